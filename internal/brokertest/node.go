@@ -1,0 +1,145 @@
+package brokertest
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A Node is a RabbitMQ node of one test, to be stopped and killed. Its methods return when it is done and fail the
+// test if it cannot be; they are for one goroutine at a time.
+type Node struct {
+	t   testing.TB
+	dir string
+
+	cmd    *exec.Cmd     // nil while the node is down
+	exited chan struct{} // closed when cmd has ended
+}
+
+// StartNode starts a node on free ports of 127.0.0.1, and ends it with the test. Without RabbitMQ on the machine the
+// test is skipped, or fails if CI=true.
+func StartNode(t testing.TB) *Node {
+	t.Helper()
+	if _, err := os.Stat("/usr/lib/rabbitmq/bin/rabbitmq-server"); err != nil {
+		missing(t, "no RabbitMQ is installed to start a node of: run scripts/setup")
+	}
+	n := &Node{t: t, dir: t.TempDir()}
+	t.Cleanup(n.Kill)
+	n.Start()
+	return n
+}
+
+// URI returns the address of the node's virtual host "/". It stays the same when the node is started again.
+func (n *Node) URI() string {
+	n.t.Helper()
+	port, err := os.ReadFile(filepath.Join(n.dir, "port"))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return "amqp://guest:guest@127.0.0.1:" + strings.TrimSpace(string(port)) + "/"
+}
+
+// Start starts the node again, on the data and the port that it had, and returns when it accepts connections.
+func (n *Node) Start() {
+	n.t.Helper()
+	if n.cmd != nil {
+		n.t.Fatal("the node is running already")
+	}
+	out := &output{started: make(chan struct{})}
+	// The signal is for a test that dies without its cleanup. Whatever the node starts ends with it.
+	cmd := exec.Command("setpriv", "--pdeathsig", "KILL", script(n.t), "node", n.dir)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		n.t.Fatal(err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		cmd.Wait()
+	}()
+	n.cmd, n.exited = cmd, exited
+	select {
+	case <-out.started:
+	case <-exited:
+		n.t.Fatalf("RabbitMQ did not start:\n%s", out)
+	case <-time.After(2 * time.Minute):
+		n.t.Fatalf("RabbitMQ did not start in two minutes:\n%s", out)
+	}
+}
+
+// Kill ends the node with SIGKILL, as a machine that dies does. On a node that is down it does nothing.
+func (n *Node) Kill() {
+	n.t.Helper()
+	n.end(syscall.SIGKILL)
+}
+
+// Stop shuts the node down in order: it closes its connections and saves what is durable. On a node that is down it
+// does nothing.
+func (n *Node) Stop() {
+	n.t.Helper()
+	n.end(syscall.SIGTERM)
+}
+
+func (n *Node) end(signal os.Signal) {
+	n.t.Helper()
+	if n.cmd == nil {
+		return
+	}
+	if err := n.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		n.t.Errorf("end RabbitMQ: %v", err)
+	}
+	<-n.exited
+	n.cmd = nil
+}
+
+// output keeps what a node prints, and sees in it that the node has started.
+type output struct {
+	started chan struct{} // closed by the line that says so
+
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	seen := o.complete()
+	n, err := o.text.Write(p)
+	if !seen && o.complete() {
+		close(o.started)
+	}
+	return n, err
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func (o *output) complete() bool { return bytes.Contains(o.text.Bytes(), []byte("completed with ")) }
+
+// script returns the path of scripts/rabbitmq: tests run in their package's directory.
+func script(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return filepath.Join(dir, "scripts", "rabbitmq")
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("no go.mod above the working directory: the test has left the module")
+		}
+		dir = filepath.Dir(dir)
+	}
+}

@@ -1,0 +1,55 @@
+package brokertest
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// RabbitMQ returns the URI of a fresh virtual host on the RabbitMQ that GOMEKO_RABBITMQ and GOMEKO_RABBITMQ_API name;
+// it is deleted, and its connections are closed, when the test ends. Without these variables the test is skipped, or
+// fails if CI=true.
+func RabbitMQ(t testing.TB) string {
+	t.Helper()
+	uri, api := os.Getenv("GOMEKO_RABBITMQ"), os.Getenv("GOMEKO_RABBITMQ_API")
+	if uri == "" || api == "" {
+		missing(t, "GOMEKO_RABBITMQ and GOMEKO_RABBITMQ_API name no RabbitMQ: run `make test`, or first `eval \"$(scripts/rabbitmq start)\"`")
+	}
+	// The name says whose it is to someone who looks at the broker; the rest keeps equal names of other packages apart.
+	vhost := url.PathEscape(strings.ReplaceAll(t.Name(), "/", ".") + "-" + rand.Text()[:8])
+	manage(t, http.MethodPut, api+"/api/vhosts/"+vhost)
+	t.Cleanup(func() { manage(t, http.MethodDelete, api+"/api/vhosts/"+vhost) })
+	return strings.TrimSuffix(uri, "/") + "/" + vhost
+}
+
+// manage sends a request without a body to the management API.
+func manage(t testing.TB, method, address string) {
+	t.Helper()
+	request, err := http.NewRequest(method, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// No connection is kept: its goroutines would look like leaks of the code under test.
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= http.StatusMultipleChoices {
+		t.Fatalf("%s %s: %s", method, request.URL.Redacted(), response.Status)
+	}
+}
+
+// missing skips the test for want of a server; where nothing may be skipped it fails.
+func missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
