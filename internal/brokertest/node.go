@@ -62,7 +62,7 @@ func (n *Node) Start() {
 	exited := make(chan struct{})
 	go func() {
 		defer close(exited)
-		cmd.Wait()
+		_ = cmd.Wait() // how it ended is the test's doing
 	}()
 	n.cmd, n.exited = cmd, exited
 	select {

@@ -1,0 +1,30 @@
+# The linter is run by version: the module does not depend on it.
+LINTER := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# The race detector needs a C compiler, which setup may only just have installed.
+RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
+
+.PHONY: help setup test interop lint format vet check
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what the tests run on: RabbitMQ, a C compiler, Python's Nameko (as root on Debian)
+	@scripts/setup
+
+test: setup ## run all tests, beside a RabbitMQ of their own (ARGS="-run TestX -v" to choose)
+	@scripts/rabbitmq run go test $(RACE) $(ARGS) ./...
+
+interop: setup ## run the tests against the real Nameko only
+	@scripts/rabbitmq run go test $(RACE) $(ARGS) ./interop/...
+
+lint: ## run golangci-lint
+	@go run $(LINTER) run ./...
+
+format: ## fail if gofmt would change a file
+	@unformatted="$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)"; test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+
+vet: ## run go vet
+	@go vet ./...
+
+check: format vet lint test ## all of it: before every push
