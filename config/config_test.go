@@ -1,0 +1,263 @@
+package config_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/config"
+)
+
+// vectors are Nameko's own readings (SPEC §11).
+type vectors struct {
+	Env     map[string]string
+	Vectors []struct {
+		YAML  string
+		Value any
+		Error string
+	}
+}
+
+func TestVectors(t *testing.T) {
+	// Nameko without Python's optional regex module has limits that Go has no need of.
+	const limit = "Nested environment variable lookup requires the `regex` module"
+	for _, file := range []string{"config_env_regex.json", "config_env.json"} {
+		data, err := os.ReadFile(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v vectors
+		if err := json.Unmarshal(data, &v); err != nil {
+			t.Fatal(err)
+		}
+		for _, vector := range v.Vectors {
+			if strings.Contains(vector.Error, limit) || vector.YAML == "k: ${UN SET:x}" && file == "config_env.json" {
+				continue
+			}
+			t.Run(file+"/"+vector.YAML, func(t *testing.T) {
+				cfg, err := config.Parse([]byte(vector.YAML), lookup(v.Env))
+				if vector.Error != "" {
+					if err == nil {
+						t.Errorf("got %v, want an error as %s", cfg.Values, vector.Error)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := plain(t, cfg.Values); !reflect.DeepEqual(got, vector.Value) {
+					t.Errorf("got %v, want %v", got, vector.Value)
+				}
+			})
+		}
+	}
+}
+
+// plain turns values into what a vector holds: JSON's, and a date as Python shows it.
+func plain(t *testing.T, values map[string]any) any {
+	t.Helper()
+	if date, ok := values["k"].(time.Time); ok {
+		values["k"] = date.Format("datetime.date(2006, 1, 2)")
+	}
+	data, err := json.Marshal(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v any
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestDefaults(t *testing.T) {
+	for _, text := range []string{"", "# nothing", "AMQP_URI: ${UNSET}\nmax_workers: 0\ngomeko:\n", "{}"} {
+		cfg := parse(t, text)
+		if cfg.AMQPURI != "" || cfg.Exchange != "nameko-rpc" || cfg.MaxWorkers != 100 || cfg.ParentCallsTracked != 10 ||
+			cfg.Heartbeat != time.Minute || cfg.RPCTimeout != 30*time.Second || cfg.Grace != 25*time.Second || cfg.MaxMessage != 16<<20 {
+			t.Errorf("%q: got %+v", text, cfg)
+		}
+		if len(cfg.Warnings) > 0 {
+			t.Errorf("%q: got warnings %q", text, cfg.Warnings)
+		}
+	}
+}
+
+func TestKeys(t *testing.T) {
+	cfg := parse(t, `
+AMQP_URI: pyamqp://u:p@h:5672/v
+rpc_exchange: other
+max_workers: 7
+parent_calls_tracked: 0
+HEARTBEAT: 0
+serializer: json
+ACCEPT: [json]
+WEB_SERVER_ADDRESS: 0.0.0.0:8000
+FOO: {bar: yes}
+gomeko: {rpc_timeout: 1.5, grace: 1m30s, max_message: 1024}
+`)
+	want := config.Config{
+		AMQPURI: "pyamqp://u:p@h:5672/v", Exchange: "other", MaxWorkers: 7,
+		RPCTimeout: 1500 * time.Millisecond, Grace: 90 * time.Second, MaxMessage: 1024,
+	}
+	got := config.Config{
+		AMQPURI: cfg.AMQPURI, Exchange: cfg.Exchange, MaxWorkers: cfg.MaxWorkers, ParentCallsTracked: cfg.ParentCallsTracked,
+		Heartbeat: cfg.Heartbeat, RPCTimeout: cfg.RPCTimeout, Grace: cfg.Grace, MaxMessage: cfg.MaxMessage, Warnings: cfg.Warnings,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if foo := map[string]any{"bar": true}; !reflect.DeepEqual(cfg.Values["FOO"], foo) {
+		t.Errorf("got %v, want %v", cfg.Values["FOO"], foo)
+	}
+	if cfg := parse(t, "gomeko: {rpc_timeout: none}"); cfg.RPCTimeout >= 0 {
+		t.Errorf("got %s for none, want less than 0", cfg.RPCTimeout)
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	_, err := config.Parse([]byte(`AMQP_URI: 5
+max_workers: ten
+parent_calls_tracked: -1
+HEARTBEAT: soon
+serializer: pickle
+ACCEPT: [pickle]
+gomeko:
+  rpc_timout: 5s
+  rpc_timeout: 0
+  grace: -1s
+  max_message: 1.5
+`), lookup(nil))
+	want := strings.TrimSpace(`
+line 1: AMQP_URI: want text, got 5
+line 2: max_workers: want a whole number from 1 on, got "ten"
+line 3: parent_calls_tracked: want a whole number from 0 on, got -1
+line 4: HEARTBEAT: want a duration like 30s, or seconds, got "soon"
+line 5: serializer: want json, the only serializer so far, got "pickle"
+line 6: ACCEPT: want a list with json in it, the only serializer so far, got a list
+line 8: gomeko.rpc_timout: is not known; the nearest is rpc_timeout
+line 9: gomeko.rpc_timeout: want more than 0, or none for a call that may wait for ever
+line 10: gomeko.grace: want a duration like 30s, or seconds, got "-1s"
+line 11: gomeko.max_message: want a whole number from 1 on, got 1.5
+`)
+	if err == nil || err.Error() != want {
+		t.Errorf("got:\n%v\nwant:\n%s", err, want)
+	}
+}
+
+func TestSyntax(t *testing.T) {
+	env := lookup(map[string]string{"LOOP": "${LOOP}", "SECRET": "a: b: hunter2"})
+	for text, want := range map[string]string{
+		"- a\n- b":                       "line 1: want keys with values at the top level (AMQP_URI: …)",
+		"text":                           "line 1: want keys with values at the top level (AMQP_URI: …)",
+		"a: 1\nb: [":                     "line 2: did not find expected node content",
+		"a: 1\na: 2":                     `2: mapping key "a" already defined at line 1`,
+		"\nk: ${LOOP}":                   "line 2: ${LOOP}: a variable's value names the variable again",
+		"k: ${SECRET}":                   `line 1: ${SECRET}: is no YAML once the variables are put in; !raw_env_var "…" takes any text as it is`,
+		"gomeko: 5":                      "line 1: gomeko: want keys with values under it, got 5",
+		"b: &b {max_workers: 2}\n<<: *b": "line 2: <<: cannot be merged into the top level; write the keys out",
+	} {
+		_, err := config.Parse([]byte(text), env)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	cfg := parse(t, `
+heartbeat: 5
+MAX_WORKERS: 5
+AMQP_URL: x
+rpc_timeout: 5
+LOGGING: {version: 1}
+other: 1
+AMQP_SSL: true
+`)
+	want := []string{
+		"line 2: heartbeat: is not known and kept as yours; did you mean HEARTBEAT?",
+		"line 3: MAX_WORKERS: is not known and kept as yours; did you mean max_workers?",
+		"line 4: AMQP_URL: is not known and kept as yours; did you mean AMQP_URI?",
+		"line 5: rpc_timeout: is not known and kept as yours; did you mean rpc_timeout under gomeko:?",
+		"line 6: LOGGING: has no effect here: there are --log-level and --log-format",
+		"line 8: AMQP_SSL: has no effect here: write amqps:// in AMQP_URI",
+	}
+	if !reflect.DeepEqual(cfg.Warnings, want) {
+		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(cfg.Warnings, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestString(t *testing.T) {
+	cfg, err := config.Parse([]byte(`# amqp://u:comment@h
+AMQP_URI: amqp://u:${PW:secret}@h1/;amqp://u:${PW}@h2:5672/v
+DB: [postgres://me:p/w@ss@db/x, "http://h/path?a=b@c", plain]
+flag: yes
+n: ${N:5}
+`), lookup(map[string]string{"PW": "hunter2"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `AMQP_URI: amqp://u:**@h1/;amqp://u:**@h2:5672/v
+DB: ['postgres://me:**@db/x', "http://h/path?a=b@c", plain]
+flag: true
+n: 5
+`
+	if got := cfg.String(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	if got := parse(t, "").String(); got != "" {
+		t.Errorf("got %q for nothing, want nothing", got)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if _, err := config.Load(path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("got %v for a file that is not there, want an error with its path", err)
+	}
+	t.Setenv("GOMEKO_TEST_WORKERS", "3")
+	if err := os.WriteFile(path, []byte("max_workers: ${GOMEKO_TEST_WORKERS}\nmax_worker: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.MaxWorkers != 3 {
+		t.Errorf("got %d workers, want 3", cfg.MaxWorkers)
+	}
+	if len(cfg.Warnings) != 1 || !strings.HasPrefix(cfg.Warnings[0], path+":2: max_worker: ") {
+		t.Errorf("got %q, want a warning that begins with file and line", cfg.Warnings)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("k: ${A:${B:x}}\n")
+	f.Add("a: &a [*a]\ngomeko: *a")
+	f.Fuzz(func(t *testing.T, text string) {
+		cfg, err := config.Parse([]byte(text), lookup(map[string]string{"A": "${B}", "B": "${A}"}))
+		if err == nil {
+			_ = cfg.String()
+		}
+	})
+}
+
+func parse(t *testing.T, text string) *config.Config {
+	t.Helper()
+	cfg, err := config.Parse([]byte(text), lookup(nil))
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return cfg
+}
+
+func lookup(env map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	}
+}
