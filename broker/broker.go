@@ -1,0 +1,187 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// The defaults of a [Config].
+const (
+	DefaultHeartbeat  = 60 * time.Second
+	DefaultMaxMessage = 128 << 20
+)
+
+// A Config says what a [Broker] is. The zero value is a broker with the virtual host
+// "/" and the user guest, who may connect from this machine only.
+type Config struct {
+	Users      map[string]string // password by name; default guest with the password guest
+	VHosts     []string          // virtual hosts beside "/"
+	Heartbeat  time.Duration     // suggested to clients, in whole seconds; default 60 s, negative for none
+	MaxMessage int64             // largest body of a message in bytes; default 128 MiB
+	Logger     *slog.Logger      // default slog.Default()
+}
+
+// A Broker is an AMQP 0-9-1 server that keeps everything in memory. Make one with
+// [New]; it serves once [Broker.Listen] or [Broker.Dial] is called. All of its
+// methods may be called from several goroutines.
+type Broker struct {
+	users      map[string]string
+	vhosts     map[string]*vhost
+	heartbeat  time.Duration
+	maxMessage uint64
+	log        *slog.Logger
+	serving    sync.WaitGroup // accept loops and connections
+
+	mu        sync.Mutex
+	closed    bool
+	listeners []net.Listener
+	conns     map[*conn]struct{}
+}
+
+// New returns a broker that is ready but listens nowhere yet.
+func New(cfg Config) *Broker {
+	b := &Broker{
+		users:      cfg.Users,
+		vhosts:     make(map[string]*vhost),
+		heartbeat:  max(cmp.Or(cfg.Heartbeat, DefaultHeartbeat), 0),
+		maxMessage: uint64(cmp.Or(cfg.MaxMessage, DefaultMaxMessage)),
+		log:        cmp.Or(cfg.Logger, slog.Default()),
+		conns:      make(map[*conn]struct{}),
+	}
+	if len(b.users) == 0 {
+		b.users = map[string]string{"guest": "guest"}
+	}
+	for _, name := range append([]string{"/"}, cfg.VHosts...) {
+		b.vhosts[name] = newVHost(name, b.log)
+	}
+	return b
+}
+
+var errClosed = errors.New("broker: closed")
+
+// Listen serves TCP on addr, "host:port" with port 0 for any free one, and returns the
+// address that it listens on. It may be called more than once.
+func (b *Broker) Listen(addr string) (net.Addr, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("broker: %w", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		l.Close()
+		return nil, errClosed
+	}
+	b.listeners = append(b.listeners, l)
+	b.serving.Go(func() { b.accept(l) })
+	return l.Addr(), nil
+}
+
+// Dial connects to the broker within the process: no port is involved. The connection
+// is buffered, honours deadlines, and is what amqp091-go's Config.Dial asks for.
+func (b *Broker) Dial(ctx context.Context) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	client, server := memoryPipe()
+	if !b.serve(server) {
+		return nil, errClosed
+	}
+	return client, nil
+}
+
+// Close stops the broker: it accepts no more connections, tells every client that it
+// goes, lets out what is queued for them, and returns when all of its goroutines have
+// ended. When ctx ends first the connections are cut, and ctx's error is returned.
+func (b *Broker) Close(ctx context.Context) error {
+	b.mu.Lock()
+	b.closed = true
+	for _, l := range b.listeners {
+		l.Close()
+	}
+	b.listeners = nil
+	conns := b.snapshot()
+	b.mu.Unlock()
+	for _, c := range conns {
+		c.close(exceptionf(codeConnectionForced, "broker forced connection closure with reason 'shutdown'"))
+	}
+
+	done := make(chan struct{})
+	go func() {
+		b.serving.Wait()
+		close(done)
+	}()
+	var err error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+		for _, c := range conns {
+			c.nc.Close()
+		}
+		<-done
+	}
+	for _, v := range b.vhosts {
+		v.stop()
+	}
+	return err
+}
+
+// Messages returns how many messages the broker holds, ready and unacknowledged, in
+// all virtual hosts: what is lost when it stops.
+func (b *Broker) Messages() int {
+	n := 0
+	for _, v := range b.vhosts {
+		n += v.messages()
+	}
+	return n
+}
+
+func (b *Broker) snapshot() []*conn {
+	conns := make([]*conn, 0, len(b.conns))
+	for c := range b.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+// accept serves the connections of a listener until it is closed.
+func (b *Broker) accept(l net.Listener) {
+	for {
+		nc, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of file descriptors, as a rule: others will close theirs
+			b.log.Error("accepting a connection", "addr", l.Addr(), "err", err)
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		b.serve(nc)
+	}
+}
+
+// serve starts a connection, and reports false if the broker is closed.
+func (b *Broker) serve(nc net.Conn) bool {
+	c := newConn(b, nc)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		nc.Close()
+		return false
+	}
+	b.conns[c] = struct{}{}
+	b.serving.Go(func() {
+		c.serve()
+		b.mu.Lock()
+		delete(b.conns, c)
+		b.mu.Unlock()
+	})
+	return true
+}

@@ -1,0 +1,165 @@
+package broker
+
+import (
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+// A channel is a channel of a connection. Its connection's reader handles what comes
+// in; other connections' readers deliver to it. The vhost's mutex guards it, but for the
+// publishing that is being read.
+type channel struct {
+	conn  *conn
+	vhost *vhost
+	out   *outbox
+	id    uint16
+
+	closing    bool // a channel.close was sent
+	lastQueue  string
+	publishing publishing
+
+	confirming bool   // confirm.select was sent
+	published  uint64 // publishings since
+	confirmed  uint64 // those of them that were confirmed
+
+	prefetch  int                  // of consumers to come
+	limit     int                  // of the channel as a whole
+	tag       uint64               // of the last delivery
+	unsettled deliveries           // not acknowledged yet
+	held      int                  // those of them that consumers hold
+	consumers map[string]*consumer // by tag
+	deliver   frame.BasicDeliver   // scratch
+}
+
+func newChannel(c *conn, id uint16) *channel {
+	return &channel{
+		conn: c, vhost: c.vhost, out: c.out, id: id,
+		unsettled: newDeliveries(),
+		consumers: make(map[string]*consumer),
+	}
+}
+
+// handle handles a frame; m is its method, nil if it is none.
+func (ch *channel) handle(f frame.Frame, m frame.Method) error {
+	if ch.closing {
+		return ch.handleClosing(m)
+	}
+	if ch.publishing.pending {
+		return ch.readContent(f)
+	}
+	if m == nil {
+		return exceptionf(codeUnexpectedFrame, "expected method frame, got non method frame instead")
+	}
+	ch.vhost.mu.Lock()
+	defer ch.vhost.mu.Unlock()
+	return ch.handleMethod(m)
+}
+
+// handleClosing ignores what the client sent before it saw the channel.close.
+func (ch *channel) handleClosing(m frame.Method) error {
+	switch m.(type) {
+	case *frame.ChannelClose:
+		ch.send(&frame.ChannelCloseOk{})
+	case *frame.ChannelCloseOk:
+	default:
+		return nil
+	}
+	ch.vhost.mu.Lock()
+	delete(ch.conn.channels, ch.id)
+	ch.vhost.mu.Unlock()
+	return nil
+}
+
+func (ch *channel) handleMethod(m frame.Method) error {
+	switch m := m.(type) {
+	case *frame.BasicPublish:
+		return ch.publish(m)
+	case *frame.BasicAck:
+		return ch.ack(m)
+	case *frame.BasicNack:
+		return ch.nack(m.DeliveryTag, m.Multiple, m.Requeue)
+	case *frame.BasicReject:
+		return ch.nack(m.DeliveryTag, false, m.Requeue)
+	case *frame.BasicGet:
+		return ch.get(m)
+	case *frame.BasicConsume:
+		return ch.consume(m)
+	case *frame.BasicCancel:
+		return ch.cancel(m)
+	case *frame.BasicQos:
+		return ch.qos(m)
+	case *frame.BasicRecover:
+		return ch.recover(m.Requeue, true)
+	case *frame.BasicRecoverAsync:
+		return ch.recover(m.Requeue, false)
+	case *frame.ConfirmSelect:
+		ch.confirming = true
+		return ch.answer(m.NoWait, &frame.ConfirmSelectOk{})
+	case *frame.ExchangeDeclare:
+		return ch.declareExchange(m)
+	case *frame.ExchangeDelete:
+		return ch.deleteExchange(m)
+	case *frame.QueueDeclare:
+		return ch.declareQueue(m)
+	case *frame.QueueBind:
+		return ch.bind(m)
+	case *frame.QueueUnbind:
+		return ch.unbind(m)
+	case *frame.QueuePurge:
+		return ch.purge(m)
+	case *frame.QueueDelete:
+		return ch.deleteQueue(m)
+	case *frame.ChannelFlow:
+		if !m.Active {
+			return exceptionf(codeNotImplemented, "active=false")
+		}
+		return ch.answer(false, &frame.ChannelFlowOk{Active: true})
+	case *frame.ChannelFlowOk:
+		return nil
+	case *frame.ChannelClose:
+		ch.end()
+		return nil
+	}
+	return exceptionf(codeCommandInvalid, "unimplemented method")
+}
+
+// send sends a method to the client.
+func (ch *channel) send(m frame.Method) { ch.out.method(ch.id, m) }
+
+// answer sends the answer to a method, unless the client waits for none.
+func (ch *channel) answer(noWait bool, m frame.Method) error {
+	if !noWait {
+		ch.send(m)
+	}
+	return nil
+}
+
+// end closes the channel on behalf of the client.
+func (ch *channel) end() {
+	ch.confirmPublished()
+	ch.release()
+	delete(ch.conn.channels, ch.id)
+	ch.send(&frame.ChannelCloseOk{})
+}
+
+// fail closes the channel for what the client did.
+func (ch *channel) fail(e *exception) {
+	ch.conn.log.Warn("closing a channel", "channel", ch.id, "reply", e.text, "method", e.method)
+	ch.confirmPublished()
+	ch.vhost.mu.Lock()
+	defer ch.vhost.mu.Unlock()
+	ch.release()
+	ch.closing = true
+	ch.send(&frame.ChannelClose{
+		ReplyCode: e.code, ReplyText: e.text,
+		ClassID: e.method.Class(), MethodID: e.method.Method(),
+	})
+}
+
+// release ends the channel's consumers and puts back what was not acknowledged.
+func (ch *channel) release() {
+	for _, c := range ch.consumers {
+		c.stop()
+	}
+	ch.requeue(ch.unsettled.takeAll())
+	ch.publishing = publishing{}
+}

@@ -1,0 +1,329 @@
+package broker
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+const (
+	// handshakeTimeout is how long a client may take until its connection is open.
+	handshakeTimeout = 10 * time.Second
+
+	// closeTimeout is how long a client may take to confirm the end of its connection,
+	// and to take what was queued for it.
+	closeTimeout = 10 * time.Second
+
+	channelMax = 2047
+	frameMax   = 128 << 10
+)
+
+// A conn is the connection of a client. Its reader, the goroutine of serve, does what
+// the client asks for; a second goroutine writes its outbox. The channels and the
+// vhost's state that they touch are guarded by the vhost's mutex.
+type conn struct {
+	broker *Broker
+	nc     net.Conn
+	log    *slog.Logger
+	out    *outbox
+	frames *frame.Reader
+	beat   chan time.Duration // tells the writer the interval of heartbeats, once
+
+	user         string
+	capabilities frame.Table // of the client
+	vhost        *vhost      // nil until the connection is open
+	channelMax   int
+	channels     map[uint16]*channel // changed under vhost.mu, by the reader alone
+	unconfirmed  []*channel          // have publishings to confirm before the reader waits
+
+	mu        sync.Mutex
+	heartbeat time.Duration // 0: none
+	closing   time.Time     // not zero: a connection.close was sent, and by when it must be confirmed
+}
+
+func newConn(b *Broker, nc net.Conn) *conn {
+	c := &conn{
+		broker:   b,
+		nc:       nc,
+		log:      b.log.With("peer", nc.RemoteAddr().String()),
+		out:      newOutbox(nc),
+		beat:     make(chan time.Duration, 1),
+		channels: make(map[uint16]*channel),
+	}
+	c.frames = frame.NewReader(c)
+	return c
+}
+
+// serve runs the connection until it ends.
+func (c *conn) serve() {
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		if err := c.out.write(c.beat, c.resume); err != nil {
+			c.out.end()
+			signal(c.out.room)
+			c.nc.Close()
+		}
+	})
+	err := c.run()
+	c.release()
+	if err != nil { // the peer is gone, or silent: nobody to write to
+		c.nc.Close()
+	} else {
+		c.nc.SetWriteDeadline(time.Now().Add(closeTimeout))
+	}
+	c.out.end()
+	writer.Wait()
+	c.nc.Close()
+	if err != nil {
+		c.log.Warn("connection lost", "err", err)
+	} else {
+		c.log.Debug("connection closed")
+	}
+}
+
+// run reads and handles frames until the connection is over: properly (nil), or with
+// the error of its socket.
+func (c *conn) run() error {
+	c.nc.SetDeadline(time.Now().Add(handshakeTimeout))
+	ok, err := c.frames.Protocol()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		c.out.raw(frame.ProtocolHeader)
+		return nil
+	}
+	exc := c.handshake()
+	for {
+		var final *frame.Error
+		switch {
+		case exc == errOver:
+			return nil
+		case errors.As(exc, &final):
+			c.fail(exceptionf(final.Code, "%s", final.Text))
+		case exc != nil:
+			var e *exception
+			if !errors.As(exc, &e) {
+				return c.explain(exc)
+			}
+			c.fail(e)
+		}
+		exc = c.next()
+	}
+}
+
+// errOver says that the connection came to its proper end.
+var errOver = errors.New("over")
+
+// next reads and handles one frame.
+func (c *conn) next() error {
+	if !c.out.waitRoom(2 * c.interval()) {
+		return errors.New("the client reads none of its answers")
+	}
+	f, err := c.frames.Next()
+	if err != nil {
+		return err
+	}
+	if c.isClosing() {
+		return c.handleClosing(f)
+	}
+	if f.Type == frame.TypeHeartbeat {
+		return nil
+	}
+	if f.Channel == 0 {
+		return c.handleConnection(f)
+	}
+	return c.handleChannel(f)
+}
+
+// Read reads from the socket, on behalf of the frame reader, which calls it when it has
+// nothing left: the moment to let confirms out, and to start waiting anew.
+func (c *conn) Read(p []byte) (int, error) {
+	c.confirm()
+	c.mu.Lock()
+	switch {
+	case !c.closing.IsZero():
+		c.nc.SetReadDeadline(c.closing)
+	case c.heartbeat > 0:
+		c.nc.SetReadDeadline(time.Now().Add(2 * c.heartbeat))
+	}
+	c.mu.Unlock()
+	return c.nc.Read(p)
+}
+
+// explain turns a time-out into what it means.
+func (c *conn) explain(err error) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	switch {
+	case c.isClosing():
+		return errors.New("the client did not confirm the end of its connection in time")
+	case c.vhost == nil:
+		return errors.New("the client did not open its connection in time")
+	}
+	return errors.New("the client missed its heartbeats")
+}
+
+// handleConnection handles a frame of channel 0.
+func (c *conn) handleConnection(f frame.Frame) error {
+	if f.Type != frame.TypeMethod {
+		return exceptionf(codeUnexpectedFrame, "expected method frame, got non method frame instead")
+	}
+	m, err := c.frames.Method(f.Payload)
+	if err != nil {
+		return err
+	}
+	switch m.(type) {
+	case *frame.ConnectionClose:
+		c.out.last(&frame.ConnectionCloseOk{})
+		return errOver
+	case *frame.ConnectionCloseOk: // of a close that crossed nothing of ours
+		return errOver
+	}
+	e := exceptionf(codeChannelError, "unexpected method in connection state running")
+	e.method = m.ID()
+	return e
+}
+
+// handleClosing handles a frame after a connection.close was sent: all but the end is
+// ignored.
+func (c *conn) handleClosing(f frame.Frame) error {
+	if f.Type != frame.TypeMethod || f.Channel != 0 {
+		return nil
+	}
+	m, err := c.frames.Method(f.Payload)
+	if err != nil {
+		return nil
+	}
+	switch m.(type) {
+	case *frame.ConnectionClose, *frame.ConnectionCloseOk:
+		return errOver
+	}
+	return nil
+}
+
+// handleChannel handles a frame of a channel.
+func (c *conn) handleChannel(f frame.Frame) error {
+	ch := c.channels[f.Channel]
+	var m frame.Method
+	if f.Type == frame.TypeMethod {
+		var err error
+		if m, err = c.frames.Method(f.Payload); err != nil {
+			return err
+		}
+	}
+	var err error
+	switch open, isOpen := m.(*frame.ChannelOpen); {
+	case isOpen && ch == nil:
+		err = c.openChannel(f.Channel)
+	case isOpen && !ch.closing:
+		err = exceptionf(codeChannelError, "second 'channel.open' seen")
+		m = open
+	case ch == nil:
+		if _, isClosed := m.(*frame.ChannelCloseOk); isClosed {
+			return nil
+		}
+		err = exceptionf(codeChannelError, "expected 'channel.open'")
+	default:
+		err = ch.handle(f, m)
+	}
+	var e *exception
+	if !errors.As(err, &e) {
+		return err
+	}
+	if e.method == 0 && m != nil {
+		e.method = m.ID()
+	}
+	if e.endsConnection() {
+		return e
+	}
+	ch.fail(e)
+	return nil
+}
+
+func (c *conn) openChannel(id uint16) error {
+	if len(c.channels) >= c.channelMax {
+		return exceptionf(codeNotAllowed, "number of channels opened (%d) has reached the negotiated channel_max (%d)",
+			len(c.channels), c.channelMax)
+	}
+	c.vhost.mu.Lock()
+	c.channels[id] = newChannel(c, id)
+	c.vhost.mu.Unlock()
+	c.out.method(id, &frame.ChannelOpenOk{})
+	return nil
+}
+
+// confirm tells the client of the publishings that were handled since the last time.
+func (c *conn) confirm() {
+	for _, ch := range c.unconfirmed {
+		ch.confirmPublished()
+	}
+	c.unconfirmed = c.unconfirmed[:0]
+}
+
+// resume goes on with deliveries that were held back. The writer calls it.
+func (c *conn) resume() {
+	v := c.vhost
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, ch := range c.channels {
+		ch.wake()
+	}
+}
+
+// fail ends the connection for what the client did.
+func (c *conn) fail(e *exception) {
+	if c.isClosing() {
+		return
+	}
+	c.log.Warn("closing a connection", "reply", e.text, "method", e.method)
+	c.release()
+	c.close(e)
+}
+
+// close sends a connection.close, unless one was sent. Any goroutine may call it: the
+// reader goes on until the client confirms it.
+func (c *conn) close(e *exception) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closing.IsZero() {
+		return
+	}
+	c.closing = time.Now().Add(closeTimeout)
+	c.nc.SetReadDeadline(c.closing)
+	c.out.last(e.close())
+}
+
+func (c *conn) isClosing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.closing.IsZero()
+}
+
+func (c *conn) interval() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heartbeat
+}
+
+// release gives back all that the connection holds: its channels with their consumers
+// and unacknowledged messages, and its exclusive queues.
+func (c *conn) release() {
+	if c.vhost == nil {
+		return
+	}
+	c.confirm()
+	c.vhost.mu.Lock()
+	defer c.vhost.mu.Unlock()
+	for id, ch := range c.channels {
+		ch.release()
+		delete(c.channels, id)
+	}
+	c.vhost.releaseExclusive(c)
+}

@@ -1,0 +1,71 @@
+package broker
+
+import (
+	"fmt"
+
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+// An exception ends a channel, or the connection if its code says so. The peer is
+// told code, text and method in RabbitMQ's words: clients match on them.
+type exception struct {
+	code   uint16
+	text   string
+	method frame.ID // what caused it, 0 if nothing did
+}
+
+// The reply codes in use.
+const (
+	codeSuccess            = 200
+	codeNoRoute            = 312
+	codeNoConsumers        = 313
+	codeConnectionForced   = 320
+	codeAccessRefused      = 403
+	codeNotFound           = 404
+	codeResourceLocked     = 405
+	codePreconditionFailed = 406
+	codeFrameError         = frame.FrameError
+	codeSyntaxError        = frame.SyntaxError
+	codeCommandInvalid     = 503
+	codeChannelError       = 504
+	codeUnexpectedFrame    = 505
+	codeNotAllowed         = 530
+	codeNotImplemented     = frame.NotImplemented
+	codeInternalError      = 541
+)
+
+var codeNames = map[uint16]string{
+	codeConnectionForced:   "CONNECTION_FORCED",
+	codeAccessRefused:      "ACCESS_REFUSED",
+	codeNotFound:           "NOT_FOUND",
+	codeResourceLocked:     "RESOURCE_LOCKED",
+	codePreconditionFailed: "PRECONDITION_FAILED",
+	codeFrameError:         "FRAME_ERROR",
+	codeSyntaxError:        "SYNTAX_ERROR",
+	codeCommandInvalid:     "COMMAND_INVALID",
+	codeChannelError:       "CHANNEL_ERROR",
+	codeUnexpectedFrame:    "UNEXPECTED_FRAME",
+	codeNotAllowed:         "NOT_ALLOWED",
+	codeNotImplemented:     "NOT_IMPLEMENTED",
+	codeInternalError:      "INTERNAL_ERROR",
+}
+
+func exceptionf(code uint16, format string, args ...any) *exception {
+	return &exception{code: code, text: codeNames[code] + " - " + fmt.Sprintf(format, args...)}
+}
+
+func (e *exception) Error() string { return fmt.Sprintf("%d %s", e.code, e.text) }
+
+// endsConnection reports whether the whole connection is lost, and not the channel
+// alone.
+func (e *exception) endsConnection() bool {
+	return e.code >= 500 || e.code == codeConnectionForced
+}
+
+// inConnection returns e as one that ends the connection whatever its code.
+func (e *exception) close() *frame.ConnectionClose {
+	return &frame.ConnectionClose{
+		ReplyCode: e.code, ReplyText: e.text,
+		ClassID: e.method.Class(), MethodID: e.method.Method(),
+	}
+}

@@ -1,0 +1,195 @@
+package broker
+
+import (
+	"crypto/subtle"
+	"net"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+// serverProperties is how the broker introduces itself. Its capabilities have
+// RabbitMQ's names; only what is there is announced.
+func serverProperties() frame.Table {
+	return frame.Table{
+		{Name: "capabilities", Value: frame.Table{
+			{Name: "publisher_confirms", Value: true},
+			{Name: "basic.nack", Value: true},
+			{Name: "consumer_cancel_notify", Value: true},
+			{Name: "per_consumer_qos", Value: true},
+			{Name: "authentication_failure_close", Value: true},
+		}},
+		{Name: "product", Value: "gomeko"},
+		{Name: "platform", Value: runtime.Version()},
+		{Name: "information", Value: "an embedded broker: in memory, one process"},
+	}
+}
+
+// handshake negotiates the connection, from start to open.
+func (c *conn) handshake() error {
+	c.out.method(0, &frame.ConnectionStart{
+		VersionMajor: 0, VersionMinor: 9,
+		ServerProperties: serverProperties(),
+		Mechanisms:       "PLAIN AMQPLAIN",
+		Locales:          "en_US",
+	})
+	start, err := expect[*frame.ConnectionStartOk](c, "starting")
+	if err != nil {
+		return err
+	}
+	if capabilities, ok := start.ClientProperties.Get("capabilities"); ok {
+		c.capabilities, _ = capabilities.(frame.Table)
+	}
+	if err := c.login(start); err != nil {
+		return err
+	}
+	if err := c.tune(); err != nil {
+		return err
+	}
+	open, err := expect[*frame.ConnectionOpen](c, "opening")
+	if err != nil {
+		return err
+	}
+	vhost := c.broker.vhosts[open.VirtualHost]
+	if vhost == nil {
+		e := exceptionf(codeNotAllowed, "vhost %s not found", open.VirtualHost)
+		e.method = open.ID()
+		return e
+	}
+	c.vhost = vhost
+	c.nc.SetDeadline(time.Time{})
+	c.out.method(0, &frame.ConnectionOpenOk{})
+	c.log = c.log.With("user", c.user, "vhost", vhost.name)
+	c.log.Debug("connection opened")
+	return nil
+}
+
+// expect reads a method of channel 0 that must be an M.
+func expect[M frame.Method](c *conn, state string) (M, error) {
+	var none M
+	for {
+		f, err := c.frames.Next()
+		if err != nil {
+			return none, err
+		}
+		if c.isClosing() {
+			if err := c.handleClosing(f); err != nil {
+				return none, err
+			}
+			continue
+		}
+		if f.Type == frame.TypeHeartbeat {
+			continue
+		}
+		if f.Type != frame.TypeMethod || f.Channel != 0 {
+			return none, exceptionf(codeUnexpectedFrame, "expected method frame, got non method frame instead")
+		}
+		m, err := c.frames.Method(f.Payload)
+		if err != nil {
+			return none, err
+		}
+		switch m := m.(type) {
+		case M:
+			return m, nil
+		case *frame.ConnectionClose:
+			c.out.last(&frame.ConnectionCloseOk{})
+			return none, errOver
+		}
+		e := exceptionf(codeChannelError, "unexpected method in connection state %s", state)
+		e.method = m.ID()
+		return none, e
+	}
+}
+
+// login checks who the client is.
+func (c *conn) login(m *frame.ConnectionStartOk) error {
+	var user, password string
+	switch m.Mechanism {
+	case "PLAIN":
+		user, password = plain(m.Response)
+	case "AMQPLAIN":
+		user, password = amqplain(m.Response)
+	default:
+		return exceptionf(codeAccessRefused, "Login was refused using authentication mechanism %s. "+
+			"For details see the broker logfile.", m.Mechanism)
+	}
+	c.user = user
+	want, known := c.broker.users[user]
+	switch same := subtle.ConstantTimeCompare([]byte(password), []byte(want)) == 1; {
+	case !known || !same:
+		c.log.Warn("login refused: unknown user or wrong password", "user", user)
+	case user == "guest" && !isLocal(c.nc.RemoteAddr()):
+		c.log.Warn("login refused: guest may connect from this machine only", "user", user)
+	default:
+		return nil
+	}
+	if can, _ := c.capabilities.Get("authentication_failure_close"); can != true {
+		return errOver // such a client expects to be cut off
+	}
+	return exceptionf(codeAccessRefused, "Login was refused using authentication mechanism %s. "+
+		"For details see the broker logfile.", m.Mechanism)
+}
+
+// plain reads a response of mechanism PLAIN: "\0user\0password".
+func plain(response string) (user, password string) {
+	_, rest, _ := strings.Cut(response, "\x00")
+	user, password, _ = strings.Cut(rest, "\x00")
+	return user, password
+}
+
+// amqplain reads a response of mechanism AMQPLAIN: a table without its size.
+func amqplain(response string) (user, password string) {
+	t, err := frame.ParseTable([]byte(response))
+	if err != nil {
+		return "", ""
+	}
+	login, _ := t.Get("LOGIN")
+	secret, _ := t.Get("PASSWORD")
+	user, _ = login.(string)
+	password, _ = secret.(string)
+	return user, password
+}
+
+// isLocal reports whether an address is of this machine, or of this process.
+func isLocal(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return !ok || tcp.IP.IsLoopback()
+}
+
+// tune negotiates channels, frame size and heartbeat.
+func (c *conn) tune() error {
+	suggested := uint16(min(c.broker.heartbeat/time.Second, 1<<16-1))
+	c.out.method(0, &frame.ConnectionTune{ChannelMax: channelMax, FrameMax: frameMax, Heartbeat: suggested})
+	m, err := expect[*frame.ConnectionTuneOk](c, "tuning")
+	if err != nil {
+		return err
+	}
+	if err := negotiate("channel_max", uint32(m.ChannelMax), 1, channelMax); err != nil {
+		return err
+	}
+	if err := negotiate("frame_max", m.FrameMax, frame.MinSize, frameMax); err != nil {
+		return err
+	}
+	c.channelMax = int(m.ChannelMax)
+	c.frames.SetMaxSize(m.FrameMax)
+	c.out.setMaxSize(m.FrameMax)
+	heartbeat := time.Duration(m.Heartbeat) * time.Second
+	c.mu.Lock()
+	c.heartbeat = heartbeat
+	c.mu.Unlock()
+	c.beat <- heartbeat / 2
+	return nil
+}
+
+// negotiate checks what a client chose; 0 asks for no limit.
+func negotiate(name string, chosen, least, most uint32) error {
+	switch {
+	case chosen == 0 || chosen > most:
+		return exceptionf(codeNotAllowed, "negotiated %s = %d is higher than the maximum allowed value (%d)", name, chosen, most)
+	case chosen < least:
+		return exceptionf(codeNotAllowed, "negotiated %s = %d is lower than the minimum allowed value (%d)", name, chosen, least)
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package broker
+
+import (
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+const (
+	// outboxRoom is how many bytes may wait for a client's socket before the broker
+	// holds its deliveries back and reads no more of its requests. What is being
+	// written comes on top.
+	outboxRoom = 256 << 10
+
+	// outboxKeep is the largest buffer that is kept for reuse.
+	outboxKeep = 1 << 20
+)
+
+// An outbox collects what a client is to be sent, and writes it. Adding never blocks;
+// all that was added while a write went on goes out in the next one.
+type outbox struct {
+	nc   net.Conn
+	wake chan struct{} // something was added or changed; holds one
+	room chan struct{} // the buffer was taken; holds one
+
+	mu      sync.Mutex
+	buf     frame.Buffer
+	maxSize uint32 // of a frame
+	sealed  bool   // nothing more may be added
+	stalled bool   // a delivery was held back for want of room
+	ended   bool   // the writer ends when the buffer is empty, or at once after an error
+}
+
+func newOutbox(nc net.Conn) *outbox {
+	return &outbox{
+		nc:      nc,
+		wake:    make(chan struct{}, 1),
+		room:    make(chan struct{}, 1),
+		maxSize: frame.MinSize,
+	}
+}
+
+// method adds a method frame.
+func (o *outbox) method(channel uint16, m frame.Method) {
+	o.add(func() { o.buf.Method(channel, m) })
+}
+
+// raw adds bytes that are no frame.
+func (o *outbox) raw(s string) {
+	o.add(func() { o.buf.Reset(append(o.buf.Bytes(), s...)) })
+}
+
+// content adds a method that carries a message.
+func (o *outbox) content(channel uint16, m frame.Method, msg *message) {
+	o.mu.Lock()
+	if !o.sealed {
+		o.buf.Method(channel, m)
+		o.buf.Content(channel, frame.ClassBasic, msg.properties, msg.body, o.maxSize)
+	}
+	o.mu.Unlock()
+	signal(o.wake)
+}
+
+// last adds a method frame after which nothing more may be added.
+func (o *outbox) last(m frame.Method) {
+	o.add(func() {
+		o.buf.Method(0, m)
+		o.sealed = true
+	})
+}
+
+func (o *outbox) add(f func()) {
+	o.mu.Lock()
+	if !o.sealed {
+		f()
+	}
+	o.mu.Unlock()
+	signal(o.wake)
+}
+
+// hasRoom reports whether a delivery may be added. If not, the writer calls drained
+// once there is room again.
+func (o *outbox) hasRoom() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.sealed {
+		return false
+	}
+	o.stalled = o.stalled || o.buf.Len() >= outboxRoom
+	return !o.stalled
+}
+
+// waitRoom waits until there is room, but not longer than limit unless it is 0. It
+// reports false when it gave up.
+func (o *outbox) waitRoom(limit time.Duration) bool {
+	var timeout <-chan time.Time
+	for {
+		o.mu.Lock()
+		ok := o.buf.Len() < outboxRoom || o.ended
+		o.mu.Unlock()
+		if ok {
+			return true
+		}
+		if timeout == nil && limit > 0 {
+			timer := time.NewTimer(limit)
+			defer timer.Stop()
+			timeout = timer.C
+		}
+		select {
+		case <-o.room:
+		case <-timeout:
+			return false
+		}
+	}
+}
+
+// end lets the writer write what is left, and end.
+func (o *outbox) end() {
+	o.mu.Lock()
+	o.ended, o.sealed = true, true
+	o.mu.Unlock()
+	signal(o.wake)
+}
+
+// setMaxSize sets the largest frame that the client takes.
+func (o *outbox) setMaxSize(size uint32) {
+	o.mu.Lock()
+	o.maxSize = size
+	o.mu.Unlock()
+}
+
+// write is the writer. It returns when the outbox is ended and empty, or with the
+// socket's error. When nothing was sent for beat (0: never) it sends a heartbeat;
+// drained is called when deliveries may go on.
+func (o *outbox) write(beat <-chan time.Duration, drained func()) error {
+	var idle *time.Timer
+	var silence <-chan time.Time
+	var every time.Duration
+	defer func() {
+		if idle != nil {
+			idle.Stop()
+		}
+	}()
+	var spare []byte
+	for {
+		select {
+		case <-o.wake:
+		case every = <-beat:
+			if every > 0 {
+				idle = time.NewTimer(every)
+				silence = idle.C
+			}
+		case <-silence:
+			o.add(func() { o.buf.Heartbeat() })
+		}
+		batch, stalled, ended := o.take(spare)
+		if len(batch) > 0 {
+			if _, err := o.nc.Write(batch); err != nil {
+				return err
+			}
+			if idle != nil {
+				idle.Reset(every)
+			}
+		}
+		if spare = batch[:0]; cap(spare) > outboxKeep {
+			spare = nil
+		}
+		if stalled {
+			drained()
+		}
+		if ended {
+			return nil
+		}
+	}
+}
+
+// take empties the buffer, which goes on in spare.
+func (o *outbox) take(spare []byte) (batch []byte, stalled, ended bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	batch, stalled = o.buf.Bytes(), o.stalled
+	o.buf.Reset(spare)
+	o.stalled = false
+	signal(o.room)
+	return batch, stalled, o.ended
+}
+
+// signal fills a channel that holds one signal.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,148 @@
+package broker
+
+import "github.com/gomeko/gomeko/internal/frame"
+
+// A delivery is a message that a client holds until it settles it: by an ack, a nack, a
+// reject, or by its end.
+type delivery struct {
+	tag      uint64
+	entry    entry
+	queue    *queue
+	consumer *consumer // nil: of a basic.get
+
+	previous, next *delivery
+}
+
+// deliveries are those of a channel, by tag and in the order of their tags.
+type deliveries struct {
+	byTag map[uint64]*delivery
+	ends  *delivery // its next is the first, its previous the last
+}
+
+func newDeliveries() deliveries {
+	ends := new(delivery)
+	ends.previous, ends.next = ends, ends
+	return deliveries{byTag: make(map[uint64]*delivery), ends: ends}
+}
+
+func (l *deliveries) add(d *delivery) {
+	d.previous, d.next = l.ends.previous, l.ends
+	d.previous.next, d.next.previous = d, d
+	l.byTag[d.tag] = d
+	d.queue.unsettled++
+}
+
+func (l *deliveries) remove(d *delivery) {
+	d.previous.next, d.next.previous = d.next, d.previous
+	delete(l.byTag, d.tag)
+}
+
+// take removes what a client settles, in order, and reports false if there is no such
+// delivery. Tag 0 with multiple means all.
+func (l *deliveries) take(tag uint64, multiple bool) ([]*delivery, bool) {
+	if multiple && tag == 0 {
+		return l.takeAll(), true
+	}
+	last := l.byTag[tag]
+	if last == nil {
+		return nil, false
+	}
+	if !multiple {
+		l.remove(last)
+		return []*delivery{last}, true
+	}
+	var taken []*delivery
+	for d := l.ends.next; ; d = d.next {
+		taken = append(taken, d)
+		l.remove(d)
+		if d == last {
+			return taken, true
+		}
+	}
+}
+
+func (l *deliveries) takeAll() []*delivery {
+	var taken []*delivery
+	for d := l.ends.next; d != l.ends; d = d.next {
+		taken = append(taken, d)
+		l.remove(d)
+	}
+	return taken
+}
+
+func (ch *channel) ack(m *frame.BasicAck) error {
+	taken, ok := ch.unsettled.take(m.DeliveryTag, m.Multiple)
+	if !ok {
+		return unknownTag(m.DeliveryTag)
+	}
+	for _, d := range taken {
+		d.queue.unsettled--
+		ch.letGo(d)
+	}
+	ch.goOn(taken)
+	return nil
+}
+
+func (ch *channel) nack(tag uint64, multiple, requeue bool) error {
+	taken, ok := ch.unsettled.take(tag, multiple)
+	if !ok {
+		return unknownTag(tag)
+	}
+	if requeue {
+		ch.requeue(taken)
+		return nil
+	}
+	for _, d := range taken {
+		d.queue.unsettled--
+		ch.letGo(d)
+	}
+	ch.goOn(taken)
+	return nil
+}
+
+func (ch *channel) recover(requeue, answer bool) error {
+	if !requeue {
+		return exceptionf(codeNotImplemented, "requeue=false")
+	}
+	ch.requeue(ch.unsettled.takeAll())
+	return ch.answer(!answer, &frame.BasicRecoverOk{})
+}
+
+// requeue puts deliveries back into their queues.
+func (ch *channel) requeue(taken []*delivery) {
+	for _, d := range taken {
+		d.queue.putBack(d.entry)
+		ch.letGo(d)
+	}
+	ch.goOn(taken)
+	for _, d := range taken {
+		if !d.queue.removed {
+			d.queue.pump()
+		}
+	}
+}
+
+// letGo counts a delivery as no longer held.
+func (ch *channel) letGo(d *delivery) {
+	if d.consumer != nil {
+		d.consumer.held--
+		ch.held--
+	}
+}
+
+// goOn wakes the consumers that were waiting for deliveries to be settled.
+func (ch *channel) goOn(settled []*delivery) {
+	if ch.limit > 0 {
+		ch.wake()
+		return
+	}
+	for _, d := range settled {
+		if d.consumer != nil {
+			d.consumer.wake()
+		}
+	}
+}
+
+func unknownTag(tag uint64) error {
+	return exceptionf(codePreconditionFailed, "unknown delivery tag %d", tag)
+}

@@ -1,0 +1,65 @@
+package frame
+
+func newExchangeMethod(id ID) Method {
+	switch id {
+	case exchange | 10:
+		return new(ExchangeDeclare)
+	case exchange | 11:
+		return new(ExchangeDeclareOk)
+	case exchange | 20:
+		return new(ExchangeDelete)
+	case exchange | 21:
+		return new(ExchangeDeleteOk)
+	}
+	return nil
+}
+
+// An ExchangeDeclare makes an exchange, or checks one.
+type ExchangeDeclare struct {
+	Exchange                                       string
+	Type                                           string
+	Passive, Durable, AutoDelete, Internal, NoWait bool
+	Arguments                                      Table
+}
+
+// ID returns 40.10.
+func (*ExchangeDeclare) ID() ID { return exchange | 10 }
+
+func (m *ExchangeDeclare) fields(c *codec) {
+	c.reserved()
+	c.shortstr(&m.Exchange)
+	c.shortstr(&m.Type)
+	c.bits(&m.Passive, &m.Durable, &m.AutoDelete, &m.Internal, &m.NoWait)
+	c.table(&m.Arguments)
+}
+
+// An ExchangeDeclareOk confirms an [ExchangeDeclare].
+type ExchangeDeclareOk struct{}
+
+// ID returns 40.11.
+func (*ExchangeDeclareOk) ID() ID { return exchange | 11 }
+
+func (m *ExchangeDeclareOk) fields(*codec) {}
+
+// An ExchangeDelete deletes an exchange.
+type ExchangeDelete struct {
+	Exchange         string
+	IfUnused, NoWait bool
+}
+
+// ID returns 40.20.
+func (*ExchangeDelete) ID() ID { return exchange | 20 }
+
+func (m *ExchangeDelete) fields(c *codec) {
+	c.reserved()
+	c.shortstr(&m.Exchange)
+	c.bits(&m.IfUnused, &m.NoWait)
+}
+
+// An ExchangeDeleteOk confirms an [ExchangeDelete].
+type ExchangeDeleteOk struct{}
+
+// ID returns 40.21.
+func (*ExchangeDeleteOk) ID() ID { return exchange | 21 }
+
+func (m *ExchangeDeleteOk) fields(*codec) {}

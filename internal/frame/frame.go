@@ -1,0 +1,220 @@
+package frame
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// ProtocolHeader is what a client sends first, and what a server answers to any
+// other header before it closes the connection.
+const ProtocolHeader = "AMQP\x00\x00\x09\x01"
+
+// A Type says what the payload of a frame is.
+type Type uint8
+
+// The frames of AMQP 0-9-1.
+const (
+	TypeMethod    Type = 1
+	TypeHeader    Type = 2
+	TypeBody      Type = 3
+	TypeHeartbeat Type = 8
+)
+
+// MinSize is the frame size that every peer must accept, and the limit until
+// another is negotiated.
+const MinSize = 4096
+
+const (
+	overhead = 8 // bytes of a frame around its payload: type, channel, size, end
+	end      = 0xCE
+)
+
+// The reply codes of an [Error].
+const (
+	FrameError     = 501
+	SyntaxError    = 502
+	NotImplemented = 540
+)
+
+// An Error is a violation of the wire format by the peer. It ends the connection.
+type Error struct {
+	Code uint16 // FrameError, SyntaxError or NotImplemented
+	Text string
+}
+
+// Error returns the text alone: the code has a name only in the reply to the peer.
+func (e *Error) Error() string { return e.Text }
+
+func syntaxError(format string, args ...any) error {
+	return &Error{Code: SyntaxError, Text: fmt.Sprintf(format, args...)}
+}
+
+// A Frame is one frame of the stream.
+type Frame struct {
+	Type    Type
+	Channel uint16
+	Payload []byte // valid until the next call of Reader.Next
+}
+
+// A Reader cuts a stream into frames. It is for one goroutine.
+type Reader struct {
+	src     *bufio.Reader
+	max     uint32 // largest payload
+	payload []byte
+	codec   codec
+	methods map[ID]Method // one of each, decoded into again and again
+}
+
+// NewReader returns a Reader of frames up to [MinSize]; see [Reader.SetMaxSize].
+func NewReader(src io.Reader) *Reader {
+	return &Reader{
+		src:     bufio.NewReaderSize(src, 32<<10),
+		max:     MinSize - overhead,
+		codec:   codec{decoding: true, names: make(map[string]string)},
+		methods: make(map[ID]Method),
+	}
+}
+
+// SetMaxSize sets the largest frame that is accepted, in bytes, envelope included.
+func (r *Reader) SetMaxSize(size uint32) { r.max = size - overhead }
+
+// Protocol reads the 8 bytes with which a client begins, and reports whether they are
+// [ProtocolHeader].
+func (r *Reader) Protocol() (bool, error) {
+	var header [len(ProtocolHeader)]byte
+	_, err := io.ReadFull(r.src, header[:])
+	return string(header[:]) == ProtocolHeader, err
+}
+
+// Next returns the next frame. A frame that is too large or badly ended is an
+// [*Error]; any other error is the stream's, io.EOF only between two frames.
+func (r *Reader) Next() (Frame, error) {
+	var head [7]byte
+	if _, err := io.ReadFull(r.src, head[:]); err != nil {
+		return Frame{}, err
+	}
+	f := Frame{Type: Type(head[0]), Channel: binary.BigEndian.Uint16(head[1:])}
+	size := binary.BigEndian.Uint32(head[3:])
+	if size > r.max {
+		return Frame{}, &Error{FrameError, fmt.Sprintf("type %d, all octets = <<>>: {frame_too_large,%d,%d}", f.Type, size, r.max)}
+	}
+	if cap(r.payload) < int(size)+1 {
+		r.payload = make([]byte, size+1)
+	}
+	payload := r.payload[:size+1]
+	if _, err := io.ReadFull(r.src, payload); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return Frame{}, err
+	}
+	if payload[size] != end {
+		return Frame{}, &Error{FrameError, fmt.Sprintf("type %d: {invalid_frame_end_marker,%d}", f.Type, payload[size])}
+	}
+	f.Payload = payload[:size]
+	return f, nil
+}
+
+// Method decodes the payload of a method frame. The method is valid until the next
+// call, its strings and tables for ever. An unknown one is an [*Error] of code
+// NotImplemented, a malformed one of code SyntaxError.
+func (r *Reader) Method(payload []byte) (Method, error) {
+	c := &r.codec
+	c.buf, c.err = payload, nil
+	var id uint32
+	c.long(&id)
+	if c.err != nil {
+		return nil, c.err
+	}
+	m := r.methods[ID(id)]
+	if m == nil {
+		if m = newMethod(ID(id)); m == nil {
+			return nil, &Error{NotImplemented, fmt.Sprintf("unknown method %v", ID(id))}
+		}
+		r.methods[ID(id)] = m
+	}
+	m.fields(c)
+	return m, c.err
+}
+
+// A Header announces the content that follows a method.
+type Header struct {
+	Class      uint16
+	Size       uint64     // of the body, in bytes
+	Properties Properties // valid until the next call of Reader.Next
+}
+
+// Header decodes the payload of a content header, and checks its properties.
+func (r *Reader) Header(payload []byte) (Header, error) {
+	c := &r.codec
+	c.buf, c.err = payload, nil
+	var h Header
+	var weight uint16
+	c.short(&h.Class)
+	c.short(&weight)
+	c.longlong(&h.Size)
+	h.Properties = Properties(c.buf)
+	if c.err == nil {
+		c.err = h.Properties.Check()
+	}
+	return h, c.err
+}
+
+// A Buffer collects encoded frames. Its zero value is empty and ready.
+type Buffer struct {
+	codec codec
+}
+
+// Bytes returns what was collected, valid until the next call.
+func (b *Buffer) Bytes() []byte { return b.codec.buf }
+
+// Len returns how many bytes were collected.
+func (b *Buffer) Len() int { return len(b.codec.buf) }
+
+// Reset empties the buffer and makes it collect into memory's array.
+func (b *Buffer) Reset(memory []byte) { b.codec.buf = memory[:0] }
+
+// Method adds a method frame. Of a short string, what is beyond 255 bytes is cut off.
+func (b *Buffer) Method(channel uint16, m Method) {
+	start := b.begin(TypeMethod, channel)
+	id := uint32(m.ID())
+	b.codec.long(&id)
+	m.fields(&b.codec)
+	b.finish(start)
+}
+
+// Content adds a content header and its body, cut into frames of at most maxSize
+// bytes each, envelope included.
+func (b *Buffer) Content(channel, class uint16, p Properties, body []byte, maxSize uint32) {
+	start := b.begin(TypeHeader, channel)
+	buf := binary.BigEndian.AppendUint16(b.codec.buf, class)
+	buf = append(buf, 0, 0) // weight
+	buf = binary.BigEndian.AppendUint64(buf, uint64(len(body)))
+	b.codec.buf = append(buf, p...)
+	b.finish(start)
+	for len(body) > 0 {
+		n := min(len(body), int(maxSize-overhead))
+		start := b.begin(TypeBody, channel)
+		b.codec.buf = append(b.codec.buf, body[:n]...)
+		b.finish(start)
+		body = body[n:]
+	}
+}
+
+// Heartbeat adds a heartbeat frame.
+func (b *Buffer) Heartbeat() { b.finish(b.begin(TypeHeartbeat, 0)) }
+
+// begin opens a frame and returns where it starts; finish fills in its size.
+func (b *Buffer) begin(t Type, channel uint16) int {
+	start := len(b.codec.buf)
+	b.codec.buf = append(b.codec.buf, byte(t), byte(channel>>8), byte(channel), 0, 0, 0, 0)
+	return start
+}
+
+func (b *Buffer) finish(start int) {
+	size := len(b.codec.buf) - start - 7
+	binary.BigEndian.PutUint32(b.codec.buf[start+3:], uint32(size))
+	b.codec.buf = append(b.codec.buf, end)
+}

@@ -1,0 +1,60 @@
+package frame
+
+import "fmt"
+
+// A Method is a command of the protocol. It is one of the structs of this package,
+// by pointer.
+type Method interface {
+	ID() ID
+	fields(*codec)
+}
+
+// An ID is the number of a method: its class in the upper half, itself in the lower.
+type ID uint32
+
+// Class returns the class of the method.
+func (id ID) Class() uint16 { return uint16(id >> 16) }
+
+// Method returns the number of the method within its class.
+func (id ID) Method() uint16 { return uint16(id) }
+
+// String returns the two numbers, as "50.10".
+func (id ID) String() string { return fmt.Sprintf("%d.%d", id.Class(), id.Method()) }
+
+// The classes.
+const (
+	ClassConnection = 10
+	ClassChannel    = 20
+	ClassExchange   = 40
+	ClassQueue      = 50
+	ClassBasic      = 60
+	ClassConfirm    = 85
+)
+
+const (
+	connection ID = ClassConnection << 16
+	channel    ID = ClassChannel << 16
+	exchange   ID = ClassExchange << 16
+	queue      ID = ClassQueue << 16
+	basic      ID = ClassBasic << 16
+	confirm    ID = ClassConfirm << 16
+)
+
+// newMethod returns an empty method, nil if there is none of that id.
+func newMethod(id ID) Method {
+	switch id.Class() {
+	case ClassConnection:
+		return newConnectionMethod(id)
+	case ClassChannel:
+		return newChannelMethod(id)
+	case ClassExchange:
+		return newExchangeMethod(id)
+	case ClassQueue:
+		return newQueueMethod(id)
+	case ClassBasic:
+		return newBasicMethod(id)
+	case ClassConfirm:
+		return newConfirmMethod(id)
+	}
+	return nil
+}

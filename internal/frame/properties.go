@@ -1,0 +1,105 @@
+package frame
+
+import "encoding/binary"
+
+// Properties are the properties of a content as they stand on the wire: flags that
+// say which are present, then their values. A broker passes them on untouched and
+// looks at few, so they stay encoded. Check them once before using them.
+type Properties []byte
+
+// A Property is one of the properties of a message.
+type Property uint8
+
+// The properties of class basic, in the order of the wire.
+const (
+	ContentType Property = iota
+	ContentEncoding
+	Headers
+	DeliveryMode
+	Priority
+	CorrelationID
+	ReplyTo
+	Expiration
+	MessageID
+	Timestamp
+	Kind // "type" on the wire
+	UserID
+	AppID
+	ClusterID
+
+	propertyCount
+)
+
+// Check returns an [*Error] if the properties are malformed.
+func (p Properties) Check() error {
+	_, rest, err := p.walk(propertyCount)
+	if err == nil && len(rest) > 0 {
+		err = syntaxError("a content header has %d bytes behind its properties", len(rest))
+	}
+	return err
+}
+
+// String returns a property that is a short string, and whether it is present.
+func (p Properties) String(prop Property) (string, bool) {
+	value, _, err := p.walk(prop)
+	if err != nil || value == nil {
+		return "", false
+	}
+	return string(value[1:]), true
+}
+
+// Table returns the headers, nil if there are none.
+func (p Properties) Table() Table {
+	value, _, err := p.walk(Headers)
+	if err != nil || value == nil {
+		return nil
+	}
+	t, _ := decodeTable(value[4:], 0)
+	return t
+}
+
+// walk goes along the values up to prop, and returns prop's own, nil if it is absent,
+// and what stands behind the last value it passed.
+func (p Properties) walk(prop Property) (value, rest []byte, err error) {
+	if len(p) < 2 {
+		return nil, nil, syntaxError("a content header without property flags")
+	}
+	flags := binary.BigEndian.Uint16(p)
+	if flags&3 != 0 {
+		return nil, nil, syntaxError("a content header with unknown property flags %#x", flags&3)
+	}
+	rest = p[2:]
+	for i := ContentType; i <= prop && i < propertyCount; i++ {
+		value = nil
+		if flags&(1<<(15-i)) == 0 {
+			continue
+		}
+		n := 0
+		switch i {
+		case DeliveryMode, Priority:
+			n = 1
+		case Timestamp:
+			n = 8
+		case Headers:
+			n = 4
+			if len(rest) >= n {
+				n += int(binary.BigEndian.Uint32(rest))
+			}
+		default:
+			n = 1
+			if len(rest) >= n {
+				n += int(rest[0])
+			}
+		}
+		if n < 0 || n > len(rest) {
+			return nil, nil, syntaxError("a content header ends within property %d", i)
+		}
+		value, rest = rest[:n], rest[n:]
+		if i == Headers && prop == propertyCount {
+			if err := checkFields(value[4:], true, 0); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	return value, rest, nil
+}
