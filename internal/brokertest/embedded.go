@@ -1,10 +1,29 @@
 package brokertest
 
-import "testing"
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
 
-// Embedded returns the URI of a fresh embedded broker on a free port of 127.0.0.1, which ends with the test.
+	"github.com/gomeko/gomeko/broker"
+)
+
+// Embedded returns the URI of a fresh embedded broker on a free port of 127.0.0.1. It ends with the test, and what it
+// logs is the test's output.
 func Embedded(t testing.TB) string {
 	t.Helper()
-	t.Skip("the embedded broker is not written yet")
-	return ""
+	b := broker.New(broker.Config{Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	addr, err := b.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := b.Close(ctx); err != nil {
+			t.Errorf("the embedded broker did not end in a minute: %v", err)
+		}
+	})
+	return "amqp://guest:guest@" + addr.String() + "/"
 }
