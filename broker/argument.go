@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/gomeko/gomeko/internal/frame"
 )
@@ -29,6 +30,32 @@ func integer(value any) (int64, bool) {
 		return int64(v.Uint()), v.Uint() < 1<<63
 	}
 	return 0, false
+}
+
+// maxMillis is the longest time that RabbitMQ accepts: 2^32-1 ms, some 49 days.
+const maxMillis = 1<<32 - 1
+
+// millis reads a time in milliseconds, or says what is wrong with it in RabbitMQ's words.
+func millis(ms int64) (d time.Duration, fault string) {
+	switch {
+	case ms < 0:
+		return 0, fmt.Sprintf("{value_negative,%d}", ms)
+	case ms > maxMillis:
+		return 0, fmt.Sprintf("{value_too_large,%d}", ms)
+	}
+	return time.Duration(ms) * time.Millisecond, ""
+}
+
+// expiryArgument reads x-expires.
+func expiryArgument(value any) (d time.Duration, fault string) {
+	ms, ok := integer(value)
+	switch {
+	case !ok:
+		return 0, fmt.Sprintf("\"expected integer, got %s\"", typeName(value))
+	case ms == 0:
+		return 0, "{value_zero,0}"
+	}
+	return millis(ms)
 }
 
 func firstError(errs ...error) error {
@@ -59,6 +86,9 @@ func sameArguments(of string, received, current frame.Table, names []string) err
 		if inReceived == inCurrent && sameValue(a, b) {
 			continue
 		}
+		if inReceived && inCurrent {
+			return sameText(of, name, fmt.Sprint(a), fmt.Sprint(b))
+		}
 		return exceptionf(codePreconditionFailed, "inequivalent arg '%s' for %s: received %s but current is %s",
 			name, of, describe(a, inReceived), describe(b, inCurrent))
 	}
@@ -80,24 +110,44 @@ func describe(value any, present bool) string {
 	if !present {
 		return "none"
 	}
-	kind := "longstr"
+	return fmt.Sprintf("the value '%v' of type '%s'", value, typeName(value))
+}
+
+// typeName is RabbitMQ's name for the type of a value of a table.
+func typeName(value any) string {
 	switch value.(type) {
 	case bool:
-		kind = "bool"
+		return "bool"
 	case int8:
-		kind = "byte"
+		return "byte"
 	case uint8:
-		kind = "unsignedbyte"
+		return "unsignedbyte"
 	case int16:
-		kind = "short"
+		return "short"
 	case uint16:
-		kind = "unsignedshort"
+		return "unsignedshort"
 	case int32:
-		kind = "signedint"
+		return "signedint"
 	case uint32:
-		kind = "unsignedint"
+		return "unsignedint"
 	case int64, uint64:
-		kind = "long"
+		return "long"
+	case float32:
+		return "float"
+	case float64:
+		return "double"
+	case frame.Decimal:
+		return "decimal"
+	case time.Time:
+		return "timestamp"
+	case []byte:
+		return "binary"
+	case []any:
+		return "array"
+	case frame.Table:
+		return "table"
+	case nil:
+		return "void"
 	}
-	return fmt.Sprintf("the value '%v' of type '%s'", value, kind)
+	return "longstr"
 }

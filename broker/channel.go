@@ -155,11 +155,16 @@ func (ch *channel) fail(e *exception) {
 	})
 }
 
-// release ends the channel's consumers and puts back what was not acknowledged.
-func (ch *channel) release() {
+// stop ends the channel's consumers.
+func (ch *channel) stop() {
 	for _, c := range ch.consumers {
 		c.stop()
 	}
+}
+
+// release ends the channel's consumers and puts back what was not acknowledged.
+func (ch *channel) release() {
+	ch.stop()
 	ch.requeue(ch.unsettled.takeAll())
 	ch.publishing = publishing{}
 }

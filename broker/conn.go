@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -65,7 +66,6 @@ func (c *conn) serve() {
 	writer.Go(func() {
 		if err := c.out.write(c.beat, c.resume); err != nil {
 			c.out.end()
-			signal(c.out.room)
 			c.nc.Close()
 		}
 	})
@@ -90,12 +90,13 @@ func (c *conn) serve() {
 // the error of its socket.
 func (c *conn) run() error {
 	c.nc.SetDeadline(time.Now().Add(handshakeTimeout))
-	ok, err := c.frames.Protocol()
-	if err != nil {
+	switch ok, err := c.frames.Protocol(); {
+	case err == io.EOF: // who only looked whether somebody listens
+		return nil
+	case err != nil:
 		return err
-	}
-	if !ok {
-		c.out.raw(frame.ProtocolHeader)
+	case !ok:
+		c.out.protocolHeader()
 		return nil
 	}
 	exc := c.handshake()
@@ -321,6 +322,9 @@ func (c *conn) release() {
 	c.confirm()
 	c.vhost.mu.Lock()
 	defer c.vhost.mu.Unlock()
+	for _, ch := range c.channels {
+		ch.stop() // all of them, before messages go back and seek other consumers
+	}
 	for id, ch := range c.channels {
 		ch.release()
 		delete(c.channels, id)

@@ -117,6 +117,7 @@ func (ch *channel) qos(m *frame.BasicQos) error {
 		return exceptionf(codeNotImplemented, "prefetch_size!=0 (%d)", m.PrefetchSize)
 	}
 	if m.Global {
+		ch.conn.log.Warn("RabbitMQ 4 refuses basic.qos with global=true", "channel", ch.id)
 		ch.limit = int(m.PrefetchCount)
 		ch.wake()
 	} else {

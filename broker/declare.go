@@ -5,10 +5,15 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/gomeko/gomeko/internal/frame"
 )
+
+// isNotFound reports whether err says that a queue or an exchange does not exist.
+func isNotFound(err error) bool {
+	e, ok := err.(*exception)
+	return ok && e.code == codeNotFound
+}
 
 // queue returns a queue that the channel's client may use; "" is the one that the
 // channel declared last.
@@ -29,6 +34,10 @@ func (ch *channel) checkOwner(q *queue) error {
 	if q.owner == nil || q.owner == ch.conn {
 		return nil
 	}
+	return ch.locked(q)
+}
+
+func (ch *channel) locked(q *queue) error {
 	return exceptionf(codeResourceLocked, "cannot obtain exclusive access to locked queue '%s' in vhost '%s'. "+
 		"It could be originally declared on another connection or the exclusive property value does not match "+
 		"that of the original declaration.", q.name, ch.vhost.name)
@@ -76,26 +85,27 @@ func (ch *channel) newQueue(name string, m *frame.QueueDeclare) (*queue, error) 
 		q.owner = ch.conn
 	}
 	if value, ok := m.Arguments.Get("x-expires"); ok {
-		ms, isInt := integer(value)
-		if !isInt || ms <= 0 || ms > maxMillis {
-			return nil, exceptionf(codePreconditionFailed, "invalid arg 'x-expires' for queue '%s' in vhost '%s': %v",
-				name, ch.vhost.name, value)
+		var fault string
+		if q.ttl, fault = expiryArgument(value); fault != "" {
+			return nil, exceptionf(codePreconditionFailed, "invalid arg 'x-expires' for queue '%s' in vhost '%s': %s",
+				name, ch.vhost.name, fault)
 		}
-		q.ttl = time.Duration(ms) * time.Millisecond
 	}
 	ch.vhost.queues[name] = q
+	if !m.Durable && !m.Exclusive {
+		ch.conn.log.Warn("RabbitMQ 4 refuses queues that are neither durable nor exclusive", "queue", name)
+	}
 	return q, nil
 }
 
 // checkSame refuses to declare a queue as something else than what it is.
 func (ch *channel) checkSame(q *queue, m *frame.QueueDeclare) error {
-	if err := ch.checkOwner(q); err != nil {
-		return err
+	if q.owner != ch.conn && (q.owner != nil || m.Exclusive) || q.owner != nil && !m.Exclusive {
+		return ch.locked(q)
 	}
 	of := fmt.Sprintf("queue '%s' in vhost '%s'", q.name, ch.vhost.name)
 	return firstError(
 		sameFlag(of, "durable", m.Durable, q.durable),
-		sameFlag(of, "exclusive", m.Exclusive, q.owner != nil),
 		sameFlag(of, "auto_delete", m.AutoDelete, q.autoDelete),
 		sameArguments(of, m.Arguments, q.arguments, queueArguments),
 	)
@@ -111,7 +121,7 @@ func (ch *channel) purge(m *frame.QueuePurge) error {
 
 func (ch *channel) deleteQueue(m *frame.QueueDelete) error {
 	q, err := ch.queue(m.Queue)
-	if e, ok := err.(*exception); ok && e.code == codeNotFound && m.Queue != "" {
+	if isNotFound(err) && m.Queue != "" {
 		return ch.answer(m.NoWait, &frame.QueueDeleteOk{}) // it need not be there
 	}
 	if err != nil {
@@ -123,7 +133,7 @@ func (ch *channel) deleteQueue(m *frame.QueueDelete) error {
 	case m.IfUnused && len(q.consumers) > 0:
 		return exceptionf(codePreconditionFailed, "queue '%s' in vhost '%s' in use", q.name, ch.vhost.name)
 	case m.IfEmpty && n > 0:
-		return exceptionf(codePreconditionFailed, "queue '%s' in vhost '%s' is not empty", q.name, ch.vhost.name)
+		return exceptionf(codePreconditionFailed, "queue '%s' in vhost '%s' not empty", q.name, ch.vhost.name)
 	}
 	q.remove()
 	return ch.answer(m.NoWait, &frame.QueueDeleteOk{MessageCount: uint32(n)})
@@ -140,10 +150,13 @@ func (ch *channel) bind(m *frame.QueueBind) error {
 
 func (ch *channel) unbind(m *frame.QueueUnbind) error {
 	q, b, err := ch.binding(m.Queue, m.Exchange, m.RoutingKey)
-	if err != nil {
+	switch {
+	case isNotFound(err) && (m.Queue != "" || ch.lastQueue != ""): // it need not be there
+	case err != nil:
 		return err
+	default:
+		q.unbind(b)
 	}
-	q.unbind(b)
 	return ch.answer(false, &frame.QueueUnbindOk{})
 }
 
@@ -210,12 +223,11 @@ func (ch *channel) deleteExchange(m *frame.ExchangeDelete) error {
 	case name == "":
 		return exceptionf(codeAccessRefused, "operation not permitted on the default exchange")
 	case strings.HasPrefix(name, "amq."):
-		return exceptionf(codeAccessRefused, "exchange name '%s' contains reserved prefix 'amq.*'", name)
+		return exceptionf(codeAccessRefused, "deletion of system exchange '%s' in vhost '%s' not allowed", name, ch.vhost.name)
 	case ex == nil: // it need not be there
 	case m.IfUnused && ex.bindings > 0:
 		return exceptionf(codePreconditionFailed, "exchange '%s' in vhost '%s' in use", name, ch.vhost.name)
 	default:
-		ex.autoDelete = true
 		ch.vhost.removeExchange(ex)
 	}
 	return ch.answer(m.NoWait, &frame.ExchangeDeleteOk{})

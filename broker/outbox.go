@@ -47,10 +47,8 @@ func (o *outbox) method(channel uint16, m frame.Method) {
 	o.add(func() { o.buf.Method(channel, m) })
 }
 
-// raw adds bytes that are no frame.
-func (o *outbox) raw(s string) {
-	o.add(func() { o.buf.Reset(append(o.buf.Bytes(), s...)) })
-}
+// protocolHeader adds the answer to a client of another protocol.
+func (o *outbox) protocolHeader() { o.add(o.buf.ProtocolHeader) }
 
 // content adds a method that carries a message.
 func (o *outbox) content(channel uint16, m frame.Method, msg *message) {
@@ -69,6 +67,7 @@ func (o *outbox) last(m frame.Method) {
 		o.buf.Method(0, m)
 		o.sealed = true
 	})
+	signal(o.room)
 }
 
 func (o *outbox) add(f func()) {
@@ -92,13 +91,13 @@ func (o *outbox) hasRoom() bool {
 	return !o.stalled
 }
 
-// waitRoom waits until there is room, but not longer than limit unless it is 0. It
+// waitRoom waits until there is room, or no more use for it, but not longer than limit unless it is 0. It
 // reports false when it gave up.
 func (o *outbox) waitRoom(limit time.Duration) bool {
 	var timeout <-chan time.Time
 	for {
 		o.mu.Lock()
-		ok := o.buf.Len() < outboxRoom || o.ended
+		ok := o.buf.Len() < outboxRoom || o.sealed
 		o.mu.Unlock()
 		if ok {
 			return true
@@ -122,6 +121,7 @@ func (o *outbox) end() {
 	o.ended, o.sealed = true, true
 	o.mu.Unlock()
 	signal(o.wake)
+	signal(o.room)
 }
 
 // setMaxSize sets the largest frame that the client takes.

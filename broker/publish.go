@@ -1,8 +1,10 @@
 package broker
 
 import (
-	"math/bits"
+	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gomeko/gomeko/internal/frame"
@@ -145,9 +147,6 @@ func (ch *channel) confirmPublished() {
 	ch.confirmed = ch.published
 }
 
-// maxMillis is the longest time that RabbitMQ accepts: 2^32-1 ms, some 49 days.
-const maxMillis = 1<<32 - 1
-
 // expiration returns when a message expires by its own property, the zero time if it
 // has none.
 func expiration(p frame.Properties) (time.Time, error) {
@@ -155,9 +154,23 @@ func expiration(p frame.Properties) (time.Time, error) {
 	if !ok {
 		return time.Time{}, nil
 	}
-	ms, err := strconv.ParseInt(s, 10, bits.UintSize)
-	if err != nil || ms < 0 || ms > maxMillis {
-		return time.Time{}, exceptionf(codePreconditionFailed, "invalid expiration '%s'", s)
+	digits := len(s) - len(strings.TrimLeft(s, "+-")) // a sign
+	digits += len(s[digits:]) - len(strings.TrimLeft(s[digits:], "0123456789"))
+	ms, err := strconv.ParseInt(s[:digits], 10, 64)
+	var ttl time.Duration
+	var fault string
+	switch {
+	case errors.Is(err, strconv.ErrSyntax):
+		fault = "no_integer"
+	case digits < len(s):
+		fault = fmt.Sprintf("{leftover_string,%q}", s[digits:])
+	case err != nil:
+		fault = fmt.Sprintf("{value_too_large,%s}", s)
+	default:
+		ttl, fault = millis(ms)
 	}
-	return time.Now().Add(time.Duration(ms) * time.Millisecond), nil
+	if fault != "" {
+		return time.Time{}, exceptionf(codePreconditionFailed, "invalid expiration '%s': %s", s, fault)
+	}
+	return time.Now().Add(ttl), nil
 }

@@ -27,9 +27,10 @@ type queue struct {
 	next      int
 	exclusive *consumer // the one that wants to be alone
 
-	head *time.Timer   // expires the first message
-	idle *time.Timer   // removes the queue when it is not used
-	ttl  time.Duration // x-expires: how long that takes, 0 for ever
+	head   *time.Timer   // expires the first message
+	headAt time.Time     // when head does
+	idle   *time.Timer   // removes the queue when it is not used
+	ttl    time.Duration // x-expires: how long that takes, 0 for ever
 }
 
 // push adds a new message and delivers what can be.
@@ -165,14 +166,21 @@ func (q *queue) expire() {
 // watchHead sees to it that the first message expires in time though nobody asks for it.
 func (q *queue) watchHead() {
 	expires := q.ready.peek().expires
-	if expires.IsZero() || q.head != nil {
+	if expires.IsZero() {
 		return
 	}
+	if q.head != nil {
+		if !expires.Before(q.headAt) {
+			return // it looks again then
+		}
+		q.head.Stop()
+	}
+	q.headAt = expires
 	q.head = time.AfterFunc(time.Until(expires), func() {
 		q.vhost.mu.Lock()
 		defer q.vhost.mu.Unlock()
 		q.head = nil
-		if q.expire(); q.ready.len() > 0 && !q.removed {
+		if q.expire(); q.ready.len() > 0 {
 			q.watchHead()
 		}
 	})

@@ -110,11 +110,17 @@ func (r *Reader) Next() (Frame, error) {
 		}
 		return Frame{}, err
 	}
-	if payload[size] != end {
-		return Frame{}, &Error{FrameError, fmt.Sprintf("type %d: {invalid_frame_end_marker,%d}", f.Type, payload[size])}
-	}
 	f.Payload = payload[:size]
-	return f, nil
+	fault := ""
+	switch {
+	case payload[size] != end:
+		fault = fmt.Sprintf("{invalid_frame_end_marker,%d}", payload[size])
+	case f.Type != TypeMethod && f.Type != TypeHeader && f.Type != TypeBody && f.Type != TypeHeartbeat:
+		fault = "unknown_frame"
+	default:
+		return f, nil
+	}
+	return Frame{}, &Error{FrameError, fmt.Sprintf("type %d, all octets = <<>>: %s", f.Type, fault)}
 }
 
 // Method decodes the payload of a method frame. The method is valid until the next
@@ -205,6 +211,9 @@ func (b *Buffer) Content(channel, class uint16, p Properties, body []byte, maxSi
 
 // Heartbeat adds a heartbeat frame.
 func (b *Buffer) Heartbeat() { b.finish(b.begin(TypeHeartbeat, 0)) }
+
+// ProtocolHeader adds what begins a connection, or refuses one.
+func (b *Buffer) ProtocolHeader() { b.codec.buf = append(b.codec.buf, ProtocolHeader...) }
 
 // begin opens a frame and returns where it starts; finish fills in its size.
 func (b *Buffer) begin(t Type, channel uint16) int {

@@ -1,0 +1,449 @@
+package broker_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/broker"
+)
+
+// The mistakes of clients, and what they are told: RabbitMQ's codes and words. With
+// RABBITMQ_URI set, RabbitMQ is asked as well.
+var exceptions = []struct {
+	name string
+	do   func(ch, other *amqp.Channel) error
+	code int
+	text string
+	ours string // the text where ours differs
+}{
+	{
+		name: "passive queue",
+		do: func(ch, _ *amqp.Channel) error {
+			return second(ch.QueueDeclarePassive("test.no", false, false, false, false, nil))
+		},
+		code: 404, text: "NOT_FOUND - no queue 'test.no' in vhost '/'",
+	},
+	{
+		name: "queue flag",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), second(ch.QueueDeclare("test.q", false, false, false, false, nil)))
+		},
+		code: 406, text: "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'test.q' in vhost '/': received 'false' but current is 'true'",
+	},
+	{
+		name: "queue auto-delete",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), second(ch.QueueDeclare("test.q", true, true, false, false, nil)))
+		},
+		code: 406, text: "PRECONDITION_FAILED - inequivalent arg 'auto_delete' for queue 'test.q' in vhost '/': received 'true' but current is 'false'",
+	},
+	{
+		name: "queue exclusive",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), second(ch.QueueDeclare("test.q", true, false, true, false, nil)))
+		},
+		code: 405, text: "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'test.q' in vhost '/'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.",
+	},
+	{
+		name: "queue argument missing",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, amqp.Table{"x-expires": 300000}), queue(ch, nil))
+		},
+		code: 406, text: "PRECONDITION_FAILED - inequivalent arg 'x-expires' for queue 'test.q' in vhost '/': received none but current is the value '300000' of type 'signedint'",
+	},
+	{
+		name: "queue argument added",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), queue(ch, amqp.Table{"x-dead-letter-exchange": "dead"}))
+		},
+		code: 406, text: "PRECONDITION_FAILED - inequivalent arg 'x-dead-letter-exchange' for queue 'test.q' in vhost '/': received the value 'dead' of type 'longstr' but current is none",
+	},
+	{
+		name: "queue argument changed",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, amqp.Table{"x-expires": int64(300000)}), queue(ch, amqp.Table{"x-expires": int16(3000)}))
+		},
+		code: 406, text: "PRECONDITION_FAILED - inequivalent arg 'x-expires' for queue 'test.q' in vhost '/': received '3000' but current is '300000'",
+	},
+	{
+		name: "queue argument same value, unknown argument ignored",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, amqp.Table{"x-expires": int64(300000), "x-mine": "a"}), queue(ch, amqp.Table{"x-expires": int32(300000)}))
+		},
+	},
+	{
+		name: "queue argument of value 0",
+		do:   func(ch, _ *amqp.Channel) error { return queue(ch, amqp.Table{"x-expires": 0}) },
+		code: 406, text: "PRECONDITION_FAILED - invalid arg 'x-expires' for queue 'test.q' in vhost '/': {value_zero,0}",
+	},
+	{
+		name: "queue argument negative",
+		do:   func(ch, _ *amqp.Channel) error { return queue(ch, amqp.Table{"x-expires": -1}) },
+		code: 406, text: "PRECONDITION_FAILED - invalid arg 'x-expires' for queue 'test.q' in vhost '/': {value_negative,-1}",
+	},
+	{
+		name: "queue argument of the wrong type",
+		do:   func(ch, _ *amqp.Channel) error { return queue(ch, amqp.Table{"x-expires": "soon"}) },
+		code: 406, text: "PRECONDITION_FAILED - invalid arg 'x-expires' for queue 'test.q' in vhost '/': \"expected integer, got longstr\"",
+	},
+	{
+		name: "queue argument too large",
+		do:   func(ch, _ *amqp.Channel) error { return queue(ch, amqp.Table{"x-expires": int64(1) << 40}) },
+		code: 406, text: "PRECONDITION_FAILED - invalid arg 'x-expires' for queue 'test.q' in vhost '/': {value_too_large,1099511627776}",
+	},
+	{
+		name: "queue name reserved",
+		do: func(ch, _ *amqp.Channel) error {
+			return second(ch.QueueDeclare("amq.mine", false, false, false, false, nil))
+		},
+		code: 403, text: "ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'",
+	},
+	{
+		name: "exclusive queue of another",
+		do: func(ch, other *amqp.Channel) error {
+			return errors.Join(second(other.QueueDeclare("test.q", false, false, true, false, nil)),
+				second(ch.QueueDeclarePassive("test.q", false, false, true, false, nil)))
+		},
+		code: 405, text: "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'test.q' in vhost '/'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.",
+	},
+	{
+		name: "exclusive queue of another, consume",
+		do: func(ch, other *amqp.Channel) error {
+			return errors.Join(second(other.QueueDeclare("test.q", false, false, true, false, nil)),
+				second(ch.Consume("test.q", "", false, false, false, false, nil)))
+		},
+		code: 405, text: "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'test.q' in vhost '/'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.",
+	},
+	{
+		name: "no queue declared before",
+		do:   func(ch, _ *amqp.Channel) error { return ch.QueueBind("", "k", "amq.topic", false, nil) },
+		code: 404, text: "NOT_FOUND - no previously declared queue",
+	},
+	{
+		name: "bind to no exchange",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), ch.QueueBind("test.q", "k", "test.no", false, nil))
+		},
+		code: 404, text: "NOT_FOUND - no exchange 'test.no' in vhost '/'",
+	},
+	{
+		name: "bind no queue",
+		do:   func(ch, _ *amqp.Channel) error { return ch.QueueBind("test.no", "k", "amq.topic", false, nil) },
+		code: 404, text: "NOT_FOUND - no queue 'test.no' in vhost '/'",
+	},
+	{
+		name: "bind to the default exchange",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), ch.QueueBind("test.q", "k", "", false, nil))
+		},
+		code: 403, text: "ACCESS_REFUSED - operation not permitted on the default exchange",
+	},
+	{
+		name: "unbind no queue",
+		do:   func(ch, _ *amqp.Channel) error { return ch.QueueUnbind("test.no", "k", "amq.topic", nil) },
+	},
+	{
+		name: "unbind from no exchange",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), ch.QueueUnbind("test.q", "k", "test.no", nil))
+		},
+	},
+	{
+		name: "delete no queue",
+		do:   func(ch, _ *amqp.Channel) error { return second(ch.QueueDelete("test.no", false, false, false)) },
+	},
+	{
+		name: "delete a queue in use",
+		do: func(ch, other *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), second(other.Consume("test.q", "", false, false, false, false, nil)),
+				second(ch.QueueDelete("test.q", true, false, false)))
+		},
+		code: 406, text: "PRECONDITION_FAILED - queue 'test.q' in vhost '/' in use",
+	},
+	{
+		name: "delete a queue with messages",
+		do: func(ch, other *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), ch.Publish("", "test.q", false, false, amqp.Publishing{}),
+				second(ch.QueueDelete("test.q", false, true, false)))
+		},
+		code: 406, text: "PRECONDITION_FAILED - queue 'test.q' in vhost '/' not empty",
+	},
+	{
+		name: "purge no queue",
+		do:   func(ch, _ *amqp.Channel) error { return second(ch.QueuePurge("test.no", false)) },
+		code: 404, text: "NOT_FOUND - no queue 'test.no' in vhost '/'",
+	},
+	{
+		name: "passive exchange",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.ExchangeDeclarePassive("test.no", "topic", false, false, false, false, nil)
+		},
+		code: 404, text: "NOT_FOUND - no exchange 'test.no' in vhost '/'",
+	},
+	{
+		name: "exchange type differs",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(exchange(ch, "topic"), exchange(ch, "direct"))
+		},
+		code: 406, text: "PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'test.x' in vhost '/': received 'direct' but current is 'topic'",
+	},
+	{
+		name: "exchange flag differs",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(exchange(ch, "topic"), ch.ExchangeDeclare("test.x", "topic", true, false, true, false, nil))
+		},
+		code: 406, text: "PRECONDITION_FAILED - inequivalent arg 'internal' for exchange 'test.x' in vhost '/': received 'true' but current is 'false'",
+	},
+	{
+		name: "exchange type unknown",
+		do:   func(ch, _ *amqp.Channel) error { return exchange(ch, "x-odd") },
+		code: 503, text: "COMMAND_INVALID - unknown exchange type 'x-odd'",
+	},
+	{
+		name: "exchange name reserved",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.ExchangeDeclare("amq.mine", "topic", true, false, false, false, nil)
+		},
+		code: 403, text: "ACCESS_REFUSED - exchange name 'amq.mine' contains reserved prefix 'amq.*'",
+	},
+	{
+		name: "exchange predeclared",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.ExchangeDeclare("amq.topic", "topic", true, false, false, false, nil)
+		},
+	},
+	{
+		name: "default exchange declared",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.ExchangeDeclare("", "direct", true, false, false, false, nil)
+		},
+		code: 403, text: "ACCESS_REFUSED - operation not permitted on the default exchange",
+	},
+	{
+		name: "delete a reserved exchange",
+		do:   func(ch, _ *amqp.Channel) error { return ch.ExchangeDelete("amq.topic", false, false) },
+		code: 403, text: "ACCESS_REFUSED - deletion of system exchange 'amq.topic' in vhost '/' not allowed",
+	},
+	{
+		name: "delete no exchange",
+		do:   func(ch, _ *amqp.Channel) error { return ch.ExchangeDelete("test.no", false, false) },
+	},
+	{
+		name: "delete an exchange in use",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), exchange(ch, "topic"), ch.QueueBind("test.q", "k", "test.x", false, nil),
+				ch.ExchangeDelete("test.x", true, false))
+		},
+		code: 406, text: "PRECONDITION_FAILED - exchange 'test.x' in vhost '/' in use",
+	},
+	{
+		name: "publish to no exchange",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("test.no", "k", false, false, amqp.Publishing{})
+		},
+		code: 404, text: "NOT_FOUND - no exchange 'test.no' in vhost '/'",
+	},
+	{
+		name: "publish to an internal exchange",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(ch.ExchangeDeclare("test.x", "topic", true, false, true, false, nil),
+				ch.Publish("test.x", "k", false, false, amqp.Publishing{}))
+		},
+		code: 403, text: "ACCESS_REFUSED - cannot publish to internal exchange 'test.x' in vhost '/'",
+	},
+	{
+		name: "publish immediate",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, true, amqp.Publishing{})
+		},
+		code: 540, text: "NOT_IMPLEMENTED - immediate=true",
+	},
+	{
+		name: "publish as another",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{UserId: "me"})
+		},
+		code: 406, text: "PRECONDITION_FAILED - user_id property set to 'me' but authenticated user was 'guest'",
+	},
+	{
+		name: "publish expiration no number",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Expiration: "abc"})
+		},
+		code: 406, text: "PRECONDITION_FAILED - invalid expiration 'abc': no_integer",
+	},
+	{
+		name: "publish expiration fractional",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Expiration: "1.5"})
+		},
+		code: 406, text: "PRECONDITION_FAILED - invalid expiration '1.5': {leftover_string,\".5\"}",
+	},
+	{
+		name: "publish expiration negative",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Expiration: "-1"})
+		},
+		code: 406, text: "PRECONDITION_FAILED - invalid expiration '-1': {value_negative,-1}",
+	},
+	{
+		name: "publish expiration too large",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Expiration: "1099511627776"})
+		},
+		code: 406, text: "PRECONDITION_FAILED - invalid expiration '1099511627776': {value_too_large,1099511627776}",
+	},
+	{
+		name: "consume from no queue",
+		do: func(ch, _ *amqp.Channel) error {
+			return second(ch.Consume("test.no", "", false, false, false, false, nil))
+		},
+		code: 404, text: "NOT_FOUND - no queue 'test.no' in vhost '/'",
+	},
+	{
+		name: "consumer tag used twice",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), second(ch.Consume("test.q", "tag", false, false, false, false, nil)),
+				second(ch.Consume("test.q", "tag", false, false, false, false, nil)))
+		},
+		code: 530, text: "NOT_ALLOWED - attempt to reuse consumer tag 'tag'",
+	},
+	{
+		name: "consume beside an exclusive consumer",
+		do: func(ch, other *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), second(other.Consume("test.q", "", false, true, false, false, nil)),
+				second(ch.Consume("test.q", "", false, false, false, false, nil)))
+		},
+		code: 403, text: "ACCESS_REFUSED - queue 'test.q' in vhost '/' in exclusive use",
+	},
+	{
+		name: "get from no queue",
+		do:   func(ch, _ *amqp.Channel) error { _, _, err := ch.Get("test.no", false); return err },
+		code: 404, text: "NOT_FOUND - no queue 'test.no' in vhost '/'",
+	},
+	{
+		name: "ack an unknown tag",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Ack(7, false) },
+		code: 406, text: "PRECONDITION_FAILED - unknown delivery tag 7",
+	},
+	{
+		name: "ack all of an unknown tag",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Ack(7, true) },
+		code: 406, text: "PRECONDITION_FAILED - unknown delivery tag 7",
+	},
+	{
+		name: "ack all of nothing",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Ack(0, true) },
+	},
+	{
+		name: "nack an unknown tag",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Nack(7, false, true) },
+		code: 406, text: "PRECONDITION_FAILED - unknown delivery tag 7",
+	},
+	{
+		name: "reject an unknown tag",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Reject(0, true) },
+		code: 406, text: "PRECONDITION_FAILED - unknown delivery tag 0",
+	},
+	{
+		name: "prefetch size",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Qos(1, 100, false) },
+		code: 540, text: "NOT_IMPLEMENTED - prefetch_size!=0 (100)",
+	},
+	{
+		name: "flow off",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Flow(false) },
+		code: 540, text: "NOT_IMPLEMENTED - active=false",
+	},
+	{
+		name: "recover without requeue",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Recover(false) },
+		code: 540, text: "NOT_IMPLEMENTED - requeue=false",
+	},
+	{
+		name: "headers beyond the frame",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Headers: amqp.Table{"h": strings.Repeat("x", 140_000)}})
+		},
+		code: 501, text: "FRAME_ERROR - type 2, all octets = <<>>: {frame_too_large,140025,131064}",
+	},
+}
+
+// queue declares test.q.
+func queue(ch *amqp.Channel, args amqp.Table) error {
+	return second(ch.QueueDeclare("test.q", true, false, false, false, args))
+}
+
+// exchange declares test.x.
+func exchange(ch *amqp.Channel, kind string) error {
+	return ch.ExchangeDeclare("test.x", kind, true, false, false, false, nil)
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestExceptions(t *testing.T) {
+	for _, tt := range exceptions {
+		t.Run(tt.name, func(t *testing.T) {
+			b := start(t, broker.Config{})
+			text := tt.text
+			if tt.ours != "" {
+				text = tt.ours
+			}
+			provoke(t, tt.do, tt.code, text, amqp.Config{
+				Dial: func(string, string) (net.Conn, error) { return b.Dial(context.Background()) },
+			}, "amqp://guest:guest@memory/")
+		})
+		if uri := os.Getenv("RABBITMQ_URI"); uri != "" {
+			t.Run(tt.name+"/rabbitmq", func(t *testing.T) { provoke(t, tt.do, tt.code, tt.text, amqp.Config{}, uri) })
+		}
+	}
+}
+
+// provoke does something wrong, and checks what the client is told.
+func provoke(t *testing.T, do func(ch, other *amqp.Channel) error, code int, text string, cfg amqp.Config, uri string) {
+	t.Helper()
+	dial := func() (*amqp.Connection, *amqp.Channel) {
+		conn, err := amqp.DialConfig(uri, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn, channel(t, conn)
+	}
+	conn, ch := dial()
+	_, other := dial()
+	t.Cleanup(func() {
+		_, ch := dial()
+		ch.QueueDelete("test.q", false, false, false)
+		ch.ExchangeDelete("test.x", false, false)
+	})
+	channelEnd := ch.NotifyClose(make(chan *amqp.Error, 1))
+	connEnd := conn.NotifyClose(make(chan *amqp.Error, 1))
+	err := do(ch, other)
+	if code == 0 {
+		if err == nil {
+			err = ch.Qos(1, 0, false) // the channel still answers
+		}
+		if err != nil {
+			t.Errorf("got %v, want no error", err)
+		}
+		return
+	}
+	end := channelEnd
+	if code >= 500 {
+		end = connEnd
+	}
+	got := next(t, end)
+	if got.Code != code || got.Reason != text {
+		t.Errorf("got  %d %s\nwant %d %s", got.Code, got.Reason, code, text)
+	}
+	if code < 500 {
+		channel(t, conn) // the connection lives on
+	}
+}
