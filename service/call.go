@@ -1,28 +1,48 @@
 package service
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"slices"
+)
+
+// defaultParents is Nameko's parent_calls_tracked.
+const defaultParents = 10
 
 // A Call is one run of a service's method. It travels in ctx; what the method calls or
 // dispatches in turn carries its ID and Data on.
 type Call struct {
 	Service string // orders
-	Method  string // the Go method's name in the signature's spelling on the wire: get_order
+	Method  string // the method's name on the wire, as its signature spells it: get_order
 	ID      string // orders.get_order.<uuid4>
 
 	// Parents are the ids of the calls that led to this one, oldest first (nameko.call_id_stack).
 	Parents []string
 
 	// Data is the context data: what came in headers, without the nameko. prefix.
-	// It is the call's own and must not be written to by more than one goroutine.
+	// It is the call's own, and not safe for a writer beside other goroutines.
 	Data map[string]any
 
 	Redelivered bool // the broker delivered it before, to somebody who did not finish
 	Attempt     int  // 1 for the first
+
+	parents int // how many ids of Parents Stack hands on; 0 is defaultParents
 }
 
 // FromContext returns the call that ctx belongs to, nil outside of one.
-func FromContext(ctx context.Context) *Call { panic("sketch") }
+func FromContext(ctx context.Context) *Call {
+	if r, ok := ctx.Value(runKey{}).(*run); ok {
+		return r.call
+	}
+	return nil
+}
 
 // Stack returns the call id stack for what this call sends: Parents and ID, the oldest dropped over
-// Config.ParentCallsTracked + 1 (Nameko's cap, SPEC §3).
-func (c *Call) Stack() []string { panic("sketch") }
+// [Config].ParentCallsTracked + 1 (Nameko's cap, SPEC §3). The slice is the caller's.
+func (c *Call) Stack() []string {
+	parents := c.Parents
+	if over := len(parents) - cmp.Or(c.parents, defaultParents); over > 0 {
+		parents = parents[over:]
+	}
+	return append(slices.Clip(parents), c.ID)
+}

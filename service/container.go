@@ -3,6 +3,11 @@ package service
 import (
 	"context"
 	"log/slog"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // Config configures a [Container]. The zero value works.
@@ -26,38 +31,98 @@ type Config struct {
 	Values []any
 }
 
+const (
+	defaultMaxWorkers = 100
+	defaultStuckAfter = 5 * time.Second
+
+	// unwindTime is what a failed Start, and an extension that failed, have to stop the rest in order.
+	unwindTime = 25 * time.Second
+)
+
 // A Container hosts the services of a process: it binds them once, starts and stops
-// them in order, and runs their calls.
-type Container struct{}
+// them in order, and runs their calls. Its methods may be called by any goroutine.
+type Container struct {
+	cfg        Config
+	logger     *slog.Logger
+	stuckAfter time.Duration
+
+	hosted      []*hosted
+	shared      []*managed // in the order made, which is the order of need
+	sharedTypes map[reflect.Type]sharedValue
+	bound       bool // New is through: nothing more is shared
+	entrypoints []*managed
+
+	life       context.Context // ends when the container does
+	endLife    context.CancelFunc
+	begun      atomic.Bool  // Start was called
+	idle       atomic.Int64 // workers that Stop has taken
+	goroutines tally        // of Field.Go
+	ended      chan struct{}
+
+	mu sync.Mutex
+
+	state  state
+	cause  error                   // why the container ended, for Wait
+	halt   context.CancelCauseFunc // ends a Start that is not through
+	killed bool
+}
+
+// A hosted is one service.
+type hosted struct {
+	name    string
+	proto   reflect.Value // the struct, with its dependencies set; calls get copies
+	workers chan struct{} // has an element for each call that runs
+	rows    []*Field
+}
+
+// Names returns the names of the services, in the order given to [New].
+func (c *Container) Names() []string {
+	names := make([]string, len(c.hosted))
+	for i, h := range c.hosted {
+		names[i] = h.name
+	}
+	return names
+}
+
+// Lookup returns the first value of type T of [Config].Values.
+func Lookup[T any](c *Container) (T, bool) {
+	for _, v := range c.cfg.Values {
+		if t, ok := v.(T); ok {
+			return t, true
+		}
+	}
+	var none T
+	return none, false
+}
 
 // New binds services, each a pointer to a struct with a [Name]. Every mistake of every
 // service is reported at once, a line each, with service, field and remedy.
-func New(cfg Config, services ...any) (*Container, error) { panic("sketch") }
-
-// Names returns the names of the services, in the order given to [New].
-func (c *Container) Names() []string { panic("sketch") }
-
-// Start sets up every extension, then starts dependencies, then entrypoints. When one fails, what was
-// started is stopped again and the error names service and field.
-func (c *Container) Start(ctx context.Context) error { panic("sketch") }
-
-// Stop ends entrypoints, waits for the calls that run, their replies and acknowledgements,
-// then stops what is shared. At the end of ctx it kills what is left and returns an error that says
-// what was cut off. After a failed Start or a Kill it returns at once.
-func (c *Container) Stop(ctx context.Context) error { panic("sketch") }
-
-// Kill ends the container at once: contexts of calls are cancelled, nothing more is
-// acknowledged, connections are cut; the broker gets back what was not done. It may be called during Stop.
-func (c *Container) Kill() { panic("sketch") }
-
-// Wait returns when the container has ended: nil after Stop or Kill, or the fatal error of the
-// extension that ended it ([Field.Fail]).
-func (c *Container) Wait() error { panic("sketch") }
-
-// Lookup returns the value of type T of [Config].Values.
-func Lookup[T any](c *Container) (T, bool) { panic("sketch") }
-
-// Shared returns what all extensions of a container share by type: the first call makes
-// it, later ones get the same. If it has Setup, Start, Stop or Kill (see [Entrypoint]), they are called: set up and started
-// before the entrypoints, stopped after every call has ended.
-func Shared[T any](c *Container, make func(*Container) (T, error)) (T, error) { panic("sketch") }
+// The services are copied: what is changed in them later is not seen by calls.
+func New(cfg Config, services ...any) (*Container, error) {
+	c := &Container{
+		cfg:         cfg,
+		logger:      cfg.Logger,
+		stuckAfter:  defaultStuckAfter,
+		sharedTypes: make(map[reflect.Type]sharedValue),
+		ended:       make(chan struct{}),
+	}
+	if c.logger == nil {
+		c.logger = slog.Default()
+	}
+	c.life, c.endLife = context.WithCancel(context.Background())
+	b := &binder{host: c}
+	b.config(cfg)
+	for _, s := range services {
+		b.service(s)
+	}
+	if err := b.err(); err != nil {
+		c.endLife()
+		return nil, err
+	}
+	c.bound = true
+	// What is both shared and an entrypoint starts and stops as an entrypoint.
+	c.shared = slices.DeleteFunc(c.shared, func(s *managed) bool {
+		return slices.ContainsFunc(c.entrypoints, s.same)
+	})
+	return c, nil
+}

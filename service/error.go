@@ -1,29 +1,52 @@
 package service
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
-	// ErrTimeout is the error of a call that took longer than it may.
+	// ErrTimeout is the error of a call that took longer than it may, or whose ctx was cancelled.
+	// It wraps what ended ctx: context.DeadlineExceeded, context.Canceled or its cause.
 	ErrTimeout = errors.New("call timed out")
 
-	// ErrStopped is the error of a call that was not run, or not to its end, because the container was killed.
+	// ErrStopped is the error of a call that was not run, or not to its end, because the container had been
+	// killed or stopped; and of what is asked of a container that has ended.
 	ErrStopped = errors.New("container stopped")
 )
 
 // A SignatureError says, in Python's words, why arguments do not fit a signature:
-// "get_order() missing 1 required positional argument: 'order_id'".
+// "get_order() missing 1 required positional argument: 'order_id'". The method was not run.
 type SignatureError struct{ Text string }
 
 func (e *SignatureError) Error() string { return e.Text }
 
-// A PanicError is the error of a call whose method panicked.
+// Expected returns true: the mistake is the caller's.
+func (e *SignatureError) Expected() bool { return true }
+
+// A PanicError is the error of a call that panicked, in its method or in a [Middleware].
 type PanicError struct {
 	Value any
 	Stack []byte
 }
 
-func (e *PanicError) Error() string { panic("sketch") }
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// Expected reports whether err is one that callers are meant to handle: err or one that it wraps has
-// Expected() bool, and it returns true. Expected errors are logged at WARN, others at ERROR.
-func Expected(err error) bool { panic("sketch") }
+// Unwrap returns the value if it is an error, else nil.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// Expected reports whether err is one that callers are meant to handle: the first of err and those that it wraps
+// that has a method Expected() bool decides. Expected errors are logged at WARN, others at ERROR.
+func Expected(err error) bool {
+	var e interface{ Expected() bool }
+	return errors.As(err, &e) && e.Expected()
+}
+
+// timeoutError is [ErrTimeout] with what ended the call's context.
+type timeoutError struct{ cause error }
+
+func (e *timeoutError) Error() string   { return ErrTimeout.Error() + ": " + e.cause.Error() }
+func (e *timeoutError) Unwrap() []error { return []error{ErrTimeout, e.cause} }

@@ -1,10 +1,67 @@
 package service
 
-import "context"
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"time"
+)
 
-// A Runner runs one call; [FromContext] tells which.
+// A Runner runs one call; [FromContext] tells which. A panic of the method comes back as a *[PanicError].
 type Runner func(ctx context.Context) (any, error)
 
 // A Middleware wraps every call of a container: it may act before and after, change
-// the result, or not run next at all. It is called once for each row, at start.
+// the result, or not run next at all. It is called once for each row, by [New]; the [Runner] it
+// returns is called by many goroutines at once, and hands on a context derived from the one it got.
 type Middleware func(next Runner) Runner
+
+// observed logs the outcome of every call, and turns a panic into one.
+func (f *Field) observed(next Runner) Runner {
+	return func(ctx context.Context) (any, error) {
+		start := time.Now()
+		v, err := recovered(ctx, next)
+		f.log(ctx, time.Since(start), err)
+		return v, err
+	}
+}
+
+func (f *Field) log(ctx context.Context, took time.Duration, err error) {
+	level, message := slog.LevelDebug, "call done"
+	switch {
+	case Expected(err):
+		level, message = slog.LevelWarn, "call failed"
+	case err != nil:
+		level, message = slog.LevelError, "call failed"
+	}
+	logger := f.Host.logger
+	if !logger.Enabled(ctx, level) {
+		return
+	}
+	call := FromContext(ctx)
+	attrs := make([]slog.Attr, 0, 6)
+	attrs = append(attrs,
+		slog.String("service", call.Service),
+		slog.String("method", call.Method),
+		slog.String("call_id", call.ID),
+		slog.Duration("duration", took),
+	)
+	if err != nil {
+		attrs = append(attrs, slog.Any("err", err))
+	}
+	var p *PanicError
+	if errors.As(err, &p) {
+		attrs = append(attrs, slog.String("stack", string(p.Stack)))
+	}
+	logger.LogAttrs(ctx, level, message, attrs...)
+}
+
+// recovered calls next and returns a panic as its error.
+func recovered(ctx context.Context, next Runner) (v any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			v, err = nil, &PanicError{Value: p, Stack: debug.Stack()}
+		}
+	}()
+	return next(ctx)
+}

@@ -7,5 +7,5 @@ package service
 //		…
 //	}
 //
-// A name is what stands before the dot in orders.get_order. It may contain dots itself.
+// The name is what stands before the method in orders.get_order. It may contain dots itself.
 type Name struct{}

@@ -1,0 +1,245 @@
+package service
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+)
+
+var (
+	nameType       = reflect.TypeFor[Name]()
+	entrypointType = reflect.TypeFor[EntrypointType]()
+	dependencyType = reflect.TypeFor[DependencyType]()
+)
+
+// A binder makes services out of structs for New, and collects their mistakes in the order of declaration.
+type binder struct {
+	host     *Container
+	mistakes []error
+}
+
+func (b *binder) err() error { return errors.Join(b.mistakes...) }
+
+// add adds a mistake, those of errors.Join one by one.
+func (b *binder) add(where string, err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		if all := joined.Unwrap(); errors.Join(all...).Error() == err.Error() {
+			for _, e := range all {
+				b.add(where, e)
+			}
+			return
+		}
+	}
+	b.mistakes = append(b.mistakes, fmt.Errorf("%s: %w", where, err))
+}
+
+func (b *binder) addf(where, format string, args ...any) {
+	b.add(where, fmt.Errorf(format, args...))
+}
+
+func (b *binder) config(cfg Config) {
+	if cfg.MaxWorkers < 0 {
+		b.addf("service.Config", "MaxWorkers is %d: leave it 0 for %d", cfg.MaxWorkers, defaultMaxWorkers)
+	}
+	if cfg.ParentCallsTracked < 0 {
+		b.addf("service.Config", "ParentCallsTracked is %d: leave it 0 for %d", cfg.ParentCallsTracked, defaultParents)
+	}
+	for i, m := range cfg.Middleware {
+		if m == nil {
+			b.addf("service.Config", "Middleware[%d] is nil: leave it out", i)
+		}
+	}
+}
+
+func (b *binder) service(proto any) {
+	v := reflect.ValueOf(proto)
+	where := fmt.Sprintf("service %T", proto)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().Kind() != reflect.Struct {
+		b.addf(where, "is no pointer to a struct: write new(Orders) or &Orders{…}")
+		return
+	}
+	t := v.Type().Elem()
+	h := &hosted{
+		name:    b.name(t),
+		proto:   reflect.New(t).Elem(),
+		workers: make(chan struct{}, max(1, cmp.Or(b.host.cfg.MaxWorkers, defaultMaxWorkers))),
+	}
+	h.proto.Set(v.Elem())
+	for _, other := range b.host.hosted {
+		if h.name != "" && other.name == h.name {
+			b.addf("service "+h.name, "is the name of both %s and %s: give each one of its own", other.proto.Type(), t)
+		}
+	}
+	b.host.hosted = append(b.host.hosted, h)
+	b.fields(h, h.proto, true)
+}
+
+// name returns the name of a service's type, "" if it has none.
+func (b *binder) name(t reflect.Type) string {
+	where := fmt.Sprintf("service %s", t)
+	found, name := 0, ""
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Type != nameType {
+			continue
+		}
+		found++
+		tags, err := parseTag(string(f.Tag))
+		marker := &Field{tag: tags}
+		name = marker.Tag("service")
+		switch {
+		case err != nil:
+			b.add(where, err)
+		case f.Name != "_":
+			b.addf(where, "its service.Name is a field %s: write _ service.Name `service:\"%s\"`", f.Name, cmp.Or(name, "orders"))
+		case strings.TrimSpace(name) == "":
+			b.addf(where, "its name is empty: write _ service.Name `service:\"%s\"`", strings.ToLower(t.Name()))
+		default:
+			if err := marker.Keys("service"); err != nil {
+				b.add(where, err)
+			}
+		}
+	}
+	switch {
+	case found == 0:
+		b.addf(where, "has no name: write a field _ service.Name `service:\"%s\"`", strings.ToLower(t.Name()))
+	case found > 1:
+		b.addf(where, "has %d fields service.Name: leave one", found)
+	}
+	return name
+}
+
+// label is how mistakes name the service.
+func (h *hosted) label() string {
+	return "service " + cmp.Or(h.name, h.proto.Type().String())
+}
+
+// fields binds the fields of a service, or of a struct embedded in one.
+func (b *binder) fields(h *hosted, v reflect.Value, top bool) {
+	t := v.Type()
+	for i := range t.NumField() {
+		f := t.Field(i)
+		where := h.label() + ": " + f.Name
+		switch {
+		case f.Type == nameType && !top:
+			b.addf(where, "service.Name stands in the embedded %s: move it into the service", t)
+		case f.Type == nameType:
+		case f.Name == "Entrypoints" && !top:
+			b.addf(where, "the table stands in the embedded %s: move it into the service", t)
+		case f.Name == "Entrypoints" && f.Type.Kind() != reflect.Struct:
+			b.addf(where, "is %s: write Entrypoints struct{ … }", f.Type)
+		case f.Name == "Entrypoints":
+			for j := range f.Type.NumField() {
+				b.row(h, f.Type.Field(j))
+			}
+		case implements(f.Type, dependencyType):
+			b.dependency(h, f, v.Field(i))
+		case implements(f.Type, entrypointType):
+			b.addf(where, "is an entrypoint outside of the table: move it into Entrypoints struct{ … }")
+		case f.Anonymous && f.Type.Kind() == reflect.Struct:
+			b.fields(h, v.Field(i), false)
+		}
+		if lock, path := findLock(f.Type, f.Name); top && lock != nil {
+			b.addf(where, "holds %s by value (%s), and each call gets a copy: make it a pointer, or inject it", lock, path)
+		}
+	}
+}
+
+func (b *binder) field(h *hosted, f reflect.StructField) (*Field, error) {
+	tags, err := parseTag(string(f.Tag))
+	return &Field{
+		Host:    b.host,
+		Service: h.name,
+		Name:    f.Name,
+		Type:    f.Type,
+		tag:     tags,
+		hosted:  h,
+		logger:  b.host.logger.With("service", h.name, "field", f.Name),
+	}, err
+}
+
+func (b *binder) row(h *hosted, sf reflect.StructField) {
+	where := h.label() + ": " + sf.Name
+	switch {
+	case !implements(sf.Type, entrypointType):
+		remedy := "rows have types such as rpc.Method"
+		if implements(sf.Type, dependencyType) {
+			remedy = "dependencies stand outside of Entrypoints"
+		}
+		b.addf(where, "%s is no entrypoint: %s", sf.Type, remedy)
+		return
+	case !sf.IsExported():
+		b.addf(where, "is not exported: a row is named as the method that it calls")
+		return
+	}
+	f, err := b.field(h, sf)
+	if err != nil {
+		b.add(where, err)
+		return
+	}
+	f.isRow, f.goName = true, sf.Name
+	if name, ok := f.tag.lookup("method"); ok && name == "" {
+		b.addf(where, "method is empty: leave it out, or name a method")
+	} else if ok {
+		f.goName = name
+	}
+	if text, ok := f.tag.lookup("timeout"); ok {
+		f.timeout, err = time.ParseDuration(text)
+		if err != nil || f.timeout <= 0 {
+			b.addf(where, `timeout %q is no time: write timeout:"5s"`, text)
+		}
+	}
+	e, err := instance(sf.Type).(EntrypointType).Entrypoint(f)
+	switch {
+	case err != nil:
+		b.add(where, err)
+		return
+	case f.method == nil || e == nil:
+		b.addf(where, "the type %s made no entrypoint, or did not Bind its method: that is a fault of its own", sf.Type)
+		return
+	}
+	b.host.entrypoint(&managed{value: e, owner: where})
+	if b.err() == nil {
+		f.run = f.wrapped(b.host.cfg.Middleware)
+	}
+}
+
+func (b *binder) dependency(h *hosted, sf reflect.StructField, dst reflect.Value) {
+	where := h.label() + ": " + sf.Name
+	f, err := b.field(h, sf)
+	switch {
+	case err != nil:
+		b.add(where, err)
+		return
+	case !sf.IsExported():
+		b.addf(where, "is not exported and cannot be set: begin its name with a capital")
+		return
+	}
+	value, err := instance(sf.Type).(DependencyType).Dependency(f)
+	if err != nil {
+		b.add(where, err)
+		return
+	}
+	v := reflect.ValueOf(value)
+	if !v.IsValid() || !v.Type().AssignableTo(sf.Type) {
+		b.addf(where, "the type %s made a %T, which the field cannot hold: that is a fault of its own", sf.Type, value)
+		return
+	}
+	dst.Set(v)
+}
+
+// implements reports whether a field of type t is an extension: t or a pointer to it has the method.
+func implements(t, extension reflect.Type) bool {
+	return t.Kind() != reflect.Interface && (t.Implements(extension) || reflect.PointerTo(t).Implements(extension))
+}
+
+// instance makes a value to call the extension's method on.
+func instance(t reflect.Type) any {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return reflect.New(t).Interface()
+}

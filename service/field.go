@@ -1,0 +1,103 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Field is one field of a service as an extension sees it: a row of the table or a dependency.
+type Field struct {
+	Host    *Container
+	Service string       // the service's name
+	Name    string       // the field's name; for a row also the method's, unless method:"…" says otherwise
+	Type    reflect.Type // the field's type
+
+	tag     tag
+	hosted  *hosted
+	logger  *slog.Logger
+	isRow   bool
+	goName  string        // the row's method
+	timeout time.Duration // the row's; 0 is none
+	method  *method       // set by Bind
+	prefix  string        // of the ids of its calls
+	run     Runner        // the method in its middleware
+}
+
+// Tag returns the value of a key of the field's tag, "" if it has none.
+func (f *Field) Tag(key string) string {
+	value, _ := f.tag.lookup(key)
+	return value
+}
+
+// Keys returns an error for each key of the tag that is not among known, with the nearest one that is.
+// The keys of every row, method and timeout, are known already.
+func (f *Field) Keys(known ...string) error {
+	if f.isRow {
+		known = append(slices.Clip(known), "method", "timeout")
+	}
+	var mistakes []error
+	for _, p := range f.tag {
+		if slices.Contains(known, p.key) {
+			continue
+		}
+		remedy := "known are " + strings.Join(known, ", ")
+		if near := nearest(p.key, known); near != "" {
+			remedy = "did you mean " + near + "?"
+		}
+		mistakes = append(mistakes, fmt.Errorf("unknown key %s in its tag: %s", p.key, remedy))
+	}
+	return errors.Join(mistakes...)
+}
+
+// Bind binds the row's method to the signature spec, "name" or "name(a, b=1, *rest, c, **opts)" as
+// Python would write it, after ctx and the parameters of the types lead. It is called once, in Entrypoint.
+//
+// A list binds one name a Go parameter. Without a list the method has no parameter, or one struct (or pointer to one) whose
+// fields are the parameters: named by json, optional by default:"1" (a Python literal), a pointer or omitempty.
+func (f *Field) Bind(spec string, lead ...reflect.Type) (*Signature, error) {
+	switch {
+	case !f.isRow:
+		return nil, errors.New("a dependency has no method to bind")
+	case f.method != nil:
+		return nil, fmt.Errorf("%s is bound already, to %s", f.goName, f.method.sig)
+	}
+	sp, err := parseSpec(spec)
+	if err != nil {
+		return nil, err
+	}
+	m, err := bind(f.hosted.proto, f.goName, sp, lead)
+	if err != nil {
+		return nil, err
+	}
+	f.method = m
+	f.prefix = f.Service + "." + m.sig.Name + "."
+	return m.sig, nil
+}
+
+// Go runs fn in a goroutine that [Container.Stop] waits for. fn is to return when its entrypoint has been stopped
+// and the calls that it makes have ended; ctx ends when the container is killed, and not while it stops.
+func (f *Field) Go(fn func(ctx context.Context)) {
+	c := f.Host
+	c.goroutines.add()
+	go func() {
+		defer c.goroutines.done()
+		fn(c.life)
+	}()
+}
+
+// Fail ends the whole container, in order, with err as its cause, and returns at once. Only the first one counts.
+func (f *Field) Fail(err error) {
+	f.Host.fail(fmt.Errorf("service %s: %s: %w", f.Service, f.Name, err))
+}
+
+// Logger returns the container's logger with service and field.
+func (f *Field) Logger() *slog.Logger { return f.logger }
+
+// MaxWorkers is the number of calls the service runs at once: what to set as prefetch.
+func (f *Field) MaxWorkers() int { return cap(f.hosted.workers) }

@@ -1,0 +1,268 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+)
+
+// A state is where a container is in its life.
+type state int
+
+const (
+	made state = iota
+	starting
+	running
+	stopping
+	over
+)
+
+// Start sets up every extension, then starts what is shared, then entrypoints. When one fails, or ctx ends before all
+// have started, what was started is stopped again and the error names service and field. A container starts once.
+func (c *Container) Start(ctx context.Context) error {
+	ctx, halt := context.WithCancelCause(ctx)
+	defer halt(nil)
+	if err := c.begin(halt); err != nil {
+		return err
+	}
+	defer context.AfterFunc(c.life, func() { halt(ErrStopped) })()
+
+	err := c.startAll(ctx)
+	c.mu.Lock()
+	if err == nil && ctx.Err() == nil && c.state == starting {
+		c.state = running
+		c.mu.Unlock()
+		return nil
+	}
+	c.state = max(c.state, stopping)
+	c.mu.Unlock()
+
+	if cause := context.Cause(ctx); err == nil || cause != ctx.Err() {
+		err = cause
+	}
+	if c.life.Err() == nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unwindTime)
+		defer cancel()
+		err = errors.Join(err, c.shutdown(ctx))
+	}
+	c.finish(err)
+	return err
+}
+
+// begin moves to starting. halt ends the start with a cause.
+func (c *Container) begin(halt context.CancelCauseFunc) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.state == over && c.cause == nil:
+		return ErrStopped
+	case c.state == over:
+		return c.cause
+	case c.state != made:
+		return errors.New("the container is started already")
+	}
+	c.state, c.halt = starting, halt
+	c.begun.Store(true)
+	return nil
+}
+
+func (c *Container) startAll(ctx context.Context) error {
+	all := slices.Concat(c.shared, c.entrypoints)
+	for _, e := range all {
+		if err := c.step(ctx, e, e.setup()); err != nil {
+			return err
+		}
+	}
+	for _, e := range all {
+		if err := c.step(ctx, e, e.start()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step runs one step, nil to skip it, of e's start.
+func (c *Container) step(ctx context.Context, e *managed, run func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if run == nil {
+		return nil
+	}
+	if err := run(ctx); err != nil {
+		return fmt.Errorf("%s: %w", e.owner, err)
+	}
+	c.mu.Lock()
+	e.phase = max(e.phase, begun)
+	late := c.killed
+	c.mu.Unlock()
+	if late { // Kill has passed it by
+		c.killOne(e)
+	}
+	return nil
+}
+
+// Stop ends entrypoints, waits for the calls that run, their replies and acknowledgements,
+// then stops what is shared. At the end of ctx it kills what is left and returns an error that says
+// what was cut off. It may be called at any time: it ends a Start that is not through, and joins a Stop that runs;
+// before Start, after a failed one or a Kill it returns at once.
+func (c *Container) Stop(ctx context.Context) error {
+	c.mu.Lock()
+	was := c.state
+	switch was {
+	case starting:
+		c.halt(ErrStopped)
+	case running:
+		c.state = stopping
+	}
+	c.mu.Unlock()
+
+	switch was {
+	case made:
+		c.finish(nil)
+	case running:
+		err := c.shutdown(ctx)
+		c.finish(nil)
+		return err
+	case starting, stopping:
+		select {
+		case <-c.ended:
+		case <-ctx.Done():
+			return c.cutShort(ctx)
+		}
+	}
+	return nil
+}
+
+// Kill ends the container at once: contexts of calls are cancelled, nothing more is
+// acknowledged, connections are cut; the broker gets back what was not done. It may be called at any time, more than once,
+// and during Start and Stop.
+func (c *Container) Kill() {
+	c.mu.Lock()
+	if c.killed || c.state == over {
+		c.mu.Unlock()
+		return
+	}
+	c.killed = true
+	c.mu.Unlock()
+
+	c.endLife()
+	for _, e := range c.entrypoints {
+		c.killOne(e)
+	}
+	for _, e := range slices.Backward(c.shared) {
+		c.killOne(e)
+	}
+	c.finish(nil)
+}
+
+// Wait returns when the container has ended: nil after Stop or Kill, the error of a Start that failed, or the fatal error
+// of the extension that ended it ([Field.Fail]). Before Start it returns an error.
+func (c *Container) Wait() error {
+	c.mu.Lock()
+	was := c.state
+	c.mu.Unlock()
+	if was == made {
+		return errors.New("the container is not started")
+	}
+	<-c.ended
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// fail ends the container because of err, in a goroutine that Wait and Stop wait for.
+func (c *Container) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause != nil || c.state > running {
+		return
+	}
+	c.logger.LogAttrs(c.life, slog.LevelError, "container failed", slog.Any("err", err))
+	switch c.state {
+	case made:
+		c.cause = err
+		c.state = over
+		c.endLife()
+		close(c.ended)
+	case starting:
+		c.halt(err)
+	case running:
+		c.cause = err
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), unwindTime)
+			defer cancel()
+			_ = c.Stop(ctx) // it says in Wait why it ended
+		}()
+	}
+}
+
+// shutdown stops what was begun, in order.
+func (c *Container) shutdown(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.life, func() { cancel(ErrStopped) })()
+
+	var failed []error
+	stops := make([]<-chan error, len(c.entrypoints))
+	for i, e := range c.entrypoints {
+		stops[i] = c.stopOne(ctx, e)
+	}
+	for i, e := range c.entrypoints {
+		failed = append(failed, within(ctx, stops[i], e))
+	}
+	if c.goroutines.wait(ctx) == nil {
+		c.takeWorkers(ctx)
+	}
+	for _, e := range slices.Backward(c.shared) {
+		if ctx.Err() == nil {
+			failed = append(failed, within(ctx, c.stopOne(ctx, e), e))
+		}
+	}
+	if ctx.Err() != nil {
+		failed = append(failed, c.cutShort(ctx))
+	}
+	return errors.Join(failed...)
+}
+
+// takeWorkers takes every worker, when the call it runs has ended, so that none is left for a new one.
+func (c *Container) takeWorkers(ctx context.Context) {
+	for _, h := range c.hosted {
+		for range cap(h.workers) {
+			select {
+			case h.workers <- struct{}{}:
+				c.idle.Add(1)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// cutShort kills what has not ended with ctx, and says how many calls that were.
+func (c *Container) cutShort(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	calls := -int(c.idle.Load())
+	for _, h := range c.hosted {
+		calls += len(h.workers)
+	}
+	c.Kill()
+	return fmt.Errorf("stop was cut short, %d call%s cut off: %w", calls, plural(calls), cause)
+}
+
+// finish ends the container; the first cause counts.
+func (c *Container) finish(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == over {
+		return
+	}
+	c.state = over
+	if c.cause == nil {
+		c.cause = cause
+	}
+	c.endLife()
+	close(c.ended)
+}

@@ -1,0 +1,119 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+)
+
+// An outcome is what a method returned.
+type outcome struct {
+	result any
+	err    error
+}
+
+// errDetached is a mistake of a middleware: it handed on a context that is not the call's.
+var errDetached = errors.New("the context of the call was lost: a middleware must derive its context from the one it got")
+
+// errExited is the error of a method that ended its goroutine, as t.FailNow does.
+var errExited = errors.New("the method ended its goroutine: runtime.Goexit")
+
+// limited runs the method within its time: the row's timeout and what is left of ctx.
+// Without a limit it runs here; else in a goroutine of its own, which is left behind when its time is over.
+func (f *Field) limited(ctx context.Context) (any, error) {
+	r, _ := ctx.Value(runKey{}).(*run)
+	if r == nil || r.field != f {
+		return nil, errDetached
+	}
+	if f.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.timeout)
+		defer cancel()
+	}
+	if !r.bounded && ctx.Done() == r.Done() {
+		return f.outcome(ctx, r.method(ctx))
+	}
+	done := make(chan outcome, 1)
+	r.holds.Add(1)
+	go r.work(ctx, done)
+	select {
+	case o := <-done:
+		return f.outcome(ctx, o)
+	case <-ctx.Done():
+	}
+	select {
+	case o := <-done: // at the last moment
+		return f.outcome(ctx, o)
+	default:
+		f.watch(r, done)
+		return nil, f.ended(ctx)
+	}
+}
+
+// outcome is o, but for a method that gave up because ctx ended: that is a timeout.
+func (f *Field) outcome(ctx context.Context, o outcome) (any, error) {
+	if o.err != nil && ctx.Err() != nil && (errors.Is(o.err, ctx.Err()) || errors.Is(o.err, context.Cause(ctx))) {
+		return nil, f.ended(ctx)
+	}
+	return o.result, o.err
+}
+
+// work runs the method and holds its worker until it has returned.
+func (r *run) work(ctx context.Context, done chan<- outcome) {
+	o := outcome{err: errExited}
+	defer func() {
+		r.release()
+		done <- o
+	}()
+	o = r.method(ctx)
+}
+
+func (r *run) method(ctx context.Context) outcome {
+	v, err := recovered(ctx, func(ctx context.Context) (any, error) {
+		return r.field.method.invoke(ctx, r.args, r.lead)
+	})
+	return outcome{v, err}
+}
+
+// watch logs, once, the stack of a method that still runs some time after its call was answered.
+// The method's goroutine is known by who made it: the one that calls watch.
+func (f *Field) watch(r *run, done <-chan outcome) {
+	maker := goroutine()
+	time.AfterFunc(f.Host.stuckAfter, func() {
+		if len(done) > 0 {
+			return
+		}
+		f.Host.logger.LogAttrs(r, slog.LevelWarn, "call stuck",
+			slog.String("service", r.call.Service),
+			slog.String("method", r.call.Method),
+			slog.String("call_id", r.call.ID),
+			slog.String("stack", stackMadeBy(maker)),
+		)
+	})
+}
+
+// goroutine returns the number of the goroutine it is called in, as traces write it.
+func goroutine() string {
+	head := make([]byte, 64)
+	head = head[:runtime.Stack(head, false)]
+	number, _, _ := bytes.Cut(bytes.TrimPrefix(head, []byte("goroutine ")), []byte(" "))
+	return string(number)
+}
+
+// stackMadeBy returns the stacks of the methods that goroutine maker has started and that still run.
+func stackMadeBy(maker string) string {
+	dump := make([]byte, 1<<20)
+	dump = dump[:runtime.Stack(dump, true)]
+	mark := fmt.Appendf(nil, "service.(*Field).limited in goroutine %s\n", maker)
+	var found [][]byte
+	for stack := range bytes.SplitSeq(dump, []byte("\n\n")) {
+		if bytes.Contains(append(stack[:len(stack):len(stack)], '\n'), mark) {
+			found = append(found, stack)
+		}
+	}
+	return string(bytes.Join(found, []byte("\n\n")))
+}

@@ -1,0 +1,102 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// A managed is an entrypoint, or a value that is shared, on its way through start and stop.
+type managed struct {
+	value any
+	owner string // for errors: service orders: GetOrder
+	phase phase  // guarded by the container
+}
+
+type phase int
+
+const (
+	idle phase = iota
+	begun
+	ending
+	ended
+)
+
+// same reports whether other is the same value, by identity.
+func (e *managed) same(other *managed) bool {
+	return reflect.TypeOf(e.value).Comparable() && e.value == other.value
+}
+
+// entrypoint adds e, unless another row has it already.
+func (c *Container) entrypoint(e *managed) {
+	if !slices.ContainsFunc(c.entrypoints, e.same) {
+		c.entrypoints = append(c.entrypoints, e)
+	}
+}
+
+// setup returns the Setup of e, nil if it has none.
+func (e *managed) setup() func(context.Context) error {
+	if s, ok := e.value.(interface{ Setup(context.Context) error }); ok {
+		return s.Setup
+	}
+	return nil
+}
+
+// start returns the Start of e; who has none is started all the same, for its Stop.
+func (e *managed) start() func(context.Context) error {
+	if s, ok := e.value.(interface{ Start(context.Context) error }); ok {
+		return s.Start
+	}
+	return func(context.Context) error { return nil }
+}
+
+// stopOne stops e in a goroutine, if it was begun and nobody has ended it.
+func (c *Container) stopOne(ctx context.Context, e *managed) <-chan error {
+	done := make(chan error, 1)
+	s, ok := e.value.(interface{ Stop(context.Context) error })
+	if !ok || !c.advance(e, begun, ending) {
+		done <- nil
+		return done
+	}
+	go func() {
+		err := s.Stop(ctx)
+		c.advance(e, ending, ended)
+		done <- err
+	}()
+	return done
+}
+
+// within waits for a stop, but not longer than ctx: Kill is for who does not end.
+func within(ctx context.Context, stopped <-chan error, e *managed) error {
+	select {
+	case err := <-stopped:
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.owner, err)
+		}
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// killOne kills e, if it was begun and has not ended.
+func (c *Container) killOne(e *managed) {
+	if k, ok := e.value.(interface{ Kill() }); ok {
+		if c.advance(e, begun, ended) || c.advance(e, ending, ended) {
+			k.Kill()
+		}
+		return
+	}
+	<-c.stopOne(c.life, e)
+}
+
+// advance moves e from one phase to another, if it is in the first.
+func (c *Container) advance(e *managed, from, to phase) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e.phase != from {
+		return false
+	}
+	e.phase = to
+	return true
+}

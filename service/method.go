@@ -1,0 +1,149 @@
+package service
+
+import (
+	"context"
+	"reflect"
+)
+
+// A method is a Go method bound to its signature: all that a call needs, looked up once.
+type method struct {
+	sig   *Signature
+	proto reflect.Value // the service that each call gets a copy of
+	fn    reflect.Value // the method expression: the receiver is its first parameter
+	call  func(in []reflect.Value) []reflect.Value
+	lead  []reflect.Type
+	args  reflect.Type // the struct whose fields are the parameters; nil: each is a Go parameter
+	ptr   bool         // the struct is taken by pointer
+	slots []slot       // as many as sig.Params, in their order
+}
+
+// A slot is where the argument of a parameter goes.
+type slot struct {
+	typ      reflect.Type
+	index    []int // of the field, where parameters are fields
+	expected string
+	fallback func(dst reflect.Value) // sets the default; nil: the zero value is it
+}
+
+// invoke decodes the arguments, copies the service and runs the method.
+func (m *method) invoke(ctx context.Context, args Arguments, lead []any) (any, error) {
+	in := make([]reflect.Value, 2+len(m.lead), 2+len(m.lead)+len(m.slots)+1)
+	in[1] = reflect.ValueOf(ctx)
+	for i, t := range m.lead {
+		if lead[i] == nil {
+			in[2+i] = reflect.Zero(t)
+		} else {
+			in[2+i] = reflect.ValueOf(lead[i])
+		}
+	}
+	in, err := m.decode(in, args)
+	if err != nil {
+		return nil, err
+	}
+	in[0] = reflect.New(m.proto.Type())
+	in[0].Elem().Set(m.proto)
+
+	out := m.call(in)
+	if err, _ := out[len(out)-1].Interface().(error); err != nil {
+		return nil, err
+	}
+	if len(out) == 1 {
+		return nil, nil
+	}
+	return out[0].Interface(), nil
+}
+
+// decode appends the arguments, in the method's types, to in.
+func (m *method) decode(in []reflect.Value, args Arguments) ([]reflect.Value, error) {
+	got, err := m.sig.match(args)
+	if err != nil {
+		return nil, err
+	}
+	var fields reflect.Value
+	if m.args != nil {
+		fields = reflect.New(m.args).Elem()
+	}
+	for i := range m.slots {
+		s := &m.slots[i]
+		var dst reflect.Value
+		if m.args != nil {
+			dst = fields.FieldByIndex(s.index)
+		} else {
+			dst = reflect.New(s.typ).Elem()
+			in = append(in, dst)
+		}
+		if err := m.fill(dst, i, &got); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case m.ptr:
+		in = append(in, fields.Addr())
+	case m.args != nil:
+		in = append(in, fields)
+	}
+	return in, nil
+}
+
+// fill sets dst to what parameter i got.
+func (m *method) fill(dst reflect.Value, i int, got *matched) error {
+	s, p := &m.slots[i], &m.sig.Params[i]
+	switch {
+	case p.Kind == Rest:
+		dst.Set(reflect.MakeSlice(s.typ, len(got.rest), len(got.rest)))
+		for j, v := range got.rest {
+			if err := m.store(dst.Index(j), p.Name, s, v); err != nil {
+				return err
+			}
+		}
+	case p.Kind == Options:
+		dst.Set(reflect.MakeMapWithSize(s.typ, len(got.extra)))
+		for _, kw := range got.extra {
+			v := reflect.New(s.typ.Elem()).Elem()
+			if err := m.store(v, kw.Name, s, kw.Value); err != nil {
+				return err
+			}
+			dst.SetMapIndex(reflect.ValueOf(kw.Name).Convert(s.typ.Key()), v)
+		}
+	case got.given[i] != nil:
+		return m.store(dst, p.Name, s, got.given[i])
+	case s.fallback != nil:
+		s.fallback(dst)
+	}
+	return nil
+}
+
+func (m *method) store(dst reflect.Value, name string, s *slot, v Value) error {
+	if err := v.Decode(dst.Addr().Interface()); err != nil {
+		return m.sig.misfit("argument ", repr(name), " must be ", s.expected, ": ", err.Error())
+	}
+	return nil
+}
+
+// expected says what values fit t, as Python calls them.
+func expected(t reflect.Type) string {
+	if unmarshalsItself(t) {
+		return t.String()
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "bool"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return "int"
+	case reflect.Float32, reflect.Float64:
+		return "float"
+	case reflect.String:
+		return "str"
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return "bytes"
+		}
+		return "list"
+	case reflect.Map, reflect.Struct:
+		return "dict"
+	case reflect.Pointer:
+		return expected(t.Elem()) + " or None"
+	}
+	return t.String()
+}

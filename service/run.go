@@ -1,0 +1,108 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+)
+
+// A run is a call while it runs, and the context of it.
+type run struct {
+	context.Context
+	field *Field
+	call  *Call
+	args  Arguments
+	lead  []any
+
+	bounded bool         // the context may end before the container's does
+	holds   atomic.Int32 // who needs the worker's slot: Run, and each goroutine of the method
+}
+
+type runKey struct{}
+
+// Value returns the run itself for its own key.
+func (r *run) Value(key any) any {
+	if key == (runKey{}) {
+		return r
+	}
+	return r.Context.Value(key)
+}
+
+// release gives the slot back when the last one has no need of it.
+func (r *run) release() {
+	if r.holds.Add(-1) == 0 {
+		<-r.field.hosted.workers
+	}
+}
+
+// Run runs one call of the row's method, on a fresh copy of the service, through the middleware, when one of the
+// service's workers is free. It fills in call's Service, Method and ID; call may be nil. lead are the values of the types
+// given to [Field.Bind].
+//
+// The error is a *[SignatureError] when args do not fit (the method was not run), a *[PanicError] when the method
+// panicked, [ErrTimeout] when ctx or the row's timeout has ended (the method may still run: it keeps its worker until it
+// returns, and its result is dropped), [ErrStopped] when the container was killed, else the method's own.
+func (f *Field) Run(ctx context.Context, call *Call, args Arguments, lead ...any) (any, error) {
+	if call == nil {
+		call = &Call{}
+	}
+	if !f.Host.begun.Load() {
+		return nil, fmt.Errorf("service %s: %s: the container is not started", f.Service, f.Name)
+	}
+	if f.method == nil || len(lead) != len(f.method.lead) {
+		return nil, fmt.Errorf("service %s: %s: Run needs the method and the values that Bind was given", f.Service, f.Name)
+	}
+	call.Service, call.Method, call.ID = f.Service, f.method.sig.Name, f.prefix+uuid.NewString()
+	call.Attempt = max(1, call.Attempt)
+	call.parents = f.Host.cfg.ParentCallsTracked
+
+	life := f.Host.life
+	r := &run{field: f, call: call, args: args, lead: lead}
+	r.bounded = ctx.Done() != nil && ctx.Done() != life.Done()
+	own := ctx.Done() == life.Done()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if !own {
+		defer context.AfterFunc(life, func() { cancel(ErrStopped) })()
+	}
+	r.Context = ctx
+	return f.run(r)
+}
+
+// wrapped puts what every call goes through around the method.
+func (f *Field) wrapped(middleware []Middleware) Runner {
+	next := Runner(f.limited)
+	for _, m := range slices.Backward(middleware) {
+		next = m(next)
+	}
+	return f.observed(f.worked(next))
+}
+
+// worked runs next when a worker is free.
+func (f *Field) worked(next Runner) Runner {
+	return func(ctx context.Context) (any, error) {
+		r := ctx.(*run)
+		if ctx.Err() != nil {
+			return nil, f.ended(ctx)
+		}
+		select {
+		case f.hosted.workers <- struct{}{}:
+		case <-ctx.Done():
+			return nil, f.ended(ctx)
+		}
+		r.holds.Add(1)
+		defer r.release()
+		return next(ctx)
+	}
+}
+
+// ended returns why ctx has.
+func (f *Field) ended(ctx context.Context) error {
+	if f.Host.life.Err() != nil {
+		return ErrStopped
+	}
+	return &timeoutError{context.Cause(ctx)}
+}

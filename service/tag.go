@@ -1,0 +1,92 @@
+package service
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A tag is a struct tag in its order. Unlike reflect.StructTag it knows when it is malformed.
+type tag []pair
+
+type pair struct{ key, value string }
+
+// parseTag reads pairs of key:"value", a space between.
+func parseTag(text string) (tag, error) {
+	var t tag
+	for rest := strings.TrimSpace(text); rest != ""; {
+		key, after, ok := strings.Cut(rest, ":")
+		if !ok || key == "" || strings.ContainsAny(key, " \t\"") {
+			return t, malformed(rest)
+		}
+		quoted, err := strconv.QuotedPrefix(after)
+		if err != nil || quoted[0] != '"' {
+			return t, malformed(rest)
+		}
+		value, err := strconv.Unquote(quoted)
+		if err != nil {
+			return t, malformed(rest)
+		}
+		if _, twice := t.lookup(key); twice {
+			return t, fmt.Errorf("tag has the key %s twice", key)
+		}
+		t = append(t, pair{key, value})
+		rest = after[len(quoted):]
+		if rest != "" && rest[0] != ' ' {
+			return t, malformed(rest)
+		}
+		rest = strings.TrimLeft(rest, " ")
+	}
+	return t, nil
+}
+
+func malformed(at string) error {
+	return fmt.Errorf("malformed tag at %q: write pairs as key:\"value\", a space between", at)
+}
+
+func (t tag) lookup(key string) (string, bool) {
+	for _, p := range t {
+		if p.key == key {
+			return p.value, true
+		}
+	}
+	return "", false
+}
+
+// nearest returns the candidate that name was probably meant to be, "" if none is near.
+func nearest(name string, candidates []string) string {
+	if len(candidates) == 0 {
+		return ""
+	}
+	near := slices.MinFunc(candidates, func(a, b string) int {
+		return cmp.Compare(distance(name, a), distance(name, b))
+	})
+	if distance(name, near) > max(1, len(name)/3) {
+		return ""
+	}
+	return near
+}
+
+// distance is how many letters must be changed, added or left out, whatever their case, to make a into b.
+func distance(a, b string) int {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

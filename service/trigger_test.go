@@ -1,0 +1,118 @@
+package service_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Trigger is an entrypoint that a test fires: it is found in the triggers of Config.Values.
+type Trigger struct{}
+
+// triggers are the rows of type Trigger of one container, by service.method.
+type triggers map[string]*service.Field
+
+func (Trigger) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	if err := f.Keys("trigger"); err != nil {
+		return nil, err
+	}
+	sig, err := f.Bind(f.Tag("trigger"))
+	if err != nil {
+		return nil, err
+	}
+	if all, ok := service.Lookup[triggers](f.Host); ok {
+		all[f.Service+"."+sig.Name] = f
+	}
+	return &nop{}, nil
+}
+
+// nop is an entrypoint that does nothing by itself.
+type nop struct{ _ byte }
+
+func (*nop) Start(context.Context) error { return nil }
+func (*nop) Stop(context.Context) error  { return nil }
+
+// value is an argument as a test writes it.
+type value struct{ v any }
+
+func (v value) Decode(dst any) error {
+	text, err := json.Marshal(v.v)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, dst)
+}
+
+// kw are keyword arguments, names and values in turn.
+type kw []any
+
+// arguments makes Arguments of args; a kw at the end are the keywords.
+func arguments(args ...any) service.Arguments {
+	var a service.Arguments
+	for _, arg := range args {
+		if named, ok := arg.(kw); ok {
+			for i := 0; i < len(named); i += 2 {
+				a.Keyword = append(a.Keyword, service.Named{Name: named[i].(string), Value: value{named[i+1]}})
+			}
+			continue
+		}
+		a.Positional = append(a.Positional, value{arg})
+	}
+	return a
+}
+
+func (all triggers) fire(ctx context.Context, name string, args ...any) (any, error) {
+	f, ok := all[name]
+	if !ok {
+		return nil, fmt.Errorf("no trigger %s", name)
+	}
+	return f.Run(ctx, &service.Call{}, arguments(args...))
+}
+
+// start starts services with cfg, and stops them when the test ends.
+func start(t testing.TB, cfg service.Config, services ...any) (*service.Container, triggers) {
+	t.Helper()
+	all := triggers{}
+	cfg.Values = append(cfg.Values, all)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	c, err := service.New(cfg, services...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return c, all
+}
+
+// logTo returns a logger that writes lines without time to b.
+func logTo(b *bytes.Buffer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{
+		Level: slog.LevelDebug,
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			switch a.Key {
+			case slog.TimeKey, "call_id", "duration":
+				return slog.Attr{}
+			case "stack":
+				return slog.Bool("stack", a.Value.String() != "")
+			}
+			return a
+		},
+	}))
+}
