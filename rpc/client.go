@@ -1,0 +1,120 @@
+package rpc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A Client calls the methods of one service. As a field of a service, `rpc:"users"` names the service that it calls;
+// a program that is no service gets one from [Conn.Client]. It may be used by several goroutines.
+type Client struct {
+	service string
+	caller  *caller
+}
+
+// Dependency binds the field: it implements [service.DependencyType].
+func (Client) Dependency(f *service.Field) (any, error) {
+	err := f.Keys("rpc")
+	name := f.Tag("rpc")
+	if name == "" {
+		err = errors.Join(err, errors.New(`no service is named: write the one to call, as in rpc:"users"`))
+	}
+	if err != nil {
+		return nil, err
+	}
+	h, err := service.Shared(f.Host, newHub)
+	if err != nil {
+		return nil, err
+	}
+	return Client{service: name, caller: h.client()}, nil
+}
+
+// Call calls method and stores its result in the pointer result; nil drops it. args are positional; a [Kwargs] at
+// the end are keywords. What the call runs within, its id and its context data, goes along from ctx.
+//
+// It ends at ctx's deadline, or after Config.Timeout if there is none, and the request carries what is left of it.
+// An error that the method returned is an [*Error]. The others are those of this package ([ErrUnknownService] and the ones
+// beside it), ctx's, or what was wrong with args, in which case nothing was sent.
+func (c Client) Call(ctx context.Context, method string, result any, args ...any) error {
+	name := c.service + "." + method
+	if c.caller == nil {
+		return errors.New("rpc: call by a Client that is bound to no connection: it is a field of a hosted service, or comes from Conn.Client")
+	}
+	body, err := encodeRequest(args)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	began := time.Now()
+	ctx, cancel := c.caller.cfg.limit(ctx)
+	defer cancel()
+	d, err := c.caller.call(ctx, name, body)
+	var returned *transport.Returned
+	switch {
+	case errors.As(err, &returned):
+		return ErrUnknownService.about("Unknown service `"+c.service+"`", c.service)
+	case errors.Is(err, context.DeadlineExceeded):
+		return timedOut(fmt.Sprintf("%s: no reply within %s", name, time.Since(began).Round(time.Millisecond)))
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	err = readReply(d, result)
+	if _, ok := err.(*Error); err == nil || ok {
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// Kwargs are keyword arguments, names and values in turn, sent in this order: rpc.Kwargs{"name", "Julio", "count", 2}.
+type Kwargs []any
+
+// MarshalJSON encodes k as an object. A name that is no string, that comes twice or has no value is an error.
+func (k Kwargs) MarshalJSON() ([]byte, error) {
+	if len(k)%2 != 0 {
+		return nil, fmt.Errorf("rpc.Kwargs: %d names and values, want as many of either", len(k))
+	}
+	seen := make(map[string]bool, len(k)/2)
+	var out bytes.Buffer
+	out.WriteByte('{')
+	for i := 0; i < len(k); i += 2 {
+		name, ok := k[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("rpc.Kwargs: %v (%T) stands for a name, want a string: names and values take turns", k[i], k[i])
+		}
+		if seen[name] {
+			return nil, fmt.Errorf("rpc.Kwargs: %s is given twice", name)
+		}
+		seen[name] = true
+		value, err := transport.JSON.Encode(k[i+1])
+		if err != nil {
+			return nil, fmt.Errorf("rpc.Kwargs: %s: %w", name, err)
+		}
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.Write(encoded(name))
+		out.WriteByte(':')
+		out.Write(value)
+	}
+	out.WriteByte('}')
+	return out.Bytes(), nil
+}
+
+// encodeRequest returns the body of a call.
+func encodeRequest(args []any) ([]byte, error) {
+	r := request{Args: args}
+	if last := len(args) - 1; last >= 0 {
+		if kwargs, ok := args[last].(Kwargs); ok {
+			r.Args, r.Kwargs = args[:last], kwargs
+		}
+	}
+	if r.Args == nil {
+		r.Args = []any{}
+	}
+	return transport.JSON.Encode(r)
+}

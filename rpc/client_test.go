@@ -1,0 +1,226 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/transport"
+)
+
+func TestUnknownService(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		start(t, uri, new(Echo))
+		conn := dial(t, uri, rpc.Config{}, nil)
+		for service, method := range map[string]string{"nobody": "hello", "vec_echo": "a.b"} {
+			err := conn.Client(service).Call(t.Context(), method, nil)
+			if want := "UnknownService: Unknown service `" + service + "`"; err == nil || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			if !errors.Is(err, rpc.ErrUnknownService) || errors.Is(err, rpc.ErrMethodNotFound) {
+				t.Errorf("got %v, want ErrUnknownService", err)
+			}
+		}
+	})
+}
+
+func TestRemoteError(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		start(t, uri, new(Echo))
+		client := dial(t, uri, rpc.Config{}, nil).Client("vec_echo")
+		err := client.Call(t.Context(), "fail", nil, "value_error")
+		var e *rpc.Error
+		if !errors.As(err, &e) || e.Type != "ValueError" || e.Path != "builtins.ValueError" || len(e.Args) != 1 || e.Args[0] != "bad value" {
+			t.Errorf("got %#v, want ValueError with its path and arguments", err)
+		}
+		if got, want := err.Error(), "ValueError: bad value"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		for method, want := range map[string]error{"nope": rpc.ErrMethodNotFound, "sig": rpc.ErrIncorrectSignature} {
+			if err := client.Call(t.Context(), method, nil); !errors.Is(err, want) {
+				t.Errorf("%s: got %v, want %v", method, err, want)
+			}
+		}
+	})
+}
+
+func TestTimeout(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		newPeer(t, uri).bind("mute.*")
+		client := dial(t, uri, rpc.Config{Timeout: 50 * time.Millisecond}, nil).Client("mute")
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		for _, ctx := range []context.Context{t.Context(), ctx, ctx} {
+			err := client.Call(ctx, "ask", nil)
+			if !errors.Is(err, rpc.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v, want ErrTimeout and context.DeadlineExceeded", err)
+			}
+			if !strings.Contains(fmt.Sprint(err), "mute.ask: no reply within ") {
+				t.Errorf("got %v, want who was waited for, and how long", err)
+			}
+		}
+		if n := client.Waiting(); n != 0 {
+			t.Errorf("got %d calls that wait, want 0", n)
+		}
+	})
+}
+
+func TestCancel(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		requests := newPeer(t, uri).bind("mute.*")
+		client := dial(t, uri, rpc.Config{Timeout: -1}, nil).Client("mute")
+		ctx, cancel := context.WithCancel(t.Context())
+		failed := make(chan error)
+		go func() { failed <- client.Call(ctx, "ask", nil) }()
+		if request := next(t, requests); request.Expiration != "" {
+			t.Errorf("got expiration %s, want none: no limit was asked for", request.Expiration)
+		}
+		cancel()
+		if err := wait(t, "the call", failed); !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), "mute.ask: ") {
+			t.Errorf("got %v, want mute.ask: context canceled", err)
+		}
+		if err := client.Call(ctx, "ask", nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v from a call whose ctx has ended, want context canceled", err)
+		}
+		if n := client.Waiting(); n != 0 {
+			t.Errorf("got %d calls that wait, want 0", n)
+		}
+	})
+}
+
+func TestUnsendable(t *testing.T) {
+	tests := []struct {
+		args []any
+		want string
+	}{
+		{[]any{make(chan int)}, "chan int"},
+		{[]any{math.Inf(1)}, ""},
+		{[]any{rpc.Kwargs{"name"}}, "1 names and values, want as many of either"},
+		{[]any{rpc.Kwargs{1, 2}}, "1 (int) stands for a name"},
+		{[]any{rpc.Kwargs{"a", 1, "a", 2}}, "a is given twice"},
+		{[]any{rpc.Kwargs{"a", func() {}}}, "a: "},
+		{[]any{strings.Repeat("x", maxMessage)}, "is over max_message, 1048576"},
+	}
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		start(t, uri, new(Echo))
+		var tap tap
+		client := dial(t, uri, rpc.Config{}, &tap).Client("vec_echo")
+		for _, test := range tests {
+			err := client.Call(t.Context(), "varargs", nil, test.args...)
+			if err == nil || !strings.HasPrefix(err.Error(), "vec_echo.varargs: ") || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want vec_echo.varargs: …%s", err, test.want)
+			}
+		}
+		if sent := tap.published(t); len(sent) != 0 {
+			t.Errorf("got %d requests sent, want none", len(sent))
+		}
+		if n := client.Waiting(); n != 0 {
+			t.Errorf("got %d calls that wait, want 0", n)
+		}
+	})
+}
+
+func TestUnbound(t *testing.T) {
+	err := rpc.Client{}.Call(t.Context(), "hello", nil)
+	if err == nil || !strings.Contains(err.Error(), "Conn.Client") {
+		t.Errorf("got %v, want where a Client comes from", err)
+	}
+}
+
+func TestLarge(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		start(t, uri, new(Echo))
+		client := dial(t, uri, rpc.Config{}, nil).Client("vec_echo")
+		for _, size := range []int{100_000, 300_000} { // of one body frame, and of several
+			want, got := strings.Repeat("x", size), ""
+			if err := client.Call(t.Context(), "echo", &got, want); err != nil || got != want {
+				t.Errorf("got %d bytes, %v, want %d", len(got), err, size)
+			}
+		}
+	})
+}
+
+func TestManyCalls(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		start(t, uri, new(Echo))
+		client := dial(t, uri, rpc.Config{}, nil).Client("vec_echo")
+		var calls sync.WaitGroup
+		for i := range 200 {
+			calls.Go(func() {
+				var got int
+				if err := client.Call(t.Context(), "echo", &got, i); err != nil || got != i {
+					t.Errorf("got %d, %v, want %d", got, err, i)
+				}
+			})
+		}
+		calls.Wait()
+		if n := client.Waiting(); n != 0 {
+			t.Errorf("got %d calls that wait, want 0", n)
+		}
+	})
+}
+
+// Replies as a foreign service may write them.
+func TestReplies(t *testing.T) {
+	tests := []struct{ contentType, body, want string }{
+		{"application/json", `{"result": 5, "error": null}`, "5 <nil>"},
+		{"", `{"error": {}, "result": 5}`, "5 <nil>"},
+		{"application/json", `{"result": 5}`, "5 <nil>"},
+		{"application/json", `{"result": 2.5, "error": null}`, "0 odd.ask: result does not fit *int: "},
+		{"application/json", `{"error": null}`, "0 odd.ask: reply has neither result nor error"},
+		{"application/json", `[5]`, "0 odd.ask: reply: "},
+		{"application/json", ``, "0 odd.ask: reply: "},
+		{"application/json", `{"error": 5}`, "0 odd.ask: reply: error: "},
+		{"application/x-what", `{}`, `0 odd.ask: reply has content_type "application/x-what", want application/json`},
+		{"application/json", `{"error": {"exc_type": "Odd"}}`, "0 Odd"},
+		{"application/json", `{"error": {"exc_type": "Odd", "exc_path": "", "exc_args": null, "value": "v"}, "result": 1}`, "0 Odd: v"},
+	}
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		peer := newPeer(t, uri)
+		requests := peer.bind("odd.*")
+		client := dial(t, uri, rpc.Config{}, nil).Client("odd")
+		for _, test := range tests {
+			ended := make(chan string)
+			go func() {
+				var got int
+				err := client.Call(t.Context(), "ask", &got)
+				ended <- fmt.Sprint(got, " ", err)
+			}()
+			request := next(t, requests)
+			peer.publish(request.ReplyTo, amqp.Publishing{
+				ContentType: test.contentType, CorrelationId: request.CorrelationId, Body: []byte(test.body),
+			})
+			if got := wait(t, "the call", ended); !strings.HasPrefix(got, test.want) {
+				t.Errorf("%s: got %s, want %s", test.body, got, test.want)
+			}
+		}
+	})
+}
+
+func TestClose(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		requests := newPeer(t, uri).bind("mute.*")
+		conn := dial(t, uri, rpc.Config{}, nil)
+		failed := make(chan error)
+		go func() { failed <- conn.Client("mute").Call(t.Context(), "ask", nil) }()
+		next(t, requests)
+		if err := conn.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := wait(t, "the call", failed); !errors.Is(err, transport.ErrClosed) {
+			t.Errorf("got %v from the call that waited, want %v", err, transport.ErrClosed)
+		}
+		if err := conn.Client("mute").Call(t.Context(), "ask", nil); !errors.Is(err, transport.ErrClosed) {
+			t.Errorf("got %v from a later call, want %v", err, transport.ErrClosed)
+		}
+	})
+}

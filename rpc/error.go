@@ -1,0 +1,182 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// An Error is an error as it travels: Nameko's serialized exception (SPEC §2.7). A method that returns one, or an
+// error that wraps one, has failed as it may: it is logged at WARN, and the caller gets the same type, path and
+// arguments, with the text of the whole error. errors.Is finds the error by its Path:
+//
+//	var ErrNotFound = rpc.NewError("orders.exceptions.NotFound", "order not found")
+//
+//	errors.Is(err, ErrNotFound) // also on the caller's side
+//
+// Python callers see nameko's RemoteError with Type and Value. An Error that came from another service and is
+// returned to a caller goes out as Nameko does it: as a RemoteError about it.
+type Error struct {
+	Type  string `json:"exc_type"` // the name of the class: ValueError
+	Path  string `json:"exc_path"` // its module and name: builtins.ValueError
+	Args  []any  `json:"exc_args"` // what the exception was made of; strings and lists and maps of them once it has travelled
+	Value string `json:"value"`    // its text: str(exception)
+
+	remote bool  // it came from another service
+	cause  error // what errors.Is finds beside the path; not sent
+}
+
+// The errors of a call that did not reach a method, or not in time. They are tested with errors.Is; the errors that
+// Call returns say more.
+var (
+	// ErrUnknownService says that no queue takes the requests of the service: it was never started on this broker.
+	ErrUnknownService = NewError("nameko.exceptions.UnknownService", "unknown service")
+
+	// ErrMethodNotFound says that the service has no such method.
+	ErrMethodNotFound = NewError("nameko.exceptions.MethodNotFound", "method not found")
+
+	// ErrIncorrectSignature says that the arguments do not fit the method, which was not run.
+	ErrIncorrectSignature = NewError("nameko.exceptions.IncorrectSignature", "incorrect signature")
+
+	// ErrMalformedRequest says that the service could not read the request.
+	ErrMalformedRequest = NewError("nameko.exceptions.MalformedRequest", "malformed request")
+
+	// ErrTimeout says that there was no reply within the call's limit, or that the method took longer than it may.
+	ErrTimeout = NewError("builtins.TimeoutError", "call timed out")
+
+	// ErrConnectionLost says that the connection was lost before the broker had confirmed the request: whether the
+	// method runs is not known.
+	ErrConnectionLost = transport.ErrConnectionLost
+)
+
+// NewError returns an error with the class path and the text given; the last word of path is its Type. A service
+// declares one for each error that its callers are meant to tell from others.
+func NewError(path, text string) *Error {
+	return &Error{Type: path[strings.LastIndex(path, ".")+1:], Path: path, Args: []any{text}, Value: text}
+}
+
+// Error returns type and text: "ValueError: bad value".
+func (e *Error) Error() string {
+	if e.Type == "" || e.Value == "" {
+		return e.Type + e.Value
+	}
+	return e.Type + ": " + e.Value
+}
+
+// Is reports whether target is an [Error] of the same Path.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Path != "" && t.Path == e.Path
+}
+
+// Unwrap returns context.DeadlineExceeded for a call that timed out here, nil for what came over the wire.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Expected returns true: see [service.Expected].
+func (e *Error) Expected() bool { return true }
+
+// about returns an error of e's class with other text and arguments.
+func (e *Error) about(text string, args ...any) *Error {
+	return &Error{Type: e.Type, Path: e.Path, Args: args, Value: text}
+}
+
+// serialize returns the outcome err of a call as it goes to the caller.
+func serialize(err error) *Error {
+	var (
+		misfit *service.SignatureError
+		fault  *service.PanicError
+		typed  *Error
+	)
+	switch {
+	case errors.As(err, &misfit):
+		return ErrIncorrectSignature.about(misfit.Text, misfit.Text)
+	case errors.As(err, &fault):
+		return NewError("builtins.RuntimeError", err.Error())
+	case errors.As(err, &typed):
+		return typed.within(err)
+	case errors.Is(err, service.ErrTimeout):
+		return NewError(ErrTimeout.Path, err.Error())
+	}
+	return NewError("builtins.Exception", err.Error())
+}
+
+// within returns e as it is sent when err, which is or wraps it, is the outcome of a call.
+func (e *Error) within(err error) *Error {
+	sent := &Error{Type: e.Type, Path: e.Path, Args: stringify(e.Args), Value: e.Value}
+	if e.remote && !e.known() {
+		sent = NewError("nameko.exceptions.RemoteError", e.Type+" "+e.Value)
+	}
+	if whole, own := err.Error(), e.Error(); whole != own {
+		sent = sent.about(strings.Replace(whole, own, sent.Value, 1))
+		sent.Args = []any{sent.Value}
+	}
+	return sent
+}
+
+// known reports whether Nameko makes an exception of e's own class at the caller, which then goes on as itself.
+func (e *Error) known() bool {
+	return e.Is(ErrMethodNotFound) || e.Is(ErrIncorrectSignature) || e.Is(ErrMalformedRequest)
+}
+
+// stringify returns args as Nameko's safe_for_serialization does: lists and maps recursed into, all else as Python's str.
+func stringify(args []any) []any {
+	out := make([]any, len(args))
+	for i, arg := range args {
+		out[i] = stringified(arg)
+	}
+	return out
+}
+
+func stringified(v any) any {
+	switch v := v.(type) {
+	case string:
+		return v
+	case nil:
+		return "None"
+	case bool:
+		if v {
+			return "True"
+		}
+		return "False"
+	case float32, float64:
+		if text, err := transport.JSON.Encode(v); err == nil { // 2.0 keeps its point
+			return string(text)
+		}
+	case []any:
+		return stringify(v)
+	case []byte:
+		out := make([]any, len(v))
+		for i, b := range v {
+			out[i] = fmt.Sprint(b)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, value := range v {
+			out[key] = stringified(value)
+		}
+		return out
+	}
+	return fmt.Sprint(v)
+}
+
+// timedOut returns the error of a call that ended at its deadline.
+func timedOut(text string) *Error {
+	e := NewError(ErrTimeout.Path, text)
+	e.cause = context.DeadlineExceeded
+	return e
+}
+
+// unserializable returns the error of a call whose result v cannot be sent.
+func unserializable(v any, why any) *Error {
+	return &Error{
+		Type:  "UnserializableValueError",
+		Path:  "nameko.exceptions.UnserializableValueError",
+		Args:  []any{},
+		Value: fmt.Sprintf("Unserializable value: `%T: %v`", v, why),
+	}
+}

@@ -1,0 +1,144 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+
+	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// Prices knows what things cost.
+type Prices struct {
+	_ service.Name `service:"prices"`
+
+	Entrypoints struct {
+		Price rpc.Method `rpc:"price(product, count=1)"`
+	}
+}
+
+// ErrUnknownProduct is returned for a product that is not sold.
+var ErrUnknownProduct = rpc.NewError("prices.exceptions.UnknownProduct", "unknown product")
+
+func (*Prices) Price(_ context.Context, product string, count int) (int, error) {
+	if product != "tea" {
+		return 0, fmt.Errorf("%s: %w", product, ErrUnknownProduct)
+	}
+	return 3 * count, nil
+}
+
+// Shop calls prices.
+type Shop struct {
+	_ service.Name `service:"shop"`
+
+	Entrypoints struct {
+		Offer rpc.Method `rpc:"offer(product)"`
+	}
+
+	Prices rpc.Client `rpc:"prices"`
+}
+
+func (s *Shop) Offer(ctx context.Context, product string) (string, error) {
+	var price int
+	if err := s.Prices.Call(ctx, "price", &price, product); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s for %d", product, price), nil
+}
+
+func ExampleMethod() {
+	b, end := exampleBroker()
+	defer end()
+	defer serve(b, new(Prices))()
+
+	conn, err := rpc.Dial(context.Background(), b, rpc.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	fmt.Println(conn.Client("prices").Call(context.Background(), "price", nil))
+	// Output: IncorrectSignature: price() missing 1 required positional argument: 'product'
+}
+
+func ExampleClient() {
+	b, end := exampleBroker()
+	defer end()
+	defer serve(b, new(Prices), new(Shop))()
+
+	conn, err := rpc.Dial(context.Background(), b, rpc.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	var offer string
+	err = conn.Client("shop").Call(context.Background(), "offer", &offer, "tea")
+	fmt.Println(offer, err)
+	// Output: tea for 3 <nil>
+}
+
+func ExampleDial() {
+	b, end := exampleBroker() // elsewhere: transport.Config{URI: "amqp://guest:guest@localhost"}
+	defer end()
+	defer serve(b, new(Prices))()
+
+	conn, err := rpc.Dial(context.Background(), b, rpc.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+
+	var price int
+	err = conn.Client("prices").Call(context.Background(), "price", &price, "tea", rpc.Kwargs{"count", 2})
+	fmt.Println(price, err)
+
+	err = conn.Client("nobody").Call(context.Background(), "price", nil)
+	fmt.Println(errors.Is(err, rpc.ErrUnknownService), err)
+	// Output:
+	// 6 <nil>
+	// true UnknownService: Unknown service `nobody`
+}
+
+func ExampleNewError() {
+	b, end := exampleBroker()
+	defer end()
+	defer serve(b, new(Prices))()
+
+	conn, err := rpc.Dial(context.Background(), b, rpc.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+
+	err = conn.Client("prices").Call(context.Background(), "price", nil, "gold")
+	fmt.Println(errors.Is(err, ErrUnknownProduct))
+	fmt.Println(err)
+	// Output:
+	// true
+	// UnknownProduct: gold: unknown product
+}
+
+// exampleBroker starts a broker in memory.
+func exampleBroker() (transport.Config, func()) {
+	quiet := slog.New(slog.DiscardHandler)
+	b := broker.New(broker.Config{Logger: quiet})
+	dial := func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }
+	return transport.Config{URI: "amqp://", Dial: dial, Logger: quiet}, func() { b.Close(context.Background()) }
+}
+
+// serve hosts services, until the function that it returns is called.
+func serve(b transport.Config, services ...any) func() {
+	c, err := service.New(service.Config{Logger: b.Logger, Values: []any{b}}, services...)
+	if err == nil {
+		err = c.Start(context.Background())
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	return func() { c.Stop(context.Background()) }
+}

@@ -1,0 +1,218 @@
+package rpc_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"go.uber.org/goleak"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is for what takes no time unless it is broken.
+const patience = 30 * time.Second
+
+// A process hosts services in a test, and keeps what they log and what they send.
+type process struct {
+	*service.Container
+	log logged
+	tap tap
+}
+
+// start starts services on the broker at uri; they are stopped at the end of the test at the latest.
+func start(t *testing.T, uri string, services ...any) *process {
+	t.Helper()
+	p := &process{}
+	logger := slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	broker := transport.Config{URI: uri, Dial: p.tap.dial, Logger: logger, MaxMessage: maxMessage}
+	var err error
+	p.Container, err = service.New(service.Config{MaxWorkers: 10, Logger: logger, Values: []any{broker}}, services...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.stop(t)
+		if t.Failed() {
+			t.Logf("log of the services:\n%s", p.log.String())
+		}
+	})
+	return p
+}
+
+// maxMessage is the size of the largest message in these tests: small, so that going over it costs little.
+const maxMessage = 1 << 20
+
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := p.Stop(ctx); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
+// dial connects a program that is no service.
+func dial(t *testing.T, uri string, cfg rpc.Config, tap *tap) *rpc.Conn {
+	t.Helper()
+	broker := transport.Config{URI: uri, MaxMessage: maxMessage}
+	if tap != nil {
+		broker.Dial = tap.dial
+	}
+	conn, err := rpc.Dial(t.Context(), broker, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := conn.Close(ctx); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return conn
+}
+
+// A peer speaks raw AMQP: a client that does what it likes.
+type peer struct {
+	t       *testing.T
+	ch      *amqp.Channel
+	replies <-chan amqp.Delivery
+}
+
+// replyKey is what a peer is replied to by.
+const replyKey = "vec-raw-reply"
+
+// newPeer connects a peer, with a queue for its replies.
+func newPeer(t *testing.T, uri string) *peer {
+	t.Helper()
+	conn, err := amqp.Dial(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &peer{t: t, ch: ch}
+	if err := ch.ExchangeDeclare("nameko-rpc", "topic", true, false, false, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.replies = p.bind(replyKey)
+	return p
+}
+
+// bind returns what the exchange routes by key from now on.
+func (p *peer) bind(key string) <-chan amqp.Delivery {
+	p.t.Helper()
+	q, err := p.ch.QueueDeclare("", false, true, true, false, nil)
+	if err == nil {
+		err = p.ch.QueueBind(q.Name, key, "nameko-rpc", false, nil)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	deliveries, err := p.ch.Consume(q.Name, "", true, true, false, false, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return deliveries
+}
+
+func (p *peer) publish(key string, m amqp.Publishing) {
+	p.t.Helper()
+	if err := p.ch.PublishWithContext(p.t.Context(), "nameko-rpc", key, true, false, m); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// publishOptional publishes what may be dropped.
+func (p *peer) publishOptional(key string, m amqp.Publishing) {
+	p.t.Helper()
+	if err := p.ch.PublishWithContext(p.t.Context(), "nameko-rpc", key, false, false, m); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// next returns the next message of deliveries.
+func next(t *testing.T, deliveries <-chan amqp.Delivery) amqp.Delivery {
+	t.Helper()
+	select {
+	case d, ok := <-deliveries:
+		if !ok {
+			t.Fatal("the channel was closed")
+		}
+		return d
+	case <-time.After(patience):
+		t.Fatalf("no message in %s", patience)
+	}
+	panic("unreachable")
+}
+
+// wait returns when done does.
+func wait[T any](t *testing.T, what string, done <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-done:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("%s: not in %s", what, patience)
+	}
+	panic("unreachable")
+}
+
+// logged collects log lines.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// lines returns the lines that contain all of what, in order.
+func (l *logged) lines(what ...string) (found []string) {
+	for line := range bytes.Lines([]byte(l.String())) {
+		all := true
+		for _, w := range what {
+			all = all && bytes.Contains(line, []byte(w))
+		}
+		if all {
+			found = append(found, string(line))
+		}
+	}
+	return found
+}
+
+// dialTCP is what transport does when it is not told otherwise.
+func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("dial: %w", err)
+	}
+	return conn, nil
+}

@@ -1,0 +1,215 @@
+package rpc_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/rpc"
+)
+
+// What Nameko swallows or dies of is answered, and the answer says what is wrong. The values are the beginnings of it.
+var refused = map[string]string{
+	"invalid_json":           "body is not JSON: ",
+	"invalid_utf8":           "body is not valid UTF-8",
+	"content_encoding_utf16": `content_encoding "utf-16" is not accepted: send utf-8`,
+	"content_type_charset":   `content_type "application/json; charset=utf-8" is not accepted: send application/json`,
+	"content_type_unknown":   `content_type "application/x-nope" is not accepted: send application/json`,
+	"content_type_text":      `content_type "text/plain" is not accepted: send application/json`,
+	"compressed_zlib":        `compression "application/x-gzip" is not supported: send the body as it is`,
+	"unknown_compression":    `compression "application/x-what" is not supported: send the body as it is`,
+}
+
+// Nothing that comes over the wire harms the process, stays in the queue or goes unanswered.
+func TestMalformed(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		ran := make(chan any, 100)
+		server, peer := start(t, uri, &Echo{Ran: ran}), newPeer(t, uri)
+		for _, v := range load(t, "malformed") {
+			request := v.Messages[0].publishing(t)
+			if request.CorrelationId != "" {
+				request.CorrelationId = v.Name
+			}
+			t.Run(v.Name, func(t *testing.T) {
+				for len(ran) > 0 { // of those before
+					<-ran
+				}
+				peer.publish(v.Messages[0].Key, request)
+				switch v.Name {
+				case "no_reply_to", "reply_to_empty":
+					wait(t, "the method", ran)
+					return
+				case "content_type_missing":
+					equalJSON(t, next(t, peer.replies).Body, []byte(`{"result": 1, "error": null}`))
+					return
+				case "call_id_stack_string": // one id to us, three to Nameko
+					if got := string(next(t, peer.replies).Body); !strings.Contains(got, `"origin_call_id":"abc"`) {
+						t.Errorf("got %s, want abc as the one parent", got)
+					}
+					return
+				}
+				reply := next(t, peer.replies)
+				if reply.CorrelationId != request.CorrelationId {
+					t.Errorf("got correlation id %q, want %q", reply.CorrelationId, request.CorrelationId)
+				}
+				if why, ok := refused[v.Name]; ok {
+					isRefused(t, server, reply, request, why)
+					return
+				}
+				want := v.Messages[1]
+				if want.Properties["correlation_id"] != nil {
+					want.Properties["correlation_id"] = v.Name
+				}
+				sent := server.tap.published(t)
+				equal(t, sent[len(sent)-1], want)
+			})
+		}
+		isEmpty(t, server, uri)
+	})
+}
+
+// isRefused checks the answer to a request that could not be read, and the line in the log.
+func isRefused(t *testing.T, server *process, reply amqp.Delivery, request amqp.Publishing, why string) {
+	t.Helper()
+	var body struct {
+		Result any
+		Error  *rpc.Error
+	}
+	if err := json.Unmarshal(reply.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	e := body.Error
+	if e == nil || body.Result != nil || e.Path != "nameko.exceptions.MalformedRequest" || !strings.HasPrefix(e.Value, why) {
+		t.Errorf("got %s, want MalformedRequest: %s", reply.Body, why)
+	}
+	lines := server.log.lines("level=WARN", `msg="bad request"`, "service=vec_echo", "method=echo",
+		"correlation_id="+request.CorrelationId+" ", " body=")
+	if len(lines) != 1 {
+		t.Fatalf("got %d lines about %s, want 1:\n%s", len(lines), request.CorrelationId, server.log.String())
+	}
+	if len(lines[0]) > 1000 {
+		t.Errorf("got a line of %d bytes, want the head of the body only", len(lines[0]))
+	}
+}
+
+// isEmpty checks that the server lives, and that nothing is left in its queue when it has stopped.
+func isEmpty(t *testing.T, server *process, uri string) {
+	t.Helper()
+	var got int
+	if err := dial(t, uri, rpc.Config{}, nil).Client("vec_echo").Call(t.Context(), "echo", &got, 7); err != nil || got != 7 {
+		t.Errorf("got %d, %v from a call afterwards, want 7", got, err)
+	}
+	server.stop(t)
+	if n := brokertest.Depth(t, uri, "rpc-vec_echo"); n != 0 {
+		t.Errorf("got %d requests left in the queue, want 0", n)
+	}
+}
+
+// Bodies that Python would iterate over or index, whatever they are.
+func TestOddBodies(t *testing.T) {
+	tests := []struct{ body, want string }{
+		{`"text"`, `TypeError: string indices must be integers, not 'str'`},
+		{`1`, `TypeError: 'int' object is not subscriptable`},
+		{`1.5`, `TypeError: 'float' object is not subscriptable`},
+		{` true`, `TypeError: 'bool' object is not subscriptable`},
+		{`{"args": 5, "kwargs": {}}`, `IncorrectSignature: Value after * must be an iterable, not int`},
+		{`{"args": [], "kwargs": "x"}`, `IncorrectSignature: inspect.getcallargs() argument after ** must be a mapping, not str`},
+		{`{"args": "é", "kwargs": {}}`, `"é"`},
+		{`{"args": {"k": 1}, "kwargs": {}}`, `"k"`},
+		{`{"args": [1], "args": [2], "kwargs": {}}`, `2`},
+		{`{"args": [1,], "kwargs": {}}`, `MalformedRequest: body is not JSON: `},
+		{`{"args": [1], "kwargs": {}} x`, `MalformedRequest: body is not JSON: `},
+		{strings.Repeat("[", 100_000), `MalformedRequest: body is not JSON: `},
+	}
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		server, peer := start(t, uri, new(Echo)), newPeer(t, uri)
+		for _, test := range tests {
+			peer.publish("vec_echo.echo", amqp.Publishing{ContentType: "application/json", ReplyTo: replyKey, Body: []byte(test.body)})
+			var reply struct {
+				Result json.RawMessage
+				Error  *rpc.Error
+			}
+			if err := json.Unmarshal(next(t, peer.replies).Body, &reply); err != nil {
+				t.Fatal(err)
+			}
+			got := string(reply.Result)
+			if reply.Error != nil {
+				got = reply.Error.Error()
+			}
+			if !strings.HasPrefix(got, test.want) {
+				t.Errorf("%.60s: got %s, want %s", test.body, got, test.want)
+			}
+		}
+		isEmpty(t, server, uri)
+	})
+}
+
+func TestRequestTooLarge(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		server, peer := start(t, uri, new(Echo)), newPeer(t, uri)
+		request := amqp.Publishing{ContentType: "application/json", ReplyTo: replyKey, CorrelationId: "large"}
+		request.Body = fmt.Appendf(nil, `{"args": [%q], "kwargs": {}}`, strings.Repeat("x", maxMessage))
+		peer.publish("vec_echo.echo", request)
+		isRefused(t, server, next(t, peer.replies), request,
+			fmt.Sprintf("body of %d bytes is over max_message, %d", len(request.Body), maxMessage))
+		isEmpty(t, server, uri)
+	})
+}
+
+// Headers of any type are data, and a call id stack of any type is none or one.
+func TestOddHeaders(t *testing.T) {
+	stacks := []any{nil, int32(5), "abc", []any{"a", int32(1), nil}, amqp.Table{"a": "b"}, []byte{0xff}, true}
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		server, peer := start(t, uri, new(Echo)), newPeer(t, uri)
+		for _, stack := range stacks {
+			headers := amqp.Table{
+				"nameko.call_id_stack": stack, "nameko.": "empty", "": "none", "compression": nil,
+				"x-death":     []any{amqp.Table{"count": int64(1), "time": time.Unix(1, 0)}},
+				"nameko.deep": amqp.Table{"a": []any{amqp.Table{"d": amqp.Decimal{Scale: 2, Value: 5}, "f": float32(1.5)}}},
+			}
+			request := amqp.Publishing{ContentType: "application/json", ReplyTo: replyKey, Headers: headers}
+			request.Body = []byte(`{"args": [], "kwargs": {}}`)
+			peer.publish("vec_echo.ctxdata", request)
+			if got := string(next(t, peer.replies).Body); !strings.Contains(got, `"error":null`) || !strings.Contains(got, `"deep":`) {
+				t.Errorf("stack %v: got %s, want no error and the data", stack, got)
+			}
+		}
+		isEmpty(t, server, uri)
+	})
+}
+
+// A reply that nobody waits for: to a caller that has gone, and to one that has had it before.
+func TestReplyToNobody(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		server, peer := start(t, uri, new(Echo), new(Front)), newPeer(t, uri)
+		body := []byte(`{"args": [1], "kwargs": {}}`)
+		peer.publish("vec_echo.echo", amqp.Publishing{ContentType: "application/json", ReplyTo: "nobody", Body: body})
+
+		// The front calls a service that answers twice.
+		requests := peer.bind("backend.*")
+		peer.publish("front.relay", amqp.Publishing{
+			ContentType: "application/json", ReplyTo: replyKey, Body: []byte(`{"args": ["backend", "m"], "kwargs": {}}`),
+		})
+		request := next(t, requests)
+		for range 2 {
+			peer.publishOptional(request.ReplyTo, amqp.Publishing{
+				ContentType: "application/json", CorrelationId: request.CorrelationId, Body: []byte(`{"result": 5, "error": null}`),
+			})
+		}
+		equalJSON(t, next(t, peer.replies).Body, []byte(`{"result": 5, "error": null}`))
+		isEmpty(t, server, uri)
+		if got := server.log.lines("level=DEBUG", "reply dropped", request.CorrelationId); len(got) != 1 {
+			t.Errorf("got %d lines about the reply that came twice, want 1:\n%s", len(got), server.log.String())
+		}
+		for _, m := range server.tap.declared(t) {
+			if queue := replyQueue(m); queue != "" && brokertest.Depth(t, uri, queue) != 0 {
+				t.Errorf("got messages left in %s, want none", queue)
+			}
+		}
+	})
+}

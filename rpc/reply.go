@@ -1,0 +1,84 @@
+package rpc
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A reply is the body of an answer (SPEC §2.3): both keys are always there.
+type reply struct {
+	Result any    `json:"result"`
+	Error  *Error `json:"error"`
+}
+
+// encodeReply returns the body that tells the outcome of a call. It cannot fail, whatever the method has returned.
+func encodeReply(result any, err error) (body []byte) {
+	body, cannot := encode(result, err)
+	if cannot != nil {
+		body, _ = transport.JSON.Encode(reply{Error: unserializable(result, cannot)})
+	}
+	return body
+}
+
+// encode runs code of the method's: MarshalJSON of its result, Error of its error. A panic there is not ours.
+func encode(result any, err error) (body []byte, cannot error) {
+	defer func() {
+		if p := recover(); p != nil {
+			cannot = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	if err != nil {
+		return transport.JSON.Encode(reply{Error: serialize(err)})
+	}
+	return transport.JSON.Encode(reply{Result: result})
+}
+
+// readReply stores the result in d in the pointer result, or returns the error that d tells.
+func readReply(d *transport.Delivery, result any) error {
+	if d.ContentType != "" && d.ContentType != transport.JSON.ContentType() {
+		return fmt.Errorf("reply has content_type %q, want %s", d.ContentType, transport.JSON.ContentType())
+	}
+	members, err := transport.JSON.Map(d.Body)
+	if err != nil {
+		return fmt.Errorf("reply: %w", err)
+	}
+	var value []byte
+	for _, m := range members {
+		switch m.Name {
+		case "error":
+			if err := readError(m.Value); err != nil {
+				return err
+			}
+		case "result":
+			value = m.Value
+		}
+	}
+	if result == nil {
+		return nil
+	}
+	if value == nil {
+		return errors.New("reply has neither result nor error")
+	}
+	if err := transport.JSON.Decode(value, result); err != nil {
+		return fmt.Errorf("result does not fit %T: %w", result, err)
+	}
+	return nil
+}
+
+// readError returns the error of a reply, nil if there is none: null, or {}, as Nameko reads it.
+func readError(data []byte) error {
+	var what any
+	if err := transport.JSON.Decode(data, &what); err != nil {
+		return fmt.Errorf("reply: error: %w", err)
+	}
+	if fields, ok := what.(map[string]any); what == nil || ok && len(fields) == 0 {
+		return nil
+	}
+	e := &Error{remote: true}
+	if err := transport.JSON.Decode(data, e); err != nil {
+		return fmt.Errorf("reply: error: %w", err)
+	}
+	return e
+}

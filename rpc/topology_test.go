@@ -1,0 +1,103 @@
+package rpc_test
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/frame"
+	"github.com/gomeko/gomeko/rpc"
+)
+
+var replyName = regexp.MustCompile(`^rpc\.reply-(front|standalone_rpc_proxy)-([0-9a-f-]{36})$`)
+
+// replyQueue returns the name of the reply queue that m declares, "" for another method.
+func replyQueue(m frame.Method) string {
+	if m, ok := m.(*frame.QueueDeclare); ok && replyName.MatchString(m.Queue) {
+		return m.Queue
+	}
+	return ""
+}
+
+// What is declared is what Nameko declares (SPEC §2.1), and nothing else.
+func TestTopology(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		server := start(t, uri, new(Front), new(Echo))
+		var tap tap
+		dial(t, uri, rpc.Config{}, &tap)
+		expires := frame.Table{{Name: "x-expires", Value: int32(300_000)}}
+		want := []any{
+			frame.ExchangeDeclare{Exchange: "nameko-rpc", Type: "topic", Durable: true},
+			frame.QueueDeclare{Queue: "rpc-vec_echo", Durable: true},
+			frame.QueueDeclare{Queue: "rpc-front", Durable: true},
+			frame.QueueBind{Queue: "rpc-front", Exchange: "nameko-rpc", RoutingKey: "front.*"},
+			frame.QueueBind{Queue: "rpc-vec_echo", Exchange: "nameko-rpc", RoutingKey: "vec_echo.*"},
+			frame.BasicQos{PrefetchCount: 10},
+			frame.QueueDeclare{Queue: "rpc.reply-front-<id>", Durable: true, Arguments: expires},
+			frame.QueueBind{Queue: "rpc.reply-front-<id>", Exchange: "nameko-rpc", RoutingKey: "<id>"},
+			frame.BasicConsume{Queue: "rpc-front"},
+			frame.BasicConsume{Queue: "rpc-vec_echo"},
+			frame.BasicConsume{Queue: "rpc.reply-front-<id>"},
+			frame.QueueDeclare{Queue: "rpc.reply-standalone_rpc_proxy-<id>", Durable: true, Arguments: expires},
+			frame.QueueBind{Queue: "rpc.reply-standalone_rpc_proxy-<id>", Exchange: "nameko-rpc", RoutingKey: "<id>"},
+			frame.BasicConsume{Queue: "rpc.reply-standalone_rpc_proxy-<id>"},
+		}
+		got := slices.Concat(server.tap.declared(t), tap.declared(t))
+		compare(t, got, want)
+
+		// The broker agrees: it takes Nameko's declarations for the same.
+		peer := newPeer(t, uri)
+		for _, m := range got {
+			q, ok := m.(*frame.QueueDeclare)
+			if !ok {
+				continue
+			}
+			var args amqp.Table
+			if strings.HasPrefix(q.Queue, "rpc.reply-") {
+				args = amqp.Table{"x-expires": int32(300_000)}
+			}
+			if _, err := peer.ch.QueueDeclare(q.Queue, true, false, false, false, args); err != nil {
+				t.Errorf("%s: %v", q.Queue, err)
+			}
+		}
+	})
+}
+
+// compare compares what was declared, whatever the order and however often.
+func compare(t *testing.T, got []frame.Method, want []any) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, m := range got {
+		seen[describe(m)] = true
+	}
+	for _, m := range want {
+		if d := describe(m); !seen[d] {
+			t.Errorf("got no %s", d)
+		} else {
+			seen[d] = false
+		}
+	}
+	for d, extra := range seen {
+		if extra {
+			t.Errorf("got %s, want none", d)
+		}
+	}
+}
+
+// describe returns m without what is chosen afresh each time.
+func describe(m any) string {
+	if v := reflect.ValueOf(m); v.Kind() == reflect.Pointer {
+		m = v.Elem().Interface()
+	}
+	if consume, ok := m.(frame.BasicConsume); ok {
+		consume.ConsumerTag = ""
+		m = consume
+	}
+	return anyID.ReplaceAllString(fmt.Sprintf("%T%+v", m, m), "<id>")
+}
