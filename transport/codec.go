@@ -21,15 +21,3 @@ type Member struct {
 	Name  string
 	Value []byte
 }
-
-// JSON is the codec of application/json; utf-8, Nameko's default.
-var JSON Codec = jsonCodec{}
-
-type jsonCodec struct{}
-
-func (jsonCodec) ContentType() string                { return "application/json" }
-func (jsonCodec) ContentEncoding() string            { return "utf-8" }
-func (jsonCodec) Encode(v any) ([]byte, error)       { panic("sketch") }
-func (jsonCodec) Decode(data []byte, v any) error    { panic("sketch") }
-func (jsonCodec) List(data []byte) ([][]byte, error) { panic("sketch") }
-func (jsonCodec) Map(data []byte) ([]Member, error)  { panic("sketch") }

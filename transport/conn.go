@@ -1,16 +1,20 @@
 package transport
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Config says how to reach a broker. Only URI is needed.
 type Config struct {
-	// URI is amqp://user:password@host:port/vhost; amqps and pyamqp are taken too.
-	// Several, separated by ";" or ",", are tried in turn.
+	// URI is amqp://user:password@host:port/vhost; amqps and pyamqp are taken too. What is left out is guest, guest,
+	// localhost, 5672 (amqps: 5671) and "/". Several, separated by ";" or ",", are tried in turn.
 	URI string
 
 	// Name is the connection's name in the broker's management: "service@host/pid".
@@ -20,7 +24,8 @@ type Config struct {
 	// An embedded broker's in-memory connection comes in here.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 
-	// Heartbeat is the interval proposed to the broker; 0 is 60 s, negative is none.
+	// Heartbeat is the interval proposed to the broker, in whole seconds; 0 is 60 s. The smaller of this and the
+	// broker's counts. A broker that is silent for one and a half of it is given up.
 	Heartbeat time.Duration
 
 	// MaxMessage is the largest body sent, in bytes; 0 is 16 MiB.
@@ -30,25 +35,164 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A Conn is a connection to a broker that redials by itself, for ever, with a back-off of
-// 0.1 s to 10 s with jitter. Each socket is an epoch: topology is declared again, consumers
-// consume again, and acknowledgements of an earlier epoch's deliveries are dropped, since
-// the broker has taken those deliveries back. Its methods may be called by several goroutines.
-type Conn struct{}
+// A Conn is a connection to a broker that redials by itself, for ever, with a back-off of 0.1 s to 10 s with jitter.
+// Each socket is an epoch: topology is declared again, consumers consume again, and acknowledgements of an earlier
+// epoch's deliveries are dropped, since the broker has taken those deliveries back. Its methods may be called by
+// several goroutines.
+type Conn struct {
+	cfg       Config
+	addresses []address
+	log       *slog.Logger
+	frameMax  atomic.Int64 // of the latest session
+	stop      context.CancelFunc
+	wg        sync.WaitGroup // the keeper and the consumers
 
-// Dial connects to the broker. The first connection must succeed: a wrong password, an
-// unknown vhost or nobody listening is the error, with the cause and the remedy and never
-// the password. After that the connection is kept until Close.
-func Dial(ctx context.Context, cfg Config) (*Conn, error) { panic("sketch") }
+	mu        sync.Mutex
+	current   *session // nil while the broker is away
+	epoch     uint64
+	away      error // why there is no session
+	closed    bool
+	changed   chan struct{} // closed and made anew when something above or a consumer's place changes
+	topology  Topology
+	consumers map[*Consumer]struct{}
+}
 
-// Close cancels nothing and acknowledges nothing: it flushes what was written, closes the
-// connection in order within ctx, and waits for the connection's goroutines.
-// With the broker away or blocked it ends all the same when ctx does.
-func (c *Conn) Close(ctx context.Context) error { panic("sketch") }
+// Dial connects to the broker. The first connection must succeed: a wrong password, an unknown vhost or nobody
+// listening is the error, with the cause and the remedy and never the password. After that the connection is kept
+// until Close; ctx is for the first connection only.
+func Dial(ctx context.Context, cfg Config) (*Conn, error) {
+	c := &Conn{
+		cfg:       cfg,
+		log:       cmp.Or(cfg.Logger, slog.Default()),
+		changed:   make(chan struct{}),
+		consumers: map[*Consumer]struct{}{},
+	}
+	for _, uri := range split(cfg.URI) {
+		a, err := parse(uri)
+		if err != nil {
+			return nil, err
+		}
+		c.addresses = append(c.addresses, a)
+	}
+	s, err := c.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.install(s)
+	keep, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	c.wg.Go(func() { c.keep(keep, s) })
+	return c, nil
+}
+
+// Close cancels nothing and acknowledges nothing: it writes the acknowledgements that were given, closes the
+// connection in order within ctx, and waits for the connection's goroutines. Deliveries that are not settled go back
+// to the broker; publishings without a confirm are settled with [ErrConnectionLost]. With the broker away, silent or
+// blocked it ends all the same when ctx does, and says so. A second Close returns [ErrClosed].
+func (c *Conn) Close(ctx context.Context) error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return ErrClosed
+	}
+	c.closed = true
+	s := c.current
+	consumers := c.consumers
+	c.consumers = nil
+	c.broadcast()
+	c.mu.Unlock()
+
+	c.stop()
+	for consumer := range consumers {
+		consumer.flush()
+	}
+	var err error
+	if s != nil {
+		err = s.close(ctx)
+	}
+	done := make(chan struct{})
+	go func() {
+		c.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("close: a consumer's Handle has not returned: %w", context.Cause(ctx))
+	}
+}
 
 // Epoch counts the connections made: 1 for the first. It changes when a redial has succeeded.
-func (c *Conn) Epoch() uint64 { panic("sketch") }
+func (c *Conn) Epoch() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.epoch
+}
 
-// Wait returns when the connection is up and its topology and consumers are in place,
-// or with ctx's cause.
-func (c *Conn) Wait(ctx context.Context) error { panic("sketch") }
+// MaxMessage returns the largest body that may be sent, in bytes: Config.MaxMessage or its default.
+func (c *Conn) MaxMessage() int { return cmp.Or(c.cfg.MaxMessage, 16<<20) }
+
+// Wait returns when the connection is up and its topology and consumers are in place, or with ctx's cause.
+func (c *Conn) Wait(ctx context.Context) error {
+	for {
+		s, err := c.session(ctx)
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		changed, placed := c.changed, c.current == s
+		for consumer := range c.consumers {
+			placed = placed && (consumer.place == s || consumer.ended)
+		}
+		c.mu.Unlock()
+		if placed {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for consumers to consume again: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// session returns the session that is up, and waits for one while the broker is away.
+func (c *Conn) session(ctx context.Context) (*session, error) {
+	for {
+		c.mu.Lock()
+		s, changed, closed, away := c.current, c.changed, c.closed, c.away
+		c.mu.Unlock()
+		switch {
+		case closed:
+			return nil, ErrClosed
+		case s != nil && !s.isLost():
+			return s, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("the broker is away (%w): %w", cmp.Or(away, ErrConnectionLost), context.Cause(ctx))
+		}
+	}
+}
+
+// install makes s the session that is up, unless the connection was closed.
+func (c *Conn) install(s *session) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.frameMax.Store(int64(s.amqp.Config.FrameSize))
+	c.current, c.away = s, nil
+	c.epoch++
+	c.broadcast()
+	return true
+}
+
+// broadcast wakes all who wait for a change. The caller holds mu.
+func (c *Conn) broadcast() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}

@@ -1,6 +1,11 @@
 package transport
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
 
 // Consume describes a consumer of a queue.
 type Consume struct {
@@ -12,41 +17,186 @@ type Consume struct {
 	Handle func(*Delivery)
 }
 
-// A Consumer receives a queue's deliveries on a channel of its own; it consumes again after
-// a redial, and after the broker cancelled it (a queue deleted and declared again).
-type Consumer struct{}
+// A Consumer receives a queue's deliveries on a channel of its own. It consumes again, the topology declared first,
+// after a redial, after the broker cancelled it (a queue deleted) and after its channel was closed. Its methods may be
+// called by several goroutines, and not by Handle.
+type Consumer struct {
+	conn *Conn
+	cfg  Consume
+	stop context.CancelFunc
 
-// Consume starts a consumer. A refusal of the broker (404, 403, 405) is an *Error.
-func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) { panic("sketch") }
+	first   chan error    // the outcome of the first attempt
+	stopped chan struct{} // closed when no Handle is running or to come
 
-// Cancel ends delivery: when it returns no Handle call is running or to come; what was
-// delivered by then may still be settled and replied to until Close. What the broker
-// had sent ahead and was not handed to Handle is given back to the queue.
-func (c *Consumer) Cancel(ctx context.Context) error { panic("sketch") }
-
-// Close ends delivery, writes the acknowledgements that are outstanding, and closes the channel:
-// what was not settled goes back to the broker.
-func (c *Consumer) Close(ctx context.Context) error { panic("sketch") }
-
-// A Delivery is a message from a queue, to be settled once: later settlements are ignored.
-type Delivery struct {
-	Exchange    string
-	Key         string
-	Redelivered bool
-	Properties
-	Body []byte
+	// Under conn.mu:
+	place *session // where it consumes; nil while it does not
+	ended bool     // it does not consume again
+	link  *link    // the latest
 }
 
-// Ack acknowledges the delivery. Acknowledgements leave in batches: multiple for the finished
-// prefix, single ones behind a gap, and none is ever withheld. An Ack that the connection was
-// lost for does nothing: the broker delivers the message again.
-func (d *Delivery) Ack() { panic("sketch") }
+// Consume starts a consumer. A refusal of the broker (404, 403, 405) is an [*Error]. While the broker is away Consume
+// waits for it, as long as ctx does.
+func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
+	run, stop := context.WithCancel(context.Background())
+	consumer := &Consumer{conn: c, cfg: cfg, stop: stop, first: make(chan error, 1), stopped: make(chan struct{})}
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		stop()
+		return nil, ErrClosed
+	}
+	c.consumers[consumer] = struct{}{}
+	c.wg.Go(func() { consumer.run(run) })
+	c.mu.Unlock()
 
-// Reject gives the delivery back to its queue, or drops it.
-func (d *Delivery) Reject(requeue bool) { panic("sketch") }
+	var err error
+	select {
+	case err = <-consumer.first:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+		if s, _ := c.session(ctx); s != nil {
+			err = s.late(ctx)
+		}
+	}
+	if err != nil {
+		consumer.stop()
+		consumer.forget()
+		return nil, fmt.Errorf("consume queue %q: %w", cfg.Queue, err)
+	}
+	return consumer, nil
+}
 
-// Reply publishes p on the channel the delivery came by, so that it is ahead of the delivery's
-// Ack there and survives the death of this process. If that channel or connection is gone, it
-// is sent by the connection that is there now, as long as ctx allows.
-// What cannot be sent (see [Conn.Publish]) is an error before anything is written.
-func (d *Delivery) Reply(ctx context.Context, p Publishing) error { panic("sketch") }
+// Cancel ends delivery: when it returns nil no Handle call is running or to come; what was delivered by then may still
+// be settled and replied to until Close. What the broker had sent ahead and was not handed to Handle is given back to
+// the queue. It ends with ctx's cause while a Handle blocks or the broker does not answer.
+func (c *Consumer) Cancel(ctx context.Context) error {
+	c.stop()
+	select {
+	case <-c.stopped:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("cancel the consumer of queue %q: %w", c.cfg.Queue, context.Cause(ctx))
+	}
+}
+
+// Close ends delivery, writes the acknowledgements that are outstanding, and closes the channel: what was not settled
+// goes back to the broker.
+func (c *Consumer) Close(ctx context.Context) error {
+	err := c.Cancel(ctx)
+	c.flush()
+	l := c.forget()
+	if err != nil || l == nil {
+		return err
+	}
+	if err = l.session.do(ctx, l.channel.Close); err != nil && ctx.Err() != nil {
+		return fmt.Errorf("close the consumer of queue %q: %w", c.cfg.Queue, err)
+	}
+	return nil // a channel that is closed already is what was wanted
+}
+
+// flush writes the acknowledgements that were given, and takes no more.
+func (c *Consumer) flush() {
+	c.conn.mu.Lock()
+	l := c.link
+	c.conn.mu.Unlock()
+	if l != nil {
+		l.finish()
+	}
+}
+
+// forget leaves the connection's consumers, and returns the latest link.
+func (c *Consumer) forget() *link {
+	c.conn.mu.Lock()
+	defer c.conn.mu.Unlock()
+	delete(c.conn.consumers, c)
+	return c.link
+}
+
+// run is the consumer's goroutine: it consumes on one session after the other, until ctx ends or the connection does.
+func (c *Consumer) run(ctx context.Context) {
+	defer c.end()
+	started := false
+	for attempt := 0; ; attempt++ {
+		s, err := c.conn.session(ctx)
+		if err != nil {
+			c.report(err)
+			return
+		}
+		if attempt > 0 {
+			c.conn.restore(s) // the queue may be gone
+		}
+		since := time.Now()
+		l, err := c.consume(s)
+		switch {
+		case err == nil:
+			started = true
+			c.set(s, l)
+			c.report(nil)
+			err = l.deliver(ctx, c.cfg.Handle)
+			c.set(nil, l)
+		case !started && !errors.Is(err, errGone):
+			c.report(err)
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if s.isLost() {
+			attempt = -1 // whoever connects again declares the topology and backs off
+			continue
+		}
+		if time.Since(since) > backoffMax {
+			attempt = 0
+		}
+		c.conn.log.Warn("consumer stopped, trying again", "queue", c.cfg.Queue, "err", err)
+		if !pause(ctx, attempt) {
+			return
+		}
+	}
+}
+
+// consume opens a channel and starts to consume on it.
+func (c *Consumer) consume(s *session) (*link, error) {
+	ch, err := s.amqp.Channel()
+	if err != nil {
+		return nil, gone(err, "")
+	}
+	l := newLink(c.conn, s, ch)
+	if c.cfg.Prefetch > 0 {
+		err = ch.Qos(c.cfg.Prefetch, 0, false)
+	}
+	if err == nil {
+		l.deliveries, err = ch.Consume(c.cfg.Queue, consumerTag, false, false, false, false, nil)
+	}
+	if err == nil && !s.run(l.run) {
+		err = errGone
+	}
+	if err != nil {
+		ch.Close()
+		return nil, gone(err, "declare the queue first")
+	}
+	return l, nil
+}
+
+func (c *Consumer) end() {
+	c.conn.mu.Lock()
+	c.ended = true
+	c.conn.broadcast()
+	c.conn.mu.Unlock()
+	close(c.stopped)
+}
+
+func (c *Consumer) set(s *session, l *link) {
+	c.conn.mu.Lock()
+	defer c.conn.mu.Unlock()
+	c.place, c.link = s, l
+	c.conn.broadcast()
+}
+
+// report tells Consume how the first attempt went.
+func (c *Consumer) report(err error) {
+	select {
+	case c.first <- err:
+	default:
+	}
+}

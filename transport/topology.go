@@ -1,8 +1,14 @@
 package transport
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+)
 
-// A Topology names exchanges, queues and bindings that must exist.
+// Topology names exchanges, queues and bindings that must exist.
 type Topology struct {
 	Exchanges []Exchange
 	Queues    []Queue
@@ -36,9 +42,125 @@ type Binding struct {
 	Args     Table
 }
 
-// Declare declares t now and again after every redial, exchanges first, then queues,
-// then bindings, on a channel of its own. A refusal of the broker (*Error) is returned
-// and nothing is remembered. When the connection is away Declare waits for it, as long as ctx does.
+// Declare declares t now and again after every redial, exchanges first, then queues, then bindings, on a channel of
+// its own. A refusal of the broker ([*Error]) is returned and nothing is remembered, though what came before it in t
+// exists by then. While the broker is away Declare waits for it, as long as ctx does.
 func (c *Conn) Declare(ctx context.Context, t Topology) error {
-	panic("sketch")
+	for {
+		s, err := c.session(ctx)
+		if err != nil {
+			return err
+		}
+		err = s.do(ctx, func() error { return s.declare(t) })
+		if errors.Is(err, errGone) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		up := c.current == s // or the next session may have missed it
+		if up {
+			c.topology.merge(t)
+		}
+		c.mu.Unlock()
+		if up {
+			return nil
+		}
+	}
+}
+
+// restore declares on s all that was declared before. What is refused now (somebody has declared it otherwise) is
+// logged, and the rest goes on.
+func (c *Conn) restore(s *session) {
+	c.mu.Lock()
+	t := c.topology.clone()
+	c.mu.Unlock()
+	if err := s.declare(t); err == nil || errors.Is(err, errGone) {
+		return
+	}
+	for _, part := range t.parts() {
+		err := s.declare(part)
+		if errors.Is(err, errGone) {
+			return
+		}
+		if err != nil {
+			c.log.Error("broker refuses what it once took", "broker", s.addr.shown, "err", err)
+		}
+	}
+}
+
+// declare declares t on a channel that it opens and closes.
+func (s *session) declare(t Topology) error {
+	ch, err := s.amqp.Channel()
+	if err != nil {
+		return gone(err, "")
+	}
+	defer ch.Close()
+	for _, e := range t.Exchanges {
+		args, _, err := encodeTable(e.Args)
+		if err == nil {
+			err = gone(ch.ExchangeDeclare(e.Name, e.Kind, e.Durable, e.AutoDelete, false, false, args), mismatch)
+		}
+		if err != nil {
+			return fmt.Errorf("exchange %q: %w", e.Name, err)
+		}
+	}
+	for _, q := range t.Queues {
+		args, _, err := encodeTable(q.Args)
+		if err == nil {
+			_, err = ch.QueueDeclare(q.Name, q.Durable, q.AutoDelete, q.Exclusive, false, args)
+			err = gone(err, mismatch)
+		}
+		if err != nil {
+			return fmt.Errorf("queue %q: %w", q.Name, err)
+		}
+	}
+	for _, b := range t.Bindings {
+		args, _, err := encodeTable(b.Args)
+		if err == nil {
+			err = gone(ch.QueueBind(b.Queue, b.Key, b.Exchange, false, args), "declare the queue and the exchange first")
+		}
+		if err != nil {
+			return fmt.Errorf("binding of queue %q to exchange %q by %q: %w", b.Queue, b.Exchange, b.Key, err)
+		}
+	}
+	return nil
+}
+
+const mismatch = "declare it as it is, or delete it once it is empty and unused"
+
+// merge adds what is new of u.
+func (t *Topology) merge(u Topology) {
+	t.Exchanges = union(t.Exchanges, u.Exchanges)
+	t.Queues = union(t.Queues, u.Queues)
+	t.Bindings = union(t.Bindings, u.Bindings)
+}
+
+func union[T any](known, more []T) []T {
+	for _, m := range more {
+		if !slices.ContainsFunc(known, func(k T) bool { return reflect.DeepEqual(k, m) }) {
+			known = append(known, m)
+		}
+	}
+	return known
+}
+
+func (t Topology) clone() Topology {
+	return Topology{slices.Clone(t.Exchanges), slices.Clone(t.Queues), slices.Clone(t.Bindings)}
+}
+
+// parts takes t apart, for a refusal closes the channel that the rest needs.
+func (t Topology) parts() []Topology {
+	var parts []Topology
+	for _, e := range t.Exchanges {
+		parts = append(parts, Topology{Exchanges: []Exchange{e}})
+	}
+	for _, q := range t.Queues {
+		parts = append(parts, Topology{Queues: []Queue{q}})
+	}
+	for _, b := range t.Bindings {
+		parts = append(parts, Topology{Bindings: []Binding{b}})
+	}
+	return parts
 }

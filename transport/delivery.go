@@ -1,0 +1,50 @@
+package transport
+
+import (
+	"context"
+	"errors"
+)
+
+// A Delivery is a message from a queue, to be settled once: later settlements are ignored. Its methods may be called
+// in any goroutine.
+type Delivery struct {
+	Exchange    string
+	Key         string
+	Redelivered bool
+	Properties
+	Body []byte
+
+	link *link
+	tag  uint64
+}
+
+// Ack acknowledges the delivery. Acknowledgements leave in batches: multiple for the finished prefix, single ones
+// behind a gap, and none is ever withheld. An Ack that the connection was lost for does nothing: the broker delivers
+// the message again.
+func (d *Delivery) Ack() { d.link.settle(d.tag, acked) }
+
+// Reject gives the delivery back to its queue, or drops it.
+func (d *Delivery) Reject(requeue bool) {
+	if requeue {
+		d.link.settle(d.tag, requeued)
+	} else {
+		d.link.settle(d.tag, dropped)
+	}
+}
+
+// Reply publishes p, never mandatory, on the channel the delivery came by, so that it is ahead of the delivery's Ack
+// there and survives the death of this process. If that channel or connection is gone, it is sent by the connection
+// that is there now and confirmed, as long as ctx allows. What cannot be sent (see [Conn.Publish]) is an error before
+// anything is written.
+func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
+	p.Mandatory = false
+	message, err := d.link.conn.encode(&p)
+	if err != nil {
+		return err
+	}
+	err = d.link.publish(ctx, &p, message)
+	if errors.Is(err, errGone) {
+		return d.link.conn.Publish(ctx, p)
+	}
+	return err
+}

@@ -1,0 +1,158 @@
+package transport
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+)
+
+// JSON is the codec of application/json; utf-8, Nameko's default.
+var JSON Codec = jsonCodec{}
+
+type jsonCodec struct{}
+
+func (jsonCodec) ContentType() string     { return "application/json" }
+func (jsonCodec) ContentEncoding() string { return "utf-8" }
+
+func (jsonCodec) Encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("no JSON can be made of a %T: %w", v, err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+func (jsonCodec) Decode(data []byte, v any) error {
+	if !utf8.Valid(data) {
+		return errors.New("not valid UTF-8")
+	}
+	t := reflect.TypeOf(v)
+	var err error
+	// encoding/json takes a null for anything, and no 2.0 for an int.
+	if bytes.Contains(data, []byte("null")) {
+		if data, err = fit(data, t); err != nil {
+			return err
+		}
+	}
+	err = unmarshal(data, v)
+	var misfit *json.UnmarshalTypeError
+	if errors.As(err, &misfit) && strings.HasPrefix(misfit.Value, "number") {
+		if data, err = fit(data, t); err == nil {
+			err = unmarshal(data, v)
+		}
+	}
+	return teach(err)
+}
+
+func (jsonCodec) List(data []byte) ([][]byte, error) {
+	i, err := opening(data, '[', "a list")
+	if err != nil {
+		return nil, err
+	}
+	list := [][]byte{}
+	for _, value := range members(data, i) {
+		list = append(list, value)
+	}
+	return list, nil
+}
+
+func (jsonCodec) Map(data []byte) ([]Member, error) {
+	i, err := opening(data, '{', "an object")
+	if err != nil {
+		return nil, err
+	}
+	list := []Member{}
+	known := map[string]int{}
+	for name, value := range members(data, i) {
+		if at, ok := known[name]; ok {
+			list[at].Value = value // the last one counts, as in Python
+			continue
+		}
+		known[name] = len(list)
+		list = append(list, Member{name, value})
+	}
+	return list, nil
+}
+
+// unmarshal is json.Unmarshal with json.Number in place of float64.
+func unmarshal(data []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := dec.Decode(v); err != nil {
+		return err
+	}
+	if rest := bytes.TrimSpace(data[dec.InputOffset():]); len(rest) > 0 {
+		return fmt.Errorf("not valid JSON: %.20q after the value", rest)
+	}
+	return nil
+}
+
+// teach puts the errors of encoding/json into words for whoever sent the data.
+func teach(err error) error {
+	var misfit *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &misfit):
+		where := misfit.Field
+		if where != "" {
+			where += ": "
+		}
+		return fmt.Errorf("%s%s does not fit %s", where, article(misfit.Value), misfit.Type)
+	case errors.As(err, &syntax):
+		return fmt.Errorf("not valid JSON: %w at byte %d", syntax, syntax.Offset)
+	case err != nil && err.Error() == "EOF":
+		return errors.New("not valid JSON: empty")
+	}
+	return err
+}
+
+func article(value string) string {
+	switch value {
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	case "bool", "string":
+		return "a " + value
+	}
+	return value // "number 2.5"
+}
+
+// opening returns the index after the byte that opens a list or an object.
+func opening(data []byte, open byte, want string) (int, error) {
+	if !utf8.Valid(data) {
+		return 0, errors.New("not valid UTF-8")
+	}
+	var valid json.RawMessage
+	if err := unmarshal(data, &valid); err != nil {
+		return 0, teach(err)
+	}
+	i := space(data, 0)
+	if data[i] != open {
+		return 0, fmt.Errorf("%s where %s should be", kind(data[i]), want)
+	}
+	return i + 1, nil
+}
+
+// kind names the JSON value that starts with b.
+func kind(b byte) string {
+	switch b {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a bool"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}

@@ -1,0 +1,173 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// consumerTag names a consumer on its channel, which has no other.
+const consumerTag = "gomeko"
+
+// A link is the channel of a consumer, for as long as that lives. Its deliveries belong to it: when it is gone their
+// acknowledgements are void.
+type link struct {
+	conn       *Conn
+	session    *session
+	channel    *amqp.Channel
+	deliveries <-chan amqp.Delivery
+	closes     <-chan *amqp.Error
+	writing    chan struct{} // a token is in it while a reply is written
+
+	wake   chan struct{} // holds a token when there are verdicts
+	finish func()        // makes run write the verdicts and end
+	stop   chan struct{} // closed by finish
+	dead   chan struct{} // closed when run has ended
+	err    error         // why the channel was closed; read it after dead
+
+	mu   sync.Mutex
+	acks acks
+}
+
+func newLink(c *Conn, s *session, ch *amqp.Channel) *link {
+	l := &link{
+		conn:    c,
+		session: s,
+		channel: ch,
+		closes:  ch.NotifyClose(make(chan *amqp.Error, 1)),
+		writing: make(chan struct{}, 1),
+		wake:    make(chan struct{}, 1),
+		stop:    make(chan struct{}),
+		dead:    make(chan struct{}),
+	}
+	stop := sync.OnceFunc(func() { close(l.stop) })
+	l.finish = func() {
+		stop()
+		<-l.dead
+	}
+	return l
+}
+
+// deliver hands the deliveries to handle until ctx ends, or the broker cancels or closes the channel.
+func (l *link) deliver(ctx context.Context, handle func(*Delivery)) error {
+	for ctx.Err() == nil {
+		select {
+		case d, ok := <-l.deliveries:
+			if !ok {
+				return l.close()
+			}
+			handle(l.receive(&d))
+		case <-ctx.Done():
+		}
+	}
+	l.channel.Cancel(consumerTag, false) // if this fails the channel is gone, and deliveries end as well
+	for d := range l.deliveries {
+		l.receive(&d).Reject(true)
+	}
+	return context.Cause(ctx)
+}
+
+func (l *link) receive(d *amqp.Delivery) *Delivery {
+	l.mu.Lock()
+	l.acks.delivered(d.DeliveryTag)
+	l.mu.Unlock()
+	return &Delivery{
+		Exchange:    d.Exchange,
+		Key:         d.RoutingKey,
+		Redelivered: d.Redelivered,
+		Properties:  decodeProperties(d),
+		Body:        d.Body,
+		link:        l,
+		tag:         d.DeliveryTag,
+	}
+}
+
+// close ends a link to which nothing is delivered any more, and says why.
+func (l *link) close() error {
+	if !l.channel.IsClosed() {
+		l.finish()
+		l.channel.Close()
+		return errors.New("broker cancelled it: the queue was deleted or has moved")
+	}
+	<-l.dead
+	return l.err
+}
+
+func (l *link) settle(tag uint64, v verdict) {
+	l.mu.Lock()
+	l.acks.decide(tag, v)
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// publish writes a publishing ahead of the verdicts to come. errGone means that the channel is dead.
+func (l *link) publish(ctx context.Context, p *Publishing, message amqp.Publishing) error {
+	select {
+	case l.writing <- struct{}{}:
+		defer func() { <-l.writing }()
+	case <-l.dead:
+		return errGone
+	case <-ctx.Done():
+		return fmt.Errorf("waiting to reply: %w", l.session.late(ctx))
+	}
+	if !l.session.sock.room(ctx, l.dead) {
+		if ctx.Err() != nil {
+			return fmt.Errorf("waiting to reply: %w", l.session.late(ctx))
+		}
+		return errGone
+	}
+	if l.channel.Publish(p.Exchange, p.Key, false, false, message) != nil {
+		return errGone // a write fails for nothing else
+	}
+	return nil
+}
+
+// run is the link's goroutine: it writes the verdicts that are there, as often as there are some.
+func (l *link) run() {
+	defer close(l.dead)
+	for {
+		l.write()
+		select {
+		case <-l.wake:
+		case <-l.stop:
+			l.write()
+			return
+		case err := <-l.closes:
+			l.err = errGone
+			if err != nil {
+				l.err = reason(err)
+			}
+			return
+		}
+	}
+}
+
+// write writes the verdicts. Their errors are of no interest: the channel is gone then, and they are void.
+func (l *link) write() {
+	for {
+		l.mu.Lock()
+		b, ok := l.acks.take()
+		l.mu.Unlock()
+		if !ok {
+			return
+		}
+		for _, tag := range b.requeued {
+			l.channel.Reject(tag, true)
+		}
+		for _, tag := range b.dropped {
+			l.channel.Reject(tag, false)
+		}
+		if b.prefix > 0 {
+			l.channel.Ack(b.prefix, true)
+		}
+		for _, tag := range b.single {
+			l.channel.Ack(tag, false)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package transport_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/transport"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// dial connects, with the log in the test's, and closes in order at the end.
+func dial(t *testing.T, uri string) *transport.Conn {
+	t.Helper()
+	return dialConfig(t, transport.Config{URI: uri})
+}
+
+func dialConfig(t *testing.T, cfg transport.Config) *transport.Conn {
+	t.Helper()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	c, err := transport.Dial(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := c.Close(ctx); err != nil && !errors.Is(err, transport.ErrClosed) {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return c
+}
+
+// limit returns a ctx that ends a test which would hang.
+func limit(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("test hangs"))
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func declare(t *testing.T, c *transport.Conn, topology transport.Topology) {
+	t.Helper()
+	if err := c.Declare(limit(t), topology); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func queue(name string) transport.Topology {
+	return transport.Topology{Queues: []transport.Queue{{Name: name, Durable: true}}}
+}
+
+func publish(t *testing.T, c *transport.Conn, key, body string) {
+	t.Helper()
+	if err := c.Publish(limit(t), transport.Publishing{Key: key, Mandatory: true, Body: []byte(body)}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// consume hands deliveries to a channel.
+func consume(t *testing.T, c *transport.Conn, queue string, prefetch int) (*transport.Consumer, <-chan *transport.Delivery) {
+	t.Helper()
+	deliveries := make(chan *transport.Delivery, 1000)
+	consumer, err := c.Consume(limit(t), transport.Consume{
+		Queue: queue, Prefetch: prefetch, Handle: func(d *transport.Delivery) { deliveries <- d },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return consumer, deliveries
+}
+
+func receive(t *testing.T, deliveries <-chan *transport.Delivery) *transport.Delivery {
+	t.Helper()
+	select {
+	case d := <-deliveries:
+		return d
+	case <-limit(t).Done():
+		t.Fatal("no delivery")
+		return nil
+	}
+}
+
+// eventually polls what the broker tells of no event.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for ctx := limit(t); !ok(); {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("not so: %s", what)
+		}
+	}
+}
+
+func TestPublishConsumeAck(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		c := dial(t, uri)
+		declare(t, c, transport.Topology{
+			Exchanges: []transport.Exchange{{Name: "shop", Kind: "topic", Durable: true}},
+			Queues:    []transport.Queue{{Name: "orders", Durable: true, Args: transport.Table{"x-expires": 300000}}},
+			Bindings:  []transport.Binding{{Queue: "orders", Exchange: "shop", Key: "order.*"}},
+		})
+		consumer, deliveries := consume(t, c, "orders", 10)
+		for i := range 100 {
+			err := c.Publish(limit(t), transport.Publishing{
+				Exchange: "shop", Key: "order.created", Mandatory: true, Body: fmt.Append(nil, i),
+				Properties: transport.Properties{ContentType: "application/json", CorrelationID: fmt.Sprint(i), Persistent: true},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 100 {
+			d := receive(t, deliveries)
+			if string(d.Body) != fmt.Sprint(i) || d.CorrelationID != fmt.Sprint(i) || d.Key != "order.created" || d.Exchange != "shop" || !d.Persistent {
+				t.Fatalf("got %+v, want message %d", d, i)
+			}
+			d.Ack()
+		}
+		if err := consumer.Close(limit(t)); err != nil {
+			t.Fatal(err)
+		}
+		if got := brokertest.Depth(t, uri, "orders"); got != 0 {
+			t.Errorf("got %d messages after all were acknowledged, want 0", got)
+		}
+	})
+}

@@ -1,0 +1,145 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// sendBuffer is how much may wait for a slow broker before publishers wait too.
+	sendBuffer = 256 << 10
+
+	// linger is how long a closed socket may take to write what it still holds.
+	linger = time.Second
+)
+
+// A socket is the connection under amqp091-go. Writes never block: they join a buffer that one goroutine writes out,
+// so publishings and acknowledgements that meet there leave in one system call, nobody holds a lock while the broker
+// does not read, and a publisher can wait for room with its ctx. On the way the frames are made to say what amqp091-go
+// cannot (see frames).
+type socket struct {
+	net.Conn
+
+	in frames // used by Read only
+
+	mu      sync.Mutex
+	out     frames
+	closed  bool
+	drained chan struct{} // closed and made anew when there is room again
+
+	wake chan struct{} // holds one token: there is something to write, or the socket is closed
+	done chan struct{} // closed when the writer has ended
+}
+
+func newSocket(conn net.Conn) *socket {
+	s := &socket{
+		Conn:    conn,
+		in:      frames{mend: mendReceived, buf: make([]byte, 0, 16<<10)},
+		out:     frames{mend: completeSent},
+		drained: make(chan struct{}),
+		wake:    make(chan struct{}, 1),
+		done:    make(chan struct{}),
+	}
+	go s.write()
+	return s
+}
+
+// Read implements net.Conn. When reading fails the socket is dead in both directions: amqp091-go would otherwise wait
+// for its writers first.
+func (s *socket) Read(p []byte) (int, error) {
+	for {
+		if n := s.in.read(p); n > 0 {
+			return n, nil
+		}
+		if err := s.in.fill(s.Conn); err != nil {
+			s.abort()
+			return 0, err
+		}
+	}
+}
+
+// Write implements net.Conn; it does not block.
+func (s *socket) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, net.ErrClosed
+	}
+	s.out.append(p)
+	s.signal()
+	return len(p), nil
+}
+
+// room waits until a publishing may be written, and reports whether: no if ctx ends, gone is closed, or the socket is.
+func (s *socket) room(ctx context.Context, gone <-chan struct{}) bool {
+	for {
+		s.mu.Lock()
+		closed, full, drained := s.closed, len(s.out.buf) >= sendBuffer, s.drained
+		s.mu.Unlock()
+		if closed || !full {
+			return !closed
+		}
+		select {
+		case <-drained:
+		case <-gone:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// Close implements net.Conn: what was written before still leaves, if the broker reads it soon.
+func (s *socket) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.closed = true
+		close(s.drained)
+		s.Conn.SetWriteDeadline(time.Now().Add(linger))
+		s.signal()
+	}
+	return nil
+}
+
+// abort closes the socket at once.
+func (s *socket) abort() {
+	s.Close()
+	s.Conn.Close()
+}
+
+func (s *socket) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write is the writer: it ends when the socket is closed and what it held is written, or writing fails.
+func (s *socket) write() {
+	defer close(s.done)
+	defer s.abort()
+	var buf []byte
+	for {
+		s.mu.Lock()
+		full, closed := len(s.out.buf) >= sendBuffer, s.closed
+		buf = s.out.take(buf)
+		if full && !closed {
+			close(s.drained)
+			s.drained = make(chan struct{})
+		}
+		s.mu.Unlock()
+		if len(buf) > 0 {
+			if _, err := s.Conn.Write(buf); err != nil {
+				return
+			}
+			continue
+		}
+		if closed {
+			return
+		}
+		<-s.wake
+	}
+}
