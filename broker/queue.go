@@ -175,15 +175,19 @@ func (q *queue) watchHead() {
 		}
 		q.head.Stop()
 	}
-	q.headAt = expires
-	q.head = time.AfterFunc(time.Until(expires), func() {
+	var head *time.Timer
+	head = time.AfterFunc(time.Until(expires), func() {
 		q.vhost.mu.Lock()
 		defer q.vhost.mu.Unlock()
+		if q.head != head {
+			return
+		}
 		q.head = nil
 		if q.expire(); q.ready.len() > 0 {
 			q.watchHead()
 		}
 	})
+	q.head, q.headAt = head, expires
 }
 
 // touch starts the time that the queue may be idle, if it is limited, anew.
@@ -214,5 +218,5 @@ func (q *queue) stopTimers() {
 			t.Stop()
 		}
 	}
-	q.ttl = 0
+	q.head, q.idle, q.ttl = nil, nil, 0
 }

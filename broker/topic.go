@@ -21,7 +21,7 @@ type topicNode struct {
 
 func (r *topicRoutes) add(key string, q *queue) {
 	n := &r.root
-	for word, rest, more := cutWord(key); more; word, rest, more = cutWord(rest) {
+	for _, word := range words(key) {
 		child := n.children[word]
 		if child == nil {
 			child = &topicNode{hash: word == "#"}
@@ -35,19 +35,18 @@ func (r *topicRoutes) add(key string, q *queue) {
 	n.queues = append(n.queues, q)
 }
 
-func (r *topicRoutes) remove(key string, q *queue) { r.root.remove(key, q) }
+func (r *topicRoutes) remove(key string, q *queue) { r.root.remove(words(key), q) }
 
 // remove also cuts off the branch that is left without queues.
-func (n *topicNode) remove(key string, q *queue) {
-	word, rest, more := cutWord(key)
-	if !more {
+func (n *topicNode) remove(words []string, q *queue) {
+	if len(words) == 0 {
 		n.queues = without(n.queues, q)
 		return
 	}
-	child := n.children[word]
-	child.remove(rest, q)
+	child := n.children[words[0]]
+	child.remove(words[1:], q)
 	if len(child.queues) == 0 && len(child.children) == 0 {
-		delete(n.children, word)
+		delete(n.children, words[0])
 	}
 }
 
@@ -55,7 +54,9 @@ func (r *topicRoutes) find(key string, found func(*queue)) {
 	r.step++
 	r.next = r.next[:0]
 	r.reach(&r.root)
-	for word, rest, more := cutWord(key); more; word, rest, more = cutWord(rest) {
+	for more := key != ""; more; {
+		var word string
+		word, key, more = strings.Cut(key, ".")
 		r.current, r.next = r.next, r.current[:0]
 		r.step++
 		for _, n := range r.current {
@@ -83,15 +84,10 @@ func (r *topicRoutes) reach(n *topicNode) {
 	}
 }
 
-// cutWord cuts the first word off a key. What is left keeps its dot, so that "a." is
-// two words and "" none.
-func cutWord(key string) (word, rest string, more bool) {
+// words splits a key: "a." has two words, "" has none.
+func words(key string) []string {
 	if key == "" {
-		return "", "", false
+		return nil
 	}
-	key = strings.TrimPrefix(key, ".")
-	if i := strings.IndexByte(key, '.'); i >= 0 {
-		return key[:i], key[i:], true
-	}
-	return key, "", true
+	return strings.Split(key, ".")
 }

@@ -71,6 +71,16 @@ func (w *wire) read() frame.Method {
 	}
 }
 
+// content passes over the content of a message with a body in one frame.
+func (w *wire) content() {
+	w.t.Helper()
+	for range 2 {
+		if _, err := w.frames.Next(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 // ended waits for the broker to hang up.
 func (w *wire) ended() {
 	w.t.Helper()
