@@ -123,7 +123,7 @@ func (c *codec) bits(flags ...*bool) {
 
 func (c *codec) table(v *Table) {
 	if !c.decoding {
-		c.buf = v.append(c.buf)
+		c.buf = v.Append(c.buf)
 		return
 	}
 	var n uint32

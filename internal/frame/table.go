@@ -43,8 +43,9 @@ func (t Table) Get(name string) (any, bool) {
 // ParseTable decodes the fields of a table that has no size before it.
 func ParseTable(b []byte) (Table, error) { return decodeTable(b, 0) }
 
-// append writes the table with its size before it.
-func (t Table) append(b []byte) []byte {
+// Append appends the table, with its size before it, to b. It panics if a value is of
+// another type than those of a [Field].
+func (t Table) Append(b []byte) []byte {
 	return sized(b, func(b []byte) []byte {
 		for _, f := range t {
 			name := f.Name[:min(len(f.Name), math.MaxUint8)]
@@ -109,7 +110,7 @@ func appendValue(b []byte, value any) []byte {
 			return b
 		})
 	case Table:
-		return v.append(append(b, 'F'))
+		return v.Append(append(b, 'F'))
 	}
 	panic(fmt.Sprintf("frame: a table cannot hold a %T", value)) // ours: no peer can cause it
 }
