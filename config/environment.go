@@ -16,7 +16,7 @@ type environment struct {
 }
 
 // maxDepth is how often a variable's value may name another one.
-const maxDepth = 20
+const maxDepth = 10
 
 // resolve substitutes in n and all below it.
 func (e *environment) resolve(n *yaml.Node, depth int) {

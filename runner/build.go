@@ -1,0 +1,141 @@
+package runner
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// errShown is the error of a command that has said itself what is wrong.
+var errShown = errors.New("shown")
+
+// A build makes a program of packages.
+type build struct {
+	dir  string // where the go command runs
+	work string // folder for what is generated, gone when the build is through
+	err  io.Writer
+}
+
+// build builds the program that words name, PKG or PKG:Service, and returns its path. It is
+// kept in the user's cache folder, one for each such list of packages.
+func (c *command) build(ctx context.Context, words []string) (string, error) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	b := &build{err: c.err}
+	packages, err := b.find(ctx, words)
+	if err != nil {
+		return "", err
+	}
+	home, err := programFolder(packages)
+	if err != nil {
+		return "", err
+	}
+	b.work, err = os.MkdirTemp(home, "build-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(b.work)
+	args, err := b.arguments(ctx, packages)
+	if err != nil {
+		return "", err
+	}
+	say(c.err, "building %s", strings.Join(words, " "))
+	name := path.Base(packages[0].ImportPath)
+	fresh, program := filepath.Join(b.work, name), filepath.Join(home, name)
+	if filepath.Separator == '\\' {
+		program += ".exe"
+	}
+	if err := b.show(ctx, append([]string{"build", "-o", fresh}, args...)...); err != nil {
+		return "", err
+	}
+	// A rename, so that whoever runs the program of an earlier build keeps it.
+	return program, os.Rename(fresh, program)
+}
+
+// arguments returns what go build is told to build: the main package that is there, or one that is generated.
+func (b *build) arguments(ctx context.Context, packages []*found) ([]string, error) {
+	for _, p := range packages {
+		switch {
+		case p.Name != "main":
+		case len(packages) > 1:
+			return nil, usagef("%s is a main package, a program of its own: run it alone", p.ImportPath)
+		case len(p.only) > 0:
+			return nil, usagef("%s is a main package, which says itself what it runs: leave :%s away", p.ImportPath, p.only[0])
+		default:
+			return []string{p.ImportPath}, nil
+		}
+	}
+	return b.generate(ctx, packages)
+}
+
+// show runs the go command and lets it speak for itself.
+func (b *build) show(ctx context.Context, args ...string) error {
+	cmd := b.command(ctx, args...)
+	cmd.Stdout, cmd.Stderr = b.err, b.err
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return errShown
+	}
+	return goError(err)
+}
+
+// output runs the go command and returns what it prints. Its complaints are the error.
+func (b *build) output(ctx context.Context, args ...string) ([]byte, error) {
+	out, err := b.command(ctx, args...).Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+		return nil, errors.New(strings.TrimSpace(string(exit.Stderr)))
+	}
+	return out, goError(err)
+}
+
+func (b *build) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = b.dir
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd
+}
+
+func goError(err error) error {
+	if errors.Is(err, exec.ErrNotFound) {
+		return errors.New("gomeko run builds with the go command, which is not in PATH: install Go from go.dev/dl")
+	}
+	return err
+}
+
+// keepPrograms is how long a program that was not built again is kept.
+const keepPrograms = 7 * 24 * time.Hour
+
+// programFolder returns the folder of the program of packages, and removes those of programs that were not built for long.
+func programFolder(packages []*found) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no place for the program: %w", err)
+	}
+	programs := filepath.Join(cache, "gomeko", "run")
+	entries, _ := os.ReadDir(programs) // none yet
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > keepPrograms {
+			_ = os.RemoveAll(filepath.Join(programs, entry.Name()))
+		}
+	}
+	hash := sha256.New()
+	for _, p := range packages {
+		fmt.Fprintln(hash, p.Dir, p.only)
+	}
+	home := filepath.Join(programs, hex.EncodeToString(hash.Sum(nil)[:8]))
+	return home, os.MkdirAll(home, 0o700)
+}

@@ -1,0 +1,90 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gomeko/gomeko/rpc"
+)
+
+func (c *command) callCommand() *cobra.Command {
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "call SERVICE.METHOD [ARG…] [KEY=VALUE…]",
+		Short: "Call a method and print its result as JSON",
+		Long: "Call a method and print its result as JSON.\n\n" +
+			"An argument is JSON where it reads as JSON, else a string: 7, true, null, '[1, 2]', Julio, '\"7\"'.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dot := strings.LastIndex(args[0], ".")
+			if dot <= 0 || dot == len(args[0])-1 {
+				return usagef("%q: want SERVICE.METHOD, as in greeting_service.hello", args[0])
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			if timeout > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, timeout)
+				defer cancel()
+			}
+			return c.call(ctx, args[0][:dot], args[0][dot+1:], arguments(args[1:]))
+		},
+	}
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "limit of the call, `DURATION` like 5s (default the configuration's rpc_timeout, 30s)")
+	return cmd
+}
+
+func (c *command) call(ctx context.Context, service, method string, args []any) error {
+	cfg, err := c.configuration()
+	if err != nil {
+		return err
+	}
+	conn, _, err := c.client(ctx, cfg, "gomeko call")
+	if err != nil {
+		return err
+	}
+	defer hangUp(conn)
+	var result any
+	if err := conn.Client(service).Call(ctx, method, &result, args...); err != nil {
+		return err
+	}
+	enc := json.NewEncoder(c.out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(result)
+}
+
+var keyword = regexp.MustCompile(`^([A-Za-z_]\w*)=((?s).*)$`)
+
+// arguments reads what stands behind a method on the command line.
+func arguments(words []string) []any {
+	var args []any
+	var named rpc.Kwargs
+	for _, word := range words {
+		if m := keyword.FindStringSubmatch(word); m != nil {
+			named = append(named, m[1], argument(m[2]))
+		} else {
+			args = append(args, argument(word))
+		}
+	}
+	if named != nil {
+		args = append(args, named)
+	}
+	return args
+}
+
+// argument is word as JSON, or as a string.
+func argument(word string) any {
+	if json.Valid([]byte(word)) {
+		return json.RawMessage(bytes.TrimSpace([]byte(word)))
+	}
+	return word
+}

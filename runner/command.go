@@ -1,0 +1,102 @@
+package runner
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/config"
+)
+
+// A command is one command line: its streams and the flags that its commands share.
+type command struct {
+	in       *os.File
+	out, err io.Writer
+
+	broker    string // --broker
+	config    string // --config
+	logLevel  slog.Level
+	logFormat string
+
+	begun bool // the command line was right, and its command runs
+}
+
+// program returns the commands of a user's program.
+func (c *command) program(opts []fx.Option) *cobra.Command {
+	root := c.root(filepath.Base(os.Args[0]), "Run services that are called over AMQP")
+	root.Args = cobra.NoArgs
+	run := func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context(), opts) }
+	root.RunE = run
+	root.AddCommand(&cobra.Command{
+		Use:   "run",
+		Short: "Run the services: the default",
+		Args:  cobra.NoArgs,
+		RunE:  run,
+	}, c.shellCommand(), c.callCommand(), c.showConfigCommand())
+	return root
+}
+
+// root returns a root command with the flags that all commands share.
+func (c *command) root(name, short string) *cobra.Command {
+	root := &cobra.Command{Use: name, Short: short, PersistentPreRunE: c.begin}
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.broker, "broker", "", "`URI` of the broker, or embedded to host one (default AMQP_URI of the configuration, of the environment, "+defaultURI+")")
+	flags.StringVar(&c.config, "config", "", "configuration `FILE`, YAML")
+	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "log from this `LEVEL` on: debug, info, warn, error")
+	flags.StringVar(&c.logFormat, "log-format", "text", "log as `FORMAT`: text or json")
+	return root
+}
+
+// begin runs ahead of each command, when its arguments are known to be right.
+func (c *command) begin(*cobra.Command, []string) error {
+	opts := &slog.HandlerOptions{Level: c.logLevel}
+	switch c.logFormat {
+	case "text":
+		slog.SetDefault(slog.New(slog.NewTextHandler(c.err, opts)))
+	case "json":
+		slog.SetDefault(slog.New(slog.NewJSONHandler(c.err, opts)))
+	default:
+		return fmt.Errorf("--log-format %s: want text or json", c.logFormat)
+	}
+	c.begun = true
+	return nil
+}
+
+// configuration reads the file of --config and prints its warnings. Without one it is all defaults.
+func (c *command) configuration() (*config.Config, error) {
+	if c.config == "" {
+		return config.Parse(nil, os.LookupEnv)
+	}
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range cfg.Warnings {
+		say(c.err, "warning: %s", warning)
+	}
+	return cfg, nil
+}
+
+func (c *command) showConfigCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show-config",
+		Short: "Print the configuration, variables put in and passwords masked",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if c.config == "" {
+				c.config = "config.yaml" // as Nameko does
+			}
+			cfg, err := c.configuration()
+			if err != nil {
+				return err
+			}
+			_, err = io.WriteString(c.out, cfg.String())
+			return err
+		},
+	}
+}

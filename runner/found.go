@@ -1,0 +1,172 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A found is a package that is to be run, as go list -json shows it, and what was found in its source.
+type found struct {
+	Dir, ImportPath, Name string
+	GoFiles, CgoFiles     []string
+	Module                *struct {
+		Path string
+		Main bool
+	}
+
+	module   bool     // it has a variable Module
+	services []string // its types with a service.Name
+	only     []string // those of them that were asked for; none is all
+}
+
+// selected is PKG:Service. What stands behind the colon of C:\orders is no name.
+var selected = regexp.MustCompile(`^(.+):([\pL_][\pL\d_]*)$`)
+
+// find returns the packages that words name.
+func (b *build) find(ctx context.Context, words []string) ([]*found, error) {
+	var packages []*found
+	for _, word := range words {
+		pattern, service := word, ""
+		if m := selected.FindStringSubmatch(word); m != nil {
+			pattern, service = m[1], m[2]
+		}
+		listed, err := b.list(ctx, pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range listed {
+			i := slices.IndexFunc(packages, func(q *found) bool { return q.ImportPath == p.ImportPath })
+			if i < 0 {
+				i, packages = len(packages), append(packages, p)
+			}
+			if service != "" {
+				packages[i].only = append(packages[i].only, service)
+			}
+		}
+	}
+	if len(packages) == 0 {
+		return nil, errors.New("no packages of that name")
+	}
+	return packages, nil
+}
+
+// list asks the go command about a pattern: in its folder, if it is one, which may be in a module of its own.
+func (b *build) list(ctx context.Context, pattern string) ([]*found, error) {
+	in := build{}
+	if info, err := os.Stat(pattern); err == nil && info.IsDir() {
+		in.dir, pattern = pattern, "."
+	}
+	if b.dir == "" {
+		b.dir = in.dir
+	}
+	out, err := in.output(ctx, "list", "-json=Dir,ImportPath,Name,GoFiles,CgoFiles,Module", pattern)
+	if err != nil {
+		return nil, err
+	}
+	var listed []*found
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p found
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return listed, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("go list: %w", err)
+		}
+		listed = append(listed, &p)
+	}
+}
+
+// servicePackage is the import path of service.Name.
+const servicePackage = "github.com/gomeko/gomeko/service"
+
+// scan reads the package's source for what there is to run.
+func (p *found) scan() error {
+	for _, name := range append(p.GoFiles, p.CgoFiles...) {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		p.scanFile(file)
+	}
+	for _, name := range p.only {
+		if !slices.Contains(p.services, name) {
+			return fmt.Errorf("%s has no service %s: %s", p.ImportPath, name, p.inventory())
+		}
+	}
+	switch unexported := slices.DeleteFunc(slices.Clone(p.services), token.IsExported); {
+	case p.module:
+	case len(p.services) == 0:
+		return fmt.Errorf("%s has nothing to run: no package main, no variable Module (an fx.Option), no struct type with a service.Name in it", p.ImportPath)
+	case len(unexported) > 0 && len(p.only) == 0, slices.ContainsFunc(p.only, func(s string) bool { return !token.IsExported(s) }):
+		return fmt.Errorf("%s: the service %s can only be reached as an exported type: begin its name with a capital letter", p.ImportPath, unexported[0])
+	}
+	return nil
+}
+
+func (p *found) inventory() string {
+	if len(p.services) == 0 {
+		return "it has none, no struct type with a service.Name in it"
+	}
+	return "it has " + strings.Join(p.services, ", ")
+}
+
+func (p *found) scanFile(file *ast.File) {
+	qualifier := qualifierOf(file, servicePackage)
+	for _, decl := range file.Decls {
+		decl, ok := decl.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		for _, spec := range decl.Specs {
+			switch spec := spec.(type) {
+			case *ast.ValueSpec:
+				named := func(name *ast.Ident) bool { return name.Name == "Module" }
+				p.module = p.module || decl.Tok == token.VAR && slices.ContainsFunc(spec.Names, named)
+			case *ast.TypeSpec:
+				if s, ok := spec.Type.(*ast.StructType); ok && qualifier != "" && isService(s, qualifier) {
+					p.services = append(p.services, spec.Name.Name)
+				}
+			}
+		}
+	}
+}
+
+// qualifierOf returns the name that a file has for an imported package, "" if it does not import it.
+func qualifierOf(file *ast.File, imported string) string {
+	for _, spec := range file.Imports {
+		if value, _ := strconv.Unquote(spec.Path.Value); value != imported {
+			continue
+		}
+		if spec.Name != nil {
+			return spec.Name.Name
+		}
+		return imported[strings.LastIndex(imported, "/")+1:]
+	}
+	return ""
+}
+
+// isService reports whether a struct has the field _ service.Name.
+func isService(s *ast.StructType, qualifier string) bool {
+	for _, field := range s.Fields.List {
+		of, ok := field.Type.(*ast.SelectorExpr)
+		if !ok || of.Sel.Name != "Name" || len(field.Names) != 1 || field.Names[0].Name != "_" {
+			continue
+		}
+		if x, ok := of.X.(*ast.Ident); ok && x.Name == qualifier {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,222 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/template"
+)
+
+// mainFolder is where the generated program is for the go command, under the folder of the first package, so that it may
+// import what is internal there. It never exists.
+const mainFolder = "gomeko_run_main"
+
+// generate makes a main function of packages and returns what go build needs for it: nothing is
+// written beside the user's code.
+func (b *build) generate(ctx context.Context, packages []*found) ([]string, error) {
+	for _, p := range packages {
+		if p.Name == "main" {
+			continue
+		}
+		if err := p.scan(); err != nil {
+			return nil, err
+		}
+	}
+	var env struct{ GOMOD, GOWORK string }
+	out, err := b.output(ctx, "env", "-json", "GOMOD", "GOWORK")
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(out, &env); err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
+	}
+	if !filepath.IsAbs(env.GOMOD) || env.GOMOD == os.DevNull {
+		return nil, fmt.Errorf("%s is in no module: go mod init NAME, then go get %s", packages[0].Dir, gomekoModule)
+	}
+	if _, err := b.output(ctx, "list", "-m", gomekoModule); err != nil {
+		return nil, fmt.Errorf("%s does not require gomeko: go get %s", env.GOMOD, gomekoModule)
+	}
+	folder := filepath.Join(filepath.Dir(env.GOMOD), mainFolder)
+	if first := packages[0]; first.Module != nil && first.Module.Main {
+		folder = filepath.Join(first.Dir, mainFolder)
+	}
+	overlay, err := b.overlay(filepath.Join(folder, "main.go"), packages)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"-buildvcs=false", "-overlay", overlay}
+	if env.GOWORK == "" || env.GOWORK == "off" { // a workspace has neither -modfile nor -mod=mod
+		modfile, err := b.modfile(ctx, env.GOMOD)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "-mod=mod", "-modfile", modfile)
+	}
+	return append(args, folder), nil
+}
+
+const gomekoModule = "github.com/gomeko/gomeko"
+
+// overlay writes the generated program and returns the file that tells go build to see it at path.
+func (b *build) overlay(path string, packages []*found) (string, error) {
+	source := filepath.Join(b.work, "main.go")
+	file, err := os.Create(source)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	if err := template.Must(template.New("main").Parse(mainText)).Execute(file, newProgram(packages)); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(map[string]any{"Replace": map[string]string{path: source}})
+	if err != nil {
+		return "", err
+	}
+	overlay := filepath.Join(b.work, "overlay.json")
+	return overlay, os.WriteFile(overlay, text, 0o600)
+}
+
+// modfile copies go.mod and go.sum, so that the build may add to them what only the generated program needs.
+func (b *build) modfile(ctx context.Context, gomod string) (string, error) {
+	copied := filepath.Join(b.work, "go.mod")
+	for from, to := range map[string]string{gomod: copied, strings.TrimSuffix(gomod, "mod") + "sum": filepath.Join(b.work, "go.sum")} {
+		data, err := os.ReadFile(from)
+		if os.IsNotExist(err) {
+			continue // a module may be without go.sum
+		}
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(to, data, 0o600); err != nil {
+			return "", err
+		}
+	}
+	out, err := b.output(ctx, "mod", "edit", "-json", copied)
+	if err != nil {
+		return "", err
+	}
+	var mod struct {
+		Replace []struct {
+			Old, New struct{ Path, Version string }
+		}
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		return "", fmt.Errorf("go mod edit: %w", err)
+	}
+	edit := []string{"mod", "edit"}
+	for _, r := range mod.Replace {
+		if r.New.Version != "" || filepath.IsAbs(r.New.Path) {
+			continue
+		}
+		old := r.Old.Path
+		if r.Old.Version != "" {
+			old += "@" + r.Old.Version
+		}
+		edit = append(edit, "-replace="+old+"="+filepath.Join(filepath.Dir(gomod), r.New.Path))
+	}
+	if len(edit) > 2 {
+		_, err = b.output(ctx, append(edit, copied)...)
+	}
+	return copied, err
+}
+
+// A program is what the template of a main function needs.
+type program struct {
+	Packages []programPackage
+	LeftOut  []string // services that a Module provides and nobody asked for
+}
+
+type programPackage struct {
+	Path     string
+	Module   bool
+	Services []string // to be provided
+}
+
+func newProgram(packages []*found) program {
+	var prog program
+	for _, p := range packages {
+		pp := programPackage{Path: p.ImportPath, Module: p.module}
+		if !p.module {
+			pp.Services = p.only
+			if len(p.only) == 0 {
+				pp.Services = p.services
+			}
+		}
+		for _, name := range p.services {
+			if p.module && len(p.only) > 0 && !slices.Contains(p.only, name) {
+				prog.LeftOut = append(prog.LeftOut, p.ImportPath+"."+name)
+			}
+		}
+		prog.Packages = append(prog.Packages, pp)
+	}
+	return prog
+}
+
+// Provides reports whether the program names services itself.
+func (p program) Provides() bool {
+	return slices.ContainsFunc(p.Packages, func(p programPackage) bool { return len(p.Services) > 0 })
+}
+
+const mainText = `// Code generated by gomeko run. DO NOT EDIT.
+
+package main
+
+import (
+{{- if .LeftOut}}
+	"reflect"
+
+	"go.uber.org/fx"
+{{- end}}
+	"github.com/gomeko/gomeko/runner"
+{{- if or .LeftOut .Provides}}
+	"github.com/gomeko/gomeko/service"
+{{- end}}
+{{range $i, $p := .Packages}}
+	p{{$i}} "{{$p.Path}}"
+{{- end}}
+)
+
+func main() {
+	runner.Main(
+{{- range $i, $p := .Packages}}
+{{- if $p.Module}}
+		p{{$i}}.Module,
+{{- end}}
+{{- range $p.Services}}
+		service.Provide(new(p{{$i}}.{{.}})),
+{{- end}}
+{{- end}}
+{{- if .LeftOut}}
+		fx.Decorate(selected),
+{{- end}}
+	)
+}
+{{- if .LeftOut}}
+
+type services struct {
+	fx.Out
+
+	Services []any ` + "`group:\"gomeko.services\"`" + `
+}
+
+// selected leaves out the services that nobody asked for.
+func selected(provided service.Provided) services {
+	leftOut := map[string]bool{
+{{- range .LeftOut}}
+		"{{.}}": true,
+{{- end}}
+	}
+	var s services
+	for _, proto := range provided.Services {
+		if t := reflect.TypeOf(proto).Elem(); !leftOut[t.PkgPath()+"."+t.Name()] {
+			s.Services = append(s.Services, proto)
+		}
+	}
+	return s
+}
+{{- end}}
+`

@@ -1,0 +1,63 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/fx"
+)
+
+// Main is the main function of a program of services: it runs the command line, the services of opts by default,
+// and exits the process with its status. See the package for commands, flags and signals.
+func Main(opts ...fx.Option) {
+	c := &command{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	os.Exit(c.execute(c.program(opts), os.Args[1:]))
+}
+
+// Gomeko is the main function of the command gomeko.
+func Gomeko() {
+	c := &command{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	os.Exit(c.execute(c.gomeko(), os.Args[1:]))
+}
+
+// Exit statuses.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// execute runs a command line and returns the exit status.
+func (c *command) execute(root *cobra.Command, args []string) int {
+	root.SetArgs(args)
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.SilenceErrors = true
+	root.SilenceUsage = true
+	root.CompletionOptions.HiddenDefaultCmd = true
+	ran, err := root.ExecuteContextC(context.Background())
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case !c.begun, errors.As(err, &usage): // what fails ahead of a command is the command line
+		fmt.Fprintf(c.err, "%v\nsee %s --help\n", err, ran.CommandPath())
+		return exitUsage
+	}
+	if !errors.Is(err, errShown) {
+		fmt.Fprintln(c.err, err)
+	}
+	return exitFailed
+}
+
+// usageError is the error of a command line that is wrong.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// say writes a line for a person.
+func say(w io.Writer, format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }

@@ -1,0 +1,143 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/config"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// startTime is what services have to start.
+const startTime = time.Minute
+
+// A process is a program of services while it runs.
+type process struct {
+	*command
+	cfg       *config.Config
+	uri       string
+	app       *fx.App
+	container *service.Container
+	host      *embedded // nil unless the program hosts its broker
+	signals   chan os.Signal
+}
+
+// run runs the services of opts until a signal stops them or one of them fails.
+func (c *command) run(ctx context.Context, opts []fx.Option) error {
+	cfg, err := c.configuration()
+	if err != nil {
+		return err
+	}
+	p := &process{command: c, cfg: cfg, signals: make(chan os.Signal, 2)}
+	signal.Notify(p.signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(p.signals)
+	if err := p.bind(opts); err != nil {
+		return err
+	}
+	if p.host != nil {
+		if err := p.host.listen(embeddedAt(p.uri).Host); err != nil {
+			return err
+		}
+		defer p.host.stop()
+	}
+	return p.live(ctx)
+}
+
+// bind makes the application and its container. All mistakes of all services come out here.
+func (p *process) bind(opts []fx.Option) error {
+	app, services, err := assemble(p.cfg, opts)
+	if err != nil {
+		return err
+	}
+	p.app, p.uri = app, cmp.Or(p.named(p.cfg), defaultURI)
+	broker := transportConfig(p.uri, p.cfg)
+	if p.broker == embeddedFlag {
+		u := embeddedAt(p.uri)
+		p.uri, p.host = u.String(), newEmbedded(u, p.err)
+		broker.URI = p.uri
+		broker.Dial = func(ctx context.Context, _ string) (net.Conn, error) { return p.host.Dial(ctx) }
+	}
+	p.container, err = service.New(service.Config{
+		MaxWorkers:         p.cfg.MaxWorkers,
+		ParentCallsTracked: p.cfg.ParentCallsTracked,
+		Values:             []any{broker, rpcConfig(p.cfg)},
+	}, services...)
+	return err
+}
+
+// live starts the services, waits for what ends them, and stops them.
+func (p *process) live(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	started := make(chan error, 1)
+	say(p.err, "starting services: %s", strings.Join(p.container.Names(), ", "))
+	go func() { started <- p.start(ctx) }()
+	select {
+	case err := <-started:
+		if err != nil {
+			return err
+		}
+	case <-p.signals:
+		cancel()
+		if err := <-started; err != nil {
+			return errors.New("stopped while it was starting")
+		}
+		return p.stop()
+	}
+	say(p.err, "Connected to %s", transport.Redact(p.uri))
+
+	ended := make(chan error, 1)
+	go func() { ended <- p.container.Wait() }()
+	select {
+	case err := <-ended:
+		return errors.Join(err, p.stopApp())
+	case <-p.signals:
+		return p.stop()
+	}
+}
+
+// start starts what the application is made of, then the services.
+func (p *process) start(ctx context.Context) error {
+	if err := p.app.Start(ctx); err != nil {
+		return err
+	}
+	if err := p.container.Start(ctx); err != nil {
+		return errors.Join(err, p.stopApp())
+	}
+	return nil
+}
+
+// errKilled is the error of a process that got a second signal.
+var errKilled = errors.New("killed by a second signal: calls that ran go back to the broker")
+
+// stop ends the services within their grace, then the rest of the application. A second signal kills.
+func (p *process) stop() error {
+	say(p.err, "stopping services: %s", strings.Join(p.container.Names(), ", "))
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.Grace)
+	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- p.container.Stop(ctx) }()
+	select {
+	case err := <-stopped:
+		return errors.Join(err, p.stopApp())
+	case <-p.signals:
+		p.container.Kill()
+		return errKilled
+	}
+}
+
+func (p *process) stopApp() error {
+	ctx, cancel := context.WithTimeout(context.Background(), p.app.StopTimeout())
+	defer cancel()
+	return p.app.Stop(ctx)
+}

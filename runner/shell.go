@@ -1,0 +1,66 @@
+package runner
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/shell"
+	"github.com/gomeko/gomeko/transport"
+)
+
+func (c *command) shellCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "shell [FILE]",
+		Short: "Call services from Starlark: in a terminal, or as a script of FILE or what is piped in",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && shell.Terminal() {
+				// Ctrl-C is the shell's there.
+				ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
+				defer stop()
+				return c.shell(ctx, (*shell.Shell).Interact)
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			name, src := "stdin", io.Reader(c.in)
+			if len(args) == 1 {
+				file, err := os.Open(args[0])
+				if err != nil {
+					return err
+				}
+				defer file.Close()
+				name, src = args[0], file
+			}
+			return c.shell(ctx, func(s *shell.Shell, ctx context.Context) error { return s.Script(ctx, name, src) })
+		},
+	}
+}
+
+// shell connects and runs a shell.
+func (c *command) shell(ctx context.Context, run func(*shell.Shell, context.Context) error) error {
+	cfg, err := c.configuration()
+	if err != nil {
+		return err
+	}
+	conn, uri, err := c.client(ctx, cfg, "gomeko shell")
+	if err != nil {
+		return err
+	}
+	defer hangUp(conn)
+	s := &shell.Shell{Conn: conn, Config: cfg.Values, Broker: transport.Redact(uri), Stdout: c.out, Stderr: c.err}
+	return run(s, ctx)
+}
+
+// hangUp closes a connection that nothing more is expected from, whether the broker is there or not.
+func hangUp(conn *rpc.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_ = conn.Close(ctx)
+}

@@ -1,0 +1,69 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/url"
+	"os"
+
+	"github.com/gomeko/gomeko/config"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/transport"
+)
+
+const (
+	defaultURI    = "amqp://guest:guest@localhost:5672/"
+	brokerAddress = "127.0.0.1:5672"
+
+	// embeddedFlag is the --broker that hosts one.
+	embeddedFlag = "embedded"
+)
+
+// named returns the URI of the broker that is named somewhere, or "".
+func (c *command) named(cfg *config.Config) string {
+	flag := c.broker
+	if flag == embeddedFlag {
+		flag = ""
+	}
+	return cmp.Or(flag, cfg.AMQPURI, os.Getenv("AMQP_URI"))
+}
+
+// transportConfig returns how the broker at uri is reached.
+func transportConfig(uri string, cfg *config.Config) transport.Config {
+	return transport.Config{URI: uri, Heartbeat: cfg.Heartbeat, MaxMessage: cfg.MaxMessage}
+}
+
+func rpcConfig(cfg *config.Config) rpc.Config {
+	return rpc.Config{Exchange: cfg.Exchange, Timeout: cfg.RPCTimeout}
+}
+
+// client connects to the broker to call services. name is what the broker's management shows.
+func (c *command) client(ctx context.Context, cfg *config.Config, name string) (conn *rpc.Conn, uri string, err error) {
+	if c.broker == embeddedFlag {
+		return nil, "", usagef("--broker embedded: a broker of this command's own would have no services; " +
+			"name the one that they are on, or leave the flag away")
+	}
+	uri = cmp.Or(c.named(cfg), defaultURI)
+	broker := transportConfig(uri, cfg)
+	broker.Name = name
+	conn, err = rpc.Dial(ctx, broker, rpcConfig(cfg))
+	return conn, uri, err
+}
+
+// embeddedAt returns the URI of a broker that this process hosts in the place of the one at uri: on its port and with its
+// user, if that is one of this machine, else the default one.
+func embeddedAt(uri string) *url.URL {
+	u, err := url.Parse(uri)
+	if err != nil || !loopback(u.Hostname()) {
+		return &url.URL{Scheme: "amqp", User: url.UserPassword("guest", "guest"), Host: brokerAddress, Path: "/"}
+	}
+	u.Scheme = "amqp"
+	u.Host = net.JoinHostPort("127.0.0.1", cmp.Or(u.Port(), "5672"))
+	return u
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

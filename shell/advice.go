@@ -1,0 +1,120 @@
+package shell
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"go.starlark.net/resolve"
+	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
+)
+
+// instead says, for words of Python's that Starlark lacks, what to write.
+var instead = map[string]string{
+	"import":     "there is no import; what there is, is there: n, print, and Starlark's functions",
+	"from":       "there is no import; what there is, is there: n, print, and Starlark's functions",
+	"try":        "there is no try; an error ends the line, or the script",
+	"raise":      `there is no raise; write fail("text")`,
+	"assert":     `there is no assert; write: if not …: fail("text")`,
+	"class":      "there is no class; write a function with def, or a dict",
+	"with":       "there is no with; write its lines without it",
+	"global":     "there is no global; keep what changes in a list or dict: box = [0], then box[0] += 1",
+	"nonlocal":   "there is no nonlocal; keep what changes in a list or dict: box = [0], then box[0] += 1",
+	"yield":      "there is no yield; append to a list and return it",
+	"async":      "there is no async; write def, and n.rpc.….call_async(…).result() for calls at once",
+	"await":      "there is no await; write n.rpc.….call_async(…).result()",
+	"del":        "there is no del; write d.pop(key)",
+	"is":         "there is no is; write == or !=",
+	"'**'":       "there is no **; write a product",
+	"open":       "there are no files; pipe into the shell what it is to read, as a script",
+	"input":      "there is no input; write the value",
+	"sum":        "there is no sum; write: total = 0, then for x in …: total += x",
+	"isinstance": `there is no isinstance; write type(x) == "string"`,
+	"map":        "there is no map; write [f(x) for x in …]",
+	"filter":     "there is no filter; write [x for x in … if …]",
+	"round":      "there is no round; write int(x + 0.5)",
+	"object":     "there is no object; write a dict",
+}
+
+var (
+	got     = regexp.MustCompile(`^got (\w+|'\*\*'), want`)
+	formats = regexp.MustCompile(`\b([fF][rR]?|[rR][fF])["']`)
+	printed = regexp.MustCompile(`\bprint\s+["'\w]`)
+)
+
+// explain returns err in lines that stand alone, with file and line number if position is asked for, and nil for
+// exit(). text is what was read.
+func explain(err error, text string, position bool) error {
+	if err == nil || errors.Is(err, errExit) {
+		return nil
+	}
+	at := func(pos syntax.Position) string {
+		if !position {
+			return ""
+		}
+		return fmt.Sprintf("%s:%d: ", pos.Filename(), pos.Line)
+	}
+	var (
+		wrong   syntax.Error
+		unknown resolve.ErrorList
+		failed  *starlark.EvalError
+	)
+	switch {
+	case errors.As(err, &wrong):
+		return errors.New(at(wrong.Pos) + adviseSyntax(wrong, text))
+	case errors.As(err, &unknown):
+		lines := make([]error, len(unknown))
+		for i, e := range unknown {
+			lines[i] = errors.New(at(e.Pos) + adviseName(e.Msg))
+		}
+		return errors.Join(lines...)
+	case errors.As(err, &failed):
+		return fmt.Errorf("%s%w", at(place(failed.CallStack)), failed)
+	}
+	return err
+}
+
+// adviseSyntax says what to write in the place of a construct that is Python's and not Starlark's.
+func adviseSyntax(err syntax.Error, text string) string {
+	line := ""
+	if lines := strings.Split(text, "\n"); int(err.Pos.Line) <= len(lines) {
+		line = strings.TrimSpace(lines[err.Pos.Line-1])
+	}
+	if m := got.FindStringSubmatch(err.Msg); m != nil && instead[m[1]] != "" {
+		return instead[m[1]]
+	}
+	switch {
+	case formats.MatchString(line):
+		return `there are no f-strings; write "Hello, %s" % name`
+	case printed.MatchString(line):
+		return "print is a function; write print(…)"
+	case strings.HasPrefix(line, "assert "):
+		return instead["assert"]
+	case strings.HasPrefix(line, "@"):
+		return "there are no decorators; write f = decorate(f) after the function"
+	case strings.Contains(err.Msg, "got ',', want ':'"):
+		return "there are no sets in braces; write set([1, 2])"
+	}
+	return "syntax error: " + err.Msg
+}
+
+// adviseName does so for a name that is not defined.
+func adviseName(msg string) string {
+	name := strings.TrimPrefix(msg, "undefined: ")
+	if advice := instead[name]; advice != "" {
+		return advice
+	}
+	return strings.Replace(msg, "undefined: ", "NameError: there is no ", 1)
+}
+
+// place returns where in the text the innermost call stands.
+func place(stack starlark.CallStack) syntax.Position {
+	for i := range stack {
+		if pos := stack.At(i).Pos; pos.Line > 0 {
+			return pos
+		}
+	}
+	return syntax.Position{}
+}

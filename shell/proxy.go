@@ -1,0 +1,193 @@
+package shell
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.starlark.net/starlark"
+
+	"github.com/gomeko/gomeko/rpc"
+)
+
+// opaque is what the values behind n have in common: they have a name, are true, and no keys of dicts.
+type opaque string
+
+func (o opaque) String() string        { return "<" + string(o) + ">" }
+func (o opaque) Type() string          { return string(o) }
+func (o opaque) Freeze()               {}
+func (o opaque) Truth() starlark.Bool  { return true }
+func (o opaque) Hash() (uint32, error) { return 0, fmt.Errorf("unhashable: %s", string(o)) }
+
+// nameko is n.
+type nameko struct {
+	opaque
+	s *Shell
+}
+
+func (n nameko) AttrNames() []string { return []string{"config", "rpc"} }
+
+func (n nameko) Attr(name string) (starlark.Value, error) {
+	switch name {
+	case "rpc":
+		return services{"n.rpc", n.s}, nil
+	case "config":
+		return configured(n.s.Config), nil
+	}
+	return nil, starlark.NoSuchAttrError(fmt.Sprintf("n has no %s, but rpc and config", name))
+}
+
+// services is n.rpc: it has a service of every name, n.rpc.orders and n.rpc["a.b"].
+type services struct {
+	opaque
+	s *Shell
+}
+
+func (v services) AttrNames() []string { return v.s.known.services() }
+
+func (v services) Attr(name string) (starlark.Value, error) {
+	return service{opaque("n.rpc." + name), v.s, name}, nil
+}
+
+func (v services) Get(key starlark.Value) (starlark.Value, bool, error) {
+	name, ok := key.(starlark.String)
+	if !ok || name == "" {
+		return nil, false, fmt.Errorf(`n.rpc[%s]: a service's name is a string, as in n.rpc["a.b"]`, repr(key))
+	}
+	return service{opaque(fmt.Sprintf("n.rpc[%s]", repr(key))), v.s, string(name)}, true, nil
+}
+
+// service is n.rpc.orders: it has a method of every name.
+type service struct {
+	opaque
+	s    *Shell
+	name string
+}
+
+func (v service) AttrNames() []string { return v.s.known.methods(v.name) }
+
+func (v service) Attr(name string) (starlark.Value, error) {
+	return method{opaque(string(v.opaque) + "." + name), v.s, v.name, name}, nil
+}
+
+// method is n.rpc.orders.get_order.
+type method struct {
+	opaque
+	s             *Shell
+	service, name string
+}
+
+func (m method) Name() string        { return string(m.opaque) }
+func (m method) AttrNames() []string { return []string{"call_async"} }
+
+func (m method) Attr(name string) (starlark.Value, error) {
+	if name == "call_async" {
+		return starlark.NewBuiltin("call_async", m.callAsync), nil
+	}
+	return nil, starlark.NoSuchAttrError(fmt.Sprintf(
+		"%s is a method and has no %s; a service with a dot in its name is n.rpc[%q]", string(m.opaque), name, m.service+"."+m.name))
+}
+
+// CallInternal makes method a function of Starlark.
+func (m method) CallInternal(thread *starlark.Thread, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	sent, err := arguments(args, kwargs)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", string(m.opaque), err)
+	}
+	result, err := m.call(thread.Local(lineKey).(context.Context), sent)
+	m.learn(err)
+	return result, err
+}
+
+func (m method) callAsync(thread *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	sent, err := arguments(args, kwargs)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", string(m.opaque), err)
+	}
+	r := &reply{opaque: "reply of " + m.opaque, method: m, done: make(chan struct{})}
+	ctx := thread.Local(sessionKey).(context.Context)
+	m.s.async.Go(func() {
+		defer close(r.done)
+		r.value, r.err = m.call(ctx, sent)
+	})
+	return r, nil
+}
+
+func (m method) call(ctx context.Context, args []any) (starlark.Value, error) {
+	var result json.RawMessage
+	if err := m.s.Conn.Client(m.service).Call(ctx, m.name, &result, args...); err != nil {
+		return nil, err
+	}
+	return decode(result)
+}
+
+// learn remembers service and method for completion, unless err says that they are not there.
+func (m method) learn(err error) {
+	switch {
+	case errors.Is(err, rpc.ErrUnknownService):
+	case errors.Is(err, rpc.ErrMethodNotFound):
+		m.s.known.add(m.service, "")
+	default:
+		m.s.known.add(m.service, m.name)
+	}
+}
+
+// arguments encodes what a method is called with: keywords in their order.
+func arguments(args starlark.Tuple, kwargs []starlark.Tuple) ([]any, error) {
+	var sent []any
+	for i, arg := range args {
+		value, err := encode(arg)
+		if err != nil {
+			return nil, fmt.Errorf("argument %d: %w", i+1, err)
+		}
+		sent = append(sent, value)
+	}
+	var named rpc.Kwargs
+	for _, kwarg := range kwargs {
+		name := string(kwarg[0].(starlark.String))
+		value, err := encode(kwarg[1])
+		if err != nil {
+			return nil, fmt.Errorf("argument %s: %w", name, err)
+		}
+		named = append(named, name, value)
+	}
+	if named != nil {
+		sent = append(sent, named)
+	}
+	return sent, nil
+}
+
+// reply is what call_async returns.
+type reply struct {
+	opaque
+	method method
+	done   chan struct{} // closed when value and err are there
+	value  starlark.Value
+	err    error
+}
+
+func (r *reply) AttrNames() []string { return []string{"result"} }
+
+func (r *reply) Attr(name string) (starlark.Value, error) {
+	if name != "result" {
+		return nil, starlark.NoSuchAttrError(fmt.Sprintf("a reply has no %s, but result()", name))
+	}
+	return starlark.NewBuiltin("result", r.result), nil
+}
+
+// result waits for the reply. It may be called again.
+func (r *reply) result(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs); err != nil {
+		return nil, err
+	}
+	ctx := thread.Local(lineKey).(context.Context)
+	select {
+	case <-r.done:
+		r.method.learn(r.err)
+		return r.value, r.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: %w", strings.TrimPrefix(string(r.opaque), "reply of "), context.Cause(ctx))
+	}
+}

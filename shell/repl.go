@@ -1,0 +1,114 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/peterh/liner"
+	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
+)
+
+const (
+	firstPrompt = ">>> "
+	nextPrompt  = "... "
+)
+
+// A prompter reads lines from a person: [liner.State] in life.
+type prompter interface {
+	Prompt(prompt string) (string, error)
+	AppendHistory(line string)
+}
+
+// loop reads, evaluates and prints until the input ends, exit() is called or session is over.
+func (s *Shell) loop(session context.Context, lines prompter) error {
+	for session.Err() == nil {
+		err := s.turn(session, lines)
+		switch {
+		case errors.Is(err, errExit), errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, liner.ErrPromptAborted):
+			fmt.Fprintln(s.Stdout)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// turn reads one statement and runs it. Its own errors are printed; what it returns ends the loop or is Ctrl-C.
+func (s *Shell) turn(session context.Context, lines prompter) error {
+	var (
+		text   strings.Builder
+		ending error
+		prompt = firstPrompt
+	)
+	file, err := options().ParseCompoundStmt("shell", func() ([]byte, error) {
+		line, err := lines.Prompt(prompt)
+		if err != nil {
+			ending = err
+			return nil, err
+		}
+		if strings.TrimSpace(line) != "" {
+			lines.AppendHistory(line)
+		}
+		prompt = nextPrompt
+		text.WriteString(line + "\n")
+		return []byte(line + "\n"), nil
+	})
+	if ending != nil {
+		return ending
+	}
+	if err == nil {
+		err = s.run(session, file)
+	}
+	if errors.Is(err, errExit) {
+		return errExit
+	}
+	if err := explain(err, text.String(), false); err != nil {
+		fmt.Fprintln(s.Stderr, err)
+	}
+	return nil
+}
+
+// run runs a statement, or prints the value of an expression. Ctrl-C ends it.
+func (s *Shell) run(session context.Context, file *syntax.File) error {
+	line, stop := signal.NotifyContext(session, os.Interrupt)
+	defer stop()
+	expr, ok := soleExpr(file)
+	if !ok {
+		return interrupted(line, s.exec(session, line, file))
+	}
+	v, err := s.eval(session, line, expr)
+	if err != nil {
+		return interrupted(line, err)
+	}
+	if v != starlark.None {
+		fmt.Fprintln(s.Stdout, repr(v))
+	}
+	return nil
+}
+
+// interrupted returns err, in a word if that is because line ended.
+func interrupted(line context.Context, err error) error {
+	if err != nil && line.Err() != nil {
+		return errors.New("interrupted")
+	}
+	return err
+}
+
+func soleExpr(file *syntax.File) (syntax.Expr, bool) {
+	if len(file.Stmts) != 1 {
+		return nil, false
+	}
+	stmt, ok := file.Stmts[0].(*syntax.ExprStmt)
+	if !ok {
+		return nil, false
+	}
+	return stmt.X, true
+}

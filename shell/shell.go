@@ -1,0 +1,128 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
+
+	"github.com/gomeko/gomeko/rpc"
+)
+
+// A Shell runs Starlark, in which n.rpc calls services. Conn, Stdout and Stderr are needed. One shell is used by
+// one goroutine.
+type Shell struct {
+	Conn   *rpc.Conn      // makes the calls; the shell does not close it
+	Config map[string]any // n.config
+	Broker string         // named in the banner; without its password
+
+	Stdout io.Writer // results, and what is printed
+	Stderr io.Writer // errors and the banner of the interactive shell
+
+	globals starlark.StringDict
+	known   known
+	async   sync.WaitGroup // calls of call_async that run
+}
+
+// Script runs the program that src holds, called name in errors, to its end or its first error, which is one line
+// with file and line number. When ctx ends, so does the program, and the call that it waits for.
+func (s *Shell) Script(ctx context.Context, name string, src io.Reader) error {
+	data, err := io.ReadAll(src)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	ctx, end := s.begin(ctx)
+	defer end()
+	text := string(data)
+	file, err := options().Parse(name, text, 0)
+	if err != nil {
+		return explain(err, text, true)
+	}
+	err = s.exec(ctx, ctx, file)
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: interrupted", name)
+	}
+	return explain(err, text, true)
+}
+
+// begin makes the shell's names anew. Calls of call_async run within the ctx it returns, which end ends.
+func (s *Shell) begin(ctx context.Context) (session context.Context, end func()) {
+	exit := starlark.NewBuiltin("exit", func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error) {
+		return nil, errExit
+	})
+	s.known = known{}
+	s.globals = starlark.StringDict{
+		"n":     nameko{"n", s},
+		"print": starlark.NewBuiltin("print", s.print),
+		"str":   starlark.NewBuiltin("str", toStr),
+		"repr":  starlark.NewBuiltin("repr", toRepr),
+		"exit":  exit,
+		"quit":  exit,
+	}
+	session, cancel := context.WithCancel(ctx)
+	return session, func() {
+		cancel()
+		s.async.Wait()
+	}
+}
+
+// errExit is the error of exit(), which is none.
+var errExit = errors.New("exit")
+
+// options allows what Starlark can do and its other users forbid.
+func options() *syntax.FileOptions {
+	return &syntax.FileOptions{Set: true, While: true, TopLevelControl: true, GlobalReassign: true, Recursion: true}
+}
+
+// exec runs statements.
+func (s *Shell) exec(session, line context.Context, file *syntax.File) error {
+	thread, release := newThread(session, line)
+	defer release()
+	return starlark.ExecREPLChunk(file, thread, s.globals)
+}
+
+// eval returns an expression's value, which is _ from then on.
+func (s *Shell) eval(session, line context.Context, expr syntax.Expr) (starlark.Value, error) {
+	thread, release := newThread(session, line)
+	defer release()
+	v, err := starlark.EvalExprOptions(options(), thread, expr, s.globals)
+	if err != nil {
+		return nil, err
+	}
+	s.globals["_"] = v
+	return v, nil
+}
+
+// Threads hold two contexts: that of the line, or script, which is run, and the one that call_async outlives it by.
+const (
+	lineKey    = "line"
+	sessionKey = "session"
+)
+
+// newThread returns a thread that stops when line ends, and what releases it.
+func newThread(session, line context.Context) (thread *starlark.Thread, release func() bool) {
+	thread = &starlark.Thread{Name: "shell"}
+	thread.SetLocal(sessionKey, session)
+	thread.SetLocal(lineKey, line)
+	return thread, context.AfterFunc(line, func() { thread.Cancel("interrupted") })
+}
+
+func (s *Shell) print(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	sep, end := " ", "\n"
+	if err := starlark.UnpackArgs(b.Name(), nil, kwargs, "sep?", &sep, "end?", &end); err != nil {
+		return nil, err
+	}
+	var line []byte
+	for i, arg := range args {
+		if i > 0 {
+			line = append(line, sep...)
+		}
+		line = append(line, str(arg)...)
+	}
+	_, err := s.Stdout.Write(append(line, end...))
+	return starlark.None, err
+}
