@@ -14,15 +14,14 @@ from nameko.standalone.rpc import ClusterRpcProxy
 def main(uri):
     # The limit is for a test whose reply never comes.
     with ClusterRpcProxy({"AMQP_URI": uri}, timeout=60) as cluster:
-        print("ready", flush=True)
         for line in sys.stdin:
             replies = [outcome(send, cluster, **call) for call in json.loads(line)]
             outcomes = [reply if "error" in reply else outcome(reply["result"].result) for reply in replies]
             print(json.dumps(outcomes, default=str), flush=True)
 
 
-def send(cluster, service, method, args=(), kwargs=None):
-    return getattr(cluster[service], method).call_async(*args, **kwargs or {})
+def send(cluster, service, method, args=(), kwargs={}):
+    return getattr(cluster[service], method).call_async(*args, **kwargs)
 
 
 def outcome(function, *args, **kwargs):

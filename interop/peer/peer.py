@@ -28,22 +28,25 @@ class PythonPeer:
 
     @rpc
     def fail(self):
-        raise ValueError("bad value")
+        raise Exception("it broke")
+
+    @rpc
+    def check(self, value):
+        raise ValueError("bad value", value)
 
     @rpc(expected_exceptions=NotFound)
     def find(self, order_id):
-        raise NotFound("no such order", order_id)
+        raise NotFound("no such order")
 
     @rpc
-    def slow(self, seconds):
+    def sleep(self, seconds):
         eventlet.sleep(seconds)
-        return seconds
 
     @rpc
     def unserializable(self):
         return object()
 
     @rpc
-    def relay(self, method, args, kwargs):
+    def relay(self, method, args):
         """Calls the Go service; its error becomes this call's."""
-        return getattr(self.go_peer, method)(*args, **kwargs)
+        return getattr(self.go_peer, method)(*args)
