@@ -121,7 +121,7 @@ func (m *method) bindStruct(name string, t reflect.Type) error {
 		why = "which has no exported fields"
 	}
 	if why != "" {
-		return fmt.Errorf("%s takes a %s, %s: name it, %s", name, t, why, listFor(m.sig.Name, []reflect.Type{t}))
+		return fmt.Errorf("%s takes %s, %s: name it, %s", name, t, why, listFor(m.sig.Name, []reflect.Type{t}))
 	}
 	m.args = fields
 	return errors.Join(m.addFields(fields, nil)...)

@@ -58,7 +58,7 @@ func (b *binder) service(proto any) {
 	v := reflect.ValueOf(proto)
 	where := fmt.Sprintf("service %T", proto)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().Kind() != reflect.Struct {
-		b.addf(where, "is no pointer to a struct: write new(Orders) or &Orders{…}")
+		b.addf(where, "is no pointer to a struct: write new(Orders), with the service's own type")
 		return
 	}
 	t := v.Type().Elem()
@@ -183,6 +183,7 @@ func (b *binder) row(h *hosted, sf reflect.StructField) {
 	f.isRow, f.goName = true, sf.Name
 	if name, ok := f.tag.lookup("method"); ok && name == "" {
 		b.addf(where, "method is empty: leave it out, or name a method")
+		return
 	} else if ok {
 		f.goName = name
 	}
@@ -225,7 +226,7 @@ func (b *binder) dependency(h *hosted, sf reflect.StructField, dst reflect.Value
 	}
 	v := reflect.ValueOf(value)
 	if !v.IsValid() || !v.Type().AssignableTo(sf.Type) {
-		b.addf(where, "the type %s made a %T, which the field cannot hold: that is a fault of its own", sf.Type, value)
+		b.addf(where, "the type %s made a value of type %T, which the field cannot hold: that is a fault of its own", sf.Type, value)
 		return
 	}
 	dst.Set(v)

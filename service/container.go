@@ -44,7 +44,8 @@ const (
 type Container struct {
 	cfg        Config
 	logger     *slog.Logger
-	stuckAfter time.Duration
+	stuckAfter time.Duration // how long after its time a call is logged as stuck
+	stuck      dump
 
 	hosted      []*hosted
 	shared      []*managed // in the order made, which is the order of need

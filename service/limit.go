@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 )
 
@@ -91,7 +92,7 @@ func (f *Field) watch(r *run, done <-chan outcome) {
 			slog.String("service", r.call.Service),
 			slog.String("method", r.call.Method),
 			slog.String("call_id", r.call.ID),
-			slog.String("stack", stackMadeBy(maker)),
+			slog.String("stack", f.Host.stuck.madeBy(maker)),
 		)
 	})
 }
@@ -104,14 +105,28 @@ func goroutine() string {
 	return string(number)
 }
 
-// stackMadeBy returns the stacks of the methods that goroutine maker has started and that still run.
-func stackMadeBy(maker string) string {
-	dump := make([]byte, 1<<20)
-	dump = dump[:runtime.Stack(dump, true)]
+// A dump is the stacks of all goroutines. It stops the program for as long as it takes, so one serves all calls that
+// were found stuck at about the same time.
+type dump struct {
+	mu sync.Mutex
+
+	at   time.Time
+	text []byte
+}
+
+// madeBy returns the stacks of the methods that goroutine maker has started and that still run.
+func (d *dump) madeBy(maker string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Since(d.at) > time.Second {
+		text := make([]byte, 8<<20)
+		d.text = bytes.Clone(text[:runtime.Stack(text, true)])
+		d.at = time.Now()
+	}
 	mark := fmt.Appendf(nil, "service.(*Field).limited in goroutine %s\n", maker)
 	var found [][]byte
-	for stack := range bytes.SplitSeq(dump, []byte("\n\n")) {
-		if bytes.Contains(append(stack[:len(stack):len(stack)], '\n'), mark) {
+	for stack := range bytes.SplitSeq(d.text, []byte("\n\n")) {
+		if bytes.Contains(stack, mark) {
 			found = append(found, stack)
 		}
 	}

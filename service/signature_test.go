@@ -1,10 +1,15 @@
 package service_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,5 +113,249 @@ func TestGetcallargs(t *testing.T) {
 	}
 }
 
-var _ = strings.Contains
-var _ = time.Second
+// Probe is an entrypoint whose Entrypoint is the test's, a probe of Config.Values.
+type Probe struct{}
+
+type probe func(*service.Field) error
+
+func (Probe) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	p, _ := service.Lookup[probe](f.Host)
+	return &nop{}, p(f)
+}
+
+type probed struct {
+	_ service.Name `service:"probed"`
+
+	Entrypoints struct{ Any Probe }
+}
+
+func (*probed) Any(_ context.Context, a any) (any, error) { return a, nil }
+
+// bindAny binds a method with one parameter of type any to spec.
+func bindAny(spec string) (sig *service.Signature, err error) {
+	_, mistake := service.New(service.Config{Values: []any{probe(func(f *service.Field) error {
+		sig, err = f.Bind(spec)
+		return err
+	})}}, new(probed))
+	return sig, errors.Join(err, errorIf(err == nil, mistake))
+}
+
+func errorIf(is bool, err error) error {
+	if is {
+		return err
+	}
+	return nil
+}
+
+func TestLiterals(t *testing.T) {
+	for _, tc := range []struct {
+		literal string
+		want    any
+		repr    string // "" is literal
+	}{
+		{"None", nil, ""},
+		{"True", true, ""},
+		{"False", false, ""},
+		{"0", int64(0), ""},
+		{"-17", int64(-17), ""},
+		{"1_000", int64(1000), "1000"},
+		{"0xff", int64(255), "255"},
+		{"1.5", 1.5, ""},
+		{"2.0", 2.0, ""},
+		{".5", 0.5, "0.5"},
+		{"1e3", 1000.0, "1000.0"},
+		{"-1.5E-7", -1.5e-7, "-1.5e-07"},
+		{"1e16", 1e16, "1e+16"},
+		{"''", "", ""},
+		{"'a b'", "a b", ""},
+		{`"it's"`, "it's", ""},
+		{`'it\'s'`, "it's", `"it's"`},
+		{`'\'"'`, `'"`, `'\'"'`},
+		{`'\n\t\r\\'`, "\n\t\r\\", ""},
+		{`'\x41\u00e9\U0001f600'`, "Aé😀", "'Aé😀'"},
+		{`'\x00'`, "\x00", ""},
+		{"'é, (x)'", "é, (x)", ""},
+		{"[]", []any{}, ""},
+		{"[1, 'two', [3.0], None,]", []any{int64(1), "two", []any{3.0}, nil}, "[1, 'two', [3.0], None]"},
+		{"{}", map[string]any{}, ""},
+		{"{'b': 1, 'a': [True]}", map[string]any{"a": []any{true}, "b": int64(1)}, "{'a': [True], 'b': 1}"},
+	} {
+		sig, err := bindAny("any(a=" + tc.literal + ")")
+		if err != nil {
+			t.Errorf("%s: %v", tc.literal, err)
+			continue
+		}
+		if got := sig.Params[0].Default; !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%s: got %#v, want %#v", tc.literal, got, tc.want)
+		}
+		if got, want := sig.String(), "any(a="+cmp.Or(tc.repr, tc.literal)+")"; got != want {
+			t.Errorf("%s: got %s, want %s", tc.literal, got, want)
+		}
+	}
+	sig, err := bindAny("any(a=18446744073709551616)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := sig.String(); got != "any(a=18446744073709551616)" {
+		t.Errorf("got %s, want the number whole", got)
+	}
+}
+
+func TestSpecs(t *testing.T) {
+	for _, tc := range []struct{ spec, want string }{
+		{"any(a)", ""},
+		{" any ( a , ) ", ""},
+		{"", `signature "" has no name: write name or name(a, b=1)`},
+		{"(a)", `signature "(a)" has no name`},
+		{"a.b(a)", `unexpected ".b(a)" after its end`},
+		{"any(a", "expected , or ) at its end"},
+		{"any(", "expected the name of a parameter at its end"},
+		{"any(a b)", `expected , or ) at "b)"`},
+		{"any(a))", `unexpected ")" after its end`},
+		{"any(,)", `expected the name of a parameter at ",)"`},
+		{"any(1)", `expected the name of a parameter at "1)"`},
+		{"any(a: int)", "parameter a: leave the annotation out"},
+		{"any(self, a)", "leave self out"},
+		{"any(a, a)", "parameter a is named twice"},
+		{"any(a=1, b)", "parameter b has no default but follows a, which has: put it first"},
+		{"any(a, /)", "/ is not supported"},
+		{"any(*)", "names must follow a bare *"},
+		{"any(*, **opts)", "names must follow a bare *"},
+		{"any(*a, *b)", "only one * can stand in a signature"},
+		{"any(*, *b)", "only one * can stand in a signature"},
+		{"any(**opts, a)", "**opts must be the last"},
+		{"any(*rest=1)", "parameter rest cannot have a default"},
+		{"any(**opts={})", "parameter opts cannot have a default"},
+		{"any(a=)", "no Python literal"},
+		{"any(a=x)", "no Python literal at \"x)\""},
+		{"any(a=true)", "true is no Python literal: write True"},
+		{"any(a=null)", "null is no Python literal: write None"},
+		{"any(a=(1, 2))", "a default cannot be a tuple: write a list"},
+		{"any(a='x)", "string without its closing quote"},
+		{`any(a='\q')`, `unknown escape \q`},
+		{`any(a='\u12')`, `unknown escape \u`},
+		{`any(a='\`, "string ends in a backslash"},
+		{"any(a=010)", "010 is no number"},
+		{"any(a=1.2.3)", "1.2.3 is no number"},
+		{"any(a=-inf)", "-inf is no number"},
+		{"any(a=[1)", "expected , or ]"},
+		{"any(a={1: 2})", "the key of a dict must be a string"},
+		{"any(a={'x' 2})", "expected : after a key"},
+		{"any(a={'x': 2)", "expected , or }"},
+	} {
+		_, err := bindAny(tc.spec)
+		switch {
+		case tc.want == "" && err != nil:
+			t.Errorf("%s: %v", tc.spec, err)
+		case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
+			t.Errorf("%s: got %v, want %s", tc.spec, err, tc.want)
+		}
+	}
+}
+
+func FuzzSpec(f *testing.F) {
+	for _, spec := range []string{"any(a='\\x41')", "f(a, b=1, *rest, c, d=None, **opts)", "x(a=[{'k': -1e3}])", "x(a='"} {
+		f.Add(spec)
+	}
+	f.Fuzz(func(t *testing.T, spec string) {
+		sig, err := bindAny(spec)
+		if err != nil {
+			return
+		}
+		if len(sig.Params) > 0 {
+			if again, err := bindAny(sig.String()); err != nil || again.String() != sig.String() {
+				t.Errorf("%q reads as %s, which reads as %v, %v", spec, sig, again, err)
+			}
+		}
+	})
+}
+
+// Typed has parameters of many types, with their defaults.
+type Typed struct {
+	_ service.Name `service:"typed"`
+
+	Entrypoints struct {
+		List   Trigger `trigger:"list(i=1, u=18446744073709551615, f=2, s='x', p=None, q=3, l=[1, 2], m={'a': 1}, d='P', v=[1], *, k=[])"`
+		Struct Trigger `trigger:"struct"`
+		Decode Trigger `trigger:"decode(n, *rest, s=None, **opts)"`
+		Error  Trigger `trigger:"error"`
+	}
+}
+
+type upper string
+
+func (u *upper) UnmarshalText(text []byte) error {
+	*u = upper(strings.ToUpper(string(text)))
+	return nil
+}
+
+func (*Typed) List(_ context.Context, i int8, u uint64, f float64, s string, p, q *int, l []int, m map[string]int, d upper, v any, k []string) ([]any, error) {
+	defer func() { l[0], m["a"] = 100, 100 }() // the next call's defaults are its own
+	return []any{i, u, f, s, p, q, slices.Clone(l), maps.Clone(m), d, v, k}, nil
+}
+
+type paging struct {
+	Limit  int `json:"limit" default:"10"`
+	Offset int `json:",omitempty"`
+}
+
+type typedArgs struct {
+	ID int `json:"id"`
+	paging
+	Name   *string
+	When   time.Time `json:"when,omitzero"`
+	Labels []string  `json:"labels" default:"['a']"`
+	Skip   int       `json:"-"`
+	own    int
+}
+
+func (*Typed) Struct(_ context.Context, args *typedArgs) ([]any, error) {
+	return []any{args.ID, args.Limit, args.Offset, args.Name, args.When.IsZero(), args.Labels, args.own}, nil
+}
+
+func (*Typed) Decode(_ context.Context, n int, rest []bool, s *string, opts map[string]float64) error {
+	return nil
+}
+
+func (*Typed) Error(context.Context) error { return io.EOF }
+
+func TestParameters(t *testing.T) {
+	_, all := start(t, service.Config{}, new(Typed))
+	for _, tc := range []struct {
+		name string
+		args []any
+		want string
+	}{
+		{"list", nil, `[1,18446744073709551615,2,"x",null,3,[1,2],{"a":1},"P",[1],[]]`},
+		{"list", nil, `[1,18446744073709551615,2,"x",null,3,[1,2],{"a":1},"P",[1],[]]`},
+		{"list", []any{2, 3, 4, "y", 5, 6, []int{7}, map[string]int{"a": 8}, "z", nil, kw{"k", []string{"k"}}}, `[2,3,4,"y",5,6,[7],{"a":8},"Z",null,["k"]]`},
+		{"struct", []any{1}, `[1,10,0,null,true,["a"],0]`},
+		{"struct", []any{kw{"Offset", 5, "id", 1, "Name", "n", "labels", nil}}, `[1,10,5,"n",true,null,0]`},
+		{"struct", []any{1, 2, 3, "n", "2026-11-21T00:00:00Z", []string{}}, `[1,2,3,"n",false,[],0]`},
+		{"struct", []any{kw{"Skip", 5, "id", 1}}, "struct() got an unexpected keyword argument 'Skip'"},
+		{"struct", []any{kw{"own", 5, "id", 1}}, "struct() got an unexpected keyword argument 'own'"},
+		{"struct", []any{"x"}, "struct() argument 'id' must be int: json: "},
+		{"struct", []any{1, kw{"labels", 1}}, "struct() argument 'labels' must be list: json: "},
+		{"struct", []any{1, kw{"Name", 1}}, "struct() argument 'Name' must be str or None: json: "},
+		{"struct", []any{1, kw{"when", 1}}, "struct() argument 'when' must be time.Time: "},
+		{"decode", []any{1, true, 5}, "decode() argument 'rest' must be bool: json: "},
+		{"decode", []any{1, kw{"z", "z"}}, "decode() argument 'z' must be float: json: "},
+		{"decode", []any{1}, "null"},
+		{"error", nil, "EOF"},
+		{"error", []any{1}, "error() takes 1 positional argument but 2 were given"},
+	} {
+		result, err := all.fire(t.Context(), "typed."+tc.name, tc.args...)
+		text, _ := json.Marshal(result)
+		got := string(text)
+		if err != nil {
+			got = err.Error()
+			var misfit *service.SignatureError
+			if errors.As(err, &misfit) != (err != io.EOF) {
+				t.Errorf("%s(%v): got a %T, want a *SignatureError", tc.name, tc.args, err)
+			}
+		}
+		if got != tc.want && (err == nil || !strings.HasPrefix(got, tc.want)) {
+			t.Errorf("%s(%v):\n got %s\nwant %s", tc.name, tc.args, got, tc.want)
+		}
+	}
+}

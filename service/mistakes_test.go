@@ -1,0 +1,218 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"math/big"
+	"os"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+var intType = reflect.TypeFor[int]()
+
+var update = flag.Bool("update", false, "write testdata/mistakes.txt anew")
+
+// Gift is a dependency.
+type Gift struct{}
+
+func (Gift) Dependency(f *service.Field) (any, error) { return Gift{}, f.Keys("gift") }
+
+// Broken is a dependency that makes what its field cannot hold.
+type Broken struct{}
+
+func (Broken) Dependency(*service.Field) (any, error) { return 1, nil }
+
+// Lazy is an entrypoint that binds nothing.
+type Lazy struct{}
+
+func (Lazy) Entrypoint(*service.Field) (service.Entrypoint, error) { return &nop{}, nil }
+
+// Handler is an entrypoint whose methods take an int before the arguments.
+type Handler struct{}
+
+func (Handler) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	return &nop{}, errors.Join(f.Keys("handler"), second(f.Bind(f.Tag("handler"), intType)))
+}
+
+type (
+	nameless  struct{}
+	emptyName struct {
+		_ service.Name `service:""`
+	}
+	twoNames struct {
+		_ service.Name `service:"a"`
+		_ service.Name `service:"b"`
+	}
+	fieldName struct {
+		Name service.Name `service:"named"`
+	}
+	nameKeys struct {
+		_ service.Name `service:"keys" servcie:"keys"`
+	}
+	first struct {
+		_ service.Name `service:"double"`
+	}
+	second_ struct {
+		_ service.Name `service:"double"`
+	}
+	noTable struct {
+		_           service.Name `service:"no_table"`
+		Entrypoints []Trigger
+		Get         Trigger `trigger:"get"`
+		Gift        Gift    `gfit:"x"`
+		gift        Gift
+		Broken      Broken
+	}
+	base struct {
+		_           service.Name `service:"base"`
+		Entrypoints struct{}
+		Gift        Gift `x:"y"`
+	}
+	derived struct {
+		_ service.Name `service:"derived"`
+		base
+	}
+)
+
+// rows has mistakes of the table.
+type rows struct {
+	_ service.Name `service:"rows"`
+
+	Entrypoints struct {
+		Text       string
+		Gift       Gift    `gift:""`
+		GetOrder   Trigger `trigger:"get_order(order_id, verbose=False, *rest, **opts)"`
+		Fetchh     Trigger `trigger:"fetch"`
+		fetch      Trigger `trigger:"fetch"`
+		Lower      Trigger `trigger:"lower" method:"fetch"`
+		NoMethod   Trigger `trigger:"x" method:""`
+		Timeout    Trigger `trigger:"fetch" method:"Fetch" timeout:"5"`
+		Negative   Trigger `trigger:"fetch" method:"Fetch" timeout:"-5s"`
+		Key        Trigger `trigger:"fetch" method:"Fetch" timout:"5s"`
+		Keys       Trigger `triger:"fetch" method:"Fetch" color:"red"`
+		Twice      Trigger `trigger:"fetch" trigger:"fetch"`
+		Lazy       Lazy    `lazy:"x" method:"Fetch"`
+		Lead       Handler `handler:"lead" method:"Fetch"`
+		LeadTwo    Handler `handler:"lead(order_id)" method:"Fetch" hander:"x"`
+		Context    Trigger `trigger:"context"`
+		NoResult   Trigger `trigger:"no_result"`
+		NoError    Trigger `trigger:"no_error(a)"`
+		ThreeBack  Trigger `trigger:"three"`
+		TooFew     Trigger `trigger:"two(a)" method:"Two"`
+		TooMany    Trigger `trigger:"two(a, b, c)" method:"Two"`
+		NoList     Trigger `trigger:"two" method:"Two"`
+		Time       Trigger `trigger:"time"`
+		Big        Trigger `trigger:"big"`
+		Int        Trigger `trigger:"int"`
+		Opaque     Trigger `trigger:"opaque"`
+		EmptyList  Trigger `trigger:"two()" method:"Two"`
+		RestInt    Trigger `trigger:"two(a, *b)" method:"Two"`
+		OptsInt    Trigger `trigger:"two(a, **b)" method:"Two"`
+		BadDefault Trigger `trigger:"two(a='x', b=None)" method:"Two"`
+		Overflow   Trigger `trigger:"small(a=300)" method:"Small"`
+		Fraction   Trigger `trigger:"small(a=2.5)" method:"Small"`
+		Struct     Trigger `trigger:"struct" method:"Struct"`
+	}
+
+	Mutex  sync.Mutex
+	Ptr    *sync.Mutex
+	Nested struct {
+		Deep [2]struct{ n atomic.Int64 }
+	}
+	sync.Once
+	Own ownLock
+}
+
+type ownLock struct{ n int }
+
+func (*ownLock) Lock()   {}
+func (*ownLock) Unlock() {}
+
+func (*rows) Fetch(context.Context) error                            { return nil }
+func (*rows) Context(int) error                                      { return nil }
+func (*rows) NoResult(context.Context)                               {}
+func (*rows) NoError(_ context.Context, _ int) int                   { return 0 }
+func (*rows) ThreeBack(context.Context) (int, int, error)            { return 0, 0, nil }
+func (*rows) Two(context.Context, int, bool) error                   { return nil }
+func (*rows) Time(context.Context, time.Time) error                  { return nil }
+func (*rows) Big(context.Context, *big.Int) error                    { return nil }
+func (*rows) Int(context.Context, int) error                         { return nil }
+func (*rows) Opaque(context.Context, opaque) error                   { return nil }
+func (*rows) Small(context.Context, int8) error                      { return nil }
+func (*rows) Struct(context.Context, *wrongFields) (struct{}, error) { return struct{}{}, nil }
+
+type opaque struct{ n int }
+
+type inner struct{ C int }
+
+type wrongFields struct {
+	A int    `json:"a" default:"1"`
+	B int    `json:"b"`
+	C int    `json:"c" default:"'x'"`
+	D int    `json:"d,string"`
+	E string `json:"e" default:"None"`
+	F bool   `json:"f" default:"true"`
+	G []int  `json:"g" default:"[1, 2"`
+	*inner
+	Ignored int `json:"-"`
+	private int
+}
+
+// TestMistakes reports them all at once, each with what to write instead.
+func TestMistakes(t *testing.T) {
+	_, err := service.New(service.Config{MaxWorkers: -1, ParentCallsTracked: -1, Middleware: []service.Middleware{nil}},
+		nil, first{}, (*first)(nil), new(int),
+		new(nameless), new(emptyName), new(twoNames), new(fieldName), new(nameKeys),
+		new(first), new(second_), new(noTable), new(derived), new(rows))
+	if err == nil {
+		t.Fatal("got no error, want many")
+	}
+	got := err.Error() + "\n"
+	const golden = "testdata/mistakes.txt"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestTagMistakes has tags that go vet would not let stand in a source file.
+func TestTagMistakes(t *testing.T) {
+	for _, tc := range []struct{ tag, want string }{
+		{`gift`, "service tags: Gift: malformed tag at \"gift\": write pairs as key:\"value\", a space between"},
+		{`gift:x`, "malformed tag at \"gift:x\""},
+		{`gift:'x'`, "malformed tag at \"gift:'x'\""},
+		{`gift: "x"`, "malformed tag at"},
+		{`gift:"x`, "malformed tag at"},
+		{`:"x"`, "malformed tag at"},
+		{`gift:"\q"`, "malformed tag at"},
+		{`gift:"x"gift:"y"`, "malformed tag at \"gift:\\\"y\\\"\""},
+		{`gift:"x" gift:"y"`, "tag has the key gift twice"},
+	} {
+		typ := reflect.StructOf([]reflect.StructField{
+			{Name: "Name", Type: reflect.TypeFor[service.Name](), Tag: `service:"tags"`},
+			{Name: "Gift", Type: reflect.TypeFor[Gift](), Tag: reflect.StructTag(tc.tag)},
+		})
+		_, err := service.New(service.Config{}, reflect.New(typ).Interface())
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("tag %s: got %v, want %s", tc.tag, err, tc.want)
+		}
+	}
+}
+
+func second[A any](_ A, err error) error { return err }
