@@ -22,7 +22,7 @@ lint: ## run golangci-lint
 	@go run $(LINTER) run ./...
 
 format: ## fail if gofmt would change a file
-	@unformatted="$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)"; test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+	@unformatted="$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l)"; test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 
 vet: ## run go vet
 	@go vet ./...
