@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const patience = 20 * time.Second
 
 // start returns a broker that is closed with the test.
-func start(t *testing.T, cfg broker.Config) *broker.Broker {
+func start(t testing.TB, cfg broker.Config) *broker.Broker {
 	t.Helper()
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))

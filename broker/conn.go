@@ -99,23 +99,17 @@ func (c *conn) run() error {
 		c.out.protocolHeader()
 		return nil
 	}
-	exc := c.handshake()
-	for {
-		var final *frame.Error
-		switch {
-		case exc == errOver:
-			return nil
-		case errors.As(exc, &final):
-			c.fail(exceptionf(final.Code, "%s", final.Text))
-		case exc != nil:
-			var e *exception
-			if !errors.As(exc, &e) {
-				return c.explain(exc)
-			}
-			c.fail(e)
+	for err := c.handshake(); err != errOver; err = c.next() {
+		if err == nil {
+			continue
 		}
-		exc = c.next()
+		e := asException(err)
+		if e == nil {
+			return c.explain(err)
+		}
+		c.fail(e)
 	}
+	return nil
 }
 
 // errOver says that the connection came to its proper end.
@@ -213,13 +207,12 @@ func (c *conn) handleClosing(f frame.Frame) error {
 func (c *conn) handleChannel(f frame.Frame) error {
 	ch := c.channels[f.Channel]
 	var m frame.Method
+	var err error
 	if f.Type == frame.TypeMethod {
-		var err error
 		if m, err = c.frames.Method(f.Payload); err != nil {
 			return err
 		}
 	}
-	var err error
 	switch open, isOpen := m.(*frame.ChannelOpen); {
 	case isOpen && ch == nil:
 		err = c.openChannel(f.Channel)
@@ -234,8 +227,8 @@ func (c *conn) handleChannel(f frame.Frame) error {
 	default:
 		err = ch.handle(f, m)
 	}
-	var e *exception
-	if !errors.As(err, &e) {
+	e := asException(err)
+	if e == nil {
 		return err
 	}
 	if e.method == 0 && m != nil {

@@ -11,8 +11,8 @@ import (
 
 // isNotFound reports whether err says that a queue or an exchange does not exist.
 func isNotFound(err error) bool {
-	e, ok := err.(*exception)
-	return ok && e.code == codeNotFound
+	e := asException(err)
+	return e != nil && e.code == codeNotFound
 }
 
 // queue returns a queue that the channel's client may use; "" is the one that the

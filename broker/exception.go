@@ -56,13 +56,24 @@ func exceptionf(code uint16, format string, args ...any) *exception {
 
 func (e *exception) Error() string { return fmt.Sprintf("%d %s", e.code, e.text) }
 
+// asException returns the exception that err is, nil if it is an error of the socket.
+func asException(err error) *exception {
+	switch err := err.(type) {
+	case *exception:
+		return err
+	case *frame.Error:
+		return exceptionf(err.Code, "%s", err.Text)
+	}
+	return nil
+}
+
 // endsConnection reports whether the whole connection is lost, and not the channel
 // alone.
 func (e *exception) endsConnection() bool {
 	return e.code >= 500 || e.code == codeConnectionForced
 }
 
-// inConnection returns e as one that ends the connection whatever its code.
+// close returns what tells the client of it.
 func (e *exception) close() *frame.ConnectionClose {
 	return &frame.ConnectionClose{
 		ReplyCode: e.code, ReplyText: e.text,

@@ -29,7 +29,7 @@ type binding struct {
 type routes interface {
 	add(key string, q *queue)
 	remove(key string, q *queue)
-	find(key string, found func(*queue)) // may find a queue several times
+	find(key string, found []*queue) []*queue // appends; a queue may be found several times
 }
 
 // newRoutes returns nil for a kind that there is not.
@@ -55,10 +55,8 @@ func (r directRoutes) remove(key string, q *queue) {
 	}
 }
 
-func (r directRoutes) find(key string, found func(*queue)) {
-	for _, q := range r[key] {
-		found(q)
-	}
+func (r directRoutes) find(key string, found []*queue) []*queue {
+	return append(found, r[key]...)
 }
 
 type fanoutRoutes struct{ queues []*queue }
@@ -66,10 +64,8 @@ type fanoutRoutes struct{ queues []*queue }
 func (r *fanoutRoutes) add(_ string, q *queue)    { r.queues = append(r.queues, q) }
 func (r *fanoutRoutes) remove(_ string, q *queue) { r.queues = without(r.queues, q) }
 
-func (r *fanoutRoutes) find(_ string, found func(*queue)) {
-	for _, q := range r.queues {
-		found(q)
-	}
+func (r *fanoutRoutes) find(_ string, found []*queue) []*queue {
+	return append(found, r.queues...)
 }
 
 // without removes one occurrence of q.

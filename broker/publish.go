@@ -68,7 +68,7 @@ func (ch *channel) readContent(f frame.Frame) error {
 	done := *p
 	*p = publishing{}
 	err := ch.finish(done)
-	if e, ok := err.(*exception); ok {
+	if e := asException(err); e != nil {
 		e.method = done.method.ID()
 	}
 	return err

@@ -50,7 +50,7 @@ func (n *topicNode) remove(words []string, q *queue) {
 	}
 }
 
-func (r *topicRoutes) find(key string, found func(*queue)) {
+func (r *topicRoutes) find(key string, found []*queue) []*queue {
 	r.step++
 	r.next = r.next[:0]
 	r.reach(&r.root)
@@ -68,10 +68,9 @@ func (r *topicRoutes) find(key string, found func(*queue)) {
 		}
 	}
 	for _, n := range r.next {
-		for _, q := range n.queues {
-			found(q)
-		}
+		found = append(found, n.queues...)
 	}
+	return found
 }
 
 // reach adds a node to those that the words so far lead to, and with it the '#' below

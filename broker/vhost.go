@@ -2,6 +2,7 @@ package broker
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 )
 
@@ -43,12 +44,12 @@ func (v *vhost) route(ex *exchange, key string) []*queue {
 		}
 		return v.routed
 	}
+	v.routed = ex.routes.find(key, v.routed)
 	v.turn++
-	ex.routes.find(key, func(q *queue) {
-		if q.turn != v.turn {
-			q.turn = v.turn
-			v.routed = append(v.routed, q)
-		}
+	v.routed = slices.DeleteFunc(v.routed, func(q *queue) bool {
+		again := q.turn == v.turn
+		q.turn = v.turn
+		return again
 	})
 	return v.routed
 }

@@ -15,13 +15,13 @@ import (
 
 // A wire is a client that sends what no proper client would.
 type wire struct {
-	t      *testing.T
+	t      testing.TB
 	conn   net.Conn
 	frames *frame.Reader
 }
 
 // plug connects to a broker in memory.
-func plug(t *testing.T, b *broker.Broker) *wire {
+func plug(t testing.TB, b *broker.Broker) *wire {
 	t.Helper()
 	conn, err := b.Dial(context.Background())
 	if err != nil {
@@ -30,7 +30,7 @@ func plug(t *testing.T, b *broker.Broker) *wire {
 	return newWire(t, conn)
 }
 
-func newWire(t *testing.T, conn net.Conn) *wire {
+func newWire(t testing.TB, conn net.Conn) *wire {
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(patience))
 	frames := frame.NewReader(conn)

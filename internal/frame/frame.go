@@ -62,6 +62,7 @@ type Frame struct {
 type Reader struct {
 	src     *bufio.Reader
 	max     uint32 // largest payload
+	head    [7]byte
 	payload []byte
 	codec   codec
 	methods map[ID]Method // one of each, decoded into again and again
@@ -91,7 +92,7 @@ func (r *Reader) Protocol() (bool, error) {
 // Next returns the next frame. A frame that is too large or badly ended is an
 // [*Error]; any other error is the stream's, io.EOF only between two frames.
 func (r *Reader) Next() (Frame, error) {
-	var head [7]byte
+	head := &r.head
 	if _, err := io.ReadFull(r.src, head[:]); err != nil {
 		return Frame{}, err
 	}
