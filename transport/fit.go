@@ -4,201 +4,228 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"reflect"
+	"strconv"
 	"strings"
+	"sync"
 )
 
-// fit checks and rewrites JSON for a value of type t, in what encoding/json decides otherwise: a null where t has no
-// nil is an error, and 2.0 becomes 2 where t has an integer. Data that is not valid is left to encoding/json.
-func fit(data []byte, t reflect.Type) ([]byte, error) {
-	if !json.Valid(data) || t == nil {
-		return data, nil
-	}
-	f := fitter{data: data}
-	if _, err := f.value(0, t.Elem()); err != nil {
-		return nil, err
-	}
-	return append(f.out, data[f.copied:]...), nil
-}
-
+// encoding/json decides three things otherwise than Python and a wire that loses nothing: a float64 of 2 is written as
+// 2, which is an int to Python; a null fits everything; and 2.0 fits no int. A fitter goes through valid JSON beside
+// the Go value or type it belongs to and puts them right.
 type fitter struct {
+	shapes *shapes
 	data   []byte // valid JSON
-	out    []byte // the rewritten data, up to
+	out    []byte // data up to copied, put right
 	copied int
 }
 
-// value goes through the value at or after data[i] and returns where it ends.
-func (f *fitter) value(i int, t reflect.Type) (int, error) {
-	i = space(f.data, i)
-	end := skip(f.data, i)
-	nullable := false
-	for t.Kind() == reflect.Pointer && !decodesItself(t) {
-		t, nullable = t.Elem(), true
+// fitted returns the data put right.
+func (f *fitter) fitted() []byte {
+	if f.copied == 0 {
+		return f.data
 	}
-	if decodesItself(t) || decodesItself(reflect.PointerTo(t)) {
-		return end, nil
-	}
-	switch b := f.data[i]; b {
-	case 'n':
-		if k := t.Kind(); !nullable && k != reflect.Map && k != reflect.Slice && k != reflect.Interface {
-			return 0, fmt.Errorf("null does not fit %s", t)
-		}
-	case '{', '[':
-		return end, f.members(i+1, t, b == '{')
-	case '"', 't', 'f':
-	default:
-		if t.Kind() >= reflect.Int && t.Kind() <= reflect.Uintptr {
-			if whole, ok := integer(string(f.data[i:end])); ok {
-				f.out = append(append(f.out, f.data[f.copied:i]...), whole...)
-				f.copied = end
-			}
-		}
-	}
-	return end, nil
+	return append(f.out, f.data[f.copied:]...)
 }
 
-// members goes through what is in an object or a list.
-func (f *fitter) members(i int, t reflect.Type, object bool) error {
-	var element reflect.Type
-	switch k := t.Kind(); {
-	case object && k == reflect.Map, !object && (k == reflect.Slice || k == reflect.Array):
-		element = t.Elem()
-	case !object || k != reflect.Struct:
-		return nil // an any, or a misfit that encoding/json reports
+// replace puts literal in place of data[i:end].
+func (f *fitter) replace(i, end int, literal string) {
+	f.out = append(append(f.out, f.data[f.copied:i]...), literal...)
+	f.copied = end
+}
+
+// written goes through the value at data[i] that encoding/json has made of v, gives every float its point, and returns
+// where the value ends.
+func (f *fitter) written(i int, v reflect.Value) (int, error) {
+	for v.IsValid() && (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && !f.shapes.of(v.Type()).itself {
+		v = v.Elem()
 	}
-	at := 0
-	for name, value := range members(f.data, i) {
-		member := element
-		if member == nil {
-			member = field(t, name)
+	if !v.IsValid() || !f.shapes.of(v.Type()).floats {
+		return skip(f.data, i), nil
+	}
+	switch b := f.data[i]; {
+	case b == '{' || b == '[':
+		return members(f.data, i, func(name string, at, i int) (int, error) {
+			return f.written(i, f.shapes.member(v, name, at))
+		})
+	case b != '"' && (v.Kind() == reflect.Float64 || v.Kind() == reflect.Float32):
+		end := skip(f.data, i)
+		if number := string(f.data[i:end]); !strings.ContainsAny(number, ".e") {
+			f.replace(i, end, number+".0")
 		}
-		if member == nil {
-			continue // unknown keys are ignored
+		return end, nil
+	}
+	return skip(f.data, i), nil
+}
+
+// read goes through the value at data[i] that is to be decoded into a t, refuses a null that t has no nil for, makes
+// 2.0 a 2 where t is an integer, and returns where the value ends.
+func (f *fitter) read(i int, t reflect.Type) (int, error) {
+	nullable := false
+	for t.Kind() == reflect.Pointer && !f.shapes.of(t).itself {
+		t, nullable = t.Elem(), true
+	}
+	shape := f.shapes.of(t)
+	switch b := f.data[i]; {
+	case shape.itself || t.Kind() == reflect.Interface:
+	case b == 'n':
+		if k := t.Kind(); !nullable && k != reflect.Map && k != reflect.Slice {
+			return 0, fmt.Errorf("null does not fit %s", t)
 		}
-		// value is a part of data, so its capacity says where it starts.
-		if _, err := f.value(cap(f.data)-cap(value), member); err != nil {
-			if object {
-				return fmt.Errorf("%s: %w", name, err)
+	case b == '{' || b == '[':
+		return members(f.data, i, func(name string, at, i int) (int, error) {
+			member := shape.member(t, name)
+			if member == nil {
+				return skip(f.data, i), nil // an unknown key, or a misfit that encoding/json reports
 			}
-			return fmt.Errorf("[%d]: %w", at, err)
+			end, err := f.read(i, member)
+			if err != nil && b == '{' {
+				err = fmt.Errorf("%s: %w", name, err)
+			} else if err != nil {
+				err = fmt.Errorf("[%d]: %w", at, err)
+			}
+			return end, err
+		})
+	case b == '-' || '0' <= b && b <= '9':
+		end := skip(f.data, i)
+		if t.Kind() >= reflect.Int && t.Kind() <= reflect.Uintptr {
+			if number := string(f.data[i:end]); strings.ContainsAny(number, ".eE") {
+				if whole, ok := integer(number); ok {
+					f.replace(i, end, whole)
+				}
+			}
 		}
-		at++
+		return end, nil
+	}
+	return skip(f.data, i), nil
+}
+
+// integer returns a number with a point or an exponent as digits only, if it is whole and 64 bits may hold it.
+func integer(number string) (string, bool) {
+	mantissa, power, _ := strings.Cut(strings.ToLower(number), "e")
+	exponent := 0
+	if power != "" {
+		var err error
+		if exponent, err = strconv.Atoi(power); err != nil {
+			return "", false
+		}
+	}
+	digits, minus := strings.CutPrefix(mantissa, "-")
+	whole, fraction, _ := strings.Cut(digits, ".")
+	digits = strings.TrimLeft(whole+fraction, "0")
+	significant := strings.TrimRight(digits, "0")
+	exponent += len(digits) - len(significant) - len(fraction)
+	switch {
+	case significant == "":
+		return "0", true
+	case exponent < 0 || exponent > 20:
+		return "", false
+	}
+	whole = significant + strings.Repeat("0", exponent)
+	if minus {
+		whole = "-" + whole
+	}
+	return whole, true
+}
+
+// A shape is what a fitter needs to know of a type.
+type shape struct {
+	itself bool                           // it encodes or decodes itself
+	floats bool                           // a float may be in it
+	fields map[string]reflect.StructField // a struct's, by their names in JSON
+}
+
+// shapes remembers the shapes of types.
+type shapes struct{ known sync.Map }
+
+func (s *shapes) of(t reflect.Type) *shape {
+	if known, ok := s.known.Load(t); ok {
+		return known.(*shape)
+	}
+	made := &shape{itself: converts(t) || converts(reflect.PointerTo(t)), floats: floats(t, map[reflect.Type]bool{})}
+	if t.Kind() == reflect.Struct {
+		made.fields = map[string]reflect.StructField{}
+		for _, f := range reflect.VisibleFields(t) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if f.Tag.Get("json") != "-" && (f.IsExported() && !f.Anonymous || name != "") {
+				if name == "" {
+					name = f.Name
+				}
+				made.fields[name] = f
+			}
+		}
+	}
+	s.known.Store(t, made)
+	return made
+}
+
+// member returns the type of what is under name in an object, or in a list, that is decoded into a t; nil if nothing.
+func (s *shape) member(t reflect.Type, name string) reflect.Type {
+	switch t.Kind() {
+	case reflect.Map, reflect.Slice, reflect.Array:
+		return t.Elem()
+	}
+	if f, ok := s.fields[name]; ok {
+		return f.Type
+	}
+	for known, f := range s.fields { // as encoding/json does
+		if strings.EqualFold(known, name) {
+			return f.Type
+		}
 	}
 	return nil
 }
 
-// field returns the type of the field that encoding/json decodes name into, or nil.
-func field(t reflect.Type, name string) reflect.Type {
-	var found reflect.Type
-	for _, f := range reflect.VisibleFields(t) {
-		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.IsExported() || tag == "-" || f.Anonymous && tag == "" {
-			continue
+// member returns what is under name in the object, or at an index of the list, that v was encoded to.
+func (s *shapes) member(v reflect.Value, name string, at int) (member reflect.Value) {
+	switch v.Kind() {
+	case reflect.Slice, reflect.Array:
+		return v.Index(at)
+	case reflect.Struct:
+		if f, ok := s.of(v.Type()).fields[name]; ok {
+			member, _ = v.FieldByIndexErr(f.Index)
 		}
-		if tag == "" {
-			tag = f.Name
+	case reflect.Map:
+		if v.Type().Key().Kind() == reflect.String {
+			return v.MapIndex(reflect.ValueOf(name).Convert(v.Type().Key()))
 		}
-		if tag == name {
-			return f.Type
-		}
-		if found == nil && strings.EqualFold(tag, name) {
-			found = f.Type
-		}
-	}
-	return found
-}
-
-func decodesItself(t reflect.Type) bool {
-	return t.Implements(reflect.TypeFor[json.Unmarshaler]()) || t.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
-}
-
-// integer returns a number with a point or an exponent as a whole number, if it is one that 64 bits may hold.
-func integer(number string) (string, bool) {
-	sign := ""
-	if strings.HasPrefix(number, "-") {
-		sign, number = "-", number[1:]
-	}
-	mantissa, power, _ := strings.Cut(strings.ToLower(number), "e")
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	exponent := 0
-	if _, err := fmt.Sscanf(power, "%d", &exponent); power != "" && err != nil {
-		return "", false
-	}
-	fraction = strings.TrimRight(fraction, "0")
-	digits := strings.TrimLeft(whole+fraction, "0")
-	if digits == "" {
-		return "0", true
-	}
-	exponent -= len(fraction)
-	for exponent < 0 && strings.HasSuffix(digits, "0") {
-		digits = digits[:len(digits)-1]
-		exponent++
-	}
-	if exponent < 0 || len(digits)+exponent > 20 {
-		return "", false
-	}
-	return sign + digits + strings.Repeat("0", exponent), true
-}
-
-// members yields name (of an object's) and value of the members of valid JSON, from the index after its opening byte.
-// The values are parts of data.
-func members(data []byte, i int) iter.Seq2[string, []byte] {
-	object := data[i-1] == '{'
-	return func(yield func(string, []byte) bool) {
-		for i := space(data, i); data[i] != ']' && data[i] != '}'; i = space(data, i) {
-			if data[i] == ',' {
-				i = space(data, i+1)
-			}
-			name := ""
-			if object {
-				end := skip(data, i)
-				json.Unmarshal(data[i:end], &name)
-				i = space(data, space(data, end)+1) // over the colon
-			}
-			end := skip(data, i)
-			if !yield(name, data[i:end]) {
-				return
-			}
-			i = end
-		}
-	}
-}
-
-// space returns the index of the first byte from i on that is no white space.
-func space(data []byte, i int) int {
-	for i < len(data) && (data[i] == ' ' || data[i] == '\t' || data[i] == '\n' || data[i] == '\r') {
-		i++
-	}
-	return i
-}
-
-// skip returns the index after the value at data[i], which is valid JSON.
-func skip(data []byte, i int) int {
-	depth := 0
-	for ; i < len(data); i++ {
-		switch data[i] {
-		case '"':
-			for i++; data[i] != '"'; i++ {
-				if data[i] == '\\' {
-					i++
-				}
-			}
-		case '{', '[':
-			depth++
-			continue
-		case '}', ']':
-			depth--
-		case ',', ':', ' ', '\t', '\n', '\r':
-			continue
-		default:
-			for i+1 < len(data) && !strings.ContainsRune(" \t\r\n,:]}", rune(data[i+1])) {
-				i++
+		for key, value := range v.Seq2() {
+			if fmt.Sprint(key) == name {
+				return value
 			}
 		}
-		if depth == 0 {
-			return i + 1
+	}
+	return member
+}
+
+func converts(t reflect.Type) bool {
+	for _, i := range []reflect.Type{
+		reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler](),
+		reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
+	} {
+		if t.Implements(i) {
+			return true
 		}
 	}
-	return i
+	return false
+}
+
+func floats(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if seen[t] || converts(t) || converts(reflect.PointerTo(t)) {
+		return false
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Float32, reflect.Float64, reflect.Interface:
+		return true
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Array:
+		return floats(t.Elem(), seen)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if floats(t.Field(i).Type, seen) {
+				return true
+			}
+		}
+	}
+	return false
 }

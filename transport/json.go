@@ -5,79 +5,98 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"unicode/utf8"
 )
 
 // JSON is the codec of application/json; utf-8, Nameko's default.
-var JSON Codec = jsonCodec{}
+var JSON Codec = new(jsonCodec)
 
-type jsonCodec struct{}
+type jsonCodec struct{ shapes shapes }
 
-func (jsonCodec) ContentType() string     { return "application/json" }
-func (jsonCodec) ContentEncoding() string { return "utf-8" }
+func (*jsonCodec) ContentType() string     { return "application/json" }
+func (*jsonCodec) ContentEncoding() string { return "utf-8" }
 
-func (jsonCodec) Encode(v any) ([]byte, error) {
+func (c *jsonCodec) Encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		return nil, fmt.Errorf("no JSON can be made of a %T: %w", v, err)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	f := fitter{shapes: &c.shapes, data: bytes.TrimSuffix(b.Bytes(), []byte("\n"))}
+	f.written(0, reflect.ValueOf(v))
+	return f.fitted(), nil
 }
 
-func (jsonCodec) Decode(data []byte, v any) error {
+func (c *jsonCodec) Decode(data []byte, v any) error {
 	if !utf8.Valid(data) {
 		return errors.New("not valid UTF-8")
 	}
-	t := reflect.TypeOf(v)
-	var err error
-	// encoding/json takes a null for anything, and no 2.0 for an int.
-	if bytes.Contains(data, []byte("null")) {
-		if data, err = fit(data, t); err != nil {
+	if bytes.Contains(data, []byte("null")) { // of which encoding/json does not complain
+		var err error
+		if data, err = c.fit(data, v); err != nil {
 			return err
 		}
 	}
-	err = unmarshal(data, v)
+	err := unmarshal(data, v)
 	var misfit *json.UnmarshalTypeError
 	if errors.As(err, &misfit) && strings.HasPrefix(misfit.Value, "number") {
-		if data, err = fit(data, t); err == nil {
+		if data, err = c.fit(data, v); err == nil {
 			err = unmarshal(data, v)
 		}
 	}
 	return teach(err)
 }
 
-func (jsonCodec) List(data []byte) ([][]byte, error) {
+// fit puts data right that is valid, for the pointer v.
+func (c *jsonCodec) fit(data []byte, v any) ([]byte, error) {
+	t := reflect.TypeOf(v)
+	if t == nil || t.Kind() != reflect.Pointer || !json.Valid(data) {
+		return data, nil // encoding/json reports it
+	}
+	f := fitter{shapes: &c.shapes, data: data}
+	if _, err := f.read(space(data, 0), t.Elem()); err != nil {
+		return nil, err
+	}
+	return f.fitted(), nil
+}
+
+func (*jsonCodec) List(data []byte) ([][]byte, error) {
 	i, err := opening(data, '[', "a list")
 	if err != nil {
 		return nil, err
 	}
 	list := [][]byte{}
-	for _, value := range members(data, i) {
-		list = append(list, value)
-	}
-	return list, nil
+	_, err = members(data, i, func(_ string, _, i int) (int, error) {
+		end := skip(data, i)
+		list = append(list, data[i:end])
+		return end, nil
+	})
+	return list, err
 }
 
-func (jsonCodec) Map(data []byte) ([]Member, error) {
+func (*jsonCodec) Map(data []byte) ([]Member, error) {
 	i, err := opening(data, '{', "an object")
 	if err != nil {
 		return nil, err
 	}
 	list := []Member{}
 	known := map[string]int{}
-	for name, value := range members(data, i) {
-		if at, ok := known[name]; ok {
-			list[at].Value = value // the last one counts, as in Python
-			continue
+	_, err = members(data, i, func(name string, _, i int) (int, error) {
+		end := skip(data, i)
+		at, ok := known[name]
+		if !ok {
+			at = len(list)
+			known[name] = at
+			list = append(list, Member{Name: name})
 		}
-		known[name] = len(list)
-		list = append(list, Member{name, value})
-	}
-	return list, nil
+		list[at].Value = data[i:end] // the last one counts, as in Python
+		return end, nil
+	})
+	return list, err
 }
 
 // unmarshal is json.Unmarshal with json.Number in place of float64.
@@ -106,8 +125,10 @@ func teach(err error) error {
 		return fmt.Errorf("%s%s does not fit %s", where, article(misfit.Value), misfit.Type)
 	case errors.As(err, &syntax):
 		return fmt.Errorf("not valid JSON: %w at byte %d", syntax, syntax.Offset)
-	case err != nil && err.Error() == "EOF":
+	case err == io.EOF:
 		return errors.New("not valid JSON: empty")
+	case err == io.ErrUnexpectedEOF:
+		return errors.New("not valid JSON: it ends before the value does")
 	}
 	return err
 }
@@ -124,7 +145,7 @@ func article(value string) string {
 	return value // "number 2.5"
 }
 
-// opening returns the index after the byte that opens a list or an object.
+// opening returns the index of the byte that opens the list or the object.
 func opening(data []byte, open byte, want string) (int, error) {
 	if !utf8.Valid(data) {
 		return 0, errors.New("not valid UTF-8")
@@ -137,7 +158,7 @@ func opening(data []byte, open byte, want string) (int, error) {
 	if data[i] != open {
 		return 0, fmt.Errorf("%s where %s should be", kind(data[i]), want)
 	}
-	return i + 1, nil
+	return i, nil
 }
 
 // kind names the JSON value that starts with b.

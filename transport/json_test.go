@@ -1,0 +1,228 @@
+package transport_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/transport"
+)
+
+func TestJSONEncode(t *testing.T) {
+	type inner struct{ Price float64 }
+	type order struct {
+		inner
+		ID    int             `json:"id"`
+		Rate  *float32        `json:"rate,omitempty"`
+		Text  float64         `json:"text,string"`
+		Raw   json.RawMessage `json:"raw"`
+		Any   any             `json:"any"`
+		Plain string          `json:"-"`
+	}
+	rate := float32(3)
+	tests := []struct {
+		value any
+		want  string
+	}{
+		{nil, `null`},
+		{2, `2`},
+		{2.0, `2.0`},
+		{-1e16, `-10000000000000000.0`},
+		{1e300, `1e+300`},
+		{math.Copysign(0, -1), `-0.0`},
+		{json.Number("2"), `2`},
+		{json.Number("2.0"), `2.0`},
+		{"<a&b>", `"<a&b>"`},
+		{"é\t", `"é\t"`},
+		{[]any{1, 1.0, "1", []float32{1}, nil}, `[1,1.0,"1",[1.0],null]`},
+		{map[string]any{"b": 1.0, "a": 1, "}": []any{}}, `{"a":1,"b":1.0,"}":[]}`},
+		{map[int]float64{7: 7}, `{"7":7.0}`},
+		{time.Unix(0, 0).UTC(), `"1970-01-01T00:00:00Z"`},
+		{order{inner{1}, 1, &rate, 2, json.RawMessage(`2`), 4.0, "x"},
+			`{"Price":1.0,"id":1,"rate":3.0,"text":"2","raw":2,"any":4.0}`},
+	}
+	for _, test := range tests {
+		got, err := transport.JSON.Encode(test.value)
+		if err != nil || string(got) != test.want {
+			t.Errorf("%#v: got %s, %v, want %s", test.value, got, err, test.want)
+		}
+	}
+	for _, value := range []any{make(chan int), math.NaN(), func() {}} {
+		if got, err := transport.JSON.Encode(value); err == nil {
+			t.Errorf("%T: got %s, want an error", value, got)
+		}
+	}
+}
+
+type address struct {
+	Street string `json:"street"`
+	Number int    `json:"number"`
+}
+
+type person struct {
+	Name    string             `json:"name"`
+	Age     uint8              `json:"age"`
+	Address *address           `json:"address"`
+	Friends []person           `json:"friends"`
+	Scores  map[string]int     `json:"scores"`
+	Extra   any                `json:"extra"`
+	Born    time.Time          `json:"born"`
+	Raw     json.RawMessage    `json:"raw"`
+	Rates   map[string]float64 `json:"rates"`
+}
+
+func TestJSONDecode(t *testing.T) {
+	tests := []struct {
+		data string
+		want any // a value of the type to decode into
+	}{
+		{`7`, 7},
+		{` 7.0 `, 7},
+		{`7e2`, 700},
+		{`70.0e-1`, 7},
+		{`-0.0`, 0},
+		{`9007199254740993.0`, int64(9007199254740993)},
+		{`18446744073709551615.00`, uint64(math.MaxUint64)},
+		{`255.0`, uint8(255)},
+		{`2`, 2.0},
+		{`"é"`, "é"},
+		{`true`, true},
+		{`[1.0, 2, 3e0]`, []int{1, 2, 3}},
+		{`[1.0]`, [1]int{1}},
+		{`{"a": 1.0, "b": 2}`, map[string]int{"a": 1, "b": 2}},
+		{`{"a": [1.0]}`, map[string][]int{"a": {1}}},
+		{`null`, map[string]int(nil)},
+		{`null`, []int(nil)},
+		{`[null]`, []*int{nil}},
+		{`[null, "null"]`, []any{nil, "null"}},
+		{`{"name": "Ann, \"null\" ]}", "age": 30.0, "unknown": {"a": [1]}, "address": {"street": "x", "number": 4.0},
+		   "friends": [{"name": "Bob", "AGE": 2.0}], "scores": {"a": 1.0}, "extra": null, "born": "1970-01-01T00:00:00Z",
+		   "raw": [2.0, null], "rates": {"x": 2}}`,
+			person{Name: `Ann, "null" ]}`, Age: 30, Address: &address{"x", 4}, Friends: []person{{Name: "Bob", Age: 2}},
+				Scores: map[string]int{"a": 1}, Born: time.Unix(0, 0).UTC(), Raw: json.RawMessage(`[2.0, null]`),
+				Rates: map[string]float64{"x": 2}}},
+	}
+	for _, test := range tests {
+		got := reflect.New(reflect.TypeOf(test.want))
+		if err := transport.JSON.Decode([]byte(test.data), got.Interface()); err != nil {
+			t.Errorf("%s into %T: %v", test.data, test.want, err)
+		} else if !reflect.DeepEqual(got.Elem().Interface(), test.want) {
+			t.Errorf("%s: got %#v, want %#v", test.data, got.Elem().Interface(), test.want)
+		}
+	}
+	var any any
+	if err := transport.JSON.Decode([]byte(`[2.0, 2, 100000000000000000000000]`), &any); err != nil ||
+		fmt.Sprintf("%#v", any) != `[]interface {}{"2.0", "2", "100000000000000000000000"}` {
+		t.Errorf("got %#v, %v, want numbers as they were written", any, err)
+	}
+}
+
+func TestJSONDecodeErrors(t *testing.T) {
+	tests := []struct {
+		data string
+		into any
+		want string
+	}{
+		{``, new(int), "not valid JSON: empty"},
+		{`{"a"`, new(any), "not valid JSON: it ends before the value does"},
+		{`1 2`, new(int), `not valid JSON: "2" after the value`},
+		{"\"\xff\"", new(string), "not valid UTF-8"},
+		{`nope`, new(any), "not valid JSON: invalid character 'o' in literal null (expecting 'u') at byte 2"},
+		{`NaN`, new(float64), "not valid JSON: invalid character 'N' looking for beginning of value at byte 1"},
+		{`2.5`, new(int), "number 2.5 does not fit int"},
+		{`300`, new(uint8), "number 300 does not fit uint8"},
+		{`300.0`, new(uint8), "number 300 does not fit uint8"},
+		{`-1.0`, new(uint), "number -1 does not fit uint"},
+		{`1e1000000000`, new(int), "number 1e1000000000 does not fit int"},
+		{`"7"`, new(int), "a string does not fit int"},
+		{`{}`, new([]int), "an object does not fit []int"},
+		{`[]`, new(string), "a list does not fit string"},
+		{`true`, new(string), "a bool does not fit string"},
+		{`null`, new(int), "null does not fit int"},
+		{`{"name": null}`, new(person), "name: null does not fit string"},
+		{`{"friends": [{}, {"age": null}]}`, new(person), "friends: [1]: age: null does not fit uint8"},
+		{`{"address": {"number": "4"}}`, new(person), "address.number: a string does not fit int"},
+		{strings.Repeat("[", 20000) + strings.Repeat("]", 20000), new(any), "not valid JSON: invalid character '[' exceeded max depth at byte 10001"},
+	}
+	for _, test := range tests {
+		if err := transport.JSON.Decode([]byte(test.data), test.into); err == nil || err.Error() != test.want {
+			t.Errorf("%.50s into %T: got %v, want %s", test.data, test.into, err, test.want)
+		}
+	}
+}
+
+func TestJSONSplit(t *testing.T) {
+	list, err := transport.JSON.List([]byte(` [1 , {"a":[2,"]"]}, "x,\"y" ,[],null,-1.5e3] `))
+	want := `1|{"a":[2,"]"]}|"x,\"y"|[]|null|-1.5e3`
+	if got := string(bytes.Join(list, []byte("|"))); err != nil || got != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+	object, err := transport.JSON.Map([]byte(`{"b": 1, "a" : {"b": 2} , "b":[3], "é\"": "}"}`))
+	var got []string
+	for _, m := range object {
+		got = append(got, m.Name+"="+string(m.Value))
+	}
+	if want := []string{"b=[3]", `a={"b": 2}`, `é"="}"`}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	for data, want := range map[string]string{
+		`[]`: "", `{}`: "", `"a"`: "a string where a list should be", `1`: "a number where a list should be",
+		`null`: "null where a list should be", `true`: "a bool where a list should be",
+		`[1`: "not valid JSON: it ends before the value does", `[1]]`: `not valid JSON: "]" after the value`,
+	} {
+		split := transport.JSON.List
+		if data == "{}" {
+			split = func(b []byte) ([][]byte, error) { m, err := transport.JSON.Map(b); return make([][]byte, len(m)), err }
+		}
+		if got, err := split([]byte(data)); len(got) > 0 || err == nil && want != "" || err != nil && err.Error() != want {
+			t.Errorf("%s: got %q, %v, want %q", data, got, err, want)
+		}
+	}
+}
+
+// FuzzJSON finds data that the codec takes otherwise than encoding/json, or that breaks it.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{`{"name":"x","age":2.0,"friends":[{"scores":{"a":1e2}}]}`, `[null,1.0]`, `{"extra":[{}],"raw":null}`, `"\ud83d"`, `[1,"a\\",{"b":[]}]`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var p person
+		if err := transport.JSON.Decode(data, &p); err == nil && !json.Valid(data) {
+			t.Errorf("%q is taken and is not valid", data)
+		}
+		var v any
+		if err := transport.JSON.Decode(data, &v); err != nil {
+			return
+		}
+		again, err := transport.JSON.Encode(v)
+		if err != nil {
+			t.Fatalf("%q: %v", data, err)
+		}
+		var w any
+		if err := transport.JSON.Decode(again, &w); err != nil || !reflect.DeepEqual(v, w) {
+			t.Errorf("%q: got %#v, %v, want %#v", data, w, err, v)
+		}
+		switch v := v.(type) {
+		case []any:
+			if list, err := transport.JSON.List(data); err != nil || len(list) != len(v) {
+				t.Errorf("%q: got %q, %v, want %d elements", data, list, err, len(v))
+			}
+		case map[string]any:
+			object, err := transport.JSON.Map(data)
+			if err != nil || len(object) != len(v) {
+				t.Errorf("%q: got %q, %v, want %d members", data, object, err, len(v))
+			}
+			for _, m := range object {
+				var value any
+				if err := transport.JSON.Decode(m.Value, &value); err != nil || !reflect.DeepEqual(value, v[m.Name]) {
+					t.Errorf("%q: %s: got %#v, %v, want %#v", data, m.Name, value, err, v[m.Name])
+				}
+			}
+		}
+	})
+}
