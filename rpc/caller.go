@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -36,7 +35,7 @@ type outcome struct {
 func newCaller(cfg Config, log *slog.Logger) *caller {
 	return &caller{
 		cfg:     cfg,
-		log:     cmp.Or(log, slog.Default()),
+		log:     log,
 		id:      "standalone_rpc_proxy.call." + uuid.NewString(),
 		replyTo: uuid.NewString(),
 		pending: map[string]chan outcome{},

@@ -63,8 +63,8 @@ func (c Client) Call(ctx context.Context, method string, result any, args ...any
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	err = readReply(d, result)
-	if _, ok := err.(*Error); err == nil || ok {
+	var remote *Error
+	if err = readReply(d, result); err == nil || errors.As(err, &remote) {
 		return err
 	}
 	return fmt.Errorf("%s: %w", name, err)

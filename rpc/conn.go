@@ -1,8 +1,10 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/gomeko/gomeko/transport"
 )
@@ -20,7 +22,7 @@ func Dial(ctx context.Context, broker transport.Config, cfg Config) (*Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{conn: conn, caller: newCaller(cfg, broker.Logger)}
+	c := &Conn{conn: conn, caller: newCaller(cfg, cmp.Or(broker.Logger, slog.Default()))}
 	if err := c.caller.open(ctx, conn, "standalone_rpc_proxy"); err != nil {
 		return nil, errors.Join(err, conn.Close(ctx))
 	}

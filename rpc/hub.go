@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -17,6 +18,7 @@ type hub struct {
 	host    *service.Container
 	broker  transport.Config
 	cfg     Config
+	log     *slog.Logger
 	servers map[string]*server
 	caller  *caller // nil if the container has no clients
 	conn    *transport.Conn
@@ -28,7 +30,8 @@ func newHub(host *service.Container) (*hub, error) {
 		return nil, errors.New("no broker is configured: put a transport.Config into service.Config.Values")
 	}
 	cfg, _ := service.Lookup[Config](host)
-	return &hub{host: host, broker: broker, cfg: cfg, servers: map[string]*server{}}, nil
+	log := cmp.Or(broker.Logger, slog.Default())
+	return &hub{host: host, broker: broker, cfg: cfg, log: log, servers: map[string]*server{}}, nil
 }
 
 // serve adds a method to the server of the row's service.
@@ -52,7 +55,7 @@ func (h *hub) serve(method string, f *service.Field) (*server, error) {
 // client returns the caller that all clients share.
 func (h *hub) client() *caller {
 	if h.caller == nil {
-		h.caller = newCaller(h.cfg, h.broker.Logger)
+		h.caller = newCaller(h.cfg, h.log)
 	}
 	return h.caller
 }
@@ -102,5 +105,5 @@ func (h *hub) Kill() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	h.conn.Close(ctx) //nolint:errcheck // it says that it was not closed in order
+	h.conn.Close(ctx)
 }

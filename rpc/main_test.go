@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -79,7 +80,7 @@ func dial(t *testing.T, uri string, cfg rpc.Config, tap *tap) *rpc.Conn {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		if err := conn.Close(ctx); err != nil {
+		if err := conn.Close(ctx); err != nil && !errors.Is(err, transport.ErrClosed) {
 			t.Errorf("close: %v", err)
 		}
 	})

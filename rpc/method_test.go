@@ -34,12 +34,12 @@ type Front struct {
 
 func (f *Front) Relay(ctx context.Context, service, method string) (result any, err error) {
 	clients := map[string]rpc.Client{"backend": f.Backend, "vec_echo": f.Echo, "front": f.Self, "nobody": f.Nobody}
+	if to, then, ok := strings.Cut(service, "/"); ok { // by way of another one
+		return result, clients[to].Call(ctx, "relay", &result, then, method)
+	}
 	var args []any
 	if name, arg, ok := strings.Cut(method, ":"); ok {
 		method, args = name, []any{arg}
-	}
-	if to, then, ok := strings.Cut(service, "/"); ok { // by way of another one
-		service, method, args = to, "relay", []any{then, method}
 	}
 	err = clients[service].Call(ctx, method, &result, args...)
 	return result, err
@@ -229,7 +229,7 @@ func TestContext(t *testing.T) {
 		if got := fmt.Sprint(request.Headers); got != want {
 			t.Errorf("got headers %s, want %s", got, want)
 		}
-		if sent := server.tap.published(t); fmt.Sprint(sent[0].Types["nameko.n"], sent[0].Types["nameko.list"]) != "I [A [S I t V d]]" {
+		if sent := server.tap.published(t); fmt.Sprint(sent[0].Types["nameko.n"], sent[0].Types["nameko.list"]) != "I[A [S I t V d]]" {
 			t.Errorf("got header types %v, want those that came", sent[0].Types)
 		}
 		peer.publish(request.ReplyTo, amqp.Publishing{

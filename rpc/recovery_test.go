@@ -13,7 +13,8 @@ func TestBrokerKilled(t *testing.T) {
 	node := brokertest.StartNode(t)
 	w := newWorker()
 	server := start(t, node.URI(), w)
-	client := dial(t, node.URI(), rpc.Config{}, nil).Client("worker")
+	var tap tap
+	client := dial(t, node.URI(), rpc.Config{}, &tap).Client("worker")
 	if err := client.Call(t.Context(), "nothing", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -22,6 +23,7 @@ func TestBrokerKilled(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- client.Call(t.Context(), "hold", &got) }()
 	wait(t, "the call", w.Held)
+	tap.confirmed(t, 2) // and so it is on the broker's disk
 	node.Kill()
 	node.Start()
 	if call := wait(t, "the call, again", w.Held); !call.Redelivered {
@@ -79,4 +81,5 @@ func TestCallsWhileBrokerDies(t *testing.T) {
 	if err := client.Call(t.Context(), "nothing", nil); err != nil {
 		t.Errorf("got %v from a call afterwards, want nil", err)
 	}
+	node.Kill() // and with it dead both still stop, which the end of the test waits for
 }

@@ -134,6 +134,8 @@ func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, e
 	return nil
 }
 
+// log returns a logger for what is said about d.
 func (s *server) log(d *transport.Delivery) *slog.Logger {
-	return s.field.Logger().With("method", strings.TrimPrefix(d.Key, s.service+"."), "correlation_id", d.CorrelationID)
+	method := strings.TrimPrefix(d.Key, s.service+".")
+	return s.hub.log.With("service", s.service, "method", method, "correlation_id", d.CorrelationID)
 }

@@ -25,16 +25,30 @@ type tap struct {
 type tapped struct {
 	net.Conn
 
-	mu   sync.Mutex
-	sent bytes.Buffer
+	heard    chan struct{} // has a token when something came
+	mu       sync.Mutex
+	sent     bytes.Buffer
+	received bytes.Buffer
 }
 
-func (c *tapped) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
+func (c *tapped) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sent.Write(p[:n])
+	c.received.Write(p[:n])
+	c.mu.Unlock()
+	select {
+	case c.heard <- struct{}{}:
+	default:
+	}
 	return n, err
+}
+
+// Write keeps p before it writes it, and so before any answer to it.
+func (c *tapped) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	c.sent.Write(p)
+	c.mu.Unlock()
+	return c.Conn.Write(p)
 }
 
 // dial is a transport.Config.Dial.
@@ -43,7 +57,7 @@ func (p *tap) dial(ctx context.Context, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &tapped{Conn: conn}
+	c := &tapped{Conn: conn, heard: make(chan struct{}, 1)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns = append(p.conns, c)
@@ -77,6 +91,29 @@ func (p *tap) published(t *testing.T) []published {
 	return found
 }
 
+// confirmed waits until the broker has confirmed the publishing with the tag, on the first connection.
+func (p *tap) confirmed(t *testing.T, tag uint64) {
+	t.Helper()
+	p.mu.Lock()
+	c := p.conns[0]
+	p.mu.Unlock()
+	for {
+		c.mu.Lock()
+		received := bytes.Clone(c.received.Bytes())
+		c.mu.Unlock()
+		done := false
+		frames(t, frame.NewReader(bytes.NewReader(received)), func(m frame.Method) {
+			if ack, ok := m.(*frame.BasicAck); ok {
+				done = done || ack.DeliveryTag == tag || ack.Multiple && ack.DeliveryTag > tag
+			}
+		}, nil, nil)
+		if done {
+			return
+		}
+		wait(t, "the broker's confirm", c.heard)
+	}
+}
+
 // declared returns the declarations, bindings, qos and consumers that were asked for, in order.
 func (p *tap) declared(t *testing.T) (found []frame.Method) {
 	t.Helper()
@@ -100,34 +137,39 @@ func (p *tap) read(t *testing.T, method func(frame.Method), header func(frame.He
 		c.mu.Lock()
 		r := frame.NewReader(bytes.NewReader(bytes.Clone(c.sent.Bytes())))
 		c.mu.Unlock()
-		r.SetMaxSize(maxMessage)
-		if _, err := r.Protocol(); err != nil {
-			continue // it has not begun
+		if _, err := r.Protocol(); err == nil {
+			frames(t, r, method, header, body)
 		}
-		for {
-			f, err := r.Next()
-			if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-				break
-			}
+	}
+}
+
+// frames goes through what is whole in r.
+func frames(t *testing.T, r *frame.Reader, method func(frame.Method), header func(frame.Header), body func([]byte)) {
+	t.Helper()
+	r.SetMaxSize(maxMessage)
+	for {
+		f, err := r.Next()
+		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case f.Type == frame.TypeMethod:
+			m, err := r.Method(f.Payload)
 			if err != nil {
 				t.Fatal(err)
 			}
-			switch {
-			case f.Type == frame.TypeMethod:
-				m, err := r.Method(f.Payload)
-				if err != nil {
-					t.Fatal(err)
-				}
-				method(m)
-			case f.Type == frame.TypeHeader && header != nil:
-				h, err := r.Header(f.Payload)
-				if err != nil {
-					t.Fatal(err)
-				}
-				header(h)
-			case f.Type == frame.TypeBody && body != nil:
-				body(f.Payload)
+			method(m)
+		case f.Type == frame.TypeHeader && header != nil:
+			h, err := r.Header(f.Payload)
+			if err != nil {
+				t.Fatal(err)
 			}
+			header(h)
+		case f.Type == frame.TypeBody && body != nil:
+			body(f.Payload)
 		}
 	}
 }
