@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -101,9 +102,29 @@ func start(t testing.TB, cfg service.Config, services ...any) (*service.Containe
 	return c, all
 }
 
-// logTo returns a logger that writes lines without time to b.
-func logTo(b *bytes.Buffer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{
+// A journal is where a logger writes to.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(line)
+}
+
+// take returns what was logged since the last time.
+func (j *journal) take() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	defer j.buf.Reset()
+	return j.buf.String()
+}
+
+// logger returns a logger that writes to the journal what is the same in every run.
+func (j *journal) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{
 		Level: slog.LevelDebug,
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			switch a.Key {
