@@ -109,7 +109,7 @@ func (b *Broker) Close(ctx context.Context) error {
 	conns := b.snapshot()
 	b.mu.Unlock()
 	for _, c := range conns {
-		c.close(exceptionf(codeConnectionForced, "broker forced connection closure with reason 'shutdown'"))
+		c.close(exceptionf(codeConnectionForced, "broker forced connection closure with reason 'shutdown'"), stopTimeout)
 	}
 
 	done := make(chan struct{})

@@ -20,6 +20,10 @@ const (
 	// and to take what was queued for it.
 	closeTimeout = 10 * time.Second
 
+	// stopTimeout is the same when the broker stops. Connections that their client
+	// keeps in a pool and does not read, as kombu's publishers, take all of it.
+	stopTimeout = 3 * time.Second
+
 	channelMax = 2047
 	frameMax   = 128 << 10
 )
@@ -79,10 +83,11 @@ func (c *conn) serve() {
 	c.out.end()
 	writer.Wait()
 	c.nc.Close()
-	if err != nil {
+	switch {
+	case err != nil && !c.isClosing(): // else the reason was logged before
 		c.log.Warn("connection lost", "err", err)
-	} else {
-		c.log.Debug("connection closed")
+	default:
+		c.log.Debug("connection closed", "err", err)
 	}
 }
 
@@ -278,18 +283,18 @@ func (c *conn) fail(e *exception) {
 	}
 	c.log.Warn("closing a connection", "reply", e.text, "method", e.method)
 	c.release()
-	c.close(e)
+	c.close(e, closeTimeout)
 }
 
 // close sends a connection.close, unless one was sent. Any goroutine may call it: the
-// reader goes on until the client confirms it.
-func (c *conn) close(e *exception) {
+// reader goes on until the client confirms it, or the time is over.
+func (c *conn) close(e *exception, timeout time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closing.IsZero() {
 		return
 	}
-	c.closing = time.Now().Add(closeTimeout)
+	c.closing = time.Now().Add(timeout)
 	c.nc.SetReadDeadline(c.closing)
 	c.out.last(e.close())
 }

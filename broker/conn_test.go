@@ -233,3 +233,59 @@ func TestDeadline(t *testing.T) {
 		}
 	})
 }
+
+// A client that asks and reads no answers is read no further, and dropped in time: the
+// broker does not hoard what it cannot send.
+func TestAnswersUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := plug(t, start(t, broker.Config{}))
+		w.conn.SetDeadline(time.Time{})
+		w.open(4)
+		message := frames(func(b *frame.Buffer) {
+			b.Method(1, &frame.BasicPublish{RoutingKey: "nobody", Mandatory: true}) // comes back
+			b.Content(1, frame.ClassBasic, frame.Properties{0, 0}, make([]byte, 10_000), 128<<10)
+		})
+		begin, written := time.Now(), 0
+		for {
+			n, err := w.conn.Write(message)
+			if written += n; err != nil {
+				break
+			}
+		}
+		if took := time.Since(begin); written > 2<<20 || took != 8*time.Second {
+			t.Errorf("dropped after %d bytes and %v, want less than 2 MiB and 8 s", written, took)
+		}
+	})
+}
+
+// FuzzConnection: whatever a client sends once it is let in, the broker serves others.
+func FuzzConnection(f *testing.F) {
+	for _, v := range violations {
+		f.Add(v.send)
+	}
+	f.Add(frames(func(b *frame.Buffer) {
+		b.Method(1, &frame.QueueDeclare{Queue: "q", AutoDelete: true})
+		b.Method(1, &frame.QueueBind{Queue: "q", Exchange: "amq.topic", RoutingKey: "#.a.*"})
+		b.Method(1, &frame.BasicConsume{Queue: "q"})
+		b.Method(1, &frame.BasicPublish{Exchange: "amq.topic", RoutingKey: "a.b"})
+		b.Content(1, frame.ClassBasic, frame.Properties{0, 0}, []byte("body"), frame.MinSize)
+		b.Method(1, &frame.BasicNack{DeliveryTag: 1, Requeue: true})
+		b.Method(1, &frame.BasicGet{Queue: "q"})
+		b.Method(1, &frame.BasicRecover{Requeue: true})
+		b.Method(1, &frame.BasicCancel{ConsumerTag: "t"})
+		b.Method(1, &frame.QueueUnbind{Queue: "q", Exchange: "amq.topic", RoutingKey: "#.a.*"})
+		b.Method(1, &frame.QueueDelete{Queue: "q"})
+		b.Method(1, &frame.ChannelClose{})
+	}))
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		b := start(t, broker.Config{MaxMessage: 1 << 10})
+		w := plug(t, b)
+		w.open(0)
+		go io.Copy(io.Discard, w.conn)
+		w.conn.Write(sent)
+		w.conn.Close()
+		good := plug(t, b)
+		good.open(0)
+		good.send(0, &frame.ConnectionClose{})
+	})
+}

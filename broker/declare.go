@@ -95,6 +95,9 @@ func (ch *channel) newQueue(name string, m *frame.QueueDeclare) (*queue, error) 
 	if !m.Durable && !m.Exclusive {
 		ch.conn.log.Warn("RabbitMQ 4 refuses queues that are neither durable nor exclusive", "queue", name)
 	}
+	if _, ok := m.Arguments.Get("x-queue-mode"); ok {
+		ch.conn.log.Warn("RabbitMQ 4 refuses x-queue-mode", "queue", name)
+	}
 	return q, nil
 }
 

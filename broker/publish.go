@@ -29,8 +29,9 @@ type publishing struct {
 	split   int    // where in data the body begins
 }
 
-// firstBody is how much memory the announcement of a large body gets at once.
-const firstBody = 1 << 20
+// promptBody is the largest body that gets its memory when it is announced. A larger one
+// has to arrive for that: announcements alone, on all channels, must cost little.
+const promptBody = 16 << 10
 
 // publish begins a publishing.
 func (ch *channel) publish(m *frame.BasicPublish) error {
@@ -91,8 +92,11 @@ func (ch *channel) readHeader(f frame.Frame) error {
 	p.header = true
 	p.missing = h.Size
 	p.split = len(h.Properties)
-	p.data = make([]byte, p.split, p.split+int(min(h.Size, firstBody)))
-	copy(p.data, h.Properties)
+	room := p.split
+	if h.Size <= promptBody {
+		room += int(h.Size)
+	}
+	p.data = append(make([]byte, 0, room), h.Properties...)
 	return nil
 }
 
