@@ -27,4 +27,4 @@ format: ## fail if gofmt would change a file
 vet: ## run go vet
 	@go vet ./...
 
-check: format vet lint test ## all of it: before every push
+check: format vet test lint ## all of it: before every push
