@@ -17,7 +17,7 @@ type Config struct {
 	Exchange           string        // rpc_exchange: exchange of requests and replies; "nameko-rpc"
 	MaxWorkers         int           // max_workers: calls that a service runs at once; 100
 	ParentCallsTracked int           // parent_calls_tracked: call ids of callers that a call hands on; 10
-	Heartbeat          time.Duration // HEARTBEAT: interval proposed to the broker, 0 for none; 60 s
+	Heartbeat          time.Duration // HEARTBEAT: interval proposed to the broker, in whole seconds; 60 s
 
 	RPCTimeout time.Duration // gomeko.rpc_timeout: limit of a call that has no other, negative for none; 30 s
 	Grace      time.Duration // gomeko.grace: time that running calls get to end at a stop; 25 s

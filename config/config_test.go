@@ -92,8 +92,8 @@ func TestKeys(t *testing.T) {
 AMQP_URI: pyamqp://u:p@h:5672/v
 rpc_exchange: other
 max_workers: 7
-parent_calls_tracked: 0
-HEARTBEAT: 0
+parent_calls_tracked: 3
+HEARTBEAT: 5
 serializer: json
 ACCEPT: [json]
 WEB_SERVER_ADDRESS: 0.0.0.0:8000
@@ -101,7 +101,7 @@ FOO: {bar: yes}
 gomeko: {rpc_timeout: 1.5, grace: 1m30s, max_message: 1024}
 `)
 	want := config.Config{
-		AMQPURI: "pyamqp://u:p@h:5672/v", Exchange: "other", MaxWorkers: 7,
+		AMQPURI: "pyamqp://u:p@h:5672/v", Exchange: "other", MaxWorkers: 7, ParentCallsTracked: 3, Heartbeat: 5 * time.Second,
 		RPCTimeout: 1500 * time.Millisecond, Grace: 90 * time.Second, MaxMessage: 1024,
 	}
 	got := config.Config{
@@ -135,7 +135,7 @@ gomeko:
 	want := strings.TrimSpace(`
 line 1: AMQP_URI: want text, got 5
 line 2: max_workers: want a whole number from 1 on, got "ten"
-line 3: parent_calls_tracked: want a whole number from 0 on, got -1
+line 3: parent_calls_tracked: want a whole number from 1 on, got -1
 line 4: HEARTBEAT: want a duration like 30s, or seconds, got "soon"
 line 5: serializer: want json, the only serializer so far, got "pickle"
 line 6: ACCEPT: want a list with json in it, the only serializer so far, got a list
@@ -177,6 +177,8 @@ rpc_timeout: 5
 LOGGING: {version: 1}
 other: 1
 AMQP_SSL: true
+HEARTBEAT: 0
+parent_calls_tracked: 0
 `)
 	want := []string{
 		"line 2: heartbeat: is not known and kept as yours; did you mean HEARTBEAT?",
@@ -185,6 +187,8 @@ AMQP_SSL: true
 		"line 5: rpc_timeout: is not known and kept as yours; did you mean rpc_timeout under gomeko:?",
 		"line 6: LOGGING: has no effect here: there are --log-level and --log-format",
 		"line 8: AMQP_SSL: has no effect here: write amqps:// in AMQP_URI",
+		"line 9: HEARTBEAT: 0 has no effect here: a connection without heartbeats may be dead for hours unnoticed",
+		"line 10: parent_calls_tracked: 0 has no effect here: 1 is the least",
 	}
 	if !reflect.DeepEqual(cfg.Warnings, want) {
 		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(cfg.Warnings, "\n"), strings.Join(want, "\n"))

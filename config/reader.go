@@ -23,8 +23,8 @@ func namekoKeys() []key {
 		{"AMQP_URI", func(r *reader, v any) error { return text(&r.cfg.AMQPURI, v) }},
 		{"rpc_exchange", func(r *reader, v any) error { return text(&r.cfg.Exchange, v) }},
 		{"max_workers", readMaxWorkers},
-		{"parent_calls_tracked", func(r *reader, v any) error { return whole(&r.cfg.ParentCallsTracked, v, 0) }},
-		{"HEARTBEAT", func(r *reader, v any) error { return duration(&r.cfg.Heartbeat, v) }},
+		{"parent_calls_tracked", readParents},
+		{"HEARTBEAT", readHeartbeat},
 		{"serializer", readSerializer},
 		{"ACCEPT", readAccept},
 		{"gomeko", (*reader).readOwn},
@@ -128,6 +128,30 @@ func readMaxWorkers(r *reader, v any) error {
 		return nil
 	}
 	return whole(&r.cfg.MaxWorkers, v, 1)
+}
+
+func readParents(r *reader, v any) error {
+	if v == 0 {
+		r.warn("0 has no effect here: 1 is the least")
+		v = 1
+	}
+	return whole(&r.cfg.ParentCallsTracked, v, 1)
+}
+
+func readHeartbeat(r *reader, v any) error {
+	var d time.Duration
+	if err := duration(&d, v); err != nil {
+		return err
+	}
+	switch {
+	case d == 0:
+		r.warn("0 has no effect here: a connection without heartbeats may be dead for hours unnoticed")
+		return nil
+	case d%time.Second != 0:
+		return fmt.Errorf("want whole seconds, got %s", show(v))
+	}
+	r.cfg.Heartbeat = d
+	return nil
 }
 
 func readTimeout(r *reader, v any) error {

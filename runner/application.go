@@ -3,8 +3,8 @@ package runner
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
+	"strings"
 
 	"go.uber.org/dig"
 	"go.uber.org/fx"
@@ -23,20 +23,22 @@ func assemble(cfg *config.Config, opts []fx.Option) (*fx.App, []any, error) {
 		fx.Invoke(func(p service.Provided) { services = p.Services }),
 	)
 	if err := app.Err(); err != nil {
-		return nil, nil, fmt.Errorf("application: %w", dig.RootCause(err))
+		return nil, nil, applicationError(err)
 	}
 	if len(services) == 0 {
 		return nil, nil, errors.New("application: no services; give runner.Main a module with service.Provide(new(Orders)) in it")
 	}
 	slices.SortStableFunc(services, func(a, b any) int {
-		x, y := reflect.TypeOf(a), reflect.TypeOf(b)
-		if x == nil || y == nil {
-			return 0
-		}
-		if x.String() < y.String() {
-			return -1
-		}
-		return 1
+		return strings.Compare(fmt.Sprintf("%T", a), fmt.Sprintf("%T", b))
 	})
 	return app, services, nil
+}
+
+// applicationError is an error of fx without the stack of providers that it quotes.
+func applicationError(err error) error {
+	cause := dig.RootCause(err)
+	if missing, ok := strings.CutPrefix(cause.Error(), "missing type: "); ok {
+		return fmt.Errorf("application: nothing provides %s: give a module fx.Provide with a function that returns it", missing)
+	}
+	return fmt.Errorf("application: %w", cause)
 }

@@ -17,7 +17,7 @@ const mainFolder = "gomeko_run_main"
 
 // generate makes a main function of packages and returns what go build needs for it: nothing is
 // written beside the user's code.
-func (b *build) generate(ctx context.Context, packages []*found) ([]string, error) {
+func (b *builder) generate(ctx context.Context, packages []*found) ([]string, error) {
 	for _, p := range packages {
 		if p.Name == "main" {
 			continue
@@ -62,7 +62,7 @@ func (b *build) generate(ctx context.Context, packages []*found) ([]string, erro
 const gomekoModule = "github.com/gomeko/gomeko"
 
 // overlay writes the generated program and returns the file that tells go build to see it at path.
-func (b *build) overlay(path string, packages []*found) (string, error) {
+func (b *builder) overlay(path string, packages []*found) (string, error) {
 	source := filepath.Join(b.work, "main.go")
 	file, err := os.Create(source)
 	if err != nil {
@@ -81,7 +81,7 @@ func (b *build) overlay(path string, packages []*found) (string, error) {
 }
 
 // modfile copies go.mod and go.sum, so that the build may add to them what only the generated program needs.
-func (b *build) modfile(ctx context.Context, gomod string) (string, error) {
+func (b *builder) modfile(ctx context.Context, gomod string) (string, error) {
 	copied := filepath.Join(b.work, "go.mod")
 	for from, to := range map[string]string{gomod: copied, strings.TrimSuffix(gomod, "mod") + "sum": filepath.Join(b.work, "go.sum")} {
 		data, err := os.ReadFile(from)

@@ -120,19 +120,27 @@ func (p *process) start(ctx context.Context) error {
 // errKilled is the error of a process that got a second signal.
 var errKilled = errors.New("killed by a second signal: calls that ran go back to the broker")
 
+// oneSignal is the time in which two signals are one: a terminal, and a parent that sends its signals on, do it twice.
+const oneSignal = 500 * time.Millisecond
+
 // stop ends the services within their grace, then the rest of the application. A second signal kills.
 func (p *process) stop() error {
+	began := time.Now()
 	say(p.err, "stopping services: %s", strings.Join(p.container.Names(), ", "))
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.Grace)
 	defer cancel()
 	stopped := make(chan error, 1)
 	go func() { stopped <- p.container.Stop(ctx) }()
-	select {
-	case err := <-stopped:
-		return errors.Join(err, p.stopApp())
-	case <-p.signals:
-		p.container.Kill()
-		return errKilled
+	for {
+		select {
+		case err := <-stopped:
+			return errors.Join(err, p.stopApp())
+		case <-p.signals:
+			if time.Since(began) > oneSignal {
+				p.container.Kill()
+				return errKilled
+			}
+		}
 	}
 }
 

@@ -66,6 +66,8 @@ func (s *Shell) turn(session context.Context, lines prompter) error {
 	}
 	if err == nil {
 		err = s.run(session, file)
+	} else if _, whole := options().Parse("shell", text.String(), 0); whole != nil {
+		err = whole // says more: what was got and what wanted
 	}
 	if errors.Is(err, errExit) {
 		return errExit

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/build"
 	"go/parser"
 	"go/token"
 	"io"
@@ -36,7 +37,7 @@ type found struct {
 var selected = regexp.MustCompile(`^(.+):([\pL_][\pL\d_]*)$`)
 
 // find returns the packages that words name.
-func (b *build) find(ctx context.Context, words []string) ([]*found, error) {
+func (b *builder) find(ctx context.Context, words []string) ([]*found, error) {
 	var packages []*found
 	for _, word := range words {
 		pattern, service := word, ""
@@ -64,10 +65,14 @@ func (b *build) find(ctx context.Context, words []string) ([]*found, error) {
 }
 
 // list asks the go command about a pattern: in its folder, if it is one, which may be in a module of its own.
-func (b *build) list(ctx context.Context, pattern string) ([]*found, error) {
-	in := build{}
-	if info, err := os.Stat(pattern); err == nil && info.IsDir() {
+func (b *builder) list(ctx context.Context, pattern string) ([]*found, error) {
+	in := builder{}
+	info, err := os.Stat(pattern)
+	switch {
+	case err == nil && info.IsDir():
 		in.dir, pattern = pattern, "."
+	case err != nil && !strings.HasSuffix(pattern, "...") && (filepath.IsAbs(pattern) || build.IsLocalImport(pattern)):
+		return nil, err
 	}
 	if b.dir == "" {
 		b.dir = in.dir

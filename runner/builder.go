@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -20,8 +21,8 @@ import (
 // errShown is the error of a command that has said itself what is wrong.
 var errShown = errors.New("shown")
 
-// A build makes a program of packages.
-type build struct {
+// A builder makes a program of packages.
+type builder struct {
 	dir  string // where the go command runs
 	work string // folder for what is generated, gone when the build is through
 	err  io.Writer
@@ -32,16 +33,16 @@ type build struct {
 func (c *command) build(ctx context.Context, words []string) (string, error) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := &build{err: c.err}
+	b := &builder{err: c.err}
 	packages, err := b.find(ctx, words)
 	if err != nil {
 		return "", err
 	}
-	home, err := programFolder(packages)
+	programs, err := programFolder()
 	if err != nil {
 		return "", err
 	}
-	b.work, err = os.MkdirTemp(home, "build-")
+	b.work, err = os.MkdirTemp(programs, "build-")
 	if err != nil {
 		return "", err
 	}
@@ -52,19 +53,24 @@ func (c *command) build(ctx context.Context, words []string) (string, error) {
 	}
 	say(c.err, "building %s", strings.Join(words, " "))
 	name := path.Base(packages[0].ImportPath)
-	fresh, program := filepath.Join(b.work, name), filepath.Join(home, name)
-	if filepath.Separator == '\\' {
-		program += ".exe"
+	if runtime.GOOS == "windows" {
+		name += ".exe"
 	}
+	fresh := filepath.Join(b.work, name)
 	if err := b.show(ctx, append([]string{"build", "-o", fresh}, args...)...); err != nil {
 		return "", err
 	}
+	home := filepath.Join(programs, fingerprint(packages))
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return "", err
+	}
 	// A rename, so that whoever runs the program of an earlier build keeps it.
+	program := filepath.Join(home, name)
 	return program, os.Rename(fresh, program)
 }
 
 // arguments returns what go build is told to build: the main package that is there, or one that is generated.
-func (b *build) arguments(ctx context.Context, packages []*found) ([]string, error) {
+func (b *builder) arguments(ctx context.Context, packages []*found) ([]string, error) {
 	for _, p := range packages {
 		switch {
 		case p.Name != "main":
@@ -80,7 +86,7 @@ func (b *build) arguments(ctx context.Context, packages []*found) ([]string, err
 }
 
 // show runs the go command and lets it speak for itself.
-func (b *build) show(ctx context.Context, args ...string) error {
+func (b *builder) show(ctx context.Context, args ...string) error {
 	cmd := b.command(ctx, args...)
 	cmd.Stdout, cmd.Stderr = b.err, b.err
 	err := cmd.Run()
@@ -92,7 +98,7 @@ func (b *build) show(ctx context.Context, args ...string) error {
 }
 
 // output runs the go command and returns what it prints. Its complaints are the error.
-func (b *build) output(ctx context.Context, args ...string) ([]byte, error) {
+func (b *builder) output(ctx context.Context, args ...string) ([]byte, error) {
 	out, err := b.command(ctx, args...).Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
@@ -101,7 +107,7 @@ func (b *build) output(ctx context.Context, args ...string) ([]byte, error) {
 	return out, goError(err)
 }
 
-func (b *build) command(ctx context.Context, args ...string) *exec.Cmd {
+func (b *builder) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.dir
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -119,8 +125,8 @@ func goError(err error) error {
 // keepPrograms is how long a program that was not built again is kept.
 const keepPrograms = 7 * 24 * time.Hour
 
-// programFolder returns the folder of the program of packages, and removes those of programs that were not built for long.
-func programFolder(packages []*found) (string, error) {
+// programFolder returns the folder that programs are kept in, without those that were not built for long.
+func programFolder() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("no place for the program: %w", err)
@@ -132,10 +138,14 @@ func programFolder(packages []*found) (string, error) {
 			_ = os.RemoveAll(filepath.Join(programs, entry.Name()))
 		}
 	}
+	return programs, os.MkdirAll(programs, 0o700)
+}
+
+// fingerprint is the same for the same packages.
+func fingerprint(packages []*found) string {
 	hash := sha256.New()
 	for _, p := range packages {
 		fmt.Fprintln(hash, p.Dir, p.only)
 	}
-	home := filepath.Join(programs, hex.EncodeToString(hash.Sum(nil)[:8]))
-	return home, os.MkdirAll(home, 0o700)
+	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
