@@ -1,1 +1,87 @@
+// Package service hosts services: structs whose methods are called from outside.
+//
+// A service is written as one struct. It says what it is called, which of its methods are reached and by what, and what
+// it needs:
+//
+//	type Orders struct {
+//		_ service.Name `service:"orders"`
+//
+//		Entrypoints struct {
+//			GetOrder    rpc.Method     `rpc:"get_order(order_id, verbose=False)"`
+//			CreateOrder rpc.Method     `rpc:"create_order" timeout:"5s"`
+//		}
+//
+//		Users rpc.Client `rpc:"users"`
+//		DB    *sql.DB
+//	}
+//
+//	func (o *Orders) GetOrder(ctx context.Context, id int, verbose bool) (*Order, error) { … }
+//
+// The package knows no wire. What reaches a method is the type of its row (an [EntrypointType] such as rpc.Method), what a
+// field holds is its own type or a [DependencyType] such as rpc.Client; packages bring both, and so may you. All that is wrong
+// with all services of a process is reported by [New], at once, each with what to write instead.
+//
+// # Methods and signatures
+//
+// A row is named as the method it calls, unless method:"Other" says otherwise; timeout:"5s" limits its calls. The
+// method takes a context.Context first, and returns error or (T, error).
+//
+// The tag has the method's [Signature] as Python would write it. A list names each Go parameter:
+//
+//	get_order(order_id, verbose=False, *rest, key, **opts)
+//
+// where defaults are Python literals, *rest is a slice and **opts a map by string. Without a list the method has no
+// parameter, or one struct whose fields are the parameters:
+//
+//	type CreateOrderArgs struct {
+//		Product string  `json:"product"`
+//		Count   int     `json:"count" default:"1"` // optional: default, omitempty, or a pointer
+//		Note    *string `json:"note"`
+//	}
+//
+// A call whose arguments do not fit is a [SignatureError] in Python's words, and is not run.
+//
+// # Calls
+//
+// Each call runs on a copy of the struct, so a method may keep what it likes in its fields while it runs. What must be
+// shared stands behind a pointer; a lock held by value is refused by [New]. ctx carries the [Call], with what
+// came with it:
+//
+//	call := service.FromContext(ctx)
+//	language, _ := call.Data["language"].(string)
+//
+// An error that has Expected() bool is one that callers are meant to handle ([Expected]): it is logged at WARN, every
+// other at ERROR, a panic with its stack. A call that is over its time is answered with [ErrTimeout] at once; its
+// method keeps one of the service's workers until it returns.
+//
+// # Middleware
+//
+// A [Middleware] wraps every call of a container:
+//
+//	func audit(next service.Runner) service.Runner {
+//		return func(ctx context.Context) (any, error) {
+//			result, err := next(ctx)
+//			log.Print(service.FromContext(ctx).ID, " ", err)
+//			return result, err
+//		}
+//	}
+//
+// # Containers
+//
+// A [Container] starts services, and stops them so that nothing is cut off: entrypoints first, then the calls that run
+// end, then what they share is stopped. In an fx application [Provide] hands it a service; package runner makes it.
+//
+// # Extensions
+//
+// An extension is one type with one method. This row calls its method for every line of a file:
+//
+//	type Lines struct{} // Import Lines `lines:"/var/spool/orders"`
+//
+//	func (Lines) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+//		_, err := f.Bind("line(text)")
+//		return &reader{field: f, path: f.Tag("lines")}, errors.Join(err, f.Keys("lines"))
+//	}
+//
+//	func (r *reader) Start(context.Context) error { r.field.Go(r.read); return nil } // calls r.field.Run
+//	func (r *reader) Stop(context.Context) error  { return r.file.Close() }
 package service

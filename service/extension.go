@@ -11,11 +11,12 @@ type EntrypointType interface {
 
 // An Entrypoint makes calls with [Field.Run]: it begins to at Start and has stopped making new ones when Stop returns.
 // The replies to calls that still run then are its business until they end: goroutines of [Field.Go] are waited for.
-// One value may serve several rows: it is started and stopped once.
+// One value may serve several rows: it is started and stopped once. Entrypoints are started one after the other, and
+// stopped all at once.
 //
 // Optional, found by assertion: Setup(context.Context) error is called before any Start (declare queues
-// there); Kill() when the container is killed, also while Stop runs. Who has no Kill gets a Stop with an ended context.
-// Stop is called once for what was set up or started, and not for one whose own Setup or first Start failed.
+// there); Kill() when the container is killed, also while Stop runs. Who has no Kill gets a Stop with an ended context, unless one runs already.
+// Stop is called once for what was set up or started, and not when that itself failed.
 type Entrypoint interface {
 	Start(ctx context.Context) error
 	Stop(ctx context.Context) error

@@ -155,7 +155,9 @@ func (c *Container) Kill() {
 	for _, e := range slices.Backward(c.shared) {
 		c.killOne(e)
 	}
-	c.finish(nil)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end(nil)
 }
 
 // Wait returns when the container has ended: nil after Stop or Kill, the error of a Start that failed, or the fatal error
@@ -183,10 +185,7 @@ func (c *Container) fail(err error) {
 	c.logger.LogAttrs(c.life, slog.LevelError, "container failed", slog.Any("err", err))
 	switch c.state {
 	case made:
-		c.cause = err
-		c.state = over
-		c.endLife()
-		close(c.ended)
+		c.end(err)
 	case starting:
 		c.halt(err)
 	case running:
@@ -252,10 +251,21 @@ func (c *Container) cutShort(ctx context.Context) error {
 	return fmt.Errorf("stop was cut short, %d call%s cut off: %w", calls, plural(calls), cause)
 }
 
-// finish ends the container; the first cause counts.
+// finish ends the container with the first cause; when it is being killed, Kill does.
 func (c *Container) finish(cause error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	killed := c.killed
+	if !killed {
+		c.end(cause)
+	}
+	c.mu.Unlock()
+	if killed {
+		<-c.ended
+	}
+}
+
+// end is called with mu held.
+func (c *Container) end(cause error) {
 	if c.state == over {
 		return
 	}

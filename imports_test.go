@@ -1,0 +1,138 @@
+package gomeko_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	module = "github.com/gomeko/gomeko/"
+	amqp   = "github.com/rabbitmq/amqp091-go"
+)
+
+// arrows are who imports whom among the packages of the module: a package may import those of its row, and what they
+// may. A package that is not here may not be there.
+var arrows = map[string][]string{
+	"cmd/gomeko":     {"runner"},
+	"runner":         {"shell", "broker", "web", "rpc", "events", "timer", "config"},
+	"shell":          {"rpc", "events", "config"},
+	"web":            {"messaging"},
+	"rpc":            {"messaging"},
+	"events":         {"messaging"},
+	"timer":          {"messaging"},
+	"messaging":      {"service", "transport"},
+	"service":        {"di"},
+	"di":             {},
+	"transport":      {},
+	"config":         {},
+	"broker":         {"internal/frame"},
+	"internal/frame": {},
+	"servicetest":    {"service", "rpc", "events", "web", "broker"},
+
+	// Programs, and what only tests import.
+	"examples":            {"runner", "servicetest"},
+	"internal/brokertest": {"broker"},
+	"interop":             {"servicetest"},
+}
+
+// others are the packages from outside of the standard library that these may import, and no further ones.
+var others = map[string][]string{
+	"broker":         {},
+	"internal/frame": {},
+	"service":        {"go.uber.org/fx", "github.com/google/uuid"},
+	"rpc":            {"github.com/google/uuid"},
+}
+
+// A listed is a package as go list tells of it.
+type listed struct {
+	Name, ImportPath string
+	Imports          []string
+	Standard         bool
+}
+
+// TestImports holds the packages to their places. What tests import does not count.
+func TestImports(t *testing.T) {
+	packages := list(t)
+	standard := map[string]bool{"C": true, "unsafe": true}
+	programs := map[string]bool{}
+	for _, p := range packages {
+		standard[p.ImportPath] = p.Standard
+		programs[p.ImportPath] = p.Name == "main"
+	}
+	for _, p := range packages {
+		if !strings.HasPrefix(p.ImportPath, module) {
+			continue
+		}
+		from := place(p.ImportPath)
+		if _, ok := arrows[from]; !ok {
+			t.Errorf("%s has no row in arrows: say what it may import", from)
+			continue
+		}
+		allowed := reach(from, map[string]bool{})
+		limits, limited := others[from]
+		for _, imported := range p.Imports {
+			ours := strings.HasPrefix(imported, module)
+			to := place(imported)
+			switch {
+			case ours && to != from && !allowed[to]:
+				t.Errorf("%s imports %s: it may not", from, to)
+			case ours && to == "runner" && !programs[p.ImportPath]:
+				t.Errorf("%s imports runner: only programs do", from)
+			case imported == amqp && from != "transport" && from != "internal/brokertest":
+				t.Errorf("%s imports amqp091-go: only transport does", from)
+			case !ours && !standard[imported] && limited && !slices.Contains(limits, imported):
+				t.Errorf("%s imports %s: it may not", from, imported)
+			}
+		}
+	}
+}
+
+// place is the row of arrows that a package belongs to.
+func place(path string) string {
+	path = strings.TrimPrefix(path, module)
+	if strings.HasPrefix(path, "examples/") {
+		return "examples"
+	}
+	return path
+}
+
+// reach adds to seen what may be imported from a package on.
+func reach(from string, seen map[string]bool) map[string]bool {
+	for _, to := range arrows[from] {
+		if !seen[to] {
+			seen[to] = true
+			reach(to, seen)
+		}
+	}
+	return seen
+}
+
+func list(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=Name,ImportPath,Imports,Standard", "./...")
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var all []listed
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		switch err := d.Decode(&p); err {
+		case nil:
+			all = append(all, p)
+		case io.EOF:
+			return all
+		default:
+			t.Fatal(err)
+		}
+	}
+}

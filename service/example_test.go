@@ -1,0 +1,136 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+// Button is an entrypoint: pressing it calls the row's method.
+type Button struct{}
+
+// Buttons are the buttons of a container by what is written on them.
+type Buttons map[string]func(ctx context.Context, call *service.Call)
+
+func (Button) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	buttons, _ := service.Lookup[Buttons](f.Host)
+	press := func(ctx context.Context, call *service.Call) {
+		if _, err := f.Run(ctx, call, service.Arguments{}); err != nil {
+			fmt.Println("error:", err)
+		}
+	}
+	_, err := f.Bind(f.Tag("button"))
+	return &button{label: f.Tag("button"), press: press, all: buttons}, errors.Join(err, f.Keys("button"))
+}
+
+type button struct {
+	label string
+	press func(context.Context, *service.Call)
+	all   Buttons
+}
+
+func (b *button) Start(context.Context) error { b.all[b.label] = b.press; return nil }
+func (b *button) Stop(context.Context) error  { return nil }
+
+// Lift is a service with two buttons.
+type Lift struct {
+	_ service.Name `service:"lift"`
+
+	Entrypoints struct {
+		Up   Button `button:"up" timeout:"1s"`
+		Bell Button `button:"bell"`
+	}
+
+	Floor int
+}
+
+func (l *Lift) Up(context.Context) error {
+	l.Floor++ // of this call's copy
+	fmt.Println("going up to floor", l.Floor)
+	return nil
+}
+
+func (l *Lift) Bell(ctx context.Context) error {
+	call := service.FromContext(ctx)
+	fmt.Println(call.Service, call.Method, "pressed by", call.Data["user_id"])
+	return nil
+}
+
+func ExampleContainer() {
+	buttons := Buttons{}
+	c, err := service.New(service.Config{Values: []any{buttons}}, &Lift{Floor: 3})
+	if err != nil {
+		fmt.Println(err) // every mistake of every service
+		return
+	}
+	ctx := context.Background()
+	if err := c.Start(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	buttons["up"](ctx, nil)
+	buttons["up"](ctx, nil)
+
+	ctx, cancel := context.WithTimeout(ctx, 25*time.Second)
+	defer cancel()
+	fmt.Println("stopped:", c.Stop(ctx))
+	// Output:
+	// going up to floor 4
+	// going up to floor 4
+	// stopped: <nil>
+}
+
+func ExampleNew_mistakes() {
+	type Door struct {
+		_ service.Name `service:"door"`
+
+		Entrypoints struct {
+			Open  Button `button:"open"`
+			Close Button `buton:"close"`
+		}
+	}
+	_, err := service.New(service.Config{}, new(Door))
+	fmt.Println(err)
+	// Output:
+	// service door: Open: has no method Open: write func (d *Door) Open(ctx context.Context) (any, error)
+	// service door: Close: signature "" has no name: write name or name(a, b=1)
+	// service door: Close: unknown key buton in its tag: did you mean button?
+}
+
+func ExampleCall() {
+	buttons := Buttons{}
+	c, _ := service.New(service.Config{Values: []any{buttons}}, new(Lift))
+	ctx := context.Background()
+	_ = c.Start(ctx)
+	defer c.Stop(ctx)
+
+	buttons["bell"](ctx, &service.Call{Data: map[string]any{"user_id": 7}})
+	// Output: lift bell pressed by 7
+}
+
+func ExampleMiddleware() {
+	closed := func(next service.Runner) service.Runner {
+		return func(ctx context.Context) (any, error) {
+			if service.FromContext(ctx).Method == "up" {
+				return nil, errors.New("closed for repair")
+			}
+			return next(ctx)
+		}
+	}
+	buttons := Buttons{}
+	c, _ := service.New(service.Config{
+		Middleware: []service.Middleware{closed},
+		Logger:     slog.New(slog.DiscardHandler),
+		Values:     []any{buttons},
+	}, new(Lift))
+	ctx := context.Background()
+	_ = c.Start(ctx)
+	defer c.Stop(ctx)
+
+	buttons["up"](ctx, nil)
+	// Output: error: closed for repair
+}
