@@ -47,9 +47,10 @@ func (ch *channel) declareQueue(m *frame.QueueDeclare) error {
 	name := m.Queue
 	q := ch.vhost.queues[name]
 	switch {
+	case q == nil && m.Passive:
+		return ch.vhost.notFound("queue", name)
 	case m.Passive:
-		var err error
-		if q, err = ch.queue(name); err != nil {
+		if err := ch.checkOwner(q); err != nil {
 			return err
 		}
 	case q != nil:
@@ -164,12 +165,12 @@ func (ch *channel) unbind(m *frame.QueueUnbind) error {
 }
 
 func (ch *channel) binding(queue, exchange, key string) (*queue, binding, error) {
+	if exchange == "" {
+		return nil, binding{}, errDefaultExchange()
+	}
 	q, err := ch.queue(queue)
 	if err != nil {
 		return nil, binding{}, err
-	}
-	if exchange == "" {
-		return nil, binding{}, exceptionf(codeAccessRefused, "operation not permitted on the default exchange")
 	}
 	ex := ch.vhost.exchanges[exchange]
 	if ex == nil {
@@ -185,11 +186,11 @@ func (ch *channel) declareExchange(m *frame.ExchangeDeclare) error {
 	name := m.Exchange
 	ex := ch.vhost.exchanges[name]
 	switch {
+	case name == "":
+		return errDefaultExchange()
 	case ex == nil && m.Passive:
 		return ch.vhost.notFound("exchange", name)
 	case m.Passive:
-	case name == "":
-		return exceptionf(codeAccessRefused, "operation not permitted on the default exchange")
 	case ex != nil:
 		of := fmt.Sprintf("exchange '%s' in vhost '%s'", name, ch.vhost.name)
 		if err := firstError(
@@ -224,7 +225,7 @@ func (ch *channel) deleteExchange(m *frame.ExchangeDelete) error {
 	ex := ch.vhost.exchanges[name]
 	switch {
 	case name == "":
-		return exceptionf(codeAccessRefused, "operation not permitted on the default exchange")
+		return errDefaultExchange()
 	case strings.HasPrefix(name, "amq."):
 		return exceptionf(codeAccessRefused, "deletion of system exchange '%s' in vhost '%s' not allowed", name, ch.vhost.name)
 	case ex == nil: // it need not be there
@@ -246,6 +247,10 @@ func (v *vhost) removeExchange(ex *exchange) {
 			}
 		}
 	}
+}
+
+func errDefaultExchange() error {
+	return exceptionf(codeAccessRefused, "operation not permitted on the default exchange")
 }
 
 // randomName returns a name that nobody can guess.

@@ -20,7 +20,7 @@ var exceptions = []struct {
 	do   func(ch, other *amqp.Channel) error
 	code int
 	text string
-	ours string // the text where ours differs
+	ours string // the text of a 540 where RabbitMQ has no fault to find
 }{
 	{
 		name: "passive queue",
@@ -145,6 +145,11 @@ var exceptions = []struct {
 		code: 403, text: "ACCESS_REFUSED - operation not permitted on the default exchange",
 	},
 	{
+		name: "unbind from the default exchange",
+		do:   func(ch, _ *amqp.Channel) error { return ch.QueueUnbind("test.no", "k", "", nil) },
+		code: 403, text: "ACCESS_REFUSED - operation not permitted on the default exchange",
+	},
+	{
 		name: "unbind no queue",
 		do:   func(ch, _ *amqp.Channel) error { return ch.QueueUnbind("test.no", "k", "amq.topic", nil) },
 	},
@@ -185,6 +190,18 @@ var exceptions = []struct {
 			return ch.ExchangeDeclarePassive("test.no", "topic", false, false, false, false, nil)
 		},
 		code: 404, text: "NOT_FOUND - no exchange 'test.no' in vhost '/'",
+	},
+	{
+		name: "passive default exchange",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.ExchangeDeclarePassive("", "direct", true, false, false, false, nil)
+		},
+		code: 403, text: "ACCESS_REFUSED - operation not permitted on the default exchange",
+	},
+	{
+		name: "headers exchange",
+		do:   func(ch, _ *amqp.Channel) error { return exchange(ch, "headers") },
+		ours: "NOT_IMPLEMENTED - exchange type 'headers'",
 	},
 	{
 		name: "exchange type differs",
@@ -391,11 +408,11 @@ func TestExceptions(t *testing.T) {
 	for _, tt := range exceptions {
 		t.Run(tt.name, func(t *testing.T) {
 			b := start(t, broker.Config{})
-			text := tt.text
+			code, text := tt.code, tt.text
 			if tt.ours != "" {
-				text = tt.ours
+				code, text = 540, tt.ours // what RabbitMQ has and we do not, yet
 			}
-			provoke(t, tt.do, tt.code, text, amqp.Config{
+			provoke(t, tt.do, code, text, amqp.Config{
 				Dial: func(string, string) (net.Conn, error) { return b.Dial(context.Background()) },
 			}, "amqp://guest:guest@memory/")
 		})
