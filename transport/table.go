@@ -53,6 +53,8 @@ func encodeValue(value any, depth int) (any, int, error) {
 		return v, 3, nil
 	case int32, uint32, float32:
 		return v, 5, nil
+	case amqp.Decimal: // as it came
+		return v, 6, nil
 	case int64, float64, time.Time:
 		return v, 9, nil
 	case int:
