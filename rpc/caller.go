@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -83,9 +84,6 @@ func (c *caller) call(ctx context.Context, key string, body []byte) (*transport.
 		left := time.Until(deadline).Truncate(time.Millisecond)
 		p.Expiration = max(left, time.Millisecond) // 0 would be none
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	return c.await(ctx, p)
 }
 
@@ -106,13 +104,13 @@ func (c *caller) await(ctx context.Context, p transport.Publishing) (*transport.
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("not sent: %w", err)
 	}
 	select {
 	case o := <-done:
 		return o.reply, o.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("no reply: %w", ctx.Err())
 	}
 }
 

@@ -59,7 +59,7 @@ func (c Client) Call(ctx context.Context, method string, result any, args ...any
 	case errors.As(err, &returned):
 		return ErrUnknownService.about("Unknown service `"+c.service+"`", c.service)
 	case errors.Is(err, context.DeadlineExceeded):
-		return timedOut(fmt.Sprintf("%s: no reply within %s", name, time.Since(began).Round(time.Millisecond)))
+		return timedOut(fmt.Sprintf("%s: %v after %s", name, err, time.Since(began).Round(time.Millisecond)))
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
 	}

@@ -64,7 +64,7 @@ func TestTimeout(t *testing.T) {
 			if !errors.Is(err, rpc.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v, want ErrTimeout and context.DeadlineExceeded", err)
 			}
-			if !strings.Contains(fmt.Sprint(err), "mute.ask: no reply within ") {
+			if text := fmt.Sprint(err); !strings.HasPrefix(text, "TimeoutError: mute.ask: ") || !strings.Contains(text, " after ") {
 				t.Errorf("got %v, want who was waited for, and how long", err)
 			}
 		}
@@ -86,7 +86,7 @@ func TestCancel(t *testing.T) {
 		}
 		cancel()
 		if err := wait(t, "the call", failed); !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), "mute.ask: ") {
-			t.Errorf("got %v, want mute.ask: context canceled", err)
+			t.Errorf("got %v, want mute.ask: no reply: context canceled", err)
 		}
 		if err := client.Call(ctx, "ask", nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v from a call whose ctx has ended, want context canceled", err)
@@ -182,6 +182,7 @@ func TestReplies(t *testing.T) {
 		{"application/json", `{"error": 5}`, "0 odd.ask: reply: error: "},
 		{"application/x-what", `{}`, `0 odd.ask: reply has content_type "application/x-what", want application/json`},
 		{"application/json", `{"error": {"exc_type": "Odd"}}`, "0 Odd"},
+		{"application/json", `{"error": {"odd": 1}}`, "0 error without type and text"},
 		{"application/json", `{"error": {"exc_type": "Odd", "exc_path": "", "exc_args": null, "value": "v"}, "result": 1}`, "0 Odd: v"},
 	}
 	brokertest.Each(t, func(t *testing.T, uri string) {

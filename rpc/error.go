@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func NewError(path, text string) *Error {
 // Error returns type and text: "ValueError: bad value".
 func (e *Error) Error() string {
 	if e.Type == "" || e.Value == "" {
-		return e.Type + e.Value
+		return cmp.Or(e.Type+e.Value, "error without type and text")
 	}
 	return e.Type + ": " + e.Value
 }

@@ -140,5 +140,9 @@ func serve(b transport.Config, services ...any) func() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	return func() { c.Stop(context.Background()) }
+	return func() {
+		if err := c.Stop(context.Background()); err != nil {
+			log.Fatal(err)
+		}
+	}
 }

@@ -183,6 +183,33 @@ func TestOddHeaders(t *testing.T) {
 	})
 }
 
+// A header of any type that came goes on as it came.
+func TestOddHeadersHandedOn(t *testing.T) {
+	headers := amqp.Table{
+		"bool": true, "byte": uint8(1), "int8": int8(-1), "int16": int16(-2), "int32": int32(-3), "int64": int64(1 << 40),
+		"float32": float32(1.5), "float64": 2.5, "decimal": amqp.Decimal{Scale: 2, Value: 5}, "bytes": []byte{0xff},
+		"time": time.Unix(1, 0), "table": amqp.Table{"list": []any{amqp.Table{"deep": nil}, []any{}}},
+	}
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		start(t, uri, new(Front))
+		peer := newPeer(t, uri)
+		requests := peer.bind("backend.*")
+		peer.publish("front.relay", amqp.Publishing{
+			ContentType: "application/json", ReplyTo: replyKey, Headers: headers, Body: []byte(`{"args": ["backend", "m"], "kwargs": {}}`),
+		})
+		request := next(t, requests)
+		for name, want := range headers {
+			if got := request.Headers["nameko."+name]; fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s: got %v, want %v", name, got, want)
+			}
+		}
+		peer.publish(request.ReplyTo, amqp.Publishing{
+			ContentType: "application/json", CorrelationId: request.CorrelationId, Body: []byte(`{"result": 5, "error": null}`),
+		})
+		next(t, peer.replies)
+	})
+}
+
 // A reply that nobody waits for: to a caller that has gone, and to one that has had it before.
 func TestReplyToNobody(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {

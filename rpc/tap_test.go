@@ -149,7 +149,7 @@ func frames(t *testing.T, r *frame.Reader, method func(frame.Method), header fun
 	r.SetMaxSize(maxMessage)
 	for {
 		f, err := r.Next()
-		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return
 		}
 		if err != nil {

@@ -56,19 +56,18 @@ func (h *Host) Client(service string) rpc.Client { return h.conn.Client(service)
 
 // stop ends everything in the order in which it is needed, and fails the test for what does not end.
 func (h *Host) stop(t testing.TB) {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	if h.conn != nil {
-		if err := h.conn.Close(ctx); err != nil {
-			t.Errorf("close the client: %v", err)
+	end := func(what string, stop func(context.Context) error) {
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		if err := stop(ctx); err != nil {
+			t.Errorf("%s: %v", what, err)
 		}
+	}
+	if h.conn != nil {
+		end("close the client", h.conn.Close)
 	}
 	if h.container != nil {
-		if err := h.container.Stop(ctx); err != nil {
-			t.Errorf("stop the services: %v", err)
-		}
+		end("stop the services", h.container.Stop)
 	}
-	if err := h.broker.Close(ctx); err != nil {
-		t.Errorf("stop the broker: %v", err)
-	}
+	end("stop the broker", h.broker.Close)
 }
