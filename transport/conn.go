@@ -119,6 +119,12 @@ func (c *Conn) Close(ctx context.Context) error {
 	case <-done:
 		return err
 	case <-ctx.Done():
+	}
+	// With the session closed all of them end at once, but for a Handle that does not return.
+	select {
+	case <-done:
+		return err
+	case <-time.After(linger):
 		return fmt.Errorf("close: a consumer's Handle has not returned: %w", context.Cause(ctx))
 	}
 }

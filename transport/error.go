@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -53,7 +54,7 @@ func (e *Error) Error() string {
 	if e.Remedy == "" {
 		return fmt.Sprintf("broker: %d %s", e.Code, e.Text)
 	}
-	return fmt.Sprintf("broker: %d %s; %s", e.Code, e.Text, e.Remedy)
+	return fmt.Sprintf("broker: %d %s; %s", e.Code, strings.TrimSuffix(e.Text, "."), e.Remedy)
 }
 
 // refusal turns what amqp091-go reports into ours.
@@ -116,8 +117,11 @@ func explain(ctx context.Context, a address, err error) error {
 		return &Error{refused.Code, refused.Reason, fmt.Sprintf(
 			"make the vhost %q and give the user %q rights to it (rabbitmqctl add_vhost, set_permissions), or name another", a.vhost, a.user)}
 	case errors.As(err, &refused) && refused.Code == amqp.AccessRefused:
-		return &Error{refused.Code, refused.Reason, fmt.Sprintf(
-			"login of user %q refused: check name and password (RabbitMQ lets guest in from its own machine only)", a.user)}
+		remedy := fmt.Sprintf("login of user %q refused: check name and password", a.user)
+		if a.user == "guest" {
+			remedy += ", or name another user: RabbitMQ lets guest in from its own machine only"
+		}
+		return &Error{refused.Code, refused.Reason, remedy}
 	case ctx.Err() != nil:
 		return fmt.Errorf("no AMQP broker answers there: %w", context.Cause(ctx))
 	case errors.As(err, &refused) && refused.Code == amqp.FrameError:

@@ -1,0 +1,153 @@
+package transport_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/transport"
+)
+
+func TestRedact(t *testing.T) {
+	tests := []struct{ uri, want string }{
+		{"amqp://guest:guest@127.0.0.1:5672/", "amqp://guest:**@127.0.0.1:5672//"},
+		{"amqp://guest:guest@127.0.0.1:5672//", "amqp://guest:**@127.0.0.1:5672//"},
+		{"amqp://127.0.0.1", "amqp://guest:**@127.0.0.1:5672//"},
+		{"pyamqp://u:secret@h:1/foo", "amqp://u:**@h:1/foo"},
+		{"amqps://u:secret@h/%2Ffoo%20bar", "amqps://u:**@h:5671/%2Ffoo%20bar"},
+		{"amqp://u:p%40ss@[::1]/%2F", "amqp://u:**@[::1]:5672//"},
+		{"amqp://u:a,b;c@h1/; amqp://u:secret@h2/,amqp://h3", "amqp://u:**@h1:5672//;amqp://u:**@h2:5672//;amqp://guest:**@h3:5672//"},
+		{"amqp://u:sec/ret@h:port/", "amqp://**@h:port/"},
+		{"amqp://u:%zz@h/", "amqp://**@h/"},
+		{"http://u:secret@h/", "http://**@h/"},
+		{"secret", "secret"},
+	}
+	for _, test := range tests {
+		if got := transport.Redact(test.uri); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.uri, got, test.want)
+		}
+	}
+}
+
+func TestDialErrors(t *testing.T) {
+	silent := listen(t, func(c net.Conn) { io.Copy(io.Discard, c) })
+	web := listen(t, func(c net.Conn) {
+		c.Read(make([]byte, 8))
+		c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+	})
+	deaf := listen(t, func(net.Conn) {})
+	tests := []struct {
+		name, uri string
+		want      []string
+	}{
+		{"nobody", "amqp://bob:secret@" + unused(t) + "/", []string{"amqp://bob:**@127.0.0.1:", "nobody is listening", "gomeko broker"}},
+		{"several", "amqp://" + unused(t) + "/a;pyamqp://" + unused(t) + "/b", []string{"/a: nobody", "/b: nobody"}},
+		{"host", "amqp://bob:secret@nosuchhost.invalid/", []string{"nosuchhost.invalid", "check the host's name"}},
+		{"scheme", "redis://bob:secret@h/", []string{`scheme "redis"`, "want amqp, amqps or pyamqp"}},
+		{"unreadable", "amqp://bob:sec/ret@h:x/", []string{"special characters", "%XX"}},
+		{"empty", "", []string{`scheme ""`}},
+		{"web server", "amqp://" + web + "/", []string{"no AMQP 0-9-1", "check the port"}},
+		{"hangs up", "amqp://" + deaf + "/", []string{"ended the conversation", "amqps://"}},
+		{"no TLS", "amqps://bob:secret@" + web + "/", []string{"does not speak TLS", "amqp://"}},
+		{"silent", "amqp://" + silent + "/", []string{"no AMQP broker answers there", "tired of waiting"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			ctx := t.Context()
+			if test.name == "silent" {
+				short, cancel := context.WithTimeoutCause(ctx, 100*time.Millisecond, errors.New("tired of waiting"))
+				defer cancel()
+				ctx = short
+			}
+			refused(t, ctx, test.uri, test.want...)
+		})
+	}
+}
+
+func TestDialRefused(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		u, err := url.Parse(uri)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.User = url.UserPassword("bob", "secret")
+		err = refused(t, t.Context(), u.String(), "403 ", `login of user "bob" refused`)
+		if e := new(transport.Error); !errors.As(err, &e) || e.Code != 403 {
+			t.Errorf("got %#v, want an *Error of 403", err)
+		}
+		u.User = url.UserPassword("guest", "guest")
+		u.Path = "/no such vhost"
+		err = refused(t, t.Context(), u.String(), "530 NOT_ALLOWED", `make the vhost "no such vhost"`)
+		if e := new(transport.Error); !errors.As(err, &e) || e.Code != 530 {
+			t.Errorf("got %#v, want an *Error of 530", err)
+		}
+		// The second of a list is tried when the first fails.
+		c := dial(t, "amqp://"+unused(t)+"/;"+strings.Replace(uri, "amqp:", "pyamqp:", 1))
+		if err := c.Wait(limit(t)); err != nil || c.Epoch() != 1 {
+			t.Errorf("got epoch %d, %v, want 1", c.Epoch(), err)
+		}
+	})
+}
+
+// refused dials, and wants an error with these parts and no password.
+func refused(t *testing.T, ctx context.Context, uri string, parts ...string) error {
+	t.Helper()
+	c, err := transport.Dial(ctx, transport.Config{URI: uri})
+	if err == nil {
+		c.Close(ctx)
+		t.Fatal("got a connection, want an error")
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("got %v, want %q in it", err, part)
+		}
+	}
+	if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "sec/ret") {
+		t.Errorf("got %v, with the password", err)
+	}
+	t.Log(err)
+	return err
+}
+
+// listen serves connections with f.
+func listen(t *testing.T, f func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			f(c)
+			c.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		l.Close()
+		<-done
+	})
+	return l.Addr().String()
+}
+
+// unused returns an address that nobody listens on.
+func unused(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

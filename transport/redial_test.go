@@ -1,0 +1,273 @@
+package transport_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// TestBrokerKilled kills the broker under a connection and starts it again: what was declared and consumed is back.
+func TestBrokerKilled(t *testing.T) {
+	node := brokertest.StartNode(t)
+	c := dial(t, node.URI())
+	declare(t, c, queue("durable"))
+	declare(t, c, transport.Topology{
+		Exchanges: []transport.Exchange{{Name: "transient", Kind: "topic"}},
+		Queues:    []transport.Queue{{Name: "transient"}},
+		Bindings:  []transport.Binding{{Queue: "transient", Exchange: "transient", Key: "#"}},
+	})
+	_, deliveries := consume(t, c, "durable", 10)
+	_, transient := consume(t, c, "transient", 10)
+	publish(t, c, "durable", "1")
+	receive(t, deliveries).Ack()
+
+	node.Kill()
+	// Publishing waits for the broker, as long as its ctx does, and says what it waits for.
+	cause := errors.New("out of patience")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, cause)
+	defer cancel()
+	if err := c.Publish(ctx, transport.Publishing{Key: "durable"}); !errors.Is(err, cause) {
+		t.Errorf("got %v, want %v", err, cause)
+	}
+	published := make(chan error)
+	go func() {
+		published <- c.Publish(limit(t), transport.Publishing{Exchange: "transient", Key: "x", Mandatory: true, Body: []byte("2")})
+	}()
+	node.Start()
+	if err := <-published; err != nil {
+		t.Fatalf("got %v, want a publishing that waited", err)
+	}
+	if d := receive(t, transient); string(d.Body) != "2" {
+		t.Errorf("got %s, want 2", d.Body)
+	}
+	if err := c.Wait(limit(t)); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, c, "durable", "3")
+	if d := receive(t, deliveries); string(d.Body) != "3" || c.Epoch() != 2 {
+		t.Errorf("got %s in epoch %d, want 3 in 2", d.Body, c.Epoch())
+	}
+}
+
+// TestStaleAck settles a delivery of the first socket on the second, where its tag is another's.
+func TestStaleAck(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		p := newProxy(t, uri)
+		c := dial(t, p.uri)
+		declare(t, c, queue("q"))
+		_, deliveries := consume(t, c, "q", 10)
+		for i := range 3 {
+			publish(t, c, "q", fmt.Sprint(i))
+		}
+		var stale []*transport.Delivery
+		for range 3 {
+			stale = append(stale, receive(t, deliveries))
+		}
+		p.cut()
+		var fresh []*transport.Delivery
+		for range 3 {
+			d := receive(t, deliveries)
+			if !d.Redelivered {
+				t.Errorf("got %s as new, want it redelivered", d.Body)
+			}
+			fresh = append(fresh, d)
+		}
+		for _, d := range stale {
+			d.Ack()
+			if err := d.Reply(limit(t), transport.Publishing{Key: "q", Mandatory: true, Body: []byte("reply")}); err != nil {
+				t.Error(err)
+			}
+		}
+		for range 3 {
+			d := receive(t, deliveries)
+			if string(d.Body) != "reply" {
+				t.Errorf("got %s, want a reply by the new connection", d.Body)
+			}
+			d.Ack()
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		fresh[1].Ack()
+		if err := c.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "two were not acknowledged", func() bool { return brokertest.Depth(t, uri, "q") == 2 })
+		if c.Epoch() != 2 {
+			t.Errorf("got epoch %d, want 2", c.Epoch())
+		}
+	})
+}
+
+// TestUnconfirmed has the socket cut before the confirms: publishers hear of it at once.
+func TestUnconfirmed(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		p := newProxy(t, uri)
+		c := dial(t, p.uri)
+		declare(t, c, queue("q"))
+		publish(t, c, "q", "")
+		p.hang()
+		results := make(chan error, 100)
+		for range 100 {
+			if err := c.Send(limit(t), transport.Publishing{Key: "q"}, func(err error) { results <- err }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.cut()
+		for range 100 {
+			if err := <-results; !errors.Is(err, transport.ErrConnectionLost) {
+				t.Errorf("got %v, want %v", err, transport.ErrConnectionLost)
+			}
+		}
+		p.release()
+		publish(t, c, "q", "")
+	})
+}
+
+// TestHalfOpen has a broker that is silent: its heartbeats are missed, and the connection is made anew.
+func TestHalfOpen(t *testing.T) {
+	p := newProxy(t, brokertest.Embedded(t))
+	c := dialConfig(t, transport.Config{URI: p.uri, Heartbeat: time.Second})
+	declare(t, c, queue("q"))
+	_, deliveries := consume(t, c, "q", 10)
+	publish(t, c, "q", "before")
+	receive(t, deliveries).Ack()
+	p.hang()
+	settled := make(chan error, 1)
+	// More than the socket and the proxy hold: the writer is stuck as well.
+	if err := c.Send(limit(t), transport.Publishing{Key: "q", Body: make([]byte, 16<<20)}, func(err error) { settled <- err }); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-settled; !errors.Is(err, transport.ErrConnectionLost) {
+		t.Errorf("got %v, want %v", err, transport.ErrConnectionLost)
+	}
+	p.release()
+	publish(t, c, "q", "after")
+	if d := receive(t, deliveries); string(d.Body) != "after" || c.Epoch() < 2 {
+		t.Errorf("got %s in epoch %d, want it after a redial", d.Body, c.Epoch())
+	}
+}
+
+// TestRefusedAfterRedial has a queue declared otherwise by somebody while we are away: the rest goes on, and the log
+// tells.
+func TestRefusedAfterRedial(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		p := newProxy(t, uri)
+		log := new(output)
+		c := dialConfig(t, transport.Config{URI: p.uri, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		declare(t, c, transport.Topology{Queues: []transport.Queue{{Name: "taken", Exclusive: true}, {Name: "q"}}})
+		_, deliveries := consume(t, c, "q", 10)
+		p.hang()
+		p.cut()
+		other := dial(t, uri)
+		eventually(t, "another takes the exclusive queue", func() bool {
+			return other.Declare(limit(t), transport.Topology{Queues: []transport.Queue{{Name: "taken", Durable: true}}}) == nil
+		})
+		p.release()
+		publish(t, c, "q", "x")
+		receive(t, deliveries)
+		if got := log.String(); !strings.Contains(got, `queue \"taken\": broker: 405`) {
+			t.Errorf("got the log %s, want the refusal in it", got)
+		}
+	})
+}
+
+func TestClose(t *testing.T) {
+	cause := errors.New("grace is over")
+	for _, test := range []struct {
+		name string
+		hurt func(*proxy)
+		want string // "" is none
+	}{
+		{"in order", func(p *proxy) {}, ""},
+		{"lost", func(p *proxy) { p.cut() }, ""},
+		{"away", func(p *proxy) { p.l.Close(); p.cut() }, ""},
+		{"silent", func(p *proxy) { p.hang() }, "close: the broker does not answer, connection cut: grace is over"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := newProxy(t, brokertest.Embedded(t))
+			c := dial(t, p.uri)
+			declare(t, c, queue("q"))
+			_, deliveries := consume(t, c, "q", 10)
+			publish(t, c, "q", "")
+			receive(t, deliveries)
+			test.hurt(p)
+			var wg sync.WaitGroup
+			if test.name == "silent" {
+				for range 10 { // some find room, some wait for it
+					wg.Go(func() {
+						err := c.Publish(limit(t), transport.Publishing{Key: "q", Body: make([]byte, 1<<20)})
+						if !errors.Is(err, transport.ErrConnectionLost) && !errors.Is(err, transport.ErrClosed) {
+							t.Errorf("got %v, want ErrConnectionLost or ErrClosed", err)
+						}
+					})
+				}
+			}
+			ctx, cancel := context.WithTimeoutCause(context.Background(), 200*time.Millisecond, cause)
+			defer cancel()
+			err := c.Close(ctx)
+			if got := fmt.Sprint(err); test.want == "" && err != nil && !errors.Is(err, cause) || test.want != "" && got != test.want {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			wg.Wait()
+			if err := c.Publish(limit(t), transport.Publishing{Key: "q"}); !errors.Is(err, transport.ErrClosed) {
+				t.Errorf("got %v after Close, want %v", err, transport.ErrClosed)
+			}
+			if _, err := c.Consume(limit(t), transport.Consume{Queue: "q"}); !errors.Is(err, transport.ErrClosed) {
+				t.Errorf("got %v after Close, want %v", err, transport.ErrClosed)
+			}
+			if err := c.Declare(limit(t), queue("q")); !errors.Is(err, transport.ErrClosed) {
+				t.Errorf("got %v after Close, want %v", err, transport.ErrClosed)
+			}
+			if err := c.Close(limit(t)); !errors.Is(err, transport.ErrClosed) {
+				t.Errorf("got %v from a second Close, want %v", err, transport.ErrClosed)
+			}
+		})
+	}
+}
+
+// TestCloseWritesAcks closes right after the acknowledgements: none is lost.
+func TestCloseWritesAcks(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		c := dial(t, uri)
+		declare(t, c, queue("q"))
+		for range 50 {
+			publish(t, c, "q", "")
+		}
+		_, deliveries := consume(t, c, "q", 50)
+		for range 50 {
+			receive(t, deliveries).Ack()
+		}
+		if err := c.Close(limit(t)); err != nil {
+			t.Fatal(err)
+		}
+		if got := brokertest.Depth(t, uri, "q"); got != 0 {
+			t.Errorf("got %d messages, want 0", got)
+		}
+	})
+}
+
+// An output keeps what is logged.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
