@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/token"
 	"reflect"
 	"slices"
 	"strings"
@@ -266,7 +267,7 @@ func declaration(service reflect.Type, name string, sp spec, lead []reflect.Type
 		case p.Kind == Options:
 			t = "map[string]any"
 		case p.Default != nil:
-			t = strings.Replace(fmt.Sprintf("%T", p.Default), "int64", "int", 1)
+			t = strings.NewReplacer("int64", "int", "interface {}", "any").Replace(fmt.Sprintf("%T", p.Default))
 		}
 		fmt.Fprintf(&b, ", %s %s", camel(p.Name), t)
 	}
@@ -292,7 +293,11 @@ func camel(name string) string {
 			words[i+1] = strings.ToUpper(w[:min(1, len(w))]) + w[min(1, len(w)):]
 		}
 	}
-	return strings.Join(words, "")
+	word := strings.Join(words, "")
+	if word == "" || token.IsKeyword(word) {
+		word += "_"
+	}
+	return word
 }
 
 // these says how many parameters a method has after ctx, and of which types.

@@ -23,7 +23,8 @@ type Config struct {
 	// inside of the container's own recover and log.
 	Middleware []Middleware
 
-	// Logger gets starts, stops, calls that failed; nil is slog.Default().
+	// Logger gets the outcome of every call (done at DEBUG, expected errors at WARN, others at ERROR) and what
+	// goes wrong around them; nil is slog.Default().
 	Logger *slog.Logger
 
 	// Values are found by extensions by their type, with [Lookup]:

@@ -15,7 +15,7 @@ type EntrypointType interface {
 // stopped all at once.
 //
 // Optional, found by assertion: Setup(context.Context) error is called before any Start (declare queues
-// there); Kill() when the container is killed, also while Stop runs. Who has no Kill gets a Stop with an ended context, unless one runs already.
+// there); Kill() when the container is killed, also while Stop runs. Who has no Kill gets a Stop with an ended context, and is to return at once.
 // Stop is called once for what was set up or started, and not when that itself failed.
 type Entrypoint interface {
 	Start(ctx context.Context) error

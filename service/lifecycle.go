@@ -31,7 +31,14 @@ func (c *Container) Start(ctx context.Context) error {
 
 	err := c.startAll(ctx)
 	c.mu.Lock()
-	if err == nil && ctx.Err() == nil && c.state == starting {
+	killed := c.killed
+	switch cause := context.Cause(ctx); {
+	case killed:
+		err = ErrStopped
+	case err == nil || cause != ctx.Err(): // who halted it knows why
+		err = cause
+	}
+	if err == nil {
 		c.state = running
 		c.mu.Unlock()
 		return nil
@@ -39,10 +46,7 @@ func (c *Container) Start(ctx context.Context) error {
 	c.state = max(c.state, stopping)
 	c.mu.Unlock()
 
-	if cause := context.Cause(ctx); err == nil || cause != ctx.Err() {
-		err = cause
-	}
-	if c.life.Err() == nil {
+	if !killed {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unwindTime)
 		defer cancel()
 		err = errors.Join(err, c.shutdown(ctx))
@@ -216,11 +220,11 @@ func (c *Container) shutdown(ctx context.Context) error {
 		c.takeWorkers(ctx)
 	}
 	for _, e := range slices.Backward(c.shared) {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && c.life.Err() == nil {
 			failed = append(failed, within(ctx, c.stopOne(ctx, e), e))
 		}
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || c.life.Err() != nil {
 		failed = append(failed, c.cutShort(ctx))
 	}
 	return errors.Join(failed...)
@@ -243,6 +247,9 @@ func (c *Container) takeWorkers(ctx context.Context) {
 // cutShort kills what has not ended with ctx, and says how many calls that were.
 func (c *Container) cutShort(ctx context.Context) error {
 	cause := context.Cause(ctx)
+	if cause == nil { // it ends in a moment: Kill was called
+		cause = ErrStopped
+	}
 	calls := -int(c.idle.Load())
 	for _, h := range c.hosted {
 		calls += len(h.workers)

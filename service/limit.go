@@ -51,14 +51,15 @@ func (f *Field) limited(ctx context.Context) (any, error) {
 		return f.outcome(ctx, o)
 	default:
 		f.watch(r, done)
-		return nil, f.ended(ctx)
+		return nil, f.ended(context.Cause(ctx))
 	}
 }
 
-// outcome is o, but for a method that gave up because ctx ended: that is a timeout.
+// outcome is o, but for a method that gave up because ctx ended: that is a timeout, whose cause is the
+// method's error: it says what was waited for.
 func (f *Field) outcome(ctx context.Context, o outcome) (any, error) {
 	if o.err != nil && ctx.Err() != nil && (errors.Is(o.err, ctx.Err()) || errors.Is(o.err, context.Cause(ctx))) {
-		return nil, f.ended(ctx)
+		return nil, f.ended(o.err)
 	}
 	return o.result, o.err
 }

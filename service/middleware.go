@@ -27,12 +27,12 @@ func (f *Field) observed(next Runner) Runner {
 }
 
 func (f *Field) log(ctx context.Context, took time.Duration, err error) {
-	level, message := slog.LevelDebug, "call done"
+	level, message := slog.LevelError, "call failed"
 	switch {
+	case err == nil:
+		level, message = slog.LevelDebug, "call done"
 	case Expected(err):
-		level, message = slog.LevelWarn, "call failed"
-	case err != nil:
-		level, message = slog.LevelError, "call failed"
+		level = slog.LevelWarn
 	}
 	logger := f.Host.logger
 	if !logger.Enabled(ctx, level) {

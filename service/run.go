@@ -60,9 +60,8 @@ func (f *Field) Run(ctx context.Context, call *Call, args Arguments, lead ...any
 	call.parents = f.Host.cfg.ParentCallsTracked
 
 	life := f.Host.life
-	r := &run{field: f, call: call, args: args, lead: lead}
-	r.bounded = ctx.Done() != nil && ctx.Done() != life.Done()
 	own := ctx.Done() == life.Done()
+	r := &run{field: f, call: call, args: args, lead: lead, bounded: !own && ctx.Done() != nil}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if !own {
@@ -86,12 +85,12 @@ func (f *Field) worked(next Runner) Runner {
 	return func(ctx context.Context) (any, error) {
 		r := ctx.(*run)
 		if ctx.Err() != nil {
-			return nil, f.ended(ctx)
+			return nil, f.ended(context.Cause(ctx))
 		}
 		select {
 		case f.hosted.workers <- struct{}{}:
 		case <-ctx.Done():
-			return nil, f.ended(ctx)
+			return nil, f.ended(context.Cause(ctx))
 		}
 		r.holds.Add(1)
 		defer r.release()
@@ -99,10 +98,10 @@ func (f *Field) worked(next Runner) Runner {
 	}
 }
 
-// ended returns why ctx has.
-func (f *Field) ended(ctx context.Context) error {
+// ended is the error of a call whose context has ended by cause.
+func (f *Field) ended(cause error) error {
 	if f.Host.life.Err() != nil {
 		return ErrStopped
 	}
-	return &timeoutError{context.Cause(ctx)}
+	return &timeoutError{cause}
 }

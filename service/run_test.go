@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"regexp"
 	"runtime"
 	"slices"
@@ -290,7 +291,7 @@ func TestTimeout(t *testing.T) {
 					_, all := start(t, service.Config{}, &Work{Func: func(ctx context.Context) (any, error) {
 						<-ctx.Done()
 						if polite {
-							return nil, ctx.Err()
+							return nil, fmt.Errorf("waiting for users: %w", context.Cause(ctx))
 						}
 						time.Sleep(time.Second) // of the bubble
 						return "late", nil
@@ -356,5 +357,51 @@ func TestContextEndsWithTheCall(t *testing.T) {
 	}
 	if inner.Err() == nil {
 		t.Error("the context of a call that has ended goes on")
+	}
+}
+
+// Letters is a service whose rows of type Handler take an int before the arguments.
+type Letters struct {
+	_ service.Name `service:"letters"`
+
+	Entrypoints struct {
+		Write Led `led:"write(text)"`
+	}
+
+	Seal Seal `wax:"red"`
+	stampless
+}
+
+type stampless struct {
+	Stamp Seal `wax:"blue"`
+}
+
+// Led hands its field to the leds of Config.Values.
+type Led struct{}
+
+func (Led) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	leds, _ := service.Lookup[map[string]*service.Field](f.Host)
+	leds[f.Name] = f
+	return &nop{}, second(f.Bind(f.Tag("led"), intType, reflect.TypeFor[error]()))
+}
+
+// Seal is a dependency that knows its wax.
+type Seal struct{ wax string }
+
+func (*Seal) Dependency(f *service.Field) (any, error) { return Seal{f.Tag("wax")}, f.Keys("wax") }
+
+func (l *Letters) Write(_ context.Context, page int, last error, text string) (string, error) {
+	return fmt.Sprint(page, " ", last, " ", text, " ", l.Seal.wax, " ", l.Stamp.wax), nil
+}
+
+func TestLeadAndDependencies(t *testing.T) {
+	leds := map[string]*service.Field{}
+	start(t, service.Config{Values: []any{leds}}, new(Letters))
+	got, err := leds["Write"].Run(t.Context(), nil, arguments("hello"), 7, nil)
+	if got != "7 <nil> hello red blue" || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if _, err := leds["Write"].Run(t.Context(), nil, arguments("hello")); err == nil {
+		t.Error("got nil from Run without the values that Bind was given, want an error")
 	}
 }

@@ -31,7 +31,7 @@ const (
 	Options                // **opts
 )
 
-// Arguments are the arguments of a call before they are bound, in their sender's encoding.
+// Arguments are the arguments of a call before they are bound, in their sender's encoding. No Value is nil.
 type Arguments struct {
 	Positional []Value
 	Keyword    []Named // in the order of the sender
