@@ -6,15 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"sync"
 	"time"
 )
 
-// The defaults of a [Config].
 const (
-	DefaultHeartbeat  = 60 * time.Second
-	DefaultMaxMessage = 128 << 20
+	defaultHeartbeat  = 60 * time.Second
+	defaultMaxMessage = 128 << 20
 )
 
 // A Config says what a [Broker] is. The zero value is a broker with the virtual host
@@ -47,10 +47,10 @@ type Broker struct {
 // New returns a broker that is ready but listens nowhere yet.
 func New(cfg Config) *Broker {
 	b := &Broker{
-		users:      cfg.Users,
+		users:      maps.Clone(cfg.Users),
 		vhosts:     make(map[string]*vhost),
-		heartbeat:  max(cmp.Or(cfg.Heartbeat, DefaultHeartbeat), 0),
-		maxMessage: uint64(cmp.Or(cfg.MaxMessage, DefaultMaxMessage)),
+		heartbeat:  max(cmp.Or(cfg.Heartbeat, defaultHeartbeat), 0),
+		maxMessage: uint64(cmp.Or(cfg.MaxMessage, defaultMaxMessage)),
 		log:        cmp.Or(cfg.Logger, slog.Default()),
 		conns:      make(map[*conn]struct{}),
 	}

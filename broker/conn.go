@@ -40,15 +40,15 @@ type conn struct {
 	beat   chan time.Duration // tells the writer the interval of heartbeats, once
 
 	user         string
-	capabilities frame.Table // of the client
-	vhost        *vhost      // nil until the connection is open
+	heartbeat    time.Duration // 0: none
+	capabilities frame.Table   // of the client
+	vhost        *vhost        // nil until the connection is open
 	channelMax   int
 	channels     map[uint16]*channel // changed under vhost.mu, by the reader alone
 	unconfirmed  []*channel          // have publishings to confirm before the reader waits
 
-	mu        sync.Mutex
-	heartbeat time.Duration // 0: none
-	closing   time.Time     // not zero: a connection.close was sent, and by when it must be confirmed
+	mu      sync.Mutex
+	closing time.Time // not zero: a connection.close was sent, and by when it must be confirmed
 }
 
 func newConn(b *Broker, nc net.Conn) *conn {
@@ -83,10 +83,9 @@ func (c *conn) serve() {
 	c.out.end()
 	writer.Wait()
 	c.nc.Close()
-	switch {
-	case err != nil && !c.isClosing(): // else the reason was logged before
+	if err != nil && !c.isClosing() { // else the reason was logged before
 		c.log.Warn("connection lost", "err", err)
-	default:
+	} else {
 		c.log.Debug("connection closed", "err", err)
 	}
 }
@@ -122,7 +121,7 @@ var errOver = errors.New("over")
 
 // next reads and handles one frame.
 func (c *conn) next() error {
-	if !c.out.waitRoom(2 * c.interval()) {
+	if !c.out.waitRoom(2 * c.heartbeat) {
 		return errors.New("the client reads none of its answers")
 	}
 	f, err := c.frames.Next()
@@ -149,7 +148,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	switch {
 	case !c.closing.IsZero():
 		c.nc.SetReadDeadline(c.closing)
-	case c.heartbeat > 0:
+	case c.vhost != nil && c.heartbeat > 0: // a handshake has its own limit
 		c.nc.SetReadDeadline(time.Now().Add(2 * c.heartbeat))
 	}
 	c.mu.Unlock()
@@ -179,11 +178,8 @@ func (c *conn) handleConnection(f frame.Frame) error {
 	if err != nil {
 		return err
 	}
-	switch m.(type) {
-	case *frame.ConnectionClose:
+	if _, ok := m.(*frame.ConnectionClose); ok {
 		c.out.last(&frame.ConnectionCloseOk{})
-		return errOver
-	case *frame.ConnectionCloseOk: // of a close that crossed nothing of ours
 		return errOver
 	}
 	e := exceptionf(codeChannelError, "unexpected method in connection state running")
@@ -218,12 +214,11 @@ func (c *conn) handleChannel(f frame.Frame) error {
 			return err
 		}
 	}
-	switch open, isOpen := m.(*frame.ChannelOpen); {
+	switch _, isOpen := m.(*frame.ChannelOpen); {
 	case isOpen && ch == nil:
 		err = c.openChannel(f.Channel)
 	case isOpen && !ch.closing:
 		err = exceptionf(codeChannelError, "second 'channel.open' seen")
-		m = open
 	case ch == nil:
 		if _, isClosed := m.(*frame.ChannelCloseOk); isClosed {
 			return nil
@@ -303,12 +298,6 @@ func (c *conn) isClosing() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.closing.IsZero()
-}
-
-func (c *conn) interval() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.heartbeat
 }
 
 // release gives back all that the connection holds: its channels with their consumers

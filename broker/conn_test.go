@@ -168,7 +168,7 @@ func TestClose(t *testing.T) {
 	length(t, ch, "q") // all were handled: they wait for w
 
 	closed := make(chan error, 1)
-	go func() { closed <- b.Close(context.Background()) }()
+	go func() { closed <- b.Close(t.Context()) }()
 	deliveries := 0
 	m := w.read()
 	for ; m.ID() == (*frame.BasicDeliver)(nil).ID(); m = w.read() {

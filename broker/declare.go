@@ -30,6 +30,7 @@ func (ch *channel) queue(name string) (*queue, error) {
 	return q, ch.checkOwner(q)
 }
 
+// checkOwner refuses the exclusive queue of another connection.
 func (ch *channel) checkOwner(q *queue) error {
 	if q.owner == nil || q.owner == ch.conn {
 		return nil
@@ -87,7 +88,7 @@ func (ch *channel) newQueue(name string, m *frame.QueueDeclare) (*queue, error) 
 	}
 	if value, ok := m.Arguments.Get("x-expires"); ok {
 		var fault string
-		if q.ttl, fault = expiryArgument(value); fault != "" {
+		if q.lease, fault = expiryArgument(value); fault != "" {
 			return nil, exceptionf(codePreconditionFailed, "invalid arg 'x-expires' for queue '%s' in vhost '%s': %s",
 				name, ch.vhost.name, fault)
 		}
@@ -104,7 +105,11 @@ func (ch *channel) newQueue(name string, m *frame.QueueDeclare) (*queue, error) 
 
 // checkSame refuses to declare a queue as something else than what it is.
 func (ch *channel) checkSame(q *queue, m *frame.QueueDeclare) error {
-	if q.owner != ch.conn && (q.owner != nil || m.Exclusive) || q.owner != nil && !m.Exclusive {
+	var owner *conn
+	if m.Exclusive {
+		owner = ch.conn
+	}
+	if q.owner != owner {
 		return ch.locked(q)
 	}
 	of := fmt.Sprintf("queue '%s' in vhost '%s'", q.name, ch.vhost.name)

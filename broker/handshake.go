@@ -175,11 +175,8 @@ func (c *conn) tune() error {
 	c.channelMax = int(m.ChannelMax)
 	c.frames.SetMaxSize(m.FrameMax)
 	c.out.setMaxSize(m.FrameMax)
-	heartbeat := time.Duration(m.Heartbeat) * time.Second
-	c.mu.Lock()
-	c.heartbeat = heartbeat
-	c.mu.Unlock()
-	c.beat <- heartbeat / 2
+	c.heartbeat = time.Duration(m.Heartbeat) * time.Second
+	c.beat <- c.heartbeat / 2
 	return nil
 }
 

@@ -91,8 +91,8 @@ func (o *outbox) hasRoom() bool {
 	return !o.stalled
 }
 
-// waitRoom waits until there is room, or no more use for it, but not longer than limit unless it is 0. It
-// reports false when it gave up.
+// waitRoom waits until there is room, or no more use for it. It gives up, and reports
+// false, after limit (0: never).
 func (o *outbox) waitRoom(limit time.Duration) bool {
 	var timeout <-chan time.Time
 	for {
@@ -132,8 +132,8 @@ func (o *outbox) setMaxSize(size uint32) {
 }
 
 // write is the writer. It returns when the outbox is ended and empty, or with the
-// socket's error. When nothing was sent for beat (0: never) it sends a heartbeat;
-// drained is called when deliveries may go on.
+// socket's error. When it had nothing to send for the interval that beat tells it, it
+// sends a heartbeat; it calls drained when deliveries may go on.
 func (o *outbox) write(beat <-chan time.Duration, drained func()) error {
 	var idle *time.Timer
 	var silence <-chan time.Time

@@ -29,8 +29,8 @@ type queue struct {
 
 	head   *time.Timer   // expires the first message
 	headAt time.Time     // when head does
-	idle   *time.Timer   // removes the queue when it is not used
-	ttl    time.Duration // x-expires: how long that takes, 0 for ever
+	lease  time.Duration // x-expires: how long the queue may be idle, 0 for ever
+	idle   *time.Timer   // ends the lease
 }
 
 // push adds a new message and delivers what can be.
@@ -190,9 +190,9 @@ func (q *queue) watchHead() {
 	q.head, q.headAt = head, expires
 }
 
-// touch starts the time that the queue may be idle, if it is limited, anew.
+// touch renews the lease of the queue, if it has one, because it was used.
 func (q *queue) touch() {
-	if q.ttl == 0 || q.removed {
+	if q.lease == 0 || q.removed {
 		return
 	}
 	if q.idle != nil {
@@ -202,7 +202,7 @@ func (q *queue) touch() {
 		return
 	}
 	var idle *time.Timer
-	idle = time.AfterFunc(q.ttl, func() {
+	idle = time.AfterFunc(q.lease, func() {
 		q.vhost.mu.Lock()
 		defer q.vhost.mu.Unlock()
 		if q.idle == idle && len(q.consumers) == 0 && !q.removed {
@@ -218,5 +218,5 @@ func (q *queue) stopTimers() {
 			t.Stop()
 		}
 	}
-	q.head, q.idle, q.ttl = nil, nil, 0
+	q.head, q.idle, q.lease = nil, nil, 0
 }

@@ -91,8 +91,6 @@ func TestEndOfConnection(t *testing.T) {
 			expect(t, consume(t, ch, "stays"), "1", "2")
 			consume(t, ch, "autodelete")
 			other := dial(t, b)
-			gone := channel(t, other).NotifyClose(make(chan *amqp.Error, 1))
-			_ = gone
 			end(conn, w)
 
 			left := consume(t, channel(t, other), "stays")

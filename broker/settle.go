@@ -75,11 +75,7 @@ func (ch *channel) ack(m *frame.BasicAck) error {
 	if !ok {
 		return unknownTag(m.DeliveryTag)
 	}
-	for _, d := range taken {
-		d.queue.unsettled--
-		ch.letGo(d)
-	}
-	ch.goOn(taken)
+	ch.drop(taken)
 	return nil
 }
 
@@ -90,13 +86,9 @@ func (ch *channel) nack(tag uint64, multiple, requeue bool) error {
 	}
 	if requeue {
 		ch.requeue(taken)
-		return nil
+	} else {
+		ch.drop(taken)
 	}
-	for _, d := range taken {
-		d.queue.unsettled--
-		ch.letGo(d)
-	}
-	ch.goOn(taken)
 	return nil
 }
 
@@ -106,6 +98,15 @@ func (ch *channel) recover(requeue, answer bool) error {
 	}
 	ch.requeue(ch.unsettled.takeAll())
 	return ch.answer(!answer, &frame.BasicRecoverOk{})
+}
+
+// drop ends deliveries whose messages are done with.
+func (ch *channel) drop(taken []*delivery) {
+	for _, d := range taken {
+		d.queue.unsettled--
+		ch.letGo(d)
+	}
+	ch.goOn(taken)
 }
 
 // requeue puts deliveries back into their queues.

@@ -8,7 +8,7 @@ import (
 
 // A vhost is a virtual host: exchanges and queues by name. One mutex guards it with
 // everything in it, the channels of its connections included: what is done under it
-// is short, and never waits.
+// is short, and waits for nothing but the logger.
 type vhost struct {
 	name string
 	log  *slog.Logger

@@ -1,7 +1,6 @@
 package broker_test
 
 import (
-	"context"
 	"io"
 	"net"
 	"net/url"
@@ -23,7 +22,7 @@ type wire struct {
 // plug connects to a broker in memory.
 func plug(t testing.TB, b *broker.Broker) *wire {
 	t.Helper()
-	conn, err := b.Dial(context.Background())
+	conn, err := b.Dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

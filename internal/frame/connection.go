@@ -6,10 +6,6 @@ func newConnectionMethod(id ID) Method {
 		return new(ConnectionStart)
 	case connection | 11:
 		return new(ConnectionStartOk)
-	case connection | 20:
-		return new(ConnectionSecure)
-	case connection | 21:
-		return new(ConnectionSecureOk)
 	case connection | 30:
 		return new(ConnectionTune)
 	case connection | 31:
@@ -62,30 +58,6 @@ func (m *ConnectionStartOk) fields(c *codec) {
 	c.shortstr(&m.Mechanism)
 	c.longstr(&m.Response)
 	c.shortstr(&m.Locale)
-}
-
-// A ConnectionSecure asks a client for more to log in with.
-type ConnectionSecure struct {
-	Challenge string
-}
-
-// ID returns 10.20.
-func (*ConnectionSecure) ID() ID { return connection | 20 }
-
-func (m *ConnectionSecure) fields(c *codec) {
-	c.longstr(&m.Challenge)
-}
-
-// A ConnectionSecureOk answers a [ConnectionSecure].
-type ConnectionSecureOk struct {
-	Response string
-}
-
-// ID returns 10.21.
-func (*ConnectionSecureOk) ID() ID { return connection | 21 }
-
-func (m *ConnectionSecureOk) fields(c *codec) {
-	c.longstr(&m.Response)
 }
 
 // A ConnectionTune proposes limits; Heartbeat is in seconds.

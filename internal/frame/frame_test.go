@@ -39,8 +39,6 @@ var table = frame.Table{
 var methods = []frame.Method{
 	&frame.ConnectionStart{VersionMinor: 9, ServerProperties: table, Mechanisms: "PLAIN", Locales: "en_US"},
 	&frame.ConnectionStartOk{ClientProperties: table, Mechanism: "PLAIN", Response: "\x00a\x00b", Locale: "en_US"},
-	&frame.ConnectionSecure{Challenge: "who"},
-	&frame.ConnectionSecureOk{Response: "me"},
 	&frame.ConnectionTune{ChannelMax: 1, FrameMax: 2, Heartbeat: 3},
 	&frame.ConnectionTuneOk{ChannelMax: 1, FrameMax: 2, Heartbeat: 3},
 	&frame.ConnectionOpen{VirtualHost: "/"},
