@@ -457,6 +457,39 @@ func TestOneValueForManyRows(t *testing.T) {
 	}
 }
 
+// closer is shared for its Stop alone; it has no Kill.
+type closer struct{ script }
+
+func (c *closer) Stop(ctx context.Context) error {
+	return c.act(ctx, fmt.Sprint("stop, ctx over: ", ctx.Err() != nil))
+}
+
+func TestWhatHasNoStartOrKill(t *testing.T) {
+	for _, tc := range []struct {
+		end  func(*service.Container)
+		want string
+	}{
+		{func(c *service.Container) { _ = c.Stop(context.Background()) }, "stop, ctx over: false"},
+		{(*service.Container).Kill, "stop, ctx over: true"},
+	} {
+		shared := &closer{}
+		c, err := service.New(service.Config{Values: []any{probe(func(f *service.Field) error {
+			_, err := service.Shared(f.Host, func(*service.Container) (*closer, error) { return shared, nil })
+			return errors.Join(err, second(f.Bind("any(a)")))
+		})}}, new(probed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		tc.end(c)
+		if got := shared.steps(); got != tc.want {
+			t.Errorf("got %s, want %s", got, tc.want)
+		}
+	}
+}
+
 func TestSharedFails(t *testing.T) {
 	_, err := service.New(service.Config{Values: []any{probe(func(f *service.Field) error {
 		_, err := service.Shared(f.Host, func(*service.Container) (int, error) { return 0, fmt.Errorf("no broker: %w", io.EOF) })

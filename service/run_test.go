@@ -61,13 +61,16 @@ func TestEachCallHasItsOwnCopy(t *testing.T) {
 	wg.Wait()
 }
 
+// A label is a key of a context.
+type label string
+
 func TestCallTravelsInContext(t *testing.T) {
 	if call := service.FromContext(t.Context()); call != nil {
 		t.Errorf("got %v outside of a call, want nil", call)
 	}
 	var got *service.Call
 	_, all := start(t, service.Config{}, &Work{Func: func(ctx context.Context) (any, error) {
-		got = service.FromContext(context.WithValue(ctx, "k", "v"))
+		got = service.FromContext(context.WithValue(ctx, label("k"), "v"))
 		return nil, nil
 	}})
 	want := &service.Call{Parents: []string{"a.b.c"}, Data: map[string]any{"language": "en"}}
@@ -178,7 +181,7 @@ func TestMiddleware(t *testing.T) {
 			made++
 			return func(ctx context.Context) (any, error) {
 				said = append(said, name+" before "+service.FromContext(ctx).Method)
-				v, err := next(context.WithValue(ctx, name, true))
+				v, err := next(context.WithValue(ctx, label(name), true))
 				said = append(said, name+" after")
 				return fmt.Sprint(v, " ", name), err
 			}
@@ -186,7 +189,7 @@ func TestMiddleware(t *testing.T) {
 	}
 	_, all := start(t, service.Config{Middleware: []service.Middleware{say("outer"), say("inner")}},
 		&Work{Func: func(ctx context.Context) (any, error) {
-			return ctx.Value("outer") == true && ctx.Value("inner") == true, nil
+			return ctx.Value(label("outer")) == true && ctx.Value(label("inner")) == true, nil
 		}})
 	if made != 6 {
 		t.Errorf("got %d calls of the middleware, want 2 for each of 3 rows", made)
@@ -236,7 +239,7 @@ func TestMiddlewareThatMisbehaves(t *testing.T) {
 func TestWorkersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now, most atomic.Int64
-		c, all := start(t, service.Config{MaxWorkers: 3}, &Work{Func: func(context.Context) (any, error) {
+		_, all := start(t, service.Config{MaxWorkers: 3}, &Work{Func: func(context.Context) (any, error) {
 			most.Store(max(most.Load(), now.Add(1)))
 			time.Sleep(time.Second) // of the bubble
 			now.Add(-1)
@@ -260,7 +263,6 @@ func TestWorkersAreBounded(t *testing.T) {
 		if took := time.Since(began); most.Load() != 3 || took != 4*time.Second {
 			t.Errorf("got %d at once in %v, want 3 in 4s", most.Load(), took)
 		}
-		_ = c
 	})
 }
 
@@ -344,6 +346,15 @@ func TestStuckCall(t *testing.T) {
 func stuckForAMinute(context.Context) (any, error) {
 	time.Sleep(time.Minute) // of the bubble
 	return nil, nil
+}
+
+func TestFieldLogger(t *testing.T) {
+	var out journal
+	_, all := start(t, service.Config{Logger: out.logger()}, new(Work))
+	all["work.do"].Logger().Info("hello")
+	if got, want := out.take(), "level=INFO msg=hello service=work field=Do\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 func TestContextEndsWithTheCall(t *testing.T) {

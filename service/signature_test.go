@@ -113,6 +113,30 @@ func TestGetcallargs(t *testing.T) {
 	}
 }
 
+func TestSignatureString(t *testing.T) {
+	got := signatures{}
+	start(t, service.Config{Values: []any{got}}, new(Grid), new(Typed))
+	table := reflect.TypeFor[Grid]().Field(1).Type
+	for i := range table.NumField() {
+		want := table.Field(i).Tag.Get("trigger")
+		name, _, _ := strings.Cut(want, "(")
+		if name == "fields" {
+			want = "fields(a, b=1)"
+		}
+		if got[name] != want {
+			t.Errorf("got %s, want %s", got[name], want)
+		}
+	}
+	for name, want := range map[string]string{
+		"struct": "struct(id, limit=10, Offset=0, Name=None, when=None, labels=['a'])",
+		"decode": "decode(n, *rest, s=None, **opts)",
+	} {
+		if got[name] != want {
+			t.Errorf("got %s, want %s", got[name], want)
+		}
+	}
+}
+
 // Probe is an entrypoint whose Entrypoint is the test's, a probe of Config.Values.
 type Probe struct{}
 

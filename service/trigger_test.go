@@ -22,6 +22,9 @@ type Trigger struct{}
 // triggers are the rows of type Trigger of one container, by service.method.
 type triggers map[string]*service.Field
 
+// signatures are those of the rows of type Trigger, by method.
+type signatures map[string]string
+
 func (Trigger) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	if err := f.Keys("trigger"); err != nil {
 		return nil, err
@@ -32,6 +35,9 @@ func (Trigger) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	}
 	if all, ok := service.Lookup[triggers](f.Host); ok {
 		all[f.Service+"."+sig.Name] = f
+	}
+	if all, ok := service.Lookup[signatures](f.Host); ok {
+		all[sig.Name] = sig.String()
 	}
 	return &nop{}, nil
 }
