@@ -1,0 +1,198 @@
+package gomeko_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestREADME does what the README says, word for word, but for the port: the broker is one of the test's own.
+func TestREADME(t *testing.T) {
+	readme := readREADME(t)
+	gomeko := build(t, "./cmd/gomeko")
+	user := t.TempDir()
+	broker := start(t, user, nil, gomeko, "broker", "--listen", "127.0.0.1:0")
+	uri := "amqp://guest:guest@" + broker.waitFor(t, `127\.0\.0\.1:\d+`) + "/"
+	env := append(os.Environ(), "AMQP_URI="+uri)
+
+	t.Run("two commands", func(t *testing.T) {
+		started := start(t, ".", env, "sh", "-c", "exec "+readme.nth(t, "## Two commands", 0))
+		for _, line := range strings.Split(readme.nth(t, "## Two commands", 1), "\n") {
+			started.waitFor(t, "^"+strings.Replace(regexp.QuoteMeta(line), `127\.0\.0\.1:5672`, `127\.0\.0\.1:\d+`, 1)+"$")
+		}
+		transcript := strings.Split(readme.nth(t, "## Two commands", 2), "\n")
+		script := "print(repr(" + strings.TrimPrefix(transcript[0], ">>> ") + "))"
+		shell := exec.Command(gomeko, "shell")
+		shell.Env, shell.Stdin = env, strings.NewReader(script)
+		run(t, shell, transcript[1]+"\n")
+	})
+
+	const own = "## A service of your own"
+	for i := range 2 { // greeting.go and greeting_test.go
+		code := readme.nth(t, own, 1+i)
+		name := strings.TrimPrefix(strings.SplitN(code, "\n", 2)[0], "// ")
+		if err := os.WriteFile(filepath.Join(user, name), []byte(code), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	setUp := readme.console(t, own, 0)
+	setUp[1].line = strings.Replace(setUp[1].line, "../gomeko", here(t), 1)
+	for _, c := range append(setUp, readme.console(t, own, 3)[:2]...) {
+		run(t, c.in(user, env), "")
+	}
+	last := readme.console(t, own, 3)[2]
+	start(t, user, env, "sh", "-c", "exec "+last.line).waitFor(t, "^Connected to ")
+	for _, c := range readme.console(t, own, 4) {
+		run(t, c.in(user, env), c.output)
+	}
+	t.Run("python", func(t *testing.T) {
+		python := filepath.Join(here(t), ".venv/bin/python")
+		if _, err := os.Stat(python); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal("no Python with Nameko: scripts/setup installs it")
+			}
+			t.Skip("no Python with Nameko: scripts/setup installs it")
+		}
+		script := strings.Replace(readme.nth(t, own, 5), "amqp://guest:guest@localhost:5672/", uri, 1)
+		run(t, exec.Command(python, "-c", script), "¡Hola, Julio!\n")
+	})
+}
+
+// A readme is the code blocks of the README by their heading.
+type readme map[string][]string
+
+func readREADME(t *testing.T) readme {
+	t.Helper()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, heading := readme{}, ""
+	for _, part := range regexp.MustCompile("(?m)^## .*$|(?s)```[a-z]*\n(.*?)\n```").FindAllStringSubmatch(string(text), -1) {
+		if strings.HasPrefix(part[0], "## ") {
+			heading = part[0]
+			continue
+		}
+		blocks[heading] = append(blocks[heading], part[1])
+	}
+	return blocks
+}
+
+func (r readme) nth(t *testing.T, heading string, n int) string {
+	t.Helper()
+	if n >= len(r[heading]) {
+		t.Fatalf("README.md has no block %d under %q", n, heading)
+	}
+	return r[heading][n]
+}
+
+// A command is a line after a "$ ", and what it prints.
+type command struct{ line, output string }
+
+func (c command) in(dir string, env []string) *exec.Cmd {
+	cmd := exec.Command("sh", "-c", c.line)
+	cmd.Dir, cmd.Env = dir, env
+	return cmd
+}
+
+func (r readme) console(t *testing.T, heading string, n int) (commands []command) {
+	t.Helper()
+	for _, line := range strings.Split(r.nth(t, heading, n), "\n") {
+		if line, ok := strings.CutPrefix(line, "$ "); ok {
+			commands = append(commands, command{line: line})
+			continue
+		}
+		commands[len(commands)-1].output += line + "\n"
+	}
+	return commands
+}
+
+func here(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func build(t *testing.T, pkg string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), filepath.Base(pkg))
+	run(t, exec.Command("go", "build", "-o", to, pkg), "")
+	return to
+}
+
+// run runs cmd to its end; want is its standard output, "" for whatever it is.
+func run(t *testing.T, cmd *exec.Cmd, want string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s%s", cmd, err, &stdout, &stderr)
+	}
+	if want != "" && stdout.String() != want {
+		t.Errorf("%s: got %q, want %q", cmd, &stdout, want)
+	}
+}
+
+// A process runs until the test ends.
+type process struct{ lines chan string }
+
+func start(t *testing.T, dir string, env []string, name string, args ...string) *process {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Env = dir, env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // go run does not pass signals on
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{lines: make(chan string, 1000)}
+	go func() {
+		defer close(p.lines)
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			p.lines <- s.Text()
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		for range p.lines { // ends with the process
+		}
+		_ = cmd.Wait() // it was signalled
+	})
+	return p
+}
+
+// waitFor waits for a line on stderr and returns what of it matches.
+func (p *process) waitFor(t *testing.T, pattern string) string {
+	t.Helper()
+	re, deadline := regexp.MustCompile(pattern), time.After(3*time.Minute)
+	for {
+		select {
+		case line, ok := <-p.lines:
+			if !ok {
+				t.Fatalf("the process ended before it printed %q", pattern)
+			}
+			t.Log(line)
+			if m := re.FindString(line); m != "" {
+				return m
+			}
+		case <-deadline:
+			t.Fatalf("no line like %q in three minutes", pattern)
+		}
+	}
+}
