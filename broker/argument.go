@@ -86,7 +86,7 @@ func sameArguments(of string, received, current frame.Table, names []string) err
 		if inReceived == inCurrent && sameValue(a, b) {
 			continue
 		}
-		if inReceived && inCurrent {
+		if inReceived && inCurrent && fmt.Sprint(a) != fmt.Sprint(b) {
 			return sameText(of, name, fmt.Sprint(a), fmt.Sprint(b))
 		}
 		return exceptionf(codePreconditionFailed, "inequivalent arg '%s' for %s: received %s but current is %s",

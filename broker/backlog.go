@@ -21,18 +21,23 @@ type backlog struct {
 	ring     []entry // its size is a power of two
 	start    int
 	count    int    // in the ring
-	position uint64 // of the next new one
+	position uint64 // of the last new one
 }
 
 func (b *backlog) len() int { return len(b.returned) + b.count }
 
-// push adds a new message.
-func (b *backlog) push(m *message, expires time.Time) {
+// next makes a new message the next entry.
+func (b *backlog) next(m *message, expires time.Time) entry {
+	b.position++
+	return entry{message: m, position: b.position, expires: expires}
+}
+
+// push adds the entry that was made last.
+func (b *backlog) push(e entry) {
 	if b.count == len(b.ring) {
 		b.resize(max(8, 2*b.count))
 	}
-	b.ring[(b.start+b.count)&(len(b.ring)-1)] = entry{message: m, position: b.position, expires: expires}
-	b.position++
+	b.ring[(b.start+b.count)&(len(b.ring)-1)] = e
 	b.count++
 }
 

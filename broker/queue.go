@@ -33,9 +33,17 @@ type queue struct {
 	idle   *time.Timer   // ends the lease
 }
 
-// push adds a new message and delivers what can be.
+// push adds a new message, or hands it to a consumer at once: one that lives for 0 ms
+// then arrives as well.
 func (q *queue) push(m *message, expires time.Time) {
-	q.ready.push(m, expires)
+	e := q.ready.next(m, expires)
+	if q.expire(); q.ready.len() == 0 {
+		if c := q.consumer(); c != nil {
+			c.take(e)
+			return
+		}
+	}
+	q.ready.push(e)
 	q.pump()
 }
 

@@ -136,6 +136,24 @@ func TestExpiration(t *testing.T) {
 	})
 }
 
+// A message that lives for no time reaches a consumer that waits for it, and nobody else.
+func TestExpirationZero(t *testing.T) {
+	ch := open(t, start(t, broker.Config{}))
+	q := declare(t, ch)
+	msg := amqp.Publishing{Expiration: "0"}
+	send := func(body string) {
+		t.Helper()
+		msg.Body = []byte(body)
+		if err := ch.PublishWithContext(t.Context(), "", q, false, false, msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send("too early")
+	deliveries := consume(t, ch, q)
+	send("in time")
+	expect(t, deliveries, "in time")
+}
+
 func TestExpirationOfReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, broker.Config{})
