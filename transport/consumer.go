@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,7 @@ type Consumer struct {
 	first   chan error    // the outcome of the first attempt
 	stopped chan struct{} // closed when no Handle is running or to come
 
+	abandoned atomic.Bool // Consume has given up: nobody will Close
 	// Under conn.mu:
 	place *session // where it consumes; nil while it does not
 	ended bool     // it does not consume again
@@ -53,12 +55,13 @@ func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
 	select {
 	case err = <-consumer.first:
 	case <-ctx.Done():
-		err = context.Cause(ctx)
-		if s, _ := c.session(ctx); s != nil {
+		var s *session
+		if s, err = c.session(ctx); err == nil {
 			err = s.late(ctx)
 		}
 	}
 	if err != nil {
+		consumer.abandoned.Store(true)
 		consumer.stop()
 		consumer.forget()
 		return nil, fmt.Errorf("consume queue %q: %w", cfg.Queue, err)
@@ -181,9 +184,14 @@ func (c *Consumer) consume(s *session) (*link, error) {
 func (c *Consumer) end() {
 	c.conn.mu.Lock()
 	c.ended = true
+	l := c.link
 	c.conn.broadcast()
 	c.conn.mu.Unlock()
 	close(c.stopped)
+	if l != nil && c.abandoned.Load() {
+		l.finish()
+		l.channel.Close()
+	}
 }
 
 func (c *Consumer) set(s *session, l *link) {

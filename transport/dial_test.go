@@ -52,8 +52,8 @@ func TestDialErrors(t *testing.T) {
 		{"scheme", "redis://bob:secret@h/", []string{`scheme "redis"`, "want amqp, amqps or pyamqp"}},
 		{"unreadable", "amqp://bob:sec/ret@h:x/", []string{"special characters", "%XX"}},
 		{"empty", "", []string{`scheme ""`}},
-		{"web server", "amqp://" + web + "/", []string{"no AMQP 0-9-1", "check the port"}},
-		{"hangs up", "amqp://" + deaf + "/", []string{"ended the conversation", "amqps://"}},
+		{"web server", "amqp://" + web + "/", []string{"does not speak AMQP 0-9-1", "check the port"}},
+		{"hangs up", "amqp://" + deaf + "/", []string{"hangs up", "amqps://"}},
 		{"no TLS", "amqps://bob:secret@" + web + "/", []string{"does not speak TLS", "amqp://"}},
 		{"silent", "amqp://" + silent + "/", []string{"no AMQP broker answers there", "tired of waiting"}},
 	}

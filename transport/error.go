@@ -124,10 +124,10 @@ func explain(ctx context.Context, a address, err error) error {
 		return &Error{refused.Code, refused.Reason, remedy}
 	case ctx.Err() != nil:
 		return fmt.Errorf("no AMQP broker answers there: %w", context.Cause(ctx))
-	case errors.As(err, &refused) && refused.Code == amqp.FrameError:
-		return fmt.Errorf("what listens there ended the conversation or speaks no AMQP 0-9-1 (%s): check the port; 5671 needs amqps://", refused.Reason)
-	case errors.As(err, &refused):
+	case errors.As(err, &refused) && refused.Server:
 		return refusal(refused, "")
+	case errors.As(err, &refused):
+		return fmt.Errorf("what listens there hangs up or does not speak AMQP 0-9-1 (%s): check the port; 5671 needs amqps://", refused.Reason)
 	}
 	return err
 }

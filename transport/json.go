@@ -27,8 +27,8 @@ func (c *jsonCodec) Encode(v any) ([]byte, error) {
 		return nil, fmt.Errorf("no JSON can be made of a %T: %w", v, err)
 	}
 	f := fitter{shapes: &c.shapes, data: bytes.TrimSuffix(b.Bytes(), []byte("\n"))}
-	f.written(0, reflect.ValueOf(v))
-	return f.fitted(), nil
+	_, err := f.written(0, reflect.ValueOf(v))
+	return f.fitted(), err
 }
 
 func (c *jsonCodec) Decode(data []byte, v any) error {

@@ -55,9 +55,11 @@ func (c *Conn) redial(ctx context.Context) *session {
 			c.log.Warn("cannot connect to the broker again", "err", err, "attempt", attempt+1)
 			continue
 		}
+		abandon := context.AfterFunc(ctx, s.sock.abort) // Close does not know this session
 		c.restore(s)
+		abandon()
 		if s.isLost() {
-			s.wait()
+			s.abort()
 			continue
 		}
 		if !c.install(s) {

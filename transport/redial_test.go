@@ -137,8 +137,8 @@ func TestHalfOpen(t *testing.T) {
 	c := dialConfig(t, transport.Config{URI: p.uri, Heartbeat: time.Second})
 	declare(t, c, queue("q"))
 	_, deliveries := consume(t, c, "q", 10)
-	publish(t, c, "q", "before")
-	receive(t, deliveries).Ack()
+	declare(t, c, queue("other"))
+	publish(t, c, "other", "before")
 	p.hang()
 	settled := make(chan error, 1)
 	// More than the socket and the proxy hold: the writer is stuck as well.

@@ -16,7 +16,7 @@ func members(data []byte, i int, each func(name string, at, i int) (int, error))
 		name := ""
 		if object {
 			end := skip(data, i)
-			json.Unmarshal(data[i:end], &name)
+			_ = json.Unmarshal(data[i:end], &name)
 			i = space(data, space(data, end)+1) // over the colon
 		}
 		end, err := each(name, at, i)

@@ -61,8 +61,11 @@ func (c *Conn) open(ctx context.Context, a address) (*session, error) {
 		Locale:     "en_US",
 	}
 	connection, err := amqp.Open(sock, conf)
-	if !abandon() && err == nil {
+	switch {
+	case !abandon():
 		err = context.Cause(ctx)
+	case errors.Is(err, net.ErrClosed): // what ended the socket first is not told
+		err = &amqp.Error{Code: amqp.FrameError, Reason: "connection closed"}
 	}
 	if err != nil {
 		sock.abort()

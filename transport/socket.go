@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"sync"
@@ -27,6 +28,7 @@ type socket struct {
 	mu      sync.Mutex
 	out     frames
 	closed  bool
+	failure error         // of the writer
 	drained chan struct{} // closed and made anew when there is room again
 
 	wake chan struct{} // holds one token: there is something to write, or the socket is closed
@@ -55,7 +57,9 @@ func (s *socket) Read(p []byte) (int, error) {
 		}
 		if err := s.in.fill(s.Conn); err != nil {
 			s.abort()
-			return 0, err
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return 0, cmp.Or(s.failure, err)
 		}
 	}
 }
@@ -133,6 +137,9 @@ func (s *socket) write() {
 		s.mu.Unlock()
 		if len(buf) > 0 {
 			if _, err := s.Conn.Write(buf); err != nil {
+				s.mu.Lock()
+				s.failure = err
+				s.mu.Unlock()
 				return
 			}
 			continue
