@@ -2,8 +2,10 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -26,6 +28,9 @@ type caller struct {
 	closed  bool
 	pending map[string]chan outcome // by correlation id; each has room for its one outcome
 }
+
+// longest is what a request can say that is left: AMQP counts milliseconds in 32 bits.
+const longest = math.MaxUint32 * time.Millisecond
 
 // An outcome ends a call: the reply, or why there will be none.
 type outcome struct {
@@ -55,7 +60,9 @@ func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 	if err != nil {
 		return err
 	}
+	c.mu.Lock()
 	c.conn = conn
+	c.mu.Unlock()
 	c.consumer, err = conn.Consume(ctx, transport.Consume{Queue: queue, Handle: c.receive})
 	return err
 }
@@ -81,8 +88,7 @@ func (c *caller) call(ctx context.Context, key string, body []byte) (*transport.
 		Body: body,
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		left := time.Until(deadline).Truncate(time.Millisecond)
-		p.Expiration = max(left, time.Millisecond) // 0 would be none
+		p.Expiration = min(max(time.Until(deadline), time.Millisecond), longest) // 0 would be none
 	}
 	return c.await(ctx, p)
 }
@@ -91,14 +97,17 @@ func (c *caller) call(ctx context.Context, key string, body []byte) (*transport.
 func (c *caller) await(ctx context.Context, p transport.Publishing) (*transport.Delivery, error) {
 	id, done := p.CorrelationID, make(chan outcome, 1)
 	c.mu.Lock()
-	if c.closed || c.conn == nil {
-		c.mu.Unlock()
-		return nil, transport.ErrClosed
-	}
+	conn, closed := c.conn, c.closed
 	c.pending[id] = done
 	c.mu.Unlock()
 	defer c.forget(id)
-	err := c.conn.Send(ctx, p, func(err error) {
+	switch {
+	case closed:
+		return nil, transport.ErrClosed
+	case conn == nil:
+		return nil, errors.New("the container has not started")
+	}
+	err := conn.Send(ctx, p, func(err error) {
 		if err != nil { // a request that was taken waits on for its reply
 			c.settle(id, outcome{err: err})
 		}

@@ -57,7 +57,9 @@ func (c Client) Call(ctx context.Context, method string, result any, args ...any
 	var returned *transport.Returned
 	switch {
 	case errors.As(err, &returned):
-		return ErrUnknownService.about("Unknown service `"+c.service+"`", c.service)
+		unknown := ErrUnknownService.about("Unknown service `" + c.service + "`")
+		unknown.Args = []any{c.service}
+		return unknown
 	case errors.Is(err, context.DeadlineExceeded):
 		return timedOut(fmt.Sprintf("%s: %v after %s", name, err, time.Since(began).Round(time.Millisecond)))
 	case err != nil:

@@ -129,6 +129,18 @@ func TestUnsendable(t *testing.T) {
 	})
 }
 
+// A deadline that no expiration can say is no reason to fail.
+func TestFarDeadline(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		start(t, uri, new(Echo))
+		ctx, cancel := context.WithTimeout(t.Context(), 1000*24*time.Hour)
+		defer cancel()
+		if err := dial(t, uri, rpc.Config{}, nil).Client("vec_echo").Call(ctx, "echo", nil); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestUnbound(t *testing.T) {
 	err := rpc.Client{}.Call(t.Context(), "hello", nil)
 	if err == nil || !strings.Contains(err.Error(), "Conn.Client") {

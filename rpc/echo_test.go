@@ -88,7 +88,7 @@ var failures = map[string]error{
 	"none_arg":    &rpc.Error{Type: "ValueError", Path: "builtins.ValueError", Args: []any{nil}, Value: "None"},
 	"multi": &rpc.Error{
 		Type: "ValueError", Path: "builtins.ValueError",
-		Args:  []any{"one", 2, 3.5, true, nil, map[string]any{"k": 1}, []any{1, "x"}, []byte("ab"), opaque{}},
+		Args:  []any{"one", 2, 3.5, true, nil, map[string]int{"k": 1}, []any{1, "x"}, []byte("ab"), opaque{}},
 		Value: "('one', 2, 3.5, True, None, {'k': 1}, [1, 'x'], b'ab', <Opaque thing>)",
 	},
 	"unicode":       rpc.NewError("builtins.ValueError", "héllo 🚀"),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/gomeko/gomeko/service"
@@ -80,10 +81,8 @@ func (e *Error) Unwrap() error { return e.cause }
 // Expected returns true: see [service.Expected].
 func (e *Error) Expected() bool { return true }
 
-// about returns an error of e's class with other text and arguments.
-func (e *Error) about(text string, args ...any) *Error {
-	return &Error{Type: e.Type, Path: e.Path, Args: args, Value: text}
-}
+// about returns an error of e's class with another text.
+func (e *Error) about(text string) *Error { return NewError(e.Path, text) }
 
 // serialize returns the outcome err of a call as it goes to the caller.
 func serialize(err error) *Error {
@@ -94,13 +93,13 @@ func serialize(err error) *Error {
 	)
 	switch {
 	case errors.As(err, &misfit):
-		return ErrIncorrectSignature.about(misfit.Text, misfit.Text)
+		return ErrIncorrectSignature.about(misfit.Text)
 	case errors.As(err, &fault):
 		return NewError("builtins.RuntimeError", err.Error())
 	case errors.As(err, &typed):
 		return typed.within(err)
 	case errors.Is(err, service.ErrTimeout):
-		return NewError(ErrTimeout.Path, err.Error())
+		return ErrTimeout.about(err.Error())
 	}
 	return NewError("builtins.Exception", err.Error())
 }
@@ -112,7 +111,7 @@ func (e *Error) within(err error) *Error {
 		sent = NewError("nameko.exceptions.RemoteError", e.Type+" "+e.Value)
 	}
 	if whole, own := err.Error(), e.Error(); whole != own {
-		sent = sent.about(strings.Replace(whole, own, sent.Value, 1))
+		sent.Value = strings.Replace(whole, own, sent.Value, 1)
 		sent.Args = []any{sent.Value}
 	}
 	return sent
@@ -134,8 +133,6 @@ func stringify(args []any) []any {
 
 func stringified(v any) any {
 	switch v := v.(type) {
-	case string:
-		return v
 	case nil:
 		return "None"
 	case bool:
@@ -147,18 +144,20 @@ func stringified(v any) any {
 		if text, err := transport.JSON.Encode(v); err == nil { // 2.0 keeps its point
 			return string(text)
 		}
-	case []any:
-		return stringify(v)
-	case []byte:
-		out := make([]any, len(v))
-		for i, b := range v {
-			out[i] = fmt.Sprint(b)
+	case fmt.Stringer, error:
+		return fmt.Sprint(v)
+	}
+	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Slice, reflect.Array:
+		out := make([]any, r.Len())
+		for i := range out {
+			out[i] = stringified(r.Index(i).Interface())
 		}
 		return out
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for key, value := range v {
-			out[key] = stringified(value)
+	case reflect.Map:
+		out := make(map[string]any, r.Len())
+		for key, value := range r.Seq2() {
+			out[fmt.Sprint(key)] = stringified(value.Interface())
 		}
 		return out
 	}
@@ -167,17 +166,20 @@ func stringified(v any) any {
 
 // timedOut returns the error of a call that ended at its deadline.
 func timedOut(text string) *Error {
-	e := NewError(ErrTimeout.Path, text)
+	e := ErrTimeout.about(text)
 	e.cause = context.DeadlineExceeded
 	return e
 }
 
-// unserializable returns the error of a call whose result v cannot be sent.
-func unserializable(v any, why any) *Error {
+// unserializable returns the error of a call whose outcome cannot be sent.
+func unserializable(result any, err, why error) *Error {
+	if err != nil {
+		result = err
+	}
 	return &Error{
 		Type:  "UnserializableValueError",
 		Path:  "nameko.exceptions.UnserializableValueError",
 		Args:  []any{},
-		Value: fmt.Sprintf("Unserializable value: `%T: %v`", v, why),
+		Value: fmt.Sprintf("Unserializable value: `%T: %v`", result, why),
 	}
 }

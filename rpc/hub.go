@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -36,10 +35,6 @@ func newHub(host *service.Container) (*hub, error) {
 
 // serve adds a method to the server of the row's service.
 func (h *hub) serve(method string, f *service.Field) (*server, error) {
-	if strings.Contains(method, ".") {
-		return nil, fmt.Errorf("method %q has a dot, and the binding %s.* takes one word: write %q",
-			method, f.Service, strings.ReplaceAll(method, ".", "_"))
-	}
 	s := h.servers[f.Service]
 	if s == nil {
 		s = &server{hub: h, service: f.Service, field: f, methods: map[string]*service.Field{}}

@@ -2,6 +2,8 @@ package rpc
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/gomeko/gomeko/service"
 )
@@ -15,9 +17,8 @@ type Method struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (Method) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	keys := f.Keys("rpc")
-	signature, err := f.Bind(f.Tag("rpc"))
-	if err = errors.Join(keys, err); err != nil {
+	signature, err := bind(f)
+	if err = errors.Join(f.Keys("rpc"), err); err != nil {
 		return nil, err
 	}
 	h, err := service.Shared(f.Host, newHub)
@@ -25,4 +26,14 @@ func (Method) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 		return nil, err
 	}
 	return h.serve(signature.Name, f)
+}
+
+// bind binds the row's method to the signature in its tag.
+func bind(f *service.Field) (*service.Signature, error) {
+	spec := f.Tag("rpc")
+	if name, _, _ := strings.Cut(spec, "("); strings.Contains(name, ".") {
+		return nil, fmt.Errorf("method %q has a dot, and the binding %s.* takes one word: write %q",
+			name, f.Service, strings.ReplaceAll(name, ".", "_"))
+	}
+	return f.Bind(spec)
 }

@@ -155,8 +155,8 @@ func TestOutcomes(t *testing.T) {
 		"cycle":        unserializable("map[string]interface {}: "),
 		"panics_later": unserializable("rpc_test.panicsLater: panic: late"),
 		"huge":         unserializable("string: body of "),
-		"huge_error":   unserializable("<nil>: body of "),
-		"broken_error": unserializable("<nil>: panic: "),
+		"huge_error":   unserializable("*errors.errorString: body of "),
+		"broken_error": unserializable("*rpc_test.brokenError: panic: "),
 	}
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, newWorker())
@@ -325,7 +325,7 @@ func TestMistakes(t *testing.T) {
 	text := fmt.Sprint(err)
 	for _, want := range []string{
 		`Same: method "one" is taken by the row One: give one of them another name`,
-		`Dotted: `,
+		`Dotted: method "a.b" has a dot, and the binding wrong.* takes one word: write "a_b"`,
 		`Typo: `, `timeuot`,
 		`Arity: `,
 		`Unnamed: no service is named: write the one to call, as in rpc:"users"`,

@@ -17,7 +17,7 @@ type reply struct {
 func encodeReply(result any, err error) (body []byte) {
 	body, cannot := encode(result, err)
 	if cannot != nil {
-		body, _ = transport.JSON.Encode(reply{Error: unserializable(result, cannot)})
+		body, _ = transport.JSON.Encode(reply{Error: unserializable(result, err, cannot)})
 	}
 	return body
 }

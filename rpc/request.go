@@ -25,7 +25,7 @@ func (v value) Decode(to any) error { return transport.JSON.Decode(v, to) }
 // what it swallows or dies of is a MalformedRequest (SPEC §2.7, §2.8).
 func readRequest(d *transport.Delivery, limit int) (args service.Arguments, err error) {
 	if why := unreadable(d, limit); why != "" {
-		return args, ErrMalformedRequest.about(why, why)
+		return args, ErrMalformedRequest.about(why)
 	}
 	members, err := transport.JSON.Map(d.Body)
 	if err != nil {
@@ -42,7 +42,7 @@ func readRequest(d *transport.Delivery, limit int) (args service.Arguments, err 
 	}
 	if positional == nil || keyword == nil {
 		const why = "Message missing `args` or `kwargs`"
-		return args, ErrMalformedRequest.about(why, why)
+		return args, ErrMalformedRequest.about(why)
 	}
 	if args.Positional, err = iterate(positional); err != nil {
 		return args, err
@@ -50,7 +50,7 @@ func readRequest(d *transport.Delivery, limit int) (args service.Arguments, err 
 	members, err = transport.JSON.Map(keyword)
 	if err != nil {
 		why := "inspect.getcallargs() argument after ** must be a mapping, not " + pythonType(keyword)
-		return args, ErrIncorrectSignature.about(why, why)
+		return args, ErrIncorrectSignature.about(why)
 	}
 	for _, m := range members {
 		args.Keyword = append(args.Keyword, service.Named{Name: m.Name, Value: value(m.Value)})
@@ -85,7 +85,7 @@ func notMapping(body []byte) error {
 	var what any
 	if err := transport.JSON.Decode(body, &what); err != nil && len(body) > 0 {
 		why := fmt.Sprintf("body is not JSON: %v", err)
-		return ErrMalformedRequest.about(why, why)
+		return ErrMalformedRequest.about(why)
 	}
 	switch t := pythonType(body); t {
 	case "list":
@@ -125,7 +125,7 @@ func iterate(args []byte) ([]service.Value, error) {
 		}
 	default:
 		why := "Value after * must be an iterable, not " + t
-		return nil, ErrIncorrectSignature.about(why, why)
+		return nil, ErrIncorrectSignature.about(why)
 	}
 	values := make([]service.Value, len(elements))
 	for i, e := range elements {

@@ -102,7 +102,7 @@ func (s *server) request(d *transport.Delivery) (*service.Field, service.Argumen
 	field := s.methods[method]
 	if !ours || field == nil {
 		method = d.Key[strings.LastIndex(d.Key, ".")+1:]
-		return nil, service.Arguments{}, ErrMethodNotFound.about(method, method)
+		return nil, service.Arguments{}, ErrMethodNotFound.about(method)
 	}
 	args, err := readRequest(d, s.hub.conn.MaxMessage())
 	return field, args, err
@@ -125,7 +125,7 @@ func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, e
 	}
 	sent := d.Reply(ctx, p)
 	if large := (*transport.TooLarge)(nil); errors.As(sent, &large) {
-		p.Body = encodeReply(nil, unserializable(result, large))
+		p.Body = encodeReply(nil, unserializable(result, err, large))
 		sent = d.Reply(ctx, p)
 	}
 	if sent != nil {
