@@ -23,7 +23,7 @@ type Config struct {
 	Users      map[string]string // password by name; default guest with the password guest
 	VHosts     []string          // virtual hosts beside "/"
 	Heartbeat  time.Duration     // suggested to clients, in whole seconds; default 60 s, negative for none
-	MaxMessage int64             // largest body of a message in bytes; default 128 MiB
+	MaxMessage int64             // largest body in bytes, a larger one closes its channel (406); default 128 MiB
 	Logger     *slog.Logger      // default slog.Default()
 }
 

@@ -19,8 +19,22 @@
 //		Dial: func(string, string) (net.Conn, error) { return b.Dial(ctx) },
 //	})
 //
-// # What it is not
+// # What it has
+//
+// Direct, topic and fanout exchanges; durable, exclusive and auto-delete queues with
+// x-expires; messages with an expiration; mandatory returns and publisher confirms;
+// acknowledgements, requeues to the old place, and prefetch of a consumer or a channel;
+// heartbeats; PLAIN and AMQPLAIN logins. A mistake of a client ends its channel or its
+// connection with RabbitMQ's code and words. What RabbitMQ 3 allows and 4 refuses is
+// allowed and logged as a warning.
+//
+// A client that does not read what it is sent holds up nobody but itself: its deliveries
+// stay in their queues, and its requests wait.
+//
+// # What it has not
 //
 // Nothing is written to disk: a durable queue and a persistent message outlive their
-// clients, not the broker. There is one process and no cluster.
+// clients, not the broker. There is one process and no cluster. Headers exchanges,
+// exchange-to-exchange bindings and transactions are answered with NOT_IMPLEMENTED;
+// arguments of a queue other than x-expires are kept and compared, and do nothing.
 package broker

@@ -16,9 +16,7 @@ type exception struct {
 
 // The reply codes in use.
 const (
-	codeSuccess            = 200
 	codeNoRoute            = 312
-	codeNoConsumers        = 313
 	codeConnectionForced   = 320
 	codeAccessRefused      = 403
 	codeNotFound           = 404
