@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"strings"
 	"testing"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/internal/brokertest"
 )
 
-// The mistakes of clients, and what they are told: RabbitMQ's codes and words. With
-// RABBITMQ_URI set, RabbitMQ is asked as well.
+// The mistakes of clients, and what they are told: RabbitMQ's codes and words,
+// which RabbitMQ is asked for as well.
 var exceptions = []struct {
 	name string
 	do   func(ch, other *amqp.Channel) error
@@ -416,9 +416,9 @@ func TestExceptions(t *testing.T) {
 				Dial: func(string, string) (net.Conn, error) { return b.Dial(context.Background()) },
 			}, "amqp://guest:guest@memory/")
 		})
-		if uri := os.Getenv("RABBITMQ_URI"); uri != "" {
-			t.Run(tt.name+"/rabbitmq", func(t *testing.T) { provoke(t, tt.do, tt.code, tt.text, amqp.Config{}, uri) })
-		}
+		t.Run(tt.name+"/rabbitmq", func(t *testing.T) {
+			provoke(t, tt.do, tt.code, tt.text, amqp.Config{}, brokertest.DefaultVHost(t))
+		})
 	}
 }
 

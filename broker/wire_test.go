@@ -4,11 +4,11 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
@@ -307,9 +307,9 @@ func TestViolations(t *testing.T) {
 			w.send(0, &frame.ConnectionCloseOk{})
 			w.ended()
 		})
-		if uri := os.Getenv("RABBITMQ_URI"); uri != "" && tt.text != "" {
+		if tt.text != "" {
 			t.Run(tt.name+"/rabbitmq", func(t *testing.T) {
-				u, err := url.Parse(uri)
+				u, err := url.Parse(brokertest.DefaultVHost(t))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -15,15 +15,29 @@ import (
 // fails if CI=true.
 func RabbitMQ(t testing.TB) string {
 	t.Helper()
-	uri, api := os.Getenv("GOMEKO_RABBITMQ"), os.Getenv("GOMEKO_RABBITMQ_API")
-	if uri == "" || api == "" {
-		missing(t, "GOMEKO_RABBITMQ and GOMEKO_RABBITMQ_API name no RabbitMQ: run `make test`, or first `eval \"$(scripts/rabbitmq start)\"`")
-	}
+	uri, api := shared(t)
 	// The name says whose it is to someone who looks at the broker; the rest keeps equal names of other packages apart.
 	vhost := url.PathEscape(strings.ReplaceAll(t.Name(), "/", ".") + "-" + rand.Text()[:8])
 	manage(t, http.MethodPut, api+"/api/vhosts/"+vhost)
 	t.Cleanup(func() { manage(t, http.MethodDelete, api+"/api/vhosts/"+vhost) })
 	return strings.TrimSuffix(uri, "/") + "/" + vhost
+}
+
+// DefaultVHost returns the URI of the virtual host "/" on that RabbitMQ, for tests that compare texts with its name in
+// them. What they make there they delete.
+func DefaultVHost(t testing.TB) string {
+	t.Helper()
+	uri, _ := shared(t)
+	return uri
+}
+
+func shared(t testing.TB) (uri, api string) {
+	t.Helper()
+	uri, api = os.Getenv("GOMEKO_RABBITMQ"), os.Getenv("GOMEKO_RABBITMQ_API")
+	if uri == "" || api == "" {
+		missing(t, "GOMEKO_RABBITMQ and GOMEKO_RABBITMQ_API name no RabbitMQ: run `make test`, or first `eval \"$(scripts/rabbitmq start)\"`")
+	}
+	return uri, api
 }
 
 // manage sends a request without a body to the management API.
