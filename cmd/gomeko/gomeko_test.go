@@ -1,0 +1,112 @@
+package main_test
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+const julio = `print(n.rpc.greeting_service.hello(name="Julio"))`
+
+// TestHelloWorld is what a new user does first, with nothing but Go on the machine.
+func TestHelloWorld(t *testing.T) {
+	if l, err := net.Listen("tcp", "127.0.0.1:5672"); err == nil {
+		l.Close()
+	} else if os.Getenv("CI") == "true" {
+		t.Fatalf("port 5672 is in use, and this test needs it: %v", err)
+	} else {
+		t.Skipf("port 5672 is in use, and this test needs it: %v", err)
+	}
+	p := start(t, "../..", "", "run", "./examples/helloworld")
+	p.line("building ./examples/helloworld")
+	p.line("no broker is named and none listens on 127.0.0.1:5672: starting the embedded one")
+	p.line("embedded broker on 127.0.0.1:5672, in memory: messages are gone when it stops")
+	p.line("starting services: greeting_service")
+	p.line("Connected to amqp://guest:**@127.0.0.1:5672//")
+
+	check(t, julio, []string{"shell"}, 0, "Hello, Julio!\n")
+	check(t, "n.rpc.nobody.hello()\nprint(1)", []string{"shell"}, 1, "", "stdin:1: UnknownService: Unknown service `nobody`")
+	check(t, "", []string{"call", "greeting_service.hello", "name=Julio"}, 0, "\"Hello, Julio!\"\n")
+	check(t, "", []string{"call", "nobody.hello"}, 1, "", "UnknownService: Unknown service `nobody`")
+
+	p.signal(syscall.SIGINT)
+	if got := p.wait(); got != 0 {
+		t.Errorf("got exit status %d, want 0", got)
+	}
+	p.line("stopping services: greeting_service")
+	p.line("embedded broker stopped")
+}
+
+func TestCommandLine(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	nowhere := freeAddress(t)
+	good := file("good.yaml", "AMQP_URI: amqp://me:${GOMEKO_NOT_SET:pass}@"+nowhere+"/\nMAX_WORKERS: 5\n")
+	bad := file("bad.yaml", "max_workers: x\ngomeko: {grase: 5}\n")
+	for _, test := range []struct {
+		args   string
+		status int
+		stdout string
+		stderr []string
+	}{
+		{"--version", 0, "gomeko", nil},
+		{"nonsense", 2, "", []string{`unknown command "nonsense"`, "see gomeko --help"}},
+		{"run", 2, "", []string{"see gomeko run --help"}},
+		{"shell --log-format x", 2, "", []string{"--log-format x: want text or json"}},
+		{"shell --log-level x", 2, "", []string{"--log-level"}},
+		{"shell --nope", 2, "", []string{"unknown flag: --nope"}},
+		{"shell --broker embedded", 2, "", []string{"would have no services"}},
+		{"call hello", 2, "", []string{`"hello": want SERVICE.METHOD, as in greeting_service.hello`}},
+		{"call a.b --broker amqp://guest:secret@" + nowhere, 1, "", []string{"amqp://guest:**@" + nowhere, "gomeko broker"}},
+		{"call a.b --config " + good, 1, "", []string{"amqp://me:**@" + nowhere}},
+		{"call a.b --config " + bad, 1, "", []string{bad + ":1: max_workers: ", bad + ":2: gomeko.grase: is not known; the nearest is grace"}},
+		{"show-config --config " + good, 0, "AMQP_URI: amqp://me:**@", []string{"warning: " + good + ":2: MAX_WORKERS: "}},
+		{"show-config", 1, "", []string{"config.yaml"}},
+		{"broker --listen nowhere", 1, "", []string{"nowhere"}},
+		{"run ./testdata/nothing", 1, "", []string{"./testdata/nothing"}},
+		{"run ./testdata/slow:Nobody", 1, "", []string{"has no service Nobody: it has Sloth"}},
+		{"run .:Main", 2, "", []string{"is a main package"}},
+		{"run . ./testdata/slow", 2, "", []string{"run it alone"}},
+		{"run ../../config", 1, "", []string{"github.com/gomeko/gomeko/config has nothing to run: "}},
+	} {
+		p := start(t, "", "", strings.Fields(test.args)...)
+		status := p.wait()
+		out, err := p.stdout.String(), p.stderr()
+		ok := status == test.status && strings.HasPrefix(out, test.stdout) && (out == "") == (test.stdout == "")
+		for _, want := range test.stderr {
+			ok = ok && strings.Contains(err, want)
+		}
+		if !ok || strings.Contains(err, "secret") {
+			t.Errorf("gomeko %s: got exit status %d, stdout %q, stderr:\n%s\nwant %d, %q…, %q", test.args, status, out, err, test.status, test.stdout, test.stderr)
+		}
+	}
+}
+
+// One start tells all mistakes of all services, each with what would be right.
+func TestMistakes(t *testing.T) {
+	p := start(t, "", "", "run", "./testdata/wrong", "--broker", "amqp://guest:guest@"+freeAddress(t)+"/")
+	if got := p.wait(); got != 1 {
+		t.Errorf("got exit status %d, want 1", got)
+	}
+	for _, want := range []string{
+		"orders: GetOrder: tag names 2 parameters, GetOrder takes 1 (int): write ",
+		"orders: Missing: has no method Missing: write ",
+		"orders: Count: parameter n: default 'x' does not fit int",
+		"orders: Late: unknown key timeot in its tag: did you mean timeout?",
+		`orders: Twice: method "sweep" is taken by the row Sweep: give `,
+		"users: mu: holds sync.Mutex by value (mu), and each call gets a copy: make ",
+	} {
+		if !strings.Contains(p.stderr(), want) {
+			t.Errorf("got:\n%s\nwant in it %s", p.stderr(), want)
+		}
+	}
+}

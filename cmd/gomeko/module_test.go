@@ -1,0 +1,210 @@
+package main_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A user's own module, with gomeko in a folder beside it: the one file of its services.
+const (
+	shopService = `
+import (
+	"context"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+)
+
+type Greeting struct {
+	_ service.Name ` + "`service:\"greeting_service\"`" + `
+
+	Entrypoints struct {
+		Hello rpc.Method ` + "`rpc:\"hello(name)\"`" + `
+	}
+}
+
+func (*Greeting) Hello(_ context.Context, name string) (string, error) { return "Hello, " + name + "!", nil }
+`
+	shopMain = `
+func main() { runner.Main(service.Provide(new(Greeting))) }
+`
+	shopTest = `package shop_test
+
+import (
+	"testing"
+
+	"github.com/gomeko/gomeko/servicetest"
+	"shop"
+)
+
+func TestHello(t *testing.T) {
+	var got string
+	err := servicetest.New(t, new(shop.Greeting)).Client("greeting_service").Call(t.Context(), "hello", &got, "Julio")
+	if err != nil || got != "Hello, Julio!" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+`
+	shopModule = `package shop
+
+import (
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+)
+
+// Other is a second service.
+type Other struct {
+	_ service.Name ` + "`service:\"other_service\"`" + `
+
+	Entrypoints struct {
+		Hello rpc.Method ` + "`rpc:\"hello\"`" + `
+	}
+}
+
+func (*Other) Hello(context.Context) error { return nil }
+
+var Module = fx.Module("shop", service.Provide(new(Greeting)), service.Provide(new(Other)))
+`
+)
+
+// shop makes a module of files, with the gomeko of this clone in a folder beside it, and returns its folder. Like go mod
+// tidy, it leaves out of go.mod and go.sum the lines with a word of without: what its own code does not need.
+func shop(t *testing.T, files map[string]string, without ...string) string {
+	t.Helper()
+	clone, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	if err := os.Symlink(clone, filepath.Join(root, "gomeko")); err != nil {
+		t.Fatal(err)
+	}
+	_, mod, _ := strings.Cut(needed(t, "../../go.mod", without), "\n")
+	write(t, root, "shop/go.mod", "module shop\n"+mod+"\nrequire github.com/gomeko/gomeko v0.0.0\nreplace github.com/gomeko/gomeko => ../gomeko\n")
+	write(t, root, "shop/go.sum", needed(t, "../../go.sum", without))
+	for name, text := range files {
+		write(t, root, "shop/"+name, text)
+	}
+	t.Setenv("GONOSUMDB", "*") // what is missing in go.sum is in the module cache
+	return filepath.Join(root, "shop")
+}
+
+func needed(t *testing.T, path string, without []string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept strings.Builder
+	for line := range strings.Lines(string(text)) {
+		if !slices.ContainsFunc(without, func(word string) bool { return strings.Contains(line, word) }) {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
+func write(t *testing.T, root, name, text string) {
+	t.Helper()
+	path := filepath.Join(root, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOwnModule(t *testing.T) {
+	_, uri := startBroker(t, "127.0.0.1:0")
+	command := []string{"spf13", "starlark", "liner", "runewidth"} // what only the generated main function needs
+	imports := strings.Replace(shopService, "import (", "import (\n\t\"github.com/gomeko/gomeko/runner\"", 1)
+	for name, test := range map[string]struct {
+		files   map[string]string
+		without []string
+		run     string // of gomeko run
+		starts  string
+	}{
+		"main":     {files: map[string]string{"main.go": "package main\n" + imports + shopMain}, run: ".", starts: "greeting_service"},
+		"package":  {files: map[string]string{"shop.go": "package shop\n" + shopService}, without: command, run: ".", starts: "greeting_service"},
+		"internal": {files: map[string]string{"a/internal/shop/shop.go": "package shop\n" + shopService}, without: command, run: "./a/internal/shop", starts: "greeting_service"},
+		"Module": {files: map[string]string{"shop.go": "package shop\n" + shopService, "module.go": shopModule}, without: command,
+			run: "shop", starts: "greeting_service, other_service"},
+		"Service": {files: map[string]string{"shop.go": "package shop\n" + shopService, "module.go": shopModule}, without: command,
+			run: ".:Greeting", starts: "greeting_service"},
+		"workspace": {files: map[string]string{"shop.go": "package shop\n" + shopService, "../go.work": "go 1.25.0\nuse (\n\t./shop\n\t./gomeko\n)\n"},
+			run: ".", starts: "greeting_service"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := shop(t, test.files, test.without...)
+			before := listing(t, dir)
+			p := start(t, dir, "", "run", test.run, "--broker", uri)
+			p.line("Connected to ")
+			p.line("starting services: " + test.starts)
+			check(t, julio, []string{"shell", "--broker", uri}, 0, "Hello, Julio!\n")
+			p.signal(syscall.SIGTERM)
+			if got := p.wait(); got != 0 {
+				t.Errorf("got exit status %d, want 0:\n%s", got, p.stderr())
+			}
+			if after := listing(t, dir); after != before {
+				t.Errorf("files were changed: got\n%s\nwant\n%s", after, before)
+			}
+		})
+	}
+}
+
+// listing returns names and contents of the files of a module.
+func listing(t *testing.T, dir string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all.WriteString(path + "\n" + string(text))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
+// The tests of a user's module need neither port nor server.
+func TestOwnModuleTested(t *testing.T) {
+	dir := shop(t, map[string]string{"shop.go": "package shop\n" + shopService, "shop_test.go": shopTest})
+	cmd := exec.Command("go", "test", "./...")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("go test: %v\n%s", err, out)
+	}
+}
+
+// What the go command or the compiler has to say is shown as it is; what it would not say in so many words is ours.
+func TestOwnModuleMistakes(t *testing.T) {
+	for name, test := range map[string]struct {
+		files map[string]string
+		run   string
+		want  string
+	}{
+		"compiler":   {map[string]string{"shop.go": "package shop\n" + shopService + "var x int = true\n"}, ".", "shop.go:19:13: cannot use true"},
+		"syntax":     {map[string]string{"shop.go": "package shop\n" + shopService + "}\n"}, ".", "shop.go:19:1: "},
+		"unexported": {map[string]string{"shop.go": "package shop\n" + strings.ReplaceAll(shopService, "Greeting", "greeting")}, ".", "shop: the service greeting can only be reached as an exported type"},
+		"no gomeko":  {map[string]string{"shop.go": "package shop\n" + shopService, "go.mod": "module shop\n"}, ".", "go get github.com/gomeko/gomeko"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, shop(t, test.files), "", "run", test.run)
+			if got := p.wait(); got != 1 || !strings.Contains(p.stderr(), test.want) {
+				t.Errorf("got exit status %d and\n%s\nwant 1 and %s", got, p.stderr(), test.want)
+			}
+		})
+	}
+}

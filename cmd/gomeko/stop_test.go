@@ -1,0 +1,181 @@
+package main_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A reply that has been waited for.
+type reply struct {
+	text string
+	err  error
+}
+
+// sleep calls the service sloth, and tells what came of it.
+func sleep(t *testing.T, uri string, seconds float64) <-chan reply {
+	t.Helper()
+	conn := dial(t, uri)
+	replies := make(chan reply, 1)
+	go func() {
+		var r reply
+		r.err = conn.Client("sloth").Call(context.Background(), "sleep", &r.text, seconds)
+		replies <- r
+	}()
+	return replies
+}
+
+func dial(t *testing.T, uri string) *rpc.Conn {
+	t.Helper()
+	conn, err := rpc.Dial(t.Context(), transport.Config{URI: uri}, rpc.Config{Timeout: limit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = conn.Close(ctx) // the broker may be gone
+	})
+	return conn
+}
+
+// A call that runs when SIGTERM comes ends, and its caller gets the reply, be the broker elsewhere or in the program.
+func TestGracefulStop(t *testing.T) {
+	_, uri := startBroker(t, "127.0.0.1:0")
+	embedded := "amqp://guest:guest@" + freeAddress(t) + "/"
+	t.Setenv("AMQP_URI", embedded) // is where the embedded broker listens
+	for name, test := range map[string]struct{ broker, uri string }{"broker": {uri, uri}, "embedded": {"embedded", embedded}} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, "", "", "run", "./testdata/slow", "--broker", test.broker)
+			p.line("Connected to ")
+			replies := sleep(t, test.uri, 2)
+			p.line("sloth sleeps")
+			p.signal(syscall.SIGTERM)
+			if r := <-replies; r.err != nil || r.text != "slept" {
+				t.Errorf("got %q, %v, want slept", r.text, r.err)
+			}
+			if got := p.wait(); got != 0 {
+				t.Errorf("got exit status %d, want 0:\n%s", got, p.stderr())
+			}
+		})
+	}
+}
+
+// A second signal ends the program at once; the call goes back to the broker, for another one.
+func TestSecondSignal(t *testing.T) {
+	_, uri := startBroker(t, "127.0.0.1:0")
+	p := start(t, "", "", "run", "./testdata/slow", "--broker", uri)
+	p.line("Connected to ")
+	replies := sleep(t, uri, 1e6)
+	p.line("sloth sleeps")
+	p.signal(syscall.SIGTERM)
+	p.line("stopping services: sloth")
+	again := time.NewTicker(100 * time.Millisecond) // signals that come together count as one
+	defer again.Stop()
+	for running := true; running; {
+		select {
+		case <-p.ended:
+			running = false
+		case <-again.C:
+			_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails when it has ended
+		}
+	}
+	if got := p.wait(); got != 1 {
+		t.Errorf("got exit status %d, want 1", got)
+	}
+	p.line("killed by a second signal")
+	other := start(t, "", "", "run", "./testdata/slow", "--broker", uri)
+	other.line("sloth sleeps")
+	select {
+	case r := <-replies:
+		t.Errorf("got %v before the call was over", r)
+	default:
+	}
+}
+
+// A service whose broker is killed answers again by itself when the broker is back; and one whose broker is gone for
+// good ends within its grace.
+func TestBrokerKilled(t *testing.T) {
+	b, uri := startBroker(t, "127.0.0.1:0")
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(config, []byte("gomeko: {grace: 3s}\nAMQP_URI: "+uri+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "", "", "run", "./testdata/slow", "--config", config)
+	p.line("Connected to ")
+	if r := <-sleep(t, uri, 0); r.err != nil {
+		t.Fatal(r.err)
+	}
+	b.signal(syscall.SIGKILL)
+	b.wait()
+	address := strings.TrimSuffix(uri[strings.Index(uri, "@")+1:], "/")
+	b, _ = startBroker(t, address)
+	conn := dial(t, uri)
+	for deadline := time.Now().Add(limit); ; {
+		err := conn.Client("sloth").Call(t.Context(), "sleep", nil, 0)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, rpc.ErrUnknownService) || time.Now().After(deadline) {
+			t.Fatalf("after the broker's restart: %v", err)
+		}
+	}
+
+	b.signal(syscall.SIGKILL)
+	b.wait()
+	began := time.Now()
+	p.signal(syscall.SIGTERM)
+	p.wait()
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("took %s to end without a broker, want its grace of 3 s", took)
+	}
+	p.line("stopping services: sloth")
+}
+
+// What a broker says when it stops is how many messages nobody has taken.
+func TestMessagesGone(t *testing.T) {
+	b, uri := startBroker(t, "127.0.0.1:0")
+	conn, err := transport.Dial(t.Context(), transport.Config{URI: uri})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Declare(t.Context(), transport.Topology{Queues: []transport.Queue{{Name: "left", Durable: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := conn.Publish(t.Context(), transport.Publishing{Key: "left", Mandatory: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := conn.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	b.signal(syscall.SIGINT)
+	if got := b.wait(); got != 0 {
+		t.Errorf("got exit status %d, want 0", got)
+	}
+	b.line("embedded broker stopped: 2 queued messages are gone")
+}
+
+// The port of an embedded broker must be free.
+func TestPortInUse(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	address := l.Addr().String()
+	t.Setenv("AMQP_URI", "amqp://guest:guest@"+address+"/")
+	check(t, "", []string{"run", "./testdata/slow", "--broker", "embedded"}, 1, "",
+		"embedded broker: "+address+" is in use: a broker runs there already? Leave --broker embedded away to use that one")
+	check(t, "", []string{"broker", "--listen", address}, 1, "", "embedded broker: "+address+" is in use")
+}

@@ -1,0 +1,28 @@
+// Package slow is a service that takes its time.
+package slow
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+)
+
+// Sloth sleeps.
+type Sloth struct {
+	_ service.Name `service:"sloth"`
+
+	Entrypoints struct {
+		Sleep rpc.Method `rpc:"sleep(seconds)"`
+	}
+}
+
+// Sleep says on stderr that it has begun.
+func (*Sloth) Sleep(_ context.Context, seconds float64) (string, error) {
+	fmt.Fprintln(os.Stderr, "sloth sleeps")
+	<-time.After(time.Duration(seconds * float64(time.Second)))
+	return "slept", nil
+}
