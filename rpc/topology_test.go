@@ -1,7 +1,11 @@
 package rpc_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"os"
+	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -66,7 +70,68 @@ func TestTopology(t *testing.T) {
 				t.Errorf("%s: %v", q.Queue, err)
 			}
 		}
+		if api := os.Getenv("GOMEKO_RABBITMQ_API"); strings.HasSuffix(t.Name(), "/rabbitmq") {
+			managed(t, api, path.Base(uri))
+		}
 	})
+}
+
+// managed compares what RabbitMQ's management says with what it said of Nameko.
+func managed(t *testing.T, api, vhost string) {
+	t.Helper()
+	type row struct {
+		Name        string         `json:"name"`
+		Type        string         `json:"type"`
+		Durable     bool           `json:"durable"`
+		AutoDelete  bool           `json:"auto_delete"`
+		Exclusive   bool           `json:"exclusive"`
+		Source      string         `json:"source"`
+		Destination string         `json:"destination"`
+		Key         string         `json:"routing_key"`
+		Arguments   map[string]any `json:"arguments"`
+	}
+	expires := map[string]any{"x-expires": 300000.0}
+	want := map[string][]row{
+		"exchanges": {{Name: "nameko-rpc", Type: "topic", Durable: true}},
+		"queues": {
+			{Name: "rpc-front", Type: "classic", Durable: true},
+			{Name: "rpc-vec_echo", Type: "classic", Durable: true},
+			{Name: "rpc.reply-front-<id>", Type: "classic", Durable: true, Arguments: expires},
+			{Name: "rpc.reply-standalone_rpc_proxy-<id>", Type: "classic", Durable: true, Arguments: expires},
+		},
+		"bindings": {
+			{Source: "nameko-rpc", Destination: "rpc-front", Key: "front.*"},
+			{Source: "nameko-rpc", Destination: "rpc-vec_echo", Key: "vec_echo.*"},
+			{Source: "nameko-rpc", Destination: "rpc.reply-front-<id>", Key: "<id>"},
+			{Source: "nameko-rpc", Destination: "rpc.reply-standalone_rpc_proxy-<id>", Key: "<id>"},
+		},
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for what, want := range want {
+		response, err := client.Get(api + "/api/" + what + "/" + vhost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		var rows []row
+		if err := json.NewDecoder(response.Body).Decode(&rows); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range rows {
+			if strings.HasPrefix(r.Name, "rpc") || r.Name == "nameko-rpc" || r.Source != "" && strings.HasPrefix(r.Destination, "rpc") {
+				got = append(got, anyID.ReplaceAllString(fmt.Sprintf("%+v", r), "<id>"))
+			}
+		}
+		var wanted []string
+		for _, r := range want {
+			wanted = append(wanted, fmt.Sprintf("%+v", r))
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, wanted) {
+			t.Errorf("%s:\ngot  %v\nwant %v", what, got, wanted)
+		}
+	}
 }
 
 // compare compares what was declared, whatever the order and however often.
