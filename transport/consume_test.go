@@ -249,3 +249,25 @@ func TestReplyThatClosesTheChannel(t *testing.T) {
 		}
 	})
 }
+
+// TestLargeReplyThatIsRefused has a reply refused that is confirmed: its sender is told, and the channel lives.
+func TestLargeReplyThatIsRefused(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		c := dial(t, uri)
+		declare(t, c, queue("q"))
+		consumer, deliveries := consume(t, c, "q", 10)
+		publish(t, c, "q", "1")
+		d := receive(t, deliveries)
+		err := d.Reply(limit(t), transport.Publishing{Exchange: "nope", Body: make([]byte, 2<<20)})
+		if refusal := new(transport.Error); !errors.As(err, &refusal) || refusal.Code != 404 {
+			t.Errorf("got %v, want the broker's 404", err)
+		}
+		d.Ack()
+		if err := consumer.Close(limit(t)); err != nil {
+			t.Fatal(err)
+		}
+		if got := brokertest.Depth(t, uri, "q"); got != 0 {
+			t.Errorf("got %d messages, want 0: it was acknowledged", got)
+		}
+	})
+}

@@ -29,7 +29,7 @@ type Consumer struct {
 	first   chan error    // the outcome of the first attempt
 	stopped chan struct{} // closed when no Handle is running or to come
 
-	abandoned atomic.Bool // Consume has given up: nobody will Close
+	closing atomic.Bool // run closes the channel when it ends, for nobody may be waiting by then
 	// Under conn.mu:
 	place *session // where it consumes; nil while it does not
 	ended bool     // it does not consume again
@@ -61,7 +61,7 @@ func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
 		}
 	}
 	if err != nil {
-		consumer.abandoned.Store(true)
+		consumer.closing.Store(true)
 		consumer.stop()
 		consumer.forget()
 		return nil, fmt.Errorf("consume queue %q: %w", cfg.Queue, err)
@@ -83,14 +83,15 @@ func (c *Consumer) Cancel(ctx context.Context) error {
 }
 
 // Close ends delivery, writes the acknowledgements that are outstanding, and closes the channel: what was not settled
-// goes back to the broker.
+// goes back to the broker. If ctx ends first, that happens when Handle has returned.
 func (c *Consumer) Close(ctx context.Context) error {
+	c.closing.Store(true)
 	err := c.Cancel(ctx)
-	c.flush()
 	l := c.forget()
 	if err != nil || l == nil {
 		return err
 	}
+	l.finish()
 	if err = l.session.do(ctx, l.channel.Close); err != nil && ctx.Err() != nil {
 		return fmt.Errorf("close the consumer of queue %q: %w", c.cfg.Queue, err)
 	}
@@ -188,7 +189,7 @@ func (c *Consumer) end() {
 	c.conn.broadcast()
 	c.conn.mu.Unlock()
 	close(c.stopped)
-	if l != nil && c.abandoned.Load() {
+	if l != nil && c.closing.Load() {
 		l.finish()
 		l.channel.Close()
 	}

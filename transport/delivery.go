@@ -32,19 +32,24 @@ func (d *Delivery) Reject(requeue bool) {
 	}
 }
 
+// confirmedReply is the size of body, in bytes, above which a reply is confirmed.
+const confirmedReply = 1 << 20
+
 // Reply publishes p, never mandatory, on the channel the delivery came by, so that it is ahead of the delivery's Ack
 // there and survives the death of this process. If that channel or connection is gone, it is sent by the connection
-// that is there now and confirmed, as long as ctx allows. What cannot be sent (see [Conn.Publish]) is an error before
-// anything is written.
+// that is there now and confirmed, as long as ctx allows. So is a body over 1 MiB, in any case: brokers may take less
+// than we send, and one that closed the delivery's channel over it would deliver the message again, without end.
+// What cannot be sent (see [Conn.Publish]) is an error before anything is written.
 func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
 	p.Mandatory = false
 	message, err := d.link.conn.encode(&p)
 	if err != nil {
 		return err
 	}
-	err = d.link.publish(ctx, &p, message)
-	if errors.Is(err, errGone) {
-		return d.link.conn.Publish(ctx, p)
+	if len(p.Body) <= confirmedReply {
+		if err = d.link.publish(ctx, &p, message); !errors.Is(err, errGone) {
+			return err
+		}
 	}
-	return err
+	return d.link.conn.Publish(ctx, p)
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -41,6 +43,9 @@ func TestDialErrors(t *testing.T) {
 		c.Read(make([]byte, 8))
 		c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
 	})
+	secure := httptest.NewTLSServer(nil)
+	defer secure.Close()
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	deaf := listen(t, func(net.Conn) {})
 	tests := []struct {
 		name, uri string
@@ -55,6 +60,7 @@ func TestDialErrors(t *testing.T) {
 		{"web server", "amqp://" + web + "/", []string{"does not speak AMQP 0-9-1", "check the port"}},
 		{"hangs up", "amqp://" + deaf + "/", []string{"hangs up", "amqps://"}},
 		{"no TLS", "amqps://bob:secret@" + web + "/", []string{"does not speak TLS", "amqp://"}},
+		{"unknown CA", "amqps://bob:secret@" + secure.Listener.Addr().String() + "/", []string{"unknown authority", "add the broker's CA"}},
 		{"silent", "amqp://" + silent + "/", []string{"no AMQP broker answers there", "tired of waiting"}},
 	}
 	for _, test := range tests {

@@ -59,10 +59,10 @@ func (e *Error) Error() string {
 
 // refusal turns what amqp091-go reports into ours.
 func refusal(err *amqp.Error, remedy string) *Error {
-	switch err.Code {
-	case amqp.ResourceLocked:
+	switch {
+	case err.Code == amqp.ResourceLocked:
 		remedy = "the queue is exclusive to another connection: use a name of your own, or wait until that one is closed"
-	case amqp.AccessRefused:
+	case err.Code == amqp.AccessRefused && strings.Contains(err.Reason, "refused for user"):
 		remedy = "give the user the rights for it (rabbitmqctl set_permissions)"
 	}
 	return &Error{Code: err.Code, Text: err.Reason, Remedy: remedy}

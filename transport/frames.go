@@ -93,7 +93,7 @@ func (f *frames) ready() int {
 func (f *frames) scan() {
 	for !f.raw && f.next+frameStart <= len(f.buf) {
 		frame := f.buf[f.next:]
-		size := int(binary.BigEndian.Uint32(frame[3:]))
+		size := length(frame[3:])
 		switch kind := frame[0]; {
 		case kind == 'A': // "AMQP" and four bytes of version, before the first frame
 			f.next += 8
@@ -129,7 +129,7 @@ func completeSent(payload []byte) []byte {
 	mended := append(make([]byte, 0, len(payload)+5), payload[:at]...)
 	end := at
 	if flags&flagHeaders != 0 {
-		end += 4 + int(binary.BigEndian.Uint32(payload[at:]))
+		end += 4 + length(payload[at:])
 		mended = append(mended, payload[at:end]...)
 	} else {
 		mended = append(mended, 0, 0, 0, 0)
@@ -155,7 +155,7 @@ func mendReceived(payload []byte) []byte {
 	if flags&flagHeaders == 0 || len(payload) < at+4 {
 		return payload
 	}
-	size := int(binary.BigEndian.Uint32(payload[at:]))
+	size := length(payload[at:])
 	if len(payload) < at+4+size || mendTable(payload[at+4:at+4+size], true, 0) {
 		return payload
 	}
@@ -209,7 +209,7 @@ func mendTable(b []byte, named bool, depth int) bool {
 			if len(b) < 5 {
 				return false
 			}
-			size = 4 + int(binary.BigEndian.Uint32(b[1:]))
+			size = 4 + length(b[1:])
 		default:
 			return false
 		}
@@ -223,3 +223,6 @@ func mendTable(b []byte, named bool, depth int) bool {
 	}
 	return true
 }
+
+// length reads a length of four bytes. What is over 1 GiB is nothing that could be there, wherever int has 32 bits.
+func length(b []byte) int { return int(min(binary.BigEndian.Uint32(b), 1<<30)) }

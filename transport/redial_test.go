@@ -155,6 +155,39 @@ func TestHalfOpen(t *testing.T) {
 	}
 }
 
+// TestDeadlines has a broker that does not answer for a while: what waits for it ends with its ctx, and leaves nothing
+// behind that would take messages.
+func TestDeadlines(t *testing.T) {
+	p := newProxy(t, brokertest.Embedded(t))
+	c := dial(t, p.uri)
+	declare(t, c, queue("q"))
+	p.hang()
+	cause := errors.New("out of patience")
+	for name, wait := range map[string]func(context.Context) error{
+		"Publish": func(ctx context.Context) error { return c.Publish(ctx, transport.Publishing{Key: "nowhere"}) },
+		"Declare": func(ctx context.Context) error { return c.Declare(ctx, queue("other")) },
+		"Consume": func(ctx context.Context) error {
+			_, err := c.Consume(ctx, transport.Consume{Queue: "q", Handle: func(*transport.Delivery) { t.Error("got a delivery for a consumer that is none") }})
+			return err
+		},
+	} {
+		ctx, cancel := context.WithTimeoutCause(limit(t), 20*time.Millisecond, cause)
+		if err := wait(ctx); !errors.Is(err, cause) {
+			t.Errorf("%s: got %v, want %v", name, err, cause)
+		}
+		cancel()
+	}
+	p.release()
+	if err := c.Wait(limit(t)); err != nil {
+		t.Fatal(err)
+	}
+	_, deliveries := consume(t, c, "q", 1)
+	for range 5 {
+		publish(t, c, "q", "")
+		receive(t, deliveries).Ack()
+	}
+}
+
 // TestRefusedAfterRedial has a queue declared otherwise by somebody while we are away: the rest goes on, and the log
 // tells.
 func TestRefusedAfterRedial(t *testing.T) {
