@@ -45,15 +45,26 @@ func (e *embedded) listen(address string) error {
 	return nil
 }
 
-// partingTime is how long an embedded broker's clients have to take what was sent to them.
-const partingTime = 5 * time.Second
+const (
+	// takingTime is how long clients have to take the last replies. They acknowledge what they took; what
+	// amqp091-go has read and not yet handed on when its connection is closed, it drops.
+	takingTime = time.Second
+
+	// partingTime is how long they then have to say goodbye.
+	partingTime = 5 * time.Second
+)
 
 // stop lets the last replies out and says what is lost.
 func (e *embedded) stop() {
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for until := time.Now().Add(takingTime); e.Messages() > 0 && time.Now().Before(until); {
+		<-look.C
+	}
 	lost := e.Messages()
 	ctx, cancel := context.WithTimeout(context.Background(), partingTime)
 	defer cancel()
-	_ = e.Close(ctx) // a client that does not take its replies is cut
+	_ = e.Close(ctx) // who does not go is cut off
 	switch lost {
 	case 0:
 		say(e.out, "embedded broker stopped")

@@ -53,6 +53,8 @@ func TestHello(t *testing.T) {
 	shopModule = `package shop
 
 import (
+	"context"
+
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/rpc"
