@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -25,12 +24,12 @@ type prompter interface {
 	AppendHistory(line string)
 }
 
-// loop reads, evaluates and prints until the input ends, exit() is called or session is over.
+// loop reads, evaluates and prints until exit() is called, session is over, or reading fails: with io.EOF for Ctrl-D.
 func (s *Shell) loop(session context.Context, lines prompter) error {
 	for session.Err() == nil {
 		err := s.turn(session, lines)
 		switch {
-		case errors.Is(err, errExit), errors.Is(err, io.EOF):
+		case errors.Is(err, errExit):
 			return nil
 		case errors.Is(err, liner.ErrPromptAborted):
 			fmt.Fprintln(s.Stdout)

@@ -57,7 +57,7 @@ func TestLoop(t *testing.T) {
 			session, end := s.begin(t.Context())
 			defer end()
 			p := &typed{lines: test.lines}
-			if err := s.loop(session, p); err != nil {
+			if err := s.loop(session, p); err != nil && err != io.EOF {
 				t.Fatal(err)
 			}
 			if out.String() != test.out || errs.String() != test.err {
@@ -81,7 +81,7 @@ func TestLoopInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Stdout = io.MultiWriter(&out, signaller{self})
-	if err := s.loop(session, &typed{lines: []string{"for i in range(1 << 60): print(i) if i == 0 else None", "", "7"}}); err != nil {
+	if err := s.loop(session, &typed{lines: []string{"for i in range(1 << 60): print(i) if i == 0 else None", "", "7"}}); err != io.EOF {
 		t.Fatal(err)
 	}
 	if out.String() != "0\n7\n" || errs.String() != "interrupted\n" {

@@ -2,7 +2,9 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -34,6 +36,10 @@ func (s *Shell) Interact(ctx context.Context) error {
 	}
 	fmt.Fprintf(s.Stderr, "gomeko shell on %s; n.rpc.service.method(…) calls, Ctrl-D ends\n", s.Broker)
 	err := s.loop(session, terminal)
+	if errors.Is(err, io.EOF) {
+		fmt.Fprintln(s.Stdout) // after the prompt
+		err = nil
+	}
 	if saveErr := saveHistory(terminal, path); saveErr != nil {
 		fmt.Fprintln(s.Stderr, "history is not kept:", saveErr)
 	}
