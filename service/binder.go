@@ -135,8 +135,10 @@ func (b *binder) fields(h *hosted, v reflect.Value, top bool) {
 			for j := range f.Type.NumField() {
 				b.row(h, f.Type.Field(j))
 			}
-		case implements(f.Type, dependencyType):
+		case implements(f.Type, dependencyType), marker(f.Type) != nil:
 			b.dependency(h, f, v.Field(i))
+		case f.Type.Kind() == reflect.Pointer && marker(f.Type.Elem()) != nil:
+			b.addf(where, "is a pointer to %[1]s, which is held by value: write %[1]s", f.Type.Elem())
 		case implements(f.Type, entrypointType):
 			b.addf(where, "is an entrypoint outside of the table: move it into Entrypoints struct{ … }")
 		case f.Anonymous && f.Type.Kind() == reflect.Struct:
@@ -166,7 +168,7 @@ func (b *binder) row(h *hosted, sf reflect.StructField) {
 	switch {
 	case !implements(sf.Type, entrypointType):
 		remedy := "rows have types such as rpc.Method"
-		if implements(sf.Type, dependencyType) {
+		if implements(sf.Type, dependencyType) || marker(sf.Type) != nil {
 			remedy = "dependencies stand outside of Entrypoints"
 		}
 		b.addf(where, "%s is no entrypoint: %s", sf.Type, remedy)
@@ -219,7 +221,20 @@ func (b *binder) dependency(h *hosted, sf reflect.StructField, dst reflect.Value
 		b.addf(where, "is not exported and cannot be set: begin its name with a capital")
 		return
 	}
-	value, err := instance(sf.Type).(DependencyType).Dependency(f)
+	f.value = dst
+	maker := sf.Type
+	if m := marker(sf.Type); m != nil {
+		if sf.Tag != "" {
+			b.addf(where, "has a tag, but that of _ %s in %s counts: leave this one out", m.Type, sf.Type)
+			return
+		}
+		maker = m.Type
+		if f.tag, err = parseTag(string(m.Tag)); err != nil {
+			b.add(where, err)
+			return
+		}
+	}
+	value, err := instance(maker).(DependencyType).Dependency(f)
 	if err != nil {
 		b.add(where, err)
 		return
@@ -235,6 +250,19 @@ func (b *binder) dependency(h *hosted, sf reflect.StructField, dst reflect.Value
 // implements reports whether a field of type t is an extension: t or a pointer to it has the method.
 func implements(t, extension reflect.Type) bool {
 	return t.Kind() != reflect.Interface && (t.Implements(extension) || reflect.PointerTo(t).Implements(extension))
+}
+
+// marker returns the blank field of a struct whose type makes values of the struct, nil if it has none.
+func marker(t reflect.Type) *reflect.StructField {
+	if t.Kind() != reflect.Struct || implements(t, dependencyType) {
+		return nil
+	}
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Name == "_" && implements(f.Type, dependencyType) {
+			return &f
+		}
+	}
+	return nil
 }
 
 // instance makes a value to call the extension's method on.

@@ -86,6 +86,9 @@ func (c *Container) Names() []string {
 	return names
 }
 
+// Logger returns [Config].Logger, or slog.Default() as it was at [New].
+func (c *Container) Logger() *slog.Logger { return c.logger }
+
 // Lookup returns the first value of type T of [Config].Values.
 func Lookup[T any](c *Container) (T, bool) {
 	for _, v := range c.cfg.Values {

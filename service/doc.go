@@ -44,11 +44,11 @@
 // # Calls
 //
 // Each call runs on a copy of the struct, so a method may keep what it likes in its fields while it runs. What must be
-// shared stands behind a pointer; a lock held by value is refused by [New]. ctx carries the [Call], with what
-// came with it:
+// shared stands behind a pointer; a lock held by value is refused by [New]. ctx carries the [Call], and the context
+// data that came with it, by [Key]:
 //
 //	call := service.FromContext(ctx)
-//	language, _ := call.Data["language"].(string)
+//	language, ok := service.Language.Get(ctx)
 //
 // An error that has Expected() bool is one that callers are meant to handle ([Expected]): it is logged at WARN, every
 // other at ERROR, a panic with its stack. A call that is over its time is answered with [ErrTimeout] at once; its

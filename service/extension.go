@@ -23,6 +23,9 @@ type Entrypoint interface {
 }
 
 // A DependencyType is the type of a field, outside of the table, that the service is given: rpc.Client.
+//
+// It also makes values of the structs that it marks, by a blank field with the tag: a struct of the user's own with
+// _ rpc.Client `rpc:"users"` in it is a typed client. Field.Type is the struct then, [Fields] tells its fields.
 type DependencyType interface {
 	// Dependency returns the value that the field holds in every call. It is called once, by [New].
 	Dependency(f *Field) (any, error)

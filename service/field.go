@@ -20,6 +20,7 @@ type Field struct {
 
 	tag     tag
 	hosted  *hosted
+	value   reflect.Value // a dependency's, in the prototype
 	logger  *slog.Logger
 	isRow   bool
 	goName  string        // the row's method
@@ -27,6 +28,22 @@ type Field struct {
 	method  *method       // set by Bind
 	prefix  string        // of the ids of its calls
 	run     Runner        // the method in its middleware
+}
+
+// Fields returns the fields of the struct t in their order, blank ones too, for an extension that reads their tags:
+// Tag and Keys work on them, and they belong to no service. The error has a line for each tag that is malformed.
+func Fields(t reflect.Type) ([]*Field, error) {
+	fields := make([]*Field, t.NumField())
+	var mistakes []error
+	for i := range fields {
+		f := t.Field(i)
+		tags, err := parseTag(string(f.Tag))
+		if err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s: %w", f.Name, err))
+		}
+		fields[i] = &Field{Name: f.Name, Type: f.Type, tag: tags}
+	}
+	return fields, errors.Join(mistakes...)
 }
 
 // Tag returns the value of a key of the field's tag, "" if it has none.
@@ -79,6 +96,9 @@ func (f *Field) Bind(spec string, lead ...reflect.Type) (*Signature, error) {
 	f.prefix = f.Service + "." + m.sig.Name + "."
 	return m.sig, nil
 }
+
+// Value returns what a dependency's field holds in the struct that was given to [New].
+func (f *Field) Value() any { return f.value.Interface() }
 
 // Go runs fn in a goroutine that [Container.Stop] waits for. fn is to return when its entrypoint has been stopped
 // and the calls that it makes have ended; ctx ends when the container is killed, and not while it stops.

@@ -142,8 +142,8 @@ func TestOrder(t *testing.T) {
 func TestStartFails(t *testing.T) {
 	fails := func(context.Context) error { return io.EOF }
 	for _, tc := range []struct{ step, err, stops string }{
-		{"base setup", "*service_test.sharedBase: EOF", ""},
-		{"pool setup", "*service_test.sharedPool: EOF", "base stop"},
+		{"base setup", "service_test: EOF", ""},
+		{"pool setup", "service_test: EOF", "base stop"},
 		{"Two setup", "service stages: Two: EOF", "One stop, pool stop, base stop"},
 		{"One start", "service stages: One: EOF", "One stop, Two stop, pool stop, base stop"},
 		{"Two start", "service stages: Two: EOF", "One stop, Two stop, pool stop, base stop"},
@@ -409,7 +409,7 @@ func TestStopErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := c.Stop(t.Context())
-	if want := "service stages: One: EOF\n*service_test.sharedPool: EOF"; err == nil || err.Error() != want {
+	if want := "service stages: One: EOF\nservice_test: EOF"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if got := s.steps(); !strings.HasSuffix(got, "base stop") {

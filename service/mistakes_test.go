@@ -82,6 +82,26 @@ type (
 	}
 )
 
+// presents is a struct that a dependency makes; marks uses it wrongly.
+type (
+	presents struct {
+		_ Gift `gift:"x"`
+	}
+	typos struct {
+		_ Gift `gfit:"x"`
+	}
+	marks struct {
+		_ service.Name `service:"marks"`
+
+		Entrypoints struct{ Row presents }
+		Pointer     *presents
+		Tagged      presents `gift:"y"`
+		hidden      presents
+		Typo        typos
+		Unmade      presents
+	}
+)
+
 // rows has mistakes of the table.
 type rows struct {
 	_ service.Name `service:"rows"`
@@ -171,7 +191,7 @@ func TestMistakes(t *testing.T) {
 	_, err := service.New(service.Config{MaxWorkers: -1, ParentCallsTracked: -1, Middleware: []service.Middleware{nil}},
 		nil, first{}, (*first)(nil), new(int),
 		new(nameless), new(emptyName), new(twoNames), new(fieldName), new(nameKeys),
-		new(first), new(second_), new(noTable), new(derived), new(rows))
+		new(first), new(second_), new(noTable), new(derived), new(marks), new(rows))
 	if err == nil {
 		t.Fatal("got no error, want many")
 	}

@@ -36,6 +36,16 @@ func parseSpec(text string) (spec, error) {
 	return p, nil
 }
 
+// ParseSignature reads a signature as a tag has it, for an extension that binds no method: its parameters have no
+// Type yet, and "name" has none of them, as "name()".
+func ParseSignature(text string) (*Signature, error) {
+	p, err := parseSpec(text)
+	if err != nil {
+		return nil, err
+	}
+	return &Signature{Name: p.name, Params: p.params}, nil
+}
+
 // A scanner reads a signature from left to right. White space between its parts is skipped.
 type scanner struct {
 	text string

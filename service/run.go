@@ -23,10 +23,13 @@ type run struct {
 
 type runKey struct{}
 
-// Value returns the run itself for its own key.
+// Value returns the run itself for its own key, and the call's data in place of what the context around it carries.
 func (r *run) Value(key any) any {
-	if key == (runKey{}) {
+	switch key {
+	case runKey{}:
 		return r
+	case dataKey{}:
+		return r.call.Data
 	}
 	return r.Context.Value(key)
 }
