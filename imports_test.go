@@ -44,6 +44,7 @@ var arrows = map[string][]string{
 var others = map[string][]string{
 	"broker":         {},
 	"internal/frame": {},
+	"di":             {"go.uber.org/fx", "go.uber.org/fx/fxevent"},
 	"service":        {"go.uber.org/fx", "github.com/google/uuid"},
 	"rpc":            {"github.com/google/uuid"},
 }

@@ -26,7 +26,6 @@ type process struct {
 	*command
 	cfg       *config.Config
 	uri       string
-	app       *fx.App
 	container *service.Container
 	host      *embedded // nil unless the program hosts its broker
 	signals   chan os.Signal
@@ -53,13 +52,9 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	return p.live(ctx)
 }
 
-// bind makes the application and its container. All mistakes of all services come out here.
-func (p *process) bind(opts []fx.Option) error {
-	app, services, err := assemble(p.cfg, opts)
-	if err != nil {
-		return err
-	}
-	p.app, p.uri = app, cmp.Or(p.named(p.cfg), defaultURI)
+// bind makes the container, whose application may ask for the configuration. All mistakes of all services come out here.
+func (p *process) bind(opts []fx.Option) (err error) {
+	p.uri = cmp.Or(p.named(p.cfg), defaultURI)
 	broker := transportConfig(p.uri, p.cfg)
 	if p.broker == embeddedFlag {
 		u := embeddedAt(p.uri)
@@ -71,7 +66,10 @@ func (p *process) bind(opts []fx.Option) error {
 		MaxWorkers:         p.cfg.MaxWorkers,
 		ParentCallsTracked: p.cfg.ParentCallsTracked,
 		Values:             []any{broker, rpcConfig(p.cfg)},
-	}, services...)
+	}, fx.Supply(p.cfg), fx.Options(opts...))
+	if err == nil && len(p.container.Names()) == 0 {
+		err = errors.New("application: no services; give runner.Main a module with service.Provide(new(Orders)) in it")
+	}
 	return err
 }
 
@@ -81,7 +79,7 @@ func (p *process) live(ctx context.Context) error {
 	defer cancel()
 	started := make(chan error, 1)
 	say(p.err, "starting services: %s", strings.Join(p.container.Names(), ", "))
-	go func() { started <- p.start(ctx) }()
+	go func() { started <- p.container.Start(ctx) }()
 	select {
 	case err := <-started:
 		if err != nil {
@@ -100,21 +98,10 @@ func (p *process) live(ctx context.Context) error {
 	go func() { ended <- p.container.Wait() }()
 	select {
 	case err := <-ended:
-		return errors.Join(err, p.stopApp())
+		return err
 	case <-p.signals:
 		return p.stop()
 	}
-}
-
-// start starts what the application is made of, then the services.
-func (p *process) start(ctx context.Context) error {
-	if err := p.app.Start(ctx); err != nil {
-		return err
-	}
-	if err := p.container.Start(ctx); err != nil {
-		return errors.Join(err, p.stopApp())
-	}
-	return nil
 }
 
 // errKilled is the error of a process that got a second signal.
@@ -123,7 +110,7 @@ var errKilled = errors.New("killed by a second signal: calls that ran go back to
 // oneSignal is the time in which two signals are one: a terminal, and a parent that sends its signals on, do it twice.
 const oneSignal = 500 * time.Millisecond
 
-// stop ends the services within their grace, then the rest of the application. A second signal kills.
+// stop ends the services, and then what they were made of, within the grace. A second signal kills.
 func (p *process) stop() error {
 	began := time.Now()
 	say(p.err, "stopping services: %s", strings.Join(p.container.Names(), ", "))
@@ -134,7 +121,7 @@ func (p *process) stop() error {
 	for {
 		select {
 		case err := <-stopped:
-			return errors.Join(err, p.stopApp())
+			return err
 		case <-p.signals:
 			if time.Since(began) > oneSignal {
 				p.container.Kill()
@@ -142,10 +129,4 @@ func (p *process) stop() error {
 			}
 		}
 	}
-}
-
-func (p *process) stopApp() error {
-	ctx, cancel := context.WithTimeout(context.Background(), p.app.StopTimeout())
-	defer cancel()
-	return p.app.Stop(ctx)
 }

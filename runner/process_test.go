@@ -143,9 +143,9 @@ func TestProgramFails(t *testing.T) {
 		"a constructor fails": {opts: []fx.Option{
 			fx.Provide(func() (*time.Location, error) { return nil, errors.New("no such place") }),
 			fx.Invoke(func(*time.Location) {}),
-		}, want: "application: no such place"},
+		}, want: "no such place"},
 		"nothing provides": {opts: []fx.Option{fx.Invoke(func(*time.Location) {})},
-			want: "application: nothing provides *time.Location: give a module fx.Provide with a function that returns it"},
+			want: " needs *time.Location, which nothing provides: add fx.Provide(func(…) (*time.Location, error)) to the module"},
 		"no services": {want: "application: no services; give runner.Main a module with service.Provide(new(Orders)) in it"},
 		"no service":  {opts: []fx.Option{service.Provide(7)}, want: "service int: is no pointer to a struct"},
 		"no file":     {args: []string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, want: "none.yaml"},

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/gomeko/gomeko/di"
 )
 
 var (
@@ -54,9 +57,20 @@ func (b *binder) config(cfg Config) {
 	}
 }
 
-func (b *binder) service(proto any) {
-	v := reflect.ValueOf(proto)
-	where := fmt.Sprintf("service %T", proto)
+// application binds the services of an application, which is the first to start and the last to stop.
+func (b *binder) application(app *application) {
+	b.host.shared = append(b.host.shared, &managed{value: app, owner: "application"})
+	if err := app.Err(); err != nil {
+		b.add("application", err)
+	}
+	for _, target := range app.Targets {
+		b.service(target)
+	}
+}
+
+func (b *binder) service(target *di.Target) {
+	v := reflect.ValueOf(target.Ptr)
+	where := fmt.Sprintf("service %T", target.Ptr)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().Kind() != reflect.Struct {
 		b.addf(where, "is no pointer to a struct: write new(Orders), with the service's own type")
 		return
@@ -66,6 +80,8 @@ func (b *binder) service(proto any) {
 		name:    b.name(t),
 		proto:   reflect.New(t).Elem(),
 		workers: make(chan struct{}, max(1, cmp.Or(b.host.cfg.MaxWorkers, defaultMaxWorkers))),
+		target:  target,
+		plan:    di.Plan{Panic: panicked},
 	}
 	h.proto.Set(v.Elem())
 	for _, other := range b.host.hosted {
@@ -74,7 +90,7 @@ func (b *binder) service(proto any) {
 		}
 	}
 	b.host.hosted = append(b.host.hosted, h)
-	b.fields(h, h.proto, true)
+	b.fields(h, h.proto, nil)
 }
 
 // name returns the name of a service's type, "" if it has none.
@@ -117,12 +133,14 @@ func (h *hosted) label() string {
 	return "service " + cmp.Or(h.name, h.proto.Type().String())
 }
 
-// fields binds the fields of a service, or of a struct embedded in one.
-func (b *binder) fields(h *hosted, v reflect.Value, top bool) {
-	t := v.Type()
+// fields binds the fields of a service, or of a struct embedded in one at index.
+func (b *binder) fields(h *hosted, v reflect.Value, index []int) {
+	t, top := v.Type(), len(index) == 0
 	for i := range t.NumField() {
 		f := t.Field(i)
 		where := h.label() + ": " + f.Name
+		at := append(slices.Clip(index), i)
+		_, injected := f.Tag.Lookup(di.Tag)
 		switch {
 		case f.Type == nameType && !top:
 			b.addf(where, "service.Name stands in the embedded %s: move it into the service", t)
@@ -135,6 +153,8 @@ func (b *binder) fields(h *hosted, v reflect.Value, top bool) {
 			for j := range f.Type.NumField() {
 				b.row(h, f.Type.Field(j))
 			}
+		case injected:
+			b.inject(h, f, at)
 		case implements(f.Type, dependencyType), marker(f.Type) != nil:
 			b.dependency(h, f, v.Field(i))
 		case f.Type.Kind() == reflect.Pointer && marker(f.Type.Elem()) != nil:
@@ -142,12 +162,50 @@ func (b *binder) fields(h *hosted, v reflect.Value, top bool) {
 		case implements(f.Type, entrypointType):
 			b.addf(where, "is an entrypoint outside of the table: move it into Entrypoints struct{ … }")
 		case f.Anonymous && f.Type.Kind() == reflect.Struct:
-			b.fields(h, v.Field(i), false)
+			b.fields(h, v.Field(i), at)
+		case (f.Anonymous || f.Type.Name() == "") && injects(f.Type):
+			b.addf(where, "has fields to inject, which are not found there: move them into the service, or embed their struct by value")
 		}
 		if lock, path := findLock(f.Type, f.Name); top && lock != nil {
 			b.addf(where, "holds %s by value (%s), and each call gets a copy: make it a pointer, or inject it", lock, path)
 		}
 	}
+}
+
+// inject gives the field at index its value, or each call its own.
+func (b *binder) inject(h *hosted, sf reflect.StructField, index []int) {
+	where := h.label() + ": " + sf.Name
+	f, err := b.field(h, sf)
+	switch {
+	case err != nil:
+	case sf.Name == "_":
+		err = errors.New("is blank and cannot be injected into: give it a name")
+	case !sf.IsExported():
+		err = errors.New("is not exported and cannot be injected into: begin its name with a capital")
+	case implements(sf.Type, entrypointType), implements(sf.Type, dependencyType), marker(sf.Type) != nil:
+		err = fmt.Errorf("%s is bound by its own type: leave inject out", sf.Type)
+	default:
+		err = errors.Join(f.Keys(di.Tag), h.target.Bind(&h.plan, h.proto, index))
+	}
+	if err != nil {
+		b.add(where, err)
+	}
+}
+
+// injects reports whether t is a struct, or points to one, that has fields to inject.
+func injects(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return false
+	}
+	for i := range t.NumField() {
+		if _, ok := t.Field(i).Tag.Lookup(di.Tag); ok {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *binder) field(h *hosted, f reflect.StructField) (*Field, error) {
@@ -183,6 +241,10 @@ func (b *binder) row(h *hosted, sf reflect.StructField) {
 		return
 	}
 	f.isRow, f.goName = true, sf.Name
+	if _, ok := f.tag.lookup(di.Tag); ok {
+		b.addf(where, "is an entrypoint, and nothing is injected there: leave inject out")
+		return
+	}
 	if name, ok := f.tag.lookup("method"); ok && name == "" {
 		b.addf(where, "method is empty: leave it out, or name a method")
 		return

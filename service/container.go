@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gomeko/gomeko/di"
 )
 
 // Config configures a [Container]. The zero value works.
@@ -74,10 +76,11 @@ type hosted struct {
 	name    string
 	proto   reflect.Value // the struct, with its dependencies set; calls get copies
 	workers chan struct{} // has an element for each call that runs
-	rows    []*Field
+	target  *di.Target    // what fx has for its fields
+	plan    di.Plan       // what each call is given anew
 }
 
-// Names returns the names of the services, in the order given to [New].
+// Names returns the names of the services, in the order given to [New]; those of fx modules come first.
 func (c *Container) Names() []string {
 	names := make([]string, len(c.hosted))
 	for i, h := range c.hosted {
@@ -100,8 +103,11 @@ func Lookup[T any](c *Container) (T, bool) {
 	return none, false
 }
 
-// New binds services, each a pointer to a struct with a [Name]. Every mistake of every
-// service is reported at once, a line each, with service, field and remedy.
+// New binds services: pointers to structs with a [Name], and fx modules and options with what
+// the structs need, and with further services ([Provide]). All of them are one fx application, whose constructors are called
+// here, and whose hooks are run by [Container.Start] and [Container.Stop].
+//
+// Every mistake of every service is reported at once, a line each, with service, field and remedy.
 // The services are copied: what is changed in them later is not seen by calls.
 func New(cfg Config, services ...any) (*Container, error) {
 	c := &Container{
@@ -117,9 +123,7 @@ func New(cfg Config, services ...any) (*Container, error) {
 	c.life, c.endLife = context.WithCancel(context.Background())
 	b := &binder{host: c}
 	b.config(cfg)
-	for _, s := range services {
-		b.service(s)
-	}
+	b.application(newApplication(services))
 	if err := b.err(); err != nil {
 		c.endLife()
 		return nil, err

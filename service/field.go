@@ -92,6 +92,7 @@ func (f *Field) Bind(spec string, lead ...reflect.Type) (*Signature, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.plan = &f.hosted.plan
 	f.method = m
 	f.prefix = f.Service + "." + m.sig.Name + "."
 	return m.sig, nil

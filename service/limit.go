@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// An outcome is what a method returned.
+// An outcome is what a call has come to.
 type outcome struct {
 	result any
 	err    error
@@ -36,32 +36,42 @@ func (f *Field) limited(ctx context.Context) (any, error) {
 		defer cancel()
 	}
 	if !r.bounded && ctx.Done() == r.Done() {
-		return f.outcome(ctx, r.method(ctx))
+		o := r.method(ctx)
+		return o.result, o.err
 	}
 	done := make(chan outcome, 1)
 	r.holds.Add(1)
 	go r.work(ctx, done)
 	select {
 	case o := <-done:
-		return f.outcome(ctx, o)
+		return o.result, o.err
 	case <-ctx.Done():
 	}
 	select {
 	case o := <-done: // at the last moment
-		return f.outcome(ctx, o)
+		return o.result, o.err
 	default:
 		f.watch(r, done)
 		return nil, f.ended(context.Cause(ctx))
 	}
 }
 
-// outcome is o, but for a method that gave up because ctx ended: that is a timeout, whose cause is the
-// method's error: it says what was waited for.
-func (f *Field) outcome(ctx context.Context, o outcome) (any, error) {
-	if o.err != nil && ctx.Err() != nil && (errors.Is(o.err, ctx.Err()) || errors.Is(o.err, context.Cause(ctx))) {
-		return nil, f.ended(o.err)
+// settled is the error that a call has when its method has returned err. One that came back after its time gave up because
+// of that, or is too late for what each call has of its own: that is a timeout, which wraps what the method waited for.
+func (f *Field) settled(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() == nil:
+		return err
+	case err == nil && f.method.plan.Empty():
+		return nil
+	case err == nil:
+		return f.ended(context.Cause(ctx))
+	case errors.Is(err, ErrTimeout), errors.Is(err, ErrStopped):
+		return err
+	case errors.Is(err, ctx.Err()), errors.Is(err, context.Cause(ctx)):
+		return f.ended(err)
 	}
-	return o.result, o.err
+	return err
 }
 
 // work runs the method and holds its worker until it has returned.
@@ -75,9 +85,13 @@ func (r *run) work(ctx context.Context, done chan<- outcome) {
 }
 
 func (r *run) method(ctx context.Context) outcome {
+	f := r.field
 	v, err := recovered(ctx, func(ctx context.Context) (any, error) {
-		return r.field.method.invoke(ctx, r.args, r.lead)
+		return f.method.invoke(ctx, r.args, r.lead, func(err error) error { return f.settled(ctx, err) })
 	})
+	if err != nil { // a Done's, which gave up as a method does
+		err = f.settled(ctx, err)
+	}
 	return outcome{v, err}
 }
 

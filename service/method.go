@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"reflect"
+
+	"github.com/gomeko/gomeko/di"
 )
 
 // A method is a Go method bound to its signature: all that a call needs, looked up once.
@@ -11,6 +13,7 @@ type method struct {
 	proto reflect.Value // the service that each call gets a copy of
 	fn    reflect.Value // the method expression: the receiver is its first parameter
 	call  func(in []reflect.Value) []reflect.Value
+	plan  *di.Plan // what each copy is given
 	lead  []reflect.Type
 	args  reflect.Type // the struct whose fields are the parameters; nil: each is a Go parameter
 	ptr   bool         // the struct is taken by pointer
@@ -25,8 +28,9 @@ type slot struct {
 	fallback func(dst reflect.Value) // sets the default; nil: the zero value is it
 }
 
-// invoke decodes the arguments, copies the service and runs the method.
-func (m *method) invoke(ctx context.Context, args Arguments, lead []any) (any, error) {
+// invoke decodes the arguments, copies the service, gives it the call's own values and runs the method. settle makes of
+// what the method returned the error that the values end with.
+func (m *method) invoke(ctx context.Context, args Arguments, lead []any, settle func(error) error) (any, error) {
 	in := make([]reflect.Value, 2+len(m.lead), 2+len(m.lead)+len(m.slots)+1)
 	in[1] = reflect.ValueOf(ctx)
 	for i, t := range m.lead {
@@ -43,12 +47,14 @@ func (m *method) invoke(ctx context.Context, args Arguments, lead []any) (any, e
 	in[0] = reflect.New(m.proto.Type())
 	in[0].Elem().Set(m.proto)
 
-	out := m.call(in)
-	if err, _ := out[len(out)-1].Interface().(error); err != nil {
+	var out []reflect.Value
+	err = m.plan.Run(ctx, in[0].Elem(), func() error {
+		out = m.call(in)
+		err, _ := out[len(out)-1].Interface().(error)
+		return settle(err)
+	})
+	if err != nil || len(out) < 2 {
 		return nil, err
-	}
-	if len(out) == 1 {
-		return nil, nil
 	}
 	return out[0].Interface(), nil
 }

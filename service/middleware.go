@@ -27,10 +27,10 @@ func (f *Field) observed(next Runner) Runner {
 }
 
 func (f *Field) log(ctx context.Context, took time.Duration, err error) {
-	level, message := slog.LevelError, "call failed"
+	level := slog.LevelError
 	switch {
 	case err == nil:
-		level, message = slog.LevelDebug, "call done"
+		level = slog.LevelDebug
 	case Expected(err):
 		level = slog.LevelWarn
 	}
@@ -46,22 +46,27 @@ func (f *Field) log(ctx context.Context, took time.Duration, err error) {
 		slog.String("call_id", call.ID),
 		slog.Duration("duration", took),
 	)
-	if err != nil {
-		attrs = append(attrs, slog.Any("err", err))
+	if err == nil {
+		logger.LogAttrs(ctx, level, "call done", attrs...)
+		return
 	}
+	attrs = append(attrs, slog.Any("err", err))
 	var p *PanicError
 	if errors.As(err, &p) {
 		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
-	logger.LogAttrs(ctx, level, message, attrs...)
+	logger.LogAttrs(ctx, level, "call failed", attrs...)
 }
 
 // recovered calls next and returns a panic as its error.
 func recovered(ctx context.Context, next Runner) (v any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			v, err = nil, &PanicError{Value: p, Stack: debug.Stack()}
+			v, err = nil, panicked(p)
 		}
 	}()
 	return next(ctx)
 }
+
+// panicked is the error of a call in which value was recovered.
+func panicked(value any) error { return &PanicError{Value: value, Stack: debug.Stack()} }

@@ -1,22 +1,29 @@
 package service
 
-import "go.uber.org/fx"
+import (
+	"reflect"
+	"slices"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/di"
+)
 
 // Provide makes proto, a pointer to a service's struct, a service of an fx application:
 //
-//	var Module = fx.Module("orders", service.Provide(new(Orders)))
+//	var Module = fx.Module("orders", service.Provide(new(Orders)), fx.Provide(openDB))
 //
-// What is wrong with the service is reported by [New], together with the mistakes of all others.
-func Provide(proto any) fx.Option {
-	return fx.Provide(fx.Annotate(
-		func() any { return proto },
-		fx.ResultTags(`group:"gomeko.services"`),
-	))
-}
+// Its fields with the key inject are given what the application provides, by [New], which also reports what is wrong.
+// A field that holds a value already keeps it.
+func Provide(proto any) fx.Option { return di.Fill(proto) }
 
-// Provided is what [Provide] has collected, in no order (fx keeps none in a group); a runner takes it as a parameter.
-type Provided struct {
-	fx.In
-
-	Services []any `group:"gomeko.services"`
+// Without leaves services out of an fx application, by the full names of their types, as in
+// "example.org/shop.Orders". It is for the generated program of "gomeko run PKG:Service", and stands outside of modules.
+func Without(types ...string) fx.Option {
+	return fx.Invoke(func(app *di.App) {
+		app.Targets = slices.DeleteFunc(app.Targets, func(t *di.Target) bool {
+			v := reflect.Indirect(reflect.ValueOf(t.Ptr))
+			return v.IsValid() && slices.Contains(types, v.Type().PkgPath()+"."+v.Type().Name())
+		})
+	})
 }

@@ -1,0 +1,201 @@
+package di
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// The errors of fx and dig have no types to be told by, so they are told by their words; those are dig's of the version in
+// go.mod, and the tests of this package notice when they change. What has other words is shown as it is.
+const (
+	missingFor   = "missing dependencies for function "
+	missingType  = "missing type: "
+	missingTypes = "missing types: "
+	failedIn     = "received non-nil error from function "
+	cannotAdd    = "cannot provide function "
+	cannotOutput = "cannot provide "
+	addedBy      = "already provided by "
+	cycle        = "cycle detected in dependency graph"
+)
+
+// A link is one error of a chain: its own words, and the error that it wraps.
+type link struct {
+	text  string
+	inner error
+}
+
+// links takes a chain of errors apart.
+func links(err error) []link {
+	var chain []link
+	for err != nil {
+		inner := errors.Unwrap(err)
+		text := err.Error()
+		if inner != nil {
+			text = strings.TrimSuffix(text, inner.Error())
+		}
+		chain = append(chain, link{strings.TrimRight(text, ": \n"), inner})
+		err = inner
+	}
+	return chain
+}
+
+// inWords says what an error of fx comes down to, without the path on which fx came upon it.
+func inWords(err error) error {
+	if all, ok := err.(interface{ Errors() []error }); ok {
+		var each []error
+		for _, e := range all.Errors() {
+			each = append(each, inWords(e))
+		}
+		return errors.Join(each...)
+	}
+	chain := links(err)
+	for i, l := range chain {
+		last := i == len(chain)-1
+		if fn, ok := strings.CutPrefix(l.text, failedIn); ok && !last {
+			return constructorFailed(fn, l.inner)
+		}
+		if last {
+			break
+		}
+		if fn, ok := strings.CutPrefix(l.text, missingFor); ok {
+			return missing(fn, chain[i+1].text)
+		}
+		if fn, ok := strings.CutPrefix(l.text, cannotAdd); ok && strings.HasPrefix(chain[len(chain)-1].text, addedBy) {
+			return twice(fn, chain[len(chain)-2].text, chain[len(chain)-1].text)
+		}
+		if l.text == cycle {
+			return circle(chain[i+1].text)
+		}
+	}
+	if len(chain) == 0 {
+		return nil
+	}
+	return rootCause(err)
+}
+
+func rootCause(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}
+
+// unprovided reports whether err says that what a demand asked for is provided by nobody, and what is provided instead.
+func unprovided(err error) (like string, direct bool) {
+	chain := links(err)
+	if len(chain) < 2 || !strings.HasPrefix(chain[0].text, missingFor+`"reflect".makeFuncStub`) {
+		return "", false
+	}
+	_, like = suggestion(strings.TrimPrefix(chain[1].text, missingType))
+	return like, true
+}
+
+func constructorFailed(fn string, err error) error {
+	if strings.HasPrefix(fn, `"github.com/gomeko/gomeko/di".`) { // of Provider.entry
+		return err
+	}
+	return fmt.Errorf("%s: %w", function(fn), err)
+}
+
+// missing says what fn needs and nobody provides.
+func missing(fn, types string) error {
+	types = strings.TrimPrefix(strings.TrimPrefix(types, missingTypes), missingType)
+	var all []error
+	for t := range strings.SplitSeq(types, "; ") {
+		t, like := suggestion(t)
+		needs := fmt.Sprintf("%s needs %s, which nothing provides", function(fn), phrase(t))
+		if like != "" {
+			all = append(all, fmt.Errorf("%s; %s is provided", needs, like))
+			continue
+		}
+		constructor := fmt.Sprintf("func(…) (%s, error)", short(bare(t)))
+		if name := named(t); name != "" {
+			constructor = fmt.Sprintf("fx.Annotated{Name: %q, Target: %s}", name, constructor)
+		}
+		all = append(all, fmt.Errorf("%s: add fx.Provide(%s) to the module", needs, constructor))
+	}
+	return errors.Join(all...)
+}
+
+// twice says what both fn and another function provide.
+func twice(fn, output, by string) error {
+	output, _, _ = strings.Cut(strings.TrimPrefix(output, cannotOutput), " from ")
+	other := function(strings.TrimPrefix(by, addedBy))
+	what := phrase(output) + " is provided twice"
+	if t, ok := strings.CutPrefix(short(output), "di.Provider["); ok {
+		what = phrase(strings.Replace(t, "]", "", 1)) + " is provided per call twice"
+	}
+	return fmt.Errorf("%s, by %s and by %s: leave one, or give one a name with fx.Annotated{Name: …}", what, other, function(fn))
+}
+
+// circle says which types need each other.
+func circle(path string) error {
+	var types []string
+	for line := range strings.SplitSeq(path, "\n") {
+		line = strings.TrimPrefix(line, "\tdepends on ")
+		if t, by, ok := strings.Cut(line, " provided by "); ok {
+			types = append(types, fmt.Sprintf("%s (of %s)", phrase(t), function(by)))
+		}
+	}
+	return fmt.Errorf("a circle: %s: let one of them do without the other", strings.Join(types, " needs "))
+}
+
+var (
+	located = regexp.MustCompile(`^"(.*)"\.(.*) \((.*):(\d+)\)$`)
+	literal = regexp.MustCompile(`\.func\d+(\.\d+)*$`)
+	folders = regexp.MustCompile(`[\w.~-]+/`)
+	request = regexp.MustCompile(`^(.*)\[name ?= ?"(.*)"\]$`)
+	meant   = regexp.MustCompile(`^(.*) \(did you mean (?:to use )?(?:one of )?(.*)\?\)$`)
+)
+
+// function names the function that dig writes as "example.org/orders".OpenDB (/src/orders/db.go:12).
+func function(text string) string {
+	text, _, _ = strings.Cut(text, "; ") // the first of several
+	m := located.FindStringSubmatch(text)
+	switch {
+	case m == nil:
+		return text
+	case literal.MatchString(m[2]):
+		return fmt.Sprintf("the function at %s:%s", folders.ReplaceAllString(strings.TrimPrefix(m[3], "/"), ""), m[4])
+	}
+	return short(m[1] + "." + m[2])
+}
+
+// short leaves the folders of import paths out of the name of a type or a function.
+func short(name string) string { return folders.ReplaceAllString(name, "") }
+
+// suggestion splits what dig says of a type that is missing: sql.DB (did you mean *sql.DB?).
+func suggestion(text string) (t, like string) {
+	m := meant.FindStringSubmatch(text)
+	if m == nil {
+		return text, ""
+	}
+	return m[1], phrase(m[2])
+}
+
+// bare is a type without the name that it is requested by, named that name.
+func bare(t string) string {
+	if m := request.FindStringSubmatch(t); m != nil {
+		return m[1]
+	}
+	return t
+}
+
+func named(t string) string {
+	if m := request.FindStringSubmatch(t); m != nil {
+		return m[2]
+	}
+	return ""
+}
+
+func phrase(t string) string {
+	if name := named(t); name != "" {
+		return fmt.Sprintf("%s named %q", short(bare(t)), name)
+	}
+	return short(t)
+}
