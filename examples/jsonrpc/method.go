@@ -1,0 +1,67 @@
+package jsonrpc
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+// Method is a row of the entrypoint table: `jsonrpc:"reset(to=0)"` is the method's signature as Python would write it,
+// socket:"…" the path to listen on, in which $NAME is of the environment. Rows with the same path share the socket.
+type Method struct{}
+
+// Entrypoint binds the row: it implements [service.EntrypointType].
+func (Method) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	signature, err := f.Bind(f.Tag("jsonrpc"))
+	path, pathErr := expand(f.Tag("socket"))
+	if err := errors.Join(f.Keys("jsonrpc", "socket"), err, pathErr); err != nil {
+		return nil, err
+	}
+	all, err := service.Shared(f.Host, newServers)
+	if err != nil {
+		return nil, err
+	}
+	return all.serve(path, signature.Name, f)
+}
+
+// expand replaces $NAME and ${NAME} in a path.
+func expand(path string) (string, error) {
+	var unset []string
+	path = os.Expand(path, func(name string) string {
+		value, ok := os.LookupEnv(name)
+		if !ok && !slices.Contains(unset, name) {
+			unset = append(unset, name)
+		}
+		return value
+	})
+	switch {
+	case len(unset) > 0:
+		return "", fmt.Errorf("socket: %v is not set in the environment", unset)
+	case path == "":
+		return "", errors.New(`has no socket: write the path to listen on, as in socket:"/run/counter.sock"`)
+	}
+	return path, nil
+}
+
+// servers are those of one container, by path.
+type servers map[string]*server
+
+func newServers(*service.Container) (servers, error) { return servers{}, nil }
+
+// serve adds a method to the server at path.
+func (all servers) serve(path, method string, f *service.Field) (*server, error) {
+	s := all[path]
+	if s == nil {
+		s = newServer(path, f)
+		all[path] = s
+	}
+	if other := s.methods[method]; other != nil {
+		return nil, fmt.Errorf("method %q of %s is taken by the row %s of %s: give one of them another name",
+			method, path, other.Name, other.Service)
+	}
+	s.methods[method] = f
+	return s, nil
+}

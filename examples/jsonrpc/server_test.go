@@ -1,0 +1,176 @@
+package jsonrpc_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/gomeko/gomeko/examples/jsonrpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/servicetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// socket returns the path of the counter's socket in a folder of the test's own.
+func socket(t *testing.T) string {
+	t.Helper()
+	t.Setenv("RUNTIME_DIRECTORY", t.TempDir())
+	return filepath.Join(os.Getenv("RUNTIME_DIRECTORY"), "counter.sock")
+}
+
+// A peer is who has connected to a socket.
+type peer struct {
+	net.Conn
+	lines *bufio.Scanner
+}
+
+func dial(t *testing.T, path string) *peer {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &peer{conn, bufio.NewScanner(conn)}
+}
+
+// ask writes a line and returns the one that comes back, "" at the end.
+func (p *peer) ask(line string) string {
+	if _, err := io.WriteString(p, line+"\n"); err != nil {
+		return ""
+	}
+	p.lines.Scan()
+	return p.lines.Text()
+}
+
+func TestCounter(t *testing.T) {
+	path := socket(t)
+	h := servicetest.New(t, NewCounter())
+	if err := h.Client("counter").Call(t.Context(), "add", nil, 41); err != nil {
+		t.Fatal(err)
+	}
+	operator := dial(t, path)
+	for _, tc := range []struct{ name, ask, want string }{
+		{"result", `{"jsonrpc": "2.0", "id": 1, "method": "total"}`, `{"jsonrpc":"2.0","result":41,"id":1}`},
+		{"no result", `{"jsonrpc": "2.0", "id": "a", "method": "reset", "params": [7]}`, `{"jsonrpc":"2.0","result":null,"id":"a"}`},
+		{"by name", `{"jsonrpc": "2.0", "id": 2, "method": "reset", "params": {"to": 8}}`, `{"jsonrpc":"2.0","result":null,"id":2}`},
+		{
+			"notification, which is not answered",
+			`{"jsonrpc": "2.0", "method": "reset"}` + "\n" + `{"jsonrpc": "2.0", "id": null, "method": "total", "params": []}`,
+			`{"jsonrpc":"2.0","result":0,"id":null}`,
+		},
+		{
+			"misfit", `{"jsonrpc": "2.0", "id": 3, "method": "reset", "params": {"too": 8}}`,
+			`{"jsonrpc":"2.0","error":{"code":-32602,"message":"reset() got an unexpected keyword argument 'too'"},"id":3}`,
+		},
+		{
+			"no parameters", `{"jsonrpc": "2.0", "id": 3, "method": "reset", "params": 8}`,
+			`{"jsonrpc":"2.0","error":{"code":-32602,"message":"reset() params must be an array or an object"},"id":3}`,
+		},
+		{
+			"expected error", `{"jsonrpc": "2.0", "id": 4, "method": "reset", "params": [-1]}`,
+			`{"jsonrpc":"2.0","error":{"code":-32000,"message":"nothing is counted below 0"},"id":4}`,
+		},
+		{
+			"fault", `{"jsonrpc": "2.0", "id": 5, "method": "reset", "params": [1001]}`,
+			`{"jsonrpc":"2.0","error":{"code":-32603,"message":"out of ink"},"id":5}`,
+		},
+		{
+			"unknown method", `{"jsonrpc": "2.0", "id": 6, "method": "add"}`,
+			`{"jsonrpc":"2.0","error":{"code":-32601,"message":"no method \"add\""},"id":6}`,
+		},
+		{"no JSON", `hello`, `{"jsonrpc":"2.0","error":{"code":-32700,"message":"no JSON: write one message a line"},"id":null}`},
+		{
+			"batch", `[]`,
+			`{"jsonrpc":"2.0","error":{"code":-32600,"message":"json: cannot unmarshal array into Go value of type jsonrpc.request"},"id":null}`,
+		},
+		{"old version", `{"id": 1, "method": "total"}`, `{"jsonrpc":"2.0","error":{"code":-32600,"message":"write {\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"…\"}"},"id":null}`},
+		{
+			"line too long", strings.Repeat("x", 1<<20),
+			`{"jsonrpc":"2.0","error":{"code":-32600,"message":"a line may have 1048576 bytes"},"id":null}`,
+		},
+		{"after it", `{"jsonrpc": "2.0", "id": 1, "method": "total"}`, ""},
+	} {
+		if got := operator.ask(tc.ask); got != tc.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", tc.name, got, tc.want)
+		}
+	}
+}
+
+type crowd struct {
+	_ service.Name `service:"crowd"`
+
+	Entrypoints struct {
+		Nowhere jsonrpc.Method `jsonrpc:"nowhere"`
+		Unset   jsonrpc.Method `jsonrpc:"unset" socket:"$NO_SUCH_FOLDER/a.sock"`
+		Typo    jsonrpc.Method `jsonrpc:"typo" sockt:"a.sock"`
+		One     jsonrpc.Method `jsonrpc:"one" socket:"a.sock"`
+		Two     jsonrpc.Method `jsonrpc:"one" socket:"a.sock" method:"One"`
+	}
+}
+
+func (*crowd) Nowhere(context.Context) error { return nil }
+func (*crowd) Unset(context.Context) error   { return nil }
+func (*crowd) Typo(context.Context) error    { return nil }
+func (*crowd) One(context.Context) error     { return nil }
+
+func TestMistakes(t *testing.T) {
+	_, err := service.New(service.Config{}, new(crowd))
+	want := strings.Join([]string{
+		`service crowd: Nowhere: has no socket: write the path to listen on, as in socket:"/run/counter.sock"`,
+		`service crowd: Unset: socket: [NO_SUCH_FOLDER] is not set in the environment`,
+		`service crowd: Typo: unknown key sockt in its tag: did you mean socket?`,
+		`service crowd: Typo: has no socket: write the path to listen on, as in socket:"/run/counter.sock"`,
+		`service crowd: Two: method "one" of a.sock is taken by the row One of crowd: give one of them another name`,
+	}, "\n")
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// operated is a service that only an operator reaches.
+type operated struct {
+	_ service.Name `service:"operated"`
+
+	Entrypoints struct {
+		Total jsonrpc.Method `jsonrpc:"total" socket:"$RUNTIME_DIRECTORY/counter.sock"`
+	}
+}
+
+func (*operated) Total(context.Context) (int, error) { return 42, nil }
+
+// A path that is taken is told at start; the file of a process that was killed is no hindrance.
+func TestPathTaken(t *testing.T) {
+	path := socket(t)
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func() (*service.Container, error) {
+		c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler)}, new(operated))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Kill)
+		return c, c.Start(t.Context())
+	}
+	if _, err := start(); err == nil || !strings.Contains(err.Error(), "service operated: Total: another process listens on "+path) {
+		t.Errorf("got %v, want that the path is taken", err)
+	}
+	stale.SetUnlinkOnClose(false)
+	if err := stale.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := start(); err != nil {
+		t.Errorf("got %v, want it started", err)
+	}
+}
