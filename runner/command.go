@@ -67,12 +67,9 @@ func (c *command) begin(*cobra.Command, []string) error {
 	return nil
 }
 
-// configuration reads the file of --config and prints its warnings. Without one it is all defaults.
+// configuration reads the file of --config and prints its warnings.
 func (c *command) configuration() (*config.Config, error) {
-	if c.config == "" {
-		return config.Parse(nil, os.LookupEnv)
-	}
-	cfg, err := config.Load(c.config)
+	cfg, err := c.load()
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +77,14 @@ func (c *command) configuration() (*config.Config, error) {
 		say(c.err, "warning: %s", warning)
 	}
 	return cfg, nil
+}
+
+// load reads the file of --config. Without one the configuration is all defaults.
+func (c *command) load() (*config.Config, error) {
+	if c.config == "" {
+		return config.Parse(nil, os.LookupEnv)
+	}
+	return config.Load(c.config)
 }
 
 func (c *command) showConfigCommand() *cobra.Command {

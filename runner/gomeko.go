@@ -41,7 +41,7 @@ func (c *command) runCommand() *cobra.Command {
 			"named and none listens on " + brokerAddress + ", the program hosts one in itself, in memory.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := c.configuration()
+			cfg, err := c.load() // the program prints its warnings
 			if err != nil {
 				return err
 			}

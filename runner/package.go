@@ -39,22 +39,25 @@ var selected = regexp.MustCompile(`^(.+):([\pL_][\pL\d_]*)$`)
 // find returns the packages that words name.
 func (b *builder) find(ctx context.Context, words []string) ([]*found, error) {
 	var packages []*found
-	for _, word := range words {
+	for i, word := range words {
 		pattern, service := word, ""
 		if m := selected.FindStringSubmatch(word); m != nil {
 			pattern, service = m[1], m[2]
 		}
-		listed, err := b.list(ctx, pattern)
+		listed, dir, err := list(ctx, pattern)
 		if err != nil {
 			return nil, err
 		}
+		if i == 0 {
+			b.dir = dir
+		}
 		for _, p := range listed {
-			i := slices.IndexFunc(packages, func(q *found) bool { return q.ImportPath == p.ImportPath })
-			if i < 0 {
-				i, packages = len(packages), append(packages, p)
+			at := slices.IndexFunc(packages, func(q *found) bool { return q.ImportPath == p.ImportPath })
+			if at < 0 {
+				at, packages = len(packages), append(packages, p)
 			}
 			if service != "" {
-				packages[i].only = append(packages[i].only, service)
+				packages[at].only = append(packages[at].only, service)
 			}
 		}
 	}
@@ -64,30 +67,27 @@ func (b *builder) find(ctx context.Context, words []string) ([]*found, error) {
 	return packages, nil
 }
 
-// list asks the go command about a pattern: in its folder, if it is one, which may be in a module of its own.
-func (b *builder) list(ctx context.Context, pattern string) ([]*found, error) {
-	in := builder{}
+// list asks the go command about a pattern, and returns where it did: in the folder that the pattern is, if it is one,
+// which may be in a module of its own.
+func list(ctx context.Context, pattern string) (listed []*found, dir string, err error) {
 	info, err := os.Stat(pattern)
 	switch {
 	case err == nil && info.IsDir():
-		in.dir, pattern = pattern, "."
+		dir, pattern = pattern, "."
 	case err != nil && !strings.HasSuffix(pattern, "...") && (filepath.IsAbs(pattern) || build.IsLocalImport(pattern)):
-		return nil, err
+		return nil, "", err
 	}
-	if b.dir == "" {
-		b.dir = in.dir
-	}
+	in := builder{dir: dir}
 	out, err := in.output(ctx, "list", "-json=Dir,ImportPath,Name,GoFiles,CgoFiles,Module", pattern)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var listed []*found
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p found
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {
-			return listed, nil
+			return listed, dir, nil
 		} else if err != nil {
-			return nil, fmt.Errorf("go list: %w", err)
+			return nil, "", fmt.Errorf("go list: %w", err)
 		}
 		listed = append(listed, &p)
 	}

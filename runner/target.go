@@ -3,6 +3,7 @@ package runner
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -38,7 +39,7 @@ func rpcConfig(cfg *config.Config) rpc.Config {
 	return rpc.Config{Exchange: cfg.Exchange, Timeout: cfg.RPCTimeout}
 }
 
-// client connects to the broker to call services. name is what the broker's management shows.
+// client connects to the broker to call services. The broker's management shows name, with this machine and process.
 func (c *command) client(ctx context.Context, cfg *config.Config, name string) (conn *rpc.Conn, uri string, err error) {
 	if c.broker == embeddedFlag {
 		return nil, "", usagef("--broker embedded: a broker of this command's own would have no services; " +
@@ -46,7 +47,8 @@ func (c *command) client(ctx context.Context, cfg *config.Config, name string) (
 	}
 	uri = cmp.Or(c.named(cfg), defaultURI)
 	broker := transportConfig(uri, cfg)
-	broker.Name = name
+	machine, _ := os.Hostname()
+	broker.Name = fmt.Sprintf("%s@%s/%d", name, cmp.Or(machine, "localhost"), os.Getpid())
 	conn, err = rpc.Dial(ctx, broker, rpcConfig(cfg))
 	return conn, uri, err
 }
