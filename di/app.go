@@ -25,7 +25,8 @@ type App struct {
 // have an fx.WithLogger. [App.Err] tells what went wrong, and the fields' own mistakes come from [Target.Bind].
 func New(opts ...fx.Option) *App {
 	a := &App{}
-	opts = slices.Concat([]fx.Option{fx.WithLogger(a.logger), fx.Supply(a)}, opts)
+	silent := fx.Logger(nowhere{}) //nolint:staticcheck // deprecated, but what fx logs to when a circle keeps it from its logger
+	opts = slices.Concat([]fx.Option{silent, fx.WithLogger(a.logger), fx.Supply(a)}, opts)
 	a.app = fx.New(opts...)
 	err := a.app.Err()
 	failed := a.asking

@@ -24,15 +24,18 @@ func (e *events) LogEvent(event fxevent.Event) {
 	case *fxevent.Provided:
 		e.provided = append(e.provided, event)
 	case *fxevent.OnStartExecuting:
-		e.running = "start hook of " + short(event.CallerName)
+		e.running = "start hook of " + owner(event.CallerName)
 	case *fxevent.OnStopExecuting:
-		e.running = "stop hook of " + short(event.CallerName)
+		e.running = "stop hook of " + owner(event.CallerName)
 	case *fxevent.OnStartExecuted:
 		e.ended(event.Err)
 	case *fxevent.OnStopExecuted:
 		e.ended(event.Err)
 	}
 }
+
+// owner names the function that has appended a hook, without the numbers of literals in it.
+func owner(caller string) string { return literal.ReplaceAllString(short(caller), "") }
 
 // ended is called with mu held.
 func (e *events) ended(err error) {
@@ -64,3 +67,8 @@ func (e *events) providerOf(f *field) string {
 	}
 	return ""
 }
+
+// nowhere is a printer that prints nothing.
+type nowhere struct{}
+
+func (nowhere) Printf(string, ...any) {}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -20,10 +21,16 @@ const (
 	cycle        = "cycle detected in dependency graph"
 )
 
-// A link is one error of a chain: its own words, and the error that it wraps.
+// detours are how errors begin that only tell on which path fx came upon another.
+var detours = []string{
+	missingFor, failedIn, cannotAdd, cycle,
+	"could not build arguments for function ", "could not build value group ", "failed to build ", "fx.Provide(",
+}
+
+// A link is one error of a chain and its own words, without those of the error that it wraps.
 type link struct {
-	text  string
-	inner error
+	err  error
+	text string
 }
 
 // links takes a chain of errors apart.
@@ -35,7 +42,7 @@ func links(err error) []link {
 		if inner != nil {
 			text = strings.TrimSuffix(text, inner.Error())
 		}
-		chain = append(chain, link{strings.TrimRight(text, ": \n"), inner})
+		chain = append(chain, link{err, strings.TrimRight(text, ": \n")})
 		err = inner
 	}
 	return chain
@@ -52,37 +59,25 @@ func inWords(err error) error {
 	}
 	chain := links(err)
 	for i, l := range chain {
-		last := i == len(chain)-1
-		if fn, ok := strings.CutPrefix(l.text, failedIn); ok && !last {
-			return constructorFailed(fn, l.inner)
+		detour := slices.ContainsFunc(detours, func(words string) bool { return strings.HasPrefix(l.text, words) })
+		if !detour || i == len(chain)-1 {
+			return l.err
 		}
-		if last {
-			break
+		next := chain[i+1]
+		if fn, ok := strings.CutPrefix(l.text, failedIn); ok {
+			return constructorFailed(fn, next.err)
 		}
 		if fn, ok := strings.CutPrefix(l.text, missingFor); ok {
-			return missing(fn, chain[i+1].text)
+			return missing(fn, next.text)
 		}
 		if fn, ok := strings.CutPrefix(l.text, cannotAdd); ok && strings.HasPrefix(chain[len(chain)-1].text, addedBy) {
-			return twice(fn, chain[len(chain)-2].text, chain[len(chain)-1].text)
+			return twice(fn, next.text, chain[len(chain)-1].text)
 		}
 		if l.text == cycle {
-			return circle(chain[i+1].text)
+			return circle(next.text)
 		}
 	}
-	if len(chain) == 0 {
-		return nil
-	}
-	return rootCause(err)
-}
-
-func rootCause(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
+	return nil
 }
 
 // unprovided reports whether err says that what a demand asked for is provided by nobody, and what is provided instead.
@@ -133,16 +128,15 @@ func twice(fn, output, by string) error {
 	return fmt.Errorf("%s, by %s and by %s: leave one, or give one a name with fx.Annotated{Name: …}", what, other, function(fn))
 }
 
-// circle says which types need each other.
+// circle says which constructors need each other.
 func circle(path string) error {
-	var types []string
+	var functions []string
 	for line := range strings.SplitSeq(path, "\n") {
-		line = strings.TrimPrefix(line, "\tdepends on ")
-		if t, by, ok := strings.Cut(line, " provided by "); ok {
-			types = append(types, fmt.Sprintf("%s (of %s)", phrase(t), function(by)))
+		if _, fn, ok := strings.Cut(line, " provided by "); ok {
+			functions = append(functions, function(fn))
 		}
 	}
-	return fmt.Errorf("a circle: %s: let one of them do without the other", strings.Join(types, " needs "))
+	return fmt.Errorf("a circle: %s: let one of them do without the other", strings.Join(functions, " needs "))
 }
 
 var (
@@ -160,6 +154,8 @@ func function(text string) string {
 	switch {
 	case m == nil:
 		return text
+	case m[2] == "makeFuncStub":
+		return "fx.Supply"
 	case literal.MatchString(m[2]):
 		return fmt.Sprintf("the function at %s:%s", folders.ReplaceAllString(strings.TrimPrefix(m[3], "/"), ""), m[4])
 	}

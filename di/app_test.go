@@ -1,0 +1,152 @@
+package di_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/fx"
+	"go.uber.org/goleak"
+
+	"github.com/gomeko/gomeko/di"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bind binds one field of a target to a copy of its struct.
+func bind(t *di.Target, plan *di.Plan, index int) error {
+	return t.Bind(plan, reflect.New(reflect.TypeOf(t.Ptr).Elem()).Elem(), []int{index})
+}
+
+func fieldName(t *di.Target, index int) string {
+	typ := reflect.TypeOf(t.Ptr).Elem()
+	return typ.Name() + "." + typ.Field(index).Name
+}
+
+// An option is part of as many applications as there are, at the same time.
+func TestModuleIsSharedByApplications(t *testing.T) {
+	proto := new(Users)
+	module := fx.Module("users", di.Fill(proto))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			db := &DB{}
+			app := di.New(module, fx.Supply(db))
+			var plan di.Plan
+			got := reflect.New(reflect.TypeFor[Users]()).Elem()
+			if err := app.Targets[0].Bind(&plan, got, []int{0}); err != nil || got.Interface().(Users).DB != db {
+				t.Errorf("got %v, %v, want the application's own value", got, err)
+			}
+		})
+	}
+	wg.Wait()
+	if proto.DB != nil {
+		t.Error("the struct that was given to Fill has been written to")
+	}
+}
+
+// What is set in the literal stays, and is not asked for; what a test replaces is replaced.
+func TestLiteralsAndReplacements(t *testing.T) {
+	mine, theirs := &DB{Path: "mine"}, &DB{Path: "theirs"}
+	opened := false
+	open := fx.Provide(func() *DB { opened = true; return &DB{Path: "opened"} })
+	fake := di.Provider[Store](func(context.Context) (Store, di.Done, error) { return &SQL{theirs}, nil, nil })
+
+	app := di.New(di.Fill(&Users{DB: mine}), open)
+	if err := errors.Join(app.Err(), bind(app.Targets[0], &di.Plan{}, 0)); err != nil || opened {
+		t.Errorf("got %v, opened %v, want the literal's own value kept", err, opened)
+	}
+
+	app = di.New(fx.Module("orders", di.Fill(&Orders{Backup: mine}), open, di.PerCall(inTx)), fx.Replace(fake))
+	var plan di.Plan
+	got := reflect.New(reflect.TypeFor[Orders]()).Elem()
+	if err := app.Targets[0].Bind(&plan, got, []int{0}); err != nil {
+		t.Fatal(err)
+	}
+	if err := plan.Run(t.Context(), got, func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got.Interface().(Orders).Store.(*SQL).DB != theirs {
+		t.Error("got the provider that was replaced, want what it was replaced by")
+	}
+}
+
+// A zero that somebody provides is no mistake.
+func TestZeroIsProvided(t *testing.T) {
+	type limited struct {
+		Max int `inject:"max"`
+	}
+	app := di.New(di.Fill(new(limited)), fx.Supply(fx.Annotated{Name: "max", Target: 0}))
+	if err := bind(app.Targets[0], &di.Plan{}, 0); err != nil {
+		t.Error(err)
+	}
+}
+
+// pool has hooks; what they do is the test's.
+func pool(start, stop func(context.Context) error) func(fx.Lifecycle) *DB {
+	return func(lc fx.Lifecycle) *DB {
+		lc.Append(fx.Hook{OnStart: start, OnStop: stop})
+		return &DB{}
+	}
+}
+
+func TestHooks(t *testing.T) {
+	var did []string
+	say := func(what string, err error) func(context.Context) error {
+		return func(context.Context) error { did = append(did, what); return err }
+	}
+	var release chan struct{}
+	hangs := func(context.Context) error { <-release; return nil }
+	conf := func(stop error) fx.Option {
+		return fx.Options(di.Fill(new(Users)), fx.Invoke(func(lc fx.Lifecycle) {
+			lc.Append(fx.Hook{OnStart: say("start", nil), OnStop: say("stop", stop)})
+		}))
+	}
+	for _, tc := range []struct {
+		name  string
+		pool  func(fx.Lifecycle) *DB
+		stop  error
+		err   string
+		steps []string
+	}{
+		{"in order", pool(say("pool start", nil), say("pool stop", nil)), nil, "", []string{"pool start", "start", "stop", "pool stop"}},
+		{"start fails", pool(say("pool start", errLocked), say("pool stop", nil)), nil,
+			"start hook of di_test.TestHooks.pool: the file is locked", []string{"pool start"}},
+		{"stops fail", pool(nil, say("pool stop", errLocked)), errLost,
+			"stop hook of di_test.TestHooks: the connection is lost\nstop hook of di_test.TestHooks.pool: the file is locked",
+			[]string{"start", "stop", "pool stop"}},
+		{"start hangs", pool(hangs, nil), nil,
+			"the start hook of di_test.TestHooks.pool has not ended: context deadline exceeded", nil},
+		{"stop hangs", pool(nil, hangs), nil,
+			"the stop hook of di_test.TestHooks.pool has not ended: context deadline exceeded", []string{"start", "stop"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				did, release = nil, make(chan struct{})
+				app := di.New(fx.Provide(tc.pool), conf(tc.stop))
+				if err := app.Err(); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				err := app.Start(ctx)
+				if err == nil {
+					err = app.Stop(ctx)
+				}
+				close(release)
+				synctest.Wait()
+				if (err == nil) != (tc.err == "") || err != nil && err.Error() != tc.err {
+					t.Errorf("got %v, want %s", err, tc.err)
+				}
+				if !slices.Equal(did, tc.steps) {
+					t.Errorf("got %v, want %v", did, tc.steps)
+				}
+			})
+		})
+	}
+}
