@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/gomeko/gomeko/service"
@@ -44,12 +45,10 @@ func ids(stack any) []string {
 }
 
 // headersOf returns the headers of what a call sends: its id stack and its data.
-func headersOf(stack []string, data map[string]any) transport.Table {
-	headers := make(transport.Table, len(data)+1)
+func headersOf(stack []string, data iter.Seq2[string, any]) transport.Table {
+	headers := transport.Table{}
 	for key, value := range data {
-		if value != nil {
-			headers[prefix+key] = value
-		}
+		headers[prefix+key] = value
 	}
 	ids := make([]any, len(stack))
 	for i, id := range stack {

@@ -69,9 +69,9 @@ func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 
 // call sends the request key, <service>.<method>, and returns its reply, within ctx.
 func (c *caller) call(ctx context.Context, key string, body []byte) (*transport.Delivery, error) {
-	stack, data := []string{c.id}, map[string]any(nil)
+	stack := []string{c.id}
 	if call := service.FromContext(ctx); call != nil {
-		stack, data = call.Stack(), call.Data
+		stack = call.Stack()
 	}
 	p := transport.Publishing{
 		Exchange:  c.cfg.exchange(),
@@ -80,7 +80,7 @@ func (c *caller) call(ctx context.Context, key string, body []byte) (*transport.
 		Properties: transport.Properties{
 			ContentType:     transport.JSON.ContentType(),
 			ContentEncoding: transport.JSON.ContentEncoding(),
-			Headers:         headersOf(stack, data),
+			Headers:         headersOf(stack, service.Data(ctx)),
 			Persistent:      true,
 			CorrelationID:   uuid.NewString(),
 			ReplyTo:         c.replyTo,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/gomeko/gomeko/service"
@@ -13,6 +14,9 @@ import (
 
 // A Client calls the methods of one service. As a field of a service, `rpc:"users"` names the service that it calls;
 // a program that is no service gets one from [Conn.Client]. It may be used by several goroutines.
+//
+// As the blank field of a struct it makes that struct a typed client: every other field is a func, and calls the
+// method in its tag. See the package on typed clients.
 type Client struct {
 	service string
 	caller  *caller
@@ -20,19 +24,32 @@ type Client struct {
 
 // Dependency binds the field: it implements [service.DependencyType].
 func (Client) Dependency(f *service.Field) (any, error) {
-	err := f.Keys("rpc")
-	name := f.Tag("rpc")
+	name, err := serviceOf(f)
+	h, shareErr := service.Shared(f.Host, newHub)
+	if shareErr != nil {
+		return nil, errors.Join(err, shareErr)
+	}
+	c := Client{service: name, caller: h.client()}
+	if f.Type.Kind() != reflect.Struct || f.Type == clientType {
+		return c, err
+	}
+	fields, malformed := service.Fields(f.Type)
+	if malformed != nil {
+		return nil, errors.Join(err, malformed)
+	}
+	v := reflect.New(f.Type).Elem()
+	v.Set(reflect.ValueOf(f.Value()))
+	err = errors.Join(err, c.bind(v, fields))
+	return v.Interface(), err
+}
+
+// serviceOf returns the name of the service in the tag of a Client.
+func serviceOf(f *service.Field) (string, error) {
+	name, err := f.Tag("rpc"), f.Keys("rpc")
 	if name == "" {
 		err = errors.Join(err, errors.New(`no service is named: write the one to call, as in rpc:"users"`))
 	}
-	if err != nil {
-		return nil, err
-	}
-	h, err := service.Shared(f.Host, newHub)
-	if err != nil {
-		return nil, err
-	}
-	return Client{service: name, caller: h.client()}, nil
+	return name, err
 }
 
 // Call calls method and stores its result in the pointer result; nil drops it. args are positional; a [Kwargs] at
@@ -42,11 +59,20 @@ func (Client) Dependency(f *service.Field) (any, error) {
 // An error that the method returned is an [*Error]. The others are those of this package ([ErrUnknownService] and the ones
 // beside it), ctx's, or what was wrong with args, in which case nothing was sent.
 func (c Client) Call(ctx context.Context, method string, result any, args ...any) error {
+	if last := len(args) - 1; last >= 0 {
+		if kwargs, ok := args[last].(Kwargs); ok {
+			return c.call(ctx, method, result, newRequest(args[:last], kwargs))
+		}
+	}
+	return c.call(ctx, method, result, newRequest(args, nil))
+}
+
+func (c Client) call(ctx context.Context, method string, result any, r request) error {
 	name := c.service + "." + method
 	if c.caller == nil {
 		return errors.New("rpc: call by a Client that is bound to no connection: it is a field of a hosted service, or comes from Conn.Client")
 	}
-	body, err := encodeRequest(args)
+	body, err := transport.JSON.Encode(r)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -105,18 +131,4 @@ func (k Kwargs) MarshalJSON() ([]byte, error) {
 	}
 	out.WriteByte('}')
 	return out.Bytes(), nil
-}
-
-// encodeRequest returns the body of a call.
-func encodeRequest(args []any) ([]byte, error) {
-	r := request{Args: args}
-	if last := len(args) - 1; last >= 0 {
-		if kwargs, ok := args[last].(Kwargs); ok {
-			r.Args, r.Kwargs = args[:last], kwargs
-		}
-	}
-	if r.Args == nil {
-		r.Args = []any{}
-	}
-	return transport.JSON.Encode(r)
 }

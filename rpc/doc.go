@@ -43,6 +43,39 @@
 //	conn, err := rpc.Dial(ctx, transport.Config{URI: "amqp://guest:guest@localhost"}, rpc.Config{})
 //	err = conn.Client("orders").Call(ctx, "get_order", &order, 7)
 //
+// # Typed clients
+//
+// A typed client is a struct of funcs with a blank field, which names the service. The tag of each func names the
+// method that it calls:
+//
+//	// Orders is a client of the orders service.
+//	type Orders struct {
+//		_ rpc.Client `rpc:"orders"`
+//
+//		Get    func(ctx context.Context, id int, verbose bool) (Order, error) `rpc:"get_order(order_id, *, verbose=False)"`
+//		Create func(ctx context.Context, args CreateArgs) (Order, error)      `rpc:"create_order"`
+//		Forget func(ctx context.Context, id int) error                        `rpc:"forget_order"`
+//	}
+//
+// A list in the tag sends arguments by position up to the *, those after it by name; *rest takes a slice, or what is
+// variadic, **opts a map. All that is listed is sent: its defaults are the method's business. Without a list, one struct
+// that encoding/json goes through by its fields is sent as keywords, named as json names them and left out as omitempty
+// says; anything else by position.
+//
+// As a field of a service a typed client is filled at the start, when all mistakes in it are told; [Bind] makes
+// one for a program that is no service. It needs no mock: a test writes a struct literal with the funcs that it wants
+// called, and calling one that was left out panics, as calling a nil func does. A service that is hosted keeps the funcs
+// that its literal has.
+//
+//	shop := &Shop{Orders: Orders{Get: func(context.Context, int, bool) (Order, error) { return tea, nil }}}
+//
+// # Context data
+//
+// What ctx carries by a [service.Key] goes along with every call: nameko.<key> in the headers, as an AMQP value (SPEC §3).
+// A service sends on what its own call came with; a program that is none begins it:
+//
+//	err := client.Call(service.Language.With(ctx, "en"), "get_order", &order, 7)
+//
 // # Time
 //
 // A call ends at ctx's deadline, else after [Config].Timeout. The request carries what is left of it: the broker

@@ -109,10 +109,7 @@ func (*Echo) CtxData(ctx context.Context) (any, error) {
 	call := service.FromContext(ctx)
 	data := map[string]string{}
 	for key, value := range call.Data {
-		data[key] = fmt.Sprint(value)
-		if text, ok := value.(string); ok {
-			data[key] = "'" + text + "'"
-		}
+		data[key] = pythonRepr(value)
 	}
 	var origin, parent any
 	if n := len(call.Parents); n > 0 {

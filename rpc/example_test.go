@@ -104,6 +104,63 @@ func ExampleDial() {
 	// true UnknownService: Unknown service `nobody`
 }
 
+// PricesClient is a typed client of [Prices].
+type PricesClient struct {
+	_ rpc.Client `rpc:"prices"`
+
+	Price func(ctx context.Context, product string, count int) (int, error) `rpc:"price(product, *, count=1)"`
+}
+
+// Cart calls prices by its typed client.
+type Cart struct {
+	_ service.Name `service:"cart"`
+
+	Entrypoints struct {
+		Total rpc.Method `rpc:"total(count)"`
+	}
+
+	Prices PricesClient
+}
+
+func (c *Cart) Total(ctx context.Context, count int) (int, error) {
+	return c.Prices.Price(ctx, "tea", count)
+}
+
+func ExampleBind() {
+	b, end := exampleBroker()
+	defer end()
+	defer serve(b, new(Prices), new(Cart))()
+
+	conn, err := rpc.Dial(context.Background(), b, rpc.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+
+	// A field of a service, such as Cart's, is bound without a word.
+	var total int
+	fmt.Println(conn.Client("cart").Call(context.Background(), "total", &total, 2), total)
+
+	prices, err := rpc.Bind[PricesClient](conn)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(prices.Price(context.Background(), "tea", 3))
+	_, err = prices.Price(context.Background(), "gold", 1)
+	fmt.Println(errors.Is(err, ErrUnknownProduct))
+
+	// In a test a literal is client enough.
+	cart := &Cart{Prices: PricesClient{
+		Price: func(_ context.Context, _ string, count int) (int, error) { return 100 * count, nil },
+	}}
+	fmt.Println(cart.Total(context.Background(), 2))
+	// Output:
+	// <nil> 6
+	// 9 <nil>
+	// true
+	// 200 <nil>
+}
+
 func ExampleNewError() {
 	b, end := exampleBroker()
 	defer end()

@@ -29,8 +29,8 @@ func newHub(host *service.Container) (*hub, error) {
 		return nil, errors.New("no broker is configured: put a transport.Config into service.Config.Values")
 	}
 	cfg, _ := service.Lookup[Config](host)
-	log := cmp.Or(broker.Logger, slog.Default())
-	return &hub{host: host, broker: broker, cfg: cfg, log: log, servers: map[string]*server{}}, nil
+	broker.Logger = cmp.Or(broker.Logger, host.Logger())
+	return &hub{host: host, broker: broker, cfg: cfg, log: host.Logger(), servers: map[string]*server{}}, nil
 }
 
 // serve adds a method to the server of the row's service.

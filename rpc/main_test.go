@@ -34,11 +34,17 @@ type process struct {
 // start starts services on the broker at uri; they are stopped at the end of the test at the latest.
 func start(t *testing.T, uri string, services ...any) *process {
 	t.Helper()
+	return startWorkers(t, 10, uri, services...)
+}
+
+// startWorkers starts services that run as many calls at once, each.
+func startWorkers(t *testing.T, workers int, uri string, services ...any) *process {
+	t.Helper()
 	p := &process{}
 	logger := slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	broker := transport.Config{URI: uri, Dial: p.tap.dial, Logger: logger, MaxMessage: maxMessage}
 	var err error
-	p.Container, err = service.New(service.Config{MaxWorkers: 10, Logger: logger, Values: []any{broker}}, services...)
+	p.Container, err = service.New(service.Config{MaxWorkers: workers, Logger: logger, Values: []any{broker}}, services...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,9 +31,17 @@ func (Method) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 // bind binds the row's method to the signature in its tag.
 func bind(f *service.Field) (*service.Signature, error) {
 	spec := f.Tag("rpc")
-	if name, _, _ := strings.Cut(spec, "("); strings.Contains(name, ".") {
-		return nil, fmt.Errorf("method %q has a dot, and the binding %s.* takes one word: write %q",
-			name, f.Service, strings.ReplaceAll(name, ".", "_"))
+	if err := oneWord(f.Service, spec); err != nil {
+		return nil, err
 	}
 	return f.Bind(spec)
+}
+
+// oneWord refuses a method with a dot in its name.
+func oneWord(service, spec string) error {
+	if name, _, _ := strings.Cut(spec, "("); strings.Contains(name, ".") {
+		return fmt.Errorf("method %q has a dot, and the binding %s.* takes one word: write %q",
+			name, service, strings.ReplaceAll(name, ".", "_"))
+	}
+	return nil
 }

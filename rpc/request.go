@@ -12,8 +12,15 @@ import (
 
 // A request is the body of a call (SPEC §2.2).
 type request struct {
-	Args   []any  `json:"args"`
-	Kwargs Kwargs `json:"kwargs"`
+	Args   []any `json:"args"`
+	Kwargs any   `json:"kwargs"` // encoded as an object
+}
+
+func newRequest(args []any, kwargs Kwargs) request {
+	if args == nil {
+		args = []any{}
+	}
+	return request{args, kwargs}
 }
 
 // A value is an argument as it came.

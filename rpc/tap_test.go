@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gomeko/gomeko/internal/frame"
 )
@@ -212,10 +214,13 @@ func properties(p frame.Properties) (found, types map[string]any) {
 	return found, types
 }
 
-// field returns a header's value as JSON has it, and the letter of its type.
+// field returns a header's value as the vectors have it, and the letter of its type.
 func field(v any) (value, letter any) {
 	switch v := v.(type) {
 	case string:
+		if !utf8.ValidString(v) {
+			return map[string]any{"base64": base64.StdEncoding.EncodeToString([]byte(v))}, "S"
+		}
 		return v, "S"
 	case int32:
 		return float64(v), "I"
@@ -228,13 +233,21 @@ func field(v any) (value, letter any) {
 	case nil:
 		return nil, "V"
 	case time.Time:
-		return v.Unix(), "T"
+		return map[string]any{"timestamp": v.Unix()}, "T"
+	case frame.Decimal:
+		return map[string]any{"decimal_scale": v.Scale, "decimal_value": v.Value}, "D"
 	case []any:
 		values, letters := make([]any, len(v)), make([]any, len(v))
 		for i := range v {
 			values[i], letters[i] = field(v[i])
 		}
 		return values, []any{"A", letters}
+	case frame.Table:
+		values, letters := map[string]any{}, map[string]any{}
+		for _, f := range v {
+			values[f.Name], letters[f.Name] = field(f.Value)
+		}
+		return values, []any{"F", letters}
 	}
 	return v, reflect.TypeOf(v).String()
 }

@@ -27,6 +27,7 @@ type vector struct {
 }
 
 type message struct {
+	Method     string         `json:"method"`
 	From       string         `json:"from"`
 	Exchange   string         `json:"exchange"`
 	Key        string         `json:"routing_key"`
@@ -55,8 +56,8 @@ func (m message) publishing(t *testing.T) amqp.Publishing {
 		ContentType: text("content_type"), ContentEncoding: text("content_encoding"),
 		CorrelationId: text("correlation_id"), ReplyTo: text("reply_to"), Body: m.body(t),
 	}
-	if headers, ok := m.Properties["headers"].(map[string]any); ok {
-		p.Headers = headers
+	if m.Properties["headers"] != nil {
+		p.Headers = m.headers()
 	}
 	if mode, ok := m.Properties["delivery_mode"].(float64); ok {
 		p.DeliveryMode = uint8(mode)

@@ -47,7 +47,7 @@ func (k Key[T]) Get(ctx context.Context) (T, bool) {
 	return value, true
 }
 
-// With returns a ctx that carries value under the key; a nil one is not sent. The [Call] of ctx stays as it came.
+// With returns a ctx that carries value under the key; nil is not sent. The [Call] of ctx stays as it came.
 func (k Key[T]) With(ctx context.Context, value T) context.Context {
 	data := maps.Clone(carried(ctx))
 	if data == nil {
@@ -98,8 +98,6 @@ func plain(v any) any {
 		return r.Float()
 	case k == reflect.String:
 		return r.String()
-	case k == reflect.Pointer && r.IsNil(), k == reflect.Slice && r.IsNil(), k == reflect.Map && r.IsNil():
-		return nil
 	case k == reflect.Slice && r.Type().Elem().Kind() == reflect.Uint8:
 		return string(r.Bytes())
 	case k == reflect.Slice:

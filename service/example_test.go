@@ -134,3 +134,20 @@ func ExampleMiddleware() {
 	buttons["up"](ctx, nil)
 	// Output: error: closed for repair
 }
+
+// Tenant is context data of one's own.
+const Tenant service.Key[string] = "tenant"
+
+func ExampleKey() {
+	ctx := Tenant.With(context.Background(), "acme")
+	ctx = service.UserID.With(ctx, "u-42")
+
+	// What is called with ctx, in this process or over the wire, has them in its own ctx.
+	tenant, ok := Tenant.Get(ctx)
+	fmt.Println(tenant, ok)
+	_, ok = service.Language.Get(ctx)
+	fmt.Println(ok)
+	// Output:
+	// acme true
+	// false
+}

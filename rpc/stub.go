@@ -1,0 +1,254 @@
+package rpc
+
+import (
+	"context"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+var (
+	clientType  = reflect.TypeFor[Client]()
+	contextType = reflect.TypeFor[context.Context]()
+	errorType   = reflect.TypeFor[error]()
+)
+
+// Bind returns a typed client, a struct of funcs with a blank field _ [Client], whose calls go out by from, a [Conn]. The
+// error has a line for each mistake in C, with the field and what to write instead. In a service the same struct is a
+// field, and needs no Bind.
+func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
+	var client, none C
+	v := reflect.ValueOf(&client).Elem()
+	if v.Kind() != reflect.Struct {
+		return none, fmt.Errorf("%s is no struct of funcs", v.Type())
+	}
+	fields, err := service.Fields(v.Type())
+	if err == nil {
+		marker := slices.IndexFunc(fields, func(f *service.Field) bool { return f.Name == "_" && f.Type == clientType })
+		if marker < 0 {
+			return none, fmt.Errorf("%s names no service: write a field _ rpc.Client `rpc:\"users\"`", v.Type())
+		}
+		var name string
+		name, err = serviceOf(fields[marker])
+		err = errors.Join(err, from.Client(name).bind(v, fields))
+	}
+	if err != nil {
+		return none, prefixed(v.Type().String(), err)
+	}
+	return client, nil
+}
+
+// bind fills the funcs of a typed client that are nil, and checks all of them.
+func (c Client) bind(v reflect.Value, fields []*service.Field) error {
+	var mistakes []error
+	marked := false
+	taken := map[string]string{}
+	for i, f := range fields {
+		if f.Name == "_" && f.Type == clientType && !marked {
+			marked = true
+			continue
+		}
+		s, err := newStub(c, f)
+		if err == nil && taken[s.method] != "" {
+			err = fmt.Errorf("%s is called by %s already: leave one", s.method, taken[s.method])
+		}
+		if err != nil {
+			mistakes = append(mistakes, prefixed(f.Name, err))
+			continue
+		}
+		taken[s.method] = f.Name
+		if v.Field(i).IsNil() {
+			v.Field(i).Set(reflect.MakeFunc(f.Type, s.call))
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+// prefixed puts where ahead of err, of one of errors.Join ahead of each.
+func prefixed(where string, err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || errors.Join(joined.Unwrap()...).Error() != err.Error() {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, prefixed(where, e))
+	}
+	return errors.Join(all...)
+}
+
+// A stub is a func of a typed client: what it calls, and how each of its arguments is sent.
+type stub struct {
+	client Client
+	method string
+	result reflect.Type    // nil: the func returns error alone
+	params []service.Param // after ctx
+	fields bool            // the one parameter is a struct, whose fields are the keywords
+}
+
+func newStub(c Client, f *service.Field) (*stub, error) {
+	switch {
+	case f.Type.Kind() != reflect.Func:
+		return nil, fmt.Errorf("is %s: a typed client has funcs, and one blank rpc.Client", f.Type)
+	case strings.ToLower(f.Name[:1]) == f.Name[:1]:
+		return nil, errors.New("is not exported and cannot be set: begin its name with a capital")
+	}
+	spec := f.Tag("rpc")
+	sig, err := signature(c.service, spec)
+	if err = errors.Join(f.Keys("rpc"), shape(f.Type), err); err != nil {
+		return nil, err
+	}
+	s := &stub{client: c, method: sig.Name, params: sig.Params}
+	if f.Type.NumOut() == 2 {
+		s.result = f.Type.Out(0)
+	}
+	var types []reflect.Type
+	for i := 1; i < f.Type.NumIn(); i++ {
+		types = append(types, f.Type.In(i))
+	}
+	if strings.Contains(spec, "(") {
+		return s, fits(sig, f.Type, types)
+	}
+	s.params = make([]service.Param, len(types))
+	if f.Type.IsVariadic() {
+		s.params[len(types)-1].Kind = service.Rest
+	}
+	s.fields = len(types) == 1 && plainStruct(types[0])
+	return s, nil
+}
+
+// signature reads the tag of a func.
+func signature(of, spec string) (*service.Signature, error) {
+	if spec == "" {
+		return nil, errors.New(`no method is named: write the one to call, as in rpc:"get_user"`)
+	}
+	if err := oneWord(of, spec); err != nil {
+		return nil, err
+	}
+	return service.ParseSignature(spec)
+}
+
+// shape checks what every func has, and otherwise says how it would.
+func shape(t reflect.Type) error {
+	in, out := make([]string, t.NumIn()), make([]string, t.NumOut())
+	for i := range in {
+		in[i] = t.In(i).String()
+	}
+	if t.IsVariadic() {
+		in[len(in)-1] = "..." + t.In(len(in)-1).Elem().String()
+	}
+	for i := range out {
+		out[i] = t.Out(i).String()
+	}
+	var why string
+	if len(in) == 0 || t.In(0) != contextType {
+		in = append([]string{contextType.String()}, slices.DeleteFunc(in, func(p string) bool { return p == contextType.String() })...)
+		why = "its first parameter is not context.Context"
+	}
+	if len(out) == 0 || len(out) > 2 || t.Out(len(out)-1) != errorType {
+		out = slices.DeleteFunc(out, func(r string) bool { return r == errorType.String() })
+		out = append(out[:min(len(out), 1)], errorType.String())
+		why = "it does not return (T, error) or error"
+	}
+	if why == "" {
+		return nil
+	}
+	results := strings.Join(out, ", ")
+	if len(out) > 1 {
+		results = "(" + results + ")"
+	}
+	return fmt.Errorf("%s: write func(%s) %s", why, strings.Join(in, ", "), results)
+}
+
+// fits checks that each name of the list fits its Go parameter.
+func fits(sig *service.Signature, fn reflect.Type, types []reflect.Type) error {
+	if len(types) != len(sig.Params) {
+		return fmt.Errorf("%s does not fit %s: write one name for each parameter after ctx", sig, fn)
+	}
+	var mistakes []error
+	for i, p := range sig.Params {
+		switch t := types[i]; {
+		case p.Kind == service.Rest && t.Kind() != reflect.Slice:
+			mistakes = append(mistakes, fmt.Errorf("parameter *%s is %s: make it a slice, such as []%s", p.Name, t, t))
+		case p.Kind == service.Options && (t.Kind() != reflect.Map || t.Key().Kind() != reflect.String):
+			mistakes = append(mistakes, fmt.Errorf("parameter **%s is %s: make it a map by string, such as map[string]any", p.Name, t))
+		case fn.IsVariadic() && i == len(types)-1 && p.Kind != service.Rest:
+			mistakes = append(mistakes, fmt.Errorf("parameter %s is ...%s: write *%s in the tag, or make it []%s", p.Name, t.Elem(), p.Name, t.Elem()))
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+// plainStruct reports whether t is a struct, or a pointer to one, that encoding/json goes through by its fields.
+func plainStruct(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	p := reflect.PointerTo(t)
+	return t.Kind() == reflect.Struct &&
+		!p.Implements(reflect.TypeFor[json.Marshaler]()) && !p.Implements(reflect.TypeFor[encoding.TextMarshaler]()) &&
+		(t.NumField() == 0 || slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.IsExported() }))
+}
+
+// call is what the func does.
+func (s *stub) call(in []reflect.Value) []reflect.Value {
+	ctx, _ := in[0].Interface().(context.Context)
+	request := s.request(in[1:])
+	if s.result == nil {
+		return []reflect.Value{errorValue(s.client.call(ctx, s.method, nil, request))}
+	}
+	result := reflect.New(s.result)
+	err := s.client.call(ctx, s.method, result.Interface(), request)
+	if err != nil {
+		result.Elem().SetZero()
+	}
+	return []reflect.Value{result.Elem(), errorValue(err)}
+}
+
+// request makes the body of a call of the arguments.
+func (s *stub) request(in []reflect.Value) request {
+	if s.fields {
+		if in[0].Kind() == reflect.Pointer && in[0].IsNil() {
+			return newRequest(nil, nil)
+		}
+		return request{Args: []any{}, Kwargs: in[0].Interface()}
+	}
+	var args []any
+	var kwargs Kwargs
+	for i, v := range in {
+		switch p := s.params[i]; p.Kind {
+		case service.Positional:
+			args = append(args, v.Interface())
+		case service.Rest:
+			for j := range v.Len() {
+				args = append(args, v.Index(j).Interface())
+			}
+		case service.Keyword:
+			kwargs = append(kwargs, p.Name, v.Interface())
+		case service.Options:
+			options := make(map[string]any, v.Len())
+			for name, value := range v.Seq2() {
+				options[name.String()] = value.Interface()
+			}
+			for _, name := range slices.Sorted(maps.Keys(options)) {
+				kwargs = append(kwargs, name, options[name])
+			}
+		}
+	}
+	return newRequest(args, kwargs)
+}
+
+func errorValue(err error) reflect.Value {
+	v := reflect.New(errorType).Elem()
+	if err != nil {
+		v.Set(reflect.ValueOf(err))
+	}
+	return v
+}
