@@ -56,23 +56,32 @@ func (f *Field) limited(ctx context.Context) (any, error) {
 	}
 }
 
-// settled is the error that a call has when its method has returned err. One that came back after its time gave up because
-// of that, or is too late for what each call has of its own: that is a timeout, which wraps what the method waited for.
+// settled is err, but for a call that gave up because ctx ended: that is a timeout, which wraps err: it says what was
+// waited for.
 func (f *Field) settled(ctx context.Context, err error) error {
 	switch {
-	case ctx.Err() == nil:
-		return err
-	case err == nil && f.method.plan.Empty():
-		return nil
-	case err == nil:
-		return f.ended(context.Cause(ctx))
-	case errors.Is(err, ErrTimeout), errors.Is(err, ErrStopped):
+	case ctx.Err() == nil, overdue(err):
 		return err
 	case errors.Is(err, ctx.Err()), errors.Is(err, context.Cause(ctx)):
 		return f.ended(err)
 	}
 	return err
 }
+
+// returned is the error that the call's own values end with when its method has returned err: whatever that is, when its
+// time is over it is too late.
+func (f *Field) returned(ctx context.Context, err error) error {
+	switch err = f.settled(ctx, err); {
+	case ctx.Err() == nil, overdue(err), f.method.plan.Empty():
+		return err
+	case err == nil:
+		return f.ended(context.Cause(ctx))
+	}
+	return f.ended(err)
+}
+
+// overdue reports whether err is that of [Field.ended].
+func overdue(err error) bool { return errors.Is(err, ErrTimeout) || errors.Is(err, ErrStopped) }
 
 // work runs the method and holds its worker until it has returned.
 func (r *run) work(ctx context.Context, done chan<- outcome) {
@@ -87,12 +96,9 @@ func (r *run) work(ctx context.Context, done chan<- outcome) {
 func (r *run) method(ctx context.Context) outcome {
 	f := r.field
 	v, err := recovered(ctx, func(ctx context.Context) (any, error) {
-		return f.method.invoke(ctx, r.args, r.lead, func(err error) error { return f.settled(ctx, err) })
+		return f.method.invoke(ctx, r.args, r.lead, func(err error) error { return f.returned(ctx, err) })
 	})
-	if err != nil { // a Done's, which gave up as a method does
-		err = f.settled(ctx, err)
-	}
-	return outcome{v, err}
+	return outcome{v, f.settled(ctx, err)} // a Done may give up as a method does
 }
 
 // watch logs, once, the stack of a method that still runs some time after its call was answered.

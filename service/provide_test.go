@@ -1,0 +1,207 @@
+package service_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/service"
+)
+
+// Goods is what a shelf needs.
+type Goods struct{ name string }
+
+type Shelf struct {
+	_ service.Name `service:"shelf"`
+
+	Entrypoints struct {
+		Show Trigger `trigger:"show"`
+	}
+
+	Goods *Goods `inject:""`
+	Spares
+}
+
+// Spares is embedded, and injected into all the same.
+type Spares struct {
+	Spare *Goods `inject:"spare"`
+}
+
+func (s *Shelf) Show(context.Context) (string, error) {
+	return s.Goods.name + " and " + s.Spare.name, nil
+}
+
+// line is the place of a function in an error.
+var line = regexp.MustCompile(`(_test\.go):\d+`)
+
+var shelf = fx.Module("shelf",
+	service.Provide(new(Shelf)),
+	fx.Provide(func() *Goods { return &Goods{"tea"} }),
+	fx.Supply(fx.Annotated{Name: "spare", Target: &Goods{"salt"}}),
+)
+
+// What a module provides reaches its services, and what stands beside it replaces it; a literal keeps what it holds.
+func TestProvide(t *testing.T) {
+	for _, tc := range []struct {
+		services []any
+		names    string
+		want     string
+	}{
+		{[]any{shelf}, "shelf", "tea and salt"},
+		{[]any{new(Work), shelf}, "shelf work", "tea and salt"},
+		{[]any{shelf, fx.Replace(&Goods{"coffee"})}, "shelf", "coffee and salt"},
+		{[]any{&Shelf{Goods: &Goods{"rice"}, Spares: Spares{&Goods{"beans"}}}}, "shelf", "rice and beans"},
+		{[]any{&Shelf{Goods: &Goods{"rice"}}, fx.Supply(fx.Annotated{Name: "spare", Target: &Goods{"mint"}})}, "shelf", "rice and mint"},
+		{[]any{fx.Options(shelf, service.Provide(new(Work))), service.Without("github.com/gomeko/gomeko/service_test.Work")}, "shelf", "tea and salt"},
+	} {
+		c, all := start(t, service.Config{}, tc.services...)
+		if got := strings.Join(c.Names(), " "); got != tc.names {
+			t.Errorf("got services %s, want %s", got, tc.names)
+		}
+		if got, err := all.fire(t.Context(), "shelf.show"); got != tc.want || err != nil {
+			t.Errorf("got %v, %v, want %s", got, err, tc.want)
+		}
+	}
+}
+
+// hooks is an option whose hooks are steps of s.
+func hooks(s *script) fx.Option {
+	return fx.Invoke(func(lc fx.Lifecycle) {
+		lc.Append(fx.Hook{
+			OnStart: func(ctx context.Context) error { return s.act(ctx, "hook start") },
+			OnStop:  func(ctx context.Context) error { return s.act(ctx, "hook stop") },
+		})
+	})
+}
+
+// TestHooksSurroundServices: what services are made of is there before the first setup and until the last stop.
+func TestHooksSurroundServices(t *testing.T) {
+	const stopped = ", One stop, Two stop, pool stop, base stop, hook stop"
+	fails := func(context.Context) error { return io.EOF }
+	stop := func(c *service.Container) error { return c.Stop(context.Background()) }
+	for _, tc := range []struct {
+		name  string
+		acts  map[string]func(context.Context) error
+		end   func(*service.Container) error
+		err   string
+		steps string
+	}{
+		{"stop", nil, stop, "", "hook start, " + started + stopped},
+		{"kill", nil, func(c *service.Container) error { c.Kill(); return c.Wait() }, "",
+			"hook start, " + started + ", One kill, Two kill, pool kill, base kill"},
+		{"the start hook fails", map[string]func(context.Context) error{"hook start": fails}, stop,
+			"application: start hook of service_test.hooks: EOF", "hook start"},
+		{"a start fails", map[string]func(context.Context) error{"base setup": fails}, stop,
+			"service_test: EOF", "hook start, base setup, hook stop"},
+		{"the stop hook fails", map[string]func(context.Context) error{"hook stop": fails}, stop,
+			"application: stop hook of service_test.hooks: EOF", "hook start, " + started + stopped},
+		{"the time is over", map[string]func(context.Context) error{"One stop": func(context.Context) error { time.Sleep(time.Minute); return nil }},
+			func(c *service.Container) error {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				defer cancel()
+				err := c.Stop(ctx)
+				time.Sleep(time.Hour) // of the bubble
+				return err
+			},
+			"stop was cut short, 0 calls cut off: context deadline exceeded",
+			"hook start, " + started + ", One stop, Two stop, One kill, pool kill, base kill"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{acts: tc.acts}
+				c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler), Values: []any{s, triggers{}}}, new(stages), hooks(s))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err = c.Start(t.Context()); err == nil {
+					err = tc.end(c)
+				}
+				got := strings.ReplaceAll(fmt.Sprint(err), "TestHooksSurroundServices.", "") // where hooks is inlined
+				if got != cmp.Or(tc.err, "<nil>") {
+					t.Errorf("got %s, want %s", got, tc.err)
+				}
+				if got := strings.Replace(s.steps(), "Two stop, One stop", "One stop, Two stop", 1); got != tc.steps {
+					t.Errorf("got  %s\nwant %s", got, tc.steps)
+				}
+			})
+		})
+	}
+}
+
+type (
+	wanting struct {
+		_ service.Name `service:"wanting"`
+
+		Entrypoints struct {
+			Get Trigger `trigger:"get" inject:""`
+		}
+
+		Goods   *Goods  `inject:""`
+		Other   *Goods  `inject:"other" injct:"" optional:"true"`
+		hidden  *Goods  `inject:""`
+		_       *Goods  `inject:""`
+		Gift    Gift    `inject:""`
+		Trigger Trigger `inject:""`
+		Deps    struct {
+			Goods *Goods `inject:""`
+		}
+		*Spares
+		Tx Tx `inject:""`
+	}
+	shallow struct {
+		_  service.Name `service:"shallow"`
+		Tx Tx           `inject:""`
+	}
+)
+
+// TestInjectMistakes reports those of all services, with all others.
+func TestInjectMistakes(t *testing.T) {
+	_, err := service.New(service.Config{MaxWorkers: -1}, new(wanting), new(shallow),
+		di.PerCall(func(*Goods) di.Provider[Tx] { return nil }), fx.Provide(func(io.Reader) *Goods { return nil }))
+	want := `service.Config: MaxWorkers is -1: leave it 0 for 100
+service wanting: Get: is an entrypoint, and nothing is injected there: leave inject out
+service wanting: Goods: the function at provide_test.go:N needs io.Reader, which nothing provides: add fx.Provide(func(…) (io.Reader, error)) to the module
+service wanting: Other: unknown key injct in its tag: did you mean inject?
+service wanting: Other: unknown key optional in its tag: known are inject
+service wanting: Other: nothing provides *service_test.Goods named "other"; add fx.Provide(fx.Annotated{Name: "other", Target: func(…) (*service_test.Goods, error)}) or di.PerCall to the module
+service wanting: hidden: is not exported and cannot be injected into: begin its name with a capital
+service wanting: _: is blank and cannot be injected into: give it a name
+service wanting: Gift: service_test.Gift is bound by its own type: leave inject out
+service wanting: Trigger: service_test.Trigger is bound by its own type: leave inject out
+service wanting: Deps: has fields to inject, which are not found there: move them into the service, or embed their struct by value
+service wanting: Spares: has fields to inject, which are not found there: move them into the service, or embed their struct by value
+service wanting: Tx: the function at provide_test.go:N needs io.Reader, which nothing provides: add fx.Provide(func(…) (io.Reader, error)) to the module
+service shallow: Tx: the function at provide_test.go:N needs io.Reader, which nothing provides: add fx.Provide(func(…) (io.Reader, error)) to the module`
+	if got := line.ReplaceAllString(fmt.Sprint(err), "$1:N"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+
+	_, err = service.New(service.Config{}, new(Shelf))
+	want = `service shelf: Goods: nothing provides *service_test.Goods; add fx.Provide(func(…) (*service_test.Goods, error)) or di.PerCall to the module
+service shelf: Spare: nothing provides *service_test.Goods named "spare"; add fx.Provide(fx.Annotated{Name: "spare", Target: func(…) (*service_test.Goods, error)}) or di.PerCall to the module`
+	if got := fmt.Sprint(err); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+
+	locked := errors.New("the file is locked")
+	_, err = service.New(service.Config{}, shelf, fx.Decorate(func(*Goods) (*Goods, error) { return nil, locked }))
+	if !errors.Is(err, locked) || !strings.HasPrefix(err.Error(), "service shelf: Goods: ") {
+		t.Errorf("got %v, want the constructor's own error, with service and field", err)
+	}
+	_, err = service.New(service.Config{}, shelf, shelf)
+	want = "application: *service_test.Goods is provided twice, by the function at provide_test.go:N and by the function at provide_test.go:N: leave one, or give one a name with fx.Annotated{Name: …}"
+	if got := line.ReplaceAllString(fmt.Sprint(err), "$1:N"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
