@@ -3,6 +3,7 @@ package transport
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,8 +15,16 @@ import (
 // Config says how to reach a broker. Only URI is needed.
 type Config struct {
 	// URI is amqp://user:password@host:port/vhost; amqps and pyamqp are taken too. What is left out is guest, guest,
-	// localhost, 5672 (amqps: 5671) and "/". Several, separated by ";" or ",", are tried in turn.
+	// localhost, 5672 (TLS: 5671) and "/". Several, separated by ";" or ",", are tried in turn, from the one behind the
+	// broker that was lost. See the package for its parameters.
 	URI string
+
+	// TLS is how TLS is spoken, to all brokers; nil is TLS for amqps only, with the system's CAs. Without a ServerName
+	// the broker's certificate must have the host of the URI. See [ReadTLS].
+	TLS *tls.Config
+
+	// LoginMethod is PLAIN, AMQPLAIN, or EXTERNAL, which logs in by the client's certificate; "" is PLAIN.
+	LoginMethod string
 
 	// Name is the connection's name in the broker's management: "service@host/pid".
 	Name string
@@ -41,7 +50,8 @@ type Config struct {
 // several goroutines.
 type Conn struct {
 	cfg       Config
-	addresses []address
+	addresses []*address
+	at        int // the address of the latest session; for whoever connects
 	log       *slog.Logger
 	frameMax  atomic.Int64 // of the latest session
 	stop      context.CancelFunc
@@ -57,24 +67,22 @@ type Conn struct {
 	consumers map[*Consumer]struct{}
 }
 
-// Dial connects to the broker. The first connection must succeed: a wrong password, an unknown vhost or nobody
-// listening is the error, with the cause and the remedy and never the password. After that the connection is kept
+// Dial connects to the broker. The first connection must succeed: a wrong password, an unknown vhost, a certificate that
+// is not trusted or nobody listening is the error, with the cause and the remedy and never the password. After that the connection is kept
 // until Close; ctx is for the first connection only.
 func Dial(ctx context.Context, cfg Config) (*Conn, error) {
+	addresses, err := cfg.addresses()
+	if err != nil {
+		return nil, err
+	}
 	c := &Conn{
 		cfg:       cfg,
+		addresses: addresses,
 		log:       cmp.Or(cfg.Logger, slog.Default()),
 		changed:   make(chan struct{}),
 		consumers: map[*Consumer]struct{}{},
 	}
-	for _, uri := range split(cfg.URI) {
-		a, err := parse(uri)
-		if err != nil {
-			return nil, err
-		}
-		c.addresses = append(c.addresses, a)
-	}
-	s, err := c.connect(ctx)
+	s, err := c.connect(ctx, 0)
 	if err != nil {
 		return nil, err
 	}

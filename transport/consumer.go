@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 )
@@ -30,6 +31,7 @@ type Consumer struct {
 	stopped chan struct{} // closed when no Handle is running or to come
 
 	closing atomic.Bool // run closes the channel when it ends, for nobody may be waiting by then
+	wary    atomic.Bool // a reply has closed a channel of this session: the next ones are confirmed
 	// Under conn.mu:
 	place *session // where it consumes; nil while it does not
 	ended bool     // it does not consume again
@@ -146,13 +148,18 @@ func (c *Consumer) run(ctx context.Context) {
 			return
 		}
 		if s.isLost() {
+			c.wary.Store(false)
 			attempt = -1 // whoever connects again declares the topology and backs off
 			continue
 		}
 		if time.Since(since) > backoffMax {
 			attempt = 0
 		}
-		c.conn.log.Warn("consumer stopped, trying again", "queue", c.cfg.Queue, "err", err)
+		level := slog.LevelWarn
+		if refusal := (*Error)(nil); errors.As(err, &refusal) {
+			level = slog.LevelError // somebody has to do something
+		}
+		c.conn.log.Log(ctx, level, "consumer stopped, trying again", "queue", c.cfg.Queue, "err", err)
 		if !pause(ctx, attempt) {
 			return
 		}
@@ -163,9 +170,9 @@ func (c *Consumer) run(ctx context.Context) {
 func (c *Consumer) consume(s *session) (*link, error) {
 	ch, err := s.amqp.Channel()
 	if err != nil {
-		return nil, gone(err, "")
+		return nil, gone(err, connecting)
 	}
-	l := newLink(c.conn, s, ch)
+	l := newLink(c, s, ch)
 	if c.cfg.Prefetch > 0 {
 		err = ch.Qos(c.cfg.Prefetch, 0, false)
 	}
@@ -177,7 +184,7 @@ func (c *Consumer) consume(s *session) (*link, error) {
 	}
 	if err != nil {
 		ch.Close()
-		return nil, gone(err, "declare the queue first")
+		return nil, gone(err, consuming)
 	}
 	return l, nil
 }

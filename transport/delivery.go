@@ -37,19 +37,21 @@ const confirmedReply = 1 << 20
 
 // Reply publishes p, never mandatory, on the channel the delivery came by, so that it is ahead of the delivery's Ack
 // there and survives the death of this process. If that channel or connection is gone, it is sent by the connection
-// that is there now and confirmed, as long as ctx allows. So is a body over 1 MiB, in any case: brokers may take less
-// than we send, and one that closed the delivery's channel over it would deliver the message again, without end.
+// that is there now and confirmed, as long as ctx allows. So is what a broker may refuse: a body over 1 MiB, and all
+// that comes after a refused reply (403, 404). For a broker closes the delivery's channel over it, and delivers the
+// message again: a second reply that closes it would make this go on without end.
 // What cannot be sent (see [Conn.Publish]) is an error before anything is written.
 func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
 	p.Mandatory = false
-	message, err := d.link.conn.encode(&p)
+	c := d.link.consumer
+	message, err := c.conn.encode(&p)
 	if err != nil {
 		return err
 	}
-	if len(p.Body) <= confirmedReply {
+	if len(p.Body) <= confirmedReply && !c.wary.Load() {
 		if err = d.link.publish(ctx, &p, message); !errors.Is(err, errGone) {
 			return err
 		}
 	}
-	return d.link.conn.Publish(ctx, p)
+	return c.conn.Publish(ctx, p)
 }

@@ -26,7 +26,13 @@ func TestRedact(t *testing.T) {
 		{"amqp://u:p%40ss@[::1]/%2F", "amqp://u:**@[::1]:5672//"},
 		{"amqp://u:a,b;c@h1/; amqp://u:secret@h2/,amqp://h3", "amqp://u:**@h1:5672//;amqp://u:**@h2:5672//;amqp://guest:**@h3:5672//"},
 		{"amqp://u:sec/ret@h:port/", "amqp://**@h:port/"},
-		{"amqp://u:%zz@h/", "amqp://**@h/"},
+		{"amqp://u:%zz@h/", "amqp://u:**@h:5672//"}, // as kombu takes it
+		{"amqp://u:sec/ret@h/", "amqp://**@h/"},
+		{"amqp://u:12/sec@h/", "amqp://**@h/"},
+		{"amqp://u:12?sec@h/", "amqp://**@h/"},
+		{"amqp://u:sec@12/ret@h/", "amqp://**@h/"},
+		{"amqp://u:secret@h/?heartbeat=5", "amqp://u:**@h:5672//"},
+		{"amqp://u:s;c@h1:1/v;h2; h3:3;", "amqp://u:**@h1:1/v;amqp://u:**@h2:1/v;amqp://u:**@h3:3/v"},
 		{"http://u:secret@h/", "http://**@h/"},
 		{"secret", "secret"},
 	}
@@ -56,11 +62,24 @@ func TestDialErrors(t *testing.T) {
 		{"host", "amqp://bob:secret@nosuchhost.invalid/", []string{"nosuchhost.invalid", "check the host's name"}},
 		{"scheme", "redis://bob:secret@h/", []string{`scheme "redis"`, "want amqp, amqps or pyamqp"}},
 		{"unreadable", "amqp://bob:sec/ret@h:x/", []string{"special characters", "%XX"}},
+		{"password with a slash", "amqp://bob:12/secret@h/", []string{"special characters", "%XX"}},
+		{"password with a question mark", "amqp://bob:12?secret@h/", []string{"special characters", "%XX"}},
+		{"port", "amqp://bob:secret@h:70000/", []string{"cannot be read"}},
+		{"IPv6", "amqp://bob:secret@[::1/", []string{"cannot be read"}},
+		{"several hosts", "amqp://bob:secret@h1:5672,h2:5672/", []string{`several hosts: write a whole URI for each, separated by ";"`}},
+		{"pyamqps", "pyamqps://bob:secret@h/", []string{`scheme "pyamqps"`, "want amqp, amqps or pyamqp"}},
+		{"unknown parameter", "amqp://h/?password=secret", []string{"parameter password: is not known: want heartbeat,"}},
+		{"heartbeat", "amqp://h/?heartbeat=0", []string{"parameter heartbeat: want a number of units of 1s, from 1 to 65535"}},
+		{"login method", "amqp://h/?auth_mechanism=gssapi", []string{"parameter auth_mechanism: login method \"gssapi\" is not known: want PLAIN"}},
+		{"EXTERNAL in plain", "amqp://h/?login_method=EXTERNAL", []string{"EXTERNAL is by the client's certificate: write amqps://"}},
+		{"certificates in plain", "amqp://h/?cacertfile=ca.pem", []string{"need TLS: write amqps://"}},
+		{"no such file", "amqps://h/?cacertfile=nosuchfile.pem", []string{"broker's URI: cacertfile: open nosuchfile.pem: no such file"}},
+		{"timeout", "amqp://" + silent + "/?connection_timeout=50", []string{"no AMQP broker answers there: no answer within 50ms"}},
 		{"empty", "", []string{`scheme ""`}},
 		{"web server", "amqp://" + web + "/", []string{"does not speak AMQP 0-9-1", "check the port"}},
 		{"hangs up", "amqp://" + deaf + "/", []string{"hangs up", "amqps://"}},
 		{"no TLS", "amqps://bob:secret@" + web + "/", []string{"does not speak TLS", "amqp://"}},
-		{"unknown CA", "amqps://bob:secret@" + secure.Listener.Addr().String() + "/", []string{"unknown authority", "add the broker's CA"}},
+		{"unknown CA", "amqps://bob:secret@" + secure.Listener.Addr().String() + "/", []string{"unknown authority", "name the file of the broker's CA"}},
 		{"silent", "amqp://" + silent + "/", []string{"no AMQP broker answers there", "tired of waiting"}},
 	}
 	for _, test := range tests {
@@ -71,7 +90,7 @@ func TestDialErrors(t *testing.T) {
 				defer cancel()
 				ctx = short
 			}
-			refused(t, ctx, test.uri, test.want...)
+			refused(t, ctx, transport.Config{URI: test.uri}, test.want...)
 		})
 	}
 }
@@ -83,13 +102,13 @@ func TestDialRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		u.User = url.UserPassword("bob", "secret")
-		err = refused(t, t.Context(), u.String(), "403 ", `login of user "bob" refused`)
+		err = refused(t, t.Context(), transport.Config{URI: u.String()}, "403 ACCESS_REFUSED - Login was refused", `login of user "bob" refused`)
 		if e := new(transport.Error); !errors.As(err, &e) || e.Code != 403 {
 			t.Errorf("got %#v, want an *Error of 403", err)
 		}
 		u.User = url.UserPassword("guest", "guest")
 		u.Path = "/no such vhost"
-		err = refused(t, t.Context(), u.String(), "530 NOT_ALLOWED", `make the vhost "no such vhost"`)
+		err = refused(t, t.Context(), transport.Config{URI: u.String()}, "530 NOT_ALLOWED", `make the vhost "no such vhost"`)
 		if e := new(transport.Error); !errors.As(err, &e) || e.Code != 530 {
 			t.Errorf("got %#v, want an *Error of 530", err)
 		}
@@ -102,9 +121,9 @@ func TestDialRefused(t *testing.T) {
 }
 
 // refused dials, and wants an error with these parts and no password.
-func refused(t *testing.T, ctx context.Context, uri string, parts ...string) error {
+func refused(t *testing.T, ctx context.Context, cfg transport.Config, parts ...string) error {
 	t.Helper()
-	c, err := transport.Dial(ctx, transport.Config{URI: uri})
+	c, err := transport.Dial(ctx, cfg)
 	if err == nil {
 		c.Close(ctx)
 		t.Fatal("got a connection, want an error")

@@ -15,7 +15,8 @@ import (
 
 // Frames are type (1 byte), channel (2), size (4), payload, end (1): AMQP 0-9-1 §4.2.3.
 const (
-	frameHeader = 2 // the type of content header frames
+	frameMethod = 1 // the type of method frames
+	frameHeader = 2 // of content headers
 	frameStart  = 7 // bytes before the payload
 	frameEnd    = 1 // bytes after it
 )
@@ -35,6 +36,7 @@ const (
 // frames is a part of a stream of frames that passes content headers only whole, and mended.
 type frames struct {
 	mend func(payload []byte) []byte
+	hear func(method []byte) // gets the methods of channel 0; nil: nobody does
 	buf  []byte
 	next int  // where in buf the first frame starts that was not looked at; it may be behind the end
 	raw  bool // this is no stream of frames: pass everything
@@ -98,9 +100,15 @@ func (f *frames) scan() {
 		case kind == 'A': // "AMQP" and four bytes of version, before the first frame
 			f.next += 8
 			continue
-		case kind != frameHeader && kind != 1 && kind != 3 && kind != 8, kind == frameHeader && size > 1<<20:
+		case kind != frameHeader && kind != frameMethod && kind != 3 && kind != 8, kind == frameHeader && size > 1<<20:
 			f.raw = true // amqp091-go will refuse it
 			return
+		case kind == frameMethod && f.hear != nil && frame[1] == 0 && frame[2] == 0 && size < 1<<16:
+			if len(frame) < frameStart+size+frameEnd {
+				return
+			}
+			f.hear(frame[frameStart : frameStart+size])
+			fallthrough
 		case kind != frameHeader:
 			f.next += frameStart + size + frameEnd
 			continue

@@ -15,7 +15,7 @@ const consumerTag = "gomeko"
 // A link is the channel of a consumer, for as long as that lives. Its deliveries belong to it: when it is gone their
 // acknowledgements are void.
 type link struct {
-	conn       *Conn
+	consumer   *Consumer
 	session    *session
 	channel    *amqp.Channel
 	deliveries <-chan amqp.Delivery
@@ -32,16 +32,16 @@ type link struct {
 	acks acks
 }
 
-func newLink(c *Conn, s *session, ch *amqp.Channel) *link {
+func newLink(c *Consumer, s *session, ch *amqp.Channel) *link {
 	l := &link{
-		conn:    c,
-		session: s,
-		channel: ch,
-		closes:  ch.NotifyClose(make(chan *amqp.Error, 1)),
-		writing: make(chan struct{}, 1),
-		wake:    make(chan struct{}, 1),
-		stop:    make(chan struct{}),
-		dead:    make(chan struct{}),
+		consumer: c,
+		session:  s,
+		channel:  ch,
+		closes:   ch.NotifyClose(make(chan *amqp.Error, 1)),
+		writing:  make(chan struct{}, 1),
+		wake:     make(chan struct{}, 1),
+		stop:     make(chan struct{}),
+		dead:     make(chan struct{}),
 	}
 	stop := sync.OnceFunc(func() { close(l.stop) })
 	l.finish = func() {
@@ -141,7 +141,8 @@ func (l *link) run() {
 		case err := <-l.closes:
 			l.err = errGone
 			if err != nil {
-				l.err = reason(err)
+				l.err = reason(err, publishing)
+				l.consumer.wary.Store(err.Server)
 			}
 			return
 		}

@@ -128,8 +128,9 @@ func TestPublishToMissingExchange(t *testing.T) {
 		publish(t, c, "q", "1")
 		err := c.Publish(limit(t), transport.Publishing{Exchange: "nope"})
 		var refusal *transport.Error
-		if !errors.Is(err, transport.ErrConnectionLost) || !errors.As(err, &refusal) || refusal.Code != 404 {
-			t.Errorf("got %v, want ErrConnectionLost with the broker's 404", err)
+		if errors.Is(err, transport.ErrConnectionLost) || !errors.As(err, &refusal) || refusal.Code != 404 ||
+			!strings.HasSuffix(err.Error(), "; declare the exchange first") {
+			t.Errorf("got %v, want the broker's 404, and what to do", err)
 		}
 		publish(t, c, "q", "2") // on a fresh channel
 		if c.Epoch() != 1 {

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -134,7 +135,7 @@ func (p *publisher) run() {
 		err = ch.Confirm(false)
 	}
 	if err != nil {
-		p.err = gone(err, "")
+		p.err = gone(err, connecting)
 		close(p.dead)
 		close(p.ready)
 		return
@@ -226,13 +227,19 @@ func (p *publisher) end(err *amqp.Error, returns <-chan amqp.Return) {
 		}
 	}
 	lost := ErrConnectionLost
+	var refused *Error
 	if err != nil {
-		lost = fmt.Errorf("%w: %w", ErrConnectionLost, reason(err))
+		why := reason(err, publishing)
+		errors.As(why, &refused)
+		lost = fmt.Errorf("%w: %w", ErrConnectionLost, why)
 	}
 	for _, out := range p.pending {
-		if out.confirm.Acked() {
+		switch {
+		case out.confirm.Acked():
 			out.settle(nil)
-		} else {
+		case refused != nil && refused.refuses(out.exchange):
+			out.settle(refused)
+		default:
 			out.settle(lost)
 		}
 	}

@@ -44,7 +44,7 @@ func (c *Conn) redial(ctx context.Context) *session {
 		if !pause(ctx, attempt) {
 			return nil
 		}
-		s, err := c.connect(ctx)
+		s, err := c.connect(ctx, c.at+1)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -56,7 +56,7 @@ func (c *Conn) redial(ctx context.Context) *session {
 			continue
 		}
 		abandon := context.AfterFunc(ctx, s.sock.abort) // Close does not know this session
-		c.restore(s)
+		restored := c.restore(s)
 		abandon()
 		if s.isLost() {
 			s.abort()
@@ -67,16 +67,22 @@ func (c *Conn) redial(ctx context.Context) *session {
 			return nil
 		}
 		c.log.Info("connected to the broker again", "broker", s.addr.shown)
+		if !restored {
+			c.wg.Go(func() { c.insist(ctx, s) })
+		}
 		return s
 	}
 }
 
-// connect tries the brokers of the list in turn, once.
-func (c *Conn) connect(ctx context.Context) (*session, error) {
+// connect tries the brokers of the list in turn, once, from the one at start on.
+func (c *Conn) connect(ctx context.Context, start int) (*session, error) {
 	var errs []error
-	for _, a := range c.addresses {
+	for i := range c.addresses {
+		at := (start + i) % len(c.addresses)
+		a := c.addresses[at]
 		s, err := c.open(ctx, a)
 		if err == nil {
+			c.at = at
 			return s, nil
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", a.shown, err))

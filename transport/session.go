@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -19,12 +19,11 @@ var errGone = errors.New("channel is gone")
 
 // A session is one socket of a Conn: an epoch.
 type session struct {
-	addr    address
-	amqp    *amqp.Connection
-	sock    *socket
-	log     *slog.Logger
-	blocked atomic.Pointer[string] // why the broker takes no publishings; nil: it does
-	wg      sync.WaitGroup
+	addr *address
+	amqp *amqp.Connection
+	sock *socket
+	log  *slog.Logger
+	wg   sync.WaitGroup
 
 	lost chan struct{} // closed when the connection has ended
 	err  error         // why; read it after lost
@@ -35,8 +34,9 @@ type session struct {
 }
 
 // open connects to one broker and logs in.
-func (c *Conn) open(ctx context.Context, a address) (*session, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, dialTimeout, fmt.Errorf("no answer within %s", dialTimeout))
+func (c *Conn) open(ctx context.Context, a *address) (*session, error) {
+	limit := cmp.Or(a.timeout, dialTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
 	conn, err := c.dial(ctx, a)
 	if err != nil {
@@ -44,43 +44,43 @@ func (c *Conn) open(ctx context.Context, a address) (*session, error) {
 	}
 	sock := newSocket(conn)
 	abandon := context.AfterFunc(ctx, sock.abort)
+	connection, err := amqp.Open(sock, c.open091(a))
+	if !abandon() {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		sock.abort()
+		<-sock.done
+		return nil, explain(ctx, a, sock.told(err))
+	}
+	s := &session{addr: a, amqp: connection, sock: sock, log: c.log, lost: make(chan struct{})}
+	closes := connection.NotifyClose(make(chan *amqp.Error, 1))
+	s.run(func() { s.watch(closes) })
+	return s, nil
+}
+
+// open091 returns what is agreed with the broker at the start.
+func (c *Conn) open091(a *address) amqp.Config {
 	properties := amqp.Table{"product": "gomeko", "platform": "Go"}
 	if c.cfg.Name != "" {
 		properties.SetClientConnectionName(c.cfg.Name)
 	}
-	heartbeat := c.cfg.Heartbeat
+	heartbeat := cmp.Or(a.heartbeat, c.cfg.Heartbeat)
 	if heartbeat < time.Second {
 		heartbeat = time.Minute
 	}
-	conf := amqp.Config{
-		SASL:       []amqp.Authentication{&amqp.PlainAuth{Username: a.user, Password: a.password}},
+	return amqp.Config{
+		SASL:       []amqp.Authentication{&login{address: a, properties: properties}},
 		Vhost:      a.vhost,
 		FrameSize:  128 << 10,
 		Heartbeat:  heartbeat,
 		Properties: properties,
 		Locale:     "en_US",
 	}
-	connection, err := amqp.Open(sock, conf)
-	switch {
-	case !abandon():
-		err = context.Cause(ctx)
-	case errors.Is(err, net.ErrClosed): // what ended the socket first is not told
-		err = &amqp.Error{Code: amqp.FrameError, Reason: "connection closed"}
-	}
-	if err != nil {
-		sock.abort()
-		<-sock.done
-		return nil, explain(ctx, a, err)
-	}
-	s := &session{addr: a, amqp: connection, sock: sock, log: c.log, lost: make(chan struct{})}
-	closes := connection.NotifyClose(make(chan *amqp.Error, 1))
-	blocks := connection.NotifyBlocked(make(chan amqp.Blocking, 1))
-	s.run(func() { s.watch(closes, blocks) })
-	return s, nil
 }
 
-// dial makes the socket, with TLS for amqps.
-func (c *Conn) dial(ctx context.Context, a address) (net.Conn, error) {
+// dial makes the socket, with TLS where it is wanted.
+func (c *Conn) dial(ctx context.Context, a *address) (net.Conn, error) {
 	dial := c.cfg.Dial
 	if dial == nil {
 		dial = func(ctx context.Context, addr string) (net.Conn, error) {
@@ -88,36 +88,31 @@ func (c *Conn) dial(ctx context.Context, a address) (net.Conn, error) {
 		}
 	}
 	conn, err := dial(ctx, a.hostport)
-	if err != nil || !a.tls {
+	if err != nil || a.secured == nil {
 		return conn, err
 	}
-	secure := tls.Client(conn, &tls.Config{ServerName: a.host})
-	if err := secure.HandshakeContext(ctx); err != nil {
+	secured := tls.Client(conn, a.secured)
+	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, err
 	}
-	return secure, nil
+	return secured, nil
 }
 
 // watch is the goroutine that hears what the broker says of the connection, until it ends.
-func (s *session) watch(closes <-chan *amqp.Error, blocks <-chan amqp.Blocking) {
+func (s *session) watch(closes <-chan *amqp.Error) {
 	for {
 		select {
-		case b, ok := <-blocks:
-			switch {
-			case !ok:
-				blocks = nil
-			case b.Active:
-				s.blocked.Store(&b.Reason)
-				s.log.Warn("broker blocks publishing", "broker", s.addr.shown, "reason", b.Reason)
-			default:
-				s.blocked.Store(nil)
+		case reason := <-s.sock.alarms:
+			if reason != nil {
+				s.log.Warn("broker blocks publishing", "broker", s.addr.shown, "reason", *reason)
+			} else {
 				s.log.Info("broker takes publishings again", "broker", s.addr.shown)
 			}
 		case err, ok := <-closes:
 			s.err = ErrClosed
 			if ok {
-				s.err = reason(err)
+				s.err = reason(err, connecting)
 			}
 			close(s.lost)
 			return
@@ -160,7 +155,7 @@ func (s *session) run(f func()) bool {
 
 // late returns ctx's cause, and that the broker is to blame if it is.
 func (s *session) late(ctx context.Context) error {
-	if reason := s.blocked.Load(); reason != nil {
+	if reason := s.sock.blocked.Load(); reason != nil {
 		return fmt.Errorf("broker blocks publishing (%s): %w", *reason, context.Cause(ctx))
 	}
 	return context.Cause(ctx)
@@ -168,8 +163,11 @@ func (s *session) late(ctx context.Context) error {
 
 // close closes the connection in order, or cuts it when ctx ends.
 func (s *session) close(ctx context.Context) error {
-	closed := make(chan error, 1)
-	go func() { closed <- s.amqp.Close() }()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		s.amqp.Close()
+	}()
 	var err error
 	select {
 	case <-closed:

@@ -3,9 +3,14 @@ package transport
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 const (
@@ -23,12 +28,14 @@ const (
 type socket struct {
 	net.Conn
 
-	in frames // used by Read only
+	in      frames                 // used by Read only
+	blocked atomic.Pointer[string] // why the broker takes no publishings; nil: it does
+	alarms  chan *string           // what blocked was set to, for the log: what finds no room is left out
 
 	mu      sync.Mutex
 	out     frames
 	closed  bool
-	failure error         // of the writer
+	failure error         // what reading or writing met first
 	drained chan struct{} // closed and made anew when there is room again
 
 	wake chan struct{} // holds one token: there is something to write, or the socket is closed
@@ -38,12 +45,13 @@ type socket struct {
 func newSocket(conn net.Conn) *socket {
 	s := &socket{
 		Conn:    conn,
-		in:      frames{mend: mendReceived, buf: make([]byte, 0, 16<<10)},
+		alarms:  make(chan *string, 16),
 		out:     frames{mend: completeSent},
 		drained: make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
 	}
+	s.in = frames{mend: mendReceived, hear: s.hear, buf: make([]byte, 0, 16<<10)}
 	go s.write()
 	return s
 }
@@ -56,12 +64,54 @@ func (s *socket) Read(p []byte) (int, error) {
 			return n, nil
 		}
 		if err := s.in.fill(s.Conn); err != nil {
-			s.abort()
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return 0, cmp.Or(s.failure, err)
+			return 0, s.fail(err)
+		}
+		if s.in.raw && s.in.buf[0] == tlsAlert {
+			return 0, s.fail(errSpeaksTLS)
 		}
 	}
+}
+
+// hear reads a method of the connection's, to know of connection.blocked and unblocked (class 10, methods 60 and 61).
+// amqp091-go tells of them too, but panics if its connection ends at the same instant.
+func (s *socket) hear(method []byte) {
+	var reason *string
+	switch {
+	case len(method) >= 5 && string(method[:4]) == "\x00\x0a\x00\x3c":
+		text := string(method[5:])
+		reason = &text
+	case string(method) == "\x00\x0a\x00\x3d":
+	default:
+		return
+	}
+	s.blocked.Store(reason)
+	select {
+	case s.alarms <- reason:
+	default:
+	}
+}
+
+// fail notes what the socket met, ends it, and returns what it met first.
+func (s *socket) fail(err error) error {
+	s.mu.Lock()
+	if s.failure == nil && !s.closed {
+		s.failure = err
+	}
+	err = cmp.Or(s.failure, err)
+	s.mu.Unlock()
+	s.abort()
+	return err
+}
+
+// told returns err, which amqp091-go has returned, or what the socket met if that says more.
+func (s *socket) told(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var e *amqp.Error
+	if s.failure == nil || errors.Is(s.failure, io.EOF) || errors.As(err, &e) && e.Server {
+		return err
+	}
+	return s.failure
 }
 
 // Write implements net.Conn; it does not block.
@@ -137,9 +187,7 @@ func (s *socket) write() {
 		s.mu.Unlock()
 		if len(buf) > 0 {
 			if _, err := s.Conn.Write(buf); err != nil {
-				s.mu.Lock()
-				s.failure = err
-				s.mu.Unlock()
+				_ = s.fail(err) // Read returns it
 				return
 			}
 			continue

@@ -70,23 +70,31 @@ func (c *Conn) Declare(ctx context.Context, t Topology) error {
 	}
 }
 
-// restore declares on s all that was declared before. What is refused now (somebody has declared it otherwise) is
-// logged, and the rest goes on.
-func (c *Conn) restore(s *session) {
+// restore declares on s all that was declared before, and reports whether. What is refused now (somebody has declared
+// it otherwise, or taken a permission away) is logged, and the rest goes on.
+func (c *Conn) restore(s *session) bool {
 	c.mu.Lock()
 	t := c.topology.clone()
 	c.mu.Unlock()
-	if err := s.declare(t); err == nil || errors.Is(err, errGone) {
-		return
+	err := s.declare(t)
+	if err == nil || errors.Is(err, errGone) {
+		return err == nil
 	}
 	for _, part := range t.parts() {
 		err := s.declare(part)
 		if errors.Is(err, errGone) {
-			return
+			return false
 		}
 		if err != nil {
-			c.log.Error("broker refuses what it once took", "broker", s.addr.shown, "err", err)
+			c.log.Error("broker refuses what it once took, trying again", "broker", s.addr.shown, "err", err)
 		}
+	}
+	return false
+}
+
+// insist restores what was refused, with a back-off, until it is taken or s ends.
+func (c *Conn) insist(ctx context.Context, s *session) {
+	for attempt := 1; pause(ctx, attempt) && !s.isLost() && !c.restore(s); attempt++ {
 	}
 }
 
@@ -94,13 +102,13 @@ func (c *Conn) restore(s *session) {
 func (s *session) declare(t Topology) error {
 	ch, err := s.amqp.Channel()
 	if err != nil {
-		return gone(err, "")
+		return gone(err, connecting)
 	}
 	defer ch.Close()
 	for _, e := range t.Exchanges {
 		args, _, err := encodeTable(e.Args)
 		if err == nil {
-			err = gone(ch.ExchangeDeclare(e.Name, e.Kind, e.Durable, e.AutoDelete, false, false, args), mismatch)
+			err = gone(ch.ExchangeDeclare(e.Name, e.Kind, e.Durable, e.AutoDelete, false, false, args), declaring)
 		}
 		if err != nil {
 			return fmt.Errorf("exchange %q: %w", e.Name, err)
@@ -110,7 +118,7 @@ func (s *session) declare(t Topology) error {
 		args, _, err := encodeTable(q.Args)
 		if err == nil {
 			_, err = ch.QueueDeclare(q.Name, q.Durable, q.AutoDelete, q.Exclusive, false, args)
-			err = gone(err, mismatch)
+			err = gone(err, declaring)
 		}
 		if err != nil {
 			return fmt.Errorf("queue %q: %w", q.Name, err)
@@ -119,7 +127,7 @@ func (s *session) declare(t Topology) error {
 	for _, b := range t.Bindings {
 		args, _, err := encodeTable(b.Args)
 		if err == nil {
-			err = gone(ch.QueueBind(b.Queue, b.Key, b.Exchange, false, args), "declare the queue and the exchange first")
+			err = gone(ch.QueueBind(b.Queue, b.Key, b.Exchange, false, args), binding)
 		}
 		if err != nil {
 			return fmt.Errorf("binding of queue %q to exchange %q by %q: %w", b.Queue, b.Exchange, b.Key, err)
@@ -127,8 +135,6 @@ func (s *session) declare(t Topology) error {
 	}
 	return nil
 }
-
-const mismatch = "declare it as it is, or delete it once it is empty and unused"
 
 // merge adds what is new of u.
 func (t *Topology) merge(u Topology) {

@@ -3,9 +3,11 @@ package brokertest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,23 +29,83 @@ type Node struct {
 // test is skipped, or fails if CI=true.
 func StartNode(t testing.TB) *Node {
 	t.Helper()
+	n := newNode(t)
+	n.Start()
+	return n
+}
+
+// StartTLSNode is StartNode for a node that speaks TLS too, on a port of its own, with a certificate of ca's for
+// 127.0.0.1. It asks clients for a certificate, takes those that have none, and logs in users named in a certificate
+// by EXTERNAL.
+func StartTLSNode(t testing.TB, ca *CA) *Node {
+	t.Helper()
+	n := newNode(t)
+	cert, key := ca.Issue(t, "broker", "127.0.0.1")
+	n.write("plugins", "[rabbitmq_auth_mechanism_ssl].\n")
+	n.write("tls.conf", fmt.Sprintf(`ssl_options.cacertfile = %s
+ssl_options.certfile = %s
+ssl_options.keyfile = %s
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = false
+auth_mechanisms.1 = PLAIN
+auth_mechanisms.2 = AMQPLAIN
+auth_mechanisms.3 = EXTERNAL
+ssl_cert_login_from = common_name
+`, ca.File, cert, key))
+	n.Start()
+	return n
+}
+
+func newNode(t testing.TB) *Node {
+	t.Helper()
 	if _, err := os.Stat("/usr/lib/rabbitmq/bin/rabbitmq-server"); err != nil {
 		missing(t, "no RabbitMQ is installed to start a node of: run scripts/setup")
 	}
 	n := &Node{t: t, dir: t.TempDir()}
 	t.Cleanup(n.Kill)
-	n.Start()
 	return n
 }
 
 // URI returns the address of the node's virtual host "/". It stays the same when the node is started again.
 func (n *Node) URI() string {
 	n.t.Helper()
-	port, err := os.ReadFile(filepath.Join(n.dir, "port"))
+	return fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", n.port())
+}
+
+// TLSURI is URI for TLS, of a node that speaks it.
+func (n *Node) TLSURI() string {
+	n.t.Helper()
+	return fmt.Sprintf("amqps://guest:guest@127.0.0.1:%d/", n.port()+4)
+}
+
+// Control runs rabbitmqctl on the node, which takes seconds.
+func (n *Node) Control(args ...string) {
+	n.t.Helper()
+	cmd := exec.CommandContext(n.t.Context(), script(n.t), append([]string{"ctl", n.dir}, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		n.t.Fatalf("rabbitmqctl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+func (n *Node) port() int {
+	n.t.Helper()
+	text, err := os.ReadFile(filepath.Join(n.dir, "port"))
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	return "amqp://guest:guest@127.0.0.1:" + strings.TrimSpace(string(port)) + "/"
+	port, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return port
+}
+
+// write leaves a file for the script to find.
+func (n *Node) write(name, text string) {
+	n.t.Helper()
+	if err := os.WriteFile(filepath.Join(n.dir, name), []byte(text), 0o600); err != nil {
+		n.t.Fatal(err)
+	}
 }
 
 // Start starts the node again, on the data and the port that it had, and returns when it accepts connections.

@@ -1,7 +1,10 @@
 package brokertest
 
 import (
+	"bytes"
 	"crypto/rand"
+	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,8 +21,8 @@ func RabbitMQ(t testing.TB) string {
 	uri, api := shared(t)
 	// The name says whose it is to someone who looks at the broker; the rest keeps equal names of other packages apart.
 	vhost := url.PathEscape(strings.ReplaceAll(t.Name(), "/", ".") + "-" + rand.Text()[:8])
-	manage(t, http.MethodPut, api+"/api/vhosts/"+vhost)
-	t.Cleanup(func() { manage(t, http.MethodDelete, api+"/api/vhosts/"+vhost) })
+	manage(t, http.MethodPut, api+"/api/vhosts/"+vhost, nil)
+	t.Cleanup(func() { manage(t, http.MethodDelete, api+"/api/vhosts/"+vhost, nil) })
 	return strings.TrimSuffix(uri, "/") + "/" + vhost
 }
 
@@ -40,10 +43,18 @@ func shared(t testing.TB) (uri, api string) {
 	return uri, api
 }
 
-// manage sends a request without a body to the management API.
-func manage(t testing.TB, method, address string) {
+// manage sends a request to the management API, with a body as JSON unless it is nil.
+func manage(t testing.TB, method, address string, body any) {
 	t.Helper()
-	request, err := http.NewRequest(method, address, nil)
+	var content io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content = bytes.NewReader(text)
+	}
+	request, err := http.NewRequest(method, address, content)
 	if err != nil {
 		t.Fatal(err)
 	}

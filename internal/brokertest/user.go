@@ -1,0 +1,55 @@
+package brokertest
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"testing"
+)
+
+// A User is a user of the RabbitMQ that [RabbitMQ] names, for one test.
+type User struct {
+	Name string
+
+	t     testing.TB
+	uri   *url.URL
+	api   string
+	vhost string
+}
+
+// NewUser makes a user without any permission on the virtual host of uri, which is [RabbitMQ]'s. It is deleted when
+// the test ends.
+func NewUser(t testing.TB, uri string) *User {
+	t.Helper()
+	_, api := shared(t)
+	parsed, err := url.Parse(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &User{Name: "user-" + rand.Text()[:8], t: t, uri: parsed, api: api, vhost: url.PathEscape(parsed.Path[1:])}
+	u.Password("secret")
+	t.Cleanup(func() { manage(t, http.MethodDelete, u.address(), nil) })
+	return u
+}
+
+// URI returns the address that NewUser was given, with this user.
+func (u *User) URI(password string) string {
+	uri := *u.uri
+	uri.User = url.UserPassword(u.Name, password)
+	return uri.String()
+}
+
+// Password sets the password, which is "secret" at first.
+func (u *User) Password(password string) {
+	u.t.Helper()
+	manage(u.t, http.MethodPut, u.address(), map[string]string{"password": password, "tags": ""})
+}
+
+// Grant sets the permissions on the virtual host, as regular expressions of names: "" is none.
+func (u *User) Grant(configure, write, read string) {
+	u.t.Helper()
+	manage(u.t, http.MethodPut, u.api+"/api/permissions/"+u.vhost+"/"+u.Name,
+		map[string]string{"configure": configure, "write": write, "read": read})
+}
+
+func (u *User) address() string { return u.api + "/api/users/" + u.Name }
