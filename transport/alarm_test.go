@@ -1,0 +1,70 @@
+package transport_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// TestMemoryAlarm has RabbitMQ block publishers: they are told when their time is over, the log at once, and what waited
+// goes on when the alarm ends.
+func TestMemoryAlarm(t *testing.T) {
+	node := brokertest.StartNode(t)
+	log := make(lines, 1000)
+	c := dialConfig(t, transport.Config{URI: node.URI(), Logger: log.logger()})
+	declare(t, c, queue("q"))
+	publish(t, c, "q", "before")
+	reader := dial(t, node.URI()) // it does not publish, and is not blocked
+	_, deliveries := consume(t, reader, "q", 1)
+	receive(t, deliveries).Ack()
+
+	node.Control("set_vm_memory_high_watermark", "0.00001")
+	cause := errors.New("out of patience")
+	eventually(t, "a publisher hears of the alarm", func() bool {
+		ctx, cancel := context.WithTimeoutCause(limit(t), 20*time.Millisecond, cause)
+		defer cancel()
+		err := c.Publish(ctx, transport.Publishing{Key: "q", Body: []byte("blocked")})
+		return errors.Is(err, cause) && strings.Contains(err.Error(), "broker blocks publishing (low on memory): out of patience")
+	})
+	log.wait(t, "level=WARN", `msg="broker blocks publishing"`, `reason="low on memory"`)
+	waited := make(chan error, 1)
+	go func() { waited <- c.Publish(limit(t), transport.Publishing{Key: "q", Body: []byte("waited")}) }()
+
+	node.Control("set_vm_memory_high_watermark", "0.6")
+	log.wait(t, "level=INFO", `msg="broker takes publishings again"`)
+	if err := <-waited; err != nil {
+		t.Errorf("got %v, want the publishing that waited to be taken", err)
+	}
+	for {
+		d := receive(t, deliveries)
+		d.Ack()
+		if string(d.Body) == "waited" {
+			break
+		}
+	}
+	if c.Epoch() != 1 || reader.Epoch() != 1 {
+		t.Errorf("got epochs %d and %d, want 1 and 1", c.Epoch(), reader.Epoch())
+	}
+}
+
+// TestCloseInAlarm closes a connection that the broker does not read: it ends with its ctx, and says why.
+func TestCloseInAlarm(t *testing.T) {
+	p := newProxy(t, brokertest.Embedded(t))
+	log := make(lines, 1000)
+	c := dialConfig(t, transport.Config{URI: p.uri, Logger: log.logger()})
+	declare(t, c, queue("q"))
+	p.hang()
+	p.inject([]byte("\x01\x00\x00\x00\x00\x00\x0f\x00\x0a\x00\x3c\x0alow on mem\xce"))
+	log.wait(t, `msg="broker blocks publishing"`)
+	ctx, cancel := context.WithTimeoutCause(limit(t), 20*time.Millisecond, errors.New("grace is over"))
+	defer cancel()
+	want := "close: the broker does not answer, connection cut: broker blocks publishing (low on mem): grace is over"
+	if err := c.Close(ctx); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

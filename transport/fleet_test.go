@@ -1,0 +1,196 @@
+package transport_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// lines are what is logged, for a test that waits for it.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
+func (l lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// wait returns the next line that has all parts.
+func (l lines) wait(t *testing.T, parts ...string) string {
+	t.Helper()
+	ctx := limit(t)
+next:
+	for {
+		select {
+		case line := <-l:
+			t.Log(strings.TrimSpace(line))
+			for _, part := range parts {
+				if !strings.Contains(line, part) {
+					continue next
+				}
+			}
+			return line
+		case <-ctx.Done():
+			t.Fatalf("no line of the log has %q", parts)
+		}
+	}
+}
+
+// Echo says what it is told.
+type Echo struct {
+	_ service.Name `service:"echo"`
+
+	Entrypoints struct {
+		Say rpc.Method `rpc:"say(text)"`
+	}
+}
+
+// Say returns text.
+func (*Echo) Say(_ context.Context, text string) (string, error) { return text, nil }
+
+// TestFailover kills the first of two brokers: the service, and who calls it, go on by the second.
+func TestFailover(t *testing.T) {
+	first, second := brokertest.StartNode(t), brokertest.StartNode(t)
+	log := make(lines, 1000)
+	broker := transport.Config{URI: "pyamqp" + strings.TrimPrefix(first.URI(), "amqp") + "/;" + second.URI(), Logger: log.logger()}
+	host, err := service.New(service.Config{MaxWorkers: 10, Logger: log.logger(), Values: []any{broker}}, new(Echo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Start(limit(t)); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := rpc.Dial(limit(t), broker, rpc.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := errors.Join(conn.Close(ctx), host.Stop(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
+	say := func(text string) (answer string, err error) {
+		ctx, cancel := context.WithTimeout(limit(t), 5*time.Second)
+		defer cancel()
+		return answer, conn.Client("echo").Call(ctx, "say", &answer, text)
+	}
+	if answer, err := say("one"); answer != "one" || err != nil {
+		t.Fatalf("got %q, %v, want one", answer, err)
+	}
+	first.Kill()
+	for range 2 { // the service's connection and the caller's
+		log.wait(t, `msg="connected to the broker again"`, transport.Redact(second.URI()))
+	}
+	eventually(t, "the service answers on the second broker", func() bool {
+		answer, err := say("two")
+		return answer == "two" && err == nil
+	})
+}
+
+// TestRedialOrder has the broker after the one that was lost tried first.
+func TestRedialOrder(t *testing.T) {
+	a, b := newProxy(t, brokertest.Embedded(t)), newProxy(t, brokertest.Embedded(t))
+	log := make(lines, 1000)
+	c := dialConfig(t, transport.Config{URI: a.uri + "," + b.uri, Logger: log.logger()})
+	for _, want := range []*proxy{b, a, b} {
+		a.cut()
+		b.cut()
+		log.wait(t, `msg="connected to the broker again"`, transport.Redact(want.uri))
+		if err := c.Wait(limit(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestVHostsAndUsers has names with characters that URIs, and lists of them, have a meaning for.
+func TestVHostsAndUsers(t *testing.T) {
+	uri := brokertest.RabbitMQ(t) // its vhost has the test's name, and what follows
+	user := brokertest.NewUser(t, uri)
+	user.Grant(".*", ".*", ".*")
+	for _, password := range []string{"a;b,c", "p@ss:w/rd?#%", "100%", "ü \"'<>[]{}|^`\\"} {
+		user.Password(password)
+		u, err := url.Parse(user.URI(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, escaped := range map[string]string{
+			"escaped": url.QueryEscape(password), "raw": strings.NewReplacer("/", "%2f", "?", "%3f", "#", "%23").Replace(password),
+		} {
+			escaped = strings.ReplaceAll(escaped, "+", "%20")
+			c := dial(t, fmt.Sprintf("amqp://%s:%s@%s/%s", u.User.Username(), escaped, u.Host, url.PathEscape(u.Path[1:])))
+			if err := c.Wait(limit(t)); err != nil {
+				t.Errorf("%s, %s: %v", password, name, err)
+			}
+		}
+	}
+}
+
+// TestLoginRefusedLater has a password changed while the service runs: it tries again, with a back-off, until it is
+// let in.
+func TestLoginRefusedLater(t *testing.T) {
+	uri := brokertest.RabbitMQ(t)
+	user := brokertest.NewUser(t, uri)
+	user.Grant(".*", ".*", ".*")
+	p := newProxy(t, user.URI("secret"))
+	log := make(lines, 1000)
+	c := dialConfig(t, transport.Config{URI: p.uri, Logger: log.logger()})
+	declare(t, c, queue("q"))
+	_, deliveries := consume(t, c, "q", 1)
+	user.Password("another")
+	p.cut()
+	for attempt := range 3 {
+		line := log.wait(t, `msg="cannot connect to the broker again"`, "403 ACCESS_REFUSED", "refused: check name and password", fmt.Sprintf("attempt=%d", attempt+1))
+		if strings.Contains(line, "secret") {
+			t.Errorf("got %s, with the password", line)
+		}
+	}
+	user.Password("secret")
+	publish(t, c, "q", "again")
+	receive(t, deliveries).Ack()
+}
+
+// TestAgreed looks at what is told the broker at the start.
+func TestAgreed(t *testing.T) {
+	tests := []struct {
+		query     string
+		heartbeat time.Duration
+		want      uint16 // seconds; the embedded broker proposes 60
+	}{
+		{"", 0, 60},
+		{"", 20 * time.Second, 20},
+		{"", 10 * time.Minute, 60},
+		{"?heartbeat=30", 20 * time.Second, 30},
+	}
+	for _, test := range tests {
+		p := newProxy(t, brokertest.Embedded(t))
+		dialConfig(t, transport.Config{URI: p.uri + test.query, Heartbeat: test.heartbeat, Name: "orders@host/7"})
+		agreed := map[uint16][]byte{}
+		for _, m := range p.methods() {
+			if m.class == 10 {
+				agreed[m.method] = m.payload
+			}
+		}
+		if start := agreed[11]; !bytes.Contains(start, []byte("\x0fconnection_nameS\x00\x00\x00\x0dorders@host/7")) ||
+			!bytes.Contains(start, []byte("\x1cauthentication_failure_closet\x01")) {
+			t.Errorf("got %q, want the connection's name, and that refusals are heard", start)
+		}
+		if tune := agreed[31]; len(tune) != 8 || binary.BigEndian.Uint16(tune[6:]) != test.want {
+			t.Errorf("%+v: got %v, want a heartbeat of %d", test, tune, test.want)
+		}
+	}
+}
