@@ -9,11 +9,11 @@ RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
-setup: ## install what the tests run on: RabbitMQ, a C compiler, Python's Nameko (as root on Debian)
+setup: ## install what the tests run on: RabbitMQ, PostgreSQL, a C compiler, Python's Nameko (as root on Debian)
 	@scripts/setup
 
-test: setup ## run all tests, beside a RabbitMQ of their own (ARGS="-run TestX -v" to choose)
-	@scripts/rabbitmq run go test $(RACE) $(ARGS) ./...
+test: setup ## run all tests, beside a RabbitMQ and a PostgreSQL of their own (ARGS="-run TestX -v" to choose)
+	@scripts/rabbitmq run scripts/postgres run go test $(RACE) $(ARGS) ./...
 
 interop: setup ## run the tests against the real Nameko only
 	@scripts/rabbitmq run go test $(RACE) $(ARGS) ./interop/...

@@ -1,0 +1,30 @@
+// Package orders is an application of two services: orders keeps what people have ordered in a database, and asks users,
+// in the package below, who they are. What one call does to the database is one transaction.
+//
+//	gomeko run ./examples/orders ./examples/orders/users
+//
+//	$ gomeko call orders.create_order id=a1 user_id=7 product=tea
+//	{"id":"a1","user_id":7,"customer":"Julio","product":"tea","count":1}
+//	$ gomeko call orders.get_order a1
+//
+// shop is the same as a program.
+//
+// # The transaction
+//
+// The field Store of [Orders] is made for each call, by [InTx]: the method sees an interface with what it needs, and
+// nothing of transactions. When it has returned, and before its caller hears of it, the transaction ends: by commit, or by
+// rollback if the method returned an error or panicked. If the commit fails, that is the error of the call, and the
+// caller gets it.
+//
+// # Twice
+//
+// A process that dies when it has committed, and not yet answered, leaves a request that nobody has acknowledged: the
+// broker gives it to another process, and the method runs again, with Redelivered set in its [service.Call]. A caller whose
+// connection breaks may send its request a second time too. So the caller chooses the order's id, and an order
+// that is there already is the answer: it is made once, however often it is asked for.
+//
+// # The database
+//
+// ORDERS_DB in the configuration names it: a file, for the SQLite that is built in, or a postgres:// URL. The same
+// code runs on both.
+package orders

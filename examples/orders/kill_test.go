@@ -1,0 +1,272 @@
+package orders_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/fx"
+	"go.uber.org/fx/fxtest"
+
+	"github.com/gomeko/gomeko/config"
+	"github.com/gomeko/gomeko/examples/orders"
+	"github.com/gomeko/gomeko/examples/orders/users"
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// patience is for what takes no time unless it is broken; a build is among it.
+const patience = 3 * time.Minute
+
+// The program is killed when it has committed an order, and before the broker has its answer and its acknowledgement.
+// The broker gives the request to the next one: the method runs again, and the caller has the one order there is.
+func TestKilledBeforeAck(t *testing.T) {
+	shop := filepath.Join(t.TempDir(), "shop")
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", shop, "./shop").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		eachDatabase(t, func(t *testing.T, cfg *config.Config) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+
+			// All that the program writes to the broker goes through a wire that is cut when the order is on it: that
+			// is, in the answer.
+			wire := newWire(t, uri, `"a1"`)
+			program := start(t, shop, wire.uri, cfg)
+			created := create(t, ctx, uri, Request{ID: "a1", UserID: 7, Product: "tea"})
+			select {
+			case <-wire.cut:
+			case err := <-created:
+				t.Fatalf("got an answer before the kill: %v", err)
+			case <-ctx.Done():
+				t.Fatal("no answer was on the wire")
+			}
+			if err := program.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			if order, err := kept(t, cfg, "a1"); err != nil || order.Product != "tea" {
+				t.Fatalf("got %+v, %v, want the order: it was committed before the answer", order, err)
+			}
+
+			redelivered := serve(t, uri, cfg)
+			if err := <-created; err != nil {
+				t.Errorf("got %v at the caller, want the order", err)
+			}
+			if !<-redelivered {
+				t.Error("got a first delivery, want one with Redelivered")
+			}
+		})
+	})
+}
+
+// create sends a request for an order, and tells whether Julio got his tea.
+func create(t *testing.T, ctx context.Context, uri string, request Request) <-chan error {
+	t.Helper()
+	conn, err := rpc.Dial(ctx, transport.Config{URI: uri}, rpc.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop, err := rpc.Bind[Shop](conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	created := make(chan error, 1)
+	go func() {
+		order, err := shop.Create(ctx, request)
+		if want := (orders.Order{
+			ID: request.ID, UserID: request.UserID, Customer: "Julio", Product: request.Product, Count: 1,
+		}); err == nil && order != want {
+			err = fmt.Errorf("got %+v, want %+v", order, want)
+		}
+		created <- err
+	}()
+	t.Cleanup(func() {
+		if err := conn.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return created
+}
+
+// serve hosts the services, and tells of create_order whether it was redelivered.
+func serve(t *testing.T, uri string, cfg *config.Config) <-chan bool {
+	t.Helper()
+	redelivered := make(chan bool, 1)
+	tell := func(next service.Runner) service.Runner {
+		return func(ctx context.Context) (any, error) {
+			if call := service.FromContext(ctx); call.Method == "create_order" {
+				redelivered <- call.Redelivered
+			}
+			return next(ctx)
+		}
+	}
+	host, err := service.New(service.Config{
+		Logger:     slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Middleware: []service.Middleware{tell},
+		Values:     []any{transport.Config{URI: uri}},
+	}, orders.Module, users.Module, fx.Supply(cfg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := host.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return redelivered
+}
+
+// kept returns what the database has of an order.
+func kept(t *testing.T, cfg *config.Config, id string) (*orders.Order, error) {
+	life := fxtest.NewLifecycle(t)
+	db, err := orders.OpenDB(life, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer life.RequireStart().RequireStop()
+	store, done, err := orders.InTx(db)(t.Context())
+	if err != nil {
+		return nil, err
+	}
+	order, err := store.Get(t.Context(), id)
+	return order, done(err)
+}
+
+// start runs the program until the test ends, and returns when it serves.
+func start(t *testing.T, program, uri string, cfg *config.Config) *exec.Cmd {
+	t.Helper()
+	args := []string{program, "--broker", uri, "--config", "config.yaml"}
+	if _, err := exec.LookPath("setpriv"); err == nil {
+		args = append([]string{"setpriv", "--pdeathsig", "KILL"}, args...) // for a test that dies without its cleanup
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("ORDERS_DB=%s", cfg.Values["ORDERS_DB"]))
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	serves, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			fmt.Fprintln(t.Output(), lines.Text())
+			if strings.HasPrefix(lines.Text(), "Connected to ") {
+				close(serves)
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may be dead
+		<-ended
+		_ = cmd.Wait()
+	})
+	select {
+	case <-serves:
+	case <-ended:
+		t.Fatal("the program ended at its start")
+	case <-time.After(patience):
+		t.Fatal("the program did not start")
+	}
+	return cmd
+}
+
+// A wire is the way of one connection to a broker. It is cut ahead of the first message to the broker that holds a
+// text: what comes then and later gets nowhere.
+type wire struct {
+	uri   string
+	until []byte
+	cut   chan struct{} // closed when it is
+}
+
+func newWire(t *testing.T, uri, until string) *wire {
+	t.Helper()
+	u, err := url.Parse(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broker := u.Host
+	u.Host = listener.Addr().String()
+	w := &wire{uri: u.String(), until: []byte(until), cut: make(chan struct{})}
+	ended := make(chan error, 1)
+	go func() { ended <- w.carry(listener, broker) }()
+	t.Cleanup(func() {
+		listener.Close()
+		if err := <-ended; err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// carry serves one connection, until either side ends it.
+func (w *wire) carry(listener net.Listener, broker string) error {
+	program, err := listener.Accept()
+	if err != nil {
+		return err
+	}
+	upstream, err := net.Dial("tcp", broker)
+	if err != nil {
+		return errors.Join(err, program.Close())
+	}
+	var both sync.WaitGroup
+	both.Go(func() {
+		defer upstream.Close()
+		w.send(upstream, program)
+	})
+	both.Go(func() {
+		defer program.Close()
+		_, _ = io.Copy(program, upstream) // to its end, of whatever kind
+	})
+	both.Wait()
+	return nil
+}
+
+// send copies until the text comes, and reads on without a word.
+func (w *wire) send(to io.Writer, from io.Reader) {
+	var seen []byte
+	buffer := make([]byte, 64<<10)
+	for whole := true; ; {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		if !whole {
+			continue
+		}
+		seen = append(seen, buffer[:n]...)
+		if bytes.Contains(seen, w.until) {
+			whole = false
+			close(w.cut)
+			continue
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package orders_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"go.uber.org/goleak"
+
+	"github.com/gomeko/gomeko/config"
+	"github.com/gomeko/gomeko/examples/orders"
+	"github.com/gomeko/gomeko/rpc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// eachDatabase runs f as the subtests sqlite and postgres, with the configuration of an empty database.
+func eachDatabase(t *testing.T, f func(t *testing.T, cfg *config.Config)) {
+	t.Run("sqlite", func(t *testing.T) { f(t, configuration(t, filepath.Join(t.TempDir(), "orders.db"))) })
+	t.Run("postgres", func(t *testing.T) { f(t, configuration(t, postgres(t))) })
+}
+
+func configuration(t *testing.T, database string) *config.Config {
+	t.Helper()
+	cfg, err := config.Parse([]byte("ORDERS_DB: ${ORDERS_DB}"), func(string) (string, bool) { return database, true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// postgres returns the URL of a schema of the test's own in the database that GOMEKO_POSTGRES names.
+func postgres(t *testing.T) string {
+	t.Helper()
+	url := os.Getenv("GOMEKO_POSTGRES")
+	switch {
+	case url == "" && os.Getenv("CI") == "true":
+		t.Fatal("GOMEKO_POSTGRES names no PostgreSQL: see what scripts/setup says")
+	case url == "":
+		t.Skip("GOMEKO_POSTGRES names no PostgreSQL: run make test, or scripts/postgres run go test")
+	}
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := "orders_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	if _, err := db.ExecContext(t.Context(), "CREATE SCHEMA "+schema); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_, err := db.ExecContext(context.Background(), "DROP SCHEMA "+schema+" CASCADE")
+		if err != nil {
+			t.Error(err)
+		}
+		db.Close()
+	})
+	separator := "?"
+	if strings.Contains(url, "?") {
+		separator = "&"
+	}
+	return fmt.Sprintf("%s%ssearch_path=%s", url, separator, schema)
+}
+
+// Shop is what the callers of orders have of it.
+type Shop struct {
+	_ rpc.Client `rpc:"orders"`
+
+	Create func(context.Context, Request) (orders.Order, error)       `rpc:"create_order"`
+	Get    func(ctx context.Context, id string) (orders.Order, error) `rpc:"get_order"`
+}
+
+// Request is what a caller says; there is one of each unless it says more.
+type Request struct {
+	ID      string `json:"id"`
+	UserID  int    `json:"user_id"`
+	Product string `json:"product"`
+}

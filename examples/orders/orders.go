@@ -1,0 +1,102 @@
+package orders
+
+import (
+	"context"
+	"fmt"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+)
+
+// Module is the orders service with all that it needs.
+var Module = fx.Module("orders",
+	service.Provide(new(Orders)),
+	fx.Provide(OpenDB), // lives as long as the process
+	di.PerCall(InTx),   // lives as long as a call
+)
+
+// Orders takes orders and keeps them.
+type Orders struct {
+	_ service.Name `service:"orders"`
+
+	Entrypoints struct {
+		CreateOrder rpc.Method `rpc:"create_order" timeout:"10s"`
+		GetOrder    rpc.Method `rpc:"get_order(order_id)"`
+	}
+
+	Store Store `inject:""`
+	Users Users
+}
+
+// Users is a client of the users service.
+type Users struct {
+	_ rpc.Client `rpc:"users"`
+
+	Get func(ctx context.Context, id int) (User, error) `rpc:"get_user"`
+}
+
+// A User is what orders has to know of one.
+type User struct {
+	Name string `json:"name"`
+}
+
+// An Order is kept from when it was made on.
+type Order struct {
+	ID       string `json:"id"`
+	UserID   int    `json:"user_id"`
+	Customer string `json:"customer"`
+	Product  string `json:"product"`
+	Count    int    `json:"count"`
+}
+
+var (
+	// ErrNotFound is returned for an order that does not exist.
+	ErrNotFound = rpc.NewError("orders.exceptions.NotFound", "order not found")
+
+	// ErrTooMany is returned to a user who has as many orders as one may have.
+	ErrTooMany = rpc.NewError("orders.exceptions.TooMany", "too many orders")
+)
+
+// most is how many orders a user may have.
+const most = 3
+
+// CreateOrderArgs are the arguments of create_order.
+type CreateOrderArgs struct {
+	ID      string `json:"id"` // chosen by the caller, so that an order is made once
+	UserID  int    `json:"user_id"`
+	Product string `json:"product"`
+	Count   int    `json:"count" default:"1"`
+}
+
+// CreateOrder makes an order, or returns the one that was made by an earlier run of the same request.
+func (o *Orders) CreateOrder(ctx context.Context, args CreateOrderArgs) (*Order, error) {
+	user, err := o.Users.Get(ctx, args.UserID)
+	if err != nil {
+		return nil, err
+	}
+	order := &Order{ID: args.ID, UserID: args.UserID, Customer: user.Name, Product: args.Product, Count: args.Count}
+	added, err := o.Store.Add(ctx, order)
+	if err != nil {
+		return nil, err
+	}
+	if !added {
+		return o.Store.Get(ctx, args.ID)
+	}
+	// Counted with the new one, which the error takes back.
+	count, err := o.Store.Count(ctx, args.UserID)
+	if err == nil && count > most {
+		err = fmt.Errorf("%s has %d: %w", user.Name, most, ErrTooMany)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return order, nil
+}
+
+// GetOrder returns an order.
+func (o *Orders) GetOrder(ctx context.Context, id string) (*Order, error) {
+	return o.Store.Get(ctx, id)
+}

@@ -1,0 +1,123 @@
+package orders_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/config"
+	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/examples/orders"
+	"github.com/gomeko/gomeko/examples/orders/users"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/servicetest"
+)
+
+// Julio is user 7. What he gets, and what the database keeps of it, on whatever database.
+func TestOrders(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, cfg *config.Config) {
+		ctx := t.Context()
+		shop, err := rpc.Bind[Shop](servicetest.New(t, orders.Module, users.Module, fx.Supply(cfg)))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		// He orders tea, and the order is kept when he hears of it.
+		tea := orders.Order{ID: "a1", UserID: 7, Customer: "Julio", Product: "tea", Count: 1}
+		if got, err := shop.Create(ctx, Request{ID: "a1", UserID: 7, Product: "tea"}); err != nil || got != tea {
+			t.Fatalf("got %+v, %v, want %+v", got, err, tea)
+		}
+		if got, err := shop.Get(ctx, "a1"); err != nil || got != tea {
+			t.Errorf("got %+v, %v, want %+v", got, err, tea)
+		}
+
+		// His request comes a second time: it is the same order.
+		if got, err := shop.Create(ctx, Request{ID: "a1", UserID: 7, Product: "coffee"}); err != nil || got != tea {
+			t.Errorf("got %+v, %v, want %+v", got, err, tea)
+		}
+
+		// Somebody whom users does not know: its error goes through orders to the caller.
+		if _, err = shop.Create(ctx, Request{ID: "b1", UserID: 9, Product: "tea"}); !strings.Contains(err.Error(), "9: user not found") {
+			t.Errorf("got %v, want that there is no user 9", err)
+		}
+
+		// Nobody sells gold. The database says so when the transaction is committed, and the caller hears of it.
+		_, err = shop.Create(ctx, Request{ID: "a2", UserID: 7, Product: "gold"})
+		if err == nil || !strings.Contains(err.Error(), "commit: ") {
+			t.Errorf("got %v, want the error of the commit", err)
+		}
+		if _, err := shop.Get(ctx, "a2"); !errors.Is(err, orders.ErrNotFound) {
+			t.Errorf("got %v, want %v: it was not committed", err, orders.ErrNotFound)
+		}
+
+		// Three orders are the most he may have. The fourth was in the table when it was counted, and is taken back.
+		for _, id := range []string{"a3", "a4"} {
+			if _, err := shop.Create(ctx, Request{ID: id, UserID: 7, Product: "coffee"}); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := shop.Create(ctx, Request{ID: "a5", UserID: 7, Product: "tea"}); !errors.Is(err, orders.ErrTooMany) {
+			t.Errorf("got %v, want %v", err, orders.ErrTooMany)
+		}
+		if _, err := shop.Get(ctx, "a5"); !errors.Is(err, orders.ErrNotFound) {
+			t.Errorf("got %v, want %v: it was rolled back", err, orders.ErrNotFound)
+		}
+	})
+}
+
+// breaking is a store whose orders cannot be counted.
+type breaking struct{ orders.Store }
+
+func (breaking) Count(context.Context, int) (int, error) { panic("out of fingers") }
+
+// A panic rolls back what the call has done, and the next call finds its connection in order.
+func TestPanic(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, cfg *config.Config) {
+		shop, err := rpc.Bind[Shop](servicetest.New(t, orders.Module, users.Module, fx.Supply(cfg),
+			fx.Decorate(func(real di.Provider[orders.Store]) di.Provider[orders.Store] {
+				return func(ctx context.Context) (orders.Store, di.Done, error) {
+					store, done, err := real(ctx)
+					return breaking{store}, done, err
+				}
+			})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = shop.Create(t.Context(), Request{ID: "a1", UserID: 7, Product: "tea"})
+		if !errors.Is(err, rpc.NewError("builtins.RuntimeError", "")) {
+			t.Errorf("got %v, want the panic as a RuntimeError", err)
+		}
+		if _, err := shop.Get(t.Context(), "a1"); !errors.Is(err, orders.ErrNotFound) {
+			t.Errorf("got %v, want %v", err, orders.ErrNotFound)
+		}
+	})
+}
+
+// shelf is a Store for a test of the method alone.
+type shelf map[string]*orders.Order
+
+func (s shelf) Add(_ context.Context, o *orders.Order) (bool, error) {
+	_, there := s[o.ID]
+	if !there {
+		s[o.ID] = o
+	}
+	return !there, nil
+}
+
+func (s shelf) Get(_ context.Context, id string) (*orders.Order, error) { return s[id], nil }
+func (s shelf) Count(context.Context, int) (int, error)                 { return len(s), nil }
+
+// A method alone is called on a struct literal: there is no container, no broker, no database.
+func TestCreateOrder(t *testing.T) {
+	o := &orders.Orders{
+		Store: shelf{},
+		Users: orders.Users{Get: func(context.Context, int) (orders.User, error) { return orders.User{Name: "Ana"}, nil }},
+	}
+	got, err := o.CreateOrder(t.Context(), orders.CreateOrderArgs{ID: "a1", UserID: 8, Product: "tea", Count: 2})
+	if want := (orders.Order{ID: "a1", UserID: 8, Customer: "Ana", Product: "tea", Count: 2}); err != nil || *got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}

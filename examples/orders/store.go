@@ -1,0 +1,80 @@
+package orders
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/gomeko/gomeko/di"
+)
+
+// A Store keeps orders.
+type Store interface {
+	// Add adds an order and returns true, or leaves the one of the same ID as it is and returns false.
+	Add(ctx context.Context, order *Order) (bool, error)
+
+	// Get returns the order with the id, or ErrNotFound.
+	Get(ctx context.Context, id string) (*Order, error)
+
+	// Count returns the number of orders of a user.
+	Count(ctx context.Context, userID int) (int, error)
+}
+
+// InTx provides each call with a Store in a transaction of its own. It is committed when the method has returned, and
+// rolled back when it returned an error or panicked; an error of either is the call's.
+func InTx(db *sql.DB) di.Provider[Store] {
+	return func(ctx context.Context) (Store, di.Done, error) {
+		tx, err := db.BeginTx(ctx, nil) // when ctx ends, so does the transaction
+		if err != nil {
+			return nil, nil, err
+		}
+		end := func(err error) error {
+			if err != nil {
+				return rolledBack(err, tx.Rollback())
+			}
+			if err := tx.Commit(); err != nil {
+				return fmt.Errorf("commit: %w", err)
+			}
+			return nil
+		}
+		return inTx{tx}, end, nil
+	}
+}
+
+// rolledBack returns the error of a call, with that of its rollback if there is one.
+func rolledBack(err, failed error) error {
+	if failed == nil || errors.Is(failed, sql.ErrTxDone) { // ctx was faster
+		return err
+	}
+	return fmt.Errorf("%w (and rollback: %w)", err, failed)
+}
+
+// inTx is a [Store] in a transaction. Its SQL is what SQLite and PostgreSQL have in common.
+type inTx struct{ tx *sql.Tx }
+
+func (s inTx) Add(ctx context.Context, o *Order) (bool, error) {
+	result, err := s.tx.ExecContext(ctx, `
+		INSERT INTO orders (id, user_id, customer, product, count) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (id) DO NOTHING`, o.ID, o.UserID, o.Customer, o.Product, o.Count)
+	if err != nil {
+		return false, err
+	}
+	rows, err := result.RowsAffected()
+	return rows == 1, err
+}
+
+func (s inTx) Get(ctx context.Context, id string) (*Order, error) {
+	o := &Order{ID: id}
+	err := s.tx.QueryRowContext(ctx, `SELECT user_id, customer, product, count FROM orders WHERE id = $1`, id).
+		Scan(&o.UserID, &o.Customer, &o.Product, &o.Count)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("%q: %w", id, ErrNotFound)
+	}
+	return o, err
+}
+
+func (s inTx) Count(ctx context.Context, userID int) (n int, err error) {
+	err = s.tx.QueryRowContext(ctx, `SELECT count(*) FROM orders WHERE user_id = $1`, userID).Scan(&n)
+	return n, err
+}

@@ -1,0 +1,44 @@
+// Package users is the service that the orders of the package above ask who somebody is.
+package users
+
+import (
+	"context"
+	"fmt"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+)
+
+// Module is the users service.
+var Module = fx.Module("users", service.Provide(new(Users)))
+
+// Users knows its users by heart.
+type Users struct {
+	_ service.Name `service:"users"`
+
+	Entrypoints struct {
+		GetUser rpc.Method `rpc:"get_user(user_id)"`
+	}
+}
+
+// A User is one of them.
+type User struct {
+	ID   int    `json:"id"`
+	Name string `json:"name"`
+}
+
+// ErrNotFound is returned for a user who does not exist.
+var ErrNotFound = rpc.NewError("users.exceptions.NotFound", "user not found")
+
+// GetUser returns a user.
+func (*Users) GetUser(_ context.Context, id int) (User, error) {
+	switch id {
+	case 7:
+		return User{id, "Julio"}, nil
+	case 8:
+		return User{id, "Ana"}, nil
+	}
+	return User{}, fmt.Errorf("%d: %w", id, ErrNotFound)
+}
