@@ -4,8 +4,9 @@
 //	gomeko run ./examples/orders ./examples/orders/users
 //
 //	$ gomeko call orders.create_order id=a1 user_id=7 product=tea
-//	{"id":"a1","user_id":7,"customer":"Julio","product":"tea","count":1}
-//	$ gomeko call orders.get_order a1
+//	{"count":1,"customer":"Julio","id":"a1","product":"tea","user_id":7}
+//	$ gomeko call orders.create_order id=a2 user_id=7 product=gold
+//	Exception: commit: constraint failed: FOREIGN KEY constraint failed (787)
 //
 // shop is the same as a program.
 //

@@ -2,6 +2,7 @@
 
 import eventlet
 
+from nameko.contextdata import Language
 from nameko.rpc import RpcProxy, rpc
 
 
@@ -13,6 +14,7 @@ class PythonPeer:
     name = "python_peer"
 
     go_peer = RpcProxy("go_peer")
+    caller_language = Language()
 
     @rpc
     def hello(self, name):
@@ -45,6 +47,10 @@ class PythonPeer:
     @rpc
     def unserializable(self):
         return object()
+
+    @rpc
+    def language(self):
+        return self.caller_language
 
     @rpc
     def relay(self, method, args):

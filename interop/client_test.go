@@ -1,0 +1,72 @@
+package interop_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// PythonPeer is a typed client of peer/peer.py.
+type PythonPeer struct {
+	_ rpc.Client `rpc:"python_peer"`
+
+	Hello    func(ctx context.Context, name string) (string, error)               `rpc:"hello"`
+	Echo     func(context.Context, Echoed) (map[string]any, error)                `rpc:"echo"`
+	Sig      func(ctx context.Context, a, b, c int) ([]int, error)                `rpc:"sig(a, b=2, *, c=3)"`
+	Find     func(ctx context.Context, id int) error                              `rpc:"find"`
+	Language func(context.Context) (*string, error)                               `rpc:"language"`
+	Relay    func(ctx context.Context, method string, args []any) (string, error) `rpc:"relay"`
+}
+
+// Echoed are the arguments of echo, by name.
+type Echoed struct {
+	Value map[string]any `json:"value"`
+}
+
+func TestTypedClientCallsNameko(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		startPeer(t, uri)
+		startGoPeer(t, uri)
+		conn, err := rpc.Dial(t.Context(), transport.Config{URI: uri}, rpc.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		peer, err := rpc.Bind[PythonPeer](conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := t.Context()
+
+		if got, err := peer.Hello(ctx, "Julio"); err != nil || got != "Hello, Julio!" {
+			t.Errorf("by position: got %q, %v", got, err)
+		}
+		if got, err := peer.Echo(ctx, Echoed{dict{"a": "ü"}}); err != nil || got["a"] != "ü" {
+			t.Errorf("a struct by name: got %v, %v", got, err)
+		}
+		if got, err := peer.Sig(ctx, 1, 5, 6); err != nil || !slices.Equal(got, []int{1, 5, 6}) {
+			t.Errorf("by position and by name: got %v, %v", got, err)
+		}
+		if err := peer.Find(ctx, 7); !errors.Is(err, errNotFound) {
+			t.Errorf("got %v, want what errors.Is takes for %v", err, errNotFound)
+		}
+
+		// Context data: to Nameko's own dependency, and from one service to the next in either language.
+		if got, err := peer.Language(ctx); err != nil || got != nil {
+			t.Errorf("no language: got %v, %v", got, err)
+		}
+		english := service.Language.With(ctx, "en-gb")
+		if got, err := peer.Language(english); err != nil || got == nil || *got != "en-gb" {
+			t.Errorf("a language: got %v, %v", got, err)
+		}
+		if got, err := peer.Relay(english, "relay", list("language", list())); err != nil || got != "en-gb" {
+			t.Errorf("a language through both: got %q, %v", got, err)
+		}
+	})
+}
