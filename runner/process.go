@@ -15,7 +15,6 @@ import (
 
 	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // startTime is what services have to start.
@@ -26,6 +25,7 @@ type process struct {
 	*command
 	cfg       *config.Config
 	uri       string
+	shown     string // the broker, without its password
 	container *service.Container
 	host      *embedded // nil unless the program hosts its broker
 	signals   chan os.Signal
@@ -61,7 +61,10 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		p.uri, p.host = u.String(), newEmbedded(u, p.err)
 		broker.URI = p.uri
 		broker.Dial = func(ctx context.Context, _ string) (net.Conn, error) { return p.host.Dial(ctx) }
+	} else if err := secure(&broker, p.cfg); err != nil {
+		return err
 	}
+	p.shown = broker.String()
 	p.container, err = service.New(service.Config{
 		MaxWorkers:         p.cfg.MaxWorkers,
 		ParentCallsTracked: p.cfg.ParentCallsTracked,
@@ -92,7 +95,7 @@ func (p *process) live(ctx context.Context) error {
 		}
 		return p.stop()
 	}
-	say(p.err, "Connected to %s", transport.Redact(p.uri))
+	say(p.err, "Connected to %s", p.shown)
 
 	ended := make(chan error, 1)
 	go func() { ended <- p.container.Wait() }()

@@ -12,7 +12,6 @@ import (
 
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/shell"
-	"github.com/gomeko/gomeko/transport"
 )
 
 func (c *command) shellCommand() *cobra.Command {
@@ -49,12 +48,12 @@ func (c *command) shell(ctx context.Context, run func(*shell.Shell, context.Cont
 	if err != nil {
 		return err
 	}
-	conn, uri, err := c.client(ctx, cfg, "gomeko shell")
+	conn, at, err := c.client(ctx, cfg, "gomeko shell")
 	if err != nil {
 		return err
 	}
 	defer hangUp(conn)
-	s := &shell.Shell{Conn: conn, Config: cfg.Values, Broker: transport.Redact(uri), Stdout: c.out, Stderr: c.err}
+	s := &shell.Shell{Conn: conn, Config: cfg.Values, Broker: at, Stdout: c.out, Stderr: c.err}
 	return run(s, ctx)
 }
 

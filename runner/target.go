@@ -35,22 +35,32 @@ func transportConfig(uri string, cfg *config.Config) transport.Config {
 	return transport.Config{URI: uri, Heartbeat: cfg.Heartbeat, MaxMessage: cfg.MaxMessage}
 }
 
+// secure adds how the configuration's broker is logged in to, which is nothing for an embedded one.
+func secure(broker *transport.Config, cfg *config.Config) (err error) {
+	broker.LoginMethod, _ = cfg.Values["LOGIN_METHOD"].(string)
+	broker.TLS, err = transport.ReadTLS(cfg.Values["AMQP_SSL"])
+	return err
+}
+
 func rpcConfig(cfg *config.Config) rpc.Config {
 	return rpc.Config{Exchange: cfg.Exchange, Timeout: cfg.RPCTimeout}
 }
 
-// client connects to the broker to call services. The broker's management shows name, with this machine and process.
-func (c *command) client(ctx context.Context, cfg *config.Config, name string) (conn *rpc.Conn, uri string, err error) {
+// client connects to the broker to call services, and says at which. The broker's management shows name, with this
+// machine and process.
+func (c *command) client(ctx context.Context, cfg *config.Config, name string) (conn *rpc.Conn, at string, err error) {
 	if c.broker == embeddedFlag {
 		return nil, "", usagef("--broker embedded: a broker of this command's own would have no services; " +
 			"name the one that they are on, or leave the flag away")
 	}
-	uri = cmp.Or(c.named(cfg), defaultURI)
-	broker := transportConfig(uri, cfg)
+	broker := transportConfig(cmp.Or(c.named(cfg), defaultURI), cfg)
+	if err := secure(&broker, cfg); err != nil {
+		return nil, "", err
+	}
 	machine, _ := os.Hostname()
 	broker.Name = fmt.Sprintf("%s@%s/%d", name, cmp.Or(machine, "localhost"), os.Getpid())
 	conn, err = rpc.Dial(ctx, broker, rpcConfig(cfg))
-	return conn, uri, err
+	return conn, broker.String(), err
 }
 
 // embeddedAt returns the URI of a broker that this process hosts in the place of the one at uri: on its port and with its

@@ -2,7 +2,9 @@ package transport_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -16,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-func TestRedact(t *testing.T) {
+func TestConfigString(t *testing.T) {
 	tests := []struct{ uri, want string }{
 		{"amqp://guest:guest@127.0.0.1:5672/", "amqp://guest:**@127.0.0.1:5672//"},
 		{"amqp://guest:guest@127.0.0.1:5672//", "amqp://guest:**@127.0.0.1:5672//"},
@@ -37,9 +39,13 @@ func TestRedact(t *testing.T) {
 		{"secret", "secret"},
 	}
 	for _, test := range tests {
-		if got := transport.Redact(test.uri); got != test.want {
+		if got := (transport.Config{URI: test.uri}).String(); got != test.want {
 			t.Errorf("%s: got %s, want %s", test.uri, got, test.want)
 		}
+	}
+	secure := transport.Config{URI: "pyamqp://u:secret@h", TLS: new(tls.Config)}
+	if got, want := fmt.Sprintf("%v %+v", secure, &secure), "amqps://u:**@h:5671// amqps://u:**@h:5671//"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -11,6 +11,41 @@
 //	…
 //	err = conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{{Name: "orders", Durable: true}}})
 //
+// # URIs
+//
+// A [Config].URI is amqp://user:password@host:port/vhost, read as kombu reads it: pyamqp is amqp, what is not given has
+// RabbitMQ's default, %XX stands for characters with a meaning of their own, and "/" or nothing is the vhost "/". Several
+// make a list, and a host alone has all else from the URI before it. A lost broker is followed by the next one:
+//
+//	amqp://orders:secret@rabbit1/shop;amqp://orders:secret@rabbit2:5673/shop
+//	pyamqp://orders:secret@rabbit1/shop;rabbit2;rabbit3
+//
+// Parameters are those of RabbitMQ's clients, and override what Config says; any other is an error:
+//
+//	heartbeat               seconds between heartbeats, if the broker does not want fewer
+//	connection_timeout      milliseconds for connect, TLS and login; 10000 unless given (kombu: connect_timeout, seconds)
+//	auth_mechanism          plain, amqplain or external (kombu: login_method)
+//	cacertfile              PEM file of the CAs to trust
+//	certfile, keyfile       PEM files of the client's certificate and its key
+//	server_name_indication  the name that the broker's certificate must have
+//	verify                  verify_peer, or verify_none
+//
+// # TLS
+//
+// amqps is TLS with the system's CAs. Config.TLS is TLS with what you want; [ReadTLS] makes it of Nameko's AMQP_SSL. With
+// a client's certificate the login itself may be by it, LoginMethod EXTERNAL:
+//
+//	secured, err := transport.ReadTLS(map[string]any{"ca_certs": "ca.pem", "certfile": "orders.pem", "keyfile": "orders.key"})
+//	…
+//	conn, err := transport.Dial(ctx, transport.Config{URI: "amqps://rabbit/shop", TLS: secured, LoginMethod: "EXTERNAL"})
+//
+// # What a broker refuses
+//
+// An [Error] has the broker's words and what to do: the right to grant, the vhost to make, the queue to declare first.
+// From [Dial], [Conn.Declare], [Conn.Consume] and [Conn.Publish] it is returned. What is refused later, after a redial,
+// is logged at ERROR and tried again with the back-off of redials until it is granted. A broker that blocks publishers
+// (connection.blocked) is logged, and is part of the error of a publisher whose ctx ends by it.
+//
 // # Publishing
 //
 // [Conn.Publish] waits for the broker's confirm, [Conn.Send] has it reported. Both know a mandatory message that no

@@ -49,13 +49,13 @@ func (cfg *Config) addresses() ([]*address, error) {
 	return addresses, nil
 }
 
-// Redact returns the URI, or the list of them, as it may be shown: complete but for its parameters, with ** for the
+// String returns the URI, or the list of them, as it may be shown: complete but for its parameters, with ** for the
 // password, and the vhost "/" as a second slash (kombu's as_uri): amqp://guest:**@127.0.0.1:5672//. What is no URI is
 // shown without what stands between "://" and "@".
-func Redact(uri string) string {
-	uris := split(uri)
+func (cfg Config) String() string {
+	uris := split(cfg.URI)
 	for i, u := range uris {
-		if a, err := parse(u, false); err == nil {
+		if a, err := parse(u, cfg.TLS != nil); err == nil {
 			uris[i] = a.shown
 			continue
 		}
@@ -78,9 +78,10 @@ func parse(uri string, secure bool) (address, error) {
 	if !ok {
 		scheme = ""
 	}
-	a := address{user: "guest", password: "guest", vhost: "/", tls: secure}
+	a := address{user: "guest", password: "guest", vhost: "/"}
 	switch scheme = strings.ToLower(scheme); scheme {
 	case "amqp", "pyamqp":
+		a.tls = secure
 	case "amqps":
 		a.tls = true
 	default:
@@ -108,7 +109,11 @@ func parse(uri string, secure bool) (address, error) {
 	if vhost != "/" {
 		vhost = url.PathEscape(vhost)
 	}
-	a.shown = fmt.Sprintf("%s://%s:**@%s/%s", strings.TrimPrefix(scheme, "py"), url.PathEscape(a.user), a.hostport, vhost)
+	scheme = "amqp"
+	if a.tls {
+		scheme = "amqps"
+	}
+	a.shown = fmt.Sprintf("%s://%s:**@%s/%s", scheme, url.PathEscape(a.user), a.hostport, vhost)
 	return a, nil
 }
 
