@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -13,15 +14,19 @@ import (
 // A Config is a configuration as it was read, its defaults filled in. It is not
 // changed after that, so that several goroutines may read it.
 type Config struct {
-	AMQPURI            string        // AMQP_URI: the broker; "" when nothing names one
+	AMQPURI            string        // AMQP_URI: the broker, several separated by ";"; "" when nothing names one
+	AMQPSSL            any           // AMQP_SSL: what transport.ReadTLS takes; nil when there is none
+	LoginMethod        string        // LOGIN_METHOD: PLAIN, AMQPLAIN or EXTERNAL; "" when there is none
 	Exchange           string        // rpc_exchange: exchange of requests and replies; "nameko-rpc"
 	MaxWorkers         int           // max_workers: calls that a service runs at once; 100
 	ParentCallsTracked int           // parent_calls_tracked: call ids of callers that a call hands on; 10
 	Heartbeat          time.Duration // HEARTBEAT: interval proposed to the broker, in whole seconds; 60 s
+	LogLevel           slog.Level    // LOGGING: level of its root, or else of its logger nameko; INFO
 
 	RPCTimeout time.Duration // gomeko.rpc_timeout: limit of a call that has no other, negative for none; 30 s
 	Grace      time.Duration // gomeko.grace: time that running calls get to end at a stop; 25 s
 	MaxMessage int           // gomeko.max_message: largest body sent, in bytes; 16 MiB
+	LogFormat  string        // gomeko.log_format: "text" or "json"; text
 
 	// Values holds every key of the file after substitution, the user's own among them.
 	Values map[string]any
@@ -29,7 +34,8 @@ type Config struct {
 	// Warnings are lines about keys that probably do not do what was meant.
 	Warnings []string
 
-	root *yaml.Node // the file after substitution, for String
+	root *yaml.Node // the file after substitution
+	at   string     // line 3 of it is called at + "3"
 }
 
 // Load reads the configuration in a file, as [Parse] does, with the environment of the process.
@@ -67,7 +73,7 @@ func parse(at string, data []byte, lookupenv func(string) (string, bool)) (*Conf
 		return nil, fmt.Errorf("%s%d: want keys with values at the top level (AMQP_URI: …)", at, root.Line)
 	}
 	cfg := defaults()
-	cfg.root = root
+	cfg.root, cfg.at = root, at
 	if err := root.Decode(&cfg.Values); err != nil {
 		return nil, syntaxError(at, err)
 	}
@@ -85,10 +91,12 @@ func defaults() *Config {
 		RPCTimeout:         30 * time.Second,
 		Grace:              25 * time.Second,
 		MaxMessage:         16 << 20,
+		LogFormat:          "text",
 	}
 }
 
-// String returns the configuration as YAML after substitution, passwords in URIs masked.
+// String returns the configuration as YAML after substitution, passwords masked: those in URIs and
+// in what databases take, and the values of keys that are called password, secret, token and the like.
 func (c *Config) String() string {
 	if c.root == nil || len(c.root.Content) == 0 {
 		return ""
@@ -96,7 +104,7 @@ func (c *Config) String() string {
 	var b strings.Builder
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	if err := errors.Join(enc.Encode(masked(c.root)), enc.Close()); err != nil {
+	if err := errors.Join(enc.Encode(masked(c.root, false)), enc.Close()); err != nil {
 		return err.Error() + "\n"
 	}
 	return b.String()

@@ -18,10 +18,24 @@
 //
 // # Keys
 //
-// Nameko's keys keep their names and stand at the top level. A key that is not known there is the user's own and is
-// found in [Config.Values]; one that nearly is a known key gets a line in [Config.Warnings], and so does a known key
-// that has no effect here. Our own keys stand under gomeko, where one that is not known is an error. Durations
-// are written "30s" or as a number of seconds.
+// Nameko's keys keep their names and stand at the top level. docs/configuration.md says of each what becomes of it here. A
+// key that is not known there is the user's own and is found in [Config.Values]; one that nearly is a known key
+// gets a line in [Config.Warnings], and so does a known key that has no effect here. Our own keys stand under gomeko,
+// where one that is not known is an error. Durations are written "30s" or as a number of seconds.
 //
 // What counts as true is what Python's YAML takes for it: yes and on as well.
+//
+// # Keys of one's own
+//
+// [Provide] gives a service the value of a key as a struct, checked, with the defaults in a literal:
+//
+//	var Module = fx.Module("orders",
+//		service.Provide(new(Orders)),
+//		config.Provide("orders", Settings{Database: "orders.db"}),
+//	)
+//
+// # Secrets
+//
+// [Config.String] and errors mask what looks like one: passwords in URIs and data sources, and the values of keys
+// whose names end in password, secret, token, api_key and the like.
 package config

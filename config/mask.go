@@ -6,35 +6,64 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// next is where another URI of a list begins, password what stands between a URI's user and its last @.
+// hidden stands in the place of what is not shown.
+const hidden = "**"
+
 var (
+	// next is where another URI of a list begins, password what stands between a URI's user and its last @.
 	next     = regexp.MustCompile(`[\s;,]+[\w+.-]+://`)
 	password = regexp.MustCompile(`(://[^\s:/@]*):\S*@`)
+
+	// login is user:password@ without a scheme, as MySQL's driver takes it; option is password=… as libpq, ODBC
+	// and the parameters of URIs have it.
+	login  = regexp.MustCompile(`^([^\s:/@]+):/?[^/\s]\S*@`)
+	option = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token|api_?key)\s*=\s*)('[^']*'|[^\s;&']+)`)
+
+	// secretKey is a key whose value is not shown, whatever it is.
+	secretKey = regexp.MustCompile(`(?i)(passwords?|passwd|passphrase|pwd|secrets?|token|credentials?|(secret|access|api|private|signing|encryption)[_-]?keys?)$`)
 )
 
-// maskURIs puts ** in the place of each password of a URI in s.
-func maskURIs(s string) string {
+// secret reports whether the value of a key is one.
+func secret(key string) bool { return secretKey.MatchString(key) }
+
+// maskText puts ** in the place of each password that can be told to be one in s.
+func maskText(s string) string {
 	masked, from := "", 0
 	for _, at := range append(next.FindAllStringIndex(s, -1), []int{len(s), 0}) {
-		masked += password.ReplaceAllString(s[from:at[0]], "$1:**@")
+		masked += password.ReplaceAllString(s[from:at[0]], "$1:"+hidden+"@")
 		from = at[0]
 	}
-	return masked
+	masked = login.ReplaceAllString(masked, "$1:"+hidden+"@")
+	return option.ReplaceAllString(masked, "${1}"+hidden)
 }
 
-// masked returns a copy of a tree without comments and with its passwords masked.
-func masked(n *yaml.Node) *yaml.Node {
+// masked returns a copy of a tree without comments and with its passwords masked. All of a tree that is hide is one.
+func masked(n *yaml.Node, hide bool) *yaml.Node {
 	if n == nil {
 		return nil
 	}
 	c := *n
 	c.HeadComment, c.LineComment, c.FootComment = "", "", ""
 	c.Content = nil
-	if n.Kind == yaml.ScalarNode {
-		c.Value = maskURIs(n.Value)
+	switch {
+	case n.Tag == "!!null":
+		c.Value = "null"
+	case n.Kind == yaml.ScalarNode && hide:
+		c.Value, c.Tag, c.Style = hidden, "!!str", 0
+	case n.Kind == yaml.ScalarNode:
+		c.Value = maskText(n.Value)
+	case n.Kind == yaml.AliasNode && hide:
+		c = *masked(n.Alias, true)
+		c.Anchor = ""
+		return &c
 	}
-	for _, child := range n.Content {
-		c.Content = append(c.Content, masked(child))
+	for i, child := range n.Content {
+		isKey := n.Kind == yaml.MappingNode && i%2 == 0
+		of := hide
+		if n.Kind == yaml.MappingNode && !isKey {
+			of = of || secret(n.Content[i-1].Value)
+		}
+		c.Content = append(c.Content, masked(child, of && !isKey))
 	}
 	return &c
 }

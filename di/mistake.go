@@ -91,8 +91,10 @@ func unprovided(err error) (like string, direct bool) {
 }
 
 func constructorFailed(fn string, err error) error {
-	if strings.HasPrefix(fn, `"github.com/gomeko/gomeko/di".`) { // of Provider.entry
-		return err
+	for _, ours := range []string{"di", "config"} { // who reads their errors did not write those functions
+		if strings.HasPrefix(fn, `"github.com/gomeko/gomeko/`+ours+`".`) {
+			return err
+		}
 	}
 	return fmt.Errorf("%s: %w", function(fn), err)
 }

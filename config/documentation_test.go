@@ -1,0 +1,87 @@
+package config
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the tables of docs/configuration.md")
+
+// TestDocumentation holds the tables of docs/configuration.md to those of the code. It is in the package for their sake.
+func TestDocumentation(t *testing.T) {
+	const path = "../docs/configuration.md"
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(data)
+	for name, table := range map[string]string{"nameko": namekoTable(), "gomeko": ownTable()} {
+		begin, end := "<!-- keys of "+name+" -->\n", "<!-- end -->"
+		before, rest, ok := strings.Cut(want, begin)
+		_, after, closed := strings.Cut(rest, end)
+		if !ok || !closed {
+			t.Fatalf("%s: want %s and %s around a table", path, strings.TrimSpace(begin), end)
+		}
+		want = before + begin + table + end + after
+	}
+	switch {
+	case want == string(data):
+	case *update:
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s is not what the code says: run go test ./config -update", path)
+	}
+}
+
+// The examples of the page are read without a mistake or a warning.
+func TestDocumentationExamples(t *testing.T) {
+	page, err := os.ReadFile("../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(page, -1)
+	if len(examples) == 0 {
+		t.Error("got no example")
+	}
+	for _, example := range examples {
+		cfg, err := Parse(example[1], func(string) (string, bool) { return "", false })
+		if err != nil || len(cfg.Warnings) > 0 {
+			t.Errorf("got %v, %q for\n%s", err, cfg.Warnings, example[1])
+		}
+	}
+}
+
+func namekoTable() string {
+	var b strings.Builder
+	b.WriteString("| key | is | default | here |\n|---|---|---|---|\n")
+	for _, k := range namekoKeys() {
+		does := k.does
+		if k.standing == ignored {
+			does = "No effect: " + does + "."
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.name, k.standing, code(k.fallback), does)
+	}
+	return b.String()
+}
+
+func ownTable() string {
+	var b strings.Builder
+	b.WriteString("| key | default | is |\n|---|---|---|\n")
+	for _, k := range ownKeys() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.name, code(k.fallback), k.does)
+	}
+	return b.String()
+}
+
+func code(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "`" + text + "`"
+}
