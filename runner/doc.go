@@ -26,8 +26,9 @@
 // # Stopping
 //
 // SIGINT and SIGTERM stop the services in order: no further calls are taken, and those that run get the configuration's
-// gomeko.grace, 25 s, to end and to have their replies sent. A second signal ends the process at once; the
-// broker gives what was not done to others. When a service fails as a whole, the others are stopped in order too.
+// gomeko.grace, 25 s, to end and to have their replies sent; the stop hooks of fx get what is left of it. A second signal
+// ends the process at once, without hooks; the broker gives what was not done to others. When a service fails as a
+// whole, the others are stopped in order too.
 //
 // # The command gomeko
 //

@@ -12,7 +12,7 @@
 //		}
 //
 //		Users rpc.Client `rpc:"users"`
-//		DB    *sql.DB
+//		Store Store      `inject:""`
 //	}
 //
 //	func (o *Orders) GetOrder(ctx context.Context, id int, verbose bool) (*Order, error) { … }
@@ -54,6 +54,21 @@
 // other at ERROR, a panic with its stack. A call that is over its time is answered with [ErrTimeout] at once; its
 // method keeps one of the service's workers until it returns.
 //
+// # Dependencies
+//
+// A field with the key inject is given a value of its type by the application, inject:"backup" one that goes by that name.
+// What lives as long as the process comes from fx, what each call has for itself from package di:
+//
+//	var Module = fx.Module("orders",
+//		service.Provide(new(Orders)),
+//		fx.Provide(openDB), // *sql.DB
+//		di.PerCall(InTx),   // func(*sql.DB) di.Provider[Store]
+//	)
+//
+// [New] takes such modules beside structs. What a struct literal has set stays, so a test needs no application. The
+// values of a call are ended, in reverse order and with its error, before the middleware and the caller see its outcome:
+// they may replace it.
+//
 // # Middleware
 //
 // A [Middleware] wraps every call of a container:
@@ -69,7 +84,8 @@
 // # Containers
 //
 // A [Container] starts services, and stops them so that nothing is cut off: entrypoints first, then the calls that run
-// end, then what they share is stopped. In an fx application [Provide] hands it a service; package runner makes it.
+// end, then what they share is stopped, then the hooks of fx modules run. [Provide] makes a service part of a module; package
+// runner makes a process of modules.
 //
 // # Extensions
 //

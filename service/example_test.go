@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.uber.org/fx"
+
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -150,4 +152,41 @@ func ExampleKey() {
 	// Output:
 	// acme true
 	// false
+}
+
+// Bell is a service that needs a sound.
+type Bell struct {
+	_ service.Name `service:"bell"`
+
+	Entrypoints struct {
+		Ring Button `button:"ring"`
+	}
+
+	Sound Sound `inject:""`
+}
+
+type Sound string
+
+func (b *Bell) Ring(context.Context) error {
+	fmt.Println(b.Sound)
+	return nil
+}
+
+func ExampleProvide() {
+	module := fx.Module("bell",
+		service.Provide(new(Bell)),
+		fx.Provide(func() Sound { return "ding" }),
+	)
+	buttons := Buttons{}
+	c, _ := service.New(service.Config{Values: []any{buttons}}, module)
+	ctx := context.Background()
+	_ = c.Start(ctx)
+	defer c.Stop(ctx)
+	buttons["ring"](ctx, nil)
+
+	_, err := service.New(service.Config{Values: []any{buttons}}, service.Provide(new(Bell)))
+	fmt.Println(err)
+	// Output:
+	// ding
+	// service bell: Sound: nothing provides service_test.Sound; add fx.Provide(func(…) (service_test.Sound, error)) or di.PerCall to the module
 }

@@ -9,6 +9,10 @@
 //		}
 //	}
 //
+// What a module provides for its services may be replaced:
+//
+//	h := servicetest.New(t, orders.Module, fx.Replace(db))
+//
 // The calls go through all that they go through elsewhere: encoding, queues, middleware, errors on the wire. A method
 // alone needs none of it: call it on a struct literal.
 package servicetest

@@ -23,9 +23,10 @@ type Host struct {
 // grace is how long calls that still run at the end of a test may take.
 const grace = 10 * time.Second
 
-// New starts services, each a pointer to its struct, on a broker of their own. Their mistakes fail the test, with all of
-// them told. What they log is the test's output. They are stopped when the test ends; a call that has not
-// ended ten seconds later fails the test too.
+// New starts services on a broker of their own: pointers to their structs, and fx modules and options, as [service.New]
+// takes them, so that fx.Replace beside a module replaces what it provides. Their mistakes fail the test, with all of them
+// told. What they log is the test's output. They are stopped when the test ends; a call that has not ended ten
+// seconds later fails the test too.
 func New(t testing.TB, services ...any) *Host {
 	t.Helper()
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))

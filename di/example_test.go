@@ -1,0 +1,118 @@
+package di_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/service"
+)
+
+// Button is an entrypoint, beside which rpc.Method would do as well: pressing it calls the row's method.
+type Button struct{}
+
+// Buttons are the buttons of a container by what is written on them.
+type Buttons map[string]*service.Field
+
+func (Button) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	buttons, _ := service.Lookup[Buttons](f.Host)
+	buttons[f.Tag("button")] = f
+	_, err := f.Bind(f.Tag("button"))
+	return &Button{}, errors.Join(err, f.Keys("button"))
+}
+
+func (*Button) Start(context.Context) error { return nil }
+func (*Button) Stop(context.Context) error  { return nil }
+
+// Ledger is a service that writes to a transaction of each call's own.
+type Ledger struct {
+	_ service.Name `service:"ledger"`
+
+	Entrypoints struct {
+		Pay   Button `button:"pay"`
+		Steal Button `button:"steal"`
+	}
+
+	Entries Entries `inject:""`
+}
+
+// Entries is what a ledger needs of a database; tests may give it anything else.
+type Entries interface{ Add(amount int) error }
+
+func (l *Ledger) Pay(context.Context) error { return l.Entries.Add(7) }
+func (l *Ledger) Steal(context.Context) error {
+	return errors.Join(l.Entries.Add(-7), errors.New("caught"))
+}
+
+// Database lives as long as the process, Tx as long as a call.
+type (
+	Database struct{ name string }
+	Tx       struct{ db *Database }
+)
+
+func openDatabase(lc fx.Lifecycle) *Database {
+	db := &Database{"ledger.db"}
+	lc.Append(fx.StartStopHook(
+		func() { fmt.Println("open", db.name) },
+		func() { fmt.Println("close", db.name) },
+	))
+	return db
+}
+
+func (t *Tx) Add(amount int) error { fmt.Println("  add", amount); return nil }
+func (t *Tx) Commit() error        { fmt.Println("commit"); return nil }
+func (t *Tx) Rollback() error      { fmt.Println("roll back"); return nil }
+
+// InTx makes a transaction for each call: what it has written stays if the call succeeds.
+func InTx(db *Database) di.Provider[Entries] {
+	return func(ctx context.Context) (Entries, di.Done, error) {
+		fmt.Println("begin", service.FromContext(ctx).Method)
+		tx := &Tx{db}
+		return tx, func(err error) error {
+			if err != nil {
+				return errors.Join(err, tx.Rollback())
+			}
+			return tx.Commit() // its error is the caller's
+		}, nil
+	}
+}
+
+func ExamplePerCall() {
+	module := fx.Module("ledger",
+		service.Provide(new(Ledger)),
+		fx.Provide(openDatabase),
+		di.PerCall(InTx),
+	)
+
+	buttons := Buttons{}
+	c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler), Values: []any{buttons}}, module)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	if err := c.Start(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = buttons["pay"].Run(ctx, nil, service.Arguments{})
+	fmt.Println("paid:", err)
+	_, err = buttons["steal"].Run(ctx, nil, service.Arguments{})
+	fmt.Println("stolen:", err)
+	_ = c.Stop(ctx)
+	// Output:
+	// open ledger.db
+	// begin pay
+	//   add 7
+	// commit
+	// paid: <nil>
+	// begin steal
+	//   add -7
+	// roll back
+	// stolen: caught
+	// close ledger.db
+}
