@@ -8,18 +8,8 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// The arguments in which two declarations of a queue or an exchange must agree; others
-// are kept and not compared, as RabbitMQ does.
-var (
-	queueArguments = []string{
-		"x-expires", "x-message-ttl", "x-dead-letter-exchange", "x-dead-letter-routing-key",
-		"x-dead-letter-strategy", "x-max-length", "x-max-length-bytes", "x-max-in-memory-length",
-		"x-max-in-memory-bytes", "x-max-priority", "x-overflow", "x-queue-mode",
-		"x-single-active-consumer", "x-queue-type", "x-quorum-initial-group-size",
-		"x-max-age", "x-stream-max-segment-size-bytes", "x-initial-cluster-size", "x-queue-leader-locator",
-	}
-	exchangeArguments = []string{"alternate-exchange"}
-)
+// exchangeArguments are those in which two declarations of an exchange must agree.
+var exchangeArguments = []string{"alternate-exchange"}
 
 // integer reads an integer of any type that a table has.
 func integer(value any) (int64, bool) {
@@ -44,18 +34,6 @@ func millis(ms int64) (d time.Duration, fault string) {
 		return 0, fmt.Sprintf("{value_too_large,%d}", ms)
 	}
 	return time.Duration(ms) * time.Millisecond, ""
-}
-
-// expiryArgument reads x-expires.
-func expiryArgument(value any) (d time.Duration, fault string) {
-	ms, ok := integer(value)
-	switch {
-	case !ok:
-		return 0, fmt.Sprintf("\"expected integer, got %s\"", typeName(value))
-	case ms == 0:
-		return 0, "{value_zero,0}"
-	}
-	return millis(ms)
 }
 
 func firstError(errs ...error) error {
@@ -83,7 +61,7 @@ func sameArguments(of string, received, current frame.Table, names []string) err
 	for _, name := range names {
 		a, inReceived := received.Get(name)
 		b, inCurrent := current.Get(name)
-		if inReceived == inCurrent && sameValue(a, b) {
+		if inReceived == inCurrent && sameValue(a, b) || name == "x-queue-type" && isClassic(a) && isClassic(b) {
 			continue
 		}
 		if inReceived && inCurrent && fmt.Sprint(a) != fmt.Sprint(b) {
@@ -94,6 +72,9 @@ func sameArguments(of string, received, current frame.Table, names []string) err
 	}
 	return nil
 }
+
+// isClassic reports whether x-queue-type says so, or nothing.
+func isClassic(value any) bool { return value == nil || value == "classic" }
 
 // sameValue compares integers by value, whatever their size.
 func sameValue(a, b any) bool {
@@ -150,4 +131,12 @@ func typeName(value any) string {
 		return "void"
 	}
 	return "longstr"
+}
+
+// term writes a value as RabbitMQ's language does, as far as its texts need it.
+func term(value any) string {
+	if value == nil {
+		return "undefined"
+	}
+	return fmt.Sprint(value)
 }

@@ -2,83 +2,130 @@ package broker
 
 import (
 	"container/heap"
+	"math"
 	"time"
 )
+
+// forever is the time to live, and of expiry, of what does not expire.
+const forever = time.Duration(math.MaxInt64)
 
 // An entry is a message in a queue.
 type entry struct {
 	message     *message
-	position    uint64    // in the queue, kept when it is put back
-	expires     time.Time // zero: never
+	position    uint64        // in the queue, kept when it is put back
+	expires     time.Duration // since the vhost began
+	returns     uint32        // how often it was put back
+	priority    uint8
 	redelivered bool
 }
 
-// A backlog is the ready messages of a queue in their order. What is new joins at the
-// end, in a ring; what is put back goes to its old place, in a heap: it was taken before
-// all of the ring, so the heap comes first.
+// A backlog is the ready messages of a queue: those of higher priority first, those of
+// one priority in their order.
 type backlog struct {
-	returned entryHeap
-	ring     []entry // its size is a power of two
-	start    int
-	count    int    // in the ring
+	lanes    []lane // by priority
+	count    int
+	bytes    int    // of bodies
 	position uint64 // of the last new one
 }
 
-func (b *backlog) len() int { return len(b.returned) + b.count }
+func (b *backlog) len() int { return b.count }
 
 // next makes a new message the next entry.
-func (b *backlog) next(m *message, expires time.Time) entry {
+func (b *backlog) next(m *message, expires time.Duration, priority uint8) entry {
 	b.position++
-	return entry{message: m, position: b.position, expires: expires}
+	return entry{message: m, position: b.position, expires: expires, priority: priority}
 }
 
 // push adds the entry that was made last.
-func (b *backlog) push(e entry) {
-	if b.count == len(b.ring) {
-		b.resize(max(8, 2*b.count))
-	}
-	b.ring[(b.start+b.count)&(len(b.ring)-1)] = e
-	b.count++
-}
+func (b *backlog) push(e entry) { b.lane(e).push(e) }
 
 // putBack returns an entry that was popped to its place.
-func (b *backlog) putBack(e entry) { heap.Push(&b.returned, e) }
+func (b *backlog) putBack(e entry) { heap.Push(&b.lane(e).returned, e) }
+
+// putLast returns an entry that was popped behind those that were returned before.
+func (b *backlog) putLast(e entry) {
+	b.position++
+	e.position = b.position
+	b.putBack(e)
+}
+
+// lane counts an entry and returns where it belongs.
+func (b *backlog) lane(e entry) *lane {
+	b.count++
+	b.bytes += e.message.size()
+	for len(b.lanes) <= int(e.priority) {
+		b.lanes = append(b.lanes, lane{})
+	}
+	return &b.lanes[e.priority]
+}
+
+// first returns the lane of the first entry; there must be one.
+func (b *backlog) first() *lane {
+	i := len(b.lanes) - 1
+	for b.lanes[i].len() == 0 {
+		i--
+	}
+	return &b.lanes[i]
+}
 
 // peek returns the first entry; there must be one.
-func (b *backlog) peek() *entry {
-	if len(b.returned) > 0 {
-		return &b.returned[0]
-	}
-	return &b.ring[b.start]
-}
+func (b *backlog) peek() *entry { return b.first().peek() }
 
 // pop takes the first entry; there must be one.
 func (b *backlog) pop() entry {
-	if len(b.returned) > 0 {
-		return heap.Pop(&b.returned).(entry)
-	}
-	e := b.ring[b.start]
-	b.ring[b.start] = entry{}
-	b.start = (b.start + 1) & (len(b.ring) - 1)
+	e := b.first().pop()
 	b.count--
-	if len(b.ring) > 1024 && b.count < len(b.ring)/4 {
-		b.resize(len(b.ring) / 2)
+	b.bytes -= e.message.size()
+	return e
+}
+
+// A lane is a line of messages. What is new joins at the end, in a ring; what is put
+// back goes to its old place, in a heap: it was taken before all of the ring, so the
+// heap comes first.
+type lane struct {
+	returned entryHeap
+	ring     []entry // its size is a power of two
+	start    int
+	count    int // in the ring
+}
+
+func (l *lane) len() int { return len(l.returned) + l.count }
+
+func (l *lane) push(e entry) {
+	if l.count == len(l.ring) {
+		l.resize(max(8, 2*l.count))
+	}
+	l.ring[(l.start+l.count)&(len(l.ring)-1)] = e
+	l.count++
+}
+
+func (l *lane) peek() *entry {
+	if len(l.returned) > 0 {
+		return &l.returned[0]
+	}
+	return &l.ring[l.start]
+}
+
+func (l *lane) pop() entry {
+	if len(l.returned) > 0 {
+		return heap.Pop(&l.returned).(entry)
+	}
+	e := l.ring[l.start]
+	l.ring[l.start] = entry{}
+	l.start = (l.start + 1) & (len(l.ring) - 1)
+	l.count--
+	if len(l.ring) > 1024 && l.count < len(l.ring)/4 {
+		l.resize(len(l.ring) / 2)
 	}
 	return e
 }
 
-// clear drops everything.
-func (b *backlog) clear() {
-	b.returned, b.ring = nil, nil
-	b.start, b.count = 0, 0
-}
-
-func (b *backlog) resize(size int) {
+func (l *lane) resize(size int) {
 	ring := make([]entry, size)
-	for i := range b.count {
-		ring[i] = b.ring[(b.start+i)&(len(b.ring)-1)]
+	for i := range l.count {
+		ring[i] = l.ring[(l.start+i)&(len(l.ring)-1)]
 	}
-	b.ring, b.start = ring, 0
+	l.ring, l.start = ring, 0
 }
 
 // An entryHeap is ordered by position.

@@ -3,10 +3,10 @@ package broker
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"sync"
 	"time"
@@ -15,26 +15,33 @@ import (
 const (
 	defaultHeartbeat  = 60 * time.Second
 	defaultMaxMessage = 128 << 20
+	defaultMaxMemory  = 1 << 30
 )
 
 // A Config says what a [Broker] is. The zero value is a broker with the virtual host
 // "/" and the user guest, who may connect from this machine only.
 type Config struct {
-	Users      map[string]string // password by name; default guest with the password guest
-	VHosts     []string          // virtual hosts beside "/"
-	Heartbeat  time.Duration     // suggested to clients, in whole seconds; default 60 s, negative for none
-	MaxMessage int64             // largest body in bytes, a larger one closes its channel (406); default 128 MiB
-	Logger     *slog.Logger      // default slog.Default()
+	Users          map[string]string // password by name; default guest with the password guest
+	VHosts         []string          // virtual hosts beside "/"
+	Heartbeat      time.Duration     // suggested to clients, in whole seconds; default 60 s, negative for none
+	MaxMessage     int64             // largest body in bytes, a larger one closes its channel (406); default 128 MiB
+	MaxMemory      int64             // bytes of messages; beyond, publishers wait (connection.blocked); default 1 GiB
+	MaxQueues      int               // in each virtual host, one more is refused (406); default no limit
+	MaxConnections int               // to each virtual host, one more is refused (530); default no limit
+	TLS            *tls.Config       // what ListenTLS presents
+	Logger         *slog.Logger      // default slog.Default()
 }
 
 // A Broker is an AMQP 0-9-1 server that keeps everything in memory. Make one with
 // [New]; it serves once [Broker.Listen] or [Broker.Dial] is called. All of its
 // methods may be called from several goroutines.
 type Broker struct {
-	users      map[string]string
+	users      map[string]secret
 	vhosts     map[string]*vhost
 	heartbeat  time.Duration
 	maxMessage uint64
+	alarm      *alarm
+	tls        *tls.Config
 	log        *slog.Logger
 	serving    sync.WaitGroup // accept loops and connections
 
@@ -47,18 +54,25 @@ type Broker struct {
 // New returns a broker that is ready but listens nowhere yet.
 func New(cfg Config) *Broker {
 	b := &Broker{
-		users:      maps.Clone(cfg.Users),
+		users:      make(map[string]secret),
 		vhosts:     make(map[string]*vhost),
 		heartbeat:  max(cmp.Or(cfg.Heartbeat, defaultHeartbeat), 0),
 		maxMessage: uint64(cmp.Or(cfg.MaxMessage, defaultMaxMessage)),
+		alarm:      &alarm{limit: cmp.Or(cfg.MaxMemory, defaultMaxMemory)},
+		tls:        cfg.TLS,
 		log:        cmp.Or(cfg.Logger, slog.Default()),
 		conns:      make(map[*conn]struct{}),
 	}
-	if len(b.users) == 0 {
-		b.users = map[string]string{"guest": "guest"}
+	users := cfg.Users
+	if len(users) == 0 {
+		users = map[string]string{"guest": "guest"}
 	}
+	for name, password := range users {
+		b.users[name] = newSecret(password)
+	}
+	limits := limits{conns: cfg.MaxConnections, queues: cfg.MaxQueues}
 	for _, name := range append([]string{"/"}, cfg.VHosts...) {
-		b.vhosts[name] = newVHost(name, b.log)
+		b.vhosts[name] = newVHost(name, b.log, b.alarm, limits)
 	}
 	return b
 }
@@ -72,6 +86,23 @@ func (b *Broker) Listen(addr string) (net.Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
+	return b.listen(l)
+}
+
+// ListenTLS is [Broker.Listen] for clients that speak TLS. It fails if the broker was
+// made without Config.TLS.
+func (b *Broker) ListenTLS(addr string) (net.Addr, error) {
+	if b.tls == nil {
+		return nil, errors.New("broker: no certificate to listen with: set Config.TLS")
+	}
+	l, err := tls.Listen("tcp", addr, b.tls)
+	if err != nil {
+		return nil, fmt.Errorf("broker: %w", err)
+	}
+	return b.listen(l)
+}
+
+func (b *Broker) listen(l net.Listener) (net.Addr, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {

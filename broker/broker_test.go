@@ -2,7 +2,6 @@ package broker_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"testing"
@@ -23,7 +22,7 @@ const patience = 20 * time.Second
 func start(t testing.TB, cfg broker.Config) *broker.Broker {
 	t.Helper()
 	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	b := broker.New(cfg)
 	t.Cleanup(func() {

@@ -27,6 +27,8 @@ type channel struct {
 	unsettled deliveries           // not acknowledged yet
 	held      int                  // those of them that consumers hold
 	consumers map[string]*consumer // by tag
+	replies   *queue               // of direct reply-to, nil until it is consumed
+	tx        *transaction         // nil: none
 	deliver   frame.BasicDeliver   // scratch
 }
 
@@ -49,8 +51,8 @@ func (ch *channel) handle(f frame.Frame, m frame.Method) error {
 	if m == nil {
 		return exceptionf(codeUnexpectedFrame, "expected method frame, got non method frame instead")
 	}
-	ch.vhost.mu.Lock()
-	defer ch.vhost.mu.Unlock()
+	ch.vhost.lock()
+	defer ch.vhost.unlock()
 	return ch.handleMethod(m)
 }
 
@@ -63,9 +65,9 @@ func (ch *channel) handleClosing(m frame.Method) error {
 	default:
 		return nil
 	}
-	ch.vhost.mu.Lock()
+	ch.vhost.lock()
 	delete(ch.conn.channels, ch.id)
-	ch.vhost.mu.Unlock()
+	ch.vhost.unlock()
 	return nil
 }
 
@@ -92,12 +94,25 @@ func (ch *channel) handleMethod(m frame.Method) error {
 	case *frame.BasicRecoverAsync:
 		return ch.recover(m.Requeue, false)
 	case *frame.ConfirmSelect:
+		if ch.tx != nil {
+			return exceptionf(codePreconditionFailed, "cannot switch from tx to confirm mode")
+		}
 		ch.confirming = true
 		return ch.answer(m.NoWait, &frame.ConfirmSelectOk{})
+	case *frame.TxSelect:
+		return ch.selectTx()
+	case *frame.TxCommit:
+		return ch.commit()
+	case *frame.TxRollback:
+		return ch.rollback()
 	case *frame.ExchangeDeclare:
 		return ch.declareExchange(m)
 	case *frame.ExchangeDelete:
 		return ch.deleteExchange(m)
+	case *frame.ExchangeBind:
+		return ch.bindExchange(m)
+	case *frame.ExchangeUnbind:
+		return ch.unbindExchange(m)
 	case *frame.QueueDeclare:
 		return ch.declareQueue(m)
 	case *frame.QueueBind:
@@ -145,8 +160,8 @@ func (ch *channel) end() {
 func (ch *channel) fail(e *exception) {
 	ch.conn.log.Warn("closing a channel", "channel", ch.id, "reply", e.text, "method", e.method)
 	ch.confirmPublished()
-	ch.vhost.mu.Lock()
-	defer ch.vhost.mu.Unlock()
+	ch.vhost.lock()
+	defer ch.vhost.unlock()
 	ch.release()
 	ch.closing = true
 	ch.send(&frame.ChannelClose{
@@ -165,6 +180,7 @@ func (ch *channel) stop() {
 // release ends the channel's consumers and puts back what was not acknowledged.
 func (ch *channel) release() {
 	ch.stop()
+	ch.undo()
 	ch.requeue(ch.unsettled.takeAll())
 	ch.publishing = publishing{}
 }

@@ -45,6 +45,7 @@ type conn struct {
 	vhost        *vhost        // nil until the connection is open
 	channelMax   int
 	channels     map[uint16]*channel // changed under vhost.mu, by the reader alone
+	released     bool                // the vhost counts it no more
 	unconfirmed  []*channel          // have publishings to confirm before the reader waits
 
 	mu      sync.Mutex
@@ -214,6 +215,9 @@ func (c *conn) handleChannel(f frame.Frame) error {
 			return err
 		}
 	}
+	if _, isPublish := m.(*frame.BasicPublish); isPublish {
+		c.waitMemory()
+	}
 	switch _, isOpen := m.(*frame.ChannelOpen); {
 	case isOpen && ch == nil:
 		err = c.openChannel(f.Channel)
@@ -241,14 +245,40 @@ func (c *conn) handleChannel(f frame.Frame) error {
 	return nil
 }
 
+// waitMemory holds up a client that publishes while messages take too much memory, and
+// tells it so if it wants to know.
+func (c *conn) waitMemory() {
+	cleared := c.broker.alarm.wait()
+	if cleared == nil {
+		return
+	}
+	c.confirm()
+	c.log.Warn("a publisher waits: messages take too much memory", "limit", c.broker.alarm.limit)
+	tell, _ := c.capabilities.Get("connection.blocked")
+	if tell == true {
+		c.out.method(0, &frame.ConnectionBlocked{Reason: "low on memory"})
+	}
+	for cleared != nil {
+		select {
+		case <-cleared:
+			cleared = c.broker.alarm.wait()
+		case <-c.out.gone:
+			return
+		}
+	}
+	if tell == true {
+		c.out.method(0, &frame.ConnectionUnblocked{})
+	}
+}
+
 func (c *conn) openChannel(id uint16) error {
 	if len(c.channels) >= c.channelMax {
 		return exceptionf(codeNotAllowed, "number of channels opened (%d) has reached the negotiated channel_max (%d)",
 			len(c.channels), c.channelMax)
 	}
-	c.vhost.mu.Lock()
+	c.vhost.lock()
 	c.channels[id] = newChannel(c, id)
-	c.vhost.mu.Unlock()
+	c.vhost.unlock()
 	c.out.method(id, &frame.ChannelOpenOk{})
 	return nil
 }
@@ -264,8 +294,8 @@ func (c *conn) confirm() {
 // resume goes on with deliveries that were held back. The writer calls it.
 func (c *conn) resume() {
 	v := c.vhost
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.lock()
+	defer v.unlock()
 	for _, ch := range c.channels {
 		ch.wake()
 	}
@@ -307,8 +337,8 @@ func (c *conn) release() {
 		return
 	}
 	c.confirm()
-	c.vhost.mu.Lock()
-	defer c.vhost.mu.Unlock()
+	c.vhost.lock()
+	defer c.vhost.unlock()
 	for _, ch := range c.channels {
 		ch.stop() // all of them, before messages go back and seek other consumers
 	}
@@ -317,4 +347,8 @@ func (c *conn) release() {
 		delete(c.channels, id)
 	}
 	c.vhost.releaseExclusive(c)
+	if !c.released {
+		c.released = true
+		c.vhost.conns--
+	}
 }

@@ -10,6 +10,7 @@ type consumer struct {
 	queue    *queue
 	tag      string
 	noAck    bool
+	priority int64
 	prefetch int // limit of held, 0 for none
 	held     int // deliveries not acknowledged yet
 	parked   bool
@@ -37,18 +38,20 @@ func (c *consumer) take(e entry) {
 		ConsumerTag: c.tag, DeliveryTag: ch.tag, Redelivered: e.redelivered,
 		Exchange: e.message.exchange, RoutingKey: e.message.key,
 	}
-	ch.out.content(ch.id, &ch.deliver, e.message)
-	if !c.noAck {
-		c.held++
-		ch.held++
-		ch.unsettled.add(&delivery{tag: ch.tag, entry: e, queue: c.queue, consumer: c})
+	ch.out.content(ch.id, &ch.deliver, c.queue.dress(e), e.message.body())
+	if c.noAck {
+		c.queue.discard(e)
+		return
 	}
+	c.held++
+	ch.held++
+	ch.unsettled.add(&delivery{tag: ch.tag, entry: e, queue: c.queue, consumer: c})
 }
 
 // wake lets the consumer go on if it was left out.
 func (c *consumer) wake() {
 	if c.parked && !c.stopped {
-		c.queue.admit(c)
+		c.queue.rota.add(c)
 		c.queue.pump()
 	}
 }
@@ -80,29 +83,48 @@ func (ch *channel) wake() {
 }
 
 func (ch *channel) consume(m *frame.BasicConsume) error {
+	if m.Queue == replyTo {
+		return ch.consumeReplies(m)
+	}
 	q, err := ch.queue(m.Queue)
 	if err != nil {
 		return err
 	}
-	tag := m.ConsumerTag
-	if tag == "" {
-		tag = randomName("amq.ctag-")
+	if ch.consumers[m.ConsumerTag] != nil {
+		return exceptionf(codeNotAllowed, "attempt to reuse consumer tag '%s'", m.ConsumerTag)
 	}
-	if ch.consumers[tag] != nil {
-		return exceptionf(codeNotAllowed, "attempt to reuse consumer tag '%s'", tag)
+	if q.exclusive != nil || m.Exclusive && (len(q.consumers) > 0 || q.singleActive) {
+		return exceptionf(codeAccessRefused, "%s in exclusive use", q)
 	}
-	if q.exclusive != nil || m.Exclusive && len(q.consumers) > 0 {
-		return exceptionf(codeAccessRefused, "queue '%s' in vhost '%s' in exclusive use", q.name, ch.vhost.name)
+	if q.quorum && ch.limit > 0 {
+		return exceptionf(codeNotImplemented, "%s does not support global qos", q)
 	}
-	c := &consumer{channel: ch, queue: q, tag: tag, noAck: m.NoAck, prefetch: ch.prefetch}
-	ch.consumers[tag] = c
+	var priority int64
+	if value, ok := m.Arguments.Get("x-priority"); ok {
+		var fault string
+		if priority, fault = integerArgument(value); fault != "" {
+			return exceptionf(codePreconditionFailed, "invalid arg 'x-priority' for %s: %s", q, fault)
+		}
+	}
+	c := ch.newConsumer(q, m)
+	c.priority = priority
 	if m.Exclusive {
 		q.exclusive = c
 	}
 	q.enlist(c)
-	ch.answer(m.NoWait, &frame.BasicConsumeOk{ConsumerTag: tag})
+	err = ch.answer(m.NoWait, &frame.BasicConsumeOk{ConsumerTag: c.tag})
 	q.pump()
-	return nil
+	return err
+}
+
+// newConsumer adds a consumer to the channel, not to its queue yet.
+func (ch *channel) newConsumer(q *queue, m *frame.BasicConsume) *consumer {
+	c := &consumer{channel: ch, queue: q, tag: m.ConsumerTag, noAck: m.NoAck, prefetch: ch.prefetch}
+	if c.tag == "" {
+		c.tag = randomName("amq.ctag-")
+	}
+	ch.consumers[c.tag] = c
+	return c
 }
 
 func (ch *channel) cancel(m *frame.BasicCancel) error {
@@ -140,8 +162,10 @@ func (ch *channel) get(m *frame.BasicGet) error {
 	ch.out.content(ch.id, &frame.BasicGetOk{
 		DeliveryTag: ch.tag, Redelivered: e.redelivered,
 		Exchange: e.message.exchange, RoutingKey: e.message.key, MessageCount: uint32(q.ready.len()),
-	}, e.message)
-	if !m.NoAck {
+	}, q.dress(e), e.message.body())
+	if m.NoAck {
+		q.discard(e)
+	} else {
 		ch.unsettled.add(&delivery{tag: ch.tag, entry: e, queue: q})
 	}
 	return nil

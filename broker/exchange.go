@@ -6,33 +6,64 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// An exchange routes what is published to it to the queues that are bound to it.
+// An exchange routes what is published to it to the destinations that are bound to it.
 type exchange struct {
+	destination
 	name       string
-	kind       string // direct, fanout or topic
+	kind       string // direct, fanout, topic or headers
 	durable    bool
 	autoDelete bool // goes with its last binding
 	internal   bool
+	alternate  string // alternate-exchange: gets what nothing is bound for
 	arguments  frame.Table
 	routes     routes
-	bindings   int
+	bindings   int // that it is the source of
 }
 
-// A binding is one that a queue has: queue, exchange and key are its identity.
-type binding struct {
-	exchange *exchange
-	key      string
+// newExchange returns nil for a kind that there is not.
+func newExchange(v *vhost, name, kind string) *exchange {
+	ex := &exchange{name: name, kind: kind, routes: newRoutes(kind)}
+	if ex.routes == nil {
+		return nil
+	}
+	ex.destination = destination{vhost: v, exchange: ex}
+	return ex
 }
 
-// routes are the bindings of an exchange, in the form that its kind finds queues by.
-// A queue is added once for a key, and only removed when it was added.
+// remove deletes the exchange with its bindings, in both directions.
+func (ex *exchange) remove() {
+	v := ex.vhost
+	delete(v.exchanges, ex.name)
+	ex.autoDelete = false // it goes once
+	for _, q := range v.queues {
+		q.leave(ex)
+	}
+	for _, other := range v.exchanges {
+		other.leave(ex)
+	}
+	ex.unbindAll()
+}
+
+// leave forgets the bindings to an exchange that is going.
+func (d *destination) leave(ex *exchange) {
+	for b := range d.bindings {
+		if b.source == ex {
+			delete(d.bindings, b)
+		}
+	}
+}
+
+// routes are the bindings of an exchange, in the form that its kind finds destinations
+// by. A binding is added once, and only removed when it was added.
 type routes interface {
-	add(key string, q *queue)
-	remove(key string, q *queue)
-	find(key string, found []*queue) []*queue // appends; a queue may be found several times
+	add(b binding, d *destination)
+	remove(b binding, d *destination)
+
+	// find appends the destinations of a message by one of its keys; one may be found
+	// several times.
+	find(m *message, key string, found []*destination) []*destination
 }
 
-// newRoutes returns nil for a kind that there is not.
 func newRoutes(kind string) routes {
 	switch kind {
 	case "direct":
@@ -41,37 +72,39 @@ func newRoutes(kind string) routes {
 		return &fanoutRoutes{}
 	case "topic":
 		return new(topicRoutes)
+	case "headers":
+		return new(headersRoutes)
 	}
 	return nil
 }
 
-type directRoutes map[string][]*queue
+type directRoutes map[string][]*destination
 
-func (r directRoutes) add(key string, q *queue) { r[key] = append(r[key], q) }
+func (r directRoutes) add(b binding, d *destination) { r[b.key] = append(r[b.key], d) }
 
-func (r directRoutes) remove(key string, q *queue) {
-	if r[key] = without(r[key], q); len(r[key]) == 0 {
-		delete(r, key)
+func (r directRoutes) remove(b binding, d *destination) {
+	if r[b.key] = without(r[b.key], d); len(r[b.key]) == 0 {
+		delete(r, b.key)
 	}
 }
 
-func (r directRoutes) find(key string, found []*queue) []*queue {
+func (r directRoutes) find(_ *message, key string, found []*destination) []*destination {
 	return append(found, r[key]...)
 }
 
-type fanoutRoutes struct{ queues []*queue }
+type fanoutRoutes struct{ bound []*destination }
 
-func (r *fanoutRoutes) add(_ string, q *queue)    { r.queues = append(r.queues, q) }
-func (r *fanoutRoutes) remove(_ string, q *queue) { r.queues = without(r.queues, q) }
+func (r *fanoutRoutes) add(_ binding, d *destination)    { r.bound = append(r.bound, d) }
+func (r *fanoutRoutes) remove(_ binding, d *destination) { r.bound = without(r.bound, d) }
 
-func (r *fanoutRoutes) find(_ string, found []*queue) []*queue {
-	return append(found, r.queues...)
+func (r *fanoutRoutes) find(_ *message, _ string, found []*destination) []*destination {
+	return append(found, r.bound...)
 }
 
-// without removes one occurrence of q.
-func without(queues []*queue, q *queue) []*queue {
-	if i := slices.Index(queues, q); i >= 0 {
-		return slices.Delete(queues, i, i+1)
+// without removes one occurrence of d.
+func without(bound []*destination, d *destination) []*destination {
+	if i := slices.Index(bound, d); i >= 0 {
+		return slices.Delete(bound, i, i+1)
 	}
-	return queues
+	return bound
 }

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"crypto/subtle"
 	"net"
 	"runtime"
 	"strings"
@@ -16,10 +15,14 @@ func serverProperties() frame.Table {
 	return frame.Table{
 		{Name: "capabilities", Value: frame.Table{
 			{Name: "publisher_confirms", Value: true},
+			{Name: "exchange_exchange_bindings", Value: true},
 			{Name: "basic.nack", Value: true},
 			{Name: "consumer_cancel_notify", Value: true},
-			{Name: "per_consumer_qos", Value: true},
+			{Name: "connection.blocked", Value: true},
+			{Name: "consumer_priorities", Value: true},
 			{Name: "authentication_failure_close", Value: true},
+			{Name: "per_consumer_qos", Value: true},
+			{Name: "direct_reply_to", Value: true},
 		}},
 		{Name: "product", Value: "gomeko"},
 		{Name: "platform", Value: runtime.Version()},
@@ -55,6 +58,12 @@ func (c *conn) handshake() error {
 	vhost := c.broker.vhosts[open.VirtualHost]
 	if vhost == nil {
 		e := exceptionf(codeNotAllowed, "vhost %s not found", open.VirtualHost)
+		e.method = open.ID()
+		return e
+	}
+	if !vhost.admit() {
+		e := exceptionf(codeNotAllowed, "access to vhost '%s' refused for user '%s': connection limit (%d) is reached",
+			vhost.name, c.user, vhost.limits.conns)
 		e.method = open.ID()
 		return e
 	}
@@ -117,8 +126,8 @@ func (c *conn) login(m *frame.ConnectionStartOk) error {
 	}
 	c.user = user
 	want, known := c.broker.users[user]
-	switch same := subtle.ConstantTimeCompare([]byte(password), []byte(want)) == 1; {
-	case !known || !same:
+	switch {
+	case !want.is(password) || !known:
 		c.log.Warn("login refused: unknown user or wrong password", "user", user)
 	case user == "guest" && !isLocal(c.nc.RemoteAddr()):
 		c.log.Warn("login refused: guest may connect from this machine only", "user", user)

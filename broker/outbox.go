@@ -24,6 +24,7 @@ type outbox struct {
 	nc   net.Conn
 	wake chan struct{} // something was added or changed; holds one
 	room chan struct{} // the buffer was taken; holds one
+	gone chan struct{} // closed when nothing more may be added
 
 	mu      sync.Mutex
 	buf     frame.Buffer
@@ -38,6 +39,7 @@ func newOutbox(nc net.Conn) *outbox {
 		nc:      nc,
 		wake:    make(chan struct{}, 1),
 		room:    make(chan struct{}, 1),
+		gone:    make(chan struct{}),
 		maxSize: frame.MinSize,
 	}
 }
@@ -51,11 +53,11 @@ func (o *outbox) method(channel uint16, m frame.Method) {
 func (o *outbox) protocolHeader() { o.add(o.buf.ProtocolHeader) }
 
 // content adds a method that carries a message.
-func (o *outbox) content(channel uint16, m frame.Method, msg *message) {
+func (o *outbox) content(channel uint16, m frame.Method, p frame.Properties, body []byte) {
 	o.mu.Lock()
 	if !o.sealed {
 		o.buf.Method(channel, m)
-		o.buf.Content(channel, frame.ClassBasic, msg.properties, msg.body, o.maxSize)
+		o.buf.Content(channel, frame.ClassBasic, p, body, o.maxSize)
 	}
 	o.mu.Unlock()
 	signal(o.wake)
@@ -65,7 +67,7 @@ func (o *outbox) content(channel uint16, m frame.Method, msg *message) {
 func (o *outbox) last(m frame.Method) {
 	o.add(func() {
 		o.buf.Method(0, m)
-		o.sealed = true
+		o.seal()
 	})
 	signal(o.room)
 }
@@ -118,10 +120,19 @@ func (o *outbox) waitRoom(limit time.Duration) bool {
 // end lets the writer write what is left, and end.
 func (o *outbox) end() {
 	o.mu.Lock()
-	o.ended, o.sealed = true, true
+	o.ended = true
+	o.seal()
 	o.mu.Unlock()
 	signal(o.wake)
 	signal(o.room)
+}
+
+// seal is called with the mutex.
+func (o *outbox) seal() {
+	if !o.sealed {
+		o.sealed = true
+		close(o.gone)
+	}
 }
 
 // setMaxSize sets the largest frame that the client takes.

@@ -1,23 +1,11 @@
 package broker
 
 import (
-	"errors"
-	"fmt"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/gomeko/gomeko/internal/frame"
 )
-
-// A message is what was published. It is shared by all queues that hold it, and never
-// changed.
-type message struct {
-	exchange   string
-	key        string
-	properties frame.Properties
-	body       []byte
-}
 
 // A publishing is a basic.publish whose content is being read: its zero value, none.
 type publishing struct {
@@ -100,47 +88,97 @@ func (ch *channel) readHeader(f frame.Frame) error {
 	return nil
 }
 
-// finish routes what was published.
+// finish checks and routes what was published.
 func (ch *channel) finish(p publishing) error {
-	msg := &message{
-		exchange:   p.method.Exchange,
-		key:        p.method.RoutingKey,
-		properties: frame.Properties(p.data[:p.split:p.split]),
-		body:       p.data[p.split:],
-	}
-	ch.vhost.mu.Lock()
-	defer ch.vhost.mu.Unlock()
-	ex := ch.vhost.exchanges[msg.exchange]
+	v := ch.vhost
+	properties := frame.Properties(p.data[:p.split:p.split])
+	m := &message{exchange: p.method.Exchange, key: p.method.RoutingKey, content: p.data, split: p.split}
+	v.lock()
+	defer v.unlock()
+	ex := v.exchanges[m.exchange]
 	switch {
 	case ex == nil:
-		return ch.vhost.notFound("exchange", msg.exchange)
+		return v.notFound("exchange", m.exchange)
 	case ex.internal:
-		return exceptionf(codeAccessRefused, "cannot publish to internal exchange '%s' in vhost '%s'", ex.name, ch.vhost.name)
+		return exceptionf(codeAccessRefused, "cannot publish to internal exchange '%s' in vhost '%s'", ex.name, v.name)
 	}
-	if user, ok := msg.properties.String(frame.UserID); ok && user != ch.conn.user {
+	if properties.Is(frame.ReplyTo, replyTo) {
+		if ch.replies == nil || ch.replies.removed {
+			return exceptionf(codePreconditionFailed, "fast reply consumer does not exist")
+		}
+		properties = properties.WithString(frame.ReplyTo, ch.replies.name)
+	}
+	if user, ok := properties.String(frame.UserID); ok && user != ch.conn.user {
 		return exceptionf(codePreconditionFailed, "user_id property set to '%s' but authenticated user was '%s'", user, ch.conn.user)
 	}
-	expires, err := expiration(msg.properties)
+	ttl, err := expiration(properties)
 	if err != nil {
 		return err
 	}
-
-	queues := ch.vhost.route(ex, msg.key)
-	if len(queues) == 0 && p.method.Mandatory {
-		ch.out.content(ch.id, &frame.BasicReturn{
-			ReplyCode: codeNoRoute, ReplyText: "NO_ROUTE", Exchange: msg.exchange, RoutingKey: msg.key,
-		}, msg)
+	if m.copies, err = copyKeys(properties); err != nil {
+		return err
 	}
-	for _, q := range queues {
-		q.push(msg, expires)
+	if m.copies != nil {
+		properties = withoutBCC(properties)
 	}
-	if ch.confirming {
-		if ch.published == ch.confirmed {
-			ch.conn.unconfirmed = append(ch.conn.unconfirmed, ch)
-		}
-		ch.published++
+	if len(properties) != p.split || m.copies != nil {
+		m = newMessage(m.exchange, m.key, m.copies, properties, m.body())
 	}
+	ch.emit(routed{message: m, ttl: ttl, mandatory: p.method.Mandatory, queues: v.route(ex, m)})
 	return nil
+}
+
+// A routed message is one whose queues were found.
+type routed struct {
+	message   *message
+	ttl       time.Duration
+	mandatory bool
+	queues    []*queue
+}
+
+// emit sends a message to its queues, at once or when the transaction is committed.
+func (ch *channel) emit(r routed) {
+	if r.message.exchange == "" {
+		ch.vhost.answer(r.message, r.message.key)
+		for _, key := range r.message.copies {
+			ch.vhost.answer(r.message, key)
+		}
+	}
+	if ch.tx != nil {
+		r.queues = slices.Clone(r.queues)
+		r.message.hold(ch.vhost.alarm)
+		ch.tx.publishings = append(ch.tx.publishings, r)
+		return
+	}
+	ok := ch.push(r)
+	if !ch.confirming {
+		return
+	}
+	if !ok {
+		ch.confirmPublished()
+		ch.published++
+		ch.confirmed++
+		ch.send(&frame.BasicNack{DeliveryTag: ch.published})
+		return
+	}
+	if ch.published == ch.confirmed {
+		ch.conn.unconfirmed = append(ch.conn.unconfirmed, ch)
+	}
+	ch.published++
+}
+
+// push puts a message into its queues, and reports false if one of them refuses it.
+func (ch *channel) push(r routed) bool {
+	if len(r.queues) == 0 && r.mandatory {
+		ch.out.content(ch.id, &frame.BasicReturn{
+			ReplyCode: codeNoRoute, ReplyText: "NO_ROUTE", Exchange: r.message.exchange, RoutingKey: r.message.key,
+		}, r.message.properties(), r.message.body())
+	}
+	ok := true
+	for _, q := range r.queues {
+		ok = q.push(r.message, r.ttl) && ok
+	}
+	return ok
 }
 
 // confirmPublished confirms what was published since the last confirm.
@@ -149,32 +187,4 @@ func (ch *channel) confirmPublished() {
 		ch.send(&frame.BasicAck{DeliveryTag: ch.published, Multiple: ch.published > ch.confirmed+1})
 	}
 	ch.confirmed = ch.published
-}
-
-// expiration returns when a message expires by its own property, the zero time if it
-// has none.
-func expiration(p frame.Properties) (time.Time, error) {
-	s, ok := p.String(frame.Expiration)
-	if !ok {
-		return time.Time{}, nil
-	}
-	digits := len(s) - len(strings.TrimLeft(s, "+-")) // a sign
-	digits += len(s[digits:]) - len(strings.TrimLeft(s[digits:], "0123456789"))
-	ms, err := strconv.ParseInt(s[:digits], 10, 64)
-	var ttl time.Duration
-	var fault string
-	switch {
-	case errors.Is(err, strconv.ErrSyntax):
-		fault = "no_integer"
-	case digits < len(s):
-		fault = fmt.Sprintf("{leftover_string,%q}", s[digits:])
-	case err != nil:
-		fault = fmt.Sprintf("{value_too_large,%s}", s)
-	default:
-		ttl, fault = millis(ms)
-	}
-	if fault != "" {
-		return time.Time{}, exceptionf(codePreconditionFailed, "invalid expiration '%s': %s", s, fault)
-	}
-	return time.Now().Add(ttl), nil
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -9,48 +10,76 @@ import (
 
 // A queue holds messages until a consumer takes them.
 type queue struct {
-	vhost      *vhost
+	destination
+	settings
 	name       string
 	durable    bool
 	autoDelete bool
 	owner      *conn // of an exclusive queue
 	arguments  frame.Table
-	bindings   map[binding]struct{}
 	removed    bool
-	turn       uint64 // of the vhost, when it was last routed to
 
 	ready     backlog
 	unsettled int // delivered and not acknowledged
 
-	consumers []*consumer // all of them
-	waiting   []*consumer // those that may take a message, in turn from next
-	next      int
-	exclusive *consumer // the one that wants to be alone
+	consumers []*consumer // all of them, in the order they came
+	rota      rota        // those of them that may take a message
+	exclusive *consumer   // the one that wants to be alone
+	active    *consumer   // of a queue with a single active consumer
 
 	head   *time.Timer   // expires the first message
-	headAt time.Time     // when head does
-	lease  time.Duration // x-expires: how long the queue may be idle, 0 for ever
+	headAt time.Duration // when head does, since the vhost began
 	idle   *time.Timer   // ends the lease
 }
 
+func newQueue(v *vhost, name string, s settings) *queue {
+	q := &queue{name: name, settings: s}
+	q.destination = destination{vhost: v, queue: q}
+	return q
+}
+
 // push adds a new message, or hands it to a consumer at once: one that lives for 0 ms
-// then arrives as well.
-func (q *queue) push(m *message, expires time.Time) {
-	e := q.ready.next(m, expires)
+// then arrives as well. It reports false if the queue refuses the message.
+func (q *queue) push(m *message, ttl time.Duration) bool {
+	if q.removed { // since the message was routed, in a transaction
+		return true
+	}
+	if q.overflow != dropHead && q.isOver(q.ready.count+1, q.ready.bytes+m.size()) {
+		if q.overflow == rejectPublishDLX {
+			q.mourn(m, maxlen)
+		}
+		return false
+	}
+	var priority uint8
+	if q.maxPriority > 0 {
+		priority = m.priority(q.maxPriority)
+	}
+	e := q.ready.next(m, q.expiry(ttl), priority)
+	m.hold(q.vhost.alarm)
 	if q.expire(); q.ready.len() == 0 {
-		if c := q.consumer(); c != nil {
+		if c := q.rota.next(); c != nil {
 			c.take(e)
-			return
+			return true
 		}
 	}
 	q.ready.push(e)
+	q.trim()
 	q.pump()
+	return true
+}
+
+// expiry returns when a message expires that comes now and lives for ttl.
+func (q *queue) expiry(ttl time.Duration) time.Duration {
+	if ttl = min(ttl, q.ttl); ttl == forever {
+		return forever
+	}
+	return q.vhost.now() + ttl
 }
 
 // pump delivers what can be delivered.
 func (q *queue) pump() {
 	for q.expire(); q.ready.len() > 0; q.expire() {
-		c := q.consumer()
+		c := q.rota.next()
 		if c == nil {
 			q.watchHead()
 			return
@@ -59,45 +88,28 @@ func (q *queue) pump() {
 	}
 }
 
-// consumer returns whose turn it is, nil if none can take a message. Those that cannot
-// are left out until something lets them in again.
-func (q *queue) consumer() *consumer {
-	for len(q.waiting) > 0 {
-		q.next %= len(q.waiting)
-		c := q.waiting[q.next]
-		if c.ready() {
-			q.next++
-			return c
-		}
-		c.parked = true
-		q.waiting = slices.Delete(q.waiting, q.next, q.next+1)
-	}
-	return nil
-}
-
-// admit lets a consumer take its turn.
-func (q *queue) admit(c *consumer) {
-	c.parked = false
-	q.waiting = append(q.waiting, c)
-}
-
 // enlist adds a consumer.
 func (q *queue) enlist(c *consumer) {
 	q.consumers = append(q.consumers, c)
-	q.admit(c)
+	if !q.singleActive {
+		q.rota.add(c)
+	} else if q.active == nil {
+		q.activate(c)
+	}
 	q.touch()
+}
+
+// activate makes a consumer the one that gets the messages.
+func (q *queue) activate(c *consumer) {
+	q.active = c
+	q.rota.add(c)
 }
 
 // dismiss removes a consumer for good.
 func (q *queue) dismiss(c *consumer) {
 	i := slices.Index(q.consumers, c)
 	q.consumers = slices.Delete(q.consumers, i, i+1)
-	if i := slices.Index(q.waiting, c); i >= 0 {
-		q.waiting = slices.Delete(q.waiting, i, i+1)
-		if i < q.next {
-			q.next--
-		}
-	}
+	q.rota.remove(c, q.consumers)
 	if q.exclusive == c {
 		q.exclusive = nil
 	}
@@ -105,22 +117,82 @@ func (q *queue) dismiss(c *consumer) {
 		q.remove()
 	}
 	q.touch()
+	if q.active == c {
+		q.succeed()
+	}
 }
 
-// putBack returns a message that was delivered to its place.
+// succeed activates the next of the consumers, of the highest priority first.
+func (q *queue) succeed() {
+	q.active = nil
+	var next *consumer
+	for _, c := range q.consumers {
+		if !c.stopped && (next == nil || c.priority > next.priority) {
+			next = c
+		}
+	}
+	if next != nil {
+		q.activate(next)
+		q.pump()
+	}
+}
+
+// putBack returns a message that was delivered to its place; in a quorum queue, behind
+// those that were returned before, and not once too often.
 func (q *queue) putBack(e entry) {
 	q.unsettled--
-	if q.removed {
-		return
-	}
 	e.redelivered = true
-	q.ready.putBack(e)
+	e.returns++
+	switch {
+	case q.removed:
+		q.discard(e)
+	case !q.quorum:
+		q.ready.putBack(e)
+		q.trim()
+	case q.maxReturns >= 0 && int64(e.returns) > q.maxReturns:
+		q.kill(e, deliveryLimit)
+	default:
+		q.ready.putLast(e)
+		q.trim()
+	}
+}
+
+// dress returns the properties with which a message is delivered: a quorum queue says
+// how often it was before.
+func (q *queue) dress(e entry) frame.Properties {
+	p := e.message.properties()
+	if !q.quorum || e.returns == 0 {
+		return p
+	}
+	return p.WithTable(withField(p.Table(), "x-delivery-count", int64(e.returns)))
+}
+
+// String names the queue as RabbitMQ does.
+func (q *queue) String() string { return fmt.Sprintf("queue '%s' in vhost '%s'", q.name, q.vhost.name) }
+
+// discard lets go of a message that left the queue.
+func (q *queue) discard(e entry) { e.message.release(q.vhost.alarm) }
+
+// kill lets go of a message that left the queue as nobody wished.
+func (q *queue) kill(e entry, reason string) {
+	q.mourn(e.message, reason)
+	q.discard(e)
+}
+
+// mourn sees to it that a message is dead-lettered.
+func (q *queue) mourn(m *message, reason string) {
+	if q.hasDeadExchange && !q.removed {
+		q.vhost.dead = append(q.vhost.dead, death{message: m, queue: q, reason: reason})
+	}
 }
 
 // purge drops the ready messages.
 func (q *queue) purge() int {
 	n := q.ready.len()
-	q.ready.clear()
+	for q.ready.len() > 0 {
+		q.discard(q.ready.pop())
+	}
+	q.ready.lanes = nil
 	return n
 }
 
@@ -129,64 +201,52 @@ func (q *queue) purge() int {
 func (q *queue) remove() {
 	q.removed = true
 	delete(q.vhost.queues, q.name)
+	delete(q.vhost.replies, q.name)
 	q.stopTimers()
-	for b := range q.bindings {
-		q.unbind(b)
-	}
+	q.unbindAll()
 	for _, c := range slices.Clone(q.consumers) {
 		c.revoke()
 	}
-	q.ready.clear()
+	q.purge()
 }
 
-func (q *queue) bind(b binding) {
-	if _, bound := q.bindings[b]; bound {
-		return
-	}
-	q.bindings[b] = struct{}{}
-	b.exchange.routes.add(b.key, q)
-	b.exchange.bindings++
-}
-
-func (q *queue) unbind(b binding) {
-	if _, bound := q.bindings[b]; !bound {
-		return
-	}
-	delete(q.bindings, b)
-	b.exchange.routes.remove(b.key, q)
-	b.exchange.bindings--
-	if b.exchange.bindings == 0 && b.exchange.autoDelete {
-		delete(q.vhost.exchanges, b.exchange.name)
-	}
-}
-
-// expire drops what has expired at the head. Behind a message that lives longer, an
+// expire ends what has expired at the head. Behind a message that lives longer, an
 // expired one stays until it gets there, as in RabbitMQ's classic queues.
 func (q *queue) expire() {
 	for q.ready.len() > 0 {
-		if e := q.ready.peek(); e.expires.IsZero() || time.Now().Before(e.expires) {
+		if e := q.ready.peek(); e.expires == forever || q.vhost.now() < e.expires {
 			return
 		}
-		q.ready.pop()
+		q.kill(q.ready.pop(), expired)
+	}
+}
+
+// trim drops messages from the head while the queue is longer than it may be.
+func (q *queue) trim() {
+	if q.overflow != dropHead {
+		return
+	}
+	for q.isOver(q.ready.count, q.ready.bytes) && q.ready.len() > 0 {
+		q.kill(q.ready.pop(), maxlen)
 	}
 }
 
 // watchHead sees to it that the first message expires in time though nobody asks for it.
 func (q *queue) watchHead() {
 	expires := q.ready.peek().expires
-	if expires.IsZero() {
+	if expires == forever {
 		return
 	}
 	if q.head != nil {
-		if !expires.Before(q.headAt) {
+		if expires >= q.headAt {
 			return // it looks again then
 		}
 		q.head.Stop()
 	}
 	var head *time.Timer
-	head = time.AfterFunc(time.Until(expires), func() {
-		q.vhost.mu.Lock()
-		defer q.vhost.mu.Unlock()
+	head = time.AfterFunc(expires-q.vhost.now(), func() {
+		q.vhost.lock()
+		defer q.vhost.unlock()
 		if q.head != head {
 			return
 		}
@@ -211,8 +271,8 @@ func (q *queue) touch() {
 	}
 	var idle *time.Timer
 	idle = time.AfterFunc(q.lease, func() {
-		q.vhost.mu.Lock()
-		defer q.vhost.mu.Unlock()
+		q.vhost.lock()
+		defer q.vhost.unlock()
 		if q.idle == idle && len(q.consumers) == 0 && !q.removed {
 			q.remove()
 		}

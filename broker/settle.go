@@ -26,10 +26,15 @@ func newDeliveries() deliveries {
 }
 
 func (l *deliveries) add(d *delivery) {
+	l.restore(d)
+	d.queue.unsettled++
+}
+
+// restore adds a delivery that was removed; those of higher tags have to follow.
+func (l *deliveries) restore(d *delivery) {
 	d.previous, d.next = l.ends.previous, l.ends
 	d.previous.next, d.next.previous = d, d
 	l.byTag[d.tag] = d
-	d.queue.unsettled++
 }
 
 func (l *deliveries) remove(d *delivery) {
@@ -75,7 +80,7 @@ func (ch *channel) ack(m *frame.BasicAck) error {
 	if !ok {
 		return unknownTag(m.DeliveryTag)
 	}
-	ch.drop(taken)
+	ch.settle(settlement{taken, (*channel).drop})
 	return nil
 }
 
@@ -85,9 +90,9 @@ func (ch *channel) nack(tag uint64, multiple, requeue bool) error {
 		return unknownTag(tag)
 	}
 	if requeue {
-		ch.requeue(taken)
+		ch.settle(settlement{taken, (*channel).requeue})
 	} else {
-		ch.drop(taken)
+		ch.settle(settlement{taken, (*channel).reject})
 	}
 	return nil
 }
@@ -100,10 +105,36 @@ func (ch *channel) recover(requeue, answer bool) error {
 	return ch.answer(!answer, &frame.BasicRecoverOk{})
 }
 
+// A settlement is deliveries that were taken, and what becomes of them.
+type settlement struct {
+	taken []*delivery
+	do    func(*channel, []*delivery)
+}
+
+// settle does it, at once or when the transaction is committed.
+func (ch *channel) settle(s settlement) {
+	if ch.tx != nil {
+		ch.tx.settlements = append(ch.tx.settlements, s)
+		return
+	}
+	s.do(ch, s.taken)
+}
+
 // drop ends deliveries whose messages are done with.
 func (ch *channel) drop(taken []*delivery) {
 	for _, d := range taken {
 		d.queue.unsettled--
+		d.queue.discard(d.entry)
+		ch.letGo(d)
+	}
+	ch.goOn(taken)
+}
+
+// reject ends deliveries whose messages nobody wants.
+func (ch *channel) reject(taken []*delivery) {
+	for _, d := range taken {
+		d.queue.unsettled--
+		d.queue.kill(d.entry, rejected)
 		ch.letGo(d)
 	}
 	ch.goOn(taken)

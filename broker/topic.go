@@ -14,14 +14,14 @@ type topicRoutes struct {
 
 type topicNode struct {
 	children map[string]*topicNode
-	queues   []*queue
+	bound    []*destination
 	hash     bool   // its own word is '#'
 	step     uint64 // when it was last reached
 }
 
-func (r *topicRoutes) add(key string, q *queue) {
+func (r *topicRoutes) add(b binding, d *destination) {
 	n := &r.root
-	for _, word := range words(key) {
+	for _, word := range words(b.key) {
 		child := n.children[word]
 		if child == nil {
 			child = &topicNode{hash: word == "#"}
@@ -32,25 +32,25 @@ func (r *topicRoutes) add(key string, q *queue) {
 		}
 		n = child
 	}
-	n.queues = append(n.queues, q)
+	n.bound = append(n.bound, d)
 }
 
-func (r *topicRoutes) remove(key string, q *queue) { r.root.remove(words(key), q) }
+func (r *topicRoutes) remove(b binding, d *destination) { r.root.remove(words(b.key), d) }
 
-// remove also cuts off the branch that is left without queues.
-func (n *topicNode) remove(words []string, q *queue) {
+// remove also cuts off the branch that is left with nothing.
+func (n *topicNode) remove(words []string, d *destination) {
 	if len(words) == 0 {
-		n.queues = without(n.queues, q)
+		n.bound = without(n.bound, d)
 		return
 	}
 	child := n.children[words[0]]
-	child.remove(words[1:], q)
-	if len(child.queues) == 0 && len(child.children) == 0 {
+	child.remove(words[1:], d)
+	if len(child.bound) == 0 && len(child.children) == 0 {
 		delete(n.children, words[0])
 	}
 }
 
-func (r *topicRoutes) find(key string, found []*queue) []*queue {
+func (r *topicRoutes) find(_ *message, key string, found []*destination) []*destination {
 	r.step++
 	r.next = r.next[:0]
 	r.reach(&r.root)
@@ -68,7 +68,7 @@ func (r *topicRoutes) find(key string, found []*queue) []*queue {
 		}
 	}
 	for _, n := range r.next {
-		found = append(found, n.queues...)
+		found = append(found, n.bound...)
 	}
 	return found
 }

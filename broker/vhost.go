@@ -2,66 +2,161 @@ package broker
 
 import (
 	"log/slog"
-	"slices"
+	"strings"
 	"sync"
+	"time"
 )
 
 // A vhost is a virtual host: exchanges and queues by name. One mutex guards it with
 // everything in it, the channels of its connections included: what is done under it
 // is short, and waits for nothing but the logger.
 type vhost struct {
-	name string
-	log  *slog.Logger
+	name   string
+	log    *slog.Logger
+	alarm  *alarm
+	began  time.Time
+	limits limits
 
 	mu        sync.Mutex
+	conns     int
 	exchanges map[string]*exchange
 	queues    map[string]*queue
-	turn      uint64   // counts publishings, to find each queue once
-	routed    []*queue // scratch
+	replies   map[string]*queue // of direct reply-to, by their full names
+	dead      []death           // to be dead-lettered before the mutex is given back
+	turn      uint64            // counts publishings, to find each destination once
+
+	routed  []*queue // scratch of route
+	found   []*destination
+	pending []*exchange
 }
 
-func newVHost(name string, log *slog.Logger) *vhost {
+// limits are how much a virtual host may have, 0 for no limit.
+type limits struct{ conns, queues int }
+
+func newVHost(name string, log *slog.Logger, alarm *alarm, limits limits) *vhost {
 	v := &vhost{
 		name:      name,
 		log:       log.With("vhost", name),
+		alarm:     alarm,
+		began:     time.Now(),
+		limits:    limits,
 		exchanges: make(map[string]*exchange),
 		queues:    make(map[string]*queue),
+		replies:   make(map[string]*queue),
 	}
 	for name, kind := range map[string]string{
 		"": "direct", "amq.direct": "direct", "amq.fanout": "fanout", "amq.topic": "topic",
+		"amq.headers": "headers", "amq.match": "headers", "amq.rabbitmq.trace": "topic",
 	} {
-		v.exchanges[name] = &exchange{name: name, kind: kind, durable: true, routes: newRoutes(kind)}
+		ex := newExchange(v, name, kind)
+		ex.durable = true
+		ex.internal = name == "amq.rabbitmq.trace"
+		v.exchanges[name] = ex
 	}
 	return v
 }
 
+// lock and unlock guard the vhost.
+func (v *vhost) lock() { v.mu.Lock() }
+
+// unlock first sees to the dead letters that were left meanwhile.
+func (v *vhost) unlock() {
+	if len(v.dead) > 0 {
+		v.buryDead()
+	}
+	v.mu.Unlock()
+}
+
+// now is the time since the vhost began, in which its messages expire.
+func (v *vhost) now() time.Duration { return time.Since(v.began) }
+
 // route returns the queues that a message goes to, each once, valid until the next call.
-func (v *vhost) route(ex *exchange, key string) []*queue {
+func (v *vhost) route(ex *exchange, m *message) []*queue {
+	v.turn++
 	v.routed = v.routed[:0]
 	if ex.name == "" {
-		if q := v.queues[key]; q != nil {
-			v.routed = append(v.routed, q)
+		v.routeByName(m.key)
+		for _, key := range m.copies {
+			v.routeByName(key)
 		}
 		return v.routed
 	}
-	v.routed = ex.routes.find(key, v.routed)
-	v.turn++
-	v.routed = slices.DeleteFunc(v.routed, func(q *queue) bool {
-		again := q.turn == v.turn
-		q.turn = v.turn
-		return again
-	})
+	ex.turn = v.turn
+	v.pending = append(v.pending[:0], ex)
+	for len(v.pending) > 0 {
+		last := len(v.pending) - 1
+		ex, v.pending = v.pending[last], v.pending[:last]
+		v.routeThrough(ex, m)
+	}
 	return v.routed
 }
 
+// routeByName adds the queue of a name, as the default exchange does.
+func (v *vhost) routeByName(name string) {
+	if q := v.queues[name]; q != nil {
+		v.reach(&q.destination)
+	}
+}
+
+// routeThrough adds what an exchange leads to, or else its alternate exchange.
+func (v *vhost) routeThrough(ex *exchange, m *message) {
+	v.found = ex.routes.find(m, m.key, v.found[:0])
+	for _, key := range m.copies {
+		v.found = ex.routes.find(m, key, v.found)
+	}
+	for _, d := range v.found {
+		v.reach(d)
+	}
+	if len(v.found) > 0 || ex.alternate == "" {
+		return
+	}
+	if alternate := v.exchanges[ex.alternate]; alternate != nil {
+		v.reach(&alternate.destination)
+	}
+}
+
+// reach adds a destination, once for each message.
+func (v *vhost) reach(d *destination) {
+	switch {
+	case d.turn == v.turn:
+		return
+	case d.queue != nil:
+		v.routed = append(v.routed, d.queue)
+	default:
+		v.pending = append(v.pending, d.exchange)
+	}
+	d.turn = v.turn
+}
+
+// answer hands a message to the consumer of direct reply-to that a key names, if any.
+func (v *vhost) answer(m *message, key string) {
+	if !strings.HasPrefix(key, replyPrefix) {
+		return
+	}
+	if q := v.replies[key]; q != nil {
+		q.push(m, forever)
+	}
+}
+
 func (v *vhost) messages() int {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.lock()
+	defer v.unlock()
 	n := 0
 	for _, q := range v.queues {
 		n += q.ready.len() + q.unsettled
 	}
 	return n
+}
+
+// admit counts a connection, and reports false if there are too many.
+func (v *vhost) admit() bool {
+	v.lock()
+	defer v.unlock()
+	if v.limits.conns > 0 && v.conns >= v.limits.conns {
+		return false
+	}
+	v.conns++
+	return true
 }
 
 // releaseExclusive deletes the queues of a connection.
@@ -75,8 +170,8 @@ func (v *vhost) releaseExclusive(c *conn) {
 
 // stop ends all timers.
 func (v *vhost) stop() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.lock()
+	defer v.unlock()
 	for _, q := range v.queues {
 		q.stopTimers()
 	}

@@ -240,11 +240,6 @@ var violations = []struct {
 		code: 540, ours: "NOT_IMPLEMENTED - unknown method 60.99",
 	},
 	{
-		name: "transactions",
-		send: raw(1, 1, 0, 90, 0, 10),
-		code: 540, ours: "NOT_IMPLEMENTED - unknown method 90.10",
-	},
-	{
 		name: "unknown frame type",
 		send: raw(7, 1),
 		code: 501, text: "FRAME_ERROR - type 7, all octets = <<>>: unknown_frame",

@@ -18,6 +18,10 @@ func newConnectionMethod(id ID) Method {
 		return new(ConnectionClose)
 	case connection | 51:
 		return new(ConnectionCloseOk)
+	case connection | 60:
+		return new(ConnectionBlocked)
+	case connection | 61:
+		return new(ConnectionUnblocked)
 	}
 	return nil
 }
@@ -141,3 +145,23 @@ type ConnectionCloseOk struct{}
 func (*ConnectionCloseOk) ID() ID { return connection | 51 }
 
 func (m *ConnectionCloseOk) fields(*codec) {}
+
+// A ConnectionBlocked tells a client that its publishings are not read for now.
+type ConnectionBlocked struct {
+	Reason string
+}
+
+// ID returns 10.60.
+func (*ConnectionBlocked) ID() ID { return connection | 60 }
+
+func (m *ConnectionBlocked) fields(c *codec) {
+	c.shortstr(&m.Reason)
+}
+
+// A ConnectionUnblocked ends a [ConnectionBlocked].
+type ConnectionUnblocked struct{}
+
+// ID returns 10.61.
+func (*ConnectionUnblocked) ID() ID { return connection | 61 }
+
+func (m *ConnectionUnblocked) fields(*codec) {}

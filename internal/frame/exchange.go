@@ -10,6 +10,14 @@ func newExchangeMethod(id ID) Method {
 		return new(ExchangeDelete)
 	case exchange | 21:
 		return new(ExchangeDeleteOk)
+	case exchange | 30:
+		return new(ExchangeBind)
+	case exchange | 31:
+		return new(ExchangeBindOk)
+	case exchange | 40:
+		return new(ExchangeUnbind)
+	case exchange | 51:
+		return new(ExchangeUnbindOk)
 	}
 	return nil
 }
@@ -63,3 +71,61 @@ type ExchangeDeleteOk struct{}
 func (*ExchangeDeleteOk) ID() ID { return exchange | 21 }
 
 func (m *ExchangeDeleteOk) fields(*codec) {}
+
+// An ExchangeBind binds an exchange, the destination, to another, the source.
+type ExchangeBind struct {
+	Destination string
+	Source      string
+	RoutingKey  string
+	NoWait      bool
+	Arguments   Table
+}
+
+// ID returns 40.30.
+func (*ExchangeBind) ID() ID { return exchange | 30 }
+
+func (m *ExchangeBind) fields(c *codec) {
+	c.reserved()
+	c.shortstr(&m.Destination)
+	c.shortstr(&m.Source)
+	c.shortstr(&m.RoutingKey)
+	c.bits(&m.NoWait)
+	c.table(&m.Arguments)
+}
+
+// An ExchangeBindOk confirms an [ExchangeBind].
+type ExchangeBindOk struct{}
+
+// ID returns 40.31.
+func (*ExchangeBindOk) ID() ID { return exchange | 31 }
+
+func (m *ExchangeBindOk) fields(*codec) {}
+
+// An ExchangeUnbind undoes an [ExchangeBind].
+type ExchangeUnbind struct {
+	Destination string
+	Source      string
+	RoutingKey  string
+	NoWait      bool
+	Arguments   Table
+}
+
+// ID returns 40.40.
+func (*ExchangeUnbind) ID() ID { return exchange | 40 }
+
+func (m *ExchangeUnbind) fields(c *codec) {
+	c.reserved()
+	c.shortstr(&m.Destination)
+	c.shortstr(&m.Source)
+	c.shortstr(&m.RoutingKey)
+	c.bits(&m.NoWait)
+	c.table(&m.Arguments)
+}
+
+// An ExchangeUnbindOk confirms an [ExchangeUnbind].
+type ExchangeUnbindOk struct{}
+
+// ID returns 40.51: the odd one out.
+func (*ExchangeUnbindOk) ID() ID { return exchange | 51 }
+
+func (m *ExchangeUnbindOk) fields(*codec) {}

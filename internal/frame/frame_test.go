@@ -85,6 +85,18 @@ var methods = []frame.Method{
 	&frame.BasicNack{DeliveryTag: 1, Requeue: true},
 	&frame.ConfirmSelect{NoWait: true},
 	&frame.ConfirmSelectOk{},
+	&frame.ConnectionBlocked{Reason: "low on memory"},
+	&frame.ConnectionUnblocked{},
+	&frame.ExchangeBind{Destination: "d", Source: "s", RoutingKey: "k", NoWait: true, Arguments: table},
+	&frame.ExchangeBindOk{},
+	&frame.ExchangeUnbind{Destination: "d", Source: "s", RoutingKey: "k", NoWait: true, Arguments: table},
+	&frame.ExchangeUnbindOk{},
+	&frame.TxSelect{},
+	&frame.TxSelectOk{},
+	&frame.TxCommit{},
+	&frame.TxCommitOk{},
+	&frame.TxRollback{},
+	&frame.TxRollbackOk{},
 }
 
 func TestMethods(t *testing.T) {
@@ -290,4 +302,41 @@ func same(a, b any) bool {
 		return bytes.Equal(p.Bytes(), q.Bytes())
 	}
 	return bytes.Equal(a.(frame.Table).Append(nil), b.(frame.Table).Append(nil))
+}
+
+func TestEditProperties(t *testing.T) {
+	const whole = "\xb4\x10" + "\x04text" + "\x00\x00\x00\x03\x01hV" + "\x02" + "\x02id" + "\x02me"
+	tests := []struct {
+		name string
+		edit func(frame.Properties) frame.Properties
+		want string
+	}{
+		{"headers", func(p frame.Properties) frame.Properties { return p.WithTable(frame.Table{{Name: "n", Value: true}}) },
+			"\xb4\x10" + "\x04text" + "\x00\x00\x00\x04\x01nt\x01" + "\x02" + "\x02id" + "\x02me"},
+		{"first", func(p frame.Properties) frame.Properties { return p.Without(frame.ContentType) },
+			"\x34\x10" + "\x00\x00\x00\x03\x01hV" + "\x02" + "\x02id" + "\x02me"},
+		{"last", func(p frame.Properties) frame.Properties { return p.Without(frame.UserID) },
+			"\xb4\x00" + "\x04text" + "\x00\x00\x00\x03\x01hV" + "\x02" + "\x02id"},
+		{"absent", func(p frame.Properties) frame.Properties { return p.Without(frame.Expiration) }, whole},
+		{"added", func(p frame.Properties) frame.Properties { return p.WithString(frame.ReplyTo, "to") },
+			"\xb6\x10" + "\x04text" + "\x00\x00\x00\x03\x01hV" + "\x02" + "\x02id" + "\x02to" + "\x02me"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := frame.Properties(whole)
+			got := tt.edit(p)
+			if string(got) != tt.want || got.Check() != nil {
+				t.Errorf("got %q, %v, want %q", got, got.Check(), tt.want)
+			}
+			if string(p) != whole {
+				t.Errorf("the original became %q", p)
+			}
+		})
+	}
+	if mode, ok := frame.Properties(whole).Octet(frame.DeliveryMode); mode != 2 || !ok {
+		t.Errorf("got delivery mode %d, %t, want 2", mode, ok)
+	}
+	if raw := frame.Properties(whole).RawTable(); string(raw) != "\x01hV" {
+		t.Errorf("got the raw table %q", raw)
+	}
 }

@@ -29,6 +29,7 @@ const (
 	ClassQueue      = 50
 	ClassBasic      = 60
 	ClassConfirm    = 85
+	ClassTx         = 90
 )
 
 const (
@@ -38,6 +39,7 @@ const (
 	queue      ID = ClassQueue << 16
 	basic      ID = ClassBasic << 16
 	confirm    ID = ClassConfirm << 16
+	tx         ID = ClassTx << 16
 )
 
 // newMethod returns an empty method, nil if there is none of that id.
@@ -55,6 +57,8 @@ func newMethod(id ID) Method {
 		return newBasicMethod(id)
 	case ClassConfirm:
 		return newConfirmMethod(id)
+	case ClassTx:
+		return newTxMethod(id)
 	}
 	return nil
 }

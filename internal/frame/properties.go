@@ -1,6 +1,9 @@
 package frame
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // Properties are the properties of a content as they stand on the wire: flags that
 // say which are present, then their values. A broker passes them on untouched and
@@ -56,6 +59,58 @@ func (p Properties) Table() Table {
 	}
 	t, _ := decodeTable(value[4:], 0)
 	return t
+}
+
+// Is reports whether a property that is a short string is present and equal to s.
+func (p Properties) Is(prop Property, s string) bool {
+	value, _, err := p.walk(prop)
+	return err == nil && value != nil && string(value[1:]) == s
+}
+
+// Octet returns a property that is a number of one byte, and whether it is present.
+func (p Properties) Octet(prop Property) (uint8, bool) {
+	value, _, err := p.walk(prop)
+	if err != nil || value == nil {
+		return 0, false
+	}
+	return value[0], true
+}
+
+// RawTable returns the headers as they stand on the wire, without their size.
+func (p Properties) RawTable() []byte {
+	value, _, err := p.walk(Headers)
+	if err != nil || value == nil {
+		return nil
+	}
+	return value[4:]
+}
+
+// WithTable returns a copy with t as its headers.
+func (p Properties) WithTable(t Table) Properties { return p.with(Headers, t.Append(nil)) }
+
+// WithString returns a copy in which a property that is a short string is s.
+func (p Properties) WithString(prop Property, s string) Properties {
+	s = s[:min(len(s), math.MaxUint8)]
+	return p.with(prop, append([]byte{byte(len(s))}, s...))
+}
+
+// Without returns a copy that lacks a property.
+func (p Properties) Without(prop Property) Properties { return p.with(prop, nil) }
+
+// with returns a copy in which prop has this encoded value, nil for none.
+func (p Properties) with(prop Property, value []byte) Properties {
+	old, rest, err := p.walk(prop)
+	if err != nil {
+		return p // the caller did not check them
+	}
+	flags := binary.BigEndian.Uint16(p) &^ (1 << (15 - prop))
+	if value != nil {
+		flags |= 1 << (15 - prop)
+	}
+	edited := binary.BigEndian.AppendUint16(make(Properties, 0, len(p)+len(value)), flags)
+	edited = append(edited, p[2:len(p)-len(rest)-len(old)]...)
+	edited = append(edited, value...)
+	return append(edited, rest...)
 }
 
 // walk goes along the values up to prop, and returns prop's own, nil if it is absent,

@@ -1,0 +1,174 @@
+package broker
+
+import (
+	"time"
+
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+// A death is a message's end in a queue that has a dead-letter exchange. It is kept
+// until the vhost is about to be unlocked: in the midst of routing or delivering, no
+// other message can be routed.
+type death struct {
+	message *message
+	queue   *queue
+	reason  string
+}
+
+// Why messages die.
+const (
+	expired       = "expired"
+	rejected      = "rejected"
+	maxlen        = "maxlen"
+	deliveryLimit = "delivery_limit"
+)
+
+// buryDead dead-letters what has died, and what dies of that.
+func (v *vhost) buryDead() {
+	for i := 0; i < len(v.dead); i++ {
+		d := v.dead[i]
+		v.dead[i] = death{}
+		v.bury(d)
+	}
+	v.dead = v.dead[:0]
+	if cap(v.dead) > 1024 {
+		v.dead = nil
+	}
+}
+
+// bury publishes a dead message to the dead-letter exchange of its queue. It is lost if
+// there is no such exchange, or no queue there that it may go to.
+func (v *vhost) bury(d death) {
+	ex := v.exchanges[d.queue.deadExchange]
+	if ex == nil {
+		return
+	}
+	m := d.letter()
+	if m.split > frameMax/2 { // its history alone would soon break the frames of its consumers
+		v.log.Warn("a message that died too often is dropped", "queue", d.queue.name, "reason", d.reason)
+		return
+	}
+	var deaths []any
+	if d.reason != rejected {
+		deaths = history(m.properties().Table())
+	}
+	for _, q := range v.route(ex, m) {
+		if isCycle(q.name, deaths) {
+			v.log.Warn("a message is dropped: it would be dead-lettered in a cycle", "queue", q.name)
+			continue
+		}
+		q.push(m, forever)
+	}
+}
+
+// letter returns the message as it goes on.
+func (d death) letter() *message {
+	q, p := d.queue, d.message.properties()
+	headers := d.record(p.Table())
+	key, copies := d.message.key, d.message.copies
+	if q.deadKey != nil {
+		key, copies = *q.deadKey, nil
+		headers = withoutField(headers, "CC")
+	}
+	p = p.Without(frame.Expiration).WithTable(headers)
+	return newMessage(q.deadExchange, key, copies, p, d.message.body())
+}
+
+// record writes the death into the headers: x-death has an entry for each queue and
+// reason, the latest first.
+func (d death) record(headers frame.Table) frame.Table {
+	deaths := history(headers)
+	for i, entry := range deaths {
+		entry, ok := entry.(frame.Table)
+		if !ok || !isDeath(entry, d.queue.name, d.reason) {
+			continue
+		}
+		again := append([]any{counted(entry)}, deaths[:i]...)
+		return withField(headers, "x-death", append(again, deaths[i+1:]...))
+	}
+	if _, died := headers.Get("x-death"); !died {
+		headers = withField(headers, "x-first-death-exchange", d.message.exchange)
+		headers = withField(headers, "x-first-death-queue", d.queue.name)
+		headers = withField(headers, "x-first-death-reason", d.reason)
+	}
+	return withField(headers, "x-death", append([]any{d.entry()}, deaths...))
+}
+
+// entry is the first record of a death.
+func (d death) entry() frame.Table {
+	p := d.message.properties()
+	keys := []any{d.message.key}
+	cc, _ := p.Table().Get("CC")
+	list, _ := cc.([]any)
+	for _, key := range list {
+		if key, ok := key.(string); ok {
+			keys = append(keys, key)
+		}
+	}
+	t := frame.Table{
+		{Name: "count", Value: int64(1)},
+		{Name: "exchange", Value: d.message.exchange},
+		{Name: "queue", Value: d.queue.name},
+		{Name: "reason", Value: d.reason},
+		{Name: "routing-keys", Value: keys},
+		{Name: "time", Value: time.Now()},
+	}
+	if expiration, ok := p.String(frame.Expiration); ok {
+		t = append(t, frame.Field{Name: "original-expiration", Value: expiration})
+	}
+	return t
+}
+
+// history returns the entries of x-death, none if it is something else.
+func history(headers frame.Table) []any {
+	value, _ := headers.Get("x-death")
+	deaths, _ := value.([]any)
+	return deaths
+}
+
+func isDeath(entry frame.Table, queue, reason string) bool {
+	q, _ := entry.Get("queue")
+	r, _ := entry.Get("reason")
+	return q == queue && r == reason
+}
+
+// counted returns an entry that counts one death more.
+func counted(entry frame.Table) frame.Table {
+	value, _ := entry.Get("count")
+	n, _ := integer(value)
+	return withField(entry, "count", n+1)
+}
+
+// isCycle reports whether a message that died so comes to a queue again without a
+// client having rejected it on the way: it would do so for ever.
+func isCycle(queue string, deaths []any) bool {
+	for _, entry := range deaths {
+		entry, ok := entry.(frame.Table)
+		if !ok {
+			return false
+		}
+		if reason, _ := entry.Get("reason"); reason == rejected {
+			return false
+		}
+		if q, _ := entry.Get("queue"); q == queue {
+			return true
+		}
+	}
+	return false
+}
+
+// withField returns a table in which a field has a value.
+func withField(t frame.Table, name string, value any) frame.Table {
+	return append(withoutField(t, name), frame.Field{Name: name, Value: value})
+}
+
+// withoutField returns a table that lacks a field.
+func withoutField(t frame.Table, name string) frame.Table {
+	rest := make(frame.Table, 0, len(t)+1)
+	for _, f := range t {
+		if f.Name != name {
+			rest = append(rest, f)
+		}
+	}
+	return rest
+}

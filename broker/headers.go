@@ -1,0 +1,87 @@
+package broker
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+// headersRoutes are matched one by one against the headers of a message.
+type headersRoutes struct{ bound []headersBinding }
+
+// A headersBinding asks for headers: for all of them, or for any.
+type headersBinding struct {
+	binding     binding
+	destination *destination
+	any         bool
+	wanted      frame.Table // of value nil: to be there
+}
+
+func (r *headersRoutes) add(b binding, d *destination) {
+	arguments := b.table()
+	match, _ := arguments.Get("x-match")
+	kind, withX := strings.CutSuffix(matchKind(match), "-with-x")
+	h := headersBinding{binding: b, destination: d, any: kind == "any"}
+	for _, f := range arguments {
+		if f.Name != "x-match" && (withX || !strings.HasPrefix(f.Name, "x-")) {
+			h.wanted = append(h.wanted, f)
+		}
+	}
+	r.bound = append(r.bound, h)
+}
+
+func (r *headersRoutes) remove(b binding, d *destination) {
+	r.bound = slices.DeleteFunc(r.bound, func(h headersBinding) bool {
+		return h.binding == b && h.destination == d
+	})
+}
+
+func (r *headersRoutes) find(m *message, _ string, found []*destination) []*destination {
+	if len(r.bound) == 0 {
+		return found
+	}
+	headers := m.properties().Table()
+	for i := range r.bound {
+		if r.bound[i].matches(headers) {
+			found = append(found, r.bound[i].destination)
+		}
+	}
+	return found
+}
+
+func (h *headersBinding) matches(headers frame.Table) bool {
+	for _, want := range h.wanted {
+		value, present := headers.Get(want.Name)
+		if present && (want.Value == nil || reflect.DeepEqual(value, want.Value)) == h.any {
+			return h.any
+		}
+		if !present && !h.any {
+			return false
+		}
+	}
+	return !h.any
+}
+
+func matchKind(match any) string {
+	s, _ := match.(string)
+	return s
+}
+
+// checkMatch refuses an x-match that means nothing.
+func checkMatch(arguments frame.Table) error {
+	value, present := arguments.Get("x-match")
+	if !present {
+		return nil
+	}
+	switch match, isString := value.(string); {
+	case !isString:
+		return exceptionf(codePreconditionFailed, "Invalid x-match field type %s (value %s); expected longstr",
+			typeName(value), term(value))
+	case match != "all" && match != "any" && match != "all-with-x" && match != "any-with-x":
+		return exceptionf(codePreconditionFailed, "Invalid x-match field value <<%q>>; "+
+			"expected all, any, all-with-x, or any-with-x", match)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package broker
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+// A message is what was published. It is shared by all queues that hold it, and never
+// changed.
+type message struct {
+	exchange string
+	key      string
+	copies   []string // more keys, of the headers CC and BCC
+	content  []byte   // the properties, then the body
+	split    int      // where the body begins
+	held     int      // in how many places it is kept
+}
+
+func newMessage(exchange, key string, copies []string, p frame.Properties, body []byte) *message {
+	return &message{
+		exchange: exchange, key: key, copies: copies,
+		content: append(append(make([]byte, 0, len(p)+len(body)), p...), body...), split: len(p),
+	}
+}
+
+func (m *message) properties() frame.Properties { return frame.Properties(m.content[:m.split:m.split]) }
+func (m *message) body() []byte                 { return m.content[m.split:] }
+
+// size is the bytes of the body, in which limits are counted.
+func (m *message) size() int { return len(m.content) - m.split }
+
+// messageMemory is about what a message in a queue takes beside its content.
+const messageMemory = 200
+
+// hold counts a place that keeps the message, for the memory that it takes.
+func (m *message) hold(a *alarm) {
+	if m.held++; m.held == 1 {
+		a.add(int64(len(m.content) + messageMemory))
+	}
+}
+
+func (m *message) release(a *alarm) {
+	if m.held--; m.held == 0 {
+		a.add(-int64(len(m.content) + messageMemory))
+	}
+}
+
+// priority returns the priority of a message in a queue that has none above most.
+func (m *message) priority(most uint8) uint8 {
+	p, _ := m.properties().Octet(frame.Priority)
+	return min(p, most)
+}
+
+// copyKeys returns the routing keys in the headers CC and BCC.
+func copyKeys(p frame.Properties) (keys []string, err error) {
+	if !bytes.Contains(p.RawTable(), []byte("CC")) { // as a rule
+		return nil, nil
+	}
+	headers := p.Table()
+	for _, name := range []string{"CC", "BCC"} {
+		value, present := headers.Get(name)
+		list, isArray := value.([]any)
+		if present && !isArray {
+			return nil, exceptionf(codePreconditionFailed, "invalid message: {unacceptable_type_in_header,%q,%s}",
+				name, typeName(value))
+		}
+		for _, key := range list {
+			if key, ok := key.(string); ok {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys, nil
+}
+
+// withoutBCC removes the header that no receiver may see.
+func withoutBCC(p frame.Properties) frame.Properties {
+	headers := p.Table()
+	if _, present := headers.Get("BCC"); !present {
+		return p
+	}
+	return p.WithTable(withoutField(headers, "BCC"))
+}
+
+// expiration returns how long a message lives by its own property.
+func expiration(p frame.Properties) (time.Duration, error) {
+	s, ok := p.String(frame.Expiration)
+	if !ok {
+		return forever, nil
+	}
+	digits := len(s) - len(strings.TrimLeft(s, "+-")) // a sign
+	digits += len(s[digits:]) - len(strings.TrimLeft(s[digits:], "0123456789"))
+	ms, err := strconv.ParseInt(s[:digits], 10, 64)
+	var ttl time.Duration
+	var fault string
+	switch {
+	case errors.Is(err, strconv.ErrSyntax):
+		fault = "no_integer"
+	case digits < len(s):
+		fault = fmt.Sprintf("{leftover_string,%q}", s[digits:])
+	case err != nil:
+		fault = fmt.Sprintf("{value_too_large,%s}", s)
+	default:
+		ttl, fault = millis(ms)
+	}
+	if fault != "" {
+		return 0, exceptionf(codePreconditionFailed, "invalid expiration '%s': %s", s, fault)
+	}
+	return ttl, nil
+}

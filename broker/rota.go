@@ -1,0 +1,75 @@
+package broker
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A rota is the consumers of a queue that may take a message: those of the highest
+// priority that can take one, by turns.
+type rota struct{ ranks []*rank }
+
+// A rank is the consumers of one priority.
+type rank struct {
+	priority int64
+	waiting  []*consumer
+	next     int
+}
+
+// next returns whose turn it is, nil if none can take a message. Those that cannot are
+// left out until they are added again.
+func (r *rota) next() *consumer {
+	for _, k := range r.ranks {
+		if c := k.turn(); c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+func (k *rank) turn() *consumer {
+	for len(k.waiting) > 0 {
+		k.next %= len(k.waiting)
+		c := k.waiting[k.next]
+		if c.ready() {
+			k.next++
+			return c
+		}
+		c.parked = true
+		k.waiting = slices.Delete(k.waiting, k.next, k.next+1)
+	}
+	return nil
+}
+
+// add lets a consumer take its turn.
+func (r *rota) add(c *consumer) {
+	c.parked = false
+	i, found := r.find(c.priority)
+	if !found {
+		r.ranks = slices.Insert(r.ranks, i, &rank{priority: c.priority})
+	}
+	r.ranks[i].waiting = append(r.ranks[i].waiting, c)
+}
+
+// remove takes a consumer out. others are those of its queue that remain.
+func (r *rota) remove(c *consumer, others []*consumer) {
+	i, found := r.find(c.priority)
+	if !found {
+		return
+	}
+	k := r.ranks[i]
+	if j := slices.Index(k.waiting, c); j >= 0 {
+		k.waiting = slices.Delete(k.waiting, j, j+1)
+		if j < k.next {
+			k.next--
+		}
+	}
+	if !slices.ContainsFunc(others, func(o *consumer) bool { return o.priority == c.priority }) {
+		r.ranks = slices.Delete(r.ranks, i, i+1)
+	}
+}
+
+// find returns where the rank of a priority is or belongs.
+func (r *rota) find(priority int64) (int, bool) {
+	return slices.BinarySearchFunc(r.ranks, priority, func(k *rank, p int64) int { return cmp.Compare(p, k.priority) })
+}
