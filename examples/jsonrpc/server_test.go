@@ -3,6 +3,7 @@ package jsonrpc_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -147,6 +148,28 @@ type operated struct {
 }
 
 func (*operated) Total(context.Context) (int, error) { return 42, nil }
+
+// TestRules holds the extension to what containers and peers rely on.
+func TestRules(t *testing.T) {
+	path := socket(t)
+	servicetest.TestEntrypoint(t, new(operated), func(ctx context.Context) error {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { conn.Close() })()
+		_, err = io.WriteString(conn, `{"jsonrpc": "2.0", "id": 1, "method": "total"}`+"\n")
+		if err != nil {
+			return err
+		}
+		reply, err := bufio.NewReader(conn).ReadString('\n')
+		if err == nil && strings.Contains(reply, `"error"`) {
+			err = errors.New(reply)
+		}
+		return err
+	})
+}
 
 // A path that is taken is told at start; the file of a process that was killed is no hindrance.
 func TestPathTaken(t *testing.T) {

@@ -1,0 +1,187 @@
+package servicetest_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+// A bell is what peers ring and one container at a time hears.
+type bell struct {
+	fault string // what its extension does wrong
+	rings chan chan error
+	taken atomic.Bool
+	over  chan struct{} // ends what a fault leaves behind
+}
+
+func newBell(fault string) *bell {
+	return &bell{fault: fault, rings: make(chan chan error), over: make(chan struct{})}
+}
+
+// ring makes one call and returns its error.
+func (b *bell) ring(ctx context.Context) error {
+	if !b.taken.Load() {
+		return errors.New("nobody hears the bell")
+	}
+	answer := make(chan error, 2)
+	select {
+	case b.rings <- answer:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// take takes the bell for one container.
+func (b *bell) take() error {
+	if !b.taken.CompareAndSwap(false, true) {
+		return errors.New("the bell is taken")
+	}
+	return nil
+}
+
+type Belfry struct {
+	_ service.Name `service:"belfry"`
+
+	Entrypoints struct {
+		Toll Ring `ring:"toll"`
+	}
+}
+
+func (*Belfry) Toll(context.Context) error { return nil }
+
+// Ring is a row whose method is called when the bell rings.
+type Ring struct{}
+
+func (Ring) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	b, _ := service.Lookup[*bell](f.Host)
+	r := &ringer{bell: b, field: f, stop: make(chan struct{}), ended: make(chan struct{})}
+	_, err := f.Bind(f.Tag("ring"))
+	switch {
+	case b.fault == "knows every key", b.fault == "looks at keys when all else is right" && err != nil:
+		return r, err
+	case b.fault == "takes at bind":
+		return r, errors.Join(f.Keys("ring"), err, b.take())
+	}
+	return r, errors.Join(f.Keys("ring"), err)
+}
+
+type ringer struct {
+	*bell
+	field   *service.Field
+	started bool
+	stop    chan struct{}
+	stopped sync.Once
+	ended   chan struct{} // closed when it hears no more
+	running atomic.Int32
+	first   chan error // who rang first
+
+	stopping atomic.Bool
+}
+
+func (r *ringer) Setup(context.Context) error {
+	if r.fault == "takes at bind" {
+		return nil
+	}
+	return r.take()
+}
+
+func (r *ringer) Start(context.Context) error {
+	r.started = true
+	r.field.Go(r.hear)
+	if r.fault == "leaves a goroutine" {
+		go func() { <-r.over }()
+	}
+	return nil
+}
+
+func (r *ringer) Stop(context.Context) error {
+	switch {
+	case r.fault == "waits for a start":
+		r.end()
+		select {
+		case <-r.ended:
+		case <-r.over:
+		}
+	case r.fault == "complains of no start" && !r.started:
+		r.end()
+		return errors.New("it was not started")
+	case r.fault == "gives back only what it started" && !r.started:
+		return nil
+	case r.fault == "hears on while a call runs" && r.running.Load() > 0:
+		r.stopping.Store(true) // call ends it
+		return nil
+	case r.fault == "cuts calls off" && r.running.Load() > 0:
+		r.first <- errors.New("cut off")
+	}
+	r.end()
+	return nil
+}
+
+func (r *ringer) Kill() {
+	switch r.fault {
+	case "has an empty Kill":
+		return
+	case "waits in Kill":
+		<-r.over
+	}
+	r.end()
+}
+
+func (r *ringer) end() {
+	r.stopped.Do(func() {
+		close(r.stop)
+		r.taken.Store(false)
+	})
+}
+
+func (r *ringer) hear(ctx context.Context) {
+	defer close(r.ended)
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-r.over:
+			return
+		case answer := <-r.rings:
+			if r.first == nil {
+				r.first = answer
+			}
+			n := r.running.Add(1)
+			if r.fault == "drops when busy" && int(n) > r.field.MaxWorkers() {
+				r.running.Add(-1)
+				answer <- errors.New("busy")
+				continue
+			}
+			r.field.Go(func(ctx context.Context) { r.call(ctx, answer) })
+		}
+	}
+}
+
+func (r *ringer) call(ctx context.Context, answer chan<- error) {
+	_, err := r.field.Run(ctx, nil, service.Arguments{})
+	if r.fault == "runs a call twice" {
+		_, err = r.field.Run(ctx, nil, service.Arguments{})
+	}
+	left := r.running.Add(-1)
+	switch {
+	case r.fault == "hears on while a call runs" && left == 0 && r.stopping.Load():
+		r.end()
+	case err == nil:
+	case r.fault == "ends at a failure":
+		r.end()
+	case r.fault == "ends the container at a failure":
+		r.field.Fail(err)
+	case r.fault == "says nothing of failures":
+		return
+	}
+	answer <- err
+}

@@ -1,0 +1,168 @@
+package servicetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+// workers is how many calls a stage runs at once.
+const workers = 2
+
+var (
+	errHangs = errors.New("is not over")
+	errWaits = errors.New("the peer waits and is told nothing")
+)
+
+// An act is what calls do; nil is to return at once.
+type act func(context.Context) error
+
+// A stage is a container with the extension under test.
+type stage struct {
+	*service.Container
+	trial *trial
+	act   atomic.Pointer[act]
+	count atomic.Int64
+	begun chan struct{} // has an element when count has risen since the last look
+}
+
+// make binds the service, and others after it.
+func (tr *trial) make(values []any, others ...any) (s *stage, err error) {
+	s = &stage{trial: tr, begun: make(chan struct{}, 1)}
+	s.Container, err = service.New(service.Config{
+		MaxWorkers: workers,
+		Middleware: []service.Middleware{s.instead},
+		Logger:     slog.New(slog.DiscardHandler),
+		Values:     append(slices.Clip(tr.values), values...),
+	}, append([]any{tr.proto}, others...)...)
+	return s, err
+}
+
+func (tr *trial) start() (*stage, error) {
+	s, err := tr.make(nil)
+	if err != nil {
+		return nil, err
+	}
+	return s, finished("the start", async(func() error { return s.Start(tr.ctx) }))
+}
+
+// again has a call in a container of its own.
+func (tr *trial) again() error {
+	s, err := tr.start()
+	if err != nil {
+		return err
+	}
+	defer s.Kill()
+	return errors.Join(s.succeed(1), s.stop())
+}
+
+// instead is a middleware: it runs the act in place of the method.
+func (s *stage) instead(service.Runner) service.Runner {
+	return func(ctx context.Context) (any, error) {
+		play := s.act.Load()
+		s.count.Add(1)
+		select {
+		case s.begun <- struct{}{}:
+		default:
+		}
+		if play == nil || *play == nil {
+			return nil, nil
+		}
+		return nil, (*play)(ctx)
+	}
+}
+
+// play says what calls do from now on.
+func (s *stage) play(a act) { s.act.Store(&a) }
+
+// calls is how many calls have begun.
+func (s *stage) calls() int { return int(s.count.Load()) }
+
+// began waits until n calls have begun.
+func (s *stage) began(n int) error {
+	late := time.After(patience)
+	for s.calls() < n {
+		select {
+		case <-s.begun:
+		case <-late:
+			return fmt.Errorf("got %d calls, want %d: no further one began within %v", s.calls(), n, patience)
+		}
+	}
+	return nil
+}
+
+// ran checks how many calls there were in all.
+func (s *stage) ran(want int) error {
+	if got := s.calls(); got != want {
+		return fmt.Errorf("%d provocations made %d calls", want, got)
+	}
+	return nil
+}
+
+// succeed provokes a call, the nth, which succeeds.
+func (s *stage) succeed(n int) error {
+	return errors.Join(s.trial.ask(patience).told(), s.began(n))
+}
+
+// stop stops the container, which must not have ended before.
+func (s *stage) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	defer cancel()
+	return errors.Join(s.Stop(ctx), s.Wait())
+}
+
+// A peer is who waits for what a provocation comes to.
+type peer struct {
+	outcome chan error
+	hangUp  context.CancelFunc
+}
+
+// ask provokes a call, by a peer that waits no longer than limit.
+func (tr *trial) ask(limit time.Duration) *peer {
+	ctx, cancel := context.WithTimeout(tr.ctx, limit)
+	p := &peer{make(chan error, 1), cancel}
+	go func() {
+		err := tr.provoke(ctx)
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", errWaits, err)
+		}
+		p.outcome <- err
+	}()
+	return p
+}
+
+// told returns what provoke did.
+func (p *peer) told() error {
+	defer p.hangUp()
+	select {
+	case err := <-p.outcome:
+		if err != nil {
+			return fmt.Errorf("provoke: %w", err)
+		}
+		return nil
+	case <-time.After(4 * patience):
+		return errors.New("provoke did not return, though its ctx had ended")
+	}
+}
+
+func async(f func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	return done
+}
+
+// finished waits for what async began.
+func finished(what string, done <-chan error) error {
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		return fmt.Errorf("%s %w after %v", what, errHangs, patience)
+	}
+}

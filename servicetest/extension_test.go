@@ -1,0 +1,95 @@
+package servicetest_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/servicetest"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// TestEntrypointFinds breaks each rule.
+func TestEntrypointFinds(t *testing.T) {
+	for _, tc := range []struct{ fault, want string }{
+		{"", ""},
+		{"knows every key", "tag: a key that servicetest_test.Ring does not know is not refused"},
+		{"looks at keys when all else is right", "tag: a key that servicetest_test.Ring does not know is not refused"},
+		{"takes at bind", "bind: service.New, which is to take nothing: service belfry: Toll: the bell is taken"},
+		{"runs a call twice", "once: 3 provocations made 6 calls"},
+		{"ends at a failure", "outcome: a call that failed, and one after it: provoke: nobody hears the bell"},
+		{"ends the container at a failure", "service belfry: Toll: a failure that the test wants"},
+		{"says nothing of failures", "outcome: a call that failed, and one after it: provoke: the peer waits and is told nothing"},
+		{"drops when busy", "busy: 8 provocations at once, 2 workers: provoke: busy"},
+		{"hears on while a call runs", "drain: calls begin while the container stops"},
+		{"cuts calls off", "drain: a call that ran when the stop began, and succeeded: provoke: cut off"},
+		{"has an empty Kill", "kill: after a kill, another container: service belfry: Toll: the bell is taken"},
+		{"waits in Kill", "kill: a kill is not over after 10s"},
+		{"waits for a start", "unwind: another extension failed to set up: a start that failed is not over after 10s: Stop is called without Start too"},
+		{"complains of no start", "unwind: another extension failed to set up: got "},
+		{"gives back only what it started", "unwind: another extension failed to start: got service belfry: Toll: the bell is taken, want only its error"},
+		{"leaves a goroutine", "bind: goroutines are left"},
+	} {
+		t.Run(tc.fault, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, r := newBell(tc.fault), new(recorder)
+				defer close(b.over)
+				servicetest.TestEntrypoint(r, new(Belfry), b.ring, b)
+				switch {
+				case tc.want == "" && len(r.failures) > 0:
+					t.Errorf("got %q, want no failure", r.failures)
+				case tc.want != "" && len(r.failures) == 0:
+					t.Errorf("got no failure, want %s", tc.want)
+				case tc.want != "" && !strings.Contains(r.failures[0], tc.want):
+					t.Errorf("got  %s\nwant %s", r.failures[0], tc.want)
+				}
+			})
+		})
+	}
+}
+
+// The rows of the project are held to the same rules.
+func TestEntrypointRPC(t *testing.T) {
+	b := broker.New(broker.Config{Logger: slog.New(slog.DiscardHandler)})
+	defer b.Close(context.Background())
+	at := transport.Config{
+		URI:    "amqp://memory",
+		Dial:   func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) },
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	conn, err := rpc.Dial(t.Context(), at, rpc.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	hello := func(ctx context.Context) error {
+		return conn.Client("greeting_service").Call(ctx, "hello", nil, "Julio")
+	}
+	servicetest.TestEntrypoint(t, new(Greeting), hello, at)
+}
+
+// What is no service, or makes no call, is told once.
+func TestEntrypointIsNone(t *testing.T) {
+	nobody := func(context.Context) error { return nil }
+	synctest.Test(t, func(t *testing.T) {
+		for _, tc := range []struct {
+			proto any
+			want  string
+		}{
+			{nil, "a first call: service <nil>: is no pointer to a struct"},
+			{new(Wrong), "a first call: service wrong: Missing: has no method Missing"},
+			{new(Belfry), "a first call: got 0 calls, want 1: no further one began within 10s"},
+		} {
+			r := new(recorder)
+			servicetest.TestEntrypoint(r, tc.proto, nobody, newBell(""))
+			if len(r.failures) != 1 || !strings.HasPrefix(r.failures[0], tc.want) {
+				t.Errorf("got %q, want %s", r.failures, tc.want)
+			}
+		}
+	})
+}
