@@ -37,8 +37,8 @@ func transportConfig(uri string, cfg *config.Config) transport.Config {
 
 // secure adds how the configuration's broker is logged in to, which is nothing for an embedded one.
 func secure(broker *transport.Config, cfg *config.Config) (err error) {
-	broker.LoginMethod, _ = cfg.Values["LOGIN_METHOD"].(string)
-	broker.TLS, err = transport.ReadTLS(cfg.Values["AMQP_SSL"])
+	broker.LoginMethod = cfg.LoginMethod
+	broker.TLS, err = transport.ReadTLS(cfg.AMQPSSL)
 	return err
 }
 

@@ -36,6 +36,7 @@ func TestConfigString(t *testing.T) {
 		{"amqp://u:secret@h/?heartbeat=5", "amqp://u:**@h:5672//"},
 		{"amqp://u:s;c@h1:1/v;h2; h3:3;", "amqp://u:**@h1:1/v;amqp://u:**@h2:1/v;amqp://u:**@h3:3/v"},
 		{"http://u:secret@h/", "http://**@h/"},
+		{"amqp://h/?password=secret", "amqp://h/"},
 		{"secret", "secret"},
 	}
 	for _, test := range tests {
@@ -75,7 +76,7 @@ func TestDialErrors(t *testing.T) {
 		{"several hosts", "amqp://bob:secret@h1:5672,h2:5672/", []string{`several hosts: write a whole URI for each, separated by ";"`}},
 		{"pyamqps", "pyamqps://bob:secret@h/", []string{`scheme "pyamqps"`, "want amqp, amqps or pyamqp"}},
 		{"unknown parameter", "amqp://h/?password=secret", []string{"parameter password: is not known: want heartbeat,"}},
-		{"heartbeat", "amqp://h/?heartbeat=0", []string{"parameter heartbeat: want a number of units of 1s, from 1 to 65535"}},
+		{"heartbeat", "amqp://h/?heartbeat=0", []string{"parameter heartbeat: want a whole number from 1 to 65535"}},
 		{"login method", "amqp://h/?auth_mechanism=gssapi", []string{"parameter auth_mechanism: login method \"gssapi\" is not known: want PLAIN"}},
 		{"EXTERNAL in plain", "amqp://h/?login_method=EXTERNAL", []string{"EXTERNAL is by the client's certificate: write amqps://"}},
 		{"certificates in plain", "amqp://h/?cacertfile=ca.pem", []string{"need TLS: write amqps://"}},

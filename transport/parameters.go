@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -35,11 +36,11 @@ func (p *parameters) parse(query string) error {
 func (p *parameters) set(name, value string) (err error) {
 	switch name {
 	case "heartbeat":
-		p.heartbeat, err = atLeastOne(value, time.Second, 1<<16-1)
+		p.heartbeat, err = units(value, time.Second, math.MaxUint16)
 	case "connection_timeout": // RabbitMQ's
-		p.timeout, err = atLeastOne(value, time.Millisecond, 1<<32)
+		p.timeout, err = units(value, time.Millisecond, math.MaxInt32)
 	case "connect_timeout": // kombu's
-		p.timeout, err = atLeastOne(value, time.Second, 1<<32)
+		p.timeout, err = units(value, time.Second, math.MaxInt32)
 	case "auth_mechanism", "login_method": // RabbitMQ's, kombu's
 		p.mechanism, err = loginMethod(value)
 	case "cacertfile":
@@ -62,11 +63,11 @@ func (p *parameters) set(name, value string) (err error) {
 	return err
 }
 
-// atLeastOne reads a number of units.
-func atLeastOne(s string, unit time.Duration, most uint64) (time.Duration, error) {
+// units reads a number of them, at least one.
+func units(s string, unit time.Duration, most uint64) (time.Duration, error) {
 	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil || n == 0 || n > most {
-		return 0, fmt.Errorf("want a number of units of %s, from 1 to %d", unit, most)
+		return 0, fmt.Errorf("want a whole number from 1 to %d", most)
 	}
 	return time.Duration(n) * unit, nil
 }

@@ -35,7 +35,7 @@ func ReadTLS(ssl any) (*tls.Config, error) {
 	case isBool:
 		return newTLS(), nil
 	default:
-		return nil, fmt.Errorf("AMQP_SSL: want true, or ca_certs, certfile, keyfile under it, got %v", ssl)
+		return nil, fmt.Errorf("AMQP_SSL: want true, or ca_certs, certfile, keyfile under it, got %#v", ssl)
 	}
 	var p peer
 	var mistakes []error
@@ -89,7 +89,7 @@ func (p *peer) option(key string, v any) error {
 		return errors.New("is not known: want ca_certs, certfile, keyfile, cert_reqs, server_hostname or ssl_version")
 	}
 	if !isText || text == "" {
-		return fmt.Errorf("want text, got %v", v)
+		return fmt.Errorf("want text, got %#v", v)
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func (p *peer) certReqs(v any) error {
 		p.unverified = true
 	case "OPTIONAL", "1", "REQUIRED", "2":
 	default:
-		return fmt.Errorf("want CERT_REQUIRED, CERT_OPTIONAL or CERT_NONE, got %v", v)
+		return fmt.Errorf("want CERT_REQUIRED, CERT_OPTIONAL or CERT_NONE, got %#v", v)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func sslVersion(v any) error {
 	case "TLS", "SSLV23", "2", "TLSV1_2", "5", "TLSV1_3", "TLS_CLIENT", "16":
 		return nil
 	default:
-		return fmt.Errorf("want PROTOCOL_TLS_CLIENT or PROTOCOL_TLSv1_2, or leave it away, got %v", v)
+		return fmt.Errorf("want PROTOCOL_TLS_CLIENT or PROTOCOL_TLSv1_2, or leave it away, got %#v", v)
 	}
 }
 

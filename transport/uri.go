@@ -50,8 +50,8 @@ func (cfg *Config) addresses() ([]*address, error) {
 }
 
 // String returns the URI, or the list of them, as it may be shown: complete but for its parameters, with ** for the
-// password, and the vhost "/" as a second slash (kombu's as_uri): amqp://guest:**@127.0.0.1:5672//. What is no URI is
-// shown without what stands between "://" and "@".
+// password, and the vhost "/" as a second slash (kombu's as_uri): amqp://guest:**@127.0.0.1:5672//. What cannot be
+// read is shown without what stands between "://" and "@".
 func (cfg Config) String() string {
 	uris := split(cfg.URI)
 	for i, u := range uris {
@@ -60,8 +60,12 @@ func (cfg Config) String() string {
 			continue
 		}
 		scheme, rest, ok := strings.Cut(u, "://")
-		if at := strings.LastIndex(rest, "@"); ok && at >= 0 {
-			uris[i] = scheme + "://**" + rest[at:]
+		if at := strings.LastIndex(rest, "@"); at >= 0 {
+			rest = "**" + rest[at:]
+		}
+		if ok {
+			rest, _, _ = strings.Cut(rest, "?")
+			uris[i] = scheme + "://" + rest
 		}
 	}
 	return strings.Join(uris, ";")

@@ -52,6 +52,7 @@ func TestCommandLine(t *testing.T) {
 	nowhere := freeAddress(t)
 	good := file("good.yaml", "AMQP_URI: amqp://me:${GOMEKO_NOT_SET:pass}@"+nowhere+"/\nMAX_WORKERS: 5\n")
 	bad := file("bad.yaml", "max_workers: x\ngomeko: {grase: 5}\n")
+	secure := file("secure.yaml", "AMQP_URI: pyamqp://me:secret@"+nowhere+"/\nAMQP_SSL: {ca_certs: nosuch.pem}\n")
 	for _, test := range []struct {
 		args   string
 		status int
@@ -69,6 +70,9 @@ func TestCommandLine(t *testing.T) {
 		{"call a.b --broker amqp://guest:secret@" + nowhere, 1, "", []string{"amqp://guest:**@" + nowhere, "gomeko broker"}},
 		{"call a.b --config " + good, 1, "", []string{"amqp://me:**@" + nowhere}},
 		{"call a.b --config " + bad, 1, "", []string{bad + ":1: max_workers: ", bad + ":2: gomeko.grase: is not known; the nearest is grace"}},
+		{"call a.b --config " + secure, 1, "", []string{"AMQP_SSL: ca_certs: open nosuch.pem: no such file"}},
+		{"run ./testdata/slow --config " + secure, 1, "", []string{"AMQP_SSL: ca_certs: open nosuch.pem: no such file"}},
+		{"run ./testdata/slow --broker amqp://me:secret@" + nowhere, 1, "", []string{"amqp://me:**@" + nowhere, "nobody is listening there"}},
 		{"show-config --config " + good, 0, "AMQP_URI: amqp://me:**@", []string{"warning: " + good + ":2: MAX_WORKERS: "}},
 		{"show-config", 1, "", []string{"config.yaml"}},
 		{"broker --listen nowhere", 1, "", []string{"nowhere"}},
