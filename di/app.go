@@ -25,7 +25,7 @@ type App struct {
 // have an fx.WithLogger. [App.Err] tells what went wrong, and the fields' own mistakes come from [Target.Bind].
 func New(opts ...fx.Option) *App {
 	a := &App{}
-	silent := fx.Logger(nowhere{}) //nolint:staticcheck // deprecated, but what fx logs to when a circle keeps it from its logger
+	silent := fx.Logger(nowhere{}) // what fx logs to when a circle keeps it from its logger
 	opts = slices.Concat([]fx.Option{silent, fx.WithLogger(a.logger), fx.Supply(a)}, opts)
 	a.app = fx.New(opts...)
 	err := a.app.Err()
@@ -86,6 +86,10 @@ func (a *App) Start(ctx context.Context) error { return a.hooks(ctx, a.app.Start
 
 // Stop runs the stop hooks in reverse order, all of them unless ctx ends. Their errors name the constructor.
 func (a *App) Stop(ctx context.Context) error { return a.hooks(ctx, a.app.Stop) }
+
+// Shutdowns returns a channel that is sent what the fx.Shutdowner of the application was asked for, be it before. From now on
+// until Stop it is sent SIGINT and SIGTERM of the process too: that is fx's way.
+func (a *App) Shutdowns() <-chan fx.ShutdownSignal { return a.app.Wait() }
 
 func (a *App) hooks(ctx context.Context, run func(context.Context) error) error {
 	err := run(ctx)

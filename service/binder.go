@@ -47,9 +47,6 @@ func (b *binder) config(cfg Config) {
 	if cfg.MaxWorkers < 0 {
 		b.addf("service.Config", "MaxWorkers is %d: leave it 0 for %d", cfg.MaxWorkers, defaultMaxWorkers)
 	}
-	if cfg.ParentCallsTracked < 0 {
-		b.addf("service.Config", "ParentCallsTracked is %d: leave it 0 for %d", cfg.ParentCallsTracked, defaultParents)
-	}
 	for i, m := range cfg.Middleware {
 		if m == nil {
 			b.addf("service.Config", "Middleware[%d] is nil: leave it out", i)
@@ -232,7 +229,7 @@ func (b *binder) row(h *hosted, sf reflect.StructField) {
 		b.addf(where, "%s is no entrypoint: %s", sf.Type, remedy)
 		return
 	case !sf.IsExported():
-		b.addf(where, "is not exported: a row is named as the method that it calls")
+		b.addf(where, "is not exported: a row is named as the method that it calls, which begins with a capital")
 		return
 	}
 	f, err := b.field(h, sf)

@@ -26,7 +26,7 @@ type Call struct {
 	Redelivered bool // the broker delivered it before, to somebody who did not finish
 	Attempt     int  // 1 for the first
 
-	parents int // how many ids of Parents Stack hands on; 0 is defaultParents
+	parents int // how many ids of Parents Stack hands on; 0 is defaultParents, negative is none
 }
 
 // FromContext returns the call that ctx belongs to, nil outside of one.
@@ -41,7 +41,7 @@ func FromContext(ctx context.Context) *Call {
 // [Config].ParentCallsTracked + 1 (Nameko's cap, SPEC §3). The slice is the caller's.
 func (c *Call) Stack() []string {
 	parents := c.Parents
-	if over := len(parents) - cmp.Or(c.parents, defaultParents); over > 0 {
+	if over := len(parents) - max(0, cmp.Or(c.parents, defaultParents)); over > 0 {
 		parents = parents[over:]
 	}
 	return append(slices.Clip(parents), c.ID)

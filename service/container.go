@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/fx"
+
 	"github.com/gomeko/gomeko/di"
 )
 
@@ -18,7 +20,7 @@ type Config struct {
 	MaxWorkers int
 
 	// ParentCallsTracked is how many call ids of callers a call hands on beside its own;
-	// 0 is 10, Nameko's default.
+	// 0 is 10, Nameko's default, and negative is none.
 	ParentCallsTracked int
 
 	// Middleware wraps every call of every service, outermost first,
@@ -56,11 +58,13 @@ type Container struct {
 	bound       bool // New is through: nothing more is shared
 	entrypoints []*managed
 
+	app        *application
 	life       context.Context // ends when the container does
 	endLife    context.CancelFunc
 	begun      atomic.Bool  // Start was called
 	idle       atomic.Int64 // workers that Stop has taken
-	goroutines tally        // of Field.Go
+	drain      drain
+	goroutines tally // of Field.Go
 	ended      chan struct{}
 
 	mu sync.Mutex
@@ -88,6 +92,11 @@ func (c *Container) Names() []string {
 	}
 	return names
 }
+
+// Shutdowns returns a channel that is sent what the application's fx.Shutdowner was asked for, be it before; and, from now on
+// until the container has stopped, SIGINT and SIGTERM of the process. Who runs the process is to call Stop then,
+// and to end it with the ExitCode.
+func (c *Container) Shutdowns() <-chan fx.ShutdownSignal { return c.app.Shutdowns() }
 
 // Logger returns [Config].Logger, or slog.Default() as it was at [New].
 func (c *Container) Logger() *slog.Logger { return c.logger }
@@ -123,7 +132,8 @@ func New(cfg Config, services ...any) (*Container, error) {
 	c.life, c.endLife = context.WithCancel(context.Background())
 	b := &binder{host: c}
 	b.config(cfg)
-	b.application(newApplication(services))
+	c.app = newApplication(services)
+	b.application(c.app)
 	if err := b.err(); err != nil {
 		c.endLife()
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,7 +77,9 @@ func (r *recorder) steps() string {
 
 // Write takes what is logged.
 func (r *recorder) Write(line []byte) (int, error) {
-	r.say("log "+strings.TrimSpace(string(line)), nil)
+	if text := strings.TrimSpace(string(line)); text != "level=INFO" && text != "level=WARN" { // those are of the stop
+		r.say("log "+text, nil)
+	}
 	return len(line), nil
 }
 
@@ -117,7 +120,8 @@ func (r *recorder) till(t *testing.T) (*service.Container, func(ctx context.Cont
 		Logger: slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{
 			Level: slog.LevelDebug,
 			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-				if a.Key == "err" || a.Key == slog.LevelKey {
+				switch a.Key {
+				case slog.LevelKey, slog.MessageKey, "err":
 					return a
 				}
 				return slog.Attr{}

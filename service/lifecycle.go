@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 )
 
 // A state is where a container is in its life.
@@ -109,7 +110,8 @@ func (c *Container) step(ctx context.Context, e *managed, run func(context.Conte
 }
 
 // Stop ends entrypoints, waits for the calls that run, their replies and acknowledgements,
-// then stops what is shared. At the end of ctx it kills what is left and returns an error that says
+// then stops what is shared, and logs how many calls have finished, were cut off while they ran, and were given back before
+// they had begun. At the end of ctx it kills what is left and returns an error that says
 // what was cut off. It may be called at any time: it ends a Start that is not through, and joins a Stop that runs;
 // before Start, after a failed one or a Kill it returns at once.
 func (c *Container) Stop(ctx context.Context) error {
@@ -127,7 +129,10 @@ func (c *Container) Stop(ctx context.Context) error {
 	case made:
 		c.finish(nil)
 	case running:
+		since := time.Now()
+		c.drain.stopping.Store(true)
 		err := c.shutdown(ctx)
+		c.drained(since)
 		c.finish(nil)
 		return err
 	case starting, stopping:
@@ -150,6 +155,7 @@ func (c *Container) Kill() {
 		return
 	}
 	c.killed = true
+	c.cut()
 	c.mu.Unlock()
 
 	c.endLife()
@@ -250,11 +256,10 @@ func (c *Container) cutShort(ctx context.Context) error {
 	if cause == nil { // it ends in a moment: Kill was called
 		cause = ErrStopped
 	}
-	calls := -int(c.idle.Load())
-	for _, h := range c.hosted {
-		calls += len(h.workers)
-	}
 	c.Kill()
+	c.mu.Lock()
+	calls := c.drain.cutOff
+	c.mu.Unlock()
 	return fmt.Errorf("stop was cut short, %d call%s cut off: %w", calls, plural(calls), cause)
 }
 

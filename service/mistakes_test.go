@@ -188,7 +188,7 @@ type wrongFields struct {
 
 // TestMistakes reports them all at once, each with what to write instead.
 func TestMistakes(t *testing.T) {
-	_, err := service.New(service.Config{MaxWorkers: -1, ParentCallsTracked: -1, Middleware: []service.Middleware{nil}},
+	_, err := service.New(service.Config{MaxWorkers: -1, Middleware: []service.Middleware{nil}},
 		nil, first{}, (*first)(nil), new(int),
 		new(nameless), new(emptyName), new(twoNames), new(fieldName), new(nameKeys),
 		new(first), new(second_), new(noTable), new(derived), new(marks), new(rows))

@@ -71,7 +71,9 @@ func (f *Field) Run(ctx context.Context, call *Call, args Arguments, lead ...any
 		defer context.AfterFunc(life, func() { cancel(ErrStopped) })()
 	}
 	r.Context = ctx
-	return f.run(r)
+	v, err := f.run(r)
+	f.Host.drain.ended(err)
+	return v, err
 }
 
 // wrapped puts what every call goes through around the method.
@@ -90,14 +92,30 @@ func (f *Field) worked(next Runner) Runner {
 		if ctx.Err() != nil {
 			return nil, f.ended(context.Cause(ctx))
 		}
-		select {
-		case f.hosted.workers <- struct{}{}:
-		case <-ctx.Done():
+		if !f.take(ctx) {
 			return nil, f.ended(context.Cause(ctx))
 		}
 		r.holds.Add(1)
 		defer r.release()
 		return next(ctx)
+	}
+}
+
+// take takes a worker, unless ctx ends before one is free.
+func (f *Field) take(ctx context.Context) bool {
+	select {
+	case f.hosted.workers <- struct{}{}:
+		return true
+	default:
+	}
+	waiting := &f.Host.drain.waiting
+	waiting.Add(1)
+	defer waiting.Add(-1)
+	select {
+	case f.hosted.workers <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

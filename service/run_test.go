@@ -97,12 +97,16 @@ func TestStackIsCapped(t *testing.T) {
 	if got, want := strings.Join(call.Stack(), " "), "3 4 5 6 7 8 9 10 11 12 me"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	_, all := start(t, service.Config{ParentCallsTracked: 2}, &Work{Func: func(ctx context.Context) (any, error) {
-		return service.FromContext(ctx).Stack()[:2], nil
-	}})
-	got, err := all["work.do"].Run(t.Context(), &service.Call{Parents: parents}, service.Arguments{})
-	if fmt.Sprint(got) != "[11 12]" || err != nil {
-		t.Errorf("got %v, %v, want [11 12]", got, err)
+	for tracked, want := range map[int]string{2: "[11 12]", -1: "[]"} {
+		_, all := start(t, service.Config{ParentCallsTracked: tracked}, &Work{Func: func(ctx context.Context) (any, error) {
+			call := service.FromContext(ctx)
+			stack := call.Stack()
+			return stack[:len(stack)-1], nil
+		}})
+		got, err := all["work.do"].Run(t.Context(), &service.Call{Parents: parents}, service.Arguments{})
+		if fmt.Sprint(got) != want || err != nil {
+			t.Errorf("%d tracked: got %v, %v, want %s before its own", tracked, got, err, want)
+		}
 	}
 }
 

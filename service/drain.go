@@ -1,0 +1,51 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// A drain counts what becomes of calls while a container stops.
+type drain struct {
+	waiting  atomic.Int64 // calls that wait for a worker, at any time
+	stopping atomic.Bool
+	finished atomic.Int64 // since then
+
+	cutOff, givenBack int // by Kill; guarded by the container
+}
+
+// ended counts a call that has come to err.
+func (d *drain) ended(err error) {
+	if d.stopping.Load() && !errors.Is(err, ErrStopped) {
+		d.finished.Add(1)
+	}
+}
+
+// cut counts, with mu held, the calls that Kill is about to end: those that run, and those that have not begun.
+func (c *Container) cut() {
+	c.drain.cutOff = -int(c.idle.Load())
+	for _, h := range c.hosted {
+		c.drain.cutOff += len(h.workers)
+	}
+	c.drain.givenBack = int(c.drain.waiting.Load())
+}
+
+// drained logs how a stop went that began at since.
+func (c *Container) drained(since time.Time) {
+	c.mu.Lock()
+	cutOff, givenBack := c.drain.cutOff, c.drain.givenBack
+	c.mu.Unlock()
+	level := slog.LevelInfo
+	if cutOff+givenBack > 0 {
+		level = slog.LevelWarn
+	}
+	c.logger.LogAttrs(context.Background(), level, "drained",
+		slog.Int64("finished", c.drain.finished.Load()),
+		slog.Int("cut_off", cutOff),
+		slog.Int("given_back", givenBack),
+		slog.Duration("duration", time.Since(since)),
+	)
+}

@@ -1,0 +1,83 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+// Of four calls and two workers, when the stop begins: one ends and its worker begins the next, the third never ends, and the
+// last never begins.
+func TestDrainIsLogged(t *testing.T) {
+	for name, test := range map[string]struct {
+		calls int
+		want  string
+	}{
+		"nothing runs": {0, "level=INFO msg=drained finished=0 cut_off=0 given_back=0\n"},
+		"all finish":   {1, "level=INFO msg=drained finished=1 cut_off=0 given_back=0\n"},
+		"cut short":    {4, "level=WARN msg=drained finished=1 cut_off=2 given_back=1\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				one, rest, log := make(chan struct{}, 1), make(chan struct{}), &journal{}
+				all := triggers{}
+				c, err := service.New(service.Config{MaxWorkers: 2, Logger: log.logger(), Values: []any{all}},
+					&Work{Func: func(context.Context) (any, error) {
+						select {
+						case <-one:
+						case <-rest:
+						}
+						return nil, nil
+					}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := c.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				do := all["work.do"]
+				for range test.calls {
+					do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, service.Arguments{}) })
+				}
+				synctest.Wait()
+				time.AfterFunc(time.Second, func() { one <- struct{}{} })
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				if err := c.Stop(ctx); (err == nil) != (test.calls < 2) {
+					t.Errorf("got %v from Stop", err)
+				}
+				if got := log.take(); !strings.HasSuffix(got, test.want) || strings.Count(got, "drained") != 1 {
+					t.Errorf("got\n%swant at its end, once\n%s", got, test.want)
+				}
+				close(rest)
+			})
+		})
+	}
+}
+
+// What an application asks of its fx.Shutdowner reaches who runs the container.
+func TestShutdowns(t *testing.T) {
+	c, err := service.New(service.Config{Logger: (&journal{}).logger(), Values: []any{triggers{}}}, &Work{},
+		fx.Invoke(func(life fx.Lifecycle, s fx.Shutdowner) {
+			life.Append(fx.StartHook(func() error { return s.Shutdown(fx.ExitCode(3)) }))
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if asked := <-c.Shutdowns(); asked.ExitCode != 3 {
+		t.Errorf("got exit code %d, want 3", asked.ExitCode)
+	}
+	if err := errors.Join(c.Stop(t.Context()), c.Wait()); err != nil {
+		t.Error(err)
+	}
+}
