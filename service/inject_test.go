@@ -75,10 +75,13 @@ func (r *recorder) steps() string {
 	return strings.Join(r.did, ", ")
 }
 
-// Write takes what is logged.
+// outcome is what a line says that is logged of a call.
+var outcome = regexp.MustCompile(`^(level=\w+) msg="call \w+"(.*)`)
+
+// Write takes what is logged of calls.
 func (r *recorder) Write(line []byte) (int, error) {
-	if text := strings.TrimSpace(string(line)); text != "level=INFO" && text != "level=WARN" { // those are of the stop
-		r.say("log "+text, nil)
+	if m := outcome.FindStringSubmatch(string(line)); m != nil {
+		r.say("log "+m[1]+m[2], nil)
 	}
 	return len(line), nil
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
 )
@@ -87,7 +88,9 @@ func (c *Container) killOne(e *managed) {
 		}
 		return
 	}
-	<-c.stopOne(c.life, e)
+	if err := <-c.stopOne(c.life, e); err != nil { // Kill has nobody to tell
+		c.logger.LogAttrs(c.life, slog.LevelDebug, "stop failed", slog.String("owner", e.owner), slog.Any("err", err))
+	}
 }
 
 // advance moves e from one phase to another, if it is in the first.

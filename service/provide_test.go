@@ -167,6 +167,7 @@ type (
 
 // TestInjectMistakes reports those of all services, with all others.
 func TestInjectMistakes(t *testing.T) {
+	_ = wanting{}.hidden
 	_, err := service.New(service.Config{MaxWorkers: -1}, new(wanting), new(shallow),
 		di.PerCall(func(*Goods) di.Provider[Tx] { return nil }), fx.Provide(func(io.Reader) *Goods { return nil }))
 	want := `service.Config: MaxWorkers is -1: leave it 0 for 100
