@@ -7,7 +7,8 @@ import (
 )
 
 // Publish sends p and waits until the broker has taken it. While the broker is away it waits for it. Errors:
-// [*Returned] (mandatory, and no queue), [ErrNacked], [ErrConnectionLost] (the outcome is not known), [ErrClosed],
+// [*Returned] (mandatory, and no queue), [*Error] (no such exchange, or no right to write there), [ErrNacked],
+// [ErrConnectionLost] (the outcome is not known), [ErrClosed],
 // ctx's cause (the outcome is not known either), or what was wrong with p, found before it was written: a body over
 // Config.MaxMessage ([*TooLarge]), a key over 255 bytes, headers over a frame or of a type that AMQP has not, an
 // expiration below zero.

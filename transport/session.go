@@ -44,7 +44,7 @@ func (c *Conn) open(ctx context.Context, a *address) (*session, error) {
 	}
 	sock := newSocket(conn)
 	abandon := context.AfterFunc(ctx, sock.abort)
-	connection, err := amqp.Open(sock, c.open091(a))
+	connection, err := amqp.Open(sock, c.proposal(a))
 	if !abandon() {
 		err = context.Cause(ctx)
 	}
@@ -59,8 +59,8 @@ func (c *Conn) open(ctx context.Context, a *address) (*session, error) {
 	return s, nil
 }
 
-// open091 returns what is agreed with the broker at the start.
-func (c *Conn) open091(a *address) amqp.Config {
+// proposal returns what we would agree on with the broker.
+func (c *Conn) proposal(a *address) amqp.Config {
 	properties := amqp.Table{"product": "gomeko", "platform": "Go"}
 	if c.cfg.Name != "" {
 		properties.SetClientConnectionName(c.cfg.Name)
