@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"regexp"
@@ -48,13 +50,17 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 	if err != nil {
 		return err
 	}
-	conn, _, err := c.client(ctx, cfg, "gomeko call")
+	conn, at, err := c.client(ctx, cfg, "gomeko call")
 	if err != nil {
 		return err
 	}
 	defer hangUp(conn)
 	var result any
-	if err := conn.Client(service).Call(ctx, method, &result, args...); err != nil {
+	err = conn.Client(service).Call(ctx, method, &result, args...)
+	if errors.Is(err, rpc.ErrUnknownService) && strings.Contains(err.Error(), "`"+service+"`") {
+		return fmt.Errorf("%w: it was never started on %s", err, at)
+	}
+	if err != nil {
 		return err
 	}
 	enc := json.NewEncoder(c.out)

@@ -16,7 +16,8 @@ import (
 // An embedded broker is one that this process hosts.
 type embedded struct {
 	*broker.Broker
-	out io.Writer // of its two lines
+	out     io.Writer // of its two lines
+	instead string    // what to do when its port is taken
 }
 
 // newEmbedded returns a broker that knows the user and the virtual host of u. It does not listen yet.
@@ -29,7 +30,7 @@ func newEmbedded(u *url.URL, out io.Writer) *embedded {
 	if vhost := strings.TrimPrefix(u.Path, "/"); vhost != "" && vhost != "/" {
 		cfg.VHosts = []string{vhost}
 	}
-	return &embedded{broker.New(cfg), out}
+	return &embedded{broker.New(cfg), out, "Leave --broker embedded away to use that one"}
 }
 
 // listen opens the port and says so.
@@ -37,7 +38,7 @@ func (e *embedded) listen(address string) error {
 	bound, err := e.Listen(address)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("embedded broker: %s is in use: a broker runs there already? Leave --broker embedded away to use that one", address)
+			return fmt.Errorf("embedded broker: %s is in use: a broker runs there already? %s", address, e.instead)
 		}
 		return fmt.Errorf("embedded %w", err)
 	}

@@ -94,6 +94,7 @@ func (c *command) brokerCommand() *cobra.Command {
 
 func (c *command) serveBroker(ctx context.Context, address string) error {
 	host := newEmbedded(embeddedAt(""), c.err)
+	host.instead = "Use that one, or give another address with --listen"
 	if err := host.listen(address); err != nil {
 		return err
 	}

@@ -162,11 +162,11 @@ func qualifierOf(file *ast.File, imported string) string {
 	return ""
 }
 
-// isService reports whether a struct has the field _ service.Name.
+// isService reports whether a struct has a field service.Name, be it blank or, a mistake that the start tells, not.
 func isService(s *ast.StructType, qualifier string) bool {
 	for _, field := range s.Fields.List {
 		of, ok := field.Type.(*ast.SelectorExpr)
-		if !ok || of.Sel.Name != "Name" || len(field.Names) != 1 || field.Names[0].Name != "_" {
+		if !ok || of.Sel.Name != "Name" {
 			continue
 		}
 		if x, ok := of.X.(*ast.Ident); ok && x.Name == qualifier {

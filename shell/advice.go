@@ -106,7 +106,11 @@ func adviseName(msg string) string {
 	if advice := instead[name]; advice != "" {
 		return advice
 	}
-	return strings.Replace(msg, "undefined: ", "NameError: there is no ", 1)
+	msg = strings.Replace(msg, "undefined: ", "NameError: there is no ", 1)
+	if strings.Contains(name, " ") { // one that is near stands behind it
+		return msg
+	}
+	return msg + "; a service is n.rpc." + name
 }
 
 // place returns where in the text the innermost call stands.

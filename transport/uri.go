@@ -89,7 +89,7 @@ func parse(uri string, secure bool) (address, error) {
 	case "amqps":
 		a.tls = true
 	default:
-		return address{}, fmt.Errorf("broker's URI has the scheme %q: want amqp, amqps or pyamqp", scheme)
+		return address{}, fmt.Errorf("broker's URI has the scheme %q: want amqp, amqps or pyamqp, as in amqp://guest:guest@localhost:5672/", scheme)
 	}
 	authority, path := cutPath(rest)
 	if strings.ContainsAny(path, "@#") {

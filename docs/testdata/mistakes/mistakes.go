@@ -1,0 +1,175 @@
+// Package mistakes has the services of docs/mistakes.md: each has one mistake.
+package mistakes
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+)
+
+type Orders struct {
+	_ service.Name `service:"orders"`
+
+	Entrypoints struct {
+		GetOrder rpc.Method `rpc:"get_order(order_id)" timeot:"5s"`
+	}
+}
+
+func (*Orders) GetOrder(_ context.Context, id int) (string, error) { return "", nil }
+
+type Users struct {
+	_ service.Name `service:"users"`
+
+	Entrypoints struct {
+		GetUser rpc.Method `rpc:"get_user(user_id)"`
+	}
+}
+
+func (*Users) GetUsr(_ context.Context, id int) (string, error) { return "", nil }
+
+type Carts struct {
+	_ service.Name `service:"carts"`
+
+	Entrypoints struct {
+		clear rpc.Method `rpc:"clear(user_id)"`
+	}
+}
+
+func (*Carts) clear(_ context.Context, userID int) error { return nil }
+
+type Stock struct {
+	_ service.Name `service:"stock"`
+
+	Entrypoints struct {
+		Count rpc.Method `rpc:"count(product)"`
+	}
+}
+
+func (*Stock) Count(product string) (int, error) { return 0, nil }
+
+type Prices struct {
+	_ service.Name `service:"prices"`
+
+	Entrypoints struct {
+		Price rpc.Method `rpc:"price(product)"`
+	}
+}
+
+func (*Prices) Price(_ context.Context, product string) int { return 0 }
+
+type Invoices struct {
+	_ service.Name `service:"invoices"`
+
+	Entrypoints struct {
+		Send rpc.Method `rpc:"send(order_id)"`
+	}
+}
+
+func (*Invoices) Send(_ context.Context, orderID, copies int) error { return nil }
+
+type Reviews struct {
+	_ service.Name `service:"reviews"`
+
+	Entrypoints struct {
+		List rpc.Method `rpc:"list(product, limit='ten')"`
+	}
+}
+
+func (*Reviews) List(_ context.Context, product string, limit int) ([]string, error) { return nil, nil }
+
+type Coupons struct {
+	_ service.Name `service:"coupons"`
+
+	Entrypoints struct {
+		Redeem rpc.Method `rpc:"redeem(code)"`
+	}
+
+	mu   sync.Mutex
+	used map[string]bool
+}
+
+func (c *Coupons) Redeem(_ context.Context, code string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.used[code] = true
+	return nil
+}
+
+type Returns struct {
+	Name service.Name `service:"returns"`
+
+	Entrypoints struct {
+		Open rpc.Method `rpc:"open(order_id)"`
+	}
+}
+
+func (*Returns) Open(_ context.Context, orderID int) error { return nil }
+
+type Couriers struct {
+	Entrypoints struct {
+		Find rpc.Method `rpc:"find(town)"`
+	}
+}
+
+func (*Couriers) Find(_ context.Context, town string) (string, error) { return "", nil }
+
+type Parcels struct {
+	_ service.Name `service:"parcels"`
+
+	Track rpc.Method `rpc:"track(parcel_id)"`
+}
+
+type Suppliers struct {
+	_ service.Name `service:"suppliers"`
+
+	Entrypoints struct {
+		All rpc.Method `rpc:"all()"`
+	}
+
+	DB *sql.DB `inject:""`
+}
+
+func (*Suppliers) All(context.Context) ([]string, error) { return nil, nil }
+
+type Wishes struct {
+	_ service.Name `service:"wishes"`
+
+	Entrypoints struct {
+		Add rpc.Method `rpc:"add(user_id, product)"`
+	}
+
+	Users UsersClient
+}
+
+// UsersClient is a client of the users service.
+type UsersClient struct {
+	_ rpc.Client `rpc:"users"`
+
+	Get  func(id int) (string, error)                                `rpc:"get_user(user_id)"`
+	Find func(ctx context.Context, name, town string) ([]int, error) `rpc:"find_users(name)"`
+}
+
+func (*Wishes) Add(_ context.Context, userID int, product string) error { return nil }
+
+type Gifts struct {
+	_ service.Name `service:"gifts"`
+
+	Entrypoints struct {
+		Wrap rpc.Method `rpc:"wrap(order_id)"`
+	}
+}
+
+type Presents struct {
+	_ service.Name `service:"gifts"`
+
+	Entrypoints struct {
+		Choose rpc.Method `rpc:"choose(user_id)"`
+	}
+}
+
+func (*Gifts) Wrap(_ context.Context, orderID int) error { return nil }
+
+func (*Presents) Choose(_ context.Context, userID int) (string, error) { return "", nil }

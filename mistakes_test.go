@@ -1,0 +1,200 @@
+package gomeko_test
+
+import (
+	"context"
+	"flag"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gomeko/gomeko/docs/testdata/camera"
+	"github.com/gomeko/gomeko/docs/testdata/mistakes"
+	"github.com/gomeko/gomeko/examples/helloworld"
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+var update = flag.Bool("update", false, "write the messages in docs/mistakes.md anew")
+
+const mistakesPage = "docs/mistakes.md"
+
+// A site is where the commands of a section of the page are run: the clone and a broker with services on it, unless
+// the section needs another one.
+type site struct {
+	dir    string
+	broker string // 127.0.0.1:port, for the page's 127.0.0.1:5672
+}
+
+// sites are those of sections, by their headings.
+var sites = map[string]func(*testing.T, *site){
+	"A module without gomeko": func(t *testing.T, p *site) {
+		code, err := os.ReadFile("examples/helloworld/greeting.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.file(t, "greeting.go", string(code))
+		p.file(t, "go.mod", "module example.com/shop\n")
+	},
+	"No broker": func(t *testing.T, p *site) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.broker = l.Addr().String()
+		l.Close()
+	},
+	"A queue that is there already, with other arguments": func(t *testing.T, p *site) {
+		uri := brokertest.Embedded(t)
+		p.broker = addressOf(uri)
+		conn, err := transport.Dial(t.Context(), transport.Config{URI: uri})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		if err := conn.Declare(t.Context(), transport.Topology{Queues: []transport.Queue{
+			{Name: "rpc-greeting_service", Durable: true, Args: transport.Table{"x-max-priority": 9}},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	},
+}
+
+// TestMistakes makes each mistake of the page and gets the message that the page has.
+func TestMistakes(t *testing.T) {
+	page, err := os.ReadFile(mistakesPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", filepath.Dir(build(t, "./cmd/gomeko"))+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("GOFLAGS", "-mod=mod")
+	usual := site{here(t), addressOf(startServices(t))}
+	told := strings.Split(strings.TrimSpace(usual.run(t, "gomeko run ./docs/testdata/mistakes")), "\n")[1:] // after "building"
+
+	var got strings.Builder
+	section, where, code := "", usual, ""
+	for _, part := range regexp.MustCompile("(?ms)^### .*?$|^```(\\w+)\n(.*?)^```$|.").FindAllStringSubmatch(string(page), -1) {
+		whole, language, text := part[0], part[1], part[2]
+		switch {
+		case strings.HasPrefix(whole, "### "):
+			section, where = strings.TrimPrefix(whole, "### "), usual
+			if elsewhere := sites[section]; elsewhere != nil {
+				elsewhere(t, &where)
+			}
+		case language == "go":
+			code = text
+		case language == "yaml":
+			name, content, _ := strings.Cut(strings.TrimPrefix(text, "# "), "\n")
+			where.file(t, name, content)
+		case language == "text" && section == "No name":
+			_, err := service.New(service.Config{Values: []any{transport.Config{URI: "amqp://"}}}, new(mistakes.Couriers))
+			whole = block(language, err.Error()+"\n")
+		case language == "text":
+			var mine []string
+			mine, told = split(told, code)
+			whole = block(language, strings.Join(mine, ""))
+		case language == "console":
+			whole = block(language, where.console(t, text))
+		}
+		got.WriteString(whole)
+	}
+	if len(told) > 0 {
+		t.Errorf("%s has not:\n%s", mistakesPage, strings.Join(told, "\n"))
+	}
+	if *update {
+		if err := os.WriteFile(mistakesPage, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if got.String() != string(page) {
+		t.Errorf("%s: got\n%s\nwrite it anew with -update", mistakesPage, got.String())
+	}
+}
+
+func block(language, text string) string { return "```" + language + "\n" + text + "```" }
+
+var declared = regexp.MustCompile(`(?m)service:"(\w+)"|^type (\w+)`)
+
+// split returns the lines about services that are declared in code, and those that are left.
+func split(lines []string, code string) (mine, left []string) {
+	for _, line := range lines {
+		is := false
+		for _, name := range declared.FindAllStringSubmatch(code, -1) {
+			is = is || strings.HasPrefix(line, "service "+name[1]+": ") || strings.HasPrefix(line, "service mistakes."+name[2]+": ")
+		}
+		if is {
+			mine = append(mine, line+"\n")
+		} else {
+			left = append(left, line)
+		}
+	}
+	return mine, left
+}
+
+// file puts a file into a folder of the section's own, where its commands run then.
+func (p *site) file(t *testing.T, name, content string) {
+	t.Helper()
+	if p.dir == here(t) {
+		p.dir = t.TempDir()
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// console runs the lines that begin with "$ " and returns them with what they print.
+func (p *site) console(t *testing.T, text string) string {
+	t.Helper()
+	var transcript strings.Builder
+	for line := range strings.Lines(text) {
+		if command, ok := strings.CutPrefix(line, "$ "); ok {
+			transcript.WriteString(line + p.run(t, command))
+		}
+	}
+	return transcript.String()
+}
+
+// run runs a line of the shell's and returns what it prints, as the page has it.
+func (p *site) run(t *testing.T, line string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(line, "127.0.0.1:5672", p.broker))
+	cmd.Dir = p.dir
+	cmd.Env = append(os.Environ(), "AMQP_URI=amqp://guest:guest@"+p.broker+"/")
+	out, err := cmd.CombinedOutput()
+	if (err == nil) != strings.HasPrefix(string(out), "warning: ") {
+		t.Errorf("%s: got %v\n%s", strings.TrimSpace(line), err, out)
+	}
+	return strings.NewReplacer(p.broker, "127.0.0.1:5672", p.dir, "/home/you/shop").Replace(string(out))
+}
+
+// startServices runs those that the page calls, on a broker of their own.
+func startServices(t *testing.T) (uri string) {
+	t.Helper()
+	uri = brokertest.Embedded(t)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	c, err := service.New(service.Config{Logger: log, Values: []any{transport.Config{URI: uri, Logger: log}}},
+		new(helloworld.Greeting), new(camera.Camera))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return uri
+}
+
+// addressOf returns the host and port of a URI.
+func addressOf(uri string) string {
+	_, address, _ := strings.Cut(uri, "@")
+	address, _, _ = strings.Cut(address, "/")
+	return strings.Replace(address, "localhost", "127.0.0.1", 1)
+}
