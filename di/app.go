@@ -14,6 +14,7 @@ import (
 // ask for it.
 type App struct {
 	Targets []*Target // in the order in which fx invokes what Fill has made: those of modules first
+	Values  []any     // what options that ask for the App have put there, for extensions
 
 	app    *fx.App
 	err    error

@@ -101,7 +101,7 @@ func (c *Container) Shutdowns() <-chan fx.ShutdownSignal { return c.app.Shutdown
 // Logger returns [Config].Logger, or slog.Default() as it was at [New].
 func (c *Container) Logger() *slog.Logger { return c.logger }
 
-// Lookup returns the first value of type T of [Config].Values.
+// Lookup returns the first value of type T of [Config].Values, else the one that [Configure] was called for.
 func Lookup[T any](c *Container) (T, bool) {
 	for _, v := range c.cfg.Values {
 		if t, ok := v.(T); ok {
@@ -133,6 +133,7 @@ func New(cfg Config, services ...any) (*Container, error) {
 	b := &binder{host: c}
 	b.config(cfg)
 	c.app = newApplication(services)
+	c.cfg.Values = slices.Concat(cfg.Values, c.app.Values)
 	b.application(c.app)
 	if err := b.err(); err != nil {
 		c.endLife()

@@ -17,6 +17,17 @@ import (
 // A field that holds a value already keeps it.
 func Provide(proto any) fx.Option { return di.Fill(proto) }
 
+// Configure has extensions find the T of an fx application with [Lookup]. An extension that is configured brings a
+// module with it:
+//
+//	var Module = fx.Options(
+//		config.Provide("mail", Config{Relay: "localhost:25"}), // the key mail of the configuration
+//		service.Configure[Config](),
+//	)
+func Configure[T any]() fx.Option {
+	return fx.Invoke(func(app *di.App, v T) { app.Values = append(app.Values, v) })
+}
+
 // Without leaves services out of an fx application, by the full names of their types, as in
 // "example.org/shop.Orders". It is for the generated program of "gomeko run PKG:Service", and stands outside of modules.
 func Without(types ...string) fx.Option {
