@@ -38,7 +38,7 @@ func (c *consumer) take(e entry) {
 		ConsumerTag: c.tag, DeliveryTag: ch.tag, Redelivered: e.redelivered,
 		Exchange: e.message.exchange, RoutingKey: e.message.key,
 	}
-	ch.out.content(ch.id, &ch.deliver, c.queue.dress(e), e.message.body())
+	ch.out.content(ch.id, &ch.deliver, c.queue.dress(e, false), e.message.body())
 	if c.noAck {
 		c.queue.discard(e)
 		return
@@ -162,11 +162,12 @@ func (ch *channel) get(m *frame.BasicGet) error {
 	ch.out.content(ch.id, &frame.BasicGetOk{
 		DeliveryTag: ch.tag, Redelivered: e.redelivered,
 		Exchange: e.message.exchange, RoutingKey: e.message.key, MessageCount: uint32(q.ready.len()),
-	}, q.dress(e), e.message.body())
+	}, q.dress(e, true), e.message.body())
 	if m.NoAck {
 		q.discard(e)
 	} else {
 		ch.unsettled.add(&delivery{tag: ch.tag, entry: e, queue: q})
 	}
+	q.pump() // what is first now may expire
 	return nil
 }

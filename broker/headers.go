@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gomeko/gomeko/internal/frame"
 )
@@ -54,7 +55,7 @@ func (r *headersRoutes) find(m *message, _ string, found []*destination) []*dest
 func (h *headersBinding) matches(headers frame.Table) bool {
 	for _, want := range h.wanted {
 		value, present := headers.Get(want.Name)
-		if present && (want.Value == nil || reflect.DeepEqual(value, want.Value)) == h.any {
+		if present && (want.Value == nil || sameHeader(value, want.Value)) == h.any {
 			return h.any
 		}
 		if !present && !h.any {
@@ -62,6 +63,45 @@ func (h *headersBinding) matches(headers frame.Table) bool {
 		}
 	}
 	return !h.any
+}
+
+// sameHeader compares as RabbitMQ does: numbers and times by value, whatever their type,
+// and strings with binaries; within arrays and tables, types count.
+func sameHeader(a, b any) bool {
+	x, isInt := integer(plainValue(a))
+	y, both := integer(plainValue(b))
+	if isInt && both {
+		return x == y
+	}
+	p, isNumber := number(plainValue(a))
+	q, both := number(plainValue(b))
+	if isNumber && both {
+		return p == q
+	}
+	return reflect.DeepEqual(plainValue(a), plainValue(b))
+}
+
+// plainValue makes a number of a time, and a string of a binary.
+func plainValue(value any) any {
+	switch v := value.(type) {
+	case time.Time:
+		return v.Unix()
+	case []byte:
+		return string(v)
+	}
+	return value
+}
+
+// number reads a number of any type but decimal.
+func number(value any) (float64, bool) {
+	switch v := value.(type) {
+	case float32:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	n, ok := integer(value)
+	return float64(n), ok
 }
 
 func matchKind(match any) string {

@@ -158,10 +158,10 @@ func (q *queue) putBack(e entry) {
 }
 
 // dress returns the properties with which a message is delivered: a quorum queue says
-// how often it was before.
-func (q *queue) dress(e entry) frame.Properties {
+// how often it was before; of the first time it speaks only when it is asked for it.
+func (q *queue) dress(e entry, asked bool) frame.Properties {
 	p := e.message.properties()
-	if !q.quorum || e.returns == 0 {
+	if !q.quorum || e.returns == 0 && !asked {
 		return p
 	}
 	return p.WithTable(withField(p.Table(), "x-delivery-count", int64(e.returns)))
