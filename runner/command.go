@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/config"
@@ -23,7 +24,8 @@ type command struct {
 	logLevel  slog.Level
 	logFormat string
 
-	begun bool // the command line was right, and its command runs
+	flags *pflag.FlagSet // of the command that runs
+	begun bool           // the command line was right, and its command runs
 }
 
 // program returns the commands of a user's program.
@@ -47,27 +49,22 @@ func (c *command) root(name, short string) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.broker, "broker", "", "`URI` of the broker, or embedded to host one (default AMQP_URI of the configuration, of the environment, "+defaultURI+")")
 	flags.StringVar(&c.config, "config", "", "configuration `FILE`, YAML")
-	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "log from this `LEVEL` on: debug, info, warn, error")
-	flags.StringVar(&c.logFormat, "log-format", "text", "log as `FORMAT`: text or json")
+	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "log from this `LEVEL` on: debug, info, warn, error (default the level of LOGGING in the configuration, INFO)")
+	flags.StringVar(&c.logFormat, "log-format", "text", "log as `FORMAT`: text or json (default gomeko.log_format of the configuration, text)")
 	return root
 }
 
 // begin runs ahead of each command, when its arguments are known to be right.
-func (c *command) begin(*cobra.Command, []string) error {
-	opts := &slog.HandlerOptions{Level: c.logLevel}
-	switch c.logFormat {
-	case "text":
-		slog.SetDefault(slog.New(slog.NewTextHandler(c.err, opts)))
-	case "json":
-		slog.SetDefault(slog.New(slog.NewJSONHandler(c.err, opts)))
-	default:
+func (c *command) begin(cmd *cobra.Command, _ []string) error {
+	if c.logFormat != "text" && c.logFormat != "json" {
 		return fmt.Errorf("--log-format %s: want text or json", c.logFormat)
 	}
-	c.begun = true
+	logTo(c.err, c.logLevel, c.logFormat)
+	c.flags, c.begun = cmd.Flags(), true
 	return nil
 }
 
-// configuration reads the file of --config and prints its warnings.
+// configuration reads the file of --config, prints its warnings, and logs as it says, unless flags say otherwise.
 func (c *command) configuration() (*config.Config, error) {
 	cfg, err := c.load()
 	if err != nil {
@@ -76,6 +73,14 @@ func (c *command) configuration() (*config.Config, error) {
 	for _, warning := range cfg.Warnings {
 		say(c.err, "warning: %s", warning)
 	}
+	level, format := cfg.LogLevel, cfg.LogFormat
+	if c.flags.Changed("log-level") {
+		level = c.logLevel
+	}
+	if c.flags.Changed("log-format") {
+		format = c.logFormat
+	}
+	logTo(c.err, level, format)
 	return cfg, nil
 }
 

@@ -41,6 +41,7 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	ran, err := root.ExecuteContextC(context.Background())
 	var usage usageError
+	var status exitStatus
 	switch {
 	case err == nil:
 		return 0
@@ -51,7 +52,17 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	if !errors.Is(err, errShown) {
 		fmt.Fprintln(c.err, err)
 	}
+	if errors.As(err, &status) {
+		return int(status)
+	}
 	return exitFailed
+}
+
+// exitStatus is the error of an application that has asked its fx.Shutdowner for this exit status, which is not 0.
+type exitStatus int
+
+func (s exitStatus) Error() string {
+	return fmt.Sprintf("the application has ended itself with exit status %d", int(s))
 }
 
 // usageError is the error of a command line that is wrong.

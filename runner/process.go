@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -67,9 +68,9 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	p.shown = broker.String()
 	p.container, err = service.New(service.Config{
 		MaxWorkers:         p.cfg.MaxWorkers,
-		ParentCallsTracked: p.cfg.ParentCallsTracked,
+		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 is none there, as in Nameko
 		Values:             []any{broker, rpcConfig(p.cfg)},
-	}, fx.Supply(p.cfg), fx.Options(opts...))
+	}, p.cfg.Module(), fx.Options(opts...))
 	if err == nil && len(p.container.Names()) == 0 {
 		err = errors.New("application: no services; give runner.Main a module with service.Provide(new(Orders)) in it")
 	}
@@ -78,6 +79,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 
 // live starts the services, waits for what ends them, and stops them.
 func (p *process) live(ctx context.Context) error {
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	started := make(chan error, 1)
@@ -95,7 +97,7 @@ func (p *process) live(ctx context.Context) error {
 		}
 		return p.stop()
 	}
-	say(p.err, "Connected to %s", p.shown)
+	p.ready(time.Since(began))
 
 	ended := make(chan error, 1)
 	go func() { ended <- p.container.Wait() }()
@@ -104,7 +106,21 @@ func (p *process) live(ctx context.Context) error {
 		return err
 	case <-p.signals:
 		return p.stop()
+	case asked := <-p.container.Shutdowns():
+		err := p.stop()
+		if asked.ExitCode != 0 {
+			err = errors.Join(err, exitStatus(asked.ExitCode))
+		}
+		return err
 	}
+}
+
+// ready says to people, to the log and to systemd that the services answer.
+func (p *process) ready(took time.Duration) {
+	names := p.container.Names()
+	say(p.err, "Connected to %s", p.shown)
+	slog.Info("ready", "services", names, "duration", took)
+	notify("READY=1", "STATUS=serving "+strings.Join(names, ", "))
 }
 
 // errKilled is the error of a process that got a second signal.
@@ -116,7 +132,9 @@ const oneSignal = 500 * time.Millisecond
 // stop ends the services, and then what they were made of, within the grace. A second signal kills.
 func (p *process) stop() error {
 	began := time.Now()
-	say(p.err, "stopping services: %s", strings.Join(p.container.Names(), ", "))
+	names := strings.Join(p.container.Names(), ", ")
+	say(p.err, "stopping services: %s", names)
+	notify("STOPPING=1", "STATUS=stopping "+names)
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.Grace)
 	defer cancel()
 	stopped := make(chan error, 1)
@@ -124,10 +142,11 @@ func (p *process) stop() error {
 	for {
 		select {
 		case err := <-stopped:
-			return err
+			return errors.Join(err, p.container.Wait()) // it may have been ending by itself, and tells why
 		case <-p.signals:
 			if time.Since(began) > oneSignal {
 				p.container.Kill()
+				<-stopped // nothing is waited for any more, and what was cut off is logged
 				return errKilled
 			}
 		}

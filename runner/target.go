@@ -3,7 +3,6 @@ package runner
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -57,8 +56,7 @@ func (c *command) client(ctx context.Context, cfg *config.Config, name string) (
 	if err := secure(&broker, cfg); err != nil {
 		return nil, "", err
 	}
-	machine, _ := os.Hostname()
-	broker.Name = fmt.Sprintf("%s@%s/%d", name, cmp.Or(machine, "localhost"), os.Getpid())
+	broker.Name = name + "@" + instance()
 	conn, err = rpc.Dial(ctx, broker, rpcConfig(cfg))
 	return conn, broker.String(), err
 }

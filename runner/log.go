@@ -1,0 +1,68 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+// instance tells this process from others of its kind.
+func instance() string {
+	machine, _ := os.Hostname()
+	return fmt.Sprintf("%s/%d", cmp.Or(machine, "localhost"), os.Getpid())
+}
+
+// logTo makes slog write to w in a format, text or json, with the instance in every line.
+func logTo(w io.Writer, level slog.Level, format string) {
+	opts := &slog.HandlerOptions{Level: level}
+	h := callHandler{Handler: slog.NewTextHandler(w, opts)}
+	if format == "json" {
+		h.Handler = slog.NewJSONHandler(w, opts)
+	}
+	slog.SetDefault(slog.New(h).With("instance", instance()))
+}
+
+// A callHandler adds to what is logged with the context of a call, by whomever, which call that is.
+type callHandler struct {
+	slog.Handler
+	given []string // names that its lines have already
+}
+
+func (h callHandler) Handle(ctx context.Context, line slog.Record) error {
+	if call := service.FromContext(ctx); call != nil {
+		given := slices.Clip(h.given)
+		line.Attrs(func(a slog.Attr) bool {
+			given = append(given, a.Key)
+			return true
+		})
+		line = line.Clone()
+		for _, a := range []slog.Attr{
+			slog.String("service", call.Service), slog.String("method", call.Method), slog.String("call_id", call.ID),
+		} {
+			if !slices.Contains(given, a.Key) {
+				line.AddAttrs(a)
+			}
+		}
+	}
+	return h.Handler.Handle(ctx, line)
+}
+
+// WithAttrs notes the names, which are not to be added again.
+func (h callHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	given := slices.Clip(h.given)
+	for _, a := range attrs {
+		given = append(given, a.Key)
+	}
+	return callHandler{h.Handler.WithAttrs(attrs), given}
+}
+
+// WithGroup begins a group, in which no name is given yet.
+func (h callHandler) WithGroup(name string) slog.Handler {
+	return callHandler{Handler: h.Handler.WithGroup(name)}
+}

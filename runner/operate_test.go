@@ -1,0 +1,185 @@
+//go:build unix
+
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+// Bell is a service that is called once, at the start.
+type Bell struct {
+	_ service.Name `service:"bell"`
+
+	Entrypoints struct {
+		Ring once `once:""`
+	}
+}
+
+func (*Bell) Ring(ctx context.Context) error {
+	slog.InfoContext(ctx, "rung", "times", 1)
+	slog.With("service", "mine").WarnContext(ctx, "rung twice")
+	slog.Info("outside")
+	return nil
+}
+
+type once struct{ field *service.Field }
+
+func (once) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	_, err := f.Bind("ring")
+	return once{f}, errors.Join(err, f.Keys("once"))
+}
+
+func (o once) Start(context.Context) error {
+	o.field.Go(func(ctx context.Context) { _, _ = o.field.Run(ctx, nil, service.Arguments{}) })
+	return nil
+}
+
+func (once) Stop(context.Context) error { return nil }
+
+// Every line that is logged with the context of a call says of which call of which process it is.
+func TestCallsAreLogged(t *testing.T) {
+	out := &output{on: map[string]func(){`"msg":"ready"`: terminate}}
+	status, _ := execute(t, out, []fx.Option{service.Provide(new(Bell))}, "--config", configFile(t,
+		"LOGGING: {version: 1, root: {level: DEBUG}}\ngomeko: {log_format: json}"))
+	if status != 0 {
+		t.Fatalf("got exit status %d and\n%s", status, out)
+	}
+	machine, _ := os.Hostname()
+	lines := map[string]map[string]any{}
+	for line := range strings.Lines(out.String()) {
+		var attrs map[string]any
+		if json.Unmarshal([]byte(line), &attrs) != nil {
+			continue // for people
+		}
+		for _, name := range []string{"service", "method", "call_id", "instance"} {
+			if strings.Count(line, `"`+name+`":`) > 1 {
+				t.Errorf("got %s twice in %s", name, line)
+			}
+		}
+		if want := machine + "/" + strconv.Itoa(os.Getpid()); attrs["instance"] != want {
+			t.Errorf("got the instance %v, want %s", attrs["instance"], want)
+		}
+		lines[attrs["msg"].(string)] = attrs
+	}
+	for _, msg := range []string{"rung", "rung twice", "call done"} {
+		want := "bell"
+		if msg == "rung twice" {
+			want = "mine"
+		}
+		id, _ := lines[msg]["call_id"].(string)
+		if lines[msg]["service"] != want || lines[msg]["method"] != "ring" || !strings.HasPrefix(id, "bell.ring.") {
+			t.Errorf("%s: got %v, want it of a call of bell's", msg, lines[msg])
+		}
+	}
+	if _, ok := lines["outside"]["call_id"]; ok || lines["outside"] == nil {
+		t.Errorf("got %v, want it of no call", lines["outside"])
+	}
+}
+
+// What a flag says wins over the configuration.
+func TestLogFlags(t *testing.T) {
+	file := configFile(t, "LOGGING: {root: {level: ERROR}}\ngomeko: {log_format: json}")
+	for name, test := range map[string]struct {
+		args []string
+		want string // how the line of the log begins that says that it is ready; "" for none
+	}{
+		"neither":       {nil, "time="},
+		"configuration": {[]string{"--config", file}, ""},
+		"level":         {[]string{"--config", file, "--log-level=info"}, `{"time":`},
+		"both":          {[]string{"--config", file, "--log-level=debug", "--log-format=text"}, "time="},
+		"level only":    {[]string{"--log-level=warn"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := &output{on: map[string]func(){"Connected to": terminate}}
+			if status, _ := execute(t, out, []fx.Option{service.Provide(new(Clock))}, test.args...); status != 0 {
+				t.Fatalf("got exit status %d and\n%s", status, out)
+			}
+			got := ""
+			for line := range strings.Lines(out.String()) {
+				if strings.Contains(line, "ready") && strings.Contains(line, "services") {
+					got = line
+				}
+			}
+			if (got == "") != (test.want == "") || !strings.HasPrefix(got, test.want) {
+				t.Errorf("got %q, want %s…", got, test.want)
+			}
+		})
+	}
+}
+
+// systemd hears when the services answer, and when they stop.
+func TestNotify(t *testing.T) {
+	names := map[string]string{"file": filepath.Join(t.TempDir(), "notify")}
+	if runtime.GOOS == "linux" {
+		names["abstract"] = "@gomeko-test-" + strconv.Itoa(os.Getpid())
+	}
+	for name, address := range names {
+		t.Run(name, func(t *testing.T) {
+			systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: address})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer systemd.Close()
+			t.Setenv("NOTIFY_SOCKET", address)
+			hears := func(want string) {
+				text := make([]byte, 1000)
+				systemd.SetReadDeadline(time.Now().Add(time.Minute))
+				n, err := systemd.Read(text)
+				if got := string(text[:n]); err != nil || got != want {
+					t.Errorf("got %q, %v, want %q", got, err, want)
+				}
+			}
+			out := &output{on: map[string]func(){"msg=ready": terminate}}
+			if status, _ := execute(t, out, []fx.Option{service.Provide(new(Clock))}); status != 0 {
+				t.Errorf("got exit status %d and\n%s", status, out)
+			}
+			hears("READY=1\nSTATUS=serving clock")
+			hears("STOPPING=1\nSTATUS=stopping clock")
+		})
+	}
+	t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "nobody"))
+	out := &output{on: map[string]func(){"Connected to": terminate}}
+	status, _ := execute(t, out, []fx.Option{service.Provide(new(Clock))})
+	if status != 0 || !strings.Contains(out.String(), `msg="systemd was not told"`) {
+		t.Errorf("got exit status %d and\n%s\nwant 0, and a warning that systemd was not told", status, out)
+	}
+}
+
+// An application may end itself, with an exit status of its choice.
+func TestShutdowner(t *testing.T) {
+	for code, want := range map[int]string{0: "", 3: "the application has ended itself with exit status 3"} {
+		out := &output{}
+		status, _ := execute(t, out, []fx.Option{service.Provide(new(Clock)), fx.Invoke(func(life fx.Lifecycle, s fx.Shutdowner) {
+			life.Append(fx.StartHook(func() error { return s.Shutdown(fx.ExitCode(code)) }))
+		})})
+		for _, want := range []string{"stopping services: clock", "finished=0 cut_off=0 given_back=0", want} {
+			if status != code || !strings.Contains(out.String(), want) {
+				t.Errorf("got exit status %d and\n%s\nwant %d and %s", status, out, code, want)
+			}
+		}
+	}
+}
+
+func configFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
