@@ -217,7 +217,7 @@ type (
 		Opts    func(context.Context, map[int]int) error  `rpc:"opts(**a)"`
 		Last    func(context.Context, ...int) error       `rpc:"last(a)"`
 		Value   int                                       `rpc:"value"`
-		hidden  func(context.Context) error               `rpc:"hidden"`
+		hidden  func(context.Context) error               `rpc:"hidden"` //nolint:unused // it is wrong on purpose
 		Raw     rpc.Client                                `rpc:"raw"`
 	}
 	nameless struct {

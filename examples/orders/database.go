@@ -1,7 +1,6 @@
 package orders
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -10,28 +9,24 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 	"go.uber.org/fx"
 	_ "modernc.org/sqlite" // the driver sqlite
-
-	"github.com/gomeko/gomeko/config"
 )
 
-// OpenDB opens the database that ORDERS_DB names in the configuration: a postgres:// URL, or the path of a file for
-// SQLite, orders.db unless said otherwise. Its tables are made at the start; it is closed at the stop.
-func OpenDB(life fx.Lifecycle, cfg *config.Config) (*sql.DB, error) {
-	name, ok := cfg.Values["ORDERS_DB"].(string)
-	if !ok && cfg.Values["ORDERS_DB"] != nil {
-		return nil, fmt.Errorf("ORDERS_DB is %v: write the path of a file, or a postgres:// URL", cfg.Values["ORDERS_DB"])
-	}
-	driver, source := "pgx", name
-	if !strings.HasPrefix(name, "postgres://") {
-		// Writers wait for each other instead of failing, and so that no one waits for a lock that it
-		// stands in the way of itself, a transaction takes the lock when it begins.
+// Settings are the configuration's key orders.
+type Settings struct {
+	Database string `yaml:"database"` // the path of a file, for SQLite, or a postgres:// URL
+}
+
+// OpenDB opens the database. Its tables are made at the start; it is closed at the stop.
+func OpenDB(life fx.Lifecycle, settings Settings) (*sql.DB, error) {
+	driver, source := "pgx", settings.Database
+	if !strings.HasPrefix(source, "postgres://") {
+		// A transaction waits for its turn to write when it begins: of two that have read, only one could go on to write.
 		driver = "sqlite"
-		source = "file:" + cmp.Or(name, "orders.db") +
-			"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_txlock=immediate"
+		source = "file:" + source + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_txlock=immediate"
 	}
 	db, err := sql.Open(driver, source)
 	if err != nil {
-		return nil, fmt.Errorf("ORDERS_DB: %w", err)
+		return nil, fmt.Errorf("database: %w", err)
 	}
 	life.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error { return create(ctx, db) },

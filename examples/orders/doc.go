@@ -26,6 +26,8 @@
 //
 // # The database
 //
-// ORDERS_DB in the configuration names it: a file, for the SQLite that is built in, or a postgres:// URL. The same
-// code runs on both.
+// [Settings] name it, in config.yaml the environment's ORDERS_DATABASE: a file, for the SQLite that is built in, or a
+// postgres:// URL. The same code runs on both.
+//
+//	$ ORDERS_DATABASE=postgres://localhost/orders gomeko run --config examples/orders/config.yaml ./examples/orders
 package orders

@@ -21,7 +21,6 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
 
-	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/examples/orders"
 	"github.com/gomeko/gomeko/examples/orders/users"
 	"github.com/gomeko/gomeko/internal/brokertest"
@@ -41,14 +40,14 @@ func TestKilledBeforeAck(t *testing.T) {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	brokertest.Each(t, func(t *testing.T, uri string) {
-		eachDatabase(t, func(t *testing.T, cfg *config.Config) {
+		eachDatabase(t, func(t *testing.T, settings orders.Settings) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 
 			// All that the program writes to the broker goes through a wire that is cut when the order is on it: that
 			// is, in the answer.
 			wire := newWire(t, uri, `"a1"`)
-			program := start(t, shop, wire.uri, cfg)
+			program := start(t, shop, wire.uri, settings)
 			created := create(t, ctx, uri, Request{ID: "a1", UserID: 7, Product: "tea"})
 			select {
 			case <-wire.cut:
@@ -60,11 +59,11 @@ func TestKilledBeforeAck(t *testing.T) {
 			if err := program.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
-			if order, err := kept(t, cfg, "a1"); err != nil || order.Product != "tea" {
+			if order, err := kept(t, settings, "a1"); err != nil || order.Product != "tea" {
 				t.Fatalf("got %+v, %v, want the order: it was committed before the answer", order, err)
 			}
 
-			redelivered := serve(t, uri, cfg)
+			redelivered := serve(t, uri, settings)
 			if err := <-created; err != nil {
 				t.Errorf("got %v at the caller, want the order", err)
 			}
@@ -105,7 +104,7 @@ func create(t *testing.T, ctx context.Context, uri string, request Request) <-ch
 }
 
 // serve hosts the services, and tells of create_order whether it was redelivered.
-func serve(t *testing.T, uri string, cfg *config.Config) <-chan bool {
+func serve(t *testing.T, uri string, settings orders.Settings) <-chan bool {
 	t.Helper()
 	redelivered := make(chan bool, 1)
 	tell := func(next service.Runner) service.Runner {
@@ -120,7 +119,7 @@ func serve(t *testing.T, uri string, cfg *config.Config) <-chan bool {
 		Logger:     slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Middleware: []service.Middleware{tell},
 		Values:     []any{transport.Config{URI: uri}},
-	}, orders.Module, users.Module, fx.Supply(cfg))
+	}, orders.Module, users.Module, fx.Replace(settings))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,9 +135,9 @@ func serve(t *testing.T, uri string, cfg *config.Config) <-chan bool {
 }
 
 // kept returns what the database has of an order.
-func kept(t *testing.T, cfg *config.Config, id string) (*orders.Order, error) {
+func kept(t *testing.T, settings orders.Settings, id string) (*orders.Order, error) {
 	life := fxtest.NewLifecycle(t)
-	db, err := orders.OpenDB(life, cfg)
+	db, err := orders.OpenDB(life, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -152,14 +151,14 @@ func kept(t *testing.T, cfg *config.Config, id string) (*orders.Order, error) {
 }
 
 // start runs the program until the test ends, and returns when it serves.
-func start(t *testing.T, program, uri string, cfg *config.Config) *exec.Cmd {
+func start(t *testing.T, program, uri string, settings orders.Settings) *exec.Cmd {
 	t.Helper()
 	args := []string{program, "--broker", uri, "--config", "config.yaml"}
 	if _, err := exec.LookPath("setpriv"); err == nil {
 		args = append([]string{"setpriv", "--pdeathsig", "KILL"}, args...) // for a test that dies without its cleanup
 	}
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), fmt.Sprintf("ORDERS_DB=%s", cfg.Values["ORDERS_DB"]))
+	cmd.Env = append(os.Environ(), "ORDERS_DATABASE="+settings.Database)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -12,26 +12,16 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
-	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/examples/orders"
 	"github.com/gomeko/gomeko/rpc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// eachDatabase runs f as the subtests sqlite and postgres, with the configuration of an empty database.
-func eachDatabase(t *testing.T, f func(t *testing.T, cfg *config.Config)) {
-	t.Run("sqlite", func(t *testing.T) { f(t, configuration(t, filepath.Join(t.TempDir(), "orders.db"))) })
-	t.Run("postgres", func(t *testing.T) { f(t, configuration(t, postgres(t))) })
-}
-
-func configuration(t *testing.T, database string) *config.Config {
-	t.Helper()
-	cfg, err := config.Parse([]byte("ORDERS_DB: ${ORDERS_DB}"), func(string) (string, bool) { return database, true })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
+// eachDatabase runs f as the subtests sqlite and postgres, with the settings of an empty database.
+func eachDatabase(t *testing.T, f func(t *testing.T, settings orders.Settings)) {
+	t.Run("sqlite", func(t *testing.T) { f(t, orders.Settings{Database: filepath.Join(t.TempDir(), "orders.db")}) })
+	t.Run("postgres", func(t *testing.T) { f(t, orders.Settings{Database: postgres(t)}) })
 }
 
 // postgres returns the URL of a schema of the test's own in the database that GOMEKO_POSTGRES names.

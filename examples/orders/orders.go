@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/di"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
@@ -14,6 +15,7 @@ import (
 // Module is the orders service with all that it needs.
 var Module = fx.Module("orders",
 	service.Provide(new(Orders)),
+	config.Provide("orders", Settings{Database: "orders.db"}),
 	fx.Provide(OpenDB), // lives as long as the process
 	di.PerCall(InTx),   // lives as long as a call
 )

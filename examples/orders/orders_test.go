@@ -8,7 +8,6 @@ import (
 
 	"go.uber.org/fx"
 
-	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/di"
 	"github.com/gomeko/gomeko/examples/orders"
 	"github.com/gomeko/gomeko/examples/orders/users"
@@ -18,9 +17,9 @@ import (
 
 // Julio is user 7. What he gets, and what the database keeps of it, on whatever database.
 func TestOrders(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, cfg *config.Config) {
+	eachDatabase(t, func(t *testing.T, settings orders.Settings) {
 		ctx := t.Context()
-		shop, err := rpc.Bind[Shop](servicetest.New(t, orders.Module, users.Module, fx.Supply(cfg)))
+		shop, err := rpc.Bind[Shop](servicetest.New(t, orders.Module, users.Module, fx.Replace(settings)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,8 +74,8 @@ func (breaking) Count(context.Context, int) (int, error) { panic("out of fingers
 
 // A panic rolls back what the call has done, and the next call finds its connection in order.
 func TestPanic(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, cfg *config.Config) {
-		shop, err := rpc.Bind[Shop](servicetest.New(t, orders.Module, users.Module, fx.Supply(cfg),
+	eachDatabase(t, func(t *testing.T, settings orders.Settings) {
+		shop, err := rpc.Bind[Shop](servicetest.New(t, orders.Module, users.Module, fx.Replace(settings),
 			fx.Decorate(func(real di.Provider[orders.Store]) di.Provider[orders.Store] {
 				return func(ctx context.Context) (orders.Store, di.Done, error) {
 					store, done, err := real(ctx)
