@@ -15,7 +15,14 @@ import (
 // startPeer runs peer/peer.py, the service python_peer, until the test ends.
 func startPeer(t *testing.T, uri string) {
 	t.Helper()
-	cmd := python(t, "-m", "nameko", "run", "--config", "config.yaml", "peer")
+	startNameko(t, uri, "peer", "config.yaml", "peer", "python_peer")
+}
+
+// startNameko runs what a module in the folder dir has of services, or the class of it that is named, until the test ends.
+func startNameko(t *testing.T, uri, dir, config, module, service string) {
+	t.Helper()
+	cmd := python(t, "-m", "nameko", "run", "--config", config, module)
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "AMQP_URI="+uri)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -29,7 +36,7 @@ func startPeer(t *testing.T, uri string) {
 		defer close(ended)
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
 			fmt.Fprintln(t.Output(), lines.Text())
-			if lines.Text() == "services started: python_peer" {
+			if lines.Text() == "services started: "+service {
 				close(started)
 			}
 		}

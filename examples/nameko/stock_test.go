@@ -1,0 +1,69 @@
+package nameko_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/examples/nameko"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/servicetest"
+)
+
+// A service is tested as the struct that it is.
+func TestTake(t *testing.T) {
+	stock := &nameko.Stock{
+		Prices: nameko.PricesClient{Price: func(_ context.Context, _ string, number int) (nameko.Price, error) {
+			return nameko.Price{Amount: number, Currency: "EUR"}, nil
+		}},
+		Basket: nameko.NewShelf(nameko.Opening{"tea": 2}).Basket(),
+	}
+	price, err := stock.Take(t.Context(), "tea", 2)
+	if want := (nameko.Price{Amount: 2, Currency: "EUR"}); err != nil || price != want {
+		t.Errorf("got %v, %v, want %v", price, err, want)
+	}
+	if _, err := stock.Take(t.Context(), "tea", 1); !errors.Is(err, nameko.ErrOutOfStock) {
+		t.Errorf("got %v, want ErrOutOfStock", err)
+	}
+}
+
+// Or with all that is around it, on a broker in memory.
+func TestStock(t *testing.T) {
+	h := servicetest.New(t, nameko.Module, fx.Replace(nameko.Opening{"tea": 3, "ink": 5}))
+	stock := h.Client("stock")
+	var price nameko.Price
+	if err := stock.Call(t.Context(), "take", &price, "tea"); err != nil || price.Amount != 250 {
+		t.Errorf("got %v, %v, want 250 EUR", price, err)
+	}
+	if err := stock.Call(t.Context(), "take", nil, "ink"); err == nil {
+		t.Error("got no error for what has no price")
+	}
+	for product, want := range map[string]int{"tea": 2, "ink": 5} { // the ink of the call that failed is back
+		var got int
+		if err := stock.Call(t.Context(), "count", &got, product); err != nil || got != want {
+			t.Errorf("%s: got %d, %v, want %d", product, got, err, want)
+		}
+	}
+}
+
+// What run_services and ServiceContainer are to Nameko, a Container is here.
+func TestContainer(t *testing.T) {
+	ctx := t.Context()
+	container, err := service.New(service.Config{}, new(Clock))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := container.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := container.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Clock has no entrypoints, so its container needs no broker.
+type Clock struct {
+	_ service.Name `service:"clock"`
+}
