@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/token"
 	"maps"
 	"reflect"
 	"slices"
@@ -97,7 +98,7 @@ func newStub(c Client, f *service.Field) (*stub, error) {
 	switch {
 	case f.Type.Kind() != reflect.Func:
 		return nil, fmt.Errorf("is %s: a typed client has funcs, and one blank rpc.Client", f.Type)
-	case strings.ToLower(f.Name[:1]) == f.Name[:1]:
+	case !token.IsExported(f.Name):
 		return nil, errors.New("is not exported and cannot be set: begin its name with a capital")
 	}
 	spec := f.Tag("rpc")

@@ -30,6 +30,9 @@ type Field struct {
 	run     Runner        // the method in its middleware
 }
 
+// row is how [Config].Only names the row.
+func (f *Field) row() string { return f.Service + "." + f.Name }
+
 // Fields returns the fields of the struct t in their order, blank ones too, for an extension that reads their tags:
 // Tag and Keys work on them, and they belong to no service. The error has a line for each tag that is malformed.
 func Fields(t reflect.Type) ([]*Field, error) {
@@ -98,8 +101,21 @@ func (f *Field) Bind(spec string, lead ...reflect.Type) (*Signature, error) {
 	return m.sig, nil
 }
 
-// Value returns what a dependency's field holds in the struct that was given to [New].
-func (f *Field) Value() any { return f.value.Interface() }
+// Lead returns the types that [Field.Bind] was given: those of the values that [Field.Run] takes ahead of the arguments.
+func (f *Field) Lead() []reflect.Type {
+	if f.method == nil {
+		return nil
+	}
+	return slices.Clone(f.method.lead)
+}
+
+// Value returns what a dependency's field holds in the struct that was given to [New]; nil for a row.
+func (f *Field) Value() any {
+	if !f.value.IsValid() {
+		return nil
+	}
+	return f.value.Interface()
+}
 
 // Go runs fn in a goroutine that [Container.Stop] waits for. fn is to return when its entrypoint has been stopped
 // and the calls that it makes have ended; ctx ends when the container is killed, and not while it stops.
