@@ -100,4 +100,6 @@
 //
 //	func (r *reader) Start(context.Context) error { r.field.Go(r.read); return nil } // calls r.field.Run
 //	func (r *reader) Stop(context.Context) error  { return r.file.Close() }
+//
+// A module of its own may say how it is configured ([Configure]). docs/extensions.md goes through two whole ones.
 package service

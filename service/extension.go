@@ -9,8 +9,9 @@ type EntrypointType interface {
 	Entrypoint(f *Field) (Entrypoint, error)
 }
 
-// An Entrypoint makes calls with [Field.Run]: it begins to at Start and has stopped making new ones when Stop returns.
-// The replies to calls that still run then are its business until they end: goroutines of [Field.Go] are waited for.
+// An Entrypoint makes calls with [Field.Run]: it begins to at Start, and takes on no further ones when Stop has returned.
+// What it took on before is run, and the replies are its business until they have left: goroutines of [Field.Go] are waited for.
+// servicetest.TestEntrypoint tests all that is said here.
 // One value may serve several rows: it is started and stopped once. Entrypoints are started one after the other, and
 // stopped all at once.
 //

@@ -13,6 +13,8 @@
 //
 //	h := servicetest.New(t, orders.Module, fx.Replace(db))
 //
+// [TestEntrypoint] is for those who write an extension.
+//
 // The calls go through all that they go through elsewhere: encoding, queues, middleware, errors on the wire. A method
 // alone needs none of it: call it on a struct literal.
 package servicetest
