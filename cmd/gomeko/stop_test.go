@@ -66,7 +66,47 @@ func TestGracefulStop(t *testing.T) {
 			if got := p.wait(); got != 0 {
 				t.Errorf("got exit status %d, want 0:\n%s", got, p.stderr())
 			}
+			p.line("finished=1 cut_off=0 given_back=0")
 		})
+	}
+}
+
+// When one service fails, those beside it in the process stop in order, and the process says why it has ended.
+func TestServiceFails(t *testing.T) {
+	_, uri := startBroker(t, "127.0.0.1:0")
+	p := start(t, "", "", "run", "./testdata/torch", "./testdata/slow", "--broker", uri)
+	p.line("Connected to ")
+	replies := sleep(t, uri, 2)
+	p.line("sloth sleeps")
+	p.signal(syscall.SIGUSR1)
+	p.line(`msg="container failed"`)
+	if r := <-replies; r.err != nil || r.text != "slept" {
+		t.Errorf("got %q, %v from the call that ran, want slept", r.text, r.err)
+	}
+	if got := p.wait(); got != 1 {
+		t.Errorf("got exit status %d, want 1", got)
+	}
+	p.line("finished=1 cut_off=0 given_back=0")
+	if text, want := p.stderr(), "\nservice torch: Burn: the fuse is gone"; !strings.HasSuffix(text, want) {
+		t.Errorf("got:\n%s\nwant at its end the cause:%s", text, want)
+	}
+}
+
+// A call that does not end with its time is answered, and then the log tells where it is.
+func TestStuck(t *testing.T) {
+	_, uri := startBroker(t, "127.0.0.1:0")
+	p := start(t, "", "", "run", "./testdata/slow", "--broker", uri)
+	p.line("Connected to ")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := dial(t, uri).Client("sloth").Call(ctx, "sleep", nil, 3600); !errors.Is(err, rpc.ErrTimeout) {
+		t.Errorf("got %v, want a timeout", err)
+	}
+	line := p.line(`msg="call stuck"`)
+	for _, want := range []string{"instance=", "service=sloth method=sleep call_id=sloth.sleep.", "slow.(*Sloth).Sleep("} {
+		if !strings.Contains(line, want) {
+			t.Errorf("got:\n%s\nwant in it %s", line, want)
+		}
 	}
 }
 
@@ -92,6 +132,7 @@ func TestSecondSignal(t *testing.T) {
 	if got := p.wait(); got != 1 {
 		t.Errorf("got exit status %d, want 1", got)
 	}
+	p.line("cut_off=1 given_back=0")
 	p.line("killed by a second signal")
 	other := start(t, "", "", "run", "./testdata/slow", "--broker", uri)
 	other.line("sloth sleeps")
