@@ -21,7 +21,18 @@ var (
 // A binder makes services out of structs for New, and collects their mistakes in the order of declaration.
 type binder struct {
 	host     *Container
+	idle     *Container // nil until it is needed
 	mistakes []error
+}
+
+// unstarted returns the container that the rows which Config.Only leaves out are bound to, so that what they share is
+// never started.
+func (b *binder) unstarted() *Container {
+	if b.idle == nil {
+		b.idle = &Container{cfg: b.host.cfg, logger: b.host.logger, sharedTypes: make(map[reflect.Type]sharedValue)}
+	}
+	b.idle.hosted = b.host.hosted
+	return b.idle
 }
 
 func (b *binder) err() error { return errors.Join(b.mistakes...) }
@@ -62,6 +73,27 @@ func (b *binder) application(app *application) {
 	}
 	for _, target := range app.Targets {
 		b.service(target)
+	}
+	if b.err() == nil {
+		b.only()
+	}
+}
+
+// only checks that the rows of Config.Only are there.
+func (b *binder) only() {
+	names := make([]string, len(b.host.rows))
+	for i, f := range b.host.rows {
+		names[i] = f.row()
+	}
+	for i, name := range b.host.cfg.Only {
+		if slices.Contains(names, name) {
+			continue
+		}
+		remedy := "there are " + strings.Join(names, ", ")
+		if near := nearest(name, names); near != "" {
+			remedy = "did you mean " + near + "?"
+		}
+		b.addf("service.Config", "Only[%d] is %q, which is no row: %s", i, name, remedy)
 	}
 }
 
@@ -254,7 +286,12 @@ func (b *binder) row(h *hosted, sf reflect.StructField) {
 			b.addf(where, `timeout %q is no time: write timeout:"5s"`, text)
 		}
 	}
+	left := b.host.cfg.Only != nil && !slices.Contains(b.host.cfg.Only, f.row())
+	if left {
+		f.Host = b.unstarted()
+	}
 	e, err := instance(sf.Type).(EntrypointType).Entrypoint(f)
+	f.Host = b.host
 	switch {
 	case err != nil:
 		b.add(where, err)
@@ -263,7 +300,10 @@ func (b *binder) row(h *hosted, sf reflect.StructField) {
 		b.addf(where, "the type %s made no entrypoint, or did not Bind its method: that is a fault of its own", sf.Type)
 		return
 	}
-	b.host.entrypoint(&managed{value: e, owner: where})
+	if !left {
+		b.host.entrypoint(&managed{value: e, owner: where})
+	}
+	b.host.rows = append(b.host.rows, f)
 	if b.err() == nil {
 		f.run = f.wrapped(b.host.cfg.Middleware)
 	}

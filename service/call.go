@@ -14,6 +14,7 @@ const defaultParents = 10
 type Call struct {
 	Service string // orders
 	Method  string // the method's name on the wire, as its signature spells it: get_order
+	Row     string // the name of its row in the table: GetOrder
 	ID      string // orders.get_order.<uuid4>
 
 	// Parents are the ids of the calls that led to this one, oldest first (nameko.call_id_stack).

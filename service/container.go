@@ -27,6 +27,10 @@ type Config struct {
 	// inside of the container's own recover and log.
 	Middleware []Middleware
 
+	// Only are the rows whose entrypoints are started, as in "orders.GetOrder"; nil is all. The others are bound, so that
+	// their mistakes are found, and [Field.Run] runs them, but nothing else reaches them.
+	Only []string
+
 	// Logger gets the outcome of every call (done at DEBUG, expected errors at WARN, others at ERROR) and what
 	// goes wrong around them; nil is slog.Default().
 	Logger *slog.Logger
@@ -57,6 +61,7 @@ type Container struct {
 	sharedTypes map[reflect.Type]sharedValue
 	bound       bool // New is through: nothing more is shared
 	entrypoints []*managed
+	rows        []*Field
 
 	app        *application
 	life       context.Context // ends when the container does
@@ -92,6 +97,9 @@ func (c *Container) Names() []string {
 	}
 	return names
 }
+
+// Rows returns the rows of all services, in the order of Names and of their tables: what [Field.Run] runs by hand.
+func (c *Container) Rows() []*Field { return slices.Clone(c.rows) }
 
 // Shutdowns returns a channel that is sent what the application's fx.Shutdowner was asked for, be it before; and, from now on
 // until the container has stopped, SIGINT and SIGTERM of the process. Who runs the process is to call Stop then,

@@ -42,7 +42,7 @@ func (r *run) release() {
 }
 
 // Run runs one call of the row's method, on a fresh copy of the service, through the middleware, when one of the
-// service's workers is free. It fills in call's Service, Method and ID; call may be nil. lead are the values of the types
+// service's workers is free. It fills in call's Service, Method, Row and ID; call may be nil. lead are the values of the types
 // given to [Field.Bind].
 //
 // The error is a *[SignatureError] when args do not fit (the method was not run), a *[PanicError] when the method
@@ -58,7 +58,7 @@ func (f *Field) Run(ctx context.Context, call *Call, args Arguments, lead ...any
 	if f.method == nil || len(lead) != len(f.method.lead) {
 		return nil, fmt.Errorf("service %s: %s: Run needs the method and the values that Bind was given", f.Service, f.Name)
 	}
-	call.Service, call.Method, call.ID = f.Service, f.method.sig.Name, f.prefix+uuid.NewString()
+	call.Service, call.Method, call.Row, call.ID = f.Service, f.method.sig.Name, f.Name, f.prefix+uuid.NewString()
 	call.Attempt = max(1, call.Attempt)
 	call.parents = f.Host.cfg.ParentCallsTracked
 

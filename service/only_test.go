@@ -1,0 +1,117 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+type Sentry struct {
+	_ service.Name `service:"sentry"`
+
+	Entrypoints struct {
+		Watch Post `post:"north"`
+		Relay Post `post:"south" method:"Watch"`
+	}
+}
+
+func (*Sentry) Watch(ctx context.Context) (string, error) { return service.FromContext(ctx).Row, nil }
+
+// Post is a row that tells when it is started.
+type Post struct{}
+
+// posts are those that were started, and what they share.
+type posts struct{ started []string }
+
+func (Post) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	all, _ := service.Lookup[*posts](f.Host)
+	_, shared := service.Shared(f.Host, func(*service.Container) (*quarters, error) { return &quarters{posts: all}, nil })
+	_, err := f.Bind("watch")
+	return &post{all, f.Name}, errors.Join(f.Keys("post"), shared, err)
+}
+
+type post struct {
+	posts *posts
+	name  string
+}
+
+func (p *post) Start(context.Context) error {
+	p.posts.started = append(p.posts.started, p.name)
+	return nil
+}
+
+func (*post) Stop(context.Context) error { return nil }
+
+type quarters struct{ posts *posts }
+
+func (q *quarters) Start(context.Context) error {
+	q.posts.started = append(q.posts.started, "quarters")
+	return nil
+}
+
+// What Only leaves out is not started, nor what only that has need of; by hand all rows run.
+func TestOnly(t *testing.T) {
+	for _, tc := range []struct {
+		only []string
+		want string
+	}{
+		{nil, "quarters Watch Relay"},
+		{[]string{}, ""},
+		{[]string{"sentry.Relay"}, "quarters Relay"},
+	} {
+		all := new(posts)
+		c, err := service.New(service.Config{Only: tc.only, Values: []any{all}, Logger: slog.New(slog.DiscardHandler)}, new(Sentry))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(all.started, " "); got != tc.want {
+			t.Errorf("%q: got %q started, want %q", tc.only, got, tc.want)
+		}
+		var ran []string
+		for _, f := range c.Rows() {
+			got, err := f.Run(t.Context(), nil, service.Arguments{})
+			if err != nil {
+				t.Error(err)
+			}
+			ran = append(ran, got.(string))
+		}
+		if got, want := strings.Join(ran, " "), "Watch Relay"; got != want {
+			t.Errorf("%q: got %q run by hand, want %q", tc.only, got, want)
+		}
+		if err := c.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Its mistakes are told, and those of the rows that it leaves out.
+func TestOnlyMistakes(t *testing.T) {
+	type Wrong struct {
+		_ service.Name `service:"wrong"`
+
+		Entrypoints struct {
+			Watch Post `post:"north" timeuot:"1s"`
+		}
+	}
+	for _, tc := range []struct {
+		proto any
+		only  string
+		want  string
+	}{
+		{new(Sentry), "sentry.Watc", `service.Config: Only[0] is "sentry.Watc", which is no row: did you mean sentry.Watch?`},
+		{new(Sentry), "nobody", `service.Config: Only[0] is "nobody", which is no row: there are sentry.Watch, sentry.Relay`},
+		{new(Wrong), "wrong.Relay", "service wrong: Watch: unknown key timeuot in its tag: did you mean timeout?"},
+	} {
+		_, err := service.New(service.Config{Only: []string{tc.only}, Values: []any{new(posts)}}, tc.proto)
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("got  %v\nwant %s", err, tc.want)
+		}
+	}
+}
