@@ -2,9 +2,6 @@ package config_test
 
 import (
 	"fmt"
-	"time"
-
-	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/config"
 )
@@ -32,22 +29,4 @@ gomeko:
 	// max_workers: 50
 	// gomeko:
 	//   rpc_timeout: 5s
-}
-
-func ExampleProvide() {
-	type Settings struct {
-		Database string        `yaml:"database"`
-		Timeout  time.Duration `yaml:"timeout"`
-	}
-	cfg, err := config.Parse([]byte("orders: {timeout: 2s}"), nil)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fx.New(fx.NopLogger,
-		cfg.Module(), // runner.Main does that
-		config.Provide("orders", Settings{Database: "orders.db", Timeout: 5 * time.Second}),
-		fx.Invoke(func(s Settings) { fmt.Println(s.Database, s.Timeout) }),
-	)
-	// Output: orders.db 2s
 }

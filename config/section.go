@@ -19,7 +19,7 @@ import (
 //	var Module = fx.Module("orders",
 //		service.Provide(new(Orders)),
 //		config.Provide("orders", Settings{Database: "orders.db", Timeout: 5 * time.Second}),
-//		fx.Provide(openDB), // func(Settings) (*sql.DB, error)
+//		fx.Provide(NewStore), // func(Settings) *Store
 //	)
 //
 // What the file leaves out, or has as null, is what it is in defaults; without a *Config in the application, as in tests,

@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/config"
 )
 
-// Settings are those of a service.
-type Settings struct {
+// settings are of every kind there is.
+type settings struct {
 	Database string             `yaml:"database"`
 	Password string             `yaml:"password"`
 	Timeout  time.Duration      `yaml:"timeout"`
@@ -36,12 +36,12 @@ type Limits struct {
 	Max int `yaml:"max"`
 }
 
-var defaults = Settings{Database: "orders.db", Timeout: 5 * time.Second, Rates: map[string]float64{"EUR": 1}, Backup: &Backup{Keep: 3}}
+var defaults = settings{Database: "orders.db", Timeout: 5 * time.Second, Rates: map[string]float64{"EUR": 1}, Backup: &Backup{Keep: 3}}
 
 // provided reads text and returns what an application is given of it.
-func provided(t *testing.T, text string, opts ...fx.Option) (Settings, error) {
+func provided(t *testing.T, text string, opts ...fx.Option) (settings, error) {
 	t.Helper()
-	var got Settings
+	var got settings
 	if text != "" {
 		opts = append(opts, parse(t, text).Module())
 	}
@@ -52,21 +52,21 @@ func provided(t *testing.T, text string, opts ...fx.Option) (Settings, error) {
 func TestProvide(t *testing.T) {
 	for name, test := range map[string]struct {
 		text string
-		want func(*Settings)
+		want func(*settings)
 	}{
-		"no configuration": {"", func(*Settings) {}},
-		"no key":           {"other: {max: 5}", func(*Settings) {}},
-		"null":             {"orders:", func(*Settings) {}},
-		"null inside":      {"orders: {timeout: , rates: , backup: null}", func(*Settings) {}},
-		"scalars": {"orders: {database: 0123, password: 1e3, timeout: 1.5, retries: 255, verbose: on, plain: 7, max: 9}", func(s *Settings) {
+		"no configuration": {"", func(*settings) {}},
+		"no key":           {"other: {max: 5}", func(*settings) {}},
+		"null":             {"orders:", func(*settings) {}},
+		"null inside":      {"orders: {timeout: , rates: , backup: null}", func(*settings) {}},
+		"scalars": {"orders: {database: 0123, password: 1e3, timeout: 1.5, retries: 255, verbose: on, plain: 7, max: 9}", func(s *settings) {
 			s.Database, s.Password, s.Timeout, s.Retries, s.Verbose, s.Plain, s.Max = "0123", "1e3", 1500*time.Millisecond, 255, true, 7, 9
 		}},
-		"durations":  {"orders: {timeout: 1m30s, backup: {every: 2}}", func(s *Settings) { s.Timeout, s.Backup = 90*time.Second, &Backup{2 * time.Second, 3} }},
-		"map":        {"orders: {rates: {USD: 2}}", func(s *Settings) { s.Rates = map[string]float64{"EUR": 1, "USD": 2} }},
-		"list":       {"orders: {hosts: [127.0.0.1]}", func(s *Settings) { s.Hosts = []netip.Addr{netip.MustParseAddr("127.0.0.1")} }},
-		"alias":      {"b: &b {max: 5}\norders: *b", func(s *Settings) { s.Max = 5 }},
-		"merge":      {"b: &b {max: 5, plain: 5}\norders: {plain: 6, <<: *b}", func(s *Settings) { s.Plain, s.Max = 6, 5 }},
-		"merge list": {"b: &b {max: 5}\nc: &c {max: 6, plain: 6}\norders: {<<: [*b, *c]}", func(s *Settings) { s.Plain, s.Max = 6, 5 }},
+		"durations":  {"orders: {timeout: 1m30s, backup: {every: 2}}", func(s *settings) { s.Timeout, s.Backup = 90*time.Second, &Backup{2 * time.Second, 3} }},
+		"map":        {"orders: {rates: {USD: 2}}", func(s *settings) { s.Rates = map[string]float64{"EUR": 1, "USD": 2} }},
+		"list":       {"orders: {hosts: [127.0.0.1]}", func(s *settings) { s.Hosts = []netip.Addr{netip.MustParseAddr("127.0.0.1")} }},
+		"alias":      {"b: &b {max: 5}\norders: *b", func(s *settings) { s.Max = 5 }},
+		"merge":      {"b: &b {max: 5, plain: 5}\norders: {plain: 6, <<: *b}", func(s *settings) { s.Plain, s.Max = 6, 5 }},
+		"merge list": {"b: &b {max: 5}\nc: &c {max: 6, plain: 6}\norders: {<<: [*b, *c]}", func(s *settings) { s.Plain, s.Max = 6, 5 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := defaults
@@ -84,7 +84,7 @@ func TestProvide(t *testing.T) {
 
 // All mistakes of all keys come out, before anything is made of any.
 func TestProvideMistakes(t *testing.T) {
-	made := fx.Invoke(func(Settings) { t.Error("something was made of them") })
+	made := fx.Invoke(func(settings) { t.Error("something was made of them") })
 	_, err := provided(t, `
 orders:
   databse: x

@@ -7,7 +7,8 @@
 //
 //	func main() { runner.Main(orders.Module, users.Module) }
 //
-// Each has a service in it, put there by [service.Provide]. What the modules provide may ask for *config.Config.
+// Each has a service in it, put there by [service.Provide]. What the modules provide may ask for *config.Config, and
+services take their own keys of it by [config.Provide]. docs/configuration.md has all keys.
 //
 // # The command line of a program
 //
@@ -21,14 +22,37 @@
 // --broker embedded the program hosts a broker in itself, in memory.
 //
 // Results go to stdout, all else to stderr. The exit status is 0 when the program was stopped, 1 when it
-// failed and 2 when it was called wrongly.
+// failed, 2 when it was called wrongly, and what the application says when it ends itself by fx.Shutdowner.
 //
 // # Stopping
 //
 // SIGINT and SIGTERM stop the services in order: no further calls are taken, and those that run get the configuration's
 // gomeko.grace, 25 s, to end and to have their replies sent; the stop hooks of fx get what is left of it. A second signal
 // ends the process at once, without hooks; the broker gives what was not done to others. When a service fails as a
-// whole, the others are stopped in order too.
+// whole, the others are stopped in order too, and its error is the last line. The log tells what became of the calls:
+//
+//	level=INFO msg=drained instance=vm1/4711 finished=3 cut_off=0 given_back=0 duration=1.2s
+//
+// Those that were cut off while they ran, and those given back before they had begun, run again elsewhere.
+//
+// # The log
+//
+// It is log/slog's default logger, to stderr. Every line names its instance, host/pid; every line with the context of a
+// call, the services' own among them (slog.InfoContext), its service, method and call_id. The level is that of
+// --log-level, else of LOGGING in the configuration, else INFO; the format that of --log-format, else of
+// gomeko.log_format, else text. A call that outlives its time by 5 s is logged with its stack, once.
+//
+// # Readiness
+//
+// When all services answer, the program prints "Connected to" and logs "ready". Started by systemd with Type=notify, it also
+// tells that (sd_notify), and when it begins to stop:
+//
+//	[Service]
+//	Type=notify
+//	ExecStart=/usr/local/bin/orders --config /etc/orders.yaml --log-format json
+//	TimeoutStopSec=30
+//
+// TimeoutStopSec is to be more than gomeko.grace.
 //
 // # The command gomeko
 //

@@ -137,11 +137,15 @@ func (p *process) stop() error {
 	notify("STOPPING=1", "STATUS=stopping "+names)
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.Grace)
 	defer cancel()
-	stopped := make(chan error, 1)
-	go func() { stopped <- p.container.Stop(ctx) }()
+	stopped := make(chan struct{})
+	var err error
+	go func() {
+		err = p.container.Stop(ctx)
+		close(stopped)
+	}()
 	for {
 		select {
-		case err := <-stopped:
+		case <-stopped:
 			return errors.Join(err, p.container.Wait()) // it may have been ending by itself, and tells why
 		case <-p.signals:
 			if time.Since(began) > oneSignal {
