@@ -8,7 +8,7 @@
 //	func main() { runner.Main(orders.Module, users.Module) }
 //
 // Each has a service in it, put there by [service.Provide]. What the modules provide may ask for *config.Config, and
-services take their own keys of it by [config.Provide]. docs/configuration.md has all keys.
+// services take their own keys of it by [config.Provide]. docs/configuration.md has all keys.
 //
 // # The command line of a program
 //
