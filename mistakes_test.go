@@ -72,7 +72,6 @@ func TestMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", filepath.Dir(build(t, "./cmd/gomeko"))+string(os.PathListSeparator)+os.Getenv("PATH"))
-	t.Setenv("GOFLAGS", "-mod=mod")
 	usual := site{here(t), addressOf(startServices(t))}
 	told := strings.Split(strings.TrimSpace(usual.run(t, "gomeko run ./docs/testdata/mistakes")), "\n")[1:] // after "building"
 

@@ -24,7 +24,7 @@ func (c *jsonCodec) Encode(v any) ([]byte, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("no JSON can be made of a %T: %w", v, err)
+		return nil, fmt.Errorf("cannot be written as JSON: %w", err)
 	}
 	f := fitter{shapes: &c.shapes, data: bytes.TrimSuffix(b.Bytes(), []byte("\n"))}
 	_, err := f.written(0, reflect.ValueOf(v))
