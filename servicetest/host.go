@@ -2,8 +2,12 @@ package servicetest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,62 +17,137 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Host runs services for the length of a test. It may be used by several goroutines.
+// A Host runs services for the length of a test. It may be used by several goroutines, but for what fails the test: see
+// [testing.T] on FailNow.
+//
+// A row is named by its service and its field, as in "orders.GetOrder".
 type Host struct {
+	t         testing.TB
 	broker    *broker.Broker
 	container *service.Container
 	conn      *rpc.Conn
+
+	mu      sync.Mutex
+	watches map[string][]*watch // by row
 }
 
-// grace is how long calls that still run at the end of a test may take.
-const grace = 10 * time.Second
+const (
+	// grace is how long calls that still run at the end of a test may take.
+	grace = 10 * time.Second
 
-// New starts services on a broker of their own: pointers to their structs, and fx modules and options, as [service.New]
-// takes them, so that fx.Replace beside a module replaces what it provides. Their mistakes fail the test, with all of them
-// told. What they log is the test's output. They are stopped when the test ends; a call that has not ended ten
-// seconds later fails the test too.
+	// limit is how long is waited for a call, unless the test says otherwise.
+	limit = 30 * time.Second
+)
+
+// New starts services on a broker of their own, in memory: pointers to their structs, and fx modules and options, as
+// [service.New] takes them, so that fx.Replace beside a module replaces what it provides. A [service.Config] may be among
+// them: an rpc.Config in its Values is the services' and the test's clients', with a transport.Config there the services
+// are on that broker instead, and its Only says which rows are started.
+//
+// Mistakes of the services fail the test, with all of them told. What they log is the test's output, unless the Config has a
+// Logger. They are stopped when the test ends; a call that has not ended ten seconds later fails the test too, and so
+// does a service that has ended by itself.
+//
+// In the bubble of testing/synctest, with the bubble's t, time passes as there.
 func New(t testing.TB, services ...any) *Host {
 	t.Helper()
-	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
-	h := &Host{broker: broker.New(broker.Config{Logger: logger})}
-	at := transport.Config{
-		URI:    "amqp://memory",
-		Dial:   func(ctx context.Context, _ string) (net.Conn, error) { return h.broker.Dial(ctx) },
-		Logger: logger,
-	}
-	t.Cleanup(func() { h.stop(t) })
-
-	var err error
-	h.container, err = service.New(service.Config{Logger: logger, Values: []any{at}}, services...)
+	h := &Host{t: t, watches: map[string][]*watch{}}
+	t.Cleanup(h.stop)
+	b, container, err := bind(t, services, h.observe)
+	h.broker = b
 	if err != nil {
 		t.Fatalf("mistakes in the services:\n%v", err)
 	}
-	if err := h.container.Start(t.Context()); err != nil {
+	if err := container.Start(t.Context()); err != nil {
 		t.Fatalf("start: %v", err)
 	}
-	if h.conn, err = rpc.Dial(t.Context(), at, rpc.Config{}); err != nil {
+	h.container = container
+	at, _ := service.Lookup[transport.Config](h.container)
+	cfg, _ := service.Lookup[rpc.Config](h.container)
+	if h.conn, err = rpc.Dial(t.Context(), at, cfg); err != nil {
 		t.Fatalf("dial: %v", err)
 	}
 	return h
 }
 
-// Client returns a client of the service named.
+// Check fails the test with the mistakes of the services, all of them told, and starts nothing: no hook of theirs or of their
+// modules is run. It takes what [New] takes. The constructors that fields ask fx for are called, to know what they return.
+func Check(t testing.TB, services ...any) {
+	t.Helper()
+	b, container, err := bind(t, services)
+	if err != nil {
+		t.Errorf("mistakes in the services:\n%v", err)
+	}
+	ended := b.Close(context.Background())
+	if container != nil {
+		ended = errors.Join(ended, container.Stop(context.Background()))
+	}
+	if ended != nil {
+		t.Error(ended)
+	}
+}
+
+// bind makes the container of the services, on a broker that is theirs unless their Config has another.
+func bind(t testing.TB, services []any, outermost ...service.Middleware) (*broker.Broker, *service.Container, error) {
+	var cfg service.Config
+	var rest []any
+	configs := 0
+	for _, s := range services {
+		if c, ok := s.(service.Config); ok {
+			cfg = c
+			configs++
+			continue
+		}
+		rest = append(rest, s)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	b := broker.New(broker.Config{Logger: cfg.Logger})
+	if configs > 1 {
+		return b, nil, fmt.Errorf("there are %d values of service.Config: make them one", configs)
+	}
+	cfg.Middleware = append(outermost, cfg.Middleware...)
+	cfg.Values = append(cfg.Values[:len(cfg.Values):len(cfg.Values)], transport.Config{
+		URI:    "amqp://memory",
+		Dial:   func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) },
+		Logger: cfg.Logger,
+	})
+	container, err := service.New(cfg, rest...)
+	return b, container, err
+}
+
+// Client returns a client of the service named. For a typed one there is rpc.Bind[Users](h).
 func (h *Host) Client(service string) rpc.Client { return h.conn.Client(service) }
 
+// row returns the row of that name.
+func (h *Host) row(name string) (*service.Field, error) {
+	var names []string
+	for _, f := range h.container.Rows() {
+		names = append(names, f.Service+"."+f.Name)
+		if names[len(names)-1] == name {
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no row %s: there are %s", name, strings.Join(names, ", "))
+}
+
 // stop ends everything in the order in which it is needed, and fails the test for what does not end.
-func (h *Host) stop(t testing.TB) {
+func (h *Host) stop() {
 	end := func(what string, stop func(context.Context) error) {
 		ctx, cancel := context.WithTimeout(context.Background(), grace)
 		defer cancel()
 		if err := stop(ctx); err != nil {
-			t.Errorf("%s: %v", what, err)
+			h.t.Errorf("%s: %v", what, err)
 		}
 	}
 	if h.conn != nil {
 		end("close the client", h.conn.Close)
 	}
-	if h.container != nil {
-		end("stop the services", h.container.Stop)
+	if c := h.container; c != nil {
+		end("stop the services", func(ctx context.Context) error { return errors.Join(c.Stop(ctx), c.Wait()) })
 	}
-	end("stop the broker", h.broker.Close)
+	if h.broker != nil {
+		end("stop the broker", h.broker.Close)
+	}
 }

@@ -1,0 +1,201 @@
+package servicetest_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/servicetest"
+)
+
+// Shop sells to users.
+type Shop struct {
+	_ service.Name `service:"shop"`
+
+	Entrypoints struct {
+		Buy   rpc.Method `rpc:"buy(user_id, product)"`
+		Count rpc.Method `rpc:"count"`
+	}
+
+	Users Users
+	Stock Stock `inject:""`
+}
+
+// Users is a client of the users service.
+type Users struct {
+	_ rpc.Client `rpc:"users"`
+
+	Name func(ctx context.Context, id int) (string, error) `rpc:"get_name"`
+}
+
+// A Stock is what a shop has to sell.
+type Stock interface {
+	Take(product string) error
+	Count() int
+}
+
+func (s *Shop) Buy(ctx context.Context, userID int, product string) (string, error) {
+	name, err := s.Users.Name(ctx, userID)
+	if err != nil {
+		return "", err
+	}
+	return product + " for " + name, s.Stock.Take(product)
+}
+
+func (s *Shop) Count(context.Context) (int, error) { return s.Stock.Count(), nil }
+
+// Module is the shop with all that it needs.
+var Module = fx.Module("shop",
+	service.Provide(new(Shop)),
+	fx.Provide(openWarehouse),
+)
+
+func openWarehouse() (Stock, error) { return nil, errors.New("no warehouse in a test") }
+
+// A shelf is a Stock of a test.
+type shelf map[string]int
+
+var errSoldOut = errors.New("sold out")
+
+func (s shelf) Take(product string) error {
+	if s[product] == 0 {
+		return errSoldOut
+	}
+	s[product]--
+	return nil
+}
+
+func (s shelf) Count() (n int) {
+	for _, left := range s {
+		n += left
+	}
+	return n
+}
+
+// A service is a struct, its dependencies are its fields.
+func TestBuyAlone(t *testing.T) {
+	shop := &Shop{
+		Users: Users{Name: func(context.Context, int) (string, error) { return "Julio", nil }},
+		Stock: shelf{"tea": 1},
+	}
+	got, err := shop.Buy(t.Context(), 7, "tea")
+	if want := "tea for Julio"; err != nil || got != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+// ShopClient is what callers have of the shop.
+type ShopClient struct {
+	_ rpc.Client `rpc:"shop"`
+
+	Buy func(ctx context.Context, userID int, product string) (string, error) `rpc:"buy"`
+}
+
+// What the struct holds already is kept, so the same literal is hosted.
+func TestBuyHosted(t *testing.T) {
+	h := servicetest.New(t, &Shop{
+		Users: Users{Name: func(context.Context, int) (string, error) { return "Julio", nil }},
+		Stock: shelf{"tea": 1},
+	})
+	shop, err := rpc.Bind[ShopClient](h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := shop.Buy(t.Context(), 7, "tea")
+	if want := "tea for Julio"; err != nil || got != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+// FakeUsers stands for the users service.
+type FakeUsers struct {
+	_ service.Name `service:"users"`
+
+	Entrypoints struct {
+		Name rpc.Method `rpc:"get_name(id)"`
+	}
+}
+
+func (*FakeUsers) Name(ctx context.Context, _ int) (string, error) {
+	if language, _ := service.Language.Get(ctx); language == "es" {
+		return "Julio", nil
+	}
+	return "Julius", nil
+}
+
+// What a module provides is replaced by its type, another service by one of its name.
+func TestBuyReplaced(t *testing.T) {
+	stock := fx.Annotate(shelf{"tea": 1}, fx.As(new(Stock)))
+	h := servicetest.New(t, Module, fx.Replace(stock), new(FakeUsers))
+
+	shop, err := rpc.Bind[ShopClient](h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := shop.Buy(service.Language.With(t.Context(), "es"), 7, "tea")
+	if want := "tea for Julio"; err != nil || got != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+// A row is run as its entrypoint would, whatever that is; the error is the method's own.
+func TestRun(t *testing.T) {
+	h := servicetest.New(t, &Shop{Stock: shelf{}}, new(FakeUsers))
+	ctx := service.Language.With(t.Context(), "es")
+	_, err := h.Run(ctx, "shop.Buy", 7, rpc.Kwargs{"product", "tea"})
+	if !errors.Is(err, errSoldOut) {
+		t.Errorf("got %v, want %v", err, errSoldOut)
+	}
+}
+
+// What a call leads to is waited for, and seen.
+func TestWatch(t *testing.T) {
+	h := servicetest.New(t, &Shop{Stock: shelf{"tea": 1}}, new(FakeUsers))
+	named := h.Watch("users.Name")
+
+	if _, err := h.Run(t.Context(), "shop.Buy", 7, "tea"); err != nil {
+		t.Fatal(err)
+	}
+	if got := named(); got.Err != nil || got.Result != "Julius" || got.Call.Method != "get_name" {
+		t.Errorf("got %v, %v from %s, want Julius from get_name", got.Result, got.Err, got.Call.Method)
+	}
+}
+
+// Rows that are not started are still checked, and can be run.
+func TestOnly(t *testing.T) {
+	h := servicetest.New(t, &Shop{Stock: shelf{"tea": 2}}, service.Config{Only: []string{"shop.Count"}})
+	err := h.Client("shop").Call(t.Context(), "buy", nil, 7, "tea")
+	if !errors.Is(err, rpc.ErrMethodNotFound) {
+		t.Errorf("got %v, want %v", err, rpc.ErrMethodNotFound)
+	}
+}
+
+// All mistakes of the services are told, and nothing is started.
+func TestServices(t *testing.T) {
+	servicetest.Check(t, &Shop{Stock: shelf{}}, new(FakeUsers), service.Config{MaxWorkers: 10})
+}
+
+// In a bubble time costs nothing: a caller gives up after half a minute, heartbeats go on for an hour.
+func TestTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := servicetest.New(t, new(Greeting))
+		greeting := h.Client("greeting_service")
+
+		began := time.Now()
+		err := greeting.Call(t.Context(), "hang", nil)
+		if took := time.Since(began); !errors.Is(err, rpc.ErrTimeout) || took != 30*time.Second {
+			t.Errorf("got %v after %v, want %v after 30s", err, took, rpc.ErrTimeout)
+		}
+
+		time.Sleep(time.Hour)
+		if err := greeting.Call(t.Context(), "hello", nil, "Julio"); err != nil {
+			t.Errorf("after an hour: %v", err)
+		}
+	})
+}
