@@ -18,7 +18,9 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
 )
 
 // Bell is a service that is called once, at the start.
@@ -31,7 +33,7 @@ type Bell struct {
 }
 
 func (*Bell) Ring(ctx context.Context) error {
-	slog.InfoContext(ctx, "rung", "times", 1)
+	slog.InfoContext(ctx, "rung", "stack", len(service.FromContext(ctx).Stack()))
 	slog.With("service", "mine").WarnContext(ctx, "rung twice")
 	slog.Info("outside")
 	return nil
@@ -45,7 +47,8 @@ func (once) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 }
 
 func (o once) Start(context.Context) error {
-	o.field.Go(func(ctx context.Context) { _, _ = o.field.Run(ctx, nil, service.Arguments{}) })
+	call := &service.Call{Parents: []string{"caller"}}
+	o.field.Go(func(ctx context.Context) { _, _ = o.field.Run(ctx, call, service.Arguments{}) })
 	return nil
 }
 
@@ -55,7 +58,7 @@ func (once) Stop(context.Context) error { return nil }
 func TestCallsAreLogged(t *testing.T) {
 	out := &output{on: map[string]func(){`"msg":"ready"`: terminate}}
 	status, _ := execute(t, out, []fx.Option{service.Provide(new(Bell))}, "--config", configFile(t,
-		"LOGGING: {version: 1, root: {level: DEBUG}}\ngomeko: {log_format: json}"))
+		"LOGGING: {version: 1, root: {level: DEBUG}}\nparent_calls_tracked: 0\ngomeko: {log_format: json}"))
 	if status != 0 {
 		t.Fatalf("got exit status %d and\n%s", status, out)
 	}
@@ -86,8 +89,40 @@ func TestCallsAreLogged(t *testing.T) {
 			t.Errorf("%s: got %v, want it of a call of bell's", msg, lines[msg])
 		}
 	}
+	if lines["rung"]["stack"] != 1.0 {
+		t.Errorf("got %v call ids to hand on, want the call's own, since no parents are tracked", lines["rung"]["stack"])
+	}
 	if _, ok := lines["outside"]["call_id"]; ok || lines["outside"] == nil {
 		t.Errorf("got %v, want it of no call", lines["outside"])
+	}
+}
+
+// What the configuration says of connection and calls reaches the services (vector config_effects); what becomes of it is
+// tested where it is done.
+func TestConfigurationIsHandedOn(t *testing.T) {
+	p := process{command: &command{config: configFile(t, `
+AMQP_URI: [amqps://one, amqps://two]
+AMQP_SSL: {server_hostname: three}
+HEARTBEAT: 10
+LOGIN_METHOD: AMQPLAIN
+rpc_exchange: vec-other
+max_workers: 3
+gomeko: {rpc_timeout: none, max_message: 1000}
+`)}}
+	var err error
+	if p.cfg, err = p.load(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.bind([]fx.Option{service.Provide(new(Clock))}); err != nil {
+		t.Fatal(err)
+	}
+	broker, _ := service.Lookup[transport.Config](p.container)
+	if broker.URI != "amqps://one;amqps://two" || broker.TLS == nil || broker.TLS.ServerName != "three" ||
+		broker.Heartbeat != 10*time.Second || broker.LoginMethod != "AMQPLAIN" || broker.MaxMessage != 1000 {
+		t.Errorf("got %+v", broker)
+	}
+	if calls, _ := service.Lookup[rpc.Config](p.container); calls.Exchange != "vec-other" || calls.Timeout >= 0 {
+		t.Errorf("got %+v", calls)
 	}
 }
 
