@@ -1,11 +1,13 @@
 package servicetest_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"go.uber.org/fx"
 	"go.uber.org/goleak"
 
 	"github.com/gomeko/gomeko/rpc"
@@ -34,22 +36,72 @@ type Wrong struct {
 
 // Mistakes fail the test, all of them, and nothing is left running.
 func TestMistakes(t *testing.T) {
+	for _, tc := range []struct {
+		services []any
+		want     []string
+	}{
+		{[]any{new(Wrong)}, []string{"wrong: Missing: ", "wrong: Typo: ", "timeuot"}},
+		{[]any{new(Greeting), service.Config{Only: []string{"greeting_service.Helo"}}}, []string{"did you mean greeting_service.Hello?"}},
+		{[]any{new(Greeting), service.Config{}, service.Config{}}, []string{"there are 2 values of service.Config: make them one"}},
+	} {
+		checked := new(recorder)
+		servicetest.Check(checked, tc.services...)
+		checked.told(t, tc.want...)
+
+		r := new(recorder)
+		func() {
+			defer r.end()
+			defer func() {
+				if p := recover(); p != any(r) {
+					t.Errorf("got panic %v, want that of Fatalf", p)
+				}
+			}()
+			servicetest.New(r, tc.services...)
+		}()
+		r.told(t, tc.want...)
+	}
+}
+
+// told checks that there was one failure, with all of want in it.
+func (r *recorder) told(t *testing.T, want ...string) {
+	t.Helper()
+	if len(r.failures) != 1 {
+		t.Fatalf("got %d failures, want 1: %q", len(r.failures), r.failures)
+	}
+	for _, w := range want {
+		if !strings.Contains(r.failures[0], w) {
+			t.Errorf("got %s, want %q in it", r.failures[0], w)
+		}
+	}
+}
+
+// Check starts nothing, and so finds nothing in services that are in order, whatever they would do then.
+func TestCheck(t *testing.T) {
 	r := new(recorder)
-	defer r.end()
-	defer func() {
-		if p := recover(); p != any(r) {
-			t.Fatalf("got panic %v, want that of Fatalf", p)
-		}
-		if len(r.failures) != 1 {
-			t.Fatalf("got %d failures, want 1: %q", len(r.failures), r.failures)
-		}
-		for _, want := range []string{"wrong: Missing: ", "wrong: Typo: ", "timeuot"} {
-			if !strings.Contains(r.failures[0], want) {
-				t.Errorf("got %s, want %q in it", r.failures[0], want)
-			}
-		}
-	}()
-	servicetest.New(r, new(Wrong))
+	started := fx.Invoke(func(life fx.Lifecycle) {
+		life.Append(fx.StartHook(func() { t.Error("a hook was run") }))
+	})
+	servicetest.Check(r, new(Greeting), started)
+	if len(r.failures) > 0 {
+		t.Errorf("got %q, want no failure", r.failures)
+	}
+}
+
+// A service that ends by itself fails the test.
+func TestFailed(t *testing.T) {
+	r := new(recorder)
+	b := newBell("ends the container at a failure")
+	servicetest.New(r, new(Belfry), service.Config{
+		Values: []any{b},
+		Middleware: []service.Middleware{func(service.Runner) service.Runner {
+			return func(context.Context) (any, error) { return nil, errors.New("cracked") }
+		}},
+	})
+	if err := b.ring(t.Context()); err == nil {
+		t.Error("got no error of the call")
+	}
+	r.end()
+	r.told(t, "service belfry: Toll: cracked")
 }
 
 // A call that does not end fails the test, which ends all the same.
@@ -66,8 +118,6 @@ func TestHang(t *testing.T) {
 			t.Errorf("got %v from the call, want %v", err, transport.ErrClosed)
 		}
 		<-ended
-		if len(r.failures) != 1 || !strings.Contains(r.failures[0], "1 call cut off") {
-			t.Errorf("got failures %q, want that a call was cut off", r.failures)
-		}
+		r.told(t, "1 call cut off")
 	})
 }

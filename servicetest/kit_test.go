@@ -50,8 +50,8 @@ func (s *Shop) Buy(ctx context.Context, userID int, product string) (string, err
 
 func (s *Shop) Count(context.Context) (int, error) { return s.Stock.Count(), nil }
 
-// Module is the shop with all that it needs.
-var Module = fx.Module("shop",
+// shop is the service with all that it needs.
+var shop = fx.Module("shop",
 	service.Provide(new(Shop)),
 	fx.Provide(openWarehouse),
 )
@@ -90,8 +90,8 @@ func TestBuyAlone(t *testing.T) {
 	}
 }
 
-// ShopClient is what callers have of the shop.
-type ShopClient struct {
+// Client is what callers have of the shop.
+type Client struct {
 	_ rpc.Client `rpc:"shop"`
 
 	Buy func(ctx context.Context, userID int, product string) (string, error) `rpc:"buy"`
@@ -103,11 +103,11 @@ func TestBuyHosted(t *testing.T) {
 		Users: Users{Name: func(context.Context, int) (string, error) { return "Julio", nil }},
 		Stock: shelf{"tea": 1},
 	})
-	shop, err := rpc.Bind[ShopClient](h)
+	client, err := rpc.Bind[Client](h)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := shop.Buy(t.Context(), 7, "tea")
+	got, err := client.Buy(t.Context(), 7, "tea")
 	if want := "tea for Julio"; err != nil || got != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
@@ -132,13 +132,13 @@ func (*FakeUsers) Name(ctx context.Context, _ int) (string, error) {
 // What a module provides is replaced by its type, another service by one of its name.
 func TestBuyReplaced(t *testing.T) {
 	stock := fx.Annotate(shelf{"tea": 1}, fx.As(new(Stock)))
-	h := servicetest.New(t, Module, fx.Replace(stock), new(FakeUsers))
+	h := servicetest.New(t, shop, fx.Replace(stock), new(FakeUsers))
 
-	shop, err := rpc.Bind[ShopClient](h)
+	client, err := rpc.Bind[Client](h)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := shop.Buy(service.Language.With(t.Context(), "es"), 7, "tea")
+	got, err := client.Buy(service.Language.With(t.Context(), "es"), 7, "tea")
 	if want := "tea for Julio"; err != nil || got != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}

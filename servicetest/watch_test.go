@@ -1,0 +1,80 @@
+package servicetest_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/servicetest"
+)
+
+// Outcomes come in order, each once, to each watch; those from before are not told.
+func TestWatchOrder(t *testing.T) {
+	h := servicetest.New(t, new(Greeting))
+	hello := func(name string) {
+		if err := h.Client("greeting_service").Call(t.Context(), "hello", nil, name); err != nil {
+			t.Error(err)
+		}
+	}
+	hello("nobody")
+	one, other := h.Watch("greeting_service.Hello"), h.Watch("greeting_service.Hello")
+	hello("Ana")
+	hello("Julio")
+	for _, next := range []func() servicetest.Outcome{one, other} {
+		for _, want := range []string{"Hello, Ana!", "Hello, Julio!"} {
+			if got := next(); got.Result != want || got.Err != nil {
+				t.Errorf("got %v, %v, want %s", got.Result, got.Err, want)
+			}
+		}
+	}
+}
+
+// A watch sees what the middleware of the test's makes of a call, be it a panic.
+func TestWatchMiddleware(t *testing.T) {
+	denied := errors.New("denied")
+	guard := func(next service.Runner) service.Runner {
+		return func(ctx context.Context) (any, error) {
+			switch language, _ := service.Language.Get(ctx); language {
+			case "es":
+				return nil, denied
+			case "eo":
+				panic("kia lingvo?")
+			}
+			return next(ctx)
+		}
+	}
+	h := servicetest.New(t, new(Greeting), service.Config{Middleware: []service.Middleware{guard}})
+	next := h.Watch("greeting_service.Hello")
+	for _, tc := range []struct{ language, want string }{
+		{"de", ""},
+		{"es", "denied"},
+		{"eo", "a middleware panicked"},
+	} {
+		_, _ = h.Run(service.Language.With(t.Context(), tc.language), "greeting_service.Hello", "Julio")
+		got := next().Err
+		if (got == nil) != (tc.want == "") || got != nil && got.Error() != tc.want {
+			t.Errorf("%s: got %v, want %s", tc.language, got, tc.want)
+		}
+	}
+}
+
+// What is waited for in vain, or cannot be, fails the test.
+func TestWatchFails(t *testing.T) {
+	for _, tc := range []struct{ row, want string }{
+		{"greeting_service.Hello", "greeting_service.Hello: no call of it, or no further one, has ended within 30s"},
+		{"greeting_service.hello", "Watch: there is no row greeting_service.hello: there are greeting_service.Hello, greeting_service.Hang"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := new(recorder)
+			defer r.end()
+			defer func() {
+				if p := recover(); p != any(r) || len(r.failures) != 1 || r.failures[0] != tc.want {
+					t.Errorf("got %q, panic %v, want %s", r.failures, p, tc.want)
+				}
+			}()
+			servicetest.New(r, new(Greeting)).Watch(tc.row)()
+		})
+	}
+}
