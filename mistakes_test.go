@@ -72,6 +72,12 @@ func TestMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", filepath.Dir(build(t, "./cmd/gomeko"))+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOCACHE", strings.TrimSpace(string(cache)))
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // where gomeko run keeps its programs
 	usual := site{here(t), addressOf(startServices(t))}
 	told := strings.Split(strings.TrimSpace(usual.run(t, "gomeko run ./docs/testdata/mistakes")), "\n")[1:] // after "building"
 
