@@ -1,0 +1,126 @@
+package broker_test
+
+import (
+	"net"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+// Who publishes beyond the limit is told so and waits; who consumes makes room.
+func TestMaxMemory(t *testing.T) {
+	b := start(t, broker.Config{MaxMemory: 10_000})
+	conn := dial(t, b)
+	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 10))
+	publisher, consumer := channel(t, conn), open(t, b)
+	if err := publisher.Confirm(false); err != nil {
+		t.Fatal(err)
+	}
+	acks := publisher.NotifyPublish(make(chan amqp.Confirmation, 100))
+	q := declare(t, consumer)
+	body := string(make([]byte, 4000))
+	publish(t, publisher, q, body, body, body, "held up")
+	for range 3 {
+		next(t, acks)
+	}
+	if got := next(t, blocked); !got.Active || got.Reason != "low on memory" {
+		t.Errorf("got %+v, want blocked for memory", got)
+	}
+	if got := length(t, consumer, q); got != 3 {
+		t.Errorf("got %d messages, want 3: the fourth has to wait", got)
+	}
+	deliveries := consume(t, consumer, q)
+	for range 2 {
+		if err := next(t, deliveries).Ack(false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := next(t, blocked); got.Active {
+		t.Errorf("got %+v, want unblocked", got)
+	}
+	next(t, acks)
+	expect(t, deliveries, body, "held up")
+}
+
+// A client that vanishes while it waits is missed by its heartbeats, and what it left in a
+// transaction goes with it.
+func TestMaxMemoryAndLostClient(t *testing.T) {
+	b := start(t, broker.Config{MaxMemory: 1000})
+	w := plug(t, b)
+	w.open(1)
+	w.send(1, &frame.TxSelect{})
+	w.read()
+	publish2000(w, "q")
+	w.send(1, &frame.BasicQos{})
+	w.read() // the publishing was handled
+	publish2000(w, "q")
+	conn := dial(t, b)
+	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 10))
+	publish(t, channel(t, conn), "q", "1")
+	if got := next(t, blocked); !got.Active {
+		t.Errorf("got %+v, want blocked", got)
+	}
+	w.conn.Close()
+	if got := next(t, blocked); got.Active {
+		t.Errorf("got %+v, want unblocked", got)
+	}
+}
+
+// Nor does a client that waits hold up the end of the broker.
+func TestMaxMemoryAndClose(t *testing.T) {
+	b := start(t, broker.Config{MaxMemory: 1000})
+	ch := open(t, b)
+	q := declare(t, ch)
+	w := plug(t, b)
+	w.open(0)
+	publish2000(w, q)
+	publish2000(w, q)
+}
+
+// publish2000 publishes 2,000 bytes.
+func publish2000(w *wire, key string) {
+	w.t.Helper()
+	w.write(frames(func(b *frame.Buffer) {
+		b.Method(1, &frame.BasicPublish{RoutingKey: key})
+		b.Content(1, frame.ClassBasic, frame.Properties{0, 0}, make([]byte, 2000), frame.MinSize)
+	}))
+}
+
+func TestMaxQueues(t *testing.T) {
+	ch := open(t, start(t, broker.Config{MaxQueues: 1}))
+	q := declare(t, ch)
+	if _, err := ch.QueueDeclarePassive(q, false, false, false, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := ch.QueueDeclare("two", true, false, false, false, nil)
+	const want = "PRECONDITION_FAILED - cannot declare queue 'two': queue limit in vhost '/' (1) is reached"
+	if e, ok := err.(*amqp.Error); !ok || e.Code != 406 || e.Reason != want {
+		t.Errorf("got %v, want 406 %s", err, want)
+	}
+}
+
+func TestMaxConnections(t *testing.T) {
+	b := start(t, broker.Config{MaxConnections: 1})
+	first := dial(t, b)
+	again := func() (*amqp.Connection, error) {
+		return amqp.DialConfig("amqp://guest:guest@memory/", amqp.Config{
+			Dial: func(string, string) (net.Conn, error) { return b.Dial(t.Context()) },
+		})
+	}
+	_, err := again()
+	const want = "NOT_ALLOWED - access to vhost '/' refused for user 'guest': connection limit (1) is reached"
+	if e, ok := err.(*amqp.Error); !ok || e.Code != 530 || e.Reason != want {
+		t.Errorf("got %v, want 530 %s", err, want)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := again()
+	if err != nil {
+		t.Fatalf("after the first was closed: %v", err)
+	}
+	second.Close()
+}
