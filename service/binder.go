@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -108,7 +109,7 @@ func (b *binder) service(target *di.Target) {
 	h := &hosted{
 		name:    b.name(t),
 		proto:   reflect.New(t).Elem(),
-		workers: make(chan struct{}, max(1, cmp.Or(b.host.cfg.MaxWorkers, defaultMaxWorkers))),
+		workers: newSlots(max(1, cmp.Or(b.host.cfg.MaxWorkers, defaultMaxWorkers))),
 		target:  target,
 		plan:    di.Plan{Panic: panicked},
 	}
@@ -285,6 +286,14 @@ func (b *binder) row(h *hosted, sf reflect.StructField) {
 		if err != nil || f.timeout <= 0 {
 			b.addf(where, `timeout %q is no time: write timeout:"5s"`, text)
 		}
+	}
+	f.workers = []*slots{h.workers}
+	if text, ok := f.tag.lookup("max_workers"); ok {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			b.addf(where, `max_workers %q is no number from 1 on: write max_workers:"4"`, text)
+		}
+		f.workers = []*slots{newSlots(n), h.workers}
 	}
 	left := b.host.cfg.Only != nil && !slices.Contains(b.host.cfg.Only, f.row())
 	if left {

@@ -27,8 +27,12 @@ type Call struct {
 	Redelivered bool // the broker delivered it before, to somebody who did not finish
 	Attempt     int  // 1 for the first
 
+	watcher Watcher
 	parents int // how many ids of Parents Stack hands on; 0 is defaultParents, negative is none
 }
+
+// Watch has w told how the call goes. It is for the entrypoint that makes the call, before [Field.Run].
+func (c *Call) Watch(w Watcher) { c.watcher = w }
 
 // FromContext returns the call that ctx belongs to, nil outside of one.
 func FromContext(ctx context.Context) *Call {

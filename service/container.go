@@ -66,8 +66,7 @@ type Container struct {
 	app        *application
 	life       context.Context // ends when the container does
 	endLife    context.CancelFunc
-	begun      atomic.Bool  // Start was called
-	idle       atomic.Int64 // workers that Stop has taken
+	begun      atomic.Bool // Start was called
 	drain      drain
 	goroutines tally // of Field.Go
 	ended      chan struct{}
@@ -84,9 +83,9 @@ type Container struct {
 type hosted struct {
 	name    string
 	proto   reflect.Value // the struct, with its dependencies set; calls get copies
-	workers chan struct{} // has an element for each call that runs
-	target  *di.Target    // what fx has for its fields
-	plan    di.Plan       // what each call is given anew
+	workers *slots
+	target  *di.Target // what fx has for its fields
+	plan    di.Plan    // what each call is given anew
 }
 
 // Names returns the names of the services, in the order given to [New]; those of fx modules come first.

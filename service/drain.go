@@ -26,9 +26,9 @@ func (d *drain) ended(err error) {
 
 // cut counts, with mu held, the calls that Kill is about to end: those that run, and those that have not begun.
 func (c *Container) cut() {
-	c.drain.cutOff = -int(c.idle.Load())
+	c.drain.cutOff = 0
 	for _, h := range c.hosted {
-		c.drain.cutOff += len(h.workers)
+		c.drain.cutOff += h.workers.calls()
 	}
 	c.drain.givenBack = int(c.drain.waiting.Load())
 }

@@ -13,6 +13,10 @@ var (
 	// ErrStopped is the error of a call that was not run, or not to its end, because the container had been
 	// killed or stopped; and of what is asked of a container that has ended.
 	ErrStopped = errors.New("container stopped")
+
+	// ErrReturned is the cause (context.Cause) that a call's ctx has ended for when its method has returned in time:
+	// what the method left running is not wanted any less.
+	ErrReturned = errors.New("method has returned")
 )
 
 // A SignatureError says, in Python's words, why arguments do not fit a signature:

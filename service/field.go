@@ -25,6 +25,7 @@ type Field struct {
 	isRow   bool
 	goName  string        // the row's method
 	timeout time.Duration // the row's; 0 is none
+	workers []*slots      // what a call takes: of the row, if it is bounded, then of the service
 	method  *method       // set by Bind
 	prefix  string        // of the ids of its calls
 	run     Runner        // the method in its middleware
@@ -56,10 +57,10 @@ func (f *Field) Tag(key string) string {
 }
 
 // Keys returns an error for each key of the tag that is not among known, with the nearest one that is.
-// The keys of every row, method and timeout, are known already.
+// The keys of every row, method, timeout and max_workers, are known already.
 func (f *Field) Keys(known ...string) error {
 	if f.isRow {
-		known = append(slices.Clip(known), "method", "timeout")
+		known = append(slices.Clip(known), "method", "timeout", "max_workers")
 	}
 	var mistakes []error
 	for _, p := range f.tag {
@@ -137,4 +138,7 @@ func (f *Field) Fail(err error) {
 func (f *Field) Logger() *slog.Logger { return f.logger }
 
 // MaxWorkers is the number of calls the service runs at once: what to set as prefetch.
-func (f *Field) MaxWorkers() int { return cap(f.hosted.workers) }
+func (f *Field) MaxWorkers() int { return f.hosted.workers.size }
+
+// Timeout is the row's limit of a call, 0 if it has none.
+func (f *Field) Timeout() time.Duration { return f.timeout }

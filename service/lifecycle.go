@@ -223,7 +223,9 @@ func (c *Container) shutdown(ctx context.Context) error {
 		failed = append(failed, within(ctx, stops[i], e))
 	}
 	if c.goroutines.wait(ctx) == nil {
-		c.takeWorkers(ctx)
+		for _, h := range c.hosted {
+			h.workers.close(ctx)
+		}
 	}
 	for _, e := range slices.Backward(c.shared) {
 		if ctx.Err() == nil && c.life.Err() == nil {
@@ -234,20 +236,6 @@ func (c *Container) shutdown(ctx context.Context) error {
 		failed = append(failed, c.cutShort(ctx))
 	}
 	return errors.Join(failed...)
-}
-
-// takeWorkers takes every worker, when the call it runs has ended, so that none is left for a new one.
-func (c *Container) takeWorkers(ctx context.Context) {
-	for _, h := range c.hosted {
-		for range cap(h.workers) {
-			select {
-			case h.workers <- struct{}{}:
-				c.idle.Add(1)
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
 }
 
 // cutShort kills what has not ended with ctx, and says how many calls that were.

@@ -40,7 +40,7 @@ func (f *Field) limited(ctx context.Context) (any, error) {
 		return o.result, o.err
 	}
 	done := make(chan outcome, 1)
-	r.holds.Add(1)
+	r.hold()
 	go r.work(ctx, done)
 	select {
 	case o := <-done:

@@ -116,6 +116,7 @@ type rows struct {
 		NoMethod   Trigger `trigger:"x" method:""`
 		Timeout    Trigger `trigger:"fetch" method:"Fetch" timeout:"5"`
 		Negative   Trigger `trigger:"fetch" method:"Fetch" timeout:"-5s"`
+		Nobody     Trigger `trigger:"fetch" method:"Fetch" max_workers:"0"`
 		Key        Trigger `trigger:"fetch" method:"Fetch" timout:"5s"`
 		Keys       Trigger `triger:"fetch" method:"Fetch" color:"red"`
 		Twice      Trigger `trigger:"fetch" trigger:"fetch"`

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync/atomic"
 
 	"github.com/google/uuid"
 )
@@ -17,8 +16,8 @@ type run struct {
 	args  Arguments
 	lead  []any
 
-	bounded bool         // the context may end before the container's does
-	holds   atomic.Int32 // who needs the worker's slot: Run, and each goroutine of the method
+	bounded bool // the context may end before the container's does
+	tenure
 }
 
 type runKey struct{}
@@ -34,15 +33,8 @@ func (r *run) Value(key any) any {
 	return r.Context.Value(key)
 }
 
-// release gives the slot back when the last one has no need of it.
-func (r *run) release() {
-	if r.holds.Add(-1) == 0 {
-		<-r.field.hosted.workers
-	}
-}
-
 // Run runs one call of the row's method, on a fresh copy of the service, through the middleware, when one of the
-// service's workers is free. It fills in call's Service, Method, Row and ID; call may be nil. lead are the values of the types
+// service's workers is free, and of the row's if it is bounded. It fills in call's Service, Method, Row and ID; call may be nil. lead are the values of the types
 // given to [Field.Bind].
 //
 // The error is a *[SignatureError] when args do not fit (the method was not run), a *[PanicError] when the method
@@ -66,11 +58,12 @@ func (f *Field) Run(ctx context.Context, call *Call, args Arguments, lead ...any
 	own := ctx.Done() == life.Done()
 	r := &run{field: f, call: call, args: args, lead: lead, bounded: !own && ctx.Done() != nil}
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	defer cancel(ErrReturned)
 	if !own {
 		defer context.AfterFunc(life, func() { cancel(ErrStopped) })()
 	}
 	r.Context = ctx
+	defer r.end()
 	v, err := f.run(r)
 	f.Host.drain.ended(err)
 	return v, err
@@ -92,30 +85,14 @@ func (f *Field) worked(next Runner) Runner {
 		if ctx.Err() != nil {
 			return nil, f.ended(context.Cause(ctx))
 		}
-		if !f.take(ctx) {
+		if !r.take() {
 			return nil, f.ended(context.Cause(ctx))
 		}
-		r.holds.Add(1)
 		defer r.release()
+		if r.call.watcher != nil {
+			r.call.watcher.Began()
+		}
 		return next(ctx)
-	}
-}
-
-// take takes a worker, unless ctx ends before one is free.
-func (f *Field) take(ctx context.Context) bool {
-	select {
-	case f.hosted.workers <- struct{}{}:
-		return true
-	default:
-	}
-	waiting := &f.Host.drain.waiting
-	waiting.Add(1)
-	defer waiting.Add(-1)
-	select {
-	case f.hosted.workers <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
