@@ -24,19 +24,15 @@ type caller struct {
 	conn     *transport.Conn
 	consumer *transport.Consumer
 
+	late     sync.WaitGroup // the goroutines of calls that end late; added to under mu, before closed
+
 	mu      sync.Mutex
 	closed  bool
-	pending map[string]chan outcome // by correlation id; each has room for its one outcome
+	pending map[string]*Reply // by correlation id
 }
 
 // longest is what a request can say that is left: AMQP counts milliseconds in 32 bits.
 const longest = math.MaxUint32 * time.Millisecond
-
-// An outcome ends a call: the reply, or why there will be none.
-type outcome struct {
-	reply *transport.Delivery
-	err   error
-}
 
 func newCaller(cfg Config, log *slog.Logger) *caller {
 	return &caller{
@@ -44,7 +40,7 @@ func newCaller(cfg Config, log *slog.Logger) *caller {
 		log:     log,
 		id:      "standalone_rpc_proxy.call." + uuid.NewString(),
 		replyTo: uuid.NewString(),
-		pending: map[string]chan outcome{},
+		pending: map[string]*Reply{},
 	}
 }
 
@@ -67,97 +63,95 @@ func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 	return err
 }
 
-// call sends the request key, <service>.<method>, and returns its reply, within ctx.
-func (c *caller) call(ctx context.Context, key string, body []byte) (*transport.Delivery, error) {
+// publishing returns the request r with its body.
+func (c *caller) publishing(ctx context.Context, r *Reply, body []byte) transport.Publishing {
 	stack := []string{c.id}
 	if call := service.FromContext(ctx); call != nil {
 		stack = call.Stack()
 	}
-	p := transport.Publishing{
+	return transport.Publishing{
 		Exchange:  c.cfg.exchange(),
-		Key:       key,
+		Key:       r.name(),
 		Mandatory: true,
 		Properties: transport.Properties{
 			ContentType:     transport.JSON.ContentType(),
 			ContentEncoding: transport.JSON.ContentEncoding(),
 			Headers:         headersOf(stack, service.Data(ctx)),
 			Persistent:      true,
-			CorrelationID:   uuid.NewString(),
+			CorrelationID:   r.id,
 			ReplyTo:         c.replyTo,
 		},
 		Body: body,
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		p.Expiration = min(max(time.Until(deadline), time.Millisecond), longest) // 0 would be none
-	}
-	return c.await(ctx, p)
 }
 
-// await sends p and waits for its outcome.
-func (c *caller) await(ctx context.Context, p transport.Publishing) (*transport.Delivery, error) {
-	id, done := p.CorrelationID, make(chan outcome, 1)
+// send sends the request p of the call r, which waits for its reply from then on, unless there is an error.
+func (c *caller) send(ctx context.Context, r *Reply, p transport.Publishing) error {
 	c.mu.Lock()
-	conn, closed := c.conn, c.closed
-	c.pending[id] = done
+	conn, closed, taken := c.conn, c.closed, c.pending[r.id] != nil
+	ready := !closed && conn != nil && !taken
+	if ready {
+		c.pending[r.id] = r
+	}
 	c.mu.Unlock()
-	defer c.forget(id)
 	switch {
 	case closed:
-		return nil, transport.ErrClosed
+		return transport.ErrClosed
 	case conn == nil:
-		return nil, errors.New("the container has not started")
+		return errors.New("the container has not started")
+	case taken:
+		return fmt.Errorf("correlation id %q is that of another call, which waits: give each its own", r.id)
 	}
 	err := conn.Send(ctx, p, func(err error) {
 		if err != nil { // a request that was taken waits on for its reply
-			c.settle(id, outcome{err: err})
+			c.settle(r.id, nil, r.failed(err))
 		}
 	})
-	if err != nil {
-		return nil, fmt.Errorf("not sent: %w", err)
+	if err != nil && c.forget(r.id) {
+		return fmt.Errorf("not sent: %w", err)
 	}
-	select {
-	case o := <-done:
-		return o.reply, o.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("no reply: %w", ctx.Err())
-	}
+	return nil
 }
 
 // receive takes a reply. One that nobody waits for is late, or comes a second time.
 func (c *caller) receive(d *transport.Delivery) {
-	if !c.settle(d.CorrelationID, outcome{reply: d}) {
+	if !c.settle(d.CorrelationID, d, nil) {
 		c.log.Debug("reply dropped: nobody waits for it", "correlation_id", d.CorrelationID)
 	}
 	d.Ack()
 }
 
-// settle ends the call id and reports whether somebody waited for it.
-func (c *caller) settle(id string, o outcome) bool {
+// settle ends the call id, by its reply or by why there is none, and reports whether somebody waited for it.
+func (c *caller) settle(id string, d *transport.Delivery, err error) bool {
 	c.mu.Lock()
-	done, ok := c.pending[id]
-	delete(c.pending, id)
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	r, ok := c.pending[id]
 	if ok {
-		done <- o
+		delete(c.pending, id)
+		r.settle(d, err)
 	}
 	return ok
 }
 
-func (c *caller) forget(id string) {
+// forget takes back a call that was not sent, and reports whether nobody else has ended it.
+func (c *caller) forget(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	_, ok := c.pending[id]
 	delete(c.pending, id)
+	return ok
 }
 
 // close fails the calls that wait, and all later ones.
 func (c *caller) close(ctx context.Context) error {
 	c.mu.Lock()
 	c.closed = true
-	for id, done := range c.pending {
+	for id, r := range c.pending {
 		delete(c.pending, id)
-		done <- outcome{err: transport.ErrClosed}
+		r.settle(nil, r.failed(transport.ErrClosed))
 	}
 	c.mu.Unlock()
+	c.late.Wait()
 	if c.consumer == nil {
 		return nil
 	}

@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -59,43 +61,80 @@ func serviceOf(f *service.Field) (string, error) {
 // An error that the method returned is an [*Error]. The others are those of this package ([ErrUnknownService] and the ones
 // beside it), ctx's, or what was wrong with args, in which case nothing was sent.
 func (c Client) Call(ctx context.Context, method string, result any, args ...any) error {
-	if last := len(args) - 1; last >= 0 {
-		if kwargs, ok := args[last].(Kwargs); ok {
-			return c.call(ctx, method, result, newRequest(args[:last], kwargs))
-		}
-	}
-	return c.call(ctx, method, result, newRequest(args, nil))
+	return c.call(ctx, method, result, requestOf(args))
 }
 
-func (c Client) call(ctx context.Context, method string, result any, r request) error {
-	name := c.service + "." + method
+// Go makes the same call without waiting for its reply (Nameko's call_async). It returns when the request was written:
+// while the broker is away, or blocks publishers, it waits for it.
+//
+// The call ends as one by Call does. But its work may be meant to outlive the caller: the request carries a limit only if
+// ctx has one, and when the method that made the call returns, the work goes on.
+func (c Client) Go(ctx context.Context, method string, args ...any) *Reply {
+	r := c.reply(method)
 	if c.caller == nil {
-		return errors.New("rpc: call by a Client that is bound to no connection: it is a field of a hosted service, or comes from Conn.Client")
+		return r.fail(errUnbound)
 	}
-	body, err := transport.JSON.Encode(r)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	ctx, cancel, asked := c.caller.cfg.bound(ctx)
+	if !c.send(ctx, r, requestOf(args), asked) {
+		cancel()
+		return r
 	}
-	began := time.Now()
-	ctx, cancel := c.caller.cfg.limit(ctx)
+	c.caller.watch(ctx, r, cancel)
+	return r
+}
+
+func (c Client) call(ctx context.Context, method string, result any, q request) error {
+	if c.caller == nil {
+		return errUnbound
+	}
+	ctx, cancel, _ := c.caller.cfg.bound(ctx)
 	defer cancel()
-	d, err := c.caller.call(ctx, name, body)
-	var returned *transport.Returned
-	switch {
-	case errors.As(err, &returned):
-		unknown := ErrUnknownService.about("Unknown service `" + c.service + "`")
-		unknown.Args = []any{c.service}
-		return unknown
-	case errors.Is(err, context.DeadlineExceeded):
-		return timedOut(fmt.Sprintf("%s: %v after %s", name, err, time.Since(began).Round(time.Millisecond)))
-	case err != nil:
-		return fmt.Errorf("%s: %w", name, err)
+	r := c.reply(method)
+	if c.send(ctx, r, q, true) {
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			c.caller.expire(ctx, r)
+		}
 	}
-	var remote *Error
-	if err = readReply(d, result); err == nil || errors.As(err, &remote) {
-		return err
+	<-r.done
+	return r.read(result)
+}
+
+// errUnbound is the error of every call by the zero Client.
+var errUnbound = errors.New("rpc: call by a Client that is bound to no connection: it is a field of a hosted service, or comes from Conn.Client")
+
+func (c Client) reply(method string) *Reply {
+	return &Reply{service: c.service, method: method, id: uuid.NewString(), began: time.Now(), done: make(chan struct{})}
+}
+
+// send sends the request q of the call r, with what is left of ctx if it is to carry that. If it cannot, the call has
+// ended, and send returns false.
+func (c Client) send(ctx context.Context, r *Reply, q request, limited bool) bool {
+	body, err := transport.JSON.Encode(q)
+	if err != nil {
+		r.fail(err)
+		return false
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	p := c.caller.publishing(ctx, r, body)
+	if deadline, ok := ctx.Deadline(); ok && limited {
+		p.Expiration = min(max(time.Until(deadline), time.Millisecond), longest) // 0 would be none
+	}
+	if err := c.caller.send(ctx, r, p); err != nil {
+		r.fail(err)
+		return false
+	}
+	return true
+}
+
+// requestOf takes the keywords from the end of args.
+func requestOf(args []any) request {
+	if last := len(args) - 1; last >= 0 {
+		if kwargs, ok := args[last].(Kwargs); ok {
+			return newRequest(args[:last], kwargs)
+		}
+	}
+	return newRequest(args, nil)
 }
 
 // Kwargs are keyword arguments, names and values in turn, sent in this order: rpc.Kwargs{"name", "Julio", "count", 2}.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"go.starlark.net/starlark"
 
@@ -106,13 +105,8 @@ func (m method) callAsync(thread *starlark.Thread, _ *starlark.Builtin, args sta
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", string(m.opaque), err)
 	}
-	r := &reply{opaque: "reply of " + m.opaque, method: m, done: make(chan struct{})}
-	ctx := thread.Local(sessionKey).(context.Context)
-	m.s.async.Go(func() {
-		defer close(r.done)
-		r.value, r.err = m.call(ctx, sent)
-	})
-	return r, nil
+	session := thread.Local(sessionKey).(context.Context)
+	return &reply{"reply of " + m.opaque, m, m.s.Conn.Client(m.service).Go(session, m.name, sent...)}, nil
 }
 
 func (m method) call(ctx context.Context, args []any) (starlark.Value, error) {
@@ -163,9 +157,7 @@ func arguments(args starlark.Tuple, kwargs []starlark.Tuple) ([]any, error) {
 type reply struct {
 	opaque
 	method method
-	done   chan struct{} // closed when value and err are there
-	value  starlark.Value
-	err    error
+	reply  *rpc.Reply
 }
 
 func (r *reply) AttrNames() []string { return []string{"result"} }
@@ -182,12 +174,11 @@ func (r *reply) result(thread *starlark.Thread, b *starlark.Builtin, args starla
 	if err := starlark.UnpackArgs(b.Name(), args, kwargs); err != nil {
 		return nil, err
 	}
-	ctx := thread.Local(lineKey).(context.Context)
-	select {
-	case <-r.done:
-		r.method.learn(r.err)
-		return r.value, r.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%s: %w", strings.TrimPrefix(string(r.opaque), "reply of "), context.Cause(ctx))
+	var result json.RawMessage
+	err := r.reply.Result(thread.Local(lineKey).(context.Context), &result)
+	r.method.learn(err)
+	if err != nil {
+		return nil, err
 	}
+	return decode(result)
 }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 
 	"github.com/gomeko/gomeko/rpc"
+	gomeko "github.com/gomeko/gomeko/service"
 )
 
 // A Shell runs Starlark, in which n.rpc calls services. Conn, Stdout and Stderr are needed. One shell is used by
@@ -25,7 +25,6 @@ type Shell struct {
 
 	globals starlark.StringDict
 	known   known
-	async   sync.WaitGroup // calls of call_async that run
 }
 
 // Script runs the program that src holds, called name in errors, to its end or its first error, which is one line
@@ -49,7 +48,8 @@ func (s *Shell) Script(ctx context.Context, name string, src io.Reader) error {
 	return explain(err, text, true)
 }
 
-// begin makes the shell's names anew. Calls of call_async run within the ctx it returns, which end ends.
+// begin makes the shell's names anew. Calls of call_async are made with the ctx it returns: when end has ended it nobody
+// waits for them any more, but their work goes on.
 func (s *Shell) begin(ctx context.Context) (session context.Context, end func()) {
 	exit := starlark.NewBuiltin("exit", func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error) {
 		return nil, errExit
@@ -63,11 +63,8 @@ func (s *Shell) begin(ctx context.Context) (session context.Context, end func())
 		"exit":  exit,
 		"quit":  exit,
 	}
-	session, cancel := context.WithCancel(ctx)
-	return session, func() {
-		cancel()
-		s.async.Wait()
-	}
+	session, cancel := context.WithCancelCause(ctx)
+	return session, func() { cancel(gomeko.ErrReturned) }
 }
 
 // errExit is the error of exit(), which is none.

@@ -1,0 +1,147 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A Reply is the outcome of a call by [Client.Go], which may be yet to come. One that is never read costs nothing when
+// the call has ended. It may be used by several goroutines.
+type Reply struct {
+	service, method string
+	id              string // the correlation id
+	began           time.Time
+
+	release  func()        // frees what watches the call's ctx; under caller.mu
+	done     chan struct{} // closed when the two below are there
+	delivery *transport.Delivery
+	err      error
+}
+
+// errUnasked ends a call that nobody has set a limit for.
+var errUnasked = fmt.Errorf("default limit: %w", context.DeadlineExceeded)
+
+// Result waits for the outcome and stores the call's result in the pointer result; nil drops it. The error is the
+// call's, as [Client.Call] would return it, or ctx's, which ends the waiting and not the call. It may be called again.
+func (r *Reply) Result(ctx context.Context, result any) error {
+	select {
+	case <-r.done:
+		return r.read(result)
+	case <-ctx.Done():
+	}
+	select {
+	case <-r.done: // at the last moment
+		return r.read(result)
+	default:
+		return fmt.Errorf("%s: no reply yet: %w", r.name(), ended(ctx))
+	}
+}
+
+// Done returns a channel that is closed when Result need not wait.
+func (r *Reply) Done() <-chan struct{} { return r.done }
+
+func (r *Reply) name() string { return r.service + "." + r.method }
+
+func (r *Reply) read(result any) error {
+	if r.err != nil {
+		return r.err
+	}
+	err := readReply(r.delivery, result)
+	var remote *Error
+	if err == nil || errors.As(err, &remote) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", r.name(), err)
+}
+
+// fail ends a call that nobody else can end: it does not wait for a reply yet.
+func (r *Reply) fail(err error) *Reply {
+	r.err = r.failed(err)
+	close(r.done)
+	return r
+}
+
+// settle ends a call that waits. The caller holds the lock of those that do.
+func (r *Reply) settle(d *transport.Delivery, err error) {
+	r.delivery, r.err = d, err
+	close(r.done)
+	if r.release != nil {
+		r.release()
+	}
+}
+
+// failed returns what a call that ends with err returns: what became of it, and who was called.
+func (r *Reply) failed(err error) error {
+	var returned *transport.Returned
+	switch {
+	case errors.As(err, &returned):
+		unknown := ErrUnknownService.about("Unknown service `" + r.service + "`")
+		unknown.Args = []any{r.service}
+		return unknown
+	case errors.Is(err, context.DeadlineExceeded):
+		return timedOut(fmt.Sprintf("%s: %v after %s", r.name(), err, r.age()))
+	}
+	return fmt.Errorf("%s: %w", r.name(), err)
+}
+
+func (r *Reply) age() time.Duration { return time.Since(r.began).Round(time.Millisecond) }
+
+// ended returns why ctx has ended, as both the standard library and whoever cancelled it call it.
+func ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
+// watch ends the call when ctx does, until it has ended otherwise, when release is called.
+func (c *caller) watch(ctx context.Context, r *Reply, cancel context.CancelFunc) {
+	stop := context.AfterFunc(ctx, func() {
+		if !c.enter() {
+			return
+		}
+		defer c.late.Done()
+		c.expire(ctx, r)
+	})
+	release := func() {
+		stop()
+		cancel()
+	}
+	c.mu.Lock()
+	waits := c.pending[r.id] == r
+	if waits {
+		r.release = release
+	}
+	c.mu.Unlock()
+	if !waits {
+		release()
+	}
+}
+
+// enter counts a goroutine that close waits for, unless the caller is closed.
+func (c *caller) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.late.Add(1)
+	}
+	return !c.closed
+}
+
+// expire ends a call whose ctx has ended.
+func (c *caller) expire(ctx context.Context, r *Reply) {
+	c.settle(r.id, nil, r.failed(fmt.Errorf("no reply: %w", ended(ctx))))
+}
+
+// wanted reports whether the callee should hear that ctx has ended: not if the method that called has merely
+// returned, or nobody has asked for a limit.
+func wanted(ctx context.Context) bool {
+	cause := context.Cause(ctx)
+	return cause != service.ErrReturned && cause != errUnasked
+}
