@@ -24,11 +24,12 @@ type caller struct {
 	conn     *transport.Conn
 	consumer *transport.Consumer
 
-	late     sync.WaitGroup // the goroutines of calls that end late; added to under mu, before closed
+	late sync.WaitGroup // the goroutines of calls that end late; added to under mu, before closed
 
 	mu      sync.Mutex
 	closed  bool
 	pending map[string]*Reply // by correlation id
+	looks   map[string]*look  // by queue, those of the last second
 }
 
 // longest is what a request can say that is left: AMQP counts milliseconds in 32 bits.
@@ -41,6 +42,7 @@ func newCaller(cfg Config, log *slog.Logger) *caller {
 		id:      "standalone_rpc_proxy.call." + uuid.NewString(),
 		replyTo: uuid.NewString(),
 		pending: map[string]*Reply{},
+		looks:   map[string]*look{},
 	}
 }
 
@@ -107,10 +109,13 @@ func (c *caller) send(ctx context.Context, r *Reply, p transport.Publishing) err
 			c.settle(r.id, nil, r.failed(err))
 		}
 	})
-	if err != nil && c.forget(r.id) {
-		return fmt.Errorf("not sent: %w", err)
+	switch {
+	case err == nil, !c.forget(r.id):
+		return nil
+	case ctx.Err() != nil && !errors.Is(err, ctx.Err()): // its cause alone is told
+		return fmt.Errorf("not sent: %w: %w", ctx.Err(), err)
 	}
-	return nil
+	return fmt.Errorf("not sent: %w", err)
 }
 
 // receive takes a reply. One that nobody waits for is late, or comes a second time.
@@ -133,7 +138,7 @@ func (c *caller) settle(id string, d *transport.Delivery, err error) bool {
 	return ok
 }
 
-// forget takes back a call that was not sent, and reports whether nobody else has ended it.
+// forget takes a call from those that wait, for whoever ends it then, and reports whether it was there.
 func (c *caller) forget(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -57,9 +57,9 @@ func serviceOf(f *service.Field) (string, error) {
 // Call calls method and stores its result in the pointer result; nil drops it. args are positional; a [Kwargs] at
 // the end are keywords. What the call runs within, its id and its context data, goes along from ctx.
 //
-// It ends at ctx's deadline, or after Config.Timeout if there is none, and the request carries what is left of it.
-// An error that the method returned is an [*Error]. The others are those of this package ([ErrUnknownService] and the ones
-// beside it), ctx's, or what was wrong with args, in which case nothing was sent.
+// It ends at ctx's deadline, or after Config.Timeout if there is none, and the request carries what is left of it. [With]
+// says otherwise. An error that the method returned is an [*Error]. The others are those of this package
+// ([ErrUnknownService] and the ones beside it), ctx's, or what was wrong with args, in which case nothing was sent.
 func (c Client) Call(ctx context.Context, method string, result any, args ...any) error {
 	return c.call(ctx, method, result, requestOf(args))
 }
@@ -70,12 +70,13 @@ func (c Client) Call(ctx context.Context, method string, result any, args ...any
 // The call ends as one by Call does. But its work may be meant to outlive the caller: the request carries a limit only if
 // ctx has one, and when the method that made the call returns, the work goes on.
 func (c Client) Go(ctx context.Context, method string, args ...any) *Reply {
-	r := c.reply(method)
+	o := optionsOf(ctx)
+	r := c.reply(method, o)
 	if c.caller == nil {
 		return r.fail(errUnbound)
 	}
-	ctx, cancel, asked := c.caller.cfg.bound(ctx)
-	if !c.send(ctx, r, requestOf(args), asked) {
+	ctx, cancel, asked := o.bound(ctx, c.caller.cfg)
+	if !c.send(ctx, r, requestOf(args), o, asked) {
 		cancel()
 		return r
 	}
@@ -87,39 +88,53 @@ func (c Client) call(ctx context.Context, method string, result any, q request) 
 	if c.caller == nil {
 		return errUnbound
 	}
-	ctx, cancel, _ := c.caller.cfg.bound(ctx)
+	o := optionsOf(ctx)
+	ctx, cancel, _ := o.bound(ctx, c.caller.cfg)
 	defer cancel()
-	r := c.reply(method)
-	if c.send(ctx, r, q, true) {
-		select {
-		case <-r.done:
-		case <-ctx.Done():
-			c.caller.expire(ctx, r)
-		}
+	r := c.reply(method, o)
+	if c.send(ctx, r, q, o, true) {
+		c.wait(ctx, r)
 	}
-	<-r.done
 	return r.read(result)
+}
+
+// wait waits for the end of the call r, which ctx's is at the latest.
+func (c Client) wait(ctx context.Context, r *Reply) {
+	defer service.Lend(ctx)()
+	select {
+	case <-r.done:
+		return
+	case <-ctx.Done():
+	}
+	c.caller.expire(ctx, r)
+	<-r.done
 }
 
 // errUnbound is the error of every call by the zero Client.
 var errUnbound = errors.New("rpc: call by a Client that is bound to no connection: it is a field of a hosted service, or comes from Conn.Client")
 
-func (c Client) reply(method string) *Reply {
-	return &Reply{service: c.service, method: method, id: uuid.NewString(), began: time.Now(), done: make(chan struct{})}
+func (c Client) reply(method string, o options) *Reply {
+	r := &Reply{service: c.service, method: method, id: o.id, began: time.Now(), done: make(chan struct{})}
+	if r.id == "" {
+		r.id = uuid.NewString()
+	}
+	return r
 }
 
-// send sends the request q of the call r, with what is left of ctx if it is to carry that. If it cannot, the call has
+// send sends the request q of the call r, which carries what is left of ctx if it is limited. If it cannot, the call has
 // ended, and send returns false.
-func (c Client) send(ctx context.Context, r *Reply, q request, limited bool) bool {
+func (c Client) send(ctx context.Context, r *Reply, q request, o options, limited bool) bool {
 	body, err := transport.JSON.Encode(q)
 	if err != nil {
 		r.fail(err)
 		return false
 	}
 	p := c.caller.publishing(ctx, r, body)
+	var left time.Duration
 	if deadline, ok := ctx.Deadline(); ok && limited {
-		p.Expiration = min(max(time.Until(deadline), time.Millisecond), longest) // 0 would be none
+		left = min(max(time.Until(deadline), time.Millisecond), longest) // 0 would be none
 	}
+	o.apply(&p, left)
 	if err := c.caller.send(ctx, r, p); err != nil {
 		r.fail(err)
 		return false

@@ -26,14 +26,3 @@ func (c Config) limit(ctx context.Context) (context.Context, context.CancelFunc)
 	}
 	return context.WithTimeout(ctx, timeout)
 }
-
-// bound returns ctx with the limit of a call, and whether somebody has asked for it.
-func (c Config) bound(ctx context.Context) (_ context.Context, cancel context.CancelFunc, asked bool) {
-	timeout := cmp.Or(c.Timeout, defaultTimeout)
-	if _, asked = ctx.Deadline(); asked || timeout < 0 {
-		ctx, cancel = context.WithCancel(ctx)
-		return ctx, cancel, asked
-	}
-	ctx, cancel = context.WithTimeoutCause(ctx, timeout, errUnasked)
-	return ctx, cancel, false
-}

@@ -47,8 +47,16 @@ var (
 	// ErrMalformedRequest says that the service could not read the request.
 	ErrMalformedRequest = NewError("nameko.exceptions.MalformedRequest", "malformed request")
 
-	// ErrTimeout says that there was no reply within the call's limit, or that the method took longer than it may.
+	// ErrTimeout says that the call took too long. If that was for the caller's own limit, the error is
+	// context.DeadlineExceeded too, and says how many consumers and ready messages the service's queue had.
 	ErrTimeout = NewError("builtins.TimeoutError", "call timed out")
+
+	// ErrWorkerTimeout says that the method took longer than the service lets it: an ErrTimeout that came as a reply.
+	ErrWorkerTimeout = errors.New("method timed out")
+
+	// ErrNoConsumers says that nobody took requests from the service's queue when the call's limit was over: an
+	// ErrTimeout too. The queue is there because the service ran once.
+	ErrNoConsumers = errors.New("no consumers")
 
 	// ErrConnectionLost says that the connection was lost before the broker had confirmed the request: whether the
 	// method runs is not known.
@@ -69,13 +77,17 @@ func (e *Error) Error() string {
 	return e.Type + ": " + e.Value
 }
 
-// Is reports whether target is an [Error] of the same Path.
+// Is reports whether target is an [Error] of the same Path, or [ErrWorkerTimeout] and e the timeout of another process.
 func (e *Error) Is(target error) bool {
+	if target == ErrWorkerTimeout {
+		return e.remote && e.Path == ErrTimeout.Path
+	}
 	t, ok := target.(*Error)
 	return ok && t.Path != "" && t.Path == e.Path
 }
 
-// Unwrap returns context.DeadlineExceeded for a call that timed out here, nil for what came over the wire.
+// Unwrap returns what is beside the path of a call that timed out here: context.DeadlineExceeded, [ErrNoConsumers]; nil
+// for what came over the wire.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Expected returns true: see [service.Expected].
@@ -164,10 +176,10 @@ func stringified(v any) any {
 	return fmt.Sprint(v)
 }
 
-// timedOut returns the error of a call that ended at its deadline.
-func timedOut(text string) *Error {
+// timedOut returns the error of a call that ended at its deadline, by the cause if that is known.
+func timedOut(text string, cause error) *Error {
 	e := ErrTimeout.about(text)
-	e.cause = context.DeadlineExceeded
+	e.cause = errors.Join(context.DeadlineExceeded, cause)
 	return e
 }
 

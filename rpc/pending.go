@@ -29,16 +29,25 @@ var errUnasked = fmt.Errorf("default limit: %w", context.DeadlineExceeded)
 // Result waits for the outcome and stores the call's result in the pointer result; nil drops it. The error is the
 // call's, as [Client.Call] would return it, or ctx's, which ends the waiting and not the call. It may be called again.
 func (r *Reply) Result(ctx context.Context, result any) error {
+	if r.wait(ctx) {
+		return r.read(result)
+	}
+	return fmt.Errorf("%s: no reply yet: %w", r.name(), ended(ctx))
+}
+
+// wait waits for the outcome, and reports whether it is there before ctx ends.
+func (r *Reply) wait(ctx context.Context) bool {
 	select {
 	case <-r.done:
-		return r.read(result)
-	case <-ctx.Done():
-	}
-	select {
-	case <-r.done: // at the last moment
-		return r.read(result)
+		return true
 	default:
-		return fmt.Errorf("%s: no reply yet: %w", r.name(), ended(ctx))
+	}
+	defer service.Lend(ctx)()
+	select {
+	case <-r.done:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -84,7 +93,7 @@ func (r *Reply) failed(err error) error {
 		unknown.Args = []any{r.service}
 		return unknown
 	case errors.Is(err, context.DeadlineExceeded):
-		return timedOut(fmt.Sprintf("%s: %v after %s", r.name(), err, r.age()))
+		return timedOut(fmt.Sprintf("%s: %v after %s", r.name(), err, r.age()), nil)
 	}
 	return fmt.Errorf("%s: %w", r.name(), err)
 }
@@ -134,14 +143,18 @@ func (c *caller) enter() bool {
 	return !c.closed
 }
 
-// expire ends a call whose ctx has ended.
+// expire ends a call whose ctx has ended. From then on a reply is late: it would only tell of the same limit.
 func (c *caller) expire(ctx context.Context, r *Reply) {
-	c.settle(r.id, nil, r.failed(fmt.Errorf("no reply: %w", ended(ctx))))
-}
-
-// wanted reports whether the callee should hear that ctx has ended: not if the method that called has merely
-// returned, or nobody has asked for a limit.
-func wanted(ctx context.Context) bool {
-	cause := context.Cause(ctx)
-	return cause != service.ErrReturned && cause != errUnasked
+	if !c.forget(r.id) {
+		return // it has ended
+	}
+	err := fmt.Errorf("no reply: %w", ended(ctx))
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = c.overdue(r, err)
+	} else {
+		err = r.failed(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.settle(nil, err)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // Topology names exchanges, queues and bindings that must exist.
@@ -68,6 +70,41 @@ func (c *Conn) Declare(ctx context.Context, t Topology) error {
 			return nil
 		}
 	}
+}
+
+// Inspect looks at a queue without changing anything: how many messages are ready in it, which does not count those that
+// a consumer holds, and how many consumers it has. No such queue is an [*Error] (404). It is a call to the broker on a
+// channel of its own, nothing to do often; while the broker is away Inspect waits for it, as long as ctx does.
+func (c *Conn) Inspect(ctx context.Context, queue string) (messages, consumers int, err error) {
+	for {
+		s, err := c.session(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		found := make(chan amqp.Queue, 1) // not a variable: if ctx ends first, the answer comes later
+		err = s.do(ctx, func() error {
+			q, err := s.inspect(queue)
+			found <- q
+			return err
+		})
+		switch {
+		case err == nil:
+			q := <-found
+			return q.Messages, q.Consumers, nil
+		case !errors.Is(err, errGone):
+			return 0, 0, fmt.Errorf("queue %q: %w", queue, err)
+		}
+	}
+}
+
+func (s *session) inspect(queue string) (amqp.Queue, error) {
+	ch, err := s.amqp.Channel()
+	if err != nil {
+		return amqp.Queue{}, gone(err, connecting)
+	}
+	defer ch.Close()
+	q, err := ch.QueueDeclarePassive(queue, false, false, false, false, nil)
+	return q, gone(err, connecting)
 }
 
 // restore declares on s all that was declared before, and reports whether. What is refused now (somebody has declared
