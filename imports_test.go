@@ -47,6 +47,7 @@ var others = map[string][]string{
 	"di":             {"go.uber.org/fx", "go.uber.org/fx/fxevent"},
 	"service":        {"go.uber.org/fx", "github.com/google/uuid"},
 	"rpc":            {"github.com/google/uuid"},
+	"timer":          {},
 }
 
 // A listed is a package as go list tells of it.

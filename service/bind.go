@@ -18,6 +18,23 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
+// Params returns the types of the parameters that the row's method has after ctx: none if there is no such method, of
+// which [Field.Bind] tells. It is for an entrypoint whose methods may do without the values that it gives them.
+func (f *Field) Params() []reflect.Type {
+	if !f.isRow {
+		return nil
+	}
+	m, ok := reflect.PointerTo(f.hosted.proto.Type()).MethodByName(f.goName)
+	if !ok {
+		return nil
+	}
+	var types []reflect.Type
+	for i := 2; i < m.Type.NumIn(); i++ { // after the receiver and ctx
+		types = append(types, m.Type.In(i))
+	}
+	return types
+}
+
 // bind finds the method of the service and gives the parameters of sp to the method's.
 func bind(proto reflect.Value, name string, sp spec, lead []reflect.Type) (*method, error) {
 	typ := reflect.PointerTo(proto.Type())

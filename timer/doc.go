@@ -1,0 +1,61 @@
+// Package timer calls methods of a service again and again, as Nameko's timer does.
+//
+// # Interval
+//
+// An [Interval] is a row of a service's entrypoint table, the tag how long from one call to the next:
+//
+//	type Orders struct {
+//		_ service.Name `service:"orders"`
+//
+//		Entrypoints struct {
+//			Sweep timer.Interval `timer:"1m"`
+//		}
+//	}
+//
+//	// Sweep is called each minute.
+//	func (o *Orders) Sweep(ctx context.Context) error
+//
+// A tick is a call like any other: it takes one of the service's workers, goes through the middleware, has its own values
+// injected and its errors logged, and timeout:"30s" limits it. It comes from no other call: its call id stack is
+// its own id, and its context data is empty (SPEC §7). What it returns beside its error is dropped; no error and no panic
+// ends the timer.
+//
+// Each process has timers of its own: in a fleet of three a row ticks three times as often. They need no broker.
+//
+// # When it ticks
+//
+// The first tick is due an interval after the start, the nth n intervals after it: how long calls take moves none of them.
+// Three keys change that:
+//
+//   - eager:"true" has one more tick, at the start.
+//   - jitter:"5s" delays each tick, the eager one too, by a time of its own below that, so that processes which were started
+//     together do not tick together. The next one is due as if there had been none.
+//   - late:"catchup" runs what is late one after the other, without a pause, until no tick is late. The default is "skip".
+//
+// Ticks of a row do not overlap: who is due while a call runs, or waits for a worker, is late. Late ticks are skipped: the next one
+// is the first whose time has not passed, and a warning is logged that says how many were left out. Nameko catches up. That
+// is right where each tick has work of its own, such as a report on each minute; where a tick does what there is to do,
+// it strikes again and again whom the slow call has already hit.
+//
+// A method which still runs when the row's timeout has ended, since it does not heed its ctx, is no longer waited for; with
+// max_workers:"1" on the row the next tick waits for that too.
+//
+// # Tick
+//
+// A method that wants to know which tick it is takes a [Tick] after ctx:
+//
+//	// Report tells what was sold in the minute before tick.Time.
+//	func (o *Orders) Report(ctx context.Context, tick timer.Tick) error
+//
+// # Stop
+//
+// When the service stops there are no further ticks, be they late or not, and the call that runs is waited for.
+//
+// # Tests
+//
+// A method is tested without its timer, by a call of it, or by Run of servicetest:
+//
+//	_, err := h.Run(ctx, "orders.Report", timer.Tick{Time: noon})
+//
+// With its timer it is tested in a bubble of testing/synctest, where an hour of ticks takes no time.
+package timer

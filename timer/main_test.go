@@ -1,0 +1,144 @@
+package timer_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/timer"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Clock is a service whose rows all call Strike. Tests start one row of it.
+type Clock struct {
+	_ service.Name `service:"clock"`
+
+	Entrypoints struct {
+		Plain   timer.Interval `timer:"1m" method:"Strike"`
+		Eager   timer.Interval `timer:"1m" method:"Strike" eager:"true"`
+		Skip    timer.Interval `timer:"1m" method:"Strike" eager:"1" late:"skip"`
+		CatchUp timer.Interval `timer:"1m" method:"Strike" eager:"true" late:"catchup"`
+		Jitter  timer.Interval `timer:"1m" method:"Strike" jitter:"20s"`
+		Shaky   timer.Interval `timer:"1m" method:"Strike" eager:"true" jitter:"59s" late:"catchup"`
+		Limited timer.Interval `timer:"1m" method:"Strike" timeout:"30s"`
+		Alone   timer.Interval `timer:"1m" method:"Strike" timeout:"30s" max_workers:"1"`
+		Fine    timer.Interval `timer:"7ms" method:"Strike"`
+		Untold  timer.Interval `timer:"1m" method:"Chime"`
+	}
+
+	Tower *tower
+}
+
+// A tower is where a clock strikes.
+type tower struct {
+	act   func(ctx context.Context, n int) error // of the nth call, from 1 on; nil does nothing
+	start time.Time
+
+	mu      sync.Mutex
+	strikes []strike
+}
+
+// A strike is one call, by the time since the start.
+type strike struct {
+	due, began time.Duration
+	call       *service.Call
+}
+
+func (c *Clock) Strike(ctx context.Context, tick timer.Tick) error {
+	t := c.Tower
+	t.mu.Lock()
+	t.strikes = append(t.strikes, strike{tick.Time.Sub(t.start), time.Since(t.start), service.FromContext(ctx)})
+	n := len(t.strikes)
+	t.mu.Unlock()
+	if t.act == nil {
+		return nil
+	}
+	return t.act(ctx, n)
+}
+
+func (c *Clock) Chime(ctx context.Context) error { return c.Strike(ctx, timer.Tick{}) }
+
+// began returns when the calls began.
+func (t *tower) began() []time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var all []time.Duration
+	for _, s := range t.strikes {
+		all = append(all, s.began)
+	}
+	return all
+}
+
+// due returns when the calls were due.
+func (t *tower) due() []time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var all []time.Duration
+	for _, s := range t.strikes {
+		all = append(all, s.due)
+	}
+	return all
+}
+
+// start starts one row, in a bubble, without a broker; it is stopped when the test ends. What is logged is in the log.
+func start(t *testing.T, tw *tower, row string, cfg service.Config) (*service.Container, *bytes.Buffer) {
+	t.Helper()
+	log := new(bytes.Buffer)
+	cfg.Only, cfg.Logger = []string{"clock." + row}, slog.New(slog.NewTextHandler(log, nil))
+	c, err := service.New(cfg, &Clock{Tower: tw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tw.start = time.Now()
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Kill)
+	return c, log
+}
+
+// stop stops the container and returns the error of a stop or an end that was not in order.
+func stop(t *testing.T, c *service.Container) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	if err := c.Stop(ctx); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	if err := c.Wait(); err != nil {
+		t.Errorf("the container ended: %v", err)
+	}
+}
+
+// every is n times a step, from first on.
+func every(step time.Duration, first, n int) []time.Duration {
+	var all []time.Duration
+	for i := range n {
+		all = append(all, time.Duration(first+i)*step)
+	}
+	return all
+}
+
+// seconds are times.
+func seconds(list ...int) []time.Duration {
+	var all []time.Duration
+	for _, s := range list {
+		all = append(all, time.Duration(s)*time.Second)
+	}
+	return all
+}
+
+func same(t *testing.T, what string, got, want []time.Duration) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
