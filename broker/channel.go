@@ -105,6 +105,23 @@ func (ch *channel) handleMethod(m frame.Method) error {
 		return ch.commit()
 	case *frame.TxRollback:
 		return ch.rollback()
+	case *frame.ChannelFlow:
+		if !m.Active {
+			return exceptionf(codeNotImplemented, "active=false")
+		}
+		return ch.answer(false, &frame.ChannelFlowOk{Active: true})
+	case *frame.ChannelFlowOk:
+		return nil
+	case *frame.ChannelClose:
+		ch.end()
+		return nil
+	}
+	return ch.handleDeclaration(m)
+}
+
+// handleDeclaration handles what makes, ties and ends exchanges and queues.
+func (ch *channel) handleDeclaration(m frame.Method) error {
+	switch m := m.(type) {
 	case *frame.ExchangeDeclare:
 		return ch.declareExchange(m)
 	case *frame.ExchangeDelete:
@@ -123,16 +140,6 @@ func (ch *channel) handleMethod(m frame.Method) error {
 		return ch.purge(m)
 	case *frame.QueueDelete:
 		return ch.deleteQueue(m)
-	case *frame.ChannelFlow:
-		if !m.Active {
-			return exceptionf(codeNotImplemented, "active=false")
-		}
-		return ch.answer(false, &frame.ChannelFlowOk{Active: true})
-	case *frame.ChannelFlowOk:
-		return nil
-	case *frame.ChannelClose:
-		ch.end()
-		return nil
 	}
 	return exceptionf(codeCommandInvalid, "unimplemented method")
 }

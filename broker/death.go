@@ -23,6 +23,10 @@ const (
 	deliveryLimit = "delivery_limit"
 )
 
+// maxProperties is what fits into a frame, beside what goes around it: dead-lettering
+// alone makes headers grow.
+const maxProperties = frameMax - 32
+
 // buryDead dead-letters what has died, and what dies of that.
 func (v *vhost) buryDead() {
 	for i := 0; i < len(v.dead); i++ {
@@ -44,8 +48,8 @@ func (v *vhost) bury(d death) {
 		return
 	}
 	m := d.letter()
-	if m.split > frameMax/2 { // its history alone would soon break the frames of its consumers
-		v.log.Warn("a message that died too often is dropped", "queue", d.queue.name, "reason", d.reason)
+	if m.split > maxProperties {
+		v.log.Warn("a dead letter is dropped: its headers do not fit into a frame", "queue", d.queue.name, "reason", d.reason)
 		return
 	}
 	var deaths []any

@@ -21,20 +21,34 @@
 //
 // # What it has
 //
-// Direct, topic and fanout exchanges; durable, exclusive and auto-delete queues with
-// x-expires; messages with an expiration; mandatory returns and publisher confirms;
-// acknowledgements, requeues to the old place, and prefetch of a consumer or a channel;
-// heartbeats; PLAIN and AMQPLAIN logins. A mistake of a client ends its channel or its
-// connection with RabbitMQ's code and words. What RabbitMQ 3 allows and 4 refuses is
-// allowed and logged as a warning.
+// Exchanges: direct, topic, fanout and headers, predeclared or declared, internal or
+// auto-deleted, with an alternate exchange, bound to queues and to each other.
+//
+// Queues: durable, exclusive and auto-delete, classic or quorum (which counts deliveries,
+// and knows x-delivery-limit); x-expires, x-message-ttl, x-max-length and
+// x-max-length-bytes with x-overflow, x-max-priority, x-single-active-consumer, and
+// dead-lettering with x-death, cycles broken. Their arguments are checked as RabbitMQ does.
+//
+// Messages: expiration, mandatory returns, CC and BCC, confirms, transactions, direct
+// reply-to; acknowledgements, requeues to the old place, prefetch of a consumer or a
+// channel, consumer priorities.
+//
+// A mistake of a client ends its channel or its connection with RabbitMQ's code and words.
+// What RabbitMQ 3 allows and 4 refuses is allowed and logged as a warning.
+//
+// # Limits
 //
 // A client that does not read what it is sent holds up nobody but itself: its deliveries
-// stay in their queues, and its requests wait.
+// stay in their queues, and its requests wait. When the messages of all queues take more
+// than Config.MaxMemory, whoever publishes is told connection.blocked and not read any
+// further, until an eighth of it is free: as with RabbitMQ, a client does better to
+// consume on another connection than it publishes on. Users' passwords are kept as
+// salted hashes.
 //
 // # What it has not
 //
 // Nothing is written to disk: a durable queue and a persistent message outlive their
-// clients, not the broker. There is one process and no cluster. Headers exchanges,
-// exchange-to-exchange bindings and transactions are answered with NOT_IMPLEMENTED;
-// arguments of a queue other than x-expires are kept and compared, and do nothing.
+// clients, not the broker. There is one process and no cluster: a quorum queue is what a
+// client sees of one. There are no streams, policies or permissions, and a dead
+// letter is dropped once its headers do not fit into a frame any more.
 package broker

@@ -55,6 +55,6 @@ func ExampleBroker_Listen() {
 		log.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Println(conn.Properties["product"])
+	fmt.Println(conn.Properties["cluster_name"])
 	// Output: gomeko
 }

@@ -24,9 +24,11 @@ func serverProperties() frame.Table {
 			{Name: "per_consumer_qos", Value: true},
 			{Name: "direct_reply_to", Value: true},
 		}},
-		{Name: "product", Value: "gomeko"},
+		{Name: "product", Value: "RabbitMQ"}, // clients ask for it, and for the version, before they use what it has
+		{Name: "version", Value: "3.10.8"},
 		{Name: "platform", Value: runtime.Version()},
-		{Name: "information", Value: "an embedded broker: in memory, one process"},
+		{Name: "cluster_name", Value: "gomeko"},
+		{Name: "information", Value: "gomeko's embedded broker, in the manner of RabbitMQ: in memory, one process"},
 	}
 }
 

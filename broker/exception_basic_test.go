@@ -1,0 +1,195 @@
+package broker_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// The mistakes in publishing, consuming and settling.
+var publishings = []exception{
+	{
+		name: "publish to no exchange",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("test.no", "k", false, false, amqp.Publishing{})
+		},
+		code: 404, text: "NOT_FOUND - no exchange 'test.no' in vhost '/'",
+	},
+	{
+		name: "publish to an internal exchange",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(ch.ExchangeDeclare("test.x", "topic", true, false, true, false, nil),
+				ch.Publish("test.x", "k", false, false, amqp.Publishing{}))
+		},
+		code: 403, text: "ACCESS_REFUSED - cannot publish to internal exchange 'test.x' in vhost '/'",
+	},
+	{
+		name: "publish immediate",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, true, amqp.Publishing{})
+		},
+		code: 540, text: "NOT_IMPLEMENTED - immediate=true",
+	},
+	{
+		name: "publish as another",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{UserId: "me"})
+		},
+		code: 406, text: "PRECONDITION_FAILED - user_id property set to 'me' but authenticated user was 'guest'",
+	},
+	{
+		name: "publish expiration no number",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Expiration: "abc"})
+		},
+		code: 406, text: "PRECONDITION_FAILED - invalid expiration 'abc': no_integer",
+	},
+	{
+		name: "publish expiration fractional",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Expiration: "1.5"})
+		},
+		code: 406, text: "PRECONDITION_FAILED - invalid expiration '1.5': {leftover_string,\".5\"}",
+	},
+	{
+		name: "publish expiration negative",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Expiration: "-1"})
+		},
+		code: 406, text: "PRECONDITION_FAILED - invalid expiration '-1': {value_negative,-1}",
+	},
+	{
+		name: "publish expiration too large",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Expiration: "1099511627776"})
+		},
+		code: 406, text: "PRECONDITION_FAILED - invalid expiration '1099511627776': {value_too_large,1099511627776}",
+	},
+	{
+		name: "consume from no queue",
+		do: func(ch, _ *amqp.Channel) error {
+			return second(ch.Consume("test.no", "", false, false, false, false, nil))
+		},
+		code: 404, text: "NOT_FOUND - no queue 'test.no' in vhost '/'",
+	},
+	{
+		name: "consumer tag used twice",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), second(ch.Consume("test.q", "tag", false, false, false, false, nil)),
+				second(ch.Consume("test.q", "tag", false, false, false, false, nil)))
+		},
+		code: 530, text: "NOT_ALLOWED - attempt to reuse consumer tag 'tag'",
+	},
+	{
+		name: "consume beside an exclusive consumer",
+		do: func(ch, other *amqp.Channel) error {
+			return errors.Join(queue(ch, nil), second(other.Consume("test.q", "", false, true, false, false, nil)),
+				second(ch.Consume("test.q", "", false, false, false, false, nil)))
+		},
+		code: 403, text: "ACCESS_REFUSED - queue 'test.q' in vhost '/' in exclusive use",
+	},
+	{
+		name: "get from no queue",
+		do:   func(ch, _ *amqp.Channel) error { _, _, err := ch.Get("test.no", false); return err },
+		code: 404, text: "NOT_FOUND - no queue 'test.no' in vhost '/'",
+	},
+	{
+		name: "ack an unknown tag",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Ack(7, false) },
+		code: 406, text: "PRECONDITION_FAILED - unknown delivery tag 7",
+	},
+	{
+		name: "ack all of an unknown tag",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Ack(7, true) },
+		code: 406, text: "PRECONDITION_FAILED - unknown delivery tag 7",
+	},
+	{
+		name: "ack all of nothing",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Ack(0, true) },
+	},
+	{
+		name: "nack an unknown tag",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Nack(7, false, true) },
+		code: 406, text: "PRECONDITION_FAILED - unknown delivery tag 7",
+	},
+	{
+		name: "reject an unknown tag",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Reject(0, true) },
+		code: 406, text: "PRECONDITION_FAILED - unknown delivery tag 0",
+	},
+	{
+		name: "prefetch size",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Qos(1, 100, false) },
+		code: 540, text: "NOT_IMPLEMENTED - prefetch_size!=0 (100)",
+	},
+	{
+		name: "flow off",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Flow(false) },
+		code: 540, text: "NOT_IMPLEMENTED - active=false",
+	},
+	{
+		name: "recover without requeue",
+		do:   func(ch, _ *amqp.Channel) error { return ch.Recover(false) },
+		code: 540, text: "NOT_IMPLEMENTED - requeue=false",
+	},
+	{
+		name: "headers beyond the frame",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Headers: amqp.Table{"h": strings.Repeat("x", 140_000)}})
+		},
+		code: 501, text: "FRAME_ERROR - type 2, all octets = <<>>: {frame_too_large,140025,131064}",
+	},
+}
+
+// argumentExceptions are what is told of the arguments of a queue.
+func argumentExceptions() []exception {
+	rows := []struct {
+		arguments amqp.Table
+		name      string // of the wrong one
+		fault     string // nothing if there is none
+	}{
+		{amqp.Table{"x-message-ttl": 0}, "x-message-ttl", ""},
+		{amqp.Table{"x-message-ttl": -1}, "x-message-ttl", "{value_negative,-1}"},
+		{amqp.Table{"x-message-ttl": int64(1) << 40}, "x-message-ttl", "{value_too_large,1099511627776}"},
+		{amqp.Table{"x-max-length": int64(1) << 40}, "x-max-length", ""},
+		{amqp.Table{"x-max-length": -1}, "x-max-length", "{value_negative,-1}"},
+		{amqp.Table{"x-max-length-bytes": true}, "x-max-length-bytes", `"expected integer, got bool"`},
+		{amqp.Table{"x-max-priority": 255}, "x-max-priority", ""},
+		{amqp.Table{"x-max-priority": 256}, "x-max-priority", "{max_value_exceeded,256}"},
+		{amqp.Table{"x-max-priority": 2.5}, "x-max-priority", `"expected integer, got double"`},
+		{amqp.Table{"x-overflow": "odd"}, "x-overflow", "invalid_overflow"},
+		{amqp.Table{"x-overflow": 1}, "x-overflow", "{unacceptable_type,signedint}"},
+		{amqp.Table{"x-dead-letter-routing-key": "k"}, "x-dead-letter-routing-key", "routing_key_but_no_dlx_defined"},
+		{amqp.Table{"x-dead-letter-routing-key": 1}, "x-dead-letter-routing-key", "{unacceptable_type,signedint}"},
+		{amqp.Table{"x-single-active-consumer": 1}, "x-single-active-consumer", "{unacceptable_type,signedint}"},
+		{amqp.Table{"x-queue-type": "odd"}, "x-queue-type", `"unsupported queue type 'odd'"`},
+		{amqp.Table{"x-queue-type": true}, "x-queue-type", "{unacceptable_type,bool}"},
+		{amqp.Table{"x-queue-mode": "odd"}, "x-queue-mode", `"unsupported queue mode 'odd'"`},
+		{amqp.Table{"x-delivery-limit": 3}, "x-delivery-limit", "of queue type rabbit_classic_queue"},
+		{amqp.Table{"x-max-age": "1D"}, "x-max-age", "of queue type rabbit_classic_queue"},
+		{amqp.Table{"x-queue-type": "quorum", "x-max-priority": 3}, "x-max-priority", "of queue type rabbit_quorum_queue"},
+		{amqp.Table{"x-queue-type": "quorum", "x-queue-mode": "lazy"}, "x-queue-mode", "of queue type rabbit_quorum_queue"},
+		{amqp.Table{"x-queue-type": "quorum", "x-delivery-limit": 2}, "x-delivery-limit", ""},
+		{amqp.Table{"x-mine": "anything"}, "x-mine", ""},
+	}
+	var exceptions []exception
+	for _, row := range rows {
+		e := exception{
+			name: fmt.Sprint(row.arguments),
+			do:   func(ch, _ *amqp.Channel) error { return queue(ch, row.arguments) },
+		}
+		if row.fault != "" {
+			e.code = 406
+			e.text = "PRECONDITION_FAILED - invalid arg '" + row.name + "' for queue 'test.q' in vhost '/'"
+			if strings.HasPrefix(row.fault, "of ") {
+				e.text += " " + row.fault
+			} else {
+				e.text += ": " + row.fault
+			}
+		}
+		exceptions = append(exceptions, e)
+	}
+	return exceptions
+}
