@@ -1,0 +1,31 @@
+package events
+
+import (
+	"context"
+
+	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A Conn dispatches events from a program that is no service, as Nameko's event_dispatcher does. It may be used by
+// several goroutines.
+type Conn struct {
+	conn *transport.Conn
+	out  *messaging.Outlet
+}
+
+// Dial connects to the broker. ctx limits only that.
+func Dial(ctx context.Context, broker transport.Config) (*Conn, error) {
+	conn, err := transport.Dial(ctx, broker)
+	if err != nil {
+		return nil, err
+	}
+	return &Conn{conn, messaging.OutletOf(conn)}, nil
+}
+
+// Dispatcher returns a dispatcher of events in the name of a service. It does not declare the service's exchange: where
+// neither the service nor one that listens to it has ever run, dispatching is an error.
+func (c *Conn) Dispatcher(service string) Dispatcher { return dispatcher(c.out, service, false) }
+
+// Close closes the connection within ctx.
+func (c *Conn) Close(ctx context.Context) error { return c.conn.Close(ctx) }

@@ -1,0 +1,49 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A Dispatcher dispatches an event of a type, with its payload, and returns when the broker has taken it. As a field of a
+// service it dispatches for that service; a program that is none gets one from [Conn.Dispatcher]. In a test any func is one.
+// Several goroutines may call it, and none waits for another's event.
+//
+// The event carries the call ids and the context data of ctx. That nobody listens is no error, unless the field's tag is
+// mandatory:"true": then it is a [*transport.Returned]. It waits for the broker until ctx's deadline, or 30 s if ctx has none.
+// After an error that is [transport.ErrConnectionLost], or ctx's, the event may have been taken all the same.
+type Dispatcher func(ctx context.Context, event string, payload any) error
+
+// Dependency makes the Dispatcher of a field: it implements [service.DependencyType].
+func (Dispatcher) Dependency(f *service.Field) (any, error) {
+	cfg, _ := service.Lookup[Config](f.Host)
+	mandatory, err := flag(f, "mandatory", false)
+	out, outErr := messaging.NewOutlet(f.Host, transport.Topology{Exchanges: cfg.exchanges(f.Service)})
+	if err := errors.Join(f.Keys("mandatory"), err, outErr); err != nil {
+		return nil, err
+	}
+	if d, ok := f.Value().(Dispatcher); ok && d != nil { // a test's own
+		return d, nil
+	}
+	return dispatcher(out, f.Service, mandatory), nil
+}
+
+func dispatcher(out *messaging.Outlet, service string, mandatory bool) Dispatcher {
+	return func(ctx context.Context, event string, payload any) error {
+		err := out.Publish(ctx, payload, transport.Publishing{
+			Exchange:   exchangeOf(service),
+			Key:        event,
+			Mandatory:  mandatory,
+			Properties: transport.Properties{Persistent: true},
+		})
+		if err != nil {
+			return fmt.Errorf("event %s of %s: %w", event, service, err)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,156 @@
+package events
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/google/uuid"
+
+	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// Handler is a row of the entrypoint table: a method that is called for events of another service.
+//
+//	ForgetUser events.Handler `events:"users.user_deleted"`
+//	Archive    events.Handler `events:"shop.eu order.#" delivery:"singleton" requeue:"true"`
+//
+// The tag is the service that dispatches and the type of the event, with a space between them where one of the two has a dot.
+// The type may be a pattern: * stands for one word, # for any number. The method is
+//
+//	func(ctx context.Context, payload T) error
+//	func(ctx context.Context, event events.Event, payload T) error
+//
+// and its name on the wire is the row's in snake case, forget_user, which is part of the queue's name; name:"…" is another
+// one. Further keys of the tag:
+//
+//	delivery   "pool", the default: one instance of each service gets the event; "singleton": one instance of all services
+//	           that listen so; "broadcast": every instance
+//	reliable   "false": the queue ends with its last listener, and events that come when there is none are lost
+//	requeue    "true": an event whose call failed is delivered again at once, without end
+//
+// Queues, with their names, flags and bindings, are Nameko's (SPEC §5): instances in Python and in Go share them.
+type Handler struct{}
+
+// An Event is what a handler may know of an event beside its payload.
+type Event struct {
+	Service string // users, who dispatched it
+	Type    string // user_deleted
+}
+
+// Entrypoint binds the row: it implements [service.EntrypointType].
+func (Handler) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	from, err := parseSource(f.Tag("events"))
+	sub, subErr := subscription(f, from)
+	if err != nil {
+		subErr = nil // it is about what was not read
+	}
+	lead, bindErr := bindMethod(f)
+	err = errors.Join(f.Keys("events", "name", "delivery", "reliable", "requeue"), err, subErr, bindErr)
+	if err != nil {
+		return nil, err
+	}
+	sub.Lead = lead
+	return messaging.Subscribe(f, sub)
+}
+
+// subscription returns the queue of a row and what has to be declared (SPEC §5).
+func subscription(f *service.Field, from source) (sub messaging.Subscription, err error) {
+	cfg, _ := service.Lookup[Config](f.Host)
+	reliable, reliableErr := flag(f, "reliable", true)
+	requeue, requeueErr := flag(f, "requeue", false)
+	if err := errors.Join(reliableErr, requeueErr); err != nil {
+		return sub, err
+	}
+	q := transport.Queue{Name: "evt-" + from.service + "-" + from.pattern, Durable: true, AutoDelete: !reliable}
+	switch delivery := cmp.Or(f.Tag("delivery"), "pool"); delivery {
+	case "singleton":
+	case "pool":
+		q.Name += "--" + f.Service + "." + methodName(f)
+	case "broadcast":
+		if reliable && cfg.Identity == "" {
+			return sub, errors.New(`a reliable broadcast needs an identity that outlives a restart: set gomeko.broadcast_identity in the configuration (events.Config.Identity), or write reliable:"false"`)
+		}
+		id, err := service.Shared(f.Host, newIdentity)
+		if err != nil {
+			return sub, err
+		}
+		q.Name += "--" + f.Service + "." + methodName(f) + "-" + string(*id)
+		q.Exclusive = !reliable
+	default:
+		return sub, fmt.Errorf(`delivery %q is not known: write "pool", "singleton" or "broadcast"`, delivery)
+	}
+	if len(q.Name) > 255 {
+		return sub, fmt.Errorf("queue %q has %d bytes, and AMQP takes 255: use shorter names", q.Name, len(q.Name))
+	}
+	return messaging.Subscription{
+		Queue:   q.Name,
+		Requeue: requeue,
+		Topology: transport.Topology{
+			Exchanges: cfg.exchanges(from.service),
+			Queues:    []transport.Queue{q},
+			Bindings:  []transport.Binding{{Queue: q.Name, Exchange: exchangeOf(from.service), Key: from.pattern}},
+		},
+	}, nil
+}
+
+// flag reads a key that is true or false.
+func flag(f *service.Field, key string, fallback bool) (bool, error) {
+	text := f.Tag(key)
+	if text == "" {
+		return fallback, nil
+	}
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		return fallback, fmt.Errorf(`%s %q is neither "true" nor "false"`, key, text)
+	}
+	return value, nil
+}
+
+// An identity tells the instances of a service apart that get the same broadcasts.
+type identity string
+
+func newIdentity(host *service.Container) (*identity, error) {
+	cfg, _ := service.Lookup[Config](host)
+	id := identity(cmp.Or(cfg.Identity, strings.ReplaceAll(uuid.NewString(), "-", "")))
+	return &id, nil
+}
+
+var eventType = reflect.TypeFor[Event]()
+
+// bindMethod binds the row's method, and returns what makes its values ahead of the payload.
+func bindMethod(f *service.Field) (func(*transport.Delivery) []any, error) {
+	spec := methodName(f) + "(payload)"
+	if _, err := f.Bind(spec, eventType); err == nil {
+		return func(d *transport.Delivery) []any {
+			return []any{Event{Service: strings.TrimSuffix(d.Exchange, suffix), Type: d.Key}}
+		}, nil
+	}
+	if _, err := f.Bind(spec); err != nil {
+		return nil, fmt.Errorf("%w: a handler is func(ctx, T) error or func(ctx, events.Event, T) error", err)
+	}
+	return nil, nil
+}
+
+// methodName is the name of the row's method as Python would spell it: ForgetUser is forget_user.
+func methodName(f *service.Field) string {
+	if name := f.Tag("name"); name != "" {
+		return name
+	}
+	name := []rune(cmp.Or(f.Tag("method"), f.Name))
+	var b strings.Builder
+	for i, r := range name {
+		if i > 0 && unicode.IsUpper(r) &&
+			(!unicode.IsUpper(name[i-1]) || i+1 < len(name) && unicode.IsLower(name[i+1])) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}

@@ -1,0 +1,73 @@
+package events_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/gomeko/gomeko/events"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// Wrong is a service with one mistake a row.
+type Wrong struct {
+	_ service.Name `service:"wrong"`
+
+	Entrypoints struct {
+		NoDot     events.Handler `events:"user_deleted" method:"On"`
+		Ambiguous events.Handler `events:"a.b.user.deleted" method:"On"`
+		Empty     events.Handler `method:"On"`
+		NoType    events.Handler `events:"users." method:"On"`
+		Words     events.Handler `events:"users user deleted" method:"On"`
+		Anybody   events.Handler `events:"*.user_deleted" method:"On"`
+		Pattern   events.Handler `events:"users.user_*" method:"On"`
+		Delivery  events.Handler `events:"users.a" delivery:"everyone" method:"On"`
+		Reliable  events.Handler `events:"users.b" reliable:"no" method:"On"`
+		Requeue   events.Handler `events:"users.c" requeue:"twice" method:"On"`
+		Key       events.Handler `events:"users.d" relaible:"false" method:"On"`
+		Broadcast events.Handler `events:"users.e" delivery:"broadcast" method:"On"`
+		Missing   events.Handler `events:"users.f"`
+		Two       events.Handler `events:"users.g"`
+		Lossy     events.Handler `events:"users.h" delivery:"singleton" method:"On"`
+		Lossless  events.Handler `events:"users.h" delivery:"singleton" reliable:"false" method:"On"`
+	}
+
+	Dispatch events.Dispatcher `mandatory:"maybe" exchange:"x"`
+}
+
+func (*Wrong) On(context.Context, user) error          { return nil }
+func (*Wrong) Two(context.Context, string, user) error { return nil }
+
+// Every mistake is told at once, with its row and what would be right.
+func TestMistakes(t *testing.T) {
+	broker := transport.Config{URI: "amqp://localhost"}
+	_, err := service.New(service.Config{Values: []any{broker}}, new(Wrong))
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	for _, want := range []string{
+		`NoDot: "user_deleted" names no event: write service and type, as in events:"users.user_deleted"`,
+		`Ambiguous: "a.b.user.deleted" can be read in several ways: write events:"a b.user.deleted" or events:"a.b user.deleted" or events:"a.b.user deleted"`,
+		`Empty: "" names no event`,
+		`NoType: "users." names no event`,
+		`Words: "users user deleted" names no event`,
+		`Anybody: service "*" is a pattern: each service has an exchange of its own, only the type can be one`,
+		`Pattern: type "user_*" would match nothing: * stands for one whole word between dots and # for any number of them, not for a part as in "user_*"`,
+		`Delivery: delivery "everyone" is not known: write "pool", "singleton" or "broadcast"`,
+		`Reliable: reliable "no" is neither "true" nor "false"`,
+		`Requeue: requeue "twice" is neither "true" nor "false"`,
+		`Key: unknown key relaible in its tag: did you mean reliable?`,
+		`Broadcast: a reliable broadcast needs an identity that outlives a restart: set gomeko.broadcast_identity in the configuration (events.Config.Identity), or write reliable:"false"`,
+		`Missing: has no method Missing: write func`,
+		`Two: tag names 1 parameter`,
+		`a handler is func(ctx, T) error or func(ctx, events.Event, T) error`,
+		`Lossless: queue "evt-users-h" is declared with other flags by the row Lossy of wrong (durable=true auto_delete=false exclusive=false; here durable=true auto_delete=true exclusive=false): make them the same`,
+		`Dispatch: unknown key exchange in its tag: known are mandatory`,
+		`Dispatch: mandatory "maybe" is neither "true" nor "false"`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got\n%v\nwant %s in it", err, want)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package messaging
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+const (
+	prefix  = "nameko."       // of headers that carry context data
+	stackID = "call_id_stack" // the one among them that is no data
+)
+
+// CallOf returns the call that a message asks for, with the context data that it carries. Headers of others are data
+// too, under their own name, as Nameko has it (SPEC §3).
+func CallOf(d *transport.Delivery) *service.Call {
+	data := make(map[string]any, len(d.Headers))
+	for name, value := range d.Headers {
+		key, ours := strings.CutPrefix(name, prefix)
+		if _, taken := data[key]; ours || !taken {
+			data[key] = value
+		}
+	}
+	parents := ids(data[stackID])
+	delete(data, stackID)
+	return &service.Call{Parents: parents, Data: data, Redelivered: d.Redelivered, Attempt: 1}
+}
+
+// HeadersOf returns the headers of what is sent with ctx: its context data, and the id stack of its call if there is one.
+func HeadersOf(ctx context.Context) transport.Table {
+	headers := transport.Table{}
+	for key, value := range service.Data(ctx) {
+		headers[prefix+key] = value
+	}
+	if call := service.FromContext(ctx); call != nil {
+		stack := call.Stack()
+		ids := make([]any, len(stack))
+		for i, id := range stack {
+			ids[i] = id
+		}
+		headers[prefix+stackID] = ids
+	}
+	return headers
+}
+
+// ids reads a call id stack of whatever type. A string is one id: Nameko would take each of its characters for one.
+func ids(stack any) []string {
+	switch stack := stack.(type) {
+	case []any:
+		ids := make([]string, len(stack))
+		for i, id := range stack {
+			ids[i] = fmt.Sprint(id)
+		}
+		return ids
+	case string:
+		return []string{stack}
+	}
+	return nil
+}

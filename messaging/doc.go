@@ -1,0 +1,33 @@
+// Package messaging is what becomes of messages in queues: it consumes them, makes each a call of a service's method, and
+// settles it when the call has ended. Rows of other packages, events.Handler among them, are made of it.
+//
+// # Subscription
+//
+// A [Subscription] is a queue with what has to be declared for it; [Subscribe] makes it the entrypoint of a row:
+//
+//	return messaging.Subscribe(f, messaging.Subscription{
+//		Queue:    "audit",
+//		Topology: transport.Topology{Queues: []transport.Queue{{Name: "audit", Durable: true}}},
+//	})
+//
+// # What becomes of a message
+//
+// A message whose call returned without an error is acknowledged. One whose call failed is in the log, and is acknowledged
+// too, as in Nameko; with Requeue it is given back to the queue at once. One that cannot be read, because it is no JSON, too
+// large, or does not fit the method's type, is logged with its head and acknowledged in any case: it would never fit. One
+// that the end of the process has interrupted goes back to the broker. None of them stops a consumer.
+//
+// # Outlet
+//
+// An [Outlet] publishes payloads, with the context data and the call ids of ctx, and returns when the broker has taken
+// them:
+//
+//	out, err := messaging.NewOutlet(f.Host, transport.Topology{Exchanges: []transport.Exchange{exchange}})
+//	…
+//	err = out.Publish(ctx, order, transport.Publishing{Exchange: exchange.Name, Key: "created"})
+//
+// # Connections
+//
+// All rows of a process consume on one connection, and all fields publish on another: a broker that runs out of memory
+// stops reading from connections that publish, and acknowledgements have to reach it.
+package messaging

@@ -1,0 +1,94 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// patience is how long a publishing waits for the broker whose ctx has no deadline.
+const patience = 30 * time.Second
+
+// An Outlet publishes payloads. It is for packages with fields of their own, such as events. It may be used by several goroutines, none of which waits for another's confirm.
+type Outlet struct {
+	topology transport.Topology
+	conn     atomic.Pointer[transport.Conn] // nil until the container is set up
+}
+
+// NewOutlet returns an outlet on the connection that all of a container share. It declares t at setup, and again when an
+// exchange turns out to be gone.
+func NewOutlet(host *service.Container, t transport.Topology) (*Outlet, error) {
+	h, err := service.Shared(host, newHub)
+	if err != nil {
+		return nil, err
+	}
+	o := &Outlet{topology: t}
+	h.outlets = append(h.outlets, o)
+	return o, nil
+}
+
+// OutletOf returns an outlet of a program that is no service. It declares nothing.
+func OutletOf(conn *transport.Conn) *Outlet {
+	o := &Outlet{}
+	o.conn.Store(conn)
+	return o
+}
+
+// open makes the outlet usable.
+func (o *Outlet) open(ctx context.Context, conn *transport.Conn) error {
+	if err := o.declare(ctx, conn); err != nil {
+		return err
+	}
+	o.conn.Store(conn)
+	return nil
+}
+
+func (o *Outlet) declare(ctx context.Context, conn *transport.Conn) error {
+	if len(o.topology.Exchanges)+len(o.topology.Queues) == 0 {
+		return nil
+	}
+	return conn.Declare(ctx, o.topology)
+}
+
+// Publish sends payload as p and returns when the broker has taken it. Body, content type, and the headers of ctx are
+// added to p: context data, and the id stack of ctx's call. It waits for the broker until ctx's deadline, or 30 s if it has
+// none. The errors are those of [transport.Conn.Publish], and what of payload cannot be written as JSON.
+func (o *Outlet) Publish(ctx context.Context, payload any, p transport.Publishing) error {
+	conn := o.conn.Load()
+	if conn == nil {
+		return errors.New("the container has not started")
+	}
+	var err error
+	if p.Body, err = transport.JSON.Encode(payload); err != nil {
+		return fmt.Errorf("payload: %w", err)
+	}
+	p.ContentType, p.ContentEncoding = transport.JSON.ContentType(), transport.JSON.ContentEncoding()
+	headers := HeadersOf(ctx)
+	for name, value := range p.Headers {
+		if _, taken := headers[name]; !taken { // context counts more, as in Nameko
+			headers[name] = value
+		}
+	}
+	p.Headers = headers
+
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, patience, fmt.Errorf("not in %s: %w", patience, context.DeadlineExceeded))
+		defer cancel()
+	}
+	err = conn.Publish(ctx, p)
+	if refused := (*transport.Error)(nil); errors.As(err, &refused) && refused.Code == notFound && len(o.topology.Exchanges) > 0 {
+		if err = o.declare(ctx, conn); err == nil { // deleted, by itself if it is to, with the last queue on it
+			err = conn.Publish(ctx, p)
+		}
+	}
+	return err
+}
+
+// notFound is AMQP's reply code for an exchange that is not there.
+const notFound = 404
