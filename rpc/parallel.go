@@ -1,0 +1,72 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+)
+
+// Parallel makes a call for each of args, at most limit of them at once, and yields their results in the order of args,
+// each as soon as it and those before it are there. limit 0 is no limit. It fits the funcs of typed clients:
+//
+//	for user, err := range rpc.Parallel(ctx, 10, ids, s.Users.Get) {
+//
+// The calls begin when the loop does. A failed one does not stop the others. Those that still run when the loop is left are
+// cancelled, and over when it is done; so it is when ctx ends, and what was not called by then has its error.
+func Parallel[A, R any](ctx context.Context, limit int, args []A, call func(context.Context, A) (R, error)) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		calls := make([]parallel[R], len(args))
+		for i := range calls {
+			calls[i].done = make(chan struct{})
+		}
+		var next atomic.Int64
+		var workers sync.WaitGroup
+		defer workers.Wait()
+		defer cancel()
+		if limit <= 0 || limit > len(args) {
+			limit = len(args)
+		}
+		for range limit {
+			workers.Go(func() {
+				for i := int(next.Add(1)) - 1; i < len(args); i = int(next.Add(1)) - 1 {
+					calls[i].run(ctx, func(ctx context.Context) (R, error) { return call(ctx, args[i]) })
+				}
+			})
+		}
+		for i := range calls {
+			<-calls[i].done
+			if calls[i].panicked != nil {
+				panic(calls[i].panicked)
+			}
+			if !yield(calls[i].result, calls[i].err) {
+				return
+			}
+		}
+	}
+}
+
+// parallel is one call of Parallel.
+type parallel[R any] struct {
+	done     chan struct{} // closed when the others are there
+	result   R
+	err      error
+	panicked error
+}
+
+func (p *parallel[R]) run(ctx context.Context, call func(context.Context) (R, error)) {
+	defer close(p.done)
+	if ctx.Err() != nil {
+		p.err = ended(ctx)
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil { // it goes on where the loop is, as if there were one goroutine
+			p.panicked = fmt.Errorf("%v\n\n%s", v, debug.Stack())
+		}
+	}()
+	p.result, p.err = call(ctx)
+}
