@@ -44,7 +44,7 @@
 //
 // # Readiness
 //
-// When all services answer, the program prints "Connected to" and logs "ready". Started by systemd with Type=notify, it also
+// When all services answer, the program prints "Connected to", if one of them uses the broker, and logs "ready". Started by systemd with Type=notify, it also
 // tells that (sd_notify), and when it begins to stop:
 //
 //	[Service]

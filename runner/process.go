@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,7 +29,8 @@ type process struct {
 	uri       string
 	shown     string // the broker, without its password
 	container *service.Container
-	host      *embedded // nil unless the program hosts its broker
+	host      *embedded   // nil unless the program hosts its broker
+	dialed    atomic.Bool // somebody uses the broker: a process of timers does not
 	signals   chan os.Signal
 }
 
@@ -66,6 +68,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		return err
 	}
 	p.shown = broker.String()
+	broker.Dial = p.dial(broker.Dial)
 	p.container, err = service.New(service.Config{
 		MaxWorkers:         p.cfg.MaxWorkers,
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 is none there, as in Nameko
@@ -75,6 +78,17 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		err = errors.New("application: no services; give runner.Main a module with service.Provide(new(Orders)) in it")
 	}
 	return err
+}
+
+// dial is a transport.Config's Dial that notes that it was called.
+func (p *process) dial(dial func(context.Context, string) (net.Conn, error)) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		p.dialed.Store(true)
+		if dial == nil {
+			return new(net.Dialer).DialContext(ctx, "tcp", address)
+		}
+		return dial(ctx, address)
+	}
 }
 
 // live starts the services, waits for what ends them, and stops them.
@@ -118,7 +132,9 @@ func (p *process) live(ctx context.Context) error {
 // ready says to people, to the log and to systemd that the services answer.
 func (p *process) ready(took time.Duration) {
 	names := p.container.Names()
-	say(p.err, "Connected to %s", p.shown)
+	if p.dialed.Load() {
+		say(p.err, "Connected to %s", p.shown)
+	}
 	slog.Info("ready", "services", names, "duration", took)
 	notify("READY=1", "STATUS=serving "+strings.Join(names, ", "))
 }
