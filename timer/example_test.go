@@ -1,0 +1,62 @@
+package timer_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/timer"
+)
+
+// Garden is a service that waters its plants and keeps a diary.
+type Garden struct {
+	_ service.Name `service:"garden"`
+
+	Entrypoints struct {
+		Water timer.Interval `timer:"12h" eager:"true"`
+		Write timer.Interval `timer:"24h" late:"catchup"`
+	}
+
+	watered chan struct{}
+}
+
+// Water is called at the start, and every twelve hours after it.
+func (g *Garden) Water(ctx context.Context) error {
+	fmt.Println("watered by", service.FromContext(ctx).Method)
+	close(g.watered)
+	return nil
+}
+
+// Write is called once a day.
+func (g *Garden) Write(_ context.Context, tick timer.Tick) error {
+	yesterday := tick.Time.AddDate(0, 0, -1)
+	fmt.Println(yesterday.Format("Monday: it did not rain"))
+	return nil
+}
+
+func ExampleInterval() {
+	garden := &Garden{watered: make(chan struct{})}
+	c, err := service.New(service.Config{}, garden)
+	if err != nil {
+		fmt.Println(err) // every mistake of every service
+		return
+	}
+	ctx := context.Background()
+	if err := c.Start(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	<-garden.watered
+	if err := c.Stop(ctx); err != nil {
+		fmt.Println(err)
+	}
+	// Output: watered by Water
+}
+
+// A method needs no timer to be tested.
+func ExampleTick() {
+	garden := new(Garden)
+	_ = garden.Write(context.Background(), timer.Tick{Time: time.Date(2100, time.January, 2, 0, 0, 0, 0, time.UTC)})
+	// Output: Friday: it did not rain
+}
