@@ -34,16 +34,17 @@ func newHub(host *service.Container) (*hub, error) {
 }
 
 // serve adds a method to the server of the row's service.
-func (h *hub) serve(method string, f *service.Field) (*server, error) {
+func (h *hub) serve(method string, r *row) (*server, error) {
+	f := r.field
 	s := h.servers[f.Service]
 	if s == nil {
-		s = &server{hub: h, service: f.Service, field: f, methods: map[string]*service.Field{}}
+		s = &server{hub: h, service: f.Service, field: f, methods: map[string]*row{}}
 		h.servers[f.Service] = s
 	}
 	if other := s.methods[method]; other != nil {
-		return nil, fmt.Errorf("method %q is taken by the row %s: give one of them another name", method, other.Name)
+		return nil, fmt.Errorf("method %q is taken by the row %s: give one of them another name", method, other.field.Name)
 	}
-	s.methods[method] = f
+	s.methods[method] = r
 	return s, nil
 }
 

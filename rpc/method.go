@@ -18,14 +18,25 @@ type Method struct{}
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (Method) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	signature, err := bind(f)
-	if err = errors.Join(f.Keys("rpc"), err); err != nil {
+	ack, ackErr := ackOf(f)
+	if err = errors.Join(f.Keys("rpc", "ack"), err, ackErr); err != nil {
 		return nil, err
 	}
 	h, err := service.Shared(f.Host, newHub)
 	if err != nil {
 		return nil, err
 	}
-	return h.serve(signature.Name, f)
+	return h.serve(signature.Name, &row{field: f, ackFirst: ack == "before"})
+}
+
+// ackOf returns when the row's requests are acknowledged.
+func ackOf(f *service.Field) (string, error) {
+	switch ack := f.Tag("ack"); ack {
+	case "", "before":
+		return ack, nil
+	default:
+		return "", fmt.Errorf(`ack %q is not known: write ack:"before", or leave it out to acknowledge after the reply`, ack)
+	}
 }
 
 // bind binds the row's method to the signature in its tag.

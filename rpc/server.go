@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -14,11 +15,17 @@ import (
 
 // A server answers the requests of one service: it is the Entrypoint of all of its rows.
 type server struct {
-	hub      *hub
-	service  string
-	field    *service.Field // one of the rows, for what the rows have in common
-	methods  map[string]*service.Field
-	consumer *transport.Consumer
+	hub     *hub
+	service string
+	field   *service.Field // one of the rows, for what the rows have in common
+	methods map[string]*row
+	intake  intake
+}
+
+// A row is one method of a server.
+type row struct {
+	field    *service.Field
+	ackFirst bool // ack:"before"
 }
 
 // Setup declares the request queue as Nameko does (SPEC §2.1): a peer with other arguments would be refused.
@@ -32,60 +39,57 @@ func (s *server) Setup(ctx context.Context) error {
 }
 
 // Start consumes requests.
-func (s *server) Start(ctx context.Context) (err error) {
-	s.consumer, err = s.hub.conn.Consume(ctx, transport.Consume{
-		Queue:    s.queue(),
-		Prefetch: s.field.MaxWorkers(),
-		Handle: func(d *transport.Delivery) {
-			s.field.Go(func(ctx context.Context) { s.answer(ctx, d) })
-		},
-	})
-	return err
+func (s *server) Start(ctx context.Context) error {
+	s.warn()
+	return s.intake.start(ctx, s)
 }
 
 // Stop ends the requests; calls that run may still reply.
-func (s *server) Stop(ctx context.Context) error {
-	if s.consumer == nil {
-		return nil
-	}
-	return s.consumer.Cancel(ctx)
-}
+func (s *server) Stop(ctx context.Context) error { return s.intake.stop(ctx) }
 
 // close lets the last acknowledgements out.
-func (s *server) close(ctx context.Context) error {
-	if s.consumer == nil {
-		return nil
+func (s *server) close(ctx context.Context) error { return s.intake.close(ctx) }
+
+// consumerTimeout is how long RabbitMQ waits for an acknowledgement unless it is told otherwise (consumer_timeout).
+const consumerTimeout = 30 * time.Minute
+
+// warn says which rows may take longer than the broker waits.
+func (s *server) warn() {
+	for _, r := range s.methods {
+		if limit := r.field.Timeout(); limit > consumerTimeout && !r.ackFirst {
+			r.field.Logger().Warn("time limit is over the broker's consumer_timeout, past which it closes the channel and the work is done again: "+
+				`raise that, or write ack:"before"`, "timeout", limit, "consumer_timeout", consumerTimeout)
+		}
 	}
-	return s.consumer.Close(ctx)
 }
 
 func (s *server) queue() string { return "rpc-" + s.service }
 
-// answer runs the call that d asks for, replies, and acknowledges d, in this order.
-func (s *server) answer(ctx context.Context, d *transport.Delivery) {
-	result, err := s.run(ctx, d)
+// answer runs the call that j asks for, replies, and acknowledges j, in this order.
+func (s *server) answer(ctx context.Context, j *job) {
+	result, err := s.run(ctx, j)
 	if errors.Is(err, service.ErrStopped) {
-		d.Reject(true)
+		j.Reject(true)
 		return
 	}
-	if d.ReplyTo != "" { // without it there is nobody to tell
+	if d := j.Delivery; d.ReplyTo != "" { // without it there is nobody to tell
 		err = s.reply(ctx, d, result, err)
 		if err != nil && ctx.Err() != nil {
-			d.Reject(true)
+			j.Reject(true)
 			return
 		}
 		if err != nil { // running it again would not help
 			s.log(d).Error("reply not sent", "err", err)
 		}
 	}
-	d.Ack()
+	j.Ack()
 }
 
-func (s *server) run(ctx context.Context, d *transport.Delivery) (any, error) {
-	field, args, err := s.request(d)
+func (s *server) run(ctx context.Context, j *job) (any, error) {
+	d := j.Delivery
+	row, args, err := s.request(d)
 	if err != nil {
-		head := d.Body[:min(len(d.Body), 200)]
-		s.log(d).Warn("bad request", "err", err, "body", strconv.Quote(string(head)))
+		s.log(d).Warn("bad request", "err", err, "body", s.shown(row, d.Body))
 		return nil, err
 	}
 	if d.Expiration > 0 {
@@ -93,19 +97,27 @@ func (s *server) run(ctx context.Context, d *transport.Delivery) (any, error) {
 		ctx, cancel = context.WithTimeout(ctx, d.Expiration)
 		defer cancel()
 	}
-	return field.Run(ctx, callOf(d), args)
+	call := callOf(d)
+	j.ackFirst = row.ackFirst
+	call.Watch(j)
+	return row.field.Run(ctx, call, args)
+}
+
+// shown is the head of a body, quoted, for the log.
+func (s *server) shown(row *row, body []byte) string {
+	return strconv.Quote(string(body[:min(len(body), 200)]))
 }
 
 // request finds the method that d names, and its arguments.
-func (s *server) request(d *transport.Delivery) (*service.Field, service.Arguments, error) {
+func (s *server) request(d *transport.Delivery) (*row, service.Arguments, error) {
 	method, ours := strings.CutPrefix(d.Key, s.service+".")
-	field := s.methods[method]
-	if !ours || field == nil {
+	row := s.methods[method]
+	if !ours || row == nil {
 		method = d.Key[strings.LastIndex(d.Key, ".")+1:]
 		return nil, service.Arguments{}, ErrMethodNotFound.about(method)
 	}
 	args, err := readRequest(d, s.hub.conn.MaxMessage())
-	return field, args, err
+	return row, args, err
 }
 
 // reply sends the outcome of a call to who made it.

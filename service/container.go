@@ -19,6 +19,10 @@ type Config struct {
 	// MaxWorkers is the number of calls that one service runs at once; 0 is 100.
 	MaxWorkers int
 
+	// MaxLent is how many calls of one service an entrypoint takes on beyond MaxWorkers while all that it has taken on wait for
+	// calls of their own ([Lend]), or for their rows; 0 is ten times MaxWorkers, negative is none.
+	MaxLent int
+
 	// ParentCallsTracked is how many call ids of callers a call hands on beside its own;
 	// 0 is 10, Nameko's default, and negative is none.
 	ParentCallsTracked int

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,6 +140,12 @@ func (f *Field) Logger() *slog.Logger { return f.logger }
 
 // MaxWorkers is the number of calls the service runs at once: what to set as prefetch.
 func (f *Field) MaxWorkers() int { return f.hosted.workers.size }
+
+// MaxLent is how many calls the entrypoint may take on beyond MaxWorkers while all that it has taken on are idle
+// ([Watcher]).
+func (f *Field) MaxLent() int {
+	return max(0, cmp.Or(f.Host.cfg.MaxLent, 10*f.MaxWorkers()))
+}
 
 // Timeout is the row's limit of a call, 0 if it has none.
 func (f *Field) Timeout() time.Duration { return f.timeout }

@@ -63,7 +63,7 @@ func (l *link) deliver(ctx context.Context, handle func(*Delivery)) error {
 		case <-ctx.Done():
 		}
 	}
-	l.channel.Cancel(consumerTag, false) // if this fails the channel is gone, and deliveries end as well
+	l.alone(func() { l.channel.Cancel(consumerTag, false) }) // if this fails the channel is gone, and deliveries end as well
 	for d := range l.deliveries {
 		l.receive(&d).Reject(true)
 	}
@@ -89,11 +89,19 @@ func (l *link) receive(d *amqp.Delivery) *Delivery {
 func (l *link) close() error {
 	if !l.channel.IsClosed() {
 		l.finish()
-		l.channel.Close()
+		l.alone(func() { l.channel.Close() })
 		return errors.New("broker cancelled it: the queue was deleted or has moved")
 	}
 	<-l.dead
 	return l.err
+}
+
+// alone runs do, which sends a method and waits for its answer, while no reply is written: that is three frames, and one of
+// another method among them ends the connection.
+func (l *link) alone(do func()) {
+	l.writing <- struct{}{} // nobody keeps it for longer than the socket lives
+	defer func() { <-l.writing }()
+	do()
 }
 
 func (l *link) settle(tag uint64, v verdict) {

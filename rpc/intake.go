@@ -1,0 +1,240 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/transport"
+)
+
+// An intake is the consumers of a service's queue. The first holds as many deliveries as the service has workers. Those
+// among them that are idle leave workers free that nothing comes for, and may wait for calls that are behind them in the
+// queue: then there are further consumers, smaller ones, each on a channel of its own.
+type intake struct {
+	server *server
+	first  int // deliveries of the first consumer
+	more   int // of each further one
+	most   int // further ones
+
+	end   context.CancelFunc
+	ended chan struct{} // closed when run has ended
+	wake  chan struct{} // holds a token when run is to look whether there are too few
+
+	mu sync.Mutex
+
+	held      int // deliveries that are not acknowledged
+	idle      int // those of them that are
+	peak      int // of idle, since the last look whether there are too many
+	consumers []*consumer
+	leaving   []*consumer // which get no more deliveries, and have some to be answered
+}
+
+// A consumer is one of an intake's.
+type consumer struct {
+	*transport.Consumer
+	jobs int // deliveries that are not answered; guarded by the intake
+}
+
+// linger is how long a further consumer is kept that is not needed.
+const linger = time.Second
+
+// start opens the consumer that is always there.
+func (in *intake) start(ctx context.Context, s *server) error {
+	in.server, in.first = s, s.field.MaxWorkers()
+	in.more = (in.first + 3) / 4
+	in.most = (s.field.MaxLent() + in.more - 1) / in.more
+	in.ended, in.wake = make(chan struct{}), make(chan struct{}, 1)
+	if err := in.open(ctx, in.first); err != nil {
+		return err
+	}
+	ctx, in.end = context.WithCancel(context.Background())
+	s.field.Go(func(life context.Context) {
+		defer close(in.ended)
+		defer context.AfterFunc(life, in.end)()
+		in.run(ctx)
+	})
+	return nil
+}
+
+// stop ends the deliveries; those that were taken may still be answered.
+func (in *intake) stop(ctx context.Context) error {
+	if in.end == nil {
+		return nil
+	}
+	in.end()
+	select {
+	case <-in.ended:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return each(in.consumers, func(c *consumer) error { return c.Cancel(ctx) })
+}
+
+// close lets the last acknowledgements out.
+func (in *intake) close(ctx context.Context) error {
+	return each(slices.Concat(in.leaving, in.consumers), func(c *consumer) error { return c.Close(ctx) })
+}
+
+// run is the goroutine that opens and closes further consumers.
+func (in *intake) run(ctx context.Context) {
+	tick := time.NewTicker(linger)
+	tick.Stop() // until there is one
+	defer tick.Stop()
+	for {
+		var err error
+		select {
+		case <-in.wake:
+			if in.tooFew() {
+				err = in.open(ctx, in.more)
+				tick.Reset(linger)
+			}
+		case <-tick.C:
+			if err = in.shrink(ctx); len(in.consumers)+len(in.leaving) == 1 {
+				tick.Stop()
+			}
+		case <-ctx.Done():
+			return
+		}
+		if err != nil && ctx.Err() == nil {
+			in.server.hub.log.Warn("further consumer failed", "service", in.server.service, "err", err)
+		}
+	}
+}
+
+// tooFew reports whether nothing more is delivered although there are workers for what one more consumer would hold.
+func (in *intake) tooFew() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	further := len(in.consumers) - 1
+	free := in.first - (in.held - in.idle)
+	return further < in.most && in.held >= in.first+further*in.more && free >= in.more
+}
+
+// open adds a consumer.
+func (in *intake) open(ctx context.Context, prefetch int) (err error) {
+	c := &consumer{}
+	c.Consumer, err = in.server.hub.conn.Consume(ctx, transport.Consume{
+		Queue:    in.server.queue(),
+		Prefetch: prefetch,
+		Handle:   func(d *transport.Delivery) { in.take(c, d) },
+	})
+	if err != nil {
+		return err
+	}
+	in.mu.Lock()
+	in.consumers = append(in.consumers, c)
+	in.mu.Unlock()
+	in.look() // it may be full already
+	return nil
+}
+
+// shrink ends deliveries to the last consumer if it was not needed since the last time, and closes those that have left.
+func (in *intake) shrink(ctx context.Context) error {
+	var last *consumer
+	in.mu.Lock()
+	if further := len(in.consumers) - 1; further > 0 && in.peak <= (further-1)*in.more {
+		last = in.consumers[further]
+		in.consumers = in.consumers[:further]
+		in.leaving = append(in.leaving, last)
+	}
+	in.peak = in.idle
+	in.mu.Unlock()
+	if last != nil {
+		if err := last.Cancel(ctx); err != nil {
+			return err
+		}
+	}
+	var done []*consumer
+	in.mu.Lock()
+	in.leaving = slices.DeleteFunc(in.leaving, func(c *consumer) bool {
+		if c.jobs == 0 {
+			done = append(done, c)
+		}
+		return c.jobs == 0
+	})
+	in.mu.Unlock()
+	return each(done, func(c *consumer) error { return c.Close(ctx) })
+}
+
+// take has a delivery answered.
+func (in *intake) take(c *consumer, d *transport.Delivery) {
+	in.mu.Lock()
+	c.jobs++
+	in.mu.Unlock()
+	in.count(1, 0)
+	in.server.field.Go(func(ctx context.Context) {
+		j := &job{Delivery: d, intake: in}
+		in.server.answer(ctx, j)
+		if !j.acked() {
+			in.count(-1, 0)
+		}
+		in.mu.Lock()
+		c.jobs--
+		in.mu.Unlock()
+	})
+}
+
+// count counts deliveries that are held and idle from now on, or no longer.
+func (in *intake) count(held, idle int) {
+	in.mu.Lock()
+	in.held += held
+	in.idle += idle
+	in.peak = max(in.peak, in.idle)
+	in.mu.Unlock()
+	if held+idle > 0 {
+		in.look()
+	}
+}
+
+// look wakes run if there is something to do.
+func (in *intake) look() {
+	if !in.tooFew() {
+		return
+	}
+	select {
+	case in.wake <- struct{}{}:
+	default:
+	}
+}
+
+func each(consumers []*consumer, do func(*consumer) error) error {
+	var errs []error
+	for _, c := range consumers {
+		errs = append(errs, do(c))
+	}
+	return errors.Join(errs...)
+}
+
+// A job is a delivery until it is answered. It is the [service.Watcher] of its call.
+type job struct {
+	*transport.Delivery
+	intake   *intake
+	ackFirst bool // ack:"before"
+	began    bool
+}
+
+// Began implements [service.Watcher].
+func (j *job) Began() {
+	j.began = true
+	if j.acked() {
+		j.Ack()
+		j.intake.count(-1, 0)
+	}
+}
+
+// Idle implements [service.Watcher].
+func (j *job) Idle(on bool) {
+	switch {
+	case j.acked(): // the broker does not count it
+	case on:
+		j.intake.count(0, 1)
+	default:
+		j.intake.count(0, -1)
+	}
+}
+
+// acked reports whether the delivery was acknowledged before it ran.
+func (j *job) acked() bool { return j.ackFirst && j.began }

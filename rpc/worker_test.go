@@ -1,0 +1,221 @@
+package rpc_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+)
+
+// Nest is a service that calls itself.
+type Nest struct {
+	_ service.Name `service:"nest"`
+
+	Entrypoints struct {
+		Deep   rpc.Method `rpc:"deep(n)"`
+		Narrow rpc.Method `rpc:"narrow(n)" max_workers:"1"`
+		Hold   rpc.Method `rpc:"hold" max_workers:"1"`
+		Fast   rpc.Method `rpc:"fast"`
+	}
+
+	Self rpc.Client `rpc:"nest"`
+
+	Held    chan struct{}
+	Release chan struct{}
+}
+
+func newNest() *Nest { return &Nest{Held: make(chan struct{}, 1000), Release: make(chan struct{})} }
+
+func (s *Nest) Deep(ctx context.Context, n int) (depth int, err error) {
+	if n > 0 {
+		err = s.Self.Call(ctx, "deep", &depth, n-1)
+	}
+	return depth + 1, err
+}
+
+func (s *Nest) Narrow(ctx context.Context, n int) (depth int, err error) {
+	if n > 0 {
+		err = s.Self.Call(ctx, "narrow", &depth, n-1)
+	}
+	return depth + 1, err
+}
+
+func (s *Nest) Hold(ctx context.Context) error {
+	s.Held <- struct{}{}
+	select {
+	case <-s.Release:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Nest) Fast(context.Context) error { return nil }
+
+// A service that calls itself deeper than it has workers is no deadlock.
+func TestSelfCall(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		server := startWorkers(t, 4, uri, newNest())
+		client := dial(t, uri, rpc.Config{}, nil).Client("nest")
+		for _, method := range []string{"deep", "narrow"} {
+			var wg sync.WaitGroup
+			for range 2 { // and the two of them do not take each other's workers for good
+				wg.Go(func() {
+					var depth int
+					if err := client.Call(t.Context(), method, &depth, 19); err != nil || depth != 20 {
+						t.Errorf("%s: got %d, %v, want a depth of 20", method, depth, err)
+					}
+				})
+			}
+			wg.Wait()
+		}
+		server.stop(t)
+		if n := brokertest.Depth(t, uri, "rpc-nest"); n != 0 {
+			t.Errorf("got %d requests left in the queue, want 0", n)
+		}
+	})
+}
+
+// A slow call at the head of the queue, and more of its row than that may run, do not hold back a thousand fast ones.
+func TestSlowCallHoldsNobodyBack(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		nest := newNest()
+		startWorkers(t, 4, uri, nest)
+		client := dial(t, uri, rpc.Config{}, nil).Client("nest")
+		const slow, fast, callers = 10, 1000, 20
+		var held sync.WaitGroup
+		held.Go(func() {
+			if err := client.Call(t.Context(), "hold", nil); err != nil {
+				t.Error(err)
+			}
+		})
+		wait(t, "the slow call", nest.Held)
+		replies := make([]*rpc.Reply, slow) // more than the prefetch, and all of them sent ahead of the fast ones
+		for i := range replies {
+			replies[i] = client.Go(t.Context(), "hold")
+		}
+		var left atomic.Int64
+		left.Store(fast)
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() {
+				for left.Add(-1) >= 0 {
+					if err := client.Call(t.Context(), "fast", nil); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		close(nest.Release)
+		held.Wait()
+		for _, r := range replies {
+			if err := r.Result(t.Context(), nil); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// Batch is a service whose jobs must not be done twice, and know what they do.
+type Batch struct {
+	_ service.Name `service:"batch"`
+
+	Entrypoints struct {
+		Once rpc.Method `rpc:"once" ack:"before"`
+		Do   rpc.Method `rpc:"do(id)"`
+	}
+
+	Held chan struct{}
+	Ran  func(id int)
+}
+
+func (b *Batch) Once(ctx context.Context) error {
+	b.Held <- struct{}{}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (b *Batch) Do(_ context.Context, id int) (int, error) {
+	b.Ran(id)
+	return id, nil
+}
+
+// What is acknowledged before it runs is not run again, whatever happens.
+func TestAckBefore(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		batch := &Batch{Held: make(chan struct{}, 2)}
+		server := start(t, uri, batch)
+		client := dial(t, uri, rpc.Config{}, nil).Client("batch")
+		reply := client.Go(t.Context(), "once")
+		wait(t, "the call", batch.Held)
+		server.Kill()
+		if err := server.Wait(); err != nil {
+			t.Error(err)
+		}
+		start(t, uri, &Batch{Held: batch.Held, Ran: func(int) {}})
+		if err := client.Call(t.Context(), "do", nil, 1); err != nil { // behind what came back, if it did
+			t.Error(err)
+		}
+		select {
+		case <-batch.Held:
+			t.Error("got a second run")
+		case <-reply.Done():
+			t.Error("got a reply of a call that was cut off")
+		default:
+		}
+	})
+}
+
+// Of two instances under load one stops after the other, each in its turn replaced: every call is run once and answered.
+func TestStopRunsNothingTwice(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		const calls, callers = 3000, 20
+		runs := make([]atomic.Int64, calls)
+		ran := make(chan struct{}, calls)
+		batch := &Batch{Ran: func(id int) {
+			runs[id].Add(1)
+			ran <- struct{}{}
+		}}
+		start(t, uri, batch)
+		second := start(t, uri, batch)
+		client := dial(t, uri, rpc.Config{}, nil).Client("batch")
+		var next atomic.Int64
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() {
+				for {
+					id := int(next.Add(1)) - 1
+					if id >= calls {
+						return
+					}
+					var got int
+					if err := client.Call(t.Context(), "do", &got, id); err != nil || got != id {
+						t.Errorf("call %d: got %d, %v", id, got, err)
+					}
+				}
+			})
+		}
+		for stop := 1; stop <= 4; stop++ {
+			for range calls / 6 {
+				wait(t, "a call", ran)
+			}
+			second.stop(t)
+			second = start(t, uri, batch)
+		}
+		wg.Wait()
+		for id := range runs {
+			if n := runs[id].Load(); n != 1 {
+				t.Errorf("call %d: got %d runs, want 1", id, n)
+			}
+		}
+		if n := brokertest.Depth(t, uri, "rpc-batch"); n != 0 {
+			t.Errorf("got %d requests left in the queue, want 0", n)
+		}
+	})
+}
