@@ -257,35 +257,3 @@ func TestAnswersUnread(t *testing.T) {
 		}
 	})
 }
-
-// FuzzConnection: whatever a client sends once it is let in, the broker serves others.
-func FuzzConnection(f *testing.F) {
-	for _, v := range violations {
-		f.Add(v.send)
-	}
-	f.Add(frames(func(b *frame.Buffer) {
-		b.Method(1, &frame.QueueDeclare{Queue: "q", AutoDelete: true})
-		b.Method(1, &frame.QueueBind{Queue: "q", Exchange: "amq.topic", RoutingKey: "#.a.*"})
-		b.Method(1, &frame.BasicConsume{Queue: "q"})
-		b.Method(1, &frame.BasicPublish{Exchange: "amq.topic", RoutingKey: "a.b"})
-		b.Content(1, frame.ClassBasic, frame.Properties{0, 0}, []byte("body"), frame.MinSize)
-		b.Method(1, &frame.BasicNack{DeliveryTag: 1, Requeue: true})
-		b.Method(1, &frame.BasicGet{Queue: "q"})
-		b.Method(1, &frame.BasicRecover{Requeue: true})
-		b.Method(1, &frame.BasicCancel{ConsumerTag: "t"})
-		b.Method(1, &frame.QueueUnbind{Queue: "q", Exchange: "amq.topic", RoutingKey: "#.a.*"})
-		b.Method(1, &frame.QueueDelete{Queue: "q"})
-		b.Method(1, &frame.ChannelClose{})
-	}))
-	f.Fuzz(func(t *testing.T, sent []byte) {
-		b := start(t, broker.Config{MaxMessage: 1 << 10})
-		w := plug(t, b)
-		w.open(0)
-		go io.Copy(io.Discard, w.conn)
-		w.conn.Write(sent)
-		w.conn.Close()
-		good := plug(t, b)
-		good.open(0)
-		good.send(0, &frame.ConnectionClose{})
-	})
-}

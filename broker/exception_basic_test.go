@@ -11,6 +11,90 @@ import (
 // The mistakes in publishing, consuming and settling.
 var publishings = []exception{
 	{
+		name: "publish with an odd CC",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Headers: amqp.Table{"CC": "a"}})
+		},
+		code: 406, text: "PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,\"CC\",longstr}",
+	},
+	{
+		name: "publish with an odd BCC",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Headers: amqp.Table{"BCC": nil}})
+		},
+		code: 406, text: "PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,\"BCC\",void}",
+	},
+	{
+		name: "transactions after confirms",
+		do:   func(ch, _ *amqp.Channel) error { return errors.Join(ch.Confirm(false), ch.Tx()) },
+		code: 406, text: "PRECONDITION_FAILED - cannot switch from confirm to tx mode",
+	},
+	{
+		name: "confirms after transactions",
+		do:   func(ch, _ *amqp.Channel) error { return errors.Join(ch.Tx(), ch.Confirm(false)) },
+		code: 406, text: "PRECONDITION_FAILED - cannot switch from tx to confirm mode",
+	},
+	{
+		name: "commit nothing",
+		do:   func(ch, _ *amqp.Channel) error { return ch.TxCommit() },
+		code: 406, text: "PRECONDITION_FAILED - channel is not transactional",
+	},
+	{
+		name: "roll back nothing",
+		do:   func(ch, _ *amqp.Channel) error { return ch.TxRollback() },
+		code: 406, text: "PRECONDITION_FAILED - channel is not transactional",
+	},
+	{
+		name: "transactions twice",
+		do:   func(ch, _ *amqp.Channel) error { return errors.Join(ch.Tx(), ch.Tx()) },
+	},
+	{
+		name: "replies with acknowledgements",
+		do: func(ch, _ *amqp.Channel) error {
+			return second(ch.Consume("amq.rabbitmq.reply-to", "", false, false, false, false, nil))
+		},
+		code: 406, text: "PRECONDITION_FAILED - reply consumer cannot acknowledge",
+	},
+	{
+		name: "replies twice",
+		do: func(ch, _ *amqp.Channel) error {
+			return errors.Join(second(ch.Consume("amq.rabbitmq.reply-to", "", true, false, false, false, nil)),
+				second(ch.Consume("amq.rabbitmq.reply-to", "", true, false, false, false, nil)))
+		},
+		code: 406, text: "PRECONDITION_FAILED - reply consumer already set",
+	},
+	{
+		name: "replies to nobody",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{ReplyTo: "amq.rabbitmq.reply-to"})
+		},
+		code: 406, text: "PRECONDITION_FAILED - fast reply consumer does not exist",
+	},
+	{
+		name: "reply to a channel that is gone",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "amq.rabbitmq.reply-to.gone", false, false, amqp.Publishing{})
+		},
+	},
+	{
+		name: "declare replies",
+		do: func(ch, _ *amqp.Channel) error {
+			return second(ch.QueueDeclare("amq.rabbitmq.reply-to", false, false, false, false, nil))
+		},
+	},
+	{
+		name: "declare replies of a channel that is gone",
+		do: func(ch, _ *amqp.Channel) error {
+			return second(ch.QueueDeclare("amq.rabbitmq.reply-to.gone", false, false, false, false, nil))
+		},
+		code: 404, text: "NOT_FOUND - no queue 'amq.rabbitmq.reply-to.gone' in vhost '/'",
+	},
+	{
+		name: "get a reply",
+		do:   func(ch, _ *amqp.Channel) error { _, _, err := ch.Get("amq.rabbitmq.reply-to", true); return err },
+		code: 404, text: "NOT_FOUND - no queue 'amq.rabbitmq.reply-to' in vhost '/'",
+	},
+	{
 		name: "publish to no exchange",
 		do: func(ch, _ *amqp.Channel) error {
 			return ch.Publish("test.no", "k", false, false, amqp.Publishing{})

@@ -1,0 +1,96 @@
+package broker_test
+
+import (
+	"io"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+// sessions are what clients do once their channel 1 is open, to be mutated.
+var sessions = [][]frame.Method{
+	{
+		&frame.ExchangeDeclare{Exchange: "x", Type: "topic", Arguments: frame.Table{{Name: "alternate-exchange", Value: "y"}}},
+		&frame.ExchangeDeclare{Exchange: "y", Type: "headers", AutoDelete: true},
+		&frame.ExchangeBind{Destination: "x", Source: "y", RoutingKey: "#"},
+		&frame.ExchangeBind{Destination: "y", Source: "x", RoutingKey: "#.a.*"},
+		&frame.QueueDeclare{Queue: "q"},
+		&frame.QueueBind{Queue: "q", Exchange: "x", RoutingKey: "#.a.*"},
+		&frame.QueueBind{Queue: "q", Exchange: "y", Arguments: frame.Table{{Name: "x-match", Value: "any-with-x"}, {Name: "x-h"}}},
+		&frame.BasicPublish{Exchange: "x", RoutingKey: "b.a.c"},
+		&frame.ExchangeUnbind{Destination: "x", Source: "y", RoutingKey: "#"},
+		&frame.ExchangeDelete{Exchange: "x"},
+	},
+	{
+		&frame.QueueDeclare{Queue: "q", Arguments: frame.Table{
+			{Name: "x-max-length", Value: int32(1)}, {Name: "x-dead-letter-exchange", Value: ""},
+			{Name: "x-dead-letter-routing-key", Value: "p"}, {Name: "x-max-priority", Value: int8(3)},
+		}},
+		&frame.QueueDeclare{Queue: "p", Durable: true, Arguments: frame.Table{
+			{Name: "x-queue-type", Value: "quorum"}, {Name: "x-delivery-limit", Value: int32(1)},
+			{Name: "x-message-ttl", Value: int32(0)}, {Name: "x-dead-letter-exchange", Value: "amq.fanout"},
+		}},
+		&frame.QueueBind{Queue: "q", Exchange: "amq.fanout"},
+		&frame.BasicPublish{RoutingKey: "q"}, &frame.BasicPublish{RoutingKey: "q"}, &frame.BasicPublish{RoutingKey: "p"},
+		&frame.BasicGet{Queue: "p"}, &frame.BasicNack{Requeue: true, Multiple: true},
+		&frame.QueuePurge{Queue: "q"}, &frame.QueueDelete{Queue: "q"},
+	},
+	{
+		&frame.ConfirmSelect{},
+		&frame.BasicConsume{Queue: "amq.rabbitmq.reply-to", NoAck: true, ConsumerTag: "r"},
+		&frame.QueueDeclare{Queue: "q", Exclusive: true, Arguments: frame.Table{{Name: "x-single-active-consumer", Value: true}}},
+		&frame.BasicQos{PrefetchCount: 2},
+		&frame.BasicConsume{Queue: "q", ConsumerTag: "t", Arguments: frame.Table{{Name: "x-priority", Value: int64(-1)}}},
+		&frame.BasicConsume{Queue: "q", ConsumerTag: "u"},
+		&frame.BasicPublish{RoutingKey: "q", Mandatory: true}, &frame.BasicPublish{RoutingKey: "none", Mandatory: true},
+		&frame.BasicAck{DeliveryTag: 1}, &frame.BasicCancel{ConsumerTag: "t"}, &frame.BasicRecover{Requeue: true},
+		&frame.ChannelClose{},
+	},
+	{
+		&frame.TxSelect{},
+		&frame.QueueDeclare{Queue: "q", AutoDelete: true},
+		&frame.BasicPublish{RoutingKey: "q"}, &frame.TxCommit{},
+		&frame.BasicGet{Queue: "q"}, &frame.BasicReject{DeliveryTag: 1, Requeue: true}, &frame.TxRollback{},
+		&frame.BasicPublish{RoutingKey: "q"},
+		&frame.ConnectionClose{},
+	},
+}
+
+// FuzzConnection: whatever a client sends once it is let in, the broker serves others.
+func FuzzConnection(f *testing.F) {
+	for _, v := range violations {
+		f.Add(v.send)
+	}
+	dressed := slices.Concat(frame.Properties("\x20\x00"), frame.Table{
+		{Name: "CC", Value: []any{"p"}}, {Name: "BCC", Value: []any{"q"}}, {Name: "x-h", Value: int32(1)},
+		{Name: "x-death", Value: []any{frame.Table{{Name: "queue", Value: "q"}, {Name: "reason", Value: "expired"}, {Name: "count", Value: int64(1)}}}},
+	}.Append(nil))
+	for _, session := range sessions {
+		for _, p := range []frame.Properties{{0, 0}, properties, dressed} {
+			f.Add(frames(func(b *frame.Buffer) {
+				for _, m := range session {
+					b.Method(1, m)
+					if _, ok := m.(*frame.BasicPublish); ok {
+						b.Content(1, frame.ClassBasic, p, []byte("body"), frame.MinSize)
+					}
+				}
+			}))
+		}
+	}
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		b := start(t, broker.Config{MaxMessage: 1 << 10, MaxMemory: 1 << 16})
+		w := plug(t, b)
+		w.open(0)
+		var reading sync.WaitGroup
+		reading.Go(func() { io.Copy(io.Discard, w.conn) })
+		w.conn.Write(sent) // the broker may hang up on it
+		w.conn.Close()
+		reading.Wait()
+		good := plug(t, b)
+		good.open(0)
+		good.send(0, &frame.ConnectionClose{})
+	})
+}
