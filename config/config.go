@@ -21,12 +21,15 @@ type Config struct {
 	MaxWorkers         int           // max_workers: calls that a service runs at once; 100
 	ParentCallsTracked int           // parent_calls_tracked: call ids of callers that a call hands on; 10
 	Heartbeat          time.Duration // HEARTBEAT: interval proposed to the broker, in whole seconds; 60 s
+	AutoDeleteEvents   bool          // AUTO_DELETE_EVENT_EXCHANGES: exchanges of events go with the last queue on them
+	DeclareEvents      bool          // DECLARE_EVENT_EXCHANGES: exchanges of events are declared; true
 	LogLevel           slog.Level    // LOGGING: level of its root, or else of its logger nameko; INFO
 
-	RPCTimeout time.Duration // gomeko.rpc_timeout: limit of a call that has no other, negative for none; 30 s
-	Grace      time.Duration // gomeko.grace: time that running calls get to end at a stop; 25 s
-	MaxMessage int           // gomeko.max_message: largest body sent, in bytes; 16 MiB
-	LogFormat  string        // gomeko.log_format: "text" or "json"; text
+	RPCTimeout        time.Duration // gomeko.rpc_timeout: limit of a call that has no other, negative for none; 30 s
+	Grace             time.Duration // gomeko.grace: time that running calls get to end at a stop; 25 s
+	MaxMessage        int           // gomeko.max_message: largest body sent, in bytes; 16 MiB
+	BroadcastIdentity string        // gomeko.broadcast_identity: stands for this instance in queues of broadcasts
+	LogFormat         string        // gomeko.log_format: "text" or "json"; text
 
 	// Values holds every key of the file after substitution, the user's own among them.
 	Values map[string]any
@@ -88,6 +91,7 @@ func defaults() *Config {
 		MaxWorkers:         100,
 		ParentCallsTracked: 10,
 		Heartbeat:          60 * time.Second,
+		DeclareEvents:      true,
 		RPCTimeout:         30 * time.Second,
 		Grace:              25 * time.Second,
 		MaxMessage:         16 << 20,

@@ -44,8 +44,8 @@ func namekoKeys() []key {
 		{"LOGGING", mapped, "INFO", "The level of `root`, or else of the logger `nameko`, is that of the log. Logs go to stderr; handlers that write elsewhere and levels of further loggers are warned about. The flag `--log-level` wins.", readLogging},
 		{"SERVICE_CONTAINER_CLS", ignored, "", "it names a Python class", nil},
 		{"WEB_SERVER_ADDRESS", ignored, "", "there are no HTTP entrypoints yet", nil},
-		{"AUTO_DELETE_EVENT_EXCHANGES", ignored, "", "there are no events yet", nil},
-		{"DECLARE_EVENT_EXCHANGES", ignored, "", "there are no events yet", nil},
+		{"AUTO_DELETE_EVENT_EXCHANGES", honoured, "false", "Exchanges of events are deleted with the last queue on them, as those of Nameko 2.12 and older are: all who declare one must agree.", func(r *reader, v any) error { return truth(&r.cfg.AutoDeleteEvents, v) }},
+		{"DECLARE_EVENT_EXCHANGES", honoured, "true", "Exchanges of events are declared; `false` where the user may not: one that is missing is an error of the start.", func(r *reader, v any) error { return truth(&r.cfg.DeclareEvents, v) }},
 		{"gomeko", honoured, "", "The keys of the second table.", (*reader).readOwn},
 	}
 }
@@ -56,6 +56,7 @@ func ownKeys() []key {
 		{"rpc_timeout", honoured, "30s", "Limit of a call that has no other; `none` for a call that may wait for ever, as all do in Nameko.", readTimeout},
 		{"grace", honoured, "25s", "What running calls get to end when the process stops.", func(r *reader, v any) error { return duration(&r.cfg.Grace, v) }},
 		{"max_message", honoured, "16777216", "Largest body sent, in bytes.", func(r *reader, v any) error { return whole(&r.cfg.MaxMessage, v, 1) }},
+		{"broadcast_identity", honoured, "", "Stands for this instance in the queues of broadcasts, `${HOSTNAME}` for example: reliable ones need it, to find their queue again.", func(r *reader, v any) error { return text(&r.cfg.BroadcastIdentity, v) }},
 		{"log_format", honoured, "text", "`text` or `json`. The flag `--log-format` wins.", readLogFormat},
 	}
 }

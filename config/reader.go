@@ -96,6 +96,15 @@ func text(dst *string, v any) error {
 	return nil
 }
 
+func truth(dst *bool, v any) error {
+	b, ok := v.(bool)
+	if !ok {
+		return fmt.Errorf("want true or false, got %s", show(v))
+	}
+	*dst = b
+	return nil
+}
+
 func whole(dst *int, v any, least int) error {
 	n, ok := v.(int)
 	if !ok || n < least {

@@ -50,7 +50,11 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 	if err != nil {
 		return err
 	}
-	conn, at, err := c.client(ctx, cfg, "gomeko call")
+	broker, err := c.reach(cfg, "gomeko call")
+	if err != nil {
+		return err
+	}
+	conn, err := rpc.Dial(ctx, broker, rpcConfig(cfg))
 	if err != nil {
 		return err
 	}
@@ -58,7 +62,7 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 	var result any
 	err = conn.Client(service).Call(ctx, method, &result, args...)
 	if errors.Is(err, rpc.ErrUnknownService) && strings.Contains(err.Error(), "`"+service+"`") {
-		return fmt.Errorf("%w: it was never started on %s", err, at)
+		return fmt.Errorf("%w: it was never started on %s", err, broker)
 	}
 	if err != nil {
 		return err

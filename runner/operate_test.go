@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -107,7 +108,9 @@ HEARTBEAT: 10
 LOGIN_METHOD: AMQPLAIN
 rpc_exchange: vec-other
 max_workers: 3
-gomeko: {rpc_timeout: none, max_message: 1000}
+AUTO_DELETE_EVENT_EXCHANGES: true
+DECLARE_EVENT_EXCHANGES: false
+gomeko: {rpc_timeout: none, max_message: 1000, broadcast_identity: eu-1}
 `)}}
 	var err error
 	if p.cfg, err = p.load(); err != nil {
@@ -123,6 +126,9 @@ gomeko: {rpc_timeout: none, max_message: 1000}
 	}
 	if calls, _ := service.Lookup[rpc.Config](p.container); calls.Exchange != "vec-other" || calls.Timeout >= 0 {
 		t.Errorf("got %+v", calls)
+	}
+	if got, _ := service.Lookup[events.Config](p.container); got != (events.Config{Identity: "eu-1", AutoDelete: true, Undeclared: true}) {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -72,7 +72,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	p.container, err = service.New(service.Config{
 		MaxWorkers:         p.cfg.MaxWorkers,
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 is none there, as in Nameko
-		Values:             []any{broker, rpcConfig(p.cfg)},
+		Values:             []any{broker, rpcConfig(p.cfg), eventsConfig(p.cfg)},
 	}, p.cfg.Module(), fx.Options(opts...))
 	if err == nil && len(p.container.Names()) == 0 {
 		err = errors.New("application: no services; give runner.Main a module with service.Provide(new(Orders)) in it")

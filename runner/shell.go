@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/shell"
 )
@@ -48,17 +49,26 @@ func (c *command) shell(ctx context.Context, run func(*shell.Shell, context.Cont
 	if err != nil {
 		return err
 	}
-	conn, at, err := c.client(ctx, cfg, "gomeko shell")
+	broker, err := c.reach(cfg, "gomeko shell")
+	if err != nil {
+		return err
+	}
+	conn, err := rpc.Dial(ctx, broker, rpcConfig(cfg))
 	if err != nil {
 		return err
 	}
 	defer hangUp(conn)
-	s := &shell.Shell{Conn: conn, Config: cfg.Values, Broker: at, Stdout: c.out, Stderr: c.err}
+	dispatcher, err := events.Dial(ctx, broker)
+	if err != nil {
+		return err
+	}
+	defer hangUp(dispatcher)
+	s := &shell.Shell{Conn: conn, Events: dispatcher, Config: cfg.Values, Broker: broker.String(), Stdout: c.out, Stderr: c.err}
 	return run(s, ctx)
 }
 
 // hangUp closes a connection that nothing more is expected from, whether the broker is there or not.
-func hangUp(conn *rpc.Conn) {
+func hangUp(conn interface{ Close(context.Context) error }) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	_ = conn.Close(ctx)

@@ -2,12 +2,12 @@ package runner
 
 import (
 	"cmp"
-	"context"
 	"net"
 	"net/url"
 	"os"
 
 	"github.com/gomeko/gomeko/config"
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -45,20 +45,19 @@ func rpcConfig(cfg *config.Config) rpc.Config {
 	return rpc.Config{Exchange: cfg.Exchange, Timeout: cfg.RPCTimeout}
 }
 
-// client connects to the broker to call services, and says at which. The broker's management shows name, with this
-// machine and process.
-func (c *command) client(ctx context.Context, cfg *config.Config, name string) (conn *rpc.Conn, at string, err error) {
+func eventsConfig(cfg *config.Config) events.Config {
+	return events.Config{Identity: cfg.BroadcastIdentity, AutoDelete: cfg.AutoDeleteEvents, Undeclared: !cfg.DeclareEvents}
+}
+
+// reach returns how the broker is reached that services are on. Its management shows name, with this machine and process.
+func (c *command) reach(cfg *config.Config, name string) (transport.Config, error) {
 	if c.broker == embeddedFlag {
-		return nil, "", usagef("--broker embedded: a broker of this command's own would have no services; " +
+		return transport.Config{}, usagef("--broker embedded: a broker of this command's own would have no services; " +
 			"name the one that they are on, or leave the flag away")
 	}
 	broker := transportConfig(cmp.Or(c.named(cfg), defaultURI), cfg)
-	if err := secure(&broker, cfg); err != nil {
-		return nil, "", err
-	}
 	broker.Name = name + "@" + instance()
-	conn, err = rpc.Dial(ctx, broker, rpcConfig(cfg))
-	return conn, broker.String(), err
+	return broker, secure(&broker, cfg)
 }
 
 // embeddedAt returns the URI of a broker that this process hosts in the place of the one at uri: on its port and with its

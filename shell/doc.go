@@ -1,4 +1,5 @@
-// Package shell is Nameko's shell in Go: an interpreter of Starlark, a dialect of Python, in which services can be called.
+// Package shell is Nameko's shell in Go: an interpreter of Starlark, a dialect of Python, in which services can be called
+// and events dispatched.
 //
 //	>>> n.rpc.greeting_service.hello(name="Julio")
 //	'Hello, Julio!'
@@ -7,6 +8,7 @@
 //	>>> replies = [n.rpc.orders.get_order.call_async(id) for id in (1, 2)]
 //	>>> [reply.result()["product"] for reply in replies]
 //	['pen', 'ink']
+//	>>> n.dispatch_event("users", "user_deleted", {"id": 7})
 //
 // A [Shell] runs a program with [Shell.Script], or talks to a person with [Shell.Interact].
 //

@@ -63,28 +63,36 @@ func (*Greeter) Hello(_ context.Context, name string) (string, error) {
 // host runs the services on a broker in memory and returns a connection to it.
 func host(t testing.TB, services ...any) *rpc.Conn {
 	t.Helper()
+	conn, err := rpc.Dial(t.Context(), serve(t, services...), rpc.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(t, conn.Close) })
+	return conn
+}
+
+// serve runs the services on a broker in memory.
+func serve(t testing.TB, services ...any) transport.Config {
+	t.Helper()
 	b := broker.New(broker.Config{})
 	at := transport.Config{URI: "amqp://", Dial: func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }}
 	container, err := service.New(service.Config{Values: []any{at}}, services...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := func(end func(context.Context) error) {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := end(ctx); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(func() { end(b.Close) })
+	t.Cleanup(func() { end(t, b.Close) })
 	if err := container.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { container.Kill() })
-	conn, err := rpc.Dial(t.Context(), at, rpc.Config{})
-	if err != nil {
-		t.Fatal(err)
+	return at
+}
+
+func end(t testing.TB, end func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := end(ctx); err != nil {
+		t.Error(err)
 	}
-	t.Cleanup(func() { end(conn.Close) })
-	return conn
 }

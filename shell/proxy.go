@@ -26,16 +26,32 @@ type nameko struct {
 	s *Shell
 }
 
-func (n nameko) AttrNames() []string { return []string{"config", "rpc"} }
+func (n nameko) AttrNames() []string { return []string{"config", "dispatch_event", "rpc"} }
 
 func (n nameko) Attr(name string) (starlark.Value, error) {
 	switch name {
 	case "rpc":
 		return services{"n.rpc", n.s}, nil
+	case "dispatch_event":
+		return starlark.NewBuiltin("dispatch_event", n.dispatchEvent), nil
 	case "config":
 		return configured(n.s.Config), nil
 	}
-	return nil, starlark.NoSuchAttrError(fmt.Sprintf("n has no %s, but rpc and config", name))
+	return nil, starlark.NoSuchAttrError(fmt.Sprintf("n has no %s, but rpc, dispatch_event and config", name))
+}
+
+// dispatchEvent is Nameko's: n.dispatch_event("users", "user_deleted", {"id": 7}). That nobody listens is no error.
+func (n nameko) dispatchEvent(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	var service, event string
+	var data starlark.Value
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "service_name", &service, "event_type", &event, "event_data", &data); err != nil {
+		return nil, err
+	}
+	payload, err := encode(data)
+	if err != nil {
+		return nil, fmt.Errorf("event_data: %w", err)
+	}
+	return starlark.None, n.s.Events.Dispatcher(service)(thread.Local(lineKey).(context.Context), event, payload)
 }
 
 // services is n.rpc: it has a service of every name, n.rpc.orders and n.rpc["a.b"].

@@ -9,14 +9,17 @@ import (
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	gomeko "github.com/gomeko/gomeko/service"
 )
 
-// A Shell runs Starlark, in which n.rpc calls services. Conn, Stdout and Stderr are needed. One shell is used by
+// A Shell runs Starlark, in which n.rpc calls services and n.dispatch_event dispatches events. Conn, Events, Stdout and
+// Stderr are needed. One shell is used by
 // one goroutine.
 type Shell struct {
 	Conn   *rpc.Conn      // makes the calls; the shell does not close it
+	Events *events.Conn   // dispatches the events; the shell does not close it
 	Config map[string]any // n.config
 	Broker string         // named in the banner; without its password
 

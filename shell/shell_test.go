@@ -35,7 +35,7 @@ func TestScript(t *testing.T) {
 		"infinity":     {script: `n.rpc.a.b([float("-inf")])`, err: "job:1: n.rpc.a.b: argument 1: -inf cannot be sent: JSON has no such number"},
 		"cycle":        {script: "l = []\nl.append(l)\nprint(l)\nn.rpc.a.b(l)", out: "[[...]]\n", err: "job:4: n.rpc.a.b: argument 1: a value that is nested without end cannot be sent"},
 		"tuple key":    {script: `n.rpc.a.b({(1,): 2})`, err: "job:1: n.rpc.a.b: argument 1: a dict with the key (1,) cannot be sent: keys are strings or numbers"},
-		"n":            {script: `n.dispatch("x")`, err: "job:1: n has no dispatch, but rpc and config"},
+		"n":            {script: `n.dispatch("x")`, err: "job:1: n has no dispatch, but rpc, dispatch_event and config"},
 		"dotted":       {script: `n.rpc.help.desk.echo(1)`, err: `job:1: n.rpc.help.desk is a method and has no echo; a service with a dot in its name is n.rpc["help.desk"]`},
 		"empty":        {},
 	} {
