@@ -9,12 +9,38 @@
 //		}
 //	}
 //
-// What a module provides for its services may be replaced:
-//
-//	h := servicetest.New(t, orders.Module, fx.Replace(db))
-//
-// [TestEntrypoint] is for those who write an extension.
-//
 // The calls go through all that they go through elsewhere: encoding, queues, middleware, errors on the wire. A method
-// alone needs none of it: call it on a struct literal.
+// alone needs none of it: call it on a struct literal. All that is wrong with services is told by [Check], which starts nothing.
+//
+// # Dependencies
+//
+// What a struct holds already it keeps: a typed client is a struct of funcs, a store an interface. What modules provide is
+// replaced by its type, and a service that is called is replaced by another one of its name:
+//
+//	h := servicetest.New(t, &Orders{Users: Users{Get: fake}, Store: store})
+//	h := servicetest.New(t, orders.Module, fx.Replace(db), new(FakeUsers))
+//
+// # Entrypoints
+//
+// A row is named by its service and its field. [Host.Run] runs one as its entrypoint would, whatever kind that is, [Host.Watch]
+// waits for one to have run, and Only in a [service.Config] leaves others out:
+//
+//	h := servicetest.New(t, orders.Module, service.Config{Only: []string{"orders.GetOrder"}})
+//
+//	swept := h.Watch("orders.Sweep")
+//	_, err := h.Run(t.Context(), "orders.Sweep")
+//	got := swept() // got.Call, got.Result, got.Err
+//
+// # Time
+//
+// All of it works in the bubble of [testing/synctest], where a call that times out after half a minute takes no time:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		h := servicetest.New(t, new(Greeting))
+//		err := h.Client("greeting_service").Call(t.Context(), "hang", nil) // rpc.ErrTimeout
+//	})
+//
+// # Extensions
+//
+// Those who write an entrypoint of their own test it with [TestEntrypoint].
 package servicetest
