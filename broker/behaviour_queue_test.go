@@ -125,12 +125,13 @@ func TestQueueLimits(t *testing.T) {
 		{name: "x-expires", do: func(s *stage) string {
 			_, err := s.ch.QueueDeclare("q", true, false, false, false, table{"x-expires": 1})
 			s.check(err)
-			for {
+			for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 				if _, err := s.channel().QueueDeclarePassive("q", true, false, false, false, nil); err != nil {
 					return fmt.Sprint(err.(*amqp.Error).Code)
 				}
 				time.Sleep(10 * time.Millisecond) // asking renews the lease
 			}
+			return "still there"
 		}, want: "404"},
 		{name: "x-max-priority", do: func(s *stage) string {
 			s.queue("q", table{"x-max-priority": 5})
