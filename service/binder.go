@@ -295,19 +295,29 @@ func (b *binder) row(h *hosted, sf reflect.StructField) {
 		}
 		f.workers = []*slots{newSlots(n), h.workers}
 	}
+	b.entrypoint(f, where)
+}
+
+// entrypoint makes the entrypoint of a row.
+func (b *binder) entrypoint(f *Field, where string) {
 	left := b.host.cfg.Only != nil && !slices.Contains(b.host.cfg.Only, f.row())
 	if left {
 		f.Host = b.unstarted()
 	}
-	e, err := instance(sf.Type).(EntrypointType).Entrypoint(f)
+	e, err := instance(f.Type).(EntrypointType).Entrypoint(f)
 	f.Host = b.host
 	switch {
 	case err != nil:
 		b.add(where, err)
 		return
 	case f.method == nil || e == nil:
-		b.addf(where, "the type %s made no entrypoint, or did not Bind its method: that is a fault of its own", sf.Type)
+		b.addf(where, "the type %s made no entrypoint, or did not Bind its method: that is a fault of its own", f.Type)
 		return
+	}
+	if list, ok := f.tag.lookup("sensitive"); ok {
+		if err := f.method.hide(list); err != nil {
+			b.add(where, err)
+		}
 	}
 	if !left {
 		b.host.entrypoint(&managed{value: e, owner: where})
