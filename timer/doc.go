@@ -2,7 +2,7 @@
 //
 // # Interval
 //
-// An [Interval] is a row of a service's entrypoint table, the tag how long from one call to the next:
+// An [Interval] is a row of a service's entrypoint table, the tag the time from tick to tick:
 //
 //	type Orders struct {
 //		_ service.Name `service:"orders"`
@@ -32,10 +32,12 @@
 //     together do not tick together. The next one is due as if there had been none.
 //   - late:"catchup" runs what is late one after the other, without a pause, until no tick is late. The default is "skip".
 //
-// Ticks of a row do not overlap: who is due while a call runs, or waits for a worker, is late. Late ticks are skipped: the next one
-// is the first whose time has not passed, and a warning is logged that says how many were left out. Nameko catches up. That
-// is right where each tick has work of its own, such as a report on each minute; where a tick does what there is to do,
-// it strikes again and again whom the slow call has already hit.
+// Calls of a row do not overlap: a tick that is due while the one before it runs, or waits for a worker, is late. Late ticks are
+// skipped: the next one is the first whose time has not passed, and a warning is logged that says how many were left out.
+//
+// Nameko catches up. That is right where each tick has work of its own, such as a report on each minute. Most ticks do whatever
+// there is to do, so that one does the work of all that were late, and a burst of them would hit whom a slow call has just hit:
+// that is why skipping is the default.
 //
 // A method which still runs when the row's timeout has ended, since it does not heed its ctx, is no longer waited for; with
 // max_workers:"1" on the row the next tick waits for that too.
@@ -49,7 +51,7 @@
 //
 // # Stop
 //
-// When the service stops there are no further ticks, be they late or not, and the call that runs is waited for.
+// When the service stops there are no further ticks, be they late or not; the call that runs, or waits for a worker, is waited for.
 //
 // # Tests
 //

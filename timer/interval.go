@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Interval is a row of the entrypoint table: a method that is called again and again, `timer:"1m"` with a duration as
-// [time.ParseDuration] reads it between the calls. The method is func(ctx) error or func(ctx, [Tick]) error. Further keys
+// Interval is a row of the entrypoint table: a method that is called again and again, `timer:"1m"`. The tag is the time from
+// tick to tick, as [time.ParseDuration] reads it. The method is func(ctx) error or func(ctx, [Tick]) error. Further keys
 // are eager:"true", jitter:"5s" and late:"catchup": see the package.
 type Interval struct{}
 
@@ -30,17 +30,12 @@ func (Interval) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 // bind binds the row's method, and says whether it is told the Tick. Calls go by the name that it has in Go.
 func bind(f *service.Field) (told bool, err error) {
 	name := cmp.Or(f.Tag("method"), f.Name)
-	tick := []reflect.Type{reflect.TypeFor[Tick]()}
 	params := f.Params()
-	switch {
-	case len(params) == 0:
-		_, err = f.Bind(name)
-	case slices.Equal(params, tick):
-		_, err = f.Bind(name, tick...)
-		told = true
-	default:
-		err = fmt.Errorf("%s takes %v after ctx, and a timer has a timer.Tick to give, or nothing: write %[1]s(ctx context.Context) error", name, params)
+	told = slices.Equal(params, []reflect.Type{reflect.TypeFor[Tick]()})
+	if len(params) > 0 && !told {
+		return false, fmt.Errorf("%s takes %v after ctx, and a timer has a timer.Tick to give, or nothing: write %[1]s(ctx context.Context) error", name, params)
 	}
+	_, err = f.Bind(name, params...)
 	return told, err
 }
 

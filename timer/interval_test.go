@@ -207,7 +207,7 @@ type Wrong struct {
 		Unit     timer.Interval `timer:"1m" jitter:"5" method:"Fine"`
 		Yes      timer.Interval `timer:"1m" eager:"yes" method:"Fine"`
 		Later    timer.Interval `timer:"1m" late:"catch_up" method:"Fine"`
-		Typo     timer.Interval `timer:"1m" jiter:"5s" interval:"1m" method:"Fine"`
+		Typo     timer.Interval `timer:"1m" jiter:"5s" method:"Fine"`
 		All      timer.Interval `timer:"-1m" jitter:"x" eager:"x" late:"x" method:"Two"`
 		Missing  timer.Interval `timer:"1m"`
 		Pointer  timer.Interval `timer:"1m"`
@@ -236,7 +236,6 @@ func TestMistakes(t *testing.T) {
 		`Yes: eager "yes" is neither true nor false: write eager:"true"`,
 		`Later: late "catch_up" is unknown: write late:"skip" or late:"catchup"`,
 		`Typo: unknown key jiter in its tag: did you mean jitter?`,
-		`Typo: unknown key interval in its tag: known are timer, eager, jitter, late, method, timeout, max_workers`,
 		`All: timer "-1m" is not above 0: write a time that is, as in timer:"5s"`,
 		`All: jitter "x" is no duration: write it with units, as in "90s", "1m30s" or "24h"`,
 		`All: eager "x" is neither true nor false: write eager:"true"`,

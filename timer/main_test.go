@@ -105,7 +105,7 @@ func start(t *testing.T, tw *tower, row string, cfg service.Config) (*service.Co
 	return c, log
 }
 
-// stop stops the container and returns the error of a stop or an end that was not in order.
+// stop stops the container, which must go in order.
 func stop(t *testing.T, c *service.Container) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
