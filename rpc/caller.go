@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,7 @@ type caller struct {
 	replyTo  string // the key that replies come by
 	conn     *transport.Conn
 	consumer *transport.Consumer
+	cancels  atomic.Bool // callees can be told that a call is given up
 
 	late sync.WaitGroup // the goroutines of calls that end late; added to under mu, before closed
 
@@ -56,6 +58,11 @@ func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 		Bindings:  []transport.Binding{{Queue: queue, Exchange: c.cfg.exchange(), Key: c.replyTo}},
 	})
 	if err != nil {
+		return err
+	}
+	if err = conn.Declare(ctx, controlExchange()); err == nil {
+		c.cancels.Store(true)
+	} else if refusal := (*transport.Error)(nil); !errors.As(err, &refusal) {
 		return err
 	}
 	c.mu.Lock()

@@ -76,6 +76,7 @@ func (c Client) Go(ctx context.Context, method string, args ...any) *Reply {
 		return r.fail(errUnbound)
 	}
 	ctx, cancel, asked := o.bound(ctx, c.caller.cfg)
+	r.detached = true
 	if !c.send(ctx, r, requestOf(args), o, asked) {
 		cancel()
 		return r

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -19,6 +21,7 @@ type hub struct {
 	cfg     Config
 	log     *slog.Logger
 	servers map[string]*server
+	cancels *cancels
 	caller  *caller // nil if the container has no clients
 	conn    *transport.Conn
 }
@@ -30,7 +33,7 @@ func newHub(host *service.Container) (*hub, error) {
 	}
 	cfg, _ := service.Lookup[Config](host)
 	broker.Logger = cmp.Or(broker.Logger, host.Logger())
-	return &hub{host: host, broker: broker, cfg: cfg, log: host.Logger(), servers: map[string]*server{}}, nil
+	return &hub{host: host, broker: broker, cfg: cfg, log: host.Logger(), servers: map[string]*server{}, cancels: newCancels(host.Logger())}, nil
 }
 
 // serve adds a method to the server of the row's service.
@@ -71,8 +74,13 @@ func (h *hub) Setup(ctx context.Context) error {
 	return nil
 }
 
-// Start opens the reply queue, so that calls can be made.
+// Start opens the reply queue, so that calls can be made, and the one by which they are cancelled.
 func (h *hub) Start(ctx context.Context) error {
+	if len(h.servers) > 0 {
+		if err := h.cancels.open(ctx, h.conn, slices.Sorted(maps.Keys(h.servers))); err != nil {
+			return err
+		}
+	}
 	if h.caller == nil {
 		return nil
 	}
@@ -88,6 +96,7 @@ func (h *hub) Stop(ctx context.Context) error {
 	for _, s := range h.servers {
 		errs = append(errs, s.close(ctx))
 	}
+	errs = append(errs, h.cancels.close(ctx))
 	if h.caller != nil {
 		errs = append(errs, h.caller.close(ctx))
 	}

@@ -126,9 +126,14 @@ func newPeer(t *testing.T, uri string) *peer {
 // bind returns what the exchange routes by key from now on.
 func (p *peer) bind(key string) <-chan amqp.Delivery {
 	p.t.Helper()
+	return p.bindTo("nameko-rpc", key)
+}
+
+func (p *peer) bindTo(exchange, key string) <-chan amqp.Delivery {
+	p.t.Helper()
 	q, err := p.ch.QueueDeclare("", false, true, true, false, nil)
 	if err == nil {
-		err = p.ch.QueueBind(q.Name, key, "nameko-rpc", false, nil)
+		err = p.ch.QueueBind(q.Name, key, exchange, false, nil)
 	}
 	if err != nil {
 		p.t.Fatal(err)
@@ -142,7 +147,12 @@ func (p *peer) bind(key string) <-chan amqp.Delivery {
 
 func (p *peer) publish(key string, m amqp.Publishing) {
 	p.t.Helper()
-	if err := p.ch.PublishWithContext(p.t.Context(), "nameko-rpc", key, true, false, m); err != nil {
+	p.publishTo("nameko-rpc", key, m)
+}
+
+func (p *peer) publishTo(exchange, key string, m amqp.Publishing) {
+	p.t.Helper()
+	if err := p.ch.PublishWithContext(p.t.Context(), exchange, key, true, false, m); err != nil {
 		p.t.Fatal(err)
 	}
 }

@@ -16,6 +16,7 @@ type Reply struct {
 	service, method string
 	id              string // the correlation id
 	began           time.Time
+	detached        bool // it is by Go: its work may outlive the method that made the call, and the limit nobody asked for
 
 	release  func()        // frees what watches the call's ctx; under caller.mu
 	done     chan struct{} // closed when the two below are there
@@ -153,6 +154,10 @@ func (c *caller) expire(ctx context.Context, r *Reply) {
 		err = c.overdue(r, err)
 	} else {
 		err = r.failed(err)
+	}
+	cause := context.Cause(ctx)
+	if !r.detached || cause != service.ErrReturned && cause != errUnasked {
+		c.abandon(r)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

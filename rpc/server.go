@@ -92,6 +92,8 @@ func (s *server) run(ctx context.Context, j *job) (any, error) {
 		s.log(d).Warn("bad request", "err", err, "body", s.shown(row, d.Body))
 		return nil, err
 	}
+	ctx, done := s.hub.cancels.within(ctx, d)
+	defer done()
 	if d.Expiration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, d.Expiration)

@@ -29,14 +29,20 @@ func replyQueue(m frame.Method) string {
 	return ""
 }
 
-// What is declared is what Nameko declares (SPEC §2.1), and nothing else.
+// What is declared is what Nameko declares (SPEC §2.1), and beside it what is named for us, by which calls are cancelled.
 func TestTopology(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server := start(t, uri, new(Front), new(Echo))
 		var tap tap
 		dial(t, uri, rpc.Config{}, &tap)
 		expires := frame.Table{{Name: "x-expires", Value: int32(300_000)}}
+		cancels := frame.Table{{Name: "x-expires", Value: int32(60_000)}}
 		want := []any{
+			frame.ExchangeDeclare{Exchange: "gomeko.control", Type: "topic", Durable: true},
+			frame.QueueDeclare{Queue: "gomeko.control-front-<id>", Durable: true, AutoDelete: true, Arguments: cancels},
+			frame.QueueBind{Queue: "gomeko.control-front-<id>", Exchange: "gomeko.control", RoutingKey: "cancel.front"},
+			frame.QueueBind{Queue: "gomeko.control-front-<id>", Exchange: "gomeko.control", RoutingKey: "cancel.vec_echo"},
+			frame.BasicConsume{Queue: "gomeko.control-front-<id>"},
 			frame.ExchangeDeclare{Exchange: "nameko-rpc", Type: "topic", Durable: true},
 			frame.QueueDeclare{Queue: "rpc-vec_echo", Durable: true},
 			frame.QueueDeclare{Queue: "rpc-front", Durable: true},
@@ -59,7 +65,7 @@ func TestTopology(t *testing.T) {
 		peer := newPeer(t, uri)
 		for _, m := range got {
 			q, ok := m.(*frame.QueueDeclare)
-			if !ok {
+			if !ok || strings.HasPrefix(q.Queue, "gomeko.") {
 				continue
 			}
 			var args amqp.Table

@@ -1,0 +1,173 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gomeko/gomeko/transport"
+)
+
+const (
+	control = "gomeko.control" // exchange of what our processes tell one another; nobody else declares it
+
+	abandonLimit = time.Second // how long we try to tell that a call is given up
+	abandonValid = time.Minute // how long that is of interest
+	earlyKept    = 1000        // cancellations of requests that have not come, or never will
+)
+
+func controlExchange() transport.Topology {
+	return transport.Topology{Exchanges: []transport.Exchange{{Name: control, Kind: "topic", Durable: true}}}
+}
+
+func cancelKey(service string) string { return "cancel." + service }
+
+// A requestID is what a request is known by, and the body of its cancellation.
+type requestID struct {
+	ReplyTo       string `json:"reply_to"`
+	CorrelationID string `json:"correlation_id"`
+}
+
+// errCancelled ends the ctx of a call that its caller has given up. Its path is that of Python's.
+var errCancelled = NewError("asyncio.exceptions.CancelledError", "cancelled by the caller")
+
+// abandon tells whoever runs r that nobody waits for it any more. There may be no such one: Nameko does not listen.
+func (c *caller) abandon(r *Reply) {
+	if !c.cancels.Load() || !c.enter() {
+		return
+	}
+	body, err := transport.JSON.Encode(requestID{c.replyTo, r.id})
+	if err != nil {
+		panic(err) // strings can be encoded
+	}
+	c.mu.Lock()
+	conn := c.conn
+	c.mu.Unlock()
+	go func() {
+		defer c.late.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), abandonLimit)
+		defer cancel()
+		err := conn.Send(ctx, transport.Publishing{
+			Exchange: control,
+			Key:      cancelKey(r.service),
+			Properties: transport.Properties{
+				ContentType:     transport.JSON.ContentType(),
+				ContentEncoding: transport.JSON.ContentEncoding(),
+				Expiration:      abandonValid,
+			},
+			Body: body,
+		}, c.refused)
+		if err != nil {
+			c.log.Debug("cancellation not sent", "service", r.service, "method", r.method, "err", err)
+		}
+	}()
+}
+
+// refused gives up cancelling if the broker does not let us: it would close a channel each time.
+func (c *caller) refused(err error) {
+	var refusal *transport.Error
+	if errors.As(err, &refusal) && c.cancels.Swap(false) {
+		c.log.Warn("calls that are cancelled run on where they were sent", "err", err)
+	}
+}
+
+// cancels are the requests of a process's services that may be cancelled.
+type cancels struct {
+	log      *slog.Logger
+	consumer *transport.Consumer
+
+	mu      sync.Mutex
+	running map[requestID]*context.CancelCauseFunc
+	early   map[requestID]bool
+	order   []requestID // those of early and some that were, oldest first
+}
+
+func newCancels(log *slog.Logger) *cancels {
+	return &cancels{log: log, running: map[requestID]*context.CancelCauseFunc{}, early: map[requestID]bool{}}
+}
+
+// open listens for cancellations of calls of the services, on a queue of this process's own that goes with it. Where the
+// broker does not let us, calls are not cancelled.
+func (c *cancels) open(ctx context.Context, conn *transport.Conn, services []string) (err error) {
+	queue := control + "-" + services[0] + "-" + uuid.NewString()
+	t := controlExchange()
+	// Not exclusive: after a redial the broker may not know yet that the old connection is dead.
+	t.Queues = []transport.Queue{{Name: queue, Durable: true, AutoDelete: true, Args: transport.Table{"x-expires": int32(abandonValid.Milliseconds())}}}
+	for _, name := range services {
+		t.Bindings = append(t.Bindings, transport.Binding{Queue: queue, Exchange: control, Key: cancelKey(name)})
+	}
+	var refusal *transport.Error
+	if err = conn.Declare(ctx, t); err == nil {
+		c.consumer, err = conn.Consume(ctx, transport.Consume{Queue: queue, Handle: c.receive})
+	}
+	if errors.As(err, &refusal) {
+		c.log.Warn("calls that their callers cancel run on", "err", err)
+		return nil
+	}
+	return err
+}
+
+func (c *cancels) close(ctx context.Context) error {
+	if c.consumer == nil {
+		return nil
+	}
+	return c.consumer.Close(ctx)
+}
+
+// receive takes a cancellation. All instances of a service get it, so most are of no request that comes here.
+func (c *cancels) receive(d *transport.Delivery) {
+	var id requestID
+	if err := transport.JSON.Decode(d.Body, &id); err != nil {
+		c.log.Debug("cancellation dropped: it cannot be read", "err", err)
+	} else {
+		c.cancel(id)
+	}
+	d.Ack()
+}
+
+// cancel ends the ctx of a request that runs, or of one that may be yet to come.
+func (c *cancels) cancel(id requestID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cancel := c.running[id]; cancel != nil {
+		(*cancel)(errCancelled)
+		return
+	}
+	if c.early[id] {
+		return
+	}
+	c.early[id] = true
+	if c.order = append(c.order, id); len(c.order) > earlyKept {
+		delete(c.early, c.order[0])
+		c.order = c.order[1:]
+	}
+}
+
+// within returns a ctx for the call that d asks for, which ends when its caller gives it up, and what ends it otherwise.
+func (c *cancels) within(ctx context.Context, d *transport.Delivery) (_ context.Context, done func()) {
+	id := requestID{d.ReplyTo, d.CorrelationID}
+	if id.ReplyTo == "" || id.CorrelationID == "" {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.early[id] {
+		delete(c.early, id)
+		cancel(errCancelled)
+		return ctx, func() {}
+	}
+	c.running[id] = &cancel
+	return ctx, func() {
+		c.mu.Lock()
+		if c.running[id] == &cancel { // and not the same request, delivered again
+			delete(c.running, id)
+		}
+		c.mu.Unlock()
+		cancel(nil)
+	}
+}

@@ -1,0 +1,49 @@
+package rpc
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"testing"
+
+	"github.com/gomeko/gomeko/transport"
+)
+
+// What is kept of cancellations is bounded, and what comes to their requests is not kept.
+func TestCancelsKept(t *testing.T) {
+	c := newCancels(slog.New(slog.DiscardHandler))
+	delivery := func(id string) *transport.Delivery {
+		return &transport.Delivery{Properties: transport.Properties{ReplyTo: "me", CorrelationID: id}}
+	}
+	for i := range 3 * earlyKept {
+		c.cancel(requestID{"me", strconv.Itoa(i)})
+		c.cancel(requestID{"me", strconv.Itoa(i)})
+	}
+	if len(c.early) != earlyKept || len(c.order) != earlyKept {
+		t.Errorf("got %d and %d cancellations kept, want %d", len(c.early), len(c.order), earlyKept)
+	}
+	for id, want := range map[string]error{"0": nil, strconv.Itoa(3*earlyKept - 1): errCancelled} {
+		ctx, done := c.within(t.Context(), delivery(id))
+		if got := context.Cause(ctx); got != want {
+			t.Errorf("got %v for request %s, want %v", got, id, want)
+		}
+		done()
+	}
+
+	// A request that is delivered again while it still runs is its own.
+	_, first := c.within(t.Context(), delivery("again"))
+	ctx, second := c.within(t.Context(), delivery("again"))
+	first()
+	c.cancel(requestID{"me", "again"})
+	if got := context.Cause(ctx); got != errCancelled {
+		t.Errorf("got %v, want %v", got, errCancelled)
+	}
+	second()
+	if len(c.running) != 0 {
+		t.Errorf("got %d requests that run, want none", len(c.running))
+	}
+	if ctx, done := c.within(t.Context(), &transport.Delivery{}); ctx != t.Context() {
+		t.Error("got a ctx of its own for a request that nobody can cancel")
+		done()
+	}
+}
