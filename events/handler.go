@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/google/uuid"
 
@@ -63,8 +61,8 @@ func (Handler) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 // subscription returns the queue of a row and what has to be declared (SPEC §5).
 func subscription(f *service.Field, from source) (sub messaging.Subscription, err error) {
 	cfg, _ := service.Lookup[Config](f.Host)
-	reliable, reliableErr := flag(f, "reliable", true)
-	requeue, requeueErr := flag(f, "requeue", false)
+	reliable, reliableErr := messaging.Flag(f, "reliable", true)
+	requeue, requeueErr := messaging.Flag(f, "requeue", false)
 	if err := errors.Join(reliableErr, requeueErr); err != nil {
 		return sub, err
 	}
@@ -72,7 +70,7 @@ func subscription(f *service.Field, from source) (sub messaging.Subscription, er
 	switch delivery := cmp.Or(f.Tag("delivery"), "pool"); delivery {
 	case "singleton":
 	case "pool":
-		q.Name += "--" + f.Service + "." + methodName(f)
+		q.Name += "--" + f.Service + "." + messaging.MethodName(f)
 	case "broadcast":
 		if reliable && cfg.Identity == "" {
 			return sub, errors.New(`a reliable broadcast needs an identity that outlives a restart: set gomeko.broadcast_identity in the configuration (events.Config.Identity), or write reliable:"false"`)
@@ -81,7 +79,7 @@ func subscription(f *service.Field, from source) (sub messaging.Subscription, er
 		if err != nil {
 			return sub, err
 		}
-		q.Name += "--" + f.Service + "." + methodName(f) + "-" + string(*id)
+		q.Name += "--" + f.Service + "." + messaging.MethodName(f) + "-" + string(*id)
 		q.Exclusive = !reliable
 	default:
 		return sub, fmt.Errorf(`delivery %q is not known: write "pool", "singleton" or "broadcast"`, delivery)
@@ -100,19 +98,6 @@ func subscription(f *service.Field, from source) (sub messaging.Subscription, er
 	}, nil
 }
 
-// flag reads a key that is true or false.
-func flag(f *service.Field, key string, fallback bool) (bool, error) {
-	text := f.Tag(key)
-	if text == "" {
-		return fallback, nil
-	}
-	value, err := strconv.ParseBool(text)
-	if err != nil {
-		return fallback, fmt.Errorf(`%s %q is neither "true" nor "false"`, key, text)
-	}
-	return value, nil
-}
-
 // An identity tells the instances of a service apart that get the same broadcasts.
 type identity string
 
@@ -126,7 +111,7 @@ var eventType = reflect.TypeFor[Event]()
 
 // bindMethod binds the row's method, and returns what makes its values ahead of the payload.
 func bindMethod(f *service.Field) (func(*transport.Delivery) []any, error) {
-	spec := methodName(f) + "(payload)"
+	spec := messaging.MethodName(f) + "(payload)"
 	if _, err := f.Bind(spec, eventType); err == nil {
 		return func(d *transport.Delivery) []any {
 			return []any{Event{Service: strings.TrimSuffix(d.Exchange, suffix), Type: d.Key}}
@@ -136,21 +121,4 @@ func bindMethod(f *service.Field) (func(*transport.Delivery) []any, error) {
 		return nil, fmt.Errorf("%w: a handler is func(ctx, T) error or func(ctx, events.Event, T) error", err)
 	}
 	return nil, nil
-}
-
-// methodName is the name of the row's method as Python would spell it: ForgetUser is forget_user.
-func methodName(f *service.Field) string {
-	if name := f.Tag("name"); name != "" {
-		return name
-	}
-	name := []rune(cmp.Or(f.Tag("method"), f.Name))
-	var b strings.Builder
-	for i, r := range name {
-		if i > 0 && unicode.IsUpper(r) &&
-			(!unicode.IsUpper(name[i-1]) || i+1 < len(name) && unicode.IsLower(name[i+1])) {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String()
 }

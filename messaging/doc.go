@@ -1,5 +1,26 @@
 // Package messaging is what becomes of messages in queues: it consumes them, makes each a call of a service's method, and
-// settles it when the call has ended. Rows of other packages, events.Handler among them, are made of it.
+// settles it when the call has ended. Rows of other packages, events.Handler among them, are made of it; its own are for what
+// is no RPC and no event: exchanges and queues of others.
+//
+// # Consumer
+//
+// A [Consumer] is a row that takes the messages of any queue, declared with any arguments or taken as it is:
+//
+//	Entrypoints struct {
+//		Bill   messaging.Consumer `messaging:"bills" exchange:"shop" kind:"topic" key:"order.created"`
+//		Import messaging.Consumer `messaging:"legacy.import" declare:"false"`
+//	}
+//
+//	func (b *Billing) Bill(ctx context.Context, order Order) error
+//	func (b *Billing) Import(ctx context.Context, message messaging.Message) error // whatever its body is
+//
+// # Publisher
+//
+// A [Publisher] is a field, and a func, that publishes to an exchange or a queue:
+//
+//	Bills messaging.Publisher `messaging:"shop" kind:"topic" key:"order.created"`
+//
+//	err := o.Bills(ctx, order)
 //
 // # Subscription
 //

@@ -23,6 +23,9 @@ type Subscription struct {
 
 	// Lead returns the values that the row's method takes ahead of the payload, as [service.Field.Bind] was told; nil is none.
 	Lead func(*transport.Delivery) []any
+
+	args transport.Table // of the consumer
+	raw  bool            // the method takes no payload, and so any body
 }
 
 // Subscribe returns the entrypoint of a row whose method is bound: each message of the queue is a call of it, with the
@@ -53,6 +56,7 @@ func (s *subscriber) Start(ctx context.Context) (err error) {
 	s.consumer, err = s.hub.in.Consume(ctx, transport.Consume{
 		Queue:    s.Queue,
 		Prefetch: s.field.MaxWorkers(),
+		Args:     s.args,
 		Handle: func(d *transport.Delivery) {
 			s.field.Go(func(ctx context.Context) { s.settle(d, s.call(ctx, d)) })
 		},
@@ -78,14 +82,18 @@ func (s *subscriber) close(ctx context.Context) error {
 
 // call runs the call that d asks for.
 func (s *subscriber) call(ctx context.Context, d *transport.Delivery) error {
-	if err := readable(d, s.hub.in.MaxMessage()); err != nil {
-		return err
-	}
 	var lead []any
 	if s.Lead != nil {
 		lead = s.Lead(d)
 	}
-	_, err := s.field.Run(ctx, CallOf(d), service.Arguments{Positional: []service.Value{payload(d.Body)}}, lead...)
+	var args service.Arguments
+	if !s.raw {
+		if err := readable(d, s.hub.in.MaxMessage()); err != nil {
+			return err
+		}
+		args.Positional = []service.Value{payload(d.Body)}
+	}
+	_, err := s.field.Run(ctx, CallOf(d), args, lead...)
 	return err
 }
 

@@ -7,12 +7,15 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // Consume describes a consumer of a queue.
 type Consume struct {
 	Queue    string
-	Prefetch int // deliveries unacknowledged at once; 0 is no limit
+	Prefetch int   // deliveries unacknowledged at once; 0 is no limit
+	Args     Table // of basic.consume: x-stream-offset, x-priority
 	// Handle is called for each delivery in order, by one goroutine of the consumer's.
 	// It must settle the delivery sooner or later (Ack, Reject), in any goroutine.
 	// While it blocks, nothing further is delivered to this consumer.
@@ -176,8 +179,12 @@ func (c *Consumer) consume(s *session) (*link, error) {
 	if c.cfg.Prefetch > 0 {
 		err = ch.Qos(c.cfg.Prefetch, 0, false)
 	}
+	var args amqp.Table
 	if err == nil {
-		l.deliveries, err = ch.Consume(c.cfg.Queue, consumerTag, false, false, false, false, nil)
+		args, _, err = encodeTable(c.cfg.Args)
+	}
+	if err == nil {
+		l.deliveries, err = ch.Consume(c.cfg.Queue, consumerTag, false, false, false, false, args)
 	}
 	if err == nil && !s.run(l.run) {
 		err = errGone

@@ -1,0 +1,147 @@
+package messaging
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// Consumer is a row of the entrypoint table: a method that is called for each message of a queue, as by Nameko's @consume.
+//
+//	Bill   messaging.Consumer `messaging:"bills" exchange:"shop" kind:"topic" key:"order.created order.paid"`
+//	Audit  messaging.Consumer `messaging:"audit" arguments:"x-queue-type=stream" from:"first"`
+//	Import messaging.Consumer `messaging:"legacy.import" declare:"false" requeue:"true"`
+//
+// The tag is the queue. The method is one of
+//
+//	func(ctx context.Context, payload T) error
+//	func(ctx context.Context, message messaging.Message, payload T) error
+//	func(ctx context.Context, message messaging.Message) error
+//
+// The payload is JSON; the last form takes any body. The queue is declared durable, unless the tag says otherwise:
+//
+//	declare      "false": the queue, with its bindings, is taken as it is
+//	durable      "false": it ends with the broker
+//	auto_delete  "true": it ends with its last consumer
+//	exclusive    "true": it is this process's own, and ends with its connection
+//	arguments    its arguments, name=value with spaces between them
+//	exchange     the exchange that it is bound to
+//	kind         the exchange is declared, durable and of this kind: "direct", "topic", "fanout", "headers"; without it, it
+//	             has to be there
+//	key          the keys of the bindings, with spaces between them; none is one binding by ""
+//	from         of a stream: "first", "last", "next", an offset, or an age such as "1h"
+//	requeue      "true": a message whose call failed is delivered again at once, without end
+//	name         the method's name in call ids, if it is not the row's in snake case
+type Consumer struct{}
+
+// A Message is what a consumer may know of a message beside its payload. It must not be changed.
+type Message struct {
+	Exchange string
+	Key      string
+	transport.Properties
+	Body []byte
+}
+
+// Entrypoint binds the row: it implements [service.EntrypointType].
+func (Consumer) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	sub := Subscription{Queue: f.Tag("messaging")}
+	topologyErr := sub.read(f)
+	bindErr := sub.bind(f)
+	if err := errors.Join(f.Keys("messaging", "name", "declare", "durable", "auto_delete", "exclusive", "arguments", "exchange",
+		"kind", "key", "from", "requeue"), topologyErr, bindErr); err != nil {
+		return nil, err
+	}
+	return Subscribe(f, sub)
+}
+
+// read reads the row's tag.
+func (s *Subscription) read(f *service.Field) error {
+	declare, err := Flag(f, "declare", true)
+	errs := []error{err}
+	s.Requeue, err = Flag(f, "requeue", false)
+	errs = append(errs, err)
+	q, err := queueOf(f, s.Queue)
+	errs = append(errs, err)
+	if from := f.Tag("from"); from != "" {
+		s.args = transport.Table{"x-stream-offset": value(from)}
+	}
+	if !declare {
+		for _, key := range []string{"durable", "auto_delete", "exclusive", "arguments", "exchange", "kind", "key"} {
+			if f.Tag(key) != "" {
+				errs = append(errs, fmt.Errorf(`%s has no meaning with declare:"false": leave one of them out`, key))
+			}
+		}
+		return errors.Join(errs...)
+	}
+	s.Topology.Queues = []transport.Queue{q}
+	exchange := f.Tag("exchange")
+	declared, err := exchangeOf(f, exchange)
+	s.Topology.Exchanges = declared
+	errs = append(errs, err)
+	keys := strings.Fields(f.Tag("key"))
+	switch {
+	case exchange == "" && len(keys) > 0:
+		errs = append(errs, errors.New(`key has no meaning without exchange: the default exchange routes by the queue's name`))
+	case exchange != "" && len(keys) == 0:
+		keys = []string{""}
+	}
+	for _, key := range keys {
+		s.Topology.Bindings = append(s.Topology.Bindings, transport.Binding{Queue: q.Name, Exchange: exchange, Key: key})
+	}
+	return errors.Join(errs...)
+}
+
+// queueOf returns the declaration of a queue that is named by a tag.
+func queueOf(f *service.Field, name string) (q transport.Queue, err error) {
+	if name == "" {
+		return q, errors.New(`no queue is named: write the one to consume, as in messaging:"bills"`)
+	}
+	durable, err1 := Flag(f, "durable", true)
+	autoDelete, err2 := Flag(f, "auto_delete", false)
+	exclusive, err3 := Flag(f, "exclusive", false)
+	args, err4 := tableOf(f, "arguments")
+	q = transport.Queue{Name: name, Durable: durable, AutoDelete: autoDelete, Exclusive: exclusive, Args: args}
+	return q, errors.Join(err1, err2, err3, err4)
+}
+
+// exchangeOf returns the declaration of an exchange, none if its kind is not given.
+func exchangeOf(f *service.Field, name string) ([]transport.Exchange, error) {
+	kinds := []string{"direct", "topic", "fanout", "headers"}
+	switch kind := f.Tag("kind"); {
+	case kind == "":
+		return nil, nil
+	case name == "":
+		return nil, errors.New(`kind has no meaning without an exchange: name it`)
+	case !slices.Contains(kinds, kind) && !strings.HasPrefix(kind, "x-"):
+		return nil, fmt.Errorf("kind %q is not known: write one of %s, or that of a plugin, x-…", kind, strings.Join(kinds, ", "))
+	default:
+		return []transport.Exchange{{Name: name, Kind: kind, Durable: true}}, nil
+	}
+}
+
+var messageType = reflect.TypeFor[Message]()
+
+// bind binds the row's method in one of its forms.
+func (s *Subscription) bind(f *service.Field) error {
+	name := MethodName(f)
+	withMessage := func(d *transport.Delivery) []any {
+		return []any{Message{Exchange: d.Exchange, Key: d.Key, Properties: d.Properties, Body: d.Body}}
+	}
+	if _, err := f.Bind(name+"(payload)", messageType); err == nil {
+		s.Lead = withMessage
+		return nil
+	}
+	if _, err := f.Bind(name+"()", messageType); err == nil {
+		s.Lead, s.raw = withMessage, true
+		return nil
+	}
+	if _, err := f.Bind(name + "(payload)"); err != nil {
+		return fmt.Errorf("%w: a consumer is func(ctx, T) error, func(ctx, messaging.Message, T) error or func(ctx, messaging.Message) error", err)
+	}
+	return nil
+}

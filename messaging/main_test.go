@@ -1,0 +1,139 @@
+package messaging_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"go.uber.org/goleak"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is for what takes no time unless it is broken.
+const patience = 30 * time.Second
+
+// maxMessage is small, so that going over it costs little.
+const maxMessage = 1 << 20
+
+// A process hosts services in a test, and keeps what they log.
+type process struct {
+	*service.Container
+	log logged
+}
+
+// start starts services on the broker at uri; they are stopped at the end of the test at the latest.
+func start(t *testing.T, uri string, services ...any) *process {
+	t.Helper()
+	p, broker := &process{}, transport.Config{URI: uri, MaxMessage: maxMessage}
+	p.host(t, broker, services...)
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// host makes the container, which ends with the test.
+func (p *process) host(t *testing.T, broker transport.Config, services ...any) {
+	t.Helper()
+	logger := slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var err error
+	p.Container, err = service.New(service.Config{MaxWorkers: 10, Logger: logger, Values: []any{broker}}, services...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := p.Stop(ctx); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("log of the services:\n%s", p.log.String())
+		}
+	})
+}
+
+// caller connects a program that calls services.
+func caller(t *testing.T, uri string) *rpc.Conn {
+	t.Helper()
+	conn, err := rpc.Dial(t.Context(), transport.Config{URI: uri}, rpc.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := conn.Close(ctx); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return conn
+}
+
+// channel is of a peer that does what it likes.
+func channel(t *testing.T, uri string) *amqp.Channel {
+	t.Helper()
+	conn, err := amqp.Dial(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ch
+}
+
+// wait returns what comes.
+func wait[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("%s: not in %s", what, patience)
+	}
+	panic("unreachable")
+}
+
+// logged collects log lines.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// lines returns the lines that contain all of what.
+func (l *logged) lines(what ...string) (found []string) {
+	for line := range bytes.Lines([]byte(l.String())) {
+		all := true
+		for _, w := range what {
+			all = all && bytes.Contains(line, []byte(w))
+		}
+		if all {
+			found = append(found, string(line))
+		}
+	}
+	return found
+}

@@ -1,0 +1,105 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A Publisher publishes a payload as JSON, and returns when the broker has taken it, as Nameko's Publisher does. Options set
+// what one message has that the others have not. In a test any func is one. Several goroutines may call it.
+//
+//	Bills   messaging.Publisher `messaging:"shop" kind:"topic" key:"order.created"`
+//	Imports messaging.Publisher `queue:"imports" priority:"5" expiration:"10s"`
+//
+//	err := o.Bills(ctx, order)
+//	err = o.Bills(ctx, order, func(m *transport.Publishing) { m.Key, m.MessageID = "order.paid", order.ID })
+//
+// The tag is the exchange. Its keys:
+//
+//	kind        the exchange is declared, durable and of this kind; without it, it has to be there
+//	key         routing key
+//	queue       in place of an exchange: this queue gets the messages, and is declared durable; declare, durable, auto_delete,
+//	            exclusive and arguments are those of a [Consumer]
+//	mandatory   "true": that no queue takes the message is an error, [*transport.Returned]
+//	persistent  "false": the message does not outlive the broker
+//	priority    0 to 255
+//	expiration  "10s": the broker drops it when it has waited as long
+//
+// The message carries the call ids and the context data of ctx beside headers that an option sets. It waits for the broker
+// until ctx's deadline, or 30 s if ctx has none. After an error that is [transport.ErrConnectionLost], or ctx's, the message may
+// have been taken all the same.
+type Publisher func(ctx context.Context, payload any, options ...func(*transport.Publishing)) error
+
+// Dependency makes the Publisher of a field: it implements [service.DependencyType].
+func (Publisher) Dependency(f *service.Field) (any, error) {
+	p, err := publishingOf(f)
+	topology, topologyErr := published(f)
+	out, outErr := NewOutlet(f.Host, topology)
+	err = errors.Join(f.Keys("messaging", "kind", "key", "queue", "declare", "durable", "auto_delete", "exclusive", "arguments",
+		"mandatory", "persistent", "priority", "expiration"), err, topologyErr, outErr)
+	if err != nil {
+		return nil, err
+	}
+	if own, ok := f.Value().(Publisher); ok && own != nil { // a test's
+		return own, nil
+	}
+	return Publisher(func(ctx context.Context, payload any, options ...func(*transport.Publishing)) error {
+		m := p
+		for _, option := range options {
+			option(&m)
+		}
+		if err := out.Publish(ctx, payload, m); err != nil {
+			return fmt.Errorf("message to %s: %w", m.Exchange+"/"+m.Key, err)
+		}
+		return nil
+	}), nil
+}
+
+// publishingOf returns what every message of a field has.
+func publishingOf(f *service.Field) (p transport.Publishing, err error) {
+	p.Exchange, p.Key = f.Tag("messaging"), f.Tag("key")
+	var errs [4]error
+	if queue := f.Tag("queue"); queue != "" {
+		if p.Exchange != "" || p.Key != "" {
+			errs[0] = errors.New("queue has no meaning beside an exchange or a key: leave one of them out")
+		}
+		p.Key = queue
+	}
+	p.Mandatory, errs[1] = Flag(f, "mandatory", false)
+	p.Persistent, errs[2] = Flag(f, "persistent", true)
+	if text := f.Tag("priority"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 8)
+		if err != nil {
+			errs[3] = fmt.Errorf("priority %q is no number from 0 to 255", text)
+		}
+		p.Priority = uint8(n)
+	}
+	if text := f.Tag("expiration"); text != "" {
+		p.Expiration, err = time.ParseDuration(text)
+		if err != nil || p.Expiration <= 0 {
+			err = fmt.Errorf(`expiration %q is no time: write expiration:"10s"`, text)
+		}
+	}
+	return p, errors.Join(append(errs[:], err)...)
+}
+
+// published returns what a field publishes to, as far as it is declared.
+func published(f *service.Field) (t transport.Topology, err error) {
+	declare, err := Flag(f, "declare", true)
+	if err != nil || !declare {
+		return t, err
+	}
+	if name := f.Tag("queue"); name != "" {
+		q, err := queueOf(f, name)
+		t.Queues = []transport.Queue{q}
+		return t, err
+	}
+	t.Exchanges, err = exchangeOf(f, f.Tag("messaging"))
+	return t, err
+}

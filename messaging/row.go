@@ -1,0 +1,72 @@
+package messaging
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// MethodName returns the name on the wire of the row's method: name:"…" of its tag, else the method's name as Python would
+// spell it, forget_user for ForgetUser.
+func MethodName(f *service.Field) string {
+	if name := f.Tag("name"); name != "" {
+		return name
+	}
+	name := []rune(cmp.Or(f.Tag("method"), f.Name))
+	var b strings.Builder
+	for i, r := range name {
+		if i > 0 && unicode.IsUpper(r) &&
+			(!unicode.IsUpper(name[i-1]) || i+1 < len(name) && unicode.IsLower(name[i+1])) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+// Flag reads a key of the field's tag that is true or false; fallback is what it is when it is not there.
+func Flag(f *service.Field, key string, fallback bool) (bool, error) {
+	text := f.Tag(key)
+	if text == "" {
+		return fallback, nil
+	}
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		return fallback, fmt.Errorf(`%s %q is neither "true" nor "false"`, key, text)
+	}
+	return value, nil
+}
+
+// tableOf reads a key of the field's tag that is a table: name=value, separated by spaces. Values are whole numbers, true,
+// false, or text.
+func tableOf(f *service.Field, key string) (transport.Table, error) {
+	var table transport.Table
+	for pair := range strings.FieldsSeq(f.Tag(key)) {
+		name, text, ok := strings.Cut(pair, "=")
+		if !ok || name == "" || text == "" {
+			return nil, fmt.Errorf(`%s: %q is no argument: write name=value with spaces between them, as in %s:"x-queue-type=quorum x-max-length=1000"`,
+				key, pair, key)
+		}
+		if table == nil {
+			table = transport.Table{}
+		}
+		table[name] = value(text)
+	}
+	return table, nil
+}
+
+func value(text string) any {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
+	switch text {
+	case "true", "false":
+		return text == "true"
+	}
+	return text
+}
