@@ -2,178 +2,174 @@ package transport
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
-	"strings"
-	"unicode/utf8"
+	"slices"
+	"sync"
 )
 
-// JSON is the codec of application/json; utf-8, Nameko's default.
+// JSON is the codec of application/json; utf-8, Nameko's default. It writes as kombu 5.2 does, times and decimals as
+// strings, and reads what every kombu writes.
 var JSON Codec = new(jsonCodec)
 
-type jsonCodec struct{ shapes shapes }
+// TypedJSON is [JSON] that writes as kombu 5.3 and newer does: times, dates, decimals, UUIDs and bytes in envelopes,
+// {"__type__": "date", "__value__": "2024-01-02"}, which these read as what they are. To an older one they are objects.
+var TypedJSON Codec = &jsonCodec{typed: true}
+
+type jsonCodec struct {
+	typed   bool
+	plans   plans
+	writers sync.Pool // of *jsonWriter
+}
 
 func (*jsonCodec) ContentType() string     { return "application/json" }
 func (*jsonCodec) ContentEncoding() string { return "utf-8" }
 
 func (c *jsonCodec) Encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	w, _ := c.writers.Get().(*jsonWriter)
+	if w == nil {
+		w = new(jsonWriter)
+	}
+	w.data = w.data[:0]
+	e := encoder{w: w, plans: &c.plans, typed: c.typed}
+	if err := e.any(v); err != nil {
 		return nil, fmt.Errorf("cannot be written as JSON: %w", err)
 	}
-	f := fitter{shapes: &c.shapes, data: bytes.TrimSuffix(b.Bytes(), []byte("\n"))}
-	_, err := f.written(0, reflect.ValueOf(v))
-	return f.fitted(), err
+	data := bytes.Clone(w.data)
+	if cap(w.data) <= 64<<10 { // one large body is not held on to
+		c.writers.Put(w)
+	}
+	return data, nil
 }
 
 func (c *jsonCodec) Decode(data []byte, v any) error {
-	if !utf8.Valid(data) {
-		return errors.New("not valid UTF-8")
-	}
-	if bytes.Contains(data, []byte("null")) { // of which encoding/json does not complain
-		var err error
-		if data, err = c.fit(data, v); err != nil {
-			return err
-		}
-	}
-	err := unmarshal(data, v)
-	var misfit *json.UnmarshalTypeError
-	if errors.As(err, &misfit) && strings.HasPrefix(misfit.Value, "number") {
-		if data, err = c.fit(data, v); err == nil {
-			err = unmarshal(data, v)
-		}
-	}
-	return teach(err)
+	return decode(&jsonReader{data: data}, &c.plans, v)
 }
 
-// fit puts data right that is valid, for the pointer v.
-func (c *jsonCodec) fit(data []byte, v any) ([]byte, error) {
-	t := reflect.TypeOf(v)
-	if t == nil || t.Kind() != reflect.Pointer || !json.Valid(data) {
-		return data, nil // encoding/json reports it
+func (*jsonCodec) List(data []byte) ([][]byte, error) { return splitList(&jsonReader{data: data}) }
+func (*jsonCodec) Map(data []byte) ([]Member, error)  { return splitObject(&jsonReader{data: data}) }
+
+func (*jsonCodec) Kind(data []byte) Kind {
+	kind, err := (&jsonReader{data: data}).kind()
+	if err != nil {
+		return KindNone
 	}
-	f := fitter{shapes: &c.shapes, data: data}
-	if _, err := f.read(space(data, 0), t.Elem()); err != nil {
-		return nil, err
-	}
-	return f.fitted(), nil
+	return kind
 }
 
-func (*jsonCodec) List(data []byte) ([][]byte, error) {
-	i, err := opening(data, '[', "a list")
+// decode reads all that r has into the pointer v.
+func decode(r reader, plans *plans, v any) error {
+	p := reflect.ValueOf(v)
+	if p.Kind() != reflect.Pointer || p.IsNil() {
+		return fmt.Errorf("decoding into %T: want a pointer", v)
+	}
+	d := decoder{r: r, plans: plans}
+	if err := d.value(p.Elem(), plans.of(p.Type().Elem())); err != nil {
+		return err
+	}
+	return r.end()
+}
+
+// expect reads the opening of a list or an object.
+func expect(r reader, want Kind) (int, error) {
+	kind, err := r.kind()
+	if err != nil {
+		return 0, err
+	}
+	if kind != want {
+		if err := errors.Join(r.skip(), r.end()); err != nil {
+			return 0, err
+		}
+		return 0, fmt.Errorf("%s where %s should be", kind, want)
+	}
+	return r.open()
+}
+
+// splitList returns the elements of the list that r has.
+func splitList(r reader) ([][]byte, error) {
+	n, err := expect(r, KindList)
 	if err != nil {
 		return nil, err
 	}
 	list := [][]byte{}
-	_, err = members(data, i, func(_ string, _, i int) (int, error) {
-		end := skip(data, i)
-		list = append(list, data[i:end])
-		return end, nil
-	})
-	return list, err
+	for {
+		more, err := r.next(len(list), n, KindList)
+		if err == nil && !more {
+			err = r.end()
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			return list, nil
+		}
+		element, err := element(r)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, element)
+	}
 }
 
-func (*jsonCodec) Map(data []byte) ([]Member, error) {
-	i, err := opening(data, '{', "an object")
+// splitObject returns the members of the object that r has; of two with one name the last, as in Python.
+func splitObject(r reader) ([]Member, error) {
+	n, err := expect(r, KindObject)
 	if err != nil {
 		return nil, err
 	}
 	list := []Member{}
-	known := map[string]int{}
-	_, err = members(data, i, func(name string, _, i int) (int, error) {
-		end := skip(data, i)
-		at, ok := known[name]
-		if !ok {
-			at = len(list)
-			known[name] = at
-			list = append(list, Member{Name: name})
+	var known map[string]int // only if there are many
+	for i := 0; ; i++ {
+		more, err := r.next(i, n, KindObject)
+		if err == nil && !more {
+			err = r.end()
 		}
-		list[at].Value = data[i:end] // the last one counts, as in Python
-		return end, nil
-	})
-	return list, err
-}
-
-// unmarshal is json.Unmarshal with json.Number in place of float64.
-func unmarshal(data []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	if err := dec.Decode(v); err != nil {
-		return err
-	}
-	if rest := bytes.TrimSpace(data[dec.InputOffset():]); len(rest) > 0 {
-		return fmt.Errorf("not valid JSON: %.20q after the value", rest)
-	}
-	return nil
-}
-
-// teach puts the errors of encoding/json into words for whoever sent the data.
-func teach(err error) error {
-	var misfit *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &misfit):
-		where := misfit.Field
-		if where != "" {
-			where += ": "
+		if err != nil {
+			return nil, err
 		}
-		return fmt.Errorf("%s%s does not fit %s", where, article(misfit.Value), misfit.Type)
-	case errors.As(err, &syntax):
-		return fmt.Errorf("not valid JSON: %w at byte %d", syntax, syntax.Offset)
-	case err == io.EOF:
-		return errors.New("not valid JSON: empty")
-	case err == io.ErrUnexpectedEOF:
-		return errors.New("not valid JSON: it ends before the value does")
+		if !more {
+			return list, nil
+		}
+		key, err := r.key()
+		if err != nil {
+			return nil, err
+		}
+		m := Member{Name: string(key)}
+		if m.Value, err = element(r); err != nil {
+			return nil, err
+		}
+		at := -1
+		if known == nil {
+			at = slices.IndexFunc(list, func(o Member) bool { return o.Name == m.Name })
+		} else if j, ok := known[m.Name]; ok {
+			at = j
+		}
+		if at >= 0 {
+			list[at] = m
+			continue
+		}
+		list = append(list, m)
+		switch {
+		case known != nil:
+			known[m.Name] = len(list) - 1
+		case len(list) > 16:
+			known = make(map[string]int, 2*len(list))
+			for j, o := range list {
+				known[o.Name] = j
+			}
+		}
 	}
-	return err
 }
 
-func article(value string) string {
-	switch value {
-	case "array":
-		return "a list"
-	case "object":
-		return "an object"
-	case "bool", "string":
-		return "a " + value
+// element returns the encoded value that comes next.
+func element(r reader) ([]byte, error) {
+	if _, err := r.kind(); err != nil {
+		return nil, err
 	}
-	return value // "number 2.5"
-}
-
-// opening returns the index of the byte that opens the list or the object.
-func opening(data []byte, open byte, want string) (int, error) {
-	if !utf8.Valid(data) {
-		return 0, errors.New("not valid UTF-8")
+	start := r.at()
+	if err := r.skip(); err != nil {
+		return nil, err
 	}
-	var valid json.RawMessage
-	if err := unmarshal(data, &valid); err != nil {
-		return 0, teach(err)
-	}
-	i := space(data, 0)
-	if data[i] != open {
-		return 0, fmt.Errorf("%s where %s should be", kind(data[i]), want)
-	}
-	return i, nil
-}
-
-// kind names the JSON value that starts with b.
-func kind(b byte) string {
-	switch b {
-	case '{':
-		return "an object"
-	case '[':
-		return "a list"
-	case '"':
-		return "a string"
-	case 't', 'f':
-		return "a bool"
-	case 'n':
-		return "null"
-	}
-	return "a number"
+	return r.since(start), nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/big"
 	"reflect"
 	"strings"
 	"testing"
@@ -32,8 +33,18 @@ func TestJSONEncode(t *testing.T) {
 		{nil, `null`},
 		{2, `2`},
 		{2.0, `2.0`},
-		{-1e16, `-10000000000000000.0`},
+		{-1e16, `-1e+16`}, // as Python's repr
 		{1e300, `1e+300`},
+		{123456789012345.0, `123456789012345.0`},
+		{0.0001, `0.0001`},
+		{0.00001, `1e-05`},
+		{float32(0.1), `0.1`},
+		{math.NaN(), `NaN`},
+		{[]float64{math.Inf(1), math.Inf(-1)}, `[Infinity,-Infinity]`},
+		{json.Number("NaN"), `NaN`},
+		{json.Number(""), `0`},
+		{new(big.Int).Lsh(big.NewInt(1), 64), `18446744073709551616`},
+		{*big.NewInt(7), `7`},
 		{math.Copysign(0, -1), `-0.0`},
 		{json.Number("2"), `2`},
 		{json.Number("2.0"), `2.0`},
@@ -42,9 +53,13 @@ func TestJSONEncode(t *testing.T) {
 		{[]any{1, 1.0, "1", []float32{1}, nil}, `[1,1.0,"1",[1.0],null]`},
 		{map[string]any{"b": 1.0, "a": 1, "}": []any{}}, `{"a":1,"b":1.0,"}":[]}`},
 		{map[int]float64{7: 7}, `{"7":7.0}`},
+		{map[bool]int{true: 1, false: 0}, `{"false":0,"true":1}`},
+		{map[any]int{nil: 1, true: 2, 2.5: 3, 7: 4, "x": 5}, `{"2.5":3,"7":4,"null":1,"true":2,"x":5}`},
 		{time.Unix(0, 0).UTC(), `"1970-01-01T00:00:00Z"`},
+		{"\xed\xa0\xbd", `"\ud83d"`}, // a lone surrogate
+		{"\x00\x1f\x7f\u2028🚀", "\"\\u0000\\u001f\x7f\u2028🚀\""},
 		{order{inner{1}, 1, &rate, 2, json.RawMessage(`2`), 4.0, "x"},
-			`{"Price":1.0,"id":1,"rate":3.0,"text":"2","raw":2,"any":4.0}`},
+			`{"Price":1.0,"id":1,"rate":3.0,"text":"2.0","raw":2,"any":4.0}`},
 	}
 	for _, test := range tests {
 		got, err := transport.JSON.Encode(test.value)
@@ -52,9 +67,23 @@ func TestJSONEncode(t *testing.T) {
 			t.Errorf("%#v: got %s, %v, want %s", test.value, got, err, test.want)
 		}
 	}
-	for _, value := range []any{make(chan int), math.NaN(), func() {}} {
-		if got, err := transport.JSON.Encode(value); err == nil {
-			t.Errorf("%T: got %s, want an error", value, got)
+	circle := []any{nil}
+	circle[0] = circle
+	for want, value := range map[string]any{
+		"chan int is no data":                                        make(chan int),
+		"a: [0]: func() is no data":                                  map[string]any{"a": []func(){nil}},
+		`"\xff" is not UTF-8: bytes are a []byte`:                    "\xff",
+		`"2x" is no number`:                                          json.Number("2x"),
+		"nested deeper than 10000: does it contain itself?":          circle,
+		"struct {} cannot be a key: it is no string, number or bool": map[struct{}]int{{}: 1},
+		"year 10000 is not one of Python's, 1 to 9999":               time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+		"2024-02-30 is no date":                                      transport.Date{Year: 2024, Month: 2, Day: 30},
+		"24:00:00 is no time of day":                                 transport.TimeOfDay{Hour: 24},
+		`"1,5" is no decimal`:                                        transport.Decimal("1,5"),
+	} {
+		want = "cannot be written as JSON: " + want
+		if got, err := transport.JSON.Encode(value); err == nil || err.Error() != want {
+			t.Errorf("%T: got %s, %v, want %s", value, got, err, want)
 		}
 	}
 }
@@ -131,13 +160,35 @@ func TestJSONDecodeErrors(t *testing.T) {
 		{``, new(int), "not valid JSON: empty"},
 		{`{"a"`, new(any), "not valid JSON: it ends before the value does"},
 		{`1 2`, new(int), `not valid JSON: "2" after the value`},
-		{"\"\xff\"", new(string), "not valid UTF-8"},
-		{`nope`, new(any), "not valid JSON: invalid character 'o' in literal null (expecting 'u') at byte 2"},
-		{`NaN`, new(float64), "not valid JSON: invalid character 'N' looking for beginning of value at byte 1"},
+		{"\"\xff\"", new(string), "not valid UTF-8 at byte 2"},
+		{"{\"\xed\xa0\xbd\": 1}", new(any), "not valid UTF-8 at byte 3"},
+		{"\"\\n\xff\"", new(string), "not valid UTF-8 at byte 4"},
+		{"\xff", new(any), "not valid UTF-8 at byte 1"},
+		{`nope`, new(any), "not valid JSON: unexpected 'o' at byte 2"},
+		{`Nan`, new(float64), "not valid JSON: unexpected 'n' at byte 3"},
+		{`+1`, new(any), "not valid JSON: unexpected '+' at byte 1"},
+		{`01`, new(any), `not valid JSON: "1" after the value`},
+		{`-`, new(any), "not valid JSON: it ends before the value does"},
+		{`1.`, new(any), "not valid JSON: it ends before the value does"},
+		{`1.e5`, new(any), "not valid JSON: unexpected 'e' at byte 3"},
+		{`-NaN`, new(any), "not valid JSON: unexpected 'N' at byte 2"},
+		{`[1,]`, new(any), "not valid JSON: unexpected ']' at byte 4"},
+		{`[1 2]`, new(any), "not valid JSON: unexpected '2' at byte 4"},
+		{`{1: 2}`, new(any), "not valid JSON: unexpected '1' at byte 2"},
+		{`{"a" 2}`, new(any), "not valid JSON: unexpected '2' at byte 6"},
+		{"\"a\nb\"", new(string), `not valid JSON: unexpected '\n' at byte 3`},
+		{`"\x"`, new(string), `not valid JSON: unexpected 'x' at byte 3`},
+		{`"\u12g4"`, new(string), `not valid JSON: unexpected 'g' at byte 6`},
+		{`NaN`, new(int), "number NaN does not fit int"},
+		{`1e400`, new(float64), "number 1e400 does not fit float64"},
+		{`1e39`, new(float32), "number 1e39 does not fit float32"},
+		{`1e5000`, new(big.Int), "number 1e5000 does not fit big.Int"},
+		{`[1, 2, 3]`, new([2]int), "a list of more than 2 does not fit [2]int"},
+		{`{"x": 1}`, new(map[int]int), `key "x" does not fit int`},
 		{`2.5`, new(int), "number 2.5 does not fit int"},
 		{`300`, new(uint8), "number 300 does not fit uint8"},
-		{`300.0`, new(uint8), "number 300 does not fit uint8"},
-		{`-1.0`, new(uint), "number -1 does not fit uint"},
+		{`300.0`, new(uint8), "number 300.0 does not fit uint8"},
+		{`-1.0`, new(uint), "number -1.0 does not fit uint"},
 		{`1e1000000000`, new(int), "number 1e1000000000 does not fit int"},
 		{`"7"`, new(int), "a string does not fit int"},
 		{`{}`, new([]int), "an object does not fit []int"},
@@ -146,8 +197,8 @@ func TestJSONDecodeErrors(t *testing.T) {
 		{`null`, new(int), "null does not fit int"},
 		{`{"name": null}`, new(person), "name: null does not fit string"},
 		{`{"friends": [{}, {"age": null}]}`, new(person), "friends: [1]: age: null does not fit uint8"},
-		{`{"address": {"number": "4"}}`, new(person), "address.number: a string does not fit int"},
-		{strings.Repeat("[", 20000) + strings.Repeat("]", 20000), new(any), "not valid JSON: invalid character '[' exceeded max depth at byte 10001"},
+		{`{"address": {"number": "4"}}`, new(person), "address: number: a string does not fit int"},
+		{strings.Repeat("[", 20000) + strings.Repeat("]", 20000), new(any), "nested deeper than 10000 at byte 10001"},
 	}
 	for _, test := range tests {
 		if err := transport.JSON.Decode([]byte(test.data), test.into); err == nil || err.Error() != test.want {

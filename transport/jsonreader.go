@@ -1,0 +1,337 @@
+package transport
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// A jsonReader reads JSON as Python's json does: NaN, Infinity and -Infinity are numbers. A lone surrogate, \ud83d, is
+// the three bytes that UTF-8 would have for it (WTF-8).
+type jsonReader struct {
+	data    []byte
+	i       int
+	depth   int
+	scratch []byte
+}
+
+var errEnds = errors.New("not valid JSON: it ends before the value does")
+
+// space moves to the next byte that is no white space, and returns it; 0 at the end.
+func (r *jsonReader) space() byte {
+	for ; r.i < len(r.data); r.i++ {
+		if c := r.data[r.i]; c > ' ' || c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return c
+		}
+	}
+	return 0
+}
+
+// unexpected is the error of the byte at i.
+func (r *jsonReader) unexpected() error {
+	if r.i >= len(r.data) {
+		if len(bytes.TrimSpace(r.data)) == 0 {
+			return errors.New("not valid JSON: empty")
+		}
+		return errEnds
+	}
+	c, _ := utf8.DecodeRune(r.data[r.i:])
+	if c == utf8.RuneError {
+		return fmt.Errorf("not valid UTF-8 at byte %d", r.i+1)
+	}
+	return fmt.Errorf("not valid JSON: unexpected %q at byte %d", c, r.i+1)
+}
+
+func (r *jsonReader) kind() (Kind, error) {
+	switch c := r.space(); c {
+	case '"':
+		return KindString, nil
+	case '{':
+		return KindObject, nil
+	case '[':
+		return KindList, nil
+	case 'n':
+		return KindNull, nil
+	case 't', 'f':
+		return KindBool, nil
+	case '-', 'N', 'I':
+		return KindNumber, nil
+	default:
+		if '0' <= c && c <= '9' {
+			return KindNumber, nil
+		}
+		return KindNone, r.unexpected()
+	}
+}
+
+// literal reads word.
+func (r *jsonReader) literal(word string) error {
+	for i := range len(word) {
+		if r.i >= len(r.data) || r.data[r.i] != word[i] {
+			return r.unexpected()
+		}
+		r.i++
+	}
+	return nil
+}
+
+func (r *jsonReader) null() error { return r.literal("null") }
+
+func (r *jsonReader) bool() (bool, error) {
+	if r.data[r.i] == 't' {
+		return true, r.literal("true")
+	}
+	return false, r.literal("false")
+}
+
+func (r *jsonReader) number() (number, error) {
+	start := r.i
+	if r.data[r.i] == '-' {
+		r.i++
+	}
+	switch c := r.peek(); {
+	case c == 'N' && start == r.i:
+		return number{text: r.data[start:min(start+3, len(r.data))]}, r.literal("NaN")
+	case c == 'I':
+		err := r.literal("Infinity")
+		return number{text: r.data[start:r.i]}, err
+	case c == '0':
+		r.i++
+	default:
+		if err := r.digits(); err != nil {
+			return number{}, err
+		}
+	}
+	if r.peek() == '.' {
+		r.i++
+		if err := r.digits(); err != nil {
+			return number{}, err
+		}
+	}
+	if c := r.peek(); c == 'e' || c == 'E' {
+		r.i++
+		if c := r.peek(); c == '+' || c == '-' {
+			r.i++
+		}
+		if err := r.digits(); err != nil {
+			return number{}, err
+		}
+	}
+	return number{text: r.data[start:r.i]}, nil
+}
+
+func (r *jsonReader) peek() byte {
+	if r.i < len(r.data) {
+		return r.data[r.i]
+	}
+	return 0
+}
+
+// digits reads one or more.
+func (r *jsonReader) digits() error {
+	start := r.i
+	for r.i < len(r.data) && '0' <= r.data[r.i] && r.data[r.i] <= '9' {
+		r.i++
+	}
+	if r.i == start {
+		return r.unexpected()
+	}
+	return nil
+}
+
+func (r *jsonReader) text() ([]byte, error) {
+	r.i++
+	start := r.i
+	high := byte(0)
+	for r.i < len(r.data) {
+		switch c := r.data[r.i]; {
+		case c == '"':
+			text := r.data[start:r.i]
+			if high >= utf8.RuneSelf && !utf8.Valid(text) {
+				return nil, r.notUTF8(start)
+			}
+			r.i++
+			return text, nil
+		case c == '\\':
+			if high >= utf8.RuneSelf && !utf8.Valid(r.data[start:r.i]) {
+				return nil, r.notUTF8(start)
+			}
+			return r.unescape(append(r.scratch[:0], r.data[start:r.i]...))
+		case c < ' ':
+			return nil, r.unexpected()
+		default:
+			high |= c
+			r.i++
+		}
+	}
+	return nil, errEnds
+}
+
+// notUTF8 is the error of the text that starts at start.
+func (r *jsonReader) notUTF8(start int) error {
+	for r.i = start; ; {
+		c, n := utf8.DecodeRune(r.data[r.i:])
+		if c == utf8.RuneError && n <= 1 {
+			return fmt.Errorf("not valid UTF-8 at byte %d", r.i+1)
+		}
+		r.i += n
+	}
+}
+
+// unescape reads the rest of a string that has escapes, from the first one on.
+func (r *jsonReader) unescape(text []byte) ([]byte, error) {
+	for r.i < len(r.data) {
+		start := r.i
+		for r.i < len(r.data) && r.data[r.i] != '"' && r.data[r.i] != '\\' && r.data[r.i] >= ' ' {
+			r.i++
+		}
+		if !utf8.Valid(r.data[start:r.i]) {
+			return nil, r.notUTF8(start)
+		}
+		text = append(text, r.data[start:r.i]...)
+		switch r.peek() {
+		case '"':
+			r.i++
+			r.scratch = text
+			return text, nil
+		case '\\':
+			r.i++
+			c, err := r.escaped()
+			if err != nil {
+				return nil, err
+			}
+			text = appendWTF8(text, c)
+		default:
+			return nil, r.unexpected()
+		}
+	}
+	return nil, errEnds
+}
+
+// escaped reads what follows a backslash.
+func (r *jsonReader) escaped() (rune, error) {
+	c := r.peek()
+	switch c {
+	case 'u':
+		high, err := r.hex()
+		if err != nil || !utf16.IsSurrogate(high) {
+			return high, err
+		}
+		if back := r.i; bytes.HasPrefix(r.data[r.i:], []byte(`\u`)) {
+			r.i++
+			low, err := r.hex()
+			if err != nil {
+				return 0, err
+			}
+			if c := utf16.DecodeRune(high, low); c != utf8.RuneError {
+				return c, nil
+			}
+			r.i = back
+		}
+		return high, nil
+	case 'b':
+		c = '\b'
+	case 'f':
+		c = '\f'
+	case 'n':
+		c = '\n'
+	case 'r':
+		c = '\r'
+	case 't':
+		c = '\t'
+	case '"', '\\', '/':
+	default:
+		return 0, r.unexpected()
+	}
+	r.i++
+	return rune(c), nil
+}
+
+// hex reads the u and the four digits of an escape.
+func (r *jsonReader) hex() (c rune, err error) {
+	r.i++
+	for range 4 {
+		switch d := r.peek(); {
+		case '0' <= d && d <= '9':
+			c = c<<4 | rune(d-'0')
+		case 'a' <= d && d <= 'f':
+			c = c<<4 | rune(d-'a'+10)
+		case 'A' <= d && d <= 'F':
+			c = c<<4 | rune(d-'A'+10)
+		default:
+			return 0, r.unexpected()
+		}
+		r.i++
+	}
+	return c, nil
+}
+
+// appendWTF8 is utf8.AppendRune, for surrogates too.
+func appendWTF8(text []byte, c rune) []byte {
+	if utf16.IsSurrogate(c) {
+		return append(text, 0xed, 0x80|byte(c>>6)&0x3f, 0x80|byte(c)&0x3f)
+	}
+	return utf8.AppendRune(text, c)
+}
+
+// bytes is never called: JSON has no bytes.
+func (r *jsonReader) bytes() ([]byte, error) { return nil, r.unexpected() }
+
+func (r *jsonReader) open() (int, error) {
+	if r.depth++; r.depth > deepest {
+		return 0, fmt.Errorf("nested deeper than %d at byte %d", deepest, r.i+1)
+	}
+	r.i++
+	return -1, nil
+}
+
+func (r *jsonReader) next(i, _ int, of Kind) (bool, error) {
+	end := byte(']')
+	if of == KindObject {
+		end = '}'
+	}
+	switch c := r.space(); {
+	case c == end:
+		r.i++
+		r.depth--
+		return false, nil
+	case i == 0:
+		return true, nil
+	case c == ',':
+		r.i++
+		return true, nil
+	}
+	return false, r.unexpected()
+}
+
+func (r *jsonReader) key() ([]byte, error) {
+	if r.space() != '"' {
+		return nil, r.unexpected()
+	}
+	key, err := r.text()
+	if err != nil {
+		return nil, err
+	}
+	if r.space() != ':' {
+		return nil, r.unexpected()
+	}
+	r.i++
+	return key, nil
+}
+
+func (r *jsonReader) skip() error { return skip(r) }
+
+func (r *jsonReader) leave() { r.depth-- }
+
+func (r *jsonReader) at() int             { return r.i }
+func (r *jsonReader) back(at int)         { r.i = at }
+func (r *jsonReader) since(at int) []byte { return r.data[at:r.i] }
+
+func (r *jsonReader) end() error {
+	if r.space(); r.i < len(r.data) {
+		return fmt.Errorf("not valid JSON: %.20q after the value", r.data[r.i:])
+	}
+	return nil
+}

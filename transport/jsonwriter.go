@@ -1,0 +1,130 @@
+package transport
+
+import (
+	"encoding/base64"
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A jsonWriter writes JSON as Python's json does, in UTF-8: floats have a point or an exponent, NaN and Infinity are bare.
+type jsonWriter struct{ data []byte }
+
+func (w *jsonWriter) null()         { w.data = append(w.data, "null"...) }
+func (w *jsonWriter) bool(b bool)   { w.data = strconv.AppendBool(w.data, b) }
+func (w *jsonWriter) int(i int64)   { w.data = strconv.AppendInt(w.data, i, 10) }
+func (w *jsonWriter) uint(u uint64) { w.data = strconv.AppendUint(w.data, u, 10) }
+
+// float writes f as Python's repr does.
+func (w *jsonWriter) float(f float64, bits int) {
+	switch abs := math.Abs(f); {
+	case math.IsNaN(f):
+		w.data = append(w.data, "NaN"...)
+	case f > math.MaxFloat64:
+		w.data = append(w.data, "Infinity"...)
+	case f < -math.MaxFloat64:
+		w.data = append(w.data, "-Infinity"...)
+	case abs != 0 && abs < 1e-4 || abs >= 1e16:
+		w.data = strconv.AppendFloat(w.data, f, 'e', -1, bits)
+	default:
+		start := len(w.data)
+		w.data = strconv.AppendFloat(w.data, f, 'f', -1, bits)
+		for _, c := range w.data[start:] {
+			if c == '.' {
+				return
+			}
+		}
+		w.data = append(w.data, ".0"...)
+	}
+}
+
+func (w *jsonWriter) number(text string) error {
+	r := jsonReader{data: []byte(text)}
+	if kind, err := r.kind(); err != nil || kind != KindNumber {
+		return misfitf("%q is no number", text)
+	}
+	if n, err := r.number(); err != nil || len(n.text) != len(text) {
+		return misfitf("%q is no number", text)
+	}
+	w.data = append(w.data, text...)
+	return nil
+}
+
+const hexDigits = "0123456789abcdef"
+
+func (w *jsonWriter) text(s string) error {
+	data := append(w.data, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r != utf8.RuneError || n > 1 {
+				i += n
+				continue
+			}
+			if !surrogateAt(s, i) {
+				return misfitf("%.40q is not UTF-8: bytes are a []byte", s)
+			}
+			unit := uint16(0xd000) | uint16(s[i+1]&0x3f)<<6 | uint16(s[i+2]&0x3f)
+			data = append(append(data, s[start:i]...), '\\', 'u',
+				hexDigits[unit>>12], hexDigits[unit>>8&15], hexDigits[unit>>4&15], hexDigits[unit&15])
+			i += 3
+			start = i
+			continue
+		}
+		data = append(data, s[start:i]...)
+		if at := strings.IndexByte("\b\f\n\r\t\"\\", c); at >= 0 {
+			data = append(data, '\\', `bfnrt"\`[at])
+		} else {
+			data = append(data, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		i++
+		start = i
+	}
+	w.data = append(append(data, s[start:]...), '"')
+	return nil
+}
+
+// surrogateAt reports whether s has a surrogate at i, as [jsonReader] makes one.
+func surrogateAt(s string, i int) bool {
+	return len(s) >= i+3 && s[i] == 0xed && s[i+1]&0xe0 == 0xa0 && s[i+2]&0xc0 == 0x80
+}
+
+func (w *jsonWriter) bytes(b []byte) {
+	w.data = append(w.data, '"')
+	w.data = base64.StdEncoding.AppendEncode(w.data, b)
+	w.data = append(w.data, '"')
+}
+
+func (w *jsonWriter) list(int)   { w.data = append(w.data, '[') }
+func (w *jsonWriter) object(int) { w.data = append(w.data, '{') }
+
+func (w *jsonWriter) item(i int) {
+	if i > 0 {
+		w.data = append(w.data, ',')
+	}
+}
+
+func (w *jsonWriter) key(i int, name string) error {
+	w.item(i)
+	err := w.text(name)
+	w.data = append(w.data, ':')
+	return err
+}
+
+func (w *jsonWriter) close(of Kind) {
+	if of == KindObject {
+		w.data = append(w.data, '}')
+	} else {
+		w.data = append(w.data, ']')
+	}
+}
+
+var errTooDeep = errors.New("nested deeper than 10000: does it contain itself?")
