@@ -70,7 +70,7 @@ func (in *intake) stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	return each(in.consumers, func(c *consumer) error { return c.Cancel(ctx) })
+	return each(slices.Concat(in.leaving, in.consumers), func(c *consumer) error { return c.Cancel(ctx) })
 }
 
 // close lets the last acknowledgements out.
@@ -131,21 +131,18 @@ func (in *intake) open(ctx context.Context, prefetch int) (err error) {
 	return nil
 }
 
-// shrink ends deliveries to the last consumer if it was not needed since the last time, and closes those that have left.
+// shrink ends deliveries to the consumers that were not needed since the last time, and closes those that have left.
 func (in *intake) shrink(ctx context.Context) error {
-	var last *consumer
 	in.mu.Lock()
-	if further := len(in.consumers) - 1; further > 0 && in.peak <= (further-1)*in.more {
-		last = in.consumers[further]
-		in.consumers = in.consumers[:further]
-		in.leaving = append(in.leaving, last)
+	if need := 1 + (in.peak+in.more-1)/in.more; need < len(in.consumers) {
+		in.leaving = append(in.leaving, in.consumers[need:]...)
+		in.consumers = in.consumers[:need]
 	}
 	in.peak = in.idle
 	in.mu.Unlock()
-	if last != nil {
-		if err := last.Cancel(ctx); err != nil {
-			return err
-		}
+	err := each(in.leaving, func(c *consumer) error { return c.Cancel(ctx) })
+	if err != nil {
+		return err
 	}
 	var done []*consumer
 	in.mu.Lock()

@@ -57,8 +57,8 @@ const consumerTimeout = 30 * time.Minute
 func (s *server) warn() {
 	for _, r := range s.methods {
 		if limit := r.field.Timeout(); limit > consumerTimeout && !r.ackFirst {
-			r.field.Logger().Warn("time limit is over the broker's consumer_timeout, past which it closes the channel and the work is done again: "+
-				`raise that, or write ack:"before"`, "timeout", limit, "consumer_timeout", consumerTimeout)
+			r.field.Logger().Warn("time limit over the broker's consumer_timeout", "timeout", limit, "consumer_timeout", consumerTimeout,
+				"remedy", `past it the broker runs the call again: raise it there, or write ack:"before"`)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func (s *server) run(ctx context.Context, j *job) (any, error) {
 	d := j.Delivery
 	row, args, err := s.request(d)
 	if err != nil {
-		s.log(d).Warn("bad request", "err", err, "body", s.shown(row, d.Body))
+		s.bad(d, row, err)
 		return nil, err
 	}
 	ctx, done := s.hub.cancels.within(ctx, d)
@@ -105,9 +105,20 @@ func (s *server) run(ctx context.Context, j *job) (any, error) {
 	return row.field.Run(ctx, call, args)
 }
 
-// shown is the head of a body, quoted, for the log.
-func (s *server) shown(row *row, body []byte) string {
-	return strconv.Quote(string(body[:min(len(body), 200)]))
+// bad logs a request that is not run: its body's head, unless something in it may be sensitive.
+func (s *server) bad(d *transport.Delivery, row *row, err error) {
+	secret := row != nil && row.field.Sensitive()
+	for _, r := range s.methods { // if the method is unknown it may have meant any
+		secret = secret || row == nil && r.field.Sensitive()
+	}
+	body := strconv.Quote(string(d.Body[:min(len(d.Body), 200)]))
+	if secret {
+		body = service.Redacted
+		if malformed := (*Error)(nil); errors.As(err, &malformed) { // its text may have some of the body
+			err = errors.New(malformed.Type)
+		}
+	}
+	s.log(d).Warn("bad request", "err", err, "body", body)
 }
 
 // request finds the method that d names, and its arguments.

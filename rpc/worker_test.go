@@ -2,9 +2,13 @@ package rpc_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/rpc"
@@ -216,6 +220,93 @@ func TestStopRunsNothingTwice(t *testing.T) {
 		}
 		if n := brokertest.Depth(t, uri, "rpc-batch"); n != 0 {
 			t.Errorf("got %d requests left in the queue, want 0", n)
+		}
+	})
+}
+
+// Vault has a row whose argument is not to be printed.
+type Vault struct {
+	_ service.Name `service:"vault"`
+
+	Entrypoints struct {
+		Open rpc.Method `rpc:"open(pin)" sensitive:"pin" timeout:"45m"`
+		Done rpc.Method `rpc:"done" timeout:"45m" ack:"before"`
+		Long rpc.Method `rpc:"long" method:"Done" timeout:"30m"`
+	}
+}
+
+func (*Vault) Open(context.Context, int) error { return nil }
+func (*Vault) Done(context.Context) error      { return nil }
+
+// Whatever is wrong with a request, nothing sensitive gets into the log.
+func TestSensitive(t *testing.T) {
+	uri := brokertest.Embedded(t)
+	server := start(t, uri, new(Vault))
+	peer := newPeer(t, uri)
+	for _, test := range []struct{ key, body string }{
+		{"vault.open", `{"args": ["hunter2"], "kwargs": {}}`},
+		{"vault.open", `{"args": ["hunter2"]}`},
+		{"vault.open", `{"args": [hunter2], "kwargs": {}}`},
+		{"vault.open", `{} hunter2`},
+		{"vault.opem", `{"args": ["hunter2"], "kwargs": {}}`},
+	} {
+		peer.publish(test.key, amqp.Publishing{ContentType: "application/json", ReplyTo: replyKey, Body: []byte(test.body)})
+		next(t, peer.replies)
+	}
+	if lines := server.log.lines("hunter2"); len(lines) > 0 {
+		t.Errorf("got the secret in the log:\n%s", strings.Join(lines, ""))
+	}
+	if lines := server.log.lines("bad request", service.Redacted); len(lines) != 4 {
+		t.Errorf("got %d lines of bad requests, want 4", len(lines))
+	}
+}
+
+// A time limit that the broker will not wait for is warned about.
+func TestConsumerTimeout(t *testing.T) {
+	server := start(t, brokertest.Embedded(t), new(Vault))
+	if lines := server.log.lines("consumer_timeout", "level=WARN"); len(lines) != 1 || !strings.Contains(lines[0], "field=Open") {
+		t.Errorf("got %q, want one warning, of Open", lines)
+	}
+}
+
+// The consumers that were opened for calls which waited are closed when none does.
+func TestFurtherConsumersAreClosed(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		startWorkers(t, 4, uri, newNest())
+		client := dial(t, uri, rpc.Config{}, nil).Client("nest")
+		if err := client.Call(t.Context(), "deep", nil, 19); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := amqp.Dial(uri)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		ch, err := conn.Channel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		most := 0
+		poll := time.NewTicker(10 * time.Millisecond)
+		defer poll.Stop()
+		for deadline := time.Now().Add(patience); ; <-poll.C {
+			q, err := ch.QueueDeclarePassive("rpc-nest", true, false, false, false, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			most = max(most, q.Consumers)
+			if q.Consumers == 1 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("got %d consumers, want 1", q.Consumers)
+			}
+		}
+		if most < 2 {
+			t.Errorf("got %d consumers at most, want further ones", most)
+		}
+		if err := client.Call(t.Context(), "deep", nil, 19); err != nil {
+			t.Errorf("got %v from calls after that", err)
 		}
 	})
 }

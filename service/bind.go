@@ -69,6 +69,10 @@ func bind(proto reflect.Value, name string, sp spec, lead []reflect.Type) (*meth
 	if err != nil {
 		return nil, err
 	}
+	for i := range m.slots {
+		s := &m.slots[i]
+		s.hidden = s.hidden || holdsSensitive(s.typ, map[reflect.Type]bool{})
+	}
 	return m, nil
 }
 
@@ -186,7 +190,11 @@ func (m *method) addFields(t reflect.Type, index []int) (mistakes []error) {
 // option reads from the field's tag and type whether p may be left out, and what it is then.
 func (m *method) option(p *Param, s *slot, tags tag, options []string) error {
 	literal, hasDefault := tags.lookup("default")
+	sensitive, isSensitive := tags.lookup("sensitive")
+	s.hidden = sensitive == "true"
 	switch {
+	case isSensitive && !s.hidden:
+		return fmt.Errorf(`sensitive %q has no meaning for a field: write sensitive:"true"`, sensitive)
 	case slices.Contains(options, "string"):
 		return errors.New(`json's option "string" has no meaning for a parameter: leave it out`)
 	case hasDefault:

@@ -314,6 +314,11 @@ func (b *binder) entrypoint(f *Field, where string) {
 		b.addf(where, "the type %s made no entrypoint, or did not Bind its method: that is a fault of its own", f.Type)
 		return
 	}
+	if list, ok := f.tag.lookup("sensitive"); ok {
+		if err := f.method.hide(list); err != nil {
+			b.add(where, err)
+		}
+	}
 	if !left {
 		b.host.entrypoint(&managed{value: e, owner: where})
 	}

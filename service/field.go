@@ -58,10 +58,11 @@ func (f *Field) Tag(key string) string {
 }
 
 // Keys returns an error for each key of the tag that is not among known, with the nearest one that is.
-// The keys of every row, method, timeout and max_workers, are known already.
+// The keys of every row, method, timeout, max_workers and sensitive, are known
+// already.
 func (f *Field) Keys(known ...string) error {
 	if f.isRow {
-		known = append(slices.Clip(known), "method", "timeout", "max_workers")
+		known = append(slices.Clip(known), "method", "timeout", "max_workers", "sensitive")
 	}
 	var mistakes []error
 	for _, p := range f.tag {

@@ -26,6 +26,7 @@ type slot struct {
 	index    []int // of the field, where parameters are fields
 	expected string
 	fallback func(dst reflect.Value) // sets the default; nil: the zero value is it
+	hidden   bool                    // sensitive: what came is not printed
 }
 
 // invoke decodes the arguments, copies the service, gives it the call's own values and runs the method. settle makes of
@@ -121,7 +122,11 @@ func (m *method) fill(dst reflect.Value, i int, got *matched) error {
 
 func (m *method) store(dst reflect.Value, name string, s *slot, v Value) error {
 	if err := v.Decode(dst.Addr().Interface()); err != nil {
-		return m.sig.misfit("argument ", repr(name), " must be ", s.expected, ": ", err.Error())
+		why := err.Error()
+		if s.hidden {
+			why = Redacted
+		}
+		return m.sig.misfit("argument ", repr(name), " must be ", s.expected, ": ", why)
 	}
 	return nil
 }

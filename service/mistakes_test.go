@@ -116,6 +116,7 @@ type rows struct {
 		NoMethod   Trigger `trigger:"x" method:""`
 		Timeout    Trigger `trigger:"fetch" method:"Fetch" timeout:"5"`
 		Negative   Trigger `trigger:"fetch" method:"Fetch" timeout:"-5s"`
+		Secret     Trigger `trigger:"two(password, b)" method:"Two" sensitive:"pasword, b[x]"`
 		Nobody     Trigger `trigger:"fetch" method:"Fetch" max_workers:"0"`
 		Key        Trigger `trigger:"fetch" method:"Fetch" timout:"5s"`
 		Keys       Trigger `triger:"fetch" method:"Fetch" color:"red"`
@@ -182,6 +183,7 @@ type wrongFields struct {
 	E string `json:"e" default:"None"`
 	F bool   `json:"f" default:"true"`
 	G []int  `json:"g" default:"[1, 2"`
+	H string `json:"h" default:"''" sensitive:"yes"`
 	*inner
 	Ignored int `json:"-"`
 	private int

@@ -1,0 +1,87 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+)
+
+// Redacted stands where a sensitive argument would be printed, as in Nameko.
+const Redacted = "********"
+
+// A path of Nameko's: an argument, and what in it is sensitive: user.cards[0].number.
+var sensitivePath = regexp.MustCompile(`^([\pL_][\pL\pN_]*)(\.[\pL_][\pL\pN_]*|\[\d+\])*$`)
+
+// hide marks the parameters that the row's tag calls sensitive: names of arguments with what in them is, a comma between.
+// What is wrong with a part of an argument is told of all of it, so all of it is hidden.
+func (m *method) hide(list string) error {
+	var mistakes []error
+	for path := range strings.SplitSeq(list, ",") {
+		path = strings.TrimSpace(path)
+		found := sensitivePath.FindStringSubmatch(path)
+		if found == nil {
+			mistakes = append(mistakes, fmt.Errorf(`sensitive %q is no argument: write its name, and what in it is sensitive, as in sensitive:"password, user.cards[0]"`, path))
+			continue
+		}
+		i, names := -1, make([]string, len(m.sig.Params))
+		for j, p := range m.sig.Params {
+			names[j] = p.Name
+			if p.Name == found[1] {
+				i = j
+			}
+		}
+		switch {
+		case i >= 0:
+			m.slots[i].hidden = true
+		case m.sig.has(Options): // it may be among them
+			for j, p := range m.sig.Params {
+				m.slots[j].hidden = m.slots[j].hidden || p.Kind == Options
+			}
+		default:
+			remedy := "there are " + strings.Join(names, ", ")
+			if len(names) == 0 {
+				remedy = "there are none"
+			} else if near := nearest(found[1], names); near != "" {
+				remedy = "did you mean " + near + "?"
+			}
+			mistakes = append(mistakes, fmt.Errorf("sensitive names %s, which is no argument of %s: %s", found[1], m.sig, remedy))
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+// holdsSensitive reports whether a value of t has, at any depth, a field that its tag calls sensitive.
+func holdsSensitive(t reflect.Type, seen map[reflect.Type]bool) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return holdsSensitive(t.Elem(), seen)
+	case reflect.Struct:
+	default:
+		return false
+	}
+	if seen[t] {
+		return false
+	}
+	seen[t] = true
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Tag.Get("sensitive") == "true" || holdsSensitive(f.Type, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// Sensitive reports whether an argument of the row is sensitive, by the row's key sensitive or by sensitive:"true"
+// on a field of its parameters: then nothing of what a call came with may be printed, but [Redacted].
+func (f *Field) Sensitive() bool {
+	if f.method != nil {
+		for i := range f.method.slots {
+			if f.method.slots[i].hidden {
+				return true
+			}
+		}
+	}
+	return false
+}
