@@ -66,6 +66,15 @@ func (p *tap) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return c, nil
 }
 
+// cut cuts the connections that were made so far.
+func (p *tap) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+}
+
 // A published message, as it went over the wire.
 type published struct {
 	Exchange, Key string
