@@ -76,10 +76,42 @@
 //
 //	err := client.Call(service.Language.With(ctx, "en"), "get_order", &order, 7)
 //
+// # Calls at once
+//
+// [Client.Go] makes a call and returns a [Reply], to be read later or never. [Parallel] makes many calls, by the func of a
+// typed client as it is, and yields their results in order:
+//
+//	r := s.Orders.Go(ctx, "get_order", 7)
+//	err := r.Result(ctx, &order)
+//
+//	for order, err := range rpc.Parallel(ctx, 10, ids, orders.Get) {
+//
+// # Options
+//
+// [With] changes the calls that are made with a ctx, by typed clients too. What is called knows nothing of it:
+//
+//	ctx = rpc.With(ctx, rpc.Timeout(time.Hour), rpc.Priority(1))
+//
 // # Time
 //
-// A call ends at ctx's deadline, else after [Config].Timeout. The request carries what is left of it: the broker
-// drops it when nobody took it in time, and a method of this package runs no longer than that.
+// No call waits for ever: it ends at ctx's deadline, else after [Config].Timeout. The request carries what is left of it: the
+// broker drops it when nobody took it in time, and a method of this package runs no longer than that. A request by Go
+// carries a limit only if somebody has set one, for its work may outlive the caller.
+//
+// A call whose ctx ends is cancelled where it runs, as well as that goes: the method's ctx ends too, in whatever process
+// of this package it is. Those hear of it by the exchange gomeko.control; Nameko does not listen, and works on.
+//
+// # Errors of calls
+//
+// Why a call has no result is told by errors.Is:
+//
+//   - [ErrUnknownService]: no queue takes the service's requests.
+//   - [ErrTimeout]: no reply in time; the text has the consumers and the ready messages of the service's queue.
+//   - [ErrNoConsumers]: an ErrTimeout for which nobody was there to take the request.
+//   - [ErrWorkerTimeout]: an ErrTimeout of the service's own: the method took longer than it may.
+//   - [ErrConnectionLost]: the request may have been taken or not.
+//   - [context.Canceled]: ctx was cancelled.
+//   - [ErrMethodNotFound], [ErrIncorrectSignature], [ErrMalformedRequest] and any other [Error]: the service's answer.
 //
 // # Errors
 //

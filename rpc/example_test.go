@@ -7,6 +7,7 @@ import (
 	"log"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/rpc"
@@ -159,6 +160,61 @@ func ExampleBind() {
 	// 9 <nil>
 	// true
 	// 200 <nil>
+}
+
+func ExampleClient_Go() {
+	b, end := exampleBroker()
+	defer end()
+	defer serve(b, new(Prices))()
+
+	ctx := context.Background()
+	conn, err := rpc.Dial(ctx, b, rpc.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close(ctx)
+
+	client := conn.Client("prices")
+	one, many := client.Go(ctx, "price", "tea"), client.Go(ctx, "price", "tea", 100)
+	var price int
+	fmt.Println(many.Result(ctx, &price), price)
+	fmt.Println(one.Result(ctx, &price), price)
+	// Output:
+	// <nil> 300
+	// <nil> 3
+}
+
+func ExampleParallel() {
+	price := func(_ context.Context, product string) (int, error) { // or the func of a typed client
+		if product != "tea" {
+			return 0, ErrUnknownProduct
+		}
+		return 3, nil
+	}
+	for price, err := range rpc.Parallel(context.Background(), 2, []string{"tea", "gold", "tea"}, price) {
+		fmt.Println(price, err)
+	}
+	// Output:
+	// 3 <nil>
+	// 0 UnknownProduct: unknown product
+	// 3 <nil>
+}
+
+func ExampleWith() {
+	b, end := exampleBroker()
+	defer end()
+	serve(b, new(Prices))() // it ran once, and runs no more
+
+	conn, err := rpc.Dial(context.Background(), b, rpc.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+
+	ctx := rpc.With(context.Background(), rpc.Timeout(10*time.Millisecond), rpc.Priority(1))
+	err = conn.Client("prices").Call(ctx, "price", nil, "tea")
+	fmt.Println(errors.Is(err, rpc.ErrTimeout), errors.Is(err, rpc.ErrNoConsumers))
+	// Output: true true
 }
 
 func ExampleNewError() {
