@@ -27,6 +27,7 @@ type Config struct {
 
 	RPCTimeout        time.Duration // gomeko.rpc_timeout: limit of a call that has no other, negative for none; 30 s
 	Grace             time.Duration // gomeko.grace: time that running calls get to end at a stop; 25 s
+	MaxLent           int           // gomeko.max_lent: calls taken on beyond MaxWorkers while others wait, negative for none; 0 is ten times MaxWorkers
 	MaxMessage        int           // gomeko.max_message: largest body sent, in bytes; 16 MiB
 	BroadcastIdentity string        // gomeko.broadcast_identity: stands for this instance in queues of broadcasts
 	LogFormat         string        // gomeko.log_format: "text" or "json"; text

@@ -128,6 +128,11 @@ gomeko: {rpc_timeout: 1.5, grace: 1m30s, max_message: 1024, log_format: json}
 	if cfg := parse(t, "gomeko: {rpc_timeout: none}"); cfg.RPCTimeout >= 0 {
 		t.Errorf("got %s for none, want less than 0", cfg.RPCTimeout)
 	}
+	for text, want := range map[string]int{"{}": 0, "gomeko: {max_lent: 0}": -1, "gomeko: {max_lent: 7}": 7} {
+		if cfg := parse(t, text); cfg.MaxLent != want {
+			t.Errorf("%s: got %d to lend, want %d", text, cfg.MaxLent, want)
+		}
+	}
 	if cfg := parse(t, "parent_calls_tracked: 0"); cfg.ParentCallsTracked != 0 || len(cfg.Warnings) > 0 {
 		t.Errorf("got %d parents, %q, want 0: a call then hands on its own id only", cfg.ParentCallsTracked, cfg.Warnings)
 	}

@@ -55,6 +55,7 @@ func ownKeys() []key {
 	return []key{
 		{"rpc_timeout", honoured, "30s", "Limit of a call that has no other; `none` for a call that may wait for ever, as all do in Nameko.", readTimeout},
 		{"grace", honoured, "25s", "What running calls get to end when the process stops.", func(r *reader, v any) error { return duration(&r.cfg.Grace, v) }},
+		{"max_lent", honoured, "10 × max_workers", "Calls of a service taken on beyond `max_workers` while others wait for calls of their own; 0 for none: then a service that calls itself deeper than it has workers waits until its calls time out.", readMaxLent},
 		{"max_message", honoured, "16777216", "Largest body sent, in bytes.", func(r *reader, v any) error { return whole(&r.cfg.MaxMessage, v, 1) }},
 		{"broadcast_identity", honoured, "", "Stands for this instance in the queues of broadcasts, `${HOSTNAME}` for example: reliable ones need it, to find their queue again.", func(r *reader, v any) error { return text(&r.cfg.BroadcastIdentity, v) }},
 		{"log_format", honoured, "text", "`text` or `json`. The flag `--log-format` wins.", readLogFormat},
@@ -92,6 +93,15 @@ func readMaxWorkers(r *reader, v any) error {
 		return nil
 	}
 	return whole(&r.cfg.MaxWorkers, v, 1)
+}
+
+// readMaxLent keeps 0 apart from what is not given.
+func readMaxLent(r *reader, v any) error {
+	err := whole(&r.cfg.MaxLent, v, 0)
+	if err == nil && r.cfg.MaxLent == 0 {
+		r.cfg.MaxLent = -1
+	}
+	return err
 }
 
 func readParents(r *reader, v any) error { return whole(&r.cfg.ParentCallsTracked, v, 0) }

@@ -22,7 +22,12 @@
 //
 // A request is acknowledged after its reply was sent: if the process dies before that, the broker gives the request
 // to another one, and the method runs again with [service.Call].Redelivered set. What cannot be read, or
-// does not fit the signature, is answered with an error and not run.
+// does not fit the signature, is answered with an error and not run. A row with ack:"before" is acknowledged
+// before its method runs instead: at most once, and a call whose process died is lost.
+//
+// A process takes on as many requests as the service has workers. While some of them wait, for calls of their own or because
+// their row has reached its max_workers, it takes on as many more from further consumers of the queue, up to
+// [service.Config].MaxLent: the calls that they wait for may be behind them.
 //
 // # Clients
 //

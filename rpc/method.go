@@ -11,6 +11,9 @@ import (
 // Method is a row of the entrypoint table: a method that is called by RPC, `rpc:"get_order(order_id)"`. The tag is the
 // method's signature on the wire, as Python would write it.
 //
+// A further key, ack:"before", acknowledges requests before the method runs, so that none runs twice: one whose process
+// died is lost, and its caller waits until its time is over.
+//
 // All methods of a service share the queue rpc-<service>, and all processes that host the service share it too: each
 // request goes to one of them.
 type Method struct{}

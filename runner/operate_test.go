@@ -110,7 +110,7 @@ rpc_exchange: vec-other
 max_workers: 3
 AUTO_DELETE_EVENT_EXCHANGES: true
 DECLARE_EVENT_EXCHANGES: false
-gomeko: {rpc_timeout: none, max_message: 1000, broadcast_identity: eu-1}
+gomeko: {rpc_timeout: none, max_lent: 5, max_message: 1000, broadcast_identity: eu-1}
 `)}}
 	var err error
 	if p.cfg, err = p.load(); err != nil {
@@ -126,6 +126,9 @@ gomeko: {rpc_timeout: none, max_message: 1000, broadcast_identity: eu-1}
 	}
 	if calls, _ := service.Lookup[rpc.Config](p.container); calls.Exchange != "vec-other" || calls.Timeout >= 0 {
 		t.Errorf("got %+v", calls)
+	}
+	if clock := p.container.Rows()[0]; clock.MaxWorkers() != 3 || clock.MaxLent() != 5 {
+		t.Errorf("got %d workers and %d to lend", clock.MaxWorkers(), clock.MaxLent())
 	}
 	if got, _ := service.Lookup[events.Config](p.container); got != (events.Config{Identity: "eu-1", AutoDelete: true, Undeclared: true}) {
 		t.Errorf("got %+v", got)

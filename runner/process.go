@@ -71,6 +71,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	broker.Dial = p.dial(broker.Dial)
 	p.container, err = service.New(service.Config{
 		MaxWorkers:         p.cfg.MaxWorkers,
+		MaxLent:            p.cfg.MaxLent,
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 is none there, as in Nameko
 		Values:             []any{broker, rpcConfig(p.cfg), eventsConfig(p.cfg)},
 	}, p.cfg.Module(), fx.Options(opts...))

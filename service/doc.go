@@ -23,8 +23,8 @@
 //
 // # Methods and signatures
 //
-// A row is named as the method it calls, unless method:"Other" says otherwise; timeout:"5s" limits its calls. The
-// method takes a context.Context first, and returns error or (T, error).
+// A row is named as the method it calls, unless method:"Other" says otherwise; timeout:"5s" limits the time of its calls,
+// max_workers:"4" how many of them run at once. The method takes a context.Context first, and returns error or (T, error).
 //
 // The tag has the method's [Signature] as Python would write it. A list names each Go parameter:
 //
@@ -39,7 +39,8 @@
 //		Note    *string `json:"note"`
 //	}
 //
-// A call whose arguments do not fit is a [SignatureError] in Python's words, and is not run.
+// A call whose arguments do not fit is a [SignatureError] in Python's words, and is not run. What must be printed nowhere
+// is named by the row, as in Nameko, sensitive:"password, user.cards[0]", or says sensitive:"true" as a field.
 //
 // # Calls
 //
@@ -52,7 +53,8 @@
 //
 // An error that has Expected() bool is one that callers are meant to handle ([Expected]): it is logged at WARN, every
 // other at ERROR, a panic with its stack. A call that is over its time is answered with [ErrTimeout] at once; its
-// method keeps one of the service's workers until it returns.
+// method keeps one of the service's workers until it returns. One that waits for a call of its own lends its worker
+// meanwhile ([Lend]), so that services may call themselves and one another to any depth.
 //
 // # Dependencies
 //

@@ -190,3 +190,20 @@ func ExampleProvide() {
 	// ding
 	// service bell: Sound: nothing provides service_test.Sound; add fx.Provide(func(…) (service_test.Sound, error)) or di.PerCall to the module
 }
+
+// What waits on behalf of a method lends its worker, so that another call runs meanwhile.
+func ExampleLend() {
+	answers := make(chan string, 1)
+	ask := func(ctx context.Context, question string) (string, error) {
+		answers <- question + " 42"
+		defer service.Lend(ctx)()
+		select {
+		case answer := <-answers:
+			return answer, nil
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	fmt.Println(ask(context.Background(), "what is it?")) // outside of a call there is nothing to lend
+	// Output: what is it? 42 <nil>
+}
