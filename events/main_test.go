@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gomeko/gomeko/events"
+	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -29,12 +30,14 @@ const maxMessage = 1 << 20
 type process struct {
 	*service.Container
 	log logged
+	tap brokertest.Tap
 }
 
 // start starts services on the broker at uri; they are stopped at the end of the test at the latest.
 func start(t *testing.T, uri string, cfg events.Config, services ...any) *process {
 	t.Helper()
-	p, broker := &process{}, transport.Config{URI: uri, MaxMessage: maxMessage}
+	p := &process{}
+	broker := transport.Config{URI: uri, MaxMessage: maxMessage, Dial: p.tap.Dial}
 	p.host(t, broker, cfg, services...)
 	if err := p.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -66,7 +69,12 @@ func (p *process) host(t *testing.T, broker transport.Config, cfg events.Config,
 // dial connects a program that is no service.
 func dial(t *testing.T, uri string) *events.Conn {
 	t.Helper()
-	conn, err := events.Dial(t.Context(), transport.Config{URI: uri, MaxMessage: maxMessage})
+	return dialThrough(t, uri, &brokertest.Tap{})
+}
+
+func dialThrough(t *testing.T, uri string, tap *brokertest.Tap) *events.Conn {
+	t.Helper()
+	conn, err := events.Dial(t.Context(), transport.Config{URI: uri, MaxMessage: maxMessage, Dial: tap.Dial})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -163,7 +163,7 @@ type Wrong struct {
 		Nameless messaging.Consumer `messaging:"h" kind:"topic" method:"On"`
 	}
 
-	Both     messaging.Publisher `messaging:"x" queue:"y"`
+	Both     messaging.Publisher `queue:"y" key:"x"`
 	Priority messaging.Publisher `messaging:"x" priority:"256"`
 	Soon     messaging.Publisher `messaging:"x" expiration:"10"`
 }
@@ -185,7 +185,7 @@ func TestMistakes(t *testing.T) {
 		`Missing: has no method Missing: write func`,
 		`Classic: queue "g" is declared with other flags by the row Quorum of wrong (durable=true auto_delete=false exclusive=false arguments=map[x-queue-type:quorum]; here durable=true auto_delete=false exclusive=false): make them the same`,
 		`Nameless: kind has no meaning without an exchange`,
-		`Both: queue has no meaning beside an exchange or a key`,
+		`Both: key has no meaning without an exchange`,
 		`Priority: priority "256" is no number from 0 to 255`,
 		`Soon: expiration "10" is no time: write expiration:"10s"`,
 	} {

@@ -11,6 +11,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 	"go.uber.org/goleak"
 
+	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -28,12 +29,14 @@ const maxMessage = 1 << 20
 type process struct {
 	*service.Container
 	log logged
+	tap brokertest.Tap
 }
 
 // start starts services on the broker at uri; they are stopped at the end of the test at the latest.
 func start(t *testing.T, uri string, services ...any) *process {
 	t.Helper()
-	p, broker := &process{}, transport.Config{URI: uri, MaxMessage: maxMessage}
+	p := &process{}
+	broker := transport.Config{URI: uri, MaxMessage: maxMessage, Dial: p.tap.Dial}
 	p.host(t, broker, services...)
 	if err := p.Start(t.Context()); err != nil {
 		t.Fatal(err)

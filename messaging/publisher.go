@@ -24,8 +24,8 @@ import (
 //
 //	kind        the exchange is declared, durable and of this kind; without it, it has to be there
 //	key         routing key
-//	queue       in place of an exchange: this queue gets the messages, and is declared durable; declare, durable, auto_delete,
-//	            exclusive and arguments are those of a [Consumer]
+//	queue       a queue that is declared for the messages, durable, and bound to the exchange by key, if there is an exchange;
+//	            declare, durable, auto_delete, exclusive and arguments are those of a [Consumer]
 //	mandatory   "true": that no queue takes the message is an error, [*transport.Returned]
 //	persistent  "false": the message does not outlive the broker
 //	priority    0 to 255
@@ -65,9 +65,9 @@ func (Publisher) Dependency(f *service.Field) (any, error) {
 func publishingOf(f *service.Field) (p transport.Publishing, err error) {
 	p.Exchange, p.Key = f.Tag("messaging"), f.Tag("key")
 	var errs [4]error
-	if queue := f.Tag("queue"); queue != "" {
-		if p.Exchange != "" || p.Key != "" {
-			errs[0] = errors.New("queue has no meaning beside an exchange or a key: leave one of them out")
+	if queue := f.Tag("queue"); queue != "" && p.Exchange == "" {
+		if p.Key != "" {
+			errs[0] = errors.New("key has no meaning without an exchange: the default exchange routes by the queue's name")
 		}
 		p.Key = queue
 	}
@@ -95,11 +95,15 @@ func published(f *service.Field) (t transport.Topology, err error) {
 	if err != nil || !declare {
 		return t, err
 	}
+	exchange := f.Tag("messaging")
+	t.Exchanges, err = exchangeOf(f, exchange)
 	if name := f.Tag("queue"); name != "" {
-		q, err := queueOf(f, name)
+		q, queueErr := queueOf(f, name)
+		err = errors.Join(err, queueErr)
 		t.Queues = []transport.Queue{q}
-		return t, err
+		if exchange != "" {
+			t.Bindings = []transport.Binding{{Queue: name, Exchange: exchange, Key: f.Tag("key")}}
+		}
 	}
-	t.Exchanges, err = exchangeOf(f, f.Tag("messaging"))
 	return t, err
 }

@@ -1,0 +1,225 @@
+package brokertest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+// A Tap keeps what a process writes to the broker, so that tests see what no receiver does: the mandatory flag,
+// which properties are there, the types of header fields.
+type Tap struct {
+	mu    sync.Mutex
+	conns []*tapped
+}
+
+type tapped struct {
+	net.Conn
+
+	mu   sync.Mutex
+	sent bytes.Buffer
+}
+
+// Write keeps p before it writes it, and so before any answer to it.
+func (c *tapped) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	c.sent.Write(p)
+	c.mu.Unlock()
+	return c.Conn.Write(p)
+}
+
+// Dial is a transport.Config.Dial.
+func (p *Tap) Dial(ctx context.Context, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	c := &tapped{Conn: conn}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns = append(p.conns, c)
+	return c, nil
+}
+
+// cut cuts the connections that were made so far.
+func (p *Tap) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+}
+
+// A Published message, as it went over the wire.
+type Published struct {
+	Exchange, Key string
+	Mandatory     bool
+	Properties    map[string]any // those that were there
+	Types         map[string]any // of the headers, as the vectors write them
+	Body          []byte
+}
+
+// Published returns what was published, in order.
+func (p *Tap) Published(t testing.TB) []Published {
+	t.Helper()
+	var found []Published
+	p.read(t, func(m frame.Method) {
+		if m, ok := m.(*frame.BasicPublish); ok {
+			found = append(found, Published{Exchange: m.Exchange, Key: m.RoutingKey, Mandatory: m.Mandatory})
+		}
+	}, func(h frame.Header) {
+		last := &found[len(found)-1]
+		last.Properties, last.Types = properties(h.Properties)
+	}, func(body []byte) {
+		last := &found[len(found)-1]
+		last.Body = append(last.Body, body...)
+	})
+	return found
+}
+
+// Declared returns the declarations, bindings, qos and consumers that were asked for, in order.
+func (p *Tap) Declared(t testing.TB) (found []frame.Method) {
+	t.Helper()
+	p.read(t, func(m frame.Method) {
+		switch m := m.(type) {
+		case *frame.ExchangeDeclare, *frame.QueueDeclare, *frame.QueueBind, *frame.BasicQos, *frame.BasicConsume:
+			copied := reflect.New(reflect.TypeOf(m).Elem()) // m is valid until the next one
+			copied.Elem().Set(reflect.ValueOf(m).Elem())
+			found = append(found, copied.Interface().(frame.Method))
+		}
+	}, nil, nil)
+	return found
+}
+
+// read goes through all that was sent so far.
+func (p *Tap) read(t testing.TB, method func(frame.Method), header func(frame.Header), body func([]byte)) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.mu.Lock()
+		r := frame.NewReader(bytes.NewReader(bytes.Clone(c.sent.Bytes())))
+		c.mu.Unlock()
+		if _, err := r.Protocol(); err == nil {
+			frames(t, r, method, header, body)
+		}
+	}
+}
+
+// frames goes through what is whole in r.
+func frames(t testing.TB, r *frame.Reader, method func(frame.Method), header func(frame.Header), body func([]byte)) {
+	t.Helper()
+	r.SetMaxSize(1 << 20)
+	for {
+		f, err := r.Next()
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case f.Type == frame.TypeMethod:
+			m, err := r.Method(f.Payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			method(m)
+		case f.Type == frame.TypeHeader && header != nil:
+			h, err := r.Header(f.Payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			header(h)
+		case f.Type == frame.TypeBody && body != nil:
+			body(f.Payload)
+		}
+	}
+}
+
+// properties returns the properties that are there by their names in the vectors, and the types of the headers.
+func properties(p frame.Properties) (found, types map[string]any) {
+	found = map[string]any{}
+	for name, property := range map[string]frame.Property{
+		"content_type": frame.ContentType, "content_encoding": frame.ContentEncoding,
+		"correlation_id": frame.CorrelationID, "reply_to": frame.ReplyTo, "expiration": frame.Expiration,
+		"message_id": frame.MessageID, "type": frame.Kind, "user_id": frame.UserID, "app_id": frame.AppID,
+	} {
+		if value, ok := p.String(property); ok {
+			found[name] = value
+		}
+	}
+	flags, rest := uint16(p[0])<<8|uint16(p[1]), p[2:]
+	if flags&(1<<15) != 0 { // content_type
+		rest = rest[1+rest[0]:]
+	}
+	if flags&(1<<14) != 0 { // content_encoding
+		rest = rest[1+rest[0]:]
+	}
+	if flags&(1<<13) != 0 { // headers
+		rest = rest[4+binary.BigEndian.Uint32(rest):]
+	}
+	if flags&(1<<12) != 0 {
+		found["delivery_mode"], rest = float64(rest[0]), rest[1:]
+	}
+	if flags&(1<<11) != 0 {
+		found["priority"] = float64(rest[0])
+	}
+	if flags&(1<<13) != 0 {
+		headers, kinds := map[string]any{}, map[string]any{}
+		for _, f := range p.Table() {
+			headers[f.Name], kinds[f.Name] = field(f.Value)
+		}
+		found["headers"], types = headers, kinds
+	}
+	return found, types
+}
+
+// field returns a header's value as the vectors have it, and the letter of its type.
+func field(v any) (value, letter any) {
+	switch v := v.(type) {
+	case string:
+		if !utf8.ValidString(v) {
+			return map[string]any{"base64": base64.StdEncoding.EncodeToString([]byte(v))}, "S"
+		}
+		return v, "S"
+	case int32:
+		return float64(v), "I"
+	case int64:
+		return float64(v), "L"
+	case float64:
+		return v, "d"
+	case bool:
+		return v, "t"
+	case nil:
+		return nil, "V"
+	case time.Time:
+		return map[string]any{"timestamp": v.Unix()}, "T"
+	case frame.Decimal:
+		return map[string]any{"decimal_scale": v.Scale, "decimal_value": v.Value}, "D"
+	case []any:
+		values, letters := make([]any, len(v)), make([]any, len(v))
+		for i := range v {
+			values[i], letters[i] = field(v[i])
+		}
+		return values, []any{"A", letters}
+	case frame.Table:
+		values, letters := map[string]any{}, map[string]any{}
+		for _, f := range v {
+			values[f.Name], letters[f.Name] = field(f.Value)
+		}
+		return values, []any{"F", letters}
+	}
+	return v, reflect.TypeOf(v).String()
+}
