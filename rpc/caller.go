@@ -83,8 +83,8 @@ func (c *caller) publishing(ctx context.Context, r *Reply, body []byte) transpor
 		Key:       r.name(),
 		Mandatory: true,
 		Properties: transport.Properties{
-			ContentType:     transport.JSON.ContentType(),
-			ContentEncoding: transport.JSON.ContentEncoding(),
+			ContentType:     r.codec.ContentType(),
+			ContentEncoding: r.codec.ContentEncoding(),
 			Headers:         headersOf(stack, service.Data(ctx)),
 			Persistent:      true,
 			CorrelationID:   r.id,
@@ -101,6 +101,7 @@ func (c *caller) send(ctx context.Context, r *Reply, p transport.Publishing) err
 	ready := !closed && conn != nil && !taken
 	if ready {
 		c.pending[r.id] = r
+		r.limit = conn.MaxMessage()
 	}
 	c.mu.Unlock()
 	switch {

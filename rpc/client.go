@@ -1,7 +1,7 @@
 package rpc
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,12 +125,16 @@ func (c Client) reply(method string, o options) *Reply {
 // send sends the request q of the call r, which carries what is left of ctx if it is limited. If it cannot, the call has
 // ended, and send returns false.
 func (c Client) send(ctx context.Context, r *Reply, q request, o options, limited bool) bool {
-	body, err := transport.JSON.Encode(q)
+	r.codec = cmp.Or(o.codec, c.caller.cfg.codec())
+	body, err := r.codec.Encode(q)
 	if err != nil {
 		r.fail(err)
 		return false
 	}
 	p := c.caller.publishing(ctx, r, body)
+	if cmp.Or(o.compress, c.caller.cfg.Compress) {
+		p.Body, p.Headers["compression"] = transport.Deflate(body), transport.Zlib
+	}
 	var left time.Duration
 	if deadline, ok := ctx.Deadline(); ok && limited {
 		left = min(max(time.Until(deadline), time.Millisecond), longest) // 0 would be none
@@ -156,34 +160,23 @@ func requestOf(args []any) request {
 // Kwargs are keyword arguments, names and values in turn, sent in this order: rpc.Kwargs{"name", "Julio", "count", 2}.
 type Kwargs []any
 
-// MarshalJSON encodes k as an object. A name that is no string, that comes twice or has no value is an error.
-func (k Kwargs) MarshalJSON() ([]byte, error) {
+// Members makes k an object: it implements [transport.Object]. A name that is no string, that comes twice or has no value
+// is an error.
+func (k Kwargs) Members() (names []string, values []any, err error) {
 	if len(k)%2 != 0 {
-		return nil, fmt.Errorf("rpc.Kwargs: %d names and values, want as many of either", len(k))
+		return nil, nil, fmt.Errorf("rpc.Kwargs: %d names and values, want as many of either", len(k))
 	}
 	seen := make(map[string]bool, len(k)/2)
-	var out bytes.Buffer
-	out.WriteByte('{')
 	for i := 0; i < len(k); i += 2 {
 		name, ok := k[i].(string)
 		if !ok {
-			return nil, fmt.Errorf("rpc.Kwargs: %v (%T) stands for a name, want a string: names and values take turns", k[i], k[i])
+			return nil, nil, fmt.Errorf("rpc.Kwargs: %v (%T) stands for a name, want a string: names and values take turns", k[i], k[i])
 		}
 		if seen[name] {
-			return nil, fmt.Errorf("rpc.Kwargs: %s is given twice", name)
+			return nil, nil, fmt.Errorf("rpc.Kwargs: %s is given twice", name)
 		}
 		seen[name] = true
-		value, err := transport.JSON.Encode(k[i+1])
-		if err != nil {
-			return nil, fmt.Errorf("rpc.Kwargs: %s: %w", name, err)
-		}
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		out.Write(encoded(name))
-		out.WriteByte(':')
-		out.Write(value)
+		names, values = append(names, name), append(values, k[i+1])
 	}
-	out.WriteByte('}')
-	return out.Bytes(), nil
+	return names, values, nil
 }

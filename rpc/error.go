@@ -94,7 +94,7 @@ func (e *Error) Unwrap() error { return e.cause }
 func (e *Error) Expected() bool { return true }
 
 // about returns an error of e's class with another text.
-func (e *Error) about(text string) *Error { return NewError(e.Path, text) }
+func (e *Error) about(text string) *Error { return NewError(e.Path, valid(text)) }
 
 // serialize returns the outcome err of a call as it goes to the caller.
 func serialize(err error) *Error {
@@ -107,23 +107,23 @@ func serialize(err error) *Error {
 	case errors.As(err, &misfit):
 		return ErrIncorrectSignature.about(misfit.Text)
 	case errors.As(err, &fault):
-		return NewError("builtins.RuntimeError", err.Error())
+		return NewError("builtins.RuntimeError", valid(err.Error()))
 	case errors.As(err, &typed):
 		return typed.within(err)
 	case errors.Is(err, service.ErrTimeout):
 		return ErrTimeout.about(err.Error())
 	}
-	return NewError("builtins.Exception", err.Error())
+	return NewError("builtins.Exception", valid(err.Error()))
 }
 
 // within returns e as it is sent when err, which is or wraps it, is the outcome of a call.
 func (e *Error) within(err error) *Error {
-	sent := &Error{Type: e.Type, Path: e.Path, Args: stringify(e.Args), Value: e.Value}
+	sent := &Error{Type: valid(e.Type), Path: valid(e.Path), Args: stringify(e.Args), Value: valid(e.Value)}
 	if e.remote && !e.known() {
 		sent = NewError("nameko.exceptions.RemoteError", e.Type+" "+e.Value)
 	}
 	if whole, own := err.Error(), e.Error(); whole != own {
-		sent.Value = strings.Replace(whole, own, sent.Value, 1)
+		sent.Value = valid(strings.Replace(whole, own, sent.Value, 1))
 		sent.Args = []any{sent.Value}
 	}
 	return sent
@@ -147,6 +147,8 @@ func stringified(v any) any {
 	switch v := v.(type) {
 	case nil:
 		return "None"
+	case string:
+		return valid(v)
 	case bool:
 		if v {
 			return "True"
@@ -157,7 +159,7 @@ func stringified(v any) any {
 			return string(text)
 		}
 	case fmt.Stringer, error:
-		return fmt.Sprint(v)
+		return valid(fmt.Sprint(v))
 	}
 	switch r := reflect.ValueOf(v); r.Kind() {
 	case reflect.Slice, reflect.Array:
@@ -169,12 +171,15 @@ func stringified(v any) any {
 	case reflect.Map:
 		out := make(map[string]any, r.Len())
 		for key, value := range r.Seq2() {
-			out[fmt.Sprint(key)] = stringified(value.Interface())
+			out[valid(fmt.Sprint(key.Interface()))] = stringified(value.Interface())
 		}
 		return out
 	}
-	return fmt.Sprint(v)
+	return valid(fmt.Sprint(v))
 }
+
+// valid returns text with U+FFFD where it is not UTF-8: no other can be sent.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // timedOut returns the error of a call that ended at its deadline, by the cause if that is known.
 func timedOut(text string, cause error) *Error {
@@ -192,6 +197,6 @@ func unserializable(result any, err, why error) *Error {
 		Type:  "UnserializableValueError",
 		Path:  "nameko.exceptions.UnserializableValueError",
 		Args:  []any{},
-		Value: fmt.Sprintf("Unserializable value: `%T: %v`", result, why),
+		Value: valid(fmt.Sprintf("Unserializable value: `%T: %v`", result, why)),
 	}
 }

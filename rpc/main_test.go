@@ -40,11 +40,16 @@ func start(t *testing.T, uri string, services ...any) *process {
 // startWorkers starts services that run as many calls at once, each.
 func startWorkers(t *testing.T, workers int, uri string, services ...any) *process {
 	t.Helper()
+	return startConfigured(t, workers, uri, rpc.Config{}, services...)
+}
+
+func startConfigured(t *testing.T, workers int, uri string, cfg rpc.Config, services ...any) *process {
+	t.Helper()
 	p := &process{}
 	logger := slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	broker := transport.Config{URI: uri, Dial: p.tap.dial, Logger: logger, MaxMessage: maxMessage}
 	var err error
-	p.Container, err = service.New(service.Config{MaxWorkers: workers, Logger: logger, Values: []any{broker}}, services...)
+	p.Container, err = service.New(service.Config{MaxWorkers: workers, Logger: logger, Values: []any{broker, cfg}}, services...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,14 +15,13 @@ import (
 
 // What Nameko swallows or dies of is answered, and the answer says what is wrong. The values are the beginnings of it.
 var refused = map[string]string{
-	"invalid_json":           "body is not JSON: ",
+	"invalid_json":           "body is not valid JSON: ",
 	"invalid_utf8":           "body is not valid UTF-8",
 	"content_encoding_utf16": `content_encoding "utf-16" is not accepted: send utf-8`,
-	"content_type_charset":   `content_type "application/json; charset=utf-8" is not accepted: send application/json`,
-	"content_type_unknown":   `content_type "application/x-nope" is not accepted: send application/json`,
-	"content_type_text":      `content_type "text/plain" is not accepted: send application/json`,
-	"compressed_zlib":        `compression "application/x-gzip" is not supported: send the body as it is`,
-	"unknown_compression":    `compression "application/x-what" is not supported: send the body as it is`,
+	"content_type_charset":   `content_type "application/json; charset=utf-8" is not accepted: send application/json or application/x-msgpack`,
+	"content_type_unknown":   `content_type "application/x-nope" is not accepted: send application/json or application/x-msgpack`,
+	"content_type_text":      `content_type "text/plain" is not accepted: send application/json or application/x-msgpack`,
+	"unknown_compression":    `compression "application/x-what" is not supported: send zlib, or the body as it is`,
 }
 
 // Nothing that comes over the wire harms the process, stays in the queue or goes unanswered.
@@ -122,9 +121,9 @@ func TestOddBodies(t *testing.T) {
 		{`{"args": "é", "kwargs": {}}`, `"é"`},
 		{`{"args": {"k": 1}, "kwargs": {}}`, `"k"`},
 		{`{"args": [1], "args": [2], "kwargs": {}}`, `2`},
-		{`{"args": [1,], "kwargs": {}}`, `MalformedRequest: body is not JSON: `},
-		{`{"args": [1], "kwargs": {}} x`, `MalformedRequest: body is not JSON: `},
-		{strings.Repeat("[", 100_000), `MalformedRequest: body is not JSON: `},
+		{`{"args": [1,], "kwargs": {}}`, `MalformedRequest: body is not valid JSON: `},
+		{`{"args": [1], "kwargs": {}} x`, `MalformedRequest: body is not valid JSON: `},
+		{strings.Repeat("[", 100_000), `MalformedRequest: body is nested deeper than 10000 `},
 	}
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server, peer := start(t, uri, new(Echo)), newPeer(t, uri)

@@ -61,6 +61,16 @@ func CorrelationID(id string) Option {
 	return func(o *options) { o.id = id }
 }
 
+// Codec is the request's, in place of [Config].Codec, and so the reply's.
+func Codec(c transport.Codec) Option {
+	return func(o *options) { o.codec = c }
+}
+
+// Compress has the request's body sent as zlib (Nameko's compression).
+func Compress() Option {
+	return func(o *options) { o.compress = true }
+}
+
 // options are what With has put into a ctx.
 type options struct {
 	call       *service.Call // whose ctx it was: in another call's they do not count
@@ -71,6 +81,8 @@ type options struct {
 	transient  bool
 	headers    transport.Table
 	id         string
+	codec      transport.Codec // nil is Config's
+	compress   bool
 }
 
 type optionsKey struct{}

@@ -15,6 +15,8 @@ import (
 type Reply struct {
 	service, method string
 	id              string // the correlation id
+	codec           transport.Codec
+	limit           int // of a reply that is inflated, in bytes
 	began           time.Time
 	detached        bool // it is by Go: its work may outlive the method that made the call, and the limit nobody asked for
 
@@ -61,7 +63,7 @@ func (r *Reply) read(result any) error {
 	if r.err != nil {
 		return r.err
 	}
-	err := readReply(r.delivery, result)
+	err := readReply(r.delivery, r.codec, r.limit, result)
 	var remote *Error
 	if err == nil || errors.As(err, &remote) {
 		return err

@@ -14,33 +14,42 @@ type reply struct {
 }
 
 // encodeReply returns the body that tells the outcome of a call. It cannot fail, whatever the method has returned.
-func encodeReply(result any, err error) (body []byte) {
-	body, cannot := encode(result, err)
+func encodeReply(codec transport.Codec, result any, err error) (body []byte) {
+	body, cannot := encode(codec, result, err)
 	if cannot != nil {
-		body, _ = transport.JSON.Encode(reply{Error: unserializable(result, err, cannot)})
+		body, _ = codec.Encode(reply{Error: unserializable(result, err, cannot)})
 	}
 	return body
 }
 
 // encode runs code of the method's: MarshalJSON of its result, Error of its error. A panic there is not ours.
-func encode(result any, err error) (body []byte, cannot error) {
+func encode(codec transport.Codec, result any, err error) (body []byte, cannot error) {
 	defer func() {
 		if p := recover(); p != nil {
 			cannot = fmt.Errorf("panic: %v", p)
 		}
 	}()
 	if err != nil {
-		return transport.JSON.Encode(reply{Error: serialize(err)})
+		return codec.Encode(reply{Error: serialize(err)})
 	}
-	return transport.JSON.Encode(reply{Result: result})
+	return codec.Encode(reply{Result: result})
 }
 
-// readReply stores the result in d in the pointer result, or returns the error that d tells.
-func readReply(d *transport.Delivery, result any) error {
-	if d.ContentType != "" && d.ContentType != transport.JSON.ContentType() {
-		return fmt.Errorf("reply has content_type %q, want %s", d.ContentType, transport.JSON.ContentType())
+// readReply stores the result in d in the pointer result, or returns the error that d tells. The request's codec is the
+// reply's, unless that says another.
+func readReply(d *transport.Delivery, codec transport.Codec, limit int, result any) error {
+	codecs := transport.Codecs{codec}
+	if codecs.Of(d.ContentType) == nil {
+		codecs = Config{Codec: codec}.accepts()
 	}
-	members, err := transport.JSON.Map(d.Body)
+	if codecs.Of(d.ContentType) == nil {
+		return fmt.Errorf("reply has content_type %q, want %s", d.ContentType, codecs)
+	}
+	codec, body, err := codecs.Open(d, max(limit, len(d.Body)))
+	if err != nil {
+		return fmt.Errorf("reply: %w", err)
+	}
+	members, err := codec.Map(body)
 	if err != nil {
 		return fmt.Errorf("reply: %w", err)
 	}
@@ -48,7 +57,7 @@ func readReply(d *transport.Delivery, result any) error {
 	for _, m := range members {
 		switch m.Name {
 		case "error":
-			if err := readError(m.Value); err != nil {
+			if err := readError(codec, m.Value); err != nil {
 				return err
 			}
 		case "result":
@@ -61,23 +70,23 @@ func readReply(d *transport.Delivery, result any) error {
 	if value == nil {
 		return errors.New("reply has neither result nor error")
 	}
-	if err := transport.JSON.Decode(value, result); err != nil {
+	if err := codec.Decode(value, result); err != nil {
 		return fmt.Errorf("result does not fit %T: %w", result, err)
 	}
 	return nil
 }
 
 // readError returns the error of a reply, nil if there is none: null, or {}, as Nameko reads it.
-func readError(data []byte) error {
+func readError(codec transport.Codec, data []byte) error {
 	var what any
-	if err := transport.JSON.Decode(data, &what); err != nil {
+	if err := codec.Decode(data, &what); err != nil {
 		return fmt.Errorf("reply: error: %w", err)
 	}
 	if fields, ok := what.(map[string]any); what == nil || ok && len(fields) == 0 {
 		return nil
 	}
 	e := &Error{remote: true}
-	if err := transport.JSON.Decode(data, e); err != nil {
+	if err := codec.Decode(data, e); err != nil {
 		return fmt.Errorf("reply: error: %w", err)
 	}
 	return e

@@ -1,10 +1,9 @@
 package rpc
 
 import (
-	"bytes"
-	"fmt"
+	"encoding/json"
+	"errors"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -24,22 +23,26 @@ func newRequest(args []any, kwargs Kwargs) request {
 }
 
 // A value is an argument as it came.
-type value []byte
+type value struct {
+	codec transport.Codec
+	data  []byte
+}
 
-func (v value) Decode(to any) error { return transport.JSON.Decode(v, to) }
+func (v value) Decode(to any) error { return v.codec.Decode(v.data, to) }
 
 // readRequest reads the arguments in d. What Nameko answers to bad input is answered in its words;
 // what it swallows or dies of is a MalformedRequest (SPEC §2.7, §2.8).
-func readRequest(d *transport.Delivery, limit int) (args service.Arguments, err error) {
-	if why := unreadable(d, limit); why != "" {
-		return args, ErrMalformedRequest.about(why)
-	}
-	members, err := transport.JSON.Map(d.Body)
+func readRequest(d *transport.Delivery, codecs transport.Codecs, limit int) (args service.Arguments, err error) {
+	codec, body, err := codecs.Open(d, limit)
 	if err != nil {
-		return args, notMapping(d.Body)
+		return args, ErrMalformedRequest.about(err.Error())
+	}
+	members, err := codec.Map(body)
+	if err != nil {
+		return args, notMapping(codec, body)
 	}
 	var positional, keyword []byte
-	for _, m := range members { // of two with the same name the later counts, as in Python
+	for _, m := range members {
 		switch m.Name {
 		case "args":
 			positional = m.Value
@@ -51,124 +54,99 @@ func readRequest(d *transport.Delivery, limit int) (args service.Arguments, err 
 		const why = "Message missing `args` or `kwargs`"
 		return args, ErrMalformedRequest.about(why)
 	}
-	if args.Positional, err = iterate(positional); err != nil {
+	if args.Positional, err = iterate(codec, positional); err != nil {
 		return args, err
 	}
-	members, err = transport.JSON.Map(keyword)
+	members, err = codec.Map(keyword)
 	if err != nil {
-		why := "inspect.getcallargs() argument after ** must be a mapping, not " + pythonType(keyword)
+		why := "inspect.getcallargs() argument after ** must be a mapping, not " + pythonType(codec, keyword)
 		return args, ErrIncorrectSignature.about(why)
 	}
 	for _, m := range members {
-		args.Keyword = append(args.Keyword, service.Named{Name: m.Name, Value: value(m.Value)})
+		args.Keyword = append(args.Keyword, service.Named{Name: m.Name, Value: value{codec, m.Value}})
 	}
 	return args, nil
 }
 
-// unreadable says why the body cannot be decoded at all, "" if it can.
-func unreadable(d *transport.Delivery, limit int) string {
-	if len(d.Body) > limit {
-		return fmt.Sprintf("body of %d bytes is over max_message, %d", len(d.Body), limit)
-	}
-	if compression := d.Headers["compression"]; compression != nil && compression != "" {
-		return fmt.Sprintf("compression %q is not supported: send the body as it is", fmt.Sprint(compression))
-	}
-	if d.ContentType != "" && d.ContentType != transport.JSON.ContentType() {
-		return fmt.Sprintf("content_type %q is not accepted: send %s", d.ContentType, transport.JSON.ContentType())
-	}
-	switch strings.ToLower(d.ContentEncoding) {
-	case "", "utf-8", "utf8":
-	default:
-		return fmt.Sprintf("content_encoding %q is not accepted: send utf-8", d.ContentEncoding)
-	}
-	if !utf8.Valid(d.Body) {
-		return "body is not valid UTF-8"
-	}
-	return ""
-}
-
-// notMapping returns the error of a body that is no JSON object: Python's, if it is JSON all the same.
-func notMapping(body []byte) error {
+// notMapping returns the error of a body that is no object: Python's, if it can be decoded all the same. An empty one is
+// an empty string to Nameko.
+func notMapping(codec transport.Codec, body []byte) error {
 	var what any
-	if err := transport.JSON.Decode(body, &what); err != nil && len(body) > 0 {
-		why := fmt.Sprintf("body is not JSON: %v", err)
-		return ErrMalformedRequest.about(why)
+	if err := codec.Decode(body, &what); err != nil && len(body) > 0 {
+		return ErrMalformedRequest.about("body is " + err.Error())
 	}
-	switch t := pythonType(body); t {
+	switch t := pythonType(codec, body); t {
 	case "list":
 		return NewError("builtins.TypeError", "list indices must be integers or slices, not str")
 	case "str":
 		return NewError("builtins.TypeError", "string indices must be integers, not 'str'")
+	case "bytes":
+		return NewError("builtins.TypeError", "byte indices must be integers or slices, not str")
 	default:
 		return NewError("builtins.TypeError", "'"+t+"' object is not subscriptable")
 	}
 }
 
 // iterate returns the elements of args as Python's * does: of a string its characters, of an object its keys.
-func iterate(args []byte) ([]service.Value, error) {
-	var elements [][]byte
-	switch t := pythonType(args); t {
+func iterate(codec transport.Codec, args []byte) (values []service.Value, err error) {
+	var elements []any
+	switch t := pythonType(codec, args); t {
 	case "list":
-		list, err := transport.JSON.List(args)
-		if err != nil {
-			return nil, err
+		list, err := codec.List(args)
+		values = make([]service.Value, len(list))
+		for i, data := range list {
+			values[i] = value{codec, data}
 		}
-		elements = list
+		return values, err
 	case "str":
 		var text string
-		if err := transport.JSON.Decode(args, &text); err != nil {
-			return nil, err
-		}
+		err = codec.Decode(args, &text)
 		for _, r := range text {
-			elements = append(elements, encoded(string(r)))
+			elements = append(elements, string(r))
+		}
+	case "bytes":
+		var bytes []byte
+		err = codec.Decode(args, &bytes)
+		for _, b := range bytes {
+			elements = append(elements, b)
 		}
 	case "dict":
-		members, err := transport.JSON.Map(args)
-		if err != nil {
-			return nil, err
-		}
+		var members []transport.Member
+		members, err = codec.Map(args)
 		for _, m := range members {
-			elements = append(elements, encoded(m.Name))
+			elements = append(elements, m.Name)
 		}
 	default:
 		why := "Value after * must be an iterable, not " + t
 		return nil, ErrIncorrectSignature.about(why)
 	}
-	values := make([]service.Value, len(elements))
-	for i, e := range elements {
-		values[i] = value(e)
+	for _, e := range elements {
+		data, cannot := codec.Encode(e)
+		err = errors.Join(err, cannot)
+		values = append(values, value{codec, data})
 	}
-	return values, nil
+	return values, err
 }
 
-func encoded(text string) []byte {
-	data, err := transport.JSON.Encode(text)
-	if err != nil {
-		panic(err) // a string can be encoded
-	}
-	return data
-}
-
-// pythonType names the type that Python's decoder makes of JSON. An empty body is an empty string to Nameko.
-func pythonType(data []byte) string {
-	data = bytes.TrimLeft(data, " \t\r\n")
-	if len(data) == 0 {
-		return "str"
-	}
-	switch data[0] {
-	case '{':
+// pythonType names the type that Python makes of data.
+func pythonType(codec transport.Codec, data []byte) string {
+	switch codec.Kind(data) {
+	case transport.KindObject:
 		return "dict"
-	case '[':
+	case transport.KindList:
 		return "list"
-	case '"':
-		return "str"
-	case 'n':
+	case transport.KindNull:
 		return "NoneType"
-	case 't', 'f':
+	case transport.KindBool:
 		return "bool"
+	case transport.KindBytes:
+		return "bytes"
+	case transport.KindNumber:
+		var n json.Number
+		if err := codec.Decode(data, &n); err == nil && strings.ContainsAny(string(n), ".eEN") || strings.HasSuffix(string(n), "y") {
+			return "float"
+		}
+		return "int"
 	}
-	if bytes.ContainsAny(data, ".eE") {
-		return "float"
-	}
-	return "int"
+	return "str"
 }

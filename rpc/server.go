@@ -129,7 +129,7 @@ func (s *server) request(d *transport.Delivery) (*row, service.Arguments, error)
 		method = d.Key[strings.LastIndex(d.Key, ".")+1:]
 		return nil, service.Arguments{}, ErrMethodNotFound.about(method)
 	}
-	args, err := readRequest(d, s.hub.conn.MaxMessage())
+	args, err := readRequest(d, s.hub.cfg.accepts(), s.hub.conn.MaxMessage())
 	return row, args, err
 }
 
@@ -137,20 +137,21 @@ func (s *server) request(d *transport.Delivery) (*row, service.Arguments, error)
 func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, err error) error {
 	ctx, cancel := s.hub.cfg.limit(ctx)
 	defer cancel()
+	codec := s.hub.cfg.answers(d)
 	p := transport.Publishing{
 		Exchange: s.hub.cfg.exchange(),
 		Key:      d.ReplyTo,
 		Properties: transport.Properties{
-			ContentType:     transport.JSON.ContentType(),
-			ContentEncoding: transport.JSON.ContentEncoding(),
+			ContentType:     codec.ContentType(),
+			ContentEncoding: codec.ContentEncoding(),
 			Persistent:      true,
 			CorrelationID:   d.CorrelationID,
 		},
-		Body: encodeReply(result, err),
+		Body: encodeReply(codec, result, err),
 	}
 	sent := d.Reply(ctx, p)
 	if large := (*transport.TooLarge)(nil); errors.As(sent, &large) {
-		p.Body = encodeReply(nil, unserializable(result, err, large))
+		p.Body = encodeReply(codec, nil, unserializable(result, err, large))
 		sent = d.Reply(ctx, p)
 	}
 	if sent != nil {
