@@ -60,9 +60,7 @@ func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 	if err != nil {
 		return err
 	}
-	if err = conn.Declare(ctx, controlExchange()); err == nil {
-		c.cancels.Store(true)
-	} else if refusal := (*transport.Error)(nil); !errors.As(err, &refusal) {
+	if err = c.tryCancelling(ctx, conn); err != nil {
 		return err
 	}
 	c.mu.Lock()

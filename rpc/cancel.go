@@ -35,6 +35,21 @@ type requestID struct {
 // errCancelled ends the ctx of a call that its caller has given up. Its path is that of Python's.
 var errCancelled = NewError("asyncio.exceptions.CancelledError", "cancelled by the caller")
 
+// tryCancelling finds out whether the broker lets us tell of cancelled calls, by a message that goes nowhere: to be refused
+// later would close the channel under other calls.
+func (c *caller) tryCancelling(ctx context.Context, conn *transport.Conn) error {
+	err := conn.Declare(ctx, controlExchange())
+	if err == nil {
+		err = conn.Publish(ctx, transport.Publishing{Exchange: control, Key: "try"})
+	}
+	c.cancels.Store(true)
+	c.refused(err)
+	if !c.cancels.Load() {
+		return nil
+	}
+	return err
+}
+
 // abandon tells whoever runs r that nobody waits for it any more. There may be no such one: Nameko does not listen.
 func (c *caller) abandon(r *Reply) {
 	if !c.cancels.Load() || !c.enter() {
@@ -67,7 +82,7 @@ func (c *caller) abandon(r *Reply) {
 	}()
 }
 
-// refused gives up cancelling if the broker does not let us: it would close a channel each time.
+// refused gives up cancelling if err is the broker's refusal.
 func (c *caller) refused(err error) {
 	var refusal *transport.Error
 	if errors.As(err, &refusal) && c.cancels.Swap(false) {

@@ -152,3 +152,30 @@ func TestCancellationDropped(t *testing.T) {
 		}
 	})
 }
+
+// Whoever may use Nameko's names only calls and serves as before: nothing is cancelled, and that is said.
+func TestCancellationRefused(t *testing.T) {
+	uri := brokertest.RabbitMQ(t)
+	w := newWorker()
+	names := "^(nameko-rpc|rpc[.-].*)$"
+	user := brokertest.NewUser(t, uri)
+	user.Grant(names, names, names)
+	server := start(t, user.URI("secret"), w)
+	if lines := server.log.lines("level=WARN", "calls that their callers cancel run on", "gomeko.control"); len(lines) != 1 {
+		t.Errorf("got %q, want one warning", lines)
+	}
+
+	conn := dial(t, user.URI("secret"), rpc.Config{}, nil)
+	user.Grant(names+"|^gomeko.*$", names, names) // may declare, and not publish
+	declares := dial(t, user.URI("secret"), rpc.Config{}, nil)
+	for _, conn := range []*rpc.Conn{conn, declares, declares} {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := conn.Client("worker").Go(ctx, "hold")
+		wait(t, "the method", w.Held)
+		cancel()
+		if err := r.Result(t.Context(), nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context canceled", err)
+		}
+		w.Release <- struct{}{}
+	}
+}

@@ -63,7 +63,7 @@ func (s *server) warn() {
 	}
 }
 
-func (s *server) queue() string { return "rpc-" + s.service }
+func (s *server) queue() string { return queueOf(s.service) }
 
 // answer runs the call that j asks for, replies, and acknowledges j, in this order.
 func (s *server) answer(ctx context.Context, j *job) {

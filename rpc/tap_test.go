@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -84,7 +85,7 @@ type published struct {
 	Body          []byte
 }
 
-// published returns what was published, in order.
+// published returns what was published, in order, but for what our processes tell one another.
 func (p *tap) published(t *testing.T) []published {
 	t.Helper()
 	var found []published
@@ -99,7 +100,7 @@ func (p *tap) published(t *testing.T) []published {
 		last := &found[len(found)-1]
 		last.Body = append(last.Body, body...)
 	})
-	return found
+	return slices.DeleteFunc(found, func(p published) bool { return p.Exchange == "gomeko.control" })
 }
 
 // confirmed waits until the broker has confirmed the publishing with the tag, on the first connection.
