@@ -23,12 +23,15 @@ type Config struct {
 	Heartbeat          time.Duration // HEARTBEAT: interval proposed to the broker, in whole seconds; 60 s
 	AutoDeleteEvents   bool          // AUTO_DELETE_EVENT_EXCHANGES: exchanges of events go with the last queue on them
 	DeclareEvents      bool          // DECLARE_EVENT_EXCHANGES: exchanges of events are declared; true
+	Serializer         string        // serializer: what requests are sent in, "json" or "msgpack"; json
+	Accept             []string      // ACCEPT: of these two what is read; both
 	LogLevel           slog.Level    // LOGGING: level of its root, or else of its logger nameko; INFO
 
 	RPCTimeout        time.Duration // gomeko.rpc_timeout: limit of a call that has no other, negative for none; 30 s
 	Grace             time.Duration // gomeko.grace: time that running calls get to end at a stop; 25 s
 	MaxLent           int           // gomeko.max_lent: calls taken on beyond MaxWorkers while others wait, negative for none; 0 is ten times MaxWorkers
 	MaxMessage        int           // gomeko.max_message: largest body sent, in bytes; 16 MiB
+	TypedJSON         bool          // gomeko.typed_json: what JSON has no type for is written as kombu 5.3 does
 	BroadcastIdentity string        // gomeko.broadcast_identity: stands for this instance in queues of broadcasts
 	LogFormat         string        // gomeko.log_format: "text" or "json"; text
 
@@ -96,6 +99,7 @@ func defaults() *Config {
 		RPCTimeout:         30 * time.Second,
 		Grace:              25 * time.Second,
 		MaxMessage:         16 << 20,
+		Serializer:         "json",
 		LogFormat:          "text",
 	}
 }

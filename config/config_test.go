@@ -104,20 +104,22 @@ parent_calls_tracked: 3
 HEARTBEAT: 5
 LOGIN_METHOD: AMQPLAIN
 AMQP_SSL: {ca_certs: ca.pem}
-serializer: json
-ACCEPT: [json]
+serializer: msgpack
+ACCEPT: [msgpack, json]
 FOO: {bar: yes}
-gomeko: {rpc_timeout: 1.5, grace: 1m30s, max_message: 1024, log_format: json}
+gomeko: {rpc_timeout: 1.5, grace: 1m30s, max_message: 1024, log_format: json, typed_json: true}
 `)
 	want := config.Config{
 		AMQPURI: "pyamqp://u:p@h:5672/v", Exchange: "other", MaxWorkers: 7, ParentCallsTracked: 3, Heartbeat: 5 * time.Second,
 		RPCTimeout: 1500 * time.Millisecond, Grace: 90 * time.Second, MaxMessage: 1024,
 		LoginMethod: "AMQPLAIN", AMQPSSL: map[string]any{"ca_certs": "ca.pem"}, LogFormat: "json",
+		Serializer: "msgpack", Accept: []string{"msgpack", "json"}, TypedJSON: true,
 	}
 	got := config.Config{
 		AMQPURI: cfg.AMQPURI, Exchange: cfg.Exchange, MaxWorkers: cfg.MaxWorkers, ParentCallsTracked: cfg.ParentCallsTracked,
 		Heartbeat: cfg.Heartbeat, RPCTimeout: cfg.RPCTimeout, Grace: cfg.Grace, MaxMessage: cfg.MaxMessage, Warnings: cfg.Warnings,
 		LoginMethod: cfg.LoginMethod, AMQPSSL: cfg.AMQPSSL, LogFormat: cfg.LogFormat,
+		Serializer: cfg.Serializer, Accept: cfg.Accept, TypedJSON: cfg.TypedJSON,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -162,8 +164,8 @@ line 1: AMQP_URI: want text, got 5
 line 2: max_workers: want a whole number from 1 on, got "ten"
 line 3: parent_calls_tracked: want a whole number from 0 on, got -1
 line 4: HEARTBEAT: want a duration like 30s, or seconds, got "soon"
-line 5: serializer: pickle is not read here: reading it runs what the sender wants; want json
-line 6: ACCEPT: pickle is not read here: reading it runs what the sender wants; want json
+line 5: serializer: pickle is not read here: reading it runs what the sender wants; want json or msgpack
+line 6: ACCEPT: pickle is not read here: reading it runs what the sender wants; want json or msgpack
 line 8: gomeko.rpc_timout: is not known; the nearest is rpc_timeout
 line 9: gomeko.rpc_timeout: want more than 0, or none for a call that may wait for ever
 line 10: gomeko.grace: want a duration like 30s, or seconds, got "-1s"
@@ -216,7 +218,7 @@ SERVICE_CONTAINER_CLS:
 		"line 5: rpc_timeout: is not known and kept as yours; did you mean rpc_timeout under gomeko:?",
 		"line 8: TRANSPORT_OPTIONS: has no effect here: kombu's retries: a broker that is gone is dialled until it is back",
 		"line 9: HEARTBEAT: 0 has no effect here: a connection without heartbeats may be dead for hours unnoticed",
-		"line 10: ACCEPT: only json is accepted so far",
+		"line 10: ACCEPT: \"yaml\" is not read here: json and msgpack are",
 	}
 	if !reflect.DeepEqual(cfg.Warnings, want) {
 		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(cfg.Warnings, "\n"), strings.Join(want, "\n"))

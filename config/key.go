@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -38,8 +37,8 @@ func namekoKeys() []key {
 		{"max_workers", honoured, "100", "Calls that a service runs at once, and its prefetch. Nameko's default is 10; 0 is the default, as in Nameko.", readMaxWorkers},
 		{"PREFETCH_COUNT", ignored, "", "the prefetch is max_workers", nil},
 		{"parent_calls_tracked", honoured, "10", "Call ids of callers that a call hands on beside its own.", readParents},
-		{"serializer", honoured, "json", "`json`, the only one so far. `pickle` is refused: reading it runs what the sender wants.", readSerializer},
-		{"ACCEPT", honoured, "[json]", "What is read, a list with `json` in it. `pickle` in it is refused.", readAccept},
+		{"serializer", honoured, "json", "What requests are sent in: `json` or `msgpack`. `pickle` is refused: reading it runs what the sender wants.", readSerializer},
+		{"ACCEPT", honoured, "[json, msgpack]", "What is read; a request is answered in what it came in. Nameko's default is `serializer` alone. `pickle` in it is refused, others than these two are warned about.", readAccept},
 		{"SERIALIZERS", ignored, "", "it names Python functions", nil},
 		{"LOGGING", mapped, "INFO", "The level of `root`, or else of the logger `nameko`, is that of the log. Logs go to stderr; handlers that write elsewhere and levels of further loggers are warned about. The flag `--log-level` wins.", readLogging},
 		{"SERVICE_CONTAINER_CLS", ignored, "", "it names a Python class", nil},
@@ -57,6 +56,7 @@ func ownKeys() []key {
 		{"grace", honoured, "25s", "What running calls get to end when the process stops.", func(r *reader, v any) error { return duration(&r.cfg.Grace, v) }},
 		{"max_lent", honoured, "10 × max_workers", "Calls of a service taken on beyond `max_workers` while others wait for calls of their own; 0 for none: then a service that calls itself deeper than it has workers waits until its calls time out.", readMaxLent},
 		{"max_message", honoured, "16777216", "Largest body sent, in bytes.", func(r *reader, v any) error { return whole(&r.cfg.MaxMessage, v, 1) }},
+		{"typed_json", honoured, "false", "Dates and times, decimals, UUIDs and bytes are written as kombu 5.3 and newer writes them, `{\"__type__\": …, \"__value__\": …}`, which to older ones are dicts. They are read either way.", func(r *reader, v any) error { return truth(&r.cfg.TypedJSON, v) }},
 		{"broadcast_identity", honoured, "", "Stands for this instance in the queues of broadcasts, `${HOSTNAME}` for example: reliable ones need it, to find their queue again.", func(r *reader, v any) error { return text(&r.cfg.BroadcastIdentity, v) }},
 		{"log_format", honoured, "text", "`text` or `json`. The flag `--log-format` wins.", readLogFormat},
 	}
@@ -137,27 +137,32 @@ func readTimeout(r *reader, v any) error {
 }
 
 // errPickle is the error of who asks for Python's pickle.
-var errPickle = errors.New("pickle is not read here: reading it runs what the sender wants; want json")
+var errPickle = errors.New("pickle is not read here: reading it runs what the sender wants; want json or msgpack")
 
-func readSerializer(_ *reader, v any) error {
+func readSerializer(r *reader, v any) error {
 	switch v {
-	case "json":
-		return nil
+	case "json", "msgpack":
+		return text(&r.cfg.Serializer, v)
 	case "pickle":
 		return errPickle
 	}
-	return fmt.Errorf("want json, the only serializer so far, got %s", show(v))
+	return fmt.Errorf("want json or msgpack, got %s", show(v))
 }
 
 func readAccept(r *reader, v any) error {
 	accept, _ := v.([]any)
-	switch {
-	case slices.Contains(accept, any("pickle")):
-		return errPickle
-	case !slices.Contains(accept, any("json")):
-		return fmt.Errorf("want a list with json in it, the only serializer so far, got %s", show(v))
-	case len(accept) > 1:
-		r.warn("only json is accepted so far")
+	for _, name := range accept {
+		switch name {
+		case "json", "msgpack":
+			r.cfg.Accept = append(r.cfg.Accept, name.(string))
+		case "pickle":
+			return errPickle
+		default:
+			r.warn(show(name) + " is not read here: json and msgpack are")
+		}
+	}
+	if len(r.cfg.Accept) == 0 {
+		return fmt.Errorf("want a list with json, msgpack or both in it, got %s", show(v))
 	}
 	return nil
 }

@@ -107,10 +107,11 @@ AMQP_SSL: {server_hostname: three}
 HEARTBEAT: 10
 LOGIN_METHOD: AMQPLAIN
 rpc_exchange: vec-other
+serializer: msgpack
 max_workers: 3
 AUTO_DELETE_EVENT_EXCHANGES: true
 DECLARE_EVENT_EXCHANGES: false
-gomeko: {rpc_timeout: none, max_lent: 5, max_message: 1000, broadcast_identity: eu-1}
+gomeko: {rpc_timeout: none, max_lent: 5, max_message: 1000, broadcast_identity: eu-1, typed_json: true}
 `)}}
 	var err error
 	if p.cfg, err = p.load(); err != nil {
@@ -124,7 +125,8 @@ gomeko: {rpc_timeout: none, max_lent: 5, max_message: 1000, broadcast_identity: 
 		broker.Heartbeat != 10*time.Second || broker.LoginMethod != "AMQPLAIN" || broker.MaxMessage != 1000 {
 		t.Errorf("got %+v", broker)
 	}
-	if calls, _ := service.Lookup[rpc.Config](p.container); calls.Exchange != "vec-other" || calls.Timeout >= 0 {
+	if calls, _ := service.Lookup[rpc.Config](p.container); calls.Exchange != "vec-other" || calls.Timeout >= 0 ||
+		calls.Codec != transport.MessagePack || calls.Accept.Of("application/json") != transport.TypedJSON || len(calls.Accept) != 2 {
 		t.Errorf("got %+v", calls)
 	}
 	if clock := p.container.Rows()[0]; clock.MaxWorkers() != 3 || clock.MaxLent() != 5 {

@@ -42,7 +42,25 @@ func secure(broker *transport.Config, cfg *config.Config) (err error) {
 }
 
 func rpcConfig(cfg *config.Config) rpc.Config {
-	return rpc.Config{Exchange: cfg.Exchange, Timeout: cfg.RPCTimeout}
+	made := rpc.Config{Exchange: cfg.Exchange, Timeout: cfg.RPCTimeout, Codec: codec(cfg.Serializer, cfg)}
+	for _, name := range cfg.Accept {
+		made.Accept = append(made.Accept, codec(name, cfg))
+	}
+	if cfg.Accept == nil {
+		made.Accept = transport.Codecs{codec("json", cfg), codec("msgpack", cfg)}
+	}
+	return made
+}
+
+// codec returns what Nameko calls name.
+func codec(name string, cfg *config.Config) transport.Codec {
+	switch {
+	case name == "msgpack":
+		return transport.MessagePack
+	case cfg.TypedJSON:
+		return transport.TypedJSON
+	}
+	return transport.JSON
 }
 
 func eventsConfig(cfg *config.Config) events.Config {
