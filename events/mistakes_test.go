@@ -25,7 +25,7 @@ type Wrong struct {
 		Delivery  events.Handler `events:"users.a" delivery:"everyone" method:"On"`
 		Reliable  events.Handler `events:"users.b" reliable:"no" method:"On"`
 		Requeue   events.Handler `events:"users.c" requeue:"twice" method:"On"`
-		Key       events.Handler `events:"users.d" relaible:"false" method:"On"`
+		Key       events.Handler `events:"users.d" reliably:"false" method:"On"`
 		Broadcast events.Handler `events:"users.e" delivery:"broadcast" method:"On"`
 		Missing   events.Handler `events:"users.f"`
 		Two       events.Handler `events:"users.g"`
@@ -57,7 +57,7 @@ func TestMistakes(t *testing.T) {
 		`Delivery: delivery "everyone" is not known: write "pool", "singleton" or "broadcast"`,
 		`Reliable: reliable "no" is neither "true" nor "false"`,
 		`Requeue: requeue "twice" is neither "true" nor "false"`,
-		`Key: unknown key relaible in its tag: did you mean reliable?`,
+		`Key: unknown key reliably in its tag: did you mean reliable?`,
 		`Broadcast: a reliable broadcast needs an identity that outlives a restart: set gomeko.broadcast_identity in the configuration (events.Config.Identity), or write reliable:"false"`,
 		`Missing: has no method Missing: write func`,
 		`Two: tag names 1 parameter`,

@@ -126,17 +126,3 @@ func (l *logged) String() string {
 	defer l.mu.Unlock()
 	return l.text.String()
 }
-
-// lines returns the lines that contain all of what.
-func (l *logged) lines(what ...string) (found []string) {
-	for line := range bytes.Lines([]byte(l.String())) {
-		all := true
-		for _, w := range what {
-			all = all && bytes.Contains(line, []byte(w))
-		}
-		if all {
-			found = append(found, string(line))
-		}
-	}
-	return found
-}

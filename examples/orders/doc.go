@@ -24,6 +24,14 @@
 // connection breaks may send its request a second time too. So the caller chooses the order's id, and an order
 // that is there already is the answer: it is made once, however often it is asked for.
 //
+// # Events
+//
+// Whoever wants to know of new orders listens to orders.order_created, which is dispatched once an order is in its transaction,
+// and before that is committed: an event may tell of an order that the commit has refused, and no order goes untold. orders itself
+// listens to users.user_deleted, and deletes the orders of who has left; should the database be away, again until it is back.
+//
+//	$ gomeko call users.delete_user 7
+//
 // # The database
 //
 // [Settings] name it, in config.yaml the environment's ORDERS_DATABASE: a file, for the SQLite that is built in, or a

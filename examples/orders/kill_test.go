@@ -46,7 +46,7 @@ func TestKilledBeforeAck(t *testing.T) {
 
 			// All that the program writes to the broker goes through a wire that is cut when the order is on it: that
 			// is, in the answer.
-			wire := newWire(t, uri, `"a1"`)
+			wire := newWire(t, uri, `"result":{"id":"a1"`)
 			program := start(t, shop, wire.uri, settings)
 			created := create(t, ctx, uri, Request{ID: "a1", UserID: 7, Product: "tea"})
 			select {
@@ -191,8 +191,8 @@ func start(t *testing.T, program, uri string, settings orders.Settings) *exec.Cm
 	return cmd
 }
 
-// A wire is the way of one connection to a broker. It is cut ahead of the first message to the broker that holds a
-// text: what comes then and later gets nowhere.
+// A wire is the way of a program's connections to a broker. A connection is cut ahead of the first message to the broker that
+// holds a text: what comes then and later gets nowhere.
 type wire struct {
 	uri   string
 	until []byte
@@ -223,27 +223,28 @@ func newWire(t *testing.T, uri, until string) *wire {
 	return w
 }
 
-// carry serves one connection, until either side ends it.
+// carry serves connections until the listener is closed, each until either side ends it.
 func (w *wire) carry(listener net.Listener, broker string) error {
-	program, err := listener.Accept()
-	if err != nil {
-		return err
+	var all sync.WaitGroup
+	defer all.Wait()
+	for {
+		program, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		upstream, err := net.Dial("tcp", broker)
+		if err != nil {
+			return errors.Join(err, program.Close())
+		}
+		all.Go(func() {
+			defer upstream.Close()
+			w.send(upstream, program)
+		})
+		all.Go(func() {
+			defer program.Close()
+			_, _ = io.Copy(program, upstream) // to its end, of whatever kind
+		})
 	}
-	upstream, err := net.Dial("tcp", broker)
-	if err != nil {
-		return errors.Join(err, program.Close())
-	}
-	var both sync.WaitGroup
-	both.Go(func() {
-		defer upstream.Close()
-		w.send(upstream, program)
-	})
-	both.Go(func() {
-		defer program.Close()
-		_, _ = io.Copy(program, upstream) // to its end, of whatever kind
-	})
-	both.Wait()
-	return nil
 }
 
 // send copies until the text comes, and reads on without a word.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 )
@@ -20,17 +21,20 @@ var Module = fx.Module("orders",
 	di.PerCall(InTx),   // lives as long as a call
 )
 
-// Orders takes orders and keeps them.
+// Orders takes orders and keeps them, as long as their users are there.
 type Orders struct {
 	_ service.Name `service:"orders"`
 
 	Entrypoints struct {
 		CreateOrder rpc.Method `rpc:"create_order" timeout:"10s"`
 		GetOrder    rpc.Method `rpc:"get_order(order_id)"`
+
+		ForgetUser events.Handler `events:"users.user_deleted" requeue:"true"`
 	}
 
-	Store Store `inject:""`
-	Users Users
+	Store    Store `inject:""`
+	Users    Users
+	Dispatch events.Dispatcher
 }
 
 // Users is a client of the users service.
@@ -73,7 +77,8 @@ type CreateOrderArgs struct {
 	Count   int    `json:"count" default:"1"`
 }
 
-// CreateOrder makes an order, or returns the one that was made by an earlier run of the same request.
+// CreateOrder makes an order and tells all who want to know, or returns the one that was made by an earlier run of the same
+// request.
 func (o *Orders) CreateOrder(ctx context.Context, args CreateOrderArgs) (*Order, error) {
 	user, err := o.Users.Get(ctx, args.UserID)
 	if err != nil {
@@ -95,10 +100,15 @@ func (o *Orders) CreateOrder(ctx context.Context, args CreateOrderArgs) (*Order,
 	if err != nil {
 		return nil, err
 	}
-	return order, nil
+	return order, o.Dispatch(ctx, "order_created", order)
 }
 
 // GetOrder returns an order.
 func (o *Orders) GetOrder(ctx context.Context, id string) (*Order, error) {
 	return o.Store.Get(ctx, id)
+}
+
+// ForgetUser deletes the orders of a user who is gone. To do it twice does no harm.
+func (o *Orders) ForgetUser(ctx context.Context, user struct{ ID int }) error {
+	return o.Store.Forget(ctx, user.ID)
 }

@@ -3,6 +3,7 @@ package orders_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +20,8 @@ import (
 func TestOrders(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, settings orders.Settings) {
 		ctx := t.Context()
-		shop, err := rpc.Bind[Shop](servicetest.New(t, orders.Module, users.Module, fx.Replace(settings)))
+		host := servicetest.New(t, orders.Module, users.Module, fx.Replace(settings))
+		shop, err := rpc.Bind[Shop](host)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,6 +65,18 @@ func TestOrders(t *testing.T) {
 		}
 		if _, err := shop.Get(ctx, "a5"); !errors.Is(err, orders.ErrNotFound) {
 			t.Errorf("got %v, want %v: it was rolled back", err, orders.ErrNotFound)
+		}
+
+		// He leaves, and his orders go with him.
+		forgotten := host.Watch("orders.ForgetUser")
+		if err := host.Client("users").Call(ctx, "delete_user", nil, 7); err != nil {
+			t.Fatal(err)
+		}
+		if got := forgotten(); got.Err != nil {
+			t.Error(got.Err)
+		}
+		if _, err := shop.Get(ctx, "a1"); !errors.Is(err, orders.ErrNotFound) {
+			t.Errorf("got %v, want %v", err, orders.ErrNotFound)
 		}
 	})
 }
@@ -108,15 +122,24 @@ func (s shelf) Add(_ context.Context, o *orders.Order) (bool, error) {
 
 func (s shelf) Get(_ context.Context, id string) (*orders.Order, error) { return s[id], nil }
 func (s shelf) Count(context.Context, int) (int, error)                 { return len(s), nil }
+func (s shelf) Forget(context.Context, int) error                       { clear(s); return nil }
 
 // A method alone is called on a struct literal: there is no container, no broker, no database.
 func TestCreateOrder(t *testing.T) {
+	var told []string
 	o := &orders.Orders{
+		Dispatch: func(_ context.Context, event string, _ any) error {
+			told = append(told, event)
+			return nil
+		},
 		Store: shelf{},
 		Users: orders.Users{Get: func(context.Context, int) (orders.User, error) { return orders.User{Name: "Ana"}, nil }},
 	}
 	got, err := o.CreateOrder(t.Context(), orders.CreateOrderArgs{ID: "a1", UserID: 8, Product: "tea", Count: 2})
 	if want := (orders.Order{ID: "a1", UserID: 8, Customer: "Ana", Product: "tea", Count: 2}); err != nil || *got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if !slices.Equal(told, []string{"order_created"}) {
+		t.Errorf("got the events %q", told)
 	}
 }

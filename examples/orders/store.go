@@ -19,6 +19,9 @@ type Store interface {
 
 	// Count returns the number of orders of a user.
 	Count(ctx context.Context, userID int) (int, error)
+
+	// Forget deletes the orders of a user.
+	Forget(ctx context.Context, userID int) error
 }
 
 // InTx provides each call with a Store in a transaction of its own. It is committed when the method has returned, and
@@ -77,4 +80,9 @@ func (s inTx) Get(ctx context.Context, id string) (*Order, error) {
 func (s inTx) Count(ctx context.Context, userID int) (n int, err error) {
 	err = s.tx.QueryRowContext(ctx, `SELECT count(*) FROM orders WHERE user_id = $1`, userID).Scan(&n)
 	return n, err
+}
+
+func (s inTx) Forget(ctx context.Context, userID int) error {
+	_, err := s.tx.ExecContext(ctx, `DELETE FROM orders WHERE user_id = $1`, userID)
+	return err
 }

@@ -52,15 +52,6 @@ func (p *Tap) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return c, nil
 }
 
-// cut cuts the connections that were made so far.
-func (p *Tap) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		c.Close()
-	}
-}
-
 // A Published message, as it went over the wire.
 type Published struct {
 	Exchange, Key string

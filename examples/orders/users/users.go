@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 )
@@ -19,8 +20,11 @@ type Users struct {
 	_ service.Name `service:"users"`
 
 	Entrypoints struct {
-		GetUser rpc.Method `rpc:"get_user(user_id)"`
+		GetUser    rpc.Method `rpc:"get_user(user_id)"`
+		DeleteUser rpc.Method `rpc:"delete_user(user_id)"`
 	}
+
+	Dispatch events.Dispatcher
 }
 
 // A User is one of them.
@@ -41,4 +45,13 @@ func (*Users) GetUser(_ context.Context, id int) (User, error) {
 		return User{id, "Ana"}, nil
 	}
 	return User{}, fmt.Errorf("%d: %w", id, ErrNotFound)
+}
+
+// DeleteUser has all services forget a user, but for this one, which knows him by heart.
+func (u *Users) DeleteUser(ctx context.Context, id int) error {
+	user, err := u.GetUser(ctx, id)
+	if err != nil {
+		return err
+	}
+	return u.Dispatch(ctx, "user_deleted", user)
 }

@@ -1,0 +1,69 @@
+package prices_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"go.uber.org/fx"
+	"go.uber.org/goleak"
+
+	"github.com/gomeko/gomeko/examples/prices"
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/servicetest"
+	"github.com/gomeko/gomeko/transport"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Of two processes each learns the new price, and one sends word of it, at its second try.
+func TestChange(t *testing.T) {
+	sent := make(chan prices.Changed, 10)
+	tries := make(chan struct{}, 1)
+	send := prices.Send(func(_ context.Context, changed prices.Changed) error {
+		select {
+		case tries <- struct{}{}:
+			return errors.New("the post office is closed")
+		default:
+			sent <- changed
+			return nil
+		}
+	})
+	on := service.Config{Values: []any{transport.Config{URI: brokertest.Embedded(t)}}}
+	one := servicetest.New(t, prices.Module, fx.Replace(send), on)
+	two := servicetest.New(t, prices.Module, fx.Replace(send), on)
+	learned := []func() servicetest.Outcome{one.Watch("catalog.Learn"), two.Watch("catalog.Learn")}
+
+	if err := one.Client("prices").Call(t.Context(), "change", nil, "tea", 120); err != nil {
+		t.Fatal(err)
+	}
+	for _, next := range learned {
+		if got := next(); got.Err != nil {
+			t.Error(got.Err)
+		}
+	}
+	for _, host := range []*servicetest.Host{one, two} {
+		if got, err := host.Run(t.Context(), "catalog.Price", "tea"); got != 120 || err != nil {
+			t.Errorf("got %v, %v, want 120", got, err)
+		}
+	}
+	if got, want := <-sent, (prices.Changed{Product: "tea", Cents: 120}); got != want {
+		t.Errorf("got %+v sent, want %+v", got, want)
+	}
+	if len(sent) > 0 {
+		t.Errorf("got %+v sent too", <-sent)
+	}
+}
+
+// A method alone needs no broker: a dispatcher is a func.
+func TestDispatch(t *testing.T) {
+	var told prices.Changed
+	p := &prices.Prices{Dispatch: func(_ context.Context, _ string, payload any) error {
+		told = payload.(prices.Changed)
+		return nil
+	}}
+	if err := p.Change(t.Context(), "tea", 120); err != nil || told.Cents != 120 {
+		t.Errorf("got %+v, %v", told, err)
+	}
+}
