@@ -132,11 +132,14 @@ func (c *caller) receive(d *transport.Delivery) {
 	d.Ack()
 }
 
-// settle ends the call id, by its reply or by why there is none, and reports whether somebody waited for it.
+// settle ends the call id, by its reply or by why there is none, and reports whether somebody waited for it. A reply that
+// comes after the deadline is too late even if ctx has not heard of that: often it only tells that the callee, which has
+// as much time, has given up too.
 func (c *caller) settle(id string, d *transport.Delivery, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, ok := c.pending[id]
+	ok = ok && (d == nil || r.deadline.IsZero() || time.Now().Before(r.deadline))
 	if ok {
 		delete(c.pending, id)
 		r.settle(d, err)

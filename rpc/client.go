@@ -136,8 +136,8 @@ func (c Client) send(ctx context.Context, r *Reply, q request, o options, limite
 		p.Body, p.Headers["compression"] = transport.Deflate(body), transport.Zlib
 	}
 	var left time.Duration
-	if deadline, ok := ctx.Deadline(); ok && limited {
-		left = min(max(time.Until(deadline), time.Millisecond), longest) // 0 would be none
+	if r.deadline, _ = ctx.Deadline(); limited && !r.deadline.IsZero() {
+		left = min(max(time.Until(r.deadline), time.Millisecond), longest) // 0 would be none
 	}
 	o.apply(&p, left)
 	if err := c.caller.send(ctx, r, p); err != nil {

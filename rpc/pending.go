@@ -16,9 +16,9 @@ type Reply struct {
 	service, method string
 	id              string // the correlation id
 	codec           transport.Codec
-	limit           int // of a reply that is inflated, in bytes
-	began           time.Time
-	detached        bool // it is by Go: its work may outlive the method that made the call, and the limit nobody asked for
+	limit           int       // of a reply that is inflated, in bytes
+	began, deadline time.Time // deadline is zero if there is none
+	detached        bool      // it is by Go: its work may outlive the method that made the call, and the limit nobody asked for
 
 	release  func()        // frees what watches the call's ctx; under caller.mu
 	done     chan struct{} // closed when the two below are there
