@@ -110,38 +110,13 @@ func (d *decoder) value(v reflect.Value, p *plan) error {
 		return err
 	}
 	switch p.read {
-	case formPointer:
-		if kind == KindNull {
-			v.SetZero()
-			return d.r.null()
-		}
-		if v.IsNil() {
-			v.Set(reflect.New(p.typ.Elem()))
-		}
-		return d.value(v.Elem(), p.elem)
-	case formAny:
-		if p.typ.NumMethod() > 0 {
-			return d.unfit(kind, p)
-		}
-		x, err := d.any()
-		if x == nil {
-			v.SetZero()
-		} else {
-			v.Set(reflect.ValueOf(x))
-		}
-		return err
-	case formRaw:
-		raw, err := d.raw()
-		v.SetBytes(append([]byte{}, raw...))
-		return err
-	case formJSONPtr:
-		return d.unmarshal(v, p, kind)
-	}
-	if kind == KindNull && (p.read == formMap || p.read == formList || p.read == formBytes) {
-		v.SetZero()
-		return d.r.null()
+	case formPointer, formAny, formRaw, formJSONPtr:
+		return d.whatever(v, p, kind)
 	}
 	switch {
+	case kind == KindNull && (p.read == formMap || p.read == formList || p.read == formBytes):
+		v.SetZero()
+		return d.r.null()
 	case kind == KindList && (p.read == formList || p.read == formArray):
 		return d.items(v, p)
 	case kind == KindObject && p.read == formMap:
@@ -149,19 +124,7 @@ func (d *decoder) value(v reflect.Value, p *plan) error {
 	case kind == KindObject && p.read == formStruct:
 		return d.fields(v, p)
 	case kind == KindObject:
-		e, ok, err := d.envelope()
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return d.unfit(kind, p)
-		}
-		if p.read == formBytes {
-			b, err := e.bytes()
-			v.SetBytes(b)
-			return err
-		}
-		return d.setText(v, p, e.text)
+		return d.enveloped(v, p)
 	case kind == KindBool && p.read == formBool:
 		b, err := d.r.bool()
 		v.SetBool(b)
@@ -180,6 +143,33 @@ func (d *decoder) value(v reflect.Value, p *plan) error {
 		return d.setText(v, p, string(text))
 	}
 	return d.unfit(kind, p)
+}
+
+// whatever reads a value of any kind into v.
+func (d *decoder) whatever(v reflect.Value, p *plan, kind Kind) error {
+	switch {
+	case p.read == formRaw:
+		raw, err := d.raw()
+		v.SetBytes(append([]byte{}, raw...))
+		return err
+	case p.read == formJSONPtr:
+		return d.unmarshal(v, p, kind)
+	case kind == KindNull:
+		v.SetZero()
+		return d.r.null()
+	case p.read == formPointer:
+		if v.IsNil() {
+			v.Set(reflect.New(p.typ.Elem()))
+		}
+		return d.value(v.Elem(), p.elem)
+	case p.typ.NumMethod() > 0: // an interface of more than any
+		return d.unfit(kind, p)
+	}
+	x, err := d.any()
+	if err == nil {
+		v.Set(reflect.ValueOf(x))
+	}
+	return err
 }
 
 // unfit returns the error of a value of kind that does not fit, and reads it: if it is malformed that is the error.

@@ -126,15 +126,12 @@ func (e *encoder) value(v reflect.Value, p *plan) error {
 			e.w.null()
 			return nil
 		}
-		if v.CanInterface() {
-			return e.any(v.Interface())
-		}
-		return e.value(v.Elem(), e.plans.of(v.Elem().Type()))
+		return e.any(v.Interface())
 	case formNone:
 		return misfitf("%s is no data", p.typ)
 	default:
-		if !v.CanInterface() { // an exported field of an embedded struct that is not
-			return misfitf("%s cannot be written: it is not exported", p.typ)
+		if p.write < formObject {
+			return e.known(v, p.write)
 		}
 		return e.marshal(v, p)
 	}
@@ -274,9 +271,9 @@ func (e *encoder) quoted(v reflect.Value, p *plan) error {
 	return e.w.text(string(w.data))
 }
 
-// marshal writes v of a type that is known or marshals itself.
-func (e *encoder) marshal(v reflect.Value, p *plan) error {
-	switch p.write {
+// known writes v of one of the types that are [known].
+func (e *encoder) known(v reflect.Value, f form) error {
+	switch f {
 	case formNumber:
 		return e.w.number(cmp.Or(v.String(), "0"))
 	case formRaw:
@@ -304,6 +301,11 @@ func (e *encoder) marshal(v reflect.Value, p *plan) error {
 		}
 		return e.plainOr("decimal", string(d))
 	}
+	return misfitf("%s is no data", v.Type())
+}
+
+// marshal writes v of a type that marshals itself.
+func (e *encoder) marshal(v reflect.Value, p *plan) error {
 	if (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil() {
 		e.w.null()
 		return nil

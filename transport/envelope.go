@@ -2,6 +2,7 @@ package transport
 
 import (
 	"encoding/base64"
+	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -91,6 +92,22 @@ func (d *decoder) envelope() (e envelope, ok bool, err error) {
 		d.r.back(start)
 	}
 	return e, ok, nil
+}
+
+// enveloped reads into v, which is neither a map nor a struct, the object that comes next, if that is an envelope.
+func (d *decoder) enveloped(v reflect.Value, p *plan) error {
+	e, ok, err := d.envelope()
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return d.unfit(KindObject, p)
+	case p.read == formBytes:
+		b, err := e.bytes()
+		v.SetBytes(b)
+		return err
+	}
+	return d.setText(v, p, e.text)
 }
 
 // first returns the name of the first member of the object that comes next.

@@ -1,0 +1,170 @@
+package transport_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/gomeko/gomeko/transport"
+)
+
+// FuzzJSON finds data that the codec takes otherwise than encoding/json, or that breaks it.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{"name":"x","age":2.0,"friends":[{"scores":{"a":1e2}}]}`, `[null,1.0]`, `{"extra":[{}],"raw":null}`, `"\ud83d"`,
+		`[1,"a\\",{"b":[]}]`, `[NaN,-Infinity,1e400,-0.0]`, `{"__type__":"date","__value__":"2024-01-02"}`, `{"a":1,"a":{"a":2}}`,
+		`{"born":{"__value__":"2024-01-02T03:04:05","__type__":"datetime"},"name":{"__type__":"uuid","__value__":{"hex":"12345678123456781234567812345678"}}}`,
+		"\"\xff\"", `"\u0000\/\ud83d\ude80"`, "[1,2", `1 2`, `{"scores":{"a":null}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var p person
+		_ = transport.JSON.Decode(data, &p)
+		var v any
+		err := transport.JSON.Decode(data, &v)
+		if odd := bytes.Contains(data, []byte("NaN")) || bytes.Contains(data, []byte("Infinity")); !odd {
+			want := json.Valid(data) && utf8.Valid(data)
+			if (err == nil) != want {
+				t.Fatalf("%q: got %v, valid is %t", data, err, want)
+			}
+		}
+		if err != nil {
+			return
+		}
+		if plain := !bytes.Contains(data, []byte("__type__")) && !bytes.Contains(data, []byte(`\u`)); plain && json.Valid(data) {
+			var want any
+			d := json.NewDecoder(bytes.NewReader(data))
+			d.UseNumber()
+			if err := d.Decode(&want); err != nil || !reflect.DeepEqual(v, want) {
+				t.Errorf("%q: got %#v, want %#v, %v", data, v, want, err)
+			}
+		}
+		splitsAs(t, transport.JSON, data, v)
+		for _, codec := range []transport.Codec{transport.JSON, transport.TypedJSON} {
+			comesBack(t, codec, v)
+		}
+	})
+}
+
+// FuzzMessagePack finds data that breaks the codec, or that does not come back.
+func FuzzMessagePack(f *testing.F) {
+	for _, v := range []any{
+		person{Name: "x", Extra: []any{1, 2.5, nil}}, map[string]any{"a": []byte{0xff}, "b": "é"}, []any{-1, 1 << 40, uint64(1 << 63)},
+	} {
+		data, err := transport.MessagePack.Encode(v)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	for _, seed := range []string{
+		"\xdd\xff\xff\xff\xff", "\xdf\xff\xff\xff\xff", "\xdb\xff\xff\xff\xffa", "\xc6\xff\xff\xff\xff", "\x82\x01\xc0\xc3\x90",
+		"\xd6\xff\x00\x00\x00\x00", "\xc7\x0c\xff\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x05", "\xd4\x05\x00", "\xc1", "\xca\x7f\xc0\x00\x00",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var p person
+		_ = transport.MessagePack.Decode(data, &p)
+		var raw json.RawMessage
+		rawErr := transport.MessagePack.Decode(data, &raw)
+		var v any
+		err := transport.MessagePack.Decode(data, &v)
+		if err != nil {
+			return
+		}
+		if rawErr != nil {
+			t.Errorf("%x: got %v for a RawMessage, none for an any", data, rawErr)
+		}
+		splitsAs(t, transport.MessagePack, data, v)
+		comesBack(t, transport.MessagePack, v)
+	})
+}
+
+// FuzzEnvelopes finds an object of two members that is not read, or does not come back from who writes them.
+func FuzzEnvelopes(f *testing.F) {
+	for kind, value := range map[string]string{
+		"datetime": "2024-01-02T03:04:05.678901+05:30", "date": "2024-01-02", "time": "03:04:05", "decimal": "-1E+3",
+		"uuid": "12345678123456781234567812345678", "bytes": "é", "base64": "/w==", "odd": "x",
+	} {
+		f.Add(kind, value)
+	}
+	f.Fuzz(func(t *testing.T, kind, value string) {
+		object := map[string]any{"__type__": kind, "__value__": value}
+		if kind == "uuid" {
+			object["__value__"] = map[string]any{"hex": value}
+		}
+		data, err := transport.JSON.Encode(object)
+		if err != nil {
+			return
+		}
+		var v any
+		if err := transport.JSON.Decode(data, &v); err != nil {
+			t.Fatalf("%s: %v", data, err)
+		}
+		comesBack(t, transport.TypedJSON, v)
+	})
+}
+
+// comesBack encodes v and decodes it again.
+func comesBack(t *testing.T, codec transport.Codec, v any) {
+	t.Helper()
+	data, err := codec.Encode(v)
+	if err != nil {
+		if codec != transport.MessagePack { // which has no larger integers, and no lone surrogates
+			t.Errorf("%#v: %v", v, err)
+		}
+		return
+	}
+	var again any
+	if err := codec.Decode(data, &again); err != nil {
+		t.Fatalf("%#v: %v", v, err)
+	}
+	twice, err := codec.Encode(again)
+	if err != nil || !bytes.Equal(data, twice) {
+		t.Errorf("%#v: got %q, %v, want %q", v, twice, err, data)
+	}
+}
+
+// splitsAs checks that the parts of data are those of v.
+func splitsAs(t *testing.T, codec transport.Codec, data []byte, v any) {
+	t.Helper()
+	same := func(part []byte, want any) {
+		var got any
+		err := codec.Decode(part, &got)
+		a, _ := codec.Encode(got)
+		b, _ := codec.Encode(want)
+		if err != nil || !bytes.Equal(a, b) {
+			t.Errorf("%q: got %#v, %v, want %#v", part, got, err, want)
+		}
+	}
+	switch v := v.(type) {
+	case []any:
+		list, err := codec.List(data)
+		if err != nil || len(list) != len(v) {
+			t.Fatalf("%q: got %q, %v, want %d elements", data, list, err, len(v))
+		}
+		for i, part := range list {
+			same(part, v[i])
+		}
+	case map[string]any:
+		object, err := codec.Map(data)
+		if err != nil || len(object) != len(v) {
+			t.Fatalf("%q: got %v, %v, want %d members", data, object, err, len(v))
+		}
+		for _, m := range object {
+			same(m.Value, v[m.Name])
+		}
+	case string:
+		if strings.HasPrefix(string(codec.Kind(data)), "an") {
+			break // of an envelope
+		}
+		if codec.Kind(data) != transport.KindString {
+			t.Errorf("%q: got %s, want a string", data, codec.Kind(data))
+		}
+	}
+}

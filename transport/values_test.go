@@ -1,0 +1,319 @@
+package transport_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gomeko/gomeko/transport"
+)
+
+var id = uuid.MustParse("12345678-1234-5678-1234-567812345678")
+
+// money stands for what marshals itself; Decimal for a library's decimals, which are called so.
+type (
+	money   struct{ cents int }
+	Decimal struct{ text string }
+)
+
+func (m money) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, `{"cents": %d, "of": [1, {"two": 2.0}]}`, m.cents), nil
+}
+
+func (m *money) UnmarshalJSON(data []byte) error {
+	var v struct{ Cents int }
+	err := json.Unmarshal(data, &v)
+	m.cents = v.Cents
+	return err
+}
+
+func (d Decimal) MarshalJSON() ([]byte, error) { return json.Marshal(d.text) }
+
+func (d *Decimal) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &d.text) }
+
+// Each value of a Go type is one of Python's, as kombu 5.2 writes it, as newer ones do, and comes back from all of them.
+var values = []struct {
+	value       any
+	json, typed string // typed is json if it is ""
+}{
+	{time.Date(2024, 1, 2, 3, 4, 5, 678901999, time.UTC), `"2024-01-02T03:04:05.678901Z"`, `{"__type__":"datetime","__value__":"2024-01-02T03:04:05.678901+00:00"}`},
+	{time.Date(2024, 1, 2, 3, 4, 5, 0, transport.Naive), `"2024-01-02T03:04:05"`, `{"__type__":"datetime","__value__":"2024-01-02T03:04:05"}`},
+	{time.Date(2024, 1, 2, 3, 4, 5, 0, time.FixedZone("", -5*3600-1800)), `"2024-01-02T03:04:05-05:30"`, `{"__type__":"datetime","__value__":"2024-01-02T03:04:05-05:30"}`},
+	{time.Date(1900, 1, 2, 3, 4, 5, 0, time.FixedZone("LMT", 1172)), `"1900-01-02T03:04:05+00:19:32"`, `{"__type__":"datetime","__value__":"1900-01-02T03:04:05+00:19:32"}`},
+	{transport.Date{Year: 2024, Month: 1, Day: 2}, `"2024-01-02T00:00:00"`, `{"__type__":"date","__value__":"2024-01-02"}`},
+	{transport.TimeOfDay{Hour: 3, Minute: 4, Second: 5}, `"03:04:05"`, `{"__type__":"time","__value__":"03:04:05"}`},
+	{transport.TimeOfDay{Hour: 3, Microsecond: 6}, `"03:00:00.000006"`, `{"__type__":"time","__value__":"03:00:00.000006"}`},
+	{transport.Decimal("12.340"), `"12.340"`, `{"__type__":"decimal","__value__":"12.340"}`},
+	{Decimal{"12.340"}, `"12.340"`, `{"__type__":"decimal","__value__":"12.340"}`},
+	{id, `"12345678-1234-5678-1234-567812345678"`, `{"__type__":"uuid","__value__":{"hex":"12345678123456781234567812345678"}}`},
+	{[]byte("é"), `"w6k="`, `{"__type__":"bytes","__value__":"é"}`},
+	{[]byte{0, 0xff}, `"AP8="`, `{"__type__":"base64","__value__":"AP8="}`},
+	{money{5}, `{"cents": 5, "of": [1, {"two": 2.0}]}`, ""},
+	{netip.MustParseAddr("::1"), `"::1"`, ""},
+	{json.RawMessage(`{"a":[1,2.0,null]}`), `{"a":[1,2.0,null]}`, ""},
+	{map[string]any{"a": []any{nil, true, "x", json.Number("2.0"), json.Number("2"), math.Inf(-1)}}, `{"a":[null,true,"x",2.0,2,-Infinity]}`, ""},
+	{map[transport.Date]int{{Year: 2024, Month: 1, Day: 2}: 1}, `{"2024-01-02":1}`, ""},
+	{map[int8]uint8{-1: 255}, `{"-1":255}`, ""},
+	{map[bool]float32{true: 0.1}, `{"true":0.1}`, ""},
+	{[2]*int{new(int), nil}, `[0,null]`, ""},
+	{uint64(math.MaxUint64), `18446744073709551615`, ""},
+	{int64(math.MinInt64), `-9223372036854775808`, ""},
+	{*big.NewInt(70), `70`, ""},
+	{[]time.Time{}, `[]`, ""},
+	{[]string(nil), `null`, ""},
+}
+
+func TestValues(t *testing.T) {
+	for _, test := range values {
+		typed := test.typed
+		if typed == "" {
+			typed = test.json
+		}
+		for _, c := range []struct {
+			codec transport.Codec
+			want  string
+		}{{transport.JSON, test.json}, {transport.TypedJSON, typed}, {transport.MessagePack, ""}} {
+			data, err := c.codec.Encode(test.value)
+			if err != nil || c.want != "" && string(data) != c.want {
+				t.Errorf("%#v: got %s, %v, want %s", test.value, data, err, c.want)
+				continue
+			}
+			for _, reader := range []transport.Codec{c.codec, transport.JSON} {
+				if reader.ContentType() != c.codec.ContentType() {
+					continue
+				}
+				got := reflect.New(reflect.TypeOf(test.value))
+				if err := reader.Decode(data, got.Interface()); err != nil {
+					t.Errorf("%s: %v", data, err)
+				} else if !alike(got.Elem().Interface(), test.value) {
+					t.Errorf("%s: got %#v, want %#v", data, got.Elem().Interface(), test.value)
+				}
+			}
+		}
+	}
+}
+
+// alike compares times as times, to the microsecond, zone and naivety included.
+func alike(got, want any) bool {
+	if want, ok := want.(time.Time); ok {
+		got, want := got.(time.Time), want.Truncate(time.Microsecond)
+		_, gotZone := got.Zone()
+		_, wantZone := want.Zone()
+		return got.Equal(want) && gotZone == wantZone && (got.Location() == transport.Naive) == (want.Location() == transport.Naive)
+	}
+	if want, ok := want.(json.RawMessage); ok {
+		return strings.ReplaceAll(string(got.(json.RawMessage)), " ", "") == string(want)
+	}
+	return reflect.DeepEqual(got, want)
+}
+
+// What is in an envelope is, for an any, what Python would have; for other types what they make of the string that kombu
+// 5.2 writes for it. What is no envelope that is known is an object.
+func TestEnvelopes(t *testing.T) {
+	const hex = `{"hex":"12345678123456781234567812345678"}`
+	tests := []struct {
+		kind, value string
+		want        any // of the type that is decoded into; nil for an any
+		any         any // nil for the object
+	}{
+		{"datetime", `"2024-01-02T03:04:05+00:00"`, "2024-01-02T03:04:05+00:00", time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)},
+		{"datetime", `"2024-01-02T03:04:05"`, transport.Date{}, time.Date(2024, 1, 2, 3, 4, 5, 0, transport.Naive)},
+		{"date", `"2024-01-02"`, time.Date(2024, 1, 2, 0, 0, 0, 0, transport.Naive), transport.Date{Year: 2024, Month: 1, Day: 2}},
+		{"time", `"03:04:05"`, "03:04:05", transport.TimeOfDay{Hour: 3, Minute: 4, Second: 5}},
+		{"time", `"03:04:05+01:00"`, "03:04:05+01:00", nil},
+		{"decimal", `"1E+3"`, Decimal{"1E+3"}, transport.Decimal("1E+3")},
+		{"decimal", `"1,5"`, "1,5", nil},
+		{"uuid", hex, "12345678-1234-5678-1234-567812345678", id},
+		{"uuid", hex, id, id},
+		{"uuid", `"x"`, map[string]any{"__type__": "uuid", "__value__": "x"}, nil},
+		{"bytes", `"é"`, "é", []byte("é")},
+		{"base64", `"/w=="`, []byte{0xff}, []byte{0xff}},
+		{"odd", `[1]`, map[string]any{"__type__": "odd", "__value__": []any{json.Number("1")}}, nil},
+		{"datetime", `"soon"`, map[string]string{"__type__": "datetime", "__value__": "soon"}, nil},
+	}
+	for _, test := range tests {
+		for _, data := range []string{
+			fmt.Sprintf(`{"__type__": %q, "__value__": %s}`, test.kind, test.value),
+			fmt.Sprintf(` {"__value__": %s, "__type__": %q}`, test.value, test.kind),
+		} {
+			var v any
+			if err := transport.JSON.Decode([]byte(data), &v); err != nil {
+				t.Errorf("%s: %v", data, err)
+			} else if object, ok := v.(map[string]any); test.any == nil && (!ok || len(object) != 2) || test.any != nil && !alike(v, test.any) {
+				t.Errorf("%s: got %#v, want %#v", data, v, test.any)
+			}
+			got := reflect.New(reflect.TypeOf(test.want))
+			err := transport.JSON.Decode([]byte(data), got.Interface())
+			if test.want == (any)(transport.Date{}) {
+				if want := `"2024-01-02T03:04:05" is no date, such as 2024-01-02`; err == nil || err.Error() != want {
+					t.Errorf("%s: got %v, want %s", data, err, want)
+				}
+			} else if err != nil || !alike(got.Elem().Interface(), test.want) {
+				t.Errorf("%s: got %#v, %v, want %#v", data, got.Elem().Interface(), err, test.want)
+			}
+		}
+	}
+	for _, data := range []string{`{}`, `{"__type__": "date"}`, `{"__type__": "date", "__value__": "2024-01-02", "x": 1}`, `{"x": 1}`, `{"__type__": 1, "__value__": 2}`} {
+		var text string
+		if err := transport.JSON.Decode([]byte(data), &text); err == nil || err.Error() != "an object does not fit string" {
+			t.Errorf("%s: got %q, %v, want that it does not fit", data, text, err)
+		}
+	}
+}
+
+func TestMessagePackEncode(t *testing.T) {
+	type order struct {
+		ID   int     `json:"id"`
+		Note *string `json:"note,omitempty"`
+	}
+	for want, value := range map[string]any{
+		"c0": nil, "c3": true, "05": 5, "ff": -1, "d0df": int8(-33), "cc80": 128, "cd0100": uint16(256), "ce00010000": 65536,
+		"cf8000000000000000": uint64(1 << 63), "d38000000000000000": int64(math.MinInt64), "cb4000000000000000": 2.0,
+		"cb3fb999999999999a": float32(0.1), "a161": "a", "c40161": []byte("a"), "92c2c0": []any{false, nil}, "81a16101": map[string]int{"a": 1},
+		"81a2696407": order{ID: 7}, "02": json.Number("2"), "cbc000000000000000": json.Number("-2.0"),
+		"cb7ff8000000000001": math.NaN(),
+	} {
+		if got, err := transport.MessagePack.Encode(value); err != nil || fmt.Sprintf("%x", got) != want {
+			t.Errorf("%#v: got %x, %v, want %s", value, got, err, want)
+		}
+	}
+	for want, value := range map[string]any{
+		"integer 18446744073709551616 has more than the 64 bits of msgpack's": []any{new(big.Int).Lsh(big.NewInt(1), 64)},
+		`"\xed\xa0\xbd" is not UTF-8: bytes are a []byte`:                     []any{"\xed\xa0\xbd"},
+		"number 1e400 is larger than a float can be":                          []any{json.Number("1e400")},
+		"chan int is no data": []any{make(chan int)},
+	} {
+		want = "cannot be written as msgpack: [0]: " + want
+		if got, err := transport.MessagePack.Encode(value); err == nil || err.Error() != want {
+			t.Errorf("%#v: got %x, %v, want %s", value, got, err, want)
+		}
+	}
+}
+
+func TestMessagePackDecode(t *testing.T) {
+	for data, want := range map[string]any{
+		"\x82\x01\xa1x\xc2\xa1y":                       map[string]string{"1": "x", "false": "y"}, // {1: 'x', False: 'y'}
+		"\x81\xc0\x05":                                 map[string]any{"null": json.Number("5")},
+		"\x81\xc4\x01k\x05":                            map[string]int{"k": 5},
+		"\x81\xcb\x40\x04\x00\x00\x00\x00\x00\x00\x05": map[float64]int{2.5: 5},
+		"\xca\x3f\x80\x00\x00":                         1, // 1.0
+		"\x05":                                         5.0,
+		"\xcf\xff\xff\xff\xff\xff\xff\xff\xff":         uint64(math.MaxUint64),
+		"\xc4\x02\x00\xff":                             []byte{0, 0xff},
+		"\xa4/w==":                                     []byte{0xff},
+		"\xd6\xff\x00\x00\x00\x05":                     time.Unix(5, 0).UTC(),
+		"\xd7\xff\x00\x00\x0f\xa0\x00\x00\x00\x05":     time.Unix(5, 1000).UTC(),
+	} {
+		got := reflect.New(reflect.TypeOf(want))
+		if err := transport.MessagePack.Decode([]byte(data), got.Interface()); err != nil || !alike(got.Elem().Interface(), want) {
+			t.Errorf("%x: got %#v, %v, want %#v", data, got.Elem().Interface(), err, want)
+		}
+	}
+	var v any
+	if err := transport.MessagePack.Decode([]byte("\x94\x02\xcb\x40\x00\x00\x00\x00\x00\x00\x00\xc4\x01a\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00"), &v); err != nil ||
+		fmt.Sprintf("%#v", v) != `[]interface {}{"2", "2.0", []uint8{0x61}, +Inf}` {
+		t.Errorf("got %#v, %v", v, err)
+	}
+	const ends = "not valid msgpack: it ends before the value does"
+	for data, test := range map[string]struct {
+		into any
+		want string
+	}{
+		"":                         {new(any), "not valid msgpack: empty"},
+		"\xc1":                     {new(any), "not valid msgpack: 0xc1 at byte 1"},
+		"\x01\x02":                 {new(any), "not valid msgpack: 1 bytes after the value"},
+		"\xdd\xff\xff\xff\xff":     {new(any), ends},
+		"\xdf\xff\xff\xff\xff\x01": {new(map[string]int), ends},
+		"\xdb\xff\xff\xff\xffabc":  {new(any), ends},
+		"\xc6\x7f\xff\xff\xffabc":  {new([]byte), ends},
+		"\xcd\x01":                 {new(int), ends},
+		"\xa1\xff":                 {new(string), "not valid UTF-8 in the string at byte 1"},
+		"\xd4\x05\x00":             {new(any), "msgpack's extension 5 is not read: send a string"},
+		"\xd4\xff\x00":             {new(any), "not valid msgpack: a timestamp that is none"},
+		"\xc4\x01a":                {new(string), "bytes does not fit string"},
+		"\x91\xcb\x40\x04\x00\x00\x00\x00\x00\x00": {new([]int), "[0]: number 2.5 does not fit int"},
+		"\x81\x91\x01\x02":                         {new(any), "a list cannot be a key"},
+		strings.Repeat("\x91", 1_000_000):          {new(any), "nested deeper than 10000 at byte 10001"},
+	} {
+		if err := transport.MessagePack.Decode([]byte(data), test.into); err == nil || err.Error() != test.want {
+			t.Errorf("%.20x: got %v, want %s", data, err, test.want)
+		}
+	}
+}
+
+// What a type is to encoding/json it is to the codecs, but for floats.
+func TestStructsAreThoseOfEncodingJSON(t *testing.T) {
+	type base struct {
+		A, B int
+		Same string
+	}
+	type Pointer struct {
+		C    *int `json:"c,omitempty"`
+		Same string
+	}
+	type tagged struct {
+		D string `json:"B"`
+	}
+	type all struct {
+		base
+		*Pointer
+		tagged
+		E     time.Duration     `json:"e,omitzero"`
+		F     map[string]string `json:",omitempty"`
+		G     []int             `json:"g,omitempty"`
+		H     int               `json:"h,string"`
+		I     *bool             `json:"i,string"`
+		J     struct{}          `json:"-"`
+		K     time.Time         `json:"k,omitzero"`
+		L     any               `json:"l,omitempty"`
+		named base
+	}
+	yes := true
+	for _, v := range []any{
+		all{}, all{base: base{1, 2, "x"}, tagged: tagged{"d"}, E: 1, H: 7, I: &yes, named: base{}},
+		all{Pointer: &Pointer{C: new(int), Same: "y"}, F: map[string]string{"a": "b"}, G: []int{1}, L: "x", K: time.Unix(0, 0).UTC()},
+	} {
+		want, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := transport.JSON.Encode(v)
+		if err != nil || string(got) != string(want) {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+		var ours, theirs all
+		if err := errors.Join(transport.JSON.Decode(want, &ours), json.Unmarshal(want, &theirs)); err != nil || !reflect.DeepEqual(ours, theirs) {
+			t.Errorf("%s: got %#v, %v, want %#v", want, ours, err, theirs)
+		}
+		packed, err := transport.MessagePack.Encode(v)
+		ours = all{}
+		if err := errors.Join(err, transport.MessagePack.Decode(packed, &ours)); err != nil || !reflect.DeepEqual(ours, theirs) {
+			t.Errorf("%x: got %#v, %v, want %#v", packed, ours, err, theirs)
+		}
+	}
+}
+
+// Nothing of what a value was before is in it, or is written to, when it has been decoded.
+func TestDecodeReplaces(t *testing.T) {
+	shared := []int{1, 2, 3}
+	v := struct {
+		List []int
+		Map  map[string]int
+		Rest string
+	}{shared, map[string]int{"old": 1}, "stays"}
+	if err := transport.JSON.Decode([]byte(`{"list": [7], "map": {"a": 1}, "map": {"b": 2}}`), &v); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(v, shared); got != "{[7] map[b:2] stays} [1 2 3]" {
+		t.Errorf("got %s", got)
+	}
+}
