@@ -29,20 +29,24 @@ func CallOf(d *transport.Delivery) *service.Call {
 	return &service.Call{Parents: parents, Data: data, Redelivered: d.Redelivered, Attempt: 1}
 }
 
-// HeadersOf returns the headers of what is sent with ctx: its context data, and the id stack of its call if there is one.
-func HeadersOf(ctx context.Context) transport.Table {
+// HeadersOf returns the headers of what is sent with ctx: its context data, and the id stack of its call. Outside of a call
+// the stack is root alone, the id of who sends; with "" there is none.
+func HeadersOf(ctx context.Context, root string) transport.Table {
 	headers := transport.Table{}
 	for key, value := range service.Data(ctx) {
 		headers[prefix+key] = value
 	}
+	stack := []string{root}
 	if call := service.FromContext(ctx); call != nil {
-		stack := call.Stack()
-		ids := make([]any, len(stack))
-		for i, id := range stack {
-			ids[i] = id
-		}
-		headers[prefix+stackID] = ids
+		stack = call.Stack()
+	} else if root == "" {
+		return headers
 	}
+	ids := make([]any, len(stack))
+	for i, id := range stack {
+		ids[i] = id
+	}
+	headers[prefix+stackID] = ids
 	return headers
 }
 

@@ -68,7 +68,7 @@ func (o *Outlet) Publish(ctx context.Context, payload any, p transport.Publishin
 		return fmt.Errorf("payload: %w", err)
 	}
 	p.ContentType, p.ContentEncoding = transport.JSON.ContentType(), transport.JSON.ContentEncoding()
-	headers := HeadersOf(ctx)
+	headers := HeadersOf(ctx, "")
 	for name, value := range p.Headers {
 		if _, taken := headers[name]; !taken { // context counts more, as in Nameko
 			headers[name] = value

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -72,10 +72,6 @@ func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 
 // publishing returns the request r with its body.
 func (c *caller) publishing(ctx context.Context, r *Reply, body []byte) transport.Publishing {
-	stack := []string{c.id}
-	if call := service.FromContext(ctx); call != nil {
-		stack = call.Stack()
-	}
 	return transport.Publishing{
 		Exchange:  c.cfg.exchange(),
 		Key:       r.name(),
@@ -83,7 +79,7 @@ func (c *caller) publishing(ctx context.Context, r *Reply, body []byte) transpor
 		Properties: transport.Properties{
 			ContentType:     r.codec.ContentType(),
 			ContentEncoding: r.codec.ContentEncoding(),
-			Headers:         headersOf(stack, service.Data(ctx)),
+			Headers:         messaging.HeadersOf(ctx, c.id),
 			Persistent:      true,
 			CorrelationID:   r.id,
 			ReplyTo:         c.replyTo,

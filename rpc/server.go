@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -99,7 +100,7 @@ func (s *server) run(ctx context.Context, j *job) (any, error) {
 		ctx, cancel = context.WithTimeout(ctx, d.Expiration)
 		defer cancel()
 	}
-	call := callOf(d)
+	call := messaging.CallOf(d)
 	j.ackFirst = row.ackFirst
 	call.Watch(j)
 	return row.field.Run(ctx, call, args)
