@@ -76,7 +76,7 @@ var results = map[string]any{
 	"empty_list": []int{}, "list": []any{1, "two", nil, true, 3.5}, "tuple": [2]int{1, 2},
 	"empty_dict": struct{}{}, "dict": map[string]any{"a": 1, "b": map[string]any{"c": []any{1, map[string]any{"d": nil}}}},
 	"int_keys": map[int]string{1: "one", 2: "two"}, "none_key": map[any]string{nil: "x", true: "y"},
-	"nan":      math.NaN(), "inf": math.Inf(1), "neg_inf": math.Inf(-1),
+	"nan": math.NaN(), "inf": math.Inf(1), "neg_inf": math.Inf(-1),
 	"datetime_naive": time.Date(2024, 1, 2, 3, 4, 5, 678901000, transport.Naive), "datetime_utc": time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC),
 	"date": transport.Date{Year: 2024, Month: 1, Day: 2}, "time": transport.TimeOfDay{Hour: 3, Minute: 4, Second: 5},
 	"decimal": transport.Decimal("12.340"), "uuid": uuid.MustParse("12345678-1234-5678-1234-567812345678"),

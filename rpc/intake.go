@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -165,7 +166,7 @@ func (in *intake) take(c *consumer, d *transport.Delivery) {
 	in.server.field.Go(func(ctx context.Context) {
 		j := &job{Delivery: d, intake: in}
 		in.server.answer(ctx, j)
-		if !j.acked() {
+		if !j.acked {
 			in.count(-1, 0)
 		}
 		in.mu.Lock()
@@ -210,28 +211,32 @@ type job struct {
 	*transport.Delivery
 	intake   *intake
 	ackFirst bool // ack:"before"
-	began    bool
+	acked    bool // and it was
 }
 
+// errNotAcked ends a call that was to be acknowledged ahead of it, and may not have been.
+var errNotAcked = errors.New("not acknowledged, and so not run")
+
 // Began implements [service.Watcher].
-func (j *job) Began() {
-	j.began = true
-	if j.acked() {
-		j.Ack()
-		j.intake.count(-1, 0)
+func (j *job) Began(ctx context.Context) error {
+	if !j.ackFirst {
+		return nil
 	}
+	if err := j.AckNow(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errNotAcked, err)
+	}
+	j.acked = true
+	j.intake.count(-1, 0)
+	return nil
 }
 
 // Idle implements [service.Watcher].
 func (j *job) Idle(on bool) {
 	switch {
-	case j.acked(): // the broker does not count it
+	case j.acked: // the broker does not count it
 	case on:
 		j.intake.count(0, 1)
 	default:
 		j.intake.count(0, -1)
 	}
 }
-
-// acked reports whether the delivery was acknowledged before it ran.
-func (j *job) acked() bool { return j.ackFirst && j.began }

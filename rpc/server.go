@@ -69,7 +69,7 @@ func (s *server) queue() string { return queueOf(s.service) }
 // answer runs the call that j asks for, replies, and acknowledges j, in this order.
 func (s *server) answer(ctx context.Context, j *job) {
 	result, err := s.run(ctx, j)
-	if errors.Is(err, service.ErrStopped) {
+	if errors.Is(err, service.ErrStopped) || errors.Is(err, errNotAcked) {
 		j.Reject(true)
 		return
 	}

@@ -21,12 +21,13 @@ func Lend(ctx context.Context) (back func()) {
 	return r.back
 }
 
-// A Watcher is told how a call goes that an entrypoint has taken on ([Call.Watch]), in any goroutine. It must not block.
+// A Watcher is told how a call goes that an entrypoint has taken on ([Call.Watch]), in any goroutine.
 type Watcher interface {
-	// Began is called when the call has its worker: its method is about to run.
-	Began()
+	// Began is called when the call has its worker: its method is about to run, unless there is an error, which is the call's.
+	// ctx is the call's.
+	Began(ctx context.Context) error
 
-	// Idle is called with true when the call begins to wait and keeps no worker from others: it has lent its own ([Lend]), or
+	// Idle must not block. It is called with true when the call begins to wait and keeps no worker from others: it has lent its own ([Lend]), or
 	// its row runs as many calls as it may. It is called with false when that is over, be it because the call is.
 	Idle(on bool)
 }

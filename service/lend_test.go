@@ -156,9 +156,15 @@ func TestReturningCallsGoFirst(t *testing.T) {
 }
 
 // A watched call, as an entrypoint sees it.
-type watched struct{ began, idle, busy atomic.Int32 }
+type watched struct {
+	began, idle, busy atomic.Int32
+	refusal           error // of Began
+}
 
-func (w *watched) Began() { w.began.Add(1) }
+func (w *watched) Began(context.Context) error {
+	w.began.Add(1)
+	return w.refusal
+}
 
 func (w *watched) Idle(on bool) {
 	if on {
@@ -200,6 +206,13 @@ func TestWatch(t *testing.T) {
 		cancel()
 		fire(ctx, "narrow", &never, 1)
 		expect("cancelled", &never, "0 0 0")
+
+		refused := watched{refusal: errors.New("not now")}
+		call := &service.Call{}
+		call.Watch(&refused)
+		if _, err := all["nest.fast"].Run(t.Context(), call, arguments()); !errors.Is(err, refused.refusal) {
+			t.Errorf("refused: got %v, want %v: what Began says", err, refused.refusal)
+		}
 	})
 }
 

@@ -90,7 +90,9 @@ func (f *Field) worked(next Runner) Runner {
 		}
 		defer r.release()
 		if r.call.watcher != nil {
-			r.call.watcher.Began()
+			if err := r.call.watcher.Began(ctx); err != nil {
+				return nil, err
+			}
 		}
 		return next(ctx)
 	}

@@ -23,6 +23,13 @@ type Delivery struct {
 // the message again.
 func (d *Delivery) Ack() { d.link.settle(d.tag, acked) }
 
+// AckNow acknowledges the delivery and waits until the broker has heard of it: what is done then is done at most once. An
+// error, [ErrConnectionLost] or ctx's cause, says that it may not have, and may deliver the message again.
+func (d *Delivery) AckNow(ctx context.Context) error {
+	d.Ack()
+	return d.link.settled(ctx)
+}
+
 // Reject gives the delivery back to its queue, or drops it.
 func (d *Delivery) Reject(requeue bool) {
 	if requeue {

@@ -28,6 +28,8 @@ type link struct {
 	dead   chan struct{} // closed when run has ended
 	err    error         // why the channel was closed; read it after dead
 
+	verdicts sync.Mutex // held while they are written
+
 	mu   sync.Mutex
 	acks acks
 }
@@ -114,6 +116,21 @@ func (l *link) settle(tag uint64, v verdict) {
 	}
 }
 
+// settled returns when the broker has heard of the verdicts so far: it handles the frames of a channel in order, and answers
+// a qos, which changes nothing.
+func (l *link) settled(ctx context.Context) error {
+	err := l.session.do(ctx, func() error {
+		l.write()
+		var err error
+		l.alone(func() { err = l.channel.Qos(l.consumer.cfg.Prefetch, 0, false) })
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		return ErrConnectionLost
+	}
+	return err
+}
+
 // publish writes a publishing ahead of the verdicts to come. errGone means that the channel is dead.
 func (l *link) publish(ctx context.Context, p *Publishing, message amqp.Publishing) error {
 	select {
@@ -159,6 +176,8 @@ func (l *link) run() {
 
 // write writes the verdicts. Their errors are of no interest: the channel is gone then, and they are void.
 func (l *link) write() {
+	l.verdicts.Lock() // so that all verdicts are written when a second write returns
+	defer l.verdicts.Unlock()
 	for {
 		l.mu.Lock()
 		b, ok := l.acks.take()
