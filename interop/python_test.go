@@ -21,7 +21,12 @@ func startPeer(t *testing.T, uri string) {
 // startNameko runs what a module in the folder dir has of services, or the class of it that is named, until the test ends.
 func startNameko(t *testing.T, uri, dir, config, module, service string) {
 	t.Helper()
-	cmd := python(t, "-m", "nameko", "run", "--config", config, module)
+	startNamekoOf(t, venv, uri, dir, config, module, service)
+}
+
+func startNamekoOf(t *testing.T, venv, uri, dir, config, module, service string) {
+	t.Helper()
+	cmd := pythonOf(t, venv, "-m", "nameko", "run", "--config", config, module)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "AMQP_URI="+uri)
 	stderr, err := cmd.StderrPipe()
@@ -110,15 +115,26 @@ func (c *caller) call(t *testing.T, calls ...call) []outcome {
 // environment the test is skipped, or fails if CI=true.
 func python(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	venv, err := filepath.Abs("../.venv")
+	return pythonOf(t, venv, args...)
+}
+
+// The virtual environments: with the kombu of Nameko's time, and with one that writes values in envelopes.
+const (
+	venv         = ".venv"
+	venvKombu5_4 = ".venv-kombu5.4"
+)
+
+func pythonOf(t *testing.T, venv string, args ...string) *exec.Cmd {
+	t.Helper()
+	venv, err := filepath.Abs(filepath.Join("..", venv))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(venv, "requirements.txt")); err != nil {
 		if os.Getenv("CI") == "true" {
-			t.Fatal("no Nameko in .venv: see what scripts/setup says")
+			t.Fatal("no Nameko in " + venv + ": see what scripts/setup says")
 		}
-		t.Skip("no Nameko in .venv: run scripts/setup")
+		t.Skip("no Nameko in " + venv + ": run scripts/setup")
 	}
 	args = slices.Concat([]string{filepath.Join(venv, "bin", "python")}, args)
 	if _, err := exec.LookPath("setpriv"); err == nil {

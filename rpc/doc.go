@@ -29,6 +29,12 @@
 // their row has reached its max_workers, it takes on as many more from further consumers of the queue, up to
 // [service.Config].MaxLent: the calls that they wait for may be behind them.
 //
+// # Values
+//
+// What Go's types are to Python, and Python's to Go, is in package transport, under Values. A request is JSON unless
+// [Config].Codec, or for one call the option [Codec], says otherwise. A service reads JSON and msgpack, compressed or not,
+// and answers in what it was asked in.
+//
 // # Clients
 //
 // A [Client] calls another service. As a field it is given to the service, and what it sends carries

@@ -1,0 +1,63 @@
+package rpc
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// FuzzRequest finds a body that is neither arguments nor an error for who sent it. It is in the package because bodies get
+// here only by a broker.
+func FuzzRequest(f *testing.F) {
+	for _, body := range []string{
+		`{"args": [1, "two"], "kwargs": {"k": 3}}`, `{"args": "ab", "kwargs": {}}`, `{"args": {"k": 1}, "kwargs": []}`, `[]`, ``, `null`,
+		`{"args": [NaN], "kwargs": {"a": 1, "a": {"__type__": "date", "__value__": "2024-01-02"}}}`, `{"args": [1,], "kwargs": {}}`,
+	} {
+		f.Add([]byte(body), "application/json", "")
+	}
+	packed, err := transport.MessagePack.Encode(newRequest([]any{1, []byte("x")}, Kwargs{"k", nil}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(packed, "application/x-msgpack", "")
+	f.Add([]byte("\x82\xa4args\xc4\x02ab\xa6kwargs\x81\x01\x02"), "application/x-msgpack", "")
+	f.Add(transport.Deflate(packed), "application/x-msgpack", "gzip")
+	f.Add([]byte("x"), "application/x-python-serialize", "zlib")
+	f.Fuzz(func(t *testing.T, body []byte, contentType, compression string) {
+		d := &transport.Delivery{Body: body}
+		d.ContentType, d.Headers = contentType, transport.Table{"compression": compression}
+		args, err := readRequest(d, Config{}.accepts(), 1<<16)
+		if err != nil {
+			var told *Error
+			if !errors.As(err, &told) {
+				t.Fatalf("got %v, want an *Error", err)
+			}
+			codec := Config{}.answers(d)
+			reply := encodeReply(codec, nil, err)
+			if codec = (Config{}.accepts().Of(codec.ContentType())); codec == nil {
+				return // pickle or YAML
+			}
+			d := &transport.Delivery{Body: reply}
+			if err := readReply(d, codec, 0, nil); !errors.As(err, &told) {
+				t.Errorf("got %v of the reply %q", err, reply)
+			}
+			return
+		}
+		for _, v := range args.Positional {
+			decodes(t, v)
+		}
+		for _, named := range args.Keyword {
+			decodes(t, named.Value)
+		}
+	})
+}
+
+func decodes(t *testing.T, v service.Value) {
+	t.Helper()
+	var got any
+	if err := v.Decode(&got); err != nil {
+		t.Errorf("got %v of an argument", err)
+	}
+}
