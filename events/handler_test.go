@@ -168,7 +168,7 @@ func TestUnreadable(t *testing.T) {
 			{"pickle", amqp.Publishing{ContentType: "application/x-python-serialize"}, "x", []string{`is not accepted: send application/json`}},
 			{"over the limit", json, strings.Repeat(" ", maxMessage+1), []string{`is over max_message, 1048576`}},
 		} {
-			before := len(p.log.lines("message dropped"))
+			before := len(p.log.Lines("message dropped"))
 			for _, key := range []string{"requeue_evt", "pool_evt"} {
 				test.message.Body = []byte(test.body)
 				if err := ch.PublishWithContext(t.Context(), "vec_source.events", key, true, false, test.message); err != nil {
@@ -179,12 +179,12 @@ func TestUnreadable(t *testing.T) {
 				t.Fatal(err)
 			}
 			wait(t, test.name+": a good one behind it", calls)
-			for deadline := time.Now().Add(patience); len(p.log.lines("message dropped")) < before+2; runtime.Gosched() {
+			for deadline := time.Now().Add(patience); len(p.log.Lines("message dropped")) < before+2; runtime.Gosched() {
 				if time.Now().After(deadline) {
 					t.Fatalf("%s: it is not said in the log", test.name)
 				}
 			}
-			lines := p.log.lines("level=ERROR", "message dropped: it cannot be read", "queue=evt-vec_source-pool_evt--vec_pool.on_pool")
+			lines := p.log.Lines("level=ERROR", "message dropped: it cannot be read", "queue=evt-vec_source-pool_evt--vec_pool.on_pool")
 			line := lines[len(lines)-1]
 			for _, want := range test.want {
 				if !strings.Contains(line, want) {

@@ -1,10 +1,8 @@
 package events_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,7 +27,7 @@ const maxMessage = 1 << 20
 // A process hosts services in a test, and keeps what they log.
 type process struct {
 	*service.Container
-	log logged
+	log brokertest.Log
 	tap brokertest.Tap
 }
 
@@ -130,36 +128,4 @@ func wait[T any](t *testing.T, what string, from <-chan T) T {
 		t.Fatalf("%s: not in %s", what, patience)
 	}
 	panic("unreachable")
-}
-
-// logged collects log lines.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// lines returns the lines that contain all of what.
-func (l *logged) lines(what ...string) (found []string) {
-	for line := range bytes.Lines([]byte(l.String())) {
-		all := true
-		for _, w := range what {
-			all = all && bytes.Contains(line, []byte(w))
-		}
-		if all {
-			found = append(found, string(line))
-		}
-	}
-	return found
 }

@@ -1,10 +1,8 @@
 package messaging_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +26,7 @@ const maxMessage = 1 << 20
 // A process hosts services in a test, and keeps what they log.
 type process struct {
 	*service.Container
-	log logged
+	log brokertest.Log
 	tap brokertest.Tap
 }
 
@@ -107,22 +105,4 @@ func wait[T any](t *testing.T, what string, from <-chan T) T {
 		t.Fatalf("%s: not in %s", what, patience)
 	}
 	panic("unreachable")
-}
-
-// logged collects log lines.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

@@ -37,9 +37,9 @@ func (g *Gate) Pass(ctx context.Context, n int) (int, error) {
 // Whatever breaks under calls in flight, each ends with its result or with the right error, within its limit.
 func TestCallsWhileSomethingBreaks(t *testing.T) {
 	breaks := map[string]func(server *process, caller *tap){
-		"the service's connection": func(server *process, _ *tap) { server.tap.cut() },
-		"the caller's connection":  func(_ *process, caller *tap) { caller.cut() },
-		"both connections":         func(server *process, caller *tap) { server.tap.cut(); caller.cut() },
+		"the service's connection": func(server *process, _ *tap) { server.tap.Cut() },
+		"the caller's connection":  func(_ *process, caller *tap) { caller.Cut() },
+		"both connections":         func(server *process, caller *tap) { server.tap.Cut(); caller.Cut() },
 	}
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		for name, cut := range breaks {

@@ -161,7 +161,7 @@ func TestCancellationRefused(t *testing.T) {
 	user := brokertest.NewUser(t, uri)
 	user.Grant(names, names, names)
 	server := start(t, user.URI("secret"), w)
-	if lines := server.log.lines("level=WARN", "calls that their callers cancel run on", "gomeko.control"); len(lines) != 1 {
+	if lines := server.log.Lines("level=WARN", "calls that their callers cancel run on", "gomeko.control"); len(lines) != 1 {
 		t.Errorf("got %q, want one warning", lines)
 	}
 

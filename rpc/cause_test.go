@@ -90,7 +90,7 @@ func TestOneLook(t *testing.T) {
 	}
 	calls.Wait()
 	looks := 0
-	for _, m := range tap.declared(t) {
+	for _, m := range tap.Declared(t) {
 		if q, ok := m.(*frame.QueueDeclare); ok && q.Passive {
 			looks++
 		}

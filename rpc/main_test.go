@@ -1,19 +1,16 @@
 package rpc_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"sync"
 	"testing"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"go.uber.org/goleak"
 
+	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -27,7 +24,7 @@ const patience = 30 * time.Second
 // A process hosts services in a test, and keeps what they log and what they send.
 type process struct {
 	*service.Container
-	log logged
+	log brokertest.Log
 	tap tap
 }
 
@@ -47,7 +44,7 @@ func startConfigured(t *testing.T, workers int, uri string, cfg rpc.Config, serv
 	t.Helper()
 	p := &process{}
 	logger := slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	broker := transport.Config{URI: uri, Dial: p.tap.dial, Logger: logger, MaxMessage: maxMessage}
+	broker := transport.Config{URI: uri, Dial: p.tap.Dial, Logger: logger, MaxMessage: maxMessage}
 	var err error
 	p.Container, err = service.New(service.Config{MaxWorkers: workers, Logger: logger, Values: []any{broker, cfg}}, services...)
 	if err != nil {
@@ -82,7 +79,7 @@ func dial(t *testing.T, uri string, cfg rpc.Config, tap *tap) *rpc.Conn {
 	t.Helper()
 	broker := transport.Config{URI: uri, MaxMessage: maxMessage}
 	if tap != nil {
-		broker.Dial = tap.dial
+		broker.Dial = tap.Dial
 	}
 	conn, err := rpc.Dial(t.Context(), broker, cfg)
 	if err != nil {
@@ -195,46 +192,4 @@ func wait[T any](t *testing.T, what string, done <-chan T) T {
 		t.Fatalf("%s: not in %s", what, patience)
 	}
 	panic("unreachable")
-}
-
-// logged collects log lines.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// lines returns the lines that contain all of what, in order.
-func (l *logged) lines(what ...string) (found []string) {
-	for line := range bytes.Lines([]byte(l.String())) {
-		all := true
-		for _, w := range what {
-			all = all && bytes.Contains(line, []byte(w))
-		}
-		if all {
-			found = append(found, string(line))
-		}
-	}
-	return found
-}
-
-// dialTCP is what transport does when it is not told otherwise.
-func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("dial: %w", err)
-	}
-	return conn, nil
 }

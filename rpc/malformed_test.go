@@ -86,7 +86,7 @@ func isRefused(t *testing.T, server *process, reply amqp.Delivery, request amqp.
 	if e == nil || body.Result != nil || e.Path != "nameko.exceptions.MalformedRequest" || !strings.HasPrefix(e.Value, why) {
 		t.Errorf("got %s, want MalformedRequest: %s", reply.Body, why)
 	}
-	lines := server.log.lines("level=WARN", `msg="bad request"`, "service=vec_echo", "method=echo",
+	lines := server.log.Lines("level=WARN", `msg="bad request"`, "service=vec_echo", "method=echo",
 		"correlation_id="+request.CorrelationId+" ", " body=")
 	if len(lines) != 1 {
 		t.Fatalf("got %d lines about %s, want 1:\n%s", len(lines), request.CorrelationId, server.log.String())
@@ -232,10 +232,10 @@ func TestReplyToNobody(t *testing.T) {
 		}
 		equalJSON(t, next(t, peer.replies).Body, []byte(`{"result": 5, "error": null}`))
 		isEmpty(t, server, uri)
-		if got := server.log.lines("level=DEBUG", "reply dropped", request.CorrelationId); len(got) != 1 {
+		if got := server.log.Lines("level=DEBUG", "reply dropped", request.CorrelationId); len(got) != 1 {
 			t.Errorf("got %d lines about the reply that came twice, want 1:\n%s", len(got), server.log.String())
 		}
-		for _, m := range server.tap.declared(t) {
+		for _, m := range server.tap.Declared(t) {
 			if queue := replyQueue(m); queue != "" && brokertest.Depth(t, uri, queue) != 0 {
 				t.Errorf("got messages left in %s, want none", queue)
 			}

@@ -23,7 +23,7 @@ func TestBrokerKilled(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- client.Call(t.Context(), "hold", &got) }()
 	wait(t, "the call", w.Held)
-	tap.confirmed(t, 3) // the first was no call; and so it is on the broker's disk
+	tap.Confirmed(t, 3) // the first was no call; and so it is on the broker's disk
 	node.Kill()
 	node.Start()
 	if call := wait(t, "the call, again", w.Held); !call.Redelivered {

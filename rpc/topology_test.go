@@ -58,7 +58,7 @@ func TestTopology(t *testing.T) {
 			frame.QueueBind{Queue: "rpc.reply-standalone_rpc_proxy-<id>", Exchange: "nameko-rpc", RoutingKey: "<id>"},
 			frame.BasicConsume{Queue: "rpc.reply-standalone_rpc_proxy-<id>"},
 		}
-		got := slices.Concat(server.tap.declared(t), tap.declared(t))
+		got := slices.Concat(server.tap.Declared(t), tap.Declared(t))
 		compare(t, got, want)
 
 		// The broker agrees: it takes Nameko's declarations for the same.

@@ -253,10 +253,10 @@ func TestSensitive(t *testing.T) {
 		peer.publish(test.key, amqp.Publishing{ContentType: "application/json", ReplyTo: replyKey, Body: []byte(test.body)})
 		next(t, peer.replies)
 	}
-	if lines := server.log.lines("hunter2"); len(lines) > 0 {
+	if lines := server.log.Lines("hunter2"); len(lines) > 0 {
 		t.Errorf("got the secret in the log:\n%s", strings.Join(lines, ""))
 	}
-	if lines := server.log.lines("bad request", service.Redacted); len(lines) != 4 {
+	if lines := server.log.Lines("bad request", service.Redacted); len(lines) != 4 {
 		t.Errorf("got %d lines of bad requests, want 4", len(lines))
 	}
 }
@@ -264,7 +264,7 @@ func TestSensitive(t *testing.T) {
 // A time limit that the broker will not wait for is warned about.
 func TestConsumerTimeout(t *testing.T) {
 	server := start(t, brokertest.Embedded(t), new(Vault))
-	if lines := server.log.lines("consumer_timeout", "level=WARN"); len(lines) != 1 || !strings.Contains(lines[0], "field=Open") {
+	if lines := server.log.Lines("consumer_timeout", "level=WARN"); len(lines) != 1 || !strings.Contains(lines[0], "field=Open") {
 		t.Errorf("got %q, want one warning, of Open", lines)
 	}
 }

@@ -27,8 +27,22 @@ type Tap struct {
 type tapped struct {
 	net.Conn
 
-	mu   sync.Mutex
-	sent bytes.Buffer
+	heard    chan struct{} // has a token when something came
+	mu       sync.Mutex
+	sent     bytes.Buffer
+	received bytes.Buffer
+}
+
+func (c *tapped) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.mu.Lock()
+	c.received.Write(p[:n])
+	c.mu.Unlock()
+	select {
+	case c.heard <- struct{}{}:
+	default:
+	}
+	return n, err
 }
 
 // Write keeps p before it writes it, and so before any answer to it.
@@ -45,11 +59,20 @@ func (p *Tap) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &tapped{Conn: conn}
+	c := &tapped{Conn: conn, heard: make(chan struct{}, 1)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns = append(p.conns, c)
 	return c, nil
+}
+
+// Cut cuts the connections that were made so far.
+func (p *Tap) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
 }
 
 // A Published message, as it went over the wire.
@@ -77,6 +100,33 @@ func (p *Tap) Published(t testing.TB) []Published {
 		last.Body = append(last.Body, body...)
 	})
 	return found
+}
+
+// Confirmed waits until the broker has confirmed the publishing with the tag, on the first connection.
+func (p *Tap) Confirmed(t testing.TB, tag uint64) {
+	t.Helper()
+	p.mu.Lock()
+	c := p.conns[0]
+	p.mu.Unlock()
+	for {
+		c.mu.Lock()
+		received := bytes.Clone(c.received.Bytes())
+		c.mu.Unlock()
+		done := false
+		frames(t, frame.NewReader(bytes.NewReader(received)), func(m frame.Method) {
+			if ack, ok := m.(*frame.BasicAck); ok {
+				done = done || ack.DeliveryTag == tag || ack.Multiple && ack.DeliveryTag > tag
+			}
+		}, nil, nil)
+		if done {
+			return
+		}
+		select {
+		case <-c.heard:
+		case <-time.After(time.Minute):
+			t.Fatal("the broker has not confirmed in a minute")
+		}
+	}
 }
 
 // Declared returns the declarations, bindings, qos and consumers that were asked for, in order.
