@@ -76,9 +76,10 @@ type call struct {
 // An outcome is what became of a call, as Python sees it: {"result"} or {"error": {"class", "args", "text"}}.
 type outcome = json.RawMessage
 
-func startCaller(t *testing.T, uri string) *caller {
+// startCaller starts one that calls by the broker at uri, with another serializer than JSON if one is named.
+func startCaller(t *testing.T, uri string, serializer ...string) *caller {
 	t.Helper()
-	cmd := python(t, "caller.py", uri)
+	cmd := python(t, append([]string{"caller.py", uri}, serializer...)...)
 	cmd.Stderr = t.Output()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

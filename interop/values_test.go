@@ -153,6 +153,20 @@ func exchange(t *testing.T, python rpc.Client, name string, value any, want stri
 	}
 }
 
+// Who sends what is not read is told so, in what it reads: Nameko's callers read nothing but what they send.
+func TestRefusedSerializers(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		startGoValues(t, uri, rpc.Config{})
+		for serializer, contentType := range map[string]string{"pickle": "application/x-python-serialize", "yaml": "application/x-yaml"} {
+			got := startCaller(t, uri, serializer).call(t, call{Service: "go_values", Method: "echo", Args: []any{1}})[0]
+			want := failed("MalformedRequest", fmt.Sprintf("content_type %q is not accepted: send application/json or application/x-msgpack", contentType))
+			if !same(got, want) {
+				t.Errorf("%s: got %s, want %s", serializer, got, want)
+			}
+		}
+	})
+}
+
 func startGoValues(t *testing.T, uri string, cfg rpc.Config) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))

@@ -17,7 +17,7 @@ type Config struct {
 	// Codec is that of requests (Nameko's serializer); nil is [transport.JSON].
 	Codec transport.Codec
 
-	// Accept has the codecs of the requests that are read (Nameko's ACCEPT). A reply has its request's. nil are Codec,
+	// Accept has the codecs of the requests that are read (Nameko's ACCEPT). A reply has its request's. None are Codec,
 	// [transport.JSON] and [transport.MessagePack].
 	Accept transport.Codecs
 
@@ -32,7 +32,7 @@ func (c Config) codec() transport.Codec { return cmp.Or(c.Codec, transport.JSON)
 
 // accepts returns the codecs of what is read.
 func (c Config) accepts() transport.Codecs {
-	if c.Accept != nil {
+	if len(c.Accept) > 0 {
 		return c.Accept
 	}
 	codec := c.codec()

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 
@@ -11,12 +12,11 @@ import (
 // told so in it; what has no content type that we can write is answered in the first that is accepted.
 func (c Config) answers(d *transport.Delivery) transport.Codec {
 	codecs := c.accepts()
-	for _, codec := range (transport.Codecs{codecs.Of(d.ContentType), transport.JSON, transport.MessagePack, yaml{transport.JSON}, pickle{transport.JSON}}) {
-		if codec != nil && (d.ContentType == "" || d.ContentType == codec.ContentType()) {
-			return codec
-		}
+	if codec := codecs.Of(d.ContentType); codec != nil {
+		return codec
 	}
-	return codecs.Of("")
+	others := transport.Codecs{transport.JSON, transport.MessagePack, yaml{transport.JSON}, pickle{transport.JSON}}
+	return cmp.Or(others.Of(d.ContentType), codecs[0])
 }
 
 // yaml is for refusals: JSON is YAML.

@@ -287,17 +287,9 @@ func (d *decoder) raw() ([]byte, error) {
 // unmarshal reads the value that comes next by v's own UnmarshalJSON. Of an envelope it gets what kombu 5.2 would have
 // written.
 func (d *decoder) unmarshal(v reflect.Value, p *plan, kind Kind) error {
-	var data []byte
-	err := error(nil)
+	data, err := []byte(nil), error(nil)
 	if kind == KindObject {
-		var e envelope
-		var ok bool
-		if e, ok, err = d.envelope(); ok {
-			var w jsonWriter
-			if err = w.text(e.text); err == nil {
-				data = w.data
-			}
-		}
+		data, err = d.plain()
 	}
 	if err == nil && data == nil {
 		data, err = d.raw()

@@ -110,6 +110,17 @@ func (d *decoder) enveloped(v reflect.Value, p *plan) error {
 	return d.setText(v, p, e.text)
 }
 
+// plain returns the envelope that comes next as the JSON that kombu 5.2 would have written; nil if there is none.
+func (d *decoder) plain() ([]byte, error) {
+	e, ok, err := d.envelope()
+	if err != nil || !ok {
+		return nil, err
+	}
+	var w jsonWriter
+	err = w.text(e.text)
+	return w.data, err
+}
+
 // first returns the name of the first member of the object that comes next.
 func (d *decoder) first() (string, error) {
 	n, err := d.r.open()

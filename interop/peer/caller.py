@@ -11,9 +11,9 @@ import sys
 from nameko.standalone.rpc import ClusterRpcProxy
 
 
-def main(uri):
+def main(uri, serializer="json"):
     # The limit is for a test whose reply never comes.
-    with ClusterRpcProxy({"AMQP_URI": uri}, timeout=60) as cluster:
+    with ClusterRpcProxy({"AMQP_URI": uri, "serializer": serializer}, timeout=60) as cluster:
         for line in sys.stdin:
             replies = [outcome(send, cluster, **call) for call in json.loads(line)]
             outcomes = [reply if "error" in reply else outcome(reply["result"].result) for reply in replies]
@@ -32,4 +32,4 @@ def outcome(function, *args, **kwargs):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
