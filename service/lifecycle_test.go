@@ -489,13 +489,3 @@ func TestWhatHasNoStartOrKill(t *testing.T) {
 		}
 	}
 }
-
-func TestSharedFails(t *testing.T) {
-	_, err := service.New(service.Config{Values: []any{probe(func(f *service.Field) error {
-		_, err := service.Shared(f.Host, func(*service.Container) (int, error) { return 0, fmt.Errorf("no broker: %w", io.EOF) })
-		return err
-	})}}, new(probed))
-	if want := "service probed: Any: no broker: EOF"; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
-}
