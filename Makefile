@@ -4,7 +4,7 @@ LINTER := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # The race detector needs a C compiler, which setup may only just have installed.
 RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
 
-.PHONY: help setup test interop lint format vet check
+.PHONY: help setup test interop amqp091 fuzz soak bench lint format vet check
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,18 @@ test: setup ## run all tests, beside a RabbitMQ and a PostgreSQL of their own (A
 
 interop: setup ## run the tests against the real Nameko only
 	@scripts/rabbitmq run go test $(RACE) $(ARGS) ./interop/...
+
+amqp091: setup ## run amqp091-go's own tests on the embedded broker and on RabbitMQ
+	@scripts/amqp091
+
+fuzz: ## run each fuzz target for three minutes (FUZZTIME=10s for less)
+	@scripts/fuzz
+
+soak: setup ## run the soak tests whole: minutes of load while connections, processes and brokers go away
+	@GOMEKO_SOAK=1 scripts/rabbitmq run go test $(RACE) -v -timeout 60m -run '^TestSoak' ./...
+
+bench: setup ## measure gomeko beside amqp091-go, Nameko and others
+	@scripts/rabbitmq run go -C bench run . $(ARGS)
 
 lint: ## run golangci-lint
 	@go run $(LINTER) run --allow-parallel-runners ./...

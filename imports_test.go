@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	// Programs, and what only tests import.
 	"examples":            {"runner", "servicetest"},
 	"internal/brokertest": {"broker"},
+	"internal/golden":     {},
 	"interop":             {"servicetest"},
 }
 

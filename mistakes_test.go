@@ -2,7 +2,6 @@ package gomeko_test
 
 import (
 	"context"
-	"flag"
 	"log/slog"
 	"net"
 	"os"
@@ -16,11 +15,10 @@ import (
 	"github.com/gomeko/gomeko/docs/testdata/mistakes"
 	"github.com/gomeko/gomeko/examples/helloworld"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/golden"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
-
-var update = flag.Bool("update", false, "write the messages in docs/mistakes.md anew")
 
 const mistakesPage = "docs/mistakes.md"
 
@@ -111,13 +109,7 @@ func TestMistakes(t *testing.T) {
 	if len(told) > 0 {
 		t.Errorf("%s has not:\n%s", mistakesPage, strings.Join(told, "\n"))
 	}
-	if *update {
-		if err := os.WriteFile(mistakesPage, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if got.String() != string(page) {
-		t.Errorf("%s: got\n%s\nwrite it anew with -update", mistakesPage, got.String())
-	}
+	golden.File(t, mistakesPage, []byte(got.String()))
 }
 
 func block(language, text string) string { return "```" + language + "\n" + text + "```" }

@@ -1,15 +1,14 @@
 package config
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the tables of docs/configuration.md")
+	"github.com/gomeko/gomeko/internal/golden"
+)
 
 // TestDocumentation holds the tables of docs/configuration.md to those of the code. It is in the package for their sake.
 func TestDocumentation(t *testing.T) {
@@ -28,15 +27,7 @@ func TestDocumentation(t *testing.T) {
 		}
 		want = before + begin + table + end + after
 	}
-	switch {
-	case want == string(data):
-	case *update:
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("%s is not what the code says: run go test ./config -update", path)
-	}
+	golden.File(t, path, []byte(want))
 }
 
 // The examples of the page are read without a mistake or a warning.

@@ -3,9 +3,7 @@ package service_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"math/big"
-	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -13,12 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/golden"
 	"github.com/gomeko/gomeko/service"
 )
 
 var intType = reflect.TypeFor[int]()
-
-var update = flag.Bool("update", false, "write testdata/mistakes.txt anew")
 
 // Gift is a dependency.
 type Gift struct{}
@@ -198,20 +195,7 @@ func TestMistakes(t *testing.T) {
 	if err == nil {
 		t.Fatal("got no error, want many")
 	}
-	got := err.Error() + "\n"
-	const golden = "testdata/mistakes.txt"
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
+	golden.File(t, "testdata/mistakes.txt", []byte(err.Error()+"\n"))
 }
 
 // TestTagMistakes has tags that go vet would not let stand in a source file.

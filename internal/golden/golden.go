@@ -1,0 +1,83 @@
+// Package golden holds files of the project to what its tests find: the tables of golden vectors in docs/wire, and
+// any other page or expectation that is written by a test. With the flag -update a test writes its file instead.
+//
+//	golden.File(t, "testdata/mistakes.txt", []byte(err.Error()))
+//	golden.Table(t, "rpc", "Requests, replies and errors.", rows)
+package golden
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the files that the tests hold to what they find")
+
+// File fails t where the file at path, relative to the test's folder, is not what was got; with -update it is written.
+func File(t testing.TB, path string, got []byte) {
+	t.Helper()
+	want, err := os.ReadFile(path)
+	if err != nil && !(*update && os.IsNotExist(err)) {
+		t.Fatal(err)
+	}
+	switch {
+	case err == nil && bytes.Equal(got, want):
+	case *update:
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s: %s\nif that is right, write it anew: go test -run '^%s$' -update", path, difference(got, want), t.Name())
+	}
+}
+
+// A Row is what one golden vector came to: equal, or different on purpose.
+type Row struct {
+	Group, Vector string
+	Differs       string // why it is different, or is not replayed; empty where what we send is equal
+}
+
+// Table holds docs/wire/section.md to rows, in their order, under a heading and the text intro. It is called from the
+// tests of packages at the top of the module.
+func Table(t testing.TB, section, intro string, rows []Row) {
+	t.Helper()
+	var b strings.Builder
+	equal := 0
+	for _, r := range rows {
+		if r.Differs == "" {
+			equal++
+		}
+	}
+	fmt.Fprintf(&b, "# Golden messages: %s\n\n%s\n\n", section, intro)
+	fmt.Fprintf(&b, "%d vectors: %d equal, %d different on purpose. The tests write this page.\n\n", len(rows), equal, len(rows)-equal)
+	b.WriteString("| Group | Vector | Result | Why |\n| --- | --- | --- | --- |\n")
+	for _, r := range rows {
+		result := "equal"
+		if r.Differs != "" {
+			result = "different"
+		}
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", r.Group, r.Vector, result, strings.ReplaceAll(r.Differs, "|", `\|`))
+	}
+	File(t, "../docs/wire/"+section+".md", []byte(b.String()))
+}
+
+// difference returns the first line in which two texts differ.
+func difference(got, want []byte) string {
+	g, w := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(g), len(w)) {
+		if i >= len(g) || i >= len(w) || g[i] != w[i] {
+			return fmt.Sprintf("line %d: got %q, want %q", i+1, line(g, i), line(w, i))
+		}
+	}
+	return "equal"
+}
+
+func line(lines []string, i int) string {
+	if i >= len(lines) {
+		return "(the end)"
+	}
+	return lines[i]
+}
