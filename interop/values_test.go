@@ -95,9 +95,9 @@ func TestValues(t *testing.T) {
 			brokertest.Each(t, func(t *testing.T, uri string) {
 				t.Setenv("SERIALIZER", test.serializer)
 				startNamekoOf(t, test.venv, uri, "peer", "values.yaml", "values", "python_values")
-				cfg := rpc.Config{Codec: test.codec}
-				startGoValues(t, uri, cfg)
-				conn, err := rpc.Dial(t.Context(), transport.Config{URI: uri}, cfg)
+				broker := transport.Config{URI: uri, Codec: test.codec}
+				startGoValues(t, broker)
+				conn, err := rpc.Dial(t.Context(), broker, rpc.Config{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -156,7 +156,7 @@ func exchange(t *testing.T, python rpc.Client, name string, value any, want stri
 // Who sends what is not read is told so, in what it reads: Nameko's callers read nothing but what they send.
 func TestRefusedSerializers(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
-		startGoValues(t, uri, rpc.Config{})
+		startGoValues(t, transport.Config{URI: uri})
 		for serializer, contentType := range map[string]string{"pickle": "application/x-python-serialize", "yaml": "application/x-yaml"} {
 			got := startCaller(t, uri, serializer).call(t, call{Service: "go_values", Method: "echo", Args: []any{1}})[0]
 			want := failed("MalformedRequest", fmt.Sprintf("content_type %q is not accepted: send application/json or application/x-msgpack", contentType))
@@ -167,10 +167,10 @@ func TestRefusedSerializers(t *testing.T) {
 	})
 }
 
-func startGoValues(t *testing.T, uri string, cfg rpc.Config) {
+func startGoValues(t *testing.T, broker transport.Config) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	host, err := service.New(service.Config{Logger: log, Values: []any{transport.Config{URI: uri, Logger: log}, cfg}}, new(GoValues))
+	host, err := service.New(service.Config{Logger: log, Values: []any{broker}}, new(GoValues))
 	if err != nil {
 		t.Fatal(err)
 	}

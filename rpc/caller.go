@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 // A caller makes the calls of a process: it owns the reply queue, and knows who waits for what.
 type caller struct {
 	cfg      Config
+	codec    transport.Codec // of requests
 	log      *slog.Logger
 	id       string // the call id of calls that are made outside of a service's call
 	replyTo  string // the key that replies come by
@@ -37,9 +39,10 @@ type caller struct {
 // longest is what a request can say that is left: AMQP counts milliseconds in 32 bits.
 const longest = math.MaxUint32 * time.Millisecond
 
-func newCaller(cfg Config, log *slog.Logger) *caller {
+func newCaller(broker transport.Config, cfg Config, log *slog.Logger) *caller {
 	return &caller{
 		cfg:     cfg,
+		codec:   cmp.Or(broker.Codec, transport.JSON),
 		log:     log,
 		id:      "standalone_rpc_proxy.call." + uuid.NewString(),
 		replyTo: uuid.NewString(),

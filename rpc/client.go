@@ -125,7 +125,7 @@ func (c Client) reply(method string, o options) *Reply {
 // send sends the request q of the call r, which carries what is left of ctx if it is limited. If it cannot, the call has
 // ended, and send returns false.
 func (c Client) send(ctx context.Context, r *Reply, q request, o options, limited bool) bool {
-	r.codec = cmp.Or(o.codec, c.caller.cfg.codec())
+	r.codec = cmp.Or(o.codec, c.caller.codec)
 	body, err := r.codec.Encode(q)
 	if err != nil {
 		r.fail(err)

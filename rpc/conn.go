@@ -22,7 +22,7 @@ func Dial(ctx context.Context, broker transport.Config, cfg Config) (*Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{conn: conn, caller: newCaller(cfg, cmp.Or(broker.Logger, slog.Default()))}
+	c := &Conn{conn: conn, caller: newCaller(broker, cfg, cmp.Or(broker.Logger, slog.Default()))}
 	if err := c.caller.open(ctx, conn, "standalone_rpc_proxy"); err != nil {
 		return nil, errors.Join(err, conn.Close(ctx))
 	}

@@ -32,7 +32,7 @@
 // # Values
 //
 // What Go's types are to Python, and Python's to Go, is in package transport, under Values. A request is JSON unless
-// [Config].Codec, or for one call the option [Codec], says otherwise. A service reads JSON and msgpack, compressed or not,
+// [transport.Config].Codec, or for one call the option [Codec], says otherwise. A service reads JSON and msgpack, compressed or not,
 // and answers in what it was asked in.
 //
 // # Clients

@@ -54,7 +54,7 @@ func (h *hub) serve(method string, r *row) (*server, error) {
 // client returns the caller that all clients share.
 func (h *hub) client() *caller {
 	if h.caller == nil {
-		h.caller = newCaller(h.cfg, h.log)
+		h.caller = newCaller(h.broker, h.cfg, h.log)
 	}
 	return h.caller
 }

@@ -37,16 +37,16 @@ func start(t *testing.T, uri string, services ...any) *process {
 // startWorkers starts services that run as many calls at once, each.
 func startWorkers(t *testing.T, workers int, uri string, services ...any) *process {
 	t.Helper()
-	return startConfigured(t, workers, uri, rpc.Config{}, services...)
+	return startOn(t, workers, transport.Config{URI: uri}, services...)
 }
 
-func startConfigured(t *testing.T, workers int, uri string, cfg rpc.Config, services ...any) *process {
+func startOn(t *testing.T, workers int, broker transport.Config, services ...any) *process {
 	t.Helper()
 	p := &process{}
 	logger := slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	broker := transport.Config{URI: uri, Dial: p.tap.Dial, Logger: logger, MaxMessage: maxMessage}
+	broker.Dial, broker.Logger, broker.MaxMessage = p.tap.Dial, logger, maxMessage
 	var err error
-	p.Container, err = service.New(service.Config{MaxWorkers: workers, Logger: logger, Values: []any{broker, cfg}}, services...)
+	p.Container, err = service.New(service.Config{MaxWorkers: workers, Logger: logger, Values: []any{broker}}, services...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,12 @@ func (p *process) stop(t *testing.T) {
 // dial connects a program that is no service.
 func dial(t *testing.T, uri string, cfg rpc.Config, tap *tap) *rpc.Conn {
 	t.Helper()
-	broker := transport.Config{URI: uri, MaxMessage: maxMessage}
+	return dialBroker(t, transport.Config{URI: uri}, cfg, tap)
+}
+
+func dialBroker(t *testing.T, broker transport.Config, cfg rpc.Config, tap *tap) *rpc.Conn {
+	t.Helper()
+	broker.MaxMessage = maxMessage
 	if tap != nil {
 		broker.Dial = tap.Dial
 	}

@@ -61,7 +61,7 @@ func CorrelationID(id string) Option {
 	return func(o *options) { o.id = id }
 }
 
-// Codec is the request's, in place of [Config].Codec, and so the reply's.
+// Codec is the request's, in place of [transport.Config].Codec, and so the reply's.
 func Codec(c transport.Codec) Option {
 	return func(o *options) { o.codec = c }
 }

@@ -10,8 +10,7 @@ import (
 
 // answers returns the codec of the reply to d: d's own. Who sends what is not read most likely reads nothing else, and is
 // told so in it; what has no content type that we can write is answered in the first that is accepted.
-func (c Config) answers(d *transport.Delivery) transport.Codec {
-	codecs := c.accepts()
+func answers(d *transport.Delivery, codecs transport.Codecs) transport.Codec {
 	if codec := codecs.Of(d.ContentType); codec != nil {
 		return codec
 	}

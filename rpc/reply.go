@@ -40,7 +40,7 @@ func encode(codec transport.Codec, result any, err error) (body []byte, cannot e
 func readReply(d *transport.Delivery, codec transport.Codec, limit int, result any) error {
 	codecs := transport.Codecs{codec}
 	if codecs.Of(d.ContentType) == nil {
-		codecs = Config{Codec: codec}.accepts()
+		codecs = transport.Config{Codec: codec}.Accepts()
 	}
 	if codecs.Of(d.ContentType) == nil {
 		return fmt.Errorf("reply has content_type %q, want %s", d.ContentType, codecs)

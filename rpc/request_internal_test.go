@@ -28,15 +28,15 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, contentType, compression string) {
 		d := &transport.Delivery{Body: body}
 		d.ContentType, d.Headers = contentType, transport.Table{"compression": compression}
-		args, err := readRequest(d, Config{}.accepts(), 1<<16)
+		args, err := readRequest(d, transport.Config{}.Accepts(), 1<<16)
 		if err != nil {
 			var told *Error
 			if !errors.As(err, &told) {
 				t.Fatalf("got %v, want an *Error", err)
 			}
-			codec := Config{}.answers(d)
+			codec := answers(d, transport.Config{}.Accepts())
 			reply := encodeReply(codec, nil, err)
-			if codec = (Config{}.accepts().Of(codec.ContentType())); codec == nil {
+			if codec = (transport.Config{}.Accepts().Of(codec.ContentType())); codec == nil {
 				return // pickle or YAML
 			}
 			d := &transport.Delivery{Body: reply}

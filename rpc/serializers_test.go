@@ -28,7 +28,7 @@ func TestSerializerVectors(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server, peer := start(t, uri, new(Echo)), newPeer(t, uri)
 		var tap tap
-		client := dial(t, uri, rpc.Config{Codec: transport.MessagePack}, &tap).Client("vec_echo")
+		client := dialBroker(t, transport.Config{URI: uri, Codec: transport.MessagePack}, rpc.Config{}, &tap).Client("vec_echo")
 		for _, v := range load(t, "serializers") {
 			if len(v.Messages) == 0 { // nothing was sent
 				continue
@@ -85,7 +85,7 @@ func TestCodecs(t *testing.T) {
 		start(t, uri, new(Echo))
 		for _, codec := range []transport.Codec{nil, transport.JSON, transport.TypedJSON, transport.MessagePack} {
 			for _, compress := range []bool{false, true} {
-				client := dial(t, uri, rpc.Config{Codec: codec, Compress: compress}, nil).Client("vec_echo")
+				client := dialBroker(t, transport.Config{URI: uri, Codec: codec}, rpc.Config{Compress: compress}, nil).Client("vec_echo")
 				args := []any{rpc.Kwargs{"value", []any{"text", 2.0, strings.Repeat("long ", 1000), map[string]any{"b": true}}}}
 				want := `[]interface {}{"text", "2.0", "` + strings.Repeat("long ", 1000) + `", map[string]interface {}{"b":true}}`
 				var got any
@@ -120,7 +120,7 @@ func TestCodecOption(t *testing.T) {
 // A service that accepts one codec says so to who sends another; what becomes too large when it is inflated is refused.
 func TestNotAccepted(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
-		startConfigured(t, 10, uri, rpc.Config{Accept: transport.Codecs{transport.JSON}}, new(Echo))
+		startOn(t, 10, transport.Config{URI: uri, Accept: transport.Codecs{transport.JSON}}, new(Echo))
 		client := dial(t, uri, rpc.Config{}, nil).Client("vec_echo")
 		err := client.Call(rpc.With(t.Context(), rpc.Codec(transport.MessagePack)), "echo", nil, 1)
 		want := `MalformedRequest: content_type "application/x-msgpack" is not accepted: send application/json`

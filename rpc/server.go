@@ -130,7 +130,7 @@ func (s *server) request(d *transport.Delivery) (*row, service.Arguments, error)
 		method = d.Key[strings.LastIndex(d.Key, ".")+1:]
 		return nil, service.Arguments{}, ErrMethodNotFound.about(method)
 	}
-	args, err := readRequest(d, s.hub.cfg.accepts(), s.hub.conn.MaxMessage())
+	args, err := readRequest(d, s.hub.conn.Accepts(), s.hub.conn.MaxMessage())
 	return row, args, err
 }
 
@@ -138,7 +138,7 @@ func (s *server) request(d *transport.Delivery) (*row, service.Arguments, error)
 func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, err error) error {
 	ctx, cancel := s.hub.cfg.limit(ctx)
 	defer cancel()
-	codec := s.hub.cfg.answers(d)
+	codec := answers(d, s.hub.conn.Accepts())
 	p := transport.Publishing{
 		Exchange: s.hub.cfg.exchange(),
 		Key:      d.ReplyTo,

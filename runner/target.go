@@ -29,9 +29,16 @@ func (c *command) named(cfg *config.Config) string {
 	return cmp.Or(flag, cfg.AMQPURI, os.Getenv("AMQP_URI"))
 }
 
-// transportConfig returns how the broker at uri is reached.
+// transportConfig returns how the broker at uri is reached, and what is spoken there.
 func transportConfig(uri string, cfg *config.Config) transport.Config {
-	return transport.Config{URI: uri, Heartbeat: cfg.Heartbeat, MaxMessage: cfg.MaxMessage}
+	broker := transport.Config{URI: uri, Heartbeat: cfg.Heartbeat, MaxMessage: cfg.MaxMessage, Codec: codec(cfg.Serializer, cfg)}
+	for _, name := range cfg.Accept {
+		broker.Accept = append(broker.Accept, codec(name, cfg))
+	}
+	if cfg.Accept == nil {
+		broker.Accept = transport.Codecs{codec("json", cfg), codec("msgpack", cfg)}
+	}
+	return broker
 }
 
 // secure adds how the configuration's broker is logged in to, which is nothing for an embedded one.
@@ -42,14 +49,7 @@ func secure(broker *transport.Config, cfg *config.Config) (err error) {
 }
 
 func rpcConfig(cfg *config.Config) rpc.Config {
-	made := rpc.Config{Exchange: cfg.Exchange, Timeout: cfg.RPCTimeout, Codec: codec(cfg.Serializer, cfg)}
-	for _, name := range cfg.Accept {
-		made.Accept = append(made.Accept, codec(name, cfg))
-	}
-	if cfg.Accept == nil {
-		made.Accept = transport.Codecs{codec("json", cfg), codec("msgpack", cfg)}
-	}
-	return made
+	return rpc.Config{Exchange: cfg.Exchange, Timeout: cfg.RPCTimeout}
 }
 
 // codec returns what Nameko calls name.

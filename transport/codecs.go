@@ -9,6 +9,24 @@ import (
 // Codecs are those that a receiver reads, found by the content_type of a message. A message without one is the first's.
 type Codecs []Codec
 
+// Accepts returns the codecs of what is read: Accept or its default.
+func (c Config) Accepts() Codecs {
+	if len(c.Accept) > 0 {
+		return c.Accept
+	}
+	codecs := Codecs{JSON, MessagePack}
+	if c.Codec == nil {
+		return codecs
+	}
+	for i, other := range codecs {
+		if other.ContentType() == c.Codec.ContentType() {
+			codecs[i] = c.Codec
+			return codecs
+		}
+	}
+	return append(codecs, c.Codec)
+}
+
 // Of returns the codec of a content_type, which is compared as Nameko does, to the letter; nil if it is not among c.
 func (c Codecs) Of(contentType string) Codec {
 	for _, codec := range c {

@@ -40,6 +40,12 @@ type Config struct {
 	// MaxMessage is the largest body sent, in bytes; 0 is 16 MiB.
 	MaxMessage int
 
+	// Codec is what payloads are sent in (Nameko's serializer); nil is [JSON].
+	Codec Codec
+
+	// Accept has the codecs of what is read (Nameko's ACCEPT). None are Codec, [JSON] and [MessagePack].
+	Accept Codecs
+
 	// Logger gets redials, refusals and what the broker says; nil is slog.Default().
 	Logger *slog.Logger
 }
@@ -146,6 +152,12 @@ func (c *Conn) Epoch() uint64 {
 
 // MaxMessage returns the largest body that may be sent, in bytes: Config.MaxMessage or its default.
 func (c *Conn) MaxMessage() int { return cmp.Or(c.cfg.MaxMessage, 16<<20) }
+
+// Codec returns what payloads are sent in: Config.Codec or its default.
+func (c *Conn) Codec() Codec { return cmp.Or(c.cfg.Codec, JSON) }
+
+// Accepts returns the codecs of what is read: [Config.Accepts].
+func (c *Conn) Accepts() Codecs { return c.cfg.Accepts() }
 
 // Wait returns when the connection is up and its topology and consumers are in place, or with ctx's cause.
 func (c *Conn) Wait(ctx context.Context) error {
