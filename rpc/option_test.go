@@ -33,7 +33,7 @@ func TestOptions(t *testing.T) {
 		"expiration":     {[]rpc.Option{rpc.Expiration(1500 * time.Microsecond)}, with("expiration", "2")},
 		"no expiration":  {[]rpc.Option{rpc.Timeout(time.Hour), rpc.Expiration(0)}, plain},
 		"priority":       {[]rpc.Option{rpc.Priority(7)}, with("priority", 7.0)},
-		"transient":      {[]rpc.Option{rpc.Persistent(false)}, with("delivery_mode", nil)},
+		"transient":      {[]rpc.Option{rpc.Persistent(false)}, with("delivery_mode", 1.0)},
 		"persistent":     {[]rpc.Option{rpc.Persistent(false), rpc.Persistent(true)}, plain},
 		"correlation id": {[]rpc.Option{rpc.CorrelationID("mine")}, with("correlation_id", "mine")},
 		"headers":        {[]rpc.Option{rpc.Headers(headers)}, with("x-tenant", "acme")},

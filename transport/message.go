@@ -11,13 +11,13 @@ import (
 )
 
 // Properties are a message's AMQP basic properties (AMQP 0-9-1 §4.2.6).
-// A property at its zero value is not sent, Headers and Priority excepted:
-// like Nameko, we send headers (be the table empty) and priority 0 with every message.
+// A property at its zero value is not sent, Headers, Priority and the delivery mode excepted:
+// like Nameko, we send headers (be the table empty), priority 0 and the mode with every message.
 type Properties struct {
 	ContentType     string
 	ContentEncoding string
 	Headers         Table
-	Persistent      bool // delivery mode 2
+	Persistent      bool // delivery mode 2: survives a restart of the broker in a durable queue; false is 1
 	Priority        uint8
 	CorrelationID   string
 	ReplyTo         string
@@ -74,6 +74,7 @@ func (p *Publishing) encode(maxMessage, frameMax int) (amqp.Publishing, error) {
 		ContentType:     p.ContentType,
 		ContentEncoding: p.ContentEncoding,
 		Headers:         headers,
+		DeliveryMode:    amqp.Transient,
 		Priority:        p.Priority,
 		CorrelationId:   p.CorrelationID,
 		ReplyTo:         p.ReplyTo,
