@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"cmd/gomeko":     {"runner"},
 	"runner":         {"shell", "broker", "web", "rpc", "events", "timer", "config"},
 	"shell":          {"rpc", "events", "config"},
-	"web":            {"messaging"},
+	"web":            {"rpc"}, // for its errors
 	"rpc":            {"messaging"},
 	"events":         {"messaging"},
 	"timer":          {"messaging"},

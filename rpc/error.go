@@ -96,8 +96,10 @@ func (e *Error) Expected() bool { return true }
 // about returns an error of e's class with another text.
 func (e *Error) about(text string) *Error { return NewError(e.Path, valid(text)) }
 
-// serialize returns the outcome err of a call as it goes to the caller.
-func serialize(err error) *Error {
+// AsError returns the error of a call as its caller is told of it: an [Error] that err is or wraps with the text of the
+// whole, what does not fit as [ErrIncorrectSignature], any other as builtins.Exception with its text. It is for
+// entrypoints with another wire.
+func AsError(err error) *Error {
 	var (
 		misfit *service.SignatureError
 		fault  *service.PanicError

@@ -30,7 +30,7 @@ func encode(codec transport.Codec, result any, err error) (body []byte, cannot e
 		}
 	}()
 	if err != nil {
-		return codec.Encode(reply{Error: serialize(err)})
+		return codec.Encode(reply{Error: AsError(err)})
 	}
 	return codec.Encode(reply{Result: result})
 }
