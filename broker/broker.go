@@ -6,8 +6,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -36,32 +39,37 @@ type Config struct {
 // [New]; it serves once [Broker.Listen] or [Broker.Dial] is called. All of its
 // methods may be called from several goroutines.
 type Broker struct {
-	users      map[string]secret
-	vhosts     map[string]*vhost
+	began      time.Time
 	heartbeat  time.Duration
 	maxMessage uint64
 	alarm      *alarm
 	tls        *tls.Config
 	log        *slog.Logger
-	serving    sync.WaitGroup // accept loops and connections
+	limits     limits         // of each virtual host
+	serving    sync.WaitGroup // accept loops, connections, and requests of the management API
 
 	mu        sync.Mutex
 	closed    bool
-	listeners []net.Listener
+	listeners []io.Closer
 	conns     map[*conn]struct{}
+	count     int // of connections since the broker began
+	users     map[string]secret
+	vhosts    map[string]*vhost
 }
 
 // New returns a broker that is ready but listens nowhere yet.
 func New(cfg Config) *Broker {
 	b := &Broker{
-		users:      make(map[string]secret),
-		vhosts:     make(map[string]*vhost),
+		began:      time.Now(),
 		heartbeat:  max(cmp.Or(cfg.Heartbeat, defaultHeartbeat), 0),
 		maxMessage: uint64(cmp.Or(cfg.MaxMessage, defaultMaxMessage)),
 		alarm:      &alarm{limit: cmp.Or(cfg.MaxMemory, defaultMaxMemory)},
 		tls:        cfg.TLS,
 		log:        cmp.Or(cfg.Logger, slog.Default()),
+		limits:     limits{conns: cfg.MaxConnections, queues: cfg.MaxQueues},
 		conns:      make(map[*conn]struct{}),
+		users:      make(map[string]secret),
+		vhosts:     make(map[string]*vhost),
 	}
 	users := cfg.Users
 	if len(users) == 0 {
@@ -70,9 +78,8 @@ func New(cfg Config) *Broker {
 	for name, password := range users {
 		b.users[name] = newSecret(password)
 	}
-	limits := limits{conns: cfg.MaxConnections, queues: cfg.MaxQueues}
 	for _, name := range append([]string{"/"}, cfg.VHosts...) {
-		b.vhosts[name] = newVHost(name, b.log, b.alarm, limits)
+		b.vhosts[name] = newVHost(name, b.log, b.alarm, b.limits)
 	}
 	return b
 }
@@ -158,7 +165,7 @@ func (b *Broker) Close(ctx context.Context) error {
 		}
 		<-done
 	}
-	for _, v := range b.vhosts {
+	for _, v := range b.hosts() {
 		v.stop()
 	}
 	return err
@@ -168,10 +175,41 @@ func (b *Broker) Close(ctx context.Context) error {
 // all virtual hosts: what is lost when it stops.
 func (b *Broker) Messages() int {
 	n := 0
-	for _, v := range b.vhosts {
+	for _, v := range b.hosts() {
 		n += v.messages()
 	}
 	return n
+}
+
+// knows reports whether a user has this password.
+func (b *Broker) knows(user, password string) bool {
+	b.mu.Lock()
+	want, known := b.users[user]
+	b.mu.Unlock()
+	return want.is(password) && known // the same work for an unknown user
+}
+
+// vhost returns a virtual host, nil if there is none of this name.
+func (b *Broker) vhost(name string) *vhost {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.vhosts[name]
+}
+
+// hosts returns the virtual hosts by name.
+func (b *Broker) hosts() []*vhost {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return sorted(b.vhosts)
+}
+
+// sorted returns the values of m in the order of their names.
+func sorted[V any](m map[string]V) []V {
+	values := make([]V, 0, len(m))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		values = append(values, m[name])
+	}
+	return values
 }
 
 func (b *Broker) snapshot() []*conn {
@@ -207,6 +245,8 @@ func (b *Broker) serve(nc net.Conn) bool {
 		nc.Close()
 		return false
 	}
+	b.count++
+	c.number = b.count
 	b.conns[c] = struct{}{}
 	b.serving.Go(func() {
 		c.serve()

@@ -39,13 +39,17 @@ type conn struct {
 	frames *frame.Reader
 	beat   chan time.Duration // tells the writer the interval of heartbeats, once
 
+	number       int       // of the broker's connections
+	opened       time.Time // when the vhost admitted it
 	user         string
-	heartbeat    time.Duration // 0: none
+	mechanism    string        // by which the user logged in
+	client       frame.Table   // what the client says of itself
 	capabilities frame.Table   // of the client
+	heartbeat    time.Duration // 0: none
 	vhost        *vhost        // nil until the connection is open
 	channelMax   int
+	frameMax     uint32
 	channels     map[uint16]*channel // changed under vhost.mu, by the reader alone
-	released     bool                // the vhost counts it no more
 	unconfirmed  []*channel          // have publishings to confirm before the reader waits
 
 	mu      sync.Mutex
@@ -347,8 +351,5 @@ func (c *conn) release() {
 		delete(c.channels, id)
 	}
 	c.vhost.releaseExclusive(c)
-	if !c.released {
-		c.released = true
-		c.vhost.conns--
-	}
+	delete(c.vhost.conns, c)
 }

@@ -44,6 +44,7 @@ func (c *conn) handshake() error {
 	if err != nil {
 		return err
 	}
+	c.client, c.mechanism = start.ClientProperties, start.Mechanism
 	if capabilities, ok := start.ClientProperties.Get("capabilities"); ok {
 		c.capabilities, _ = capabilities.(frame.Table)
 	}
@@ -57,23 +58,34 @@ func (c *conn) handshake() error {
 	if err != nil {
 		return err
 	}
-	vhost := c.broker.vhosts[open.VirtualHost]
-	if vhost == nil {
-		e := exceptionf(codeNotAllowed, "vhost %s not found", open.VirtualHost)
+	if e := c.enter(open.VirtualHost); e != nil {
 		e.method = open.ID()
 		return e
 	}
-	if !vhost.admit() {
-		e := exceptionf(codeNotAllowed, "access to vhost '%s' refused for user '%s': connection limit (%d) is reached",
-			vhost.name, c.user, vhost.limits.conns)
-		e.method = open.ID()
-		return e
-	}
-	c.vhost = vhost
 	c.nc.SetDeadline(time.Time{})
 	c.out.method(0, &frame.ConnectionOpenOk{})
-	c.log = c.log.With("user", c.user, "vhost", vhost.name)
+	c.log = c.log.With("user", c.user, "vhost", c.vhost.name)
 	c.log.Debug("connection opened")
+	return nil
+}
+
+// enter opens the connection to a virtual host.
+func (c *conn) enter(name string) *exception {
+	v := c.broker.vhost(name)
+	if v == nil {
+		return exceptionf(codeNotAllowed, "vhost %s not found", name)
+	}
+	v.lock()
+	defer v.unlock()
+	switch {
+	case v.removed:
+		return exceptionf(codeNotAllowed, "vhost %s not found", name)
+	case v.limits.conns > 0 && len(v.conns) >= v.limits.conns:
+		return exceptionf(codeNotAllowed, "access to vhost '%s' refused for user '%s': connection limit (%d) is reached",
+			name, c.user, v.limits.conns)
+	}
+	c.vhost, c.opened = v, time.Now()
+	v.conns[c] = struct{}{}
 	return nil
 }
 
@@ -127,9 +139,8 @@ func (c *conn) login(m *frame.ConnectionStartOk) error {
 			"For details see the broker logfile.", m.Mechanism)
 	}
 	c.user = user
-	want, known := c.broker.users[user]
 	switch {
-	case !want.is(password) || !known:
+	case !c.broker.knows(user, password):
 		c.log.Warn("login refused: unknown user or wrong password", "user", user)
 	case user == "guest" && !isLocal(c.nc.RemoteAddr()):
 		c.log.Warn("login refused: guest may connect from this machine only", "user", user)
@@ -183,7 +194,7 @@ func (c *conn) tune() error {
 	if err := negotiate("frame_max", m.FrameMax, frame.MinSize, frameMax); err != nil {
 		return err
 	}
-	c.channelMax = int(m.ChannelMax)
+	c.channelMax, c.frameMax = int(m.ChannelMax), m.FrameMax
 	c.frames.SetMaxSize(m.FrameMax)
 	c.out.setMaxSize(m.FrameMax)
 	c.heartbeat = time.Duration(m.Heartbeat) * time.Second

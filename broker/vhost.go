@@ -18,7 +18,8 @@ type vhost struct {
 	limits limits
 
 	mu        sync.Mutex
-	conns     int
+	removed   bool
+	conns     map[*conn]struct{} // those that are open
 	exchanges map[string]*exchange
 	queues    map[string]*queue
 	replies   map[string]*queue // of direct reply-to, by their full names
@@ -40,6 +41,7 @@ func newVHost(name string, log *slog.Logger, alarm *alarm, limits limits) *vhost
 		alarm:     alarm,
 		began:     time.Now(),
 		limits:    limits,
+		conns:     make(map[*conn]struct{}),
 		exchanges: make(map[string]*exchange),
 		queues:    make(map[string]*queue),
 		replies:   make(map[string]*queue),
@@ -146,17 +148,6 @@ func (v *vhost) messages() int {
 		n += q.ready.len() + q.unsettled
 	}
 	return n
-}
-
-// admit counts a connection, and reports false if there are too many.
-func (v *vhost) admit() bool {
-	v.lock()
-	defer v.unlock()
-	if v.limits.conns > 0 && v.conns >= v.limits.conns {
-		return false
-	}
-	v.conns++
-	return true
 }
 
 // releaseExclusive deletes the queues of a connection.
