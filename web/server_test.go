@@ -1,0 +1,52 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/servicetest"
+	"github.com/gomeko/gomeko/web"
+)
+
+// Pinged is a service for what goes for every extension.
+type Pinged struct {
+	_ service.Name `service:"pinged"`
+
+	Entrypoints struct {
+		Ping web.Route `web:"GET /ping"`
+	}
+}
+
+func (*Pinged) Ping(context.Context) (string, error) { return "pong", nil }
+
+// TestRules holds the server to what containers and peers rely on.
+func TestRules(t *testing.T) {
+	var address atomic.Value
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	servicetest.TestEntrypoint(t, new(Pinged), func(ctx context.Context) error {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/ping", address.Load()), nil)
+		if err != nil {
+			return err
+		}
+		answer, err := client.Do(r)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode >= 300 {
+			return fmt.Errorf("status %s", answer.Status)
+		}
+		return nil
+	}, web.Config{Listen: func(ctx context.Context, _ string) (net.Listener, error) {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err == nil {
+			address.Store(l.Addr().String())
+		}
+		return l, err
+	}})
+}
