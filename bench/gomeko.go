@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// Echo answers with what it is called with.
+type Echo struct {
+	_ service.Name `service:"bench"`
+
+	Entrypoints struct {
+		Echo rpc.Method `rpc:"echo(text)"`
+	}
+}
+
+func (*Echo) Echo(_ context.Context, text string) (string, error) { return text, nil }
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn}))
+
+// serveGomeko hosts services as a program does that configures nothing but the broker.
+func serveGomeko(ctx context.Context, _ *role, args []string) error {
+	c, err := service.New(service.Config{Logger: quiet, Values: []any{transport.Config{URI: args[0]}}}, new(Echo))
+	if err != nil {
+		return err
+	}
+	return c.Start(ctx)
+}
+
+// callGomeko calls it; with transient, requests need not survive the broker.
+func callGomeko(ctx context.Context, r *role, args []string) error {
+	conn, err := rpc.Dial(ctx, transport.Config{URI: args[0], Logger: quiet}, rpc.Config{})
+	if err != nil {
+		return err
+	}
+	client := conn.Client("bench")
+	transient := len(args) > 1 && args[1] == "transient"
+	r.call = func(ctx context.Context, text string) error {
+		if transient {
+			ctx = rpc.With(ctx, rpc.Persistent(false))
+		}
+		var result string
+		return client.Call(ctx, "echo", &result, text)
+	}
+	return nil
+}

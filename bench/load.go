@@ -1,0 +1,68 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// envelope is what a request of Nameko's has around its one argument.
+const envelope = len(`{"args": [""], "kwargs": {}}`)
+
+// text returns the argument of a request whose body has the order's size.
+func (o order) text() string { return strings.Repeat("x", max(1, o.Size-envelope)) }
+
+// closedLoop has each of the callers call for the order's duration, one call after the other.
+func closedLoop(o order, call func(text string) error) report {
+	l := newLatencies()
+	text := o.text()
+	var failed atomic.Pointer[error]
+	var callers sync.WaitGroup
+	began := time.Now()
+	end := began.Add(o.Duration)
+	for range o.Callers {
+		callers.Go(func() {
+			for since := time.Now(); since.Before(end) && failed.Load() == nil; {
+				if err := call(text); err != nil {
+					failed.Store(&err)
+					return
+				}
+				now := time.Now()
+				l.add(now.Sub(since))
+				since = now
+			}
+		})
+	}
+	callers.Wait()
+	r := l.report(time.Since(began))
+	if err := failed.Load(); err != nil {
+		r.Error = (*err).Error()
+	}
+	return r
+}
+
+// latencies collects how long calls took.
+type latencies struct {
+	took  []time.Duration
+	calls atomic.Int64
+}
+
+func newLatencies() *latencies { return &latencies{took: make([]time.Duration, 1<<22)} }
+
+func (l *latencies) add(took time.Duration) {
+	if i := l.calls.Add(1) - 1; i < int64(len(l.took)) {
+		l.took[i] = took
+	}
+}
+
+func (l *latencies) report(elapsed time.Duration) report {
+	n := int(l.calls.Load())
+	took := l.took[:min(n, len(l.took))]
+	if len(took) == 0 {
+		return report{Elapsed: elapsed, Error: "no call has ended in time"}
+	}
+	slices.Sort(took)
+	return report{Calls: n, Elapsed: elapsed, P50: took[len(took)/2], P99: took[len(took)*99/100]}
+}

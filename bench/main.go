@@ -1,0 +1,70 @@
+// Command bench measures gomeko beside raw amqp091-go, Nameko, NATS micro and gRPC, on RabbitMQ and on the embedded broker.
+//
+// Every server, client and broker is a process of its own, so that the CPU that each spends on a call can be told. The load
+// is closed: each caller waits for its reply. The contestants of a scenario take turns in rounds, and what is compared is
+// compared inside a round: whatever else the machine does then is done to all of them.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"time"
+)
+
+func main() {
+	if name := os.Getenv(roleVariable); name != "" {
+		play(name)
+		return
+	}
+	var s session
+	scenarios := flag.String("scenarios", "", "measure those whose name matches this regular expression")
+	contestants := flag.String("contestants", "", "and those contestants, beside the one they are compared with")
+	write := flag.String("write", "", "write the tables to this file, ../docs/bench.md in the project")
+	flag.IntVar(&s.rounds, "rounds", 5, "how often each is measured")
+	flag.DurationVar(&s.duration, "duration", time.Second, "how long each is measured in a round")
+	flag.StringVar(&s.profile, "profile", "", "have Go processes write their CPU profiles into this folder")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	s.began = time.Now()
+	err := s.run(ctx, regexp.MustCompile(*scenarios), regexp.MustCompile(*contestants))
+	fmt.Println(s.page())
+	if err == nil && *write != "" {
+		err = os.WriteFile(*write, []byte(s.page()), 0o644)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// A session is one run of the command.
+type session struct {
+	began    time.Time
+	rounds   int
+	duration time.Duration
+	profile  string
+	brokers  brokers
+	measured []*group // in their order
+}
+
+func (s *session) run(ctx context.Context, scenarios, contestants *regexp.Regexp) error {
+	defer s.brokers.close()
+	for _, g := range groups() {
+		g.choose(scenarios, contestants)
+		if len(g.scenarios) == 0 {
+			continue
+		}
+		s.measured = append(s.measured, g)
+		if err := s.measure(ctx, g); err != nil {
+			return fmt.Errorf("%s: %w", strings.ToLower(g.title), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/metrics"
+	"runtime/pprof"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	roleVariable    = "GOMEKO_BENCH_ROLE"
+	profileVariable = "GOMEKO_BENCH_PROFILE"
+)
+
+// A ready is the first line of a process.
+type ready struct {
+	URI string // where it listens, if it does
+}
+
+// An order is a line to a process. One for no callers asks how things are.
+type order struct {
+	Callers  int
+	Size     int // of a request's body, in bytes
+	Duration time.Duration
+}
+
+// A report is its answer.
+type report struct {
+	Calls    int
+	Elapsed  time.Duration
+	P50, P99 time.Duration
+	Handled  int64  // messages, since the process began
+	Allocs   uint64 // since the process began; 0 if it does not know
+	Error    string
+}
+
+// A role is what a process does for its contestant. What it is given ends with the process.
+type role struct {
+	uri     string
+	call    func(ctx context.Context, text string) error // one call; nil: it only serves
+	load    func(o order) report                         // in place of call: many
+	handled atomic.Int64
+}
+
+// roles are all of them, by name.
+func roles() map[string]func(ctx context.Context, r *role, args []string) error {
+	return map[string]func(ctx context.Context, r *role, args []string) error{
+		"broker":             serveBroker,
+		"gomeko service":     serveGomeko,
+		"gomeko client":      callGomeko,
+		"amqp091 service":    serveAMQP,
+		"amqp091 client":     callAMQP,
+		"nats server":        serveNATS,
+		"nats micro service": serveNATSMicro,
+		"nats micro client":  callNATSMicro,
+		"grpc service":       serveGRPC,
+		"grpc client":        callGRPC,
+	}
+}
+
+// play is the main function of a process with a role: it carries out orders until there are none.
+func play(name string) {
+	ctx := context.Background()
+	r := &role{}
+	if err := roles()[name](ctx, r, os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %s: %v\n", name, err)
+		os.Exit(1)
+	}
+	out := json.NewEncoder(os.Stdout)
+	out.Encode(ready{r.uri})
+	stop := profile(name)
+	defer stop()
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		var o order
+		if err := json.Unmarshal(in.Bytes(), &o); err != nil {
+			panic(err)
+		}
+		var answer report
+		switch {
+		case o.Callers == 0:
+		case r.load != nil:
+			answer = r.load(o)
+		default:
+			answer = closedLoop(o, func(text string) error { return r.call(ctx, text) })
+		}
+		answer.Handled, answer.Allocs = r.handled.Load(), allocs()
+		out.Encode(answer)
+	}
+}
+
+// profile writes the CPU profile of a process if it is wanted, until it is stopped.
+func profile(name string) (stop func()) {
+	dir := os.Getenv(profileVariable)
+	if dir == "" {
+		return func() {}
+	}
+	file := fmt.Sprintf("%s-%d.pprof", strings.ReplaceAll(strings.Join(append([]string{name}, os.Args[2:]...), "-"), " ", "-"), os.Getpid())
+	f, err := os.Create(filepath.Join(dir, file))
+	if err == nil {
+		err = pprof.StartCPUProfile(f)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}
+}
+
+func allocs() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}

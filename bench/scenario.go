@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+)
+
+// A group is scenarios that the same contestants take part in.
+type group struct {
+	title       string
+	about       string
+	contestants []contestant // each is compared with the first
+	scenarios   []scenario
+	claims      []claim
+	entries     map[string]*entry // by key
+}
+
+// A contestant is a server, a client, and what is between them.
+type contestant struct {
+	name   string
+	broker string   // "" is none
+	server []string // its role and arguments; those behind the URI
+	client []string
+	copies int // deliveries that each call makes; 0: it has a reply
+}
+
+// A scenario is one load.
+type scenario struct {
+	name string
+	order
+}
+
+// A claim is what is expected of a contestant beside another one.
+type claim struct {
+	scenario, contestant, base string
+	ratio                      float64 // of the rates, at least; negative: of p50, at most
+}
+
+// key names the entry of a contestant in a scenario.
+func key(scenario, contestant string) string { return scenario + "\x00" + contestant }
+
+// choose leaves out what is not to be measured.
+func (g *group) choose(scenarios, contestants *regexp.Regexp) {
+	g.scenarios = slices.DeleteFunc(g.scenarios, func(s scenario) bool { return !scenarios.MatchString(s.name) })
+	first := true
+	g.contestants = slices.DeleteFunc(g.contestants, func(c contestant) bool {
+		out := !first && !contestants.MatchString(c.name)
+		first = false
+		return out
+	})
+}
+
+// groups returns all that is measured.
+func groups() []*group {
+	return []*group{rpcGroup()}
+}
+
+const (
+	raw          = "raw amqp091-go"
+	rawTransient = raw + ", transient"
+)
+
+func rpcGroup() *group {
+	g := &group{
+		title: "RPC",
+		about: "A call of a method that returns its argument. Requests and replies are persistent unless it says transient; requests are mandatory.",
+		contestants: []contestant{
+			{name: raw, broker: rabbitMQ, server: []string{"amqp091 service"}, client: []string{"amqp091 client"}},
+			{name: "gomeko", broker: rabbitMQ, server: []string{"gomeko service"}, client: []string{"gomeko client"}},
+			{name: rawTransient, broker: rabbitMQ, server: []string{"amqp091 service", "transient"}, client: []string{"amqp091 client", "transient"}},
+			{name: "gomeko, transient", broker: rabbitMQ, server: []string{"gomeko service"}, client: []string{"gomeko client", "transient"}},
+			{name: "Nameko", broker: rabbitMQ, server: []string{"nameko", "service"}, client: []string{"nameko", "client"}},
+			{name: raw + ", embedded broker", broker: embedded, server: []string{"amqp091 service"}, client: []string{"amqp091 client"}},
+			{name: "gomeko, embedded broker", broker: embedded, server: []string{"gomeko service"}, client: []string{"gomeko client"}},
+			{name: "NATS micro", broker: natsIO, server: []string{"nats micro service"}, client: []string{"nats micro client"}},
+			{name: "gRPC", server: []string{"grpc service"}, client: []string{"grpc client"}},
+		},
+	}
+	for _, load := range []struct{ callers, size int }{{1, 50}, {64, 50}, {512, 50}, {64, 1 << 10}, {64, 64 << 10}} {
+		g.scenarios = append(g.scenarios, scenario{rpcName(load.callers, load.size), order{Callers: load.callers, Size: load.size}})
+	}
+	const at64, at1 = "rpc/64/50B", "rpc/1/50B"
+	g.claims = []claim{
+		{at64, "gomeko", raw, 1},
+		{at64, "gomeko, transient", rawTransient, 1.1},
+		{at64, "gomeko", "Nameko", 8},
+		{at1, "gomeko", raw, -1.1},
+		{at64, "gomeko, embedded broker", "gomeko", 3},
+	}
+	return g
+}
+
+func rpcName(callers, size int) string {
+	unit := "B"
+	if size >= 1<<10 {
+		size, unit = size>>10, "KiB"
+	}
+	return fmt.Sprintf("rpc/%d/%d%s", callers, size, unit)
+}
