@@ -18,7 +18,7 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// Params returns the types of the parameters that the row's method has after ctx: none if there is no such method, of
+// Params returns the types of the parameters that the row's method has beside ctx, its first: none if there is no such method, of
 // which [Field.Bind] tells. It is for an entrypoint whose methods may do without the values that it gives them.
 func (f *Field) Params() []reflect.Type {
 	if !f.isRow {
@@ -29,8 +29,10 @@ func (f *Field) Params() []reflect.Type {
 		return nil
 	}
 	var types []reflect.Type
-	for i := 2; i < m.Type.NumIn(); i++ { // after the receiver and ctx
-		types = append(types, m.Type.In(i))
+	for i := 1; i < m.Type.NumIn(); i++ { // after the receiver
+		if t := m.Type.In(i); i > 1 || t != contextType {
+			types = append(types, t)
+		}
 	}
 	return types
 }
@@ -83,6 +85,9 @@ func (m *method) shape(name, remedy string) ([]reflect.Type, error) {
 	for i := 1; i < t.NumIn(); i++ {
 		ins = append(ins, t.In(i))
 	}
+	if m.bare = t.NumOut() == 0 && slices.ContainsFunc(m.lead, carriesContext) && slices.Equal(ins, m.lead); m.bare {
+		return nil, nil
+	}
 	if len(ins) == 0 || ins[0] != contextType {
 		return nil, fmt.Errorf("the first parameter of %s is not context.Context: write %s", name, remedy)
 	}
@@ -96,6 +101,11 @@ func (m *method) shape(name, remedy string) ([]reflect.Type, error) {
 		}
 	}
 	return ins[len(m.lead):], nil
+}
+
+// carriesContext reports whether a value of t has a ctx with it, as an *http.Request has.
+func carriesContext(t reflect.Type) bool {
+	return t.Implements(reflect.TypeFor[interface{ Context() context.Context }]())
 }
 
 // bindList gives each name of the list one Go parameter.

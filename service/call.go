@@ -28,11 +28,16 @@ type Call struct {
 	Attempt     int  // 1 for the first
 
 	watcher Watcher
+	read    func(ctx context.Context, result any) (any, error)
 	parents int // how many ids of Parents Stack hands on; 0 is defaultParents, negative is none
 }
 
 // Watch has w told how the call goes. It is for the entrypoint that makes the call, before [Field.Run].
 func (c *Call) Watch(w Watcher) { c.watcher = w }
+
+// Read has fn make of what the method returns the result of the call, before the call's own values are ended: a result that
+// is a stream is read there, while what it comes from lives. It is for the entrypoint that makes the call, before [Field.Run].
+func (c *Call) Read(fn func(ctx context.Context, result any) (any, error)) { c.read = fn }
 
 // FromContext returns the call that ctx belongs to, nil outside of one.
 func FromContext(ctx context.Context) *Call {

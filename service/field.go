@@ -79,7 +79,8 @@ func (f *Field) Keys(known ...string) error {
 }
 
 // Bind binds the row's method to the signature spec, "name" or "name(a, b=1, *rest, c, **opts)" as
-// Python would write it, after ctx and the parameters of the types lead. It is called once, in Entrypoint.
+// Python would write it, after ctx and the parameters of the types lead. It is called once, in Entrypoint. Where lead has
+// a type whose values carry the ctx, as *http.Request does, a method may take just what lead has, and return nothing.
 //
 // A list binds one name a Go parameter. Without a list the method has no parameter, or one struct (or pointer to one) whose
 // fields are the parameters: named by json, optional by default:"1" (a Python literal), a pointer or omitempty.

@@ -96,7 +96,7 @@ func (r *run) work(ctx context.Context, done chan<- outcome) {
 func (r *run) method(ctx context.Context) outcome {
 	f := r.field
 	v, err := recovered(ctx, func(ctx context.Context) (any, error) {
-		return f.method.invoke(ctx, r.args, r.lead, func(err error) error { return f.returned(ctx, err) })
+		return f.method.invoke(ctx, r, func(err error) error { return f.returned(ctx, err) })
 	})
 	return outcome{v, f.settled(ctx, err)} // a Done may give up as a method does
 }

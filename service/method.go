@@ -18,6 +18,7 @@ type method struct {
 	args  reflect.Type // the struct whose fields are the parameters; nil: each is a Go parameter
 	ptr   bool         // the struct is taken by pointer
 	slots []slot       // as many as sig.Params, in their order
+	bare  bool         // it takes what lead has and nothing else, and returns nothing
 }
 
 // A slot is where the argument of a parameter goes.
@@ -31,33 +32,52 @@ type slot struct {
 
 // invoke decodes the arguments, copies the service, gives it the call's own values and runs the method. settle makes of
 // what the method returned the error that the values end with.
-func (m *method) invoke(ctx context.Context, args Arguments, lead []any, settle func(error) error) (any, error) {
-	in := make([]reflect.Value, 2+len(m.lead), 2+len(m.lead)+len(m.slots)+1)
-	in[1] = reflect.ValueOf(ctx)
+func (m *method) invoke(ctx context.Context, r *run, settle func(error) error) (any, error) {
+	in := make([]reflect.Value, 1, 2+len(m.lead)+len(m.slots)+1)
+	if !m.bare {
+		in = append(in, reflect.ValueOf(ctx))
+	}
 	for i, t := range m.lead {
-		if lead[i] == nil {
-			in[2+i] = reflect.Zero(t)
+		v := r.lead[i]
+		if late, ok := v.(func(context.Context) any); ok {
+			v = late(ctx)
+		}
+		if v == nil {
+			in = append(in, reflect.Zero(t))
 		} else {
-			in[2+i] = reflect.ValueOf(lead[i])
+			in = append(in, reflect.ValueOf(v))
 		}
 	}
-	in, err := m.decode(in, args)
+	in, err := m.decode(in, r.args)
 	if err != nil {
 		return nil, err
 	}
 	in[0] = reflect.New(m.proto.Type())
 	in[0].Elem().Set(m.proto)
 
-	var out []reflect.Value
-	err = m.plan.Run(ctx, in[0].Elem(), func() error {
-		out = m.call(in)
-		err, _ := out[len(out)-1].Interface().(error)
+	var result any
+	err = m.plan.Run(ctx, in[0].Elem(), func() (err error) {
+		result, err = returned(m.call(in))
+		if err == nil && r.call.read != nil {
+			result, err = r.call.read(ctx, result)
+		}
 		return settle(err)
 	})
-	if err != nil || len(out) < 2 {
+	if err != nil {
 		return nil, err
 	}
-	return out[0].Interface(), nil
+	return result, nil
+}
+
+// returned makes of what a method has returned its result and its error.
+func returned(out []reflect.Value) (result any, err error) {
+	if len(out) > 0 {
+		err, _ = out[len(out)-1].Interface().(error)
+	}
+	if len(out) > 1 {
+		result = out[0].Interface()
+	}
+	return result, err
 }
 
 // decode appends the arguments, in the method's types, to in.

@@ -34,8 +34,9 @@ func (r *run) Value(key any) any {
 }
 
 // Run runs one call of the row's method, on a fresh copy of the service, through the middleware, when one of the
-// service's workers is free, and of the row's if it is bounded. It fills in call's Service, Method, Row and ID; call may be nil. lead are the values of the types
-// given to [Field.Bind].
+// service's workers is free, and of the row's if it is bounded. It fills in call's Service, Method and Row, and its ID, of which
+// call may have the last part; call may be nil. lead are the values of the types
+// given to [Field.Bind]; a func(context.Context) any in the place of one makes it, with the ctx of the call.
 //
 // The error is a *[SignatureError] when args do not fit (the method was not run), a *[PanicError] when the method
 // panicked, [ErrTimeout] when ctx or the row's timeout has ended (the method may still run: it keeps its worker until it
@@ -50,7 +51,10 @@ func (f *Field) Run(ctx context.Context, call *Call, args Arguments, lead ...any
 	if f.method == nil || len(lead) != len(f.method.lead) {
 		return nil, fmt.Errorf("service %s: %s: Run needs the method and the values that Bind was given", f.Service, f.Name)
 	}
-	call.Service, call.Method, call.Row, call.ID = f.Service, f.method.sig.Name, f.Name, f.prefix+uuid.NewString()
+	if call.ID == "" {
+		call.ID = uuid.NewString()
+	}
+	call.Service, call.Method, call.Row, call.ID = f.Service, f.method.sig.Name, f.Name, f.prefix+call.ID
 	call.Attempt = max(1, call.Attempt)
 	call.parents = f.Host.cfg.ParentCallsTracked
 
