@@ -37,7 +37,7 @@ func namekoKeys() []key {
 		{"max_workers", honoured, "100", "Calls that a service runs at once, and its prefetch. Nameko's default is 10; 0 is the default, as in Nameko.", readMaxWorkers},
 		{"PREFETCH_COUNT", ignored, "", "the prefetch is max_workers", nil},
 		{"parent_calls_tracked", honoured, "10", "Call ids of callers that a call hands on beside its own.", readParents},
-		{"serializer", honoured, "json", "What requests are sent in: `json` or `msgpack`. `pickle` is refused: reading it runs what the sender wants.", readSerializer},
+		{"serializer", honoured, "json", "What requests, events and messages are sent in: `json` or `msgpack`. `pickle` is refused: reading it runs what the sender wants.", readSerializer},
 		{"ACCEPT", honoured, "[json, msgpack]", "What is read; a request is answered in what it came in. Nameko's default is `serializer` alone. `pickle` in it is refused, others than these two are warned about.", readAccept},
 		{"SERIALIZERS", ignored, "", "it names Python functions", nil},
 		{"LOGGING", mapped, "INFO", "The level of `root`, or else of the logger `nameko`, is that of the log. Logs go to stderr; handlers that write elsewhere and levels of further loggers are warned about. The flag `--log-level` wins.", readLogging},

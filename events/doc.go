@@ -44,7 +44,7 @@
 // that somebody has to delete.
 //
 // A handler that fails is logged, and its event is gone, as in Nameko; requeue:"true" has it delivered again at once, until
-// it succeeds. What does not fit the handler's type, or is no JSON, is logged with its head and gone in both cases.
+// it succeeds. What does not fit the handler's type, or cannot be read at all, is logged with its head and gone in both cases.
 //
 // # Programs that are no services
 //

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 
 	"github.com/google/uuid"
@@ -24,6 +23,7 @@ import (
 //
 //	func(ctx context.Context, payload T) error
 //	func(ctx context.Context, event events.Event, payload T) error
+//	func(ctx context.Context, event events.Event) error
 //
 // and its name on the wire is the row's in snake case, forget_user, which is part of the queue's name; name:"…" is another
 // one. Further keys of the tag:
@@ -49,13 +49,13 @@ func (Handler) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	if err != nil {
 		subErr = nil // it is about what was not read
 	}
-	lead, bindErr := bindMethod(f)
-	err = errors.Join(f.Keys("events", "name", "delivery", "reliable", "requeue"), err, subErr, bindErr)
-	if err != nil {
+	handler, bindErr := messaging.Subscribe(f, sub, func(d *transport.Delivery) Event {
+		return Event{Service: strings.TrimSuffix(d.Exchange, suffix), Type: d.Key}
+	})
+	if err = errors.Join(f.Keys("events", "name", "delivery", "reliable", "requeue"), err, subErr, bindErr); err != nil {
 		return nil, err
 	}
-	sub.Lead = lead
-	return messaging.Subscribe(f, sub)
+	return handler, nil
 }
 
 // subscription returns the queue of a row and what has to be declared (SPEC §5).
@@ -105,20 +105,4 @@ func newIdentity(host *service.Container) (*identity, error) {
 	cfg, _ := service.Lookup[Config](host)
 	id := identity(cmp.Or(cfg.Identity, strings.ReplaceAll(uuid.NewString(), "-", "")))
 	return &id, nil
-}
-
-var eventType = reflect.TypeFor[Event]()
-
-// bindMethod binds the row's method, and returns what makes its values ahead of the payload.
-func bindMethod(f *service.Field) (func(*transport.Delivery) []any, error) {
-	spec := messaging.MethodName(f) + "(payload)"
-	if _, err := f.Bind(spec, eventType); err == nil {
-		return func(d *transport.Delivery) []any {
-			return []any{Event{Service: strings.TrimSuffix(d.Exchange, suffix), Type: d.Key}}
-		}, nil
-	}
-	if _, err := f.Bind(spec); err != nil {
-		return nil, fmt.Errorf("%w: a handler is func(ctx, T) error or func(ctx, events.Event, T) error", err)
-	}
-	return nil, nil
 }

@@ -184,6 +184,9 @@ func TestUnreadable(t *testing.T) {
 					t.Fatalf("%s: it is not said in the log", test.name)
 				}
 			}
+			if twice := p.log.Lines("call failed"); len(twice) > 0 {
+				t.Errorf("%s: logged as a call too: %s", test.name, twice)
+			}
 			lines := p.log.Lines("level=ERROR", "message dropped: it cannot be read", "queue=evt-vec_source-pool_evt--vec_pool.on_pool")
 			line := lines[len(lines)-1]
 			for _, want := range test.want {

@@ -15,29 +15,37 @@ type Wrong struct {
 	_ service.Name `service:"wrong"`
 
 	Entrypoints struct {
-		NoDot     events.Handler `events:"user_deleted" method:"On"`
-		Ambiguous events.Handler `events:"a.b.user.deleted" method:"On"`
-		Empty     events.Handler `method:"On"`
-		NoType    events.Handler `events:"users." method:"On"`
-		Words     events.Handler `events:"users user deleted" method:"On"`
-		Anybody   events.Handler `events:"*.user_deleted" method:"On"`
-		Pattern   events.Handler `events:"users.user_*" method:"On"`
-		Delivery  events.Handler `events:"users.a" delivery:"everyone" method:"On"`
-		Reliable  events.Handler `events:"users.b" reliable:"no" method:"On"`
-		Requeue   events.Handler `events:"users.c" requeue:"twice" method:"On"`
-		Key       events.Handler `events:"users.d" reliably:"false" method:"On"`
-		Broadcast events.Handler `events:"users.e" delivery:"broadcast" method:"On"`
-		Missing   events.Handler `events:"users.f"`
-		Two       events.Handler `events:"users.g"`
-		Lossy     events.Handler `events:"users.h" delivery:"singleton" method:"On"`
-		Lossless  events.Handler `events:"users.h" delivery:"singleton" reliable:"false" method:"On"`
+		NoDot       events.Handler `events:"user_deleted" method:"On"`
+		Ambiguous   events.Handler `events:"a.b.user.deleted" method:"On"`
+		Empty       events.Handler `method:"On"`
+		NoType      events.Handler `events:"users." method:"On"`
+		Words       events.Handler `events:"users user deleted" method:"On"`
+		Anybody     events.Handler `events:"*.user_deleted" method:"On"`
+		Pattern     events.Handler `events:"users.user_*" method:"On"`
+		Delivery    events.Handler `events:"users.a" delivery:"everyone" method:"On"`
+		Reliable    events.Handler `events:"users.b" reliable:"no" method:"On"`
+		Requeue     events.Handler `events:"users.c" requeue:"twice" method:"On"`
+		Key         events.Handler `events:"users.d" reliably:"false" method:"On"`
+		Broadcast   events.Handler `events:"users.e" delivery:"broadcast" method:"On"`
+		Missing     events.Handler `events:"users.f"`
+		Two         events.Handler `events:"users.g"`
+		Swapped     events.Handler `events:"users.i"`
+		Bare        events.Handler `events:"users.j"`
+		Contextless events.Handler `events:"users.k"`
+		Mute        events.Handler `events:"users.l"`
+		Lossy       events.Handler `events:"users.h" delivery:"singleton" method:"On"`
+		Lossless    events.Handler `events:"users.h" delivery:"singleton" reliable:"false" method:"On"`
 	}
 
 	Dispatch events.Dispatcher `mandatory:"maybe" exchange:"x"`
 }
 
-func (*Wrong) On(context.Context, user) error          { return nil }
-func (*Wrong) Two(context.Context, string, user) error { return nil }
+func (*Wrong) On(context.Context, user) error                    { return nil }
+func (*Wrong) Swapped(context.Context, user, events.Event) error { return nil }
+func (*Wrong) Bare(context.Context) error                        { return nil }
+func (*Wrong) Contextless(user, events.Event) error              { return nil }
+func (*Wrong) Mute(context.Context, events.Event, user)          {}
+func (*Wrong) Two(context.Context, string, user) error           { return nil }
 
 // Every mistake is told at once, with its row and what would be right.
 func TestMistakes(t *testing.T) {
@@ -60,8 +68,11 @@ func TestMistakes(t *testing.T) {
 		`Key: unknown key reliably in its tag: did you mean reliable?`,
 		`Broadcast: a reliable broadcast needs an identity that outlives a restart: set gomeko.broadcast_identity in the configuration (events.Config.Identity), or write reliable:"false"`,
 		`Missing: has no method Missing: write func`,
-		`Two: tag names 1 parameter`,
-		`a handler is func(ctx, T) error or func(ctx, events.Event, T) error`,
+		`Two: Two takes [string events_test.user] after ctx, and a message has one payload: write Two(ctx context.Context, payload T) error, or with events.Event ahead of the payload`,
+		`Swapped: Swapped takes [events_test.user events.Event] after ctx, and a message has one payload: write Swapped(ctx`,
+		`Bare: Bare takes [] after ctx, and a message has one payload: write Bare(ctx`,
+		`Contextless: the first parameter of Contextless is not context.Context: write func (w *Wrong) Contextless(ctx`,
+		`Mute: Mute does not return (T, error) or error: write func (w *Wrong) Mute(ctx`,
 		`Lossless: queue "evt-users-h" is declared with other flags by the row Lossy of wrong (durable=true auto_delete=false exclusive=false; here durable=true auto_delete=true exclusive=false): make them the same`,
 		`Dispatch: unknown key exchange in its tag: known are mandatory`,
 		`Dispatch: mandatory "maybe" is neither "true" nor "false"`,

@@ -3,7 +3,6 @@ package messaging
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -23,7 +22,8 @@ import (
 //	func(ctx context.Context, message messaging.Message, payload T) error
 //	func(ctx context.Context, message messaging.Message) error
 //
-// The payload is JSON; the last form takes any body. The queue is declared durable, unless the tag says otherwise:
+// The payload is in whatever the broker's Config accepts, JSON and msgpack at first, compressed or not; the last form takes any
+// body, as it came. The queue is declared durable, unless the tag says otherwise:
 //
 //	declare      "false": the queue, with its bindings, is taken as it is
 //	durable      "false": it ends with the broker
@@ -49,18 +49,21 @@ type Message struct {
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (Consumer) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	sub := Subscription{Queue: f.Tag("messaging")}
-	topologyErr := sub.read(f)
-	bindErr := sub.bind(f)
-	if err := errors.Join(f.Keys("messaging", "name", "declare", "durable", "auto_delete", "exclusive", "arguments", "exchange",
-		"kind", "key", "from", "requeue"), topologyErr, bindErr); err != nil {
+	sub, err := subscriptionOf(f)
+	consumer, subErr := Subscribe(f, sub, func(d *transport.Delivery) Message {
+		return Message{Exchange: d.Exchange, Key: d.Key, Properties: d.Properties, Body: d.Body}
+	})
+	err = errors.Join(f.Keys("messaging", "name", "declare", "durable", "auto_delete", "exclusive", "arguments", "exchange",
+		"kind", "key", "from", "requeue"), err, subErr)
+	if err != nil {
 		return nil, err
 	}
-	return Subscribe(f, sub)
+	return consumer, nil
 }
 
-// read reads the row's tag.
-func (s *Subscription) read(f *service.Field) error {
+// subscriptionOf reads the row's tag.
+func subscriptionOf(f *service.Field) (s Subscription, err error) {
+	s.Queue = f.Tag("messaging")
 	declare, err := Flag(f, "declare", true)
 	errs := []error{err}
 	s.Requeue, err = Flag(f, "requeue", false)
@@ -76,7 +79,7 @@ func (s *Subscription) read(f *service.Field) error {
 				errs = append(errs, fmt.Errorf(`%s has no meaning with declare:"false": leave one of them out`, key))
 			}
 		}
-		return errors.Join(errs...)
+		return s, errors.Join(errs...)
 	}
 	s.Topology.Queues = []transport.Queue{q}
 	exchange := f.Tag("exchange")
@@ -93,7 +96,7 @@ func (s *Subscription) read(f *service.Field) error {
 	for _, key := range keys {
 		s.Topology.Bindings = append(s.Topology.Bindings, transport.Binding{Queue: q.Name, Exchange: exchange, Key: key})
 	}
-	return errors.Join(errs...)
+	return s, errors.Join(errs...)
 }
 
 // queueOf returns the declaration of a queue that is named by a tag.
@@ -104,7 +107,7 @@ func queueOf(f *service.Field, name string) (q transport.Queue, err error) {
 	durable, err1 := Flag(f, "durable", true)
 	autoDelete, err2 := Flag(f, "auto_delete", false)
 	exclusive, err3 := Flag(f, "exclusive", false)
-	args, err4 := tableOf(f, "arguments")
+	args, err4 := tableOf(f, "arguments", "x-queue-type=quorum x-max-length=1000", value)
 	q = transport.Queue{Name: name, Durable: durable, AutoDelete: autoDelete, Exclusive: exclusive, Args: args}
 	return q, errors.Join(err1, err2, err3, err4)
 }
@@ -122,26 +125,4 @@ func exchangeOf(f *service.Field, name string) ([]transport.Exchange, error) {
 	default:
 		return []transport.Exchange{{Name: name, Kind: kind, Durable: true}}, nil
 	}
-}
-
-var messageType = reflect.TypeFor[Message]()
-
-// bind binds the row's method in one of its forms.
-func (s *Subscription) bind(f *service.Field) error {
-	name := MethodName(f)
-	withMessage := func(d *transport.Delivery) []any {
-		return []any{Message{Exchange: d.Exchange, Key: d.Key, Properties: d.Properties, Body: d.Body}}
-	}
-	if _, err := f.Bind(name+"(payload)", messageType); err == nil {
-		s.Lead = withMessage
-		return nil
-	}
-	if _, err := f.Bind(name+"()", messageType); err == nil {
-		s.Lead, s.raw = withMessage, true
-		return nil
-	}
-	if _, err := f.Bind(name + "(payload)"); err != nil {
-		return fmt.Errorf("%w: a consumer is func(ctx, T) error, func(ctx, messaging.Message, T) error or func(ctx, messaging.Message) error", err)
-	}
-	return nil
 }

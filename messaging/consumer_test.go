@@ -158,17 +158,21 @@ type Wrong struct {
 		Taken    messaging.Consumer `messaging:"d" declare:"false" durable:"true" method:"On"`
 		Typo     messaging.Consumer `messaging:"e" requeu:"true" method:"On"`
 		Missing  messaging.Consumer `messaging:"f"`
+		Bare     messaging.Consumer `messaging:"i"`
 		Quorum   messaging.Consumer `messaging:"g" arguments:"x-queue-type=quorum" method:"On"`
 		Classic  messaging.Consumer `messaging:"g" method:"On"`
 		Nameless messaging.Consumer `messaging:"h" kind:"topic" method:"On"`
 	}
 
+	Headers  messaging.Publisher `messaging:"x" headers:"tenant"`
+	Yaml     messaging.Publisher `messaging:"x" serializer:"yaml" compression:"gzip"`
 	Both     messaging.Publisher `queue:"y" key:"x"`
 	Priority messaging.Publisher `messaging:"x" priority:"256"`
 	Soon     messaging.Publisher `messaging:"x" expiration:"10"`
 }
 
 func (*Wrong) On(context.Context, string) error { return nil }
+func (*Wrong) Bare(context.Context) error       { return nil }
 
 func TestMistakes(t *testing.T) {
 	_, err := service.New(service.Config{Values: []any{transport.Config{URI: "amqp://localhost"}}}, new(Wrong))
@@ -184,6 +188,10 @@ func TestMistakes(t *testing.T) {
 		`Typo: unknown key requeu in its tag: did you mean requeue?`,
 		`Missing: has no method Missing: write func`,
 		`Classic: queue "g" is declared with other flags by the row Quorum of wrong (durable=true auto_delete=false exclusive=false arguments=map[x-queue-type:quorum]; here durable=true auto_delete=false exclusive=false): make them the same`,
+		`Bare: Bare takes [] after ctx, and a message has one payload: write Bare(ctx context.Context, payload T) error, or with messaging.Message ahead of the payload`,
+		`Headers: headers: "tenant" is no argument: write name=value with spaces between them, as in headers:"x-tenant=eu x-version=2"`,
+		`Yaml: serializer "yaml" is not known: write "json" or "msgpack"`,
+		`Yaml: compression "gzip" is not known: write "zlib"`,
 		`Nameless: kind has no meaning without an exchange`,
 		`Both: key has no meaning without an exchange`,
 		`Priority: priority "256" is no number from 0 to 255`,

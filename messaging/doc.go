@@ -29,14 +29,24 @@
 //	return messaging.Subscribe(f, messaging.Subscription{
 //		Queue:    "audit",
 //		Topology: transport.Topology{Queues: []transport.Queue{{Name: "audit", Durable: true}}},
-//	})
+//	}, func(d *transport.Delivery) Entry { return Entry{d.Key} })
 //
 // # What becomes of a message
 //
 // A message whose call returned without an error is acknowledged. One whose call failed is in the log, and is acknowledged
-// too, as in Nameko; with Requeue it is given back to the queue at once. One that cannot be read, because it is no JSON, too
-// large, or does not fit the method's type, is logged with its head and acknowledged in any case: it would never fit. One
-// that the end of the process has interrupted goes back to the broker. None of them stops a consumer.
+// too, as in Nameko; with Requeue it is given back to the queue at once. One that cannot be read, because it is in a codec that
+// is not accepted, too large, or does not fit the method's type, is no call: it is logged with its head and acknowledged in
+// any case, for it would never fit. One that the end of the process has interrupted goes back to the broker. None of them
+// stops a consumer.
+//
+// A process holds as many messages of a queue as the service has workers, or as the row's max_workers says if that is less. A
+// method that waits for a call of its own, be it to its own service, lends its worker ([service.Lend]), so that nobody waits for
+// ever; but it is still one of those.
+//
+// # Codecs
+//
+// Messages are read in every codec that [transport.Config].Accept has, and published in its Codec: Nameko's ACCEPT and
+// serializer. What Go's types are there is in package transport, under Values. A body that says that it is compressed is inflated.
 //
 // # Outlet
 //
@@ -46,6 +56,9 @@
 //	out, err := messaging.NewOutlet(f.Host, transport.Topology{Exchanges: []transport.Exchange{exchange}})
 //	…
 //	err = out.Publish(ctx, order, transport.Publishing{Exchange: exchange.Name, Key: "created"})
+//
+// Publishings are confirmed and pipelined: each waits for its own confirm, none for that of another. There is no use_confirms, retry
+// or retry_policy as in Nameko: while the broker is away a publishing waits for it, as long as its ctx does.
 //
 // # Connections
 //

@@ -33,8 +33,13 @@ type process struct {
 // start starts services on the broker at uri; they are stopped at the end of the test at the latest.
 func start(t *testing.T, uri string, services ...any) *process {
 	t.Helper()
+	return startOn(t, transport.Config{URI: uri}, services...)
+}
+
+func startOn(t *testing.T, broker transport.Config, services ...any) *process {
+	t.Helper()
 	p := &process{}
-	broker := transport.Config{URI: uri, MaxMessage: maxMessage, Dial: p.tap.Dial}
+	broker.MaxMessage, broker.Dial = maxMessage, p.tap.Dial
 	p.host(t, broker, services...)
 	if err := p.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 // patience is how long a publishing waits for the broker whose ctx has no deadline.
 const patience = 30 * time.Second
 
-// An Outlet publishes payloads. It is for packages with fields of their own, such as events. It may be used by several goroutines, none of which waits for another's confirm.
+// An Outlet publishes payloads. It is for packages with fields of their own, such as events. It may be used by several
+// goroutines, none of which waits for another's confirm.
 type Outlet struct {
 	topology transport.Topology
 	conn     atomic.Pointer[transport.Conn] // nil until the container is set up
@@ -55,19 +57,19 @@ func (o *Outlet) declare(ctx context.Context, conn *transport.Conn) error {
 	return conn.Declare(ctx, o.topology)
 }
 
-// Publish sends payload as p and returns when the broker has taken it. Body, content type, and the headers of ctx are
-// added to p: context data, and the id stack of ctx's call. It waits for the broker until ctx's deadline, or 30 s if it has
-// none. The errors are those of [transport.Conn.Publish], and what of payload cannot be written as JSON.
+// Publish sends payload as p and returns when the broker has taken it. p says how the payload becomes the body: by its
+// ContentType, that of a codec, "" for what the broker's Config says; and compressed if its header compression says zlib. The
+// headers of ctx are added, context data and the id stack of ctx's call. It waits for the broker until ctx's deadline, or 30 s
+// if it has none. The errors are those of [transport.Conn.Publish], and what of payload cannot be written.
 func (o *Outlet) Publish(ctx context.Context, payload any, p transport.Publishing) error {
 	conn := o.conn.Load()
 	if conn == nil {
 		return errors.New("the container has not started")
 	}
-	var err error
-	if p.Body, err = transport.JSON.Encode(payload); err != nil {
-		return fmt.Errorf("payload: %w", err)
+	p.Headers = maps.Clone(p.Headers) // the caller's
+	if err := write(conn, payload, &p); err != nil {
+		return err
 	}
-	p.ContentType, p.ContentEncoding = transport.JSON.ContentType(), transport.JSON.ContentEncoding()
 	headers := HeadersOf(ctx, "")
 	for name, value := range p.Headers {
 		if _, taken := headers[name]; !taken { // context counts more, as in Nameko
@@ -81,13 +83,34 @@ func (o *Outlet) Publish(ctx context.Context, payload any, p transport.Publishin
 		ctx, cancel = context.WithTimeoutCause(ctx, patience, fmt.Errorf("not in %s: %w", patience, context.DeadlineExceeded))
 		defer cancel()
 	}
-	err = conn.Publish(ctx, p)
+	err := conn.Publish(ctx, p)
 	if refused := (*transport.Error)(nil); errors.As(err, &refused) && refused.Code == notFound && len(o.topology.Exchanges) > 0 {
 		if err = o.declare(ctx, conn); err == nil { // deleted, by itself if it is to, with the last queue on it
 			err = conn.Publish(ctx, p)
 		}
 	}
 	return err
+}
+
+// write makes p's body of payload, as p's properties say.
+func write(conn *transport.Conn, payload any, p *transport.Publishing) (err error) {
+	codecs := transport.Codecs{conn.Codec(), transport.JSON, transport.MessagePack}
+	codec := codecs.Of(p.ContentType)
+	if codec == nil {
+		return fmt.Errorf("content_type %q has no codec: leave it out, or write %s", p.ContentType, codecs[1:])
+	}
+	if p.Body, err = codec.Encode(payload); err != nil {
+		return fmt.Errorf("payload: %w", err)
+	}
+	p.ContentType, p.ContentEncoding = codec.ContentType(), codec.ContentEncoding()
+	switch compression := p.Headers["compression"]; compression {
+	case nil, "":
+	case transport.Zlib, "zlib", "gzip":
+		p.Body, p.Headers["compression"] = transport.Deflate(p.Body), transport.Zlib
+	default:
+		return fmt.Errorf("compression %q is not supported: write zlib, or leave it out", compression)
+	}
+	return nil
 }
 
 // notFound is AMQP's reply code for an exchange that is not there.

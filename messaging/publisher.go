@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -11,8 +12,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Publisher publishes a payload as JSON, and returns when the broker has taken it, as Nameko's Publisher does. Options set
-// what one message has that the others have not. In a test any func is one. Several goroutines may call it.
+// A Publisher publishes a payload, and returns when the broker has taken it, as Nameko's Publisher does. Options set what one
+// message has that the others have not. In a test any func is one. Several goroutines may call it, and none waits for another's
+// message.
 //
 //	Bills   messaging.Publisher `messaging:"shop" kind:"topic" key:"order.created"`
 //	Imports messaging.Publisher `queue:"imports" priority:"5" expiration:"10s"`
@@ -30,8 +32,12 @@ import (
 //	persistent  "false": the message does not outlive the broker
 //	priority    0 to 255
 //	expiration  "10s": the broker drops it when it has waited as long
+//	headers     name=value with spaces between them, as text
+//	serializer  "json" or "msgpack"; without it, what the broker's Config says
+//	compression "zlib"
 //
-// The message carries the call ids and the context data of ctx beside headers that an option sets. It waits for the broker
+// An option finds all that in the message, Headers never nil, and may change it: serializer is ContentType there, compression
+// the header of this name. The message carries the call ids and the context data of ctx beside its headers. It waits for the broker
 // until ctx's deadline, or 30 s if ctx has none. After an error that is [transport.ErrConnectionLost], or ctx's, the message may
 // have been taken all the same.
 type Publisher func(ctx context.Context, payload any, options ...func(*transport.Publishing)) error
@@ -42,7 +48,7 @@ func (Publisher) Dependency(f *service.Field) (any, error) {
 	topology, topologyErr := published(f)
 	out, outErr := NewOutlet(f.Host, topology)
 	err = errors.Join(f.Keys("messaging", "kind", "key", "queue", "declare", "durable", "auto_delete", "exclusive", "arguments",
-		"mandatory", "persistent", "priority", "expiration"), err, topologyErr, outErr)
+		"mandatory", "persistent", "priority", "expiration", "headers", "serializer", "compression"), err, topologyErr, outErr)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +57,7 @@ func (Publisher) Dependency(f *service.Field) (any, error) {
 	}
 	return Publisher(func(ctx context.Context, payload any, options ...func(*transport.Publishing)) error {
 		m := p
+		m.Headers = maps.Clone(p.Headers)
 		for _, option := range options {
 			option(&m)
 		}
@@ -86,7 +93,31 @@ func publishingOf(f *service.Field) (p transport.Publishing, err error) {
 			err = fmt.Errorf(`expiration %q is no time: write expiration:"10s"`, text)
 		}
 	}
-	return p, errors.Join(append(errs[:], err)...)
+	return p, errors.Join(append(errs[:], err, format(f, &p))...)
+}
+
+// format reads what says how the payload becomes the body, and the headers.
+func format(f *service.Field, p *transport.Publishing) (err error) {
+	static, err := tableOf(f, "headers", "x-tenant=eu x-version=2", text)
+	p.Headers = transport.Table{}
+	maps.Copy(p.Headers, static)
+	switch name := f.Tag("serializer"); name {
+	case "":
+	case "json":
+		p.ContentType = transport.JSON.ContentType()
+	case "msgpack":
+		p.ContentType = transport.MessagePack.ContentType()
+	default:
+		err = errors.Join(err, fmt.Errorf(`serializer %q is not known: write "json" or "msgpack"`, name))
+	}
+	switch name := f.Tag("compression"); name {
+	case "":
+	case "zlib":
+		p.Headers["compression"] = transport.Zlib
+	default:
+		err = errors.Join(err, fmt.Errorf(`compression %q is not known: write "zlib"`, name))
+	}
+	return err
 }
 
 // published returns what a field publishes to, as far as it is declared.

@@ -42,24 +42,27 @@ func Flag(f *service.Field, key string, fallback bool) (bool, error) {
 	return value, nil
 }
 
-// tableOf reads a key of the field's tag that is a table: name=value, separated by spaces. Values are whole numbers, true,
-// false, or text.
-func tableOf(f *service.Field, key string) (transport.Table, error) {
+// tableOf reads a key of the field's tag that is a table: name=value, separated by spaces, of values that read reads.
+func tableOf(f *service.Field, key, example string, read func(string) any) (transport.Table, error) {
 	var table transport.Table
 	for pair := range strings.FieldsSeq(f.Tag(key)) {
 		name, text, ok := strings.Cut(pair, "=")
 		if !ok || name == "" || text == "" {
-			return nil, fmt.Errorf(`%s: %q is no argument: write name=value with spaces between them, as in %s:"x-queue-type=quorum x-max-length=1000"`,
-				key, pair, key)
+			return nil, fmt.Errorf(`%s: %q is no argument: write name=value with spaces between them, as in %[1]s:%[3]q`,
+				key, pair, example)
 		}
 		if table == nil {
 			table = transport.Table{}
 		}
-		table[name] = value(text)
+		table[name] = read(text)
 	}
 	return table, nil
 }
 
+// text reads what is text, whatever it looks like.
+func text(s string) any { return s }
+
+// value reads whole numbers, true, false, and else text.
 func value(text string) any {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return n

@@ -2,12 +2,9 @@ package messaging
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
+	"reflect"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -21,21 +18,30 @@ type Subscription struct {
 	// Requeue gives a message whose call has failed back to the queue at once. Otherwise it is acknowledged.
 	Requeue bool
 
-	// Lead returns the values that the row's method takes ahead of the payload, as [service.Field.Bind] was told; nil is none.
-	Lead func(*transport.Delivery) []any
-
 	args transport.Table // of the consumer
-	raw  bool            // the method takes no payload, and so any body
 }
 
-// Subscribe returns the entrypoint of a row whose method is bound: each message of the queue is a call of it, with the
-// payload as its one argument. As many are taken at once as the service has workers.
-func Subscribe(f *service.Field, s Subscription) (service.Entrypoint, error) {
+// Subscribe returns the entrypoint of a row: each message of the queue is a call of its method, which is one of
+//
+//	func(ctx context.Context, payload P) error
+//	func(ctx context.Context, about T, payload P) error
+//	func(ctx context.Context, about T) error
+//
+// where about makes what there is to know of a message beside its payload. The last form takes any body. As many messages
+// are taken at once as the service has workers, or as the row may run at once if that is less.
+func Subscribe[T any](f *service.Field, s Subscription, about func(*transport.Delivery) T) (service.Entrypoint, error) {
+	told, payload, err := bind(f, reflect.TypeFor[T]())
+	if err != nil {
+		return nil, err
+	}
 	h, err := service.Shared(f.Host, newHub)
 	if err != nil {
 		return nil, err
 	}
-	sub := &subscriber{Subscription: s, hub: h, field: f}
+	sub := &subscriber{Subscription: s, hub: h, field: f, payload: payload}
+	if told {
+		sub.lead = func(d *transport.Delivery) []any { return []any{about(d)} }
+	}
 	return sub, h.subscribe(sub)
 }
 
@@ -45,6 +51,8 @@ type subscriber struct {
 
 	hub      *hub
 	field    *service.Field
+	lead     func(*transport.Delivery) []any // what the method takes ahead of the payload; nil if that is nothing
+	payload  reflect.Type                    // nil if the method takes any body
 	consumer *transport.Consumer
 }
 
@@ -55,13 +63,22 @@ func (s *subscriber) Setup(ctx context.Context) error { return s.hub.in.Declare(
 func (s *subscriber) Start(ctx context.Context) (err error) {
 	s.consumer, err = s.hub.in.Consume(ctx, transport.Consume{
 		Queue:    s.Queue,
-		Prefetch: s.field.MaxWorkers(),
+		Prefetch: s.prefetch(),
 		Args:     s.args,
 		Handle: func(d *transport.Delivery) {
-			s.field.Go(func(ctx context.Context) { s.settle(d, s.call(ctx, d)) })
+			s.field.Go(func(ctx context.Context) { s.settle(d, s.handle(ctx, d)) })
 		},
 	})
 	return err
+}
+
+// prefetch is how many messages are taken at once: what a row cannot run yet is better left to another process.
+func (s *subscriber) prefetch() int {
+	n := s.field.MaxWorkers()
+	if most, err := strconv.Atoi(s.field.Tag("max_workers")); err == nil {
+		n = min(n, most)
+	}
+	return n
 }
 
 // Stop ends the deliveries; calls that run are still acknowledged.
@@ -80,78 +97,21 @@ func (s *subscriber) close(ctx context.Context) error {
 	return s.consumer.Close(ctx)
 }
 
-// call runs the call that d asks for.
-func (s *subscriber) call(ctx context.Context, d *transport.Delivery) error {
+// handle makes of d the call that it is. Its error is that of the call, or an [*unreadableError] if there was none.
+func (s *subscriber) handle(ctx context.Context, d *transport.Delivery) error {
+	args, err := s.read(d)
+	if err != nil {
+		return err
+	}
 	var lead []any
-	if s.Lead != nil {
-		lead = s.Lead(d)
+	if s.lead != nil {
+		lead = s.lead(d)
 	}
-	var args service.Arguments
-	if !s.raw {
-		if err := readable(d, s.hub.in.MaxMessage()); err != nil {
-			return err
-		}
-		args.Positional = []service.Value{payload(d.Body)}
-	}
-	_, err := s.field.Run(ctx, CallOf(d), args, lead...)
+	_, err = s.field.Run(ctx, CallOf(d), args, lead...)
 	return err
-}
-
-// settle is what becomes of a message when its call has ended with err, which is in the log already if the method was run.
-func (s *subscriber) settle(d *transport.Delivery, err error) {
-	var unread *unreadableError
-	var misfit *service.SignatureError
-	switch {
-	case errors.Is(err, service.ErrStopped): // it was not run to its end
-		d.Reject(true)
-		return
-	case errors.As(err, &unread), errors.As(err, &misfit): // running it again would not help
-		head := d.Body[:min(len(d.Body), 200)]
-		s.log(d).Error("message dropped: it cannot be read", "err", err, "body", strconv.Quote(string(head)))
-	case err != nil && s.Requeue:
-		d.Reject(true)
-		return
-	}
-	d.Ack()
 }
 
 // log returns a logger for what is said about d.
 func (s *subscriber) log(d *transport.Delivery) *slog.Logger {
 	return s.field.Logger().With("queue", s.Queue, "exchange", d.Exchange, "key", d.Key)
-}
-
-// payload is a body before its type is known.
-type payload []byte
-
-func (p payload) Decode(to any) error { return transport.JSON.Decode(p, to) }
-
-// An unreadableError says why a body cannot be decoded into anything.
-type unreadableError struct{ text string }
-
-func (e *unreadableError) Error() string { return e.text }
-
-func unreadablef(format string, args ...any) error {
-	return &unreadableError{fmt.Sprintf(format, args...)}
-}
-
-// readable returns an error if the body cannot be decoded whatever its type.
-func readable(d *transport.Delivery, limit int) error {
-	if len(d.Body) > limit {
-		return unreadablef("body of %d bytes is over max_message, %d", len(d.Body), limit)
-	}
-	if compression := d.Headers["compression"]; compression != nil && compression != "" {
-		return unreadablef("compression %q is not supported: send the body as it is", fmt.Sprint(compression))
-	}
-	if d.ContentType != "" && d.ContentType != transport.JSON.ContentType() {
-		return unreadablef("content_type %q is not accepted: send %s", d.ContentType, transport.JSON.ContentType())
-	}
-	switch strings.ToLower(d.ContentEncoding) {
-	case "", "utf-8", "utf8":
-	default:
-		return unreadablef("content_encoding %q is not accepted: send utf-8", d.ContentEncoding)
-	}
-	if !utf8.Valid(d.Body) {
-		return unreadablef("body is not valid UTF-8")
-	}
-	return nil
 }

@@ -1,0 +1,92 @@
+package messaging
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// bind binds the row's method in one of the forms of [Subscribe], and returns whether it is told what about is of, and the
+// type of its payload, nil if it takes none.
+func bind(f *service.Field, about reflect.Type) (told bool, payload reflect.Type, err error) {
+	name, params := MethodName(f), f.Params()
+	switch {
+	case slices.Equal(params, []reflect.Type{about}):
+		_, err = f.Bind(name+"()", about)
+		return true, nil, err
+	case len(params) == 2 && params[0] == about:
+		_, err = f.Bind(name+"(payload)", about)
+		return true, params[1], err
+	case len(params) == 1:
+		_, err = f.Bind(name + "(payload)")
+		return false, params[0], err
+	}
+	return false, nil, unfit(f, name, params, about)
+}
+
+// unfit says what is wrong with a method that has no payload, or several, or that is not there.
+func unfit(f *service.Field, name string, params []reflect.Type, about reflect.Type) error {
+	list := make([]string, len(params))
+	for i := range list {
+		list[i] = fmt.Sprintf("p%d", i)
+	}
+	if _, err := f.Bind(name + "(" + strings.Join(list, ", ") + ")"); err != nil && len(params) > 0 {
+		return err
+	} else if err != nil {
+		_, err = f.Bind(name + "(payload)") // whose remedy has one
+		return err
+	}
+	return fmt.Errorf("%s takes %v after ctx, and a message has one payload: write %[1]s(ctx context.Context, payload T) error, or with %[3]s ahead of the payload",
+		cmp.Or(f.Tag("method"), f.Name), params, about)
+}
+
+// An unreadableError says why a message is no call: its body cannot be decoded, or not into the method's type.
+type unreadableError struct {
+	why  error
+	body []byte // inflated, if that went well
+}
+
+func (e *unreadableError) Error() string { return e.why.Error() }
+func (e *unreadableError) Unwrap() error { return e.why }
+
+// read decodes the payload of d into the method's type.
+func (s *subscriber) read(d *transport.Delivery) (args service.Arguments, err error) {
+	if s.payload == nil {
+		return args, nil
+	}
+	codec, body, err := s.hub.in.Accepts().Open(d, s.hub.in.MaxMessage())
+	if err != nil {
+		return args, &unreadableError{err, d.Body}
+	}
+	v := reflect.New(s.payload)
+	if err := decode(codec, body, v.Interface()); err != nil {
+		return args, &unreadableError{fmt.Errorf("payload: %w", err), body}
+	}
+	args.Positional = []service.Value{payload(v.Elem())}
+	return args, nil
+}
+
+// decode runs code of the method's types: UnmarshalJSON, UnmarshalText. A panic there is not ours.
+func decode(codec transport.Codec, body []byte, v any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errors.Join(err, fmt.Errorf("panic: %v", p))
+		}
+	}()
+	return codec.Decode(body, v)
+}
+
+// A payload is decoded already.
+type payload reflect.Value
+
+// Decode implements [service.Value].
+func (p payload) Decode(to any) error {
+	reflect.ValueOf(to).Elem().Set(reflect.Value(p))
+	return nil
+}
