@@ -1,0 +1,246 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+)
+
+// A switchboard is what the socket methods and the hubs of a container share: the sockets that are open.
+type switchboard struct {
+	cfg      Sockets
+	log      *slog.Logger
+	upgrader websocket.Upgrader
+	server   *server
+	field    *service.Field // one of the rows, whose goroutines all are
+	rows     map[string]*socketRow
+	beats    sync.Once
+	stopped  chan struct{} // closed when no request is taken any more
+
+	mu       sync.RWMutex
+	sockets  map[string]*Socket
+	channels map[string]map[*Socket]struct{}
+}
+
+func newSwitchboard(c *service.Container) (*switchboard, error) {
+	cfg, _ := service.Lookup[Sockets](c)
+	return &switchboard{
+		cfg: cfg.withDefaults(),
+		log: c.Logger(),
+		upgrader: websocket.Upgrader{
+			ReadBufferSize:   1024,
+			WriteBufferPool:  new(sync.Pool),
+			HandshakeTimeout: writeTime,
+			CheckOrigin:      func(*http.Request) bool { return true }, // ServeHTTP has checked it
+		},
+		rows:     map[string]*socketRow{},
+		stopped:  make(chan struct{}),
+		sockets:  map[string]*Socket{},
+		channels: map[string]map[*Socket]struct{}{},
+	}, nil
+}
+
+// serve adds a method. The first one has the server answer at /ws.
+func (b *switchboard) serve(method string, row *socketRow) (service.Entrypoint, error) {
+	if other := b.rows[method]; other != nil {
+		return nil, fmt.Errorf("method %q of /ws is taken by the row %s of %s: give one of them another name",
+			method, other.field.Name, other.field.Service)
+	}
+	b.rows[method] = row
+	if b.server != nil {
+		return b.server, nil
+	}
+	s, err := service.Shared(row.field.Host, newServer)
+	if err != nil {
+		return nil, err
+	}
+	b.field, b.server = row.field, s
+	s.http.RegisterOnShutdown(b.drain)
+	return s, s.handle(row.field, "GET /ws", b)
+}
+
+// ServeHTTP makes a socket of a request.
+func (b *switchboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var data map[string]any
+	if websocket.IsWebSocketUpgrade(r) { // else Upgrade refuses it
+		var ok bool
+		if data, ok = b.admit(w, r); !ok {
+			return
+		}
+	}
+	conn, err := b.upgrader.Upgrade(hijackable{w}, r, nil)
+	if err != nil {
+		b.log.Debug("no websocket", "remote", r.RemoteAddr, "err", err)
+		return
+	}
+	b.open(conn, data)
+}
+
+// admit asks whether a socket may be opened, and returns its context data, or answers why not.
+func (b *switchboard) admit(w http.ResponseWriter, r *http.Request) (map[string]any, bool) {
+	refuse := func(status int, why error) {
+		b.log.Warn("websocket refused", "remote", r.RemoteAddr, "status", status, "err", why)
+		http.Error(w, http.StatusText(status), status)
+	}
+	if err := b.cfg.check(r); err != nil {
+		refuse(http.StatusForbidden, err)
+		return nil, false
+	}
+	data := map[string]any{}
+	if b.cfg.Authenticate == nil {
+		return data, true
+	}
+	ctx, err := b.cfg.Authenticate(r)
+	if err != nil {
+		status := http.StatusUnauthorized
+		var says interface{ HTTPStatus() int }
+		if errors.As(err, &says) {
+			status = says.HTTPStatus()
+		}
+		refuse(status, err)
+		return nil, false
+	}
+	for key, value := range service.Data(ctx) {
+		data[key] = value
+	}
+	return data, true
+}
+
+// hijackable finds the connection below what middleware has put around w.
+type hijackable struct{ http.ResponseWriter }
+
+// open adds a socket, which is told so before all else.
+func (b *switchboard) open(conn *websocket.Conn, data map[string]any) {
+	s := &Socket{ID: uuid.NewString(), board: b, conn: conn, data: data}
+	connected, _ := eventFrame("connected", map[string]string{"socket_id": s.ID})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.server.draining.Load() {
+		conn.Close()
+		return
+	}
+	b.sockets[s.ID] = s
+	s.touch()
+	b.beats.Do(func() { b.field.Go(b.beat) })
+	b.field.Go(s.read)
+	s.tell(connected)
+}
+
+// drop forgets a socket.
+func (b *switchboard) drop(s *Socket) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.sockets, s.ID)
+	for channel := range s.channels {
+		b.leave(s, channel)
+	}
+}
+
+// all returns the sockets that are open.
+func (b *switchboard) all() []*Socket {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	all := make([]*Socket, 0, len(b.sockets))
+	for _, s := range b.sockets {
+		all = append(all, s)
+	}
+	return all
+}
+
+// drain takes no further requests. Each socket is closed when those that it has been running are answered.
+func (b *switchboard) drain() {
+	b.mu.Lock()
+	select {
+	case <-b.stopped:
+	default:
+		close(b.stopped)
+	}
+	b.mu.Unlock()
+	for _, s := range b.all() {
+		s.drain()
+	}
+}
+
+// Kill hangs up.
+func (b *switchboard) Kill() {
+	for _, s := range b.all() {
+		s.conn.Close()
+	}
+}
+
+// beat asks the sockets again and again whether they are there, and ends those that nobody uses.
+func (b *switchboard) beat(ctx context.Context) {
+	every := b.cfg.Ping
+	if every < 0 {
+		every = b.cfg.Idle
+	}
+	if every <= 0 {
+		return
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-b.stopped:
+			return
+		case <-ctx.Done():
+			return
+		}
+		for _, s := range b.all() {
+			switch {
+			case b.cfg.Idle > 0 && s.unused() >= b.cfg.Idle:
+				s.close(websocket.CloseGoingAway, "idle")
+			case b.cfg.Ping > 0:
+				s.ping()
+			}
+		}
+	}
+}
+
+// answer runs a request and returns the frame that tells its outcome.
+func (b *switchboard) answer(ctx context.Context, s *Socket, row *socketRow, r request, bad error) []byte {
+	if bad == nil && row == nil {
+		bad = errNoMethod
+	}
+	if bad != nil {
+		b.log.Debug("bad request by websocket", "socket_id", s.ID, "err", bad)
+		return errorFrame(r.id, rpc.AsError(bad))
+	}
+	call := &service.Call{Data: s.contextData()}
+	var lead []any
+	if row.lead {
+		lead = []any{s}
+	}
+	result, err := row.field.Run(ctx, call, r.args, lead...)
+	if err != nil {
+		return errorFrame(r.id, public(call, err))
+	}
+	frame, err := resultFrame(r.id, result)
+	if err != nil {
+		b.log.Error("result cannot be sent", "service", call.Service, "method", call.Method, "call_id", call.ID, "err", err)
+		return errorFrame(r.id, unserializable(result))
+	}
+	return frame
+}
+
+// public is an error of a call as browsers may see it: of a fault they are told nothing but the call's id.
+func public(call *service.Call, err error) *rpc.Error {
+	switch {
+	case errors.Is(err, service.ErrTimeout):
+		return rpc.ErrTimeout
+	case service.Expected(err):
+		return rpc.AsError(err)
+	}
+	return rpc.NewError("gomeko.exceptions.InternalServerError", "call "+call.ID)
+}
