@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -130,15 +131,24 @@ func (p *Tap) Confirmed(t testing.TB, tag uint64) {
 }
 
 // Declared returns the declarations, bindings, qos and consumers that were asked for, in order.
-func (p *Tap) Declared(t testing.TB) (found []frame.Method) {
+func (p *Tap) Declared(t testing.TB) []frame.Method {
+	t.Helper()
+	return slices.DeleteFunc(p.Sent(t), func(m frame.Method) bool {
+		switch m.(type) {
+		case *frame.ExchangeDeclare, *frame.QueueDeclare, *frame.QueueBind, *frame.BasicQos, *frame.BasicConsume:
+			return false
+		}
+		return true
+	})
+}
+
+// Sent returns all methods that were sent, in order, one connection after the other.
+func (p *Tap) Sent(t testing.TB) (found []frame.Method) {
 	t.Helper()
 	p.read(t, func(m frame.Method) {
-		switch m := m.(type) {
-		case *frame.ExchangeDeclare, *frame.QueueDeclare, *frame.QueueBind, *frame.BasicQos, *frame.BasicConsume:
-			copied := reflect.New(reflect.TypeOf(m).Elem()) // m is valid until the next one
-			copied.Elem().Set(reflect.ValueOf(m).Elem())
-			found = append(found, copied.Interface().(frame.Method))
-		}
+		copied := reflect.New(reflect.TypeOf(m).Elem()) // m is valid until the next one
+		copied.Elem().Set(reflect.ValueOf(m).Elem())
+		found = append(found, copied.Interface().(frame.Method))
 	}, nil, nil)
 	return found
 }

@@ -239,7 +239,7 @@ func floats(v any) any {
 	return v
 }
 
-// Declarations returns the declarations and bindings of a vector, each once, as a line whose ids are left out.
+// Declarations returns the declarations, bindings and consumers of a vector, each once, as a line whose ids are left out.
 func (v Vector) Declarations() map[string]bool {
 	lines := map[string]bool{}
 	for _, f := range v.Frames {
@@ -251,9 +251,13 @@ func (v Vector) Declarations() map[string]bool {
 		case "exchange.declare":
 			lines[line(f.Method, a.Exchange, a.Type, flag(a.Durable, "durable"), flag(a.AutoDelete, "auto_delete"))] = true
 		case "queue.declare":
-			lines[line(f.Method, a.Queue, flag(a.Durable, "durable"), flag(a.AutoDelete, "auto_delete"), flag(a.Exclusive, "exclusive"))] = true
+			lines[line(f.Method, a.Queue, flag(a.Durable, "durable"), flag(a.AutoDelete, "auto_delete"), flag(a.Exclusive, "exclusive"), marshalled(a.Arguments))] = true
 		case "queue.bind":
 			lines[line(f.Method, a.Queue, a.Exchange, a.Key)] = true
+		case "basic.qos":
+			lines[line(f.Method, fmt.Sprint(a.Prefetch))] = true
+		case "basic.consume":
+			lines[line(f.Method, a.Queue)] = true
 		}
 	}
 	return lines
@@ -268,12 +272,24 @@ func (p *Tap) Declarations(t testing.TB) map[string]bool {
 		case *frame.ExchangeDeclare:
 			lines[line("exchange.declare", m.Exchange, m.Type, flag(m.Durable, "durable"), flag(m.AutoDelete, "auto_delete"))] = true
 		case *frame.QueueDeclare:
-			lines[line("queue.declare", m.Queue, flag(m.Durable, "durable"), flag(m.AutoDelete, "auto_delete"), flag(m.Exclusive, "exclusive"))] = true
+			lines[line("queue.declare", m.Queue, flag(m.Durable, "durable"), flag(m.AutoDelete, "auto_delete"), flag(m.Exclusive, "exclusive"), marshalled(arguments(m.Arguments)))] = true
 		case *frame.QueueBind:
 			lines[line("queue.bind", m.Queue, m.Exchange, m.RoutingKey)] = true
+		case *frame.BasicQos:
+			lines[line("basic.qos", fmt.Sprint(m.PrefetchCount))] = true
+		case *frame.BasicConsume:
+			lines[line("basic.consume", m.Queue)] = true
 		}
 	}
 	return lines
+}
+
+func arguments(table frame.Table) map[string]any {
+	args := map[string]any{}
+	for _, f := range table {
+		args[f.Name] = f.Value
+	}
+	return args
 }
 
 func line(words ...string) string {
