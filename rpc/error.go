@@ -93,6 +93,9 @@ func (e *Error) Unwrap() error { return e.cause }
 // Expected returns true: see [service.Expected].
 func (e *Error) Expected() bool { return true }
 
+// Remote reports whether e came from another service: how that has failed may be nothing for the callers of this one.
+func (e *Error) Remote() bool { return e.remote }
+
 // about returns an error of e's class with another text.
 func (e *Error) about(text string) *Error { return NewError(e.Path, valid(text)) }
 

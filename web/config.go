@@ -3,7 +3,12 @@ package web
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
 	"net"
+	"net/http"
+	"time"
 )
 
 // Config says how the HTTP server of a process is run. Extensions find it in service.Config.Values. The zero value works.
@@ -14,14 +19,87 @@ type Config struct {
 
 	// Listen opens the listener at the address; nil listens by TCP. Who starts the server on port 0 learns the port here.
 	Listen func(ctx context.Context, address string) (net.Listener, error)
+
+	TLS *tls.Config // with a certificate in it: HTTPS, by HTTP/2 where the client can; nil is HTTP
+	H2C bool        // HTTP/2 without TLS too, for clients that know of it
+
+	HeaderTimeout time.Duration // for the headers of a request to come; 0 is 10 s
+	ReadTimeout   time.Duration // for its body to come; 0 is a minute
+	WriteTimeout  time.Duration // for each part of an answer to be taken; 0 is a minute
+	IdleTimeout   time.Duration // between the requests of a connection; 0 is two minutes
+
+	MaxHeader int   // the headers of a request in bytes; 0 is 64 KiB
+	MaxBody   int64 // its body; 0 is 16 MiB
+
+	// DrainDelay is how long a server that is to stop still takes connections, each for one request: the time in which
+	// those who send requests hear that it goes. 0 is none.
+	DrainDelay time.Duration
+
+	// NoAccessLog leaves out the line on each request, at INFO.
+	NoAccessLog bool
 }
 
-const defaultAddress = "0.0.0.0:8000"
+const (
+	defaultAddress       = "0.0.0.0:8000"
+	defaultHeaderTimeout = 10 * time.Second
+	defaultTimeout       = time.Minute
+	defaultIdleTimeout   = 2 * time.Minute
+	defaultMaxHeader     = 64 << 10
+	defaultMaxBody       = 16 << 20
+)
+
+func (c Config) readTimeout() time.Duration  { return cmp.Or(c.ReadTimeout, defaultTimeout) }
+func (c Config) writeTimeout() time.Duration { return cmp.Or(c.WriteTimeout, defaultTimeout) }
+func (c Config) maxBody() int64              { return cmp.Or(c.MaxBody, defaultMaxBody) }
+
+// check returns what is wrong with the configuration.
+func (c Config) check() error {
+	var mistakes []error
+	for _, d := range []struct {
+		name string
+		time time.Duration
+	}{
+		{"HeaderTimeout", c.HeaderTimeout}, {"ReadTimeout", c.ReadTimeout}, {"WriteTimeout", c.WriteTimeout},
+		{"IdleTimeout", c.IdleTimeout}, {"DrainDelay", c.DrainDelay},
+	} {
+		if d.time < 0 {
+			mistakes = append(mistakes, fmt.Errorf("%s of web.Config is %s: leave it 0 for its default", d.name, d.time))
+		}
+	}
+	if c.MaxHeader < 0 || c.MaxBody < 0 {
+		mistakes = append(mistakes, errors.New("MaxHeader and MaxBody of web.Config are sizes: leave them 0 for their defaults"))
+	}
+	return errors.Join(mistakes...)
+}
+
+// address is Address with a host, as Nameko reads it.
+func (c Config) address() string {
+	address := cmp.Or(c.Address, defaultAddress)
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return net.JoinHostPort("0.0.0.0", address)
+	}
+	return address
+}
 
 func (c Config) listen(ctx context.Context) (net.Listener, error) {
-	address := cmp.Or(c.Address, defaultAddress)
 	if c.Listen != nil {
-		return c.Listen(ctx, address)
+		return c.Listen(ctx, c.address())
 	}
-	return new(net.ListenConfig).Listen(ctx, "tcp", address)
+	return new(net.ListenConfig).Listen(ctx, "tcp", c.address())
+}
+
+// server returns net/http's server, as configured. It has no ReadTimeout and no WriteTimeout: these would run on while a
+// method does, and end streams.
+func (c Config) server() *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(c.TLS != nil)
+	protocols.SetUnencryptedHTTP2(c.H2C)
+	return &http.Server{
+		TLSConfig:         c.TLS,
+		Protocols:         protocols,
+		ReadHeaderTimeout: cmp.Or(c.HeaderTimeout, defaultHeaderTimeout),
+		IdleTimeout:       cmp.Or(c.IdleTimeout, defaultIdleTimeout),
+		MaxHeaderBytes:    cmp.Or(c.MaxHeader, defaultMaxHeader),
+	}
 }

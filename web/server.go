@@ -7,8 +7,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gomeko/gomeko/service"
 )
@@ -17,29 +23,48 @@ import (
 // that it listens when what they need has started, and has answered before the workers end.
 type server struct {
 	cfg    Config
+	hooks  Hooks
 	log    *slog.Logger
 	http   *http.Server
 	mux    *http.ServeMux
+	root   http.Handler      // the mux, in the middleware
 	owners map[string]string // of patterns: service orders: ShowOrder
+	secret map[string]bool   // patterns whose paths are not printed
 
 	listener net.Listener
+	serving  atomic.Bool
 	served   chan struct{} // closed when nothing is accepted any more
 	draining atomic.Bool
+	killed   chan struct{}
+	kill     func() // closes killed
 }
 
 func newServer(c *service.Container) (*server, error) {
 	cfg, _ := service.Lookup[Config](c)
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	s := &server{
 		cfg:    cfg,
 		log:    c.Logger(),
+		http:   cfg.server(),
 		mux:    http.NewServeMux(),
 		owners: make(map[string]string),
+		secret: make(map[string]bool),
 		served: make(chan struct{}),
+		killed: make(chan struct{}),
 	}
-	s.http = &http.Server{
-		Handler:  s,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	s.kill = sync.OnceFunc(func() { close(s.killed) })
+	s.hooks, _ = service.Lookup[Hooks](c)
+	s.root = http.HandlerFunc(s.route)
+	for i, m := range slices.Backward(s.hooks.Middleware) {
+		if m == nil {
+			return nil, fmt.Errorf("Middleware[%d] of web.Hooks is nil: leave it out", i)
+		}
+		s.root = m(s.root)
 	}
+	s.http.Handler = s
+	s.http.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
 	return s, nil
 }
 
@@ -51,28 +76,85 @@ func (s *server) handle(f *service.Field, pattern string, h http.Handler) (err e
 			err = s.refused(pattern, fmt.Sprint(p))
 		}
 	}()
-	s.mux.Handle(pattern, h)
+	secret := f.Sensitive()
+	s.mux.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := w.(*exchange) // see route
+		x.routed, x.secret, x.pattern = true, secret, pattern
+		h.ServeHTTP(w, r)
+	}))
 	s.owners[pattern] = "service " + f.Service + ": " + f.Name
+	s.secret[pattern] = secret
 	return nil
 }
 
 // refused is the mistake of a pattern, by what the mux has panicked with.
 func (s *server) refused(pattern, why string) error {
 	for other, owner := range s.owners {
-		if strings.Contains(why, "conflicts with pattern "+fmt.Sprintf("%q", other)) {
+		if strings.Contains(why, "conflicts with pattern "+strconv.Quote(other)) {
 			return fmt.Errorf("the pattern %q conflicts with %q of %s: requests would match both; change one of them", pattern, other, owner)
 		}
 	}
-	_, why, _ = strings.Cut(why, ": ")
-	return fmt.Errorf("the pattern %q is none: %s; write it as in \"GET /orders/{id}\"", pattern, why)
+	_, reason, _ := strings.Cut(why, ": ")
+	return fmt.Errorf("the pattern %q is none: %s; write it as in \"GET /orders/{id}\"", pattern, reason)
 }
 
 // ServeHTTP answers one request.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	x := &exchange{ResponseWriter: w, server: s}
+	h := w.Header()
+	h["X-Request-Id"] = []string{requestID(r)}
 	if s.draining.Load() {
-		w.Header().Set("Connection", "close")
+		h.Set("Connection", "close")
 	}
-	s.mux.ServeHTTP(w, r)
+	if !s.cfg.NoAccessLog {
+		defer s.access(r, x, began)
+	}
+	if limit := s.cfg.maxBody(); r.ContentLength > limit {
+		s.fail(x, r, tooLarge(limit))
+		return
+	}
+	s.limit(w, r)
+	s.root.ServeHTTP(x, r)
+}
+
+// requestID is the id that a request came with, or one of its own.
+func requestID(r *http.Request) string {
+	if given := r.Header["X-Request-Id"]; len(given) == 1 && 0 < len(given[0]) && len(given[0]) <= 128 {
+		plain := func(c rune) bool {
+			return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-_.:/+=@", c)
+		}
+		if strings.IndexFunc(given[0], func(c rune) bool { return !plain(c) }) < 0 {
+			return given[0]
+		}
+	}
+	return uuid.NewString()
+}
+
+// route has the mux find who answers, and answers in its place when nobody does.
+func (s *server) route(w http.ResponseWriter, r *http.Request) {
+	x, ok := w.(*exchange)
+	if !ok {
+		x = &exchange{ResponseWriter: w}
+	}
+	s.mux.ServeHTTP(x, r)
+	refused := x.refused
+	if refused == 0 {
+		return
+	}
+	x.refused, x.routed = 0, true
+	h := w.Header()
+	h.Del("Content-Type")
+	allow := h.Get("Allow")
+	switch {
+	case refused == http.StatusNotFound:
+		s.fail(x, r, &Error{Status: refused, Message: "nothing is at this path"})
+	case r.Method == http.MethodOptions:
+		h.Set("Allow", allow+", OPTIONS")
+		x.WriteHeader(http.StatusNoContent)
+	default:
+		s.fail(x, r, &Error{Status: refused, Message: "allowed are " + allow})
+	}
 }
 
 // Setup takes the address: one that cannot be had is told before anything runs. Clients wait until Start.
@@ -83,9 +165,11 @@ func (s *server) Setup(ctx context.Context) (err error) {
 
 // Start lets clients in.
 func (s *server) Start(context.Context) error {
+	s.serving.Store(true)
 	go func() {
 		defer close(s.served)
-		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		err := s.serve()
+		if !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("HTTP server ended", "err", err)
 		}
 	}()
@@ -93,26 +177,41 @@ func (s *server) Start(context.Context) error {
 	return nil
 }
 
+func (s *server) serve() error {
+	if s.cfg.TLS != nil {
+		return s.http.ServeTLS(s.listener, "", "")
+	}
+	return s.http.Serve(s.listener)
+}
+
 // Stop takes no further requests, and returns when those that were taken are answered.
 func (s *server) Stop(ctx context.Context) error {
 	s.draining.Store(true)
-	return errors.Join(s.http.Shutdown(ctx), s.close())
+	if s.serving.Load() && s.cfg.DrainDelay > 0 {
+		select {
+		case <-time.After(s.cfg.DrainDelay):
+		case <-ctx.Done():
+		case <-s.killed:
+		}
+	}
+	err := s.http.Shutdown(ctx)
+	s.close()
+	return err
 }
 
 // Kill hangs up.
 func (s *server) Kill() {
-	s.draining.Store(true)
+	s.kill()
 	s.http.Close()
 	s.close()
 }
 
-// close closes the listener of a server that was not started too.
-func (s *server) close() error {
-	if s.listener == nil {
-		return nil
+// close closes the listener of a server that was not started too, and waits for its goroutine.
+func (s *server) close() {
+	if s.listener != nil {
+		s.listener.Close()
 	}
-	if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
-		return err
+	if s.serving.Load() {
+		<-s.served
 	}
-	return nil
 }

@@ -1,0 +1,162 @@
+package web
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// An Error is what a request is answered with that was not answered otherwise. A method may return one, to choose the status:
+//
+//	return nil, &web.Error{Status: http.StatusConflict, Type: "Taken", Message: "the name is taken"}
+//
+// The errors of methods become one: see the package. It goes out as Nameko's text, "Error: Taken: the name is taken", or, to
+// who accepts JSON, as problem+json (RFC 9457), unless [Hooks] have another way.
+type Error struct {
+	Status  int     // from 400 on; any other is 500
+	Type    string  // what callers know it by; "" is the words of the status
+	Message string  // what has happened, for people
+	Faults  []Fault // of a request that does not fit: all of them
+}
+
+// A Fault is one thing that is wrong with a request.
+type Fault struct {
+	In     string `json:"in"`     // path, query, header or body
+	Name   string `json:"name"`   // of the value there; "" is all of it
+	Detail string `json:"detail"` // what is wrong, and what would be right
+}
+
+// Error returns type and message: "Taken: the name is taken".
+func (e *Error) Error() string { return e.kind() + ": " + e.Message }
+
+// HTTPStatus returns Status.
+func (e *Error) HTTPStatus() int { return e.Status }
+
+// Expected reports whether it is the client who is to mend it: see [service.Expected].
+func (e *Error) Expected() bool { return e.Status >= 400 && e.Status < 500 }
+
+func (e *Error) kind() string { return cmp.Or(e.Type, nameOf(e.Status)) }
+
+// nameOf writes the words of a status as a type: 404 is NotFound.
+func nameOf(status int) string { return strings.ReplaceAll(http.StatusText(status), " ", "") }
+
+// newError returns what a client is told of the error of the call id.
+func newError(err error, id string) *Error {
+	var own *Error
+	var status interface{ HTTPStatus() int }
+	var large *http.MaxBytesError
+	code := http.StatusInternalServerError
+	switch {
+	case errors.As(err, &own) && failure(own.Status):
+		return own
+	case errors.As(err, &status):
+		if code = status.HTTPStatus(); failure(code) {
+			return told(code, err)
+		}
+		code = http.StatusInternalServerError
+	case errors.As(err, &large):
+		return tooLarge(large.Limit)
+	case errors.Is(err, service.ErrTimeout), errors.Is(err, service.ErrStopped):
+		code = http.StatusServiceUnavailable
+	case service.Expected(err) && !foreign(err):
+		return told(http.StatusBadRequest, err)
+	}
+	return &Error{Status: code, Type: nameOf(code), Message: "call " + id}
+}
+
+func failure(status int) bool { return status >= 400 && status < 600 }
+
+// told is an error that clients are meant to know, as callers by RPC do.
+func told(status int, err error) *Error {
+	e := rpc.AsError(err)
+	if e.Path == "builtins.Exception" { // it has no name of its own
+		e.Type = nameOf(status)
+	}
+	return &Error{Status: status, Type: e.Type, Message: e.Value}
+}
+
+// foreign reports whether err is the fault of another service, or of the way to it: it is not for the client to mend, and
+// may tell of the inside.
+func foreign(err error) bool {
+	for _, fault := range []error{rpc.ErrTimeout, rpc.ErrUnknownService, rpc.ErrConnectionLost} {
+		if errors.Is(err, fault) {
+			return true
+		}
+	}
+	var e *rpc.Error
+	return errors.As(err, &e) && e.Remote() && strings.HasPrefix(e.Path, "builtins.")
+}
+
+func tooLarge(limit int64) *Error {
+	return &Error{Status: http.StatusRequestEntityTooLarge, Type: "ContentTooLarge", Message: fmt.Sprintf("the body is larger than %d bytes", limit)}
+}
+
+// misfit is the error of a request with faults.
+func misfit(faults []Fault) *Error {
+	texts := make([]string, len(faults))
+	for i, f := range faults {
+		texts[i] = strings.TrimSpace(f.In+" "+f.Name) + ": " + f.Detail
+	}
+	return &Error{Status: http.StatusBadRequest, Type: "BadRequest", Message: strings.Join(texts, "; "), Faults: faults}
+}
+
+// A problem is an [Error] as RFC 9457 has it.
+type problem struct {
+	Type   string  `json:"type"`
+	Title  string  `json:"title"`
+	Status int     `json:"status"`
+	Detail string  `json:"detail"`
+	Error  string  `json:"error"`
+	Errors []Fault `json:"errors,omitempty"`
+}
+
+// fail answers with e, unless the answer has begun.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
+	if !failure(e.Status) {
+		e = &Error{Status: http.StatusInternalServerError, Type: e.Type, Message: e.Message, Faults: e.Faults}
+	}
+	if e.Status == http.StatusRequestTimeout || e.Status == http.StatusRequestEntityTooLarge {
+		w.Header().Set("Connection", "close") // the rest of the body is not waited for
+	}
+	if s.hooks.Errors != nil {
+		s.hooks.Errors(w, r, e)
+		return
+	}
+	h := w.Header()
+	if acceptsJSON(r) {
+		text, err := transport.JSON.Encode(problem{"about:blank", http.StatusText(e.Status), e.Status, valid(e.Message), valid(e.kind()), e.Faults})
+		if err == nil {
+			h.Set("Content-Type", "application/problem+json")
+			write(w, r, e.Status, text)
+			return
+		}
+	}
+	h.Set("Content-Type", textType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	write(w, r, e.Status, []byte("Error: "+valid(e.Error())+"\n"))
+}
+
+// valid returns text with U+FFFD where it is not UTF-8.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+
+// acceptsJSON reports whether the client names JSON, or problems in it, among what it accepts.
+func acceptsJSON(r *http.Request) bool {
+	for _, line := range r.Header["Accept"] {
+		for part := range strings.SplitSeq(line, ",") {
+			kind, parameters, _ := strings.Cut(part, ";")
+			kind = strings.ToLower(strings.TrimSpace(kind))
+			refused := strings.HasSuffix(strings.TrimRight(strings.TrimSpace(parameters), "0."), "q=")
+			if slices.Contains([]string{"application/problem+json", "application/json"}, kind) && !refused {
+				return true
+			}
+		}
+	}
+	return false
+}

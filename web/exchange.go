@@ -1,0 +1,141 @@
+package web
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// An exchange is a request and the answer to it, as it goes out.
+type exchange struct {
+	http.ResponseWriter
+	server *server
+
+	status   int   // 0 until there is one
+	bytes    int64 // of the body
+	routed   bool  // a handler has it; what is answered ahead of that comes from the mux
+	secret   bool  // of a row whose arguments are not printed
+	refused  int   // what the mux has answered, to be said in our words
+	pattern  string
+	extended time.Time // when the time to write was
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (x *exchange) WriteHeader(status int) {
+	if !x.routed && (status == http.StatusNotFound || status == http.StatusMethodNotAllowed) {
+		x.refused = status
+		return
+	}
+	x.extend()
+	if x.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (x *exchange) Write(p []byte) (int, error) {
+	if x.refused != 0 {
+		return len(p), nil
+	}
+	x.begin()
+	n, err := x.ResponseWriter.Write(p)
+	x.bytes += int64(n)
+	return n, err
+}
+
+// WriteString saves who has a string a copy.
+func (x *exchange) WriteString(text string) (int, error) {
+	if x.refused != 0 {
+		return len(text), nil
+	}
+	x.begin()
+	n, err := io.WriteString(x.ResponseWriter, text)
+	x.bytes += int64(n)
+	return n, err
+}
+
+// Flush implements [http.Flusher].
+func (x *exchange) Flush() { _ = x.FlushError() }
+
+// FlushError is what [http.ResponseController] calls.
+func (x *exchange) FlushError() error {
+	x.begin()
+	return http.NewResponseController(x.ResponseWriter).Flush()
+}
+
+// Hijack implements [http.Hijacker].
+func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffer, err := http.NewResponseController(x.ResponseWriter).Hijack()
+	if err == nil {
+		x.status = http.StatusSwitchingProtocols
+	}
+	return conn, buffer, err
+}
+
+// Unwrap is for [http.ResponseController].
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// begin is called ahead of what goes out.
+func (x *exchange) begin() {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	x.extend()
+}
+
+// extend gives the client time to take what is written next. It is not done for each byte.
+func (x *exchange) extend() {
+	if x.server == nil { // one within a middleware's
+		return
+	}
+	limit := x.server.cfg.writeTimeout()
+	if now := time.Now(); now.Sub(x.extended) > limit/8 {
+		x.extended = now
+		_ = http.NewResponseController(x.ResponseWriter).SetWriteDeadline(now.Add(limit)) // a listener's own conns may have none
+	}
+}
+
+// A body is the body of a request, within its time and its size.
+type body struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+// limit puts r's body within what the configuration lets it be.
+func (s *server) limit(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	control := http.NewResponseController(w)
+	if control.SetReadDeadline(time.Now().Add(s.cfg.readTimeout())) != nil {
+		control = nil
+	}
+	r.Body = &body{http.MaxBytesReader(w, r.Body, s.cfg.maxBody()), control}
+}
+
+// Read lifts the limit of time when all has come: the connection is watched on, for a client that goes.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) && b.control != nil {
+		_ = b.control.SetReadDeadline(time.Time{})
+		b.control = nil
+	}
+	return n, err
+}
+
+// readError is the error of a request whose body could not be read.
+func readError(err error) *Error {
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return tooLarge(large.Limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &Error{Status: http.StatusRequestTimeout, Type: "RequestTimeout", Message: "the body did not come in time"}
+	}
+	return &Error{Status: http.StatusBadRequest, Type: "BadRequest", Message: "the body did not come whole"}
+}

@@ -1,0 +1,120 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// An input is a field of a struct that is filled from a request.
+type input struct {
+	param service.Param
+	in    string // path, query, header, or body: by the name of the parameter
+	key   string
+	parse parser // of each text; nil if only JSON has values for it
+	list  bool   // a slice, which takes all texts
+}
+
+// sources are the keys of a field's tag that say where it is found.
+var sources = []string{"path", "query", "header"}
+
+// read finds out where the fields of t are found; names are the wildcards that they are to take.
+func (b *binding) read(t reflect.Type, signature *service.Signature, names []string) error {
+	var mistakes []error
+	left := slices.Clone(names)
+	fields := parameters(t)
+	for i, p := range signature.Params {
+		in, err := newInput(p, fields[i], names)
+		if err != nil {
+			mistakes = append(mistakes, err)
+			continue
+		}
+		left = slices.DeleteFunc(left, func(name string) bool { return in.in == "path" && in.key == name })
+		if in.in == "body" {
+			b.sized++
+		}
+		b.inputs = append(b.inputs, in)
+	}
+	if len(left) > 0 && !b.request && mistakes == nil {
+		mistakes = append(mistakes, fmt.Errorf(`no field of %s takes %s: write one with path:"%s"`, t, these(left), left[0]))
+	}
+	return errors.Join(mistakes...)
+}
+
+// parameters are the fields of t that are parameters, in the order in which service has them.
+func parameters(t reflect.Type) (fields []reflect.StructField) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag := f.Tag.Get("json")
+		name, _, _ := strings.Cut(tag, ",")
+		switch {
+		case tag == "-":
+		case f.Anonymous && name == "":
+			fields = append(fields, parameters(f.Type)...)
+		case f.IsExported():
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+func newInput(p service.Param, f reflect.StructField, names []string) (input, error) {
+	in := input{param: p, in: "body", key: p.Name, parse: parserOf(p.Type)}
+	if in.parse == nil && p.Type.Kind() == reflect.Slice {
+		in.parse, in.list = parserOf(p.Type.Elem()), true
+	}
+	var tagged []string
+	for _, source := range sources {
+		if key, ok := f.Tag.Lookup(source); ok {
+			in.in, in.key = source, key
+			tagged = append(tagged, source)
+		}
+	}
+	if tagged == nil && slices.Contains(names, p.Name) {
+		in.in = "path"
+	}
+	switch {
+	case len(tagged) > 1:
+		return in, fmt.Errorf("the field %s has the keys %s: leave one", f.Name, strings.Join(tagged, " and "))
+	case in.key == "":
+		return in, fmt.Errorf("the field %s has an empty name for %s: write one", f.Name, in.in)
+	case in.in == "path" && !slices.Contains(names, in.key):
+		return in, fmt.Errorf("the field %s is the wildcard %s, and the pattern has %s for it to take", f.Name, in.key, these(names))
+	case in.in != "body" && (in.parse == nil || in.list && in.in == "path"):
+		return in, fmt.Errorf("the field %s is %s, and what comes by %s is text: make it a string, a number, a bool or a type with UnmarshalText", f.Name, f.Type, in.in)
+	case in.in == "header":
+		in.key = http.CanonicalHeaderKey(in.key)
+	}
+	return in, nil
+}
+
+// texts decodes texts, of which there is at least one.
+func (in *input) texts(texts []string) (service.Value, error) {
+	v := reflect.New(in.param.Type).Elem()
+	switch {
+	case in.parse == nil:
+		return nil, errors.New("no text is one: send JSON")
+	case !in.list && len(texts) > 1:
+		return nil, fmt.Errorf("is there %d times", len(texts))
+	case !in.list:
+		return decoded{v}, in.parse(texts[0], v)
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(texts), len(texts)))
+	var faults []error
+	for i, text := range texts {
+		faults = append(faults, in.parse(text, v.Index(i)))
+	}
+	return decoded{v}, errors.Join(faults...)
+}
+
+// json decodes a member of a body.
+func (in *input) json(data []byte) (service.Value, error) {
+	v := reflect.New(in.param.Type)
+	return decoded{v.Elem()}, transport.JSON.Decode(data, v.Interface())
+}
