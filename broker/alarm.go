@@ -16,6 +16,9 @@ type alarm struct {
 	cleared chan struct{} // closed when the alarm is over; nil if nobody waits
 }
 
+// isOn reports whether messages take too much memory.
+func (a *alarm) isOn() bool { return a.used.Load() > a.limit }
+
 // add counts memory, or gives it back if n is negative.
 func (a *alarm) add(n int64) {
 	if used := a.used.Add(n); n < 0 && used <= a.limit-a.limit/8 && a.waiting.Load() {

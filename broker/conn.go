@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomeko/gomeko/internal/frame"
@@ -49,6 +50,7 @@ type conn struct {
 	vhost        *vhost        // nil until the connection is open
 	channelMax   int
 	frameMax     uint32
+	blocked      atomic.Bool         // by an alarm: it wants to publish
 	channels     map[uint16]*channel // changed under vhost.mu, by the reader alone
 	unconfirmed  []*channel          // have publishings to confirm before the reader waits
 
@@ -257,6 +259,8 @@ func (c *conn) waitMemory() {
 		return
 	}
 	c.confirm()
+	c.blocked.Store(true)
+	defer c.blocked.Store(false)
 	c.log.Warn("a publisher waits: messages take too much memory", "limit", c.broker.alarm.limit)
 	tell, _ := c.capabilities.Get("connection.blocked")
 	if tell == true {

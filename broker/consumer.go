@@ -6,15 +6,16 @@ import (
 
 // A consumer is who takes the messages of a queue on a channel.
 type consumer struct {
-	channel  *channel
-	queue    *queue
-	tag      string
-	noAck    bool
-	priority int64
-	prefetch int // limit of held, 0 for none
-	held     int // deliveries not acknowledged yet
-	parked   bool
-	stopped  bool
+	channel   *channel
+	queue     *queue
+	tag       string
+	noAck     bool
+	arguments frame.Table
+	priority  int64
+	prefetch  int // limit of held, 0 for none
+	held      int // deliveries not acknowledged yet
+	parked    bool
+	stopped   bool
 }
 
 // ready reports whether the consumer may be handed a message.
@@ -119,7 +120,7 @@ func (ch *channel) consume(m *frame.BasicConsume) error {
 
 // newConsumer adds a consumer to the channel, not to its queue yet.
 func (ch *channel) newConsumer(q *queue, m *frame.BasicConsume) *consumer {
-	c := &consumer{channel: ch, queue: q, tag: m.ConsumerTag, noAck: m.NoAck, prefetch: ch.prefetch}
+	c := &consumer{channel: ch, queue: q, tag: m.ConsumerTag, noAck: m.NoAck, arguments: m.Arguments, prefetch: ch.prefetch}
 	if c.tag == "" {
 		c.tag = randomName("amq.ctag-")
 	}

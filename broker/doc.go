@@ -45,6 +45,18 @@
 // consume on another connection than it publishes on. Users' passwords are kept as
 // salted hashes.
 //
+// # Management
+//
+// RabbitMQ's management API, which clients' tests and monitoring ask, is served on request,
+// to this machine only:
+//
+//	addr, err := b.ListenManagement("127.0.0.1:15672")
+//
+// It has /api/overview, nodes, whoami, vhosts, users, permissions, connections, channels,
+// consumers, queues, exchanges, bindings, aliveness-test and health/checks, to be read,
+// made, deleted, purged, published to and got from where RabbitMQ allows it. What it tells
+// is counted when it is asked for; rates and counts of what went by it has not.
+//
 // # What it has not
 //
 // Nothing is written to disk: a durable queue and a persistent message outlive their

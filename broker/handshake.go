@@ -9,6 +9,9 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
+// rabbitVersion is whose manners the broker has.
+const rabbitVersion = "3.10.8"
+
 // serverProperties is how the broker introduces itself. Its capabilities have
 // RabbitMQ's names; only what is there is announced.
 func serverProperties() frame.Table {
@@ -25,9 +28,9 @@ func serverProperties() frame.Table {
 			{Name: "direct_reply_to", Value: true},
 		}},
 		{Name: "product", Value: "RabbitMQ"}, // clients ask for it, and for the version, before they use what it has
-		{Name: "version", Value: "3.10.8"},
+		{Name: "version", Value: rabbitVersion},
 		{Name: "platform", Value: runtime.Version()},
-		{Name: "cluster_name", Value: "gomeko"},
+		{Name: "cluster_name", Value: clusterName},
 		{Name: "information", Value: "gomeko's embedded broker, in the manner of RabbitMQ: in memory, one process"},
 	}
 }

@@ -76,6 +76,15 @@ func (p Properties) Octet(prop Property) (uint8, bool) {
 	return value[0], true
 }
 
+// Seconds returns a property that is a time since 1970, and whether it is present.
+func (p Properties) Seconds(prop Property) (uint64, bool) {
+	value, _, err := p.walk(prop)
+	if err != nil || value == nil {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(value), true
+}
+
 // RawTable returns the headers as they stand on the wire, without their size.
 func (p Properties) RawTable() []byte {
 	value, _, err := p.walk(Headers)
@@ -92,6 +101,14 @@ func (p Properties) WithTable(t Table) Properties { return p.with(Headers, t.App
 func (p Properties) WithString(prop Property, s string) Properties {
 	s = s[:min(len(s), math.MaxUint8)]
 	return p.with(prop, append([]byte{byte(len(s))}, s...))
+}
+
+// WithOctet returns a copy in which a property that is a number of one byte is n.
+func (p Properties) WithOctet(prop Property, n uint8) Properties { return p.with(prop, []byte{n}) }
+
+// WithSeconds returns a copy in which a property that is a time since 1970 is n.
+func (p Properties) WithSeconds(prop Property, n uint64) Properties {
+	return p.with(prop, binary.BigEndian.AppendUint64(nil, n))
 }
 
 // Without returns a copy that lacks a property.

@@ -1,0 +1,141 @@
+package broker
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+// publish sends a message to an exchange, and answers whether a queue got it.
+func (r *request) publish() (any, error) {
+	v, err := r.host()
+	if err != nil {
+		return nil, err
+	}
+	var body struct {
+		Key        string                     `json:"routing_key"`
+		Payload    string                     `json:"payload"`
+		Encoding   string                     `json:"payload_encoding"`
+		Properties map[string]json.RawMessage `json:"properties"`
+	}
+	if err := r.decode(&body, "properties", "routing_key", "payload", "payload_encoding"); err != nil {
+		return nil, err
+	}
+	content, err := propertiesOf(body.Properties)
+	if err != nil {
+		return nil, err
+	}
+	p := publishing{split: len(content)}
+	p.method = frame.BasicPublish{Exchange: r.exchangeName("name"), RoutingKey: body.Key, Mandatory: true}
+	switch payload, err := base64.StdEncoding.DecodeString(body.Payload); {
+	case body.Encoding == "string":
+		p.data = append(content, body.Payload...)
+	case body.Encoding != "base64":
+		return nil, badRequest("payload_encoding: want string or base64, not %q", body.Encoding)
+	case err != nil:
+		return nil, badRequest("payload: %v", err)
+	default:
+		p.data = append(content, payload...)
+	}
+	if r.broker.alarm.isOn() {
+		return nil, badRequest("messages take too much memory: consume some first")
+	}
+	ch := r.session(v)
+	if e := asException(ch.finish(p)); e != nil {
+		return nil, badRequest("%v", e)
+	}
+	returned, _, _ := ch.out.take(nil)
+	return struct {
+		Routed bool `json:"routed"`
+	}{len(returned) == 0}, nil
+}
+
+type messageJSON struct {
+	Bytes       int    `json:"payload_bytes"`
+	Redelivered bool   `json:"redelivered"`
+	Exchange    string `json:"exchange"`
+	Key         string `json:"routing_key"`
+	Left        int    `json:"message_count"`
+	Properties  any    `json:"properties"`
+	Payload     string `json:"payload"`
+	Encoding    string `json:"payload_encoding"`
+}
+
+// ackModes are what may become of messages that were got.
+var ackModes = map[string]func(*channel, []*delivery){
+	"ack_requeue_true":     (*channel).requeue,
+	"ack_requeue_false":    (*channel).drop,
+	"reject_requeue_true":  (*channel).requeue,
+	"reject_requeue_false": (*channel).reject,
+}
+
+// getMessages takes messages from the head of a queue.
+func (r *request) getMessages() (any, error) {
+	var body struct {
+		Count    int    `json:"count"`
+		AckMode  string `json:"ackmode"`
+		Encoding string `json:"encoding"`
+		Truncate *int   `json:"truncate"`
+	}
+	if err := r.decode(&body, "count", "ackmode", "encoding"); err != nil {
+		return nil, err
+	}
+	settle := ackModes[body.AckMode]
+	switch {
+	case settle == nil:
+		return nil, badRequest("ackmode: want ack_requeue_true or _false, or reject_requeue_true or _false, not %q", body.AckMode)
+	case body.Encoding != "auto" && body.Encoding != "base64":
+		return nil, badRequest("Unsupported encoding. Please use auto or base64.")
+	}
+	v, err := r.host()
+	if err != nil {
+		return nil, err
+	}
+	ch := r.session(v)
+	v.lock()
+	defer v.unlock()
+	q, err := ch.queue(r.PathValue("name"))
+	if isNotFound(err) {
+		return nil, &refusal{http.StatusNotFound, "not_found", asException(err).text}
+	} else if err != nil {
+		return nil, declined(err)
+	}
+	q.touch()
+	messages := []messageJSON{}
+	for len(messages) < body.Count {
+		e, ok := ch.take(q)
+		if !ok {
+			break
+		}
+		m := messageJSON{
+			Bytes: e.message.size(), Redelivered: e.redelivered, Exchange: e.message.exchange, Key: e.message.key,
+			Left: q.ready.len(), Properties: jsonProperties(q.dress(e, true)),
+		}
+		payload := e.message.body()
+		if body.Truncate != nil {
+			payload = payload[:min(len(payload), max(*body.Truncate, 0))]
+		}
+		if body.Encoding == "auto" && utf8.Valid(payload) {
+			m.Payload, m.Encoding = string(payload), "string"
+		} else {
+			m.Payload, m.Encoding = base64.StdEncoding.EncodeToString(payload), "base64"
+		}
+		messages = append(messages, m)
+	}
+	settle(ch, ch.unsettled.takeAll())
+	return messages, nil
+}
+
+// take gets the first message of a queue, to be settled.
+func (ch *channel) take(q *queue) (e entry, ok bool) {
+	if q.expire(); q.ready.len() == 0 {
+		return e, false
+	}
+	e = q.ready.pop()
+	ch.tag++
+	ch.unsettled.add(&delivery{tag: ch.tag, entry: e, queue: q})
+	return e, true
+}

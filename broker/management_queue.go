@@ -1,0 +1,156 @@
+package broker
+
+import (
+	"github.com/gomeko/gomeko/internal/frame"
+)
+
+type queueJSON struct {
+	Name       string         `json:"name"`
+	VHost      string         `json:"vhost"`
+	Node       string         `json:"node"`
+	Type       string         `json:"type"`
+	State      string         `json:"state"`
+	Durable    bool           `json:"durable"`
+	AutoDelete bool           `json:"auto_delete"`
+	Exclusive  bool           `json:"exclusive"`
+	Arguments  map[string]any `json:"arguments"`
+	Policy     *string        `json:"policy"`
+	Consumers  int            `json:"consumers"`
+	messagesJSON
+	ReadyBytes int `json:"message_bytes_ready"`
+	*classicJSON
+	*quorumJSON
+	Owner   *ownerJSON     `json:"owner_pid_details,omitempty"` // of a queue that was asked for
+	Details []consumerJSON `json:"consumer_details,omitempty"`  // of the same
+}
+
+type classicJSON struct {
+	ExclusiveTag *string `json:"exclusive_consumer_tag"`
+	ActiveTag    *string `json:"single_active_consumer_tag"`
+}
+
+type quorumJSON struct {
+	Leader  string   `json:"leader"`
+	Members []string `json:"members"`
+	Online  []string `json:"online"`
+}
+
+type ownerJSON struct {
+	Name string `json:"name"`
+	peerJSON
+}
+
+// json tells of the queue, whose virtual host is locked.
+func (q *queue) json() queueJSON {
+	j := queueJSON{
+		Name: q.name, VHost: q.vhost.name, Node: nodeName, State: "running",
+		Durable: q.durable, AutoDelete: q.autoDelete, Exclusive: q.owner != nil, Arguments: jsonTable(q.arguments),
+		Consumers: len(q.consumers), messagesJSON: q.totals(), ReadyBytes: q.ready.bytes,
+	}
+	if q.quorum {
+		nodes := []string{nodeName}
+		j.Type, j.quorumJSON = "quorum", &quorumJSON{nodeName, nodes, nodes}
+		return j
+	}
+	j.Type, j.classicJSON = "classic", &classicJSON{q.exclusive.name(), q.active.name()}
+	return j
+}
+
+// name returns the consumer's tag, nil if there is none.
+func (c *consumer) name() *string {
+	if c == nil {
+		return nil
+	}
+	return &c.tag
+}
+
+func (r *request) queues() (any, error) {
+	return collect(r, func(v *vhost) (all []queueJSON) {
+		for _, q := range sorted(v.queues) {
+			all = append(all, q.json())
+		}
+		return all
+	})
+}
+
+// withQueue calls do with the queue that the path names; its virtual host is locked.
+func (r *request) withQueue(do func(*queue) error) error {
+	v, err := r.host()
+	if err != nil {
+		return err
+	}
+	v.lock()
+	defer v.unlock()
+	if q := v.queues[r.PathValue("name")]; q != nil {
+		return do(q)
+	}
+	return errNoObject
+}
+
+func (r *request) getQueue() (any, error) {
+	var j queueJSON
+	err := r.withQueue(func(q *queue) error {
+		j = q.json()
+		j.Details = q.details()
+		if q.owner != nil {
+			j.Owner = &ownerJSON{q.owner.name(), q.owner.peer()}
+		}
+		return nil
+	})
+	return j, err
+}
+
+// A declaration is what the body says of an exchange or a queue to be made.
+type declaration struct {
+	Type       string     `json:"type"`
+	Durable    bool       `json:"durable"`
+	AutoDelete bool       `json:"auto_delete"`
+	Internal   bool       `json:"internal"`
+	Arguments  jsonObject `json:"arguments"`
+}
+
+func (r *request) putQueue() (any, error) {
+	name := r.PathValue("name")
+	return r.declare(func(v *vhost) bool { return v.queues[name] != nil }, func(d declaration, arguments frame.Table) frame.Method {
+		return &frame.QueueDeclare{Queue: name, Durable: d.Durable, AutoDelete: d.AutoDelete, Arguments: arguments}
+	})
+}
+
+// declare makes what the body says, unless it exists in this form.
+func (r *request) declare(exists func(*vhost) bool, method func(declaration, frame.Table) frame.Method) (any, error) {
+	v, err := r.host()
+	if err != nil {
+		return nil, &refusal{errNoObject.status, "not_found", "vhost_not_found"}
+	}
+	var d declaration
+	if err := r.decode(&d); err != nil {
+		return nil, err
+	}
+	arguments, err := tableOf(d.Arguments)
+	if err != nil {
+		return nil, err
+	}
+	v.lock()
+	defer v.unlock()
+	had := exists(v)
+	if err := r.session(v).handleMethod(method(d, arguments)); err != nil {
+		return nil, declined(err)
+	}
+	if had {
+		return nil, nil
+	}
+	return created{}, nil
+}
+
+func (r *request) deleteQueue() (any, error) {
+	return nil, r.withQueue(func(q *queue) error {
+		m := &frame.QueueDelete{Queue: q.name, IfUnused: r.flag("if-unused"), IfEmpty: r.flag("if-empty")}
+		return declined(r.session(q.vhost).handleMethod(m))
+	})
+}
+
+func (r *request) purgeQueue() (any, error) {
+	return nil, r.withQueue(func(q *queue) error {
+		return declined(r.session(q.vhost).handleMethod(&frame.QueuePurge{Queue: q.name}))
+	})
+}

@@ -1,0 +1,198 @@
+package broker
+
+import (
+	"slices"
+	"strings"
+)
+
+type vhostJSON struct {
+	Name    string `json:"name"`
+	Tracing bool   `json:"tracing"`
+	messagesJSON
+	State map[string]string `json:"cluster_state"`
+}
+
+// json tells of the virtual host, which is locked.
+func (v *vhost) json() vhostJSON {
+	return vhostJSON{Name: v.name, messagesJSON: v.totals(), State: map[string]string{nodeName: "running"}}
+}
+
+func (r *request) vhosts() (any, error) {
+	return collect(r, func(v *vhost) []vhostJSON { return []vhostJSON{v.json()} })
+}
+
+func (r *request) getVHost() (any, error) {
+	v, err := r.host()
+	if err != nil {
+		return nil, err
+	}
+	v.lock()
+	defer v.unlock()
+	return v.json(), nil
+}
+
+func (r *request) putVHost() (any, error) {
+	b, name := r.broker, r.PathValue("vhost")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.vhosts[name] != nil {
+		return nil, nil
+	}
+	b.vhosts[name] = newVHost(name, b.log, b.alarm, b.limits)
+	return created{}, nil
+}
+
+func (r *request) deleteVHost() (any, error) {
+	v, err := r.host()
+	if err != nil {
+		return nil, err
+	}
+	r.broker.mu.Lock()
+	delete(r.broker.vhosts, v.name)
+	r.broker.mu.Unlock()
+	v.remove()
+	return nil, nil
+}
+
+// remove deletes all that the virtual host has, and ends its connections.
+func (v *vhost) remove() {
+	v.lock()
+	defer v.unlock()
+	v.removed = true
+	for _, c := range v.clients() {
+		c.close(exceptionf(codeConnectionForced, "vhost '%s' is deleted", v.name), closeTimeout)
+	}
+	for _, q := range sorted(v.queues) {
+		q.remove()
+	}
+	clear(v.exchanges) // what a client still says finds nothing to leave a message in
+}
+
+// clients returns the connections in the order they came.
+func (v *vhost) clients() []*conn {
+	conns := make([]*conn, 0, len(v.conns))
+	for c := range v.conns {
+		conns = append(conns, c)
+	}
+	slices.SortFunc(conns, func(a, b *conn) int { return a.number - b.number })
+	return conns
+}
+
+type userJSON struct {
+	Name string   `json:"name"`
+	Tags []string `json:"tags"`
+}
+
+// administrator is what every user is.
+func administrator(name string) userJSON { return userJSON{name, []string{"administrator"}} }
+
+func (r *request) whoami() (any, error) { return administrator(r.user), nil }
+
+func (r *request) users() (any, error) {
+	users := []userJSON{}
+	for _, name := range r.broker.names() {
+		users = append(users, administrator(name))
+	}
+	return users, nil
+}
+
+// names returns the users.
+func (b *Broker) names() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var names []string
+	for name := range b.users {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (r *request) getUser() (any, error) {
+	name := r.PathValue("user")
+	if !slices.Contains(r.broker.names(), name) {
+		return nil, errNoObject
+	}
+	return administrator(name), nil
+}
+
+func (r *request) putUser() (any, error) {
+	var user struct {
+		Password string `json:"password"`
+	}
+	if err := r.decode(&user, "password"); err != nil {
+		return nil, err
+	}
+	b, name := r.broker, r.PathValue("user")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, known := b.users[name]
+	b.users[name] = newSecret(user.Password)
+	if known {
+		return nil, nil
+	}
+	return created{}, nil
+}
+
+func (r *request) deleteUser() (any, error) {
+	b, name := r.broker, r.PathValue("user")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, known := b.users[name]; !known {
+		return nil, errNoObject
+	}
+	delete(b.users, name)
+	return nil, nil
+}
+
+type permissionJSON struct {
+	User      string `json:"user"`
+	VHost     string `json:"vhost"`
+	Configure string `json:"configure"`
+	Write     string `json:"write"`
+	Read      string `json:"read"`
+}
+
+// permissions says that every user may do everything.
+func (r *request) permissions() (any, error) {
+	users := r.broker.names()
+	if name := r.PathValue("user"); name != "" {
+		if !slices.Contains(users, name) {
+			return nil, errNoObject
+		}
+		users = []string{name}
+	}
+	return collect(r, func(v *vhost) (all []permissionJSON) {
+		for _, name := range users {
+			all = append(all, permissionJSON{name, v.name, ".*", ".*", ".*"})
+		}
+		return all
+	})
+}
+
+func (r *request) getPermission() (any, error) {
+	if _, err := r.getUser(); err != nil {
+		return nil, err
+	}
+	v, err := r.host()
+	if err != nil {
+		return nil, err
+	}
+	return permissionJSON{r.PathValue("user"), v.name, ".*", ".*", ".*"}, nil
+}
+
+// putPermission grants what everybody has, and refuses less: nobody is to believe that it
+// holds.
+func (r *request) putPermission() (any, error) {
+	var p permissionJSON
+	if err := r.decode(&p, "configure", "write", "read"); err != nil {
+		return nil, err
+	}
+	if _, err := r.getPermission(); err != nil {
+		return nil, badRequest("vhost_or_user_not_found")
+	}
+	if strings.Join([]string{p.Configure, p.Write, p.Read}, " ") != ".* .* .*" {
+		return nil, badRequest("every user of the embedded broker may do everything: it grants .* alone")
+	}
+	return nil, nil
+}
