@@ -69,7 +69,7 @@ func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 	c.mu.Lock()
 	c.conn = conn
 	c.mu.Unlock()
-	c.consumer, err = conn.Consume(ctx, transport.Consume{Queue: queue, Handle: c.receive})
+	c.consumer, err = conn.Consume(ctx, transport.Consume{Queue: queue, AckLater: true, Handle: c.receive})
 	return err
 }
 

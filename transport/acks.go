@@ -34,13 +34,14 @@ func (a *acks) delivered(tag uint64) {
 	a.verdicts = append(a.verdicts, undecided)
 }
 
-// decide notes the first verdict on a delivery.
-func (a *acks) decide(tag uint64, v verdict) {
+// decide notes the first verdict on a delivery, and returns how many there are since the last batch.
+func (a *acks) decide(tag uint64, v verdict) int {
 	i := tag - a.first // wraps to a large number below first
 	if i < uint64(len(a.verdicts)) && a.verdicts[i] == undecided {
 		a.verdicts[i] = v
 		a.fresh = append(a.fresh, tag)
 	}
+	return len(a.fresh)
 }
 
 // take returns what was decided since the last batch, and false if there is nothing.

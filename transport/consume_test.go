@@ -58,8 +58,8 @@ func TestReplyBeforeAck(t *testing.T) {
 		case m.class == 60 && m.method == 20: // consume
 			channel = m.channel
 		case channel == 0 || m.channel != channel:
-		case m.class == 60 && m.method == 0: // content header: flags are headers, priority, correlation id
-			id := m.payload[8+2+4+1+1:]
+		case m.class == 60 && m.method == 0: // content header: flags are headers, delivery mode, priority, correlation id
+			id := m.payload[8+2+4+1+1+1:]
 			var i uint64
 			fmt.Sscan(string(id), &i)
 			replied[i+1] = true

@@ -16,6 +16,7 @@ type Consume struct {
 	Queue    string
 	Prefetch int   // deliveries unacknowledged at once; 0 is no limit
 	Args     Table // of basic.consume: x-stream-offset, x-priority
+	AckLater bool  // acknowledgements may wait for 32 of them, or 50 ms: deliveries that come again do no harm. Prefetch is 0, or well over 32
 	// Handle is called for each delivery in order, by one goroutine of the consumer's.
 	// It must settle the delivery sooner or later (Ack, Reject), in any goroutine.
 	// While it blocks, nothing further is delivered to this consumer.

@@ -19,7 +19,8 @@ type Delivery struct {
 }
 
 // Ack acknowledges the delivery. Acknowledgements leave in batches: multiple for the finished prefix, single ones
-// behind a gap, and none is ever withheld. An Ack that the connection was lost for does nothing: the broker delivers
+// behind a gap. None waits longer than 1 ms for others, or for more than a quarter of the prefetch window, unless
+// Consume.AckLater says that it may. An Ack that the connection was lost for does nothing: the broker delivers
 // the message again.
 func (d *Delivery) Ack() { d.link.settle(d.tag, acked) }
 

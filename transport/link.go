@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -22,17 +23,29 @@ type link struct {
 	closes     <-chan *amqp.Error
 	writing    chan struct{} // a token is in it while a reply is written
 
-	wake   chan struct{} // holds a token when there are verdicts
 	finish func()        // makes run write the verdicts and end
 	stop   chan struct{} // closed by finish
 	dead   chan struct{} // closed when run has ended
 	err    error         // why the channel was closed; read it after dead
 
-	verdicts sync.Mutex // held while they are written
+	verdicts sync.Mutex    // held while they are written
+	enough   int           // of them to be written at once
+	patience time.Duration // how long fewer wait
+	timer    *time.Timer   // asks for them to be written then
 
-	mu   sync.Mutex
-	acks acks
+	mu    sync.Mutex
+	acks  acks
+	asked bool // the socket's writer writes them next
 }
+
+// Acknowledgements wait for one another, so that one stands for many: for laterCount of them or laterTime if they may wait
+// long, else for soonCount, or a quarter of the prefetch window if that is less, or soonTime.
+const (
+	laterCount = 32
+	laterTime  = 50 * time.Millisecond
+	soonCount  = 16
+	soonTime   = time.Millisecond
+)
 
 func newLink(c *Consumer, s *session, ch *amqp.Channel) *link {
 	l := &link{
@@ -41,10 +54,19 @@ func newLink(c *Consumer, s *session, ch *amqp.Channel) *link {
 		channel:  ch,
 		closes:   ch.NotifyClose(make(chan *amqp.Error, 1)),
 		writing:  make(chan struct{}, 1),
-		wake:     make(chan struct{}, 1),
 		stop:     make(chan struct{}),
 		dead:     make(chan struct{}),
 	}
+	switch {
+	case c.cfg.AckLater:
+		l.enough, l.patience = laterCount, laterTime
+	case c.cfg.Prefetch == 0:
+		l.enough, l.patience = soonCount, soonTime
+	default:
+		l.enough, l.patience = min(soonCount, c.cfg.Prefetch/4), soonTime
+	}
+	l.timer = time.AfterFunc(l.patience, l.ask)
+	l.timer.Stop()
 	stop := sync.OnceFunc(func() { close(l.stop) })
 	l.finish = func() {
 		stop()
@@ -108,11 +130,25 @@ func (l *link) alone(do func()) {
 
 func (l *link) settle(tag uint64, v verdict) {
 	l.mu.Lock()
-	l.acks.decide(tag, v)
+	n := l.acks.decide(tag, v)
 	l.mu.Unlock()
-	select {
-	case l.wake <- struct{}{}:
-	default:
+	switch {
+	case v != acked || n >= l.enough:
+		l.ask()
+	case n == 1:
+		l.timer.Reset(l.patience)
+	}
+}
+
+// ask has the verdicts written ahead of what the socket writes next: while that is busy more of them come, and one
+// acknowledgement stands for many.
+func (l *link) ask() {
+	l.mu.Lock()
+	asked := l.asked
+	l.asked = true
+	l.mu.Unlock()
+	if !asked {
+		l.session.sock.ahead(l.write)
 	}
 }
 
@@ -153,25 +189,20 @@ func (l *link) publish(ctx context.Context, p *Publishing, message amqp.Publishi
 	return nil
 }
 
-// run is the link's goroutine: it writes the verdicts that are there, as often as there are some.
+// run is the link's goroutine: it waits for the end of the link.
 func (l *link) run() {
 	defer close(l.dead)
-	for {
+	select {
+	case <-l.stop:
 		l.write()
-		select {
-		case <-l.wake:
-		case <-l.stop:
-			l.write()
-			return
-		case err := <-l.closes:
-			l.err = errGone
-			if err != nil {
-				l.err = reason(err, publishing)
-				l.consumer.wary.Store(err.Server)
-			}
-			return
+	case err := <-l.closes:
+		l.err = errGone
+		if err != nil {
+			l.err = reason(err, publishing)
+			l.consumer.wary.Store(err.Server)
 		}
 	}
+	l.timer.Stop()
 }
 
 // write writes the verdicts. Their errors are of no interest: the channel is gone then, and they are void.
@@ -181,6 +212,7 @@ func (l *link) write() {
 	for {
 		l.mu.Lock()
 		b, ok := l.acks.take()
+		l.asked = false
 		l.mu.Unlock()
 		if !ok {
 			return

@@ -180,13 +180,13 @@ func TestWireOfProperties(t *testing.T) {
 		properties transport.Properties
 		want       string // flags and properties, as bytes
 	}{
-		{transport.Properties{}, "\x28\x00\x00\x00\x00\x00\x00"},
+		{transport.Properties{}, "\x38\x00\x00\x00\x00\x00\x01\x00"},
 		{transport.Properties{ContentType: "a/b", ContentEncoding: "x", Persistent: true, CorrelationID: "c"},
 			"\xfc\x00\x03a/b\x01x\x00\x00\x00\x00\x02\x00\x01c"},
 		{transport.Properties{Headers: transport.Table{"a": true}, ReplyTo: "r"},
-			"\x2a\x00\x00\x00\x00\x04\x01at\x01\x00\x01r"},
-		{transport.Properties{Priority: 9}, "\x28\x00\x00\x00\x00\x00\x09"},
-		{transport.Properties{Priority: 9, Headers: transport.Table{"a": true}}, "\x28\x00\x00\x00\x00\x04\x01at\x01\x09"},
+			"\x3a\x00\x00\x00\x00\x04\x01at\x01\x01\x00\x01r"},
+		{transport.Properties{Priority: 9}, "\x38\x00\x00\x00\x00\x00\x01\x09"},
+		{transport.Properties{Priority: 9, Headers: transport.Table{"a": true}}, "\x38\x00\x00\x00\x00\x04\x01at\x01\x01\x09"},
 	}
 	p := newProxy(t, brokertest.Embedded(t))
 	c := dial(t, p.uri)

@@ -18,7 +18,7 @@ type publisher struct {
 	channel *amqp.Channel
 
 	writing chan struct{} // a token is in it while a publishing is written
-	wake    chan struct{} // holds a token when pending has a new one
+	wake    chan struct{} // holds a token when pending has a new head
 	asks    chan *outgoing
 	dead    chan struct{} // closed when the channel has ended
 
@@ -99,14 +99,17 @@ func (p *publisher) send(ctx context.Context, m *Publishing, message amqp.Publis
 	} else {
 		out.confirm = confirm
 	}
+	first := err == nil && p.pending[0] == out
 	p.mu.Unlock()
 	if err != nil {
 		<-p.dead // at hand: a write fails for nothing else
 		return nil, errGone
 	}
-	select {
-	case p.wake <- struct{}{}:
-	default:
+	if first { // else run waits for one before it
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
 	}
 	return out, nil
 }

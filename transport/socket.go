@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,7 @@ type socket struct {
 	out     frames
 	closed  bool
 	failure error         // what reading or writing met first
+	writes  []func()      // see ahead
 	drained chan struct{} // closed and made anew when there is room again
 
 	wake chan struct{} // holds one token: there is something to write, or the socket is closed
@@ -126,6 +128,14 @@ func (s *socket) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// ahead has the writer call write, which writes something, ahead of what it sends next.
+func (s *socket) ahead(write func()) {
+	s.mu.Lock()
+	s.writes = append(s.writes, write)
+	s.mu.Unlock()
+	s.signal()
+}
+
 // room waits until a publishing may be written, and reports whether: no if ctx ends, gone is closed, or the socket is.
 func (s *socket) room(ctx context.Context, gone <-chan struct{}) bool {
 	for {
@@ -176,7 +186,15 @@ func (s *socket) write() {
 	defer close(s.done)
 	defer s.abort()
 	var buf []byte
+	var writes []func()
 	for {
+		runtime.Gosched() // whoever is about to write something too comes first: that leaves in the same system call
+		s.mu.Lock()
+		writes, s.writes = s.writes, writes[:0]
+		s.mu.Unlock()
+		for _, write := range writes {
+			write()
+		}
 		s.mu.Lock()
 		full, closed := len(s.out.buf) >= sendBuffer, s.closed
 		buf = s.out.take(buf)
