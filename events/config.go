@@ -4,8 +4,8 @@ import "github.com/gomeko/gomeko/transport"
 
 // Config says how events are routed. Extensions find it in service.Config.Values; the zero value works.
 type Config struct {
-	// Identity stands for this instance in the queues of broadcasts, and lets reliable ones find theirs again after a
-	// restart: the host's name, or the number of a replica. "" is a new one for each start.
+	// Identity stands for this instance in the queues of reliable broadcasts, and lets it find them again after a restart: the
+	// host's name, or the number of a replica. No other instance may have it. Others are new at each start.
 	Identity string
 
 	// AutoDelete has exchanges deleted with the last queue on them (Nameko's AUTO_DELETE_EVENT_EXCHANGES). All services

@@ -72,14 +72,18 @@ func subscription(f *service.Field, from source) (sub messaging.Subscription, er
 	case "pool":
 		q.Name += "--" + f.Service + "." + messaging.MethodName(f)
 	case "broadcast":
-		if reliable && cfg.Identity == "" {
+		id := cfg.Identity
+		switch {
+		case !reliable: // exclusive: under the old name it might be taken, by a connection that is dead and not known to be
+			fresh, err := service.Shared(f.Host, newIdentity)
+			if err != nil {
+				return sub, err
+			}
+			id = string(*fresh)
+		case id == "":
 			return sub, errors.New(`a reliable broadcast needs an identity that outlives a restart: set gomeko.broadcast_identity in the configuration (events.Config.Identity), or write reliable:"false"`)
 		}
-		id, err := service.Shared(f.Host, newIdentity)
-		if err != nil {
-			return sub, err
-		}
-		q.Name += "--" + f.Service + "." + messaging.MethodName(f) + "-" + string(*id)
+		q.Name += "--" + f.Service + "." + messaging.MethodName(f) + "-" + id
 		q.Exclusive = !reliable
 	default:
 		return sub, fmt.Errorf(`delivery %q is not known: write "pool", "singleton" or "broadcast"`, delivery)
@@ -98,11 +102,10 @@ func subscription(f *service.Field, from source) (sub messaging.Subscription, er
 	}, nil
 }
 
-// An identity tells the instances of a service apart that get the same broadcasts.
+// An identity is that of one start.
 type identity string
 
-func newIdentity(host *service.Container) (*identity, error) {
-	cfg, _ := service.Lookup[Config](host)
-	id := identity(cmp.Or(cfg.Identity, strings.ReplaceAll(uuid.NewString(), "-", "")))
+func newIdentity(*service.Container) (*identity, error) {
+	id := identity(strings.ReplaceAll(uuid.NewString(), "-", ""))
 	return &id, nil
 }

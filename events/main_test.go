@@ -1,6 +1,7 @@
 package events_test
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"testing"
@@ -36,21 +37,19 @@ func start(t *testing.T, uri string, cfg events.Config, services ...any) *proces
 	t.Helper()
 	p := &process{}
 	broker := transport.Config{URI: uri, MaxMessage: maxMessage, Dial: p.tap.Dial}
-	p.host(t, broker, cfg, services...)
-	if err := p.Start(t.Context()); err != nil {
+	if err := p.run(t, service.Config{Values: []any{broker, cfg}}, services...); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-// host makes the container, which ends with the test.
-func (p *process) host(t *testing.T, broker transport.Config, cfg events.Config, services ...any) {
+// run makes the container, which ends with the test, and starts it.
+func (p *process) run(t *testing.T, cfg service.Config, services ...any) (err error) {
 	t.Helper()
-	logger := slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	var err error
-	p.Container, err = service.New(service.Config{MaxWorkers: 10, Logger: logger, Values: []any{broker, cfg}}, services...)
-	if err != nil {
-		t.Fatal(err)
+	cfg.MaxWorkers = cmp.Or(cfg.MaxWorkers, 10)
+	cfg.Logger = slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if p.Container, err = service.New(cfg, services...); err != nil {
+		return err
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -62,6 +61,7 @@ func (p *process) host(t *testing.T, broker transport.Config, cfg events.Config,
 			t.Logf("log of the services:\n%s", p.log.String())
 		}
 	})
+	return p.Start(t.Context())
 }
 
 // dial connects a program that is no service.

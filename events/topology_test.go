@@ -1,0 +1,316 @@
+package events_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/events"
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/frame"
+	"github.com/gomeko/gomeko/internal/golden"
+	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/timer"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// The captured services beside those of events.
+type (
+	VecMsg struct {
+		_ service.Name `service:"vec_msg"`
+
+		Entrypoints struct {
+			Go      rpc.Method         `rpc:"go"`
+			Consume messaging.Consumer `messaging:"vec_msg_q" exchange:"vec_msg_ex" kind:"direct" key:"vec_rk"`
+		}
+
+		Plain    messaging.Publisher `messaging:"vec_msg_ex" kind:"direct" key:"vec_rk"`
+		Declared messaging.Publisher `messaging:"vec_msg_ex" kind:"direct" key:"declared" queue:"vec_msg_declared_q"`
+	}
+	VecTimer struct {
+		_ service.Name `service:"vec_timer"`
+
+		Entrypoints struct {
+			Tick timer.Interval `timer:"1h"`
+		}
+	}
+	VecA struct {
+		_ service.Name `service:"vec_a"`
+
+		Entrypoints struct {
+			Top rpc.Method `rpc:"top(x)"`
+		}
+
+		B rpc.Client `rpc:"vec_b"`
+	}
+	VecB struct {
+		_ service.Name `service:"vec_b"`
+
+		Entrypoints struct {
+			Mid rpc.Method `rpc:"mid(x)"`
+		}
+
+		C        rpc.Client `rpc:"vec_c"`
+		Dispatch events.Dispatcher
+	}
+	VecC struct {
+		_ service.Name `service:"vec_c"`
+
+		Entrypoints struct {
+			Leaf rpc.Method `rpc:"leaf(x)"`
+		}
+	}
+	VecEcho struct {
+		_ service.Name `service:"vec_echo"`
+
+		Entrypoints struct {
+			Echo rpc.Method `rpc:"echo(x)"`
+		}
+	}
+)
+
+func (*VecMsg) Go(context.Context) error             { return nil }
+func (*VecMsg) Consume(context.Context, any) error   { return nil }
+func (*VecTimer) Tick(context.Context) error         { return nil }
+func (a *VecA) Top(ctx context.Context, x int) error { return a.B.Call(ctx, "mid", nil, x) }
+func (*VecC) Leaf(context.Context, int) error        { return nil }
+func (*VecEcho) Echo(context.Context, any) error     { return nil }
+
+func (b *VecB) Mid(ctx context.Context, x int) error {
+	if err := b.Dispatch(ctx, "mid_done", map[string]int{"x": x}); err != nil {
+		return err
+	}
+	return b.C.Call(ctx, "leaf", nil, x)
+}
+
+// ours is why we declare more than Nameko does.
+const ours = "declares `gomeko.control` too, by which calls are cancelled: all of its names are ours"
+
+// compare fails t if what p asked for is not what Nameko asked for, and returns what it asked for beside that by names of ours.
+func compare(t *testing.T, p *process, v brokertest.Vector) (extra string) {
+	t.Helper()
+	got, want := p.tap.Declarations(t), v.Declarations()
+	maps.DeleteFunc(got, func(line string, _ bool) bool {
+		control := strings.Contains(line, "gomeko.control")
+		if control {
+			extra += line + "\n"
+		}
+		return control
+	})
+	if !maps.Equal(got, want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", v.Name, sorted(got), sorted(want))
+	}
+	return extra
+}
+
+func sorted(lines map[string]bool) string {
+	return strings.Join(slices.Sorted(maps.Keys(lines)), "\n")
+}
+
+// What each service declares and consumes is what it did in Python.
+func replayTranscripts(t *testing.T, uri string, found golden.Outcomes) {
+	l := &listener{calls: make(chan delivered, 10)}
+	services := map[string]any{
+		"source": &Source{}, "pool": &VecPool{listener: l}, "singleton": &VecSingleton{listener: l}, "broadcast": &VecBroadcast{listener: l},
+		"msg": &VecMsg{}, "timer": &VecTimer{}, "rpcproxy": &VecA{},
+	}
+	for _, v := range brokertest.Vectors(t, "transcripts") {
+		if s := services[v.Name]; s != nil {
+			p := start(t, uri, fixed, s)
+			found.Note(v.Name, compare(t, p, v))
+			if v.Name == "pool" {
+				defer func() { found.Note("_shutdown", goodbye(t, p)) }()
+			}
+		}
+	}
+}
+
+// goodbye stops p, and says how it takes leave of the broker if that is not as in Python: consumers are cancelled, the one
+// channel is closed, then the connection.
+func goodbye(t *testing.T, p *process) string {
+	if err := p.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	var got []string
+	for _, m := range p.tap.Sent(t) {
+		switch m.(type) {
+		case *frame.BasicCancel, *frame.ChannelClose, *frame.ConnectionClose:
+			if _, first := m.(*frame.BasicCancel); len(got) == 0 && !first {
+				continue // of what was declared
+			}
+			got = append(got, strings.TrimPrefix(fmt.Sprintf("%T", m), "*frame."))
+		}
+	}
+	cancels, closes := 0, 0
+	for i, name := range got {
+		switch name {
+		case "BasicCancel":
+			cancels++
+		case "ChannelClose":
+			closes++
+		case "ConnectionClose":
+			if i != len(got)-1 {
+				t.Errorf("got %v after the connection was closed", got[i+1:])
+			}
+		}
+	}
+	if cancels != 5 || closes < 5 || got[len(got)-1] != "ConnectionClose" {
+		t.Errorf("got %v, want 5 consumers cancelled, their channels closed, and the connection", got)
+	}
+	if closes == 1 {
+		return ""
+	}
+	return strings.Join(got, " ")
+}
+
+// A configured is what a vector of config_effects is replayed with.
+type configured struct {
+	broker   transport.Config
+	cfg      service.Config
+	services []any
+	before   func(*amqp.Channel) error
+	refused  string // in the error of the start; "" if it starts
+}
+
+var autoDeleted = func(ch *amqp.Channel) error {
+	return ch.ExchangeDeclare("vec_source.events", "topic", true, true, false, false, nil)
+}
+
+func configurations() map[string]configured {
+	l := &listener{calls: make(chan delivered, 10)}
+	with := func(values ...any) service.Config { return service.Config{Values: values} }
+	both := []any{&Source{}, &VecSingleton{listener: l}}
+	return map[string]configured{
+		"auto_delete_event_exchanges": {cfg: with(events.Config{AutoDelete: true}), services: both},
+		"declare_event_exchanges_false_missing": {
+			cfg: with(events.Config{Undeclared: true}), services: both[1:],
+			refused: "binding of queue \"evt-vec_source-singleton_evt\" to exchange \"vec_source.events\" by \"singleton_evt\": broker: 404",
+		},
+		"declare_event_exchanges_false_present": {cfg: with(events.Config{Undeclared: true}), services: both, before: func(ch *amqp.Channel) error {
+			return ch.ExchangeDeclare("vec_source.events", "topic", true, false, false, false, nil)
+		}},
+		"heartbeat_rpc_exchange_login": {
+			broker: transport.Config{Heartbeat: 10 * time.Second, LoginMethod: "AMQPLAIN"}, services: []any{&VecEcho{}},
+			cfg: service.Config{MaxWorkers: 3, Values: []any{rpc.Config{Exchange: "vec-other"}}},
+		},
+		"queue_declare_mismatch": {services: []any{&VecEcho{}}, refused: `queue "rpc-vec_echo": broker: 406`, before: func(ch *amqp.Channel) error {
+			_, err := ch.QueueDeclare("rpc-vec_echo", true, true, false, false, nil)
+			return err
+		}},
+		"event_exchange_mismatch_dispatcher": {services: []any{&Teller{}}, before: autoDeleted, refused: `exchange "vec_source.events": broker: 406`},
+		"parent_calls_tracked":               {cfg: service.Config{ParentCallsTracked: 2}, services: []any{&VecA{}, &VecB{}, &VecC{}}},
+		"broadcast_reliable_default_identifier": {services: []any{&VecBroadcast{listener: l}},
+			refused: "a reliable broadcast needs an identity"},
+	}
+}
+
+// Teller dispatches, and does nothing else.
+type Teller struct {
+	_ service.Name `service:"vec_source"`
+
+	Entrypoints struct {
+		Tick timer.Interval `timer:"1h"`
+	}
+
+	Dispatch events.Dispatcher
+}
+
+func (*Teller) Tick(context.Context) error { return nil }
+
+// An effect is a vector that also tells what the process came to.
+type effect struct {
+	brokertest.Vector
+	Exited *int `json:"process_exited"`
+}
+
+// What keys of the configuration do, and what is refused, each on a broker of its own.
+func replayConfigured(t *testing.T, found golden.Outcomes) {
+	for _, v := range brokertest.VectorsOf[effect](t, "config_effects") {
+		brokertest.Each(t, func(t *testing.T, uri string) {
+			c := configurations()[v.Name]
+			if c.before != nil {
+				if err := c.before(channel(t, uri)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := &process{}
+			c.broker.URI, c.broker.Dial = uri, p.tap.Dial
+			c.cfg.Values = append(c.cfg.Values[:len(c.cfg.Values):len(c.cfg.Values)], c.broker)
+			err := p.run(t, c.cfg, c.services...)
+			switch {
+			case (err != nil) != (c.refused != "") || err != nil && !strings.Contains(err.Error(), c.refused):
+				t.Fatalf("%s: got %v, want %q", v.Name, err, c.refused)
+			case err != nil && v.Exited == nil:
+				found.Note(v.Name, "ended: "+err.Error())
+			}
+			if v.Name == "parent_calls_tracked" {
+				found.Note(v.Name, replayChain(t, uri, p, v.Vector))
+				return
+			}
+			found.Note(v.Name, compare(t, p, v.Vector))
+			if v.Name == "heartbeat_rpc_exchange_login" {
+				compareLogin(t, p, v.Vector)
+			}
+		})
+	}
+}
+
+// compareLogin fails t if p logged in, or agreed on heartbeats, in another way.
+func compareLogin(t *testing.T, p *process, v brokertest.Vector) {
+	t.Helper()
+	for _, m := range p.tap.Sent(t) {
+		got := brokertest.Frame{}
+		switch m := m.(type) {
+		case *frame.ConnectionStartOk:
+			got.Method, got.Args.Mechanism = "connection.start-ok", m.Mechanism
+		case *frame.ConnectionTuneOk:
+			got.Method, got.Args.Heartbeat = "connection.tune-ok", m.Heartbeat
+		default:
+			continue
+		}
+		for _, want := range v.Frames {
+			if want.Method == got.Method && (want.Args.Mechanism != got.Args.Mechanism || want.Args.Heartbeat != got.Args.Heartbeat) {
+				t.Errorf("%s: got %+v, want %+v", v.Name, got.Args, want.Args)
+			}
+		}
+	}
+}
+
+// replayChain calls through three services. It fails t unless requests and event are those that Nameko sent, and returns what
+// our requests have beside that.
+func replayChain(t *testing.T, uri string, p *process, v brokertest.Vector) (extra string) {
+	t.Helper()
+	if err := caller(t, uri).Client("vec_a").Call(t.Context(), "top", nil, 1); err != nil {
+		t.Error(err)
+	}
+	var got []brokertest.Published
+	for _, m := range p.tap.Published(t) {
+		if m.Properties["reply_to"] != nil || m.Exchange == "vec_b.events" {
+			got = append(got, m)
+		}
+	}
+	for _, want := range v.Messages[1:] {
+		if want.Properties["reply_to"] == nil && want.Exchange != "vec_b.events" {
+			continue // a reply
+		}
+		i := slices.IndexFunc(got, func(m brokertest.Published) bool { return m.Key == want.Key })
+		if i < 0 {
+			t.Errorf("got no message by %s", want.Key)
+			continue
+		}
+		if limit := got[i].Properties["expiration"]; limit != nil {
+			extra += fmt.Sprintf("%s: expiration %v\n", want.Key, limit)
+			delete(got[i].Properties, "expiration")
+		}
+		got[i].Equal(t, want)
+	}
+	return extra
+}
