@@ -57,5 +57,6 @@
 // # The command gomeko
 //
 // [Gomeko] is the main function of cmd/gomeko: the same commands, and run PKG, which builds a package
-// of services and becomes it, and broker.
+// of services and becomes it; broker, which hosts a broker in memory; and broker status, which prints the queues,
+// consumers and connections of a broker, be it that one or RabbitMQ.
 package runner

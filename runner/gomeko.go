@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/signal"
@@ -77,7 +78,7 @@ func listening() bool {
 }
 
 func (c *command) brokerCommand() *cobra.Command {
-	var address string
+	var address, management string
 	cmd := &cobra.Command{
 		Use:   "broker",
 		Short: "Run a broker in memory, for development and tests",
@@ -85,20 +86,30 @@ func (c *command) brokerCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return c.serveBroker(ctx, address)
+			return c.serveBroker(ctx, address, management)
 		},
 	}
 	cmd.Flags().StringVar(&address, "listen", brokerAddress, "`ADDRESS` to listen on")
+	cmd.Flags().StringVar(&management, "management", "", "`ADDRESS` of this machine to serve RabbitMQ's management API on, as "+managementAddress)
+	cmd.AddCommand(c.statusCommand())
 	return cmd
 }
 
-func (c *command) serveBroker(ctx context.Context, address string) error {
+// serveBroker hosts a broker until ctx ends. Without an address for it there is no management API.
+func (c *command) serveBroker(ctx context.Context, address, management string) error {
 	host := newEmbedded(embeddedAt(""), c.err)
 	host.instead = "Use that one, or give another address with --listen"
 	if err := host.listen(address); err != nil {
 		return err
 	}
+	defer host.stop()
+	if management != "" {
+		bound, err := host.ListenManagement(management)
+		if err != nil {
+			return fmt.Errorf("embedded %w", err)
+		}
+		say(c.err, "management API on http://%s", bound)
+	}
 	<-ctx.Done()
-	host.stop()
 	return nil
 }

@@ -1,0 +1,93 @@
+package main_test
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+)
+
+// gomeko broker status tells the same of the embedded broker and of RabbitMQ.
+func TestBrokerStatus(t *testing.T) {
+	t.Run("embedded", func(t *testing.T) {
+		address, management := freeAddress(t), freeAddress(t)
+		p := start(t, "", "", "broker", "--listen", address, "--management", management)
+		p.line("management API on http://" + management)
+		checkStatus(t, "amqp://guest:guest@"+address+"/", "http://guest:guest@"+management, "/", "gomeko, as RabbitMQ 3.10.8, node gomeko@localhost\n")
+		p.signal(syscall.SIGTERM)
+		if got := p.wait(); got != 0 {
+			t.Errorf("got exit status %d, want 0", got)
+		}
+	})
+	t.Run("rabbitmq", func(t *testing.T) {
+		uri := brokertest.RabbitMQ(t)
+		checkStatus(t, uri, os.Getenv("GOMEKO_RABBITMQ_API"), uri[strings.LastIndex(uri, "/")+1:], "RabbitMQ ")
+	})
+	check(t, "", []string{"broker", "status", "--management", "http://guest:secret@" + freeAddress(t)}, 1, "", "connection refused", "gomeko broker --management")
+	check(t, "", []string{"broker", "status", "--management", "here"}, 2, "", "want http://USER:PASSWORD@HOST:PORT")
+	check(t, "", []string{"broker", "--listen", "127.0.0.1:0", "--management", "0.0.0.0:0"}, 1, "", "is open to other machines")
+}
+
+func checkStatus(t *testing.T, uri, management, vhost, first string) {
+	t.Helper()
+	conn, err := amqp.DialConfig(uri, amqp.Config{Properties: amqp.Table{"connection_name": "status-test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ch.Qos(2, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{
+		second(ch.QueueDeclare("orders", true, false, false, false, nil)),
+		second(ch.Consume("orders", "me", false, false, false, false, nil)),
+		ch.PublishWithContext(t.Context(), "", "orders", false, false, amqp.Publishing{}),
+		ch.PublishWithContext(t.Context(), "", "orders", false, false, amqp.Publishing{}),
+		ch.PublishWithContext(t.Context(), "", "orders", false, false, amqp.Publishing{}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := conn.LocalAddr().String() + " -> " + conn.RemoteAddr().String()
+	want := []string{
+		vhost + " orders classic running 1 2 1",
+		vhost + " orders me 2 true " + name + " (1)",
+		vhost + " " + name + " guest running 1 status-test",
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) { // RabbitMQ counts every five seconds
+		p := start(t, "", "", "broker", "status", "--management", management)
+		status := p.wait()
+		out := p.stdout.String()
+		ok := status == 0 && strings.HasPrefix(out, first)
+		for _, line := range want {
+			ok = ok && strings.Contains(spaced(out), line+"\n")
+		}
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("got exit status %d, stdout:\n%s\nwant %q and the lines %q\n%s", status, out, first, want, p.stderr())
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// spaced puts one space where a table has several.
+func spaced(table string) string {
+	var b strings.Builder
+	for line := range strings.Lines(table) {
+		b.WriteString(strings.Join(strings.Fields(line), " ") + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,170 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const (
+	managementAddress = "127.0.0.1:15672"
+
+	// statusTime is how long a broker may take to tell of itself.
+	statusTime = 10 * time.Second
+)
+
+func (c *command) statusCommand() *cobra.Command {
+	var uri string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Print the queues, consumers and connections of a broker, RabbitMQ's too",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
+			defer cancel()
+			api, err := newManagement(uri)
+			if err != nil {
+				return err
+			}
+			s, err := api.status(ctx)
+			if err != nil {
+				return err
+			}
+			return s.print(c.out)
+		},
+	}
+	cmd.Flags().StringVar(&uri, "management", "http://guest:guest@"+managementAddress, "`URI` of the broker's management API")
+	return cmd
+}
+
+// A management is the management API of a broker.
+type management struct{ base *url.URL }
+
+func newManagement(uri string) (management, error) {
+	base, err := url.Parse(uri)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return management{}, usagef("--management: want http://USER:PASSWORD@HOST:PORT")
+	}
+	return management{base}, nil
+}
+
+// get reads what is at a path of the API.
+func (m management) get(ctx context.Context, path string, into any) error {
+	uri := m.base.JoinPath("api", path)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, uri.String(), http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("%w: is a broker there, and its management API on? `gomeko broker --management %s`; of RabbitMQ, "+
+			"`rabbitmq-plugins enable rabbitmq_management`", err, managementAddress)
+	}
+	defer response.Body.Close()
+	switch {
+	case response.StatusCode == http.StatusUnauthorized:
+		return fmt.Errorf("%s: the broker does not know this user, or not with this password", uri.Redacted())
+	case response.StatusCode != http.StatusOK:
+		return fmt.Errorf("%s: %s", uri.Redacted(), response.Status)
+	}
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		return fmt.Errorf("%s: %w", uri.Redacted(), err)
+	}
+	return nil
+}
+
+// A status is what a broker tells of itself.
+type status struct {
+	overview struct {
+		Product string `json:"product_name"`
+		Version string `json:"rabbitmq_version"`
+		Node    string `json:"node"`
+	}
+	queues []struct {
+		VHost     string `json:"vhost"`
+		Name      string `json:"name"`
+		Type      string `json:"type"`
+		State     string `json:"state"`
+		Ready     *int   `json:"messages_ready"` // nil: RabbitMQ has not counted yet
+		Unacked   *int   `json:"messages_unacknowledged"`
+		Consumers *int   `json:"consumers"`
+	}
+	consumers []struct {
+		Queue struct {
+			VHost string `json:"vhost"`
+			Name  string `json:"name"`
+		} `json:"queue"`
+		Tag      string `json:"consumer_tag"`
+		Prefetch int    `json:"prefetch_count"`
+		Ack      bool   `json:"ack_required"`
+		Channel  struct {
+			Name string `json:"name"`
+		} `json:"channel_details"`
+	}
+	connections []struct {
+		VHost    string `json:"vhost"`
+		Name     string `json:"name"`
+		Given    string `json:"user_provided_name"`
+		User     string `json:"user"`
+		State    string `json:"state"`
+		Channels int    `json:"channels"`
+	}
+}
+
+func (m management) status(ctx context.Context) (*status, error) {
+	s := new(status)
+	for _, part := range []struct {
+		path string
+		into any
+	}{{"overview", &s.overview}, {"queues", &s.queues}, {"consumers", &s.consumers}, {"connections", &s.connections}} {
+		if err := m.get(ctx, part.path, part.into); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// print writes the status as tables.
+func (s *status) print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) } // Flush tells of errors
+	product := s.overview.Product
+	if product != "RabbitMQ" {
+		product += ", as RabbitMQ"
+	}
+	row(fmt.Sprintf("%s %s, node %s", product, s.overview.Version, s.overview.Node))
+
+	row(fmt.Sprintf("\nqueues: %d", len(s.queues)))
+	row("VHOST", "QUEUE", "TYPE", "STATE", "READY", "UNACKED", "CONSUMERS")
+	for _, q := range s.queues {
+		row(q.VHost, q.Name, q.Type, q.State, count(q.Ready), count(q.Unacked), count(q.Consumers))
+	}
+	row(fmt.Sprintf("\nconsumers: %d", len(s.consumers)))
+	row("VHOST", "QUEUE", "TAG", "PREFETCH", "ACK", "CHANNEL")
+	for _, c := range s.consumers {
+		row(c.Queue.VHost, c.Queue.Name, c.Tag, strconv.Itoa(c.Prefetch), strconv.FormatBool(c.Ack), c.Channel.Name)
+	}
+	row(fmt.Sprintf("\nconnections: %d", len(s.connections)))
+	row("VHOST", "CONNECTION", "USER", "STATE", "CHANNELS", "CLIENT")
+	for _, c := range s.connections {
+		row(c.VHost, c.Name, c.User, c.State, strconv.Itoa(c.Channels), c.Given)
+	}
+	return w.Flush()
+}
+
+// count is a number, or a dash for none.
+func count(n *int) string {
+	if n == nil {
+		return "-"
+	}
+	return strconv.Itoa(*n)
+}
