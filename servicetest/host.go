@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,8 @@ type Host struct {
 	broker    *broker.Broker
 	container *service.Container
 	conn      *rpc.Conn
+	web       *wire
+	http      *http.Client
 
 	mu      sync.Mutex
 	watches map[string][]*watch // by row
@@ -51,9 +54,10 @@ const (
 // In the bubble of testing/synctest, with the bubble's t, time passes as there.
 func New(t testing.TB, services ...any) *Host {
 	t.Helper()
-	h := &Host{t: t, watches: map[string][]*watch{}}
+	h := &Host{t: t, watches: map[string][]*watch{}, web: newWire()}
+	h.http = h.web.client()
 	t.Cleanup(h.stop)
-	b, container, err := bind(t, services, h.observe)
+	b, container, err := bind(t, h.web, services, h.observe)
 	h.broker = b
 	if err != nil {
 		t.Fatalf("mistakes in the services:\n%v", err)
@@ -74,7 +78,7 @@ func New(t testing.TB, services ...any) *Host {
 // modules is run. It takes what [New] takes. The constructors that fields ask fx for are called, to know what they return.
 func Check(t testing.TB, services ...any) {
 	t.Helper()
-	b, container, err := bind(t, services)
+	b, container, err := bind(t, newWire(), services)
 	if err != nil {
 		t.Errorf("mistakes in the services:\n%v", err)
 	}
@@ -87,8 +91,8 @@ func Check(t testing.TB, services ...any) {
 	}
 }
 
-// bind makes the container of the services, on a broker that is theirs unless their Config has another.
-func bind(t testing.TB, services []any, outermost ...service.Middleware) (*broker.Broker, *service.Container, error) {
+// bind makes the container of the services, on a broker that is theirs unless their Config has another, their routes on w.
+func bind(t testing.TB, w *wire, services []any, outermost ...service.Middleware) (*broker.Broker, *service.Container, error) {
 	var cfg service.Config
 	var rest []any
 	configs := 0
@@ -113,6 +117,7 @@ func bind(t testing.TB, services []any, outermost ...service.Middleware) (*broke
 		Dial:   func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) },
 		Logger: cfg.Logger,
 	})
+	cfg.Values = served(cfg.Values, w)
 	container, err := service.New(cfg, rest...)
 	return b, container, err
 }
@@ -141,6 +146,7 @@ func (h *Host) stop() {
 			h.t.Errorf("%s: %v", what, err)
 		}
 	}
+	h.http.CloseIdleConnections()
 	if h.conn != nil {
 		end("close the client", h.conn.Close)
 	}

@@ -43,8 +43,9 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	call := &service.Call{ID: w.Header().Get("X-Request-Id")}
-	if data := rt.server.hooks.Data; data != nil {
-		call.Data = data(r)
+	if err := rt.server.data(call, r); err != nil {
+		rt.server.fail(w, r, newError(err, call.ID))
+		return
 	}
 	o := newOutlet(w)
 	if rt.binding.request {

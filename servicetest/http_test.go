@@ -1,0 +1,61 @@
+package servicetest_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/servicetest"
+	"github.com/gomeko/gomeko/web"
+)
+
+// Door is a service with routes.
+type Door struct {
+	_ service.Name `service:"door"`
+
+	Entrypoints struct {
+		Knock web.Route `web:"GET /knock/{times}"`
+		Wait  web.Route `web:"POST /wait" timeout:"1m"`
+	}
+}
+
+func (*Door) Knock(_ context.Context, times int) (int, error) { return times, nil }
+
+func (*Door) Wait(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Routes are served without a port, and in a bubble without waiting.
+func TestHTTP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := servicetest.New(t, new(Door), service.Config{Values: []any{web.Config{NoAccessLog: true}}})
+		answer, err := h.HTTP().Get("http://door/knock/3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if string(text) != "3" || err != nil {
+			t.Errorf("got %q, %v, want 3", text, err)
+		}
+
+		began := time.Now()
+		answer, err = h.HTTP().Post("http://door/wait", "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusServiceUnavailable || time.Since(began) != time.Minute {
+			t.Errorf("got %s after %s, want 503 after a minute", answer.Status, time.Since(began))
+		}
+
+		if got, err := h.Run(t.Context(), "door.Knock", 4); got != 4 || err != nil {
+			t.Errorf("got %v, %v, want 4", got, err)
+		}
+	})
+}
