@@ -25,6 +25,7 @@ type Config struct {
 	DeclareEvents      bool          // DECLARE_EVENT_EXCHANGES: exchanges of events are declared; true
 	Serializer         string        // serializer: what requests are sent in, "json" or "msgpack"; json
 	Accept             []string      // ACCEPT: of these two what is read; both
+	WebAddress         string        // WEB_SERVER_ADDRESS: where HTTP is served; "" for 0.0.0.0:8000
 	LogLevel           slog.Level    // LOGGING: level of its root, or else of its logger nameko; INFO
 
 	RPCTimeout        time.Duration // gomeko.rpc_timeout: limit of a call that has no other, negative for none; 30 s
@@ -33,6 +34,7 @@ type Config struct {
 	MaxMessage        int           // gomeko.max_message: largest body sent, in bytes; 16 MiB
 	TypedJSON         bool          // gomeko.typed_json: what JSON has no type for is written as kombu 5.3 does
 	BroadcastIdentity string        // gomeko.broadcast_identity: stands for this instance in queues of broadcasts
+	Web               Web           // gomeko.web: how HTTP is served
 	LogFormat         string        // gomeko.log_format: "text" or "json"; text
 
 	// Values holds every key of the file after substitution, the user's own among them.

@@ -18,7 +18,7 @@ func TestDocumentation(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := string(data)
-	for name, table := range map[string]string{"nameko": namekoTable(), "gomeko": ownTable()} {
+	for name, table := range map[string]string{"nameko": namekoTable(), "gomeko": ownTable(ownKeys()), "web": ownTable(webKeys())} {
 		begin, end := "<!-- keys of "+name+" -->\n", "<!-- end -->"
 		before, rest, ok := strings.Cut(want, begin)
 		_, after, closed := strings.Cut(rest, end)
@@ -61,10 +61,10 @@ func namekoTable() string {
 	return b.String()
 }
 
-func ownTable() string {
+func ownTable(keys []key) string {
 	var b strings.Builder
 	b.WriteString("| key | default | is |\n|---|---|---|\n")
-	for _, k := range ownKeys() {
+	for _, k := range keys {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k.name, code(k.fallback), k.does)
 	}
 	return b.String()

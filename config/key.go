@@ -42,7 +42,7 @@ func namekoKeys() []key {
 		{"SERIALIZERS", ignored, "", "it names Python functions", nil},
 		{"LOGGING", mapped, "INFO", "The level of `root`, or else of the logger `nameko`, is that of the log. Logs go to stderr; handlers that write elsewhere and levels of further loggers are warned about. The flag `--log-level` wins.", readLogging},
 		{"SERVICE_CONTAINER_CLS", ignored, "", "it names a Python class", nil},
-		{"WEB_SERVER_ADDRESS", ignored, "", "there are no HTTP entrypoints yet", nil},
+		{"WEB_SERVER_ADDRESS", honoured, "0.0.0.0:8000", "Where HTTP is served: `host:port`, or a port alone. Port 0 is any that is free; what it is is printed at the start.", readAddress},
 		{"AUTO_DELETE_EVENT_EXCHANGES", honoured, "false", "Exchanges of events are deleted with the last queue on them, as those of Nameko 2.12 and older are: all who declare one must agree.", func(r *reader, v any) error { return truth(&r.cfg.AutoDeleteEvents, v) }},
 		{"DECLARE_EVENT_EXCHANGES", honoured, "true", "Exchanges of events are declared; `false` where the user may not: one that is missing is an error of the start.", func(r *reader, v any) error { return truth(&r.cfg.DeclareEvents, v) }},
 		{"gomeko", honoured, "", "The keys of the second table.", (*reader).readOwn},
@@ -58,6 +58,7 @@ func ownKeys() []key {
 		{"max_message", honoured, "16777216", "Largest body sent, in bytes.", func(r *reader, v any) error { return whole(&r.cfg.MaxMessage, v, 1) }},
 		{"typed_json", honoured, "false", "Dates and times, decimals, UUIDs and bytes are written as kombu 5.3 and newer writes them, `{\"__type__\": …, \"__value__\": …}`, which to older ones are dicts. They are read either way.", func(r *reader, v any) error { return truth(&r.cfg.TypedJSON, v) }},
 		{"broadcast_identity", honoured, "", "Stands for this instance in the queues of broadcasts, `${HOSTNAME}` for example: reliable ones need it, to find their queue again.", func(r *reader, v any) error { return text(&r.cfg.BroadcastIdentity, v) }},
+		{"web", honoured, "", "The keys of the third table.", (*reader).readWeb},
 		{"log_format", honoured, "text", "`text` or `json`. The flag `--log-format` wins.", readLogFormat},
 	}
 }

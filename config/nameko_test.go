@@ -2,7 +2,6 @@ package config_test
 
 import (
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 
@@ -16,12 +15,11 @@ func TestNamekoExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	if cfg.AMQPURI != "pyamqp://guest:guest@localhost" || cfg.Exchange != "nameko-rpc" || cfg.MaxWorkers != 10 ||
-		cfg.ParentCallsTracked != 10 || cfg.LogLevel != slog.LevelDebug {
+		cfg.ParentCallsTracked != 10 || cfg.WebAddress != "0.0.0.0:8000" || cfg.LogLevel != slog.LevelDebug {
 		t.Errorf("got %+v", cfg)
 	}
-	want := []string{"testdata/nameko.yaml:2: WEB_SERVER_ADDRESS: has no effect here: there are no HTTP entrypoints yet"}
-	if !slices.Equal(cfg.Warnings, want) {
-		t.Errorf("got the warnings %q, want %q", cfg.Warnings, want)
+	if len(cfg.Warnings) > 0 {
+		t.Errorf("got the warnings %q, want none", cfg.Warnings)
 	}
 }
 
