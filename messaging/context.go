@@ -17,16 +17,22 @@ const (
 // CallOf returns the call that a message asks for, with the context data that it carries. Headers of others are data
 // too, under their own name, as Nameko has it (SPEC §3).
 func CallOf(d *transport.Delivery) *service.Call {
-	data := make(map[string]any, len(d.Headers))
+	data := map[string]any{} // mostly it stays empty
 	for name, value := range d.Headers {
+		if name == prefix+stackID {
+			continue
+		}
 		key, ours := strings.CutPrefix(name, prefix)
 		if _, taken := data[key]; ours || !taken {
 			data[key] = value
 		}
 	}
-	parents := ids(data[stackID])
+	stack, ours := d.Headers[prefix+stackID]
+	if !ours {
+		stack = data[stackID]
+	}
 	delete(data, stackID)
-	return &service.Call{Parents: parents, Data: data, Redelivered: d.Redelivered, Attempt: 1}
+	return &service.Call{Parents: ids(stack), Data: data, Redelivered: d.Redelivered, Attempt: 1}
 }
 
 // HeadersOf returns the headers of what is sent with ctx: its context data, and the id stack of its call. Outside of a call
@@ -56,7 +62,11 @@ func ids(stack any) []string {
 	case []any:
 		ids := make([]string, len(stack))
 		for i, id := range stack {
-			ids[i] = fmt.Sprint(id)
+			if text, ok := id.(string); ok {
+				ids[i] = text
+			} else {
+				ids[i] = fmt.Sprint(id)
+			}
 		}
 		return ids
 	case string:

@@ -69,9 +69,10 @@ type Container struct {
 
 	app        *application
 	life       context.Context // ends when the container does
-	endLife    context.CancelFunc
+	endLife    context.CancelCauseFunc
 	begun      atomic.Bool // Start was called
 	drain      drain
+	crew       crew
 	goroutines tally // of Field.Go
 	ended      chan struct{}
 
@@ -82,6 +83,9 @@ type Container struct {
 	halt   context.CancelCauseFunc // ends a Start that is not through
 	killed bool
 }
+
+// lifeKey is the key of the container in its life.
+type lifeKey struct{}
 
 // A hosted is one service.
 type hosted struct {
@@ -140,14 +144,14 @@ func New(cfg Config, services ...any) (*Container, error) {
 	if c.logger == nil {
 		c.logger = slog.Default()
 	}
-	c.life, c.endLife = context.WithCancel(context.Background())
+	c.life, c.endLife = context.WithCancelCause(context.WithValue(context.Background(), lifeKey{}, c))
 	b := &binder{host: c}
 	b.config(cfg)
 	c.app = newApplication(services)
 	c.cfg.Values = slices.Concat(cfg.Values, c.app.Values)
 	b.application(c.app)
 	if err := b.err(); err != nil {
-		c.endLife()
+		c.endLife(ErrStopped)
 		return nil, err
 	}
 	c.bound = true

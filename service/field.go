@@ -126,10 +126,10 @@ func (f *Field) Value() any {
 func (f *Field) Go(fn func(ctx context.Context)) {
 	c := f.Host
 	c.goroutines.add()
-	go func() {
+	c.crew.run(func(string) {
 		defer c.goroutines.done()
 		fn(c.life)
-	}()
+	})
 }
 
 // Fail ends the whole container, in order, with err as its cause, and returns at once. Only the first one counts.

@@ -158,7 +158,7 @@ func (c *Container) Kill() {
 	c.cut()
 	c.mu.Unlock()
 
-	c.endLife()
+	c.endLife(ErrStopped)
 	for _, e := range c.entrypoints {
 		c.killOne(e)
 	}
@@ -273,6 +273,7 @@ func (c *Container) end(cause error) {
 	if c.cause == nil {
 		c.cause = cause
 	}
-	c.endLife()
+	c.endLife(ErrStopped)
+	c.crew.end()
 	close(c.ended)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -41,7 +40,10 @@ func (f *Field) limited(ctx context.Context) (any, error) {
 	}
 	done := make(chan outcome, 1)
 	r.hold()
-	go r.work(ctx, done)
+	f.Host.crew.run(func(number string) {
+		r.goroutine.Store(&number)
+		r.work(ctx, done)
+	})
 	select {
 	case o := <-done:
 		return o.result, o.err
@@ -102,28 +104,19 @@ func (r *run) method(ctx context.Context) outcome {
 }
 
 // watch logs, once, the stack of a method that still runs some time after its call was answered.
-// The method's goroutine is known by who made it: the one that calls watch.
 func (f *Field) watch(r *run, done <-chan outcome) {
-	maker := goroutine()
 	time.AfterFunc(f.Host.stuckAfter, func() {
-		if len(done) > 0 {
+		number := r.goroutine.Load()
+		if len(done) > 0 || number == nil {
 			return
 		}
 		f.Host.logger.LogAttrs(r, slog.LevelWarn, "call stuck",
 			slog.String("service", r.call.Service),
 			slog.String("method", r.call.Method),
 			slog.String("call_id", r.call.ID),
-			slog.String("stack", f.Host.stuck.madeBy(maker)),
+			slog.String("stack", f.Host.stuck.of(*number)),
 		)
 	})
-}
-
-// goroutine returns the number of the goroutine it is called in, as traces write it.
-func goroutine() string {
-	head := make([]byte, 64)
-	head = head[:runtime.Stack(head, false)]
-	number, _, _ := bytes.Cut(bytes.TrimPrefix(head, []byte("goroutine ")), []byte(" "))
-	return string(number)
 }
 
 // A dump is the stacks of all goroutines. It stops the program for as long as it takes, so one serves all calls that
@@ -135,8 +128,8 @@ type dump struct {
 	text []byte
 }
 
-// madeBy returns the stacks of the methods that goroutine maker has started and that still run.
-func (d *dump) madeBy(maker string) string {
+// of returns the stack of the goroutine that has the number.
+func (d *dump) of(number string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if time.Since(d.at) > time.Second {
@@ -144,12 +137,11 @@ func (d *dump) madeBy(maker string) string {
 		d.text = bytes.Clone(text[:runtime.Stack(text, true)])
 		d.at = time.Now()
 	}
-	mark := fmt.Appendf(nil, "service.(*Field).limited in goroutine %s\n", maker)
-	var found [][]byte
+	head := []byte("goroutine " + number + " ")
 	for stack := range bytes.SplitSeq(d.text, []byte("\n\n")) {
-		if bytes.Contains(stack, mark) {
-			found = append(found, stack)
+		if bytes.HasPrefix(stack, head) {
+			return string(stack)
 		}
 	}
-	return string(bytes.Join(found, []byte("\n\n")))
+	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 )
@@ -16,7 +17,8 @@ type run struct {
 	args  Arguments
 	lead  []any
 
-	bounded bool // the context may end before the container's does
+	bounded   bool                   // the context may end before the container's does
+	goroutine atomic.Pointer[string] // the number of the one that runs the method, if that is not Run's
 	tenure
 }
 
@@ -63,7 +65,7 @@ func (f *Field) Run(ctx context.Context, call *Call, args Arguments, lead ...any
 	r := &run{field: f, call: call, args: args, lead: lead, bounded: !own && ctx.Done() != nil}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(ErrReturned)
-	if !own {
+	if !own && ctx.Value(lifeKey{}) != f.Host { // else it ends with the container anyway
 		defer context.AfterFunc(life, func() { cancel(ErrStopped) })()
 	}
 	r.Context = ctx

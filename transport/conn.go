@@ -81,6 +81,7 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Accept = cfg.Accepts() // once
 	c := &Conn{
 		cfg:       cfg,
 		addresses: addresses,
