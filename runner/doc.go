@@ -44,7 +44,8 @@
 //
 // # Readiness
 //
-// When all services answer, the program prints "Connected to", if one of them uses the broker, and logs "ready". Started by systemd with Type=notify, it also
+// When all services answer, the program prints "Connected to", if one of them uses the broker, and "Listening on", if one
+// has routes, with their URL; and it logs "ready". Started by systemd with Type=notify, it also
 // tells that (sd_notify), and when it begins to stop:
 //
 //	[Service]

@@ -29,6 +29,7 @@ type process struct {
 	uri       string
 	shown     string // the broker, without its password
 	container *service.Container
+	web       string      // the URL of the routes, if there are any
 	host      *embedded   // nil unless the program hosts its broker
 	dialed    atomic.Bool // somebody uses the broker: a process of timers does not
 	signals   chan os.Signal
@@ -69,11 +70,15 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	}
 	p.shown = broker.String()
 	broker.Dial = p.dial(broker.Dial)
+	routes, err := p.webConfig()
+	if err != nil {
+		return err
+	}
 	p.container, err = service.New(service.Config{
 		MaxWorkers:         p.cfg.MaxWorkers,
 		MaxLent:            p.cfg.MaxLent,
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 is none there, as in Nameko
-		Values:             []any{broker, rpcConfig(p.cfg), eventsConfig(p.cfg)},
+		Values:             []any{broker, rpcConfig(p.cfg), eventsConfig(p.cfg), routes},
 	}, p.cfg.Module(), fx.Options(opts...))
 	if err == nil && len(p.container.Names()) == 0 {
 		err = errors.New("application: no services; give runner.Main a module with service.Provide(new(Orders)) in it")
@@ -135,6 +140,9 @@ func (p *process) ready(took time.Duration) {
 	names := p.container.Names()
 	if p.dialed.Load() {
 		say(p.err, "Connected to %s", p.shown)
+	}
+	if p.web != "" {
+		say(p.err, "Listening on %s", p.web)
 	}
 	slog.Info("ready", "services", names, "duration", took)
 	notify("READY=1", "STATUS=serving "+strings.Join(names, ", "))

@@ -1,0 +1,95 @@
+//go:build unix
+
+package runner
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
+)
+
+// Door is a service of a route only.
+type Door struct {
+	_ service.Name `service:"door"`
+
+	Entrypoints struct {
+		Knock web.Route `web:"GET /knock/{times}"`
+	}
+}
+
+func (*Door) Knock(_ context.Context, times int) (int, error) { return times, nil }
+
+// configured writes a configuration file and returns its flag.
+func configured(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "--config=" + path
+}
+
+// Routes are served where the configuration says, which is printed; no broker is needed for that.
+func TestWeb(t *testing.T) {
+	t.Setenv("AMQP_URI", "amqp://127.0.0.1:1/") // nobody is there
+	out := new(output)
+	told := make(chan string, 1)
+	out.on = map[string]func(){"msg=ready": func() {
+		go func() {
+			defer terminate()
+			told <- knock(out.String)
+		}()
+	}}
+	c := &command{in: os.Stdin, out: out, err: out}
+	flag := configured(t, "WEB_SERVER_ADDRESS: 127.0.0.1:0\ngomeko: {web: {access_log: false}}")
+	if status := c.execute(c.program([]fx.Option{service.Provide(new(Door))}), []string{flag}); status != 0 {
+		t.Errorf("got exit status %d, want 0:\n%s", status, out)
+	}
+	if got := <-told; got != "3" {
+		t.Errorf("got %s, want 3:\n%s", got, out)
+	}
+}
+
+// knock asks the routes at the URL that was printed.
+func knock(printed func() string) string {
+	url := regexp.MustCompile(`Listening on (http://127\.0\.0\.1:\d+)\n`).FindStringSubmatch(printed())
+	if url == nil {
+		return "no URL"
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get(url[1] + "/knock/3")
+	if err != nil {
+		return err.Error()
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// What is wrong with the address or the certificate is told with what would be right.
+func TestWebMistakes(t *testing.T) {
+	for config, want := range map[string]string{
+		"WEB_SERVER_ADDRESS: 192.0.2.1:8000":                             "set WEB_SERVER_ADDRESS to another",
+		"gomeko: {web: {tls_cert: /nowhere.pem, tls_key: /nowhere.pem}}": "want a certificate and its key",
+	} {
+		out := new(output)
+		c := &command{in: os.Stdin, out: out, err: out}
+		status := c.execute(c.program([]fx.Option{service.Provide(new(Door))}), []string{configured(t, config)})
+		if status != exitFailed || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: got exit status %d, want %d and %q:\n%s", config, status, exitFailed, want, out)
+		}
+	}
+}
