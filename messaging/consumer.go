@@ -34,7 +34,8 @@ import (
 //	kind         the exchange is declared, durable and of this kind: "direct", "topic", "fanout", "headers"; without it, it
 //	             has to be there
 //	key          the keys of the bindings, with spaces between them; none is one binding by ""
-//	from         of a stream: "first", "last", "next", an offset, or an age such as "1h"
+//	from         of a stream: "first", "last", "next", an offset, or an age such as "1h"; it begins there again after a restart
+//	             and after a lost connection
 //	requeue      "true": a message whose call failed is delivered again at once, without end
 //	name         the method's name in call ids, if it is not the row's in snake case
 type Consumer struct{}

@@ -50,9 +50,14 @@ func startOn(t *testing.T, broker transport.Config, services ...any) *process {
 // host makes the container, which ends with the test.
 func (p *process) host(t *testing.T, broker transport.Config, services ...any) {
 	t.Helper()
-	logger := slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	p.hostWith(t, service.Config{MaxWorkers: 10, Values: []any{broker}}, services...)
+}
+
+func (p *process) hostWith(t *testing.T, cfg service.Config, services ...any) {
+	t.Helper()
+	cfg.Logger = slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	p.Container, err = service.New(service.Config{MaxWorkers: 10, Logger: logger, Values: []any{broker}}, services...)
+	p.Container, err = service.New(cfg, services...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,201 @@
+package messaging_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// Quorum consumes two quorum queues: one that it declares, one that is there.
+type Quorum struct {
+	_ service.Name `service:"quorum"`
+
+	Entrypoints struct {
+		Mine   messaging.Consumer `messaging:"mine" arguments:"x-queue-type=quorum x-delivery-limit=2" exchange:"amq.topic" key:"a.#" requeue:"true" method:"Fail"`
+		Theirs messaging.Consumer `messaging:"theirs" declare:"false" method:"On"`
+	}
+
+	Push messaging.Publisher `queue:"mine" arguments:"x-queue-type=quorum x-delivery-limit=2"`
+
+	listener
+}
+
+// Fail hears how often a message was delivered before.
+func (q *Quorum) Fail(_ context.Context, m messaging.Message, payload string) error {
+	q.heard <- fmt.Sprint(payload, " ", m.Headers["x-delivery-count"])
+	return errors.New("again")
+}
+
+// Quorum queues are declared with any arguments, or taken as they are; what has failed as often as the broker allows is gone.
+func TestQuorumQueues(t *testing.T) {
+	uri := brokertest.RabbitMQ(t)
+	quorum := amqp.Table{"x-queue-type": "quorum"}
+	peer := channel(t, uri)
+	if _, err := peer.QueueDeclare("theirs", true, false, false, false, quorum); err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan string, 10)
+	start(t, uri, &Quorum{listener: listener{heard}})
+	quorum["x-delivery-limit"] = int64(2)
+	if _, err := peer.QueueDeclare("mine", true, false, false, false, quorum); err != nil {
+		t.Errorf("it is declared otherwise: %v", err)
+	}
+	for _, m := range []struct{ exchange, key, body string }{{"amq.topic", "a.b", `"x"`}, {"", "theirs", `"y"`}} {
+		if err := peer.PublishWithContext(t.Context(), m.exchange, m.key, true, false, amqp.Publishing{Body: []byte(m.body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for range 4 {
+		got = append(got, wait(t, "three deliveries, and one", heard))
+	}
+	slices.Sort(got)
+	if want := []string{"x 1", "x 2", "x <nil>", "y"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Reader reads a stream from its beginning, and from now on.
+type Reader struct {
+	_ service.Name `service:"reader"`
+
+	Entrypoints struct {
+		All  messaging.Consumer `messaging:"audit" arguments:"x-queue-type=stream x-max-age=1h" from:"first"`
+		New  messaging.Consumer `messaging:"audit" declare:"false" from:"next"`
+		Rest messaging.Consumer `messaging:"audit" declare:"false" from:"2"`
+		Add  rpc.Method         `rpc:"add(entry)"`
+	}
+
+	Entry messaging.Publisher `queue:"audit" arguments:"x-queue-type=stream x-max-age=1h"`
+
+	all, later, rest chan int
+}
+
+func (r *Reader) All(_ context.Context, n int) error  { r.all <- n; return nil }
+func (r *Reader) New(_ context.Context, n int) error  { r.later <- n; return nil }
+func (r *Reader) Rest(_ context.Context, n int) error { r.rest <- n; return nil }
+
+func (r *Reader) Add(ctx context.Context, n int) error { return r.Entry(ctx, n) }
+
+// A stream is declared, or taken as it is, and read from wherever one likes, by as many as there are.
+func TestStreams(t *testing.T) {
+	uri := brokertest.RabbitMQ(t)
+	r := &Reader{all: make(chan int, 100), later: make(chan int, 100), rest: make(chan int, 100)}
+	read := func(what string, from <-chan int, want ...int) {
+		t.Helper()
+		var got []int
+		for range want {
+			got = append(got, wait(t, what, from))
+		}
+		slices.Sort(got) // calls run at once
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", what, got, want)
+		}
+	}
+	add := func(from, to int) {
+		t.Helper()
+		client := caller(t, uri).Client("reader")
+		for i := from; i < to; i++ {
+			if err := client.Call(t.Context(), "add", nil, i); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	first := start(t, uri, r)
+	add(0, 5)
+	read("all", r.all, 0, 1, 2, 3, 4)
+	read("new", r.later, 0, 1, 2, 3, 4)
+	read("rest", r.rest, 2, 3, 4)
+	if err := first.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	start(t, uri, r)
+	read("all, again", r.all, 0, 1, 2, 3, 4)
+	add(5, 8)
+	read("all, what came then", r.all, 5, 6, 7)
+	read("new, what came then", r.later, 5, 6, 7)
+	read("rest, again", r.rest, 2, 3, 4, 5, 6, 7)
+}
+
+// Asking waits, on its only worker, for a call of its own service.
+type Asking struct {
+	_ service.Name `service:"asking"`
+
+	Entrypoints struct {
+		Ask    messaging.Consumer `messaging:"questions"`
+		Answer rpc.Method         `rpc:"answer(question)"`
+	}
+
+	Self rpc.Client `rpc:"asking"`
+
+	heard chan string
+}
+
+func (a *Asking) Ask(ctx context.Context, question string) error {
+	var answer string
+	err := a.Self.Call(ctx, "answer", &answer, question)
+	a.heard <- fmt.Sprint(answer, err)
+	return err
+}
+
+func (a *Asking) Answer(_ context.Context, question string) (string, error) {
+	return question + "!", nil
+}
+
+// Handlers that wait for calls of their own service lend their workers: with one worker, and more messages than it can hold, each is
+// handled.
+func TestLent(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		heard := make(chan string, 20)
+		p := &process{}
+		p.hostWith(t, service.Config{MaxWorkers: 1, Values: []any{transport.Config{URI: uri}}}, &Asking{heard: heard})
+		if err := p.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		peer := channel(t, uri)
+		for range 20 {
+			if err := peer.PublishWithContext(t.Context(), "", "questions", true, false, amqp.Publishing{Body: []byte(`"so"`)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 20 {
+			if got := wait(t, "an answer", heard); got != "so!<nil>" {
+				t.Fatalf("got %s", got)
+			}
+		}
+	})
+}
+
+// Narrow has a row of one call at a time.
+type Narrow struct {
+	_ service.Name `service:"narrow"`
+
+	Entrypoints struct {
+		One  messaging.Consumer `messaging:"one" max_workers:"1" method:"On"`
+		Wide messaging.Consumer `messaging:"wide" max_workers:"50" method:"On"`
+	}
+
+	listener
+}
+
+// A row holds no more messages than it can run: the rest is for other processes.
+func TestPrefetch(t *testing.T) {
+	uri := brokertest.Embedded(t)
+	p := start(t, uri, &Narrow{})
+	got := p.tap.Declarations(t)
+	for _, want := range []string{"basic.qos 1", "basic.qos 10"} {
+		if !got[want] {
+			t.Errorf("got %v, want %s in it", got, want)
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package messaging_test
+
+import (
+	"context"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// One row each, which the broker refuses.
+type (
+	OtherFlags struct {
+		_ service.Name `service:"refused"`
+
+		Entrypoints struct {
+			On messaging.Consumer `messaging:"transient"`
+		}
+
+		listener
+	}
+	OtherKind struct {
+		_ service.Name `service:"refused"`
+
+		Entrypoints struct {
+			On messaging.Consumer `messaging:"mine" exchange:"fan" kind:"topic" key:"a.#"`
+		}
+
+		listener
+	}
+	NoExchange struct {
+		_ service.Name `service:"refused"`
+
+		Entrypoints struct {
+			On messaging.Consumer `messaging:"mine" exchange:"nobody" key:"a"`
+		}
+
+		listener
+	}
+	NoQueue struct {
+		_ service.Name `service:"refused"`
+
+		Entrypoints struct {
+			On messaging.Consumer `messaging:"nobody" declare:"false"`
+		}
+
+		listener
+	}
+	NotMine struct {
+		_ service.Name `service:"refused"`
+
+		Entrypoints struct {
+			On messaging.Consumer `messaging:"theirs" declare:"false"`
+		}
+
+		listener
+	}
+)
+
+// Fine is what goes on.
+type Fine struct {
+	_ service.Name `service:"fine"`
+
+	Entrypoints struct {
+		Hear   messaging.Consumer `messaging:"one" method:"On" exchange:"square" kind:"fanout"`
+		Other  messaging.Consumer `messaging:"two" method:"On"`
+		Tell   rpc.Method         `rpc:"tell(payload)"`
+		Nobody rpc.Method         `rpc:"nobody(payload)"`
+	}
+
+	Square  messaging.Publisher `messaging:"square" kind:"fanout"`
+	Missing messaging.Publisher `messaging:"missing" key:"a"`
+
+	listener
+}
+
+func (f *Fine) Tell(ctx context.Context, payload string) error   { return f.Square(ctx, payload) }
+func (f *Fine) Nobody(ctx context.Context, payload string) error { return f.Missing(ctx, payload) }
+
+// A listener tells what it hears.
+type listener struct{ heard chan string }
+
+func (l *listener) On(_ context.Context, payload string) error { l.heard <- payload; return nil }
+
+// What the broker refuses is an error of the start, with what would be right; it leaves others alone, those that run and those
+// that start after it.
+func TestRefused(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		heard := make(chan string, 1)
+		start(t, uri, &Fine{listener: listener{heard}})
+		fine := caller(t, uri).Client("fine")
+		peer := channel(t, uri)
+		_, err := peer.QueueDeclare("transient", false, true, false, false, amqp.Table{"x-expires": 60_000})
+		if err == nil {
+			_, err = peer.QueueDeclare("theirs", false, false, true, false, nil)
+		}
+		if err == nil {
+			err = peer.ExchangeDeclare("fan", "fanout", true, false, false, false, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, test := range []struct {
+			service any
+			want    []string
+		}{
+			{&OtherFlags{}, []string{`queue "transient": broker: 406`, `declare it as it is, or delete it once it is empty and unused`}},
+			{&OtherKind{}, []string{`exchange "fan": broker: 406`, `declare it as it is, or delete it once it is empty and unused`}},
+			{&NoExchange{}, []string{`binding of queue "mine" to exchange "nobody" by "a": broker: 404`, `declare the queue and the exchange first`}},
+			{&NoQueue{}, []string{`consume queue "nobody": broker: 404`, `declare the queue first`}},
+			{&NotMine{}, []string{`queue "theirs": broker: 405`, `the queue is exclusive to another connection`}},
+		} {
+			p := &process{}
+			p.host(t, transport.Config{URI: uri}, test.service)
+			err := p.Start(t.Context())
+			if err == nil {
+				t.Errorf("%T: started", test.service)
+				continue
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%T: got %v, want %s in it", test.service, err, want)
+				}
+			}
+			if err := fine.Call(t.Context(), "tell", nil, "still here"); err != nil {
+				t.Error(err)
+			}
+			wait(t, "who was there", heard)
+		}
+		start(t, uri, new(Post))
+	})
+}
+
+// An exchange that is missing is an error of who publishes to it, for each message, and of nobody else.
+func TestMissingExchange(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		heard := make(chan string, 1)
+		start(t, uri, &Fine{listener: listener{heard}})
+		fine := caller(t, uri).Client("fine")
+		for range 3 {
+			err := fine.Call(t.Context(), "nobody", nil, "hello?")
+			for _, want := range []string{"message to missing/a: ", "404", "no exchange 'missing'", "declare the exchange first"} {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want %s in it", err, want)
+				}
+			}
+			if err := fine.Call(t.Context(), "tell", nil, "hello"); err != nil {
+				t.Error(err)
+			}
+			wait(t, "the other exchange", heard)
+		}
+		// One that is declared here, and deleted by somebody, is declared again.
+		if err := channel(t, uri).ExchangeDelete("square", false, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := fine.Call(t.Context(), "tell", nil, "hello"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A queue that somebody makes anew with other flags while it is consumed is told of in the log. Its row takes it as it is, and the other
+// rows hear nothing of it.
+func TestMadeAnew(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		heard := make(chan string, 10)
+		p := start(t, uri, &Fine{listener: listener{heard}})
+		for won := false; !won; { // it would be declared again as it was
+			peer := channel(t, uri)
+			if _, err := peer.QueueDelete("one", false, false, false); err != nil {
+				t.Fatal(err)
+			}
+			_, err := peer.QueueDeclare("one", false, false, false, false, amqp.Table{"x-max-length": 10})
+			won = err == nil
+		}
+		peer := channel(t, uri)
+		for deadline := time.Now().Add(patience); len(p.log.Lines("level=ERROR", `queue \"one\"`, "406")) == 0; runtime.Gosched() {
+			if time.Now().After(deadline) {
+				t.Fatal("it is not in the log")
+			}
+		}
+		for _, queue := range []string{"one", "two"} {
+			if err := peer.PublishWithContext(t.Context(), "", queue, true, false, amqp.Publishing{Body: []byte(`"` + queue + `"`)}); err != nil {
+				t.Fatal(err)
+			}
+			if got := wait(t, queue, heard); got != queue {
+				t.Errorf("got %s, want %s", got, queue)
+			}
+		}
+	})
+}
