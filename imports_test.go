@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"examples":            {"runner", "servicetest"},
 	"internal/brokertest": {"broker"},
 	"internal/golden":     {},
+	"internal/soak":       {},
 	"interop":             {"servicetest"},
 }
 

@@ -78,13 +78,15 @@ func (n *Node) TLSURI() string {
 	return fmt.Sprintf("amqps://guest:guest@127.0.0.1:%d/", n.port()+4)
 }
 
-// Control runs rabbitmqctl on the node, which takes seconds.
-func (n *Node) Control(args ...string) {
+// Control runs rabbitmqctl on the node, which takes seconds, and returns what it prints.
+func (n *Node) Control(args ...string) string {
 	n.t.Helper()
 	cmd := exec.CommandContext(n.t.Context(), script(n.t), append([]string{"ctl", n.dir}, args...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		n.t.Fatalf("rabbitmqctl %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
+	return string(out)
 }
 
 func (n *Node) port() int {

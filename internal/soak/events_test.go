@@ -1,0 +1,169 @@
+package soak_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/events"
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// Pool tells of each event that it handles.
+type Pool struct {
+	_ service.Name `service:"pool"`
+
+	Entrypoints struct {
+		OnNumbered events.Handler `events:"source.numbered"`
+	}
+}
+
+const poolQueue = "evt-source-numbered--pool.on_numbered"
+
+// A numbered is an event. One whose dispatch has failed is dispatched again, as another attempt.
+type numbered struct {
+	ID      int `json:"id"`
+	Attempt int `json:"attempt"`
+}
+
+// OnNumbered takes a moment, so that a process that is killed is at many of them, and tells of the event before it is acknowledged.
+func (p *Pool) OnNumbered(ctx context.Context, n numbered) error {
+	select {
+	case <-time.After(rand.N(50 * time.Millisecond)):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	_, err := fmt.Printf("%d %d %t\n", n.ID, n.Attempt, service.FromContext(ctx).Redelivered)
+	return err
+}
+
+// TestSoakEvents dispatches events to a pool of two processes. Now and then one of these is killed and started again, or
+// the broker is stopped or killed, and started again. What was confirmed is handled at least once, and nothing is stuck.
+func TestSoakEvents(t *testing.T) {
+	many, kills, stops := 3_000, 2, 1
+	if whole() {
+		many, kills, stops = 100_000, 10, 2
+	}
+	chance := chance(t)
+	node := brokertest.StartNode(t)
+	begin := time.Now()
+	tally := newTally()
+	pool := []*process{start(t, "pool", node.URI(), tally.tell), start(t, "pool", node.URI(), tally.tell)}
+	for _, p := range pool {
+		p.wait() // or there is no queue yet
+	}
+	s := newSource(t, node.URI(), many, tally)
+	for _, h := range schedule(chance, many, kills, stops) {
+		reach(t, node, tally, h.at)
+		t.Logf("%d events handled: %s", h.at, h.what)
+		switch h.what {
+		case killProcess:
+			p := pool[chance.IntN(len(pool))]
+			p.kill()
+			p.start()
+		case stopBroker:
+			node.Stop()
+			node.Start()
+		case killBroker:
+			node.Kill()
+			node.Start()
+		}
+	}
+	reach(t, node, tally, many)
+	s.wait()
+	drained(t, node, poolQueue)
+	for _, p := range pool {
+		p.stop()
+	}
+	if got := brokertest.Depth(t, node.URI(), poolQueue); got != 0 {
+		t.Errorf("got %d events in the queue when all have stopped, want none", got)
+	}
+	doubles := tally.check(t, s)
+	t.Logf("%d events, processes killed: %d, broker taken away: %d, %.1f s; dispatched again after an error: %d, handled again: %d, not marked as redelivered: %d",
+		many, kills, stops, time.Since(begin).Seconds(), s.again(), doubles, tally.unmarked)
+	// A kill doubles at most what the process had taken, and a stop of the broker what both had.
+	if limit := prefetch * (kills + len(pool)*stops); doubles > limit {
+		t.Errorf("got %d events handled more than once, want at most %d", doubles, limit)
+	}
+}
+
+// prefetch is how many events a process takes at once: what max_workers is unless it is set.
+const prefetch = 100
+
+// reach waits until as many events are handled.
+func reach(t *testing.T, node *brokertest.Node, tally *tally, many int) {
+	t.Helper()
+	select {
+	case <-tally.reach(many):
+	case <-time.After(patience):
+		t.Fatalf("got %d events handled, and %d not in %v; queues (ready, unacknowledged):\n%s", tally.handled(), many, patience, queues(node))
+	}
+}
+
+// drained waits until the queue is empty, and nothing of it unacknowledged.
+func drained(t *testing.T, node *brokertest.Node, queue string) {
+	t.Helper()
+	want := queue + "\t0\t0\n"
+	for deadline := time.Now().Add(patience); ; {
+		got := queues(node)
+		if strings.Contains(got, want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("got queues (ready, unacknowledged)\n%s\nand not in %v\n%s", got, patience, want)
+		}
+	}
+}
+
+func queues(node *brokertest.Node) string {
+	return node.Control("list_queues", "name", "messages_ready", "messages_unacknowledged", "--no-table-headers")
+}
+
+// A source dispatches events, several at once, each until it is confirmed.
+type source struct {
+	sent []int // how often each was dispatched
+	wg   sync.WaitGroup
+}
+
+func newSource(t *testing.T, uri string, many int, tally *tally) *source {
+	t.Helper()
+	conn, err := events.Dial(t.Context(), transport.Config{URI: uri})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	dispatch := conn.Dispatcher("source")
+	s := &source{sent: make([]int, many)}
+	var next atomic.Int64
+	for range 64 {
+		s.wg.Go(func() {
+			for id := int(next.Add(1)) - 1; id < many && tally.await(t.Context()); id = int(next.Add(1)) - 1 {
+				err := errors.New("not yet")
+				for ; err != nil && t.Context().Err() == nil; s.sent[id]++ {
+					err = dispatch(t.Context(), "numbered", numbered{id, s.sent[id]})
+				}
+			}
+		})
+	}
+	t.Cleanup(s.wg.Wait)
+	return s
+}
+
+// wait waits until all events are confirmed.
+func (s *source) wait() { s.wg.Wait() }
+
+// again returns how many dispatches failed. The last of each event did not.
+func (s *source) again() (n int) {
+	for _, sent := range s.sent {
+		n += sent - 1
+	}
+	return n
+}
