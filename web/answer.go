@@ -22,6 +22,13 @@ type Response struct {
 
 const textType = "text/plain; charset=utf-8"
 
+// kinds are what headers hold of the usual Content-Types, which nobody changes.
+var kinds = map[string][]string{
+	textType:                   {textType},
+	"application/json":         {"application/json"},
+	"application/octet-stream": {"application/octet-stream"},
+}
+
 // An answer is a result on its way out.
 type answer struct {
 	status int
@@ -67,27 +74,24 @@ func newAnswer(result any) (a answer, err error) {
 	return a, err
 }
 
-// streams returns the reader that a result is, or has as its body; nil if there is none.
-func streams(result any) io.Reader {
+// streams reports whether a result is a reader, or has one as its body.
+func streams(result any) bool {
 	switch r := result.(type) {
 	case Response:
 		return streams(r.Body)
 	case *Response:
-		if r == nil {
-			return nil
-		}
-		return streams(r.Body)
+		return r != nil && streams(r.Body)
 	case io.Reader:
-		return r
+		return true
 	}
-	return nil
+	return false
 }
 
 // head puts the headers of the answer into h.
 func (a *answer) head(h http.Header) {
 	maps.Copy(h, a.header)
 	if a.kind != "" && h["Content-Type"] == nil && !bodyless(a.status) {
-		h["Content-Type"] = []string{a.kind}
+		h["Content-Type"] = kinds[a.kind]
 	}
 }
 

@@ -17,9 +17,10 @@ type exchange struct {
 
 	status   int   // 0 until there is one
 	bytes    int64 // of the body
-	routed   bool  // a handler has it; what is answered ahead of that comes from the mux
-	secret   bool  // of a row whose arguments are not printed
-	refused  int   // what the mux has answered, to be said in our words
+	id       [1]string
+	routed   bool // a handler has it; what is answered ahead of that comes from the mux
+	secret   bool // of a row whose arguments are not printed
+	refused  int  // what the mux has answered, to be said in our words
 	pattern  string
 	extended time.Time // when the time to write was
 }

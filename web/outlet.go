@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// An outlet is what a method writes its answer to while it runs. When its call is over, be it that the method still runs,
-// nothing goes through it any more.
+// An outlet is what a method writes its answer to while it runs, or its stream is written to. When its call is over, be it
+// that the method still runs, nothing goes through it any more.
 type outlet struct {
 	mu sync.Mutex
 
@@ -20,10 +20,13 @@ type outlet struct {
 	over   bool
 }
 
-func newOutlet(w http.ResponseWriter) *outlet { return &outlet{w: w, header: make(http.Header)} }
-
 // Header implements [http.ResponseWriter].
-func (o *outlet) Header() http.Header { return o.header }
+func (o *outlet) Header() http.Header {
+	if o.header == nil {
+		o.header = make(http.Header)
+	}
+	return o.header
+}
 
 // WriteHeader implements [http.ResponseWriter].
 func (o *outlet) WriteHeader(status int) {

@@ -37,62 +37,79 @@ type route struct {
 
 // ServeHTTP answers one request.
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v := &visit{route: rt, r: r, outlet: outlet{w: w}}
+	v.call.ID = w.Header().Get("X-Request-Id")
 	args, lead, misfit := rt.binding.arguments(r)
 	if misfit != nil {
 		rt.server.fail(w, r, misfit)
 		return
 	}
-	call := &service.Call{ID: w.Header().Get("X-Request-Id")}
-	if err := rt.server.data(call, r); err != nil {
-		rt.server.fail(w, r, newError(err, call.ID))
+	if err := rt.server.data(&v.call, r); err != nil {
+		rt.server.fail(w, r, newError(err, v.call.ID))
 		return
 	}
-	o := newOutlet(w)
 	if rt.binding.request {
-		lead = append([]any{func(ctx context.Context) any { return r.WithContext(ctx) }}, lead...)
+		lead = append(v.lead(), lead...)
 	}
-	if rt.binding.writes {
-		lead = append([]any{o}, lead...)
+	v.call.Read(v.read)
+	result, err := rt.field.Run(r.Context(), &v.call, args, lead...)
+	v.answer(w, result, err)
+}
+
+// A visit is a request while its call runs.
+type visit struct {
+	*route
+	r      *http.Request
+	call   service.Call
+	outlet outlet
+}
+
+// lead returns the values that a method is given of the request itself, whose ctx is the call's.
+func (v *visit) lead() []any {
+	request := func(ctx context.Context) any { return v.r.WithContext(ctx) }
+	if v.binding.writes {
+		return []any{&v.outlet, request}
 	}
-	call.Read(func(ctx context.Context, result any) (any, error) {
-		if streams(result) == nil {
-			return result, nil
-		}
-		a, err := newAnswer(result)
-		if err == nil {
-			err = a.copyTo(ctx, o, r)
-		}
-		return streamed{}, err
-	})
-	result, err := rt.field.Run(r.Context(), call, args, lead...)
-	rt.answer(w, r, o, call, result, err)
+	return []any{request}
 }
 
 // streamed is the result of a call that has been answered by a stream.
 type streamed struct{}
 
+// read sends a result that is a stream, before what it comes from is closed.
+func (v *visit) read(ctx context.Context, result any) (any, error) {
+	if !streams(result) {
+		return result, nil
+	}
+	a, err := newAnswer(result)
+	if err == nil {
+		err = a.copyTo(ctx, &v.outlet, v.r)
+	}
+	return streamed{}, err
+}
+
 // answer ends the answer of a call that has come to result and err.
-func (rt *route) answer(w http.ResponseWriter, r *http.Request, o *outlet, call *service.Call, result any, err error) {
-	if begun := o.end(); err != nil {
-		if begun {
-			panic(http.ErrAbortHandler) // it cannot be taken back: the client sees that it is cut off
-		}
-		rt.server.fail(w, r, newError(err, call.ID))
+func (v *visit) answer(w http.ResponseWriter, result any, err error) {
+	begun := v.outlet.end()
+	_, done := result.(streamed)
+	switch {
+	case err != nil && begun:
+		panic(http.ErrAbortHandler) // it cannot be taken back: the client sees that it is cut off
+	case err != nil:
+		v.server.fail(w, v.r, newError(err, v.call.ID))
 		return
-	}
-	if _, done := result.(streamed); done || rt.binding.writes {
-		o.finish()
+	case done, v.binding.writes:
+		v.outlet.finish()
 		return
-	}
-	if result == nil {
+	case result == nil:
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	a, err := newAnswer(result)
 	if err != nil {
-		rt.field.Logger().Error("result not sent", "call_id", call.ID, "err", err)
-		rt.server.fail(w, r, newError(err, call.ID))
+		v.field.Logger().Error("result not sent", "call_id", v.call.ID, "err", err)
+		v.server.fail(w, v.r, newError(err, v.call.ID))
 		return
 	}
-	a.send(w, r)
+	a.send(w, v.r)
 }

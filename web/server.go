@@ -103,7 +103,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	x := &exchange{ResponseWriter: w, server: s}
 	h := w.Header()
-	h["X-Request-Id"] = []string{requestID(r)}
+	x.id[0] = requestID(r)
+	h["X-Request-Id"] = x.id[:]
 	if s.draining.Load() {
 		h.Set("Connection", "close")
 	}

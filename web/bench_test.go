@@ -1,0 +1,143 @@
+//go:build unix
+
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
+)
+
+// Stock is asked for a product, and told of one.
+type Stock struct {
+	_ service.Name `service:"stock"`
+
+	Entrypoints struct {
+		Get web.Route `web:"GET /products/{id}"`
+		Put web.Route `web:"POST /products"`
+	}
+}
+
+// A Product is what stock knows of one.
+type Product struct {
+	ID    int      `json:"id"`
+	Name  string   `json:"name"`
+	Price float64  `json:"price"`
+	Tags  []string `json:"tags"`
+}
+
+func product(id int) Product {
+	return Product{ID: id, Name: "tea", Price: 2.5, Tags: []string{"hot", "green"}}
+}
+
+func (*Stock) Get(_ context.Context, id int) (Product, error)    { return product(id), nil }
+func (*Stock) Put(_ context.Context, p Product) (Product, error) { return p, nil }
+
+// bare is the same in net/http alone.
+func bare() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /products/{id}", func(w http.ResponseWriter, r *http.Request) {
+		id, err := strconv.Atoi(r.PathValue("id"))
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		answerJSON(w, product(id))
+	})
+	mux.HandleFunc("POST /products", func(w http.ResponseWriter, r *http.Request) {
+		var p Product
+		data, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = json.Unmarshal(data, &p)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		answerJSON(w, p)
+	})
+	return mux
+}
+
+func answerJSON(w http.ResponseWriter, v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	_, _ = w.Write(text)
+}
+
+// What a route costs beside net/http alone doing the same work: over TCP, with eight clients a processor.
+func BenchmarkRoute(b *testing.B) {
+	quiet := service.Config{Logger: slog.New(slog.DiscardHandler)}
+	p := startConfigured(b, quiet, web.Config{NoAccessLog: true}, new(Stock))
+	alone := httptest.NewServer(bare())
+	defer alone.Close()
+	for _, c := range []struct{ name, url string }{{"gomeko", p.url}, {"nethttp", alone.URL}} {
+		b.Run("GET/"+c.name, func(b *testing.B) {
+			load(b, "GET /products/7 HTTP/1.1\r\nHost: x\r\n\r\n", c.url)
+		})
+		b.Run("POST/"+c.name, func(b *testing.B) {
+			body := `{"id":7,"name":"tea","price":2.5,"tags":["hot","green"]}`
+			load(b, "POST /products HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"+body, c.url)
+		})
+	}
+}
+
+// load sends the request again and again, each time when the answer to the one before has come. It is a client that costs little
+// beside what it measures.
+func load(b *testing.B, request, address string) {
+	u, err := url.Parse(address)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.SetParallelism(8)
+	before := cpu(b)
+	defer func() { b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op") }()
+	b.RunParallel(func(pb *testing.PB) {
+		conn, err := net.Dial("tcp", u.Host)
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		defer conn.Close()
+		var answer [4096]byte
+		for pb.Next() {
+			if _, err := io.WriteString(conn, request); err != nil {
+				b.Error(err)
+				return
+			}
+			n, err := conn.Read(answer[:]) // one packet holds it
+			if err != nil || !bytes.HasPrefix(answer[:n], []byte("HTTP/1.1 200 OK")) || answer[n-1] != '}' {
+				b.Errorf("got %q, %v", answer[:n], err)
+				return
+			}
+		}
+	})
+}
+
+// cpu is the time that all processors have spent on this process: what says more on a machine that others use too.
+func cpu(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
