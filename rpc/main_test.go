@@ -37,17 +37,18 @@ func start(t *testing.T, uri string, services ...any) *process {
 // startWorkers starts services that run as many calls at once, each.
 func startWorkers(t *testing.T, workers int, uri string, services ...any) *process {
 	t.Helper()
-	return startOn(t, workers, transport.Config{URI: uri}, services...)
+	return startOn(t, service.Config{MaxWorkers: workers}, transport.Config{URI: uri}, services...)
 }
 
-func startOn(t *testing.T, workers int, broker transport.Config, services ...any) *process {
+// startOn starts services on a broker; both configurations are completed.
+func startOn(t *testing.T, cfg service.Config, broker transport.Config, services ...any) *process {
 	t.Helper()
 	p := &process{}
-	logger := slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	broker.Dial, broker.Logger, broker.MaxMessage = p.tap.Dial, logger, maxMessage
+	cfg.Logger = slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	broker.Dial, broker.Logger, broker.MaxMessage = p.tap.Dial, cfg.Logger, maxMessage
+	cfg.Values = append(cfg.Values, broker)
 	var err error
-	p.Container, err = service.New(service.Config{MaxWorkers: workers, Logger: logger, Values: []any{broker}}, services...)
-	if err != nil {
+	if p.Container, err = service.New(cfg, services...); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Start(t.Context()); err != nil {

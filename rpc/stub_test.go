@@ -96,7 +96,9 @@ func TestStubSends(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- tc.call(ctx) }()
 		d := next(t, requests)
-		equalJSON(t, d.Body, []byte(tc.want))
+		if !brokertest.SameBody(d.Body, []byte(tc.want)) {
+			t.Errorf("got %s, want %s", d.Body, tc.want)
+		}
 		cancel()
 		if err := wait(t, "the call", done); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v, want %v", tc.want, err, context.Canceled)

@@ -19,6 +19,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
+var anyID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
 var replyName = regexp.MustCompile(`^rpc\.reply-(front|standalone_rpc_proxy)-([0-9a-f-]{36})$`)
 
 // replyQueue returns the name of the reply queue that m declares, "" for another method.

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -277,31 +276,7 @@ func TestFurtherConsumersAreClosed(t *testing.T) {
 		if err := client.Call(t.Context(), "deep", nil, 19); err != nil {
 			t.Fatal(err)
 		}
-		conn, err := amqp.Dial(uri)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		ch, err := conn.Channel()
-		if err != nil {
-			t.Fatal(err)
-		}
-		most := 0
-		poll := time.NewTicker(10 * time.Millisecond)
-		defer poll.Stop()
-		for deadline := time.Now().Add(patience); ; <-poll.C {
-			q, err := ch.QueueDeclarePassive("rpc-nest", true, false, false, false, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			most = max(most, q.Consumers)
-			if q.Consumers == 1 {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("got %d consumers, want 1", q.Consumers)
-			}
-		}
+		most := consumed(t, uri, "rpc-nest", 1)
 		if most < 2 {
 			t.Errorf("got %d consumers at most, want further ones", most)
 		}

@@ -24,6 +24,7 @@ type Vector struct {
 	Messages  []Message      `json:"messages"`
 	Config    map[string]any `json:"config"`
 	Frames    []Frame        `json:"frames"`
+	Exited    bool           `json:"service_process_exited"`
 	Exception *struct {
 		Type string `json:"type"`
 		Text string `json:"str"`
@@ -176,7 +177,7 @@ func (got Published) Difference(want Message) string {
 			found = append(found, fmt.Sprintf("%s: got %s, want %s", c.what, g, w))
 		}
 	}
-	if body := want.Content(); !sameBody(got.Body, body) {
+	if body := want.Content(); !SameBody(got.Body, body) {
 		found = append(found, fmt.Sprintf("body: got %.2000q, want %.2000q", got.Body, body))
 	}
 	return strings.Join(found, "\n")
@@ -194,9 +195,9 @@ func marshalled(v any) string {
 // id is what differs from run to run.
 var id = regexp.MustCompile(`[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}`)
 
-// sameBody compares bodies: as JSON if they are that, the ids aside, otherwise by the byte. 2 and 2.0 differ, and so do
+// SameBody compares bodies: as JSON if they are that, the ids aside, otherwise by the byte. 2 and 2.0 differ, and so do
 // objects whose first keys do.
-func sameBody(got, want []byte) bool {
+func SameBody(got, want []byte) bool {
 	if bytes.Equal(got, want) {
 		return true
 	}

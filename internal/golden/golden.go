@@ -34,10 +34,11 @@ func File(t testing.TB, path string, got []byte) {
 	}
 }
 
-// A Row is what one golden vector came to: equal, or different on purpose.
+// A Row is what one golden vector came to: equal, different on purpose, or not replayed.
 type Row struct {
 	Group, Vector string
-	Differs       string // why it is different, or is not replayed; empty where what we send is equal
+	Differs       string // why it is different; empty where what we send is equal
+	Untried       string // why it is not replayed; empty if it is
 }
 
 // Table holds docs/wire/section.md to rows, in their order, under a heading and the text intro. It is called from the
@@ -45,23 +46,31 @@ type Row struct {
 func Table(t testing.TB, section, intro string, rows []Row) {
 	t.Helper()
 	var b strings.Builder
-	equal := 0
+	results := map[string]int{}
 	for _, r := range rows {
-		if r.Differs == "" {
-			equal++
-		}
+		results[r.result()]++
 	}
 	fmt.Fprintf(&b, "# Golden messages: %s\n\n%s\n\n", section, intro)
-	fmt.Fprintf(&b, "%d vectors: %d equal, %d different on purpose. The tests write this page.\n\n", len(rows), equal, len(rows)-equal)
+	fmt.Fprintf(&b, "%d vectors: %d equal, %d different on purpose", len(rows), results["equal"], results["different"])
+	if n := results["not replayed"]; n > 0 {
+		fmt.Fprintf(&b, ", %d not replayed", n)
+	}
+	b.WriteString(". The tests write this page.\n\n")
 	b.WriteString("| Group | Vector | Result | Why |\n| --- | --- | --- | --- |\n")
 	for _, r := range rows {
-		result := "equal"
-		if r.Differs != "" {
-			result = "different"
-		}
-		fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", r.Group, r.Vector, result, strings.ReplaceAll(r.Differs, "|", `\|`))
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", r.Group, r.Vector, r.result(), strings.ReplaceAll(r.Differs+r.Untried, "|", `\|`))
 	}
 	File(t, "../docs/wire/"+section+".md", []byte(b.String()))
+}
+
+func (r Row) result() string {
+	switch {
+	case r.Untried != "":
+		return "not replayed"
+	case r.Differs != "":
+		return "different"
+	}
+	return "equal"
 }
 
 // difference returns the first line in which two texts differ.

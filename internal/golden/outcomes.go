@@ -31,7 +31,7 @@ func (o Outcomes) Rows(t testing.TB, group string, vectors []string, purposes ma
 		case difference == "" && purpose != "":
 			t.Errorf("%s: %s is equal, but should be different: %s", group, name, purpose)
 		}
-		rows = append(rows, Row{group, name, purpose})
+		rows = append(rows, Row{Group: group, Vector: name, Differs: purpose})
 	}
 	for _, name := range slices.Sorted(maps.Keys(purposes)) {
 		if !slices.Contains(vectors, name) {
