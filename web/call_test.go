@@ -1,0 +1,241 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/web"
+)
+
+// Ledger is a service with something to commit.
+type Ledger struct {
+	_ service.Name `service:"ledger"`
+
+	Entrypoints struct {
+		Add     rpc.Method `rpc:"add(n)"`
+		AddHTTP web.Route  `web:"POST /add/{n}" method:"Add"`
+		Export  web.Route  `web:"GET /export"`
+		Raw     web.Route  `web:"GET /raw"`
+		Wait    web.Route  `web:"GET /wait"`
+		Slow    web.Route  `web:"GET /slow" timeout:"20ms"`
+		Who     web.Route  `web:"GET /who"`
+	}
+
+	Tx   *tx `inject:""`
+	Test *trace
+}
+
+// A trace is what a test wants to know of calls.
+type trace struct {
+	commit func() error
+	begun  chan struct{}
+	ended  chan error
+	late   chan error
+	out    *io.PipeReader
+}
+
+type tx struct{ *trace }
+
+// transactions gives each call one, which ends as the trace says.
+func transactions(tr *trace) fx.Option {
+	return di.PerCall(func() di.Provider[*tx] {
+		return func(context.Context) (*tx, di.Done, error) {
+			return &tx{tr}, func(err error) error {
+				if err == nil && tr.commit != nil {
+					err = tr.commit()
+				}
+				return err
+			}, nil
+		}
+	})
+}
+
+func (*Ledger) Add(_ context.Context, n int) (int, error)       { return n + 1, nil }
+func (l *Ledger) Export(context.Context) (io.ReadCloser, error) { return l.Test.out, nil }
+func (l *Ledger) Raw(w http.ResponseWriter, _ *http.Request)    { fmt.Fprint(w, "raw") }
+func (l *Ledger) Wait(ctx context.Context) error {
+	close(l.Test.begun)
+	<-ctx.Done()
+	l.Test.ended <- context.Cause(ctx)
+	return ctx.Err()
+}
+
+// Slow is over its time, and writes all the same.
+func (l *Ledger) Slow(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
+	<-l.Test.begun
+	_, err := fmt.Fprint(w, "late")
+	w.Header().Set("X-Late", "yes")
+	l.Test.late <- err
+	return nil
+}
+
+func (*Ledger) Who(ctx context.Context) (string, error) {
+	language, _ := service.Language.Get(ctx)
+	return service.FromContext(ctx).ID + " " + language, nil
+}
+
+func startLedger(t *testing.T, tr *trace, values ...any) *process {
+	t.Helper()
+	values = append(values, transport.Config{URI: brokertest.Embedded(t)})
+	return startConfigured(t, service.Config{Values: values}, web.Config{}, &Ledger{Test: tr}, transactions(tr))
+}
+
+func (p *process) get(t *testing.T, path string, header ...string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	answer, err := p.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { answer.Body.Close() })
+	return answer
+}
+
+// A commit that fails is the call's error, and nothing else was told to the client.
+func TestCommitBeforeAnswer(t *testing.T) {
+	p := startLedger(t, &trace{commit: func() error { return errors.New("the disk is full") }})
+	status, _, text := request(t, p, "POST", "/add/1", "", "")
+	if status != 500 || !strings.HasPrefix(text, "Error: InternalServerError: call ledger.Add.") {
+		t.Errorf("got %d %q, want 500 and the id of the call", status, text)
+	}
+	// What a method has written cannot be taken back: the client sees that it is cut off.
+	if answer, err := p.client.Get(p.url + "/raw"); err == nil {
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err == nil {
+			t.Errorf("got %s %q, want an answer that is cut off", answer.Status, text)
+		}
+	}
+}
+
+// A stream goes out as it comes, and the values of its call end after its last byte: their error aborts it.
+func TestStreamBeforeCommit(t *testing.T) {
+	for _, failed := range []error{nil, errors.New("the disk is full")} {
+		out, in := io.Pipe()
+		committed := make(chan struct{})
+		p := startLedger(t, &trace{out: out, commit: func() error { close(committed); return failed }})
+		answer := func() *http.Response {
+			go fmt.Fprint(in, "first")
+			return p.get(t, "/export")
+		}()
+		first := make([]byte, 5)
+		if _, err := io.ReadFull(answer.Body, first); err != nil || string(first) != "first" {
+			t.Fatalf("got %q, %v, want first", first, err)
+		}
+		select {
+		case <-committed:
+			t.Error("the call was ended before its stream")
+		default:
+		}
+		in.Close()
+		if _, err := io.ReadAll(answer.Body); (err == nil) != (failed == nil) {
+			t.Errorf("got %v at the end of a stream whose call ended with %v", err, failed)
+		}
+		<-committed
+	}
+}
+
+// One method is called by RPC and over HTTP.
+func TestBothWires(t *testing.T) {
+	tr := &trace{}
+	uri := brokertest.Embedded(t)
+	p := startConfigured(t, service.Config{Values: []any{transport.Config{URI: uri}}}, web.Config{}, &Ledger{Test: tr}, transactions(tr))
+	conn, err := rpc.Dial(t.Context(), transport.Config{URI: uri}, rpc.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	var got int
+	if err := conn.Client("ledger").Call(t.Context(), "add", &got, 1); got != 2 || err != nil {
+		t.Errorf("got %d, %v, want 2", got, err)
+	}
+	if status, _, text := request(t, p, "POST", "/add/1", "", ""); status != 200 || text != "2" {
+		t.Errorf("got %d %q, want 2", status, text)
+	}
+}
+
+// A client that goes ends the ctx of its call, which is nobody's fault.
+func TestDisconnect(t *testing.T) {
+	tr := &trace{begun: make(chan struct{}), ended: make(chan error, 1)}
+	p := startLedger(t, tr)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-tr.begun
+		cancel()
+	}()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/wait", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.client.Do(r); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was cancelled", err)
+	}
+	if err := <-tr.ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got the cause %v, want %v", err, context.Canceled)
+	}
+	stop, done := context.WithTimeout(context.Background(), patience)
+	defer done()
+	if err := p.Stop(stop); err != nil {
+		t.Error(err)
+	}
+	if log := p.log.String(); strings.Contains(log, "level=ERROR") || !strings.Contains(log, "status=499") {
+		t.Errorf("want a warning, and status 499 in the access log:\n%s", log)
+	}
+}
+
+// A call that is over its time is answered then; what its method writes later goes nowhere.
+func TestTimeout(t *testing.T) {
+	tr := &trace{begun: make(chan struct{}), late: make(chan error, 1)}
+	p := startLedger(t, tr)
+	answer := p.get(t, "/slow")
+	if answer.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("got %s, want 503", answer.Status)
+	}
+	close(tr.begun)
+	if err := <-tr.late; !errors.Is(err, http.ErrHandlerTimeout) {
+		t.Errorf("got %v, want %v", err, http.ErrHandlerTimeout)
+	}
+}
+
+// The id of a call is that of its request, and what the application takes from headers is its data.
+func TestRequestID(t *testing.T) {
+	languages := web.Hooks{Context: func(r *http.Request) (context.Context, error) {
+		if r.Header.Get("Authorization") == "" {
+			return nil, &web.Error{Status: http.StatusUnauthorized, Message: "log in"}
+		}
+		return service.Language.With(r.Context(), r.Header.Get("Accept-Language")), nil
+	}}
+	p := startLedger(t, &trace{}, languages)
+	for given, want := range map[string]string{"abc-1": "abc-1", "": "", "not an id": "", strings.Repeat("x", 129): ""} {
+		answer := p.get(t, "/who", "X-Request-ID", given, "Accept-Language", "es", "Authorization", "x")
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := answer.Header.Get("X-Request-ID")
+		if want != "" && id != want || want == "" && len(id) != 36 || string(text) != "ledger.Who."+id+" es" {
+			t.Errorf("%q: got the id %q and %q", given, id, text)
+		}
+	}
+	if answer := p.get(t, "/who"); answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("got %s, want 401", answer.Status)
+	}
+}
