@@ -24,8 +24,13 @@ func Dial(ctx context.Context, broker transport.Config) (*Conn, error) {
 }
 
 // Dispatcher returns a dispatcher of events in the name of a service. It does not declare the service's exchange: where
-// neither the service nor one that listens to it has ever run, dispatching is an error.
-func (c *Conn) Dispatcher(service string) Dispatcher { return dispatcher(c.out, service, false) }
+// neither the service nor one that listens to it has ever run, dispatching is an error. Options set what its events have that
+// others have not, as those of messaging.Publisher do:
+//
+//	conn.Dispatcher("users", func(m *transport.Publishing) { m.Mandatory = true })
+func (c *Conn) Dispatcher(service string, options ...func(*transport.Publishing)) Dispatcher {
+	return dispatcher(c.out, service, options...)
+}
 
 // Close closes the connection within ctx.
 func (c *Conn) Close(ctx context.Context) error { return c.conn.Close(ctx) }

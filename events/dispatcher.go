@@ -30,18 +30,20 @@ func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	if d, ok := f.Value().(Dispatcher); ok && d != nil { // a test's own
 		return d, nil
 	}
-	return dispatcher(out, f.Service, mandatory), nil
+	return dispatcher(out, f.Service, func(m *transport.Publishing) { m.Mandatory = mandatory }), nil
 }
 
-func dispatcher(out *messaging.Outlet, service string, mandatory bool) Dispatcher {
+func dispatcher(out *messaging.Outlet, service string, options ...func(*transport.Publishing)) Dispatcher {
 	return func(ctx context.Context, event string, payload any) error {
-		err := out.Publish(ctx, payload, transport.Publishing{
+		m := transport.Publishing{
 			Exchange:   exchangeOf(service),
 			Key:        event,
-			Mandatory:  mandatory,
-			Properties: transport.Properties{Persistent: true},
-		})
-		if err != nil {
+			Properties: transport.Properties{Persistent: true, Headers: transport.Table{}},
+		}
+		for _, option := range options {
+			option(&m)
+		}
+		if err := out.Publish(ctx, payload, m); err != nil {
 			return fmt.Errorf("event %s of %s: %w", event, service, err)
 		}
 		return nil

@@ -239,5 +239,9 @@ func TestDial(t *testing.T) {
 		if err := conn.Dispatcher("vec_source")(t.Context(), "evt", 1); err != nil {
 			t.Errorf("after the refusal: %v", err)
 		}
+		insist := conn.Dispatcher("vec_source", func(m *transport.Publishing) { m.Mandatory, m.Headers["x"] = true, 1 })
+		if err := insist(t.Context(), "evt", 1); !errors.As(err, new(*transport.Returned)) {
+			t.Errorf("mandatory: got %v, want a *transport.Returned", err)
+		}
 	})
 }

@@ -14,7 +14,7 @@ func TestKit(t *testing.T) {
 	cmd.Env = append(os.Environ(), "AMQP_URI="+brokertest.Embedded(t))
 	cmd.Stderr = t.Output()
 	out, err := cmd.Output()
-	if got, want := strings.Count(string(out), "passed "), 5; err != nil || got != want {
+	if got, want := strings.Count(string(out), "passed "), 6; err != nil || got != want {
 		t.Errorf("got %v, %d tests passed, want %d:\n%s", err, got, want, out)
 	}
 }

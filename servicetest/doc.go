@@ -31,6 +31,17 @@
 //	_, err := h.Run(t.Context(), "orders.Sweep")
 //	got := swept() // got.Call, got.Result, got.Err
 //
+// # Events and messages
+//
+// [Host.Dispatcher] dispatches in the name of any service, and Watch tells what the handlers made of it:
+//
+//	forgotten := h.Watch("orders.ForgetUser")
+//	err := h.Dispatcher("users")(t.Context(), "user_deleted", Deleted{ID: 7})
+//	got := forgotten()
+//
+// What a service dispatches is caught by a func in its struct's literal, or by a service of the test's that handles it. Run needs
+// no broker and no queue: it takes an [events.Event] first where the handler does.
+//
 // # Time
 //
 // All of it works in the bubble of [testing/synctest], where a call that times out after half a minute takes no time:

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"time"
 
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
+	"github.com/gomeko/gomeko/timer"
 )
 
 type Greeting struct {
@@ -130,6 +133,61 @@ func ExampleHost_Watch() {
 	got := sold()
 	fmt.Println(got.Call.Method, got.Err)
 	// Output: buy sold out
+}
+
+func ExampleHost_Dispatcher() {
+	t := new(recorder) // the test's *testing.T
+	defer t.end()
+
+	h := servicetest.New(t, &Newsletter{Readers: map[int]string{7: "Julio"}})
+
+	unsubscribed := h.Watch("newsletter.Unsubscribe")
+	fmt.Println(h.Dispatcher("users")(t.Context(), "user_deleted", Deleted{ID: 7}))
+	got := unsubscribed()
+	fmt.Println(got.Call.Method, got.Err)
+
+	err := h.Dispatcher("users")(t.Context(), "user_delted", Deleted{ID: 7})
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// unsubscribe <nil>
+	// event user_delted of users: exchange "users.events", key "user_delted": returned by the broker: 312 NO_ROUTE
+}
+
+// Rows of all kinds are run alike: a handler that wants to know its event, or a timer its tick, is given it first.
+func ExampleHost_Run_events() {
+	t := new(recorder) // the test's *testing.T
+	defer t.end()
+
+	h := servicetest.New(t, new(Diary))
+
+	fmt.Println(h.Run(t.Context(), "diary.Note", events.Event{Service: "users", Type: "user_deleted"}, Deleted{ID: 7}))
+	fmt.Println(h.Run(t.Context(), "diary.Turn", timer.Tick{Time: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}))
+	// Output:
+	// users user_deleted: {7}
+	// <nil> <nil>
+	// a new page: Jan 1
+	// <nil> <nil>
+}
+
+// A Diary is kept by day.
+type Diary struct {
+	_ service.Name `service:"diary"`
+
+	Entrypoints struct {
+		Note events.Handler `events:"users #"`
+		Turn timer.Interval `timer:"24h"`
+	}
+}
+
+func (*Diary) Note(_ context.Context, event events.Event, payload any) error {
+	fmt.Printf("%s %s: %v\n", event.Service, event.Type, payload)
+	return nil
+}
+
+func (*Diary) Turn(_ context.Context, tick timer.Tick) error {
+	fmt.Println("a new page:", tick.Time.Format("Jan 2"))
+	return nil
 }
 
 // A recorder is a testing.TB that keeps what goes wrong.

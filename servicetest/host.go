@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -32,6 +33,7 @@ type Host struct {
 
 	mu      sync.Mutex
 	watches map[string][]*watch // by row
+	events  *events.Conn        // nil until something is dispatched
 }
 
 const (
@@ -149,6 +151,9 @@ func (h *Host) stop() {
 	h.http.CloseIdleConnections()
 	if h.conn != nil {
 		end("close the client", h.conn.Close)
+	}
+	if h.events != nil {
+		end("close the dispatchers", h.events.Close)
 	}
 	if c := h.container; c != nil {
 		end("stop the services", func(ctx context.Context) error { return errors.Join(c.Stop(ctx), c.Wait()) })

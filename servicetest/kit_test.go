@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
@@ -164,6 +165,39 @@ func TestWatch(t *testing.T) {
 	}
 	if got := named(); got.Err != nil || got.Result != "Julius" || got.Call.Method != "get_name" {
 		t.Errorf("got %v, %v from %s, want Julius from get_name", got.Result, got.Err, got.Call.Method)
+	}
+}
+
+// Newsletter goes to its readers, until they leave.
+type Newsletter struct {
+	_ service.Name `service:"newsletter"`
+
+	Entrypoints struct {
+		Unsubscribe events.Handler `events:"users.user_deleted"`
+	}
+
+	Readers map[int]string
+}
+
+// Deleted is the payload of user_deleted.
+type Deleted struct{ ID int }
+
+func (n *Newsletter) Unsubscribe(_ context.Context, user Deleted) error {
+	delete(n.Readers, user.ID)
+	return nil
+}
+
+// An event goes the whole way to its handler.
+func TestEvent(t *testing.T) {
+	readers := map[int]string{7: "Julio", 8: "Ana"}
+	h := servicetest.New(t, &Newsletter{Readers: readers})
+	unsubscribed := h.Watch("newsletter.Unsubscribe")
+
+	if err := h.Dispatcher("users")(t.Context(), "user_deleted", Deleted{ID: 7}); err != nil {
+		t.Fatal(err)
+	}
+	if got := unsubscribed(); got.Err != nil || len(readers) != 1 {
+		t.Errorf("got %v, %v, want Ana alone", readers, got.Err)
 	}
 }
 

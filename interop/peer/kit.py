@@ -10,9 +10,11 @@ eventlet.monkey_patch()  # as the plugin does
 import os
 
 from nameko.containers import ServiceContainer
+from nameko.events import event_handler
 from nameko.exceptions import MethodNotFound
 from nameko.extensions import DependencyProvider
 from nameko.rpc import RpcProxy, rpc
+from nameko.standalone.events import event_dispatcher
 from nameko.standalone.rpc import ServiceRpcProxy
 from nameko.testing.services import (
     entrypoint_hook,
@@ -102,6 +104,30 @@ def test_waiter(container_factory, rabbit_config):
     assert result.get() == 2
 
 
+class Readers(DependencyProvider):
+    pass
+
+
+class Newsletter:
+    name = "newsletter"
+
+    readers = Readers()
+
+    @event_handler("users", "user_deleted")
+    def unsubscribe(self, user):
+        self.readers.remove(user["id"])
+
+
+def test_event(container_factory, rabbit_config):
+    container = container_factory(Newsletter, rabbit_config)
+    readers = replace_dependencies(container, "readers")
+    container.start()
+
+    with entrypoint_waiter(container, "unsubscribe"):
+        event_dispatcher(rabbit_config)("users", "user_deleted", {"id": 7})
+    readers.remove.assert_called_once_with(7)
+
+
 def test_only(container_factory, rabbit_config):
     container = container_factory(Shop, rabbit_config)
     replace_dependencies(container, "users", "stock")
@@ -115,7 +141,7 @@ def test_only(container_factory, rabbit_config):
 
 def main():
     config = {"AMQP_URI": os.environ["AMQP_URI"]}
-    for test in (test_buy_alone, test_buy_replaced, test_hook, test_waiter, test_only):
+    for test in (test_buy_alone, test_buy_replaced, test_hook, test_waiter, test_event, test_only):
         containers = []
 
         def container_factory(*args):
