@@ -19,13 +19,13 @@ var (
 
 // A binding is how the parameters of a row's method are found in a request.
 type binding struct {
+	field    *service.Field
 	writes   bool // it is given an http.ResponseWriter
 	request  bool // and, or only, the *http.Request
 	segments []segment
 	ahead    bool // the segments go ahead of the struct's fields
 	inputs   []input
-	sized    int  // of the inputs, those that come from the body
-	secret   bool // what came is printed nowhere
+	sized    int // of the inputs, those that come from the body
 }
 
 // A segment is a wildcard that a parameter of the method takes.
@@ -37,7 +37,7 @@ type segment struct {
 
 // newBinding binds the method of f's row to the wildcards of pattern.
 func newBinding(f *service.Field, pattern string) (*binding, error) {
-	b := &binding{}
+	b := &binding{field: f}
 	name, names := cmp.Or(f.Tag("method"), f.Name), wildcards(pattern)
 	rest := f.Params()
 	if slices.Equal(rest, []reflect.Type{writerType, requestType}) {
@@ -71,7 +71,6 @@ func (b *binding) list(f *service.Field, name string, names []string, types, lea
 	if err != nil {
 		return err
 	}
-	b.secret = f.Sensitive()
 	return b.take(names, types)
 }
 
@@ -106,7 +105,6 @@ func (b *binding) fields(f *service.Field, name string, names []string, types, l
 	if err != nil {
 		return err
 	}
-	b.secret = f.Sensitive()
 	return b.read(args, signature, names)
 }
 
@@ -114,6 +112,9 @@ func (b *binding) fields(f *service.Field, name string, names []string, types, l
 func these(names []string) string {
 	if len(names) == 0 {
 		return "no wildcard"
+	}
+	if len(names) == 1 {
+		return "the wildcard " + names[0]
 	}
 	return "the wildcards " + strings.Join(names, ", ")
 }

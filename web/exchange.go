@@ -18,8 +18,7 @@ type exchange struct {
 	status   int   // 0 until there is one
 	bytes    int64 // of the body
 	id       [1]string
-	routed   bool // a handler has it; what is answered ahead of that comes from the mux
-	secret   bool // of a row whose arguments are not printed
+	inMux    bool // the mux has it, and no handler yet: what is answered are the mux's own refusals
 	refused  int  // what the mux has answered, to be said in our words
 	pattern  string
 	extended time.Time // when the time to write was
@@ -27,7 +26,7 @@ type exchange struct {
 
 // WriteHeader implements [http.ResponseWriter].
 func (x *exchange) WriteHeader(status int) {
-	if !x.routed && (status == http.StatusNotFound || status == http.StatusMethodNotAllowed) {
+	if x.inMux && (status == http.StatusNotFound || status == http.StatusMethodNotAllowed) {
 		x.refused = status
 		return
 	}

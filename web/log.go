@@ -36,12 +36,11 @@ func (s *server) access(r *http.Request, x *exchange, began time.Time) {
 
 // shown is the path of a request, with its query, without what is to be printed nowhere.
 func (s *server) shown(r *http.Request, x *exchange) string {
-	pattern, secret := x.pattern, x.secret
+	pattern := x.pattern
 	if pattern == "" { // a middleware has wrapped x, or nothing has answered
 		_, pattern = s.mux.Handler(r)
-		secret = s.secret[pattern]
 	}
-	if secret {
+	if f := s.fields[pattern]; f != nil && f.Sensitive() {
 		return pattern
 	}
 	path := r.URL.EscapedPath()

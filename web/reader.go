@@ -120,7 +120,7 @@ func (rd *reader) take(in *input, where string, v service.Value, err error) {
 
 func (rd *reader) fault(in, name string, err error) {
 	detail := valid(err.Error())
-	if rd.secret {
+	if rd.field.Sensitive() {
 		detail = "does not fit"
 	}
 	rd.faults = append(rd.faults, Fault{In: in, Name: valid(name), Detail: detail})

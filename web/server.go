@@ -27,9 +27,8 @@ type server struct {
 	log    *slog.Logger
 	http   *http.Server
 	mux    *http.ServeMux
-	root   http.Handler      // the mux, in the middleware
-	owners map[string]string // of patterns: service orders: ShowOrder
-	secret map[string]bool   // patterns whose paths are not printed
+	root   http.Handler              // the mux, in the middleware
+	fields map[string]*service.Field // by their patterns
 
 	listener net.Listener
 	serving  atomic.Bool
@@ -49,8 +48,7 @@ func newServer(c *service.Container) (*server, error) {
 		log:    c.Logger(),
 		http:   cfg.server(),
 		mux:    http.NewServeMux(),
-		owners: make(map[string]string),
-		secret: make(map[string]bool),
+		fields: make(map[string]*service.Field),
 		served: make(chan struct{}),
 		killed: make(chan struct{}),
 	}
@@ -76,22 +74,21 @@ func (s *server) handle(f *service.Field, pattern string, h http.Handler) (err e
 			err = s.refused(pattern, fmt.Sprint(p))
 		}
 	}()
-	secret := f.Sensitive()
 	s.mux.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := w.(*exchange) // see route
-		x.routed, x.secret, x.pattern = true, secret, pattern
+		x.inMux, x.pattern = false, pattern
 		h.ServeHTTP(w, r)
 	}))
-	s.owners[pattern] = "service " + f.Service + ": " + f.Name
-	s.secret[pattern] = secret
+	s.fields[pattern] = f
 	return nil
 }
 
 // refused is the mistake of a pattern, by what the mux has panicked with.
 func (s *server) refused(pattern, why string) error {
-	for other, owner := range s.owners {
+	for other, f := range s.fields {
 		if strings.Contains(why, "conflicts with pattern "+strconv.Quote(other)) {
-			return fmt.Errorf("the pattern %q conflicts with %q of %s: requests would match both; change one of them", pattern, other, owner)
+			return fmt.Errorf("the pattern %q conflicts with %q of the row %s of %s: requests would match both; change one of them",
+				pattern, other, f.Name, f.Service)
 		}
 	}
 	_, reason, _ := strings.Cut(why, ": ")
@@ -138,12 +135,13 @@ func (s *server) route(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		x = &exchange{ResponseWriter: w}
 	}
+	x.inMux = true
 	s.mux.ServeHTTP(x, r)
 	refused := x.refused
 	if refused == 0 {
 		return
 	}
-	x.refused, x.routed = 0, true
+	x.refused, x.inMux = 0, false
 	h := w.Header()
 	h.Del("Content-Type")
 	allow := h.Get("Allow")

@@ -1,0 +1,284 @@
+package web_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"embed"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gomeko/gomeko/internal/golden"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
+)
+
+//go:embed testdata/static
+var static embed.FS
+
+// Site has routes, files and a handler of its own.
+type Site struct {
+	_ service.Name `service:"site"`
+
+	Entrypoints struct {
+		Greet web.Route `web:"GET /greet/{name}"`
+		Login web.Route `web:"POST /login" sensitive:"password"`
+		Reset web.Route `web:"POST /reset/{token}" sensitive:"token"`
+	}
+
+	Static web.Mount `web:"GET /static/"`
+	Legacy web.Mount `web:"/legacy/"`
+}
+
+func (*Site) Greet(_ context.Context, name string) (string, error) {
+	if name == "nobody" {
+		return "", &web.Error{Status: http.StatusTeapot, Type: "Nobody", Message: "there is nobody"}
+	}
+	return "Hello, " + name + "!", nil
+}
+
+// Credentials are what one logs in with.
+type Credentials struct {
+	User     int    `json:"user"`
+	Password string `json:"password"`
+}
+
+func (*Site) Login(context.Context, Credentials) error { return nil }
+func (*Site) Reset(context.Context, string) error      { return nil }
+
+func newSite(t testing.TB) *Site {
+	t.Helper()
+	files, err := fs.Sub(static, "testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Site{
+		Static: web.Mount{Handler: http.FileServerFS(files)},
+		Legacy: web.Mount{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "gone", http.StatusGone) })},
+	}
+}
+
+func TestMount(t *testing.T) {
+	p := start(t, web.Config{}, newSite(t))
+	for _, c := range []struct {
+		path   string
+		status int
+		want   string
+	}{
+		{"/static/page.html", 200, "<!doctype html>\n<title>Shop</title>\n"},
+		{"/static/none.html", 404, "404 page not found\n"},
+		{"/legacy/x", 410, "gone\n"},
+		{"/greet/Ana", 200, "Hello, Ana!"},
+	} {
+		if status, _, text := request(t, p, "GET", c.path, "", ""); status != c.status || text != c.want {
+			t.Errorf("%s: got %d %q, want %d %q", c.path, status, text, c.status, c.want)
+		}
+	}
+	// The mount's handler is asked for what its pattern has, and for no more.
+	if status, header, _ := request(t, p, "POST", "/static/page.html", "", ""); status != 405 || header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("got %d, %q, want 405 and what is allowed", status, header.Get("Allow"))
+	}
+}
+
+// A process of mounts only serves them.
+func TestMountAlone(t *testing.T) {
+	p := start(t, web.Config{}, &Files{Static: web.Mount{Handler: http.NotFoundHandler()}})
+	if status, _, _ := request(t, p, "GET", "/", "", ""); status != 404 {
+		t.Errorf("got %d, want 404", status)
+	}
+}
+
+// Files has no method.
+type Files struct {
+	_ service.Name `service:"files"`
+
+	Static web.Mount `web:"/"`
+}
+
+// Errors are problems to who accepts JSON, and what a hook makes of them to all.
+func TestErrorForms(t *testing.T) {
+	p := start(t, web.Config{}, newSite(t), new(Shop))
+	for accept, want := range map[string]string{
+		"application/json":                          jsonProblem,
+		"text/html, application/problem+json;q=0.9": jsonProblem,
+		"application/json;q=0, */*":                 "Error: Nobody: there is nobody\n",
+		"":                                          "Error: Nobody: there is nobody\n",
+	} {
+		answer := p.get(t, "/greet/nobody", "Accept", accept)
+		text, err := io.ReadAll(answer.Body)
+		if answer.StatusCode != http.StatusTeapot || string(text) != want || err != nil {
+			t.Errorf("%s: got %s %s, %v, want %s", accept, answer.Status, text, err, want)
+		}
+		if problem := strings.HasPrefix(want, "{"); problem != (answer.Header.Get("Content-Type") == "application/problem+json") {
+			t.Errorf("%s: got the type %s", accept, answer.Header.Get("Content-Type"))
+		}
+	}
+	answer := p.get(t, "/things?name=x", "Accept", "application/json")
+	if text, _ := io.ReadAll(answer.Body); string(text) != `{"type":"about:blank","title":"Bad Request","status":400,"detail":"query id: is missing",`+
+		`"error":"BadRequest","errors":[{"in":"query","name":"id","detail":"is missing"}]}` {
+		t.Errorf("got %s", text)
+	}
+	hook := web.Hooks{Errors: func(w http.ResponseWriter, _ *http.Request, e *web.Error) {
+		w.WriteHeader(e.HTTPStatus())
+		_, _ = io.WriteString(w, "<h1>"+e.Error()+"</h1>")
+	}}
+	p = startConfigured(t, service.Config{Values: []any{hook}}, web.Config{}, newSite(t))
+	for path, want := range map[string]string{"/greet/nobody": "<h1>Nobody: there is nobody</h1>", "/none": "<h1>NotFound: nothing is at this path</h1>"} {
+		if _, _, text := request(t, p, "GET", path, "", ""); text != want {
+			t.Errorf("%s: got %s, want %s", path, text, want)
+		}
+	}
+}
+
+const jsonProblem = `{"type":"about:blank","title":"I'm a teapot","status":418,"detail":"there is nobody","error":"Nobody"}`
+
+// Middleware is around everything, the outermost first, also what wraps the writer.
+func TestMiddleware(t *testing.T) {
+	add := func(name string) func(http.Handler) http.Handler {
+		return func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Add("X-Through", name)
+				next.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+			})
+		}
+	}
+	hooks := web.Hooks{Middleware: []func(http.Handler) http.Handler{add("a"), add("b")}}
+	p := startConfigured(t, service.Config{Values: []any{hooks}}, web.Config{}, newSite(t))
+	for path, want := range map[string]int{"/greet/x": 200, "/static/page.html": 200, "/none": 404} {
+		status, header, _ := request(t, p, "GET", path, "", "")
+		if status != want || strings.Join(header["X-Through"], "") != "ab" {
+			t.Errorf("%s: got %d through %q, want %d through a, b", path, status, header["X-Through"], want)
+		}
+	}
+}
+
+// The log has each request, and nothing of what is secret.
+func TestAccessLog(t *testing.T) {
+	for _, hooks := range []web.Hooks{{}, {Middleware: []func(http.Handler) http.Handler{func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(struct{ http.ResponseWriter }{w}, r) })
+	}}}} {
+		p := startConfigured(t, service.Config{Values: []any{hooks}}, web.Config{}, newSite(t))
+		request(t, p, "GET", "/greet/Ana?page=2&access_token=s3cret&Api%2DKey=s3cret", "", "")
+		request(t, p, "POST", "/reset/s3cret", "", "")
+		status, _, text := request(t, p, "POST", "/login", jsonType, `{"user": "s3cret", "password": "s3cret"}`)
+		if status != 400 || strings.Contains(text, "s3cret") {
+			t.Errorf("got %d %s", status, text)
+		}
+		log := p.log.String()
+		for _, want := range []string{
+			`path="/greet/Ana?page=2&access_token=********&Api%2DKey=********" status=200`, `path="POST /reset/{token}" status=204`,
+			`method=POST path="POST /login" status=400`,
+		} {
+			if !strings.Contains(log, want) {
+				t.Errorf("the log has no %s:\n%s", want, log)
+			}
+		}
+		if strings.Contains(log, "s3cret") {
+			t.Errorf("the log has a secret:\n%s", log)
+		}
+	}
+}
+
+// Clients speak HTTP/1 and HTTP/2, the latter by TLS or knowing that they may.
+func TestProtocols(t *testing.T) {
+	made := httptest.NewUnstartedServer(nil) // it has a certificate
+	made.StartTLS()
+	defer made.Close()
+	pool := x509.NewCertPool()
+	pool.AddCert(made.Certificate())
+	https := web.Config{TLS: &tls.Config{Certificates: made.TLS.Certificates}}
+	for name, c := range map[string]struct {
+		cfg          web.Config
+		http1, http2 bool // of the client
+		want         string
+	}{
+		"http":    {web.Config{}, true, false, "HTTP/1.1"},
+		"h2c":     {web.Config{H2C: true}, false, true, "HTTP/2.0"},
+		"both":    {web.Config{H2C: true}, true, false, "HTTP/1.1"},
+		"https":   {https, true, false, "HTTP/1.1"},
+		"https 2": {https, true, true, "HTTP/2.0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, c.cfg, newSite(t))
+			protocols := new(http.Protocols)
+			protocols.SetHTTP1(c.http1)
+			protocols.SetHTTP2(c.http2 && c.cfg.TLS != nil)
+			protocols.SetUnencryptedHTTP2(c.http2 && c.cfg.TLS == nil)
+			p.client = &http.Client{Transport: &http.Transport{Protocols: protocols, TLSClientConfig: &tls.Config{RootCAs: pool}}}
+			t.Cleanup(p.client.CloseIdleConnections)
+			if c.cfg.TLS != nil {
+				p.url = "https" + strings.TrimPrefix(p.url, "http")
+			}
+			answer := p.get(t, "/greet/Ana")
+			text, err := io.ReadAll(answer.Body)
+			if string(text) != "Hello, Ana!" || err != nil || answer.Proto != c.want {
+				t.Errorf("got %q, %v by %s, want %s", text, err, answer.Proto, c.want)
+			}
+		})
+	}
+}
+
+// Wrong has all the mistakes.
+type Wrong struct {
+	_ service.Name `service:"wrong"`
+
+	Entrypoints struct {
+		Empty    web.Route `web:""`
+		NoSlash  web.Route `web:"GET orders"`
+		Lower    web.Route `web:"get /lower"`
+		Twice    web.Route `web:"GET /twice" methd:"X"`
+		Again    web.Route `web:"GET /twice" method:"Twice"`
+		Missing  web.Route `web:"GET /missing/{id}"`
+		Few      web.Route `web:"GET /few/{a}/{b}"`
+		Map      web.Route `web:"GET /map/{a}"`
+		Fields   web.Route `web:"GET /fields/{id}"`
+		Unfilled web.Route `web:"GET /unfilled/{id}/{name}"`
+		Shape    web.Route `web:"GET /shape"`
+	}
+
+	Mount  web.Mount `web:"/mount"`
+	Mounts web.Mount `web:"/mounts/" prefix:"x"`
+}
+
+func (*Wrong) Empty(context.Context) error                      { return nil }
+func (*Wrong) NoSlash(context.Context) error                    { return nil }
+func (*Wrong) Lower(context.Context) error                      { return nil }
+func (*Wrong) Twice(context.Context) error                      { return nil }
+func (*Wrong) Few(context.Context, string) error                { return nil }
+func (*Wrong) Map(context.Context, map[string]string) error     { return nil }
+func (*Wrong) Shape(http.ResponseWriter, *http.Request) error   { return nil }
+func (*Wrong) Unfilled(context.Context, struct{ ID int }) error { return nil }
+func (*Wrong) Fields(context.Context, struct {
+	ID    int            `json:"id" path:"id" query:"id"`
+	Other string         `path:"other"`
+	Map   map[string]int `header:"X-Map"`
+	Empty string         `query:""`
+}) error {
+	return nil
+}
+
+// Conflict is right for itself.
+type Conflict struct {
+	_ service.Name `service:"conflict"`
+
+	Entrypoints struct {
+		ByID   web.Route `web:"GET /orders/{id}"`
+		ByName web.Route `web:"GET /orders/{name}" method:"ByID"`
+	}
+}
+
+func (*Conflict) ByID(context.Context, string) error { return nil }
+
+// TestMistakes has all mistakes told at once, each with what to write instead.
+func TestMistakes(t *testing.T) {
+	_, err := service.New(service.Config{Values: []any{web.Config{}}}, new(Wrong), new(Conflict))
+	golden.File(t, "testdata/mistakes.txt", []byte(err.Error()+"\n"))
+	_, err = service.New(service.Config{Values: []any{web.Config{ReadTimeout: -1}, web.Hooks{}}}, new(Pinged))
+	if err == nil || !strings.Contains(err.Error(), "leave it 0") {
+		t.Errorf("got %v, want a mistake of the configuration", err)
+	}
+}
