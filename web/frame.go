@@ -160,6 +160,9 @@ func pythonic(text []byte) []byte {
 	out := make([]byte, 0, len(text)+len(text)/8)
 	quoted, escaped := false, false
 	for _, c := range text {
+		if !quoted && (c == ' ' || c == '\t' || c == '\n' || c == '\r') { // a client's own, in its correlation_id
+			continue
+		}
 		out = append(out, c)
 		switch {
 		case escaped:

@@ -118,7 +118,11 @@ func (s *Socket) gate(row *socketRow) chan bool {
 }
 
 // contextData is of one call: it may change it.
-func (s *Socket) contextData() map[string]any { return maps.Clone(s.data) }
+func (s *Socket) contextData() map[string]any {
+	data := make(map[string]any, len(s.data))
+	maps.Copy(data, s.data)
+	return data
+}
 
 // heard gives the client time for its next sign of life.
 func (s *Socket) heard() {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,22 +10,14 @@ import (
 	"time"
 )
 
-// Sockets says how websockets are served. Extensions find it in service.Config.Values; fx modules put it there by
-// fx.Supply and [service.Configure]. The zero value works.
+// Sockets says how websockets are served. A module provides it, as it does [Hooks]; a test puts it into
+// service.Config.Values. The zero value works.
+//
+// Who may open one is for [Hooks].Context to say, at the upgrade. What data it returns is that of each call of the socket.
 type Sockets struct {
 	// Origins are those, beside the server's own host, whose pages may open sockets: "https://app.example.org", or
 	// "*" for all. Who sends no Origin is no browser, and may.
 	Origins []string
-
-	// Authenticate is asked about each upgrade before it is answered; nil lets everybody in. What it puts into its ctx by
-	// [service.Key.With] is context data of all calls of the socket. An error refuses the socket, with its
-	// HTTPStatus() or 401; its text is for the log.
-	//
-	//	func(r *http.Request) (context.Context, error) {
-	//		user, err := sessions.User(r)
-	//		return service.UserID.With(r.Context(), user), err
-	//	}
-	Authenticate func(r *http.Request) (context.Context, error)
 
 	// MaxFrame is how large, in bytes, a client's frame may be; 0 is 1 MiB. A larger one closes its socket with 1009.
 	MaxFrame int
@@ -75,5 +66,8 @@ func (c Sockets) check(r *http.Request) error {
 	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) {
 		return nil
 	}
-	return fmt.Errorf("pages of origin %q may open no sockets on %q: name it in web.Sockets.Origins if they may", origin, r.Host)
+	return &Error{
+		Status:  http.StatusForbidden,
+		Message: fmt.Sprintf("pages of origin %q may open no sockets on %q: name it in web.Sockets.Origins if they may", origin, r.Host),
+	}
 }

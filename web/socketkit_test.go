@@ -82,3 +82,17 @@ func closeCode(t testing.TB, conn *websocket.Conn) int {
 		}
 	}
 }
+
+// handshake returns the status of an upgrade.
+func (p *process) handshake(t testing.TB, header http.Header) int {
+	t.Helper()
+	d := websocket.Dialer{HandshakeTimeout: patience}
+	conn, answer, err := d.DialContext(t.Context(), "ws"+strings.TrimPrefix(p.url, "http")+"/ws", header)
+	if err == nil {
+		conn.Close()
+	}
+	if answer == nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode
+}

@@ -73,8 +73,10 @@ func (b *switchboard) serve(method string, row *socketRow) (service.Entrypoint, 
 func (b *switchboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var data map[string]any
 	if websocket.IsWebSocketUpgrade(r) { // else Upgrade refuses it
-		var ok bool
-		if data, ok = b.admit(w, r); !ok {
+		var err error
+		if data, err = b.admit(r); err != nil {
+			b.log.Warn("websocket refused", "remote", r.RemoteAddr, "err", err)
+			b.server.fail(w, r, newError(err, w.Header().Get("X-Request-Id")))
 			return
 		}
 	}
@@ -86,34 +88,14 @@ func (b *switchboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.open(conn, data)
 }
 
-// admit asks whether a socket may be opened, and returns its context data, or answers why not.
-func (b *switchboard) admit(w http.ResponseWriter, r *http.Request) (map[string]any, bool) {
-	refuse := func(status int, why error) {
-		b.log.Warn("websocket refused", "remote", r.RemoteAddr, "status", status, "err", why)
-		http.Error(w, http.StatusText(status), status)
-	}
+// admit returns the context data of a socket, or says why it may not be opened.
+func (b *switchboard) admit(r *http.Request) (map[string]any, error) {
 	if err := b.cfg.check(r); err != nil {
-		refuse(http.StatusForbidden, err)
-		return nil, false
+		return nil, err
 	}
-	data := map[string]any{}
-	if b.cfg.Authenticate == nil {
-		return data, true
-	}
-	ctx, err := b.cfg.Authenticate(r)
-	if err != nil {
-		status := http.StatusUnauthorized
-		var says interface{ HTTPStatus() int }
-		if errors.As(err, &says) {
-			status = says.HTTPStatus()
-		}
-		refuse(status, err)
-		return nil, false
-	}
-	for key, value := range service.Data(ctx) {
-		data[key] = value
-	}
-	return data, true
+	var call service.Call
+	err := b.server.data(&call, r)
+	return call.Data, err
 }
 
 // hijackable finds the connection below what middleware has put around w.
@@ -234,13 +216,11 @@ func (b *switchboard) answer(ctx context.Context, s *Socket, row *socketRow, r r
 	return frame
 }
 
-// public is an error of a call as browsers may see it: of a fault they are told nothing but the call's id.
+// public is an error of a call as browsers may see it: as over HTTP they are told nothing of a fault but the call's id.
 func public(call *service.Call, err error) *rpc.Error {
-	switch {
-	case errors.Is(err, service.ErrTimeout):
-		return rpc.ErrTimeout
-	case service.Expected(err):
+	e := newError(err, call.ID)
+	if e.Status < http.StatusInternalServerError && !errors.As(err, new(*Error)) {
 		return rpc.AsError(err)
 	}
-	return rpc.NewError("gomeko.exceptions.InternalServerError", "call "+call.ID)
+	return rpc.NewError("gomeko.web."+e.kind(), e.Message)
 }

@@ -1,0 +1,366 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/servicetest"
+	"github.com/gomeko/gomeko/web"
+)
+
+// Counted is a service for what goes for every extension.
+type Counted struct {
+	_ service.Name `service:"counted"`
+
+	Entrypoints struct {
+		Count web.SocketMethod `web:"count"`
+	}
+}
+
+func (*Counted) Count(context.Context, *web.Socket) (int, error) { return 1, nil }
+
+// TestSocketRules holds sockets to what containers and peers rely on.
+func TestSocketRules(t *testing.T) {
+	var address atomic.Value
+	servicetest.TestEntrypoint(t, new(Counted), func(ctx context.Context) error {
+		conn, _, err := websocket.DefaultDialer.DialContext(ctx, fmt.Sprintf("ws://%s/ws", address.Load()), nil)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { conn.Close() })()
+		if err := conn.WriteMessage(websocket.TextMessage, []byte(`{"method": "count"}`)); err != nil {
+			return err
+		}
+		for {
+			_, frame, err := conn.ReadMessage()
+			switch {
+			case err != nil:
+				return err
+			case strings.Contains(string(frame), `"success": true`):
+				return nil
+			case strings.Contains(string(frame), `"success": false`):
+				return errors.New(string(frame))
+			}
+		}
+	}, web.Config{Listen: func(ctx context.Context, _ string) (net.Listener, error) {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err == nil {
+			address.Store(l.Addr().String())
+		}
+		return l, err
+	}})
+}
+
+// Staged is a service whose calls the test ends.
+type Staged struct {
+	_ service.Name `service:"staged"`
+
+	Entrypoints struct {
+		Wait   web.SocketMethod `web:"wait(name)"`
+		Beside web.SocketMethod `web:"beside(name)" method:"Wait" at_once:"2"`
+		Short  web.SocketMethod `web:"short(name)" method:"Wait" timeout:"1ms"`
+		Fail   web.SocketMethod `web:"fail(how)"`
+		Data   web.SocketMethod `web:"data"`
+		Double web.SocketMethod `web:"double(n, by=2)"`
+	}
+
+	*stage
+}
+
+type stage struct {
+	began chan string
+	over  chan error // why a call's ctx has ended
+	gates sync.Map   // of channels, by name
+}
+
+func newStage() *stage { return &stage{began: make(chan string, 16), over: make(chan error, 16)} }
+
+// gate ends a call of that name for each value.
+func (s *stage) gate(name string) chan bool {
+	gate, _ := s.gates.LoadOrStore(name, make(chan bool))
+	return gate.(chan bool)
+}
+
+func (s *Staged) Wait(ctx context.Context, name string) (string, error) {
+	s.began <- name
+	select {
+	case <-s.gate(name):
+		return name, nil
+	case <-ctx.Done():
+		s.over <- context.Cause(ctx)
+		return "", ctx.Err()
+	}
+}
+
+func (*Staged) Fail(_ context.Context, how string) (any, error) {
+	switch how {
+	case "fault":
+		return nil, errors.New("the password of the database is secret")
+	case "panic":
+		panic("secret")
+	case "wrapped":
+		return nil, fmt.Errorf("order 7: %w", rpc.NewError("shop.exceptions.SoldOut", "sold out"))
+	case "taken":
+		return nil, &web.Error{Status: http.StatusConflict, Type: "Taken", Message: "it is taken"}
+	case "marshal":
+		return exploding{}, nil
+	}
+	return nil, rpc.NewError("shop.exceptions.SoldOut", "sold out")
+}
+
+// exploding is a result whose own code panics.
+type exploding struct{}
+
+func (exploding) MarshalJSON() ([]byte, error) { panic("secret") }
+
+func (*Staged) Data(ctx context.Context) (any, error) {
+	data := map[string]any{}
+	for key, value := range service.Data(ctx) {
+		data[key] = value
+	}
+	service.FromContext(ctx).Data["changed"] = true // of this call only
+	return data, nil
+}
+
+func (*Staged) Double(_ context.Context, n, by int) (int, error) { return n * by, nil }
+
+func asking(method, arguments, id string) string {
+	return fmt.Sprintf(`{"method": %q, "data": {%s}, "correlation_id": %q}`, method, arguments, id)
+}
+
+func named(name string) string { return fmt.Sprintf(`"name": %q`, name) }
+
+// wait returns what comes.
+func wait[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("%s: not in %s", what, patience)
+	}
+	panic("unreachable")
+}
+
+// What a client is told of each outcome.
+func TestSocketOutcomes(t *testing.T) {
+	p := start(t, web.Config{}, &Staged{stage: newStage()})
+	conn := p.socket(t)
+	const (
+		failed   = `{"type": "result", "success": false, "error": {"exc_type": %q, "exc_path": %q, "exc_args": [%s], "value": %q}, "correlation_id": "c"}`
+		internal = "gomeko.web.InternalServerError"
+	)
+	soldOut := fmt.Sprintf(failed, "SoldOut", "shop.exceptions.SoldOut", `"sold out"`, "sold out")
+	fault := fmt.Sprintf(failed, "InternalServerError", internal, `"call staged.fail.<id>"`, "call staged.fail.<id>")
+	for _, test := range []struct{ name, request, want string }{
+		{"by name", asking("double", `"n": 4`, "c"), `{"type": "result", "success": true, "data": 8, "correlation_id": "c"}`},
+		{"in any order", asking("double", `"by": 3, "n": 4`, "c"), `{"type": "result", "success": true, "data": 12, "correlation_id": "c"}`},
+		{"an id of any kind", `{"correlation_id": {"a": [1.50, "é"]}, "method": "double", "data": {"n": 1}}`,
+			`{"type": "result", "success": true, "data": 2, "correlation_id": {"a": [1.50, "é"]}}`},
+		{"expected", asking("fail", `"how": "expected"`, "c"), soldOut},
+		{"expected, with more text", asking("fail", `"how": "wrapped"`, "c"), fmt.Sprintf(failed, "SoldOut", "shop.exceptions.SoldOut",
+			`"order 7: sold out"`, "order 7: sold out")},
+		{"a fault", asking("fail", `"how": "fault"`, "c"), fault},
+		{"a panic", asking("fail", `"how": "panic"`, "c"), fault},
+		{"a panic of the result's", asking("fail", `"how": "marshal"`, "c"), fmt.Sprintf(failed, "UnserializableValueError",
+			"nameko.exceptions.UnserializableValueError", "", "Unserializable value: `web_test.exploding`")},
+		{"too late", asking("short", named("late"), "c"), fmt.Sprintf(failed, "ServiceUnavailable", "gomeko.web.ServiceUnavailable",
+			`"call staged.short.<id>"`, "call staged.short.<id>")},
+		{"an error as of a route", asking("fail", `"how": "taken"`, "c"), fmt.Sprintf(failed, "Taken", "gomeko.web.Taken", `"it is taken"`, "it is taken")},
+		{"a misfit", asking("double", `"n": "four"`, "c"), fmt.Sprintf(failed, "IncorrectSignature", "nameko.exceptions.IncorrectSignature",
+			`"double() argument 'n' must be int: a string does not fit int"`, "double() argument 'n' must be int: a string does not fit int")},
+		{"no method", `{"correlation_id": "c"}`, fmt.Sprintf(failed, "MalformedRequest", "nameko.exceptions.MalformedRequest", `"Invalid JSON data"`, "Invalid JSON data")},
+		{"an id, then no JSON", `{"correlation_id": "c", "method": `, fmt.Sprintf(failed, "MalformedRequest", "nameko.exceptions.MalformedRequest", `"Invalid JSON data"`, "Invalid JSON data")},
+		{"a method that is no name", `{"correlation_id": "c", "method": 5}`, fmt.Sprintf(failed, "MethodNotFound", "nameko.exceptions.MethodNotFound", "", "")},
+		{"no data, as Python sees it", `{"method": "data", "data": [], "correlation_id": "c"}`, `{"type": "result", "success": true, "data": {}, "correlation_id": "c"}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := anyID.ReplaceAllString(ask(t, conn, test.request), "<id>")
+			if got != test.want {
+				t.Errorf("got\n%s\nwant\n%s", got, test.want)
+			}
+		})
+	}
+	if got := p.log.String(); !strings.Contains(got, "the password of the database") {
+		t.Error("the log has nothing of the fault")
+	}
+}
+
+// The requests of a socket wait for each other, as with Nameko; other sockets do not wait for them.
+func TestInOrder(t *testing.T) {
+	staged := newStage()
+	p := start(t, web.Config{}, &Staged{stage: staged})
+	conn, other := p.socket(t), p.socket(t)
+	for _, name := range []string{"a", "b"} {
+		write(t, conn, websocket.TextMessage, asking("wait", named(name), name))
+	}
+	write(t, conn, websocket.TextMessage, `not JSON`)
+	if got := wait(t, "a call", staged.began); got != "a" {
+		t.Fatalf("got %s first, want a", got)
+	}
+	if got := ask(t, other, asking("double", `"n": 1`, "c")); !strings.Contains(got, `"data": 2`) {
+		t.Errorf("got %s at another socket", got)
+	}
+	if len(staged.began) > 0 {
+		t.Error("b began before a had ended")
+	}
+	staged.gate("a") <- true
+	wait(t, "b", staged.began)
+	staged.gate("b") <- true
+	for _, want := range []string{`"correlation_id": "a"`, `"correlation_id": "b"`, "Invalid JSON"} {
+		if got := string(readFrame(t, conn)); !strings.Contains(got, want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// Where the row says so, several requests of one socket run at once, beside those in order.
+func TestAtOnce(t *testing.T) {
+	staged := newStage()
+	p := start(t, web.Config{}, &Staged{stage: staged})
+	conn := p.socket(t)
+	for _, method := range []string{"wait", "beside", "beside"} {
+		write(t, conn, websocket.TextMessage, asking(method, named("first"), method))
+		wait(t, method, staged.began)
+	}
+	write(t, conn, websocket.TextMessage, asking("beside", named("second"), "fourth"))
+	staged.gate("first") <- true
+	readFrame(t, conn)
+	staged.gate("first") <- true
+	readFrame(t, conn)
+	if got := wait(t, "the fourth", staged.began); got != "second" {
+		t.Errorf("got %s, want second", got)
+	}
+	staged.gate("first") <- true
+	staged.gate("second") <- true
+	readFrame(t, conn)
+	readFrame(t, conn)
+}
+
+// A client that goes ends its calls: at WARN, since clients do.
+func TestClientGone(t *testing.T) {
+	staged := newStage()
+	p := start(t, web.Config{}, &Staged{stage: staged})
+	conn := p.socket(t)
+	write(t, conn, websocket.TextMessage, asking("wait", named("a"), "c"))
+	wait(t, "a call", staged.began)
+	conn.Close()
+	if got := wait(t, "the end of ctx", staged.over); got.Error() != "the socket was closed" {
+		t.Errorf("got %v, want that the socket was closed", got)
+	}
+	if got := p.log.Lines("level=ERROR"); len(got) > 0 {
+		t.Errorf("got errors in the log: %q", got)
+	}
+}
+
+// At a stop a socket is closed with 1001: at once if nothing runs for it, else when that is answered.
+func TestSocketDrain(t *testing.T) {
+	staged := newStage()
+	p := start(t, web.Config{}, &Staged{stage: staged})
+	busy, idle := p.socket(t), p.socket(t)
+	write(t, busy, websocket.TextMessage, asking("wait", named("a"), "a"))
+	wait(t, "a call", staged.began)
+	stopped := make(chan error, 1)
+	go func() { stopped <- p.Stop(context.Background()) }()
+	if got := closeCode(t, idle); got != websocket.CloseGoingAway {
+		t.Errorf("got %d, want 1001", got)
+	}
+	write(t, busy, websocket.TextMessage, asking("wait", named("b"), "b")) // nobody takes it
+	select {
+	case err := <-stopped:
+		t.Fatalf("stopped before the call had ended: %v", err)
+	case staged.gate("a") <- true:
+	}
+	if got := string(readFrame(t, busy)); !strings.Contains(got, `"data": "a"`) {
+		t.Errorf("got %s, want the answer", got)
+	}
+	if got := closeCode(t, busy); got != websocket.CloseGoingAway {
+		t.Errorf("got %d, want 1001", got)
+	}
+	if err := wait(t, "the stop", stopped); err != nil {
+		t.Error(err)
+	}
+	if len(staged.began) > 0 {
+		t.Error("a request was taken on during the stop")
+	}
+}
+
+// Whose pages may open sockets.
+func TestOrigins(t *testing.T) {
+	for _, test := range []struct {
+		name, origin string
+		allowed      []string
+		want         int
+	}{
+		{"no browser", "", nil, http.StatusSwitchingProtocols},
+		{"the own host", "http://HOST", nil, http.StatusSwitchingProtocols},
+		{"the own host by TLS before us", "https://HOST", nil, http.StatusSwitchingProtocols},
+		{"another", "https://evil.example", nil, http.StatusForbidden},
+		{"another port", "http://127.0.0.1:1", nil, http.StatusForbidden},
+		{"nothing at all", "null", nil, http.StatusForbidden},
+		{"no URL", "://", nil, http.StatusForbidden},
+		{"one that is named", "https://app.example", []string{"https://app.example"}, http.StatusSwitchingProtocols},
+		{"its name in another", "https://app.example.evil.example", []string{"https://app.example"}, http.StatusForbidden},
+		{"anybody", "https://evil.example", []string{"*"}, http.StatusSwitchingProtocols},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := startConfigured(t, service.Config{Values: []any{web.Sockets{Origins: test.allowed}}}, web.Config{}, new(Counted))
+			header := http.Header{}
+			if test.origin != "" {
+				header.Set("Origin", strings.Replace(test.origin, "HOST", strings.TrimPrefix(p.url, "http://"), 1))
+			}
+			if got := p.handshake(t, header); got != test.want {
+				t.Errorf("got %d, want %d", got, test.want)
+			}
+			if refused := test.want == http.StatusForbidden; refused != (len(p.log.Lines("websocket refused", "web.Sockets.Origins")) == 1) {
+				t.Errorf("the log says what to do: want %t", refused)
+			}
+		})
+	}
+}
+
+// teapot is an error with a status.
+type teapot struct{ error }
+
+func (teapot) HTTPStatus() int { return http.StatusTeapot }
+
+// What is found out at the upgrade goes with each call; who is refused gets a status.
+func TestAuthenticate(t *testing.T) {
+	p := startConfigured(t, service.Config{Values: []any{web.Hooks{Context: func(r *http.Request) (context.Context, error) {
+		ctx := service.Language.With(r.Context(), r.Header.Get("Accept-Language"))
+		switch token := r.Header.Get("Authorization"); token {
+		case "":
+			return nil, &web.Error{Status: http.StatusUnauthorized, Message: "no token"}
+		case "teapot":
+			return nil, teapot{errors.New("no coffee")}
+		default:
+			return service.UserID.With(ctx, token), nil
+		}
+	}}}}, web.Config{}, &Staged{stage: newStage()})
+	for token, want := range map[string]int{"": http.StatusUnauthorized, "teapot": http.StatusTeapot} {
+		if got := p.handshake(t, http.Header{"Authorization": {token}}); got != want {
+			t.Errorf("%q: got %d, want %d", token, got, want)
+		}
+	}
+	conn := p.dial(t, http.Header{"Authorization": {"julio"}, "Accept-Language": {"es"}})
+	readFrame(t, conn)
+	for range 2 { // what a call changes in its data, the next one does not see
+		got := ask(t, conn, `{"method": "data"}`)
+		if !strings.Contains(got, `"data": {"language": "es", "user_id": "julio"}`) {
+			t.Errorf("got %s, want the language and the user", got)
+		}
+	}
+}
