@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"go/token"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -24,6 +26,7 @@ type Error struct {
 	Type    string  // what callers know it by; "" is the words of the status
 	Message string  // what has happened, for people
 	Faults  []Fault // of a request that does not fit: all of them
+	Err     error   // what the method has returned, for [Hooks]; clients are not told
 }
 
 // A Fault is one thing that is wrong with a request.
@@ -35,6 +38,9 @@ type Fault struct {
 
 // Error returns type and message: "Taken: the name is taken".
 func (e *Error) Error() string { return e.kind() + ": " + e.Message }
+
+// Unwrap returns Err.
+func (e *Error) Unwrap() error { return e.Err }
 
 // HTTPStatus returns Status.
 func (e *Error) HTTPStatus() int { return e.Status }
@@ -68,7 +74,7 @@ func newError(err error, id string) *Error {
 	case service.Expected(err) && !foreign(err):
 		return told(http.StatusBadRequest, err)
 	}
-	return &Error{Status: code, Type: nameOf(code), Message: "call " + id}
+	return &Error{Status: code, Type: nameOf(code), Message: "call " + id, Err: err}
 }
 
 func failure(status int) bool { return status >= 400 && status < 600 }
@@ -76,10 +82,10 @@ func failure(status int) bool { return status >= 400 && status < 600 }
 // told is an error that clients are meant to know, as callers by RPC do.
 func told(status int, err error) *Error {
 	e := rpc.AsError(err)
-	if e.Path == "builtins.Exception" { // it has no name of its own
-		e.Type = nameOf(status)
+	if e.Path == "builtins.Exception" { // it has no name on the wire
+		e.Type = cmp.Or(typeOf(err), nameOf(status))
 	}
-	return &Error{Status: status, Type: e.Type, Message: e.Value}
+	return &Error{Status: status, Type: e.Type, Message: e.Value, Err: err}
 }
 
 // foreign reports whether err is the fault of another service, or of the way to it: it is not for the client to mend, and
@@ -92,6 +98,28 @@ func foreign(err error) bool {
 	}
 	var e *rpc.Error
 	return errors.As(err, &e) && e.Remote() && strings.HasPrefix(e.Path, "builtins.")
+}
+
+// typeOf returns the name of err's type that clients are meant to know, "" if it is not exported.
+func typeOf(err error) string {
+	var status interface{ HTTPStatus() int }
+	var expected interface{ Expected() bool }
+	var t reflect.Type
+	switch {
+	case errors.As(err, &status):
+		t = reflect.TypeOf(status)
+	case errors.As(err, &expected):
+		t = reflect.TypeOf(expected)
+	default:
+		return ""
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if !token.IsExported(t.Name()) {
+		return ""
+	}
+	return t.Name()
 }
 
 func tooLarge(limit int64) *Error {
@@ -120,7 +148,7 @@ type problem struct {
 // fail answers with e, unless the answer has begun.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	if !failure(e.Status) {
-		e = &Error{Status: http.StatusInternalServerError, Type: e.Type, Message: e.Message, Faults: e.Faults}
+		e = &Error{Status: http.StatusInternalServerError, Type: e.Type, Message: e.Message, Faults: e.Faults, Err: e.Err}
 	}
 	if e.Status == http.StatusRequestTimeout || e.Status == http.StatusRequestEntityTooLarge {
 		w.Header().Set("Connection", "close") // the rest of the body is not waited for

@@ -1,0 +1,111 @@
+package httpservice_test
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	httpservice "github.com/gomeko/gomeko/examples/http"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// serve starts the services on a free port, and returns its address.
+func serve(t *testing.T, services ...any) (address string) {
+	t.Helper()
+	c, err := service.New(service.Config{Values: []any{web.Config{Listen: func(ctx context.Context, _ string) (net.Listener, error) {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err == nil {
+			address = l.Addr().String()
+		}
+		return l, err
+	}}}}, services...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return address
+}
+
+// curl runs a command line of curl's, for localhost:8000 at address, and returns what it prints without the headers that
+// differ from day to day.
+func curl(t *testing.T, address, line string) string {
+	t.Helper()
+	if _, err := exec.LookPath("curl"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("there is no curl: install it")
+	}
+	// A shell reads the line, as whoever pastes it.
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(line, "curl", "curl -sS", 1)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	text := strings.ReplaceAll(string(out), "\r\n", "\n")
+	return regexp.MustCompile(`(?m)^(Date|X-Request-Id): .*\n`).ReplaceAllString(text, "")
+}
+
+// TestTranscripts runs the lines of the package's documentation, which are those of the slides, and gets what it has.
+func TestTranscripts(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := serve(t, new(httpservice.HTTPService))
+	text := regexp.MustCompile(`(?m)^//\t?`).ReplaceAllString(string(doc), "")
+	transcripts := regexp.MustCompile(`(?s)\$ (curl [^\n]*)\n(.*?\n\n.*?)\n\n`).FindAllStringSubmatch(text, -1)
+	if len(transcripts) != 2 {
+		t.Fatalf("got %d transcripts, want 2", len(transcripts))
+	}
+	for _, found := range transcripts {
+		line := strings.Replace(found[1], "localhost:8000", address, 1)
+		if got := curl(t, address, line); got != found[2] {
+			t.Errorf("%s: got\n%s\nwant\n%s", found[1], got, found[2])
+		}
+	}
+}
+
+// TestExamples has the other examples of Nameko's page.
+func TestExamples(t *testing.T) {
+	plain, module := serve(t, new(httpservice.HTTPService)), serve(t, httpservice.Module)
+	for _, c := range []struct{ address, path, want string }{
+		{plain, "/privileged", "HTTP/1.1 403 Forbidden\nContent-Type: text/plain; charset=utf-8\nContent-Length: 9\n\nForbidden"},
+		{plain, "/headers", "HTTP/1.1 201 Created\nContent-Type: text/plain; charset=utf-8\nLocation: https://www.example.com/widget/1\nContent-Length: 0\n\n"},
+		{plain, "/custom", "HTTP/1.1 200 OK\nContent-Type: text/plain; charset=utf-8\nContent-Length: 7\n\npayload"},
+		{plain, "/get/abc", "HTTP/1.1 404 Not Found\nContent-Type: text/plain; charset=utf-8\nX-Content-Type-Options: nosniff\nContent-Length: 41\n\n" +
+			"Error: NotFound: nothing is at this path\n"},
+		{plain, "/custom_exception", "HTTP/1.1 400 Bad Request\nContent-Type: text/plain; charset=utf-8\nX-Content-Type-Options: nosniff\nContent-Length: 53\n\n" +
+			"Error: InvalidArguments: Argument `foo` is required.\n"},
+		{module, "/custom_exception", "HTTP/1.1 400 Bad Request\nContent-Type: application/json\nContent-Length: 70\n\n" +
+			`{"error":"invalid_arguments","message":"Argument ` + "`foo`" + ` is required."}` + "\n"},
+	} {
+		got := curl(t, c.address, "curl -i "+c.address+c.path)
+		if sorted(got) != sorted(c.want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.path, got, c.want)
+		}
+	}
+}
+
+// sorted has the lines of an answer in an order, for that of headers is anybody's.
+func sorted(answer string) string {
+	lines := strings.Split(answer, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}

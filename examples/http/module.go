@@ -1,0 +1,30 @@
+package httpservice
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
+)
+
+// Module is the service, and how it tells of errors.
+var Module = fx.Module("http",
+	service.Provide(new(HTTPService)),
+	fx.Supply(web.Hooks{Errors: tell}),
+	service.Configure[web.Hooks](),
+)
+
+// tell answers with an error as JSON, with a code for programs: Nameko's response_from_exception.
+func tell(w http.ResponseWriter, _ *http.Request, e *web.Error) {
+	code := "unexpected_error"
+	if invalid := (*InvalidArguments)(nil); errors.As(e, &invalid) {
+		code = "invalid_arguments"
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.Status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": code, "message": e.Message}) // who has gone is not told
+}
