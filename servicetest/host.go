@@ -1,12 +1,14 @@
 package servicetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,7 +48,7 @@ const (
 
 // New starts services on a broker of their own, in memory: pointers to their structs, and fx modules and options, as
 // [service.New] takes them, so that fx.Replace beside a module replaces what it provides. A [service.Config] may be among
-// them: an rpc.Config in its Values is the services' and the test's clients', with a transport.Config there the services
+// them: an rpc.Config in its Values is the services' and the test's clients', with the URI of a transport.Config there the services
 // are on that broker instead, and its Only says which rows are started.
 //
 // Mistakes of the services fail the test, with all of them told. What they log is the test's output, unless the Config has a
@@ -114,14 +116,22 @@ func bind(t testing.TB, w *wire, services []any, outermost ...service.Middleware
 		return b, nil, fmt.Errorf("there are %d values of service.Config: make them one", configs)
 	}
 	cfg.Middleware = append(outermost, cfg.Middleware...)
-	cfg.Values = append(cfg.Values[:len(cfg.Values):len(cfg.Values)], transport.Config{
-		URI:    "amqp://memory",
-		Dial:   func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) },
-		Logger: cfg.Logger,
-	})
-	cfg.Values = served(cfg.Values, w)
+	cfg.Values = served(inMemory(cfg.Values, b, cfg.Logger), w)
 	container, err := service.New(cfg, rest...)
 	return b, container, err
+}
+
+// inMemory has services on b, unless values have another broker.
+func inMemory(values []any, b *broker.Broker, log *slog.Logger) []any {
+	values = append(slices.Clone(values), transport.Config{})
+	for i, v := range values {
+		if at, ok := v.(transport.Config); ok && at.URI == "" && at.Dial == nil {
+			at.URI, at.Logger = "amqp://memory", cmp.Or(at.Logger, log)
+			at.Dial = func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }
+			values[i] = at
+		}
+	}
+	return values
 }
 
 // Client returns a client of the service named. For a typed one there is rpc.Bind[Users](h).

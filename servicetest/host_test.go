@@ -104,6 +104,21 @@ func TestFailed(t *testing.T) {
 	r.told(t, "service belfry: Toll: cracked")
 }
 
+// A transport.Config without a URI says how the broker in memory is used.
+func TestCodec(t *testing.T) {
+	broker := transport.Config{Codec: transport.MessagePack, MaxMessage: 1000}
+	h := servicetest.New(t, new(Greeting), service.Config{Values: []any{broker}})
+	var got string
+	if err := h.Client("greeting_service").Call(t.Context(), "hello", &got, "Julio"); err != nil || got != "Hello, Julio!" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	large := (*transport.TooLarge)(nil)
+	err := h.Client("greeting_service").Call(t.Context(), "hello", nil, strings.Repeat("x", 1000))
+	if !errors.As(err, &large) || large.Limit != 1000 {
+		t.Errorf("got %v, want a *transport.TooLarge", err)
+	}
+}
+
 // A call that does not end fails the test, which ends all the same.
 func TestHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
