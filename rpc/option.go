@@ -45,7 +45,7 @@ func Priority(p uint8) Option {
 	return func(o *options) { o.priority = p }
 }
 
-// Persistent says whether the request survives a restart of the broker. It does unless persistent is false.
+// Persistent says whether the request, and its reply, survive a restart of the broker. They do unless persistent is false.
 func Persistent(persistent bool) Option {
 	return func(o *options) { o.transient = !persistent }
 }

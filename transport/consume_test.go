@@ -271,3 +271,26 @@ func TestLargeReplyThatIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestReplyIsAsTransient replies persistently to messages, of which those that say that they are transient are not.
+func TestReplyIsAsTransient(t *testing.T) {
+	c := dial(t, brokertest.Embedded(t))
+	declare(t, c, queue("requests"))
+	declare(t, c, queue("replies"))
+	_, requests := consume(t, c, "requests", 0)
+	_, replies := consume(t, c, "replies", 0)
+	for _, persistent := range []bool{true, false} {
+		request := transport.Publishing{Key: "requests", Properties: transport.Properties{Persistent: persistent}}
+		if err := c.Publish(limit(t), request); err != nil {
+			t.Fatal(err)
+		}
+		d := receive(t, requests)
+		err := d.Reply(limit(t), transport.Publishing{Key: "replies", Properties: transport.Properties{Persistent: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := receive(t, replies).Persistent; got != persistent {
+			t.Errorf("to a message with Persistent %t: got %t", persistent, got)
+		}
+	}
+}

@@ -14,8 +14,9 @@ type Delivery struct {
 	Properties
 	Body []byte
 
-	link *link
-	tag  uint64
+	link      *link
+	tag       uint64
+	transient bool // it says so: delivery mode 1
 }
 
 // Ack acknowledges the delivery. Acknowledgements leave in batches: multiple for the finished prefix, single ones
@@ -48,9 +49,11 @@ const confirmedReply = 1 << 20
 // that is there now and confirmed, as long as ctx allows. So is what a broker may refuse: a body over 1 MiB, and all
 // that comes after a refused reply (403, 404). For a broker closes the delivery's channel over it, and delivers the
 // message again: a second reply that closes it would make this go on without end.
-// What cannot be sent (see [Conn.Publish]) is an error before anything is written.
+// What cannot be sent (see [Conn.Publish]) is an error before anything is written. A reply to a message that says that it
+// is transient (delivery mode 1) is so too.
 func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
 	p.Mandatory = false
+	p.Persistent = p.Persistent && !d.transient
 	c := d.link.consumer
 	message, err := c.conn.encode(&p)
 	if err != nil {

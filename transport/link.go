@@ -106,6 +106,7 @@ func (l *link) receive(d *amqp.Delivery) *Delivery {
 		Body:        d.Body,
 		link:        l,
 		tag:         d.DeliveryTag,
+		transient:   d.DeliveryMode == amqp.Transient,
 	}
 }
 

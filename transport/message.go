@@ -94,7 +94,10 @@ func (p *Publishing) encode(maxMessage, frameMax int) (amqp.Publishing, error) {
 
 // decodeProperties reads the properties of a delivery. An expiration that is no number has been refused by the broker.
 func decodeProperties(d *amqp.Delivery) Properties {
-	ms, _ := strconv.ParseUint(d.Expiration, 10, 32)
+	var ms uint64
+	if d.Expiration != "" {
+		ms, _ = strconv.ParseUint(d.Expiration, 10, 32)
+	}
 	return Properties{
 		ContentType:     d.ContentType,
 		ContentEncoding: d.ContentEncoding,
