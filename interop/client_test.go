@@ -16,12 +16,12 @@ import (
 type PythonPeer struct {
 	_ rpc.Client `rpc:"python_peer"`
 
-	Hello    func(ctx context.Context, name string) (string, error)               `rpc:"hello"`
-	Echo     func(context.Context, Echoed) (map[string]any, error)                `rpc:"echo"`
-	Sig      func(ctx context.Context, a, b, c int) ([]int, error)                `rpc:"sig(a, b=2, *, c=3)"`
-	Find     func(ctx context.Context, id int) error                              `rpc:"find"`
-	Language func(context.Context) (*string, error)                               `rpc:"language"`
-	Relay    func(ctx context.Context, method string, args []any) (string, error) `rpc:"relay"`
+	Hello    func(ctx context.Context, name string) (string, error)                              `rpc:"hello"`
+	Echo     func(context.Context, Echoed) (map[string]any, error)                               `rpc:"echo"`
+	Sig      func(ctx context.Context, a, b, c int) ([]int, error)                               `rpc:"sig(a, b=2, *, c=3)"`
+	Find     func(ctx context.Context, id int) error                                             `rpc:"find"`
+	Language func(context.Context) (*string, error)                                              `rpc:"language"`
+	Relay    func(ctx context.Context, path []string, method string, args []any) (string, error) `rpc:"relay"`
 }
 
 // Echoed are the arguments of echo, by name.
@@ -31,8 +31,8 @@ type Echoed struct {
 
 func TestTypedClientCallsNameko(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
-		startPeer(t, uri)
-		startGoPeer(t, uri)
+		startNameko(t, uri, "peer", "peer.yaml", "peer:PythonPeer", "python_peer")
+		hostOn(t, service.Config{}, transport.Config{URI: uri}, newGoPeer())
 		conn, err := rpc.Dial(t.Context(), transport.Config{URI: uri}, rpc.Config{})
 		if err != nil {
 			t.Fatal(err)
@@ -65,7 +65,7 @@ func TestTypedClientCallsNameko(t *testing.T) {
 		if got, err := peer.Language(english); err != nil || got == nil || *got != "en-gb" {
 			t.Errorf("a language: got %v, %v", got, err)
 		}
-		if got, err := peer.Relay(english, "relay", list("language", list())); err != nil || got != "en-gb" {
+		if got, err := peer.Relay(english, []string{"go_peer", "python_peer"}, "language", list()); err != nil || got != "en-gb" {
 			t.Errorf("a language through both: got %q, %v", got, err)
 		}
 	})

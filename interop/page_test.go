@@ -23,13 +23,13 @@ var takes = []struct {
 	call
 	want string
 }{
-	{call{Method: "count", Args: list("tea")}, `{"result": 3}`},
-	{call{Method: "take", Args: list("tea")}, `{"result": {"amount": 250, "currency": "EUR"}}`},
-	{call{Method: "take", Kwargs: dict{"product": "tea", "number": 3}}, failed("RemoteError", "OutOfStock out of stock")},
-	{call{Method: "take", Args: list("ink")}, failed("RemoteError", "RemoteError UnknownProduct unknown product")},
-	{call{Method: "count", Args: list("tea")}, `{"result": 2}`},
-	{call{Method: "count", Args: list("ink")}, `{"result": 5}`},
-	{call{Method: "count"}, failed("IncorrectSignature", "count() missing 1 required positional argument: 'product'")},
+	{call{Method: "count", Args: list("tea")}, `3`},
+	{call{Method: "take", Args: list("tea")}, `{'amount': 250, 'currency': 'EUR'}`},
+	{call{Method: "take", Kwargs: dict{"product": "tea", "number": 3}}, "RemoteError: OutOfStock out of stock"},
+	{call{Method: "take", Args: list("ink")}, "RemoteError: RemoteError UnknownProduct unknown product"},
+	{call{Method: "count", Args: list("tea")}, `2`},
+	{call{Method: "count", Args: list("ink")}, `5`},
+	{call{Method: "count"}, "IncorrectSignature: count() missing 1 required positional argument: 'product'"},
 }
 
 // TestPage has the services of the page in both languages, each beside each.
@@ -44,7 +44,7 @@ func TestPage(t *testing.T) {
 				nameko := startCaller(t, uri)
 				for _, take := range takes {
 					take.Service = "stock"
-					if got := nameko.call(t, take.call)[0]; !same(got, take.want) {
+					if got := nameko.call(t, take.call)[0].String(); got != take.want {
 						t.Errorf("%s %v %v: got %s, want %s", take.Method, take.Args, take.Kwargs, got, take.want)
 					}
 				}

@@ -4,60 +4,88 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
-)
 
-// startPeer runs peer/peer.py, the service python_peer, until the test ends.
-func startPeer(t *testing.T, uri string) {
-	t.Helper()
-	startNameko(t, uri, "peer", "config.yaml", "peer", "python_peer")
-}
+	"github.com/gomeko/gomeko/rpc"
+)
 
 // startNameko runs what a module in the folder dir has of services, or the class of it that is named, until the test ends.
 func startNameko(t *testing.T, uri, dir, config, module, service string) {
 	t.Helper()
-	startNamekoOf(t, venv, uri, dir, config, module, service)
+	launchNameko(t, venv, uri, dir, config, module).started(t, service)
 }
 
-func startNamekoOf(t *testing.T, venv, uri, dir, config, module, service string) {
+// A process is a process of Nameko's command, or what has become of it.
+type process struct {
+	cmd     *exec.Cmd
+	names   chan string   // of the services, when they have started
+	dropped chan string   // what it says of messages that it cannot decode
+	ended   chan struct{} // closed when it has ended
+}
+
+// launchNameko begins to start one.
+func launchNameko(t *testing.T, venv, uri, dir, config, module string) *process {
 	t.Helper()
-	cmd := pythonOf(t, venv, "-m", "nameko", "run", "--config", config, module)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "AMQP_URI="+uri)
-	stderr, err := cmd.StderrPipe()
+	n := &process{
+		cmd:   pythonOf(t, venv, "-m", "nameko", "run", "--config", config, module),
+		names: make(chan string, 1), dropped: make(chan string, 100), ended: make(chan struct{}),
+	}
+	n.cmd.Dir = dir
+	n.cmd.Env = append(os.Environ(), "AMQP_URI="+uri)
+	stderr, err := n.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	started, ended := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(ended)
-		for lines := bufio.NewScanner(stderr); lines.Scan(); {
-			fmt.Fprintln(t.Output(), lines.Text())
-			if lines.Text() == "services started: "+service {
-				close(started)
-			}
-		}
+		defer close(n.ended)
+		n.read(stderr, t.Output())
+		_ = n.cmd.Wait() // what its status is, tests ask for
 	}()
-	t.Cleanup(func() {
-		<-ended
-		_ = cmd.Wait() // it was killed
-	})
-	select {
-	case <-started:
-	case <-ended:
-		t.Fatal("the Nameko service ended at its start")
-	case <-time.After(time.Minute):
-		t.Fatal("the Nameko service did not start in a minute")
+	t.Cleanup(func() { <-n.ended })
+	return n
+}
+
+func (n *process) read(stderr io.Reader, log io.Writer) {
+	lines := bufio.NewScanner(stderr)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		fmt.Fprintln(log, lines.Text())
+		if names, ok := strings.CutPrefix(lines.Text(), "services started: "); ok {
+			n.names <- names
+		}
+		if strings.HasPrefix(lines.Text(), "Can't decode message body") {
+			n.dropped <- lines.Text()
+		}
 	}
 }
+
+// started waits until its services, by their names, can be called.
+func (n *process) started(t *testing.T, services string) {
+	t.Helper()
+	select {
+	case names := <-n.names:
+		if names != services {
+			t.Fatalf("got the services %s started, want %s", names, services)
+		}
+	case <-n.ended:
+		t.Fatal("the Nameko service ended at its start")
+	case <-time.After(patience):
+		t.Fatalf("the Nameko service did not start in %s", patience)
+	}
+}
+
+// patience is for what takes no time unless it is broken.
+const patience = time.Minute
 
 // A caller is peer/caller.py: a script that uses Nameko's ClusterRpcProxy.
 type caller struct {
@@ -71,15 +99,41 @@ type call struct {
 	Method  string         `json:"method"`
 	Args    []any          `json:"args,omitempty"`
 	Kwargs  map[string]any `json:"kwargs,omitempty"`
+	Value   string         `json:"value,omitempty"` // of peer/values.py, in place of Args
+
+	Serializer  string         `json:"serializer,omitempty"` // json unless it is given
+	Compression string         `json:"compression,omitempty"`
+	Context     map[string]any `json:"context,omitempty"`
+	Timeout     float64        `json:"timeout,omitempty"`  // in seconds
+	ReplyTo     *string        `json:"reply_to,omitempty"` // in place of a queue: nobody waits for the reply
 }
 
-// An outcome is what became of a call, as Python sees it: {"result"} or {"error": {"class", "args", "text"}}.
-type outcome = json.RawMessage
+// An outcome is what became of a call, as Python sees it: a result, or what was raised.
+type outcome struct {
+	Result string `json:"result"` // Python's repr of it
+	JSON   string `json:"json"`
 
-// startCaller starts one that calls by the broker at uri, with another serializer than JSON if one is named.
-func startCaller(t *testing.T, uri string, serializer ...string) *caller {
+	Raised string    `json:"raised"` // the class
+	Text   string    `json:"text"`
+	Error  rpc.Error `json:"error"` // as it came
+}
+
+func (o outcome) String() string {
+	if o.Raised != "" {
+		return o.Raised + ": " + o.Text
+	}
+	return o.Result
+}
+
+// startCaller starts one that calls by the broker at uri.
+func startCaller(t *testing.T, uri string) *caller {
 	t.Helper()
-	cmd := python(t, append([]string{"caller.py", uri}, serializer...)...)
+	return startCallerOf(t, venv, uri)
+}
+
+func startCallerOf(t *testing.T, venv, uri string) *caller {
+	t.Helper()
+	cmd := pythonOf(t, venv, "caller.py", uri)
 	cmd.Stderr = t.Output()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

@@ -1,0 +1,160 @@
+package interop_test
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"go.uber.org/goleak"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/golden"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A fixture is one broker with services and callers in both languages on it.
+type fixture struct {
+	uri     string
+	venv    string
+	codec   transport.Codec     // the JSON that this Nameko's kombu writes
+	nameko  *process            // python_peer, audience and x
+	victims map[string]*process // by their one service
+	python  *caller
+	conn    *rpc.Conn
+	raw     *amqp.Channel // for what no client sends
+	ran     *ran          // by our x
+}
+
+// TestNameko has Python and Go call each other, with both kombus and on both brokers. What is right is what Nameko does
+// when it calls itself: every call is made from Python to Python too.
+func TestNameko(t *testing.T) {
+	for _, kombu := range []struct {
+		name, venv string
+		codec      transport.Codec
+	}{
+		{"kombu 5.2", venv, transport.JSON},
+		{"kombu 5.4", venvKombu5_4, transport.TypedJSON},
+	} {
+		t.Run(kombu.name, func(t *testing.T) {
+			brokertest.Each(t, func(t *testing.T, uri string) {
+				f := startFixture(t, uri, kombu.venv, kombu.codec)
+				t.Run("calls", f.calls)
+				t.Run("requests", f.requests)
+				t.Run("replies", f.replies)
+				t.Run("values", f.values)
+				t.Run("chain", f.chain)
+				t.Run("event behind a call", f.event)
+				t.Run("queue", f.queue)
+			})
+		})
+	}
+}
+
+// TestTable holds the page of what is compared to what is compared: TestNameko fails for a row that says equal and is not,
+// and for one that says different and is not.
+func TestTable(t *testing.T) {
+	var rows []golden.Row
+	add := func(group, name string, differs ...string) {
+		differs = slices.DeleteFunc(differs, func(why string) bool { return why == "" })
+		rows = append(rows, golden.Row{Group: group, Vector: name, Differs: strings.Join(differs, "; ")})
+	}
+	in := func(where string, d difference) string {
+		if d.why == "" {
+			return ""
+		}
+		return where + ": " + d.why
+	}
+	for _, r := range calls {
+		add("calls", r.name, in("Python calls Go", r.served), in("Go calls Python", r.called))
+	}
+	for _, r := range requests {
+		add("requests", r.name, r.differs.why)
+	}
+	for _, r := range replies {
+		add("replies", r.name)
+	}
+	for _, v := range values {
+		add("values", v.name, in("JSON, kombu 5.2", v.json), in("JSON, kombu 5.4", v.typed), in("msgpack", v.packed))
+	}
+	golden.Table(t, "interop", "What Nameko does when Python calls Python, beside what becomes of the same when Python calls Go and Go calls Python: "+
+		"calls and their errors, raw requests that no client sends, replies, and values of every type. It is tried with kombu 5.2 and 5.4, on the embedded broker "+
+		"and on RabbitMQ.", rows)
+}
+
+func startFixture(t *testing.T, uri, venv string, codec transport.Codec) *fixture {
+	t.Helper()
+	f := &fixture{uri: uri, venv: venv, codec: codec, ran: new(ran)}
+	f.nameko = launchNameko(t, venv, uri, "peer", "peer.yaml", "peer")
+	f.victims = map[string]*process{
+		"no_content_type": launchNameko(t, venv, uri, "peer", "peer.yaml", "victim:NoContentType"),
+		"no_reply_to":     launchNameko(t, venv, uri, "peer", "peer.yaml", "victim:NoReplyTo"),
+	}
+	f.python = startCallerOf(t, venv, uri)
+	f.serve(t, newGoPeer(), &X{ran: f.ran})
+	var err error
+	if f.conn, err = rpc.Dial(t.Context(), transport.Config{URI: uri, Codec: codec}, rpc.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.conn.Close(context.Background()) })
+	conn, err := amqp.Dial(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if f.raw, err = conn.Channel(); err != nil {
+		t.Fatal(err)
+	}
+	f.nameko.started(t, "audience, python_peer, x")
+	return f
+}
+
+// serve hosts services, with what Nameko is configured with in peer/peer.yaml, until the test ends.
+func (f *fixture) serve(t *testing.T, services ...any) *service.Container {
+	t.Helper()
+	return hostOn(t, service.Config{ParentCallsTracked: 4}, transport.Config{URI: f.uri, Codec: f.codec}, services...)
+}
+
+// hostOn hosts services on a broker until the test ends.
+func hostOn(t *testing.T, cfg service.Config, broker transport.Config, services ...any) *service.Container {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	cfg.Logger, broker.Logger = log, log
+	cfg.Values = append(cfg.Values, broker)
+	c, err := service.New(cfg, services...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// bind returns what an exchange routes by key from now on.
+func (f *fixture) bind(t *testing.T, exchange, key string) <-chan amqp.Delivery {
+	t.Helper()
+	q, err := f.raw.QueueDeclare("", false, true, true, false, nil)
+	if err == nil {
+		err = f.raw.QueueBind(q.Name, key, exchange, false, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliveries, err := f.raw.Consume(q.Name, "", true, true, false, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return deliveries
+}

@@ -1,0 +1,76 @@
+package interop_test
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/gomeko/gomeko/rpc"
+)
+
+// queue has calls from both languages served by instances in both: x in Python and x in Go share their queue, and so does
+// another one in Go for half of the time. Every call is run once and answered rightly.
+func (f *fixture) queue(t *testing.T) {
+	const many = 1000
+	leaving := f.serve(t, &X{ran: f.ran})
+	asked := make([]call, many/2)
+	for n := range asked {
+		asked[n] = call{Service: "x", Method: "double", Args: list(n)}
+	}
+	answered := make(chan []outcome)
+	go func() { answered <- f.python.call(t, asked...) }()
+
+	by := map[string]int{}
+	numbers := make([]int, many/2)
+	for i := range numbers {
+		numbers[i] = many/2 + i
+	}
+	n := many / 2
+	ask := func(ctx context.Context, n int) (d double, err error) {
+		err = f.conn.Client("x").Call(ctx, "double", &d, n)
+		return d, err
+	}
+	for got, err := range rpc.Parallel(t.Context(), 20, numbers, ask) {
+		if err != nil || got.N != 2*n {
+			t.Errorf("call %d: got %+v, %v", n, got, err)
+		}
+		by[got.By]++
+		if n++; n == many*3/4 {
+			if err := leaving.Stop(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for n, o := range <-answered {
+		_, of := "", map[string]string{
+			"python": "{'by': 'python', 'n': " + strconv.Itoa(2*n) + "}",
+			"go":     "{'by': 'go', 'n': " + strconv.Itoa(2*n) + "}",
+		}
+		switch o.Result {
+		case of["python"]:
+			by["python"]++
+		case of["go"]:
+			by["go"]++
+		default:
+			t.Errorf("call %d: got %s", n, o)
+		}
+	}
+	if by["python"] == 0 || by["go"] == 0 || by["python"]+by["go"] != many {
+		t.Errorf("got %v answered, want some by each, %d in all", by, many)
+	}
+
+	var doubled []int
+	if err := f.conn.Client("python_peer").Call(t.Context(), "doubled", &doubled); err != nil {
+		t.Fatal(err)
+	}
+	f.ran.mu.Lock()
+	defer f.ran.mu.Unlock()
+	ran := slices.Sorted(slices.Values(slices.Concat(doubled, f.ran.numbers)))
+	for n := range many {
+		if n >= len(ran) || ran[n] != n {
+			t.Fatalf("got %d calls run, not each of %d once: %v", len(ran), many, ran)
+		}
+	}
+	t.Logf("%d calls: %v answered, each run once", many, by)
+}
