@@ -3,7 +3,6 @@ package broker_test
 import (
 	"fmt"
 	"strings"
-	"testing"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -11,8 +10,8 @@ import (
 
 const replyTo = "amq.rabbitmq.reply-to"
 
-func TestPublishing(t *testing.T) {
-	behave(t, []behaviour{
+func publishingRows() []behaviour {
+	return []behaviour{
 		{name: "CC and BCC", do: func(s *stage) string {
 			for _, name := range []string{"q", "cc", "bcc"} {
 				s.queue(name, nil)
@@ -52,11 +51,11 @@ func TestPublishing(t *testing.T) {
 			s.publish("", "q", "1", func(p *amqp.Publishing) { p.UserId = "guest" })
 			return s.get("q").UserId
 		}, want: "guest"},
-	})
+	}
 }
 
-func TestDirectReplyTo(t *testing.T) {
-	behave(t, []behaviour{
+func replyRows() []behaviour {
+	return []behaviour{
 		{name: "round trip", do: func(s *stage) string {
 			s.queue("q", nil)
 			ch := s.channel()
@@ -90,11 +89,11 @@ func TestDirectReplyTo(t *testing.T) {
 			_, err = ch.Consume(replyTo, "a", true, false, false, false, nil)
 			return fmt.Sprint(err)
 		}, want: "<nil>"},
-	})
+	}
 }
 
-func TestTransactions(t *testing.T) {
-	behave(t, []behaviour{
+func transactionRows() []behaviour {
+	return []behaviour{
 		{name: "commit and rollback of publishings", do: func(s *stage) string {
 			s.queue("q", nil)
 			tx := s.channel()
@@ -167,11 +166,11 @@ func TestTransactions(t *testing.T) {
 			s.check(err)
 			return fmt.Sprint(tx.TxCommit())
 		}, want: "<nil>"},
-	})
+	}
 }
 
-func TestSettling(t *testing.T) {
-	behave(t, []behaviour{
+func settlingRows() []behaviour {
+	return []behaviour{
 		{name: "requeued at the old place", do: func(s *stage) string {
 			s.queue("q", nil)
 			for i := range 4 {
@@ -202,7 +201,7 @@ func TestSettling(t *testing.T) {
 				got = append(got, fmt.Sprintf("%s %d %t", d.Body, d.DeliveryTag, d.Redelivered))
 			}
 			return strings.Join(got, ", ")
-		}, want: "1 3 true, 2 4 true", four: "the same"},
+		}, want: "1 3 true, 2 4 true"},
 		{name: "prefetch of a consumer", do: func(s *stage) string {
 			s.queue("q", nil)
 			_, deliveries := s.consume("q", "", 2, nil)
@@ -249,11 +248,11 @@ func TestSettling(t *testing.T) {
 			s.check(ch.Close())
 			return fmt.Sprint(s.depth("q"))
 		}, want: "0"},
-	})
+	}
 }
 
-func TestCapabilities(t *testing.T) {
-	behave(t, []behaviour{
+func capabilityRows() []behaviour {
+	return []behaviour{
 		{name: "announced", do: func(s *stage) string {
 			conn, err := amqp.Dial(s.uri)
 			s.check(err)
@@ -267,5 +266,5 @@ func TestCapabilities(t *testing.T) {
 			defer conn.Close()
 			return fmt.Sprint(conn.Config.ChannelMax, conn.Config.FrameSize, conn.Config.Heartbeat)
 		}, want: fmt.Sprint(2047, 131072, 10*time.Second)},
-	})
+	}
 }

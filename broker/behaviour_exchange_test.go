@@ -3,7 +3,6 @@ package broker_test
 import (
 	"fmt"
 	"strings"
-	"testing"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -29,8 +28,8 @@ func arrivals(arguments table, published ...table) func(*stage) string {
 	}
 }
 
-func TestExchanges(t *testing.T) {
-	behave(t, []behaviour{
+func exchangeRows() []behaviour {
+	return []behaviour{
 		{name: "predeclared", do: func(s *stage) string {
 			for name, kind := range map[string]string{
 				"amq.direct": "direct", "amq.fanout": "fanout", "amq.topic": "topic",
@@ -52,6 +51,19 @@ func TestExchanges(t *testing.T) {
 			s.publish("amq.direct", "m", "3")
 			return s.all("a", 1) + " | " + s.all("b", 2)
 		}, want: "1 | 1 2"},
+		{name: "fanout", do: func(s *stage) string {
+			s.queue("q", nil)
+			s.exchange("x", "fanout", nil)
+			s.bind("q", "k", "x", nil)
+			s.publish("x", "other", "1")
+			return s.all("q", 1)
+		}, want: "1"},
+		{name: "the default exchange routes by the queue's name", do: func(s *stage) string {
+			s.queue("q", nil)
+			s.publish("", "q", "1")
+			s.publish("", "Q", "2")
+			return s.all("q", 1)
+		}, want: "1"},
 		{name: "topic words", do: func(s *stage) string {
 			var got []string
 			for _, key := range []string{"#", "*", "a.*", "a.#", "#.b", "*.*.b", "a.#.b", "#.#", ""} {
@@ -187,5 +199,5 @@ func TestExchanges(t *testing.T) {
 			s.publish("x", "", "lost")
 			return s.all("q", 0)
 		}, want: ""},
-	})
+	}
 }

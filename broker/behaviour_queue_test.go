@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -36,7 +35,7 @@ func deaths(d amqp.Delivery) string {
 // grave declares a queue for the dead of the default exchange.
 func (s *stage) grave(name string) { s.queue(name, nil) }
 
-func TestQueueLimits(t *testing.T) {
+func limitRows() []behaviour {
 	fill := func(s *stage, arguments amqp.Table, bodies ...string) string {
 		s.queue("q", arguments)
 		var confirms []string
@@ -45,7 +44,7 @@ func TestQueueLimits(t *testing.T) {
 		}
 		return strings.Join(confirms, " ") + ": " + s.all("q", 0)
 	}
-	behave(t, []behaviour{
+	return []behaviour{
 		{name: "x-max-length drops the head", do: func(s *stage) string {
 			return fill(s, table{"x-max-length": 2}, "1", "2", "3")
 		}, want: "ack ack ack: 2 3"},
@@ -164,16 +163,16 @@ func TestQueueLimits(t *testing.T) {
 			s.publish("", "q", "2", priority(9))
 			return s.all("q", 2)
 		}, want: "1 2", four: "quorum queues have two priorities, normal and high"},
-	})
+	}
 }
 
-func TestDeadLetters(t *testing.T) {
+func deathRows() []behaviour {
 	dead := func(s *stage, more amqp.Table) {
 		arguments := table{"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave"}
 		maps.Copy(arguments, more)
 		s.queue("q", arguments)
 	}
-	behave(t, []behaviour{
+	return []behaviour{
 		{name: "rejected", do: func(s *stage) string {
 			s.grave("grave")
 			dead(s, nil)
@@ -290,16 +289,16 @@ func TestDeadLetters(t *testing.T) {
 			s.check(err)
 			return s.all("grave", 0)
 		}, want: ""},
-	})
+	}
 }
 
-func TestQuorumQueues(t *testing.T) {
+func quorumRows() []behaviour {
 	quorum := func(more amqp.Table) amqp.Table {
 		arguments := table{"x-queue-type": "quorum"}
 		maps.Copy(arguments, more)
 		return arguments
 	}
-	behave(t, []behaviour{
+	return []behaviour{
 		{name: "x-delivery-count", do: func(s *stage) string {
 			s.queue("q", quorum(nil))
 			s.publish("", "q", "1", headers(table{"mine": "kept"}))
@@ -365,11 +364,11 @@ func TestQuorumQueues(t *testing.T) {
 			s.publish("", "q", "1")
 			return deaths(s.get("grave"))
 		}, want: `{"count":1,"exchange":"","queue":"q","reason":"expired","routing-keys":["q"]} q/expired// "" "grave"`},
-	})
+	}
 }
 
-func TestConsumers(t *testing.T) {
-	behave(t, []behaviour{
+func consumerRows() []behaviour {
+	return []behaviour{
 		{name: "x-single-active-consumer", do: func(s *stage) string {
 			s.queue("q", table{"x-single-active-consumer": true})
 			first, one := s.consume("q", "first", 0, nil)
@@ -440,5 +439,5 @@ func TestConsumers(t *testing.T) {
 			_, again := s.channel().Consume("q", "two", false, false, false, false, nil)
 			return fmt.Sprint(err.(*amqp.Error).Code, again)
 		}, want: "403 <nil>"},
-	})
+	}
 }

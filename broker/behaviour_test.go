@@ -19,21 +19,40 @@ type behaviour struct {
 	four string // what RabbitMQ 4 does instead, if it differs
 }
 
-// behave runs the rows, each with a stage of its own.
-func behave(t *testing.T, rows []behaviour) {
-	t.Helper()
-	brokertest.Each(t, func(t *testing.T, uri string) {
-		for _, row := range rows {
-			t.Run(row.name, func(t *testing.T) {
-				if row.four != "" {
-					t.Log("RabbitMQ 4:", row.four)
-				}
-				if got := row.do(newStage(t, uri)); got != row.want {
-					t.Errorf("got  %s\nwant %s", got, row.want)
+// behaviours are all of the table, in the order of docs/broker.md.
+var behaviours = []struct {
+	title string
+	rows  func() []behaviour
+}{
+	{"Connections", connectionRows},
+	{"Capabilities", capabilityRows},
+	{"Exchanges", exchangeRows},
+	{"Queues", queueRows},
+	{"Limits of queues", limitRows},
+	{"Dead letters", deathRows},
+	{"Quorum queues", quorumRows},
+	{"Consumers", consumerRows},
+	{"Publishing", publishingRows},
+	{"Settling", settlingRows},
+	{"Direct reply-to", replyRows},
+	{"Transactions", transactionRows},
+}
+
+// TestBehaviours runs the rows, each with a stage of its own.
+func TestBehaviours(t *testing.T) {
+	for _, group := range behaviours {
+		t.Run(group.title, func(t *testing.T) {
+			brokertest.Each(t, func(t *testing.T, uri string) {
+				for _, row := range group.rows() {
+					t.Run(row.name, func(t *testing.T) {
+						if got := row.do(newStage(t, uri)); got != row.want {
+							t.Errorf("got  %s\nwant %s", got, row.want)
+						}
+					})
 				}
 			})
-		}
-	})
+		})
+	}
 }
 
 // A stage is what a row plays on: a channel with confirms, and the exchanges and queues

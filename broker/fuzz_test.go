@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"io"
+	"runtime/metrics"
 	"slices"
 	"sync"
 	"testing"
@@ -59,7 +60,8 @@ var sessions = [][]frame.Method{
 	},
 }
 
-// FuzzConnection: whatever a client sends once it is let in, the broker serves others.
+// FuzzConnection: whatever a client sends once it is let in, the broker serves others, and
+// takes no more memory for it than in proportion.
 func FuzzConnection(f *testing.F) {
 	for _, v := range violations {
 		f.Add(v.send)
@@ -81,6 +83,7 @@ func FuzzConnection(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, sent []byte) {
+		before := allocated()
 		b := start(t, broker.Config{MaxMessage: 1 << 10, MaxMemory: 1 << 16})
 		w := plug(t, b)
 		w.open(0)
@@ -92,5 +95,15 @@ func FuzzConnection(f *testing.F) {
 		good := plug(t, b)
 		good.open(0)
 		good.send(0, &frame.ConnectionClose{})
+		if got, most := allocated()-before, uint64(2<<20+2000*len(sent)); got > most {
+			t.Errorf("%d bytes of input cost %d bytes of memory, want %d at most", len(sent), got, most)
+		}
 	})
+}
+
+// allocated returns the bytes of all memory that was ever asked for.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"runtime/metrics"
 	"strings"
 	"testing"
 	"time"
@@ -234,6 +235,7 @@ func FuzzFrame(f *testing.F) {
 	b.Heartbeat()
 	f.Add(bytes.Clone(b.Bytes()))
 	f.Fuzz(func(t *testing.T, stream []byte) {
+		defer frugal(t, len(stream))()
 		r := frame.NewReader(bytes.NewReader(stream))
 		for {
 			f, err := r.Next()
@@ -276,6 +278,7 @@ func FuzzTable(f *testing.F) {
 	}
 	f.Add(table.Append(nil)[4:])
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer frugal(t, len(b))()
 		tab, err := frame.ParseTable(b)
 		if err != nil {
 			if !isError(err, frame.SyntaxError) {
@@ -288,6 +291,22 @@ func FuzzTable(f *testing.F) {
 			t.Errorf("got %v, %v, want %v", again, err, tab)
 		}
 	})
+}
+
+// frugal returns what fails the test if more memory was used since than n bytes of input may cost. A size that the
+// input only claims costs nothing: a frame is read into no more than the limit of frames, 4 kB here.
+func frugal(t *testing.T, n int) func() {
+	allocated := func() uint64 {
+		sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+		metrics.Read(sample)
+		return sample[0].Value.Uint64()
+	}
+	before := allocated()
+	return func() {
+		if got, most := allocated()-before, uint64(256<<10+500*n); got > most {
+			t.Errorf("%d bytes of input cost %d bytes of memory, want %d at most", n, got, most)
+		}
+	}
 }
 
 // same compares by encoding where a NaN makes values differ from themselves.
