@@ -8,6 +8,7 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/goleak"
 
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/examples/prices"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/service"
@@ -53,6 +54,27 @@ func TestChange(t *testing.T) {
 	}
 	if len(sent) > 0 {
 		t.Errorf("got %+v sent too", <-sent)
+	}
+}
+
+// A program that is no service dispatches in the name of one, as Nameko's event_dispatcher does.
+func TestStandalone(t *testing.T) {
+	broker := transport.Config{URI: brokertest.Embedded(t)}
+	host := servicetest.New(t, prices.Module, service.Config{Values: []any{broker}})
+	learned := host.Watch("catalog.Learn")
+
+	conn, err := events.Dial(t.Context(), broker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	dispatch := conn.Dispatcher("prices")
+	if err := dispatch(t.Context(), "price_changed", prices.Changed{Product: "tea", Cents: 90}); err != nil {
+		t.Fatal(err)
+	}
+	learned()
+	if got, err := host.Run(t.Context(), "catalog.Price", "tea"); got != 90 || err != nil {
+		t.Errorf("got %v, %v, want 90", got, err)
 	}
 }
 

@@ -1,0 +1,78 @@
+package invoices
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// Module is the application.
+var Module = fx.Module("invoices", service.Provide(new(Invoices)), fx.Provide(func() *Book { return new(Book) }))
+
+// Invoices writes invoices for what a shop has sold.
+type Invoices struct {
+	_ service.Name `service:"invoices"`
+
+	Entrypoints struct {
+		Paid  messaging.Consumer `messaging:"invoices.paid" exchange:"shop" kind:"topic" key:"order.paid order.refunded" arguments:"x-queue-type=quorum x-delivery-limit=5" requeue:"true"`
+		Audit messaging.Consumer `messaging:"invoices.audit" exchange:"shop" kind:"topic" key:"#"`
+	}
+
+	Print messaging.Publisher `queue:"printer" declare:"false" mandatory:"true"`
+	Book  *Book               `inject:""`
+}
+
+// An Order is what the shop tells of one.
+type Order struct {
+	ID    string `json:"id"`
+	Cents int    `json:"cents"`
+}
+
+// An Invoice is what the printer gets.
+type Invoice struct {
+	Order string `json:"order"`
+	Text  string `json:"text"`
+}
+
+// Paid writes the invoice of an order, or the credit note if it was refunded.
+func (i *Invoices) Paid(ctx context.Context, message messaging.Message, order Order) error {
+	title := "Invoice"
+	if message.Key == "order.refunded" {
+		title = "Credit note"
+	}
+	invoice := Invoice{order.ID, fmt.Sprintf("%s for order %s: %d.%02d", title, order.ID, order.Cents/100, order.Cents%100)}
+	return i.Print(ctx, invoice, func(m *transport.Publishing) { m.MessageID = order.ID })
+}
+
+// Audit keeps what was told, whatever it is.
+func (i *Invoices) Audit(_ context.Context, message messaging.Message) error {
+	i.Book.Add(fmt.Sprintf("%s: %s", message.Key, message.Body))
+	return nil
+}
+
+// A Book has what was told. Calls share it.
+type Book struct {
+	mu sync.Mutex
+
+	lines []string
+}
+
+// Add adds a line.
+func (b *Book) Add(line string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lines = append(b.lines, line)
+}
+
+// Lines returns all of them.
+func (b *Book) Lines() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]string(nil), b.lines...)
+}
