@@ -28,7 +28,12 @@ type caller struct {
 	consumer *transport.Consumer
 	cancels  atomic.Bool // callees can be told that a call is given up
 
-	late sync.WaitGroup // the goroutines of calls that end late; added to under mu, before closed
+	// hosted is told of a service that somebody waits for; nil if there is none in this process.
+	hosted func(ctx context.Context, service string)
+
+	late sync.WaitGroup  // the goroutines of calls that end late; added to under mu, before closed
+	life context.Context // theirs
+	end  context.CancelFunc
 
 	mu      sync.Mutex
 	closed  bool
@@ -40,7 +45,10 @@ type caller struct {
 const longest = math.MaxUint32 * time.Millisecond
 
 func newCaller(broker transport.Config, cfg Config, log *slog.Logger) *caller {
+	life, end := context.WithCancel(context.Background())
 	return &caller{
+		life:    life,
+		end:     end,
 		cfg:     cfg,
 		codec:   cmp.Or(broker.Codec, transport.JSON),
 		log:     log,
@@ -123,6 +131,25 @@ func (c *caller) send(ctx context.Context, r *Reply, p transport.Publishing) err
 	return fmt.Errorf("not sent: %w", err)
 }
 
+// awaits says that a reply of the service is waited for from now on.
+func (c *caller) awaits(ctx context.Context, service string) {
+	if c.hosted != nil {
+		c.hosted(ctx, service)
+	}
+}
+
+// awaited returns how many calls of the service somebody waits for.
+func (c *caller) awaited(service string) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.pending {
+		if r.service == service && r.waits.Load() > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // receive takes a reply. One that nobody waits for is late, or comes a second time.
 func (c *caller) receive(d *transport.Delivery) {
 	if !c.settle(d.CorrelationID, d, nil) {
@@ -155,6 +182,9 @@ func (c *caller) forget(id string) bool {
 	return ok
 }
 
+// parting is how long close waits for cancellations that are on their way.
+const parting = 100 * time.Millisecond
+
 // close fails the calls that wait, and all later ones.
 func (c *caller) close(ctx context.Context) error {
 	c.mu.Lock()
@@ -164,6 +194,8 @@ func (c *caller) close(ctx context.Context) error {
 		r.settle(nil, r.failed(transport.ErrClosed))
 	}
 	c.mu.Unlock()
+	defer c.end()
+	defer time.AfterFunc(parting, c.end).Stop()
 	c.late.Wait()
 	if c.consumer == nil {
 		return nil

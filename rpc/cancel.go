@@ -64,7 +64,7 @@ func (c *caller) abandon(r *Reply) {
 	c.mu.Unlock()
 	go func() {
 		defer c.late.Done()
-		ctx, cancel := context.WithTimeout(context.Background(), abandonLimit)
+		ctx, cancel := context.WithTimeout(c.life, abandonLimit)
 		defer cancel()
 		err := conn.Send(ctx, transport.Publishing{
 			Exchange: control,

@@ -101,21 +101,18 @@ func (c Client) call(ctx context.Context, method string, result any, q request) 
 
 // wait waits for the end of the call r, which ctx's is at the latest.
 func (c Client) wait(ctx context.Context, r *Reply) {
-	defer service.Lend(ctx)()
-	select {
-	case <-r.done:
-		return
-	case <-ctx.Done():
+	defer service.Lend(ctx)() // until the end: it may be looked why there is no reply
+	if !r.wait(ctx) {
+		c.caller.expire(ctx, r)
+		<-r.done
 	}
-	c.caller.expire(ctx, r)
-	<-r.done
 }
 
 // errUnbound is the error of every call by the zero Client.
 var errUnbound = errors.New("rpc: call by a Client that is bound to no connection: it is a field of a hosted service, or comes from Conn.Client")
 
 func (c Client) reply(method string, o options) *Reply {
-	r := &Reply{service: c.service, method: method, id: o.id, began: time.Now(), done: make(chan struct{})}
+	r := &Reply{caller: c.caller, service: c.service, method: method, id: o.id, began: time.Now(), done: make(chan struct{})}
 	if r.id == "" {
 		r.id = uuid.NewString()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -233,6 +234,45 @@ func TestClose(t *testing.T) {
 		}
 		if err := conn.Client("mute").Call(t.Context(), "ask", nil); !errors.Is(err, transport.ErrClosed) {
 			t.Errorf("got %v from a later call, want %v", err, transport.ErrClosed)
+		}
+	})
+}
+
+// Close ends all calls also while the broker is away: one that waits for its reply, one that waits to be sent, and one that
+// its caller has given up, of which nobody can be told.
+func TestCloseWhileAway(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		requests := newPeer(t, uri).bind("mute.*")
+		var tap tap
+		conn := dial(t, uri, rpc.Config{Timeout: -1}, &tap)
+		client := conn.Client("mute")
+		waits := client.Go(t.Context(), "ask")
+		ctx, giveUp := context.WithCancel(t.Context())
+		givenUp := client.Go(ctx, "ask")
+		next(t, requests)
+		next(t, requests)
+		tap.Confirmed(t, 3) // the first was no call
+		tap.away.Store(true)
+		tap.Cut()
+		giveUp()
+		wait(t, "the call that was given up", givenUp.Done())
+		unsent := make(chan error)
+		go func() { unsent <- client.Call(t.Context(), "ask", nil) }()
+		for client.Waiting() < 2 {
+			runtime.Gosched()
+		}
+		if err := conn.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		wait(t, "the call that waited", waits.Done())
+		if err := waits.Result(t.Context(), nil); !errors.Is(err, transport.ErrClosed) {
+			t.Errorf("got %v from the call that waited, want %v", err, transport.ErrClosed)
+		}
+		if err := wait(t, "the call that was not sent", unsent); !errors.Is(err, transport.ErrClosed) {
+			t.Errorf("got %v from the call that was not sent, want %v", err, transport.ErrClosed)
+		}
+		if err := givenUp.Result(t.Context(), nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v from the call that was given up, want %v", err, context.Canceled)
 		}
 	})
 }

@@ -27,7 +27,8 @@
 //
 // A process takes on as many requests as the service has workers. While some of them wait, for calls of their own or because
 // their row has reached its max_workers, it takes on as many more from further consumers of the queue, up to
-// [service.Config].MaxLent: the calls that they wait for may be behind them.
+// [service.Config].MaxLent: the calls that they wait for may be behind them. A process that stops
+// takes on no more, except while a call that it still runs waits for another one of its own services.
 //
 // # Values
 //

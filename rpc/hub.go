@@ -55,6 +55,11 @@ func (h *hub) serve(method string, r *row) (*server, error) {
 func (h *hub) client() *caller {
 	if h.caller == nil {
 		h.caller = newCaller(h.broker, h.cfg, h.log)
+		h.caller.hosted = func(ctx context.Context, service string) {
+			if s := h.servers[service]; s != nil {
+				s.intake.help(ctx)
+			}
+		}
 	}
 	return h.caller
 }

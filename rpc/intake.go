@@ -14,6 +14,9 @@ import (
 // An intake is the consumers of a service's queue. The first holds as many deliveries as the service has workers. Those
 // among them that are idle leave workers free that nothing comes for, and may wait for calls that are behind them in the
 // queue: then there are further consumers, smaller ones, each on a channel of its own.
+//
+// When the process stops there is none, unless a call that runs in it waits for one that the queue has: that would wait
+// until it is cut off. Then there are helpers, which take one request at a time until nobody waits.
 type intake struct {
 	server *server
 	first  int // deliveries of the first consumer
@@ -31,12 +34,15 @@ type intake struct {
 	peak      int // of idle, since the last look whether there are too many
 	consumers []*consumer
 	leaving   []*consumer // which get no more deliveries, and have some to be answered
+	stopped   bool        // there are helpers only
+	helpers   int
 }
 
 // A consumer is one of an intake's.
 type consumer struct {
 	*transport.Consumer
-	jobs int // deliveries that are not answered; guarded by the intake
+	helper bool
+	jobs   int // deliveries that are not answered; guarded by the intake
 }
 
 // linger is how long a further consumer is kept that is not needed.
@@ -48,7 +54,7 @@ func (in *intake) start(ctx context.Context, s *server) error {
 	in.more = (in.first + 3) / 4
 	in.most = (s.field.MaxLent() + in.more - 1) / in.more
 	in.ended, in.wake = make(chan struct{}), make(chan struct{}, 1)
-	if err := in.open(ctx, in.first); err != nil {
+	if err := in.open(ctx, in.first, false); err != nil {
 		return err
 	}
 	ctx, in.end = context.WithCancel(context.Background())
@@ -71,12 +77,68 @@ func (in *intake) stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	return each(slices.Concat(in.leaving, in.consumers), func(c *consumer) error { return c.Cancel(ctx) })
+	err := each(in.all(), func(c *consumer) error { return c.Cancel(ctx) })
+	in.mu.Lock()
+	in.stopped = true
+	in.mu.Unlock()
+	in.help(ctx) // who waits already
+	return err
 }
 
 // close lets the last acknowledgements out.
 func (in *intake) close(ctx context.Context) error {
-	return each(slices.Concat(in.leaving, in.consumers), func(c *consumer) error { return c.Close(ctx) })
+	return each(in.all(), func(c *consumer) error { return c.Close(ctx) })
+}
+
+func (in *intake) all() []*consumer {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return slices.Concat(in.leaving, in.consumers)
+}
+
+// help opens helpers, one for each call that is waited for, if the process stops. It is called by who waits, or begins to.
+func (in *intake) help(ctx context.Context) {
+	for in.tooFewHelpers() {
+		if err := in.open(ctx, 1, true); err != nil {
+			in.mu.Lock()
+			in.helpers--
+			in.mu.Unlock()
+			if ctx.Err() == nil {
+				in.failed(err)
+			}
+			return
+		}
+	}
+}
+
+// tooFewHelpers counts one more if that is so.
+func (in *intake) tooFewHelpers() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	few := in.stopped && in.helpers < in.server.awaited()
+	if few {
+		in.helpers++
+	}
+	return few
+}
+
+// leave ends the helper c, and gives back what it has got, if nobody waits any more.
+func (in *intake) leave(ctx context.Context, c *consumer, d *transport.Delivery) bool {
+	if !c.helper || in.server.awaited() > 0 {
+		return false
+	}
+	if err := c.Cancel(ctx); err != nil {
+		in.failed(err)
+	}
+	d.Reject(true)
+	in.mu.Lock()
+	in.helpers--
+	in.mu.Unlock()
+	return true
+}
+
+func (in *intake) failed(err error) {
+	in.server.hub.log.Warn("further consumer failed", "service", in.server.service, "err", err)
 }
 
 // run is the goroutine that opens and closes further consumers.
@@ -89,7 +151,7 @@ func (in *intake) run(ctx context.Context) {
 		select {
 		case <-in.wake:
 			if in.tooFew() {
-				err = in.open(ctx, in.more)
+				err = in.open(ctx, in.more, false)
 				tick.Reset(linger)
 			}
 		case <-tick.C:
@@ -100,7 +162,7 @@ func (in *intake) run(ctx context.Context) {
 			return
 		}
 		if err != nil && ctx.Err() == nil {
-			in.server.hub.log.Warn("further consumer failed", "service", in.server.service, "err", err)
+			in.failed(err)
 		}
 	}
 }
@@ -115,8 +177,8 @@ func (in *intake) tooFew() bool {
 }
 
 // open adds a consumer.
-func (in *intake) open(ctx context.Context, prefetch int) (err error) {
-	c := &consumer{}
+func (in *intake) open(ctx context.Context, prefetch int, helper bool) (err error) {
+	c := &consumer{helper: helper}
 	c.Consumer, err = in.server.hub.conn.Consume(ctx, transport.Consume{
 		Queue:    in.server.queue(),
 		Prefetch: prefetch,
@@ -165,7 +227,9 @@ func (in *intake) take(c *consumer, d *transport.Delivery) {
 	in.count(1, 0)
 	in.server.field.Go(func(ctx context.Context) {
 		j := &job{Delivery: d, intake: in}
-		in.server.answer(ctx, j)
+		if !in.leave(ctx, c, d) {
+			in.server.answer(ctx, j)
+		}
 		if !j.acked {
 			in.count(-1, 0)
 		}

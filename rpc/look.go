@@ -37,7 +37,7 @@ func (c *caller) look(queue string) *look {
 	}
 	c.mu.Unlock()
 	if first {
-		ctx, cancel := context.WithTimeout(context.Background(), lookLimit)
+		ctx, cancel := context.WithTimeout(c.life, lookLimit)
 		l.messages, l.consumers, l.err = conn.Inspect(ctx, queue)
 		cancel()
 		close(l.done)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomeko/gomeko/service"
@@ -13,6 +14,7 @@ import (
 // A Reply is the outcome of a call by [Client.Go], which may be yet to come. One that is never read costs nothing when
 // the call has ended. It may be used by several goroutines.
 type Reply struct {
+	caller          *caller
 	service, method string
 	id              string // the correlation id
 	codec           transport.Codec
@@ -20,6 +22,7 @@ type Reply struct {
 	began, deadline time.Time // deadline is zero if there is none
 	detached        bool      // it is by Go: its work may outlive the method that made the call, and the limit nobody asked for
 
+	waits    atomic.Int32  // goroutines that wait for it
 	release  func()        // frees what watches the call's ctx; under caller.mu
 	done     chan struct{} // closed when the two below are there
 	delivery *transport.Delivery
@@ -46,6 +49,9 @@ func (r *Reply) wait(ctx context.Context) bool {
 	default:
 	}
 	defer service.Lend(ctx)()
+	r.waits.Add(1)
+	defer r.waits.Add(-1)
+	r.caller.awaits(ctx, r.service)
 	select {
 	case <-r.done:
 		return true

@@ -64,6 +64,14 @@ func (s *server) warn() {
 	}
 }
 
+// awaited returns how many calls of the service wait in this process.
+func (s *server) awaited() int {
+	if s.hub.caller == nil {
+		return 0
+	}
+	return s.hub.caller.awaited(s.service)
+}
+
 func (s *server) queue() string { return queueOf(s.service) }
 
 // answer runs the call that j asks for, replies, and acknowledges j, in this order.

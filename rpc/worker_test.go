@@ -6,12 +6,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
 )
 
 // Nest is a service that calls itself.
@@ -22,6 +24,7 @@ type Nest struct {
 		Deep   rpc.Method `rpc:"deep(n)"`
 		Narrow rpc.Method `rpc:"narrow(n)" max_workers:"1"`
 		Hold   rpc.Method `rpc:"hold" max_workers:"1"`
+		Late   rpc.Method `rpc:"late(n)"`
 		Fast   rpc.Method `rpc:"fast"`
 	}
 
@@ -57,6 +60,14 @@ func (s *Nest) Hold(ctx context.Context) error {
 	}
 }
 
+// Late calls itself when it is let.
+func (s *Nest) Late(ctx context.Context, n int) (int, error) {
+	if err := s.Hold(ctx); err != nil {
+		return 0, err
+	}
+	return s.Deep(ctx, n)
+}
+
 func (s *Nest) Fast(context.Context) error { return nil }
 
 // A service that calls itself deeper than it has workers is no deadlock.
@@ -81,6 +92,59 @@ func TestSelfCall(t *testing.T) {
 			t.Errorf("got %d requests left in the queue, want 0", n)
 		}
 	})
+}
+
+// What is in flight when the only instance stops finishes, though it calls itself, later or already; and takes no more of
+// what others have sent than is ahead of that.
+func TestSelfCallWhileStopping(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		cfg     service.Config
+		method  string
+		waiting int // self-calls in the queue when it stops
+	}{
+		{"later", service.Config{MaxWorkers: 4}, "late", 0},
+		{"already", service.Config{MaxWorkers: 1, MaxLent: -1}, "deep", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			brokertest.Each(t, func(t *testing.T, uri string) {
+				nest := newNest()
+				server := startOn(t, test.cfg, transport.Config{URI: uri}, nest)
+				client := dial(t, uri, rpc.Config{Timeout: -1}, nil).Client("nest")
+				call := client.Go(t.Context(), test.method, 9)
+				if test.waiting == 0 {
+					wait(t, "the call", nest.Held)
+				}
+				depth(t, uri, "rpc-nest", test.waiting)
+				stopped := make(chan error)
+				go func() { stopped <- server.Stop(context.WithoutCancel(t.Context())) }()
+				if test.waiting == 0 {
+					consumed(t, uri, "rpc-nest", 0)
+				}
+				close(nest.Release)
+				wait(t, "the end of the call", call.Done())
+				var got int
+				if err := call.Result(t.Context(), &got); err != nil || got != 10 {
+					t.Errorf("got %d, %v, want a depth of 10", got, err)
+				}
+				if err := wait(t, "the stop", stopped); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// depth waits until a queue has n messages that are ready.
+func depth(t *testing.T, uri, queue string, n int) {
+	t.Helper()
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for deadline := time.Now().Add(patience); brokertest.Depth(t, uri, queue) != n; <-poll.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s has not %d messages in %s", queue, n, patience)
+		}
+	}
 }
 
 // A slow call at the head of the queue, and more of its row than that may run, do not hold back a thousand fast ones.
