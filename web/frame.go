@@ -92,7 +92,8 @@ func salvageID(frame []byte) json.RawMessage {
 		if err != nil || d.Decode(&value) != nil {
 			break
 		}
-		if key == "correlation_id" {
+		var v any
+		if key == "correlation_id" && transport.JSON.Decode(value, &v) == nil { // else it cannot be sent back
 			id = value
 		}
 	}
