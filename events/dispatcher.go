@@ -23,7 +23,7 @@ type Dispatcher func(ctx context.Context, event string, payload any) error
 func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	cfg, _ := service.Lookup[Config](f.Host)
 	mandatory, err := messaging.Flag(f, "mandatory", false)
-	out, outErr := messaging.NewOutlet(f.Host, transport.Topology{Exchanges: cfg.exchanges(f.Service)})
+	out, outErr := messaging.NewOutlet(f, transport.Topology{Exchanges: cfg.exchanges(f.Service)})
 	if err := errors.Join(f.Keys("mandatory"), err, outErr); err != nil {
 		return nil, err
 	}

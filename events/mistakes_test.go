@@ -73,7 +73,7 @@ func TestMistakes(t *testing.T) {
 		`Bare: Bare takes [] after ctx, and a message has one payload: write Bare(ctx`,
 		`Contextless: the first parameter of Contextless is not context.Context: write func (w *Wrong) Contextless(ctx`,
 		`Mute: Mute does not return (T, error) or error: write func (w *Wrong) Mute(ctx`,
-		`Lossless: queue "evt-users-h" is declared with other flags by the row Lossy of wrong (durable=true auto_delete=false exclusive=false; here durable=true auto_delete=true exclusive=false): make them the same`,
+		`Lossless: queue "evt-users-h" is declared with other flags by Lossy of wrong (durable=true auto_delete=false exclusive=false; here durable=true auto_delete=true exclusive=false): make them the same`,
 		`Dispatch: unknown key exchange in its tag: known are mandatory`,
 		`Dispatch: mandatory "maybe" is neither "true" nor "false"`,
 	} {

@@ -75,11 +75,7 @@ func subscriptionOf(f *service.Field) (s Subscription, err error) {
 		s.args = transport.Table{"x-stream-offset": value(from)}
 	}
 	if !declare {
-		for _, key := range []string{"durable", "auto_delete", "exclusive", "arguments", "exchange", "kind", "key"} {
-			if f.Tag(key) != "" {
-				errs = append(errs, fmt.Errorf(`%s has no meaning with declare:"false": leave one of them out`, key))
-			}
-		}
+		errs = append(errs, pointless(f, `with declare:"false": leave one of them out`, "durable", "auto_delete", "exclusive", "arguments", "exchange", "kind", "key"))
 		return s, errors.Join(errs...)
 	}
 	s.Topology.Queues = []transport.Queue{q}

@@ -159,16 +159,21 @@ type Wrong struct {
 		Typo     messaging.Consumer `messaging:"e" requeu:"true" method:"On"`
 		Missing  messaging.Consumer `messaging:"f"`
 		Bare     messaging.Consumer `messaging:"i"`
+		Topic    messaging.Consumer `messaging:"j" exchange:"e2" kind:"topic" key:"#" method:"On"`
 		Quorum   messaging.Consumer `messaging:"g" arguments:"x-queue-type=quorum" method:"On"`
 		Classic  messaging.Consumer `messaging:"g" method:"On"`
 		Nameless messaging.Consumer `messaging:"h" kind:"topic" method:"On"`
 	}
 
-	Headers  messaging.Publisher `messaging:"x" headers:"tenant"`
-	Yaml     messaging.Publisher `messaging:"x" serializer:"yaml" compression:"gzip"`
-	Both     messaging.Publisher `queue:"y" key:"x"`
-	Priority messaging.Publisher `messaging:"x" priority:"256"`
-	Soon     messaging.Publisher `messaging:"x" expiration:"10"`
+	Fan       messaging.Publisher `messaging:"e2" kind:"fanout"`
+	Push      messaging.Publisher `queue:"g" durable:"false"`
+	Pointless messaging.Publisher `messaging:"x" durable:"false"`
+	Bound     messaging.Publisher `messaging:"x" kind:"topic" declare:"false"`
+	Headers   messaging.Publisher `messaging:"x" headers:"tenant"`
+	Yaml      messaging.Publisher `messaging:"x" serializer:"yaml" compression:"gzip"`
+	Both      messaging.Publisher `queue:"y" key:"x"`
+	Priority  messaging.Publisher `messaging:"x" priority:"256"`
+	Soon      messaging.Publisher `messaging:"x" expiration:"10"`
 }
 
 func (*Wrong) On(context.Context, string) error { return nil }
@@ -187,11 +192,15 @@ func TestMistakes(t *testing.T) {
 		`Taken: durable has no meaning with declare:"false"`,
 		`Typo: unknown key requeu in its tag: did you mean requeue?`,
 		`Missing: has no method Missing: write func`,
-		`Classic: queue "g" is declared with other flags by the row Quorum of wrong (durable=true auto_delete=false exclusive=false arguments=map[x-queue-type:quorum]; here durable=true auto_delete=false exclusive=false): make them the same`,
+		`Classic: queue "g" is declared with other flags by Quorum of wrong (durable=true auto_delete=false exclusive=false arguments=map[x-queue-type:quorum]; here durable=true auto_delete=false exclusive=false): make them the same`,
 		`Bare: Bare takes [] after ctx, and a message has one payload: write Bare(ctx context.Context, payload T) error, or with messaging.Message ahead of the payload`,
 		`Headers: headers: "tenant" is no argument: write name=value with spaces between them, as in headers:"x-tenant=eu x-version=2"`,
 		`Yaml: serializer "yaml" is not known: write "json" or "msgpack"`,
 		`Yaml: compression "gzip" is not known: write "zlib"`,
+		`Fan: exchange "e2" is declared as topic by Topic of wrong, here as fanout: make them the same`,
+		`Push: queue "g" is declared with other flags by Quorum of wrong (`,
+		`Pointless: durable has no meaning without queue: name one, or leave it out`,
+		`Bound: kind has no meaning with declare:"false": leave one of them out`,
 		`Nameless: kind has no meaning without an exchange`,
 		`Both: key has no meaning without an exchange`,
 		`Priority: priority "256" is no number from 0 to 255`,

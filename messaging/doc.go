@@ -53,7 +53,7 @@
 // An [Outlet] publishes payloads, with the context data and the call ids of ctx, and returns when the broker has taken
 // them:
 //
-//	out, err := messaging.NewOutlet(f.Host, transport.Topology{Exchanges: []transport.Exchange{exchange}})
+//	out, err := messaging.NewOutlet(f, transport.Topology{Exchanges: []transport.Exchange{exchange}})
 //	…
 //	err = out.Publish(ctx, order, transport.Publishing{Exchange: exchange.Name, Key: "created"})
 //

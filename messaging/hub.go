@@ -20,6 +20,7 @@ type hub struct {
 	host    *service.Container
 	broker  transport.Config
 	log     *slog.Logger
+	claims  []claim
 	rows    []*subscriber
 	outlets []*Outlet
 	in, out *transport.Conn // nil before Setup, and if nobody needs it
@@ -34,24 +35,40 @@ func newHub(host *service.Container) (*hub, error) {
 	return &hub{host: host, broker: broker, log: host.Logger()}, nil
 }
 
-// subscribe adds a row. Two may share a queue, as singletons of two services do, if they mean the same one.
-func (h *hub) subscribe(c *subscriber) error {
-	for _, other := range h.rows {
-		for _, q := range c.Topology.Queues {
-			for _, taken := range other.Topology.Queues {
+// A claim is what a field declares.
+type claim struct {
+	field *service.Field
+	transport.Topology
+}
+
+// claim adds what f declares. Two may share a queue, as singletons of two services do, or an exchange, if they mean the same
+// one: the broker would refuse the second.
+func (h *hub) claim(f *service.Field, t transport.Topology) error {
+	var mistakes []error
+	for _, other := range h.claims {
+		by := fmt.Sprintf("by %s of %s", other.field.Name, other.field.Service)
+		for _, q := range t.Queues {
+			for _, taken := range other.Queues {
 				if taken.Name == q.Name && !reflect.DeepEqual(taken, q) {
-					return fmt.Errorf("queue %q is declared with other flags by the row %s of %s (%s; here %s): make them the same",
-						q.Name, other.field.Name, other.field.Service, flags(taken), flags(q))
+					mistakes = append(mistakes, fmt.Errorf("queue %q is declared with other flags %s (%s; here %s): make them the same",
+						q.Name, by, flagsOf(taken), flagsOf(q)))
+				}
+			}
+		}
+		for _, e := range t.Exchanges {
+			for _, taken := range other.Exchanges {
+				if taken.Name == e.Name && !reflect.DeepEqual(taken, e) {
+					mistakes = append(mistakes, fmt.Errorf("exchange %q is declared as %s %s, here as %s: make them the same", e.Name, taken.Kind, by, e.Kind))
 				}
 			}
 		}
 	}
-	h.rows = append(h.rows, c)
-	return nil
+	h.claims = append(h.claims, claim{f, t})
+	return errors.Join(mistakes...)
 }
 
-// flags spells what a declaration says of a queue.
-func flags(q transport.Queue) string {
+// flagsOf spells what a declaration says of a queue.
+func flagsOf(q transport.Queue) string {
 	text := fmt.Sprintf("durable=%t auto_delete=%t exclusive=%t", q.Durable, q.AutoDelete, q.Exclusive)
 	if len(q.Args) > 0 {
 		text += fmt.Sprintf(" arguments=%v", q.Args)

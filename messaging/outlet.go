@@ -22,16 +22,16 @@ type Outlet struct {
 	conn     atomic.Pointer[transport.Conn] // nil until the container is set up
 }
 
-// NewOutlet returns an outlet on the connection that all of a container share. It declares t at setup, and again when an
-// exchange turns out to be gone.
-func NewOutlet(host *service.Container, t transport.Topology) (*Outlet, error) {
-	h, err := service.Shared(host, newHub)
+// NewOutlet returns an outlet for a field, on the connection that all of a container share. It declares t at setup, and again
+// when an exchange turns out to be gone.
+func NewOutlet(f *service.Field, t transport.Topology) (*Outlet, error) {
+	h, err := service.Shared(f.Host, newHub)
 	if err != nil {
 		return nil, err
 	}
 	o := &Outlet{topology: t}
 	h.outlets = append(h.outlets, o)
-	return o, nil
+	return o, h.claim(f, t)
 }
 
 // OutletOf returns an outlet of a program that is no service. It declares nothing.

@@ -46,7 +46,7 @@ type Publisher func(ctx context.Context, payload any, options ...func(*transport
 func (Publisher) Dependency(f *service.Field) (any, error) {
 	p, err := publishingOf(f)
 	topology, topologyErr := published(f)
-	out, outErr := NewOutlet(f.Host, topology)
+	out, outErr := NewOutlet(f, topology)
 	err = errors.Join(f.Keys("messaging", "kind", "key", "queue", "declare", "durable", "auto_delete", "exclusive", "arguments",
 		"mandatory", "persistent", "priority", "expiration", "headers", "serializer", "compression"), err, topologyErr, outErr)
 	if err != nil {
@@ -123,12 +123,18 @@ func format(f *service.Field, p *transport.Publishing) (err error) {
 // published returns what a field publishes to, as far as it is declared.
 func published(f *service.Field) (t transport.Topology, err error) {
 	declare, err := Flag(f, "declare", true)
-	if err != nil || !declare {
+	if err != nil {
 		return t, err
+	}
+	if !declare {
+		return t, pointless(f, `with declare:"false": leave one of them out`, "kind", "durable", "auto_delete", "exclusive", "arguments")
 	}
 	exchange := f.Tag("messaging")
 	t.Exchanges, err = exchangeOf(f, exchange)
-	if name := f.Tag("queue"); name != "" {
+	name := f.Tag("queue")
+	if name == "" {
+		err = errors.Join(err, pointless(f, "without queue: name one, or leave it out", "durable", "auto_delete", "exclusive", "arguments"))
+	} else {
 		q, queueErr := queueOf(f, name)
 		err = errors.Join(err, queueErr)
 		t.Queues = []transport.Queue{q}

@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -40,6 +41,17 @@ func Flag(f *service.Field, key string, fallback bool) (bool, error) {
 		return fallback, fmt.Errorf(`%s %q is neither "true" nor "false"`, key, text)
 	}
 	return value, nil
+}
+
+// pointless returns a mistake for each of the keys that the field's tag has although it means nothing there.
+func pointless(f *service.Field, where string, keys ...string) error {
+	var mistakes []error
+	for _, key := range keys {
+		if f.Tag(key) != "" {
+			mistakes = append(mistakes, fmt.Errorf("%s has no meaning %s", key, where))
+		}
+	}
+	return errors.Join(mistakes...)
 }
 
 // tableOf reads a key of the field's tag that is a table: name=value, separated by spaces, of values that read reads.

@@ -42,7 +42,8 @@ func Subscribe[T any](f *service.Field, s Subscription, about func(*transport.De
 	if told {
 		sub.lead = func(d *transport.Delivery) []any { return []any{about(d)} }
 	}
-	return sub, h.subscribe(sub)
+	h.rows = append(h.rows, sub)
+	return sub, h.claim(f, s.Topology)
 }
 
 // A subscriber is the entrypoint of one row.

@@ -6,7 +6,7 @@
 // # Consumers
 //
 // Paid has a queue that is replicated (a quorum queue), and bound to the shop's exchange by two keys. What fails is delivered
-// again, five times at the most: the limit is the queue's own, and RabbitMQ's; the embedded broker has none.
+// again, five times at the most: that limit is the queue's own.
 //
 // Audit takes whatever there is, JSON or not: a method without a payload gets the message as it came.
 //
