@@ -73,9 +73,13 @@ func TestCancellation(t *testing.T) {
 			}
 			cancel()
 		}
+		// Each of the methods has returned ctx's error, which is no fault of theirs.
 		replies.publish("patient.nothing", amqp.Publishing{ReplyTo: replyKey, Body: []byte(`{"args": [], "kwargs": {}}`)})
 		next(t, replies.replies)
 		server.stop(t)
+		if given, faults := server.log.Lines("level=WARN", "call failed"), server.log.Lines("level=ERROR"); len(given) != len(tests) || len(faults) > 0 {
+			t.Errorf("got %d calls logged at WARN and %q at ERROR, want %d and none", len(given), faults, len(tests))
+		}
 		if n := brokertest.Depth(t, uri, "rpc-patient"); n != 0 {
 			t.Errorf("got %d requests left in the queue, want 0", n)
 		}

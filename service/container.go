@@ -35,7 +35,7 @@ type Config struct {
 	// their mistakes are found, and [Field.Run] runs them, but nothing else reaches them.
 	Only []string
 
-	// Logger gets the outcome of every call (done at DEBUG, expected errors at WARN, others at ERROR) and what
+	// Logger gets the outcome of every call (done at DEBUG, expected errors and given up at WARN, others at ERROR) and what
 	// goes wrong around them; nil is slog.Default().
 	Logger *slog.Logger
 

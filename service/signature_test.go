@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"reflect"
 	"slices"
 	"strings"
@@ -110,6 +112,23 @@ func TestGetcallargs(t *testing.T) {
 				t.Errorf("%s(*%v, **%v): got %s, want %v", tc.Name, tc.Args, named, text, tc.Bound)
 			}
 		}
+	}
+}
+
+// TestPython holds the file to what Python says, where there is one of the version: the wording differs from one to the next.
+func TestPython(t *testing.T) {
+	python, err := exec.LookPath("python3.11")
+	if err != nil {
+		t.Skip(err)
+	}
+	want, err := os.ReadFile("testdata/getcallargs.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := exec.CommandContext(t.Context(), python, "getcallargs.py")
+	script.Dir = "testdata"
+	if got, err := script.Output(); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes of getcallargs.py, %v, want the %d of getcallargs.json", len(got), err, len(want))
 	}
 }
 

@@ -1,6 +1,6 @@
-"""Writes getcallargs.json: what inspect.getcallargs of Python 3.11 does for a grid of signatures and calls.
+"""Prints getcallargs.json: what inspect.getcallargs of Python 3.11 does for a grid of signatures and calls.
 
-Run it in this folder: python3.11 getcallargs.py
+Run it in this folder: python3.11 getcallargs.py > getcallargs.json
 Nameko checks calls with inspect.getcallargs(method, None, *args, **kwargs), the None being self.
 """
 
@@ -47,5 +47,4 @@ def cases():
 
 
 if __name__ == "__main__":
-    with open("getcallargs.json", "w") as out:
-        out.write("[\n" + ",\n".join(json.dumps(c) for c in cases()) + "\n]\n")
+    print("[\n" + ",\n".join(json.dumps(c) for c in cases()) + "\n]")
