@@ -1,0 +1,205 @@
+package main_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/rpc"
+)
+
+// Whoever gives a call up, a program or the command with Ctrl-C, ends the method's ctx in another process.
+func TestCancelled(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		p := start(t, "", "", "run", "./testdata/work", "--broker", uri)
+		p.line("Connected to ")
+		ctx, cancel := context.WithCancel(t.Context())
+		reply := dial(t, uri).Client("worker").Go(ctx, "wait", "program")
+		p.line("program waits")
+		cancel()
+		p.line("program is told: CancelledError: cancelled by the caller")
+		if err := reply.Result(t.Context(), nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context canceled", err)
+		}
+
+		call := start(t, "", "", "call", "worker.wait", "command", "--broker", uri)
+		p.line("command waits")
+		call.signal(syscall.SIGINT)
+		p.line("command is told: CancelledError: cancelled by the caller")
+		if got := call.wait(); got != 1 {
+			t.Errorf("got exit status %d, want 1:\n%s", got, call.stderr())
+		}
+	})
+}
+
+// Calls from three processes, in Go, in the command's shell and in Python, are run by two instances. One of these gets
+// SIGTERM among them: each call is run once and answered once.
+func TestStopUnderLoad(t *testing.T) {
+	const fromGo, fromShell, fromPython = 1000, 300, 300
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		count := countReplies(t, uri)
+		leaving := start(t, "", "", "run", "./testdata/work", "--broker", uri)
+		leaving.line("Connected to ")
+		staying := start(t, "", "", "run", "./testdata/work", "--broker", uri)
+		staying.line("Connected to ")
+
+		shell := start(t, "", fmt.Sprintf(`
+replies = [n.rpc.worker.double.call_async(i) for i in range(%d, %d)]
+print([r.result() for r in replies] == [2 * i for i in range(%[1]d, %[2]d)])
+`, fromGo, fromGo+fromShell), "shell", "--broker", uri)
+		python := startPython(t, uri, fromGo+fromShell, fromPython)
+		numbers := make([]int, fromGo)
+		for n := range numbers {
+			numbers[n] = n
+		}
+		client := dial(t, uri).Client("worker")
+		n := 0
+		for got, err := range rpc.Parallel(t.Context(), 50, numbers, func(ctx context.Context, n int) (got int, err error) {
+			err = client.Call(ctx, "double", &got, n)
+			return got, err
+		}) {
+			if err != nil || got != 2*n {
+				t.Errorf("call %d: got %d, %v", n, got, err)
+			}
+			if n++; n == fromGo/4 {
+				leaving.signal(syscall.SIGTERM)
+			}
+		}
+		if shell.wait() != 0 || shell.stdout.String() != "True\n" {
+			t.Errorf("shell: got %q:\n%s", shell.stdout.String(), shell.stderr())
+		}
+		calls := fromGo + fromShell + python(t)
+
+		staying.signal(syscall.SIGTERM)
+		for _, p := range []*process{leaving, staying} {
+			if got := p.wait(); got != 0 {
+				t.Errorf("got exit status %d, want 0:\n%s", got, p.stderr())
+			}
+		}
+		ran := map[string]int{}
+		for _, p := range []*process{leaving, staying} {
+			for _, line := range strings.Split(p.stderr(), "\n") {
+				if strings.HasPrefix(line, "doubled ") {
+					ran[line]++
+				}
+			}
+		}
+		for call, times := range ran {
+			if times != 1 {
+				t.Errorf("%s: got it run %d times", call, times)
+			}
+		}
+		requests, replies := count(t)
+		for id, times := range replies {
+			if times != 1 {
+				t.Errorf("call %s: got %d replies, want 1", id, times)
+			}
+		}
+		if len(ran) != calls || requests != calls || len(replies) != calls {
+			t.Errorf("got %d requests, %d run and %d answered, want %d", requests, len(ran), len(replies), calls)
+		}
+		t.Logf("%d calls: %d run, %d answered; by the instance that was stopped among them %d, %s", calls, len(ran), len(replies),
+			strings.Count(leaving.stderr(), "doubled "), leaving.line("msg=drained"))
+	})
+}
+
+// countReplies listens to all that goes through the exchange of calls, until the func that it returns is called: that
+// returns the number of requests, and of replies by their correlation ids.
+func countReplies(t *testing.T, uri string) func(t *testing.T) (requests int, replies map[string]int) {
+	t.Helper()
+	conn, err := amqp.Dial(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const exchange = "nameko-rpc"
+	err = ch.ExchangeDeclare(exchange, "topic", true, false, false, false, nil)
+	q, queueErr := ch.QueueDeclare("", false, true, true, false, nil)
+	bindErr := ch.QueueBind(q.Name, "#", exchange, false, nil)
+	all, consumeErr := ch.Consume(q.Name, "", true, true, false, false, nil)
+	if err := errors.Join(err, queueErr, bindErr, consumeErr); err != nil {
+		t.Fatal(err)
+	}
+	return func(t *testing.T) (requests int, replies map[string]int) {
+		t.Helper()
+		const last = "the last one"
+		if err := ch.PublishWithContext(t.Context(), exchange, last, false, false, amqp.Publishing{}); err != nil {
+			t.Fatal(err)
+		}
+		replies = map[string]int{}
+		for d := range all {
+			switch {
+			case d.RoutingKey == last:
+				return requests, replies
+			case d.ReplyTo != "":
+				requests++
+			default:
+				replies[d.CorrelationId]++
+			}
+		}
+		t.Fatal("the connection was lost")
+		return 0, nil
+	}
+}
+
+// startPython has Nameko make n calls at once, of numbers from first on, if it is there. The func that it returns waits for
+// the results and returns how many there are.
+func startPython(t *testing.T, uri string, first, n int) func(t *testing.T) int {
+	t.Helper()
+	const python = "../../.venv/bin/python"
+	if _, err := os.Stat(python); err != nil {
+		t.Log("no Nameko here: see make setup")
+		return func(*testing.T) int { return 0 }
+	}
+	type call struct {
+		Service string `json:"service"`
+		Method  string `json:"method"`
+		Args    []int  `json:"args"`
+	}
+	calls := make([]call, n)
+	for i := range calls {
+		calls[i] = call{"worker", "double", []int{first + i}}
+	}
+	line, err := json.Marshal(calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, "caller.py", uri) // which is as far from its folder
+	cmd.Dir = "../../interop/peer"
+	cmd.Stdin = strings.NewReader(string(line) + "\n")
+	cmd.Stderr = t.Output()
+	results := make(chan []byte, 1)
+	go func() {
+		out, _ := cmd.Output() // what it did not say is missed
+		results <- out
+	}()
+	return func(t *testing.T) int {
+		t.Helper()
+		var outcomes []struct {
+			Result string `json:"result"`
+			Text   string `json:"text"`
+		}
+		if err := json.Unmarshal(<-results, &outcomes); err != nil || len(outcomes) != n {
+			t.Errorf("caller.py: got %d results, %v, want %d", len(outcomes), err, n)
+		}
+		for i, o := range outcomes {
+			if want := fmt.Sprint(2 * (first + i)); o.Result != want {
+				t.Errorf("call %d from Python: got %s %s, want %s", first+i, o.Result, o.Text, want)
+			}
+		}
+		return n
+	}
+}
