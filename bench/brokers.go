@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gomeko/gomeko/broker"
 )
@@ -43,7 +44,7 @@ func (b *brokers) get(name string) (uri string, pid int, err error) {
 	child := b.children[name]
 	if child == nil {
 		role := map[string]string{embedded: "broker", natsIO: "nats server"}[name]
-		if child, err = start("", role); err != nil {
+		if child, err = start("", "", role); err != nil {
 			return "", 0, err
 		}
 		if b.children == nil {
@@ -68,8 +69,11 @@ func (b *brokers) rabbitMQ() (uri string, pid int, err error) {
 	var nodes []struct {
 		PID string `json:"os_pid"`
 	}
-	if err := manage(http.MethodGet, "nodes", &nodes); err != nil {
-		return "", 0, err
+	for len(nodes) == 0 || nodes[0].PID == "" { // it has been started just now
+		if err := manage(http.MethodGet, "nodes", &nodes); err != nil {
+			return "", 0, err
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	if pid, err = strconv.Atoi(nodes[0].PID); err != nil {
 		return "", 0, err

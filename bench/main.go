@@ -27,6 +27,7 @@ func main() {
 	write := flag.String("write", "", "write the tables to this file, ../docs/bench.md in the project")
 	flag.IntVar(&s.rounds, "rounds", 5, "how often each is measured")
 	flag.DurationVar(&s.duration, "duration", time.Second, "how long each is measured in a round")
+	flag.StringVar(&s.against, "against", "", "measure the gomeko of this other build of the command too")
 	flag.StringVar(&s.profile, "profile", "", "have Go processes write their CPU profiles into this folder")
 	flag.Parse()
 
@@ -50,6 +51,7 @@ type session struct {
 	rounds   int
 	duration time.Duration
 	profile  string
+	against  string
 	brokers  brokers
 	measured []*group // in their order
 }
@@ -57,6 +59,9 @@ type session struct {
 func (s *session) run(ctx context.Context, scenarios, contestants *regexp.Regexp) error {
 	defer s.brokers.close()
 	for _, g := range groups() {
+		if s.against != "" {
+			g.against(s.against)
+		}
 		g.choose(scenarios, contestants)
 		if len(g.scenarios) == 0 {
 			continue

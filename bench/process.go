@@ -22,13 +22,14 @@ type process struct {
 	out   *bufio.Reader
 }
 
-// start starts this program once more, in a role. args are the role's.
-func start(profile, name string, args ...string) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
+// start starts program, "" is this one, in a role. args are the role's.
+func start(program, profile, name string, args ...string) (_ *process, err error) {
+	if program == "" {
+		if program, err = os.Executable(); err != nil {
+			return nil, err
+		}
 	}
-	cmd := exec.Command(self, args...)
+	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), roleVariable+"="+name)
 	if profile != "" {
 		cmd.Env = append(cmd.Env, profileVariable+"="+profile)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/metrics"
 	"runtime/pprof"
 	"strings"
@@ -57,6 +58,12 @@ func roles() map[string]func(ctx context.Context, r *role, args []string) error 
 		"gomeko client":      callGomeko,
 		"amqp091 service":    serveAMQP,
 		"amqp091 client":     callAMQP,
+		"gomeko listener":    handleGomeko,
+		"gomeko dispatcher":  dispatchGomeko,
+		"amqp091 listener":   handleAMQP,
+		"amqp091 dispatcher": dispatchAMQP,
+		"queues":             serveQueues,
+		"queues publisher":   publishQueues,
 		"nats server":        serveNATS,
 		"nats micro service": serveNATSMicro,
 		"nats micro client":  callNATSMicro,
@@ -102,6 +109,7 @@ func profile(name string) (stop func()) {
 	if dir == "" {
 		return func() {}
 	}
+	runtime.MemProfileRate = 4096
 	file := fmt.Sprintf("%s-%d.pprof", strings.ReplaceAll(strings.Join(append([]string{name}, os.Args[2:]...), "-"), " ", "-"), os.Getpid())
 	f, err := os.Create(filepath.Join(dir, file))
 	if err == nil {
@@ -113,6 +121,10 @@ func profile(name string) (stop func()) {
 	return func() {
 		pprof.StopCPUProfile()
 		f.Close()
+		if g, err := os.Create(f.Name() + ".allocs"); err == nil {
+			pprof.Lookup("allocs").WriteTo(g, 0)
+			g.Close()
+		}
 	}
 }
 

@@ -91,13 +91,13 @@ func (s *session) start(c contestant) (*team, error) {
 		return nil, err
 	}
 	t := &team{contestant: c, brokerPID: pid}
-	if t.server, err = s.play(c.server, uri); err != nil {
+	if t.server, err = s.play(c, c.server, uri); err != nil {
 		return nil, err
 	}
 	if c.broker == "" {
 		uri = t.server.ready.URI
 	}
-	if t.client, err = s.play(c.client, uri); err != nil {
+	if t.client, err = s.play(c, c.client, uri); err != nil {
 		t.stop()
 		return nil, err
 	}
@@ -105,10 +105,10 @@ func (s *session) start(c contestant) (*team, error) {
 }
 
 // play starts the process of a role.
-func (s *session) play(role []string, uri string) (*process, error) {
+func (s *session) play(c contestant, role []string, uri string) (*process, error) {
 	args := append([]string{uri}, role[1:]...)
 	if role[0] != "nameko" {
-		return start(s.profile, role[0], args...)
+		return start(c.program, s.profile, role[0], args...)
 	}
 	python := filepath.Join("..", ".venv", "bin", "python")
 	if _, err := os.Stat(python); err != nil {

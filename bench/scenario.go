@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // A group is scenarios that the same contestants take part in.
@@ -23,6 +24,8 @@ type contestant struct {
 	server []string // its role and arguments; those behind the URI
 	client []string
 	copies int // deliveries that each call makes; 0: it has a reply
+
+	program string // another build of this command, "" is this one
 }
 
 // A scenario is one load.
@@ -40,6 +43,17 @@ type claim struct {
 // key names the entry of a contestant in a scenario.
 func key(scenario, contestant string) string { return scenario + "\x00" + contestant }
 
+// against adds to the contestants that are gomeko's the same ones of another build.
+func (g *group) against(program string) {
+	for _, c := range g.contestants {
+		if strings.HasPrefix(c.name, "gomeko") {
+			c.name += ", other build"
+			c.program = program
+			g.contestants = append(g.contestants, c)
+		}
+	}
+}
+
 // choose leaves out what is not to be measured.
 func (g *group) choose(scenarios, contestants *regexp.Regexp) {
 	g.scenarios = slices.DeleteFunc(g.scenarios, func(s scenario) bool { return !scenarios.MatchString(s.name) })
@@ -53,7 +67,7 @@ func (g *group) choose(scenarios, contestants *regexp.Regexp) {
 
 // groups returns all that is measured.
 func groups() []*group {
-	return []*group{rpcGroup()}
+	return slices.Concat([]*group{rpcGroup()}, eventGroups(), brokerGroups())
 }
 
 const (
