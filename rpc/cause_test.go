@@ -25,6 +25,7 @@ var causes = map[string]error{
 	"connection lost": rpc.ErrConnectionLost,
 	"cancelled":       context.Canceled,
 	"closed":          transport.ErrClosed,
+	"remote":          errWorker,
 }
 
 // Each way in which a call ends without a result, on a broker: what errors.Is finds, and what is said.
@@ -41,6 +42,14 @@ func TestCauses(t *testing.T) {
 		if err := closed.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		var tap tap
+		cut := dial(t, uri, rpc.Config{}, &tap)
+		tap.deaf.Store(true) // and so never hears that the broker has the request
+		requests := newPeer(t, uri).bind("mute.*")
+		go func() {
+			<-requests
+			tap.Cut()
+		}()
 		tests := map[string]struct {
 			conn            *rpc.Conn
 			ctx             context.Context
@@ -53,6 +62,8 @@ func TestCauses(t *testing.T) {
 			"timeout":   {conn, short, "worker", "hold", "late, deadline", "worker.hold: no reply: context deadline exceeded after |; queue rpc-worker has consumers: 1, ready messages: "},
 			"worker":    {conn, t.Context(), "worker", "slow", "late, worker timeout", "TimeoutError: "},
 			"cancelled": {conn, cancelled, "worker", "hold", "cancelled", "worker.hold: not sent: |the user has left"},
+			"remote":    {conn, t.Context(), "worker", "wrapped", "remote", "Unwilling: job 7: will not, ever"},
+			"lost":      {cut, t.Context(), "mute", "ask", "connection lost", "mute.ask: "},
 			"closed":    {closed, t.Context(), "worker", "hold", "closed", "worker.hold: "},
 		}
 		for name, test := range tests {

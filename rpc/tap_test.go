@@ -11,10 +11,11 @@ import (
 	"github.com/gomeko/gomeko/internal/brokertest"
 )
 
-// A tap is one that leaves out what our processes tell one another, and may find no broker.
+// A tap is one that leaves out what our processes tell one another, and may find no broker, or not hear it.
 type tap struct {
 	brokertest.Tap
 	away atomic.Bool
+	deaf atomic.Bool
 }
 
 // Dial is a transport.Config.Dial.
@@ -22,7 +23,23 @@ func (p *tap) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	if p.away.Load() {
 		return nil, errors.New("the broker is away")
 	}
-	return p.Tap.Dial(ctx, addr)
+	conn, err := p.Tap.Dial(ctx, addr)
+	return &hearing{conn, &p.deaf}, err
+}
+
+// A hearing conn reads on, and hears nothing, when it is deaf.
+type hearing struct {
+	net.Conn
+	deaf *atomic.Bool
+}
+
+func (c *hearing) Read(p []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(p)
+		if err != nil || !c.deaf.Load() {
+			return n, err
+		}
+	}
 }
 
 type published = brokertest.Published
