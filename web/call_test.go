@@ -88,8 +88,13 @@ func (*Ledger) Who(ctx context.Context) (string, error) {
 
 func startLedger(t *testing.T, tr *trace, values ...any) *process {
 	t.Helper()
+	return startLedgerConfigured(t, tr, web.Config{}, values...)
+}
+
+func startLedgerConfigured(t *testing.T, tr *trace, cfg web.Config, values ...any) *process {
+	t.Helper()
 	values = append(values, transport.Config{URI: brokertest.Embedded(t)})
-	return startConfigured(t, service.Config{Values: values}, web.Config{}, &Ledger{Test: tr}, transactions(tr))
+	return startConfigured(t, service.Config{Values: values}, cfg, &Ledger{Test: tr}, transactions(tr))
 }
 
 func (p *process) get(t *testing.T, path string, header ...string) *http.Response {

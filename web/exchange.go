@@ -125,17 +125,21 @@ func (b *body) Read(p []byte) (int, error) {
 		_ = b.control.SetReadDeadline(time.Time{})
 		b.control = nil
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) { // also for a method that reads it, and returns the error
+		err = &Error{Status: http.StatusRequestTimeout, Message: "the body did not come in time", Err: err}
+	}
 	return n, err
 }
 
 // readError is the error of a request whose body could not be read.
 func readError(err error) *Error {
 	var large *http.MaxBytesError
+	var late *Error
 	switch {
 	case errors.As(err, &large):
 		return tooLarge(large.Limit)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &Error{Status: http.StatusRequestTimeout, Type: "RequestTimeout", Message: "the body did not come in time"}
+	case errors.As(err, &late):
+		return late
 	}
-	return &Error{Status: http.StatusBadRequest, Type: "BadRequest", Message: "the body did not come whole"}
+	return &Error{Status: http.StatusBadRequest, Message: "the body did not come whole", Err: err}
 }

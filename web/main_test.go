@@ -6,17 +6,26 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
+	"go.uber.org/fx"
 	"go.uber.org/goleak"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/runner"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs the tests, or is a program: see TestRollingRestart.
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		runner.Main(fx.Module("busy", service.Provide(new(Busy))))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is for what takes no time unless it is broken.
 const patience = 30 * time.Second

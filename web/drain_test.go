@@ -1,0 +1,320 @@
+//go:build unix
+
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
+)
+
+// Busy takes some time for each call.
+type Busy struct {
+	_ service.Name `service:"busy"`
+
+	Entrypoints struct {
+		Work web.Route `web:"GET /work/{n}"`
+		Post web.Route `web:"POST /work" method:"Read"`
+	}
+}
+
+func (*Busy) Work(_ context.Context, n int) (int, error) {
+	<-time.After(10 * time.Millisecond)
+	return n, nil
+}
+
+func (*Busy) Read(_ context.Context, r *http.Request) (string, error) {
+	<-time.After(10 * time.Millisecond)
+	body, err := io.ReadAll(r.Body)
+	return string(body), err
+}
+
+// Held is answered when a test lets it.
+type Held struct {
+	_ service.Name `service:"held"`
+
+	Entrypoints struct {
+		Hold web.Route `web:"GET /hold"`
+		Pass web.Route `web:"GET /pass"`
+	}
+
+	Begun, Free chan struct{}
+}
+
+func (h *Held) Hold(context.Context) (string, error) {
+	close(h.Begun)
+	<-h.Free
+	return "held", nil
+}
+
+func (*Held) Pass(context.Context) (string, error) { return "passed", nil }
+
+// A server that stops still takes requests for a while, tells each connection to close, and answers what it has taken.
+func TestDrain(t *testing.T) {
+	h := &Held{Begun: make(chan struct{}), Free: make(chan struct{})}
+	p := start(t, web.Config{DrainDelay: time.Second}, h)
+	held := make(chan string, 1)
+	go func() {
+		answer, err := p.client.Get(p.url + "/hold")
+		if err != nil {
+			held <- err.Error()
+			return
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		held <- fmt.Sprint(string(text), " ", err, " ", answer.Close)
+	}()
+	<-h.Begun
+	kept := &http.Client{Transport: new(http.Transport)}
+	defer kept.CloseIdleConnections()
+	stopped := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	go func() { stopped <- p.Stop(ctx) }()
+	told := false
+	for {
+		answer, err := kept.Get(p.url + "/pass")
+		if err != nil {
+			break
+		}
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+			t.Error(err)
+		}
+		answer.Body.Close()
+		if told && !answer.Close {
+			t.Error("a connection was not told to close, when another one was")
+		}
+		told = answer.Close
+	}
+	if !told {
+		t.Error("no connection was told to close")
+	}
+	select {
+	case err := <-stopped:
+		t.Errorf("stopped with a request that is not answered: %v", err)
+	default:
+	}
+	close(h.Free)
+	// Its headers had not gone out when the server began to stop; that is what tells the client to close.
+	if got, want := <-held, "held <nil> true"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+// asProgram has the test's own binary be a program of Busy.
+const asProgram = "GOMEKO_TEST_PROGRAM"
+
+// A program is one process behind the proxy.
+type program struct {
+	cmd   *exec.Cmd
+	url   *url.URL
+	going atomic.Bool // it has told a connection to close: no request is sent there any more
+	asked atomic.Int64
+	ended chan error
+}
+
+// launch starts a program, and returns when it serves.
+func launch(t *testing.T) *program {
+	t.Helper()
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(config, []byte("WEB_SERVER_ADDRESS: 127.0.0.1:0\ngomeko: {web: {drain_delay: 1s, access_log: false}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := &program{cmd: exec.Command(os.Args[0], "run", "--config", config), ended: make(chan error, 1)}
+	b.cmd.Env = append(os.Environ(), asProgram+"=1")
+	printed, err := b.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.cmd.Process.Kill() })
+	lines := bufio.NewScanner(printed)
+	for lines.Scan() && b.url == nil {
+		if at, ok := strings.CutPrefix(lines.Text(), "Listening on "); ok {
+			if b.url, err = url.Parse(at); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if b.url == nil {
+		t.Fatal("the program does not listen")
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, printed)
+		b.ended <- b.cmd.Wait()
+	}()
+	return b
+}
+
+// stop sends SIGTERM, and waits for the end.
+func (b *program) stop(t *testing.T) {
+	t.Helper()
+	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-b.ended:
+		if err != nil {
+			t.Errorf("the program ended with %v", err)
+		}
+	case <-time.After(patience):
+		t.Errorf("the program did not end in %s", patience)
+	}
+}
+
+// A balancer is what proxies are: it asks one program after the other, leaves out those that are going, and tries the next where
+// nobody listens.
+type balancer struct {
+	transport *http.Transport
+	turn      atomic.Int64
+
+	mu       sync.Mutex
+	programs []*program
+}
+
+func (b *balancer) set(programs ...*program) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.programs = programs
+}
+
+// next returns the programs in the order in which they are asked.
+func (b *balancer) next() []*program {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var first, last []*program
+	turn := int(b.turn.Add(1))
+	for i := range b.programs {
+		p := b.programs[(turn+i)%len(b.programs)]
+		if p.going.Load() {
+			last = append(last, p)
+		} else {
+			first = append(first, p)
+		}
+	}
+	return append(first, last...)
+}
+
+func (b *balancer) RoundTrip(r *http.Request) (answer *http.Response, err error) {
+	for _, p := range b.next() {
+		to := r.Clone(r.Context())
+		to.URL.Scheme, to.URL.Host = p.url.Scheme, p.url.Host
+		answer, err = b.transport.RoundTrip(to)
+		if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+			continue
+		}
+		if err == nil {
+			p.asked.Add(1)
+			if answer.Close {
+				p.going.Store(true)
+			}
+		}
+		return answer, err
+	}
+	return nil, err
+}
+
+// Each of two programs behind a proxy is stopped by SIGTERM and replaced, under load: no request fails.
+func TestRollingRestart(t *testing.T) {
+	one, two := launch(t), launch(t)
+	b := &balancer{transport: &http.Transport{MaxIdleConnsPerHost: 8}}
+	b.set(one, two)
+	defer b.transport.CloseIdleConnections()
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}, Transport: b, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+	}})
+	defer proxy.Close()
+
+	var sent, failed atomic.Int64
+	over := make(chan struct{})
+	var clients sync.WaitGroup
+	for i := range 8 {
+		clients.Go(func() {
+			client := &http.Client{Transport: new(http.Transport)}
+			defer client.CloseIdleConnections()
+			for n := i; ; n += 8 {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				sent.Add(1)
+				if err := work(client, proxy.URL, n); err != nil {
+					failed.Add(1)
+					t.Error(err)
+				}
+			}
+		})
+	}
+	busy(t, one, two)
+	one.stop(t)
+	three := launch(t)
+	b.set(three, two)
+	busy(t, three, two)
+	two.stop(t)
+	busy(t, three)
+	close(over)
+	clients.Wait()
+	t.Logf("%d requests, %d failed", sent.Load(), failed.Load())
+	three.stop(t)
+}
+
+// work sends a request: by turns one that may be sent twice, and one that may not.
+func work(client *http.Client, at string, n int) error {
+	text := fmt.Sprint(n)
+	var answer *http.Response
+	var err error
+	if n%2 == 0 {
+		answer, err = client.Get(at + "/work/" + text)
+	} else {
+		answer, err = client.Post(at+"/work", "text/plain", strings.NewReader(text))
+	}
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	got, err := io.ReadAll(answer.Body)
+	if err != nil || string(got) != text {
+		return fmt.Errorf("got %s %q, %w, want %q", answer.Status, got, err, text)
+	}
+	return nil
+}
+
+// busy returns when each of the programs has answered more requests.
+func busy(t *testing.T, programs ...*program) {
+	t.Helper()
+	late := time.After(patience)
+	for _, p := range programs {
+		for from := p.asked.Load(); p.asked.Load() < from+20; {
+			select {
+			case <-late:
+				t.Fatal("a program is not asked")
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+}

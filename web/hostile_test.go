@@ -1,0 +1,146 @@
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/web"
+)
+
+// tightened is a configuration whose limits a test can reach.
+var tightened = web.Config{
+	HeaderTimeout: 200 * time.Millisecond, ReadTimeout: 200 * time.Millisecond, WriteTimeout: 200 * time.Millisecond,
+	MaxHeader: 4 << 10, MaxBody: 1 << 10,
+}
+
+// raw sends what no client does, and returns the status of the answer, 0 if the connection was closed without one.
+func (p *process) raw(t *testing.T, parts ...string) (status int, text string) {
+	t.Helper()
+	conn := p.tcp(t)
+	for _, part := range parts {
+		if _, err := io.WriteString(conn, part); err != nil {
+			break // it may be cut while it is written
+		}
+	}
+	return answered(t, conn)
+}
+
+func answered(t *testing.T, conn net.Conn) (status int, text string) {
+	t.Helper()
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal("it was neither answered nor cut")
+	}
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer answer.Body.Close()
+	data, _ := io.ReadAll(answer.Body) // what is cut off is no answer less
+	return answer.StatusCode, string(data)
+}
+
+// Hostile requests are refused or cut with the right code, while others are served.
+func TestHostile(t *testing.T) {
+	p := start(t, tightened, newSite(t), new(Shop))
+	const head = " HTTP/1.1\r\nHost: x\r\n"
+	post := "POST /things" + head + "Content-Type: application/json\r\n"
+	large := strings.Repeat("x", 2<<10)
+	for _, c := range []struct {
+		name  string
+		parts []string
+		want  []int
+	}{
+		{"slow headers", []string{"GET /plain" + head + "X-Slow: "}, []int{0, 408}},
+		{"slow body", []string{post + "Content-Length: 100\r\n\r\n{"}, []int{408}},
+		{"slow body of a method", []string{"POST /written" + head + "Content-Length: 100\r\n\r\n{"}, []int{408}},
+		{"slow chunks", []string{post + "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"}, []int{408}},
+		{"body over the limit", []string{post + "Content-Length: 2048\r\n\r\n", large}, []int{413}},
+		{"chunks over the limit", []string{post + "Transfer-Encoding: chunked\r\n\r\n800\r\n" + large + "\r\n0\r\n\r\n"}, []int{413}},
+		{"chunks over the limit of a method", []string{"POST /written" + head + "Transfer-Encoding: chunked\r\n\r\n800\r\n" + large + "\r\n0\r\n\r\n"}, []int{413}},
+		{"a huge length", []string{post + "Content-Length: 99999999999\r\n\r\n"}, []int{413}},
+		{"no length", []string{post + "Content-Length: x\r\n\r\n"}, []int{400}},
+		{"two lengths", []string{post + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}"}, []int{400}},
+		{"broken chunks", []string{post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n"}, []int{400}},
+		{"many headers", []string{"GET /plain" + head, strings.Repeat("X-Flood: 0123456789\r\n", 2000), "\r\n"}, []int{431}},
+		{"a long header", []string{"GET /plain" + head + "X-Flood: " + strings.Repeat("x", 20<<10) + "\r\n\r\n"}, []int{431}},
+		{"a long path", []string{"GET /" + strings.Repeat("x", 20<<10) + head + "\r\n"}, []int{431}},
+		{"no HTTP", []string{"\x16\x03\x01 hello\r\n\r\n"}, []int{400}},
+		{"no host", []string{"GET /plain HTTP/1.1\r\n\r\n"}, []int{400}},
+		{"another version", []string{"GET /plain HTTP/9.9\r\nHost: x\r\n\r\n"}, []int{400, 505}},
+		{"bad UTF-8 in a path", []string{"GET /files/%ff%fe" + head + "Connection: close\r\n\r\n"}, []int{400}},
+		{"bad UTF-8 in a query", []string{"GET /things?id=1&name=%ff" + head + "Connection: close\r\n\r\n"}, []int{400}},
+		{"a broken query", []string{"GET /things?id=%zz&name=x" + head + "Connection: close\r\n\r\n"}, []int{400}},
+		{"bad UTF-8 in a form", []string{"POST /things" + head + "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 12\r\n\r\nid=1&name=\xff\xff"}, []int{400}},
+		{"bad UTF-8 in a header", []string{"GET /things?id=1&name=x" + head + "X-Tenant: \xff\r\nConnection: close\r\n\r\n"}, []int{400}},
+		{"deep JSON", []string{post + "Content-Length: 1000\r\n\r\n{\"sizes\": " + strings.Repeat("[", 990)}, []int{400}},
+		{"a path out of the files", []string{"GET /static/../edge_test.go" + head + "Connection: close\r\n\r\n"}, []int{301, 307, 404}},
+		{"an escaped path out of the files", []string{"GET /static/%2e%2e/%2e%2e/edge_test.go" + head + "Connection: close\r\n\r\n"}, []int{301, 307, 400, 404}},
+		{"backslashes out of the files", []string{"GET /static/..%5c..%5cedge_test.go" + head + "Connection: close\r\n\r\n"}, []int{400, 404}},
+		{"slashes out of the files", []string{"GET /static/..%2f..%2fedge_test.go" + head + "Connection: close\r\n\r\n"}, []int{301, 307, 400, 404}},
+		{"a zero byte out of the files", []string{"GET /static/page.html%00" + head + "Connection: close\r\n\r\n"}, []int{400, 404, 500}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			status, text := p.raw(t, c.parts...)
+			found := false
+			for _, want := range c.want {
+				found = found || status == want
+			}
+			if !found || strings.Contains(text, "package web") {
+				t.Errorf("got %d %q, want %v", status, text, c.want)
+			}
+			if status, _, text := request(t, p, "GET", "/plain", "", ""); status != 200 || text != "héllo" {
+				t.Errorf("another client got %d %q", status, text)
+			}
+		})
+	}
+}
+
+// Slowlorises hold connections, and neither workers nor others up.
+func TestSlowloris(t *testing.T) {
+	cfg := tightened
+	cfg.HeaderTimeout = time.Second
+	p := start(t, cfg, new(Shop))
+	slow := make([]net.Conn, 200)
+	for i := range slow {
+		slow[i] = p.tcp(t)
+		fmt.Fprint(slow[i], "POST /things HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n")
+	}
+	if status, _, _ := request(t, p, "GET", "/plain", "", ""); status != 200 {
+		t.Errorf("got %d, want 200", status)
+	}
+	for _, conn := range slow {
+		if status, _ := answered(t, conn); status != 0 && status != 408 {
+			t.Errorf("got %d, want to be cut", status)
+		}
+	}
+}
+
+// A client that takes nothing of a stream is cut, and its method hears of it.
+func TestStalledReader(t *testing.T) {
+	out, in := io.Pipe()
+	tr := &trace{out: out}
+	p := startLedgerConfigured(t, tr, tightened)
+	conn := p.tcp(t)
+	fmt.Fprint(conn, "GET /export HTTP/1.1\r\nHost: x\r\n\r\n")
+	part := make([]byte, 64<<10)
+	for {
+		if _, err := in.Write(part); err != nil {
+			break // the method's reader was closed
+		}
+	}
+	stop, done := context.WithTimeout(context.Background(), patience)
+	defer done()
+	if err := p.Stop(stop); err != nil {
+		t.Error(err)
+	}
+}
