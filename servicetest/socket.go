@@ -1,0 +1,208 @@
+package servicetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A Socket is a client's end of a websocket of the services. It may be used by several goroutines.
+type Socket struct {
+	ID string // what the services know it by
+
+	conn  *websocket.Conn
+	ended chan struct{} // closed when nothing is read any more
+
+	writing sync.Mutex // held while a request is written, which may take as long as those before it
+
+	mu      sync.Mutex
+	asked   int
+	answers map[int]chan *answer
+	events  []answer
+	more    chan struct{} // closed when there is an event; nil if nobody waits
+	err     error         // why nothing is read any more
+}
+
+// An answer is a frame of the services (SPEC §9).
+type answer struct {
+	Type    string          `json:"type"`
+	Event   string          `json:"event"`
+	Success bool            `json:"success"`
+	Data    json.RawMessage `json:"data"`
+	Error   *rpc.Error      `json:"error"`
+	ID      int             `json:"correlation_id"`
+}
+
+// Socket opens a websocket, in memory, by a request with the headers given, as an Authorization. It is closed when the test
+// ends. One that is refused fails the test.
+func (h *Host) Socket(headers ...http.Header) *Socket {
+	h.t.Helper()
+	all := http.Header{}
+	for _, header := range headers {
+		for name, values := range header {
+			all[name] = append(all[name], values...)
+		}
+	}
+	dialer := websocket.Dialer{NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return h.web.dial(ctx) }}
+	conn, refused, err := dialer.DialContext(h.t.Context(), "ws://services/ws", all)
+	if err != nil {
+		if refused != nil {
+			err = fmt.Errorf("%w: %s", err, refused.Status)
+		}
+		h.t.Fatalf("websocket: %v", err)
+	}
+	s := &Socket{conn: conn, ended: make(chan struct{}), answers: map[int]chan *answer{}}
+	go s.read()
+	h.t.Cleanup(func() {
+		s.Close()
+		<-s.ended
+	})
+	ctx, cancel := context.WithTimeout(h.t.Context(), limit)
+	defer cancel()
+	var connected struct {
+		ID string `json:"socket_id"`
+	}
+	if _, err := s.Event(ctx, &connected); err != nil {
+		h.t.Fatalf("websocket: %v", err)
+	}
+	s.ID = connected.ID
+	return s
+}
+
+// Call calls a method that has a row web.SocketMethod, with arguments by name, and stores its result in the pointer result,
+// unless that is nil. The error of the method is an *[rpc.Error], as over the broker. Without a deadline in ctx it waits for 30
+// seconds.
+func (s *Socket) Call(ctx context.Context, method string, result any, args rpc.Kwargs) error {
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	answered := make(chan *answer, 1)
+	s.mu.Lock()
+	s.asked++
+	id := s.asked
+	s.answers[id] = answered
+	s.mu.Unlock()
+	frame, err := transport.JSON.Encode(struct {
+		Method string     `json:"method"`
+		Data   rpc.Kwargs `json:"data"`
+		ID     int        `json:"correlation_id"`
+	}{method, args, id})
+	if err == nil {
+		s.writing.Lock()
+		err = s.conn.WriteMessage(websocket.TextMessage, frame)
+		s.writing.Unlock()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", method, err)
+	}
+	select {
+	case a := <-answered:
+		if !a.Success {
+			return a.Error
+		}
+		return decode(method, a.Data, result)
+	case <-s.ended:
+		return fmt.Errorf("%s: %w", method, s.err)
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", method, ctx.Err())
+	}
+}
+
+// Event returns the name of the next event, in the order in which they came, and stores its data in the pointer data, unless
+// that is nil. When the socket has been closed the error is a *[websocket.CloseError]. Without a deadline in ctx it waits for 30
+// seconds.
+func (s *Socket) Event(ctx context.Context, data any) (string, error) {
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		if len(s.events) > 0 {
+			e := s.events[0]
+			s.events = s.events[1:]
+			s.mu.Unlock()
+			return e.Event, decode(e.Event, e.Data, data)
+		}
+		if s.more == nil {
+			s.more = make(chan struct{})
+		}
+		more, err := s.more, s.err
+		s.mu.Unlock()
+		if err != nil {
+			return "", err
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return "", fmt.Errorf("no event: %w", ctx.Err())
+		}
+	}
+}
+
+// Close takes leave of the services, as a browser whose page is closed.
+func (s *Socket) Close() {
+	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+	if s.conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(time.Second)) != nil {
+		s.conn.Close()
+	}
+}
+
+// read takes what the services send, until the end.
+func (s *Socket) read() {
+	defer close(s.ended)
+	defer s.conn.Close()
+	for {
+		_, frame, err := s.conn.ReadMessage()
+		var a answer
+		if err == nil {
+			err = transport.JSON.Decode(frame, &a)
+		}
+		s.mu.Lock()
+		switch {
+		case err != nil:
+			s.err = err
+		case a.Type == "event":
+			s.events = append(s.events, a)
+		case s.answers[a.ID] != nil:
+			s.answers[a.ID] <- &a
+			delete(s.answers, a.ID)
+		default:
+			s.err = errors.New("websocket: an answer to nothing: " + string(frame))
+		}
+		if s.more != nil {
+			close(s.more)
+			s.more = nil
+		}
+		ended := s.err != nil
+		s.mu.Unlock()
+		if ended {
+			return
+		}
+	}
+}
+
+// limited gives ctx a deadline if it has none.
+func limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+func decode(what string, data []byte, to any) error {
+	if to == nil {
+		return nil
+	}
+	if err := transport.JSON.Decode(data, to); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
