@@ -199,3 +199,42 @@ func TestPrefetch(t *testing.T) {
 		}
 	}
 }
+
+// Full publishes to a queue that takes one message.
+type Full struct {
+	_ service.Name `service:"full"`
+
+	Entrypoints struct {
+		Push rpc.Method `rpc:"push(payload)"`
+	}
+
+	Send messaging.Publisher `queue:"small" arguments:"x-max-length=1 x-overflow=reject-publish"`
+}
+
+func (f *Full) Push(ctx context.Context, payload string) error {
+	err := f.Send(ctx, payload)
+	if errors.Is(err, transport.ErrNacked) {
+		return rpc.NewError("full.Nacked", err.Error())
+	}
+	return err
+}
+
+// A message that the broker has not taken is an error, and the next one may be taken.
+func TestNacked(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		start(t, uri, &Full{})
+		full, peer := caller(t, uri).Client("full"), channel(t, uri)
+		for range 2 {
+			if err := full.Call(t.Context(), "push", nil, "fits"); err != nil {
+				t.Error(err)
+			}
+			err := full.Call(t.Context(), "push", nil, "does not")
+			if want := "Nacked: message to /small: refused by the broker (basic.nack)"; err == nil || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			if _, ok, err := peer.Get("small", true); !ok || err != nil {
+				t.Fatalf("got %t, %v, want the message that fits", ok, err)
+			}
+		}
+	})
+}

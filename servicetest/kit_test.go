@@ -233,3 +233,15 @@ func TestTime(t *testing.T) {
 		}
 	})
 }
+
+// A timer ticks when its time has come.
+func TestTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := servicetest.New(t, new(Diary))
+		turned, began := h.Watch("diary.Turn"), time.Now()
+		time.Sleep(24 * time.Hour)
+		if got := turned(); got.Err != nil || time.Since(began) != 24*time.Hour {
+			t.Errorf("got %v after %v, want the first tick after a day", got.Err, time.Since(began))
+		}
+	})
+}

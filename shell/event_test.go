@@ -9,6 +9,7 @@ import (
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/shell"
+	"github.com/gomeko/gomeko/transport"
 )
 
 // Listener tells what it hears.
@@ -58,6 +59,25 @@ func TestDispatchEvent(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is dispatched is in the codec of the broker's Config.
+func TestDispatchEventCodec(t *testing.T) {
+	heard := make(chan string, 1)
+	broker := serve(t, &Listener{Heard: heard})
+	broker.Codec = transport.MessagePack
+	conn, err := events.Dial(t.Context(), broker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(t, conn.Close) })
+	s := &shell.Shell{Events: conn, Stdout: new(strings.Builder)}
+	if err := s.Script(t.Context(), "job", strings.NewReader(`n.dispatch_event("users", "user_deleted", {"id": 7})`)); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-heard; got != `{"id":7}` {
+		t.Errorf("got the payload %s", got)
 	}
 }
 
