@@ -35,7 +35,8 @@ type outgoing struct {
 // overhead is what a frame takes beside its data.
 const overhead = 64
 
-func (o outgoing) size() int { return len(o.data) + overhead }
+func (o outgoing) size() int    { return len(o.data) + overhead }
+func (o outgoing) isPing() bool { return o.kind == websocket.PingMessage }
 
 // begin sets what ends the calls of the socket.
 func (s *Socket) begin(hangUp func()) {
@@ -155,11 +156,11 @@ func (s *Socket) send(ctx context.Context, frame []byte) {
 	}
 }
 
-// ping asks the client for a sign of life, unless it is being sent something already: that shows as well.
+// ping asks the client for a sign of life, unless that is waiting to be asked.
 func (s *Socket) ping() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closing && len(s.frames) == 0 {
+	if !s.closing && !slices.ContainsFunc(s.frames, outgoing.isPing) {
 		s.add(outgoing{kind: websocket.PingMessage})
 	}
 }
