@@ -13,7 +13,13 @@ import (
 // logs is the test's output.
 func Embedded(t testing.TB) string {
 	t.Helper()
-	b := broker.New(broker.Config{Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	_, uri := embedded(t)
+	return uri
+}
+
+func embedded(t testing.TB) (b *broker.Broker, uri string) {
+	t.Helper()
+	b = broker.New(broker.Config{Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	addr, err := b.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -25,5 +31,5 @@ func Embedded(t testing.TB) string {
 			t.Errorf("the embedded broker did not end in a minute: %v", err)
 		}
 	})
-	return "amqp://guest:guest@" + addr.String() + "/"
+	return b, "amqp://guest:guest@" + addr.String() + "/"
 }
