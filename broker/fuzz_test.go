@@ -66,13 +66,39 @@ func FuzzConnection(f *testing.F) {
 	for _, v := range violations {
 		f.Add(v.send)
 	}
+	for _, s := range recorded() {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		survive(t, sent, func(w *wire) { w.open(0) })
+	})
+}
+
+// FuzzSession is the same from the first byte on.
+func FuzzSession(f *testing.F) {
+	welcome := append([]byte(frame.ProtocolHeader), frames(func(b *frame.Buffer) {
+		b.Method(0, guest)
+		b.Method(0, &frame.ConnectionTuneOk{ChannelMax: 2047, FrameMax: 128 << 10, Heartbeat: 1})
+		b.Method(0, &frame.ConnectionOpen{VirtualHost: "/"})
+		b.Method(1, &frame.ChannelOpen{})
+	})...)
+	for _, s := range recorded() {
+		f.Add(slices.Concat(welcome, s))
+	}
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		survive(t, sent, func(*wire) {})
+	})
+}
+
+// recorded returns the sessions as they are sent, with messages of different properties.
+func recorded() (all [][]byte) {
 	dressed := slices.Concat(frame.Properties("\x20\x00"), frame.Table{
 		{Name: "CC", Value: []any{"p"}}, {Name: "BCC", Value: []any{"q"}}, {Name: "x-h", Value: int32(1)},
 		{Name: "x-death", Value: []any{frame.Table{{Name: "queue", Value: "q"}, {Name: "reason", Value: "expired"}, {Name: "count", Value: int64(1)}}}},
 	}.Append(nil))
 	for _, session := range sessions {
 		for _, p := range []frame.Properties{{0, 0}, properties, dressed} {
-			f.Add(frames(func(b *frame.Buffer) {
+			all = append(all, frames(func(b *frame.Buffer) {
 				for _, m := range session {
 					b.Method(1, m)
 					if _, ok := m.(*frame.BasicPublish); ok {
@@ -82,23 +108,27 @@ func FuzzConnection(f *testing.F) {
 			}))
 		}
 	}
-	f.Fuzz(func(t *testing.T, sent []byte) {
-		before := allocated()
-		b := start(t, broker.Config{MaxMessage: 1 << 10, MaxMemory: 1 << 16})
-		w := plug(t, b)
-		w.open(0)
-		var reading sync.WaitGroup
-		reading.Go(func() { io.Copy(io.Discard, w.conn) })
-		w.conn.Write(sent) // the broker may hang up on it
-		w.conn.Close()
-		reading.Wait()
-		good := plug(t, b)
-		good.open(0)
-		good.send(0, &frame.ConnectionClose{})
-		if got, most := allocated()-before, uint64(2<<20+2000*len(sent)); got > most {
-			t.Errorf("%d bytes of input cost %d bytes of memory, want %d at most", len(sent), got, most)
-		}
-	})
+	return all
+}
+
+// survive sends a broker something after a beginning, and fails t unless it lives on.
+func survive(t *testing.T, sent []byte, begin func(*wire)) {
+	t.Helper()
+	before := allocated()
+	b := start(t, broker.Config{MaxMessage: 1 << 10, MaxMemory: 1 << 16})
+	w := plug(t, b)
+	begin(w)
+	var reading sync.WaitGroup
+	reading.Go(func() { io.Copy(io.Discard, w.conn) })
+	w.conn.Write(sent) // the broker may hang up on it
+	w.conn.Close()
+	reading.Wait()
+	good := plug(t, b)
+	good.open(0)
+	good.send(0, &frame.ConnectionClose{})
+	if got, most := allocated()-before, uint64(2<<20+2000*len(sent)); got > most {
+		t.Errorf("%d bytes of input cost %d bytes of memory, want %d at most", len(sent), got, most)
+	}
 }
 
 // allocated returns the bytes of all memory that was ever asked for.
