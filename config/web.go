@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -19,6 +20,7 @@ type Web struct {
 	MaxHeader     int           // max_header: the headers of a request in bytes; 64 KiB
 	MaxBody       int           // max_body: its body; 16 MiB
 	DrainDelay    time.Duration // drain_delay: how long connections are still taken when the process stops; 0
+	ReadyPath     string        // ready_path: where load balancers ask whether to send requests; "" for nowhere
 	H2C           bool          // h2c: HTTP/2 without TLS too
 	CertFile      string        // tls_cert: a file with the certificate of HTTPS, in PEM; "" for HTTP
 	KeyFile       string        // tls_key: a file with its key
@@ -35,6 +37,7 @@ func webKeys() []key {
 		{"max_header", honoured, "65536", "Largest headers of a request, in bytes: larger ones are answered 431.", func(r *reader, v any) error { return whole(&r.cfg.Web.MaxHeader, v, 1) }},
 		{"max_body", honoured, "16777216", "Largest body of a request, in bytes: a larger one is answered 413.", func(r *reader, v any) error { return whole(&r.cfg.Web.MaxBody, v, 1) }},
 		{"drain_delay", honoured, "0", "How long a process that stops still takes connections, each for one request: what a load balancer needs to hear of it.", func(r *reader, v any) error { return duration(&r.cfg.Web.DrainDelay, v) }},
+		{"ready_path", honoured, "", "A path such as `/ready`, answered 200, and 503 from when the process stops: for load balancers.", readReadyPath},
 		{"h2c", honoured, "false", "HTTP/2 without TLS too, as proxies speak it.", func(r *reader, v any) error { return truth(&r.cfg.Web.H2C, v) }},
 		{"tls_cert", honoured, "", "A file with the certificate of HTTPS, in PEM, with those that it is signed by; with HTTP/2.", func(r *reader, v any) error { return text(&r.cfg.Web.CertFile, v) }},
 		{"tls_key", honoured, "", "A file with the key of that certificate.", func(r *reader, v any) error { return text(&r.cfg.Web.KeyFile, v) }},
@@ -67,6 +70,13 @@ func readAccessLog(r *reader, v any) error {
 	err := truth(&on, v)
 	r.cfg.Web.NoAccessLog = !on
 	return err
+}
+
+func readReadyPath(r *reader, v any) error {
+	if path, ok := v.(string); !ok || !strings.HasPrefix(path, "/") {
+		return fmt.Errorf("want a path such as /ready, got %s", show(v))
+	}
+	return text(&r.cfg.Web.ReadyPath, v)
 }
 
 // readAddress takes what Nameko does, a host and a port or a port alone, and hosts of IPv6 in brackets.

@@ -12,12 +12,12 @@ func TestWeb(t *testing.T) {
 	cfg := parse(t, `
 WEB_SERVER_ADDRESS: 127.0.0.1:0
 gomeko:
-  web: {header_timeout: 1s, read_timeout: 2, write_timeout: 3s, idle_timeout: 4s, max_header: 5, max_body: 6, drain_delay: 7s,
+  web: {header_timeout: 1s, read_timeout: 2, write_timeout: 3s, idle_timeout: 4s, max_header: 5, max_body: 6, drain_delay: 7s, ready_path: /ready,
     h2c: yes, tls_cert: c.pem, tls_key: k.pem, access_log: false}
 `)
 	want := config.Web{
 		HeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second, IdleTimeout: 4 * time.Second,
-		MaxHeader: 5, MaxBody: 6, DrainDelay: 7 * time.Second, H2C: true, CertFile: "c.pem", KeyFile: "k.pem", NoAccessLog: true,
+		MaxHeader: 5, MaxBody: 6, DrainDelay: 7 * time.Second, ReadyPath: "/ready", H2C: true, CertFile: "c.pem", KeyFile: "k.pem", NoAccessLog: true,
 	}
 	if cfg.WebAddress != "127.0.0.1:0" || cfg.Web != want {
 		t.Errorf("got %s, %+v, want 127.0.0.1:0, %+v", cfg.WebAddress, cfg.Web, want)

@@ -24,6 +24,7 @@ func (p *process) webConfig() (web.Config, error) {
 		MaxHeader:     c.MaxHeader,
 		MaxBody:       int64(c.MaxBody),
 		DrainDelay:    c.DrainDelay,
+		ReadyPath:     c.ReadyPath,
 		NoAccessLog:   c.NoAccessLog,
 	}
 	if c.CertFile == "" {

@@ -35,6 +35,10 @@ type Config struct {
 	// those who send requests hear that it goes. 0 is none.
 	DrainDelay time.Duration
 
+	// ReadyPath is a path, such as /ready, where load balancers ask whether to send requests here: it is answered 200, and 503 from
+	// when the server is to stop. "" is none.
+	ReadyPath string
+
 	// NoAccessLog leaves out the line on each request, at INFO.
 	NoAccessLog bool
 }

@@ -71,7 +71,10 @@ func (*Held) Pass(context.Context) (string, error) { return "passed", nil }
 // A server that stops still takes requests for a while, tells each connection to close, and answers what it has taken.
 func TestDrain(t *testing.T) {
 	h := &Held{Begun: make(chan struct{}), Free: make(chan struct{})}
-	p := start(t, web.Config{DrainDelay: time.Second}, h)
+	p := start(t, web.Config{DrainDelay: time.Second, ReadyPath: "/ready"}, h)
+	if status, _, _ := request(t, p, "GET", "/ready", "", ""); status != http.StatusOK {
+		t.Errorf("got %d, want 200: it is ready", status)
+	}
 	held := make(chan string, 1)
 	go func() {
 		answer, err := p.client.Get(p.url + "/hold")
@@ -90,7 +93,7 @@ func TestDrain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	go func() { stopped <- p.Stop(ctx) }()
-	told := false
+	told, ready := false, http.StatusOK
 	for {
 		answer, err := kept.Get(p.url + "/pass")
 		if err != nil {
@@ -104,6 +107,13 @@ func TestDrain(t *testing.T) {
 			t.Error("a connection was not told to close, when another one was")
 		}
 		told = answer.Close
+		if answer, err := kept.Get(p.url + "/ready"); err == nil {
+			answer.Body.Close()
+			ready = answer.StatusCode
+		}
+	}
+	if ready != http.StatusServiceUnavailable {
+		t.Errorf("got %d, want 503: it stops", ready)
 	}
 	if !told {
 		t.Error("no connection was told to close")

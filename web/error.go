@@ -53,6 +53,22 @@ func (e *Error) kind() string { return cmp.Or(e.Type, nameOf(e.Status)) }
 // nameOf writes the words of a status as a type: 404 is NotFound.
 func nameOf(status int) string { return strings.ReplaceAll(http.StatusText(status), " ", "") }
 
+// Status returns err with a status of its own for HTTP: nothing else of it changes, neither for errors.Is nor for who calls by
+// RPC. It is for a method that is called both ways:
+//
+//	if errors.Is(err, ErrNotFound) {
+//		err = web.Status(http.StatusNotFound, err)
+//	}
+func Status(status int, err error) error { return &statusError{err, status} }
+
+type statusError struct {
+	error
+	status int
+}
+
+func (e *statusError) Unwrap() error   { return e.error }
+func (e *statusError) HTTPStatus() int { return e.status }
+
 // newError returns what a client is told of the error of the call id.
 func newError(err error, id string) *Error {
 	var own *Error

@@ -105,6 +105,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.draining.Load() {
 		h.Set("Connection", "close")
 	}
+	if path := s.cfg.ReadyPath; path != "" && r.URL.Path == path {
+		s.ready(x, r)
+		return
+	}
 	if !s.cfg.NoAccessLog {
 		defer s.access(r, x, began)
 	}
@@ -114,6 +118,16 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.limit(w, r)
 	s.root.ServeHTTP(x, r)
+}
+
+// ready tells a load balancer whether to send requests here.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	status, text := http.StatusOK, "ready\n"
+	if s.draining.Load() {
+		status, text = http.StatusServiceUnavailable, "stopping\n"
+	}
+	w.Header().Set("Content-Type", textType)
+	write(w, r, status, []byte(text))
 }
 
 // requestID is the id that a request came with, or one of its own.

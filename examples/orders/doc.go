@@ -8,6 +8,13 @@
 //	$ gomeko call orders.create_order id=a2 user_id=7 product=gold
 //	Exception: commit: constraint failed: FOREIGN KEY constraint failed (787)
 //
+// The same by HTTP, where methods are what they are by RPC:
+//
+//	$ curl -d '{"id": "a3", "user_id": 7, "product": "tea"}' -H 'Content-Type: application/json' localhost:8000/orders
+//	{"id":"a3","user_id":7,"customer":"Julio","product":"tea","count":1}
+//	$ curl localhost:8000/orders/b9
+//	Error: NotFound: "b9": order not found
+//
 // shop is the same as a program.
 //
 // # The transaction

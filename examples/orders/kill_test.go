@@ -158,7 +158,7 @@ func start(t *testing.T, program, uri string, settings orders.Settings) *exec.Cm
 		args = append([]string{"setpriv", "--pdeathsig", "KILL"}, args...) // for a test that dies without its cleanup
 	}
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), "ORDERS_DATABASE="+settings.Database)
+	cmd.Env = append(os.Environ(), "ORDERS_DATABASE="+settings.Database, "ORDERS_ADDRESS=127.0.0.1:0")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,9 @@ package orders
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 
 	"go.uber.org/fx"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
 )
 
 // Module is the orders service with all that it needs.
@@ -28,6 +31,9 @@ type Orders struct {
 	Entrypoints struct {
 		CreateOrder rpc.Method `rpc:"create_order" timeout:"10s"`
 		GetOrder    rpc.Method `rpc:"get_order(order_id)"`
+
+		PostOrder web.Route `web:"POST /orders" method:"CreateOrder" timeout:"10s"`
+		ShowOrder web.Route `web:"GET /orders/{id}" method:"GetOrder"`
 
 		ForgetUser events.Handler `events:"users.user_deleted" requeue:"true"`
 	}
@@ -105,7 +111,11 @@ func (o *Orders) CreateOrder(ctx context.Context, args CreateOrderArgs) (*Order,
 
 // GetOrder returns an order.
 func (o *Orders) GetOrder(ctx context.Context, id string) (*Order, error) {
-	return o.Store.Get(ctx, id)
+	order, err := o.Store.Get(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		err = web.Status(http.StatusNotFound, err)
+	}
+	return order, err
 }
 
 // ForgetUser deletes the orders of a user who is gone. To do it twice does no harm.
