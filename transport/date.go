@@ -11,18 +11,18 @@ import (
 // written without one. As a Go time it is UTC.
 var Naive = time.FixedZone("naive", 0)
 
-// parseTime reads what datetime.isoformat writes, with or without zone, or a date alone.
+// parseTime reads what datetime.isoformat writes, with or without zone, or a date alone. Python has no year 0.
 func parseTime(text string) (time.Time, error) {
 	if len(text) > 10 && text[10] == ' ' {
 		text = text[:10] + "T" + text[11:]
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05-07:00:00", "2006-01-02T15:04Z07:00"} {
-		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
+		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil && t.Year() > 0 {
 			return t, nil
 		}
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, text, Naive); err == nil {
+		if t, err := time.ParseInLocation(layout, text, Naive); err == nil && t.Year() > 0 {
 			return t, nil
 		}
 	}

@@ -93,6 +93,7 @@ func FuzzEnvelopes(f *testing.F) {
 	} {
 		f.Add(kind, value)
 	}
+	f.Add("date", "0000-10-10")
 	f.Fuzz(func(t *testing.T, kind, value string) {
 		object := map[string]any{"__type__": kind, "__value__": value}
 		if kind == "uuid" {
