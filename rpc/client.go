@@ -102,7 +102,7 @@ func (c Client) call(ctx context.Context, method string, result any, q request) 
 // wait waits for the end of the call r, which ctx's is at the latest.
 func (c Client) wait(ctx context.Context, r *Reply) {
 	defer service.Lend(ctx)() // until the end: it may be looked why there is no reply
-	if !r.wait(ctx) {
+	if !r.await(ctx) {
 		c.caller.expire(ctx, r)
 		<-r.done
 	}

@@ -49,6 +49,11 @@ func (r *Reply) wait(ctx context.Context) bool {
 	default:
 	}
 	defer service.Lend(ctx)()
+	return r.await(ctx)
+}
+
+// await is wait for who has lent the worker.
+func (r *Reply) await(ctx context.Context) bool {
 	r.waits.Add(1)
 	defer r.waits.Add(-1)
 	r.caller.awaits(ctx, r.service)
