@@ -42,7 +42,7 @@ func (b *Broker) ListenManagement(addr string) (net.Addr, error) {
 		return nil, errClosed
 	}
 	b.listeners = append(b.listeners, s)
-	b.serving.Go(func() { s.Serve(l) }) // until it is closed
+	b.serving.Go(func() { _ = s.Serve(l) }) // until it is closed
 	return l.Addr(), nil
 }
 

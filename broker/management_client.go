@@ -141,7 +141,7 @@ func (ch *channel) name() string { return fmt.Sprintf("%s (%d)", ch.conn.name(),
 func (ch *channel) json() channelJSON {
 	j := channelJSON{
 		Name: ch.name(), Number: ch.id, Node: nodeName, VHost: ch.vhost.name, User: ch.conn.user, State: "running",
-		Prefetch: ch.prefetch, GlobalPrefetch: ch.limit, Consumers: len(ch.consumers),
+		Prefetch: ch.prefetch, GlobalPrefetch: ch.limit, Consumers: len(ch.listed()),
 		Confirm: ch.confirming, Transactional: ch.tx != nil, Unacked: len(ch.unsettled.byTag),
 	}
 	if ch.tx != nil {
@@ -149,6 +149,11 @@ func (ch *channel) json() channelJSON {
 	}
 	j.Connection.Name, j.Connection.peerJSON = ch.conn.name(), ch.conn.peer()
 	return j
+}
+
+// listed returns the channel's consumers but that of direct reply-to, which has no queue.
+func (ch *channel) listed() []*consumer {
+	return slices.DeleteFunc(sorted(ch.consumers), func(c *consumer) bool { return c.queue == ch.replies })
 }
 
 // open returns the channels of a connection that are not closing.
@@ -194,7 +199,7 @@ func (r *request) getChannel() (any, error) {
 					continue
 				}
 				answer := ch.json()
-				for _, consumer := range sorted(ch.consumers) {
+				for _, consumer := range ch.listed() {
 					answer.Details = append(answer.Details, consumer.json())
 				}
 				return answer, nil

@@ -110,14 +110,11 @@ func (r *request) getMessages() (any, error) {
 		if !ok {
 			break
 		}
-		m := messageJSON{
-			Bytes: e.message.size(), Redelivered: e.redelivered, Exchange: e.message.exchange, Key: e.message.key,
-			Left: q.ready.len(), Properties: jsonProperties(q.dress(e, true)),
-		}
 		payload := e.message.body()
 		if body.Truncate != nil {
 			payload = payload[:min(len(payload), max(*body.Truncate, 0))]
 		}
+		m := q.tell(e)
 		if body.Encoding == "auto" && utf8.Valid(payload) {
 			m.Payload, m.Encoding = string(payload), "string"
 		} else {
@@ -127,6 +124,14 @@ func (r *request) getMessages() (any, error) {
 	}
 	settle(ch, ch.unsettled.takeAll())
 	return messages, nil
+}
+
+// tell tells of a message that was just taken from the queue, all but its payload.
+func (q *queue) tell(e entry) messageJSON {
+	return messageJSON{
+		Bytes: e.message.size(), Redelivered: e.redelivered, Exchange: e.message.exchange, Key: e.message.key,
+		Left: q.ready.len(), Properties: jsonProperties(q.dress(e, true)),
+	}
 }
 
 // take gets the first message of a queue, to be settled.

@@ -249,6 +249,8 @@ func populate(t *testing.T, a *api) string {
 	} {
 		s.check(ch.QueueBind(b.queue, b.key, b.exchange, false, b.arguments))
 	}
+	_, err = ch.Consume(replyTo, "replies", true, false, false, false, nil)
+	s.check(err)
 	s.check(ch.Qos(3, 0, false))
 	for _, c := range []struct{ tag, queue string }{{"1", "prior"}, {"2", "single"}, {"3", "single"}} {
 		_, err := ch.Consume(c.queue, c.tag, false, c.tag == "1", false, false, amqp.Table{"x-priority": int32(2)})
