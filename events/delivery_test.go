@@ -112,3 +112,31 @@ type VecShort struct {
 
 	*listener
 }
+
+// Bell is rung by whatever comes.
+type Bell struct {
+	_ service.Name `service:"bell"`
+
+	Entrypoints struct {
+		Ring events.Handler `events:"vec_source.#"`
+	}
+
+	rung chan events.Event
+}
+
+func (b *Bell) Ring(_ context.Context, e events.Event) error { b.rung <- e; return nil }
+
+// A handler that takes no payload is called for any, be it readable or not.
+func TestNoPayload(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		bell := &Bell{rung: make(chan events.Event, 1)}
+		start(t, uri, events.Config{}, bell)
+		m := amqp.Publishing{ContentType: "text/plain", Body: []byte("\xff")}
+		if err := channel(t, uri).PublishWithContext(t.Context(), "vec_source.events", "a.b", true, false, m); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := wait(t, "the bell", bell.rung), (events.Event{Service: "vec_source", Type: "a.b"}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+}

@@ -58,7 +58,8 @@ func (h *hub) claim(f *service.Field, t transport.Topology) error {
 		for _, e := range t.Exchanges {
 			for _, taken := range other.Exchanges {
 				if taken.Name == e.Name && !reflect.DeepEqual(taken, e) {
-					mistakes = append(mistakes, fmt.Errorf("exchange %q is declared as %s %s, here as %s: make them the same", e.Name, taken.Kind, by, e.Kind))
+					mistakes = append(mistakes, fmt.Errorf("exchange %q is declared otherwise %s (kind=%s auto_delete=%t; here kind=%s auto_delete=%t): make them the same",
+						e.Name, by, taken.Kind, taken.AutoDelete, e.Kind, e.AutoDelete))
 				}
 			}
 		}
