@@ -13,6 +13,7 @@ import (
 // roles are what a process of a soak can host.
 var roles = map[string]func() any{
 	"pool": func() any { return new(Pool) },
+	"echo": func() any { return new(Echo) },
 }
 
 func TestMain(m *testing.M) {

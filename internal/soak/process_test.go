@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -25,7 +27,7 @@ type process struct {
 	tell      func(line string) // called by a goroutine of the process's
 
 	cmd   *exec.Cmd
-	stdin io.Closer
+	stdin io.WriteCloser
 	ready chan struct{} // closed when the service has started
 	ended chan error    // gets how it ended, when all that it told is told
 }
@@ -114,19 +116,29 @@ func (p *process) stop() {
 	}
 }
 
-// serve is what the process does: it hosts a service, and is its own supervisor when the broker is away at the start.
+// cut has the process cut connections of its own.
+func (p *process) cut() {
+	p.t.Helper()
+	if _, err := io.WriteString(p.stdin, "cut\n"); err != nil {
+		p.t.Errorf("a process of role %s: %v", p.role, err)
+	}
+}
+
+// serve is what the process does: it hosts a service until its standard input ends, and returns its exit status. When the
+// broker is away at the start it tries again, as a supervisor would have it.
 func serve(role func() any) (status int) {
 	ctx, cancel := context.WithCancel(context.Background())
+	var sockets sockets
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
+		defer cancel()
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); { // each is "cut"
+			sockets.cut()
+		}
 	}()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	values := []any{transport.Config{URI: os.Getenv("GOMEKO_SOAK_URI"), Logger: log, Dial: sockets.Dial}}
 	for ctx.Err() == nil {
-		host, err := service.New(service.Config{
-			Logger: log,
-			Values: []any{transport.Config{URI: os.Getenv("GOMEKO_SOAK_URI"), Logger: log}},
-		}, role())
+		host, err := service.New(service.Config{Logger: log, Values: values}, role())
 		if err == nil {
 			err = host.Start(ctx)
 		}
@@ -146,6 +158,10 @@ func serve(role func() any) (status int) {
 			log.Error("stop", "err", err)
 			status = 1
 		}
+	}
+	if err := goleak.Find(); err != nil {
+		log.Error("stopped, but for goroutines", "err", err)
+		status = 1
 	}
 	return status
 }

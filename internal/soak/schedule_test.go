@@ -10,23 +10,18 @@ type happening struct {
 
 const (
 	killProcess = "a process is killed"
+	cutProcess  = "connections of a process are cut"
+	cutCallers  = "connections of the callers are cut"
 	stopBroker  = "the broker is stopped"
 	killBroker  = "the broker is killed"
 )
 
-// schedule draws at how many of many events processes are killed, and the broker is taken away, in turns of both kinds.
-// They are spread over all of it.
-func schedule(chance *rand.Rand, many, kills, stops int) []happening {
-	list := make([]happening, kills+stops)
-	for i := range list {
-		list[i].what = killProcess
-	}
-	for i := range stops {
-		list[(2*i+1)*len(list)/(2*stops)].what = []string{stopBroker, killBroker}[i%2]
-	}
-	step := many / len(list)
-	for i := range list {
-		list[i].at = i*step + 1 + chance.IntN(step)
+// schedule draws an order for what happens, and spreads it over all that is to be done.
+func schedule(chance *rand.Rand, all int, what ...string) []happening {
+	list := make([]happening, len(what))
+	step := all / len(what)
+	for i, from := range chance.Perm(len(what)) {
+		list[i] = happening{i*step + 1 + chance.IntN(step), what[from]}
 	}
 	return list
 }

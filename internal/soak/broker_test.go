@@ -1,0 +1,62 @@
+package soak_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+)
+
+// drained waits until all queues are empty, with nothing of them unacknowledged, and returns how many there are.
+func drained(t *testing.T, node *brokertest.Node) int {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		got := queues(node)
+		if n := strings.Count(got, "\n"); n == strings.Count(got, "\t0\t0\n") {
+			return n
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("got queues (ready, unacknowledged)\n%s\nwant all empty in %v", got, patience)
+		}
+	}
+}
+
+// queues lists the queues, with what is ready in them and what is unacknowledged.
+func queues(node *brokertest.Node) string {
+	return node.Control("list_queues", "name", "messages_ready", "messages_unacknowledged", "--no-table-headers")
+}
+
+// sockets are connections to the broker that can be cut. The zero value has none.
+type sockets struct {
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+// Dial is a transport.Config.Dial.
+func (s *sockets) Dial(ctx context.Context, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns = append(s.conns, conn)
+	return conn, nil
+}
+
+// cut cuts some of those that were made so far, or all.
+func (s *sockets) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, conn := range s.conns {
+		if rand.N(2) == 0 {
+			_ = conn.(*net.TCPConn).SetLinger(0) // the broker hears of it as of a crash
+			conn.Close()
+		}
+	}
+}

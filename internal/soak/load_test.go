@@ -1,0 +1,195 @@
+package soak_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// slack is for a machine that has other things to do.
+const slack = 5 * time.Second
+
+// A load is callers that call all the time.
+type load struct {
+	sockets sockets
+	conns   []*rpc.Conn
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	heap    uint64
+	grown   int64
+
+	mu       sync.Mutex
+	away     bool      // the broker
+	back     time.Time // when it was there again
+	outcomes map[string]int
+	latest   time.Duration // by how much a call has ended after its limit
+	wrong    []string
+}
+
+func newLoad(t *testing.T, uri string, chance *rand.Rand) *load {
+	t.Helper()
+	l := &load{outcomes: map[string]int{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	l.cancel = cancel
+	t.Cleanup(func() {
+		l.wg.Wait()
+		for _, conn := range l.conns {
+			_ = conn.Close(context.Background()) // again, if all went well
+		}
+	})
+	for range 2 {
+		conn, err := rpc.Dial(t.Context(), transport.Config{URI: uri, Dial: l.sockets.Dial}, rpc.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.conns = append(l.conns, conn)
+		for range 25 {
+			chance := rand.New(rand.NewPCG(chance.Uint64(), 0))
+			l.wg.Go(func() {
+				for ctx.Err() == nil {
+					l.call(conn.Client("echo"), chance)
+				}
+			})
+		}
+	}
+	l.heap = heap()
+	return l
+}
+
+// call makes a call of some kind and checks how it ends. It is not one of ctx, for it has to end by itself.
+func (l *load) call(echo rpc.Client, chance *rand.Rand) {
+	kind := []string{"hasty", "patient", "slow", "fail", "late", "cancelled"}[chance.IntN(6)]
+	limit := draw(chance, time.Second)
+	if kind == "patient" {
+		limit = time.Minute
+	}
+	begin := time.Now()
+	ctx, cancel := context.WithDeadline(context.Background(), begin.Add(limit))
+	defer cancel()
+	var (
+		got  int64
+		want = chance.Int64()
+		err  error
+	)
+	switch kind {
+	case "hasty", "patient":
+		err = echo.Call(ctx, "echo", &got, want, 0)
+	case "slow":
+		err = echo.Call(ctx, "echo", &got, want, chance.IntN(50))
+	case "late":
+		err = echo.Call(ctx, "echo", &got, want, limit.Milliseconds()+60_000)
+	case "cancelled":
+		stop := time.AfterFunc(draw(chance, limit), cancel)
+		defer stop.Stop()
+		err = echo.Call(ctx, "echo", &got, want, chance.IntN(300))
+	case "fail":
+		err = echo.Call(ctx, "fail", nil)
+	}
+	took := time.Since(begin)
+
+	outcome, ok := "", true
+	switch {
+	case err == nil:
+		outcome, ok = "result", got == want && kind != "fail" && kind != "late"
+	case errors.Is(err, errFailed):
+		outcome, ok = "error", kind == "fail"
+	case errors.Is(err, context.Canceled):
+		outcome, ok = "cancelled", kind == "cancelled"
+	case errors.Is(err, rpc.ErrTimeout):
+		// A service that is killed or cut off while it works on a call leaves it to another. A broker may take a reply with it.
+		outcome, ok = "timeout", took > limit/2 && (kind != "patient" || l.wasAway(begin))
+	case errors.Is(err, rpc.ErrConnectionLost):
+		outcome = "connection lost"
+	default:
+		ok = false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.outcomes[kind+": "+outcome]++
+	l.latest = max(l.latest, took-limit)
+	if !ok || took > limit+slack {
+		l.wrong = append(l.wrong, fmt.Sprintf("%s with limit %v ended after %v: got %d for %d, %v", kind, limit, took, got, want, err))
+	}
+}
+
+// without takes the broker away for a while.
+func (l *load) without(node *brokertest.Node, end func()) {
+	l.mu.Lock()
+	l.away = true
+	l.mu.Unlock()
+	end()
+	node.Start()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away, l.back = false, time.Now()
+}
+
+// wasAway reports whether the broker was away since then.
+func (l *load) wasAway(since time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.away || l.back.After(since)
+}
+
+// stop ends the load, and checks it.
+func (l *load) stop(t *testing.T) {
+	t.Helper()
+	l.cancel()
+	l.wg.Wait()
+	for i, wrong := range l.wrong {
+		if i == 20 {
+			t.Errorf("and %d more", len(l.wrong)-i)
+			break
+		}
+		t.Error(wrong)
+	}
+}
+
+// recovered checks that calls succeed.
+func (l *load) recovered(t *testing.T) {
+	t.Helper()
+	for i, conn := range l.conns {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		var got int
+		if err := conn.Client("echo").Call(ctx, "echo", &got, 7, 0); err != nil || got != 7 {
+			t.Errorf("connection %d, when all is well again: got %d, %v, want 7", i, got, err)
+		}
+	}
+}
+
+// close closes the connections, and checks that memory has not grown with the calls.
+func (l *load) close(t *testing.T) {
+	t.Helper()
+	if l.grown = int64(heap()) - int64(l.heap); l.grown > 32<<20 {
+		t.Errorf("memory grew by %d bytes", l.grown)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, conn := range l.conns {
+		if err := conn.Close(ctx); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+}
+
+func heap() uint64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+// draw draws a time up to a limit, but not none.
+func draw(chance *rand.Rand, limit time.Duration) time.Duration {
+	return limit/10 + time.Duration(chance.Int64N(int64(limit-limit/10)))
+}
