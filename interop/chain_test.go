@@ -149,7 +149,7 @@ func (f *fixture) event(t *testing.T) {
 				if !maps.Equal(got.Data, want.Data) {
 					t.Errorf("%v: got the context data %v, want %v", peers, got.Data, want.Data)
 				}
-				if got, want := languageless(got.Stack), languageless(want.Stack); got != want {
+				if got, want := anonymous(got.Stack), anonymous(want.Stack); got != want {
 					t.Errorf("%v: got the call ids %s, want %s", peers, got, want)
 				}
 			}
@@ -157,7 +157,7 @@ func (f *fixture) event(t *testing.T) {
 	}
 }
 
-// languageless returns a stack as text, and nothing in it of who speaks which language.
-func languageless(stack []string) string {
+// anonymous returns call ids as text, without who of them is in which language.
+func anonymous(stack []string) string {
 	return strings.NewReplacer("go_", "", "on_go", "", "python_", "", "on_python", "").Replace(strings.Join(stack, " "))
 }

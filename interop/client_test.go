@@ -6,10 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // PythonPeer is a typed client of peer/peer.py.
@@ -29,44 +27,36 @@ type Echoed struct {
 	Value map[string]any `json:"value"`
 }
 
-func TestTypedClientCallsNameko(t *testing.T) {
-	brokertest.Each(t, func(t *testing.T, uri string) {
-		startNameko(t, uri, "peer", "peer.yaml", "peer:PythonPeer", "python_peer")
-		hostOn(t, service.Config{}, transport.Config{URI: uri}, newGoPeer())
-		conn, err := rpc.Dial(t.Context(), transport.Config{URI: uri}, rpc.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close(context.Background())
-		peer, err := rpc.Bind[PythonPeer](conn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx := t.Context()
+// client calls Nameko by the funcs of a typed client.
+func (f *fixture) client(t *testing.T) {
+	peer, err := rpc.Bind[PythonPeer](f.conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
 
-		if got, err := peer.Hello(ctx, "Julio"); err != nil || got != "Hello, Julio!" {
-			t.Errorf("by position: got %q, %v", got, err)
-		}
-		if got, err := peer.Echo(ctx, Echoed{dict{"a": "ü"}}); err != nil || got["a"] != "ü" {
-			t.Errorf("a struct by name: got %v, %v", got, err)
-		}
-		if got, err := peer.Sig(ctx, 1, 5, 6); err != nil || !slices.Equal(got, []int{1, 5, 6}) {
-			t.Errorf("by position and by name: got %v, %v", got, err)
-		}
-		if err := peer.Find(ctx, 7); !errors.Is(err, errNotFound) {
-			t.Errorf("got %v, want what errors.Is takes for %v", err, errNotFound)
-		}
+	if got, err := peer.Hello(ctx, "Julio"); err != nil || got != "Hello, Julio!" {
+		t.Errorf("by position: got %q, %v", got, err)
+	}
+	if got, err := peer.Echo(ctx, Echoed{dict{"a": "ü"}}); err != nil || got["a"] != "ü" {
+		t.Errorf("a struct by name: got %v, %v", got, err)
+	}
+	if got, err := peer.Sig(ctx, 1, 5, 6); err != nil || !slices.Equal(got, []int{1, 5, 6}) {
+		t.Errorf("by position and by name: got %v, %v", got, err)
+	}
+	if err := peer.Find(ctx, 7); !errors.Is(err, errNotFound) {
+		t.Errorf("got %v, want what errors.Is takes for %v", err, errNotFound)
+	}
 
-		// Context data: to Nameko's own dependency, and from one service to the next in either language.
-		if got, err := peer.Language(ctx); err != nil || got != nil {
-			t.Errorf("no language: got %v, %v", got, err)
-		}
-		english := service.Language.With(ctx, "en-gb")
-		if got, err := peer.Language(english); err != nil || got == nil || *got != "en-gb" {
-			t.Errorf("a language: got %v, %v", got, err)
-		}
-		if got, err := peer.Relay(english, []string{"go_peer", "python_peer"}, "language", list()); err != nil || got != "en-gb" {
-			t.Errorf("a language through both: got %q, %v", got, err)
-		}
-	})
+	// Context data: to Nameko's own dependency, and from one service to the next in either language.
+	if got, err := peer.Language(ctx); err != nil || got != nil {
+		t.Errorf("no language: got %v, %v", got, err)
+	}
+	english := service.Language.With(ctx, "en-gb")
+	if got, err := peer.Language(english); err != nil || got == nil || *got != "en-gb" {
+		t.Errorf("a language: got %v, %v", got, err)
+	}
+	if got, err := peer.Relay(english, []string{"go_peer", "python_peer"}, "language", list()); err != nil || got != "en-gb" {
+		t.Errorf("a language through both: got %q, %v", got, err)
+	}
 }

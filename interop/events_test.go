@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -330,20 +329,5 @@ func (f *fleet) checkPatterns(t *testing.T, emit emitter) {
 // host runs services until the test ends, as one instance of them; the identity may be "".
 func host(t *testing.T, uri, identity string, services ...any) {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	c, err := service.New(service.Config{
-		Logger: log,
-		Values: []any{transport.Config{URI: uri, Logger: log}, events.Config{Identity: identity}},
-	}, services...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	hostOn(t, service.Config{Values: []any{events.Config{Identity: identity}}}, transport.Config{URI: uri}, services...)
 }

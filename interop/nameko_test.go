@@ -22,7 +22,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // A fixture is one broker with services and callers in both languages on it.
 type fixture struct {
 	uri     string
-	venv    string
 	codec   transport.Codec     // the JSON that this Nameko's kombu writes
 	nameko  *process            // python_peer, audience and x
 	victims map[string]*process // by their one service
@@ -32,8 +31,8 @@ type fixture struct {
 	ran     *ran          // by our x
 }
 
-// TestNameko has Python and Go call each other, with both kombus and on both brokers. What is right is what Nameko does
-// when it calls itself: every call is made from Python to Python too.
+// TestNameko has Python and Go call each other, with both kombus and on both brokers. Nobody has written down what is
+// right: every call is made from Python to Python too, and that is what it is compared with.
 func TestNameko(t *testing.T) {
 	for _, kombu := range []struct {
 		name, venv string
@@ -46,6 +45,7 @@ func TestNameko(t *testing.T) {
 			brokertest.Each(t, func(t *testing.T, uri string) {
 				f := startFixture(t, uri, kombu.venv, kombu.codec)
 				t.Run("calls", f.calls)
+				t.Run("typed client", f.client)
 				t.Run("requests", f.requests)
 				t.Run("replies", f.replies)
 				t.Run("values", f.values)
@@ -90,7 +90,7 @@ func TestTable(t *testing.T) {
 
 func startFixture(t *testing.T, uri, venv string, codec transport.Codec) *fixture {
 	t.Helper()
-	f := &fixture{uri: uri, venv: venv, codec: codec, ran: new(ran)}
+	f := &fixture{uri: uri, codec: codec, ran: new(ran)}
 	f.nameko = launchNameko(t, venv, uri, "peer", "peer.yaml", "peer")
 	f.victims = map[string]*process{
 		"no_content_type": launchNameko(t, venv, uri, "peer", "peer.yaml", "victim:NoContentType"),

@@ -1,8 +1,6 @@
 package interop_test
 
 import (
-	"context"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -100,20 +98,6 @@ func serveGo(t *testing.T, uri, class string) {
 		t.Fatal(err)
 	}
 	other := map[string]string{"Stock": "Prices", "Prices": "Stock"}[class]
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	container, err := service.New(service.Config{
-		Logger: log,
-		Values: []any{transport.Config{URI: uri, Logger: log}},
-	}, cfg.Module(), nameko.Module, service.Without("github.com/gomeko/gomeko/examples/nameko."+other))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := container.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := container.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	hostOn(t, service.Config{}, transport.Config{URI: uri},
+		cfg.Module(), nameko.Module, service.Without("github.com/gomeko/gomeko/examples/nameko."+other))
 }

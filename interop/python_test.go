@@ -85,7 +85,7 @@ func (n *process) started(t *testing.T, services string) {
 }
 
 // patience is for what takes no time unless it is broken.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // A caller is peer/caller.py: a script that uses Nameko's ClusterRpcProxy.
 type caller struct {

@@ -2,8 +2,8 @@ package interop_test
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/gomeko/gomeko/rpc"
@@ -43,18 +43,11 @@ func (f *fixture) queue(t *testing.T) {
 		}
 	}
 	for n, o := range <-answered {
-		_, of := "", map[string]string{
-			"python": "{'by': 'python', 'n': " + strconv.Itoa(2*n) + "}",
-			"go":     "{'by': 'go', 'n': " + strconv.Itoa(2*n) + "}",
-		}
-		switch o.Result {
-		case of["python"]:
-			by["python"]++
-		case of["go"]:
-			by["go"]++
-		default:
+		var got double
+		if err := json.Unmarshal([]byte(o.JSON), &got); err != nil || got.N != 2*n {
 			t.Errorf("call %d: got %s", n, o)
 		}
+		by[got.By]++
 	}
 	if by["python"] == 0 || by["go"] == 0 || by["python"]+by["go"] != many {
 		t.Errorf("got %v answered, want some by each, %d in all", by, many)

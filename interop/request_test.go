@@ -218,21 +218,21 @@ func reply(t *testing.T, d amqp.Delivery) string {
 
 // properties returns those of a message as text, ids aside.
 func properties(d amqp.Delivery) string {
-	return fmt.Sprint(d.ContentType, d.ContentEncoding, d.DeliveryMode, d.Priority, d.CorrelationId, d.ReplyTo, d.Expiration,
+	return fmt.Sprintln(d.ContentType, d.ContentEncoding, d.DeliveryMode, d.Priority, d.CorrelationId, d.ReplyTo, d.Expiration,
 		d.MessageId, d.Timestamp, d.Type, d.UserId, d.AppId, d.Headers)
 }
 
-// next returns the next message of deliveries.
-func next(t *testing.T, deliveries <-chan amqp.Delivery) amqp.Delivery {
+// next returns what comes next from a channel.
+func next[T any](t *testing.T, from <-chan T) T {
 	t.Helper()
 	select {
-	case d, ok := <-deliveries:
+	case v, ok := <-from:
 		if !ok {
 			t.Fatal("the channel was closed")
 		}
-		return d
+		return v
 	case <-time.After(patience):
-		t.Fatalf("no message in %s", patience)
+		t.Fatalf("nothing came in %s", patience)
 	}
 	panic("unreachable")
 }
