@@ -77,7 +77,7 @@
 // and as newer ones write it, and [MessagePack] its msgpack; each reads what either kombu writes. A receiver has its
 // [Codecs], and finds by a message's headers which of them is meant, and whether to [Inflate] the body first:
 //
-//	codec, body, err := transport.Codecs{transport.JSON, transport.MessagePack}.Open(d, conn.MaxMessage())
+//	codec, body, err := conn.Accepts().Open(d, conn.MaxMessage())
 //	…
 //	err = codec.Decode(body, &order)
 //
