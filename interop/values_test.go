@@ -44,7 +44,7 @@ var values = []sample{
 	{name: "tuple", value: []any{json.Number("1"), []int{2}}},
 	{name: "dict", value: map[string]any{"a": []any{json.Number("1"), json.Number("2.0"), map[string]any{"b": nil}}, "é": []any{}}},
 	{name: "empty dict", value: map[string]any{}},
-	{name: "keys", value: map[string]string{"1": "z", "null": "y", "2.5": "w"}},
+	{name: "keys", value: map[string]string{"1": "z", "null": "y", "2.5": "w"}, packed: difference{why: "keys that are no text are not tried: Nameko writes them and does not read them"}},
 	{name: "naive", value: time.Date(2024, 1, 2, 3, 4, 5, 678901000, transport.Naive), packed: text("2024-01-02T03:04:05.678901")},
 	{name: "utc", value: time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC), packed: text("2024-01-02T03:04:05Z")},
 	{name: "zone", value: time.Date(2024, 1, 2, 3, 4, 5, 0, time.FixedZone("", -5*3600-30*60)), packed: text("2024-01-02T03:04:05-05:30")},
@@ -60,10 +60,10 @@ var values = []sample{
 
 // text is the difference that a type that msgpack does not have, and Python cannot send by it, is what it is in JSON.
 func text(want string) difference {
-	return difference{"msgpack has no such type: it is sent as the string that it is in JSON; Python cannot send it", "'" + want + "'"}
+	return difference{"it is sent as the string that it is in JSON; Python cannot send it", "'" + want + "'"}
 }
 
-var base64 = difference{"JSON has no bytes: they are sent in base64, as Go does it; Python cannot send them before kombu 5.3", "'"}
+var base64 = difference{"they are sent in base64; Python cannot send them", "'"}
 
 func big10(power int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(power), nil) }
 
@@ -81,7 +81,7 @@ func (f *fixture) values(t *testing.T) {
 	for serializer, codec := range map[string]transport.Codec{"json": f.codec, "msgpack": transport.MessagePack} {
 		t.Run(serializer, func(t *testing.T) {
 			values := values
-			if codec == transport.MessagePack { // Nameko does not read the keys that it writes there
+			if codec == transport.MessagePack {
 				values = slices.DeleteFunc(slices.Clone(values), func(v sample) bool { return v.name == "keys" })
 			}
 			var calls []call
