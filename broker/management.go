@@ -208,6 +208,19 @@ func collect[T any](r *request, list func(*vhost) []T) (any, error) {
 	return all, nil
 }
 
+// find returns what look finds in one of the virtual hosts; nil is nothing.
+func find(r *request, look func(*vhost) any) (any, error) {
+	for _, v := range r.broker.hosts() {
+		v.lock()
+		found := look(v)
+		v.unlock()
+		if found != nil {
+			return found, nil
+		}
+	}
+	return nil, errNoObject
+}
+
 // decode reads the body, an object or nothing, which must have these keys.
 func (r *request) decode(body any, required ...string) error {
 	text, err := io.ReadAll(r.Body)

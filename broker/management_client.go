@@ -85,32 +85,36 @@ func (r *request) connections() (any, error) {
 	})
 }
 
-// withConnection calls do with the connection that the path names; its virtual host is
-// locked.
-func (r *request) withConnection(do func(*conn)) error {
-	for _, v := range r.broker.hosts() {
-		v.lock()
-		defer v.unlock()
-		for _, c := range v.clients() {
-			if c.name() == r.PathValue("name") {
-				do(c)
-				return nil
-			}
+// named returns the connection that the path names, nil if it is of another virtual host.
+func (r *request) named(v *vhost) *conn {
+	for c := range v.conns {
+		if c.name() == r.PathValue("name") {
+			return c
 		}
 	}
-	return errNoObject
+	return nil
 }
 
-func (r *request) getConnection() (answer any, err error) {
-	err = r.withConnection(func(c *conn) { answer = c.json() })
-	return answer, err
+func (r *request) getConnection() (any, error) {
+	return find(r, func(v *vhost) any {
+		if c := r.named(v); c != nil {
+			return c.json()
+		}
+		return nil
+	})
 }
 
 func (r *request) deleteConnection() (any, error) {
 	reason := cmp.Or(r.Header.Get("X-Reason"), "Closed via management plugin")
-	return nil, r.withConnection(func(c *conn) {
+	_, err := find(r, func(v *vhost) any {
+		c := r.named(v)
+		if c == nil {
+			return nil
+		}
 		c.close(exceptionf(codeConnectionForced, "%s", reason), closeTimeout)
+		return c
 	})
+	return nil, err
 }
 
 type channelJSON struct {
@@ -190,23 +194,25 @@ func (r *request) channels() (any, error) {
 }
 
 func (r *request) getChannel() (any, error) {
-	for _, v := range r.broker.hosts() {
-		v.lock()
-		defer v.unlock()
-		for _, c := range v.clients() {
+	return find(r, func(v *vhost) any {
+		for c := range v.conns {
 			for _, ch := range c.open() {
-				if ch.name() != r.PathValue("name") {
-					continue
+				if ch.name() == r.PathValue("name") {
+					return ch.detailed()
 				}
-				answer := ch.json()
-				for _, consumer := range ch.listed() {
-					answer.Details = append(answer.Details, consumer.json())
-				}
-				return answer, nil
 			}
 		}
+		return nil
+	})
+}
+
+// detailed is json with the channel's consumers.
+func (ch *channel) detailed() channelJSON {
+	j := ch.json()
+	for _, c := range ch.listed() {
+		j.Details = append(j.Details, c.json())
 	}
-	return nil, errNoObject
+	return j
 }
 
 type consumerJSON struct {

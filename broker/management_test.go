@@ -27,6 +27,8 @@ type api struct {
 	base  string // http://guest:guest@host:port
 	uri   string // of the vhost
 	vhost string // as paths name it
+
+	reason string // sent with what is asked, unless ""
 }
 
 // eachAPI runs f on the embedded broker's API and on RabbitMQ's.
@@ -47,13 +49,13 @@ func embeddedAPI(t *testing.T) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &api{t, "http://guest:guest@" + http.String(), "amqp://guest:guest@" + amqp.String() + "/embedded", "embedded"}
+	return &api{t, "http://guest:guest@" + http.String(), "amqp://guest:guest@" + amqp.String() + "/embedded", "embedded", ""}
 }
 
 func rabbitAPI(t *testing.T) *api {
 	t.Helper()
 	uri := brokertest.RabbitMQ(t)
-	return &api{t, os.Getenv("GOMEKO_RABBITMQ_API"), uri, uri[strings.LastIndex(uri, "/")+1:]}
+	return &api{t, os.Getenv("GOMEKO_RABBITMQ_API"), uri, uri[strings.LastIndex(uri, "/")+1:], ""}
 }
 
 // ask sends a request to a path in which VHOST stands for the vhost, and returns the status
@@ -63,6 +65,9 @@ func (a *api) ask(method, path, body string) (int, any) {
 	request, err := http.NewRequestWithContext(a.t.Context(), method, a.base+"/api/"+strings.ReplaceAll(path, "VHOST", a.vhost), strings.NewReader(body))
 	if err != nil {
 		a.t.Fatal(err)
+	}
+	if a.reason != "" {
+		request.Header.Set("X-Reason", a.reason)
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	response, err := client.Do(request)
