@@ -28,6 +28,7 @@ func FuzzBinding(f *testing.F) {
 		{"POST", "/things", jsonType, `{"id": 1, "name": "tea", "count": null, "sizes": [1, 2.0], "tenant": 7}`},
 		{"POST", "/things", jsonType, `{"id": 1, "id": 2, "name": "\ud800"}`},
 		{"POST", "/things", jsonType, `{"id": 1e99, "name": {"a": [[]]}`},
+		{"POST", "/things", jsonType, `{"id": 1, "name": "x"} {}`},
 		{"POST", "/things", "application/vnd.x+json; charset=latin1", `{}`},
 		{"POST", "/things", formType, "id=1&name=%f0%9f%9a%80&count=&sizes=x"},
 		{"POST", "/things", "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=id\r\n\r\n1\r\n--b--"},

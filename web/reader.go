@@ -167,8 +167,9 @@ func (rd *reader) json() (content, *Error) {
 		return c, failed
 	}
 	members, err := transport.JSON.Map(data)
-	if err != nil {
+	if err != nil { // what its fields lack is not to the point
 		rd.fault("body", "", err)
+		return c, misfit(rd.faults)
 	}
 	c.members = make(map[string][]byte, len(members))
 	for _, m := range members {

@@ -28,6 +28,7 @@ type server struct {
 	http   *http.Server
 	mux    *http.ServeMux
 	root   http.Handler              // the mux, in the middleware
+	field  *service.Field            // the first of them
 	fields map[string]*service.Field // by their patterns
 
 	listener net.Listener
@@ -80,6 +81,9 @@ func (s *server) handle(f *service.Field, pattern string, h http.Handler) (err e
 		h.ServeHTTP(w, r)
 	}))
 	s.fields[pattern] = f
+	if s.field == nil {
+		s.field = f
+	}
 	return nil
 }
 
@@ -181,9 +185,8 @@ func (s *server) Start(context.Context) error {
 	s.serving.Store(true)
 	go func() {
 		defer close(s.served)
-		err := s.serve()
-		if !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("HTTP server ended", "err", err)
+		if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
+			s.field.Fail(err) // who takes no connections is no server
 		}
 	}()
 	s.log.Info("HTTP server listens", "address", s.listener.Addr().String())

@@ -2,7 +2,9 @@ package web_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -23,6 +25,30 @@ type Pinged struct {
 }
 
 func (*Pinged) Ping(context.Context) (string, error) { return "pong", nil }
+
+// broken is a listener that fails.
+type broken struct{ net.Listener }
+
+func (b broken) Accept() (net.Conn, error) { return nil, errors.New("the card is gone") }
+
+// A server that takes no connections any more ends the services, which say why.
+func TestAcceptFails(t *testing.T) {
+	c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler), Values: []any{web.Config{
+		Listen: func(ctx context.Context, _ string) (net.Listener, error) {
+			l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+			return broken{l}, err
+		},
+	}}}, new(Pinged))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(t.Context()); err == nil {
+		err = c.Wait()
+		if err == nil || err.Error() != "service pinged: Ping: the card is gone" {
+			t.Errorf("got %v, want what has failed", err)
+		}
+	}
+}
 
 // TestRules holds the server to what containers and peers rely on.
 func TestRules(t *testing.T) {

@@ -190,7 +190,9 @@ func TestShapes(t *testing.T) {
 		{"PUT", "/things/9", jsonType, `{"name": "tea"}`, 200, "9tea", textType},
 		{"POST", "/things", jsonType, `{"id": 1.5, "count": "x", "conut": 1}`, 400, "Error: BadRequest: " +
 			`body conut: is not known; body id: number 1.5 does not fit int; body name: is missing; body count: a string does not fit int` + "\n", textType},
-		{"POST", "/things", jsonType, `[1]`, 400, "", ""},
+		{"POST", "/things", jsonType, `[1]`, 400, "Error: BadRequest: body: a list where an object should be\n", textType},
+		{"POST", "/things", jsonType, `{"id": 1, "name": "x"} {}`, 400, "", ""},
+		{"POST", "/things", jsonType, "", 400, "Error: BadRequest: body id: is missing; body name: is missing\n", textType},
 		{"POST", "/things", jsonType, `{"id": 1, "name": "` + "\xff" + `"}`, 400, "Error: BadRequest: body: is not UTF-8\n", textType},
 		{"POST", "/things", "text/csv", `1,2`, 415, "", ""},
 		{"GET", "/unsent", "", "", 500, "", ""},
