@@ -42,6 +42,12 @@
 // What a service dispatches is caught by a func in its struct's literal, or by a service of the test's that handles it. Run needs
 // no broker and no queue: it takes an [events.Event] first where the handler does.
 //
+// # HTTP and websockets
+//
+// [Host.HTTP] and [Host.Socket] are clients of the routes and the socket methods, which are served in memory:
+//
+//	answer, err := h.HTTP().Get("http://orders/orders/7")
+//
 // # Time
 //
 // All of it works in the bubble of [testing/synctest], where a call that times out after half a minute takes no time:
