@@ -31,7 +31,7 @@ type brokers struct {
 }
 
 // vhosts is how many virtual hosts the embedded broker has beside "/": one for each contestant.
-const vhosts = 200
+const vhosts = 50
 
 // get returns the URI of a fresh virtual host on a broker, and the broker's process.
 func (b *brokers) get(name string) (uri string, pid int, err error) {

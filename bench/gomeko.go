@@ -38,14 +38,20 @@ func callGomeko(ctx context.Context, r *role, args []string) error {
 	if err != nil {
 		return err
 	}
-	client := conn.Client("bench")
-	transient := len(args) > 1 && args[1] == "transient"
-	r.call = func(ctx context.Context, text string) error {
-		if transient {
-			ctx = rpc.With(ctx, rpc.Persistent(false))
+	r.echo(conn.Client("bench"))
+	if len(args) > 1 && args[1] == "transient" {
+		call := r.call
+		r.call = func(ctx context.Context, text string) error {
+			return call(rpc.With(ctx, rpc.Persistent(false)), text)
 		}
-		var result string
-		return client.Call(ctx, "echo", &result, text)
 	}
 	return nil
+}
+
+// echo makes the role one that calls echo.
+func (r *role) echo(c rpc.Client) {
+	r.call = func(ctx context.Context, text string) error {
+		var result string
+		return c.Call(ctx, "echo", &result, text)
+	}
 }

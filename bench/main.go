@@ -53,11 +53,18 @@ type session struct {
 	profile  string
 	against  string
 	brokers  brokers
+	scratch  string   // a folder that goes in the end
+	many     string   // the build with generated services, once there is one
 	measured []*group // in their order
 }
 
 func (s *session) run(ctx context.Context, scenarios, contestants *regexp.Regexp) error {
 	defer s.brokers.close()
+	var err error
+	if s.scratch, err = os.MkdirTemp("", "gomeko-bench"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(s.scratch)
 	for _, g := range groups() {
 		if s.against != "" {
 			g.against(s.against)

@@ -35,11 +35,16 @@ type team struct {
 	contestant
 
 	client, server *process
-	brokerPID      int // 0 is none
+	uri            string // of the broker, or of the server where there is none
+	brokerPID      int    // 0 is none
 }
 
 // measure runs a group: its teams take turns in every round, in an order that changes.
-func (s *session) measure(ctx context.Context, g *group) error {
+func (s *session) measure(ctx context.Context, g *group) (err error) {
+	if g.own != nil {
+		g.text, err = g.own(s)
+		return err
+	}
 	g.entries = map[string]*entry{}
 	var teams []*team
 	defer func() {
@@ -90,14 +95,19 @@ func (s *session) start(c contestant) (*team, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &team{contestant: c, brokerPID: pid}
+	if c.generated {
+		if c.program, err = s.generated(); err != nil {
+			return nil, err
+		}
+	}
+	t := &team{contestant: c, brokerPID: pid, uri: uri}
 	if t.server, err = s.play(c, c.server, uri); err != nil {
 		return nil, err
 	}
 	if c.broker == "" {
-		uri = t.server.ready.URI
+		t.uri = t.server.ready.URI
 	}
-	if t.client, err = s.play(c, c.client, uri); err != nil {
+	if t.client, err = s.play(c, c.client, t.uri); err != nil {
 		t.stop()
 		return nil, err
 	}

@@ -15,6 +15,9 @@ type group struct {
 	scenarios   []scenario
 	claims      []claim
 	entries     map[string]*entry // by key
+
+	own  func(*session) (table string, err error) // measures in its own way
+	text string                                   // that table
 }
 
 // A contestant is a server, a client, and what is between them.
@@ -25,7 +28,8 @@ type contestant struct {
 	client []string
 	copies int // deliveries that each call makes; 0: it has a reply
 
-	program string // another build of this command, "" is this one
+	program   string // another build of this command, "" is this one
+	generated bool   // it is the one with generated services
 }
 
 // A scenario is one load.
@@ -67,7 +71,7 @@ func (g *group) choose(scenarios, contestants *regexp.Regexp) {
 
 // groups returns all that is measured.
 func groups() []*group {
-	return slices.Concat([]*group{rpcGroup()}, eventGroups(), brokerGroups())
+	return slices.Concat([]*group{rpcGroup()}, eventGroups(), []*group{webGroup()}, brokerGroups(), []*group{memoryGroup()}, flatGroups())
 }
 
 const (

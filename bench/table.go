@@ -17,6 +17,9 @@ func (s *session) page() string {
 		for _, at := range g.scenarios {
 			g.table(&b, at)
 		}
+		if g.text != "" {
+			b.WriteString("\n" + g.text)
+		}
 	}
 	var claims strings.Builder
 	for _, g := range s.measured {
@@ -48,6 +51,9 @@ func (s *session) preface() string {
 
 // table writes what was measured in a scenario.
 func (g *group) table(b *strings.Builder, at scenario) {
+	if len(g.contestants) == 0 {
+		return
+	}
 	base := g.entries[key(at.name, g.contestants[0].name)]
 	if base == nil || len(base.samples) == 0 {
 		return
