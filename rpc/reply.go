@@ -78,11 +78,14 @@ func readReply(d *transport.Delivery, codec transport.Codec, limit int, result a
 
 // readError returns the error of a reply, nil if there is none: null, or {}, as Nameko reads it.
 func readError(codec transport.Codec, data []byte) error {
+	if codec.Kind(data) == transport.KindNull {
+		return nil
+	}
 	var what any
 	if err := codec.Decode(data, &what); err != nil {
 		return fmt.Errorf("reply: error: %w", err)
 	}
-	if fields, ok := what.(map[string]any); what == nil || ok && len(fields) == 0 {
+	if fields, ok := what.(map[string]any); ok && len(fields) == 0 {
 		return nil
 	}
 	e := &Error{remote: true}

@@ -15,12 +15,12 @@ type crew struct {
 	leaving sync.WaitGroup // idle ones that were told to end
 
 	mu   sync.Mutex
-	idle []chan func(number string)
+	idle []chan func(number *string)
 	over bool
 }
 
 // run runs work in a goroutine, and tells it the number of that, as traces write it.
-func (c *crew) run(work func(number string)) {
+func (c *crew) run(work func(number *string)) {
 	c.mu.Lock()
 	last := len(c.idle) - 1
 	if last < 0 {
@@ -35,10 +35,10 @@ func (c *crew) run(work func(number string)) {
 }
 
 // hand is one of the goroutines.
-func (c *crew) hand(work func(number string)) {
-	number, next := goroutine(), make(chan func(string), 1)
+func (c *crew) hand(work func(number *string)) {
+	number, next := goroutine(), make(chan func(*string), 1)
 	for {
-		work(number)
+		work(&number)
 		c.mu.Lock()
 		if c.over || len(c.idle) == idleHands {
 			c.mu.Unlock()

@@ -40,8 +40,8 @@ func (f *Field) limited(ctx context.Context) (any, error) {
 	}
 	done := make(chan outcome, 1)
 	r.hold()
-	f.Host.crew.run(func(number string) {
-		r.goroutine.Store(&number)
+	f.Host.crew.run(func(number *string) {
+		r.goroutine.Store(number)
 		r.work(ctx, done)
 	})
 	select {

@@ -112,6 +112,21 @@ func splitList(r reader) ([][]byte, error) {
 	}
 }
 
+// nameOf returns a name; those of every request and reply are there already.
+func nameOf(key []byte) string {
+	switch string(key) {
+	case "args":
+		return "args"
+	case "kwargs":
+		return "kwargs"
+	case "result":
+		return "result"
+	case "error":
+		return "error"
+	}
+	return string(key)
+}
+
 // splitObject returns the members of the object that r has; of two with one name the last, as in Python.
 func splitObject(r reader) ([]Member, error) {
 	n, err := expect(r, KindObject)
@@ -135,7 +150,7 @@ func splitObject(r reader) ([]Member, error) {
 		if err != nil {
 			return nil, err
 		}
-		m := Member{Name: string(key)}
+		m := Member{Name: nameOf(key)}
 		if m.Value, err = element(r); err != nil {
 			return nil, err
 		}
@@ -148,6 +163,9 @@ func splitObject(r reader) ([]Member, error) {
 		if at >= 0 {
 			list[at] = m
 			continue
+		}
+		if len(list) == 0 {
+			list = make([]Member, 0, 2) // as many as a request and a reply have
 		}
 		list = append(list, m)
 		switch {

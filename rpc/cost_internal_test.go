@@ -1,0 +1,142 @@
+package rpc
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// What is measured here is what a call costs beside the broker and amqp091-go: on the server from the delivery to the body
+// of the reply, on the client from the arguments to the request and from the reply to the result.
+
+// Shop is what is called.
+type Shop struct {
+	_ service.Name `service:"shop"`
+
+	Entrypoints struct {
+		GetOrder seized `rpc:"get_order(order_id, verbose=False)"`
+	}
+}
+
+// An Order is a typical result.
+type Order struct {
+	ID      int     `json:"id"`
+	Product string  `json:"product"`
+	Count   int     `json:"count"`
+	Price   float64 `json:"price"`
+}
+
+// GetOrder returns an order.
+func (*Shop) GetOrder(_ context.Context, id int, verbose bool) (*Order, error) {
+	return &Order{ID: id, Product: "chair", Count: 2, Price: 10.5}, nil
+}
+
+// seized is a row that gives its field to the test.
+type seized struct{}
+
+func (seized) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	to, _ := service.Lookup[chan *service.Field](f.Host)
+	to <- f
+	_, err := f.Bind(f.Tag("rpc"))
+	return seized{}, err
+}
+
+func (seized) Start(context.Context) error { return nil }
+func (seized) Stop(context.Context) error  { return nil }
+
+// a side does its share of one call.
+type side func()
+
+func newServerSide(tb testing.TB) side {
+	to := make(chan *service.Field, 1)
+	c, err := service.New(service.Config{Values: []any{to}}, new(Shop))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := c.Start(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(c.Kill)
+	field, codecs := <-to, transport.Config{}.Accepts()
+	d := &transport.Delivery{
+		Key: "shop.get_order",
+		Properties: transport.Properties{
+			ContentType: "application/json", ContentEncoding: "utf-8", CorrelationID: "1", ReplyTo: "2", Expiration: 30 * time.Second,
+			Headers: transport.Table{"nameko.call_id_stack": []any{"web.get.1", "cart.total.2"}, "nameko.language": "en"},
+		},
+		Body: []byte(`{"args": [7], "kwargs": {"verbose": true}}`),
+	}
+	life := make(chan context.Context, 1)
+	field.Go(func(ctx context.Context) { life <- ctx })
+	parent := <-life
+	return func() {
+		args, err := readRequest(d, codecs, 1<<20)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(parent, d.Expiration)
+		defer cancel()
+		result, err := field.Run(ctx, messaging.CallOf(d), args)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		encodeReply(transport.JSON, result, nil)
+	}
+}
+
+func newClientSide(tb testing.TB) side {
+	c := newCaller(transport.Config{}, Config{}, nil)
+	client := Client{service: "shop", caller: c}
+	d := &transport.Delivery{
+		Properties: transport.Properties{ContentType: "application/json", ContentEncoding: "utf-8", CorrelationID: "1"},
+		Body:       []byte(`{"result": {"id": 7, "product": "chair", "count": 2, "price": 10.5}, "error": null}`),
+	}
+	return func() {
+		o := optionsOf(tb.Context())
+		ctx, cancel, _ := o.bound(tb.Context(), c.cfg)
+		defer cancel()
+		r := client.reply("get_order", o)
+		r.codec = transport.JSON
+		body, err := r.codec.Encode(requestOf([]any{7, Kwargs{"verbose", true}}))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		p := c.publishing(ctx, r, body)
+		o.apply(&p, 30*time.Second)
+		r.settle(d, nil)
+		var order Order
+		if err := r.read(&order); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+var sides = map[string]func(testing.TB) side{"server": newServerSide, "client": newClientSide}
+
+func BenchmarkCall(b *testing.B) {
+	for name, make := range sides {
+		b.Run(name, func(b *testing.B) {
+			call := make(b)
+			b.ReportAllocs()
+			for b.Loop() {
+				call()
+			}
+		})
+	}
+}
+
+// TestAllocations is a guard: what a call allocates tells, on any machine, that it has become dearer.
+func TestAllocations(t *testing.T) {
+	most := map[string]float64{"server": 50, "client": 35}
+	for name, make := range sides {
+		if got := testing.AllocsPerRun(100, make(t)); got > most[name] {
+			t.Errorf("%s: got %.0f allocations a call, want at most %.0f", name, got, most[name])
+		} else {
+			t.Logf("%s: %.0f allocations a call", name, got)
+		}
+	}
+}
