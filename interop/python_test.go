@@ -150,20 +150,28 @@ func startCallerOf(t *testing.T, venv, uri string) *caller {
 	return &caller{json.NewEncoder(stdin), json.NewDecoder(stdout)}
 }
 
-// call sends all calls before it waits for the first outcome.
+// call makes calls and waits for their outcomes.
 func (c *caller) call(t *testing.T, calls ...call) []outcome {
+	t.Helper()
+	return c.start(t, calls...)(t)
+}
+
+// start makes calls, all before the first outcome is there. The func that it returns waits for them.
+func (c *caller) start(t *testing.T, calls ...call) func(t *testing.T) []outcome {
 	t.Helper()
 	if err := c.calls.Encode(calls); err != nil {
 		t.Fatal(err)
 	}
-	var outcomes []outcome
-	if err := c.outcomes.Decode(&outcomes); err != nil {
-		t.Fatalf("caller.py: %v", err)
+	return func(t *testing.T) (outcomes []outcome) {
+		t.Helper()
+		if err := c.outcomes.Decode(&outcomes); err != nil {
+			t.Fatalf("caller.py: %v", err)
+		}
+		if len(outcomes) != len(calls) {
+			t.Fatalf("got %d outcomes of %d calls", len(outcomes), len(calls))
+		}
+		return outcomes
 	}
-	if len(outcomes) != len(calls) {
-		t.Fatalf("got %d outcomes of %d calls", len(outcomes), len(calls))
-	}
-	return outcomes
 }
 
 // python returns a command of the virtual environment, in peer, that is killed when the test ends. If there is no such

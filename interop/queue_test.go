@@ -10,7 +10,7 @@ import (
 )
 
 // queue has calls from both languages served by instances in both: x in Python and x in Go share their queue, and so does
-// another one in Go for half of the time. Every call is run once and answered rightly.
+// another one in Go, which stops halfway. Every call is run once and answered rightly.
 func (f *fixture) queue(t *testing.T) {
 	const many = 1000
 	leaving := f.serve(t, &X{ran: f.ran})
@@ -18,8 +18,7 @@ func (f *fixture) queue(t *testing.T) {
 	for n := range asked {
 		asked[n] = call{Service: "x", Method: "double", Args: list(n)}
 	}
-	answered := make(chan []outcome)
-	go func() { answered <- f.python.call(t, asked...) }()
+	answers := f.python.start(t, asked...)
 
 	by := map[string]int{}
 	numbers := make([]int, many/2)
@@ -42,7 +41,7 @@ func (f *fixture) queue(t *testing.T) {
 			}
 		}
 	}
-	for n, o := range <-answered {
+	for n, o := range answers(t) {
 		var got double
 		if err := json.Unmarshal([]byte(o.JSON), &got); err != nil || got.N != 2*n {
 			t.Errorf("call %d: got %s", n, o)

@@ -246,10 +246,10 @@ var replies = []struct{ name, body string }{
 	{"error without arguments", `{"result": null, "error": {"exc_type": "T", "exc_path": "m.T", "value": "v"}}`},
 }
 
-// replies has a service that is neither's answer both callers.
+// replies has a service that is in neither language answer callers in both.
 func (f *fixture) replies(t *testing.T) {
 	requests := f.bind(t, "nameko-rpc", "odd.*")
-	answer := func(body string) {
+	answer := func(t *testing.T, body string) {
 		r := next(t, requests)
 		m := amqp.Publishing{ContentType: "application/json", ContentEncoding: "utf-8", CorrelationId: r.CorrelationId, Body: []byte(body)}
 		if err := f.raw.PublishWithContext(t.Context(), "nameko-rpc", r.ReplyTo, false, false, m); err != nil {
@@ -258,16 +258,14 @@ func (f *fixture) replies(t *testing.T) {
 	}
 	for _, r := range replies {
 		t.Run(r.name, func(t *testing.T) {
-			answered := make(chan struct{})
-			go func() {
-				defer close(answered)
-				answer(r.body)
-				answer(r.body)
-			}()
 			c := call{Service: "odd", Method: "ask"}
-			want := seen(f.python.call(t, c)[0])
-			difference{}.check(t, "Go", f.call(t, c), want)
-			<-answered
+			python := f.python.start(t, c)
+			answer(t, r.body)
+			want := seen(python(t)[0])
+			got := make(chan outcome, 1)
+			go func() { got <- f.call(t, c) }()
+			answer(t, r.body)
+			difference{}.check(t, "Go", next(t, got), want)
 		})
 	}
 }

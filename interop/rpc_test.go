@@ -153,7 +153,8 @@ func (d difference) check(t *testing.T, who string, got, want outcome) {
 	equal := reflect.DeepEqual(got, want)
 	switch {
 	case d.why == "" && !equal:
-		t.Errorf("%s: got %+v\nwant, as Nameko does it, %+v", who, got, want)
+		type fields outcome // all of them
+		t.Errorf("%s: got %+v\nwant, as Nameko does it, %+v", who, fields(got), fields(want))
 	case d.why != "" && equal:
 		t.Errorf("%s: got %s as from Nameko: the difference is gone that is listed as %q", who, got, d.why)
 	case d.why != "" && !strings.HasPrefix(got.String(), d.want):
