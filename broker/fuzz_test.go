@@ -126,7 +126,7 @@ func survive(t *testing.T, sent []byte, begin func(*wire)) {
 	good := plug(t, b)
 	good.open(0)
 	good.send(0, &frame.ConnectionClose{})
-	if got, most := allocated()-before, uint64(2<<20+2000*len(sent)); got > most {
+	if got, most := allocated()-before, uint64(16<<20+2000*len(sent)); got > most {
 		t.Errorf("%d bytes of input cost %d bytes of memory, want %d at most", len(sent), got, most)
 	}
 }

@@ -303,7 +303,7 @@ func frugal(t *testing.T, n int) func() {
 	}
 	before := allocated()
 	return func() {
-		if got, most := allocated()-before, uint64(256<<10+500*n); got > most {
+		if got, most := allocated()-before, uint64(4<<20+500*n); got > most {
 			t.Errorf("%d bytes of input cost %d bytes of memory, want %d at most", n, got, most)
 		}
 	}
