@@ -65,7 +65,7 @@ func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 	queue := "rpc.reply-" + name + "-" + c.replyTo
 	err = conn.Declare(ctx, transport.Topology{
 		Exchanges: []transport.Exchange{{Name: c.cfg.exchange(), Kind: "topic", Durable: true}},
-		Queues:    []transport.Queue{{Name: queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}}},
+		Queues:    []transport.Queue{{Name: queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}, Gone: c.bereave}},
 		Bindings:  []transport.Binding{{Queue: queue, Exchange: c.cfg.exchange(), Key: c.replyTo}},
 	})
 	if err != nil {
@@ -121,6 +121,7 @@ func (c *caller) send(ctx context.Context, r *Reply, p transport.Publishing) err
 		if err != nil { // a request that was taken waits on for its reply
 			c.settle(r.id, nil, r.failed(err))
 		}
+		r.taken.Store(err == nil)
 	})
 	switch {
 	case err == nil, !c.forget(r.id):
@@ -156,6 +157,18 @@ func (c *caller) receive(d *transport.Delivery) {
 		c.log.Debug("reply dropped: nobody waits for it", "correlation_id", d.CorrelationID)
 	}
 	d.Ack()
+}
+
+// bereave ends the calls whose requests were taken when the reply queue is gone: it may have had their replies.
+func (c *caller) bereave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, r := range c.pending {
+		if r.taken.Load() {
+			delete(c.pending, id)
+			r.settle(nil, r.failed(fmt.Errorf("the reply queue is gone: %w", transport.ErrConnectionLost)))
+		}
+	}
 }
 
 // settle ends the call id, by its reply or by why there is none, and reports whether somebody waited for it. A reply that

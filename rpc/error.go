@@ -58,8 +58,8 @@ var (
 	// ErrTimeout too. The queue is there because the service ran once.
 	ErrNoConsumers = errors.New("no consumers")
 
-	// ErrConnectionLost says that the connection was lost before the broker had confirmed the request: whether the
-	// method runs is not known.
+	// ErrConnectionLost says that the connection was lost before the broker had confirmed the request, or for so long that
+	// the broker has deleted the reply queue: whether the method runs is not known.
 	ErrConnectionLost = transport.ErrConnectionLost
 )
 

@@ -22,6 +22,7 @@ type Reply struct {
 	began, deadline time.Time // deadline is zero if there is none
 	detached        bool      // it is by Go: its work may outlive the method that made the call, and the limit nobody asked for
 
+	taken    atomic.Bool   // the broker has confirmed the request
 	waits    atomic.Int32  // goroutines that wait for it
 	release  func()        // frees what watches the call's ctx; under caller.mu
 	done     chan struct{} // closed when the two below are there

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/rpc"
 )
@@ -23,7 +25,8 @@ func TestBrokerKilled(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- client.Call(t.Context(), "hold", &got) }()
 	wait(t, "the call", w.Held)
-	tap.Confirmed(t, 3) // the first was no call; and so it is on the broker's disk
+	tap.Confirmed(t, 3)                        // the first was no call; and so it is on the broker's disk
+	node.Control("eval", "mnesia:sync_log().") // and so are the queues, which a kill loses otherwise in their first seconds
 	node.Kill()
 	node.Start()
 	if call := wait(t, "the call, again", w.Held); !call.Redelivered {
@@ -82,4 +85,40 @@ func TestCallsWhileBrokerDies(t *testing.T) {
 		t.Errorf("got %v from a call afterwards, want nil", err)
 	}
 	node.Kill() // and with it dead both still stop, which the end of the test waits for
+}
+
+// A reply queue that is gone when the connection is there again, after five minutes or by a broker that died, may have had
+// replies: nobody waits for them.
+func TestReplyQueueGone(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		peer := newPeer(t, uri)
+		requests := peer.bind("mute.*")
+		var tap tap
+		client := dial(t, uri, rpc.Config{Timeout: -1}, &tap).Client("mute")
+		waits := client.Go(t.Context(), "ask")
+		next(t, requests)
+		tap.Confirmed(t, 2) // the first was no call
+		tap.away.Store(true)
+		tap.Cut()
+		for _, m := range tap.Declared(t) {
+			if queue := replyQueue(m); queue != "" {
+				if _, err := peer.ch.QueueDelete(queue, false, false, false); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		tap.away.Store(false)
+		wait(t, "the call", waits.Done())
+		if err := waits.Result(t.Context(), nil); !errors.Is(err, rpc.ErrConnectionLost) {
+			t.Errorf("got %v, want ErrConnectionLost", err)
+		}
+		var got int
+		answered := make(chan error)
+		go func() { answered <- client.Call(t.Context(), "ask", &got) }()
+		request := next(t, requests)
+		peer.publish(request.ReplyTo, amqp.Publishing{CorrelationId: request.CorrelationId, Body: []byte(`{"result": 5, "error": null}`)})
+		if err := wait(t, "a later call", answered); err != nil || got != 5 {
+			t.Errorf("got %d, %v from a call afterwards, want its reply", got, err)
+		}
+	})
 }

@@ -34,6 +34,10 @@ type Queue struct {
 	AutoDelete bool
 	Exclusive  bool
 	Args       Table
+
+	// Gone is called, unless it is nil, when the queue is gone, with what was in it, and about to be declared again. It must
+	// not block.
+	Gone func()
 }
 
 // A Binding routes messages from an exchange to a queue by key.
@@ -113,6 +117,7 @@ func (c *Conn) restore(s *session) bool {
 	c.mu.Lock()
 	t := c.topology.clone()
 	c.mu.Unlock()
+	s.find(t.Queues)
 	err := s.declare(t)
 	if err == nil || errors.Is(err, errGone) {
 		return err == nil
@@ -127,6 +132,19 @@ func (c *Conn) restore(s *session) bool {
 		}
 	}
 	return false
+}
+
+// find tells those who want to know of it that their queue is gone.
+func (s *session) find(queues []Queue) {
+	for _, q := range queues {
+		if q.Gone == nil {
+			continue
+		}
+		var refused *Error
+		if _, err := s.inspect(q.Name); errors.As(err, &refused) && refused.Code == amqp.NotFound {
+			q.Gone()
+		}
+	}
 }
 
 // insist restores what was refused, with a back-off, until it is taken or s ends.
