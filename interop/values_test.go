@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -122,14 +123,16 @@ func (f *fixture) exchange(t *testing.T, codec transport.Codec, name string, val
 	ctx := rpc.With(t.Context(), rpc.Codec(codec))
 	python := f.conn.Client("python_peer")
 
-	var got outcome
-	if err := python.Call(ctx, "told", &got.Result, value); err != nil {
-		got = unsent
-	}
 	if made.Raised != "" {
 		made = unsent
 	}
-	differs.check(t, "sent by Go", got, made)
+	for how, ctx := range map[string]context.Context{"sent by Go": ctx, "sent by Go, compressed": rpc.With(ctx, rpc.Compress())} {
+		var got outcome
+		if err := python.Call(ctx, "told", &got.Result, value); err != nil {
+			got = unsent
+		}
+		differs.check(t, how, got, made)
+	}
 	if made.Raised != "" {
 		return
 	}
