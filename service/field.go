@@ -70,6 +70,9 @@ func (f *Field) Keys(known ...string) error {
 			continue
 		}
 		remedy := "known are " + strings.Join(known, ", ")
+		if len(known) == 0 {
+			remedy = "leave it out"
+		}
 		if near := nearest(p.key, known); near != "" {
 			remedy = "did you mean " + near + "?"
 		}
@@ -126,7 +129,7 @@ func (f *Field) Value() any {
 func (f *Field) Go(fn func(ctx context.Context)) {
 	c := f.Host
 	c.goroutines.add()
-	c.crew.run(func(*string) {
+	c.crew.run(func(string) {
 		defer c.goroutines.done()
 		fn(c.life)
 	})

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -55,6 +56,20 @@ func (c Sockets) withDefaults() Sockets {
 	c.Queue = cmp.Or(c.Queue, defaultQueue)
 	c.Ping = cmp.Or(c.Ping, defaultPing)
 	return c
+}
+
+// mistakes returns what is wrong with the configuration.
+func (c Sockets) mistakes() error {
+	var mistakes []error
+	for _, origin := range c.Origins {
+		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
+			mistakes = append(mistakes, fmt.Errorf(`Origins of web.Sockets: %q is none: write it as in "https://app.example.org", or "*" for all`, origin))
+		}
+	}
+	if c.MaxFrame < 0 || c.Queue < 0 || c.Idle < 0 {
+		mistakes = append(mistakes, errors.New("MaxFrame, Queue and Idle of web.Sockets are sizes and a time: leave them 0 for their defaults"))
+	}
+	return errors.Join(mistakes...)
 }
 
 // check returns an error for a page of an origin that may open no sockets.

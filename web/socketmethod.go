@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/gomeko/gomeko/service"
@@ -32,8 +33,12 @@ func (SocketMethod) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	row := &socketRow{field: f}
 	var lead []reflect.Type
 	socket := reflect.TypeFor[*Socket]()
-	if params := f.Params(); len(params) > 0 && params[0] == socket {
+	switch slices.Index(f.Params(), socket) {
+	case -1:
+	case 0:
 		row.lead, lead = true, []reflect.Type{socket}
+	default:
+		return nil, errors.New("the socket is not the first parameter after ctx: write (ctx context.Context, s *web.Socket, …)")
 	}
 	signature, err := f.Bind(f.Tag("web"), lead...)
 	if n := f.Tag("at_once"); n != "" {

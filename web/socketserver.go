@@ -34,6 +34,9 @@ type switchboard struct {
 
 func newSwitchboard(c *service.Container) (*switchboard, error) {
 	cfg, _ := service.Lookup[Sockets](c)
+	if err := cfg.mistakes(); err != nil {
+		return nil, err
+	}
 	return &switchboard{
 		cfg: cfg.withDefaults(),
 		log: c.Logger(),

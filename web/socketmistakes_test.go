@@ -1,0 +1,62 @@
+package web_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
+)
+
+// Mistaken has rows that are wrong, each in its way.
+type Mistaken struct {
+	_ service.Name `service:"mistaken"`
+
+	Entrypoints struct {
+		Path    web.SocketMethod `web:"GET /orders" method:"Watch"`
+		Nobody  web.SocketMethod `web:"nobody"`
+		Typo    web.SocketMethod `web:"typo(id)" method:"Watch" at_onec:"2"`
+		Many    web.SocketMethod `web:"many(id)" method:"Watch" at_once:"all"`
+		Zero    web.SocketMethod `web:"zero(id)" method:"Watch" at_once:"0"`
+		Second  web.SocketMethod `web:"second(id)"`
+		Watch   web.SocketMethod `web:"watch(id)"`
+		Another web.SocketMethod `web:"watch(id)" method:"Watch"`
+	}
+
+	Hub web.Hub `web:"orders"`
+}
+
+func (*Mistaken) Watch(context.Context, *web.Socket, string) error  { return nil }
+func (*Mistaken) Second(context.Context, string, *web.Socket) error { return nil }
+
+// Every mistake is told at the start, with what would be right.
+func TestSocketMistakes(t *testing.T) {
+	_, err := service.New(service.Config{}, new(Mistaken))
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	got := strings.Split(err.Error(), "\n")
+	for i, want := range []string{
+		`Path: signature "GET /orders": unexpected "/orders"`,
+		`Nobody: has no method Nobody`,
+		`Typo: unknown key at_onec in its tag: did you mean at_once?`,
+		`Many: at_once "all" is no number from 1 on: write at_once:"4", or leave it out`,
+		`Zero: at_once "0" is no number from 1 on`,
+		`Second: the socket is not the first parameter after ctx: write (ctx context.Context, s *web.Socket, …)`,
+		`Another: method "watch" of /ws is taken by the row Watch of mistaken: give one of them another name`,
+		`Hub: unknown key web in its tag: leave it out`,
+	} {
+		if i >= len(got) || !strings.Contains(got[i], want) {
+			t.Errorf("line %d: want %s in\n%s", i+1, want, err)
+		}
+	}
+	_, err = service.New(service.Config{Values: []any{web.Sockets{
+		Origins: []string{"*", "https://shop.example", "shop.example", "https://shop.example/"}, Queue: -1,
+	}}}, new(Counted))
+	for _, want := range []string{`"shop.example" is none: write it as in "https://app.example.org"`, `"https://shop.example/" is none`, "MaxFrame, Queue and Idle"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
