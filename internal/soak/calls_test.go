@@ -77,14 +77,11 @@ func TestSoakCalls(t *testing.T) {
 		p.wait()
 	}
 	l.recovered(t)
-	drained(t, node)
+	drained(t, node, 1+len(l.conns)+len(processes)) // of the service, of replies, of cancellations
 	l.close(t)
 	for _, p := range processes {
 		p.stop()
 	}
-	// That of the service is left, and those of replies, which go five minutes later.
-	if got, want := drained(t, node), 1+len(l.conns); got != want {
-		t.Errorf("got %d queues, want %d:\n%s", got, want, queues(node))
-	}
+	drained(t, node, 1+len(l.conns)) // those of replies go five minutes later
 	t.Logf("%.1f s: calls by outcome: %v; latest by %v; memory grew by %d KiB", time.Since(begin).Seconds(), l.outcomes, l.latest, l.grown>>10)
 }

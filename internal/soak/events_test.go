@@ -78,11 +78,11 @@ func TestSoakEvents(t *testing.T) {
 	}
 	reach(t, node, tally, many)
 	s.wait()
-	drained(t, node)
+	drained(t, node, 1)
 	for _, p := range pool {
 		p.stop()
 	}
-	drained(t, node) // and nothing was given back
+	drained(t, node, 1) // and nothing was given back
 	doubles := tally.check(t, s)
 	t.Logf("%d events, processes killed: %d, broker taken away: %d, %.1f s; dispatched again after an error: %d, handled again: %d, not marked as redelivered: %d",
 		many, kills, len(stops), time.Since(begin).Seconds(), s.again(), doubles, tally.unmarked)
