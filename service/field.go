@@ -129,7 +129,7 @@ func (f *Field) Value() any {
 func (f *Field) Go(fn func(ctx context.Context)) {
 	c := f.Host
 	c.goroutines.add()
-	c.crew.run(func(string) {
+	c.crew.run(func(*string) {
 		defer c.goroutines.done()
 		fn(c.life)
 	})
