@@ -29,6 +29,7 @@ type Call struct {
 
 	watcher Watcher
 	read    func(ctx context.Context, result any) (any, error)
+	inline  bool
 	parents int // how many ids of Parents Stack hands on; 0 is defaultParents, negative is none
 }
 
@@ -38,6 +39,10 @@ func (c *Call) Watch(w Watcher) { c.watcher = w }
 // Read has fn make of what the method returns the result of the call, before the call's own values are ended: a result that
 // is a stream is read there, while what it comes from lives. It is for the entrypoint that makes the call, before [Field.Run].
 func (c *Call) Read(fn func(ctx context.Context, result any) (any, error)) { c.read = fn }
+
+// Inline has the method run in the goroutine that calls [Field.Run], unless its row has a timeout: when ctx ends Run waits for
+// the method all the same. It is for an entrypoint whose peer is not told anything then, since ctx ends when the peer goes.
+func (c *Call) Inline() { c.inline = true }
 
 // FromContext returns the call that ctx belongs to, nil outside of one.
 func FromContext(ctx context.Context) *Call {

@@ -62,7 +62,7 @@ func (f *Field) Run(ctx context.Context, call *Call, args Arguments, lead ...any
 
 	life := f.Host.life
 	own := ctx.Done() == life.Done()
-	r := &run{field: f, call: call, args: args, lead: lead, bounded: !own && ctx.Done() != nil}
+	r := &run{field: f, call: call, args: args, lead: lead, bounded: !own && ctx.Done() != nil && !call.inline}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(ErrReturned)
 	if !own && ctx.Value(lifeKey{}) != f.Host { // else it ends with the container anyway

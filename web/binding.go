@@ -25,7 +25,8 @@ type binding struct {
 	segments []segment
 	ahead    bool // the segments go ahead of the struct's fields
 	inputs   []input
-	sized    int // of the inputs, those that come from the body
+	fill     reflect.Type // the struct that inputs fill
+	sized    int          // of the inputs, those that come from the body
 }
 
 // A segment is a wildcard that a parameter of the method takes.

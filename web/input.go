@@ -9,12 +9,12 @@ import (
 	"strings"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // An input is a field of a struct that is filled from a request.
 type input struct {
 	param service.Param
+	index []int  // of the field
 	in    string // path, query, header, or body: by the name of the parameter
 	key   string
 	parse parser // of each text; nil if only JSON has values for it
@@ -28,7 +28,8 @@ var sources = []string{"path", "query", "header"}
 func (b *binding) read(t reflect.Type, signature *service.Signature, names []string) error {
 	var mistakes []error
 	left := slices.Clone(names)
-	fields := parameters(t)
+	fields := parameters(t, nil)
+	b.fill = t
 	for i, p := range signature.Params {
 		in, err := newInput(p, fields[i], names)
 		if err != nil {
@@ -48,7 +49,7 @@ func (b *binding) read(t reflect.Type, signature *service.Signature, names []str
 }
 
 // parameters are the fields of t that are parameters, in the order in which service has them.
-func parameters(t reflect.Type) (fields []reflect.StructField) {
+func parameters(t reflect.Type, index []int) (fields []reflect.StructField) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		tag := f.Tag.Get("json")
@@ -56,8 +57,9 @@ func parameters(t reflect.Type) (fields []reflect.StructField) {
 		switch {
 		case tag == "-":
 		case f.Anonymous && name == "":
-			fields = append(fields, parameters(f.Type)...)
+			fields = append(fields, parameters(f.Type, append(slices.Clip(index), i))...)
 		case f.IsExported():
+			f.Index = append(slices.Clip(index), i)
 			fields = append(fields, f)
 		}
 	}
@@ -65,7 +67,7 @@ func parameters(t reflect.Type) (fields []reflect.StructField) {
 }
 
 func newInput(p service.Param, f reflect.StructField, names []string) (input, error) {
-	in := input{param: p, in: "body", key: p.Name, parse: parserOf(p.Type)}
+	in := input{param: p, index: f.Index, in: "body", key: p.Name, parse: parserOf(p.Type)}
 	if in.parse == nil && p.Type.Kind() == reflect.Slice {
 		in.parse, in.list = parserOf(p.Type.Elem()), true
 	}
@@ -94,27 +96,21 @@ func newInput(p service.Param, f reflect.StructField, names []string) (input, er
 	return in, nil
 }
 
-// texts decodes texts, of which there is at least one.
-func (in *input) texts(texts []string) (service.Value, error) {
-	v := reflect.New(in.param.Type).Elem()
+// texts decodes texts, of which there is at least one, into v.
+func (in *input) texts(texts []string, v reflect.Value) error {
 	switch {
 	case in.parse == nil:
-		return nil, errors.New("no text is one: send JSON")
+		return errors.New("no text is one: send JSON")
 	case !in.list && len(texts) > 1:
-		return nil, fmt.Errorf("is there %d times", len(texts))
+		return fmt.Errorf("is there %d times", len(texts))
 	case !in.list:
-		return decoded{v}, in.parse(texts[0], v)
+		return in.parse(texts[0], v)
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(texts), len(texts)))
-	var faults []error
 	for i, text := range texts {
-		faults = append(faults, in.parse(text, v.Index(i)))
+		if err := in.parse(text, v.Index(i)); err != nil {
+			return err
+		}
 	}
-	return decoded{v}, errors.Join(faults...)
-}
-
-// json decodes a member of a body.
-func (in *input) json(data []byte) (service.Value, error) {
-	v := reflect.New(in.param.Type)
-	return decoded{v.Elem()}, transport.JSON.Decode(data, v.Interface())
+	return nil
 }

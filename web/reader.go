@@ -20,6 +20,8 @@ import (
 type reader struct {
 	*binding
 	r      *http.Request
+	into   reflect.Value // the struct that is filled
+	values []decoded     // what args has, of which there is room for all
 	args   service.Arguments
 	lead   []any
 	faults []Fault
@@ -30,7 +32,7 @@ var errNoMatch = &Error{Status: http.StatusNotFound, Message: "nothing is at thi
 
 // arguments returns what the method is called with, besides the request itself.
 func (b *binding) arguments(r *http.Request) (args service.Arguments, lead []any, err *Error) {
-	rd := reader{binding: b, r: r}
+	rd := reader{binding: b, r: r, values: make([]decoded, 0, len(b.segments)+len(b.inputs))}
 	if err := rd.path(); err != nil {
 		return args, nil, err
 	}
@@ -60,7 +62,7 @@ func (rd *reader) path() *Error {
 		if rd.ahead {
 			rd.lead = append(rd.lead, v.Interface())
 		} else {
-			rd.args.Positional = append(rd.args.Positional, decoded{v})
+			rd.args.Positional = append(rd.args.Positional, rd.value(v))
 		}
 	}
 	return nil
@@ -68,16 +70,22 @@ func (rd *reader) path() *Error {
 
 // fields decodes the fields of the struct.
 func (rd *reader) fields() *Error {
-	query, err := url.ParseQuery(rd.r.URL.RawQuery)
-	if err != nil {
-		rd.fault("query", "", errors.New("is malformed"))
+	var query url.Values
+	if text := rd.r.URL.RawQuery; text != "" {
+		var err error
+		if query, err = url.ParseQuery(text); err != nil {
+			rd.fault("query", "", errors.New("is malformed"))
+		}
 	}
 	given, failed := rd.content(query)
 	if failed != nil {
 		return failed
 	}
+	rd.into = reflect.New(rd.fill).Elem()
+	rd.args.Keyword = make([]service.Named, 0, len(rd.inputs))
 	for i := range rd.inputs {
 		in := &rd.inputs[i]
+		v := rd.into.FieldByIndex(in.index)
 		var texts []string
 		where := in.in
 		switch in.in {
@@ -89,15 +97,14 @@ func (rd *reader) fields() *Error {
 			texts = rd.r.Header[in.key]
 		default:
 			where = given.in
-			if data, ok := given.members[in.key]; ok {
-				v, err := in.json(data)
-				rd.take(in, where, v, err)
+			if given.members != nil && given.members[i] != nil {
+				rd.take(in, where, v, transport.JSON.Decode(given.members[i], v.Addr().Interface()))
 				continue
 			}
 			texts = given.texts[in.key]
 		}
 		if len(texts) > 0 {
-			v, err := in.texts(texts)
+			err := in.texts(texts, v)
 			if err != nil && in.in == "path" && !errors.Is(err, errUTF8) {
 				return errNoMatch
 			}
@@ -110,12 +117,18 @@ func (rd *reader) fields() *Error {
 }
 
 // take adds an argument, or the fault that it is.
-func (rd *reader) take(in *input, where string, v service.Value, err error) {
+func (rd *reader) take(in *input, where string, v reflect.Value, err error) {
 	if err != nil {
 		rd.fault(where, in.key, err)
 		return
 	}
-	rd.args.Keyword = append(rd.args.Keyword, service.Named{Name: in.param.Name, Value: v})
+	rd.args.Keyword = append(rd.args.Keyword, service.Named{Name: in.param.Name, Value: rd.value(v)})
+}
+
+// value is v as an argument.
+func (rd *reader) value(v reflect.Value) service.Value {
+	rd.values = append(rd.values, decoded{v})
+	return &rd.values[len(rd.values)-1]
 }
 
 func (rd *reader) fault(in, name string, err error) {
@@ -128,8 +141,8 @@ func (rd *reader) fault(in, name string, err error) {
 
 // A content is what fields are filled with that have no tag of another source.
 type content struct {
-	in      string // where it was found
-	members map[string][]byte
+	in      string   // where it was found
+	members [][]byte // of a JSON object, by input
 	texts   map[string][]string
 }
 
@@ -141,9 +154,13 @@ func (rd *reader) content(query url.Values) (content, *Error) {
 	case rd.r.Method == http.MethodGet, rd.r.Method == http.MethodHead, rd.r.Method == http.MethodDelete:
 		return content{in: "query", texts: query}, nil
 	}
-	kind, parameters, err := mime.ParseMediaType(rd.r.Header.Get("Content-Type"))
+	declared := rd.r.Header.Get("Content-Type")
+	if declared == "application/json" { // as most are
+		return rd.json()
+	}
+	kind, parameters, err := mime.ParseMediaType(declared)
 	switch charset := strings.ToLower(parameters["charset"]); {
-	case err != nil && rd.r.Header.Get("Content-Type") != "", !slices.Contains([]string{"", "utf-8", "us-ascii"}, charset):
+	case err != nil && declared != "", !slices.Contains([]string{"", "utf-8", "us-ascii"}, charset):
 		return content{}, unsupported
 	case kind == "", kind == "application/json", strings.HasSuffix(kind, "+json"):
 		return rd.json()
@@ -171,15 +188,25 @@ func (rd *reader) json() (content, *Error) {
 		rd.fault("body", "", err)
 		return c, misfit(rd.faults)
 	}
-	c.members = make(map[string][]byte, len(members))
+	c.members = make([][]byte, len(rd.inputs))
 	for _, m := range members {
-		if !slices.ContainsFunc(rd.inputs, func(in input) bool { return in.in == "body" && in.key == m.Name }) {
+		if i := rd.named(m.Name); i >= 0 {
+			c.members[i] = m.Value
+		} else {
 			rd.fault("body", m.Name, errors.New("is not known"))
-			continue
 		}
-		c.members[m.Name] = m.Value
 	}
 	return c, nil
+}
+
+// named returns the index of the input that is found in a body by this name, -1 if there is none.
+func (b *binding) named(name string) int {
+	for i := range b.inputs {
+		if in := &b.inputs[i]; in.key == name && in.in == "body" {
+			return i
+		}
+	}
+	return -1
 }
 
 func (rd *reader) form() (content, *Error) {

@@ -52,6 +52,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		lead = append(v.lead(), lead...)
 	}
 	v.call.Read(v.read)
+	v.call.Inline() // its ctx ends when the client has gone
 	result, err := rt.field.Run(r.Context(), &v.call, args, lead...)
 	v.answer(w, result, err)
 }
@@ -72,6 +73,8 @@ func (v *visit) lead() []any {
 	}
 	return []any{request}
 }
+
+var errLate = &Error{Status: http.StatusRequestTimeout, Message: "the request did not come in time"}
 
 // streamed is the result of a call that has been answered by a stream.
 type streamed struct{}
@@ -95,6 +98,9 @@ func (v *visit) answer(w http.ResponseWriter, result any, err error) {
 	switch {
 	case err != nil && begun:
 		panic(http.ErrAbortHandler) // it cannot be taken back: the client sees that it is cut off
+	case err != nil && v.r.Context().Err() != nil:
+		v.server.fail(w, v.r, errLate) // it is read only by a client whose body was too slow
+		return
 	case err != nil:
 		v.server.fail(w, v.r, newError(err, v.call.ID))
 		return

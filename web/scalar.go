@@ -116,7 +116,7 @@ func parseFloat(text string, dst reflect.Value) error {
 type decoded struct{ reflect.Value }
 
 // Decode implements [service.Value].
-func (d decoded) Decode(v any) error {
+func (d *decoded) Decode(v any) error {
 	reflect.ValueOf(v).Elem().Set(d.Value)
 	return nil
 }

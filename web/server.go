@@ -182,6 +182,10 @@ func (s *server) Setup(ctx context.Context) (err error) {
 
 // Start lets clients in.
 func (s *server) Start(context.Context) error {
+	life := make(chan context.Context, 1)
+	s.field.Go(func(ctx context.Context) { life <- ctx })
+	container := <-life
+	s.http.BaseContext = func(net.Listener) context.Context { return container } // requests end with it
 	s.serving.Store(true)
 	go func() {
 		defer close(s.served)
