@@ -48,6 +48,10 @@
 //
 //	answer, err := h.HTTP().Get("http://orders/orders/7")
 //
+//	socket := h.Socket()
+//	err := socket.Call(t.Context(), "watch_order", nil, rpc.Kwargs{"order_id", 7})
+//	event, err := socket.Event(t.Context(), &order)
+//
 // # Time
 //
 // All of it works in the bubble of [testing/synctest], where a call that times out after half a minute takes no time:

@@ -46,6 +46,22 @@ func (c *Chat) Wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// What one says, those hear who have joined.
+func TestChat(t *testing.T) {
+	h := servicetest.New(t, new(Chat))
+	ana, julio := h.Socket(), h.Socket()
+	if err := julio.Call(t.Context(), "join", nil, rpc.Kwargs{"room", "kitchen"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ana.Call(t.Context(), "say", nil, rpc.Kwargs{"room", "kitchen", "text", "tea?"}); err != nil {
+		t.Fatal(err)
+	}
+	var text string
+	if event, err := julio.Event(t.Context(), &text); event != "said" || text != ": tea?" || err != nil {
+		t.Errorf("got %s %q, %v", event, text, err)
+	}
+}
+
 // Sockets are served without a port, and in a bubble without waiting: they outlive hours of pings.
 func TestSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -75,6 +75,34 @@
 // [Hooks] answer otherwise, and also say what of a request's headers is the context data of its call. The header X-Request-ID is the
 // last part of the call's id, be it that the client has sent one.
 //
+// # Websockets
+//
+// A [SocketMethod] is a method that is called by websocket. All of a process's are at GET /ws of the same port, in frames of
+// JSON (docs/web.md), and arguments come by name. A [Hub] reaches the sockets from any method:
+//
+//	type Board struct {
+//		_ service.Name `service:"board"`
+//
+//		Entrypoints struct {
+//			Watch        web.SocketMethod `web:"watch(shop='all')"`
+//			OrderCreated events.Handler   `events:"orders.order_created" delivery:"broadcast" reliable:"false"`
+//		}
+//
+//		Hub web.Hub
+//	}
+//
+//	func (b *Board) Watch(ctx context.Context, s *web.Socket, shop string) error {
+//		return b.Hub.Subscribe(s.ID, shop)
+//	}
+//
+//	func (b *Board) OrderCreated(ctx context.Context, order Order) error {
+//		return b.Hub.Broadcast(ctx, order.Shop, "order_created", order)
+//	}
+//
+// The requests of one socket run one at a time, unless the row says at_once:"4". A broadcast waits for nobody: what a client
+// does not read is kept in a queue of its own, with a bound. [Sockets] say what that is, and whose pages may open sockets: only those
+// of the server's own host, unless they are named.
+//
 // # The server
 //
 // All routes of a process are on one port, that of its [Config]. Beside them a [Mount] has any [http.Handler] answer, such as one of files.
