@@ -121,7 +121,7 @@
 //   - [ErrTimeout]: no reply in time; the text has the consumers and the ready messages of the service's queue.
 //   - [ErrNoConsumers]: an ErrTimeout for which nobody was there to take the request.
 //   - [ErrWorkerTimeout]: an ErrTimeout of the service's own: the method took longer than it may.
-//   - [ErrConnectionLost]: the request may have been taken or not.
+//   - [ErrConnectionLost]: whether the method has run is not known.
 //   - [context.Canceled]: ctx was cancelled.
 //   - [ErrMethodNotFound], [ErrIncorrectSignature], [ErrMalformedRequest] and any other [Error]: the service's answer.
 //
