@@ -105,6 +105,24 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// What a request is told of its faults does not grow with it.
+func TestManyFaults(t *testing.T) {
+	p := start(t, web.Config{}, new(Shop))
+	var body strings.Builder
+	body.WriteString(`{"id": "` + strings.Repeat("x", 1<<20) + `"`)
+	for i := range 20_000 {
+		fmt.Fprintf(&body, `, "%d": 1`, i)
+	}
+	status, _, text := request(t, p, "POST", "/things", jsonType, body.String()+"}")
+	if status != 400 || len(text) > 10_000 {
+		t.Errorf("got %d and %d bytes, want 400 in a few", status, len(text))
+	}
+	status, _, text = request(t, p, "POST", "/things", formType, "name=x&id="+strings.Repeat("x", 1<<20))
+	if status != 400 || len(text) > 1_000 {
+		t.Errorf("got %d and %d bytes, want 400 in a few", status, len(text))
+	}
+}
+
 // Slowlorises hold connections, and neither workers nor others up.
 func TestSlowloris(t *testing.T) {
 	cfg := tightened

@@ -131,12 +131,28 @@ func (rd *reader) value(v reflect.Value) service.Value {
 	return &rd.values[len(rd.values)-1]
 }
 
+// What is told of a request is less than it may have sent.
+const (
+	mostFaults = 50
+	mostText   = 200 // bytes of each
+)
+
 func (rd *reader) fault(in, name string, err error) {
-	detail := valid(err.Error())
+	if len(rd.faults) == mostFaults {
+		return
+	}
+	detail := err.Error()
 	if rd.field.Sensitive() {
 		detail = "does not fit"
 	}
-	rd.faults = append(rd.faults, Fault{In: in, Name: valid(name), Detail: detail})
+	rd.faults = append(rd.faults, Fault{In: in, Name: clipped(name), Detail: clipped(detail)})
+}
+
+func clipped(text string) string {
+	if len(text) > mostText {
+		text = text[:mostText] + "…"
+	}
+	return valid(text)
 }
 
 // A content is what fields are filled with that have no tag of another source.
