@@ -63,7 +63,7 @@ func (c Sockets) mistakes() error {
 	var mistakes []error
 	for _, origin := range c.Origins {
 		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
-			mistakes = append(mistakes, fmt.Errorf(`Origins of web.Sockets: %q is none: write it as in "https://app.example.org", or "*" for all`, origin))
+			mistakes = append(mistakes, fmt.Errorf(`origin %q of web.Sockets is none: write it as in "https://app.example.org", or "*" for all`, origin))
 		}
 	}
 	if c.MaxFrame < 0 || c.Queue < 0 || c.Idle < 0 {

@@ -171,7 +171,10 @@ type pipe struct {
 	conns chan net.Conn
 	done  chan struct{}
 	close sync.Once
+	stop  func() // the service
 }
+
+const drainDelay = time.Minute // in the bubble
 
 func newPipe() *pipe { return &pipe{conns: make(chan net.Conn), done: make(chan struct{})} }
 
@@ -189,17 +192,21 @@ func (p *pipe) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
 
 func (p *pipe) dial(t *testing.T) *websocket.Conn {
 	t.Helper()
-	d := websocket.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		p.conns <- theirs
-		return ours, nil
-	}}
-	conn, _, err := d.Dial("ws://memory/ws", nil)
+	conn, _, err := p.open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+func (p *pipe) open() (*websocket.Conn, *http.Response, error) {
+	d := websocket.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		p.conns <- theirs
+		return ours, nil
+	}}
+	return d.Dial("ws://memory/ws", nil)
 }
 
 // inMemory hosts a service behind a pipe, in the bubble of a test.
@@ -208,7 +215,10 @@ func inMemory(t *testing.T, cfg web.Sockets, hosted any) *pipe {
 	p := newPipe()
 	host, err := service.New(service.Config{
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Values: []any{cfg, web.Config{Listen: func(context.Context, string) (net.Listener, error) { return p, nil }}},
+		Values: []any{cfg, web.Config{
+			Listen:     func(context.Context, string) (net.Listener, error) { return p, nil },
+			DrainDelay: drainDelay,
+		}},
 	}, hosted)
 	if err != nil {
 		t.Fatal(err)
@@ -216,11 +226,12 @@ func inMemory(t *testing.T, cfg web.Sockets, hosted any) *pipe {
 	if err := host.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	p.stop = func() {
 		if err := host.Stop(context.Background()); err != nil {
 			t.Error(err)
 		}
-	})
+	}
+	t.Cleanup(p.stop)
 	return p
 }
 
@@ -279,6 +290,27 @@ func TestIdle(t *testing.T) {
 		}
 		if took := time.Since(began); took < 5*time.Minute || took > 6*time.Minute {
 			t.Errorf("closed after %s, want five minutes", took)
+		}
+	})
+}
+
+// While a server that stops still takes connections, it opens no further sockets; those that are open go on until then.
+func TestDrainDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := inMemory(t, web.Sockets{}, new(Counted))
+		conn := p.dial(t)
+		readFrame(t, conn)
+		began := time.Now()
+		go p.stop()
+		synctest.Wait()
+		if _, answer, err := p.open(); err == nil || answer.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("got %v, want 503", answer)
+		}
+		if got := ask(t, conn, `{"method": "count"}`); !strings.Contains(got, `"data": 1`) {
+			t.Errorf("got %s", got)
+		}
+		if got := closeCode(t, conn); got != websocket.CloseGoingAway || time.Since(began) != drainDelay {
+			t.Errorf("got %d after %s, want 1001 after %s", got, time.Since(began), drainDelay)
 		}
 	})
 }

@@ -54,7 +54,7 @@ func TestSocketMistakes(t *testing.T) {
 	_, err = service.New(service.Config{Values: []any{web.Sockets{
 		Origins: []string{"*", "https://shop.example", "shop.example", "https://shop.example/"}, Queue: -1,
 	}}}, new(Counted))
-	for _, want := range []string{`"shop.example" is none: write it as in "https://app.example.org"`, `"https://shop.example/" is none`, "MaxFrame, Queue and Idle"} {
+	for _, want := range []string{`origin "shop.example" of web.Sockets is none: write it as in "https://app.example.org"`, `origin "https://shop.example/" of`, "MaxFrame, Queue and Idle"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}

@@ -212,7 +212,7 @@ func (s *Socket) write(context.Context) {
 			s.cut()
 		}
 		if o.kind == websocket.CloseMessage {
-			s.conn.SetReadDeadline(time.Now().Add(closeTime))
+			s.conn.NetConn().SetReadDeadline(time.Now().Add(closeTime))
 		}
 	}
 }
@@ -232,6 +232,6 @@ func (s *Socket) extend(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closing {
-		s.conn.SetReadDeadline(time.Now().Add(d))
+		s.conn.NetConn().SetReadDeadline(time.Now().Add(d))
 	}
 }

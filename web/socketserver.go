@@ -25,9 +25,9 @@ type switchboard struct {
 	field    *service.Field // one of the rows, whose goroutines all are
 	rows     map[string]*socketRow
 	beats    sync.Once
-	stopped  chan struct{} // closed when no request is taken any more
 
 	mu       sync.RWMutex
+	stopped  chan struct{} // closed when nothing is taken on any more
 	sockets  map[string]*Socket
 	channels map[string]map[*Socket]struct{}
 }
@@ -93,6 +93,9 @@ func (b *switchboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // admit returns the context data of a socket, or says why it may not be opened.
 func (b *switchboard) admit(r *http.Request) (map[string]any, error) {
+	if b.server.draining.Load() {
+		return nil, &Error{Status: http.StatusServiceUnavailable, Message: "the service stops"}
+	}
 	if err := b.cfg.check(r); err != nil {
 		return nil, err
 	}
@@ -110,9 +113,11 @@ func (b *switchboard) open(conn *websocket.Conn, data map[string]any) {
 	connected, _ := eventFrame("connected", map[string]string{"socket_id": s.ID})
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.server.draining.Load() {
+	select {
+	case <-b.stopped:
 		conn.Close()
 		return
+	default:
 	}
 	b.sockets[s.ID] = s
 	s.touch()
@@ -142,8 +147,8 @@ func (b *switchboard) all() []*Socket {
 	return all
 }
 
-// drain takes no further requests. Each socket is closed when those that it has been running are answered.
-func (b *switchboard) drain() {
+// stop takes nothing more on, and returns the sockets that are open.
+func (b *switchboard) stop() []*Socket {
 	b.mu.Lock()
 	select {
 	case <-b.stopped:
@@ -151,14 +156,19 @@ func (b *switchboard) drain() {
 		close(b.stopped)
 	}
 	b.mu.Unlock()
-	for _, s := range b.all() {
+	return b.all()
+}
+
+// drain closes each socket when the requests that it has been running are answered.
+func (b *switchboard) drain() {
+	for _, s := range b.stop() {
 		s.drain()
 	}
 }
 
 // Kill hangs up.
 func (b *switchboard) Kill() {
-	for _, s := range b.all() {
+	for _, s := range b.stop() {
 		s.conn.Close()
 	}
 }

@@ -174,7 +174,6 @@ func seen(other bool, opcode int, payload []byte) string {
 type replay struct {
 	*process
 	a, b *websocket.Conn
-	idB  string
 }
 
 // outcome does what the client of the vector did, and returns what it saw.
