@@ -44,14 +44,20 @@ func (p *process) listen(ctx context.Context, address string) (net.Listener, err
 	if err != nil {
 		return nil, fmt.Errorf("%w: free the address, or set WEB_SERVER_ADDRESS to another", err)
 	}
-	p.web = webURL(p.cfg.Web, l.Addr())
+	p.web = webURL(p.cfg.Web, address, l.Addr())
 	return l, nil
 }
 
-// webURL is what clients of the routes write.
-func webURL(c config.Web, at net.Addr) string {
+// webURL is what clients of the routes write: the host of the address that was asked for, and the port that is bound.
+func webURL(c config.Web, address string, bound net.Addr) string {
+	scheme := "http://"
 	if c.CertFile != "" {
-		return "https://" + at.String()
+		scheme = "https://"
 	}
-	return "http://" + at.String()
+	host, _, err := net.SplitHostPort(address)
+	_, port, portErr := net.SplitHostPort(bound.String())
+	if err != nil || portErr != nil {
+		return scheme + bound.String()
+	}
+	return scheme + net.JoinHostPort(host, port)
 }

@@ -67,11 +67,11 @@ func (c Config) check() error {
 		{"IdleTimeout", c.IdleTimeout}, {"DrainDelay", c.DrainDelay},
 	} {
 		if d.time < 0 {
-			mistakes = append(mistakes, fmt.Errorf("%s of web.Config is %s: leave it 0 for its default", d.name, d.time))
+			mistakes = append(mistakes, fmt.Errorf("web.Config: %s is %s: leave it 0 for its default", d.name, d.time))
 		}
 	}
 	if c.MaxHeader < 0 || c.MaxBody < 0 {
-		mistakes = append(mistakes, errors.New("MaxHeader and MaxBody of web.Config are sizes: leave them 0 for their defaults"))
+		mistakes = append(mistakes, errors.New("web.Config: MaxHeader and MaxBody are sizes: leave them 0 for their defaults"))
 	}
 	return errors.Join(mistakes...)
 }

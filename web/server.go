@@ -58,7 +58,7 @@ func newServer(c *service.Container) (*server, error) {
 	s.root = http.HandlerFunc(s.route)
 	for i, m := range slices.Backward(s.hooks.Middleware) {
 		if m == nil {
-			return nil, fmt.Errorf("Middleware[%d] of web.Hooks is nil: leave it out", i)
+			return nil, fmt.Errorf("web.Hooks: Middleware[%d] is nil: leave it out", i)
 		}
 		s.root = m(s.root)
 	}
