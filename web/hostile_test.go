@@ -18,7 +18,7 @@ import (
 
 // tightened is a configuration whose limits a test can reach.
 var tightened = web.Config{
-	HeaderTimeout: 200 * time.Millisecond, ReadTimeout: 200 * time.Millisecond, WriteTimeout: 200 * time.Millisecond,
+	HeaderTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
 	MaxHeader: 4 << 10, MaxBody: 1 << 10,
 }
 
@@ -125,9 +125,7 @@ func TestManyFaults(t *testing.T) {
 
 // Slowlorises hold connections, and neither workers nor others up.
 func TestSlowloris(t *testing.T) {
-	cfg := tightened
-	cfg.HeaderTimeout = time.Second
-	p := start(t, cfg, new(Shop))
+	p := start(t, tightened, new(Shop))
 	slow := make([]net.Conn, 200)
 	for i := range slow {
 		slow[i] = p.tcp(t)
