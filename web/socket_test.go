@@ -2,10 +2,13 @@ package web_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -362,5 +365,38 @@ func TestAuthenticate(t *testing.T) {
 		if !strings.Contains(got, `"data": {"language": "es", "user_id": "julio"}`) {
 			t.Errorf("got %s, want the language and the user", got)
 		}
+	}
+}
+
+// wrapped is a ResponseWriter as middleware makes them: what is below, net/http finds.
+type wrapped struct{ http.ResponseWriter }
+
+func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Sockets are opened by TLS where HTTP/2 is spoken too, and through middleware that knows nothing of them.
+func TestSocketTLS(t *testing.T) {
+	made := httptest.NewUnstartedServer(nil)
+	made.StartTLS()
+	defer made.Close()
+	pool := x509.NewCertPool()
+	pool.AddCert(made.Certificate())
+	p := startConfigured(t, service.Config{Values: []any{web.Hooks{Middleware: []func(http.Handler) http.Handler{
+		func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(wrapped{w}, r) })
+		},
+	}}}}, web.Config{TLS: &tls.Config{Certificates: made.TLS.Certificates}}, new(Counted))
+	d := websocket.Dialer{TLSClientConfig: &tls.Config{RootCAs: pool}}
+	conn, _, err := d.DialContext(t.Context(), "wss"+strings.TrimPrefix(p.url, "http")+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	readFrame(t, conn)
+	if got := ask(t, conn, `{"method": "count"}`); !strings.Contains(got, `"data": 1`) {
+		t.Errorf("got %s", got)
+	}
+	write(t, conn, websocket.TextMessage, "\xff")
+	if got := closeCode(t, conn); got != websocket.CloseInvalidFramePayloadData {
+		t.Errorf("got %d, want 1007", got)
 	}
 }
