@@ -105,6 +105,47 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// The limits of a request hold by HTTP/2 too, where a stream is cut and its connection goes on.
+func TestHostileHTTP2(t *testing.T) {
+	cfg := tightened
+	cfg.H2C = true
+	p := start(t, cfg, new(Shop))
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	p.client = &http.Client{Transport: &http.Transport{Protocols: protocols}}
+	t.Cleanup(p.client.CloseIdleConnections)
+	never, end := io.Pipe()
+	defer end.Close()
+	for name, c := range map[string]struct {
+		body io.Reader
+		want int
+	}{
+		"large": {io.LimitReader(endless{}, 2<<10), http.StatusRequestEntityTooLarge},
+		"slow":  {never, http.StatusRequestTimeout},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/things", c.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, _, _ := do(t, p, r); status != c.want {
+			t.Errorf("%s: got %d, want %d", name, status, c.want)
+		}
+		if status, _, _ := request(t, p, "GET", "/plain", "", ""); status != 200 {
+			t.Errorf("%s: got %d for the next one, want 200", name, status)
+		}
+	}
+}
+
+// endless is a body of spaces.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
 // What a request is told of its faults does not grow with it.
 func TestManyFaults(t *testing.T) {
 	p := start(t, web.Config{}, new(Shop))
