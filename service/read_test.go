@@ -1,0 +1,139 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/service"
+)
+
+// Visited is an entrypoint of methods that are given a visit, which carries the ctx: they may take nothing else.
+type Visited struct{}
+
+func (Visited) Entrypoint(f *service.Field) (service.Entrypoint, error) {
+	_, err := f.Bind("visit()", f.Params()...)
+	if all, ok := service.Lookup[triggers](f.Host); ok {
+		all[f.Name] = f
+	}
+	return &nop{}, err
+}
+
+type visit struct {
+	ctx  context.Context
+	seen *[]string
+}
+
+func (v *visit) Context() context.Context { return v.ctx }
+
+// Host has rows of what only entrypoints such as those of HTTP need.
+type Host struct {
+	_ service.Name `service:"host"`
+
+	Entrypoints struct {
+		Bare   Visited
+		Stream Visited
+		Wait   Visited
+	}
+
+	Open *strings.Builder `inject:""`
+}
+
+func (*Host) Bare(v *visit) {
+	*v.seen = append(*v.seen, service.FromContext(v.Context()).ID)
+}
+
+func (h *Host) Stream(context.Context) (io.Reader, error) {
+	h.Open.WriteString("read by ")
+	return strings.NewReader("text"), nil
+}
+
+func (*Host) Wait(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// A method may take what its entrypoint gives and nothing else, with the ctx of the call, whose id may come from elsewhere.
+func TestBareMethod(t *testing.T) {
+	_, all := start(t, service.Config{}, new(Host), noted(new([]string)))
+	var seen []string
+	late := func(ctx context.Context) any { return &visit{ctx, &seen} }
+	result, err := all["Bare"].Run(t.Context(), &service.Call{ID: "abc"}, service.Arguments{}, late)
+	if result != nil || err != nil || len(seen) != 1 || seen[0] != "host.visit.abc" {
+		t.Errorf("got %v, %v, %q, want a call whose id is host.visit.abc", result, err, seen)
+	}
+}
+
+// noted has each call hold a builder, and notes what it has and the error that it ends with.
+func noted(to *[]string) any {
+	return di.PerCall(func() di.Provider[*strings.Builder] {
+		return func(context.Context) (*strings.Builder, di.Done, error) {
+			b := new(strings.Builder)
+			return b, func(err error) error {
+				text := b.String()
+				if err != nil {
+					text += err.Error()
+				}
+				*to = append(*to, text)
+				return err
+			}, nil
+		}
+	})
+}
+
+// What reads a result that is a stream does so while the call's values live, and its error is theirs.
+func TestRead(t *testing.T) {
+	var ended []string
+	_, all := start(t, service.Config{}, new(Host), noted(&ended))
+	for _, failed := range []error{nil, errors.New("the reader")} {
+		call := new(service.Call)
+		call.Read(func(_ context.Context, result any) (any, error) {
+			text, err := io.ReadAll(result.(io.Reader))
+			if len(ended) > 0 {
+				t.Error("the call's values were ended before its result was read")
+			}
+			return string(text), errors.Join(err, failed)
+		})
+		result, err := all["Stream"].Run(t.Context(), call, service.Arguments{})
+		if failed == nil && (result != "text" || err != nil) || failed != nil && !errors.Is(err, failed) {
+			t.Errorf("got %v, %v", result, err)
+		}
+		want := "read by "
+		if failed != nil {
+			want += failed.Error()
+		}
+		if len(ended) != 1 || ended[0] != want {
+			t.Errorf("got the ends %q, want %q", ended, want)
+		}
+		ended = nil
+	}
+}
+
+// A call that is inline has ended when Run returns; it was given up by who asked, which is no fault.
+func TestInline(t *testing.T) {
+	var log journal
+	_, all := start(t, service.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, new(Host), noted(new([]string)))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancelled := make(chan struct{})
+	call := new(service.Call)
+	call.Inline()
+	call.Watch(begun(func() { close(cancelled); cancel() }))
+	_, err := all["Wait"].Run(ctx, call, service.Arguments{})
+	<-cancelled
+	if !errors.Is(err, service.ErrTimeout) || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was cancelled", err)
+	}
+	if text := log.take(); !strings.Contains(text, "level=WARN") || strings.Contains(text, "level=ERROR") {
+		t.Errorf("got the log %s, want a warning", text)
+	}
+}
+
+// begun is a Watcher.
+type begun func()
+
+func (b begun) Began(context.Context) error { b(); return nil }
+func (begun) Idle(bool)                     {}
