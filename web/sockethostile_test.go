@@ -315,7 +315,7 @@ func TestDrainDelay(t *testing.T) {
 	})
 }
 
-// A path that is no socket's, and a request that is no upgrade.
+// A request that is no upgrade is told so.
 func TestNoUpgrade(t *testing.T) {
 	p := start(t, web.Config{}, new(Counted))
 	answer, err := p.client.Get(p.url + "/ws")
@@ -323,7 +323,8 @@ func TestNoUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusBadRequest {
-		t.Errorf("got %s, want 400", answer.Status)
+	text, _ := io.ReadAll(answer.Body)
+	if answer.StatusCode != http.StatusBadRequest || !strings.Contains(string(text), "the client is not using the websocket protocol") {
+		t.Errorf("got %s %s, want 400", answer.Status, text)
 	}
 }

@@ -68,6 +68,10 @@ func (b *switchboard) serve(method string, row *socketRow) (service.Entrypoint, 
 		return nil, err
 	}
 	b.field, b.server = row.field, s
+	b.upgrader.Error = func(w http.ResponseWriter, r *http.Request, status int, why error) {
+		w.Header().Set("Sec-Websocket-Version", "13")
+		s.fail(w, r, &Error{Status: status, Message: why.Error()})
+	}
 	s.http.RegisterOnShutdown(b.drain)
 	return s, s.handle(row.field, "GET /ws", b)
 }
