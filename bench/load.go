@@ -15,8 +15,8 @@ const envelope = len(`{"args": [""], "kwargs": {}}`)
 func (o order) text() string { return strings.Repeat("x", max(1, o.Size-envelope)) }
 
 // closedLoop has each of the callers call for the order's duration, one call after the other.
-func closedLoop(o order, call func(text string) error) report {
-	l := newLatencies()
+func closedLoop(o order, l *latencies, call func(text string) error) report {
+	l.calls.Store(0)
 	text := o.text()
 	var failed atomic.Pointer[error]
 	var callers sync.WaitGroup
@@ -43,13 +43,13 @@ func closedLoop(o order, call func(text string) error) report {
 	return r
 }
 
-// latencies collects how long calls took.
+// latencies collects how long calls took. It is made once, or its making would be part of what is measured.
 type latencies struct {
 	took  []time.Duration
 	calls atomic.Int64
 }
 
-func newLatencies() *latencies { return &latencies{took: make([]time.Duration, 1<<22)} }
+func newLatencies() *latencies { return &latencies{took: make([]time.Duration, 1<<21)} }
 
 func (l *latencies) add(took time.Duration) {
 	if i := l.calls.Add(1) - 1; i < int64(len(l.took)) {

@@ -18,7 +18,7 @@ func fillQueue(_ context.Context, r *role, args []string) error {
 	if err != nil {
 		return err
 	}
-	r.load = func(o order) report {
+	r.load = func(o order, _ *latencies) report {
 		began := time.Now()
 		must(fill(conn, million, o.Size))
 		return report{Calls: million, Elapsed: time.Since(began)}
@@ -39,7 +39,7 @@ func drainQueue(_ context.Context, r *role, args []string) error {
 	if err := ch.Qos(1000, 0, false); err != nil {
 		return err
 	}
-	r.load = func(o order) report {
+	r.load = func(o order, _ *latencies) report {
 		began := time.Now()
 		deliveries, err := ch.Consume(queueOf(0), "", false, false, false, false, nil)
 		must(err)

@@ -106,8 +106,8 @@ func publishQueues(_ context.Context, r *role, args []string) error {
 		p.Body = []byte(text)
 		return publish(context.Background(), ch, exchange, key(), p)
 	}
-	r.load = func(o order) report {
-		answer := closedLoop(o, call)
+	r.load = func(o order, l *latencies) report {
+		answer := closedLoop(o, l, call)
 		if args[1] == "confirms" {
 			if _, err := ch.QueuePurge(queueOf(0), false); err != nil {
 				answer.Error = err.Error()

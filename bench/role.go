@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/metrics"
 	"runtime/pprof"
 	"strings"
@@ -46,7 +45,7 @@ type report struct {
 type role struct {
 	uri     string
 	call    func(ctx context.Context, text string) error // one call; nil: it only serves
-	load    func(o order) report                         // in place of call: many
+	load    func(o order, l *latencies) report           // in place of call: many
 	handled atomic.Int64
 }
 
@@ -93,6 +92,7 @@ func play(name string) {
 	out.Encode(ready{r.uri})
 	stop := profile(name)
 	defer stop()
+	l := newLatencies()
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		var o order
@@ -103,9 +103,9 @@ func play(name string) {
 		switch {
 		case o.Callers == 0:
 		case r.load != nil:
-			answer = r.load(o)
+			answer = r.load(o, l)
 		default:
-			answer = closedLoop(o, func(text string) error { return r.call(ctx, text) })
+			answer = closedLoop(o, l, func(text string) error { return r.call(ctx, text) })
 		}
 		answer.Handled, answer.Allocs = r.handled.Load(), allocs()
 		out.Encode(answer)
@@ -118,7 +118,6 @@ func profile(name string) (stop func()) {
 	if dir == "" {
 		return func() {}
 	}
-	runtime.MemProfileRate = 4096
 	file := fmt.Sprintf("%s-%d.pprof", strings.ReplaceAll(strings.Join(append([]string{name}, os.Args[2:]...), "-"), " ", "-"), os.Getpid())
 	f, err := os.Create(filepath.Join(dir, file))
 	if err == nil {
