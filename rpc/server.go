@@ -144,7 +144,7 @@ func (s *server) request(d *transport.Delivery) (*row, service.Arguments, error)
 
 // reply sends the outcome of a call to who made it.
 func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, err error) error {
-	ctx, cancel := s.hub.cfg.limit(ctx)
+	ctx, cancel := patient(ctx, s.hub.cfg.limit)
 	defer cancel()
 	codec := answers(d, s.hub.conn.Accepts())
 	p := transport.Publishing{

@@ -172,12 +172,16 @@ func (l *link) settled(ctx context.Context) error {
 func (l *link) publish(ctx context.Context, p *Publishing, message amqp.Publishing) error {
 	select {
 	case l.writing <- struct{}{}:
-		defer func() { <-l.writing }()
-	case <-l.dead:
-		return errGone
-	case <-ctx.Done():
-		return fmt.Errorf("waiting to reply: %w", l.session.late(ctx))
+	default: // ctx may cost something once somebody waits for it
+		select {
+		case l.writing <- struct{}{}:
+		case <-l.dead:
+			return errGone
+		case <-ctx.Done():
+			return fmt.Errorf("waiting to reply: %w", l.session.late(ctx))
+		}
 	}
+	defer func() { <-l.writing }()
 	if !l.session.sock.room(ctx, l.dead) {
 		if ctx.Err() != nil {
 			return fmt.Errorf("waiting to reply: %w", l.session.late(ctx))
