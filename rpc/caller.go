@@ -24,6 +24,7 @@ type caller struct {
 	log      *slog.Logger
 	id       string // the call id of calls that are made outside of a service's call
 	replyTo  string // the key that replies come by
+	queue    string // which they wait in
 	conn     *transport.Conn
 	consumer *transport.Consumer
 	cancels  atomic.Bool // callees can be told that a call is given up
@@ -60,13 +61,14 @@ func newCaller(broker transport.Config, cfg Config, log *slog.Logger) *caller {
 }
 
 // open makes the reply queue, named for the service that calls, and consumes it. Nobody else declares it, but the
-// services reply by its binding, so it is Nameko's (SPEC §2.1). It outlives a lost connection by five minutes.
+// services reply by its binding, so it is Nameko's (SPEC §2.1). It outlives a lost connection, and a process that died, by
+// five minutes.
 func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (err error) {
-	queue := "rpc.reply-" + name + "-" + c.replyTo
+	c.queue = "rpc.reply-" + name + "-" + c.replyTo
 	err = conn.Declare(ctx, transport.Topology{
 		Exchanges: []transport.Exchange{{Name: c.cfg.exchange(), Kind: "topic", Durable: true}},
-		Queues:    []transport.Queue{{Name: queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}, Gone: c.bereave}},
-		Bindings:  []transport.Binding{{Queue: queue, Exchange: c.cfg.exchange(), Key: c.replyTo}},
+		Queues:    []transport.Queue{{Name: c.queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}, Gone: c.bereave}},
+		Bindings:  []transport.Binding{{Queue: c.queue, Exchange: c.cfg.exchange(), Key: c.replyTo}},
 	})
 	if err != nil {
 		return err
@@ -77,7 +79,7 @@ func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 	c.mu.Lock()
 	c.conn = conn
 	c.mu.Unlock()
-	c.consumer, err = conn.Consume(ctx, transport.Consume{Queue: queue, AckLater: true, Handle: c.receive})
+	c.consumer, err = conn.Consume(ctx, transport.Consume{Queue: c.queue, AckLater: true, Handle: c.receive})
 	return err
 }
 
@@ -198,7 +200,11 @@ func (c *caller) forget(id string) bool {
 // parting is how long close waits for cancellations that are on their way.
 const parting = 100 * time.Millisecond
 
-// close fails the calls that wait, and all later ones.
+// clearing is how long close waits for the reply queue to be deleted.
+const clearing = time.Second
+
+// close fails the calls that wait, and all later ones, and deletes the reply queue if the broker is there. Else that goes by
+// itself. A reply that is yet to come is dropped by the broker: none is mandatory.
 func (c *caller) close(ctx context.Context) error {
 	c.mu.Lock()
 	c.closed = true
@@ -213,5 +219,13 @@ func (c *caller) close(ctx context.Context) error {
 	if c.consumer == nil {
 		return nil
 	}
-	return c.consumer.Close(ctx)
+	if err := c.consumer.Close(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, clearing)
+	defer cancel()
+	if err := c.conn.Delete(ctx, c.queue); err != nil {
+		c.log.Debug("reply queue left behind: it goes by itself", "err", err)
+	}
+	return nil
 }

@@ -219,10 +219,18 @@ func TestReplies(t *testing.T) {
 	})
 }
 
+// Close ends the calls that wait, and leaves no reply queue. Who replies nevertheless, and would wait for a confirm, is none
+// the worse for it.
 func TestClose(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
-		requests := newPeer(t, uri).bind("mute.*")
-		conn := dial(t, uri, rpc.Config{}, nil)
+		peer := newPeer(t, uri)
+		requests := peer.bind("mute.*")
+		w := newWorker()
+		server := start(t, uri, w)
+		var tap tap
+		conn := dial(t, uri, rpc.Config{}, &tap)
+		late := conn.Client("worker").Go(t.Context(), "hold")
+		wait(t, "the call that is answered late", w.Held)
 		failed := make(chan error)
 		go func() { failed <- conn.Client("mute").Call(t.Context(), "ask", nil) }()
 		next(t, requests)
@@ -234,6 +242,25 @@ func TestClose(t *testing.T) {
 		}
 		if err := conn.Client("mute").Call(t.Context(), "ask", nil); !errors.Is(err, transport.ErrClosed) {
 			t.Errorf("got %v from a later call, want %v", err, transport.ErrClosed)
+		}
+		for _, m := range tap.Declared(t) {
+			if queue := replyQueue(m); queue != "" {
+				var refused *amqp.Error
+				if _, err := newPeer(t, uri).ch.QueueDeclarePassive(queue, true, false, false, false, nil); !errors.As(err, &refused) || refused.Code != amqp.NotFound {
+					t.Errorf("got %v of the reply queue, want it to be gone", err)
+				}
+			}
+		}
+		if err := late.Result(t.Context(), nil); !errors.Is(err, transport.ErrClosed) {
+			t.Errorf("got %v from the call that is answered late, want %v", err, transport.ErrClosed)
+		}
+		w.Release <- struct{}{}
+		server.stop(t)
+		if n := brokertest.Depth(t, uri, "rpc-worker"); n != 0 {
+			t.Errorf("got %d requests left in the queue, want 0: the one answered late is done", n)
+		}
+		if lines := server.log.Lines("level=ERROR"); len(lines) > 0 {
+			t.Errorf("got %q logged by the service, want nothing", lines)
 		}
 	})
 }

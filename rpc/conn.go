@@ -32,8 +32,8 @@ func Dial(ctx context.Context, broker transport.Config, cfg Config) (*Conn, erro
 // Client returns a client of the service named.
 func (c *Conn) Client(service string) Client { return Client{service: service, caller: c.caller} }
 
-// Close fails the calls that wait, and closes the connection within ctx. The reply queue goes by itself, five
-// minutes later.
+// Close fails the calls that wait, deletes the reply queue, and closes the connection within ctx. A reply queue that the
+// broker was not there to delete goes by itself, five minutes later.
 func (c *Conn) Close(ctx context.Context) error {
 	return errors.Join(c.caller.close(ctx), c.conn.Close(ctx))
 }

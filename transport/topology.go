@@ -101,6 +101,37 @@ func (c *Conn) Inspect(ctx context.Context, queue string) (messages, consumers i
 	}
 }
 
+// Delete deletes a queue with what is in it, and forgets it: it is not declared again. One that is not there is no error.
+// It does not wait for a broker that is away: then, as when the connection is lost, the queue may be left, and the error is
+// [ErrConnectionLost]. A broker that does not answer is waited for as long as ctx allows.
+func (c *Conn) Delete(ctx context.Context, queue string) error {
+	c.mu.Lock()
+	c.topology.forget(queue)
+	s := c.current
+	c.mu.Unlock()
+	err := errGone
+	if s != nil {
+		err = s.do(ctx, func() error { return s.delete(queue) })
+	}
+	if errors.Is(err, errGone) {
+		err = ErrConnectionLost
+	}
+	if err != nil {
+		return fmt.Errorf("delete queue %q: %w", queue, err)
+	}
+	return nil
+}
+
+func (s *session) delete(queue string) error {
+	ch, err := s.amqp.Channel()
+	if err != nil {
+		return gone(err, connecting)
+	}
+	defer ch.Close()
+	_, err = ch.QueueDelete(queue, false, false, false)
+	return gone(err, declaring) // it needs the same right
+}
+
 func (s *session) inspect(queue string) (amqp.Queue, error) {
 	ch, err := s.amqp.Channel()
 	if err != nil {
@@ -196,6 +227,12 @@ func (t *Topology) merge(u Topology) {
 	t.Exchanges = union(t.Exchanges, u.Exchanges)
 	t.Queues = union(t.Queues, u.Queues)
 	t.Bindings = union(t.Bindings, u.Bindings)
+}
+
+// forget takes a queue out, with its bindings.
+func (t *Topology) forget(queue string) {
+	t.Queues = slices.DeleteFunc(t.Queues, func(q Queue) bool { return q.Name == queue })
+	t.Bindings = slices.DeleteFunc(t.Bindings, func(b Binding) bool { return b.Queue == queue })
 }
 
 func union[T any](known, more []T) []T {
