@@ -1,6 +1,7 @@
 package messaging
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,9 +35,10 @@ import (
 //	kind         the exchange is declared, durable and of this kind: "direct", "topic", "fanout", "headers"; without it, it
 //	             has to be there
 //	key          the keys of the bindings, with spaces between them; none is one binding by ""
-//	from         of a stream: "first", "last", "next", an offset, or an age such as "1h"; it begins there again after a restart
-//	             and after a lost connection
-//	requeue      "true": a message whose call failed is delivered again at once, without end
+//	from         of a stream, which a row with declare:"false" has to say: where it begins at each start, "first", "last",
+//	             "next", an offset, or an age such as "1h"; "next" if arguments say that it is a stream. After a lost connection
+//	             it goes on at the first message whose call has not ended
+//	requeue      "true": a message whose call failed is delivered again at once, without end; not of a stream
 //	name         the method's name in call ids, if it is not the row's in snake case
 type Consumer struct{}
 
@@ -71,8 +73,13 @@ func subscriptionOf(f *service.Field) (s Subscription, err error) {
 	errs = append(errs, err)
 	q, err := queueOf(f, s.Queue)
 	errs = append(errs, err)
-	if from := f.Tag("from"); from != "" {
+	from := f.Tag("from")
+	if q.Args["x-queue-type"] == "stream" {
+		from = cmp.Or(from, "next")
+	}
+	if from != "" {
 		s.args = transport.Table{"x-stream-offset": value(from)}
+		errs = append(errs, pointless(f, "for a stream, which takes no message back: leave it out", "requeue"))
 	}
 	if !declare {
 		errs = append(errs, pointless(f, `with declare:"false": leave one of them out`, "durable", "auto_delete", "exclusive", "arguments", "exchange", "kind", "key"))

@@ -163,6 +163,7 @@ type Wrong struct {
 		Quorum   messaging.Consumer `messaging:"g" arguments:"x-queue-type=quorum" method:"On"`
 		Classic  messaging.Consumer `messaging:"g" method:"On"`
 		Nameless messaging.Consumer `messaging:"h" kind:"topic" method:"On"`
+		Stream   messaging.Consumer `messaging:"k" arguments:"x-queue-type=stream" requeue:"true" method:"On"`
 	}
 
 	Fan       messaging.Publisher `messaging:"e2" kind:"fanout"`
@@ -202,6 +203,7 @@ func TestMistakes(t *testing.T) {
 		`Pointless: durable has no meaning without queue: name one, or leave it out`,
 		`Bound: kind has no meaning with declare:"false": leave one of them out`,
 		`Nameless: kind has no meaning without an exchange`,
+		`Stream: requeue has no meaning for a stream, which takes no message back: leave it out`,
 		`Both: key has no meaning without an exchange`,
 		`Priority: priority "256" is no number from 0 to 255`,
 		`Soon: expiration "10" is no time: write expiration:"10s"`,

@@ -71,7 +71,7 @@ type Reader struct {
 
 	Entrypoints struct {
 		All  messaging.Consumer `messaging:"audit" arguments:"x-queue-type=stream x-max-age=1h" from:"first"`
-		New  messaging.Consumer `messaging:"audit" declare:"false" from:"next"`
+		New  messaging.Consumer `messaging:"audit" arguments:"x-queue-type=stream x-max-age=1h"`
 		Rest messaging.Consumer `messaging:"audit" declare:"false" from:"2"`
 		Add  rpc.Method         `rpc:"add(entry)"`
 	}
@@ -87,7 +87,8 @@ func (r *Reader) Rest(_ context.Context, n int) error { r.rest <- n; return nil 
 
 func (r *Reader) Add(ctx context.Context, n int) error { return r.Entry(ctx, n) }
 
-// A stream is declared, or taken as it is, and read from wherever one likes, by as many as there are.
+// A stream is declared, or taken as it is, and read from wherever one likes, by as many as there are. After a lost connection each
+// of them goes on where it was.
 func TestStreams(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	r := &Reader{all: make(chan int, 100), later: make(chan int, 100), rest: make(chan int, 100)}
@@ -119,12 +120,27 @@ func TestStreams(t *testing.T) {
 	if err := first.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	start(t, uri, r)
+	second, peer := start(t, uri, r), channel(t, uri)
 	read("all, again", r.all, 0, 1, 2, 3, 4)
 	add(5, 8)
 	read("all, what came then", r.all, 5, 6, 7)
 	read("new, what came then", r.later, 5, 6, 7)
 	read("rest, again", r.rest, 2, 3, 4, 5, 6, 7)
+
+	second.tap.Cut()
+	if err := peer.PublishWithContext(t.Context(), "", "audit", true, false, amqp.Publishing{Body: []byte("8")}); err != nil {
+		t.Fatal(err)
+	}
+	add(9, 10)
+	for what, from := range map[string]<-chan int{"all": r.all, "new": r.later, "rest": r.rest} {
+		for missing := []int{8, 9}; len(missing) > 0; {
+			n := wait(t, what+", what came without a connection", from)
+			if n < 2 { // those that were read last may come twice
+				t.Fatalf("%s: got %d, want it to go on", what, n)
+			}
+			missing = slices.DeleteFunc(missing, func(m int) bool { return m == n })
+		}
+	}
 }
 
 // Full publishes to a queue that takes one message.

@@ -15,7 +15,7 @@ import (
 type Consume struct {
 	Queue    string
 	Prefetch int   // deliveries unacknowledged at once; 0 is no limit
-	Args     Table // of basic.consume: x-stream-offset, x-priority
+	Args     Table // of basic.consume: x-stream-offset, which counts until there was a delivery, x-priority
 	AckLater bool  // acknowledgements may wait for 32 of them, or 50 ms: deliveries that come again do no harm. Prefetch is 0, or well over 32
 	// Handle is called for each delivery in order, by one goroutine of the consumer's.
 	// It must settle the delivery sooner or later (Ack, Reject), in any goroutine.
@@ -24,8 +24,9 @@ type Consume struct {
 }
 
 // A Consumer receives a queue's deliveries on a channel of its own. It consumes again, the topology declared first,
-// after a redial, after the broker cancelled it (a queue deleted) and after its channel was closed. Its methods may be
-// called by several goroutines, and not by Handle.
+// after a redial, after the broker cancelled it (a queue deleted) and after its channel was closed. A stream, if Args say
+// where to read it from, it then reads on from its first delivery that is not settled, unless the broker cancelled it. Its
+// methods may be called by several goroutines, and not by Handle.
 type Consumer struct {
 	conn *Conn
 	cfg  Consume
@@ -33,6 +34,8 @@ type Consumer struct {
 
 	first   chan error    // the outcome of the first attempt
 	stopped chan struct{} // closed when no Handle is running or to come
+
+	position *position // run's; nil if it reads no stream
 
 	closing atomic.Bool // run closes the channel when it ends, for nobody may be waiting by then
 	wary    atomic.Bool // a reply has closed a channel of this session: the next ones are confirmed
@@ -46,7 +49,8 @@ type Consumer struct {
 // waits for it, as long as ctx does.
 func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
 	run, stop := context.WithCancel(context.Background())
-	consumer := &Consumer{conn: c, cfg: cfg, stop: stop, first: make(chan error, 1), stopped: make(chan struct{})}
+	consumer := &Consumer{conn: c, cfg: cfg, stop: stop, first: make(chan error, 1), stopped: make(chan struct{}),
+		position: positionOf(cfg.Args)}
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
@@ -182,7 +186,7 @@ func (c *Consumer) consume(s *session) (*link, error) {
 	}
 	var args amqp.Table
 	if err == nil {
-		args, _, err = encodeTable(c.cfg.Args)
+		args, _, err = encodeTable(c.position.resume(c.cfg.Args))
 	}
 	if err == nil {
 		l.deliveries, err = ch.Consume(c.cfg.Queue, consumerTag, false, false, false, false, args)

@@ -16,14 +16,16 @@ type Delivery struct {
 
 	link      *link
 	tag       uint64
-	transient bool // it says so: delivery mode 1
+	transient bool      // it says so: delivery mode 1
+	position  *position // of the stream that it is of, nil if it is of none
+	offset    int64     // there
 }
 
 // Ack acknowledges the delivery. Acknowledgements leave in batches: multiple for the finished prefix, single ones
 // behind a gap. None waits longer than 1 ms for others, or for more than a quarter of the prefetch window, unless
 // Consume.AckLater says that it may. An Ack that the connection was lost for does nothing: the broker delivers
 // the message again.
-func (d *Delivery) Ack() { d.link.settle(d.tag, acked) }
+func (d *Delivery) Ack() { d.settle(acked) }
 
 // AckNow acknowledges the delivery and waits until the broker has heard of it: what is done then is done at most once. An
 // error, [ErrConnectionLost] or ctx's cause, says that it may not have, and may deliver the message again.
@@ -32,13 +34,21 @@ func (d *Delivery) AckNow(ctx context.Context) error {
 	return d.link.settled(ctx)
 }
 
-// Reject gives the delivery back to its queue, or drops it.
+// Reject gives the delivery back to its queue, or drops it. A stream keeps it in any case, and takes an Ack for it.
 func (d *Delivery) Reject(requeue bool) {
 	if requeue {
-		d.link.settle(d.tag, requeued)
+		d.settle(requeued)
 	} else {
-		d.link.settle(d.tag, dropped)
+		d.settle(dropped)
 	}
+}
+
+func (d *Delivery) settle(v verdict) {
+	if d.position != nil {
+		d.position.settled(d.offset)
+		v = acked // for another verdict RabbitMQ closes the connection
+	}
+	d.link.settle(d.tag, v)
 }
 
 // confirmedReply is the size of body, in bytes, above which a reply is confirmed.

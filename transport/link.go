@@ -98,7 +98,7 @@ func (l *link) receive(d *amqp.Delivery) *Delivery {
 	l.mu.Lock()
 	l.acks.delivered(d.DeliveryTag)
 	l.mu.Unlock()
-	return &Delivery{
+	delivery := &Delivery{
 		Exchange:    d.Exchange,
 		Key:         d.RoutingKey,
 		Redelivered: d.Redelivered,
@@ -108,6 +108,8 @@ func (l *link) receive(d *amqp.Delivery) *Delivery {
 		tag:         d.DeliveryTag,
 		transient:   d.DeliveryMode == amqp.Transient,
 	}
+	l.consumer.position.delivered(delivery)
+	return delivery
 }
 
 // close ends a link to which nothing is delivered any more, and says why.
@@ -115,6 +117,7 @@ func (l *link) close() error {
 	if !l.channel.IsClosed() {
 		l.finish()
 		l.alone(func() { l.channel.Close() })
+		l.consumer.position = positionOf(l.consumer.cfg.Args) // what is there under the name next is another stream
 		return errors.New("broker cancelled it: the queue was deleted or has moved")
 	}
 	<-l.dead
