@@ -76,6 +76,12 @@ func connectionRows() []behaviour {
 			s.check(err)
 			return fmt.Sprint(conn.Close(), conn.IsClosed())
 		}, want: "<nil> true"},
+		{name: "a secret is renewed", do: func(s *stage) string {
+			conn, err := amqp.Dial(s.uri)
+			s.check(err)
+			defer conn.Close()
+			return fmt.Sprint(conn.UpdateSecret("another", "it would expire"), channel(s.t, conn).IsClosed())
+		}, want: "<nil> false"},
 		{name: "a mistake of a channel leaves the connection", do: func(s *stage) string {
 			conn, err := amqp.Dial(s.uri)
 			s.check(err)

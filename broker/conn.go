@@ -185,9 +185,13 @@ func (c *conn) handleConnection(f frame.Frame) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := m.(*frame.ConnectionClose); ok {
+	switch m.(type) {
+	case *frame.ConnectionClose:
 		c.out.last(&frame.ConnectionCloseOk{})
 		return errOver
+	case *frame.ConnectionUpdateSecret: // of tokens; a password does not expire
+		c.out.method(0, &frame.ConnectionUpdateSecretOk{})
+		return nil
 	}
 	e := exceptionf(codeChannelError, "unexpected method in connection state running")
 	e.method = m.ID()

@@ -150,25 +150,48 @@ func (ch *channel) qos(m *frame.BasicQos) error {
 }
 
 func (ch *channel) get(m *frame.BasicGet) error {
-	q, err := ch.queue(m.Queue)
+	q, err := ch.polled(m.Queue)
 	if err != nil {
 		return err
 	}
-	q.touch()
-	if q.expire(); q.ready.len() == 0 {
+	e, ok := ch.take(q, m.NoAck)
+	if !ok {
 		return ch.answer(false, &frame.BasicGetEmpty{})
 	}
-	e := q.ready.pop()
-	ch.tag++
 	ch.out.content(ch.id, &frame.BasicGetOk{
 		DeliveryTag: ch.tag, Redelivered: e.redelivered,
 		Exchange: e.message.exchange, RoutingKey: e.message.key, MessageCount: uint32(q.ready.len()),
 	}, q.dress(e, true), e.message.body())
-	if m.NoAck {
+	q.pump() // what is first now may expire
+	return nil
+}
+
+// polled returns a queue whose messages the client may get one by one.
+func (ch *channel) polled(name string) (*queue, error) {
+	q, err := ch.queue(name)
+	if err != nil {
+		return nil, err
+	}
+	if q.quorum && q.singleActive {
+		return nil, exceptionf(codeResourceLocked, "cannot obtain access to locked %s. "+
+			"basic.get operations are not supported by quorum queues with single active consumer", q)
+	}
+	q.touch()
+	return q, nil
+}
+
+// take gets the first message of a queue, to be settled unless noAck, and reports false
+// if there is none.
+func (ch *channel) take(q *queue, noAck bool) (e entry, ok bool) {
+	if q.expire(); q.ready.len() == 0 {
+		return e, false
+	}
+	e = q.ready.pop()
+	ch.tag++
+	if noAck {
 		q.discard(e)
 	} else {
 		ch.unsettled.add(&delivery{tag: ch.tag, entry: e, queue: q})
 	}
-	q.pump() // what is first now may expire
-	return nil
+	return e, true
 }

@@ -95,6 +95,23 @@ var publishings = []exception{
 		code: 404, text: "NOT_FOUND - no queue 'amq.rabbitmq.reply-to' in vhost '/'",
 	},
 	{
+		name: "get from a quorum queue of a single active consumer",
+		do: func(ch, _ *amqp.Channel) error {
+			declared := queue(ch, amqp.Table{"x-queue-type": "quorum", "x-single-active-consumer": true})
+			_, _, err := ch.Get("test.q", true)
+			return errors.Join(declared, err)
+		},
+		code: 405, text: "RESOURCE_LOCKED - cannot obtain access to locked queue 'test.q' in vhost '/'. basic.get operations are not supported by quorum queues with single active consumer",
+	},
+	{
+		name: "get from a queue of a single active consumer",
+		do: func(ch, _ *amqp.Channel) error {
+			declared := queue(ch, amqp.Table{"x-single-active-consumer": true})
+			_, _, err := ch.Get("test.q", true)
+			return errors.Join(declared, err)
+		},
+	},
+	{
 		name: "publish to no exchange",
 		do: func(ch, _ *amqp.Channel) error {
 			return ch.Publish("test.no", "k", false, false, amqp.Publishing{})

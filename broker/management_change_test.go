@@ -62,6 +62,8 @@ func TestManagementChanges(t *testing.T) {
 		{"POST", "queues/VHOST/q/get", `{"count":1,"ackmode":"ack_requeue_true","encoding":"none"}`},
 		{"POST", "queues/VHOST/q/get", `{"count":1}`},
 		{"POST", "queues/VHOST/none/get", `{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}`},
+		{"PUT", "queues/VHOST/single", `{"durable":true,"arguments":{"x-queue-type":"quorum","x-single-active-consumer":true}}`},
+		{"POST", "queues/VHOST/single/get", `{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}`},
 		{"DELETE", "queues/VHOST/q?if-empty=true", ``},
 		{"DELETE", "queues/VHOST/q/contents", ``},
 		{"DELETE", "queues/VHOST/none/contents", ``},

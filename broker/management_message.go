@@ -97,16 +97,15 @@ func (r *request) getMessages() (any, error) {
 	ch := r.session(v)
 	v.lock()
 	defer v.unlock()
-	q, err := ch.queue(r.PathValue("name"))
+	q, err := ch.polled(r.PathValue("name"))
 	if isNotFound(err) {
 		return nil, &refusal{http.StatusNotFound, "not_found", asException(err).text}
 	} else if err != nil {
-		return nil, declined(err)
+		return nil, badRequest("%v", err)
 	}
-	q.touch()
 	messages := []messageJSON{}
 	for len(messages) < body.Count {
-		e, ok := ch.take(q)
+		e, ok := ch.take(q, false)
 		if !ok {
 			break
 		}
@@ -132,15 +131,4 @@ func (q *queue) tell(e entry) messageJSON {
 		Bytes: e.message.size(), Redelivered: e.redelivered, Exchange: e.message.exchange, Key: e.message.key,
 		Left: q.ready.len(), Properties: jsonProperties(q.dress(e, true)),
 	}
-}
-
-// take gets the first message of a queue, to be settled.
-func (ch *channel) take(q *queue) (e entry, ok bool) {
-	if q.expire(); q.ready.len() == 0 {
-		return e, false
-	}
-	e = q.ready.pop()
-	ch.tag++
-	ch.unsettled.add(&delivery{tag: ch.tag, entry: e, queue: q})
-	return e, true
 }

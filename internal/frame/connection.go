@@ -22,6 +22,10 @@ func newConnectionMethod(id ID) Method {
 		return new(ConnectionBlocked)
 	case connection | 61:
 		return new(ConnectionUnblocked)
+	case connection | 70:
+		return new(ConnectionUpdateSecret)
+	case connection | 71:
+		return new(ConnectionUpdateSecretOk)
 	}
 	return nil
 }
@@ -165,3 +169,25 @@ type ConnectionUnblocked struct{}
 func (*ConnectionUnblocked) ID() ID { return connection | 61 }
 
 func (m *ConnectionUnblocked) fields(*codec) {}
+
+// A ConnectionUpdateSecret renews what a client logged in with, before it expires.
+type ConnectionUpdateSecret struct {
+	NewSecret string
+	Reason    string
+}
+
+// ID returns 10.70.
+func (*ConnectionUpdateSecret) ID() ID { return connection | 70 }
+
+func (m *ConnectionUpdateSecret) fields(c *codec) {
+	c.longstr(&m.NewSecret)
+	c.shortstr(&m.Reason)
+}
+
+// A ConnectionUpdateSecretOk confirms a [ConnectionUpdateSecret].
+type ConnectionUpdateSecretOk struct{}
+
+// ID returns 10.71.
+func (*ConnectionUpdateSecretOk) ID() ID { return connection | 71 }
+
+func (m *ConnectionUpdateSecretOk) fields(*codec) {}

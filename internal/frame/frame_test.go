@@ -88,6 +88,8 @@ var methods = []frame.Method{
 	&frame.ConfirmSelectOk{},
 	&frame.ConnectionBlocked{Reason: "low on memory"},
 	&frame.ConnectionUnblocked{},
+	&frame.ConnectionUpdateSecret{NewSecret: "s", Reason: "r"},
+	&frame.ConnectionUpdateSecretOk{},
 	&frame.ExchangeBind{Destination: "d", Source: "s", RoutingKey: "k", NoWait: true, Arguments: table},
 	&frame.ExchangeBindOk{},
 	&frame.ExchangeUnbind{Destination: "d", Source: "s", RoutingKey: "k", NoWait: true, Arguments: table},
