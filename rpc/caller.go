@@ -201,7 +201,7 @@ func (c *caller) forget(id string) bool {
 const parting = 100 * time.Millisecond
 
 // clearing is how long close waits for the reply queue to be deleted.
-const clearing = time.Second
+const clearing = 5 * time.Second
 
 // close fails the calls that wait, and all later ones, and deletes the reply queue if the broker is there. Else that goes by
 // itself. A reply that is yet to come is dropped by the broker: none is mandatory.
