@@ -164,6 +164,8 @@ type Wrong struct {
 		Classic  messaging.Consumer `messaging:"g" method:"On"`
 		Nameless messaging.Consumer `messaging:"h" kind:"topic" method:"On"`
 		Stream   messaging.Consumer `messaging:"k" arguments:"x-queue-type=stream" requeue:"true" method:"On"`
+		Kindless messaging.Consumer `messaging:"l" exchange:"e" exchange_durable:"false" method:"On"`
+		Unbound  messaging.Consumer `messaging:"m" binding_arguments:"x-match=all" method:"On"`
 	}
 
 	Fan       messaging.Publisher `messaging:"e2" kind:"fanout"`
@@ -198,12 +200,14 @@ func TestMistakes(t *testing.T) {
 		`Headers: headers: "tenant" is no argument: write name=value with spaces between them, as in headers:"x-tenant=eu x-version=2"`,
 		`Yaml: serializer "yaml" is not known: write "json" or "msgpack"`,
 		`Yaml: compression "gzip" is not known: write "zlib"`,
-		`Fan: exchange "e2" is declared otherwise by Topic of wrong (kind=topic auto_delete=false; here kind=fanout auto_delete=false): make them the same`,
+		`Fan: exchange "e2" is declared otherwise by Topic of wrong (kind=topic durable=true auto_delete=false; here kind=fanout durable=true auto_delete=false): make them the same`,
 		`Push: queue "g" is declared with other flags by Quorum of wrong (`,
 		`Pointless: durable has no meaning without queue: name one, or leave it out`,
 		`Bound: kind has no meaning with declare:"false": leave one of them out`,
 		`Nameless: kind has no meaning without an exchange`,
 		`Stream: requeue has no meaning for a stream, which takes no message back: leave it out`,
+		`Kindless: exchange_durable has no meaning without kind, by which an exchange is declared: write it, or leave it out`,
+		`Unbound: binding_arguments has no meaning without an exchange: name it, or leave it out`,
 		`Both: key has no meaning without an exchange`,
 		`Priority: priority "256" is no number from 0 to 255`,
 		`Soon: expiration "10" is no time: write expiration:"10s"`,

@@ -51,15 +51,15 @@ func (h *hub) claim(f *service.Field, t transport.Topology) error {
 			for _, taken := range other.Queues {
 				if taken.Name == q.Name && !reflect.DeepEqual(taken, q) {
 					mistakes = append(mistakes, fmt.Errorf("queue %q is declared with other flags %s (%s; here %s): make them the same",
-						q.Name, by, flagsOf(taken), flagsOf(q)))
+						q.Name, by, flagsOfQueue(taken), flagsOfQueue(q)))
 				}
 			}
 		}
 		for _, e := range t.Exchanges {
 			for _, taken := range other.Exchanges {
 				if taken.Name == e.Name && !reflect.DeepEqual(taken, e) {
-					mistakes = append(mistakes, fmt.Errorf("exchange %q is declared otherwise %s (kind=%s auto_delete=%t; here kind=%s auto_delete=%t): make them the same",
-						e.Name, by, taken.Kind, taken.AutoDelete, e.Kind, e.AutoDelete))
+					mistakes = append(mistakes, fmt.Errorf("exchange %q is declared otherwise %s (%s; here %s): make them the same",
+						e.Name, by, flagsOfExchange(taken), flagsOfExchange(e)))
 				}
 			}
 		}
@@ -68,13 +68,20 @@ func (h *hub) claim(f *service.Field, t transport.Topology) error {
 	return errors.Join(mistakes...)
 }
 
-// flagsOf spells what a declaration says of a queue.
-func flagsOf(q transport.Queue) string {
-	text := fmt.Sprintf("durable=%t auto_delete=%t exclusive=%t", q.Durable, q.AutoDelete, q.Exclusive)
-	if len(q.Args) > 0 {
-		text += fmt.Sprintf(" arguments=%v", q.Args)
+// flagsOfQueue spells what a declaration says of a queue.
+func flagsOfQueue(q transport.Queue) string {
+	return fmt.Sprintf("durable=%t auto_delete=%t exclusive=%t", q.Durable, q.AutoDelete, q.Exclusive) + spelled(q.Args)
+}
+
+func flagsOfExchange(e transport.Exchange) string {
+	return fmt.Sprintf("kind=%s durable=%t auto_delete=%t", e.Kind, e.Durable, e.AutoDelete) + spelled(e.Args)
+}
+
+func spelled(args transport.Table) string {
+	if len(args) == 0 {
+		return ""
 	}
-	return text
+	return fmt.Sprintf(" arguments=%v", args)
 }
 
 // Setup connects to the broker, and declares what is published to.

@@ -24,10 +24,10 @@ import (
 //
 // The tag is the exchange. Its keys:
 //
-//	kind        the exchange is declared, durable and of this kind; without it, it has to be there
+//	kind        the exchange is declared, of this kind; without it, it has to be there
 //	key         routing key
 //	queue       a queue that is declared for the messages, durable, and bound to the exchange by key, if there is an exchange;
-//	            declare, durable, auto_delete, exclusive and arguments are those of a [Consumer]
+//	            how all of this is declared, or taken as it is, is said by the keys of a [Consumer]
 //	mandatory   "true": that no queue takes the message is an error, [*transport.Returned]
 //	persistent  "false": the message does not outlive the broker
 //	priority    0 to 255
@@ -45,10 +45,11 @@ type Publisher func(ctx context.Context, payload any, options ...func(*transport
 // Dependency makes the Publisher of a field: it implements [service.DependencyType].
 func (Publisher) Dependency(f *service.Field) (any, error) {
 	p, err := publishingOf(f)
-	topology, topologyErr := published(f)
+	topology, topologyErr := topologyOf(f, f.Tag("messaging"), f.Tag("queue"), f.Tag("key"))
 	out, outErr := NewOutlet(f, topology)
-	err = errors.Join(f.Keys("messaging", "kind", "key", "queue", "declare", "durable", "auto_delete", "exclusive", "arguments",
-		"mandatory", "persistent", "priority", "expiration", "headers", "serializer", "compression"), err, topologyErr, outErr)
+	known := append(declarationKeys(), "messaging", "key", "queue", "mandatory", "persistent", "priority", "expiration", "headers",
+		"serializer", "compression")
+	err = errors.Join(f.Keys(known...), err, topologyErr, outErr)
 	if err != nil {
 		return nil, err
 	}
@@ -118,29 +119,4 @@ func format(f *service.Field, p *transport.Publishing) (err error) {
 		err = errors.Join(err, fmt.Errorf(`compression %q is not known: write "zlib"`, name))
 	}
 	return err
-}
-
-// published returns what a field publishes to, as far as it is declared.
-func published(f *service.Field) (t transport.Topology, err error) {
-	declare, err := Flag(f, "declare", true)
-	if err != nil {
-		return t, err
-	}
-	if !declare {
-		return t, pointless(f, `with declare:"false": leave one of them out`, "kind", "durable", "auto_delete", "exclusive", "arguments")
-	}
-	exchange := f.Tag("messaging")
-	t.Exchanges, err = exchangeOf(f, exchange)
-	name := f.Tag("queue")
-	if name == "" {
-		err = errors.Join(err, pointless(f, "without queue: name one, or leave it out", "durable", "auto_delete", "exclusive", "arguments"))
-	} else {
-		q, queueErr := queueOf(f, name)
-		err = errors.Join(err, queueErr)
-		t.Queues = []transport.Queue{q}
-		if exchange != "" {
-			t.Bindings = []transport.Binding{{Queue: name, Exchange: exchange, Key: f.Tag("key")}}
-		}
-	}
-	return t, err
 }

@@ -1,0 +1,54 @@
+package messaging_test
+
+import (
+	"context"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/service"
+)
+
+// Regional takes orders by a header of theirs, and those that nobody takes.
+type Regional struct {
+	_ service.Name `service:"regional"`
+
+	Entrypoints struct {
+		Europe messaging.Consumer `messaging:"europe" exchange:"orders" kind:"headers" binding_arguments:"x-match=all region=eu" exchange_durable:"false" exchange_auto_delete:"true" exchange_arguments:"alternate-exchange=others"`
+		Others messaging.Consumer `messaging:"others" exchange:"others" kind:"fanout"`
+	}
+
+	taken chan string
+}
+
+func (r *Regional) Europe(_ context.Context, order string) error {
+	r.taken <- "europe " + order
+	return nil
+}
+func (r *Regional) Others(_ context.Context, order string) error {
+	r.taken <- "others " + order
+	return nil
+}
+
+// An exchange has the flags and arguments that its row says, and so have the bindings to it.
+func TestExchanges(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		r := &Regional{taken: make(chan string, 10)}
+		start(t, uri, r)
+		peer := channel(t, uri)
+		if err := peer.ExchangeDeclare("orders", "headers", false, true, false, false, amqp.Table{"alternate-exchange": "others"}); err != nil {
+			t.Errorf("as it should be: %v", err)
+		}
+		for region, want := range map[string]string{"eu": `europe eu`, "us": `others us`} {
+			order := amqp.Publishing{Headers: amqp.Table{"region": region}, Body: []byte(`"` + region + `"`)}
+			if err := peer.PublishWithContext(t.Context(), "orders", "", true, false, order); err != nil {
+				t.Fatal(err)
+			}
+			if got := wait(t, want, r.taken); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+	})
+}
