@@ -34,7 +34,7 @@ var purposes = map[string]map[string]string{
 	},
 	"topology": {
 		"rpc_and_dispatcher": ours, "event_service_pool": ours, "event_singleton": ours, "event_broadcast": ours, "messaging": ours,
-		"rpc_proxy": ours, "standalone_proxy": ours, "after_stop": ours,
+		"rpc_proxy": ours, "standalone_proxy": ours, "after_stop": ours + "; and a caller that closes deletes its reply queue, where Nameko's goes five minutes later",
 	},
 }
 
@@ -155,6 +155,9 @@ func replayTopology(t *testing.T, found golden.Outcomes) {
 			steps[want.Name]()
 			got, extra := managed(t, uri).lines()
 			wanted, _ := want.lines()
+			if want.Name == "after_stop" {
+				wanted = slices.DeleteFunc(wanted, func(line string) bool { return strings.Contains(line, "rpc.reply-vec_a-") })
+			}
 			if !slices.Equal(got, wanted) {
 				t.Errorf("%s: got\n%s\nwant\n%s", want.Name, strings.Join(got, "\n"), strings.Join(wanted, "\n"))
 			}
