@@ -167,7 +167,7 @@ line 4: HEARTBEAT: want a duration like 30s, or seconds, got "soon"
 line 5: serializer: pickle is not read here: reading it runs what the sender wants; want json or msgpack
 line 6: ACCEPT: pickle is not read here: reading it runs what the sender wants; want json or msgpack
 line 8: gomeko.rpc_timout: is not known; the nearest is rpc_timeout
-line 9: gomeko.rpc_timeout: want more than 0, or none for a call that may wait for ever
+line 9: gomeko.rpc_timeout: want more than 0, or none for no limit
 line 10: gomeko.grace: want a duration like 30s, or seconds, got "-1s"
 line 11: gomeko.max_message: want a whole number from 1 on, got 1.5
 line 12: gomeko.log_format: want text or json, got "xml"

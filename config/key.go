@@ -52,7 +52,7 @@ func namekoKeys() []key {
 // ownKeys are the keys under gomeko.
 func ownKeys() []key {
 	return []key{
-		{"rpc_timeout", honoured, "30s", "Limit of a call that has no other; `none` for a call that may wait for ever, as all do in Nameko.", readTimeout},
+		{"rpc_timeout", honoured, "30s", "Limit of a call that has no other; `none` for a call that may wait for ever, as all do in Nameko.", func(r *reader, v any) error { return limit(&r.cfg.RPCTimeout, v) }},
 		{"grace", honoured, "25s", "What running calls get to end when the process stops.", func(r *reader, v any) error { return duration(&r.cfg.Grace, v) }},
 		{"max_lent", honoured, "10 × max_workers", "Calls of a service taken on beyond `max_workers` while others wait for calls of their own; 0 for none: then a service that calls itself deeper than it has workers waits until its calls time out.", readMaxLent},
 		{"max_message", honoured, "16777216", "Largest body sent, in bytes.", func(r *reader, v any) error { return whole(&r.cfg.MaxMessage, v, 1) }},
@@ -123,16 +123,17 @@ func readHeartbeat(r *reader, v any) error {
 	return nil
 }
 
-func readTimeout(r *reader, v any) error {
+// limit reads a duration, or none, which is negative.
+func limit(dst *time.Duration, v any) error {
 	if v == "none" {
-		r.cfg.RPCTimeout = -1
+		*dst = -1
 		return nil
 	}
-	if err := duration(&r.cfg.RPCTimeout, v); err != nil {
+	if err := duration(dst, v); err != nil {
 		return err
 	}
-	if r.cfg.RPCTimeout == 0 {
-		return errors.New(`want more than 0, or none for a call that may wait for ever`)
+	if *dst == 0 {
+		return errors.New("want more than 0, or none for no limit")
 	}
 	return nil
 }

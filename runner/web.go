@@ -26,6 +26,16 @@ func (p *process) webConfig() (web.Config, error) {
 		DrainDelay:    c.DrainDelay,
 		ReadyPath:     c.ReadyPath,
 		NoAccessLog:   c.NoAccessLog,
+		Timeout:       c.Timeout,
+		MaxWaiting:    c.MaxWaiting,
+		Sockets: web.Sockets{
+			Origins:    c.SocketOrigins,
+			MaxFrame:   c.SocketMaxFrame,
+			Queue:      c.SocketQueue,
+			DropEvents: c.SocketDropEvents,
+			Ping:       c.SocketPing,
+			Idle:       c.SocketIdle,
+		},
 	}
 	if c.CertFile == "" {
 		return made, nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 )
 
 // defaultParents is Nameko's parent_calls_tracked.
@@ -29,8 +30,8 @@ type Call struct {
 
 	watcher Watcher
 	read    func(ctx context.Context, result any) (any, error)
-	inline  bool
-	parents int // how many ids of Parents Stack hands on; 0 is defaultParents, negative is none
+	limit   time.Duration // 0 is none
+	parents int           // how many ids of Parents Stack hands on; 0 is defaultParents, negative is none
 }
 
 // Watch has w told how the call goes. It is for the entrypoint that makes the call, before [Field.Run].
@@ -40,9 +41,9 @@ func (c *Call) Watch(w Watcher) { c.watcher = w }
 // is a stream is read there, while what it comes from lives. It is for the entrypoint that makes the call, before [Field.Run].
 func (c *Call) Read(fn func(ctx context.Context, result any) (any, error)) { c.read = fn }
 
-// Inline has the method run in the goroutine that calls [Field.Run], unless its row has a timeout: when ctx ends Run waits for
-// the method all the same. It is for an entrypoint whose peer is not told anything then, since ctx ends when the peer goes.
-func (c *Call) Inline() { c.inline = true }
+// Limit has ctx end after d: that is how long the call may wait for a worker and, if its row has no timeout of its own, run.
+// 0 is no limit. It is for the entrypoint that makes the call, before [Field.Run].
+func (c *Call) Limit(d time.Duration) { c.limit = d }
 
 // FromContext returns the call that ctx belongs to, nil outside of one.
 func FromContext(ctx context.Context) *Call {

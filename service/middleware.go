@@ -31,7 +31,7 @@ func (f *Field) log(ctx context.Context, took time.Duration, err error) {
 	switch {
 	case err == nil:
 		level = slog.LevelDebug
-	case Expected(err), errors.Is(err, ErrTimeout) && errors.Is(err, context.Canceled): // who asked has gone
+	case Expected(err), errors.Is(err, ErrTimeout) && errors.Is(context.Cause(ctx), context.Canceled): // who asked has gone
 		level = slog.LevelWarn
 	}
 	logger := f.Host.logger

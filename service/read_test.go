@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomeko/gomeko/di"
 	"github.com/gomeko/gomeko/service"
@@ -113,15 +114,14 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// A call that is inline has ended when Run returns; it was given up by who asked, which is no fault.
-func TestInline(t *testing.T) {
+// A call that was given up by who asked is no fault.
+func TestGivenUp(t *testing.T) {
 	var log journal
 	_, all := start(t, service.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, new(Host), noted(new([]string)))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancelled := make(chan struct{})
 	call := new(service.Call)
-	call.Inline()
-	call.Watch(begun(func() { close(cancelled); cancel() }))
+	call.Watch(begun(func(context.Context) { close(cancelled); cancel() }))
 	_, err := all["Wait"].Run(ctx, call, service.Arguments{})
 	<-cancelled
 	if !errors.Is(err, service.ErrTimeout) || !errors.Is(err, context.Canceled) {
@@ -132,8 +132,36 @@ func TestInline(t *testing.T) {
 	}
 }
 
-// begun is a Watcher.
-type begun func()
+// A call ends at the limit that it was given, unless that is lifted.
+func TestLimit(t *testing.T) {
+	_, all := start(t, service.Config{}, new(Host), noted(new([]string)))
+	call := new(service.Call)
+	call.Limit(time.Millisecond)
+	_, err := all["Wait"].Run(t.Context(), call, service.Arguments{})
+	if !errors.Is(err, service.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that its time was over", err)
+	}
 
-func (b begun) Began(context.Context) error { b(); return nil }
-func (begun) Idle(bool)                     {}
+	ctx, cancel := context.WithCancel(t.Context())
+	call = new(service.Call)
+	call.Limit(time.Hour)
+	call.Watch(begun(func(ctx context.Context) {
+		if _, limited := ctx.Deadline(); !limited {
+			t.Error("got no deadline, want that of the limit")
+		}
+		service.Lift(ctx)
+		if at, limited := ctx.Deadline(); limited {
+			t.Errorf("got the deadline %s of a call whose limit was lifted", at)
+		}
+		cancel()
+	}))
+	if _, err = all["Wait"].Run(ctx, call, service.Arguments{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was cancelled", err)
+	}
+}
+
+// begun is a Watcher.
+type begun func(context.Context)
+
+func (b begun) Began(ctx context.Context) error { b(ctx); return nil }
+func (begun) Idle(bool)                         {}

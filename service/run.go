@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -20,6 +21,38 @@ type run struct {
 	bounded   bool                   // the context may end before the container's does
 	goroutine atomic.Pointer[string] // the number of the one that runs the method, if that is not Run's
 	tenure
+	lease
+}
+
+// A lease is the limit of time that a call was given by [Call.Limit].
+type lease struct {
+	timer    *time.Timer // nil if there is none
+	deadline time.Time
+	lifted   atomic.Bool
+}
+
+func (l *lease) lift() {
+	if l.timer != nil {
+		l.lifted.Store(true)
+		l.timer.Stop()
+	}
+}
+
+// Lift lifts the limit that the call of ctx was given by [Call.Limit]: it is for an entrypoint whose call has come to a stream,
+// which lasts as long as it does.
+func Lift(ctx context.Context) {
+	if r, ok := ctx.Value(runKey{}).(*run); ok {
+		r.lift()
+	}
+}
+
+// Deadline implements [context.Context].
+func (r *run) Deadline() (time.Time, bool) {
+	around, ok := r.Context.Deadline()
+	if r.timer == nil || r.lifted.Load() || ok && around.Before(r.deadline) {
+		return around, ok
+	}
+	return r.deadline, true
 }
 
 type runKey struct{}
@@ -62,13 +95,18 @@ func (f *Field) Run(ctx context.Context, call *Call, args Arguments, lead ...any
 
 	life := f.Host.life
 	own := ctx.Done() == life.Done()
-	r := &run{field: f, call: call, args: args, lead: lead, bounded: !own && ctx.Done() != nil && !call.inline}
+	r := &run{field: f, call: call, args: args, lead: lead, bounded: call.limit > 0 || !own && ctx.Done() != nil}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(ErrReturned)
 	if !own && ctx.Value(lifeKey{}) != f.Host { // else it ends with the container anyway
 		defer context.AfterFunc(life, func() { cancel(ErrStopped) })()
 	}
 	r.Context = ctx
+	if call.limit > 0 {
+		r.deadline = time.Now().Add(call.limit)
+		r.timer = time.AfterFunc(call.limit, func() { cancel(context.DeadlineExceeded) })
+		defer r.timer.Stop()
+	}
 	defer r.end()
 	v, err := f.run(r)
 	f.Host.drain.ended(err)
@@ -95,6 +133,9 @@ func (f *Field) worked(next Runner) Runner {
 			return nil, f.ended(context.Cause(ctx))
 		}
 		defer r.release()
+		if f.timeout > 0 {
+			r.lift()
+		}
 		if r.call.watcher != nil {
 			if err := r.call.watcher.Began(ctx); err != nil {
 				return nil, err

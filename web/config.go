@@ -28,6 +28,15 @@ type Config struct {
 	WriteTimeout  time.Duration // for each part of an answer to be taken; 0 is a minute
 	IdleTimeout   time.Duration // between the requests of a connection; 0 is two minutes
 
+	// Timeout is how long a call, by HTTP or by websocket, may wait for a worker and, unless its row has a timeout, run: then it
+	// is answered 503. 0 is a minute, negative is no limit. A method that writes its answer itself, and a result that is a
+	// stream, last as long as they do, from when they begin.
+	Timeout time.Duration
+
+	// MaxWaiting is how many requests of a service may be under way beside those that have its workers: they wait for one, or have lent theirs while
+	// they wait for another service. One more is answered 503. 0 is 10 for each worker.
+	MaxWaiting int
+
 	MaxHeader int   // the headers of a request in bytes; 0 is 64 KiB
 	MaxBody   int64 // its body; 0 is 16 MiB
 
@@ -38,6 +47,8 @@ type Config struct {
 	// ReadyPath is a path, such as /ready, where load balancers ask whether to send requests here: it is answered 200, and 503 from
 	// when the server is to stop. "" is none.
 	ReadyPath string
+
+	Sockets Sockets // how websockets are served
 
 	// NoAccessLog leaves out the line on each request, at INFO.
 	NoAccessLog bool
@@ -54,6 +65,7 @@ const (
 
 func (c Config) readTimeout() time.Duration  { return cmp.Or(c.ReadTimeout, defaultTimeout) }
 func (c Config) writeTimeout() time.Duration { return cmp.Or(c.WriteTimeout, defaultTimeout) }
+func (c Config) timeout() time.Duration      { return max(0, cmp.Or(c.Timeout, defaultTimeout)) }
 func (c Config) maxBody() int64              { return cmp.Or(c.MaxBody, defaultMaxBody) }
 
 // check returns what is wrong with the configuration.
@@ -70,10 +82,10 @@ func (c Config) check() error {
 			mistakes = append(mistakes, fmt.Errorf("web.Config: %s is %s: leave it 0 for its default", d.name, d.time))
 		}
 	}
-	if c.MaxHeader < 0 || c.MaxBody < 0 {
-		mistakes = append(mistakes, errors.New("web.Config: MaxHeader and MaxBody are sizes: leave them 0 for their defaults"))
+	if c.MaxHeader < 0 || c.MaxBody < 0 || c.MaxWaiting < 0 {
+		mistakes = append(mistakes, errors.New("web.Config: MaxHeader, MaxBody and MaxWaiting are not negative: leave them 0 for their defaults"))
 	}
-	return errors.Join(mistakes...)
+	return errors.Join(append(mistakes, c.Sockets.mistakes())...)
 }
 
 // address is Address with a host, as Nameko reads it.

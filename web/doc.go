@@ -16,8 +16,8 @@
 //
 // Several rows may call one method, by RPC and over HTTP. A row without a method of HTTP takes all of them; GET
 // answers HEAD too, and OPTIONS is answered with what is allowed. A request is a call as any other: it takes one of the service's
-// workers, goes through its middleware, has its own values injected, and timeout:"5s" limits it. When the client
-// has gone, ctx ends.
+// workers, goes through its middleware, has its own values injected, and timeout:"5s" limits it; without that key it has the limit of
+// [Config]. When the client has gone, ctx ends.
 //
 // # Methods
 //
@@ -68,7 +68,7 @@
 //
 //   - An error with HTTPStatus() int has this status: [Error] is one, and [Status] makes one.
 //   - One that is expected (see [service.Expected]) is answered 400.
-//   - A call that is over its time is answered 503.
+//   - A call that is over its time is answered 503, and so is a request when too many wait already, with Retry-After.
 //   - Any other, and the fault of another service, is answered 500, "Error: InternalServerError: call orders.GetOrder.b4a9…": the log has
 //     the rest under the id of the call.
 //

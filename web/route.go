@@ -25,7 +25,7 @@ func (Route) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.handle(f, pattern, &route{server: s, field: f, binding: b})
+	return s, s.handle(f, pattern, &route{server: s, field: f, binding: b, crowd: s.crowdOf(f)})
 }
 
 // A route answers by the calls of its row.
@@ -33,6 +33,7 @@ type route struct {
 	server  *server
 	field   *service.Field
 	binding *binding
+	crowd   *crowd
 }
 
 // ServeHTTP answers one request.
@@ -52,7 +53,13 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		lead = append(v.lead(), lead...)
 	}
 	v.call.Read(v.read)
-	v.call.Inline() // its ctx ends when the client has gone
+	v.call.Limit(rt.server.cfg.timeout())
+	if !rt.crowd.enter() {
+		w.Header().Set("Retry-After", "1")
+		rt.server.fail(w, r, errCrowded)
+		return
+	}
+	defer rt.crowd.leave()
 	result, err := rt.field.Run(r.Context(), &v.call, args, lead...)
 	v.answer(w, result, err)
 }
@@ -67,11 +74,13 @@ type visit struct {
 
 // lead returns the values that a method is given of the request itself, whose ctx is the call's.
 func (v *visit) lead() []any {
-	request := func(ctx context.Context) any { return v.r.WithContext(ctx) }
-	if v.binding.writes {
-		return []any{&v.outlet, request}
+	if !v.binding.writes {
+		return []any{func(ctx context.Context) any { return v.r.WithContext(ctx) }}
 	}
-	return []any{request}
+	return []any{&v.outlet, func(ctx context.Context) any {
+		service.Lift(ctx)
+		return v.r.WithContext(ctx)
+	}}
 }
 
 var errLate = &Error{Status: http.StatusRequestTimeout, Message: "the request did not come in time"}
@@ -84,6 +93,7 @@ func (v *visit) read(ctx context.Context, result any) (any, error) {
 	if !streams(result) {
 		return result, nil
 	}
+	service.Lift(ctx)
 	a, err := newAnswer(result)
 	if err == nil {
 		err = a.copyTo(ctx, &v.outlet, v.r)

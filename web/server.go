@@ -30,6 +30,7 @@ type server struct {
 	root   http.Handler              // the mux, in the middleware
 	field  *service.Field            // the first of them
 	fields map[string]*service.Field // by their patterns
+	crowds map[string]*crowd         // by their services
 
 	listener net.Listener
 	serving  atomic.Bool
@@ -50,6 +51,7 @@ func newServer(c *service.Container) (*server, error) {
 		http:   cfg.server(),
 		mux:    http.NewServeMux(),
 		fields: make(map[string]*service.Field),
+		crowds: make(map[string]*crowd),
 		served: make(chan struct{}),
 		killed: make(chan struct{}),
 	}

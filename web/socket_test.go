@@ -320,7 +320,7 @@ func TestOrigins(t *testing.T) {
 		{"anybody", "https://evil.example", []string{"*"}, http.StatusSwitchingProtocols},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p := startConfigured(t, service.Config{Values: []any{web.Sockets{Origins: test.allowed}}}, web.Config{}, new(Counted))
+			p := startConfigured(t, service.Config{}, web.Config{Sockets: web.Sockets{Origins: test.allowed}}, new(Counted))
 			header := http.Header{}
 			if test.origin != "" {
 				header.Set("Origin", strings.Replace(test.origin, "HOST", strings.TrimPrefix(p.url, "http://"), 1))
@@ -328,7 +328,7 @@ func TestOrigins(t *testing.T) {
 			if got := p.handshake(t, header); got != test.want {
 				t.Errorf("got %d, want %d", got, test.want)
 			}
-			if refused := test.want == http.StatusForbidden; refused != (len(p.log.Lines("websocket refused", "web.Sockets.Origins")) == 1) {
+			if refused := test.want == http.StatusForbidden; refused != (len(p.log.Lines("websocket refused", "socket_origins")) == 1) {
 				t.Errorf("the log says what to do: want %t", refused)
 			}
 		})

@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// Sockets says how websockets are served. A module provides it, as it does [Hooks]; a test puts it into
-// service.Config.Values. The zero value works.
+// Sockets says how the websockets of a process are served. The zero value works.
 //
 // Who may open one is for [Hooks].Context to say, at the upgrade. What data it returns is that of each call of the socket.
 type Sockets struct {
@@ -63,7 +62,7 @@ func (c Sockets) mistakes() error {
 	var mistakes []error
 	for _, origin := range c.Origins {
 		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
-			mistakes = append(mistakes, fmt.Errorf(`origin %q of web.Sockets is none: write it as in "https://app.example.org", or "*" for all`, origin))
+			mistakes = append(mistakes, fmt.Errorf(`origin %q of websockets is none: write it as in "https://app.example.org", or "*" for all`, origin))
 		}
 	}
 	if c.MaxFrame < 0 || c.Queue < 0 || c.Idle < 0 {
@@ -83,6 +82,6 @@ func (c Sockets) check(r *http.Request) error {
 	}
 	return &Error{
 		Status:  http.StatusForbidden,
-		Message: fmt.Sprintf("pages of origin %q may open no sockets on %q: name it in web.Sockets.Origins if they may", origin, r.Host),
+		Message: fmt.Sprintf("pages of origin %q may open no sockets on %q: name it in gomeko.web.socket_origins if they may", origin, r.Host),
 	}
 }

@@ -79,7 +79,7 @@ const final = 0x80
 
 // What a client may send that is no request: it is cut with a code that tells why, and nobody else notices.
 func TestHostileSockets(t *testing.T) {
-	p := startConfigured(t, service.Config{Values: []any{web.Sockets{MaxFrame: 1000}}}, web.Config{}, &Staged{stage: newStage()})
+	p := startConfigured(t, service.Config{}, web.Config{Sockets: web.Sockets{MaxFrame: 1000}}, &Staged{stage: newStage()})
 	bystander := p.socket(t)
 	large := strings.Repeat("x", 1001)
 	for _, test := range []struct {
@@ -215,7 +215,8 @@ func inMemory(t *testing.T, cfg web.Sockets, hosted any) *pipe {
 	p := newPipe()
 	host, err := service.New(service.Config{
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Values: []any{cfg, web.Config{
+		Values: []any{web.Config{
+			Sockets:    cfg,
 			Listen:     func(context.Context, string) (net.Listener, error) { return p, nil },
 			DrainDelay: drainDelay,
 		}},

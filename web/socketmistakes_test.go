@@ -51,10 +51,10 @@ func TestSocketMistakes(t *testing.T) {
 			t.Errorf("line %d: want %s in\n%s", i+1, want, err)
 		}
 	}
-	_, err = service.New(service.Config{Values: []any{web.Sockets{
+	_, err = service.New(service.Config{Values: []any{web.Config{Sockets: web.Sockets{
 		Origins: []string{"*", "https://shop.example", "shop.example", "https://shop.example/"}, Queue: -1,
-	}}}, new(Counted))
-	for _, want := range []string{`origin "shop.example" of web.Sockets is none: write it as in "https://app.example.org"`, `origin "https://shop.example/" of`, "MaxFrame, Queue and Idle"} {
+	}}}}, new(Counted))
+	for _, want := range []string{`origin "shop.example" of websockets is none: write it as in "https://app.example.org"`, `origin "https://shop.example/" of`, "MaxFrame, Queue and Idle"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}

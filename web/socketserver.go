@@ -33,12 +33,9 @@ type switchboard struct {
 }
 
 func newSwitchboard(c *service.Container) (*switchboard, error) {
-	cfg, _ := service.Lookup[Sockets](c)
-	if err := cfg.mistakes(); err != nil {
-		return nil, err
-	}
+	cfg, _ := service.Lookup[Config](c)
 	return &switchboard{
-		cfg: cfg.withDefaults(),
+		cfg: cfg.Sockets.withDefaults(),
 		log: c.Logger(),
 		upgrader: websocket.Upgrader{
 			ReadBufferSize:   1024,
@@ -217,6 +214,7 @@ func (b *switchboard) answer(ctx context.Context, s *Socket, row *socketRow, r r
 		return errorFrame(r.id, rpc.AsError(bad))
 	}
 	call := &service.Call{Data: s.contextData()}
+	call.Limit(b.server.cfg.timeout())
 	var lead []any
 	if row.lead {
 		lead = []any{s}

@@ -1,0 +1,159 @@
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/servicetest"
+	"github.com/gomeko/gomeko/web"
+)
+
+// Patient has methods that end when they are told to.
+type Patient struct {
+	_ service.Name `service:"patient"`
+
+	Entrypoints struct {
+		Wait   web.Route        `web:"GET /wait"`
+		Own    web.Route        `web:"GET /own" timeout:"1h"`
+		Stream web.Route        `web:"GET /stream"`
+		Write  web.Route        `web:"GET /write"`
+		Ask    web.SocketMethod `web:"ask" method:"Wait"`
+	}
+
+	begun, end chan struct{}
+}
+
+func newPatient() *Patient {
+	return &Patient{begun: make(chan struct{}, 10), end: make(chan struct{})}
+}
+
+// Wait does not look at ctx.
+func (p *Patient) Wait(context.Context) (string, error) {
+	p.begun <- struct{}{}
+	<-p.end
+	return "waited", nil
+}
+
+// Own waits for ctx alone.
+func (p *Patient) Own(ctx context.Context) (string, error) {
+	p.begun <- struct{}{}
+	select {
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	case <-p.end:
+		return "waited", nil
+	}
+}
+
+func (p *Patient) Stream(context.Context) (io.Reader, error) {
+	return io.MultiReader(strings.NewReader("begun\n"), readerFunc(func() string { <-p.end; return "ended\n" })), nil
+}
+
+func (p *Patient) Write(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
+	fmt.Fprintln(w, "begun")
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		return err
+	}
+	<-p.end
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "ended")
+	return err
+}
+
+// A readerFunc is read once.
+type readerFunc func() string
+
+func (f readerFunc) Read(p []byte) (int, error) { return copy(p, f()), io.EOF }
+
+// brief is a limit that a test can wait for.
+const brief = 50 * time.Millisecond
+
+// A call whose row has no timeout is answered when the server's is over, by HTTP and by websocket, be it that its method does not end.
+func TestDefaultTimeout(t *testing.T) {
+	patient := newPatient()
+	p := start(t, web.Config{Timeout: brief}, patient)
+	t.Cleanup(func() { close(patient.end) })
+	if status, _, text := request(t, p, "GET", "/wait", "", ""); status != 503 || !strings.HasPrefix(text, "Error: ServiceUnavailable: call patient.Wait.") {
+		t.Errorf("got %d %q, want 503 and the id of the call", status, text)
+	}
+	if log := p.log.String(); !strings.Contains(log, `level=ERROR msg="call failed" service=patient method=Wait`) {
+		t.Errorf("want an error in the log:\n%s", log)
+	}
+}
+
+func TestDefaultTimeoutOfSockets(t *testing.T) {
+	patient := newPatient()
+	h := servicetest.New(t, patient, service.Config{Values: []any{web.Config{Timeout: brief}}})
+	t.Cleanup(func() { close(patient.end) })
+	var refused *rpc.Error
+	if err := h.Socket().Call(t.Context(), "ask", nil, nil); !errors.As(err, &refused) || refused.Type != "ServiceUnavailable" {
+		t.Errorf("got %v, want ServiceUnavailable", err)
+	}
+}
+
+// What has begun to be sent lasts as long as it does, and so does a call whose row has a timeout of its own.
+func TestBeyondTimeout(t *testing.T) {
+	patient := newPatient()
+	p := start(t, web.Config{Timeout: brief}, patient)
+	read := func(path string) *bufio.Reader { return bufio.NewReader(p.get(t, path).Body) }
+	stream, written := read("/stream"), read("/write")
+	own := make(chan string)
+	go func() {
+		_, _, text := request(t, p, "GET", "/own", "", "")
+		own <- text
+	}()
+	<-patient.begun
+	for _, answer := range []*bufio.Reader{stream, written} {
+		if line, err := answer.ReadString('\n'); line != "begun\n" {
+			t.Errorf("got %q, %v, want begun", line, err)
+		}
+	}
+	<-time.After(2 * brief) // nothing tells of what does not happen
+	close(patient.end)
+	for _, answer := range []*bufio.Reader{stream, written} {
+		if line, err := answer.ReadString('\n'); line != "ended\n" {
+			t.Errorf("got %q, %v, want ended", line, err)
+		}
+	}
+	if text := <-own; text != "waited" {
+		t.Errorf("got %q from the row with a timeout of its own, want waited", text)
+	}
+}
+
+// No request waits for a worker longer than that, whatever its row; and no more wait than may.
+func TestWaiting(t *testing.T) {
+	patient := newPatient()
+	p := startConfigured(t, service.Config{MaxWorkers: 1}, web.Config{Timeout: time.Second, MaxWaiting: 1}, patient)
+	t.Cleanup(func() { close(patient.end) })
+	type answer struct {
+		status  int
+		crowded bool
+	}
+	answers := make(chan answer)
+	get := func() {
+		status, header, _ := request(t, p, "GET", "/own", "", "")
+		answers <- answer{status, header.Get("Retry-After") == "1"}
+	}
+	go get()
+	<-patient.begun
+	go get() // of these two one waits for the worker, in vain
+	go get()
+	if got := map[answer]bool{<-answers: true, <-answers: true}; !got[answer{503, true}] || !got[answer{503, false}] {
+		t.Errorf("got %v, want 503 for one that is too many and for one that has waited", got)
+	}
+	patient.end <- struct{}{}
+	if got := <-answers; got.status != 200 {
+		t.Errorf("got %d from the request that had the worker, want 200", got.status)
+	}
+}
