@@ -54,6 +54,10 @@ func (m *method) hide(list string) error {
 
 // holdsSensitive reports whether a value of t has, at any depth, a field that its tag calls sensitive.
 func holdsSensitive(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if seen[t] { // type tree map[string]tree
+		return false
+	}
+	seen[t] = true
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
 		return holdsSensitive(t.Elem(), seen)
@@ -61,10 +65,6 @@ func holdsSensitive(t reflect.Type, seen map[reflect.Type]bool) bool {
 	default:
 		return false
 	}
-	if seen[t] {
-		return false
-	}
-	seen[t] = true
 	for i := range t.NumField() {
 		if f := t.Field(i); f.Tag.Get("sensitive") == "true" || holdsSensitive(f.Type, seen) {
 			return true

@@ -19,6 +19,7 @@ type Vault struct {
 		Deep    Trigger `trigger:"deep(cards)"`
 		Options Trigger `trigger:"options(**opts)" sensitive:"pin"`
 		Plain   Trigger `trigger:"plain(name, pin)" method:"Open"`
+		Tree    Trigger `trigger:"tree(root)"`
 	}
 }
 
@@ -31,10 +32,14 @@ type secret struct {
 	Pin  int    `json:"pin" sensitive:"true" default:"0"`
 }
 
+// A tree is a type that ends nowhere.
+type tree map[string][]tree
+
 func (*Vault) Open(context.Context, string, int) error        { return nil }
 func (*Vault) Store(context.Context, secret) error            { return nil }
 func (*Vault) Deep(context.Context, map[string][]*card) error { return nil }
 func (*Vault) Options(context.Context, map[string]int) error  { return nil }
+func (*Vault) Tree(context.Context, tree) error               { return nil }
 
 // What does not fit and is sensitive is not told, and who prints arguments is told so.
 func TestSensitive(t *testing.T) {
@@ -59,8 +64,10 @@ func TestSensitive(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", test.row, err, test.want)
 		}
 	}
-	if all["vault.plain"].Sensitive() {
-		t.Error("plain is said to be sensitive")
+	for _, row := range []string{"plain", "tree"} {
+		if all["vault."+row].Sensitive() {
+			t.Errorf("%s is said to be sensitive", row)
+		}
 	}
 	_, err := all.fire(t.Context(), "vault.open", 7, 1)
 	if err == nil || strings.Contains(err.Error(), service.Redacted) {
