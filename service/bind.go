@@ -18,7 +18,7 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// Params returns the types of the parameters that the row's method has beside ctx, its first: none if there is no such method, of
+// Params returns the types of the parameters that the row's method has beside ctx, its first: nil if there is no such method, of
 // which [Field.Bind] tells. It is for an entrypoint whose methods may do without the values that it gives them.
 func (f *Field) Params() []reflect.Type {
 	if !f.isRow {
@@ -28,7 +28,7 @@ func (f *Field) Params() []reflect.Type {
 	if !ok {
 		return nil
 	}
-	var types []reflect.Type
+	types := []reflect.Type{}
 	for i := 1; i < m.Type.NumIn(); i++ { // after the receiver
 		if t := m.Type.In(i); i > 1 || t != contextType {
 			types = append(types, t)

@@ -59,11 +59,15 @@ func newBinding(f *service.Field, pattern string) (*binding, error) {
 		return b, b.list(f, name, names, rest, lead)
 	case len(rest) == n && !(n == 1 && isStruct(rest[0])):
 		return b, b.list(f, name, names, rest, lead)
-	case isStruct(rest[last]) && (last == n || last == 0):
+	case last >= 0 && isStruct(rest[last]) && (last == n || last == 0):
 		return b, b.fields(f, name, names, rest, lead)
 	}
-	return nil, fmt.Errorf("the pattern has %s, and %s takes %v: write a parameter for each, %s, and for more than them a struct at the end",
-		these(names), name, rest, declaration(name, names))
+	takes := "none"
+	if len(rest) > 0 {
+		takes = fmt.Sprint(rest)
+	}
+	return nil, fmt.Errorf("the pattern has %s, and %s takes %s: write a parameter for each, %s, and for more than them a struct at the end",
+		these(names), name, takes, declaration(name, names))
 }
 
 // list binds a parameter for each wildcard.

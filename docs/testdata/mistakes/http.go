@@ -1,0 +1,65 @@
+package mistakes
+
+import (
+	"context"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
+)
+
+type Shop struct {
+	_ service.Name `service:"shop"`
+
+	Entrypoints struct {
+		ShowOrder web.Route `web:"GET /orders/{id}"`
+	}
+}
+
+func (*Shop) ShowOrder(context.Context) (string, error) { return "", nil }
+
+type Catalog struct {
+	_ service.Name `service:"catalog"`
+
+	Entrypoints struct {
+		ByID   web.Route `web:"GET /products/{id}"`
+		ByName web.Route `web:"GET /products/{name}"`
+	}
+}
+
+func (*Catalog) ByID(_ context.Context, id int) (string, error)        { return "", nil }
+func (*Catalog) ByName(_ context.Context, name string) (string, error) { return "", nil }
+
+type Cart struct {
+	_ service.Name `service:"cart"`
+
+	Entrypoints struct {
+		PutItem web.Route `web:"PUT /carts/{cart}/items"`
+	}
+}
+
+type Item struct {
+	Cart    int    `path:"id"`
+	Product string `json:"product"`
+}
+
+func (*Cart) PutItem(_ context.Context, item Item) error { return nil }
+
+type Gallery struct {
+	_ service.Name `service:"gallery"`
+
+	Entrypoints struct {
+		Show web.Route `web:"get /pictures"`
+	}
+}
+
+func (*Gallery) Show(context.Context) (string, error) { return "", nil }
+
+type Ticker struct {
+	_ service.Name `service:"ticker"`
+
+	Entrypoints struct {
+		Watch web.SocketMethod `web:"watch(stock)"`
+	}
+}
+
+func (*Ticker) Watch(_ context.Context, stock string, s *web.Socket) error { return nil }
