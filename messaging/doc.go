@@ -14,6 +14,16 @@
 //	func (b *Billing) Bill(ctx context.Context, order Order) error
 //	func (b *Billing) Import(ctx context.Context, message messaging.Message) error // whatever its body is
 //
+// # Streams
+//
+// A stream of RabbitMQ keeps its messages, and each row reads it from where it likes:
+//
+//	Audit messaging.Consumer `messaging:"audit" arguments:"x-queue-type=stream" from:"first"`
+//
+// After a lost connection a row goes on at the first message whose call has not ended. Messages may come twice then, and are not marked
+// as redelivered. A process that starts begins at from: who is to go on keeps message.Headers["x-stream-offset"], which is
+// where a message stands, and knows by it what has been done.
+//
 // # Publisher
 //
 // A [Publisher] is a field, and a func, that publishes to an exchange or a queue:

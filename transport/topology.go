@@ -17,7 +17,7 @@ type Topology struct {
 	Bindings  []Binding
 }
 
-// An Exchange is declared durable or transient, of kind "topic", "direct" or "fanout".
+// An Exchange is declared durable or transient, of kind "topic", "direct", "fanout", "headers", or of one that a plugin brings.
 type Exchange struct {
 	Name       string
 	Kind       string
