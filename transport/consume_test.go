@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -293,4 +294,47 @@ func TestReplyIsAsTransient(t *testing.T) {
 			t.Errorf("to a message with Persistent %t: got %t", persistent, got)
 		}
 	}
+}
+
+// TestCloseWhileReplying closes consumers while their deliveries are replied to: the broker gets each reply whole, and the
+// connection lives.
+func TestCloseWhileReplying(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		c := dial(t, uri)
+		declare(t, c, queue("q"))
+		declare(t, c, queue("replies"))
+		const rounds, repliers = 100, 4
+		for range repliers {
+			publish(t, c, "q", "1")
+		}
+		for range rounds {
+			consumer, deliveries := consume(t, c, "q", repliers)
+			var replying sync.WaitGroup
+			stop := make(chan struct{})
+			for range repliers {
+				d := receive(t, deliveries)
+				replying.Go(func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						if err := d.Reply(limit(t), transport.Publishing{Key: "replies", Body: make([]byte, 10)}); err != nil {
+							t.Errorf("got %v from a reply", err)
+							return
+						}
+					}
+				})
+			}
+			if err := consumer.Close(limit(t)); err != nil {
+				t.Fatal(err)
+			}
+			close(stop)
+			replying.Wait()
+		}
+		if err := c.Wait(limit(t)); err != nil || c.Epoch() != 1 {
+			t.Errorf("got epoch %d, %v, want 1: the connection lives", c.Epoch(), err)
+		}
+	})
 }

@@ -101,8 +101,7 @@ func (c *Consumer) Close(ctx context.Context) error {
 	if err != nil || l == nil {
 		return err
 	}
-	l.finish()
-	if err = l.session.do(ctx, l.channel.Close); err != nil && ctx.Err() != nil {
+	if err = l.session.do(ctx, l.quit); err != nil && ctx.Err() != nil {
 		return fmt.Errorf("close the consumer of queue %q: %w", c.cfg.Queue, err)
 	}
 	return nil // a channel that is closed already is what was wanted
@@ -209,8 +208,7 @@ func (c *Consumer) end() {
 	c.conn.mu.Unlock()
 	close(c.stopped)
 	if l != nil && c.closing.Load() {
-		l.finish()
-		l.channel.Close()
+		_ = l.quit()
 	}
 }
 

@@ -115,13 +115,19 @@ func (l *link) receive(d *amqp.Delivery) *Delivery {
 // close ends a link to which nothing is delivered any more, and says why.
 func (l *link) close() error {
 	if !l.channel.IsClosed() {
-		l.finish()
-		l.alone(func() { l.channel.Close() })
+		_ = l.quit()
 		l.consumer.position = positionOf(l.consumer.cfg.Args) // what is there under the name next is another stream
 		return errors.New("broker cancelled it: the queue was deleted or has moved")
 	}
 	<-l.dead
 	return l.err
+}
+
+// quit writes the verdicts so far and closes the channel.
+func (l *link) quit() (err error) {
+	l.finish()
+	l.alone(func() { err = l.channel.Close() })
+	return err
 }
 
 // alone runs do, which sends a method and waits for its answer, while no reply is written: that is three frames, and one of
