@@ -61,8 +61,8 @@ func (Handler) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 // subscription returns the queue of a row and what has to be declared (SPEC §5).
 func subscription(f *service.Field, from source) (sub messaging.Subscription, err error) {
 	cfg, _ := service.Lookup[Config](f.Host)
-	reliable, reliableErr := messaging.Flag(f, "reliable", true)
-	requeue, requeueErr := messaging.Flag(f, "requeue", false)
+	reliable, reliableErr := f.Flag("reliable", true)
+	requeue, requeueErr := f.Flag("requeue", false)
 	if err := errors.Join(reliableErr, requeueErr); err != nil {
 		return sub, err
 	}

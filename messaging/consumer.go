@@ -80,7 +80,7 @@ func subscriptionOf(f *service.Field) (s Subscription, err error) {
 		keys = []string{""}
 	}
 	s.Topology, errs[1] = topologyOf(f, exchange, s.Queue, keys...)
-	s.Requeue, errs[2] = Flag(f, "requeue", false)
+	s.Requeue, errs[2] = f.Flag("requeue", false)
 	from := f.Tag("from")
 	for _, q := range s.Topology.Queues {
 		if q.Args["x-queue-type"] == "stream" {

@@ -25,7 +25,7 @@ func declarationKeys() []string {
 // topologyOf reads what a field's tag declares: an exchange if its kind is given, a queue, and the bindings of one to the other by
 // keys. A name that is "" is of none.
 func topologyOf(f *service.Field, exchange, queue string, keys ...string) (t transport.Topology, err error) {
-	declare, err := Flag(f, "declare", true)
+	declare, err := f.Flag("declare", true)
 	if err != nil {
 		return t, err
 	}
@@ -50,9 +50,9 @@ func topologyOf(f *service.Field, exchange, queue string, keys ...string) (t tra
 
 // queueOf reads the declaration of a queue.
 func queueOf(f *service.Field, name string) (transport.Queue, error) {
-	durable, err1 := Flag(f, "durable", true)
-	autoDelete, err2 := Flag(f, "auto_delete", false)
-	exclusive, err3 := Flag(f, "exclusive", false)
+	durable, err1 := f.Flag("durable", true)
+	autoDelete, err2 := f.Flag("auto_delete", false)
+	exclusive, err3 := f.Flag("exclusive", false)
 	args, err4 := tableOf(f, "arguments", "x-queue-type=quorum x-max-length=1000", value)
 	q := transport.Queue{Name: name, Durable: durable, AutoDelete: autoDelete, Exclusive: exclusive, Args: args}
 	return q, errors.Join(err1, err2, err3, err4)
@@ -70,8 +70,8 @@ func exchangesOf(f *service.Field, name string) ([]transport.Exchange, error) {
 	case !slices.Contains(kinds, kind) && !strings.HasPrefix(kind, "x-"):
 		return nil, fmt.Errorf("kind %q is not known: write one of %s, or that of a plugin, x-…", kind, strings.Join(kinds, ", "))
 	}
-	durable, err1 := Flag(f, "exchange_durable", true)
-	autoDelete, err2 := Flag(f, "exchange_auto_delete", false)
+	durable, err1 := f.Flag("exchange_durable", true)
+	autoDelete, err2 := f.Flag("exchange_auto_delete", false)
 	args, err3 := tableOf(f, "exchange_arguments", "alternate-exchange=unrouted", value)
 	e := transport.Exchange{Name: name, Kind: kind, Durable: durable, AutoDelete: autoDelete, Args: args}
 	return []transport.Exchange{e}, errors.Join(err1, err2, err3)

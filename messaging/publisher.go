@@ -79,8 +79,8 @@ func publishingOf(f *service.Field) (p transport.Publishing, err error) {
 		}
 		p.Key = queue
 	}
-	p.Mandatory, errs[1] = Flag(f, "mandatory", false)
-	p.Persistent, errs[2] = Flag(f, "persistent", true)
+	p.Mandatory, errs[1] = f.Flag("mandatory", false)
+	p.Persistent, errs[2] = f.Flag("persistent", true)
 	if text := f.Tag("priority"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 8)
 		if err != nil {

@@ -30,19 +30,6 @@ func MethodName(f *service.Field) string {
 	return b.String()
 }
 
-// Flag reads a key of the field's tag that is true or false; fallback is what it is when it is not there.
-func Flag(f *service.Field, key string, fallback bool) (bool, error) {
-	text := f.Tag(key)
-	if text == "" {
-		return fallback, nil
-	}
-	value, err := strconv.ParseBool(text)
-	if err != nil {
-		return fallback, fmt.Errorf(`%s %q is neither "true" nor "false"`, key, text)
-	}
-	return value, nil
-}
-
 // pointless returns a mistake for each of the keys that the field's tag has although it means nothing there.
 func pointless(f *service.Field, where string, keys ...string) error {
 	var mistakes []error

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -55,6 +56,20 @@ func Fields(t reflect.Type) ([]*Field, error) {
 func (f *Field) Tag(key string) string {
 	value, _ := f.tag.lookup(key)
 	return value
+}
+
+// Flag returns the value of a key of the field's tag that is true or false, fallback if the tag has not got it. The error is for the
+// user: it says what to write.
+func (f *Field) Flag(key string, fallback bool) (bool, error) {
+	text := f.Tag(key)
+	if text == "" {
+		return fallback, nil
+	}
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		return fallback, fmt.Errorf(`%s %q is neither "true" nor "false"`, key, text)
+	}
+	return value, nil
 }
 
 // Keys returns an error for each key of the tag that is not among known, with the nearest one that is.

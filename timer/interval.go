@@ -54,11 +54,8 @@ func parse(f *service.Field) (s schedule, err error) {
 		}
 		mistakes = append(mistakes, err)
 	}
-	if text := f.Tag("eager"); text != "" {
-		if s.eager, err = strconv.ParseBool(text); err != nil {
-			mistakes = append(mistakes, fmt.Errorf(`eager %q is neither true nor false: write eager:"true"`, text))
-		}
-	}
+	s.eager, err = f.Flag("eager", false)
+	mistakes = append(mistakes, err)
 	switch text := f.Tag("late"); text {
 	case "", "skip":
 	case "catchup":
