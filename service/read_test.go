@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,6 +72,7 @@ func TestBareMethod(t *testing.T) {
 
 // noted has each call hold a builder, and notes what it has and the error that it ends with.
 func noted(to *[]string) any {
+	var mu sync.Mutex // a call that is over its time may end beside the next one
 	return di.PerCall(func() di.Provider[*strings.Builder] {
 		return func(context.Context) (*strings.Builder, di.Done, error) {
 			b := new(strings.Builder)
@@ -79,6 +81,8 @@ func noted(to *[]string) any {
 				if err != nil {
 					text += err.Error()
 				}
+				mu.Lock()
+				defer mu.Unlock()
 				*to = append(*to, text)
 				return err
 			}, nil
