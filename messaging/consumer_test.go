@@ -29,12 +29,14 @@ type Bills struct {
 		Queue rpc.Method `rpc:"queue(payload)"`
 		Opts  rpc.Method `rpc:"opts(payload)"`
 		Lost  rpc.Method `rpc:"lost()"`
+		Tell  rpc.Method `rpc:"tell(queue)"`
 	}
 
 	Publish messaging.Publisher `messaging:"vec_msg_ex" kind:"topic" key:"vec_rk"`
 	ToQueue messaging.Publisher `queue:"vec_msg_q"`
 	Short   messaging.Publisher `messaging:"vec_msg_ex" key:"vec_rk" persistent:"false" priority:"5" expiration:"10s"`
 	Insist  messaging.Publisher `messaging:"vec_msg_ex" mandatory:"true"`
+	Anybody messaging.Publisher
 
 	heard chan heard
 }
@@ -77,6 +79,10 @@ func (b *Bills) Opts(ctx context.Context, payload any) error {
 	return b.Short(ctx, payload, func(m *transport.Publishing) {
 		m.Headers = transport.Table{"x-static": "1", "x-call": "2"}
 	})
+}
+
+func (b *Bills) Tell(ctx context.Context, queue string) error {
+	return b.Anybody(ctx, "psst", func(m *transport.Publishing) { m.Key = queue })
 }
 
 func (b *Bills) Lost(ctx context.Context) error {
@@ -139,6 +145,15 @@ func TestPublisher(t *testing.T) {
 			if got := wait(t, method, calls); got.payload != method {
 				t.Errorf("got the payload %v, want %s", got.payload, method)
 			}
+		}
+		if err := peer.Call(t.Context(), "tell", nil, "vec_msg_q"); err != nil {
+			t.Error(err)
+		}
+		if got := wait(t, "tell", calls); got.payload != "psst" {
+			t.Errorf("got the payload %v, want psst", got.payload)
+		}
+		if err := peer.Call(t.Context(), "tell", nil, ""); err == nil || !strings.Contains(err.Error(), "message to nobody: name an exchange") {
+			t.Errorf("to nobody: got %v", err)
 		}
 		if err := peer.Call(t.Context(), "lost", nil); err == nil || !strings.Contains(err.Error(), "message to vec_msg_ex/: ") {
 			t.Errorf("mandatory: got %v", err)

@@ -62,6 +62,9 @@ func (Publisher) Dependency(f *service.Field) (any, error) {
 		for _, option := range options {
 			option(&m)
 		}
+		if m.Exchange == "" && m.Key == "" {
+			return errors.New("message to nobody: name an exchange, a key or a queue in the field's tag, or set one in an option")
+		}
 		if err := out.Publish(ctx, payload, m); err != nil {
 			return fmt.Errorf("message to %s: %w", m.Exchange+"/"+m.Key, err)
 		}
