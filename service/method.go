@@ -35,7 +35,7 @@ type slot struct {
 func (m *method) invoke(ctx context.Context, r *run, settle func(error) error) (any, error) {
 	in := make([]reflect.Value, 1, 2+len(m.lead)+len(m.slots)+1)
 	if !m.bare {
-		in = append(in, reflect.ValueOf(ctx))
+		in = append(in, reflect.ValueOf(&ctx).Elem()) // as the interface: else each Call finds out anew that ctx implements it
 	}
 	for i, t := range m.lead {
 		v := r.lead[i]
