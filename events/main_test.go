@@ -76,13 +76,7 @@ func dialThrough(t *testing.T, uri string, tap *brokertest.Tap) *events.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := conn.Close(ctx); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
+	closes(t, conn.Close)
 	return conn
 }
 
@@ -93,14 +87,19 @@ func caller(t *testing.T, uri string) *rpc.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
+	closes(t, conn.Close)
+	return conn
+}
+
+// closes closes at the end of the test.
+func closes(t *testing.T, close func(context.Context) error) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		if err := conn.Close(ctx); err != nil {
+		if err := close(ctx); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return conn
 }
 
 // channel is of a peer that does what it likes.

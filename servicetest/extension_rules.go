@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gomeko/gomeko/service"
@@ -106,10 +105,8 @@ func (tr *trial) busy() error {
 		return err
 	}
 	defer s.Kill()
-	gate := make(chan struct{})
-	open := sync.OnceFunc(func() { close(gate) })
+	open := s.hold()
 	defer open()
-	s.play(func(context.Context) error { <-gate; return nil })
 	peers := make([]*peer, 4*workers)
 	for i := range peers {
 		peers[i] = tr.ask(patience)
@@ -133,10 +130,8 @@ func (tr *trial) drain() error {
 		return err
 	}
 	defer s.Kill()
-	gate := make(chan struct{})
-	open := sync.OnceFunc(func() { close(gate) })
+	open := s.hold()
 	defer open()
-	s.play(func(context.Context) error { <-gate; return nil })
 	running := tr.ask(3 * patience)
 	if err := s.began(1); err != nil {
 		return err

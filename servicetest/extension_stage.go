@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -80,6 +81,13 @@ func (s *stage) instead(service.Runner) service.Runner {
 
 // play says what calls do from now on.
 func (s *stage) play(a act) { s.act.Store(&a) }
+
+// hold has calls wait from now on, until open.
+func (s *stage) hold() (open func()) {
+	gate := make(chan struct{})
+	s.play(func(context.Context) error { <-gate; return nil })
+	return sync.OnceFunc(func() { close(gate) })
+}
 
 // calls is how many calls have begun.
 func (s *stage) calls() int { return int(s.count.Load()) }
