@@ -1,7 +1,6 @@
 package broker_test
 
 import (
-	"net"
 	"testing"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -87,40 +86,4 @@ func publish2000(w *wire, key string) {
 		b.Method(1, &frame.BasicPublish{RoutingKey: key})
 		b.Content(1, frame.ClassBasic, frame.Properties{0, 0}, make([]byte, 2000), frame.MinSize)
 	}))
-}
-
-func TestMaxQueues(t *testing.T) {
-	ch := open(t, start(t, broker.Config{MaxQueues: 1}))
-	q := declare(t, ch)
-	if _, err := ch.QueueDeclarePassive(q, false, false, false, false, nil); err != nil {
-		t.Fatal(err)
-	}
-	_, err := ch.QueueDeclare("two", true, false, false, false, nil)
-	const want = "PRECONDITION_FAILED - cannot declare queue 'two': queue limit in vhost '/' (1) is reached"
-	if e, ok := err.(*amqp.Error); !ok || e.Code != 406 || e.Reason != want {
-		t.Errorf("got %v, want 406 %s", err, want)
-	}
-}
-
-func TestMaxConnections(t *testing.T) {
-	b := start(t, broker.Config{MaxConnections: 1})
-	first := dial(t, b)
-	again := func() (*amqp.Connection, error) {
-		return amqp.DialConfig("amqp://guest:guest@memory/", amqp.Config{
-			Dial: func(string, string) (net.Conn, error) { return b.Dial(t.Context()) },
-		})
-	}
-	_, err := again()
-	const want = "NOT_ALLOWED - access to vhost '/' refused for user 'guest': connection limit (1) is reached"
-	if e, ok := err.(*amqp.Error); !ok || e.Code != 530 || e.Reason != want {
-		t.Errorf("got %v, want 530 %s", err, want)
-	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	second, err := again()
-	if err != nil {
-		t.Fatalf("after the first was closed: %v", err)
-	}
-	second.Close()
 }

@@ -6,10 +6,13 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/internal/frame"
 )
 
 func connectionRows() []behaviour {
@@ -71,6 +74,23 @@ func connectionRows() []behaviour {
 			s.check(err)
 			return fmt.Sprint(conn.Config.ChannelMax, conn.Config.FrameSize, conn.Config.Heartbeat)
 		}, want: "1 4096 1s"},
+		{name: "heartbeats to a silent client, until it is cut off", do: func(s *stage) string {
+			uri, err := url.Parse(s.uri)
+			s.check(err)
+			conn, err := net.Dial("tcp", uri.Host)
+			s.check(err)
+			w := newWire(s.t, conn)
+			w.open(1)
+			for beats := 0; ; beats++ {
+				f, err := w.frames.Next()
+				if err != nil { // the end, or a reset
+					return fmt.Sprint(beats > 0, " ", !errors.Is(err, os.ErrDeadlineExceeded))
+				}
+				if f.Type != frame.TypeHeartbeat {
+					return fmt.Sprintf("a frame of type %d", f.Type)
+				}
+			}
+		}, want: "true true"},
 		{name: "a client that says goodbye", do: func(s *stage) string {
 			conn, err := amqp.Dial(s.uri)
 			s.check(err)

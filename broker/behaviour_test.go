@@ -76,10 +76,7 @@ func newStage(t *testing.T, uri string) *stage {
 // channel opens a channel of a connection of its own, for as long as the row runs.
 func (s *stage) channel() *amqp.Channel {
 	s.t.Helper()
-	conn, err := amqp.Dial(s.uri)
-	s.check(err)
-	s.t.Cleanup(func() { conn.Close() })
-	return channel(s.t, conn)
+	return channel(s.t, connect(s.t, s.uri))
 }
 
 func (s *stage) check(err error) {

@@ -48,6 +48,17 @@ func dial(t *testing.T, b *broker.Broker) *amqp.Connection {
 	return conn
 }
 
+// connect connects to a broker at a URI; the connection ends with the test.
+func connect(t *testing.T, uri string) *amqp.Connection {
+	t.Helper()
+	conn, err := amqp.Dial(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
 // open opens a channel of a connection of its own.
 func open(t *testing.T, b *broker.Broker) *amqp.Channel {
 	t.Helper()

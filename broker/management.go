@@ -32,6 +32,8 @@ func (b *Broker) ListenManagement(addr string) (net.Addr, error) {
 	s := &http.Server{
 		Handler:           b.management(),
 		ReadHeaderTimeout: handshakeTimeout,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      time.Minute,
 		IdleTimeout:       time.Minute,
 		ErrorLog:          slog.NewLogLogger(b.log.Handler(), slog.LevelWarn),
 	}

@@ -66,6 +66,7 @@ func (a *api) ask(method, path, body string) (int, any) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	request.Header.Set("Content-Type", "application/json")
 	if a.reason != "" {
 		request.Header.Set("X-Reason", a.reason)
 	}

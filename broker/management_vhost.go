@@ -48,7 +48,9 @@ func (r *request) deleteVHost() (any, error) {
 		return nil, err
 	}
 	r.broker.mu.Lock()
-	delete(r.broker.vhosts, v.name)
+	if r.broker.vhosts[v.name] == v { // not another one, made since
+		delete(r.broker.vhosts, v.name)
+	}
 	r.broker.mu.Unlock()
 	v.remove()
 	return nil, nil

@@ -44,8 +44,8 @@ func TestPage(t *testing.T) {
 	}
 	head := fmt.Sprintf("# The embedded broker beside RabbitMQ\n\n%d rows, each a test that runs on both and has the same outcome, "+
 		"RabbitMQ 3.10 being the judge. An outcome is what the test saw, in the words of its source in `broker`. "+
-		"What RabbitMQ 4 does otherwise is said in the last column. TLS, heartbeats and the limits of memory, queues and "+
-		"connections have tests on the embedded broker alone. The tests write this page.\n", rows)
+		"What RabbitMQ 4 does otherwise is said in the last column. TLS and the limits of memory, queues and connections are "+
+		"in tests of their own, on both too. The tests write this page.\n", rows)
 	golden.File(t, "../docs/wire/broker.md", []byte(head+b.String()))
 }
 
