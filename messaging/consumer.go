@@ -29,18 +29,24 @@ import (
 //	auto_delete  "true": it ends with its last consumer
 //	exclusive    "true": it is this process's own, and ends with its connection
 //	arguments    its arguments, name=value with spaces between them
-//	exchange     the exchange that it is bound to
-//	key          the keys of the bindings, with spaces between them; none is one binding by ""
-//	kind         the exchange is declared, of this kind: "direct", "topic", "fanout", "headers", or a plugin's; without it,
-//	             it has to be there. It is durable, unless exchange_durable:"false" says otherwise; exchange_auto_delete:"true"
-//	             and exchange_arguments are its, too
-//	binding_arguments
-//	             the arguments of the bindings, which an exchange of the kind headers routes by
-//	from         of a stream, which a row with declare:"false" has to say: where it begins at each start, "first", "last",
-//	             "next", an offset, or an age such as "1h"; "next" if arguments say that it is a stream. After a lost connection
-//	             it goes on at the first message whose call has not ended
-//	requeue      "true": a message whose call failed is delivered again at once, without end; not of a stream
-//	name         the method's name in call ids, if it is not the row's in snake case
+//
+// It is bound to an exchange, if the tag names one:
+//
+//	exchange              the exchange; without kind, it has to be there
+//	key                   the keys of the bindings, with spaces between them; none is one binding by ""
+//	binding_arguments     the arguments of each of them, by which an exchange of the kind headers routes
+//	kind                  "direct", "topic", "fanout", "headers", or a plugin's: the exchange is declared so, and durable
+//	exchange_durable      "false": it ends with the broker
+//	exchange_auto_delete  "true": it ends with the last queue on it
+//	exchange_arguments    its arguments
+//
+// What is consumed, and what becomes of it:
+//
+//	from     of a stream, which a row with declare:"false" has to say: where it begins at each start, "first", "last", "next", an
+//	         offset, or an age such as "1h"; "next" if arguments say that it is a stream. After a lost connection it goes on at
+//	         the first message whose call has not ended
+//	requeue  "true": a message whose call failed is delivered again at once, without end; not of a stream
+//	name     the method's name in call ids, if it is not the row's in snake case
 type Consumer struct{}
 
 // A Message is what a consumer may know of a message beside its payload. It must not be changed.
