@@ -95,18 +95,7 @@ func TestSocketsOfBoth(t *testing.T) {
 	python := dialSocket(t, address)
 
 	address = freeAddress(t)
-	host, err := service.New(service.Config{Values: []any{transport.Config{URI: uri}, web.Config{Address: address}}}, new(GoSockets))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := host.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := host.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	serveSockets(t, uri, address)
 	ours := dialSocket(t, address)
 
 	same(t, "that it is connected", ours, python)
@@ -143,6 +132,49 @@ func TestSocketsOfBoth(t *testing.T) {
 			same(t, sent.frame, ours, python)
 		}
 	}
+}
+
+// The client that Nameko's own tests use talks to Go as it does to Nameko.
+func TestSocketClientOfPython(t *testing.T) {
+	address := freeAddress(t)
+	serveSockets(t, brokertest.Embedded(t), address)
+	_, port, _ := net.SplitHostPort(address)
+	client := python(t, "socket_client.py", port)
+	client.Stderr = t.Output()
+	got, err := client.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `connected ['socket_id']
+["all"]
+[{"\u00f8": [1, 2.5, null]}, "x"]
+true
+[["said", {"text": "hell\u00f8", "by": null}], ["heard", [1, 2.5]]]
+false
+IncorrectSignature: tell() missing 1 required positional argument: 'other'
+MethodNotFound: ` + `
+[]
+`
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// serveSockets hosts GoSockets at an address until the test ends.
+func serveSockets(t *testing.T, uri, address string) {
+	t.Helper()
+	host, err := service.New(service.Config{Values: []any{transport.Config{URI: uri}, web.Config{Address: address}}}, new(GoSockets))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := host.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 var socketID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
