@@ -18,37 +18,68 @@ var JSON Codec = new(jsonCodec)
 var TypedJSON Codec = &jsonCodec{typed: true}
 
 type jsonCodec struct {
-	typed   bool
-	plans   plans
-	writers sync.Pool // of *jsonWriter
+	typed    bool
+	plans    plans
+	encoders sync.Pool // of *encoder, of a *jsonWriter
+	readers  sync.Pool // of *jsonReader
 }
 
 func (*jsonCodec) ContentType() string     { return "application/json" }
 func (*jsonCodec) ContentEncoding() string { return "utf-8" }
 
 func (c *jsonCodec) Encode(v any) ([]byte, error) {
-	w, _ := c.writers.Get().(*jsonWriter)
-	if w == nil {
-		w = new(jsonWriter)
+	e, _ := c.encoders.Get().(*encoder)
+	if e == nil {
+		e = &encoder{w: new(jsonWriter), plans: &c.plans, typed: c.typed}
 	}
+	w := e.w.(*jsonWriter)
 	w.data = w.data[:0]
-	e := encoder{w: w, plans: &c.plans, typed: c.typed}
 	if err := e.any(v); err != nil {
 		return nil, fmt.Errorf("cannot be written as JSON: %w", err)
 	}
 	data := bytes.Clone(w.data)
-	if cap(w.data) <= 64<<10 { // one large body is not held on to
-		c.writers.Put(w)
+	if cap(w.data) <= keptBuffer {
+		c.encoders.Put(e)
 	}
 	return data, nil
 }
 
 func (c *jsonCodec) Decode(data []byte, v any) error {
-	return decode(&jsonReader{data: data}, &c.plans, v)
+	r := c.reader(data)
+	defer c.release(r)
+	return decode(r, &c.plans, v)
 }
 
-func (*jsonCodec) List(data []byte) ([][]byte, error) { return splitList(&jsonReader{data: data}) }
-func (*jsonCodec) Map(data []byte) ([]Member, error)  { return splitObject(&jsonReader{data: data}) }
+func (c *jsonCodec) List(data []byte) ([][]byte, error) {
+	r := c.reader(data)
+	defer c.release(r)
+	return splitList(r)
+}
+
+func (c *jsonCodec) Map(data []byte) ([]Member, error) {
+	r := c.reader(data)
+	defer c.release(r)
+	return splitObject(r)
+}
+
+// keptBuffer is how large a buffer may be that is kept for the next body: one large body is not held on to.
+const keptBuffer = 64 << 10
+
+func (c *jsonCodec) reader(data []byte) *jsonReader {
+	r, _ := c.readers.Get().(*jsonReader)
+	if r == nil {
+		r = new(jsonReader)
+	}
+	r.data = data
+	return r
+}
+
+func (c *jsonCodec) release(r *jsonReader) {
+	if cap(r.scratch) <= keptBuffer {
+		*r = jsonReader{scratch: r.scratch}
+		c.readers.Put(r)
+	}
+}
 
 func (*jsonCodec) Kind(data []byte) Kind {
 	kind, err := (&jsonReader{data: data}).kind()
