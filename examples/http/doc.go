@@ -1,5 +1,5 @@
 // Package httpservice has the HTTP examples of Nameko's documentation: values in paths, bodies, statuses, headers, answers
-// of one's own, and errors as JSON. It needs no broker.
+// of one's own, and errors as JSON; and that of websockets. It needs no broker.
 //
 //	gomeko run ./examples/http
 //
@@ -23,4 +23,9 @@
 //
 // [InvalidArguments] says what its status is. As JSON, with a code, errors go out by the hook of [Module]; without it the
 // answer is a line, "Error: InvalidArguments: Argument `foo` is required."
+//
+// # Websockets
+//
+// [WebsocketRPC] is at /ws, for whoever sends {"method": "echo", "data": {"value": "hellø"}, "correlation_id": 1}. See examples/board
+// for browsers that are told of what happens.
 package httpservice

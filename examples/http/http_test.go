@@ -13,7 +13,9 @@ import (
 	"go.uber.org/goleak"
 
 	httpservice "github.com/gomeko/gomeko/examples/http"
+	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/servicetest"
 	"github.com/gomeko/gomeko/web"
 )
 
@@ -100,6 +102,18 @@ func TestExamples(t *testing.T) {
 		if sorted(got) != sorted(c.want) {
 			t.Errorf("%s: got\n%s\nwant\n%s", c.path, got, c.want)
 		}
+	}
+}
+
+func TestWebsocket(t *testing.T) {
+	s := servicetest.New(t, httpservice.Module).Socket()
+	var got string
+	if err := s.Call(t.Context(), "echo", &got, rpc.Kwargs{"value", "hellø"}); got != "hellø" || err != nil {
+		t.Errorf("got %q, %v, want hellø", got, err)
+	}
+	err := s.Call(t.Context(), "echo", nil, rpc.Kwargs{"value", 7})
+	if want := "IncorrectSignature"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v of a number, want %s", err, want)
 	}
 }
 

@@ -11,9 +11,10 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Module is the service, and how it tells of errors.
+// Module is the services, and how they tell of errors.
 var Module = fx.Module("http",
 	service.Provide(new(HTTPService)),
+	service.Provide(new(WebsocketRPC)),
 	fx.Supply(web.Hooks{Errors: tell}),
 	service.Configure[web.Hooks](),
 )

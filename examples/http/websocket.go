@@ -1,0 +1,20 @@
+package httpservice
+
+import (
+	"context"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
+)
+
+// WebsocketRPC answers by websocket.
+type WebsocketRPC struct {
+	_ service.Name `service:"websocket_rpc_service"`
+
+	Entrypoints struct {
+		Echo web.SocketMethod `web:"echo(value)"`
+	}
+}
+
+// Echo returns what it is given.
+func (*WebsocketRPC) Echo(_ context.Context, value string) (string, error) { return value, nil }
