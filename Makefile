@@ -14,6 +14,7 @@ setup: ## install what the tests run on: RabbitMQ, PostgreSQL, Chromium, a C com
 
 test: setup ## run all tests, beside a RabbitMQ and a PostgreSQL of their own (ARGS="-run TestX -v" to choose)
 	@scripts/rabbitmq run scripts/postgres run go test $(RACE) $(ARGS) ./...
+	@go -C bench test $(RACE) $(ARGS) ./...
 
 interop: setup ## run the tests against the real Nameko only
 	@scripts/rabbitmq run go test $(RACE) $(ARGS) ./interop/...
@@ -27,16 +28,18 @@ fuzz: ## run each fuzz target for three minutes (FUZZTIME=10s for less)
 soak: setup ## run the soak tests whole: minutes of load while connections, processes and brokers go away
 	@GOMEKO_SOAK=1 scripts/rabbitmq run go test $(RACE) -v -timeout 60m -run '^TestSoak' ./...
 
-bench: setup ## measure gomeko beside amqp091-go, Nameko and others
+bench: setup ## measure gomeko beside amqp091-go, Nameko and others (ARGS="-scenarios rpc/64" for less)
 	@scripts/rabbitmq run go -C bench run . $(ARGS)
 
 lint: ## run golangci-lint
 	@go run $(LINTER) run --allow-parallel-runners ./...
+	@go -C bench run $(LINTER) run --allow-parallel-runners ./...
 
 format: ## fail if gofmt would change a file
 	@unformatted="$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l)"; test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 
 vet: ## run go vet
 	@go vet ./...
+	@go -C bench vet ./...
 
 check: format vet test lint ## all of it: before every push

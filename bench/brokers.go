@@ -64,7 +64,7 @@ func (b *brokers) get(name string) (uri string, pid int, err error) {
 func (b *brokers) rabbitMQ() (uri string, pid int, err error) {
 	uri = os.Getenv("GOMEKO_RABBITMQ")
 	if uri == "" {
-		return "", 0, errors.New("GOMEKO_RABBITMQ names no RabbitMQ: run `make bench`")
+		return "", 0, errors.New("GOMEKO_RABBITMQ names no RabbitMQ: `make bench` runs one, where it is installed")
 	}
 	var nodes []struct {
 		PID string `json:"os_pid"`

@@ -162,12 +162,6 @@ func (r *role) handleBatches(deliveries <-chan amqp.Delivery) {
 	}
 }
 
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
 // dispatchAMQP publishes events and waits for the confirm of each.
 func dispatchAMQP(_ context.Context, r *role, args []string) error {
 	conn, err := amqp.Dial(args[0])
@@ -216,6 +210,7 @@ func eventGroups() []*group {
 		}
 		g := &group{
 			title: kind.title,
+			unit:  "events",
 			about: "64 dispatchers, each of which waits for the broker's confirm of its event. Rates are of events that were handled; p50 and p99 are a dispatcher's.",
 			contestants: []contestant{
 				{name: raw + ", acknowledging 32 at once", broker: rabbitMQ, server: []string{"amqp091 listener", kind.name, "batch"}, client: []string{"amqp091 dispatcher"}, copies: copies},

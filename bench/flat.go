@@ -116,13 +116,25 @@ func flatGroups() []*group {
 		title: "Callers that wait", contestants: waiting,
 		about:     "64 callers of gomeko on the embedded broker, beside others in the same process that wait for a reply that does not come.",
 		scenarios: []scenario{{"flat/waiting", order{Callers: 64, Size: 50}}},
+		claims:    flatClaims("flat/waiting", waiting),
 	}, {
 		title: "Deep queues", contestants: deep,
 		about:     "A message is put at the end of a queue of the embedded broker, and one taken from its head, by amqp091-go.",
 		scenarios: []scenario{{"flat/depth", order{Callers: 1, Size: 50}}},
+		claims:    flatClaims("flat/depth", deep),
 	}, {
 		title: "Services in a process", contestants: many,
 		about:     "64 callers of gomeko on the embedded broker, each call of another service; all are in one process.",
 		scenarios: []scenario{{"flat/services", order{Callers: 64, Size: 50}}},
+		claims:    flatClaims("flat/services", many),
 	}}
+}
+
+// flatClaims expect that what there is much of costs at most a tenth of the rate.
+func flatClaims(scenario string, all []contestant) []claim {
+	var claims []claim
+	for _, c := range all[1:] {
+		claims = append(claims, claim{scenario, c.name, all[0].name, 0.9})
+	}
+	return claims
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 
 	"github.com/gomeko/gomeko/rpc"
@@ -21,7 +20,7 @@ type Echo struct {
 
 func (*Echo) Echo(_ context.Context, text string) (string, error) { return text, nil }
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn}))
+var quiet = slog.New(slog.DiscardHandler)
 
 // serveGomeko hosts services as a program does that configures nothing but the broker.
 func serveGomeko(ctx context.Context, _ *role, args []string) error {

@@ -28,7 +28,7 @@ func serveGRPC(_ context.Context, r *role, _ []string) error {
 			},
 		}},
 	}, nil)
-	go s.Serve(l)
+	go func() { must(s.Serve(l)) }()
 	r.uri = l.Addr().String()
 	return nil
 }

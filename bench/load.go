@@ -14,7 +14,7 @@ const envelope = len(`{"args": [""], "kwargs": {}}`)
 // text returns the argument of a request whose body has the order's size.
 func (o order) text() string { return strings.Repeat("x", max(1, o.Size-envelope)) }
 
-// closedLoop has each of the callers call for the order's duration, one call after the other.
+// closedLoop has each of the callers call for the order's duration, one call after the other, and once at least.
 func closedLoop(o order, l *latencies, call func(text string) error) report {
 	l.calls.Store(0)
 	text := o.text()
@@ -24,14 +24,17 @@ func closedLoop(o order, l *latencies, call func(text string) error) report {
 	end := began.Add(o.Duration)
 	for range o.Callers {
 		callers.Go(func() {
-			for since := time.Now(); since.Before(end) && failed.Load() == nil; {
+			since := time.Now()
+			for {
 				if err := call(text); err != nil {
 					failed.Store(&err)
 					return
 				}
 				now := time.Now()
 				l.add(now.Sub(since))
-				since = now
+				if since = now; !since.Before(end) || failed.Load() != nil {
+					return
+				}
 			}
 		})
 	}
@@ -61,7 +64,7 @@ func (l *latencies) report(elapsed time.Duration) report {
 	n := int(l.calls.Load())
 	took := l.took[:min(n, len(l.took))]
 	if len(took) == 0 {
-		return report{Elapsed: elapsed, Error: "no call has ended in time"}
+		return report{Elapsed: elapsed, Error: "no call has succeeded"}
 	}
 	slices.Sort(took)
 	return report{Calls: n, Elapsed: elapsed, P50: took[len(took)/2], P99: took[len(took)*99/100]}

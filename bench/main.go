@@ -24,20 +24,24 @@ func main() {
 	var s session
 	scenarios := flag.String("scenarios", "", "measure those whose name matches this regular expression")
 	contestants := flag.String("contestants", "", "and those contestants, beside the one they are compared with")
-	write := flag.String("write", "", "write the tables to this file, ../docs/bench.md in the project")
+	write := flag.String("write", "", "put the tables into this page, ../docs/bench.md in the project")
 	flag.IntVar(&s.rounds, "rounds", 5, "how often each is measured")
 	flag.DurationVar(&s.duration, "duration", time.Second, "how long each is measured in a round")
 	flag.StringVar(&s.against, "against", "", "measure the gomeko of this other build of the command too")
 	flag.StringVar(&s.profile, "profile", "", "have Go processes write their CPU profiles into this folder")
 	flag.Parse()
+	if *write != "" && *scenarios+*contestants != "" {
+		fmt.Fprintln(os.Stderr, "bench: -write takes all scenarios and contestants: a part of them would take the place of all")
+		os.Exit(2)
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	s.began = time.Now()
 	err := s.run(ctx, regexp.MustCompile(*scenarios), regexp.MustCompile(*contestants))
-	fmt.Println(s.page())
+	fmt.Println(s.tables())
 	if err == nil && *write != "" {
-		err = os.WriteFile(*write, []byte(s.page()), 0o644)
+		err = update(*write, s.tables())
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -73,6 +77,7 @@ func (s *session) run(ctx context.Context, scenarios, contestants *regexp.Regexp
 		if len(g.scenarios) == 0 {
 			continue
 		}
+		g.checkNameko()
 		s.measured = append(s.measured, g)
 		if err := s.measure(ctx, g); err != nil {
 			return fmt.Errorf("%s: %w", strings.ToLower(g.title), err)

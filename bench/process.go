@@ -86,7 +86,7 @@ func (p *process) read(v any) error {
 // stop ends the process.
 func (p *process) stop() {
 	p.in.Close()
-	timer := time.AfterFunc(10*time.Second, func() { p.cmd.Process.Kill() })
+	timer := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer timer.Stop()
 	_ = p.cmd.Wait()
 }

@@ -187,17 +187,17 @@ func brokerGroups() []*group {
 		scenarios:   []scenario{at("rpc/1", 1), at("rpc/64", 64)},
 		claims:      []claim{ours("rpc/64")},
 	}, {
-		title: "Broker: confirms", about: about + "Persistent messages to a durable queue; each of 64 publishers waits for its confirm.",
+		title: "Broker: confirms", unit: "messages", about: about + "Persistent messages to a durable queue; each of 64 publishers waits for its confirm.",
 		contestants: teams([]string{"queues", "confirms"}, []string{"queues publisher", "confirms"}, 0),
 		scenarios:   []scenario{at("confirms", 64)},
 		claims:      []claim{ours("confirms")},
 	}, {
-		title: "Broker: fan-out", about: about + "Each message goes to 8 queues, each with a consumer; rates are of deliveries.",
+		title: "Broker: fan-out", unit: "messages", about: about + "Each message goes to 8 queues, each with a consumer; rates are of deliveries.",
 		contestants: teams([]string{"queues", "fanout"}, []string{"queues publisher", "fanout"}, fanOut),
 		scenarios:   []scenario{at("fanout", 64)},
 		claims:      []claim{ours("fanout")},
 	}, {
-		title: "Broker: topics", about: about + "Each message is routed through one of 10,000 bindings of a topic exchange.",
+		title: "Broker: topics", unit: "messages", about: about + "Each message is routed through one of 10,000 bindings of a topic exchange.",
 		contestants: teams([]string{"queues", "topics"}, []string{"queues publisher", "topics"}, 1),
 		scenarios:   []scenario{at("topics", 64)},
 		claims:      []claim{ours("topics")},

@@ -57,6 +57,8 @@ func roles() map[string]func(ctx context.Context, r *role, args []string) error 
 		"gomeko client":          callGomeko,
 		"amqp091 service":        serveAMQP,
 		"amqp091 client":         callAMQP,
+		"floor service":          serveFloor,
+		"floor client":           callFloor,
 		"gomeko listener":        handleGomeko,
 		"gomeko dispatcher":      dispatchGomeko,
 		"amqp091 listener":       handleAMQP,
@@ -89,16 +91,14 @@ func play(name string) {
 		os.Exit(1)
 	}
 	out := json.NewEncoder(os.Stdout)
-	out.Encode(ready{r.uri})
+	must(out.Encode(ready{r.uri}))
 	stop := profile(name)
 	defer stop()
 	l := newLatencies()
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		var o order
-		if err := json.Unmarshal(in.Bytes(), &o); err != nil {
-			panic(err)
-		}
+		must(json.Unmarshal(in.Bytes(), &o))
 		var answer report
 		switch {
 		case o.Callers == 0:
@@ -108,7 +108,7 @@ func play(name string) {
 			answer = closedLoop(o, l, func(text string) error { return r.call(ctx, text) })
 		}
 		answer.Handled, answer.Allocs = r.handled.Load(), allocs()
-		out.Encode(answer)
+		must(out.Encode(answer))
 	}
 }
 
@@ -120,22 +120,26 @@ func profile(name string) (stop func()) {
 	}
 	file := fmt.Sprintf("%s-%d.pprof", strings.ReplaceAll(strings.Join(append([]string{name}, os.Args[2:]...), "-"), " ", "-"), os.Getpid())
 	f, err := os.Create(filepath.Join(dir, file))
-	if err == nil {
-		err = pprof.StartCPUProfile(f)
-	}
-	if err != nil {
-		panic(err)
-	}
+	must(err)
+	must(pprof.StartCPUProfile(f))
 	return func() {
 		pprof.StopCPUProfile()
 		f.Close()
-		if g, err := os.Create(f.Name() + ".allocs"); err == nil {
-			pprof.Lookup("allocs").WriteTo(g, 0)
-			g.Close()
-		}
+		g, err := os.Create(f.Name() + ".allocs")
+		must(err)
+		must(pprof.Lookup("allocs").WriteTo(g, 0))
+		g.Close()
 	}
 }
 
+// must ends a process that cannot do what it is for.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// allocs returns how many allocations this process has made.
 func allocs() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
 	metrics.Read(sample)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"time"
 )
@@ -117,14 +116,10 @@ func (s *session) start(c contestant) (*team, error) {
 // play starts the process of a role.
 func (s *session) play(c contestant, role []string, uri string) (*process, error) {
 	args := append([]string{uri}, role[1:]...)
-	if role[0] != "nameko" {
-		return start(c.program, s.profile, role[0], args...)
+	if c.python() {
+		return launch("nameko "+role[1], exec.Command(python, "peer.py", role[1], uri))
 	}
-	python := filepath.Join("..", ".venv", "bin", "python")
-	if _, err := os.Stat(python); err != nil {
-		return nil, fmt.Errorf("no Nameko: run scripts/setup (%w)", err)
-	}
-	return launch("nameko "+role[1], exec.Command(python, "peer.py", role[1], uri))
+	return start(c.program, s.profile, role[0], args...)
 }
 
 func (t *team) stop() {

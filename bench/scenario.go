@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 type group struct {
 	title       string
 	about       string
+	unit        string       // what is counted; "" is calls
 	contestants []contestant // each is compared with the first
 	scenarios   []scenario
 	claims      []claim
@@ -69,6 +72,24 @@ func (g *group) choose(scenarios, contestants *regexp.Regexp) {
 	})
 }
 
+// python is the one that Nameko is installed for.
+const python = "../.venv/bin/python"
+
+// python reports whether the contestant is Nameko.
+func (c contestant) python() bool { return c.server[0] == "nameko" }
+
+// checkNameko leaves Nameko out, and says so, if it is not there.
+func (g *group) checkNameko() {
+	i := slices.IndexFunc(g.contestants, contestant.python)
+	if i < 0 {
+		return
+	}
+	if err := exec.Command(python, "-c", "import nameko").Run(); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %s: without Nameko, which scripts/setup installs: %v\n", g.title, err)
+		g.contestants = slices.Delete(g.contestants, i, i+1)
+	}
+}
+
 // groups returns all that is measured.
 func groups() []*group {
 	return slices.Concat([]*group{rpcGroup()}, eventGroups(), []*group{webGroup()}, brokerGroups(), []*group{memoryGroup()}, flatGroups())
@@ -89,8 +110,11 @@ func rpcGroup() *group {
 			{name: rawTransient, broker: rabbitMQ, server: []string{"amqp091 service", "transient"}, client: []string{"amqp091 client", "transient"}},
 			{name: "gomeko, transient", broker: rabbitMQ, server: []string{"gomeko service"}, client: []string{"gomeko client", "transient"}},
 			{name: "Nameko", broker: rabbitMQ, server: []string{"nameko", "service"}, client: []string{"nameko", "client"}},
+			{name: "floor", broker: rabbitMQ, server: []string{"floor service"}, client: []string{"floor client"}},
+			{name: "floor, no guarantees", broker: rabbitMQ, server: []string{"floor service", "transient"}, client: []string{"floor client", "transient"}},
 			{name: raw + ", embedded broker", broker: embedded, server: []string{"amqp091 service"}, client: []string{"amqp091 client"}},
 			{name: "gomeko, embedded broker", broker: embedded, server: []string{"gomeko service"}, client: []string{"gomeko client"}},
+			{name: "floor, embedded broker", broker: embedded, server: []string{"floor service"}, client: []string{"floor client"}},
 			{name: "NATS micro", broker: natsIO, server: []string{"nats micro service"}, client: []string{"nats micro client"}},
 			{name: "gRPC", server: []string{"grpc service"}, client: []string{"grpc client"}},
 		},

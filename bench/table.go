@@ -1,17 +1,39 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strings"
 	"time"
 )
 
-// page returns the tables as Markdown.
-func (s *session) page() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# Benchmark\n\n%s\n", s.preface())
+// The tables stand between these lines of a page; what is around them is kept by hand.
+const (
+	tablesBegin = "<!-- Written by `make bench ARGS=\"-write ../docs/bench.md\"` from here -->\n"
+	tablesEnd   = "<!-- to here -->\n"
+)
+
+// update puts tables into the page.
+func update(page, tables string) error {
+	old, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	before, rest, begins := bytes.Cut(old, []byte(tablesBegin))
+	_, after, ends := bytes.Cut(rest, []byte(tablesEnd))
+	if !begins || !ends {
+		return fmt.Errorf("%s has no lines %q and %q, between which the tables would stand", page, tablesBegin, tablesEnd)
+	}
+	return os.WriteFile(page, []byte(string(before)+tablesBegin+"\n"+tables+"\n"+tablesEnd+string(after)), 0o644)
+}
+
+// tables returns what was measured as Markdown.
+func (s *session) tables() string {
+	var b, claims strings.Builder
+	fmt.Fprintf(&b, "%s\n", s.preface())
 	for _, g := range s.measured {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n", g.title, g.about)
 		for _, at := range g.scenarios {
@@ -20,15 +42,12 @@ func (s *session) page() string {
 		if g.text != "" {
 			b.WriteString("\n" + g.text)
 		}
-	}
-	var claims strings.Builder
-	for _, g := range s.measured {
 		for _, c := range g.claims {
 			g.claim(&claims, c)
 		}
 	}
 	if claims.Len() > 0 {
-		b.WriteString("\n## What is expected\n\n| load | contestant | beside | expected | measured |\n|---|---|---|--:|--:|\n" + claims.String())
+		b.WriteString("\n## What is expected\n\n| load | of | beside | expected, as ratio | measured, as ratio | |\n|---|---|---|--:|--:|---|\n" + claims.String())
 	}
 	return b.String()
 }
@@ -42,9 +61,7 @@ func (s *session) preface() string {
 			break
 		}
 	}
-	return fmt.Sprintf("Measured %s by `make bench`, on %d cores%s of %s/%s, %s, in %s, with all processes on this one machine, which other work shares. "+
-		"So read the ratios, which are taken inside a round, and the CPU that a call takes; rates are this machine's. "+
-		"Medians of %d rounds of %s each, [lowest..highest]; a ratio whose range straddles 1 shows nothing.",
+	return fmt.Sprintf("Measured %s, on %d cores%s of %s/%s, %s, in %s: medians of %d rounds of %s each, ratios as median [lowest..highest].",
 		s.began.UTC().Format("2006-01-02 15:04"), runtime.NumCPU(), cpu, runtime.GOOS, runtime.GOARCH, runtime.Version(),
 		time.Since(s.began).Round(time.Minute), s.rounds, s.duration)
 }
@@ -58,20 +75,32 @@ func (g *group) table(b *strings.Builder, at scenario) {
 	if base == nil || len(base.samples) == 0 {
 		return
 	}
+	unit := g.unit
+	if unit == "" {
+		unit = "calls"
+	}
 	fmt.Fprintf(b, "\n### %s\n\n", at.name)
-	fmt.Fprintf(b, "| | a second | to %s | p50 µs | p99 µs | client CPU µs | server CPU µs | broker CPU µs | allocations, client/server |\n", g.contestants[0].name)
-	b.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+	fmt.Fprintf(b, "| | %s/s | × %s | p50 µs | p99 µs | client CPU µs | server CPU µs | broker CPU µs | all CPU µs | client allocations | server allocations |\n", unit, g.contestants[0].name)
+	b.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, c := range g.contestants {
 		e := g.entries[key(at.name, c.name)]
-		us := func(f func(sample) time.Duration) float64 {
-			return e.median(func(s sample) float64 { return float64(f(s)) / 1000 })
+		us := func(f func(sample) time.Duration) string {
+			return fmt.Sprintf("%.0f", e.median(func(s sample) float64 { return float64(f(s)) / 1000 }))
 		}
-		fmt.Fprintf(b, "| %s | %.0f | %s | %.0f | %.0f | %.1f | %.1f | %.1f | %.0f/%.0f |\n", c.name,
+		broker, client, server := "–", "–", "–"
+		if c.broker != "" {
+			broker = us(func(s sample) time.Duration { return s.broker })
+		}
+		if !c.python() {
+			client = fmt.Sprintf("%.0f", e.median(func(s sample) float64 { return s.client.allocs }))
+			server = fmt.Sprintf("%.0f", e.median(func(s sample) float64 { return s.server.allocs }))
+		}
+		fmt.Fprintf(b, "| %s | %.0f | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", c.name,
 			e.median(rate), e.over(base, rate),
 			us(func(s sample) time.Duration { return s.p50 }), us(func(s sample) time.Duration { return s.p99 }),
-			us(func(s sample) time.Duration { return s.client.cpu }), us(func(s sample) time.Duration { return s.server.cpu }),
-			us(func(s sample) time.Duration { return s.broker }),
-			e.median(func(s sample) float64 { return s.client.allocs }), e.median(func(s sample) float64 { return s.server.allocs }))
+			us(func(s sample) time.Duration { return s.client.cpu }), us(func(s sample) time.Duration { return s.server.cpu }), broker,
+			us(func(s sample) time.Duration { return s.client.cpu + s.server.cpu + s.broker }),
+			client, server)
 	}
 }
 
@@ -81,9 +110,13 @@ func (g *group) claim(b *strings.Builder, c claim) {
 	if e == nil || base == nil || len(e.samples) == 0 || len(base.samples) == 0 {
 		return
 	}
-	what, expected := rate, fmt.Sprintf("rate ≥ %.2g", c.ratio)
+	expected, got, verdict := fmt.Sprintf("rate ≥ %.2g", c.ratio), e.over(base, rate), "met"
+	sign := 1.0
 	if c.ratio < 0 {
-		what, expected = p50, fmt.Sprintf("p50 ≤ %.2g", -c.ratio)
+		expected, got, sign = fmt.Sprintf("p50 ≤ %.2g", -c.ratio), e.over(base, p50), -1
 	}
-	fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", c.scenario, c.contestant, c.base, expected, e.over(base, what))
+	if sign*math.Round(got.median*100)/100 < c.ratio { // as it is printed
+		verdict = "**missed**"
+	}
+	fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", c.scenario, c.contestant, c.base, expected, got, verdict)
 }

@@ -48,7 +48,7 @@ func serveHTTP(_ context.Context, r *role, _ []string) error {
 	if err != nil {
 		return err
 	}
-	go http.Serve(l, mux)
+	go func() { must(http.Serve(l, mux)) }()
 	return nil
 }
 
