@@ -222,4 +222,38 @@ func TestTagMistakes(t *testing.T) {
 	}
 }
 
+// A key of an extension is true, false, or not there.
+func TestFlag(t *testing.T) {
+	fields, err := service.Fields(reflect.TypeFor[struct {
+		_ int `on:"true" off:"false" one:"1" empty:"" maybe:"maybe"`
+	}]())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		key       string
+		want      bool
+		fallsBack bool
+		err       string
+	}{
+		{key: "on", want: true},
+		{key: "off"},
+		{key: "one", want: true},
+		{key: "empty", fallsBack: true},
+		{key: "none", fallsBack: true},
+		{key: "maybe", fallsBack: true, err: `maybe "maybe" is neither "true" nor "false"`},
+	} {
+		for _, fallback := range []bool{true, false} {
+			want := tc.want
+			if tc.fallsBack {
+				want = fallback
+			}
+			got, err := fields[0].Flag(tc.key, fallback)
+			if got != want || (err == nil) != (tc.err == "") || err != nil && err.Error() != tc.err {
+				t.Errorf("%s or %t: got %t, %v, want %t, %s", tc.key, fallback, got, err, want, tc.err)
+			}
+		}
+	}
+}
+
 func second[A any](_ A, err error) error { return err }
