@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/rpc"
 )
@@ -134,6 +136,33 @@ func TestOddBodies(t *testing.T) {
 		}
 		isEmpty(t, server, uri)
 	})
+}
+
+// A broker may take less than we would send: who waits for such a reply is told, and the request does not come back again
+// and again.
+func TestReplyTooLargeForTheBroker(t *testing.T) {
+	b := broker.New(broker.Config{MaxMessage: 100_000})
+	addr, err := b.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	uri := "amqp://guest:guest@" + addr.String() + "/"
+	server := start(t, uri, new(Echo))
+	client := dial(t, uri, rpc.Config{}, nil).Client("vec_echo")
+	ctx := rpc.With(t.Context(), rpc.Compress()) // of the request alone
+	for range 2 {
+		err := client.Call(ctx, "echo", nil, strings.Repeat("x", 200_000))
+		const want = "UnserializableValueError: Unserializable value: `string: broker: 406 PRECONDITION_FAILED - message size "
+		if !strings.HasPrefix(fmt.Sprint(err), want) {
+			t.Errorf("got %v, want %s…", err, want)
+		}
+	}
+	isEmpty(t, server, uri)
 }
 
 func TestRequestTooLarge(t *testing.T) {

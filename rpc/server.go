@@ -159,8 +159,8 @@ func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, e
 		Body: encodeReply(codec, result, err),
 	}
 	sent := d.Reply(ctx, p)
-	if large := (*transport.TooLarge)(nil); errors.As(sent, &large) {
-		p.Body = encodeReply(codec, nil, unserializable(result, err, large))
+	if why := tooLarge(sent); why != nil {
+		p.Body = encodeReply(codec, nil, unserializable(result, err, why))
 		sent = d.Reply(ctx, p)
 	}
 	if sent != nil {
@@ -168,6 +168,22 @@ func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, e
 	}
 	return nil
 }
+
+// tooLarge returns what of err, of a reply, says that its body is over our limit, or over the broker's; nil if nothing does.
+func tooLarge(err error) error {
+	var large *transport.TooLarge
+	var refused *transport.Error
+	switch {
+	case errors.As(err, &large):
+		return large
+	case errors.As(err, &refused) && refused.Code == preconditionFailed:
+		return refused
+	}
+	return nil
+}
+
+// preconditionFailed is the broker's reply code for a publishing that is too large.
+const preconditionFailed = 406
 
 // log returns a logger for what is said about d.
 func (s *server) log(d *transport.Delivery) *slog.Logger {
