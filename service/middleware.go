@@ -27,11 +27,11 @@ func (f *Field) observed(next Runner) Runner {
 }
 
 func (f *Field) log(ctx context.Context, took time.Duration, err error) {
-	level := slog.LevelError
+	level, cause := slog.LevelError, context.Cause(ctx)
 	switch {
 	case err == nil:
 		level = slog.LevelDebug
-	case Expected(err), errors.Is(err, ErrTimeout) && errors.Is(context.Cause(ctx), context.Canceled): // who asked has gone
+	case Expected(err), errors.Is(err, ErrTimeout) && (Expected(cause) || errors.Is(cause, context.Canceled)): // who asked has gone
 		level = slog.LevelWarn
 	}
 	logger := f.Host.logger
