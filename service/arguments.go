@@ -13,9 +13,10 @@ type matched struct {
 }
 
 // match gives the arguments to the parameters as Python's inspect.getcallargs does, which is what Nameko checks a
-// call with; errors are in its words, tests and their order are its own. The receiver counts as an argument, self.
-func (s *Signature) match(args Arguments) (matched, error) {
-	m := matched{given: make([]Value, len(s.Params))}
+// call with; errors are in its words, tests and their order are its own. The receiver counts as an argument, self. What is
+// given is appended to given.
+func (s *Signature) match(args Arguments, given []Value) (matched, error) {
+	m := matched{given: append(given, make([]Value, len(s.Params))...)}
 	all, optional := s.positional()
 	n := copy(m.given[:all], args.Positional)
 	m.rest = args.Positional[n:]

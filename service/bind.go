@@ -75,6 +75,7 @@ func bind(proto reflect.Value, name string, sp spec, lead []reflect.Type) (*meth
 		s := &m.slots[i]
 		s.hidden = s.hidden || holdsSensitive(s.typ, map[reflect.Type]bool{})
 	}
+	m.frame = m.layout()
 	return m, nil
 }
 

@@ -15,30 +15,33 @@ type crew struct {
 	leaving sync.WaitGroup // idle ones that were told to end
 
 	mu   sync.Mutex
-	idle []chan func(number *string)
+	idle []chan task
 	over bool
 }
 
-// run runs work in a goroutine, and tells it the number of that, as traces write it.
-func (c *crew) run(work func(number *string)) {
+// A task is work for a goroutine, the number of which, as traces write it, it is told.
+type task interface{ work(number *string) }
+
+// run runs t in a goroutine.
+func (c *crew) run(t task) {
 	c.mu.Lock()
 	last := len(c.idle) - 1
 	if last < 0 {
 		c.mu.Unlock()
-		go c.hand(work)
+		go c.hand(t)
 		return
 	}
 	next := c.idle[last]
 	c.idle = c.idle[:last]
 	c.mu.Unlock()
-	next <- work
+	next <- t
 }
 
 // hand is one of the goroutines.
-func (c *crew) hand(work func(number *string)) {
-	number, next := goroutine(), make(chan func(*string), 1)
+func (c *crew) hand(t task) {
+	number, next := goroutine(), make(chan task, 1)
 	for {
-		work(&number)
+		t.work(&number)
 		c.mu.Lock()
 		if c.over || len(c.idle) == idleHands {
 			c.mu.Unlock()
@@ -46,7 +49,7 @@ func (c *crew) hand(work func(number *string)) {
 		}
 		c.idle = append(c.idle, next)
 		c.mu.Unlock()
-		if work = <-next; work == nil {
+		if t = <-next; t == nil {
 			c.leaving.Done()
 			return
 		}

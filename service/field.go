@@ -142,12 +142,19 @@ func (f *Field) Value() any {
 // Go runs fn in a goroutine that [Container.Stop] waits for. fn is to return when its entrypoint has been stopped
 // and the calls that it makes have ended; ctx ends when the container is killed, and not while it stops.
 func (f *Field) Go(fn func(ctx context.Context)) {
-	c := f.Host
-	c.goroutines.add()
-	c.crew.run(func(*string) {
-		defer c.goroutines.done()
-		fn(c.life)
-	})
+	f.Host.goroutines.add()
+	f.Host.crew.run(&errand{f.Host, fn})
+}
+
+// An errand is what [Field.Go] runs.
+type errand struct {
+	host *Container
+	fn   func(ctx context.Context)
+}
+
+func (e *errand) work(*string) {
+	defer e.host.goroutines.done()
+	e.fn(e.host.life)
 }
 
 // Fail ends the whole container, in order, with err as its cause, and returns at once. Only the first one counts.

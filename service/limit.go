@@ -38,22 +38,19 @@ func (f *Field) limited(ctx context.Context) (any, error) {
 		o := r.method(ctx)
 		return o.result, o.err
 	}
-	done := make(chan outcome, 1)
+	r.inner, r.done = ctx, make(chan outcome, 1)
 	r.hold()
-	f.Host.crew.run(func(number *string) {
-		r.goroutine.Store(number)
-		r.work(ctx, done)
-	})
+	f.Host.crew.run(r)
 	select {
-	case o := <-done:
+	case o := <-r.done:
 		return o.result, o.err
 	case <-ctx.Done():
 	}
 	select {
-	case o := <-done: // at the last moment
+	case o := <-r.done: // at the last moment
 		return o.result, o.err
 	default:
-		f.watch(r, done)
+		f.watch(r)
 		return nil, f.ended(context.Cause(ctx))
 	}
 }
@@ -86,28 +83,28 @@ func (f *Field) returned(ctx context.Context, err error) error {
 func overdue(err error) bool { return errors.Is(err, ErrTimeout) || errors.Is(err, ErrStopped) }
 
 // work runs the method and holds its worker until it has returned.
-func (r *run) work(ctx context.Context, done chan<- outcome) {
+func (r *run) work(number *string) {
+	r.goroutine.Store(number)
 	o := outcome{err: errExited}
 	defer func() {
 		r.release()
-		done <- o
+		r.done <- o
 	}()
-	o = r.method(ctx)
+	o = r.method(r.inner)
 }
 
 func (r *run) method(ctx context.Context) outcome {
-	f := r.field
 	v, err := recovered(ctx, func(ctx context.Context) (any, error) {
-		return f.method.invoke(ctx, r, func(err error) error { return f.returned(ctx, err) })
+		return r.field.method.invoke(ctx, r)
 	})
-	return outcome{v, f.settled(ctx, err)} // a Done may give up as a method does
+	return outcome{v, r.field.settled(ctx, err)} // a Done may give up as a method does
 }
 
 // watch logs, once, the stack of a method that still runs some time after its call was answered.
-func (f *Field) watch(r *run, done <-chan outcome) {
+func (f *Field) watch(r *run) {
 	time.AfterFunc(f.Host.stuckAfter, func() {
 		number := r.goroutine.Load()
-		if len(done) > 0 || number == nil {
+		if len(r.done) > 0 || number == nil {
 			return
 		}
 		f.Host.logger.LogAttrs(r, slog.LevelWarn, "call stuck",

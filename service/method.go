@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"reflect"
+	"strconv"
 
 	"github.com/gomeko/gomeko/di"
 )
@@ -15,6 +16,7 @@ type method struct {
 	call  func(in []reflect.Value) []reflect.Value
 	plan  *di.Plan // what each copy is given
 	lead  []reflect.Type
+	frame reflect.Type // the struct of what a call needs: the service, ctx, and args or else each parameter
 	args  reflect.Type // the struct whose fields are the parameters; nil: each is a Go parameter
 	ptr   bool         // the struct is taken by pointer
 	slots []slot       // as many as sig.Params, in their order
@@ -30,12 +32,17 @@ type slot struct {
 	hidden   bool                    // sensitive: what came is not printed
 }
 
-// invoke decodes the arguments, copies the service, gives it the call's own values and runs the method. settle makes of
-// what the method returned the error that the values end with.
-func (m *method) invoke(ctx context.Context, r *run, settle func(error) error) (any, error) {
-	in := make([]reflect.Value, 1, 2+len(m.lead)+len(m.slots)+1)
+// invoke decodes the arguments, copies the service, gives it the call's own values and runs the method.
+func (m *method) invoke(ctx context.Context, r *run) (any, error) {
+	frame := reflect.New(m.frame).Elem()
+	self := frame.Field(0)
+	self.Set(m.proto)
+	in := make([]reflect.Value, 0, 2+len(m.lead)+len(m.slots)+1)
+	in = append(in, self.Addr())
 	if !m.bare {
-		in = append(in, reflect.ValueOf(&ctx).Elem()) // as the interface: else each Call finds out anew that ctx implements it
+		at := frame.Field(1)
+		*at.Addr().Interface().(*context.Context) = ctx
+		in = append(in, at) // as the interface: else each Call finds out anew that ctx implements it
 	}
 	for i, t := range m.lead {
 		v := r.lead[i]
@@ -48,25 +55,40 @@ func (m *method) invoke(ctx context.Context, r *run, settle func(error) error) (
 			in = append(in, reflect.ValueOf(v))
 		}
 	}
-	in, err := m.decode(in, r.args)
+	in, err := m.decode(in, frame, r.args)
 	if err != nil {
 		return nil, err
 	}
-	in[0] = reflect.New(m.proto.Type())
-	in[0].Elem().Set(m.proto)
 
 	var result any
-	err = m.plan.Run(ctx, in[0].Elem(), func() (err error) {
+	err = m.plan.Run(ctx, self, func() (err error) {
 		result, err = returned(m.call(in))
 		if err == nil && r.call.read != nil {
 			result, err = r.call.read(ctx, result)
 		}
-		return settle(err)
+		return r.field.returned(ctx, err)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return result, nil
+}
+
+// layout returns the frame of the method's calls, which so is made at once.
+func (m *method) layout() reflect.Type {
+	types := []reflect.Type{m.proto.Type(), contextType}
+	if m.args != nil {
+		types = append(types, m.args)
+	} else {
+		for i := range m.slots {
+			types = append(types, m.slots[i].typ)
+		}
+	}
+	fields := make([]reflect.StructField, len(types))
+	for i, t := range types {
+		fields[i] = reflect.StructField{Name: "F" + strconv.Itoa(i), Type: t}
+	}
+	return reflect.StructOf(fields)
 }
 
 // returned makes of what a method has returned its result and its error.
@@ -80,15 +102,16 @@ func returned(out []reflect.Value) (result any, err error) {
 	return result, err
 }
 
-// decode appends the arguments, in the method's types, to in.
-func (m *method) decode(in []reflect.Value, args Arguments) ([]reflect.Value, error) {
-	got, err := m.sig.match(args)
+// decode appends the arguments, in the method's types, to in. They are in the frame.
+func (m *method) decode(in []reflect.Value, frame reflect.Value, args Arguments) ([]reflect.Value, error) {
+	var few [8]Value // of most methods, all
+	got, err := m.sig.match(args, few[:0])
 	if err != nil {
 		return nil, err
 	}
 	var fields reflect.Value
 	if m.args != nil {
-		fields = reflect.New(m.args).Elem()
+		fields = frame.Field(2)
 	}
 	for i := range m.slots {
 		s := &m.slots[i]
@@ -96,7 +119,7 @@ func (m *method) decode(in []reflect.Value, args Arguments) ([]reflect.Value, er
 		if m.args != nil {
 			dst = fields.FieldByIndex(s.index)
 		} else {
-			dst = reflect.New(s.typ).Elem()
+			dst = frame.Field(2 + i)
 			in = append(in, dst)
 		}
 		if err := m.fill(dst, i, &got); err != nil {

@@ -20,6 +20,8 @@ type run struct {
 
 	bounded   bool                   // the context may end before the container's does
 	goroutine atomic.Pointer[string] // the number of the one that runs the method, if that is not Run's
+	inner     context.Context        // the method's there: the run's as middleware hands it on, with the row's timeout
+	done      chan outcome           // what the method has come to there
 	tenure
 	lease
 }
