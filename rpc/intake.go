@@ -51,8 +51,9 @@ const linger = time.Second
 // start opens the consumer that is always there.
 func (in *intake) start(ctx context.Context, s *server) error {
 	in.server, in.first = s, s.field.MaxWorkers()
-	in.more = (in.first + 3) / 4
-	in.most = (s.field.MaxLent() + in.more - 1) / in.more
+	lent := s.field.MaxLent()
+	in.more = max(1, min((in.first+3)/4, lent))
+	in.most = lent / in.more
 	in.ended, in.wake = make(chan struct{}), make(chan struct{}, 1)
 	if err := in.open(ctx, in.first, false); err != nil {
 		return err

@@ -349,3 +349,27 @@ func TestFurtherConsumersAreClosed(t *testing.T) {
 		}
 	})
 }
+
+// However many calls wait, no more than max_lent are taken on beside those that the workers are for.
+func TestMaxLent(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		for _, test := range []struct{ workers, lent, taken int }{{4, 3, 7}, {10, 4, 13}, {4, -1, 4}} {
+			nest := newNest()
+			server := startOn(t, service.Config{MaxWorkers: test.workers, MaxLent: test.lent}, transport.Config{URI: uri}, nest)
+			client := dial(t, uri, rpc.Config{}, nil).Client("nest")
+			replies := make([]*rpc.Reply, 20)
+			for i := range replies {
+				replies[i] = client.Go(t.Context(), "hold") // of which one runs at once
+			}
+			wait(t, "the call", nest.Held)
+			depth(t, uri, "rpc-nest", len(replies)-test.taken)
+			close(nest.Release)
+			for _, r := range replies {
+				if err := r.Result(t.Context(), nil); err != nil {
+					t.Error(err)
+				}
+			}
+			server.stop(t)
+		}
+	})
+}
