@@ -98,6 +98,8 @@ func (s *Socket) Call(ctx context.Context, method string, result any, args rpc.K
 	}{method, args, id})
 	if err == nil {
 		s.writing.Lock()
+		deadline, _ := ctx.Deadline()
+		_ = s.conn.SetWriteDeadline(deadline) // it has no way to fail
 		err = s.conn.WriteMessage(websocket.TextMessage, frame)
 		s.writing.Unlock()
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/servicetest"
 	"github.com/gomeko/gomeko/transport"
 	"github.com/gomeko/gomeko/web"
 )
@@ -24,13 +25,14 @@ type Ledger struct {
 	_ service.Name `service:"ledger"`
 
 	Entrypoints struct {
-		Add     rpc.Method `rpc:"add(n)"`
-		AddHTTP web.Route  `web:"POST /add/{n}" method:"Add"`
-		Export  web.Route  `web:"GET /export"`
-		Raw     web.Route  `web:"GET /raw"`
-		Wait    web.Route  `web:"GET /wait"`
-		Slow    web.Route  `web:"GET /slow" timeout:"20ms"`
-		Who     web.Route  `web:"GET /who"`
+		Add       rpc.Method       `rpc:"add(n)"`
+		AddHTTP   web.Route        `web:"POST /add/{n}" method:"Add"`
+		AddSocket web.SocketMethod `web:"add(n)" method:"Add"`
+		Export    web.Route        `web:"GET /export"`
+		Raw       web.Route        `web:"GET /raw"`
+		Wait      web.Route        `web:"GET /wait"`
+		Slow      web.Route        `web:"GET /slow" timeout:"20ms"`
+		Who       web.Route        `web:"GET /who"`
 	}
 
 	Tx   *tx `inject:""`
@@ -158,8 +160,8 @@ func TestStreamBeforeCommit(t *testing.T) {
 	}
 }
 
-// One method is called by RPC and over HTTP.
-func TestBothWires(t *testing.T) {
+// One method is called by RPC, over HTTP and by websocket.
+func TestAllWires(t *testing.T) {
 	tr := &trace{}
 	uri := brokertest.Embedded(t)
 	p := startConfigured(t, service.Config{Values: []any{transport.Config{URI: uri}}}, web.Config{}, &Ledger{Test: tr}, transactions(tr))
@@ -174,6 +176,10 @@ func TestBothWires(t *testing.T) {
 	}
 	if status, _, text := request(t, p, "POST", "/add/1", "", ""); status != 200 || text != "2" {
 		t.Errorf("got %d %q, want 2", status, text)
+	}
+	socket := servicetest.New(t, &Ledger{Test: tr}, transactions(tr)).Socket()
+	if err := socket.Call(t.Context(), "add", &got, rpc.Kwargs{"n", 2}); got != 3 || err != nil {
+		t.Errorf("got %d, %v, want 3", got, err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 type exchange struct {
 	http.ResponseWriter
 	server *server
+	http2  bool
 
 	status   int   // 0 until there is one
 	bytes    int64 // of the body
@@ -30,7 +31,9 @@ func (x *exchange) WriteHeader(status int) {
 		x.refused = status
 		return
 	}
-	x.extend()
+	if !x.http2 {
+		x.extend()
+	}
 	if x.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		x.status = status
 	}
@@ -44,6 +47,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	}
 	x.begin()
 	n, err := x.ResponseWriter.Write(p)
+	x.taken()
 	x.bytes += int64(n)
 	return n, err
 }
@@ -55,6 +59,7 @@ func (x *exchange) WriteString(text string) (int, error) {
 	}
 	x.begin()
 	n, err := io.WriteString(x.ResponseWriter, text)
+	x.taken()
 	x.bytes += int64(n)
 	return n, err
 }
@@ -65,6 +70,7 @@ func (x *exchange) Flush() { _ = x.FlushError() }
 // FlushError is what [http.ResponseController] calls.
 func (x *exchange) FlushError() error {
 	x.begin()
+	defer x.taken()
 	return http.NewResponseController(x.ResponseWriter).Flush()
 }
 
@@ -97,6 +103,21 @@ func (x *exchange) extend() {
 	if now := time.Now(); now.Sub(x.extended) > limit/8 {
 		x.extended = now
 		_ = http.NewResponseController(x.ResponseWriter).SetWriteDeadline(now.Add(limit)) // a listener's own conns may have none
+	}
+}
+
+// taken lifts the limit by HTTP/2 until more is written: there it resets a stream that is silent, while by HTTP/1 it ends a write.
+func (x *exchange) taken() {
+	if x.http2 && x.server != nil {
+		x.extended = time.Time{}
+		_ = http.NewResponseController(x.ResponseWriter).SetWriteDeadline(x.extended)
+	}
+}
+
+// end limits what is left to be sent when the handler has returned.
+func (x *exchange) end() {
+	if x.http2 {
+		x.extend()
 	}
 }
 

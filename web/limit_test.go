@@ -104,8 +104,18 @@ func TestDefaultTimeoutOfSockets(t *testing.T) {
 
 // What has begun to be sent lasts as long as it does, and so does a call whose row has a timeout of its own.
 func TestBeyondTimeout(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("HTTP2=%t", http2), func(t *testing.T) { beyondTimeout(t, http2) })
+	}
+}
+
+func beyondTimeout(t *testing.T, http2 bool) {
 	patient := newPatient()
-	p := start(t, web.Config{Timeout: brief}, patient)
+	p := start(t, web.Config{Timeout: brief, WriteTimeout: brief, H2C: http2}, patient)
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(!http2)
+	protocols.SetUnencryptedHTTP2(http2)
+	p.client = &http.Client{Transport: &http.Transport{Protocols: protocols}}
 	read := func(path string) *bufio.Reader { return bufio.NewReader(p.get(t, path).Body) }
 	stream, written := read("/stream"), read("/write")
 	own := make(chan string)
@@ -155,5 +165,40 @@ func TestWaiting(t *testing.T) {
 	patient.end <- struct{}{}
 	if got := <-answers; got.status != 200 {
 		t.Errorf("got %d from the request that had the worker, want 200", got.status)
+	}
+}
+
+// A connection has its next request in time or is closed; how long the answer before might take is no limit of that one, be it that its
+// client waits to be told to go on.
+func TestIdleConnection(t *testing.T) {
+	p := start(t, web.Config{WriteTimeout: brief, IdleTimeout: 10 * brief}, new(Shop))
+	conn := p.tcp(t)
+	answers := bufio.NewReader(conn)
+	send := func(request string) {
+		t.Helper()
+		if _, err := io.WriteString(conn, request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answered := func(want int) {
+		t.Helper()
+		answer, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if _, err := io.Copy(io.Discard, answer.Body); answer.StatusCode != want || err != nil {
+			t.Fatalf("got %s, %v, want %d", answer.Status, err, want)
+		}
+	}
+	send("GET /plain HTTP/1.1\r\nHost: x\r\n\r\n")
+	answered(200)
+	<-time.After(2 * brief) // longer than an answer may take to be sent
+	send("POST /things HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+	answered(100)
+	send("2\r\n{}\r\n0\r\n\r\n")
+	answered(400) // it lacks fields
+	if _, err := answers.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v, want that the connection was closed", err)
 	}
 }

@@ -59,8 +59,8 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rt.server.fail(w, r, errCrowded)
 		return
 	}
-	defer rt.crowd.leave()
 	result, err := rt.field.Run(r.Context(), &v.call, args, lead...)
+	rt.crowd.leave()
 	v.answer(w, result, err)
 }
 

@@ -32,6 +32,8 @@ type server struct {
 	fields map[string]*service.Field // by their patterns
 	crowds map[string]*crowd         // by their services
 
+	drain func() // ends what has left HTTP; nil if there is nothing of that kind
+
 	listener net.Listener
 	serving  atomic.Bool
 	served   chan struct{} // closed when nothing is accepted any more
@@ -104,7 +106,8 @@ func (s *server) refused(pattern, why string) error {
 // ServeHTTP answers one request.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	x := &exchange{ResponseWriter: w, server: s}
+	x := &exchange{ResponseWriter: w, server: s, http2: r.ProtoMajor == 2}
+	defer x.end()
 	h := w.Header()
 	x.id[0] = requestID(r)
 	h["X-Request-Id"] = x.id[:]
@@ -189,7 +192,7 @@ func (s *server) Start(context.Context) error {
 	container := <-life
 	s.http.BaseContext = func(net.Listener) context.Context { return container } // requests end with it
 	s.serving.Store(true)
-	go func() {
+	go func() { // close waits for it: one of mounts only is stopped when the goroutines of fields have ended
 		defer close(s.served)
 		if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
 			s.field.Fail(err) // who takes no connections is no server
@@ -215,6 +218,9 @@ func (s *server) Stop(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-s.killed:
 		}
+	}
+	if s.drain != nil {
+		s.drain()
 	}
 	err := s.http.Shutdown(ctx)
 	s.close()

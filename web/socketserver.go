@@ -69,7 +69,7 @@ func (b *switchboard) serve(method string, row *socketRow) (service.Entrypoint, 
 		w.Header().Set("Sec-Websocket-Version", "13")
 		s.fail(w, r, &Error{Status: status, Message: why.Error()})
 	}
-	s.http.RegisterOnShutdown(b.drain)
+	s.drain = b.drain
 	return s, s.handle(row.field, "GET /ws", b)
 }
 
