@@ -220,7 +220,7 @@ func eventGroups() []*group {
 			},
 			scenarios: []scenario{{"events/" + kind.name, order{Callers: 64, Size: 50}}},
 			claims: []claim{
-				{"events/" + kind.name, "gomeko", raw + ", acknowledging 32 at once", 0.9},
+				{"events/" + kind.name, "gomeko", raw + ", acknowledging 32 at once", rate, 0.9},
 			},
 		}
 		all = append(all, g)

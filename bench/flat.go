@@ -130,11 +130,11 @@ func flatGroups() []*group {
 	}}
 }
 
-// flatClaims expect that what there is much of costs at most a tenth of the rate.
+// flatClaims expect that what there is much of adds at most a tenth to what a call costs.
 func flatClaims(scenario string, all []contestant) []claim {
 	var claims []claim
 	for _, c := range all[1:] {
-		claims = append(claims, claim{scenario, c.name, all[0].name, 0.9})
+		claims = append(claims, claim{scenario, c.name, all[0].name, totalCPU, 1.1})
 	}
 	return claims
 }

@@ -179,7 +179,7 @@ func brokerGroups() []*group {
 	at := func(name string, callers int) scenario {
 		return scenario{"broker/" + name, order{Callers: callers, Size: 100}}
 	}
-	ours := func(name string) claim { return claim{"broker/" + name, "embedded broker", rabbitMQ, 3} }
+	ours := func(name string) claim { return claim{"broker/" + name, "embedded broker", rabbitMQ, rate, 3} }
 	const about = "The broker alone, with amqp091-go on TCP as its client. "
 	return []*group{{
 		title: "Broker: RPC", about: about + "Requests and replies are transient.",

@@ -186,6 +186,19 @@ func (t *team) usage() (usage, error) {
 	return u, cmp.Or(serverErr, clientErr, errs[0], errs[1], errs[2])
 }
 
+// A figure is one of those of a sample.
+type figure struct {
+	name string
+	of   func(sample) float64
+	less bool // is better
+}
+
+var (
+	rate     = figure{"rate", func(s sample) float64 { return s.rate }, false}
+	p50      = figure{"p50", func(s sample) float64 { return float64(s.p50) }, true}
+	totalCPU = figure{"CPU", func(s sample) float64 { return float64(s.client.cpu + s.server.cpu + s.broker) }, true}
+)
+
 // median returns the median of what f tells of the samples.
 func (e *entry) median(f func(sample) float64) float64 {
 	values := make([]float64, len(e.samples))
@@ -210,11 +223,11 @@ func median(values []float64) float64 {
 // A ratio is that of two contestants inside the same rounds.
 type ratio struct{ median, min, max float64 }
 
-// over returns e's ratio to base, of what f tells of a sample.
-func (e *entry) over(base *entry, f func(sample) float64) ratio {
+// over returns e's ratio to base, of a figure.
+func (e *entry) over(base *entry, f figure) ratio {
 	var all []float64
 	for i := range min(len(e.samples), len(base.samples)) {
-		all = append(all, f(e.samples[i])/f(base.samples[i]))
+		all = append(all, f.of(e.samples[i])/f.of(base.samples[i]))
 	}
 	if len(all) == 0 {
 		return ratio{}
@@ -223,6 +236,3 @@ func (e *entry) over(base *entry, f func(sample) float64) ratio {
 }
 
 func (r ratio) String() string { return fmt.Sprintf("%.2f [%.2f..%.2f]", r.median, r.min, r.max) }
-
-func rate(s sample) float64 { return s.rate }
-func p50(s sample) float64  { return float64(s.p50) }

@@ -44,7 +44,8 @@ type scenario struct {
 // A claim is what is expected of a contestant beside another one.
 type claim struct {
 	scenario, contestant, base string
-	ratio                      float64 // of the rates, at least; negative: of p50, at most
+	figure                     figure
+	ratio                      float64 // at least, or at most where less is better
 }
 
 // key names the entry of a contestant in a scenario.
@@ -124,11 +125,11 @@ func rpcGroup() *group {
 	}
 	const at64, at1 = "rpc/64/50B", "rpc/1/50B"
 	g.claims = []claim{
-		{at64, "gomeko", raw, 1},
-		{at64, "gomeko, transient", rawTransient, 1.1},
-		{at64, "gomeko", "Nameko", 8},
-		{at1, "gomeko", raw, -1.1},
-		{at64, "gomeko, embedded broker", "gomeko", 3},
+		{at64, "gomeko", raw, rate, 1},
+		{at64, "gomeko, transient", rawTransient, rate, 1.1},
+		{at64, "gomeko", "Nameko", rate, 8},
+		{at1, "gomeko", raw, p50, 1.1},
+		{at64, "gomeko, embedded broker", "gomeko", rate, 3},
 	}
 	return g
 }

@@ -47,7 +47,7 @@ func (s *session) tables() string {
 		}
 	}
 	if claims.Len() > 0 {
-		b.WriteString("\n## What is expected\n\n| load | of | beside | expected, as ratio | measured, as ratio | |\n|---|---|---|--:|--:|---|\n" + claims.String())
+		b.WriteString("\n## What is expected\n\n| load | of | beside | expected ratio | measured | |\n|---|---|---|--:|--:|---|\n" + claims.String())
 	}
 	return b.String()
 }
@@ -96,10 +96,10 @@ func (g *group) table(b *strings.Builder, at scenario) {
 			server = fmt.Sprintf("%.0f", e.median(func(s sample) float64 { return s.server.allocs }))
 		}
 		fmt.Fprintf(b, "| %s | %.0f | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", c.name,
-			e.median(rate), e.over(base, rate),
+			e.median(rate.of), e.over(base, rate),
 			us(func(s sample) time.Duration { return s.p50 }), us(func(s sample) time.Duration { return s.p99 }),
 			us(func(s sample) time.Duration { return s.client.cpu }), us(func(s sample) time.Duration { return s.server.cpu }), broker,
-			us(func(s sample) time.Duration { return s.client.cpu + s.server.cpu + s.broker }),
+			us(func(s sample) time.Duration { return time.Duration(totalCPU.of(s)) }),
 			client, server)
 	}
 }
@@ -110,13 +110,14 @@ func (g *group) claim(b *strings.Builder, c claim) {
 	if e == nil || base == nil || len(e.samples) == 0 || len(base.samples) == 0 {
 		return
 	}
-	expected, got, verdict := fmt.Sprintf("rate ≥ %.2g", c.ratio), e.over(base, rate), "met"
-	sign := 1.0
-	if c.ratio < 0 {
-		expected, got, sign = fmt.Sprintf("p50 ≤ %.2g", -c.ratio), e.over(base, p50), -1
+	got, sign, verdict := e.over(base, c.figure), "≥", "met"
+	median := math.Round(got.median*100) / 100 // as it is printed
+	missed := median < c.ratio
+	if c.figure.less {
+		missed, sign = median > c.ratio, "≤"
 	}
-	if sign*math.Round(got.median*100)/100 < c.ratio { // as it is printed
+	if missed {
 		verdict = "**missed**"
 	}
-	fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", c.scenario, c.contestant, c.base, expected, got, verdict)
+	fmt.Fprintf(b, "| %s | %s | %s | %s %s %.2g | %s | %s |\n", c.scenario, c.contestant, c.base, c.figure.name, sign, c.ratio, got, verdict)
 }
