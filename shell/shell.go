@@ -15,8 +15,7 @@ import (
 )
 
 // A Shell runs Starlark, in which n.rpc calls services and n.dispatch_event dispatches events. Conn, Events, Stdout and
-// Stderr are needed. One shell is used by
-// one goroutine.
+// Stderr are needed. One shell is used by one goroutine.
 type Shell struct {
 	Conn   *rpc.Conn      // makes the calls; the shell does not close it
 	Events *events.Conn   // dispatches the events; the shell does not close it
