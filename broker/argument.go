@@ -22,8 +22,8 @@ func integer(value any) (int64, bool) {
 	return 0, false
 }
 
-// maxMillis is the longest time that RabbitMQ accepts: 2^32-1 ms, some 49 days.
-const maxMillis = 1<<32 - 1
+// maxMillis is the longest time that RabbitMQ accepts: ten years of 365 days.
+const maxMillis = 10 * 365 * 24 * 60 * 60 * 1000
 
 // millis reads a time in milliseconds, or says what is wrong with it in RabbitMQ's words.
 func millis(ms int64) (d time.Duration, fault string) {

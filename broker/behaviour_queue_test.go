@@ -398,6 +398,17 @@ func consumerRows() []behaviour {
 			}
 			return got
 		}, want: "1 2 third 3 third 1", four: "a quorum queue lets a consumer of higher priority take over at once"},
+		{name: "what a single active consumer held goes first to the next", do: func(s *stage) string {
+			s.queue("q", table{"x-single-active-consumer": true})
+			first, one := s.consume("q", "first", 1, nil)
+			_, two := s.consume("q", "second", 1, nil)
+			s.publish("", "q", "1")
+			s.publish("", "q", "2")
+			next(s.t, one)
+			s.check(first.Close())
+			d := next(s.t, two)
+			return fmt.Sprint(string(d.Body), " ", d.Redelivered)
+		}, want: "1 true"},
 		{name: "consumer priorities", do: func(s *stage) string {
 			s.queue("q", nil)
 			_, low := s.consume("q", "low", 0, nil)

@@ -158,7 +158,7 @@ func (ch *channel) answer(noWait bool, m frame.Method) error {
 // end closes the channel on behalf of the client.
 func (ch *channel) end() {
 	ch.confirmPublished()
-	ch.release()
+	release(ch)
 	delete(ch.conn.channels, ch.id)
 	ch.send(&frame.ChannelCloseOk{})
 }
@@ -169,7 +169,7 @@ func (ch *channel) fail(e *exception) {
 	ch.confirmPublished()
 	ch.vhost.lock()
 	defer ch.vhost.unlock()
-	ch.release()
+	release(ch)
 	ch.closing = true
 	ch.send(&frame.ChannelClose{
 		ReplyCode: e.code, ReplyText: e.text,
@@ -177,17 +177,21 @@ func (ch *channel) fail(e *exception) {
 	})
 }
 
-// stop ends the channel's consumers.
-func (ch *channel) stop() {
-	for _, c := range ch.consumers {
-		c.stop()
+// release ends the consumers of channels and puts back what was not acknowledged.
+func release(channels ...*channel) {
+	var left []*queue
+	for _, ch := range channels { // all of them, before messages go back and seek other consumers
+		for _, c := range ch.consumers {
+			left = append(left, c.queue)
+			c.stop()
+		}
 	}
-}
-
-// release ends the channel's consumers and puts back what was not acknowledged.
-func (ch *channel) release() {
-	ch.stop()
-	ch.undo()
-	ch.requeue(ch.unsettled.takeAll())
-	ch.publishing = publishing{}
+	for _, ch := range channels {
+		ch.undo()
+		ch.requeue(ch.unsettled.takeAll())
+		ch.publishing = publishing{}
+	}
+	for _, q := range left {
+		q.pump()
+	}
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -351,13 +353,8 @@ func (c *conn) release() {
 	c.confirm()
 	c.vhost.lock()
 	defer c.vhost.unlock()
-	for _, ch := range c.channels {
-		ch.stop() // all of them, before messages go back and seek other consumers
-	}
-	for id, ch := range c.channels {
-		ch.release()
-		delete(c.channels, id)
-	}
+	release(slices.Collect(maps.Values(c.channels))...)
+	clear(c.channels)
 	c.vhost.releaseExclusive(c)
 	delete(c.vhost.conns, c)
 }

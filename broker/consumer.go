@@ -57,7 +57,7 @@ func (c *consumer) wake() {
 	}
 }
 
-// stop ends the consumer. What it holds stays its channel's.
+// stop ends the consumer. What it holds stays its channel's. Its queue is to be pumped then.
 func (c *consumer) stop() {
 	if c.stopped {
 		return
@@ -94,7 +94,8 @@ func (ch *channel) consume(m *frame.BasicConsume) error {
 	if ch.consumers[m.ConsumerTag] != nil {
 		return exceptionf(codeNotAllowed, "attempt to reuse consumer tag '%s'", m.ConsumerTag)
 	}
-	if q.exclusive != nil || m.Exclusive && (len(q.consumers) > 0 || q.singleActive) {
+	exclusive := m.Exclusive && !q.quorum // which does not know them
+	if q.exclusive != nil || exclusive && (len(q.consumers) > 0 || q.singleActive) {
 		return exceptionf(codeAccessRefused, "%s in exclusive use", q)
 	}
 	if q.quorum && ch.limit > 0 {
@@ -109,7 +110,7 @@ func (ch *channel) consume(m *frame.BasicConsume) error {
 	}
 	c := ch.newConsumer(q, m)
 	c.priority = priority
-	if m.Exclusive {
+	if exclusive {
 		q.exclusive = c
 	}
 	q.enlist(c)
@@ -131,6 +132,7 @@ func (ch *channel) newConsumer(q *queue, m *frame.BasicConsume) *consumer {
 func (ch *channel) cancel(m *frame.BasicCancel) error {
 	if c := ch.consumers[m.ConsumerTag]; c != nil {
 		c.stop()
+		c.queue.pump()
 	}
 	return ch.answer(m.NoWait, &frame.BasicCancelOk{ConsumerTag: m.ConsumerTag})
 }

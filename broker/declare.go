@@ -147,6 +147,10 @@ func (ch *channel) deleteQueue(m *frame.QueueDelete) error {
 	q.expire()
 	n := q.ready.len()
 	switch {
+	case q.quorum && m.IfUnused:
+		return unsupportedDelete(q, "if-unused")
+	case q.quorum && m.IfEmpty:
+		return unsupportedDelete(q, "if-empty")
 	case m.IfUnused && len(q.consumers) > 0:
 		return exceptionf(codePreconditionFailed, "%s in use", q)
 	case m.IfEmpty && n > 0:
@@ -154,6 +158,11 @@ func (ch *channel) deleteQueue(m *frame.QueueDelete) error {
 	}
 	q.remove()
 	return ch.answer(m.NoWait, &frame.QueueDeleteOk{MessageCount: uint32(n)})
+}
+
+func unsupportedDelete(q *queue, flag string) error {
+	return exceptionf(codeNotImplemented, "cannot delete %s. queue.delete operations with %s flag set "+
+		"are not supported by quorum queues", q, flag)
 }
 
 // randomName returns a name that nobody can guess.

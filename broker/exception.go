@@ -29,7 +29,6 @@ const (
 	codeUnexpectedFrame    = 505
 	codeNotAllowed         = 530
 	codeNotImplemented     = frame.NotImplemented
-	codeInternalError      = 541
 )
 
 var codeNames = map[uint16]string{
@@ -45,7 +44,6 @@ var codeNames = map[uint16]string{
 	codeUnexpectedFrame:    "UNEXPECTED_FRAME",
 	codeNotAllowed:         "NOT_ALLOWED",
 	codeNotImplemented:     "NOT_IMPLEMENTED",
-	codeInternalError:      "INTERNAL_ERROR",
 }
 
 func exceptionf(code uint16, format string, args ...any) *exception {

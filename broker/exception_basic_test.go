@@ -95,6 +95,30 @@ var publishings = []exception{
 		code: 404, text: "NOT_FOUND - no queue 'amq.rabbitmq.reply-to' in vhost '/'",
 	},
 	{
+		name: "delete a quorum queue if unused",
+		do: func(ch, _ *amqp.Channel) error {
+			declared := queue(ch, amqp.Table{"x-queue-type": "quorum"})
+			return errors.Join(declared, second(ch.QueueDelete("test.q", true, true, false)))
+		},
+		code: 540, text: "NOT_IMPLEMENTED - cannot delete queue 'test.q' in vhost '/'. queue.delete operations with if-unused flag set are not supported by quorum queues",
+	},
+	{
+		name: "delete a quorum queue if empty",
+		do: func(ch, _ *amqp.Channel) error {
+			declared := queue(ch, amqp.Table{"x-queue-type": "quorum"})
+			return errors.Join(declared, second(ch.QueueDelete("test.q", false, true, false)))
+		},
+		code: 540, text: "NOT_IMPLEMENTED - cannot delete queue 'test.q' in vhost '/'. queue.delete operations with if-empty flag set are not supported by quorum queues",
+	},
+	{
+		name: "exclusive consumers of a quorum queue are not",
+		do: func(ch, other *amqp.Channel) error {
+			declared := queue(ch, amqp.Table{"x-queue-type": "quorum"})
+			first := second(ch.Consume("test.q", "", false, true, false, false, nil))
+			return errors.Join(declared, first, second(other.Consume("test.q", "", false, true, false, false, nil)))
+		},
+	},
+	{
 		name: "get from a quorum queue of a single active consumer",
 		do: func(ch, _ *amqp.Channel) error {
 			declared := queue(ch, amqp.Table{"x-queue-type": "quorum", "x-single-active-consumer": true})
@@ -162,11 +186,17 @@ var publishings = []exception{
 		code: 406, text: "PRECONDITION_FAILED - invalid expiration '-1': {value_negative,-1}",
 	},
 	{
+		name: "publish expiration of ten years",
+		do: func(ch, _ *amqp.Channel) error {
+			return ch.Publish("", "k", false, false, amqp.Publishing{Expiration: "315360000000"})
+		},
+	},
+	{
 		name: "publish expiration too large",
 		do: func(ch, _ *amqp.Channel) error {
-			return ch.Publish("", "k", false, false, amqp.Publishing{Expiration: "1099511627776"})
+			return ch.Publish("", "k", false, false, amqp.Publishing{Expiration: "315360000001"})
 		},
-		code: 406, text: "PRECONDITION_FAILED - invalid expiration '1099511627776': {value_too_large,1099511627776}",
+		code: 406, text: "PRECONDITION_FAILED - invalid expiration '315360000001': {value_too_large,315360000001}",
 	},
 	{
 		name: "consume from no queue",
@@ -253,8 +283,8 @@ func argumentExceptions() []exception {
 	}{
 		{amqp.Table{"x-message-ttl": 0}, "x-message-ttl", ""},
 		{amqp.Table{"x-message-ttl": -1}, "x-message-ttl", "{value_negative,-1}"},
-		{amqp.Table{"x-message-ttl": int64(1) << 40}, "x-message-ttl", "{value_too_large,1099511627776}"},
-		{amqp.Table{"x-max-length": int64(1) << 40}, "x-max-length", ""},
+		{amqp.Table{"x-message-ttl": int64(315360000001)}, "x-message-ttl", "{value_too_large,315360000001}"},
+		{amqp.Table{"x-max-length": int64(315360000001)}, "x-max-length", ""},
 		{amqp.Table{"x-max-length": -1}, "x-max-length", "{value_negative,-1}"},
 		{amqp.Table{"x-max-length-bytes": true}, "x-max-length-bytes", `"expected integer, got bool"`},
 		{amqp.Table{"x-max-priority": 255}, "x-max-priority", ""},

@@ -78,6 +78,9 @@ func (q *queue) expiry(ttl time.Duration) time.Duration {
 
 // pump delivers what can be delivered.
 func (q *queue) pump() {
+	if q.singleActive && q.active == nil {
+		q.succeed()
+	}
 	for q.expire(); q.ready.len() > 0; q.expire() {
 		c := q.rota.next()
 		if c == nil {
@@ -88,24 +91,17 @@ func (q *queue) pump() {
 	}
 }
 
-// enlist adds a consumer.
+// enlist adds a consumer. What there is for it, it gets by pump.
 func (q *queue) enlist(c *consumer) {
 	q.consumers = append(q.consumers, c)
 	if !q.singleActive {
 		q.rota.add(c)
-	} else if q.active == nil {
-		q.activate(c)
 	}
 	q.touch()
 }
 
-// activate makes a consumer the one that gets the messages.
-func (q *queue) activate(c *consumer) {
-	q.active = c
-	q.rota.add(c)
-}
-
-// dismiss removes a consumer for good.
+// dismiss removes a consumer for good. The next pump finds who takes over from the active
+// one: by then what that one held is back in its place.
 func (q *queue) dismiss(c *consumer) {
 	i := slices.Index(q.consumers, c)
 	q.consumers = slices.Delete(q.consumers, i, i+1)
@@ -116,24 +112,21 @@ func (q *queue) dismiss(c *consumer) {
 	if len(q.consumers) == 0 && q.autoDelete && !q.removed {
 		q.remove()
 	}
-	q.touch()
 	if q.active == c {
-		q.succeed()
+		q.active = nil
 	}
+	q.touch()
 }
 
-// succeed activates the next of the consumers, of the highest priority first.
+// succeed activates the first of the consumers that have the highest priority, if any.
 func (q *queue) succeed() {
-	q.active = nil
-	var next *consumer
 	for _, c := range q.consumers {
-		if !c.stopped && (next == nil || c.priority > next.priority) {
-			next = c
+		if q.active == nil || c.priority > q.active.priority {
+			q.active = c
 		}
 	}
-	if next != nil {
-		q.activate(next)
-		q.pump()
+	if q.active != nil {
+		q.rota.add(q.active)
 	}
 }
 

@@ -107,11 +107,13 @@ var guest = &frame.ConnectionStartOk{
 }
 
 // open opens a connection with a heartbeat (seconds) and its channel 1.
-func (w *wire) open(heartbeat uint16) {
+func (w *wire) open(heartbeat uint16) { w.openTo("/", heartbeat) }
+
+func (w *wire) openTo(vhost string, heartbeat uint16) {
 	w.t.Helper()
 	w.login(guest)
 	w.send(0, &frame.ConnectionTuneOk{ChannelMax: 2047, FrameMax: 128 << 10, Heartbeat: heartbeat})
-	w.send(0, &frame.ConnectionOpen{VirtualHost: "/"})
+	w.send(0, &frame.ConnectionOpen{VirtualHost: vhost})
 	w.read()
 	w.send(1, &frame.ChannelOpen{})
 	if m, ok := w.read().(*frame.ChannelOpenOk); !ok {
