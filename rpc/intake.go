@@ -40,9 +40,10 @@ type intake struct {
 
 // A consumer is one of an intake's.
 type consumer struct {
-	*transport.Consumer
-	helper bool
-	jobs   int // deliveries that are not answered; guarded by the intake
+	*transport.Consumer // nil if it could not be opened; read it after opened
+	opened              chan struct{} // closed by open
+	helper              bool
+	jobs                int // deliveries that are not answered; guarded by the intake
 }
 
 // linger is how long a further consumer is kept that is not needed.
@@ -128,6 +129,11 @@ func (in *intake) leave(ctx context.Context, c *consumer, d *transport.Delivery)
 	if !c.helper || in.server.awaited() > 0 {
 		return false
 	}
+	<-c.opened // a delivery may be ahead of that
+	if c.Consumer == nil {
+		d.Reject(true)
+		return true // help has counted it
+	}
 	if err := c.Cancel(ctx); err != nil {
 		in.failed(err)
 	}
@@ -179,7 +185,8 @@ func (in *intake) tooFew() bool {
 
 // open adds a consumer.
 func (in *intake) open(ctx context.Context, prefetch int, helper bool) (err error) {
-	c := &consumer{helper: helper}
+	c := &consumer{helper: helper, opened: make(chan struct{})}
+	defer close(c.opened)
 	c.Consumer, err = in.server.hub.conn.Consume(ctx, transport.Consume{
 		Queue:    in.server.queue(),
 		Prefetch: prefetch,

@@ -11,6 +11,8 @@
 //	…
 //	err = conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{{Name: "orders", Durable: true}}})
 //
+// What is declared is declared again on each new connection; a queue, until [Conn.Delete] deletes it.
+//
 // # URIs
 //
 // A [Config].URI is amqp://user:password@host:port/vhost, read as kombu reads it: pyamqp is amqp, what is not given has
