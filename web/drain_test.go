@@ -68,6 +68,31 @@ func (h *Held) Hold(context.Context) (string, error) {
 
 func (*Held) Pass(context.Context) (string, error) { return "passed", nil }
 
+// askedUntilClosed sends requests until none is taken, and returns whether the last connection was told to close, and how ready the
+// server last said it was.
+func askedUntilClosed(t *testing.T, kept *http.Client, url string) (told bool, ready int) {
+	t.Helper()
+	ready = http.StatusOK
+	for {
+		answer, err := kept.Get(url + "/pass")
+		if err != nil {
+			return told, ready
+		}
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+			t.Error(err)
+		}
+		answer.Body.Close()
+		if told && !answer.Close {
+			t.Error("a connection was not told to close, when another one was")
+		}
+		told = answer.Close
+		if answer, err := kept.Get(url + "/ready"); err == nil {
+			answer.Body.Close()
+			ready = answer.StatusCode
+		}
+	}
+}
+
 // A server that stops still takes requests for a while, tells each connection to close, and answers what it has taken.
 func TestDrain(t *testing.T) {
 	h := &Held{Begun: make(chan struct{}), Free: make(chan struct{})}
@@ -93,25 +118,7 @@ func TestDrain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	go func() { stopped <- p.Stop(ctx) }()
-	told, ready := false, http.StatusOK
-	for {
-		answer, err := kept.Get(p.url + "/pass")
-		if err != nil {
-			break
-		}
-		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
-			t.Error(err)
-		}
-		answer.Body.Close()
-		if told && !answer.Close {
-			t.Error("a connection was not told to close, when another one was")
-		}
-		told = answer.Close
-		if answer, err := kept.Get(p.url + "/ready"); err == nil {
-			answer.Body.Close()
-			ready = answer.StatusCode
-		}
-	}
+	told, ready := askedUntilClosed(t, kept, p.url)
 	if ready != http.StatusServiceUnavailable {
 		t.Errorf("got %d, want 503: it stops", ready)
 	}

@@ -213,7 +213,7 @@ func TestShapes(t *testing.T) {
 			if strings.Contains(text, "inside") {
 				t.Errorf("got %q: it tells of the inside", text)
 			}
-			if status == 500 && !strings.HasPrefix(text, "Error: InternalServerError: call shop."+"") {
+			if status == 500 && !strings.HasPrefix(text, "Error: InternalServerError: call shop.") {
 				t.Errorf("got %q", text)
 			}
 		})
