@@ -33,8 +33,8 @@ type Config struct {
 	// stream, last as long as they do, from when they begin.
 	Timeout time.Duration
 
-	// MaxWaiting is how many requests of a service may be under way beside those that have its workers: they wait for one, or have lent theirs while
-	// they wait for another service. One more is answered 503. 0 is 10 for each worker.
+	// MaxWaiting is how many requests of a service may be under way beside those that have its workers: they wait for one, or have
+	// lent theirs while they wait for another service. One more is answered 503 with Retry-After. 0 is 10 for each worker.
 	MaxWaiting int
 
 	MaxHeader int   // the headers of a request in bytes; 0 is 64 KiB

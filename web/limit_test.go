@@ -79,7 +79,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return copy(p, f()), io.EOF }
 // brief is a limit that a test can wait for.
 const brief = 50 * time.Millisecond
 
-// A call whose row has no timeout is answered when the server's is over, by HTTP and by websocket, be it that its method does not end.
+// A call whose row has no timeout is answered when the server's is over, be it that its method does not end.
 func TestDefaultTimeout(t *testing.T) {
 	patient := newPatient()
 	p := start(t, web.Config{Timeout: brief}, patient)
