@@ -1,4 +1,5 @@
-// Command bench measures gomeko beside raw amqp091-go, Nameko, NATS micro and gRPC, on RabbitMQ and on the embedded broker.
+// Command bench measures gomeko beside raw amqp091-go, Nameko, NATS micro and gRPC, and beside the floor, on RabbitMQ and on the
+// embedded broker. docs/bench.md is what it found, and how to read it.
 //
 // Every server, client and broker is a process of its own, so that the CPU that each spends on a call can be told. The load
 // is closed: each caller waits for its reply. The contestants of a scenario take turns in rounds, and what is compared is
