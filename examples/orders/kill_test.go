@@ -27,6 +27,7 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/web"
 )
 
 // patience is for what takes no time unless it is broken; a build is among it.
@@ -118,7 +119,7 @@ func serve(t *testing.T, uri string, settings orders.Settings) <-chan bool {
 	host, err := service.New(service.Config{
 		Logger:     slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Middleware: []service.Middleware{tell},
-		Values:     []any{transport.Config{URI: uri}},
+		Values:     []any{transport.Config{URI: uri}, web.Config{Address: "127.0.0.1:0"}},
 	}, orders.Module, users.Module, fx.Replace(settings))
 	if err != nil {
 		t.Fatal(err)
