@@ -40,7 +40,7 @@ type intake struct {
 
 // A consumer is one of an intake's.
 type consumer struct {
-	*transport.Consumer // nil if it could not be opened; read it after opened
+	*transport.Consumer               // nil if it could not be opened; read it after opened
 	opened              chan struct{} // closed by open
 	helper              bool
 	jobs                int // deliveries that are not answered; guarded by the intake
