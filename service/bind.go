@@ -49,11 +49,7 @@ func bind(proto reflect.Value, name string, sp spec, lead []reflect.Type) (*meth
 		sig:   &Signature{Name: sp.name, Params: slices.Clone(sp.params)},
 		proto: proto,
 		fn:    goMethod.Func,
-		call:  goMethod.Func.Call,
 		lead:  lead,
-	}
-	if goMethod.Type.IsVariadic() {
-		m.call = goMethod.Func.CallSlice
 	}
 	params, err := m.shape(name, remedy)
 	if err != nil {

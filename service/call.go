@@ -30,8 +30,9 @@ type Call struct {
 
 	watcher Watcher
 	read    func(ctx context.Context, result any) (any, error)
-	limit   time.Duration // 0 is none
-	parents int           // how many ids of Parents Stack hands on; 0 is defaultParents, negative is none
+	limit   time.Duration           // 0 is none
+	cancel  context.CancelCauseFunc // nil: Run has its own
+	parents int                     // how many ids of Parents Stack hands on; 0 is defaultParents, negative is none
 }
 
 // Watch has w told how the call goes. It is for the entrypoint that makes the call, before [Field.Run].
@@ -44,6 +45,11 @@ func (c *Call) Read(fn func(ctx context.Context, result any) (any, error)) { c.r
 // Limit has ctx end after d: that is how long the call may wait for a worker and, if its row has no timeout of its own, run.
 // 0 is no limit. It is for the entrypoint that makes the call, before [Field.Run].
 func (c *Call) Limit(d time.Duration) { c.limit = d }
+
+// Cancel gives the call what ends the ctx that [Field.Run] gets, so that this need not make one of its own: it calls cancel
+// when the method has returned, when the container is killed and when a Limit is over. nil is none. It is for the
+// entrypoint that makes the call, before Run.
+func (c *Call) Cancel(cancel context.CancelCauseFunc) { c.cancel = cancel }
 
 // FromContext returns the call that ctx belongs to, nil outside of one.
 func FromContext(ctx context.Context) *Call {

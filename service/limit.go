@@ -7,11 +7,17 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// An outcome is what a call has come to.
-type outcome struct {
+// An attempt is the method of a run in a goroutine of its own. Middleware may make several, one beside what is left of another.
+type attempt struct {
+	run       *run
+	ctx       context.Context
+	goroutine atomic.Pointer[string] // its number
+
+	done   chan struct{} // has a token when the two below are there
 	result any
 	err    error
 }
@@ -35,22 +41,21 @@ func (f *Field) limited(ctx context.Context) (any, error) {
 		defer cancel()
 	}
 	if !r.bounded && ctx.Done() == r.Done() {
-		o := r.method(ctx)
-		return o.result, o.err
+		return r.method(ctx)
 	}
-	r.inner, r.done = ctx, make(chan outcome, 1)
+	a := &attempt{run: r, ctx: ctx, done: make(chan struct{}, 1)}
 	r.hold()
-	f.Host.crew.run(r)
+	f.Host.crew.run(a)
 	select {
-	case o := <-r.done:
-		return o.result, o.err
+	case <-a.done:
+		return a.result, a.err
 	case <-ctx.Done():
 	}
 	select {
-	case o := <-r.done: // at the last moment
-		return o.result, o.err
+	case <-a.done: // at the last moment
+		return a.result, a.err
 	default:
-		f.watch(r)
+		a.watch()
 		return nil, f.ended(context.Cause(ctx))
 	}
 }
@@ -83,35 +88,36 @@ func (f *Field) returned(ctx context.Context, err error) error {
 func overdue(err error) bool { return errors.Is(err, ErrTimeout) || errors.Is(err, ErrStopped) }
 
 // work runs the method and holds its worker until it has returned.
-func (r *run) work(number *string) {
-	r.goroutine.Store(number)
-	o := outcome{err: errExited}
+func (a *attempt) work(number *string) {
+	a.goroutine.Store(number)
+	a.err = errExited
 	defer func() {
-		r.release()
-		r.done <- o
+		a.run.release()
+		a.done <- struct{}{}
 	}()
-	o = r.method(r.inner)
+	a.result, a.err = a.run.method(a.ctx)
 }
 
-func (r *run) method(ctx context.Context) outcome {
+func (r *run) method(ctx context.Context) (any, error) {
 	v, err := recovered(ctx, func(ctx context.Context) (any, error) {
 		return r.field.method.invoke(ctx, r)
 	})
-	return outcome{v, r.field.settled(ctx, err)} // a Done may give up as a method does
+	return v, r.field.settled(ctx, err) // a Done may give up as a method does
 }
 
 // watch logs, once, the stack of a method that still runs some time after its call was answered.
-func (f *Field) watch(r *run) {
-	time.AfterFunc(f.Host.stuckAfter, func() {
-		number := r.goroutine.Load()
-		if len(r.done) > 0 || number == nil {
+func (a *attempt) watch() {
+	r, host := a.run, a.run.field.Host
+	time.AfterFunc(host.stuckAfter, func() {
+		number := a.goroutine.Load()
+		if len(a.done) > 0 || number == nil {
 			return
 		}
-		f.Host.logger.LogAttrs(r, slog.LevelWarn, "call stuck",
+		host.logger.LogAttrs(r, slog.LevelWarn, "call stuck",
 			slog.String("service", r.call.Service),
 			slog.String("method", r.call.Method),
 			slog.String("call_id", r.call.ID),
-			slog.String("stack", f.Host.stuck.of(*number)),
+			slog.String("stack", host.stuck.of(*number)),
 		)
 	})
 }

@@ -13,8 +13,7 @@ type method struct {
 	sig   *Signature
 	proto reflect.Value // the service that each call gets a copy of
 	fn    reflect.Value // the method expression: the receiver is its first parameter
-	call  func(in []reflect.Value) []reflect.Value
-	plan  *di.Plan // what each copy is given
+	plan  *di.Plan      // what each copy is given
 	lead  []reflect.Type
 	frame reflect.Type // the struct of what a call needs: the service, ctx, and args or else each parameter
 	args  reflect.Type // the struct whose fields are the parameters; nil: each is a Go parameter
@@ -37,8 +36,8 @@ func (m *method) invoke(ctx context.Context, r *run) (any, error) {
 	frame := reflect.New(m.frame).Elem()
 	self := frame.Field(0)
 	self.Set(m.proto)
-	in := make([]reflect.Value, 0, 2+len(m.lead)+len(m.slots)+1)
-	in = append(in, self.Addr())
+	var few [10]reflect.Value // of most methods, all
+	in := append(few[:0], self.Addr())
 	if !m.bare {
 		at := frame.Field(1)
 		*at.Addr().Interface().(*context.Context) = ctx
@@ -89,6 +88,13 @@ func (m *method) layout() reflect.Type {
 		fields[i] = reflect.StructField{Name: "F" + strconv.Itoa(i), Type: t}
 	}
 	return reflect.StructOf(fields)
+}
+
+func (m *method) call(in []reflect.Value) []reflect.Value {
+	if m.fn.Type().IsVariadic() {
+		return m.fn.CallSlice(in)
+	}
+	return m.fn.Call(in)
 }
 
 // returned makes of what a method has returned its result and its error.

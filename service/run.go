@@ -7,21 +7,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/gomeko/gomeko/internal/id"
 )
 
 // A run is a call while it runs, and the context of it.
 type run struct {
 	context.Context
-	field *Field
-	call  *Call
-	args  Arguments
-	lead  []any
-
-	bounded   bool                   // the context may end before the container's does
-	goroutine atomic.Pointer[string] // the number of the one that runs the method, if that is not Run's
-	inner     context.Context        // the method's there: the run's as middleware hands it on, with the row's timeout
-	done      chan outcome           // what the method has come to there
+	field   *Field
+	call    *Call
+	args    Arguments
+	lead    []any
+	bounded bool // the context may end before the container's does
 	tenure
 	lease
 }
@@ -89,16 +85,21 @@ func (f *Field) Run(ctx context.Context, call *Call, args Arguments, lead ...any
 		return nil, fmt.Errorf("service %s: %s: Run needs the method and the values that Bind was given", f.Service, f.Name)
 	}
 	if call.ID == "" {
-		call.ID = uuid.NewString()
+		call.ID = id.New(f.prefix)
+	} else {
+		call.ID = f.prefix + call.ID
 	}
-	call.Service, call.Method, call.Row, call.ID = f.Service, f.method.sig.Name, f.Name, f.prefix+call.ID
+	call.Service, call.Method, call.Row = f.Service, f.method.sig.Name, f.Name
 	call.Attempt = max(1, call.Attempt)
 	call.parents = f.Host.cfg.ParentCallsTracked
 
 	life := f.Host.life
 	own := ctx.Done() == life.Done()
 	r := &run{field: f, call: call, args: args, lead: lead, bounded: call.limit > 0 || !own && ctx.Done() != nil}
-	ctx, cancel := context.WithCancelCause(ctx)
+	cancel := call.cancel
+	if cancel == nil {
+		ctx, cancel = context.WithCancelCause(ctx)
+	}
 	defer cancel(ErrReturned)
 	if !own && ctx.Value(lifeKey{}) != f.Host { // else it ends with the container anyway
 		defer context.AfterFunc(life, func() { cancel(ErrStopped) })()

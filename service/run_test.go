@@ -240,6 +240,33 @@ func TestMiddlewareThatMisbehaves(t *testing.T) {
 	}
 }
 
+// A middleware may run the method again while what it gave up on still runs: what that comes to in the end is not taken for
+// the other's.
+func TestMiddlewareThatTriesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		again := func(next service.Runner) service.Runner {
+			return func(ctx context.Context) (any, error) {
+				if v, err := next(ctx); !errors.Is(err, service.ErrTimeout) {
+					return v, err
+				}
+				return next(ctx)
+			}
+		}
+		var n atomic.Int64
+		_, all := start(t, service.Config{Middleware: []service.Middleware{again}}, &Work{Func: func(context.Context) (any, error) {
+			if n.Add(1) == 1 {
+				time.Sleep(7 * time.Second) // of the bubble, over the limit
+				return "first", nil
+			}
+			time.Sleep(4 * time.Second)
+			return "second", nil
+		}})
+		if v, err := all.fire(t.Context(), "work.limited"); v != "second" || err != nil {
+			t.Errorf("got %v, %v, want the second's", v, err)
+		}
+	})
+}
+
 func TestWorkersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now, most atomic.Int64

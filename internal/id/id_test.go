@@ -1,0 +1,39 @@
+package id_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/gomeko/gomeko/internal/id"
+)
+
+func TestNew(t *testing.T) {
+	for _, prefix := range []string{"", "orders.get_order.", strings.Repeat("long", 100)} {
+		one, other := id.New(prefix), id.New(prefix)
+		text, ok := strings.CutPrefix(one, prefix)
+		if !ok || one == other {
+			t.Errorf("got %q and %q, want two ids that begin with %q", one, other, prefix)
+		}
+		u, err := uuid.Parse(text)
+		if err != nil || u.String() != text || u.Version() != 4 || u.Variant() != uuid.RFC4122 {
+			t.Errorf("got %q (%v), want a UUID of version 4", text, err)
+		}
+	}
+	if got := testing.AllocsPerRun(100, func() { id.New("orders.get_order.") }); got > 1 {
+		t.Errorf("got %.0f allocations, want 1", got)
+	}
+}
+
+func BenchmarkNew(b *testing.B) {
+	for b.Loop() {
+		id.New("orders.get_order.")
+	}
+}
+
+func BenchmarkUUID(b *testing.B) {
+	for b.Loop() {
+		_ = "orders.get_order." + uuid.NewString()
+	}
+}
