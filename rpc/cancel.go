@@ -96,13 +96,13 @@ type cancels struct {
 	consumer *transport.Consumer
 
 	mu      sync.Mutex
-	running map[requestID]*context.CancelCauseFunc
+	running map[requestID]*running
 	early   map[requestID]bool
 	order   []requestID // those of early and some that were, oldest first
 }
 
 func newCancels(log *slog.Logger) *cancels {
-	return &cancels{log: log, running: map[requestID]*context.CancelCauseFunc{}, early: map[requestID]bool{}}
+	return &cancels{log: log, running: map[requestID]*running{}, early: map[requestID]bool{}}
 }
 
 // open listens for cancellations of calls of the services, on a queue of this process's own that goes with it. Where the
@@ -148,8 +148,8 @@ func (c *cancels) receive(d *transport.Delivery) {
 func (c *cancels) cancel(id requestID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if cancel := c.running[id]; cancel != nil {
-		(*cancel)(errCancelled)
+	if r := c.running[id]; r != nil {
+		r.cancel(errCancelled)
 		return
 	}
 	if c.early[id] {
@@ -162,27 +162,40 @@ func (c *cancels) cancel(id requestID) {
 	}
 }
 
+// A running request may be cancelled until it is done.
+type running struct {
+	id      requestID
+	cancels *cancels
+	cancel  context.CancelCauseFunc // nil: nobody can
+}
+
 // within returns a ctx for the call that d asks for, which ends when its caller gives it up, and what ends it otherwise.
-func (c *cancels) within(ctx context.Context, d *transport.Delivery) (_ context.Context, done func()) {
-	id := requestID{d.ReplyTo, d.CorrelationID}
-	if id.ReplyTo == "" || id.CorrelationID == "" {
-		return ctx, func() {}
+func (c *cancels) within(ctx context.Context, d *transport.Delivery) (context.Context, *running) {
+	r := &running{id: requestID{d.ReplyTo, d.CorrelationID}, cancels: c}
+	if r.id.ReplyTo == "" || r.id.CorrelationID == "" {
+		return ctx, r
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, r.cancel = context.WithCancelCause(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.early[id] {
-		delete(c.early, id)
-		cancel(errCancelled)
-		return ctx, func() {}
+	if c.early[r.id] {
+		delete(c.early, r.id)
+		r.cancel(errCancelled)
+	} else {
+		c.running[r.id] = r
 	}
-	c.running[id] = &cancel
-	return ctx, func() {
-		c.mu.Lock()
-		if c.running[id] == &cancel { // and not the same request, delivered again
-			delete(c.running, id)
-		}
-		c.mu.Unlock()
-		cancel(nil)
+	return ctx, r
+}
+
+func (r *running) done() {
+	if r.cancel == nil {
+		return
 	}
+	c := r.cancels
+	c.mu.Lock()
+	if c.running[r.id] == r { // and not the same request, delivered again
+		delete(c.running, r.id)
+	}
+	c.mu.Unlock()
+	r.cancel(nil)
 }

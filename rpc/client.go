@@ -8,8 +8,7 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/google/uuid"
-
+	"github.com/gomeko/gomeko/internal/id"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -114,7 +113,7 @@ var errUnbound = errors.New("rpc: call by a Client that is bound to no connectio
 func (c Client) reply(method string, o options) *Reply {
 	r := &Reply{caller: c.caller, service: c.service, method: method, id: o.id, began: time.Now(), done: make(chan struct{})}
 	if r.id == "" {
-		r.id = uuid.NewString()
+		r.id = id.New("")
 	}
 	return r
 }
@@ -147,8 +146,8 @@ func (c Client) send(ctx context.Context, r *Reply, q request, o options, limite
 // requestOf takes the keywords from the end of args.
 func requestOf(args []any) request {
 	if last := len(args) - 1; last >= 0 {
-		if kwargs, ok := args[last].(Kwargs); ok {
-			return newRequest(args[:last], kwargs)
+		if _, ok := args[last].(Kwargs); ok {
+			return newRequest(args[:last], args[last])
 		}
 	}
 	return newRequest(args, nil)

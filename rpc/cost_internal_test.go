@@ -73,6 +73,7 @@ func newServerSide(tb testing.TB) side {
 	life := make(chan context.Context, 1)
 	field.Go(func(ctx context.Context) { life <- ctx })
 	parent := <-life
+	cancels := newCancels(nil)
 	return func() {
 		args, err := readRequest(d, codecs, 1<<20)
 		if err != nil {
@@ -80,7 +81,11 @@ func newServerSide(tb testing.TB) side {
 		}
 		ctx, cancel := context.WithTimeout(parent, d.Expiration)
 		defer cancel()
-		result, err := field.Run(ctx, messaging.CallOf(d), args)
+		ctx, request := cancels.within(ctx, d)
+		defer request.done()
+		call := messaging.CallOf(d)
+		call.Cancel(request.cancel)
+		result, err := field.Run(ctx, call, args)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -131,7 +136,7 @@ func BenchmarkCall(b *testing.B) {
 
 // TestAllocations is a guard: what a call allocates tells, on any machine, that it has become dearer.
 func TestAllocations(t *testing.T) {
-	most := map[string]float64{"server": 50, "client": 35}
+	most := map[string]float64{"server": 39, "client": 31} // 32 and 25, and what -race has a sync.Pool forget
 	for name, make := range sides {
 		if got := testing.AllocsPerRun(100, make(t)); got > most[name] {
 			t.Errorf("%s: got %.0f allocations a call, want at most %.0f", name, got, most[name])

@@ -43,7 +43,7 @@ func readReply(d *transport.Delivery, codec transport.Codec, limit int, result a
 		codecs = transport.Config{Codec: codec}.Accepts()
 	}
 	if codecs.Of(d.ContentType) == nil {
-		return fmt.Errorf("reply has content_type %q, want %s", d.ContentType, codecs)
+		return fmt.Errorf("reply has content_type %q, want %s", d.ContentType, codecs.String())
 	}
 	codec, body, err := codecs.Open(d, max(limit, len(d.Body)))
 	if err != nil {

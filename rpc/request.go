@@ -15,9 +15,12 @@ type request struct {
 	Kwargs any   `json:"kwargs"` // encoded as an object
 }
 
-func newRequest(args []any, kwargs Kwargs) request {
+func newRequest(args []any, kwargs any) request {
 	if args == nil {
 		args = []any{}
+	}
+	if kwargs == nil {
+		kwargs = Kwargs(nil)
 	}
 	return request{args, kwargs}
 }
@@ -28,7 +31,7 @@ type value struct {
 	data  []byte
 }
 
-func (v value) Decode(to any) error { return v.codec.Decode(v.data, to) }
+func (v *value) Decode(to any) error { return v.codec.Decode(v.data, to) }
 
 // readRequest reads the arguments in d. What Nameko answers to bad input is answered in its words;
 // what it swallows or dies of is a MalformedRequest (SPEC §2.7, §2.8).
@@ -54,7 +57,8 @@ func readRequest(d *transport.Delivery, codecs transport.Codecs, limit int) (arg
 		const why = "Message missing `args` or `kwargs`"
 		return args, ErrMalformedRequest.about(why)
 	}
-	if args.Positional, err = iterate(codec, positional); err != nil {
+	list, err := iterate(codec, positional)
+	if err != nil {
 		return args, err
 	}
 	members, err = codec.Map(keyword)
@@ -62,8 +66,17 @@ func readRequest(d *transport.Delivery, codecs transport.Codecs, limit int) (arg
 		why := "inspect.getcallargs() argument after ** must be a mapping, not " + pythonType(codec, keyword)
 		return args, ErrIncorrectSignature.about(why)
 	}
-	for _, m := range members {
-		args.Keyword = append(args.Keyword, service.Named{Name: m.Name, Value: value{codec, m.Value}})
+	values := make([]value, len(list)+len(members))
+	args.Positional = make([]service.Value, len(list))
+	for i, data := range list {
+		values[i] = value{codec, data}
+		args.Positional[i] = &values[i]
+	}
+	args.Keyword = make([]service.Named, len(members))
+	for i, m := range members {
+		v := &values[len(list)+i]
+		*v = value{codec, m.Value}
+		args.Keyword[i] = service.Named{Name: m.Name, Value: v}
 	}
 	return args, nil
 }
@@ -88,16 +101,11 @@ func notMapping(codec transport.Codec, body []byte) error {
 }
 
 // iterate returns the elements of args as Python's * does: of a string its characters, of an object its keys.
-func iterate(codec transport.Codec, args []byte) (values []service.Value, err error) {
+func iterate(codec transport.Codec, args []byte) (list [][]byte, err error) {
 	var elements []any
 	switch t := pythonType(codec, args); t {
 	case "list":
-		list, err := codec.List(args)
-		values = make([]service.Value, len(list))
-		for i, data := range list {
-			values[i] = value{codec, data}
-		}
-		return values, err
+		return codec.List(args)
 	case "str":
 		var text string
 		err = codec.Decode(args, &text)
@@ -123,9 +131,9 @@ func iterate(codec transport.Codec, args []byte) (values []service.Value, err er
 	for _, e := range elements {
 		data, cannot := codec.Encode(e)
 		err = errors.Join(err, cannot)
-		values = append(values, value{codec, data})
+		list = append(list, data)
 	}
-	return values, err
+	return list, err
 }
 
 // pythonType names the type that Python makes of data.

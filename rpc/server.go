@@ -101,14 +101,15 @@ func (s *server) run(ctx context.Context, j *job) (any, error) {
 		s.bad(d, row, err)
 		return nil, err
 	}
-	ctx, done := s.hub.cancels.within(ctx, d)
-	defer done()
 	if d.Expiration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, d.Expiration)
 		defer cancel()
 	}
+	ctx, request := s.hub.cancels.within(ctx, d)
+	defer request.done()
 	call := messaging.CallOf(d)
+	call.Cancel(request.cancel)
 	j.ackFirst = row.ackFirst
 	call.Watch(j)
 	return row.field.Run(ctx, call, args)

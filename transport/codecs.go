@@ -46,7 +46,7 @@ func (c Codecs) Open(d *Delivery, limit int) (Codec, []byte, error) {
 	}
 	codec := c.Of(d.ContentType)
 	if codec == nil {
-		return nil, nil, fmt.Errorf("content_type %q is not accepted: send %s", d.ContentType, c)
+		return nil, nil, fmt.Errorf("content_type %q is not accepted: send %s", d.ContentType, c.String())
 	}
 	encodings := []string{"", "binary", "utf-8", "utf8", "us-ascii"}
 	if !slices.Contains(encodings, strings.ToLower(d.ContentEncoding)) {
