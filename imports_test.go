@@ -26,12 +26,13 @@ var arrows = map[string][]string{
 	"events":         {"messaging"},
 	"timer":          {"messaging"},
 	"messaging":      {"service", "transport"},
-	"service":        {"di"},
+	"service":        {"di", "internal/id"},
 	"di":             {},
 	"transport":      {},
 	"config":         {},
 	"broker":         {"internal/frame"},
 	"internal/frame": {},
+	"internal/id":    {},
 	"servicetest":    {"service", "rpc", "events", "web", "broker"},
 
 	// Programs, and what only tests import.
@@ -46,8 +47,9 @@ var arrows = map[string][]string{
 var others = map[string][]string{
 	"broker":         {},
 	"internal/frame": {},
+	"internal/id":    {},
 	"di":             {"go.uber.org/fx", "go.uber.org/fx/fxevent"},
-	"service":        {"go.uber.org/fx", "github.com/google/uuid"},
+	"service":        {"go.uber.org/fx"},
 	"rpc":            {"github.com/google/uuid"},
 	"timer":          {},
 }
