@@ -103,12 +103,10 @@ type status struct {
 			VHost string `json:"vhost"`
 			Name  string `json:"name"`
 		} `json:"queue"`
-		Tag      string `json:"consumer_tag"`
-		Prefetch int    `json:"prefetch_count"`
-		Ack      bool   `json:"ack_required"`
-		Channel  struct {
-			Name string `json:"name"`
-		} `json:"channel_details"`
+		Tag      string  `json:"consumer_tag"`
+		Prefetch int     `json:"prefetch_count"`
+		Ack      bool    `json:"ack_required"`
+		Channel  channel `json:"channel_details"`
 	}
 	connections []struct {
 		VHost    string `json:"vhost"`
@@ -118,6 +116,20 @@ type status struct {
 		State    string `json:"state"`
 		Channels int    `json:"channels"`
 	}
+}
+
+// A channel is what the API tells of a consumer's.
+type channel struct {
+	Name string `json:"name"`
+}
+
+// UnmarshalJSON takes an empty list for a channel of which nothing is known yet, or any more: so RabbitMQ writes it.
+func (c *channel) UnmarshalJSON(data []byte) error {
+	if string(data) == "[]" {
+		return nil
+	}
+	type plain channel
+	return json.Unmarshal(data, (*plain)(c))
 }
 
 func (m management) status(ctx context.Context) (*status, error) {

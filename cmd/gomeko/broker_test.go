@@ -1,6 +1,9 @@
 package main_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"syscall"
@@ -31,6 +34,25 @@ func TestBrokerStatus(t *testing.T) {
 	check(t, "", []string{"broker", "status", "--management", "http://guest:secret@" + freeAddress(t)}, 1, "", "connection refused", "gomeko broker --management")
 	check(t, "", []string{"broker", "status", "--management", "here"}, 2, "", "want http://USER:PASSWORD@HOST:PORT")
 	check(t, "", []string{"broker", "--listen", "127.0.0.1:0", "--management", "0.0.0.0:0"}, 1, "", "is open to other machines")
+}
+
+// What RabbitMQ answered while a consumer's channel was closing, word for word but for what is not read.
+func TestBrokerStatusWhileClosing(t *testing.T) {
+	answers := map[string]string{
+		"/api/overview":    `{"product_name":"RabbitMQ","rabbitmq_version":"3.10.8","node":"rabbit@localhost"}`,
+		"/api/queues":      `[]`,
+		"/api/connections": `[]`,
+		"/api/consumers": `[{"ack_required":true,"channel_details":[],"consumer_tag":"me","prefetch_count":2,` +
+			`"queue":{"name":"orders","vhost":"/"}}]`,
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, answers[r.URL.Path])
+	}))
+	defer server.Close()
+	p := start(t, "", "", "broker", "status", "--management", server.URL)
+	if got, out := p.wait(), spaced(p.stdout.String()); got != 0 || !strings.Contains(out, "/ orders me 2 true\n") {
+		t.Errorf("got exit status %d, want 0, stdout:\n%s\n%s", got, out, p.stderr())
+	}
 }
 
 func checkStatus(t *testing.T, uri, management, vhost, first string) {
