@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // TestREADME does what the README says, word for word, but for the port: the broker is one of the test's own.
@@ -36,13 +40,8 @@ func TestREADME(t *testing.T) {
 	})
 
 	const own = "## A service of your own"
-	for i := range 2 { // greeting.go and greeting_test.go
-		code := readme.nth(t, own, 1+i)
-		name := strings.TrimPrefix(strings.SplitN(code, "\n", 2)[0], "// ")
-		if err := os.WriteFile(filepath.Join(user, name), []byte(code), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	readme.file(t, own, 1, user) // greeting.go
+	readme.file(t, own, 2, user) // greeting_test.go
 	setUp := readme.console(t, own, 0)
 	setUp[1].line = strings.Replace(setUp[1].line, "../gomeko", here(t), 1)
 	for _, c := range append(setUp, readme.console(t, own, 3)[:2]...) {
@@ -53,6 +52,7 @@ func TestREADME(t *testing.T) {
 	for _, c := range readme.console(t, own, 4) {
 		run(t, c.in(user, env), c.output)
 	}
+	t.Run("web", func(t *testing.T) { readme.web(t, user, env) })
 	t.Run("python", func(t *testing.T) {
 		python := filepath.Join(here(t), ".venv/bin/python")
 		if _, err := os.Stat(python); err != nil {
@@ -64,6 +64,46 @@ func TestREADME(t *testing.T) {
 		script := strings.Replace(readme.nth(t, own, 5), "amqp://guest:guest@localhost:5672/", uri, 1)
 		run(t, exec.Command(python, "-c", script), "¡Hola, Julio!\n")
 	})
+}
+
+// web does what the README says of HTTP, on a free port.
+func (r readme) web(t *testing.T, dir string, env []string) {
+	const heading = "## HTTP and websockets"
+	r.file(t, heading, 0, dir) // door.go
+	const free = "WEB_SERVER_ADDRESS: 127.0.0.1:0\n"
+	if err := os.WriteFile(filepath.Join(dir, "free.yaml"), []byte(free), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := r.console(t, heading, 1)
+	serve, curl := c[0], c[1]
+	address := strings.TrimPrefix(start(t, dir, env, "sh", "-c", "exec "+serve.line+" --config free.yaml").waitFor(t, `http://127\.0\.0\.1:\d+`), "http://")
+
+	socket, upgrade, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+address+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	upgrade.Body.Close()
+	defer socket.Close()
+	if err := socket.WriteMessage(websocket.TextMessage, []byte(`{"method": "watch"}`)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the socket's own event, and that it watches
+		if _, _, err := socket.ReadMessage(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer, err := http.Get("http://" + address + strings.TrimPrefix(curl.line, "curl localhost:8000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if body, err := io.ReadAll(answer.Body); string(body)+"\n" != curl.output || err != nil {
+		t.Errorf("%s: got %q, %v, want %q", curl.line, body, err, curl.output)
+	}
+	want := r.nth(t, heading, 2)
+	if _, frame, err := socket.ReadMessage(); string(frame) != want || err != nil {
+		t.Errorf("got %s, %v, want %s", frame, err, want)
+	}
 }
 
 // A readme is the code blocks of the README by their heading.
@@ -92,6 +132,16 @@ func (r readme) nth(t *testing.T, heading string, n int) string {
 		t.Fatalf("README.md has no block %d under %q", n, heading)
 	}
 	return r[heading][n]
+}
+
+// file writes a block to dir, under the name in its first line.
+func (r readme) file(t *testing.T, heading string, n int, dir string) {
+	t.Helper()
+	code := r.nth(t, heading, n)
+	name := strings.TrimPrefix(strings.SplitN(code, "\n", 2)[0], "// ")
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(code), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A command is a line after a "$ ", and what it prints.
