@@ -1,8 +1,10 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -51,6 +53,9 @@ func (c *command) root(name, short string) *cobra.Command {
 	flags.StringVar(&c.config, "config", "", "configuration `FILE`, YAML")
 	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "log from this `LEVEL` on: debug, info, warn, error (default the level of LOGGING in the configuration, INFO)")
 	flags.StringVar(&c.logFormat, "log-format", "text", "log as `FORMAT`: text or json (default gomeko.log_format of the configuration, text)")
+	for _, name := range []string{"log-level", "log-format"} {
+		flags.Lookup(name).DefValue = "" // help says where the default is from, and pflag would add it once more
+	}
 	return root
 }
 
@@ -98,10 +103,14 @@ func (c *command) showConfigCommand() *cobra.Command {
 		Short: "Print the configuration, variables put in and passwords masked",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if c.config == "" {
+			named := c.config != ""
+			if !named {
 				c.config = "config.yaml" // as Nameko does
 			}
 			cfg, err := c.configuration()
+			if !named && errors.Is(err, fs.ErrNotExist) {
+				return errors.New("no config.yaml is in this folder: name a file with --config FILE; without one everything has its default")
+			}
 			if err != nil {
 				return err
 			}
