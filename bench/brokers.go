@@ -28,6 +28,7 @@ type brokers struct {
 	children map[string]*process
 	vhosts   int      // given out so far
 	made     []string // on RabbitMQ
+	profile  string   // the folder for profiles
 }
 
 // vhosts is how many virtual hosts the embedded broker has beside "/": one for each contestant.
@@ -44,7 +45,7 @@ func (b *brokers) get(name string) (uri string, pid int, err error) {
 	child := b.children[name]
 	if child == nil {
 		role := map[string]string{embedded: "broker", natsIO: "nats server"}[name]
-		if child, err = start("", "", role); err != nil {
+		if child, err = start("", b.profile, role); err != nil {
 			return "", 0, err
 		}
 		if b.children == nil {

@@ -31,6 +31,7 @@ func main() {
 	flag.StringVar(&s.against, "against", "", "measure the gomeko of this other build of the command too")
 	flag.StringVar(&s.profile, "profile", "", "have Go processes write their CPU profiles into this folder")
 	flag.Parse()
+	s.brokers.profile = s.profile
 	if *write != "" && *scenarios+*contestants != "" {
 		fmt.Fprintln(os.Stderr, "bench: -write takes all scenarios and contestants: a part of them would take the place of all")
 		os.Exit(2)
@@ -70,6 +71,11 @@ func (s *session) run(ctx context.Context, scenarios, contestants *regexp.Regexp
 		return err
 	}
 	defer os.RemoveAll(s.scratch)
+	if s.profile != "" {
+		if err := os.MkdirAll(s.profile, 0o755); err != nil {
+			return err
+		}
+	}
 	for _, g := range groups() {
 		if s.against != "" {
 			g.against(s.against)
