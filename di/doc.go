@@ -72,6 +72,4 @@
 //
 // Constructors run then too, if anything needs them; fx.Lifecycle hooks run when the container starts, before its
 // services, and when it stops, after them, within its time.
-//
-// [App], [Target], [Fill] and [Plan] are for package service, which makes all of this happen.
 package di

@@ -7,11 +7,13 @@ import (
 	"strconv"
 
 	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/internal/inject"
 )
 
 var (
-	sourceType = reflect.TypeFor[source]()
-	errorType  = reflect.TypeFor[error]()
+	entrantType = reflect.TypeFor[entrant]()
+	errorType   = reflect.TypeFor[error]()
 )
 
 // PerCall makes the fields of type T in each call what the [Provider] of T makes for it. constructor returns
@@ -32,7 +34,7 @@ func PerCall(constructor any) fx.Option {
 	if err != nil {
 		return fx.Error(fmt.Errorf("di.PerCall: %w", err))
 	}
-	entry := reflect.Zero(t).Interface().(source).entry()
+	entry := reflect.Zero(t).Interface().(entrant).entry()
 	if name != "" {
 		tag := "name:" + strconv.Quote(name)
 		entry = fx.Annotate(entry, fx.ParamTags(tag), fx.ResultTags(tag))
@@ -46,18 +48,18 @@ func provided(constructor any) (reflect.Type, error) {
 	if t == nil || t.Kind() != reflect.Func {
 		return nil, fmt.Errorf("%s is no constructor: write a func(…) di.Provider[T], or fx.Annotated with one", typeName(constructor))
 	}
-	if t.Implements(sourceType) {
+	if t.Implements(entrantType) {
 		return nil, fmt.Errorf("%s is the provider itself: give the function that returns it", typeName(constructor))
 	}
 	switch {
 	case t.NumOut() == 0:
 		return nil, fmt.Errorf("%s returns nothing: let it return di.Provider[T] or (di.Provider[T], error)", t)
-	case !t.Out(0).Implements(sourceType):
+	case !t.Out(0).Implements(entrantType):
 		return nil, fmt.Errorf("%s returns no di.Provider: let it return di.Provider[%s]", t, t.Out(0))
 	case t.NumOut() > 2, t.NumOut() == 2 && t.Out(1) != errorType:
-		return nil, errors.New(short(t.String()) + " returns more than a provider and an error: give PerCall one constructor for each")
+		return nil, errors.New(inject.Short(t.String()) + " returns more than a provider and an error: give PerCall one constructor for each")
 	}
 	return t.Out(0), nil
 }
 
-func typeName(v any) string { return short(fmt.Sprintf("%T", v)) }
+func typeName(v any) string { return inject.Short(fmt.Sprintf("%T", v)) }

@@ -3,49 +3,51 @@ package di
 import (
 	"context"
 	"errors"
+
+	"github.com/gomeko/gomeko/internal/inject"
 )
 
-// A Provider makes the value that one call has in the fields of type T, when its arguments have been decoded. ctx is the
-// call's: service.FromContext tells which, and its end is the end of the call's time. The providers of a call run in
-// the order of its fields, one after the other; those of other calls run at the same time.
+// A Provider makes the value that one call finds in the fields of type T. It runs when the arguments of the call have been
+// decoded. ctx is the call's: service.FromContext returns the call, and ctx ends at the call's deadline. The providers of a call
+// run one after another, in the order of its fields; those of different calls run concurrently.
 //
-// The [Done] that it returns ends the value; nil if there is nothing to end. An error is the error of the
-// call: the method is not run, and the Done beside the error is not used.
+// The returned [Done] ends the value; it is nil if there is nothing to end. If the provider returns an error, that is the call's
+// error: the method does not run, and the Done returned with it is ignored.
 type Provider[T any] func(ctx context.Context) (T, Done, error)
 
-// A Done ends the value of one call, when its method has returned; those of a call run in the reverse order of
-// its fields. err is the call's error so far: nil, the method's, what an earlier Done made of it, *service.PanicError
-// when the method panicked, service.ErrTimeout when it returned after its time, service.ErrStopped when the
-// container was killed meanwhile. What Done returns takes its place, and is what the caller gets.
+// A Done ends the value of one call after its method has returned. The Dones of a call run in the reverse order of its
+// fields. err is the call's error so far: nil, the error of the method or of the Done that ran before, a *service.PanicError
+// if the method panicked, service.ErrTimeout if it returned after its deadline, or service.ErrStopped if the container was
+// killed. The error that Done returns replaces it, and the caller receives the last one.
 //
-// Done runs exactly once, also when ctx has ended: what is still to be done then needs context.WithoutCancel(ctx), with
-// a limit of its own. The caller of a call that is over its time has its answer by then.
+// Done runs exactly once, even if ctx has ended. Work that must finish then needs context.WithoutCancel(ctx) with a timeout.
+// The caller of a call that missed its deadline has been answered by the time Done runs.
 type Done func(err error) error
 
-// A source is a Provider of whatever type.
-type source interface {
-	// provide stores the value where dst, a *T, points.
-	provide(ctx context.Context, dst any) (Done, error)
-
-	// entry returns the constructor that makes func(T) source of a Provider[T]: a type that is made of T by
-	// reflection, which Provider[T] cannot be, and so what the fields of type T ask fx for.
+// An entrant is a Provider of any type.
+type entrant interface {
+	// entry returns the constructor that turns the Provider[T] in fx's graph into a func(T) inject.Source. Package inject asks
+	// fx for that type: it can make it from T by reflection, unlike Provider[T].
 	entry() any
 }
 
-func (p Provider[T]) provide(ctx context.Context, dst any) (Done, error) {
-	v, done, err := p(ctx)
+func (Provider[T]) entry() any {
+	return func(p Provider[T]) (func(T) inject.Source, error) {
+		if p == nil {
+			return nil, errors.New("the provider is nil")
+		}
+		return func(T) inject.Source { return source[T](p) }, nil
+	}
+}
+
+// A source is the Provider as package inject calls it.
+type source[T any] Provider[T]
+
+func (s source[T]) Provide(ctx context.Context, dst any) (done func(error) error, err error) {
+	v, done, err := s(ctx)
 	if err != nil {
 		return nil, err
 	}
 	*dst.(*T) = v
 	return done, nil
-}
-
-func (Provider[T]) entry() any {
-	return func(p Provider[T]) (func(T) source, error) {
-		if p == nil {
-			return nil, errors.New("the provider is nil")
-		}
-		return func(T) source { return p }, nil
-	}
 }

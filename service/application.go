@@ -5,12 +5,12 @@ import (
 
 	"go.uber.org/fx"
 
-	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/internal/inject"
 )
 
 // An application is what the container's services are given values by. It is set up before all else, stopped after all
 // else, and not stopped in order when the container is killed: its hooks are for an orderly end.
-type application struct{ *di.App }
+type application struct{ *inject.App }
 
 func newApplication(services []any) *application {
 	opts := make([]fx.Option, len(services))
@@ -21,7 +21,7 @@ func newApplication(services []any) *application {
 			opts[i] = Provide(s)
 		}
 	}
-	return &application{di.New(opts...)}
+	return &application{inject.New(opts...)}
 }
 
 func (a *application) Setup(ctx context.Context) error { return a.App.Start(ctx) }

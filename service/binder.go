@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/internal/inject"
 )
 
 var (
@@ -98,7 +98,7 @@ func (b *binder) only() {
 	}
 }
 
-func (b *binder) service(target *di.Target) {
+func (b *binder) service(target *inject.Target) {
 	v := reflect.ValueOf(target.Ptr)
 	where := fmt.Sprintf("service %T", target.Ptr)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().Kind() != reflect.Struct {
@@ -111,7 +111,7 @@ func (b *binder) service(target *di.Target) {
 		proto:   reflect.New(t).Elem(),
 		workers: newSlots(max(1, cmp.Or(b.host.cfg.MaxWorkers, defaultMaxWorkers))),
 		target:  target,
-		plan:    di.Plan{Panic: panicked},
+		plan:    inject.Plan{Panic: panicked},
 	}
 	h.proto.Set(v.Elem())
 	for _, other := range b.host.hosted {
@@ -170,7 +170,7 @@ func (b *binder) fields(h *hosted, v reflect.Value, index []int) {
 		f := t.Field(i)
 		where := h.label() + ": " + f.Name
 		at := append(slices.Clip(index), i)
-		_, injected := f.Tag.Lookup(di.Tag)
+		_, injected := f.Tag.Lookup(inject.Tag)
 		switch {
 		case f.Type == nameType && !top:
 			b.addf(where, "service.Name stands in the embedded %s: move it into the service", t)
@@ -215,7 +215,7 @@ func (b *binder) inject(h *hosted, sf reflect.StructField, index []int) {
 	case implements(sf.Type, entrypointType), implements(sf.Type, dependencyType), marker(sf.Type) != nil:
 		err = fmt.Errorf("%s is bound by its own type: leave inject out", sf.Type)
 	default:
-		err = errors.Join(f.Keys(di.Tag), h.target.Bind(&h.plan, h.proto, index))
+		err = errors.Join(f.Keys(inject.Tag), h.target.Bind(&h.plan, h.proto, index))
 	}
 	if err != nil {
 		b.add(where, err)
@@ -231,7 +231,7 @@ func injects(t reflect.Type) bool {
 		return false
 	}
 	for i := range t.NumField() {
-		if _, ok := t.Field(i).Tag.Lookup(di.Tag); ok {
+		if _, ok := t.Field(i).Tag.Lookup(inject.Tag); ok {
 			return true
 		}
 	}
@@ -271,7 +271,7 @@ func (b *binder) row(h *hosted, sf reflect.StructField) {
 		return
 	}
 	f.isRow, f.goName = true, sf.Name
-	if _, ok := f.tag.lookup(di.Tag); ok {
+	if _, ok := f.tag.lookup(inject.Tag); ok {
 		b.addf(where, "is an entrypoint, and nothing is injected there: leave inject out")
 		return
 	}

@@ -11,7 +11,7 @@ import (
 
 	"go.uber.org/fx"
 
-	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/internal/inject"
 )
 
 // Config configures a [Container]. The zero value works.
@@ -92,8 +92,8 @@ type hosted struct {
 	name    string
 	proto   reflect.Value // the struct, with its dependencies set; calls get copies
 	workers *slots
-	target  *di.Target // what fx has for its fields
-	plan    di.Plan    // what each call is given anew
+	target  *inject.Target // what fx has for its fields
+	plan    inject.Plan    // what each call is given anew
 }
 
 // Names returns the names of the services, in the order given to [New]; those of fx modules come first.

@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"strconv"
 
-	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/internal/inject"
 )
 
 // A method is a Go method bound to its signature: all that a call needs, looked up once.
@@ -13,7 +13,7 @@ type method struct {
 	sig   *Signature
 	proto reflect.Value // the service that each call gets a copy of
 	fn    reflect.Value // the method expression: the receiver is its first parameter
-	plan  *di.Plan      // what each copy is given
+	plan  *inject.Plan  // what each copy is given
 	lead  []reflect.Type
 	frame reflect.Type // the struct of what a call needs: the service, ctx, and args or else each parameter
 	args  reflect.Type // the struct whose fields are the parameters; nil: each is a Go parameter

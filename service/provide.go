@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/fx"
 
-	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/internal/inject"
 )
 
 // Provide makes proto, a pointer to a service's struct, a service of an fx application:
@@ -15,7 +15,7 @@ import (
 //
 // Its fields with the key inject are given what the application provides, by [New], which also reports what is wrong.
 // A field that holds a value already keeps it.
-func Provide(proto any) fx.Option { return di.Fill(proto) }
+func Provide(proto any) fx.Option { return inject.Fill(proto) }
 
 // Configure has extensions find the T of an fx application with [Lookup]. An extension that is configured brings a
 // module with it:
@@ -25,14 +25,14 @@ func Provide(proto any) fx.Option { return di.Fill(proto) }
 //		service.Configure[Config](),
 //	)
 func Configure[T any]() fx.Option {
-	return fx.Invoke(func(app *di.App, v T) { app.Values = append(app.Values, v) })
+	return fx.Invoke(func(app *inject.App, v T) { app.Values = append(app.Values, v) })
 }
 
 // Without leaves services out of an fx application, by the full names of their types, as in
 // "example.org/shop.Orders". It is for the generated program of "gomeko run PKG:Service", and stands outside of modules.
 func Without(types ...string) fx.Option {
-	return fx.Invoke(func(app *di.App) {
-		app.Targets = slices.DeleteFunc(app.Targets, func(t *di.Target) bool {
+	return fx.Invoke(func(app *inject.App) {
+		app.Targets = slices.DeleteFunc(app.Targets, func(t *inject.Target) bool {
 			v := reflect.Indirect(reflect.ValueOf(t.Ptr))
 			return v.IsValid() && slices.Contains(types, v.Type().PkgPath()+"."+v.Type().Name())
 		})

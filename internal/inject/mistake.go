@@ -1,4 +1,4 @@
-package di
+package inject
 
 import (
 	"errors"
@@ -110,7 +110,7 @@ func missing(fn, types string) error {
 			all = append(all, fmt.Errorf("%s; %s is provided", needs, like))
 			continue
 		}
-		constructor := fmt.Sprintf("func(…) (%s, error)", short(bare(t)))
+		constructor := fmt.Sprintf("func(…) (%s, error)", Short(bare(t)))
 		if name := named(t); name != "" {
 			constructor = fmt.Sprintf("fx.Annotated{Name: %q, Target: %s}", name, constructor)
 		}
@@ -124,7 +124,7 @@ func twice(fn, output, by string) error {
 	output, _, _ = strings.Cut(strings.TrimPrefix(output, cannotOutput), " from ")
 	other := function(strings.TrimPrefix(by, addedBy))
 	what := phrase(output) + " is provided twice"
-	if t, ok := strings.CutPrefix(short(output), "di.Provider["); ok {
+	if t, ok := strings.CutPrefix(Short(output), "di.Provider["); ok {
 		what = phrase(strings.Replace(t, "]", "", 1)) + " is provided per call twice"
 	}
 	return fmt.Errorf("%s, by %s and by %s: leave one, or give one a name with fx.Annotated{Name: …}", what, other, function(fn))
@@ -161,11 +161,11 @@ func function(text string) string {
 	case literal.MatchString(m[2]):
 		return fmt.Sprintf("the function at %s:%s", folders.ReplaceAllString(strings.TrimPrefix(m[3], "/"), ""), m[4])
 	}
-	return short(m[1] + "." + m[2])
+	return Short(m[1] + "." + m[2])
 }
 
-// short leaves the folders of import paths out of the name of a type or a function.
-func short(name string) string { return folders.ReplaceAllString(name, "") }
+// Short leaves the folders of import paths out of the name of a type or a function.
+func Short(name string) string { return folders.ReplaceAllString(name, "") }
 
 // suggestion splits what dig says of a type that is missing: sql.DB (did you mean *sql.DB?).
 func suggestion(text string) (t, like string) {
@@ -193,7 +193,7 @@ func named(t string) string {
 
 func phrase(t string) string {
 	if name := named(t); name != "" {
-		return fmt.Sprintf("%s named %q", short(bare(t)), name)
+		return fmt.Sprintf("%s named %q", Short(bare(t)), name)
 	}
-	return short(t)
+	return Short(t)
 }

@@ -1,4 +1,4 @@
-package di
+package inject
 
 import (
 	"context"
@@ -20,7 +20,13 @@ type Plan struct {
 type step struct {
 	name   string
 	index  []int
-	source source
+	source Source
+}
+
+// A Source makes the values of one type for calls: it is a di.Provider.
+type Source interface {
+	// Provide stores the value of a call in dst, a *T. done ends it; it may be nil.
+	Provide(ctx context.Context, dst any) (done func(error) error, err error)
 }
 
 // errExited is what Done gets when the method ended its goroutine, as t.FailNow does.
@@ -51,9 +57,9 @@ func (p *Plan) run(ctx context.Context, v reflect.Value, steps []step, method fu
 	return p.run(ctx, v, steps[1:], method)
 }
 
-func (p *Plan) provide(ctx context.Context, v reflect.Value, s *step) (done Done, err error) {
+func (p *Plan) provide(ctx context.Context, v reflect.Value, s *step) (done func(error) error, err error) {
 	defer p.recovered(&err)
-	return s.source.provide(ctx, v.FieldByIndex(s.index).Addr().Interface())
+	return s.source.Provide(ctx, v.FieldByIndex(s.index).Addr().Interface())
 }
 
 func (p *Plan) call(method func() error) (err error) {
@@ -61,7 +67,7 @@ func (p *Plan) call(method func() error) (err error) {
 	return method()
 }
 
-func (p *Plan) done(done Done, was error) (err error) {
+func (p *Plan) done(done func(error) error, was error) (err error) {
 	defer p.recovered(&err)
 	return done(was)
 }

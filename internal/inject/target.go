@@ -1,4 +1,4 @@
-package di
+package inject
 
 import (
 	"fmt"
@@ -27,7 +27,7 @@ type field struct {
 	name  string // on request
 
 	value  reflect.Value // of the process; invalid: fx was not asked
-	source source        // of each call; nil: none
+	source Source        // of each call; nil: none
 	err    error         // why it has neither
 }
 
@@ -104,7 +104,7 @@ func (f *field) ask() any {
 		a := args[0].Field(1).Interface().(*App)
 		a.asking.value = args[0].Field(2)
 		if entry := args[0].Field(3); !entry.IsNil() {
-			a.asking.source = entry.Call([]reflect.Value{reflect.Zero(f.typ)})[0].Interface().(source)
+			a.asking.source = entry.Call([]reflect.Value{reflect.Zero(f.typ)})[0].Interface().(Source)
 		}
 		a.asking = nil
 		return nil
@@ -123,7 +123,7 @@ func (f *field) demand(t reflect.Type) any {
 
 // entry is the type under which a PerCall of the field's type stands in the graph.
 func (f *field) entry() reflect.Type {
-	return reflect.FuncOf([]reflect.Type{f.typ}, []reflect.Type{sourceType}, false)
+	return reflect.FuncOf([]reflect.Type{f.typ}, []reflect.Type{reflect.TypeFor[Source]()}, false)
 }
 
 func (f *field) tag(optional string) reflect.StructTag {

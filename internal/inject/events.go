@@ -1,4 +1,4 @@
-package di
+package inject
 
 import (
 	"fmt"
@@ -35,7 +35,7 @@ func (e *events) LogEvent(event fxevent.Event) {
 }
 
 // owner names the function that has appended a hook, without the numbers of literals in it.
-func owner(caller string) string { return literal.ReplaceAllString(short(caller), "") }
+func owner(caller string) string { return literal.ReplaceAllString(Short(caller), "") }
 
 // ended is called with mu held.
 func (e *events) ended(err error) {
@@ -57,11 +57,11 @@ func (e *events) take() (running string, failed []error) {
 func (e *events) providerOf(f *field) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	want := "di.Provider[" + short(f.typ.String()) + "]"
+	want := "di.Provider[" + Short(f.typ.String()) + "]"
 	for _, p := range e.provided {
 		for _, output := range p.OutputTypeNames {
-			if short(output) == want && f.name == "" {
-				return short(strings.TrimSuffix(p.ConstructorName, "()"))
+			if Short(output) == want && f.name == "" {
+				return Short(strings.TrimSuffix(p.ConstructorName, "()"))
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package di_test
+package inject_test
 
 import (
 	"context"
@@ -14,16 +14,17 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/internal/inject"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bind binds one field of a target to a copy of its struct.
-func bind(t *di.Target, plan *di.Plan, index int) error {
+func bind(t *inject.Target, plan *inject.Plan, index int) error {
 	return t.Bind(plan, reflect.New(reflect.TypeOf(t.Ptr).Elem()).Elem(), []int{index})
 }
 
-func fieldName(t *di.Target, index int) string {
+func fieldName(t *inject.Target, index int) string {
 	typ := reflect.TypeOf(t.Ptr).Elem()
 	return typ.Name() + "." + typ.Field(index).Name
 }
@@ -31,13 +32,13 @@ func fieldName(t *di.Target, index int) string {
 // An option is part of as many applications as there are, at the same time.
 func TestModuleIsSharedByApplications(t *testing.T) {
 	proto := new(Users)
-	module := fx.Module("users", di.Fill(proto))
+	module := fx.Module("users", inject.Fill(proto))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			db := &DB{}
-			app := di.New(module, fx.Supply(db))
-			var plan di.Plan
+			app := inject.New(module, fx.Supply(db))
+			var plan inject.Plan
 			got := reflect.New(reflect.TypeFor[Users]()).Elem()
 			if err := app.Targets[0].Bind(&plan, got, []int{0}); err != nil || got.Interface().(Users).DB != db {
 				t.Errorf("got %v, %v, want the application's own value", got, err)
@@ -57,13 +58,13 @@ func TestLiteralsAndReplacements(t *testing.T) {
 	open := fx.Provide(func() *DB { opened = true; return &DB{Path: "opened"} })
 	fake := di.Provider[Store](func(context.Context) (Store, di.Done, error) { return &SQL{theirs}, nil, nil })
 
-	app := di.New(di.Fill(&Users{DB: mine}), open)
-	if err := errors.Join(app.Err(), bind(app.Targets[0], &di.Plan{}, 0)); err != nil || opened {
+	app := inject.New(inject.Fill(&Users{DB: mine}), open)
+	if err := errors.Join(app.Err(), bind(app.Targets[0], &inject.Plan{}, 0)); err != nil || opened {
 		t.Errorf("got %v, opened %v, want the literal's own value kept", err, opened)
 	}
 
-	app = di.New(fx.Module("orders", di.Fill(&Orders{Backup: mine}), open, di.PerCall(inTx)), fx.Replace(fake))
-	var plan di.Plan
+	app = inject.New(fx.Module("orders", inject.Fill(&Orders{Backup: mine}), open, di.PerCall(inTx)), fx.Replace(fake))
+	var plan inject.Plan
 	got := reflect.New(reflect.TypeFor[Orders]()).Elem()
 	if err := app.Targets[0].Bind(&plan, got, []int{0}); err != nil {
 		t.Fatal(err)
@@ -81,8 +82,8 @@ func TestZeroIsProvided(t *testing.T) {
 	type limited struct {
 		Max int `inject:"max"`
 	}
-	app := di.New(di.Fill(new(limited)), fx.Supply(fx.Annotated{Name: "max", Target: 0}))
-	if err := bind(app.Targets[0], &di.Plan{}, 0); err != nil {
+	app := inject.New(inject.Fill(new(limited)), fx.Supply(fx.Annotated{Name: "max", Target: 0}))
+	if err := bind(app.Targets[0], &inject.Plan{}, 0); err != nil {
 		t.Error(err)
 	}
 }
@@ -103,7 +104,7 @@ func TestHooks(t *testing.T) {
 	var release chan struct{}
 	hangs := func(context.Context) error { <-release; return nil }
 	conf := func(stop error) fx.Option {
-		return fx.Options(di.Fill(new(Users)), fx.Invoke(func(lc fx.Lifecycle) {
+		return fx.Options(inject.Fill(new(Users)), fx.Invoke(func(lc fx.Lifecycle) {
 			lc.Append(fx.Hook{OnStart: say("start", nil), OnStop: say("stop", stop)})
 		}))
 	}
@@ -116,19 +117,19 @@ func TestHooks(t *testing.T) {
 	}{
 		{"in order", pool(say("pool start", nil), say("pool stop", nil)), nil, "", []string{"pool start", "start", "stop", "pool stop"}},
 		{"start fails", pool(say("pool start", errLocked), say("pool stop", nil)), nil,
-			"start hook of di_test.TestHooks.pool: the file is locked", []string{"pool start"}},
+			"start hook of inject_test.TestHooks.pool: the file is locked", []string{"pool start"}},
 		{"stops fail", pool(nil, say("pool stop", errLocked)), errLost,
-			"stop hook of di_test.TestHooks: the connection is lost\nstop hook of di_test.TestHooks.pool: the file is locked",
+			"stop hook of inject_test.TestHooks: the connection is lost\nstop hook of inject_test.TestHooks.pool: the file is locked",
 			[]string{"start", "stop", "pool stop"}},
 		{"start hangs", pool(hangs, nil), nil,
-			"the start hook of di_test.TestHooks.pool has not ended: context deadline exceeded", nil},
+			"the start hook of inject_test.TestHooks.pool has not ended: context deadline exceeded", nil},
 		{"stop hangs", pool(nil, hangs), nil,
-			"the stop hook of di_test.TestHooks.pool has not ended: context deadline exceeded", []string{"start", "stop"}},
+			"the stop hook of inject_test.TestHooks.pool has not ended: context deadline exceeded", []string{"start", "stop"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				did, release = nil, make(chan struct{})
-				app := di.New(fx.Provide(tc.pool), conf(tc.stop))
+				app := inject.New(fx.Provide(tc.pool), conf(tc.stop))
 				if err := app.Err(); err != nil {
 					t.Fatal(err)
 				}

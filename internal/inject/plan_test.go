@@ -1,4 +1,4 @@
-package di_test
+package inject_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/internal/inject"
 )
 
 // One, Two and Three are what a call has of its own.
@@ -66,16 +67,16 @@ func scripted[T any](s *script, name string, v func(n int) T) di.Provider[T] {
 }
 
 // plan makes the plan of a Counted, and a copy of it.
-func (s *script) plan(t *testing.T) (*di.Plan, reflect.Value) {
+func (s *script) plan(t *testing.T) (*inject.Plan, reflect.Value) {
 	t.Helper()
-	app := di.New(di.Fill(new(Counted)), fx.Supply(&DB{Path: "process"}),
+	app := inject.New(inject.Fill(new(Counted)), fx.Supply(&DB{Path: "process"}),
 		di.PerCall(func() di.Provider[One] { return scripted(s, "one", func(n int) One { return One{n} }) }),
 		di.PerCall(fx.Annotated{Name: "second", Target: func() (di.Provider[Two], error) {
 			return scripted(s, "two", func(n int) Two { return Two{n} }), nil
 		}}),
 		di.PerCall(func() di.Provider[Three] { return scripted(s, "three", func(n int) Three { return Three{n} }) }),
 	)
-	plan := &di.Plan{Panic: func(v any) error { return fmt.Errorf("panic: %v", v) }}
+	plan := &inject.Plan{Panic: func(v any) error { return fmt.Errorf("panic: %v", v) }}
 	proto := reflect.New(reflect.TypeFor[Counted]()).Elem()
 	if err := app.Err(); err != nil {
 		t.Fatal(err)
@@ -159,8 +160,8 @@ func TestPlanRunsAgain(t *testing.T) {
 	if got := v.Interface().(Counted); got.One.n != 4 || got.Two.n != 5 || got.Three.n != 6 {
 		t.Errorf("got %v, want 4, 5 and 6", got)
 	}
-	app := di.New(di.Fill(new(Orders)), fx.Supply(fx.Annotated{Name: "backup", Target: &DB{}}), fx.Provide(openOther), di.PerCall(inTx))
-	plan = &di.Plan{}
+	app := inject.New(inject.Fill(new(Orders)), fx.Supply(fx.Annotated{Name: "backup", Target: &DB{}}), fx.Provide(openOther), di.PerCall(inTx))
+	plan = &inject.Plan{}
 	if err := bind(app.Targets[0], plan, 0); err != nil {
 		t.Fatal(err)
 	}
