@@ -56,9 +56,9 @@ func Load(path string) (*Config, error) {
 	return parse(path+":", data, os.LookupEnv)
 }
 
-// Parse reads a configuration: YAML in which ${NAME} and ${NAME:default} stand for the variables that
-// lookupenv knows (SPEC §11). No data is a configuration of defaults. The error names all mistakes, one a
-// line, each with line and key.
+// Parse reads a configuration: YAML in which ${NAME} and ${NAME:default} are replaced by the variables
+// of lookupenv, as Nameko does (see docs/wire/nameko.md, Environment variables). Empty data is a
+// configuration of defaults. The error lists all mistakes, one a line, each with its line and key.
 func Parse(data []byte, lookupenv func(name string) (string, bool)) (*Config, error) {
 	return parse("line ", data, lookupenv)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/config"
 )
 
-// vectors are Nameko's own readings (SPEC §11).
+// vectors are Nameko's own results: see docs/wire/nameko.md, Environment variables.
 type vectors struct {
 	Env     map[string]string
 	Vectors []struct {

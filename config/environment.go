@@ -8,7 +8,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// environment puts variables into a YAML tree, as Nameko does with the regex module (SPEC §11).
+// environment replaces variables in a YAML tree as Nameko does with the regex module: see
+// docs/wire/nameko.md, Environment variables.
 type environment struct {
 	lookup   func(string) (string, bool)
 	at       string

@@ -25,7 +25,7 @@ const (
 	ignored  standing = "warned about" // it has no effect
 )
 
-// namekoKeys are the keys at the top level (SPEC §0).
+// namekoKeys are the keys at the top level: see docs/wire/nameko.md, Configuration.
 func namekoKeys() []key {
 	return []key{
 		{"AMQP_URI", honoured, "", "The broker: `amqp://`, `amqps://` or `pyamqp://`. Several, as a list or separated by `;`, are tried in turn.", readURI},

@@ -17,7 +17,7 @@ type Config struct {
 	Undeclared bool
 }
 
-// exchanges returns the declaration of a service's exchange (SPEC §5).
+// exchanges returns the declaration of a service's exchange: see docs/wire/nameko.md, The exchange.
 func (c Config) exchanges(service string) []transport.Exchange {
 	if c.Undeclared {
 		return nil

@@ -33,7 +33,8 @@ import (
 //	reliable   "false": the queue ends with its last listener, and events that come when there is none are lost
 //	requeue    "true": an event whose call failed is delivered again at once, without end
 //
-// Queues, with their names, flags and bindings, are Nameko's (SPEC §5): instances in Python and in Go share them.
+// Queues have Nameko's names, flags and bindings, so instances in Python and in Go share them: see
+// docs/wire/nameko.md, Event queues.
 type Handler struct{}
 
 // An Event is what a handler may know of an event beside its payload.
@@ -58,7 +59,7 @@ func (Handler) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	return handler, nil
 }
 
-// subscription returns the queue of a row and what has to be declared (SPEC §5).
+// subscription returns a row's queue and its declarations: see docs/wire/nameko.md, Event queues.
 func subscription(f *service.Field, from source) (sub messaging.Subscription, err error) {
 	cfg, _ := service.Lookup[Config](f.Host)
 	reliable, reliableErr := f.Flag("reliable", true)

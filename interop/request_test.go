@@ -15,8 +15,9 @@ import (
 	"github.com/gomeko/gomeko/internal/brokertest"
 )
 
-// A request is what comes to a service from who is no client of either: SPEC §2.8, and what §2.7 says of bodies. It is a
-// call of echo(1) in JSON, but for what is given.
+// A request is a raw message that neither client would send: see docs/wire/nameko.md, Malformed
+// requests, and the bodies under Errors. Fields that are not set are those of a call of echo(1) in
+// JSON.
 type request struct {
 	name    string
 	method  string

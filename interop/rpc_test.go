@@ -25,7 +25,7 @@ type row struct {
 // peers is a path over the peers by turns, the one that is called first aside; its names are those of each direction.
 func peers(n int) []string { return []string{"other", "same", "other", "same"}[:n] }
 
-// calls are every row of SPEC §2.7 that a client can bring about, and what is right beside them.
+// calls are the rows of docs/wire/nameko.md, Errors, that a client can cause, and calls that succeed.
 var calls = []row{
 	{name: "by position", call: call{Method: "sig", Args: list(1, 5)}},
 	{name: "by name", call: call{Method: "sig", Kwargs: dict{"c": 6, "b": 5, "a": 1}}},

@@ -77,7 +77,8 @@ func valueOf(name string) any {
 	panic("no value is called " + name)
 }
 
-// values has every type of SPEC §4 go both ways, in JSON and in msgpack.
+// values sends every type of docs/wire/nameko.md, Serialization, in both directions, in JSON and in
+// msgpack.
 func (f *fixture) values(t *testing.T) {
 	for serializer, codec := range map[string]transport.Codec{"json": f.codec, "msgpack": transport.MessagePack} {
 		t.Run(serializer, func(t *testing.T) {

@@ -14,8 +14,8 @@ const (
 	stackID = "call_id_stack" // the one among them that is no data
 )
 
-// CallOf returns the call that a message asks for, with the context data that it carries. Headers of others are data
-// too, under their own name, as Nameko has it (SPEC §3).
+// CallOf returns the call of a message, with the context data that it carries. Headers without
+// Nameko's prefix are context data too, under their own name: see docs/wire/nameko.md, Context data.
 func CallOf(d *transport.Delivery) *service.Call {
 	data := map[string]any{} // mostly it stays empty
 	for name, value := range d.Headers {

@@ -60,9 +60,9 @@ func newCaller(broker transport.Config, cfg Config, log *slog.Logger) *caller {
 	}
 }
 
-// open makes the reply queue, named for the service that calls, and consumes it. Nobody else declares it, but the
-// services reply by its binding, so it is Nameko's (SPEC §2.1). It outlives a lost connection, and a process that died, by
-// five minutes.
+// open declares the reply queue, named after the calling service, and consumes it. Services reply by
+// its binding, so name and binding are Nameko's (see docs/wire/nameko.md, Names). The queue exists for
+// five more minutes after its connection is lost or its process has died.
 func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (err error) {
 	c.queue = "rpc.reply-" + name + "-" + c.replyTo
 	err = conn.Declare(ctx, transport.Topology{

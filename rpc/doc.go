@@ -83,8 +83,9 @@
 //
 // # Context data
 //
-// What ctx carries by a [service.Key] goes along with every call: nameko.<key> in the headers, as an AMQP value (SPEC §3).
-// A service sends on what its own call came with; a program that is none begins it:
+// Values that ctx carries by a [service.Key] are sent with every call, as the AMQP header nameko.<key>
+// (see docs/wire/nameko.md, Context data). A service sends on what its own call received; a program
+// that is not a service sets them:
 //
 //	err := client.Call(service.Language.With(ctx, "en"), "get_order", &order, 7)
 //

@@ -12,9 +12,10 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// An Error is an error as it travels: Nameko's serialized exception (SPEC §2.7). A method that returns one, or an
-// error that wraps one, has failed as it may: it is logged at WARN, and the caller gets the same type, path and
-// arguments, with the text of the whole error. errors.Is finds the error by its Path:
+// An Error is an error on the wire: Nameko's serialized exception (see docs/wire/nameko.md, Errors). An
+// Error that a method returns, wrapped or not, is an expected error: it is logged at WARN, and the
+// caller receives the same type, path and arguments, with the text of the whole error. errors.Is
+// compares errors by Path:
 //
 //	var ErrNotFound = rpc.NewError("orders.exceptions.NotFound", "order not found")
 //

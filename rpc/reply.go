@@ -7,7 +7,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A reply is the body of an answer (SPEC §2.3): both keys are always there.
+// A reply is the body of a reply message: both keys are always present. See docs/wire/nameko.md, Replies.
 type reply struct {
 	Result any    `json:"result"`
 	Error  *Error `json:"error"`

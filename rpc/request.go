@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A request is the body of a call (SPEC §2.2).
+// A request is the body of a call: see docs/wire/nameko.md, Requests.
 type request struct {
 	Args   []any `json:"args"`
 	Kwargs any   `json:"kwargs"` // encoded as an object
@@ -33,8 +33,9 @@ type value struct {
 
 func (v *value) Decode(to any) error { return v.codec.Decode(v.data, to) }
 
-// readRequest reads the arguments in d. What Nameko answers to bad input is answered in its words;
-// what it swallows or dies of is a MalformedRequest (SPEC §2.7, §2.8).
+// readRequest reads the arguments in d. Bad input that Nameko answers gets the same answer. Input that
+// Nameko drops, or that ends its process, is answered with MalformedRequest. See docs/wire/nameko.md,
+// Errors and Malformed requests.
 func readRequest(d *transport.Delivery, codecs transport.Codecs, limit int) (args service.Arguments, err error) {
 	codec, body, err := codecs.Open(d, limit)
 	if err != nil {

@@ -29,7 +29,8 @@ type row struct {
 	ackFirst bool // ack:"before"
 }
 
-// Setup declares the request queue as Nameko does (SPEC §2.1): a peer with other arguments would be refused.
+// Setup declares the request queue exactly as Nameko does (see docs/wire/nameko.md, Names): the broker
+// refuses a declaration with other arguments.
 func (s *server) Setup(ctx context.Context) error {
 	exchange := s.hub.cfg.exchange()
 	return s.hub.conn.Declare(ctx, transport.Topology{

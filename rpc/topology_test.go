@@ -31,7 +31,8 @@ func replyQueue(m frame.Method) string {
 	return ""
 }
 
-// What is declared is what Nameko declares (SPEC §2.1), and beside it what is named for us, by which calls are cancelled.
+// TestTopology checks that a process declares what Nameko declares (see docs/wire/nameko.md, Names),
+// and beside it only the exchange and the queues for cancelling calls.
 func TestTopology(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server := start(t, uri, new(Front), new(Echo))

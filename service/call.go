@@ -60,7 +60,8 @@ func FromContext(ctx context.Context) *Call {
 }
 
 // Stack returns the call id stack for what this call sends: Parents and ID, the oldest dropped over
-// [Config].ParentCallsTracked + 1 (Nameko's cap, SPEC §3). The slice is the caller's.
+// [Config].ParentCallsTracked + 1, as in Nameko (see docs/wire/nameko.md, Context data). The caller
+// may change the slice.
 func (c *Call) Stack() []string {
 	parents := c.Parents
 	if over := len(parents) - max(0, cmp.Or(c.parents, defaultParents)); over > 0 {

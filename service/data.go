@@ -22,7 +22,8 @@ import (
 // of these too. A value of another type is an error of the call that would carry it.
 type Key[T any] string
 
-// The context data that Nameko knows (SPEC §3). Where a fleet has other types in them, a Key of the same name does.
+// Nameko's own context data: see docs/wire/nameko.md, Context data. In a fleet that sends other types
+// in them, define a Key with the same name and the other type.
 const (
 	Language  Key[string] = "language"
 	UserID    Key[string] = "user_id"

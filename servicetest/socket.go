@@ -33,7 +33,7 @@ type Socket struct {
 	err     error         // why nothing is read any more
 }
 
-// An answer is a frame of the services (SPEC §9).
+// An answer is a frame that the services send: see docs/wire/nameko.md, Websockets.
 type answer struct {
 	Type    string          `json:"type"`
 	Event   string          `json:"event"`

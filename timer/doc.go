@@ -15,9 +15,10 @@
 //	// Sweep is called each minute.
 //	func (o *Orders) Sweep(ctx context.Context) error
 //
-// A tick is a call like any other: it takes one of the service's workers, goes through the middleware, has its own values
-// injected and its errors logged, and timeout:"30s" limits it. It comes from no other call: its call id stack is
-// its own id, and its context data is empty (SPEC §7). What it returns beside its error is dropped; no error and no panic
+// A tick is a call like any other: it takes one of the service's workers, passes through the
+// middleware, has its own injected values, and its errors are logged. timeout:"30s" limits it. No call
+// is its parent: its call id stack is its own id, and its context data is empty (see
+// docs/wire/nameko.md, Timers). A result beside the error is dropped. Neither an error nor a panic
 // ends the timer.
 //
 // Each process has timers of its own: in a fleet of three a row ticks three times as often. They need no broker.

@@ -11,7 +11,7 @@ import (
 )
 
 // Zlib is what the header compression of a deflated body says. kombu's name promises gzip; the bytes are zlib's
-// (RFC 1950, SPEC §4).
+// (RFC 1950): see docs/wire/nameko.md, Compression.
 const Zlib = "application/x-gzip"
 
 // Deflate returns body compressed, for a message with the header compression: [Zlib].

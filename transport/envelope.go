@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// kombu 5.3 and newer puts what JSON has no type for into an object of two members, and reads every object of these
-// two as one (SPEC §4).
+// kombu 5.3 and newer writes values without a JSON type as an object of two members, and reads every
+// object with exactly these two as one: see docs/wire/nameko.md, JSON.
 const (
 	typeKey  = "__type__"
 	valueKey = "__value__"

@@ -10,7 +10,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A request is a frame of a client's: {"method": "m", "data": {…}, "correlation_id": …} (SPEC §9).
+// A request is a frame of a client: {"method": "m", "data": {…}, "correlation_id": …}. See
+// docs/wire/nameko.md, Websockets.
 type request struct {
 	method string
 	args   service.Arguments // data's members, by name
