@@ -34,7 +34,6 @@ type Config struct {
 	MaxMessage        int           // gomeko.max_message: largest body sent, in bytes; 16 MiB
 	TypedJSON         bool          // gomeko.typed_json: what JSON has no type for is written as kombu 5.3 does
 	BroadcastIdentity string        // gomeko.broadcast_identity: stands for this instance in queues of broadcasts
-	Web               Web           // gomeko.web: how HTTP is served
 	LogFormat         string        // gomeko.log_format: "text" or "json"; text
 
 	// Values holds every key of the file after substitution, the user's own among them.
@@ -48,23 +47,24 @@ type Config struct {
 }
 
 // Load reads the configuration in a file, as [Parse] does, with the environment of the process.
-func Load(path string) (*Config, error) {
+func Load(path string, sections ...Section) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	return parse(path+":", data, os.LookupEnv)
+	return parse(path+":", data, os.LookupEnv, sections)
 }
 
-// Parse reads a configuration: YAML in which ${NAME} and ${NAME:default} are replaced by the variables
-// of lookupenv, as Nameko does (see docs/wire/nameko.md, Environment variables). Empty data is a
-// configuration of defaults. The error lists all mistakes, one a line, each with its line and key.
-func Parse(data []byte, lookupenv func(name string) (string, bool)) (*Config, error) {
-	return parse("line ", data, lookupenv)
+// Parse reads a configuration: YAML in which ${NAME} and ${NAME:default} are replaced by the
+// variables of lookupenv, as Nameko does (see docs/wire/nameko.md, Environment variables). Empty
+// data is a configuration of defaults. The sections are decoded into their structs. The error lists
+// all mistakes, one a line, each with its line and key.
+func Parse(data []byte, lookupenv func(name string) (string, bool), sections ...Section) (*Config, error) {
+	return parse("line ", data, lookupenv, sections)
 }
 
 // parse calls line 3 of the file at + "3".
-func parse(at string, data []byte, lookupenv func(string) (string, bool)) (*Config, error) {
+func parse(at string, data []byte, lookupenv func(string) (string, bool), sections []Section) (*Config, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		return nil, syntaxError(at, err)
@@ -86,7 +86,7 @@ func parse(at string, data []byte, lookupenv func(string) (string, bool)) (*Conf
 	if err := root.Decode(&cfg.Values); err != nil {
 		return nil, syntaxError(at, err)
 	}
-	r := reader{cfg: cfg, at: at}
+	r := reader{cfg: cfg, at: at, sections: sections}
 	r.readTop(root)
 	return cfg, errors.Join(r.mistakes...)
 }
@@ -107,7 +107,8 @@ func defaults() *Config {
 }
 
 // String returns the configuration as YAML after substitution, passwords masked: those in URIs and
-// in what databases take, and the values of keys that are called password, secret, token and the like.
+// in what databases take, and the values of keys that are called password, secret, token and the
+// like.
 func (c *Config) String() string {
 	if c.root == nil || len(c.root.Content) == 0 {
 		return ""
@@ -121,8 +122,8 @@ func (c *Config) String() string {
 	return b.String()
 }
 
-// syntaxError puts the position first, as every mistake has it: the parser says "yaml: line 3: text", the decoder
-// a list of "line 3: text".
+// syntaxError puts the position first, as every mistake has it: the parser says "yaml: line 3:
+// text", the decoder a list of "line 3: text".
 func syntaxError(at string, err error) error {
 	lines := []string{strings.TrimPrefix(err.Error(), "yaml: ")}
 	var te *yaml.TypeError

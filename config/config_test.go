@@ -135,6 +135,11 @@ gomeko: {rpc_timeout: 1.5, grace: 1m30s, max_message: 1024, log_format: json, ty
 			t.Errorf("%s: got %d to lend, want %d", text, cfg.MaxLent, want)
 		}
 	}
+	for text, want := range map[string]string{"127.0.0.1:0": "127.0.0.1:0", "8080": "8080", "'[::1]:80'": "[::1]:80", "':8000'": ":8000", "": ""} {
+		if got := parse(t, "WEB_SERVER_ADDRESS: "+text).WebAddress; got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
 	if cfg := parse(t, "parent_calls_tracked: 0"); cfg.ParentCallsTracked != 0 || len(cfg.Warnings) > 0 {
 		t.Errorf("got %d parents, %q, want 0: a call then hands on its own id only", cfg.ParentCallsTracked, cfg.Warnings)
 	}
@@ -157,22 +162,24 @@ gomeko:
   max_message: 1.5
   log_format: xml
 AMQP_SSL: 5
+WEB_SERVER_ADDRESS: localhost
 LOGGING: {root: {level: LOUD}}
 `), lookup(nil))
 	want := strings.TrimSpace(`
 line 1: AMQP_URI: want text, got 5
-line 2: max_workers: want a whole number from 1 on, got "ten"
-line 3: parent_calls_tracked: want a whole number from 0 on, got -1
+line 2: max_workers: want a whole number of at least 1, got "ten"
+line 3: parent_calls_tracked: want a whole number of at least 0, got -1
 line 4: HEARTBEAT: want a duration like 30s, or seconds, got "soon"
 line 5: serializer: pickle is not read here: reading it runs what the sender wants; want json or msgpack
 line 6: ACCEPT: pickle is not read here: reading it runs what the sender wants; want json or msgpack
 line 8: gomeko.rpc_timout: is not known; the nearest is rpc_timeout
 line 9: gomeko.rpc_timeout: want more than 0, or none for no limit
 line 10: gomeko.grace: want a duration like 30s, or seconds, got "-1s"
-line 11: gomeko.max_message: want a whole number from 1 on, got 1.5
+line 11: gomeko.max_message: want a whole number of at least 1, got 1.5
 line 12: gomeko.log_format: want text or json, got "xml"
 line 13: AMQP_SSL: want true, or ca_certs, certfile, keyfile under it, got 5
-line 14: LOGGING: level: want DEBUG, INFO, WARNING, ERROR or CRITICAL, got "LOUD"
+line 14: WEB_SERVER_ADDRESS: want host:port or a port, got "localhost"
+line 15: LOGGING: level: want DEBUG, INFO, WARNING, ERROR or CRITICAL, got "LOUD"
 `)
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)

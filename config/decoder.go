@@ -1,11 +1,13 @@
 package config
 
 import (
+	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,41 +22,50 @@ type decoder struct {
 	mistakes []error
 }
 
-// value puts n into v. name is the key's with those above it; null leaves v as it is.
-func (d *decoder) value(name string, n *yaml.Node, v reflect.Value) {
+// A place is where a value stands: its key, with those above it, and the line of that key.
+type place struct {
+	name string
+	line int
+}
+
+// under returns the place of a key in the mapping at p.
+func (p place) under(key *yaml.Node) place { return place{p.name + "." + key.Value, key.Line} }
+
+// value puts n into v. null leaves v unchanged.
+func (d *decoder) value(at place, n *yaml.Node, v reflect.Value) {
 	n = target(n)
 	if n.Tag == "!!null" {
 		return
 	}
 	switch kind := v.Kind(); {
 	case v.Type() == reflect.TypeFor[time.Duration]():
-		d.mistake(name, n, duration(v.Addr().Interface().(*time.Duration), plain(n)))
+		d.mistake(at, duration(v.Addr().Interface().(*time.Duration), plain(n)))
 	case decodesItself(v):
 		if n.Decode(v.Addr().Interface()) != nil {
-			d.mistake(name, n, misfit(name, n, "what "+v.Type().String()+" reads"))
+			d.mistake(at, misfit(at.name, n, "what "+v.Type().String()+" reads"))
 		}
 	case kind == reflect.Pointer:
 		fresh := reflect.New(v.Type().Elem())
 		if !v.IsNil() {
 			fresh.Elem().Set(v.Elem())
 		}
-		d.value(name, n, fresh.Elem())
+		d.value(at, n, fresh.Elem())
 		v.Set(fresh)
 	case kind == reflect.Struct:
-		d.object(name, n, v)
+		d.object(at, n, v)
 	case kind == reflect.Map && v.Type().Key().Kind() == reflect.String:
-		d.entries(name, n, v)
+		d.entries(at, n, v)
 	case kind == reflect.Slice:
-		d.list(name, n, v)
+		d.list(at, n, v)
 	default:
-		d.scalar(name, n, v)
+		d.scalar(at, n, v)
 	}
 }
 
-// object puts a mapping into the fields of a struct.
-func (d *decoder) object(name string, n *yaml.Node, v reflect.Value) {
+// object puts a mapping into the fields of a struct, and has the struct validate itself if it can.
+func (d *decoder) object(at place, n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.MappingNode {
-		d.mistake(name, n, misfit(name, n, "keys with values under it"))
+		d.mistake(at, misfit(at.name, n, "keys with values under it"))
 		return
 	}
 	fields := fields(v)
@@ -63,36 +74,72 @@ func (d *decoder) object(name string, n *yaml.Node, v reflect.Value) {
 		if !ok {
 			known := slices.Sorted(maps.Keys(fields))
 			near, _ := nearest(k.Value, known)
-			d.mistake(name+"."+k.Value, k, errors.New("is not known; the nearest is "+near))
+			d.mistake(at.under(k), errors.New("is not known; the nearest is "+near))
 			continue
 		}
-		d.value(name+"."+k.Value, value, field)
+		d.field(at.under(k), value, field)
+	}
+	if s, ok := v.Addr().Interface().(interface{ Validate() error }); ok {
+		d.mistake(at, s.Validate())
 	}
 }
 
-// fields returns the fields of a struct by the names that YAML has for them.
-func fields(v reflect.Value) map[string]reflect.Value {
-	found := map[string]reflect.Value{}
+// A field is a field of a struct with the options of its tag's key config.
+type field struct {
+	reflect.Value
+	options []string
+}
+
+// fields returns the fields of a struct by their names in YAML.
+func fields(v reflect.Value) map[string]field {
+	found := map[string]field{}
 	for i := range v.NumField() {
-		field := v.Type().Field(i)
-		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		f := v.Type().Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		switch {
-		case !field.IsExported() || name == "-":
-		case options == "inline" && field.Type.Kind() == reflect.Struct:
+		case !f.IsExported() || name == "-":
+		case options == "inline" && f.Type.Kind() == reflect.Struct:
 			maps.Copy(found, fields(v.Field(i)))
-		case name == "":
-			found[strings.ToLower(field.Name)] = v.Field(i)
 		default:
-			found[name] = v.Field(i)
+			name = cmp.Or(name, strings.ToLower(f.Name))
+			found[name] = field{v.Field(i), strings.Split(f.Tag.Get("config"), ",")}
 		}
 	}
 	return found
 }
 
+// field puts n into a field as the options of its tag say; [Section] documents them.
+func (d *decoder) field(at place, n *yaml.Node, f field) {
+	n = target(n)
+	if n.Tag == "!!null" {
+		return
+	}
+	before := len(d.mistakes)
+	switch has := func(option string) bool { return slices.Contains(f.options, option) }; {
+	case has("none"):
+		d.mistake(at, limit(f.Addr().Interface().(*time.Duration), plain(n)))
+	case has("inverted"):
+		on := !f.Bool()
+		d.value(at, n, reflect.ValueOf(&on).Elem())
+		f.SetBool(!on)
+	case has("positive"):
+		if number, ok := plain(n).(int); !ok || number < 1 || f.OverflowInt(int64(number)) {
+			d.mistake(at, misfit(at.name, n, "a whole number of at least 1"))
+			return
+		}
+		d.value(at, n, f.Value)
+	default:
+		d.value(at, n, f.Value)
+		if has("nonempty") && f.Len() == 0 && len(d.mistakes) == before {
+			d.mistake(at, errors.New("must not be empty"))
+		}
+	}
+}
+
 // entries puts a mapping into a copy of a map.
-func (d *decoder) entries(name string, n *yaml.Node, v reflect.Value) {
+func (d *decoder) entries(at place, n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.MappingNode {
-		d.mistake(name, n, misfit(name, n, "keys with values under it"))
+		d.mistake(at, misfit(at.name, n, "keys with values under it"))
 		return
 	}
 	fresh := reflect.MakeMap(v.Type())
@@ -105,47 +152,57 @@ func (d *decoder) entries(name string, n *yaml.Node, v reflect.Value) {
 		if old := v.MapIndex(key); old.IsValid() {
 			element.Set(old)
 		}
-		d.value(name+"."+k.Value, value, element)
+		d.value(at.under(k), value, element)
 		fresh.SetMapIndex(key, element)
 	}
 	v.Set(fresh)
 }
 
 // list puts a sequence into a slice, which it replaces.
-func (d *decoder) list(name string, n *yaml.Node, v reflect.Value) {
+func (d *decoder) list(at place, n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
-		d.mistake(name, n, misfit(name, n, "a list"))
+		d.mistake(at, misfit(at.name, n, "a list"))
 		return
 	}
 	fresh := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, each := range n.Content {
-		d.value(fmt.Sprintf("%s[%d]", name, i), each, fresh.Index(i))
+		d.value(place{fmt.Sprintf("%s[%d]", at.name, i), each.Line}, each, fresh.Index(i))
 	}
 	v.Set(fresh)
 }
 
-// scalar puts n into a value of a simple type. What YAML took for yes and no is not text any more: it was NO, perhaps.
-func (d *decoder) scalar(name string, n *yaml.Node, v reflect.Value) {
+// scalar puts n into a value of a simple type. A YAML bool does not become text: it may have been the word no.
+func (d *decoder) scalar(at place, n *yaml.Node, v reflect.Value) {
 	if v.Kind() == reflect.String && n.Tag == "!!bool" {
-		d.mistake(name, n, errors.New("want text, got true or false: put it in quotes"))
+		d.mistake(at, errors.New("want text, got true or false: put it in quotes"))
 		return
 	}
-	if n.Decode(v.Addr().Interface()) != nil {
-		d.mistake(name, n, misfit(name, n, wanted(v)))
+	number, isFloat := plain(n).(float64)
+	cut := isFloat && number != math.Trunc(number) && (v.CanInt() || v.CanUint()) // yaml would round it down
+	if cut || n.Decode(v.Addr().Interface()) != nil {
+		d.mistake(at, misfit(at.name, n, wanted(v)))
 	}
 }
 
-// wanted says what fits a value of a simple type.
+// wanted describes the values that fit a simple type.
 func wanted(v reflect.Value) string {
+	bits := 0
+	if v.CanInt() || v.CanUint() {
+		bits = v.Type().Bits()
+	}
 	switch {
 	case v.Kind() == reflect.String:
 		return "text"
 	case v.Kind() == reflect.Bool:
 		return "true or false"
+	case v.CanInt() && bits < 64:
+		return fmt.Sprintf("a whole number from %d to %d", -1<<(bits-1), 1<<(bits-1)-1)
 	case v.CanInt():
-		return fmt.Sprintf("a whole number of at most %d bits", v.Type().Bits())
+		return "a whole number"
+	case v.CanUint() && bits < 64:
+		return fmt.Sprintf("a whole number from 0 to %d", 1<<bits-1)
 	case v.CanUint():
-		return fmt.Sprintf("a whole number from 0 on of at most %d bits", v.Type().Bits())
+		return "a whole number of at least 0"
 	case v.CanFloat():
 		return "a number"
 	}
@@ -170,9 +227,14 @@ func plain(n *yaml.Node) any {
 	return v
 }
 
-func (d *decoder) mistake(name string, n *yaml.Node, err error) {
-	if err != nil {
-		d.mistakes = append(d.mistakes, fmt.Errorf("%s%d: %s: %w", d.at, n.Line, name, err))
+// mistake adds err, or each of the errors that it joins.
+func (d *decoder) mistake(at place, err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, each := range joined.Unwrap() {
+			d.mistake(at, each)
+		}
+	} else if err != nil {
+		d.mistakes = append(d.mistakes, fmt.Errorf("%s%d: %s: %w", d.at, at.line, at.name, err))
 	}
 }
 

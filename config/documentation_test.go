@@ -18,7 +18,7 @@ func TestDocumentation(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := string(data)
-	for name, table := range map[string]string{"nameko": namekoTable(), "gomeko": ownTable(ownKeys()), "web": ownTable(webKeys())} {
+	for name, table := range map[string]string{"nameko": namekoTable(), "gomeko": ownTable(ownKeys())} {
 		begin, end := "<!-- keys of "+name+" -->\n", "<!-- end -->"
 		before, rest, ok := strings.Cut(want, begin)
 		_, after, closed := strings.Cut(rest, end)

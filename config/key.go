@@ -3,6 +3,8 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -58,9 +60,24 @@ func ownKeys() []key {
 		{"max_message", honoured, "16777216", "Largest body sent, in bytes.", func(r *reader, v any) error { return whole(&r.cfg.MaxMessage, v, 1) }},
 		{"typed_json", honoured, "false", "Dates and times, decimals, UUIDs and bytes are written as kombu 5.3 and newer writes them, `{\"__type__\": …, \"__value__\": …}`, which to older ones are dicts. They are read either way.", func(r *reader, v any) error { return truth(&r.cfg.TypedJSON, v) }},
 		{"broadcast_identity", honoured, "", "Stands for this instance in the queues of broadcasts, `${HOSTNAME}` for example: reliable ones need it, to find their queue again.", func(r *reader, v any) error { return text(&r.cfg.BroadcastIdentity, v) }},
-		{"web", honoured, "", "The keys of the third table.", (*reader).readWeb},
+		{"web", honoured, "", "The keys of the third table.", (*reader).readSection},
 		{"log_format", honoured, "text", "`text` or `json`. The flag `--log-format` wins.", readLogFormat},
 	}
+}
+
+// readAddress takes what Nameko does, a host and a port or a port alone, and hosts of IPv6 in brackets.
+func readAddress(r *reader, v any) error {
+	address := fmt.Sprint(v)
+	port := address
+	if host, after, err := net.SplitHostPort(address); err == nil {
+		port = after
+		address = net.JoinHostPort(host, port)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("want host:port or a port, got %s", show(v))
+	}
+	r.cfg.WebAddress = address
+	return nil
 }
 
 // readURI takes a list too, as kombu does.

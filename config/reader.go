@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 type reader struct {
 	cfg      *Config
 	at       string
+	sections []Section
 	mistakes []error
 
 	prefix string     // of the names of the keys that are read now
@@ -50,6 +52,18 @@ func (r *reader) readOwn(v any) error {
 		near, _ := nearest(name, names(known))
 		r.mistake(errors.New("is not known; the nearest is " + near))
 	})
+	return nil
+}
+
+// readSection decodes a key under gomeko into the struct that was passed for it, if there is one.
+func (r *reader) readSection(any) error {
+	for _, s := range r.sections {
+		if s.Key == r.key.Value {
+			d := decoder{at: r.at}
+			d.value(place{r.prefix + s.Key, r.key.Line}, r.value, reflect.ValueOf(s.Into).Elem())
+			r.mistakes = append(r.mistakes, d.mistakes...)
+		}
+	}
 	return nil
 }
 
@@ -108,7 +122,7 @@ func truth(dst *bool, v any) error {
 func whole(dst *int, v any, least int) error {
 	n, ok := v.(int)
 	if !ok || n < least {
-		return fmt.Errorf("want a whole number from %d on, got %s", least, show(v))
+		return fmt.Errorf("want a whole number of at least %d, got %s", least, show(v))
 	}
 	*dst = n
 	return nil

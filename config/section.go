@@ -9,6 +9,26 @@ import (
 	"go.uber.org/fx"
 )
 
+// A Section is a key under gomeko whose keys another package describes, with a struct that it
+// passes to [Load] or [Parse]:
+//
+//	var routes web.Config
+//	cfg, err := config.Load("config.yaml", config.Section{Key: "web", Into: &routes})
+//
+// The struct's fields are those of [Provide]. A mistake in the section is reported with those of
+// the other keys. The keys of a section that nobody passes are not checked.
+//
+// A field's tag may restrict its key further: config:"positive" refuses whole numbers below 1,
+// "nonempty" refuses empty text and empty lists, "none" makes the word none a negative duration and
+// refuses 0, and "inverted" stores the opposite of a bool.
+//
+// If the struct has a method Validate() error, it is called when its keys have been read. Each
+// error that it joins is reported at the section's line.
+type Section struct {
+	Key  string // such as web
+	Into any    // a pointer to the struct, which holds the defaults
+}
+
 // Provide gives an fx application the value of a key of the user's own, as a T:
 //
 //	type Settings struct {
@@ -22,12 +42,14 @@ import (
 //		fx.Provide(NewStore), // func(Settings) *Store
 //	)
 //
-// What the file leaves out, or has as null, is what it is in defaults; without a *Config in the application, as in tests,
-// all of it is. Names are those that the tags say, as go.yaml.in/yaml has them, or the fields' in lower case.
+// What the file leaves out, or has as null, is what it is in defaults; without a *Config in the
+// application, as in tests, all of it is. Names are those that the tags say, as go.yaml.in/yaml has
+// them, or the fields' in lower case.
 //
-// A key that T has no field for is a mistake, and so is a value that does not fit. The mistakes of all keys that are
-// provided come out at once, each with its line, before anything is made of them. Durations are written "30s" or
-// as a number of seconds; text that looks like a number is text where T wants text.
+// A key that T has no field for is a mistake, and so is a value that does not fit. The mistakes of
+// all keys that are provided come out at once, each with its line, before anything is made of them.
+// Durations are written "30s" or as a number of seconds; text that looks like a number is text
+// where T wants text. Tags and a method Validate may restrict the values further: see [Section].
 func Provide[T any](key string, defaults T) fx.Option {
 	read := func(c *Config) (T, error) {
 		v := defaults
@@ -35,20 +57,21 @@ func Provide[T any](key string, defaults T) fx.Option {
 	}
 	return fx.Options(
 		fx.Provide(func(in source) (T, error) { return read(in.Config) }),
-		fx.Supply(fx.Annotated{Group: sections, Target: section{key, func(c *Config) error {
+		fx.Supply(fx.Annotated{Group: sections, Target: provided{key, func(c *Config) error {
 			_, err := read(c)
 			return err
 		}}}),
 	)
 }
 
-// Module puts c into an fx application, for constructors that ask for a *Config and for what [Provide] provides.
+// Module puts c into an fx application, for constructors that ask for a *Config and for what
+// [Provide] provides.
 func (c *Config) Module() fx.Option {
 	return fx.Module("configuration", fx.Supply(c), fx.Invoke(fx.Annotate(c.check, fx.ParamTags(`group:"`+sections+`"`))))
 }
 
-// A section is one key that is provided.
-type section struct {
+// A provided is a key of [Provide].
+type provided struct {
 	key      string
 	mistakes func(*Config) error
 }
@@ -64,8 +87,8 @@ type source struct {
 }
 
 // check returns the mistakes of all sections. It is given them in no order.
-func (c *Config) check(sections []section) error {
-	slices.SortFunc(sections, func(a, b section) int { return strings.Compare(a.key, b.key) })
+func (c *Config) check(sections []provided) error {
+	slices.SortFunc(sections, func(a, b provided) int { return strings.Compare(a.key, b.key) })
 	var mistakes []error
 	for _, s := range sections {
 		mistakes = append(mistakes, s.mistakes(c))
@@ -81,7 +104,7 @@ func (c *Config) read(key string, v any) error {
 	d := decoder{at: c.at}
 	for k, value := range pairs(c.root) {
 		if k.Value == key {
-			d.value(key, value, reflect.ValueOf(v).Elem())
+			d.value(place{key, k.Line}, value, reflect.ValueOf(v).Elem())
 		}
 	}
 	return errors.Join(d.mistakes...)

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -82,6 +83,91 @@ func TestProvide(t *testing.T) {
 	}
 }
 
+// A server is a section that another package describes.
+type server struct {
+	Path    string        `yaml:"path"`
+	Timeout time.Duration `yaml:"timeout" config:"none"`
+	Max     int64         `yaml:"max" config:"positive"`
+	Quiet   bool          `yaml:"log" config:"inverted"`
+	Pair    `yaml:",inline"`
+	Handler func() `yaml:"-"`
+}
+
+type Pair struct {
+	Cert  string   `yaml:"cert" config:"nonempty"`
+	Hosts []string `yaml:"hosts" config:"nonempty"`
+}
+
+func (s server) Validate() error {
+	var mistakes []error
+	if s.Path != "" && s.Path[0] != '/' {
+		mistakes = append(mistakes, errors.New("path must begin with /"))
+	}
+	if s.Cert == "" {
+		mistakes = append(mistakes, errors.New("cert is missing"))
+	}
+	return errors.Join(mistakes...)
+}
+
+func TestSection(t *testing.T) {
+	for text, want := range map[string]server{
+		"gomeko: {grace: 1s}":             {Max: 7},
+		"gomeko: {web: }":                 {Max: 7},
+		"gomeko: {web: {log: , cert: c}}": {Max: 7, Pair: Pair{Cert: "c"}},
+		"gomeko: {web: {path: /p, timeout: none, max: 9, log: false, cert: c, hosts: [a, b]}}": {
+			Path: "/p", Timeout: -1, Max: 9, Quiet: true, Pair: Pair{Cert: "c", Hosts: []string{"a", "b"}},
+		},
+	} {
+		got := server{Max: 7}
+		_, err := config.Parse([]byte(text), lookup(nil), config.Section{Key: "web", Into: &got})
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, %v, want %+v", text, got, err, want)
+		}
+	}
+	parse(t, "gomeko: {web: {unknown: 1}}") // nobody passes a struct
+}
+
+// The mistakes of a section stand among those of the other keys.
+func TestSectionMistakes(t *testing.T) {
+	_, err := config.Parse([]byte(`
+max_workers: -1
+gomeko:
+  web:
+    paht: /p
+    path: p
+    timeout: 0
+    max: 0
+    log: 5
+    cert: ""
+    hosts: []
+  log_format: xml
+`), lookup(nil), config.Section{Key: "web", Into: new(server)})
+	want := strings.TrimSpace(`
+line 2: max_workers: want a whole number of at least 1, got -1
+line 5: gomeko.web.paht: is not known; the nearest is path
+line 7: gomeko.web.timeout: want more than 0, or none for no limit
+line 8: gomeko.web.max: want a whole number of at least 1, got 0
+line 9: gomeko.web.log: want true or false, got 5
+line 10: gomeko.web.cert: must not be empty
+line 11: gomeko.web.hosts: must not be empty
+line 4: gomeko.web: path must begin with /
+line 4: gomeko.web: cert is missing
+line 12: gomeko.log_format: want text or json, got "xml"
+`)
+	if err == nil || err.Error() != want {
+		t.Errorf("got:\n%v\nwant:\n%s", err, want)
+	}
+	for text, want := range map[string]string{
+		"gomeko: {web: 5}":                    "line 1: gomeko.web: want keys with values under it, got 5",
+		"gomeko: {web: {cert: c, max: 1.5}}":  "line 1: gomeko.web.max: want a whole number of at least 1, got 1.5",
+		"gomeko: {web: {cert: c, log: soon}}": `line 1: gomeko.web.log: want true or false, got "soon"`,
+	} {
+		if _, err := config.Parse([]byte(text), lookup(nil), config.Section{Key: "web", Into: new(server)}); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}
+
 // All mistakes of all keys come out, before anything is made of any.
 func TestProvideMistakes(t *testing.T) {
 	made := fx.Invoke(func(settings) { t.Error("something was made of them") })
@@ -97,23 +183,25 @@ orders:
   hosts: [127.0.0.1, nowhere]
   backup: {every: -1s, kep: 1}
   plain: "5"
+  max: 1.5
   kept: 1
 limit: [1]
 `, config.Provide("limit", Backup{}), made)
 	want := strings.TrimSpace(`
-line 14: limit: want keys with values under it, got a list
+line 15: limit: want keys with values under it, got a list
 line 3: orders.databse: is not known; the nearest is database
 line 4: orders.database: want text, got true or false: put it in quotes
 line 5: orders.password: want text, got what is not shown
 line 6: orders.timeout: want a duration like 30s, or seconds, got "soon"
-line 7: orders.retries: want a whole number from 0 on of at most 8 bits, got 256
+line 7: orders.retries: want a whole number from 0 to 255, got 256
 line 8: orders.verbose: want true or false, got "maybe"
 line 9: orders.rates.USD: want a number, got "much"
 line 10: orders.hosts[1]: want what netip.Addr reads, got "nowhere"
 line 11: orders.backup.every: want a duration like 30s, or seconds, got "-1s"
 line 11: orders.backup.kep: is not known; the nearest is keep
-line 12: orders.plain: want a whole number of at most 64 bits, got "5"
-line 13: orders.kept: is not known; the nearest is hosts
+line 12: orders.plain: want a whole number, got "5"
+line 13: orders.max: want a whole number, got 1.5
+line 14: orders.kept: is not known; the nearest is hosts
 `)
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)

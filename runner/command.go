@@ -14,6 +14,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/config"
+	"github.com/gomeko/gomeko/web"
 )
 
 // A command is one command line: its streams and the flags that its commands share.
@@ -25,6 +26,8 @@ type command struct {
 	config    string // --config
 	logLevel  slog.Level
 	logFormat string
+
+	routes web.Config // gomeko.web of the configuration, once it is loaded
 
 	flags *pflag.FlagSet // of the command that runs
 	begun bool           // the command line was right, and its command runs
@@ -94,7 +97,7 @@ func (c *command) load() (*config.Config, error) {
 	if c.config == "" {
 		return config.Parse(nil, os.LookupEnv)
 	}
-	return config.Load(c.config)
+	return config.Load(c.config, config.Section{Key: "web", Into: &c.routes})
 }
 
 func (c *command) showConfigCommand() *cobra.Command {

@@ -70,15 +70,11 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	}
 	p.shown = broker.String()
 	broker.Dial = p.dial(broker.Dial)
-	routes, err := p.webConfig()
-	if err != nil {
-		return err
-	}
 	p.container, err = service.New(service.Config{
 		MaxWorkers:         p.cfg.MaxWorkers,
 		MaxLent:            p.cfg.MaxLent,
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 is none there, as in Nameko
-		Values:             []any{broker, rpcConfig(p.cfg), eventsConfig(p.cfg), routes},
+		Values:             []any{broker, rpcConfig(p.cfg), eventsConfig(p.cfg), p.webConfig()},
 	}, p.cfg.Module(), fx.Options(opts...))
 	if err == nil && len(p.container.Names()) == 0 {
 		err = errors.New("application: no services; give runner.Main a module with service.Provide(new(Orders)) in it")

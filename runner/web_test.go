@@ -83,7 +83,7 @@ func knock(printed func() string) string {
 func TestWebMistakes(t *testing.T) {
 	for config, want := range map[string]string{
 		"WEB_SERVER_ADDRESS: 192.0.2.1:8000":                             "set WEB_SERVER_ADDRESS to another",
-		"gomeko: {web: {tls_cert: /nowhere.pem, tls_key: /nowhere.pem}}": "want a certificate and its key",
+		"gomeko: {web: {tls_cert: /nowhere.pem, tls_key: /nowhere.pem}}": "must name PEM files of a certificate and its private key",
 	} {
 		out := new(output)
 		c := &command{in: os.Stdin, out: out, err: out}

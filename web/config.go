@@ -8,114 +8,201 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 )
 
-// Config says how the HTTP server of a process is run. Extensions find it in service.Config.Values. The zero value works.
+// Config configures the HTTP server of a process. Its zero value works. The keys under gomeko.web
+// of a configuration file are the fields with a yaml tag; docs/configuration.md lists them.
 type Config struct {
-	// Address is where the server listens (Nameko's WEB_SERVER_ADDRESS): host:port, or a port alone. Port 0 is any that is
-	// free. "" is 0.0.0.0:8000, as in Nameko.
-	Address string
+	// Address is where the server listens: host:port, or a port alone. Port 0 is any free port. The
+	// default is 0.0.0.0:8000, as in Nameko. A configuration file sets it with WEB_SERVER_ADDRESS.
+	Address string `yaml:"-"`
 
-	// Listen opens the listener at the address; nil listens by TCP. Who starts the server on port 0 learns the port here.
-	Listen func(ctx context.Context, address string) (net.Listener, error)
+	// Listen opens the listener for an address. The default listens on TCP. A test that uses port 0
+	// learns the port here.
+	Listen func(ctx context.Context, address string) (net.Listener, error) `yaml:"-"`
 
-	TLS *tls.Config // with a certificate in it: HTTPS, by HTTP/2 where the client can; nil is HTTP
-	H2C bool        // HTTP/2 without TLS too, for clients that know of it
+	// HeaderTimeout limits the time to read a request's headers; the default is 10 s.
+	HeaderTimeout time.Duration `yaml:"header_timeout"`
 
-	HeaderTimeout time.Duration // for the headers of a request to come; 0 is 10 s
-	ReadTimeout   time.Duration // for its body to come; 0 is a minute
-	WriteTimeout  time.Duration // for each part of an answer to be taken; 0 is a minute
-	IdleTimeout   time.Duration // between the requests of a connection; 0 is two minutes
+	// ReadTimeout limits the time to read a request's body; the default is 1 minute.
+	ReadTimeout time.Duration `yaml:"read_timeout"`
 
-	// Timeout is how long a call, by HTTP or by websocket, may wait for a worker and, unless its row has a timeout, run: then it
-	// is answered 503. 0 is a minute, negative is no limit. A method that writes its answer itself, and a result that is a
-	// stream, last as long as they do, from when they begin.
-	Timeout time.Duration
+	// WriteTimeout limits the time that a client takes to receive one part of a response, such as
+	// one chunk of a stream; the default is 1 minute.
+	WriteTimeout time.Duration `yaml:"write_timeout"`
 
-	// MaxWaiting is how many requests of a service may be under way beside those that have its workers: they wait for one, or have
-	// lent theirs while they wait for another service. One more is answered 503 with Retry-After. 0 is 10 for each worker.
-	MaxWaiting int
+	// IdleTimeout is how long a connection is kept open between two requests; the default is 2
+	// minutes.
+	IdleTimeout time.Duration `yaml:"idle_timeout"`
 
-	MaxHeader int   // the headers of a request in bytes; 0 is 64 KiB
-	MaxBody   int64 // its body; 0 is 16 MiB
+	// Timeout limits a call by HTTP or websocket, including its wait for a worker; a row's timeout
+	// tag replaces it. A call over the limit is answered with 503. The default is 1 minute; a
+	// negative value is no limit. A method that writes its own response, and a result that is a
+	// stream, are exempt once they begin.
+	Timeout time.Duration `yaml:"timeout" config:"none"`
 
-	// DrainDelay is how long a server that is to stop still takes connections, each for one request: the time in which
-	// those who send requests hear that it goes. 0 is none.
-	DrainDelay time.Duration
+	// MaxWaiting limits how many requests of a service wait for a worker, or for another service
+	// after lending their worker. A further request is answered with 503 and Retry-After. The
+	// default is 10 for each worker.
+	MaxWaiting int `yaml:"max_waiting" config:"positive"`
 
-	// ReadyPath is a path, such as /ready, where load balancers ask whether to send requests here: it is answered 200, and 503 from
-	// when the server is to stop. "" is none.
-	ReadyPath string
+	// MaxHeader limits the size of a request's headers in bytes; the default is 64 KiB.
+	MaxHeader int `yaml:"max_header" config:"positive"`
 
-	Sockets Sockets // how websockets are served
+	// MaxBody limits the size of a request's body in bytes; the default is 16 MiB.
+	MaxBody int64 `yaml:"max_body" config:"positive"`
 
-	// NoAccessLog leaves out the line on each request, at INFO.
-	NoAccessLog bool
+	// DrainDelay is how long the server keeps accepting connections after a stop began, so that
+	// load balancers notice it. Each such connection serves one request. The default is 0.
+	DrainDelay time.Duration `yaml:"drain_delay"`
+
+	// ReadyPath is a path for health checks, such as /ready. It is answered with 200, and with 503
+	// once a stop began. The default is none.
+	ReadyPath string `yaml:"ready_path" config:"nonempty"`
+
+	// H2C enables HTTP/2 without TLS, beside HTTP/1.1.
+	H2C bool `yaml:"h2c"`
+
+	// TLSCert and TLSKey are PEM files with the certificate chain and the private key for HTTPS.
+	// The default is HTTP.
+	TLSCert string `yaml:"tls_cert" config:"nonempty"`
+	TLSKey  string `yaml:"tls_key" config:"nonempty"`
+
+	// TLS enables HTTPS in place of TLSCert and TLSKey, for certificates that are not in files.
+	TLS *tls.Config `yaml:"-"`
+
+	// NoAccessLog disables the log line for each request. In a configuration file this is
+	// access_log: false.
+	NoAccessLog bool `yaml:"access_log" config:"inverted"`
+
+	// Sockets configures websockets.
+	Sockets Sockets `yaml:",inline"`
 }
 
-const (
-	defaultAddress       = "0.0.0.0:8000"
-	defaultHeaderTimeout = 10 * time.Second
-	defaultTimeout       = time.Minute
-	defaultIdleTimeout   = 2 * time.Minute
-	defaultMaxHeader     = 64 << 10
-	defaultMaxBody       = 16 << 20
-)
+// Sockets configures the websockets of a process. Its zero value works.
+type Sockets struct {
+	// Origins are the origins, such as "https://app.example.org", whose pages may open websockets
+	// in addition to pages from the server's own host; "*" allows all. Clients that send no Origin
+	// header are not browsers, and are allowed.
+	Origins []string `yaml:"socket_origins" config:"nonempty"`
 
-func (c Config) readTimeout() time.Duration  { return cmp.Or(c.ReadTimeout, defaultTimeout) }
-func (c Config) writeTimeout() time.Duration { return cmp.Or(c.WriteTimeout, defaultTimeout) }
-func (c Config) timeout() time.Duration      { return max(0, cmp.Or(c.Timeout, defaultTimeout)) }
-func (c Config) maxBody() int64              { return cmp.Or(c.MaxBody, defaultMaxBody) }
+	// MaxFrame limits the size of a client's frame in bytes. A larger frame closes the socket with
+	// 1009. The default is 1 MiB.
+	MaxFrame int `yaml:"socket_max_frame" config:"positive"`
 
-// check returns what is wrong with the configuration.
-func (c Config) check() error {
-	var mistakes []error
-	for _, d := range []struct {
-		name string
-		time time.Duration
+	// Queue limits the bytes that wait to be sent to one socket. A result that does not fit waits,
+	// and with it the socket's further requests. An event that does not fit closes the socket with
+	// 1008. The default is 1 MiB.
+	Queue int `yaml:"socket_queue" config:"positive"`
+
+	// DropEvents drops the oldest waiting events when an event does not fit into Queue, and keeps
+	// the socket open.
+	DropEvents bool `yaml:"socket_drop_events"`
+
+	// Ping is the time between pings. A socket from which nothing arrives for twice that time, not
+	// even a pong, is disconnected. The default is 30 s; a negative value disables pings.
+	Ping time.Duration `yaml:"socket_ping" config:"none"`
+
+	// Idle is how long a socket may go without a request and an event before it is closed with
+	// 1001. It is checked at every ping. The default is no limit.
+	Idle time.Duration `yaml:"socket_idle"`
+}
+
+// waitingPerWorker is the default of MaxWaiting for each worker.
+const waitingPerWorker = 10
+
+// withDefaults returns c with its defaults filled in, except for MaxWaiting, which depends on the
+// service.
+func (c Config) withDefaults() Config {
+	c.Address = cmp.Or(c.Address, "0.0.0.0:8000")
+	c.HeaderTimeout = cmp.Or(c.HeaderTimeout, 10*time.Second)
+	c.ReadTimeout = cmp.Or(c.ReadTimeout, time.Minute)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, time.Minute)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, 2*time.Minute)
+	c.Timeout = cmp.Or(c.Timeout, time.Minute)
+	c.MaxHeader = cmp.Or(c.MaxHeader, 64<<10)
+	c.MaxBody = cmp.Or(c.MaxBody, 16<<20)
+	c.Sockets.MaxFrame = cmp.Or(c.Sockets.MaxFrame, 1<<20)
+	c.Sockets.Queue = cmp.Or(c.Sockets.Queue, 1<<20)
+	c.Sockets.Ping = cmp.Or(c.Sockets.Ping, 30*time.Second)
+	return c
+}
+
+// Validate returns all mistakes in the configuration, joined. Package config calls it for
+// gomeko.web, and the server when it is made.
+func (c Config) Validate() error { return errors.Join(c.mistakes("")...) }
+
+// mistakes returns all mistakes, each with the prefix.
+func (c Config) mistakes(prefix string) (mistakes []error) {
+	add := func(format string, args ...any) {
+		mistakes = append(mistakes, fmt.Errorf(prefix+format, args...))
+	}
+	for _, field := range []struct {
+		name  string
+		value int64
 	}{
-		{"HeaderTimeout", c.HeaderTimeout}, {"ReadTimeout", c.ReadTimeout}, {"WriteTimeout", c.WriteTimeout},
-		{"IdleTimeout", c.IdleTimeout}, {"DrainDelay", c.DrainDelay},
+		{"HeaderTimeout", int64(c.HeaderTimeout)}, {"ReadTimeout", int64(c.ReadTimeout)},
+		{"WriteTimeout", int64(c.WriteTimeout)}, {"IdleTimeout", int64(c.IdleTimeout)},
+		{"MaxWaiting", int64(c.MaxWaiting)}, {"MaxHeader", int64(c.MaxHeader)}, {"MaxBody", c.MaxBody},
+		{"DrainDelay", int64(c.DrainDelay)}, {"Sockets.MaxFrame", int64(c.Sockets.MaxFrame)},
+		{"Sockets.Queue", int64(c.Sockets.Queue)}, {"Sockets.Idle", int64(c.Sockets.Idle)},
 	} {
-		if d.time < 0 {
-			mistakes = append(mistakes, fmt.Errorf("web.Config: %s is %s: leave it 0 for its default", d.name, d.time))
+		if field.value < 0 {
+			add("%s must not be negative: leave it 0 for the default", field.name)
 		}
 	}
-	if c.MaxHeader < 0 || c.MaxBody < 0 || c.MaxWaiting < 0 {
-		mistakes = append(mistakes, errors.New("web.Config: MaxHeader, MaxBody and MaxWaiting are not negative: leave them 0 for their defaults"))
+	if c.ReadyPath != "" && !strings.HasPrefix(c.ReadyPath, "/") {
+		add("ReadyPath %q must begin with a slash, such as /ready", c.ReadyPath)
 	}
-	return errors.Join(append(mistakes, c.Sockets.mistakes())...)
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		add("only one of tls_cert and tls_key is set: set both for HTTPS, or neither for HTTP")
+	}
+	if c.TLSCert != "" && c.TLS != nil {
+		add("both TLS and TLSCert are set: remove one")
+	}
+	for _, origin := range c.Sockets.Origins {
+		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
+			add(`%q is not an origin: write scheme and host, as in "https://app.example.org", or "*" for all`, origin)
+		}
+	}
+	return mistakes
 }
 
-// address is Address with a host, as Nameko reads it.
-func (c Config) address() string {
-	address := cmp.Or(c.Address, defaultAddress)
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		return net.JoinHostPort("0.0.0.0", address)
-	}
-	return address
-}
-
+// listen opens the listener. An address that is a port alone gets the host 0.0.0.0, as in Nameko.
 func (c Config) listen(ctx context.Context) (net.Listener, error) {
-	if c.Listen != nil {
-		return c.Listen(ctx, c.address())
+	address := c.Address
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		address = net.JoinHostPort("0.0.0.0", address)
 	}
-	return new(net.ListenConfig).Listen(ctx, "tcp", c.address())
+	if c.Listen != nil {
+		return c.Listen(ctx, address)
+	}
+	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
 
-// server returns net/http's server, as configured. It has no ReadTimeout and no WriteTimeout: these would run on while a
-// method does, and end streams.
-func (c Config) server() *http.Server {
+// server returns the configured http.Server. It has no ReadTimeout and no WriteTimeout: those count
+// while a method runs, and would end streams.
+func (c Config) server() (*http.Server, error) {
+	secure := c.TLS
+	if c.TLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("%w: tls_cert and tls_key must name PEM files of a certificate and its private key", err)
+		}
+		secure = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(c.TLS != nil)
+	protocols.SetHTTP2(secure != nil)
 	protocols.SetUnencryptedHTTP2(c.H2C)
 	return &http.Server{
-		TLSConfig:         c.TLS,
+		TLSConfig:         secure,
 		Protocols:         protocols,
-		ReadHeaderTimeout: cmp.Or(c.HeaderTimeout, defaultHeaderTimeout),
-		IdleTimeout:       cmp.Or(c.IdleTimeout, defaultIdleTimeout),
-		MaxHeaderBytes:    cmp.Or(c.MaxHeader, defaultMaxHeader),
-	}
+		ReadHeaderTimeout: c.HeaderTimeout,
+		IdleTimeout:       c.IdleTimeout,
+		MaxHeaderBytes:    c.MaxHeader,
+	}, nil
 }

@@ -8,9 +8,6 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// waitingPerWorker is the default of Config.MaxWaiting, for each worker.
-const waitingPerWorker = 10
-
 // A crowd is the requests of a service that are under way: each holds its arguments in memory, whether or not it has a worker.
 type crowd struct {
 	most int64

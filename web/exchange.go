@@ -99,7 +99,7 @@ func (x *exchange) extend() {
 	if x.server == nil { // one within a middleware's
 		return
 	}
-	limit := x.server.cfg.writeTimeout()
+	limit := x.server.cfg.WriteTimeout
 	if now := time.Now(); now.Sub(x.extended) > limit/8 {
 		x.extended = now
 		_ = http.NewResponseController(x.ResponseWriter).SetWriteDeadline(now.Add(limit)) // a listener's own conns may have none
@@ -133,10 +133,10 @@ func (s *server) limit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	control := http.NewResponseController(w)
-	if control.SetReadDeadline(time.Now().Add(s.cfg.readTimeout())) != nil {
+	if control.SetReadDeadline(time.Now().Add(s.cfg.ReadTimeout)) != nil {
 		control = nil
 	}
-	r.Body = &body{http.MaxBytesReader(w, r.Body, s.cfg.maxBody()), control}
+	r.Body = &body{http.MaxBytesReader(w, r.Body, s.cfg.MaxBody), control}
 }
 
 // Read lifts the limit of time when all has come: the connection is watched on, for a client that goes.

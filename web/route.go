@@ -53,7 +53,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		lead = append(v.lead(), lead...)
 	}
 	v.call.Read(v.read)
-	v.call.Limit(rt.server.cfg.timeout())
+	v.call.Limit(max(0, rt.server.cfg.Timeout))
 	if !rt.crowd.enter() {
 		w.Header().Set("Retry-After", "1")
 		rt.server.fail(w, r, errCrowded)

@@ -44,13 +44,18 @@ type server struct {
 
 func newServer(c *service.Container) (*server, error) {
 	cfg, _ := service.Lookup[Config](c)
-	if err := cfg.check(); err != nil {
+	if err := errors.Join(cfg.mistakes("web.Config: ")...); err != nil {
 		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	httpServer, err := cfg.server()
+	if err != nil {
+		return nil, fmt.Errorf("web.Config: %w", err)
 	}
 	s := &server{
 		cfg:    cfg,
 		log:    c.Logger(),
-		http:   cfg.server(),
+		http:   httpServer,
 		mux:    http.NewServeMux(),
 		fields: make(map[string]*service.Field),
 		crowds: make(map[string]*crowd),
@@ -121,7 +126,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.cfg.NoAccessLog {
 		defer s.access(r, x, began)
 	}
-	if limit := s.cfg.maxBody(); r.ContentLength > limit {
+	if limit := s.cfg.MaxBody; r.ContentLength > limit {
 		s.fail(x, r, tooLarge(limit))
 		return
 	}
@@ -203,7 +208,7 @@ func (s *server) Start(context.Context) error {
 }
 
 func (s *server) serve() error {
-	if s.cfg.TLS != nil {
+	if s.http.TLSConfig != nil {
 		return s.http.ServeTLS(s.listener, "", "")
 	}
 	return s.http.Serve(s.listener)

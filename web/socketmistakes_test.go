@@ -54,7 +54,10 @@ func TestSocketMistakes(t *testing.T) {
 	_, err = service.New(service.Config{Values: []any{web.Config{Sockets: web.Sockets{
 		Origins: []string{"*", "https://shop.example", "shop.example", "https://shop.example/"}, Queue: -1,
 	}}}}, new(Counted))
-	for _, want := range []string{`origin "shop.example" of websockets is none: write it as in "https://app.example.org"`, `origin "https://shop.example/" of`, "MaxFrame, Queue and Idle"} {
+	for _, want := range []string{
+		`web.Config: "shop.example" is not an origin: write scheme and host, as in "https://app.example.org"`,
+		`web.Config: "https://shop.example/" is not an origin`, "web.Config: Sockets.Queue must not be negative",
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}

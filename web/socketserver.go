@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +17,14 @@ import (
 
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
+)
+
+const (
+	// writeTime is how long a frame may take to be written.
+	writeTime = 10 * time.Second
+
+	// closeTime is how long a peer has to answer a close.
+	closeTime = time.Second
 )
 
 // A switchboard is what the socket methods and the hubs of a container share: the sockets that are open.
@@ -35,7 +46,7 @@ type switchboard struct {
 func newSwitchboard(c *service.Container) (*switchboard, error) {
 	cfg, _ := service.Lookup[Config](c)
 	return &switchboard{
-		cfg: cfg.Sockets.withDefaults(),
+		cfg: cfg.withDefaults().Sockets,
 		log: c.Logger(),
 		upgrader: websocket.Upgrader{
 			ReadBufferSize:   1024,
@@ -97,12 +108,27 @@ func (b *switchboard) admit(r *http.Request) (map[string]any, error) {
 	if b.server.draining.Load() {
 		return nil, &Error{Status: http.StatusServiceUnavailable, Message: "the service stops"}
 	}
-	if err := b.cfg.check(r); err != nil {
+	if err := b.allowed(r); err != nil {
 		return nil, err
 	}
 	var call service.Call
 	err := b.server.data(&call, r)
 	return call.Data, err
+}
+
+// allowed returns an error for a page of an origin that may open no sockets.
+func (b *switchboard) allowed(r *http.Request) error {
+	origin := r.Header.Get("Origin")
+	if origin == "" || slices.Contains(b.cfg.Origins, "*") || slices.Contains(b.cfg.Origins, origin) {
+		return nil
+	}
+	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) {
+		return nil
+	}
+	return &Error{
+		Status:  http.StatusForbidden,
+		Message: fmt.Sprintf("pages of origin %q may open no sockets on %q: name it in gomeko.web.socket_origins if they may", origin, r.Host),
+	}
 }
 
 // hijackable finds the connection below what middleware has put around w.
@@ -214,7 +240,7 @@ func (b *switchboard) answer(ctx context.Context, s *Socket, row *socketRow, r r
 		return errorFrame(r.id, rpc.AsError(bad))
 	}
 	call := &service.Call{Data: s.contextData()}
-	call.Limit(b.server.cfg.timeout())
+	call.Limit(max(0, b.server.cfg.Timeout))
 	var lead []any
 	if row.lead {
 		lead = []any{s}
