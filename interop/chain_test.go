@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // The context data of a caller, in Nameko's own keys and in others.
@@ -35,7 +35,7 @@ func (f *fixture) chain(t *testing.T) {
 	through := func(names ...string) []string { return slices.Repeat(names, stops)[:stops] }
 	python := func(path []string) (told []stop) {
 		c := call{Service: path[0], Method: "hop", Args: list(path[1:]), Context: contextData}
-		if err := transport.JSON.Decode([]byte(f.python.call(t, c)[0].JSON), &told); err != nil {
+		if err := codec.JSON.Decode([]byte(f.python.call(t, c)[0].JSON), &told); err != nil {
 			t.Fatal(err)
 		}
 		return told
@@ -89,7 +89,7 @@ func places(t *testing.T, path []string, told []stop) (texts []string) {
 				stack[j] = "caller"
 			}
 		}
-		text, err := transport.JSON.Encode(told[i])
+		text, err := codec.JSON.Encode(told[i])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 	"go.uber.org/goleak"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/golden"
 	"github.com/gomeko/gomeko/rpc"
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // A fixture is one broker with services and callers in both languages on it.
 type fixture struct {
 	uri     string
-	codec   transport.Codec     // the JSON that this Nameko's kombu writes
+	codec   codec.Codec         // the JSON that this Nameko's kombu writes
 	nameko  *process            // python_peer, audience and x
 	victims map[string]*process // by their one service
 	python  *caller
@@ -36,10 +37,10 @@ type fixture struct {
 func TestNameko(t *testing.T) {
 	for _, kombu := range []struct {
 		name, venv string
-		codec      transport.Codec
+		codec      codec.Codec
 	}{
-		{"kombu 5.2", venv, transport.JSON},
-		{"kombu 5.4", venvKombu5_4, transport.TypedJSON},
+		{"kombu 5.2", venv, codec.JSON},
+		{"kombu 5.4", venvKombu5_4, codec.TypedJSON},
 	} {
 		t.Run(kombu.name, func(t *testing.T) {
 			brokertest.Each(t, func(t *testing.T, uri string) {
@@ -88,9 +89,9 @@ func TestTable(t *testing.T) {
 		"and on RabbitMQ.", rows)
 }
 
-func startFixture(t *testing.T, uri, venv string, codec transport.Codec) *fixture {
+func startFixture(t *testing.T, uri, venv string, c codec.Codec) *fixture {
 	t.Helper()
-	f := &fixture{uri: uri, codec: codec, ran: new(ran)}
+	f := &fixture{uri: uri, codec: c, ran: new(ran)}
 	f.nameko = launchNameko(t, venv, uri, "peer", "peer.yaml", "peer")
 	f.victims = map[string]*process{
 		"no_content_type": launchNameko(t, venv, uri, "peer", "peer.yaml", "victim:NoContentType"),
@@ -99,7 +100,7 @@ func startFixture(t *testing.T, uri, venv string, codec transport.Codec) *fixtur
 	f.python = startCallerOf(t, venv, uri)
 	f.serve(t, newGoPeer(), &X{ran: f.ran})
 	var err error
-	if f.conn, err = rpc.Dial(t.Context(), transport.Config{URI: uri, Codec: codec}, rpc.Config{}); err != nil {
+	if f.conn, err = rpc.Dial(t.Context(), transport.Config{URI: uri, Codec: c}, rpc.Config{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.conn.Close(context.Background()) })

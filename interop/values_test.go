@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // A sample is a value of peer/values.py in Go, and what Python sees of it where that is not what it sees of Python's: by JSON
@@ -46,12 +46,12 @@ var values = []sample{
 	{name: "dict", value: map[string]any{"a": []any{json.Number("1"), json.Number("2.0"), map[string]any{"b": nil}}, "é": []any{}}},
 	{name: "empty dict", value: map[string]any{}},
 	{name: "keys", value: map[string]string{"1": "z", "null": "y", "2.5": "w"}, packed: difference{why: "keys that are no text are not tried: Nameko writes them and does not read them"}},
-	{name: "naive", value: time.Date(2024, 1, 2, 3, 4, 5, 678901000, transport.Naive), packed: text("2024-01-02T03:04:05.678901")},
+	{name: "naive", value: time.Date(2024, 1, 2, 3, 4, 5, 678901000, codec.Naive), packed: text("2024-01-02T03:04:05.678901")},
 	{name: "utc", value: time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC), packed: text("2024-01-02T03:04:05Z")},
 	{name: "zone", value: time.Date(2024, 1, 2, 3, 4, 5, 0, time.FixedZone("", -5*3600-30*60)), packed: text("2024-01-02T03:04:05-05:30")},
-	{name: "date", value: transport.Date{Year: 2024, Month: 1, Day: 2}, packed: text("2024-01-02T00:00:00")},
-	{name: "time", value: transport.TimeOfDay{Hour: 3, Minute: 4, Second: 5, Microsecond: 6}, packed: text("03:04:05.000006")},
-	{name: "decimal", value: transport.Decimal("12.340"), packed: text("12.340")},
+	{name: "date", value: codec.Date{Year: 2024, Month: 1, Day: 2}, packed: text("2024-01-02T00:00:00")},
+	{name: "time", value: codec.TimeOfDay{Hour: 3, Minute: 4, Second: 5, Microsecond: 6}, packed: text("03:04:05.000006")},
+	{name: "decimal", value: codec.Decimal("12.340"), packed: text("12.340")},
 	{name: "uuid", value: uuid.MustParse("12345678-1234-5678-1234-567812345678"), packed: text("12345678-1234-5678-1234-567812345678")},
 	{name: "bytes", value: []byte("é"), json: base64},
 	{name: "binary", value: []byte{0, 0xff}, json: base64},
@@ -80,10 +80,10 @@ func valueOf(name string) any {
 // values sends every type of docs/wire/nameko.md, Serialization, in both directions, in JSON and in
 // msgpack.
 func (f *fixture) values(t *testing.T) {
-	for serializer, codec := range map[string]transport.Codec{"json": f.codec, "msgpack": transport.MessagePack} {
+	for serializer, c := range map[string]codec.Codec{"json": f.codec, "msgpack": codec.MessagePack} {
 		t.Run(serializer, func(t *testing.T) {
 			values := values
-			if codec == transport.MessagePack {
+			if c == codec.MessagePack {
 				values = slices.DeleteFunc(slices.Clone(values), func(v sample) bool { return v.name == "keys" })
 			}
 			var calls []call
@@ -98,10 +98,10 @@ func (f *fixture) values(t *testing.T) {
 			outcomes := f.python.call(t, calls...)
 			for i, v := range values {
 				differs := v.json
-				switch codec {
-				case transport.TypedJSON:
+				switch c {
+				case codec.TypedJSON:
 					differs = v.typed
-				case transport.MessagePack:
+				case codec.MessagePack:
 					differs = v.packed
 				}
 				t.Run(v.name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func (f *fixture) values(t *testing.T) {
 					difference{}.check(t, "from Python to Go and back", of[3], of[0])
 					difference{}.check(t, "from Python to Go and back, compressed", of[4], of[1])
 					differs.check(t, "made by Go", of[5], of[2])
-					f.exchange(t, codec, v.name, v.value, differs, of[2])
+					f.exchange(t, c, v.name, v.value, differs, of[2])
 				})
 			}
 		})
@@ -120,8 +120,8 @@ func (f *fixture) values(t *testing.T) {
 }
 
 // exchange sends a value from Go and fetches it. made is what Python sees of one that Python has made.
-func (f *fixture) exchange(t *testing.T, codec transport.Codec, name string, value any, differs difference, made outcome) {
-	ctx := rpc.With(t.Context(), rpc.Codec(codec))
+func (f *fixture) exchange(t *testing.T, c codec.Codec, name string, value any, differs difference, made outcome) {
+	ctx := rpc.With(t.Context(), rpc.Codec(c))
 	python := f.conn.Client("python_peer")
 
 	if made.Raised != "" {

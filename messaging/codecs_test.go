@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc"
@@ -75,17 +76,17 @@ func TestCodecs(t *testing.T) {
 	const json, msgpack, zlib = "application/json", "application/x-msgpack", "application/x-gzip"
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		for _, test := range []struct {
-			codec transport.Codec
+			codec codec.Codec
 			how   string
 			want  received
 		}{
 			{nil, "plain", received{contentType: json}},
-			{transport.TypedJSON, "plain", received{contentType: json}},
-			{transport.MessagePack, "plain", received{contentType: msgpack}},
+			{codec.TypedJSON, "plain", received{contentType: json}},
+			{codec.MessagePack, "plain", received{contentType: msgpack}},
 			{nil, "zipped", received{contentType: json, compression: zlib}},
 			{nil, "packed", received{contentType: msgpack, compression: zlib, stamp: "1"}},
 			{nil, "packed, but not this one", received{contentType: json, stamp: "2"}},
-			{transport.MessagePack, "packed, but not this one", received{contentType: json, stamp: "2"}},
+			{codec.MessagePack, "packed, but not this one", received{contentType: json, stamp: "2"}},
 		} {
 			got := make(chan received, 1)
 			p := startOn(t, transport.Config{URI: uri, Codec: test.codec}, &Post{received: got})
@@ -140,7 +141,7 @@ func (s *Secret) Tell(_ context.Context, n int) error { s.told <- n; return nil 
 func TestNotAccepted(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		told, got := make(chan int, 1), make(chan received, 1)
-		p := startOn(t, transport.Config{URI: uri, Accept: transport.Codecs{transport.JSON}}, &Post{received: got}, &Secret{told: told})
+		p := startOn(t, transport.Config{URI: uri, Accept: codec.Set{codec.JSON}}, &Post{received: got}, &Secret{told: told})
 		peer, err := transport.Dial(t.Context(), transport.Config{URI: uri})
 		if err != nil {
 			t.Fatal(err)
@@ -156,8 +157,8 @@ func TestNotAccepted(t *testing.T) {
 			{"letters", transport.Properties{ContentEncoding: "utf-16"}, "{}", `content_encoding \"utf-16\" is not accepted`},
 			{"letters", transport.Properties{Headers: transport.Table{"compression": "x-bz2"}}, "{}", `compression \"x-bz2\" is not supported`},
 			{"letters", zipped, "{}", `body is not zlib`},
-			{"letters", zipped, string(transport.Deflate([]byte(strings.Repeat(" ", maxMessage+1)))), `body inflates to more than max_message`},
-			{"letters", zipped, string(transport.Deflate([]byte(`{"text": 1}`))), `payload: text: number does not fit string" body="\"{\\\"text\\\": 1}\""`},
+			{"letters", zipped, string(codec.Deflate([]byte(strings.Repeat(" ", maxMessage+1)))), `body inflates to more than max_message`},
+			{"letters", zipped, string(codec.Deflate([]byte(`{"text": 1}`))), `payload: text: number does not fit string" body="\"{\\\"text\\\": 1}\""`},
 			{"letters", transport.Properties{}, `{"at": "yesterday"}`, `payload: at: `},
 			{"secrets", transport.Properties{}, `"hunter2"`, `err=******** body=********`},
 		} {

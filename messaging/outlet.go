@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -94,19 +95,19 @@ func (o *Outlet) Publish(ctx context.Context, payload any, p transport.Publishin
 
 // write makes p's body of payload, as p's properties say.
 func write(conn *transport.Conn, payload any, p *transport.Publishing) (err error) {
-	codecs := transport.Codecs{conn.Codec(), transport.JSON, transport.MessagePack}
-	codec := codecs.Of(p.ContentType)
-	if codec == nil {
+	codecs := codec.Set{conn.Codec(), codec.JSON, codec.MessagePack}
+	c := codecs.Of(p.ContentType)
+	if c == nil {
 		return fmt.Errorf("content_type %q has no codec: leave it out, or write %s", p.ContentType, codecs[1:])
 	}
-	if p.Body, err = codec.Encode(payload); err != nil {
+	if p.Body, err = c.Encode(payload); err != nil {
 		return fmt.Errorf("payload: %w", err)
 	}
-	p.ContentType, p.ContentEncoding = codec.ContentType(), codec.ContentEncoding()
+	p.ContentType, p.ContentEncoding = c.ContentType(), c.ContentEncoding()
 	switch compression := p.Headers["compression"]; compression {
 	case nil, "":
-	case transport.Zlib, "zlib", "gzip":
-		p.Body, p.Headers["compression"] = transport.Deflate(p.Body), transport.Zlib
+	case codec.Zlib, "zlib", "gzip":
+		p.Body, p.Headers["compression"] = codec.Deflate(p.Body), codec.Zlib
 	default:
 		return fmt.Errorf("compression %q is not supported: write zlib, or leave it out", compression)
 	}

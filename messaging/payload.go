@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -60,12 +61,12 @@ func (s *subscriber) read(d *transport.Delivery) (args service.Arguments, err er
 	if s.payload == nil {
 		return args, nil
 	}
-	codec, body, err := s.hub.in.Accepts().Open(d, s.hub.in.MaxMessage())
+	c, body, err := s.hub.in.Accepts().Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, s.hub.in.MaxMessage())
 	if err != nil {
 		return args, &unreadableError{err, d.Body}
 	}
 	v := reflect.New(s.payload)
-	if err := decode(codec, body, v.Interface()); err != nil {
+	if err := decode(c, body, v.Interface()); err != nil {
 		return args, &unreadableError{fmt.Errorf("payload: %w", err), body}
 	}
 	args.Positional = []service.Value{payload(v.Elem())}
@@ -73,13 +74,13 @@ func (s *subscriber) read(d *transport.Delivery) (args service.Arguments, err er
 }
 
 // decode runs code of the method's types: UnmarshalJSON, UnmarshalText. A panic there is not ours.
-func decode(codec transport.Codec, body []byte, v any) (err error) {
+func decode(c codec.Codec, body []byte, v any) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = errors.Join(err, fmt.Errorf("panic: %v", p))
 		}
 	}()
-	return codec.Decode(body, v)
+	return c.Decode(body, v)
 }
 
 // A payload is decoded already.

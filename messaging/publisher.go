@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -108,16 +109,16 @@ func format(f *service.Field, p *transport.Publishing) (err error) {
 	switch name := f.Tag("serializer"); name {
 	case "":
 	case "json":
-		p.ContentType = transport.JSON.ContentType()
+		p.ContentType = codec.JSON.ContentType()
 	case "msgpack":
-		p.ContentType = transport.MessagePack.ContentType()
+		p.ContentType = codec.MessagePack.ContentType()
 	default:
 		err = errors.Join(err, fmt.Errorf(`serializer %q is not known: write "json" or "msgpack"`, name))
 	}
 	switch name := f.Tag("compression"); name {
 	case "":
 	case "zlib":
-		p.Headers["compression"] = transport.Zlib
+		p.Headers["compression"] = codec.Zlib
 	default:
 		err = errors.Join(err, fmt.Errorf(`compression %q is not known: write "zlib"`, name))
 	}

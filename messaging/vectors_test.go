@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/golden"
 	"github.com/gomeko/gomeko/messaging"
@@ -105,7 +106,7 @@ func last(t *testing.T, p *process, exchange, key string) (found brokertest.Publ
 
 func inflated(t *testing.T, body []byte) []byte {
 	t.Helper()
-	body, err := transport.Inflate(transport.Zlib, body, maxMessage)
+	body, err := codec.Inflate(codec.Zlib, body, maxMessage)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -20,7 +21,7 @@ import (
 // A caller makes the calls of a process: it owns the reply queue, and knows who waits for what.
 type caller struct {
 	cfg      Config
-	codec    transport.Codec // of requests
+	codec    codec.Codec // of requests
 	log      *slog.Logger
 	id       string // the call id of calls that are made outside of a service's call
 	replyTo  string // the key that replies come by
@@ -51,7 +52,7 @@ func newCaller(broker transport.Config, cfg Config, log *slog.Logger) *caller {
 		life:    life,
 		end:     end,
 		cfg:     cfg,
-		codec:   cmp.Or(broker.Codec, transport.JSON),
+		codec:   cmp.Or(broker.Codec, codec.JSON),
 		log:     log,
 		id:      "standalone_rpc_proxy.call." + uuid.NewString(),
 		replyTo: uuid.NewString(),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -55,7 +56,7 @@ func (c *caller) abandon(r *Reply) {
 	if !c.cancels.Load() || !c.enter() {
 		return
 	}
-	body, err := transport.JSON.Encode(requestID{c.replyTo, r.id})
+	body, err := codec.JSON.Encode(requestID{c.replyTo, r.id})
 	if err != nil {
 		panic(err) // strings can be encoded
 	}
@@ -70,8 +71,8 @@ func (c *caller) abandon(r *Reply) {
 			Exchange: control,
 			Key:      cancelKey(r.service),
 			Properties: transport.Properties{
-				ContentType:     transport.JSON.ContentType(),
-				ContentEncoding: transport.JSON.ContentEncoding(),
+				ContentType:     codec.JSON.ContentType(),
+				ContentEncoding: codec.JSON.ContentEncoding(),
 				Expiration:      abandonValid,
 			},
 			Body: body,
@@ -136,7 +137,7 @@ func (c *cancels) close(ctx context.Context) error {
 // receive takes a cancellation. All instances of a service get it, so most are of no request that comes here.
 func (c *cancels) receive(d *transport.Delivery) {
 	var id requestID
-	if err := transport.JSON.Decode(d.Body, &id); err != nil {
+	if err := codec.JSON.Decode(d.Body, &id); err != nil {
 		c.log.Debug("cancellation dropped: it cannot be read", "err", err)
 	} else {
 		c.cancel(id)

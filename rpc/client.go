@@ -8,9 +8,9 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/id"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // A Client calls the methods of one service. As a field of a service, `rpc:"users"` names the service that it calls;
@@ -129,7 +129,7 @@ func (c Client) send(ctx context.Context, r *Reply, q request, o options, limite
 	}
 	p := c.caller.publishing(ctx, r, body)
 	if cmp.Or(o.compress, c.caller.cfg.Compress) {
-		p.Body, p.Headers["compression"] = transport.Deflate(body), transport.Zlib
+		p.Body, p.Headers["compression"] = codec.Deflate(body), codec.Zlib
 	}
 	var left time.Duration
 	if r.deadline, _ = ctx.Deadline(); limited && !r.deadline.IsZero() {
@@ -156,7 +156,7 @@ func requestOf(args []any) request {
 // Kwargs are keyword arguments, names and values in turn, sent in this order: rpc.Kwargs{"name", "Julio", "count", 2}.
 type Kwargs []any
 
-// Members makes k an object: it implements [transport.Object]. A name that is no string, that comes twice or has no value
+// Members makes k an object: it implements [codec.Object]. A name that is no string, that comes twice or has no value
 // is an error.
 func (k Kwargs) Members() (names []string, values []any, err error) {
 	if len(k)%2 != 0 {

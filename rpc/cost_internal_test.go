@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -89,7 +90,7 @@ func newServerSide(tb testing.TB) side {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		encodeReply(transport.JSON, result, nil)
+		encodeReply(codec.JSON, result, nil)
 	}
 }
 
@@ -105,7 +106,7 @@ func newClientSide(tb testing.TB) side {
 		ctx, cancel, _ := o.bound(tb.Context(), c.cfg)
 		defer cancel()
 		r := client.reply("get_order", o)
-		r.codec = transport.JSON
+		r.codec = codec.JSON
 		body, err := r.codec.Encode(requestOf([]any{7, Kwargs{"verbose", true}}))
 		if err != nil {
 			tb.Fatal(err)

@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // Echo is the service that the vectors were captured from, in Go.
@@ -78,9 +78,9 @@ var results = map[string]any{
 	"int_keys": map[int]string{1: "one", 2: "two"}, "none_key": map[any]string{nil: "x", true: "y"},
 	"bytes": []byte("\x00\xffraw"), "object": make(chan int),
 	"nan": math.NaN(), "inf": math.Inf(1), "neg_inf": math.Inf(-1),
-	"datetime_naive": time.Date(2024, 1, 2, 3, 4, 5, 678901000, transport.Naive), "datetime_utc": time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC),
-	"date": transport.Date{Year: 2024, Month: 1, Day: 2}, "time": transport.TimeOfDay{Hour: 3, Minute: 4, Second: 5},
-	"decimal": transport.Decimal("12.340"), "uuid": uuid.MustParse("12345678-1234-5678-1234-567812345678"),
+	"datetime_naive": time.Date(2024, 1, 2, 3, 4, 5, 678901000, codec.Naive), "datetime_utc": time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC),
+	"date": codec.Date{Year: 2024, Month: 1, Day: 2}, "time": codec.TimeOfDay{Hour: 3, Minute: 4, Second: 5},
+	"decimal": codec.Decimal("12.340"), "uuid": uuid.MustParse("12345678-1234-5678-1234-567812345678"),
 }
 
 func (*Echo) Fail(_ context.Context, name string) (any, error) {

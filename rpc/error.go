@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -161,7 +162,7 @@ func stringified(v any) any {
 		}
 		return "False"
 	case float32, float64:
-		if text, err := transport.JSON.Encode(v); err == nil { // 2.0 keeps its point
+		if text, err := codec.JSON.Encode(v); err == nil { // 2.0 keeps its point
 			return string(text)
 		}
 	case fmt.Stringer, error:

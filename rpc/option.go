@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -62,7 +63,7 @@ func CorrelationID(id string) Option {
 }
 
 // Codec is the request's, in place of [transport.Config].Codec, and so the reply's.
-func Codec(c transport.Codec) Option {
+func Codec(c codec.Codec) Option {
 	return func(o *options) { o.codec = c }
 }
 
@@ -81,7 +82,7 @@ type options struct {
 	transient  bool
 	headers    transport.Table
 	id         string
-	codec      transport.Codec // nil is Config's
+	codec      codec.Codec // nil is Config's
 	compress   bool
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -17,7 +18,7 @@ type Reply struct {
 	caller          *caller
 	service, method string
 	id              string // the correlation id
-	codec           transport.Codec
+	codec           codec.Codec
 	limit           int       // of a reply that is inflated, in bytes
 	began, deadline time.Time // deadline is zero if there is none
 	detached        bool      // it is by Go: its work may outlive the method that made the call, and the limit nobody asked for

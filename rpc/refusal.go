@@ -5,26 +5,27 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/transport"
 )
 
 // answers returns the codec of the reply to d: d's own. Who sends what is not read most likely reads nothing else, and is
 // told so in it; what has no content type that we can write is answered in the first that is accepted.
-func answers(d *transport.Delivery, codecs transport.Codecs) transport.Codec {
-	if codec := codecs.Of(d.ContentType); codec != nil {
-		return codec
+func answers(d *transport.Delivery, codecs codec.Set) codec.Codec {
+	if c := codecs.Of(d.ContentType); c != nil {
+		return c
 	}
-	others := transport.Codecs{transport.JSON, transport.MessagePack, yaml{transport.JSON}, pickle{transport.JSON}}
+	others := codec.Set{codec.JSON, codec.MessagePack, yaml{codec.JSON}, pickle{codec.JSON}}
 	return cmp.Or(others.Of(d.ContentType), codecs[0])
 }
 
 // yaml is for refusals: JSON is YAML.
-type yaml struct{ transport.Codec }
+type yaml struct{ codec.Codec }
 
 func (yaml) ContentType() string { return "application/x-yaml" }
 
 // pickle is for refusals, which are strings: to write Python's pickle is harmless.
-type pickle struct{ transport.Codec }
+type pickle struct{ codec.Codec }
 
 func (pickle) ContentType() string     { return "application/x-python-serialize" }
 func (pickle) ContentEncoding() string { return "binary" }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -14,42 +15,42 @@ type reply struct {
 }
 
 // encodeReply returns the body that tells the outcome of a call. It cannot fail, whatever the method has returned.
-func encodeReply(codec transport.Codec, result any, err error) (body []byte) {
-	body, cannot := encode(codec, result, err)
+func encodeReply(c codec.Codec, result any, err error) (body []byte) {
+	body, cannot := encode(c, result, err)
 	if cannot != nil {
-		body, _ = codec.Encode(reply{Error: unserializable(result, err, cannot)})
+		body, _ = c.Encode(reply{Error: unserializable(result, err, cannot)})
 	}
 	return body
 }
 
 // encode runs code of the method's: MarshalJSON of its result, Error of its error. A panic there is not ours.
-func encode(codec transport.Codec, result any, err error) (body []byte, cannot error) {
+func encode(c codec.Codec, result any, err error) (body []byte, cannot error) {
 	defer func() {
 		if p := recover(); p != nil {
 			cannot = fmt.Errorf("panic: %v", p)
 		}
 	}()
 	if err != nil {
-		return codec.Encode(reply{Error: AsError(err)})
+		return c.Encode(reply{Error: AsError(err)})
 	}
-	return codec.Encode(reply{Result: result})
+	return c.Encode(reply{Result: result})
 }
 
 // readReply stores the result in d in the pointer result, or returns the error that d tells. The request's codec is the
 // reply's, unless that says another.
-func readReply(d *transport.Delivery, codec transport.Codec, limit int, result any) error {
-	codecs := transport.Codecs{codec}
+func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) error {
+	codecs := codec.Set{c}
 	if codecs.Of(d.ContentType) == nil {
-		codecs = transport.Config{Codec: codec}.Accepts()
+		codecs = transport.Config{Codec: c}.Accepts()
 	}
 	if codecs.Of(d.ContentType) == nil {
 		return fmt.Errorf("reply has content_type %q, want %s", d.ContentType, codecs.String())
 	}
-	codec, body, err := codecs.Open(d, max(limit, len(d.Body)))
+	c, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, max(limit, len(d.Body)))
 	if err != nil {
 		return fmt.Errorf("reply: %w", err)
 	}
-	members, err := codec.Map(body)
+	members, err := c.Map(body)
 	if err != nil {
 		return fmt.Errorf("reply: %w", err)
 	}
@@ -57,7 +58,7 @@ func readReply(d *transport.Delivery, codec transport.Codec, limit int, result a
 	for _, m := range members {
 		switch m.Name {
 		case "error":
-			if err := readError(codec, m.Value); err != nil {
+			if err := readError(c, m.Value); err != nil {
 				return err
 			}
 		case "result":
@@ -70,26 +71,26 @@ func readReply(d *transport.Delivery, codec transport.Codec, limit int, result a
 	if value == nil {
 		return errors.New("reply has neither result nor error")
 	}
-	if err := codec.Decode(value, result); err != nil {
+	if err := c.Decode(value, result); err != nil {
 		return fmt.Errorf("result does not fit %T: %w", result, err)
 	}
 	return nil
 }
 
 // readError returns the error of a reply, nil if there is none: null, or {}, as Nameko reads it.
-func readError(codec transport.Codec, data []byte) error {
-	if codec.Kind(data) == transport.KindNull {
+func readError(c codec.Codec, data []byte) error {
+	if c.Kind(data) == codec.KindNull {
 		return nil
 	}
 	var what any
-	if err := codec.Decode(data, &what); err != nil {
+	if err := c.Decode(data, &what); err != nil {
 		return fmt.Errorf("reply: error: %w", err)
 	}
 	if fields, ok := what.(map[string]any); ok && len(fields) == 0 {
 		return nil
 	}
 	e := &Error{remote: true}
-	if err := codec.Decode(data, e); err != nil {
+	if err := c.Decode(data, e); err != nil {
 		return fmt.Errorf("reply: error: %w", err)
 	}
 	return e

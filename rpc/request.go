@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -27,7 +28,7 @@ func newRequest(args []any, kwargs any) request {
 
 // A value is an argument as it came.
 type value struct {
-	codec transport.Codec
+	codec codec.Codec
 	data  []byte
 }
 
@@ -36,14 +37,14 @@ func (v *value) Decode(to any) error { return v.codec.Decode(v.data, to) }
 // readRequest reads the arguments in d. Bad input that Nameko answers gets the same answer. Input that
 // Nameko drops, or that ends its process, is answered with MalformedRequest. See docs/wire/nameko.md,
 // Errors and Malformed requests.
-func readRequest(d *transport.Delivery, codecs transport.Codecs, limit int) (args service.Arguments, err error) {
-	codec, body, err := codecs.Open(d, limit)
+func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args service.Arguments, err error) {
+	c, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, limit)
 	if err != nil {
 		return args, ErrMalformedRequest.about(err.Error())
 	}
-	members, err := codec.Map(body)
+	members, err := c.Map(body)
 	if err != nil {
-		return args, notMapping(codec, body)
+		return args, notMapping(c, body)
 	}
 	var positional, keyword []byte
 	for _, m := range members {
@@ -58,25 +59,25 @@ func readRequest(d *transport.Delivery, codecs transport.Codecs, limit int) (arg
 		const why = "Message missing `args` or `kwargs`"
 		return args, ErrMalformedRequest.about(why)
 	}
-	list, err := iterate(codec, positional)
+	list, err := iterate(c, positional)
 	if err != nil {
 		return args, err
 	}
-	members, err = codec.Map(keyword)
+	members, err = c.Map(keyword)
 	if err != nil {
-		why := "inspect.getcallargs() argument after ** must be a mapping, not " + pythonType(codec, keyword)
+		why := "inspect.getcallargs() argument after ** must be a mapping, not " + pythonType(c, keyword)
 		return args, ErrIncorrectSignature.about(why)
 	}
 	values := make([]value, len(list)+len(members))
 	args.Positional = make([]service.Value, len(list))
 	for i, data := range list {
-		values[i] = value{codec, data}
+		values[i] = value{c, data}
 		args.Positional[i] = &values[i]
 	}
 	args.Keyword = make([]service.Named, len(members))
 	for i, m := range members {
 		v := &values[len(list)+i]
-		*v = value{codec, m.Value}
+		*v = value{c, m.Value}
 		args.Keyword[i] = service.Named{Name: m.Name, Value: v}
 	}
 	return args, nil
@@ -84,12 +85,12 @@ func readRequest(d *transport.Delivery, codecs transport.Codecs, limit int) (arg
 
 // notMapping returns the error of a body that is no object: Python's, if it can be decoded all the same. An empty one is
 // an empty string to Nameko.
-func notMapping(codec transport.Codec, body []byte) error {
+func notMapping(c codec.Codec, body []byte) error {
 	var what any
-	if err := codec.Decode(body, &what); err != nil && len(body) > 0 {
+	if err := c.Decode(body, &what); err != nil && len(body) > 0 {
 		return ErrMalformedRequest.about("body is " + err.Error())
 	}
-	switch t := pythonType(codec, body); t {
+	switch t := pythonType(c, body); t {
 	case "list":
 		return NewError("builtins.TypeError", "list indices must be integers or slices, not str")
 	case "str":
@@ -102,26 +103,26 @@ func notMapping(codec transport.Codec, body []byte) error {
 }
 
 // iterate returns the elements of args as Python's * does: of a string its characters, of an object its keys.
-func iterate(codec transport.Codec, args []byte) (list [][]byte, err error) {
+func iterate(c codec.Codec, args []byte) (list [][]byte, err error) {
 	var elements []any
-	switch t := pythonType(codec, args); t {
+	switch t := pythonType(c, args); t {
 	case "list":
-		return codec.List(args)
+		return c.List(args)
 	case "str":
 		var text string
-		err = codec.Decode(args, &text)
+		err = c.Decode(args, &text)
 		for _, r := range text {
 			elements = append(elements, string(r))
 		}
 	case "bytes":
 		var bytes []byte
-		err = codec.Decode(args, &bytes)
+		err = c.Decode(args, &bytes)
 		for _, b := range bytes {
 			elements = append(elements, b)
 		}
 	case "dict":
-		var members []transport.Member
-		members, err = codec.Map(args)
+		var members []codec.Member
+		members, err = c.Map(args)
 		for _, m := range members {
 			elements = append(elements, m.Name)
 		}
@@ -130,7 +131,7 @@ func iterate(codec transport.Codec, args []byte) (list [][]byte, err error) {
 		return nil, ErrIncorrectSignature.about(why)
 	}
 	for _, e := range elements {
-		data, cannot := codec.Encode(e)
+		data, cannot := c.Encode(e)
 		err = errors.Join(err, cannot)
 		list = append(list, data)
 	}
@@ -138,21 +139,21 @@ func iterate(codec transport.Codec, args []byte) (list [][]byte, err error) {
 }
 
 // pythonType names the type that Python makes of data.
-func pythonType(codec transport.Codec, data []byte) string {
-	switch codec.Kind(data) {
-	case transport.KindObject:
+func pythonType(c codec.Codec, data []byte) string {
+	switch c.Kind(data) {
+	case codec.KindObject:
 		return "dict"
-	case transport.KindList:
+	case codec.KindList:
 		return "list"
-	case transport.KindNull:
+	case codec.KindNull:
 		return "NoneType"
-	case transport.KindBool:
+	case codec.KindBool:
 		return "bool"
-	case transport.KindBytes:
+	case codec.KindBytes:
 		return "bytes"
-	case transport.KindNumber:
+	case codec.KindNumber:
 		var n json.Number
-		if err := codec.Decode(data, &n); err == nil && strings.ContainsAny(string(n), ".eEN") || strings.HasSuffix(string(n), "y") {
+		if err := c.Decode(data, &n); err == nil && strings.ContainsAny(string(n), ".eEN") || strings.HasSuffix(string(n), "y") {
 			return "float"
 		}
 		return "int"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -17,13 +18,13 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add([]byte(body), "application/json", "")
 	}
-	packed, err := transport.MessagePack.Encode(newRequest([]any{1, []byte("x")}, Kwargs{"k", nil}))
+	packed, err := codec.MessagePack.Encode(newRequest([]any{1, []byte("x")}, Kwargs{"k", nil}))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(packed, "application/x-msgpack", "")
 	f.Add([]byte("\x82\xa4args\xc4\x02ab\xa6kwargs\x81\x01\x02"), "application/x-msgpack", "")
-	f.Add(transport.Deflate(packed), "application/x-msgpack", "gzip")
+	f.Add(codec.Deflate(packed), "application/x-msgpack", "gzip")
 	f.Add([]byte("x"), "application/x-python-serialize", "zlib")
 	f.Fuzz(func(t *testing.T, body []byte, contentType, compression string) {
 		d := &transport.Delivery{Body: body}
@@ -34,13 +35,13 @@ func FuzzRequest(f *testing.F) {
 			if !errors.As(err, &told) {
 				t.Fatalf("got %v, want an *Error", err)
 			}
-			codec := answers(d, transport.Config{}.Accepts())
-			reply := encodeReply(codec, nil, err)
-			if codec = (transport.Config{}.Accepts().Of(codec.ContentType())); codec == nil {
+			c := answers(d, transport.Config{}.Accepts())
+			reply := encodeReply(c, nil, err)
+			if c = (transport.Config{}.Accepts().Of(c.ContentType())); c == nil {
 				return // pickle or YAML
 			}
 			d := &transport.Delivery{Body: reply}
-			if err := readReply(d, codec, 0, nil); !errors.As(err, &told) {
+			if err := readReply(d, c, 0, nil); !errors.As(err, &told) {
 				t.Errorf("got %v of the reply %q", err, reply)
 			}
 			return

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
@@ -22,7 +23,7 @@ func openSerializers(_ *testing.T, uri string) replay {
 	return func(t *testing.T, v brokertest.Vector) string {
 		broker := transport.Config{URI: uri}
 		if v.Name == "not_accepted_is_acked_and_dropped" {
-			broker.Accept = transport.Codecs{transport.JSON}
+			broker.Accept = codec.Set{codec.JSON}
 		}
 		server := startOn(t, service.Config{}, broker, new(Echo))
 		_, ours := calls[v.Name]
@@ -30,7 +31,7 @@ func openSerializers(_ *testing.T, uri string) replay {
 			return refusedIn(t, server, newPeer(t, uri), v)
 		}
 		var tap tap
-		conn := dialBroker(t, transport.Config{URI: uri, Codec: transport.MessagePack}, rpc.Config{Timeout: -1}, &tap)
+		conn := dialBroker(t, transport.Config{URI: uri, Codec: codec.MessagePack}, rpc.Config{Timeout: -1}, &tap)
 		return lines(called(t, conn, &tap, v), served(t, server, newPeer(t, uri), v))
 	}
 }
@@ -51,14 +52,14 @@ func refusedIn(t *testing.T, server *process, peer *peer, v brokertest.Vector) s
 func TestCodecs(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, new(Echo))
-		for _, codec := range []transport.Codec{nil, transport.JSON, transport.TypedJSON, transport.MessagePack} {
+		for _, c := range []codec.Codec{nil, codec.JSON, codec.TypedJSON, codec.MessagePack} {
 			for _, compress := range []bool{false, true} {
-				client := dialBroker(t, transport.Config{URI: uri, Codec: codec}, rpc.Config{Compress: compress}, nil).Client("vec_echo")
+				client := dialBroker(t, transport.Config{URI: uri, Codec: c}, rpc.Config{Compress: compress}, nil).Client("vec_echo")
 				args := []any{rpc.Kwargs{"value", []any{"text", 2.0, strings.Repeat("long ", 1000), map[string]any{"b": true}}}}
 				want := `[]interface {}{"text", "2.0", "` + strings.Repeat("long ", 1000) + `", map[string]interface {}{"b":true}}`
 				var got any
 				if err := client.Call(t.Context(), "echo", &got, args...); err != nil || fmt.Sprintf("%#v", got) != want {
-					t.Errorf("%T, compressed: %t: got %.100v, %v", codec, compress, got, err)
+					t.Errorf("%T, compressed: %t: got %.100v, %v", c, compress, got, err)
 				}
 			}
 		}
@@ -71,7 +72,7 @@ func TestCodecOption(t *testing.T) {
 		start(t, uri, new(Echo))
 		var tap tap
 		client := dial(t, uri, rpc.Config{}, &tap).Client("vec_echo")
-		ctx := rpc.With(t.Context(), rpc.Codec(transport.MessagePack), rpc.Compress())
+		ctx := rpc.With(t.Context(), rpc.Codec(codec.MessagePack), rpc.Compress())
 		var got []byte
 		if err := client.Call(ctx, "echo", &got, []byte{0xff}); err != nil || !reflect.DeepEqual(got, []byte{0xff}) {
 			t.Errorf("got %x, %v, want ff", got, err)
@@ -88,9 +89,9 @@ func TestCodecOption(t *testing.T) {
 // A service that accepts one codec says so to who sends another; what becomes too large when it is inflated is refused.
 func TestNotAccepted(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
-		startOn(t, service.Config{}, transport.Config{URI: uri, Accept: transport.Codecs{transport.JSON}}, new(Echo))
+		startOn(t, service.Config{}, transport.Config{URI: uri, Accept: codec.Set{codec.JSON}}, new(Echo))
 		client := dial(t, uri, rpc.Config{}, nil).Client("vec_echo")
-		err := client.Call(rpc.With(t.Context(), rpc.Codec(transport.MessagePack)), "echo", nil, 1)
+		err := client.Call(rpc.With(t.Context(), rpc.Codec(codec.MessagePack)), "echo", nil, 1)
 		want := `MalformedRequest: content_type "application/x-msgpack" is not accepted: send application/json`
 		if !errors.Is(err, rpc.ErrMalformedRequest) || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
@@ -100,7 +101,7 @@ func TestNotAccepted(t *testing.T) {
 		if !errors.Is(err, rpc.ErrMalformedRequest) || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
-		err = client.Call(rpc.With(t.Context(), rpc.Codec(transport.MessagePack)), "echo", nil, uint64(math.MaxUint64), make(chan int))
+		err = client.Call(rpc.With(t.Context(), rpc.Codec(codec.MessagePack)), "echo", nil, uint64(math.MaxUint64), make(chan int))
 		if err == nil || !strings.HasPrefix(err.Error(), "vec_echo.echo: cannot be written as msgpack: args: ") {
 			t.Errorf("got %v, want what cannot be written", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -148,21 +149,21 @@ func (s *server) request(d *transport.Delivery) (*row, service.Arguments, error)
 func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, err error) error {
 	ctx, cancel := patient(ctx, s.hub.cfg.limit)
 	defer cancel()
-	codec := answers(d, s.hub.conn.Accepts())
+	c := answers(d, s.hub.conn.Accepts())
 	p := transport.Publishing{
 		Exchange: s.hub.cfg.exchange(),
 		Key:      d.ReplyTo,
 		Properties: transport.Properties{
-			ContentType:     codec.ContentType(),
-			ContentEncoding: codec.ContentEncoding(),
+			ContentType:     c.ContentType(),
+			ContentEncoding: c.ContentEncoding(),
 			Persistent:      true,
 			CorrelationID:   d.CorrelationID,
 		},
-		Body: encodeReply(codec, result, err),
+		Body: encodeReply(c, result, err),
 	}
 	sent := d.Reply(ctx, p)
 	if why := tooLarge(sent); why != nil {
-		p.Body = encodeReply(codec, nil, unserializable(result, err, why))
+		p.Body = encodeReply(c, nil, unserializable(result, err, why))
 		sent = d.Reply(ctx, p)
 	}
 	if sent != nil {
@@ -173,7 +174,7 @@ func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, e
 
 // tooLarge returns what of err, of a reply, says that its body is over our limit, or over the broker's; nil if nothing does.
 func tooLarge(err error) error {
-	var large *transport.TooLarge
+	var large *codec.TooLarge
 	var refused *transport.Error
 	switch {
 	case errors.As(err, &large):

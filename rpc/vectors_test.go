@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/golden"
 	"github.com/gomeko/gomeko/rpc"
@@ -245,7 +246,7 @@ func argsOf(t *testing.T, body []byte) []any {
 		Args   []any          `json:"args"`
 		Kwargs map[string]any `json:"kwargs"`
 	}
-	if err := transport.JSON.Decode(body, &request); err != nil {
+	if err := codec.JSON.Decode(body, &request); err != nil {
 		t.Fatal(err)
 	}
 	var kwargs rpc.Kwargs
@@ -276,9 +277,9 @@ var calls = map[string][]any{
 	"float_small": {1e-07}, "float_1e16": {1e16}, "float_neg_zero": {json.Number("-0.0")}, "tuple": {[2]int{1, 2}},
 	"int_keys": {map[string]string{"1": "t", "2.5": "x", "null": "n"}}, "kwarg_named_args": {1, rpc.Kwargs{"args", 2, "kwargs", 3}},
 	"nan": {math.NaN()}, "inf": {math.Inf(1)}, "neg_inf": {math.Inf(-1)}, "lone_surrogate": {"\xed\xa0\xbd"},
-	"datetime_naive": {time.Date(2024, 1, 2, 3, 4, 5, 678901000, transport.Naive)}, "datetime_utc": {time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)},
-	"date": {transport.Date{Year: 2024, Month: 1, Day: 2}}, "time": {transport.TimeOfDay{Hour: 3, Minute: 4, Second: 5}},
-	"decimal": {transport.Decimal("12.340")}, "uuid": {uuid.MustParse("12345678-1234-5678-1234-567812345678")}, "bytes_arg": {[]byte("\x00\xffraw")},
+	"datetime_naive": {time.Date(2024, 1, 2, 3, 4, 5, 678901000, codec.Naive)}, "datetime_utc": {time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)},
+	"date": {codec.Date{Year: 2024, Month: 1, Day: 2}}, "time": {codec.TimeOfDay{Hour: 3, Minute: 4, Second: 5}},
+	"decimal": {codec.Decimal("12.340")}, "uuid": {uuid.MustParse("12345678-1234-5678-1234-567812345678")}, "bytes_arg": {[]byte("\x00\xffraw")},
 
 	"msgpack_int_list": {[]any{1, "two", nil, true, 1.5}}, "msgpack_unicode": {"hé 🚀"},
 	"msgpack_dict": {map[string]any{"a": map[string]any{"b": []any{1}}}}, "msgpack_big": {uint64(1 << 63)},

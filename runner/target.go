@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
@@ -31,12 +32,12 @@ func (c *command) named(cfg *config.Config) string {
 
 // transportConfig returns how the broker at uri is reached, and what is spoken there.
 func transportConfig(uri string, cfg *config.Config) transport.Config {
-	broker := transport.Config{URI: uri, Heartbeat: cfg.Heartbeat, MaxMessage: cfg.MaxMessage, Codec: codec(cfg.Serializer, cfg)}
+	broker := transport.Config{URI: uri, Heartbeat: cfg.Heartbeat, MaxMessage: cfg.MaxMessage, Codec: serializer(cfg.Serializer, cfg)}
 	for _, name := range cfg.Accept {
-		broker.Accept = append(broker.Accept, codec(name, cfg))
+		broker.Accept = append(broker.Accept, serializer(name, cfg))
 	}
 	if cfg.Accept == nil {
-		broker.Accept = transport.Codecs{codec("json", cfg), codec("msgpack", cfg)}
+		broker.Accept = codec.Set{serializer("json", cfg), serializer("msgpack", cfg)}
 	}
 	return broker
 }
@@ -52,15 +53,15 @@ func rpcConfig(cfg *config.Config) rpc.Config {
 	return rpc.Config{Exchange: cfg.Exchange, Timeout: cfg.RPCTimeout}
 }
 
-// codec returns what Nameko calls name.
-func codec(name string, cfg *config.Config) transport.Codec {
+// serializer returns the codec that Nameko calls name.
+func serializer(name string, cfg *config.Config) codec.Codec {
 	switch {
 	case name == "msgpack":
-		return transport.MessagePack
+		return codec.MessagePack
 	case cfg.TypedJSON:
-		return transport.TypedJSON
+		return codec.TypedJSON
 	}
-	return transport.JSON
+	return codec.JSON
 }
 
 func eventsConfig(cfg *config.Config) events.Config {

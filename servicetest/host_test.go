@@ -10,6 +10,7 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/goleak"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
@@ -106,16 +107,16 @@ func TestFailed(t *testing.T) {
 
 // A transport.Config without a URI says how the broker in memory is used.
 func TestCodec(t *testing.T) {
-	broker := transport.Config{Codec: transport.MessagePack, MaxMessage: 1000}
+	broker := transport.Config{Codec: codec.MessagePack, MaxMessage: 1000}
 	h := servicetest.New(t, new(Greeting), service.Config{Values: []any{broker}})
 	var got string
 	if err := h.Client("greeting_service").Call(t.Context(), "hello", &got, "Julio"); err != nil || got != "Hello, Julio!" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	large := (*transport.TooLarge)(nil)
+	large := (*codec.TooLarge)(nil)
 	err := h.Client("greeting_service").Call(t.Context(), "hello", nil, strings.Repeat("x", 1000))
 	if !errors.As(err, &large) || large.Limit != 1000 {
-		t.Errorf("got %v, want a *transport.TooLarge", err)
+		t.Errorf("got %v, want a *codec.TooLarge", err)
 	}
 }
 

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // Run runs one call of a row's method as its entrypoint would: on a copy of the service with its dependencies, through the
@@ -71,9 +71,9 @@ func (a argument) Decode(to any) error {
 		dst.Set(v)
 		return nil
 	}
-	data, err := transport.JSON.Encode(a.value)
+	data, err := codec.JSON.Encode(a.value)
 	if err != nil {
 		return err
 	}
-	return transport.JSON.Decode(data, to)
+	return codec.JSON.Decode(data, to)
 }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // A Socket is a client's end of a websocket of the services. It may be used by several goroutines.
@@ -91,7 +91,7 @@ func (s *Socket) Call(ctx context.Context, method string, result any, args rpc.K
 	id := s.asked
 	s.answers[id] = answered
 	s.mu.Unlock()
-	frame, err := transport.JSON.Encode(struct {
+	frame, err := codec.JSON.Encode(struct {
 		Method string     `json:"method"`
 		Data   rpc.Kwargs `json:"data"`
 		ID     int        `json:"correlation_id"`
@@ -165,7 +165,7 @@ func (s *Socket) read() {
 		_, frame, err := s.conn.ReadMessage()
 		var a answer
 		if err == nil {
-			err = transport.JSON.Decode(frame, &a)
+			err = codec.JSON.Decode(frame, &a)
 		}
 		s.mu.Lock()
 		switch {
@@ -203,7 +203,7 @@ func decode(what string, data []byte, to any) error {
 	if to == nil {
 		return nil
 	}
-	if err := transport.JSON.Decode(data, to); err != nil {
+	if err := codec.JSON.Decode(data, to); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil

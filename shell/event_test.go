@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/shell"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // Listener tells what it hears.
@@ -66,7 +66,7 @@ func TestDispatchEvent(t *testing.T) {
 func TestDispatchEventCodec(t *testing.T) {
 	heard := make(chan string, 1)
 	broker := serve(t, &Listener{Heard: heard})
-	broker.Codec = transport.MessagePack
+	broker.Codec = codec.MessagePack
 	conn, err := events.Dial(t.Context(), broker)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gomeko/gomeko/codec"
 )
 
 // Config says how to reach a broker. Only URI is needed.
@@ -40,14 +42,33 @@ type Config struct {
 	// MaxMessage is the largest body sent, in bytes; 0 is 16 MiB.
 	MaxMessage int
 
-	// Codec is what payloads are sent in (Nameko's serializer); nil is [JSON].
-	Codec Codec
+	// Codec encodes what is sent (Nameko's serializer). The default is [codec.JSON].
+	Codec codec.Codec
 
-	// Accept has the codecs of what is read (Nameko's ACCEPT). None are Codec, [JSON] and [MessagePack].
-	Accept Codecs
+	// Accept holds the codecs that received messages may use (Nameko's ACCEPT). The default is Codec, [codec.JSON] and
+	// [codec.MessagePack].
+	Accept codec.Set
 
 	// Logger gets redials, refusals and what the broker says; nil is slog.Default().
 	Logger *slog.Logger
+}
+
+// Accepts returns the codecs that received messages may use: Accept or its default.
+func (c Config) Accepts() codec.Set {
+	if len(c.Accept) > 0 {
+		return c.Accept
+	}
+	set := codec.Set{codec.JSON, codec.MessagePack}
+	if c.Codec == nil {
+		return set
+	}
+	for i, other := range set {
+		if other.ContentType() == c.Codec.ContentType() {
+			set[i] = c.Codec
+			return set
+		}
+	}
+	return append(set, c.Codec)
 }
 
 // A Conn is a connection to a broker that redials by itself, for ever, with a back-off of 0.1 s to 10 s with jitter.
@@ -154,11 +175,11 @@ func (c *Conn) Epoch() uint64 {
 // MaxMessage returns the largest body that may be sent, in bytes: Config.MaxMessage or its default.
 func (c *Conn) MaxMessage() int { return cmp.Or(c.cfg.MaxMessage, 16<<20) }
 
-// Codec returns what payloads are sent in: Config.Codec or its default.
-func (c *Conn) Codec() Codec { return cmp.Or(c.cfg.Codec, JSON) }
+// Codec returns the codec that encodes what is sent: Config.Codec or its default.
+func (c *Conn) Codec() codec.Codec { return cmp.Or(c.cfg.Codec, codec.JSON) }
 
-// Accepts returns the codecs of what is read: [Config.Accepts].
-func (c *Conn) Accepts() Codecs { return c.cfg.Accepts() }
+// Accepts returns the codecs that received messages may use: [Config.Accepts].
+func (c *Conn) Accepts() codec.Set { return c.cfg.Accepts() }
 
 // Wait returns when the connection is up and its topology and consumers are in place, or with ctx's cause.
 func (c *Conn) Wait(ctx context.Context) error {

@@ -73,46 +73,8 @@
 // A delivery belongs to the socket it came by. When that is lost the broker delivers it again, Redelivered, and what
 // is done to the old one is without effect, but for a Reply, which goes by the new socket.
 //
-// # Codec
+// # Codecs
 //
-// A [Codec] turns values into bodies and back as Nameko's fleet does. [JSON] and [TypedJSON] are Nameko's json, as kombu 5.2
-// and as newer ones write it, and [MessagePack] its msgpack; each reads what either kombu writes. A receiver has its
-// [Codecs], and finds by a message's headers which of them is meant, and whether to [Inflate] the body first:
-//
-//	codec, body, err := conn.Accepts().Open(d, conn.MaxMessage())
-//	…
-//	err = codec.Decode(body, &order)
-//
-// # Values
-//
-// All codecs have the same values. Structs go by encoding/json's tags, and a type with MarshalJSON or MarshalText, and their
-// opposites, is what these make of it, in msgpack too. The rest is Python's:
-//
-//	Go                      JSON                          TypedJSON     msgpack    Python
-//	nil, bool, string       null, true, "text"            JSON's        nil, …     None, bool, str
-//	int…, uint…             2                             JSON's        int        int
-//	big.Int                 10000000000000000000000       JSON's        ≤ 64 bits  int
-//	float32, float64        2.0, 1e+16, NaN, Infinity     JSON's        float      float
-//	json.Number             as it is written: 2 or 2.0    JSON's        either     int or float
-//	slices, arrays          [1, 2]                        JSON's        array      list
-//	maps, structs, [Object] {"a": 1}                      JSON's        map        dict
-//	time.Time               "2024-01-02T03:04:05Z"        datetime      JSON's     str or datetime
-//	[Date]                  "2024-01-02T00:00:00"         date          JSON's     str or date
-//	[TimeOfDay]             "03:04:05"                    time          JSON's     str or time
-//	[Decimal], any Decimal  "12.340"                      decimal       JSON's     str or Decimal
-//	uuid.UUID, any UUID     "12345678-1234-…"             uuid          JSON's     str or UUID
-//	[]byte                  "AP8=", which is base64       bytes, base64 bin        str or bytes
-//
-// A word under TypedJSON is the type in an envelope. An any is given nil, bool, json.Number, string, []any or
-// map[string]any; a float64 for NaN and the infinities, which are no json.Number; from msgpack's bin a []byte; and from an
-// envelope a time.Time, [Date], [TimeOfDay], [Decimal], uuid.UUID or []byte. An envelope fits, besides, whatever takes the
-// string in the JSON column; one of a type that is not known is a map. What came into an any goes out as it came, but for
-// what was in an envelope: that takes [TypedJSON].
-//
-// Times are Python's: to the microsecond, in the years 1 to 9999, and [Naive] if they have no zone.
-// A string may have a lone surrogate, "\ud83d" in JSON, in Go the three bytes that UTF-8 would have for it (WTF-8); other
-// text that is not UTF-8 is an error both ways, and in msgpack this is too. JSON is written in UTF-8, not in escapes.
-// A map's keys are any strings, numbers, bools, nil or what has MarshalText, written as strings: 1 is "1", nil "null", true
-// "true". Of msgpack, keys that Python left as they are read the same, and its timestamps.
-// Lists and objects are at most 10,000 deep. No length that is said is believed before that much is there.
+// [Config].Codec encodes what is sent, and [Config].Accept holds the codecs that received messages may use; see package
+// codec. A Conn does not encode or decode: [Publishing].Body and [Delivery].Body are bytes.
 package transport

@@ -29,13 +29,6 @@ func (e *Returned) Error() string {
 	return fmt.Sprintf("exchange %q, key %q: returned by the broker: %d %s", e.Exchange, e.Key, e.Code, e.Text)
 }
 
-// TooLarge is the error of a body larger than the connection may send.
-type TooLarge struct{ Size, Limit int }
-
-func (e *TooLarge) Error() string {
-	return fmt.Sprintf("body of %d bytes is over max_message, %d", e.Size, e.Limit)
-}
-
 // Error is a refusal of the broker: a reply code of AMQP 0-9-1, its text, and what to do.
 type Error struct {
 	Code   int    // 403, 404, 405, 406, …

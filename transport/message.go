@@ -8,6 +8,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/codec"
 )
 
 // Properties are a message's AMQP basic properties (AMQP 0-9-1 §4.2.6).
@@ -47,7 +49,7 @@ const (
 // and returns it as amqp091-go wants it.
 func (p *Publishing) encode(maxMessage, frameMax int) (amqp.Publishing, error) {
 	if len(p.Body) > maxMessage {
-		return amqp.Publishing{}, &TooLarge{len(p.Body), maxMessage}
+		return amqp.Publishing{}, &codec.TooLarge{Size: len(p.Body), Limit: maxMessage}
 	}
 	size := 64 // what a frame of properties has besides strings and headers
 	for _, s := range [...]struct{ name, value string }{

@@ -10,7 +10,7 @@ import (
 // [*Returned] (mandatory, and no queue), [*Error] (no such exchange, or no right to write there), [ErrNacked],
 // [ErrConnectionLost] (the outcome is not known), [ErrClosed],
 // ctx's cause (the outcome is not known either), or what was wrong with p, found before it was written: a body over
-// Config.MaxMessage ([*TooLarge]), a key over 255 bytes, headers over a frame or of a type that AMQP has not, an
+// Config.MaxMessage ([*codec.TooLarge]), a key over 255 bytes, headers over a frame or of a type that AMQP has not, an
 // expiration below zero.
 func (c *Conn) Publish(ctx context.Context, p Publishing) error {
 	result := make(chan error, 1)

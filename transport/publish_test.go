@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -105,7 +106,7 @@ func TestPublishingsThatCannotBeSent(t *testing.T) {
 				t.Errorf("got %v, want %q in it", err, test.want)
 			}
 		}
-		var large *transport.TooLarge
+		var large *codec.TooLarge
 		if err := c.Publish(limit(t), tests[0].p); !errors.As(err, &large) || large.Size != 1001 || large.Limit != c.MaxMessage() {
 			t.Errorf("got %#v, want a *TooLarge", err)
 		}

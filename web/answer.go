@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/codec"
 )
 
 // A Response is the result of a method that says more than a body.
@@ -69,7 +69,7 @@ func newAnswer(result any) (a answer, err error) {
 		a.kind, a.stream = "application/octet-stream", r
 	default:
 		a.kind = "application/json"
-		a.text, err = transport.JSON.Encode(r)
+		a.text, err = codec.JSON.Encode(r)
 	}
 	return a, err
 }

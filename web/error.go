@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // An Error is what a request is answered with that was not answered otherwise. A method may return one, to choose the status:
@@ -175,7 +175,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	}
 	h := w.Header()
 	if acceptsJSON(r) {
-		text, err := transport.JSON.Encode(problem{"about:blank", http.StatusText(e.Status), e.Status, valid(e.Message), valid(e.kind()), e.Faults})
+		text, err := codec.JSON.Encode(problem{"about:blank", http.StatusText(e.Status), e.Status, valid(e.Message), valid(e.kind()), e.Faults})
 		if err == nil {
 			h.Set("Content-Type", "application/problem+json")
 			write(w, r, e.Status, text)

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // A request is a frame of a client: {"method": "m", "data": {…}, "correlation_id": …}. See
@@ -25,7 +25,7 @@ var errNoMethod = &rpc.Error{Type: "MethodNotFound", Path: rpc.ErrMethodNotFound
 func readRequest(frame []byte) (request, error) {
 	r := request{id: json.RawMessage("null")}
 	malformed := rpc.NewError(rpc.ErrMalformedRequest.Path, "Invalid JSON data")
-	members, err := transport.JSON.Map(frame)
+	members, err := codec.JSON.Map(frame)
 	if err != nil {
 		r.id = salvageID(frame)
 		return r, malformed
@@ -36,7 +36,7 @@ func readRequest(frame []byte) (request, error) {
 		switch m.Name {
 		case "method":
 			named = true
-			_ = transport.JSON.Decode(m.Value, &r.method) // no method is called what is no string
+			_ = codec.JSON.Decode(m.Value, &r.method) // no method is called what is no string
 		case "data":
 			data = m.Value
 		case "correlation_id":
@@ -56,10 +56,10 @@ func readData(data []byte) (args service.Arguments, err error) {
 	case "", "null", "[]", `""`, "0", "false":
 		return args, nil
 	}
-	members, err := transport.JSON.Map(data)
+	members, err := codec.JSON.Map(data)
 	if err != nil {
-		python := map[transport.Kind]string{transport.KindList: "list", transport.KindString: "str", transport.KindBool: "bool"}
-		kind, ok := python[transport.JSON.Kind(data)]
+		python := map[codec.Kind]string{codec.KindList: "list", codec.KindString: "str", codec.KindBool: "bool"}
+		kind, ok := python[codec.JSON.Kind(data)]
 		switch {
 		case !ok && bytes.ContainsAny(data, ".eEN"):
 			kind = "float"
@@ -78,7 +78,7 @@ func readData(data []byte) (args service.Arguments, err error) {
 type jsonValue []byte
 
 // Decode implements [service.Value].
-func (v jsonValue) Decode(to any) error { return transport.JSON.Decode(v, to) }
+func (v jsonValue) Decode(to any) error { return codec.JSON.Decode(v, to) }
 
 // salvageID returns the correlation_id of what is an object only at its beginning.
 func salvageID(frame []byte) json.RawMessage {
@@ -94,7 +94,7 @@ func salvageID(frame []byte) json.RawMessage {
 			break
 		}
 		var v any
-		if key == "correlation_id" && transport.JSON.Decode(value, &v) == nil { // else it cannot be sent back
+		if key == "correlation_id" && codec.JSON.Decode(value, &v) == nil { // else it cannot be sent back
 			id = value
 		}
 	}
@@ -153,7 +153,7 @@ func encodeFrame(frame any) (text []byte, err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	text, err = transport.JSON.Encode(frame)
+	text, err = codec.JSON.Encode(frame)
 	return pythonic(text), err
 }
 

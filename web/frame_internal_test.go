@@ -5,8 +5,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // FuzzReadRequest reads any frame: what comes of it is an answer that can be read, with the frame's id.
@@ -48,14 +48,14 @@ func FuzzReadRequest(f *testing.F) {
 			ID any `json:"correlation_id"`
 		}
 		var id any
-		if err := transport.JSON.Decode(answer, &read); err != nil {
+		if err := codec.JSON.Decode(answer, &read); err != nil {
 			t.Fatalf("the answer %q to %q cannot be read: %v", answer, frame, err)
 		}
-		if err := transport.JSON.Decode(r.id, &id); err != nil {
+		if err := codec.JSON.Decode(r.id, &id); err != nil {
 			t.Fatalf("the id %q of %q cannot be read: %v", r.id, frame, err)
 		}
-		got, _ := transport.JSON.Encode(read.ID)
-		if want, _ := transport.JSON.Encode(id); string(got) != string(want) {
+		got, _ := codec.JSON.Encode(read.ID)
+		if want, _ := codec.JSON.Encode(id); string(got) != string(want) {
 			t.Errorf("the answer to %q has the id %s, want %s", frame, got, want)
 		}
 	})

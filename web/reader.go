@@ -12,8 +12,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/transport"
 )
 
 // A reader finds the arguments of one call in its request, and all that is wrong with them.
@@ -98,7 +98,7 @@ func (rd *reader) fields() *Error {
 		default:
 			where = given.in
 			if given.members != nil && given.members[i] != nil {
-				rd.take(in, where, v, transport.JSON.Decode(given.members[i], v.Addr().Interface()))
+				rd.take(in, where, v, codec.JSON.Decode(given.members[i], v.Addr().Interface()))
 				continue
 			}
 			texts = given.texts[in.key]
@@ -199,7 +199,7 @@ func (rd *reader) json() (content, *Error) {
 	if failed != nil || len(data) == 0 {
 		return c, failed
 	}
-	members, err := transport.JSON.Map(data)
+	members, err := codec.JSON.Map(data)
 	if err != nil { // what its fields lack is not to the point
 		rd.fault("body", "", err)
 		return c, misfit(rd.faults)

@@ -1,4 +1,4 @@
-package transport_test
+package codec_test
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/codec"
 )
 
 // FuzzJSON finds data that the codec takes otherwise than encoding/json, or that breaks it.
@@ -23,9 +23,9 @@ func FuzzJSON(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var p person
-		_ = transport.JSON.Decode(data, &p)
+		_ = codec.JSON.Decode(data, &p)
 		var v any
-		err := transport.JSON.Decode(data, &v)
+		err := codec.JSON.Decode(data, &v)
 		if odd := bytes.Contains(data, []byte("NaN")) || bytes.Contains(data, []byte("Infinity")); !odd {
 			want := json.Valid(data) && utf8.Valid(data)
 			if (err == nil) != want {
@@ -43,9 +43,9 @@ func FuzzJSON(f *testing.F) {
 				t.Errorf("%q: got %#v, want %#v, %v", data, v, want, err)
 			}
 		}
-		splitsAs(t, transport.JSON, data, v)
-		for _, codec := range []transport.Codec{transport.JSON, transport.TypedJSON} {
-			comesBack(t, codec, v)
+		splitsAs(t, codec.JSON, data, v)
+		for _, c := range []codec.Codec{codec.JSON, codec.TypedJSON} {
+			comesBack(t, c, v)
 		}
 	})
 }
@@ -55,7 +55,7 @@ func FuzzMessagePack(f *testing.F) {
 	for _, v := range []any{
 		person{Name: "x", Extra: []any{1, 2.5, nil}}, map[string]any{"a": []byte{0xff}, "b": "é"}, []any{-1, 1 << 40, uint64(1 << 63)},
 	} {
-		data, err := transport.MessagePack.Encode(v)
+		data, err := codec.MessagePack.Encode(v)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -69,19 +69,19 @@ func FuzzMessagePack(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var p person
-		_ = transport.MessagePack.Decode(data, &p)
+		_ = codec.MessagePack.Decode(data, &p)
 		var raw json.RawMessage
-		rawErr := transport.MessagePack.Decode(data, &raw)
+		rawErr := codec.MessagePack.Decode(data, &raw)
 		var v any
-		err := transport.MessagePack.Decode(data, &v)
+		err := codec.MessagePack.Decode(data, &v)
 		if err != nil {
 			return
 		}
 		if rawErr != nil {
 			t.Errorf("%x: got %v for a RawMessage, none for an any", data, rawErr)
 		}
-		splitsAs(t, transport.MessagePack, data, v)
-		comesBack(t, transport.MessagePack, v)
+		splitsAs(t, codec.MessagePack, data, v)
+		comesBack(t, codec.MessagePack, v)
 	})
 }
 
@@ -99,53 +99,53 @@ func FuzzEnvelopes(f *testing.F) {
 		if kind == "uuid" {
 			object["__value__"] = map[string]any{"hex": value}
 		}
-		data, err := transport.JSON.Encode(object)
+		data, err := codec.JSON.Encode(object)
 		if err != nil {
 			return
 		}
 		var v any
-		if err := transport.JSON.Decode(data, &v); err != nil {
+		if err := codec.JSON.Decode(data, &v); err != nil {
 			t.Fatalf("%s: %v", data, err)
 		}
-		comesBack(t, transport.TypedJSON, v)
+		comesBack(t, codec.TypedJSON, v)
 	})
 }
 
 // comesBack encodes v and decodes it again.
-func comesBack(t *testing.T, codec transport.Codec, v any) {
+func comesBack(t *testing.T, c codec.Codec, v any) {
 	t.Helper()
-	data, err := codec.Encode(v)
+	data, err := c.Encode(v)
 	if err != nil {
-		if codec != transport.MessagePack { // which has no larger integers, and no lone surrogates
+		if c != codec.MessagePack { // which has no larger integers, and no lone surrogates
 			t.Errorf("%#v: %v", v, err)
 		}
 		return
 	}
 	var again any
-	if err := codec.Decode(data, &again); err != nil {
+	if err := c.Decode(data, &again); err != nil {
 		t.Fatalf("%#v: %v", v, err)
 	}
-	twice, err := codec.Encode(again)
+	twice, err := c.Encode(again)
 	if err != nil || !bytes.Equal(data, twice) {
 		t.Errorf("%#v: got %q, %v, want %q", v, twice, err, data)
 	}
 }
 
 // splitsAs checks that the parts of data are those of v.
-func splitsAs(t *testing.T, codec transport.Codec, data []byte, v any) {
+func splitsAs(t *testing.T, c codec.Codec, data []byte, v any) {
 	t.Helper()
 	same := func(part []byte, want any) {
 		var got any
-		err := codec.Decode(part, &got)
-		a, _ := codec.Encode(got)
-		b, _ := codec.Encode(want)
+		err := c.Decode(part, &got)
+		a, _ := c.Encode(got)
+		b, _ := c.Encode(want)
 		if err != nil || !bytes.Equal(a, b) {
 			t.Errorf("%q: got %#v, %v, want %#v", part, got, err, want)
 		}
 	}
 	switch v := v.(type) {
 	case []any:
-		list, err := codec.List(data)
+		list, err := c.List(data)
 		if err != nil || len(list) != len(v) {
 			t.Fatalf("%q: got %q, %v, want %d elements", data, list, err, len(v))
 		}
@@ -153,7 +153,7 @@ func splitsAs(t *testing.T, codec transport.Codec, data []byte, v any) {
 			same(part, v[i])
 		}
 	case map[string]any:
-		object, err := codec.Map(data)
+		object, err := c.Map(data)
 		if err != nil || len(object) != len(v) {
 			t.Fatalf("%q: got %v, %v, want %d members", data, object, err, len(v))
 		}
@@ -161,11 +161,11 @@ func splitsAs(t *testing.T, codec transport.Codec, data []byte, v any) {
 			same(m.Value, v[m.Name])
 		}
 	case string:
-		if strings.HasPrefix(string(codec.Kind(data)), "an") {
+		if strings.HasPrefix(string(c.Kind(data)), "an") {
 			break // of an envelope
 		}
-		if codec.Kind(data) != transport.KindString {
-			t.Errorf("%q: got %s, want a string", data, codec.Kind(data))
+		if c.Kind(data) != codec.KindString {
+			t.Errorf("%q: got %s, want a string", data, c.Kind(data))
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package transport_test
+package codec_test
 
 import (
 	"bytes"
@@ -7,14 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/codec"
 )
 
 func TestInflate(t *testing.T) {
 	const limit = 1000
 	captured, _ := base64.StdEncoding.DecodeString("eJyrVkosSi9Wsoo2jNVRyi6HcKprawFi3wg+") // by Python's zlib
-	bomb := transport.Deflate(make([]byte, 64<<20))
-	whole := transport.Deflate(bytes.Repeat([]byte("x"), limit))
+	bomb := codec.Deflate(make([]byte, 64<<20))
+	whole := codec.Deflate(bytes.Repeat([]byte("x"), limit))
 	for _, test := range []struct {
 		name  string
 		body  []byte
@@ -22,7 +22,7 @@ func TestInflate(t *testing.T) {
 		fails bool
 	}{
 		{"", []byte("as it is"), "as it is", false},
-		{transport.Zlib, captured, `{"args":[1],"kwargs":{}}`, false},
+		{codec.Zlib, captured, `{"args":[1],"kwargs":{}}`, false},
 		{"gzip", captured, `{"args":[1],"kwargs":{}}`, false},
 		{"zlib", whole, strings.Repeat("x", limit), false},
 		{"zlib", whole[:len(whole)-1], "body is not zlib: unexpected EOF", true},
@@ -34,7 +34,7 @@ func TestInflate(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		got, err := transport.Inflate(test.name, test.body, limit)
+		got, err := codec.Inflate(test.name, test.body, limit)
 		runtime.ReadMemStats(&after)
 		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
 			t.Errorf("%s %.20q: got %d bytes allocated, want few", test.name, test.body, n)

@@ -1,4 +1,4 @@
-package transport_test
+package codec_test
 
 import (
 	"encoding/json"
@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/codec"
 )
 
 var id = uuid.MustParse("12345678-1234-5678-1234-567812345678")
@@ -46,13 +46,13 @@ var values = []struct {
 	json, typed string // typed is json if it is ""
 }{
 	{time.Date(2024, 1, 2, 3, 4, 5, 678901999, time.UTC), `"2024-01-02T03:04:05.678901Z"`, `{"__type__":"datetime","__value__":"2024-01-02T03:04:05.678901+00:00"}`},
-	{time.Date(2024, 1, 2, 3, 4, 5, 0, transport.Naive), `"2024-01-02T03:04:05"`, `{"__type__":"datetime","__value__":"2024-01-02T03:04:05"}`},
+	{time.Date(2024, 1, 2, 3, 4, 5, 0, codec.Naive), `"2024-01-02T03:04:05"`, `{"__type__":"datetime","__value__":"2024-01-02T03:04:05"}`},
 	{time.Date(2024, 1, 2, 3, 4, 5, 0, time.FixedZone("", -5*3600-1800)), `"2024-01-02T03:04:05-05:30"`, `{"__type__":"datetime","__value__":"2024-01-02T03:04:05-05:30"}`},
 	{time.Date(1900, 1, 2, 3, 4, 5, 0, time.FixedZone("LMT", 1172)), `"1900-01-02T03:04:05+00:19:32"`, `{"__type__":"datetime","__value__":"1900-01-02T03:04:05+00:19:32"}`},
-	{transport.Date{Year: 2024, Month: 1, Day: 2}, `"2024-01-02T00:00:00"`, `{"__type__":"date","__value__":"2024-01-02"}`},
-	{transport.TimeOfDay{Hour: 3, Minute: 4, Second: 5}, `"03:04:05"`, `{"__type__":"time","__value__":"03:04:05"}`},
-	{transport.TimeOfDay{Hour: 3, Microsecond: 6}, `"03:00:00.000006"`, `{"__type__":"time","__value__":"03:00:00.000006"}`},
-	{transport.Decimal("12.340"), `"12.340"`, `{"__type__":"decimal","__value__":"12.340"}`},
+	{codec.Date{Year: 2024, Month: 1, Day: 2}, `"2024-01-02T00:00:00"`, `{"__type__":"date","__value__":"2024-01-02"}`},
+	{codec.TimeOfDay{Hour: 3, Minute: 4, Second: 5}, `"03:04:05"`, `{"__type__":"time","__value__":"03:04:05"}`},
+	{codec.TimeOfDay{Hour: 3, Microsecond: 6}, `"03:00:00.000006"`, `{"__type__":"time","__value__":"03:00:00.000006"}`},
+	{codec.Decimal("12.340"), `"12.340"`, `{"__type__":"decimal","__value__":"12.340"}`},
 	{Decimal{"12.340"}, `"12.340"`, `{"__type__":"decimal","__value__":"12.340"}`},
 	{id, `"12345678-1234-5678-1234-567812345678"`, `{"__type__":"uuid","__value__":{"hex":"12345678123456781234567812345678"}}`},
 	{[]byte("é"), `"w6k="`, `{"__type__":"bytes","__value__":"é"}`},
@@ -61,7 +61,7 @@ var values = []struct {
 	{netip.MustParseAddr("::1"), `"::1"`, ""},
 	{json.RawMessage(`{"a":[1,2.0,null]}`), `{"a":[1,2.0,null]}`, ""},
 	{map[string]any{"a": []any{nil, true, "x", json.Number("2.0"), json.Number("2"), math.Inf(-1)}}, `{"a":[null,true,"x",2.0,2,-Infinity]}`, ""},
-	{map[transport.Date]int{{Year: 2024, Month: 1, Day: 2}: 1}, `{"2024-01-02":1}`, ""},
+	{map[codec.Date]int{{Year: 2024, Month: 1, Day: 2}: 1}, `{"2024-01-02":1}`, ""},
 	{map[int8]uint8{-1: 255}, `{"-1":255}`, ""},
 	{map[bool]float32{true: 0.1}, `{"true":0.1}`, ""},
 	{[2]*int{new(int), nil}, `[0,null]`, ""},
@@ -79,15 +79,15 @@ func TestValues(t *testing.T) {
 			typed = test.json
 		}
 		for _, c := range []struct {
-			codec transport.Codec
+			codec codec.Codec
 			want  string
-		}{{transport.JSON, test.json}, {transport.TypedJSON, typed}, {transport.MessagePack, ""}} {
+		}{{codec.JSON, test.json}, {codec.TypedJSON, typed}, {codec.MessagePack, ""}} {
 			data, err := c.codec.Encode(test.value)
 			if err != nil || c.want != "" && string(data) != c.want {
 				t.Errorf("%#v: got %s, %v, want %s", test.value, data, err, c.want)
 				continue
 			}
-			for _, reader := range []transport.Codec{c.codec, transport.JSON} {
+			for _, reader := range []codec.Codec{c.codec, codec.JSON} {
 				if reader.ContentType() != c.codec.ContentType() {
 					continue
 				}
@@ -108,7 +108,7 @@ func alike(got, want any) bool {
 		got, want := got.(time.Time), want.Truncate(time.Microsecond)
 		_, gotZone := got.Zone()
 		_, wantZone := want.Zone()
-		return got.Equal(want) && gotZone == wantZone && (got.Location() == transport.Naive) == (want.Location() == transport.Naive)
+		return got.Equal(want) && gotZone == wantZone && (got.Location() == codec.Naive) == (want.Location() == codec.Naive)
 	}
 	if want, ok := want.(json.RawMessage); ok {
 		return strings.ReplaceAll(string(got.(json.RawMessage)), " ", "") == string(want)
@@ -126,11 +126,11 @@ func TestEnvelopes(t *testing.T) {
 		any         any // nil for the object
 	}{
 		{"datetime", `"2024-01-02T03:04:05+00:00"`, "2024-01-02T03:04:05+00:00", time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)},
-		{"datetime", `"2024-01-02T03:04:05"`, transport.Date{}, time.Date(2024, 1, 2, 3, 4, 5, 0, transport.Naive)},
-		{"date", `"2024-01-02"`, time.Date(2024, 1, 2, 0, 0, 0, 0, transport.Naive), transport.Date{Year: 2024, Month: 1, Day: 2}},
-		{"time", `"03:04:05"`, "03:04:05", transport.TimeOfDay{Hour: 3, Minute: 4, Second: 5}},
+		{"datetime", `"2024-01-02T03:04:05"`, codec.Date{}, time.Date(2024, 1, 2, 3, 4, 5, 0, codec.Naive)},
+		{"date", `"2024-01-02"`, time.Date(2024, 1, 2, 0, 0, 0, 0, codec.Naive), codec.Date{Year: 2024, Month: 1, Day: 2}},
+		{"time", `"03:04:05"`, "03:04:05", codec.TimeOfDay{Hour: 3, Minute: 4, Second: 5}},
 		{"time", `"03:04:05+01:00"`, "03:04:05+01:00", nil},
-		{"decimal", `"1E+3"`, Decimal{"1E+3"}, transport.Decimal("1E+3")},
+		{"decimal", `"1E+3"`, Decimal{"1E+3"}, codec.Decimal("1E+3")},
 		{"decimal", `"1,5"`, "1,5", nil},
 		{"uuid", hex, "12345678-1234-5678-1234-567812345678", id},
 		{"uuid", hex, id, id},
@@ -146,14 +146,14 @@ func TestEnvelopes(t *testing.T) {
 			fmt.Sprintf(` {"__value__": %s, "__type__": %q}`, test.value, test.kind),
 		} {
 			var v any
-			if err := transport.JSON.Decode([]byte(data), &v); err != nil {
+			if err := codec.JSON.Decode([]byte(data), &v); err != nil {
 				t.Errorf("%s: %v", data, err)
 			} else if object, ok := v.(map[string]any); test.any == nil && (!ok || len(object) != 2) || test.any != nil && !alike(v, test.any) {
 				t.Errorf("%s: got %#v, want %#v", data, v, test.any)
 			}
 			got := reflect.New(reflect.TypeOf(test.want))
-			err := transport.JSON.Decode([]byte(data), got.Interface())
-			if test.want == (any)(transport.Date{}) {
+			err := codec.JSON.Decode([]byte(data), got.Interface())
+			if test.want == (any)(codec.Date{}) {
 				if want := `"2024-01-02T03:04:05" is no date, such as 2024-01-02`; err == nil || err.Error() != want {
 					t.Errorf("%s: got %v, want %s", data, err, want)
 				}
@@ -164,7 +164,7 @@ func TestEnvelopes(t *testing.T) {
 	}
 	for _, data := range []string{`{}`, `{"__type__": "date"}`, `{"__type__": "date", "__value__": "2024-01-02", "x": 1}`, `{"x": 1}`, `{"__type__": 1, "__value__": 2}`} {
 		var text string
-		if err := transport.JSON.Decode([]byte(data), &text); err == nil || err.Error() != "an object does not fit string" {
+		if err := codec.JSON.Decode([]byte(data), &text); err == nil || err.Error() != "an object does not fit string" {
 			t.Errorf("%s: got %q, %v, want that it does not fit", data, text, err)
 		}
 	}
@@ -182,7 +182,7 @@ func TestMessagePackEncode(t *testing.T) {
 		"81a2696407": order{ID: 7}, "02": json.Number("2"), "cbc000000000000000": json.Number("-2.0"),
 		"cb7ff8000000000001": math.NaN(),
 	} {
-		if got, err := transport.MessagePack.Encode(value); err != nil || fmt.Sprintf("%x", got) != want {
+		if got, err := codec.MessagePack.Encode(value); err != nil || fmt.Sprintf("%x", got) != want {
 			t.Errorf("%#v: got %x, %v, want %s", value, got, err, want)
 		}
 	}
@@ -193,7 +193,7 @@ func TestMessagePackEncode(t *testing.T) {
 		"chan int is no data": []any{make(chan int)},
 	} {
 		want = "cannot be written as msgpack: [0]: " + want
-		if got, err := transport.MessagePack.Encode(value); err == nil || err.Error() != want {
+		if got, err := codec.MessagePack.Encode(value); err == nil || err.Error() != want {
 			t.Errorf("%#v: got %x, %v, want %s", value, got, err, want)
 		}
 	}
@@ -214,12 +214,12 @@ func TestMessagePackDecode(t *testing.T) {
 		"\xd7\xff\x00\x00\x0f\xa0\x00\x00\x00\x05":     time.Unix(5, 1000).UTC(),
 	} {
 		got := reflect.New(reflect.TypeOf(want))
-		if err := transport.MessagePack.Decode([]byte(data), got.Interface()); err != nil || !alike(got.Elem().Interface(), want) {
+		if err := codec.MessagePack.Decode([]byte(data), got.Interface()); err != nil || !alike(got.Elem().Interface(), want) {
 			t.Errorf("%x: got %#v, %v, want %#v", data, got.Elem().Interface(), err, want)
 		}
 	}
 	var v any
-	if err := transport.MessagePack.Decode([]byte("\x94\x02\xcb\x40\x00\x00\x00\x00\x00\x00\x00\xc4\x01a\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00"), &v); err != nil ||
+	if err := codec.MessagePack.Decode([]byte("\x94\x02\xcb\x40\x00\x00\x00\x00\x00\x00\x00\xc4\x01a\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00"), &v); err != nil ||
 		fmt.Sprintf("%#v", v) != `[]interface {}{"2", "2.0", []uint8{0x61}, +Inf}` {
 		t.Errorf("got %#v, %v", v, err)
 	}
@@ -244,7 +244,7 @@ func TestMessagePackDecode(t *testing.T) {
 		"\x81\x91\x01\x02":                         {new(any), "a list cannot be a key"},
 		strings.Repeat("\x91", 1_000_000):          {new(any), "nested deeper than 10000 at byte 10001"},
 	} {
-		if err := transport.MessagePack.Decode([]byte(data), test.into); err == nil || err.Error() != test.want {
+		if err := codec.MessagePack.Decode([]byte(data), test.into); err == nil || err.Error() != test.want {
 			t.Errorf("%.20x: got %v, want %s", data, err, test.want)
 		}
 	}
@@ -286,17 +286,17 @@ func TestStructsAreThoseOfEncodingJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := transport.JSON.Encode(v)
+		got, err := codec.JSON.Encode(v)
 		if err != nil || string(got) != string(want) {
 			t.Errorf("got %s, %v, want %s", got, err, want)
 		}
 		var ours, theirs all
-		if err := errors.Join(transport.JSON.Decode(want, &ours), json.Unmarshal(want, &theirs)); err != nil || !reflect.DeepEqual(ours, theirs) {
+		if err := errors.Join(codec.JSON.Decode(want, &ours), json.Unmarshal(want, &theirs)); err != nil || !reflect.DeepEqual(ours, theirs) {
 			t.Errorf("%s: got %#v, %v, want %#v", want, ours, err, theirs)
 		}
-		packed, err := transport.MessagePack.Encode(v)
+		packed, err := codec.MessagePack.Encode(v)
 		ours = all{}
-		if err := errors.Join(err, transport.MessagePack.Decode(packed, &ours)); err != nil || !reflect.DeepEqual(ours, theirs) {
+		if err := errors.Join(err, codec.MessagePack.Decode(packed, &ours)); err != nil || !reflect.DeepEqual(ours, theirs) {
 			t.Errorf("%x: got %#v, %v, want %#v", packed, ours, err, theirs)
 		}
 	}
@@ -310,7 +310,7 @@ func TestDecodeReplaces(t *testing.T) {
 		Map  map[string]int
 		Rest string
 	}{shared, map[string]int{"old": 1}, "stays"}
-	if err := transport.JSON.Decode([]byte(`{"list": [7], "map": {"a": 1}, "map": {"b": 2}}`), &v); err != nil {
+	if err := codec.JSON.Decode([]byte(`{"list": [7], "map": {"a": 1}, "map": {"b": 2}}`), &v); err != nil {
 		t.Fatal(err)
 	}
 	if got := fmt.Sprint(v, shared); got != "{[7] map[b:2] stays} [1 2 3]" {

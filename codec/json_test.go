@@ -1,4 +1,4 @@
-package transport_test
+package codec_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/codec"
 )
 
 func TestJSONEncode(t *testing.T) {
@@ -62,7 +62,7 @@ func TestJSONEncode(t *testing.T) {
 			`{"Price":1.0,"id":1,"rate":3.0,"text":"2.0","raw":2,"any":4.0}`},
 	}
 	for _, test := range tests {
-		got, err := transport.JSON.Encode(test.value)
+		got, err := codec.JSON.Encode(test.value)
 		if err != nil || string(got) != test.want {
 			t.Errorf("%#v: got %s, %v, want %s", test.value, got, err, test.want)
 		}
@@ -77,12 +77,12 @@ func TestJSONEncode(t *testing.T) {
 		"nested deeper than 10000: does it contain itself?":          circle,
 		"struct {} cannot be a key: it is no string, number or bool": map[struct{}]int{{}: 1},
 		"year 10000 is not one of Python's, 1 to 9999":               time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
-		"2024-02-30 is no date":                                      transport.Date{Year: 2024, Month: 2, Day: 30},
-		"24:00:00 is no time of day":                                 transport.TimeOfDay{Hour: 24},
-		`"1,5" is no decimal`:                                        transport.Decimal("1,5"),
+		"2024-02-30 is no date":                                      codec.Date{Year: 2024, Month: 2, Day: 30},
+		"24:00:00 is no time of day":                                 codec.TimeOfDay{Hour: 24},
+		`"1,5" is no decimal`:                                        codec.Decimal("1,5"),
 	} {
 		want = "cannot be written as JSON: " + want
-		if got, err := transport.JSON.Encode(value); err == nil || err.Error() != want {
+		if got, err := codec.JSON.Encode(value); err == nil || err.Error() != want {
 			t.Errorf("%T: got %s, %v, want %s", value, got, err, want)
 		}
 	}
@@ -138,14 +138,14 @@ func TestJSONDecode(t *testing.T) {
 	}
 	for _, test := range tests {
 		got := reflect.New(reflect.TypeOf(test.want))
-		if err := transport.JSON.Decode([]byte(test.data), got.Interface()); err != nil {
+		if err := codec.JSON.Decode([]byte(test.data), got.Interface()); err != nil {
 			t.Errorf("%s into %T: %v", test.data, test.want, err)
 		} else if !reflect.DeepEqual(got.Elem().Interface(), test.want) {
 			t.Errorf("%s: got %#v, want %#v", test.data, got.Elem().Interface(), test.want)
 		}
 	}
 	var any any
-	if err := transport.JSON.Decode([]byte(`[2.0, 2, 100000000000000000000000]`), &any); err != nil ||
+	if err := codec.JSON.Decode([]byte(`[2.0, 2, 100000000000000000000000]`), &any); err != nil ||
 		fmt.Sprintf("%#v", any) != `[]interface {}{"2.0", "2", "100000000000000000000000"}` {
 		t.Errorf("got %#v, %v, want numbers as they were written", any, err)
 	}
@@ -201,19 +201,19 @@ func TestJSONDecodeErrors(t *testing.T) {
 		{strings.Repeat("[", 20000) + strings.Repeat("]", 20000), new(any), "nested deeper than 10000 at byte 10001"},
 	}
 	for _, test := range tests {
-		if err := transport.JSON.Decode([]byte(test.data), test.into); err == nil || err.Error() != test.want {
+		if err := codec.JSON.Decode([]byte(test.data), test.into); err == nil || err.Error() != test.want {
 			t.Errorf("%.50s into %T: got %v, want %s", test.data, test.into, err, test.want)
 		}
 	}
 }
 
 func TestJSONSplit(t *testing.T) {
-	list, err := transport.JSON.List([]byte(` [1 , {"a":[2,"]"]}, "x,\"y" ,[],null,-1.5e3] `))
+	list, err := codec.JSON.List([]byte(` [1 , {"a":[2,"]"]}, "x,\"y" ,[],null,-1.5e3] `))
 	want := `1|{"a":[2,"]"]}|"x,\"y"|[]|null|-1.5e3`
 	if got := string(bytes.Join(list, []byte("|"))); err != nil || got != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
-	object, err := transport.JSON.Map([]byte(`{"b": 1, "a" : {"b": 2} , "b":[3], "é\"": "}"}`))
+	object, err := codec.JSON.Map([]byte(`{"b": 1, "a" : {"b": 2} , "b":[3], "é\"": "}"}`))
 	var got []string
 	for _, m := range object {
 		got = append(got, m.Name+"="+string(m.Value))
@@ -226,9 +226,9 @@ func TestJSONSplit(t *testing.T) {
 		`null`: "null where a list should be", `true`: "a bool where a list should be",
 		`[1`: "not valid JSON: it ends before the value does", `[1]]`: `not valid JSON: "]" after the value`,
 	} {
-		split := transport.JSON.List
+		split := codec.JSON.List
 		if data == "{}" {
-			split = func(b []byte) ([][]byte, error) { m, err := transport.JSON.Map(b); return make([][]byte, len(m)), err }
+			split = func(b []byte) ([][]byte, error) { m, err := codec.JSON.Map(b); return make([][]byte, len(m)), err }
 		}
 		if got, err := split([]byte(data)); len(got) > 0 || err == nil && want != "" || err != nil && err.Error() != want {
 			t.Errorf("%s: got %q, %v, want %q", data, got, err, want)

@@ -1,4 +1,4 @@
-package transport
+package codec
 
 // A transcoder writes what a reader reads to the writer of another encoding.
 type transcoder struct {

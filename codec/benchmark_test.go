@@ -1,11 +1,11 @@
-package transport_test
+package codec_test
 
 import (
 	"bytes"
 	"encoding/json"
 	"testing"
 
-	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/codec"
 )
 
 // What a request carries that is typical: a string, an integer, a struct.
@@ -35,8 +35,8 @@ func BenchmarkCodec(b *testing.B) {
 			d.UseNumber()
 			return d.Decode(v)
 		}},
-		{"json", transport.JSON.Encode, transport.JSON.Decode},
-		{"msgpack", transport.MessagePack.Encode, transport.MessagePack.Decode},
+		{"json", codec.JSON.Encode, codec.JSON.Decode},
+		{"msgpack", codec.MessagePack.Encode, codec.MessagePack.Decode},
 	}
 	targets := []struct {
 		name  string
