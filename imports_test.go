@@ -43,6 +43,7 @@ var arrows = map[string][]string{
 	"internal/golden":     {},
 	"internal/soak":       {},
 	"interop":             {"servicetest"},
+	"scripts":             {},
 }
 
 // others are the packages from outside of the standard library that these may import, and no further ones.
@@ -104,8 +105,10 @@ func TestImports(t *testing.T) {
 // place is the row of arrows that a package belongs to.
 func place(path string) string {
 	path = strings.TrimPrefix(path, module)
-	if strings.HasPrefix(path, "examples/") {
-		return "examples"
+	for _, folder := range []string{"examples", "scripts"} {
+		if strings.HasPrefix(path, folder+"/") {
+			return folder
+		}
 	}
 	return path
 }
