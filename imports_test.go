@@ -39,7 +39,8 @@ var arrows = map[string][]string{
 
 	// Programs, and what only tests import.
 	"examples":            {"runner", "servicetest", "di"},
-	"internal/brokertest": {"broker"},
+	"internal/hosttest":   {"rpc"},
+	"internal/brokertest": {"broker", "internal/hosttest"},
 	"internal/golden":     {},
 	"internal/soak":       {},
 	"interop":             {"servicetest"},

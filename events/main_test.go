@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -28,7 +29,7 @@ const maxMessage = 1 << 20
 // A process hosts services in a test, and keeps what they log.
 type process struct {
 	*service.Container
-	log brokertest.Log
+	log hosttest.Log
 	tap brokertest.Tap
 }
 

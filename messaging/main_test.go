@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -26,7 +27,7 @@ const maxMessage = 1 << 20
 // A process hosts services in a test, and keeps what they log.
 type process struct {
 	*service.Container
-	log brokertest.Log
+	log hosttest.Log
 	tap brokertest.Tap
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -95,12 +96,12 @@ func TestStubSends(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- tc.call(ctx) }()
-		d := next(t, requests)
+		d := hosttest.Next(t, requests)
 		if !brokertest.SameBody(d.Body, []byte(tc.want)) {
 			t.Errorf("got %s, want %s", d.Body, tc.want)
 		}
 		cancel()
-		if err := wait(t, "the call", done); !errors.Is(err, context.Canceled) {
+		if err := hosttest.Receive(t, "the call", done); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v, want %v", tc.want, err, context.Canceled)
 		}
 	}

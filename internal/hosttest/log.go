@@ -1,0 +1,56 @@
+package hosttest
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+)
+
+// A Log collects the lines that are written to it. The zero value is empty. Several goroutines may
+// use it at once.
+type Log struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	written chan struct{} // closed by the next Write; nil if nobody waits
+}
+
+// Write implements [io.Writer].
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.written != nil {
+		close(l.written)
+		l.written = nil
+	}
+	return l.text.Write(p)
+}
+
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// Lines returns the lines that contain every text of what.
+func (l *Log) Lines(what ...string) (found []string) {
+	for line := range strings.Lines(l.String()) {
+		all := true
+		for _, w := range what {
+			all = all && strings.Contains(line, w)
+		}
+		if all {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// read returns the text so far, and a channel that is closed when there is more.
+func (l *Log) read() (text string, more <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.written == nil {
+		l.written = make(chan struct{})
+	}
+	return l.text.String(), l.written
+}
