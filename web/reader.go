@@ -243,14 +243,14 @@ func (rd *reader) multipart(boundary string) (content, *Error) {
 			return c, nil
 		}
 		if err != nil {
-			return c, readError(err)
+			return c, bodyError(err)
 		}
 		if part.FileName() != "" {
 			continue
 		}
 		text, err := io.ReadAll(part)
 		if err != nil {
-			return c, readError(err)
+			return c, bodyError(err)
 		}
 		c.texts[part.FormName()] = append(c.texts[part.FormName()], string(text))
 	}
@@ -260,7 +260,7 @@ func (rd *reader) multipart(boundary string) (content, *Error) {
 func (rd *reader) body() ([]byte, *Error) {
 	data, err := io.ReadAll(rd.r.Body)
 	if err != nil {
-		return nil, readError(err)
+		return nil, bodyError(err)
 	}
 	if !utf8.Valid(data) {
 		return nil, misfit([]Fault{{In: "body", Detail: errUTF8.Error()}})
