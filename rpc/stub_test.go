@@ -247,7 +247,7 @@ Users: Typo: no method is named: write the one to call, as in rpc:"get_user"
 Users: Key: unknown key rpcs in its tag: did you mean rpc?
 Users: Key: unknown key x in its tag: known are rpc
 Users: Dot: method "a.b" has a dot, and the binding users.* takes one word: write "a_b"
-Users: List: signature "list(a, *)": names must follow a bare *
+Users: List: signature "list(a, *)": a bare * must be followed by a parameter
 Users: NoCtx: its first parameter is not context.Context: write func(context.Context, int, ...string) (int, error)
 Users: LateCtx: it does not return (T, error) or error: write func(context.Context, int) error
 Users: NoError: it does not return (T, error) or error: write func(context.Context) (int, error)
