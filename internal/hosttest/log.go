@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"sync"
+	"testing"
+	"time"
 )
 
 // A Log collects the lines that are written to it. The zero value is empty. Several goroutines may
@@ -43,6 +45,25 @@ func (l *Log) Lines(what ...string) (found []string) {
 		}
 	}
 	return found
+}
+
+// Wait waits until at least n lines contain every text of what, and returns them. It fails the test
+// after [Timeout].
+func (l *Log) Wait(t testing.TB, n int, what ...string) []string {
+	t.Helper()
+	timeout := time.NewTimer(Timeout)
+	defer timeout.Stop()
+	for {
+		_, more := l.read()
+		if found := l.Lines(what...); len(found) >= n {
+			return found
+		}
+		select {
+		case <-more:
+		case <-timeout.C:
+			t.Fatalf("got %d lines with %q within %s, want %d:\n%s", len(l.Lines(what...)), what, Timeout, n, l)
+		}
+	}
 }
 
 // read returns the text so far, and a channel that is closed when there is more.
