@@ -7,7 +7,6 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
-	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/service"
 )
@@ -38,7 +37,7 @@ func TestExchanges(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		r := &Regional{taken: make(chan string, 10)}
 		start(t, uri, r)
-		peer := brokertest.Channel(t, uri)
+		peer := channel(t, uri)
 		if err := peer.ExchangeDeclare("orders", "headers", false, true, false, false, amqp.Table{"alternate-exchange": "others"}); err != nil {
 			t.Errorf("as it should be: %v", err)
 		}
@@ -47,7 +46,7 @@ func TestExchanges(t *testing.T) {
 			if err := peer.PublishWithContext(t.Context(), "orders", "", true, false, order); err != nil {
 				t.Fatal(err)
 			}
-			if got := hosttest.Receive(t, want, r.taken); got != want {
+			if got := wait(t, want, r.taken); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -58,7 +57,7 @@ func (e *unreadableError) Error() string { return e.why.Error() }
 func (e *unreadableError) Unwrap() error { return e.why }
 
 // read decodes the payload of d into the method's type.
-func (s *subscriber) read(d *transport.Delivery) (args signature.Arguments, err error) {
+func (s *subscriber) read(d *transport.Delivery) (args service.Arguments, err error) {
 	if s.payload == nil {
 		return args, nil
 	}
@@ -70,7 +69,7 @@ func (s *subscriber) read(d *transport.Delivery) (args signature.Arguments, err 
 	if err := decode(c, body, v.Interface()); err != nil {
 		return args, &unreadableError{fmt.Errorf("payload: %w", err), body}
 	}
-	args.Positional = []signature.Value{payload(v.Elem())}
+	args.Positional = []service.Value{payload(v.Elem())}
 	return args, nil
 }
 
@@ -87,7 +86,7 @@ func decode(c codec.Codec, body []byte, v any) (err error) {
 // A payload is decoded already.
 type payload reflect.Value
 
-// Decode implements [signature.Value].
+// Decode implements [service.Value].
 func (p payload) Decode(to any) error {
 	reflect.ValueOf(to).Elem().Set(reflect.Value(p))
 	return nil

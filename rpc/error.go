@@ -10,7 +10,6 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -107,7 +106,7 @@ func (e *Error) about(text string) *Error { return NewError(e.Path, valid(text))
 // entrypoints with another wire.
 func AsError(err error) *Error {
 	var (
-		misfit *signature.Error
+		misfit *service.SignatureError
 		fault  *service.PanicError
 		typed  *Error
 	)

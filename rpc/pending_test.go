@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
-	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -29,7 +28,7 @@ func TestGo(t *testing.T) {
 					t.Errorf("got %d, %v, want %d", got, err, i)
 				}
 			}
-			hosttest.Receive(t, "Done", r.Done())
+			wait(t, "Done", r.Done())
 		}
 		for method, want := range map[string]error{"nope": rpc.ErrMethodNotFound, "sig": rpc.ErrIncorrectSignature} {
 			if err := client.Go(t.Context(), method).Result(t.Context(), nil); !errors.Is(err, want) {
@@ -70,7 +69,7 @@ func TestGoEnds(t *testing.T) {
 		conn := dial(t, uri, rpc.Config{Timeout: 50 * time.Millisecond}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		r := conn.Client("mute").Go(ctx, "ask")
-		if request := hosttest.Next(t, requests); request.Expiration != "" {
+		if request := next(t, requests); request.Expiration != "" {
 			t.Errorf("got expiration %s, want none: nobody asked for a limit", request.Expiration)
 		}
 		if err := r.Result(t.Context(), nil); !errors.Is(err, rpc.ErrTimeout) {
@@ -81,7 +80,7 @@ func TestGoEnds(t *testing.T) {
 		conn = dial(t, uri, rpc.Config{}, nil)
 		ctx, cancel = context.WithCancel(t.Context())
 		r = conn.Client("mute").Go(ctx, "ask")
-		hosttest.Next(t, requests)
+		next(t, requests)
 		waiting, giveUp := context.WithCancel(t.Context())
 		giveUp()
 		if err := r.Result(waiting, nil); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "no reply yet") {
@@ -91,15 +90,15 @@ func TestGoEnds(t *testing.T) {
 			t.Errorf("got %d calls that wait, want 1", n)
 		}
 		cancel()
-		hosttest.Receive(t, "the end of ctx", r.Done())
+		wait(t, "the end of ctx", r.Done())
 		if err := r.Result(t.Context(), nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context canceled", err)
 		}
 
-		limited, cancel := context.WithTimeout(t.Context(), hosttest.Timeout)
+		limited, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		r = conn.Client("mute").Go(limited, "ask")
-		if request := hosttest.Next(t, requests); request.Expiration == "" {
+		if request := next(t, requests); request.Expiration == "" {
 			t.Error("got no expiration, want ctx's")
 		}
 		if err := conn.Close(t.Context()); err != nil {
@@ -136,10 +135,10 @@ func TestGoOutlivesItsMethod(t *testing.T) {
 		if err := conn.Client("starter").Go(t.Context(), "begin").Result(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
-		hosttest.Receive(t, "the work", w.Held)
+		wait(t, "the work", w.Held)
 		select {
 		case w.Release <- struct{}{}: // only who still holds takes it
-		case <-time.After(hosttest.Timeout):
+		case <-time.After(patience):
 			t.Error("the work was given up")
 		}
 	})

@@ -7,7 +7,6 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
-	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 )
 
@@ -25,18 +24,18 @@ func TestBrokerKilled(t *testing.T) {
 	var got string
 	ended := make(chan error)
 	go func() { ended <- client.Call(t.Context(), "hold", &got) }()
-	hosttest.Receive(t, "the call", w.Held)
+	wait(t, "the call", w.Held)
 	tap.Confirmed(t, 3)                        // the first was no call; and so it is on the broker's disk
 	node.Control("eval", "mnesia:sync_log().") // and so are the queues, which a kill loses otherwise in their first seconds
 	node.Kill()
 	node.Start()
-	if call := hosttest.Receive(t, "the call, again", w.Held); !call.Redelivered {
+	if call := wait(t, "the call, again", w.Held); !call.Redelivered {
 		t.Error("got a call that is not said to be redelivered")
 	}
 	for range 2 { // the one before the kill, and the one after it
 		w.Release <- struct{}{}
 	}
-	if err := hosttest.Receive(t, "the reply", ended); err != nil || got != "held" {
+	if err := wait(t, "the reply", ended); err != nil || got != "held" {
 		t.Errorf("got %q, %v from the call in flight, want its reply", got, err)
 	}
 	if err := client.Call(t.Context(), "nothing", nil); err != nil {
@@ -78,7 +77,7 @@ func TestCallsWhileBrokerDies(t *testing.T) {
 	close(down)
 	node.Start()
 	for range callers {
-		if err := hosttest.Receive(t, "a call", ended); err != nil && !errors.Is(err, rpc.ErrConnectionLost) {
+		if err := wait(t, "a call", ended); err != nil && !errors.Is(err, rpc.ErrConnectionLost) {
 			t.Errorf("got %v, want nil or ErrConnectionLost", err)
 		}
 	}
@@ -97,7 +96,7 @@ func TestReplyQueueGone(t *testing.T) {
 		var tap tap
 		client := dial(t, uri, rpc.Config{Timeout: -1}, &tap).Client("mute")
 		waits := client.Go(t.Context(), "ask")
-		hosttest.Next(t, requests)
+		next(t, requests)
 		tap.Confirmed(t, 2) // the first was no call
 		tap.away.Store(true)
 		tap.Cut()
@@ -109,16 +108,16 @@ func TestReplyQueueGone(t *testing.T) {
 			}
 		}
 		tap.away.Store(false)
-		hosttest.Receive(t, "the call", waits.Done())
+		wait(t, "the call", waits.Done())
 		if err := waits.Result(t.Context(), nil); !errors.Is(err, rpc.ErrConnectionLost) {
 			t.Errorf("got %v, want ErrConnectionLost", err)
 		}
 		var got int
 		answered := make(chan error)
 		go func() { answered <- client.Call(t.Context(), "ask", &got) }()
-		request := hosttest.Next(t, requests)
+		request := next(t, requests)
 		peer.publish(request.ReplyTo, amqp.Publishing{CorrelationId: request.CorrelationId, Body: []byte(`{"result": 5, "error": null}`)})
-		if err := hosttest.Receive(t, "a later call", answered); err != nil || got != 5 {
+		if err := wait(t, "a later call", answered); err != nil || got != 5 {
 			t.Errorf("got %d, %v from a call afterwards, want its reply", got, err)
 		}
 	})

@@ -22,7 +22,6 @@ import (
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -51,7 +50,7 @@ func (once) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 
 func (o once) Start(context.Context) error {
 	call := &service.Call{Parents: []string{"caller"}}
-	o.field.Go(func(ctx context.Context) { _, _ = o.field.Run(ctx, call, signature.Arguments{}) })
+	o.field.Go(func(ctx context.Context) { _, _ = o.field.Run(ctx, call, service.Arguments{}) })
 	return nil
 }
 

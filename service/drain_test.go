@@ -11,7 +11,6 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 // Of four calls and two workers, when the stop begins: one ends and its worker begins the next, the third never ends, and the
@@ -45,7 +44,7 @@ func TestDrainIsLogged(t *testing.T) {
 				}
 				do := all["work.do"]
 				for range test.calls {
-					do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, signature.Arguments{}) })
+					do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, service.Arguments{}) })
 				}
 				synctest.Wait()
 				time.AfterFunc(time.Second, func() { one <- struct{}{} })

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 // Nest is a service that calls itself.
@@ -233,7 +232,7 @@ func TestRowIsBounded(t *testing.T) {
 			wg.Go(func() {
 				call := &service.Call{}
 				call.Watch(&watchers[i])
-				_, _ = all["bounded.slow"].Run(t.Context(), call, signature.Arguments{})
+				_, _ = all["bounded.slow"].Run(t.Context(), call, service.Arguments{})
 			})
 		}
 		synctest.Wait()

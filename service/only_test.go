@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 type Sentry struct {
@@ -77,7 +76,7 @@ func TestOnly(t *testing.T) {
 		}
 		var ran []string
 		for _, f := range c.Rows() {
-			got, err := f.Run(t.Context(), nil, signature.Arguments{})
+			got, err := f.Run(t.Context(), nil, service.Arguments{})
 			if err != nil {
 				t.Error(err)
 			}

@@ -165,13 +165,6 @@ func (c *Conn) Close(ctx context.Context) error {
 	}
 }
 
-// Epoch counts the connections made: 1 for the first. It changes when a redial has succeeded.
-func (c *Conn) Epoch() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.epoch
-}
-
 // MaxMessage returns the largest body that may be sent, in bytes: Config.MaxMessage or its default.
 func (c *Conn) MaxMessage() int { return cmp.Or(c.cfg.MaxMessage, 16<<20) }
 
@@ -180,30 +173,6 @@ func (c *Conn) Codec() codec.Codec { return cmp.Or(c.cfg.Codec, codec.JSON) }
 
 // Accepts returns the codecs that received messages may use: [Config.Accepts].
 func (c *Conn) Accepts() codec.Set { return c.cfg.Accepts() }
-
-// Wait returns when the connection is up and its topology and consumers are in place, or with ctx's cause.
-func (c *Conn) Wait(ctx context.Context) error {
-	for {
-		s, err := c.session(ctx)
-		if err != nil {
-			return err
-		}
-		c.mu.Lock()
-		changed, placed := c.changed, c.current == s
-		for consumer := range c.consumers {
-			placed = placed && (consumer.place == s || consumer.ended)
-		}
-		c.mu.Unlock()
-		if placed {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for consumers to consume again: %w", context.Cause(ctx))
-		}
-	}
-}
 
 // session returns the session that is up, and waits for one while the broker is away.
 func (c *Conn) session(ctx context.Context) (*session, error) {

@@ -7,50 +7,55 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
-
-	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // Consume describes a consumer of a queue.
 type Consume struct {
-	Queue    string
-	Prefetch int   // deliveries unacknowledged at once; 0 is no limit
-	Args     Table // of basic.consume: x-stream-offset, which counts until there was a delivery, x-priority
-	AckLater bool  // acknowledgements may wait for 32 of them, or 50 ms: deliveries that come again do no harm. Prefetch is 0, or well over 32
-	// Handle is called for each delivery in order, by one goroutine of the consumer's.
-	// It must settle the delivery sooner or later (Ack, Reject), in any goroutine.
-	// While it blocks, nothing further is delivered to this consumer.
+	Queue string
+
+	// Prefetch is how many deliveries may be unacknowledged at once. Zero means no limit.
+	Prefetch int
+
+	// Args are the arguments of basic.consume, such as x-priority. With x-stream-offset the queue
+	// is read as a stream, from that offset on; the Consumer says where it continues after a lost
+	// connection.
+	Args Table
+
+	// AckLater lets acknowledgements wait for others, until there are 32 or 50 ms have passed. It
+	// saves frames where a repeated delivery does no harm. Prefetch should then be 0 or well over
+	// 32.
+	AckLater bool
+
+	// Handle is called for each delivery in order, by one goroutine of the consumer. It must see to
+	// it that the delivery is settled (Ack, AckNow, Reject), in any goroutine. While it blocks, no
+	// further delivery reaches this consumer.
 	Handle func(*Delivery)
 }
 
-// A Consumer receives a queue's deliveries on a channel of its own. It consumes again, the topology declared first,
-// after a redial, after the broker cancelled it (a queue deleted) and after its channel was closed. A stream, if Args say
-// where to read it from, it then reads on from its first delivery that is not settled, unless the broker cancelled it. Its
-// methods may be called by several goroutines, and not by Handle.
+// A Consumer receives the deliveries of a queue on a channel that it alone uses. It consumes again,
+// with the topology declared first, after the connection was lost, the broker has cancelled it
+// (because its queue was deleted) or its channel was closed. A stream is then read from the first
+// delivery that was not settled; after a cancellation, it is read from where Consume.Args say,
+// because the stream may be another one.
+//
+// Its methods may be called by several goroutines, but not by Handle.
 type Consumer struct {
 	conn *Conn
 	cfg  Consume
 	stop context.CancelFunc
 
 	first   chan error    // the outcome of the first attempt
-	stopped chan struct{} // closed when no Handle is running or to come
+	stopped chan struct{} // closed when run has returned: no Handle is called any more
 
-	position *position // run's; nil if it reads no stream
-
-	closing atomic.Bool // run closes the channel when it ends, for nobody may be waiting by then
-	wary    atomic.Bool // a reply has closed a channel of this session: the next ones are confirmed
-	// Under conn.mu:
-	place *session // where it consumes; nil while it does not
-	ended bool     // it does not consume again
-	link  *link    // the latest
+	closing atomic.Bool // run closes the channel when it returns, because Close may have given up
+	channel *channel    // the latest; nil until there is one. Conn.mu guards it
 }
 
-// Consume starts a consumer. A refusal of the broker (404, 403, 405) is an [*Error]. While the broker is away Consume
-// waits for it, as long as ctx does.
+// Consume starts a consumer. If the broker refuses it (404, 403, 405) the error is an [*Error].
+// While the connection is lost, Consume waits for it as long as ctx allows.
 func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
 	run, stop := context.WithCancel(context.Background())
-	consumer := &Consumer{conn: c, cfg: cfg, stop: stop, first: make(chan error, 1), stopped: make(chan struct{}),
-		position: positionOf(cfg.Args)}
+	consumer := &Consumer{conn: c, cfg: cfg, stop: stop, first: make(chan error, 1), stopped: make(chan struct{})}
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
@@ -73,15 +78,96 @@ func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
 	if err != nil {
 		consumer.closing.Store(true)
 		consumer.stop()
-		consumer.forget()
+		consumer.remove()
 		return nil, fmt.Errorf("consume queue %q: %w", cfg.Queue, err)
 	}
 	return consumer, nil
 }
 
-// Cancel ends delivery: when it returns nil no Handle call is running or to come; what was delivered by then may still
-// be settled and replied to until Close. What the broker had sent ahead and was not handed to Handle is given back to
-// the queue. It ends with ctx's cause while a Handle blocks or the broker does not answer.
+// run is the consumer's goroutine. It consumes on one session after the other, until ctx ends or
+// the Conn is closed.
+func (c *Consumer) run(ctx context.Context) {
+	defer c.end()
+	position := positionOf(c.cfg.Args)
+	confirmReplies := false // a reply has closed a channel of the session
+	started := false
+	for attempt := 0; ; attempt++ {
+		s, err := c.conn.session(ctx)
+		if err != nil {
+			c.report(err)
+			return
+		}
+		if attempt > 0 {
+			c.conn.restore(s) // the queue may have been deleted
+		}
+		since := time.Now()
+		ch, err := openChannel(c.conn, s, &c.cfg, position, confirmReplies)
+		switch {
+		case err == nil:
+			started = true
+			c.setChannel(ch)
+			c.report(nil)
+			err = ch.deliver(ctx, c.cfg.Handle)
+			confirmReplies = confirmReplies || isRefusal(err)
+			if errors.Is(err, errCancelled) {
+				position = positionOf(c.cfg.Args)
+			}
+		case !started && !errors.Is(err, errChannelClosed):
+			c.report(err)
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if s.isLost() {
+			confirmReplies = false
+			attempt = -1 // the Conn declares the topology and backs off before there is a new session
+			continue
+		}
+		if time.Since(since) > backoffMax {
+			attempt = 0
+		}
+		c.logStopped(ctx, err)
+		if !pause(ctx, attempt) {
+			return
+		}
+	}
+}
+
+func (c *Consumer) setChannel(ch *channel) {
+	c.conn.mu.Lock()
+	defer c.conn.mu.Unlock()
+	c.channel = ch
+}
+
+// report tells Consume how the first attempt went.
+func (c *Consumer) report(err error) {
+	select {
+	case c.first <- err:
+	default:
+	}
+}
+
+func (c *Consumer) logStopped(ctx context.Context, err error) {
+	level := slog.LevelWarn
+	if isRefusal(err) {
+		level = slog.LevelError // it needs an operator
+	}
+	c.conn.log.Log(ctx, level, "consumer stopped, trying again", "queue", c.cfg.Queue, "err", err)
+}
+
+// end is called when run returns.
+func (c *Consumer) end() {
+	close(c.stopped)
+	if ch := c.latest(); ch != nil && c.closing.Load() {
+		_ = ch.close()
+	}
+}
+
+// Cancel stops the delivery of messages. When it returns nil, Handle is not running and is not
+// called again. Messages that Handle was called for may be settled and replied to until Close;
+// messages that the broker has sent and that Handle was not called for return to the queue. Cancel
+// fails with ctx's cause if a Handle blocks or the broker does not answer.
 func (c *Consumer) Cancel(ctx context.Context) error {
 	c.stop()
 	select {
@@ -92,137 +178,39 @@ func (c *Consumer) Cancel(ctx context.Context) error {
 	}
 }
 
-// Close ends delivery, writes the acknowledgements that are outstanding, and closes the channel: what was not settled
-// goes back to the broker. If ctx ends first, that happens when Handle has returned.
+// Close stops the delivery of messages as Cancel does, writes the outstanding acknowledgements, and
+// closes the channel: what was not settled returns to the queue. If ctx ends first, the channel is
+// closed when Handle has returned.
 func (c *Consumer) Close(ctx context.Context) error {
 	c.closing.Store(true)
 	err := c.Cancel(ctx)
-	l := c.forget()
-	if err != nil || l == nil {
+	ch := c.remove()
+	if err != nil || ch == nil {
 		return err
 	}
-	if err = l.session.do(ctx, l.quit); err != nil && ctx.Err() != nil {
+	if err = ch.session.do(ctx, ch.close); err != nil && ctx.Err() != nil {
 		return fmt.Errorf("close the consumer of queue %q: %w", c.cfg.Queue, err)
 	}
-	return nil // a channel that is closed already is what was wanted
+	return nil // any other error means that the channel was closed already
 }
 
-// flush writes the acknowledgements that were given, and takes no more.
+// flush writes the acknowledgements given so far. Later ones are not written.
 func (c *Consumer) flush() {
-	c.conn.mu.Lock()
-	l := c.link
-	c.conn.mu.Unlock()
-	if l != nil {
-		l.finish()
+	if ch := c.latest(); ch != nil {
+		ch.finish()
 	}
 }
 
-// forget leaves the connection's consumers, and returns the latest link.
-func (c *Consumer) forget() *link {
+// remove takes the consumer from the Conn's, and returns the latest channel.
+func (c *Consumer) remove() *channel {
 	c.conn.mu.Lock()
 	defer c.conn.mu.Unlock()
 	delete(c.conn.consumers, c)
-	return c.link
+	return c.channel
 }
 
-// run is the consumer's goroutine: it consumes on one session after the other, until ctx ends or the connection does.
-func (c *Consumer) run(ctx context.Context) {
-	defer c.end()
-	started := false
-	for attempt := 0; ; attempt++ {
-		s, err := c.conn.session(ctx)
-		if err != nil {
-			c.report(err)
-			return
-		}
-		if attempt > 0 {
-			c.conn.restore(s) // the queue may be gone
-		}
-		since := time.Now()
-		l, err := c.consume(s)
-		switch {
-		case err == nil:
-			started = true
-			c.set(s, l)
-			c.report(nil)
-			err = l.deliver(ctx, c.cfg.Handle)
-			c.set(nil, l)
-		case !started && !errors.Is(err, errGone):
-			c.report(err)
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if s.isLost() {
-			c.wary.Store(false)
-			attempt = -1 // whoever connects again declares the topology and backs off
-			continue
-		}
-		if time.Since(since) > backoffMax {
-			attempt = 0
-		}
-		level := slog.LevelWarn
-		if refusal := (*Error)(nil); errors.As(err, &refusal) {
-			level = slog.LevelError // somebody has to do something
-		}
-		c.conn.log.Log(ctx, level, "consumer stopped, trying again", "queue", c.cfg.Queue, "err", err)
-		if !pause(ctx, attempt) {
-			return
-		}
-	}
-}
-
-// consume opens a channel and starts to consume on it.
-func (c *Consumer) consume(s *session) (*link, error) {
-	ch, err := s.amqp.Channel()
-	if err != nil {
-		return nil, gone(err, connecting)
-	}
-	l := newLink(c, s, ch)
-	if c.cfg.Prefetch > 0 {
-		err = ch.Qos(c.cfg.Prefetch, 0, false)
-	}
-	var args amqp.Table
-	if err == nil {
-		args, _, err = encodeTable(c.position.resume(c.cfg.Args))
-	}
-	if err == nil {
-		l.deliveries, err = ch.Consume(c.cfg.Queue, consumerTag, false, false, false, false, args)
-	}
-	if err == nil && !s.run(l.run) {
-		err = errGone
-	}
-	if err != nil {
-		ch.Close()
-		return nil, gone(err, consuming)
-	}
-	return l, nil
-}
-
-func (c *Consumer) end() {
-	c.conn.mu.Lock()
-	c.ended = true
-	l := c.link
-	c.conn.broadcast()
-	c.conn.mu.Unlock()
-	close(c.stopped)
-	if l != nil && c.closing.Load() {
-		_ = l.quit()
-	}
-}
-
-func (c *Consumer) set(s *session, l *link) {
+func (c *Consumer) latest() *channel {
 	c.conn.mu.Lock()
 	defer c.conn.mu.Unlock()
-	c.place, c.link = s, l
-	c.conn.broadcast()
-}
-
-// report tells Consume how the first attempt went.
-func (c *Consumer) report(err error) {
-	select {
-	case c.first <- err:
-	default:
-	}
+	return c.channel
 }

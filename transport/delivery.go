@@ -3,38 +3,238 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// A Delivery is a message from a queue, to be settled once: later settlements are ignored. Its methods may be called
-// in any goroutine.
+// A Delivery is a message that a [Consumer] received. Each is settled once, by Ack, AckNow or
+// Reject; later calls of these are ignored. Its methods may be called by several goroutines.
 type Delivery struct {
 	Exchange    string
-	Key         string
+	Key         string // routing key
 	Redelivered bool
 	Properties
 	Body []byte
 
-	link      *link
+	channel   *channel
 	tag       uint64
-	transient bool      // it says so: delivery mode 1
-	position  *position // of the stream that it is of, nil if it is of none
-	offset    int64     // there
+	transient bool      // the message says so: delivery mode 1
+	position  *position // of the stream that it was read from; nil if from a queue
+	offset    int64     // in that stream
 }
 
-// Ack acknowledges the delivery. Acknowledgements leave in batches: multiple for the finished prefix, single ones
-// behind a gap. None waits longer than 1 ms for others, or for more than a quarter of the prefetch window, unless
-// Consume.AckLater says that it may. An Ack that the connection was lost for does nothing: the broker delivers
-// the message again.
+// A channel is the AMQP channel of a consumer, from its opening to its end. Its deliveries belong
+// to it: their acknowledgements are dropped once it is closed, because the broker delivers them
+// again.
+type channel struct {
+	conn           *Conn // sends the replies that this channel cannot
+	session        *session
+	amqp           *amqp.Channel
+	prefetch       int
+	position       *position // of the stream that it reads; nil if it reads a queue
+	confirmReplies bool      // an earlier channel was closed for a reply: send them on the publishing channel
+
+	deliveries <-chan amqp.Delivery
+	closes     <-chan *amqp.Error
+	writing    chan struct{} // a lock that a ctx can give up on: full while a reply is written
+
+	stop    func()        // closes stopped
+	stopped chan struct{} // makes watch write the acknowledgements and return
+	closed  chan struct{} // closed when watch has returned
+	err     error         // why the channel was closed; valid once closed is
+
+	flushing   sync.Mutex    // held while acknowledgements are written
+	ackCount   int           // so many are written at once
+	ackTimeout time.Duration // after which fewer are written
+	timer      *time.Timer   // of ackTimeout
+
+	mu             sync.Mutex
+	acks           acks
+	flushRequested bool // the socket calls flush before it writes next
+}
+
+// consumerTag names a consumer on its channel, which has no other.
+const consumerTag = "gomeko"
+
+// Acknowledgements wait for others, so that one frame acknowledges many deliveries: for lazyCount
+// or lazyTimeout with Consume.AckLater; otherwise for eagerCount, or a quarter of the prefetch
+// count if that is less, or eagerTimeout.
+const (
+	lazyCount    = 32
+	lazyTimeout  = 50 * time.Millisecond
+	eagerCount   = 16
+	eagerTimeout = time.Millisecond
+)
+
+// errCancelled is returned by deliver when the broker has cancelled the consumer (basic.cancel).
+var errCancelled = errors.New("the broker cancelled the consumer: its queue was deleted or has moved")
+
+// openChannel opens a channel of s and starts to consume on it, from p if it reads a stream.
+func openChannel(conn *Conn, s *session, cfg *Consume, p *position, confirmReplies bool) (*channel, error) {
+	opened, err := s.amqp.Channel()
+	if err != nil {
+		return nil, gone(err, connecting)
+	}
+	stopped := make(chan struct{})
+	ch := &channel{
+		conn:           conn,
+		session:        s,
+		amqp:           opened,
+		prefetch:       cfg.Prefetch,
+		position:       p,
+		confirmReplies: confirmReplies,
+		closes:         opened.NotifyClose(make(chan *amqp.Error, 1)),
+		writing:        make(chan struct{}, 1),
+		stop:           sync.OnceFunc(func() { close(stopped) }),
+		stopped:        stopped,
+		closed:         make(chan struct{}),
+	}
+	switch {
+	case cfg.AckLater:
+		ch.ackCount, ch.ackTimeout = lazyCount, lazyTimeout
+	case cfg.Prefetch == 0:
+		ch.ackCount, ch.ackTimeout = eagerCount, eagerTimeout
+	default:
+		ch.ackCount, ch.ackTimeout = min(eagerCount, cfg.Prefetch/4), eagerTimeout
+	}
+	ch.timer = time.AfterFunc(ch.ackTimeout, ch.requestFlush)
+	ch.timer.Stop()
+	if cfg.Prefetch > 0 {
+		err = opened.Qos(cfg.Prefetch, 0, false)
+	}
+	var args amqp.Table
+	if err == nil {
+		args, _, err = encodeTable(p.resume(cfg.Args))
+	}
+	if err == nil {
+		ch.deliveries, err = opened.Consume(cfg.Queue, consumerTag, false, false, false, false, args)
+	}
+	if err == nil && !s.run(ch.watch) {
+		err = errChannelClosed
+	}
+	if err != nil {
+		opened.Close()
+		return nil, gone(err, consuming)
+	}
+	return ch, nil
+}
+
+// deliver hands the deliveries to handle until ctx ends, or until the broker cancels the consumer
+// or closes the channel.
+func (ch *channel) deliver(ctx context.Context, handle func(*Delivery)) error {
+	for ctx.Err() == nil {
+		select {
+		case d, ok := <-ch.deliveries:
+			if !ok {
+				return ch.ended()
+			}
+			handle(ch.receive(&d))
+		case <-ctx.Done():
+		}
+	}
+	// If this fails, the channel is closed, and deliveries ends as well.
+	ch.betweenReplies(func() { ch.amqp.Cancel(consumerTag, false) })
+	for d := range ch.deliveries {
+		ch.receive(&d).Reject(true)
+	}
+	return context.Cause(ctx)
+}
+
+func (ch *channel) receive(d *amqp.Delivery) *Delivery {
+	ch.mu.Lock()
+	ch.acks.delivered(d.DeliveryTag)
+	ch.mu.Unlock()
+	delivery := &Delivery{
+		Exchange:    d.Exchange,
+		Key:         d.RoutingKey,
+		Redelivered: d.Redelivered,
+		Properties:  decodeProperties(d),
+		Body:        d.Body,
+		channel:     ch,
+		tag:         d.DeliveryTag,
+		transient:   d.DeliveryMode == amqp.Transient,
+	}
+	if ch.position != nil {
+		ch.position.delivered(delivery)
+	}
+	return delivery
+}
+
+// maxUnconfirmed is the size of body, in bytes, up to which a reply is sent without a confirm.
+const maxUnconfirmed = 1 << 20
+
+// Reply publishes p, never as mandatory, on the channel of the delivery. A reply that was written
+// before the delivery's Ack reaches the broker before it, so it is not lost if the process dies in
+// between. The reply to a transient message (delivery mode 1) is transient too.
+//
+// Reply does not wait for a confirm, with three exceptions: the channel is closed; the body is over
+// 1 MiB; the broker has refused an earlier reply (403, 404). Then it publishes as [Conn.Publish]
+// does, and waits for the connection and for the confirm as long as ctx allows. The last two exist
+// because a refusal closes the channel, and the broker then delivers the message again: if the
+// second reply closed the channel too, this would never end.
+//
+// A publishing that cannot be sent (see [Conn.Publish]) is an error before anything is written.
+func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
+	p.Mandatory = false
+	p.Persistent = p.Persistent && !d.transient
+	message, err := d.channel.conn.encode(&p)
+	if err != nil {
+		return err
+	}
+	if len(p.Body) <= maxUnconfirmed && !d.channel.confirmReplies {
+		if err = d.channel.publish(ctx, &p, message); !errors.Is(err, errChannelClosed) {
+			return err
+		}
+	}
+	return d.channel.conn.Publish(ctx, p)
+}
+
+// publish writes a publishing, before the acknowledgements to come. errChannelClosed means that
+// nothing was sent.
+func (ch *channel) publish(ctx context.Context, p *Publishing, message amqp.Publishing) error {
+	select {
+	case ch.writing <- struct{}{}:
+	default: // ctx.Done may allocate: call it only to wait
+		select {
+		case ch.writing <- struct{}{}:
+		case <-ch.closed:
+			return errChannelClosed
+		case <-ctx.Done():
+			return fmt.Errorf("waiting to reply: %w", ch.session.late(ctx))
+		}
+	}
+	defer func() { <-ch.writing }()
+	if !ch.session.sock.room(ctx, ch.closed) {
+		if ctx.Err() != nil {
+			return fmt.Errorf("waiting to reply: %w", ch.session.late(ctx))
+		}
+		return errChannelClosed
+	}
+	if ch.amqp.Publish(p.Exchange, p.Key, false, false, message) != nil {
+		return errChannelClosed // the only reason for which a write fails
+	}
+	return nil
+}
+
+// Ack acknowledges the delivery. Acknowledgements are written in batches: one for all deliveries up
+// to the first unsettled one, and single ones for those after it. An Ack waits for others for 1 ms
+// at most, and for at most a quarter of the prefetch count, unless Consume.AckLater is set. If the
+// connection is lost first it does nothing, and the broker delivers the message again.
 func (d *Delivery) Ack() { d.settle(acked) }
 
-// AckNow acknowledges the delivery and waits until the broker has heard of it: what is done then is done at most once. An
-// error, [ErrConnectionLost] or ctx's cause, says that it may not have, and may deliver the message again.
+// AckNow acknowledges the delivery and waits until the broker has received that: what is done
+// afterwards is done at most once. After an error, [ErrConnectionLost] or ctx's cause, the broker
+// may deliver the message again.
 func (d *Delivery) AckNow(ctx context.Context) error {
 	d.Ack()
-	return d.link.settled(ctx)
+	return d.channel.sync(ctx)
 }
 
-// Reject gives the delivery back to its queue, or drops it. A stream keeps it in any case, and takes an Ack for it.
+// Reject returns the delivery to its queue, or drops it. A message in a stream stays there in any
+// case, and Reject is the same as Ack.
 func (d *Delivery) Reject(requeue bool) {
 	if requeue {
 		d.settle(requeued)
@@ -43,36 +243,206 @@ func (d *Delivery) Reject(requeue bool) {
 	}
 }
 
-func (d *Delivery) settle(v verdict) {
+func (d *Delivery) settle(s ackState) {
 	if d.position != nil {
 		d.position.settled(d.offset)
-		v = acked // for another verdict RabbitMQ closes the connection
+		s = acked // RabbitMQ closes the connection if a stream's message is rejected
 	}
-	d.link.settle(d.tag, v)
+	d.channel.settle(d.tag, s)
 }
 
-// confirmedReply is the size of body, in bytes, above which a reply is confirmed.
-const confirmedReply = 1 << 20
-
-// Reply publishes p, never mandatory, on the channel the delivery came by, so that it is ahead of the delivery's Ack
-// there and survives the death of this process. If that channel or connection is gone, it is sent by the connection
-// that is there now and confirmed, as long as ctx allows. So is what a broker may refuse: a body over 1 MiB, and all
-// that comes after a refused reply (403, 404). For a broker closes the delivery's channel over it, and delivers the
-// message again: a second reply that closes it would make this go on without end.
-// What cannot be sent (see [Conn.Publish]) is an error before anything is written. A reply to a message that says that it
-// is transient (delivery mode 1) is so too.
-func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
-	p.Mandatory = false
-	p.Persistent = p.Persistent && !d.transient
-	c := d.link.consumer
-	message, err := c.conn.encode(&p)
-	if err != nil {
-		return err
+func (ch *channel) settle(tag uint64, s ackState) {
+	ch.mu.Lock()
+	n := ch.acks.settle(tag, s)
+	ch.mu.Unlock()
+	switch {
+	case s != acked || n >= ch.ackCount:
+		ch.requestFlush()
+	case n == 1:
+		ch.timer.Reset(ch.ackTimeout)
 	}
-	if len(p.Body) <= confirmedReply && !c.wary.Load() {
-		if err = d.link.publish(ctx, &p, message); !errors.Is(err, errGone) {
-			return err
+}
+
+// requestFlush makes the socket call flush before it writes next. While the socket is busy more
+// acknowledgements come, and one frame acknowledges them all; that is why the socket calls back
+// instead of flush being called here.
+func (ch *channel) requestFlush() {
+	ch.mu.Lock()
+	requested := ch.flushRequested
+	ch.flushRequested = true
+	ch.mu.Unlock()
+	if !requested {
+		ch.session.sock.ahead(ch.flush)
+	}
+}
+
+// flush writes the acknowledgements. It ignores errors: they mean that the channel is closed, and
+// so that the acknowledgements are void.
+func (ch *channel) flush() {
+	ch.flushing.Lock() // when a second flush returns, what the first one took is written too
+	defer ch.flushing.Unlock()
+	for {
+		ch.mu.Lock()
+		b, ok := ch.acks.take()
+		ch.flushRequested = false
+		ch.mu.Unlock()
+		if !ok {
+			return
+		}
+		for _, tag := range b.requeued {
+			ch.amqp.Reject(tag, true)
+		}
+		for _, tag := range b.dropped {
+			ch.amqp.Reject(tag, false)
+		}
+		if b.prefix > 0 {
+			ch.amqp.Ack(b.prefix, true)
+		}
+		for _, tag := range b.single {
+			ch.amqp.Ack(tag, false)
 		}
 	}
-	return c.conn.Publish(ctx, p)
+}
+
+// sync writes the acknowledgements and returns when the broker has received them. The broker
+// handles the frames of a channel in order, so it waits for the answer to a qos that changes
+// nothing.
+func (ch *channel) sync(ctx context.Context) error {
+	err := ch.session.do(ctx, func() error {
+		ch.flush()
+		var err error
+		ch.betweenReplies(func() { err = ch.amqp.Qos(ch.prefetch, 0, false) })
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		return ErrConnectionLost
+	}
+	return err
+}
+
+// betweenReplies calls f, which sends a method and waits for the broker's answer, while no reply is
+// being written. A reply is three frames, and the broker closes a connection that sends another
+// method's frame between them.
+func (ch *channel) betweenReplies(f func()) {
+	ch.writing <- struct{}{} // replies do not hold it for longer than the socket lives
+	defer func() { <-ch.writing }()
+	f()
+}
+
+// watch is the channel's goroutine: it waits for the end of the channel.
+func (ch *channel) watch() {
+	defer close(ch.closed)
+	select {
+	case <-ch.stopped:
+		ch.flush()
+	case err := <-ch.closes:
+		ch.err = errChannelClosed
+		if err != nil {
+			ch.err = reason(err, publishing)
+		}
+	}
+	ch.timer.Stop()
+}
+
+// ended returns why there are no more deliveries, and closes the channel unless that is the reason.
+func (ch *channel) ended() error {
+	if !ch.amqp.IsClosed() {
+		_ = ch.close()
+		return errCancelled
+	}
+	<-ch.closed
+	return ch.err
+}
+
+// finish writes the acknowledgements given so far. Later ones are not written.
+func (ch *channel) finish() {
+	ch.stop()
+	<-ch.closed
+}
+
+// close writes the acknowledgements given so far and closes the channel.
+func (ch *channel) close() (err error) {
+	ch.finish()
+	ch.betweenReplies(func() { err = ch.amqp.Close() })
+	return err
+}
+
+// acks keeps the state of a channel's deliveries, whose tags count from 1, and acknowledges them in
+// as few frames as possible.
+type acks struct {
+	first  uint64 // the tag of states[0]; all before it are sent
+	states []ackState
+	fresh  []uint64 // tags that were settled since the last batch
+}
+
+// An ackState is what a delivery was settled with.
+type ackState uint8
+
+const (
+	unacknowledged ackState = iota
+	acked
+	requeued
+	dropped
+	sent // to the broker
+)
+
+// A batch is what to send to the broker, in this order: acknowledging up to prefix would
+// acknowledge rejected ones too.
+type batch struct {
+	requeued, dropped []uint64
+	prefix            uint64 // acknowledge all up to this tag; 0 is none
+	single            []uint64
+}
+
+// delivered adds the next delivery.
+func (a *acks) delivered(tag uint64) {
+	if len(a.states) == 0 {
+		a.first = tag
+	}
+	a.states = append(a.states, unacknowledged)
+}
+
+// settle notes the first settlement of a delivery, and returns how many there were since the last
+// batch.
+func (a *acks) settle(tag uint64, s ackState) int {
+	i := tag - a.first // wraps to a large number below first
+	if i < uint64(len(a.states)) && a.states[i] == unacknowledged {
+		a.states[i] = s
+		a.fresh = append(a.fresh, tag)
+	}
+	return len(a.fresh)
+}
+
+// take returns what was settled since the last batch, and false if nothing was.
+func (a *acks) take() (batch, bool) {
+	if len(a.fresh) == 0 {
+		return batch{}, false
+	}
+	var b batch
+	for _, tag := range a.fresh {
+		switch a.states[tag-a.first] {
+		case requeued:
+			b.requeued = append(b.requeued, tag)
+		case dropped:
+			b.dropped = append(b.dropped, tag)
+		default:
+			continue
+		}
+		a.states[tag-a.first] = sent
+	}
+	for len(a.states) > 0 && a.states[0] != unacknowledged {
+		if a.states[0] == acked {
+			b.prefix = a.first // the broker refuses the tag of a delivery that it knows to be settled
+		}
+		a.states = a.states[1:]
+		a.first++
+	}
+	for _, tag := range a.fresh {
+		if tag >= a.first && a.states[tag-a.first] == acked {
+			b.single = append(b.single, tag)
+			a.states[tag-a.first] = sent
+		}
+	}
+	a.fresh = a.fresh[:0]
+	return b, true
 }

@@ -57,7 +57,7 @@ func (c *Conn) send(ctx context.Context, p *Publishing, settled func(error)) (*o
 				return out, nil
 			}
 		}
-		if !errors.Is(err, errGone) {
+		if !errors.Is(err, errChannelClosed) {
 			return nil, err
 		}
 	}

@@ -44,7 +44,7 @@ func (s *session) publishing(ctx context.Context) (*publisher, error) {
 	if p == nil || p.isDead() {
 		if s.ended {
 			s.mu.Unlock()
-			return nil, errGone
+			return nil, errChannelClosed
 		}
 		p = &publisher{
 			session: s,
@@ -66,7 +66,7 @@ func (s *session) publishing(ctx context.Context) (*publisher, error) {
 	}
 }
 
-// send writes a publishing. errGone means that nothing of it was sent.
+// send writes a publishing. errChannelClosed means that nothing of it was sent.
 func (p *publisher) send(ctx context.Context, m *Publishing, message amqp.Publishing, settled func(error)) (*outgoing, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -75,7 +75,7 @@ func (p *publisher) send(ctx context.Context, m *Publishing, message amqp.Publis
 	case p.writing <- struct{}{}:
 		defer func() { <-p.writing }()
 	case <-p.dead:
-		return nil, errGone
+		return nil, errChannelClosed
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting to publish: %w", p.session.late(ctx))
 	}
@@ -83,7 +83,7 @@ func (p *publisher) send(ctx context.Context, m *Publishing, message amqp.Publis
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("waiting to publish: %w", p.session.late(ctx))
 		}
-		return nil, errGone
+		return nil, errChannelClosed
 	}
 	out := &outgoing{
 		publisher: p, settled: settled, mandatory: m.Mandatory,
@@ -103,7 +103,7 @@ func (p *publisher) send(ctx context.Context, m *Publishing, message amqp.Publis
 	p.mu.Unlock()
 	if err != nil {
 		<-p.dead // at hand: a write fails for nothing else
-		return nil, errGone
+		return nil, errChannelClosed
 	}
 	if first { // else run waits for one before it
 		select {

@@ -115,7 +115,7 @@ func reason(err *amqp.Error, op operation) error {
 	return errors.New(err.Reason)
 }
 
-// gone tells the broker's refusal, an *Error, from the loss of the channel or the socket, errGone.
+// gone tells the broker's refusal, an *Error, from the loss of the channel or the socket, errChannelClosed.
 func gone(err error, op operation) error {
 	var e *amqp.Error
 	switch {
@@ -126,8 +126,13 @@ func gone(err error, op operation) error {
 	case errors.As(err, &e) && e.Server && e.Code != amqp.ConnectionForced && e.Code != amqp.InternalError:
 		return refusal(e, op)
 	case errors.As(err, &e), errors.Is(err, net.ErrClosed): // the socket's, before amqp091-go knows
-		return errGone
+		return errChannelClosed
 	default:
 		return err
 	}
+}
+
+func isRefusal(err error) bool {
+	var refusal *Error
+	return errors.As(err, &refusal)
 }

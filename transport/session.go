@@ -14,8 +14,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// errGone is the error inside the package of what met a dead channel or socket: nothing was sent, try the next one.
-var errGone = errors.New("channel is gone")
+// errChannelClosed is the error inside the package of what met a dead channel or socket: nothing was sent, try the next one.
+var errChannelClosed = errors.New("channel is gone")
 
 // A session is one socket of a Conn: an epoch.
 type session struct {
@@ -133,7 +133,7 @@ func (s *session) isLost() bool {
 func (s *session) do(ctx context.Context, f func() error) error {
 	result := make(chan error, 1)
 	if !s.run(func() { result <- f() }) {
-		return errGone
+		return errChannelClosed
 	}
 	select {
 	case err := <-result:

@@ -58,7 +58,7 @@ func (c *Conn) Declare(ctx context.Context, t Topology) error {
 			return err
 		}
 		err = s.do(ctx, func() error { return s.declare(t) })
-		if errors.Is(err, errGone) {
+		if errors.Is(err, errChannelClosed) {
 			continue
 		}
 		if err != nil {
@@ -95,7 +95,7 @@ func (c *Conn) Inspect(ctx context.Context, queue string) (messages, consumers i
 		case err == nil:
 			q := <-found
 			return q.Messages, q.Consumers, nil
-		case !errors.Is(err, errGone):
+		case !errors.Is(err, errChannelClosed):
 			return 0, 0, fmt.Errorf("queue %q: %w", queue, err)
 		}
 	}
@@ -109,11 +109,11 @@ func (c *Conn) Delete(ctx context.Context, queue string) error {
 	c.topology.forget(queue)
 	s := c.current
 	c.mu.Unlock()
-	err := errGone
+	err := errChannelClosed
 	if s != nil {
 		err = s.do(ctx, func() error { return s.delete(queue) })
 	}
-	if errors.Is(err, errGone) {
+	if errors.Is(err, errChannelClosed) {
 		err = ErrConnectionLost
 	}
 	if err != nil {
@@ -150,12 +150,12 @@ func (c *Conn) restore(s *session) bool {
 	c.mu.Unlock()
 	s.find(t.Queues)
 	err := s.declare(t)
-	if err == nil || errors.Is(err, errGone) {
+	if err == nil || errors.Is(err, errChannelClosed) {
 		return err == nil
 	}
 	for _, part := range t.parts() {
 		err := s.declare(part)
-		if errors.Is(err, errGone) {
+		if errors.Is(err, errChannelClosed) {
 			return false
 		}
 		if err != nil {

@@ -106,11 +106,11 @@ func (b *binding) fields(f *service.Field, name string, names []string, types, l
 		}
 		names = nil
 	}
-	sig, err := f.Bind(name, append(lead, types[:last]...)...)
+	signature, err := f.Bind(name, append(lead, types[:last]...)...)
 	if err != nil {
 		return err
 	}
-	return b.read(args, sig, names)
+	return b.read(args, signature, names)
 }
 
 // these are names in a sentence.
