@@ -18,28 +18,31 @@ const (
 // arrows are who imports whom among the packages of the module: a package may import those of its row, and what they
 // may. A package that is not here may not be there.
 var arrows = map[string][]string{
-	"cmd/gomeko":      {"runner"},
-	"runner":          {"shell", "broker", "web", "rpc", "events", "timer", "config"},
-	"shell":           {"rpc", "events", "config"},
-	"web":             {"rpc"}, // for its errors
-	"rpc":             {"messaging"},
-	"events":          {"messaging"},
-	"timer":           {"messaging"},
-	"messaging":       {"service", "transport"},
-	"service":         {"internal/inject", "internal/id"},
-	"di":              {"internal/inject"},
-	"internal/inject": {},
-	"transport":       {"codec"},
-	"codec":           {},
-	"config":          {},
-	"broker":          {"internal/frame"},
-	"internal/frame":  {},
-	"internal/id":     {},
-	"servicetest":     {"service", "rpc", "events", "web", "broker"},
+	"cmd/gomeko":       {"runner"},
+	"runner":           {"shell", "broker", "web", "rpc", "events", "timer", "config"},
+	"shell":            {"rpc", "events", "config"},
+	"web":              {"rpc"}, // for its errors
+	"rpc":              {"messaging"},
+	"events":           {"messaging"},
+	"timer":            {"messaging"},
+	"messaging":        {"service", "transport"},
+	"service":          {"internal/inject", "internal/id", "signature", "internal/nearest"},
+	"di":               {"internal/inject"},
+	"internal/inject":  {},
+	"transport":        {"codec"},
+	"codec":            {},
+	"config":           {"internal/nearest"},
+	"broker":           {"internal/frame"},
+	"internal/frame":   {},
+	"internal/id":      {},
+	"internal/nearest": {},
+	"signature":        {},
+	"servicetest":      {"service", "rpc", "events", "web", "broker"},
 
 	// Programs, and what only tests import.
 	"examples":            {"runner", "servicetest", "di"},
-	"internal/brokertest": {"broker"},
+	"internal/hosttest":   {"rpc"},
+	"internal/brokertest": {"broker", "internal/hosttest"},
 	"internal/golden":     {},
 	"internal/soak":       {},
 	"interop":             {"servicetest"},
@@ -48,14 +51,16 @@ var arrows = map[string][]string{
 
 // others are the packages from outside of the standard library that these may import, and no further ones.
 var others = map[string][]string{
-	"broker":          {},
-	"internal/frame":  {},
-	"internal/id":     {},
-	"internal/inject": {"go.uber.org/fx", "go.uber.org/fx/fxevent"},
-	"di":              {"go.uber.org/fx"},
-	"service":         {"go.uber.org/fx"},
-	"rpc":             {"github.com/google/uuid"},
-	"timer":           {},
+	"broker":           {},
+	"internal/frame":   {},
+	"internal/id":      {},
+	"internal/nearest": {},
+	"signature":        {},
+	"internal/inject":  {"go.uber.org/fx", "go.uber.org/fx/fxevent"},
+	"di":               {"go.uber.org/fx"},
+	"service":          {"go.uber.org/fx"},
+	"rpc":              {"github.com/google/uuid"},
+	"timer":            {},
 }
 
 // A listed is a package as go list tells of it.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gomeko/gomeko/internal/nearest"
 )
 
 // A decoder puts YAML into Go values, strictly, and collects every mistake with its line.
@@ -73,7 +75,7 @@ func (d *decoder) object(at place, n *yaml.Node, v reflect.Value) {
 		field, ok := fields[k.Value]
 		if !ok {
 			known := slices.Sorted(maps.Keys(fields))
-			near, _ := nearest(k.Value, known)
+			near, _ := nearest.Name(k.Value, known)
 			d.mistake(at.under(k), errors.New("is not known; the nearest is "+near))
 			continue
 		}

@@ -6,10 +6,11 @@ import (
 	"math"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gomeko/gomeko/internal/nearest"
 )
 
 // A reader reads the known keys of a file into a Config.
@@ -28,10 +29,10 @@ type reader struct {
 func (r *reader) readTop(root *yaml.Node) {
 	known := namekoKeys()
 	r.read(root, known, func(name string) {
-		switch near, distance := nearest(name, names(known)); {
+		switch near, edits := nearest.Name(name, names(known)); {
 		case name == "<<":
 			r.mistake(errors.New("cannot be merged into the top level; write the keys out"))
-		case distance <= 2 && len(name) > 4:
+		case edits <= 2 && len(name) > 4:
 			r.warn("is not known and kept as yours; did you mean " + near + "?")
 		case name == "rpc_timeout" || name == "max_message":
 			r.warn("is not known and kept as yours; did you mean " + name + " under gomeko:?")
@@ -49,7 +50,7 @@ func (r *reader) readOwn(v any) error {
 	defer func() { r.prefix = "" }()
 	known := ownKeys()
 	r.read(node, known, func(name string) {
-		near, _ := nearest(name, names(known))
+		near, _ := nearest.Name(name, names(known))
 		r.mistake(errors.New("is not known; the nearest is " + near))
 	})
 	return nil
@@ -163,42 +164,10 @@ func show(v any) string {
 	return fmt.Sprint(v)
 }
 
-// nearest returns the known name that is the fewest changes of a letter away from name, case aside.
-func nearest(name string, known []string) (near string, distance int) {
-	distance = math.MaxInt
-	for _, k := range known {
-		if d := changes(strings.ToLower(name), strings.ToLower(k)); d < distance {
-			near, distance = k, d
-		}
-	}
-	return near, distance
-}
-
 func names(keys []key) []string {
 	names := make([]string, len(keys))
 	for i, k := range keys {
 		names[i] = k.name
 	}
 	return names
-}
-
-// changes is the Levenshtein distance of a and b in bytes.
-func changes(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0]++
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

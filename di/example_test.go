@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomeko/gomeko/di"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // Button is an entrypoint, beside which rpc.Method would do as well: pressing it calls the row's method.
@@ -99,9 +100,9 @@ func ExamplePerCall() {
 		fmt.Println(err)
 		return
 	}
-	_, err = buttons["pay"].Run(ctx, nil, service.Arguments{})
+	_, err = buttons["pay"].Run(ctx, nil, signature.Arguments{})
 	fmt.Println("paid:", err)
-	_, err = buttons["steal"].Run(ctx, nil, service.Arguments{})
+	_, err = buttons["steal"].Run(ctx, nil, signature.Arguments{})
 	fmt.Println("stolen:", err)
 	_ = c.Stop(ctx)
 	// Output:

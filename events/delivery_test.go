@@ -9,6 +9,7 @@ import (
 
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -46,7 +47,7 @@ func TestBroadcastOverARestart(t *testing.T) {
 			t.Helper()
 			var got []int
 			for range want {
-				got = append(got, wait(t, what, from))
+				got = append(got, hosttest.Receive(t, what, from))
 			}
 			slices.Sort(got) // calls run at once
 			if !slices.Equal(got, want) {
@@ -86,13 +87,13 @@ func TestAutoDeletedExchange(t *testing.T) {
 			if err := emit.Call(t.Context(), "emit", nil, "short", 1); err != nil {
 				t.Error(err)
 			}
-			wait(t, "the event", l.calls)
+			hosttest.Receive(t, "the event", l.calls)
 			if err := s.Stop(t.Context()); err != nil {
 				t.Error(err)
 			}
 		}
 		listens()
-		if err := channel(t, uri).ExchangeDeclarePassive("vec_source.events", "topic", true, true, false, false, amqp.Table{}); err == nil {
+		if err := brokertest.Channel(t, uri).ExchangeDeclarePassive("vec_source.events", "topic", true, true, false, false, amqp.Table{}); err == nil {
 			t.Error("the exchange has outlived the last queue")
 		}
 		if err := emit.Call(t.Context(), "emit", nil, "short", 1); err != nil {
@@ -132,10 +133,10 @@ func TestNoPayload(t *testing.T) {
 		bell := &Bell{rung: make(chan events.Event, 1)}
 		start(t, uri, events.Config{}, bell)
 		m := amqp.Publishing{ContentType: "text/plain", Body: []byte("\xff")}
-		if err := channel(t, uri).PublishWithContext(t.Context(), "vec_source.events", "a.b", true, false, m); err != nil {
+		if err := brokertest.Channel(t, uri).PublishWithContext(t.Context(), "vec_source.events", "a.b", true, false, m); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := wait(t, "the bell", bell.rung), (events.Event{Service: "vec_source", Type: "a.b"}); got != want {
+		if got, want := hosttest.Receive(t, "the bell", bell.rung), (events.Event{Service: "vec_source", Type: "a.b"}); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	})

@@ -3,15 +3,14 @@ package events_test
 import (
 	"context"
 	"errors"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -139,7 +138,7 @@ func TestPool(t *testing.T) {
 			send(test.event)
 			for _, want := range test.want {
 				want.user, want.language = user{7, "é"}, "fr"
-				if got := wait(t, test.event, calls); got != want {
+				if got := hosttest.Receive(t, test.event, calls); got != want {
 					t.Errorf("%s: got %+v, want %+v", test.event, got, want)
 				}
 			}
@@ -152,7 +151,7 @@ func TestUnreadable(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		calls := make(chan got, 10)
 		p := start(t, uri, events.Config{}, &Pool{calls: calls})
-		ch := channel(t, uri)
+		ch := brokertest.Channel(t, uri)
 		json := amqp.Publishing{ContentType: "application/json", ContentEncoding: "utf-8"}
 		for _, test := range []struct {
 			name    string
@@ -168,7 +167,7 @@ func TestUnreadable(t *testing.T) {
 			{"pickle", amqp.Publishing{ContentType: "application/x-python-serialize"}, "x", []string{`is not accepted: send application/json`}},
 			{"over the limit", json, strings.Repeat(" ", maxMessage+1), []string{`is over max_message, 1048576`}},
 		} {
-			before := len(p.log.Lines("message dropped"))
+			before := len(p.Log.Lines("message dropped"))
 			for _, key := range []string{"requeue_evt", "pool_evt"} {
 				test.message.Body = []byte(test.body)
 				if err := ch.PublishWithContext(t.Context(), "vec_source.events", key, true, false, test.message); err != nil {
@@ -178,16 +177,12 @@ func TestUnreadable(t *testing.T) {
 			if err := dial(t, uri).Dispatcher("vec_source")(t.Context(), "pool_evt", user{ID: 1}); err != nil {
 				t.Fatal(err)
 			}
-			wait(t, test.name+": a good one behind it", calls)
-			for deadline := time.Now().Add(patience); len(p.log.Lines("message dropped")) < before+2; runtime.Gosched() {
-				if time.Now().After(deadline) {
-					t.Fatalf("%s: it is not said in the log", test.name)
-				}
-			}
-			if twice := p.log.Lines("call failed"); len(twice) > 0 {
+			hosttest.Receive(t, test.name+": a good one behind it", calls)
+			p.Log.Wait(t, before+2, "message dropped")
+			if twice := p.Log.Lines("call failed"); len(twice) > 0 {
 				t.Errorf("%s: logged as a call too: %s", test.name, twice)
 			}
-			lines := p.log.Lines("level=ERROR", "message dropped: it cannot be read", "queue=evt-vec_source-pool_evt--vec_pool.on_pool")
+			lines := p.Log.Lines("level=ERROR", "message dropped: it cannot be read", "queue=evt-vec_source-pool_evt--vec_pool.on_pool")
 			line := lines[len(lines)-1]
 			for _, want := range test.want {
 				if !strings.Contains(line, want) {

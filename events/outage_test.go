@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -52,11 +52,7 @@ func TestPipelined(t *testing.T) {
 				returned.Add(1)
 			})
 		}
-		for deadline := time.Now().Add(patience); len(tap.Published(t)) < 1+total; runtime.Gosched() {
-			if time.Now().After(deadline) {
-				t.Fatalf("got %d events written, want %d", len(tap.Published(t)), 1+total)
-			}
-		}
+		hosttest.Eventually(t, "all events are written", func() bool { return len(tap.Published(t)) >= 1+total })
 		if n := returned.Load(); n > 0 {
 			t.Errorf("got %d dispatches that returned without a confirm", n)
 		}
@@ -105,7 +101,7 @@ func TestDispatchThroughOutages(t *testing.T) {
 		}
 	})
 	for _, end := range []func(){node.Kill, node.Stop} {
-		wait(t, "a part of the events", begun)
+		hosttest.Receive(t, "a part of the events", begun)
 		end() // while some are on their way
 		node.Start()
 	}
@@ -137,7 +133,7 @@ func TestDispatchThroughOutages(t *testing.T) {
 // queue declares an exchange and a queue that outlive the broker.
 func queue(t *testing.T, uri string) {
 	t.Helper()
-	ch := channel(t, uri)
+	ch := brokertest.Channel(t, uri)
 	err := ch.ExchangeDeclare("outage.events", "topic", true, false, false, false, nil)
 	if err == nil {
 		_, err = ch.QueueDeclare("outage", true, false, false, false, nil)
@@ -153,7 +149,7 @@ func queue(t *testing.T, uri string) {
 // drain returns the payloads in the queue.
 func drain(t *testing.T, uri string) (ids []int) {
 	t.Helper()
-	ch := channel(t, uri)
+	ch := brokertest.Channel(t, uri)
 	for {
 		d, ok, err := ch.Get("outage", true)
 		if err != nil {

@@ -237,14 +237,13 @@ func replayConfigured(t *testing.T, found golden.Outcomes) {
 		brokertest.Each(t, func(t *testing.T, uri string) {
 			c := configurations()[v.Name]
 			if c.before != nil {
-				if err := c.before(channel(t, uri)); err != nil {
+				if err := c.before(brokertest.Channel(t, uri)); err != nil {
 					t.Fatal(err)
 				}
 			}
 			p := &process{}
-			c.broker.URI, c.broker.Dial = uri, p.tap.Dial
-			c.cfg.Values = append(c.cfg.Values[:len(c.cfg.Values):len(c.cfg.Values)], c.broker)
-			err := p.run(t, c.cfg, c.services...)
+			c.broker.URI = uri
+			err := p.run(t, c.cfg, c.broker, c.services...)
 			switch {
 			case (err != nil) != (c.refused != "") || err != nil && !strings.Contains(err.Error(), c.refused):
 				t.Fatalf("%s: got %v, want %q", v.Name, err, c.refused)

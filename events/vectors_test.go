@@ -5,16 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/frame"
 	"github.com/gomeko/gomeko/internal/golden"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -133,7 +132,7 @@ func replayEvents(t *testing.T, uri string, found golden.Outcomes) {
 		}
 		found.Note(v.Name, lastEvent(t, tap).Difference(want))
 		for _, want := range v.Deliveries {
-			if got := wait(t, v.Name, l.calls); got != want {
+			if got := hosttest.Receive(t, v.Name, l.calls); got != want {
 				found.Note(v.Name, fmt.Sprintf("delivered: got %+v, want %+v", got, want))
 			}
 		}
@@ -171,26 +170,25 @@ func lastEvent(t *testing.T, tap *brokertest.Tap) (event brokertest.Published) {
 // settlement returns the nth acknowledgement or rejection that p has sent, and waits for it.
 func settlement(t *testing.T, p *process, n int) string {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; runtime.Gosched() {
-		i := 0
-		for _, m := range p.tap.Sent(t) {
-			what := ""
-			switch m := m.(type) {
-			case *frame.BasicAck:
-				what = "basic.ack false"
-			case *frame.BasicReject:
-				what = fmt.Sprint("basic.reject ", m.Requeue)
-			case *frame.BasicNack:
-				what = fmt.Sprint("basic.nack ", m.Requeue)
-			default:
-				continue
-			}
-			if i++; i > n {
-				return what
-			}
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("got no settlement %d", n+1)
+	var all []string
+	hosttest.Eventually(t, fmt.Sprint("settlement ", n+1), func() bool {
+		all = settlements(t, p)
+		return len(all) > n
+	})
+	return all[n]
+}
+
+func settlements(t *testing.T, p *process) (all []string) {
+	t.Helper()
+	for _, m := range p.tap.Sent(t) {
+		switch m := m.(type) {
+		case *frame.BasicAck:
+			all = append(all, "basic.ack false")
+		case *frame.BasicReject:
+			all = append(all, fmt.Sprint("basic.reject ", m.Requeue))
+		case *frame.BasicNack:
+			all = append(all, fmt.Sprint("basic.nack ", m.Requeue))
 		}
 	}
+	return all
 }

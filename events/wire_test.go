@@ -188,7 +188,7 @@ func managed(t *testing.T, uri string) (l listing) {
 // (vectors declare_event_exchanges_false_missing, event_exchange_mismatch_dispatcher).
 func TestRefusedTopology(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
-		ch := channel(t, uri)
+		ch := brokertest.Channel(t, uri)
 		if err := ch.ExchangeDeclare("vec_source.events", "topic", true, true, false, false, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -208,8 +208,8 @@ func TestRefusedTopology(t *testing.T) {
 			{"no exchange", events.Config{Undeclared: true}, &Elsewhere{},
 				[]string{`binding of queue "evt-nobody-evt--elsewhere.on_event" to exchange "nobody.events"`, `404`, `declare the queue and the exchange first`}},
 		} {
-			cfg := service.Config{Values: []any{transport.Config{URI: uri}, test.cfg}}
-			err := new(process).run(t, cfg, test.service)
+			cfg := service.Config{Values: []any{test.cfg}}
+			err := new(process).run(t, cfg, transport.Config{URI: uri}, test.service)
 			if err == nil {
 				t.Errorf("%s: started", test.name)
 				continue

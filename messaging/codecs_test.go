@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
@@ -93,7 +94,7 @@ func TestCodecs(t *testing.T) {
 			if err := caller(t, uri).Client("post").Call(t.Context(), "post", nil, test.how); err != nil {
 				t.Fatal(err)
 			}
-			r := wait(t, test.how, got)
+			r := hosttest.Receive(t, test.how, got)
 			small := r.size < len(sent.Text)
 			if !r.letter.At.Equal(sent.At) || string(r.letter.Seal) != string(sent.Seal) || r.letter.Text != sent.Text {
 				t.Errorf("%s: got %+v", test.how, r.letter)
@@ -169,23 +170,23 @@ func TestNotAccepted(t *testing.T) {
 			if err := peer.Publish(t.Context(), transport.Publishing{Key: "letters", Body: []byte("{}")}); err != nil {
 				t.Fatal(err)
 			}
-			wait(t, "a good one behind "+test.want, got)
+			hosttest.Receive(t, "a good one behind "+test.want, got)
 		}
 		if err := peer.Publish(t.Context(), transport.Publishing{Key: "secrets", Body: []byte("7")}); err != nil {
 			t.Fatal(err)
 		}
-		wait(t, "a good secret", told)
+		hosttest.Receive(t, "a good secret", told)
 		if err := p.Stop(t.Context()); err != nil { // all that is to be logged is
 			t.Error(err)
 		}
-		lines := p.log.Lines("level=ERROR", "message dropped: it cannot be read", "queue=")
-		if len(lines) != 8 || len(p.log.Lines("call failed")) > 0 {
+		lines := p.Log.Lines("level=ERROR", "message dropped: it cannot be read", "queue=")
+		if len(lines) != 8 || len(p.Log.Lines("call failed")) > 0 {
 			t.Errorf("got %d messages dropped, want 8, and none for a call:\n%s", len(lines), strings.Join(lines, ""))
 		}
 		for _, want := range []string{`content_type \"application/x-msgpack\" is not accepted: send application/json"`, `content_encoding \"utf-16\" is not accepted`,
 			`compression \"x-bz2\" is not supported`, `body is not zlib`, `body inflates to more than max_message`,
 			`payload: text: number does not fit string" body="\"{\\\"text\\\": 1}\""`, `payload: at: `, `err=******** body=********`} {
-			if len(p.log.Lines(want)) != 1 {
+			if len(p.Log.Lines(want)) != 1 {
 				t.Errorf("got\n%s\nwant a line with %s", strings.Join(lines, ""), want)
 			}
 		}

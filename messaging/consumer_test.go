@@ -9,6 +9,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
@@ -95,7 +96,7 @@ func (b *Bills) Lost(ctx context.Context) error {
 func TestConsumer(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		calls := make(chan heard, 10)
-		ch := channel(t, uri)
+		ch := brokertest.Channel(t, uri)
 		if _, err := ch.QueueDeclare("taken", false, true, false, false, amqp.Table{"x-expires": 60_000}); err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +119,7 @@ func TestConsumer(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, want := range test.want {
-				got := wait(t, test.name, calls)
+				got := hosttest.Receive(t, test.name, calls)
 				if got.row == "bill" {
 					got.payload = nil
 				}
@@ -133,7 +134,7 @@ func TestConsumer(t *testing.T) {
 func TestPublisher(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		calls := make(chan heard, 10)
-		if _, err := channel(t, uri).QueueDeclare("taken", true, false, false, false, nil); err != nil {
+		if _, err := brokertest.Channel(t, uri).QueueDeclare("taken", true, false, false, false, nil); err != nil {
 			t.Fatal(err)
 		}
 		start(t, uri, &Bills{heard: calls})
@@ -142,14 +143,14 @@ func TestPublisher(t *testing.T) {
 			if err := peer.Call(t.Context(), method, nil, method); err != nil {
 				t.Errorf("%s: %v", method, err)
 			}
-			if got := wait(t, method, calls); got.payload != method {
+			if got := hosttest.Receive(t, method, calls); got.payload != method {
 				t.Errorf("got the payload %v, want %s", got.payload, method)
 			}
 		}
 		if err := peer.Call(t.Context(), "tell", nil, "vec_msg_q"); err != nil {
 			t.Error(err)
 		}
-		if got := wait(t, "tell", calls); got.payload != "psst" {
+		if got := hosttest.Receive(t, "tell", calls); got.payload != "psst" {
 			t.Errorf("got the payload %v, want psst", got.payload)
 		}
 		if err := peer.Call(t.Context(), "tell", nil, ""); err == nil || !strings.Contains(err.Error(), "message to nobody: name an exchange") {

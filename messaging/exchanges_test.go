@@ -7,6 +7,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/service"
 )
@@ -37,7 +38,7 @@ func TestExchanges(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		r := &Regional{taken: make(chan string, 10)}
 		start(t, uri, r)
-		peer := channel(t, uri)
+		peer := brokertest.Channel(t, uri)
 		if err := peer.ExchangeDeclare("orders", "headers", false, true, false, false, amqp.Table{"alternate-exchange": "others"}); err != nil {
 			t.Errorf("as it should be: %v", err)
 		}
@@ -46,7 +47,7 @@ func TestExchanges(t *testing.T) {
 			if err := peer.PublishWithContext(t.Context(), "orders", "", true, false, order); err != nil {
 				t.Fatal(err)
 			}
-			if got := wait(t, want, r.taken); got != want {
+			if got := hosttest.Receive(t, want, r.taken); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		}

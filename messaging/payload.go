@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -57,7 +58,7 @@ func (e *unreadableError) Error() string { return e.why.Error() }
 func (e *unreadableError) Unwrap() error { return e.why }
 
 // read decodes the payload of d into the method's type.
-func (s *subscriber) read(d *transport.Delivery) (args service.Arguments, err error) {
+func (s *subscriber) read(d *transport.Delivery) (args signature.Arguments, err error) {
 	if s.payload == nil {
 		return args, nil
 	}
@@ -69,7 +70,7 @@ func (s *subscriber) read(d *transport.Delivery) (args service.Arguments, err er
 	if err := decode(c, body, v.Interface()); err != nil {
 		return args, &unreadableError{fmt.Errorf("payload: %w", err), body}
 	}
-	args.Positional = []service.Value{payload(v.Elem())}
+	args.Positional = []signature.Value{payload(v.Elem())}
 	return args, nil
 }
 
@@ -86,7 +87,7 @@ func decode(c codec.Codec, body []byte, v any) (err error) {
 // A payload is decoded already.
 type payload reflect.Value
 
-// Decode implements [service.Value].
+// Decode implements [signature.Value].
 func (p payload) Decode(to any) error {
 	reflect.ValueOf(to).Elem().Set(reflect.Value(p))
 	return nil

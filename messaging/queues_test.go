@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
@@ -40,7 +41,7 @@ func (q *Quorum) Fail(_ context.Context, m messaging.Message, payload string) er
 func TestQuorumQueues(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	quorum := amqp.Table{"x-queue-type": "quorum"}
-	peer := channel(t, uri)
+	peer := brokertest.Channel(t, uri)
 	if _, err := peer.QueueDeclare("theirs", true, false, false, false, quorum); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func TestQuorumQueues(t *testing.T) {
 	}
 	var got []string
 	for range 4 {
-		got = append(got, wait(t, "three deliveries, and one", heard))
+		got = append(got, hosttest.Receive(t, "three deliveries, and one", heard))
 	}
 	slices.Sort(got)
 	if want := []string{"x 1", "x 2", "x <nil>", "y"}; !slices.Equal(got, want) {
@@ -96,7 +97,7 @@ func TestStreams(t *testing.T) {
 		t.Helper()
 		var got []int
 		for range want {
-			got = append(got, wait(t, what, from))
+			got = append(got, hosttest.Receive(t, what, from))
 		}
 		slices.Sort(got) // calls run at once
 		if !slices.Equal(got, want) {
@@ -120,7 +121,7 @@ func TestStreams(t *testing.T) {
 	if err := first.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	second, peer := start(t, uri, r), channel(t, uri)
+	second, peer := start(t, uri, r), brokertest.Channel(t, uri)
 	read("all, again", r.all, 0, 1, 2, 3, 4)
 	add(5, 8)
 	read("all, what came then", r.all, 5, 6, 7)
@@ -134,7 +135,7 @@ func TestStreams(t *testing.T) {
 	add(9, 10)
 	for what, from := range map[string]<-chan int{"all": r.all, "new": r.later, "rest": r.rest} {
 		for missing := []int{8, 9}; len(missing) > 0; {
-			n := wait(t, what+", what came without a connection", from)
+			n := hosttest.Receive(t, what+", what came without a connection", from)
 			if n < 2 { // those that were read last may come twice
 				t.Fatalf("%s: got %d, want it to go on", what, n)
 			}
@@ -166,7 +167,7 @@ func (f *Full) Push(ctx context.Context, payload string) error {
 func TestNacked(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, &Full{})
-		full, peer := caller(t, uri).Client("full"), channel(t, uri)
+		full, peer := caller(t, uri).Client("full"), brokertest.Channel(t, uri)
 		for range 2 {
 			if err := full.Call(t.Context(), "push", nil, "fits"); err != nil {
 				t.Error(err)

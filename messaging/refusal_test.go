@@ -2,14 +2,13 @@ package messaging_test
 
 import (
 	"context"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
@@ -97,7 +96,7 @@ func TestRefused(t *testing.T) {
 		heard := make(chan string, 1)
 		start(t, uri, &Fine{listener: listener{heard}})
 		fine := caller(t, uri).Client("fine")
-		peer := channel(t, uri)
+		peer := brokertest.Channel(t, uri)
 		_, err := peer.QueueDeclare("transient", false, true, false, false, amqp.Table{"x-expires": 60_000})
 		if err == nil {
 			_, err = peer.QueueDeclare("theirs", false, false, true, false, nil)
@@ -118,8 +117,7 @@ func TestRefused(t *testing.T) {
 			{&NoQueue{}, []string{`consume queue "nobody": broker: 404`, `declare the queue first`}},
 			{&NotMine{}, []string{`queue "theirs": broker: 405`, `the queue is exclusive to another connection`}},
 		} {
-			p := &process{}
-			p.host(t, transport.Config{URI: uri}, test.service)
+			p := host(t, service.Config{}, transport.Config{URI: uri}, test.service)
 			err := p.Start(t.Context())
 			if err == nil {
 				t.Errorf("%T: started", test.service)
@@ -133,7 +131,7 @@ func TestRefused(t *testing.T) {
 			if err := fine.Call(t.Context(), "tell", nil, "still here"); err != nil {
 				t.Error(err)
 			}
-			wait(t, "who was there", heard)
+			hosttest.Receive(t, "who was there", heard)
 		}
 		start(t, uri, new(Post))
 	})
@@ -155,10 +153,10 @@ func TestMissingExchange(t *testing.T) {
 			if err := fine.Call(t.Context(), "tell", nil, "hello"); err != nil {
 				t.Error(err)
 			}
-			wait(t, "the other exchange", heard)
+			hosttest.Receive(t, "the other exchange", heard)
 		}
 		// One that is declared here, and deleted by somebody, is declared again.
-		if err := channel(t, uri).ExchangeDelete("square", false, false); err != nil {
+		if err := brokertest.Channel(t, uri).ExchangeDelete("square", false, false); err != nil {
 			t.Fatal(err)
 		}
 		if err := fine.Call(t.Context(), "tell", nil, "hello"); err != nil {
@@ -174,24 +172,20 @@ func TestMadeAnew(t *testing.T) {
 		heard := make(chan string, 10)
 		p := start(t, uri, &Fine{listener: listener{heard}})
 		for won := false; !won; { // it would be declared again as it was
-			peer := channel(t, uri)
+			peer := brokertest.Channel(t, uri)
 			if _, err := peer.QueueDelete("one", false, false, false); err != nil {
 				t.Fatal(err)
 			}
 			_, err := peer.QueueDeclare("one", false, false, false, false, amqp.Table{"x-max-length": 10})
 			won = err == nil
 		}
-		peer := channel(t, uri)
-		for deadline := time.Now().Add(patience); len(p.log.Lines("level=ERROR", `queue \"one\"`, "406")) == 0; runtime.Gosched() {
-			if time.Now().After(deadline) {
-				t.Fatal("it is not in the log")
-			}
-		}
+		peer := brokertest.Channel(t, uri)
+		p.Log.Wait(t, 1, "level=ERROR", `queue \"one\"`, "406")
 		for _, queue := range []string{"one", "two"} {
 			if err := peer.PublishWithContext(t.Context(), "", queue, true, false, amqp.Publishing{Body: []byte(`"` + queue + `"`)}); err != nil {
 				t.Fatal(err)
 			}
-			if got := wait(t, queue, heard); got != queue {
+			if got := hosttest.Receive(t, queue, heard); got != queue {
 				t.Errorf("got %s, want %s", got, queue)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
@@ -44,19 +45,18 @@ func (a *Asking) Answer(_ context.Context, question string) (string, error) {
 func TestLent(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		heard := make(chan string, 20)
-		p := &process{}
-		p.hostWith(t, service.Config{MaxWorkers: 1, Values: []any{transport.Config{URI: uri}}}, &Asking{heard: heard})
+		p := host(t, service.Config{MaxWorkers: 1}, transport.Config{URI: uri}, &Asking{heard: heard})
 		if err := p.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		peer := channel(t, uri)
+		peer := brokertest.Channel(t, uri)
 		for range 20 {
 			if err := peer.PublishWithContext(t.Context(), "", "questions", true, false, amqp.Publishing{Body: []byte(`"so"`)}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for range 20 {
-			if got := wait(t, "an answer", heard); got != "so!<nil>" {
+			if got := hosttest.Receive(t, "an answer", heard); got != "so!<nil>" {
 				t.Fatalf("got %s", got)
 			}
 		}

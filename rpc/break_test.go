@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 )
@@ -87,7 +88,7 @@ func breakCalls(t *testing.T, uri string, cut func(*process, *tap)) {
 	}
 	runs := map[int]int{}
 	for range calls {
-		runs[wait(t, "a call", g.Begun)]++
+		runs[hosttest.Receive(t, "a call", g.Begun)]++
 	}
 	cut(server, &tap)
 	close(g.Opened)

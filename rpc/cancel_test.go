@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 )
@@ -61,23 +62,23 @@ func TestCancellation(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			failed := make(chan error)
 			go func() { failed <- test.call(rpc.With(ctx, test.opts...)) }()
-			wait(t, "the method", p.Waits)
+			hosttest.Receive(t, "the method", p.Waits)
 			if test.want == context.Canceled {
 				cancel()
 			}
-			if err := wait(t, "the call", failed); !errors.Is(err, test.want) {
+			if err := hosttest.Receive(t, "the call", failed); !errors.Is(err, test.want) {
 				t.Errorf("%s: got %v, want %v", name, err, test.want)
 			}
-			if cause := wait(t, "the end of the method's ctx", p.Ended); cause.Error() != "CancelledError: cancelled by the caller" {
+			if cause := hosttest.Receive(t, "the end of the method's ctx", p.Ended); cause.Error() != "CancelledError: cancelled by the caller" {
 				t.Errorf("%s: got cause %v, want that its caller has cancelled it", name, cause)
 			}
 			cancel()
 		}
 		// Each of the methods has returned ctx's error, which is no fault of theirs.
 		replies.publish("patient.nothing", amqp.Publishing{ReplyTo: replyKey, Body: []byte(`{"args": [], "kwargs": {}}`)})
-		next(t, replies.replies)
+		hosttest.Next(t, replies.replies)
 		server.stop(t)
-		if given, faults := server.log.Lines("level=WARN", "call failed"), server.log.Lines("level=ERROR"); len(given) != len(tests) || len(faults) > 0 {
+		if given, faults := server.Log.Lines("level=WARN", "call failed"), server.Log.Lines("level=ERROR"); len(given) != len(tests) || len(faults) > 0 {
 			t.Errorf("got %d calls logged at WARN and %q at ERROR, want %d and none", len(given), faults, len(tests))
 		}
 		if n := brokertest.Depth(t, uri, "rpc-patient"); n != 0 {
@@ -92,18 +93,18 @@ func TestCancelledInTheQueue(t *testing.T) {
 		p := newPatient()
 		startWorkers(t, 1, uri, p)
 		peer := newPeer(t, uri)
-		cancellations := peer.bindTo("gomeko.control", "cancel.patient")
+		cancellations := brokertest.Bind(t, peer.ch, "gomeko.control", "cancel.patient")
 		client := dial(t, uri, rpc.Config{Timeout: -1}, nil).Client("patient")
 		first, cancelFirst := context.WithCancel(t.Context())
 		running := client.Go(first, "wait")
-		wait(t, "the method", p.Waits)
+		hosttest.Receive(t, "the method", p.Waits)
 
 		second, cancelSecond := context.WithCancel(rpc.With(t.Context(), rpc.CorrelationID("second")))
 		queued := client.Go(second, "wait")
 		cancelSecond()
-		wait(t, "the call", queued.Done())
+		hosttest.Receive(t, "the call", queued.Done())
 		var body map[string]string
-		message := next(t, cancellations)
+		message := hosttest.Next(t, cancellations)
 		if err := json.Unmarshal(message.Body, &body); err != nil || len(body) != 2 || body["correlation_id"] != "second" || body["reply_to"] == "" {
 			t.Errorf("got %s, %v, want reply_to and correlation_id", message.Body, err)
 		}
@@ -115,12 +116,12 @@ func TestCancelledInTheQueue(t *testing.T) {
 			peer.publishTo("gomeko.control", "cancel.patient", amqp.Publishing{Body: []byte(odd)})
 		}
 		for range 6 {
-			next(t, cancellations) // so all of these are ahead of the next one
+			hosttest.Next(t, cancellations) // so all of these are ahead of the next one
 		}
 		cancelFirst()
-		wait(t, "the call", running.Done())
-		wait(t, "the end of the first", p.Ended)
-		if reply := next(t, peer.replies); reply.CorrelationId != "third" {
+		hosttest.Receive(t, "the call", running.Done())
+		hosttest.Receive(t, "the end of the first", p.Ended)
+		if reply := hosttest.Next(t, peer.replies); reply.CorrelationId != "third" {
 			t.Errorf("got a reply to %q, want one to third", reply.CorrelationId)
 		}
 		if err := client.Call(t.Context(), "nothing", nil); err != nil {
@@ -140,18 +141,18 @@ func TestCancellationDropped(t *testing.T) {
 		if err := client.Call(t.Context(), "ask", nil); !errors.Is(err, rpc.ErrTimeout) {
 			t.Errorf("got %v, want ErrTimeout", err)
 		}
-		next(t, requests)
+		hosttest.Next(t, requests)
 
 		w := newWorker()
 		start(t, uri, w)
 		r := dial(t, uri, rpc.Config{Timeout: 20 * time.Millisecond}, nil).Client("worker").Go(t.Context(), "hold")
-		wait(t, "the method", w.Held)
+		hosttest.Receive(t, "the method", w.Held)
 		if err := r.Result(t.Context(), nil); !errors.Is(err, rpc.ErrTimeout) {
 			t.Errorf("got %v, want ErrTimeout", err)
 		}
 		select {
 		case w.Release <- struct{}{}: // only who still holds takes it
-		case <-time.After(patience):
+		case <-time.After(hosttest.Timeout):
 			t.Error("the work of a detached call was cancelled")
 		}
 	})
@@ -165,7 +166,7 @@ func TestCancellationRefused(t *testing.T) {
 	user := brokertest.NewUser(t, uri)
 	user.Grant(names, names, names)
 	server := start(t, user.URI("secret"), w)
-	if lines := server.log.Lines("level=WARN", "calls that their callers cancel run on", "gomeko.control"); len(lines) != 1 {
+	if lines := server.Log.Lines("level=WARN", "calls that their callers cancel run on", "gomeko.control"); len(lines) != 1 {
 		t.Errorf("got %q, want one warning", lines)
 	}
 
@@ -175,7 +176,7 @@ func TestCancellationRefused(t *testing.T) {
 	for _, conn := range []*rpc.Conn{conn, declares, declares} {
 		ctx, cancel := context.WithCancel(t.Context())
 		r := conn.Client("worker").Go(ctx, "hold")
-		wait(t, "the method", w.Held)
+		hosttest.Receive(t, "the method", w.Held)
 		cancel()
 		if err := r.Result(t.Context(), nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context canceled", err)

@@ -13,6 +13,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -81,11 +82,11 @@ func TestCancel(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		failed := make(chan error)
 		go func() { failed <- client.Call(ctx, "ask", nil) }()
-		if request := next(t, requests); request.Expiration != "" {
+		if request := hosttest.Next(t, requests); request.Expiration != "" {
 			t.Errorf("got expiration %s, want none: no limit was asked for", request.Expiration)
 		}
 		cancel()
-		if err := wait(t, "the call", failed); !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), "mute.ask: ") {
+		if err := hosttest.Receive(t, "the call", failed); !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), "mute.ask: ") {
 			t.Errorf("got %v, want mute.ask: no reply: context canceled", err)
 		}
 		if err := client.Call(ctx, "ask", nil); !errors.Is(err, context.Canceled) {
@@ -208,11 +209,11 @@ func TestReplies(t *testing.T) {
 				err := client.Call(t.Context(), "ask", &got)
 				ended <- fmt.Sprint(got, " ", err)
 			}()
-			request := next(t, requests)
+			request := hosttest.Next(t, requests)
 			peer.publish(request.ReplyTo, amqp.Publishing{
 				ContentType: test.contentType, CorrelationId: request.CorrelationId, Body: []byte(test.body),
 			})
-			if got := wait(t, "the call", ended); !strings.HasPrefix(got, test.want) {
+			if got := hosttest.Receive(t, "the call", ended); !strings.HasPrefix(got, test.want) {
 				t.Errorf("%s: got %s, want %s", test.body, got, test.want)
 			}
 		}
@@ -230,14 +231,14 @@ func TestClose(t *testing.T) {
 		var tap tap
 		conn := dial(t, uri, rpc.Config{}, &tap)
 		late := conn.Client("worker").Go(t.Context(), "hold")
-		wait(t, "the call that is answered late", w.Held)
+		hosttest.Receive(t, "the call that is answered late", w.Held)
 		failed := make(chan error)
 		go func() { failed <- conn.Client("mute").Call(t.Context(), "ask", nil) }()
-		next(t, requests)
+		hosttest.Next(t, requests)
 		if err := conn.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if err := wait(t, "the call", failed); !errors.Is(err, transport.ErrClosed) {
+		if err := hosttest.Receive(t, "the call", failed); !errors.Is(err, transport.ErrClosed) {
 			t.Errorf("got %v from the call that waited, want %v", err, transport.ErrClosed)
 		}
 		if err := conn.Client("mute").Call(t.Context(), "ask", nil); !errors.Is(err, transport.ErrClosed) {
@@ -259,7 +260,7 @@ func TestClose(t *testing.T) {
 		if n := brokertest.Depth(t, uri, "rpc-worker"); n != 0 {
 			t.Errorf("got %d requests left in the queue, want 0: the one answered late is done", n)
 		}
-		if lines := server.log.Lines("level=ERROR"); len(lines) > 0 {
+		if lines := server.Log.Lines("level=ERROR"); len(lines) > 0 {
 			t.Errorf("got %q logged by the service, want nothing", lines)
 		}
 	})
@@ -276,13 +277,13 @@ func TestCloseWhileAway(t *testing.T) {
 		waits := client.Go(t.Context(), "ask")
 		ctx, giveUp := context.WithCancel(t.Context())
 		givenUp := client.Go(ctx, "ask")
-		next(t, requests)
-		next(t, requests)
+		hosttest.Next(t, requests)
+		hosttest.Next(t, requests)
 		tap.Confirmed(t, 3) // the first was no call
 		tap.away.Store(true)
 		tap.Cut()
 		giveUp()
-		wait(t, "the call that was given up", givenUp.Done())
+		hosttest.Receive(t, "the call that was given up", givenUp.Done())
 		unsent := make(chan error)
 		go func() { unsent <- client.Call(t.Context(), "ask", nil) }()
 		for client.Waiting() < 2 {
@@ -291,11 +292,11 @@ func TestCloseWhileAway(t *testing.T) {
 		if err := conn.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
-		wait(t, "the call that waited", waits.Done())
+		hosttest.Receive(t, "the call that waited", waits.Done())
 		if err := waits.Result(t.Context(), nil); !errors.Is(err, transport.ErrClosed) {
 			t.Errorf("got %v from the call that waited, want %v", err, transport.ErrClosed)
 		}
-		if err := wait(t, "the call that was not sent", unsent); !errors.Is(err, transport.ErrClosed) {
+		if err := hosttest.Receive(t, "the call that was not sent", unsent); !errors.Is(err, transport.ErrClosed) {
 			t.Errorf("got %v from the call that was not sent, want %v", err, transport.ErrClosed)
 		}
 		if err := givenUp.Result(t.Context(), nil); !errors.Is(err, context.Canceled) {

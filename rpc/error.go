@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -106,7 +107,7 @@ func (e *Error) about(text string) *Error { return NewError(e.Path, valid(text))
 // entrypoints with another wire.
 func AsError(err error) *Error {
 	var (
-		misfit *service.SignatureError
+		misfit *signature.Error
 		fault  *service.PanicError
 		typed  *Error
 	)

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 )
@@ -84,7 +84,7 @@ func (j *journal) sleep(ctx context.Context) error {
 func (j *journal) started(t *testing.T, n int) {
 	t.Helper()
 	for n > 0 {
-		if strings.HasPrefix(wait(t, "a line of the journal", j.wrote), "SLOW start") {
+		if strings.HasPrefix(hosttest.Receive(t, "a line of the journal", j.wrote), "SLOW start") {
 			n--
 		}
 	}
@@ -171,7 +171,7 @@ func stopInFlight(t *testing.T, uri string, instances, calls int) history {
 	for _, r := range replies {
 		h.Results = append(h.Results, resultOf(t, r))
 	}
-	if err := wait(t, "the stop", stopped); err != nil {
+	if err := hosttest.Receive(t, "the stop", stopped); err != nil {
 		t.Error(err)
 	}
 	h.Service, h.Second = first.lines, second.lines
@@ -180,7 +180,7 @@ func stopInFlight(t *testing.T, uri string, instances, calls int) history {
 
 func resultOf(t *testing.T, r *rpc.Reply) string {
 	t.Helper()
-	wait(t, "the call", r.Done())
+	hosttest.Receive(t, "the call", r.Done())
 	var result string
 	if err := r.Result(t.Context(), &result); err != nil {
 		return err.Error()
@@ -188,25 +188,19 @@ func resultOf(t *testing.T, r *rpc.Reply) string {
 	return "'" + result + "'"
 }
 
-// consumed waits until a queue has n consumers.
+// consumed waits until a queue has n consumers, and returns the highest number seen.
 func consumed(t *testing.T, uri, queue string, n int) (most int) {
 	t.Helper()
 	ch := newPeer(t, uri).ch
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	for deadline := time.Now().Add(patience); ; <-poll.C {
+	hosttest.Eventually(t, fmt.Sprintf("%s has %d consumers", queue, n), func() bool {
 		q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		most = max(most, q.Consumers)
-		if q.Consumers == n {
-			return most
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("got %d consumers of %s, want %d", q.Consumers, queue, n)
-		}
-	}
+		return q.Consumers == n
+	})
+	return most
 }
 
 // cutService cuts the connection of a service that has a call.
@@ -255,7 +249,7 @@ func prefetchTwo(t *testing.T, uri string) history {
 		j.release <- struct{}{}
 	}
 	for _, r := range replies {
-		wait(t, "a call", r.Done())
+		hosttest.Receive(t, "a call", r.Done())
 	}
 	server.stop(t)
 	return history{Service: j.lines}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 )
 
@@ -45,7 +46,7 @@ func openMalformed(t *testing.T, uri string) replay {
 		before := len(server.tap.published(t))
 		peer.publish(v.Messages[0].Key, request)
 		peer.publish("vec_echo.noargs", amqp.Publishing{ReplyTo: replyKey, CorrelationId: "after", Body: []byte(`{"args": [], "kwargs": {}}`)})
-		for reply := next(t, peer.replies); reply.CorrelationId != "after"; reply = next(t, peer.replies) {
+		for reply := hosttest.Next(t, peer.replies); reply.CorrelationId != "after"; reply = hosttest.Next(t, peer.replies) {
 			if why, ok := refused[v.Name]; ok {
 				isRefused(t, server, reply, request, why)
 			}
@@ -80,10 +81,10 @@ func isRefused(t *testing.T, server *process, reply amqp.Delivery, request amqp.
 	if e == nil || body.Result != nil || e.Path != "nameko.exceptions.MalformedRequest" || !strings.HasPrefix(e.Value, why) {
 		t.Errorf("got %s, want MalformedRequest: %s", reply.Body, why)
 	}
-	lines := server.log.Lines("level=WARN", `msg="bad request"`, "service=vec_echo", "method=echo",
+	lines := server.Log.Lines("level=WARN", `msg="bad request"`, "service=vec_echo", "method=echo",
 		"correlation_id="+request.CorrelationId+" ", " body=")
 	if len(lines) != 1 {
-		t.Fatalf("got %d lines about %s, want 1:\n%s", len(lines), request.CorrelationId, server.log.String())
+		t.Fatalf("got %d lines about %s, want 1:\n%s", len(lines), request.CorrelationId, server.Log.String())
 	}
 	if len(lines[0]) > 1000 {
 		t.Errorf("got a line of %d bytes, want the head of the body only", len(lines[0]))
@@ -123,7 +124,7 @@ func TestOddBodies(t *testing.T) {
 				Result json.RawMessage
 				Error  *rpc.Error
 			}
-			if err := json.Unmarshal(next(t, peer.replies).Body, &reply); err != nil {
+			if err := json.Unmarshal(hosttest.Next(t, peer.replies).Body, &reply); err != nil {
 				t.Fatal(err)
 			}
 			got := string(reply.Result)
@@ -171,7 +172,7 @@ func TestRequestTooLarge(t *testing.T) {
 		request := amqp.Publishing{ContentType: "application/json", ReplyTo: replyKey, CorrelationId: "large"}
 		request.Body = fmt.Appendf(nil, `{"args": [%q], "kwargs": {}}`, strings.Repeat("x", maxMessage))
 		peer.publish("vec_echo.echo", request)
-		isRefused(t, server, next(t, peer.replies), request,
+		isRefused(t, server, hosttest.Next(t, peer.replies), request,
 			fmt.Sprintf("body of %d bytes is over max_message, %d", len(request.Body), maxMessage))
 		isEmpty(t, server, uri)
 	})
@@ -191,7 +192,7 @@ func TestOddHeaders(t *testing.T) {
 			request := amqp.Publishing{ContentType: "application/json", ReplyTo: replyKey, Headers: headers}
 			request.Body = []byte(`{"args": [], "kwargs": {}}`)
 			peer.publish("vec_echo.ctxdata", request)
-			if got := string(next(t, peer.replies).Body); !strings.Contains(got, `"error":null`) || !strings.Contains(got, `"deep":`) {
+			if got := string(hosttest.Next(t, peer.replies).Body); !strings.Contains(got, `"error":null`) || !strings.Contains(got, `"deep":`) {
 				t.Errorf("stack %v: got %s, want no error and the data", stack, got)
 			}
 		}
@@ -213,7 +214,7 @@ func TestOddHeadersHandedOn(t *testing.T) {
 		peer.publish("front.relay", amqp.Publishing{
 			ContentType: "application/json", ReplyTo: replyKey, Headers: headers, Body: []byte(`{"args": ["backend", "m"], "kwargs": {}}`),
 		})
-		request := next(t, requests)
+		request := hosttest.Next(t, requests)
 		for name, want := range headers {
 			if bytes, ok := want.([]byte); ok {
 				want = string(bytes)
@@ -225,7 +226,7 @@ func TestOddHeadersHandedOn(t *testing.T) {
 		peer.publish(request.ReplyTo, amqp.Publishing{
 			ContentType: "application/json", CorrelationId: request.CorrelationId, Body: []byte(`{"result": 5, "error": null}`),
 		})
-		next(t, peer.replies)
+		hosttest.Next(t, peer.replies)
 	})
 }
 
@@ -242,13 +243,13 @@ func TestReplyToNobody(t *testing.T) {
 			peer.publish("front.relay", amqp.Publishing{
 				ContentType: "application/json", ReplyTo: replyKey, Body: []byte(`{"args": ["backend", "m"], "kwargs": {}}`),
 			})
-			request := next(t, requests)
+			request := hosttest.Next(t, requests)
 			for range answers {
 				peer.publishOptional(request.ReplyTo, amqp.Publishing{
 					ContentType: "application/json", CorrelationId: request.CorrelationId, Body: []byte(`{"result": 5, "error": null}`),
 				})
 			}
-			if got := next(t, peer.replies).Body; !brokertest.SameBody(got, []byte(`{"result": 5, "error": null}`)) {
+			if got := hosttest.Next(t, peer.replies).Body; !brokertest.SameBody(got, []byte(`{"result": 5, "error": null}`)) {
 				t.Errorf("got %s, want the result", got)
 			}
 			return request.CorrelationId
@@ -256,7 +257,7 @@ func TestReplyToNobody(t *testing.T) {
 		twice := ask(2)
 		ask(1)
 		isEmpty(t, server, uri)
-		if got := server.log.Lines("level=DEBUG", "reply dropped"); len(got) != 1 || !strings.Contains(got[0], twice) {
+		if got := server.Log.Lines("level=DEBUG", "reply dropped"); len(got) != 1 || !strings.Contains(got[0], twice) {
 			t.Errorf("got %q about replies that were dropped, want one line, of the one that came twice", got)
 		}
 	})

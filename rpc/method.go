@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // Method is a row of the entrypoint table: a method that is called by RPC, `rpc:"get_order(order_id)"`. The tag is the
@@ -20,7 +21,7 @@ type Method struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (Method) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	signature, err := bind(f)
+	sig, err := bind(f)
 	ack, ackErr := ackOf(f)
 	if err = errors.Join(f.Keys("rpc", "ack"), err, ackErr); err != nil {
 		return nil, err
@@ -29,7 +30,7 @@ func (Method) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.serve(signature.Name, &row{field: f, ackFirst: ack == "before"})
+	return h.serve(sig.Name, &row{field: f, ackFirst: ack == "before"})
 }
 
 // ackOf returns when the row's requests are acknowledged.
@@ -43,7 +44,7 @@ func ackOf(f *service.Field) (string, error) {
 }
 
 // bind binds the row's method to the signature in its tag.
-func bind(f *service.Field) (*service.Signature, error) {
+func bind(f *service.Field) (*signature.Signature, error) {
 	spec := f.Tag("rpc")
 	if err := oneWord(f.Service, spec); err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -165,7 +166,7 @@ func TestOutcomes(t *testing.T) {
 			peer.publish("worker."+method, amqp.Publishing{
 				ContentType: "application/json", ReplyTo: replyKey, Body: []byte(`{"args": [], "kwargs": {}}`),
 			})
-			got := string(next(t, peer.replies).Body)
+			got := string(hosttest.Next(t, peer.replies).Body)
 			if text := `"],"value":"`; method == "slow" { // the words are the container's
 				want, _, _ = strings.Cut(want, text)
 				got = strings.Replace(got, `"exc_args":["`, `"exc_args":["`, 1)[:len(want)]
@@ -219,7 +220,7 @@ func TestContext(t *testing.T) {
 				"nameko.n": int32(5), "nameko.none": nil, "nameko.list": []any{"a", int32(1), true, nil, 2.5},
 			},
 		})
-		request := next(t, requests)
+		request := hosttest.Next(t, requests)
 		stack, _ := request.Headers["nameko.call_id_stack"].([]any)
 		if len(stack) != 2 || stack[0] != "a.b.1" || !strings.HasPrefix(fmt.Sprint(stack[1]), "front.relay.") {
 			t.Errorf("got stack %v, want [a.b.1 front.relay.<id>]", stack)
@@ -235,7 +236,7 @@ func TestContext(t *testing.T) {
 		peer.publish(request.ReplyTo, amqp.Publishing{
 			ContentType: "application/json", CorrelationId: request.CorrelationId, Body: []byte(`{"result": null, "error": null}`),
 		})
-		next(t, peer.replies)
+		hosttest.Next(t, peer.replies)
 	})
 }
 
@@ -262,14 +263,14 @@ func TestStop(t *testing.T) {
 		var got string
 		ended := make(chan error)
 		go func() { ended <- client.Call(t.Context(), "hold", &got) }()
-		wait(t, "the call", w.Held)
+		hosttest.Receive(t, "the call", w.Held)
 		stopped := make(chan struct{})
 		go func() { defer close(stopped); server.stop(t) }()
 		w.Release <- struct{}{}
-		if err := wait(t, "the reply", ended); err != nil || got != "held" {
+		if err := hosttest.Receive(t, "the reply", ended); err != nil || got != "held" {
 			t.Errorf("got %q, %v, want the reply of the call that ran", got, err)
 		}
-		wait(t, "the stop", stopped)
+		hosttest.Receive(t, "the stop", stopped)
 		if n := brokertest.Depth(t, uri, "rpc-worker"); n != 0 {
 			t.Errorf("got %d requests left in the queue, want 0", n)
 		}
@@ -285,18 +286,18 @@ func TestKill(t *testing.T) {
 		var got string
 		ended := make(chan error)
 		go func() { ended <- client.Call(t.Context(), "hold", &got) }()
-		wait(t, "the call", w.Held)
+		hosttest.Receive(t, "the call", w.Held)
 		server.Kill()
 		if err := server.Wait(); err != nil {
 			t.Errorf("got %v from the killed container, want nil", err)
 		}
 		next := newWorker()
 		start(t, uri, next)
-		if call := wait(t, "the call, again", next.Held); !call.Redelivered {
+		if call := hosttest.Receive(t, "the call, again", next.Held); !call.Redelivered {
 			t.Error("got a call that is not said to be redelivered")
 		}
 		next.Release <- struct{}{}
-		if err := wait(t, "the reply", ended); err != nil || got != "held" {
+		if err := hosttest.Receive(t, "the reply", ended); err != nil || got != "held" {
 			t.Errorf("got %q, %v, want the reply of the second worker", got, err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -105,7 +106,7 @@ func TestTimeoutOption(t *testing.T) {
 			if err := call(); !errors.Is(err, rpc.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v, want ErrTimeout", err)
 			}
-			if request := next(t, requests); request.Expiration == "" {
+			if request := hosttest.Next(t, requests); request.Expiration == "" {
 				t.Error("got no expiration, want what was left")
 			}
 		}
@@ -136,7 +137,7 @@ func TestOptionsStay(t *testing.T) {
 	f := new(Front)
 	p := start(t, uri, f)
 	conn := dial(t, uri, rpc.Config{}, nil)
-	ctx := rpc.With(t.Context(), rpc.Priority(9), rpc.Timeout(patience))
+	ctx := rpc.With(t.Context(), rpc.Priority(9), rpc.Timeout(hosttest.Timeout))
 	if err := conn.Client("front").Call(ctx, "relay", nil, "vec_echo", "noargs"); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -28,7 +29,7 @@ func TestGo(t *testing.T) {
 					t.Errorf("got %d, %v, want %d", got, err, i)
 				}
 			}
-			wait(t, "Done", r.Done())
+			hosttest.Receive(t, "Done", r.Done())
 		}
 		for method, want := range map[string]error{"nope": rpc.ErrMethodNotFound, "sig": rpc.ErrIncorrectSignature} {
 			if err := client.Go(t.Context(), method).Result(t.Context(), nil); !errors.Is(err, want) {
@@ -69,7 +70,7 @@ func TestGoEnds(t *testing.T) {
 		conn := dial(t, uri, rpc.Config{Timeout: 50 * time.Millisecond}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		r := conn.Client("mute").Go(ctx, "ask")
-		if request := next(t, requests); request.Expiration != "" {
+		if request := hosttest.Next(t, requests); request.Expiration != "" {
 			t.Errorf("got expiration %s, want none: nobody asked for a limit", request.Expiration)
 		}
 		if err := r.Result(t.Context(), nil); !errors.Is(err, rpc.ErrTimeout) {
@@ -80,7 +81,7 @@ func TestGoEnds(t *testing.T) {
 		conn = dial(t, uri, rpc.Config{}, nil)
 		ctx, cancel = context.WithCancel(t.Context())
 		r = conn.Client("mute").Go(ctx, "ask")
-		next(t, requests)
+		hosttest.Next(t, requests)
 		waiting, giveUp := context.WithCancel(t.Context())
 		giveUp()
 		if err := r.Result(waiting, nil); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "no reply yet") {
@@ -90,15 +91,15 @@ func TestGoEnds(t *testing.T) {
 			t.Errorf("got %d calls that wait, want 1", n)
 		}
 		cancel()
-		wait(t, "the end of ctx", r.Done())
+		hosttest.Receive(t, "the end of ctx", r.Done())
 		if err := r.Result(t.Context(), nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context canceled", err)
 		}
 
-		limited, cancel := context.WithTimeout(t.Context(), patience)
+		limited, cancel := context.WithTimeout(t.Context(), hosttest.Timeout)
 		defer cancel()
 		r = conn.Client("mute").Go(limited, "ask")
-		if request := next(t, requests); request.Expiration == "" {
+		if request := hosttest.Next(t, requests); request.Expiration == "" {
 			t.Error("got no expiration, want ctx's")
 		}
 		if err := conn.Close(t.Context()); err != nil {
@@ -135,10 +136,10 @@ func TestGoOutlivesItsMethod(t *testing.T) {
 		if err := conn.Client("starter").Go(t.Context(), "begin").Result(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
-		wait(t, "the work", w.Held)
+		hosttest.Receive(t, "the work", w.Held)
 		select {
 		case w.Release <- struct{}{}: // only who still holds takes it
-		case <-time.After(patience):
+		case <-time.After(hosttest.Timeout):
 			t.Error("the work was given up")
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 )
 
@@ -24,18 +25,18 @@ func TestBrokerKilled(t *testing.T) {
 	var got string
 	ended := make(chan error)
 	go func() { ended <- client.Call(t.Context(), "hold", &got) }()
-	wait(t, "the call", w.Held)
+	hosttest.Receive(t, "the call", w.Held)
 	tap.Confirmed(t, 3)                        // the first was no call; and so it is on the broker's disk
 	node.Control("eval", "mnesia:sync_log().") // and so are the queues, which a kill loses otherwise in their first seconds
 	node.Kill()
 	node.Start()
-	if call := wait(t, "the call, again", w.Held); !call.Redelivered {
+	if call := hosttest.Receive(t, "the call, again", w.Held); !call.Redelivered {
 		t.Error("got a call that is not said to be redelivered")
 	}
 	for range 2 { // the one before the kill, and the one after it
 		w.Release <- struct{}{}
 	}
-	if err := wait(t, "the reply", ended); err != nil || got != "held" {
+	if err := hosttest.Receive(t, "the reply", ended); err != nil || got != "held" {
 		t.Errorf("got %q, %v from the call in flight, want its reply", got, err)
 	}
 	if err := client.Call(t.Context(), "nothing", nil); err != nil {
@@ -77,7 +78,7 @@ func TestCallsWhileBrokerDies(t *testing.T) {
 	close(down)
 	node.Start()
 	for range callers {
-		if err := wait(t, "a call", ended); err != nil && !errors.Is(err, rpc.ErrConnectionLost) {
+		if err := hosttest.Receive(t, "a call", ended); err != nil && !errors.Is(err, rpc.ErrConnectionLost) {
 			t.Errorf("got %v, want nil or ErrConnectionLost", err)
 		}
 	}
@@ -96,7 +97,7 @@ func TestReplyQueueGone(t *testing.T) {
 		var tap tap
 		client := dial(t, uri, rpc.Config{Timeout: -1}, &tap).Client("mute")
 		waits := client.Go(t.Context(), "ask")
-		next(t, requests)
+		hosttest.Next(t, requests)
 		tap.Confirmed(t, 2) // the first was no call
 		tap.away.Store(true)
 		tap.Cut()
@@ -108,16 +109,16 @@ func TestReplyQueueGone(t *testing.T) {
 			}
 		}
 		tap.away.Store(false)
-		wait(t, "the call", waits.Done())
+		hosttest.Receive(t, "the call", waits.Done())
 		if err := waits.Result(t.Context(), nil); !errors.Is(err, rpc.ErrConnectionLost) {
 			t.Errorf("got %v, want ErrConnectionLost", err)
 		}
 		var got int
 		answered := make(chan error)
 		go func() { answered <- client.Call(t.Context(), "ask", &got) }()
-		request := next(t, requests)
+		request := hosttest.Next(t, requests)
 		peer.publish(request.ReplyTo, amqp.Publishing{CorrelationId: request.CorrelationId, Body: []byte(`{"result": 5, "error": null}`)})
-		if err := wait(t, "a later call", answered); err != nil || got != 5 {
+		if err := hosttest.Receive(t, "a later call", answered); err != nil || got != 5 {
 			t.Errorf("got %d, %v from a call afterwards, want its reply", got, err)
 		}
 	})

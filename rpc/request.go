@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/gomeko/gomeko/codec"
-	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -37,7 +37,7 @@ func (v *value) Decode(to any) error { return v.codec.Decode(v.data, to) }
 // readRequest reads the arguments in d. Bad input that Nameko answers gets the same answer. Input that
 // Nameko drops, or that ends its process, is answered with MalformedRequest. See docs/wire/nameko.md,
 // Errors and Malformed requests.
-func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args service.Arguments, err error) {
+func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signature.Arguments, err error) {
 	c, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, limit)
 	if err != nil {
 		return args, ErrMalformedRequest.about(err.Error())
@@ -69,16 +69,16 @@ func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args servi
 		return args, ErrIncorrectSignature.about(why)
 	}
 	values := make([]value, len(list)+len(members))
-	args.Positional = make([]service.Value, len(list))
+	args.Positional = make([]signature.Value, len(list))
 	for i, data := range list {
 		values[i] = value{c, data}
 		args.Positional[i] = &values[i]
 	}
-	args.Keyword = make([]service.Named, len(members))
+	args.Keyword = make([]signature.Named, len(members))
 	for i, m := range members {
 		v := &values[len(list)+i]
 		*v = value{c, m.Value}
-		args.Keyword[i] = service.Named{Name: m.Name, Value: v}
+		args.Keyword[i] = signature.Named{Name: m.Name, Value: v}
 	}
 	return args, nil
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/codec"
-	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -55,7 +55,7 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-func decodes(t *testing.T, v service.Value) {
+func decodes(t *testing.T, v signature.Value) {
 	t.Helper()
 	var got any
 	if err := v.Decode(&got); err != nil {

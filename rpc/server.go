@@ -12,6 +12,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -134,12 +135,12 @@ func (s *server) bad(d *transport.Delivery, row *row, err error) {
 }
 
 // request finds the method that d names, and its arguments.
-func (s *server) request(d *transport.Delivery) (*row, service.Arguments, error) {
+func (s *server) request(d *transport.Delivery) (*row, signature.Arguments, error) {
 	method, ours := strings.CutPrefix(d.Key, s.service+".")
 	row := s.methods[method]
 	if !ours || row == nil {
 		method = d.Key[strings.LastIndex(d.Key, ".")+1:]
-		return nil, service.Arguments{}, ErrMethodNotFound.about(method)
+		return nil, signature.Arguments{}, ErrMethodNotFound.about(method)
 	}
 	args, err := readRequest(d, s.hub.conn.Accepts(), s.hub.conn.MaxMessage())
 	return row, args, err

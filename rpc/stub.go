@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 var (
@@ -89,9 +90,9 @@ func prefixed(where string, err error) error {
 type stub struct {
 	client Client
 	method string
-	result reflect.Type    // nil: the func returns error alone
-	params []service.Param // after ctx
-	fields bool            // the one parameter is a struct, whose fields are the keywords
+	result reflect.Type      // nil: the func returns error alone
+	params []signature.Param // after ctx
+	fields bool              // the one parameter is a struct, whose fields are the keywords
 }
 
 func newStub(c Client, f *service.Field) (*stub, error) {
@@ -102,7 +103,7 @@ func newStub(c Client, f *service.Field) (*stub, error) {
 		return nil, errors.New("is not exported and cannot be set: begin its name with a capital")
 	}
 	spec := f.Tag("rpc")
-	sig, err := signature(c.service, spec)
+	sig, err := readSignature(c.service, spec)
 	if err = errors.Join(f.Keys("rpc"), shape(f.Type), err); err != nil {
 		return nil, err
 	}
@@ -117,23 +118,23 @@ func newStub(c Client, f *service.Field) (*stub, error) {
 	if strings.Contains(spec, "(") {
 		return s, fits(sig, f.Type, types)
 	}
-	s.params = make([]service.Param, len(types))
+	s.params = make([]signature.Param, len(types))
 	if f.Type.IsVariadic() {
-		s.params[len(types)-1].Kind = service.Rest
+		s.params[len(types)-1].Kind = signature.Rest
 	}
 	s.fields = len(types) == 1 && plainStruct(types[0])
 	return s, nil
 }
 
-// signature reads the tag of a func.
-func signature(of, spec string) (*service.Signature, error) {
+// readSignature reads the tag of a func.
+func readSignature(of, spec string) (*signature.Signature, error) {
 	if spec == "" {
 		return nil, errors.New(`no method is named: write the one to call, as in rpc:"get_user"`)
 	}
 	if err := oneWord(of, spec); err != nil {
 		return nil, err
 	}
-	return service.ParseSignature(spec)
+	return signature.Parse(spec)
 }
 
 // shape checks what every func has, and otherwise says how it would.
@@ -169,18 +170,18 @@ func shape(t reflect.Type) error {
 }
 
 // fits checks that each name of the list fits its Go parameter.
-func fits(sig *service.Signature, fn reflect.Type, types []reflect.Type) error {
+func fits(sig *signature.Signature, fn reflect.Type, types []reflect.Type) error {
 	if len(types) != len(sig.Params) {
 		return fmt.Errorf("%s does not fit %s: write one name for each parameter after ctx", sig, fn)
 	}
 	var mistakes []error
 	for i, p := range sig.Params {
 		switch t := types[i]; {
-		case p.Kind == service.Rest && t.Kind() != reflect.Slice:
+		case p.Kind == signature.Rest && t.Kind() != reflect.Slice:
 			mistakes = append(mistakes, fmt.Errorf("parameter *%s is %s: make it a slice, such as []%s", p.Name, t, t))
-		case p.Kind == service.Options && (t.Kind() != reflect.Map || t.Key().Kind() != reflect.String):
+		case p.Kind == signature.Options && (t.Kind() != reflect.Map || t.Key().Kind() != reflect.String):
 			mistakes = append(mistakes, fmt.Errorf("parameter **%s is %s: make it a map by string, such as map[string]any", p.Name, t))
-		case fn.IsVariadic() && i == len(types)-1 && p.Kind != service.Rest:
+		case fn.IsVariadic() && i == len(types)-1 && p.Kind != signature.Rest:
 			mistakes = append(mistakes, fmt.Errorf("parameter %s is ...%s: write *%s in the tag, or make it []%s", p.Name, t.Elem(), p.Name, t.Elem()))
 		}
 	}
@@ -225,15 +226,15 @@ func (s *stub) request(in []reflect.Value) request {
 	var kwargs Kwargs
 	for i, v := range in {
 		switch p := s.params[i]; p.Kind {
-		case service.Positional:
+		case signature.Positional:
 			args = append(args, v.Interface())
-		case service.Rest:
+		case signature.Rest:
 			for j := range v.Len() {
 				args = append(args, v.Index(j).Interface())
 			}
-		case service.Keyword:
+		case signature.Keyword:
 			kwargs = append(kwargs, p.Name, v.Interface())
-		case service.Options:
+		case signature.Options:
 			options := make(map[string]any, v.Len())
 			for name, value := range v.Seq2() {
 				options[name.String()] = value.Interface()

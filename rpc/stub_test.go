@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -95,12 +96,12 @@ func TestStubSends(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- tc.call(ctx) }()
-		d := next(t, requests)
+		d := hosttest.Next(t, requests)
 		if !brokertest.SameBody(d.Body, []byte(tc.want)) {
 			t.Errorf("got %s, want %s", d.Body, tc.want)
 		}
 		cancel()
-		if err := wait(t, "the call", done); !errors.Is(err, context.Canceled) {
+		if err := hosttest.Receive(t, "the call", done); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v, want %v", tc.want, err, context.Canceled)
 		}
 	}
@@ -246,7 +247,7 @@ Users: Typo: no method is named: write the one to call, as in rpc:"get_user"
 Users: Key: unknown key rpcs in its tag: did you mean rpc?
 Users: Key: unknown key x in its tag: known are rpc
 Users: Dot: method "a.b" has a dot, and the binding users.* takes one word: write "a_b"
-Users: List: signature "list(a, *)": names must follow a bare *
+Users: List: signature "list(a, *)": a bare * must be followed by a parameter
 Users: NoCtx: its first parameter is not context.Context: write func(context.Context, int, ...string) (int, error)
 Users: LateCtx: it does not return (T, error) or error: write func(context.Context, int) error
 Users: NoError: it does not return (T, error) or error: write func(context.Context) (int, error)

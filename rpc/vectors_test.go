@@ -16,6 +16,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/golden"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -206,7 +207,7 @@ func served(t *testing.T, services *process, peer *peer, v brokertest.Vector) st
 	p := request.Publishing()
 	replies := peer.bind(p.ReplyTo)
 	peer.publish(request.Key, p)
-	next(t, replies)
+	hosttest.Next(t, replies)
 	sent := services.tap.published(t)[before:]
 	if len(sent) != len(wanted) {
 		return fmt.Sprintf("got %d messages sent, want %d", len(sent), len(wanted))

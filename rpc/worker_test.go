@@ -2,15 +2,16 @@ package rpc_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -113,7 +114,7 @@ func TestSelfCallWhileStopping(t *testing.T) {
 				client := dial(t, uri, rpc.Config{Timeout: -1}, nil).Client("nest")
 				call := client.Go(t.Context(), test.method, 9)
 				if test.waiting == 0 {
-					wait(t, "the call", nest.Held)
+					hosttest.Receive(t, "the call", nest.Held)
 				}
 				depth(t, uri, "rpc-nest", test.waiting)
 				stopped := make(chan error)
@@ -122,12 +123,12 @@ func TestSelfCallWhileStopping(t *testing.T) {
 					consumed(t, uri, "rpc-nest", 0)
 				}
 				close(nest.Release)
-				wait(t, "the end of the call", call.Done())
+				hosttest.Receive(t, "the end of the call", call.Done())
 				var got int
 				if err := call.Result(t.Context(), &got); err != nil || got != 10 {
 					t.Errorf("got %d, %v, want a depth of 10", got, err)
 				}
-				if err := wait(t, "the stop", stopped); err != nil {
+				if err := hosttest.Receive(t, "the stop", stopped); err != nil {
 					t.Error(err)
 				}
 			})
@@ -138,13 +139,7 @@ func TestSelfCallWhileStopping(t *testing.T) {
 // depth waits until a queue has n messages that are ready.
 func depth(t *testing.T, uri, queue string, n int) {
 	t.Helper()
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	for deadline := time.Now().Add(patience); brokertest.Depth(t, uri, queue) != n; <-poll.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s has not %d messages in %s", queue, n, patience)
-		}
-	}
+	hosttest.Eventually(t, fmt.Sprintf("%s has %d messages", queue, n), func() bool { return brokertest.Depth(t, uri, queue) == n })
 }
 
 // A slow call at the head of the queue, and more of its row than that may run, do not hold back a thousand fast ones.
@@ -160,7 +155,7 @@ func TestSlowCallHoldsNobodyBack(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		wait(t, "the slow call", nest.Held)
+		hosttest.Receive(t, "the slow call", nest.Held)
 		replies := make([]*rpc.Reply, slow) // more than the prefetch, and all of them sent ahead of the fast ones
 		for i := range replies {
 			replies[i] = client.Go(t.Context(), "hold")
@@ -220,7 +215,7 @@ func TestAckBefore(t *testing.T) {
 		server := start(t, uri, batch)
 		client := dial(t, uri, rpc.Config{}, nil).Client("batch")
 		reply := client.Go(t.Context(), "once")
-		wait(t, "the call", batch.Held)
+		hosttest.Receive(t, "the call", batch.Held)
 		server.Kill()
 		if err := server.Wait(); err != nil {
 			t.Error(err)
@@ -270,7 +265,7 @@ func TestStopRunsNothingTwice(t *testing.T) {
 		}
 		for stop := 1; stop <= 4; stop++ {
 			for range calls / 6 {
-				wait(t, "a call", ran)
+				hosttest.Receive(t, "a call", ran)
 			}
 			second.stop(t)
 			second = start(t, uri, batch)
@@ -314,12 +309,12 @@ func TestSensitive(t *testing.T) {
 		{"vault.opem", `{"args": ["hunter2"], "kwargs": {}}`},
 	} {
 		peer.publish(test.key, amqp.Publishing{ContentType: "application/json", ReplyTo: replyKey, Body: []byte(test.body)})
-		next(t, peer.replies)
+		hosttest.Next(t, peer.replies)
 	}
-	if lines := server.log.Lines("hunter2"); len(lines) > 0 {
+	if lines := server.Log.Lines("hunter2"); len(lines) > 0 {
 		t.Errorf("got the secret in the log:\n%s", strings.Join(lines, ""))
 	}
-	if lines := server.log.Lines("bad request", service.Redacted); len(lines) != 4 {
+	if lines := server.Log.Lines("bad request", service.Redacted); len(lines) != 4 {
 		t.Errorf("got %d lines of bad requests, want 4", len(lines))
 	}
 }
@@ -327,7 +322,7 @@ func TestSensitive(t *testing.T) {
 // A time limit that the broker will not wait for is warned about.
 func TestConsumerTimeout(t *testing.T) {
 	server := start(t, brokertest.Embedded(t), new(Vault))
-	if lines := server.log.Lines("consumer_timeout", "level=WARN"); len(lines) != 1 || !strings.Contains(lines[0], "field=Open") {
+	if lines := server.Log.Lines("consumer_timeout", "level=WARN"); len(lines) != 1 || !strings.Contains(lines[0], "field=Open") {
 		t.Errorf("got %q, want one warning, of Open", lines)
 	}
 }
@@ -361,7 +356,7 @@ func TestMaxLent(t *testing.T) {
 			for i := range replies {
 				replies[i] = client.Go(t.Context(), "hold") // of which one runs at once
 			}
-			wait(t, "the call", nest.Held)
+			hosttest.Receive(t, "the call", nest.Held)
 			depth(t, uri, "rpc-nest", len(replies)-test.taken)
 			close(nest.Release)
 			for _, r := range replies {

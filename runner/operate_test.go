@@ -22,6 +22,7 @@ import (
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -50,7 +51,7 @@ func (once) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 
 func (o once) Start(context.Context) error {
 	call := &service.Call{Parents: []string{"caller"}}
-	o.field.Go(func(ctx context.Context) { _, _ = o.field.Run(ctx, call, service.Arguments{}) })
+	o.field.Go(func(ctx context.Context) { _, _ = o.field.Run(ctx, call, signature.Arguments{}) })
 	return nil
 }
 

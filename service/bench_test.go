@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 func BenchmarkRun(b *testing.B) {
 	_, all := start(b, service.Config{}, new(Grid))
 	f := all["grid.default"]
-	args := service.Arguments{Positional: []service.Value{fixed{1}}, Keyword: []service.Named{{Name: "b", Value: fixed{2}}}}
+	args := signature.Arguments{Positional: []signature.Value{fixed{1}}, Keyword: []signature.Named{{Name: "b", Value: fixed{2}}}}
 	deadline, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for name, ctx := range map[string]context.Context{"unbounded": context.Background(), "bounded": deadline} {

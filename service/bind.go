@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/gomeko/gomeko/internal/nearest"
+	"github.com/gomeko/gomeko/signature"
 )
 
 var (
@@ -37,16 +40,16 @@ func (f *Field) Params() []reflect.Type {
 	return types
 }
 
-// bind finds the method of the service and gives the parameters of sp to the method's.
-func bind(proto reflect.Value, name string, sp spec, lead []reflect.Type) (*method, error) {
+// bind finds the method of the service and gives the parameters of sig to the method's.
+func bind(proto reflect.Value, name string, sig *signature.Signature, lead []reflect.Type) (*method, error) {
 	typ := reflect.PointerTo(proto.Type())
-	remedy := declaration(proto.Type(), name, sp, lead)
+	remedy := declaration(proto.Type(), name, sig, lead)
 	goMethod, ok := typ.MethodByName(name)
 	if !ok {
 		return nil, noMethod(typ, name, remedy)
 	}
 	m := &method{
-		sig:   &Signature{Name: sp.name, Params: slices.Clone(sp.params)},
+		sig:   sig,
 		proto: proto,
 		fn:    goMethod.Func,
 		lead:  lead,
@@ -56,13 +59,13 @@ func bind(proto reflect.Value, name string, sp spec, lead []reflect.Type) (*meth
 		return nil, err
 	}
 	switch {
-	case sp.list:
+	case sig.Listed:
 		err = m.bindList(name, params)
 	case len(params) == 0:
 	case len(params) == 1:
 		err = m.bindStruct(name, params[0])
 	default:
-		err = fmt.Errorf("%s takes %s: name them, %s", name, these(params), listFor(sp.name, params))
+		err = fmt.Errorf("%s takes %s: name them, %s", name, these(params), listFor(sig.Name, params))
 	}
 	if err != nil {
 		return nil, err
@@ -117,11 +120,11 @@ func (m *method) bindList(name string, params []reflect.Type) error {
 		p.Type = t
 		s := slot{typ: t, expected: expected(t)}
 		switch {
-		case p.Kind == Rest && t.Kind() != reflect.Slice:
+		case p.Kind == signature.Rest && t.Kind() != reflect.Slice:
 			mistakes = append(mistakes, fmt.Errorf("parameter *%s is %s: make it a slice, such as []%s", p.Name, t, t))
-		case p.Kind == Options && (t.Kind() != reflect.Map || t.Key().Kind() != reflect.String):
+		case p.Kind == signature.Options && (t.Kind() != reflect.Map || t.Key().Kind() != reflect.String):
 			mistakes = append(mistakes, fmt.Errorf("parameter **%s is %s: make it a map by string, such as map[string]any", p.Name, t))
-		case p.Kind == Rest || p.Kind == Options:
+		case p.Kind == signature.Rest || p.Kind == signature.Options:
 			s.expected = expected(t.Elem())
 		case p.Optional:
 			var err error
@@ -180,7 +183,7 @@ func (m *method) addFields(t reflect.Type, index []int) (mistakes []error) {
 		case !f.IsExported():
 			continue
 		}
-		p := Param{Name: name, Type: f.Type}
+		p := signature.Param{Name: name, Type: f.Type}
 		if name == "" {
 			p.Name = f.Name
 		}
@@ -195,7 +198,7 @@ func (m *method) addFields(t reflect.Type, index []int) (mistakes []error) {
 }
 
 // option reads from the field's tag and type whether p may be left out, and what it is then.
-func (m *method) option(p *Param, s *slot, tags tag, options []string) error {
+func (m *method) option(p *signature.Param, s *slot, tags tag, options []string) error {
 	literal, hasDefault := tags.lookup("default")
 	sensitive, isSensitive := tags.lookup("sensitive")
 	s.hidden = sensitive == "true"
@@ -205,11 +208,7 @@ func (m *method) option(p *Param, s *slot, tags tag, options []string) error {
 	case slices.Contains(options, "string"):
 		return errors.New(`json's option "string" has no meaning for a parameter: leave it out`)
 	case hasDefault:
-		scan := &scanner{text: literal}
-		v, err := scan.literal()
-		if err == nil && scan.peek() != 0 {
-			err = fmt.Errorf("unexpected %s after the default", scan.rest())
-		}
+		v, err := signature.Literal(literal)
 		if err == nil {
 			s.fallback, err = fallback(p.Type, v)
 		}
@@ -264,6 +263,32 @@ func fallback(t reflect.Type, literal any) (func(reflect.Value), error) {
 	return func(dst reflect.Value) { dst.Set(v) }, nil
 }
 
+// store converts what [signature.Literal] has read to the type of dst, which it sets.
+func store(dst reflect.Value, v any) error {
+	t := dst.Type()
+	misfit := fmt.Errorf("default %s does not fit %s", signature.Repr(v), t)
+	switch {
+	case v == nil:
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+			dst.SetZero()
+			return nil
+		}
+		return fmt.Errorf("%w: make it *%s", misfit, t)
+	case t == reflect.TypeFor[any]():
+		dst.Set(reflect.ValueOf(v))
+		return nil
+	}
+	text, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(text, dst.Addr().Interface())
+	}
+	if err != nil {
+		return misfit
+	}
+	return nil
+}
+
 // unmarshalsItself reports whether a value of t is read by code of its own, so that its fields are not parameters.
 func unmarshalsItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
@@ -278,25 +303,25 @@ func noMethod(typ reflect.Type, name, remedy string) error {
 	for i := range names {
 		names[i] = typ.Method(i).Name
 	}
-	if near := nearest(name, names); near != "" {
+	if near := nearest.Likely(name, names); near != "" {
 		return fmt.Errorf("has no method %s; did you mean %s? Or write %s", name, near, remedy)
 	}
 	return fmt.Errorf("has no method %s: write %s", name, remedy)
 }
 
 // declaration writes the method that would fit: func (o *Orders) GetOrder(ctx context.Context, orderID any) (any, error).
-func declaration(service reflect.Type, name string, sp spec, lead []reflect.Type) string {
+func declaration(service reflect.Type, name string, sig *signature.Signature, lead []reflect.Type) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "func (%s *%s) %s(ctx context.Context", initial(service), service.Name(), name)
 	for _, t := range lead {
 		fmt.Fprintf(&b, ", %s %s", initial(t), t)
 	}
-	for _, p := range sp.params {
+	for _, p := range sig.Params {
 		t := "any"
 		switch {
-		case p.Kind == Rest:
+		case p.Kind == signature.Rest:
 			t = "[]any"
-		case p.Kind == Options:
+		case p.Kind == signature.Options:
 			t = "map[string]any"
 		case p.Default != nil:
 			t = strings.NewReplacer("int64", "int", "interface {}", "any").Replace(fmt.Sprintf("%T", p.Default))
@@ -351,4 +376,11 @@ func listFor(name string, params []reflect.Type) string {
 		names[i] = string(rune('a' + i%26))
 	}
 	return fmt.Sprintf("as in %s(%s)", name, strings.Join(names, ", "))
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/inject"
+	"github.com/gomeko/gomeko/internal/nearest"
 )
 
 var (
@@ -91,7 +92,7 @@ func (b *binder) only() {
 			continue
 		}
 		remedy := "there are " + strings.Join(names, ", ")
-		if near := nearest(name, names); near != "" {
+		if near := nearest.Likely(name, names); near != "" {
 			remedy = "did you mean " + near + "?"
 		}
 		b.addf("service.Config", "Only[%d] is %q, which is no row: %s", i, name, remedy)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 type tenant string
@@ -110,7 +111,7 @@ func TestDataOfCall(t *testing.T) {
 	_, all := start(t, service.Config{}, new(Carrier))
 	around := service.Language.With(t.Context(), "en")
 	call := &service.Call{Data: map[string]any{"user_id": "u-42", "none": nil}}
-	got, err := all["carrier.carry"].Run(around, call, service.Arguments{})
+	got, err := all["carrier.carry"].Run(around, call, signature.Arguments{})
 	want := map[string]any{"user_id": "u-42", "language": "de"}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)

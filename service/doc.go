@@ -26,7 +26,7 @@
 // A row is named as the method it calls, unless method:"Other" says otherwise; timeout:"5s" limits the time of its calls,
 // max_workers:"4" how many of them run at once. The method takes a context.Context first, and returns error or (T, error).
 //
-// The tag has the method's [Signature] as Python would write it. A list names each Go parameter:
+// The tag has the method's [signature.Signature] as Python would write it. A list names each Go parameter:
 //
 //	get_order(order_id, verbose=False, *rest, key, **opts)
 //
@@ -39,7 +39,7 @@
 //		Note    *string `json:"note"`
 //	}
 //
-// A call whose arguments do not fit is a [SignatureError] in Python's words, and is not run. What must be printed nowhere
+// A call whose arguments do not fit is a [signature.Error] in Python's words, and is not run. What must be printed nowhere
 // is named by the row, as in Nameko, sensitive:"password, user.cards[0]", or says sensitive:"true" as a field.
 //
 // # Calls

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // Of four calls and two workers, when the stop begins: one ends and its worker begins the next, the third never ends, and the
@@ -44,7 +45,7 @@ func TestDrainIsLogged(t *testing.T) {
 				}
 				do := all["work.do"]
 				for range test.calls {
-					do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, service.Arguments{}) })
+					do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, signature.Arguments{}) })
 				}
 				synctest.Wait()
 				time.AfterFunc(time.Second, func() { one <- struct{}{} })

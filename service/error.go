@@ -19,15 +19,6 @@ var (
 	ErrReturned = errors.New("method has returned")
 )
 
-// A SignatureError says, in Python's words, why arguments do not fit a signature:
-// "get_order() missing 1 required positional argument: 'order_id'". The method was not run.
-type SignatureError struct{ Text string }
-
-func (e *SignatureError) Error() string { return e.Text }
-
-// Expected returns true: the mistake is the caller's.
-func (e *SignatureError) Expected() bool { return true }
-
 // A PanicError is the error of a call that panicked, in its method or in a [Middleware].
 type PanicError struct {
 	Value any

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // Button is an entrypoint: pressing it calls the row's method.
@@ -21,7 +22,7 @@ type Buttons map[string]func(ctx context.Context, call *service.Call)
 func (Button) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	buttons, _ := service.Lookup[Buttons](f.Host)
 	press := func(ctx context.Context, call *service.Call) {
-		if _, err := f.Run(ctx, call, service.Arguments{}); err != nil {
+		if _, err := f.Run(ctx, call, signature.Arguments{}); err != nil {
 			fmt.Println("error:", err)
 		}
 	}

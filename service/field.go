@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gomeko/gomeko/internal/nearest"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // A Field is one field of a service as an extension sees it: a row of the table or a dependency.
@@ -88,7 +91,7 @@ func (f *Field) Keys(known ...string) error {
 		if len(known) == 0 {
 			remedy = "leave it out"
 		}
-		if near := nearest(p.key, known); near != "" {
+		if near := nearest.Likely(p.key, known); near != "" {
 			remedy = "did you mean " + near + "?"
 		}
 		mistakes = append(mistakes, fmt.Errorf("unknown key %s in its tag: %s", p.key, remedy))
@@ -102,18 +105,18 @@ func (f *Field) Keys(known ...string) error {
 //
 // A list binds one name a Go parameter. Without a list the method has no parameter, or one struct (or pointer to one) whose
 // fields are the parameters: named by json, optional by default:"1" (a Python literal), a pointer or omitempty.
-func (f *Field) Bind(spec string, lead ...reflect.Type) (*Signature, error) {
+func (f *Field) Bind(spec string, lead ...reflect.Type) (*signature.Signature, error) {
 	switch {
 	case !f.isRow:
 		return nil, errors.New("a dependency has no method to bind")
 	case f.method != nil:
 		return nil, fmt.Errorf("%s is bound already, to %s", f.goName, f.method.sig)
 	}
-	sp, err := parseSpec(spec)
+	sig, err := signature.Parse(spec)
 	if err != nil {
 		return nil, err
 	}
-	m, err := bind(f.hosted.proto, f.goName, sp, lead)
+	m, err := bind(f.hosted.proto, f.goName, sig, lead)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gomeko/gomeko/di"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // Till has two values per call, and one of the process.
@@ -142,7 +143,7 @@ func (r *recorder) till(t *testing.T) (*service.Container, func(ctx context.Cont
 		t.Fatal(err)
 	}
 	return c, func(ctx context.Context, row string) error {
-		_, err := all["till."+row].Run(ctx, nil, service.Arguments{Positional: []service.Value{argument{r}}})
+		_, err := all["till."+row].Run(ctx, nil, signature.Arguments{Positional: []signature.Value{argument{r}}})
 		r.say("reply", err)
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // Nest is a service that calls itself.
@@ -232,7 +233,7 @@ func TestRowIsBounded(t *testing.T) {
 			wg.Go(func() {
 				call := &service.Call{}
 				call.Watch(&watchers[i])
-				_, _ = all["bounded.slow"].Run(t.Context(), call, service.Arguments{})
+				_, _ = all["bounded.slow"].Run(t.Context(), call, signature.Arguments{})
 			})
 		}
 		synctest.Wait()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // A script says what the actors of a container do in each step, and keeps what they did.
@@ -174,7 +175,7 @@ func TestNeverStarted(t *testing.T) {
 	if err := c.Wait(); err == nil {
 		t.Error("got nil from Wait, want an error")
 	}
-	if _, err := do.Run(t.Context(), nil, service.Arguments{}); err == nil || !strings.Contains(err.Error(), "not started") {
+	if _, err := do.Run(t.Context(), nil, signature.Arguments{}); err == nil || !strings.Contains(err.Error(), "not started") {
 		t.Errorf("got %v from Run, want that it is not started", err)
 	}
 	if got := c.Names(); !slices.Equal(got, []string{"stages"}) {
@@ -204,7 +205,7 @@ func TestStopWaits(t *testing.T) {
 		}
 		replied := false
 		do.Go(func(ctx context.Context) {
-			v, err := do.Run(ctx, nil, service.Arguments{})
+			v, err := do.Run(ctx, nil, signature.Arguments{})
 			time.Sleep(time.Second) // of the bubble: the reply leaves
 			replied = v == "done" && err == nil && ctx.Err() == nil
 		})
@@ -219,7 +220,7 @@ func TestStopWaits(t *testing.T) {
 		if got := s.steps(); !strings.HasSuffix(got, "pool stop, base stop") {
 			t.Errorf("got %s", got)
 		}
-		if _, err := do.Run(t.Context(), nil, service.Arguments{}); !errors.Is(err, service.ErrStopped) {
+		if _, err := do.Run(t.Context(), nil, signature.Arguments{}); !errors.Is(err, service.ErrStopped) {
 			t.Errorf("got %v from Run after Stop, want ErrStopped", err)
 		}
 	})
@@ -233,7 +234,7 @@ func TestStopIsCutShort(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 3 {
-			do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, service.Arguments{}) })
+			do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, signature.Arguments{}) })
 		}
 		synctest.Wait()
 		joined := make(chan error)
@@ -269,11 +270,11 @@ func TestKill(t *testing.T) {
 		}
 		errs := make(chan error, 2)
 		do.Go(func(ctx context.Context) {
-			_, err := do.Run(ctx, nil, service.Arguments{})
+			_, err := do.Run(ctx, nil, signature.Arguments{})
 			errs <- err
 		})
 		go func() { // not in a context of the container
-			_, err := do.Run(context.Background(), nil, service.Arguments{})
+			_, err := do.Run(context.Background(), nil, signature.Arguments{})
 			errs <- err
 		}()
 		synctest.Wait()
@@ -340,7 +341,7 @@ func TestKillDuringStop(t *testing.T) {
 		if err := c.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, service.Arguments{}) })
+		do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, signature.Arguments{}) })
 		go func() {
 			synctest.Wait()
 			c.Kill()
@@ -361,7 +362,7 @@ func TestFail(t *testing.T) {
 			t.Fatal(err)
 		}
 		var result any
-		do.Go(func(ctx context.Context) { result, _ = do.Run(ctx, nil, service.Arguments{}) })
+		do.Go(func(ctx context.Context) { result, _ = do.Run(ctx, nil, signature.Arguments{}) })
 		do.Go(func(context.Context) {
 			do.Fail(io.EOF)
 			do.Fail(io.ErrUnexpectedEOF) // the first counts

@@ -6,11 +6,12 @@ import (
 	"strconv"
 
 	"github.com/gomeko/gomeko/internal/inject"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // A method is a Go method bound to its signature: all that a call needs, looked up once.
 type method struct {
-	sig   *Signature
+	sig   *signature.Signature
 	proto reflect.Value // the service that each call gets a copy of
 	fn    reflect.Value // the method expression: the receiver is its first parameter
 	plan  *inject.Plan  // what each copy is given
@@ -109,9 +110,9 @@ func returned(out []reflect.Value) (result any, err error) {
 }
 
 // decode appends the arguments, in the method's types, to in. They are in the frame.
-func (m *method) decode(in []reflect.Value, frame reflect.Value, args Arguments) ([]reflect.Value, error) {
-	var few [8]Value // of most methods, all
-	got, err := m.sig.match(args, few[:0])
+func (m *method) decode(in []reflect.Value, frame reflect.Value, args signature.Arguments) ([]reflect.Value, error) {
+	var few [8]signature.Value // of most methods, all
+	got, err := m.sig.Match(args, few[:0])
 	if err != nil {
 		return nil, err
 	}
@@ -142,40 +143,40 @@ func (m *method) decode(in []reflect.Value, frame reflect.Value, args Arguments)
 }
 
 // fill sets dst to what parameter i got.
-func (m *method) fill(dst reflect.Value, i int, got *matched) error {
+func (m *method) fill(dst reflect.Value, i int, got *signature.Matched) error {
 	s, p := &m.slots[i], &m.sig.Params[i]
 	switch {
-	case p.Kind == Rest:
-		dst.Set(reflect.MakeSlice(s.typ, len(got.rest), len(got.rest)))
-		for j, v := range got.rest {
+	case p.Kind == signature.Rest:
+		dst.Set(reflect.MakeSlice(s.typ, len(got.Rest), len(got.Rest)))
+		for j, v := range got.Rest {
 			if err := m.store(dst.Index(j), p.Name, s, v); err != nil {
 				return err
 			}
 		}
-	case p.Kind == Options:
-		dst.Set(reflect.MakeMapWithSize(s.typ, len(got.extra)))
-		for _, kw := range got.extra {
+	case p.Kind == signature.Options:
+		dst.Set(reflect.MakeMapWithSize(s.typ, len(got.Options)))
+		for _, kw := range got.Options {
 			v := reflect.New(s.typ.Elem()).Elem()
 			if err := m.store(v, kw.Name, s, kw.Value); err != nil {
 				return err
 			}
 			dst.SetMapIndex(reflect.ValueOf(kw.Name).Convert(s.typ.Key()), v)
 		}
-	case got.given[i] != nil:
-		return m.store(dst, p.Name, s, got.given[i])
+	case got.Given[i] != nil:
+		return m.store(dst, p.Name, s, got.Given[i])
 	case s.fallback != nil:
 		s.fallback(dst)
 	}
 	return nil
 }
 
-func (m *method) store(dst reflect.Value, name string, s *slot, v Value) error {
+func (m *method) store(dst reflect.Value, name string, s *slot, v signature.Value) error {
 	if err := v.Decode(dst.Addr().Interface()); err != nil {
 		why := err.Error()
 		if s.hidden {
 			why = Redacted
 		}
-		return m.sig.misfit("argument ", repr(name), " must be ", s.expected, ": ", why)
+		return m.sig.Mismatch(name, s.expected, why)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 type Sentry struct {
@@ -76,7 +77,7 @@ func TestOnly(t *testing.T) {
 		}
 		var ran []string
 		for _, f := range c.Rows() {
-			got, err := f.Run(t.Context(), nil, service.Arguments{})
+			got, err := f.Run(t.Context(), nil, signature.Arguments{})
 			if err != nil {
 				t.Error(err)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomeko/gomeko/di"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // Visited is an entrypoint of methods that are given a visit, which carries the ctx: they may take nothing else.
@@ -64,7 +65,7 @@ func TestBareMethod(t *testing.T) {
 	_, all := start(t, service.Config{}, new(Host), noted(new([]string)))
 	var seen []string
 	late := func(ctx context.Context) any { return &visit{ctx, &seen} }
-	result, err := all["Bare"].Run(t.Context(), &service.Call{ID: "abc"}, service.Arguments{}, late)
+	result, err := all["Bare"].Run(t.Context(), &service.Call{ID: "abc"}, signature.Arguments{}, late)
 	if result != nil || err != nil || len(seen) != 1 || seen[0] != "host.visit.abc" {
 		t.Errorf("got %v, %v, %q, want a call whose id is host.visit.abc", result, err, seen)
 	}
@@ -103,7 +104,7 @@ func TestRead(t *testing.T) {
 			}
 			return string(text), errors.Join(err, failed)
 		})
-		result, err := all["Stream"].Run(t.Context(), call, service.Arguments{})
+		result, err := all["Stream"].Run(t.Context(), call, signature.Arguments{})
 		if failed == nil && (result != "text" || err != nil) || failed != nil && !errors.Is(err, failed) {
 			t.Errorf("got %v, %v", result, err)
 		}
@@ -126,7 +127,7 @@ func TestGivenUp(t *testing.T) {
 	cancelled := make(chan struct{})
 	call := new(service.Call)
 	call.Watch(begun(func(context.Context) { close(cancelled); cancel() }))
-	_, err := all["Wait"].Run(ctx, call, service.Arguments{})
+	_, err := all["Wait"].Run(ctx, call, signature.Arguments{})
 	<-cancelled
 	if !errors.Is(err, service.ErrTimeout) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was cancelled", err)
@@ -141,7 +142,7 @@ func TestLimit(t *testing.T) {
 	_, all := start(t, service.Config{}, new(Host), noted(new([]string)))
 	call := new(service.Call)
 	call.Limit(time.Millisecond)
-	_, err := all["Wait"].Run(t.Context(), call, service.Arguments{})
+	_, err := all["Wait"].Run(t.Context(), call, signature.Arguments{})
 	if !errors.Is(err, service.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want that its time was over", err)
 	}
@@ -159,7 +160,7 @@ func TestLimit(t *testing.T) {
 		}
 		cancel()
 	}))
-	if _, err = all["Wait"].Run(ctx, call, service.Arguments{}); !errors.Is(err, context.Canceled) {
+	if _, err = all["Wait"].Run(ctx, call, signature.Arguments{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was cancelled", err)
 	}
 }

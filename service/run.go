@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/id"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // A run is a call while it runs, and the context of it.
@@ -15,7 +16,7 @@ type run struct {
 	context.Context
 	field   *Field
 	call    *Call
-	args    Arguments
+	args    signature.Arguments
 	lead    []any
 	bounded bool // the context may end before the container's does
 	tenure
@@ -71,10 +72,10 @@ func (r *run) Value(key any) any {
 // call may have the last part; call may be nil. lead are the values of the types
 // given to [Field.Bind]; a func(context.Context) any in the place of one makes it, with the ctx of the call.
 //
-// The error is a *[SignatureError] when args do not fit (the method was not run), a *[PanicError] when the method
+// The error is a *[signature.Error] when args do not fit (the method was not run), a *[PanicError] when the method
 // panicked, [ErrTimeout] when ctx or the row's timeout has ended (the method may still run: it keeps its worker until it
 // returns, and its result is dropped), [ErrStopped] when the container was killed, else the method's own.
-func (f *Field) Run(ctx context.Context, call *Call, args Arguments, lead ...any) (any, error) {
+func (f *Field) Run(ctx context.Context, call *Call, args signature.Arguments, lead ...any) (any, error) {
 	if call == nil {
 		call = &Call{}
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // Work runs what the test gives it.
@@ -74,7 +75,7 @@ func TestCallTravelsInContext(t *testing.T) {
 		return nil, nil
 	}})
 	want := &service.Call{Parents: []string{"a.b.c"}, Data: map[string]any{"language": "en"}}
-	if _, err := all["work.do"].Run(t.Context(), want, service.Arguments{}); err != nil {
+	if _, err := all["work.do"].Run(t.Context(), want, signature.Arguments{}); err != nil {
 		t.Fatal(err)
 	}
 	if got != want {
@@ -103,7 +104,7 @@ func TestStackIsCapped(t *testing.T) {
 			stack := call.Stack()
 			return stack[:len(stack)-1], nil
 		}})
-		got, err := all["work.do"].Run(t.Context(), &service.Call{Parents: parents}, service.Arguments{})
+		got, err := all["work.do"].Run(t.Context(), &service.Call{Parents: parents}, signature.Arguments{})
 		if fmt.Sprint(got) != want || err != nil {
 			t.Errorf("%d tracked: got %v, %v, want %s before its own", tracked, got, err, want)
 		}

@@ -6,6 +6,9 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+
+	"github.com/gomeko/gomeko/internal/nearest"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // Redacted stands where a sensitive argument would be printed, as in Nameko.
@@ -35,15 +38,15 @@ func (m *method) hide(list string) error {
 		switch {
 		case i >= 0:
 			m.slots[i].hidden = true
-		case m.sig.has(Options): // it may be among them
+		case m.sig.Has(signature.Options): // it may be among them
 			for j, p := range m.sig.Params {
-				m.slots[j].hidden = m.slots[j].hidden || p.Kind == Options
+				m.slots[j].hidden = m.slots[j].hidden || p.Kind == signature.Options
 			}
 		default:
 			remedy := "there are " + strings.Join(names, ", ")
 			if len(names) == 0 {
 				remedy = "there are none"
-			} else if near := nearest(found[1], names); near != "" {
+			} else if near := nearest.Likely(found[1], names); near != "" {
 				remedy = "did you mean " + near + "?"
 			}
 			mistakes = append(mistakes, fmt.Errorf("sensitive names %s, which is no argument of %s: %s", found[1], m.sig, remedy))

@@ -1,15 +1,12 @@
 package service_test
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"maps"
 	"os"
-	"os/exec"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,9 +14,10 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
-// Grid has the signatures of testdata/getcallargs.py, with what each parameter got as result.
+// Grid has the signatures of signature/testdata/getcallargs.py, with what each parameter got as result.
 type Grid struct {
 	_ service.Name `service:"grid"`
 
@@ -76,7 +74,7 @@ func (*Grid) Fields(_ context.Context, f gridFields) ([]any, error) { return []a
 
 // TestGetcallargs compares with what Python's inspect.getcallargs did for the same calls.
 func TestGetcallargs(t *testing.T) {
-	text, err := os.ReadFile("testdata/getcallargs.json")
+	text, err := os.ReadFile("../signature/testdata/getcallargs.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,23 +110,6 @@ func TestGetcallargs(t *testing.T) {
 				t.Errorf("%s(*%v, **%v): got %s, want %v", tc.Name, tc.Args, named, text, tc.Bound)
 			}
 		}
-	}
-}
-
-// TestPython holds the file to what Python says, where there is one of the version: the wording differs from one to the next.
-func TestPython(t *testing.T) {
-	python, err := exec.LookPath("python3.11")
-	if err != nil {
-		t.Skip(err)
-	}
-	want, err := os.ReadFile("testdata/getcallargs.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	script := exec.CommandContext(t.Context(), python, "getcallargs.py")
-	script.Dir = "testdata"
-	if got, err := script.Output(); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("got %d bytes of getcallargs.py, %v, want the %d of getcallargs.json", len(got), err, len(want))
 	}
 }
 
@@ -173,145 +154,6 @@ type probed struct {
 }
 
 func (*probed) Any(_ context.Context, a any) (any, error) { return a, nil }
-
-// bindAny binds a method with one parameter of type any to spec.
-func bindAny(spec string) (sig *service.Signature, err error) {
-	_, mistake := service.New(service.Config{Values: []any{probe(func(f *service.Field) error {
-		sig, err = f.Bind(spec)
-		return err
-	})}}, new(probed))
-	return sig, errors.Join(err, errorIf(err == nil, mistake))
-}
-
-func errorIf(is bool, err error) error {
-	if is {
-		return err
-	}
-	return nil
-}
-
-func TestLiterals(t *testing.T) {
-	for _, tc := range []struct {
-		literal string
-		want    any
-		repr    string // "" is literal
-	}{
-		{"None", nil, ""},
-		{"True", true, ""},
-		{"False", false, ""},
-		{"0", int64(0), ""},
-		{"-17", int64(-17), ""},
-		{"1_000", int64(1000), "1000"},
-		{"0xff", int64(255), "255"},
-		{"1.5", 1.5, ""},
-		{"2.0", 2.0, ""},
-		{".5", 0.5, "0.5"},
-		{"1e3", 1000.0, "1000.0"},
-		{"-1.5E-7", -1.5e-7, "-1.5e-07"},
-		{"1e16", 1e16, "1e+16"},
-		{"''", "", ""},
-		{"'a b'", "a b", ""},
-		{`"it's"`, "it's", ""},
-		{`'it\'s'`, "it's", `"it's"`},
-		{`'\'"'`, `'"`, `'\'"'`},
-		{`'\n\t\r\\'`, "\n\t\r\\", ""},
-		{`'\x41\u00e9\U0001f600'`, "Aé😀", "'Aé😀'"},
-		{`'\x00'`, "\x00", ""},
-		{"'é, (x)'", "é, (x)", ""},
-		{"[]", []any{}, ""},
-		{"[1, 'two', [3.0], None,]", []any{int64(1), "two", []any{3.0}, nil}, "[1, 'two', [3.0], None]"},
-		{"{}", map[string]any{}, ""},
-		{"{'b': 1, 'a': [True]}", map[string]any{"a": []any{true}, "b": int64(1)}, "{'a': [True], 'b': 1}"},
-	} {
-		sig, err := bindAny("any(a=" + tc.literal + ")")
-		if err != nil {
-			t.Errorf("%s: %v", tc.literal, err)
-			continue
-		}
-		if got := sig.Params[0].Default; !reflect.DeepEqual(got, tc.want) {
-			t.Errorf("%s: got %#v, want %#v", tc.literal, got, tc.want)
-		}
-		if got, want := sig.String(), "any(a="+cmp.Or(tc.repr, tc.literal)+")"; got != want {
-			t.Errorf("%s: got %s, want %s", tc.literal, got, want)
-		}
-	}
-	sig, err := bindAny("any(a=18446744073709551616)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := sig.String(); got != "any(a=18446744073709551616)" {
-		t.Errorf("got %s, want the number whole", got)
-	}
-}
-
-func TestSpecs(t *testing.T) {
-	for _, tc := range []struct{ spec, want string }{
-		{"any(a)", ""},
-		{" any ( a , ) ", ""},
-		{"", `signature "" has no name: write name or name(a, b=1)`},
-		{"(a)", `signature "(a)" has no name`},
-		{"a.b(a)", `unexpected ".b(a)" after its end`},
-		{"any(a", "expected , or ) at its end"},
-		{"any(", "expected the name of a parameter at its end"},
-		{"any(a b)", `expected , or ) at "b)"`},
-		{"any(a))", `unexpected ")" after its end`},
-		{"any(,)", `expected the name of a parameter at ",)"`},
-		{"any(1)", `expected the name of a parameter at "1)"`},
-		{"any(a: int)", "parameter a: leave the annotation out"},
-		{"any(self, a)", "leave self out"},
-		{"any(a, a)", "parameter a is named twice"},
-		{"any(a=1, b)", "parameter b has no default but follows a, which has: put it first"},
-		{"any(a, /)", "/ is not supported"},
-		{"any(*)", "names must follow a bare *"},
-		{"any(*, **opts)", "names must follow a bare *"},
-		{"any(*a, *b)", "only one * can stand in a signature"},
-		{"any(*, *b)", "only one * can stand in a signature"},
-		{"any(**opts, a)", "**opts must be the last"},
-		{"any(*rest=1)", "parameter rest cannot have a default"},
-		{"any(**opts={})", "parameter opts cannot have a default"},
-		{"any(a=)", "no Python literal"},
-		{"any(a=x)", "no Python literal at \"x)\""},
-		{"any(a=true)", "true is no Python literal: write True"},
-		{"any(a=null)", "null is no Python literal: write None"},
-		{"any(a=(1, 2))", "a default cannot be a tuple: write a list"},
-		{"any(a='x)", "string without its closing quote"},
-		{`any(a='\q')`, `unknown escape \q`},
-		{`any(a='\u12')`, `unknown escape \u`},
-		{`any(a='\`, "string ends in a backslash"},
-		{"any(a=010)", "010 is no number"},
-		{"any(a=1.2.3)", "1.2.3 is no number"},
-		{"any(a=-inf)", "-inf is no number"},
-		{"any(a=[1)", "expected , or ]"},
-		{"any(a={1: 2})", "the key of a dict must be a string"},
-		{"any(a={'x' 2})", "expected : after a key"},
-		{"any(a={'x': 2)", "expected , or }"},
-	} {
-		_, err := bindAny(tc.spec)
-		switch {
-		case tc.want == "" && err != nil:
-			t.Errorf("%s: %v", tc.spec, err)
-		case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
-			t.Errorf("%s: got %v, want %s", tc.spec, err, tc.want)
-		}
-	}
-}
-
-func FuzzSpec(f *testing.F) {
-	for _, spec := range []string{"any(a='\\x41')", "f(a, b=1, *rest, c, d=None, **opts)", "x(a=[{'k': -1e3}])", "x(a='"} {
-		f.Add(spec)
-	}
-	f.Fuzz(func(t *testing.T, spec string) {
-		sig, err := bindAny(spec)
-		if err != nil {
-			return
-		}
-		if len(sig.Params) > 0 {
-			if again, err := bindAny(sig.String()); err != nil || again.String() != sig.String() {
-				t.Errorf("%q reads as %s, which reads as %v, %v", spec, sig, again, err)
-			}
-		}
-	})
-}
 
 // Typed has parameters of many types, with their defaults.
 type Typed struct {
@@ -392,9 +234,9 @@ func TestParameters(t *testing.T) {
 		got := string(text)
 		if err != nil {
 			got = err.Error()
-			var misfit *service.SignatureError
+			var misfit *signature.Error
 			if errors.As(err, &misfit) != (err != io.EOF) {
-				t.Errorf("%s(%v): got a %T, want a *SignatureError", tc.name, tc.args, err)
+				t.Errorf("%s(%v): got a %T, want a *signature.Error", tc.name, tc.args, err)
 			}
 		}
 		if got != tc.want && (err == nil || !strings.HasPrefix(got, tc.want)) {

@@ -1,9 +1,7 @@
 package service
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -53,40 +51,4 @@ func (t tag) lookup(key string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// nearest returns the candidate that name was probably meant to be, "" if none is near.
-func nearest(name string, candidates []string) string {
-	if len(candidates) == 0 {
-		return ""
-	}
-	near := slices.MinFunc(candidates, func(a, b string) int {
-		return cmp.Compare(distance(name, a), distance(name, b))
-	})
-	if distance(name, near) > max(1, len(name)/3) {
-		return ""
-	}
-	return near
-}
-
-// distance is how many letters must be changed, added or left out, whatever their case, to make a into b.
-func distance(a, b string) int {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

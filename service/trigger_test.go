@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -63,12 +64,12 @@ func (v value) Decode(dst any) error {
 type kw []any
 
 // arguments makes Arguments of args; a kw at the end are the keywords.
-func arguments(args ...any) service.Arguments {
-	var a service.Arguments
+func arguments(args ...any) signature.Arguments {
+	var a signature.Arguments
 	for _, arg := range args {
 		if named, ok := arg.(kw); ok {
 			for i := 0; i < len(named); i += 2 {
-				a.Keyword = append(a.Keyword, service.Named{Name: named[i].(string), Value: value{named[i+1]}})
+				a.Keyword = append(a.Keyword, signature.Named{Name: named[i].(string), Value: value{named[i+1]}})
 			}
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // A bell is what peers ring and one container at a time hears.
@@ -167,9 +168,9 @@ func (r *ringer) hear(ctx context.Context) {
 }
 
 func (r *ringer) call(ctx context.Context, answer chan<- error) {
-	_, err := r.field.Run(ctx, nil, service.Arguments{})
+	_, err := r.field.Run(ctx, nil, signature.Arguments{})
 	if r.fault == "runs a call twice" {
-		_, err = r.field.Run(ctx, nil, service.Arguments{})
+		_, err = r.field.Run(ctx, nil, signature.Arguments{})
 	}
 	left := r.running.Add(-1)
 	switch {

@@ -8,6 +8,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // Run runs one call of a row's method as its entrypoint would: on a copy of the service with its dependencies, through the
@@ -42,7 +43,7 @@ func (h *Host) Run(ctx context.Context, row string, args ...any) (any, error) {
 	return f.Run(ctx, call, given, lead...)
 }
 
-func arguments(args []any) (given service.Arguments, err error) {
+func arguments(args []any) (given signature.Arguments, err error) {
 	var keywords rpc.Kwargs
 	if last := len(args) - 1; last >= 0 {
 		if k, ok := args[last].(rpc.Kwargs); ok {
@@ -57,7 +58,7 @@ func arguments(args []any) (given service.Arguments, err error) {
 		if !ok || i+1 == len(keywords) {
 			return given, fmt.Errorf("rpc.Kwargs%v: names and values are to take turns", keywords)
 		}
-		given.Keyword = append(given.Keyword, service.Named{Name: name, Value: argument{keywords[i+1]}})
+		given.Keyword = append(given.Keyword, signature.Named{Name: name, Value: argument{keywords[i+1]}})
 	}
 	return given, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // A ticker makes the calls of one row.
@@ -32,7 +33,7 @@ func (t *ticker) Stop(context.Context) error {
 // tick makes a call at each tick from the one at first, until Stop or the container's end.
 func (t *ticker) tick(ctx context.Context, first time.Time) {
 	for at := first; t.wait(ctx, at); {
-		_, _ = t.field.Run(ctx, nil, service.Arguments{}, t.lead(time.Now())...) // which logs its error; nobody else is to know
+		_, _ = t.field.Run(ctx, nil, signature.Arguments{}, t.lead(time.Now())...) // which logs its error; nobody else is to know
 		var skipped int64
 		if at, skipped = t.schedule.next(time.Now()); skipped > 0 {
 			t.field.Logger().LogAttrs(ctx, slog.LevelWarn, "late ticks skipped", slog.Int64("skipped", skipped))

@@ -106,11 +106,11 @@ func (b *binding) fields(f *service.Field, name string, names []string, types, l
 		}
 		names = nil
 	}
-	signature, err := f.Bind(name, append(lead, types[:last]...)...)
+	sig, err := f.Bind(name, append(lead, types[:last]...)...)
 	if err != nil {
 		return err
 	}
-	return b.read(args, signature, names)
+	return b.read(args, sig, names)
 }
 
 // these are names in a sentence.

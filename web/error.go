@@ -178,13 +178,13 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 		text, err := codec.JSON.Encode(problem{"about:blank", http.StatusText(e.Status), e.Status, valid(e.Message), valid(e.kind()), e.Faults})
 		if err == nil {
 			h.Set("Content-Type", "application/problem+json")
-			write(w, r, e.Status, text)
+			send(w, r, e.Status, text)
 			return
 		}
 	}
 	h.Set("Content-Type", textType)
 	h.Set("X-Content-Type-Options", "nosniff")
-	write(w, r, e.Status, []byte("Error: "+valid(e.Error())+"\n"))
+	send(w, r, e.Status, []byte("Error: "+valid(e.Error())+"\n"))
 }
 
 // valid returns text with U+FFFD where it is not UTF-8.

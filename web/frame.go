@@ -7,15 +7,15 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc"
-	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // A request is a frame of a client: {"method": "m", "data": {…}, "correlation_id": …}. See
 // docs/wire/nameko.md, Websockets.
 type request struct {
 	method string
-	args   service.Arguments // data's members, by name
-	id     json.RawMessage   // correlation_id, null if there is none
+	args   signature.Arguments // data's members, by name
+	id     json.RawMessage     // correlation_id, null if there is none
 }
 
 // errNoMethod is what Nameko answers about a method that is not there: it does not say which.
@@ -51,7 +51,7 @@ func readRequest(frame []byte) (request, error) {
 }
 
 // readData returns the arguments in a request's data. What Python takes for nothing is none, as with Nameko.
-func readData(data []byte) (args service.Arguments, err error) {
+func readData(data []byte) (args signature.Arguments, err error) {
 	switch string(data) {
 	case "", "null", "[]", `""`, "0", "false":
 		return args, nil
@@ -66,10 +66,10 @@ func readData(data []byte) (args service.Arguments, err error) {
 		case !ok:
 			kind = "int"
 		}
-		return args, &service.SignatureError{Text: "inspect.getcallargs() argument after ** must be a mapping, not " + kind}
+		return args, &signature.Error{Text: "inspect.getcallargs() argument after ** must be a mapping, not " + kind}
 	}
 	for _, m := range members {
-		args.Keyword = append(args.Keyword, service.Named{Name: m.Name, Value: jsonValue(m.Value)})
+		args.Keyword = append(args.Keyword, signature.Named{Name: m.Name, Value: jsonValue(m.Value)})
 	}
 	return args, nil
 }
@@ -77,7 +77,7 @@ func readData(data []byte) (args service.Arguments, err error) {
 // A jsonValue is an argument as it came.
 type jsonValue []byte
 
-// Decode implements [service.Value].
+// Decode implements [signature.Value].
 func (v jsonValue) Decode(to any) error { return codec.JSON.Decode(v, to) }
 
 // salvageID returns the correlation_id of what is an object only at its beginning.

@@ -8,12 +8,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // An input is a field of a struct that is filled from a request.
 type input struct {
-	param service.Param
+	param signature.Param
 	index []int  // of the field
 	in    string // path, query, header, or body: by the name of the parameter
 	key   string
@@ -25,12 +25,12 @@ type input struct {
 var sources = []string{"path", "query", "header"}
 
 // read finds out where the fields of t are found; names are the wildcards that they are to take.
-func (b *binding) read(t reflect.Type, signature *service.Signature, names []string) error {
+func (b *binding) read(t reflect.Type, sig *signature.Signature, names []string) error {
 	var mistakes []error
 	left := slices.Clone(names)
 	fields := parameters(t, nil)
 	b.fill = t
-	for i, p := range signature.Params {
+	for i, p := range sig.Params {
 		in, err := newInput(p, fields[i], names)
 		if err != nil {
 			mistakes = append(mistakes, err)
@@ -66,7 +66,7 @@ func parameters(t reflect.Type, index []int) (fields []reflect.StructField) {
 	return fields
 }
 
-func newInput(p service.Param, f reflect.StructField, names []string) (input, error) {
+func newInput(p signature.Param, f reflect.StructField, names []string) (input, error) {
 	in := input{param: p, index: f.Index, in: "body", key: p.Name, parse: parserOf(p.Type)}
 	if in.parse == nil && p.Type.Kind() == reflect.Slice {
 		in.parse, in.list = parserOf(p.Type.Elem()), true

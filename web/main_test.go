@@ -13,7 +13,7 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/goleak"
 
-	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/runner"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
@@ -35,7 +35,7 @@ type process struct {
 	*service.Container
 	url    string // http://127.0.0.1:port
 	client *http.Client
-	log    brokertest.Log
+	log    hosttest.Log
 }
 
 // start starts services; they are stopped at the end of the test at the latest.

@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomeko/gomeko/codec"
-	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // A reader finds the arguments of one call in its request, and all that is wrong with them.
@@ -22,7 +22,7 @@ type reader struct {
 	r      *http.Request
 	into   reflect.Value // the struct that is filled
 	values []decoded     // what args has, of which there is room for all
-	args   service.Arguments
+	args   signature.Arguments
 	lead   []any
 	faults []Fault
 }
@@ -31,7 +31,7 @@ type reader struct {
 var errNoMatch = &Error{Status: http.StatusNotFound, Message: "nothing is at this path"}
 
 // arguments returns what the method is called with, besides the request itself.
-func (b *binding) arguments(r *http.Request) (args service.Arguments, lead []any, err *Error) {
+func (b *binding) arguments(r *http.Request) (args signature.Arguments, lead []any, err *Error) {
 	rd := reader{binding: b, r: r, values: make([]decoded, 0, len(b.segments)+len(b.inputs))}
 	if err := rd.path(); err != nil {
 		return args, nil, err
@@ -82,7 +82,7 @@ func (rd *reader) fields() *Error {
 		return failed
 	}
 	rd.into = reflect.New(rd.fill).Elem()
-	rd.args.Keyword = make([]service.Named, 0, len(rd.inputs))
+	rd.args.Keyword = make([]signature.Named, 0, len(rd.inputs))
 	for i := range rd.inputs {
 		in := &rd.inputs[i]
 		v := rd.into.FieldByIndex(in.index)
@@ -122,11 +122,11 @@ func (rd *reader) take(in *input, where string, v reflect.Value, err error) {
 		rd.fault(where, in.key, err)
 		return
 	}
-	rd.args.Keyword = append(rd.args.Keyword, service.Named{Name: in.param.Name, Value: rd.value(v)})
+	rd.args.Keyword = append(rd.args.Keyword, signature.Named{Name: in.param.Name, Value: rd.value(v)})
 }
 
 // value is v as an argument.
-func (rd *reader) value(v reflect.Value) service.Value {
+func (rd *reader) value(v reflect.Value) signature.Value {
 	rd.values = append(rd.values, decoded{v})
 	return &rd.values[len(rd.values)-1]
 }
@@ -243,14 +243,14 @@ func (rd *reader) multipart(boundary string) (content, *Error) {
 			return c, nil
 		}
 		if err != nil {
-			return c, readError(err)
+			return c, bodyError(err)
 		}
 		if part.FileName() != "" {
 			continue
 		}
 		text, err := io.ReadAll(part)
 		if err != nil {
-			return c, readError(err)
+			return c, bodyError(err)
 		}
 		c.texts[part.FormName()] = append(c.texts[part.FormName()], string(text))
 	}
@@ -260,7 +260,7 @@ func (rd *reader) multipart(boundary string) (content, *Error) {
 func (rd *reader) body() ([]byte, *Error) {
 	data, err := io.ReadAll(rd.r.Body)
 	if err != nil {
-		return nil, readError(err)
+		return nil, bodyError(err)
 	}
 	if !utf8.Valid(data) {
 		return nil, misfit([]Fault{{In: "body", Detail: errUTF8.Error()}})

@@ -38,7 +38,7 @@ type route struct {
 
 // ServeHTTP answers one request.
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v := &visit{route: rt, r: r, outlet: outlet{w: w}}
+	v := &visit{route: rt, r: r, writer: guardedWriter{w: w}}
 	v.call.ID = w.Header().Get("X-Request-Id")
 	args, lead, misfit := rt.binding.arguments(r)
 	if misfit != nil {
@@ -69,7 +69,7 @@ type visit struct {
 	*route
 	r      *http.Request
 	call   service.Call
-	outlet outlet
+	writer guardedWriter
 }
 
 // lead returns the values that a method is given of the request itself, whose ctx is the call's.
@@ -77,7 +77,7 @@ func (v *visit) lead() []any {
 	if !v.binding.writes {
 		return []any{func(ctx context.Context) any { return v.r.WithContext(ctx) }}
 	}
-	return []any{&v.outlet, func(ctx context.Context) any {
+	return []any{&v.writer, func(ctx context.Context) any {
 		service.Lift(ctx)
 		return v.r.WithContext(ctx)
 	}}
@@ -90,20 +90,20 @@ type streamed struct{}
 
 // read sends a result that is a stream, before what it comes from is closed.
 func (v *visit) read(ctx context.Context, result any) (any, error) {
-	if !streams(result) {
+	if !isStream(result) {
 		return result, nil
 	}
 	service.Lift(ctx)
-	a, err := newAnswer(result)
+	a, err := encodeResponse(result)
 	if err == nil {
-		err = a.copyTo(ctx, &v.outlet, v.r)
+		err = a.sendStream(ctx, &v.writer, v.r)
 	}
 	return streamed{}, err
 }
 
 // answer ends the answer of a call that has come to result and err.
 func (v *visit) answer(w http.ResponseWriter, result any, err error) {
-	begun := v.outlet.end()
+	begun := v.writer.end()
 	_, done := result.(streamed)
 	switch {
 	case err != nil && begun:
@@ -115,13 +115,13 @@ func (v *visit) answer(w http.ResponseWriter, result any, err error) {
 		v.server.fail(w, v.r, newError(err, v.call.ID))
 		return
 	case done, v.binding.writes:
-		v.outlet.finish()
+		v.writer.finish()
 		return
 	case result == nil:
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	a, err := newAnswer(result)
+	a, err := encodeResponse(result)
 	if err != nil {
 		v.field.Logger().Error("result not sent", "call_id", v.call.ID, "err", err)
 		v.server.fail(w, v.r, newError(err, v.call.ID))

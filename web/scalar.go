@@ -115,7 +115,7 @@ func parseFloat(text string, dst reflect.Value) error {
 // A decoded is an argument that is decoded already.
 type decoded struct{ reflect.Value }
 
-// Decode implements [service.Value].
+// Decode implements [signature.Value].
 func (d *decoded) Decode(v any) error {
 	reflect.ValueOf(v).Elem().Set(d.Value)
 	return nil

@@ -85,7 +85,7 @@ func (s *server) handle(f *service.Field, pattern string, h http.Handler) (err e
 		}
 	}()
 	s.mux.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := w.(*exchange) // see route
+		x := w.(*responseWriter) // see route
 		x.inMux, x.pattern = false, pattern
 		h.ServeHTTP(w, r)
 	}))
@@ -111,7 +111,7 @@ func (s *server) refused(pattern, why string) error {
 // ServeHTTP answers one request.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	x := &exchange{ResponseWriter: w, server: s, http2: r.ProtoMajor == 2}
+	x := &responseWriter{ResponseWriter: w, server: s, http2: r.ProtoMajor == 2}
 	defer x.end()
 	h := w.Header()
 	x.id[0] = requestID(r)
@@ -124,13 +124,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !s.cfg.NoAccessLog {
-		defer s.access(r, x, began)
+		defer s.logAccess(r, x, began)
 	}
 	if limit := s.cfg.MaxBody; r.ContentLength > limit {
 		s.fail(x, r, tooLarge(limit))
 		return
 	}
-	s.limit(w, r)
+	s.limitBody(w, r)
 	s.root.ServeHTTP(x, r)
 }
 
@@ -141,7 +141,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		status, text = http.StatusServiceUnavailable, "stopping\n"
 	}
 	w.Header().Set("Content-Type", textType)
-	write(w, r, status, []byte(text))
+	send(w, r, status, []byte(text))
 }
 
 // requestID is the id that a request came with, or one of its own.
@@ -159,9 +159,9 @@ func requestID(r *http.Request) string {
 
 // route has the mux find who answers, and answers in its place when nobody does.
 func (s *server) route(w http.ResponseWriter, r *http.Request) {
-	x, ok := w.(*exchange)
+	x, ok := w.(*responseWriter)
 	if !ok {
-		x = &exchange{ResponseWriter: w}
+		x = &responseWriter{ResponseWriter: w}
 	}
 	x.inMux = true
 	s.mux.ServeHTTP(x, r)

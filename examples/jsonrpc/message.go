@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // Codes of errors (JSON-RPC 2.0, §5.1).
@@ -62,11 +63,11 @@ func parse(line []byte) (*request, *response) {
 // A value is an argument as it came: service decodes it into the type of the method's parameter.
 type value json.RawMessage
 
-// Decode implements [service.Value].
+// Decode implements [signature.Value].
 func (v value) Decode(dst any) error { return json.Unmarshal(v, dst) }
 
 // arguments are positional in an array, by name in an object.
-func (r *request) arguments() (args service.Arguments, err error) {
+func (r *request) arguments() (args signature.Arguments, err error) {
 	var (
 		list  []json.RawMessage
 		named map[string]json.RawMessage
@@ -78,20 +79,20 @@ func (r *request) arguments() (args service.Arguments, err error) {
 	case params[0] == '{':
 		err = json.Unmarshal(params, &named)
 	default:
-		err = &service.SignatureError{Text: r.Method + "() params must be an array or an object"}
+		err = &signature.Error{Text: r.Method + "() params must be an array or an object"}
 	}
 	for _, raw := range list {
 		args.Positional = append(args.Positional, value(raw))
 	}
 	for _, name := range slices.Sorted(maps.Keys(named)) {
-		args.Keyword = append(args.Keyword, service.Named{Name: name, Value: value(named[name])})
+		args.Keyword = append(args.Keyword, signature.Named{Name: name, Value: value(named[name])})
 	}
 	return args, err
 }
 
 // newResponse tells the outcome of a call: what the caller can mend has a code of its own.
 func newResponse(id json.RawMessage, result any, err error) *response {
-	var misfit *service.SignatureError
+	var misfit *signature.Error
 	var unknown *methodNotFound
 	switch {
 	case err == nil:

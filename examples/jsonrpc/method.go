@@ -15,7 +15,7 @@ type Method struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (Method) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	signature, err := f.Bind(f.Tag("jsonrpc"))
+	sig, err := f.Bind(f.Tag("jsonrpc"))
 	path, pathErr := expand(f.Tag("socket"))
 	if err := errors.Join(f.Keys("jsonrpc", "socket"), err, pathErr); err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func (Method) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return all.serve(path, signature.Name, f)
+	return all.serve(path, sig.Name, f)
 }
 
 // expand replaces $NAME and ${NAME} in a path.

@@ -14,6 +14,40 @@ func Each(t *testing.T, f func(t *testing.T, uri string)) {
 	t.Run("rabbitmq", func(t *testing.T) { f(t, RabbitMQ(t)) })
 }
 
+// Channel opens a channel on a connection of amqp091-go, for a test that speaks AMQP itself. The
+// connection is closed when the test ends.
+func Channel(t testing.TB, uri string) *amqp.Channel {
+	t.Helper()
+	conn, err := amqp.Dial(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ch
+}
+
+// Bind returns the messages that an exchange routes by a key from now on. They are acknowledged as
+// they are delivered, from an exclusive queue that ends with the channel's connection.
+func Bind(t testing.TB, ch *amqp.Channel, exchange, key string) <-chan amqp.Delivery {
+	t.Helper()
+	q, err := ch.QueueDeclare("", false, true, true, false, nil)
+	if err == nil {
+		err = ch.QueueBind(q.Name, key, exchange, false, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliveries, err := ch.Consume(q.Name, "", true, true, false, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return deliveries
+}
+
 // Depth returns the number of messages that are ready in a queue, and fails the test if there is no such queue.
 // Messages that a consumer holds unacknowledged do not count.
 func Depth(t testing.TB, uri, queue string) int {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // A Node is a RabbitMQ node of one test, to be stopped and killed. Its methods return when it is done and fail the
@@ -59,7 +61,7 @@ ssl_cert_login_from = common_name
 func newNode(t testing.TB) *Node {
 	t.Helper()
 	if _, err := os.Stat("/usr/lib/rabbitmq/bin/rabbitmq-server"); err != nil {
-		missing(t, "no RabbitMQ is installed to start a node of: run scripts/setup")
+		hosttest.Missing(t, "no RabbitMQ is installed to start a node of: run scripts/setup")
 	}
 	n := &Node{t: t, dir: t.TempDir()}
 	t.Cleanup(n.Kill)
@@ -190,20 +192,8 @@ func (o *output) String() string {
 
 func (o *output) complete() bool { return bytes.Contains(o.text.Bytes(), []byte("completed with ")) }
 
-// script returns the path of scripts/rabbitmq: tests run in their package's directory.
+// script returns the path of scripts/rabbitmq.
 func script(t testing.TB) string {
 	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, "scripts", "rabbitmq")
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the working directory: the test has left the module")
-		}
-		dir = filepath.Dir(dir)
-	}
+	return filepath.Join(hosttest.Root(t), "scripts", "rabbitmq")
 }

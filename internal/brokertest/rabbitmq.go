@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // RabbitMQ returns the URI of a fresh virtual host on the RabbitMQ that GOMEKO_RABBITMQ and GOMEKO_RABBITMQ_API name;
@@ -38,7 +40,7 @@ func shared(t testing.TB) (uri, api string) {
 	t.Helper()
 	uri, api = os.Getenv("GOMEKO_RABBITMQ"), os.Getenv("GOMEKO_RABBITMQ_API")
 	if uri == "" || api == "" {
-		missing(t, "GOMEKO_RABBITMQ and GOMEKO_RABBITMQ_API name no RabbitMQ: run `make test`, or first `eval \"$(scripts/rabbitmq start)\"`")
+		hosttest.Missing(t, "GOMEKO_RABBITMQ and GOMEKO_RABBITMQ_API name no RabbitMQ: run `make test`, or first `eval \"$(scripts/rabbitmq start)\"`")
 	}
 	return uri, api
 }
@@ -68,13 +70,4 @@ func manage(t testing.TB, method, address string, body any) {
 	if response.StatusCode >= http.StatusMultipleChoices {
 		t.Fatalf("%s %s: %s", method, request.URL.Redacted(), response.Status)
 	}
-}
-
-// missing skips the test for want of a server; where nothing may be skipped it fails.
-func missing(t testing.TB, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
 }

@@ -10,34 +10,35 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// statusGone is logged for a client that has gone before its answer, as nginx does.
+// statusGone is logged when the client disconnected before the response, as nginx does.
 const statusGone = 499
 
-// access logs a request that has been answered.
-func (s *server) access(r *http.Request, x *exchange, began time.Time) {
+// logAccess logs a request after its response.
+func (s *server) logAccess(r *http.Request, w *responseWriter, began time.Time) {
 	ctx := r.Context()
 	if !s.log.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	status := x.status
+	status := w.status
 	if ctx.Err() != nil && status != http.StatusSwitchingProtocols {
 		status = statusGone
 	}
 	s.log.LogAttrs(ctx, slog.LevelInfo, "request",
 		slog.String("method", r.Method),
-		slog.String("path", s.shown(r, x)),
+		slog.String("path", s.loggedPath(r, w)),
 		slog.Int("status", status),
-		slog.Int64("bytes", x.bytes),
+		slog.Int64("bytes", w.bytes),
 		slog.Duration("duration", time.Since(began)),
 		slog.String("remote", r.RemoteAddr),
-		slog.String("request_id", x.Header().Get("X-Request-Id")),
+		slog.String("request_id", w.Header().Get("X-Request-Id")),
 	)
 }
 
-// shown is the path of a request, with its query, without what is to be printed nowhere.
-func (s *server) shown(r *http.Request, x *exchange) string {
-	pattern := x.pattern
-	if pattern == "" { // a middleware has wrapped x, or nothing has answered
+// loggedPath returns the path and query of a request without secrets. A row with sensitive
+// arguments shows its pattern only.
+func (s *server) loggedPath(r *http.Request, w *responseWriter) string {
+	pattern := w.pattern
+	if pattern == "" { // a middleware has wrapped w, or no handler was found
 		_, pattern = s.mux.Handler(r)
 	}
 	if f := s.fields[pattern]; f != nil && f.Sensitive() {
@@ -49,15 +50,15 @@ func (s *server) shown(r *http.Request, x *exchange) string {
 	}
 	query := strings.Split(r.URL.RawQuery, "&")
 	for i, pair := range query {
-		if name, _, ok := strings.Cut(pair, "="); ok && hidden(name) {
+		if name, _, ok := strings.Cut(pair, "="); ok && secretName(name) {
 			query[i] = name + "=" + service.Redacted
 		}
 	}
 	return path + "?" + strings.Join(query, "&")
 }
 
-// hidden reports whether the value of a query's name is one that nobody is to read in a log.
-func hidden(name string) bool {
+// secretName reports whether the value of a query parameter must not be logged.
+func secretName(name string) bool {
 	if plain, err := url.QueryUnescape(name); err == nil {
 		name = plain
 	}

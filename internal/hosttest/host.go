@@ -1,0 +1,72 @@
+package hosttest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A Config says how services are hosted. The zero value hosts them without a broker.
+type Config struct {
+	Service service.Config   // its Logger is the Host's Log by default
+	Broker  transport.Config // used if it has a URI; its Logger is that of Service by default
+}
+
+// A Host is a container of services that is stopped when the test ends.
+type Host struct {
+	*service.Container
+	Log *Log // what the services log, from level debug on; it is printed if the test fails
+}
+
+// New makes a container of services and does not start it. It returns the mistakes in the services.
+func New(t testing.TB, cfg Config, services ...any) (*Host, error) {
+	t.Helper()
+	h := &Host{Log: new(Log)}
+	cfg.Service.Logger = cmp.Or(cfg.Service.Logger,
+		slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if cfg.Broker.URI != "" {
+		cfg.Broker.Logger = cmp.Or(cfg.Broker.Logger, cfg.Service.Logger)
+		values := cfg.Service.Values
+		cfg.Service.Values = append(values[:len(values):len(values)], cfg.Broker)
+	}
+	var err error
+	if h.Container, err = service.New(cfg.Service, services...); err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() {
+		Close(t, h.Stop)
+		if t.Failed() {
+			t.Logf("log of the services:\n%s", h.Log)
+		}
+	})
+	return h, nil
+}
+
+// Start makes a container of services and starts it.
+func Start(t testing.TB, cfg Config, services ...any) *Host {
+	t.Helper()
+	h, err := New(t, cfg, services...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// Close calls a method that closes or stops something. It fails the test if that takes longer than
+// [Timeout] or returns an error other than [transport.ErrClosed].
+func Close(t testing.TB, stop func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	if err := stop(ctx); err != nil && !errors.Is(err, transport.ErrClosed) {
+		t.Errorf("stop: %v", err)
+	}
+}

@@ -1,0 +1,158 @@
+package signature
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Arguments are the arguments of a call, in the encoding of their sender. No Value may be nil.
+type Arguments struct {
+	Positional []Value
+	Keyword    []Named // in the order of the sender
+}
+
+// A Named is an argument given by name.
+type Named struct {
+	Name  string
+	Value Value
+}
+
+// A Value is one argument. It decodes itself because only its sender's protocol knows the encoding, and
+// only the method that it reaches knows the type.
+type Value interface {
+	// Decode stores the value in what the pointer v points to. Its error says why the value does not fit.
+	Decode(v any) error
+}
+
+// An Error says, in the words of Python, why the arguments of a call do not fit a signature:
+//
+//	get_order() missing 1 required positional argument: 'order_id'
+//
+// The method was not run.
+type Error struct{ Text string }
+
+func (e *Error) Error() string { return e.Text }
+
+// Expected returns true: the caller made the mistake.
+func (e *Error) Expected() bool { return true }
+
+// Matched are the arguments of a call by parameter.
+type Matched struct {
+	Given   []Value // one for each parameter; nil if its default holds
+	Rest    []Value // what *rest takes
+	Options []Named // what **opts takes
+}
+
+// Match assigns args to the parameters as Python's inspect.getcallargs does, which Nameko checks calls
+// with. It also makes the same checks in the same order: the error is an [*Error] with Python's text.
+// The receiver counts as an argument, self.
+//
+// Matched.Given is appended to buf, which saves an allocation if buf has the capacity.
+func (s *Signature) Match(args Arguments, buf []Value) (Matched, error) {
+	m := Matched{Given: append(buf, make([]Value, len(s.Params))...)}
+	all, optional := s.positional()
+	n := copy(m.Given[:all], args.Positional)
+	m.Rest = args.Positional[n:]
+
+	for _, kw := range args.Keyword {
+		i := s.named(kw.Name)
+		switch {
+		case i < 0 && kw.Name == "self", i >= 0 && m.Given[i] != nil:
+			return m, s.error("got multiple values for argument ", Repr(kw.Name))
+		case i >= 0:
+			m.Given[i] = kw.Value
+		case s.Has(Options):
+			m.Options = append(m.Options, kw)
+		default:
+			return m, s.error("got an unexpected keyword argument ", Repr(kw.Name))
+		}
+	}
+	if len(m.Rest) > 0 && !s.Has(Rest) {
+		return m, s.tooMany(all, optional, len(args.Positional), m.Given)
+	}
+	if err := s.missing(Positional, m.Given); err != nil {
+		return m, err
+	}
+	return m, s.missing(Keyword, m.Given)
+}
+
+// Mismatch returns the [*Error] of an argument that cannot be decoded: want is the Python type of the
+// parameter, why the reason.
+func (s *Signature) Mismatch(argument, want, why string) error {
+	return s.error("argument ", Repr(argument), " must be ", want, ": ", why)
+}
+
+// positional returns how many parameters take arguments by position, and how many of them are optional.
+func (s *Signature) positional() (all, optional int) {
+	for i := range s.Params {
+		if p := &s.Params[i]; p.Kind == Positional {
+			all++
+			if p.Optional {
+				optional++
+			}
+		}
+	}
+	return all, optional
+}
+
+// named returns the index of the parameter that takes an argument of this name, -1 if there is none.
+func (s *Signature) named(name string) int {
+	for i := range s.Params {
+		if p := &s.Params[i]; p.Name == name && (p.Kind == Positional || p.Kind == Keyword) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (s *Signature) error(words ...string) error {
+	return &Error{s.Name + "() " + strings.Join(words, "")}
+}
+
+func (s *Signature) tooMany(all, optional, given int, values []Value) error {
+	all, given = all+1, given+1 // self
+	takes := strconv.Itoa(all)
+	if optional > 0 {
+		takes = "from " + strconv.Itoa(all-optional) + " to " + takes
+	}
+	keywords := 0
+	for i, p := range s.Params {
+		if p.Kind == Keyword && values[i] != nil {
+			keywords++
+		}
+	}
+	tail := ""
+	if keywords > 0 {
+		tail = " positional argument" + plural(given) + " (and " + strconv.Itoa(keywords) + " keyword-only argument" + plural(keywords) + ")"
+	}
+	return s.error("takes ", takes, " positional argument", plural(all), " but ", strconv.Itoa(given), tail, " were given")
+}
+
+func (s *Signature) missing(kind Kind, values []Value) error {
+	var names []string
+	for i := range s.Params {
+		if p := &s.Params[i]; p.Kind == kind && !p.Optional && values[i] == nil {
+			names = append(names, Repr(p.Name))
+		}
+	}
+	n := len(names)
+	if n == 0 {
+		return nil
+	}
+	what := " required positional argument"
+	if kind == Keyword {
+		what = " required keyword-only argument"
+	}
+	list := names[n-1]
+	if n > 1 {
+		list = strings.Join(names[:n-1], ", ") + " and " + list
+	}
+	return s.error("missing ", strconv.Itoa(n), what, plural(n), ": ", list)
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
+}
