@@ -22,7 +22,7 @@ type request struct {
 var errNoMethod = &rpc.Error{Type: "MethodNotFound", Path: rpc.ErrMethodNotFound.Path, Args: []any{}}
 
 // readRequest reads a frame. With an error the request has its id all the same, where it can be read.
-func readRequest(frame []byte) (request, error) {
+func parseFrame(frame []byte) (request, error) {
 	r := request{id: json.RawMessage("null")}
 	malformed := rpc.NewError(rpc.ErrMalformedRequest.Path, "Invalid JSON data")
 	members, err := codec.JSON.Map(frame)

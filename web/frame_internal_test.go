@@ -33,7 +33,7 @@ func FuzzReadRequest(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		r, err := readRequest(frame)
+		r, err := parseFrame(frame)
 		for _, arg := range r.args.Keyword {
 			var v any
 			_ = arg.Value.Decode(&v) // as of a method that is called

@@ -4,67 +4,127 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Hub reaches the sockets of its process, from any method of a service: an RPC, an event handler, a route. It is a
-// field of the service; in a test it is a literal with the funcs that the method calls.
+// A Hub sends events to the websockets of its process. It is a field of a service, and its
+// functions may be called from any method: an RPC, an event handler, a route. In a test it is a
+// literal with the functions that the method calls.
 //
-// Sockets are known by [Socket].ID. What is told to many is told on a channel, which is there as soon as it is named.
-// Several goroutines may use a Hub, and none of its funcs waits for a socket: see [Sockets] for the slow ones.
+// A socket is known by [Socket].ID. A channel is a name that sockets subscribe to; it needs no
+// declaration. The functions may be called concurrently, and none waits for a client:
+// [Sockets].Queue says what happens if one reads slowly.
 type Hub struct {
-	// Subscribe has a socket told what is broadcast on a channel. The error is [ErrConnectionNotFound] if there is no
-	// such socket.
+	// Subscribe subscribes a socket to a channel. It returns [ErrConnectionNotFound] if the socket
+	// is not open.
 	Subscribe func(socketID, channel string) error
 
-	// Unsubscribe ends that. To leave a channel twice, or one that the socket is not on, is no error.
+	// Unsubscribe ends a subscription, if there is one.
 	Unsubscribe func(socketID, channel string)
 
-	// Subscriptions returns the channels of a socket, sorted; none if there is no such socket.
+	// Subscriptions returns the channels of a socket, sorted. A socket that is not open has none.
 	Subscriptions func(socketID string) []string
 
-	// Broadcast tells all sockets on a channel of an event. The error is that data cannot be written as JSON.
+	// Broadcast sends an event to every socket on a channel. It returns an error if data cannot be
+	// encoded as JSON.
 	Broadcast func(ctx context.Context, channel, event string, data any) error
 
-	// Unicast tells one socket of an event, and returns false if there is no such socket, or no longer.
+	// Unicast sends an event to one socket. It returns false if the socket is not open, and an
+	// error if data cannot be encoded as JSON.
 	Unicast func(ctx context.Context, socketID, event string, data any) (bool, error)
 }
 
-// ErrConnectionNotFound says that there is no socket of that ID, or no longer; the errors that methods of a [Hub]
-// return have the ID.
+// ErrConnectionNotFound is the error for a socket that is not open. The errors that a [Hub] returns
+// match it and name the socket's ID.
 var ErrConnectionNotFound = rpc.NewError("nameko.exceptions.ConnectionNotFound", "connection not found")
 
-// Dependency makes the Hub of a field: it implements [service.DependencyType].
+// Dependency returns the value of a Hub field: it implements [service.DependencyType].
 func (Hub) Dependency(f *service.Field) (any, error) {
-	all, err := service.Shared(f.Host, newSwitchboard)
+	shared, err := service.Shared(f.Host, newSocketServer)
 	if err := errors.Join(f.Keys(), err); err != nil {
 		return nil, err
 	}
-	if h, ok := f.Value().(Hub); ok && h.set() { // a test's own
+	if h, ok := f.Value().(Hub); ok && h.set() { // a test's
 		return h, nil
 	}
-	return Hub{all.subscribe, all.unsubscribe, all.subscriptions, all.broadcast, all.unicast}, nil
+	h := &shared.hub
+	return Hub{h.subscribe, h.unsubscribe, h.subscriptions, h.broadcast, h.unicast}, nil
 }
 
-// set reports whether a Hub has a func.
+// set reports whether a Hub has a function.
 func (h Hub) set() bool {
 	return h.Subscribe != nil || h.Unsubscribe != nil || h.Subscriptions != nil || h.Broadcast != nil || h.Unicast != nil
 }
 
-func (b *switchboard) subscribe(id, channel string) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := b.sockets[id]
+// A hub has the open sockets of a process and their channels. It implements [Hub].
+type hub struct {
+	closed chan struct{} // closed when no further socket is added
+
+	mu       sync.RWMutex
+	sockets  map[string]*Socket
+	channels map[string]map[*Socket]struct{}
+}
+
+// add adds a socket and has start begin its goroutines, both before close returns. It returns false
+// if the hub is closed.
+func (h *hub) add(s *Socket, start func()) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case <-h.closed:
+		return false
+	default:
+	}
+	h.sockets[s.ID] = s
+	start()
+	return true
+}
+
+// remove removes a socket and its subscriptions.
+func (h *hub) remove(s *Socket) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.sockets, s.ID)
+	for channel := range s.channels {
+		h.leave(s, channel)
+	}
+}
+
+// open returns the open sockets.
+func (h *hub) open() []*Socket {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return slices.Collect(maps.Values(h.sockets))
+}
+
+// close makes the hub refuse further sockets, and returns those that are open.
+func (h *hub) close() []*Socket {
+	h.mu.Lock()
+	select {
+	case <-h.closed:
+	default:
+		close(h.closed)
+	}
+	h.mu.Unlock()
+	return h.open()
+}
+
+func (h *hub) subscribe(id, channel string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.sockets[id]
 	if s == nil {
 		return rpc.NewError(ErrConnectionNotFound.Path, id)
 	}
-	if b.channels[channel] == nil {
-		b.channels[channel] = make(map[*Socket]struct{})
+	if h.channels[channel] == nil {
+		h.channels[channel] = make(map[*Socket]struct{})
 	}
-	b.channels[channel][s] = struct{}{}
+	h.channels[channel][s] = struct{}{}
 	if s.channels == nil {
 		s.channels = make(map[string]struct{})
 	}
@@ -72,56 +132,54 @@ func (b *switchboard) subscribe(id, channel string) error {
 	return nil
 }
 
-func (b *switchboard) unsubscribe(id, channel string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if s := b.sockets[id]; s != nil {
-		b.leave(s, channel)
+func (h *hub) unsubscribe(id, channel string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s := h.sockets[id]; s != nil {
+		h.leave(s, channel)
 	}
 }
 
-// leave takes s off a channel, which is gone with its last socket. It is called with mu held.
-func (b *switchboard) leave(s *Socket, channel string) {
+// leave ends a subscription, and removes a channel without sockets. It is called with mu held.
+func (h *hub) leave(s *Socket, channel string) {
 	delete(s.channels, channel)
-	delete(b.channels[channel], s)
-	if len(b.channels[channel]) == 0 {
-		delete(b.channels, channel)
+	delete(h.channels[channel], s)
+	if len(h.channels[channel]) == 0 {
+		delete(h.channels, channel)
 	}
 }
 
-func (b *switchboard) subscriptions(id string) []string {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
+func (h *hub) subscriptions(id string) []string {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
 	channels := []string{}
-	if s := b.sockets[id]; s != nil {
-		for channel := range s.channels {
-			channels = append(channels, channel)
-		}
+	if s := h.sockets[id]; s != nil {
+		channels = slices.AppendSeq(channels, maps.Keys(s.channels))
 	}
 	slices.Sort(channels)
 	return channels
 }
 
-func (b *switchboard) broadcast(_ context.Context, channel, event string, data any) error {
+func (h *hub) broadcast(_ context.Context, channel, event string, data any) error {
 	frame, err := eventFrame(event, data)
 	if err != nil {
 		return fmt.Errorf("event %s on channel %s: %w", event, channel, err)
 	}
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	for s := range b.channels[channel] {
-		s.tell(frame)
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for s := range h.channels[channel] {
+		s.sendEvent(frame)
 	}
 	return nil
 }
 
-func (b *switchboard) unicast(_ context.Context, id, event string, data any) (bool, error) {
+func (h *hub) unicast(_ context.Context, id, event string, data any) (bool, error) {
 	frame, err := eventFrame(event, data)
 	if err != nil {
 		return false, fmt.Errorf("event %s to socket %s: %w", event, id, err)
 	}
-	b.mu.RLock()
-	s := b.sockets[id]
-	b.mu.RUnlock()
-	return s != nil && s.tell(frame), nil
+	h.mu.RLock()
+	s := h.sockets[id]
+	h.mu.RUnlock()
+	return s != nil && s.sendEvent(frame), nil
 }

@@ -1,159 +1,196 @@
 package web
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
 )
 
-// A Socket is one websocket, from its upgrade until it is closed. A [SocketMethod] gets the one that it is called by.
+// A Socket is one open websocket. A [SocketMethod] may take it as its first parameter after ctx.
 type Socket struct {
-	// ID tells the socket from all others; its client knows it too. It is what a [Hub] takes.
+	// ID identifies the socket in the functions of a [Hub]. The client knows it too, from the event
+	// connected.
 	ID string
 
-	board    *switchboard
+	server   *socketServer
 	conn     *websocket.Conn
 	data     map[string]any           // context data of its calls
-	gates    map[*socketRow]chan bool // the reader's: room for requests that run; nil for those in order
-	used     atomic.Int64             // when there was a request or an event, in Unix nanoseconds
-	channels map[string]struct{}      // guarded by the switchboard
-
-	outbox
+	turns    map[*socketRow]chan bool // semaphores of the requests that run, by row; nil is for the rows in order
+	used     atomic.Int64             // time of the last request or event, in Unix nanoseconds
+	channels map[string]struct{}      // guarded by the hub
+	out      outbox
 }
 
-// errGone is the cause that calls end for when their socket does.
+// errGone is the cause with which a call's context ends when its socket is closed.
 var errGone = gone{}
 
 type gone struct{}
 
 func (gone) Error() string { return "the socket was closed" }
 
-// Expected returns true: clients come and go.
+// Expected returns true: clients disconnect at any time.
 func (gone) Expected() bool { return true }
 
-// read takes the frames of the client until one side closes. It owns the socket: with it, all ends.
-func (s *Socket) read(ctx context.Context) {
+// serve handles the client's frames until one side closes the socket.
+func (s *Socket) serve(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	s.begin(func() { cancel(errGone) })
-	s.board.log.Debug("websocket opened", "socket_id", s.ID)
-	s.conn.SetReadLimit(int64(s.board.cfg.MaxFrame))
+	s.out.start(func() { cancel(errGone) })
+	s.server.log.Debug("websocket opened", "socket_id", s.ID)
+	s.conn.SetReadLimit(int64(s.server.cfg.MaxFrame))
 	s.conn.SetPongHandler(func(string) error { s.heard(); return nil })
-	err := s.take(ctx)
-	s.board.drop(s)
-	s.end()
-	s.linger()
-	s.conn.Close()
-	s.board.log.Debug("websocket closed", "socket_id", s.ID, "err", err)
-}
-
-// take runs requests until there are no more.
-func (s *Socket) take(ctx context.Context) error {
-	for {
-		s.heard()
-		kind, frame, err := s.conn.ReadMessage()
-		if errors.Is(err, websocket.ErrReadLimit) {
-			s.refuse(websocket.CloseMessageTooBig, fmt.Sprintf("frame over %d bytes", s.board.cfg.MaxFrame))
-		}
-		if err != nil {
-			return err
-		}
-		if kind == websocket.TextMessage && !utf8.Valid(frame) {
-			s.refuse(websocket.CloseInvalidFramePayloadData, "text that is not UTF-8")
-			return errors.New("text frame is not UTF-8")
-		}
-		s.touch()
-		if err := s.request(ctx, frame); err != nil {
-			return err
+	var err error
+	for err == nil {
+		var frame []byte
+		if frame, err = s.readFrame(); err == nil {
+			err = s.handle(ctx, frame)
 		}
 	}
+	s.server.hub.remove(s)
+	s.out.end()
+	s.linger()
+	s.conn.Close()
+	s.server.log.Debug("websocket closed", "socket_id", s.ID, "err", err)
 }
 
-// request runs what a frame asks for when its turn has come, in a goroutine.
-func (s *Socket) request(ctx context.Context, frame []byte) error {
-	r, bad := readRequest(frame)
-	row := s.board.rows[r.method]
-	gate := s.gate(row)
+// readFrame reads the next frame. It closes the socket if the frame is too large or is not UTF-8.
+func (s *Socket) readFrame() ([]byte, error) {
+	s.heard()
+	kind, frame, err := s.conn.ReadMessage()
+	if errors.Is(err, websocket.ErrReadLimit) {
+		s.refuse(websocket.CloseMessageTooBig, fmt.Sprintf("frame over %d bytes", s.server.cfg.MaxFrame))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if kind == websocket.TextMessage && !utf8.Valid(frame) {
+		s.refuse(websocket.CloseInvalidFramePayloadData, "text that is not UTF-8")
+		return nil, errors.New("text frame is not UTF-8")
+	}
+	s.touch()
+	return frame, nil
+}
+
+// handle waits until the frame's request may run, and runs it in a goroutine.
+func (s *Socket) handle(ctx context.Context, frame []byte) error {
+	r, malformed := parseFrame(frame)
+	row := s.server.methods[r.method]
+	turn := s.turn(row)
 	select {
-	case gate <- true:
+	case turn <- true:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if !s.occupy() { // the process stops: it is not taken on
-		<-gate
+	if !s.out.beginCall() { // the process is stopping
+		<-turn
 		return nil
 	}
-	s.board.field.Go(func(context.Context) {
-		s.send(ctx, s.board.answer(ctx, s, row, r, bad))
-		s.leave()
-		<-gate
+	s.server.field.Go(func(context.Context) {
+		s.out.sendResult(ctx, s.call(ctx, row, r, malformed))
+		s.out.endCall()
+		<-turn
 	})
 	return nil
 }
 
-// gate is where requests of a row wait for each other. It is the reader's.
-func (s *Socket) gate(row *socketRow) chan bool {
+// turn returns the semaphore for requests of a row. It is used by serve only.
+func (s *Socket) turn(row *socketRow) chan bool {
 	size := 1
 	if row != nil && row.atOnce > 0 {
 		size = row.atOnce
 	} else {
 		row = nil
 	}
-	if s.gates[row] == nil {
-		if s.gates == nil {
-			s.gates = make(map[*socketRow]chan bool, 1)
+	if s.turns[row] == nil {
+		if s.turns == nil {
+			s.turns = make(map[*socketRow]chan bool, 1)
 		}
-		s.gates[row] = make(chan bool, size)
+		s.turns[row] = make(chan bool, size)
 	}
-	return s.gates[row]
+	return s.turns[row]
 }
 
-// contextData is of one call: it may change it.
-func (s *Socket) contextData() map[string]any {
-	data := make(map[string]any, len(s.data))
-	maps.Copy(data, s.data)
-	return data
+// call runs a request and returns the frame that answers it.
+func (s *Socket) call(ctx context.Context, row *socketRow, r request, malformed error) []byte {
+	if malformed == nil && row == nil {
+		malformed = errNoMethod
+	}
+	if malformed != nil {
+		s.server.log.Debug("bad request by websocket", "socket_id", s.ID, "err", malformed)
+		return errorFrame(r.id, rpc.AsError(malformed))
+	}
+	call := &service.Call{Data: maps.Clone(s.data)}
+	if call.Data == nil {
+		call.Data = make(map[string]any)
+	}
+	call.Limit(max(0, s.server.http.cfg.Timeout))
+	var leading []any
+	if row.leading {
+		leading = []any{s}
+	}
+	result, err := row.field.Run(ctx, call, r.args, leading...)
+	if err != nil {
+		return errorFrame(r.id, publicError(call, err))
+	}
+	frame, err := resultFrame(r.id, result)
+	if err != nil {
+		s.server.log.Error("result cannot be sent", "service", call.Service, "method", call.Method, "call_id", call.ID, "err", err)
+		return errorFrame(r.id, unserializable(result))
+	}
+	return frame
 }
 
-// heard gives the client time for its next sign of life.
+// publicError returns a call's error as the client sees it. As over HTTP, an unexpected error shows
+// only the call's id.
+func publicError(call *service.Call, err error) *rpc.Error {
+	e := newError(err, call.ID)
+	if e.Status < http.StatusInternalServerError && !errors.As(err, new(*Error)) {
+		return rpc.AsError(err)
+	}
+	return rpc.NewError("gomeko.web."+e.kind(), e.Message)
+}
+
+// sendEvent sends an event, and reports whether the socket is open.
+func (s *Socket) sendEvent(frame []byte) bool {
+	s.touch()
+	return s.out.sendEvent(frame)
+}
+
+// heard moves the deadline for the client's next frame or pong.
 func (s *Socket) heard() {
-	if ping := s.board.cfg.Ping; ping > 0 {
-		s.extend(2 * ping)
+	if ping := s.server.cfg.Ping; ping > 0 {
+		s.out.extend(2 * ping)
 	}
 }
 
-// touch says that the socket is in use.
+// touch records that the socket is in use.
 func (s *Socket) touch() { s.used.Store(time.Now().UnixNano()) }
 
-// unused is how long it has not been.
-func (s *Socket) unused() time.Duration { return time.Since(time.Unix(0, s.used.Load())) }
+// idleTime returns how long the socket has not been in use.
+func (s *Socket) idleTime() time.Duration { return time.Since(time.Unix(0, s.used.Load())) }
 
-// refuse closes at once, ahead of what waits to be sent: what the client does cannot go on.
+// refuse sends a close frame ahead of the frames that wait.
 func (s *Socket) refuse(code int, why string) {
-	_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(closeTime))
+	_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(closeTimeout))
 }
 
-// linger reads what the client still sends, for a moment: a connection that is closed with something unread is reset, and
-// the client would never see why.
+// linger discards what the client still sends, for a moment. Closing a connection with unread data
+// resets it, and the client would not receive the close frame.
 func (s *Socket) linger() {
 	conn := s.conn.NetConn()
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
-	conn.SetReadDeadline(time.Now().Add(closeTime))
+	conn.SetReadDeadline(time.Now().Add(closeTimeout))
 	_, _ = io.Copy(io.Discard, conn)
-}
-
-// Hijack implements [http.Hijacker], through whatever is around the connection.
-func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return http.NewResponseController(h.ResponseWriter).Hijack()
 }

@@ -23,9 +23,9 @@ type SocketMethod struct{}
 
 // A socketRow is one SocketMethod.
 type socketRow struct {
-	field  *service.Field
-	lead   bool // the method takes the socket
-	atOnce int  // how many run at once for a socket; 0: in the order of all such
+	field   *service.Field
+	leading bool // the method takes the socket
+	atOnce  int  // how many run at once for a socket; 0: in the order of all such
 }
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
@@ -36,7 +36,7 @@ func (SocketMethod) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	switch slices.Index(f.Params(), socket) {
 	case -1:
 	case 0:
-		row.lead, lead = true, []reflect.Type{socket}
+		row.leading, lead = true, []reflect.Type{socket}
 	default:
 		return nil, errors.New("the socket is not the first parameter after ctx: write (ctx context.Context, s *web.Socket, …)")
 	}
@@ -50,9 +50,9 @@ func (SocketMethod) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	if err := errors.Join(f.Keys("web", "at_once"), err); err != nil {
 		return nil, err
 	}
-	b, err := service.Shared(f.Host, newSwitchboard)
+	shared, err := service.Shared(f.Host, newSocketServer)
 	if err != nil {
 		return nil, err
 	}
-	return b.serve(signature.Name, row)
+	return shared.addMethod(signature.Name, row)
 }
