@@ -26,7 +26,7 @@ var rules = []rule{
 	{`name the subject`, regexp.MustCompile(opening + `That (?:an?|the|it|they|we|no|every|each|nobody|nothing|what)\b`), nil},
 	{`name it`, words(`what (?:is|was) there|what there is`), nil},
 	{`exists, is present`, words(`(?:if|where|when|while|none|nobody|nothing|one|it) (?:is|are|was|were) there`), nil},
-	{`its own`, words(`of (?:its|their|our|his) own`), nil},
+	{`its own`, regexp.MustCompile(`\bof (?:its|their|our|his) own(?:$|[^\w ]| (?:\W|(?:and|or|is|are|was|which|that|with|for|in|to|as|when|while|on|by|at|but|so|beside|it|the|a)\b))`), nil},
 	{`omit, remove`, words(`(?:leav(?:e|es|ing)|left) (?:\S+ ){0,3}away|left away`), nil},
 	{`unchanged, or drop it`, words(`(?:\w+ )?as (?:it is|they are)`), soon},
 	{`forever`, words(`for ever`), nil},

@@ -20,6 +20,7 @@ func TestFind(t *testing.T) {
 		{"The path is to the file.", nil},
 		{"It comes back by itself, be it late, and waits for ever.",
 			[]string{`without "by itself"`, `drop "be it"`, "forever"}},
+		{"A queue of its own is declared by its own service, of its own accord.", []string{"its own"}},
 		{"Somehow, whatever, thatcher.", nil},
 	}
 	for _, test := range tests {
