@@ -13,6 +13,7 @@ import (
 
 	"github.com/gomeko/gomeko/di"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
@@ -202,12 +203,8 @@ func TestDisconnect(t *testing.T) {
 	if err := <-tr.ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("got the cause %v, want %v", err, context.Canceled)
 	}
-	stop, done := context.WithTimeout(context.Background(), patience)
-	defer done()
-	if err := p.Stop(stop); err != nil {
-		t.Error(err)
-	}
-	if log := p.log.String(); strings.Contains(log, "level=ERROR") || !strings.Contains(log, "status=499") {
+	hosttest.Close(t, p.Stop)
+	if log := p.Log.String(); strings.Contains(log, "level=ERROR") || !strings.Contains(log, "status=499") {
 		t.Errorf("want a warning, and status 499 in the access log:\n%s", log)
 	}
 }

@@ -3,7 +3,6 @@
 package web_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
 )
@@ -115,7 +115,7 @@ func TestDrain(t *testing.T) {
 	kept := &http.Client{Transport: new(http.Transport)}
 	defer kept.CloseIdleConnections()
 	stopped := make(chan error, 1)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), hosttest.Timeout)
 	defer cancel()
 	go func() { stopped <- p.Stop(ctx) }()
 	told, ready := askedUntilClosed(t, kept, p.url)
@@ -145,11 +145,10 @@ const asProgram = "GOMEKO_TEST_PROGRAM"
 
 // A program is one process behind the proxy.
 type program struct {
-	cmd   *exec.Cmd
+	*hosttest.Process
 	url   *url.URL
-	going atomic.Bool // it has told a connection to close: no request is sent there any more
+	going atomic.Bool // it has told a connection to close, so no request is sent there any more
 	asked atomic.Int64
-	ended chan error
 }
 
 // launch starts a program, and returns when it serves.
@@ -159,47 +158,22 @@ func launch(t *testing.T) *program {
 	if err := os.WriteFile(config, []byte("WEB_SERVER_ADDRESS: 127.0.0.1:0\ngomeko: {web: {drain_delay: 1s, access_log: false}}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := &program{cmd: exec.Command(os.Args[0], "run", "--config", config), ended: make(chan error, 1)}
-	b.cmd.Env = append(os.Environ(), asProgram+"=1")
-	printed, err := b.cmd.StderrPipe()
-	if err != nil {
+	cmd := exec.Command(os.Args[0], "run", "--config", config)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	p := &program{Process: hosttest.StartProcess(t, cmd)}
+	var err error
+	if p.url, err = url.Parse(strings.TrimPrefix(p.Line("Listening on "), "Listening on ")); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.cmd.Process.Kill() })
-	lines := bufio.NewScanner(printed)
-	for lines.Scan() && b.url == nil {
-		if at, ok := strings.CutPrefix(lines.Text(), "Listening on "); ok {
-			if b.url, err = url.Parse(at); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if b.url == nil {
-		t.Fatal("the program does not listen")
-	}
-	go func() {
-		_, _ = io.Copy(io.Discard, printed)
-		b.ended <- b.cmd.Wait()
-	}()
-	return b
+	return p
 }
 
 // stop sends SIGTERM, and waits for the end.
-func (b *program) stop(t *testing.T) {
+func (p *program) stop(t *testing.T) {
 	t.Helper()
-	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case err := <-b.ended:
-		if err != nil {
-			t.Errorf("the program ended with %v", err)
-		}
-	case <-time.After(patience):
-		t.Errorf("the program did not end in %s", patience)
+	p.Signal(syscall.SIGTERM)
+	if status := p.Wait(); status != 0 {
+		t.Errorf("the program ended with status %d", status)
 	}
 }
 
@@ -324,14 +298,8 @@ func work(client *http.Client, at string, n int) error {
 // busy returns when each of the programs has answered more requests.
 func busy(t *testing.T, programs ...*program) {
 	t.Helper()
-	late := time.After(patience)
 	for _, p := range programs {
-		for from := p.asked.Load(); p.asked.Load() < from+20; {
-			select {
-			case <-late:
-				t.Fatal("a program is not asked")
-			case <-time.After(time.Millisecond):
-			}
-		}
+		enough := p.asked.Load() + 20
+		hosttest.Eventually(t, "a program is asked", func() bool { return p.asked.Load() >= enough })
 	}
 }

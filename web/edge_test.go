@@ -168,7 +168,7 @@ func TestAccessLog(t *testing.T) {
 		if status != 400 || strings.Contains(text, "s3cret") {
 			t.Errorf("got %d %s", status, text)
 		}
-		log := p.log.String()
+		log := p.Log.String()
 		for _, want := range []string{
 			`path="/greet/Ana?page=2&access_token=********&Api%2DKey=********" status=200`, `path="POST /reset/{token}" status=204`,
 			`method=POST path="POST /login" status=400`,

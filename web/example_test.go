@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/rs/cors"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
 )
@@ -93,13 +93,8 @@ func ExampleHooks() {
 
 // serve starts a service on a free port, and returns its URL and what stops it.
 func serve(s any, values ...any) (url string, stop func()) {
-	cfg := web.Config{Listen: func(ctx context.Context, _ string) (net.Listener, error) {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err == nil {
-			url = "http://" + l.Addr().String()
-		}
-		return l, err
-	}}
+	var port hosttest.Port
+	cfg := web.Config{Listen: port.Listen}
 	quiet := slog.New(slog.DiscardHandler)
 	c, err := service.New(service.Config{Logger: quiet, Values: append(values, cfg)}, s)
 	if err == nil {
@@ -108,7 +103,7 @@ func serve(s any, values ...any) (url string, stop func()) {
 	if err != nil {
 		panic(err)
 	}
-	return url, func() {
+	return "http://" + port.Address(), func() {
 		http.DefaultClient.CloseIdleConnections()
 		_ = c.Stop(context.Background()) // without a deadline it waits until all is answered
 	}

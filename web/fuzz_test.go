@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
 )
@@ -50,7 +51,7 @@ func FuzzBinding(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(hosttest.Timeout))
 		_, err = fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", method, target, kind, len(body), body)
 		if err != nil {
 			return // it was answered before it was written

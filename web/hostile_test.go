@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/web"
 )
 
@@ -195,9 +195,5 @@ func TestStalledReader(t *testing.T) {
 			break // the method's reader was closed
 		}
 	}
-	stop, done := context.WithTimeout(context.Background(), patience)
-	defer done()
-	if err := p.Stop(stop); err != nil {
-		t.Error(err)
-	}
+	hosttest.Close(t, p.Stop)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
 )
@@ -73,7 +74,7 @@ func TestHubKept(t *testing.T) {
 		return nil
 	}}})
 	ask(t, p.socket(t), asking("tell", `"text": "rain"`, "c"))
-	if got := wait(t, "the test's hub", told); got != "rain" {
+	if got := hosttest.Receive(t, "the test's hub", told); got != "rain" {
 		t.Errorf("got %v", got)
 	}
 }
@@ -114,15 +115,10 @@ func TestSubscriptionsEnd(t *testing.T) {
 	}
 	conn.Close()
 	other := p.socket(t)
-	for deadline := time.Now().Add(patience); ; { // there is no event: the server is to notice
+	hosttest.Eventually(t, "the server notices that the socket is gone", func() bool {
 		got := ask(t, other, asking("unicast", fmt.Sprintf(`"target": %q, "value": 1`, id), "4"))
-		if strings.Contains(got, `"data": false`) {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("got %s, want that there is no such socket", got)
-		}
-	}
+		return strings.Contains(got, `"data": false`)
+	})
 }
 
 // A socket that reads nothing delays no other. When too much waits for it, it is closed, with 1008 if it still reads that.

@@ -87,7 +87,7 @@ func TestDefaultTimeout(t *testing.T) {
 	if status, _, text := request(t, p, "GET", "/wait", "", ""); status != 503 || !strings.HasPrefix(text, "Error: ServiceUnavailable: call patient.Wait.") {
 		t.Errorf("got %d %q, want 503 and the id of the call", status, text)
 	}
-	if log := p.log.String(); !strings.Contains(log, `level=ERROR msg="call failed" service=patient method=Wait`) {
+	if log := p.Log.String(); !strings.Contains(log, `level=ERROR msg="call failed" service=patient method=Wait`) {
 		t.Errorf("want an error in the log:\n%s", log)
 	}
 }

@@ -1,14 +1,9 @@
 package web_test
 
 import (
-	"context"
-	"errors"
-	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"testing"
-	"time"
 
 	"go.uber.org/fx"
 	"go.uber.org/goleak"
@@ -27,55 +22,28 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience is for what takes no time unless it is broken.
-const patience = 30 * time.Second
-
-// A process hosts services in a test, on a free port of this machine, and keeps what they log.
+// A process hosts services on a free port of this machine.
 type process struct {
-	*service.Container
+	*hosttest.Host
 	url    string // http://127.0.0.1:port
 	client *http.Client
-	log    hosttest.Log
 }
 
-// start starts services; they are stopped at the end of the test at the latest.
+// start starts services; they are stopped when the test ends.
 func start(t testing.TB, cfg web.Config, services ...any) *process {
 	t.Helper()
 	return startConfigured(t, service.Config{}, cfg, services...)
 }
 
+// startConfigured is start with the configuration of the container.
 func startConfigured(t testing.TB, host service.Config, cfg web.Config, services ...any) *process {
 	t.Helper()
-	p := &process{client: &http.Client{Transport: new(http.Transport)}}
-	cfg.Listen = func(ctx context.Context, _ string) (net.Listener, error) {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err == nil {
-			p.url = "http://" + l.Addr().String()
-		}
-		return l, err
-	}
-	if host.Logger == nil {
-		host.Logger = slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
+	var port hosttest.Port
+	cfg.Listen = port.Listen
 	host.Values = append(host.Values, cfg)
-	var err error
-	p.Container, err = service.New(host, services...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		p.client.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := errors.Join(p.Stop(ctx), p.Wait()); err != nil {
-			t.Errorf("stop: %v", err)
-		}
-		if t.Failed() {
-			t.Logf("log of the services:\n%s", p.log.String())
-		}
-	})
+	p := &process{client: &http.Client{Transport: new(http.Transport)}}
+	p.Host = hosttest.Start(t, hosttest.Config{Service: host}, services...)
+	p.url = "http://" + port.Address()
+	t.Cleanup(func() { p.client.CloseIdleConnections() }) // or the stop waits for them
 	return p
 }

@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"testing"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
 	"github.com/gomeko/gomeko/web"
@@ -35,7 +35,7 @@ func (b broken) Accept() (net.Conn, error) { return nil, errors.New("the card is
 func TestAcceptFails(t *testing.T) {
 	c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler), Values: []any{web.Config{
 		Listen: func(ctx context.Context, _ string) (net.Listener, error) {
-			l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+			l, err := new(hosttest.Port).Listen(ctx, "")
 			return broken{l}, err
 		},
 	}}}, new(Pinged))
@@ -52,10 +52,10 @@ func TestAcceptFails(t *testing.T) {
 
 // TestRules holds the server to what containers and peers rely on.
 func TestRules(t *testing.T) {
-	var address atomic.Value
+	var port hosttest.Port
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	servicetest.TestEntrypoint(t, new(Pinged), func(ctx context.Context) error {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/ping", address.Load()), nil)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/ping", port.Address()), nil)
 		if err != nil {
 			return err
 		}
@@ -68,11 +68,5 @@ func TestRules(t *testing.T) {
 			return fmt.Errorf("status %s", answer.Status)
 		}
 		return nil
-	}, web.Config{Listen: func(ctx context.Context, _ string) (net.Listener, error) {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err == nil {
-			address.Store(l.Addr().String())
-		}
-		return l, err
-	}})
+	}, web.Config{Listen: port.Listen})
 }

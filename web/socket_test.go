@@ -6,17 +6,15 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/gorilla/websocket"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
@@ -36,9 +34,9 @@ func (*Counted) Count(context.Context, *web.Socket) (int, error) { return 1, nil
 
 // TestSocketRules holds sockets to what containers and peers rely on.
 func TestSocketRules(t *testing.T) {
-	var address atomic.Value
+	var port hosttest.Port
 	servicetest.TestEntrypoint(t, new(Counted), func(ctx context.Context) error {
-		conn, _, err := websocket.DefaultDialer.DialContext(ctx, fmt.Sprintf("ws://%s/ws", address.Load()), nil)
+		conn, _, err := websocket.DefaultDialer.DialContext(ctx, fmt.Sprintf("ws://%s/ws", port.Address()), nil)
 		if err != nil {
 			return err
 		}
@@ -58,13 +56,7 @@ func TestSocketRules(t *testing.T) {
 				return errors.New(string(frame))
 			}
 		}
-	}, web.Config{Listen: func(ctx context.Context, _ string) (net.Listener, error) {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err == nil {
-			address.Store(l.Addr().String())
-		}
-		return l, err
-	}})
+	}, web.Config{Listen: port.Listen})
 }
 
 // Staged is a service whose calls the test ends.
@@ -146,18 +138,6 @@ func asking(method, arguments, id string) string {
 
 func named(name string) string { return fmt.Sprintf(`"name": %q`, name) }
 
-// wait returns what comes.
-func wait[T any](t *testing.T, what string, from <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-from:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("%s: not in %s", what, patience)
-	}
-	panic("unreachable")
-}
-
 // What a client is told of each outcome.
 func TestSocketOutcomes(t *testing.T) {
 	p := start(t, web.Config{}, &Staged{stage: newStage()})
@@ -197,7 +177,7 @@ func TestSocketOutcomes(t *testing.T) {
 			}
 		})
 	}
-	if got := p.log.String(); !strings.Contains(got, "the password of the database") {
+	if got := p.Log.String(); !strings.Contains(got, "the password of the database") {
 		t.Error("the log has nothing of the fault")
 	}
 }
@@ -211,7 +191,7 @@ func TestInOrder(t *testing.T) {
 		write(t, conn, websocket.TextMessage, asking("wait", named(name), name))
 	}
 	write(t, conn, websocket.TextMessage, `not JSON`)
-	if got := wait(t, "a call", staged.began); got != "a" {
+	if got := hosttest.Receive(t, "a call", staged.began); got != "a" {
 		t.Fatalf("got %s first, want a", got)
 	}
 	if got := ask(t, other, asking("double", `"n": 1`, "c")); !strings.Contains(got, `"data": 2`) {
@@ -221,7 +201,7 @@ func TestInOrder(t *testing.T) {
 		t.Error("b began before a had ended")
 	}
 	staged.gate("a") <- true
-	wait(t, "b", staged.began)
+	hosttest.Receive(t, "b", staged.began)
 	staged.gate("b") <- true
 	for _, want := range []string{`"correlation_id": "a"`, `"correlation_id": "b"`, "Invalid JSON"} {
 		if got := string(readFrame(t, conn)); !strings.Contains(got, want) {
@@ -237,14 +217,14 @@ func TestAtOnce(t *testing.T) {
 	conn := p.socket(t)
 	for _, method := range []string{"wait", "beside", "beside"} {
 		write(t, conn, websocket.TextMessage, asking(method, named("first"), method))
-		wait(t, method, staged.began)
+		hosttest.Receive(t, method, staged.began)
 	}
 	write(t, conn, websocket.TextMessage, asking("beside", named("second"), "fourth"))
 	staged.gate("first") <- true
 	readFrame(t, conn)
 	staged.gate("first") <- true
 	readFrame(t, conn)
-	if got := wait(t, "the fourth", staged.began); got != "second" {
+	if got := hosttest.Receive(t, "the fourth", staged.began); got != "second" {
 		t.Errorf("got %s, want second", got)
 	}
 	staged.gate("first") <- true
@@ -259,12 +239,12 @@ func TestClientGone(t *testing.T) {
 	p := start(t, web.Config{}, &Staged{stage: staged})
 	conn := p.socket(t)
 	write(t, conn, websocket.TextMessage, asking("wait", named("a"), "c"))
-	wait(t, "a call", staged.began)
+	hosttest.Receive(t, "a call", staged.began)
 	conn.Close()
-	if got := wait(t, "the end of ctx", staged.over); got.Error() != "the socket was closed" {
+	if got := hosttest.Receive(t, "the end of ctx", staged.over); got.Error() != "the socket was closed" {
 		t.Errorf("got %v, want that the socket was closed", got)
 	}
-	if got := p.log.Lines("level=ERROR"); len(got) > 0 {
+	if got := p.Log.Lines("level=ERROR"); len(got) > 0 {
 		t.Errorf("got errors in the log: %q", got)
 	}
 }
@@ -275,7 +255,7 @@ func TestSocketDrain(t *testing.T) {
 	p := start(t, web.Config{}, &Staged{stage: staged})
 	busy, idle := p.socket(t), p.socket(t)
 	write(t, busy, websocket.TextMessage, asking("wait", named("a"), "a"))
-	wait(t, "a call", staged.began)
+	hosttest.Receive(t, "a call", staged.began)
 	stopped := make(chan error, 1)
 	go func() { stopped <- p.Stop(context.Background()) }()
 	if got := closeCode(t, idle); got != websocket.CloseGoingAway {
@@ -293,7 +273,7 @@ func TestSocketDrain(t *testing.T) {
 	if got := closeCode(t, busy); got != websocket.CloseGoingAway {
 		t.Errorf("got %d, want 1001", got)
 	}
-	if err := wait(t, "the stop", stopped); err != nil {
+	if err := hosttest.Receive(t, "the stop", stopped); err != nil {
 		t.Error(err)
 	}
 	if len(staged.began) > 0 {
@@ -328,7 +308,7 @@ func TestOrigins(t *testing.T) {
 			if got := p.handshake(t, header); got != test.want {
 				t.Errorf("got %d, want %d", got, test.want)
 			}
-			if refused := test.want == http.StatusForbidden; refused != (len(p.log.Lines("websocket refused", "socket_origins")) == 1) {
+			if refused := test.want == http.StatusForbidden; refused != (len(p.Log.Lines("websocket refused", "socket_origins")) == 1) {
 				t.Errorf("the log says what to do: want %t", refused)
 			}
 		})

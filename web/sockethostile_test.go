@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
 )
@@ -213,26 +213,12 @@ func (p *pipe) open() (*websocket.Conn, *http.Response, error) {
 func inMemory(t *testing.T, cfg web.Sockets, hosted any) *pipe {
 	t.Helper()
 	p := newPipe()
-	host, err := service.New(service.Config{
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Values: []any{web.Config{
-			Sockets:    cfg,
-			Listen:     func(context.Context, string) (net.Listener, error) { return p, nil },
-			DrainDelay: drainDelay,
-		}},
-	}, hosted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := host.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	p.stop = func() {
-		if err := host.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(p.stop)
+	host := hosttest.Start(t, hosttest.Config{Service: service.Config{Values: []any{web.Config{
+		Sockets:    cfg,
+		Listen:     func(context.Context, string) (net.Listener, error) { return p, nil },
+		DrainDelay: drainDelay,
+	}}}}, hosted)
+	p.stop = func() { hosttest.Close(t, host.Stop) }
 	return p
 }
 

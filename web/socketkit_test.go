@@ -9,18 +9,20 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // dial opens a socket, which is closed when the test ends.
 func (p *process) dial(t testing.TB, header http.Header) *websocket.Conn {
 	t.Helper()
-	d := websocket.Dialer{HandshakeTimeout: patience}
+	d := websocket.Dialer{HandshakeTimeout: hosttest.Timeout}
 	conn, answer, err := d.DialContext(t.Context(), "ws"+strings.TrimPrefix(p.url, "http")+"/ws", header)
 	if err != nil {
 		t.Fatalf("%v, %v", err, answer)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetReadDeadline(time.Now().Add(patience))
+	conn.SetReadDeadline(time.Now().Add(hosttest.Timeout))
 	return conn
 }
 
@@ -42,7 +44,7 @@ func (p *process) tcp(t testing.TB) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(hosttest.Timeout))
 	return conn
 }
 
@@ -86,7 +88,7 @@ func closeCode(t testing.TB, conn *websocket.Conn) int {
 // handshake returns the status of an upgrade.
 func (p *process) handshake(t testing.TB, header http.Header) int {
 	t.Helper()
-	d := websocket.Dialer{HandshakeTimeout: patience}
+	d := websocket.Dialer{HandshakeTimeout: hosttest.Timeout}
 	conn, answer, err := d.DialContext(t.Context(), "ws"+strings.TrimPrefix(p.url, "http")+"/ws", header)
 	if err == nil {
 		conn.Close()

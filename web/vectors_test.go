@@ -21,6 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gomeko/gomeko/internal/golden"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
@@ -235,7 +236,7 @@ func (p *process) replay(t *testing.T, request string) []string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(hosttest.Timeout))
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}

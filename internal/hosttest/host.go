@@ -47,7 +47,7 @@ func New(t testing.TB, cfg Config, services ...any) (*Host, error) {
 	return h, nil
 }
 
-// Start makes a container of services and starts it.
+// Start makes a container of services and starts it. If one of them fails later, the test fails.
 func Start(t testing.TB, cfg Config, services ...any) *Host {
 	t.Helper()
 	h, err := New(t, cfg, services...)
@@ -57,6 +57,9 @@ func Start(t testing.TB, cfg Config, services ...any) *Host {
 	if err := h.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		Close(t, func(ctx context.Context) error { return errors.Join(h.Stop(ctx), h.Wait()) })
+	})
 	return h
 }
 
