@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/service"
 )
 
 // Main is the main function of a program of services: it runs the command line, the services of opts by default,
@@ -41,7 +43,7 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	ran, err := root.ExecuteContextC(context.Background())
 	var usage usageError
-	var status exitStatus
+	var asked *service.ShutdownError
 	switch {
 	case err == nil:
 		return 0
@@ -52,17 +54,10 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	if !errors.Is(err, errShown) {
 		fmt.Fprintln(c.err, err)
 	}
-	if errors.As(err, &status) {
-		return int(status)
+	if errors.As(err, &asked) && asked.ExitCode != 0 {
+		return asked.ExitCode
 	}
 	return exitFailed
-}
-
-// exitStatus is the error of an application that has asked its fx.Shutdowner for this exit status, which is not 0.
-type exitStatus int
-
-func (s exitStatus) Error() string {
-	return fmt.Sprintf("the application has ended itself with exit status %d", int(s))
 }
 
 // usageError is the error of a command line that is wrong.

@@ -208,17 +208,34 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-// An application may end itself, with an exit status of its choice.
+// An application may end itself, with an exit status of its choice: when it has started, or in a start hook.
 func TestShutdowner(t *testing.T) {
-	for code, want := range map[int]string{0: "", 3: "the application has ended itself with exit status 3"} {
+	for _, test := range []struct {
+		late bool
+		code int
+		want []string
+	}{
+		{true, 0, []string{"exit_code=0", "stopping services: clock", "finished=0 cut_off=0 given_back=0"}},
+		{true, 3, []string{"stopping services: clock", "the application shut down with exit code 3"}},
+		{false, 0, []string{"exit_code=0"}},
+		{false, 3, []string{"the application shut down with exit code 3"}},
+	} {
 		out := &output{}
 		status, _ := execute(t, out, []fx.Option{service.Provide(new(Clock)), fx.Invoke(func(life fx.Lifecycle, s fx.Shutdowner) {
-			life.Append(fx.StartHook(func() error { return s.Shutdown(fx.ExitCode(code)) }))
-		})})
-		for _, want := range []string{"stopping services: clock", "finished=0 cut_off=0 given_back=0", want} {
-			if status != code || !strings.Contains(out.String(), want) {
-				t.Errorf("got exit status %d and\n%s\nwant %d and %s", status, out, code, want)
+			shutdown := func() { _ = s.Shutdown(fx.ExitCode(test.code)) }
+			if test.late {
+				out.on = map[string]func(){"msg=ready": func() { go shutdown() }}
+			} else {
+				life.Append(fx.StartHook(shutdown))
 			}
+		})})
+		for _, want := range test.want {
+			if status != test.code || !strings.Contains(out.String(), want) {
+				t.Errorf("got exit status %d and\n%s\nwant %d and %s", status, out, test.code, want)
+			}
+		}
+		if ready := strings.Contains(out.String(), "msg=ready"); ready != test.late {
+			t.Errorf("got\n%s\nwant ready %v", out, test.late)
 		}
 	}
 }

@@ -74,6 +74,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		MaxWorkers:         p.cfg.MaxWorkers,
 		MaxLent:            p.cfg.MaxLent,
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 is none there, as in Nameko
+		Grace:              p.cfg.Grace,
 		Values:             []any{broker, rpcConfig(p.cfg), eventsConfig(p.cfg), p.webConfig()},
 	}, p.cfg.Module(), fx.Options(opts...))
 	if err == nil && len(p.container.Names()) == 0 {
@@ -104,30 +105,22 @@ func (p *process) live(ctx context.Context) error {
 	select {
 	case err := <-started:
 		if err != nil {
-			return err
+			return reason(err)
 		}
 	case <-p.signals:
 		cancel()
 		if err := <-started; err != nil {
 			return errors.New("stopped while it was starting")
 		}
-		return p.stop()
+		return p.stop(p.container.Stop)
 	}
 	p.ready(time.Since(began))
 
-	ended := make(chan error, 1)
-	go func() { ended <- p.container.Wait() }()
 	select {
-	case err := <-ended:
-		return err
+	case <-p.container.Stopping():
+		return p.stop(nil)
 	case <-p.signals:
-		return p.stop()
-	case asked := <-p.container.Shutdowns():
-		err := p.stop()
-		if asked.ExitCode != 0 {
-			err = errors.Join(err, exitStatus(asked.ExitCode))
-		}
-		return err
+		return p.stop(p.container.Stop)
 	}
 }
 
@@ -150,30 +143,41 @@ var errKilled = errors.New("killed by a second signal: calls that ran go back to
 // oneSignal is the time in which two signals are one: a terminal, and a parent that sends its signals on, do it twice.
 const oneSignal = 500 * time.Millisecond
 
-// stop ends the services, and then what they were made of, within the grace. A second signal kills.
-func (p *process) stop() error {
+// stop waits until the services have ended, within the grace, and returns why they did. A second signal kills them. by ends
+// them; it is nil if they end by themselves.
+func (p *process) stop(by func(context.Context) error) error {
 	began := time.Now()
 	names := strings.Join(p.container.Names(), ", ")
 	say(p.err, "stopping services: %s", names)
 	notify("STOPPING=1", "STATUS=stopping "+names)
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.Grace)
 	defer cancel()
-	stopped := make(chan struct{})
-	var err error
+	ended := make(chan error, 1)
 	go func() {
-		err = p.container.Stop(ctx)
-		close(stopped)
+		var err error
+		if by != nil {
+			err = by(ctx)
+		}
+		ended <- errors.Join(err, reason(p.container.Wait()))
 	}()
 	for {
 		select {
-		case <-stopped:
-			return errors.Join(err, p.container.Wait()) // it may have been ending by itself, and tells why
+		case err := <-ended:
+			return err
 		case <-p.signals:
 			if time.Since(began) > oneSignal {
 				p.container.Kill()
-				<-stopped // nothing is waited for any more, and what was cut off is logged
+				<-ended // Kill ends at once, and what was cut off is logged
 				return errKilled
 			}
 		}
 	}
+}
+
+// reason is nil for what the application asked for with exit code 0.
+func reason(err error) error {
+	if asked, ok := err.(*service.ShutdownError); ok && asked.ExitCode == 0 {
+		return nil
+	}
+	return err
 }

@@ -12,7 +12,7 @@ import (
 // else, and not stopped in order when the container is killed: its hooks are for an orderly end.
 type application struct{ *inject.App }
 
-func newApplication(services []any) *application {
+func newApplication(services []any, shutDown func(exitCode int)) *application {
 	opts := make([]fx.Option, len(services))
 	for i, s := range services {
 		if opt, ok := s.(fx.Option); ok {
@@ -21,7 +21,7 @@ func newApplication(services []any) *application {
 			opts[i] = Provide(s)
 		}
 	}
-	return &application{inject.New(opts...)}
+	return &application{inject.New(shutDown, opts...)}
 }
 
 func (a *application) Setup(ctx context.Context) error { return a.App.Start(ctx) }

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/fx"
-
 	"github.com/gomeko/gomeko/internal/inject"
 )
 
@@ -35,6 +33,10 @@ type Config struct {
 	// their mistakes are found, and [Field.Run] runs them, but nothing else reaches them.
 	Only []string
 
+	// Grace is how long the container takes to stop in order when nobody calls Stop: after a Start that failed, a
+	// [Field.Fail], or a request to the application's fx.Shutdowner. 0 is 25 s.
+	Grace time.Duration
+
 	// Logger gets the outcome of every call (done at DEBUG, expected errors and given up at WARN, others at ERROR) and what
 	// goes wrong around them; nil is slog.Default().
 	Logger *slog.Logger
@@ -48,8 +50,7 @@ const (
 	defaultMaxWorkers = 100
 	defaultStuckAfter = 5 * time.Second
 
-	// unwindTime is what a failed Start, and an extension that failed, have to stop the rest in order.
-	unwindTime = 25 * time.Second
+	defaultGrace = 25 * time.Second
 )
 
 // A Container hosts the services of a process: it binds them once, starts and stops
@@ -74,6 +75,8 @@ type Container struct {
 	drain      drain
 	crew       crew
 	goroutines tally // of Field.Go
+	stopping   chan struct{}
+	leaving    sync.WaitGroup // of leave
 	ended      chan struct{}
 
 	mu sync.Mutex
@@ -81,6 +84,7 @@ type Container struct {
 	state  state
 	cause  error                   // why the container ended, for Wait
 	halt   context.CancelCauseFunc // ends a Start that is not through
+	asked  *ShutdownError          // what the application asked its fx.Shutdowner for
 	killed bool
 }
 
@@ -108,11 +112,6 @@ func (c *Container) Names() []string {
 // Rows returns the rows of all services, in the order of Names and of their tables: what [Field.Run] runs by hand.
 func (c *Container) Rows() []*Field { return slices.Clone(c.rows) }
 
-// Shutdowns returns a channel that is sent what the application's fx.Shutdowner was asked for, be it before; and, from now on
-// until the container has stopped, SIGINT and SIGTERM of the process. Who runs the process is to call Stop then,
-// and to end it with the ExitCode.
-func (c *Container) Shutdowns() <-chan fx.ShutdownSignal { return c.app.Shutdowns() }
-
 // Logger returns [Config].Logger, or slog.Default() as it was at [New].
 func (c *Container) Logger() *slog.Logger { return c.logger }
 
@@ -139,6 +138,7 @@ func New(cfg Config, services ...any) (*Container, error) {
 		logger:      cfg.Logger,
 		stuckAfter:  defaultStuckAfter,
 		sharedTypes: make(map[reflect.Type]sharedValue),
+		stopping:    make(chan struct{}),
 		ended:       make(chan struct{}),
 	}
 	if c.logger == nil {
@@ -147,7 +147,7 @@ func New(cfg Config, services ...any) (*Container, error) {
 	c.life, c.endLife = context.WithCancelCause(context.WithValue(context.Background(), lifeKey{}, c))
 	b := &binder{host: c}
 	b.config(cfg)
-	c.app = newApplication(services)
+	c.app = newApplication(services, c.shutDown)
 	c.cfg.Values = slices.Concat(cfg.Values, c.app.Values)
 	b.application(c.app)
 	if err := b.err(); err != nil {

@@ -2,13 +2,10 @@ package service_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
@@ -60,25 +57,5 @@ func TestDrainIsLogged(t *testing.T) {
 				close(rest)
 			})
 		})
-	}
-}
-
-// What an application asks of its fx.Shutdowner reaches who runs the container.
-func TestShutdowns(t *testing.T) {
-	c, err := service.New(service.Config{Logger: (&journal{}).logger(), Values: []any{triggers{}}}, &Work{},
-		fx.Invoke(func(life fx.Lifecycle, s fx.Shutdowner) {
-			life.Append(fx.StartHook(func() error { return s.Shutdown(fx.ExitCode(3)) }))
-		}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if asked := <-c.Shutdowns(); asked.ExitCode != 3 {
-		t.Errorf("got exit code %d, want 3", asked.ExitCode)
-	}
-	if err := errors.Join(c.Stop(t.Context()), c.Wait()); err != nil {
-		t.Error(err)
 	}
 }

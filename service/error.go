@@ -33,6 +33,16 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
+// A ShutdownError is why a container ended whose application called Shutdown of its fx.Shutdowner. It is not a failure if
+// the exit code is 0.
+type ShutdownError struct {
+	ExitCode int // from fx.ExitCode
+}
+
+func (e *ShutdownError) Error() string {
+	return fmt.Sprintf("the application shut down with exit code %d", e.ExitCode)
+}
+
 // Expected reports whether err is one that callers are meant to handle: the first of err and those that it wraps
 // that has a method Expected() bool decides. Expected errors are logged at WARN, others at ERROR.
 func Expected(err error) bool {

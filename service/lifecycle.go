@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,13 +45,15 @@ func (c *Container) Start(ctx context.Context) error {
 		c.mu.Unlock()
 		return nil
 	}
-	c.state = max(c.state, stopping)
+	c.enter(stopping)
 	c.mu.Unlock()
 
 	if !killed {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unwindTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.grace())
 		defer cancel()
-		err = errors.Join(err, c.shutdown(ctx))
+		if failed := c.shutdown(ctx); failed != nil {
+			err = errors.Join(err, failed)
+		}
 	}
 	c.finish(err)
 	return err
@@ -101,6 +104,9 @@ func (c *Container) step(ctx context.Context, e *managed, run func(context.Conte
 	}
 	c.mu.Lock()
 	e.phase = max(e.phase, begun)
+	if c.asked != nil {
+		c.halt(c.asked)
+	}
 	late := c.killed
 	c.mu.Unlock()
 	if late { // Kill has passed it by
@@ -121,7 +127,7 @@ func (c *Container) Stop(ctx context.Context) error {
 	case starting:
 		c.halt(ErrStopped)
 	case running:
-		c.state = stopping
+		c.enter(stopping)
 	}
 	c.mu.Unlock()
 
@@ -129,10 +135,7 @@ func (c *Container) Stop(ctx context.Context) error {
 	case made:
 		c.finish(nil)
 	case running:
-		since := time.Now()
-		c.drain.stopping.Store(true)
-		err := c.shutdown(ctx)
-		c.drained(since)
+		err := c.stop(ctx)
 		c.finish(nil)
 		return err
 	case starting, stopping:
@@ -170,8 +173,9 @@ func (c *Container) Kill() {
 	c.end(nil)
 }
 
-// Wait returns when the container has ended: nil after Stop or Kill, the error of a Start that failed, or the fatal error
-// of the extension that ended it ([Field.Fail]). Before Start it returns an error.
+// Wait blocks until the container has ended and returns the reason: nil after Stop or Kill, the error of a Start that failed,
+// the error of the extension that ended the container ([Field.Fail]), or a [*ShutdownError] if the application asked its
+// fx.Shutdowner to end it. Before Start it returns an error.
 func (c *Container) Wait() error {
 	c.mu.Lock()
 	was := c.state
@@ -180,12 +184,17 @@ func (c *Container) Wait() error {
 		return errors.New("the container is not started")
 	}
 	<-c.ended
+	c.leaving.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.cause
 }
 
-// fail ends the container because of err, in a goroutine that Wait and Stop wait for.
+// Stopping returns a channel that is closed when the container begins to stop, whatever the reason. Wait returns when it has
+// stopped.
+func (c *Container) Stopping() <-chan struct{} { return c.stopping }
+
+// fail ends the container because an extension failed.
 func (c *Container) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -199,13 +208,58 @@ func (c *Container) fail(err error) {
 	case starting:
 		c.halt(err)
 	case running:
-		c.cause = err
-		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), unwindTime)
-			defer cancel()
-			_ = c.Stop(ctx) // it says in Wait why it ended
-		}()
+		c.leave(err)
 	}
+}
+
+// shutDown ends the container because the application asked its fx.Shutdowner to.
+func (c *Container) shutDown(exitCode int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asked != nil || c.cause != nil || c.state > running {
+		return
+	}
+	c.logger.LogAttrs(c.life, slog.LevelInfo, "shutdown requested", slog.Int("exit_code", exitCode))
+	c.asked = &ShutdownError{exitCode}
+	switch {
+	case c.state == made:
+		c.end(c.asked)
+	case c.state == running:
+		c.leave(c.asked)
+	case c.shared[0].phase >= begun:
+		c.halt(c.asked)
+	default: // The application's start hooks run: fx would skip the stop hooks if ctx ended. step halts after them.
+	}
+}
+
+// leave stops a running container for a reason that Wait returns, in a goroutine that Wait waits for. It is called with mu
+// held.
+func (c *Container) leave(reason error) {
+	c.cause = reason
+	c.enter(stopping)
+	requested := reason == error(c.asked)
+	c.leaving.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), c.grace())
+		defer cancel()
+		err := c.stop(ctx)
+		if requested && err != nil {
+			c.mu.Lock()
+			c.cause = errors.Join(reason, err)
+			c.mu.Unlock()
+		}
+		c.finish(nil)
+	})
+}
+
+func (c *Container) grace() time.Duration { return cmp.Or(c.cfg.Grace, defaultGrace) }
+
+// stop stops a running container in order, and logs what became of its calls.
+func (c *Container) stop(ctx context.Context) error {
+	since := time.Now()
+	c.drain.stopping.Store(true)
+	err := c.shutdown(ctx)
+	c.drained(since)
+	return err
 }
 
 // shutdown stops what was begun, in order.
@@ -269,11 +323,19 @@ func (c *Container) end(cause error) {
 	if c.state == over {
 		return
 	}
-	c.state = over
+	c.enter(over)
 	if c.cause == nil {
 		c.cause = cause
 	}
 	c.endLife(ErrStopped)
 	c.crew.end()
 	close(c.ended)
+}
+
+// enter moves to a state, unless the container is beyond it. It is called with mu held.
+func (c *Container) enter(s state) {
+	if s >= stopping && c.state < stopping {
+		close(c.stopping)
+	}
+	c.state = max(c.state, s)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"go.uber.org/fx"
@@ -24,10 +25,14 @@ type App struct {
 
 // New makes the application of opts, and with it what the fields of its targets need. It logs nothing, unless opts
 // have an fx.WithLogger. [App.Err] tells what went wrong, and the fields' own mistakes come from [Target.Bind].
-func New(opts ...fx.Option) *App {
+//
+// shutDown is called when the fx.Shutdowner of the application is, with its exit code; it may be called before New returns.
+// fx's own Shutdowner is replaced: it reaches only callers of fx.App.Wait, which handles signals of the process too.
+func New(shutDown func(exitCode int), opts ...fx.Option) *App {
 	a := &App{}
 	silent := fx.Logger(nowhere{}) // what fx logs to when a circle keeps it from its logger
-	opts = slices.Concat([]fx.Option{silent, fx.WithLogger(a.logger), fx.Supply(a)}, opts)
+	ours := fx.Decorate(func(fx.Shutdowner) fx.Shutdowner { return shutdowner(shutDown) })
+	opts = slices.Concat([]fx.Option{silent, fx.WithLogger(a.logger), fx.Supply(a), ours}, opts)
 	a.app = fx.New(opts...)
 	err := a.app.Err()
 	failed := a.asking
@@ -88,9 +93,23 @@ func (a *App) Start(ctx context.Context) error { return a.hooks(ctx, a.app.Start
 // Stop runs the stop hooks in reverse order, all of them unless ctx ends. Their errors name the constructor.
 func (a *App) Stop(ctx context.Context) error { return a.hooks(ctx, a.app.Stop) }
 
-// Shutdowns returns a channel that is sent what the fx.Shutdowner of the application was asked for, be it before. From now on
-// until Stop it is sent SIGINT and SIGTERM of the process too: that is fx's way.
-func (a *App) Shutdowns() <-chan fx.ShutdownSignal { return a.app.Wait() }
+// A shutdowner calls the function that [New] was given.
+type shutdowner func(exitCode int)
+
+// Shutdown never fails: a second request is one too many, and does nothing.
+func (s shutdowner) Shutdown(opts ...fx.ShutdownOption) error {
+	code := 0
+	for _, opt := range opts {
+		if v := reflect.ValueOf(opt); v.IsValid() && v.Type() == exitCodeType && v.CanInt() {
+			code = int(v.Int())
+		}
+	}
+	s(code)
+	return nil
+}
+
+// exitCodeType is fx's unexported type of the option fx.ExitCode, an int.
+var exitCodeType = reflect.TypeOf(fx.ExitCode(0))
 
 func (a *App) hooks(ctx context.Context, run func(context.Context) error) error {
 	err := run(ctx)

@@ -37,7 +37,7 @@ func TestModuleIsSharedByApplications(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			db := &DB{}
-			app := inject.New(module, fx.Supply(db))
+			app := inject.New(nil, module, fx.Supply(db))
 			var plan inject.Plan
 			got := reflect.New(reflect.TypeFor[Users]()).Elem()
 			if err := app.Targets[0].Bind(&plan, got, []int{0}); err != nil || got.Interface().(Users).DB != db {
@@ -58,12 +58,12 @@ func TestLiteralsAndReplacements(t *testing.T) {
 	open := fx.Provide(func() *DB { opened = true; return &DB{Path: "opened"} })
 	fake := di.Provider[Store](func(context.Context) (Store, di.Done, error) { return &SQL{theirs}, nil, nil })
 
-	app := inject.New(inject.Fill(&Users{DB: mine}), open)
+	app := inject.New(nil, inject.Fill(&Users{DB: mine}), open)
 	if err := errors.Join(app.Err(), bind(app.Targets[0], &inject.Plan{}, 0)); err != nil || opened {
 		t.Errorf("got %v, opened %v, want the literal's own value kept", err, opened)
 	}
 
-	app = inject.New(fx.Module("orders", inject.Fill(&Orders{Backup: mine}), open, di.PerCall(inTx)), fx.Replace(fake))
+	app = inject.New(nil, fx.Module("orders", inject.Fill(&Orders{Backup: mine}), open, di.PerCall(inTx)), fx.Replace(fake))
 	var plan inject.Plan
 	got := reflect.New(reflect.TypeFor[Orders]()).Elem()
 	if err := app.Targets[0].Bind(&plan, got, []int{0}); err != nil {
@@ -82,7 +82,7 @@ func TestZeroIsProvided(t *testing.T) {
 	type limited struct {
 		Max int `inject:"max"`
 	}
-	app := inject.New(inject.Fill(new(limited)), fx.Supply(fx.Annotated{Name: "max", Target: 0}))
+	app := inject.New(nil, inject.Fill(new(limited)), fx.Supply(fx.Annotated{Name: "max", Target: 0}))
 	if err := bind(app.Targets[0], &inject.Plan{}, 0); err != nil {
 		t.Error(err)
 	}
@@ -129,7 +129,7 @@ func TestHooks(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				did, release = nil, make(chan struct{})
-				app := inject.New(fx.Provide(tc.pool), conf(tc.stop))
+				app := inject.New(nil, fx.Provide(tc.pool), conf(tc.stop))
 				if err := app.Err(); err != nil {
 					t.Fatal(err)
 				}

@@ -130,7 +130,7 @@ func TestMistakes(t *testing.T) {
 		{"several", []fx.Option{fx.Error(errLocked, fmt.Errorf("open: %w", errLocked))}, "the file is locked\nopen: the file is locked"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := regexp.MustCompile(`(_test\.go):\d+`).ReplaceAllString(mistakes(inject.New(tc.opts...)), "$1:N")
+			got := regexp.MustCompile(`(_test\.go):\d+`).ReplaceAllString(mistakes(inject.New(nil, tc.opts...)), "$1:N")
 			if got != tc.want {
 				t.Errorf("got\n%s\nwant\n%s", got, tc.want)
 			}
@@ -140,7 +140,7 @@ func TestMistakes(t *testing.T) {
 
 // An error of a constructor can be told.
 func TestConstructorsErrorIsKept(t *testing.T) {
-	app := inject.New(inject.Fill(new(Users)), fx.Provide(failDB))
+	app := inject.New(nil, inject.Fill(new(Users)), fx.Provide(failDB))
 	if err := bind(app.Targets[0], &inject.Plan{}, 0); !errors.Is(err, errLocked) {
 		t.Errorf("got %v, want it to wrap %v", err, errLocked)
 	}

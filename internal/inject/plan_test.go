@@ -69,7 +69,7 @@ func scripted[T any](s *script, name string, v func(n int) T) di.Provider[T] {
 // plan makes the plan of a Counted, and a copy of it.
 func (s *script) plan(t *testing.T) (*inject.Plan, reflect.Value) {
 	t.Helper()
-	app := inject.New(inject.Fill(new(Counted)), fx.Supply(&DB{Path: "process"}),
+	app := inject.New(nil, inject.Fill(new(Counted)), fx.Supply(&DB{Path: "process"}),
 		di.PerCall(func() di.Provider[One] { return scripted(s, "one", func(n int) One { return One{n} }) }),
 		di.PerCall(fx.Annotated{Name: "second", Target: func() (di.Provider[Two], error) {
 			return scripted(s, "two", func(n int) Two { return Two{n} }), nil
@@ -160,7 +160,7 @@ func TestPlanRunsAgain(t *testing.T) {
 	if got := v.Interface().(Counted); got.One.n != 4 || got.Two.n != 5 || got.Three.n != 6 {
 		t.Errorf("got %v, want 4, 5 and 6", got)
 	}
-	app := inject.New(inject.Fill(new(Orders)), fx.Supply(fx.Annotated{Name: "backup", Target: &DB{}}), fx.Provide(openOther), di.PerCall(inTx))
+	app := inject.New(nil, inject.Fill(new(Orders)), fx.Supply(fx.Annotated{Name: "backup", Target: &DB{}}), fx.Provide(openOther), di.PerCall(inTx))
 	plan = &inject.Plan{}
 	if err := bind(app.Targets[0], plan, 0); err != nil {
 		t.Fatal(err)
