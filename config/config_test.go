@@ -223,7 +223,7 @@ SERVICE_CONTAINER_CLS:
 		"line 3: MAX_WORKERS: is not known and kept as yours; did you mean max_workers?",
 		"line 4: AMQP_URL: is not known and kept as yours; did you mean AMQP_URI?",
 		"line 5: rpc_timeout: is not known and kept as yours; did you mean rpc_timeout under gomeko:?",
-		"line 8: TRANSPORT_OPTIONS: has no effect here: kombu's retries: a broker that is gone is dialled until it is back",
+		"line 8: TRANSPORT_OPTIONS: has no effect here: gomeko reconnects until the broker is back",
 		"line 9: HEARTBEAT: 0 has no effect here: a connection without heartbeats may be dead for hours unnoticed",
 		"line 10: ACCEPT: \"yaml\" is not read here: json and msgpack are",
 	}

@@ -30,23 +30,23 @@ const (
 // namekoKeys are the keys at the top level: see docs/wire/nameko.md, Configuration.
 func namekoKeys() []key {
 	return []key{
-		{"AMQP_URI", honoured, "", "The broker: `amqp://`, `amqps://` or `pyamqp://`. Several, as a list or separated by `;`, are tried in turn.", readURI},
-		{"AMQP_SSL", honoured, "", "TLS to the broker: `true`, or `ca_certs`, `certfile`, `keyfile`, `server_hostname`, `cert_reqs` under it. The broker's name is always checked, unless `cert_reqs` is `CERT_NONE`.", readSSL},
-		{"LOGIN_METHOD", honoured, "PLAIN", "`PLAIN`, `AMQPLAIN`, or `EXTERNAL`, by the client's certificate.", func(r *reader, v any) error { return text(&r.cfg.LoginMethod, v) }},
-		{"HEARTBEAT", honoured, "60", "Seconds between heartbeats proposed to the broker, on every connection (Nameko: on those that consume). 0 is warned about: a connection without them may be dead for hours unnoticed.", readHeartbeat},
-		{"TRANSPORT_OPTIONS", ignored, "", "kombu's retries: a broker that is gone is dialled until it is back", nil},
+		{"AMQP_URI", honoured, "", "URI of the broker: `amqp://`, `amqps://` or `pyamqp://`. Several URIs, as a list or separated by `;`, are tried in turn.", readURI},
+		{"AMQP_SSL", honoured, "", "TLS to the broker: `true`, or an object with `ca_certs`, `certfile`, `keyfile`, `server_hostname`, `cert_reqs`. The broker's name is checked unless `cert_reqs` is `CERT_NONE`.", readSSL},
+		{"LOGIN_METHOD", honoured, "PLAIN", "`PLAIN`, `AMQPLAIN`, or `EXTERNAL`, which uses the client's certificate.", func(r *reader, v any) error { return text(&r.cfg.LoginMethod, v) }},
+		{"HEARTBEAT", honoured, "60", "Seconds between heartbeats, as proposed to the broker, on every connection (in Nameko, only on those that consume). 0 is a warning and has no effect: without heartbeats, a connection can be dead for hours before anybody notices.", readHeartbeat},
+		{"TRANSPORT_OPTIONS", ignored, "", "gomeko reconnects until the broker is back", nil},
 		{"rpc_exchange", honoured, "nameko-rpc", "The exchange of requests and replies.", func(r *reader, v any) error { return text(&r.cfg.Exchange, v) }},
-		{"max_workers", honoured, "100", "Calls that a service runs at once, and its prefetch. Nameko's default is 10; 0 is the default, as in Nameko.", readMaxWorkers},
+		{"max_workers", honoured, "100", "How many calls a service runs at once, and its prefetch. Nameko's default is 10. 0 means the default, as in Nameko.", readMaxWorkers},
 		{"PREFETCH_COUNT", ignored, "", "the prefetch is max_workers", nil},
-		{"parent_calls_tracked", honoured, "10", "Call ids of callers that a call hands on beside its own.", readParents},
-		{"serializer", honoured, "json", "What requests, events and messages are sent in: `json` or `msgpack`. `pickle` is refused: reading it runs what the sender wants.", readSerializer},
-		{"ACCEPT", honoured, "[json, msgpack]", "What is read; a request is answered in what it came in. Nameko's default is `serializer` alone. `pickle` in it is refused, others than these two are warned about.", readAccept},
-		{"SERIALIZERS", ignored, "", "it names Python functions", nil},
-		{"LOGGING", mapped, "INFO", "The level of `root`, or else of the logger `nameko`, is that of the log. Logs go to stderr; handlers that write elsewhere and levels of further loggers are warned about. The flag `--log-level` wins.", readLogging},
-		{"SERVICE_CONTAINER_CLS", ignored, "", "it names a Python class", nil},
-		{"WEB_SERVER_ADDRESS", honoured, "0.0.0.0:8000", "Where HTTP is served: `host:port`, or a port alone. Port 0 is any that is free; what it is is printed at the start.", readAddress},
-		{"AUTO_DELETE_EVENT_EXCHANGES", honoured, "false", "Exchanges of events are deleted with the last queue on them, as those of Nameko 2.12 and older are: all who declare one must agree.", func(r *reader, v any) error { return truth(&r.cfg.AutoDeleteEvents, v) }},
-		{"DECLARE_EVENT_EXCHANGES", honoured, "true", "Exchanges of events are declared; `false` where the user may not: one that is missing is an error of the start.", func(r *reader, v any) error { return truth(&r.cfg.DeclareEvents, v) }},
+		{"parent_calls_tracked", honoured, "10", "How many call ids of its callers a call sends on, in addition to its own.", readParents},
+		{"serializer", honoured, "json", "The format in which requests, events and messages are sent: `json` or `msgpack`. `pickle` is refused, because reading it runs code of the sender.", readSerializer},
+		{"ACCEPT", honoured, "[json, msgpack]", "The formats that are read. A reply has the format of its request. Nameko's default is `serializer` only. `pickle` is refused, and other formats are a warning.", readAccept},
+		{"SERIALIZERS", ignored, "", "its values are Python functions", nil},
+		{"LOGGING", mapped, "INFO", "The level of `root`, or otherwise of the logger `nameko`, is the log's level. Logs go to stderr; handlers that write elsewhere and levels of other loggers are a warning. The flag `--log-level` overrides it.", readLogging},
+		{"SERVICE_CONTAINER_CLS", ignored, "", "its value is a Python class", nil},
+		{"WEB_SERVER_ADDRESS", honoured, "0.0.0.0:8000", "Where HTTP is served: `host:port`, or only a port. Port 0 selects a free port, which is printed at start.", readAddress},
+		{"AUTO_DELETE_EVENT_EXCHANGES", honoured, "false", "Exchanges of events are deleted with the last queue that is bound to them, as in Nameko 2.12 and earlier. All services that declare an exchange must agree.", func(r *reader, v any) error { return truth(&r.cfg.AutoDeleteEvents, v) }},
+		{"DECLARE_EVENT_EXCHANGES", honoured, "true", "Exchanges of events are declared. Use `false` if the broker's user has no permission to declare; a missing exchange is then an error at start.", func(r *reader, v any) error { return truth(&r.cfg.DeclareEvents, v) }},
 		{"gomeko", honoured, "", "The keys of the second table.", (*reader).readOwn},
 	}
 }
@@ -54,14 +54,14 @@ func namekoKeys() []key {
 // ownKeys are the keys under gomeko.
 func ownKeys() []key {
 	return []key{
-		{"rpc_timeout", honoured, "30s", "Limit of a call that has no other; `none` for a call that may wait for ever, as all do in Nameko.", func(r *reader, v any) error { return limit(&r.cfg.RPCTimeout, v) }},
-		{"grace", honoured, "25s", "What running calls get to end when the process stops.", func(r *reader, v any) error { return duration(&r.cfg.Grace, v) }},
-		{"max_lent", honoured, "10 × max_workers", "Calls of a service taken on beyond `max_workers` while others wait for calls of their own; 0 for none: then a service that calls itself deeper than it has workers waits until its calls time out.", readMaxLent},
-		{"max_message", honoured, "16777216", "Largest body sent, in bytes.", func(r *reader, v any) error { return whole(&r.cfg.MaxMessage, v, 1) }},
-		{"typed_json", honoured, "false", "Dates and times, decimals, UUIDs and bytes are written as kombu 5.3 and newer writes them, `{\"__type__\": …, \"__value__\": …}`, which to older ones are dicts. They are read either way.", func(r *reader, v any) error { return truth(&r.cfg.TypedJSON, v) }},
-		{"broadcast_identity", honoured, "", "Stands for this instance in the queues of broadcasts, `${HOSTNAME}` for example: reliable ones need it, to find their queue again.", func(r *reader, v any) error { return text(&r.cfg.BroadcastIdentity, v) }},
+		{"rpc_timeout", honoured, "30s", "Limit of a call whose context has no deadline. `none` lets such a call wait forever, as in Nameko.", func(r *reader, v any) error { return limit(&r.cfg.RPCTimeout, v) }},
+		{"grace", honoured, "25s", "How long a stopping process waits for running calls.", func(r *reader, v any) error { return duration(&r.cfg.Grace, v) }},
+		{"max_lent", honoured, "10 × max_workers", "How many calls a service takes on beyond `max_workers` while running calls wait for calls that they made. With 0, a service that calls itself deeper than it has workers waits until its calls time out.", readMaxLent},
+		{"max_message", honoured, "16777216", "Largest body that is sent, in bytes. Larger requests, events and messages are not accepted either, even if only their decompressed body is larger.", func(r *reader, v any) error { return whole(&r.cfg.MaxMessage, v, 1) }},
+		{"typed_json", honoured, "false", "Writes dates and times, decimals, UUIDs and bytes as kombu 5.3 and later does, `{\"__type__\": …, \"__value__\": …}`. Earlier versions read these as dicts. Both forms are always read.", func(r *reader, v any) error { return truth(&r.cfg.TypedJSON, v) }},
+		{"broadcast_identity", honoured, "", "Identifies this instance in the names of broadcast queues, for example `${HOSTNAME}`. Reliable broadcast handlers need it to find their queue after a restart.", func(r *reader, v any) error { return text(&r.cfg.BroadcastIdentity, v) }},
 		{"web", honoured, "", "The keys of the third table.", (*reader).readSection},
-		{"log_format", honoured, "text", "`text` or `json`. The flag `--log-format` wins.", readLogFormat},
+		{"log_format", honoured, "text", "`text` or `json`. The flag `--log-format` overrides it.", readLogFormat},
 	}
 }
 
