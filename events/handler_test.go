@@ -210,7 +210,7 @@ func TestDispatch(t *testing.T) {
 			{"emit", []any{"nobody_evt", user{}}, ""},
 			{"insist", []any{"nobody_evt", user{}}, "Returned: NO_ROUTE"},
 			{"break", []any{"nobody_evt"}, "event nobody_evt of vec_source: payload: "},
-			{"emit", []any{strings.Repeat("x", 256), 1}, "routing key of 256 bytes is over 255"},
+			{"emit", []any{strings.Repeat("x", 256), 1}, "routing key: 256 bytes, over the limit of 255"},
 			{"emit", []any{"evt", strings.Repeat("x", maxMessage-100)}, ""},
 			{"emit", []any{"nobody_evt", nil}, ""},
 		} {

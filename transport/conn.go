@@ -201,7 +201,7 @@ func (c *Conn) install(s *session) bool {
 	if c.closed {
 		return false
 	}
-	c.frameMax.Store(int64(s.amqp.Config.FrameSize))
+	c.frameMax.Store(int64(cmp.Or(s.amqp.Config.FrameSize, frameSize)))
 	c.current, c.away = s, nil
 	c.epoch++
 	c.broadcast()

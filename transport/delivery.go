@@ -180,7 +180,7 @@ const maxUnconfirmed = 1 << 20
 func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
 	p.Mandatory = false
 	p.Persistent = p.Persistent && !d.transient
-	message, err := d.channel.conn.encode(&p)
+	message, err := p.encode(d.channel.conn)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,10 @@
 package transport
 
 import (
-	"cmp"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,65 +13,77 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// Properties are a message's AMQP basic properties (AMQP 0-9-1 §4.2.6).
-// A property at its zero value is not sent, Headers, Priority and the delivery mode excepted:
-// like Nameko, we send headers (be the table empty), priority 0 and the mode with every message.
+// A Publishing is a message to be sent. It must not be changed until it is settled: until Publish
+// has returned, or Send has called settled.
+type Publishing struct {
+	Exchange  string // "" is the default exchange
+	Key       string // routing key
+	Mandatory bool   // return it if it reaches no queue
+	Properties
+	Body []byte
+}
+
+// Properties are a message's basic properties (AMQP 0-9-1 §4.2.6). Zero values are not sent, with
+// three exceptions: like Nameko, a Conn sends headers, even if they are empty, the priority, and
+// the delivery mode with every message.
 type Properties struct {
 	ContentType     string
 	ContentEncoding string
 	Headers         Table
-	Persistent      bool // delivery mode 2: survives a restart of the broker in a durable queue; false is 1
+	Persistent      bool // delivery mode 2: survives a restart of the broker in a durable queue. Mode 1 otherwise
 	Priority        uint8
 	CorrelationID   string
 	ReplyTo         string
-	Expiration      time.Duration // sent in milliseconds, rounded up; 0 is none
+	Expiration      time.Duration // sent in milliseconds, rounded up; 0 means none
 	MessageID       string
 	Type            string
 	AppID           string
 }
 
-// A Publishing is a message to be sent. It must not be changed until it is settled.
-type Publishing struct {
-	Exchange  string // "" is the default exchange
-	Key       string // routing key
-	Mandatory bool   // return it when no queue takes it
-	Properties
-	Body []byte
-}
+// A Table holds AMQP field values by name: the headers of a message, the arguments of a queue.
+//
+// Values may be nil, bool, every sized int, int and uint, float32, float64, string, []byte,
+// time.Time (whole seconds are sent), []any and Table of those. An int is sent as an int32 if it
+// fits, as Nameko sends its own. An unsigned one must fit int64.
+//
+// In received tables AMQP's I is an int32, l and L are an int64, d is a float64, S a string, A an
+// []any and F a Table. Received headers that cannot be read are left out.
+type Table = map[string]any
 
 const (
-	shortString = 255 // bytes, of every property that is a string: AMQP 0-9-1 §4.2.5.3
+	shortString = 255 // bytes of each property that is a string: AMQP 0-9-1 §4.2.5.3
+	tableDepth  = 32  // of nested tables; amqp091-go reads no deeper ones
 
 	// maxExpiration is RabbitMQ's: 2^32-1 ms.
 	maxExpiration = math.MaxUint32 * time.Millisecond
 )
 
-// encode checks p against everything that would make the broker, or amqp091-go, close the channel or the connection,
-// and returns it as amqp091-go wants it.
-func (p *Publishing) encode(maxMessage, frameMax int) (amqp.Publishing, error) {
-	if len(p.Body) > maxMessage {
-		return amqp.Publishing{}, &codec.TooLarge{Size: len(p.Body), Limit: maxMessage}
+// encode returns p in the types of amqp091-go. It fails on everything that would make the broker or
+// amqp091-go close the channel or the connection.
+func (p *Publishing) encode(c *Conn) (amqp.Publishing, error) {
+	if limit := c.MaxMessage(); len(p.Body) > limit {
+		return amqp.Publishing{}, &codec.TooLarge{Size: len(p.Body), Limit: limit}
 	}
-	size := 64 // what a frame of properties has besides strings and headers
+	size := 64 // of a properties frame, without strings and headers
 	for _, s := range [...]struct{ name, value string }{
 		{"exchange", p.Exchange}, {"routing key", p.Key}, {"content_type", p.ContentType},
 		{"content_encoding", p.ContentEncoding}, {"correlation_id", p.CorrelationID}, {"reply_to", p.ReplyTo},
 		{"message_id", p.MessageID}, {"type", p.Type}, {"app_id", p.AppID},
 	} {
 		if len(s.value) > shortString {
-			return amqp.Publishing{}, fmt.Errorf("%s of %d bytes is over %d: %.40q…", s.name, len(s.value), shortString, s.value)
+			return amqp.Publishing{}, fmt.Errorf("%s: %d bytes, over the limit of %d: %.40q…", s.name, len(s.value), shortString, s.value)
 		}
 		size += len(s.value)
 	}
 	if p.Expiration < 0 || p.Expiration > maxExpiration {
-		return amqp.Publishing{}, fmt.Errorf("expiration of %s is not between 0 and %s", p.Expiration, maxExpiration)
+		return amqp.Publishing{}, fmt.Errorf("expiration: must be between 0 and %s, not %s", maxExpiration, p.Expiration)
 	}
 	headers, n, err := encodeTable(p.Headers)
 	if err != nil {
 		return amqp.Publishing{}, fmt.Errorf("headers: %w", err)
 	}
-	if room := frameMax - size; n > room {
-		return amqp.Publishing{}, fmt.Errorf("headers of %d bytes do not fit the broker's frame, which has room for %d: put large values into the body", n, room)
+	if limit := int(c.frameMax.Load()) - size; n > limit {
+		return amqp.Publishing{}, fmt.Errorf("headers: %d bytes, over the %d that fit the broker's frame: move large values to the body", n, limit)
 	}
 	m := amqp.Publishing{
 		ContentType:     p.ContentType,
@@ -94,7 +107,105 @@ func (p *Publishing) encode(maxMessage, frameMax int) (amqp.Publishing, error) {
 	return m, nil
 }
 
-// decodeProperties reads the properties of a delivery. An expiration that is no number has been refused by the broker.
+// encodeTable returns t in the types of amqp091-go, and its size on the wire. Tables and arrays
+// that need no change are not copied.
+func encodeTable(t Table) (amqp.Table, int, error) { return encodeNested(t, 0) }
+
+func encodeNested(t Table, depth int) (encoded amqp.Table, size int, err error) {
+	if depth == tableDepth {
+		return nil, 0, errTooDeep
+	}
+	encoded, size = amqp.Table(t), 4
+	copied := false
+	for name, value := range t {
+		if len(name) > shortString {
+			return nil, 0, fmt.Errorf("a name of %d bytes, over the limit of %d: %.40q…", len(name), shortString, name)
+		}
+		v, n, changed, err := encodeValue(value, depth)
+		if err != nil {
+			return nil, 0, fmt.Errorf("%q: %w", name, err)
+		}
+		if changed && !copied {
+			encoded, copied = maps.Clone(encoded), true
+		}
+		if changed {
+			encoded[name] = v
+		}
+		size += 1 + len(name) + n
+	}
+	return encoded, size, nil
+}
+
+var errTooDeep = fmt.Errorf("nested deeper than %d", tableDepth)
+
+// encodeValue returns a field value, its size with the byte of its type, and whether it differs
+// from value.
+func encodeValue(value any, depth int) (encoded any, size int, changed bool, err error) {
+	switch v := value.(type) {
+	case nil:
+		return nil, 1, false, nil
+	case bool, int8, uint8:
+		return value, 2, false, nil
+	case int16, uint16:
+		return value, 3, false, nil
+	case int32, uint32, float32:
+		return value, 5, false, nil
+	case amqp.Decimal: // received and sent on
+		return value, 6, false, nil
+	case int64, float64, time.Time:
+		return value, 9, false, nil
+	case int:
+		if v == int(int32(v)) {
+			return int32(v), 5, true, nil
+		}
+		return int64(v), 9, true, nil
+	case uint:
+		return encodeValue(uint64(v), depth)
+	case uint64:
+		if v > math.MaxInt64 {
+			return nil, 0, false, fmt.Errorf("%d does not fit int64, the largest integer of AMQP", v)
+		}
+		return int64(v), 9, true, nil
+	case string:
+		return value, 5 + len(v), false, nil
+	case []byte:
+		return value, 5 + len(v), false, nil
+	case []any:
+		return encodeArray(v, depth+1)
+	case amqp.Table:
+		return encodeValue(Table(v), depth)
+	case Table:
+		t, n, err := encodeNested(v, depth+1)
+		return t, 1 + n, true, err
+	default:
+		return nil, 0, false, fmt.Errorf("%T is not an AMQP type: use nil, bool, an integer, float, string, []byte, time.Time, []any or map[string]any", value)
+	}
+}
+
+func encodeArray(values []any, depth int) (any, int, bool, error) {
+	if depth == tableDepth {
+		return nil, 0, false, errTooDeep
+	}
+	encoded, copied := values, false
+	size := 5
+	for i, value := range values {
+		v, n, changed, err := encodeValue(value, depth)
+		if err != nil {
+			return nil, 0, false, fmt.Errorf("[%d]: %w", i, err)
+		}
+		if changed && !copied {
+			encoded, copied = slices.Clone(values), true
+		}
+		if changed {
+			encoded[i] = v
+		}
+		size += n
+	}
+	return encoded, size, copied, nil
+}
+
+// decodeProperties returns the properties of a delivery. The broker refuses publishings whose
+// expiration is not a number.
 func decodeProperties(d *amqp.Delivery) Properties {
 	var ms uint64
 	if d.Expiration != "" {
@@ -115,6 +226,25 @@ func decodeProperties(d *amqp.Delivery) Properties {
 	}
 }
 
-func (c *Conn) encode(p *Publishing) (amqp.Publishing, error) {
-	return p.encode(c.MaxMessage(), int(cmp.Or(c.frameMax.Load(), 128<<10)))
+// decodeTable returns a received table, with nested ones as Table. It changes t.
+func decodeTable(t amqp.Table) Table {
+	for name, value := range t {
+		switch value.(type) {
+		case amqp.Table, []any:
+			t[name] = decodeValue(value)
+		}
+	}
+	return Table(t)
+}
+
+func decodeValue(value any) any {
+	switch v := value.(type) {
+	case amqp.Table:
+		return decodeTable(v)
+	case []any:
+		for i := range v {
+			v[i] = decodeValue(v[i])
+		}
+	}
+	return value
 }

@@ -87,17 +87,17 @@ func TestPublishingsThatCannotBeSent(t *testing.T) {
 			want string
 		}{
 			{transport.Publishing{Body: make([]byte, 1001)}, "body of 1001 bytes is over max_message, 1000"},
-			{transport.Publishing{Key: strings.Repeat("k", 256)}, "routing key of 256 bytes is over 255"},
-			{transport.Publishing{Exchange: strings.Repeat("e", 256)}, "exchange of 256 bytes is over 255"},
-			{transport.Publishing{Properties: transport.Properties{ReplyTo: strings.Repeat("r", 256)}}, "reply_to of 256 bytes"},
-			{transport.Publishing{Properties: transport.Properties{Expiration: -1}}, "expiration of -1ns is not between 0 and"},
-			{transport.Publishing{Properties: transport.Properties{Expiration: 50 * 24 * time.Hour}}, "expiration of 1200h0m0s is not between"},
-			{headers(strings.Repeat("x", 140_000)), "headers of 140011 bytes do not fit the broker's frame, which has room for 131"},
+			{transport.Publishing{Key: strings.Repeat("k", 256)}, "routing key: 256 bytes, over the limit of 255"},
+			{transport.Publishing{Exchange: strings.Repeat("e", 256)}, "exchange: 256 bytes, over the limit of 255"},
+			{transport.Publishing{Properties: transport.Properties{ReplyTo: strings.Repeat("r", 256)}}, "reply_to: 256 bytes"},
+			{transport.Publishing{Properties: transport.Properties{Expiration: -1}}, "expiration: must be between 0 and 1193h2m47.295s, not -1ns"},
+			{transport.Publishing{Properties: transport.Properties{Expiration: 50 * 24 * time.Hour}}, "not 1200h0m0s"},
+			{headers(strings.Repeat("x", 140_000)), "headers: 140011 bytes, over the 131007 that fit the broker's frame: move"},
 			{headers(uint64(math.MaxUint64)), `headers: "h": 18446744073709551615 does not fit int64`},
-			{headers([]any{1, struct{}{}}), `headers: "h": [1]: a struct {} is no AMQP value`},
+			{headers([]any{1, struct{}{}}), `headers: "h": [1]: struct {} is not an AMQP type: use nil`},
 			{headers(nested), "nested deeper than 32"},
 			{headers(cyclic), "nested deeper than 32"},
-			{transport.Publishing{Properties: transport.Properties{Headers: transport.Table{strings.Repeat("n", 256): 1}}}, "name of 256 bytes"},
+			{transport.Publishing{Properties: transport.Properties{Headers: transport.Table{strings.Repeat("n", 256): 1}}}, "a name of 256 bytes, over the limit of 255"},
 		}
 		for _, test := range tests {
 			test.p.Key = cmp.Or(test.p.Key, "q")

@@ -14,6 +14,9 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
+// frameSize is the largest frame that a Conn proposes to send and receive, in bytes.
+const frameSize = 128 << 10
+
 // errChannelClosed is the error inside the package of what met a dead channel or socket: nothing was sent, try the next one.
 var errChannelClosed = errors.New("channel is gone")
 
@@ -72,7 +75,7 @@ func (c *Conn) proposal(a *address) amqp.Config {
 	return amqp.Config{
 		SASL:       []amqp.Authentication{&login{address: a, properties: properties}},
 		Vhost:      a.vhost,
-		FrameSize:  128 << 10,
+		FrameSize:  frameSize,
 		Heartbeat:  heartbeat,
 		Properties: properties,
 		Locale:     "en_US",
