@@ -180,12 +180,8 @@ const maxUnconfirmed = 1 << 20
 func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
 	p.Mandatory = false
 	p.Persistent = p.Persistent && !d.transient
-	message, err := p.encode(d.channel.conn)
-	if err != nil {
-		return err
-	}
 	if len(p.Body) <= maxUnconfirmed && !d.channel.confirmReplies {
-		if err = d.channel.publish(ctx, &p, message); !errors.Is(err, errChannelClosed) {
+		if err := d.channel.publish(ctx, &p); !errors.Is(err, errChannelClosed) {
 			return err
 		}
 	}
@@ -194,7 +190,11 @@ func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
 
 // publish writes a publishing, before the acknowledgements to come. errChannelClosed means that
 // nothing was sent.
-func (ch *channel) publish(ctx context.Context, p *Publishing, message amqp.Publishing) error {
+func (ch *channel) publish(ctx context.Context, p *Publishing) error {
+	message, err := p.encode(ch.conn)
+	if err != nil {
+		return err
+	}
 	select {
 	case ch.writing <- struct{}{}:
 	default: // ctx.Done may allocate: call it only to wait
@@ -207,7 +207,7 @@ func (ch *channel) publish(ctx context.Context, p *Publishing, message amqp.Publ
 		}
 	}
 	defer func() { <-ch.writing }()
-	if !ch.session.sock.room(ctx, ch.closed) {
+	if !ch.session.sock.waitWritable(ctx, ch.closed) {
 		if ctx.Err() != nil {
 			return fmt.Errorf("waiting to reply: %w", ch.session.late(ctx))
 		}
@@ -272,7 +272,7 @@ func (ch *channel) requestFlush() {
 	ch.flushRequested = true
 	ch.mu.Unlock()
 	if !requested {
-		ch.session.sock.ahead(ch.flush)
+		ch.session.sock.beforeWrite(ch.flush)
 	}
 }
 

@@ -24,7 +24,7 @@ func FuzzHeaders(f *testing.F) {
 		payload := []byte{0, 60, flagsAt + 1: 0}
 		binary.BigEndian.PutUint16(payload[flagsAt:], flagHeaders)
 		payload = binary.BigEndian.AppendUint32(payload, uint32(len(table)))
-		payload = mendReceived(append(payload, table...))
+		payload = repairReceived(append(payload, table...))
 		h, err := frame.NewReader(nil).Header(payload)
 		if err != nil {
 			t.Fatalf("got %x, %v, want headers or none", payload, err)

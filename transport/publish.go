@@ -151,7 +151,7 @@ func (p *publisher) send(ctx context.Context, m *Publishing, message amqp.Publis
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting to publish: %w", p.session.late(ctx))
 	}
-	if !p.session.sock.room(ctx, p.closed) {
+	if !p.session.sock.waitWritable(ctx, p.closed) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("waiting to publish: %w", p.session.late(ctx))
 		}

@@ -54,7 +54,7 @@ func (c *Conn) open(ctx context.Context, a *address) (*session, error) {
 	if err != nil {
 		sock.abort()
 		<-sock.done
-		return nil, explain(ctx, a, sock.told(err))
+		return nil, explain(ctx, a, sock.cause(err))
 	}
 	s := &session{addr: a, amqp: connection, sock: sock, log: c.log, lost: make(chan struct{})}
 	closes := connection.NotifyClose(make(chan *amqp.Error, 1))

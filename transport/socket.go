@@ -3,10 +3,12 @@ package transport
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,51 +17,52 @@ import (
 )
 
 const (
-	// sendBuffer is how much may wait for a slow broker before publishers wait too.
+	// sendBuffer is how many bytes may wait for a slow broker before publishers wait too.
 	sendBuffer = 256 << 10
 
 	// linger is how long a closed socket may take to write what it still holds.
 	linger = time.Second
 )
 
-// A socket is the connection under amqp091-go. Writes never block: they join a buffer that one goroutine writes out,
-// so publishings and acknowledgements that meet there leave in one system call, nobody holds a lock while the broker
-// does not read, and a publisher can wait for room with its ctx. On the way the frames are made to say what amqp091-go
-// cannot (see frames).
+// A socket is the net.Conn that amqp091-go uses. It changes the frames that pass, see frameBuffer.
+//
+// Writes never block: they join a buffer that one goroutine writes to the network. Publishings and
+// acknowledgements that meet there leave in one system call, no lock is held while the broker does
+// not read, and a publisher can give up waiting when its ctx ends.
 type socket struct {
 	net.Conn
 
-	in      frames                 // used by Read only
-	blocked atomic.Pointer[string] // why the broker takes no publishings; nil: it does
-	alarms  chan *string           // what blocked was set to, for the log: what finds no room is left out
+	in      frameBuffer            // only Read uses it
+	blocked atomic.Pointer[string] // why the broker blocks publishers; nil if it does not
+	alarms  chan *string           // the values of blocked, for the log; dropped when it is full
 
-	mu      sync.Mutex
-	out     frames
-	closed  bool
-	failure error         // what reading or writing met first
-	writes  []func()      // see ahead
-	drained chan struct{} // closed and made anew when there is room again
+	mu        sync.Mutex
+	out       frameBuffer
+	closed    bool
+	failure   error         // the first error of reading or writing
+	callbacks []func()      // see beforeWrite
+	drained   chan struct{} // closed and made anew when out falls below sendBuffer
 
-	wake chan struct{} // holds one token: there is something to write, or the socket is closed
-	done chan struct{} // closed when the writer has ended
+	wake chan struct{} // holds a token: there is something to write, or the socket is closed
+	done chan struct{} // closed when writeLoop has returned
 }
 
 func newSocket(conn net.Conn) *socket {
 	s := &socket{
 		Conn:    conn,
 		alarms:  make(chan *string, 16),
-		out:     frames{mend: completeSent},
+		out:     frameBuffer{rewrite: completeSent},
 		drained: make(chan struct{}),
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
 	}
-	s.in = frames{mend: mendReceived, hear: s.hear, buf: make([]byte, 0, 16<<10)}
-	go s.write()
+	s.in = frameBuffer{rewrite: repairReceived, onMethod: s.method, buf: make([]byte, 0, 16<<10)}
+	go s.writeLoop()
 	return s
 }
 
-// Read implements net.Conn. When reading fails the socket is dead in both directions: amqp091-go would otherwise wait
-// for its writers first.
+// Read implements net.Conn. An error ends the socket in both directions; otherwise amqp091-go would
+// wait for its writers first.
 func (s *socket) Read(p []byte) (int, error) {
 	for {
 		if n := s.in.read(p); n > 0 {
@@ -74,9 +77,9 @@ func (s *socket) Read(p []byte) (int, error) {
 	}
 }
 
-// hear reads a method of the connection's, to know of connection.blocked and unblocked (class 10, methods 60 and 61).
-// amqp091-go tells of them too, but panics if its connection ends at the same instant.
-func (s *socket) hear(method []byte) {
+// method looks for connection.blocked and connection.unblocked (class 10, methods 60 and 61).
+// amqp091-go reports them too, but panics if the connection ends at the same moment.
+func (s *socket) method(method []byte) {
 	var reason *string
 	switch {
 	case len(method) >= 5 && string(method[:4]) == "\x00\x0a\x00\x3c":
@@ -93,61 +96,19 @@ func (s *socket) hear(method []byte) {
 	}
 }
 
-// fail notes what the socket met, ends it, and returns what it met first.
-func (s *socket) fail(err error) error {
-	s.mu.Lock()
-	if s.failure == nil && !s.closed {
-		s.failure = err
-	}
-	err = cmp.Or(s.failure, err)
-	s.mu.Unlock()
-	s.abort()
-	return err
-}
-
-// told returns err, which amqp091-go has returned, or what the socket met if that says more.
-func (s *socket) told(err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var e *amqp.Error
-	if s.failure == nil || errors.Is(s.failure, io.EOF) || errors.As(err, &e) && e.Server {
-		return err
-	}
-	return s.failure
-}
-
-// Write implements net.Conn; it does not block.
-func (s *socket) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return 0, net.ErrClosed
-	}
-	s.out.append(p)
-	s.signal()
-	return len(p), nil
-}
-
-// ahead has the writer call write, which writes something, ahead of what it sends next.
-func (s *socket) ahead(write func()) {
-	s.mu.Lock()
-	s.writes = append(s.writes, write)
-	s.mu.Unlock()
-	s.signal()
-}
-
-// room waits until a publishing may be written, and reports whether: no if ctx ends, gone is closed, or the socket is.
-func (s *socket) room(ctx context.Context, gone <-chan struct{}) bool {
+// waitWritable waits until a publishing may be written, and reports whether it may: not if ctx
+// ends, closed is closed, or the socket is.
+func (s *socket) waitWritable(ctx context.Context, closed <-chan struct{}) bool {
 	for {
 		s.mu.Lock()
-		closed, full, drained := s.closed, len(s.out.buf) >= sendBuffer, s.drained
+		ended, full, drained := s.closed, len(s.out.buf) >= sendBuffer, s.drained
 		s.mu.Unlock()
-		if closed || !full {
-			return !closed
+		if ended || !full {
+			return !ended
 		}
 		select {
 		case <-drained:
-		case <-gone:
+		case <-closed:
 			return false
 		case <-ctx.Done():
 			return false
@@ -155,45 +116,46 @@ func (s *socket) room(ctx context.Context, gone <-chan struct{}) bool {
 	}
 }
 
-// Close implements net.Conn: what was written before still leaves, if the broker reads it soon.
-func (s *socket) Close() error {
+// Write implements net.Conn. It does not block.
+func (s *socket) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closed {
-		s.closed = true
-		close(s.drained)
-		s.Conn.SetWriteDeadline(time.Now().Add(linger))
-		s.signal()
+	if s.closed {
+		return 0, net.ErrClosed
 	}
-	return nil
+	s.out.append(p)
+	s.wakeWriter()
+	return len(p), nil
 }
 
-// abort closes the socket at once.
-func (s *socket) abort() {
-	s.Close()
-	s.Conn.Close()
+// beforeWrite makes writeLoop call f, which writes something, before it sends what comes next.
+func (s *socket) beforeWrite(f func()) {
+	s.mu.Lock()
+	s.callbacks = append(s.callbacks, f)
+	s.mu.Unlock()
+	s.wakeWriter()
 }
 
-func (s *socket) signal() {
+func (s *socket) wakeWriter() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
-// write is the writer: it ends when the socket is closed and what it held is written, or writing fails.
-func (s *socket) write() {
+// writeLoop returns when writing fails, or when the socket is closed and everything is written.
+func (s *socket) writeLoop() {
 	defer close(s.done)
 	defer s.abort()
 	var buf []byte
-	var writes []func()
+	var callbacks []func()
 	for {
-		runtime.Gosched() // whoever is about to write something too comes first: that leaves in the same system call
+		runtime.Gosched() // goroutines that are about to write join this system call
 		s.mu.Lock()
-		writes, s.writes = s.writes, writes[:0]
+		callbacks, s.callbacks = s.callbacks, callbacks[:0]
 		s.mu.Unlock()
-		for _, write := range writes {
-			write()
+		for _, f := range callbacks {
+			f()
 		}
 		s.mu.Lock()
 		full, closed := len(s.out.buf) >= sendBuffer, s.closed
@@ -216,3 +178,278 @@ func (s *socket) write() {
 		<-s.wake
 	}
 }
+
+// fail ends the socket because of err, and returns the first error that it ended for.
+func (s *socket) fail(err error) error {
+	s.mu.Lock()
+	if s.failure == nil && !s.closed {
+		s.failure = err
+	}
+	err = cmp.Or(s.failure, err)
+	s.mu.Unlock()
+	s.abort()
+	return err
+}
+
+// cause returns err, which amqp091-go has returned, or the socket's own error if that says more.
+func (s *socket) cause(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var e *amqp.Error
+	if s.failure == nil || errors.Is(s.failure, io.EOF) || errors.As(err, &e) && e.Server {
+		return err
+	}
+	return s.failure
+}
+
+// Close implements net.Conn. It still sends bytes that were written before, if the broker reads it
+// within linger.
+func (s *socket) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.closed = true
+		close(s.drained)
+		s.Conn.SetWriteDeadline(time.Now().Add(linger))
+		s.wakeWriter()
+	}
+	return nil
+}
+
+// abort closes the socket at once.
+func (s *socket) abort() {
+	s.Close()
+	s.Conn.Close()
+}
+
+// A frameBuffer holds a part of a stream of frames. It rewrites content headers, and lets them pass
+// only whole, to make up for two limits of amqp091-go:
+//
+//   - It does not send an empty headers table and priority 0, which Nameko sends with every
+//     message.
+//   - It closes the connection over headers that RabbitMQ passes on: 64-bit integers as py-amqp
+//     writes them (type L), tables nested deeper than 32 or with more than 8192 fields. The message
+//     would be delivered again after every reconnect, so one such message would stop a service
+//     forever.
+type frameBuffer struct {
+	rewrite  func(header []byte) []byte // returns the content header to pass on
+	onMethod func(method []byte)        // is called with the methods of channel 0, unless nil
+	buf      []byte
+	next     int  // the start of the first frame in buf that was not scanned; may be after the end
+	raw      bool // the stream does not consist of frames: pass everything
+}
+
+// A frame is type (1 byte), channel (2), size (4), payload, end (1): AMQP 0-9-1 §4.2.3.
+const (
+	frameMethod    = 1
+	frameHeader    = 2
+	frameBody      = 3
+	frameHeartbeat = 8
+
+	frameStart = 7 // bytes before the payload
+	frameEnd   = 1 // bytes after it
+)
+
+// append adds p.
+func (b *frameBuffer) append(p []byte) {
+	b.buf = append(b.buf, p...)
+	b.scan()
+}
+
+// fill reads once from r.
+func (b *frameBuffer) fill(r io.Reader) error {
+	b.buf = slices.Grow(b.buf, 4<<10)
+	n, err := r.Read(b.buf[len(b.buf):cap(b.buf)])
+	b.buf = b.buf[:len(b.buf)+n]
+	b.scan()
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// scan rewrites the content headers that are complete.
+func (b *frameBuffer) scan() {
+	for !b.raw && b.next+frameStart <= len(b.buf) {
+		frame := b.buf[b.next:]
+		size := length(frame[3:])
+		switch kind := frame[0]; {
+		case kind == 'A': // "AMQP" and four bytes of version, before the first frame
+			b.next += 8
+			continue
+		case kind != frameMethod && kind != frameHeader && kind != frameBody && kind != frameHeartbeat,
+			kind == frameHeader && size > 1<<20:
+			b.raw = true // amqp091-go will refuse it
+			return
+		case kind == frameMethod && b.onMethod != nil && frame[1] == 0 && frame[2] == 0 && size < 1<<16:
+			if len(frame) < frameStart+size+frameEnd {
+				return
+			}
+			b.onMethod(frame[frameStart : frameStart+size])
+			fallthrough
+		case kind != frameHeader:
+			b.next += frameStart + size + frameEnd
+			continue
+		}
+		if len(frame) < frameStart+size+frameEnd {
+			return
+		}
+		header := b.rewrite(frame[frameStart : frameStart+size])
+		binary.BigEndian.PutUint32(frame[3:], uint32(len(header)))
+		from := b.next + frameStart
+		b.buf = slices.Replace(b.buf, from, from+size, header...)
+		b.next = from + len(header) + frameEnd
+	}
+}
+
+// read moves bytes that may pass to p.
+func (b *frameBuffer) read(p []byte) int {
+	n := copy(p, b.buf[:b.ready()])
+	b.buf = append(b.buf[:0], b.buf[n:]...)
+	b.next -= n
+	return n
+}
+
+// take returns the bytes that may pass. The buffer goes on with the memory of spare.
+func (b *frameBuffer) take(spare []byte) []byte {
+	if cap(spare) > 4*sendBuffer { // do not keep the memory of a large message
+		spare = nil
+	}
+	n := b.ready()
+	taken := b.buf[:n]
+	b.buf = append(spare[:0], b.buf[n:]...)
+	b.next -= n
+	return taken
+}
+
+// ready counts the bytes that may pass: not those of a frame that was not scanned.
+func (b *frameBuffer) ready() int {
+	if b.raw {
+		return len(b.buf)
+	}
+	return min(b.next, len(b.buf))
+}
+
+// A content header is class (2 bytes), weight (2), body size (8), property flags (2), and the
+// properties in the order of their flags: AMQP 0-9-1 §4.2.6.1.
+const (
+	flagsAt = 12
+
+	flagContentType     = 1 << 15
+	flagContentEncoding = 1 << 14
+	flagHeaders         = 1 << 13
+	flagDeliveryMode    = 1 << 12
+	flagPriority        = 1 << 11
+)
+
+// completeSent adds an empty headers table and priority 0 to a content header that lacks them.
+func completeSent(header []byte) []byte {
+	if len(header) < flagsAt+2 {
+		return header
+	}
+	flags := binary.BigEndian.Uint16(header[flagsAt:])
+	if flags&flagHeaders != 0 && flags&flagPriority != 0 {
+		return header
+	}
+	at := headersAt(header, flags)
+	complete := append(make([]byte, 0, len(header)+5), header[:at]...)
+	end := at
+	if flags&flagHeaders != 0 {
+		end += 4 + length(header[at:])
+		complete = append(complete, header[at:end]...)
+	} else {
+		complete = append(complete, 0, 0, 0, 0)
+	}
+	if flags&flagDeliveryMode != 0 {
+		complete = append(complete, header[end])
+		end++
+	}
+	if flags&flagPriority == 0 {
+		complete = append(complete, 0)
+	}
+	binary.BigEndian.PutUint16(complete[flagsAt:], flags|flagHeaders|flagPriority)
+	return append(complete, header[end:]...)
+}
+
+// repairReceived makes the headers table readable for amqp091-go, or empty if that is impossible.
+func repairReceived(header []byte) []byte {
+	if len(header) < flagsAt+2 {
+		return header
+	}
+	flags := binary.BigEndian.Uint16(header[flagsAt:])
+	at := headersAt(header, flags)
+	if flags&flagHeaders == 0 || len(header) < at+4 {
+		return header
+	}
+	size := length(header[at:])
+	if len(header) < at+4+size || repairTable(header[at+4:at+4+size], true, 0) {
+		return header
+	}
+	emptied := append(make([]byte, 0, len(header)-size), header[:at]...)
+	emptied = append(emptied, 0, 0, 0, 0)
+	return append(emptied, header[at+4+size:]...)
+}
+
+// headersAt returns where the headers table of a content header is, or would be.
+func headersAt(header []byte, flags uint16) int {
+	at := flagsAt + 2
+	for _, flag := range []uint16{flagContentType, flagContentEncoding} {
+		if flags&flag != 0 && at < len(header) {
+			at += 1 + int(header[at])
+		}
+	}
+	return at
+}
+
+// repairTable changes integers of type L to type l, the name that amqp091-go has for them, and
+// reports whether amqp091-go can read b: a table, or an array, whose elements have no names.
+func repairTable(b []byte, named bool, depth int) bool {
+	for n := 0; len(b) > 0; n++ {
+		if named {
+			name := 1 + int(b[0])
+			if len(b) < name {
+				return false
+			}
+			b = b[name:]
+		}
+		if len(b) == 0 || n == 8192 {
+			return false
+		}
+		size := 0
+		switch b[0] {
+		case 'V':
+		case 't', 'b', 'B':
+			size = 1
+		case 's', 'u':
+			size = 2
+		case 'I', 'i', 'f':
+			size = 4
+		case 'D':
+			size = 5
+		case 'L':
+			b[0] = 'l'
+			size = 8
+		case 'l', 'd', 'T':
+			size = 8
+		case 'S', 'x', 'A', 'F':
+			if len(b) < 5 {
+				return false
+			}
+			size = 4 + length(b[1:])
+		default:
+			return false
+		}
+		if len(b) < 1+size {
+			return false
+		}
+		if nested := b[0] == 'A' || b[0] == 'F'; nested && (depth == 31 || !repairTable(b[5:1+size], b[0] == 'F', depth+1)) {
+			return false
+		}
+		b = b[1+size:]
+	}
+	return true
+}
+
+// length reads a length of four bytes. It is at most 1 GiB, which fits an int of 32 bits and is
+// longer than anything that can follow.
+func length(b []byte) int { return int(min(binary.BigEndian.Uint32(b), 1<<30)) }

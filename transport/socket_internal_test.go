@@ -14,7 +14,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte("\x01\x00\x01\x00\x00\x00\x02ab\xce\x03\x00\x01\xff\xff\xff\xff"))
 	f.Add([]byte("HTTP/1.1 400"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		whole, bits := frames{mend: mendReceived}, frames{mend: mendReceived}
+		whole, bits := frameBuffer{rewrite: repairReceived}, frameBuffer{rewrite: repairReceived}
 		whole.append(bytes.Clone(data))
 		want := bytes.Clone(whole.take(nil))
 		var got []byte
