@@ -47,7 +47,7 @@ var sites = map[string]func(*testing.T, *site){
 		p.broker = l.Addr().String()
 		l.Close()
 	},
-	"A queue that is there already, with other arguments": func(t *testing.T, p *site) {
+	"A queue that exists with other arguments": func(t *testing.T, p *site) {
 		uri := brokertest.Embedded(t)
 		p.broker = addressOf(uri)
 		conn, err := transport.Dial(t.Context(), transport.Config{URI: uri})
