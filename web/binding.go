@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 var (
@@ -17,123 +19,196 @@ var (
 	requestType = reflect.TypeFor[*http.Request]()
 )
 
-// A binding is how the parameters of a row's method are found in a request.
+// textTypes are the types that a text can be parsed into, for messages.
+const textTypes = "a string, a number, a bool or a type with UnmarshalText"
+
+// A binding says where in a request the parameters of a row's method are found.
 type binding struct {
-	field    *service.Field
-	writes   bool // it is given an http.ResponseWriter
-	request  bool // and, or only, the *http.Request
-	segments []segment
-	ahead    bool // the segments go ahead of the struct's fields
-	inputs   []input
-	fill     reflect.Type // the struct that inputs fill
-	sized    int          // of the inputs, those that come from the body
+	field         *service.Field
+	takesWriter   bool // the method takes an http.ResponseWriter and the *http.Request
+	takesRequest  bool // the method takes the *http.Request
+	wildcards     []wildcard
+	wildcardsLead bool         // the wildcards are parameters ahead of the struct
+	argsType      reflect.Type // the struct at the end of the parameters
+	fields        []argsField  // of the struct
+	fromBody      int          // how many fields come from the body
 }
 
-// A segment is a wildcard that a parameter of the method takes.
-type segment struct {
+// A wildcard is a wildcard of the pattern with a parameter of its own.
+type wildcard struct {
 	name  string
 	typ   reflect.Type
 	parse parser
 }
 
-// newBinding binds the method of f's row to the wildcards of pattern.
+// An argsField is a field of the struct at the end of the parameters.
+type argsField struct {
+	param  signature.Param
+	index  []int
+	source string // path, query, header or body
+	key    string // its name there
+	parse  parser // of each text; nil if the field can only be decoded from JSON
+	list   bool   // a slice, which takes all texts
+}
+
+// newBinding binds the parameters of a row's method to a request that matches the pattern. A method
+// takes
+//
+//	(w http.ResponseWriter, r *http.Request)
+//
+// or, in this order, the *http.Request, a parameter for each wildcard, and a struct. Each may be
+// missing; without parameters for wildcards, the struct takes them.
 func newBinding(f *service.Field, pattern string) (*binding, error) {
 	b := &binding{field: f}
 	name, names := cmp.Or(f.Tag("method"), f.Name), wildcards(pattern)
 	rest := f.Params()
 	if slices.Equal(rest, []reflect.Type{writerType, requestType}) {
-		b.writes, b.request = true, true
+		b.takesWriter, b.takesRequest = true, true
 		_, err := f.Bind(name+"()", writerType, requestType)
 		return b, err
 	}
-	var lead []reflect.Type
+	var leading []reflect.Type
 	if len(rest) > 0 && rest[0] == requestType {
-		b.request, lead, rest = true, rest[:1:1], rest[1:]
+		b.takesRequest, leading, rest = true, rest[:1:1], rest[1:]
 	}
-	n := len(names)
-	switch last := len(rest) - 1; {
-	case f.Params() == nil, last < 0 && b.request: // the method may be missing, as Bind tells; or it has the request
-		if b.request {
-			names = nil
-		}
-		return b, b.list(f, name, names, rest, lead)
-	case len(rest) == n && !(n == 1 && isStruct(rest[0])):
-		return b, b.list(f, name, names, rest, lead)
-	case last >= 0 && isStruct(rest[last]) && (last == n || last == 0):
-		return b, b.fields(f, name, names, rest, lead)
+	n, last := len(names), len(rest)-1
+	switch {
+	case f.Params() == nil: // perhaps there is no such method, which Bind reports
+		return b, b.bindWildcards(name, names, rest, leading)
+	case last < 0 && b.takesRequest: // the method reads the wildcards itself
+		return b, b.bindWildcards(name, nil, rest, leading)
+	case len(rest) == n && !(n == 1 && isArgs(rest[0])):
+		return b, b.bindWildcards(name, names, rest, leading)
+	case last >= 0 && isArgs(rest[last]) && (last == n || last == 0):
+		return b, b.bindArgs(name, names, rest, leading)
 	}
-	takes := "none"
+	takes := "no parameters"
 	if len(rest) > 0 {
 		takes = fmt.Sprint(rest)
 	}
-	return nil, fmt.Errorf("the pattern has %s, and %s takes %s: write a parameter for each, %s, and for more than them a struct at the end",
-		these(names), name, takes, declaration(name, names))
+	return nil, fmt.Errorf("%s takes %s, but the pattern has %s: declare a parameter for each, %s; a struct may follow for the rest of the request",
+		name, takes, quantity(names), declaration(name, names))
 }
 
-// list binds a parameter for each wildcard.
-func (b *binding) list(f *service.Field, name string, names []string, types, lead []reflect.Type) error {
-	_, err := f.Bind(name+"("+strings.Join(names, ", ")+")", lead...)
+// bindWildcards binds a method that takes a parameter for each wildcard and no struct.
+func (b *binding) bindWildcards(name string, names []string, types, leading []reflect.Type) error {
+	_, err := b.field.Bind(name+"("+strings.Join(names, ", ")+")", leading...)
 	if err != nil {
 		return err
 	}
-	return b.take(names, types)
+	return b.addWildcards(names, types)
 }
 
-// take has parameters of these types take wildcards.
-func (b *binding) take(names []string, types []reflect.Type) error {
+// addWildcards binds parameters of these types to the wildcards.
+func (b *binding) addWildcards(names []string, types []reflect.Type) error {
 	var mistakes []error
 	for i, t := range types {
 		parse := parserOf(t)
 		if parse == nil {
-			mistakes = append(mistakes, fmt.Errorf("the parameter of the wildcard %s is %s: make it a string, a number, a bool or a type with UnmarshalText", names[i], t))
+			mistakes = append(mistakes, fmt.Errorf("the parameter for the wildcard %s has the type %s: use %s", names[i], t, textTypes))
 		}
-		b.segments = append(b.segments, segment{names[i], t, parse})
+		b.wildcards = append(b.wildcards, wildcard{names[i], t, parse})
 	}
 	return errors.Join(mistakes...)
 }
 
-// fields binds a struct, behind a parameter for each wildcard or alone.
-func (b *binding) fields(f *service.Field, name string, names []string, types, lead []reflect.Type) error {
+// bindArgs binds a method that takes a struct, alone or behind a parameter for each wildcard.
+func (b *binding) bindArgs(name string, names []string, types, leading []reflect.Type) error {
 	last := len(types) - 1
-	args := types[last]
-	if args.Kind() == reflect.Pointer {
-		args = args.Elem()
+	b.argsType = types[last]
+	if b.argsType.Kind() == reflect.Pointer {
+		b.argsType = b.argsType.Elem()
 	}
 	if last > 0 {
-		b.ahead = true
-		if err := b.take(names, types[:last]); err != nil {
+		b.wildcardsLead = true
+		if err := b.addWildcards(names, types[:last]); err != nil {
 			return err
 		}
 		names = nil
 	}
-	sig, err := f.Bind(name, append(lead, types[:last]...)...)
+	sig, err := b.field.Bind(name, append(leading, types[:last]...)...)
 	if err != nil {
 		return err
 	}
-	return b.read(args, sig, names)
+	return b.addFields(sig.Params, names)
 }
 
-// these are names in a sentence.
-func these(names []string) string {
-	if len(names) == 0 {
-		return "no wildcard"
+// addFields binds the fields of the struct, which are the parameters of the signature, to a
+// request. They take the wildcards names.
+func (b *binding) addFields(params []signature.Param, names []string) error {
+	var mistakes []error
+	left := slices.Clone(names)
+	fields := structFields(b.argsType, nil)
+	for i, p := range params {
+		field, err := newArgsField(p, fields[i], names)
+		if err != nil {
+			mistakes = append(mistakes, err)
+			continue
+		}
+		left = slices.DeleteFunc(left, func(name string) bool { return field.source == "path" && field.key == name })
+		if field.source == "body" {
+			b.fromBody++
+		}
+		b.fields = append(b.fields, field)
 	}
-	if len(names) == 1 {
-		return "the wildcard " + names[0]
+	if len(left) > 0 && !b.takesRequest && mistakes == nil {
+		mistakes = append(mistakes, fmt.Errorf(`no field of %s takes %s: add one with path:"%s"`, b.argsType, quantity(left), left[0]))
 	}
-	return "the wildcards " + strings.Join(names, ", ")
+	return errors.Join(mistakes...)
 }
 
-func declaration(name string, names []string) string {
-	var b strings.Builder
-	for _, n := range names {
-		b.WriteString(", " + n + " string")
+// structFields returns the fields of t that are parameters, in the order of the signature's.
+func structFields(t reflect.Type, index []int) (fields []reflect.StructField) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag := f.Tag.Get("json")
+		name, _, _ := strings.Cut(tag, ",")
+		switch {
+		case tag == "-":
+		case f.Anonymous && name == "":
+			fields = append(fields, structFields(f.Type, append(slices.Clip(index), i))...)
+		case f.IsExported():
+			f.Index = append(slices.Clip(index), i)
+			fields = append(fields, f)
+		}
 	}
-	return name + "(ctx context.Context" + b.String() + ")"
+	return fields
 }
 
-// isStruct reports whether t is a struct whose fields are found in a request, or a pointer to one.
-func isStruct(t reflect.Type) bool {
+// newArgsField binds a field as its tag says: to a wildcard of its name if there is one, and
+// otherwise to the body.
+func newArgsField(p signature.Param, f reflect.StructField, names []string) (argsField, error) {
+	a := argsField{param: p, index: f.Index, source: "body", key: p.Name, parse: parserOf(p.Type)}
+	if a.parse == nil && p.Type.Kind() == reflect.Slice {
+		a.parse, a.list = parserOf(p.Type.Elem()), true
+	}
+	var tagged []string
+	for _, source := range []string{"path", "query", "header"} {
+		if key, ok := f.Tag.Lookup(source); ok {
+			a.source, a.key = source, key
+			tagged = append(tagged, source)
+		}
+	}
+	if tagged == nil && slices.Contains(names, p.Name) {
+		a.source = "path"
+	}
+	switch {
+	case len(tagged) > 1:
+		return a, fmt.Errorf("the field %s has the tag keys %s: keep one", f.Name, strings.Join(tagged, " and "))
+	case a.key == "":
+		return a, fmt.Errorf("the field %s has an empty tag key %s: write the name of the value", f.Name, a.source)
+	case a.source == "path" && !slices.Contains(names, a.key):
+		return a, fmt.Errorf("the field %s takes the wildcard %s, but the pattern has %s", f.Name, a.key, quantity(names))
+	case a.source != "body" && (a.parse == nil || a.list && a.source == "path"):
+		return a, fmt.Errorf("the field %s has the type %s, but a value from the %s is text: use %s", f.Name, f.Type, a.source, textTypes)
+	case a.source == "header":
+		a.key = http.CanonicalHeaderKey(a.key)
+	}
+	return a, nil
+}
+
+// isArgs reports whether t is a struct whose fields are parameters, or a pointer to one.
+func isArgs(t reflect.Type) bool {
 	if parserOf(t) != nil {
 		return false
 	}
@@ -141,4 +216,35 @@ func isStruct(t reflect.Type) bool {
 		t = t.Elem()
 	}
 	return t.Kind() == reflect.Struct
+}
+
+var wildcardPattern = regexp.MustCompile(`\{([^{}.$]+)(\.\.\.)?\}`)
+
+// wildcards returns the names of the wildcards of a pattern, in order.
+func wildcards(pattern string) []string {
+	var names []string
+	for _, found := range wildcardPattern.FindAllStringSubmatch(pattern, -1) {
+		names = append(names, found[1])
+	}
+	return names
+}
+
+// quantity describes wildcards in a message.
+func quantity(names []string) string {
+	switch len(names) {
+	case 0:
+		return "no wildcard"
+	case 1:
+		return "the wildcard " + names[0]
+	}
+	return "the wildcards " + strings.Join(names, ", ")
+}
+
+// declaration returns the head of a method that takes a string for each wildcard.
+func declaration(name string, names []string) string {
+	var b strings.Builder
+	for _, n := range names {
+		b.WriteString(", " + n + " string")
+	}
+	return name + "(ctx context.Context" + b.String() + ")"
 }

@@ -35,7 +35,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.control = nil
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) { // a method that reads the body may return this error
-		err = &Error{Status: http.StatusRequestTimeout, Message: "the body did not come in time", Err: err}
+		err = &Error{Status: http.StatusRequestTimeout, Message: "the body did not arrive in time", Err: err}
 	}
 	return n, err
 }
@@ -50,5 +50,5 @@ func bodyError(err error) *Error {
 	case errors.As(err, &late):
 		return late
 	}
-	return &Error{Status: http.StatusBadRequest, Message: "the body did not come whole", Err: err}
+	return &Error{Status: http.StatusBadRequest, Message: "the body is incomplete", Err: err}
 }

@@ -15,12 +15,14 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// An Error is what a request is answered with that was not answered otherwise. A method may return one, to choose the status:
+// An Error is what a request is answered with that was not answered otherwise. A method may return
+// one, to choose the status:
 //
 //	return nil, &web.Error{Status: http.StatusConflict, Type: "Taken", Message: "the name is taken"}
 //
-// The errors of methods become one: see the package. It goes out as Nameko's text, "Error: Taken: the name is taken", or, to
-// who accepts JSON, as problem+json (RFC 9457), unless [Hooks] have another way.
+// The errors of methods become one: see the package. It goes out as Nameko's text, "Error: Taken:
+// the name is taken", or, to who accepts JSON, as problem+json (RFC 9457), unless [Hooks] have
+// another way.
 type Error struct {
 	Status  int     // from 400 on; any other is 500
 	Type    string  // what callers know it by; "" is the words of the status
@@ -53,8 +55,8 @@ func (e *Error) kind() string { return cmp.Or(e.Type, nameOf(e.Status)) }
 // nameOf writes the words of a status as a type: 404 is NotFound.
 func nameOf(status int) string { return strings.ReplaceAll(http.StatusText(status), " ", "") }
 
-// Status returns err with a status of its own for HTTP: nothing else of it changes, neither for errors.Is nor for who calls by
-// RPC. It is for a method that is called both ways:
+// Status returns err with a status of its own for HTTP: nothing else of it changes, neither for
+// errors.Is nor for who calls by RPC. It is for a method that is called both ways:
 //
 //	if errors.Is(err, ErrNotFound) {
 //		err = web.Status(http.StatusNotFound, err)
@@ -104,8 +106,8 @@ func told(status int, err error) *Error {
 	return &Error{Status: status, Type: e.Type, Message: e.Value, Err: err}
 }
 
-// foreign reports whether err is the fault of another service, or of the way to it: it is not for the client to mend, and
-// may tell of the inside.
+// foreign reports whether err is the fault of another service, or of the way to it: it is not for
+// the client to mend, and may tell of the inside.
 func foreign(err error) bool {
 	for _, fault := range []error{rpc.ErrTimeout, rpc.ErrUnknownService, rpc.ErrConnectionLost} {
 		if errors.Is(err, fault) {
@@ -142,8 +144,8 @@ func tooLarge(limit int64) *Error {
 	return &Error{Status: http.StatusRequestEntityTooLarge, Type: "ContentTooLarge", Message: fmt.Sprintf("the body is larger than %d bytes", limit)}
 }
 
-// misfit is the error of a request with faults.
-func misfit(faults []Fault) *Error {
+// faultsError returns the error for a request with faults.
+func faultsError(faults []Fault) *Error {
 	texts := make([]string, len(faults))
 	for i, f := range faults {
 		texts[i] = strings.TrimSpace(f.In+" "+f.Name) + ": " + f.Detail

@@ -21,7 +21,8 @@ type request struct {
 // errNoMethod is what Nameko answers about a method that is not there: it does not say which.
 var errNoMethod = &rpc.Error{Type: "MethodNotFound", Path: rpc.ErrMethodNotFound.Path, Args: []any{}}
 
-// readRequest reads a frame. With an error the request has its id all the same, where it can be read.
+// readRequest reads a frame. With an error the request has its id all the same, where it can be
+// read.
 func parseFrame(frame []byte) (request, error) {
 	r := request{id: json.RawMessage("null")}
 	malformed := rpc.NewError(rpc.ErrMalformedRequest.Path, "Invalid JSON data")
@@ -50,7 +51,8 @@ func parseFrame(frame []byte) (request, error) {
 	return r, err
 }
 
-// readData returns the arguments in a request's data. What Python takes for nothing is none, as with Nameko.
+// readData returns the arguments in a request's data. What Python takes for nothing is none, as
+// with Nameko.
 func readData(data []byte) (args signature.Arguments, err error) {
 	switch string(data) {
 	case "", "null", "[]", `""`, "0", "false":
@@ -120,8 +122,8 @@ func resultFrame(id json.RawMessage, result any) ([]byte, error) {
 	}{"result", true, result, id})
 }
 
-// errorFrame returns the frame that tells of the failure of the request id. An error of which none can be made is told by
-// its type alone.
+// errorFrame returns the frame that tells of the failure of the request id. An error of which none
+// can be made is told by its type alone.
 func errorFrame(id json.RawMessage, failure *rpc.Error) []byte {
 	type frame struct {
 		Type    string          `json:"type"`

@@ -7,8 +7,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Mount is a field of a service, outside of the table, whose handler answers the requests that match a pattern, whatever
-// it is: files, the metrics of a library, a whole application of its own.
+// A Mount is a field of a service that serves an [http.Handler] on the port of the routes: files,
+// metrics, an application written for net/http. Its tag is a pattern of [http.ServeMux]:
 //
 //	//go:embed static
 //	var static embed.FS
@@ -21,15 +21,15 @@ import (
 //
 //	service.Provide(&Shop{Static: web.Mount{Handler: http.FileServerFS(static)}})
 //
-// What it answers is no call: it takes no worker, and has no time limit.
+// Its requests are not calls of the service: they take no worker and have no timeout.
 type Mount struct{ http.Handler }
 
-// Dependency has the server answer by the Mount that the service holds: it implements [service.DependencyType].
+// Dependency registers the handler of the field: it implements [service.DependencyType].
 func (Mount) Dependency(f *service.Field) (any, error) {
 	m, _ := f.Value().(Mount)
 	var mistakes []error
 	if m.Handler == nil {
-		mistakes = append(mistakes, errors.New("holds no handler: give the service one, "+f.Name+": web.Mount{Handler: …}"))
+		mistakes = append(mistakes, errors.New("has no handler: set it where the service is made, "+f.Name+": web.Mount{Handler: …}"))
 	}
 	if err := errors.Join(append(mistakes, f.Keys("web"), checkPattern(f.Tag("web")))...); err != nil {
 		return nil, err

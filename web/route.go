@@ -1,16 +1,21 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/gomeko/gomeko/service"
 )
 
-// Route is a row of the entrypoint table: a method that is called over HTTP, `web:"GET /orders/{id}"`. The tag is a pattern
-// in the language of [http.ServeMux]. What methods look like and what becomes of their results and errors is in the
-// package.
+// Route is an entrypoint row whose method is called over HTTP. Its tag is a pattern of
+// [http.ServeMux]:
+//
+//	ShowOrder web.Route `web:"GET /orders/{id}"`
+//
+// The package's documentation describes the parameters and results that a method may have.
 type Route struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
@@ -25,107 +30,143 @@ func (Route) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.handle(f, pattern, &route{server: s, field: f, binding: b, crowd: s.crowdOf(f)})
+	return s, s.handle(f, pattern, &route{server: s, field: f, binding: b, admission: s.admission(f)})
 }
 
-// A route answers by the calls of its row.
+// A route answers requests with calls of its row.
 type route struct {
-	server  *server
-	field   *service.Field
-	binding *binding
-	crowd   *crowd
+	server    *server
+	field     *service.Field
+	binding   *binding
+	admission *admission
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP answers one request: it reads the arguments and the context data, waits for a worker,
+// runs the method and writes the response.
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v := &visit{route: rt, r: r, writer: guardedWriter{w: w}}
-	v.call.ID = w.Header().Get("X-Request-Id")
-	args, lead, misfit := rt.binding.arguments(r)
-	if misfit != nil {
-		rt.server.fail(w, r, misfit)
+	c := &routeCall{route: rt, r: r, writer: guardedWriter{w: w}}
+	c.call.ID = w.Header().Get("X-Request-Id")
+	args, leading, fault := rt.binding.read(r)
+	if fault != nil {
+		rt.server.fail(w, r, fault)
 		return
 	}
-	if err := rt.server.data(&v.call, r); err != nil {
-		rt.server.fail(w, r, newError(err, v.call.ID))
+	if err := rt.server.data(&c.call, r); err != nil {
+		rt.server.fail(w, r, newError(err, c.call.ID))
 		return
 	}
-	if rt.binding.request {
-		lead = append(v.lead(), lead...)
+	if rt.binding.takesRequest {
+		leading = append(c.leading(), leading...)
 	}
-	v.call.Read(v.read)
-	v.call.Limit(max(0, rt.server.cfg.Timeout))
-	if !rt.crowd.enter() {
+	c.call.Read(c.sendStream)
+	c.call.Limit(max(0, rt.server.cfg.Timeout))
+	if !rt.admission.enter() {
 		w.Header().Set("Retry-After", "1")
-		rt.server.fail(w, r, errCrowded)
+		rt.server.fail(w, r, errBusy)
 		return
 	}
-	result, err := rt.field.Run(r.Context(), &v.call, args, lead...)
-	rt.crowd.leave()
-	v.answer(w, result, err)
+	result, err := rt.field.Run(r.Context(), &c.call, args, leading...)
+	rt.admission.leave()
+	c.respond(w, result, err)
 }
 
-// A visit is a request while its call runs.
-type visit struct {
+// A routeCall is the call that answers one request.
+type routeCall struct {
 	*route
 	r      *http.Request
 	call   service.Call
 	writer guardedWriter
 }
 
-// lead returns the values that a method is given of the request itself, whose ctx is the call's.
-func (v *visit) lead() []any {
-	if !v.binding.writes {
-		return []any{func(ctx context.Context) any { return v.r.WithContext(ctx) }}
+// leading returns the parameters that a method takes of the request itself: the request with the
+// call's context, and the writer.
+func (c *routeCall) leading() []any {
+	if !c.binding.takesWriter {
+		return []any{func(ctx context.Context) any { return c.r.WithContext(ctx) }}
 	}
-	return []any{&v.writer, func(ctx context.Context) any {
+	return []any{&c.writer, func(ctx context.Context) any {
 		service.Lift(ctx)
-		return v.r.WithContext(ctx)
+		return c.r.WithContext(ctx)
 	}}
 }
 
-var errLate = &Error{Status: http.StatusRequestTimeout, Message: "the request did not come in time"}
-
-// streamed is the result of a call that has been answered by a stream.
+// streamed is the result of a call whose stream has been sent.
 type streamed struct{}
 
-// read sends a result that is a stream, before what it comes from is closed.
-func (v *visit) read(ctx context.Context, result any) (any, error) {
+// sendStream sends a result that is a stream, while the call's dependencies are open. It returns
+// other results unchanged.
+func (c *routeCall) sendStream(ctx context.Context, result any) (any, error) {
 	if !isStream(result) {
 		return result, nil
 	}
 	service.Lift(ctx)
-	a, err := encodeResponse(result)
+	e, err := encodeResponse(result)
 	if err == nil {
-		err = a.sendStream(ctx, &v.writer, v.r)
+		err = e.sendStream(ctx, &c.writer, c.r)
 	}
 	return streamed{}, err
 }
 
-// answer ends the answer of a call that has come to result and err.
-func (v *visit) answer(w http.ResponseWriter, result any, err error) {
-	begun := v.writer.end()
-	_, done := result.(streamed)
+var errLate = &Error{Status: http.StatusRequestTimeout, Message: "the request did not arrive in time"}
+
+// respond writes the response for the call's result and error.
+func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
+	begun := c.writer.end()
+	_, sent := result.(streamed)
 	switch {
 	case err != nil && begun:
-		panic(http.ErrAbortHandler) // it cannot be taken back: the client sees that it is cut off
-	case err != nil && v.r.Context().Err() != nil:
-		v.server.fail(w, v.r, errLate) // it is read only by a client whose body was too slow
+		panic(http.ErrAbortHandler) // cut the response off, so that the client does not take it for complete
+	case err != nil && c.r.Context().Err() != nil:
+		c.server.fail(w, c.r, errLate) // only a client whose body was too slow still reads it
 		return
 	case err != nil:
-		v.server.fail(w, v.r, newError(err, v.call.ID))
+		c.server.fail(w, c.r, newError(err, c.call.ID))
 		return
-	case done, v.binding.writes:
-		v.writer.finish()
+	case sent, c.binding.takesWriter:
+		c.writer.finish()
 		return
 	case result == nil:
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	a, err := encodeResponse(result)
+	e, err := encodeResponse(result)
 	if err != nil {
-		v.field.Logger().Error("result not sent", "call_id", v.call.ID, "err", err)
-		v.server.fail(w, v.r, newError(err, v.call.ID))
+		c.field.Logger().Error("result not sent", "call_id", c.call.ID, "err", err)
+		c.server.fail(w, c.r, newError(err, c.call.ID))
 		return
 	}
-	a.send(w, v.r)
+	e.send(w, c.r)
 }
+
+// An admission limits the requests of a service that run or wait for a worker: each holds its
+// arguments in memory.
+type admission struct {
+	limit int64
+	count atomic.Int64
+}
+
+var errBusy = &Error{Status: http.StatusServiceUnavailable, Message: "too many requests are waiting: try again"}
+
+// admission returns the admission of the field's service. It is called while the application is
+// made.
+func (s *server) admission(f *service.Field) *admission {
+	a := s.admissions[f.Service]
+	if a == nil {
+		workers := f.MaxWorkers()
+		a = &admission{limit: int64(workers + cmp.Or(s.cfg.MaxWaiting, waitingPerWorker*workers))}
+		s.admissions[f.Service] = a
+	}
+	return a
+}
+
+// enter counts a request. It returns false if there are too many.
+func (a *admission) enter() bool {
+	if a.count.Add(1) <= a.limit {
+		return true
+	}
+	a.leave()
+	return false
+}
+
+// leave is called when the request's call is over.
+func (a *admission) leave() { a.count.Add(-1) }

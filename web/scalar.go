@@ -12,10 +12,11 @@ import (
 
 var errUTF8 = errors.New("is not UTF-8")
 
-// A parser stores what a text says in dst. The error says what the text is not, as in: "x" is no whole number.
+// A parser parses a text into dst. Its error says what is wrong with the text, such as: "x" is not
+// a number.
 type parser func(text string, dst reflect.Value) error
 
-// parserOf returns how texts become values of t, nil if they do not.
+// parserOf returns the parser for values of t, or nil if a text cannot be parsed into one.
 func parserOf(t reflect.Type) parser {
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
 		return parseOwn
@@ -57,7 +58,7 @@ func parseString(text string, dst reflect.Value) error {
 	return nil
 }
 
-// parseBool takes what a checkbox of a form sends too.
+// parseBool accepts on too, which is what the checkbox of a form sends.
 func parseBool(text string, dst reflect.Value) error {
 	if text == "on" {
 		dst.SetBool(true)
@@ -74,7 +75,7 @@ func parseBool(text string, dst reflect.Value) error {
 func parseInt(text string, dst reflect.Value) error {
 	n, err := strconv.ParseInt(text, 10, dst.Type().Bits())
 	if err != nil || text[0] == '+' {
-		return notWhole(text, dst, err)
+		return wholeError(text, dst, err)
 	}
 	dst.SetInt(n)
 	return nil
@@ -83,40 +84,31 @@ func parseInt(text string, dst reflect.Value) error {
 func parseUint(text string, dst reflect.Value) error {
 	n, err := strconv.ParseUint(text, 10, dst.Type().Bits())
 	if err != nil {
-		return notWhole(text, dst, err)
+		return wholeError(text, dst, err)
 	}
 	dst.SetUint(n)
 	return nil
 }
 
-func notWhole(text string, dst reflect.Value, err error) error {
+func wholeError(text string, dst reflect.Value, err error) error {
 	switch {
 	case errors.Is(err, strconv.ErrRange):
 		return fmt.Errorf("%s is out of range", text)
 	case dst.CanUint():
-		return fmt.Errorf("%q is no whole number from 0 on", text)
+		return fmt.Errorf("%q is not a whole number of at least 0", text)
 	}
-	return fmt.Errorf("%q is no whole number", text)
+	return fmt.Errorf("%q is not a whole number", text)
 }
 
-// parseFloat takes what JSON does.
+// parseFloat accepts the numbers of JSON.
 func parseFloat(text string, dst reflect.Value) error {
 	n, err := strconv.ParseFloat(text, dst.Type().Bits())
 	switch {
 	case errors.Is(err, strconv.ErrRange):
 		return fmt.Errorf("%s is out of range", text)
 	case err != nil, strings.Trim(text, "0123456789.eE+-") != "", text[0] == '+':
-		return fmt.Errorf("%q is no number", text)
+		return fmt.Errorf("%q is not a number", text)
 	}
 	dst.SetFloat(n)
-	return nil
-}
-
-// A decoded is an argument that is decoded already.
-type decoded struct{ reflect.Value }
-
-// Decode implements [signature.Value].
-func (d *decoded) Decode(v any) error {
-	reflect.ValueOf(v).Elem().Set(d.Value)
 	return nil
 }

@@ -19,27 +19,28 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A server is the HTTP server of a process: all that stands on a pattern shares it. It is the Entrypoint of the routes, so
-// that it listens when what they need has started, and has answered before the workers end.
+// A server is the HTTP server of a process. All routes, mounts and websockets share it. It is the
+// Entrypoint of the routes, so that it begins to listen after their dependencies have started, and
+// stops before the workers do.
 type server struct {
-	cfg    Config
-	hooks  Hooks
-	log    *slog.Logger
-	http   *http.Server
-	mux    *http.ServeMux
-	root   http.Handler              // the mux, in the middleware
-	field  *service.Field            // the first of them
-	fields map[string]*service.Field // by their patterns
-	crowds map[string]*crowd         // by their services
+	cfg        Config
+	hooks      Hooks
+	log        *slog.Logger
+	http       *http.Server
+	mux        *http.ServeMux
+	root       http.Handler              // the middleware around the mux
+	field      *service.Field            // the first one with a pattern
+	fields     map[string]*service.Field // by pattern
+	admissions map[string]*admission     // by service
 
-	drain func() // ends what has left HTTP; nil if there is nothing of that kind
+	drain func() // closes websockets; nil if there are none
 
 	listener net.Listener
 	serving  atomic.Bool
-	served   chan struct{} // closed when nothing is accepted any more
+	served   chan struct{} // closed when Serve has returned
 	draining atomic.Bool
-	killed   chan struct{}
-	kill     func() // closes killed
+	killed   chan struct{} // closed by kill
+	kill     func()
 }
 
 func newServer(c *service.Container) (*server, error) {
@@ -53,21 +54,21 @@ func newServer(c *service.Container) (*server, error) {
 		return nil, fmt.Errorf("web.Config: %w", err)
 	}
 	s := &server{
-		cfg:    cfg,
-		log:    c.Logger(),
-		http:   httpServer,
-		mux:    http.NewServeMux(),
-		fields: make(map[string]*service.Field),
-		crowds: make(map[string]*crowd),
-		served: make(chan struct{}),
-		killed: make(chan struct{}),
+		cfg:        cfg,
+		log:        c.Logger(),
+		http:       httpServer,
+		mux:        http.NewServeMux(),
+		fields:     make(map[string]*service.Field),
+		admissions: make(map[string]*admission),
+		served:     make(chan struct{}),
+		killed:     make(chan struct{}),
 	}
 	s.kill = sync.OnceFunc(func() { close(s.killed) })
 	s.hooks, _ = service.Lookup[Hooks](c)
-	s.root = http.HandlerFunc(s.route)
+	s.root = http.HandlerFunc(s.dispatch)
 	for i, m := range slices.Backward(s.hooks.Middleware) {
 		if m == nil {
-			return nil, fmt.Errorf("web.Hooks: Middleware[%d] is nil: leave it out", i)
+			return nil, fmt.Errorf("web.Hooks: Middleware[%d] is nil: remove it", i)
 		}
 		s.root = m(s.root)
 	}
@@ -76,16 +77,33 @@ func newServer(c *service.Container) (*server, error) {
 	return s, nil
 }
 
-// handle has h answer the requests that match pattern, in the language of http.ServeMux, on behalf of the field f. It is
-// called while the application is made; the error is a mistake of f's.
+// checkPattern returns a mistake in a pattern itself.
+func checkPattern(pattern string) (err error) {
+	if strings.TrimSpace(pattern) == "" {
+		return errors.New(`has no pattern: write method and path, as in web:"GET /orders/{id}"`)
+	}
+	if method, _, ok := strings.Cut(pattern, " "); ok && method != strings.ToUpper(method) {
+		return fmt.Errorf("the method of the pattern %q must be in capital letters: write %s", pattern, strings.ToUpper(method))
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = new(server).patternError(pattern, fmt.Sprint(p))
+		}
+	}()
+	http.NewServeMux().Handle(pattern, http.NotFoundHandler())
+	return nil
+}
+
+// handle registers h for the requests that match the pattern of a field. It is called while the
+// application is made. The error is a mistake in the pattern.
 func (s *server) handle(f *service.Field, pattern string, h http.Handler) (err error) {
 	defer func() {
-		if p := recover(); p != nil { // the mux has no other way to say it
-			err = s.refused(pattern, fmt.Sprint(p))
+		if p := recover(); p != nil { // the mux reports mistakes by panics
+			err = s.patternError(pattern, fmt.Sprint(p))
 		}
 	}()
 	s.mux.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := w.(*responseWriter) // see route
+		x := w.(*responseWriter) // see dispatch
 		x.inMux, x.pattern = false, pattern
 		h.ServeHTTP(w, r)
 	}))
@@ -96,19 +114,20 @@ func (s *server) handle(f *service.Field, pattern string, h http.Handler) (err e
 	return nil
 }
 
-// refused is the mistake of a pattern, by what the mux has panicked with.
-func (s *server) refused(pattern, why string) error {
+// patternError returns the mistake in a pattern for which the mux panicked with this message.
+func (s *server) patternError(pattern, message string) error {
 	for other, f := range s.fields {
-		if strings.Contains(why, "conflicts with pattern "+strconv.Quote(other)) {
+		if strings.Contains(message, "conflicts with pattern "+strconv.Quote(other)) {
 			return fmt.Errorf("the pattern %q conflicts with %q of the row %s of %s: requests would match both; change one of them",
 				pattern, other, f.Name, f.Service)
 		}
 	}
-	_, reason, _ := strings.Cut(why, ": ")
-	return fmt.Errorf("the pattern %q is none: %s; write it as in \"GET /orders/{id}\"", pattern, reason)
+	_, reason, _ := strings.Cut(message, ": ")
+	return fmt.Errorf(`%q is not a pattern: %s: write it as in "GET /orders/{id}"`, pattern, reason)
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP answers one request: it assigns the request's id, limits the body, and calls the
+// middleware, which calls dispatch.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	x := &responseWriter{ResponseWriter: w, server: s, http2: r.ProtoMajor == 2}
@@ -120,7 +139,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Connection", "close")
 	}
 	if path := s.cfg.ReadyPath; path != "" && r.URL.Path == path {
-		s.ready(x, r)
+		s.answerReady(x, r)
 		return
 	}
 	if !s.cfg.NoAccessLog {
@@ -134,17 +153,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.root.ServeHTTP(x, r)
 }
 
-// ready tells a load balancer whether to send requests here.
-func (s *server) ready(w http.ResponseWriter, r *http.Request) {
-	status, text := http.StatusOK, "ready\n"
-	if s.draining.Load() {
-		status, text = http.StatusServiceUnavailable, "stopping\n"
-	}
-	w.Header().Set("Content-Type", textType)
-	send(w, r, status, []byte(text))
-}
-
-// requestID is the id that a request came with, or one of its own.
+// requestID returns the id that the client sent, if it is short and plain, or a new one.
 func requestID(r *http.Request) string {
 	if given := r.Header["X-Request-Id"]; len(given) == 1 && 0 < len(given[0]) && len(given[0]) <= 128 {
 		plain := func(c rune) bool {
@@ -157,10 +166,21 @@ func requestID(r *http.Request) string {
 	return uuid.NewString()
 }
 
-// route has the mux find who answers, and answers in its place when nobody does.
-func (s *server) route(w http.ResponseWriter, r *http.Request) {
+// answerReady answers a health check.
+func (s *server) answerReady(w http.ResponseWriter, r *http.Request) {
+	status, text := http.StatusOK, "ready\n"
+	if s.draining.Load() {
+		status, text = http.StatusServiceUnavailable, "stopping\n"
+	}
+	w.Header().Set("Content-Type", textType)
+	send(w, r, status, []byte(text))
+}
+
+// dispatch has the mux call the handler for the request. If there is none, it answers in place of
+// the mux.
+func (s *server) dispatch(w http.ResponseWriter, r *http.Request) {
 	x, ok := w.(*responseWriter)
-	if !ok {
+	if !ok { // a middleware has wrapped it
 		x = &responseWriter{ResponseWriter: w}
 	}
 	x.inMux = true
@@ -175,32 +195,35 @@ func (s *server) route(w http.ResponseWriter, r *http.Request) {
 	allow := h.Get("Allow")
 	switch {
 	case refused == http.StatusNotFound:
-		s.fail(x, r, &Error{Status: refused, Message: "nothing is at this path"})
+		s.fail(x, r, errNoMatch)
 	case r.Method == http.MethodOptions:
 		h.Set("Allow", allow+", OPTIONS")
 		x.WriteHeader(http.StatusNoContent)
 	default:
-		s.fail(x, r, &Error{Status: refused, Message: "allowed are " + allow})
+		s.fail(x, r, &Error{Status: refused, Message: "the allowed methods are " + allow})
 	}
 }
 
-// Setup takes the address: one that cannot be had is told before anything runs. Clients wait until Start.
+// Setup opens the listener, so that an address that is in use is reported before anything runs.
+// Clients wait until Start.
 func (s *server) Setup(ctx context.Context) (err error) {
 	s.listener, err = s.cfg.listen(ctx)
 	return err
 }
 
-// Start lets clients in.
+// Start begins to answer requests.
 func (s *server) Start(context.Context) error {
 	life := make(chan context.Context, 1)
 	s.field.Go(func(ctx context.Context) { life <- ctx })
 	container := <-life
 	s.http.BaseContext = func(net.Listener) context.Context { return container } // requests end with it
 	s.serving.Store(true)
-	go func() { // close waits for it: one of mounts only is stopped when the goroutines of fields have ended
+	// close waits for this goroutine. It is not started with Go: a server of mounts alone is
+	// stopped only after the goroutines of Go have ended.
+	go func() {
 		defer close(s.served)
 		if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
-			s.field.Fail(err) // who takes no connections is no server
+			s.field.Fail(err)
 		}
 	}()
 	s.log.Info("HTTP server listens", "address", s.listener.Addr().String())
@@ -214,7 +237,8 @@ func (s *server) serve() error {
 	return s.http.Serve(s.listener)
 }
 
-// Stop takes no further requests, and returns when those that were taken are answered.
+// Stop refuses further requests after the drain delay, and returns when the running ones are
+// answered.
 func (s *server) Stop(ctx context.Context) error {
 	s.draining.Store(true)
 	if s.serving.Load() && s.cfg.DrainDelay > 0 {
@@ -232,14 +256,15 @@ func (s *server) Stop(ctx context.Context) error {
 	return err
 }
 
-// Kill hangs up.
+// Kill closes all connections.
 func (s *server) Kill() {
 	s.kill()
 	s.http.Close()
 	s.close()
 }
 
-// close closes the listener of a server that was not started too, and waits for its goroutine.
+// close closes the listener, also of a server that was not started, and waits for the goroutine of
+// Start.
 func (s *server) close() {
 	if s.listener != nil {
 		s.listener.Close()

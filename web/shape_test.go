@@ -202,7 +202,7 @@ func TestShapes(t *testing.T) {
 		{"GET", "/failed/own", "", "", 410, "Error: Gone: it was sold\n", textType},
 		{"GET", "/failed/fault", "", "", 500, "", ""},
 		{"GET", "/none", "", "", 404, "Error: NotFound: nothing is at this path\n", textType},
-		{"POST", "/plain", "", "", 405, "Error: MethodNotAllowed: allowed are GET, HEAD\n", textType},
+		{"POST", "/plain", "", "", 405, "Error: MethodNotAllowed: the allowed methods are GET, HEAD\n", textType},
 		{"OPTIONS", "/plain", "", "", 204, "", ""},
 	} {
 		t.Run(c.method+" "+c.path, func(t *testing.T) {

@@ -10,41 +10,45 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// SocketMethod is a row of the entrypoint table: a method that is called by websocket, `web:"watch_order(order_id)"`. The
-// tag is the method's signature on the wire, as Python would write it; arguments come by name. The method may take the
-// [*Socket] after ctx, to subscribe it by the [Hub].
+// SocketMethod is an entrypoint row whose method is called by websocket. Its tag is the method's
+// signature on the wire, as Python would write it; arguments are passed by name:
 //
-// The requests of one socket are run one at a time, in their order, and answered in it. A further key, at_once:"4", lets
-// so many of the row's run at once for each socket, beside others, to be answered as they end. ctx ends when the socket
-// is closed.
+//	Watch web.SocketMethod `web:"watch_order(order_id)"`
 //
-// All sockets of a process are at GET /ws, and reach all of its SocketMethods.
+// The method may take a [*Socket] as its first parameter after ctx, for the functions of a [Hub].
+// ctx ends when the socket is closed.
+//
+// The requests of one socket run one at a time and are answered in order. The tag key at_once:"4"
+// makes up to four requests of the row run at once for each socket, independent of its other
+// requests; they are answered as they end.
+//
+// Clients connect with GET /ws, which serves the SocketMethods of all services of the process.
 type SocketMethod struct{}
 
-// A socketRow is one SocketMethod.
+// A socketRow is the row of a SocketMethod.
 type socketRow struct {
 	field   *service.Field
 	leading bool // the method takes the socket
-	atOnce  int  // how many run at once for a socket; 0: in the order of all such
+	atOnce  int  // how many requests run at once for a socket; 0 is in order with those of other rows
 }
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (SocketMethod) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	row := &socketRow{field: f}
-	var lead []reflect.Type
+	var leading []reflect.Type
 	socket := reflect.TypeFor[*Socket]()
 	switch slices.Index(f.Params(), socket) {
 	case -1:
 	case 0:
-		row.leading, lead = true, []reflect.Type{socket}
+		row.leading, leading = true, []reflect.Type{socket}
 	default:
-		return nil, errors.New("the socket is not the first parameter after ctx: write (ctx context.Context, s *web.Socket, …)")
+		return nil, errors.New("the *web.Socket must be the first parameter after ctx: write (ctx context.Context, s *web.Socket, …)")
 	}
-	signature, err := f.Bind(f.Tag("web"), lead...)
+	sig, err := f.Bind(f.Tag("web"), leading...)
 	if n := f.Tag("at_once"); n != "" {
 		var bad error
 		if row.atOnce, bad = strconv.Atoi(n); bad != nil || row.atOnce < 1 {
-			err = errors.Join(err, fmt.Errorf(`at_once %q is no number from 1 on: write at_once:"4", or leave it out for one after the other`, n))
+			err = errors.Join(err, fmt.Errorf(`at_once %q must be an integer of at least 1: write at_once:"4", or remove it to run one request at a time`, n))
 		}
 	}
 	if err := errors.Join(f.Keys("web", "at_once"), err); err != nil {
@@ -54,5 +58,5 @@ func (SocketMethod) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return shared.addMethod(signature.Name, row)
+	return shared.addMethod(sig.Name, row)
 }

@@ -41,9 +41,9 @@ func TestSocketMistakes(t *testing.T) {
 		`Path: signature "GET /orders": unexpected "/orders"`,
 		`Nobody: has no method Nobody`,
 		`Typo: unknown key at_onec in its tag: did you mean at_once?`,
-		`Many: at_once "all" is no number from 1 on: write at_once:"4", or leave it out`,
-		`Zero: at_once "0" is no number from 1 on`,
-		`Second: the socket is not the first parameter after ctx: write (ctx context.Context, s *web.Socket, …)`,
+		`Many: at_once "all" must be an integer of at least 1: write at_once:"4", or remove it to run one request at a time`,
+		`Zero: at_once "0" must be an integer of at least 1`,
+		`Second: the *web.Socket must be the first parameter after ctx: write (ctx context.Context, s *web.Socket, …)`,
 		`Another: method "watch" of /ws is taken by the row Watch of mistaken: give one of them another name`,
 		`Hub: unknown key web in its tag: leave it out`,
 	} {

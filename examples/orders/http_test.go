@@ -32,7 +32,7 @@ func TestHTTP(t *testing.T) {
 			"Error: BadRequest: body id: number does not fit string; body user_id: a string does not fit int; body product: is missing\n"},
 		{"POST", "/orders", `{"id": "a2", "user_id": 7, "product": "gold"}`, 500, "Error: InternalServerError: call orders.CreateOrder."},
 		{"GET", "/orders/a2", "", 404, "Error: NotFound: \"a2\": order not found\n"}, // it was not committed
-		{"DELETE", "/orders/a1", "", 405, "Error: MethodNotAllowed: allowed are GET, HEAD\n"},
+		{"DELETE", "/orders/a1", "", 405, "Error: MethodNotAllowed: the allowed methods are GET, HEAD\n"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), c.method, "http://orders"+c.path, strings.NewReader(c.body))
 		if err != nil {

@@ -1,0 +1,300 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/signature"
+)
+
+// An argumentReader reads the arguments of one call from its request, and collects what is wrong
+// with them.
+type argumentReader struct {
+	*binding
+	r       *http.Request
+	values  []decoded // the arguments, with room for all
+	args    signature.Arguments
+	leading []any
+	faults  []Fault
+}
+
+// errNoMatch is the error for a path whose wildcards do not fit the method's types: it belongs to
+// no route.
+var errNoMatch = &Error{Status: http.StatusNotFound, Message: "nothing is at this path"}
+
+// read reads the arguments of the method, without the request itself. Their order is that of the
+// parameters: wildcards, then the struct.
+func (b *binding) read(r *http.Request) (args signature.Arguments, leading []any, err *Error) {
+	rd := argumentReader{binding: b, r: r, values: make([]decoded, 0, len(b.wildcards)+len(b.fields))}
+	if err := rd.readWildcards(); err != nil {
+		return args, nil, err
+	}
+	if len(b.fields) > 0 {
+		if err := rd.readFields(); err != nil {
+			return args, nil, err
+		}
+	}
+	if len(rd.faults) > 0 {
+		return args, nil, faultsError(rd.faults)
+	}
+	return rd.args, rd.leading, nil
+}
+
+// readWildcards parses the wildcards with a parameter of their own.
+func (rd *argumentReader) readWildcards() *Error {
+	for i := range rd.wildcards {
+		w := &rd.wildcards[i]
+		v := reflect.New(w.typ).Elem()
+		if err := w.parse(rd.r.PathValue(w.name), v); err != nil {
+			if errors.Is(err, errUTF8) {
+				rd.addFault("path", w.name, err)
+				continue
+			}
+			return errNoMatch
+		}
+		if rd.wildcardsLead {
+			rd.leading = append(rd.leading, v.Interface())
+		} else {
+			rd.args.Positional = append(rd.args.Positional, rd.value(v))
+		}
+	}
+	return nil
+}
+
+// readFields decodes the fields of the struct.
+func (rd *argumentReader) readFields() *Error {
+	var query url.Values
+	if text := rd.r.URL.RawQuery; text != "" {
+		var err error
+		if query, err = url.ParseQuery(text); err != nil {
+			rd.addFault("query", "", errors.New("is malformed"))
+		}
+	}
+	body, failed := rd.readBody(query)
+	if failed != nil {
+		return failed
+	}
+	into := reflect.New(rd.argsType).Elem()
+	rd.args.Keyword = make([]signature.Named, 0, len(rd.fields))
+	for i := range rd.fields {
+		f := &rd.fields[i]
+		v := into.FieldByIndex(f.index)
+		var texts []string
+		source := f.source
+		switch source {
+		case "path":
+			texts = []string{rd.r.PathValue(f.key)}
+		case "query":
+			texts = query[f.key]
+		case "header":
+			texts = rd.r.Header[f.key]
+		default:
+			source = body.source
+			if body.members != nil && body.members[i] != nil {
+				rd.add(f, source, v, codec.JSON.Decode(body.members[i], v.Addr().Interface()))
+				continue
+			}
+			texts = body.texts[f.key]
+		}
+		if len(texts) > 0 {
+			err := f.decode(texts, v)
+			if err != nil && source == "path" && !errors.Is(err, errUTF8) {
+				return errNoMatch
+			}
+			rd.add(f, source, v, err)
+		} else if !f.param.Optional {
+			rd.addFault(source, f.key, errors.New("is missing"))
+		}
+	}
+	return nil
+}
+
+// decode decodes one or more texts into v.
+func (f *argsField) decode(texts []string, v reflect.Value) error {
+	switch {
+	case f.parse == nil:
+		return errors.New("cannot be sent as text: send JSON")
+	case !f.list && len(texts) > 1:
+		return fmt.Errorf("is given %d times", len(texts))
+	case !f.list:
+		return f.parse(texts[0], v)
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(texts), len(texts)))
+	for i, text := range texts {
+		if err := f.parse(text, v.Index(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add adds the value of a field to the arguments, or the error of its decoding to the faults.
+func (rd *argumentReader) add(f *argsField, source string, v reflect.Value, err error) {
+	if err != nil {
+		rd.addFault(source, f.key, err)
+		return
+	}
+	rd.args.Keyword = append(rd.args.Keyword, signature.Named{Name: f.param.Name, Value: rd.value(v)})
+}
+
+// value returns v as an argument.
+func (rd *argumentReader) value(v reflect.Value) signature.Value {
+	rd.values = append(rd.values, decoded{v})
+	return &rd.values[len(rd.values)-1]
+}
+
+// A decoded is an argument that is decoded already.
+type decoded struct{ reflect.Value }
+
+// Decode implements [signature.Value].
+func (d *decoded) Decode(v any) error {
+	reflect.ValueOf(v).Elem().Set(d.Value)
+	return nil
+}
+
+// The response to a request with faults is limited, however many it has.
+const (
+	maxFaults    = 50
+	maxFaultText = 200 // bytes
+)
+
+func (rd *argumentReader) addFault(source, name string, err error) {
+	if len(rd.faults) == maxFaults {
+		return
+	}
+	detail := err.Error()
+	if rd.field.Sensitive() {
+		detail = "does not fit"
+	}
+	rd.faults = append(rd.faults, Fault{In: source, Name: clipped(name), Detail: clipped(detail)})
+}
+
+func clipped(text string) string {
+	if len(text) > maxFaultText {
+		text = text[:maxFaultText] + "…"
+	}
+	return valid(text)
+}
+
+// A bodyValues has the values of the fields that come from the body.
+type bodyValues struct {
+	source  string   // body, or query for a request without a body
+	members [][]byte // of a JSON object, by field
+	texts   map[string][]string
+}
+
+// readBody reads the body: JSON or a form. GET, HEAD and DELETE have their query in its place.
+func (rd *argumentReader) readBody(query url.Values) (bodyValues, *Error) {
+	switch {
+	case rd.fromBody == 0:
+		return bodyValues{}, nil
+	case rd.r.Method == http.MethodGet, rd.r.Method == http.MethodHead, rd.r.Method == http.MethodDelete:
+		return bodyValues{source: "query", texts: query}, nil
+	}
+	declared := rd.r.Header.Get("Content-Type")
+	if declared == "application/json" { // the usual one
+		return rd.readJSON()
+	}
+	kind, parameters, err := mime.ParseMediaType(declared)
+	switch charset := strings.ToLower(parameters["charset"]); {
+	case err != nil && declared != "", !slices.Contains([]string{"", "utf-8", "us-ascii"}, charset):
+		return bodyValues{}, errContentType
+	case kind == "", kind == "application/json", strings.HasSuffix(kind, "+json"):
+		return rd.readJSON()
+	case kind == "application/x-www-form-urlencoded":
+		return rd.readForm()
+	case kind == "multipart/form-data":
+		return rd.readMultipart(parameters["boundary"])
+	}
+	return bodyValues{}, errContentType
+}
+
+var errContentType = &Error{
+	Status:  http.StatusUnsupportedMediaType,
+	Message: "send application/json, application/x-www-form-urlencoded or multipart/form-data, in UTF-8",
+}
+
+func (rd *argumentReader) readJSON() (bodyValues, *Error) {
+	b := bodyValues{source: "body"}
+	data, failed := rd.readAll()
+	if failed != nil || len(data) == 0 {
+		return b, failed
+	}
+	members, err := codec.JSON.Map(data)
+	if err != nil { // no other fault is of interest
+		rd.addFault("body", "", err)
+		return b, faultsError(rd.faults)
+	}
+	b.members = make([][]byte, len(rd.fields))
+	for _, m := range members {
+		if i := rd.bodyField(m.Name); i >= 0 {
+			b.members[i] = m.Value
+		} else {
+			rd.addFault("body", m.Name, errors.New("is not known"))
+		}
+	}
+	return b, nil
+}
+
+// bodyField returns the index of the field that comes from the body under this name, or -1.
+func (b *binding) bodyField(name string) int {
+	for i := range b.fields {
+		if f := &b.fields[i]; f.key == name && f.source == "body" {
+			return i
+		}
+	}
+	return -1
+}
+
+func (rd *argumentReader) readForm() (bodyValues, *Error) {
+	data, failed := rd.readAll()
+	values, err := url.ParseQuery(string(data))
+	if err != nil {
+		rd.addFault("body", "", errors.New("is malformed"))
+	}
+	return bodyValues{source: "body", texts: values}, failed
+}
+
+// readMultipart reads a form that may contain files. It ignores these.
+func (rd *argumentReader) readMultipart(boundary string) (bodyValues, *Error) {
+	b := bodyValues{source: "body", texts: make(map[string][]string)}
+	for parts := multipart.NewReader(rd.r.Body, boundary); ; {
+		part, err := parts.NextPart()
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, bodyError(err)
+		}
+		if part.FileName() != "" {
+			continue
+		}
+		text, err := io.ReadAll(part)
+		if err != nil {
+			return b, bodyError(err)
+		}
+		b.texts[part.FormName()] = append(b.texts[part.FormName()], string(text))
+	}
+}
+
+// readAll reads the whole body as UTF-8.
+func (rd *argumentReader) readAll() ([]byte, *Error) {
+	data, err := io.ReadAll(rd.r.Body)
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	if !utf8.Valid(data) {
+		return nil, faultsError([]Fault{{In: "body", Detail: errUTF8.Error()}})
+	}
+	return data, nil
+}
