@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	module = "github.com/gomeko/gomeko/"
-	amqp   = "github.com/rabbitmq/amqp091-go"
+	module  = "github.com/gomeko/gomeko/"
+	amqp    = "github.com/rabbitmq/amqp091-go"
+	msgpack = "github.com/vmihailenco/msgpack/"
 )
 
 // arrows are who imports whom among the packages of the module: a package may import those of its row, and what they
@@ -29,7 +30,8 @@ var arrows = map[string][]string{
 	"service":          {"internal/inject", "internal/id", "signature", "internal/nearest"},
 	"di":               {"internal/inject"},
 	"internal/inject":  {},
-	"transport":        {"codec"},
+	"transport":        {"codec/msgpack"},
+	"codec/msgpack":    {"codec"},
 	"codec":            {},
 	"config":           {"internal/nearest"},
 	"broker":           {"internal/frame"},
@@ -51,6 +53,7 @@ var arrows = map[string][]string{
 
 // others are the packages from outside of the standard library that these may import, and no further ones.
 var others = map[string][]string{
+	"codec":            {"github.com/google/uuid", "github.com/klauspost/compress/zlib"},
 	"broker":           {},
 	"internal/frame":   {},
 	"internal/id":      {},
@@ -100,6 +103,8 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s imports runner: only programs do", from)
 			case imported == amqp && from != "transport" && from != "internal/brokertest":
 				t.Errorf("%s imports amqp091-go: only transport does", from)
+			case strings.HasPrefix(imported, msgpack) && from != "codec/msgpack":
+				t.Errorf("%s imports vmihailenco/msgpack: only codec/msgpack does", from)
 			case !ours && !standard[imported] && limited && !slices.Contains(limits, imported):
 				t.Errorf("%s imports %s: it may not", from, imported)
 			}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 )
 
 // What a request carries that is typical: a string, an integer, a struct.
@@ -36,7 +37,7 @@ func BenchmarkCodec(b *testing.B) {
 			return d.Decode(v)
 		}},
 		{"json", codec.JSON.Encode, codec.JSON.Decode},
-		{"msgpack", codec.MessagePack.Encode, codec.MessagePack.Decode},
+		{"msgpack", msgpack.Codec.Encode, msgpack.Codec.Decode},
 	}
 	targets := []struct {
 		name  string

@@ -7,45 +7,56 @@ import (
 	"strings"
 )
 
-// A Codec turns values into message bodies and back: [JSON], [TypedJSON] or [MessagePack]. What becomes of which Go type
-// is in the package's section on values. A Codec may be used by several goroutines.
+// A Codec encodes values as message bodies and decodes them. [JSON], [TypedJSON] and msgpack.Codec support the values
+// that the package comment lists. A Codec must be safe for concurrent use.
 type Codec interface {
-	ContentType() string     // application/json
-	ContentEncoding() string // utf-8
+	// ContentType returns the media type of encoded data, such as "application/json".
+	ContentType() string
 
-	// Encode returns v's body. What Python has no value for is an error: functions, channels, text that is not UTF-8.
+	// ContentEncoding returns the content encoding of encoded data: "utf-8" for text, otherwise "binary".
+	ContentEncoding() string
+
+	// Encode returns the encoding of v, or an error if v, or a value in it, cannot be encoded.
 	Encode(v any) ([]byte, error)
 
-	// Decode reads data into the pointer v. Unknown keys of objects are ignored, and of two equal ones the last counts.
-	// Numbers convert where nothing is lost: 2.0 fits an int, 2.5 does not. A null fits pointers, maps, slices and any.
+	// Decode stores data in the value that v points to. Unknown members of objects are ignored; if two have the same
+	// name, the last one is used. A number fits a type that can hold its value: 2.0 fits an int, 2.5 does not. Null
+	// fits pointers, maps, slices and interfaces.
 	Decode(data []byte, v any) error
+}
 
-	// List splits an encoded list into its encoded elements; Map an encoded object, in the order of its keys. The error
-	// says what was there instead.
+// A Splitter is a Codec that can take encoded data apart without decoding all of it. RPC splits each request into its
+// arguments, which are then decoded into the types of the method's parameters. [Split] returns a Splitter for any Codec.
+type Splitter interface {
+	Codec
+
+	// List returns the encoded elements of an encoded list.
 	List(data []byte) ([][]byte, error)
+
+	// Map returns the members of an encoded object, in their order.
 	Map(data []byte) ([]Member, error)
 
-	// Kind tells what is encoded, by its first bytes.
+	// Kind returns the kind of the encoded value. It looks only at the beginning of data.
 	Kind(data []byte) Kind
 }
 
-// A Member is one name and value of an encoded object.
+// A Member is a member of an encoded object: its name and its encoded value.
 type Member struct {
 	Name  string
 	Value []byte
 }
 
-// An Object is encoded as one, with these members in this order.
+// An Object is a Go value that is encoded as an object with these members, in this order.
 type Object interface {
 	Members() (names []string, values []any, err error)
 }
 
-// A Kind is what an encoded value is.
+// A Kind is the kind of an encoded value. Its text is meant for error messages.
 type Kind string
 
-// The kinds of values. Bytes are msgpack's only: in JSON they are a string.
+// The kinds of encoded values. JSON has no KindBytes: bytes are encoded as a string.
 const (
-	KindNone   Kind = "nothing" // no data, or none of the codec's
+	KindNone   Kind = "nothing" // no data, or not valid
 	KindNull   Kind = "null"
 	KindBool   Kind = "a bool"
 	KindNumber Kind = "a number"
@@ -55,92 +66,53 @@ const (
 	KindObject Kind = "an object"
 )
 
-// deepest is how deep lists and objects may be nested.
-const deepest = 10_000
-
-// A reader takes one value of an encoding apart. Only what kind has told may be read.
-type reader interface {
-	kind() (Kind, error)
-	null() error
-	bool() (bool, error)
-	number() (number, error)
-	text() ([]byte, error)  // of a string; valid until the next call
-	bytes() ([]byte, error) // valid until the next call
-	skip() error
-
-	// open enters a list or an object and returns its length, -1 if that is not known yet; next moves to member i and
-	// reports whether there is one; key reads a member's name.
-	open() (n int, err error)
-	next(i, n int, of Kind) (bool, error)
-	key() ([]byte, error)
-
-	at() int             // position
-	back(at int)         // to a position at this depth
-	since(at int) []byte // what was read since then
-	leave()              // a list or object whose end was not read
-	end() error          // an error if there is more after the value
+// A valueError says why a value cannot be encoded or decoded, and where in the whole value it is.
+type valueError struct {
+	reason string
+	path   []string // innermost first
 }
 
-// A writer puts one value of an encoding together.
-type writer interface {
-	null()
-	bool(bool)
-	int(int64)
-	uint(uint64)
-	float(f float64, bits int)
-	number(string) error // in JSON's spelling
-	text(string) error
-	bytes([]byte)
-
-	// list and object begin one of n members. item comes before member i of a list, key before one of an object, and
-	// close after the last.
-	list(n int)
-	object(n int)
-	item(i int)
-	key(i int, name string) error
-	close(of Kind)
+func valueErrorf(format string, args ...any) error {
+	return &valueError{reason: fmt.Sprintf(format, args...)}
 }
 
-// A misfit says why a value cannot be read or written, and where it is.
-type misfit struct {
-	why   string
-	where []string // innermost first
-}
-
-func misfitf(format string, args ...any) error { return &misfit{why: fmt.Sprintf(format, args...)} }
-
-// Error returns path and reason: "friends: [1]: age: null does not fit uint8".
-func (m *misfit) Error() string {
-	where := m.where
-	if len(where) > 20 {
-		where = append(slices.Clone(where[:10]), "…")
+// Error returns the path and the reason: "friends: [1]: age: null does not fit uint8".
+func (e *valueError) Error() string {
+	path := e.path
+	if len(path) > 20 {
+		path = append(slices.Clone(path[:10]), "…")
 	}
 	var b strings.Builder
-	for _, w := range slices.Backward(where) {
-		b.WriteString(w)
+	for _, step := range slices.Backward(path) {
+		b.WriteString(step)
 		b.WriteString(": ")
 	}
-	return b.String() + m.why
+	return b.String() + e.reason
 }
 
-// within adds where to the error of a value, if there is one.
-func within(err error, where string) error {
-	if m, ok := err.(*misfit); ok { //nolint:errorlint // it is never wrapped
-		m.where = append(m.where, where)
+// inMember adds the name of a member to the path of err, if err is a valueError.
+func inMember(err error, name string) error {
+	if e, ok := err.(*valueError); ok { //nolint:errorlint // it is never wrapped
+		e.path = append(e.path, name)
 	}
 	return err
 }
 
-func withinItem(err error, i int) error {
+// inElement adds the index of an element to the path of err, if err is a valueError.
+func inElement(err error, i int) error {
 	if err == nil {
 		return nil
 	}
-	return within(err, "["+strconv.Itoa(i)+"]")
+	return inMember(err, "["+strconv.Itoa(i)+"]")
 }
 
-func unfit(what Kind, t fmt.Stringer) error {
-	if what == KindNumber {
-		what = "number"
+// doesNotFit is the error of a value of kind what that a Go type cannot hold.
+func doesNotFit(what Kind, t fmt.Stringer) error { return valueErrorf("%s does not fit %s", what, t) }
+
+// writeError makes err, an error of a [Writer], a valueError. It returns nil if err is nil.
+func writeError(err error) error {
+	if err == nil {
+		return nil
 	}
-	return misfitf("%s does not fit %s", what, t)
+	return &valueError{reason: err.Error()}
 }

@@ -3,44 +3,47 @@ package codec
 import (
 	"encoding"
 	"encoding/json"
-	"fmt"
 	"math/big"
 	"reflect"
-	"strconv"
 )
 
-// A decoder reads Go values from a reader.
+// A decoder reads Go values from an input.
 type decoder struct {
-	r     reader
+	input
 	plans *plans
 }
 
-// any returns the value that comes next: nil, bool, json.Number or an infinite float64, string, []byte, []any,
-// map[string]any, or what is in an envelope.
+// jsonInput returns an input that reads data as JSON.
+func jsonInput(data []byte) *input {
+	return &input{r: &jsonReader{data: data}, data: data}
+}
+
+// any returns the value that comes next: nil, a bool, json.Number, string, []byte, []any or map[string]any, a float64 that
+// is not finite, or the value of an envelope.
 func (d *decoder) any() (any, error) {
-	kind, err := d.r.kind()
+	kind, err := d.r.Kind()
 	if err != nil {
 		return nil, err
 	}
 	switch kind {
 	case KindNull:
-		return nil, d.r.null()
+		return nil, d.r.Null()
 	case KindBool:
-		return d.r.bool()
+		return d.r.Bool()
 	case KindNumber:
-		n, err := d.r.number()
+		n, err := d.r.Number()
 		if err != nil {
 			return nil, err
 		}
-		if f, odd := n.infinite(); odd {
+		if f, odd := n.notFinite(); odd {
 			return f, nil
 		}
 		return json.Number(n.String()), nil
 	case KindString:
-		text, err := d.r.text()
+		text, err := d.r.Text()
 		return string(text), err
 	case KindBytes:
-		b, err := d.r.bytes()
+		b, err := d.r.Bytes()
 		return append([]byte{}, b...), err
 	case KindList:
 		list := []any{}
@@ -77,10 +80,10 @@ func (d *decoder) object() (map[string]any, error) {
 }
 
 func (d *decoder) list(item func(i int) error) error {
-	n, err := d.r.open()
+	n, err := d.open(KindList)
 	for i := 0; err == nil; i++ {
 		var more bool
-		if more, err = d.r.next(i, n, KindList); err != nil || !more {
+		if more, err = d.next(KindList, i, n); err != nil || !more {
 			break
 		}
 		err = item(i)
@@ -89,14 +92,14 @@ func (d *decoder) list(item func(i int) error) error {
 }
 
 func (d *decoder) members(member func(name []byte) error) error {
-	n, err := d.r.open()
+	n, err := d.open(KindObject)
 	for i := 0; err == nil; i++ {
 		var more bool
-		if more, err = d.r.next(i, n, KindObject); err != nil || !more {
+		if more, err = d.next(KindObject, i, n); err != nil || !more {
 			break
 		}
 		var name []byte
-		if name, err = d.r.key(); err == nil {
+		if name, err = d.r.Key(); err == nil {
 			err = member(name)
 		}
 	}
@@ -105,7 +108,7 @@ func (d *decoder) members(member func(name []byte) error) error {
 
 // value reads the value that comes next into v, whose type's plan is p.
 func (d *decoder) value(v reflect.Value, p *plan) error {
-	kind, err := d.r.kind()
+	kind, err := d.r.Kind()
 	if err != nil {
 		return err
 	}
@@ -116,7 +119,7 @@ func (d *decoder) value(v reflect.Value, p *plan) error {
 	switch {
 	case kind == KindNull && (p.read == formMap || p.read == formList || p.read == formBytes):
 		v.SetZero()
-		return d.r.null()
+		return d.r.Null()
 	case kind == KindList && (p.read == formList || p.read == formArray):
 		return d.items(v, p)
 	case kind == KindObject && p.read == formMap:
@@ -126,23 +129,23 @@ func (d *decoder) value(v reflect.Value, p *plan) error {
 	case kind == KindObject:
 		return d.enveloped(v, p)
 	case kind == KindBool && p.read == formBool:
-		b, err := d.r.bool()
+		b, err := d.r.Bool()
 		v.SetBool(b)
 		return err
 	case kind == KindNumber:
 		return d.number(v, p)
 	case kind == KindBytes && p.read == formBytes:
-		b, err := d.r.bytes()
+		b, err := d.r.Bytes()
 		v.SetBytes(append([]byte{}, b...))
 		return err
 	case kind == KindString:
-		text, err := d.r.text()
+		text, err := d.r.Text()
 		if err != nil {
 			return err
 		}
 		return d.setText(v, p, string(text))
 	}
-	return d.unfit(kind, p)
+	return d.doesNotFit(kind, p)
 }
 
 // whatever reads a value of any kind into v.
@@ -156,14 +159,14 @@ func (d *decoder) whatever(v reflect.Value, p *plan, kind Kind) error {
 		return d.unmarshal(v, p, kind)
 	case kind == KindNull:
 		v.SetZero()
-		return d.r.null()
+		return d.r.Null()
 	case p.read == formPointer:
 		if v.IsNil() {
 			v.Set(reflect.New(p.typ.Elem()))
 		}
 		return d.value(v.Elem(), p.elem)
 	case p.typ.NumMethod() > 0: // an interface of more than any
-		return d.unfit(kind, p)
+		return d.doesNotFit(kind, p)
 	}
 	x, err := d.any()
 	if err == nil {
@@ -173,16 +176,16 @@ func (d *decoder) whatever(v reflect.Value, p *plan, kind Kind) error {
 }
 
 // unfit returns the error of a value of kind that does not fit, and reads it: if it is malformed that is the error.
-func (d *decoder) unfit(kind Kind, p *plan) error {
-	if err := d.r.skip(); err != nil {
+func (d *decoder) doesNotFit(kind Kind, p *plan) error {
+	if err := d.skip(); err != nil {
 		return err
 	}
-	return unfit(kind, p.typ)
+	return doesNotFit(kind, p.typ)
 }
 
 // number reads one into v.
 func (d *decoder) number(v reflect.Value, p *plan) error {
-	n, err := d.r.number()
+	n, err := d.r.Number()
 	if err != nil {
 		return err
 	}
@@ -214,10 +217,10 @@ func (d *decoder) number(v reflect.Value, p *plan) error {
 	case formBig:
 		fits = n.big(v.Addr().Interface().(*big.Int))
 	default:
-		return unfit(KindNumber, p.typ)
+		return doesNotFit("number", p.typ)
 	}
 	if !fits {
-		return misfitf("number %.40s does not fit %s", n.String(), p.typ)
+		return valueErrorf("number %.40s does not fit %s", n.String(), p.typ)
 	}
 	return nil
 }
@@ -237,50 +240,47 @@ func (d *decoder) setText(v reflect.Value, p *plan, text string) (err error) {
 		err = bad
 	case formDecimal:
 		if !Decimal(text).valid() {
-			return misfitf("%.40q is no decimal number", text)
+			return valueErrorf("%.40q is no decimal number", text)
 		}
 		v.SetString(text)
 	case formNumber:
-		r := &jsonReader{data: []byte(text)}
-		return (&decoder{r: r, plans: d.plans}).quoted(v, p)
+		return d.nested(text).quoted(v, p)
 	case formDate, formTimeOfDay, formTextPtr:
 		err = v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
-		if _, ours := err.(*misfit); err != nil && !ours { //nolint:errorlint // it is never wrapped
-			err = misfitf("%.40q does not fit %s: %v", text, p.typ, err)
+		if _, ours := err.(*valueError); err != nil && !ours { //nolint:errorlint // it is never wrapped
+			err = valueErrorf("%.40q does not fit %s: %v", text, p.typ, err)
 		}
 	default:
-		return unfit(KindString, p.typ)
+		return doesNotFit(KindString, p.typ)
 	}
 	return err
 }
 
 // quoted reads into v what was JSON in a string.
 func (d *decoder) quoted(v reflect.Value, p *plan) error {
-	kind, err := d.r.kind()
+	kind, err := d.r.Kind()
 	if err == nil {
 		if kind != KindNumber && p.read == formNumber {
-			return unfit(KindString, p.typ)
+			return doesNotFit(KindString, p.typ)
 		}
 		err = d.value(v, p)
 	}
 	if err == nil {
-		err = d.r.end()
+		err = d.r.End()
 	}
 	if err != nil {
-		return misfitf("in a string: %v", err)
+		return valueErrorf("in a string: %v", err)
 	}
 	return nil
 }
 
 // raw returns the value that comes next as JSON.
 func (d *decoder) raw() ([]byte, error) {
-	if r, ok := d.r.(*jsonReader); ok {
-		start := r.at()
-		err := r.skip()
-		return r.since(start), err
+	if _, ok := d.r.(*jsonReader); ok {
+		return d.element()
 	}
 	var w jsonWriter
-	err := transcode(d.r, &w)
+	err := transcode(&d.input, &w)
 	return w.data, err
 }
 
@@ -298,7 +298,7 @@ func (d *decoder) unmarshal(v reflect.Value, p *plan, kind Kind) error {
 		return err
 	}
 	if err := v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(data); err != nil {
-		return misfitf("%s does not fit %s: %v", kind, p.typ, err)
+		return valueErrorf("%s does not fit %s: %v", kind, p.typ, err)
 	}
 	return nil
 }
@@ -317,11 +317,11 @@ func (d *decoder) items(v reflect.Value, p *plan) error {
 			}
 			v.SetLen(n)
 		case n > v.Len():
-			return misfitf("a list of more than %d does not fit %s", v.Len(), p.typ)
+			return valueErrorf("a list of more than %d does not fit %s", v.Len(), p.typ)
 		}
 		item := v.Index(i)
 		item.SetZero()
-		return withinItem(d.value(item, p.elem), i)
+		return inElement(d.value(item, p.elem), i)
 	})
 	switch {
 	case err != nil:
@@ -347,57 +347,11 @@ func (d *decoder) mapping(v reflect.Value, p *plan) error {
 		text := string(name)
 		item.SetZero()
 		if err := d.value(item, p.elem); err != nil {
-			return within(err, text)
+			return inMember(err, text)
 		}
 		v.SetMapIndex(key, item)
 		return nil
 	})
-}
-
-// setKey puts the name of a member into the key of a map.
-func setKey(key reflect.Value, name string) (err error) {
-	if key.Kind() == reflect.String {
-		key.SetString(name)
-		return nil
-	}
-	if text, ok := key.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		if err := text.UnmarshalText([]byte(name)); err != nil {
-			return misfitf("key %.40q does not fit %s: %v", name, key.Type(), err)
-		}
-		return nil
-	}
-	switch bits := 0; basic(key.Type()) {
-	case formInt:
-		var i int64
-		bits = key.Type().Bits()
-		i, err = strconv.ParseInt(name, 10, bits)
-		key.SetInt(i)
-	case formUint:
-		var u uint64
-		bits = key.Type().Bits()
-		u, err = strconv.ParseUint(name, 10, bits)
-		key.SetUint(u)
-	case formFloat:
-		var f float64
-		f, err = strconv.ParseFloat(name, key.Type().Bits())
-		key.SetFloat(f)
-	case formBool:
-		var b bool
-		b, err = strconv.ParseBool(name)
-		key.SetBool(b)
-	case formAny:
-		if key.NumMethod() == 0 {
-			key.Set(reflect.ValueOf(name))
-			return nil
-		}
-		fallthrough
-	default:
-		err = fmt.Errorf("none does")
-	}
-	if err != nil {
-		return misfitf("key %.40q does not fit %s", name, key.Type())
-	}
-	return nil
 }
 
 func (d *decoder) fields(v reflect.Value, p *plan) error {
@@ -405,12 +359,12 @@ func (d *decoder) fields(v reflect.Value, p *plan) error {
 	return d.members(func(name []byte) error {
 		at := p.member(name)
 		if at < 0 {
-			return d.r.skip()
+			return d.skip()
 		}
 		f := &p.fields[at]
 		member, err := f.reach(v)
 		if err != nil {
-			return within(err, f.name)
+			return inMember(err, f.name)
 		}
 		if bit := uint64(1) << (at & 63); at < 64 {
 			if seen&bit != 0 { // nothing of what came first stays
@@ -424,46 +378,91 @@ func (d *decoder) fields(v reflect.Value, p *plan) error {
 			err = d.value(member, f.plan)
 		}
 		if err != nil {
-			return within(err, f.name)
+			return inMember(err, f.name)
 		}
 		return nil
 	})
 }
 
-// reach is of, and makes what is behind a nil.
-func (f *field) reach(v reflect.Value) (reflect.Value, error) {
-	if len(f.index) == 1 {
-		return v.Field(f.index[0]), nil
-	}
-	for i, at := range f.index {
-		if i > 0 && v.Kind() == reflect.Pointer {
-			if v.IsNil() {
-				if !v.CanSet() {
-					return v, misfitf("embedded %s is nil and not exported", v.Type())
-				}
-				v.Set(reflect.New(v.Type().Elem()))
-			}
-			v = v.Elem()
-		}
-		v = v.Field(at)
-	}
-	return v, nil
-}
-
 // unquote reads a string into v that has JSON in it.
 func (d *decoder) unquote(v reflect.Value, p *plan) error {
-	switch kind, err := d.r.kind(); {
+	switch kind, err := d.r.Kind(); {
 	case err != nil:
 		return err
 	case kind == KindNull:
 		return d.value(v, p)
 	case kind != KindString:
-		return d.unfit(kind, p)
+		return d.doesNotFit(kind, p)
 	}
-	text, err := d.r.text()
+	text, err := d.r.Text()
 	if err != nil {
 		return err
 	}
-	inner := decoder{r: &jsonReader{data: []byte(string(text))}, plans: d.plans}
-	return inner.quoted(v, p)
+	return d.nested(string(text)).quoted(v, p)
+}
+
+// nested returns a decoder that reads text, the content of a string, as JSON.
+func (d *decoder) nested(text string) *decoder {
+	return &decoder{input: *jsonInput([]byte(text)), plans: d.plans}
+}
+
+// envelope reads the object that comes next if it is an envelope, and otherwise leaves it there.
+func (d *decoder) envelope() (e envelope, ok bool, err error) {
+	start := d.r.At()
+	first, err := d.first()
+	if d.r.Back(start); err != nil || first != typeKey && first != valueKey {
+		return e, false, err
+	}
+	members, err := d.object()
+	if err != nil {
+		return e, false, err
+	}
+	e, ok = newEnvelope(members)
+	if !ok {
+		d.r.Back(start)
+	}
+	return e, ok, nil
+}
+
+// enveloped reads into v, which is neither a map nor a struct, the object that comes next, if that is an envelope.
+func (d *decoder) enveloped(v reflect.Value, p *plan) error {
+	e, ok, err := d.envelope()
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return d.doesNotFit(KindObject, p)
+	case p.read == formBytes:
+		b, err := e.bytes()
+		v.SetBytes(b)
+		return err
+	}
+	return d.setText(v, p, e.text)
+}
+
+// plain returns the envelope that comes next as the JSON that kombu 5.2 would have written; nil if there is none.
+func (d *decoder) plain() ([]byte, error) {
+	e, ok, err := d.envelope()
+	if err != nil || !ok {
+		return nil, err
+	}
+	var w jsonWriter
+	err = w.Text(e.text)
+	return w.data, err
+}
+
+// first returns the name of the first member of the object that comes next, or "" if it has no members.
+func (d *decoder) first() (string, error) {
+	depth := d.depth
+	defer func() { d.depth = depth }()
+	n, err := d.open(KindObject)
+	if err != nil {
+		return "", err
+	}
+	more, err := d.next(KindObject, 0, n)
+	if err != nil || !more {
+		return "", err
+	}
+	name, err := d.r.Key()
+	return string(name), err
 }

@@ -1,7 +1,7 @@
 // Package codec encodes Go values as message bodies and decodes them, the way Nameko's services do.
 //
 // A [Codec] is one encoding. [JSON] and [TypedJSON] are Nameko's json, as kombu 5.2 and as later versions write it, and
-// [MessagePack] is its msgpack. Each of them reads what every version of kombu writes:
+// msgpack.Codec is its msgpack. Each of them reads what every version of kombu writes:
 //
 //	data, err := codec.JSON.Encode(order)
 //	…

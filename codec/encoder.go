@@ -4,47 +4,49 @@ import (
 	"cmp"
 	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"reflect"
 	"slices"
-	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 )
 
-// An encoder writes Go values to a writer.
+// An encoder writes Go values to a Writer.
 type encoder struct {
-	w     writer
+	w     Writer
 	plans *plans
-	typed bool // in envelopes, what JSON has no type for
+	typed bool // write in envelopes what JSON has no type for
 	depth int
 }
 
-// any writes v. The types that are most frequent need no reflection.
+// any writes v. The most frequent types need no reflection.
 func (e *encoder) any(v any) error {
 	switch v := v.(type) {
 	case nil:
-		e.w.null()
+		e.w.Null()
 	case bool:
-		e.w.bool(v)
+		e.w.Bool(v)
 	case int:
-		e.w.int(int64(v))
+		e.w.Int(int64(v))
 	case float64:
-		e.w.float(v, 64)
+		e.w.Float(v, 64)
 	case string:
-		return e.w.text(v)
+		return e.text(v)
 	case json.Number:
-		return e.w.number(cmp.Or(string(v), "0"))
+		return e.number(cmp.Or(string(v), "0"))
 	case []any:
 		if v == nil {
-			e.w.null()
+			e.w.Null()
 			return nil
 		}
 		return e.list(len(v), func(i int) error { return e.any(v[i]) })
 	case map[string]any:
 		if v == nil {
-			e.w.null()
+			e.w.Null()
 			return nil
 		}
 		names := make([]string, 0, len(v))
@@ -60,36 +62,50 @@ func (e *encoder) any(v any) error {
 	return nil
 }
 
+var errTooDeep = errors.New("nested deeper than 10000: does it contain itself?")
+
+func (e *encoder) text(s string) error { return writeError(e.w.Text(s)) }
+
+// number writes text, which must have the syntax of a number in JSON.
+func (e *encoder) number(text string) error {
+	if !isNumber(text) {
+		return valueErrorf("%q is not a number", text)
+	}
+	return writeError(e.w.Number(text))
+}
+
+// list writes a list of n elements.
 func (e *encoder) list(n int, item func(i int) error) error {
-	if e.depth++; e.depth > deepest {
+	if e.depth++; e.depth > maxDepth {
 		return errTooDeep
 	}
-	e.w.list(n)
+	e.w.Open(KindList, n)
 	for i := range n {
-		e.w.item(i)
+		e.w.Element(i)
 		if err := item(i); err != nil {
-			return withinItem(err, i)
+			return inElement(err, i)
 		}
 	}
-	e.w.close(KindList)
+	e.w.Close(KindList)
 	e.depth--
 	return nil
 }
 
+// object writes an object with these members.
 func (e *encoder) object(names []string, member func(i int) error) error {
-	if e.depth++; e.depth > deepest {
+	if e.depth++; e.depth > maxDepth {
 		return errTooDeep
 	}
-	e.w.object(len(names))
+	e.w.Open(KindObject, len(names))
 	for i, name := range names {
-		if err := e.w.key(i, name); err != nil {
-			return err
+		if err := e.w.Key(i, name); err != nil {
+			return writeError(err)
 		}
 		if err := member(i); err != nil {
-			return within(err, name)
+			return inMember(err, name)
 		}
 	}
-	e.w.close(KindObject)
+	e.w.Close(KindObject)
 	e.depth--
 	return nil
 }
@@ -98,20 +114,20 @@ func (e *encoder) object(names []string, member func(i int) error) error {
 func (e *encoder) value(v reflect.Value, p *plan) error {
 	switch p.write {
 	case formBool:
-		e.w.bool(v.Bool())
+		e.w.Bool(v.Bool())
 	case formInt:
-		e.w.int(v.Int())
+		e.w.Int(v.Int())
 	case formUint:
-		e.w.uint(v.Uint())
+		e.w.Uint(v.Uint())
 	case formFloat:
-		e.w.float(v.Float(), p.typ.Bits())
+		e.w.Float(v.Float(), p.typ.Bits())
 	case formString:
-		return e.w.text(v.String())
+		return e.text(v.String())
 	case formBytes:
 		return e.bytes(v)
 	case formList, formArray:
 		if p.write == formList && v.IsNil() {
-			e.w.null()
+			e.w.Null()
 			return nil
 		}
 		return e.list(v.Len(), func(i int) error { return e.value(v.Index(i), p.elem) })
@@ -123,12 +139,12 @@ func (e *encoder) value(v reflect.Value, p *plan) error {
 		return e.pointer(v, p)
 	case formAny:
 		if v.IsNil() {
-			e.w.null()
+			e.w.Null()
 			return nil
 		}
 		return e.any(v.Interface())
 	case formNone:
-		return misfitf("%s is no data", p.typ)
+		return valueErrorf("%s is not data", p.typ)
 	default:
 		if p.write < formObject {
 			return e.known(v, p.write)
@@ -141,23 +157,23 @@ func (e *encoder) value(v reflect.Value, p *plan) error {
 func (e *encoder) bytes(v reflect.Value) error {
 	switch b := v.Bytes(); {
 	case b == nil:
-		e.w.null()
+		e.w.Null()
 	case !e.typed:
-		e.w.bytes(b)
+		e.w.Bytes(b)
 	case utf8.Valid(b):
 		return e.envelope("bytes", string(b))
 	default:
-		return e.enveloped("base64", func() error { e.w.bytes(b); return nil })
+		return e.enveloped("base64", func() error { e.w.Bytes(b); return nil })
 	}
 	return nil
 }
 
 func (e *encoder) pointer(v reflect.Value, p *plan) error {
 	if v.IsNil() {
-		e.w.null()
+		e.w.Null()
 		return nil
 	}
-	if e.depth++; e.depth > deepest {
+	if e.depth++; e.depth > maxDepth {
 		return errTooDeep
 	}
 	err := e.value(v.Elem(), p.elem)
@@ -167,7 +183,7 @@ func (e *encoder) pointer(v reflect.Value, p *plan) error {
 
 func (e *encoder) mapping(v reflect.Value, p *plan) error {
 	if v.IsNil() {
-		e.w.null()
+		e.w.Null()
 		return nil
 	}
 	type member struct {
@@ -177,7 +193,7 @@ func (e *encoder) mapping(v reflect.Value, p *plan) error {
 	members := make([]member, 0, v.Len())
 	names := make([]string, 0, v.Len())
 	for key, value := range v.Seq2() {
-		name, err := e.name(key)
+		name, err := keyName(key)
 		if err != nil {
 			return err
 		}
@@ -190,37 +206,8 @@ func (e *encoder) mapping(v reflect.Value, p *plan) error {
 	return e.object(names, func(i int) error { return e.value(members[i].value, p.elem) })
 }
 
-// name returns the key of a map as Python's json writes it: None is null, True is true.
-func (e *encoder) name(key reflect.Value) (string, error) {
-	if key.Kind() == reflect.String {
-		return key.String(), nil
-	}
-	if text, ok := key.Interface().(encoding.TextMarshaler); ok && (key.Kind() != reflect.Pointer || !key.IsNil()) {
-		name, err := text.MarshalText()
-		return string(name), err
-	}
-	switch basic(key.Type()) {
-	case formBool:
-		return strconv.FormatBool(key.Bool()), nil
-	case formInt:
-		return strconv.FormatInt(key.Int(), 10), nil
-	case formUint:
-		return strconv.FormatUint(key.Uint(), 10), nil
-	case formFloat:
-		var w jsonWriter
-		w.float(key.Float(), key.Type().Bits())
-		return string(w.data), nil
-	case formAny:
-		if key.IsNil() {
-			return "null", nil
-		}
-		return e.name(key.Elem())
-	}
-	return "", misfitf("%s cannot be a key: it is no string, number or bool", key.Type())
-}
-
 func (e *encoder) fields(v reflect.Value, p *plan) error {
-	if e.depth++; e.depth > deepest {
+	if e.depth++; e.depth > maxDepth {
 		return errTooDeep
 	}
 	n := len(p.fields)
@@ -232,7 +219,7 @@ func (e *encoder) fields(v reflect.Value, p *plan) error {
 			}
 		}
 	}
-	e.w.object(n)
+	e.w.Open(KindObject, n)
 	at := 0
 	for i := range p.fields {
 		f := &p.fields[i]
@@ -240,8 +227,8 @@ func (e *encoder) fields(v reflect.Value, p *plan) error {
 		if !p.always && f.omitted(member) {
 			continue
 		}
-		if err := e.w.key(at, f.name); err != nil {
-			return err
+		if err := e.w.Key(at, f.name); err != nil {
+			return writeError(err)
 		}
 		at++
 		write := e.value
@@ -249,10 +236,10 @@ func (e *encoder) fields(v reflect.Value, p *plan) error {
 			write = e.quoted
 		}
 		if err := write(member, f.plan); err != nil {
-			return within(err, f.name)
+			return inMember(err, f.name)
 		}
 	}
-	e.w.close(KindObject)
+	e.w.Close(KindObject)
 	e.depth--
 	return nil
 }
@@ -260,7 +247,7 @@ func (e *encoder) fields(v reflect.Value, p *plan) error {
 // quoted writes v, a number, a bool or a string, as JSON in a string.
 func (e *encoder) quoted(v reflect.Value, p *plan) error {
 	if p.write == formPointer && v.IsNil() {
-		e.w.null()
+		e.w.Null()
 		return nil
 	}
 	var w jsonWriter
@@ -268,22 +255,22 @@ func (e *encoder) quoted(v reflect.Value, p *plan) error {
 	if err := inner.value(v, p); err != nil {
 		return err
 	}
-	return e.w.text(string(w.data))
+	return e.text(string(w.data))
 }
 
 // known writes v of one of the types that are [known].
 func (e *encoder) known(v reflect.Value, f form) error {
 	switch f {
 	case formNumber:
-		return e.w.number(cmp.Or(v.String(), "0"))
+		return e.number(cmp.Or(v.String(), "0"))
 	case formRaw:
 		if v.IsNil() {
-			e.w.null()
+			e.w.Null()
 			return nil
 		}
 		return e.raw(v.Bytes())
 	case formBig:
-		return e.w.number(addressed(v).Interface().(*big.Int).String())
+		return e.number(addressed(v).Interface().(*big.Int).String())
 	case formTime:
 		return e.time(v.Interface().(time.Time))
 	case formDate:
@@ -291,23 +278,23 @@ func (e *encoder) known(v reflect.Value, f form) error {
 	case formTimeOfDay:
 		t := v.Interface().(TimeOfDay)
 		if !t.valid() {
-			return misfitf("%s is no time of day", t)
+			return valueErrorf("%s is not a time of day", t)
 		}
-		return e.plainOr("time", t.String())
+		return e.textOr("time", t.String())
 	case formDecimal:
 		d := Decimal(v.String())
 		if !d.valid() {
-			return misfitf("%q is no decimal", string(d))
+			return valueErrorf("%q is not a decimal number", string(d))
 		}
-		return e.plainOr("decimal", string(d))
+		return e.textOr("decimal", string(d))
 	}
-	return misfitf("%s is no data", v.Type())
+	return valueErrorf("%s is not data", v.Type())
 }
 
 // marshal writes v of a type that marshals itself.
 func (e *encoder) marshal(v reflect.Value, p *plan) error {
 	if (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil() {
-		e.w.null()
+		e.w.Null()
 		return nil
 	}
 	if p.write == formJSONPtr || p.write == formTextPtr {
@@ -338,11 +325,11 @@ func (e *encoder) marshal(v reflect.Value, p *plan) error {
 			return fmt.Errorf("%s: %w", p.typ, err)
 		}
 		if p.kind != "" {
-			return e.plainOr(p.kind, string(text))
+			return e.textOr(p.kind, string(text))
 		}
-		return e.w.text(string(text))
+		return e.text(string(text))
 	}
-	return misfitf("%s is no data", p.typ)
+	return valueErrorf("%s is not data", p.typ)
 }
 
 // addressed returns a pointer to v, or to a copy of it.
@@ -357,24 +344,66 @@ func addressed(v reflect.Value) reflect.Value {
 
 // raw writes what is JSON already.
 func (e *encoder) raw(data []byte) error {
-	r := &jsonReader{data: data, depth: e.depth}
+	in := jsonInput(data)
+	in.depth = e.depth
 	if w, ok := e.w.(*jsonWriter); ok {
-		r.space()
-		start := r.i
-		if err := skip(r); err != nil {
+		element, err := in.element()
+		if err != nil {
 			return err
 		}
-		w.data = append(w.data, r.since(start)...)
-	} else if err := transcode(r, e.w); err != nil {
+		w.data = append(w.data, element...)
+	} else if err := transcode(in, e.w); err != nil {
 		return err
 	}
-	return r.end()
+	return in.r.End()
 }
 
-// plainOr writes text, in an envelope if there are any.
-func (e *encoder) plainOr(kind, text string) error {
+// textOr writes text, in an envelope if the encoder is typed.
+func (e *encoder) textOr(kind, text string) error {
 	if e.typed {
 		return e.envelope(kind, text)
 	}
-	return e.w.text(text)
+	return e.text(text)
+}
+
+// enveloped writes an envelope around what value writes.
+func (e *encoder) enveloped(kind string, value func() error) error {
+	return e.object([]string{typeKey, valueKey}, func(i int) error {
+		if i == 0 {
+			return e.text(kind)
+		}
+		return value()
+	})
+}
+
+func (e *encoder) envelope(kind, text string) error {
+	return e.enveloped(kind, func() error {
+		if kind != "uuid" {
+			return e.text(text)
+		}
+		id, err := uuid.Parse(text)
+		if err != nil {
+			return valueErrorf("%q is not a UUID", text)
+		}
+		return e.object([]string{"hex"}, func(int) error { return e.text(compactUUID(id)) })
+	})
+}
+
+// time writes t, to the microsecond.
+func (e *encoder) time(t time.Time) error {
+	if y := t.Year(); y < 1 || y > 9999 {
+		return valueErrorf("year %d is out of range: Python has the years 1 to 9999", y)
+	}
+	return e.textOr("datetime", isoformat(t, e.typed))
+}
+
+// date writes d: midnight, from kombu 5.2.
+func (e *encoder) date(d Date) error {
+	switch {
+	case !d.valid():
+		return valueErrorf("%s is not a date", d)
+	case e.typed:
+		return e.envelope("date", d.String())
+	}
+	return e.text(d.String() + "T00:00:00")
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 )
 
 // FuzzJSON finds data that the codec takes otherwise than encoding/json, or that breaks it.
@@ -55,7 +56,7 @@ func FuzzMessagePack(f *testing.F) {
 	for _, v := range []any{
 		person{Name: "x", Extra: []any{1, 2.5, nil}}, map[string]any{"a": []byte{0xff}, "b": "é"}, []any{-1, 1 << 40, uint64(1 << 63)},
 	} {
-		data, err := codec.MessagePack.Encode(v)
+		data, err := msgpack.Codec.Encode(v)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -69,19 +70,19 @@ func FuzzMessagePack(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var p person
-		_ = codec.MessagePack.Decode(data, &p)
+		_ = msgpack.Codec.Decode(data, &p)
 		var raw json.RawMessage
-		rawErr := codec.MessagePack.Decode(data, &raw)
+		rawErr := msgpack.Codec.Decode(data, &raw)
 		var v any
-		err := codec.MessagePack.Decode(data, &v)
+		err := msgpack.Codec.Decode(data, &v)
 		if err != nil {
 			return
 		}
 		if rawErr != nil {
 			t.Errorf("%x: got %v for a RawMessage, none for an any", data, rawErr)
 		}
-		splitsAs(t, codec.MessagePack, data, v)
-		comesBack(t, codec.MessagePack, v)
+		splitsAs(t, msgpack.Codec, data, v)
+		comesBack(t, msgpack.Codec, v)
 	})
 }
 
@@ -116,7 +117,7 @@ func comesBack(t *testing.T, c codec.Codec, v any) {
 	t.Helper()
 	data, err := c.Encode(v)
 	if err != nil {
-		if c != codec.MessagePack { // which has no larger integers, and no lone surrogates
+		if c != msgpack.Codec { // which has no larger integers, and no lone surrogates
 			t.Errorf("%#v: %v", v, err)
 		}
 		return
@@ -132,7 +133,7 @@ func comesBack(t *testing.T, c codec.Codec, v any) {
 }
 
 // splitsAs checks that the parts of data are those of v.
-func splitsAs(t *testing.T, c codec.Codec, data []byte, v any) {
+func splitsAs(t *testing.T, c codec.Splitter, data []byte, v any) {
 	t.Helper()
 	same := func(part []byte, want any) {
 		var got any

@@ -70,18 +70,18 @@ func TestJSONEncode(t *testing.T) {
 	circle := []any{nil}
 	circle[0] = circle
 	for want, value := range map[string]any{
-		"chan int is no data":                                        make(chan int),
-		"a: [0]: func() is no data":                                  map[string]any{"a": []func(){nil}},
-		`"\xff" is not UTF-8: bytes are a []byte`:                    "\xff",
-		`"2x" is no number`:                                          json.Number("2x"),
+		"chan int is not data":                                       make(chan int),
+		"a: [0]: func() is not data":                                 map[string]any{"a": []func(){nil}},
+		`"\xff" is not valid UTF-8: use []byte for bytes`:            "\xff",
+		`"2x" is not a number`:                                       json.Number("2x"),
 		"nested deeper than 10000: does it contain itself?":          circle,
-		"struct {} cannot be a key: it is no string, number or bool": map[struct{}]int{{}: 1},
-		"year 10000 is not one of Python's, 1 to 9999":               time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
-		"2024-02-30 is no date":                                      codec.Date{Year: 2024, Month: 2, Day: 30},
-		"24:00:00 is no time of day":                                 codec.TimeOfDay{Hour: 24},
-		`"1,5" is no decimal`:                                        codec.Decimal("1,5"),
+		"struct {} cannot be a key: use a string, number or bool":    map[struct{}]int{{}: 1},
+		"year 10000 is out of range: Python has the years 1 to 9999": time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+		"2024-02-30 is not a date":                                   codec.Date{Year: 2024, Month: 2, Day: 30},
+		"24:00:00 is not a time of day":                              codec.TimeOfDay{Hour: 24},
+		`"1,5" is not a decimal number`:                              codec.Decimal("1,5"),
 	} {
-		want = "cannot be written as JSON: " + want
+		want = "cannot encode as JSON: " + want
 		if got, err := codec.JSON.Encode(value); err == nil || err.Error() != want {
 			t.Errorf("%T: got %s, %v, want %s", value, got, err, want)
 		}

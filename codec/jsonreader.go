@@ -8,18 +8,24 @@ import (
 	"unicode/utf8"
 )
 
-// A jsonReader reads JSON as Python's json does: NaN, Infinity and -Infinity are numbers. A lone surrogate, \ud83d, is
-// the three bytes that UTF-8 would have for it (WTF-8).
+// A jsonReader reads JSON as Python's json module does: NaN, Infinity and -Infinity are numbers. A lone surrogate, "\ud83d",
+// becomes the three bytes that UTF-8 would have for it (WTF-8).
 type jsonReader struct {
 	data    []byte
 	i       int
-	depth   int
-	scratch []byte
+	scratch []byte // for strings with escapes
+}
+
+func (r *jsonReader) Reset(data []byte) {
+	r.data, r.i = data, 0
+	if cap(r.scratch) > keptBuffer {
+		r.scratch = nil
+	}
 }
 
 var errEnds = errors.New("not valid JSON: it ends before the value does")
 
-// space moves to the next byte that is no white space, and returns it; 0 at the end.
+// space skips white space. It returns the byte that comes next, or 0 at the end.
 func (r *jsonReader) space() byte {
 	for ; r.i < len(r.data); r.i++ {
 		if c := r.data[r.i]; c > ' ' || c != ' ' && c != '\n' && c != '\t' && c != '\r' {
@@ -29,7 +35,7 @@ func (r *jsonReader) space() byte {
 	return 0
 }
 
-// unexpected is the error of the byte at i.
+// unexpected returns the error of the byte at i.
 func (r *jsonReader) unexpected() error {
 	if r.i >= len(r.data) {
 		if len(bytes.TrimSpace(r.data)) == 0 {
@@ -44,7 +50,7 @@ func (r *jsonReader) unexpected() error {
 	return fmt.Errorf("not valid JSON: unexpected %q at byte %d", c, r.i+1)
 }
 
-func (r *jsonReader) kind() (Kind, error) {
+func (r *jsonReader) Kind() (Kind, error) {
 	switch c := r.space(); c {
 	case '"':
 		return KindString, nil
@@ -66,7 +72,7 @@ func (r *jsonReader) kind() (Kind, error) {
 	}
 }
 
-// literal reads word.
+// literal reads word, such as null.
 func (r *jsonReader) literal(word string) error {
 	for i := range len(word) {
 		if r.i >= len(r.data) || r.data[r.i] != word[i] {
@@ -77,37 +83,37 @@ func (r *jsonReader) literal(word string) error {
 	return nil
 }
 
-func (r *jsonReader) null() error { return r.literal("null") }
+func (r *jsonReader) Null() error { return r.literal("null") }
 
-func (r *jsonReader) bool() (bool, error) {
+func (r *jsonReader) Bool() (bool, error) {
 	if r.data[r.i] == 't' {
 		return true, r.literal("true")
 	}
 	return false, r.literal("false")
 }
 
-func (r *jsonReader) number() (number, error) {
+func (r *jsonReader) Number() (Number, error) {
 	start := r.i
 	if r.data[r.i] == '-' {
 		r.i++
 	}
 	switch c := r.peek(); {
 	case c == 'N' && start == r.i:
-		return number{text: r.data[start:min(start+3, len(r.data))]}, r.literal("NaN")
+		return Number{text: r.data[start:min(start+3, len(r.data))]}, r.literal("NaN")
 	case c == 'I':
 		err := r.literal("Infinity")
-		return number{text: r.data[start:r.i]}, err
+		return Number{text: r.data[start:r.i]}, err
 	case c == '0':
 		r.i++
 	default:
 		if err := r.digits(); err != nil {
-			return number{}, err
+			return Number{}, err
 		}
 	}
 	if r.peek() == '.' {
 		r.i++
 		if err := r.digits(); err != nil {
-			return number{}, err
+			return Number{}, err
 		}
 	}
 	if c := r.peek(); c == 'e' || c == 'E' {
@@ -116,10 +122,10 @@ func (r *jsonReader) number() (number, error) {
 			r.i++
 		}
 		if err := r.digits(); err != nil {
-			return number{}, err
+			return Number{}, err
 		}
 	}
-	return number{text: r.data[start:r.i]}, nil
+	return Number{text: r.data[start:r.i]}, nil
 }
 
 func (r *jsonReader) peek() byte {
@@ -129,7 +135,7 @@ func (r *jsonReader) peek() byte {
 	return 0
 }
 
-// digits reads one or more.
+// digits reads one or more digits.
 func (r *jsonReader) digits() error {
 	start := r.i
 	for r.i < len(r.data) && '0' <= r.data[r.i] && r.data[r.i] <= '9' {
@@ -141,7 +147,7 @@ func (r *jsonReader) digits() error {
 	return nil
 }
 
-func (r *jsonReader) text() ([]byte, error) {
+func (r *jsonReader) Text() ([]byte, error) {
 	r.i++
 	start := r.i
 	high := byte(0)
@@ -169,7 +175,7 @@ func (r *jsonReader) text() ([]byte, error) {
 	return nil, errEnds
 }
 
-// notUTF8 is the error of the text that starts at start.
+// notUTF8 returns the error of the text that begins at start.
 func (r *jsonReader) notUTF8(start int) error {
 	for r.i = start; ; {
 		c, n := utf8.DecodeRune(r.data[r.i:])
@@ -180,7 +186,7 @@ func (r *jsonReader) notUTF8(start int) error {
 	}
 }
 
-// unescape reads the rest of a string that has escapes, from the first one on.
+// unescape reads the rest of a string from its first escape on. The part before it is text.
 func (r *jsonReader) unescape(text []byte) ([]byte, error) {
 	for r.i < len(r.data) {
 		start := r.i
@@ -210,7 +216,7 @@ func (r *jsonReader) unescape(text []byte) ([]byte, error) {
 	return nil, errEnds
 }
 
-// escaped reads what follows a backslash.
+// escaped reads the character that follows a backslash.
 func (r *jsonReader) escaped() (rune, error) {
 	c := r.peek()
 	switch c {
@@ -249,7 +255,7 @@ func (r *jsonReader) escaped() (rune, error) {
 	return rune(c), nil
 }
 
-// hex reads the u and the four digits of an escape.
+// hex reads the u and the four digits of an escape such as \u00e9.
 func (r *jsonReader) hex() (c rune, err error) {
 	r.i++
 	for range 4 {
@@ -268,7 +274,7 @@ func (r *jsonReader) hex() (c rune, err error) {
 	return c, nil
 }
 
-// appendWTF8 is utf8.AppendRune, for surrogates too.
+// appendWTF8 is utf8.AppendRune that accepts surrogates.
 func appendWTF8(text []byte, c rune) []byte {
 	if utf16.IsSurrogate(c) {
 		return append(text, 0xed, 0x80|byte(c>>6)&0x3f, 0x80|byte(c)&0x3f)
@@ -276,18 +282,15 @@ func appendWTF8(text []byte, c rune) []byte {
 	return utf8.AppendRune(text, c)
 }
 
-// bytes is never called: JSON has no bytes.
-func (r *jsonReader) bytes() ([]byte, error) { return nil, r.unexpected() }
+// Bytes is never called: JSON has no bytes.
+func (r *jsonReader) Bytes() ([]byte, error) { return nil, r.unexpected() }
 
-func (r *jsonReader) open() (int, error) {
-	if r.depth++; r.depth > deepest {
-		return 0, fmt.Errorf("nested deeper than %d at byte %d", deepest, r.i+1)
-	}
+func (r *jsonReader) Open(Kind) (int, error) {
 	r.i++
 	return -1, nil
 }
 
-func (r *jsonReader) next(i, _ int, of Kind) (bool, error) {
+func (r *jsonReader) Next(of Kind, i int) (bool, error) {
 	end := byte(']')
 	if of == KindObject {
 		end = '}'
@@ -295,7 +298,6 @@ func (r *jsonReader) next(i, _ int, of Kind) (bool, error) {
 	switch c := r.space(); {
 	case c == end:
 		r.i++
-		r.depth--
 		return false, nil
 	case i == 0:
 		return true, nil
@@ -306,11 +308,11 @@ func (r *jsonReader) next(i, _ int, of Kind) (bool, error) {
 	return false, r.unexpected()
 }
 
-func (r *jsonReader) key() ([]byte, error) {
+func (r *jsonReader) Key() ([]byte, error) {
 	if r.space() != '"' {
 		return nil, r.unexpected()
 	}
-	key, err := r.text()
+	key, err := r.Text()
 	if err != nil {
 		return nil, err
 	}
@@ -321,15 +323,10 @@ func (r *jsonReader) key() ([]byte, error) {
 	return key, nil
 }
 
-func (r *jsonReader) skip() error { return skip(r) }
+func (r *jsonReader) At() int     { return r.i }
+func (r *jsonReader) Back(at int) { r.i = at }
 
-func (r *jsonReader) leave() { r.depth-- }
-
-func (r *jsonReader) at() int             { return r.i }
-func (r *jsonReader) back(at int)         { r.i = at }
-func (r *jsonReader) since(at int) []byte { return r.data[at:r.i] }
-
-func (r *jsonReader) end() error {
+func (r *jsonReader) End() error {
 	if r.space(); r.i < len(r.data) {
 		return fmt.Errorf("not valid JSON: %.20q after the value", r.data[r.i:])
 	}

@@ -2,23 +2,27 @@ package codec
 
 import (
 	"encoding/base64"
-	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// A jsonWriter writes JSON as Python's json does, in UTF-8: floats have a point or an exponent, NaN and Infinity are bare.
+// A jsonWriter writes JSON as Python's json module does, in UTF-8: floats have a point or an exponent, and NaN and Infinity
+// are written without quotes.
 type jsonWriter struct{ data []byte }
 
-func (w *jsonWriter) null()         { w.data = append(w.data, "null"...) }
-func (w *jsonWriter) bool(b bool)   { w.data = strconv.AppendBool(w.data, b) }
-func (w *jsonWriter) int(i int64)   { w.data = strconv.AppendInt(w.data, i, 10) }
-func (w *jsonWriter) uint(u uint64) { w.data = strconv.AppendUint(w.data, u, 10) }
+func (w *jsonWriter) Reset()                { w.data = w.data[:0] }
+func (w *jsonWriter) Data() ([]byte, error) { return w.data, nil }
 
-// float writes f as Python's repr does.
-func (w *jsonWriter) float(f float64, bits int) {
+func (w *jsonWriter) Null()         { w.data = append(w.data, "null"...) }
+func (w *jsonWriter) Bool(b bool)   { w.data = strconv.AppendBool(w.data, b) }
+func (w *jsonWriter) Int(i int64)   { w.data = strconv.AppendInt(w.data, i, 10) }
+func (w *jsonWriter) Uint(u uint64) { w.data = strconv.AppendUint(w.data, u, 10) }
+
+// Float writes f as Python's repr does.
+func (w *jsonWriter) Float(f float64, bits int) {
 	switch abs := math.Abs(f); {
 	case math.IsNaN(f):
 		w.data = append(w.data, "NaN"...)
@@ -40,21 +44,14 @@ func (w *jsonWriter) float(f float64, bits int) {
 	}
 }
 
-func (w *jsonWriter) number(text string) error {
-	r := jsonReader{data: []byte(text)}
-	if kind, err := r.kind(); err != nil || kind != KindNumber {
-		return misfitf("%q is no number", text)
-	}
-	if n, err := r.number(); err != nil || len(n.text) != len(text) {
-		return misfitf("%q is no number", text)
-	}
+func (w *jsonWriter) Number(text string) error {
 	w.data = append(w.data, text...)
 	return nil
 }
 
 const hexDigits = "0123456789abcdef"
 
-func (w *jsonWriter) text(s string) error {
+func (w *jsonWriter) Text(s string) error {
 	data := append(w.data, '"')
 	start := 0
 	for i := 0; i < len(s); {
@@ -70,7 +67,7 @@ func (w *jsonWriter) text(s string) error {
 				continue
 			}
 			if !surrogateAt(s, i) {
-				return misfitf("%.40q is not UTF-8: bytes are a []byte", s)
+				return fmt.Errorf("%.40q is not valid UTF-8: use []byte for bytes", s)
 			}
 			unit := uint16(0xd000) | uint16(s[i+1]&0x3f)<<6 | uint16(s[i+2]&0x3f)
 			data = append(append(data, s[start:i]...), '\\', 'u',
@@ -92,39 +89,42 @@ func (w *jsonWriter) text(s string) error {
 	return nil
 }
 
-// surrogateAt reports whether s has a surrogate at i, as [jsonReader] makes one.
+// surrogateAt reports whether s has a surrogate at i, as a [jsonReader] decodes it.
 func surrogateAt(s string, i int) bool {
 	return len(s) >= i+3 && s[i] == 0xed && s[i+1]&0xe0 == 0xa0 && s[i+2]&0xc0 == 0x80
 }
 
-func (w *jsonWriter) bytes(b []byte) {
+func (w *jsonWriter) Bytes(b []byte) {
 	w.data = append(w.data, '"')
 	w.data = base64.StdEncoding.AppendEncode(w.data, b)
 	w.data = append(w.data, '"')
 }
 
-func (w *jsonWriter) list(int)   { w.data = append(w.data, '[') }
-func (w *jsonWriter) object(int) { w.data = append(w.data, '{') }
+func (w *jsonWriter) Open(of Kind, _ int) {
+	if of == KindObject {
+		w.data = append(w.data, '{')
+	} else {
+		w.data = append(w.data, '[')
+	}
+}
 
-func (w *jsonWriter) item(i int) {
+func (w *jsonWriter) Element(i int) {
 	if i > 0 {
 		w.data = append(w.data, ',')
 	}
 }
 
-func (w *jsonWriter) key(i int, name string) error {
-	w.item(i)
-	err := w.text(name)
+func (w *jsonWriter) Key(i int, name string) error {
+	w.Element(i)
+	err := w.Text(name)
 	w.data = append(w.data, ':')
 	return err
 }
 
-func (w *jsonWriter) close(of Kind) {
+func (w *jsonWriter) Close(of Kind) {
 	if of == KindObject {
 		w.data = append(w.data, '}')
 	} else {
 		w.data = append(w.data, ']')
 	}
 }
-
-var errTooDeep = errors.New("nested deeper than 10000: does it contain itself?")

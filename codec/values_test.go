@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 )
 
 var id = uuid.MustParse("12345678-1234-5678-1234-567812345678")
@@ -81,7 +82,7 @@ func TestValues(t *testing.T) {
 		for _, c := range []struct {
 			codec codec.Codec
 			want  string
-		}{{codec.JSON, test.json}, {codec.TypedJSON, typed}, {codec.MessagePack, ""}} {
+		}{{codec.JSON, test.json}, {codec.TypedJSON, typed}, {msgpack.Codec, ""}} {
 			data, err := c.codec.Encode(test.value)
 			if err != nil || c.want != "" && string(data) != c.want {
 				t.Errorf("%#v: got %s, %v, want %s", test.value, data, err, c.want)
@@ -154,7 +155,7 @@ func TestEnvelopes(t *testing.T) {
 			got := reflect.New(reflect.TypeOf(test.want))
 			err := codec.JSON.Decode([]byte(data), got.Interface())
 			if test.want == (any)(codec.Date{}) {
-				if want := `"2024-01-02T03:04:05" is no date, such as 2024-01-02`; err == nil || err.Error() != want {
+				if want := `"2024-01-02T03:04:05" is not a date, such as 2024-01-02`; err == nil || err.Error() != want {
 					t.Errorf("%s: got %v, want %s", data, err, want)
 				}
 			} else if err != nil || !alike(got.Elem().Interface(), test.want) {
@@ -182,18 +183,18 @@ func TestMessagePackEncode(t *testing.T) {
 		"81a2696407": order{ID: 7}, "02": json.Number("2"), "cbc000000000000000": json.Number("-2.0"),
 		"cb7ff8000000000001": math.NaN(),
 	} {
-		if got, err := codec.MessagePack.Encode(value); err != nil || fmt.Sprintf("%x", got) != want {
+		if got, err := msgpack.Codec.Encode(value); err != nil || fmt.Sprintf("%x", got) != want {
 			t.Errorf("%#v: got %x, %v, want %s", value, got, err, want)
 		}
 	}
 	for want, value := range map[string]any{
-		"integer 18446744073709551616 has more than the 64 bits of msgpack's": []any{new(big.Int).Lsh(big.NewInt(1), 64)},
-		`"\xed\xa0\xbd" is not UTF-8: bytes are a []byte`:                     []any{"\xed\xa0\xbd"},
-		"number 1e400 is larger than a float can be":                          []any{json.Number("1e400")},
-		"chan int is no data": []any{make(chan int)},
+		"integer 18446744073709551616 has more than 64 bits, which is the limit of msgpack": []any{new(big.Int).Lsh(big.NewInt(1), 64)},
+		`"\xed\xa0\xbd" is not valid UTF-8: use []byte for bytes`:                           []any{"\xed\xa0\xbd"},
+		"number 1e400 is too large for a float":                                             []any{json.Number("1e400")},
+		"chan int is not data":                                                              []any{make(chan int)},
 	} {
-		want = "cannot be written as msgpack: [0]: " + want
-		if got, err := codec.MessagePack.Encode(value); err == nil || err.Error() != want {
+		want = "cannot encode as msgpack: [0]: " + want
+		if got, err := msgpack.Codec.Encode(value); err == nil || err.Error() != want {
 			t.Errorf("%#v: got %x, %v, want %s", value, got, err, want)
 		}
 	}
@@ -214,12 +215,12 @@ func TestMessagePackDecode(t *testing.T) {
 		"\xd7\xff\x00\x00\x0f\xa0\x00\x00\x00\x05":     time.Unix(5, 1000).UTC(),
 	} {
 		got := reflect.New(reflect.TypeOf(want))
-		if err := codec.MessagePack.Decode([]byte(data), got.Interface()); err != nil || !alike(got.Elem().Interface(), want) {
+		if err := msgpack.Codec.Decode([]byte(data), got.Interface()); err != nil || !alike(got.Elem().Interface(), want) {
 			t.Errorf("%x: got %#v, %v, want %#v", data, got.Elem().Interface(), err, want)
 		}
 	}
 	var v any
-	if err := codec.MessagePack.Decode([]byte("\x94\x02\xcb\x40\x00\x00\x00\x00\x00\x00\x00\xc4\x01a\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00"), &v); err != nil ||
+	if err := msgpack.Codec.Decode([]byte("\x94\x02\xcb\x40\x00\x00\x00\x00\x00\x00\x00\xc4\x01a\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00"), &v); err != nil ||
 		fmt.Sprintf("%#v", v) != `[]interface {}{"2", "2.0", []uint8{0x61}, +Inf}` {
 		t.Errorf("got %#v, %v", v, err)
 	}
@@ -237,14 +238,14 @@ func TestMessagePackDecode(t *testing.T) {
 		"\xc6\x7f\xff\xff\xffabc":  {new([]byte), ends},
 		"\xcd\x01":                 {new(int), ends},
 		"\xa1\xff":                 {new(string), "not valid UTF-8 in the string at byte 1"},
-		"\xd4\x05\x00":             {new(any), "msgpack's extension 5 is not read: send a string"},
-		"\xd4\xff\x00":             {new(any), "not valid msgpack: a timestamp that is none"},
+		"\xd4\x05\x00":             {new(any), "extension 5 of msgpack is not supported: send a string"},
+		"\xd4\xff\x00":             {new(any), "not valid msgpack: malformed timestamp, or not in the years 1 to 9999"},
 		"\xc4\x01a":                {new(string), "bytes does not fit string"},
 		"\x91\xcb\x40\x04\x00\x00\x00\x00\x00\x00": {new([]int), "[0]: number 2.5 does not fit int"},
-		"\x81\x91\x01\x02":                         {new(any), "a list cannot be a key"},
+		"\x81\x91\x01\x02":                         {new(any), "a list cannot be a key, at byte 2"},
 		strings.Repeat("\x91", 1_000_000):          {new(any), "nested deeper than 10000 at byte 10001"},
 	} {
-		if err := codec.MessagePack.Decode([]byte(data), test.into); err == nil || err.Error() != test.want {
+		if err := msgpack.Codec.Decode([]byte(data), test.into); err == nil || err.Error() != test.want {
 			t.Errorf("%.20x: got %v, want %s", data, err, test.want)
 		}
 	}
@@ -294,9 +295,9 @@ func TestStructsAreThoseOfEncodingJSON(t *testing.T) {
 		if err := errors.Join(codec.JSON.Decode(want, &ours), json.Unmarshal(want, &theirs)); err != nil || !reflect.DeepEqual(ours, theirs) {
 			t.Errorf("%s: got %#v, %v, want %#v", want, ours, err, theirs)
 		}
-		packed, err := codec.MessagePack.Encode(v)
+		packed, err := msgpack.Codec.Encode(v)
 		ours = all{}
-		if err := errors.Join(err, codec.MessagePack.Decode(packed, &ours)); err != nil || !reflect.DeepEqual(ours, theirs) {
+		if err := errors.Join(err, msgpack.Codec.Decode(packed, &ours)); err != nil || !reflect.DeepEqual(ours, theirs) {
 			t.Errorf("%x: got %#v, %v, want %#v", packed, ours, err, theirs)
 		}
 	}

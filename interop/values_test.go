@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/rpc"
 )
 
@@ -80,10 +81,10 @@ func valueOf(name string) any {
 // values sends every type of docs/wire/nameko.md, Serialization, in both directions, in JSON and in
 // msgpack.
 func (f *fixture) values(t *testing.T) {
-	for serializer, c := range map[string]codec.Codec{"json": f.codec, "msgpack": codec.MessagePack} {
+	for serializer, c := range map[string]codec.Codec{"json": f.codec, "msgpack": msgpack.Codec} {
 		t.Run(serializer, func(t *testing.T) {
 			values := values
-			if c == codec.MessagePack {
+			if c == msgpack.Codec {
 				values = slices.DeleteFunc(slices.Clone(values), func(v sample) bool { return v.name == "keys" })
 			}
 			var calls []call
@@ -101,7 +102,7 @@ func (f *fixture) values(t *testing.T) {
 				switch c {
 				case codec.TypedJSON:
 					differs = v.typed
-				case codec.MessagePack:
+				case msgpack.Codec:
 					differs = v.packed
 				}
 				t.Run(v.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/messaging"
@@ -74,7 +75,7 @@ func (p *Post) Post(ctx context.Context, how string) error {
 
 // What is published in any codec, compressed or not, arrives as it was, and says what it is.
 func TestCodecs(t *testing.T) {
-	const json, msgpack, zlib = "application/json", "application/x-msgpack", "application/x-gzip"
+	const json, packed, zlib = "application/json", "application/x-msgpack", "application/x-gzip"
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		for _, test := range []struct {
 			codec codec.Codec
@@ -83,11 +84,11 @@ func TestCodecs(t *testing.T) {
 		}{
 			{nil, "plain", received{contentType: json}},
 			{codec.TypedJSON, "plain", received{contentType: json}},
-			{codec.MessagePack, "plain", received{contentType: msgpack}},
+			{msgpack.Codec, "plain", received{contentType: packed}},
 			{nil, "zipped", received{contentType: json, compression: zlib}},
-			{nil, "packed", received{contentType: msgpack, compression: zlib, stamp: "1"}},
+			{nil, "packed", received{contentType: packed, compression: zlib, stamp: "1"}},
 			{nil, "packed, but not this one", received{contentType: json, stamp: "2"}},
-			{codec.MessagePack, "packed, but not this one", received{contentType: json, stamp: "2"}},
+			{msgpack.Codec, "packed, but not this one", received{contentType: json, stamp: "2"}},
 		} {
 			got := make(chan received, 1)
 			p := startOn(t, transport.Config{URI: uri, Codec: test.codec}, &Post{received: got})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -95,7 +96,7 @@ func (o *Outlet) Publish(ctx context.Context, payload any, p transport.Publishin
 
 // write makes p's body of payload, as p's properties say.
 func write(conn *transport.Conn, payload any, p *transport.Publishing) (err error) {
-	codecs := codec.Set{conn.Codec(), codec.JSON, codec.MessagePack}
+	codecs := codec.Set{conn.Codec(), codec.JSON, msgpack.Codec}
 	c := codecs.Of(p.ContentType)
 	if c == nil {
 		return fmt.Errorf("content_type %q has no codec: leave it out, or write %s", p.ContentType, codecs[1:])

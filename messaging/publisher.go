@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -111,7 +112,7 @@ func format(f *service.Field, p *transport.Publishing) (err error) {
 	case "json":
 		p.ContentType = codec.JSON.ContentType()
 	case "msgpack":
-		p.ContentType = codec.MessagePack.ContentType()
+		p.ContentType = msgpack.Codec.ContentType()
 	default:
 		err = errors.Join(err, fmt.Errorf(`serializer %q is not known: write "json" or "msgpack"`, name))
 	}

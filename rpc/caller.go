@@ -52,7 +52,7 @@ func newCaller(broker transport.Config, cfg Config, log *slog.Logger) *caller {
 		life:    life,
 		end:     end,
 		cfg:     cfg,
-		codec:   cmp.Or(broker.Codec, codec.JSON),
+		codec:   cmp.Or[codec.Codec](broker.Codec, codec.JSON),
 		log:     log,
 		id:      "standalone_rpc_proxy.call." + uuid.NewString(),
 		replyTo: uuid.NewString(),

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -15,7 +16,7 @@ func answers(d *transport.Delivery, codecs codec.Set) codec.Codec {
 	if c := codecs.Of(d.ContentType); c != nil {
 		return c
 	}
-	others := codec.Set{codec.JSON, codec.MessagePack, yaml{codec.JSON}, pickle{codec.JSON}}
+	others := codec.Set{codec.JSON, msgpack.Codec, yaml{codec.JSON}, pickle{codec.JSON}}
 	return cmp.Or(others.Of(d.ContentType), codecs[0])
 }
 

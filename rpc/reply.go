@@ -50,7 +50,7 @@ func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) erro
 	if err != nil {
 		return fmt.Errorf("reply: %w", err)
 	}
-	members, err := c.Map(body)
+	members, err := codec.Split(c).Map(body)
 	if err != nil {
 		return fmt.Errorf("reply: %w", err)
 	}
@@ -79,7 +79,7 @@ func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) erro
 
 // readError returns the error of a reply, nil if there is none: null, or {}, as Nameko reads it.
 func readError(c codec.Codec, data []byte) error {
-	if c.Kind(data) == codec.KindNull {
+	if codec.Split(c).Kind(data) == codec.KindNull {
 		return nil
 	}
 	var what any

@@ -37,11 +37,15 @@ func (v *value) Decode(to any) error { return v.codec.Decode(v.data, to) }
 // readRequest reads the arguments in d. Bad input that Nameko answers gets the same answer. Input that
 // Nameko drops, or that ends its process, is answered with MalformedRequest. See docs/wire/nameko.md,
 // Errors and Malformed requests.
+//
+// An argument is decoded when the type of its parameter is known. A codec that is not a [codec.Splitter] decodes the request
+// here and encodes each argument again, which codec.Split does.
 func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signature.Arguments, err error) {
-	c, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, limit)
+	opened, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, limit)
 	if err != nil {
 		return args, ErrMalformedRequest.about(err.Error())
 	}
+	c := codec.Split(opened)
 	members, err := c.Map(body)
 	if err != nil {
 		return args, notMapping(c, body)
@@ -85,7 +89,7 @@ func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signa
 
 // notMapping returns the error of a body that is no object: Python's, if it can be decoded all the same. An empty one is
 // an empty string to Nameko.
-func notMapping(c codec.Codec, body []byte) error {
+func notMapping(c codec.Splitter, body []byte) error {
 	var what any
 	if err := c.Decode(body, &what); err != nil && len(body) > 0 {
 		return ErrMalformedRequest.about("body is " + err.Error())
@@ -103,7 +107,7 @@ func notMapping(c codec.Codec, body []byte) error {
 }
 
 // iterate returns the elements of args as Python's * does: of a string its characters, of an object its keys.
-func iterate(c codec.Codec, args []byte) (list [][]byte, err error) {
+func iterate(c codec.Splitter, args []byte) (list [][]byte, err error) {
 	var elements []any
 	switch t := pythonType(c, args); t {
 	case "list":
@@ -139,7 +143,7 @@ func iterate(c codec.Codec, args []byte) (list [][]byte, err error) {
 }
 
 // pythonType names the type that Python makes of data.
-func pythonType(c codec.Codec, data []byte) string {
+func pythonType(c codec.Splitter, data []byte) string {
 	switch c.Kind(data) {
 	case codec.KindObject:
 		return "dict"

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -18,7 +19,7 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add([]byte(body), "application/json", "")
 	}
-	packed, err := codec.MessagePack.Encode(newRequest([]any{1, []byte("x")}, Kwargs{"k", nil}))
+	packed, err := msgpack.Codec.Encode(newRequest([]any{1, []byte("x")}, Kwargs{"k", nil}))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
@@ -31,7 +32,7 @@ func openSerializers(_ *testing.T, uri string) replay {
 			return refusedIn(t, server, newPeer(t, uri), v)
 		}
 		var tap tap
-		conn := dialBroker(t, transport.Config{URI: uri, Codec: codec.MessagePack}, rpc.Config{Timeout: -1}, &tap)
+		conn := dialBroker(t, transport.Config{URI: uri, Codec: msgpack.Codec}, rpc.Config{Timeout: -1}, &tap)
 		return lines(called(t, conn, &tap, v), served(t, server, newPeer(t, uri), v))
 	}
 }
@@ -52,7 +53,7 @@ func refusedIn(t *testing.T, server *process, peer *peer, v brokertest.Vector) s
 func TestCodecs(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, new(Echo))
-		for _, c := range []codec.Codec{nil, codec.JSON, codec.TypedJSON, codec.MessagePack} {
+		for _, c := range []codec.Codec{nil, codec.JSON, codec.TypedJSON, msgpack.Codec} {
 			for _, compress := range []bool{false, true} {
 				client := dialBroker(t, transport.Config{URI: uri, Codec: c}, rpc.Config{Compress: compress}, nil).Client("vec_echo")
 				args := []any{rpc.Kwargs{"value", []any{"text", 2.0, strings.Repeat("long ", 1000), map[string]any{"b": true}}}}
@@ -72,7 +73,7 @@ func TestCodecOption(t *testing.T) {
 		start(t, uri, new(Echo))
 		var tap tap
 		client := dial(t, uri, rpc.Config{}, &tap).Client("vec_echo")
-		ctx := rpc.With(t.Context(), rpc.Codec(codec.MessagePack), rpc.Compress())
+		ctx := rpc.With(t.Context(), rpc.Codec(msgpack.Codec), rpc.Compress())
 		var got []byte
 		if err := client.Call(ctx, "echo", &got, []byte{0xff}); err != nil || !reflect.DeepEqual(got, []byte{0xff}) {
 			t.Errorf("got %x, %v, want ff", got, err)
@@ -91,7 +92,7 @@ func TestNotAccepted(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		startOn(t, service.Config{}, transport.Config{URI: uri, Accept: codec.Set{codec.JSON}}, new(Echo))
 		client := dial(t, uri, rpc.Config{}, nil).Client("vec_echo")
-		err := client.Call(rpc.With(t.Context(), rpc.Codec(codec.MessagePack)), "echo", nil, 1)
+		err := client.Call(rpc.With(t.Context(), rpc.Codec(msgpack.Codec)), "echo", nil, 1)
 		want := `MalformedRequest: content_type "application/x-msgpack" is not accepted: send application/json`
 		if !errors.Is(err, rpc.ErrMalformedRequest) || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
@@ -101,8 +102,8 @@ func TestNotAccepted(t *testing.T) {
 		if !errors.Is(err, rpc.ErrMalformedRequest) || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
-		err = client.Call(rpc.With(t.Context(), rpc.Codec(codec.MessagePack)), "echo", nil, uint64(math.MaxUint64), make(chan int))
-		if err == nil || !strings.HasPrefix(err.Error(), "vec_echo.echo: cannot be written as msgpack: args: ") {
+		err = client.Call(rpc.With(t.Context(), rpc.Codec(msgpack.Codec)), "echo", nil, uint64(math.MaxUint64), make(chan int))
+		if err == nil || !strings.HasPrefix(err.Error(), "vec_echo.echo: cannot encode as msgpack: args: ") {
 			t.Errorf("got %v, want what cannot be written", err)
 		}
 	})

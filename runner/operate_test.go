@@ -19,6 +19,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
@@ -125,7 +126,7 @@ gomeko: {rpc_timeout: none, max_lent: 5, max_message: 1000, broadcast_identity: 
 	broker, _ := service.Lookup[transport.Config](p.container)
 	if broker.URI != "amqps://one;amqps://two" || broker.TLS == nil || broker.TLS.ServerName != "three" ||
 		broker.Heartbeat != 10*time.Second || broker.LoginMethod != "AMQPLAIN" || broker.MaxMessage != 1000 ||
-		broker.Codec != codec.MessagePack || broker.Accept.Of("application/json") != codec.TypedJSON || len(broker.Accept) != 2 {
+		broker.Codec != msgpack.Codec || broker.Accept.Of("application/json") != codec.TypedJSON || len(broker.Accept) != 2 {
 		t.Errorf("got %+v", broker)
 	}
 	if calls, _ := service.Lookup[rpc.Config](p.container); calls.Exchange != "vec-other" || calls.Timeout >= 0 {

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
@@ -57,7 +58,7 @@ func rpcConfig(cfg *config.Config) rpc.Config {
 func serializer(name string, cfg *config.Config) codec.Codec {
 	switch {
 	case name == "msgpack":
-		return codec.MessagePack
+		return msgpack.Codec
 	case cfg.TypedJSON:
 		return codec.TypedJSON
 	}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
@@ -107,7 +108,7 @@ func TestFailed(t *testing.T) {
 
 // A transport.Config without a URI says how the broker in memory is used.
 func TestCodec(t *testing.T) {
-	broker := transport.Config{Codec: codec.MessagePack, MaxMessage: 1000}
+	broker := transport.Config{Codec: msgpack.Codec, MaxMessage: 1000}
 	h := servicetest.New(t, new(Greeting), service.Config{Values: []any{broker}})
 	var got string
 	if err := h.Client("greeting_service").Call(t.Context(), "hello", &got, "Julio"); err != nil || got != "Hello, Julio!" {

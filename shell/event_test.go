@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/shell"
@@ -66,7 +66,7 @@ func TestDispatchEvent(t *testing.T) {
 func TestDispatchEventCodec(t *testing.T) {
 	heard := make(chan string, 1)
 	broker := serve(t, &Listener{Heard: heard})
-	broker.Codec = codec.MessagePack
+	broker.Codec = msgpack.Codec
 	conn, err := events.Dial(t.Context(), broker)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 )
 
 // Config says how to reach a broker. Only URI is needed.
@@ -46,7 +47,7 @@ type Config struct {
 	Codec codec.Codec
 
 	// Accept holds the codecs that received messages may use (Nameko's ACCEPT). The default is Codec, [codec.JSON] and
-	// [codec.MessagePack].
+	// [msgpack.Codec].
 	Accept codec.Set
 
 	// Logger gets redials, refusals and what the broker says; nil is slog.Default().
@@ -58,7 +59,7 @@ func (c Config) Accepts() codec.Set {
 	if len(c.Accept) > 0 {
 		return c.Accept
 	}
-	set := codec.Set{codec.JSON, codec.MessagePack}
+	set := codec.Set{codec.JSON, msgpack.Codec}
 	if c.Codec == nil {
 		return set
 	}
@@ -169,7 +170,7 @@ func (c *Conn) Close(ctx context.Context) error {
 func (c *Conn) MaxMessage() int { return cmp.Or(c.cfg.MaxMessage, 16<<20) }
 
 // Codec returns the codec that encodes what is sent: Config.Codec or its default.
-func (c *Conn) Codec() codec.Codec { return cmp.Or(c.cfg.Codec, codec.JSON) }
+func (c *Conn) Codec() codec.Codec { return cmp.Or[codec.Codec](c.cfg.Codec, codec.JSON) }
 
 // Accepts returns the codecs that received messages may use: [Config.Accepts].
 func (c *Conn) Accepts() codec.Set { return c.cfg.Accepts() }

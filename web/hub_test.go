@@ -95,7 +95,7 @@ func TestHub(t *testing.T) {
 	if ok, err := hub.Unicast(ctx, "gone", "e", 1); ok || err != nil {
 		t.Errorf("unicast: got %t, %v", ok, err)
 	}
-	if err := hub.Broadcast(ctx, "all", "e", func() {}); err == nil || !strings.Contains(err.Error(), "event e on channel all: cannot be written as JSON") {
+	if err := hub.Broadcast(ctx, "all", "e", func() {}); err == nil || !strings.Contains(err.Error(), "event e on channel all: cannot encode as JSON") {
 		t.Errorf("broadcast of a func: got %v", err)
 	}
 	if _, err := hub.Unicast(ctx, "gone", "e", exploding{}); err == nil || !strings.Contains(err.Error(), "panic: secret") {
