@@ -13,17 +13,18 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // gomeko broker status tells the same of the embedded broker and of RabbitMQ.
 func TestBrokerStatus(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) {
-		address, management := freeAddress(t), freeAddress(t)
+		address, management := hosttest.FreeAddress(t), hosttest.FreeAddress(t)
 		p := start(t, "", "", "broker", "--listen", address, "--management", management)
-		p.line("management API on http://" + management)
+		p.Line("management API on http://" + management)
 		checkStatus(t, "amqp://guest:guest@"+address+"/", "http://guest:guest@"+management, "/", "gomeko, as RabbitMQ 3.10.8, node gomeko@localhost\n")
-		p.signal(syscall.SIGTERM)
-		if got := p.wait(); got != 0 {
+		p.Signal(syscall.SIGTERM)
+		if got := p.Wait(); got != 0 {
 			t.Errorf("got exit status %d, want 0", got)
 		}
 	})
@@ -31,7 +32,7 @@ func TestBrokerStatus(t *testing.T) {
 		uri := brokertest.RabbitMQ(t)
 		checkStatus(t, uri, os.Getenv("GOMEKO_RABBITMQ_API"), uri[strings.LastIndex(uri, "/")+1:], "RabbitMQ ")
 	})
-	check(t, "", []string{"broker", "status", "--management", "http://guest:secret@" + freeAddress(t)}, 1, "", "connection refused", "gomeko broker --management")
+	check(t, "", []string{"broker", "status", "--management", "http://guest:secret@" + hosttest.FreeAddress(t)}, 1, "", "connection refused", "gomeko broker --management")
 	check(t, "", []string{"broker", "status", "--management", "here"}, 2, "", "want http://USER:PASSWORD@HOST:PORT")
 	check(t, "", []string{"broker", "--listen", "127.0.0.1:0", "--management", "0.0.0.0:0"}, 1, "", "is open to other machines")
 }
@@ -50,8 +51,8 @@ func TestBrokerStatusWhileClosing(t *testing.T) {
 	}))
 	defer server.Close()
 	p := start(t, "", "", "broker", "status", "--management", server.URL)
-	if got, out := p.wait(), spaced(p.stdout.String()); got != 0 || !strings.Contains(out, "/ orders me 2 true\n") {
-		t.Errorf("got exit status %d, want 0, stdout:\n%s\n%s", got, out, p.stderr())
+	if got, out := p.Wait(), spaced(p.Stdout()); got != 0 || !strings.Contains(out, "/ orders me 2 true\n") {
+		t.Errorf("got exit status %d, want 0, stdout:\n%s\n%s", got, out, p.Stderr())
 	}
 }
 
@@ -86,10 +87,10 @@ func checkStatus(t *testing.T, uri, management, vhost, first string) {
 		vhost + " orders me 2 true " + name + " (1)",
 		vhost + " " + name + " guest running 1 status-test",
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) { // RabbitMQ counts every five seconds
+	for deadline := time.Now().Add(hosttest.Timeout); ; time.Sleep(100 * time.Millisecond) { // RabbitMQ counts every five seconds
 		p := start(t, "", "", "broker", "status", "--management", management)
-		status := p.wait()
-		out := p.stdout.String()
+		status := p.Wait()
+		out := p.Stdout()
 		ok := status == 0 && strings.HasPrefix(out, first)
 		for _, line := range want {
 			ok = ok && strings.Contains(spaced(out), line+"\n")
@@ -98,7 +99,7 @@ func checkStatus(t *testing.T, uri, management, vhost, first string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("got exit status %d, stdout:\n%s\nwant %q and the lines %q\n%s", status, out, first, want, p.stderr())
+			t.Fatalf("got exit status %d, stdout:\n%s\nwant %q and the lines %q\n%s", status, out, first, want, p.Stderr())
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 const julio = `print(n.rpc.greeting_service.hello(name="Julio"))`
@@ -21,23 +23,23 @@ func TestHelloWorld(t *testing.T) {
 		t.Skipf("port 5672 is in use, and this test needs it: %v", err)
 	}
 	p := start(t, "../..", "", "run", "./examples/helloworld")
-	p.line("building ./examples/helloworld")
-	p.line("no broker is named and none listens on 127.0.0.1:5672: starting the embedded one")
-	p.line("embedded broker on 127.0.0.1:5672, in memory: messages are gone when it stops")
-	p.line("starting services: greeting_service")
-	p.line("Connected to amqp://guest:**@127.0.0.1:5672//")
+	p.Line("building ./examples/helloworld")
+	p.Line("no broker is named and none listens on 127.0.0.1:5672: starting the embedded one")
+	p.Line("embedded broker on 127.0.0.1:5672, in memory: messages are gone when it stops")
+	p.Line("starting services: greeting_service")
+	p.Line("Connected to amqp://guest:**@127.0.0.1:5672//")
 
 	check(t, julio, []string{"shell"}, 0, "Hello, Julio!\n")
 	check(t, "n.rpc.nobody.hello()\nprint(1)", []string{"shell"}, 1, "", "stdin:1: UnknownService: Unknown service `nobody`")
 	check(t, "", []string{"call", "greeting_service.hello", "name=Julio"}, 0, "\"Hello, Julio!\"\n")
 	check(t, "", []string{"call", "nobody.hello"}, 1, "", "UnknownService: Unknown service `nobody`")
 
-	p.signal(syscall.SIGINT)
-	if got := p.wait(); got != 0 {
+	p.Signal(syscall.SIGINT)
+	if got := p.Wait(); got != 0 {
 		t.Errorf("got exit status %d, want 0", got)
 	}
-	p.line("stopping services: greeting_service")
-	p.line("embedded broker stopped")
+	p.Line("stopping services: greeting_service")
+	p.Line("embedded broker stopped")
 }
 
 func TestCommandLine(t *testing.T) {
@@ -49,7 +51,7 @@ func TestCommandLine(t *testing.T) {
 		}
 		return path
 	}
-	nowhere := freeAddress(t)
+	nowhere := hosttest.FreeAddress(t)
 	good := file("good.yaml", "AMQP_URI: amqp://me:${GOMEKO_NOT_SET:pass}@"+nowhere+"/\nMAX_WORKERS: 5\n")
 	bad := file("bad.yaml", "max_workers: x\ngomeko: {grase: 5}\n")
 	secure := file("secure.yaml", "AMQP_URI: pyamqp://me:secret@"+nowhere+"/\nAMQP_SSL: {ca_certs: nosuch.pem}\n")
@@ -83,8 +85,8 @@ func TestCommandLine(t *testing.T) {
 		{"run ../../config", 1, "", []string{"github.com/gomeko/gomeko/config has nothing to run: "}},
 	} {
 		p := start(t, "", "", strings.Fields(test.args)...)
-		status := p.wait()
-		out, err := p.stdout.String(), p.stderr()
+		status := p.Wait()
+		out, err := p.Stdout(), p.Stderr()
 		ok := status == test.status && strings.HasPrefix(out, test.stdout) && (out == "") == (test.stdout == "")
 		for _, want := range test.stderr {
 			ok = ok && strings.Contains(err, want)
@@ -97,8 +99,8 @@ func TestCommandLine(t *testing.T) {
 
 // One start tells all mistakes of all services, each with what would be right.
 func TestMistakes(t *testing.T) {
-	p := start(t, "", "", "run", "./testdata/wrong", "--broker", "amqp://guest:guest@"+freeAddress(t)+"/")
-	if got := p.wait(); got != 1 {
+	p := start(t, "", "", "run", "./testdata/wrong", "--broker", "amqp://guest:guest@"+hosttest.FreeAddress(t)+"/")
+	if got := p.Wait(); got != 1 {
 		t.Errorf("got exit status %d, want 1", got)
 	}
 	for _, want := range []string{
@@ -109,8 +111,8 @@ func TestMistakes(t *testing.T) {
 		`orders: Twice: method "sweep" is taken by the row Sweep: give `,
 		"users: mu: holds sync.Mutex by value (mu), and each call gets a copy: make ",
 	} {
-		if !strings.Contains(p.stderr(), want) {
-			t.Errorf("got:\n%s\nwant in it %s", p.stderr(), want)
+		if !strings.Contains(p.Stderr(), want) {
+			t.Errorf("got:\n%s\nwant in it %s", p.Stderr(), want)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 )
 
@@ -21,22 +22,22 @@ import (
 func TestCancelled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		p := start(t, "", "", "run", "./testdata/work", "--broker", uri)
-		p.line("Connected to ")
+		p.Line("Connected to ")
 		ctx, cancel := context.WithCancel(t.Context())
 		reply := dial(t, uri).Client("worker").Go(ctx, "wait", "program")
-		p.line("program waits")
+		p.Line("program waits")
 		cancel()
-		p.line("program is told: CancelledError: cancelled by the caller")
+		p.Line("program is told: CancelledError: cancelled by the caller")
 		if err := reply.Result(t.Context(), nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context canceled", err)
 		}
 
 		call := start(t, "", "", "call", "worker.wait", "command", "--broker", uri)
-		p.line("command waits")
-		call.signal(syscall.SIGINT)
-		p.line("command is told: CancelledError: cancelled by the caller")
-		if got := call.wait(); got != 1 {
-			t.Errorf("got exit status %d, want 1:\n%s", got, call.stderr())
+		p.Line("command waits")
+		call.Signal(syscall.SIGINT)
+		p.Line("command is told: CancelledError: cancelled by the caller")
+		if got := call.Wait(); got != 1 {
+			t.Errorf("got exit status %d, want 1:\n%s", got, call.Stderr())
 		}
 	})
 }
@@ -48,9 +49,9 @@ func TestStopUnderLoad(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		count := countReplies(t, uri)
 		leaving := start(t, "", "", "run", "./testdata/work", "--broker", uri)
-		leaving.line("Connected to ")
+		leaving.Line("Connected to ")
 		staying := start(t, "", "", "run", "./testdata/work", "--broker", uri)
-		staying.line("Connected to ")
+		staying.Line("Connected to ")
 
 		shell := start(t, "", fmt.Sprintf(`
 replies = [n.rpc.worker.double.call_async(i) for i in range(%d, %d)]
@@ -71,23 +72,23 @@ print([r.result() for r in replies] == [2 * i for i in range(%[1]d, %[2]d)])
 				t.Errorf("call %d: got %d, %v", n, got, err)
 			}
 			if n++; n == fromGo/4 {
-				leaving.signal(syscall.SIGTERM)
+				leaving.Signal(syscall.SIGTERM)
 			}
 		}
-		if shell.wait() != 0 || shell.stdout.String() != "True\n" {
-			t.Errorf("shell: got %q:\n%s", shell.stdout.String(), shell.stderr())
+		if shell.Wait() != 0 || shell.Stdout() != "True\n" {
+			t.Errorf("shell: got %q:\n%s", shell.Stdout(), shell.Stderr())
 		}
 		calls := fromGo + fromShell + python(t)
 
-		staying.signal(syscall.SIGTERM)
-		for _, p := range []*process{leaving, staying} {
-			if got := p.wait(); got != 0 {
-				t.Errorf("got exit status %d, want 0:\n%s", got, p.stderr())
+		staying.Signal(syscall.SIGTERM)
+		for _, p := range []*hosttest.Process{leaving, staying} {
+			if got := p.Wait(); got != 0 {
+				t.Errorf("got exit status %d, want 0:\n%s", got, p.Stderr())
 			}
 		}
 		ran := map[string]int{}
-		for _, p := range []*process{leaving, staying} {
-			for _, line := range strings.Split(p.stderr(), "\n") {
+		for _, p := range []*hosttest.Process{leaving, staying} {
+			for _, line := range strings.Split(p.Stderr(), "\n") {
 				if strings.HasPrefix(line, "doubled ") {
 					ran[line]++
 				}
@@ -108,7 +109,7 @@ print([r.result() for r in replies] == [2 * i for i in range(%[1]d, %[2]d)])
 			t.Errorf("got %d requests, %d run and %d answered, want %d", requests, len(ran), len(replies), calls)
 		}
 		t.Logf("%d calls: %d run, %d answered; by the instance that was stopped among them %d, %s", calls, len(ran), len(replies),
-			strings.Count(leaving.stderr(), "doubled "), leaving.line("msg=drained"))
+			strings.Count(leaving.Stderr(), "doubled "), leaving.Line("msg=drained"))
 	})
 }
 
@@ -116,23 +117,12 @@ print([r.result() for r in replies] == [2 * i for i in range(%[1]d, %[2]d)])
 // returns the number of requests, and of replies by their correlation ids.
 func countReplies(t *testing.T, uri string) func(t *testing.T) (requests int, replies map[string]int) {
 	t.Helper()
-	conn, err := amqp.Dial(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
+	ch := brokertest.Channel(t, uri)
 	const exchange = "nameko-rpc"
-	err = ch.ExchangeDeclare(exchange, "topic", true, false, false, false, nil)
-	q, queueErr := ch.QueueDeclare("", false, true, true, false, nil)
-	bindErr := ch.QueueBind(q.Name, "#", exchange, false, nil)
-	all, consumeErr := ch.Consume(q.Name, "", true, true, false, false, nil)
-	if err := errors.Join(err, queueErr, bindErr, consumeErr); err != nil {
+	if err := ch.ExchangeDeclare(exchange, "topic", true, false, false, false, nil); err != nil {
 		t.Fatal(err)
 	}
+	all := brokertest.Bind(t, ch, exchange, "#")
 	return func(t *testing.T) (requests int, replies map[string]int) {
 		t.Helper()
 		const last = "the last one"

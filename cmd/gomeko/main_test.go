@@ -1,19 +1,14 @@
 package main_test
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
+
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // gomeko is the path of the command, built for the tests.
@@ -30,7 +25,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	// Programs of the tests go to dir, compiled packages to where they are already.
+	// Programs of the tests go to dir. Compiled packages stay where they are.
 	cache, err := exec.Command("go", "env", "GOCACHE").Output()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "go env:", err)
@@ -44,152 +39,43 @@ func run(m *testing.M) int {
 			return 1
 		}
 	}
-	gomeko = filepath.Join(dir, "gomeko")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", gomeko, ".").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+	if gomeko, err = hosttest.BuildIn(dir, "."); err != nil {
+		fmt.Fprintln(os.Stderr, "go build:", err)
 		return 1
 	}
 	return m.Run()
 }
 
-// A process is a running gomeko, or what has become of it.
-type process struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	stdout bytes.Buffer
-	ended  chan struct{} // closed when it has ended and all its output is there
-
-	mu      sync.Mutex
-	said    []string      // lines of stderr
-	changed chan struct{} // closed and made anew for each
-}
-
-// start starts gomeko in dir, the tests' own if that is "". It is killed when the test ends.
-func start(t *testing.T, dir, stdin string, args ...string) *process {
+// start starts gomeko in dir, which is the tests' own by default.
+func start(t *testing.T, dir, stdin string, args ...string) *hosttest.Process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(gomeko, args...), ended: make(chan struct{}), changed: make(chan struct{})}
-	p.cmd.Dir = dir
-	p.cmd.Stdin = strings.NewReader(stdin)
-	p.cmd.Stdout = &p.stdout
-	stderr, w := io.Pipe()
-	p.cmd.Stderr = w
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		p.read(stderr)
-	}()
-	go func() {
-		defer close(p.ended)
-		_ = p.cmd.Wait() // its status is looked at by wait
-		_ = w.Close()
-		<-read
-	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.ended
-	})
-	return p
+	cmd := exec.Command(gomeko, args...)
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
+	return hosttest.StartProcess(t, cmd)
 }
 
-func (p *process) read(stderr io.Reader) {
-	for lines := bufio.NewScanner(stderr); lines.Scan(); {
-		p.mu.Lock()
-		p.said = append(p.said, lines.Text())
-		close(p.changed)
-		p.changed = make(chan struct{})
-		p.mu.Unlock()
-	}
-}
-
-// limit is far more than anything here takes, a build on a busy machine among it.
-const limit = 5 * time.Minute
-
-// line waits for a line of stderr that holds text and returns it.
-func (p *process) line(text string) string {
-	p.t.Helper()
-	deadline := time.After(limit)
-	for seen := 0; ; {
-		p.mu.Lock()
-		said, changed := p.said, p.changed
-		p.mu.Unlock()
-		for _, line := range said[seen:] {
-			if strings.Contains(line, text) {
-				return line
-			}
-		}
-		seen = len(said)
-		select {
-		case <-changed:
-		case <-p.ended:
-			if len(p.said) == seen {
-				p.t.Fatalf("it ended (%v) without saying %q:\n%s", p.cmd.ProcessState, text, p.stderr())
-			}
-		case <-deadline:
-			p.t.Fatalf("no line with %q after %s:\n%s", text, limit, p.stderr())
-		}
-	}
-}
-
-// wait returns the exit status, -1 for a process that a signal has ended.
-func (p *process) wait() int {
-	p.t.Helper()
-	select {
-	case <-p.ended:
-	case <-time.After(limit):
-		p.t.Fatalf("it has not ended after %s:\n%s", limit, p.stderr())
-	}
-	return p.cmd.ProcessState.ExitCode()
-}
-
-func (p *process) signal(s syscall.Signal) {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-func (p *process) stderr() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return strings.Join(p.said, "\n")
-}
-
-// check runs gomeko to its end and compares. want is what stderr must hold.
+// check runs gomeko to its end and compares. Its standard error must contain every text of want.
 func check(t *testing.T, stdin string, args []string, status int, stdout string, want ...string) {
 	t.Helper()
 	p := start(t, "", stdin, args...)
-	if got := p.wait(); got != status {
+	if got := p.Wait(); got != status {
 		t.Errorf("%q: got exit status %d, want %d", args, got, status)
 	}
-	if got := p.stdout.String(); got != stdout {
+	if got := p.Stdout(); got != stdout {
 		t.Errorf("%q: got %q, want %q", args, got, stdout)
 	}
 	for _, want := range want {
-		if !strings.Contains(p.stderr(), want) {
-			t.Errorf("%q: got on stderr:\n%s\nwant in it %q", args, p.stderr(), want)
+		if !strings.Contains(p.Stderr(), want) {
+			t.Errorf("%q: got on stderr:\n%s\nwant in it %q", args, p.Stderr(), want)
 		}
 	}
 }
 
 // startBroker starts a broker of its own process and returns its URI.
-func startBroker(t *testing.T, address string) (*process, string) {
+func startBroker(t *testing.T, address string) (*hosttest.Process, string) {
 	t.Helper()
 	b := start(t, "", "", "broker", "--listen", address)
-	line := b.line("embedded broker on ")
+	line := b.Line("embedded broker on ")
 	at, _, _ := strings.Cut(strings.TrimPrefix(line, "embedded broker on "), ",")
 	return b, "amqp://guest:guest@" + at + "/"
-}
-
-// freeAddress returns an address that nobody listens on, for a moment at least.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

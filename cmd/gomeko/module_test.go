@@ -148,12 +148,12 @@ func TestOwnModule(t *testing.T) {
 			dir := shop(t, test.files, test.without...)
 			before := listing(t, dir)
 			p := start(t, dir, "", "run", test.run, "--broker", uri)
-			p.line("Connected to ")
-			p.line("starting services: " + test.starts)
+			p.Line("Connected to ")
+			p.Line("starting services: " + test.starts)
 			check(t, julio, []string{"shell", "--broker", uri}, 0, "Hello, Julio!\n")
-			p.signal(syscall.SIGTERM)
-			if got := p.wait(); got != 0 {
-				t.Errorf("got exit status %d, want 0:\n%s", got, p.stderr())
+			p.Signal(syscall.SIGTERM)
+			if got := p.Wait(); got != 0 {
+				t.Errorf("got exit status %d, want 0:\n%s", got, p.Stderr())
 			}
 			if after := listing(t, dir); after != before {
 				t.Errorf("files were changed: got\n%s\nwant\n%s", after, before)
@@ -204,8 +204,8 @@ func TestOwnModuleMistakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := start(t, shop(t, test.files), "", "run", test.run)
-			if got := p.wait(); got != 1 || !strings.Contains(p.stderr(), test.want) {
-				t.Errorf("got exit status %d and\n%s\nwant 1 and %s", got, p.stderr(), test.want)
+			if got := p.Wait(); got != 1 || !strings.Contains(p.Stderr(), test.want) {
+				t.Errorf("got exit status %d and\n%s\nwant 1 and %s", got, p.Stderr(), test.want)
 			}
 		})
 	}

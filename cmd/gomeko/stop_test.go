@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -51,22 +52,22 @@ func dial(t *testing.T, uri string) *rpc.Conn {
 // A call that runs when SIGTERM comes ends, and its caller gets the reply, be the broker elsewhere or in the program.
 func TestGracefulStop(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
-	embedded := "amqp://guest:guest@" + freeAddress(t) + "/"
+	embedded := "amqp://guest:guest@" + hosttest.FreeAddress(t) + "/"
 	t.Setenv("AMQP_URI", embedded) // is where the embedded broker listens
 	for name, test := range map[string]struct{ broker, uri string }{"broker": {uri, uri}, "embedded": {"embedded", embedded}} {
 		t.Run(name, func(t *testing.T) {
 			p := start(t, "", "", "run", "./testdata/slow", "--broker", test.broker)
-			p.line("Connected to ")
+			p.Line("Connected to ")
 			replies := sleep(t, test.uri, 2)
-			p.line("sloth sleeps")
-			p.signal(syscall.SIGTERM)
+			p.Line("sloth sleeps")
+			p.Signal(syscall.SIGTERM)
 			if r := <-replies; r.err != nil || r.text != "slept" {
 				t.Errorf("got %q, %v, want slept", r.text, r.err)
 			}
-			if got := p.wait(); got != 0 {
-				t.Errorf("got exit status %d, want 0:\n%s", got, p.stderr())
+			if got := p.Wait(); got != 0 {
+				t.Errorf("got exit status %d, want 0:\n%s", got, p.Stderr())
 			}
-			p.line("finished=1 cut_off=0 given_back=0")
+			p.Line("finished=1 cut_off=0 given_back=0")
 		})
 	}
 }
@@ -75,19 +76,19 @@ func TestGracefulStop(t *testing.T) {
 func TestServiceFails(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	p := start(t, "", "", "run", "./testdata/torch", "./testdata/slow", "--broker", uri)
-	p.line("Connected to ")
+	p.Line("Connected to ")
 	replies := sleep(t, uri, 2)
-	p.line("sloth sleeps")
-	p.signal(syscall.SIGUSR1)
-	p.line(`msg="container failed"`)
+	p.Line("sloth sleeps")
+	p.Signal(syscall.SIGUSR1)
+	p.Line(`msg="container failed"`)
 	if r := <-replies; r.err != nil || r.text != "slept" {
 		t.Errorf("got %q, %v from the call that ran, want slept", r.text, r.err)
 	}
-	if got := p.wait(); got != 1 {
+	if got := p.Wait(); got != 1 {
 		t.Errorf("got exit status %d, want 1", got)
 	}
-	p.line("finished=1 cut_off=0 given_back=0")
-	if text, want := p.stderr(), "\nservice torch: Burn: the fuse is gone"; !strings.HasSuffix(text, want) {
+	p.Line("finished=1 cut_off=0 given_back=0")
+	if text, want := strings.TrimSpace(p.Stderr()), "\nservice torch: Burn: the fuse is gone"; !strings.HasSuffix(text, want) {
 		t.Errorf("got:\n%s\nwant at its end the cause:%s", text, want)
 	}
 }
@@ -96,13 +97,13 @@ func TestServiceFails(t *testing.T) {
 func TestStuck(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	p := start(t, "", "", "run", "./testdata/slow", "--broker", uri)
-	p.line("Connected to ")
+	p.Line("Connected to ")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if err := dial(t, uri).Client("sloth").Call(ctx, "sleep", nil, 3600); !errors.Is(err, rpc.ErrTimeout) {
 		t.Errorf("got %v, want a timeout", err)
 	}
-	line := p.line(`msg="call stuck"`)
+	line := p.Line(`msg="call stuck"`)
 	for _, want := range []string{"instance=", "service=sloth method=sleep call_id=sloth.sleep.", "slow.(*Sloth).Sleep("} {
 		if !strings.Contains(line, want) {
 			t.Errorf("got:\n%s\nwant in it %s", line, want)
@@ -114,28 +115,28 @@ func TestStuck(t *testing.T) {
 func TestSecondSignal(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	p := start(t, "", "", "run", "./testdata/slow", "--broker", uri)
-	p.line("Connected to ")
+	p.Line("Connected to ")
 	replies := sleep(t, uri, 3600)
-	p.line("sloth sleeps")
-	p.signal(syscall.SIGTERM)
-	p.line("stopping services: sloth")
+	p.Line("sloth sleeps")
+	p.Signal(syscall.SIGTERM)
+	p.Line("stopping services: sloth")
 	again := time.NewTicker(100 * time.Millisecond) // signals that come together count as one
 	defer again.Stop()
 	for running := true; running; {
 		select {
-		case <-p.ended:
+		case <-p.Ended():
 			running = false
 		case <-again.C:
-			_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails when it has ended
+			p.Signal(syscall.SIGTERM)
 		}
 	}
-	if got := p.wait(); got != 1 {
+	if got := p.Wait(); got != 1 {
 		t.Errorf("got exit status %d, want 1", got)
 	}
-	p.line("cut_off=1 given_back=0")
-	p.line("killed by a second signal")
+	p.Line("cut_off=1 given_back=0")
+	p.Line("killed by a second signal")
 	other := start(t, "", "", "run", "./testdata/slow", "--broker", uri)
-	other.line("sloth sleeps")
+	other.Line("sloth sleeps")
 	select {
 	case r := <-replies:
 		t.Errorf("got %v before the call was over", r)
@@ -152,34 +153,32 @@ func TestBrokerKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := start(t, "", "", "run", "./testdata/slow", "--config", config)
-	p.line("Connected to ")
+	p.Line("Connected to ")
 	if r := <-sleep(t, uri, 0); r.err != nil {
 		t.Fatal(r.err)
 	}
-	b.signal(syscall.SIGKILL)
-	b.wait()
+	b.Signal(syscall.SIGKILL)
+	b.Wait()
 	address := strings.TrimSuffix(uri[strings.Index(uri, "@")+1:], "/")
 	b, _ = startBroker(t, address)
 	conn := dial(t, uri)
-	for deadline := time.Now().Add(limit); ; {
+	hosttest.Eventually(t, "the service answers after the broker's restart", func() bool {
 		err := conn.Client("sloth").Call(t.Context(), "sleep", nil, 0)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, rpc.ErrUnknownService) || time.Now().After(deadline) {
+		if err != nil && !errors.Is(err, rpc.ErrUnknownService) {
 			t.Fatalf("after the broker's restart: %v", err)
 		}
-	}
+		return err == nil
+	})
 
-	b.signal(syscall.SIGKILL)
-	b.wait()
+	b.Signal(syscall.SIGKILL)
+	b.Wait()
 	began := time.Now()
-	p.signal(syscall.SIGTERM)
-	p.wait()
+	p.Signal(syscall.SIGTERM)
+	p.Wait()
 	if took := time.Since(began); took > time.Minute {
 		t.Errorf("took %s to end without a broker, want its grace of 3 s", took)
 	}
-	p.line("stopping services: sloth")
+	p.Line("stopping services: sloth")
 }
 
 // What a broker says when it stops is how many messages nobody has taken.
@@ -200,11 +199,11 @@ func TestMessagesGone(t *testing.T) {
 	if err := conn.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	b.signal(syscall.SIGINT)
-	if got := b.wait(); got != 0 {
+	b.Signal(syscall.SIGINT)
+	if got := b.Wait(); got != 0 {
 		t.Errorf("got exit status %d, want 0", got)
 	}
-	b.line("embedded broker stopped: 2 queued messages are gone")
+	b.Line("embedded broker stopped: 2 queued messages are gone")
 }
 
 // The port of an embedded broker must be free.

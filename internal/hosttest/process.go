@@ -109,10 +109,10 @@ func (p *Process) Ended() <-chan struct{} { return p.ended }
 // State describes how the process ended, as in "exit status 1". Call it after the end.
 func (p *Process) State() string { return p.cmd.ProcessState.String() }
 
-// Signal sends a signal to the process, not to its children.
+// Signal sends a signal to the process, not to its children. If it has ended, nothing happens.
 func (p *Process) Signal(s os.Signal) {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Fatal(err)
 	}
 }
