@@ -1,9 +1,9 @@
-// Package web serves methods of services over HTTP, and by websockets.
+// Package web serves methods of services over HTTP and websockets.
 //
 // # Routes
 //
-// A [Route] is a row of a service's entrypoint table, its tag a pattern in the language of
-// [http.ServeMux]:
+// A [Route] is an entrypoint row. Its tag is a pattern of [http.ServeMux], and its method takes the
+// pattern's wildcards:
 //
 //	type Orders struct {
 //		_ service.Name `service:"orders"`
@@ -15,20 +15,20 @@
 //		}
 //	}
 //
-// Several rows may call one method, by RPC and over HTTP. A row without a method of HTTP takes all
-// of them; GET answers HEAD too, and OPTIONS is answered with what is allowed. A request is a call
-// as any other: it takes one of the service's workers, goes through its middleware, has its own
-// values injected, and timeout:"5s" limits it; without that key it has the limit of [Config]. When
-// the client has gone, ctx ends.
-//
-// # Methods
-//
-// A method takes the wildcards of its pattern, in their order, each as a string, a number, a bool
-// or a type with UnmarshalText. What does not fit is another path: it is answered 404.
-//
 //	func (o *Orders) GetOrder(ctx context.Context, id int) (*Order, error)
 //
-// After them it may take a struct, whose fields are filled from all over the request:
+// Several rows may call the same method, by RPC and over HTTP. A pattern without an HTTP method
+// matches all methods; GET also answers HEAD, and OPTIONS is answered with the allowed methods.
+//
+// A request is a call like any other: it takes a worker, runs the service's middleware and receives
+// per-call dependencies. The tag key timeout:"5s" limits it; the default is [Config].Timeout. ctx
+// ends when the client disconnects.
+//
+// # Parameters
+//
+// A parameter for a wildcard is a string, a number, a bool or a type with UnmarshalText. A request
+// whose path does not fit the type is answered with 404. After the wildcards the method may take a
+// struct, whose fields are read from the rest of the request:
 //
 //	func (o *Orders) PutOrder(ctx context.Context, id int, args PutArgs) error
 //
@@ -39,52 +39,59 @@
 //		Tenant  *string `json:"tenant" header:"X-Tenant"`
 //	}
 //
-// The keys path, query and header say where a field is found. One without them is found in a
-// wildcard of its name, if the method takes the struct alone, else in the body: JSON, or a form;
-// GET, HEAD and DELETE have their query in the place of a body. A slice takes all values of a name.
-// A request that does not fit is answered 400 with all of its faults, and a member of a JSON object
-// that is no field is one; the method is not run.
+// The tag keys path, query and header say where a field is read from. A field without them is read
+// from the body, which is JSON or a form; a GET, HEAD or DELETE request has its query in place of a
+// body. If the struct is the only parameter, its fields also take the wildcards of their names. A
+// slice takes all values of a name.
 //
-// A method that wants more takes an *http.Request after ctx, ahead of the wildcards or without
-// them, and whoever writes the answer himself has the shape of net/http:
+// A request that does not fit is answered with 400 and all of its faults, and the method does not
+// run. A member of a JSON object without a field is a fault.
+//
+// A method that needs the whole request takes an *http.Request after ctx, with or without
+// parameters for the wildcards. A method that writes the response itself has the parameters of an
+// [http.HandlerFunc]:
 //
 //	func (o *Orders) Upload(ctx context.Context, r *http.Request) error
 //	func (o *Orders) Events(w http.ResponseWriter, r *http.Request)
 //	func (o *Orders) Export(ctx context.Context, w http.ResponseWriter, r *http.Request) error
 //
-// The request's context is that of the call.
+// The request's context is the call's.
 //
 // # Results
 //
-// A string goes out as text, a []byte as it is, nil and a method without a result as 204, and what
-// is none of these as JSON. A [Response] has a status and headers too. An [io.Reader] is streamed:
-// each part as it is read, and closed at the end if it can be.
+//   - A string is sent as text, a []byte as application/octet-stream.
+//   - nil, and a method without a result, is an empty response with 204.
+//   - A [Response] sets the status and headers too.
+//   - An [io.Reader] is streamed: each part is sent as it is read. A reader with Close is closed at
+//     the end.
+//   - Any other value is sent as JSON.
 //
-// The call's own values are ended before the first byte of an answer: a commit that fails is an
-// answer of 500. For a stream, and for a method that writes itself, they are ended after the last
-// one, and if that fails the answer is cut off, so that no client takes it for whole.
+// Per-call dependencies end before the response begins, so that a commit that fails is answered
+// with 500. For a stream, and for a method that writes the response itself, they end after the last
+// byte; if that fails, the response is cut off, so that the client does not take it for complete.
 //
 // # Errors
 //
-// The answer to an error is the line that Nameko has, "Error: NotFound: order not found", or
-// problem+json to a client that accepts JSON:
+// An error is answered with a line as Nameko writes it, "Error: NotFound: order not found", or with
+// problem+json for a client that accepts JSON:
 //
-//   - An error with HTTPStatus() int has this status: [Error] is one, and [Status] makes one.
-//   - One that is expected (see [service.Expected]) is answered 400.
-//   - A call that is over its time is answered 503, and so is a request when too many wait already,
-//     with Retry-After.
-//   - Any other, and the fault of another service, is answered 500, "Error: InternalServerError:
-//     call orders.GetOrder.b4a9…": the log has the rest under the id of the call.
+//   - An error with a method HTTPStatus() int has that status. [Error] is such an error, and
+//     [Status] makes one.
+//   - Any other expected error (see [service.Expected]) has 400.
+//   - A call over its timeout has 503. A request over [Config].MaxWaiting has 503 and Retry-After.
+//   - Any other error, and a fault of another service, has 500 and the line "Error:
+//     InternalServerError: call orders.GetOrder.b4a9…". The log has the error under the id of the
+//     call.
 //
-// [Hooks] answer otherwise, and also say what of a request's headers is the context data of its
-// call. The header X-Request-ID is the last part of the call's id, be it that the client has sent
-// one.
+// [Hooks] may write errors differently, and read a call's context data from a request. The id of a
+// call ends with the request's X-Request-ID header, or with a new id if the client sent none; the
+// response has it.
 //
 // # Websockets
 //
-// A [SocketMethod] is a method that is called by websocket. All of a process's are at GET /ws of
-// the same port, in frames of JSON (docs/web.md), and arguments come by name. A [Hub] reaches the
-// sockets from any method:
+// A [SocketMethod] is an entrypoint row whose method is called by websocket, at GET /ws. Frames are
+// JSON, as Nameko writes them; arguments are passed by name. A [Hub] sends events to sockets from
+// any method:
 //
 //	type Board struct {
 //		_ service.Name `service:"board"`
@@ -105,16 +112,16 @@
 //		return b.Hub.Broadcast(ctx, order.Shop, "order_created", order)
 //	}
 //
-// The requests of one socket run one at a time, unless the row says at_once:"4". A broadcast waits
-// for nobody: what a client does not read is kept in a queue of its own, with a bound. [Sockets]
-// say what that is, and whose pages may open sockets: only those of the server's own host, unless
-// they are named.
+// The requests of one socket run one at a time, unless the row has at_once:"4". Each socket has a
+// bounded queue of frames to send, so that a slow client delays no other; [Sockets] sets the bound,
+// and the origins whose pages may open websockets. By default only pages of the server's own host
+// may.
 //
 // # The server
 //
-// All routes of a process are on one port, that of its [Config]. Beside them a [Mount] has any
-// [http.Handler] answer, such as one of files. Middleware is func(http.Handler) http.Handler, of
-// whichever library: CORS and compression are a line each,
+// All routes, websockets and mounts of a process share the port of its [Config]. A [Mount] serves
+// any [http.Handler], such as files. Middleware is func(http.Handler) http.Handler, from any
+// library:
 //
 //	web.Hooks{Middleware: []func(http.Handler) http.Handler{
 //		cors.New(cors.Options{AllowedOrigins: []string{"https://shop.example.org"}}).Handler, // github.com/rs/cors
@@ -122,10 +129,10 @@
 //		http.NewCrossOriginProtection().Handler,                                               // of forms with cookies
 //	}}
 //
-// The server listens when all that the services need is there. When they stop, it tells who asks
-// Config.ReadyPath, takes connections for Config.DrainDelay, each for one request, and then no
-// more; what it has taken is answered.
+// The server begins to listen after the services' dependencies have started. When the services
+// stop, it answers [Config].ReadyPath with 503, accepts connections for [Config].DrainDelay, and
+// completes the requests that it has accepted.
 //
-// The log has a line on each request, at INFO. Values in a query that are called token, password
-// and the like are left out of it, and the whole path of a row whose arguments are sensitive.
+// The log has a line for each request, at INFO. It omits the values of query parameters with names
+// such as token and password, and the whole path of a row with sensitive arguments.
 package web

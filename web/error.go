@@ -15,30 +15,30 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// An Error is what a request is answered with that was not answered otherwise. A method may return
-// one, to choose the status:
+// An Error is the error that a request is answered with. A method may return one to choose the
+// status:
 //
 //	return nil, &web.Error{Status: http.StatusConflict, Type: "Taken", Message: "the name is taken"}
 //
-// The errors of methods become one: see the package. It goes out as Nameko's text, "Error: Taken:
-// the name is taken", or, to who accepts JSON, as problem+json (RFC 9457), unless [Hooks] have
-// another way.
+// Other errors of a method become one; see the package's documentation. The response is a line as
+// Nameko writes it, "Error: Taken: the name is taken", or problem+json (RFC 9457) for a client that
+// accepts JSON. [Hooks].Errors replaces both.
 type Error struct {
-	Status  int     // from 400 on; any other is 500
-	Type    string  // what callers know it by; "" is the words of the status
-	Message string  // what has happened, for people
-	Faults  []Fault // of a request that does not fit: all of them
-	Err     error   // what the method has returned, for [Hooks]; clients are not told
+	Status  int     // from 400 to 599; any other value is sent as 500
+	Type    string  // the name by which callers recognise the error; "" is the status text
+	Message string  // a description for people
+	Faults  []Fault // what is wrong with the request, for a 400
+	Err     error   // the error that the method returned; it is not sent
 }
 
-// A Fault is one thing that is wrong with a request.
+// A Fault is one mistake in a request.
 type Fault struct {
 	In     string `json:"in"`     // path, query, header or body
-	Name   string `json:"name"`   // of the value there; "" is all of it
-	Detail string `json:"detail"` // what is wrong, and what would be right
+	Name   string `json:"name"`   // of the value; "" is the whole of In
+	Detail string `json:"detail"` // what is wrong
 }
 
-// Error returns type and message: "Taken: the name is taken".
+// Error returns the type and the message: "Taken: the name is taken".
 func (e *Error) Error() string { return e.kind() + ": " + e.Message }
 
 // Unwrap returns Err.
@@ -47,16 +47,16 @@ func (e *Error) Unwrap() error { return e.Err }
 // HTTPStatus returns Status.
 func (e *Error) HTTPStatus() int { return e.Status }
 
-// Expected reports whether it is the client who is to mend it: see [service.Expected].
+// Expected reports whether the status is a client error, from 400 to 499: see [service.Expected].
 func (e *Error) Expected() bool { return e.Status >= 400 && e.Status < 500 }
 
 func (e *Error) kind() string { return cmp.Or(e.Type, nameOf(e.Status)) }
 
-// nameOf writes the words of a status as a type: 404 is NotFound.
+// nameOf returns the status text as a type name: NotFound for 404.
 func nameOf(status int) string { return strings.ReplaceAll(http.StatusText(status), " ", "") }
 
-// Status returns err with a status of its own for HTTP: nothing else of it changes, neither for
-// errors.Is nor for who calls by RPC. It is for a method that is called both ways:
+// Status returns err with an HTTP status. errors.Is and callers by RPC see the same error as
+// before, so it suits a method that is called both ways:
 //
 //	if errors.Is(err, ErrNotFound) {
 //		err = web.Status(http.StatusNotFound, err)
@@ -71,7 +71,7 @@ type statusError struct {
 func (e *statusError) Unwrap() error   { return e.error }
 func (e *statusError) HTTPStatus() int { return e.status }
 
-// newError returns what a client is told of the error of the call id.
+// newError returns the error that a client sees for the error of a call with this id.
 func newError(err error, id string) *Error {
 	var own *Error
 	var status interface{ HTTPStatus() int }
@@ -82,33 +82,33 @@ func newError(err error, id string) *Error {
 		return own
 	case errors.As(err, &status):
 		if code = status.HTTPStatus(); failure(code) {
-			return told(code, err)
+			return exposed(code, err)
 		}
 		code = http.StatusInternalServerError
 	case errors.As(err, &large):
 		return tooLarge(large.Limit)
 	case errors.Is(err, service.ErrTimeout), errors.Is(err, service.ErrStopped):
 		code = http.StatusServiceUnavailable
-	case service.Expected(err) && !foreign(err):
-		return told(http.StatusBadRequest, err)
+	case service.Expected(err) && !remoteFault(err):
+		return exposed(http.StatusBadRequest, err)
 	}
 	return &Error{Status: code, Type: nameOf(code), Message: "call " + id, Err: err}
 }
 
 func failure(status int) bool { return status >= 400 && status < 600 }
 
-// told is an error that clients are meant to know, as callers by RPC do.
-func told(status int, err error) *Error {
+// exposed returns an error that shows the type and message of err, as callers by RPC see them.
+func exposed(status int, err error) *Error {
 	e := rpc.AsError(err)
-	if e.Path == "builtins.Exception" { // it has no name on the wire
+	if e.Path == "builtins.Exception" { // err has no name on the wire
 		e.Type = cmp.Or(typeOf(err), nameOf(status))
 	}
 	return &Error{Status: status, Type: e.Type, Message: e.Value, Err: err}
 }
 
-// foreign reports whether err is the fault of another service, or of the way to it: it is not for
-// the client to mend, and may tell of the inside.
-func foreign(err error) bool {
+// remoteFault reports whether err is a fault of another service or of the connection to it. The
+// client cannot correct it, and the message may show internals.
+func remoteFault(err error) bool {
 	for _, fault := range []error{rpc.ErrTimeout, rpc.ErrUnknownService, rpc.ErrConnectionLost} {
 		if errors.Is(err, fault) {
 			return true
@@ -118,7 +118,7 @@ func foreign(err error) bool {
 	return errors.As(err, &e) && e.Remote() && strings.HasPrefix(e.Path, "builtins.")
 }
 
-// typeOf returns the name of err's type that clients are meant to know, "" if it is not exported.
+// typeOf returns the type name of an expected error, or "" if the type is not exported.
 func typeOf(err error) string {
 	var status interface{ HTTPStatus() int }
 	var expected interface{ Expected() bool }
@@ -153,7 +153,7 @@ func faultsError(faults []Fault) *Error {
 	return &Error{Status: http.StatusBadRequest, Type: "BadRequest", Message: strings.Join(texts, "; "), Faults: faults}
 }
 
-// A problem is an [Error] as RFC 9457 has it.
+// A problem is an [Error] in the format of RFC 9457.
 type problem struct {
 	Type   string  `json:"type"`
 	Title  string  `json:"title"`
@@ -163,13 +163,13 @@ type problem struct {
 	Errors []Fault `json:"errors,omitempty"`
 }
 
-// fail answers with e, unless the answer has begun.
+// fail answers a request with e.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	if !failure(e.Status) {
 		e = &Error{Status: http.StatusInternalServerError, Type: e.Type, Message: e.Message, Faults: e.Faults, Err: e.Err}
 	}
 	if e.Status == http.StatusRequestTimeout || e.Status == http.StatusRequestEntityTooLarge {
-		w.Header().Set("Connection", "close") // the rest of the body is not waited for
+		w.Header().Set("Connection", "close") // do not wait for the rest of the body
 	}
 	if s.hooks.Errors != nil {
 		s.hooks.Errors(w, r, e)
@@ -189,10 +189,11 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	send(w, r, e.Status, []byte("Error: "+valid(e.Error())+"\n"))
 }
 
-// valid returns text with U+FFFD where it is not UTF-8.
+// valid returns text with U+FFFD in place of bytes that are not UTF-8.
 func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
-// acceptsJSON reports whether the client names JSON, or problems in it, among what it accepts.
+// acceptsJSON reports whether the client accepts application/json or application/problem+json by
+// name.
 func acceptsJSON(r *http.Request) bool {
 	for _, line := range r.Header["Accept"] {
 		for part := range strings.SplitSeq(line, ",") {

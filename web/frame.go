@@ -10,19 +10,18 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A request is a frame of a client: {"method": "m", "data": {…}, "correlation_id": …}. See
+// A request is a frame from a client: {"method": "m", "data": {…}, "correlation_id": …}. See
 // docs/wire/nameko.md, Websockets.
 type request struct {
 	method string
-	args   signature.Arguments // data's members, by name
-	id     json.RawMessage     // correlation_id, null if there is none
+	args   signature.Arguments // members of data, by name
+	id     json.RawMessage     // correlation_id; null if there is none
 }
 
-// errNoMethod is what Nameko answers about a method that is not there: it does not say which.
+// errNoMethod is Nameko's error for an unknown method. It does not name the method.
 var errNoMethod = &rpc.Error{Type: "MethodNotFound", Path: rpc.ErrMethodNotFound.Path, Args: []any{}}
 
-// readRequest reads a frame. With an error the request has its id all the same, where it can be
-// read.
+// parseFrame parses a frame. On an error the request still has its id, if that can be read.
 func parseFrame(frame []byte) (request, error) {
 	r := request{id: json.RawMessage("null")}
 	malformed := rpc.NewError(rpc.ErrMalformedRequest.Path, "Invalid JSON data")
@@ -37,7 +36,7 @@ func parseFrame(frame []byte) (request, error) {
 		switch m.Name {
 		case "method":
 			named = true
-			_ = codec.JSON.Decode(m.Value, &r.method) // no method is called what is no string
+			_ = codec.JSON.Decode(m.Value, &r.method) // a name that is not a string matches no method
 		case "data":
 			data = m.Value
 		case "correlation_id":
@@ -47,13 +46,13 @@ func parseFrame(frame []byte) (request, error) {
 	if !named {
 		return r, malformed
 	}
-	r.args, err = readData(data)
+	r.args, err = parseData(data)
 	return r, err
 }
 
-// readData returns the arguments in a request's data. What Python takes for nothing is none, as
-// with Nameko.
-func readData(data []byte) (args signature.Arguments, err error) {
+// parseData returns the arguments in a request's data. As in Nameko, a value that Python counts as
+// false has none.
+func parseData(data []byte) (args signature.Arguments, err error) {
 	switch string(data) {
 	case "", "null", "[]", `""`, "0", "false":
 		return args, nil
@@ -76,13 +75,13 @@ func readData(data []byte) (args signature.Arguments, err error) {
 	return args, nil
 }
 
-// A jsonValue is an argument as it came.
+// A jsonValue is an argument in JSON.
 type jsonValue []byte
 
 // Decode implements [signature.Value].
 func (v jsonValue) Decode(to any) error { return codec.JSON.Decode(v, to) }
 
-// salvageID returns the correlation_id of what is an object only at its beginning.
+// salvageID returns the correlation_id of a frame that is not valid JSON to its end.
 func salvageID(frame []byte) json.RawMessage {
 	id := json.RawMessage("null")
 	d := json.NewDecoder(bytes.NewReader(frame))
@@ -96,14 +95,14 @@ func salvageID(frame []byte) json.RawMessage {
 			break
 		}
 		var v any
-		if key == "correlation_id" && codec.JSON.Decode(value, &v) == nil { // else it cannot be sent back
+		if key == "correlation_id" && codec.JSON.Decode(value, &v) == nil { // otherwise it cannot be sent back
 			id = value
 		}
 	}
 	return id
 }
 
-// eventFrame returns the frame that tells of an event.
+// eventFrame returns the frame of an event.
 func eventFrame(event string, data any) ([]byte, error) {
 	return encodeFrame(struct {
 		Type  string `json:"type"`
@@ -112,7 +111,7 @@ func eventFrame(event string, data any) ([]byte, error) {
 	}{"event", event, data})
 }
 
-// resultFrame returns the frame that answers the request id.
+// resultFrame returns the frame that answers the request id with a result.
 func resultFrame(id json.RawMessage, result any) ([]byte, error) {
 	return encodeFrame(struct {
 		Type    string          `json:"type"`
@@ -122,8 +121,8 @@ func resultFrame(id json.RawMessage, result any) ([]byte, error) {
 	}{"result", true, result, id})
 }
 
-// errorFrame returns the frame that tells of the failure of the request id. An error of which none
-// can be made is told by its type alone.
+// errorFrame returns the frame that answers the request id with an error. If the error cannot be
+// encoded, the frame has its type alone.
 func errorFrame(id json.RawMessage, failure *rpc.Error) []byte {
 	type frame struct {
 		Type    string          `json:"type"`
@@ -138,7 +137,7 @@ func errorFrame(id json.RawMessage, failure *rpc.Error) []byte {
 	return text
 }
 
-// unserializable is the error of a call whose outcome cannot be sent.
+// unserializable returns the error for a result or an error that cannot be encoded.
 func unserializable(outcome any) *rpc.Error {
 	return &rpc.Error{
 		Type:  "UnserializableValueError",
@@ -148,7 +147,8 @@ func unserializable(outcome any) *rpc.Error {
 	}
 }
 
-// encodeFrame runs code of the user's: MarshalJSON of what is sent. A panic there is not ours.
+// encodeFrame encodes a frame. It runs code of the data, such as MarshalJSON, and returns a panic
+// there as an error.
 func encodeFrame(frame any) (text []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -164,7 +164,7 @@ func pythonic(text []byte) []byte {
 	out := make([]byte, 0, len(text)+len(text)/8)
 	quoted, escaped := false, false
 	for _, c := range text {
-		if !quoted && (c == ' ' || c == '\t' || c == '\n' || c == '\r') { // a client's own, in its correlation_id
+		if !quoted && (c == ' ' || c == '\t' || c == '\n' || c == '\r') { // from the client, in its correlation_id
 			continue
 		}
 		out = append(out, c)

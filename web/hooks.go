@@ -7,31 +7,31 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Hooks are what an application does with every request, in code. Its module provides them:
+// Hooks are functions that an application runs for every request. A module provides them:
 //
 //	var Module = fx.Module("shop",
 //		fx.Supply(web.Hooks{Middleware: []func(http.Handler) http.Handler{cors.Default().Handler}}),
 //		service.Configure[web.Hooks](),
 //	)
 //
-// A test puts them into service.Config.Values. They are called by many goroutines at once.
+// In a test they are a value of service.Config.Values. They may be called concurrently.
 type Hooks struct {
-	// Middleware wraps the handling of every request, outermost first: also of those that nothing
-	// answers, and of mounted handlers. The access log is around it.
+	// Middleware wraps the handling of every request, the first one outermost. It also sees the
+	// requests for mounted handlers and for unknown paths. The access log is written outside of it.
 	Middleware []func(http.Handler) http.Handler
 
-	// Context says what context data the call that r makes has, by a context with the values of
-	// [service.Key], or refuses the request: an error's HTTPStatus is the answer's, as for those of
-	// methods. nil is no data, as in Nameko: not all that a client writes into its headers is to be
-	// believed.
+	// Context returns the context data of the call that a request makes, as a context with values
+	// of [service.Key]. Its error refuses the request; an HTTPStatus of the error is the status.
+	// Without Context a call has no context data, as in Nameko: a client's headers are not to be
+	// trusted.
 	Context func(r *http.Request) (context.Context, error)
 
-	// Errors answers a request with an error, in the place of a text or problem+json; see [Error].
-	// nil is these.
+	// Errors writes the response for an error, in place of the text or problem+json that [Error]
+	// describes.
 	Errors func(w http.ResponseWriter, r *http.Request, e *Error)
 }
 
-// data gives the call of r its context data.
+// data sets the context data of the call that a request makes.
 func (s *server) data(call *service.Call, r *http.Request) error {
 	if s.hooks.Context == nil {
 		return nil
