@@ -24,7 +24,7 @@ func TestPage(t *testing.T) {
 			row(r.name, code(r.want), r.four)
 		}
 	}
-	b.WriteString("\n## Mistakes\n\nAn answer below 500 ends the channel, another the connection; no answer is no mistake.\n\n" +
+	b.WriteString("\n## Mistakes\n\nA code below 500 closes the channel, any other the connection. Without a code, it is not an error.\n\n" +
 		"| Mistake | Answer | RabbitMQ 4 |\n| --- | --- | --- |\n")
 	for _, e := range slices.Concat(declarations, publishings, argumentExceptions()) {
 		if e.code == 0 {
@@ -33,7 +33,7 @@ func TestPage(t *testing.T) {
 			row(e.name, fmt.Sprintf("%d %s", e.code, code(e.text)), "")
 		}
 	}
-	b.WriteString("\n## Violations of the protocol\n\nWhere the words are our own, RabbitMQ's are of its inside.\n\n" +
+	b.WriteString("\n## Violations of the protocol\n\nWhere the text differs (\"our own\"), RabbitMQ's describes its internals.\n\n" +
 		"| Violation | Answer | Words |\n| --- | --- | --- |\n")
 	for _, v := range violations {
 		if v.ours != "" {
@@ -42,10 +42,11 @@ func TestPage(t *testing.T) {
 			row(v.name, fmt.Sprintf("%d %s", v.code, code(v.text)), "")
 		}
 	}
-	head := fmt.Sprintf("# The embedded broker beside RabbitMQ\n\n%d rows, each a test that runs on both and has the same outcome, "+
-		"RabbitMQ 3.10 being the judge. An outcome is what the test saw, in the words of its source in `broker`. "+
-		"What RabbitMQ 4 does otherwise is said in the last column. TLS and the limits of memory, queues and connections are "+
-		"in tests of their own, on both too. The tests write this page.\n", rows)
+	head := fmt.Sprintf("# The embedded broker and RabbitMQ\n\n"+
+		"%d rows. Each is a test that has the same outcome on the embedded broker and on RabbitMQ 3.10. The\n"+
+		"outcome is what the test observed; its source in `broker` explains the notation. The last column is\n"+
+		"what RabbitMQ 4 does differently. TLS and the limits of memory, queues and connections have separate\n"+
+		"tests, on both brokers too. The tests write this page.\n", rows)
 	golden.File(t, "../docs/wire/broker.md", []byte(head+b.String()))
 }
 

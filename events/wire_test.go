@@ -56,9 +56,9 @@ func TestWire(t *testing.T) {
 		}
 		rows = append(rows, found[group].Rows(t, group, names, purposes[group])...)
 	}
-	golden.Table(t, "events", "What an `events.Dispatcher` sends, where it is delivered and how that is settled (events); what services of "+
-		"each kind declare and consume, and how they stop (transcripts); what keys of the configuration do, and what is refused "+
-		"(config_effects); what RabbitMQ then has (topology).", rows)
+	golden.Table(t, "events", "What an `events.Dispatcher` sends, where it is delivered, and how the delivery is settled (events).\n"+
+		"What services of each kind declare and consume, and how they stop (transcripts). What keys of the\n"+
+		"configuration change, and what is refused (config_effects). What RabbitMQ then contains (topology).", rows)
 }
 
 // A listing is what a vector of topology has, and RabbitMQ's management.

@@ -84,9 +84,9 @@ func TestTable(t *testing.T) {
 	for _, v := range values {
 		add("values", v.name, in("JSON, kombu 5.2", v.json), in("JSON, kombu 5.4", v.typed), in("msgpack", v.packed))
 	}
-	golden.Table(t, "interop", "What Nameko does when Python calls Python, beside what becomes of the same when Python calls Go and Go calls Python: "+
-		"calls and their errors, raw requests that no client sends, replies, and values of every type. It is tried with kombu 5.2 and 5.4, on the embedded broker "+
-		"and on RabbitMQ.", rows)
+	golden.Table(t, "interop", `Calls and their errors, raw requests that no client sends, replies, and values of every type: Nameko
+calling Nameko, compared with Nameko calling gomeko and gomeko calling Nameko. Tested with kombu 5.2
+and 5.4, on the embedded broker and on RabbitMQ.`, rows)
 }
 
 func startFixture(t *testing.T, uri, venv string, c codec.Codec) *fixture {

@@ -88,8 +88,9 @@ func TestVectors(t *testing.T) {
 	for i, v := range vectors {
 		names[i] = v.Name
 	}
-	golden.Table(t, "messaging", "What a `messaging.Publisher` sends, beside what Nameko's `Publisher` sent: exchange, key, flags, "+
-		"properties, the types of headers, and the body. What is declared and consumed is in [events](events.md).",
+	golden.Table(t, "messaging", "What a `messaging.Publisher` sends, compared with Nameko's `Publisher`: exchange, key, flags,\n"+
+		"properties, the types of headers, and the body. What is declared and consumed is in\n"+
+		"[events](events.md).",
 		found.Rows(t, "messaging", names, nil))
 }
 

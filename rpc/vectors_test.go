@@ -80,11 +80,12 @@ const (
 // untried are the vectors that are not replayed, and why.
 var untried = map[string]string{"set_arg": "Go has no sets", "ret_set": "Go has no sets"}
 
-const intro = `What a Go caller sends, and a Go service answers and sends on, where Nameko did it: exchange, routing key, the
-mandatory flag, each property and header with its AMQP type, and the body as JSON, or to the byte where it is not JSON. Ids
-differ from run to run, and calls are made without a limit, as Nameko's are. Of the group lifecycle it is compared how often
-a method ran, how many at once, and what its callers got. Each vector is replayed on the embedded broker and on RabbitMQ.
-What is declared, and what the configuration changes in it, is [with the events](events.md).`
+const intro = `What a Go caller sends, and what a Go service replies and sends on, compared with Nameko: exchange,
+routing key, the mandatory flag, each property and header with its AMQP type, and the body, as JSON
+or byte for byte. Ids differ between runs and are not compared. Calls have no limit, as in Nameko.
+For the group lifecycle, the tests compare how often a method ran, how many ran at the same time, and
+what its callers received. Each vector is replayed on the embedded broker and on RabbitMQ. What is
+declared, and what the configuration changes, is in [events](events.md).`
 
 // Every vector is replayed on both brokers, and comes out equal, or different on purpose. The page is of what came out.
 func TestVectors(t *testing.T) {

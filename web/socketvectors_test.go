@@ -129,8 +129,9 @@ func TestSocketVectors(t *testing.T) {
 			rows = append(rows, row)
 		})
 	}
-	golden.Table(t, "websocket", `What goes over a socket at /ws, replayed against a service of the same methods. Compared are frames, byte for byte but for
-the ids of sockets; and but for what is not ASCII, which Nameko escapes and we write as UTF-8.`, rows)
+	golden.Table(t, "websocket", `Frames on a websocket at /ws, replayed against a service with the same methods. Frames are compared
+byte for byte, except for the ids of sockets, and for characters outside of ASCII, which Nameko
+escapes and gomeko writes as UTF-8.`, rows)
 }
 
 // outcome is what the vector says that its client saw, a line a frame.

@@ -219,9 +219,10 @@ func TestHTTPVectors(t *testing.T) {
 			t.Errorf("%s: got\n%s\nwant\n%s\ndifferent on purpose: %q", v.Name, strings.Join(got, "\n"), strings.Join(want, "\n"), row.Differs)
 		}
 	}
-	golden.Table(t, "http", "Requests to Nameko's HTTP entrypoints, replayed on routes of the same methods. Compared are protocol, status code, "+
-		"`Content-Type`, `Content-Length`, `Location`, `Allow` in any order, the headers that a method sets, and bodies. The words behind the code are those "+
-		"of net/http, which HTTP/2 has done away with; `X-Request-Id` is ours.", rows)
+	golden.Table(t, "http", "Requests to Nameko's HTTP entrypoints, replayed on routes with the same methods. Compared are the\n"+
+		"protocol, the status code, `Content-Type`, `Content-Length`, `Location`, `Allow` in any order, the\n"+
+		"headers that a method sets, and the body. The phrase after the status code is that of net/http;\n"+
+		"HTTP/2 has none. `X-Request-Id` is gomeko's.", rows)
 }
 
 // replay sends a request as it is, and returns what is compared of the answers.
