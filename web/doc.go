@@ -124,9 +124,9 @@
 // library:
 //
 //	web.Hooks{Middleware: []func(http.Handler) http.Handler{
-//		cors.New(cors.Options{AllowedOrigins: []string{"https://shop.example.org"}}).Handler, // github.com/rs/cors
-//		func(next http.Handler) http.Handler { return gzhttp.GzipHandler(next) },              // github.com/klauspost/compress/gzhttp
-//		http.NewCrossOriginProtection().Handler,                                               // of forms with cookies
+//		cors.Default().Handler,                                                   // github.com/rs/cors
+//		func(next http.Handler) http.Handler { return gzhttp.GzipHandler(next) }, // github.com/klauspost/compress/gzhttp
+//		http.NewCrossOriginProtection().Handler,                                  // of forms with cookies
 //	}}
 //
 // The server begins to listen after the services' dependencies have started. When the services

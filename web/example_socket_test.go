@@ -11,25 +11,25 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Weather tells browsers of rain.
+// Weather reports rain to browsers.
 type Weather struct {
 	_ service.Name `service:"weather"`
 
 	Entrypoints struct {
 		Watch  web.SocketMethod `web:"watch(town)"`
-		Report web.SocketMethod `web:"report(town, rain=0)"` // in life rather an rpc.Method, or an events.Handler
+		Report web.SocketMethod `web:"report(town, rain=0)"` // usually an rpc.Method or an events.Handler
 	}
 
 	Hub web.Hub
 }
 
-// Watch has a browser told of a town.
+// Watch subscribes a browser to the reports of a town.
 func (w *Weather) Watch(_ context.Context, s *web.Socket, town string) ([]string, error) {
 	err := w.Hub.Subscribe(s.ID, town)
 	return w.Hub.Subscriptions(s.ID), err
 }
 
-// Report tells all who watch a town.
+// Report sends a report to the browsers that watch a town.
 func (w *Weather) Report(ctx context.Context, town string, rain float64) error {
 	return w.Hub.Broadcast(ctx, town, "rain", rain)
 }
@@ -51,7 +51,7 @@ func ExampleSocketMethod() {
 			fmt.Println(err)
 		}
 	}
-	for range 4 { // the first tells the socket's id
+	for range 4 { // the first frame has the socket's ID
 		_, frame, err := conn.ReadMessage()
 		if text := string(frame); err == nil && !strings.Contains(text, "connected") {
 			fmt.Println(text)
@@ -61,4 +61,18 @@ func ExampleSocketMethod() {
 	// {"type": "result", "success": true, "data": ["Oslo"], "correlation_id": 1}
 	// {"type": "event", "event": "rain", "data": 2.5}
 	// {"type": "result", "success": true, "data": null, "correlation_id": 2}
+}
+
+// In a test of a method, a Hub is a literal with the functions that the method calls.
+func ExampleHub() {
+	weather := &Weather{Hub: web.Hub{
+		Broadcast: func(_ context.Context, channel, event string, data any) error {
+			fmt.Println(channel, event, data)
+			return nil
+		},
+	}}
+	if err := weather.Report(context.Background(), "Oslo", 2.5); err != nil {
+		fmt.Println(err)
+	}
+	// Output: Oslo rain 2.5
 }

@@ -8,90 +8,116 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/klauspost/compress/gzhttp"
-	"github.com/rs/cors"
 
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
 )
 
-// Greeting greets over HTTP.
+// Greeting says hello.
 type Greeting struct {
 	_ service.Name `service:"greeting"`
 
 	Entrypoints struct {
 		Hello web.Route `web:"GET /hello/{name}"`
-		Order web.Route `web:"POST /orders/{id}"`
 	}
 }
 
-// Hello greets whom the path names.
+// Hello takes the wildcard of the pattern.
 func (*Greeting) Hello(_ context.Context, name string) (string, error) {
-	if name == "nobody" {
-		return "", &web.Error{Status: http.StatusNotFound, Type: "Nobody", Message: "there is nobody"}
-	}
 	return "Hello, " + name + "!", nil
-}
-
-// OrderArgs are filled from a request.
-type OrderArgs struct {
-	ID      int    `json:"id"`
-	Product string `json:"product"`
-	Count   int    `json:"count" default:"1"`
-	Gift    bool   `json:"gift,omitempty" query:"gift"`
-}
-
-// Order takes an order.
-func (*Greeting) Order(_ context.Context, args OrderArgs) (web.Response, error) {
-	return web.Response{Status: http.StatusCreated, Body: args}, nil
 }
 
 func ExampleRoute() {
 	url, stop := serve(new(Greeting))
 	defer stop()
 	show(http.Get(url + "/hello/Julio"))
-	show(http.Get(url + "/hello/nobody"))
-	show(http.Post(url+"/orders/7?gift=true", "application/json", strings.NewReader(`{"product": "tea"}`)))
-	show(http.Post(url+"/orders/7", "application/json", strings.NewReader(`{"count": 1.5}`)))
-	// Output:
-	// 200 OK: Hello, Julio!
-	// 404 Not Found: Error: Nobody: there is nobody
-	// 201 Created: {"id":7,"product":"tea","count":1,"gift":true}
-	// 400 Bad Request: Error: BadRequest: body product: is missing; body count: number 1.5 does not fit int
+	// Output: 200 OK: Hello, Julio!
 }
 
-// Mounts, middleware and hooks are given to the application.
+// Store takes orders.
+type Store struct {
+	_ service.Name `service:"store"`
+
+	Entrypoints struct {
+		AddOrder web.Route `web:"POST /users/{id}/orders"`
+	}
+}
+
+// AddOrder adds an order for a user.
+func (*Store) AddOrder(_ context.Context, userID int, args OrderArgs) (web.Response, error) {
+	if userID != 7 {
+		return web.Response{}, &web.Error{Status: http.StatusNotFound, Type: "NoUser", Message: "there is no such user"}
+	}
+	return web.Response{Status: http.StatusCreated, Body: args}, nil
+}
+
+// OrderArgs are read from the request.
+type OrderArgs struct {
+	Product string `json:"product"`
+	Count   int    `json:"count" default:"1"`
+	Gift    bool   `json:"gift,omitempty" query:"gift"`
+	Tenant  string `json:"tenant,omitempty" header:"X-Tenant"`
+}
+
+func ExampleRoute_struct() {
+	url, stop := serve(new(Store))
+	defer stop()
+	post := func(path, body string) {
+		show(http.Post(url+path, "application/json", strings.NewReader(body)))
+	}
+	post("/users/7/orders?gift=true", `{"product": "tea"}`)
+	post("/users/7/orders", `{"count": 1.5}`)
+	post("/users/8/orders", `{"product": "tea"}`)
+	// Output:
+	// 201 Created: {"product":"tea","count":1,"gift":true}
+	// 400 Bad Request: Error: BadRequest: body product: is missing; body count: number 1.5 does not fit int
+	// 404 Not Found: Error: NoUser: there is no such user
+}
+
+// Shopfront serves files.
+type Shopfront struct {
+	_ service.Name `service:"shopfront"`
+
+	Static web.Mount `web:"GET /static/"`
+}
+
+func ExampleMount() {
+	files := fstest.MapFS{"static/robots.txt": {Data: []byte("User-agent: *")}} // an embed.FS, usually
+	url, stop := serve(&Shopfront{Static: web.Mount{Handler: http.FileServerFS(files)}})
+	defer stop()
+	show(http.Get(url + "/static/robots.txt"))
+	// Output: 200 OK: User-agent: *
+}
+
 func ExampleHooks() {
 	url, stop := serve(new(Greeting), web.Hooks{
 		Middleware: []func(http.Handler) http.Handler{
-			cors.New(cors.Options{AllowedOrigins: []string{"https://shop.example.org"}}).Handler,
-			func(next http.Handler) http.Handler { return gzhttp.GzipHandler(next) },
+			http.NewCrossOriginProtection().Handler,
 		},
 		Context: func(r *http.Request) (context.Context, error) {
-			return service.Language.With(r.Context(), r.Header.Get("Accept-Language")), nil
+			user, _, ok := r.BasicAuth()
+			if !ok {
+				return nil, &web.Error{Status: http.StatusUnauthorized, Message: "log in first"}
+			}
+			return service.UserID.With(r.Context(), user), nil
 		},
 		Errors: func(w http.ResponseWriter, _ *http.Request, e *web.Error) {
 			http.Error(w, "Sorry: "+e.Message, e.Status)
 		},
 	})
 	defer stop()
-	r, err := http.NewRequest(http.MethodGet, url+"/hello/nobody", nil)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	r.Header.Set("Origin", "https://shop.example.org")
-	answer, err := http.DefaultClient.Do(r)
-	show(answer, err)
-	fmt.Println(answer.Header.Get("Access-Control-Allow-Origin"))
+	show(http.Get(url + "/hello/Julio"))
+	show(http.Get(strings.Replace(url, "//", "//julio:secret@", 1) + "/hello/Julio"))
 	// Output:
-	// 404 Not Found: Sorry: there is nobody
-	// https://shop.example.org
+	// 401 Unauthorized: Sorry: log in first
+	// 200 OK: Hello, Julio!
 }
 
-// serve starts a service on a free port, and returns its URL and what stops it.
+// serve starts a service on a free port. It returns its URL and a function that stops it.
 func serve(s any, values ...any) (url string, stop func()) {
 	var port hosttest.Port
 	cfg := web.Config{Listen: port.Listen}
@@ -105,11 +131,11 @@ func serve(s any, values ...any) (url string, stop func()) {
 	}
 	return "http://" + port.Address(), func() {
 		http.DefaultClient.CloseIdleConnections()
-		_ = c.Stop(context.Background()) // without a deadline it waits until all is answered
+		_ = c.Stop(context.Background()) // it waits for running requests
 	}
 }
 
-// show prints an answer.
+// show prints a response.
 func show(answer *http.Response, err error) {
 	if err != nil {
 		fmt.Println(err)
@@ -124,10 +150,21 @@ func show(answer *http.Response, err error) {
 	fmt.Printf("%s: %s\n", answer.Status, strings.TrimSpace(string(text)))
 }
 
-// Libraries of middleware work as they do elsewhere.
+// Middleware written for net/http works: it compresses, answers preflight requests and refuses forms.
 func TestLibraries(t *testing.T) {
+	t.Parallel()
+	preflight := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if method := r.Header.Get("Access-Control-Request-Method"); r.Method == http.MethodOptions && method != "" {
+				w.Header().Set("Access-Control-Allow-Methods", method)
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
 	hooks := web.Hooks{Middleware: []func(http.Handler) http.Handler{
-		cors.New(cors.Options{AllowedOrigins: []string{"https://shop.example.org"}, AllowedMethods: []string{"PUT"}}).Handler,
+		preflight,
 		func(next http.Handler) http.Handler { return gzhttp.GzipHandler(next) },
 		http.NewCrossOriginProtection().Handler,
 	}}
