@@ -46,15 +46,15 @@ func (c *command) callCommand() *cobra.Command {
 }
 
 func (c *command) call(ctx context.Context, service, method string, args []any) error {
-	cfg, err := c.configuration()
+	s, err := c.configuration()
 	if err != nil {
 		return err
 	}
-	broker, err := c.reach(cfg, "gomeko call")
+	broker, err := c.reach(s.cfg, "gomeko call")
 	if err != nil {
 		return err
 	}
-	conn, err := rpc.Dial(ctx, broker, rpcConfig(cfg))
+	conn, err := rpc.Dial(ctx, broker, rpcConfig(s.cfg))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.uber.org/fx"
-
-	"github.com/gomeko/gomeko/config"
-	"github.com/gomeko/gomeko/web"
 )
 
 // A command is one command line: its streams and the flags that its commands share.
@@ -26,8 +24,6 @@ type command struct {
 	config    string // --config
 	logLevel  slog.Level
 	logFormat string
-
-	routes web.Config // gomeko.web of the configuration, once it is loaded
 
 	flags *pflag.FlagSet // of the command that runs
 	begun bool           // the command line was right, and its command runs
@@ -62,6 +58,18 @@ func (c *command) root(name, short string) *cobra.Command {
 	return root
 }
 
+// run runs the services of opts until a signal stops them or they end by themselves.
+func (c *command) run(ctx context.Context, opts []fx.Option) error {
+	s, err := c.configuration()
+	if err != nil {
+		return err
+	}
+	ctx, kill, release := untilSignals(ctx)
+	defer release()
+	p := &process{settings: s, notices: notices{lines: c.err, log: slog.Default()}, broker: c.broker}
+	return p.run(ctx, kill, opts)
+}
+
 // begin runs ahead of each command, when its arguments are known to be right.
 func (c *command) begin(cmd *cobra.Command, _ []string) error {
 	if c.logFormat != "text" && c.logFormat != "json" {
@@ -73,15 +81,15 @@ func (c *command) begin(cmd *cobra.Command, _ []string) error {
 }
 
 // configuration reads the file of --config, prints its warnings, and logs as it says, unless flags say otherwise.
-func (c *command) configuration() (*config.Config, error) {
-	cfg, err := c.load()
+func (c *command) configuration() (*settings, error) {
+	s, err := load(c.config)
 	if err != nil {
 		return nil, err
 	}
-	for _, warning := range cfg.Warnings {
+	for _, warning := range s.cfg.Warnings {
 		say(c.err, "warning: %s", warning)
 	}
-	level, format := cfg.LogLevel, cfg.LogFormat
+	level, format := s.cfg.LogLevel, s.cfg.LogFormat
 	if c.flags.Changed("log-level") {
 		level = c.logLevel
 	}
@@ -89,15 +97,7 @@ func (c *command) configuration() (*config.Config, error) {
 		format = c.logFormat
 	}
 	logTo(c.err, level, format)
-	return cfg, nil
-}
-
-// load reads the file of --config. Without one the configuration is all defaults.
-func (c *command) load() (*config.Config, error) {
-	if c.config == "" {
-		return config.Parse(nil, os.LookupEnv)
-	}
-	return config.Load(c.config, config.Section{Key: "web", Into: &c.routes})
+	return s, nil
 }
 
 func (c *command) showConfigCommand() *cobra.Command {
@@ -110,14 +110,14 @@ func (c *command) showConfigCommand() *cobra.Command {
 			if !named {
 				c.config = "config.yaml" // as Nameko does
 			}
-			cfg, err := c.configuration()
+			s, err := c.configuration()
 			if !named && errors.Is(err, fs.ErrNotExist) {
 				return errors.New("no config.yaml is in this folder: name a file with --config FILE; without one everything has its default")
 			}
 			if err != nil {
 				return err
 			}
-			_, err = io.WriteString(c.out, cfg.String())
+			_, err = io.WriteString(c.out, s.cfg.String())
 			return err
 		},
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"strings"
 	"syscall"
@@ -16,13 +15,13 @@ import (
 // An embedded broker is one that this process hosts.
 type embedded struct {
 	*broker.Broker
-	out     io.Writer // of its two lines
-	instead string    // what to do when its port is taken
+	notices
+	instead string // what to do when its port is taken
 }
 
 // newEmbedded returns a broker that knows the user and the virtual host of u. It does not listen yet.
-func newEmbedded(u *url.URL, out io.Writer) *embedded {
-	var cfg broker.Config
+func newEmbedded(u *url.URL, n notices) *embedded {
+	cfg := broker.Config{Logger: n.log}
 	if u.User != nil {
 		password, _ := u.User.Password()
 		cfg.Users = map[string]string{u.User.Username(): password}
@@ -30,7 +29,7 @@ func newEmbedded(u *url.URL, out io.Writer) *embedded {
 	if vhost := strings.TrimPrefix(u.Path, "/"); vhost != "" && vhost != "/" {
 		cfg.VHosts = []string{vhost}
 	}
-	return &embedded{broker.New(cfg), out, "Leave --broker embedded away to use that one"}
+	return &embedded{Broker: broker.New(cfg), notices: n}
 }
 
 // listen opens the port and says so.
@@ -38,11 +37,12 @@ func (e *embedded) listen(address string) error {
 	bound, err := e.Listen(address)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("embedded broker: %s is in use: a broker runs there already? %s", address, e.instead)
+			return fmt.Errorf("embedded broker: %s is in use, maybe by a broker: %s", address, e.instead)
 		}
 		return fmt.Errorf("embedded %w", err)
 	}
-	say(e.out, "embedded broker on %s, in memory: messages are gone when it stops", bound)
+	e.tell(fmt.Sprintf("embedded broker on %s, in memory: messages are gone when it stops", bound),
+		"embedded broker started", "address", bound.String())
 	return nil
 }
 
@@ -66,12 +66,13 @@ func (e *embedded) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), partingTime)
 	defer cancel()
 	_ = e.Close(ctx) // who does not go is cut off
+	line := "embedded broker stopped"
 	switch lost {
 	case 0:
-		say(e.out, "embedded broker stopped")
 	case 1:
-		say(e.out, "embedded broker stopped: 1 queued message is gone")
+		line += ": 1 queued message is gone"
 	default:
-		say(e.out, "embedded broker stopped: %d queued messages are gone", lost)
+		line += fmt.Sprintf(": %d queued messages are gone", lost)
 	}
+	e.tell(line, "embedded broker stopped", "messages_lost", lost)
 }

@@ -3,12 +3,14 @@ package runner_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/runner"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/timer"
 )
 
 // Greeting greets.
@@ -30,4 +32,32 @@ var Module = fx.Module("greeting", service.Provide(new(Greeting)))
 // This is a whole main function. It ends the process itself.
 func ExampleMain() {
 	runner.Main(Module)
+}
+
+// Reminder is a service that needs no broker: a timer calls its method.
+type Reminder struct {
+	_ service.Name `service:"reminder"`
+
+	Entrypoints struct {
+		Remind timer.Interval `timer:"1h" eager:"true"`
+	}
+
+	Stop context.CancelFunc
+}
+
+func (r *Reminder) Remind(context.Context) error {
+	fmt.Println("Drink a glass of water.")
+	r.Stop()
+	return nil
+}
+
+// A program with a main function of its own runs its services until its context ends.
+func ExampleRun() {
+	ctx, stop := context.WithCancel(context.Background())
+	cfg := runner.Config{Logger: slog.New(slog.DiscardHandler)}
+	err := runner.Run(ctx, cfg, service.Provide(&Reminder{Stop: stop}))
+	fmt.Println("ended:", err)
+	// Output:
+	// Drink a glass of water.
+	// ended: <nil>
 }

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -42,7 +43,7 @@ func (c *command) runCommand() *cobra.Command {
 			"named and none listens on " + brokerAddress + ", the program hosts one in itself, in memory.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := c.load() // the program prints its warnings
+			s, err := load(c.config) // the program prints its warnings
 			if err != nil {
 				return err
 			}
@@ -51,9 +52,9 @@ func (c *command) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.broker == "" && c.named(cfg) == "" && !listening() {
+			if c.broker == "" && brokerURI(c.broker, s.cfg) == "" && !listening() {
 				say(c.err, "no broker is named and none listens on %s: starting the embedded one", brokerAddress)
-				argv = append(argv, "--broker="+embeddedFlag)
+				argv = append(argv, "--broker="+embeddedBroker)
 			}
 			return become(program, append([]string{program}, argv...))
 		},
@@ -97,8 +98,8 @@ func (c *command) brokerCommand() *cobra.Command {
 
 // serveBroker hosts a broker until ctx ends. Without an address for it there is no management API.
 func (c *command) serveBroker(ctx context.Context, address, management string) error {
-	host := newEmbedded(embeddedAt(""), c.err)
-	host.instead = "Use that one, or give another address with --listen"
+	host := newEmbedded(embeddedAt(""), notices{lines: c.err, log: slog.Default()})
+	host.instead = "use that one, or give another address with --listen"
 	if err := host.listen(address); err != nil {
 		return err
 	}

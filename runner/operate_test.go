@@ -104,7 +104,7 @@ func TestCallsAreLogged(t *testing.T) {
 // What the configuration says of connection and calls reaches the services (vector config_effects); what becomes of it is
 // tested where it is done.
 func TestConfigurationIsHandedOn(t *testing.T) {
-	p := process{command: &command{config: configFile(t, `
+	s, err := load(configFile(t, `
 AMQP_URI: [amqps://one, amqps://two]
 AMQP_SSL: {server_hostname: three}
 HEARTBEAT: 10
@@ -115,11 +115,11 @@ max_workers: 3
 AUTO_DELETE_EVENT_EXCHANGES: true
 DECLARE_EVENT_EXCHANGES: false
 gomeko: {rpc_timeout: none, max_lent: 5, max_message: 1000, broadcast_identity: eu-1, typed_json: true}
-`)}}
-	var err error
-	if p.cfg, err = p.load(); err != nil {
+`))
+	if err != nil {
 		t.Fatal(err)
 	}
+	p := process{settings: s}
 	if err := p.bind([]fx.Option{service.Provide(new(Clock))}); err != nil {
 		t.Fatal(err)
 	}

@@ -4,46 +4,38 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
 	"net"
-	"os"
-	"os/signal"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"go.uber.org/fx"
 
-	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/service"
 )
 
-// startTime is what services have to start.
+// startTime limits the start of the services.
 const startTime = time.Minute
 
-// A process is a program of services while it runs.
+// A process runs services, for [Run] and for the command line of [Main].
 type process struct {
-	*command
-	cfg       *config.Config
-	uri       string
-	shown     string // the broker, without its password
+	*settings
+	notices
+
+	broker string // a URI, embeddedBroker, or "" for the configuration's
+
 	container *service.Container
-	web       string      // the URL of the routes, if there are any
-	host      *embedded   // nil unless the program hosts its broker
-	dialed    atomic.Bool // somebody uses the broker: a process of timers does not
-	signals   chan os.Signal
+	host      *embedded   // nil unless the process hosts its broker
+	uri       string      // of the broker
+	shown     string      // uri without its password
+	routes    string      // the URL of the HTTP routes, "" without any
+	dialed    atomic.Bool // a service uses the broker; services with timers only do not
 }
 
-// run runs the services of opts until a signal stops them or one of them fails.
-func (c *command) run(ctx context.Context, opts []fx.Option) error {
-	cfg, err := c.configuration()
-	if err != nil {
-		return err
-	}
-	p := &process{command: c, cfg: cfg, signals: make(chan os.Signal, 2)}
-	signal.Notify(p.signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(p.signals)
+// run runs the services of opts until ctx ends, which stops them in order, or until they end by
+// themselves. Closing kill ends them at once.
+func (p *process) run(ctx context.Context, kill <-chan struct{}, opts []fx.Option) error {
 	if err := p.bind(opts); err != nil {
 		return err
 	}
@@ -53,16 +45,28 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 		}
 		defer p.host.stop()
 	}
-	return p.live(ctx)
+	if err := p.start(ctx, kill); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case <-p.container.Stopping():
+	}
+	return p.stop(ctx, kill)
 }
 
-// bind makes the container, whose application may ask for the configuration. All mistakes of all services come out here.
+// bind makes the container. It reports all mistakes of all services.
 func (p *process) bind(opts []fx.Option) (err error) {
-	p.uri = cmp.Or(p.named(p.cfg), defaultURI)
+	p.uri = cmp.Or(brokerURI(p.broker, p.cfg), defaultURI)
 	broker := transportConfig(p.uri, p.cfg)
-	if p.broker == embeddedFlag {
+	broker.Logger = p.log
+	if p.broker == embeddedBroker {
 		u := embeddedAt(p.uri)
-		p.uri, p.host = u.String(), newEmbedded(u, p.err)
+		p.uri, p.host = u.String(), newEmbedded(u, p.notices)
+		p.host.instead = "omit --broker embedded to use it"
+		if p.lines == nil {
+			p.host.instead = "set Config.Broker to its URI to use it"
+		}
 		broker.URI = p.uri
 		broker.Dial = func(ctx context.Context, _ string) (net.Conn, error) { return p.host.Dial(ctx) }
 	} else if err := secure(&broker, p.cfg); err != nil {
@@ -73,17 +77,18 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	p.container, err = service.New(service.Config{
 		MaxWorkers:         p.cfg.MaxWorkers,
 		MaxLent:            p.cfg.MaxLent,
-		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 is none there, as in Nameko
+		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 means none in Nameko
 		Grace:              p.cfg.Grace,
+		Logger:             p.log,
 		Values:             []any{broker, rpcConfig(p.cfg), eventsConfig(p.cfg), p.webConfig()},
 	}, p.cfg.Module(), fx.Options(opts...))
 	if err == nil && len(p.container.Names()) == 0 {
-		err = errors.New("application: no services; give runner.Main a module with service.Provide(new(Orders)) in it")
+		err = errors.New("application: no services: pass a module with service.Provide(new(Orders)) in it")
 	}
 	return err
 }
 
-// dial is a transport.Config's Dial that notes that it was called.
+// dial returns a transport.Config's Dial that notes that it was called.
 func (p *process) dial(dial func(context.Context, string) (net.Conn, error)) func(context.Context, string) (net.Conn, error) {
 	return func(ctx context.Context, address string) (net.Conn, error) {
 		p.dialed.Store(true)
@@ -94,87 +99,71 @@ func (p *process) dial(dial func(context.Context, string) (net.Conn, error)) fun
 	}
 }
 
-// live starts the services, waits for what ends them, and stops them.
-func (p *process) live(ctx context.Context) error {
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, startTime)
+// start starts the services, and tells when they are ready.
+func (p *process) start(ctx context.Context, kill <-chan struct{}) error {
+	began, names := time.Now(), p.container.Names()
+	p.tell("starting services: "+strings.Join(names, ", "), "starting", "services", names)
+	limited, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	started := make(chan error, 1)
-	say(p.err, "starting services: %s", strings.Join(p.container.Names(), ", "))
-	go func() { started <- p.container.Start(ctx) }()
+	go func() { started <- p.container.Start(limited) }()
 	select {
 	case err := <-started:
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return fmt.Errorf("stopped while starting: %w", err)
+		case err != nil:
 			return reason(err)
 		}
-	case <-p.signals:
-		cancel()
-		if err := <-started; err != nil {
-			return errors.New("stopped while it was starting")
-		}
-		return p.stop(p.container.Stop)
+	case <-kill:
+		p.container.Kill()
+		<-started
+		return errKilled
 	}
-	p.ready(time.Since(began))
-
-	select {
-	case <-p.container.Stopping():
-		return p.stop(nil)
-	case <-p.signals:
-		return p.stop(p.container.Stop)
-	}
-}
-
-// ready says to people, to the log and to systemd that the services answer.
-func (p *process) ready(took time.Duration) {
-	names := p.container.Names()
+	ready := []any{"services", names, "duration", time.Since(began)}
 	if p.dialed.Load() {
-		say(p.err, "Connected to %s", p.shown)
+		p.line("Connected to %s", p.shown)
+		ready = append(ready, "broker", p.shown)
 	}
-	if p.web != "" {
-		say(p.err, "Listening on %s", p.web)
+	if p.routes != "" {
+		p.line("Listening on %s", p.routes)
+		ready = append(ready, "url", p.routes)
 	}
-	slog.Info("ready", "services", names, "duration", took)
-	notify("READY=1", "STATUS=serving "+strings.Join(names, ", "))
+	p.log.Info("ready", ready...)
+	p.notify("READY=1", "STATUS=serving "+strings.Join(names, ", "))
+	return nil
 }
 
 // errKilled is the error of a process that got a second signal.
-var errKilled = errors.New("killed by a second signal: calls that ran go back to the broker")
+var errKilled = errors.New("killed by a second signal: unfinished calls go back to the broker")
 
-// oneSignal is the time in which two signals are one: a terminal, and a parent that sends its signals on, do it twice.
-const oneSignal = 500 * time.Millisecond
-
-// stop waits until the services have ended, within the grace, and returns why they did. A second signal kills them. by ends
-// them; it is nil if they end by themselves.
-func (p *process) stop(by func(context.Context) error) error {
-	began := time.Now()
-	names := strings.Join(p.container.Names(), ", ")
-	say(p.err, "stopping services: %s", names)
-	notify("STOPPING=1", "STATUS=stopping "+names)
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.Grace)
-	defer cancel()
+// stop waits until the services have stopped, and returns why they did. If ctx has ended, it stops
+// them within the grace; otherwise they are stopping already.
+func (p *process) stop(ctx context.Context, kill <-chan struct{}) error {
+	names := p.container.Names()
+	p.tell("stopping services: "+strings.Join(names, ", "), "stopping", "services", names)
+	p.notify("STOPPING=1", "STATUS=stopping "+strings.Join(names, ", "))
 	ended := make(chan error, 1)
 	go func() {
 		var err error
-		if by != nil {
-			err = by(ctx)
+		if ctx.Err() != nil {
+			grace, cancel := context.WithTimeout(context.Background(), p.cfg.Grace)
+			defer cancel()
+			err = p.container.Stop(grace)
 		}
 		ended <- errors.Join(err, reason(p.container.Wait()))
 	}()
-	for {
-		select {
-		case err := <-ended:
-			return err
-		case <-p.signals:
-			if time.Since(began) > oneSignal {
-				p.container.Kill()
-				<-ended // Kill ends at once, and what was cut off is logged
-				return errKilled
-			}
-		}
+	select {
+	case err := <-ended:
+		return err
+	case <-kill:
+		p.container.Kill()
+		<-ended // Kill ends at once, and logs how many calls were cut off
+		return errKilled
 	}
 }
 
-// reason is nil for what the application asked for with exit code 0.
+// reason returns nil for a shutdown that the application asked for with exit code 0.
 func reason(err error) error {
 	if asked, ok := err.(*service.ShutdownError); ok && asked.ExitCode == 0 {
 		return nil

@@ -45,15 +45,15 @@ func (c *command) shellCommand() *cobra.Command {
 
 // shell connects and runs a shell.
 func (c *command) shell(ctx context.Context, run func(*shell.Shell, context.Context) error) error {
-	cfg, err := c.configuration()
+	s, err := c.configuration()
 	if err != nil {
 		return err
 	}
-	broker, err := c.reach(cfg, "gomeko shell")
+	broker, err := c.reach(s.cfg, "gomeko shell")
 	if err != nil {
 		return err
 	}
-	conn, err := rpc.Dial(ctx, broker, rpcConfig(cfg))
+	conn, err := rpc.Dial(ctx, broker, rpcConfig(s.cfg))
 	if err != nil {
 		return err
 	}
@@ -63,8 +63,8 @@ func (c *command) shell(ctx context.Context, run func(*shell.Shell, context.Cont
 		return err
 	}
 	defer hangUp(dispatcher)
-	s := &shell.Shell{Conn: conn, Events: dispatcher, Config: cfg.Values, Broker: broker.String(), Stdout: c.out, Stderr: c.err}
-	return run(s, ctx)
+	sh := &shell.Shell{Conn: conn, Events: dispatcher, Config: s.cfg.Values, Broker: broker.String(), Stdout: c.out, Stderr: c.err}
+	return run(sh, ctx)
 }
 
 // hangUp closes a connection that nothing more is expected from, whether the broker is there or not.

@@ -18,17 +18,17 @@ const (
 	defaultURI    = "amqp://guest:guest@localhost:5672/"
 	brokerAddress = "127.0.0.1:5672"
 
-	// embeddedFlag is the --broker that hosts one.
-	embeddedFlag = "embedded"
+	// embeddedBroker is the --broker, or Config.Broker, of a process that hosts one.
+	embeddedBroker = "embedded"
 )
 
-// named returns the URI of the broker that is named somewhere, or "".
-func (c *command) named(cfg *config.Config) string {
-	flag := c.broker
-	if flag == embeddedFlag {
-		flag = ""
+// brokerURI returns the URI of the broker that somebody has named, else "": named is from a flag or
+// a Config, and wins over the configuration and the environment.
+func brokerURI(named string, cfg *config.Config) string {
+	if named == embeddedBroker {
+		named = ""
 	}
-	return cmp.Or(flag, cfg.AMQPURI, os.Getenv("AMQP_URI"))
+	return cmp.Or(named, cfg.AMQPURI, os.Getenv("AMQP_URI"))
 }
 
 // transportConfig returns how the broker at uri is reached, and what is spoken there.
@@ -71,11 +71,11 @@ func eventsConfig(cfg *config.Config) events.Config {
 
 // reach returns how the broker is reached that services are on. Its management shows name, with this machine and process.
 func (c *command) reach(cfg *config.Config, name string) (transport.Config, error) {
-	if c.broker == embeddedFlag {
-		return transport.Config{}, usagef("--broker embedded: a broker of this command's own would have no services; " +
-			"name the one that they are on, or leave the flag away")
+	if c.broker == embeddedBroker {
+		return transport.Config{}, usagef("--broker embedded: this command calls services, and an embedded broker has none: " +
+			"give the URI of the broker that they use, or omit the flag")
 	}
-	broker := transportConfig(cmp.Or(c.named(cfg), defaultURI), cfg)
+	broker := transportConfig(cmp.Or(brokerURI(c.broker, cfg), defaultURI), cfg)
 	broker.Name = name + "@" + instance()
 	return broker, secure(&broker, cfg)
 }

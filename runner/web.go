@@ -10,7 +10,7 @@ import (
 
 // webConfig returns how HTTP is served: as gomeko.web says, at WEB_SERVER_ADDRESS.
 func (p *process) webConfig() web.Config {
-	c := p.routes
+	c := p.web
 	c.Address = p.cfg.WebAddress
 	c.Listen = p.listen
 	return c
@@ -22,7 +22,7 @@ func (p *process) listen(ctx context.Context, address string) (net.Listener, err
 	if err != nil {
 		return nil, fmt.Errorf("%w: free the address, or set WEB_SERVER_ADDRESS to another", err)
 	}
-	p.web = webURL(p.routes, address, l.Addr())
+	p.routes = webURL(p.web, address, l.Addr())
 	return l, nil
 }
 

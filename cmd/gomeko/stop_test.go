@@ -216,6 +216,6 @@ func TestPortInUse(t *testing.T) {
 	address := l.Addr().String()
 	t.Setenv("AMQP_URI", "amqp://guest:guest@"+address+"/")
 	check(t, "", []string{"run", "./testdata/slow", "--broker", "embedded"}, 1, "",
-		"embedded broker: "+address+" is in use: a broker runs there already? Leave --broker embedded away to use that one")
+		"embedded broker: "+address+" is in use, maybe by a broker: omit --broker embedded to use it")
 	check(t, "", []string{"broker", "--listen", address}, 1, "", "embedded broker: "+address+" is in use")
 }

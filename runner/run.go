@@ -1,0 +1,75 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"os"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/config"
+	"github.com/gomeko/gomeko/web"
+)
+
+// Config configures [Run]. The zero value works.
+type Config struct {
+	// File is the path of the configuration, a YAML file as Nameko reads it. "" means that every key
+	// has its default.
+	File string
+
+	// Broker is the URI of the broker, or "embedded" to host a broker in memory. "" means the
+	// AMQP_URI of File, else that of the environment, else amqp://guest:guest@localhost:5672/.
+	//
+	// An embedded broker listens on the port of the AMQP_URI that would be used without it, if that
+	// is a port of this machine, else on 127.0.0.1:5672.
+	Broker string
+
+	// Logger gets everything that is logged; nil is slog.Default(). The LOGGING and
+	// gomeko.log_format of File have no effect.
+	Logger *slog.Logger
+}
+
+// Run runs the services of opts in a program that has a main function, flags and a logger of its
+// own. It blocks until ctx ends or the services end by themselves. [Main] is the short way for a
+// program that has none of these.
+//
+// When ctx ends, Run stops the services in order: they accept no more calls, running calls get the
+// configuration's gomeko.grace (25 s) to finish, then what is left is killed. Run returns nil after
+// an orderly stop, and an error that counts the calls that were cut off otherwise. If the
+// application calls Shutdown of its fx.Shutdowner, Run returns nil for exit code 0 and a
+// [*service.ShutdownError] for any other. All mistakes in the configuration, and then all mistakes
+// in the services, are returned before anything starts.
+//
+// Run handles no signals, reads no flags, prints nothing, and leaves slog.Default() alone. It may
+// be called several times, also concurrently.
+func Run(ctx context.Context, cfg Config, opts ...fx.Option) error {
+	n := notices{log: cmp.Or(cfg.Logger, slog.Default())}
+	s, err := load(cfg.File)
+	if err != nil {
+		return err
+	}
+	for _, warning := range s.cfg.Warnings {
+		n.log.Warn("configuration", "warning", warning)
+	}
+	p := &process{settings: s, notices: n, broker: cfg.Broker}
+	return p.run(ctx, nil, opts)
+}
+
+// settings are what a configuration file says.
+type settings struct {
+	cfg *config.Config
+	web web.Config // the key gomeko.web
+}
+
+// load reads a configuration file. Without one every key has its default.
+func load(file string) (*settings, error) {
+	s := &settings{}
+	var err error
+	if file == "" {
+		s.cfg, err = config.Parse(nil, os.LookupEnv)
+	} else {
+		s.cfg, err = config.Load(file, config.Section{Key: "web", Into: &s.web})
+	}
+	return s, err
+}

@@ -1,0 +1,51 @@
+package runner
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// oneSignal is the time within which two signals count as one: a terminal and a parent process that
+// forwards its signals send it twice.
+const oneSignal = 500 * time.Millisecond
+
+// A stopped is the cause of a ctx that a signal ended.
+type stopped struct{ signal os.Signal }
+
+func (s stopped) Error() string { return s.signal.String() + " signal" }
+
+// untilSignals returns a ctx that ends at the first SIGINT or SIGTERM, and a channel that is closed
+// at the second. Release stops listening.
+func untilSignals(parent context.Context) (ctx context.Context, kill <-chan struct{}, release func()) {
+	signals, second, released := make(chan os.Signal, 2), make(chan struct{}), make(chan struct{})
+	ctx, cancel := context.WithCancelCause(parent)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var listener sync.WaitGroup
+	listener.Go(func() {
+		var first time.Time
+		for {
+			select {
+			case s := <-signals:
+				if first.IsZero() {
+					first = time.Now()
+					cancel(stopped{s})
+				} else if time.Since(first) > oneSignal {
+					close(second)
+					return
+				}
+			case <-released:
+				return
+			}
+		}
+	})
+	return ctx, second, func() {
+		signal.Stop(signals)
+		close(released)
+		listener.Wait()
+		cancel(nil)
+	}
+}
