@@ -9,6 +9,7 @@ import (
 	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/examples/nameko"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/runner"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -99,5 +100,5 @@ func serveGo(t *testing.T, uri, class string) {
 	}
 	other := map[string]string{"Stock": "Prices", "Prices": "Stock"}[class]
 	hostOn(t, service.Config{}, transport.Config{URI: uri},
-		cfg.Module(), nameko.Module, service.Without("github.com/gomeko/gomeko/examples/nameko."+other))
+		cfg.Module(), nameko.Module, runner.Without("github.com/gomeko/gomeko/examples/nameko."+other))
 }

@@ -10,6 +10,17 @@
 // Each has a service in it, put there by [service.Provide]. What the modules provide may ask for *config.Config, and
 // services take their own keys of it by [config.Provide]. docs/configuration.md has all keys.
 //
+// # A program that has a main function already
+//
+// [Run] runs the services without flags, signal handlers or output: for a program that has its own
+// main function, flags and logger. It returns when its context ends and the services have stopped:
+//
+//	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+//	defer stop()
+//	err := runner.Run(ctx, runner.Config{File: "config.yaml", Logger: log}, orders.Module)
+//
+// The rest of this page is about Main.
+//
 // # The command line of a program
 //
 //	orders [run]                                     run the services: the default
@@ -22,7 +33,7 @@
 // --broker embedded the program hosts a broker in itself, in memory.
 //
 // Results go to stdout, all else to stderr. The exit status is 0 when the program was stopped, 1 when it
-// failed, 2 when it was called wrongly, and what the application says when it ends itself by fx.Shutdowner.
+// failed, 2 when it was called wrongly, and the exit code that the application passes to its fx.Shutdowner.
 //
 // # Stopping
 //

@@ -167,7 +167,7 @@ package main
 
 import (
 	"github.com/gomeko/gomeko/runner"
-{{- if or .LeftOut .Provides}}
+{{- if .Provides}}
 	"github.com/gomeko/gomeko/service"
 {{- end}}
 {{range $i, $p := .Packages}}
@@ -186,7 +186,7 @@ func main() {
 {{- end}}
 {{- end}}
 {{- range .LeftOut}}
-		service.Without("{{.}}"),
+		runner.Without("{{.}}"),
 {{- end}}
 	)
 }

@@ -104,7 +104,7 @@ func TestRunDrains(t *testing.T) {
 	}
 	for _, want := range []string{
 		`msg="embedded broker started" address=127.0.0.1:`, "msg=starting services=[sloth]", "msg=ready services=[sloth]",
-		"broker=amqp://guest:**@127.0.0.1:", "msg=stopping services=[sloth]", "msg=drained finished=1 cut_off=0", `msg="embedded broker stopped" messages_lost=0`,
+		"broker=amqp://guest:**@127.0.0.1:", "msg=stopping services=[sloth]", "msg=drained finished=", "cut_off=0 given_back=0", `msg="embedded broker stopped" messages_lost=0`,
 	} {
 		if got := h.log.String(); !strings.Contains(got, want) {
 			t.Errorf("got the log\n%s\nwant in it %s", got, want)
@@ -229,5 +229,15 @@ func TestRunWarns(t *testing.T) {
 	h := run(t, "gomkeo: {grace: 1s}", "sloth", service.Provide(newSloth()))
 	if want := `level=WARN msg=configuration warning="`; !strings.Contains(h.log.String(), want) {
 		t.Errorf("got the log\n%s\nwant in it %s", h.log, want)
+	}
+}
+
+// A program may leave a service of a module out.
+func TestWithout(t *testing.T) {
+	module := fx.Options(service.Provide(new(Greeting)), service.Provide(newSloth()))
+	without := runner.Without("github.com/gomeko/gomeko/runner_test.Greeting", "example.org/nothing.Nobody")
+	h := run(t, "", "sloth", module, without)
+	if got := h.log.Lines("msg=starting"); len(got) != 1 || !strings.HasSuffix(got[0], "services=[sloth]\n") {
+		t.Errorf("got %q, want the sloth only", got)
 	}
 }

@@ -1,9 +1,6 @@
 package service
 
 import (
-	"reflect"
-	"slices"
-
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/internal/inject"
@@ -26,15 +23,4 @@ func Provide(proto any) fx.Option { return inject.Fill(proto) }
 //	)
 func Configure[T any]() fx.Option {
 	return fx.Invoke(func(app *inject.App, v T) { app.Values = append(app.Values, v) })
-}
-
-// Without leaves services out of an fx application, by the full names of their types, as in
-// "example.org/shop.Orders". It is for the generated program of "gomeko run PKG:Service", and stands outside of modules.
-func Without(types ...string) fx.Option {
-	return fx.Invoke(func(app *inject.App) {
-		app.Targets = slices.DeleteFunc(app.Targets, func(t *inject.Target) bool {
-			v := reflect.Indirect(reflect.ValueOf(t.Ptr))
-			return v.IsValid() && slices.Contains(types, v.Type().PkgPath()+"."+v.Type().Name())
-		})
-	})
 }

@@ -63,7 +63,6 @@ func TestProvide(t *testing.T) {
 		{[]any{shelf, fx.Replace(&Goods{"coffee"})}, "shelf", "coffee and salt"},
 		{[]any{&Shelf{Goods: &Goods{"rice"}, Spares: Spares{&Goods{"beans"}}}}, "shelf", "rice and beans"},
 		{[]any{&Shelf{Goods: &Goods{"rice"}}, fx.Supply(fx.Annotated{Name: "spare", Target: &Goods{"mint"}})}, "shelf", "rice and mint"},
-		{[]any{fx.Options(shelf, service.Provide(new(Work))), service.Without("github.com/gomeko/gomeko/service_test.Work")}, "shelf", "tea and salt"},
 	} {
 		c, all := start(t, service.Config{}, tc.services...)
 		if got := strings.Join(c.Names(), " "); got != tc.names {

@@ -67,7 +67,7 @@ func TestCommandLine(t *testing.T) {
 		{"shell --log-format x", 2, "", []string{"--log-format x: want text or json"}},
 		{"shell --log-level x", 2, "", []string{"--log-level"}},
 		{"shell --nope", 2, "", []string{"unknown flag: --nope"}},
-		{"shell --broker embedded", 2, "", []string{"would have no services"}},
+		{"shell --broker embedded", 2, "", []string{"an embedded broker has none"}},
 		{"call hello", 2, "", []string{`"hello": want SERVICE.METHOD, as in greeting_service.hello`}},
 		{"call a.b --broker amqp://guest:secret@" + nowhere, 1, "", []string{"amqp://guest:**@" + nowhere, "gomeko broker"}},
 		{"call a.b --config " + good, 1, "", []string{"amqp://me:**@" + nowhere}},

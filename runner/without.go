@@ -1,0 +1,22 @@
+package runner
+
+import (
+	"reflect"
+	"slices"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/internal/inject"
+)
+
+// Without removes services from the modules of a program, by the full names of their types, as in
+// "example.org/shop.Orders". Pass it beside the modules, not within one. A name that no module
+// provides has no effect. The program that "gomeko run PKG:Service" generates uses it.
+func Without(types ...string) fx.Option {
+	return fx.Invoke(func(app *inject.App) {
+		app.Targets = slices.DeleteFunc(app.Targets, func(t *inject.Target) bool {
+			v := reflect.Indirect(reflect.ValueOf(t.Ptr))
+			return v.IsValid() && slices.Contains(types, v.Type().PkgPath()+"."+v.Type().Name())
+		})
+	})
+}
