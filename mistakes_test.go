@@ -2,8 +2,6 @@ package gomeko_test
 
 import (
 	"context"
-	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +14,7 @@ import (
 	"github.com/gomeko/gomeko/examples/helloworld"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/golden"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -40,12 +39,7 @@ var sites = map[string]func(*testing.T, *site){
 		p.file(t, "go.mod", "module example.com/shop\n")
 	},
 	"No broker": func(t *testing.T, p *site) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.broker = l.Addr().String()
-		l.Close()
+		p.broker = hosttest.FreeAddress(t)
 	},
 	"A queue that exists with other arguments": func(t *testing.T, p *site) {
 		uri := brokertest.Embedded(t)
@@ -69,14 +63,14 @@ func TestMistakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PATH", filepath.Dir(build(t, "./cmd/gomeko"))+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("PATH", filepath.Dir(hosttest.Build(t, "./cmd/gomeko"))+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cache, err := exec.Command("go", "env", "GOCACHE").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("GOCACHE", strings.TrimSpace(string(cache)))
 	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // where gomeko run keeps its programs
-	usual := site{here(t), addressOf(startServices(t))}
+	usual := site{hosttest.Root(t), addressOf(startServices(t))}
 	told := strings.Split(strings.TrimSpace(usual.run(t, "gomeko run ./docs/testdata/mistakes")), "\n")[1:] // after "building"
 
 	var got strings.Builder
@@ -135,7 +129,7 @@ func split(lines []string, code string) (mine, left []string) {
 // file puts a file into a folder of the section's own, where its commands run then.
 func (p *site) file(t *testing.T, name, content string) {
 	t.Helper()
-	if p.dir == here(t) {
+	if p.dir == hosttest.Root(t) {
 		p.dir = t.TempDir()
 	}
 	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600); err != nil {
@@ -168,24 +162,11 @@ func (p *site) run(t *testing.T, line string) string {
 	return strings.NewReplacer(p.broker, "127.0.0.1:5672", p.dir, "/home/you/shop").Replace(string(out))
 }
 
-// startServices runs those that the page calls, on a broker of their own.
+// startServices hosts the services that the page calls, on a broker of their own.
 func startServices(t *testing.T) (uri string) {
 	t.Helper()
 	uri = brokertest.Embedded(t)
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	c, err := service.New(service.Config{Logger: log, Values: []any{transport.Config{URI: uri, Logger: log}}},
-		new(helloworld.Greeting), new(camera.Camera))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, new(helloworld.Greeting), new(camera.Camera))
 	return uri
 }
 

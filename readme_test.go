@@ -1,9 +1,7 @@
 package gomeko_test
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"os"
@@ -11,27 +9,27 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // TestREADME does what the README says, word for word, but for the port: the broker is one of the test's own.
 func TestREADME(t *testing.T) {
 	readme := readREADME(t)
-	gomeko := build(t, "./cmd/gomeko")
+	gomeko := hosttest.Build(t, "./cmd/gomeko")
 	user := t.TempDir()
 	broker := start(t, user, nil, gomeko, "broker", "--listen", "127.0.0.1:0")
-	uri := "amqp://guest:guest@" + broker.waitFor(t, `127\.0\.0\.1:\d+`) + "/"
+	uri := "amqp://guest:guest@" + broker.Match(`127\.0\.0\.1:\d+`) + "/"
 	env := append(os.Environ(), "AMQP_URI="+uri)
 
 	t.Run("two commands", func(t *testing.T) {
 		started := start(t, ".", env, "sh", "-c", "exec "+readme.nth(t, "## Two commands", 0))
-		for _, line := range strings.Split(readme.nth(t, "## Two commands", 1), "\n") {
-			started.waitFor(t, "^"+strings.Replace(regexp.QuoteMeta(line), `127\.0\.0\.1:5672`, `127\.0\.0\.1:\d+`, 1)+"$")
-		}
+		printed := regexp.QuoteMeta(readme.nth(t, "## Two commands", 1))
+		printed = strings.ReplaceAll(printed, `127\.0\.0\.1:5672`, `127\.0\.0\.1:\d+`)
+		started.Match("(?m)^" + strings.ReplaceAll(printed, "\n", "\n(?:.*\n)*?") + "$")
 		transcript := strings.Split(readme.nth(t, "## Two commands", 2), "\n")
 		script := "print(repr(" + strings.TrimPrefix(transcript[0], ">>> ") + "))"
 		shell := exec.Command(gomeko, "shell")
@@ -43,24 +41,18 @@ func TestREADME(t *testing.T) {
 	readme.file(t, own, 1, user) // greeting.go
 	readme.file(t, own, 2, user) // greeting_test.go
 	setUp := readme.console(t, own, 0)
-	setUp[1].line = strings.Replace(setUp[1].line, "../gomeko", here(t), 1)
+	setUp[1].line = strings.Replace(setUp[1].line, "../gomeko", hosttest.Root(t), 1)
 	for _, c := range append(setUp, readme.console(t, own, 3)[:2]...) {
 		run(t, c.in(user, env), "")
 	}
 	last := readme.console(t, own, 3)[2]
-	start(t, user, env, "sh", "-c", "exec "+last.line).waitFor(t, "^Connected to ")
+	start(t, user, env, "sh", "-c", "exec "+last.line).Line("Connected to ")
 	for _, c := range readme.console(t, own, 4) {
 		run(t, c.in(user, env), c.output)
 	}
 	t.Run("web", func(t *testing.T) { readme.web(t, user, env) })
 	t.Run("python", func(t *testing.T) {
-		python := filepath.Join(here(t), ".venv/bin/python")
-		if _, err := os.Stat(python); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal("no Python with Nameko: scripts/setup installs it")
-			}
-			t.Skip("no Python with Nameko: scripts/setup installs it")
-		}
+		python := hosttest.Python(t, hosttest.Kombu5_2)
 		script := strings.Replace(readme.nth(t, own, 5), "amqp://guest:guest@localhost:5672/", uri, 1)
 		run(t, exec.Command(python, "-c", script), "¡Hola, Julio!\n")
 	})
@@ -76,7 +68,7 @@ func (r readme) web(t *testing.T, dir string, env []string) {
 	}
 	c := r.console(t, heading, 1)
 	serve, curl := c[0], c[1]
-	address := strings.TrimPrefix(start(t, dir, env, "sh", "-c", "exec "+serve.line+" --config free.yaml").waitFor(t, `http://127\.0\.0\.1:\d+`), "http://")
+	address := strings.TrimPrefix(start(t, dir, env, "sh", "-c", "exec "+serve.line+" --config free.yaml").Match(`http://127\.0\.0\.1:\d+`), "http://")
 
 	socket, upgrade, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+address+"/ws", nil)
 	if err != nil {
@@ -165,22 +157,6 @@ func (r readme) console(t *testing.T, heading string, n int) (commands []command
 	return commands
 }
 
-func here(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-func build(t *testing.T, pkg string) string {
-	t.Helper()
-	to := filepath.Join(t.TempDir(), filepath.Base(pkg))
-	run(t, exec.Command("go", "build", "-o", to, pkg), "")
-	return to
-}
-
 // run runs cmd to its end; want is its standard output, "" for whatever it is.
 func run(t *testing.T, cmd *exec.Cmd, want string) {
 	t.Helper()
@@ -194,55 +170,10 @@ func run(t *testing.T, cmd *exec.Cmd, want string) {
 	}
 }
 
-// A process runs until the test ends.
-type process struct{ lines chan string }
-
-func start(t *testing.T, dir string, env []string, name string, args ...string) *process {
+// start runs a program until the test ends.
+func start(t *testing.T, dir string, env []string, name string, args ...string) *hosttest.Process {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Env = dir, env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // go run does not pass signals on
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p := &process{lines: make(chan string, 1000)}
-	go func() {
-		defer close(p.lines)
-		for s := bufio.NewScanner(stderr); s.Scan(); {
-			p.lines <- s.Text()
-		}
-	}()
-	t.Cleanup(func() {
-		cancel()
-		for range p.lines { // ends with the process
-		}
-		_ = cmd.Wait() // it was signalled
-	})
-	return p
-}
-
-// waitFor waits for a line on stderr and returns what of it matches.
-func (p *process) waitFor(t *testing.T, pattern string) string {
-	t.Helper()
-	re, deadline := regexp.MustCompile(pattern), time.After(3*time.Minute)
-	for {
-		select {
-		case line, ok := <-p.lines:
-			if !ok {
-				t.Fatalf("the process ended before it printed %q", pattern)
-			}
-			t.Log(line)
-			if m := re.FindString(line); m != "" {
-				return m
-			}
-		case <-deadline:
-			t.Fatalf("no line like %q in three minutes", pattern)
-		}
-	}
+	return hosttest.StartProcess(t, cmd)
 }

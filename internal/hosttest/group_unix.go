@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// newGroup gives the process a group, so that killGroup reaches its children: go run has one.
+// newGroup gives the process a group, so that signals reach its children: go run has one.
 func newGroup(cmd *exec.Cmd) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
@@ -15,4 +15,6 @@ func newGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr.Setpgid = true
 }
 
-func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // fails if it has ended
+// Both fail if the group has ended.
+func terminateGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+func killGroup(cmd *exec.Cmd)      { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -18,7 +18,8 @@ import (
 // among that.
 const startup = 5 * time.Minute
 
-// A Process is a program that a test runs. It is killed, with its children, when the test ends.
+// A Process is a program that a test runs. When the test ends it gets SIGTERM, and SIGKILL if that
+// does not end it within two seconds; its children do too.
 type Process struct {
 	t              testing.TB
 	cmd            *exec.Cmd
@@ -43,8 +44,12 @@ func StartProcess(t testing.TB, cmd *exec.Cmd) *Process {
 		_ = cmd.Wait() // Wait returns the status
 	}()
 	t.Cleanup(func() {
-		killGroup(cmd)
-		<-p.ended
+		terminateGroup(cmd) // go run removes its files then
+		select {
+		case <-p.ended:
+		case <-time.After(2 * time.Second):
+			p.Kill()
+		}
 	})
 	return p
 }
