@@ -13,7 +13,7 @@ import (
 const (
 	module  = "github.com/gomeko/gomeko/"
 	amqp    = "github.com/rabbitmq/amqp091-go"
-	msgpack = "github.com/vmihailenco/msgpack/"
+	msgpack = "github.com/vmihailenco/msgpack/v5"
 )
 
 // arrows are who imports whom among the packages of the module: a package may import those of its row, and what they
@@ -22,10 +22,11 @@ var arrows = map[string][]string{
 	"cmd/gomeko":       {"runner"},
 	"runner":           {"shell", "broker", "web", "rpc", "events", "timer", "config"},
 	"shell":            {"rpc", "events", "config"},
-	"web":              {"rpc"}, // for its errors
-	"rpc":              {"messaging"},
+	"web":              {"service", "codec", "rpc/rpcerror"},
+	"rpc":              {"messaging", "rpc/rpcerror"},
+	"rpc/rpcerror":     {"codec", "service"},
 	"events":           {"messaging"},
-	"timer":            {"messaging"},
+	"timer":            {"service"},
 	"messaging":        {"service", "transport"},
 	"service":          {"internal/inject", "internal/id", "signature", "internal/nearest"},
 	"di":               {"internal/inject"},
@@ -75,7 +76,7 @@ type listed struct {
 
 // TestImports holds the packages to their places. What tests import does not count.
 func TestImports(t *testing.T) {
-	packages := list(t)
+	packages := list(t, "./...")
 	standard := map[string]bool{"C": true, "unsafe": true}
 	programs := map[string]bool{}
 	for _, p := range packages {
@@ -112,6 +113,25 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// absent are packages that a program with this package must not link.
+var absent = map[string][]string{
+	"web":     {amqp, msgpack, module + "rpc", module + "transport"},
+	"timer":   {amqp, msgpack, module + "codec", module + "transport"},
+	"service": {amqp, msgpack, module + "codec", module + "transport", module + "messaging", module + "rpc"},
+}
+
+// TestLinkedPackages checks what a program with one package links: one that serves only HTTP or timers has no AMQP client and
+// no msgpack, and package service knows no wire.
+func TestLinkedPackages(t *testing.T) {
+	for from, unwanted := range absent {
+		for _, p := range list(t, "./"+from) {
+			if slices.Contains(unwanted, p.ImportPath) {
+				t.Errorf("%s links %s", from, p.ImportPath)
+			}
+		}
+	}
+}
+
 // place is the row of arrows that a package belongs to.
 func place(path string) string {
 	path = strings.TrimPrefix(path, module)
@@ -134,9 +154,10 @@ func reach(from string, seen map[string]bool) map[string]bool {
 	return seen
 }
 
-func list(t *testing.T) []listed {
+// list returns the packages that pattern names, and those that they import.
+func list(t *testing.T, pattern string) []listed {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=Name,ImportPath,Imports,Standard", "./...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=Name,ImportPath,Imports,Standard", pattern)
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError

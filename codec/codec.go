@@ -116,3 +116,6 @@ func writeError(err error) error {
 	}
 	return &valueError{reason: err.Error()}
 }
+
+// ValidText returns text with U+FFFD in place of each sequence of bytes that is not valid UTF-8, so that it can be encoded.
+func ValidText(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }

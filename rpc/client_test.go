@@ -104,7 +104,7 @@ func TestUnsendable(t *testing.T) {
 		want string
 	}{
 		{[]any{make(chan int)}, "chan int"},
-		{[]any{"\xff"}, `"\xff" is not UTF-8: bytes are a []byte`},
+		{[]any{"\xff"}, `"\xff" is not valid UTF-8: use []byte for bytes`},
 		{[]any{rpc.Kwargs{"name"}}, "1 names and values, want as many of either"},
 		{[]any{rpc.Kwargs{1, 2}}, "1 (int) stands for a name"},
 		{[]any{rpc.Kwargs{"a", 1, "a", 2}}, "a is given twice"},

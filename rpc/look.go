@@ -7,6 +7,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -54,13 +55,13 @@ func (c *caller) overdue(r *Reply, why error) error {
 	var refused *transport.Error
 	switch {
 	case errors.As(l.err, &refused) && refused.Code == notFound:
-		return timedOut(fmt.Sprintf("%s; there is no queue %s", text, queue), nil)
+		return rpcerror.NewTimeout(fmt.Sprintf("%s; there is no queue %s", text, queue), nil)
 	case l.err != nil: // that the broker is away is told by the connection
-		return timedOut(text, nil)
+		return rpcerror.NewTimeout(text, nil)
 	case l.consumers == 0:
-		return timedOut(fmt.Sprintf("%s; nobody consumes queue %s (ready messages: %d)", text, queue, l.messages), ErrNoConsumers)
+		return rpcerror.NewTimeout(fmt.Sprintf("%s; nobody consumes queue %s (ready messages: %d)", text, queue, l.messages), ErrNoConsumers)
 	}
-	return timedOut(fmt.Sprintf("%s; queue %s has consumers: %d, ready messages: %d", text, queue, l.consumers, l.messages), nil)
+	return rpcerror.NewTimeout(fmt.Sprintf("%s; queue %s has consumers: %d, ready messages: %d", text, queue, l.consumers, l.messages), nil)
 }
 
 // notFound is the broker's reply code for what is not there.

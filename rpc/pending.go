@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -105,11 +106,11 @@ func (r *Reply) failed(err error) error {
 	var returned *transport.Returned
 	switch {
 	case errors.As(err, &returned):
-		unknown := ErrUnknownService.about("Unknown service `" + r.service + "`")
+		unknown := ErrUnknownService.WithText("Unknown service `" + r.service + "`")
 		unknown.Args = []any{r.service}
 		return unknown
 	case errors.Is(err, context.DeadlineExceeded):
-		return timedOut(fmt.Sprintf("%s: %v after %s", r.name(), err, r.age()), nil)
+		return rpcerror.NewTimeout(fmt.Sprintf("%s: %v after %s", r.name(), err, r.age()), nil)
 	}
 	return fmt.Errorf("%s: %w", r.name(), err)
 }

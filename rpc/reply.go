@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -18,8 +19,17 @@ type reply struct {
 func encodeReply(c codec.Codec, result any, err error) (body []byte) {
 	body, cannot := encode(c, result, err)
 	if cannot != nil {
-		body, _ = c.Encode(reply{Error: unserializable(result, err, cannot)})
+		body = encodeUnserializable(c, result, err, cannot)
 	}
+	return body
+}
+
+// encodeUnserializable returns the body of the reply to a call whose outcome cannot be sent.
+func encodeUnserializable(c codec.Codec, result any, err, why error) (body []byte) {
+	if err != nil {
+		result = err
+	}
+	body, _ = c.Encode(reply{Error: rpcerror.NewUnserializable(result, why)})
 	return body
 }
 
@@ -31,7 +41,7 @@ func encode(c codec.Codec, result any, err error) (body []byte, cannot error) {
 		}
 	}()
 	if err != nil {
-		return c.Encode(reply{Error: AsError(err)})
+		return c.Encode(reply{Error: rpcerror.From(err)})
 	}
 	return c.Encode(reply{Result: result})
 }
@@ -58,8 +68,12 @@ func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) erro
 	for _, m := range members {
 		switch m.Name {
 		case "error":
-			if err := readError(c, m.Value); err != nil {
-				return err
+			failure, err := rpcerror.Decode(c, m.Value)
+			if err != nil {
+				return fmt.Errorf("reply: error: %w", err)
+			}
+			if failure != nil {
+				return failure
 			}
 		case "result":
 			value = m.Value
@@ -75,23 +89,4 @@ func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) erro
 		return fmt.Errorf("result does not fit %T: %w", result, err)
 	}
 	return nil
-}
-
-// readError returns the error of a reply, nil if there is none: null, or {}, as Nameko reads it.
-func readError(c codec.Codec, data []byte) error {
-	if codec.Split(c).Kind(data) == codec.KindNull {
-		return nil
-	}
-	var what any
-	if err := c.Decode(data, &what); err != nil {
-		return fmt.Errorf("reply: error: %w", err)
-	}
-	if fields, ok := what.(map[string]any); ok && len(fields) == 0 {
-		return nil
-	}
-	e := &Error{remote: true}
-	if err := c.Decode(data, e); err != nil {
-		return fmt.Errorf("reply: error: %w", err)
-	}
-	return e
 }

@@ -43,7 +43,7 @@ func (v *value) Decode(to any) error { return v.codec.Decode(v.data, to) }
 func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signature.Arguments, err error) {
 	opened, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, limit)
 	if err != nil {
-		return args, ErrMalformedRequest.about(err.Error())
+		return args, ErrMalformedRequest.WithText(err.Error())
 	}
 	c := codec.Split(opened)
 	members, err := c.Map(body)
@@ -61,7 +61,7 @@ func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signa
 	}
 	if positional == nil || keyword == nil {
 		const why = "Message missing `args` or `kwargs`"
-		return args, ErrMalformedRequest.about(why)
+		return args, ErrMalformedRequest.WithText(why)
 	}
 	list, err := iterate(c, positional)
 	if err != nil {
@@ -70,7 +70,7 @@ func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signa
 	members, err = c.Map(keyword)
 	if err != nil {
 		why := "inspect.getcallargs() argument after ** must be a mapping, not " + pythonType(c, keyword)
-		return args, ErrIncorrectSignature.about(why)
+		return args, ErrIncorrectSignature.WithText(why)
 	}
 	values := make([]value, len(list)+len(members))
 	args.Positional = make([]signature.Value, len(list))
@@ -92,7 +92,7 @@ func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signa
 func notMapping(c codec.Splitter, body []byte) error {
 	var what any
 	if err := c.Decode(body, &what); err != nil && len(body) > 0 {
-		return ErrMalformedRequest.about("body is " + err.Error())
+		return ErrMalformedRequest.WithText("body is " + err.Error())
 	}
 	switch t := pythonType(c, body); t {
 	case "list":
@@ -132,7 +132,7 @@ func iterate(c codec.Splitter, args []byte) (list [][]byte, err error) {
 		}
 	default:
 		why := "Value after * must be an iterable, not " + t
-		return nil, ErrIncorrectSignature.about(why)
+		return nil, ErrIncorrectSignature.WithText(why)
 	}
 	for _, e := range elements {
 		data, cannot := c.Encode(e)

@@ -140,7 +140,7 @@ func (s *server) request(d *transport.Delivery) (*row, signature.Arguments, erro
 	row := s.methods[method]
 	if !ours || row == nil {
 		method = d.Key[strings.LastIndex(d.Key, ".")+1:]
-		return nil, signature.Arguments{}, ErrMethodNotFound.about(method)
+		return nil, signature.Arguments{}, ErrMethodNotFound.WithText(method)
 	}
 	args, err := readRequest(d, s.hub.conn.Accepts(), s.hub.conn.MaxMessage())
 	return row, args, err
@@ -164,7 +164,7 @@ func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, e
 	}
 	sent := d.Reply(ctx, p)
 	if why := tooLarge(sent); why != nil {
-		p.Body = encodeReply(c, nil, unserializable(result, err, why))
+		p.Body = encodeUnserializable(c, result, err, why)
 		sent = d.Reply(ctx, p)
 	}
 	if sent != nil {

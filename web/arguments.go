@@ -183,7 +183,7 @@ func clipped(text string) string {
 	if len(text) > maxFaultText {
 		text = text[:maxFaultText] + "…"
 	}
-	return valid(text)
+	return codec.ValidText(text)
 }
 
 // A bodyValues has the values of the fields that come from the body.

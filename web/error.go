@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/gomeko/gomeko/codec"
-	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -99,7 +99,7 @@ func failure(status int) bool { return status >= 400 && status < 600 }
 
 // exposed returns an error that shows the type and message of err, as callers by RPC see them.
 func exposed(status int, err error) *Error {
-	e := rpc.AsError(err)
+	e := rpcerror.From(err)
 	if e.Path == "builtins.Exception" { // err has no name on the wire
 		e.Type = cmp.Or(typeOf(err), nameOf(status))
 	}
@@ -109,12 +109,10 @@ func exposed(status int, err error) *Error {
 // remoteFault reports whether err is a fault of another service or of the connection to it. The
 // client cannot correct it, and the message may show internals.
 func remoteFault(err error) bool {
-	for _, fault := range []error{rpc.ErrTimeout, rpc.ErrUnknownService, rpc.ErrConnectionLost} {
-		if errors.Is(err, fault) {
-			return true
-		}
+	if errors.Is(err, rpcerror.ErrTimeout) || errors.Is(err, rpcerror.ErrUnknownService) {
+		return true
 	}
-	var e *rpc.Error
+	var e *rpcerror.Error
 	return errors.As(err, &e) && e.Remote() && strings.HasPrefix(e.Path, "builtins.")
 }
 
@@ -177,7 +175,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	}
 	h := w.Header()
 	if acceptsJSON(r) {
-		text, err := codec.JSON.Encode(problem{"about:blank", http.StatusText(e.Status), e.Status, valid(e.Message), valid(e.kind()), e.Faults})
+		text, err := codec.JSON.Encode(problem{"about:blank", http.StatusText(e.Status), e.Status, codec.ValidText(e.Message), codec.ValidText(e.kind()), e.Faults})
 		if err == nil {
 			h.Set("Content-Type", "application/problem+json")
 			send(w, r, e.Status, text)
@@ -186,11 +184,8 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	}
 	h.Set("Content-Type", textType)
 	h.Set("X-Content-Type-Options", "nosniff")
-	send(w, r, e.Status, []byte("Error: "+valid(e.Error())+"\n"))
+	send(w, r, e.Status, []byte("Error: "+codec.ValidText(e.Error())+"\n"))
 }
-
-// valid returns text with U+FFFD in place of bytes that are not UTF-8.
-func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // acceptsJSON reports whether the client accepts application/json or application/problem+json by
 // name.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/gomeko/gomeko/codec"
-	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/signature"
 )
 
@@ -19,12 +19,12 @@ type request struct {
 }
 
 // errNoMethod is Nameko's error for an unknown method. It does not name the method.
-var errNoMethod = &rpc.Error{Type: "MethodNotFound", Path: rpc.ErrMethodNotFound.Path, Args: []any{}}
+var errNoMethod = &rpcerror.Error{Type: "MethodNotFound", Path: rpcerror.ErrMethodNotFound.Path, Args: []any{}}
 
 // parseFrame parses a frame. On an error the request still has its id, if that can be read.
 func parseFrame(frame []byte) (request, error) {
 	r := request{id: json.RawMessage("null")}
-	malformed := rpc.NewError(rpc.ErrMalformedRequest.Path, "Invalid JSON data")
+	malformed := rpcerror.ErrMalformedRequest.WithText("Invalid JSON data")
 	members, err := codec.JSON.Map(frame)
 	if err != nil {
 		r.id = salvageID(frame)
@@ -123,28 +123,18 @@ func resultFrame(id json.RawMessage, result any) ([]byte, error) {
 
 // errorFrame returns the frame that answers the request id with an error. If the error cannot be
 // encoded, the frame has its type alone.
-func errorFrame(id json.RawMessage, failure *rpc.Error) []byte {
+func errorFrame(id json.RawMessage, failure *rpcerror.Error) []byte {
 	type frame struct {
 		Type    string          `json:"type"`
 		Success bool            `json:"success"`
-		Error   *rpc.Error      `json:"error"`
+		Error   *rpcerror.Error `json:"error"`
 		ID      json.RawMessage `json:"correlation_id"`
 	}
 	text, err := encodeFrame(frame{"result", false, failure, id})
 	if err != nil {
-		text, _ = encodeFrame(frame{"result", false, unserializable(failure), id})
+		text, _ = encodeFrame(frame{"result", false, rpcerror.NewUnserializable(failure, nil), id})
 	}
 	return text
-}
-
-// unserializable returns the error for a result or an error that cannot be encoded.
-func unserializable(outcome any) *rpc.Error {
-	return &rpc.Error{
-		Type:  "UnserializableValueError",
-		Path:  "nameko.exceptions.UnserializableValueError",
-		Args:  []any{},
-		Value: fmt.Sprintf("Unserializable value: `%T`", outcome),
-	}
 }
 
 // encodeFrame encodes a frame. It runs code of the data, such as MarshalJSON, and returns a panic

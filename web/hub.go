@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -41,7 +41,7 @@ type Hub struct {
 
 // ErrConnectionNotFound is the error for a socket that is not open. The errors that a [Hub] returns
 // match it and name the socket's ID.
-var ErrConnectionNotFound = rpc.NewError("nameko.exceptions.ConnectionNotFound", "connection not found")
+var ErrConnectionNotFound = rpcerror.New("nameko.exceptions.ConnectionNotFound", "connection not found")
 
 // Dependency returns the value of a Hub field: it implements [service.DependencyType].
 func (Hub) Dependency(f *service.Field) (any, error) {
@@ -119,7 +119,7 @@ func (h *hub) subscribe(id, channel string) error {
 	defer h.mu.Unlock()
 	s := h.sockets[id]
 	if s == nil {
-		return rpc.NewError(ErrConnectionNotFound.Path, id)
+		return ErrConnectionNotFound.WithText(id)
 	}
 	if h.channels[channel] == nil {
 		h.channels[channel] = make(map[*Socket]struct{})

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -127,7 +127,7 @@ func (s *Socket) call(ctx context.Context, row *socketRow, r request, malformed 
 	}
 	if malformed != nil {
 		s.server.log.Debug("bad request by websocket", "socket_id", s.ID, "err", malformed)
-		return errorFrame(r.id, rpc.AsError(malformed))
+		return errorFrame(r.id, rpcerror.From(malformed))
 	}
 	call := &service.Call{Data: maps.Clone(s.data)}
 	if call.Data == nil {
@@ -145,19 +145,19 @@ func (s *Socket) call(ctx context.Context, row *socketRow, r request, malformed 
 	frame, err := resultFrame(r.id, result)
 	if err != nil {
 		s.server.log.Error("result cannot be sent", "service", call.Service, "method", call.Method, "call_id", call.ID, "err", err)
-		return errorFrame(r.id, unserializable(result))
+		return errorFrame(r.id, rpcerror.NewUnserializable(result, nil))
 	}
 	return frame
 }
 
 // publicError returns a call's error as the client sees it. As over HTTP, an unexpected error shows
 // only the call's id.
-func publicError(call *service.Call, err error) *rpc.Error {
+func publicError(call *service.Call, err error) *rpcerror.Error {
 	e := newError(err, call.ID)
 	if e.Status < http.StatusInternalServerError && !errors.As(err, new(*Error)) {
-		return rpc.AsError(err)
+		return rpcerror.From(err)
 	}
-	return rpc.NewError("gomeko.web."+e.kind(), e.Message)
+	return rpcerror.New("gomeko.web."+e.kind(), e.Message)
 }
 
 // sendEvent sends an event, and reports whether the socket is open.
