@@ -24,9 +24,9 @@ var Module = fx.Module("board", service.Provide(New()))
 //go:embed page
 var files embed.FS
 
-// New returns a board on which nothing stands yet.
+// New returns an empty board.
 func New() *Board {
-	page, _ := fs.Sub(files, "page") // it is there, or this would not build
+	page, _ := fs.Sub(files, "page") // it is embedded
 	return &Board{Page: web.Mount{Handler: http.FileServerFS(page)}, recent: new(recent)}
 }
 
@@ -54,7 +54,7 @@ type Orders struct {
 	Create func(context.Context, Purchase) (Order, error) `rpc:"create_order"`
 }
 
-// An Order is what the board knows of one.
+// An Order is an order as the board shows it.
 type Order struct {
 	ID       string `json:"id"`
 	UserID   int    `json:"user_id"`
@@ -63,17 +63,17 @@ type Order struct {
 	Count    int    `json:"count"`
 }
 
-// orders is the channel of those who watch.
+// orders is the channel of the browsers that watch.
 const orders = "orders"
 
-// OrderCreated shows an order to all who watch.
+// OrderCreated sends an order to the browsers that watch.
 func (b *Board) OrderCreated(ctx context.Context, order Order) error {
 	b.recent.add(order)
 	return b.Hub.Broadcast(ctx, orders, "order_created", order)
 }
 
-// Watch has a browser told of orders from now on, and returns the latest, oldest first. One that comes in between is in
-// both.
+// Watch subscribes a browser to new orders, and returns the latest ones, oldest first. An order
+// that arrives in between is sent twice.
 func (b *Board) Watch(_ context.Context, s *web.Socket) ([]Order, error) {
 	if err := b.Hub.Subscribe(s.ID, orders); err != nil {
 		return nil, err
@@ -81,10 +81,10 @@ func (b *Board) Watch(_ context.Context, s *web.Socket) ([]Order, error) {
 	return b.recent.all(), nil
 }
 
-// errTooMany is the orders service's, known by its name.
+// errTooMany is an error of the orders service. errors.Is compares its name.
 var errTooMany = rpc.NewError("orders.exceptions.TooMany", "too many orders")
 
-// A Purchase is what the form has.
+// A Purchase is the data of the form.
 type Purchase struct {
 	UserID  int    `json:"user_id"`
 	Product string `json:"product"`
@@ -92,12 +92,12 @@ type Purchase struct {
 	ID      string `json:"id,omitempty"`
 }
 
-// Buy orders, and leads a browser without the script back to the page.
+// Buy creates an order. A browser without JavaScript is redirected to the page.
 func (b *Board) Buy(ctx context.Context, p Purchase) (web.Response, error) {
 	p.ID = cmp.Or(p.ID, uuid.NewString())
 	_, err := b.Orders.Create(ctx, p)
 	if errors.Is(err, errTooMany) {
-		err = &web.Error{Status: http.StatusConflict, Type: "TooMany", Message: "That would be more orders than one may have."}
+		err = &web.Error{Status: http.StatusConflict, Type: "TooMany", Message: "You have too many orders already."}
 	}
 	if err != nil {
 		return web.Response{}, err
@@ -105,10 +105,10 @@ func (b *Board) Buy(ctx context.Context, p Purchase) (web.Response, error) {
 	return web.Response{Status: http.StatusSeeOther, Header: http.Header{"Location": {"/"}}}, nil
 }
 
-// kept is how many orders are shown to who comes later.
+// kept is how many orders a new page shows.
 const kept = 20
 
-// recent are the latest orders, oldest first.
+// recent holds the latest orders, oldest first.
 type recent struct {
 	mu sync.Mutex
 

@@ -93,7 +93,7 @@ func TestBoard(t *testing.T) {
 	create("a2", "tea")
 	create("a3", "coffee")
 	run(t, julio, chromedp.SetValue(css("[name=user_id]"), "7"), chromedp.Click(css("button")))
-	equal(t, julio, "#problem:not(:empty)", "That would be more orders than one may have.")
+	equal(t, julio, "#problem:not(:empty)", "You have too many orders already.")
 	equal(t, julio, "#orders li:first-child", "1× coffee Julio")
 }
 

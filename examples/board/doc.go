@@ -1,18 +1,19 @@
-// Package board is a live board: a browser sees orders arrive, whoever makes them, and makes one by a form. The page is plain
-// HTML with a small script, and is part of the program.
+// Package board is a page that shows orders as they are created, and creates orders by a form. The
+// page is plain HTML with a small script, embedded into the program.
 //
 //	gomeko run ./examples/board ./examples/orders ./examples/orders/users
 //
-// Then open http://localhost:8000 in two windows, or make an order elsewhere:
+// Open http://localhost:8000 in two windows, or create an order in a terminal:
 //
 //	$ gomeko call orders.create_order id=a1 user_id=7 product=tea
 //
-// # How an order comes to the screen
+// # How an order reaches the page
 //
-// orders dispatches order_created. [Board] listens to it by broadcast, so that every process that serves the board is told, and
-// tells its own sockets: those that have called watch, which put them on a channel of the hub, and told them what they
-// had missed.
+// The orders service dispatches order_created. [Board] handles the event by broadcast, so that
+// every process that serves the page receives it and sends it to its own sockets. A socket
+// subscribes by calling watch, which also returns the orders that it has missed.
 //
-// The form is posted to a route, which calls create_order by RPC; its answer is not what changes the page. The script gives
-// each order its id, so that a form that is sent twice makes one. Without the script it is an ordinary form.
+// The form is posted to a route, which calls create_order by RPC. The page changes because of the
+// event, not because of the response. The script gives each order an id, so that a form that is
+// sent twice creates one order. Without JavaScript it is an ordinary form.
 package board

@@ -1,11 +1,11 @@
-// The board: what the hub tells of is put on top of the list; the form is sent without leaving the page.
+// Events of the hub are put on top of the list; the form is sent without leaving the page.
 const list = document.querySelector("#orders");
 const state = document.querySelector("#state");
 const form = document.querySelector("form");
 const problem = document.querySelector("#problem");
 
 function show(order, arrives) {
-  if (document.getElementById(order.id)) return; // it came by both ways
+  if (document.getElementById(order.id)) return; // it is shown already
   const row = document.createElement("li");
   row.id = order.id;
   row.classList.toggle("new", arrives);
@@ -29,7 +29,7 @@ function connect() {
       wait = 500;
     }
   };
-  socket.onclose = () => { // the service stops, or the network: what came meanwhile is in the next answer
+  socket.onclose = () => { // watch returns the orders that are missed until the next connection
     state.textContent = "reconnecting";
     state.className = "";
     setTimeout(connect, wait + Math.random() * wait);
@@ -43,7 +43,7 @@ form.addEventListener("submit", async (event) => {
   const button = form.querySelector("button");
   button.disabled = true;
   problem.textContent = "";
-  // The same id until it is known to be ordered: to try again makes no second order.
+  // Keep the id until the order is created, so that a retry does not create a second one.
   form.id.value ||= Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
   try {
     const answer = await fetch(form.action, {
