@@ -1,8 +1,9 @@
-// Package timer calls methods of a service again and again, as Nameko's timer does.
+// Package timer calls methods of a service periodically, as Nameko's timer does. It needs no
+// broker.
 //
 // # Interval
 //
-// An [Interval] is a row of a service's entrypoint table, the tag the time from tick to tick:
+// An [Interval] is an entrypoint row. Its tag is the time from tick to tick:
 //
 //	type Orders struct {
 //		_ service.Name `service:"orders"`
@@ -12,53 +13,55 @@
 //		}
 //	}
 //
-//	// Sweep is called each minute.
+//	// Sweep is called every minute.
 //	func (o *Orders) Sweep(ctx context.Context) error
 //
-// A tick is a call like any other: it takes one of the service's workers, passes through the
-// middleware, has its own injected values, and its errors are logged. timeout:"30s" limits it. No call
-// is its parent: its call id stack is its own id, and its context data is empty (see
-// docs/wire/nameko.md, Timers). A result beside the error is dropped. Neither an error nor a panic
-// ends the timer.
+// A tick is a call like any other: it takes a worker, runs the service's middleware, receives
+// per-call dependencies, and its errors are logged. The tag key timeout:"30s" limits it. It has no
+// parent call and no context data (see docs/wire/nameko.md, Timers). A result is discarded. Errors
+// and panics do not stop the timer.
 //
-// Each process has timers of its own: in a fleet of three a row ticks three times as often. They need no broker.
+// Every process has its own timers: in a fleet of three, a row ticks three times as often.
 //
-// # When it ticks
+// # Schedule
 //
-// The first tick is due an interval after the start, the nth n intervals after it: how long calls take moves none of them.
-// Three keys change that:
+// The first tick is due one interval after the start, and the nth n intervals after it. The
+// duration of a call does not shift the schedule. Three tag keys change it:
 //
-//   - eager:"true" has one more tick, at the start.
-//   - jitter:"5s" delays each tick, the eager one too, by a time of its own below that, so that processes which were started
-//     together do not tick together. The next one is due as if there had been none.
-//   - late:"catchup" runs what is late one after the other, without a pause, until no tick is late. The default is "skip".
+//   - eager:"true" adds a tick at the start.
+//   - jitter:"5s" delays each tick, the eager one too, by a random time below 5s, so that processes
+//     that were started together do not tick together. Delays do not add up.
+//   - late:"catchup" runs late ticks one after the other, without a pause, until none is late. The
+//     default is late:"skip".
 //
-// Calls of a row do not overlap: a tick that is due while the one before it runs, or waits for a worker, is late. Late ticks are
-// skipped: the next one is the first whose time has not passed, and a warning is logged that says how many were left out.
+// Calls of a row do not overlap. A tick that is due while the previous one runs, or waits for a
+// worker, is late. Late ticks are skipped: the next tick is the first that is not late yet, and a
+// warning is logged with the number of skipped ticks.
 //
-// Nameko catches up. That is right where each tick has work of its own, such as a report on each minute. Most ticks do whatever
-// there is to do, so that one does the work of all that were late, and a burst of them would hit whom a slow call has just hit:
-// that is why skipping is the default.
+// Nameko catches up. That suits ticks with individual work, such as a report for each minute. Most
+// ticks do whatever work there is, so that one tick does the work of all late ones, and a burst of
+// ticks would only add load after a slow call. So skipping is the default.
 //
-// A method which still runs when the row's timeout has ended, since it does not heed its ctx, is no longer waited for; with
-// max_workers:"1" on the row the next tick waits for that too.
+// A method that ignores its context and runs past the row's timeout is not waited for. With
+// max_workers:"1" on the row, the next tick waits for it.
 //
 // # Tick
 //
-// A method that wants to know which tick it is takes a [Tick] after ctx:
+// A method that depends on the time of its tick takes a [Tick] after ctx:
 //
-//	// Report tells what was sold in the minute before tick.Time.
+//	// Report reports the sales of the minute before tick.Time.
 //	func (o *Orders) Report(ctx context.Context, tick timer.Tick) error
 //
 // # Stop
 //
-// When the service stops there are no further ticks, be they late or not; the call that runs, or waits for a worker, is waited for.
+// When the service stops, the ticks end, late ones too. A call that is running or waiting for a
+// worker is completed.
 //
 // # Tests
 //
-// A method is tested without its timer, by a call of it, or by Run of servicetest:
+// Call the method, or run the row with servicetest:
 //
 //	_, err := h.Run(ctx, "orders.Report", timer.Tick{Time: noon})
 //
-// With its timer it is tested in a bubble of testing/synctest, where an hour of ticks takes no time.
+// To test the schedule, use a testing/synctest bubble, in which an hour of ticks takes no time.
 package timer

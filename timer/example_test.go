@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/timer"
 )
 
-// Garden is a service that waters its plants and keeps a diary.
+// Garden waters plants and keeps a diary.
 type Garden struct {
 	_ service.Name `service:"garden"`
 
@@ -21,7 +21,7 @@ type Garden struct {
 	watered chan struct{}
 }
 
-// Water is called at the start, and every twelve hours after it.
+// Water is called at the start and every twelve hours.
 func (g *Garden) Water(ctx context.Context) error {
 	fmt.Println("watered by", service.FromContext(ctx).Method)
 	close(g.watered)
@@ -39,7 +39,7 @@ func ExampleInterval() {
 	garden := &Garden{watered: make(chan struct{})}
 	c, err := service.New(service.Config{}, garden)
 	if err != nil {
-		fmt.Println(err) // every mistake of every service
+		fmt.Println(err) // all mistakes of all services
 		return
 	}
 	ctx := context.Background()
@@ -54,7 +54,7 @@ func ExampleInterval() {
 	// Output: watered by Water
 }
 
-// A method needs no timer to be tested.
+// A test calls the method with a literal Tick.
 func ExampleTick() {
 	garden := new(Garden)
 	_ = garden.Write(context.Background(), timer.Tick{Time: time.Date(2100, time.January, 2, 0, 0, 0, 0, time.UTC)})
