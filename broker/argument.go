@@ -8,10 +8,10 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// exchangeArguments are those in which two declarations of an exchange must agree.
+// exchangeArguments are the arguments in which two declarations of an exchange must agree.
 var exchangeArguments = []string{"alternate-exchange"}
 
-// integer reads an integer of any type that a table has.
+// integer returns the value of any of a table's integer types.
 func integer(value any) (int64, bool) {
 	switch v := reflect.ValueOf(value); {
 	case v.CanInt():
@@ -25,7 +25,7 @@ func integer(value any) (int64, bool) {
 // maxMillis is the longest time that RabbitMQ accepts: ten years of 365 days.
 const maxMillis = 10 * 365 * 24 * 60 * 60 * 1000
 
-// millis reads a time in milliseconds, or says what is wrong with it in RabbitMQ's words.
+// millis converts milliseconds to a duration. If they are out of range, it returns RabbitMQ's text.
 func millis(ms int64) (d time.Duration, fault string) {
 	switch {
 	case ms < 0:
@@ -73,7 +73,7 @@ func sameArguments(of string, received, current frame.Table, names []string) err
 	return nil
 }
 
-// isClassic reports whether x-queue-type says so, or nothing.
+// isClassic reports whether x-queue-type is classic or absent.
 func isClassic(value any) bool { return value == nil || value == "classic" }
 
 // sameValue compares integers by value, whatever their size.
@@ -86,7 +86,7 @@ func sameValue(a, b any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// describe names a value as RabbitMQ does.
+// describe formats a value as RabbitMQ does in its texts.
 func describe(value any, present bool) string {
 	if !present {
 		return "none"
@@ -94,7 +94,7 @@ func describe(value any, present bool) string {
 	return fmt.Sprintf("the value '%v' of type '%s'", value, typeName(value))
 }
 
-// typeName is RabbitMQ's name for the type of a value of a table.
+// typeName returns RabbitMQ's name for the type of a table's value.
 func typeName(value any) string {
 	switch value.(type) {
 	case bool:
@@ -133,7 +133,7 @@ func typeName(value any) string {
 	return "longstr"
 }
 
-// term writes a value as RabbitMQ's language does, as far as its texts need it.
+// term formats a value as an Erlang term, as far as RabbitMQ's texts need it.
 func term(value any) string {
 	if value == nil {
 		return "undefined"

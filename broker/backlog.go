@@ -6,50 +6,49 @@ import (
 	"time"
 )
 
-// forever is the time to live, and of expiry, of what does not expire.
+// forever is the time to live, and the time of expiry, of messages that do not expire.
 const forever = time.Duration(math.MaxInt64)
 
 // An entry is a message in a queue.
 type entry struct {
 	message     *message
-	position    uint64        // in the queue, kept when it is put back
+	position    uint64        // in the queue; kept when the message is put back
 	expires     time.Duration // since the vhost began
-	returns     uint32        // how often it was put back
+	returns     uint32        // how often the message was put back
 	priority    uint8
 	redelivered bool
 }
 
-// A backlog is the ready messages of a queue: those of higher priority first, those of
-// one priority in their order.
+// A backlog holds the ready messages of a queue: by priority, and in their order within a priority.
 type backlog struct {
 	lanes    []lane // by priority
 	count    int
 	bytes    int    // of bodies
-	position uint64 // of the last new one
+	position uint64 // of the last new message
 }
 
 func (b *backlog) len() int { return b.count }
 
-// next makes a new message the next entry.
+// next returns the entry of a new message.
 func (b *backlog) next(m *message, expires time.Duration, priority uint8) entry {
 	b.position++
 	return entry{message: m, position: b.position, expires: expires, priority: priority}
 }
 
-// push adds the entry that was made last.
+// push adds the entry that next returned last.
 func (b *backlog) push(e entry) { b.lane(e).push(e) }
 
-// putBack returns an entry that was popped to its place.
+// putBack returns a popped entry to its position.
 func (b *backlog) putBack(e entry) { heap.Push(&b.lane(e).returned, e) }
 
-// putLast returns an entry that was popped behind those that were returned before.
+// putLast returns a popped entry to a position after those that were returned before.
 func (b *backlog) putLast(e entry) {
 	b.position++
 	e.position = b.position
 	b.putBack(e)
 }
 
-// lane counts an entry and returns where it belongs.
+// lane counts an entry and returns its lane.
 func (b *backlog) lane(e entry) *lane {
 	b.count++
 	b.bytes += e.message.size()
@@ -59,7 +58,7 @@ func (b *backlog) lane(e entry) *lane {
 	return &b.lanes[e.priority]
 }
 
-// first returns the lane of the first entry; there must be one.
+// first returns the lane of the first entry. The backlog must not be empty.
 func (b *backlog) first() *lane {
 	i := len(b.lanes) - 1
 	for b.lanes[i].len() == 0 {
@@ -68,10 +67,10 @@ func (b *backlog) first() *lane {
 	return &b.lanes[i]
 }
 
-// peek returns the first entry; there must be one.
+// peek returns the first entry. The backlog must not be empty.
 func (b *backlog) peek() *entry { return b.first().peek() }
 
-// pop takes the first entry; there must be one.
+// pop removes the first entry. The backlog must not be empty.
 func (b *backlog) pop() entry {
 	e := b.first().pop()
 	b.count--
@@ -79,9 +78,8 @@ func (b *backlog) pop() entry {
 	return e
 }
 
-// A lane is a line of messages. What is new joins at the end, in a ring; what is put
-// back goes to its old place, in a heap: it was taken before all of the ring, so the
-// heap comes first.
+// A lane holds the messages of one priority. A ring holds new messages. A heap holds messages that
+// were put back, ordered by position: they were taken before those in the ring, so they come first.
 type lane struct {
 	returned entryHeap
 	ring     []entry // its size is a power of two

@@ -17,7 +17,7 @@ func (ch *channel) bind(m *frame.QueueBind) error {
 func (ch *channel) unbind(m *frame.QueueUnbind) error {
 	q, b, err := ch.queueBinding(m.Queue, m.Exchange, m.RoutingKey, m.Arguments)
 	switch {
-	case isNotFound(err) && (m.Queue != "" || ch.lastQueue != ""): // it need not be there
+	case isNotFound(err) && (m.Queue != "" || ch.lastQueue != ""): // RabbitMQ accepts this
 	case err != nil:
 		return err
 	default:
@@ -41,7 +41,7 @@ func (ch *channel) bindExchange(m *frame.ExchangeBind) error {
 func (ch *channel) unbindExchange(m *frame.ExchangeUnbind) error {
 	ex, b, err := ch.exchangeBinding(m.Destination, m.Source, m.RoutingKey, m.Arguments)
 	switch {
-	case isNotFound(err): // it need not be there
+	case isNotFound(err): // RabbitMQ accepts this
 	case err != nil:
 		return err
 	default:

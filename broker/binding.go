@@ -7,23 +7,23 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A destination is what is bound to exchanges: a queue, or an exchange again.
+// A destination can be bound to exchanges: a queue or another exchange.
 type destination struct {
 	vhost    *vhost
-	queue    *queue    // one of the two
-	exchange *exchange // is nil
+	queue    *queue    // nil if it is an exchange
+	exchange *exchange // nil if it is a queue
 	bindings map[binding]struct{}
-	turn     uint64 // of the vhost, when it was last routed to
+	turn     uint64 // the vhost's turn when a message was last routed to it
 }
 
-// A binding is one that a destination has: with it, all that is here is its identity.
+// A binding is a binding of a destination. All of its fields together identify it.
 type binding struct {
 	source    *exchange
 	key       string
-	arguments string // as canonical returns them
+	arguments string // encoded by canonical
 }
 
-// canonical encodes arguments so that equal ones are equal whatever their order.
+// canonical encodes arguments independently of their order.
 func canonical(arguments frame.Table) string {
 	if len(arguments) == 0 {
 		return ""
@@ -35,7 +35,7 @@ func canonical(arguments frame.Table) string {
 
 // table returns the arguments decoded.
 func (b binding) table() frame.Table {
-	t, _ := frame.ParseTable([]byte(b.arguments)) // it was encoded here
+	t, _ := frame.ParseTable([]byte(b.arguments)) // it was encoded by canonical
 	return t
 }
 
@@ -51,7 +51,7 @@ func (d *destination) bind(b binding) {
 	b.source.bindings++
 }
 
-// unbind also removes the source if it lives by its bindings.
+// unbind removes a binding, and its source if that is auto-delete and this was its last one.
 func (d *destination) unbind(b binding) {
 	if _, bound := d.bindings[b]; !bound {
 		return

@@ -21,23 +21,45 @@ const (
 	defaultMaxMemory  = 1 << 30
 )
 
-// A Config says what a [Broker] is. The zero value is a broker with the virtual host
-// "/" and the user guest, who may connect from this machine only.
+// A Config configures a [Broker]. The zero value is a broker with the virtual host "/" and the user
+// guest.
 type Config struct {
-	Users          map[string]string // password by name; default guest with the password guest
-	VHosts         []string          // virtual hosts beside "/"
-	Heartbeat      time.Duration     // suggested to clients, in whole seconds; default 60 s, negative for none
-	MaxMessage     int64             // largest body in bytes, a larger one closes its channel (406); default 128 MiB
-	MaxMemory      int64             // bytes of messages; beyond, publishers wait (connection.blocked); default 1 GiB
-	MaxQueues      int               // in each virtual host, one more is refused (406); default no limit
-	MaxConnections int               // to each virtual host, one more is refused (530); default no limit
-	TLS            *tls.Config       // what ListenTLS presents
-	Logger         *slog.Logger      // default slog.Default()
+	// Users maps names to passwords. The default is the user guest with the password guest. guest may
+	// connect only from this machine.
+	Users map[string]string
+
+	// VHosts are virtual hosts in addition to "/".
+	VHosts []string
+
+	// Heartbeat is the interval that the broker proposes to clients, in whole seconds. The default is
+	// 60 s; a negative value disables heartbeats.
+	Heartbeat time.Duration
+
+	// MaxMessage limits the size of a body in bytes. A larger body closes its channel with 406. The
+	// default is 128 MiB.
+	MaxMessage int64
+
+	// MaxMemory limits the memory of all messages in bytes. Over the limit, publishers wait
+	// (connection.blocked). The default is 1 GiB.
+	MaxMemory int64
+
+	// MaxQueues limits the queues of each virtual host. A further one is refused with 406. The default
+	// is no limit.
+	MaxQueues int
+
+	// MaxConnections limits the connections to each virtual host. A further one is refused with 530.
+	// The default is no limit.
+	MaxConnections int
+
+	// TLS configures ListenTLS.
+	TLS *tls.Config
+
+	// Logger is for the broker's log. The default is slog.Default().
+	Logger *slog.Logger
 }
 
-// A Broker is an AMQP 0-9-1 server that keeps everything in memory. Make one with
-// [New]; it serves once [Broker.Listen] or [Broker.Dial] is called. All of its
-// methods may be called from several goroutines.
+// A Broker is an AMQP 0-9-1 server that keeps everything in memory. Create it with [New], then call
+// [Broker.Listen] or [Broker.Dial]. Its methods may be called by several goroutines.
 type Broker struct {
 	began      time.Time
 	heartbeat  time.Duration
@@ -46,18 +68,18 @@ type Broker struct {
 	tls        *tls.Config
 	log        *slog.Logger
 	limits     limits         // of each virtual host
-	serving    sync.WaitGroup // accept loops, connections, and requests of the management API
+	serving    sync.WaitGroup // accept loops, connections, and requests to the management API
 
 	mu        sync.Mutex
 	closed    bool
 	listeners []io.Closer
 	conns     map[*conn]struct{}
-	count     int // of connections since the broker began
+	count     int // connections since the broker was created
 	users     map[string]secret
 	vhosts    map[string]*vhost
 }
 
-// New returns a broker that is ready but listens nowhere yet.
+// New returns a broker that does not listen yet.
 func New(cfg Config) *Broker {
 	b := &Broker{
 		began:      time.Now(),
@@ -86,8 +108,8 @@ func New(cfg Config) *Broker {
 
 var errClosed = errors.New("broker: closed")
 
-// Listen serves TCP on addr, "host:port" with port 0 for any free one, and returns the
-// address that it listens on. It may be called more than once.
+// Listen serves TCP on addr, "host:port", where port 0 selects a free port. It returns the address
+// that it listens on. It may be called several times.
 func (b *Broker) Listen(addr string) (net.Addr, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -96,8 +118,7 @@ func (b *Broker) Listen(addr string) (net.Addr, error) {
 	return b.listen(l)
 }
 
-// ListenTLS is [Broker.Listen] for clients that speak TLS. It fails if the broker was
-// made without Config.TLS.
+// ListenTLS is [Broker.Listen] with TLS. It returns an error if Config.TLS is nil.
 func (b *Broker) ListenTLS(addr string) (net.Addr, error) {
 	if b.tls == nil {
 		return nil, errors.New("broker: no certificate to listen with: set Config.TLS")
@@ -121,8 +142,8 @@ func (b *Broker) listen(l net.Listener) (net.Addr, error) {
 	return l.Addr(), nil
 }
 
-// Dial connects to the broker within the process: no port is involved. The connection
-// is buffered, honours deadlines, and is what amqp091-go's Config.Dial asks for.
+// Dial connects to the broker within the process, without a port. The connection is buffered and
+// supports deadlines. Use it in amqp091-go's Config.Dial.
 func (b *Broker) Dial(ctx context.Context) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -134,9 +155,9 @@ func (b *Broker) Dial(ctx context.Context) (net.Conn, error) {
 	return client, nil
 }
 
-// Close stops the broker: it accepts no more connections, tells every client that it
-// goes, lets out what is queued for them, and returns when all of its goroutines have
-// ended. When ctx ends first the connections are cut, and ctx's error is returned.
+// Close stops the broker. It closes all connections, after sending what is queued for them, and
+// returns when all goroutines of the broker have ended. If ctx ends first, Close cuts the
+// connections and returns ctx's error.
 func (b *Broker) Close(ctx context.Context) error {
 	b.mu.Lock()
 	b.closed = true
@@ -171,8 +192,8 @@ func (b *Broker) Close(ctx context.Context) error {
 	return err
 }
 
-// Messages returns how many messages the broker holds, ready and unacknowledged, in
-// all virtual hosts: what is lost when it stops.
+// Messages returns the number of ready and unacknowledged messages in all virtual hosts. They are
+// lost when the broker stops.
 func (b *Broker) Messages() int {
 	n := 0
 	for _, v := range b.hosts() {
@@ -181,7 +202,7 @@ func (b *Broker) Messages() int {
 	return n
 }
 
-// knows reports whether a user has this password.
+// knows reports whether the user exists and has the password.
 func (b *Broker) knows(user, password string) bool {
 	b.mu.Lock()
 	want, known := b.users[user]
@@ -189,21 +210,21 @@ func (b *Broker) knows(user, password string) bool {
 	return want.is(password) && known // the same work for an unknown user
 }
 
-// vhost returns a virtual host, nil if there is none of this name.
+// vhost returns the virtual host with the name, or nil.
 func (b *Broker) vhost(name string) *vhost {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.vhosts[name]
 }
 
-// hosts returns the virtual hosts by name.
+// hosts returns the virtual hosts, sorted by name.
 func (b *Broker) hosts() []*vhost {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return sorted(b.vhosts)
 }
 
-// sorted returns the values of m in the order of their names.
+// sorted returns the values of m in the order of their keys.
 func sorted[V any](m map[string]V) []V {
 	values := make([]V, 0, len(m))
 	for _, name := range slices.Sorted(maps.Keys(m)) {
@@ -227,8 +248,8 @@ func (b *Broker) accept(l net.Listener) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // out of file descriptors, as a rule: others will close theirs
-			b.log.Error("accepting a connection", "addr", l.Addr(), "err", err)
+		if err != nil { // usually out of file descriptors: others will close theirs
+			b.log.Error("accept failed", "addr", l.Addr(), "err", err)
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
@@ -236,7 +257,7 @@ func (b *Broker) accept(l net.Listener) {
 	}
 }
 
-// serve starts a connection, and reports false if the broker is closed.
+// serve starts a connection. It returns false if the broker is closed.
 func (b *Broker) serve(nc net.Conn) bool {
 	c := newConn(b, nc)
 	b.mu.Lock()

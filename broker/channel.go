@@ -4,8 +4,8 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A channel is a channel of a connection. Its connection's reader handles what comes
-// in; other connections' readers deliver to it. The vhost's mutex guards it, but for the
+// A channel is a channel of a connection. The reader of its connection handles its frames; the
+// readers of other connections deliver to it. The vhost's mutex guards it, except for the
 // publishing that is being read.
 type channel struct {
 	conn  *conn
@@ -18,17 +18,17 @@ type channel struct {
 	publishing publishing
 
 	confirming bool   // confirm.select was sent
-	published  uint64 // publishings since
-	confirmed  uint64 // those of them that were confirmed
+	published  uint64 // publishings since then
+	confirmed  uint64 // how many of published are confirmed
 
-	prefetch  int                  // of consumers to come
-	limit     int                  // of the channel as a whole
+	prefetch  int                  // of future consumers
+	limit     int                  // of all consumers of the channel together
 	tag       uint64               // of the last delivery
 	unsettled deliveries           // not acknowledged yet
-	held      int                  // those of them that consumers hold
+	held      int                  // how many of unsettled consumers hold
 	consumers map[string]*consumer // by tag
-	replies   *queue               // of direct reply-to, nil until it is consumed
-	tx        *transaction         // nil: none
+	replies   *queue               // for direct reply-to; nil until it is consumed
+	tx        *transaction         // nil if the channel is not transactional
 	deliver   frame.BasicDeliver   // scratch
 }
 
@@ -40,7 +40,7 @@ func newChannel(c *conn, id uint16) *channel {
 	}
 }
 
-// handle handles a frame; m is its method, nil if it is none.
+// handle handles a frame. m is its method, nil if it is another frame.
 func (ch *channel) handle(f frame.Frame, m frame.Method) error {
 	if ch.closing {
 		return ch.handleClosing(m)
@@ -119,7 +119,7 @@ func (ch *channel) handleMethod(m frame.Method) error {
 	return ch.handleDeclaration(m)
 }
 
-// handleDeclaration handles what makes, ties and ends exchanges and queues.
+// handleDeclaration handles the methods of exchanges and queues.
 func (ch *channel) handleDeclaration(m frame.Method) error {
 	switch m := m.(type) {
 	case *frame.ExchangeDeclare:
@@ -147,7 +147,7 @@ func (ch *channel) handleDeclaration(m frame.Method) error {
 // send sends a method to the client.
 func (ch *channel) send(m frame.Method) { ch.out.method(ch.id, m) }
 
-// answer sends the answer to a method, unless the client waits for none.
+// answer sends the answer to a method unless noWait is set.
 func (ch *channel) answer(noWait bool, m frame.Method) error {
 	if !noWait {
 		ch.send(m)
@@ -155,7 +155,7 @@ func (ch *channel) answer(noWait bool, m frame.Method) error {
 	return nil
 }
 
-// end closes the channel on behalf of the client.
+// end closes the channel at the client's request.
 func (ch *channel) end() {
 	ch.confirmPublished()
 	release(ch)
@@ -163,7 +163,7 @@ func (ch *channel) end() {
 	ch.send(&frame.ChannelCloseOk{})
 }
 
-// fail closes the channel for what the client did.
+// fail closes the channel because of the client's error.
 func (ch *channel) fail(e *exception) {
 	ch.conn.log.Warn("closing a channel", "channel", ch.id, "reply", e.text, "method", e.method)
 	ch.confirmPublished()
@@ -177,10 +177,11 @@ func (ch *channel) fail(e *exception) {
 	})
 }
 
-// release ends the consumers of channels and puts back what was not acknowledged.
+// release ends the consumers of channels and requeues their unacknowledged messages.
 func release(channels ...*channel) {
 	var left []*queue
-	for _, ch := range channels { // all of them, before messages go back and seek other consumers
+	// All consumers end before messages are requeued, so that none of them receives these again.
+	for _, ch := range channels {
 		for _, c := range ch.consumers {
 			left = append(left, c.queue)
 			c.stop()

@@ -19,21 +19,21 @@ const (
 	// handshakeTimeout is how long a client may take until its connection is open.
 	handshakeTimeout = 10 * time.Second
 
-	// closeTimeout is how long a client may take to confirm the end of its connection,
-	// and to take what was queued for it.
+	// closeTimeout is how long a client may take to confirm the end of its connection, and to read
+	// what is queued for it.
 	closeTimeout = 10 * time.Second
 
-	// stopTimeout is the same when the broker stops. Connections that their client
-	// keeps in a pool and does not read, as kombu's publishers, take all of it.
+	// stopTimeout is the same while the broker stops. Connections in a pool whose client does not
+	// read them, such as kombu's publishers, always take this long.
 	stopTimeout = 3 * time.Second
 
 	channelMax = 2047
 	frameMax   = 128 << 10
 )
 
-// A conn is the connection of a client. Its reader, the goroutine of serve, does what
-// the client asks for; a second goroutine writes its outbox. The channels and the
-// vhost's state that they touch are guarded by the vhost's mutex.
+// A conn is the connection of a client. Its reader, the goroutine of serve, handles the client's
+// frames; a second goroutine writes the outbox. The vhost's mutex guards the channels and the state
+// of the vhost.
 type conn struct {
 	broker *Broker
 	nc     net.Conn
@@ -42,22 +42,22 @@ type conn struct {
 	frames *frame.Reader
 	beat   chan time.Duration // tells the writer the interval of heartbeats, once
 
-	number       int       // of the broker's connections
+	number       int       // counts the broker's connections
 	opened       time.Time // when the vhost admitted it
 	user         string
-	mechanism    string        // by which the user logged in
-	client       frame.Table   // what the client says of itself
+	mechanism    string        // of the login
+	client       frame.Table   // the client's properties
 	capabilities frame.Table   // of the client
-	heartbeat    time.Duration // 0: none
+	heartbeat    time.Duration // 0 disables them
 	vhost        *vhost        // nil until the connection is open
 	channelMax   int
 	frameMax     uint32
-	blocked      atomic.Bool         // by an alarm: it wants to publish
-	channels     map[uint16]*channel // changed under vhost.mu, by the reader alone
-	unconfirmed  []*channel          // have publishings to confirm before the reader waits
+	blocked      atomic.Bool         // by the alarm, while it publishes
+	channels     map[uint16]*channel // changed only by the reader, under vhost.mu
+	unconfirmed  []*channel          // channels with publishings to confirm before the reader waits
 
 	mu      sync.Mutex
-	closing time.Time // not zero: a connection.close was sent, and by when it must be confirmed
+	closing time.Time // when the client must confirm our connection.close; zero if none was sent
 }
 
 func newConn(b *Broker, nc net.Conn) *conn {
@@ -84,7 +84,7 @@ func (c *conn) serve() {
 	})
 	err := c.run()
 	c.release()
-	if err != nil { // the peer is gone, or silent: nobody to write to
+	if err != nil { // the peer is gone or silent
 		c.nc.Close()
 	} else {
 		c.nc.SetWriteDeadline(time.Now().Add(closeTimeout))
@@ -92,19 +92,19 @@ func (c *conn) serve() {
 	c.out.end()
 	writer.Wait()
 	c.nc.Close()
-	if err != nil && !c.isClosing() { // else the reason was logged before
+	if err != nil && !c.isClosing() { // the reason of a close was logged before
 		c.log.Warn("connection lost", "err", err)
 	} else {
 		c.log.Debug("connection closed", "err", err)
 	}
 }
 
-// run reads and handles frames until the connection is over: properly (nil), or with
-// the error of its socket.
+// run reads and handles frames until the connection ends. The error is nil if it was closed in
+// order, otherwise the socket's.
 func (c *conn) run() error {
 	c.nc.SetDeadline(time.Now().Add(handshakeTimeout))
 	switch ok, err := c.frames.Protocol(); {
-	case err == io.EOF: // who only looked whether somebody listens
+	case err == io.EOF: // a client that only checks whether the port is open
 		return nil
 	case err != nil:
 		return err
@@ -125,13 +125,13 @@ func (c *conn) run() error {
 	return nil
 }
 
-// errOver says that the connection came to its proper end.
-var errOver = errors.New("over")
+// errOver means that the connection was closed in order.
+var errOver = errors.New("closed in order")
 
 // next reads and handles one frame.
 func (c *conn) next() error {
 	if !c.out.waitRoom(2 * c.heartbeat) {
-		return errors.New("the client reads none of its answers")
+		return errors.New("the client does not read its replies")
 	}
 	f, err := c.frames.Next()
 	if err != nil {
@@ -149,29 +149,29 @@ func (c *conn) next() error {
 	return c.handleChannel(f)
 }
 
-// Read reads from the socket, on behalf of the frame reader, which calls it when it has
-// nothing left: the moment to let confirms out, and to start waiting anew.
+// Read reads from the socket for the frame reader, which calls it when its buffer is empty. Read
+// first sends the outstanding confirms and sets a new deadline.
 func (c *conn) Read(p []byte) (int, error) {
 	c.confirm()
 	c.mu.Lock()
 	switch {
 	case !c.closing.IsZero():
 		c.nc.SetReadDeadline(c.closing)
-	case c.vhost != nil && c.heartbeat > 0: // a handshake has its own limit
+	case c.vhost != nil && c.heartbeat > 0: // the handshake has its own limit
 		c.nc.SetReadDeadline(time.Now().Add(2 * c.heartbeat))
 	}
 	c.mu.Unlock()
 	return c.nc.Read(p)
 }
 
-// explain turns a time-out into what it means.
+// explain replaces a time-out by its meaning.
 func (c *conn) explain(err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
 	switch {
 	case c.isClosing():
-		return errors.New("the client did not confirm the end of its connection in time")
+		return errors.New("the client did not confirm connection.close in time")
 	case c.vhost == nil:
 		return errors.New("the client did not open its connection in time")
 	}
@@ -200,8 +200,7 @@ func (c *conn) handleConnection(f frame.Frame) error {
 	return e
 }
 
-// handleClosing handles a frame after a connection.close was sent: all but the end is
-// ignored.
+// handleClosing handles a frame after connection.close was sent. It ignores everything but the end.
 func (c *conn) handleClosing(f frame.Frame) error {
 	if f.Type != frame.TypeMethod || f.Channel != 0 {
 		return nil
@@ -257,8 +256,8 @@ func (c *conn) handleChannel(f frame.Frame) error {
 	return nil
 }
 
-// waitMemory holds up a client that publishes while messages take too much memory, and
-// tells it so if it wants to know.
+// waitMemory blocks a publishing client while messages exceed the memory limit. It sends
+// connection.blocked if the client supports it.
 func (c *conn) waitMemory() {
 	cleared := c.broker.alarm.wait()
 	if cleared == nil {
@@ -267,7 +266,7 @@ func (c *conn) waitMemory() {
 	c.confirm()
 	c.blocked.Store(true)
 	defer c.blocked.Store(false)
-	c.log.Warn("a publisher waits: messages take too much memory", "limit", c.broker.alarm.limit)
+	c.log.Warn("publisher blocked: messages exceed the memory limit", "limit", c.broker.alarm.limit)
 	tell, _ := c.capabilities.Get("connection.blocked")
 	if tell == true {
 		c.out.method(0, &frame.ConnectionBlocked{Reason: "low on memory"})
@@ -297,7 +296,7 @@ func (c *conn) openChannel(id uint16) error {
 	return nil
 }
 
-// confirm tells the client of the publishings that were handled since the last time.
+// confirm sends confirms for the publishings that were handled since the last call.
 func (c *conn) confirm() {
 	for _, ch := range c.unconfirmed {
 		ch.confirmPublished()
@@ -305,7 +304,7 @@ func (c *conn) confirm() {
 	c.unconfirmed = c.unconfirmed[:0]
 }
 
-// resume goes on with deliveries that were held back. The writer calls it.
+// resume resumes deliveries that were held back. The writer calls it.
 func (c *conn) resume() {
 	v := c.vhost
 	v.lock()
@@ -315,7 +314,7 @@ func (c *conn) resume() {
 	}
 }
 
-// fail ends the connection for what the client did.
+// fail closes the connection because of the client's error.
 func (c *conn) fail(e *exception) {
 	if c.isClosing() {
 		return
@@ -325,8 +324,8 @@ func (c *conn) fail(e *exception) {
 	c.close(e, closeTimeout)
 }
 
-// close sends a connection.close, unless one was sent. Any goroutine may call it: the
-// reader goes on until the client confirms it, or the time is over.
+// close sends connection.close, unless it was sent before. Any goroutine may call it. The reader
+// continues until the client confirms, or until timeout.
 func (c *conn) close(e *exception, timeout time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -344,8 +343,8 @@ func (c *conn) isClosing() bool {
 	return !c.closing.IsZero()
 }
 
-// release gives back all that the connection holds: its channels with their consumers
-// and unacknowledged messages, and its exclusive queues.
+// release ends the connection's channels and consumers, requeues its unacknowledged messages, and
+// deletes its exclusive queues.
 func (c *conn) release() {
 	if c.vhost == nil {
 		return

@@ -4,7 +4,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A consumer is who takes the messages of a queue on a channel.
+// A consumer receives the messages of a queue on a channel.
 type consumer struct {
 	channel   *channel
 	queue     *queue
@@ -12,13 +12,13 @@ type consumer struct {
 	noAck     bool
 	arguments frame.Table
 	priority  int64
-	prefetch  int // limit of held, 0 for none
+	prefetch  int // limit of held; 0 is none
 	held      int // deliveries not acknowledged yet
 	parked    bool
 	stopped   bool
 }
 
-// ready reports whether the consumer may be handed a message.
+// ready reports whether the consumer can take a message.
 func (c *consumer) ready() bool {
 	if !c.noAck {
 		if c.prefetch > 0 && c.held >= c.prefetch {
@@ -49,7 +49,7 @@ func (c *consumer) take(e entry) {
 	ch.unsettled.add(&delivery{tag: ch.tag, entry: e, queue: c.queue, consumer: c})
 }
 
-// wake lets the consumer go on if it was left out.
+// wake adds the consumer to its queue's rota again if it was parked.
 func (c *consumer) wake() {
 	if c.parked && !c.stopped {
 		c.queue.rota.add(c)
@@ -57,7 +57,8 @@ func (c *consumer) wake() {
 	}
 }
 
-// stop ends the consumer. What it holds stays its channel's. Its queue is to be pumped then.
+// stop ends the consumer. Its channel keeps its unacknowledged messages. The caller must pump the
+// queue afterwards.
 func (c *consumer) stop() {
 	if c.stopped {
 		return
@@ -67,8 +68,8 @@ func (c *consumer) stop() {
 	c.queue.dismiss(c)
 }
 
-// revoke ends the consumer because its queue is gone, and tells the client if it
-// wants to know.
+// revoke ends the consumer because its queue was deleted. It sends basic.cancel if the client
+// supports it.
 func (c *consumer) revoke() {
 	c.stop()
 	if can, _ := c.channel.conn.capabilities.Get("consumer_cancel_notify"); can == true {
@@ -76,7 +77,7 @@ func (c *consumer) revoke() {
 	}
 }
 
-// wake lets all consumers of the channel go on.
+// wake wakes all consumers of the channel.
 func (ch *channel) wake() {
 	for _, c := range ch.consumers {
 		c.wake()
@@ -94,7 +95,7 @@ func (ch *channel) consume(m *frame.BasicConsume) error {
 	if ch.consumers[m.ConsumerTag] != nil {
 		return exceptionf(codeNotAllowed, "attempt to reuse consumer tag '%s'", m.ConsumerTag)
 	}
-	exclusive := m.Exclusive && !q.quorum // which does not know them
+	exclusive := m.Exclusive && !q.quorum // quorum queues do not support them
 	if q.exclusive != nil || exclusive && (len(q.consumers) > 0 || q.singleActive) {
 		return exceptionf(codeAccessRefused, "%s in exclusive use", q)
 	}
@@ -119,7 +120,7 @@ func (ch *channel) consume(m *frame.BasicConsume) error {
 	return err
 }
 
-// newConsumer adds a consumer to the channel, not to its queue yet.
+// newConsumer adds a consumer to the channel, but not to its queue.
 func (ch *channel) newConsumer(q *queue, m *frame.BasicConsume) *consumer {
 	c := &consumer{channel: ch, queue: q, tag: m.ConsumerTag, noAck: m.NoAck, arguments: m.Arguments, prefetch: ch.prefetch}
 	if c.tag == "" {
@@ -164,11 +165,11 @@ func (ch *channel) get(m *frame.BasicGet) error {
 		DeliveryTag: ch.tag, Redelivered: e.redelivered,
 		Exchange: e.message.exchange, RoutingKey: e.message.key, MessageCount: uint32(q.ready.len()),
 	}, q.dress(e, true), e.message.body())
-	q.pump() // what is first now may expire
+	q.pump() // the message that is now first may expire
 	return nil
 }
 
-// polled returns a queue whose messages the client may get one by one.
+// polled returns a queue for basic.get.
 func (ch *channel) polled(name string) (*queue, error) {
 	q, err := ch.queue(name)
 	if err != nil {
@@ -182,8 +183,8 @@ func (ch *channel) polled(name string) (*queue, error) {
 	return q, nil
 }
 
-// take gets the first message of a queue, to be settled unless noAck, and reports false
-// if there is none.
+// take removes the first message of a queue. Unless noAck is set, the client must settle it. ok is
+// false if the queue is empty.
 func (ch *channel) take(q *queue, noAck bool) (e entry, ok bool) {
 	if q.expire(); q.ready.len() == 0 {
 		return e, false

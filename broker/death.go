@@ -6,9 +6,8 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A death is a message's end in a queue that has a dead-letter exchange. It is kept
-// until the vhost is about to be unlocked: in the midst of routing or delivering, no
-// other message can be routed.
+// A death is a message that left a queue with a dead-letter exchange. It is published when the
+// vhost is unlocked, because no message can be routed while another is being routed or delivered.
 type death struct {
 	message *message
 	queue   *queue
@@ -23,11 +22,11 @@ const (
 	deliveryLimit = "delivery_limit"
 )
 
-// maxProperties is what fits into a frame, beside what goes around it: dead-lettering
-// alone makes headers grow.
+// maxProperties is the largest size of properties that fits into a frame. Dead-lettering is the
+// only operation that makes headers grow.
 const maxProperties = frameMax - 32
 
-// buryDead dead-letters what has died, and what dies of that.
+// buryDead dead-letters the dead messages, and those that die of it.
 func (v *vhost) buryDead() {
 	for i := 0; i < len(v.dead); i++ {
 		d := v.dead[i]
@@ -40,8 +39,8 @@ func (v *vhost) buryDead() {
 	}
 }
 
-// bury publishes a dead message to the dead-letter exchange of its queue. It is lost if
-// there is no such exchange, or no queue there that it may go to.
+// bury publishes a dead message to the dead-letter exchange of its queue. The message is lost if
+// the exchange does not exist or routes it to no queue.
 func (v *vhost) bury(d death) {
 	ex := v.exchanges[d.queue.deadExchange]
 	if ex == nil {
@@ -65,7 +64,7 @@ func (v *vhost) bury(d death) {
 	}
 }
 
-// letter returns the message as it goes on.
+// letter returns the message to publish.
 func (d death) letter() *message {
 	q, p := d.queue, d.message.properties()
 	headers := d.record(p.Table())
@@ -78,8 +77,8 @@ func (d death) letter() *message {
 	return newMessage(q.deadExchange, key, copies, p, d.message.body())
 }
 
-// record writes the death into the headers: x-death has an entry for each queue and
-// reason, the latest first.
+// record adds the death to the headers: x-death has an entry for each queue and reason, the latest
+// first.
 func (d death) record(headers frame.Table) frame.Table {
 	deaths := history(headers)
 	for i, entry := range deaths {
@@ -98,7 +97,7 @@ func (d death) record(headers frame.Table) frame.Table {
 	return withField(headers, "x-death", append([]any{d.entry()}, deaths...))
 }
 
-// entry is the first record of a death.
+// entry returns a new entry of x-death.
 func (d death) entry() frame.Table {
 	p := d.message.properties()
 	keys := []any{d.message.key}
@@ -123,7 +122,7 @@ func (d death) entry() frame.Table {
 	return t
 }
 
-// history returns the entries of x-death, none if it is something else.
+// history returns the entries of x-death, or nil if x-death is not a list.
 func history(headers frame.Table) []any {
 	value, _ := headers.Get("x-death")
 	deaths, _ := value.([]any)
@@ -136,15 +135,15 @@ func isDeath(entry frame.Table, queue, reason string) bool {
 	return q == queue && r == reason
 }
 
-// counted returns an entry that counts one death more.
+// counted returns the entry with its count increased by one.
 func counted(entry frame.Table) frame.Table {
 	value, _ := entry.Get("count")
 	n, _ := integer(value)
 	return withField(entry, "count", n+1)
 }
 
-// isCycle reports whether a message that died so comes to a queue again without a
-// client having rejected it on the way: it would do so for ever.
+// isCycle reports whether a message with these deaths returns to a queue although no client
+// rejected it on the way. It would do so forever.
 func isCycle(queue string, deaths []any) bool {
 	for _, entry := range deaths {
 		entry, ok := entry.(frame.Table)
@@ -161,12 +160,12 @@ func isCycle(queue string, deaths []any) bool {
 	return false
 }
 
-// withField returns a table in which a field has a value.
+// withField returns a copy of t in which the field has the value.
 func withField(t frame.Table, name string, value any) frame.Table {
 	return append(withoutField(t, name), frame.Field{Name: name, Value: value})
 }
 
-// withoutField returns a table that lacks a field.
+// withoutField returns a copy of t without the field.
 func withoutField(t frame.Table, name string) frame.Table {
 	rest := make(frame.Table, 0, len(t)+1)
 	for _, f := range t {

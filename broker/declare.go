@@ -9,13 +9,13 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// isNotFound reports whether err says that a queue or an exchange does not exist.
+// isNotFound reports whether err means that a queue or an exchange does not exist.
 func isNotFound(err error) bool {
 	e := asException(err)
 	return e != nil && e.code == codeNotFound
 }
 
-// queue returns a queue that the channel's client may use; "" is the one that the
+// queue returns a queue that the channel's client may use. The name "" is the queue that the
 // channel declared last.
 func (ch *channel) queue(name string) (*queue, error) {
 	if name == "" {
@@ -30,7 +30,7 @@ func (ch *channel) queue(name string) (*queue, error) {
 	return q, ch.checkOwner(q)
 }
 
-// checkOwner refuses the exclusive queue of another connection.
+// checkOwner returns an error for the exclusive queue of another connection.
 func (ch *channel) checkOwner(q *queue) error {
 	if q.owner == nil || q.owner == ch.conn {
 		return nil
@@ -111,7 +111,7 @@ func (ch *channel) newQueue(name string, m *frame.QueueDeclare) (*queue, error) 
 	return q, nil
 }
 
-// checkSame refuses to declare a queue as something else than what it is.
+// checkSame returns an error if a declaration differs from the existing queue.
 func (ch *channel) checkSame(q *queue, m *frame.QueueDeclare) error {
 	var owner *conn
 	if m.Exclusive {
@@ -139,7 +139,7 @@ func (ch *channel) purge(m *frame.QueuePurge) error {
 func (ch *channel) deleteQueue(m *frame.QueueDelete) error {
 	q, err := ch.queue(m.Queue)
 	if isNotFound(err) && m.Queue != "" {
-		return ch.answer(m.NoWait, &frame.QueueDeleteOk{}) // it need not be there
+		return ch.answer(m.NoWait, &frame.QueueDeleteOk{}) // RabbitMQ accepts this
 	}
 	if err != nil {
 		return err
@@ -165,7 +165,7 @@ func unsupportedDelete(q *queue, flag string) error {
 		"are not supported by quorum queues", q, flag)
 }
 
-// randomName returns a name that nobody can guess.
+// randomName returns an unguessable name.
 func randomName(prefix string) string {
 	var b [16]byte
 	rand.Read(b[:])

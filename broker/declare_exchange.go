@@ -62,7 +62,7 @@ func (ch *channel) deleteExchange(m *frame.ExchangeDelete) error {
 		return errDefaultExchange()
 	case strings.HasPrefix(name, "amq."):
 		return exceptionf(codeAccessRefused, "deletion of system exchange '%s' in vhost '%s' not allowed", name, ch.vhost.name)
-	case ex == nil: // it need not be there
+	case ex == nil: // RabbitMQ accepts this
 	case m.IfUnused && ex.bindings > 0:
 		return exceptionf(codePreconditionFailed, "exchange '%s' in vhost '%s' in use", name, ch.vhost.name)
 	default:

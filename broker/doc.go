@@ -1,10 +1,10 @@
-// Package broker is an AMQP 0-9-1 broker in a Go process: for development, tests and
-// small set-ups. It keeps everything in memory, and all is gone when it stops; a fleet
-// runs on RabbitMQ, in whose words and codes it answers.
+// Package broker is an AMQP 0-9-1 broker within a Go process, for development, tests and small
+// set-ups. It keeps everything in memory, so messages are lost when it stops. It answers as RabbitMQ
+// 3.10 does, with the same codes and texts. In production, use RabbitMQ.
 //
 // # Over TCP
 //
-// Any client of AMQP 0-9-1 can join: amqp091-go, Python's kombu and pika, Nameko.
+// Any AMQP 0-9-1 client can connect: amqp091-go, Python's kombu and pika, Nameko.
 //
 //	b := broker.New(broker.Config{})
 //	addr, err := b.Listen("127.0.0.1:5672")
@@ -13,54 +13,50 @@
 //
 // # In memory
 //
-// Within the process no port is needed, and tests may run in a testing/synctest bubble.
+// Within the process no port is needed, and tests can run in a testing/synctest bubble.
 //
 //	conn, err := amqp.DialConfig("amqp://", amqp.Config{
 //		Dial: func(string, string) (net.Conn, error) { return b.Dial(ctx) },
 //	})
 //
-// # What it has
+// # What it supports
 //
-// Exchanges: direct, topic, fanout and headers, predeclared or declared, internal or
-// auto-deleted, with an alternate exchange, bound to queues and to each other.
+// Exchanges: direct, topic, fanout and headers; predeclared and declared, internal, auto-delete; with
+// an alternate exchange; bound to queues and to other exchanges.
 //
-// Queues: durable, exclusive and auto-delete, classic or quorum (which counts deliveries,
-// and knows x-delivery-limit); x-expires, x-message-ttl, x-max-length and
-// x-max-length-bytes with x-overflow, x-max-priority, x-single-active-consumer, and
-// dead-lettering with x-death, cycles broken. Their arguments are checked as RabbitMQ does.
+// Queues: durable, exclusive and auto-delete; classic, and quorum with x-delivery-limit; x-expires,
+// x-message-ttl, x-max-length and x-max-length-bytes with x-overflow, x-max-priority,
+// x-single-active-consumer, and dead-lettering with x-death and detection of cycles. Arguments are
+// checked as in RabbitMQ.
 //
-// Messages: expiration, mandatory returns, CC and BCC, confirms, transactions, direct
-// reply-to; acknowledgements, requeues to the old place, prefetch of a consumer or a
-// channel, consumer priorities.
+// Messages: expiration, mandatory returns, CC and BCC, confirms, transactions, direct reply-to;
+// acknowledgements, requeueing to the old position, prefetch of a consumer or a channel, consumer
+// priorities.
 //
-// A mistake of a client ends its channel or its connection with RabbitMQ's code and words.
-// What RabbitMQ 3 allows and 4 refuses is allowed and logged as a warning.
+// An error of a client closes its channel or its connection with RabbitMQ's code and text. What
+// RabbitMQ 3 accepts and 4 refuses is accepted and logged as a warning.
 //
 // # Limits
 //
-// A client that does not read what it is sent holds up nobody but itself: its deliveries
-// stay in their queues, and its requests wait. When the messages of all queues take more
-// than Config.MaxMemory, whoever publishes is told connection.blocked and not read any
-// further, until an eighth of it is free: as with RabbitMQ, a client does better to
-// consume on another connection than it publishes on. Users' passwords are kept as
-// salted hashes.
+// A client that does not read does not delay other clients: its deliveries stay in their queues, and
+// its requests wait. When the messages of all queues exceed Config.MaxMemory, the broker sends
+// connection.blocked to publishing clients and stops reading from them until an eighth of the memory is
+// free. As with RabbitMQ, a client should therefore consume and publish on different connections.
+// Passwords are stored as salted hashes.
 //
 // # Management
 //
-// RabbitMQ's management API, which clients' tests and monitoring ask, is served on request,
-// to this machine only:
+// The broker can serve RabbitMQ's management API to this machine:
 //
 //	addr, err := b.ListenManagement("127.0.0.1:15672")
 //
-// It has /api/overview, nodes, whoami, vhosts, users, permissions, connections, channels,
-// consumers, queues, exchanges, bindings, aliveness-test and health/checks, to be read,
-// made, deleted, purged, published to and got from where RabbitMQ allows it. What it tells
-// is counted when it is asked for; rates and counts of what went by it has not.
+// It has overview, nodes, whoami, vhosts, users, permissions, connections, channels, consumers, queues,
+// exchanges, bindings, aliveness-test and health/checks under /api; docs/broker.md lists the paths and
+// methods. Numbers are counted at the request. There are no rates and no message statistics.
 //
-// # What it has not
+// # What it does not support
 //
-// Nothing is written to disk: a durable queue and a persistent message outlive their
-// clients, not the broker. There is one process and no cluster: a quorum queue is what a
-// client sees of one. There are no streams, policies or permissions, and a dead
-// letter is dropped once its headers do not fit into a frame any more.
+// Nothing is written to disk: durable queues and persistent messages outlive their clients, but not the
+// broker. The broker is one process, so quorum queues are not replicated. There are no streams,
+// policies or permissions. A dead letter is dropped once its headers no longer fit into a frame.
 package broker

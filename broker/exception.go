@@ -6,12 +6,12 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// An exception ends a channel, or the connection if its code says so. The peer is
-// told code, text and method in RabbitMQ's words: clients match on them.
+// An exception closes a channel, or the connection if its code says so. The client receives code,
+// text and method as RabbitMQ sends them, because clients match on them.
 type exception struct {
 	code   uint16
 	text   string
-	method frame.ID // what caused it, 0 if nothing did
+	method frame.ID // the method that caused it, or 0
 }
 
 // The reply codes in use.
@@ -52,7 +52,7 @@ func exceptionf(code uint16, format string, args ...any) *exception {
 
 func (e *exception) Error() string { return fmt.Sprintf("%d %s", e.code, e.text) }
 
-// asException returns the exception that err is, nil if it is an error of the socket.
+// asException returns the exception in err, or nil if err is an error of the socket.
 func asException(err error) *exception {
 	switch err := err.(type) {
 	case *exception:
@@ -63,13 +63,12 @@ func asException(err error) *exception {
 	return nil
 }
 
-// endsConnection reports whether the whole connection is lost, and not the channel
-// alone.
+// endsConnection reports whether the exception closes the connection, not only the channel.
 func (e *exception) endsConnection() bool {
 	return e.code >= 500 || e.code == codeConnectionForced
 }
 
-// close returns what tells the client of it.
+// close returns the method that reports it to the client.
 func (e *exception) close() *frame.ConnectionClose {
 	return &frame.ConnectionClose{
 		ReplyCode: e.code, ReplyText: e.text,

@@ -6,21 +6,21 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// An exchange routes what is published to it to the destinations that are bound to it.
+// An exchange routes messages to the destinations that are bound to it.
 type exchange struct {
 	destination
 	name       string
 	kind       string // direct, fanout, topic or headers
 	durable    bool
-	autoDelete bool // goes with its last binding
+	autoDelete bool // deleted with its last binding
 	internal   bool
-	alternate  string // alternate-exchange: gets what nothing is bound for
+	alternate  string // alternate-exchange: receives messages that no binding matches
 	arguments  frame.Table
 	routes     routes
-	bindings   int // that it is the source of
+	bindings   int // with this exchange as the source
 }
 
-// newExchange returns nil for a kind that there is not.
+// newExchange returns nil for an unknown kind.
 func newExchange(v *vhost, name, kind string) *exchange {
 	ex := &exchange{name: name, kind: kind, routes: newRoutes(kind)}
 	if ex.routes == nil {
@@ -34,7 +34,7 @@ func newExchange(v *vhost, name, kind string) *exchange {
 func (ex *exchange) remove() {
 	v := ex.vhost
 	delete(v.exchanges, ex.name)
-	ex.autoDelete = false // it goes once
+	ex.autoDelete = false // delete it only once
 	for _, q := range v.queues {
 		q.leave(ex)
 	}
@@ -44,7 +44,7 @@ func (ex *exchange) remove() {
 	ex.unbindAll()
 }
 
-// leave forgets the bindings to an exchange that is going.
+// leave removes the bindings to an exchange that is being deleted.
 func (d *destination) leave(ex *exchange) {
 	for b := range d.bindings {
 		if b.source == ex {
@@ -53,13 +53,13 @@ func (d *destination) leave(ex *exchange) {
 	}
 }
 
-// routes are the bindings of an exchange, in the form that its kind finds destinations
-// by. A binding is added once, and only removed when it was added.
+// routes finds the destinations of an exchange, in the way of its kind. A binding is added only
+// once, and removed only if it was added.
 type routes interface {
 	add(b binding, d *destination)
 	remove(b binding, d *destination)
 
-	// find appends the destinations of a message by one of its keys; one may be found
+	// find appends the destinations of a message for one of its keys. It may append a destination
 	// several times.
 	find(m *message, key string, found []*destination) []*destination
 }

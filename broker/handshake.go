@@ -9,11 +9,11 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// rabbitVersion is whose manners the broker has.
+// rabbitVersion is the version of RabbitMQ that the broker imitates.
 const rabbitVersion = "3.10.8"
 
-// serverProperties is how the broker introduces itself. Its capabilities have
-// RabbitMQ's names; only what is there is announced.
+// serverProperties are the properties in connection.start. The capabilities have RabbitMQ's names,
+// and only those that the broker supports are listed.
 func serverProperties() frame.Table {
 	return frame.Table{
 		{Name: "capabilities", Value: frame.Table{
@@ -27,7 +27,7 @@ func serverProperties() frame.Table {
 			{Name: "per_consumer_qos", Value: true},
 			{Name: "direct_reply_to", Value: true},
 		}},
-		{Name: "product", Value: "RabbitMQ"}, // clients ask for it, and for the version, before they use what it has
+		{Name: "product", Value: "RabbitMQ"}, // clients check product and version before they use an extension
 		{Name: "version", Value: rabbitVersion},
 		{Name: "platform", Value: runtime.Version()},
 		{Name: "cluster_name", Value: clusterName},
@@ -92,7 +92,7 @@ func (c *conn) enter(name string) *exception {
 	return nil
 }
 
-// expect reads a method of channel 0 that must be an M.
+// expect reads a method on channel 0, which must be an M.
 func expect[M frame.Method](c *conn, state string) (M, error) {
 	var none M
 	for {
@@ -151,20 +151,20 @@ func (c *conn) login(m *frame.ConnectionStartOk) error {
 		return nil
 	}
 	if can, _ := c.capabilities.Get("authentication_failure_close"); can != true {
-		return errOver // such a client expects to be cut off
+		return errOver // such a client expects the connection to be cut
 	}
 	return exceptionf(codeAccessRefused, "Login was refused using authentication mechanism %s. "+
 		"For details see the broker logfile.", m.Mechanism)
 }
 
-// plain reads a response of mechanism PLAIN: "\0user\0password".
+// plain parses a response of mechanism PLAIN: "\0user\0password".
 func plain(response string) (user, password string) {
 	_, rest, _ := strings.Cut(response, "\x00")
 	user, password, _ = strings.Cut(rest, "\x00")
 	return user, password
 }
 
-// amqplain reads a response of mechanism AMQPLAIN: a table without its size.
+// amqplain parses a response of mechanism AMQPLAIN: a table without its size.
 func amqplain(response string) (user, password string) {
 	t, err := frame.ParseTable([]byte(response))
 	if err != nil {
@@ -177,7 +177,7 @@ func amqplain(response string) (user, password string) {
 	return user, password
 }
 
-// isLocal reports whether an address is of this machine, or of this process.
+// isLocal reports whether an address is on this machine or in this process.
 func isLocal(addr net.Addr) bool {
 	tcp, ok := addr.(*net.TCPAddr)
 	return !ok || tcp.IP.IsLoopback()
@@ -205,7 +205,7 @@ func (c *conn) tune() error {
 	return nil
 }
 
-// negotiate checks what a client chose; 0 asks for no limit.
+// negotiate checks the value that a client chose; 0 means no limit.
 func negotiate(name string, chosen, least, most uint32) error {
 	switch {
 	case chosen == 0 || chosen > most:

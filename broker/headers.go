@@ -12,12 +12,12 @@ import (
 // headersRoutes are matched one by one against the headers of a message.
 type headersRoutes struct{ bound []headersBinding }
 
-// A headersBinding asks for headers: for all of them, or for any.
+// A headersBinding matches messages with all of its headers, or with any.
 type headersBinding struct {
 	binding     binding
 	destination *destination
 	any         bool
-	wanted      frame.Table // of value nil: to be there
+	wanted      frame.Table // a nil value matches any value
 }
 
 func (r *headersRoutes) add(b binding, d *destination) {
@@ -65,8 +65,8 @@ func (h *headersBinding) matches(headers frame.Table) bool {
 	return !h.any
 }
 
-// sameHeader compares as RabbitMQ does: numbers and times by value, whatever their type,
-// and strings with binaries; within arrays and tables, types count.
+// sameHeader compares as RabbitMQ does: numbers and times by value, independently of their type,
+// and strings with binaries. Within arrays and tables, types must be equal.
 func sameHeader(a, b any) bool {
 	x, isInt := integer(plainValue(a))
 	y, both := integer(plainValue(b))
@@ -81,7 +81,7 @@ func sameHeader(a, b any) bool {
 	return reflect.DeepEqual(plainValue(a), plainValue(b))
 }
 
-// plainValue makes a number of a time, and a string of a binary.
+// plainValue converts a time to a number and a binary to a string.
 func plainValue(value any) any {
 	switch v := value.(type) {
 	case time.Time:
@@ -92,7 +92,7 @@ func plainValue(value any) any {
 	return value
 }
 
-// number reads a number of any type but decimal.
+// number returns the value of any numeric type except decimal.
 func number(value any) (float64, bool) {
 	switch v := value.(type) {
 	case float32:
@@ -109,7 +109,7 @@ func matchKind(match any) string {
 	return s
 }
 
-// checkMatch refuses an x-match that means nothing.
+// checkMatch returns an error for an unknown x-match.
 func checkMatch(arguments frame.Table) error {
 	value, present := arguments.Get("x-match")
 	if !present {

@@ -56,8 +56,8 @@ func TestMaxConnections(t *testing.T) {
 	})
 }
 
-// eachLimited runs f on an embedded broker of this configuration, and on a virtual host of RabbitMQ's on which the limit
-// of this name is 1.
+// eachLimited runs f on an embedded broker of this configuration, and on a virtual host of
+// RabbitMQ's on which the limit of this name is 1.
 func eachLimited(t *testing.T, cfg broker.Config, limit string, f func(t *testing.T, uri, vhost string)) {
 	t.Helper()
 	t.Run("embedded", func(t *testing.T) {
@@ -83,8 +83,8 @@ func TestNoCertificate(t *testing.T) {
 	}
 }
 
-// TLS and the alarm of memory take a RabbitMQ of their own: a client that publishes is told to wait and waits, one that
-// does not is served.
+// TLS and the alarm of memory take a RabbitMQ of their own: a client that publishes is told to wait
+// and waits, one that does not is served.
 func TestTLSAndMemoryAlarm(t *testing.T) {
 	ca := brokertest.NewCA(t, "ca")
 	t.Run("embedded", func(t *testing.T) {

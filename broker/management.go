@@ -12,11 +12,10 @@ import (
 	"time"
 )
 
-// ListenManagement serves RabbitMQ's management API over HTTP on addr, "host:port" with
-// port 0 for any free one, and returns the address that it listens on: what clients' tests
-// and monitoring ask for under /api, with RabbitMQ's JSON. It takes addresses of this
-// machine alone, 127.0.0.1 or ::1. Who asks logs in as a user of the broker, each of whom
-// may do everything.
+// ListenManagement serves the management API over HTTP on addr, "host:port", where port 0 selects a
+// free port. It returns the address that it listens on. The API is the part of RabbitMQ's that
+// clients, their tests and monitoring use, with the same JSON. addr must be on this machine:
+// 127.0.0.1 or ::1. Requests log in as a user of the broker; every user has all permissions.
 func (b *Broker) ListenManagement(addr string) (net.Addr, error) {
 	at, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
@@ -51,21 +50,21 @@ func (b *Broker) ListenManagement(addr string) (net.Addr, error) {
 // maxRequest is the largest body of a request, RabbitMQ's default.
 const maxRequest = 20_000_000
 
-// A request is one to the management API, by a user who is logged in.
+// A request is a request to the management API by a logged-in user.
 type request struct {
 	*http.Request
 	broker *Broker
 	user   string
 }
 
-// A handler does what a request asks for. What it returns is the answer: nil for 204, a
-// created for 201, anything else as JSON.
+// A handler handles a request. Its result is the response: nil for 204, a created for 201, any
+// other value as JSON.
 type handler func(*request) (any, error)
 
-// A created is the answer to what made something, which is at location.
+// A created is the response of a request that created something, at location.
 type created struct{ location string }
 
-// A refusal is an answer to a mistake, in RabbitMQ's form.
+// A refusal is an error response in RabbitMQ's form.
 type refusal struct {
 	status int
 	Kind   string `json:"error"`
@@ -80,7 +79,7 @@ func badRequest(format string, args ...any) error {
 
 var errNoObject = &refusal{http.StatusNotFound, "Object Not Found", "Not Found"}
 
-// declined is the answer when a client of AMQP would have been refused.
+// declined returns the response for an error of an AMQP operation.
 func declined(err error) error {
 	e := asException(err)
 	if e == nil {
@@ -110,7 +109,7 @@ func (b *Broker) management() http.Handler {
 	})
 }
 
-// endpoint returns the handler of a path: of its methods, or of no path at all.
+// endpoint returns the handler of a path with these methods; nil is an unknown path.
 func (b *Broker) endpoint(methods map[string]handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !b.begin() {
@@ -139,7 +138,7 @@ func (b *Broker) endpoint(methods map[string]handler) http.Handler {
 	})
 }
 
-// begin counts a request as running, and reports false if the broker is closed.
+// begin counts a request as running. It returns false if the broker is closed.
 func (b *Broker) begin() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -149,7 +148,7 @@ func (b *Broker) begin() bool {
 	return !b.closed
 }
 
-// reply answers with what a handler returned.
+// reply writes the result of a handler.
 func reply(w http.ResponseWriter, result any, err error) {
 	var r *refusal
 	made, isMade := result.(created)
@@ -175,10 +174,10 @@ func answer(w http.ResponseWriter, status int, value any) {
 	w.WriteHeader(status)
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(value) // who asked has gone
+	_ = e.Encode(value) // the client has gone
 }
 
-// host returns the virtual host that the path names.
+// host returns the virtual host in the path.
 func (r *request) host() (*vhost, error) {
 	if v := r.broker.vhost(r.PathValue("vhost")); v != nil {
 		return v, nil
@@ -186,7 +185,7 @@ func (r *request) host() (*vhost, error) {
 	return nil, errNoObject
 }
 
-// chosen returns the virtual hosts that the path names: that one, or all.
+// chosen returns the virtual host in the path, or all of them if the path has none.
 func (r *request) chosen() ([]*vhost, error) {
 	if r.PathValue("vhost") == "" {
 		return r.broker.hosts(), nil
@@ -195,7 +194,7 @@ func (r *request) chosen() ([]*vhost, error) {
 	return []*vhost{v}, err
 }
 
-// collect returns what list finds in the virtual hosts that the path names.
+// collect returns the results of list for the chosen virtual hosts.
 func collect[T any](r *request, list func(*vhost) []T) (any, error) {
 	hosts, err := r.chosen()
 	if err != nil {
@@ -210,7 +209,7 @@ func collect[T any](r *request, list func(*vhost) []T) (any, error) {
 	return all, nil
 }
 
-// find returns what look finds in one of the virtual hosts; nil is nothing.
+// find returns the first result of look that is not nil, in any virtual host.
 func find(r *request, look func(*vhost) any) (any, error) {
 	for _, v := range r.broker.hosts() {
 		v.lock()
@@ -223,7 +222,7 @@ func find(r *request, look func(*vhost) any) (any, error) {
 	return nil, errNoObject
 }
 
-// decode reads the body, an object or nothing, which must have these keys.
+// decode reads the body, which is empty or an object. The object must have the required keys.
 func (r *request) decode(body any, required ...string) error {
 	text, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -254,11 +253,11 @@ func (r *request) decode(body any, required ...string) error {
 	return nil
 }
 
-// flag reports whether the query sets a flag.
+// flag reports whether the query has name=true.
 func (r *request) flag(name string) bool { return r.URL.Query().Get(name) == "true" }
 
-// session returns a channel of a client within the broker: what the API changes, it
-// changes as any client would, by the same rules.
+// session returns a channel within the broker, through which the API makes its changes by the same
+// rules as any client.
 func (r *request) session(v *vhost) *channel {
 	_, nc := memoryPipe()
 	c := newConn(r.broker, nc)

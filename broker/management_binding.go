@@ -18,10 +18,10 @@ type bindingJSON struct {
 	Kind        string         `json:"destination_type"`
 	Key         string         `json:"routing_key"`
 	Arguments   map[string]any `json:"arguments"`
-	Properties  string         `json:"properties_key"` // names it among those of the same two ends
+	Properties  string         `json:"properties_key"` // identifies it among the bindings of the same source and destination
 }
 
-// bindings are those of the ends that the path names, or all.
+// bindings returns the bindings between the source and destination in the path, or all.
 func (r *request) bindings() (any, error) {
 	source, queue, exchange := r.exchangeName("source"), r.PathValue("name"), r.exchangeName("to")
 	return collect(r, func(v *vhost) (all []bindingJSON) {
@@ -38,7 +38,7 @@ func (r *request) bindings() (any, error) {
 	})
 }
 
-// allBindings returns every binding, those of the default exchange first.
+// allBindings returns all bindings, those of the default exchange first.
 func (v *vhost) allBindings() []bindingJSON {
 	var all []bindingJSON
 	for _, q := range sorted(v.queues) {
@@ -79,8 +79,8 @@ func (d *destination) json(b binding) bindingJSON {
 	return j
 }
 
-// bindingKey names a binding by its key and its arguments: in RabbitMQ's form, the hash of
-// the arguments alone is of our own.
+// bindingKey returns the key of a binding, from its routing key and its arguments. The form is
+// RabbitMQ's, but not the hash of the arguments.
 func bindingKey(b binding) string {
 	key := strings.ReplaceAll(url.QueryEscape(b.key), "~", "%7E")
 	switch {
@@ -132,7 +132,7 @@ func (r *request) bind(to string, method func(key string, arguments frame.Table)
 	return created{url.PathEscape(to) + "/" + url.PathEscape(key)}, nil
 }
 
-// withBinding calls do with the binding that the path names; its virtual host is locked.
+// withBinding calls do with the binding in the path, and its virtual host locked.
 func (r *request) withBinding(do func(*destination, binding)) error {
 	v, err := r.host()
 	if err != nil {

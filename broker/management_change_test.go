@@ -137,8 +137,8 @@ func TestManagementClosesConnection(t *testing.T) {
 // A vhost goes with its connections, its queues and the memory of their messages.
 func TestManagementDeletesVHost(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) { deleteVHost(t, embeddedAPI(t), "is deleted") })
-	// RabbitMQ first closes the connections that it has listed by then, which it does in the background, and the
-	// others when the vhost's processes are down.
+	// RabbitMQ first closes the connections that it has listed by then, which it does in the
+	// background, and the others when the vhost's processes are down.
 	t.Run("rabbitmq", func(t *testing.T) { deleteVHost(t, rabbitAPI(t), "is deleted", "is down") })
 }
 

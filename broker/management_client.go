@@ -12,7 +12,7 @@ import (
 
 type connectionJSON struct {
 	Name        string         `json:"name"`
-	UserName    string         `json:"user_provided_name,omitempty"` // what the client calls it
+	UserName    string         `json:"user_provided_name,omitempty"` // set by the client
 	Node        string         `json:"node"`
 	VHost       string         `json:"vhost"`
 	User        string         `json:"user"`
@@ -57,7 +57,7 @@ func hostPort(addr net.Addr) (host string, port int) {
 	return addr.String(), 0
 }
 
-// json tells of the connection, whose virtual host is locked.
+// json describes the connection. Its virtual host must be locked.
 func (c *conn) json() connectionJSON {
 	_, isTLS := c.nc.(*tls.Conn)
 	given, _ := c.client.Get("connection_name")
@@ -85,7 +85,7 @@ func (r *request) connections() (any, error) {
 	})
 }
 
-// named returns the connection that the path names, nil if it is of another virtual host.
+// named returns the connection in the path, or nil if it is on another virtual host.
 func (r *request) named(v *vhost) *conn {
 	for c := range v.conns {
 		if c.name() == r.PathValue("name") {
@@ -136,12 +136,12 @@ type channelJSON struct {
 		Name string `json:"name"`
 		peerJSON
 	} `json:"connection_details"`
-	Details []consumerJSON `json:"consumer_details,omitempty"` // of a channel that was asked for
+	Details []consumerJSON `json:"consumer_details,omitempty"` // only for a request of one channel
 }
 
 func (ch *channel) name() string { return fmt.Sprintf("%s (%d)", ch.conn.name(), ch.id) }
 
-// json tells of the channel, whose virtual host is locked.
+// json describes the channel. Its virtual host must be locked.
 func (ch *channel) json() channelJSON {
 	j := channelJSON{
 		Name: ch.name(), Number: ch.id, Node: nodeName, VHost: ch.vhost.name, User: ch.conn.user, State: "running",
@@ -155,7 +155,7 @@ func (ch *channel) json() channelJSON {
 	return j
 }
 
-// listed returns the channel's consumers but that of direct reply-to, which has no queue.
+// listed returns the channel's consumers, except for that of direct reply-to.
 func (ch *channel) listed() []*consumer {
 	return slices.DeleteFunc(sorted(ch.consumers), func(c *consumer) bool { return c.queue == ch.replies })
 }
@@ -171,7 +171,7 @@ func (c *conn) open() []*channel {
 	return open
 }
 
-// channels are those of a virtual host, of a connection, or all.
+// channels returns the channels of a virtual host, of a connection, or all.
 func (r *request) channels() (any, error) {
 	found := false
 	name := r.PathValue("name")
@@ -237,7 +237,7 @@ type consumerJSON struct {
 	} `json:"channel_details"`
 }
 
-// json tells of the consumer, whose virtual host is locked.
+// json describes the consumer. Its virtual host must be locked.
 func (c *consumer) json() consumerJSON {
 	q, ch := c.queue, c.channel
 	j := consumerJSON{
@@ -265,7 +265,7 @@ func (r *request) consumers() (any, error) {
 	})
 }
 
-// details tells of the consumers of a queue.
+// details describes the consumers of a queue.
 func (q *queue) details() []consumerJSON {
 	all := []consumerJSON{}
 	for _, c := range q.consumers {

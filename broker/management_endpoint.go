@@ -9,7 +9,7 @@ const (
 	del  = http.MethodDelete
 )
 
-// endpoints are what the management API serves.
+// endpoints are the paths and methods of the management API.
 var endpoints = map[string]map[string]handler{
 	"/api/overview":                    {get: (*request).overview},
 	"/api/whoami":                      {get: (*request).whoami},

@@ -27,7 +27,7 @@ func (r *request) exchanges() (any, error) {
 	})
 }
 
-// exchangeName returns the name in the path, where the default exchange needs one.
+// exchangeName returns the name in the path. The path has a name for the default exchange too.
 func (r *request) exchangeName(key string) string {
 	if name := r.PathValue(key); name != "amq.default" {
 		return name
@@ -35,7 +35,7 @@ func (r *request) exchangeName(key string) string {
 	return ""
 }
 
-// withExchange calls do with the exchange that the path names; its virtual host is locked.
+// withExchange calls do with the exchange in the path, and its virtual host locked.
 func (r *request) withExchange(do func(*exchange) error) error {
 	v, err := r.host()
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// publish sends a message to an exchange, and answers whether a queue got it.
+// publish sends a message to an exchange, and returns whether a queue received it.
 func (r *request) publish() (any, error) {
 	v, err := r.host()
 	if err != nil {
@@ -64,7 +64,7 @@ type messageJSON struct {
 	Encoding    string `json:"payload_encoding"`
 }
 
-// ackModes are what may become of messages that were got.
+// ackModes settle the messages that getMessages has taken, by the name of the mode.
 var ackModes = map[string]func(*channel, []*delivery){
 	"ack_requeue_true":     (*channel).requeue,
 	"ack_requeue_false":    (*channel).drop,
@@ -125,7 +125,7 @@ func (r *request) getMessages() (any, error) {
 	return messages, nil
 }
 
-// tell tells of a message that was just taken from the queue, all but its payload.
+// tell describes a message that was taken from the queue, without its payload.
 func (q *queue) tell(e entry) messageJSON {
 	return messageJSON{
 		Bytes: e.message.size(), Redelivered: e.redelivered, Exchange: e.message.exchange, Key: e.message.key,

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// What the broker is called as a node of a cluster.
+// The broker's name as a node of a cluster.
 const (
 	clusterName = "gomeko"
 	nodeName    = "gomeko@localhost"
@@ -94,7 +94,7 @@ type nodeJSON struct {
 	Partitions  []string `json:"partitions"`
 	Uptime      int64    `json:"uptime"` // milliseconds
 	Processors  int      `json:"processors"`
-	Memory      int64    `json:"mem_used"` // by messages
+	Memory      int64    `json:"mem_used"` // of messages
 	MemoryLimit int64    `json:"mem_limit"`
 	MemoryAlarm bool     `json:"mem_alarm"`
 	DiskAlarm   bool     `json:"disk_free_alarm"`
@@ -121,7 +121,7 @@ type healthJSON struct {
 	Status string `json:"status"`
 }
 
-// healthy is the answer to a check that cannot go wrong here.
+// healthy answers checks that cannot fail here.
 func (r *request) healthy() (any, error) { return healthJSON{"ok"}, nil }
 
 func (r *request) aliveness() (any, error) {

@@ -20,8 +20,8 @@ type queueJSON struct {
 	ReadyBytes int `json:"message_bytes_ready"`
 	*classicJSON
 	*quorumJSON
-	Owner   *ownerJSON     `json:"owner_pid_details,omitempty"` // of a queue that was asked for
-	Details []consumerJSON `json:"consumer_details,omitempty"`  // of the same
+	Owner   *ownerJSON     `json:"owner_pid_details,omitempty"` // only for a request of one queue
+	Details []consumerJSON `json:"consumer_details,omitempty"`  // only for a request of one queue
 }
 
 type classicJSON struct {
@@ -40,7 +40,7 @@ type ownerJSON struct {
 	peerJSON
 }
 
-// json tells of the queue, whose virtual host is locked.
+// json describes the queue. Its virtual host must be locked.
 func (q *queue) json() queueJSON {
 	j := queueJSON{
 		Name: q.name, VHost: q.vhost.name, Node: nodeName, State: "running",
@@ -56,7 +56,7 @@ func (q *queue) json() queueJSON {
 	return j
 }
 
-// name returns the consumer's tag, nil if there is none.
+// name returns the consumer's tag, or nil for a nil consumer.
 func (c *consumer) name() *string {
 	if c == nil {
 		return nil
@@ -73,7 +73,7 @@ func (r *request) queues() (any, error) {
 	})
 }
 
-// withQueue calls do with the queue that the path names; its virtual host is locked.
+// withQueue calls do with the queue in the path, and its virtual host locked.
 func (r *request) withQueue(do func(*queue) error) error {
 	v, err := r.host()
 	if err != nil {
@@ -100,7 +100,7 @@ func (r *request) getQueue() (any, error) {
 	return j, err
 }
 
-// A declaration is what the body says of an exchange or a queue to be made.
+// A declaration is the body of a request that creates an exchange or a queue.
 type declaration struct {
 	Type       string     `json:"type"`
 	Durable    bool       `json:"durable"`
@@ -116,7 +116,7 @@ func (r *request) putQueue() (any, error) {
 	})
 }
 
-// declare makes what the body says, unless it exists in this form.
+// declare creates what the body describes, unless it exists in this form.
 func (r *request) declare(exists func(*vhost) bool, method func(declaration, frame.Table) frame.Method) (any, error) {
 	v, err := r.host()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// jsonTable returns a field table as JSON has it.
+// jsonTable returns a field table for JSON.
 func jsonTable(t frame.Table) map[string]any {
 	m := make(map[string]any, len(t))
 	for _, f := range t {
@@ -51,7 +51,7 @@ func jsonValue(value any) any {
 	return value
 }
 
-// text is bytes as they stand if they are text, else in base64.
+// text returns b as a string if it is valid text, otherwise in base64.
 func text(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
@@ -59,8 +59,7 @@ func text(b []byte) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// tableOf returns the field table that an object of JSON stands for, in the order of its
-// names: integers are of 64 bits.
+// tableOf converts a JSON object to a field table, sorted by name. Integers have 64 bits.
 func tableOf(object jsonObject) (frame.Table, error) {
 	t := make(frame.Table, 0, len(object))
 	for _, name := range slices.Sorted(maps.Keys(object)) {
@@ -97,7 +96,7 @@ func valueOf(value any) (any, error) {
 	return value, nil
 }
 
-// shortStrings are the properties of a message that are short strings, by their names in JSON.
+// shortStrings are the properties that are short strings, with their names in JSON.
 var shortStrings = []struct {
 	name string
 	frame.Property
@@ -108,8 +107,7 @@ var shortStrings = []struct {
 	{"cluster_id", frame.ClusterID},
 }
 
-// jsonProperties returns the properties of a message as JSON has them: those that are
-// there, or an empty list.
+// jsonProperties returns the present properties for JSON, or an empty list if there are none.
 func jsonProperties(p frame.Properties) any {
 	m := make(map[string]any)
 	for _, s := range shortStrings {
@@ -134,8 +132,7 @@ func jsonProperties(p frame.Properties) any {
 	return m
 }
 
-// propertiesOf returns the properties that an object of JSON stands for. What is none is
-// not looked at.
+// propertiesOf converts a JSON object to properties. Unknown keys are ignored.
 func propertiesOf(object map[string]json.RawMessage) (frame.Properties, error) {
 	p := frame.Properties{0, 0}
 	for _, s := range shortStrings {
@@ -168,7 +165,7 @@ func propertiesOf(object map[string]json.RawMessage) (frame.Properties, error) {
 	return p.WithTable(t), err
 }
 
-// A jsonObject keeps its numbers as they are written.
+// A jsonObject keeps its numbers as json.Number.
 type jsonObject map[string]any
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -178,7 +175,7 @@ func (o *jsonObject) UnmarshalJSON(text []byte) error {
 	return d.Decode((*map[string]any)(o))
 }
 
-// property reads one property, and reports whether it is there.
+// property reads one property, and reports whether it is present.
 func property(object map[string]json.RawMessage, name string, into any) (bool, error) {
 	value, set := object[name]
 	if !set {

@@ -149,7 +149,8 @@ func alike(a, b *api) func(string) string {
 	return func(s string) string { return ports.ReplaceAllString(names.Replace(s), "…") }
 }
 
-// ports are in the names of connections and nodes, and paths to bindings have a hash of their arguments.
+// ports are in the names of connections and nodes, and paths to bindings have a hash of their
+// arguments.
 var ports = regexp.MustCompile(`:\d+|-\d+@|@|~.*`)
 
 // What the API tells of one state of things is what RabbitMQ tells, as far as it goes.

@@ -12,7 +12,7 @@ type vhostJSON struct {
 	State map[string]string `json:"cluster_state"`
 }
 
-// json tells of the virtual host, which is locked.
+// json describes the virtual host, which must be locked.
 func (v *vhost) json() vhostJSON {
 	return vhostJSON{Name: v.name, messagesJSON: v.totals(), State: map[string]string{nodeName: "running"}}
 }
@@ -48,7 +48,7 @@ func (r *request) deleteVHost() (any, error) {
 		return nil, err
 	}
 	r.broker.mu.Lock()
-	if r.broker.vhosts[v.name] == v { // not another one, made since
+	if r.broker.vhosts[v.name] == v { // not one that was created since
 		delete(r.broker.vhosts, v.name)
 	}
 	r.broker.mu.Unlock()
@@ -56,7 +56,7 @@ func (r *request) deleteVHost() (any, error) {
 	return nil, nil
 }
 
-// remove deletes all that the virtual host has, and ends its connections.
+// remove deletes everything in the virtual host and closes its connections.
 func (v *vhost) remove() {
 	v.lock()
 	defer v.unlock()
@@ -67,10 +67,10 @@ func (v *vhost) remove() {
 	for _, q := range sorted(v.queues) {
 		q.remove()
 	}
-	clear(v.exchanges) // what a client still says finds nothing to leave a message in
+	clear(v.exchanges) // so that clients that are still connected cannot publish
 }
 
-// clients returns the connections in the order they came.
+// clients returns the connections in the order in which they were opened.
 func (v *vhost) clients() []*conn {
 	conns := make([]*conn, 0, len(v.conns))
 	for c := range v.conns {
@@ -85,7 +85,7 @@ type userJSON struct {
 	Tags []string `json:"tags"`
 }
 
-// administrator is what every user is.
+// administrator describes a user: every user is an administrator.
 func administrator(name string) userJSON { return userJSON{name, []string{"administrator"}} }
 
 func (r *request) whoami() (any, error) { return administrator(r.user), nil }
@@ -98,7 +98,7 @@ func (r *request) users() (any, error) {
 	return users, nil
 }
 
-// names returns the users.
+// names returns the names of the users.
 func (b *Broker) names() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -155,7 +155,7 @@ type permissionJSON struct {
 	Read      string `json:"read"`
 }
 
-// permissions says that every user may do everything.
+// permissions returns all permissions for every user.
 func (r *request) permissions() (any, error) {
 	users := r.broker.names()
 	if name := r.PathValue("user"); name != "" {
@@ -183,8 +183,8 @@ func (r *request) getPermission() (any, error) {
 	return permissionJSON{r.PathValue("user"), v.name, ".*", ".*", ".*"}, nil
 }
 
-// putPermission grants what everybody has, and refuses less: nobody is to believe that it
-// holds.
+// putPermission accepts the permissions that every user has, and refuses any others, because they
+// would have no effect.
 func (r *request) putPermission() (any, error) {
 	var p permissionJSON
 	if err := r.decode(&p, "configure", "write", "read"); err != nil {

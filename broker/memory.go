@@ -8,25 +8,24 @@ import (
 	"time"
 )
 
-// memoryBuffer is how many bytes each direction of a connection in memory holds
-// before its writer waits.
+// memoryBuffer is the buffer size of each direction of a connection in memory.
 const memoryBuffer = 64 << 10
 
-// memoryPipe returns the two ends of a connection within the process. Unlike
-// net.Pipe's they are buffered, as sockets are: a client may write a request and
-// turn to something else before the broker reads it.
+// memoryPipe returns the two ends of a connection within the process. Unlike those of net.Pipe,
+// they are buffered, as sockets are: a client can write a request and continue before the broker
+// reads it.
 func memoryPipe() (client, server net.Conn) {
 	up, down := newStream(), newStream()
 	return &memoryConn{in: down, out: up}, &memoryConn{in: up, out: down}
 }
 
-// A memoryConn is one end: it reads from one stream and writes to the other.
+// A memoryConn is one end of a connection: it reads from one stream and writes to the other.
 type memoryConn struct{ in, out *stream }
 
 func (c *memoryConn) Read(p []byte) (int, error)  { return c.in.read(p) }
 func (c *memoryConn) Write(p []byte) (int, error) { return c.out.write(p) }
 
-// Close ends both directions; the peer still reads what was written before.
+// Close ends both directions. The peer can still read what was written before.
 func (c *memoryConn) Close() error {
 	c.in.close(true)
 	c.out.close(false)
@@ -57,13 +56,13 @@ type memoryAddr struct{}
 func (memoryAddr) Network() string { return "memory" }
 func (memoryAddr) String() string  { return "memory" }
 
-// A stream is one direction: a ring of bytes with a reader and a writer waiting on it.
+// A stream is one direction of a connection: a ring of bytes, on which a reader and a writer wait.
 type stream struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	ring    []byte
-	start   int  // of what was written and not read
-	size    int  // of the same
+	start   int  // of the unread bytes
+	size    int  // of the unread bytes
 	done    bool // no more will be written
 	refused bool // no more will be read
 	readers deadline
@@ -126,7 +125,7 @@ func (s *stream) write(p []byte) (written int, err error) {
 	}
 }
 
-// close ends the stream, from the side of its reader or of its writer.
+// close ends the stream for its reader or for its writer.
 func (s *stream) close(reader bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +139,7 @@ func (s *stream) close(reader bool) {
 	s.changed.Broadcast()
 }
 
-// A deadline wakes those who wait on a stream. It is guarded by the stream's mutex.
+// A deadline wakes goroutines that wait on a stream. The stream's mutex guards it.
 type deadline struct {
 	expired bool
 	timer   *time.Timer
@@ -171,7 +170,7 @@ func (d *deadline) set(s *stream, t time.Time) {
 	timer = time.AfterFunc(wait, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if d.timer == timer { // not set anew meanwhile
+		if d.timer == timer { // not replaced meanwhile
 			d.expired = true
 			s.changed.Broadcast()
 		}

@@ -11,15 +11,14 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A message is what was published. It is shared by all queues that hold it, and never
-// changed.
+// A message is a published message. All queues that hold it share it; it is never changed.
 type message struct {
 	exchange string
 	key      string
-	copies   []string // more keys, of the headers CC and BCC
+	copies   []string // additional keys, from the headers CC and BCC
 	content  []byte   // the properties, then the body
 	split    int      // where the body begins
-	held     int      // in how many places it is kept
+	held     int      // how many places hold it
 }
 
 func newMessage(exchange, key string, copies []string, p frame.Properties, body []byte) *message {
@@ -32,13 +31,13 @@ func newMessage(exchange, key string, copies []string, p frame.Properties, body 
 func (m *message) properties() frame.Properties { return frame.Properties(m.content[:m.split:m.split]) }
 func (m *message) body() []byte                 { return m.content[m.split:] }
 
-// size is the bytes of the body, in which limits are counted.
+// size returns the size of the body, which limits count.
 func (m *message) size() int { return len(m.content) - m.split }
 
-// messageMemory is about what a message in a queue takes beside its content.
+// messageMemory is about how much memory a message in a queue takes in addition to its content.
 const messageMemory = 200
 
-// hold counts a place that keeps the message, for the memory that it takes.
+// hold counts a place that holds the message, and the message's memory at the first.
 func (m *message) hold(a *alarm) {
 	if m.held++; m.held == 1 {
 		a.add(int64(len(m.content) + messageMemory))
@@ -51,7 +50,7 @@ func (m *message) release(a *alarm) {
 	}
 }
 
-// priority returns the priority of a message in a queue that has none above most.
+// priority returns the priority of the message in a queue whose highest is most.
 func (m *message) priority(most uint8) uint8 {
 	p, _ := m.properties().Octet(frame.Priority)
 	return min(p, most)
@@ -59,7 +58,7 @@ func (m *message) priority(most uint8) uint8 {
 
 // copyKeys returns the routing keys in the headers CC and BCC.
 func copyKeys(p frame.Properties) (keys []string, err error) {
-	if !bytes.Contains(p.RawTable(), []byte("CC")) { // as a rule
+	if !bytes.Contains(p.RawTable(), []byte("CC")) { // the usual case
 		return nil, nil
 	}
 	headers := p.Table()
@@ -79,7 +78,7 @@ func copyKeys(p frame.Properties) (keys []string, err error) {
 	return keys, nil
 }
 
-// withoutBCC removes the header that no receiver may see.
+// withoutBCC removes the header BCC, which consumers must not see.
 func withoutBCC(p frame.Properties) frame.Properties {
 	headers := p.Table()
 	if _, present := headers.Get("BCC"); !present {
@@ -88,7 +87,7 @@ func withoutBCC(p frame.Properties) frame.Properties {
 	return p.WithTable(withoutField(headers, "BCC"))
 }
 
-// expiration returns how long a message lives by its own property.
+// expiration returns the message's time to live from its property.
 func expiration(p frame.Properties) (time.Duration, error) {
 	s, ok := p.String(frame.Expiration)
 	if !ok {

@@ -9,29 +9,28 @@ import (
 )
 
 const (
-	// outboxRoom is how many bytes may wait for a client's socket before the broker
-	// holds its deliveries back and reads no more of its requests. What is being
-	// written comes on top.
+	// outboxRoom is how many bytes may wait for a client's socket before the broker holds back its
+	// deliveries and stops reading its requests. The bytes that are being written do not count.
 	outboxRoom = 256 << 10
 
-	// outboxKeep is the largest buffer that is kept for reuse.
+	// outboxKeep is the size of the largest buffer that is reused.
 	outboxKeep = 1 << 20
 )
 
-// An outbox collects what a client is to be sent, and writes it. Adding never blocks;
-// all that was added while a write went on goes out in the next one.
+// An outbox collects frames for a client and writes them. Adding never blocks. Frames that are
+// added during a write leave together in the next one.
 type outbox struct {
 	nc   net.Conn
-	wake chan struct{} // something was added or changed; holds one
-	room chan struct{} // the buffer was taken; holds one
+	wake chan struct{} // receives when something was added or changed; capacity 1
+	room chan struct{} // receives when the buffer was taken; capacity 1
 	gone chan struct{} // closed when nothing more may be added
 
 	mu      sync.Mutex
 	buf     frame.Buffer
 	maxSize uint32 // of a frame
 	sealed  bool   // nothing more may be added
-	stalled bool   // a delivery was held back for want of room
-	ended   bool   // the writer ends when the buffer is empty, or at once after an error
+	stalled bool   // a delivery was held back because the outbox was full
+	ended   bool   // the writer ends when the buffer is empty, or after an error
 }
 
 func newOutbox(nc net.Conn) *outbox {
@@ -49,10 +48,10 @@ func (o *outbox) method(channel uint16, m frame.Method) {
 	o.add(func() { o.buf.Method(channel, m) })
 }
 
-// protocolHeader adds the answer to a client of another protocol.
+// protocolHeader adds the answer to a client with another protocol.
 func (o *outbox) protocolHeader() { o.add(o.buf.ProtocolHeader) }
 
-// content adds a method that carries a message.
+// content adds a method with a message.
 func (o *outbox) content(channel uint16, m frame.Method, p frame.Properties, body []byte) {
 	o.mu.Lock()
 	if !o.sealed {
@@ -81,8 +80,8 @@ func (o *outbox) add(f func()) {
 	signal(o.wake)
 }
 
-// hasRoom reports whether a delivery may be added. If not, the writer calls drained
-// once there is room again.
+// hasRoom reports whether a delivery may be added. If not, the writer calls drained when there is
+// room again.
 func (o *outbox) hasRoom() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -93,8 +92,8 @@ func (o *outbox) hasRoom() bool {
 	return !o.stalled
 }
 
-// waitRoom waits until there is room, or no more use for it. It gives up, and reports
-// false, after limit (0: never).
+// waitRoom waits until there is room or the outbox is sealed. It returns false after limit; 0 is no
+// limit.
 func (o *outbox) waitRoom(limit time.Duration) bool {
 	var timeout <-chan time.Time
 	for {
@@ -117,7 +116,7 @@ func (o *outbox) waitRoom(limit time.Duration) bool {
 	}
 }
 
-// end lets the writer write what is left, and end.
+// end makes the writer write the rest and return.
 func (o *outbox) end() {
 	o.mu.Lock()
 	o.ended = true
@@ -127,7 +126,7 @@ func (o *outbox) end() {
 	signal(o.room)
 }
 
-// seal is called with the mutex.
+// seal prevents further additions. The caller holds the mutex.
 func (o *outbox) seal() {
 	if !o.sealed {
 		o.sealed = true
@@ -135,16 +134,16 @@ func (o *outbox) seal() {
 	}
 }
 
-// setMaxSize sets the largest frame that the client takes.
+// setMaxSize sets the size of the largest frame that the client accepts.
 func (o *outbox) setMaxSize(size uint32) {
 	o.mu.Lock()
 	o.maxSize = size
 	o.mu.Unlock()
 }
 
-// write is the writer. It returns when the outbox is ended and empty, or with the
-// socket's error. When it had nothing to send for the interval that beat tells it, it
-// sends a heartbeat; it calls drained when deliveries may go on.
+// write is the writer. It returns when the outbox is ended and empty, or with the socket's error.
+// It sends a heartbeat after each interval, received from beat, in which it wrote nothing. It calls
+// drained when deliveries may resume.
 func (o *outbox) write(beat <-chan time.Duration, drained func()) error {
 	var idle *time.Timer
 	var silence <-chan time.Time
@@ -187,7 +186,7 @@ func (o *outbox) write(beat <-chan time.Duration, drained func()) error {
 	}
 }
 
-// take empties the buffer, which goes on in spare.
+// take returns the buffer, and continues with spare.
 func (o *outbox) take(spare []byte) (batch []byte, stalled, ended bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -198,7 +197,7 @@ func (o *outbox) take(spare []byte) (batch []byte, stalled, ended bool) {
 	return batch, stalled, o.ended
 }
 
-// signal fills a channel that holds one signal.
+// signal sends to a channel of capacity 1 unless it is full.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

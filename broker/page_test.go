@@ -9,7 +9,8 @@ import (
 	"github.com/gomeko/gomeko/internal/golden"
 )
 
-// TestPage writes docs/wire/broker.md: every row of TestBehaviours, TestExceptions and TestViolations.
+// TestPage writes docs/wire/broker.md: every row of TestBehaviours, TestExceptions and
+// TestViolations.
 func TestPage(t *testing.T) {
 	var b strings.Builder
 	cell := func(s string) string { return strings.ReplaceAll(s, "|", `\|`) }

@@ -7,18 +7,18 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A publishing is a basic.publish whose content is being read: its zero value, none.
+// A publishing is a basic.publish whose content is being read. The zero value is none.
 type publishing struct {
 	method  frame.BasicPublish
 	pending bool   // the method was read, the content not yet
 	header  bool   // the header was read
-	missing uint64 // bytes of the body to come
+	missing uint64 // bytes of the body that have not arrived
 	data    []byte // properties and body in one array
 	split   int    // where in data the body begins
 }
 
-// promptBody is the largest body that gets its memory when it is announced. A larger one
-// has to arrive for that: announcements alone, on all channels, must cost little.
+// promptBody is the size of the largest body that is allocated when it is announced. A larger one
+// is allocated as it arrives, so that announcements on many channels cost little memory.
 const promptBody = 16 << 10
 
 // publish begins a publishing.
@@ -88,7 +88,7 @@ func (ch *channel) readHeader(f frame.Frame) error {
 	return nil
 }
 
-// finish checks and routes what was published.
+// finish checks and routes the message.
 func (ch *channel) finish(p publishing) error {
 	v := ch.vhost
 	properties := frame.Properties(p.data[:p.split:p.split])
@@ -128,7 +128,7 @@ func (ch *channel) finish(p publishing) error {
 	return nil
 }
 
-// A routed message is one whose queues were found.
+// A routed is a message with the queues that it goes to.
 type routed struct {
 	message   *message
 	ttl       time.Duration
@@ -136,7 +136,7 @@ type routed struct {
 	queues    []*queue
 }
 
-// emit sends a message to its queues, at once or when the transaction is committed.
+// emit sends a message to its queues, or keeps it until the transaction is committed.
 func (ch *channel) emit(r routed) {
 	if r.message.exchange == "" {
 		ch.vhost.answer(r.message, r.message.key)
@@ -167,7 +167,7 @@ func (ch *channel) emit(r routed) {
 	ch.published++
 }
 
-// push puts a message into its queues, and reports false if one of them refuses it.
+// push puts a message into its queues. It returns false if one of them refuses it.
 func (ch *channel) push(r routed) bool {
 	if len(r.queues) == 0 && r.mandatory {
 		ch.out.content(ch.id, &frame.BasicReturn{
@@ -181,7 +181,7 @@ func (ch *channel) push(r routed) bool {
 	return ok
 }
 
-// confirmPublished confirms what was published since the last confirm.
+// confirmPublished confirms the publishings since the last confirm.
 func (ch *channel) confirmPublished() {
 	if ch.published > ch.confirmed && !ch.closing {
 		ch.send(&frame.BasicAck{DeliveryTag: ch.published, Multiple: ch.published > ch.confirmed+1})

@@ -22,14 +22,14 @@ type queue struct {
 	ready     backlog
 	unsettled int // delivered and not acknowledged
 
-	consumers []*consumer // all of them, in the order they came
-	rota      rota        // those of them that may take a message
-	exclusive *consumer   // the one that wants to be alone
+	consumers []*consumer // in the order in which they were added
+	rota      rota        // the consumers that can take a message
+	exclusive *consumer   // the exclusive consumer
 	active    *consumer   // of a queue with a single active consumer
 
-	head   *time.Timer   // expires the first message
-	headAt time.Duration // when head does, since the vhost began
-	idle   *time.Timer   // ends the lease
+	head   *time.Timer   // fires when the first message expires
+	headAt time.Duration // when head fires, since the vhost was created
+	idle   *time.Timer   // fires when the queue expires
 }
 
 func newQueue(v *vhost, name string, s settings) *queue {
@@ -38,10 +38,10 @@ func newQueue(v *vhost, name string, s settings) *queue {
 	return q
 }
 
-// push adds a new message, or hands it to a consumer at once: one that lives for 0 ms
-// then arrives as well. It reports false if the queue refuses the message.
+// push adds a new message, or delivers it immediately, so that a message with a time to live of 0
+// ms can arrive too. It returns false if the queue refuses the message.
 func (q *queue) push(m *message, ttl time.Duration) bool {
-	if q.removed { // since the message was routed, in a transaction
+	if q.removed { // after the message was routed, in a transaction
 		return true
 	}
 	if q.overflow != dropHead && q.isOver(q.ready.count+1, q.ready.bytes+m.size()) {
@@ -68,7 +68,7 @@ func (q *queue) push(m *message, ttl time.Duration) bool {
 	return true
 }
 
-// expiry returns when a message expires that comes now and lives for ttl.
+// expiry returns when a message expires that arrives now and has the time to live ttl.
 func (q *queue) expiry(ttl time.Duration) time.Duration {
 	if ttl = min(ttl, q.ttl); ttl == forever {
 		return forever
@@ -76,7 +76,7 @@ func (q *queue) expiry(ttl time.Duration) time.Duration {
 	return q.vhost.now() + ttl
 }
 
-// pump delivers what can be delivered.
+// pump delivers as many messages as consumers can take.
 func (q *queue) pump() {
 	if q.singleActive && q.active == nil {
 		q.succeed()
@@ -91,7 +91,7 @@ func (q *queue) pump() {
 	}
 }
 
-// enlist adds a consumer. What there is for it, it gets by pump.
+// enlist adds a consumer. The caller must pump afterwards.
 func (q *queue) enlist(c *consumer) {
 	q.consumers = append(q.consumers, c)
 	if !q.singleActive {
@@ -100,8 +100,8 @@ func (q *queue) enlist(c *consumer) {
 	q.touch()
 }
 
-// dismiss removes a consumer for good. The next pump finds who takes over from the active
-// one: by then what that one held is back in its place.
+// dismiss removes a consumer. If it was the active one, the next pump activates another: by then,
+// the messages of the old one have been requeued.
 func (q *queue) dismiss(c *consumer) {
 	i := slices.Index(q.consumers, c)
 	q.consumers = slices.Delete(q.consumers, i, i+1)
@@ -118,7 +118,7 @@ func (q *queue) dismiss(c *consumer) {
 	q.touch()
 }
 
-// succeed activates the first of the consumers that have the highest priority, if any.
+// succeed activates the first of the consumers with the highest priority.
 func (q *queue) succeed() {
 	for _, c := range q.consumers {
 		if q.active == nil || c.priority > q.active.priority {
@@ -130,8 +130,8 @@ func (q *queue) succeed() {
 	}
 }
 
-// putBack returns a message that was delivered to its place; in a quorum queue, behind
-// those that were returned before, and not once too often.
+// putBack returns a delivered message to its position. A quorum queue puts it after those that were
+// returned before, and dead-letters it when it exceeds the delivery limit.
 func (q *queue) putBack(e entry) {
 	q.unsettled--
 	e.redelivered = true
@@ -150,8 +150,8 @@ func (q *queue) putBack(e entry) {
 	}
 }
 
-// dress returns the properties with which a message is delivered: a quorum queue says
-// how often it was before; of the first time it speaks only when it is asked for it.
+// dress returns the properties with which a message is delivered. A quorum queue adds the number of
+// earlier deliveries; before the first one, only if asked is set.
 func (q *queue) dress(e entry, asked bool) frame.Properties {
 	p := e.message.properties()
 	if !q.quorum || e.returns == 0 && !asked {
@@ -160,19 +160,19 @@ func (q *queue) dress(e entry, asked bool) frame.Properties {
 	return p.WithTable(withField(p.Table(), "x-delivery-count", int64(e.returns)))
 }
 
-// String names the queue as RabbitMQ does.
+// String returns RabbitMQ's name for the queue.
 func (q *queue) String() string { return fmt.Sprintf("queue '%s' in vhost '%s'", q.name, q.vhost.name) }
 
-// discard lets go of a message that left the queue.
+// discard releases a message that left the queue.
 func (q *queue) discard(e entry) { e.message.release(q.vhost.alarm) }
 
-// kill lets go of a message that left the queue as nobody wished.
+// kill dead-letters and releases a message that left the queue for the reason.
 func (q *queue) kill(e entry, reason string) {
 	q.mourn(e.message, reason)
 	q.discard(e)
 }
 
-// mourn sees to it that a message is dead-lettered.
+// mourn adds a message to those to be dead-lettered, if the queue has a dead-letter exchange.
 func (q *queue) mourn(m *message, reason string) {
 	if q.hasDeadExchange && !q.removed {
 		q.vhost.dead = append(q.vhost.dead, death{message: m, queue: q, reason: reason})
@@ -189,8 +189,8 @@ func (q *queue) purge() int {
 	return n
 }
 
-// remove deletes the queue: its consumers are told, its bindings go, and with them
-// exchanges that live by them.
+// remove deletes the queue. It ends its consumers, removes its bindings, and deletes auto-delete
+// exchanges that have no other binding.
 func (q *queue) remove() {
 	q.removed = true
 	delete(q.vhost.queues, q.name)
@@ -203,8 +203,8 @@ func (q *queue) remove() {
 	q.purge()
 }
 
-// expire ends what has expired at the head. Behind a message that lives longer, an
-// expired one stays until it gets there, as in RabbitMQ's classic queues.
+// expire removes expired messages from the head. An expired message after one that has not expired
+// stays, as in RabbitMQ's classic queues.
 func (q *queue) expire() {
 	for q.ready.len() > 0 {
 		if e := q.ready.peek(); e.expires == forever || q.vhost.now() < e.expires {
@@ -214,7 +214,7 @@ func (q *queue) expire() {
 	}
 }
 
-// trim drops messages from the head while the queue is longer than it may be.
+// trim drops messages from the head while the queue exceeds its limits.
 func (q *queue) trim() {
 	if q.overflow != dropHead {
 		return
@@ -224,7 +224,7 @@ func (q *queue) trim() {
 	}
 }
 
-// watchHead sees to it that the first message expires in time though nobody asks for it.
+// watchHead starts the timer for the expiry of the first message.
 func (q *queue) watchHead() {
 	expires := q.ready.peek().expires
 	if expires == forever {
@@ -232,7 +232,7 @@ func (q *queue) watchHead() {
 	}
 	if q.head != nil {
 		if expires >= q.headAt {
-			return // it looks again then
+			return // the timer checks again when it fires
 		}
 		q.head.Stop()
 	}
@@ -251,7 +251,7 @@ func (q *queue) watchHead() {
 	q.head, q.headAt = head, expires
 }
 
-// touch renews the lease of the queue, if it has one, because it was used.
+// touch restarts the queue's x-expires timer, because the queue was used.
 func (q *queue) touch() {
 	if q.lease == 0 || q.removed {
 		return

@@ -6,16 +6,16 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// Direct reply-to: a client consumes from the name replyTo, without acknowledgements,
-// and gives the same name as the reply-to of its requests. There it is replaced by a
-// name that leads to its channel, for as long as the channel lives. Behind it is a queue
-// that only publishings to the default exchange find.
+// Direct reply-to: a client consumes from the name replyTo, without acknowledgements, and sends the
+// same name as the reply-to of its requests. The broker replaces it by a name for its channel,
+// which is valid while the channel is open. The name is that of a queue that only the default
+// exchange finds.
 const (
 	replyTo     = "amq.rabbitmq.reply-to"
 	replyPrefix = replyTo + "."
 )
 
-// consumeReplies makes the channel's queue of replies.
+// consumeReplies creates the channel's queue for replies.
 func (ch *channel) consumeReplies(m *frame.BasicConsume) error {
 	switch {
 	case !m.NoAck:
@@ -34,10 +34,11 @@ func (ch *channel) consumeReplies(m *frame.BasicConsume) error {
 	return ch.answer(m.NoWait, &frame.BasicConsumeOk{ConsumerTag: c.tag})
 }
 
-// isReplyTo reports whether a declaration is the question whether replies arrive.
+// isReplyTo reports whether the name is one of direct reply-to. Clients declare it to ask whether
+// the channel still consumes replies.
 func isReplyTo(name string) bool { return name == replyTo || strings.HasPrefix(name, replyPrefix) }
 
-// declareReplies answers it, as if it declared a queue.
+// declareReplies answers the declaration of such a name.
 func (ch *channel) declareReplies(m *frame.QueueDeclare) error {
 	if m.Queue != replyTo && ch.vhost.replies[m.Queue] == nil {
 		return ch.vhost.notFound("queue", m.Queue)

@@ -5,19 +5,19 @@ import (
 	"slices"
 )
 
-// A rota is the consumers of a queue that may take a message: those of the highest
-// priority that can take one, by turns.
+// A rota selects the next consumer of a queue: the consumers of the highest priority that can take
+// a message take turns.
 type rota struct{ ranks []*rank }
 
-// A rank is the consumers of one priority.
+// A rank holds the consumers of one priority.
 type rank struct {
 	priority int64
 	waiting  []*consumer
 	next     int
 }
 
-// next returns whose turn it is, nil if none can take a message. Those that cannot are
-// left out until they are added again.
+// next returns the consumer whose turn it is, or nil if none can take a message. It removes
+// consumers that cannot; they must be added again.
 func (r *rota) next() *consumer {
 	for _, k := range r.ranks {
 		if c := k.turn(); c != nil {
@@ -41,7 +41,7 @@ func (k *rank) turn() *consumer {
 	return nil
 }
 
-// add lets a consumer take its turn.
+// add adds a consumer.
 func (r *rota) add(c *consumer) {
 	c.parked = false
 	i, found := r.find(c.priority)
@@ -51,7 +51,7 @@ func (r *rota) add(c *consumer) {
 	r.ranks[i].waiting = append(r.ranks[i].waiting, c)
 }
 
-// remove takes a consumer out. others are those of its queue that remain.
+// remove removes a consumer. others are the remaining consumers of its queue.
 func (r *rota) remove(c *consumer, others []*consumer) {
 	i, found := r.find(c.priority)
 	if !found {
@@ -69,7 +69,7 @@ func (r *rota) remove(c *consumer, others []*consumer) {
 	}
 }
 
-// find returns where the rank of a priority is or belongs.
+// find returns the index of the rank of a priority, and whether it exists.
 func (r *rota) find(priority int64) (int, bool) {
 	return slices.BinarySearchFunc(r.ranks, priority, func(k *rank, p int64) int { return cmp.Compare(p, k.priority) })
 }

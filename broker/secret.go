@@ -6,8 +6,7 @@ import (
 	"crypto/subtle"
 )
 
-// A secret is a password that can be compared and not read: salted and hashed, as
-// RabbitMQ keeps it.
+// A secret is a salted hash of a password, as RabbitMQ stores it.
 type secret struct {
 	salt [16]byte
 	hash [sha256.Size]byte

@@ -8,26 +8,26 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// settings are what the arguments of a queue say.
+// settings are the settings from a queue's arguments.
 type settings struct {
 	quorum          bool
-	lease           time.Duration // x-expires: how long the queue may be idle, 0 for ever
+	lease           time.Duration // x-expires: how long the queue may be idle; 0 is no limit
 	ttl             time.Duration // x-message-ttl
-	maxLength       int64         // x-max-length of the ready messages, -1 for none
-	maxBytes        int64         // x-max-length-bytes of the same
+	maxLength       int64         // x-max-length of the ready messages; -1 is no limit
+	maxBytes        int64         // x-max-length-bytes of the ready messages; -1 is no limit
 	overflow        overflow
 	hasDeadExchange bool
 	deadExchange    string  // x-dead-letter-exchange
-	deadKey         *string // x-dead-letter-routing-key, nil to keep the message's
+	deadKey         *string // x-dead-letter-routing-key; nil keeps the message's key
 	maxPriority     uint8
 	singleActive    bool
-	maxReturns      int64 // x-delivery-limit, negative for none
+	maxReturns      int64 // x-delivery-limit; negative is no limit
 }
 
-// noSettings are those of a queue without arguments.
+// noSettings are the settings of a queue without arguments.
 var noSettings = settings{ttl: forever, maxLength: -1, maxBytes: -1, maxReturns: -1}
 
-// An overflow is what a queue does that is longer than it may be.
+// An overflow is what a queue does with a message over its limits.
 type overflow int
 
 const (
@@ -40,21 +40,22 @@ var overflows = map[string]overflow{
 	"drop-head": dropHead, "reject-publish": rejectPublish, "reject-publish-dlx": rejectPublishDLX,
 }
 
-// isOver reports whether a queue may not have so many messages or bytes.
+// isOver reports whether the numbers of messages and bytes are over the limits.
 func (s *settings) isOver(count, bytes int) bool {
 	return s.maxLength >= 0 && int64(count) > s.maxLength || s.maxBytes >= 0 && int64(bytes) > s.maxBytes
 }
 
-// A queueArgument is one that RabbitMQ knows. Two declarations must agree in all of them.
+// A queueArgument is an argument that RabbitMQ knows. Two declarations of a queue must agree in it.
 type queueArgument struct {
 	name            string
-	classic, quorum bool // the types of queue that have it
+	classic, quorum bool // the types of queue that support it
 
-	// read puts the value into the settings, or says what is wrong with it.
+	// read stores the value in the settings, or returns RabbitMQ's text about what is wrong with
+	// it.
 	read func(s *settings, value any) (fault string)
 }
 
-// queueArguments are all of them; what is nobody's is kept and not looked at.
+// queueArguments are the known arguments. Others are stored and ignored.
 var queueArguments = []queueArgument{
 	{"x-expires", true, true, func(s *settings, value any) (fault string) {
 		n, fault := integerArgument(value)
@@ -139,7 +140,7 @@ var queueArguments = []queueArgument{
 	{"x-initial-cluster-size", false, false, ignored},
 }
 
-// queueArgumentNames are those in which two declarations of a queue must agree.
+// queueArgumentNames returns the arguments in which two declarations of a queue must agree.
 func queueArgumentNames() []string {
 	names := make([]string, len(queueArguments))
 	for i, a := range queueArguments {
@@ -148,7 +149,7 @@ func queueArgumentNames() []string {
 	return names
 }
 
-// readSettings reads the arguments of a queue. of names it.
+// readSettings reads the arguments of a queue. of is its name, for errors.
 func readSettings(of string, arguments frame.Table) (settings, error) {
 	s := noSettings
 	kind, _ := arguments.Get("x-queue-type")
@@ -180,7 +181,7 @@ func readSettings(of string, arguments frame.Table) (settings, error) {
 	return s, nil
 }
 
-// queueType is RabbitMQ's name for the module that such a queue is.
+// queueType returns the name of RabbitMQ's module for the queue's type.
 func (s *settings) queueType() string {
 	if s.quorum {
 		return "rabbit_quorum_queue"
@@ -188,7 +189,7 @@ func (s *settings) queueType() string {
 	return "rabbit_classic_queue"
 }
 
-// checkQuorum refuses what a quorum queue cannot be.
+// checkQuorum returns an error for what a quorum queue does not support.
 func checkQuorum(of string, m *frame.QueueDeclare) error {
 	property := ""
 	switch {
@@ -208,7 +209,7 @@ func checkQuorum(of string, m *frame.QueueDeclare) error {
 
 func ignored(*settings, any) string { return "" }
 
-// oneOf reads an argument that is known otherwise, or means nothing here.
+// oneOf returns a reader that accepts the values and stores nothing.
 func oneOf(what string, values ...string) func(*settings, any) string {
 	return func(_ *settings, value any) string {
 		s, isString := value.(string)
@@ -230,7 +231,7 @@ func integerArgument(value any) (n int64, fault string) {
 	return n, ""
 }
 
-// countArgument reads an integer that is not negative.
+// countArgument reads a non-negative integer.
 func countArgument(value any) (n int64, fault string) {
 	n, fault = integerArgument(value)
 	if fault == "" && n < 0 {

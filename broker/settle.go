@@ -2,18 +2,18 @@ package broker
 
 import "github.com/gomeko/gomeko/internal/frame"
 
-// A delivery is a message that a client holds until it settles it: by an ack, a nack, a
-// reject, or by its end.
+// A delivery is a message that a client holds until it settles it with ack, nack or reject, or
+// until its channel ends.
 type delivery struct {
 	tag      uint64
 	entry    entry
 	queue    *queue
-	consumer *consumer // nil: of a basic.get
+	consumer *consumer // nil for basic.get
 
 	previous, next *delivery
 }
 
-// deliveries are those of a channel, by tag and in the order of their tags.
+// deliveries are the deliveries of a channel, by tag and in the order of their tags.
 type deliveries struct {
 	byTag map[uint64]*delivery
 	ends  *delivery // its next is the first, its previous the last
@@ -30,7 +30,7 @@ func (l *deliveries) add(d *delivery) {
 	d.queue.unsettled++
 }
 
-// restore adds a delivery that was removed; those of higher tags have to follow.
+// restore adds a removed delivery. Several must be restored in the order of their tags.
 func (l *deliveries) restore(d *delivery) {
 	d.previous, d.next = l.ends.previous, l.ends
 	d.previous.next, d.next.previous = d, d
@@ -42,8 +42,8 @@ func (l *deliveries) remove(d *delivery) {
 	delete(l.byTag, d.tag)
 }
 
-// take removes what a client settles, in order, and reports false if there is no such
-// delivery. Tag 0 with multiple means all.
+// take removes the deliveries that a client settles and returns them in order. It returns false if
+// the tag is unknown. Tag 0 with multiple means all.
 func (l *deliveries) take(tag uint64, multiple bool) ([]*delivery, bool) {
 	if multiple && tag == 0 {
 		return l.takeAll(), true
@@ -105,13 +105,13 @@ func (ch *channel) recover(requeue, answer bool) error {
 	return ch.answer(!answer, &frame.BasicRecoverOk{})
 }
 
-// A settlement is deliveries that were taken, and what becomes of them.
+// A settlement is a set of deliveries that were taken, and how they are settled.
 type settlement struct {
 	taken []*delivery
 	do    func(*channel, []*delivery)
 }
 
-// settle does it, at once or when the transaction is committed.
+// settle settles them, or keeps s until the transaction is committed.
 func (ch *channel) settle(s settlement) {
 	if ch.tx != nil {
 		ch.tx.settlements = append(ch.tx.settlements, s)
@@ -120,7 +120,7 @@ func (ch *channel) settle(s settlement) {
 	s.do(ch, s.taken)
 }
 
-// drop ends deliveries whose messages are done with.
+// drop ends deliveries and releases their messages.
 func (ch *channel) drop(taken []*delivery) {
 	for _, d := range taken {
 		d.queue.unsettled--
@@ -130,7 +130,7 @@ func (ch *channel) drop(taken []*delivery) {
 	ch.goOn(taken)
 }
 
-// reject ends deliveries whose messages nobody wants.
+// reject ends deliveries and dead-letters their messages.
 func (ch *channel) reject(taken []*delivery) {
 	for _, d := range taken {
 		d.queue.unsettled--
@@ -154,7 +154,7 @@ func (ch *channel) requeue(taken []*delivery) {
 	}
 }
 
-// letGo counts a delivery as no longer held.
+// letGo subtracts a delivery from the counts of what is held.
 func (ch *channel) letGo(d *delivery) {
 	if d.consumer != nil {
 		d.consumer.held--
@@ -162,7 +162,7 @@ func (ch *channel) letGo(d *delivery) {
 	}
 }
 
-// goOn wakes the consumers that were waiting for deliveries to be settled.
+// goOn wakes the consumers that were at their prefetch limit.
 func (ch *channel) goOn(settled []*delivery) {
 	if ch.limit > 0 {
 		ch.wake()

@@ -2,14 +2,13 @@ package broker
 
 import "strings"
 
-// topicRoutes is a trie of the words of the binding keys, in which '*' stands for one
-// word and '#' for any number. A key is looked up word by word, with all nodes that
-// the words so far may have led to: the cost grows with the words of the key and the
-// wildcards on their way, not with the number of bindings.
+// topicRoutes is a trie of the words of the binding keys, in which '*' matches one word and '#' any
+// number of words. A lookup goes through the words of the key and keeps the set of nodes that they
+// can reach. Its cost depends on the number of words and wildcards, not on the number of bindings.
 type topicRoutes struct {
 	root          topicNode
 	current, next []*topicNode // scratch
-	step          uint64       // counts words looked up, to reach each node once
+	step          uint64       // counts looked-up words, so that each node is reached once
 }
 
 type topicNode struct {
@@ -37,7 +36,7 @@ func (r *topicRoutes) add(b binding, d *destination) {
 
 func (r *topicRoutes) remove(b binding, d *destination) { r.root.remove(words(b.key), d) }
 
-// remove also cuts off the branch that is left with nothing.
+// remove removes a destination, and the nodes that are empty afterwards.
 func (n *topicNode) remove(words []string, d *destination) {
 	if len(words) == 0 {
 		n.bound = without(n.bound, d)
@@ -73,8 +72,8 @@ func (r *topicRoutes) find(_ *message, key string, found []*destination) []*dest
 	return found
 }
 
-// reach adds a node to those that the words so far lead to, and with it the '#' below
-// it, which needs no word.
+// reach adds a node to those that the words so far can reach, and the '#' below it, which can match
+// no word.
 func (r *topicRoutes) reach(n *topicNode) {
 	for n != nil && n.step != r.step {
 		n.step = r.step
@@ -83,7 +82,7 @@ func (r *topicRoutes) reach(n *topicNode) {
 	}
 }
 
-// words splits a key: "a." has two words, "" has none.
+// words splits a key into words: "a." has two, "" has none.
 func words(key string) []string {
 	if key == "" {
 		return nil

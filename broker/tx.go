@@ -7,8 +7,8 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A transaction is what a channel published and settled since its last commit: nobody
-// sees it before the next.
+// A transaction holds what a channel has published and settled since its last commit. It takes
+// effect at the next commit.
 type transaction struct {
 	publishings []routed
 	settlements []settlement
@@ -49,7 +49,7 @@ func (ch *channel) rollback() error {
 	return ch.answer(false, &frame.TxRollbackOk{})
 }
 
-// undo forgets the transaction, if there is one: what it settled is unsettled again.
+// undo discards the transaction, if there is one: its settled deliveries are unsettled again.
 func (ch *channel) undo() {
 	if ch.tx == nil {
 		return

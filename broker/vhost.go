@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// A vhost is a virtual host: exchanges and queues by name. One mutex guards it with
-// everything in it, the channels of its connections included: what is done under it
-// is short, and waits for nothing but the logger.
+// A vhost is a virtual host: exchanges and queues by name. One mutex guards everything in it,
+// including the channels of its connections. Operations under the mutex are short and block only
+// for the logger.
 type vhost struct {
 	name   string
 	log    *slog.Logger
@@ -19,19 +19,19 @@ type vhost struct {
 
 	mu        sync.Mutex
 	removed   bool
-	conns     map[*conn]struct{} // those that are open
+	conns     map[*conn]struct{} // the open connections
 	exchanges map[string]*exchange
 	queues    map[string]*queue
-	replies   map[string]*queue // of direct reply-to, by their full names
-	dead      []death           // to be dead-lettered before the mutex is given back
-	turn      uint64            // counts publishings, to find each destination once
+	replies   map[string]*queue // for direct reply-to, by full name
+	dead      []death           // dead-lettered before the mutex is unlocked
+	turn      uint64            // counts publishings, so that each destination is found once
 
 	routed  []*queue // scratch of route
 	found   []*destination
 	pending []*exchange
 }
 
-// limits are how much a virtual host may have, 0 for no limit.
+// limits limit the contents of a virtual host; 0 is no limit.
 type limits struct{ conns, queues int }
 
 func newVHost(name string, log *slog.Logger, alarm *alarm, limits limits) *vhost {
@@ -58,10 +58,10 @@ func newVHost(name string, log *slog.Logger, alarm *alarm, limits limits) *vhost
 	return v
 }
 
-// lock and unlock guard the vhost.
+// lock locks the vhost.
 func (v *vhost) lock() { v.mu.Lock() }
 
-// unlock first sees to the dead letters that were left meanwhile.
+// unlock publishes the dead letters, then unlocks the vhost.
 func (v *vhost) unlock() {
 	if len(v.dead) > 0 {
 		v.buryDead()
@@ -69,10 +69,10 @@ func (v *vhost) unlock() {
 	v.mu.Unlock()
 }
 
-// now is the time since the vhost began, in which its messages expire.
+// now returns the time since the vhost was created, in which expiries are counted.
 func (v *vhost) now() time.Duration { return time.Since(v.began) }
 
-// route returns the queues that a message goes to, each once, valid until the next call.
+// route returns the queues of a message, each once. The result is valid until the next call.
 func (v *vhost) route(ex *exchange, m *message) []*queue {
 	v.turn++
 	v.routed = v.routed[:0]
@@ -93,14 +93,15 @@ func (v *vhost) route(ex *exchange, m *message) []*queue {
 	return v.routed
 }
 
-// routeByName adds the queue of a name, as the default exchange does.
+// routeByName adds the queue with the name, as the default exchange does.
 func (v *vhost) routeByName(name string) {
 	if q := v.queues[name]; q != nil {
 		v.reach(&q.destination)
 	}
 }
 
-// routeThrough adds what an exchange leads to, or else its alternate exchange.
+// routeThrough adds the destinations of an exchange, or those of its alternate exchange if there
+// are none.
 func (v *vhost) routeThrough(ex *exchange, m *message) {
 	v.found = ex.routes.find(m, m.key, v.found[:0])
 	for _, key := range m.copies {
@@ -117,7 +118,7 @@ func (v *vhost) routeThrough(ex *exchange, m *message) {
 	}
 }
 
-// reach adds a destination, once for each message.
+// reach adds a destination unless the message has reached it before.
 func (v *vhost) reach(d *destination) {
 	switch {
 	case d.turn == v.turn:
@@ -130,7 +131,7 @@ func (v *vhost) reach(d *destination) {
 	d.turn = v.turn
 }
 
-// answer hands a message to the consumer of direct reply-to that a key names, if any.
+// answer delivers a message to the direct reply-to consumer with the key, if any.
 func (v *vhost) answer(m *message, key string) {
 	if !strings.HasPrefix(key, replyPrefix) {
 		return
@@ -150,7 +151,7 @@ func (v *vhost) messages() int {
 	return n
 }
 
-// releaseExclusive deletes the queues of a connection.
+// releaseExclusive deletes the exclusive queues of a connection.
 func (v *vhost) releaseExclusive(c *conn) {
 	for _, q := range v.queues {
 		if q.owner == c {
@@ -159,7 +160,7 @@ func (v *vhost) releaseExclusive(c *conn) {
 	}
 }
 
-// stop ends all timers.
+// stop stops all timers.
 func (v *vhost) stop() {
 	v.lock()
 	defer v.unlock()

@@ -140,7 +140,7 @@ func (m *BasicPublish) fields(c *codec) {
 	c.bits(&m.Mandatory, &m.Immediate)
 }
 
-// A BasicReturn gives back a mandatory message that no queue took; content follows.
+// A BasicReturn returns a mandatory message that was routed to no queue; content follows.
 type BasicReturn struct {
 	ReplyCode  uint16
 	ReplyText  string
@@ -158,7 +158,7 @@ func (m *BasicReturn) fields(c *codec) {
 	c.shortstr(&m.RoutingKey)
 }
 
-// A BasicDeliver hands the content that follows to a consumer.
+// A BasicDeliver delivers the content that follows to a consumer.
 type BasicDeliver struct {
 	ConsumerTag string
 	DeliveryTag uint64

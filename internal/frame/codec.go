@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// A codec walks along the fields of a method, appending them to buf or reading them
-// off it, so that each method lists its fields once. The first error sticks.
+// A codec goes through the fields of a method and appends them to buf or reads them from it, so
+// that each method lists its fields once. It keeps the first error.
 type codec struct {
 	buf      []byte
 	decoding bool
@@ -14,11 +14,11 @@ type codec struct {
 	names    map[string]string // short strings that were read before
 }
 
-// maxNames bounds how many short strings a reader remembers. Names of exchanges,
-// keys and tags repeat for ever; a peer that makes them up only empties the memory.
+// maxNames limits how many short strings a reader caches. Names of exchanges, keys and tags repeat
+// all the time; a peer that invents new ones only empties the cache.
 const maxNames = 1024
 
-// next takes n bytes off the front.
+// next removes n bytes from the front.
 func (c *codec) next(n int) []byte {
 	if c.err != nil {
 		return nil
@@ -64,7 +64,7 @@ func (c *codec) longlong(v *uint64) {
 	}
 }
 
-// reserved is a short that means nothing any more: the "ticket" of AMQP 0-8.
+// reserved is the obsolete short "ticket" of AMQP 0-8.
 func (c *codec) reserved() {
 	var ticket uint16
 	c.short(&ticket)
@@ -81,7 +81,7 @@ func (c *codec) shortstr(v *string) {
 	*v = c.name(c.next(int(n)))
 }
 
-// name returns b as a string, without allocating it when it was seen before.
+// name returns b as a string, from the cache if it is there.
 func (c *codec) name(b []byte) string {
 	s, ok := c.names[string(b)]
 	if !ok {
@@ -105,7 +105,7 @@ func (c *codec) longstr(v *string) {
 	*v = string(c.next(int(n)))
 }
 
-// bits are up to eight flags in one octet, the first one lowest.
+// bits are up to eight flags in one octet, the first in the lowest bit.
 func (c *codec) bits(flags ...*bool) {
 	var octet uint8
 	for i, v := range flags {

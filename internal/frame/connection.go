@@ -84,7 +84,7 @@ func (m *ConnectionTune) fields(c *codec) {
 	c.short(&m.Heartbeat)
 }
 
-// A ConnectionTuneOk settles the limits.
+// A ConnectionTuneOk sets the limits.
 type ConnectionTuneOk struct {
 	ChannelMax uint16
 	FrameMax   uint32
@@ -150,7 +150,7 @@ func (*ConnectionCloseOk) ID() ID { return connection | 51 }
 
 func (m *ConnectionCloseOk) fields(*codec) {}
 
-// A ConnectionBlocked tells a client that its publishings are not read for now.
+// A ConnectionBlocked tells a client that the broker does not read its publishings.
 type ConnectionBlocked struct {
 	Reason string
 }
@@ -170,7 +170,7 @@ func (*ConnectionUnblocked) ID() ID { return connection | 61 }
 
 func (m *ConnectionUnblocked) fields(*codec) {}
 
-// A ConnectionUpdateSecret renews what a client logged in with, before it expires.
+// A ConnectionUpdateSecret renews the client's credentials before they expire.
 type ConnectionUpdateSecret struct {
 	NewSecret string
 	Reason    string

@@ -1,15 +1,13 @@
 // Package frame reads and writes AMQP 0-9-1: frames, methods, content headers and field tables.
 //
-// It is the wire and nothing else: who may send which method when, and what
-// it does, is the affair of the peers. Nothing here blocks but reading, and
-// whatever a peer sends is answered by an [*Error], never by a panic or by more
-// memory than the frame that it sent.
+// It knows only the encoding, not who may send a method and what the method does. Only reading
+// blocks. Invalid input is an [*Error]; it never causes a panic, or uses more memory than the
+// frame.
 //
 // # Reading
 //
-// A [Reader] cuts a stream into frames and decodes their payloads. What it
-// returns is valid until the next call: a busy connection allocates nothing for
-// the methods it reads.
+// A [Reader] splits a stream into frames and decodes their payloads. Its results are valid until
+// the next call, so that a connection does not allocate for each method.
 //
 //	r := frame.NewReader(conn)
 //	f, err := r.Next()
@@ -32,12 +30,12 @@
 //
 // # Methods
 //
-// Each method is a struct that lists its fields once, in the order of the wire;
-// both directions follow that list.
+// Each method is a struct that lists its fields once, in their order on the wire, for encoding and
+// decoding.
 //
 // # Tables and properties
 //
-// A [Table] keeps its fields in order, so that what was read is written back byte
-// for byte. [Properties] stay encoded: they are checked as a whole, passed on as
-// they came, and single ones are looked up where they are needed.
+// A [Table] keeps its fields in order, so that a table that was read is written back byte for byte.
+// [Properties] stay encoded: they are checked once and passed on unchanged. Single properties are
+// decoded when they are needed.
 package frame

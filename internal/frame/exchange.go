@@ -22,7 +22,7 @@ func newExchangeMethod(id ID) Method {
 	return nil
 }
 
-// An ExchangeDeclare makes an exchange, or checks one.
+// An ExchangeDeclare creates an exchange, or checks that it exists.
 type ExchangeDeclare struct {
 	Exchange                                       string
 	Type                                           string
@@ -125,7 +125,7 @@ func (m *ExchangeUnbind) fields(c *codec) {
 // An ExchangeUnbindOk confirms an [ExchangeUnbind].
 type ExchangeUnbindOk struct{}
 
-// ID returns 40.51: the odd one out.
+// ID returns 40.51, not 40.41.
 func (*ExchangeUnbindOk) ID() ID { return exchange | 51 }
 
 func (m *ExchangeUnbindOk) fields(*codec) {}

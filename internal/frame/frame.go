@@ -7,14 +7,14 @@ import (
 	"io"
 )
 
-// ProtocolHeader is what a client sends first, and what a server answers to any
-// other header before it closes the connection.
+// ProtocolHeader is the first thing that a client sends. A server answers any other header with it
+// and closes the connection.
 const ProtocolHeader = "AMQP\x00\x00\x09\x01"
 
-// A Type says what the payload of a frame is.
+// A Type is the type of a frame's payload.
 type Type uint8
 
-// The frames of AMQP 0-9-1.
+// The types of frames of AMQP 0-9-1.
 const (
 	TypeMethod    Type = 1
 	TypeHeader    Type = 2
@@ -22,8 +22,8 @@ const (
 	TypeHeartbeat Type = 8
 )
 
-// MinSize is the frame size that every peer must accept, and the limit until
-// another is negotiated.
+// MinSize is the frame size that every peer must accept. It is the limit until another is
+// negotiated.
 const MinSize = 4096
 
 const (
@@ -44,7 +44,7 @@ type Error struct {
 	Text string
 }
 
-// Error returns the text alone: the code has a name only in the reply to the peer.
+// Error returns the text without the code.
 func (e *Error) Error() string { return e.Text }
 
 func syntaxError(format string, args ...any) error {
@@ -58,14 +58,14 @@ type Frame struct {
 	Payload []byte // valid until the next call of Reader.Next
 }
 
-// A Reader cuts a stream into frames. It is for one goroutine.
+// A Reader splits a stream into frames. It is for one goroutine.
 type Reader struct {
 	src     *bufio.Reader
 	max     uint32 // largest payload
 	head    [7]byte
 	payload []byte
 	codec   codec
-	methods map[ID]Method // one of each, decoded into again and again
+	methods map[ID]Method // one of each, reused for decoding
 }
 
 // NewReader returns a Reader of frames up to [MinSize]; see [Reader.SetMaxSize].
@@ -78,19 +78,18 @@ func NewReader(src io.Reader) *Reader {
 	}
 }
 
-// SetMaxSize sets the largest frame that is accepted, in bytes, envelope included.
+// SetMaxSize sets the size of the largest accepted frame in bytes, including its envelope.
 func (r *Reader) SetMaxSize(size uint32) { r.max = size - overhead }
 
-// Protocol reads the 8 bytes with which a client begins, and reports whether they are
-// [ProtocolHeader].
+// Protocol reads the first 8 bytes of a client, and reports whether they are [ProtocolHeader].
 func (r *Reader) Protocol() (bool, error) {
 	var header [len(ProtocolHeader)]byte
 	_, err := io.ReadFull(r.src, header[:])
 	return string(header[:]) == ProtocolHeader, err
 }
 
-// Next returns the next frame. A frame that is too large or badly ended is an
-// [*Error]; any other error is the stream's, io.EOF only between two frames.
+// Next returns the next frame. A frame that is too large, or whose end is wrong, is an [*Error].
+// Any other error is the stream's; io.EOF is returned only between two frames.
 func (r *Reader) Next() (Frame, error) {
 	head := &r.head
 	if _, err := io.ReadFull(r.src, head[:]); err != nil {
@@ -124,9 +123,9 @@ func (r *Reader) Next() (Frame, error) {
 	return Frame{}, &Error{FrameError, fmt.Sprintf("type %d, all octets = <<>>: %s", f.Type, fault)}
 }
 
-// Method decodes the payload of a method frame. The method is valid until the next
-// call, its strings and tables for ever. An unknown one is an [*Error] of code
-// NotImplemented, a malformed one of code SyntaxError.
+// Method decodes the payload of a method frame. The method is valid until the next call; its
+// strings and tables stay valid. An unknown method is an [*Error] with code NotImplemented, a
+// malformed one with code SyntaxError.
 func (r *Reader) Method(payload []byte) (Method, error) {
 	c := &r.codec
 	c.buf, c.err = payload, nil
@@ -174,16 +173,16 @@ type Buffer struct {
 	codec codec
 }
 
-// Bytes returns what was collected, valid until the next call.
+// Bytes returns the collected bytes, valid until the next call.
 func (b *Buffer) Bytes() []byte { return b.codec.buf }
 
-// Len returns how many bytes were collected.
+// Len returns the number of collected bytes.
 func (b *Buffer) Len() int { return len(b.codec.buf) }
 
-// Reset empties the buffer and makes it collect into memory's array.
+// Reset empties the buffer, which then uses memory's array.
 func (b *Buffer) Reset(memory []byte) { b.codec.buf = memory[:0] }
 
-// Method adds a method frame. Of a short string, what is beyond 255 bytes is cut off.
+// Method adds a method frame. Short strings are truncated to 255 bytes.
 func (b *Buffer) Method(channel uint16, m Method) {
 	start := b.begin(TypeMethod, channel)
 	id := uint32(m.ID())
@@ -192,8 +191,8 @@ func (b *Buffer) Method(channel uint16, m Method) {
 	b.finish(start)
 }
 
-// Content adds a content header and its body, cut into frames of at most maxSize
-// bytes each, envelope included.
+// Content adds a content header and its body, in frames of at most maxSize bytes including their
+// envelopes.
 func (b *Buffer) Content(channel, class uint16, p Properties, body []byte, maxSize uint32) {
 	start := b.begin(TypeHeader, channel)
 	buf := binary.BigEndian.AppendUint16(b.codec.buf, class)
@@ -213,7 +212,7 @@ func (b *Buffer) Content(channel, class uint16, p Properties, body []byte, maxSi
 // Heartbeat adds a heartbeat frame.
 func (b *Buffer) Heartbeat() { b.finish(b.begin(TypeHeartbeat, 0)) }
 
-// ProtocolHeader adds what begins a connection, or refuses one.
+// ProtocolHeader adds the header that begins a connection, or refuses it.
 func (b *Buffer) ProtocolHeader() { b.codec.buf = append(b.codec.buf, ProtocolHeader...) }
 
 // begin opens a frame and returns where it starts; finish fills in its size.

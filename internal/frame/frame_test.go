@@ -295,8 +295,9 @@ func FuzzTable(f *testing.F) {
 	})
 }
 
-// frugal returns what fails the test if more memory was used since than n bytes of input may cost. A size that the
-// input only claims costs nothing: a frame is read into no more than the limit of frames, 4 kB here.
+// frugal returns what fails the test if more memory was used since than n bytes of input may cost.
+// A size that the input only claims costs nothing: a frame is read into no more than the limit of
+// frames, 4 kB here.
 func frugal(t *testing.T, n int) func() {
 	allocated := func() uint64 {
 		sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}

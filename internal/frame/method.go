@@ -2,14 +2,13 @@ package frame
 
 import "fmt"
 
-// A Method is a command of the protocol. It is one of the structs of this package,
-// by pointer.
+// A Method is a method of the protocol: a pointer to one of the structs of this package.
 type Method interface {
 	ID() ID
 	fields(*codec)
 }
 
-// An ID is the number of a method: its class in the upper half, itself in the lower.
+// An ID identifies a method: its class in the upper half, its number in the lower half.
 type ID uint32
 
 // Class returns the class of the method.
@@ -42,7 +41,7 @@ const (
 	tx         ID = ClassTx << 16
 )
 
-// newMethod returns an empty method, nil if there is none of that id.
+// newMethod returns an empty method, or nil for an unknown id.
 func newMethod(id ID) Method {
 	switch id.Class() {
 	case ClassConnection:

@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// Properties are the properties of a content as they stand on the wire: flags that
-// say which are present, then their values. A broker passes them on untouched and
-// looks at few, so they stay encoded. Check them once before using them.
+// Properties are the encoded properties of a message: flags for those that are present, then their
+// values. They stay encoded because a broker passes them on unchanged and reads few of them. Call
+// Check before using them.
 type Properties []byte
 
 // A Property is one of the properties of a message.
@@ -42,7 +42,7 @@ func (p Properties) Check() error {
 	return err
 }
 
-// String returns a property that is a short string, and whether it is present.
+// String returns a property of type short string, and whether it is present.
 func (p Properties) String(prop Property) (string, bool) {
 	value, _, err := p.walk(prop)
 	if err != nil || value == nil {
@@ -51,7 +51,7 @@ func (p Properties) String(prop Property) (string, bool) {
 	return string(value[1:]), true
 }
 
-// Table returns the headers, nil if there are none.
+// Table returns the headers, or nil.
 func (p Properties) Table() Table {
 	value, _, err := p.walk(Headers)
 	if err != nil || value == nil {
@@ -61,13 +61,13 @@ func (p Properties) Table() Table {
 	return t
 }
 
-// Is reports whether a property that is a short string is present and equal to s.
+// Is reports whether a property of type short string is present and equal to s.
 func (p Properties) Is(prop Property, s string) bool {
 	value, _, err := p.walk(prop)
 	return err == nil && value != nil && string(value[1:]) == s
 }
 
-// Octet returns a property that is a number of one byte, and whether it is present.
+// Octet returns a property of one byte, and whether it is present.
 func (p Properties) Octet(prop Property) (uint8, bool) {
 	value, _, err := p.walk(prop)
 	if err != nil || value == nil {
@@ -76,7 +76,7 @@ func (p Properties) Octet(prop Property) (uint8, bool) {
 	return value[0], true
 }
 
-// Seconds returns a property that is a time since 1970, and whether it is present.
+// Seconds returns a property that is a time, in seconds since 1970, and whether it is present.
 func (p Properties) Seconds(prop Property) (uint64, bool) {
 	value, _, err := p.walk(prop)
 	if err != nil || value == nil {
@@ -85,7 +85,7 @@ func (p Properties) Seconds(prop Property) (uint64, bool) {
 	return binary.BigEndian.Uint64(value), true
 }
 
-// RawTable returns the headers as they stand on the wire, without their size.
+// RawTable returns the encoded headers without their size.
 func (p Properties) RawTable() []byte {
 	value, _, err := p.walk(Headers)
 	if err != nil || value == nil {
@@ -97,24 +97,24 @@ func (p Properties) RawTable() []byte {
 // WithTable returns a copy with t as its headers.
 func (p Properties) WithTable(t Table) Properties { return p.with(Headers, t.Append(nil)) }
 
-// WithString returns a copy in which a property that is a short string is s.
+// WithString returns a copy in which the property is the short string s.
 func (p Properties) WithString(prop Property, s string) Properties {
 	s = s[:min(len(s), math.MaxUint8)]
 	return p.with(prop, append([]byte{byte(len(s))}, s...))
 }
 
-// WithOctet returns a copy in which a property that is a number of one byte is n.
+// WithOctet returns a copy in which the property is the byte n.
 func (p Properties) WithOctet(prop Property, n uint8) Properties { return p.with(prop, []byte{n}) }
 
-// WithSeconds returns a copy in which a property that is a time since 1970 is n.
+// WithSeconds returns a copy in which the property is the time n, in seconds since 1970.
 func (p Properties) WithSeconds(prop Property, n uint64) Properties {
 	return p.with(prop, binary.BigEndian.AppendUint64(nil, n))
 }
 
-// Without returns a copy that lacks a property.
+// Without returns a copy without the property.
 func (p Properties) Without(prop Property) Properties { return p.with(prop, nil) }
 
-// with returns a copy in which prop has this encoded value, nil for none.
+// with returns a copy in which prop has the encoded value, or is absent if value is nil.
 func (p Properties) with(prop Property, value []byte) Properties {
 	old, rest, err := p.walk(prop)
 	if err != nil {
@@ -130,8 +130,8 @@ func (p Properties) with(prop Property, value []byte) Properties {
 	return append(edited, rest...)
 }
 
-// walk goes along the values up to prop, and returns prop's own, nil if it is absent,
-// and what stands behind the last value it passed.
+// walk goes through the values up to prop. It returns the value of prop, or nil if it is absent,
+// and the bytes after the last value that it passed.
 func (p Properties) walk(prop Property) (value, rest []byte, err error) {
 	if len(p) < 2 {
 		return nil, nil, syntaxError("a content header without property flags")

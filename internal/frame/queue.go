@@ -26,7 +26,7 @@ func newQueueMethod(id ID) Method {
 	return nil
 }
 
-// A QueueDeclare makes a queue, or checks one.
+// A QueueDeclare creates a queue, or checks that it exists.
 type QueueDeclare struct {
 	Queue                                           string
 	Passive, Durable, Exclusive, AutoDelete, NoWait bool

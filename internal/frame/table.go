@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// A Table is a field table: named values in their order on the wire.
+// A Table is a field table: named values, in their order on the wire.
 type Table []Field
 
-// A Field is an entry of a [Table]. Its value is of one of these types, each of
-// which stands for one type of the wire, in RabbitMQ's reading of its letter:
+// A Field is an entry of a [Table]. Its value has one of these types. Each is one type on the wire,
+// with RabbitMQ's meaning of the letter:
 //
 //	bool t    int8 b    uint8 B   int16 s   uint16 u   int32 I   uint32 i
 //	int64 l   uint64 L  float32 f float64 d Decimal D  string S  []byte x
@@ -40,11 +40,11 @@ func (t Table) Get(name string) (any, bool) {
 	return nil, false
 }
 
-// ParseTable decodes the fields of a table that has no size before it.
+// ParseTable decodes the fields of a table without its size.
 func ParseTable(b []byte) (Table, error) { return decodeTable(b, 0) }
 
-// Append appends the table, with its size before it, to b. It panics if a value is of
-// another type than those of a [Field].
+// Append appends the table's size and fields to b. It panics if a value does not have one of the
+// types of a [Field].
 func (t Table) Append(b []byte) []byte {
 	return sized(b, func(b []byte) []byte {
 		for _, f := range t {
@@ -56,7 +56,7 @@ func (t Table) Append(b []byte) []byte {
 	})
 }
 
-// sized appends what write appends, with its size in four bytes before it.
+// sized appends the output of write, after its size in four bytes.
 func sized(b []byte, write func([]byte) []byte) []byte {
 	start := len(b)
 	b = write(append(b, 0, 0, 0, 0))
@@ -112,16 +112,16 @@ func appendValue(b []byte, value any) []byte {
 	case Table:
 		return v.Append(append(b, 'F'))
 	}
-	panic(fmt.Sprintf("frame: a table cannot hold a %T", value)) // ours: no peer can cause it
+	panic(fmt.Sprintf("frame: a table cannot hold a %T", value)) // a peer cannot cause this
 }
 
-// width is the size of each type's values; of those not in it, the size comes first.
+// width is the size of the values of each type. Other types begin with their size.
 var width = map[byte]int{
 	't': 1, 'b': 1, 'B': 1, 's': 2, 'u': 2, 'I': 4, 'i': 4, 'l': 8, 'L': 8,
 	'f': 4, 'd': 8, 'D': 5, 'T': 8, 'V': 0,
 }
 
-// nextValue cuts the first value off b: its type and its bytes.
+// nextValue splits off the first value of b: its type and its bytes.
 func nextValue(b []byte) (kind byte, value, rest []byte, err error) {
 	if len(b) == 0 {
 		return 0, nil, nil, syntaxError("a table ends before a value")
@@ -145,7 +145,7 @@ func nextValue(b []byte) (kind byte, value, rest []byte, err error) {
 	return kind, b[:n], b[n:], nil
 }
 
-// nextName cuts the name of a field off b.
+// nextName splits off the name of a field.
 func nextName(b []byte) (name, rest []byte, err error) {
 	n := int(b[0])
 	if b = b[1:]; n > len(b) {
@@ -232,8 +232,8 @@ func decodeValue(b []byte, depth int) (value any, rest []byte, err error) {
 	return value, rest, err
 }
 
-// checkFields reports whether b is a well-formed sequence of values, each with a name
-// before it if named: what decodeTable and decodeArray accept, without making anything.
+// checkFields checks that b is a well-formed sequence of values, each after a name if named is set.
+// It accepts what decodeTable and decodeArray accept, without allocating.
 func checkFields(b []byte, named bool, depth int) error {
 	for len(b) > 0 {
 		if named {

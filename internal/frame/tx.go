@@ -34,7 +34,7 @@ func (*TxSelectOk) ID() ID { return tx | 11 }
 
 func (m *TxSelectOk) fields(*codec) {}
 
-// A TxCommit does what the channel published and acknowledged since the last one.
+// A TxCommit commits what the channel has published and acknowledged since the last commit.
 type TxCommit struct{}
 
 // ID returns 90.20.
@@ -50,7 +50,7 @@ func (*TxCommitOk) ID() ID { return tx | 21 }
 
 func (m *TxCommitOk) fields(*codec) {}
 
-// A TxRollback forgets what a [TxCommit] would have done.
+// A TxRollback discards what a [TxCommit] would have committed.
 type TxRollback struct{}
 
 // ID returns 90.30.
