@@ -192,7 +192,7 @@ func configurations() map[string]configured {
 		"auto_delete_event_exchanges": {cfg: with(events.Config{AutoDelete: true}), services: both},
 		"declare_event_exchanges_false_missing": {
 			cfg: with(events.Config{Undeclared: true}), services: both[1:],
-			refused: "binding of queue \"evt-vec_source-singleton_evt\" to exchange \"vec_source.events\" by \"singleton_evt\": broker: 404",
+			refused: "binding of queue \"evt-vec_source-singleton_evt\" to exchange \"vec_source.events\" with key \"singleton_evt\": broker: 404",
 		},
 		"declare_event_exchanges_false_present": {cfg: with(events.Config{Undeclared: true}), services: both, before: func(ch *amqp.Channel) error {
 			return ch.ExchangeDeclare("vec_source.events", "topic", true, false, false, false, nil)

@@ -202,9 +202,9 @@ func TestRefusedTopology(t *testing.T) {
 			want    []string
 		}{
 			{"other flags of the exchange", events.Config{}, &Source{},
-				[]string{`exchange "vec_source.events"`, `406`, `declare it as it is, or delete it`}},
+				[]string{`exchange "vec_source.events"`, `406`, `declare it with the flags and arguments that it has, or delete it`}},
 			{"other flags of the queue", events.Config{AutoDelete: true}, &VecSingleton{},
-				[]string{`queue "evt-vec_source-singleton_evt"`, `406`, `declare it as it is, or delete it`}},
+				[]string{`queue "evt-vec_source-singleton_evt"`, `406`, `declare it with the flags and arguments that it has, or delete it`}},
 			{"no exchange", events.Config{Undeclared: true}, &Elsewhere{},
 				[]string{`binding of queue "evt-nobody-evt--elsewhere.on_event" to exchange "nobody.events"`, `404`, `declare the queue and the exchange first`}},
 		} {

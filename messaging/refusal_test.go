@@ -111,9 +111,9 @@ func TestRefused(t *testing.T) {
 			service any
 			want    []string
 		}{
-			{&OtherFlags{}, []string{`queue "transient": broker: 406`, `declare it as it is, or delete it once it is empty and unused`}},
-			{&OtherKind{}, []string{`exchange "fan": broker: 406`, `declare it as it is, or delete it once it is empty and unused`}},
-			{&NoExchange{}, []string{`binding of queue "mine" to exchange "nobody" by "a": broker: 404`, `declare the queue and the exchange first`}},
+			{&OtherFlags{}, []string{`queue "transient": broker: 406`, `declare it with the flags and arguments that it has, or delete it once it is empty and unused`}},
+			{&OtherKind{}, []string{`exchange "fan": broker: 406`, `declare it with the flags and arguments that it has, or delete it once it is empty and unused`}},
+			{&NoExchange{}, []string{`binding of queue "mine" to exchange "nobody" with key "a": broker: 404`, `declare the queue and the exchange first`}},
 			{&NoQueue{}, []string{`consume queue "nobody": broker: 404`, `declare the queue first`}},
 			{&NotMine{}, []string{`queue "theirs": broker: 405`, `the queue is exclusive to another connection`}},
 		} {

@@ -68,7 +68,7 @@ func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 	c.queue = "rpc.reply-" + name + "-" + c.replyTo
 	err = conn.Declare(ctx, transport.Topology{
 		Exchanges: []transport.Exchange{{Name: c.cfg.exchange(), Kind: "topic", Durable: true}},
-		Queues:    []transport.Queue{{Name: c.queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}, Gone: c.bereave}},
+		Queues:    []transport.Queue{{Name: c.queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}, OnMissing: c.bereave}},
 		Bindings:  []transport.Binding{{Queue: c.queue, Exchange: c.cfg.exchange(), Key: c.replyTo}},
 	})
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestMemoryAlarm has RabbitMQ block publishers: they are told when their time is over, the log at once, and what waited
-// goes on when the alarm ends.
+// TestMemoryAlarm has RabbitMQ block publishers: they are told when their time is over, the log at
+// once, and what waited goes on when the alarm ends.
 func TestMemoryAlarm(t *testing.T) {
 	node := brokertest.StartNode(t)
 	log := make(lines, 1000)
@@ -36,7 +36,7 @@ func TestMemoryAlarm(t *testing.T) {
 	go func() { waited <- c.Publish(limit(t), transport.Publishing{Key: "q", Body: []byte("waited")}) }()
 
 	node.Control("set_vm_memory_high_watermark", "0.6")
-	log.wait(t, "level=INFO", `msg="broker takes publishings again"`)
+	log.wait(t, "level=INFO", `msg="broker accepts publishing again"`)
 	if err := <-waited; err != nil {
 		t.Errorf("got %v, want the publishing that waited to be taken", err)
 	}
@@ -52,7 +52,8 @@ func TestMemoryAlarm(t *testing.T) {
 	}
 }
 
-// TestCloseInAlarm closes a connection that the broker does not read: it ends with its ctx, and says why.
+// TestCloseInAlarm closes a connection that the broker does not read: it ends with its ctx, and
+// says why.
 func TestCloseInAlarm(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	log := make(lines, 1000)

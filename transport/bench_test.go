@@ -67,7 +67,8 @@ func BenchmarkPublish(b *testing.B) {
 	})
 }
 
-// BenchmarkDelivery sends messages to a consumer that replies to each and acknowledges it, 64 of them at a time.
+// BenchmarkDelivery sends messages to a consumer that replies to each and acknowledges it, 64 of
+// them at a time.
 func BenchmarkDelivery(b *testing.B) {
 	c := benchmarkConn(b)
 	done := make(chan error, 64)

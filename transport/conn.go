@@ -3,107 +3,61 @@ package transport
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
-	"net"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
-	"github.com/gomeko/gomeko/codec/msgpack"
 )
 
-// Config says how to reach a broker. Only URI is needed.
-type Config struct {
-	// URI is amqp://user:password@host:port/vhost; amqps and pyamqp are taken too. What is left out is guest, guest,
-	// localhost, 5672 (TLS: 5671) and "/". Several, separated by ";" or ",", are tried in turn, from the one behind the
-	// broker that was lost. See the package for its parameters.
-	URI string
+const (
+	// backoffMin and backoffMax bound the wait before an attempt to reconnect.
+	backoffMin = 100 * time.Millisecond
+	backoffMax = 10 * time.Second
 
-	// TLS is how TLS is spoken, to all brokers; nil is TLS for amqps only, with the system's CAs. Without a ServerName
-	// the broker's certificate must have the host of the URI. See [ReadTLS].
-	TLS *tls.Config
+	// dialTimeout is how long connect, TLS and login may take with one broker.
+	dialTimeout = 10 * time.Second
+)
 
-	// LoginMethod is PLAIN, AMQPLAIN, or EXTERNAL, which logs in by the client's certificate; "" is PLAIN.
-	LoginMethod string
-
-	// Name is the connection's name in the broker's management: "service@host/pid".
-	Name string
-
-	// Dial makes the socket; nil is TCP. The address is host:port of the URI.
-	// An embedded broker's in-memory connection comes in here.
-	Dial func(ctx context.Context, addr string) (net.Conn, error)
-
-	// Heartbeat is the interval proposed to the broker, in whole seconds; 0 is 60 s. The smaller of this and the
-	// broker's counts. A broker that is silent for one and a half of it is given up.
-	Heartbeat time.Duration
-
-	// MaxMessage is the largest body sent, in bytes; 0 is 16 MiB.
-	MaxMessage int
-
-	// Codec encodes what is sent (Nameko's serializer). The default is [codec.JSON].
-	Codec codec.Codec
-
-	// Accept holds the codecs that received messages may use (Nameko's ACCEPT). The default is Codec, [codec.JSON] and
-	// [msgpack.Codec].
-	Accept codec.Set
-
-	// Logger gets redials, refusals and what the broker says; nil is slog.Default().
-	Logger *slog.Logger
-}
-
-// Accepts returns the codecs that received messages may use: Accept or its default.
-func (c Config) Accepts() codec.Set {
-	if len(c.Accept) > 0 {
-		return c.Accept
-	}
-	set := codec.Set{codec.JSON, msgpack.Codec}
-	if c.Codec == nil {
-		return set
-	}
-	for i, other := range set {
-		if other.ContentType() == c.Codec.ContentType() {
-			set[i] = c.Codec
-			return set
-		}
-	}
-	return append(set, c.Codec)
-}
-
-// A Conn is a connection to a broker that redials by itself, for ever, with a back-off of 0.1 s to 10 s with jitter.
-// Each socket is an epoch: topology is declared again, consumers consume again, and acknowledgements of an earlier
-// epoch's deliveries are dropped, since the broker has taken those deliveries back. Its methods may be called by
-// several goroutines.
+// A Conn is a connection to a broker. When it is lost, the Conn reconnects, without a limit, with a
+// backoff of 0.1 s to 10 s with jitter. Then it declares its topology again and its consumers
+// resume. Deliveries of the lost connection are not acknowledged on the new one, because the broker
+// delivers them again.
+//
+// Its methods may be called by several goroutines.
 type Conn struct {
 	cfg       Config
 	addresses []*address
-	at        int // the address of the latest session; for whoever connects
+	latest    int // the index of the address of the latest session; only connect uses it
 	log       *slog.Logger
-	frameMax  atomic.Int64 // of the latest session
-	stop      context.CancelFunc
-	wg        sync.WaitGroup // the keeper and the consumers
+	frameMax  atomic.Int64       // of the latest session
+	stop      context.CancelFunc // ends run
+	wg        sync.WaitGroup     // run and the consumers
 
 	mu        sync.Mutex
-	current   *session // nil while the broker is away
-	epoch     uint64
-	away      error // why there is no session
-	closed    bool
-	changed   chan struct{} // closed and made anew when something above or a consumer's place changes
+	current   *session      // nil while disconnected
+	lastErr   error         // why there is no current session
+	epoch     uint64        // counts the sessions
+	closed    bool          // by Close
+	changed   chan struct{} // closed and made anew when current or closed change
 	topology  Topology
 	consumers map[*Consumer]struct{}
 }
 
-// Dial connects to the broker. The first connection must succeed: a wrong password, an unknown vhost, a certificate that
-// is not trusted or nobody listening is the error, with the cause and the remedy and never the password. After that the connection is kept
-// until Close; ctx is for the first connection only.
+// Dial connects to the broker. It returns an error if the broker is unreachable or rejects the
+// login; the error says what to change, and never contains the password. Once connected, the Conn
+// reconnects until it is closed. While it is disconnected, operations block until the connection is
+// back or their context ends. ctx is for the first connection only.
 func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	addresses, err := cfg.addresses()
 	if err != nil {
 		return nil, err
 	}
-	cfg.Accept = cfg.Accepts() // once
+	cfg.Accept = cfg.Accepts()
 	c := &Conn{
 		cfg:       cfg,
 		addresses: addresses,
@@ -115,17 +69,147 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.install(s)
-	keep, stop := context.WithCancel(context.Background())
+	c.setSession(s)
+	run, stop := context.WithCancel(context.Background())
 	c.stop = stop
-	c.wg.Go(func() { c.keep(keep, s) })
+	c.wg.Go(func() { c.run(run, s) })
 	return c, nil
 }
 
-// Close cancels nothing and acknowledges nothing: it writes the acknowledgements that were given, closes the
-// connection in order within ctx, and waits for the connection's goroutines. Deliveries that are not settled go back
-// to the broker; publishings without a confirm are settled with [ErrConnectionLost]. With the broker away, silent or
-// blocked it ends all the same when ctx does, and says so. A second Close returns [ErrClosed].
+// connect tries each broker once, beginning with the address at start.
+func (c *Conn) connect(ctx context.Context, start int) (*session, error) {
+	var errs []error
+	for i := range c.addresses {
+		at := (start + i) % len(c.addresses)
+		a := c.addresses[at]
+		s, err := openSession(ctx, &c.cfg, a, c.log)
+		if err == nil {
+			c.latest = at
+			return s, nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", a.redacted, err))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+// run is the goroutine that reconnects: it waits for the end of each session and opens the next.
+func (c *Conn) run(ctx context.Context, s *session) {
+	for s != nil {
+		select {
+		case <-s.lost:
+		case <-ctx.Done():
+			return // Close closes the session
+		}
+		c.mu.Lock()
+		if c.closed {
+			c.mu.Unlock()
+			return
+		}
+		c.current, c.lastErr = nil, s.err
+		c.broadcast()
+		c.mu.Unlock()
+		c.log.Warn("connection to the broker lost", "broker", s.addr.redacted, "err", s.err)
+		s.wait()
+		s = c.reconnect(ctx)
+	}
+}
+
+// reconnect connects and declares the topology. It returns nil when ctx ends.
+func (c *Conn) reconnect(ctx context.Context) *session {
+	for attempt := 0; ; attempt++ {
+		if !backoff(ctx, attempt) {
+			return nil
+		}
+		s, err := c.connect(ctx, c.latest+1)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			c.mu.Lock()
+			c.lastErr = err
+			c.mu.Unlock()
+			c.log.Warn("cannot reconnect to the broker", "err", err, "attempt", attempt+1)
+			continue
+		}
+		release := context.AfterFunc(ctx, s.sock.abort) // Close does not know this session
+		declared := c.redeclare(s)
+		release()
+		if s.isLost() {
+			s.abort()
+			continue
+		}
+		if !c.setSession(s) {
+			s.abort()
+			return nil
+		}
+		c.log.Info("reconnected to the broker", "broker", s.addr.redacted)
+		if !declared {
+			c.wg.Go(func() { c.redeclareLater(ctx, s) })
+		}
+		return s
+	}
+}
+
+// backoff waits before an attempt, counted from 0, and reports whether to go on.
+func backoff(ctx context.Context, attempt int) bool {
+	d := min(backoffMin<<min(attempt, 10), backoffMax)
+	timer := time.NewTimer(d/2 + rand.N(d/2)) // with jitter, or many clients would reconnect at once
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// setSession makes s the current session, unless the Conn was closed.
+func (c *Conn) setSession(s *session) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.frameMax.Store(int64(cmp.Or(s.amqp.Config.FrameSize, frameSize)))
+	c.current, c.lastErr = s, nil
+	c.epoch++
+	c.broadcast()
+	return true
+}
+
+// broadcast wakes those who wait for a change. The caller holds mu.
+func (c *Conn) broadcast() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// session returns the current session, and waits for one while disconnected.
+func (c *Conn) session(ctx context.Context) (*session, error) {
+	for {
+		c.mu.Lock()
+		s, changed, closed, lastErr := c.current, c.changed, c.closed, c.lastErr
+		c.mu.Unlock()
+		switch {
+		case closed:
+			return nil, ErrClosed
+		case s != nil && !s.isLost():
+			return s, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("not connected to the broker (%w): %w", cmp.Or(lastErr, ErrConnectionLost), context.Cause(ctx))
+		}
+	}
+}
+
+// Close closes the connection and waits for its goroutines. It first writes the acknowledgements
+// given so far. Deliveries that were not settled return to their queues, and publishings without a
+// confirm fail with [ErrConnectionLost]. If the broker does not answer until ctx ends, Close cuts
+// the connection and returns an error. A second Close returns [ErrClosed].
 func (c *Conn) Close(ctx context.Context) error {
 	c.mu.Lock()
 	if c.closed {
@@ -157,7 +241,7 @@ func (c *Conn) Close(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-	// With the session closed all of them end at once, but for a Handle that does not return.
+	// The session is closed, so every goroutine returns at once, except for a Handle that blocks.
 	select {
 	case <-done:
 		return err
@@ -173,44 +257,4 @@ func (c *Conn) MaxMessage() int { return cmp.Or(c.cfg.MaxMessage, 16<<20) }
 func (c *Conn) Codec() codec.Codec { return cmp.Or[codec.Codec](c.cfg.Codec, codec.JSON) }
 
 // Accepts returns the codecs that received messages may use: [Config.Accepts].
-func (c *Conn) Accepts() codec.Set { return c.cfg.Accepts() }
-
-// session returns the session that is up, and waits for one while the broker is away.
-func (c *Conn) session(ctx context.Context) (*session, error) {
-	for {
-		c.mu.Lock()
-		s, changed, closed, away := c.current, c.changed, c.closed, c.away
-		c.mu.Unlock()
-		switch {
-		case closed:
-			return nil, ErrClosed
-		case s != nil && !s.isLost():
-			return s, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("the broker is away (%w): %w", cmp.Or(away, ErrConnectionLost), context.Cause(ctx))
-		}
-	}
-}
-
-// install makes s the session that is up, unless the connection was closed.
-func (c *Conn) install(s *session) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return false
-	}
-	c.frameMax.Store(int64(cmp.Or(s.amqp.Config.FrameSize, frameSize)))
-	c.current, c.away = s, nil
-	c.epoch++
-	c.broadcast()
-	return true
-}
-
-// broadcast wakes all who wait for a change. The caller holds mu.
-func (c *Conn) broadcast() {
-	close(c.changed)
-	c.changed = make(chan struct{})
-}
+func (c *Conn) Accepts() codec.Set { return c.cfg.Accept }

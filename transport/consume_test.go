@@ -16,8 +16,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestReplyBeforeAck looks at the order on the wire: each reply is ahead of the acknowledgement that covers its
-// request, whoever finishes first.
+// TestReplyBeforeAck looks at the order on the wire: each reply is ahead of the acknowledgement
+// that covers its request, whoever finishes first.
 func TestReplyBeforeAck(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	c := dial(t, p.uri)
@@ -145,7 +145,8 @@ func TestConsumeRefused(t *testing.T) {
 	})
 }
 
-// TestCancel stops a consumer in the midst: what it has may be settled, what it was sent ahead goes back.
+// TestCancel stops a consumer in the midst: what it has may be settled, what it was sent ahead goes
+// back.
 func TestCancel(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -223,7 +224,8 @@ func TestQueueDeleted(t *testing.T) {
 	})
 }
 
-// TestReplyThatClosesTheChannel has a reply go to an exchange that is not there: the others are heard all the same.
+// TestReplyThatClosesTheChannel has a reply go to an exchange that is not there: the others are
+// heard all the same.
 func TestReplyThatClosesTheChannel(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -251,7 +253,8 @@ func TestReplyThatClosesTheChannel(t *testing.T) {
 	})
 }
 
-// TestLargeReplyThatIsRefused has a reply refused that is confirmed: its sender is told, and the channel lives.
+// TestLargeReplyThatIsRefused has a reply refused that is confirmed: its sender is told, and the
+// channel lives.
 func TestLargeReplyThatIsRefused(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -273,7 +276,8 @@ func TestLargeReplyThatIsRefused(t *testing.T) {
 	})
 }
 
-// TestReplyIsAsTransient replies persistently to messages, of which those that say that they are transient are not.
+// TestReplyIsAsTransient replies persistently to messages, of which those that say that they are
+// transient are not.
 func TestReplyIsAsTransient(t *testing.T) {
 	c := dial(t, brokertest.Embedded(t))
 	declare(t, c, queue("requests"))
@@ -296,8 +300,8 @@ func TestReplyIsAsTransient(t *testing.T) {
 	}
 }
 
-// TestCloseWhileReplying closes consumers while their deliveries are replied to: the broker gets each reply whole, and the
-// connection lives.
+// TestCloseWhileReplying closes consumers while their deliveries are replied to: the broker gets
+// each reply whole, and the connection lives.
 func TestCloseWhileReplying(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)

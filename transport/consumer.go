@@ -72,7 +72,7 @@ func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
 	case <-ctx.Done():
 		var s *session
 		if s, err = c.session(ctx); err == nil {
-			err = s.late(ctx)
+			err = s.contextError(ctx)
 		}
 	}
 	if err != nil {
@@ -98,7 +98,7 @@ func (c *Consumer) run(ctx context.Context) {
 			return
 		}
 		if attempt > 0 {
-			c.conn.restore(s) // the queue may have been deleted
+			c.conn.redeclare(s) // the queue may have been deleted
 		}
 		since := time.Now()
 		ch, err := openChannel(c.conn, s, &c.cfg, position, confirmReplies)
@@ -128,7 +128,7 @@ func (c *Consumer) run(ctx context.Context) {
 			attempt = 0
 		}
 		c.logStopped(ctx, err)
-		if !pause(ctx, attempt) {
+		if !backoff(ctx, attempt) {
 			return
 		}
 	}

@@ -76,7 +76,7 @@ var errCancelled = errors.New("the broker cancelled the consumer: its queue was 
 func openChannel(conn *Conn, s *session, cfg *Consume, p *position, confirmReplies bool) (*channel, error) {
 	opened, err := s.amqp.Channel()
 	if err != nil {
-		return nil, gone(err, connecting)
+		return nil, brokerError(err, connecting)
 	}
 	stopped := make(chan struct{})
 	ch := &channel{
@@ -112,12 +112,12 @@ func openChannel(conn *Conn, s *session, cfg *Consume, p *position, confirmRepli
 	if err == nil {
 		ch.deliveries, err = opened.Consume(cfg.Queue, consumerTag, false, false, false, false, args)
 	}
-	if err == nil && !s.run(ch.watch) {
+	if err == nil && !s.start(ch.watch) {
 		err = errChannelClosed
 	}
 	if err != nil {
 		opened.Close()
-		return nil, gone(err, consuming)
+		return nil, brokerError(err, consuming)
 	}
 	return ch, nil
 }
@@ -203,13 +203,13 @@ func (ch *channel) publish(ctx context.Context, p *Publishing) error {
 		case <-ch.closed:
 			return errChannelClosed
 		case <-ctx.Done():
-			return fmt.Errorf("waiting to reply: %w", ch.session.late(ctx))
+			return fmt.Errorf("waiting to reply: %w", ch.session.contextError(ctx))
 		}
 	}
 	defer func() { <-ch.writing }()
 	if !ch.session.sock.waitWritable(ctx, ch.closed) {
 		if ctx.Err() != nil {
-			return fmt.Errorf("waiting to reply: %w", ch.session.late(ctx))
+			return fmt.Errorf("waiting to reply: %w", ch.session.contextError(ctx))
 		}
 		return errChannelClosed
 	}
@@ -338,7 +338,7 @@ func (ch *channel) watch() {
 	case err := <-ch.closes:
 		ch.err = errChannelClosed
 		if err != nil {
-			ch.err = reason(err, publishing)
+			ch.err = closeError(err, publishing)
 		}
 	}
 	ch.timer.Stop()

@@ -66,27 +66,27 @@ func TestDialErrors(t *testing.T) {
 	}{
 		{"nobody", "amqp://bob:secret@" + unused(t) + "/", []string{"amqp://bob:**@127.0.0.1:", "nobody is listening", "gomeko broker"}},
 		{"several", "amqp://" + unused(t) + "/a;pyamqp://" + unused(t) + "/b", []string{"/a: nobody", "/b: nobody"}},
-		{"host", "amqp://bob:secret@nosuchhost.invalid/", []string{"nosuchhost.invalid", "check the host's name"}},
+		{"host", "amqp://bob:secret@nosuchhost.invalid/", []string{"nosuchhost.invalid", "check the host name"}},
 		{"scheme", "redis://bob:secret@h/", []string{`scheme "redis"`, "want amqp, amqps or pyamqp"}},
 		{"unreadable", "amqp://bob:sec/ret@h:x/", []string{"special characters", "%XX"}},
 		{"password with a slash", "amqp://bob:12/secret@h/", []string{"special characters", "%XX"}},
 		{"password with a question mark", "amqp://bob:12?secret@h/", []string{"special characters", "%XX"}},
 		{"port", "amqp://bob:secret@h:70000/", []string{"cannot be read"}},
 		{"IPv6", "amqp://bob:secret@[::1/", []string{"cannot be read"}},
-		{"several hosts", "amqp://bob:secret@h1:5672,h2:5672/", []string{`several hosts: write a whole URI for each, separated by ";"`}},
+		{"several hosts", "amqp://bob:secret@h1:5672,h2:5672/", []string{`several hosts: write a complete URI for each, separated by ";"`}},
 		{"pyamqps", "pyamqps://bob:secret@h/", []string{`scheme "pyamqps"`, "want amqp, amqps or pyamqp"}},
-		{"unknown parameter", "amqp://h/?password=secret", []string{"parameter password: is not known: want heartbeat,"}},
-		{"heartbeat", "amqp://h/?heartbeat=0", []string{"parameter heartbeat: want a whole number from 1 to 65535"}},
-		{"login method", "amqp://h/?auth_mechanism=gssapi", []string{"parameter auth_mechanism: login method \"gssapi\" is not known: want PLAIN"}},
-		{"EXTERNAL in plain", "amqp://h/?login_method=EXTERNAL", []string{"EXTERNAL is by the client's certificate: write amqps://"}},
+		{"unknown parameter", "amqp://h/?password=secret", []string{"parameter password: unknown: want heartbeat,"}},
+		{"heartbeat", "amqp://h/?heartbeat=0", []string{"parameter heartbeat: must be an integer from 1 to 65535"}},
+		{"login method", "amqp://h/?auth_mechanism=gssapi", []string{"parameter auth_mechanism: unknown login method \"gssapi\": want PLAIN"}},
+		{"EXTERNAL in plain", "amqp://h/?login_method=EXTERNAL", []string{"EXTERNAL uses the client's certificate: write amqps://"}},
 		{"certificates in plain", "amqp://h/?cacertfile=ca.pem", []string{"need TLS: write amqps://"}},
 		{"no such file", "amqps://h/?cacertfile=nosuchfile.pem", []string{"broker's URI: cacertfile: open nosuchfile.pem: no such file"}},
 		{"timeout", "amqp://" + silent + "/?connection_timeout=50", []string{"no AMQP broker answers there: no answer within 50ms"}},
-		{"empty", "", []string{`scheme ""`}},
+		{"empty", "", []string{"no scheme: want amqp"}},
 		{"web server", "amqp://" + web + "/", []string{"does not speak AMQP 0-9-1", "check the port"}},
 		{"hangs up", "amqp://" + deaf + "/", []string{"hangs up", "amqps://"}},
 		{"no TLS", "amqps://bob:secret@" + web + "/", []string{"does not speak TLS", "amqp://"}},
-		{"unknown CA", "amqps://bob:secret@" + secure.Listener.Addr().String() + "/", []string{"unknown authority", "name the file of the broker's CA"}},
+		{"unknown CA", "amqps://bob:secret@" + secure.Listener.Addr().String() + "/", []string{"unknown authority", "set the file of the broker's CA"}},
 		{"silent", "amqp://" + silent + "/", []string{"no AMQP broker answers there", "tired of waiting"}},
 	}
 	for _, test := range tests {
@@ -115,7 +115,7 @@ func TestDialRefused(t *testing.T) {
 		}
 		u.User = url.UserPassword("guest", "guest")
 		u.Path = "/no such vhost"
-		err = refused(t, t.Context(), transport.Config{URI: u.String()}, "530 NOT_ALLOWED", `make the vhost "no such vhost"`)
+		err = refused(t, t.Context(), transport.Config{URI: u.String()}, "530 NOT_ALLOWED", `create the vhost "no such vhost"`)
 		if e := new(transport.Error); !errors.As(err, &e) || e.Code != 530 {
 			t.Errorf("got %#v, want an *Error of 530", err)
 		}

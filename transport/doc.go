@@ -1,80 +1,107 @@
-// Package transport has connections to an AMQP 0-9-1 broker that stay: they redial by themselves, declare and consume
-// again, and never settle a message that is no longer theirs. Packages above it never see a socket come and go, but
-// they are told what was lost with it.
+// Package transport keeps a connection to an AMQP 0-9-1 broker. When the connection is lost, it
+// reconnects, declares the topology again and resumes consuming. A delivery from a lost connection
+// is never acknowledged on a new one. Callers don't see individual sockets; operations that were in
+// flight fail with [ErrConnectionLost].
 //
-// # Conn
+// # Connecting
 //
-// [Dial] fails with what to do about it if the broker cannot be reached or refuses the login. Later losses are mended
-// without end; until then whoever needs the broker waits, no longer than its ctx:
+// [Dial] returns an error if the broker is unreachable or rejects the login; the error says what to
+// change. Once connected, the [Conn] reconnects until it is closed. While it is disconnected,
+// operations block until the connection is back or their context ends:
 //
-//	conn, err := transport.Dial(ctx, transport.Config{URI: "amqp://guest:guest@localhost:5672/", Name: "orders@host/1"})
+//	conn, err := transport.Dial(ctx, transport.Config{
+//		URI:  "amqp://guest:guest@localhost:5672/",
+//		Name: "orders@host/1",
+//	})
 //	…
 //	err = conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{{Name: "orders", Durable: true}}})
 //
-// What is declared is declared again on each new connection; a queue, until [Conn.Delete] deletes it.
+// After every reconnect, what was declared is declared again. [Conn.Delete] ends that for a queue.
 //
 // # URIs
 //
-// A [Config].URI is amqp://user:password@host:port/vhost, read as kombu reads it: pyamqp is amqp, what is not given has
-// RabbitMQ's default, %XX stands for characters with a meaning of their own, and "/" or nothing is the vhost "/". Several
-// make a list, and a host alone has all else from the URI before it. A lost broker is followed by the next one:
+// [Config].URI is amqp://user:password@host:port/vhost. It is read as kombu reads it: pyamqp is the
+// same as amqp, missing parts have RabbitMQ's defaults, special characters are written as %XX, and
+// no path or "/" means the vhost "/".
+//
+// A list of URIs names several brokers. A host without a scheme shares the rest of the URI before
+// it. When the connection to one broker is lost, the next one is tried:
 //
 //	amqp://orders:secret@rabbit1/shop;amqp://orders:secret@rabbit2:5673/shop
 //	pyamqp://orders:secret@rabbit1/shop;rabbit2;rabbit3
 //
-// Parameters are those of RabbitMQ's clients, and override what Config says; any other is an error:
+// Parameters have the names that RabbitMQ's clients use, and take precedence over Config. An
+// unknown one is an error:
 //
-//	heartbeat               seconds between heartbeats, if the broker does not want fewer
-//	connection_timeout      milliseconds for connect, TLS and login; 10000 unless given (kombu: connect_timeout, seconds)
-//	auth_mechanism          plain, amqplain or external (kombu: login_method)
+//	heartbeat               seconds between heartbeats, unless the broker asks for fewer
+//	connection_timeout      milliseconds for connect, TLS and login; default 10000
+//	connect_timeout         the same in seconds, as in kombu
+//	auth_mechanism          plain, amqplain or external; also login_method, as in kombu
 //	cacertfile              PEM file of the CAs to trust
 //	certfile, keyfile       PEM files of the client's certificate and its key
-//	server_name_indication  the name that the broker's certificate must have
-//	verify                  verify_peer, or verify_none
+//	server_name_indication  the name that the broker's certificate must be valid for
+//	verify                  verify_peer or verify_none
 //
 // # TLS
 //
-// amqps is TLS with the system's CAs. Config.TLS is TLS with what you want; [ReadTLS] makes it of Nameko's AMQP_SSL. With
-// a client's certificate the login itself may be by it, LoginMethod EXTERNAL:
+// The scheme amqps uses TLS with the system's CAs. Config.TLS sets anything else; [ReadTLS] makes
+// it from Nameko's AMQP_SSL. With the login method EXTERNAL, the client's certificate replaces the
+// password:
 //
-//	secured, err := transport.ReadTLS(map[string]any{"ca_certs": "ca.pem", "certfile": "orders.pem", "keyfile": "orders.key"})
+//	cfg, err := transport.ReadTLS(map[string]any{
+//		"ca_certs": "ca.pem", "certfile": "orders.pem", "keyfile": "orders.key",
+//	})
 //	…
-//	conn, err := transport.Dial(ctx, transport.Config{URI: "amqps://rabbit/shop", TLS: secured, LoginMethod: "EXTERNAL"})
-//
-// # What a broker refuses
-//
-// An [Error] has the broker's words and what to do: the right to grant, the vhost to make, the queue to declare first.
-// From [Dial], [Conn.Declare], [Conn.Consume] and [Conn.Publish] it is returned. What is refused later, after a redial,
-// is logged at ERROR and tried again with the back-off of redials until it is granted. A broker that blocks publishers
-// (connection.blocked) is logged, and is part of the error of a publisher whose ctx ends by it.
+//	conn, err := transport.Dial(ctx, transport.Config{
+//		URI: "amqps://rabbit/shop", TLS: cfg, LoginMethod: "EXTERNAL",
+//	})
 //
 // # Publishing
 //
-// [Conn.Publish] waits for the broker's confirm, [Conn.Send] has it reported. Both know a mandatory message that no
-// queue took ([*Returned]) from one whose fate a lost connection has hidden ([ErrConnectionLost]), and both refuse
-// what would make the broker close the channel before anything is written:
+// [Conn.Publish] waits for the broker's confirm; [Conn.Send] reports it to a function:
 //
 //	err := conn.Publish(ctx, transport.Publishing{Key: "orders", Mandatory: true, Body: body})
 //
-// # Consumer and Delivery
+// Their errors tell a mandatory message that reached no queue ([*Returned]) from one whose outcome
+// is unknown because the connection was lost ([ErrConnectionLost]). A publishing that would make
+// the broker close the channel is an error before anything is written.
 //
-// A [Consumer] hands deliveries to one function, in order; they are settled whenever and wherever their work is done.
-// [Delivery.Ack] costs no write of its own: acknowledgements leave together, as many as are there. A [Delivery.Reply]
-// is always ahead of the acknowledgement that follows it:
+// # Consuming
 //
-//	consumer, err := conn.Consume(ctx, transport.Consume{Queue: "orders", Prefetch: 100, Handle: func(d *transport.Delivery) {
-//		go func() {
-//			…
-//			d.Reply(ctx, transport.Publishing{Key: d.ReplyTo, Body: answer})
-//			d.Ack()
-//		}()
-//	}})
+// A [Consumer] passes deliveries to one function, in order. Each [Delivery] may be settled later,
+// and by any goroutine:
 //
-// A delivery belongs to the socket it came by. When that is lost the broker delivers it again, Redelivered, and what
-// is done to the old one is without effect, but for a Reply, which goes by the new socket.
+//	consumer, err := conn.Consume(ctx, transport.Consume{
+//		Queue:    "orders",
+//		Prefetch: 100,
+//		Handle: func(d *transport.Delivery) {
+//			go func() {
+//				…
+//				d.Reply(ctx, transport.Publishing{Key: d.ReplyTo, Body: answer})
+//				d.Ack()
+//			}()
+//		},
+//	})
+//
+// [Delivery.Reply] publishes before the acknowledgement that follows it. [Delivery.Ack] does not
+// wait: acknowledgements are collected and written together.
+//
+// A delivery belongs to the connection that it came from. When that is lost, the broker delivers
+// the message again, with Redelivered set. Settling the old delivery then does nothing, while Reply
+// publishes on the new connection.
+//
+// # Refusals of the broker
+//
+// An [Error] has the broker's words and what to do: which permission to grant, which vhost to
+// create, which queue to declare first. [Dial], [Conn.Declare], [Conn.Consume] and [Conn.Publish]
+// return it. A refusal after a reconnect is logged at level ERROR, and the operation is tried
+// again, with backoff, until the broker accepts it. When the broker blocks publishers
+// (connection.blocked), that is logged, and it is part of the error of a publisher whose context
+// ends meanwhile.
 //
 // # Codecs
 //
-// [Config].Codec encodes what is sent, and [Config].Accept holds the codecs that received messages may use; see package
-// codec. A Conn does not encode or decode: [Publishing].Body and [Delivery].Body are bytes.
+// [Config].Codec encodes what is sent, and [Config].Accept holds the codecs that received messages
+// may use; see package codec. A Conn does not encode or decode: [Publishing].Body and
+// [Delivery].Body are bytes.
 package transport

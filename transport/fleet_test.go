@@ -94,7 +94,7 @@ func TestFailover(t *testing.T) {
 	}
 	first.Kill()
 	for range 2 { // the service's connection and the caller's
-		log.wait(t, `msg="connected to the broker again"`, transport.Config{URI: second.URI()}.String())
+		log.wait(t, `msg="reconnected to the broker"`, transport.Config{URI: second.URI()}.String())
 	}
 	eventually(t, "the service answers on the second broker", func() bool {
 		answer, err := say("two")
@@ -110,7 +110,7 @@ func TestRedialOrder(t *testing.T) {
 	for _, want := range []*proxy{b, a, b} {
 		a.cut()
 		b.cut()
-		log.wait(t, `msg="connected to the broker again"`, transport.Config{URI: want.uri}.String())
+		log.wait(t, `msg="reconnected to the broker"`, transport.Config{URI: want.uri}.String())
 		if err := c.Wait(limit(t)); err != nil {
 			t.Fatal(err)
 		}
@@ -140,8 +140,8 @@ func TestVHostsAndUsers(t *testing.T) {
 	}
 }
 
-// TestLoginRefusedLater has a password changed while the service runs: it tries again, with a back-off, until it is
-// let in.
+// TestLoginRefusedLater has a password changed while the service runs: it tries again, with a
+// back-off, until it is let in.
 func TestLoginRefusedLater(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	user := brokertest.NewUser(t, uri)
@@ -154,7 +154,7 @@ func TestLoginRefusedLater(t *testing.T) {
 	user.Password("another")
 	p.cut()
 	for attempt := range 3 {
-		line := log.wait(t, `msg="cannot connect to the broker again"`, "403 ACCESS_REFUSED", "refused: check name and password", fmt.Sprintf("attempt=%d", attempt+1))
+		line := log.wait(t, `msg="cannot reconnect to the broker"`, "403 ACCESS_REFUSED", "refused: check name and password", fmt.Sprintf("attempt=%d", attempt+1))
 		if strings.Contains(line, "secret") {
 			t.Errorf("got %s, with the password", line)
 		}

@@ -12,7 +12,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestDenied has RabbitMQ deny each kind of thing that a connection does: the error says what to grant.
+// TestDenied has RabbitMQ deny each kind of thing that a connection does: the error says what to
+// grant.
 func TestDenied(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	admin := dial(t, uri)
@@ -68,8 +69,8 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// TestDeniedLater takes permissions away from a connection that runs: it is told at ERROR, tries again, and comes back
-// when they are given back.
+// TestDeniedLater takes permissions away from a connection that runs: it is told at ERROR, tries
+// again, and comes back when they are given back.
 func TestDeniedLater(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	user := brokertest.NewUser(t, uri)
@@ -93,7 +94,7 @@ func TestDeniedLater(t *testing.T) {
 	for !consuming || !declaring {
 		line := log.wait(t, "level=ERROR", "403 ", "grant it, as in rabbitmqctl")
 		consuming = consuming || strings.Contains(line, `msg="consumer stopped, trying again"`) && strings.Contains(line, `read queue \"q\"`)
-		declaring = declaring || strings.Contains(line, `msg="broker refuses what it once took, trying again"`) && strings.Contains(line, `configure queue \"gone\"`)
+		declaring = declaring || strings.Contains(line, `msg="broker refuses a declaration that it accepted before, trying again"`) && strings.Contains(line, `configure queue \"gone\"`)
 	}
 	user.Grant(".*", ".*", ".*")
 	if err := c.Wait(limit(t)); err != nil {
@@ -106,7 +107,8 @@ func TestDeniedLater(t *testing.T) {
 	})
 }
 
-// TestReplyDenied has a service that may not reply: each request is run again once at the most, and not without end.
+// TestReplyDenied has a service that may not reply: each request is run again once at the most, and
+// not without end.
 func TestReplyDenied(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	user := brokertest.NewUser(t, uri)

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// A proxy stands between a client and a broker and misbehaves as networks do. It keeps what the client has sent.
+// A proxy stands between a client and a broker and misbehaves as networks do. It keeps what the
+// client has sent.
 type proxy struct {
 	uri    string
 	target string
@@ -102,7 +103,8 @@ func (p *proxy) cut() {
 	p.conns = nil
 }
 
-// hang passes nothing on until release, and keeps the connections open: a broker that is stopped, a cable that is cut.
+// hang passes nothing on until release, and keeps the connections open: a broker that is stopped, a
+// cable that is cut.
 func (p *proxy) hang() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -125,7 +127,8 @@ func (p *proxy) inject(frames []byte) {
 	p.conns[0].Write(frames)
 }
 
-// A method is a method frame that the client has sent, or the content header that followed it (class, 0).
+// A method is a method frame that the client has sent, or the content header that followed it
+// (class, 0).
 type method struct {
 	channel       uint16
 	class, method uint16

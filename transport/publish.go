@@ -35,7 +35,7 @@ func (c *Conn) Publish(ctx context.Context, p Publishing) error {
 			out.publisher.settle(out)
 			confirmed = nil // the result comes now
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for the broker's confirm: %w", out.publisher.session.late(ctx))
+			return fmt.Errorf("waiting for the broker's confirm: %w", out.publisher.session.contextError(ctx))
 		}
 	}
 }
@@ -125,7 +125,7 @@ func publisherOf(ctx context.Context, s *session) (*publisher, error) {
 	case <-p.ready:
 		return p, p.err
 	case <-ctx.Done():
-		return nil, s.late(ctx)
+		return nil, s.contextError(ctx)
 	}
 }
 
@@ -149,11 +149,11 @@ func (p *publisher) send(ctx context.Context, m *Publishing, message amqp.Publis
 	case <-p.closed:
 		return nil, errChannelClosed
 	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting to publish: %w", p.session.late(ctx))
+		return nil, fmt.Errorf("waiting to publish: %w", p.session.contextError(ctx))
 	}
 	if !p.session.sock.waitWritable(ctx, p.closed) {
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("waiting to publish: %w", p.session.late(ctx))
+			return nil, fmt.Errorf("waiting to publish: %w", p.session.contextError(ctx))
 		}
 		return nil, errChannelClosed
 	}
@@ -203,7 +203,7 @@ func (p *publisher) run() {
 		err = ch.Confirm(false)
 	}
 	if err != nil {
-		p.err = gone(err, connecting)
+		p.err = brokerError(err, connecting)
 		close(p.closed)
 		close(p.ready)
 		return
@@ -300,7 +300,7 @@ func (p *publisher) end(err *amqp.Error, returns <-chan amqp.Return) {
 	lost := ErrConnectionLost
 	var refused *Error
 	if err != nil {
-		why := reason(err, publishing)
+		why := closeError(err, publishing)
 		errors.As(why, &refused)
 		lost = fmt.Errorf("%w: %w", ErrConnectionLost, why)
 	}

@@ -205,8 +205,8 @@ func TestWireOfProperties(t *testing.T) {
 	}
 }
 
-// TestHeadersThatAMQP091CannotRead is about headers that RabbitMQ passes on and that would cost us the connection,
-// again and again.
+// TestHeadersThatAMQP091CannotRead is about headers that RabbitMQ passes on and that would cost us
+// the connection, again and again.
 func TestHeadersThatAMQP091CannotRead(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	c := dial(t, p.uri)

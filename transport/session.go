@@ -14,61 +14,82 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// frameSize is the largest frame that a Conn proposes to send and receive, in bytes.
+// frameSize is the largest frame that is proposed to the broker, in bytes.
 const frameSize = 128 << 10
 
-// errChannelClosed is the error inside the package of what met a dead channel or socket: nothing was sent, try the next one.
-var errChannelClosed = errors.New("channel is gone")
+// errChannelClosed says that a channel or the socket was closed before anything was sent: the
+// caller may try again on the next one.
+var errChannelClosed = errors.New("channel is closed")
 
-// A session is one socket of a Conn: an epoch.
+// A session is one AMQP connection of a Conn, from login to its end.
 type session struct {
 	addr *address
 	amqp *amqp.Connection
 	sock *socket
 	log  *slog.Logger
-	wg   sync.WaitGroup
+	wg   sync.WaitGroup // see start
 
 	lost chan struct{} // closed when the connection has ended
-	err  error         // why; read it after lost
+	err  error         // why; valid once lost is closed
 
 	mu        sync.Mutex
-	ended     bool       // no goroutine may start any more
-	publisher *publisher // nil until something is published, for a broker blocks connections that publish
+	ended     bool       // start starts no more goroutines
+	publisher *publisher // nil until something is published: brokers block only connections that publish
 }
 
-// open connects to one broker and logs in.
-func (c *Conn) open(ctx context.Context, a *address) (*session, error) {
+// openSession connects to one broker and logs in.
+func openSession(ctx context.Context, cfg *Config, a *address, log *slog.Logger) (*session, error) {
 	limit := cmp.Or(a.timeout, dialTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
-	conn, err := c.dial(ctx, a)
+	conn, err := dial(ctx, cfg, a)
 	if err != nil {
-		return nil, explain(ctx, a, err)
+		return nil, dialError(ctx, a, err)
 	}
 	sock := newSocket(conn)
-	abandon := context.AfterFunc(ctx, sock.abort)
-	connection, err := amqp.Open(sock, c.proposal(a))
-	if !abandon() {
+	release := context.AfterFunc(ctx, sock.abort)
+	connection, err := amqp.Open(sock, amqpConfig(cfg, a))
+	if !release() {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
 		sock.abort()
 		<-sock.done
-		return nil, explain(ctx, a, sock.cause(err))
+		return nil, dialError(ctx, a, sock.cause(err))
 	}
-	s := &session{addr: a, amqp: connection, sock: sock, log: c.log, lost: make(chan struct{})}
+	s := &session{addr: a, amqp: connection, sock: sock, log: log, lost: make(chan struct{})}
 	closes := connection.NotifyClose(make(chan *amqp.Error, 1))
-	s.run(func() { s.watch(closes) })
+	s.start(func() { s.watch(closes) })
 	return s, nil
 }
 
-// proposal returns what we would agree on with the broker.
-func (c *Conn) proposal(a *address) amqp.Config {
-	properties := amqp.Table{"product": "gomeko", "platform": "Go"}
-	if c.cfg.Name != "" {
-		properties.SetClientConnectionName(c.cfg.Name)
+// dial makes the network connection, and speaks TLS on it if a requires that.
+func dial(ctx context.Context, cfg *Config, a *address) (net.Conn, error) {
+	dial := cfg.Dial
+	if dial == nil {
+		dial = func(ctx context.Context, addr string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", addr)
+		}
 	}
-	heartbeat := cmp.Or(a.heartbeat, c.cfg.Heartbeat)
+	conn, err := dial(ctx, a.hostport)
+	if err != nil || a.tlsConfig == nil {
+		return conn, err
+	}
+	secured := tls.Client(conn, a.tlsConfig)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secured, nil
+}
+
+// amqpConfig returns what to propose to the broker.
+func amqpConfig(cfg *Config, a *address) amqp.Config {
+	properties := amqp.Table{"product": "gomeko", "platform": "Go"}
+	if cfg.Name != "" {
+		properties.SetClientConnectionName(cfg.Name)
+	}
+	heartbeat := cmp.Or(a.heartbeat, cfg.Heartbeat)
 	if heartbeat < time.Second {
 		heartbeat = time.Minute
 	}
@@ -82,40 +103,46 @@ func (c *Conn) proposal(a *address) amqp.Config {
 	}
 }
 
-// dial makes the socket, with TLS where it is wanted.
-func (c *Conn) dial(ctx context.Context, a *address) (net.Conn, error) {
-	dial := c.cfg.Dial
-	if dial == nil {
-		dial = func(ctx context.Context, addr string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", addr)
-		}
-	}
-	conn, err := dial(ctx, a.hostport)
-	if err != nil || a.secured == nil {
-		return conn, err
-	}
-	secured := tls.Client(conn, a.secured)
-	if err := secured.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return secured, nil
+// A login implements [amqp.Authentication] with the mechanism of an address.
+type login struct {
+	*address
+	properties amqp.Table // of the connection
 }
 
-// watch is the goroutine that hears what the broker says of the connection, until it ends.
+// Mechanism returns the name of the SASL mechanism.
+func (l *login) Mechanism() string { return l.mechanism }
+
+// Response returns the credentials. amqp091-go calls it after it has put its capabilities into the
+// properties, and before it sends these. Response adds one: without it, a broker that refuses the
+// login closes the connection and does not say why.
+func (l *login) Response() string {
+	if capabilities, ok := l.properties["capabilities"].(amqp.Table); ok {
+		capabilities["authentication_failure_close"] = true
+	}
+	switch l.mechanism {
+	case "EXTERNAL":
+		return "" // the broker looks at the client's certificate
+	case "AMQPLAIN":
+		return (&amqp.AMQPlainAuth{Username: l.user, Password: l.password}).Response()
+	default:
+		return (&amqp.PlainAuth{Username: l.user, Password: l.password}).Response()
+	}
+}
+
+// watch is the goroutine that logs alarms of the broker, and notes the end of the connection.
 func (s *session) watch(closes <-chan *amqp.Error) {
 	for {
 		select {
 		case reason := <-s.sock.alarms:
 			if reason != nil {
-				s.log.Warn("broker blocks publishing", "broker", s.addr.shown, "reason", *reason)
+				s.log.Warn("broker blocks publishing", "broker", s.addr.redacted, "reason", *reason)
 			} else {
-				s.log.Info("broker takes publishings again", "broker", s.addr.shown)
+				s.log.Info("broker accepts publishing again", "broker", s.addr.redacted)
 			}
 		case err, ok := <-closes:
 			s.err = ErrClosed
 			if ok {
-				s.err = reason(err, connecting)
+				s.err = closeError(err, connecting)
 			}
 			close(s.lost)
 			return
@@ -132,22 +159,23 @@ func (s *session) isLost() bool {
 	}
 }
 
-// do runs f, which talks to the broker, no longer than ctx: f itself ends with the session at the latest.
+// do calls f, which talks to the broker, and waits for it until ctx ends. f goes on until the
+// session ends at the latest.
 func (s *session) do(ctx context.Context, f func() error) error {
 	result := make(chan error, 1)
-	if !s.run(func() { result <- f() }) {
+	if !s.start(func() { result <- f() }) {
 		return errChannelClosed
 	}
 	select {
 	case err := <-result:
 		return err
 	case <-ctx.Done():
-		return s.late(ctx)
+		return s.contextError(ctx)
 	}
 }
 
-// run starts a goroutine of the session's, unless the session has ended.
-func (s *session) run(f func()) bool {
+// start starts a goroutine that the session waits for. It returns false if the session has ended.
+func (s *session) start(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.ended {
@@ -156,15 +184,15 @@ func (s *session) run(f func()) bool {
 	return !s.ended
 }
 
-// late returns ctx's cause, and that the broker is to blame if it is.
-func (s *session) late(ctx context.Context) error {
+// contextError returns ctx's cause, with the reason if the broker blocks publishers.
+func (s *session) contextError(ctx context.Context) error {
 	if reason := s.sock.blocked.Load(); reason != nil {
 		return fmt.Errorf("broker blocks publishing (%s): %w", *reason, context.Cause(ctx))
 	}
 	return context.Cause(ctx)
 }
 
-// close closes the connection in order, or cuts it when ctx ends.
+// close closes the connection as AMQP says, or cuts it when ctx ends.
 func (s *session) close(ctx context.Context) error {
 	closed := make(chan struct{})
 	go func() {
@@ -175,7 +203,7 @@ func (s *session) close(ctx context.Context) error {
 	select {
 	case <-closed:
 	case <-ctx.Done():
-		err = fmt.Errorf("close: the broker does not answer, connection cut: %w", s.late(ctx))
+		err = fmt.Errorf("close: the broker does not answer, connection cut: %w", s.contextError(ctx))
 		s.sock.abort()
 		<-closed
 	}

@@ -10,8 +10,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A stream is read on after a lost connection: what was not settled comes again, what came meanwhile is not missed, and what is
-// rejected is settled too. One that is made anew is read from its beginning.
+// A stream is read on after a lost connection: what was not settled comes again, what came
+// meanwhile is not missed, and what is rejected is settled too. One that is made anew is read from
+// its beginning.
 func TestStream(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	p := newProxy(t, uri)

@@ -14,7 +14,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestBrokerKilled kills the broker under a connection and starts it again: what was declared and consumed is back.
+// TestBrokerKilled kills the broker under a connection and starts it again: what was declared and
+// consumed is back.
 func TestBrokerKilled(t *testing.T) {
 	node := brokertest.StartNode(t)
 	c := dial(t, node.URI())
@@ -131,7 +132,8 @@ func TestUnconfirmed(t *testing.T) {
 	})
 }
 
-// TestHalfOpen has a broker that is silent: its heartbeats are missed, and the connection is made anew.
+// TestHalfOpen has a broker that is silent: its heartbeats are missed, and the connection is made
+// anew.
 func TestHalfOpen(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	c := dialConfig(t, transport.Config{URI: p.uri, Heartbeat: time.Second})
@@ -155,8 +157,8 @@ func TestHalfOpen(t *testing.T) {
 	}
 }
 
-// TestDeadlines has a broker that does not answer for a while: what waits for it ends with its ctx, and leaves nothing
-// behind that would take messages.
+// TestDeadlines has a broker that does not answer for a while: what waits for it ends with its ctx,
+// and leaves nothing behind that would take messages.
 func TestDeadlines(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	c := dial(t, p.uri)
@@ -188,8 +190,8 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
-// TestRefusedAfterRedial has a queue declared otherwise by somebody while we are away: the rest goes on, and the log
-// tells.
+// TestRefusedAfterRedial has a queue declared otherwise by somebody while we are away: the rest
+// goes on, and the log tells.
 func TestRefusedAfterRedial(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		p := newProxy(t, uri)

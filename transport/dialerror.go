@@ -1,0 +1,103 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// tlsAlert is the first byte that a TLS server sends to a client that does not speak TLS.
+const tlsAlert = 0x15
+
+var errSpeaksTLS = errors.New("an alert of TLS")
+
+// dialError returns err, why no connection to a was possible, with what to do about it.
+func dialError(ctx context.Context, a *address, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("no AMQP broker answers there: %w", context.Cause(ctx))
+	}
+	var refused *amqp.Error
+	var name *net.DNSError
+	switch {
+	case errors.As(err, &refused):
+		return loginError(a, refused)
+	case errors.As(err, &name):
+		return fmt.Errorf("%w: check the host name", err)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("nobody is listening there (%w): start a broker (`gomeko broker`, or RabbitMQ) or use another address", err)
+	case errors.Is(err, errSpeaksTLS):
+		return errors.New("the server speaks TLS: write amqps://, or set AMQP_SSL, or use the broker's port without TLS, usually 5672")
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF):
+		return protocolError(a, err.Error())
+	}
+	return tlsError(a, err)
+}
+
+// loginError explains a refusal of the broker, or amqp091-go's error about its answer.
+func loginError(a *address, err *amqp.Error) error {
+	remedy := ""
+	switch {
+	case err == amqp.ErrSASL:
+		return fmt.Errorf("the broker does not offer the login method %s: enable it there, or set another LOGIN_METHOD", a.mechanism)
+	case err.Code == amqp.AccessRefused && a.mechanism == "EXTERNAL":
+		remedy = "login with the client's certificate refused: set certfile and keyfile, from a CA that the broker trusts, and create a user with the certificate's name and without a password"
+	case err.Code == amqp.AccessRefused:
+		remedy = fmt.Sprintf("login of user %q refused: check name and password", a.user)
+		if a.user == "guest" {
+			remedy += ", or use another user: RabbitMQ accepts guest only from its own machine"
+		}
+	case !err.Server:
+		return protocolError(a, err.Reason)
+	case err.Code == amqp.NotAllowed && strings.Contains(err.Reason, "limit"):
+		remedy = "close connections, or raise the limit"
+	case err.Code == amqp.NotAllowed && strings.Contains(err.Reason, "refused for user"):
+		remedy = fmt.Sprintf(`grant access, as in rabbitmqctl set_permissions -p %s %s ".*" ".*" ".*"`, a.vhost, a.user)
+	case err.Code == amqp.NotAllowed:
+		remedy = fmt.Sprintf("create the vhost %q and grant the user %q access to it (rabbitmqctl add_vhost, set_permissions), or use another", a.vhost, a.user)
+	}
+	return &Error{Code: err.Code, Text: err.Reason, Remedy: remedy}
+}
+
+// protocolError explains that no AMQP broker answered.
+func protocolError(a *address, how string) error {
+	remedy := "check the port; 5671 needs amqps://"
+	if a.tlsConfig != nil {
+		remedy = "check the port"
+	}
+	return fmt.Errorf("the server hangs up or does not speak AMQP 0-9-1 (%s): %s", how, remedy)
+}
+
+// tlsError explains an error of TLS, and returns other errors unchanged.
+func tlsError(a *address, err error) error {
+	var (
+		noTLS     tls.RecordHeaderError
+		unknownCA x509.UnknownAuthorityError
+		otherHost x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		alert     *net.OpError
+	)
+	switch {
+	case errors.As(err, &noTLS):
+		return fmt.Errorf("the server does not speak TLS (%w): write amqp:// and omit AMQP_SSL, or use the broker's TLS port, usually 5671", err)
+	case errors.As(err, &unknownCA):
+		return fmt.Errorf("%w: set the file of the broker's CA, ca_certs under AMQP_SSL or cacertfile in the URI", err)
+	case errors.As(err, &otherHost):
+		return fmt.Errorf("%w: use a name from the broker's certificate, or set it: server_hostname under AMQP_SSL or server_name_indication in the URI", err)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return fmt.Errorf("%w: renew the broker's certificate, or set this machine's clock", err)
+	case errors.As(err, &alert) && alert.Op == "remote error":
+		if len(a.tlsConfig.Certificates) == 0 && a.tlsConfig.GetClientCertificate == nil {
+			return fmt.Errorf("the broker ended the TLS handshake (%w): if it requires a client certificate, set certfile and keyfile under AMQP_SSL or in the URI", err)
+		}
+		return fmt.Errorf("the broker ended the TLS handshake (%w): check that the certificate in certfile is valid and from a CA that the broker trusts", err)
+	}
+	return err
+}
