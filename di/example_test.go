@@ -10,20 +10,19 @@ import (
 
 	"github.com/gomeko/gomeko/di"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 // Button is an entrypoint, beside which rpc.Method would do as well: pressing it calls the row's method.
 type Button struct{}
 
 // Buttons are the buttons of a container by what is written on them.
-type Buttons map[string]*service.Field
+type Buttons map[string]*service.Row
 
-func (Button) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	buttons, _ := service.Lookup[Buttons](f.Host)
-	buttons[f.Tag("button")] = f
-	_, err := f.Bind(f.Tag("button"))
-	return &Button{}, errors.Join(err, f.Keys("button"))
+func (Button) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	buttons, _ := service.Lookup[Buttons](r.Host)
+	buttons[r.Tag.Get("button")] = r
+	_, err := r.Bind(r.Tag.Get("button"))
+	return &Button{}, errors.Join(err, r.Tag.Keys("button"))
 }
 
 func (*Button) Start(context.Context) error { return nil }
@@ -100,9 +99,9 @@ func ExamplePerCall() {
 		fmt.Println(err)
 		return
 	}
-	_, err = buttons["pay"].Run(ctx, nil, signature.Arguments{})
+	_, err = buttons["pay"].Run(ctx, service.Request{})
 	fmt.Println("paid:", err)
-	_, err = buttons["steal"].Run(ctx, nil, signature.Arguments{})
+	_, err = buttons["steal"].Run(ctx, service.Request{})
 	fmt.Println("stolen:", err)
 	_ = c.Stop(ctx)
 	// Output:

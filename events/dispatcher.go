@@ -22,9 +22,9 @@ type Dispatcher func(ctx context.Context, event string, payload any) error
 // Dependency makes the Dispatcher of a field: it implements [service.DependencyType].
 func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	cfg, _ := service.Lookup[Config](f.Host)
-	mandatory, err := f.Flag("mandatory", false)
+	mandatory, err := f.Tag.Flag("mandatory", false)
 	out, outErr := messaging.NewOutlet(f, transport.Topology{Exchanges: cfg.exchanges(f.Service)})
-	if err := errors.Join(f.Keys("mandatory"), err, outErr); err != nil {
+	if err := errors.Join(f.Tag.Keys("mandatory"), err, outErr); err != nil {
 		return nil, err
 	}
 	if d, ok := f.Value().(Dispatcher); ok && d != nil { // a test's own

@@ -44,39 +44,39 @@ type Event struct {
 }
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
-func (Handler) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	from, err := parseSource(f.Tag("events"))
-	sub, subErr := subscription(f, from)
+func (Handler) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	from, err := parseSource(r.Tag.Get("events"))
+	sub, subErr := subscription(r, from)
 	if err != nil {
 		subErr = nil // it is about what was not read
 	}
-	handler, bindErr := messaging.Subscribe(f, sub, func(d *transport.Delivery) Event {
+	handler, bindErr := messaging.Subscribe(r, sub, func(d *transport.Delivery) Event {
 		return Event{Service: strings.TrimSuffix(d.Exchange, suffix), Type: d.Key}
 	})
-	if err = errors.Join(f.Keys("events", "name", "delivery", "reliable", "requeue"), err, subErr, bindErr); err != nil {
+	if err = errors.Join(r.Tag.Keys("events", "name", "delivery", "reliable", "requeue"), err, subErr, bindErr); err != nil {
 		return nil, err
 	}
 	return handler, nil
 }
 
 // subscription returns a row's queue and its declarations: see docs/wire/nameko.md, Event queues.
-func subscription(f *service.Field, from source) (sub messaging.Subscription, err error) {
-	cfg, _ := service.Lookup[Config](f.Host)
-	reliable, reliableErr := f.Flag("reliable", true)
-	requeue, requeueErr := f.Flag("requeue", false)
+func subscription(r *service.Row, from source) (sub messaging.Subscription, err error) {
+	cfg, _ := service.Lookup[Config](r.Host)
+	reliable, reliableErr := r.Tag.Flag("reliable", true)
+	requeue, requeueErr := r.Tag.Flag("requeue", false)
 	if err := errors.Join(reliableErr, requeueErr); err != nil {
 		return sub, err
 	}
 	q := transport.Queue{Name: "evt-" + from.service + "-" + from.pattern, Durable: true, AutoDelete: !reliable}
-	switch delivery := cmp.Or(f.Tag("delivery"), "pool"); delivery {
+	switch delivery := cmp.Or(r.Tag.Get("delivery"), "pool"); delivery {
 	case "singleton":
 	case "pool":
-		q.Name += "--" + f.Service + "." + messaging.MethodName(f)
+		q.Name += "--" + r.Service + "." + messaging.MethodName(r)
 	case "broadcast":
 		id := cfg.Identity
 		switch {
 		case !reliable: // exclusive: under the old name it might be taken, by a connection that is dead and not known to be
-			fresh, err := service.Shared(f.Host, newIdentity)
+			fresh, err := service.Shared(r.Host, newIdentity)
 			if err != nil {
 				return sub, err
 			}
@@ -84,7 +84,7 @@ func subscription(f *service.Field, from source) (sub messaging.Subscription, er
 		case id == "":
 			return sub, errors.New(`a reliable broadcast needs an identity that outlives a restart: set gomeko.broadcast_identity in the configuration (events.Config.Identity), or write reliable:"false"`)
 		}
-		q.Name += "--" + f.Service + "." + messaging.MethodName(f) + "-" + id
+		q.Name += "--" + r.Service + "." + messaging.MethodName(r) + "-" + id
 		q.Exclusive = !reliable
 	default:
 		return sub, fmt.Errorf(`delivery %q is not known: write "pool", "singleton" or "broadcast"`, delivery)
@@ -106,7 +106,7 @@ func subscription(f *service.Field, from source) (sub messaging.Subscription, er
 // An identity is that of one start.
 type identity string
 
-func newIdentity(*service.Container) (*identity, error) {
+func newIdentity(*service.Host) (*identity, error) {
 	id := identity(strings.ReplaceAll(uuid.NewString(), "-", ""))
 	return &id, nil
 }

@@ -58,13 +58,13 @@ type Message struct {
 }
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
-func (Consumer) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	sub, err := subscriptionOf(f)
-	consumer, subErr := Subscribe(f, sub, func(d *transport.Delivery) Message {
+func (Consumer) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	sub, err := subscriptionOf(r.Tag)
+	consumer, subErr := Subscribe(r, sub, func(d *transport.Delivery) Message {
 		return Message{Exchange: d.Exchange, Key: d.Key, Properties: d.Properties, Body: d.Body}
 	})
 	known := append(declarationKeys(), "messaging", "name", "exchange", "key", "from", "requeue")
-	err = errors.Join(f.Keys(known...), err, subErr)
+	err = errors.Join(r.Tag.Keys(known...), err, subErr)
 	if err != nil {
 		return nil, err
 	}
@@ -72,9 +72,9 @@ func (Consumer) Entrypoint(f *service.Field) (service.Entrypoint, error) {
 }
 
 // subscriptionOf reads the row's tag.
-func subscriptionOf(f *service.Field) (s Subscription, err error) {
-	s.Queue = f.Tag("messaging")
-	exchange, keys := f.Tag("exchange"), strings.Fields(f.Tag("key"))
+func subscriptionOf(tag service.Tag) (s Subscription, err error) {
+	s.Queue = tag.Get("messaging")
+	exchange, keys := tag.Get("exchange"), strings.Fields(tag.Get("key"))
 	var errs [4]error
 	switch {
 	case s.Queue == "":
@@ -85,9 +85,9 @@ func subscriptionOf(f *service.Field) (s Subscription, err error) {
 	if len(keys) == 0 {
 		keys = []string{""}
 	}
-	s.Topology, errs[1] = topologyOf(f, exchange, s.Queue, keys...)
-	s.Requeue, errs[2] = f.Flag("requeue", false)
-	from := f.Tag("from")
+	s.Topology, errs[1] = topologyOf(tag, exchange, s.Queue, keys...)
+	s.Requeue, errs[2] = tag.Flag("requeue", false)
+	from := tag.Get("from")
 	for _, q := range s.Topology.Queues {
 		if q.Args["x-queue-type"] == "stream" {
 			from = cmp.Or(from, "next")
@@ -95,7 +95,7 @@ func subscriptionOf(f *service.Field) (s Subscription, err error) {
 	}
 	if from != "" {
 		s.args = transport.Table{"x-stream-offset": value(from)}
-		errs[3] = pointless(f, "for a stream, which takes no message back: leave it out", "requeue")
+		errs[3] = pointless(tag, "for a stream, which takes no message back: leave it out", "requeue")
 	}
 	return s, errors.Join(errs[:]...)
 }

@@ -14,9 +14,9 @@ const (
 	stackID = "call_id_stack" // the one among them that is no data
 )
 
-// CallOf returns the call of a message, with the context data that it carries. Headers without
+// RequestOf returns the call that a message asks for, with the context data that it carries. Headers without
 // Nameko's prefix are context data too, under their own name: see docs/wire/nameko.md, Context data.
-func CallOf(d *transport.Delivery) *service.Call {
+func RequestOf(d *transport.Delivery) service.Request {
 	data := map[string]any{} // mostly it stays empty
 	for name, value := range d.Headers {
 		if name == prefix+stackID {
@@ -32,7 +32,7 @@ func CallOf(d *transport.Delivery) *service.Call {
 		stack = data[stackID]
 	}
 	delete(data, stackID)
-	return &service.Call{Parents: ids(stack), Data: data, Redelivered: d.Redelivered, Attempt: 1}
+	return service.Request{Parents: ids(stack), Data: data, Redelivered: d.Redelivered}
 }
 
 // HeadersOf returns the headers of what is sent with ctx: its context data, and the id stack of its call. Outside of a call

@@ -17,7 +17,7 @@ import (
 // two, for a broker that is short of memory reads no more from connections that publish: acknowledgements are to reach it
 // all the same.
 type hub struct {
-	host    *service.Container
+	host    *service.Host
 	broker  transport.Config
 	log     *slog.Logger
 	claims  []claim
@@ -26,7 +26,7 @@ type hub struct {
 	in, out *transport.Conn // nil before Setup, and if nobody needs it
 }
 
-func newHub(host *service.Container) (*hub, error) {
+func newHub(host *service.Host) (*hub, error) {
 	broker, ok := service.Lookup[transport.Config](host)
 	if !ok {
 		return nil, errors.New("no broker is configured: put a transport.Config into service.Config.Values")
@@ -37,16 +37,16 @@ func newHub(host *service.Container) (*hub, error) {
 
 // A claim is what a field declares.
 type claim struct {
-	field *service.Field
+	service, field string
 	transport.Topology
 }
 
-// claim adds what f declares. Two may share a queue, as singletons of two services do, or an exchange, if they mean the same
+// claim adds what a field declares. Two may share a queue, as singletons of two services do, or an exchange, if they mean the same
 // one: the broker would refuse the second.
-func (h *hub) claim(f *service.Field, t transport.Topology) error {
+func (h *hub) claim(service, field string, t transport.Topology) error {
 	var mistakes []error
 	for _, other := range h.claims {
-		by := fmt.Sprintf("by %s of %s", other.field.Name, other.field.Service)
+		by := fmt.Sprintf("by %s of %s", other.field, other.service)
 		for _, q := range t.Queues {
 			for _, taken := range other.Queues {
 				if taken.Name == q.Name && !reflect.DeepEqual(taken, q) {
@@ -64,7 +64,7 @@ func (h *hub) claim(f *service.Field, t transport.Topology) error {
 			}
 		}
 	}
-	h.claims = append(h.claims, claim{f, t})
+	h.claims = append(h.claims, claim{service, field, t})
 	return errors.Join(mistakes...)
 }
 

@@ -33,7 +33,7 @@ func NewOutlet(f *service.Field, t transport.Topology) (*Outlet, error) {
 	}
 	o := &Outlet{topology: t}
 	h.outlets = append(h.outlets, o)
-	return o, h.claim(f, t)
+	return o, h.claim(f.Service, f.Name, t)
 }
 
 // OutletOf returns an outlet of a program that is no service. It declares nothing.

@@ -1,7 +1,6 @@
 package messaging
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -16,36 +15,36 @@ import (
 
 // bind binds the row's method in one of the forms of [Subscribe], and returns whether it is told what about is of, and the
 // type of its payload, nil if it takes none.
-func bind(f *service.Field, about reflect.Type) (told bool, payload reflect.Type, err error) {
-	name, params := MethodName(f), f.Params()
+func bind(r *service.Row, about reflect.Type) (told bool, payload reflect.Type, err error) {
+	name, params := MethodName(r), r.Params()
 	switch {
 	case slices.Equal(params, []reflect.Type{about}):
-		_, err = f.Bind(name+"()", about)
+		_, err = r.Bind(name+"()", about)
 		return true, nil, err
 	case len(params) == 2 && params[0] == about:
-		_, err = f.Bind(name+"(payload)", about)
+		_, err = r.Bind(name+"(payload)", about)
 		return true, params[1], err
 	case len(params) == 1:
-		_, err = f.Bind(name + "(payload)")
+		_, err = r.Bind(name + "(payload)")
 		return false, params[0], err
 	}
-	return false, nil, unfit(f, name, params, about)
+	return false, nil, unfit(r, name, params, about)
 }
 
 // unfit says what is wrong with a method that has no payload, or several, or that is not there.
-func unfit(f *service.Field, name string, params []reflect.Type, about reflect.Type) error {
+func unfit(r *service.Row, name string, params []reflect.Type, about reflect.Type) error {
 	list := make([]string, len(params))
 	for i := range list {
 		list[i] = fmt.Sprintf("p%d", i)
 	}
-	if _, err := f.Bind(name + "(" + strings.Join(list, ", ") + ")"); err != nil && len(params) > 0 {
+	if _, err := r.Bind(name + "(" + strings.Join(list, ", ") + ")"); err != nil && len(params) > 0 {
 		return err
 	} else if err != nil {
-		_, err = f.Bind(name + "(payload)") // whose remedy has one
+		_, err = r.Bind(name + "(payload)") // whose remedy has one
 		return err
 	}
 	return fmt.Errorf("%s takes %v after ctx, and a message has one payload: write %[1]s(ctx context.Context, payload T) error, or with %[3]s ahead of the payload",
-		cmp.Or(f.Tag("method"), f.Name), params, about)
+		r.Method, params, about)
 }
 
 // An unreadableError says why a message is no call: its body cannot be decoded, or not into the method's type.

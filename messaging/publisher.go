@@ -46,12 +46,12 @@ type Publisher func(ctx context.Context, payload any, options ...func(*transport
 
 // Dependency makes the Publisher of a field: it implements [service.DependencyType].
 func (Publisher) Dependency(f *service.Field) (any, error) {
-	p, err := publishingOf(f)
-	topology, topologyErr := topologyOf(f, f.Tag("messaging"), f.Tag("queue"), f.Tag("key"))
+	p, err := publishingOf(f.Tag)
+	topology, topologyErr := topologyOf(f.Tag, f.Tag.Get("messaging"), f.Tag.Get("queue"), f.Tag.Get("key"))
 	out, outErr := NewOutlet(f, topology)
 	known := append(declarationKeys(), "messaging", "key", "queue", "mandatory", "persistent", "priority", "expiration", "headers",
 		"serializer", "compression")
-	err = errors.Join(f.Keys(known...), err, topologyErr, outErr)
+	err = errors.Join(f.Tag.Keys(known...), err, topologyErr, outErr)
 	if err != nil {
 		return nil, err
 	}
@@ -75,39 +75,39 @@ func (Publisher) Dependency(f *service.Field) (any, error) {
 }
 
 // publishingOf returns what every message of a field has.
-func publishingOf(f *service.Field) (p transport.Publishing, err error) {
-	p.Exchange, p.Key = f.Tag("messaging"), f.Tag("key")
+func publishingOf(tag service.Tag) (p transport.Publishing, err error) {
+	p.Exchange, p.Key = tag.Get("messaging"), tag.Get("key")
 	var errs [4]error
-	if queue := f.Tag("queue"); queue != "" && p.Exchange == "" {
+	if queue := tag.Get("queue"); queue != "" && p.Exchange == "" {
 		if p.Key != "" {
 			errs[0] = errors.New("key has no meaning without an exchange: the default exchange routes by the queue's name")
 		}
 		p.Key = queue
 	}
-	p.Mandatory, errs[1] = f.Flag("mandatory", false)
-	p.Persistent, errs[2] = f.Flag("persistent", true)
-	if text := f.Tag("priority"); text != "" {
+	p.Mandatory, errs[1] = tag.Flag("mandatory", false)
+	p.Persistent, errs[2] = tag.Flag("persistent", true)
+	if text := tag.Get("priority"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 8)
 		if err != nil {
 			errs[3] = fmt.Errorf("priority %q is no number from 0 to 255", text)
 		}
 		p.Priority = uint8(n)
 	}
-	if text := f.Tag("expiration"); text != "" {
+	if text := tag.Get("expiration"); text != "" {
 		p.Expiration, err = time.ParseDuration(text)
 		if err != nil || p.Expiration <= 0 {
 			err = fmt.Errorf(`expiration %q is no time: write expiration:"10s"`, text)
 		}
 	}
-	return p, errors.Join(append(errs[:], err, format(f, &p))...)
+	return p, errors.Join(append(errs[:], err, format(tag, &p))...)
 }
 
 // format reads what says how the payload becomes the body, and the headers.
-func format(f *service.Field, p *transport.Publishing) (err error) {
-	static, err := tableOf(f, "headers", "x-tenant=eu x-version=2", text)
+func format(tag service.Tag, p *transport.Publishing) (err error) {
+	static, err := tableOf(tag, "headers", "x-tenant=eu x-version=2", text)
 	p.Headers = transport.Table{}
 	maps.Copy(p.Headers, static)
-	switch name := f.Tag("serializer"); name {
+	switch name := tag.Get("serializer"); name {
 	case "":
 	case "json":
 		p.ContentType = codec.JSON.ContentType()
@@ -116,7 +116,7 @@ func format(f *service.Field, p *transport.Publishing) (err error) {
 	default:
 		err = errors.Join(err, fmt.Errorf(`serializer %q is not known: write "json" or "msgpack"`, name))
 	}
-	switch name := f.Tag("compression"); name {
+	switch name := tag.Get("compression"); name {
 	case "":
 	case "zlib":
 		p.Headers["compression"] = codec.Zlib

@@ -1,7 +1,6 @@
 package messaging
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -14,37 +13,37 @@ import (
 
 // MethodName returns the name on the wire of the row's method: name:"…" of its tag, else the method's name as Python would
 // spell it, forget_user for ForgetUser.
-func MethodName(f *service.Field) string {
-	if name := f.Tag("name"); name != "" {
+func MethodName(r *service.Row) string {
+	if name := r.Tag.Get("name"); name != "" {
 		return name
 	}
-	name := []rune(cmp.Or(f.Tag("method"), f.Name))
+	name := []rune(r.Method)
 	var b strings.Builder
-	for i, r := range name {
-		if i > 0 && unicode.IsUpper(r) &&
+	for i, c := range name {
+		if i > 0 && unicode.IsUpper(c) &&
 			(!unicode.IsUpper(name[i-1]) || i+1 < len(name) && unicode.IsLower(name[i+1])) {
 			b.WriteByte('_')
 		}
-		b.WriteRune(unicode.ToLower(r))
+		b.WriteRune(unicode.ToLower(c))
 	}
 	return b.String()
 }
 
-// pointless returns a mistake for each of the keys that the field's tag has although it means nothing there.
-func pointless(f *service.Field, where string, keys ...string) error {
+// pointless returns a mistake for each of the keys that the tag has although it means nothing there.
+func pointless(tag service.Tag, where string, keys ...string) error {
 	var mistakes []error
 	for _, key := range keys {
-		if f.Tag(key) != "" {
+		if tag.Get(key) != "" {
 			mistakes = append(mistakes, fmt.Errorf("%s has no meaning %s", key, where))
 		}
 	}
 	return errors.Join(mistakes...)
 }
 
-// tableOf reads a key of the field's tag that is a table: name=value, separated by spaces, of values that read reads.
-func tableOf(f *service.Field, key, example string, read func(string) any) (transport.Table, error) {
+// tableOf reads a key of the tag that is a table: name=value, separated by spaces, of values that read reads.
+func tableOf(tag service.Tag, key, example string, read func(string) any) (transport.Table, error) {
 	var table transport.Table
-	for pair := range strings.FieldsSeq(f.Tag(key)) {
+	for pair := range strings.FieldsSeq(tag.Get(key)) {
 		name, text, ok := strings.Cut(pair, "=")
 		if !ok || name == "" || text == "" {
 			return nil, fmt.Errorf(`%s: %q is no argument: write name=value with spaces between them, as in %[1]s:%[3]q`,

@@ -33,7 +33,7 @@ const head = 200
 // drop logs a message that is no call.
 func (s *subscriber) drop(d *transport.Delivery, unread *unreadableError) {
 	why, body := unread.Error(), strconv.Quote(string(unread.body[:min(len(unread.body), head)]))
-	if s.field.Sensitive() {
+	if s.row.Sensitive() {
 		why, body = service.Redacted, service.Redacted
 	}
 	s.log(d).Error("message dropped: it cannot be read", "err", why, "body", body)

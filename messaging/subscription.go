@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
-	"strconv"
 
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -29,21 +28,21 @@ type Subscription struct {
 //
 // where about makes what there is to know of a message beside its payload. The last form takes any body. As many messages
 // are taken at once as the service has workers, or as the row may run at once if that is less.
-func Subscribe[T any](f *service.Field, s Subscription, about func(*transport.Delivery) T) (service.Entrypoint, error) {
-	told, payload, err := bind(f, reflect.TypeFor[T]())
+func Subscribe[T any](r *service.Row, s Subscription, about func(*transport.Delivery) T) (service.Entrypoint, error) {
+	told, payload, err := bind(r, reflect.TypeFor[T]())
 	if err != nil {
 		return nil, err
 	}
-	h, err := service.Shared(f.Host, newHub)
+	h, err := service.Shared(r.Host, newHub)
 	if err != nil {
 		return nil, err
 	}
-	sub := &subscriber{Subscription: s, hub: h, field: f, payload: payload}
+	sub := &subscriber{Subscription: s, hub: h, row: r, payload: payload}
 	if told {
-		sub.lead = func(d *transport.Delivery) []any { return []any{about(d)} }
+		sub.leading = func(d *transport.Delivery) []any { return []any{about(d)} }
 	}
 	h.rows = append(h.rows, sub)
-	return sub, h.claim(f, s.Topology)
+	return sub, h.claim(r.Service, r.Name, s.Topology)
 }
 
 // A subscriber is the entrypoint of one row.
@@ -51,8 +50,8 @@ type subscriber struct {
 	Subscription
 
 	hub      *hub
-	field    *service.Field
-	lead     func(*transport.Delivery) []any // what the method takes ahead of the payload; nil if that is nothing
+	row      *service.Row
+	leading  func(*transport.Delivery) []any // what the method takes ahead of the payload; nil if that is nothing
 	payload  reflect.Type                    // nil if the method takes any body
 	consumer *transport.Consumer
 }
@@ -64,22 +63,13 @@ func (s *subscriber) Setup(ctx context.Context) error { return s.hub.in.Declare(
 func (s *subscriber) Start(ctx context.Context) (err error) {
 	s.consumer, err = s.hub.in.Consume(ctx, transport.Consume{
 		Queue:    s.Queue,
-		Prefetch: s.prefetch(),
+		Prefetch: s.row.Workers(), // what the row cannot run yet is better left to another process
 		Args:     s.args,
 		Handle: func(d *transport.Delivery) {
-			s.field.Go(func(ctx context.Context) { s.settle(d, s.handle(ctx, d)) })
+			s.row.Go(func(ctx context.Context) { s.settle(d, s.handle(ctx, d)) })
 		},
 	})
 	return err
-}
-
-// prefetch is how many messages are taken at once: what a row cannot run yet is better left to another process.
-func (s *subscriber) prefetch() int {
-	n := s.field.MaxWorkers()
-	if most, err := strconv.Atoi(s.field.Tag("max_workers")); err == nil {
-		n = min(n, most)
-	}
-	return n
 }
 
 // Stop ends the deliveries; calls that run are still acknowledged.
@@ -104,15 +94,16 @@ func (s *subscriber) handle(ctx context.Context, d *transport.Delivery) error {
 	if err != nil {
 		return err
 	}
-	var lead []any
-	if s.lead != nil {
-		lead = s.lead(d)
+	r := RequestOf(d)
+	r.Arguments = args
+	if s.leading != nil {
+		r.Leading = s.leading(d)
 	}
-	_, err = s.field.Run(ctx, CallOf(d), args, lead...)
+	_, err = s.row.Run(ctx, r)
 	return err
 }
 
 // log returns a logger for what is said about d.
 func (s *subscriber) log(d *transport.Delivery) *slog.Logger {
-	return s.field.Logger().With("queue", s.Queue, "exchange", d.Exchange, "key", d.Key)
+	return s.row.Logger().With("queue", s.Queue, "exchange", d.Exchange, "key", d.Key)
 }

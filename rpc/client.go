@@ -25,7 +25,7 @@ type Client struct {
 
 // Dependency binds the field: it implements [service.DependencyType].
 func (Client) Dependency(f *service.Field) (any, error) {
-	name, err := serviceOf(f)
+	name, err := serviceOf(f.Tag)
 	h, shareErr := service.Shared(f.Host, newHub)
 	if shareErr != nil {
 		return nil, errors.Join(err, shareErr)
@@ -34,19 +34,15 @@ func (Client) Dependency(f *service.Field) (any, error) {
 	if f.Type.Kind() != reflect.Struct || f.Type == clientType {
 		return c, err
 	}
-	fields, malformed := service.Fields(f.Type)
-	if malformed != nil {
-		return nil, errors.Join(err, malformed)
-	}
 	v := reflect.New(f.Type).Elem()
 	v.Set(reflect.ValueOf(f.Value()))
-	err = errors.Join(err, c.bind(v, fields))
+	err = errors.Join(err, c.bind(v))
 	return v.Interface(), err
 }
 
 // serviceOf returns the name of the service in the tag of a Client.
-func serviceOf(f *service.Field) (string, error) {
-	name, err := f.Tag("rpc"), f.Keys("rpc")
+func serviceOf(tag service.Tag) (string, error) {
+	name, err := tag.Get("rpc"), tag.Keys("rpc")
 	if name == "" {
 		err = errors.Join(err, errors.New(`no service is named: write the one to call, as in rpc:"users"`))
 	}

@@ -36,13 +36,13 @@ func (*Shop) GetOrder(_ context.Context, id int, verbose bool) (*Order, error) {
 	return &Order{ID: id, Product: "chair", Count: 2, Price: 10.5}, nil
 }
 
-// seized is a row that gives its field to the test.
+// seized is a row that hands itself to the test.
 type seized struct{}
 
-func (seized) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	to, _ := service.Lookup[chan *service.Field](f.Host)
-	to <- f
-	_, err := f.Bind(f.Tag("rpc"))
+func (seized) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	to, _ := service.Lookup[chan *service.Row](r.Host)
+	to <- r
+	_, err := r.Bind(r.Tag.Get("rpc"))
 	return seized{}, err
 }
 
@@ -53,7 +53,7 @@ func (seized) Stop(context.Context) error  { return nil }
 type side func()
 
 func newServerSide(tb testing.TB) side {
-	to := make(chan *service.Field, 1)
+	to := make(chan *service.Row, 1)
 	c, err := service.New(service.Config{Values: []any{to}}, new(Shop))
 	if err != nil {
 		tb.Fatal(err)
@@ -62,7 +62,7 @@ func newServerSide(tb testing.TB) side {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(c.Kill)
-	field, codecs := <-to, transport.Config{}.Accepts()
+	row, codecs := <-to, transport.Config{}.Accepts()
 	d := &transport.Delivery{
 		Key: "shop.get_order",
 		Properties: transport.Properties{
@@ -71,9 +71,7 @@ func newServerSide(tb testing.TB) side {
 		},
 		Body: []byte(`{"args": [7], "kwargs": {"verbose": true}}`),
 	}
-	life := make(chan context.Context, 1)
-	field.Go(func(ctx context.Context) { life <- ctx })
-	parent := <-life
+	parent := row.Host.Context()
 	cancels := newCancels(nil)
 	return func() {
 		args, err := readRequest(d, codecs, 1<<20)
@@ -84,9 +82,9 @@ func newServerSide(tb testing.TB) side {
 		defer cancel()
 		ctx, request := cancels.within(ctx, d)
 		defer request.done()
-		call := messaging.CallOf(d)
-		call.Cancel(request.cancel)
-		result, err := field.Run(ctx, call, args)
+		r := messaging.RequestOf(d)
+		r.Arguments, r.Cancel = args, request.cancel
+		result, err := row.Run(ctx, r)
 		if err != nil {
 			tb.Fatal(err)
 		}

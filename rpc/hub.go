@@ -16,7 +16,7 @@ import (
 
 // A hub is what the rows and clients of one container share: the connection, a server for each service, and the caller.
 type hub struct {
-	host    *service.Container
+	host    *service.Host
 	broker  transport.Config
 	cfg     Config
 	log     *slog.Logger
@@ -26,7 +26,7 @@ type hub struct {
 	conn    *transport.Conn
 }
 
-func newHub(host *service.Container) (*hub, error) {
+func newHub(host *service.Host) (*hub, error) {
 	broker, ok := service.Lookup[transport.Config](host)
 	if !ok {
 		return nil, errors.New("no broker is configured: put a transport.Config into service.Config.Values")
@@ -38,14 +38,13 @@ func newHub(host *service.Container) (*hub, error) {
 
 // serve adds a method to the server of the row's service.
 func (h *hub) serve(method string, r *row) (*server, error) {
-	f := r.field
-	s := h.servers[f.Service]
+	s := h.servers[r.Service]
 	if s == nil {
-		s = &server{hub: h, service: f.Service, field: f, methods: map[string]*row{}}
-		h.servers[f.Service] = s
+		s = &server{hub: h, service: r.Service, methods: map[string]*row{}}
+		h.servers[r.Service] = s
 	}
 	if other := s.methods[method]; other != nil {
-		return nil, fmt.Errorf("method %q is taken by the row %s: give one of them another name", method, other.field.Name)
+		return nil, fmt.Errorf("method %q is taken by the row %s: give one of them another name", method, other.Name)
 	}
 	s.methods[method] = r
 	return s, nil

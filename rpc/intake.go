@@ -51,8 +51,8 @@ const linger = time.Second
 
 // start opens the consumer that is always there.
 func (in *intake) start(ctx context.Context, s *server) error {
-	in.server, in.first = s, s.field.MaxWorkers()
-	lent := s.field.MaxLent()
+	in.server, in.first = s, s.hub.host.Workers()
+	lent := s.hub.host.Lent()
 	in.more = max(1, min((in.first+3)/4, lent))
 	in.most = lent / in.more
 	in.ended, in.wake = make(chan struct{}), make(chan struct{}, 1)
@@ -60,7 +60,7 @@ func (in *intake) start(ctx context.Context, s *server) error {
 		return err
 	}
 	ctx, in.end = context.WithCancel(context.Background())
-	s.field.Go(func(life context.Context) {
+	s.hub.host.Go(func(life context.Context) {
 		defer close(in.ended)
 		defer context.AfterFunc(life, in.end)()
 		in.run(ctx)
@@ -233,7 +233,7 @@ func (in *intake) take(c *consumer, d *transport.Delivery) {
 	c.jobs++
 	in.mu.Unlock()
 	in.count(1, 0)
-	in.server.field.Go(func(ctx context.Context) {
+	in.server.hub.host.Go(func(ctx context.Context) {
 		j := &job{Delivery: d, intake: in}
 		if !in.leave(ctx, c, d) {
 			in.server.answer(ctx, j)

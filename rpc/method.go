@@ -20,22 +20,22 @@ import (
 type Method struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
-func (Method) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	sig, err := bind(f)
-	ack, ackErr := ackOf(f)
-	if err = errors.Join(f.Keys("rpc", "ack"), err, ackErr); err != nil {
+func (Method) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	sig, err := bind(r)
+	ack, ackErr := ackOf(r.Tag)
+	if err = errors.Join(r.Tag.Keys("rpc", "ack"), err, ackErr); err != nil {
 		return nil, err
 	}
-	h, err := service.Shared(f.Host, newHub)
+	h, err := service.Shared(r.Host, newHub)
 	if err != nil {
 		return nil, err
 	}
-	return h.serve(sig.Name, &row{field: f, ackFirst: ack == "before"})
+	return h.serve(sig.Name, &row{Row: r, ackFirst: ack == "before"})
 }
 
 // ackOf returns when the row's requests are acknowledged.
-func ackOf(f *service.Field) (string, error) {
-	switch ack := f.Tag("ack"); ack {
+func ackOf(tag service.Tag) (string, error) {
+	switch ack := tag.Get("ack"); ack {
 	case "", "before":
 		return ack, nil
 	default:
@@ -44,12 +44,12 @@ func ackOf(f *service.Field) (string, error) {
 }
 
 // bind binds the row's method to the signature in its tag.
-func bind(f *service.Field) (*signature.Signature, error) {
-	spec := f.Tag("rpc")
-	if err := oneWord(f.Service, spec); err != nil {
+func bind(r *service.Row) (*signature.Signature, error) {
+	spec := r.Tag.Get("rpc")
+	if err := oneWord(r.Service, spec); err != nil {
 		return nil, err
 	}
-	return f.Bind(spec)
+	return r.Bind(spec)
 }
 
 // oneWord refuses a method with a dot in its name.

@@ -20,14 +20,13 @@ import (
 type server struct {
 	hub     *hub
 	service string
-	field   *service.Field // one of the rows, for what the rows have in common
 	methods map[string]*row
 	intake  intake
 }
 
 // A row is one method of a server.
 type row struct {
-	field    *service.Field
+	*service.Row
 	ackFirst bool // ack:"before"
 }
 
@@ -60,8 +59,8 @@ const consumerTimeout = 30 * time.Minute
 // warn says which rows may take longer than the broker waits.
 func (s *server) warn() {
 	for _, r := range s.methods {
-		if limit := r.field.Timeout(); limit > consumerTimeout && !r.ackFirst {
-			r.field.Logger().Warn("time limit over the broker's consumer_timeout", "timeout", limit, "consumer_timeout", consumerTimeout,
+		if limit := r.Timeout(); limit > consumerTimeout && !r.ackFirst {
+			r.Logger().Warn("time limit over the broker's consumer_timeout", "timeout", limit, "consumer_timeout", consumerTimeout,
 				"remedy", `past it the broker runs the call again: raise it there, or write ack:"before"`)
 		}
 	}
@@ -111,18 +110,17 @@ func (s *server) run(ctx context.Context, j *job) (any, error) {
 	}
 	ctx, request := s.hub.cancels.within(ctx, d)
 	defer request.done()
-	call := messaging.CallOf(d)
-	call.Cancel(request.cancel)
 	j.ackFirst = row.ackFirst
-	call.Watch(j)
-	return row.field.Run(ctx, call, args)
+	r := messaging.RequestOf(d)
+	r.Arguments, r.Cancel, r.Watcher = args, request.cancel, j
+	return row.Run(ctx, r)
 }
 
 // bad logs a request that is not run: its body's head, unless something in it may be sensitive.
 func (s *server) bad(d *transport.Delivery, row *row, err error) {
-	secret := row != nil && row.field.Sensitive()
+	secret := row != nil && row.Sensitive()
 	for _, r := range s.methods { // if the method is unknown it may have meant any
-		secret = secret || row == nil && r.field.Sensitive()
+		secret = secret || row == nil && r.Sensitive()
 	}
 	body := strconv.Quote(string(d.Body[:min(len(d.Body), 200)]))
 	if secret {

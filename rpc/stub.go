@@ -31,15 +31,15 @@ func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
 	if v.Kind() != reflect.Struct {
 		return none, fmt.Errorf("%s is no struct of funcs", v.Type())
 	}
-	fields, err := service.Fields(v.Type())
+	marker, ok := markerOf(v.Type())
+	if !ok {
+		return none, fmt.Errorf("%s names no service: write a field _ rpc.Client `rpc:\"users\"`", v.Type())
+	}
+	tag, err := service.ParseTag(string(marker.Tag))
 	if err == nil {
-		marker := slices.IndexFunc(fields, func(f *service.Field) bool { return f.Name == "_" && f.Type == clientType })
-		if marker < 0 {
-			return none, fmt.Errorf("%s names no service: write a field _ rpc.Client `rpc:\"users\"`", v.Type())
-		}
 		var name string
-		name, err = serviceOf(fields[marker])
-		err = errors.Join(err, from.Client(name).bind(v, fields))
+		name, err = serviceOf(tag)
+		err = errors.Join(err, from.Client(name).bind(v))
 	}
 	if err != nil {
 		return none, prefixed(v.Type().String(), err)
@@ -47,14 +47,24 @@ func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
 	return client, nil
 }
 
+// markerOf returns the blank field by which a struct is a typed client.
+func markerOf(t reflect.Type) (f reflect.StructField, ok bool) {
+	for i := range t.NumField() {
+		if f = t.Field(i); f.Name == "_" && f.Type == clientType {
+			return f, true
+		}
+	}
+	return f, false
+}
+
 // bind fills the funcs of a typed client that are nil, and checks all of them.
-func (c Client) bind(v reflect.Value, fields []*service.Field) error {
+func (c Client) bind(v reflect.Value) error {
 	var mistakes []error
-	marked := false
+	marker, _ := markerOf(v.Type())
 	taken := map[string]string{}
-	for i, f := range fields {
-		if f.Name == "_" && f.Type == clientType && !marked {
-			marked = true
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if slices.Equal(f.Index, marker.Index) {
 			continue
 		}
 		s, err := newStub(c, f)
@@ -95,16 +105,19 @@ type stub struct {
 	fields bool              // the one parameter is a struct, whose fields are the keywords
 }
 
-func newStub(c Client, f *service.Field) (*stub, error) {
+func newStub(c Client, f reflect.StructField) (*stub, error) {
+	tag, err := service.ParseTag(string(f.Tag))
 	switch {
+	case err != nil:
+		return nil, err
 	case f.Type.Kind() != reflect.Func:
 		return nil, fmt.Errorf("is %s: a typed client has funcs, and one blank rpc.Client", f.Type)
 	case !token.IsExported(f.Name):
 		return nil, errors.New("is not exported and cannot be set: begin its name with a capital")
 	}
-	spec := f.Tag("rpc")
+	spec := tag.Get("rpc")
 	sig, err := readSignature(c.service, spec)
-	if err = errors.Join(f.Keys("rpc"), shape(f.Type), err); err != nil {
+	if err = errors.Join(tag.Keys("rpc"), shape(f.Type), err); err != nil {
 		return nil, err
 	}
 	s := &stub{client: c, method: sig.Name, params: sig.Params}

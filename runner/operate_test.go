@@ -23,7 +23,6 @@ import (
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -43,16 +42,15 @@ func (*Bell) Ring(ctx context.Context) error {
 	return nil
 }
 
-type once struct{ field *service.Field }
+type once struct{ row *service.Row }
 
-func (once) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	_, err := f.Bind("ring")
-	return once{f}, errors.Join(err, f.Keys("once"))
+func (once) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	_, err := r.Bind("ring")
+	return once{r}, errors.Join(err, r.Tag.Keys("once"))
 }
 
 func (o once) Start(context.Context) error {
-	call := &service.Call{Parents: []string{"caller"}}
-	o.field.Go(func(ctx context.Context) { _, _ = o.field.Run(ctx, call, signature.Arguments{}) })
+	o.row.Go(func(ctx context.Context) { _, _ = o.row.Run(ctx, service.Request{Parents: []string{"caller"}}) })
 	return nil
 }
 
@@ -123,19 +121,19 @@ gomeko: {rpc_timeout: none, max_lent: 5, max_message: 1000, broadcast_identity: 
 	if err := p.bind([]fx.Option{service.Provide(new(Clock))}); err != nil {
 		t.Fatal(err)
 	}
-	broker, _ := service.Lookup[transport.Config](p.container)
+	broker, _ := service.Lookup[transport.Config](p.container.Host())
 	if broker.URI != "amqps://one;amqps://two" || broker.TLS == nil || broker.TLS.ServerName != "three" ||
 		broker.Heartbeat != 10*time.Second || broker.LoginMethod != "AMQPLAIN" || broker.MaxMessage != 1000 ||
 		broker.Codec != msgpack.Codec || broker.Accept.Of("application/json") != codec.TypedJSON || len(broker.Accept) != 2 {
 		t.Errorf("got %+v", broker)
 	}
-	if calls, _ := service.Lookup[rpc.Config](p.container); calls.Exchange != "vec-other" || calls.Timeout >= 0 {
+	if calls, _ := service.Lookup[rpc.Config](p.container.Host()); calls.Exchange != "vec-other" || calls.Timeout >= 0 {
 		t.Errorf("got %+v", calls)
 	}
-	if clock := p.container.Rows()[0]; clock.MaxWorkers() != 3 || clock.MaxLent() != 5 {
-		t.Errorf("got %d workers and %d to lend", clock.MaxWorkers(), clock.MaxLent())
+	if h := p.container.Host(); h.Workers() != 3 || h.Lent() != 5 {
+		t.Errorf("got %d workers and %d to lend", h.Workers(), h.Lent())
 	}
-	if got, _ := service.Lookup[events.Config](p.container); got != (events.Config{Identity: "eu-1", AutoDelete: true, Undeclared: true}) {
+	if got, _ := service.Lookup[events.Config](p.container.Host()); got != (events.Config{Identity: "eu-1", AutoDelete: true, Undeclared: true}) {
 		t.Errorf("got %+v", got)
 	}
 }

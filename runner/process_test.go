@@ -49,15 +49,15 @@ type Torch struct {
 
 func (*Torch) Burn(context.Context) error { return nil }
 
-type fuse struct{ field *service.Field }
+type fuse struct{ row *service.Row }
 
-func (fuse) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	_, err := f.Bind("burn")
-	return fuse{f}, errors.Join(err, f.Keys("fuse"))
+func (fuse) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	_, err := r.Bind("burn")
+	return fuse{r}, errors.Join(err, r.Tag.Keys("fuse"))
 }
 
 func (f fuse) Start(context.Context) error {
-	f.field.Go(func(context.Context) { f.field.Fail(errors.New("the fuse is gone")) })
+	f.row.Go(func(context.Context) { f.row.Fail(errors.New("the fuse is gone")) })
 	return nil
 }
 

@@ -18,7 +18,7 @@ func BenchmarkRun(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := f.Run(ctx, nil, args); err != nil {
+				if _, err := f.Run(ctx, service.Request{Arguments: args}); err != nil {
 					b.Fatal(err)
 				}
 			}

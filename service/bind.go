@@ -21,25 +21,6 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// Params returns the types of the parameters that the row's method has beside ctx, its first: nil if there is no such method, of
-// which [Field.Bind] tells. It is for an entrypoint whose methods may do without the values that it gives them.
-func (f *Field) Params() []reflect.Type {
-	if !f.isRow {
-		return nil
-	}
-	m, ok := reflect.PointerTo(f.hosted.proto.Type()).MethodByName(f.goName)
-	if !ok {
-		return nil
-	}
-	types := []reflect.Type{}
-	for i := 1; i < m.Type.NumIn(); i++ { // after the receiver
-		if t := m.Type.In(i); i > 1 || t != contextType {
-			types = append(types, t)
-		}
-	}
-	return types
-}
-
 // bind finds the method of the service and gives the parameters of sig to the method's.
 func bind(proto reflect.Value, name string, sig *signature.Signature, lead []reflect.Type) (*method, error) {
 	typ := reflect.PointerTo(proto.Type())
@@ -49,10 +30,10 @@ func bind(proto reflect.Value, name string, sig *signature.Signature, lead []ref
 		return nil, noMethod(typ, name, remedy)
 	}
 	m := &method{
-		sig:   sig,
-		proto: proto,
-		fn:    goMethod.Func,
-		lead:  lead,
+		sig:     sig,
+		proto:   proto,
+		fn:      goMethod.Func,
+		leading: lead,
 	}
 	params, err := m.shape(name, remedy)
 	if err != nil {
@@ -85,7 +66,7 @@ func (m *method) shape(name, remedy string) ([]reflect.Type, error) {
 	for i := 1; i < t.NumIn(); i++ {
 		ins = append(ins, t.In(i))
 	}
-	if m.bare = t.NumOut() == 0 && slices.ContainsFunc(m.lead, carriesContext) && slices.Equal(ins, m.lead); m.bare {
+	if m.bare = t.NumOut() == 0 && slices.ContainsFunc(m.leading, carriesContext) && slices.Equal(ins, m.leading); m.bare {
 		return nil, nil
 	}
 	if len(ins) == 0 || ins[0] != contextType {
@@ -95,12 +76,12 @@ func (m *method) shape(name, remedy string) ([]reflect.Type, error) {
 		return nil, fmt.Errorf("%s does not return (T, error) or error: write %s", name, remedy)
 	}
 	ins = ins[1:]
-	for i, want := range m.lead {
+	for i, want := range m.leading {
 		if i >= len(ins) || ins[i] != want {
 			return nil, fmt.Errorf("parameter %d of %s after ctx is not %s: write %s", i+1, name, want, remedy)
 		}
 	}
-	return ins[len(m.lead):], nil
+	return ins[len(m.leading):], nil
 }
 
 // carriesContext reports whether a value of t has a ctx with it, as an *http.Request has.
@@ -165,7 +146,7 @@ func (m *method) addFields(t reflect.Type, index []int) (mistakes []error) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		at := append(slices.Clip(index), i)
-		tags, err := parseTag(string(f.Tag))
+		tags, err := ParseTag(string(f.Tag))
 		jsonTag, _ := tags.lookup("json")
 		name, options, _ := strings.Cut(jsonTag, ",")
 		switch {
@@ -198,7 +179,7 @@ func (m *method) addFields(t reflect.Type, index []int) (mistakes []error) {
 }
 
 // option reads from the field's tag and type whether p may be left out, and what it is then.
-func (m *method) option(p *signature.Param, s *slot, tags tag, options []string) error {
+func (m *method) option(p *signature.Param, s *slot, tags Tag, options []string) error {
 	literal, hasDefault := tags.lookup("default")
 	sensitive, isSensitive := tags.lookup("sensitive")
 	s.hidden = sensitive == "true"

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
 	"strconv"
@@ -22,19 +23,9 @@ var (
 
 // A binder makes services out of structs for New, and collects their mistakes in the order of declaration.
 type binder struct {
-	host     *Container
-	idle     *Container // nil until it is needed
-	mistakes []error
-}
-
-// unstarted returns the container that the rows which Config.Only leaves out are bound to, so that what they share is
-// never started.
-func (b *binder) unstarted() *Container {
-	if b.idle == nil {
-		b.idle = &Container{cfg: b.host.cfg, logger: b.host.logger, sharedTypes: make(map[reflect.Type]sharedValue)}
-	}
-	b.idle.hosted = b.host.hosted
-	return b.idle
+	container *Container
+	unstarted *Host // of the rows that Config.Only leaves out: what only they share is never started
+	mistakes  []error
 }
 
 func (b *binder) err() error { return errors.Join(b.mistakes...) }
@@ -69,7 +60,7 @@ func (b *binder) config(cfg Config) {
 
 // application binds the services of an application, which is the first to start and the last to stop.
 func (b *binder) application(app *application) {
-	b.host.shared = append(b.host.shared, &managed{value: app, owner: "application"})
+	b.container.host.shared = append(b.container.host.shared, &managed{value: app, owner: "application"})
 	if err := app.Err(); err != nil {
 		b.add("application", err)
 	}
@@ -83,11 +74,11 @@ func (b *binder) application(app *application) {
 
 // only checks that the rows of Config.Only are there.
 func (b *binder) only() {
-	names := make([]string, len(b.host.rows))
-	for i, f := range b.host.rows {
-		names[i] = f.row()
+	names := make([]string, len(b.container.rows))
+	for i, f := range b.container.rows {
+		names[i] = f.path()
 	}
-	for i, name := range b.host.cfg.Only {
+	for i, name := range b.container.cfg.Only {
 		if slices.Contains(names, name) {
 			continue
 		}
@@ -110,17 +101,17 @@ func (b *binder) service(target *inject.Target) {
 	h := &hosted{
 		name:    b.name(t),
 		proto:   reflect.New(t).Elem(),
-		workers: newSlots(max(1, cmp.Or(b.host.cfg.MaxWorkers, defaultMaxWorkers))),
+		workers: newSemaphore(b.container.workers()),
 		target:  target,
 		plan:    inject.Plan{Panic: panicked},
 	}
 	h.proto.Set(v.Elem())
-	for _, other := range b.host.hosted {
+	for _, other := range b.container.hosted {
 		if h.name != "" && other.name == h.name {
 			b.addf("service "+h.name, "is the name of both %s and %s: give each one of its own", other.proto.Type(), t)
 		}
 	}
-	b.host.hosted = append(b.host.hosted, h)
+	b.container.hosted = append(b.container.hosted, h)
 	b.fields(h, h.proto, nil)
 }
 
@@ -134,9 +125,8 @@ func (b *binder) name(t reflect.Type) string {
 			continue
 		}
 		found++
-		tags, err := parseTag(string(f.Tag))
-		marker := &Field{tag: tags}
-		name = marker.Tag("service")
+		tag, err := ParseTag(string(f.Tag))
+		name = tag.Get("service")
 		switch {
 		case err != nil:
 			b.add(where, err)
@@ -145,7 +135,7 @@ func (b *binder) name(t reflect.Type) string {
 		case strings.TrimSpace(name) == "":
 			b.addf(where, "its name is empty: write _ service.Name `service:\"%s\"`", strings.ToLower(t.Name()))
 		default:
-			if err := marker.Keys("service"); err != nil {
+			if err := tag.Keys("service"); err != nil {
 				b.add(where, err)
 			}
 		}
@@ -216,7 +206,7 @@ func (b *binder) inject(h *hosted, sf reflect.StructField, index []int) {
 	case implements(sf.Type, entrypointType), implements(sf.Type, dependencyType), marker(sf.Type) != nil:
 		err = fmt.Errorf("%s is bound by its own type: leave inject out", sf.Type)
 	default:
-		err = errors.Join(f.Keys(inject.Tag), h.target.Bind(&h.plan, h.proto, index))
+		err = errors.Join(f.Tag.Keys(inject.Tag), h.target.Bind(&h.plan, h.proto, index))
 	}
 	if err != nil {
 		b.add(where, err)
@@ -240,16 +230,19 @@ func injects(t reflect.Type) bool {
 }
 
 func (b *binder) field(h *hosted, f reflect.StructField) (*Field, error) {
-	tags, err := parseTag(string(f.Tag))
+	tag, err := ParseTag(string(f.Tag))
 	return &Field{
-		Host:    b.host,
+		Host:    b.container.host,
 		Service: h.name,
 		Name:    f.Name,
 		Type:    f.Type,
-		tag:     tags,
-		hosted:  h,
-		logger:  b.host.logger.With("service", h.name, "field", f.Name),
+		Tag:     tag,
+		logger:  b.logger(h, f.Name),
 	}, err
+}
+
+func (b *binder) logger(h *hosted, field string) *slog.Logger {
+	return b.container.logger.With("service", h.name, "field", field)
 }
 
 func (b *binder) row(h *hosted, sf reflect.StructField) {
@@ -266,66 +259,77 @@ func (b *binder) row(h *hosted, sf reflect.StructField) {
 		b.addf(where, "is not exported: a row is named as the method that it calls, which begins with a capital")
 		return
 	}
-	f, err := b.field(h, sf)
+	tag, err := ParseTag(string(sf.Tag))
 	if err != nil {
 		b.add(where, err)
 		return
 	}
-	f.isRow, f.goName = true, sf.Name
-	if _, ok := f.tag.lookup(inject.Tag); ok {
+	tag.common = rowKeys
+	r := &Row{
+		Host:      b.container.host,
+		Service:   h.name,
+		Name:      sf.Name,
+		Method:    sf.Name,
+		Type:      sf.Type,
+		Tag:       tag,
+		container: b.container,
+		hosted:    h,
+		logger:    b.logger(h, sf.Name),
+		workers:   []*semaphore{h.workers},
+	}
+	if _, ok := tag.lookup(inject.Tag); ok {
 		b.addf(where, "is an entrypoint, and nothing is injected there: leave inject out")
 		return
 	}
-	if name, ok := f.tag.lookup("method"); ok && name == "" {
+	if name, ok := tag.lookup("method"); ok && name == "" {
 		b.addf(where, "method is empty: leave it out, or name a method")
 		return
 	} else if ok {
-		f.goName = name
+		r.Method = name
 	}
-	if text, ok := f.tag.lookup("timeout"); ok {
-		f.timeout, err = time.ParseDuration(text)
-		if err != nil || f.timeout <= 0 {
+	if text, ok := tag.lookup("timeout"); ok {
+		r.timeout, err = time.ParseDuration(text)
+		if err != nil || r.timeout <= 0 {
 			b.addf(where, `timeout %q is no time: write timeout:"5s"`, text)
 		}
 	}
-	f.workers = []*slots{h.workers}
-	if text, ok := f.tag.lookup("max_workers"); ok {
+	if text, ok := tag.lookup("max_workers"); ok {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
 			b.addf(where, `max_workers %q is no number from 1 on: write max_workers:"4"`, text)
 		}
-		f.workers = []*slots{newSlots(n), h.workers}
+		r.workers = []*semaphore{newSemaphore(n), h.workers}
 	}
-	b.entrypoint(f, where)
+	b.entrypoint(r, where)
 }
 
 // entrypoint makes the entrypoint of a row.
-func (b *binder) entrypoint(f *Field, where string) {
-	left := b.host.cfg.Only != nil && !slices.Contains(b.host.cfg.Only, f.row())
+func (b *binder) entrypoint(r *Row, where string) {
+	only := b.container.cfg.Only
+	left := only != nil && !slices.Contains(only, r.path())
 	if left {
-		f.Host = b.unstarted()
+		r.Host = b.unstarted
 	}
-	e, err := instance(f.Type).(EntrypointType).Entrypoint(f)
-	f.Host = b.host
+	e, err := instance(r.Type).(EntrypointType).Entrypoint(r)
 	switch {
 	case err != nil:
 		b.add(where, err)
 		return
-	case f.method == nil || e == nil:
-		b.addf(where, "the type %s made no entrypoint, or did not Bind its method: that is a fault of its own", f.Type)
+	case r.method == nil || e == nil:
+		b.addf(where, "the type %s made no entrypoint, or did not Bind its method: that is a fault of its own", r.Type)
 		return
 	}
-	if list, ok := f.tag.lookup("sensitive"); ok {
-		if err := f.method.hide(list); err != nil {
+	if list, ok := r.Tag.lookup("sensitive"); ok {
+		if err := r.method.hide(list); err != nil {
 			b.add(where, err)
 		}
 	}
 	if !left {
-		b.host.entrypoint(&managed{value: e, owner: where})
+		b.container.entrypoint(&managed{value: e, owner: where})
 	}
-	b.host.rows = append(b.host.rows, f)
+	b.container.rows = append(b.container.rows, r)
 	if b.err() == nil {
-		f.run = f.wrapped(b.host.cfg.Middleware)
+		r.run = r.chain(b.container.cfg.Middleware)
 	}
 }
 
@@ -348,7 +352,7 @@ func (b *binder) dependency(h *hosted, sf reflect.StructField, dst reflect.Value
 			return
 		}
 		maker = m.Type
-		if f.tag, err = parseTag(string(m.Tag)); err != nil {
+		if f.Tag, err = ParseTag(string(m.Tag)); err != nil {
 			b.add(where, err)
 			return
 		}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"reflect"
@@ -30,11 +31,11 @@ type Config struct {
 	Middleware []Middleware
 
 	// Only are the rows whose entrypoints are started, as in "orders.GetOrder"; nil is all. The others are bound, so that
-	// their mistakes are found, and [Field.Run] runs them, but nothing else reaches them.
+	// their mistakes are found, and [Row.Run] runs them, but nothing else reaches them.
 	Only []string
 
 	// Grace is how long the container takes to stop in order when nobody calls Stop: after a Start that failed, a
-	// [Field.Fail], or a request to the application's fx.Shutdowner. 0 is 25 s.
+	// [Row.Fail], or a request to the application's fx.Shutdowner. 0 is 25 s.
 	Grace time.Duration
 
 	// Logger gets the outcome of every call (done at DEBUG, expected errors and given up at WARN, others at ERROR) and what
@@ -59,22 +60,22 @@ type Container struct {
 	cfg        Config
 	logger     *slog.Logger
 	stuckAfter time.Duration // how long after its time a call is logged as stuck
-	stuck      dump
+	stacks     stacks
 
 	hosted      []*hosted
+	host        *Host
+	bound       bool       // New is through: nothing more is shared
 	shared      []*managed // in the order made, which is the order of need
-	sharedTypes map[reflect.Type]sharedValue
-	bound       bool // New is through: nothing more is shared
 	entrypoints []*managed
-	rows        []*Field
+	rows        []*Row
 
 	app        *application
 	life       context.Context // ends when the container does
 	endLife    context.CancelCauseFunc
 	begun      atomic.Bool // Start was called
 	drain      drain
-	crew       crew
-	goroutines tally // of Field.Go
+	pool       pool
+	goroutines activity // of Host.Go
 	stopping   chan struct{}
 	leaving    sync.WaitGroup // of leave
 	ended      chan struct{}
@@ -95,7 +96,7 @@ type lifeKey struct{}
 type hosted struct {
 	name    string
 	proto   reflect.Value // the struct, with its dependencies set; calls get copies
-	workers *slots
+	workers *semaphore
 	target  *inject.Target // what fx has for its fields
 	plan    inject.Plan    // what each call is given anew
 }
@@ -109,22 +110,17 @@ func (c *Container) Names() []string {
 	return names
 }
 
-// Rows returns the rows of all services, in the order of Names and of their tables: what [Field.Run] runs by hand.
-func (c *Container) Rows() []*Field { return slices.Clone(c.rows) }
+// Rows returns the rows of all services, in the order of Names and of their tables: what [Row.Run] runs by hand.
+func (c *Container) Rows() []*Row { return slices.Clone(c.rows) }
 
 // Logger returns [Config].Logger, or slog.Default() as it was at [New].
 func (c *Container) Logger() *slog.Logger { return c.logger }
 
-// Lookup returns the first value of type T of [Config].Values, else the one that [Configure] was called for.
-func Lookup[T any](c *Container) (T, bool) {
-	for _, v := range c.cfg.Values {
-		if t, ok := v.(T); ok {
-			return t, true
-		}
-	}
-	var none T
-	return none, false
-}
+// Host returns the container as its extensions see it.
+func (c *Container) Host() *Host { return c.host }
+
+// workers returns how many calls each service runs at once.
+func (c *Container) workers() int { return max(1, cmp.Or(c.cfg.MaxWorkers, defaultMaxWorkers)) }
 
 // New binds services: pointers to structs with a [Name], and fx modules and options with what
 // the structs need, and with further services ([Provide]). All of them are one fx application, whose constructors are called
@@ -134,18 +130,18 @@ func Lookup[T any](c *Container) (T, bool) {
 // The services are copied: what is changed in them later is not seen by calls.
 func New(cfg Config, services ...any) (*Container, error) {
 	c := &Container{
-		cfg:         cfg,
-		logger:      cfg.Logger,
-		stuckAfter:  defaultStuckAfter,
-		sharedTypes: make(map[reflect.Type]sharedValue),
-		stopping:    make(chan struct{}),
-		ended:       make(chan struct{}),
+		cfg:        cfg,
+		logger:     cfg.Logger,
+		stuckAfter: defaultStuckAfter,
+		stopping:   make(chan struct{}),
+		ended:      make(chan struct{}),
 	}
 	if c.logger == nil {
 		c.logger = slog.Default()
 	}
 	c.life, c.endLife = context.WithCancelCause(context.WithValue(context.Background(), lifeKey{}, c))
-	b := &binder{host: c}
+	c.host = newHost(c)
+	b := &binder{container: c, unstarted: newHost(c)}
 	b.config(cfg)
 	c.app = newApplication(services, c.shutDown)
 	c.cfg.Values = slices.Concat(cfg.Values, c.app.Values)
@@ -156,7 +152,7 @@ func New(cfg Config, services ...any) (*Container, error) {
 	}
 	c.bound = true
 	// What is both shared and an entrypoint starts and stops as an entrypoint.
-	c.shared = slices.DeleteFunc(c.shared, func(s *managed) bool {
+	c.shared = slices.DeleteFunc(c.host.shared, func(s *managed) bool {
 		return slices.ContainsFunc(c.entrypoints, s.same)
 	})
 	return c, nil

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 type tenant string
@@ -110,8 +109,8 @@ func (*Carrier) Carry(ctx context.Context) (map[string]any, error) {
 func TestDataOfCall(t *testing.T) {
 	_, all := start(t, service.Config{}, new(Carrier))
 	around := service.Language.With(t.Context(), "en")
-	call := &service.Call{Data: map[string]any{"user_id": "u-42", "none": nil}}
-	got, err := all["carrier.carry"].Run(around, call, signature.Arguments{})
+	call := service.Request{Data: map[string]any{"user_id": "u-42", "none": nil}}
+	got, err := all["carrier.carry"].Run(around, call)
 	want := map[string]any{"user_id": "u-42", "language": "de"}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
@@ -125,15 +124,16 @@ func TestDataOfCall(t *testing.T) {
 type Maker struct{}
 
 func (Maker) Dependency(f *service.Field) (any, error) {
-	fields, err := service.Fields(f.Type)
-	if err != nil {
-		return nil, err
-	}
 	v := reflect.New(f.Type).Elem()
 	v.Set(reflect.ValueOf(f.Value()))
-	for i, field := range fields {
+	for i := range f.Type.NumField() {
+		field := f.Type.Field(i)
+		tag, err := service.ParseTag(string(field.Tag))
+		if err != nil {
+			return nil, err
+		}
 		if field.Name != "_" && v.Field(i).IsZero() {
-			v.Field(i).SetString(f.Tag("maker") + "." + field.Tag("word"))
+			v.Field(i).SetString(f.Tag.Get("maker") + "." + tag.Get("word"))
 		}
 	}
 	return v.Interface(), nil

@@ -95,12 +95,12 @@
 //
 //	type Lines struct{} // Import Lines `lines:"/var/spool/orders"`
 //
-//	func (Lines) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-//		_, err := f.Bind("line(text)")
-//		return &reader{field: f, path: f.Tag("lines")}, errors.Join(err, f.Keys("lines"))
+//	func (Lines) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+//		_, err := r.Bind("line(text)")
+//		return &reader{row: r, path: r.Tag.Get("lines")}, errors.Join(err, r.Tag.Keys("lines"))
 //	}
 //
-//	func (r *reader) Start(context.Context) error { r.field.Go(r.read); return nil } // calls r.field.Run
+//	func (r *reader) Start(context.Context) error { r.row.Go(r.read); return nil } // calls r.row.Run
 //	func (r *reader) Stop(context.Context) error  { return r.file.Close() }
 //
 // A module of its own may say how it is configured ([Configure]). docs/extensions.md goes through two whole ones.

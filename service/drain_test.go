@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 // Of four calls and two workers, when the stop begins: one ends and its worker begins the next, the third never ends, and the
@@ -42,7 +41,7 @@ func TestDrainIsLogged(t *testing.T) {
 				}
 				do := all["work.do"]
 				for range test.calls {
-					do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, signature.Arguments{}) })
+					do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, service.Request{}) })
 				}
 				synctest.Wait()
 				time.AfterFunc(time.Second, func() { one <- struct{}{} })

@@ -10,29 +10,28 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 // Button is an entrypoint: pressing it calls the row's method.
 type Button struct{}
 
 // Buttons are the buttons of a container by what is written on them.
-type Buttons map[string]func(ctx context.Context, call *service.Call)
+type Buttons map[string]func(ctx context.Context, req service.Request)
 
-func (Button) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	buttons, _ := service.Lookup[Buttons](f.Host)
-	press := func(ctx context.Context, call *service.Call) {
-		if _, err := f.Run(ctx, call, signature.Arguments{}); err != nil {
+func (Button) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	buttons, _ := service.Lookup[Buttons](r.Host)
+	press := func(ctx context.Context, req service.Request) {
+		if _, err := r.Run(ctx, req); err != nil {
 			fmt.Println("error:", err)
 		}
 	}
-	_, err := f.Bind(f.Tag("button"))
-	return &button{label: f.Tag("button"), press: press, all: buttons}, errors.Join(err, f.Keys("button"))
+	_, err := r.Bind(r.Tag.Get("button"))
+	return &button{label: r.Tag.Get("button"), press: press, all: buttons}, errors.Join(err, r.Tag.Keys("button"))
 }
 
 type button struct {
 	label string
-	press func(context.Context, *service.Call)
+	press func(context.Context, service.Request)
 	all   Buttons
 }
 
@@ -75,8 +74,8 @@ func ExampleContainer() {
 		fmt.Println(err)
 		return
 	}
-	buttons["up"](ctx, nil)
-	buttons["up"](ctx, nil)
+	buttons["up"](ctx, service.Request{})
+	buttons["up"](ctx, service.Request{})
 
 	ctx, cancel := context.WithTimeout(ctx, 25*time.Second)
 	defer cancel()
@@ -111,7 +110,7 @@ func ExampleCall() {
 	_ = c.Start(ctx)
 	defer c.Stop(ctx)
 
-	buttons["bell"](ctx, &service.Call{Data: map[string]any{"user_id": 7}})
+	buttons["bell"](ctx, service.Request{Data: map[string]any{"user_id": 7}})
 	// Output: lift bell pressed by 7
 }
 
@@ -134,7 +133,7 @@ func ExampleMiddleware() {
 	_ = c.Start(ctx)
 	defer c.Stop(ctx)
 
-	buttons["up"](ctx, nil)
+	buttons["up"](ctx, service.Request{})
 	// Output: error: closed for repair
 }
 
@@ -183,7 +182,7 @@ func ExampleProvide() {
 	ctx := context.Background()
 	_ = c.Start(ctx)
 	defer c.Stop(ctx)
-	buttons["ring"](ctx, nil)
+	buttons["ring"](ctx, service.Request{})
 
 	_, err := service.New(service.Config{Values: []any{buttons}}, service.Provide(new(Bell)))
 	fmt.Println(err)

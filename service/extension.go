@@ -2,32 +2,41 @@ package service
 
 import "context"
 
-// An EntrypointType is the type of a row of a service's entrypoint table: rpc.Method, events.Handler.
-// It is called once for each row, by [New]; it must bind the row's method with [Field.Bind].
-// An error is a mistake of the service; one of errors.Join is a line for each.
+// An EntrypointType is the type of a row of a service's table of entrypoints, such as rpc.Method.
 type EntrypointType interface {
-	Entrypoint(f *Field) (Entrypoint, error)
+	// Entrypoint returns the entrypoint of a row. [New] calls it once for each row. It must bind the
+	// row's method with [Row.Bind], and check the row's tag with Tag.Keys. An error is a mistake of the
+	// service; each of the errors of errors.Join is reported on its own.
+	Entrypoint(r *Row) (Entrypoint, error)
 }
 
-// An Entrypoint makes calls with [Field.Run]: it begins to at Start, and takes on no further ones when Stop has returned.
-// What it took on before is run, and the replies are its business until they have left: goroutines of [Field.Go] are waited for.
-// servicetest.TestEntrypoint tests all that is said here.
-// One value may serve several rows: it is started and stopped once. Entrypoints are started one after the other, and
-// stopped all at once.
+// An Entrypoint turns input from outside (a delivery, a request, a tick) into calls of its rows' methods,
+// with [Row.Run].
 //
-// Optional, found by assertion: Setup(context.Context) error is called before any Start (declare queues
-// there); Kill() when the container is killed, also while Stop runs. Who has no Kill gets a Stop with an ended context, and is to return at once.
-// Stop is called once for what was set up or started, and not when that itself failed.
+// Start begins to accept input. Stop stops accepting it and returns; calls already started keep running,
+// and the container waits for them and for every goroutine started with [Row.Go], which send the replies.
+// One value may serve several rows; it is then started and stopped once. Entrypoints are started one
+// after the other, and stopped at the same time.
+//
+// Two methods are optional. Setup(context.Context) error is called before any Start: declare queues and
+// open sockets there. Kill() is called when the container is killed, also while Stop runs. Without a Kill
+// method, Stop is called with a cancelled context and must return immediately.
+//
+// Stop is called once if Setup or Start was called and did not fail.
+//
+// servicetest.TestEntrypoint tests an entrypoint against these rules.
 type Entrypoint interface {
 	Start(ctx context.Context) error
 	Stop(ctx context.Context) error
 }
 
-// A DependencyType is the type of a field, outside of the table, that the service is given: rpc.Client.
+// A DependencyType is the type of a field, outside of the table, that an extension gives its value, such
+// as rpc.Client.
 //
-// It also makes values of the structs that it marks, by a blank field with the tag: a struct of the user's own with
-// _ rpc.Client `rpc:"users"` in it is a typed client. Field.Type is the struct then, [Fields] tells its fields.
+// It also gives values to structs that have a blank field of the type: a struct with the field
+// _ rpc.Client `rpc:"users"` is a typed client. The Field's Type is the struct then, and its Tag the blank
+// field's.
 type DependencyType interface {
-	// Dependency returns the value that the field holds in every call. It is called once, by [New].
+	// Dependency returns the value that the field holds in every call. [New] calls it once.
 	Dependency(f *Field) (any, error)
 }

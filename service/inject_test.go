@@ -143,7 +143,7 @@ func (r *recorder) till(t *testing.T) (*service.Container, func(ctx context.Cont
 		t.Fatal(err)
 	}
 	return c, func(ctx context.Context, row string) error {
-		_, err := all["till."+row].Run(ctx, nil, signature.Arguments{Positional: []signature.Value{argument{r}}})
+		_, err := all["till."+row].Run(ctx, service.Request{Arguments: signature.Arguments{Positional: []signature.Value{argument{r}}}})
 		r.say("reply", err)
 		return err
 	}
@@ -301,7 +301,7 @@ func TestValuesArePerCall(t *testing.T) {
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	all, _ := service.Lookup[triggers](c)
+	all, _ := service.Lookup[triggers](c.Host())
 	work := make(chan int)
 	var wg sync.WaitGroup
 	for range atOnce {

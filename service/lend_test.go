@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 // Nest is a service that calls itself.
@@ -184,9 +183,7 @@ func TestWatch(t *testing.T) {
 		_, all, nest := startNest(t, 2)
 		var wait, fast, narrow, never watched
 		fire := func(ctx context.Context, name string, w *watched, args ...any) {
-			call := &service.Call{}
-			call.Watch(w)
-			_, _ = all["nest."+name].Run(ctx, call, arguments(args...))
+			_, _ = all["nest."+name].Run(ctx, service.Request{Watcher: w, Arguments: arguments(args...)})
 		}
 		fire(t.Context(), "fast", &fast)
 		fire(t.Context(), "narrow", &narrow, 1) // waits for itself
@@ -209,9 +206,7 @@ func TestWatch(t *testing.T) {
 		expect("cancelled", &never, "0 0 0")
 
 		refused := watched{refusal: errors.New("not now")}
-		call := &service.Call{}
-		call.Watch(&refused)
-		if _, err := all["nest.fast"].Run(t.Context(), call, arguments()); !errors.Is(err, refused.refusal) {
+		if _, err := all["nest.fast"].Run(t.Context(), service.Request{Watcher: &refused}); !errors.Is(err, refused.refusal) {
 			t.Errorf("refused: got %v, want %v: what Began says", err, refused.refusal)
 		}
 	})
@@ -231,9 +226,7 @@ func TestRowIsBounded(t *testing.T) {
 		watchers := make([]watched, 5)
 		for i := range watchers {
 			wg.Go(func() {
-				call := &service.Call{}
-				call.Watch(&watchers[i])
-				_, _ = all["bounded.slow"].Run(t.Context(), call, signature.Arguments{})
+				_, _ = all["bounded.slow"].Run(t.Context(), service.Request{Watcher: &watchers[i]})
 			})
 		}
 		synctest.Wait()

@@ -174,7 +174,7 @@ func (c *Container) Kill() {
 }
 
 // Wait blocks until the container has ended and returns the reason: nil after Stop or Kill, the error of a Start that failed,
-// the error of the extension that ended the container ([Field.Fail]), or a [*ShutdownError] if the application asked its
+// the error of the extension that ended the container ([Row.Fail]), or a [*ShutdownError] if the application asked its
 // fx.Shutdowner to end it. Before Start it returns an error.
 func (c *Container) Wait() error {
 	c.mu.Lock()
@@ -328,7 +328,7 @@ func (c *Container) end(cause error) {
 		c.cause = cause
 	}
 	c.endLife(ErrStopped)
-	c.crew.end()
+	c.pool.close()
 	close(c.ended)
 }
 

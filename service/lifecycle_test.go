@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 // A script says what the actors of a container do in each step, and keeps what they did.
@@ -43,8 +42,8 @@ func (s *script) steps() string {
 // An actor is an extension that has every step; a row of type Stage makes one.
 type actor struct {
 	*script
-	name  string
-	field *service.Field
+	name string
+	row  *service.Row
 }
 
 func (a *actor) Setup(ctx context.Context) error { return a.act(ctx, a.name+" setup") }
@@ -61,20 +60,20 @@ type (
 // Stage is an entrypoint with a script.
 type Stage struct{}
 
-func (Stage) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	s, _ := service.Lookup[*script](f.Host)
-	if _, err := service.Shared(f.Host, newPool); err != nil {
+func (Stage) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	s, _ := service.Lookup[*script](r.Host)
+	if _, err := service.Shared(r.Host, newPool); err != nil {
 		return nil, err
 	}
-	if _, err := f.Bind("do"); err != nil {
+	if _, err := r.Bind("do"); err != nil {
 		return nil, err
 	}
-	return &actor{s, f.Name, f}, nil
+	return &actor{s, r.Name, r}, nil
 }
 
-func newPool(c *service.Container) (*sharedPool, error) {
-	s, _ := service.Lookup[*script](c)
-	_, err := service.Shared(c, func(*service.Container) (*sharedBase, error) {
+func newPool(h *service.Host) (*sharedPool, error) {
+	s, _ := service.Lookup[*script](h)
+	_, err := service.Shared(h, func(*service.Host) (*sharedBase, error) {
 		return &sharedBase{actor{script: s, name: "base"}}, nil
 	})
 	return &sharedPool{actor{script: s, name: "pool"}}, err
@@ -94,7 +93,7 @@ type stages struct {
 
 func (s *stages) Do(ctx context.Context) (any, error) { return s.Func(ctx) }
 
-func newStages(t *testing.T, acts map[string]func(context.Context) error, do func(context.Context) (any, error)) (*service.Container, *script, *service.Field) {
+func newStages(t *testing.T, acts map[string]func(context.Context) error, do func(context.Context) (any, error)) (*service.Container, *script, *service.Row) {
 	t.Helper()
 	s, all, log := &script{acts: acts}, triggers{}, &journal{}
 	c, err := service.New(service.Config{Logger: log.logger(), Values: []any{s, all}}, &stages{Func: do})
@@ -175,7 +174,7 @@ func TestNeverStarted(t *testing.T) {
 	if err := c.Wait(); err == nil {
 		t.Error("got nil from Wait, want an error")
 	}
-	if _, err := do.Run(t.Context(), nil, signature.Arguments{}); err == nil || !strings.Contains(err.Error(), "not started") {
+	if _, err := do.Run(t.Context(), service.Request{}); err == nil || !strings.Contains(err.Error(), "not started") {
 		t.Errorf("got %v from Run, want that it is not started", err)
 	}
 	if got := c.Names(); !slices.Equal(got, []string{"stages"}) {
@@ -205,7 +204,7 @@ func TestStopWaits(t *testing.T) {
 		}
 		replied := false
 		do.Go(func(ctx context.Context) {
-			v, err := do.Run(ctx, nil, signature.Arguments{})
+			v, err := do.Run(ctx, service.Request{})
 			time.Sleep(time.Second) // of the bubble: the reply leaves
 			replied = v == "done" && err == nil && ctx.Err() == nil
 		})
@@ -220,7 +219,7 @@ func TestStopWaits(t *testing.T) {
 		if got := s.steps(); !strings.HasSuffix(got, "pool stop, base stop") {
 			t.Errorf("got %s", got)
 		}
-		if _, err := do.Run(t.Context(), nil, signature.Arguments{}); !errors.Is(err, service.ErrStopped) {
+		if _, err := do.Run(t.Context(), service.Request{}); !errors.Is(err, service.ErrStopped) {
 			t.Errorf("got %v from Run after Stop, want ErrStopped", err)
 		}
 	})
@@ -234,7 +233,7 @@ func TestStopIsCutShort(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 3 {
-			do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, signature.Arguments{}) })
+			do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, service.Request{}) })
 		}
 		synctest.Wait()
 		joined := make(chan error)
@@ -270,11 +269,11 @@ func TestKill(t *testing.T) {
 		}
 		errs := make(chan error, 2)
 		do.Go(func(ctx context.Context) {
-			_, err := do.Run(ctx, nil, signature.Arguments{})
+			_, err := do.Run(ctx, service.Request{})
 			errs <- err
 		})
 		go func() { // not in a context of the container
-			_, err := do.Run(context.Background(), nil, signature.Arguments{})
+			_, err := do.Run(context.Background(), service.Request{})
 			errs <- err
 		}()
 		synctest.Wait()
@@ -341,7 +340,7 @@ func TestKillDuringStop(t *testing.T) {
 		if err := c.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, signature.Arguments{}) })
+		do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, service.Request{}) })
 		go func() {
 			synctest.Wait()
 			c.Kill()
@@ -362,7 +361,7 @@ func TestFail(t *testing.T) {
 			t.Fatal(err)
 		}
 		var result any
-		do.Go(func(ctx context.Context) { result, _ = do.Run(ctx, nil, signature.Arguments{}) })
+		do.Go(func(ctx context.Context) { result, _ = do.Run(ctx, service.Request{}) })
 		do.Go(func(context.Context) {
 			do.Fail(io.EOF)
 			do.Fail(io.ErrUnexpectedEOF) // the first counts
@@ -421,9 +420,9 @@ func TestStopErrors(t *testing.T) {
 // Both is a row whose entrypoint is shared by all rows, and by type.
 type Both struct{}
 
-func (Both) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	_, err := f.Bind("do")
-	both, shareErr := service.Shared(f.Host, func(c *service.Container) (*actor, error) {
+func (Both) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	_, err := r.Bind("do")
+	both, shareErr := service.Shared(r.Host, func(c *service.Host) (*actor, error) {
 		s, _ := service.Lookup[*script](c)
 		return &actor{script: s, name: "both"}, nil
 	})
@@ -453,7 +452,7 @@ func TestOneValueForManyRows(t *testing.T) {
 	if got := s.steps(); got != "both setup, both start, both stop" {
 		t.Errorf("got %s, want each once", got)
 	}
-	if _, err := service.Shared(c, func(*service.Container) (int, error) { return 1, nil }); err == nil {
+	if _, err := service.Shared(c.Host(), func(*service.Host) (int, error) { return 1, nil }); err == nil {
 		t.Error("got nil from Shared after New, want an error")
 	}
 }
@@ -474,9 +473,9 @@ func TestWhatHasNoStartOrKill(t *testing.T) {
 		{(*service.Container).Kill, "stop, ctx over: true"},
 	} {
 		shared := &closer{}
-		c, err := service.New(service.Config{Values: []any{probe(func(f *service.Field) error {
-			_, err := service.Shared(f.Host, func(*service.Container) (*closer, error) { return shared, nil })
-			return errors.Join(err, second(f.Bind("any(a)")))
+		c, err := service.New(service.Config{Values: []any{probe(func(r *service.Row) error {
+			_, err := service.Shared(r.Host, func(*service.Host) (*closer, error) { return shared, nil })
+			return errors.Join(err, second(r.Bind("any(a)")))
 		})}}, new(probed))
 		if err != nil {
 			t.Fatal(err)

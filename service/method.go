@@ -11,16 +11,16 @@ import (
 
 // A method is a Go method bound to its signature: all that a call needs, looked up once.
 type method struct {
-	sig   *signature.Signature
-	proto reflect.Value // the service that each call gets a copy of
-	fn    reflect.Value // the method expression: the receiver is its first parameter
-	plan  *inject.Plan  // what each copy is given
-	lead  []reflect.Type
-	frame reflect.Type // the struct of what a call needs: the service, ctx, and args or else each parameter
-	args  reflect.Type // the struct whose fields are the parameters; nil: each is a Go parameter
-	ptr   bool         // the struct is taken by pointer
-	slots []slot       // as many as sig.Params, in their order
-	bare  bool         // it takes what lead has and nothing else, and returns nothing
+	sig     *signature.Signature
+	proto   reflect.Value // the service that each call gets a copy of
+	fn      reflect.Value // the method expression: the receiver is its first parameter
+	plan    *inject.Plan  // what each copy is given
+	leading []reflect.Type
+	frame   reflect.Type // the struct of what a call needs: the service, ctx, and args or else each parameter
+	args    reflect.Type // the struct whose fields are the parameters; nil: each is a Go parameter
+	ptr     bool         // the struct is taken by pointer
+	slots   []slot       // as many as sig.Params, in their order
+	bare    bool         // it takes the leading parameters and nothing else, and returns nothing
 }
 
 // A slot is where the argument of a parameter goes.
@@ -32,20 +32,20 @@ type slot struct {
 	hidden   bool                    // sensitive: what came is not printed
 }
 
-// invoke decodes the arguments, copies the service, gives it the call's own values and runs the method.
-func (m *method) invoke(ctx context.Context, r *run) (any, error) {
+// prepare returns a copy of the service, and the arguments of a call of its method, appended to in: the
+// copy, ctx, the leading values and the decoded arguments. All but the leading values lie in one frame.
+func (m *method) prepare(ctx context.Context, leading []any, args signature.Arguments, in []reflect.Value) (self reflect.Value, _ []reflect.Value, err error) {
 	frame := reflect.New(m.frame).Elem()
-	self := frame.Field(0)
+	self = frame.Field(0)
 	self.Set(m.proto)
-	var few [10]reflect.Value // of most methods, all
-	in := append(few[:0], self.Addr())
+	in = append(in, self.Addr())
 	if !m.bare {
 		at := frame.Field(1)
 		*at.Addr().Interface().(*context.Context) = ctx
 		in = append(in, at) // as the interface: else each Call finds out anew that ctx implements it
 	}
-	for i, t := range m.lead {
-		v := r.lead[i]
+	for i, t := range m.leading {
+		v := leading[i]
 		if late, ok := v.(func(context.Context) any); ok {
 			v = late(ctx)
 		}
@@ -55,58 +55,8 @@ func (m *method) invoke(ctx context.Context, r *run) (any, error) {
 			in = append(in, reflect.ValueOf(v))
 		}
 	}
-	in, err := m.decode(in, frame, r.args)
-	if err != nil {
-		return nil, err
-	}
-
-	var result any
-	err = m.plan.Run(ctx, self, func() (err error) {
-		result, err = returned(m.call(in))
-		if err == nil && r.call.read != nil {
-			result, err = r.call.read(ctx, result)
-		}
-		return r.field.returned(ctx, err)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return result, nil
-}
-
-// layout returns the frame of the method's calls, which so is made at once.
-func (m *method) layout() reflect.Type {
-	types := []reflect.Type{m.proto.Type(), contextType}
-	if m.args != nil {
-		types = append(types, m.args)
-	} else {
-		for i := range m.slots {
-			types = append(types, m.slots[i].typ)
-		}
-	}
-	fields := make([]reflect.StructField, len(types))
-	for i, t := range types {
-		fields[i] = reflect.StructField{Name: "F" + strconv.Itoa(i), Type: t}
-	}
-	return reflect.StructOf(fields)
-}
-
-func (m *method) call(in []reflect.Value) []reflect.Value {
-	if m.fn.Type().IsVariadic() {
-		return m.fn.CallSlice(in)
-	}
-	return m.fn.Call(in)
-}
-
-// returned makes of what a method has returned its result and its error.
-func returned(out []reflect.Value) (result any, err error) {
-	if len(out) > 0 {
-		err, _ = out[len(out)-1].Interface().(error)
-	}
-	if len(out) > 1 {
-		result = out[0].Interface()
-	}
-	return result, err
+	in, err = m.decode(in, frame, args)
+	return self, in, err
 }
 
 // decode appends the arguments, in the method's types, to in. They are in the frame.
@@ -207,4 +157,38 @@ func expected(t reflect.Type) string {
 		return expected(t.Elem()) + " or None"
 	}
 	return t.String()
+}
+
+// call calls the method and returns its result and its error.
+func (m *method) call(in []reflect.Value) (result any, err error) {
+	var out []reflect.Value
+	if m.fn.Type().IsVariadic() {
+		out = m.fn.CallSlice(in)
+	} else {
+		out = m.fn.Call(in)
+	}
+	if len(out) > 0 {
+		err, _ = out[len(out)-1].Interface().(error)
+	}
+	if len(out) > 1 {
+		result = out[0].Interface()
+	}
+	return result, err
+}
+
+// layout returns the frame of the method's calls, which so is made at once.
+func (m *method) layout() reflect.Type {
+	types := []reflect.Type{m.proto.Type(), contextType}
+	if m.args != nil {
+		types = append(types, m.args)
+	} else {
+		for i := range m.slots {
+			types = append(types, m.slots[i].typ)
+		}
+	}
+	fields := make([]reflect.StructField, len(types))
+	for i, t := range types {
+		fields[i] = reflect.StructField{Name: "F" + strconv.Itoa(i), Type: t}
+	}
+	return reflect.StructOf(fields)
 }

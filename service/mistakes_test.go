@@ -20,7 +20,7 @@ var intType = reflect.TypeFor[int]()
 // Gift is a dependency.
 type Gift struct{}
 
-func (Gift) Dependency(f *service.Field) (any, error) { return Gift{}, f.Keys("gift") }
+func (Gift) Dependency(f *service.Field) (any, error) { return Gift{}, f.Tag.Keys("gift") }
 
 // Broken is a dependency that makes what its field cannot hold.
 type Broken struct{}
@@ -30,13 +30,13 @@ func (Broken) Dependency(*service.Field) (any, error) { return 1, nil }
 // Lazy is an entrypoint that binds nothing.
 type Lazy struct{}
 
-func (Lazy) Entrypoint(*service.Field) (service.Entrypoint, error) { return &nop{}, nil }
+func (Lazy) Entrypoint(*service.Row) (service.Entrypoint, error) { return &nop{}, nil }
 
 // Handler is an entrypoint whose methods take an int before the arguments.
 type Handler struct{}
 
-func (Handler) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	return &nop{}, errors.Join(f.Keys("handler"), second(f.Bind(f.Tag("handler"), intType)))
+func (Handler) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	return &nop{}, errors.Join(r.Tag.Keys("handler"), second(r.Bind(r.Tag.Get("handler"), intType)))
 }
 
 type (
@@ -224,9 +224,7 @@ func TestTagMistakes(t *testing.T) {
 
 // A key of an extension is true, false, or not there.
 func TestFlag(t *testing.T) {
-	fields, err := service.Fields(reflect.TypeFor[struct {
-		_ int `on:"true" off:"false" one:"1" empty:"" maybe:"maybe"`
-	}]())
+	tag, err := service.ParseTag(`on:"true" off:"false" one:"1" empty:"" maybe:"maybe"`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +246,7 @@ func TestFlag(t *testing.T) {
 			if tc.fallsBack {
 				want = fallback
 			}
-			got, err := fields[0].Flag(tc.key, fallback)
+			got, err := tag.Flag(tc.key, fallback)
 			if got != want || (err == nil) != (tc.err == "") || err != nil && err.Error() != tc.err {
 				t.Errorf("%s or %t: got %t, %v, want %t, %s", tc.key, fallback, got, err, want, tc.err)
 			}

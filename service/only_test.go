@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 type Sentry struct {
@@ -28,11 +27,11 @@ type Post struct{}
 // posts are those that were started, and what they share.
 type posts struct{ started []string }
 
-func (Post) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	all, _ := service.Lookup[*posts](f.Host)
-	_, shared := service.Shared(f.Host, func(*service.Container) (*quarters, error) { return &quarters{posts: all}, nil })
-	_, err := f.Bind("watch")
-	return &post{all, f.Name}, errors.Join(f.Keys("post"), shared, err)
+func (Post) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	all, _ := service.Lookup[*posts](r.Host)
+	_, shared := service.Shared(r.Host, func(*service.Host) (*quarters, error) { return &quarters{posts: all}, nil })
+	_, err := r.Bind("watch")
+	return &post{all, r.Name}, errors.Join(r.Tag.Keys("post"), shared, err)
 }
 
 type post struct {
@@ -77,7 +76,7 @@ func TestOnly(t *testing.T) {
 		}
 		var ran []string
 		for _, f := range c.Rows() {
-			got, err := f.Run(t.Context(), nil, signature.Arguments{})
+			got, err := f.Run(t.Context(), service.Request{})
 			if err != nil {
 				t.Error(err)
 			}

@@ -217,7 +217,7 @@ func (Pen) Dependency(f *service.Field) (any, error) {
 	if !ok {
 		return nil, errors.New("no ink")
 	}
-	return Pen{ink}, f.Keys()
+	return Pen{ink}, f.Tag.Keys()
 }
 
 type Desk struct {

@@ -12,16 +12,15 @@ import (
 
 	"github.com/gomeko/gomeko/di"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 // Visited is an entrypoint of methods that are given a visit, which carries the ctx: they may take nothing else.
 type Visited struct{}
 
-func (Visited) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	_, err := f.Bind("visit()", f.Params()...)
-	if all, ok := service.Lookup[triggers](f.Host); ok {
-		all[f.Name] = f
+func (Visited) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	_, err := r.Bind("visit()", r.Params()...)
+	if all, ok := service.Lookup[triggers](r.Host); ok {
+		all[r.Name] = r
 	}
 	return &nop{}, err
 }
@@ -65,7 +64,7 @@ func TestBareMethod(t *testing.T) {
 	_, all := start(t, service.Config{}, new(Host), noted(new([]string)))
 	var seen []string
 	late := func(ctx context.Context) any { return &visit{ctx, &seen} }
-	result, err := all["Bare"].Run(t.Context(), &service.Call{ID: "abc"}, signature.Arguments{}, late)
+	result, err := all["Bare"].Run(t.Context(), service.Request{ID: "abc", Leading: []any{late}})
 	if result != nil || err != nil || len(seen) != 1 || seen[0] != "host.visit.abc" {
 		t.Errorf("got %v, %v, %q, want a call whose id is host.visit.abc", result, err, seen)
 	}
@@ -96,15 +95,13 @@ func TestRead(t *testing.T) {
 	var ended []string
 	_, all := start(t, service.Config{}, new(Host), noted(&ended))
 	for _, failed := range []error{nil, errors.New("the reader")} {
-		call := new(service.Call)
-		call.Read(func(_ context.Context, result any) (any, error) {
+		result, err := all["Stream"].Run(t.Context(), service.Request{Result: func(_ context.Context, result any) (any, error) {
 			text, err := io.ReadAll(result.(io.Reader))
 			if len(ended) > 0 {
 				t.Error("the call's values were ended before its result was read")
 			}
 			return string(text), errors.Join(err, failed)
-		})
-		result, err := all["Stream"].Run(t.Context(), call, signature.Arguments{})
+		}})
 		if failed == nil && (result != "text" || err != nil) || failed != nil && !errors.Is(err, failed) {
 			t.Errorf("got %v, %v", result, err)
 		}
@@ -125,9 +122,7 @@ func TestGivenUp(t *testing.T) {
 	_, all := start(t, service.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, new(Host), noted(new([]string)))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancelled := make(chan struct{})
-	call := new(service.Call)
-	call.Watch(begun(func(context.Context) { close(cancelled); cancel() }))
-	_, err := all["Wait"].Run(ctx, call, signature.Arguments{})
+	_, err := all["Wait"].Run(ctx, service.Request{Watcher: begun(func(context.Context) { close(cancelled); cancel() })})
 	<-cancelled
 	if !errors.Is(err, service.ErrTimeout) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was cancelled", err)
@@ -140,17 +135,13 @@ func TestGivenUp(t *testing.T) {
 // A call ends at the limit that it was given, unless that is lifted.
 func TestLimit(t *testing.T) {
 	_, all := start(t, service.Config{}, new(Host), noted(new([]string)))
-	call := new(service.Call)
-	call.Limit(time.Millisecond)
-	_, err := all["Wait"].Run(t.Context(), call, signature.Arguments{})
+	_, err := all["Wait"].Run(t.Context(), service.Request{Limit: time.Millisecond})
 	if !errors.Is(err, service.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want that its time was over", err)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	call = new(service.Call)
-	call.Limit(time.Hour)
-	call.Watch(begun(func(ctx context.Context) {
+	watcher := begun(func(ctx context.Context) {
 		if _, limited := ctx.Deadline(); !limited {
 			t.Error("got no deadline, want that of the limit")
 		}
@@ -159,8 +150,8 @@ func TestLimit(t *testing.T) {
 			t.Errorf("got the deadline %s of a call whose limit was lifted", at)
 		}
 		cancel()
-	}))
-	if _, err = all["Wait"].Run(ctx, call, signature.Arguments{}); !errors.Is(err, context.Canceled) {
+	})
+	if _, err = all["Wait"].Run(ctx, service.Request{Limit: time.Hour, Watcher: watcher}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was cancelled", err)
 	}
 }

@@ -2,157 +2,355 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"reflect"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
-
-	"github.com/gomeko/gomeko/internal/id"
-	"github.com/gomeko/gomeko/signature"
 )
 
-// A run is a call while it runs, and the context of it.
+// A Runner runs one call, the one that [FromContext] returns for ctx. It returns a panic of the method as
+// a *[PanicError].
+type Runner func(ctx context.Context) (any, error)
+
+// A Middleware wraps every call of a container: it may act before and after the call, change its result,
+// or not run next at all. [New] calls it once for each row. The [Runner] that it returns is called by
+// many goroutines at once, and must call next with a context derived from its own.
+type Middleware func(next Runner) Runner
+
+// Run runs one call of the row's method: it waits for a worker, copies the service, and calls the method
+// through the middleware. It returns when the call has ended, and has logged how.
+//
+// The error is
+//
+//   - a *[signature.Error] if the arguments do not fit; the method was not run
+//   - a *[PanicError] if the method panicked
+//   - [ErrTimeout] if ctx, the request's Limit or the row's timeout has ended; the method may still run,
+//     and keeps its worker until it returns, but its result is dropped
+//   - [ErrStopped] if the container was killed
+//   - else the method's own
+func (r *Row) Run(ctx context.Context, req Request) (any, error) {
+	if err := r.runnable(&req); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.where(), err)
+	}
+	c := r.begin(ctx, &req)
+	defer c.end()
+	result, err := c.work()
+	c.log(err)
+	r.container.drain.ended(err)
+	return result, err
+}
+
+// A run is one call while it runs. It is the context of the call, too.
 type run struct {
 	context.Context
-	field   *Field
-	call    *Call
-	args    signature.Arguments
-	lead    []any
-	bounded bool // the context may end before the container's does
+
+	row     *Row
+	call    Call
+	request Request
+	began   time.Time
+
+	bounded  bool                    // the context may end before the container's
+	cancel   context.CancelCauseFunc // of the context
+	detach   func() bool             // from the end of the container; nil if not needed
+	timer    *time.Timer             // of the request's limit; nil if there is none
+	deadline time.Time               // of the timer
+	lifted   atomic.Bool             // the limit was
+
 	tenure
-	lease
 }
 
-// A lease is the limit of time that a call was given by [Call.Limit].
-type lease struct {
-	timer    *time.Timer // nil if there is none
-	deadline time.Time
-	lifted   atomic.Bool
+// runnable returns an error if the row cannot run req.
+func (r *Row) runnable(req *Request) error {
+	switch {
+	case !r.container.begun.Load():
+		return errors.New("the container is not started")
+	case r.method == nil:
+		return errors.New("Run is called before Bind")
+	case len(req.Leading) != len(r.method.leading):
+		return fmt.Errorf("Run is given %d leading values, Bind was given %d types", len(req.Leading), len(r.method.leading))
+	}
+	return nil
 }
 
-func (l *lease) lift() {
-	if l.timer != nil {
-		l.lifted.Store(true)
-		l.timer.Stop()
+// begin returns the run of req. Its context ends with ctx, with the container and at the limit.
+func (r *Row) begin(ctx context.Context, req *Request) *run {
+	life := r.container.life
+	own := ctx.Done() == life.Done() // ctx ends with the container, and not before
+	c := &run{
+		row:     r,
+		request: *req,
+		began:   time.Now(),
+		bounded: req.Limit > 0 || !own && ctx.Done() != nil,
+		cancel:  req.Cancel,
+		call: Call{
+			Service:     r.Service,
+			Method:      r.method.sig.Name,
+			Row:         r.Name,
+			ID:          r.callID(req.ID),
+			Parents:     req.Parents,
+			Data:        req.Data,
+			Redelivered: req.Redelivered,
+			Attempt:     max(1, req.Attempt),
+			parents:     r.container.cfg.ParentCallsTracked,
+		},
+	}
+	if c.cancel == nil {
+		ctx, c.cancel = context.WithCancelCause(ctx)
+	}
+	c.Context = ctx
+	if !own && ctx.Value(lifeKey{}) != r.container { // else it ends with the container anyway
+		c.detach = context.AfterFunc(life, func() { c.cancel(ErrStopped) })
+	}
+	if req.Limit > 0 {
+		c.deadline = c.began.Add(req.Limit)
+		c.timer = time.AfterFunc(req.Limit, func() { c.cancel(context.DeadlineExceeded) })
+	}
+	return c
+}
+
+// end ends the context. What is left of the method is not part of the call any more.
+func (c *run) end() {
+	c.leave()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	if c.detach != nil {
+		c.detach()
+	}
+	c.cancel(ErrReturned)
+}
+
+// work waits for a worker and runs the method in its middleware.
+func (c *run) work() (result any, err error) {
+	defer recovered(&result, &err)
+	if c.Err() != nil || !c.acquire() {
+		return nil, c.timedOut(context.Cause(c))
+	}
+	defer c.release()
+	if c.row.timeout > 0 { // it counts from now on
+		c.lift()
+	}
+	if w := c.request.Watcher; w != nil {
+		if err := w.Began(c); err != nil {
+			return nil, err
+		}
+	}
+	return c.row.run(c)
+}
+
+// chain returns the method in the middleware.
+func (r *Row) chain(middleware []Middleware) Runner {
+	next := Runner(r.limited)
+	for _, m := range slices.Backward(middleware) {
+		next = m(next)
+	}
+	return next
+}
+
+// errDetached is the error of a middleware that did not derive its context from the call's.
+var errDetached = errors.New("the context of the call was lost: a middleware must derive its context from the one it got")
+
+// limited runs the method until ctx or the row's timeout ends. A method that cannot run out of time runs
+// in this goroutine. Any other runs in a goroutine of its own, so that the call can end before it.
+func (r *Row) limited(ctx context.Context) (any, error) {
+	c, _ := ctx.Value(runKey{}).(*run)
+	if c == nil || c.row != r {
+		return nil, errDetached
+	}
+	if r.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.timeout)
+		defer cancel()
+	}
+	if !c.bounded && ctx.Done() == c.Done() {
+		return c.invoke(ctx)
+	}
+	a := &attempt{run: c, ctx: ctx, done: make(chan struct{}, 1)}
+	c.retain()
+	r.container.pool.run(a)
+	select {
+	case <-a.done:
+		return a.result, a.err
+	case <-ctx.Done():
+	}
+	select {
+	case <-a.done: // at the last moment
+		return a.result, a.err
+	default:
+		a.watch()
+		return nil, c.timedOut(context.Cause(ctx))
 	}
 }
 
-// Lift lifts the limit that the call of ctx was given by [Call.Limit]: it is for an entrypoint whose call has come to a stream,
-// which lasts as long as it does.
-func Lift(ctx context.Context) {
-	if r, ok := ctx.Value(runKey{}).(*run); ok {
-		r.lift()
+// An attempt is the method of a run in a goroutine of its own. A middleware that tries again makes
+// further ones, while the first may still run.
+type attempt struct {
+	run       *run
+	ctx       context.Context
+	goroutine atomic.Pointer[string] // the number of the goroutine
+
+	done   chan struct{} // has a token when the two below are set
+	result any
+	err    error
+}
+
+// errExited is the error of a method that ended its goroutine, as t.FailNow does.
+var errExited = errors.New("the method ended its goroutine: runtime.Goexit")
+
+// work runs the method and keeps the worker until it has returned. It implements task.
+func (a *attempt) work(goroutine *string) {
+	a.goroutine.Store(goroutine)
+	a.err = errExited // unless it returns
+	defer func() {
+		a.run.release()
+		a.done <- struct{}{}
+	}()
+	a.result, a.err = a.run.invoke(a.ctx)
+}
+
+// invoke calls the method.
+func (c *run) invoke(ctx context.Context) (any, error) {
+	result, err := c.callMethod(ctx)
+	return result, c.settle(ctx, err) // a di.Done may give up like a method
+}
+
+// callMethod decodes the arguments, copies the service, injects the values of the call, and calls the
+// method.
+func (c *run) callMethod(ctx context.Context) (result any, err error) {
+	defer recovered(&result, &err)
+	m := c.row.method
+	var few [10]reflect.Value // enough for most methods
+	self, in, err := m.prepare(ctx, c.request.Leading, c.request.Arguments, few[:0])
+	if err != nil {
+		return nil, err
+	}
+	err = m.plan.Run(ctx, self, func() (err error) {
+		result, err = m.call(in)
+		if err == nil && c.request.Result != nil {
+			result, err = c.request.Result(ctx, result)
+		}
+		return c.settleValues(ctx, err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// settleValues returns the error that the values of the call are closed with when its method has returned
+// err. After its time even a success is a timeout, since the caller has been told so.
+func (c *run) settleValues(ctx context.Context, err error) error {
+	switch err = c.settle(ctx, err); {
+	case ctx.Err() == nil, isTimeout(err), c.row.method.plan.Empty():
+		return err
+	case err == nil:
+		return c.timedOut(context.Cause(ctx))
+	}
+	return c.timedOut(err)
+}
+
+// settle returns err, or a timeout that wraps it if err says that ctx has ended: it tells what the method
+// was waiting for.
+func (c *run) settle(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() == nil, isTimeout(err):
+		return err
+	case errors.Is(err, ctx.Err()), errors.Is(err, context.Cause(ctx)):
+		return c.timedOut(err)
+	}
+	return err
+}
+
+// timedOut returns the error of a call whose context has ended by cause.
+func (c *run) timedOut(cause error) error {
+	if c.row.container.life.Err() != nil {
+		return ErrStopped
+	}
+	return &timeoutError{cause}
+}
+
+// isTimeout reports whether err is from [run.timedOut].
+func isTimeout(err error) bool { return errors.Is(err, ErrTimeout) || errors.Is(err, ErrStopped) }
+
+// recovered makes a panic the error of the function that defers it.
+func recovered(result *any, err *error) {
+	if p := recover(); p != nil {
+		*result, *err = nil, panicked(p)
 	}
 }
 
-// Deadline implements [context.Context].
-func (r *run) Deadline() (time.Time, bool) {
-	around, ok := r.Context.Deadline()
-	if r.timer == nil || r.lifted.Load() || ok && around.Before(r.deadline) {
-		return around, ok
+// panicked returns the error of a call in which value was recovered.
+func panicked(value any) error { return &PanicError{Value: value, Stack: debug.Stack()} }
+
+// log logs the outcome of the call.
+func (c *run) log(err error) {
+	level, cause := slog.LevelError, context.Cause(c)
+	switch {
+	case err == nil:
+		level = slog.LevelDebug
+	case Expected(err), errors.Is(err, ErrTimeout) && (Expected(cause) || errors.Is(cause, context.Canceled)): // the caller has gone
+		level = slog.LevelWarn
 	}
-	return r.deadline, true
+	logger := c.row.container.logger
+	if !logger.Enabled(c, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 6)
+	attrs = append(attrs,
+		slog.String("service", c.call.Service),
+		slog.String("method", c.call.Method),
+		slog.String("call_id", c.call.ID),
+		slog.Duration("duration", time.Since(c.began)),
+	)
+	if err == nil {
+		logger.LogAttrs(c, level, "call done", attrs...)
+		return
+	}
+	attrs = append(attrs, slog.Any("err", err))
+	var p *PanicError
+	if errors.As(err, &p) {
+		attrs = append(attrs, slog.String("stack", string(p.Stack)))
+	}
+	logger.LogAttrs(c, level, "call failed", attrs...)
 }
 
 type runKey struct{}
 
-// Value returns the run itself for its own key, and the call's data in place of what the context around it carries.
-func (r *run) Value(key any) any {
+// Value returns the run itself for its key, and the call's data in place of what ctx around it carries.
+func (c *run) Value(key any) any {
 	switch key {
 	case runKey{}:
-		return r
+		return c
 	case dataKey{}:
-		return r.call.Data
+		return c.call.Data
 	}
-	return r.Context.Value(key)
+	return c.Context.Value(key)
 }
 
-// Run runs one call of the row's method, on a fresh copy of the service, through the middleware, when one of the
-// service's workers is free, and of the row's if it is bounded. It fills in call's Service, Method and Row, and its ID, of which
-// call may have the last part; call may be nil. lead are the values of the types
-// given to [Field.Bind]; a func(context.Context) any in the place of one makes it, with the ctx of the call.
-//
-// The error is a *[signature.Error] when args do not fit (the method was not run), a *[PanicError] when the method
-// panicked, [ErrTimeout] when ctx or the row's timeout has ended (the method may still run: it keeps its worker until it
-// returns, and its result is dropped), [ErrStopped] when the container was killed, else the method's own.
-func (f *Field) Run(ctx context.Context, call *Call, args signature.Arguments, lead ...any) (any, error) {
-	if call == nil {
-		call = &Call{}
+// Deadline returns the end of the request's limit, if ctx does not end before.
+func (c *run) Deadline() (time.Time, bool) {
+	outer, ok := c.Context.Deadline()
+	if c.timer == nil || c.lifted.Load() || ok && outer.Before(c.deadline) {
+		return outer, ok
 	}
-	if !f.Host.begun.Load() {
-		return nil, fmt.Errorf("service %s: %s: the container is not started", f.Service, f.Name)
-	}
-	if f.method == nil || len(lead) != len(f.method.lead) {
-		return nil, fmt.Errorf("service %s: %s: Run needs the method and the values that Bind was given", f.Service, f.Name)
-	}
-	if call.ID == "" {
-		call.ID = id.New(f.prefix)
-	} else {
-		call.ID = f.prefix + call.ID
-	}
-	call.Service, call.Method, call.Row = f.Service, f.method.sig.Name, f.Name
-	call.Attempt = max(1, call.Attempt)
-	call.parents = f.Host.cfg.ParentCallsTracked
-
-	life := f.Host.life
-	own := ctx.Done() == life.Done()
-	r := &run{field: f, call: call, args: args, lead: lead, bounded: call.limit > 0 || !own && ctx.Done() != nil}
-	cancel := call.cancel
-	if cancel == nil {
-		ctx, cancel = context.WithCancelCause(ctx)
-	}
-	defer cancel(ErrReturned)
-	if !own && ctx.Value(lifeKey{}) != f.Host { // else it ends with the container anyway
-		defer context.AfterFunc(life, func() { cancel(ErrStopped) })()
-	}
-	r.Context = ctx
-	if call.limit > 0 {
-		r.deadline = time.Now().Add(call.limit)
-		r.timer = time.AfterFunc(call.limit, func() { cancel(context.DeadlineExceeded) })
-		defer r.timer.Stop()
-	}
-	defer r.end()
-	v, err := f.run(r)
-	f.Host.drain.ended(err)
-	return v, err
+	return c.deadline, true
 }
 
-// wrapped puts what every call goes through around the method.
-func (f *Field) wrapped(middleware []Middleware) Runner {
-	next := Runner(f.limited)
-	for _, m := range slices.Backward(middleware) {
-		next = m(next)
-	}
-	return f.observed(f.worked(next))
-}
-
-// worked runs next when a worker is free.
-func (f *Field) worked(next Runner) Runner {
-	return func(ctx context.Context) (any, error) {
-		r := ctx.(*run)
-		if ctx.Err() != nil {
-			return nil, f.ended(context.Cause(ctx))
-		}
-		if !r.take() {
-			return nil, f.ended(context.Cause(ctx))
-		}
-		defer r.release()
-		if f.timeout > 0 {
-			r.lift()
-		}
-		if r.call.watcher != nil {
-			if err := r.call.watcher.Began(ctx); err != nil {
-				return nil, err
-			}
-		}
-		return next(ctx)
+// Lift lifts the [Request].Limit of the call that ctx belongs to. It is for entrypoints whose calls may
+// turn out to be streams, which last as long as somebody reads them.
+func Lift(ctx context.Context) {
+	if c, ok := ctx.Value(runKey{}).(*run); ok {
+		c.lift()
 	}
 }
 
-// ended is the error of a call whose context has ended by cause.
-func (f *Field) ended(cause error) error {
-	if f.Host.life.Err() != nil {
-		return ErrStopped
+func (c *run) lift() {
+	if c.timer != nil {
+		c.lifted.Store(true)
+		c.timer.Stop()
 	}
-	return &timeoutError{cause}
 }

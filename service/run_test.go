@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 // Work runs what the test gives it.
@@ -74,11 +73,11 @@ func TestCallTravelsInContext(t *testing.T) {
 		got = service.FromContext(context.WithValue(ctx, label("k"), "v"))
 		return nil, nil
 	}})
-	want := &service.Call{Parents: []string{"a.b.c"}, Data: map[string]any{"language": "en"}}
-	if _, err := all["work.do"].Run(t.Context(), want, signature.Arguments{}); err != nil {
+	req := service.Request{Parents: []string{"a.b.c"}, Data: map[string]any{"language": "en"}}
+	if _, err := all["work.do"].Run(t.Context(), req); err != nil {
 		t.Fatal(err)
 	}
-	if got != want {
+	if got == nil || got.Data["language"] != "en" {
 		t.Fatalf("got %v, want the call that was run", got)
 	}
 	if got.Service != "work" || got.Method != "do" || got.Attempt != 1 {
@@ -104,7 +103,7 @@ func TestStackIsCapped(t *testing.T) {
 			stack := call.Stack()
 			return stack[:len(stack)-1], nil
 		}})
-		got, err := all["work.do"].Run(t.Context(), &service.Call{Parents: parents}, signature.Arguments{})
+		got, err := all["work.do"].Run(t.Context(), service.Request{Parents: parents})
 		if fmt.Sprint(got) != want || err != nil {
 			t.Errorf("%d tracked: got %v, %v, want %s before its own", tracked, got, err, want)
 		}
@@ -277,8 +276,8 @@ func TestWorkersAreBounded(t *testing.T) {
 			now.Add(-1)
 			return nil, nil
 		}})
-		if got := all["work.do"].MaxWorkers(); got != 3 {
-			t.Errorf("got MaxWorkers %d, want 3", got)
+		if got := all["work.do"].Workers(); got != 3 {
+			t.Errorf("got %d workers, want 3", got)
 		}
 		began := time.Now()
 		var wg sync.WaitGroup
@@ -419,32 +418,34 @@ type stampless struct {
 	Stamp Seal `wax:"blue"`
 }
 
-// Led hands its field to the leds of Config.Values.
+// Led hands its row to the leds of Config.Values.
 type Led struct{}
 
-func (Led) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	leds, _ := service.Lookup[map[string]*service.Field](f.Host)
-	leds[f.Name] = f
-	return &nop{}, second(f.Bind(f.Tag("led"), intType, reflect.TypeFor[error]()))
+func (Led) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	leds, _ := service.Lookup[map[string]*service.Row](r.Host)
+	leds[r.Name] = r
+	return &nop{}, second(r.Bind(r.Tag.Get("led"), intType, reflect.TypeFor[error]()))
 }
 
 // Seal is a dependency that knows its wax.
 type Seal struct{ wax string }
 
-func (*Seal) Dependency(f *service.Field) (any, error) { return Seal{f.Tag("wax")}, f.Keys("wax") }
+func (*Seal) Dependency(f *service.Field) (any, error) {
+	return Seal{f.Tag.Get("wax")}, f.Tag.Keys("wax")
+}
 
 func (l *Letters) Write(_ context.Context, page int, last error, text string) (string, error) {
 	return fmt.Sprint(page, " ", last, " ", text, " ", l.Seal.wax, " ", l.Stamp.wax), nil
 }
 
-func TestLeadAndDependencies(t *testing.T) {
-	leds := map[string]*service.Field{}
+func TestLeadingAndDependencies(t *testing.T) {
+	leds := map[string]*service.Row{}
 	start(t, service.Config{Values: []any{leds}}, new(Letters))
-	got, err := leds["Write"].Run(t.Context(), nil, arguments("hello"), 7, nil)
+	got, err := leds["Write"].Run(t.Context(), service.Request{Arguments: arguments("hello"), Leading: []any{7, nil}})
 	if got != "7 <nil> hello red blue" || err != nil {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if _, err := leds["Write"].Run(t.Context(), nil, arguments("hello")); err == nil {
+	if _, err := leds["Write"].Run(t.Context(), service.Request{Arguments: arguments("hello")}); err == nil {
 		t.Error("got nil from Run without the values that Bind was given, want an error")
 	}
 }

@@ -75,16 +75,3 @@ func holdsSensitive(t reflect.Type, seen map[reflect.Type]bool) bool {
 	}
 	return false
 }
-
-// Sensitive reports whether an argument of the row is sensitive, by the row's key sensitive or by sensitive:"true"
-// on a field of its parameters: then nothing of what a call came with may be printed, but [Redacted].
-func (f *Field) Sensitive() bool {
-	if f.method != nil {
-		for i := range f.method.slots {
-			if f.method.slots[i].hidden {
-				return true
-			}
-		}
-	}
-	return false
-}

@@ -60,7 +60,7 @@ func TestSensitive(t *testing.T) {
 		if !f.Sensitive() {
 			t.Errorf("%s: is not said to be sensitive", test.row)
 		}
-		if _, err := f.Run(t.Context(), nil, arguments(test.args...)); err == nil || err.Error() != test.want {
+		if _, err := f.Run(t.Context(), service.Request{Arguments: arguments(test.args...)}); err == nil || err.Error() != test.want {
 			t.Errorf("%s: got %v, want %s", test.row, err, test.want)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 func TestSharedFails(t *testing.T) {
-	_, err := service.New(service.Config{Values: []any{probe(func(f *service.Field) error {
-		_, err := service.Shared(f.Host, func(*service.Container) (int, error) { return 0, fmt.Errorf("no broker: %w", io.EOF) })
+	_, err := service.New(service.Config{Values: []any{probe(func(r *service.Row) error {
+		_, err := service.Shared(r.Host, func(*service.Host) (int, error) { return 0, fmt.Errorf("no broker: %w", io.EOF) })
 		return err
 	})}}, new(probed))
 	if want := "service probed: Any: no broker: EOF"; err == nil || err.Error() != want {

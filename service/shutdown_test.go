@@ -12,7 +12,6 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 // An application ends the container with its fx.Shutdowner: while it is made, in a start hook, or when calls run. What has
@@ -77,7 +76,7 @@ func TestShutdowner(t *testing.T) {
 				started := c.Start(t.Context())
 				if started == nil {
 					do := all["work.do"]
-					do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, signature.Arguments{}) })
+					do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, service.Request{}) })
 				}
 				<-c.Stopping()
 				ended := c.Wait()
@@ -109,7 +108,7 @@ func TestShutdownIsCutShort(t *testing.T) {
 			t.Fatal(err)
 		}
 		do := all["work.do"]
-		do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, nil, signature.Arguments{}) })
+		do.Go(func(ctx context.Context) { _, _ = do.Run(ctx, service.Request{}) })
 		synctest.Wait()
 		began := time.Now()
 		_ = shutdowner.Shutdown()

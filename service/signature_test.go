@@ -140,11 +140,11 @@ func TestSignatureString(t *testing.T) {
 // Probe is an entrypoint whose Entrypoint is the test's, a probe of Config.Values.
 type Probe struct{}
 
-type probe func(*service.Field) error
+type probe func(*service.Row) error
 
-func (Probe) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	p, _ := service.Lookup[probe](f.Host)
-	return &nop{}, p(f)
+func (Probe) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	p, _ := service.Lookup[probe](r.Host)
+	return &nop{}, p(r)
 }
 
 type probed struct {

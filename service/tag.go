@@ -1,19 +1,30 @@
 package service
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gomeko/gomeko/internal/nearest"
 )
 
-// A tag is a struct tag in its order. Unlike reflect.StructTag it knows when it is malformed.
-type tag []pair
+// A Tag is the tag of a struct's field: of a row, a dependency, or a func of a typed client.
+type Tag struct {
+	pairs  []pair
+	common []string // the keys of every row
+}
 
 type pair struct{ key, value string }
 
-// parseTag reads pairs of key:"value", a space between.
-func parseTag(text string) (tag, error) {
-	var t tag
+// rowKeys are the keys that every row may have. The container reads them.
+var rowKeys = []string{"method", "timeout", "max_workers", "sensitive"}
+
+// ParseTag reads a tag, pairs of key:"value" with a space between them. Unlike reflect.StructTag, it
+// returns an error if the tag is malformed, or has a key twice.
+func ParseTag(text string) (Tag, error) {
+	var t Tag
 	for rest := strings.TrimSpace(text); rest != ""; {
 		key, after, ok := strings.Cut(rest, ":")
 		if !ok || key == "" || strings.ContainsAny(key, " \t\"") {
@@ -30,7 +41,7 @@ func parseTag(text string) (tag, error) {
 		if _, twice := t.lookup(key); twice {
 			return t, fmt.Errorf("tag has the key %s twice", key)
 		}
-		t = append(t, pair{key, value})
+		t.pairs = append(t.pairs, pair{key, value})
 		rest = after[len(quoted):]
 		if rest != "" && rest[0] != ' ' {
 			return t, malformed(rest)
@@ -44,8 +55,49 @@ func malformed(at string) error {
 	return fmt.Errorf("malformed tag at %q: write pairs as key:\"value\", a space between", at)
 }
 
-func (t tag) lookup(key string) (string, bool) {
-	for _, p := range t {
+// Get returns the value of a key, "" if the tag does not have it.
+func (t Tag) Get(key string) string {
+	value, _ := t.lookup(key)
+	return value
+}
+
+// Flag returns the value of a key that is "true" or "false", and fallback if the tag does not have it.
+// The error, for any other value, says what to write.
+func (t Tag) Flag(key string, fallback bool) (bool, error) {
+	text := t.Get(key)
+	if text == "" {
+		return fallback, nil
+	}
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		return fallback, fmt.Errorf(`%s %q is neither "true" nor "false"`, key, text)
+	}
+	return value, nil
+}
+
+// Keys returns an error for each key of the tag that is not known, with the nearest known one. The keys
+// that every row may have, method, timeout, max_workers and sensitive, are known for the tag of a row.
+func (t Tag) Keys(known ...string) error {
+	known = slices.Concat(known, t.common)
+	var mistakes []error
+	for _, p := range t.pairs {
+		if slices.Contains(known, p.key) {
+			continue
+		}
+		remedy := "known are " + strings.Join(known, ", ")
+		if len(known) == 0 {
+			remedy = "leave it out"
+		}
+		if near := nearest.Likely(p.key, known); near != "" {
+			remedy = "did you mean " + near + "?"
+		}
+		mistakes = append(mistakes, fmt.Errorf("unknown key %s in its tag: %s", p.key, remedy))
+	}
+	return errors.Join(mistakes...)
+}
+
+func (t Tag) lookup(key string) (string, bool) {
+	for _, p := range t.pairs {
 		if p.key == key {
 			return p.value, true
 		}

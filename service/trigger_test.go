@@ -21,23 +21,23 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type Trigger struct{}
 
 // triggers are the rows of type Trigger of one container, by service.method.
-type triggers map[string]*service.Field
+type triggers map[string]*service.Row
 
 // signatures are those of the rows of type Trigger, by method.
 type signatures map[string]string
 
-func (Trigger) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	if err := f.Keys("trigger"); err != nil {
+func (Trigger) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	if err := r.Tag.Keys("trigger"); err != nil {
 		return nil, err
 	}
-	sig, err := f.Bind(f.Tag("trigger"))
+	sig, err := r.Bind(r.Tag.Get("trigger"))
 	if err != nil {
 		return nil, err
 	}
-	if all, ok := service.Lookup[triggers](f.Host); ok {
-		all[f.Service+"."+sig.Name] = f
+	if all, ok := service.Lookup[triggers](r.Host); ok {
+		all[r.Service+"."+sig.Name] = r
 	}
-	if all, ok := service.Lookup[signatures](f.Host); ok {
+	if all, ok := service.Lookup[signatures](r.Host); ok {
 		all[sig.Name] = sig.String()
 	}
 	return &nop{}, nil
@@ -83,7 +83,7 @@ func (all triggers) fire(ctx context.Context, name string, args ...any) (any, er
 	if !ok {
 		return nil, fmt.Errorf("no trigger %s", name)
 	}
-	return f.Run(ctx, &service.Call{}, arguments(args...))
+	return f.Run(ctx, service.Request{Arguments: arguments(args...)})
 }
 
 // start starts services with cfg, and stops them when the test ends.

@@ -20,7 +20,7 @@ func (h *Host) Dispatcher(name string) events.Dispatcher {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.events == nil {
-		at, _ := service.Lookup[transport.Config](h.container)
+		at, _ := service.Lookup[transport.Config](h.container.Host())
 		conn, err := events.Dial(h.t.Context(), at)
 		if err != nil {
 			h.t.Fatalf("dial: %v", err)

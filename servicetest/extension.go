@@ -69,7 +69,7 @@ func TestEntrypoint(t testing.TB, proto any, provoke func(ctx context.Context) e
 			return
 		}
 		if err := goleak.Find(before); err != nil {
-			t.Errorf("%s: goroutines are left: make them with Field.Go, end them at Stop and at Kill: %v", rule.name, err)
+			t.Errorf("%s: goroutines are left: make them with Row.Go, end them at Stop and at Kill: %v", rule.name, err)
 			return
 		}
 	}

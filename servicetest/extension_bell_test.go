@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 // A bell is what peers ring and one container at a time hears.
@@ -62,22 +61,22 @@ func (*Belfry) Toll(context.Context) error { return nil }
 // Ring is a row whose method is called when the bell rings.
 type Ring struct{}
 
-func (Ring) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	b, _ := service.Lookup[*bell](f.Host)
-	r := &ringer{bell: b, field: f, stop: make(chan struct{}), ended: make(chan struct{})}
-	_, err := f.Bind(f.Tag("ring"))
+func (Ring) Entrypoint(row *service.Row) (service.Entrypoint, error) {
+	b, _ := service.Lookup[*bell](row.Host)
+	r := &ringer{bell: b, row: row, stop: make(chan struct{}), ended: make(chan struct{})}
+	_, err := row.Bind(row.Tag.Get("ring"))
 	switch {
 	case b.fault == "knows every key", b.fault == "looks at keys when all else is right" && err != nil:
 		return r, err
 	case b.fault == "takes at bind":
-		return r, errors.Join(f.Keys("ring"), err, b.take())
+		return r, errors.Join(row.Tag.Keys("ring"), err, b.take())
 	}
-	return r, errors.Join(f.Keys("ring"), err)
+	return r, errors.Join(row.Tag.Keys("ring"), err)
 }
 
 type ringer struct {
 	*bell
-	field   *service.Field
+	row     *service.Row
 	started bool
 	stop    chan struct{}
 	stopped sync.Once
@@ -97,7 +96,7 @@ func (r *ringer) Setup(context.Context) error {
 
 func (r *ringer) Start(context.Context) error {
 	r.started = true
-	r.field.Go(r.hear)
+	r.row.Go(r.hear)
 	if r.fault == "leaves a goroutine" {
 		go func() { <-r.over }()
 	}
@@ -157,20 +156,20 @@ func (r *ringer) hear(ctx context.Context) {
 				r.first = answer
 			}
 			n := r.running.Add(1)
-			if r.fault == "drops when busy" && int(n) > r.field.MaxWorkers() {
+			if r.fault == "drops when busy" && int(n) > r.row.Workers() {
 				r.running.Add(-1)
 				answer <- errors.New("busy")
 				continue
 			}
-			r.field.Go(func(ctx context.Context) { r.call(ctx, answer) })
+			r.row.Go(func(ctx context.Context) { r.call(ctx, answer) })
 		}
 	}
 }
 
 func (r *ringer) call(ctx context.Context, answer chan<- error) {
-	_, err := r.field.Run(ctx, nil, signature.Arguments{})
+	_, err := r.row.Run(ctx, service.Request{})
 	if r.fault == "runs a call twice" {
-		_, err = r.field.Run(ctx, nil, signature.Arguments{})
+		_, err = r.row.Run(ctx, service.Request{})
 	}
 	left := r.running.Add(-1)
 	switch {
@@ -180,7 +179,7 @@ func (r *ringer) call(ctx context.Context, answer chan<- error) {
 	case r.fault == "ends at a failure":
 		r.end()
 	case r.fault == "ends the container at a failure":
-		r.field.Fail(err)
+		r.row.Fail(err)
 	case r.fault == "says nothing of failures":
 		return
 	}

@@ -37,7 +37,7 @@ func (tr *trial) tag() error {
 		row.Tag = row.Tag + " " + key + `:"1"`
 		_, err := tr.make(nil, reflect.New(alone(row)).Interface())
 		if err == nil || !strings.Contains(err.Error(), key) {
-			errs = append(errs, fmt.Errorf("a key that %s does not know is not refused: join the error of Field.Keys with the others", row.Type))
+			errs = append(errs, fmt.Errorf("a key that %s does not know is not refused: join the error of Tag.Keys with the others", row.Type))
 		}
 	}
 	return errors.Join(errs...)
@@ -250,9 +250,9 @@ type tripped struct {
 
 func (*tripped) Trip(context.Context) error { return nil }
 
-func (tripRow) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	_, err := f.Bind("trip")
-	step, _ := service.Lookup[tripStep](f.Host)
+func (tripRow) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	_, err := r.Bind("trip")
+	step, _ := service.Lookup[tripStep](r.Host)
 	return step, err
 }
 

@@ -70,8 +70,8 @@ func New(t testing.TB, services ...any) *Host {
 		t.Fatalf("start: %v", err)
 	}
 	h.container = container
-	at, _ := service.Lookup[transport.Config](h.container)
-	cfg, _ := service.Lookup[rpc.Config](h.container)
+	at, _ := service.Lookup[transport.Config](h.container.Host())
+	cfg, _ := service.Lookup[rpc.Config](h.container.Host())
 	if h.conn, err = rpc.Dial(t.Context(), at, cfg); err != nil {
 		t.Fatalf("dial: %v", err)
 	}
@@ -138,12 +138,12 @@ func inMemory(values []any, b *broker.Broker, log *slog.Logger) []any {
 func (h *Host) Client(service string) rpc.Client { return h.conn.Client(service) }
 
 // row returns the row of that name.
-func (h *Host) row(name string) (*service.Field, error) {
+func (h *Host) row(name string) (*service.Row, error) {
 	var names []string
-	for _, f := range h.container.Rows() {
-		names = append(names, f.Service+"."+f.Name)
+	for _, r := range h.container.Rows() {
+		names = append(names, r.Service+"."+r.Name)
 		if names[len(names)-1] == name {
-			return f, nil
+			return r, nil
 		}
 	}
 	return nil, fmt.Errorf("there is no row %s: there are %s", name, strings.Join(names, ", "))

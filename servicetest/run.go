@@ -3,6 +3,7 @@ package servicetest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 
 	"github.com/gomeko/gomeko/codec"
@@ -20,9 +21,9 @@ import (
 // type arrive as they are, others by way of JSON. What [service.Key] has put into ctx is the call's context data. Without
 // a deadline in ctx it ends after 30 seconds.
 //
-// The error is that of [service.Field.Run], or that there is no such row.
+// The error is that of [service.Row.Run], or that there is no such row.
 func (h *Host) Run(ctx context.Context, row string, args ...any) (any, error) {
-	f, err := h.row(row)
+	r, err := h.row(row)
 	if err != nil {
 		return nil, err
 	}
@@ -31,16 +32,16 @@ func (h *Host) Run(ctx context.Context, row string, args ...any) (any, error) {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	call := &service.Call{Data: map[string]any{}}
-	for key, value := range service.Data(ctx) {
-		call.Data[key] = value
-	}
-	lead := args[:min(len(f.Lead()), len(args))]
-	given, err := arguments(args[len(lead):])
+	leading := min(len(r.Leading()), len(args))
+	given, err := arguments(args[leading:])
 	if err != nil {
 		return nil, err
 	}
-	return f.Run(ctx, call, given, lead...)
+	return r.Run(ctx, service.Request{
+		Data:      maps.Collect(service.Data(ctx)),
+		Leading:   args[:leading],
+		Arguments: given,
+	})
 }
 
 func arguments(args []any) (given signature.Arguments, err error) {

@@ -45,8 +45,8 @@ type Letter struct{}
 
 type stamp struct{ paid chan int } // no JSON can be made of it
 
-func (Letter) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	_, err := f.Bind("post(text)", reflect.TypeFor[stamp]())
+func (Letter) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	_, err := r.Bind("post(text)", reflect.TypeFor[stamp]())
 	return new(box), err
 }
 

@@ -1,7 +1,6 @@
 package timer
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -18,45 +17,44 @@ import (
 type Interval struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
-func (Interval) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	s, err := parse(f)
-	told, bindErr := bind(f)
-	if err := errors.Join(f.Keys("timer", "eager", "jitter", "late"), err, bindErr); err != nil {
+func (Interval) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	s, err := parse(r.Tag)
+	told, bindErr := bind(r)
+	if err := errors.Join(r.Tag.Keys("timer", "eager", "jitter", "late"), err, bindErr); err != nil {
 		return nil, err
 	}
-	return &ticker{field: f, schedule: s, told: told, stopped: make(chan struct{})}, nil
+	return &ticker{row: r, schedule: s, told: told, stopped: make(chan struct{})}, nil
 }
 
 // bind binds the row's method, and says whether it is told the Tick. Calls go by the name that it has in Go.
-func bind(f *service.Field) (told bool, err error) {
-	name := cmp.Or(f.Tag("method"), f.Name)
-	params := f.Params()
+func bind(r *service.Row) (told bool, err error) {
+	params := r.Params()
 	told = slices.Equal(params, []reflect.Type{reflect.TypeFor[Tick]()})
 	if len(params) > 0 && !told {
-		return false, fmt.Errorf("%s takes %v after ctx, and a timer has a timer.Tick to give, or nothing: write %[1]s(ctx context.Context) error", name, params)
+		return false, fmt.Errorf("%s takes %v after ctx, and a timer has a timer.Tick to give, or nothing: write %[1]s(ctx context.Context) error", r.Method, params)
 	}
-	_, err = f.Bind(name, params...)
+	_, err = r.Bind(r.Method, params...)
 	return told, err
 }
 
 // parse reads the row's tag.
-func parse(f *service.Field) (s schedule, err error) {
+func parse(tag service.Tag) (s schedule, err error) {
 	var mistakes []error
-	if text := f.Tag("timer"); text == "" {
+	if text := tag.Get("timer"); text == "" {
 		mistakes = append(mistakes, errors.New(`has no interval: write the time from call to call, as in timer:"1m"`))
 	} else if s.interval, err = duration("timer", text); err != nil {
 		mistakes = append(mistakes, err)
 	}
-	if text := f.Tag("jitter"); text != "" {
+	if text := tag.Get("jitter"); text != "" {
 		s.jitter, err = duration("jitter", text)
 		if err == nil && s.interval > 0 && s.jitter >= s.interval {
-			err = fmt.Errorf("jitter %s is not below the interval, %s: ticks would change places; make it less", text, f.Tag("timer"))
+			err = fmt.Errorf("jitter %s is not below the interval, %s: ticks would change places; make it less", text, tag.Get("timer"))
 		}
 		mistakes = append(mistakes, err)
 	}
-	s.eager, err = f.Flag("eager", false)
+	s.eager, err = tag.Flag("eager", false)
 	mistakes = append(mistakes, err)
-	switch text := f.Tag("late"); text {
+	switch text := tag.Get("late"); text {
 	case "", "skip":
 	case "catchup":
 		s.catchUp = true

@@ -11,7 +11,6 @@ import (
 
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
-	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/timer"
 )
 
@@ -100,7 +99,7 @@ func TestNoWorker(t *testing.T) {
 		<-time.After(30 * time.Second)
 		busy := make(chan error, 1)
 		go func() {
-			_, err := c.Rows()[0].Run(t.Context(), nil, signature.Arguments{}, timer.Tick{})
+			_, err := c.Rows()[0].Run(t.Context(), service.Request{Leading: []any{timer.Tick{}}})
 			busy <- err
 		}()
 		<-time.After(149 * time.Second)

@@ -6,12 +6,11 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 )
 
 // A ticker makes the calls of one row.
 type ticker struct {
-	field    *service.Field
+	row      *service.Row
 	schedule schedule
 	told     bool // the method takes the Tick
 	stopped  chan struct{}
@@ -20,7 +19,7 @@ type ticker struct {
 // Start implements [service.Entrypoint].
 func (t *ticker) Start(context.Context) error {
 	first := t.schedule.begin(time.Now())
-	t.field.Go(func(ctx context.Context) { t.tick(ctx, first) })
+	t.row.Go(func(ctx context.Context) { t.tick(ctx, first) })
 	return nil
 }
 
@@ -33,10 +32,10 @@ func (t *ticker) Stop(context.Context) error {
 // tick makes a call at each tick from the one at first, until Stop or the container's end.
 func (t *ticker) tick(ctx context.Context, first time.Time) {
 	for at := first; t.wait(ctx, at); {
-		_, _ = t.field.Run(ctx, nil, signature.Arguments{}, t.lead(time.Now())...) // which logs its error; nobody else is to know
+		_, _ = t.row.Run(ctx, service.Request{Leading: t.leading(time.Now())}) // it logs its error; nobody else is to know
 		var skipped int64
 		if at, skipped = t.schedule.next(time.Now()); skipped > 0 {
-			t.field.Logger().LogAttrs(ctx, slog.LevelWarn, "late ticks skipped", slog.Int64("skipped", skipped))
+			t.row.Logger().LogAttrs(ctx, slog.LevelWarn, "late ticks skipped", slog.Int64("skipped", skipped))
 		}
 	}
 }
@@ -58,8 +57,8 @@ func (t *ticker) wait(ctx context.Context, at time.Time) bool {
 	}
 }
 
-// lead is what the method takes after ctx. The time is that of now's clock, which may have been set since the start.
-func (t *ticker) lead(now time.Time) []any {
+// leading is what the method takes after ctx. The time is that of now's clock, which may have been set since the start.
+func (t *ticker) leading(now time.Time) []any {
 	if !t.told {
 		return nil
 	}

@@ -41,7 +41,7 @@ func (s *server) loggedPath(r *http.Request, w *responseWriter) string {
 	if pattern == "" { // a middleware has wrapped w, or no handler was found
 		_, pattern = s.mux.Handler(r)
 	}
-	if f := s.fields[pattern]; f != nil && f.Sensitive() {
+	if row := s.places[pattern].row; row != nil && row.Sensitive() {
 		return pattern
 	}
 	path := r.URL.EscapedPath()

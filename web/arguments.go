@@ -173,7 +173,7 @@ func (rd *argumentReader) addFault(source, name string, err error) {
 		return
 	}
 	detail := err.Error()
-	if rd.field.Sensitive() {
+	if rd.row.Sensitive() {
 		detail = "does not fit"
 	}
 	rd.faults = append(rd.faults, Fault{In: source, Name: clipped(name), Detail: clipped(detail)})

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,7 +23,7 @@ const textTypes = "a string, a number, a bool or a type with UnmarshalText"
 
 // A binding says where in a request the parameters of a row's method are found.
 type binding struct {
-	field         *service.Field
+	row           *service.Row
 	takesWriter   bool // the method takes an http.ResponseWriter and the *http.Request
 	takesRequest  bool // the method takes the *http.Request
 	wildcards     []wildcard
@@ -58,13 +57,13 @@ type argsField struct {
 //
 // or, in this order, the *http.Request, a parameter for each wildcard, and a struct. Each may be
 // missing; without parameters for wildcards, the struct takes them.
-func newBinding(f *service.Field, pattern string) (*binding, error) {
-	b := &binding{field: f}
-	name, names := cmp.Or(f.Tag("method"), f.Name), wildcards(pattern)
-	rest := f.Params()
+func newBinding(r *service.Row, pattern string) (*binding, error) {
+	b := &binding{row: r}
+	name, names := r.Method, wildcards(pattern)
+	rest := r.Params()
 	if slices.Equal(rest, []reflect.Type{writerType, requestType}) {
 		b.takesWriter, b.takesRequest = true, true
-		_, err := f.Bind(name+"()", writerType, requestType)
+		_, err := r.Bind(name+"()", writerType, requestType)
 		return b, err
 	}
 	var leading []reflect.Type
@@ -73,7 +72,7 @@ func newBinding(f *service.Field, pattern string) (*binding, error) {
 	}
 	n, last := len(names), len(rest)-1
 	switch {
-	case f.Params() == nil: // perhaps there is no such method, which Bind reports
+	case r.Params() == nil: // perhaps there is no such method, which Bind reports
 		return b, b.bindWildcards(name, names, rest, leading)
 	case last < 0 && b.takesRequest: // the method reads the wildcards itself
 		return b, b.bindWildcards(name, nil, rest, leading)
@@ -92,7 +91,7 @@ func newBinding(f *service.Field, pattern string) (*binding, error) {
 
 // bindWildcards binds a method that takes a parameter for each wildcard and no struct.
 func (b *binding) bindWildcards(name string, names []string, types, leading []reflect.Type) error {
-	_, err := b.field.Bind(name+"("+strings.Join(names, ", ")+")", leading...)
+	_, err := b.row.Bind(name+"("+strings.Join(names, ", ")+")", leading...)
 	if err != nil {
 		return err
 	}
@@ -126,7 +125,7 @@ func (b *binding) bindArgs(name string, names []string, types, leading []reflect
 		}
 		names = nil
 	}
-	sig, err := b.field.Bind(name, append(leading, types[:last]...)...)
+	sig, err := b.row.Bind(name, append(leading, types[:last]...)...)
 	if err != nil {
 		return err
 	}

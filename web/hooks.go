@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"github.com/gomeko/gomeko/service"
@@ -31,18 +32,14 @@ type Hooks struct {
 	Errors func(w http.ResponseWriter, r *http.Request, e *Error)
 }
 
-// data sets the context data of the call that a request makes.
-func (s *server) data(call *service.Call, r *http.Request) error {
+// data returns the context data of the call that r makes.
+func (s *server) data(r *http.Request) (map[string]any, error) {
 	if s.hooks.Context == nil {
-		return nil
+		return nil, nil
 	}
 	ctx, err := s.hooks.Context(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	call.Data = make(map[string]any)
-	for name, value := range service.Data(ctx) {
-		call.Data[name] = value
-	}
-	return nil
+	return maps.Collect(service.Data(ctx)), nil
 }

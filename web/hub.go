@@ -46,7 +46,7 @@ var ErrConnectionNotFound = rpcerror.New("nameko.exceptions.ConnectionNotFound",
 // Dependency returns the value of a Hub field: it implements [service.DependencyType].
 func (Hub) Dependency(f *service.Field) (any, error) {
 	shared, err := service.Shared(f.Host, newSocketServer)
-	if err := errors.Join(f.Keys(), err); err != nil {
+	if err := errors.Join(f.Tag.Keys(), err); err != nil {
 		return nil, err
 	}
 	if h, ok := f.Value().(Hub); ok && h.set() { // a test's

@@ -31,12 +31,12 @@ func (Mount) Dependency(f *service.Field) (any, error) {
 	if m.Handler == nil {
 		mistakes = append(mistakes, errors.New("has no handler: set it where the service is made, "+f.Name+": web.Mount{Handler: …}"))
 	}
-	if err := errors.Join(append(mistakes, f.Keys("web"), checkPattern(f.Tag("web")))...); err != nil {
+	if err := errors.Join(append(mistakes, f.Tag.Keys("web"), checkPattern(f.Tag.Get("web")))...); err != nil {
 		return nil, err
 	}
 	s, err := service.Shared(f.Host, newServer)
 	if err != nil {
 		return nil, err
 	}
-	return m, s.handle(f, f.Tag("web"), m.Handler)
+	return m, s.handle(place{service: f.Service, name: f.Name}, f.Tag.Get("web"), m.Handler)
 }

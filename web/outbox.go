@@ -181,7 +181,7 @@ func (b *outbox) add(o outgoing) {
 	b.size += o.size()
 	if !b.writing {
 		b.writing = true
-		b.server.field.Go(b.write)
+		b.server.host.Go(b.write)
 	}
 }
 

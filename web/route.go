@@ -19,24 +19,24 @@ import (
 type Route struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
-func (Route) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	pattern := f.Tag("web")
+func (Route) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	pattern := r.Tag.Get("web")
 	err := checkPattern(pattern)
-	b, bindErr := newBinding(f, pattern)
-	if err := errors.Join(f.Keys("web"), err, bindErr); err != nil {
+	b, bindErr := newBinding(r, pattern)
+	if err := errors.Join(r.Tag.Keys("web"), err, bindErr); err != nil {
 		return nil, err
 	}
-	s, err := service.Shared(f.Host, newServer)
+	s, err := service.Shared(r.Host, newServer)
 	if err != nil {
 		return nil, err
 	}
-	return s, s.handle(f, pattern, &route{server: s, field: f, binding: b, admission: s.admission(f)})
+	return s, s.handle(place{r.Service, r.Name, r}, pattern, &route{server: s, row: r, binding: b, admission: s.admission(r.Service)})
 }
 
 // A route answers requests with calls of its row.
 type route struct {
 	server    *server
-	field     *service.Field
+	row       *service.Row
 	binding   *binding
 	admission *admission
 }
@@ -44,28 +44,33 @@ type route struct {
 // ServeHTTP answers one request: it reads the arguments and the context data, waits for a worker,
 // runs the method and writes the response.
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &routeCall{route: rt, r: r, writer: guardedWriter{w: w}}
-	c.call.ID = w.Header().Get("X-Request-Id")
+	c := &routeCall{route: rt, r: r, id: w.Header().Get("X-Request-Id"), writer: guardedWriter{w: w}}
 	args, leading, fault := rt.binding.read(r)
 	if fault != nil {
 		rt.server.fail(w, r, fault)
 		return
 	}
-	if err := rt.server.data(&c.call, r); err != nil {
-		rt.server.fail(w, r, newError(err, c.call.ID))
+	data, err := rt.server.data(r)
+	if err != nil {
+		rt.server.fail(w, r, newError(err, c.id))
 		return
 	}
 	if rt.binding.takesRequest {
 		leading = append(c.leading(), leading...)
 	}
-	c.call.Read(c.sendStream)
-	c.call.Limit(max(0, rt.server.cfg.Timeout))
 	if !rt.admission.enter() {
 		w.Header().Set("Retry-After", "1")
 		rt.server.fail(w, r, errBusy)
 		return
 	}
-	result, err := rt.field.Run(r.Context(), &c.call, args, leading...)
+	result, err := rt.row.Run(r.Context(), service.Request{
+		ID:        c.id,
+		Data:      data,
+		Arguments: args,
+		Leading:   leading,
+		Limit:     max(0, rt.server.cfg.Timeout),
+		Result:    c.sendStream,
+	})
 	rt.admission.leave()
 	c.respond(w, result, err)
 }
@@ -74,7 +79,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type routeCall struct {
 	*route
 	r      *http.Request
-	call   service.Call
+	id     string // the last part of the call's id
 	writer guardedWriter
 }
 
@@ -120,7 +125,7 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 		c.server.fail(w, c.r, errLate) // only a client whose body was too slow still reads it
 		return
 	case err != nil:
-		c.server.fail(w, c.r, newError(err, c.call.ID))
+		c.server.fail(w, c.r, newError(err, c.row.CallID(c.id)))
 		return
 	case sent, c.binding.takesWriter:
 		c.writer.finish()
@@ -131,8 +136,8 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 	}
 	e, err := encodeResponse(result)
 	if err != nil {
-		c.field.Logger().Error("result not sent", "call_id", c.call.ID, "err", err)
-		c.server.fail(w, c.r, newError(err, c.call.ID))
+		c.row.Logger().Error("result not sent", "call_id", c.row.CallID(c.id), "err", err)
+		c.server.fail(w, c.r, newError(err, c.row.CallID(c.id)))
 		return
 	}
 	e.send(w, c.r)
@@ -147,14 +152,14 @@ type admission struct {
 
 var errBusy = &Error{Status: http.StatusServiceUnavailable, Message: "too many requests are waiting: try again"}
 
-// admission returns the admission of the field's service. It is called while the application is
+// admission returns the admission of a service. It is called while the application is
 // made.
-func (s *server) admission(f *service.Field) *admission {
-	a := s.admissions[f.Service]
+func (s *server) admission(service string) *admission {
+	a := s.admissions[service]
 	if a == nil {
-		workers := f.MaxWorkers()
+		workers := s.host.Workers()
 		a = &admission{limit: int64(workers + cmp.Or(s.cfg.MaxWaiting, waitingPerWorker*workers))}
-		s.admissions[f.Service] = a
+		s.admissions[service] = a
 	}
 	return a
 }

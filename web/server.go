@@ -28,10 +28,10 @@ type server struct {
 	log        *slog.Logger
 	http       *http.Server
 	mux        *http.ServeMux
-	root       http.Handler              // the middleware around the mux
-	field      *service.Field            // the first one with a pattern
-	fields     map[string]*service.Field // by pattern
-	admissions map[string]*admission     // by service
+	root       http.Handler // the middleware around the mux
+	host       *service.Host
+	places     map[string]place      // by pattern
+	admissions map[string]*admission // by service
 
 	drain func() // closes websockets; nil if there are none
 
@@ -43,8 +43,8 @@ type server struct {
 	kill     func()
 }
 
-func newServer(c *service.Container) (*server, error) {
-	cfg, _ := service.Lookup[Config](c)
+func newServer(h *service.Host) (*server, error) {
+	cfg, _ := service.Lookup[Config](h)
 	if err := errors.Join(cfg.mistakes("web.Config: ")...); err != nil {
 		return nil, err
 	}
@@ -55,16 +55,17 @@ func newServer(c *service.Container) (*server, error) {
 	}
 	s := &server{
 		cfg:        cfg,
-		log:        c.Logger(),
+		host:       h,
+		log:        h.Logger(),
 		http:       httpServer,
 		mux:        http.NewServeMux(),
-		fields:     make(map[string]*service.Field),
+		places:     make(map[string]place),
 		admissions: make(map[string]*admission),
 		served:     make(chan struct{}),
 		killed:     make(chan struct{}),
 	}
 	s.kill = sync.OnceFunc(func() { close(s.killed) })
-	s.hooks, _ = service.Lookup[Hooks](c)
+	s.hooks, _ = service.Lookup[Hooks](h)
 	s.root = http.HandlerFunc(s.dispatch)
 	for i, m := range slices.Backward(s.hooks.Middleware) {
 		if m == nil {
@@ -94,9 +95,15 @@ func checkPattern(pattern string) (err error) {
 	return nil
 }
 
-// handle registers h for the requests that match the pattern of a field. It is called while the
-// application is made. The error is a mistake in the pattern.
-func (s *server) handle(f *service.Field, pattern string, h http.Handler) (err error) {
+// A place is the row or the field that has a pattern.
+type place struct {
+	service, name string
+	row           *service.Row // nil for a field
+}
+
+// handle registers h for the requests that match the pattern of a row or a field. It is called while
+// the application is made. The error is a mistake in the pattern.
+func (s *server) handle(at place, pattern string, h http.Handler) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // the mux reports mistakes by panics
 			err = s.patternError(pattern, fmt.Sprint(p))
@@ -107,19 +114,16 @@ func (s *server) handle(f *service.Field, pattern string, h http.Handler) (err e
 		x.inMux, x.pattern = false, pattern
 		h.ServeHTTP(w, r)
 	}))
-	s.fields[pattern] = f
-	if s.field == nil {
-		s.field = f
-	}
+	s.places[pattern] = at
 	return nil
 }
 
 // patternError returns the mistake in a pattern for which the mux panicked with this message.
 func (s *server) patternError(pattern, message string) error {
-	for other, f := range s.fields {
+	for other, at := range s.places {
 		if strings.Contains(message, "conflicts with pattern "+strconv.Quote(other)) {
 			return fmt.Errorf("the pattern %q conflicts with %q of the row %s of %s: requests would match both; change one of them",
-				pattern, other, f.Name, f.Service)
+				pattern, other, at.name, at.service)
 		}
 	}
 	_, reason, _ := strings.Cut(message, ": ")
@@ -213,17 +217,14 @@ func (s *server) Setup(ctx context.Context) (err error) {
 
 // Start begins to answer requests.
 func (s *server) Start(context.Context) error {
-	life := make(chan context.Context, 1)
-	s.field.Go(func(ctx context.Context) { life <- ctx })
-	container := <-life
-	s.http.BaseContext = func(net.Listener) context.Context { return container } // requests end with it
+	s.http.BaseContext = func(net.Listener) context.Context { return s.host.Context() } // requests end with it
 	s.serving.Store(true)
 	// close waits for this goroutine. It is not started with Go: a server of mounts alone is
 	// stopped only after the goroutines of Go have ended.
 	go func() {
 		defer close(s.served)
 		if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
-			s.field.Fail(err)
+			s.host.Fail(fmt.Errorf("web: %w", err))
 		}
 	}()
 	s.log.Info("HTTP server listens", "address", s.listener.Addr().String())

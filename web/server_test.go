@@ -44,7 +44,7 @@ func TestAcceptFails(t *testing.T) {
 	}
 	if err := c.Start(t.Context()); err == nil {
 		err = c.Wait()
-		if err == nil || err.Error() != "service pinged: Ping: the card is gone" {
+		if err == nil || err.Error() != "web: the card is gone" {
 			t.Errorf("got %v, want what has failed", err)
 		}
 	}

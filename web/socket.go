@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/gomeko/gomeko/internal/id"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
 )
@@ -95,7 +95,7 @@ func (s *Socket) handle(ctx context.Context, frame []byte) error {
 		<-turn
 		return nil
 	}
-	s.server.field.Go(func(context.Context) {
+	s.server.host.Go(func(context.Context) {
 		s.out.sendResult(ctx, s.call(ctx, row, r, malformed))
 		s.out.endCall()
 		<-turn
@@ -129,22 +129,23 @@ func (s *Socket) call(ctx context.Context, row *socketRow, r request, malformed 
 		s.server.log.Debug("bad request by websocket", "socket_id", s.ID, "err", malformed)
 		return errorFrame(r.id, rpcerror.From(malformed))
 	}
-	call := &service.Call{Data: maps.Clone(s.data)}
-	if call.Data == nil {
-		call.Data = make(map[string]any)
+	req := service.Request{
+		ID:        id.New(""),
+		Data:      s.data,
+		Arguments: r.args,
+		Limit:     max(0, s.server.http.cfg.Timeout),
 	}
-	call.Limit(max(0, s.server.http.cfg.Timeout))
-	var leading []any
-	if row.leading {
-		leading = []any{s}
+	if row.socket {
+		req.Leading = []any{s}
 	}
-	result, err := row.field.Run(ctx, call, r.args, leading...)
+	result, err := row.Run(ctx, req)
+	callID := row.CallID(req.ID)
 	if err != nil {
-		return errorFrame(r.id, publicError(call, err))
+		return errorFrame(r.id, publicError(callID, err))
 	}
 	frame, err := resultFrame(r.id, result)
 	if err != nil {
-		s.server.log.Error("result cannot be sent", "service", call.Service, "method", call.Method, "call_id", call.ID, "err", err)
+		row.Logger().Error("result cannot be sent", "call_id", callID, "err", err)
 		return errorFrame(r.id, rpcerror.NewUnserializable(result, nil))
 	}
 	return frame
@@ -152,8 +153,8 @@ func (s *Socket) call(ctx context.Context, row *socketRow, r request, malformed 
 
 // publicError returns a call's error as the client sees it. As over HTTP, an unexpected error shows
 // only the call's id.
-func publicError(call *service.Call, err error) *rpcerror.Error {
-	e := newError(err, call.ID)
+func publicError(callID string, err error) *rpcerror.Error {
+	e := newError(err, callID)
 	if e.Status < http.StatusInternalServerError && !errors.As(err, new(*Error)) {
 		return rpcerror.From(err)
 	}

@@ -27,34 +27,34 @@ type SocketMethod struct{}
 
 // A socketRow is the row of a SocketMethod.
 type socketRow struct {
-	field   *service.Field
-	leading bool // the method takes the socket
-	atOnce  int  // how many requests run at once for a socket; 0 is in order with those of other rows
+	*service.Row
+	socket bool // the method takes the socket
+	atOnce int  // how many requests run at once for a socket; 0 is in order with those of other rows
 }
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
-func (SocketMethod) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	row := &socketRow{field: f}
+func (SocketMethod) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	row := &socketRow{Row: r}
 	var leading []reflect.Type
 	socket := reflect.TypeFor[*Socket]()
-	switch slices.Index(f.Params(), socket) {
+	switch slices.Index(r.Params(), socket) {
 	case -1:
 	case 0:
-		row.leading, leading = true, []reflect.Type{socket}
+		row.socket, leading = true, []reflect.Type{socket}
 	default:
 		return nil, errors.New("the *web.Socket must be the first parameter after ctx: write (ctx context.Context, s *web.Socket, …)")
 	}
-	sig, err := f.Bind(f.Tag("web"), leading...)
-	if n := f.Tag("at_once"); n != "" {
+	sig, err := r.Bind(r.Tag.Get("web"), leading...)
+	if n := r.Tag.Get("at_once"); n != "" {
 		var bad error
 		if row.atOnce, bad = strconv.Atoi(n); bad != nil || row.atOnce < 1 {
 			err = errors.Join(err, fmt.Errorf(`at_once %q must be an integer of at least 1: write at_once:"4", or remove it to run one request at a time`, n))
 		}
 	}
-	if err := errors.Join(f.Keys("web", "at_once"), err); err != nil {
+	if err := errors.Join(r.Tag.Keys("web", "at_once"), err); err != nil {
 		return nil, err
 	}
-	shared, err := service.Shared(f.Host, newSocketServer)
+	shared, err := service.Shared(r.Host, newSocketServer)
 	if err != nil {
 		return nil, err
 	}

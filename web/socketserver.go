@@ -33,17 +33,18 @@ type socketServer struct {
 	log      *slog.Logger
 	upgrader websocket.Upgrader
 	http     *server
-	field    *service.Field // the first row, whose Go starts the goroutines
+	host     *service.Host
 	methods  map[string]*socketRow
 	hub      hub
 	monitors sync.Once
 }
 
-func newSocketServer(c *service.Container) (*socketServer, error) {
-	cfg, _ := service.Lookup[Config](c)
+func newSocketServer(h *service.Host) (*socketServer, error) {
+	cfg, _ := service.Lookup[Config](h)
 	return &socketServer{
-		cfg: cfg.withDefaults().Sockets,
-		log: c.Logger(),
+		cfg:  cfg.withDefaults().Sockets,
+		log:  h.Logger(),
+		host: h,
 		upgrader: websocket.Upgrader{
 			ReadBufferSize:   1024,
 			WriteBufferPool:  new(sync.Pool),
@@ -63,23 +64,23 @@ func newSocketServer(c *service.Container) (*socketServer, error) {
 func (ss *socketServer) addMethod(name string, row *socketRow) (service.Entrypoint, error) {
 	if other := ss.methods[name]; other != nil {
 		return nil, fmt.Errorf("method %q of /ws is taken by the row %s of %s: give one of them another name",
-			name, other.field.Name, other.field.Service)
+			name, other.Name, other.Service)
 	}
 	ss.methods[name] = row
 	if ss.http != nil {
 		return ss.http, nil
 	}
-	s, err := service.Shared(row.field.Host, newServer)
+	s, err := service.Shared(row.Host, newServer)
 	if err != nil {
 		return nil, err
 	}
-	ss.field, ss.http = row.field, s
+	ss.http = s
 	ss.upgrader.Error = func(w http.ResponseWriter, r *http.Request, status int, why error) {
 		w.Header().Set("Sec-Websocket-Version", "13")
 		s.fail(w, r, &Error{Status: status, Message: why.Error()})
 	}
 	s.drain = ss.drain
-	return s, s.handle(row.field, "GET /ws", ss)
+	return s, s.handle(place{row.Service, row.Name, row.Row}, "GET /ws", ss)
 }
 
 // ServeHTTP upgrades a request to a websocket.
@@ -109,9 +110,7 @@ func (ss *socketServer) admit(r *http.Request) (map[string]any, error) {
 	if err := ss.checkOrigin(r); err != nil {
 		return nil, err
 	}
-	var call service.Call
-	err := ss.http.data(&call, r)
-	return call.Data, err
+	return ss.http.data(r)
 }
 
 // checkOrigin returns an error if the request comes from a page that may not open websockets.
@@ -142,8 +141,8 @@ func (ss *socketServer) open(conn *websocket.Conn, data map[string]any) {
 	connected, _ := eventFrame("connected", map[string]string{"socket_id": s.ID})
 	opened := ss.hub.add(s, func() {
 		s.touch()
-		ss.monitors.Do(func() { ss.field.Go(ss.monitor) })
-		ss.field.Go(s.serve)
+		ss.monitors.Do(func() { ss.host.Go(ss.monitor) })
+		ss.host.Go(s.serve)
 		s.sendEvent(connected)
 	})
 	if !opened {

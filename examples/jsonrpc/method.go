@@ -14,17 +14,17 @@ import (
 type Method struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
-func (Method) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	sig, err := f.Bind(f.Tag("jsonrpc"))
-	path, pathErr := expand(f.Tag("socket"))
-	if err := errors.Join(f.Keys("jsonrpc", "socket"), err, pathErr); err != nil {
+func (Method) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	sig, err := r.Bind(r.Tag.Get("jsonrpc"))
+	path, pathErr := expand(r.Tag.Get("socket"))
+	if err := errors.Join(r.Tag.Keys("jsonrpc", "socket"), err, pathErr); err != nil {
 		return nil, err
 	}
-	all, err := service.Shared(f.Host, newServers)
+	all, err := service.Shared(r.Host, newServers)
 	if err != nil {
 		return nil, err
 	}
-	return all.serve(path, sig.Name, f)
+	return all.serve(path, sig.Name, r)
 }
 
 // expand replaces $NAME and ${NAME} in a path.
@@ -49,19 +49,19 @@ func expand(path string) (string, error) {
 // servers are those of one container, by path.
 type servers map[string]*server
 
-func newServers(*service.Container) (servers, error) { return servers{}, nil }
+func newServers(*service.Host) (servers, error) { return servers{}, nil }
 
 // serve adds a method to the server at path.
-func (all servers) serve(path, method string, f *service.Field) (*server, error) {
+func (all servers) serve(path, method string, r *service.Row) (*server, error) {
 	s := all[path]
 	if s == nil {
-		s = newServer(path, f)
+		s = newServer(r.Host, path)
 		all[path] = s
 	}
 	if other := s.methods[method]; other != nil {
 		return nil, fmt.Errorf("method %q of %s is taken by the row %s of %s: give one of them another name",
 			method, path, other.Name, other.Service)
 	}
-	s.methods[method] = f
+	s.methods[method] = r
 	return s, nil
 }

@@ -22,9 +22,9 @@ const (
 
 // A server is one socket. It is the [service.Entrypoint] of all rows with its path, so that it starts and stops once.
 type server struct {
+	host     *service.Host
 	path     string
-	field    *service.Field            // the first row, for what the rows have in common
-	methods  map[string]*service.Field // by name on the wire
+	methods  map[string]*service.Row // by name on the wire
 	listener net.Listener
 
 	mu sync.Mutex
@@ -33,8 +33,8 @@ type server struct {
 	stopped bool
 }
 
-func newServer(path string, f *service.Field) *server {
-	return &server{path: path, field: f, methods: map[string]*service.Field{}, conns: map[net.Conn]bool{}}
+func newServer(host *service.Host, path string) *server {
+	return &server{host: host, path: path, methods: map[string]*service.Row{}, conns: map[net.Conn]bool{}}
 }
 
 // Setup takes the socket: a path that cannot be had is told before anything runs. Peers wait until Start.
@@ -45,7 +45,7 @@ func (s *server) Setup(ctx context.Context) (err error) {
 
 // Start lets peers in.
 func (s *server) Start(context.Context) error {
-	s.field.Go(s.accept)
+	s.host.Go(s.accept)
 	return nil
 }
 
@@ -79,10 +79,10 @@ func (s *server) accept(context.Context) {
 			return
 		}
 		if err != nil {
-			s.field.Fail(err)
+			s.host.Fail(fmt.Errorf("socket %s: %w", s.path, err))
 			return
 		}
-		s.field.Go(func(ctx context.Context) { s.converse(ctx, conn) })
+		s.host.Go(func(ctx context.Context) { s.converse(ctx, conn) })
 	}
 }
 
@@ -121,7 +121,7 @@ func (s *server) answer(ctx context.Context, line []byte) *response {
 	return newResponse(r.ID, result, err)
 }
 
-// call runs one call: [service.Field.Run] waits for a free worker, which is why nothing is queued here.
+// call runs one call: [service.Row.Run] waits for a free worker, which is why nothing is queued here.
 func (s *server) call(ctx context.Context, r *request) (any, error) {
 	row := s.methods[r.Method]
 	if row == nil {
@@ -131,14 +131,14 @@ func (s *server) call(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return row.Run(ctx, nil, args)
+	return row.Run(ctx, service.Request{Arguments: args})
 }
 
 // send reports whether the peer has taken r.
 func (s *server) send(conn net.Conn, r *response) bool {
 	conn.SetWriteDeadline(time.Now().Add(replyTime))
 	if err := json.NewEncoder(conn).Encode(r); err != nil {
-		s.field.Logger().Warn("reply not sent", "err", err)
+		s.host.Logger().Warn("reply not sent", "socket", s.path, "err", err)
 		return false
 	}
 	return true

@@ -26,8 +26,8 @@ type pool struct {
 	over bool
 }
 
-func newPool(c *service.Container) (*pool, error) {
-	cfg, ok := service.Lookup[Config](c)
+func newPool(h *service.Host) (*pool, error) {
+	cfg, ok := service.Lookup[Config](h)
 	switch {
 	case !ok:
 		return nil, errors.New("no relay is configured: add mail.Module to the application")

@@ -33,12 +33,12 @@ var Module = fx.Module("mail",
 
 // Dependency makes the Sender of a field: it implements [service.DependencyType].
 func (Sender) Dependency(f *service.Field) (any, error) {
-	from, err := mail.ParseAddress(f.Tag("mail"))
+	from, err := mail.ParseAddress(f.Tag.Get("mail"))
 	if err != nil {
 		err = fmt.Errorf(`%w: write the address to send from, as in mail:"accounts@example.org"`, err)
 	}
 	p, poolErr := service.Shared(f.Host, newPool) // the first field makes it, and the container starts and stops it
-	if err := errors.Join(f.Keys("mail"), err, poolErr); err != nil {
+	if err := errors.Join(f.Tag.Keys("mail"), err, poolErr); err != nil {
 		return nil, err
 	}
 	return Sender(func(ctx context.Context, m Message) error { return p.send(ctx, from, m) }), nil

@@ -25,23 +25,23 @@ func (*Torch) Burn(context.Context) error { return nil }
 // A Fuse is an entrypoint that fails.
 type Fuse struct{}
 
-func (Fuse) Entrypoint(f *service.Field) (service.Entrypoint, error) {
-	_, err := f.Bind("burn")
-	return &fuse{field: f, lit: make(chan os.Signal, 1), wet: make(chan struct{})}, err
+func (Fuse) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	_, err := r.Bind("burn")
+	return &fuse{row: r, lit: make(chan os.Signal, 1), wet: make(chan struct{})}, err
 }
 
 type fuse struct {
-	field *service.Field
-	lit   chan os.Signal
-	wet   chan struct{}
+	row *service.Row
+	lit chan os.Signal
+	wet chan struct{}
 }
 
 func (f *fuse) Start(context.Context) error {
 	signal.Notify(f.lit, syscall.SIGUSR1)
-	f.field.Go(func(context.Context) {
+	f.row.Go(func(context.Context) {
 		select {
 		case <-f.lit:
-			f.field.Fail(errors.New("the fuse is gone"))
+			f.row.Fail(errors.New("the fuse is gone"))
 		case <-f.wet:
 		}
 	})

@@ -1,0 +1,111 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+)
+
+// A Host is a container as its extensions see it: [Lookup] finds their configuration there, and [Shared]
+// what they have in common.
+type Host struct {
+	container *Container
+	shared    []*managed // in the order made, which is the order of need
+	values    map[reflect.Type]sharedValue
+}
+
+type sharedValue struct {
+	value any
+	err   error
+}
+
+func newHost(c *Container) *Host {
+	return &Host{container: c, values: make(map[reflect.Type]sharedValue)}
+}
+
+// Names returns the names of the container's services. Until [New] returns there may be further ones.
+func (h *Host) Names() []string { return h.container.Names() }
+
+// Logger returns the container's logger.
+func (h *Host) Logger() *slog.Logger { return h.container.Logger() }
+
+// Workers returns how many calls each service runs at once.
+func (h *Host) Workers() int { return h.container.workers() }
+
+// Lent returns how many further calls of a service an entrypoint may take on while all that it has taken
+// on are idle ([Watcher]): [Config].MaxLent.
+func (h *Host) Lent() int {
+	return max(0, cmp.Or(h.container.cfg.MaxLent, 10*h.Workers()))
+}
+
+// Context returns the context of the container's life. It ends when the container has stopped, or is
+// killed.
+func (h *Host) Context() context.Context { return h.container.life }
+
+// Go runs fn in a goroutine that [Container.Stop] waits for; see [Row.Go].
+func (h *Host) Go(fn func(ctx context.Context)) {
+	h.container.goroutines.add()
+	h.container.pool.run(&errand{h.container, fn})
+}
+
+// An errand is what [Host.Go] runs.
+type errand struct {
+	container *Container
+	fn        func(ctx context.Context)
+}
+
+func (e *errand) work(*string) {
+	defer e.container.goroutines.done()
+	e.fn(e.container.life)
+}
+
+// Fail stops the container because of err, and returns at once; see [Row.Fail].
+func (h *Host) Fail(err error) { h.container.fail(err) }
+
+// Lookup returns the first value of type T of [Config].Values, else the one that [Configure] was called for.
+func Lookup[T any](h *Host) (T, bool) {
+	for _, v := range h.container.cfg.Values {
+		if t, ok := v.(T); ok {
+			return t, true
+		}
+	}
+	var none T
+	return none, false
+}
+
+// Shared returns the value of type T that the extensions of a container share. The first call makes it,
+// and later calls return the same value, or the same error.
+//
+// The optional methods of an [Entrypoint], and Start and Stop too, are called if the value has them: it
+// is set up and started before the entrypoints, and stopped after every call has ended. What make itself
+// shares is started before it, and stopped after it. An error of a step names the package of T: "rpc:
+// connection refused".
+//
+// Shared is called by Entrypoint and Dependency. Once [New] has returned, it finds only what is shared
+// already.
+func Shared[T any](h *Host, make func(*Host) (T, error)) (T, error) {
+	key := reflect.TypeFor[T]()
+	s, ok := h.values[key]
+	switch {
+	case !ok && h.container.bound:
+		s.err = fmt.Errorf("%s cannot be shared after service.New has returned", key)
+	case !ok:
+		v, err := make(h)
+		s = sharedValue{v, err}
+		h.values[key] = s
+		if err == nil {
+			h.shared = append(h.shared, &managed{value: v, owner: owner(key)})
+		}
+	}
+	v, _ := s.value.(T)
+	return v, s.err
+}
+
+// owner is the package of a type, or what its name is without one.
+func owner(t reflect.Type) string {
+	name, _, _ := strings.Cut(strings.TrimLeft(t.String(), "*[]"), ".")
+	return name
+}

@@ -1,0 +1,135 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/id"
+	"github.com/gomeko/gomeko/signature"
+)
+
+// A Row is a row of a service's table of entrypoints, as its [EntrypointType] sees it. It binds the
+// service's method, and runs it.
+type Row struct {
+	Host    *Host
+	Service string       // the service's name
+	Name    string       // the row's name
+	Method  string       // the name of the Go method: Name, unless the tag says method:"…"
+	Type    reflect.Type // the row's type
+	Tag     Tag
+
+	container *Container
+	hosted    *hosted
+	logger    *slog.Logger
+	timeout   time.Duration // 0 is none
+	workers   []*semaphore  // what a call needs: the row's, if it has max_workers, and the service's
+	method    *method       // set by Bind
+	prefix    string        // of the ids of its calls
+	run       Runner        // the method in its middleware
+}
+
+// Bind binds the row's method to a signature, "name" or "name(a, b=1, *rest, c, **opts)" as Python would
+// write it. leading are the types of the parameters that the method takes after ctx and before the
+// arguments; [Request].Leading has their values. The error says what to write instead.
+//
+// Each name of a list is one Go parameter. Without a list, the method has no further parameter, or one: a
+// struct, or a pointer to one, whose fields are the parameters. The tag json names a field; it is optional
+// if it has default:"1" (a Python literal) or omitempty, or is a pointer.
+//
+// If leading has a type with the method Context() context.Context, such as *http.Request, the Go method
+// may take nothing but the leading parameters, not even ctx, and return nothing.
+//
+// Entrypoint must call Bind once.
+func (r *Row) Bind(spec string, leading ...reflect.Type) (*signature.Signature, error) {
+	if r.method != nil {
+		return nil, fmt.Errorf("%s is bound already, to %s", r.Method, r.method.sig)
+	}
+	sig, err := signature.Parse(spec)
+	if err != nil {
+		return nil, err
+	}
+	m, err := bind(r.hosted.proto, r.Method, sig, leading)
+	if err != nil {
+		return nil, err
+	}
+	m.plan = &r.hosted.plan
+	r.method = m
+	r.prefix = r.Service + "." + m.sig.Name + "."
+	return m.sig, nil
+}
+
+// Params returns the types of the parameters that the row's method has after ctx, nil if there is no such
+// method (Bind says so). It is for entrypoints that do not need their methods to take what they can give.
+func (r *Row) Params() []reflect.Type {
+	m, ok := reflect.PointerTo(r.hosted.proto.Type()).MethodByName(r.Method)
+	if !ok {
+		return nil
+	}
+	types := []reflect.Type{}
+	for i := 1; i < m.Type.NumIn(); i++ { // after the receiver
+		if t := m.Type.In(i); i > 1 || t != contextType {
+			types = append(types, t)
+		}
+	}
+	return types
+}
+
+// Leading returns the types that Bind was given.
+func (r *Row) Leading() []reflect.Type {
+	if r.method == nil {
+		return nil
+	}
+	return slices.Clone(r.method.leading)
+}
+
+// Sensitive reports whether an argument of the row is sensitive, by the key sensitive of its tag or of a
+// field of its parameters. Then nothing that a call came with may be printed; [Redacted] stands for it.
+func (r *Row) Sensitive() bool {
+	return r.method != nil && slices.ContainsFunc(r.method.slots, func(s slot) bool { return s.hidden })
+}
+
+// Workers returns how many calls of the row run at once: as many as the service runs, or the row's
+// max_workers if that is less. An entrypoint uses it as its prefetch.
+func (r *Row) Workers() int {
+	n := r.container.workers()
+	for _, s := range r.workers {
+		n = min(n, s.size)
+	}
+	return n
+}
+
+// Timeout returns the limit of a call that the row's tag says, 0 if there is none.
+func (r *Row) Timeout() time.Duration { return r.timeout }
+
+// CallID returns the id of the call whose [Request].ID is last: orders.get_order.<last>.
+func (r *Row) CallID(last string) string { return r.prefix + last }
+
+// callID returns the id of a call, a new one if last is "".
+func (r *Row) callID(last string) string {
+	if last == "" {
+		return id.New(r.prefix)
+	}
+	return r.CallID(last)
+}
+
+// Go runs fn in a goroutine that [Container.Stop] waits for. ctx ends when the container is killed, not
+// when it begins to stop. fn must return when the row's entrypoint has stopped and the calls that fn has
+// made have ended.
+func (r *Row) Go(fn func(ctx context.Context)) { r.Host.Go(fn) }
+
+// Fail stops the container because of err, and returns at once. The error of [Container.Wait] names the
+// service and the row. Only the first failure counts.
+func (r *Row) Fail(err error) { r.Host.Fail(fmt.Errorf("%s: %w", r.where(), err)) }
+
+// Logger returns the container's logger with the service and the row.
+func (r *Row) Logger() *slog.Logger { return r.logger }
+
+// where is how errors name the row.
+func (r *Row) where() string { return "service " + r.Service + ": " + r.Name }
+
+// path is how [Config].Only names the row.
+func (r *Row) path() string { return r.Service + "." + r.Name }

@@ -1,0 +1,53 @@
+package service
+
+import (
+	"bytes"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// watch logs, once, the stack of a method that still runs some time after its call was answered.
+func (a *attempt) watch() {
+	c, host := a.run, a.run.row.container
+	time.AfterFunc(host.stuckAfter, func() {
+		goroutine := a.goroutine.Load()
+		if len(a.done) > 0 || goroutine == nil {
+			return
+		}
+		host.logger.LogAttrs(c, slog.LevelWarn, "call stuck",
+			slog.String("service", c.call.Service),
+			slog.String("method", c.call.Method),
+			slog.String("call_id", c.call.ID),
+			slog.String("stack", host.stacks.of(*goroutine)),
+		)
+	})
+}
+
+// stacks are the stacks of all goroutines. To take them stops the program, so they serve all calls that
+// are found stuck at about the same time.
+type stacks struct {
+	mu sync.Mutex
+
+	at   time.Time
+	text []byte
+}
+
+// of returns the stack of a goroutine, by its number.
+func (s *stacks) of(goroutine string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.at) > time.Second {
+		text := make([]byte, 8<<20)
+		s.text = bytes.Clone(text[:runtime.Stack(text, true)])
+		s.at = time.Now()
+	}
+	head := []byte("goroutine " + goroutine + " ")
+	for stack := range bytes.SplitSeq(s.text, []byte("\n\n")) {
+		if bytes.HasPrefix(stack, head) {
+			return string(stack)
+		}
+	}
+	return ""
+}
