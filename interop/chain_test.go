@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 )
@@ -103,9 +105,9 @@ func places(t *testing.T, path []string, told []stop) (texts []string) {
 func (f *fixture) event(t *testing.T) {
 	data := dict{"language": "fr", "currency": "EUR"}
 	heard := func(from, by string, announce func()) (stop, string) {
-		wire := f.bind(t, from+".events", "announced")
+		wire := brokertest.Bind(t, f.raw, from+".events", "announced")
 		announce()
-		message := next(t, wire)
+		message := hosttest.Next(t, wire)
 		var told stop
 		if err := f.conn.Client("audience").Call(t.Context(), "heard", &told); err != nil {
 			t.Fatal(err)
@@ -136,7 +138,7 @@ func (f *fixture) event(t *testing.T) {
 			last := func(peer, other string) string { return []string{peer, other}[len(test.path)%2] }
 			want, wantWire := heard("python_peer", "Python", func() { f.python.call(t, r.to("python_peer", "python_peer")) })
 			for _, peers := range [][2]string{{"go_peer", "python_peer"}, {"python_peer", "go_peer"}} {
-				ctx := rpc.With(withContext(t.Context(), data), rpc.Timeout(patience), rpc.Priority(1))
+				ctx := rpc.With(withContext(t.Context(), data), rpc.Timeout(hosttest.Timeout), rpc.Priority(1))
 				c := r.to(peers[0], peers[1])
 				got, gotWire := heard(last(peers[0], peers[1]), "Go", func() {
 					if err := f.conn.Client(c.Service).Call(ctx, c.Method, nil, c.Args...); err != nil {

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -112,12 +112,7 @@ func TestContext(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					select {
-					case got := <-ended:
-						got.check(t, data, first, other[first], first)
-					case <-time.After(time.Minute):
-						t.Fatal("it has not ended in a minute")
-					}
+					hosttest.Next(t, ended).check(t, data, first, other[first], first)
 				})
 			}
 		}

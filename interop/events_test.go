@@ -8,10 +8,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -125,11 +125,7 @@ type fleet struct {
 func newFleet(t *testing.T, uri string) *fleet {
 	t.Helper()
 	broker := transport.Config{URI: uri}
-	calls, err := rpc.Dial(t.Context(), broker, rpc.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { calls.Close(context.Background()) })
+	calls := hosttest.Dial(t, broker, rpc.Config{})
 	conn, err := events.Dial(t.Context(), broker)
 	if err != nil {
 		t.Fatal(err)
@@ -233,13 +229,7 @@ func (b batch) broadcast() bool { return strings.HasPrefix(b.event, "broadcast")
 // collect returns what an instance tells next.
 func (f *fleet) collect(t *testing.T, while string) handled {
 	t.Helper()
-	select {
-	case h := <-f.told:
-		return h
-	case <-time.After(time.Minute):
-		t.Fatalf("%s, and nothing more in a minute", while)
-	}
-	panic("unreachable")
+	return hosttest.Receive(t, while, f.told)
 }
 
 // TestEvents has events of either language reach handlers in both, as often as their delivery says, with their context

@@ -1,8 +1,6 @@
 package interop_test
 
 import (
-	"context"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +11,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/golden"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -23,9 +22,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // A fixture is one broker with services and callers in both languages on it.
 type fixture struct {
 	uri     string
-	codec   codec.Codec         // the JSON that this Nameko's kombu writes
-	nameko  *process            // python_peer, audience and x
-	victims map[string]*process // by their one service
+	codec   codec.Codec      // the JSON that this Nameko's kombu writes
+	nameko  *peer            // python_peer, audience and x
+	victims map[string]*peer // by their one service
 	python  *caller
 	conn    *rpc.Conn
 	raw     *amqp.Channel // for what no client sends
@@ -39,8 +38,8 @@ func TestNameko(t *testing.T) {
 		name, venv string
 		codec      codec.Codec
 	}{
-		{"kombu 5.2", venv, codec.JSON},
-		{"kombu 5.4", venvKombu5_4, codec.TypedJSON},
+		{"kombu 5.2", hosttest.Kombu5_2, codec.JSON},
+		{"kombu 5.4", hosttest.Kombu5_4, codec.TypedJSON},
 	} {
 		t.Run(kombu.name, func(t *testing.T) {
 			brokertest.Each(t, func(t *testing.T, uri string) {
@@ -93,25 +92,14 @@ func startFixture(t *testing.T, uri, venv string, c codec.Codec) *fixture {
 	t.Helper()
 	f := &fixture{uri: uri, codec: c, ran: new(ran)}
 	f.nameko = launchNameko(t, venv, uri, "peer", "peer.yaml", "peer")
-	f.victims = map[string]*process{
+	f.victims = map[string]*peer{
 		"no_content_type": launchNameko(t, venv, uri, "peer", "peer.yaml", "victim:NoContentType"),
 		"no_reply_to":     launchNameko(t, venv, uri, "peer", "peer.yaml", "victim:NoReplyTo"),
 	}
 	f.python = startCallerOf(t, venv, uri)
 	f.serve(t, newGoPeer(), &X{ran: f.ran})
-	var err error
-	if f.conn, err = rpc.Dial(t.Context(), transport.Config{URI: uri, Codec: c}, rpc.Config{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.conn.Close(context.Background()) })
-	conn, err := amqp.Dial(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if f.raw, err = conn.Channel(); err != nil {
-		t.Fatal(err)
-	}
+	f.conn = hosttest.Dial(t, transport.Config{URI: uri, Codec: c}, rpc.Config{})
+	f.raw = brokertest.Channel(t, uri)
 	f.nameko.started(t, "audience, python_peer, x")
 	return f
 }
@@ -125,37 +113,5 @@ func (f *fixture) serve(t *testing.T, services ...any) *service.Container {
 // hostOn hosts services on a broker until the test ends.
 func hostOn(t *testing.T, cfg service.Config, broker transport.Config, services ...any) *service.Container {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	cfg.Logger, broker.Logger = log, log
-	cfg.Values = append(cfg.Values, broker)
-	c, err := service.New(cfg, services...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
-}
-
-// bind returns what an exchange routes by key from now on.
-func (f *fixture) bind(t *testing.T, exchange, key string) <-chan amqp.Delivery {
-	t.Helper()
-	q, err := f.raw.QueueDeclare("", false, true, true, false, nil)
-	if err == nil {
-		err = f.raw.QueueBind(q.Name, key, exchange, false, nil)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	deliveries, err := f.raw.Consume(q.Name, "", true, true, false, false, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return deliveries
+	return hosttest.Start(t, hosttest.Config{Service: cfg, Broker: broker}, services...).Container
 }

@@ -1,91 +1,52 @@
 package interop_test
 
 import (
-	"bufio"
 	"encoding/json"
-	"fmt"
-	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// startNameko runs what a module in the folder dir has of services, or the class of it that is named, until the test ends.
-func startNameko(t *testing.T, uri, dir, config, module, service string) {
+// startNameko runs the services of a module in the folder dir, or the one class of it that is named,
+// until the test ends. started are the names that Nameko reports.
+func startNameko(t *testing.T, uri, dir, config, module, started string) {
 	t.Helper()
-	launchNameko(t, venv, uri, dir, config, module).started(t, service)
+	launchNameko(t, hosttest.Kombu5_2, uri, dir, config, module).started(t, started)
 }
 
-// A process is a process of Nameko's command, or what has become of it.
-type process struct {
-	cmd     *exec.Cmd
-	names   chan string   // of the services, when they have started
-	dropped chan string   // what it says of messages that it cannot decode
-	ended   chan struct{} // closed when it has ended
+// A peer is a process of the command nameko.
+type peer struct {
+	*hosttest.Process
+	dropped chan string // its lines about messages that it cannot decode
 }
 
-// launchNameko begins to start one.
-func launchNameko(t *testing.T, venv, uri, dir, config, module string) *process {
+// launchNameko starts one and does not wait for its services.
+func launchNameko(t *testing.T, venv, uri, dir, config, module string) *peer {
 	t.Helper()
-	n := &process{
-		cmd:   pythonOf(t, venv, "-m", "nameko", "run", "--config", config, module),
-		names: make(chan string, 1), dropped: make(chan string, 100), ended: make(chan struct{}),
-	}
-	n.cmd.Dir = dir
-	n.cmd.Env = append(os.Environ(), "AMQP_URI="+uri)
-	stderr, err := n.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := n.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(n.ended)
-		n.read(stderr, t.Output())
-		_ = n.cmd.Wait() // what its status is, tests ask for
-	}()
-	t.Cleanup(func() { <-n.ended })
+	n := &peer{dropped: make(chan string, 100)}
+	cmd := exec.Command(hosttest.Python(t, venv), "-m", "nameko", "run", "--config", config, module)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "AMQP_URI="+uri)
+	cmd.Stderr = hosttest.Lines(func(line string) {
+		if strings.HasPrefix(line, "Can't decode message body") {
+			n.dropped <- line
+		}
+	})
+	n.Process = hosttest.StartProcess(t, cmd)
+	t.Cleanup(n.Kill) // without a wait for its stop
 	return n
 }
 
-func (n *process) read(stderr io.Reader, log io.Writer) {
-	lines := bufio.NewScanner(stderr)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		fmt.Fprintln(log, lines.Text())
-		if names, ok := strings.CutPrefix(lines.Text(), "services started: "); ok {
-			n.names <- names
-		}
-		if strings.HasPrefix(lines.Text(), "Can't decode message body") {
-			n.dropped <- lines.Text()
-		}
-	}
-}
-
 // started waits until its services, by their names, can be called.
-func (n *process) started(t *testing.T, services string) {
+func (n *peer) started(t *testing.T, services string) {
 	t.Helper()
-	select {
-	case names := <-n.names:
-		if names != services {
-			t.Fatalf("got the services %s started, want %s", names, services)
-		}
-	case <-n.ended:
-		t.Fatal("the Nameko service ended at its start")
-	case <-time.After(patience):
-		t.Fatalf("the Nameko service did not start in %s", patience)
+	if got, want := n.Line("services started: "), "services started: "+services; got != want {
+		t.Fatalf("got %s, want %s", got, want)
 	}
 }
-
-// patience is for what takes no time unless it is broken.
-const patience = 3 * time.Minute
 
 // A caller is peer/caller.py: a script that uses Nameko's ClusterRpcProxy.
 type caller struct {
@@ -128,7 +89,7 @@ func (o outcome) String() string {
 // startCaller starts one that calls by the broker at uri.
 func startCaller(t *testing.T, uri string) *caller {
 	t.Helper()
-	return startCallerOf(t, venv, uri)
+	return startCallerOf(t, hosttest.Kombu5_2, uri)
 }
 
 func startCallerOf(t *testing.T, venv, uri string) *caller {
@@ -174,37 +135,16 @@ func (c *caller) start(t *testing.T, calls ...call) func(t *testing.T) []outcome
 	}
 }
 
-// python returns a command of the virtual environment, in peer, that is killed when the test ends. If there is no such
-// environment the test is skipped, or fails if CI=true.
+// python returns a command of the virtual environment, in the folder peer, that is killed when the
+// test ends. Without that environment the test is skipped, or fails if CI=true.
 func python(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	return pythonOf(t, venv, args...)
+	return pythonOf(t, hosttest.Kombu5_2, args...)
 }
-
-// The virtual environments: with the kombu of Nameko's time, and with one that writes values in envelopes.
-const (
-	venv         = ".venv"
-	venvKombu5_4 = ".venv-kombu5.4"
-)
 
 func pythonOf(t *testing.T, venv string, args ...string) *exec.Cmd {
 	t.Helper()
-	venv, err := filepath.Abs(filepath.Join("..", venv))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(venv, "requirements.txt")); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no Nameko in " + venv + ": see what scripts/setup says")
-		}
-		t.Skip("no Nameko in " + venv + ": run scripts/setup")
-	}
-	args = slices.Concat([]string{filepath.Join(venv, "bin", "python")}, args)
-	if _, err := exec.LookPath("setpriv"); err == nil {
-		// For a test that dies without its cleanup.
-		args = slices.Concat([]string{"setpriv", "--pdeathsig", "KILL"}, args)
-	}
-	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+	cmd := exec.CommandContext(t.Context(), hosttest.Python(t, venv), args...)
 	cmd.Dir = "peer"
 	return cmd
 }

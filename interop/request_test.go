@@ -13,6 +13,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // A request is a raw message that neither client would send: see docs/wire/nameko.md, Malformed
@@ -103,7 +104,7 @@ func compressed(body []byte) []byte {
 }
 
 func (f *fixture) requests(t *testing.T) {
-	replies := f.bind(t, "nameko-rpc", replyKey)
+	replies := brokertest.Bind(t, f.raw, "nameko-rpc", replyKey)
 	for _, r := range requests {
 		t.Run(r.name, func(t *testing.T) {
 			want := outcome{Result: f.judge(t, r, replies)}
@@ -154,20 +155,20 @@ func (f *fixture) judge(t *testing.T, r request, replies <-chan amqp.Delivery) s
 	victim.started(t, r.kills)
 	f.publish(t, r.kills, r)
 	select {
-	case <-victim.ended:
+	case <-victim.Ended():
 	case d := <-replies:
 		return reply(t, d)
-	case <-time.After(patience):
-		t.Fatalf("Nameko lives %s after the request", patience)
+	case <-time.After(hosttest.Timeout):
+		t.Fatalf("Nameko lives %s after the request", hosttest.Timeout)
 	}
 	left, err := f.raw.Consume("rpc-"+r.kills, "", true, false, false, false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := next(t, left); !d.Redelivered {
+	if d := hosttest.Next(t, left); !d.Redelivered {
 		t.Errorf("got %s left, want what Nameko was given", d.Body)
 	}
-	return fmt.Sprintf("it ends with %s, and leaves the request to the next one", victim.cmd.ProcessState)
+	return fmt.Sprintf("it ends with %s, and leaves the request to the next one", victim.State())
 }
 
 // answer waits for what becomes of the request: a reply, or what a service does instead.
@@ -185,8 +186,8 @@ func (f *fixture) answer(t *testing.T, r request, service string, replies <-chan
 		return reply(t, d)
 	case <-dropped:
 		return "it is dropped"
-	case <-time.After(patience):
-		t.Fatalf("%s: neither a reply nor a word in %s", service, patience)
+	case <-time.After(hosttest.Timeout):
+		t.Fatalf("%s: neither a reply nor a word in %s", service, hosttest.Timeout)
 	}
 	panic("unreachable")
 }
@@ -223,21 +224,6 @@ func properties(d amqp.Delivery) string {
 		d.MessageId, d.Timestamp, d.Type, d.UserId, d.AppId, d.Headers)
 }
 
-// next returns what comes next from a channel.
-func next[T any](t *testing.T, from <-chan T) T {
-	t.Helper()
-	select {
-	case v, ok := <-from:
-		if !ok {
-			t.Fatal("the channel was closed")
-		}
-		return v
-	case <-time.After(patience):
-		t.Fatalf("nothing came in %s", patience)
-	}
-	panic("unreachable")
-}
-
 // Bodies of replies that no service sends, and Nameko's caller reads all the same.
 var replies = []struct{ name, body string }{
 	{"as it should be", `{"result": [1, 2.0], "error": null}`},
@@ -249,9 +235,9 @@ var replies = []struct{ name, body string }{
 
 // replies has a service that is in neither language answer callers in both.
 func (f *fixture) replies(t *testing.T) {
-	requests := f.bind(t, "nameko-rpc", "odd.*")
+	requests := brokertest.Bind(t, f.raw, "nameko-rpc", "odd.*")
 	answer := func(t *testing.T, body string) {
-		r := next(t, requests)
+		r := hosttest.Next(t, requests)
 		m := amqp.Publishing{ContentType: "application/json", ContentEncoding: "utf-8", CorrelationId: r.CorrelationId, Body: []byte(body)}
 		if err := f.raw.PublishWithContext(t.Context(), "nameko-rpc", r.ReplyTo, false, false, m); err != nil {
 			t.Error(err)
@@ -266,7 +252,7 @@ func (f *fixture) replies(t *testing.T) {
 			got := make(chan outcome, 1)
 			go func() { got <- f.call(t, c) }()
 			answer(t, r.body)
-			difference{}.check(t, "Go", next(t, got), want)
+			difference{}.check(t, "Go", hosttest.Next(t, got), want)
 		})
 	}
 }

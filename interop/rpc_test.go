@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 )
 
@@ -115,7 +116,7 @@ func (f *fixture) calls(t *testing.T) {
 		t.Run(r.name, func(t *testing.T) {
 			r.served.check(t, "Python calls Go", answers[i], judges[i])
 			if r.Serializer != "" { // Go cannot send it
-				next(t, f.nameko.dropped)
+				hosttest.Next(t, f.nameko.dropped)
 				return
 			}
 			got := f.call(t, r.to("python_peer", "go_peer"))

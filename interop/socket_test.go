@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
@@ -89,12 +90,12 @@ func TestPushFromPython(t *testing.T) {
 // A client of websockets cannot tell which of the two it talks to: the frames are the same, byte for byte.
 func TestSocketsOfBoth(t *testing.T) {
 	uri := brokertest.Embedded(t)
-	address := freeAddress(t)
+	address := hosttest.FreeAddress(t)
 	t.Setenv("WEB_SERVER_ADDRESS", address)
 	startNameko(t, uri, "peer", "sockets.yaml", "sockets", "python_sockets")
 	python := dialSocket(t, address)
 
-	address = freeAddress(t)
+	address = hosttest.FreeAddress(t)
 	serveSockets(t, uri, address)
 	ours := dialSocket(t, address)
 
@@ -136,7 +137,7 @@ func TestSocketsOfBoth(t *testing.T) {
 
 // The client that Nameko's own tests use talks to Go as it does to Nameko.
 func TestSocketClientOfPython(t *testing.T) {
-	address := freeAddress(t)
+	address := hosttest.FreeAddress(t)
 	serveSockets(t, brokertest.Embedded(t), address)
 	_, port, _ := net.SplitHostPort(address)
 	client := python(t, "socket_client.py", port)
@@ -163,18 +164,7 @@ MethodNotFound: ` + `
 // serveSockets hosts GoSockets at an address until the test ends.
 func serveSockets(t *testing.T, uri, address string) {
 	t.Helper()
-	host, err := service.New(service.Config{Values: []any{transport.Config{URI: uri}, web.Config{Address: address}}}, new(GoSockets))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := host.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := host.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	hostOn(t, service.Config{Values: []any{web.Config{Address: address}}}, transport.Config{URI: uri}, new(GoSockets))
 }
 
 var socketID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
@@ -205,15 +195,4 @@ func dialSocket(t *testing.T, address string) *websocket.Conn {
 	t.Cleanup(func() { conn.Close() })
 	conn.SetReadDeadline(time.Now().Add(time.Minute))
 	return conn
-}
-
-// freeAddress returns an address that nobody has. Nameko cannot be asked which port it was given.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
