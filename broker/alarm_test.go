@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// Who publishes beyond the limit is told so and waits; who consumes makes room.
+// A client that publishes over the limit is blocked and notified. Consuming frees memory.
 func TestMaxMemory(t *testing.T) {
 	b := start(t, broker.Config{MaxMemory: 10_000})
 	conn := dial(t, b)
@@ -44,8 +44,8 @@ func TestMaxMemory(t *testing.T) {
 	expect(t, deliveries, body, "held up")
 }
 
-// A client that vanishes while it waits is missed by its heartbeats, and what it left in a
-// transaction goes with it.
+// A blocked client that disappears is noticed by its missing heartbeats, and its transaction is
+// discarded.
 func TestMaxMemoryAndLostClient(t *testing.T) {
 	b := start(t, broker.Config{MaxMemory: 1000})
 	w := plug(t, b)
@@ -68,7 +68,7 @@ func TestMaxMemoryAndLostClient(t *testing.T) {
 	}
 }
 
-// Nor does a client that waits hold up the end of the broker.
+// A blocked client does not delay Close.
 func TestMaxMemoryAndClose(t *testing.T) {
 	b := start(t, broker.Config{MaxMemory: 1000})
 	ch := open(t, b)

@@ -10,8 +10,8 @@ import (
 
 type table = amqp.Table
 
-// arrivals publishes each headers table to a headers exchange, and returns which arrive
-// at a queue that is bound with these arguments.
+// arrivals publishes a message with each headers table to a headers exchange, and returns those
+// that reach a queue that is bound with the arguments.
 func arrivals(arguments table, published ...table) func(*stage) string {
 	return func(s *stage) string {
 		s.queue("q", nil)

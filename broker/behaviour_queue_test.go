@@ -11,7 +11,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// deaths describes x-death and what goes with it, times left out.
+// deaths describes x-death and the headers beside it, without times.
 func deaths(d amqp.Delivery) string {
 	var b strings.Builder
 	list, _ := d.Headers["x-death"].([]any)
@@ -32,7 +32,7 @@ func deaths(d amqp.Delivery) string {
 	return b.String()
 }
 
-// grave declares a queue for the dead of the default exchange.
+// grave declares a queue for dead letters of the default exchange.
 func (s *stage) grave(name string) { s.queue(name, nil) }
 
 func limitRows() []behaviour {
@@ -128,7 +128,7 @@ func limitRows() []behaviour {
 				if _, err := s.channel().QueueDeclarePassive("q", true, false, false, false, nil); err != nil {
 					return fmt.Sprint(err.(*amqp.Error).Code)
 				}
-				time.Sleep(10 * time.Millisecond) // asking renews the lease
+				time.Sleep(10 * time.Millisecond) // a passive declaration restarts x-expires
 			}
 			return "still there"
 		}, want: "404"},

@@ -10,16 +10,16 @@ import (
 	"github.com/gomeko/gomeko/internal/brokertest"
 )
 
-// A behaviour is a row of the table of what a client may rely on. It runs on the embedded
-// broker and on RabbitMQ 3.10, who is the judge.
+// A behaviour is a row of the table of behaviour that clients may rely on. It runs on the embedded
+// broker and on RabbitMQ 3.10.
 type behaviour struct {
 	name string
-	do   func(s *stage) string // what was seen
+	do   func(s *stage) string // returns what was observed
 	want string
-	four string // what RabbitMQ 4 does instead, if it differs
+	four string // how RabbitMQ 4 differs, if it does
 }
 
-// behaviours are all of the table, in the order of docs/broker.md.
+// behaviours are the rows of the table, in the order of docs/wire/broker.md.
 var behaviours = []struct {
 	title string
 	rows  func() []behaviour
@@ -38,7 +38,7 @@ var behaviours = []struct {
 	{"Transactions", transactionRows},
 }
 
-// TestBehaviours runs the rows, each with a stage of its own.
+// TestBehaviours runs the rows, each with its own stage.
 func TestBehaviours(t *testing.T) {
 	for _, group := range behaviours {
 		t.Run(group.title, func(t *testing.T) {
@@ -55,8 +55,8 @@ func TestBehaviours(t *testing.T) {
 	}
 }
 
-// A stage is what a row plays on: a channel with confirms, and the exchanges and queues
-// that it declares, which are deleted afterwards.
+// A stage is for one row: a channel with confirms, and the exchanges and queues that the row
+// declares, which are deleted afterwards.
 type stage struct {
 	t    *testing.T
 	uri  string
@@ -73,7 +73,7 @@ func newStage(t *testing.T, uri string) *stage {
 	return s
 }
 
-// channel opens a channel of a connection of its own, for as long as the row runs.
+// channel opens a channel on a new connection, for as long as the row runs.
 func (s *stage) channel() *amqp.Channel {
 	s.t.Helper()
 	return channel(s.t, connect(s.t, s.uri))
@@ -147,7 +147,7 @@ func (s *stage) get(queue string) amqp.Delivery {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("nothing came to %s in %v", queue, patience)
 		}
-		time.Sleep(time.Millisecond) // the broker tells nobody of a message that nobody consumes
+		time.Sleep(time.Millisecond) // there is no event for a message without a consumer
 	}
 }
 
@@ -163,7 +163,7 @@ func (s *stage) take(queue string, n int) []amqp.Delivery {
 	return taken
 }
 
-// all waits for n messages of a queue, and returns their bodies and those behind them.
+// all waits for n messages of a queue, and returns their bodies and those of any after them.
 func (s *stage) all(queue string, n int) string {
 	s.t.Helper()
 	taken := s.take(queue, n)
@@ -185,7 +185,7 @@ func (s *stage) depth(queue string) int {
 	return q.Messages
 }
 
-// consume consumes on a channel of its own that holds up to prefetch messages.
+// consume consumes on a new channel with the prefetch.
 func (s *stage) consume(queue, tag string, prefetch int, arguments amqp.Table) (*amqp.Channel, <-chan amqp.Delivery) {
 	s.t.Helper()
 	ch := s.channel()

@@ -9,8 +9,8 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// BenchmarkRoute publishes to a topic exchange and consumes without acknowledgements,
-// with a client that costs next to nothing.
+// BenchmarkRoute publishes to a topic exchange and consumes without acknowledgements, with a
+// minimal client.
 func BenchmarkRoute(b *testing.B) {
 	for _, acks := range []bool{false, true} {
 		b.Run(fmt.Sprintf("acks=%v", acks), func(b *testing.B) { benchmarkRoute(b, acks) })
@@ -50,7 +50,7 @@ func benchmarkRoute(b *testing.B, acks bool) {
 	receive(b, consumer.conn, consumer.frames, acks)
 }
 
-// receive takes b.N deliveries and acknowledges every 100th with those before it.
+// receive reads b.N deliveries. It acknowledges every 100th, together with those before it.
 func receive(b *testing.B, conn net.Conn, frames *frame.Reader, acks bool) {
 	var ack frame.Buffer
 	var memory []byte

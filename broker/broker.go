@@ -24,15 +24,15 @@ const (
 // A Config configures a [Broker]. The zero value is a broker with the virtual host "/" and the user
 // guest.
 type Config struct {
-	// Users maps names to passwords. The default is the user guest with the password guest. guest may
-	// connect only from this machine.
+	// Users maps names to passwords. The default is the user guest with the password guest. guest
+	// may connect only from this machine.
 	Users map[string]string
 
 	// VHosts are virtual hosts in addition to "/".
 	VHosts []string
 
-	// Heartbeat is the interval that the broker proposes to clients, in whole seconds. The default is
-	// 60 s; a negative value disables heartbeats.
+	// Heartbeat is the interval that the broker proposes to clients, in whole seconds. The default
+	// is 60 s; a negative value disables heartbeats.
 	Heartbeat time.Duration
 
 	// MaxMessage limits the size of a body in bytes. A larger body closes its channel with 406. The
@@ -43,12 +43,12 @@ type Config struct {
 	// (connection.blocked). The default is 1 GiB.
 	MaxMemory int64
 
-	// MaxQueues limits the queues of each virtual host. A further one is refused with 406. The default
-	// is no limit.
+	// MaxQueues limits the queues of each virtual host. A further one is refused with 406. The
+	// default is no limit.
 	MaxQueues int
 
-	// MaxConnections limits the connections to each virtual host. A further one is refused with 530.
-	// The default is no limit.
+	// MaxConnections limits the connections to each virtual host. A further one is refused with
+	// 530. The default is no limit.
 	MaxConnections int
 
 	// TLS configures ListenTLS.

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what should come at once.
+// patience is how long a test waits for an event.
 const patience = 20 * time.Second
 
 // start returns a broker that is closed with the test.
@@ -59,7 +59,7 @@ func connect(t *testing.T, uri string) *amqp.Connection {
 	return conn
 }
 
-// open opens a channel of a connection of its own.
+// open opens a channel on a new connection.
 func open(t *testing.T, b *broker.Broker) *amqp.Channel {
 	t.Helper()
 	return channel(t, dial(t, b))
@@ -74,7 +74,7 @@ func channel(t *testing.T, conn *amqp.Connection) *amqp.Channel {
 	return ch
 }
 
-// declare makes a queue with a name of the server's.
+// declare creates a queue that the server names.
 func declare(t *testing.T, ch *amqp.Channel) string {
 	t.Helper()
 	q, err := ch.QueueDeclare("", false, false, false, false, nil)
@@ -103,7 +103,7 @@ func consume(t *testing.T, ch *amqp.Channel, queue string) <-chan amqp.Delivery 
 	return deliveries
 }
 
-// next waits for something to come.
+// next waits for the next value.
 func next[T any](t *testing.T, c <-chan T) T {
 	t.Helper()
 	select {

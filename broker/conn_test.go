@@ -17,8 +17,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A client that falls silent is dropped after two intervals, and heard from the broker
-// in every one.
+// A silent client receives heartbeats, and is disconnected after two intervals.
 func TestHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := plug(t, start(t, broker.Config{}))
@@ -34,7 +33,7 @@ func TestHeartbeat(t *testing.T) {
 				t.Errorf("got a frame of type %d after %v, want a heartbeat", f.Type, time.Since(heard))
 			}
 			heard = time.Now()
-			if beats < 10 { // as long as it beats, it lives
+			if beats < 10 { // its heartbeats keep it connected
 				w.write(frames((*frame.Buffer).Heartbeat))
 				spoken = time.Now()
 			}
@@ -62,7 +61,7 @@ func TestNoHeartbeat(t *testing.T) {
 	})
 }
 
-// amqp091-go and the broker keep a connection alive with nothing to say.
+// amqp091-go and the broker keep an idle connection open.
 func TestIdleConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ch := open(t, start(t, broker.Config{Heartbeat: 2 * time.Second}))
@@ -71,7 +70,7 @@ func TestIdleConnection(t *testing.T) {
 	})
 }
 
-// A client that stops in the middle of its handshake is dropped.
+// A client that stops during its handshake is disconnected.
 func TestHandshakeTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := plug(t, start(t, broker.Config{}))
@@ -136,7 +135,7 @@ func TestVHosts(t *testing.T) {
 			Dial:  func(string, string) (net.Conn, error) { return b.Dial(t.Context()) },
 		})
 	}
-	for _, vhost := range []string{"/", "other"} { // each has its own queue of this name
+	for _, vhost := range []string{"/", "other"} { // each has its own queue with this name
 		conn, err := dial(vhost)
 		if err != nil {
 			t.Fatal(err)
@@ -153,7 +152,7 @@ func TestVHosts(t *testing.T) {
 	}
 }
 
-// A broker that is closed lets out what it has for its clients, and says why it goes.
+// Close sends what is queued for clients, and then connection.close.
 func TestClose(t *testing.T) {
 	b := start(t, broker.Config{})
 	w := plug(t, b)
@@ -165,7 +164,7 @@ func TestClose(t *testing.T) {
 	const count = 1000
 	ch := open(t, b)
 	publish(t, ch, "q", slices.Repeat([]string{"last words"}, count)...)
-	length(t, ch, "q") // all were handled: they wait for w
+	length(t, ch, "q") // all were handled and wait for w
 
 	closed := make(chan error, 1)
 	go func() { closed <- b.Close(t.Context()) }()
@@ -194,7 +193,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// A client that does not answer holds up a close only as long as its context.
+// A client that does not answer delays Close only until its context ends.
 func TestCloseCutShort(t *testing.T) {
 	b := start(t, broker.Config{})
 	addr, err := b.Listen("127.0.0.1:0")
@@ -234,15 +233,15 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
-// A client that asks and reads no answers is read no further, and dropped in time: the
-// broker does not hoard what it cannot send.
+// A client that sends requests and does not read the replies is no longer read, and is disconnected
+// in time. The broker does not accumulate replies for it.
 func TestAnswersUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := plug(t, start(t, broker.Config{}))
 		w.conn.SetDeadline(time.Time{})
 		w.open(4)
 		message := frames(func(b *frame.Buffer) {
-			b.Method(1, &frame.BasicPublish{RoutingKey: "nobody", Mandatory: true}) // comes back
+			b.Method(1, &frame.BasicPublish{RoutingKey: "nobody", Mandatory: true}) // returned
 			b.Content(1, frame.ClassBasic, frame.Properties{0, 0}, make([]byte, 10_000), 128<<10)
 		})
 		begin, written := time.Now(), 0

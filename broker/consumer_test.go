@@ -37,10 +37,10 @@ func TestPrefetch(t *testing.T) {
 	if n := length(t, ch, q); n != 3 {
 		t.Errorf("%d messages are ready, want 3", n)
 	}
-	if err := slow.Qos(9, 0, false); err != nil { // for consumers to come
+	if err := slow.Qos(9, 0, false); err != nil { // for later consumers
 		t.Fatal(err)
 	}
-	got[1].Ack(false) // a finished one frees a place though an older one is held
+	got[1].Ack(false) // makes room although an older one is held
 	got = append(got, expect(t, deliveries, "3")...)
 	if n := length(t, ch, q); n != 2 {
 		t.Errorf("%d messages are ready, want 2", n)
@@ -66,7 +66,7 @@ func TestGlobalPrefetch(t *testing.T) {
 	if n := length(t, ch, second); n != 2 {
 		t.Errorf("%d messages are ready, want 2", n)
 	}
-	held[0].Ack(false) // of the other queue
+	held[0].Ack(false) // from the other queue
 	expect(t, two, "4")
 	if err := shared.Qos(0, 0, true); err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestCancel(t *testing.T) {
 	if err := taker.Cancel("tag", false); err != nil {
 		t.Fatal(err)
 	}
-	if err := first.Ack(false); err != nil { // may be settled still, and brings nothing new
+	if err := first.Ack(false); err != nil { // it can still be settled, and causes no delivery
 		t.Fatal(err)
 	}
 	if _, open := <-deliveries; open {
@@ -100,7 +100,7 @@ func TestCancel(t *testing.T) {
 	expect(t, consume(t, ch, q), "2") // it was exclusive
 }
 
-// A client that announces it is told when its consumer is ended with its queue.
+// A client that supports basic.cancel receives it when its consumer's queue is deleted.
 func TestCancelByBroker(t *testing.T) {
 	b := start(t, broker.Config{})
 	ch, other := open(t, b), open(t, b)
@@ -115,7 +115,7 @@ func TestCancelByBroker(t *testing.T) {
 	if got := next(t, cancelled); got != "tag" {
 		t.Errorf("cancelled %q, want %q", got, "tag")
 	}
-	other.Qos(1, 0, false) // its channel lives on
+	other.Qos(1, 0, false) // the channel stays open
 }
 
 func TestGet(t *testing.T) {
@@ -138,8 +138,8 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// A client that does not read neither grows the broker nor holds up others, and gets
-// everything when it does.
+// A client that does not read does not use memory of the broker or delay others, and receives
+// everything when it reads again.
 func TestSlowReader(t *testing.T) {
 	b := start(t, broker.Config{})
 	ch := open(t, b)

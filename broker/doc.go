@@ -1,6 +1,6 @@
 // Package broker is an AMQP 0-9-1 broker within a Go process, for development, tests and small
-// set-ups. It keeps everything in memory, so messages are lost when it stops. It answers as RabbitMQ
-// 3.10 does, with the same codes and texts. In production, use RabbitMQ.
+// set-ups. It keeps everything in memory, so messages are lost when it stops. It answers as
+// RabbitMQ 3.10 does, with the same codes and texts. In production, use RabbitMQ.
 //
 // # Over TCP
 //
@@ -21,8 +21,8 @@
 //
 // # What it supports
 //
-// Exchanges: direct, topic, fanout and headers; predeclared and declared, internal, auto-delete; with
-// an alternate exchange; bound to queues and to other exchanges.
+// Exchanges: direct, topic, fanout and headers; predeclared and declared, internal, auto-delete;
+// with an alternate exchange; bound to queues and to other exchanges.
 //
 // Queues: durable, exclusive and auto-delete; classic, and quorum with x-delivery-limit; x-expires,
 // x-message-ttl, x-max-length and x-max-length-bytes with x-overflow, x-max-priority,
@@ -38,11 +38,11 @@
 //
 // # Limits
 //
-// A client that does not read does not delay other clients: its deliveries stay in their queues, and
-// its requests wait. When the messages of all queues exceed Config.MaxMemory, the broker sends
-// connection.blocked to publishing clients and stops reading from them until an eighth of the memory is
-// free. As with RabbitMQ, a client should therefore consume and publish on different connections.
-// Passwords are stored as salted hashes.
+// A client that does not read does not delay other clients: its deliveries stay in their queues,
+// and its requests wait. When the messages of all queues exceed Config.MaxMemory, the broker sends
+// connection.blocked to publishing clients and stops reading from them until an eighth of the
+// memory is free. As with RabbitMQ, a client should therefore consume and publish on different
+// connections. Passwords are stored as salted hashes.
 //
 // # Management
 //
@@ -50,13 +50,14 @@
 //
 //	addr, err := b.ListenManagement("127.0.0.1:15672")
 //
-// It has overview, nodes, whoami, vhosts, users, permissions, connections, channels, consumers, queues,
-// exchanges, bindings, aliveness-test and health/checks under /api; docs/broker.md lists the paths and
-// methods. Numbers are counted at the request. There are no rates and no message statistics.
+// It has overview, nodes, whoami, vhosts, users, permissions, connections, channels, consumers,
+// queues, exchanges, bindings, aliveness-test and health/checks under /api; docs/broker.md lists
+// the paths and methods. Numbers are counted at the request. There are no rates and no message
+// statistics.
 //
 // # What it does not support
 //
-// Nothing is written to disk: durable queues and persistent messages outlive their clients, but not the
-// broker. The broker is one process, so quorum queues are not replicated. There are no streams,
+// Nothing is written to disk: durable queues and persistent messages outlive their clients, but not
+// the broker. The broker is one process, so quorum queues are not replicated. There are no streams,
 // policies or permissions. A dead letter is dropped once its headers no longer fit into a frame.
 package broker

@@ -8,7 +8,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// The mistakes in publishing, consuming and settling.
+// publishings are the errors in publishing, consuming and settling.
 var publishings = []exception{
 	{
 		name: "publish with an odd CC",
@@ -274,12 +274,12 @@ var publishings = []exception{
 	},
 }
 
-// argumentExceptions are what is told of the arguments of a queue.
+// argumentExceptions are the errors in the arguments of a queue.
 func argumentExceptions() []exception {
 	rows := []struct {
 		arguments amqp.Table
-		name      string // of the wrong one
-		fault     string // nothing if there is none
+		name      string // of the wrong argument
+		fault     string // "" if it is accepted
 	}{
 		{amqp.Table{"x-message-ttl": 0}, "x-message-ttl", ""},
 		{amqp.Table{"x-message-ttl": -1}, "x-message-ttl", "{value_negative,-1}"},

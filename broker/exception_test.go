@@ -20,8 +20,8 @@ type exception struct {
 	text string
 }
 
-// The mistakes of clients, and what they are told: RabbitMQ's codes and words,
-// which RabbitMQ is asked for as well.
+// declarations are errors of clients with the codes and texts that they receive, from the embedded
+// broker and from RabbitMQ.
 var declarations = []exception{
 	{
 		name: "passive queue",
@@ -439,7 +439,7 @@ func TestExceptions(t *testing.T) {
 	}
 }
 
-// provoke does something wrong, and checks what the client is told.
+// provoke causes an error, and checks what the client receives.
 func provoke(t *testing.T, do func(ch, other *amqp.Channel) error, code int, text string, cfg amqp.Config, uri string) {
 	t.Helper()
 	dial := func() (*amqp.Connection, *amqp.Channel) {
@@ -478,6 +478,6 @@ func provoke(t *testing.T, do func(ch, other *amqp.Channel) error, code int, tex
 		t.Errorf("got  %d %s\nwant %d %s", got.Code, got.Reason, code, text)
 	}
 	if code < 500 {
-		channel(t, conn) // the connection lives on
+		channel(t, conn) // the connection stays open
 	}
 }

@@ -13,9 +13,9 @@ import (
 func TestRouting(t *testing.T) {
 	tests := []struct {
 		kind     string
-		bindings string // of a queue each; "a|b" are two of one queue
+		bindings string // one for each queue; "a|b" are two of one queue
 		key      string
-		want     string // the bindings of the queues that get it
+		want     string // the bindings of the queues that receive it
 	}{
 		{"direct", "a b a", "a", "a a"},
 		{"direct", "a b", "c", ""},
@@ -82,7 +82,7 @@ func length(t *testing.T, ch *amqp.Channel, queue string) int {
 	return q.Messages
 }
 
-// A key of many words and bindings of many wildcards must not hold up the broker.
+// A key with many words and bindings with many wildcards must not block the broker.
 func TestTopicOfManyWildcards(t *testing.T) {
 	ch := open(t, start(t, broker.Config{}))
 	q := declare(t, ch)

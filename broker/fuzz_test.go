@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// sessions are what clients do once their channel 1 is open, to be mutated.
+// sessions are what clients send after opening channel 1, as seeds.
 var sessions = [][]frame.Method{
 	{
 		&frame.ExchangeDeclare{Exchange: "x", Type: "topic", Arguments: frame.Table{{Name: "alternate-exchange", Value: "y"}}},
@@ -60,8 +60,8 @@ var sessions = [][]frame.Method{
 	},
 }
 
-// FuzzConnection: whatever a client sends once it is let in, the broker serves others, and
-// takes no more memory for it than in proportion.
+// FuzzConnection sends any bytes after the login. The broker must keep serving others, and its
+// memory must stay proportional to the input.
 func FuzzConnection(f *testing.F) {
 	for _, v := range violations {
 		f.Add(v.send)
@@ -74,7 +74,7 @@ func FuzzConnection(f *testing.F) {
 	})
 }
 
-// FuzzSession is the same from the first byte on.
+// FuzzSession does the same from the first byte.
 func FuzzSession(f *testing.F) {
 	welcome := append([]byte(frame.ProtocolHeader), frames(func(b *frame.Buffer) {
 		b.Method(0, guest)
@@ -90,7 +90,7 @@ func FuzzSession(f *testing.F) {
 	})
 }
 
-// recorded returns the sessions as they are sent, with messages of different properties.
+// recorded returns the encoded sessions, with messages of different properties.
 func recorded() (all [][]byte) {
 	dressed := slices.Concat(frame.Properties("\x20\x00"), frame.Table{
 		{Name: "CC", Value: []any{"p"}}, {Name: "BCC", Value: []any{"q"}}, {Name: "x-h", Value: int32(1)},
@@ -111,7 +111,7 @@ func recorded() (all [][]byte) {
 	return all
 }
 
-// survive sends a broker something after a beginning, and fails t unless it lives on.
+// survive sends bytes to a broker after begin, and fails t unless the broker keeps working.
 func survive(t *testing.T, sent []byte, begin func(*wire)) {
 	t.Helper()
 	before := allocated()
@@ -120,7 +120,7 @@ func survive(t *testing.T, sent []byte, begin func(*wire)) {
 	begin(w)
 	var reading sync.WaitGroup
 	reading.Go(func() { io.Copy(io.Discard, w.conn) })
-	w.conn.Write(sent) // the broker may hang up on it
+	w.conn.Write(sent) // the broker may close the connection
 	w.conn.Close()
 	reading.Wait()
 	good := plug(t, b)
@@ -131,7 +131,7 @@ func survive(t *testing.T, sent []byte, begin func(*wire)) {
 	}
 }
 
-// allocated returns the bytes of all memory that was ever asked for.
+// allocated returns the total of allocated bytes.
 func allocated() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(sample)

@@ -83,8 +83,8 @@ func TestNoCertificate(t *testing.T) {
 	}
 }
 
-// TLS and the alarm of memory take a RabbitMQ of their own: a client that publishes is told to wait
-// and waits, one that does not is served.
+// TestTLSAndMemoryAlarm needs a private RabbitMQ. Over the memory limit, a publishing client is
+// blocked and notified, and other clients are served.
 func TestTLSAndMemoryAlarm(t *testing.T) {
 	ca := brokertest.NewCA(t, "ca")
 	t.Run("embedded", func(t *testing.T) {

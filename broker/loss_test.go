@@ -11,8 +11,7 @@ import (
 	"github.com/gomeko/gomeko/broker"
 )
 
-// Whatever consumers do with their messages and connections, each message is
-// acknowledged in the end, and once.
+// Whatever consumers do with messages and connections, each message is acknowledged exactly once.
 func TestNothingIsLost(t *testing.T) {
 	const publishers, consumers, count = 3, 4, 300
 	b := start(t, broker.Config{})
@@ -79,7 +78,7 @@ func unreliable(t *testing.T, b *broker.Broker, settled func(id string), done <-
 			return true
 		case d := <-deliveries:
 			switch n := rand.IntN(100); {
-			case n < 2: // its end gives back what it holds
+			case n < 2: // its end requeues what it holds
 				return false
 			case n < 30:
 				d.Nack(false, true)

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// What the API changes or refuses is what RabbitMQ does, in this order, with its answers.
+// The API changes and refuses the same as RabbitMQ, in this order, with the same responses.
 func TestManagementChanges(t *testing.T) {
 	ours, theirs := embeddedAPI(t), rabbitAPI(t)
 	same := alike(ours, theirs)
@@ -114,7 +114,7 @@ func TestManagementLogin(t *testing.T) {
 	})
 }
 
-// Who is closed by the API is told so, with the reason if one was given.
+// A client whose connection the API closes receives the reason, if one was given.
 func TestManagementClosesConnection(t *testing.T) {
 	eachAPI(t, func(t *testing.T, a *api) {
 		for reason, want := range map[string]string{"": "Closed via management plugin", "because": "because"} {
@@ -134,7 +134,8 @@ func TestManagementClosesConnection(t *testing.T) {
 	})
 }
 
-// A vhost goes with its connections, its queues and the memory of their messages.
+// Deleting a vhost closes its connections, deletes its queues and frees the memory of their
+// messages.
 func TestManagementDeletesVHost(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) { deleteVHost(t, embeddedAPI(t), "is deleted") })
 	// RabbitMQ first closes the connections that it has listed by then, which it does in the
@@ -142,7 +143,8 @@ func TestManagementDeletesVHost(t *testing.T) {
 	t.Run("rabbitmq", func(t *testing.T) { deleteVHost(t, rabbitAPI(t), "is deleted", "is down") })
 }
 
-// deleteVHost deletes a vhost under a connection, which is to be told one of these fates.
+// deleteVHost deletes a vhost with an open connection, which must receive one of the texts in
+// fates.
 func deleteVHost(t *testing.T, a *api, fates ...string) {
 	if status, _ := a.ask("PUT", "vhosts/VHOST-gone", ""); status != http.StatusCreated {
 		t.Fatalf("got %d, want 201", status)

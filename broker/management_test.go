@@ -21,14 +21,14 @@ import (
 	"github.com/gomeko/gomeko/internal/brokertest"
 )
 
-// An api is a management API, and the broker that it manages, with a vhost for the test.
+// An api is a management API and its broker, with a vhost for the test.
 type api struct {
 	t     *testing.T
 	base  string // http://guest:guest@host:port
 	uri   string // of the vhost
-	vhost string // as paths name it
+	vhost string // as it is in paths
 
-	reason string // sent with what is asked, unless ""
+	reason string // sent with each request, unless ""
 }
 
 // eachAPI runs f on the embedded broker's API and on RabbitMQ's.
@@ -89,7 +89,7 @@ func (a *api) ask(method, path, body string) (int, any) {
 	return response.StatusCode, value
 }
 
-// volatile are the fields that differ from one broker to another.
+// volatile are the fields that differ between brokers.
 var volatile = map[string]bool{"connected_at": true, "peer_port": true, "port": true, "cluster_state": true}
 
 // lacks returns where ours is not in theirs: every field of ours must be there and equal.
@@ -134,7 +134,7 @@ func lacks(path string, ours, theirs any, same func(string) string) []string {
 	return []string{fmt.Sprintf("%s: ours %v, theirs %v", path, ours, theirs)}
 }
 
-// inOrder sorts what may come in any order: bindings and consumers.
+// inOrder sorts bindings and consumers, whose order is undefined.
 func inOrder(list []any) {
 	key := func(v any) string {
 		m, _ := v.(map[string]any)
@@ -143,7 +143,7 @@ func inOrder(list []any) {
 	slices.SortFunc(list, func(a, b any) int { return strings.Compare(key(a), key(b)) })
 }
 
-// alike makes names of both brokers equal.
+// alike makes the names of both brokers equal.
 func alike(a, b *api) func(string) string {
 	names := strings.NewReplacer(a.vhost, "VHOST", b.vhost, "VHOST")
 	return func(s string) string { return ports.ReplaceAllString(names.Replace(s), "…") }
@@ -153,7 +153,7 @@ func alike(a, b *api) func(string) string {
 // arguments.
 var ports = regexp.MustCompile(`:\d+|-\d+@|@|~.*`)
 
-// What the API tells of one state of things is what RabbitMQ tells, as far as it goes.
+// For the same state, the API returns what RabbitMQ's returns, as far as it has the fields.
 func TestManagementTells(t *testing.T) {
 	ours, theirs := embeddedAPI(t), rabbitAPI(t)
 	names := make(map[*api]string)
@@ -182,7 +182,7 @@ func TestManagementTells(t *testing.T) {
 				return a.ask(http.MethodGet, strings.ReplaceAll(path, "NAME", url.PathEscape(names[a])), "")
 			}
 			status, got := ask(ours)
-			fault := eventually(t, func() (string, bool) { // RabbitMQ counts every five seconds
+			fault := eventually(t, func() (string, bool) { // RabbitMQ counts only every five seconds
 				wantStatus, want := ask(theirs)
 				missing := lacks("", got, want, same)
 				return fmt.Sprintf("status: ours %d, theirs %d\n%s", status, wantStatus, strings.Join(missing, "\n")),
@@ -194,7 +194,7 @@ func TestManagementTells(t *testing.T) {
 		})
 	}
 	for _, path := range []string{"overview", "nodes"} {
-		t.Run(path, func(t *testing.T) { // tests beside this one use the same RabbitMQ: the form alone is compared
+		t.Run(path, func(t *testing.T) { // other tests use the same RabbitMQ, so only the form is compared
 			_, got := ours.ask(http.MethodGet, path, "")
 			_, want := theirs.ask(http.MethodGet, path, "")
 			if missing := keysWithout(got, want); missing != nil {
@@ -272,7 +272,7 @@ func populate(t *testing.T, a *api) string {
 	return conn.LocalAddr().String() + " -> " + conn.RemoteAddr().String()
 }
 
-// eventually repeats what no event tells of until it is so, and returns the last of it.
+// eventually repeats try until it succeeds, and returns its last result.
 func eventually[T any](t *testing.T, try func() (T, bool)) T {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {

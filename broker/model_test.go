@@ -15,8 +15,7 @@ import (
 	"github.com/gomeko/gomeko/broker"
 )
 
-// A queue does what a model of it in a few lines does, whatever is done to it: order,
-// requeues, priorities, times to live, prefetch.
+// A queue behaves like a simple model of it: order, requeues, priorities, times to live, prefetch.
 func TestQueueIsLikeItsModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		most := rapid.IntRange(0, 3).Draw(rt, "max priority")
@@ -32,7 +31,7 @@ func TestQueueIsLikeItsModel(t *testing.T) {
 	})
 }
 
-// A step is what is done to the queue.
+// A step is an operation on the queue.
 type step struct {
 	what     string
 	priority uint8
@@ -51,7 +50,7 @@ func drawStep(rt *rapid.T) step {
 	}
 }
 
-// play does the steps to a queue and to its model, and returns where they differ.
+// play applies the steps to a queue and to its model, and returns where they differ.
 func play(t *testing.T, most uint8, steps []step) (fault string) {
 	b := start(t, broker.Config{Heartbeat: -1})
 	p := &player{t: t, b: b, model: model{most: most}}
@@ -69,7 +68,7 @@ func play(t *testing.T, most uint8, steps []step) (fault string) {
 	return ""
 }
 
-// A player holds a queue and its model to each other.
+// A player compares a queue with its model.
 type player struct {
 	t     *testing.T
 	b     *broker.Broker
@@ -132,7 +131,7 @@ func (p *player) step(s step) (fault string) {
 	return p.compare()
 }
 
-// giveBack has the model get back all that is held.
+// giveBack requeues everything that the model holds.
 func (p *player) giveBack() {
 	p.held = nil
 	for len(p.model.held) > 0 {
@@ -174,12 +173,12 @@ func (p *player) took(d amqp.Delivery) string {
 	return ""
 }
 
-// consume lets a consumer have as many messages as its prefetch, and no more.
+// consume checks that a consumer receives as many messages as its prefetch, and no more.
 func (p *player) consume(prefetch int) string {
 	p.check(p.ch.Qos(prefetch, 0, false))
 	deliveries, err := p.ch.Consume("q", "tag", false, false, false, false, nil)
 	p.check(err)
-	synctest.Wait() // until all has come that comes
+	synctest.Wait() // until everything has arrived
 	p.check(p.ch.Cancel("tag", false))
 	n := 0
 	for d := range deliveries {
@@ -202,7 +201,7 @@ func (p *player) check(err error) {
 	}
 }
 
-// A model is a queue as simple as it can be told.
+// A model is a simple model of a queue.
 type model struct {
 	most        uint8
 	ready, held []modelled // ready in the order of delivery, held in that of their deliveries
@@ -227,7 +226,7 @@ func (m *model) publish(id string, priority uint8, ttl time.Duration) {
 	m.add(msg)
 }
 
-// add puts a message where it belongs: by priority, then by age.
+// add inserts a message by priority, then by age.
 func (m *model) add(msg modelled) {
 	m.ready = append(m.ready, msg)
 	slices.SortFunc(m.ready, func(a, b modelled) int {
@@ -238,7 +237,7 @@ func (m *model) add(msg modelled) {
 	})
 }
 
-// expire drops what has expired at the head.
+// expire drops expired messages from the head.
 func (m *model) expire() {
 	for len(m.ready) > 0 && !m.ready[0].expires.IsZero() && !time.Now().Before(m.ready[0].expires) {
 		m.ready = m.ready[1:]
@@ -253,7 +252,7 @@ func (m *model) next() modelled {
 	return msg
 }
 
-// take removes what is held at i.
+// take removes the held message at i.
 func (m *model) take(i int) modelled {
 	msg := m.held[i]
 	m.held = slices.Delete(m.held, i, i+1)

@@ -51,7 +51,7 @@ func TestPage(t *testing.T) {
 	golden.File(t, "../docs/wire/broker.md", []byte(head+b.String()))
 }
 
-// code is what a test saw, as it stands.
+// code formats an outcome as code.
 func code(s string) string {
 	if s == "" {
 		return "nothing"

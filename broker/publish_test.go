@@ -41,7 +41,7 @@ func TestMandatory(t *testing.T) {
 func TestConfirms(t *testing.T) {
 	ch := open(t, start(t, broker.Config{}))
 	q := declare(t, ch)
-	publish(t, ch, q, "before") // is not counted
+	publish(t, ch, q, "before") // not counted
 	if err := ch.Confirm(false); err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func TestPurgeAndDelete(t *testing.T) {
 	}
 }
 
-// channelWithPrefetch opens a channel of a connection of its own.
+// channelWithPrefetch opens a channel on a new connection.
 func channelWithPrefetch(t *testing.T, b *broker.Broker, n int) *amqp.Channel {
 	t.Helper()
 	ch := open(t, b)
@@ -64,7 +64,7 @@ func channelWithPrefetch(t *testing.T, b *broker.Broker, n int) *amqp.Channel {
 	return ch
 }
 
-// The queues of a connection that ends, by any end, go or stay as they were declared.
+// When a connection ends, in any way, exclusive queues are deleted and others stay.
 func TestEndOfConnection(t *testing.T) {
 	ends := map[string]func(*amqp.Connection, *wireConn){
 		"closed": func(c *amqp.Connection, _ *wireConn) { c.Close() },
@@ -94,7 +94,7 @@ func TestEndOfConnection(t *testing.T) {
 			end(conn, w)
 
 			left := consume(t, channel(t, other), "stays")
-			for _, d := range expect(t, left, "1", "2") { // once the connection was seen to
+			for _, d := range expect(t, left, "1", "2") { // once the broker has noticed the end
 				if !d.Redelivered {
 					t.Errorf("message %s is not marked as redelivered", d.Body)
 				}
@@ -114,7 +114,7 @@ func TestExpiration(t *testing.T) {
 		b := start(t, broker.Config{})
 		ch := open(t, b)
 		q := declare(t, ch)
-		for body, ms := range []int{100, 500, 100, 0} { // 2 is behind one that lives longer
+		for body, ms := range []int{100, 500, 100, 0} { // 2 is after one that expires later
 			msg := amqp.Publishing{Expiration: strconv.Itoa(ms), Body: []byte(strconv.Itoa(body))}
 			if err := ch.PublishWithContext(t.Context(), "", q, false, false, msg); err != nil {
 				t.Fatal(err)
@@ -136,7 +136,7 @@ func TestExpiration(t *testing.T) {
 	})
 }
 
-// A message that lives for no time reaches a consumer that waits for it, and nobody else.
+// A message with a time to live of 0 reaches only a waiting consumer.
 func TestExpirationZero(t *testing.T) {
 	ch := open(t, start(t, broker.Config{}))
 	q := declare(t, ch)
@@ -203,13 +203,13 @@ func TestExpires(t *testing.T) {
 		}
 		for _, use := range used {
 			use()
-			publish(t, ch, "q", "message") // is no use
+			publish(t, ch, "q", "message") // does not count as use
 			time.Sleep(900 * time.Millisecond)
 		}
 		if got := length(t, ch, "q"); got != 1 {
 			t.Errorf("got %d messages, want 1", got)
 		}
-		time.Sleep(1001 * time.Millisecond) // being asked for its length is a use, too
+		time.Sleep(1001 * time.Millisecond) // a passive declaration counts as use
 		synctest.Wait()
 		if _, err := ch.QueueDeclarePassive("q", true, false, false, false, args); err == nil {
 			t.Error("the queue is still there")

@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// rudeClients are cut off, with a code or in time.
+// rudeClients are disconnected, with a code or after a time.
 var rudeClients = []struct {
 	name  string
 	do    func(w *wire)
@@ -36,7 +36,7 @@ var rudeClients = []struct {
 	{name: "sends garbage", do: func(w *wire) {
 		w.open(4)
 		w.write(bytes.Repeat([]byte{0xAA}, 10_000))
-	}, code: 501, after: 10 * time.Second}, // no end is found in garbage: a confirmation would not be either
+	}, code: 501, after: 10 * time.Second}, // in garbage no end is found, and no confirmation either
 	{name: "sends a frame over the limit", do: func(w *wire) {
 		w.open(4)
 		w.write([]byte{1, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF})
@@ -69,7 +69,7 @@ var rudeClients = []struct {
 	}, after: 8 * time.Second},
 }
 
-// Whatever a client does, the connections of others go on meanwhile.
+// Whatever a client does, other connections keep working.
 func TestRudeClients(t *testing.T) {
 	for _, tt := range rudeClients {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,20 +102,20 @@ func TestRudeClients(t *testing.T) {
 	}
 }
 
-// half is a method frame that breaks off.
+// half is an incomplete method frame.
 func half(m frame.Method) []byte {
 	b := frames(func(b *frame.Buffer) { b.Method(1, m) })
 	return b[:len(b)/2]
 }
 
-// raw16 is a frame of any bytes on any channel.
+// raw16 is a frame with any bytes on any channel.
 func raw16(kind byte, channel uint16, payload ...byte) []byte {
 	b := raw(kind, 0, payload...)
 	b[1], b[2] = byte(channel>>8), byte(channel)
 	return b
 }
 
-// closedWith waits for a connection.close of this code, and confirms it.
+// closedWith waits for a connection.close with the code, and confirms it.
 func (w *wire) closedWith(code uint16) {
 	w.t.Helper()
 	for {

@@ -23,14 +23,14 @@ func TestAck(t *testing.T) {
 		if err := step.settle(); err != nil {
 			t.Fatal(err)
 		}
-		length(t, ch, q) // it was handled
+		length(t, ch, q) // the settlement was handled
 		if n := b.Messages(); n != step.left {
 			t.Errorf("the broker holds %d messages, want %d", n, step.left)
 		}
 	}
 }
 
-// What is put back comes before what was behind it, in the old order.
+// Requeued messages come before later ones, in their old order.
 func TestRequeue(t *testing.T) {
 	b := start(t, broker.Config{})
 	ch := open(t, b)
@@ -38,7 +38,7 @@ func TestRequeue(t *testing.T) {
 	publish(t, ch, q, "1", "2", "3", "4", "5", "6")
 	taker := channelWithPrefetch(t, b, 4)
 	got := expect(t, consume(t, taker, q), "1", "2", "3", "4")
-	if err := got[1].Ack(false); err != nil { // brings 5
+	if err := got[1].Ack(false); err != nil { // delivers 5
 		t.Fatal(err)
 	}
 	if err := taker.Close(); err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/gomeko/gomeko/broker"
 )
 
-// Producers and consumers work while their connections are cut at random. What was confirmed
-// is consumed, and when all is done the broker is as it was: no memory, no goroutine.
+// Producers and consumers work while their connections are cut at random. Every confirmed message
+// is consumed. Afterwards, the broker has no more memory and goroutines than before.
 func TestSoakBroker(t *testing.T) {
 	duration := 2 * time.Second
 	if os.Getenv("GOMEKO_SOAK") == "1" {
@@ -55,7 +55,7 @@ func TestSoakBroker(t *testing.T) {
 	}
 }
 
-// heap returns the bytes that are in use.
+// heap returns the bytes in use.
 func heap() int64 {
 	runtime.GC()
 	runtime.GC() // what the first one only finalized
@@ -64,7 +64,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// A soak is producers and consumers of a broker, and their connections.
+// A soak has producers and consumers of a broker, and their connections.
 type soak struct {
 	t          *testing.T
 	uri        string
@@ -79,7 +79,7 @@ type soak struct {
 	sent  []*ledger
 }
 
-// A ledger is what became of the messages of one producer.
+// A ledger records what happened to the messages of one producer.
 type ledger struct {
 	mu        sync.Mutex
 	confirmed []bool
@@ -101,7 +101,7 @@ func (s *soak) declare() {
 	}
 }
 
-// run has them work for a while. The consumers go on until all is drained.
+// run runs them for the duration. The consumers continue until the queue is empty.
 func (s *soak) run(duration time.Duration) {
 	stop := make(chan struct{})
 	var producing sync.WaitGroup
@@ -149,7 +149,7 @@ func (s *soak) dial(network, addr string) (net.Conn, error) {
 	return nc, err
 }
 
-// cut ends a connection now and then, in one way or another.
+// cut ends random connections in random ways.
 func (s *soak) cut(stop <-chan struct{}) {
 	for {
 		select {
@@ -176,8 +176,8 @@ func (s *soak) cut(stop <-chan struct{}) {
 	}
 }
 
-// produce publishes until the connection ends. The body says of which ledger a message is,
-// and where in it.
+// produce publishes until the connection ends. The body is the message's ledger and its position in
+// it.
 func (s *soak) produce(ch *amqp.Channel, stop <-chan struct{}, number int, l *ledger) {
 	if ch.Confirm(false) != nil {
 		return
@@ -214,8 +214,7 @@ func (s *soak) produce(ch *amqp.Channel, stop <-chan struct{}, number int, l *le
 	}
 }
 
-// consume acknowledges what comes, or gives it back, until the connection ends or all is
-// drained.
+// consume acknowledges or requeues messages until the connection ends or the queue is empty.
 func (s *soak) consume(ch *amqp.Channel, queue string) {
 	if ch.Qos(1+rand.IntN(100), 0, false) != nil {
 		return

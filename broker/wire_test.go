@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A wire is a client that sends what no proper client would.
+// A wire is a client that can send invalid input.
 type wire struct {
 	t      testing.TB
 	conn   net.Conn
@@ -51,7 +51,7 @@ func (w *wire) send(channel uint16, m frame.Method) {
 	w.write(b.Bytes())
 }
 
-// read returns the next method; heartbeats are passed over.
+// read returns the next method. It skips heartbeats.
 func (w *wire) read() frame.Method {
 	w.t.Helper()
 	for {
@@ -70,7 +70,7 @@ func (w *wire) read() frame.Method {
 	}
 }
 
-// content passes over the content of a message with a body in one frame.
+// content skips the content of a message whose body is in one frame.
 func (w *wire) content() {
 	w.t.Helper()
 	for range 2 {
@@ -80,7 +80,7 @@ func (w *wire) content() {
 	}
 }
 
-// ended waits for the broker to hang up.
+// ended waits until the broker closes the connection.
 func (w *wire) ended() {
 	w.t.Helper()
 	if _, err := io.Copy(io.Discard, w.conn); err != nil {
@@ -88,7 +88,7 @@ func (w *wire) ended() {
 	}
 }
 
-// login begins a connection, up to the answer to the login.
+// login begins a connection and returns the answer to the login.
 func (w *wire) login(start *frame.ConnectionStartOk) frame.Method {
 	w.t.Helper()
 	w.write([]byte(frame.ProtocolHeader))
@@ -137,7 +137,7 @@ func TestLogin(t *testing.T) {
 	b := start(t, broker.Config{Users: map[string]string{"me": "secret"}})
 	tests := []struct {
 		name, mechanism, response string
-		text                      string // of the refusal
+		text                      string // of the error
 	}{
 		{"plain", "PLAIN", "\x00me\x00secret", ""},
 		{"amqplain", "AMQPLAIN", "\x05LOGINS\x00\x00\x00\x02me\x08PASSWORDS\x00\x00\x00\x06secret", ""},
@@ -169,7 +169,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// A client that does not announce that it understands a refusal is cut off.
+// A client without authentication_failure_close is cut off when its login fails.
 func TestLoginOfOldClient(t *testing.T) {
 	w := plug(t, start(t, broker.Config{}))
 	w.write([]byte(frame.ProtocolHeader))
@@ -178,7 +178,7 @@ func TestLoginOfOldClient(t *testing.T) {
 	w.ended()
 }
 
-// What breaks the rules of the wire ends the connection, with RabbitMQ's words.
+// violations are violations of the protocol. They close the connection with RabbitMQ's text.
 var violations = []struct {
 	name string
 	send []byte
@@ -275,7 +275,7 @@ func frames(add func(*frame.Buffer)) []byte {
 	return b.Bytes()
 }
 
-// raw is a frame of any bytes.
+// raw is a frame with any bytes.
 func raw(kind byte, channel byte, payload ...byte) []byte {
 	b := []byte{kind, 0, channel, 0, 0, 0, byte(len(payload))}
 	return append(append(b, payload...), 0xCE)

@@ -36,7 +36,7 @@ var table = frame.Table{
 	{Name: "string", Value: "a second one of this name"},
 }
 
-// methods are one of each, with every field set.
+// methods has one of each method, with every field set.
 var methods = []frame.Method{
 	&frame.ConnectionStart{VersionMinor: 9, ServerProperties: table, Mechanisms: "PLAIN", Locales: "en_US"},
 	&frame.ConnectionStartOk{ClientProperties: table, Mechanism: "PLAIN", Response: "\x00a\x00b", Locale: "en_US"},
@@ -117,7 +117,7 @@ func TestMethods(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
-		for n := range f.Payload { // cut short anywhere, it is refused
+		for n := range f.Payload { // truncated anywhere, it is an error
 			if m, err := r.Method(f.Payload[:n]); !isError(err, 502) {
 				t.Errorf("%T cut to %d bytes: got %v, %v, want a syntax error", want, n, m, err)
 			}
@@ -204,7 +204,7 @@ func TestUnknownMethod(t *testing.T) {
 	}
 }
 
-// What nests without end is refused before it exhausts the stack.
+// Deeply nested values are refused before they exhaust the stack.
 func TestDepth(t *testing.T) {
 	deep := frame.Table{}
 	for range 100 {
@@ -222,8 +222,8 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-// FuzzFrame: whatever comes, reading ends with frames or an error, and a method that
-// was understood is written and understood again.
+// FuzzFrame reads any bytes. The result is frames or an error, and a decoded method is encoded and
+// decoded to the same.
 func FuzzFrame(f *testing.F) {
 	var b frame.Buffer
 	for _, m := range methods {
@@ -273,7 +273,7 @@ func FuzzFrame(f *testing.F) {
 	})
 }
 
-// FuzzTable: a table that is read is written back as it was.
+// FuzzTable checks that a decoded table is encoded to the same bytes.
 func FuzzTable(f *testing.F) {
 	for i := range table {
 		f.Add(table[i : i+1].Append(nil)[4:])
@@ -312,7 +312,7 @@ func frugal(t *testing.T, n int) func() {
 	}
 }
 
-// same compares by encoding where a NaN makes values differ from themselves.
+// same compares by encoding if a NaN makes a value different from itself.
 func same(a, b any) bool {
 	if reflect.DeepEqual(a, b) {
 		return true

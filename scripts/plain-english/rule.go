@@ -44,12 +44,12 @@ var rules = []rule{
 
 func words(phrase string) *regexp.Regexp { return regexp.MustCompile(`\b(?i:` + phrase + `)\b`) }
 
-// noNoun excepts "there is no queue" and "is no longer".
+// noNoun excepts "there is no queue", "is no longer" and "is no limit".
 func noNoun(match string) bool {
 	match = strings.ToLower(match)
 	last := match[strings.LastIndexByte(match, ' ')+1:]
 	return strings.HasPrefix(match, "there ") ||
-		slices.Contains([]string{"longer", "more", "less", "later", "earlier", "different", "bigger", "larger"}, last)
+		slices.Contains([]string{"limit", "longer", "more", "less", "later", "earlier", "different", "bigger", "larger"}, last)
 }
 
 // soon excepts "as soon as it is".
