@@ -1,34 +1,35 @@
-// Package di gives services what they need: what lives as long as the process comes from go.uber.org/fx, what lives as
-// long as a call from a [Provider].
+// Package di gives each call of a service its own value in a field, such as a transaction that is
+// committed before the reply leaves. Values that live as long as the process come from go.uber.org/fx.
 //
-// fx makes one value of each type, in the order in which they need each other, and that is right for a pool of
-// connections and wrong for a transaction. So an application says which of its values a call has for itself:
+// fx makes one value of each type. That is right for a connection pool and wrong for a transaction.
+// So a module says which values belong to a call:
 //
 //	var Module = fx.Module("orders",
 //		service.Provide(new(Orders)),
-//		fx.Provide(openDB), // func(fx.Lifecycle, *config.Config) (*sql.DB, error): one
-//		di.PerCall(InTx),   // func(*sql.DB) di.Provider[Store]: one a call
+//		fx.Provide(openDB), // func(fx.Lifecycle, *config.Config) (*sql.DB, error): one for the process
+//		di.PerCall(InTx),   // func(*sql.DB) di.Provider[Store]: one for each call
 //	)
 //
 // # Fields
 //
-// A service asks for both in the same way, by type, and where there are several of a type also by name:
+// A service asks for both with the key inject: by type, and by name if there are several of a type.
 //
 //	type Orders struct {
 //		_ service.Name `service:"orders"`
 //		…
-//		Store  Store   `inject:""`       // of each call, as PerCall says
+//		Store  Store   `inject:""`       // of the call, made by InTx
 //		DB     *sql.DB `inject:""`       // of the process
 //		Backup *sql.DB `inject:"backup"` // fx.Annotated{Name: "backup", Target: openBackup}
 //	}
 //
-// Of a type that is provided in both ways the field has the one of the call. A field that the struct literal has set keeps its
-// value, so tests need neither fx nor this package: &Orders{Store: fake}. A test of the whole module replaces what it
-// likes: fx.Replace(db), or fx.Replace(di.Provider[Store](fake)).
+// If a type is provided both for the process and for each call, the field gets the call's value. A
+// field that the struct literal sets keeps its value, so a test of the service needs neither fx nor
+// this package: &Orders{Store: fake}. A test of the module replaces what it provides: fx.Replace(db)
+// or fx.Replace(di.Provider[Store](fake)).
 //
 // # Providers
 //
-// A [Provider] runs in each call when the arguments are decoded, and returns the value and the [Done] that ends it:
+// A [Provider] returns the value of a call and the [Done] that ends it:
 //
 //	func InTx(db *sql.DB) di.Provider[Store] {
 //		return func(ctx context.Context) (Store, di.Done, error) {
@@ -45,31 +46,32 @@
 //		}
 //	}
 //
-// ctx is the call's: it knows the caller, and ends with the call's time.
+// ctx is the call's: service.FromContext(ctx) returns the call, and ctx ends at its deadline.
 //
 // # The order of a call
 //
-// middleware, arguments, providers in the order of their fields, method, Dones in reverse, middleware, log, reply. So a
-// caller that has its reply knows that what it asked for is committed, and a commit that fails is the
-// caller's error:
+// Middleware, arguments, providers in the order of their fields, method, Dones in reverse order,
+// middleware, log, reply. So a caller that has a reply knows that its transaction is committed, and
+// it receives the error of a commit that fails:
 //
-//	success                 Done(nil), its error is the call's
-//	error                   Done(the error), and what it returns is the call's
+//	success                 Done(nil); its error is the call's error
+//	error                   Done(the error); the error that it returns is the call's error
 //	panic                   Done(*service.PanicError)
-//	time over               the caller is answered; Done(service.ErrTimeout) when the method returns
+//	deadline exceeded       the caller is answered; Done(service.ErrTimeout) when the method returns
 //	container killed        Done(service.ErrStopped) when the method returns
-//	a provider fails        the method is not run; Done(that error) of those before it
-//	a Done fails or panics  Done(that error) of those before it
+//	a provider fails        the method does not run; Done(that error) of the providers before it
+//	a Done fails or panics  Done(that error) of the providers before it
 //
-// None of these ends the process. A method that ignores the end of its ctx is too late even if it succeeds: its
-// Dones get the timeout, since its caller was told so.
+// None of these ends the process. A method that succeeds after its deadline is too late: its Dones
+// receive service.ErrTimeout, because the caller has been answered with a timeout.
 //
 // # Start
 //
-// What is missing is found when the application is made, and told with service, field and remedy:
+// A value that is not provided is found when the container is made, and reported with the service,
+// the field and the remedy:
 //
 //	service orders: Store: orders.InTx needs *sql.DB, which nothing provides: add fx.Provide(func(…) (*sql.DB, error)) to the module
 //
-// Constructors run then too, if anything needs them; fx.Lifecycle hooks run when the container starts, before its
-// services, and when it stops, after them, within its time.
+// Constructors run at that time, too, if a service needs them. The fx.Lifecycle hooks run when the
+// container starts, before its services, and when it stops, after them and within its grace.
 package di

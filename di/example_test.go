@@ -12,10 +12,11 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Button is an entrypoint, beside which rpc.Method would do as well: pressing it calls the row's method.
+// Button is an entrypoint that a test can press: pressing it calls the row's method, as a request does
+// for an rpc.Method.
 type Button struct{}
 
-// Buttons are the buttons of a container by what is written on them.
+// Buttons are the buttons of a container by their labels.
 type Buttons map[string]*service.Row
 
 func (Button) Entrypoint(r *service.Row) (service.Entrypoint, error) {
@@ -28,7 +29,7 @@ func (Button) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 func (*Button) Start(context.Context) error { return nil }
 func (*Button) Stop(context.Context) error  { return nil }
 
-// Ledger is a service that writes to a transaction of each call's own.
+// Ledger is a service that writes to a transaction for each call.
 type Ledger struct {
 	_ service.Name `service:"ledger"`
 
@@ -40,7 +41,7 @@ type Ledger struct {
 	Entries Entries `inject:""`
 }
 
-// Entries is what a ledger needs of a database; tests may give it anything else.
+// Entries is what a ledger needs of a database. Tests can replace it.
 type Entries interface{ Add(amount int) error }
 
 func (l *Ledger) Pay(context.Context) error { return l.Entries.Add(7) }
@@ -48,7 +49,7 @@ func (l *Ledger) Steal(context.Context) error {
 	return errors.Join(l.Entries.Add(-7), errors.New("caught"))
 }
 
-// Database lives as long as the process, Tx as long as a call.
+// A Database lives as long as the process, and a Tx as long as a call.
 type (
 	Database struct{ name string }
 	Tx       struct{ db *Database }
@@ -67,7 +68,7 @@ func (t *Tx) Add(amount int) error { fmt.Println("  add", amount); return nil }
 func (t *Tx) Commit() error        { fmt.Println("commit"); return nil }
 func (t *Tx) Rollback() error      { fmt.Println("roll back"); return nil }
 
-// InTx makes a transaction for each call: what it has written stays if the call succeeds.
+// InTx makes a transaction for each call, which is committed if the call succeeds.
 func InTx(db *Database) di.Provider[Entries] {
 	return func(ctx context.Context) (Entries, di.Done, error) {
 		fmt.Println("begin", service.FromContext(ctx).Method)
@@ -76,7 +77,7 @@ func InTx(db *Database) di.Provider[Entries] {
 			if err != nil {
 				return errors.Join(err, tx.Rollback())
 			}
-			return tx.Commit() // its error is the caller's
+			return tx.Commit() // the caller receives its error
 		}, nil
 	}
 }

@@ -16,18 +16,19 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// PerCall makes the fields of type T in each call what the [Provider] of T makes for it. constructor returns
-// Provider[T] or (Provider[T], error); it is called once, and its parameters come from fx as those of fx.Provide do. It may
-// be wrapped in fx.Annotated{Name: "backup", Target: constructor}, for fields that ask by that name.
+// PerCall returns an option with which each call gets its own value in the fields of type T, made by
+// a [Provider] of T. constructor returns Provider[T] or (Provider[T], error); like a constructor of
+// fx.Provide it is called once and fx provides its parameters. Pass
+// fx.Annotated{Name: "backup", Target: constructor} to set the fields that ask for that name.
 //
-// In fx's graph stands the Provider[T] itself: a test replaces it by fx.Replace(di.Provider[Store](fake)).
-// What is wrong with constructor is an error of the application.
+// The application also provides the Provider[T] itself, so that a test can replace it with
+// fx.Replace(di.Provider[Store](fake)). A mistake in constructor is an error of the application.
 func PerCall(constructor any) fx.Option {
 	target, name := constructor, ""
 	if a, ok := constructor.(fx.Annotated); ok {
 		target, name = a.Target, a.Name
 		if a.Group != "" {
-			return fx.Error(fmt.Errorf("di.PerCall: %s is in the group %s: leave Group out, a field has one value", typeName(target), a.Group))
+			return fx.Error(fmt.Errorf("di.PerCall: %s has the Group %s: remove it, because a field holds one value", typeName(target), a.Group))
 		}
 	}
 	t, err := provided(target)
@@ -46,18 +47,18 @@ func PerCall(constructor any) fx.Option {
 func provided(constructor any) (reflect.Type, error) {
 	t := reflect.TypeOf(constructor)
 	if t == nil || t.Kind() != reflect.Func {
-		return nil, fmt.Errorf("%s is no constructor: write a func(…) di.Provider[T], or fx.Annotated with one", typeName(constructor))
+		return nil, fmt.Errorf("%s is not a constructor: pass a func(…) di.Provider[T], or an fx.Annotated with one", typeName(constructor))
 	}
 	if t.Implements(entrantType) {
-		return nil, fmt.Errorf("%s is the provider itself: give the function that returns it", typeName(constructor))
+		return nil, fmt.Errorf("%s is a provider: pass a function that returns it", typeName(constructor))
 	}
 	switch {
 	case t.NumOut() == 0:
-		return nil, fmt.Errorf("%s returns nothing: let it return di.Provider[T] or (di.Provider[T], error)", t)
+		return nil, fmt.Errorf("%s returns nothing: return di.Provider[T] or (di.Provider[T], error)", t)
 	case !t.Out(0).Implements(entrantType):
-		return nil, fmt.Errorf("%s returns no di.Provider: let it return di.Provider[%s]", t, t.Out(0))
+		return nil, fmt.Errorf("%s does not return a di.Provider: return di.Provider[%s]", t, t.Out(0))
 	case t.NumOut() > 2, t.NumOut() == 2 && t.Out(1) != errorType:
-		return nil, errors.New(inject.Short(t.String()) + " returns more than a provider and an error: give PerCall one constructor for each")
+		return nil, errors.New(inject.Short(t.String()) + " returns more than a provider and an error: pass one constructor for each to PerCall")
 	}
 	return t.Out(0), nil
 }

@@ -25,15 +25,15 @@ func TestPerCallMistakes(t *testing.T) {
 		constructor any
 		want        string
 	}{
-		{"nil", nil, "<nil> is no constructor: write a func(…) di.Provider[T], or fx.Annotated with one"},
-		{"a number", 7, "int is no constructor: write a func(…) di.Provider[T], or fx.Annotated with one"},
-		{"no result", func() {}, "func() returns nothing: let it return di.Provider[T] or (di.Provider[T], error)"},
-		{"another constructor", newStore, "func(*di_test.db) di_test.store returns no di.Provider: let it return di.Provider[di_test.store]"},
-		{"two providers", both, "func() (di.Provider[di_test.store], di.Provider[int], error) returns more than a provider and an error: give PerCall one constructor for each"},
-		{"a provider as a func", provider, "func(context.Context) (di_test.store, di.Done, error) returns no di.Provider: let it return di.Provider[di_test.store]"},
-		{"a provider", di.Provider[store](provider), "di.Provider[di_test.store] is the provider itself: give the function that returns it"},
+		{"nil", nil, "<nil> is not a constructor: pass a func(…) di.Provider[T], or an fx.Annotated with one"},
+		{"a number", 7, "int is not a constructor: pass a func(…) di.Provider[T], or an fx.Annotated with one"},
+		{"no result", func() {}, "func() returns nothing: return di.Provider[T] or (di.Provider[T], error)"},
+		{"another constructor", newStore, "func(*di_test.db) di_test.store does not return a di.Provider: return di.Provider[di_test.store]"},
+		{"two providers", both, "func() (di.Provider[di_test.store], di.Provider[int], error) returns more than a provider and an error: pass one constructor for each to PerCall"},
+		{"a provider as a func", provider, "func(context.Context) (di_test.store, di.Done, error) does not return a di.Provider: return di.Provider[di_test.store]"},
+		{"a provider", di.Provider[store](provider), "di.Provider[di_test.store] is a provider: pass a function that returns it"},
 		{"a group", fx.Annotated{Group: "stores", Target: inTx},
-			"func(*di_test.db) di.Provider[di_test.store] is in the group stores: leave Group out, a field has one value"},
+			"func(*di_test.db) di.Provider[di_test.store] has the Group stores: remove it, because a field holds one value"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			err := fx.New(fx.NopLogger, di.PerCall(tc.constructor)).Err()

@@ -7,27 +7,31 @@ import (
 	"github.com/gomeko/gomeko/internal/inject"
 )
 
-// A Provider makes the value that one call finds in the fields of type T. It runs when the arguments of the call have been
-// decoded. ctx is the call's: service.FromContext returns the call, and ctx ends at the call's deadline. The providers of a call
-// run one after another, in the order of its fields; those of different calls run concurrently.
+// A Provider makes the value that one call finds in the fields of type T. It runs after the call's
+// arguments were decoded. ctx is the call's: service.FromContext returns the call, and ctx ends at
+// the call's deadline. The providers of a call run one after another, in the order of its fields;
+// those of different calls run concurrently.
 //
-// The returned [Done] ends the value; it is nil if there is nothing to end. If the provider returns an error, that is the call's
-// error: the method does not run, and the Done returned with it is ignored.
+// The returned [Done] ends the value; it is nil if there is nothing to end. An error of the provider
+// is the call's error: the method does not run, and the Done returned with the error is ignored.
 type Provider[T any] func(ctx context.Context) (T, Done, error)
 
-// A Done ends the value of one call after its method has returned. The Dones of a call run in the reverse order of its
-// fields. err is the call's error so far: nil, the error of the method or of the Done that ran before, a *service.PanicError
-// if the method panicked, service.ErrTimeout if it returned after its deadline, or service.ErrStopped if the container was
-// killed. The error that Done returns replaces it, and the caller receives the last one.
+// A Done ends the value of one call after its method has returned. The Dones of a call run in the
+// reverse order of its fields. err is the call's error so far: nil, the error of the method or of the
+// Done that ran before, a *service.PanicError if the method panicked, service.ErrTimeout if it
+// returned after its deadline, or service.ErrStopped if the container was killed. The error that
+// Done returns replaces it, and the caller receives the last one.
 //
-// Done runs exactly once, even if ctx has ended. Work that must finish then needs context.WithoutCancel(ctx) with a timeout.
-// The caller of a call that missed its deadline has been answered by the time Done runs.
+// Done runs exactly once, even if ctx has ended. Work that must finish then needs
+// context.WithoutCancel(ctx) with a timeout. The caller of a call that missed its deadline has been
+// answered by the time Done runs.
 type Done func(err error) error
 
 // An entrant is a Provider of any type.
 type entrant interface {
-	// entry returns the constructor that turns the Provider[T] in fx's graph into a func(T) inject.Source. Package inject asks
-	// fx for that type: it can make it from T by reflection, unlike Provider[T].
+	// entry returns the constructor that makes a func(T) inject.Source of the Provider[T] in fx's
+	// graph. Package inject asks fx for that type, because reflection can make it of T, unlike
+	// Provider[T].
 	entry() any
 }
 
@@ -43,6 +47,7 @@ func (Provider[T]) entry() any {
 // A source is the Provider as package inject calls it.
 type source[T any] Provider[T]
 
+// Provide implements [inject.Source].
 func (s source[T]) Provide(ctx context.Context, dst any) (done func(error) error, err error) {
 	v, done, err := s(ctx)
 	if err != nil {

@@ -200,7 +200,7 @@ service shelf: Spare: nothing provides *service_test.Goods named "spare"; add fx
 		t.Errorf("got %v, want the constructor's own error, with service and field", err)
 	}
 	_, err = service.New(service.Config{}, shelf, shelf)
-	want = "application: *service_test.Goods is provided twice, by the function at provide_test.go:N and by the function at provide_test.go:N: leave one, or give one a name with fx.Annotated{Name: …}"
+	want = "application: *service_test.Goods is provided twice, by the function at provide_test.go:N and by the function at provide_test.go:N: remove one, or name one with fx.Annotated{Name: …}"
 	if got := line.ReplaceAllString(fmt.Sprint(err), "$1:N"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -11,11 +11,11 @@ import (
 	"go.uber.org/fx/fxevent"
 )
 
-// An App is an fx application with the structs whose fields it gives values. It is in its own graph, so that an option can
-// ask for it.
+// An App is an fx application and the structs whose fields it sets. The application itself provides
+// the *App, so that options can use it.
 type App struct {
-	Targets []*Target // in the order in which fx invokes what Fill has made: those of modules first
-	Values  []any     // what options that ask for the App have put there, for extensions
+	Targets []*Target // in the order of their Fill options; fx runs those of modules first
+	Values  []any     // added by options, for extensions
 
 	app    *fx.App
 	err    error
@@ -23,14 +23,16 @@ type App struct {
 	events events
 }
 
-// New makes the application of opts, and with it what the fields of its targets need. It logs nothing, unless opts
-// have an fx.WithLogger. [App.Err] tells what went wrong, and the fields' own mistakes come from [Target.Bind].
+// New makes the application of opts and the values that its targets need. It logs nothing, unless
+// opts have an fx.WithLogger. [App.Err] returns the mistakes of the application, and [Target.Bind]
+// those of the fields.
 //
-// shutDown is called when the fx.Shutdowner of the application is, with its exit code; it may be called before New returns.
-// fx's own Shutdowner is replaced: it reaches only callers of fx.App.Wait, which handles signals of the process too.
+// The application's fx.Shutdowner calls shutDown with its exit code, possibly before New returns.
+// It replaces fx's own one, which reaches only callers of fx.App.Wait; and Wait installs signal
+// handlers.
 func New(shutDown func(exitCode int), opts ...fx.Option) *App {
 	a := &App{}
-	silent := fx.Logger(nowhere{}) // what fx logs to when a circle keeps it from its logger
+	silent := fx.Logger(nowhere{}) // fx logs to it if a dependency cycle keeps it from making its logger
 	ours := fx.Decorate(func(fx.Shutdowner) fx.Shutdowner { return shutdowner(shutDown) })
 	opts = slices.Concat([]fx.Option{silent, fx.WithLogger(a.logger), fx.Supply(a), ours}, opts)
 	a.app = fx.New(opts...)
@@ -49,10 +51,11 @@ func New(shutDown func(exitCode int), opts ...fx.Option) *App {
 
 func (a *App) logger() fxevent.Logger { return &a.events }
 
-// Err returns the mistakes that concern no field, in words that leave out how fx came upon them; of each a line.
+// Err returns the mistakes that concern no field, one a line.
 func (a *App) Err() error { return a.err }
 
-// diagnose finds why fields were given nothing. It asks a graph in which nothing is run, and only when there are such fields.
+// diagnose finds out why fields have no value. Only then it validates the graph of the application,
+// without running it.
 func (a *App) diagnose(opts []fx.Option) {
 	sound := false
 	for _, t := range a.Targets {
@@ -72,7 +75,7 @@ func (a *App) diagnose(opts []fx.Option) {
 	}
 }
 
-// why returns why f was given nothing; nil if zero is what is provided.
+// why returns why f has no value, or nil if the application provides a zero value.
 func (a *App) why(f *field, opts []fx.Option) error {
 	err := fx.ValidateApp(append(slices.Clone(opts), fx.Invoke(f.demand(f.entry())))...)
 	if _, direct := unprovided(err); err != nil && !direct {
@@ -86,17 +89,34 @@ func (a *App) why(f *field, opts []fx.Option) error {
 	return inWords(err)
 }
 
-// Start runs the start hooks of the application in order. When one fails, or ctx ends, the hooks of what was started are run to
-// stop it, and the error names the constructor whose hook it was.
+// Start runs the start hooks of the application in order. If one fails, the stop hooks of those that
+// succeeded are run. Errors name the constructor that appended the hook.
+//
+// If ctx ends, Start returns without waiting for the hook that runs, and fx runs no stop hooks.
 func (a *App) Start(ctx context.Context) error { return a.hooks(ctx, a.app.Start) }
 
-// Stop runs the stop hooks in reverse order, all of them unless ctx ends. Their errors name the constructor.
+// Stop runs the stop hooks in reverse order, all of them unless ctx ends. Errors name the
+// constructor that appended the hook.
 func (a *App) Stop(ctx context.Context) error { return a.hooks(ctx, a.app.Stop) }
 
-// A shutdowner calls the function that [New] was given.
+func (a *App) hooks(ctx context.Context, run func(context.Context) error) error {
+	err := run(ctx)
+	running, failed := a.events.take()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil && running != "":
+		return errors.Join(append(failed, fmt.Errorf("the %s did not return: %w", running, context.Cause(ctx)))...)
+	case len(failed) > 0:
+		return errors.Join(failed...)
+	}
+	return err
+}
+
+// A shutdowner calls the function that was passed to [New].
 type shutdowner func(exitCode int)
 
-// Shutdown never fails: a second request is one too many, and does nothing.
+// Shutdown returns nil, also if a shutdown has been requested before.
 func (s shutdowner) Shutdown(opts ...fx.ShutdownOption) error {
 	code := 0
 	for _, opt := range opts {
@@ -108,19 +128,5 @@ func (s shutdowner) Shutdown(opts ...fx.ShutdownOption) error {
 	return nil
 }
 
-// exitCodeType is fx's unexported type of the option fx.ExitCode, an int.
+// exitCodeType is the unexported type of the option fx.ExitCode, an int.
 var exitCodeType = reflect.TypeOf(fx.ExitCode(0))
-
-func (a *App) hooks(ctx context.Context, run func(context.Context) error) error {
-	err := run(ctx)
-	running, failed := a.events.take()
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil && running != "":
-		return errors.Join(append(failed, fmt.Errorf("the %s has not ended: %w", running, context.Cause(ctx)))...)
-	case len(failed) > 0:
-		return errors.Join(failed...)
-	}
-	return err
-}

@@ -29,7 +29,7 @@ func fieldName(t *inject.Target, index int) string {
 	return typ.Name() + "." + typ.Field(index).Name
 }
 
-// An option is part of as many applications as there are, at the same time.
+// Several applications can share an option, at the same time.
 func TestModuleIsSharedByApplications(t *testing.T) {
 	proto := new(Users)
 	module := fx.Module("users", inject.Fill(proto))
@@ -47,11 +47,12 @@ func TestModuleIsSharedByApplications(t *testing.T) {
 	}
 	wg.Wait()
 	if proto.DB != nil {
-		t.Error("the struct that was given to Fill has been written to")
+		t.Error("Fill's struct was written to")
 	}
 }
 
-// What is set in the literal stays, and is not asked for; what a test replaces is replaced.
+// A field that the literal sets keeps its value, which is not asked for. fx.Replace replaces a
+// provider.
 func TestLiteralsAndReplacements(t *testing.T) {
 	mine, theirs := &DB{Path: "mine"}, &DB{Path: "theirs"}
 	opened := false
@@ -77,7 +78,7 @@ func TestLiteralsAndReplacements(t *testing.T) {
 	}
 }
 
-// A zero that somebody provides is no mistake.
+// A zero value may be provided.
 func TestZeroIsProvided(t *testing.T) {
 	type limited struct {
 		Max int `inject:"max"`
@@ -88,7 +89,7 @@ func TestZeroIsProvided(t *testing.T) {
 	}
 }
 
-// pool has hooks; what they do is the test's.
+// pool returns a constructor with these hooks.
 func pool(start, stop func(context.Context) error) func(fx.Lifecycle) *DB {
 	return func(lc fx.Lifecycle) *DB {
 		lc.Append(fx.Hook{OnStart: start, OnStop: stop})
@@ -122,9 +123,9 @@ func TestHooks(t *testing.T) {
 			"stop hook of inject_test.TestHooks: the connection is lost\nstop hook of inject_test.TestHooks.pool: the file is locked",
 			[]string{"start", "stop", "pool stop"}},
 		{"start hangs", pool(hangs, nil), nil,
-			"the start hook of inject_test.TestHooks.pool has not ended: context deadline exceeded", nil},
+			"the start hook of inject_test.TestHooks.pool did not return: context deadline exceeded", nil},
 		{"stop hangs", pool(nil, hangs), nil,
-			"the stop hook of inject_test.TestHooks.pool has not ended: context deadline exceeded", []string{"start", "stop"}},
+			"the stop hook of inject_test.TestHooks.pool did not return: context deadline exceeded", []string{"start", "stop"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

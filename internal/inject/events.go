@@ -8,7 +8,7 @@ import (
 	"go.uber.org/fx/fxevent"
 )
 
-// events is the logger of an fx application: it logs nothing, and keeps what errors of fx do not tell.
+// events is the logger of an fx application. It logs nothing, and keeps what fx's errors leave out.
 type events struct {
 	mu sync.Mutex
 
@@ -17,6 +17,7 @@ type events struct {
 	failed   []error // of hooks
 }
 
+// LogEvent implements fxevent.Logger.
 func (e *events) LogEvent(event fxevent.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -34,7 +35,8 @@ func (e *events) LogEvent(event fxevent.Event) {
 	}
 }
 
-// owner names the function that has appended a hook, without the numbers of literals in it.
+// owner returns the name of the function that appended a hook, without the suffix of function
+// literals.
 func owner(caller string) string { return literal.ReplaceAllString(Short(caller), "") }
 
 // ended is called with mu held.
@@ -45,7 +47,7 @@ func (e *events) ended(err error) {
 	e.running = ""
 }
 
-// take returns what runs, and what has failed since the last time.
+// take returns the hook that runs, and the errors of hooks since the last take.
 func (e *events) take() (running string, failed []error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -53,7 +55,8 @@ func (e *events) take() (running string, failed []error) {
 	return running, failed
 }
 
-// providerOf returns the constructor that has put a Provider of f's type into the graph, "" if none has.
+// providerOf returns the constructor that was passed to fx.Provide and returns a di.Provider of f's
+// type, or "".
 func (e *events) providerOf(f *field) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -68,7 +71,7 @@ func (e *events) providerOf(f *field) string {
 	return ""
 }
 
-// nowhere is a printer that prints nothing.
+// nowhere is an fx.Printer that prints nothing.
 type nowhere struct{}
 
 func (nowhere) Printf(string, ...any) {}

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// The errors of fx and dig have no types to be told by, so they are told by their words; those are dig's of the version in
-// go.mod, and the tests of this package notice when they change. What has other words is shown as it is.
+// The errors of fx and dig have no exported types, so their texts tell them apart. These are the
+// texts of dig in the version of go.mod; tests of this package fail when they change. An error with
+// any other text is shown unchanged.
 const (
 	missingFor   = "missing dependencies for function "
 	missingType  = "missing type: "
@@ -21,19 +22,19 @@ const (
 	cycle        = "cycle detected in dependency graph"
 )
 
-// detours are how errors begin that only tell on which path fx came upon another.
+// detours are the beginnings of errors that only describe the path to another error.
 var detours = []string{
 	missingFor, failedIn, cannotAdd, cycle,
 	"could not build arguments for function ", "could not build value group ", "failed to build ", "fx.Provide(",
 }
 
-// A link is one error of a chain and its own words, without those of the error that it wraps.
+// A link is one error of a chain, and its text without that of the error that it wraps.
 type link struct {
 	err  error
 	text string
 }
 
-// links takes a chain of errors apart.
+// links returns the chain of errors that err wraps, beginning with err.
 func links(err error) []link {
 	var chain []link
 	for err != nil {
@@ -48,7 +49,7 @@ func links(err error) []link {
 	return chain
 }
 
-// inWords says what an error of fx comes down to, without the path on which fx came upon it.
+// inWords shortens an error of fx to its cause, without the path on which fx found it.
 func inWords(err error) error {
 	if all, ok := err.(interface{ Errors() []error }); ok {
 		var each []error
@@ -80,7 +81,8 @@ func inWords(err error) error {
 	return nil
 }
 
-// unprovided reports whether err says that what a demand asked for is provided by nobody, and what is provided instead.
+// unprovided reports whether err says that the type of a demand is not provided. like is a similar
+// type that is provided, or "".
 func unprovided(err error) (like string, direct bool) {
 	chain := links(err)
 	if len(chain) < 2 || !strings.HasPrefix(chain[0].text, missingFor+`"reflect".makeFuncStub`) {
@@ -91,7 +93,7 @@ func unprovided(err error) (like string, direct bool) {
 }
 
 func constructorFailed(fn string, err error) error {
-	for _, ours := range []string{"di", "config"} { // who reads their errors did not write those functions
+	for _, ours := range []string{"di", "config"} { // the reader did not write those functions
 		if strings.HasPrefix(fn, `"github.com/gomeko/gomeko/`+ours+`".`) {
 			return err
 		}
@@ -99,7 +101,7 @@ func constructorFailed(fn string, err error) error {
 	return fmt.Errorf("%s: %w", function(fn), err)
 }
 
-// missing says what fn needs and nobody provides.
+// missing returns the error of a function with parameters that are not provided.
 func missing(fn, types string) error {
 	types = strings.TrimPrefix(strings.TrimPrefix(types, missingTypes), missingType)
 	var all []error
@@ -119,7 +121,7 @@ func missing(fn, types string) error {
 	return errors.Join(all...)
 }
 
-// twice says what both fn and another function provide.
+// twice returns the error of a type that two functions provide.
 func twice(fn, output, by string) error {
 	output, _, _ = strings.Cut(strings.TrimPrefix(output, cannotOutput), " from ")
 	other := function(strings.TrimPrefix(by, addedBy))
@@ -127,10 +129,10 @@ func twice(fn, output, by string) error {
 	if t, ok := strings.CutPrefix(Short(output), "di.Provider["); ok {
 		what = phrase(strings.Replace(t, "]", "", 1)) + " is provided per call twice"
 	}
-	return fmt.Errorf("%s, by %s and by %s: leave one, or give one a name with fx.Annotated{Name: …}", what, other, function(fn))
+	return fmt.Errorf("%s, by %s and by %s: remove one, or name one with fx.Annotated{Name: …}", what, other, function(fn))
 }
 
-// circle says which constructors need each other.
+// circle returns the error of constructors that need each other.
 func circle(path string) error {
 	var functions []string
 	for line := range strings.SplitSeq(path, "\n") {
@@ -138,7 +140,7 @@ func circle(path string) error {
 			functions = append(functions, function(fn))
 		}
 	}
-	return fmt.Errorf("a circle: %s: let one of them do without the other", strings.Join(functions, " needs "))
+	return fmt.Errorf("dependency cycle: %s: remove one of these dependencies", strings.Join(functions, " needs "))
 }
 
 var (
@@ -149,7 +151,8 @@ var (
 	meant   = regexp.MustCompile(`^(.*) \(did you mean (?:to use )?(?:one of )?(.*)\?\)$`)
 )
 
-// function names the function that dig writes as "example.org/orders".OpenDB (/src/orders/db.go:12).
+// function returns the name of the function that dig writes as
+// "example.org/orders".OpenDB (/src/orders/db.go:12).
 func function(text string) string {
 	text, _, _ = strings.Cut(text, "; ") // the first of several
 	m := located.FindStringSubmatch(text)
@@ -164,10 +167,10 @@ func function(text string) string {
 	return Short(m[1] + "." + m[2])
 }
 
-// Short leaves the folders of import paths out of the name of a type or a function.
+// Short removes the folders of import paths from the name of a type or a function.
 func Short(name string) string { return folders.ReplaceAllString(name, "") }
 
-// suggestion splits what dig says of a type that is missing: sql.DB (did you mean *sql.DB?).
+// suggestion splits dig's text about a missing type: sql.DB (did you mean *sql.DB?).
 func suggestion(text string) (t, like string) {
 	m := meant.FindStringSubmatch(text)
 	if m == nil {
@@ -176,7 +179,7 @@ func suggestion(text string) (t, like string) {
 	return m[1], phrase(m[2])
 }
 
-// bare is a type without the name that it is requested by, named that name.
+// bare returns the type of sql.DB[name = "backup"].
 func bare(t string) string {
 	if m := request.FindStringSubmatch(t); m != nil {
 		return m[1]
@@ -184,6 +187,7 @@ func bare(t string) string {
 	return t
 }
 
+// named returns the name of sql.DB[name = "backup"].
 func named(t string) string {
 	if m := request.FindStringSubmatch(t); m != nil {
 		return m[2]
@@ -191,6 +195,7 @@ func named(t string) string {
 	return ""
 }
 
+// phrase returns a type for an error: *sql.DB named "backup".
 func phrase(t string) string {
 	if name := named(t); name != "" {
 		return fmt.Sprintf("%s named %q", Short(bare(t)), name)

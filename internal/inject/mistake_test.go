@@ -58,7 +58,7 @@ type Users struct {
 	DB *DB `inject:""`
 }
 
-// mistakes are those of the application and of the fields of its targets, a line each.
+// mistakes returns those of the application and of the fields of its targets, one a line.
 func mistakes(app *inject.App) string {
 	var lines []string
 	if err := app.Err(); err != nil {
@@ -91,11 +91,11 @@ func TestMistakes(t *testing.T) {
 				`Orders.Backup: nothing provides *inject_test.DB named "backup"; add fx.Provide(fx.Annotated{Name: "backup", Target: func(…) (*inject_test.DB, error)}) or di.PerCall to the module` + "\n" +
 				"Users.DB: nothing provides *inject_test.DB; add fx.Provide(func(…) (*inject_test.DB, error)) or di.PerCall to the module"},
 		{"an implementation", []fx.Option{orders, spare, conf, fx.Provide(openDB, newSQL)},
-			"Orders.Store: nothing provides inject_test.Store; *inject_test.SQL is provided: provide it as that, with fx.Annotate(…, fx.As(new(inject_test.Store)))"},
+			"Orders.Store: nothing provides inject_test.Store; to use *inject_test.SQL, wrap its constructor in fx.Annotate(…, fx.As(new(inject_test.Store)))"},
 		{"the value of a pointer", []fx.Option{users, fx.Supply(DB{})},
-			"Users.DB: nothing provides *inject_test.DB; inject_test.DB is provided: make the field that"},
+			"Users.DB: nothing provides *inject_test.DB; inject_test.DB is provided: change the field's type to that"},
 		{"fx.Provide instead of di.PerCall", []fx.Option{orders, spare, conf, fx.Provide(openDB, inTx)},
-			"Orders.Store: nothing provides inject_test.Store; inject_test.inTx does per call, in fx.Provide: put it into di.PerCall"},
+			"Orders.Store: nothing provides inject_test.Store; inject_test.inTx provides it per call: pass that to di.PerCall instead of fx.Provide"},
 		{"a parameter", []fx.Option{users, orders, spare, fx.Provide(openDB), di.PerCall(inTx)},
 			"Users.DB: " + needsConf + "\nOrders.Store: " + needsConf},
 		{"a parameter by name", []fx.Option{users, fx.Provide(namedConf), conf},
@@ -115,14 +115,14 @@ func TestMistakes(t *testing.T) {
 		{"di.PerCall fails", []fx.Option{orders, spare, fx.Provide(openOther), di.PerCall(failTx)},
 			"Orders.Store: inject_test.failTx: the file is locked"},
 		{"di.PerCall gives nil", []fx.Option{orders, spare, di.PerCall(nilTx)}, "Orders.Store: the provider is nil"},
-		{"a circle", []fx.Option{users, fx.Provide(openDB, confOf)},
-			"a circle: inject_test.openDB needs inject_test.confOf needs inject_test.openDB: let one of them do without the other"},
+		{"a cycle", []fx.Option{users, fx.Provide(openDB, confOf)},
+			"dependency cycle: inject_test.openDB needs inject_test.confOf needs inject_test.openDB: remove one of these dependencies"},
 		{"two of a type", []fx.Option{users, conf, fx.Provide(openDB), fx.Provide(openOther)},
-			"*inject_test.DB is provided twice, by inject_test.openDB and by inject_test.openOther: leave one, or give one a name with fx.Annotated{Name: …}"},
+			"*inject_test.DB is provided twice, by inject_test.openDB and by inject_test.openOther: remove one, or name one with fx.Annotated{Name: …}"},
 		{"two of a type and name", []fx.Option{users, spare, fx.Provide(fx.Annotated{Name: "backup", Target: openOther})},
-			`*inject_test.DB named "backup" is provided twice, by fx.Supply and by inject_test.openOther: leave one, or give one a name with fx.Annotated{Name: …}`},
+			`*inject_test.DB named "backup" is provided twice, by fx.Supply and by inject_test.openOther: remove one, or name one with fx.Annotated{Name: …}`},
 		{"two per call", []fx.Option{orders, conf, fx.Provide(openDB), di.PerCall(inTx), di.PerCall(inOtherTx)},
-			"inject_test.Store is provided per call twice, by inject_test.inTx and by inject_test.inOtherTx: leave one, or give one a name with fx.Annotated{Name: …}"},
+			"inject_test.Store is provided per call twice, by inject_test.inTx and by inject_test.inOtherTx: remove one, or name one with fx.Annotated{Name: …}"},
 		{"an invoke", []fx.Option{fx.Invoke(func(*Conf) {})},
 			"the function at mistake_test.go:N needs *inject_test.Conf, which nothing provides: add fx.Provide(func(…) (*inject_test.Conf, error)) to the module"},
 		{"an invoke fails", []fx.Option{fx.Invoke(func() error { return errLocked })}, "the file is locked"},
@@ -138,7 +138,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// An error of a constructor can be told.
+// The error of a field wraps that of the constructor.
 func TestConstructorsErrorIsKept(t *testing.T) {
 	app := inject.New(nil, inject.Fill(new(Users)), fx.Provide(failDB))
 	if err := bind(app.Targets[0], &inject.Plan{}, 0); !errors.Is(err, errLocked) {

@@ -7,16 +7,16 @@ import (
 	"reflect"
 )
 
-// A Plan is what each call needs done around its method: compiled by [Target.Bind], then run by any number of
-// goroutines. The zero value has nothing to do.
+// A Plan sets the fields of each call and ends their values after the method. [Target.Bind] adds its
+// steps; then any number of goroutines may run it. The zero value has no steps.
 type Plan struct {
-	// Panic makes the error of a call of what was recovered in a provider, in the method or in a Done.
+	// Panic makes an error of a value that was recovered from a provider, the method or a Done.
 	Panic func(value any) error
 
 	steps []step
 }
 
-// A step fills one field.
+// A step sets one field.
 type step struct {
 	name   string
 	index  []int
@@ -25,19 +25,19 @@ type step struct {
 
 // A Source makes the values of one type for calls: it is a di.Provider.
 type Source interface {
-	// Provide stores the value of a call in dst, a *T. done ends it; it may be nil.
+	// Provide stores the value of a call in dst, a *T. done ends the value; it may be nil.
 	Provide(ctx context.Context, dst any) (done func(error) error, err error)
 }
 
-// errExited is what Done gets when the method ended its goroutine, as t.FailNow does.
-var errExited = errors.New("the method ended its goroutine: runtime.Goexit")
+// errExited is the error that a Done receives if the method ended its goroutine, as t.FailNow does.
+var errExited = errors.New("the method called runtime.Goexit")
 
-// Empty reports whether a call has no value of its own.
+// Empty reports whether the plan has no steps.
 func (p *Plan) Empty() bool { return len(p.steps) == 0 }
 
-// Run gives each field of v, a copy of the plan's struct, its value, in the order of fields, runs method, then each
-// Done in reverse, and returns the error that is left. When a provider fails, method is not run, and what was
-// made before is ended with its error.
+// Run sets the fields of v, a copy of the target's struct, in their order, calls method, and then
+// each Done in reverse order. It returns the error of the last Done, or the method's without one. If
+// a provider fails, method is not called, and the values made so far are ended with the error.
 func (p *Plan) Run(ctx context.Context, v reflect.Value, method func() error) error {
 	return p.run(ctx, v, p.steps, method)
 }
@@ -51,7 +51,7 @@ func (p *Plan) run(ctx context.Context, v reflect.Value, steps []step, method fu
 		return fmt.Errorf("%s: %w", steps[0].name, err)
 	}
 	if done != nil {
-		err = errExited // unless it returns
+		err = errExited // unless run returns
 		defer func() { err = p.done(done, err) }()
 	}
 	return p.run(ctx, v, steps[1:], method)
@@ -72,7 +72,7 @@ func (p *Plan) done(done func(error) error, was error) (err error) {
 	return done(was)
 }
 
-// recovered makes an error of a panic; it is deferred itself.
+// recovered sets err to the error of a panic. It must be deferred directly.
 func (p *Plan) recovered(err *error) {
 	if value := recover(); value != nil {
 		*err = p.Panic(value)

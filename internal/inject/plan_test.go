@@ -15,14 +15,14 @@ import (
 	"github.com/gomeko/gomeko/internal/inject"
 )
 
-// One, Two and Three are what a call has of its own.
+// One, Two and Three are values of one call.
 type (
 	One   struct{ n int }
 	Two   struct{ n int }
 	Three struct{ n int }
 )
 
-// Counted has three values per call, the third in a struct that it embeds, and one of the process.
+// Counted has three values of a call, the third in an embedded struct, and one of the process.
 type Counted struct {
 	One One `inject:""`
 	DB  *DB `inject:""`
@@ -36,7 +36,8 @@ type Embedded struct {
 
 var errLost = errors.New("the connection is lost")
 
-// script tells what the providers and Dones of Counted do, and keeps what they did. A step that is not in it works.
+// script says what the providers and Dones of Counted do, and records what they did. A step without
+// an act succeeds.
 type script struct {
 	acts map[string]func(err error) error // by "one", "one done", …
 	did  []string
@@ -137,7 +138,7 @@ func TestPlan(t *testing.T) {
 				err = plan.Run(t.Context(), v, func() error { return s.act("method", nil) })
 			}()
 			<-ended
-			spell := strings.NewReplacer(errLost.Error(), "L", "panic: at the disco", "P", "the method ended its goroutine: runtime.Goexit", "X")
+			spell := strings.NewReplacer(errLost.Error(), "L", "panic: at the disco", "P", "the method called runtime.Goexit", "X")
 			if got := spell.Replace(strings.Join(s.did, " ")); got != tc.did {
 				t.Errorf("got  %s\nwant %s", got, tc.did)
 			}
@@ -148,7 +149,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// Each run has values of its own, and a nil Done is no Done.
+// Each run makes its values anew. A provider may return a nil Done.
 func TestPlanRunsAgain(t *testing.T) {
 	s := &script{}
 	plan, v := s.plan(t)

@@ -9,32 +9,32 @@ import (
 	"go.uber.org/fx"
 )
 
-// Tag is the key of the fields that are given a value: inject:"" by their type, inject:"backup" also by that name.
+// Tag is the key of fields to set: inject:"" by their type, inject:"backup" also by that name.
 const Tag = "inject"
 
-// A Target is a struct whose fields an application gives values, as [Fill] has named it.
+// A Target is a struct whose fields an application sets.
 type Target struct {
-	Ptr any // as given to Fill; it is never written to
+	Ptr any // the argument of [Fill]; it is never written to
 
 	fields []*field
 }
 
-// A field is one that asks for a value.
+// A field is a field of a target that has no value yet.
 type field struct {
 	index []int
 	typ   reflect.Type
 	goal  string // its name in Go
-	name  string // on request
+	name  string // the name in its tag
 
-	value  reflect.Value // of the process; invalid: fx was not asked
-	source Source        // of each call; nil: none
+	value  reflect.Value // of the process; invalid if fx was not asked
+	source Source        // of each call; nil if there is none
 	err    error         // why it has neither
 }
 
-// Fill returns the option that has an application give values to the fields with the key [Tag] of the struct that ptr points
-// to, and of the structs embedded in it. A field that holds a value already keeps it. It needs the application of [New].
+// Fill returns an option for [New] that makes ptr, which points to a struct, a target: its fields
+// with the key [Tag] are set, and those of structs embedded in it. A field that has a value keeps it.
 func Fill(ptr any) fx.Option {
-	t := newTarget(ptr) // each application gets its own: an option may be part of many
+	t := newTarget(ptr) // each application clones it, because they may share the option
 	asks := []any{func(a *App) { a.Targets = append(a.Targets, t.clone()) }}
 	for i, f := range t.fields {
 		asks = append(asks, func(a *App) { a.asking = a.Targets[len(a.Targets)-1].fields[i] }, f.ask())
@@ -59,7 +59,7 @@ func (t *Target) clone() *Target {
 	return c
 }
 
-// add adds the fields of v, which lies at index in the target's struct.
+// add adds the fields of v, which is the target's struct or the struct embedded at index.
 func (t *Target) add(v reflect.Value, index []int) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
@@ -74,8 +74,8 @@ func (t *Target) add(v reflect.Value, index []int) {
 	}
 }
 
-// Bind gives the field at index of proto, a copy of the target's struct, its value; or makes it a step of plan, if
-// each call gets its own. The error says why there is none, and what would be right.
+// Bind sets the field at index of proto, a copy of the target's struct. If each call has its own
+// value, Bind adds a step to plan instead. The error says why there is no value, and the remedy.
 func (t *Target) Bind(plan *Plan, proto reflect.Value, index []int) error {
 	for _, f := range t.fields {
 		switch {
@@ -91,7 +91,7 @@ func (t *Target) Bind(plan *Plan, proto reflect.Value, index []int) error {
 	return nil
 }
 
-// ask returns a function for fx.Invoke that is given what there is for the field.
+// ask returns a function for fx.Invoke that receives the field's value or source, if provided.
 func (f *field) ask() any {
 	in := reflect.StructOf([]reflect.StructField{
 		{Name: "In", Type: reflect.TypeFor[fx.In](), Anonymous: true},
@@ -111,7 +111,7 @@ func (f *field) ask() any {
 	}).Interface()
 }
 
-// demand returns a function for fx.Invoke that cannot do without t.
+// demand returns a function for fx.Invoke that requires a t.
 func (f *field) demand(t reflect.Type) any {
 	in := reflect.StructOf([]reflect.StructField{
 		{Name: "In", Type: reflect.TypeFor[fx.In](), Anonymous: true},
@@ -121,7 +121,8 @@ func (f *field) demand(t reflect.Type) any {
 	return reflect.MakeFunc(demanded, func([]reflect.Value) []reflect.Value { return nil }).Interface()
 }
 
-// entry is the type under which a PerCall of the field's type stands in the graph.
+// entry is the type under which fx's graph has the source of the field's type: di.PerCall provides it.
+// Unlike di.Provider[T], it can be made of a T that only reflection knows.
 func (f *field) entry() reflect.Type {
 	return reflect.FuncOf([]reflect.Type{f.typ}, []reflect.Type{reflect.TypeFor[Source]()}, false)
 }
@@ -134,7 +135,8 @@ func (f *field) tag(optional string) reflect.StructTag {
 	return reflect.StructTag(tag)
 }
 
-// nothing is the error of a field that nobody provides; like is what else is provided that would do.
+// nothing returns the error of a field whose value is not provided. like is a similar type that is
+// provided, and misplaced a constructor of its provider that was passed to fx.Provide, or "".
 func (f *field) nothing(like, misplaced string) error {
 	what, constructor := f.typ.String(), fmt.Sprintf("func(…) (%s, error)", f.typ)
 	if f.name != "" {
@@ -143,11 +145,11 @@ func (f *field) nothing(like, misplaced string) error {
 	}
 	switch {
 	case misplaced != "":
-		return fmt.Errorf("nothing provides %s; %s does per call, in fx.Provide: put it into di.PerCall", what, misplaced)
+		return fmt.Errorf("nothing provides %s; %s provides it per call: pass that to di.PerCall instead of fx.Provide", what, misplaced)
 	case like != "" && f.typ.Kind() == reflect.Interface:
-		return fmt.Errorf("nothing provides %s; %s is provided: provide it as that, with fx.Annotate(…, fx.As(new(%s)))", what, like, f.typ)
+		return fmt.Errorf("nothing provides %s; to use %s, wrap its constructor in fx.Annotate(…, fx.As(new(%s)))", what, like, f.typ)
 	case like != "":
-		return fmt.Errorf("nothing provides %s; %s is provided: make the field that", what, like)
+		return fmt.Errorf("nothing provides %s; %s is provided: change the field's type to that", what, like)
 	}
 	return fmt.Errorf("nothing provides %s; add fx.Provide(%s) or di.PerCall to the module", what, constructor)
 }
