@@ -10,30 +10,29 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
-// Zlib is what the header compression of a deflated body says. kombu's name promises gzip; the bytes are zlib's
-// (RFC 1950): see docs/wire/nameko.md, Compression.
+// Zlib is the value of the header compression of a compressed message. Kombu calls the method gzip, but the format is zlib
+// (RFC 1950). See docs/wire/nameko.md, Compression.
 const Zlib = "application/x-gzip"
 
-// Deflate returns body compressed, for a message with the header compression: [Zlib].
+// Deflate returns body, compressed. A message with this body needs the header compression: [Zlib].
 func Deflate(body []byte) []byte {
 	var out bytes.Buffer
 	w := zlib.NewWriter(&out)
 	_, err := w.Write(body)
 	if err = errors.Join(err, w.Close()); err != nil {
-		panic(err) // a buffer takes everything
+		panic(err) // a Buffer returns no errors
 	}
 	return out.Bytes()
 }
 
-// Inflate returns body as it was before it was compressed, if the header compression is "" or one of kombu's names for
-// zlib; other methods are an error. So is a body that would
-// become larger than limit, which it does not.
+// Inflate returns body, decompressed. Its argument compression is the header of the message: "" if the body is not compressed,
+// or one of kombu's names for zlib. If the result would have more than limit bytes, Inflate stops there and returns an error.
 func Inflate(compression string, body []byte, limit int) ([]byte, error) {
 	if compression == "" {
 		return body, nil
 	}
 	if !slices.Contains([]string{Zlib, "gzip", "zlib"}, compression) {
-		return nil, fmt.Errorf("compression %q is not supported: send zlib, or the body as it is", compression)
+		return nil, fmt.Errorf("compression %q is not supported: send zlib, or do not compress", compression)
 	}
 	r, err := zlib.NewReader(bytes.NewReader(body))
 	if err != nil {
@@ -44,7 +43,7 @@ func Inflate(compression string, body []byte, limit int) ([]byte, error) {
 		return nil, fmt.Errorf("body is not zlib: %w", err)
 	}
 	if len(inflated) > limit {
-		return nil, fmt.Errorf("body inflates to more than max_message, %d bytes", limit)
+		return nil, fmt.Errorf("decompressed body is over max_message, %d bytes", limit)
 	}
 	return inflated, nil
 }

@@ -28,9 +28,9 @@ func TestInflate(t *testing.T) {
 		{"zlib", whole[:len(whole)-1], "body is not zlib: unexpected EOF", true},
 		{"zlib", []byte("text"), "body is not zlib: zlib: invalid header", true},
 		{"zlib", nil, "body is not zlib: unexpected EOF", true},
-		{"zlib", bomb, "body inflates to more than max_message, 1000 bytes", true},
-		{"application/x-bz2", captured, `compression "application/x-bz2" is not supported: send zlib, or the body as it is`, true},
-		{"lzma", captured, `compression "lzma" is not supported: send zlib, or the body as it is`, true},
+		{"zlib", bomb, "decompressed body is over max_message, 1000 bytes", true},
+		{"application/x-bz2", captured, `compression "application/x-bz2" is not supported: send zlib, or do not compress`, true},
+		{"lzma", captured, `compression "lzma" is not supported: send zlib, or do not compress`, true},
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -2,65 +2,94 @@ package codec
 
 import (
 	"fmt"
+	"mime"
 	"slices"
 	"strings"
 )
 
-// A Set holds the codecs that a receiver accepts. A message's content type selects one; a message without a content type
-// is read with the first.
+// A Set holds the codecs that a receiver accepts. The content type of a message selects one of them.
 type Set []Codec
 
-// Of returns the codec of a content_type, which is compared as Nameko does, to the letter; nil if it is not among s.
+// Of returns the codec for a content type, or nil if the set has none. A content type is a media type with parameters, in upper
+// or lower case: "application/json; charset=UTF-8" is JSON. A charset must be one that the codec reads: UTF-8 or US-ASCII if it
+// encodes text. The first codec is for messages without a content type.
 func (s Set) Of(contentType string) Codec {
-	for _, codec := range s {
-		if contentType == "" || contentType == codec.ContentType() {
-			return codec
-		}
+	c, charset := s.match(contentType)
+	if c == nil || !readsCharset(c, charset) {
+		return nil
 	}
-	return nil
+	return c
 }
 
-// A Body is the body of a message as it was received, with what the message says about it.
+// match returns the codec for a media type, or nil, and the charset among its parameters.
+func (s Set) match(contentType string) (c Codec, charset string) {
+	for _, c := range s {
+		if contentType == "" || contentType == c.ContentType() {
+			return c, ""
+		}
+	}
+	mediaType, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return nil, ""
+	}
+	for _, c := range s {
+		if strings.EqualFold(mediaType, c.ContentType()) {
+			return c, parameters["charset"]
+		}
+	}
+	return nil, ""
+}
+
+// readsCharset reports whether c reads text in this charset. A charset has no meaning for data that is not text.
+func readsCharset(c Codec, charset string) bool {
+	return c.ContentEncoding() != "utf-8" || slices.Contains([]string{"", "utf-8", "utf8", "us-ascii"}, strings.ToLower(charset))
+}
+
+// A Body is the body of a message that was received, with what the message says about it.
 type Body struct {
 	ContentType     string
 	ContentEncoding string
-	Headers         map[string]any // compression is read
+	Headers         map[string]any // "compression" is read
 	Data            []byte
 }
 
-// Open returns b's data as it was before its sender compressed it, and its codec. The error says why it cannot be read,
-// and what can: its content_type, its content_encoding, its compression, or a body that is, or becomes, larger than
-// limit. Whether it is the codec's is not looked at.
+// Open returns the codec for b, and b's data, decompressed. It does not check whether the data is valid. It returns an error
+// that says what to send instead if the content type, the charset, the content encoding or the compression is not supported,
+// and if the data has more than limit bytes before or after it is decompressed. In the first case the error is a [*TooLarge].
 func (s Set) Open(b Body, limit int) (Codec, []byte, error) {
 	if len(b.Data) > limit {
 		return nil, nil, &TooLarge{len(b.Data), limit}
 	}
-	codec := s.Of(b.ContentType)
-	if codec == nil {
-		return nil, nil, fmt.Errorf("content_type %q is not accepted: send %s", b.ContentType, s.String())
+	c, charset := s.match(b.ContentType)
+	if c == nil {
+		return nil, nil, fmt.Errorf("content_type %q is not accepted: send %s", b.ContentType, s)
+	}
+	if !readsCharset(c, charset) {
+		return nil, nil, fmt.Errorf("content_type %q is not accepted: send %s in UTF-8", b.ContentType, c.ContentType())
 	}
 	encodings := []string{"", "binary", "utf-8", "utf8", "us-ascii"}
 	if !slices.Contains(encodings, strings.ToLower(b.ContentEncoding)) {
-		return nil, nil, fmt.Errorf("content_encoding %q is not accepted: send %s", b.ContentEncoding, codec.ContentEncoding())
+		return nil, nil, fmt.Errorf("content_encoding %q is not accepted: send %s", b.ContentEncoding, c.ContentEncoding())
 	}
 	compression := ""
 	if header := b.Headers["compression"]; header != nil {
 		compression = fmt.Sprint(header)
 	}
-	body, err := Inflate(compression, b.Data, limit)
-	return codec, body, err
+	data, err := Inflate(compression, b.Data, limit)
+	return c, data, err
 }
 
 // String returns the content types: "application/json or application/x-msgpack".
 func (s Set) String() string {
 	types := make([]string, len(s))
-	for i, codec := range s {
-		types[i] = codec.ContentType()
+	for i, c := range s {
+		types[i] = c.ContentType()
 	}
 	return strings.Join(types, " or ")
 }
 
-// TooLarge is the error of a body that is larger than Limit, the largest one that may be sent or received. Both are in bytes.
+// TooLarge is the error of a body that is larger than the largest one that may be sent or received. Size and Limit are in
+// bytes.
 type TooLarge struct{ Size, Limit int }
 
 func (e *TooLarge) Error() string {

@@ -164,6 +164,7 @@ func TestUnreadable(t *testing.T) {
 			{"wrong type", json, `{"id": "seven"}`, []string{`a string does not fit int`, `seven`}},
 			{"another object", json, `[1]`, []string{`a list does not fit`, `[1]`}},
 			{"no text", json, "\xff", []string{`not valid UTF-8`}},
+			{"charset", amqp.Publishing{ContentType: "application/json; charset=latin1"}, `{"id": 1}`, []string{`is not accepted: send application/json in UTF-8`}},
 			{"pickle", amqp.Publishing{ContentType: "application/x-python-serialize"}, "x", []string{`is not accepted: send application/json`}},
 			{"over the limit", json, strings.Repeat(" ", maxMessage+1), []string{`is over max_message, 1048576`}},
 		} {
@@ -194,6 +195,21 @@ func TestUnreadable(t *testing.T) {
 			if n := brokertest.Depth(t, uri, queue); n != 0 {
 				t.Errorf("got %d messages in %s, want none", n, queue)
 			}
+		}
+	})
+}
+
+// An event in JSON may say so with parameters, as clients in other languages do.
+func TestContentTypeParameters(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		calls := make(chan got, 1)
+		start(t, uri, events.Config{}, &Pool{calls: calls})
+		event := amqp.Publishing{ContentType: "application/json; charset=UTF-8", Body: []byte(`{"id": 7}`)}
+		if err := brokertest.Channel(t, uri).PublishWithContext(t.Context(), "vec_source.events", "pool_evt", true, false, event); err != nil {
+			t.Fatal(err)
+		}
+		if got := hosttest.Receive(t, "the event", calls); got.user.ID != 7 {
+			t.Errorf("got %+v, want user 7", got.user)
 		}
 	})
 }

@@ -156,10 +156,11 @@ func TestNotAccepted(t *testing.T) {
 			body, want string
 		}{
 			{"letters", transport.Properties{ContentType: "application/x-msgpack"}, "\x80", `content_type \"application/x-msgpack\" is not accepted: send application/json"`},
+			{"letters", transport.Properties{ContentType: "application/json; charset=latin1"}, "{}", `is not accepted: send application/json in UTF-8"`},
 			{"letters", transport.Properties{ContentEncoding: "utf-16"}, "{}", `content_encoding \"utf-16\" is not accepted`},
 			{"letters", transport.Properties{Headers: transport.Table{"compression": "x-bz2"}}, "{}", `compression \"x-bz2\" is not supported`},
 			{"letters", zipped, "{}", `body is not zlib`},
-			{"letters", zipped, string(codec.Deflate([]byte(strings.Repeat(" ", maxMessage+1)))), `body inflates to more than max_message`},
+			{"letters", zipped, string(codec.Deflate([]byte(strings.Repeat(" ", maxMessage+1)))), `decompressed body is over max_message`},
 			{"letters", zipped, string(codec.Deflate([]byte(`{"text": 1}`))), `payload: text: number does not fit string" body="\"{\\\"text\\\": 1}\""`},
 			{"letters", transport.Properties{}, `{"at": "yesterday"}`, `payload: at: `},
 			{"secrets", transport.Properties{}, `"hunter2"`, `err=******** body=********`},
@@ -168,7 +169,9 @@ func TestNotAccepted(t *testing.T) {
 			if err := peer.Publish(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
-			if err := peer.Publish(t.Context(), transport.Publishing{Key: "letters", Body: []byte("{}")}); err != nil {
+			good := transport.Publishing{Key: "letters", Body: []byte("{}")}
+			good.ContentType = "application/json; charset=utf-8"
+			if err := peer.Publish(t.Context(), good); err != nil {
 				t.Fatal(err)
 			}
 			hosttest.Receive(t, "a good one behind "+test.want, got)
@@ -181,11 +184,11 @@ func TestNotAccepted(t *testing.T) {
 			t.Error(err)
 		}
 		lines := p.Log.Lines("level=ERROR", "message dropped: it cannot be read", "queue=")
-		if len(lines) != 8 || len(p.Log.Lines("call failed")) > 0 {
-			t.Errorf("got %d messages dropped, want 8, and none for a call:\n%s", len(lines), strings.Join(lines, ""))
+		if len(lines) != 9 || len(p.Log.Lines("call failed")) > 0 {
+			t.Errorf("got %d messages dropped, want 9, and none for a call:\n%s", len(lines), strings.Join(lines, ""))
 		}
 		for _, want := range []string{`content_type \"application/x-msgpack\" is not accepted: send application/json"`, `content_encoding \"utf-16\" is not accepted`,
-			`compression \"x-bz2\" is not supported`, `body is not zlib`, `body inflates to more than max_message`,
+			`compression \"x-bz2\" is not supported`, `body is not zlib`, `decompressed body is over max_message`,
 			`payload: text: number does not fit string" body="\"{\\\"text\\\": 1}\""`, `payload: at: `, `err=******** body=********`} {
 			if len(p.Log.Lines(want)) != 1 {
 				t.Errorf("got\n%s\nwant a line with %s", strings.Join(lines, ""), want)

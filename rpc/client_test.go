@@ -187,6 +187,8 @@ func TestReplies(t *testing.T) {
 	tests := []struct{ contentType, body, want string }{
 		{"application/json", `{"result": 5, "error": null}`, "5 <nil>"},
 		{"", `{"error": {}, "result": 5}`, "5 <nil>"},
+		{"application/json; charset=UTF-8", `{"result": 5, "error": null}`, "5 <nil>"},
+		{"application/json; charset=utf-16", `{}`, `0 odd.ask: reply has content_type "application/json; charset=utf-16", want application/json`},
 		{"application/json", `{"result": 5}`, "5 <nil>"},
 		{"application/json", `{"result": 2.5, "error": null}`, "0 odd.ask: result does not fit *int: "},
 		{"application/json", `{"error": null}`, "0 odd.ask: reply has neither result nor error"},

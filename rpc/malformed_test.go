@@ -21,10 +21,9 @@ var refused = map[string]string{
 	"invalid_json":           "body is not valid JSON: ",
 	"invalid_utf8":           "body is not valid UTF-8",
 	"content_encoding_utf16": `content_encoding "utf-16" is not accepted: send utf-8`,
-	"content_type_charset":   `content_type "application/json; charset=utf-8" is not accepted: send application/json or application/x-msgpack`,
 	"content_type_unknown":   `content_type "application/x-nope" is not accepted: send application/json or application/x-msgpack`,
 	"content_type_text":      `content_type "text/plain" is not accepted: send application/json or application/x-msgpack`,
-	"unknown_compression":    `compression "application/x-what" is not supported: send zlib, or the body as it is`,
+	"unknown_compression":    `compression "application/x-what" is not supported: send zlib, or do not compress`,
 }
 
 // openMalformed starts a service with one worker, which has done with one request before it takes the next.
@@ -133,6 +132,41 @@ func TestOddBodies(t *testing.T) {
 			}
 			if !strings.HasPrefix(got, test.want) {
 				t.Errorf("%.60s: got %s, want %s", test.body, got, test.want)
+			}
+		}
+		isEmpty(t, server, uri)
+	})
+}
+
+// A content type may have parameters, and is not case-sensitive. The reply has the content type of the codec.
+func TestContentTypeParameters(t *testing.T) {
+	tests := []struct{ contentType, want string }{
+		{"application/json; charset=utf-8", "1"},
+		{`Application/JSON;Charset="UTF-8"`, "1"},
+		{"application/json; charset=us-ascii; q=1", "1"},
+		{"application/json; charset=iso-8859-1",
+			`MalformedRequest: content_type "application/json; charset=iso-8859-1" is not accepted: send application/json in UTF-8`},
+		{"application/json; charset", `MalformedRequest: content_type "application/json; charset" is not accepted: send application/json or `},
+	}
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		server, peer := start(t, uri, new(Echo)), newPeer(t, uri)
+		for _, test := range tests {
+			request := amqp.Publishing{ContentType: test.contentType, ReplyTo: replyKey, Body: []byte(`{"args": [1], "kwargs": {}}`)}
+			peer.publish("vec_echo.echo", request)
+			var reply struct {
+				Result json.RawMessage
+				Error  *rpc.Error
+			}
+			message := hosttest.Next(t, peer.replies)
+			if err := json.Unmarshal(message.Body, &reply); err != nil {
+				t.Fatal(err)
+			}
+			got := string(reply.Result)
+			if reply.Error != nil {
+				got = reply.Error.Error()
+			}
+			if !strings.HasPrefix(got, test.want) || message.ContentType != "application/json" {
+				t.Errorf("%s: got %s in %s, want %s in application/json", test.contentType, got, message.ContentType, test.want)
 			}
 		}
 		isEmpty(t, server, uri)

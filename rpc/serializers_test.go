@@ -67,6 +67,29 @@ func TestCodecs(t *testing.T) {
 	})
 }
 
+// hidden is a codec with the four methods of codec.Codec and no others.
+type hidden struct{ codec.Codec }
+
+func (hidden) ContentType() string { return "application/x-hidden" }
+
+// A codec that cannot split data decodes a request and encodes its arguments again.
+func TestCodecIsNotASplitter(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		broker := transport.Config{URI: uri, Codec: hidden{codec.JSON}}
+		startOn(t, service.Config{}, broker, new(Echo))
+		client := dialBroker(t, broker, rpc.Config{}, nil).Client("vec_echo")
+		var got any
+		err := client.Call(t.Context(), "echo", &got, rpc.Kwargs{"value", []any{"text", 2.0, nil, map[string]any{"b": true}}})
+		if want := `[]interface {}{"text", "2.0", interface {}(nil), map[string]interface {}{"b":true}}`; err != nil || fmt.Sprintf("%#v", got) != want {
+			t.Errorf("got %#v, %v, want %s", got, err, want)
+		}
+		err = client.Call(t.Context(), "noargs", nil, 1)
+		if !errors.Is(err, rpc.ErrIncorrectSignature) {
+			t.Errorf("got %v, want %v", err, rpc.ErrIncorrectSignature)
+		}
+	})
+}
+
 // One call may have another codec than the rest, and be compressed.
 func TestCodecOption(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -98,7 +121,7 @@ func TestNotAccepted(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 		err = client.Call(rpc.With(t.Context(), rpc.Compress()), "echo", nil, strings.Repeat("x", maxMessage))
-		want = fmt.Sprintf("MalformedRequest: body inflates to more than max_message, %d bytes", maxMessage)
+		want = fmt.Sprintf("MalformedRequest: decompressed body is over max_message, %d bytes", maxMessage)
 		if !errors.Is(err, rpc.ErrMalformedRequest) || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}

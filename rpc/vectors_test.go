@@ -56,8 +56,9 @@ var purposes = map[string]map[string]string{
 		"not_accepted_is_acked_and_dropped": unanswered,
 	},
 	"malformed": {
-		"invalid_json": unanswered, "invalid_utf8": unanswered, "content_encoding_utf16": unanswered, "content_type_charset": unanswered,
+		"invalid_json": unanswered, "invalid_utf8": unanswered, "content_encoding_utf16": unanswered,
 		"content_type_unknown": unanswered, "content_type_text": unanswered, "unknown_compression": unanswered,
+		"content_type_charset": "Nameko drops it and its caller waits; we read it as JSON",
 		"content_type_missing": "Nameko's process dies of it, and the next one that gets it; we take it for JSON",
 		"no_reply_to":          "Nameko's process dies of it when the method has run; we run it and answer nobody",
 		"reply_to_empty":       "Nameko publishes a reply that no queue can take; we answer nobody",
