@@ -21,7 +21,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Stock is asked for a product, and told of one.
+// Stock returns a product, and stores one.
 type Stock struct {
 	_ service.Name `service:"stock"`
 
@@ -31,7 +31,7 @@ type Stock struct {
 	}
 }
 
-// A Product is what stock knows of one.
+// A Product is a JSON value of ordinary size.
 type Product struct {
 	ID    int      `json:"id"`
 	Name  string   `json:"name"`
@@ -46,7 +46,7 @@ func product(id int) Product {
 func (*Stock) Get(_ context.Context, id int) (Product, error)    { return product(id), nil }
 func (*Stock) Put(_ context.Context, p Product) (Product, error) { return p, nil }
 
-// bare is the same in net/http alone.
+// bare is the same service in net/http alone.
 func bare() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /products/{id}", func(w http.ResponseWriter, r *http.Request) {
@@ -83,7 +83,7 @@ func answerJSON(w http.ResponseWriter, v any) {
 	_, _ = w.Write(text)
 }
 
-// What a route costs beside net/http alone doing the same work: over TCP, with eight clients a processor.
+// BenchmarkRoute compares a route with net/http alone, over TCP, with eight clients a processor.
 func BenchmarkRoute(b *testing.B) {
 	quiet := service.Config{Logger: slog.New(slog.DiscardHandler)}
 	p := startConfigured(b, quiet, web.Config{NoAccessLog: true}, new(Stock))
@@ -100,8 +100,8 @@ func BenchmarkRoute(b *testing.B) {
 	}
 }
 
-// load sends the request again and again, each time when the answer to the one before has come. It is a client that costs little
-// beside what it measures.
+// load sends a request repeatedly, each time after the response to the previous one. It uses little
+// CPU itself.
 func load(b *testing.B, request, address string) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -133,7 +133,7 @@ func load(b *testing.B, request, address string) {
 	})
 }
 
-// cpu is the time that all processors have spent on this process: what says more on a machine that others use too.
+// cpu returns the CPU time of this process. On a shared machine it says more than elapsed time.
 func cpu(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

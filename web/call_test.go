@@ -21,7 +21,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Ledger is a service with something to commit.
+// Ledger is a service with a transaction for each call.
 type Ledger struct {
 	_ service.Name `service:"ledger"`
 
@@ -40,7 +40,7 @@ type Ledger struct {
 	Test *trace
 }
 
-// A trace is what a test wants to know of calls.
+// A trace records what happens in calls.
 type trace struct {
 	commit func() error
 	begun  chan struct{}
@@ -51,7 +51,7 @@ type trace struct {
 
 type tx struct{ *trace }
 
-// transactions gives each call one, which ends as the trace says.
+// transactions provides each call with a transaction, which ends as the trace says.
 func transactions(tr *trace) fx.Option {
 	return di.PerCall(func() di.Provider[*tx] {
 		return func(context.Context) (*tx, di.Done, error) {
@@ -75,7 +75,7 @@ func (l *Ledger) Wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Slow is over its time, and writes all the same.
+// Slow exceeds its timeout, and writes to the response afterwards.
 func (l *Ledger) Slow(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
 	<-l.Test.begun
 	_, err := fmt.Fprint(w, "late")
@@ -117,14 +117,15 @@ func (p *process) get(t *testing.T, path string, header ...string) *http.Respons
 	return answer
 }
 
-// A commit that fails is the call's error, and nothing else was told to the client.
+// A failed commit is the call's error, and nothing was sent before it.
 func TestCommitBeforeAnswer(t *testing.T) {
+	t.Parallel()
 	p := startLedger(t, &trace{commit: func() error { return errors.New("the disk is full") }})
 	status, _, text := request(t, p, "POST", "/add/1", "", "")
 	if status != 500 || !strings.HasPrefix(text, "Error: InternalServerError: call ledger.Add.") {
 		t.Errorf("got %d %q, want 500 and the id of the call", status, text)
 	}
-	// What a method has written cannot be taken back: the client sees that it is cut off.
+	// A response that a method has begun is cut off.
 	if answer, err := p.client.Get(p.url + "/raw"); err == nil {
 		text, err := io.ReadAll(answer.Body)
 		answer.Body.Close()
@@ -134,8 +135,10 @@ func TestCommitBeforeAnswer(t *testing.T) {
 	}
 }
 
-// A stream goes out as it comes, and the values of its call end after its last byte: their error aborts it.
+// Each part of a stream is sent when it is read. The dependencies of the call end after the last
+// byte, and their error cuts the response off.
 func TestStreamBeforeCommit(t *testing.T) {
+	t.Parallel()
 	for _, failed := range []error{nil, errors.New("the disk is full")} {
 		out, in := io.Pipe()
 		committed := make(chan struct{})
@@ -163,6 +166,7 @@ func TestStreamBeforeCommit(t *testing.T) {
 
 // One method is called by RPC, over HTTP and by websocket.
 func TestAllWires(t *testing.T) {
+	t.Parallel()
 	tr := &trace{}
 	uri := brokertest.Embedded(t)
 	p := startConfigured(t, service.Config{Values: []any{transport.Config{URI: uri}}}, web.Config{}, &Ledger{Test: tr}, transactions(tr))
@@ -184,8 +188,9 @@ func TestAllWires(t *testing.T) {
 	}
 }
 
-// A client that goes ends the ctx of its call, which is nobody's fault.
+// When a client disconnects, the context of its call ends, and no error is logged.
 func TestDisconnect(t *testing.T) {
+	t.Parallel()
 	tr := &trace{begun: make(chan struct{}), ended: make(chan error, 1)}
 	p := startLedger(t, tr)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -209,8 +214,9 @@ func TestDisconnect(t *testing.T) {
 	}
 }
 
-// A call that is over its time is answered then; what its method writes later goes nowhere.
+// A call that exceeds its timeout is answered at once; what its method writes later is discarded.
 func TestTimeout(t *testing.T) {
+	t.Parallel()
 	tr := &trace{begun: make(chan struct{}), late: make(chan error, 1)}
 	p := startLedger(t, tr)
 	answer := p.get(t, "/slow")
@@ -223,8 +229,9 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// The id of a call is that of its request, and what the application takes from headers is its data.
+// The id of a call ends with the request's id, and its context data comes from Hooks.Context.
 func TestRequestID(t *testing.T) {
+	t.Parallel()
 	languages := web.Hooks{Context: func(r *http.Request) (context.Context, error) {
 		if r.Header.Get("Authorization") == "" {
 			return nil, &web.Error{Status: http.StatusUnauthorized, Message: "log in"}

@@ -48,7 +48,7 @@ func (*Busy) Read(_ context.Context, r *http.Request) (string, error) {
 	return string(body), err
 }
 
-// Held is answered when a test lets it.
+// Held is answered when the test says so.
 type Held struct {
 	_ service.Name `service:"held"`
 
@@ -68,8 +68,8 @@ func (h *Held) Hold(context.Context) (string, error) {
 
 func (*Held) Pass(context.Context) (string, error) { return "passed", nil }
 
-// askedUntilClosed sends requests until none is taken, and returns whether the last connection was told to close, and how ready the
-// server last said it was.
+// askedUntilClosed sends requests until none is accepted. It returns whether the last response
+// closed the connection, and the last status of the health check.
 func askedUntilClosed(t *testing.T, kept *http.Client, url string) (told bool, ready int) {
 	t.Helper()
 	ready = http.StatusOK
@@ -93,8 +93,10 @@ func askedUntilClosed(t *testing.T, kept *http.Client, url string) (told bool, r
 	}
 }
 
-// A server that stops still takes requests for a while, tells each connection to close, and answers what it has taken.
+// A stopping server accepts requests during the drain delay, closes each connection after its
+// response, and completes the running requests.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	h := &Held{Begun: make(chan struct{}), Free: make(chan struct{})}
 	p := start(t, web.Config{DrainDelay: time.Second, ReadyPath: "/ready"}, h)
 	if status, _, _ := request(t, p, "GET", "/ready", "", ""); status != http.StatusOK {
@@ -131,7 +133,7 @@ func TestDrain(t *testing.T) {
 	default:
 	}
 	close(h.Free)
-	// Its headers had not gone out when the server began to stop; that is what tells the client to close.
+	// The headers of this response are sent after the stop began, and tell the client to close.
 	if got, want := <-held, "held <nil> true"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -140,14 +142,14 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// asProgram has the test's own binary be a program of Busy.
+// asProgram makes the test binary run Busy.
 const asProgram = "GOMEKO_TEST_PROGRAM"
 
 // A program is one process behind the proxy.
 type program struct {
 	*hosttest.Process
 	url   *url.URL
-	going atomic.Bool // it has told a connection to close, so no request is sent there any more
+	going atomic.Bool // it has asked to close a connection: the proxy sends no further requests
 	asked atomic.Int64
 }
 
@@ -168,7 +170,7 @@ func launch(t *testing.T) *program {
 	return p
 }
 
-// stop sends SIGTERM, and waits for the end.
+// stop sends SIGTERM, and waits until the program has ended.
 func (p *program) stop(t *testing.T) {
 	t.Helper()
 	p.Signal(syscall.SIGTERM)
@@ -177,8 +179,8 @@ func (p *program) stop(t *testing.T) {
 	}
 }
 
-// A balancer is what proxies are: it asks one program after the other, leaves out those that are going, and tries the next where
-// nobody listens.
+// A balancer is a load balancer: it sends requests to the programs in turn, except for those that
+// are stopping, and retries with the next program if nothing listens.
 type balancer struct {
 	transport *http.Transport
 	turn      atomic.Int64
@@ -193,7 +195,7 @@ func (b *balancer) set(programs ...*program) {
 	b.programs = programs
 }
 
-// next returns the programs in the order in which they are asked.
+// next returns the programs in the order in which they are tried.
 func (b *balancer) next() []*program {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -229,7 +231,8 @@ func (b *balancer) RoundTrip(r *http.Request) (answer *http.Response, err error)
 	return nil, err
 }
 
-// Each of two programs behind a proxy is stopped by SIGTERM and replaced, under load: no request fails.
+// Two programs behind a load balancer are stopped by SIGTERM and replaced, one after the other,
+// under load: no request fails.
 func TestRollingRestart(t *testing.T) {
 	one, two := launch(t), launch(t)
 	b := &balancer{transport: &http.Transport{MaxIdleConnsPerHost: 8}}
@@ -274,7 +277,7 @@ func TestRollingRestart(t *testing.T) {
 	three.stop(t)
 }
 
-// work sends a request: by turns one that may be sent twice, and one that may not.
+// work sends a request, alternately an idempotent one and one that is not.
 func work(client *http.Client, at string, n int) error {
 	text := fmt.Sprint(n)
 	var answer *http.Response
@@ -295,7 +298,7 @@ func work(client *http.Client, at string, n int) error {
 	return nil
 }
 
-// busy returns when each of the programs has answered more requests.
+// busy returns when each program has answered further requests.
 func busy(t *testing.T, programs ...*program) {
 	t.Helper()
 	for _, p := range programs {

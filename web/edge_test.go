@@ -20,7 +20,7 @@ import (
 //go:embed testdata/static
 var static embed.FS
 
-// Site has routes, files and a handler of its own.
+// Site has routes, files and another handler.
 type Site struct {
 	_ service.Name `service:"site"`
 
@@ -41,7 +41,7 @@ func (*Site) Greet(_ context.Context, name string) (string, error) {
 	return "Hello, " + name + "!", nil
 }
 
-// Credentials are what one logs in with.
+// Credentials are the parameters of a login.
 type Credentials struct {
 	User     int    `json:"user"`
 	Password string `json:"password"`
@@ -63,6 +63,7 @@ func newSite(t testing.TB) *Site {
 }
 
 func TestMount(t *testing.T) {
+	t.Parallel()
 	p := start(t, web.Config{}, newSite(t))
 	for _, c := range []struct {
 		path   string
@@ -78,29 +79,32 @@ func TestMount(t *testing.T) {
 			t.Errorf("%s: got %d %q, want %d %q", c.path, status, text, c.status, c.want)
 		}
 	}
-	// The mount's handler is asked for what its pattern has, and for no more.
+	// The mount's handler receives the requests that match its pattern, and no others.
 	if status, header, _ := request(t, p, "POST", "/static/page.html", "", ""); status != 405 || header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("got %d, %q, want 405 and what is allowed", status, header.Get("Allow"))
 	}
 }
 
-// A process of mounts only serves them.
+// A service with mounts alone serves them.
 func TestMountAlone(t *testing.T) {
+	t.Parallel()
 	p := start(t, web.Config{}, &Files{Static: web.Mount{Handler: http.NotFoundHandler()}})
 	if status, _, _ := request(t, p, "GET", "/", "", ""); status != 404 {
 		t.Errorf("got %d, want 404", status)
 	}
 }
 
-// Files has no method.
+// Files has a mount and no entrypoints.
 type Files struct {
 	_ service.Name `service:"files"`
 
 	Static web.Mount `web:"/"`
 }
 
-// Errors are problems to who accepts JSON, and what a hook makes of them to all.
+// An error is problem+json for a client that accepts JSON. Hooks.Errors replaces it for all
+// clients.
 func TestErrorForms(t *testing.T) {
+	t.Parallel()
 	p := start(t, web.Config{}, newSite(t), new(Shop))
 	for accept, want := range map[string]string{
 		"application/json":                          jsonProblem,
@@ -136,8 +140,9 @@ func TestErrorForms(t *testing.T) {
 
 const jsonProblem = `{"type":"about:blank","title":"I'm a teapot","status":418,"detail":"there is nobody","error":"Nobody"}`
 
-// Middleware is around everything, the outermost first, also what wraps the writer.
+// Middleware wraps all requests, the first one outermost, even if it replaces the ResponseWriter.
 func TestMiddleware(t *testing.T) {
+	t.Parallel()
 	add := func(name string) func(http.Handler) http.Handler {
 		return func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -156,8 +161,9 @@ func TestMiddleware(t *testing.T) {
 	}
 }
 
-// The log has each request, and nothing of what is secret.
+// The access log has every request and no secrets.
 func TestAccessLog(t *testing.T) {
+	t.Parallel()
 	for _, hooks := range []web.Hooks{{}, {Middleware: []func(http.Handler) http.Handler{func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(struct{ http.ResponseWriter }{w}, r) })
 	}}}} {
@@ -183,9 +189,10 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
-// Clients speak HTTP/1 and HTTP/2, the latter by TLS or knowing that they may.
+// Clients use HTTP/1.1, HTTP/2 over TLS, or HTTP/2 without TLS if h2c is enabled.
 func TestProtocols(t *testing.T) {
-	made := httptest.NewUnstartedServer(nil) // it has a certificate
+	t.Parallel()
+	made := httptest.NewUnstartedServer(nil) // for its certificate
 	made.StartTLS()
 	defer made.Close()
 	pool := x509.NewCertPool()
@@ -222,7 +229,7 @@ func TestProtocols(t *testing.T) {
 	}
 }
 
-// Wrong has all the mistakes.
+// Wrong has every mistake.
 type Wrong struct {
 	_ service.Name `service:"wrong"`
 
@@ -261,7 +268,7 @@ func (*Wrong) Fields(context.Context, struct {
 	return nil
 }
 
-// Conflict is right for itself.
+// Conflict has no mistake by itself.
 type Conflict struct {
 	_ service.Name `service:"conflict"`
 
@@ -273,8 +280,9 @@ type Conflict struct {
 
 func (*Conflict) ByID(context.Context, string) error { return nil }
 
-// TestMistakes has all mistakes told at once, each with what to write instead.
+// All mistakes are reported at once, each with its remedy.
 func TestMistakes(t *testing.T) {
+	t.Parallel()
 	_, err := service.New(service.Config{Values: []any{web.Config{}}}, new(Wrong), new(Conflict))
 	golden.File(t, "testdata/mistakes.txt", []byte(err.Error()+"\n"))
 	_, err = service.New(service.Config{Values: []any{web.Config{ReadTimeout: -1}, web.Hooks{}}}, new(Pinged))

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// FuzzReadRequest reads any frame: what comes of it is an answer that can be read, with the frame's id.
+// Any frame is answered with valid JSON that has the frame's id.
 func FuzzReadRequest(f *testing.F) {
 	data, err := os.ReadFile("testdata/websocket.json")
 	if err != nil {
@@ -36,7 +36,7 @@ func FuzzReadRequest(f *testing.F) {
 		r, err := parseFrame(frame)
 		for _, arg := range r.args.Keyword {
 			var v any
-			_ = arg.Value.Decode(&v) // as of a method that is called
+			_ = arg.Value.Decode(&v) // as Run does
 		}
 		answer := errorFrame(r.id, rpc.NewError("a.B", "x"))
 		if err == nil {

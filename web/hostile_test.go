@@ -16,19 +16,20 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// tightened is a configuration whose limits a test can reach.
+// tightened is a configuration with low limits.
 var tightened = web.Config{
 	HeaderTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
 	MaxHeader: 4 << 10, MaxBody: 1 << 10,
 }
 
-// raw sends what no client does, and returns the status of the answer, 0 if the connection was closed without one.
+// raw sends bytes, and returns the status of the response, or 0 if the connection was closed
+// without one.
 func (p *process) raw(t *testing.T, parts ...string) (status int, text string) {
 	t.Helper()
 	conn := p.tcp(t)
 	for _, part := range parts {
 		if _, err := io.WriteString(conn, part); err != nil {
-			break // it may be cut while it is written
+			break // the server may close the connection meanwhile
 		}
 	}
 	return answered(t, conn)
@@ -44,12 +45,13 @@ func answered(t *testing.T, conn net.Conn) (status int, text string) {
 		return 0, err.Error()
 	}
 	defer answer.Body.Close()
-	data, _ := io.ReadAll(answer.Body) // what is cut off is no answer less
+	data, _ := io.ReadAll(answer.Body) // a truncated body is fine
 	return answer.StatusCode, string(data)
 }
 
-// Hostile requests are refused or cut with the right code, while others are served.
+// Hostile requests are refused or disconnected with the right status, while others are served.
 func TestHostile(t *testing.T) {
+	t.Parallel()
 	p := start(t, tightened, newSite(t), new(Shop))
 	const head = " HTTP/1.1\r\nHost: x\r\n"
 	post := "POST /things" + head + "Content-Type: application/json\r\n"
@@ -105,8 +107,9 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// The limits of a request hold by HTTP/2 too, where a stream is cut and its connection goes on.
+// The limits of a request hold over HTTP/2 too. It resets the stream and keeps the connection.
 func TestHostileHTTP2(t *testing.T) {
+	t.Parallel()
 	cfg := tightened
 	cfg.H2C = true
 	p := start(t, cfg, new(Shop))
@@ -136,7 +139,7 @@ func TestHostileHTTP2(t *testing.T) {
 	}
 }
 
-// endless is a body of spaces.
+// endless is an infinite body of spaces.
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) {
@@ -146,8 +149,9 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// What a request is told of its faults does not grow with it.
+// The response to a request with many faults is short.
 func TestManyFaults(t *testing.T) {
+	t.Parallel()
 	p := start(t, web.Config{}, new(Shop))
 	var body strings.Builder
 	body.WriteString(`{"id": "` + strings.Repeat("x", 1<<20) + `"`)
@@ -164,8 +168,9 @@ func TestManyFaults(t *testing.T) {
 	}
 }
 
-// Slowlorises hold connections, and neither workers nor others up.
+// Slow clients hold connections, but no workers, and delay nobody.
 func TestSlowloris(t *testing.T) {
+	t.Parallel()
 	p := start(t, tightened, new(Shop))
 	slow := make([]net.Conn, 200)
 	for i := range slow {
@@ -182,8 +187,9 @@ func TestSlowloris(t *testing.T) {
 	}
 }
 
-// A client that takes nothing of a stream is cut, and its method hears of it.
+// A client that does not read its stream is disconnected, and the method sees an error.
 func TestStalledReader(t *testing.T) {
+	t.Parallel()
 	out, in := io.Pipe()
 	tr := &trace{out: out}
 	p := startLedgerConfigured(t, tr, tightened)

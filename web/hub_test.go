@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// News is a service whose sockets are told what there is.
+// News sends events to its sockets.
 type News struct {
 	_ service.Name `service:"news"`
 
@@ -29,7 +29,7 @@ type News struct {
 
 	Hub web.Hub
 
-	hubs chan web.Hub // gets it, if there is one
+	hubs chan web.Hub // receives the Hub; may be nil
 }
 
 func (n *News) Watch(_ context.Context, s *web.Socket, channel string) error {
@@ -48,8 +48,9 @@ func (n *News) Tell(ctx context.Context, text string, times int) (int, error) {
 	return times, nil
 }
 
-// A method alone is tested with a literal of the funcs that it calls.
+// A method is tested with a literal of the functions that it calls.
 func TestHubLiteral(t *testing.T) {
+	t.Parallel()
 	var told []string
 	n := &News{Hub: web.Hub{
 		Broadcast: func(_ context.Context, channel, event string, data any) error {
@@ -66,8 +67,9 @@ func TestHubLiteral(t *testing.T) {
 	}
 }
 
-// A hub of a test's own stays.
+// A Hub that the service has already is kept.
 func TestHubKept(t *testing.T) {
+	t.Parallel()
 	told := make(chan any, 1)
 	p := start(t, web.Config{}, &News{Hub: web.Hub{Broadcast: func(_ context.Context, _, _ string, data any) error {
 		told <- data
@@ -79,8 +81,9 @@ func TestHubKept(t *testing.T) {
 	}
 }
 
-// What a hub says of sockets that are not there, and of data that is none.
+// The results for a socket that is not open, and for data that cannot be encoded.
 func TestHub(t *testing.T) {
+	t.Parallel()
 	hubs := make(chan web.Hub, 1)
 	p := start(t, web.Config{}, &News{hubs: hubs})
 	ask(t, p.socket(t), asking("watch", "", "w"))
@@ -103,8 +106,9 @@ func TestHub(t *testing.T) {
 	}
 }
 
-// A socket that is gone is on no channel any more.
+// A closed socket has no subscriptions.
 func TestSubscriptionsEnd(t *testing.T) {
+	t.Parallel()
 	p := start(t, web.Config{}, new(Vectored))
 	conn := p.dial(t, nil)
 	id := anyID.FindString(string(readFrame(t, conn)))
@@ -121,8 +125,10 @@ func TestSubscriptionsEnd(t *testing.T) {
 	})
 }
 
-// A socket that reads nothing delays no other. When too much waits for it, it is closed, with 1008 if it still reads that.
+// A socket that reads nothing delays no other. When its queue is full, it is closed with 1008, if
+// it still reads that.
 func TestSlow(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, web.Sockets{Queue: 2000}, new(News))
 		slow, fast := p.dial(t), p.dial(t)
@@ -132,7 +138,7 @@ func TestSlow(t *testing.T) {
 		}
 		began := time.Now()
 		const times = 50  // each is over 100 bytes
-		for range times { // slow reads none of it; the pipe has no buffer
+		for range times { // slow reads nothing; the pipe has no buffer
 			write(t, fast, websocket.TextMessage, asking("tell", fmt.Sprintf(`"text": %q`, strings.Repeat("x", 50)), "t"))
 			readFrame(t, fast)
 			readFrame(t, fast)
@@ -140,15 +146,16 @@ func TestSlow(t *testing.T) {
 		if took := time.Since(began); took > 0 {
 			t.Errorf("a slow socket delayed a fast one by %s", took)
 		}
-		readFrame(t, slow) // what was on its way; the rest is dropped
+		readFrame(t, slow) // the frame that was being written; the rest is dropped
 		if got := closeCode(t, slow); got != websocket.ClosePolicyViolation {
 			t.Errorf("got %d, want 1008", got)
 		}
 	})
 }
 
-// One that does not read even that is cut when its time is over.
+// A socket that does not read the close frame either is disconnected at the deadline.
 func TestStuck(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, web.Sockets{Ping: -1}, new(News))
 		stuck, fast := p.dial(t), p.dial(t)
@@ -163,8 +170,9 @@ func TestStuck(t *testing.T) {
 	})
 }
 
-// Where it is asked for, a slow socket loses its oldest events, and no answer.
+// With DropEvents, a slow socket loses its oldest events, and no answer.
 func TestDropEvents(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, web.Sockets{Queue: 1000, DropEvents: true}, new(News))
 		slow, fast := p.dial(t), p.dial(t)
@@ -186,8 +194,10 @@ func TestDropEvents(t *testing.T) {
 	})
 }
 
-// An answer for which there is no room waits, and the requests behind it: who sends, and does not read, takes no memory.
+// An answer that does not fit waits, and so do further requests: a client that sends and does not
+// read uses no memory.
 func TestBackPressure(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, web.Sockets{Queue: 500}, new(Vectored))
 		conn := p.dial(t)
@@ -199,7 +209,7 @@ func TestBackPressure(t *testing.T) {
 				write(t, conn, websocket.TextMessage, asking("echo", fmt.Sprintf(`"value": %d`, i), "c"))
 			}
 		})
-		synctest.Wait() // until nothing moves any more
+		synctest.Wait() // until all goroutines wait
 		for i := range asked {
 			if got := string(readFrame(t, conn)); !strings.Contains(got, fmt.Sprintf(`"data": %d,`, i)) {
 				t.Fatalf("got %s, want the answer %d", got, i)

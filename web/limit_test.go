@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Patient has methods that end when they are told to.
+// Patient has methods that end when the test says so.
 type Patient struct {
 	_ service.Name `service:"patient"`
 
@@ -36,14 +36,14 @@ func newPatient() *Patient {
 	return &Patient{begun: make(chan struct{}, 10), end: make(chan struct{})}
 }
 
-// Wait does not look at ctx.
+// Wait ignores ctx.
 func (p *Patient) Wait(context.Context) (string, error) {
 	p.begun <- struct{}{}
 	<-p.end
 	return "waited", nil
 }
 
-// Own waits for ctx alone.
+// Own waits until ctx ends.
 func (p *Patient) Own(ctx context.Context) (string, error) {
 	p.begun <- struct{}{}
 	select {
@@ -71,16 +71,17 @@ func (p *Patient) Write(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	return err
 }
 
-// A readerFunc is read once.
+// A readerFunc is an io.Reader.
 type readerFunc func() string
 
 func (f readerFunc) Read(p []byte) (int, error) { return copy(p, f()), io.EOF }
 
-// brief is a limit that a test can wait for.
+// brief is a short limit.
 const brief = 50 * time.Millisecond
 
-// A call whose row has no timeout is answered when the server's is over, be it that its method does not end.
+// A call whose row has no timeout is answered at the server's, even if its method does not return.
 func TestDefaultTimeout(t *testing.T) {
+	t.Parallel()
 	patient := newPatient()
 	p := start(t, web.Config{Timeout: brief}, patient)
 	t.Cleanup(func() { close(patient.end) })
@@ -93,6 +94,7 @@ func TestDefaultTimeout(t *testing.T) {
 }
 
 func TestDefaultTimeoutOfSockets(t *testing.T) {
+	t.Parallel()
 	patient := newPatient()
 	h := servicetest.New(t, patient, service.Config{Values: []any{web.Config{Timeout: brief}}})
 	t.Cleanup(func() { close(patient.end) })
@@ -102,8 +104,10 @@ func TestDefaultTimeoutOfSockets(t *testing.T) {
 	}
 }
 
-// What has begun to be sent lasts as long as it does, and so does a call whose row has a timeout of its own.
+// A response that has begun may exceed the server's timeout, and so may a call whose row has a
+// timeout.
 func TestBeyondTimeout(t *testing.T) {
+	t.Parallel()
 	for _, http2 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("HTTP2=%t", http2), func(t *testing.T) { beyondTimeout(t, http2) })
 	}
@@ -129,7 +133,7 @@ func beyondTimeout(t *testing.T, http2 bool) {
 			t.Errorf("got %q, %v, want begun", line, err)
 		}
 	}
-	<-time.After(2 * brief) // nothing tells of what does not happen
+	<-time.After(2 * brief) // there is no event to wait for
 	close(patient.end)
 	for _, answer := range []*bufio.Reader{stream, written} {
 		if line, err := answer.ReadString('\n'); line != "ended\n" {
@@ -141,8 +145,10 @@ func beyondTimeout(t *testing.T, http2 bool) {
 	}
 }
 
-// No request waits for a worker longer than that, whatever its row; and no more wait than may.
+// A request waits for a worker no longer than the server's timeout, and no more requests wait than
+// MaxWaiting.
 func TestWaiting(t *testing.T) {
+	t.Parallel()
 	patient := newPatient()
 	p := startConfigured(t, service.Config{MaxWorkers: 1}, web.Config{Timeout: time.Second, MaxWaiting: 1}, patient)
 	t.Cleanup(func() { close(patient.end) })
@@ -157,7 +163,7 @@ func TestWaiting(t *testing.T) {
 	}
 	go get()
 	<-patient.begun
-	go get() // of these two one waits for the worker, in vain
+	go get() // one of the two waits for the worker until the timeout, the other is refused
 	go get()
 	if got := map[answer]bool{<-answers: true, <-answers: true}; !got[answer{503, true}] || !got[answer{503, false}] {
 		t.Errorf("got %v, want 503 for one that is too many and for one that has waited", got)
@@ -168,9 +174,10 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
-// A connection has its next request in time or is closed; how long the answer before might take is no limit of that one, be it that its
-// client waits to be told to go on.
+// An idle connection is closed. The write timeout of the previous response does not limit the next
+// request, even one with Expect: 100-continue.
 func TestIdleConnection(t *testing.T) {
+	t.Parallel()
 	p := start(t, web.Config{WriteTimeout: brief, IdleTimeout: 10 * brief}, new(Shop))
 	conn := p.tcp(t)
 	answers := bufio.NewReader(conn)
@@ -193,11 +200,11 @@ func TestIdleConnection(t *testing.T) {
 	}
 	send("GET /plain HTTP/1.1\r\nHost: x\r\n\r\n")
 	answered(200)
-	<-time.After(2 * brief) // longer than an answer may take to be sent
+	<-time.After(2 * brief) // longer than the write timeout
 	send("POST /things HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
 	answered(100)
 	send("2\r\n{}\r\n0\r\n\r\n")
-	answered(400) // it lacks fields
+	answered(400) // fields are missing
 	if _, err := answers.ReadByte(); !errors.Is(err, io.EOF) {
 		t.Errorf("got %v, want that the connection was closed", err)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// TestMain runs the tests, or is a program: see TestRollingRestart.
+// TestMain runs the tests, or Busy as a program: see TestRollingRestart.
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		runner.Main(fx.Module("busy", service.Provide(new(Busy))))
@@ -22,20 +22,20 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// A process hosts services on a free port of this machine.
+// A process hosts services on a free port.
 type process struct {
 	*hosttest.Host
 	url    string // http://127.0.0.1:port
 	client *http.Client
 }
 
-// start starts services; they are stopped when the test ends.
+// start starts services, and stops them when the test ends.
 func start(t testing.TB, cfg web.Config, services ...any) *process {
 	t.Helper()
 	return startConfigured(t, service.Config{}, cfg, services...)
 }
 
-// startConfigured is start with the configuration of the container.
+// startConfigured is start with a configuration of the container.
 func startConfigured(t testing.TB, host service.Config, cfg web.Config, services ...any) *process {
 	t.Helper()
 	var port hosttest.Port
@@ -44,6 +44,6 @@ func startConfigured(t testing.TB, host service.Config, cfg web.Config, services
 	p := &process{client: &http.Client{Transport: new(http.Transport)}}
 	p.Host = hosttest.Start(t, hosttest.Config{Service: host}, services...)
 	p.url = "http://" + port.Address()
-	t.Cleanup(func() { p.client.CloseIdleConnections() }) // or the stop waits for them
+	t.Cleanup(func() { p.client.CloseIdleConnections() }) // otherwise the stop waits for them
 	return p
 }

@@ -78,7 +78,7 @@ func (*Shop) Stream(_ context.Context, n int) (io.Reader, error) {
 	return strings.NewReader(strings.Repeat("x", n)), nil
 }
 
-// Thing is filled from all over a request.
+// Thing is read from all parts of a request.
 type Thing struct {
 	ID     int      `json:"id"`
 	Name   string   `json:"name"`
@@ -90,7 +90,7 @@ type Thing struct {
 
 func (*Shop) Create(_ context.Context, t Thing) (Thing, error) { return t, nil }
 
-// Named is a body beside a wildcard.
+// Named is a struct after a wildcard.
 type Named struct {
 	Name string `json:"name"`
 }
@@ -153,6 +153,7 @@ const (
 )
 
 func TestShapes(t *testing.T) {
+	t.Parallel()
 	p := start(t, web.Config{}, new(Shop))
 	for _, c := range []struct {
 		method, path, kind, body string

@@ -245,7 +245,8 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
-// At a stop a socket is closed with 1001: at once if nothing runs for it, else when that is answered.
+// At a stop a socket is closed with 1001: at once if nothing runs for it, else when that is
+// answered.
 func TestSocketDrain(t *testing.T) {
 	staged := newStage()
 	p := start(t, web.Config{}, &Staged{stage: staged})
@@ -349,7 +350,8 @@ type wrapped struct{ http.ResponseWriter }
 
 func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Sockets are opened by TLS where HTTP/2 is spoken too, and through middleware that knows nothing of them.
+// Sockets are opened by TLS where HTTP/2 is spoken too, and through middleware that knows nothing
+// of them.
 func TestSocketTLS(t *testing.T) {
 	made := httptest.NewUnstartedServer(nil)
 	made.StartTLS()

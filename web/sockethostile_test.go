@@ -21,11 +21,11 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// upgrade is the request of a client that goes its own way after it.
+// upgrade is the request that opens a websocket.
 const upgrade = "GET /ws HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 
-// rawSocket opens a socket and returns the connection that it is on.
+// rawSocket opens a socket and returns its connection.
 func (p *process) rawSocket(t testing.TB) net.Conn {
 	t.Helper()
 	conn := p.tcp(t)
@@ -39,11 +39,11 @@ func (p *process) rawSocket(t testing.TB) net.Conn {
 		}
 		head = append(head, b...)
 	}
-	rawFrame(t, conn) // that it is connected
+	rawFrame(t, conn) // connected
 	return conn
 }
 
-// rawFrame reads a frame of a server, which masks none.
+// rawFrame reads a frame from the server, which is not masked.
 func rawFrame(t testing.TB, conn net.Conn) (opcode byte, payload []byte) {
 	t.Helper()
 	head := make([]byte, 2)
@@ -65,7 +65,7 @@ func rawFrame(t testing.TB, conn net.Conn) (opcode byte, payload []byte) {
 	return head[0] & 0xf, payload
 }
 
-// frame is one as a client sends it, masked with zeros.
+// frame returns a frame as a client sends it, masked with zeros.
 func frame(first byte, payload string) string {
 	switch n := len(payload); {
 	case n < 126:
@@ -77,8 +77,10 @@ func frame(first byte, payload string) string {
 
 const final = 0x80
 
-// What a client may send that is no request: it is cut with a code that tells why, and nobody else notices.
+// A client that violates the protocol is disconnected with the right close code, and no other is
+// affected.
 func TestHostileSockets(t *testing.T) {
+	t.Parallel()
 	p := startConfigured(t, service.Config{}, web.Config{Sockets: web.Sockets{MaxFrame: 1000}}, &Staged{stage: newStage()})
 	bystander := p.socket(t)
 	large := strings.Repeat("x", 1001)
@@ -123,8 +125,9 @@ func TestHostileSockets(t *testing.T) {
 	}
 }
 
-// A binary frame that is not UTF-8 is no JSON: it is answered, as with Nameko.
+// A binary frame that is not UTF-8 is answered as malformed JSON, as in Nameko.
 func TestBinaryGarbage(t *testing.T) {
+	t.Parallel()
 	p := start(t, web.Config{}, new(Counted))
 	conn := p.socket(t)
 	write(t, conn, websocket.BinaryMessage, "\xff\xfe{")
@@ -136,7 +139,7 @@ func TestBinaryGarbage(t *testing.T) {
 	}
 }
 
-// Clients that say that a large frame comes, and send a little of it, take a little memory.
+// Clients that announce a large frame and send little of it use little memory.
 func TestMemoryOfPromises(t *testing.T) {
 	p := start(t, web.Config{}, &Staged{stage: newStage()})
 	const sockets, most = 100, 64 << 10
@@ -157,21 +160,22 @@ func TestMemoryOfPromises(t *testing.T) {
 	}
 }
 
-// heap returns the bytes in use, stacks among them.
+// heap returns the bytes in use, including stacks.
 func heap() int {
 	runtime.GC()
-	runtime.GC() // what pools have kept
+	runtime.GC() // empty the pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc + m.StackInuse)
 }
 
-// A pipe is a listener of connections in memory, without a buffer: who does not read holds up who writes.
+// A pipe is a listener for connections in memory. They have no buffer: a write waits for its
+// reader.
 type pipe struct {
 	conns chan net.Conn
 	done  chan struct{}
 	close sync.Once
-	stop  func() // the service
+	stop  func() // stops the service
 }
 
 const drainDelay = time.Minute // in the bubble
@@ -209,7 +213,7 @@ func (p *pipe) open() (*websocket.Conn, *http.Response, error) {
 	return d.Dial("ws://memory/ws", nil)
 }
 
-// inMemory hosts a service behind a pipe, in the bubble of a test.
+// inMemory hosts a service behind a pipe, in the test's bubble.
 func inMemory(t *testing.T, cfg web.Sockets, hosted any) *pipe {
 	t.Helper()
 	p := newPipe()
@@ -222,15 +226,17 @@ func inMemory(t *testing.T, cfg web.Sockets, hosted any) *pipe {
 	return p
 }
 
-// A peer that is gone without a word is cut when it misses two pings; one that answers them stays, though it says nothing else.
+// A client that does not answer pings is disconnected after two; one that answers them stays
+// connected without sending anything else.
 func TestHalfOpen(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, web.Sockets{Ping: time.Minute}, new(Counted))
 		gone, there := p.dial(t), p.dial(t)
 		began := time.Now()
 		over := make(chan time.Duration, 1)
 		go func() {
-			_, err := io.Copy(io.Discard, gone.NetConn()) // it reads, and answers nothing
+			_, err := io.Copy(io.Discard, gone.NetConn()) // it reads, and does not answer
 			if err != nil {
 				t.Error(err)
 			}
@@ -265,8 +271,9 @@ func TestHalfOpen(t *testing.T) {
 	})
 }
 
-// A socket that nobody uses is closed.
+// An idle socket is closed.
 func TestIdle(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, web.Sockets{Idle: 5 * time.Minute}, new(Counted))
 		conn := p.dial(t)
@@ -281,8 +288,9 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// While a server that stops still takes connections, it opens no further sockets; those that are open go on until then.
+// During the drain delay no further sockets are opened, and open ones continue.
 func TestDrainDelay(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := inMemory(t, web.Sockets{}, new(Counted))
 		conn := p.dial(t)
@@ -302,8 +310,9 @@ func TestDrainDelay(t *testing.T) {
 	})
 }
 
-// A request that is no upgrade is told so.
+// A request without an upgrade is refused.
 func TestNoUpgrade(t *testing.T) {
+	t.Parallel()
 	p := start(t, web.Config{}, new(Counted))
 	answer, err := p.client.Get(p.url + "/ws")
 	if err != nil {

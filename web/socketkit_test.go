@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// dial opens a socket, which is closed when the test ends.
+// dial opens a socket, and closes it when the test ends.
 func (p *process) dial(t testing.TB, header http.Header) *websocket.Conn {
 	t.Helper()
 	d := websocket.Dialer{HandshakeTimeout: hosttest.Timeout}
@@ -26,7 +26,7 @@ func (p *process) dial(t testing.TB, header http.Header) *websocket.Conn {
 	return conn
 }
 
-// socket opens one that has been told its id.
+// socket opens a socket and reads its event connected.
 func (p *process) socket(t testing.TB) *websocket.Conn {
 	t.Helper()
 	conn := p.dial(t, nil)
@@ -36,7 +36,7 @@ func (p *process) socket(t testing.TB) *websocket.Conn {
 	return conn
 }
 
-// tcp opens a connection for what no client does.
+// tcp opens a TCP connection to the server.
 func (p *process) tcp(t testing.TB) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
@@ -71,7 +71,7 @@ func ask(t testing.TB, conn *websocket.Conn, request string) string {
 	return string(readFrame(t, conn))
 }
 
-// closeCode reads until the server closes, and returns its code.
+// closeCode reads until the server closes the socket, and returns the close code.
 func closeCode(t testing.TB, conn *websocket.Conn) int {
 	t.Helper()
 	for {

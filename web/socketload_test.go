@@ -13,8 +13,8 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Two thousand sockets on one process: what each takes, and how soon all of them are told. One that reads nothing is among
-// them.
+// Two thousand sockets use little memory each, and receive an event soon, although one of them
+// reads nothing.
 func TestManySockets(t *testing.T) {
 	const sockets, most = 2000, 32 << 10
 	hubs := make(chan web.Hub, sockets)

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Mistaken has rows that are wrong, each in its way.
+// Mistaken has every mistake of a SocketMethod.
 type Mistaken struct {
 	_ service.Name `service:"mistaken"`
 
@@ -30,8 +30,9 @@ type Mistaken struct {
 func (*Mistaken) Watch(context.Context, *web.Socket, string) error  { return nil }
 func (*Mistaken) Second(context.Context, string, *web.Socket) error { return nil }
 
-// Every mistake is told at the start, with what would be right.
+// All mistakes are reported at once, each with its remedy.
 func TestSocketMistakes(t *testing.T) {
+	t.Parallel()
 	_, err := service.New(service.Config{}, new(Mistaken))
 	if err == nil {
 		t.Fatal("got no error")

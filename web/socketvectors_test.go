@@ -22,7 +22,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Vectored is the service that the vectors were captured from, in Go.
+// Vectored is the service of the captured vectors, in Go.
 type Vectored struct {
 	_ service.Name `service:"vec_web"`
 
@@ -78,7 +78,7 @@ func (v *Vectored) Unicast(ctx context.Context, target string, value int) (bool,
 
 func (*Vectored) Unserializable(context.Context) (any, error) { return func() {}, nil }
 
-// A socketVector is what went over one socket of Nameko's, and over another beside it.
+// A socketVector has the frames that Nameko exchanged on two sockets.
 type socketVector struct {
 	Name        string        `json:"name"`
 	Client      string        `json:"client_frame"`
@@ -97,15 +97,16 @@ type vectorFrame struct {
 	Payload string `json:"payload"`
 }
 
-// purpose says why the outcome of a vector is another one than Nameko's.
+// purpose says why an outcome differs from Nameko's.
 var purpose = map[string]string{
 	"unexpected_exception": "of a fault a browser is told the id of the call, by which the log has it, and nothing of the inside",
 	"missing_method":       "the correlation_id can be read, so the answer has it: its sender waits for that",
 	"unserializable":       "Nameko writes an HTTP 500 into the socket, which ends it. Here the call fails with UnserializableValueError, and the socket goes on",
 }
 
-// Every vector is replayed; docs/wire/websocket.md tells the outcomes.
+// All vectors are replayed; docs/wire/websocket.md lists the outcomes.
 func TestSocketVectors(t *testing.T) {
+	t.Parallel()
 	p := start(t, web.Config{}, new(Vectored))
 	data, err := os.ReadFile("testdata/websocket.json")
 	if err != nil {
@@ -134,7 +135,7 @@ byte for byte, except for the ids of sockets, and for characters outside of ASCI
 escapes and gomeko writes as UTF-8.`, rows)
 }
 
-// outcome is what the vector says that its client saw, a line a frame.
+// outcome returns the frames that the vector's client received, one a line.
 func (v socketVector) outcome(t *testing.T) []string {
 	var lines []string
 	if head, _, _ := strings.Cut(v.Response.Text, "\r\n\r\n"); head != "" {
@@ -159,7 +160,7 @@ var (
 	escapes = regexp.MustCompile(`(\\u[0-9a-f]{4})+`)
 )
 
-// seen is a frame as a line.
+// seen returns a frame as a line.
 func seen(other bool, opcode int, payload []byte) string {
 	payload = escapes.ReplaceAllFunc(payload, func(escaped []byte) []byte {
 		var text string
@@ -177,7 +178,7 @@ type replay struct {
 	a, b *websocket.Conn
 }
 
-// outcome does what the client of the vector did, and returns what it saw.
+// outcome sends the frames of the vector's client, and returns what it received.
 func (r *replay) outcome(t *testing.T, v socketVector) []string {
 	conn := r.a
 	switch v.Name {
@@ -200,7 +201,7 @@ func (r *replay) outcome(t *testing.T, v socketVector) []string {
 	write(t, conn, websocket.TextMessage, v.Client)
 	var lines []string
 	for i := range v.Frames {
-		if i == 0 || purpose[v.Name] == "" { // to what differs there is one answer
+		if i == 0 || purpose[v.Name] == "" { // a different outcome has one answer
 			lines = append(lines, next(t, conn, false))
 		}
 	}
@@ -210,7 +211,7 @@ func (r *replay) outcome(t *testing.T, v socketVector) []string {
 	return lines
 }
 
-// handshake sends the request as it was captured.
+// handshake sends the captured request.
 func (r *replay) handshake(t *testing.T, request string) []string {
 	conn := r.tcp(t)
 	if _, err := io.WriteString(conn, request); err != nil {
@@ -240,13 +241,13 @@ func (r *replay) handshake(t *testing.T, request string) []string {
 	return append(lines, seen(false, int(head[0]&0xf), payload))
 }
 
-// id asks b for its id.
+// id returns the ID of b.
 func (r *replay) id(t *testing.T) string {
 	write(t, r.b, websocket.TextMessage, `{"method": "sockid"}`)
 	return anyID.FindString(string(readFrame(t, r.b)))
 }
 
-// pong pings a, and is told by its next answer that the pong was there.
+// pong pings a, and sends a request to see the pong before its answer.
 func (r *replay) pong(t *testing.T) string {
 	pong := ""
 	r.a.SetPongHandler(func(data string) error { pong = data; return nil })

@@ -27,7 +27,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Vec is in Go what the captured Nameko service was in Python.
+// Vec is the captured service, in Go.
 type Vec struct {
 	_ service.Name `service:"vec"`
 
@@ -114,7 +114,7 @@ func (*Vec) BadRequest(context.Context) error {
 
 func (*Vec) Socket(context.Context, *web.Socket) error { return nil }
 
-// A pair is what <string(length=2):value> takes.
+// A pair accepts the values of <string(length=2):value>.
 type pair string
 
 func (p *pair) UnmarshalText(text []byte) error {
@@ -124,7 +124,7 @@ func (p *pair) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// A greek is what <any(alpha, beta):value> takes.
+// A greek accepts the values of <any(alpha, beta):value>.
 type greek string
 
 func (g *greek) UnmarshalText(text []byte) error {
@@ -134,7 +134,7 @@ func (g *greek) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// A digit is what <int(min=1, max=9):value> takes.
+// A digit accepts the values of <int(min=1, max=9):value>.
 type digit int
 
 func (d *digit) UnmarshalText(text []byte) error {
@@ -145,7 +145,7 @@ func (d *digit) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// The vectors whose answers differ, and why.
+// The vectors with different responses, and the reasons.
 const (
 	page     = "Nameko answers with a page of HTML; here it is a line as for every other error, or problem+json"
 	redirect = "a redirect is net/http's: another status of the same meaning, and a page without a doctype"
@@ -172,15 +172,16 @@ var differs = map[string]string{
 	"chunked_request": "the body is read; Nameko takes it for empty",
 }
 
-// requests are those of the vectors that do not have theirs.
+// requests are the requests of vectors that lack one.
 var requests = map[string]string{
 	"keep_alive":      "GET /get/1 HTTP/1.1\r\nHost: vec.test\r\n\r\nGET /get/2 HTTP/1.1\r\nHost: vec.test\r\nConnection: close\r\n\r\n",
 	"http10":          "GET /get/1 HTTP/1.0\r\nHost: vec.test\r\n\r\n",
 	"chunked_request": "POST /post HTTP/1.1\r\nHost: vec.test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
 }
 
-// What a service in Go answers is what Nameko's did, or differs on purpose.
+// All vectors are replayed; docs/wire/http.md lists the outcomes.
 func TestHTTPVectors(t *testing.T) {
+	t.Parallel()
 	data, err := os.ReadFile("testdata/http.json")
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +226,7 @@ func TestHTTPVectors(t *testing.T) {
 		"HTTP/2 has none. `X-Request-Id` is gomeko's.", rows)
 }
 
-// replay sends a request as it is, and returns what is compared of the answers.
+// replay sends the captured bytes, and returns the parts of the responses that are compared.
 func (p *process) replay(t *testing.T, request string) []string {
 	t.Helper()
 	u, err := url.Parse(p.url)
@@ -248,7 +249,7 @@ func (p *process) replay(t *testing.T, request string) []string {
 	return compared(t, data)
 }
 
-// compared returns what is compared of answers.
+// compared returns the parts of responses that are compared.
 func compared(t *testing.T, data []byte) (lines []string) {
 	t.Helper()
 	for r := bufio.NewReader(bytes.NewReader(data)); ; {
@@ -267,7 +268,7 @@ func compared(t *testing.T, data []byte) (lines []string) {
 			lines = append(lines, name+": "+answer.Header.Get(name))
 		}
 		body, err := io.ReadAll(answer.Body)
-		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // of HEAD there is none
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // a response to HEAD has none
 			t.Fatal(err)
 		}
 		lines = append(lines, string(body))
