@@ -11,25 +11,25 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestMemoryAlarm has RabbitMQ block publishers: they are told when their time is over, the log at
-// once, and what waited goes on when the alarm ends.
+// TestMemoryAlarm makes RabbitMQ block publishers. A publisher whose context ends gets the reason,
+// the alarm is logged, and a waiting publishing is sent when the alarm ends.
 func TestMemoryAlarm(t *testing.T) {
 	node := brokertest.StartNode(t)
 	log := make(lines, 1000)
 	c := dialConfig(t, transport.Config{URI: node.URI(), Logger: log.logger()})
 	declare(t, c, queue("q"))
 	publish(t, c, "q", "before")
-	reader := dial(t, node.URI()) // it does not publish, and is not blocked
+	reader := dial(t, node.URI()) // not blocked, because it does not publish
 	_, deliveries := consume(t, reader, "q", 1)
 	receive(t, deliveries).Ack()
 
 	node.Control("set_vm_memory_high_watermark", "0.00001")
-	cause := errors.New("out of patience")
-	eventually(t, "a publisher hears of the alarm", func() bool {
+	cause := errors.New("test deadline")
+	eventually(t, "a publisher gets the reason of the alarm", func() bool {
 		ctx, cancel := context.WithTimeoutCause(limit(t), 20*time.Millisecond, cause)
 		defer cancel()
 		err := c.Publish(ctx, transport.Publishing{Key: "q", Body: []byte("blocked")})
-		return errors.Is(err, cause) && strings.Contains(err.Error(), "broker blocks publishing (low on memory): out of patience")
+		return errors.Is(err, cause) && strings.Contains(err.Error(), "broker blocks publishing (low on memory): test deadline")
 	})
 	log.wait(t, "level=WARN", `msg="broker blocks publishing"`, `reason="low on memory"`)
 	waited := make(chan error, 1)
@@ -52,8 +52,8 @@ func TestMemoryAlarm(t *testing.T) {
 	}
 }
 
-// TestCloseInAlarm closes a connection that the broker does not read: it ends with its ctx, and
-// says why.
+// TestCloseInAlarm closes a connection that the broker does not read: Close returns when its
+// context ends, and says why.
 func TestCloseInAlarm(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	log := make(lines, 1000)

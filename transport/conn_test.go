@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestBrokerKilled kills the broker under a connection and starts it again: what was declared and
-// consumed is back.
+// TestBrokerKilled kills the broker under a connection and starts it again: the topology is
+// declared and the consumers resume.
 func TestBrokerKilled(t *testing.T) {
 	node := brokertest.StartNode(t)
 	c := dial(t, node.URI())
@@ -31,8 +31,8 @@ func TestBrokerKilled(t *testing.T) {
 	receive(t, deliveries).Ack()
 
 	node.Kill()
-	// Publishing waits for the broker, as long as its ctx does, and says what it waits for.
-	cause := errors.New("out of patience")
+	// Publish waits for the broker as long as its ctx allows, and its error says so.
+	cause := errors.New("test deadline")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, cause)
 	defer cancel()
 	if err := c.Publish(ctx, transport.Publishing{Key: "durable"}); !errors.Is(err, cause) {
@@ -58,7 +58,7 @@ func TestBrokerKilled(t *testing.T) {
 	}
 }
 
-// TestStaleAck settles a delivery of the first socket on the second, where its tag is another's.
+// TestStaleAck settles deliveries of the first connection after a second one has used their tags.
 func TestStaleAck(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		p := newProxy(t, uri)
@@ -107,7 +107,7 @@ func TestStaleAck(t *testing.T) {
 	})
 }
 
-// TestUnconfirmed has the socket cut before the confirms: publishers hear of it at once.
+// TestUnconfirmed cuts the connection before the confirms: publishers get an error at once.
 func TestUnconfirmed(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		p := newProxy(t, uri)
@@ -132,8 +132,7 @@ func TestUnconfirmed(t *testing.T) {
 	})
 }
 
-// TestHalfOpen has a broker that is silent: its heartbeats are missed, and the connection is made
-// anew.
+// TestHalfOpen has a silent broker: heartbeats are missed, and the Conn reconnects.
 func TestHalfOpen(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	c := dialConfig(t, transport.Config{URI: p.uri, Heartbeat: time.Second})
@@ -143,7 +142,7 @@ func TestHalfOpen(t *testing.T) {
 	publish(t, c, "other", "before")
 	p.hang()
 	settled := make(chan error, 1)
-	// More than the socket and the proxy hold: the writer is stuck as well.
+	// This is more than the socket and the proxy buffer, so that writing blocks too.
 	if err := c.Send(limit(t), transport.Publishing{Key: "q", Body: make([]byte, 16<<20)}, func(err error) { settled <- err }); err != nil {
 		t.Fatal(err)
 	}
@@ -157,14 +156,14 @@ func TestHalfOpen(t *testing.T) {
 	}
 }
 
-// TestDeadlines has a broker that does not answer for a while: what waits for it ends with its ctx,
-// and leaves nothing behind that would take messages.
+// TestDeadlines has a broker that does not answer for a while. Operations end with their contexts,
+// and none of them leaves a consumer behind.
 func TestDeadlines(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	c := dial(t, p.uri)
 	declare(t, c, queue("q"))
 	p.hang()
-	cause := errors.New("out of patience")
+	cause := errors.New("test deadline")
 	for name, wait := range map[string]func(context.Context) error{
 		"Publish": func(ctx context.Context) error { return c.Publish(ctx, transport.Publishing{Key: "nowhere"}) },
 		"Declare": func(ctx context.Context) error { return c.Declare(ctx, queue("other")) },
@@ -190,9 +189,9 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
-// TestRefusedAfterRedial has a queue declared otherwise by somebody while we are away: the rest
-// goes on, and the log tells.
-func TestRefusedAfterRedial(t *testing.T) {
+// TestRefusedAfterReconnect has another client declare a queue with other flags while the
+// connection is lost. The rest is declared, and the refusal is logged.
+func TestRefusedAfterReconnect(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		p := newProxy(t, uri)
 		log := new(output)
@@ -223,7 +222,7 @@ func TestClose(t *testing.T) {
 	}{
 		{"in order", func(p *proxy) {}, ""},
 		{"lost", func(p *proxy) { p.cut() }, ""},
-		{"away", func(p *proxy) { p.l.Close(); p.cut() }, ""},
+		{"disconnected", func(p *proxy) { p.l.Close(); p.cut() }, ""},
 		{"silent", func(p *proxy) { p.hang() }, "close: the broker does not answer, connection cut: grace is over"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -236,7 +235,7 @@ func TestClose(t *testing.T) {
 			test.hurt(p)
 			var wg sync.WaitGroup
 			if test.name == "silent" {
-				for range 10 { // some find room, some wait for it
+				for range 10 { // some are buffered, some wait
 					wg.Go(func() {
 						err := c.Publish(limit(t), transport.Publishing{Key: "q", Body: make([]byte, 1<<20)})
 						if !errors.Is(err, transport.ErrConnectionLost) && !errors.Is(err, transport.ErrClosed) {
@@ -268,7 +267,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestCloseWritesAcks closes right after the acknowledgements: none is lost.
+// TestCloseWritesAcks closes right after the acknowledgements: all of them reach the broker.
 func TestCloseWritesAcks(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -289,7 +288,7 @@ func TestCloseWritesAcks(t *testing.T) {
 	})
 }
 
-// An output keeps what is logged.
+// An output collects log lines.
 type output struct {
 	mu   sync.Mutex
 	text strings.Builder

@@ -16,8 +16,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestReplyBeforeAck looks at the order on the wire: each reply is ahead of the acknowledgement
-// that covers its request, whoever finishes first.
+// TestReplyBeforeAck checks the order on the wire: each reply comes before the acknowledgement of
+// its request, whichever handler finishes first.
 func TestReplyBeforeAck(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	c := dial(t, p.uri)
@@ -86,7 +86,8 @@ func TestReplyBeforeAck(t *testing.T) {
 	t.Logf("%d acks in %d frames", n, frames)
 }
 
-// TestAcksBehindAGap has an unfinished delivery at the head and a small window: deliveries go on.
+// TestAcksBehindAGap leaves the first delivery unsettled while the prefetch count is small: later
+// deliveries still arrive.
 func TestAcksBehindAGap(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -145,8 +146,8 @@ func TestConsumeRefused(t *testing.T) {
 	})
 }
 
-// TestCancel stops a consumer in the midst: what it has may be settled, what it was sent ahead goes
-// back.
+// TestCancel cancels a consumer while Handle runs. The delivery being handled can still be settled;
+// prefetched ones return to the queue.
 func TestCancel(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -188,7 +189,7 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// TestQueueDeleted has the queue deleted under the consumer: it declares and consumes again.
+// TestQueueDeleted deletes the queue of a consumer, which declares it and consumes again.
 func TestQueueDeleted(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -224,8 +225,8 @@ func TestQueueDeleted(t *testing.T) {
 	})
 }
 
-// TestReplyThatClosesTheChannel has a reply go to an exchange that is not there: the others are
-// heard all the same.
+// TestReplyThatClosesTheChannel replies to an exchange that does not exist. Other replies still
+// reach their queues.
 func TestReplyThatClosesTheChannel(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -241,7 +242,7 @@ func TestReplyThatClosesTheChannel(t *testing.T) {
 		if !again.Redelivered {
 			t.Errorf("got %+v, want the request again", again)
 		}
-		d.Ack() // of the closed channel: void
+		d.Ack() // without effect: its channel is closed
 		if err := d.Reply(limit(t), transport.Publishing{Key: "replies"}); err != nil {
 			t.Fatal(err)
 		}
@@ -253,8 +254,8 @@ func TestReplyThatClosesTheChannel(t *testing.T) {
 	})
 }
 
-// TestLargeReplyThatIsRefused has a reply refused that is confirmed: its sender is told, and the
-// channel lives.
+// TestLargeReplyThatIsRefused has the broker refuse a confirmed reply: Reply returns the refusal,
+// and the channel stays open.
 func TestLargeReplyThatIsRefused(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -276,8 +277,8 @@ func TestLargeReplyThatIsRefused(t *testing.T) {
 	})
 }
 
-// TestReplyIsAsTransient replies persistently to messages, of which those that say that they are
-// transient are not.
+// TestReplyIsAsTransient sends persistent replies to a persistent and to a transient message: the
+// second reply is transient too.
 func TestReplyIsAsTransient(t *testing.T) {
 	c := dial(t, brokertest.Embedded(t))
 	declare(t, c, queue("requests"))
@@ -300,8 +301,8 @@ func TestReplyIsAsTransient(t *testing.T) {
 	}
 }
 
-// TestCloseWhileReplying closes consumers while their deliveries are replied to: the broker gets
-// each reply whole, and the connection lives.
+// TestCloseWhileReplying closes consumers while replies are written: no frame comes between those
+// of a reply, so the connection stays open.
 func TestCloseWhileReplying(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)

@@ -119,7 +119,7 @@ func TestDialRefused(t *testing.T) {
 		if e := new(transport.Error); !errors.As(err, &e) || e.Code != 530 {
 			t.Errorf("got %#v, want an *Error of 530", err)
 		}
-		// The second of a list is tried when the first fails.
+		// The second broker of a list is tried when the first fails.
 		c := dial(t, "amqp://"+unused(t)+"/;"+strings.Replace(uri, "amqp:", "pyamqp:", 1))
 		if err := c.Wait(limit(t)); err != nil || c.Epoch() != 1 {
 			t.Errorf("got epoch %d, %v, want 1", c.Epoch(), err)
@@ -127,7 +127,7 @@ func TestDialRefused(t *testing.T) {
 	})
 }
 
-// refused dials, and wants an error with these parts and no password.
+// refused dials and expects an error with these parts and without the password.
 func refused(t *testing.T, ctx context.Context, cfg transport.Config, parts ...string) error {
 	t.Helper()
 	c, err := transport.Dial(ctx, cfg)
@@ -173,7 +173,7 @@ func listen(t *testing.T, f func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// unused returns an address that nobody listens on.
+// unused returns an address that nothing listens on.
 func unused(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

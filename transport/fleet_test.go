@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// lines are what is logged, for a test that waits for it.
+// lines receives log lines, for tests that wait for one.
 type lines chan string
 
 func (l lines) Write(p []byte) (int, error) {
@@ -28,7 +28,7 @@ func (l lines) Write(p []byte) (int, error) {
 
 func (l lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// wait returns the next line that has all parts.
+// wait returns the next line that contains all parts.
 func (l lines) wait(t *testing.T, parts ...string) string {
 	t.Helper()
 	ctx := limit(t)
@@ -49,7 +49,7 @@ next:
 	}
 }
 
-// Echo says what it is told.
+// Echo is a service that returns its arguments.
 type Echo struct {
 	_ service.Name `service:"echo"`
 
@@ -61,7 +61,7 @@ type Echo struct {
 // Say returns text.
 func (*Echo) Say(_ context.Context, text string) (string, error) { return text, nil }
 
-// TestFailover kills the first of two brokers: the service, and who calls it, go on by the second.
+// TestFailover kills the first of two brokers: a service and its caller continue on the second.
 func TestFailover(t *testing.T) {
 	first, second := brokertest.StartNode(t), brokertest.StartNode(t)
 	log := make(lines, 1000)
@@ -102,8 +102,8 @@ func TestFailover(t *testing.T) {
 	})
 }
 
-// TestRedialOrder has the broker after the one that was lost tried first.
-func TestRedialOrder(t *testing.T) {
+// TestReconnectOrder checks that the broker after the lost one is tried first.
+func TestReconnectOrder(t *testing.T) {
 	a, b := newProxy(t, brokertest.Embedded(t)), newProxy(t, brokertest.Embedded(t))
 	log := make(lines, 1000)
 	c := dialConfig(t, transport.Config{URI: a.uri + "," + b.uri, Logger: log.logger()})
@@ -117,9 +117,10 @@ func TestRedialOrder(t *testing.T) {
 	}
 }
 
-// TestVHostsAndUsers has names with characters that URIs, and lists of them, have a meaning for.
+// TestVHostsAndUsers uses names and passwords with characters that are special in URIs or in lists
+// of them.
 func TestVHostsAndUsers(t *testing.T) {
-	uri := brokertest.RabbitMQ(t) // its vhost has the test's name, and what follows
+	uri := brokertest.RabbitMQ(t) // its vhost is named after the test
 	user := brokertest.NewUser(t, uri)
 	user.Grant(".*", ".*", ".*")
 	for _, password := range []string{"a;b,c", "p@ss:w/rd?#%", "100%", "ü \"'<>[]{}|^`\\"} {
@@ -140,8 +141,8 @@ func TestVHostsAndUsers(t *testing.T) {
 	}
 }
 
-// TestLoginRefusedLater has a password changed while the service runs: it tries again, with a
-// back-off, until it is let in.
+// TestLoginRefusedLater changes the password of a connected user: the Conn tries to reconnect, with
+// backoff, until the login is accepted.
 func TestLoginRefusedLater(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	user := brokertest.NewUser(t, uri)
@@ -164,7 +165,8 @@ func TestLoginRefusedLater(t *testing.T) {
 	receive(t, deliveries).Ack()
 }
 
-// TestAgreed looks at what is told the broker at the start.
+// TestAgreed checks what is proposed to the broker: the name of the connection, capabilities and
+// heartbeats.
 func TestAgreed(t *testing.T) {
 	tests := []struct {
 		query     string

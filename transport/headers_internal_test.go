@@ -11,9 +11,8 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// FuzzHeaders finds headers that a peer may send and we cannot read, or not send on as they came.
-// It is a white-box test: between the frames and a Delivery there is only amqp091-go, which reads
-// no more than this.
+// FuzzHeaders looks for headers that a peer may send and that we cannot read or send on unchanged.
+// It is a white-box test, because only amqp091-go is between the frames and a Delivery.
 func FuzzHeaders(f *testing.F) {
 	f.Add([]byte("\x01aI\x00\x00\x00\x05\x01bS\x00\x00\x00\x02hi\x01cV\x01dt\x01"))
 	f.Add([]byte("\x01aL\x00\x00\x00\x00\x00\x00\x00\x05\x01bl\xff\xff\xff\xff\xff\xff\xff\xff\x01ci\xff\xff\xff\xff\x01du\xff\xff"))

@@ -15,7 +15,7 @@ func TestInspect(t *testing.T) {
 		publish(t, c, "orders", "1")
 		check := func(messages, consumers int) {
 			t.Helper()
-			eventually(t, "what Inspect tells", func() bool {
+			eventually(t, "the result of Inspect", func() bool {
 				m, n, err := c.Inspect(limit(t), "orders")
 				return err == nil && m == messages && n == consumers
 			})

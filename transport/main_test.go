@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// dial connects, with the log in the test's, and closes in order at the end.
+// dial connects, logs to the test, and closes the connection when the test ends.
 func dial(t *testing.T, uri string) *transport.Conn {
 	t.Helper()
 	return dialConfig(t, transport.Config{URI: uri})
@@ -41,7 +41,7 @@ func dialConfig(t *testing.T, cfg transport.Config) *transport.Conn {
 	return c
 }
 
-// limit returns a ctx that ends a test which would hang.
+// limit returns a context that ends a test that hangs.
 func limit(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("test hangs"))
 	t.Cleanup(cancel)
@@ -66,7 +66,7 @@ func publish(t *testing.T, c *transport.Conn, key, body string) {
 	}
 }
 
-// consume hands deliveries to a channel.
+// consume sends deliveries to a Go channel.
 func consume(t *testing.T, c *transport.Conn, queue string, prefetch int) (*transport.Consumer, <-chan *transport.Delivery) {
 	t.Helper()
 	deliveries := make(chan *transport.Delivery, 1000)
@@ -90,7 +90,7 @@ func receive(t *testing.T, deliveries <-chan *transport.Delivery) *transport.Del
 	}
 }
 
-// eventually polls what the broker tells of no event.
+// eventually polls a condition that no event reports.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)

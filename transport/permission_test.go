@@ -12,8 +12,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestDenied has RabbitMQ deny each kind of thing that a connection does: the error says what to
-// grant.
+// TestDenied makes RabbitMQ deny each operation of a connection: the error says what to grant.
 func TestDenied(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	admin := dial(t, uri)
@@ -69,8 +68,8 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// TestDeniedLater takes permissions away from a connection that runs: it is told at ERROR, tries
-// again, and comes back when they are given back.
+// TestDeniedLater removes permissions from a connected user. The refusal is logged at level ERROR,
+// and the Conn tries again until the permissions are granted.
 func TestDeniedLater(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	user := brokertest.NewUser(t, uri)
@@ -80,8 +79,8 @@ func TestDeniedLater(t *testing.T) {
 	c := dialConfig(t, transport.Config{URI: p.uri, Logger: log.logger()})
 	exclusive := transport.Topology{
 		Exchanges: []transport.Exchange{{Name: "shop", Kind: "topic", AutoDelete: true}},
-		Queues:    []transport.Queue{{Name: "gone", Exclusive: true}},
-		Bindings:  []transport.Binding{{Queue: "gone", Exchange: "shop", Key: "#"}},
+		Queues:    []transport.Queue{{Name: "mine", Exclusive: true}},
+		Bindings:  []transport.Binding{{Queue: "mine", Exchange: "shop", Key: "#"}},
 	}
 	declare(t, c, queue("q"))
 	declare(t, c, exclusive)
@@ -89,12 +88,12 @@ func TestDeniedLater(t *testing.T) {
 
 	user.Grant("", ".*", "")
 	p.cut()
-	// The order of these is nobody's business.
+	// These come in any order.
 	consuming, declaring := false, false
 	for !consuming || !declaring {
 		line := log.wait(t, "level=ERROR", "403 ", "grant it, as in rabbitmqctl")
 		consuming = consuming || strings.Contains(line, `msg="consumer stopped, trying again"`) && strings.Contains(line, `read queue \"q\"`)
-		declaring = declaring || strings.Contains(line, `msg="broker refuses a declaration that it accepted before, trying again"`) && strings.Contains(line, `configure queue \"gone\"`)
+		declaring = declaring || strings.Contains(line, `msg="broker refuses a declaration that it accepted before, trying again"`) && strings.Contains(line, `configure queue \"mine\"`)
 	}
 	user.Grant(".*", ".*", ".*")
 	if err := c.Wait(limit(t)); err != nil {
@@ -107,8 +106,8 @@ func TestDeniedLater(t *testing.T) {
 	})
 }
 
-// TestReplyDenied has a service that may not reply: each request is run again once at the most, and
-// not without end.
+// TestReplyDenied has a service without the permission to reply: of all requests, only one is
+// delivered twice.
 func TestReplyDenied(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	user := brokertest.NewUser(t, uri)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A proxy stands between a client and a broker and misbehaves as networks do. It keeps what the
-// client has sent.
+// A proxy is a network between a client and a broker that can fail. It records what the client
+// sends.
 type proxy struct {
 	uri    string
 	target string
@@ -23,7 +23,7 @@ type proxy struct {
 	edit   func(fromBroker []byte) []byte
 }
 
-// newProxy listens before the broker of uri.
+// newProxy starts a proxy to the broker of uri.
 func newProxy(t *testing.T, uri string) *proxy {
 	t.Helper()
 	u, err := url.Parse(uri)
@@ -92,7 +92,7 @@ func (p *proxy) pump(from, to net.Conn, fromClient bool) {
 	}
 }
 
-// cut breaks all connections.
+// cut resets all connections.
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,8 +103,8 @@ func (p *proxy) cut() {
 	p.conns = nil
 }
 
-// hang passes nothing on until release, and keeps the connections open: a broker that is stopped, a
-// cable that is cut.
+// hang stops passing bytes until release and keeps the connections open, like a stopped broker or a
+// cut cable.
 func (p *proxy) hang() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -120,7 +120,7 @@ func (p *proxy) release() {
 	}
 }
 
-// inject sends frames to the client of the only connection, between those of the broker.
+// inject sends frames to the client of the only connection, as if they came from the broker.
 func (p *proxy) inject(frames []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

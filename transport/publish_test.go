@@ -57,7 +57,7 @@ func TestNacked(t *testing.T) {
 			Name: "full", Args: transport.Table{"x-max-length": 1, "x-overflow": "reject-publish"},
 		}}})
 		if err != nil {
-			t.Skip(err) // the embedded broker may not know how
+			t.Skip(err) // the embedded broker may lack this
 		}
 		publish(t, c, "full", "first")
 		if err := c.Publish(limit(t), transport.Publishing{Key: "full"}); err != nil && !errors.Is(err, transport.ErrNacked) {
@@ -113,7 +113,7 @@ func TestPublishingsThatCannotBeSent(t *testing.T) {
 		if got := brokertest.Depth(t, uri, "q"); got != 0 || c.Epoch() != 1 {
 			t.Errorf("got %d messages and epoch %d, want 0 and 1: something was written", got, c.Epoch())
 		}
-		// The largest that can be sent, can be.
+		// The largest possible message can be sent.
 		p := headers(strings.Repeat("x", 130_900))
 		p.Key, p.Mandatory, p.Body = "q", true, make([]byte, 1000)
 		if err := c.Publish(limit(t), p); err != nil || c.Epoch() != 1 {
@@ -175,7 +175,8 @@ func TestHeadersAndProperties(t *testing.T) {
 	})
 }
 
-// TestWireOfProperties looks at what Nameko sends with every message, and amqp091-go does not.
+// TestWireOfProperties checks the properties that Nameko sends with every message and amqp091-go
+// omits.
 func TestWireOfProperties(t *testing.T) {
 	tests := []struct {
 		properties transport.Properties
@@ -205,8 +206,8 @@ func TestWireOfProperties(t *testing.T) {
 	}
 }
 
-// TestHeadersThatAMQP091CannotRead is about headers that RabbitMQ passes on and that would cost us
-// the connection, again and again.
+// TestHeadersThatAMQP091CannotRead receives headers that RabbitMQ accepts and that would make
+// amqp091-go close the connection, again after every reconnect.
 func TestHeadersThatAMQP091CannotRead(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	c := dial(t, p.uri)
@@ -219,7 +220,7 @@ func TestHeadersThatAMQP091CannotRead(t *testing.T) {
 		want transport.Table
 	}{
 		{"L", transport.Table{"a": magic, "b": []any{magic}}}, // as py-amqp writes integers over 31 bits
-		{"Q", transport.Table{}},                              // unheard of
+		{"Q", transport.Table{}},                              // not a type of AMQP
 	} {
 		p.mu.Lock()
 		p.edit = func(b []byte) []byte { return bytes.ReplaceAll(b, bytesOf("l"), bytesOf(test.kind)) }
@@ -243,9 +244,9 @@ func TestPublishToABrokerThatDoesNotRead(t *testing.T) {
 	declare(t, c, queue("q"))
 	publish(t, c, "q", "")
 	p.hang()
-	cause := errors.New("out of patience")
+	cause := errors.New("test deadline")
 	ctx, cancel := context.WithCancelCause(limit(t))
-	// Far more than the socket, the proxy and the buffer hold.
+	// This is far more than the socket, the proxy and the buffer hold.
 	var settled sync.WaitGroup
 	failed := 0
 	time.AfterFunc(300*time.Millisecond, func() { cancel(cause) })
@@ -265,11 +266,11 @@ func TestPublishToABrokerThatDoesNotRead(t *testing.T) {
 		}
 	}
 	if failed == 0 {
-		t.Error("got room for 40 MiB, want publishers to wait")
+		t.Error("got 40 MiB buffered, want publishers to wait")
 	}
-	// A publisher that waits for its confirm has ctx too, and is told what the broker said.
+	// The error of a publisher that waits for its confirm has the reason of the broker.
 	p.inject(append([]byte("\x01\x00\x00\x00\x00\x00\x0f\x00\x0a\x00\x3c\x0alow on mem"), 0xce)) // connection.blocked
-	eventually(t, "publishers hear of the alarm", func() bool {
+	eventually(t, "publishers get the reason of the alarm", func() bool {
 		ctx, cancel := context.WithTimeoutCause(limit(t), 10*time.Millisecond, cause)
 		defer cancel()
 		err := c.Publish(ctx, transport.Publishing{Key: "q"})

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzFrames receives streams that no broker sends, whole and byte by byte: the result is the same.
-// It is a white-box test, for there is no other way to such streams.
+// FuzzFrames receives streams that no broker sends, whole and byte by byte, and compares the
+// results. It is a white-box test, because no broker sends such streams.
 func FuzzFrames(f *testing.F) {
 	header := "\x02\x00\x01\x00\x00\x00\x1e\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x20\x00\x00\x00\x00\x0c\x01aL\x01\x02\x03\x04\x05\x06\x07\x08V\xce"
 	f.Add([]byte("AMQP\x00\x00\x09\x01" + header + "\x08\x00\x00\x00\x00\x00\x00\xce"))

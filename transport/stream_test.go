@@ -10,9 +10,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A stream is read on after a lost connection: what was not settled comes again, what came
-// meanwhile is not missed, and what is rejected is settled too. One that is made anew is read from
-// its beginning.
+// TestStream reads a stream across lost connections. Unsettled messages are delivered again, none
+// is skipped, and a rejected one counts as settled. A stream that was deleted and declared again is
+// read from its beginning.
 func TestStream(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	p := newProxy(t, uri)
@@ -59,7 +59,7 @@ func TestStream(t *testing.T) {
 	p.cut()
 	p.release()
 	again := get(2, 8)
-	had[2].Ack() // too late for the broker, but it is done
+	had[2].Ack() // too late for the broker, but it counts as settled
 	for _, d := range again[1:] {
 		d.Ack()
 	}

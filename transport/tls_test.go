@@ -24,7 +24,7 @@ func TestReadTLS(t *testing.T) {
 	tests := []struct {
 		name string
 		ssl  any
-		want []string // of the error; none: there is none
+		want []string // parts of the error; nil means no error
 	}{
 		{"true", true, nil},
 		{"nothing given", map[string]any{"ca_certs": nil}, nil},
@@ -41,7 +41,7 @@ func TestReadTLS(t *testing.T) {
 		{"no such CA", map[string]any{"ca_certs": "nosuch.pem"}, []string{"AMQP_SSL: ca_certs: open nosuch.pem: no such file"}},
 		{"empty CA", map[string]any{"ca_certs": empty}, []string{"AMQP_SSL: ca_certs: " + empty + " contains no certificate: want PEM"}},
 		{"no such key", map[string]any{"certfile": cert, "keyfile": "nosuch.pem"}, []string{"AMQP_SSL: keyfile: stat nosuch.pem: no such file"}},
-		{"key alone", map[string]any{"keyfile": key}, []string{"AMQP_SSL: keyfile: needs certfile"}},
+		{"key without certificate", map[string]any{"keyfile": key}, []string{"AMQP_SSL: keyfile: needs certfile"}},
 		{"no key", map[string]any{"certfile": cert}, []string{"certfile " + cert + ", keyfile " + cert}},
 		{"another's key", map[string]any{"certfile": cert, "keyfile": otherKey}, []string{"private key does not match public key"}},
 		{"several mistakes", map[string]any{"ciphers": "x", "cert_reqs": "y"}, []string{"AMQP_SSL: cert_reqs: want", "AMQP_SSL: ciphers: unknown"}},
@@ -70,12 +70,12 @@ func TestReadTLS(t *testing.T) {
 	}
 }
 
-// TestTLS speaks TLS to a RabbitMQ in the ways of a fleet's configuration, and in those that fail.
+// TestTLS connects to RabbitMQ with TLS as configurations of fleets do, and with mistakes in them.
 func TestTLS(t *testing.T) {
 	ca, foreign := brokertest.NewCA(t, "ours"), brokertest.NewCA(t, "not ours")
 	node := brokertest.StartTLSNode(t, ca)
 	secure, plain := node.TLSURI(), node.URI()
-	cert, key := ca.Issue(t, "guest") // a user that RabbitMQ has
+	cert, key := ca.Issue(t, "guest") // a user of RabbitMQ
 	stranger, strangerKey := ca.Issue(t, "stranger")
 	forged, forgedKey := foreign.Issue(t, "guest")
 	ssl := func(pairs ...any) map[string]any {
@@ -89,7 +89,7 @@ func TestTLS(t *testing.T) {
 		name, uri string
 		ssl       any
 		login     string
-		want      []string // of the error; none: it works
+		want      []string // parts of the error; nil means that it works
 	}{
 		{"CA", secure, ssl(), "", nil},
 		{"CA in the URI", secure + "?cacertfile=" + ca.File, nil, "", nil},
@@ -137,7 +137,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestCertificateRequired has a server that wants a certificate of its clients.
+// TestCertificateRequired has a server that requires a client certificate.
 func TestCertificateRequired(t *testing.T) {
 	ca := brokertest.NewCA(t, "ours")
 	cert, key := ca.Issue(t, "broker", "127.0.0.1")

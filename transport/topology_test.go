@@ -8,7 +8,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A queue that is deleted is gone with its messages, and no redial brings it back.
+// TestDelete deletes a queue: its messages are deleted too, and a reconnect does not declare it
+// again.
 func TestDelete(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		var tap brokertest.Tap
@@ -19,7 +20,7 @@ func TestDelete(t *testing.T) {
 			Bindings:  []transport.Binding{{Queue: "dropped", Exchange: "shop", Key: "order"}, {Queue: "kept", Exchange: "shop", Key: "order"}},
 		})
 		publish(t, c, "dropped", "x")
-		for range 2 { // a queue that is not there is not there
+		for range 2 { // deleting a missing queue is not an error
 			if err := c.Delete(limit(t), "dropped"); err != nil {
 				t.Fatal(err)
 			}
@@ -36,13 +37,13 @@ func TestDelete(t *testing.T) {
 		}
 		check()
 		tap.Cut()
-		eventually(t, "the redial", func() bool { return c.Wait(limit(t)) == nil && c.Epoch() == 2 })
+		eventually(t, "the reconnect", func() bool { return c.Wait(limit(t)) == nil && c.Epoch() == 2 })
 		check()
 	})
 }
 
-// Nobody who wants a queue deleted waits for a broker that is away.
-func TestDeleteWhileAway(t *testing.T) {
+// TestDeleteWhileDisconnected checks that Delete does not wait for a lost connection.
+func TestDeleteWhileDisconnected(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	c := dial(t, p.uri)
 	declare(t, c, queue("q"))
