@@ -11,44 +11,56 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Interval is a row of the entrypoint table: a method that is called again and again, `timer:"1m"`. The tag is the time from
-// tick to tick, as [time.ParseDuration] reads it. The method is func(ctx) error or func(ctx, [Tick]) error. Further keys
-// are eager:"true", jitter:"5s" and late:"catchup": see the package.
+// Interval is an entrypoint row whose method is called periodically. Its tag is the time from tick
+// to tick, in the format of [time.ParseDuration]:
+//
+//	Sweep timer.Interval `timer:"1m"`
+//
+// The method is func(ctx) error or func(ctx, [Tick]) error. The package's documentation describes
+// the further tag keys eager, jitter and late.
 type Interval struct{}
+
+// A Tick describes the tick that a method is called for. A method may take it after ctx.
+type Tick struct {
+	// Time is when the tick was due, without jitter. The call may have begun later. If the system
+	// clock was set since the start, Time follows it.
+	Time time.Time
+}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (Interval) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	s, err := parse(r.Tag)
-	told, bindErr := bind(r)
+	takesTick, bindErr := bind(r)
 	if err := errors.Join(r.Tag.Keys("timer", "eager", "jitter", "late"), err, bindErr); err != nil {
 		return nil, err
 	}
-	return &ticker{row: r, schedule: s, told: told, stopped: make(chan struct{})}, nil
+	return &ticker{row: r, schedule: s, takesTick: takesTick, stopped: make(chan struct{})}, nil
 }
 
-// bind binds the row's method, and says whether it is told the Tick. Calls go by the name that it has in Go.
-func bind(r *service.Row) (told bool, err error) {
+// bind binds the row's method, and reports whether it takes a Tick. The method's name in call ids
+// is its Go name.
+func bind(r *service.Row) (takesTick bool, err error) {
 	params := r.Params()
-	told = slices.Equal(params, []reflect.Type{reflect.TypeFor[Tick]()})
-	if len(params) > 0 && !told {
-		return false, fmt.Errorf("%s takes %v after ctx, and a timer has a timer.Tick to give, or nothing: write %[1]s(ctx context.Context) error", r.Method, params)
+	takesTick = slices.Equal(params, []reflect.Type{reflect.TypeFor[Tick]()})
+	if len(params) > 0 && !takesTick {
+		return false, fmt.Errorf("%s takes %v after ctx, but a timer passes a timer.Tick or nothing: write %[1]s(ctx context.Context) error", r.Method, params)
 	}
 	_, err = r.Bind(r.Method, params...)
-	return told, err
+	return takesTick, err
 }
 
-// parse reads the row's tag.
+// parse parses the row's tag into a schedule.
 func parse(tag service.Tag) (s schedule, err error) {
 	var mistakes []error
 	if text := tag.Get("timer"); text == "" {
-		mistakes = append(mistakes, errors.New(`has no interval: write the time from call to call, as in timer:"1m"`))
+		mistakes = append(mistakes, errors.New(`has no interval: write the time between calls, as in timer:"1m"`))
 	} else if s.interval, err = duration("timer", text); err != nil {
 		mistakes = append(mistakes, err)
 	}
 	if text := tag.Get("jitter"); text != "" {
 		s.jitter, err = duration("jitter", text)
 		if err == nil && s.interval > 0 && s.jitter >= s.interval {
-			err = fmt.Errorf("jitter %s is not below the interval, %s: ticks would change places; make it less", text, tag.Get("timer"))
+			err = fmt.Errorf("jitter %s must be less than the interval %s, so that ticks keep their order", text, tag.Get("timer"))
 		}
 		mistakes = append(mistakes, err)
 	}
@@ -64,7 +76,7 @@ func parse(tag service.Tag) (s schedule, err error) {
 	return s, errors.Join(mistakes...)
 }
 
-// duration reads the value of a key that is a time above 0. Who comes from Nameko writes seconds without a unit.
+// duration parses the value of a tag key. A number without a unit, as Nameko has it, is a mistake.
 func duration(key, text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if _, unitless := strconv.ParseFloat(text, 64); unitless == nil {
@@ -74,9 +86,9 @@ func duration(key, text string) (time.Duration, error) {
 	}
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf(`%s %q is no duration: write it with units, as in "90s", "1m30s" or "24h"`, key, text)
+		return 0, fmt.Errorf(`%s %q is not a duration: write a number with a unit, as in "90s", "1m30s" or "24h"`, key, text)
 	case d <= 0:
-		return 0, fmt.Errorf(`%s %q is not above 0: write a time that is, as in %[1]s:"5s"`, key, text)
+		return 0, fmt.Errorf(`%s %q must be more than 0, as in %[1]s:"5s"`, key, text)
 	}
 	return d, nil
 }

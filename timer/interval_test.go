@@ -16,6 +16,7 @@ import (
 
 // A tick is a call like any other.
 func TestCall(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tw := new(tower)
 		rows := 0
@@ -47,8 +48,9 @@ func TestCall(t *testing.T) {
 	})
 }
 
-// No outcome of a call ends the timer or moves it.
+// No outcome of a call stops or shifts the timer.
 func TestOutcome(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name, row string
 		act       func(context.Context) error
@@ -73,8 +75,10 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
-// A method that does not heed its ctx is left behind at its timeout; the next tick waits for it where the row is bounded.
+// A method that ignores its context is not waited for after its timeout, unless max_workers bounds
+// the row.
 func TestStuck(t *testing.T) {
+	t.Parallel()
 	for row, want := range map[string][]time.Duration{
 		"Limited": seconds(60, 120, 180, 240, 300),
 		"Alone":   seconds(60, 160, 180, 240, 300),
@@ -91,8 +95,9 @@ func TestStuck(t *testing.T) {
 	}
 }
 
-// A tick for which no worker is free waits for one, and for its turn.
+// A tick waits for a free worker, and for the previous tick.
 func TestNoWorker(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tw := &tower{act: lasts(90)}
 		c, log := start(t, tw, "Plain", service.Config{MaxWorkers: 1})
@@ -115,8 +120,9 @@ func TestNoWorker(t *testing.T) {
 	})
 }
 
-// A stop ends the ticks at once, and waits for the call that runs.
+// A stop ends the ticks at once, and waits for the running call.
 func TestStop(t *testing.T) {
+	t.Parallel()
 	for _, row := range []string{"Plain", "CatchUp"} {
 		t.Run(row, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -142,8 +148,9 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// Between ticks there is nothing to wait for.
+// Between ticks, a stop returns at once.
 func TestStopBetween(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tw := new(tower)
 		c, _ := start(t, tw, "Plain", service.Config{})
@@ -157,6 +164,7 @@ func TestStopBetween(t *testing.T) {
 }
 
 func TestKill(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var cause error
 		tw := &tower{act: func(ctx context.Context, _ int) error {
@@ -174,7 +182,7 @@ func TestKill(t *testing.T) {
 	})
 }
 
-// Quick is for the rules that every entrypoint keeps. Its provocation is that time passes.
+// Quick is the service of TestRules. The time that passes provokes its calls.
 type Quick struct {
 	_ service.Name `service:"quick"`
 
@@ -191,7 +199,7 @@ func TestRules(t *testing.T) {
 	})
 }
 
-// Wrong has each mistake that a row can have.
+// Wrong has every mistake of a row.
 type Wrong struct {
 	_ service.Name `service:"wrong"`
 
@@ -222,28 +230,29 @@ func (*Wrong) Two(context.Context, timer.Tick, int) error { return nil }
 func (*Wrong) Bare() error                                { return nil }
 
 func TestMistakes(t *testing.T) {
+	t.Parallel()
 	_, err := service.New(service.Config{}, new(Wrong))
 	want := []string{
-		`None: has no interval: write the time from call to call, as in timer:"1m"`,
+		`None: has no interval: write the time between calls, as in timer:"1m"`,
 		`Seconds: timer "60" has no unit: for seconds write timer:"60s"`,
 		`Half: timer "0.5" has no unit: for seconds write timer:"0.5s"`,
-		`Day: timer "1d" is no duration: write it with units, as in "90s", "1m30s" or "24h"`,
-		`Zero: timer "0" is not above 0: write a time that is, as in timer:"5s"`,
-		`Negative: timer "-1m" is not above 0: write a time that is, as in timer:"5s"`,
-		`Wide: jitter 60s is not below the interval, 1m: ticks would change places; make it less`,
-		`Back: jitter "-1s" is not above 0: write a time that is, as in jitter:"5s"`,
+		`Day: timer "1d" is not a duration: write a number with a unit, as in "90s", "1m30s" or "24h"`,
+		`Zero: timer "0" must be more than 0, as in timer:"5s"`,
+		`Negative: timer "-1m" must be more than 0, as in timer:"5s"`,
+		`Wide: jitter 60s must be less than the interval 1m, so that ticks keep their order`,
+		`Back: jitter "-1s" must be more than 0, as in jitter:"5s"`,
 		`Unit: jitter "5" has no unit: for seconds write jitter:"5s"`,
 		`Yes: eager "yes" is neither "true" nor "false"`,
 		`Later: late "catch_up" is unknown: write late:"skip" or late:"catchup"`,
 		`Typo: unknown key jiter in its tag: did you mean jitter?`,
-		`All: timer "-1m" is not above 0: write a time that is, as in timer:"5s"`,
-		`All: jitter "x" is no duration: write it with units, as in "90s", "1m30s" or "24h"`,
+		`All: timer "-1m" must be more than 0, as in timer:"5s"`,
+		`All: jitter "x" is not a duration: write a number with a unit, as in "90s", "1m30s" or "24h"`,
 		`All: eager "x" is neither "true" nor "false"`,
 		`All: late "x" is unknown: write late:"skip" or late:"catchup"`,
-		`All: Two takes [timer.Tick int] after ctx, and a timer has a timer.Tick to give, or nothing: write Two(ctx context.Context) error`,
+		`All: Two takes [timer.Tick int] after ctx, but a timer passes a timer.Tick or nothing: write Two(ctx context.Context) error`,
 		`Missing: has no method Missing: write func (w *Wrong) Missing(ctx context.Context) (any, error)`,
-		`Pointer: Pointer takes [*timer.Tick] after ctx, and a timer has a timer.Tick to give, or nothing: write Pointer(ctx context.Context) error`,
-		`Two: Two takes [timer.Tick int] after ctx, and a timer has a timer.Tick to give, or nothing: write Two(ctx context.Context) error`,
+		`Pointer: Pointer takes [*timer.Tick] after ctx, but a timer passes a timer.Tick or nothing: write Pointer(ctx context.Context) error`,
+		`Two: Two takes [timer.Tick int] after ctx, but a timer passes a timer.Tick or nothing: write Two(ctx context.Context) error`,
 		`Bare: the first parameter of Bare is not context.Context: write func (w *Wrong) Bare(ctx context.Context) (any, error)`,
 	}
 	got := strings.Split(strings.ReplaceAll(errText(err), "service wrong: ", ""), "\n")

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Clock is a service whose rows all call Strike. Tests start one row of it.
+// Clock is a service whose rows call Strike. A test starts one row.
 type Clock struct {
 	_ service.Name `service:"clock"`
 
@@ -37,16 +37,16 @@ type Clock struct {
 	Tower *tower
 }
 
-// A tower is where a clock strikes.
+// A tower records the calls of Strike.
 type tower struct {
-	act   func(ctx context.Context, n int) error // of the nth call, from 1 on; nil does nothing
+	act   func(ctx context.Context, n int) error // runs in call n, the first is 1; may be nil
 	start time.Time
 
 	mu      sync.Mutex
 	strikes []strike
 }
 
-// A strike is one call, by the time since the start.
+// A strike is one call, in time since the start.
 type strike struct {
 	due, began time.Duration
 	call       *service.Call
@@ -88,7 +88,7 @@ func (t *tower) due() []time.Duration {
 	return all
 }
 
-// start starts one row, in a bubble, without a broker; it is stopped when the test ends. What is logged is in the log.
+// start starts one row in a bubble, and kills it when the test ends. It returns the log.
 func start(t *testing.T, tw *tower, row string, cfg service.Config) (*service.Container, *bytes.Buffer) {
 	t.Helper()
 	log := new(bytes.Buffer)
@@ -105,7 +105,7 @@ func start(t *testing.T, tw *tower, row string, cfg service.Config) (*service.Co
 	return c, log
 }
 
-// stop stops the container, which must go in order.
+// stop stops the container without an error.
 func stop(t *testing.T, c *service.Container) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
@@ -118,7 +118,7 @@ func stop(t *testing.T, c *service.Container) {
 	}
 }
 
-// every is n times a step, from first on.
+// every returns n multiples of step, the first one first*step.
 func every(step time.Duration, first, n int) []time.Duration {
 	var all []time.Duration
 	for i := range n {
@@ -127,7 +127,7 @@ func every(step time.Duration, first, n int) []time.Duration {
 	return all
 }
 
-// seconds are times.
+// seconds returns durations.
 func seconds(list ...int) []time.Duration {
 	var all []time.Duration
 	for _, s := range list {

@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// lasts makes the nth call last so many seconds, those after them none.
+// lasts makes call n take the nth number of seconds, and further calls no time.
 func lasts(list ...int) func(context.Context, int) error {
 	return func(_ context.Context, n int) error {
 		if n <= len(list) {
@@ -22,6 +22,7 @@ func lasts(list ...int) func(context.Context, int) error {
 }
 
 func TestSchedule(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name, row string
 		act       func(context.Context, int) error
@@ -86,8 +87,9 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// An hour of ticks, exact, by a method that takes no Tick.
+// An hour of ticks is exact, for a method that takes no Tick.
 func TestHour(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tw := new(tower)
 		c, _ := start(t, tw, "Untold", service.Config{})
@@ -97,8 +99,9 @@ func TestHour(t *testing.T) {
 	})
 }
 
-// Calls of all lengths move no tick.
+// The duration of calls does not shift the schedule.
 func TestNoDrift(t *testing.T) {
+	t.Parallel()
 	const ticks = 10_000
 	synctest.Test(t, func(t *testing.T) {
 		tw := &tower{act: func(_ context.Context, n int) error {
@@ -115,8 +118,9 @@ func TestNoDrift(t *testing.T) {
 	})
 }
 
-// Jitter delays each tick by a time of its own, and none after it.
+// Jitter delays each tick independently.
 func TestJitter(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		row    string
 		first  int
@@ -153,8 +157,10 @@ func TestJitter(t *testing.T) {
 	}
 }
 
-// A tick is late when its own jitter has passed too, not before: what is skipped is less than the call took.
+// A tick is late only after its jitter, so that fewer ticks are skipped than were due during the
+// call.
 func TestJitterSkips(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tw := &tower{act: lasts(150)}
 		c, _ := start(t, tw, "Jitter", service.Config{})

@@ -10,10 +10,10 @@ import (
 
 // A ticker makes the calls of one row.
 type ticker struct {
-	row      *service.Row
-	schedule schedule
-	told     bool // the method takes the Tick
-	stopped  chan struct{}
+	row       *service.Row
+	schedule  schedule
+	takesTick bool // the method takes a Tick
+	stopped   chan struct{}
 }
 
 // Start implements [service.Entrypoint].
@@ -23,16 +23,16 @@ func (t *ticker) Start(context.Context) error {
 	return nil
 }
 
-// Stop ends the ticks. The call that runs is the container's to wait for.
+// Stop ends the ticks. The container waits for a call that is running.
 func (t *ticker) Stop(context.Context) error {
 	close(t.stopped)
 	return nil
 }
 
-// tick makes a call at each tick from the one at first, until Stop or the container's end.
+// tick calls the method at each tick, from the first one until Stop or the end of the container.
 func (t *ticker) tick(ctx context.Context, first time.Time) {
 	for at := first; t.wait(ctx, at); {
-		_, _ = t.row.Run(ctx, service.Request{Leading: t.leading(time.Now())}) // it logs its error; nobody else is to know
+		_, _ = t.row.Run(ctx, service.Request{Leading: t.leading(time.Now())}) // Run logs the error
 		var skipped int64
 		if at, skipped = t.schedule.next(time.Now()); skipped > 0 {
 			t.row.Logger().LogAttrs(ctx, slog.LevelWarn, "late ticks skipped", slog.Int64("skipped", skipped))
@@ -40,7 +40,7 @@ func (t *ticker) tick(ctx context.Context, first time.Time) {
 	}
 }
 
-// wait returns at a time, true, or false when there are to be no more calls.
+// wait returns true at a time, or false if the ticks end before.
 func (t *ticker) wait(ctx context.Context, at time.Time) bool {
 	timer := time.NewTimer(time.Until(at))
 	defer timer.Stop()
@@ -50,16 +50,17 @@ func (t *ticker) wait(ctx context.Context, at time.Time) bool {
 	case <-ctx.Done():
 	}
 	select {
-	case <-t.stopped: // it counts, though it is time
+	case <-t.stopped: // even if it is time
 		return false
 	default:
 		return ctx.Err() == nil
 	}
 }
 
-// leading is what the method takes after ctx. The time is that of now's clock, which may have been set since the start.
+// leading returns the parameters after ctx. The tick's time is computed from now, because the
+// system clock may have been set since the start.
 func (t *ticker) leading(now time.Time) []any {
-	if !t.told {
+	if !t.takesTick {
 		return nil
 	}
 	return []any{Tick{Time: now.Add(t.schedule.due().Sub(now))}}

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Pinged is a service for what goes for every extension.
+// Pinged is the service of TestRules.
 type Pinged struct {
 	_ service.Name `service:"pinged"`
 
@@ -31,8 +31,9 @@ type broken struct{ net.Listener }
 
 func (b broken) Accept() (net.Conn, error) { return nil, errors.New("the card is gone") }
 
-// A server that takes no connections any more ends the services, which say why.
+// A server whose listener fails ends the services with its error.
 func TestAcceptFails(t *testing.T) {
+	t.Parallel()
 	c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler), Values: []any{web.Config{
 		Listen: func(ctx context.Context, _ string) (net.Listener, error) {
 			l, err := new(hosttest.Port).Listen(ctx, "")
@@ -50,7 +51,7 @@ func TestAcceptFails(t *testing.T) {
 	}
 }
 
-// TestRules holds the server to what containers and peers rely on.
+// TestRules checks the rules for all entrypoints.
 func TestRules(t *testing.T) {
 	var port hosttest.Port
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

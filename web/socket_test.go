@@ -22,7 +22,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Counted is a service for what goes for every extension.
+// Counted is the service of TestSocketRules.
 type Counted struct {
 	_ service.Name `service:"counted"`
 
@@ -33,7 +33,7 @@ type Counted struct {
 
 func (*Counted) Count(context.Context, *web.Socket) (int, error) { return 1, nil }
 
-// TestSocketRules holds sockets to what containers and peers rely on.
+// TestSocketRules checks the rules for all entrypoints.
 func TestSocketRules(t *testing.T) {
 	var port hosttest.Port
 	servicetest.TestEntrypoint(t, new(Counted), func(ctx context.Context) error {
@@ -60,7 +60,7 @@ func TestSocketRules(t *testing.T) {
 	}, web.Config{Listen: port.Listen})
 }
 
-// Staged is a service whose calls the test ends.
+// Staged is a service whose calls end when the test says so.
 type Staged struct {
 	_ service.Name `service:"staged"`
 
@@ -78,13 +78,13 @@ type Staged struct {
 
 type stage struct {
 	began chan string
-	over  chan error // why a call's ctx has ended
-	gates sync.Map   // of channels, by name
+	over  chan error // the cause of a call's ctx
+	gates sync.Map   // channels by name
 }
 
 func newStage() *stage { return &stage{began: make(chan string, 16), over: make(chan error, 16)} }
 
-// gate ends a call of that name for each value.
+// gate returns the channel that ends a call of this name with each value.
 func (s *stage) gate(name string) chan bool {
 	gate, _ := s.gates.LoadOrStore(name, make(chan bool))
 	return gate.(chan bool)
@@ -117,7 +117,7 @@ func (*Staged) Fail(_ context.Context, how string) (any, error) {
 	return nil, rpc.NewError("shop.exceptions.SoldOut", "sold out")
 }
 
-// exploding is a result whose own code panics.
+// exploding is a result whose MarshalJSON panics.
 type exploding struct{}
 
 func (exploding) MarshalJSON() ([]byte, error) { panic("secret") }
@@ -134,8 +134,9 @@ func asking(method, arguments, id string) string {
 
 func named(name string) string { return fmt.Sprintf(`"name": %q`, name) }
 
-// What a client is told of each outcome.
+// The answer for each outcome of a call.
 func TestSocketOutcomes(t *testing.T) {
+	t.Parallel()
 	p := start(t, web.Config{}, &Staged{stage: newStage()})
 	conn := p.socket(t)
 	const (
@@ -178,8 +179,9 @@ func TestSocketOutcomes(t *testing.T) {
 	}
 }
 
-// The requests of a socket wait for each other, as with Nameko; other sockets do not wait for them.
+// The requests of a socket run in order, as in Nameko; other sockets do not wait for them.
 func TestInOrder(t *testing.T) {
+	t.Parallel()
 	staged := newStage()
 	p := start(t, web.Config{}, &Staged{stage: staged})
 	conn, other := p.socket(t), p.socket(t)
@@ -206,8 +208,9 @@ func TestInOrder(t *testing.T) {
 	}
 }
 
-// Where the row says so, several requests of one socket run at once, beside those in order.
+// With at_once, several requests of one socket run at once, independent of those in order.
 func TestAtOnce(t *testing.T) {
+	t.Parallel()
 	staged := newStage()
 	p := start(t, web.Config{}, &Staged{stage: staged})
 	conn := p.socket(t)
@@ -229,8 +232,9 @@ func TestAtOnce(t *testing.T) {
 	readFrame(t, conn)
 }
 
-// A client that goes ends its calls: at WARN, since clients do.
+// When a client disconnects, its calls end, at WARN.
 func TestClientGone(t *testing.T) {
+	t.Parallel()
 	staged := newStage()
 	p := start(t, web.Config{}, &Staged{stage: staged})
 	conn := p.socket(t)
@@ -248,6 +252,7 @@ func TestClientGone(t *testing.T) {
 // At a stop a socket is closed with 1001: at once if nothing runs for it, else when that is
 // answered.
 func TestSocketDrain(t *testing.T) {
+	t.Parallel()
 	staged := newStage()
 	p := start(t, web.Config{}, &Staged{stage: staged})
 	busy, idle := p.socket(t), p.socket(t)
@@ -258,7 +263,7 @@ func TestSocketDrain(t *testing.T) {
 	if got := closeCode(t, idle); got != websocket.CloseGoingAway {
 		t.Errorf("got %d, want 1001", got)
 	}
-	write(t, busy, websocket.TextMessage, asking("wait", named("b"), "b")) // nobody takes it
+	write(t, busy, websocket.TextMessage, asking("wait", named("b"), "b")) // it is not run
 	select {
 	case err := <-stopped:
 		t.Fatalf("stopped before the call had ended: %v", err)
@@ -278,8 +283,9 @@ func TestSocketDrain(t *testing.T) {
 	}
 }
 
-// Whose pages may open sockets.
+// The pages that may open sockets.
 func TestOrigins(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, origin string
 		allowed      []string
@@ -317,8 +323,9 @@ type teapot struct{ error }
 
 func (teapot) HTTPStatus() int { return http.StatusTeapot }
 
-// What is found out at the upgrade goes with each call; who is refused gets a status.
+// The context data of the upgrade belongs to each call; a refused upgrade has a status.
 func TestAuthenticate(t *testing.T) {
+	t.Parallel()
 	p := startConfigured(t, service.Config{Values: []any{web.Hooks{Context: func(r *http.Request) (context.Context, error) {
 		ctx := service.Language.With(r.Context(), r.Header.Get("Accept-Language"))
 		switch token := r.Header.Get("Authorization"); token {
@@ -345,7 +352,7 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
-// wrapped is a ResponseWriter as middleware makes them: what is below, net/http finds.
+// wrapped is a ResponseWriter of a middleware, with Unwrap for net/http.
 type wrapped struct{ http.ResponseWriter }
 
 func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -353,6 +360,7 @@ func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // Sockets are opened by TLS where HTTP/2 is spoken too, and through middleware that knows nothing
 // of them.
 func TestSocketTLS(t *testing.T) {
+	t.Parallel()
 	made := httptest.NewUnstartedServer(nil)
 	made.StartTLS()
 	defer made.Close()
