@@ -37,6 +37,7 @@ type Conn struct {
 	frameMax  atomic.Int64       // of the latest session
 	stop      context.CancelFunc // ends run
 	wg        sync.WaitGroup     // run and the consumers
+	publisher *Publisher         // of Publish and Send
 
 	mu        sync.Mutex
 	current   *session      // nil while disconnected
@@ -65,6 +66,7 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 		changed:   make(chan struct{}),
 		consumers: map[*Consumer]struct{}{},
 	}
+	c.publisher = c.Publisher()
 	s, err := c.connect(ctx, 0)
 	if err != nil {
 		return nil, err

@@ -66,6 +66,10 @@
 // is unknown because the connection was lost ([ErrConnectionLost]). A publishing that would make
 // the broker close the channel is an error before anything is written.
 //
+// Publishings to an exchange that does not exist, or that the user may not write to, still close
+// the channel. Parts of a program that publish independently of one another each take a
+// [Publisher], which has a channel to itself.
+//
 // # Consuming
 //
 // A [Consumer] passes deliveries to one function, in order. Each [Delivery] may be settled later,

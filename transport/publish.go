@@ -9,20 +9,46 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Publish sends p and waits for the broker's confirm. While the connection is lost, it waits for
+// A Publisher publishes on a channel that is opened with its first publishing. The broker closes a
+// channel when it refuses a publishing on it, and then every publishing on that channel that is not
+// confirmed yet fails with [ErrConnectionLost]. A part of a program that other parts' refusals must
+// not disturb has a Publisher of its own ([Conn.Publisher]).
+//
+// Its methods may be called by several goroutines.
+type Publisher struct {
+	conn *Conn
+
+	mu      sync.Mutex
+	channel *confirmChannel // the latest; nil until something is published: brokers block only connections that publish
+}
+
+// Publisher returns a new Publisher on the connection.
+func (c *Conn) Publisher() *Publisher { return &Publisher{conn: c} }
+
+// Publish publishes on the channel that all callers of Conn.Publish and [Conn.Send] share; see
+// [Publisher.Publish].
+func (c *Conn) Publish(ctx context.Context, p Publishing) error { return c.publisher.Publish(ctx, p) }
+
+// Send publishes on the channel that all callers of [Conn.Publish] and Conn.Send share; see
+// [Publisher.Send].
+func (c *Conn) Send(ctx context.Context, p Publishing, settled func(error)) error {
+	return c.publisher.Send(ctx, p, settled)
+}
+
+// Publish sends m and waits for the broker's confirm. While the connection is lost, it waits for
 // that too. Its errors are:
 //
-//   - a mistake in p, found before anything is written: a body over Config.MaxMessage
+//   - a mistake in m, found before anything is written: a body over Config.MaxMessage
 //     ([*codec.TooLarge]), a property or routing key over 255 bytes, headers that do not fit a
 //     frame or have a type that AMQP lacks, an expiration out of range
-//   - [*Returned]: p is mandatory and reached no queue
+//   - [*Returned]: m is mandatory and reached no queue
 //   - [*Error]: the exchange does not exist, or the user may not write to it
-//   - [ErrNacked]: the broker did not accept p
-//   - [ErrConnectionLost], or ctx's cause: p was sent or not; the outcome is unknown
+//   - [ErrNacked]: the broker did not accept m
+//   - [ErrConnectionLost], or ctx's cause: m was sent or not; the outcome is unknown
 //   - [ErrClosed]
-func (c *Conn) Publish(ctx context.Context, p Publishing) error {
+func (p *Publisher) Publish(ctx context.Context, m Publishing) error {
 	result := make(chan error, 1)
-	out, err := c.send(ctx, &p, func(err error) { result <- err })
+	out, err := p.send(ctx, &m, func(err error) { result <- err })
 	if err != nil {
 		return err
 	}
@@ -32,37 +58,37 @@ func (c *Conn) Publish(ctx context.Context, p Publishing) error {
 		case err := <-result:
 			return err
 		case <-confirmed:
-			out.publisher.settle(out)
+			out.channel.settle(out)
 			confirmed = nil // the result comes now
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for the broker's confirm: %w", out.publisher.session.contextError(ctx))
+			return fmt.Errorf("waiting for the broker's confirm: %w", out.channel.session.contextError(ctx))
 		}
 	}
 }
 
-// Send sends p without waiting for the broker's confirm. It calls settled exactly once, with what
+// Send sends m without waiting for the broker's confirm. It calls settled exactly once, with what
 // Publish would have returned, from a goroutine of the connection; settled must not block. A return
 // is reported at once, a confirm perhaps only after those of earlier publishings. If Send itself
-// returns an error, p was not sent and settled is not called.
-func (c *Conn) Send(ctx context.Context, p Publishing, settled func(error)) error {
-	_, err := c.send(ctx, &p, settled)
+// returns an error, m was not sent and settled is not called.
+func (p *Publisher) Send(ctx context.Context, m Publishing, settled func(error)) error {
+	_, err := p.send(ctx, &m, settled)
 	return err
 }
 
-func (c *Conn) send(ctx context.Context, p *Publishing, settled func(error)) (*unconfirmed, error) {
-	message, err := p.encode(c)
+func (p *Publisher) send(ctx context.Context, m *Publishing, settled func(error)) (*unconfirmed, error) {
+	message, err := m.encode(p.conn)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		s, err := c.session(ctx)
+		s, err := p.conn.session(ctx)
 		if err != nil {
 			return nil, err
 		}
-		publisher, err := publisherOf(ctx, s)
+		ch, err := p.channelOn(ctx, s)
 		if err == nil {
 			var out *unconfirmed
-			if out, err = publisher.send(ctx, p, message, settled); err == nil {
+			if out, err = ch.send(ctx, m, message, settled); err == nil {
 				return out, nil
 			}
 		}
@@ -72,9 +98,30 @@ func (c *Conn) send(ctx context.Context, p *Publishing, settled func(error)) (*u
 	}
 }
 
-// A publisher is a channel in confirm mode. One goroutine receives its returns and confirms, so
-// that a return is known before the confirm that follows it.
-type publisher struct {
+// channelOn returns the Publisher's channel on s, and opens it if there is none.
+func (p *Publisher) channelOn(ctx context.Context, s *session) (*confirmChannel, error) {
+	p.mu.Lock()
+	ch := p.channel
+	if ch == nil || ch.session != s || ch.isClosed() {
+		ch = newConfirmChannel(s)
+		if s.isLost() || !s.start(ch.run) { // there may be a channel on a later session
+			p.mu.Unlock()
+			return nil, errChannelClosed
+		}
+		p.channel = ch
+	}
+	p.mu.Unlock()
+	select {
+	case <-ch.ready:
+		return ch, ch.err
+	case <-ctx.Done():
+		return nil, s.contextError(ctx)
+	}
+}
+
+// A confirmChannel is a channel in confirm mode. One goroutine receives its returns and confirms,
+// so that a return is known before the confirm that follows it.
+type confirmChannel struct {
 	session *session
 	ready   chan struct{} // closed when the channel is open or cannot be opened
 	err     error         // why it cannot be opened; valid once ready is closed
@@ -89,49 +136,31 @@ type publisher struct {
 	pending []*unconfirmed // in the order of writing; the head is not settled
 }
 
+func newConfirmChannel(s *session) *confirmChannel {
+	return &confirmChannel{
+		session: s,
+		ready:   make(chan struct{}),
+		writing: make(chan struct{}, 1),
+		wake:    make(chan struct{}, 1),
+		asks:    make(chan *unconfirmed),
+		closed:  make(chan struct{}),
+	}
+}
+
 // An unconfirmed is a publishing whose confirm has not come.
 type unconfirmed struct {
-	publisher *publisher
-	confirm   *amqp.DeferredConfirmation // nil until it is written
-	settled   func(error)                // nil once it was called
+	channel *confirmChannel
+	confirm *amqp.DeferredConfirmation // nil until it is written
+	settled func(error)                // nil once it was called
 
 	// A basic.return is matched by these.
 	exchange, key, correlationID, messageID string
 	mandatory                               bool
 }
 
-// publisherOf returns the publisher of s, and opens its channel if there is none.
-func publisherOf(ctx context.Context, s *session) (*publisher, error) {
-	s.mu.Lock()
-	p := s.publisher
-	if p == nil || p.isClosed() {
-		if s.ended {
-			s.mu.Unlock()
-			return nil, errChannelClosed
-		}
-		p = &publisher{
-			session: s,
-			ready:   make(chan struct{}),
-			writing: make(chan struct{}, 1),
-			wake:    make(chan struct{}, 1),
-			asks:    make(chan *unconfirmed),
-			closed:  make(chan struct{}),
-		}
-		s.publisher = p
-		s.wg.Go(p.run)
-	}
-	s.mu.Unlock()
+func (c *confirmChannel) isClosed() bool {
 	select {
-	case <-p.ready:
-		return p, p.err
-	case <-ctx.Done():
-		return nil, s.contextError(ctx)
-	}
-}
-
-func (p *publisher) isClosed() bool {
-	select {
-	case <-p.closed:
+	case <-c.closed:
 		return true
 	default:
 		return false
@@ -139,47 +168,47 @@ func (p *publisher) isClosed() bool {
 }
 
 // send writes a publishing. errChannelClosed means that nothing was sent.
-func (p *publisher) send(ctx context.Context, m *Publishing, message amqp.Publishing, settled func(error)) (*unconfirmed, error) {
+func (c *confirmChannel) send(ctx context.Context, m *Publishing, message amqp.Publishing, settled func(error)) (*unconfirmed, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	select {
-	case p.writing <- struct{}{}:
-		defer func() { <-p.writing }()
-	case <-p.closed:
+	case c.writing <- struct{}{}:
+		defer func() { <-c.writing }()
+	case <-c.closed:
 		return nil, errChannelClosed
 	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting to publish: %w", p.session.contextError(ctx))
+		return nil, fmt.Errorf("waiting to publish: %w", c.session.contextError(ctx))
 	}
-	if !p.session.sock.waitWritable(ctx, p.closed) {
+	if !c.session.sock.waitWritable(ctx, c.closed) {
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("waiting to publish: %w", p.session.contextError(ctx))
+			return nil, fmt.Errorf("waiting to publish: %w", c.session.contextError(ctx))
 		}
 		return nil, errChannelClosed
 	}
 	out := &unconfirmed{
-		publisher: p, settled: settled, mandatory: m.Mandatory,
+		channel: c, settled: settled, mandatory: m.Mandatory,
 		exchange: m.Exchange, key: m.Key, correlationID: m.CorrelationID, messageID: m.MessageID,
 	}
-	p.mu.Lock()
-	p.pending = append(p.pending, out) // before it is written: its return may come at once
-	p.mu.Unlock()
-	confirm, err := p.amqp.PublishWithDeferredConfirm(m.Exchange, m.Key, m.Mandatory, false, message)
-	p.mu.Lock()
+	c.mu.Lock()
+	c.pending = append(c.pending, out) // before it is written: its return may come at once
+	c.mu.Unlock()
+	confirm, err := c.amqp.PublishWithDeferredConfirm(m.Exchange, m.Key, m.Mandatory, false, message)
+	c.mu.Lock()
 	if err != nil {
-		p.pending = p.pending[:len(p.pending)-1]
+		c.pending = c.pending[:len(c.pending)-1]
 	} else {
 		out.confirm = confirm
 	}
-	first := err == nil && p.pending[0] == out
-	p.mu.Unlock()
+	first := err == nil && c.pending[0] == out
+	c.mu.Unlock()
 	if err != nil {
-		<-p.closed // soon: a write fails only because the channel is closed
+		<-c.closed // soon: a write fails only because the channel is closed
 		return nil, errChannelClosed
 	}
 	if first { // otherwise run waits for an earlier one
 		select {
-		case p.wake <- struct{}{}:
+		case c.wake <- struct{}{}:
 		default:
 		}
 	}
@@ -188,32 +217,32 @@ func (p *publisher) send(ctx context.Context, m *Publishing, message amqp.Publis
 
 // settle asks run to settle out now, because its confirm has come, without waiting for earlier
 // ones.
-func (p *publisher) settle(out *unconfirmed) {
+func (c *confirmChannel) settle(out *unconfirmed) {
 	select {
-	case p.asks <- out:
-	case <-p.closed:
+	case c.asks <- out:
+	case <-c.closed:
 	}
 }
 
-// run is the publisher's goroutine: it opens the channel, and settles publishings until it is
+// run is the channel's goroutine: it opens the channel, and settles publishings until it is
 // closed.
-func (p *publisher) run() {
-	ch, err := p.session.amqp.Channel()
+func (c *confirmChannel) run() {
+	ch, err := c.session.amqp.Channel()
 	if err == nil {
 		err = ch.Confirm(false)
 	}
 	if err != nil {
-		p.err = brokerError(err, connecting)
-		close(p.closed)
-		close(p.ready)
+		c.err = brokerError(err, connecting)
+		close(c.closed)
+		close(c.ready)
 		return
 	}
 	returns := ch.NotifyReturn(make(chan amqp.Return, 64))
 	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
-	p.amqp = ch
-	close(p.ready)
+	c.amqp = ch
+	close(c.ready)
 	for {
-		head := p.head()
+		head := c.head()
 		var confirmed <-chan struct{}
 		if head != nil {
 			confirmed = head.confirm.Done()
@@ -221,46 +250,46 @@ func (p *publisher) run() {
 		select {
 		case r, ok := <-returns:
 			if !ok {
-				p.end(<-closes, nil)
+				c.end(<-closes, nil)
 				return
 			}
-			p.returned(r)
+			c.returned(r)
 			continue
 		case <-confirmed:
-		case head = <-p.asks:
-		case <-p.wake:
+		case head = <-c.asks:
+		case <-c.wake:
 			continue
 		case err := <-closes:
-			p.end(err, returns)
+			c.end(err, returns)
 			return
 		}
 		if !head.confirm.Acked() && ch.IsClosed() {
-			p.end(<-closes, returns) // not a nack: amqp091-go marks so what was not confirmed
+			c.end(<-closes, returns) // not a nack: amqp091-go marks so what was not confirmed
 			return
 		}
-		p.confirmed(head, returns)
+		c.confirmed(head, returns)
 	}
 }
 
 // head returns the oldest publishing that is written and not settled, or nil.
-func (p *publisher) head() *unconfirmed {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for len(p.pending) > 0 && p.pending[0].settled == nil && p.pending[0].confirm != nil {
-		p.pending[0] = nil
-		p.pending = p.pending[1:]
+func (c *confirmChannel) head() *unconfirmed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.pending) > 0 && c.pending[0].settled == nil && c.pending[0].confirm != nil {
+		c.pending[0] = nil
+		c.pending = c.pending[1:]
 	}
-	if len(p.pending) == 0 || p.pending[0].confirm == nil {
+	if len(c.pending) == 0 || c.pending[0].confirm == nil {
 		return nil
 	}
-	return p.pending[0]
+	return c.pending[0]
 }
 
 // confirmed settles out, which the broker has acked or nacked. Its return, if any, came before
 // that.
-func (p *publisher) confirmed(out *unconfirmed, returns <-chan amqp.Return) {
+func (c *confirmChannel) confirmed(out *unconfirmed, returns <-chan amqp.Return) {
 	for len(returns) > 0 {
-		p.returned(<-returns)
+		c.returned(<-returns)
 	}
 	if out.confirm.Acked() {
 		out.settle(nil)
@@ -271,17 +300,17 @@ func (p *publisher) confirmed(out *unconfirmed, returns <-chan amqp.Return) {
 
 // returned settles the oldest publishing that r matches. Those that it cannot tell apart are the
 // same to their senders too.
-func (p *publisher) returned(r amqp.Return) {
-	p.mu.Lock()
+func (c *confirmChannel) returned(r amqp.Return) {
+	c.mu.Lock()
 	var match *unconfirmed
-	for _, out := range p.pending {
+	for _, out := range c.pending {
 		if out.settled != nil && out.mandatory && out.exchange == r.Exchange && out.key == r.RoutingKey &&
 			out.correlationID == r.CorrelationId && out.messageID == r.MessageId {
 			match = out
 			break
 		}
 	}
-	p.mu.Unlock()
+	c.mu.Unlock()
 	if match != nil {
 		match.settle(&Returned{Exchange: r.Exchange, Key: r.RoutingKey, Code: int(r.ReplyCode), Text: r.ReplyText})
 	}
@@ -289,12 +318,12 @@ func (p *publisher) returned(r amqp.Return) {
 
 // end settles everything that is pending. The channel was closed because of err, or in order if err
 // is nil.
-func (p *publisher) end(err *amqp.Error, returns <-chan amqp.Return) {
-	close(p.closed)
-	p.writing <- struct{}{} // kept: nobody writes any more
+func (c *confirmChannel) end(err *amqp.Error, returns <-chan amqp.Return) {
+	close(c.closed)
+	c.writing <- struct{}{} // kept: nobody writes any more
 	if returns != nil {
 		for r := range returns {
-			p.returned(r)
+			c.returned(r)
 		}
 	}
 	lost := ErrConnectionLost
@@ -304,7 +333,7 @@ func (p *publisher) end(err *amqp.Error, returns <-chan amqp.Return) {
 		errors.As(why, &refused)
 		lost = fmt.Errorf("%w: %w", ErrConnectionLost, why)
 	}
-	for _, out := range p.pending {
+	for _, out := range c.pending {
 		switch {
 		case out.confirm.Acked():
 			out.settle(nil)
@@ -314,7 +343,7 @@ func (p *publisher) end(err *amqp.Error, returns <-chan amqp.Return) {
 			out.settle(lost)
 		}
 	}
-	p.pending = nil
+	c.pending = nil
 }
 
 // settle reports the outcome, once. Only run's goroutine calls it.

@@ -279,3 +279,43 @@ func TestPublishToABrokerThatDoesNotRead(t *testing.T) {
 	p.release()
 	settled.Wait()
 }
+
+// TestPublishers has the broker refuse what one Publisher publishes: no publishing of another fails.
+func TestPublishers(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		c := dial(t, uri)
+		declare(t, c, queue("q"))
+		other := c.Publisher()
+		stop, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(ended)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				var refused *transport.Error
+				if err := other.Publish(limit(t), transport.Publishing{Exchange: "missing"}); !errors.As(err, &refused) || refused.Code != 404 {
+					t.Errorf("to a missing exchange: got %v, want a 404", err)
+				}
+			}
+		}()
+		var wg sync.WaitGroup
+		for range 2000 {
+			wg.Add(1)
+			err := c.Send(limit(t), transport.Publishing{Key: "q"}, func(err error) {
+				defer wg.Done()
+				if err != nil {
+					t.Errorf("by another Publisher: got %v", err)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		wg.Wait()
+		close(stop)
+		<-ended
+	})
+}

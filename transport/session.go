@@ -32,9 +32,8 @@ type session struct {
 	lost chan struct{} // closed when the connection has ended
 	err  error         // why; valid once lost is closed
 
-	mu        sync.Mutex
-	ended     bool       // start starts no more goroutines
-	publisher *publisher // nil until something is published: brokers block only connections that publish
+	mu    sync.Mutex
+	ended bool // start starts no more goroutines
 }
 
 // openSession connects to one broker and logs in.
