@@ -3,7 +3,7 @@ package events
 import (
 	"context"
 
-	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/internal/publish"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -11,7 +11,7 @@ import (
 // several goroutines.
 type Conn struct {
 	conn *transport.Conn
-	out  *messaging.Outlet
+	out  *publish.Publisher
 }
 
 // Dial connects to the broker. ctx limits only that.
@@ -20,7 +20,7 @@ func Dial(ctx context.Context, broker transport.Config) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{conn, messaging.OutletOf(conn)}, nil
+	return &Conn{conn, publish.On(conn)}, nil
 }
 
 // Dispatcher returns a dispatcher of events in the name of a service. It does not declare the service's exchange: where

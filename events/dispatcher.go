@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/internal/publish"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -23,7 +23,7 @@ type Dispatcher func(ctx context.Context, event string, payload any) error
 func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	cfg, _ := service.Lookup[Config](f.Host)
 	mandatory, err := f.Tag.Flag("mandatory", false)
-	out, outErr := messaging.NewOutlet(f, transport.Topology{Exchanges: cfg.exchanges(f.Service)})
+	out, outErr := publish.New(f, transport.Topology{Exchanges: cfg.exchanges(f.Service)})
 	if err := errors.Join(f.Tag.Keys("mandatory"), err, outErr); err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	return dispatcher(out, f.Service, func(m *transport.Publishing) { m.Mandatory = mandatory }), nil
 }
 
-func dispatcher(out *messaging.Outlet, service string, options ...func(*transport.Publishing)) Dispatcher {
+func dispatcher(out *publish.Publisher, service string, options ...func(*transport.Publishing)) Dispatcher {
 	return func(ctx context.Context, event string, payload any) error {
 		m := transport.Publishing{
 			Exchange:   exchangeOf(service),

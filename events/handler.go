@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gomeko/gomeko/internal/methodname"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -71,7 +72,7 @@ func subscription(r *service.Row, from source) (sub messaging.Subscription, err 
 	switch delivery := cmp.Or(r.Tag.Get("delivery"), "pool"); delivery {
 	case "singleton":
 	case "pool":
-		q.Name += "--" + r.Service + "." + messaging.MethodName(r)
+		q.Name += "--" + r.Service + "." + methodname.Of(r)
 	case "broadcast":
 		id := cfg.Identity
 		switch {
@@ -84,7 +85,7 @@ func subscription(r *service.Row, from source) (sub messaging.Subscription, err 
 		case id == "":
 			return sub, errors.New(`a reliable broadcast needs an identity that outlives a restart: set gomeko.broadcast_identity in the configuration (events.Config.Identity), or write reliable:"false"`)
 		}
-		q.Name += "--" + r.Service + "." + messaging.MethodName(r) + "-" + id
+		q.Name += "--" + r.Service + "." + methodname.Of(r) + "-" + id
 		q.Exclusive = !reliable
 	default:
 		return sub, fmt.Errorf(`delivery %q is not known: write "pool", "singleton" or "broadcast"`, delivery)

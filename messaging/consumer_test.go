@@ -216,7 +216,7 @@ func TestMistakes(t *testing.T) {
 		`Headers: headers: "tenant" is no argument: write name=value with spaces between them, as in headers:"x-tenant=eu x-version=2"`,
 		`Yaml: serializer "yaml" is not known: write "json" or "msgpack"`,
 		`Yaml: compression "gzip" is not known: write "zlib"`,
-		`Fan: exchange "e2" is declared otherwise by Topic of wrong (kind=topic durable=true auto_delete=false; here kind=fanout durable=true auto_delete=false): make them the same`,
+		`Fan: exchange "e2" is declared with other flags by Topic of wrong (kind=topic durable=true auto_delete=false; here kind=fanout durable=true auto_delete=false): make them the same`,
 		`Push: queue "g" is declared with other flags by Quorum of wrong (`,
 		`Pointless: durable has no meaning without queue: name one, or leave it out`,
 		`Bound: kind has no meaning with declare:"false": leave one of them out`,

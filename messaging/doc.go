@@ -58,15 +58,6 @@
 // Messages are read in every codec that [transport.Config].Accept has, and published in its Codec: Nameko's ACCEPT and
 // serializer. What Go's types are there is in package transport, under Values. A body that says that it is compressed is inflated.
 //
-// # Outlet
-//
-// An [Outlet] publishes payloads, with the context data and the call ids of ctx, and returns when the broker has taken
-// them:
-//
-//	out, err := messaging.NewOutlet(f, transport.Topology{Exchanges: []transport.Exchange{exchange}})
-//	…
-//	err = out.Publish(ctx, order, transport.Publishing{Exchange: exchange.Name, Key: "created"})
-//
 // Publishings are confirmed and pipelined: each waits for its own confirm, none for that of another. There is no use_confirms, retry
 // or retry_policy as in Nameko: while the broker is away a publishing waits for it, as long as its ctx does.
 //

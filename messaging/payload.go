@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/methodname"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
@@ -16,7 +17,7 @@ import (
 // bind binds the row's method in one of the forms of [Subscribe], and returns whether it is told what about is of, and the
 // type of its payload, nil if it takes none.
 func bind(r *service.Row, about reflect.Type) (told bool, payload reflect.Type, err error) {
-	name, params := MethodName(r), r.Params()
+	name, params := methodname.Of(r), r.Params()
 	switch {
 	case slices.Equal(params, []reflect.Type{about}):
 		_, err = r.Bind(name+"()", about)
@@ -61,7 +62,8 @@ func (s *subscriber) read(d *transport.Delivery) (args signature.Arguments, err 
 	if s.payload == nil {
 		return args, nil
 	}
-	c, body, err := s.hub.in.Accepts().Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, s.hub.in.MaxMessage())
+	conn := s.shared.connection.Conn()
+	c, body, err := conn.Accepts().Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, conn.MaxMessage())
 	if err != nil {
 		return args, &unreadableError{err, d.Body}
 	}

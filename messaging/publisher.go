@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/codec/msgpack"
+	"github.com/gomeko/gomeko/internal/publish"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -48,7 +49,7 @@ type Publisher func(ctx context.Context, payload any, options ...func(*transport
 func (Publisher) Dependency(f *service.Field) (any, error) {
 	p, err := publishingOf(f.Tag)
 	topology, topologyErr := topologyOf(f.Tag, f.Tag.Get("messaging"), f.Tag.Get("queue"), f.Tag.Get("key"))
-	out, outErr := NewOutlet(f, topology)
+	out, outErr := publish.New(f, topology)
 	known := append(declarationKeys(), "messaging", "key", "queue", "mandatory", "persistent", "priority", "expiration", "headers",
 		"serializer", "compression")
 	err = errors.Join(f.Tag.Keys(known...), err, topologyErr, outErr)

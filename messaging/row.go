@@ -5,29 +5,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
-
-// MethodName returns the name on the wire of the row's method: name:"…" of its tag, else the method's name as Python would
-// spell it, forget_user for ForgetUser.
-func MethodName(r *service.Row) string {
-	if name := r.Tag.Get("name"); name != "" {
-		return name
-	}
-	name := []rune(r.Method)
-	var b strings.Builder
-	for i, c := range name {
-		if i > 0 && unicode.IsUpper(c) &&
-			(!unicode.IsUpper(name[i-1]) || i+1 < len(name) && unicode.IsLower(name[i+1])) {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(c))
-	}
-	return b.String()
-}
 
 // pointless returns a mistake for each of the keys that the tag has although it means nothing there.
 func pointless(tag service.Tag, where string, keys ...string) error {

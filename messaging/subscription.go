@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"reflect"
 
+	"github.com/gomeko/gomeko/internal/headers"
+	"github.com/gomeko/gomeko/internal/topology"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -33,23 +35,23 @@ func Subscribe[T any](r *service.Row, s Subscription, about func(*transport.Deli
 	if err != nil {
 		return nil, err
 	}
-	h, err := service.Shared(r.Host, newHub)
+	shared, err := service.Shared(r.Host, newShared)
 	if err != nil {
 		return nil, err
 	}
-	sub := &subscriber{Subscription: s, hub: h, row: r, payload: payload}
+	sub := &subscriber{Subscription: s, shared: shared, row: r, payload: payload}
 	if told {
 		sub.leading = func(d *transport.Delivery) []any { return []any{about(d)} }
 	}
-	h.rows = append(h.rows, sub)
-	return sub, h.claim(r.Service, r.Name, s.Topology)
+	shared.subscribers = append(shared.subscribers, sub)
+	return sub, topology.Add(r.Host, r.Service, r.Name, s.Topology)
 }
 
 // A subscriber is the entrypoint of one row.
 type subscriber struct {
 	Subscription
 
-	hub      *hub
+	shared   *shared
 	row      *service.Row
 	leading  func(*transport.Delivery) []any // what the method takes ahead of the payload; nil if that is nothing
 	payload  reflect.Type                    // nil if the method takes any body
@@ -57,11 +59,13 @@ type subscriber struct {
 }
 
 // Setup declares what the row names.
-func (s *subscriber) Setup(ctx context.Context) error { return s.hub.in.Declare(ctx, s.Topology) }
+func (s *subscriber) Setup(ctx context.Context) error {
+	return s.shared.connection.Conn().Declare(ctx, s.Topology)
+}
 
 // Start consumes.
 func (s *subscriber) Start(ctx context.Context) (err error) {
-	s.consumer, err = s.hub.in.Consume(ctx, transport.Consume{
+	s.consumer, err = s.shared.connection.Conn().Consume(ctx, transport.Consume{
 		Queue:    s.Queue,
 		Prefetch: s.row.Workers(), // what the row cannot run yet is better left to another process
 		Args:     s.args,
@@ -94,7 +98,7 @@ func (s *subscriber) handle(ctx context.Context, d *transport.Delivery) error {
 	if err != nil {
 		return err
 	}
-	r := RequestOf(d)
+	r := headers.Request(d)
 	r.Arguments = args
 	if s.leading != nil {
 		r.Leading = s.leading(d)

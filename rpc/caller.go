@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gomeko/gomeko/codec"
-	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -93,7 +93,7 @@ func (c *caller) publishing(ctx context.Context, r *Reply, body []byte) transpor
 		Properties: transport.Properties{
 			ContentType:     r.codec.ContentType(),
 			ContentEncoding: r.codec.ContentEncoding(),
-			Headers:         messaging.HeadersOf(ctx, c.id),
+			Headers:         headers.Of(ctx, c.id),
 			Persistent:      true,
 			CorrelationID:   r.id,
 			ReplyTo:         c.replyTo,

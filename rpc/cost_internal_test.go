@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
-	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -82,7 +82,7 @@ func newServerSide(tb testing.TB) side {
 		defer cancel()
 		ctx, request := cancels.within(ctx, d)
 		defer request.done()
-		r := messaging.RequestOf(d)
+		r := headers.Request(d)
 		r.Arguments, r.Cancel = args, request.cancel
 		result, err := row.Run(ctx, r)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
-	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
@@ -111,7 +111,7 @@ func (s *server) run(ctx context.Context, j *job) (any, error) {
 	ctx, request := s.hub.cancels.within(ctx, d)
 	defer request.done()
 	j.ackFirst = row.ackFirst
-	r := messaging.RequestOf(d)
+	r := headers.Request(d)
 	r.Arguments, r.Cancel, r.Watcher = args, request.cancel, j
 	return row.Run(ctx, r)
 }

@@ -1,0 +1,93 @@
+// Package connection holds the broker connections that the extensions of a container share.
+//
+// There are two, because a broker that is low on memory stops reading from connections that publish,
+// and acknowledgements on them wait too. One publishes: the RPC server with its replies, RPC
+// clients, dispatchers and publishers. The other only consumes: events and messages. Each is opened
+// only if an extension asks for it.
+package connection
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A Shared is a connection that extensions of a container share. The container opens it before it
+// sets up what asked for it, and closes it after that has stopped.
+type Shared struct {
+	host    *service.Host
+	config  transport.Config
+	purpose string
+	conn    *transport.Conn // nil before Setup
+}
+
+// Publishing returns the connection that publishes. Consumers that publish replies use it too.
+func Publishing(host *service.Host) (*Shared, error) {
+	p, err := service.Shared(host, func(host *service.Host) (*publishing, error) {
+		s, err := newShared(host, "")
+		return &publishing{s}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p.Shared, nil
+}
+
+// Consuming returns the connection that never publishes.
+func Consuming(host *service.Host) (*Shared, error) {
+	c, err := service.Shared(host, func(host *service.Host) (*consuming, error) {
+		s, err := newShared(host, " consuming")
+		return &consuming{s}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.Shared, nil
+}
+
+// Both are found by their types.
+type (
+	publishing struct{ *Shared }
+	consuming  struct{ *Shared }
+)
+
+func newShared(host *service.Host, purpose string) (*Shared, error) {
+	config, ok := service.Lookup[transport.Config](host)
+	if !ok {
+		return nil, errors.New("no broker is configured: put a transport.Config into service.Config.Values")
+	}
+	config.Logger = cmp.Or(config.Logger, host.Logger())
+	return &Shared{host: host, config: config, purpose: purpose}, nil
+}
+
+// Config returns the configuration of the connection.
+func (s *Shared) Config() transport.Config { return s.config }
+
+// Conn returns the connection, nil before Setup.
+func (s *Shared) Conn() *transport.Conn { return s.conn }
+
+// Setup connects to the broker.
+func (s *Shared) Setup(ctx context.Context) (err error) {
+	if s.config.Name == "" {
+		machine, _ := os.Hostname()
+		s.config.Name = fmt.Sprintf("%s@%s/%d", s.host.Names()[0], cmp.Or(machine, "localhost"), os.Getpid())
+	}
+	s.config.Name += s.purpose
+	s.conn, err = transport.Dial(ctx, s.config)
+	return err
+}
+
+// Stop closes the connection.
+func (s *Shared) Stop(ctx context.Context) error { return s.conn.Close(ctx) }
+
+// Kill cuts the connection.
+func (s *Shared) Kill() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.conn.Close(ctx)
+}

@@ -1,0 +1,80 @@
+// Package headers converts between the headers of a message and what they carry for a call: Nameko's
+// context data and call id stack. See docs/wire/nameko.md, Context data.
+package headers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+const (
+	prefix  = "nameko."       // of headers that carry context data
+	stackID = "call_id_stack" // the one with the prefix that is not data
+)
+
+// Request returns the call that a message asks for, without its arguments. Headers without Nameko's
+// prefix are context data too, under their own name.
+func Request(d *transport.Delivery) service.Request {
+	data := map[string]any{} // mostly it stays empty
+	for name, value := range d.Headers {
+		if name == prefix+stackID {
+			continue
+		}
+		key, ours := strings.CutPrefix(name, prefix)
+		if _, taken := data[key]; ours || !taken {
+			data[key] = value
+		}
+	}
+	stack, ours := d.Headers[prefix+stackID]
+	if !ours {
+		stack = data[stackID]
+	}
+	delete(data, stackID)
+	return service.Request{Parents: ids(stack), Data: data, Redelivered: d.Redelivered}
+}
+
+// ids reads a call id stack of any type. A string is one id; Nameko would take each of its
+// characters for one.
+func ids(stack any) []string {
+	switch stack := stack.(type) {
+	case []any:
+		ids := make([]string, len(stack))
+		for i, id := range stack {
+			if text, ok := id.(string); ok {
+				ids[i] = text
+			} else {
+				ids[i] = fmt.Sprint(id)
+			}
+		}
+		return ids
+	case string:
+		return []string{stack}
+	}
+	return nil
+}
+
+// Of returns the headers of a message that is sent with ctx: the context data, and the id stack of
+// the call. Outside of a call the stack holds only sender, the sender's id; if that is "", there is
+// no stack.
+func Of(ctx context.Context, sender string) transport.Table {
+	headers := transport.Table{}
+	for key, value := range service.Data(ctx) {
+		headers[prefix+key] = value
+	}
+	stack := []string{sender}
+	if call := service.FromContext(ctx); call != nil {
+		stack = call.Stack()
+	} else if sender == "" {
+		return headers
+	}
+	ids := make([]any, len(stack))
+	for i, id := range stack {
+		ids[i] = id
+	}
+	headers[prefix+stackID] = ids
+	return headers
+}

@@ -1,0 +1,140 @@
+// Package publish publishes payloads: events and messages.
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync/atomic"
+	"time"
+
+	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
+	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/internal/headers"
+	"github.com/gomeko/gomeko/internal/topology"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// timeout is how long a publishing waits for the broker if its ctx has no deadline.
+const timeout = 30 * time.Second
+
+// A Publisher encodes payloads and publishes them. It may be used by several goroutines, and none
+// waits for another's confirm.
+type Publisher struct {
+	topology transport.Topology
+	conn     atomic.Pointer[transport.Conn] // nil until the container is set up
+}
+
+// New returns the Publisher of a field, on the connection of the container that publishes. It
+// declares t at setup, and again when an exchange turns out to be missing.
+func New(f *service.Field, t transport.Topology) (*Publisher, error) {
+	s, err := service.Shared(f.Host, newShared)
+	if err != nil {
+		return nil, err
+	}
+	p := &Publisher{topology: t}
+	s.publishers = append(s.publishers, p)
+	return p, topology.Add(f.Host, f.Service, f.Name, t)
+}
+
+// On returns a Publisher on the connection of a program that hosts no services. It declares nothing.
+func On(conn *transport.Conn) *Publisher {
+	p := &Publisher{}
+	p.conn.Store(conn)
+	return p
+}
+
+// A shared is what the Publishers of a container share.
+type shared struct {
+	connection *connection.Shared
+	publishers []*Publisher
+}
+
+func newShared(host *service.Host) (*shared, error) {
+	c, err := connection.Publishing(host)
+	return &shared{connection: c}, err
+}
+
+// Setup declares what is published to.
+func (s *shared) Setup(ctx context.Context) error {
+	conn := s.connection.Conn()
+	for _, p := range s.publishers {
+		if err := p.declare(ctx, conn); err != nil {
+			return err
+		}
+		p.conn.Store(conn)
+	}
+	return nil
+}
+
+func (p *Publisher) declare(ctx context.Context, conn *transport.Conn) error {
+	if len(p.topology.Exchanges)+len(p.topology.Queues) == 0 {
+		return nil
+	}
+	return conn.Declare(ctx, p.topology)
+}
+
+// Publish publishes payload with the properties of m, and returns when the broker has confirmed it.
+// It waits for the broker until ctx's deadline, or 30 s if ctx has none.
+//
+// m.ContentType names the codec of the payload; "" is the codec of the connection. The header
+// compression with the value zlib compresses the body. Publish adds the context data and the call id
+// stack of ctx to the headers. Its errors are those of [transport.Conn.Publish], and that the
+// payload cannot be encoded.
+func (p *Publisher) Publish(ctx context.Context, payload any, m transport.Publishing) error {
+	conn := p.conn.Load()
+	if conn == nil {
+		return errors.New("the container has not started")
+	}
+	m.Headers = maps.Clone(m.Headers) // the caller's
+	if err := encode(conn, payload, &m); err != nil {
+		return err
+	}
+	all := headers.Of(ctx, "")
+	for name, value := range m.Headers {
+		if _, taken := all[name]; !taken { // the context's have precedence, as in Nameko
+			all[name] = value
+		}
+	}
+	m.Headers = all
+
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not in %s: %w", timeout, context.DeadlineExceeded))
+		defer cancel()
+	}
+	err := conn.Publish(ctx, m)
+	if refused := (*transport.Error)(nil); errors.As(err, &refused) && refused.Code == notFound && len(p.topology.Exchanges) > 0 {
+		if err = p.declare(ctx, conn); err == nil { // somebody deleted it, or it was deleted with its last queue
+			err = conn.Publish(ctx, m)
+		}
+	}
+	return err
+}
+
+// notFound is the broker's reply code for an exchange that does not exist.
+const notFound = 404
+
+// encode makes m's body from payload, as m's properties say.
+func encode(conn *transport.Conn, payload any, m *transport.Publishing) (err error) {
+	codecs := codec.Set{conn.Codec(), codec.JSON, msgpack.Codec}
+	c := codecs.Of(m.ContentType)
+	if c == nil {
+		return fmt.Errorf("content_type %q has no codec: leave it out, or write %s", m.ContentType, codecs[1:])
+	}
+	if m.Body, err = c.Encode(payload); err != nil {
+		return fmt.Errorf("payload: %w", err)
+	}
+	m.ContentType, m.ContentEncoding = c.ContentType(), c.ContentEncoding()
+	switch compression := m.Headers["compression"]; compression {
+	case nil, "":
+	case codec.Zlib, "zlib", "gzip":
+		m.Body, m.Headers["compression"] = codec.Deflate(m.Body), codec.Zlib
+	default:
+		return fmt.Errorf("compression %q is not supported: write zlib, or leave it out", compression)
+	}
+	return nil
+}
