@@ -11,39 +11,39 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A Config is a configuration as it was read, its defaults filled in. It is not
-// changed after that, so that several goroutines may read it.
+// A Config is a configuration with its defaults filled in. It does not change once it is read, and
+// may be used concurrently.
 type Config struct {
-	AMQPURI            string        // AMQP_URI: the broker, several separated by ";"; "" when nothing names one
-	AMQPSSL            any           // AMQP_SSL: what transport.ReadTLS takes; nil when there is none
-	LoginMethod        string        // LOGIN_METHOD: PLAIN, AMQPLAIN or EXTERNAL; "" when there is none
-	Exchange           string        // rpc_exchange: exchange of requests and replies; "nameko-rpc"
-	MaxWorkers         int           // max_workers: calls that a service runs at once; 100
-	ParentCallsTracked int           // parent_calls_tracked: call ids of callers that a call hands on; 10
-	Heartbeat          time.Duration // HEARTBEAT: interval proposed to the broker, in whole seconds; 60 s
-	AutoDeleteEvents   bool          // AUTO_DELETE_EVENT_EXCHANGES: exchanges of events go with the last queue on them
+	AMQPURI            string        // AMQP_URI: the broker, or several separated by ";"; no default
+	AMQPSSL            any           // AMQP_SSL: a value for transport.ReadTLS; no default
+	LoginMethod        string        // LOGIN_METHOD: PLAIN, AMQPLAIN or EXTERNAL; no default
+	Exchange           string        // rpc_exchange: the exchange of requests and replies; "nameko-rpc"
+	MaxWorkers         int           // max_workers: how many calls a service runs at once; 100
+	ParentCallsTracked int           // parent_calls_tracked: how many call ids of its callers a call sends on; 10
+	Heartbeat          time.Duration // HEARTBEAT: the interval proposed to the broker, in whole seconds; 60 s
+	AutoDeleteEvents   bool          // AUTO_DELETE_EVENT_EXCHANGES: exchanges of events are deleted with their last queue
 	DeclareEvents      bool          // DECLARE_EVENT_EXCHANGES: exchanges of events are declared; true
-	Serializer         string        // serializer: what requests are sent in, "json" or "msgpack"; json
-	Accept             []string      // ACCEPT: of these two what is read; both
-	WebAddress         string        // WEB_SERVER_ADDRESS: where HTTP is served; "" for 0.0.0.0:8000
-	LogLevel           slog.Level    // LOGGING: level of its root, or else of its logger nameko; INFO
+	Serializer         string        // serializer: the format of requests, "json" or "msgpack"; json
+	Accept             []string      // ACCEPT: the formats that are read; both
+	WebAddress         string        // WEB_SERVER_ADDRESS: where HTTP is served; "" is 0.0.0.0:8000
+	LogLevel           slog.Level    // LOGGING: the level of root, or otherwise of the logger nameko; INFO
 
-	RPCTimeout        time.Duration // gomeko.rpc_timeout: limit of a call that has no other, negative for none; 30 s
-	Grace             time.Duration // gomeko.grace: time that running calls get to end at a stop; 25 s
-	MaxLent           int           // gomeko.max_lent: calls taken on beyond MaxWorkers while others wait, negative for none; 0 is ten times MaxWorkers
-	MaxMessage        int           // gomeko.max_message: largest body sent, in bytes; 16 MiB
-	TypedJSON         bool          // gomeko.typed_json: what JSON has no type for is written as kombu 5.3 does
-	BroadcastIdentity string        // gomeko.broadcast_identity: stands for this instance in queues of broadcasts
+	RPCTimeout        time.Duration // gomeko.rpc_timeout: limit of a call whose context has no deadline; negative is none; 30 s
+	Grace             time.Duration // gomeko.grace: how long a stop waits for running calls; 25 s
+	MaxLent           int           // gomeko.max_lent: calls beyond MaxWorkers while others wait; negative is none; 0 is 10 * MaxWorkers
+	MaxMessage        int           // gomeko.max_message: the largest body that is sent, in bytes; 16 MiB
+	TypedJSON         bool          // gomeko.typed_json: values without a JSON type are written as kombu 5.3 does
+	BroadcastIdentity string        // gomeko.broadcast_identity: names this instance in broadcast queues
 	LogFormat         string        // gomeko.log_format: "text" or "json"; text
 
-	// Values holds every key of the file after substitution, the user's own among them.
+	// Values has all keys of the file after substitution, including the user's.
 	Values map[string]any
 
-	// Warnings are lines about keys that probably do not do what was meant.
+	// Warnings describe keys that probably do not do what their author meant, one a line.
 	Warnings []string
 
 	root *yaml.Node // the file after substitution
-	at   string     // line 3 of it is called at + "3"
+	at   string     // prefix of a line number in messages
 }
 
 // Load reads the configuration in a file, as [Parse] does, with the environment of the process.
@@ -63,7 +63,7 @@ func Parse(data []byte, lookupenv func(name string) (string, bool), sections ...
 	return parse("line ", data, lookupenv, sections)
 }
 
-// parse calls line 3 of the file at + "3".
+// parse reads a configuration. at is the prefix of line numbers in messages.
 func parse(at string, data []byte, lookupenv func(string) (string, bool), sections []Section) (*Config, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
@@ -106,9 +106,8 @@ func defaults() *Config {
 	}
 }
 
-// String returns the configuration as YAML after substitution, passwords masked: those in URIs and
-// in what databases take, and the values of keys that are called password, secret, token and the
-// like.
+// String returns the configuration as YAML after substitution. It masks passwords in URIs and data
+// source names, and the values of keys with names such as password, secret and token.
 func (c *Config) String() string {
 	if c.root == nil || len(c.root.Content) == 0 {
 		return ""
@@ -122,8 +121,8 @@ func (c *Config) String() string {
 	return b.String()
 }
 
-// syntaxError puts the position first, as every mistake has it: the parser says "yaml: line 3:
-// text", the decoder a list of "line 3: text".
+// syntaxError returns an error of package yaml in the form of our mistakes. Its parser writes
+// "yaml: line 3: text", its decoder a list of "line 3: text".
 func syntaxError(at string, err error) error {
 	lines := []string{strings.TrimPrefix(err.Error(), "yaml: ")}
 	var te *yaml.TypeError

@@ -23,7 +23,8 @@ type vectors struct {
 }
 
 func TestVectors(t *testing.T) {
-	// Nameko without Python's optional regex module reads some otherwise or not at all. Here they are read as with it.
+	// Nameko without Python's optional regex module reads some otherwise or not at all. Here they
+	// are read as with it.
 	better := map[string]bool{
 		"k: ${UN SET:x}":                        true,
 		"k: ${UNSET:${STR}}":                    true,
@@ -65,7 +66,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// plain turns values into what a vector holds: JSON's, and a date as Python shows it.
+// plain converts values to JSON, and a date to Python's form.
 func plain(t *testing.T, values map[string]any) any {
 	t.Helper()
 	if date, ok := values["k"].(time.Time); ok {
@@ -170,14 +171,14 @@ line 1: AMQP_URI: want text, got 5
 line 2: max_workers: want a whole number of at least 1, got "ten"
 line 3: parent_calls_tracked: want a whole number of at least 0, got -1
 line 4: HEARTBEAT: want a duration like 30s, or seconds, got "soon"
-line 5: serializer: pickle is not read here: reading it runs what the sender wants; want json or msgpack
-line 6: ACCEPT: pickle is not read here: reading it runs what the sender wants; want json or msgpack
+line 5: serializer: pickle is not supported, because reading it runs code of the sender: want json or msgpack
+line 6: ACCEPT: pickle is not supported, because reading it runs code of the sender: want json or msgpack
 line 8: gomeko.rpc_timout: is not known; the nearest is rpc_timeout
 line 9: gomeko.rpc_timeout: want more than 0, or none for no limit
 line 10: gomeko.grace: want a duration like 30s, or seconds, got "-1s"
 line 11: gomeko.max_message: want a whole number of at least 1, got 1.5
 line 12: gomeko.log_format: want text or json, got "xml"
-line 13: AMQP_SSL: want true, or ca_certs, certfile, keyfile under it, got 5
+line 13: AMQP_SSL: want true, or keys such as ca_certs, certfile and keyfile under it, got 5
 line 14: WEB_SERVER_ADDRESS: want host:port or a port, got "localhost"
 line 15: LOGGING: level: want DEBUG, INFO, WARNING, ERROR or CRITICAL, got "LOUD"
 `)
@@ -193,10 +194,10 @@ func TestSyntax(t *testing.T) {
 		"text":                           "line 1: want keys with values at the top level (AMQP_URI: …)",
 		"a: 1\nb: [":                     "line 2: did not find expected node content",
 		"a: 1\na: 2":                     `2: mapping key "a" already defined at line 1`,
-		"\nk: ${LOOP}":                   "line 2: ${LOOP}: a variable's value names the variable again",
-		"k: ${SECRET}":                   `line 1: ${SECRET}: is no YAML once the variables are put in; !raw_env_var "…" takes any text as it is`,
+		"\nk: ${LOOP}":                   "line 2: ${LOOP}: the variable refers to itself",
+		"k: ${SECRET}":                   `line 1: ${SECRET}: is not valid YAML after substitution; !raw_env_var "…" reads any text unchanged`,
 		"gomeko: 5":                      "line 1: gomeko: want keys with values under it, got 5",
-		"b: &b {max_workers: 2}\n<<: *b": "line 2: <<: cannot be merged into the top level; write the keys out",
+		"b: &b {max_workers: 2}\n<<: *b": "line 2: <<: cannot be used at the top level: write the keys out",
 	} {
 		_, err := config.Parse([]byte(text), env)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -219,13 +220,13 @@ ACCEPT: [json, yaml]
 SERVICE_CONTAINER_CLS:
 `)
 	want := []string{
-		"line 2: heartbeat: is not known and kept as yours; did you mean HEARTBEAT?",
-		"line 3: MAX_WORKERS: is not known and kept as yours; did you mean max_workers?",
-		"line 4: AMQP_URL: is not known and kept as yours; did you mean AMQP_URI?",
-		"line 5: rpc_timeout: is not known and kept as yours; did you mean rpc_timeout under gomeko:?",
+		"line 2: heartbeat: is not known and taken as your own key; did you mean HEARTBEAT?",
+		"line 3: MAX_WORKERS: is not known and taken as your own key; did you mean max_workers?",
+		"line 4: AMQP_URL: is not known and taken as your own key; did you mean AMQP_URI?",
+		"line 5: rpc_timeout: is not known and taken as your own key; did you mean rpc_timeout under gomeko:?",
 		"line 8: TRANSPORT_OPTIONS: has no effect here: gomeko reconnects until the broker is back",
-		"line 9: HEARTBEAT: 0 has no effect here: a connection without heartbeats may be dead for hours unnoticed",
-		"line 10: ACCEPT: \"yaml\" is not read here: json and msgpack are",
+		"line 9: HEARTBEAT: 0 has no effect: without heartbeats a connection may be dead for hours unnoticed",
+		"line 10: ACCEPT: \"yaml\" is not supported: json and msgpack are",
 	}
 	if !reflect.DeepEqual(cfg.Warnings, want) {
 		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(cfg.Warnings, "\n"), strings.Join(want, "\n"))

@@ -18,13 +18,13 @@ import (
 	"github.com/gomeko/gomeko/internal/nearest"
 )
 
-// A decoder puts YAML into Go values, strictly, and collects every mistake with its line.
+// A decoder decodes YAML into Go values, and collects all mistakes.
 type decoder struct {
 	at       string
 	mistakes []error
 }
 
-// A place is where a value stands: its key, with those above it, and the line of that key.
+// A place is the position of a value: its key with the keys above it, and the line.
 type place struct {
 	name string
 	line int
@@ -33,7 +33,7 @@ type place struct {
 // under returns the place of a key in the mapping at p.
 func (p place) under(key *yaml.Node) place { return place{p.name + "." + key.Value, key.Line} }
 
-// value puts n into v. null leaves v unchanged.
+// value decodes n into v. null leaves v unchanged.
 func (d *decoder) value(at place, n *yaml.Node, v reflect.Value) {
 	n = target(n)
 	if n.Tag == "!!null" {
@@ -64,7 +64,7 @@ func (d *decoder) value(at place, n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// object puts a mapping into the fields of a struct, and has the struct validate itself if it can.
+// object decodes a mapping into the fields of a struct, and calls Validate if the struct has it.
 func (d *decoder) object(at place, n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.MappingNode {
 		d.mistake(at, misfit(at.name, n, "keys with values under it"))
@@ -86,7 +86,7 @@ func (d *decoder) object(at place, n *yaml.Node, v reflect.Value) {
 	}
 }
 
-// A field is a field of a struct with the options of its tag's key config.
+// A field is a struct field with the options of the tag key config.
 type field struct {
 	reflect.Value
 	options []string
@@ -110,7 +110,7 @@ func fields(v reflect.Value) map[string]field {
 	return found
 }
 
-// field puts n into a field as the options of its tag say; [Section] documents them.
+// field decodes n into a field. [Section] documents the options.
 func (d *decoder) field(at place, n *yaml.Node, f field) {
 	n = target(n)
 	if n.Tag == "!!null" {
@@ -138,7 +138,7 @@ func (d *decoder) field(at place, n *yaml.Node, f field) {
 	}
 }
 
-// entries puts a mapping into a copy of a map.
+// entries decodes a mapping into a copy of a map, so that defaults do not change.
 func (d *decoder) entries(at place, n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.MappingNode {
 		d.mistake(at, misfit(at.name, n, "keys with values under it"))
@@ -160,7 +160,7 @@ func (d *decoder) entries(at place, n *yaml.Node, v reflect.Value) {
 	v.Set(fresh)
 }
 
-// list puts a sequence into a slice, which it replaces.
+// list decodes a sequence into a new slice.
 func (d *decoder) list(at place, n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
 		d.mistake(at, misfit(at.name, n, "a list"))
@@ -173,14 +173,15 @@ func (d *decoder) list(at place, n *yaml.Node, v reflect.Value) {
 	v.Set(fresh)
 }
 
-// scalar puts n into a value of a simple type. A YAML bool does not become text: it may have been the word no.
+// scalar decodes n into a value of a simple type. A bool is not accepted as text: the text may have
+// been the word no.
 func (d *decoder) scalar(at place, n *yaml.Node, v reflect.Value) {
 	if v.Kind() == reflect.String && n.Tag == "!!bool" {
 		d.mistake(at, errors.New("want text, got true or false: put it in quotes"))
 		return
 	}
 	number, isFloat := plain(n).(float64)
-	cut := isFloat && number != math.Trunc(number) && (v.CanInt() || v.CanUint()) // yaml would round it down
+	cut := isFloat && number != math.Trunc(number) && (v.CanInt() || v.CanUint()) // package yaml would truncate it
 	if cut || n.Decode(v.Addr().Interface()) != nil {
 		d.mistake(at, misfit(at.name, n, wanted(v)))
 	}
@@ -211,16 +212,16 @@ func wanted(v reflect.Value) string {
 	return "what fits " + v.Type().String()
 }
 
-// misfit is the error of a value that is not what is wanted.
+// misfit returns the error for a value that does not fit.
 func misfit(name string, n *yaml.Node, want string) error {
 	got := show(plain(n))
 	if secret(name) {
-		got = "what is not shown"
+		got = "a value that is not shown"
 	}
 	return fmt.Errorf("want %s, got %s", want, got)
 }
 
-// plain is n as YAML has it, without a type to fit; what that cannot be is text.
+// plain returns n without a type to fit: a bool, a number, a list, a map, or otherwise text.
 func plain(n *yaml.Node) any {
 	var v any
 	if n.Decode(&v) != nil {
@@ -240,7 +241,7 @@ func (d *decoder) mistake(at place, err error) {
 	}
 }
 
-// decodesItself reports whether v's type has a method that reads it.
+// decodesItself reports whether v's type has a method that decodes YAML or text.
 func decodesItself(v reflect.Value) bool {
 	switch v.Addr().Interface().(type) {
 	case yaml.Unmarshaler, encoding.TextUnmarshaler:
@@ -249,15 +250,16 @@ func decodesItself(v reflect.Value) bool {
 	return false
 }
 
-// pairs yields keys and values of a mapping, and of its merges (<<) those that it has not itself.
+// pairs yields the keys and values of a mapping. Those of its merges (<<) come last, and do not
+// override.
 func pairs(mapping *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
 	return func(yield func(key, value *yaml.Node) bool) { merged(mapping, map[string]bool{}, yield) }
 }
 
-// merged yields what is not seen yet. It returns false to end.
+// merged yields the pairs whose keys are not seen yet. It returns false to stop.
 func merged(n *yaml.Node, seen map[string]bool, yield func(key, value *yaml.Node) bool) bool {
 	n = target(n)
-	if n.Kind == yaml.SequenceNode { // several to be merged
+	if n.Kind == yaml.SequenceNode { // a list of merges
 		return !slices.ContainsFunc(n.Content, func(each *yaml.Node) bool { return !merged(each, seen, yield) })
 	}
 	var merges []*yaml.Node
@@ -276,7 +278,7 @@ func merged(n *yaml.Node, seen map[string]bool, yield func(key, value *yaml.Node
 	return !slices.ContainsFunc(merges, func(m *yaml.Node) bool { return !merged(m, seen, yield) })
 }
 
-// target is what an alias stands for.
+// target returns the node that an alias refers to.
 func target(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias

@@ -1,33 +1,34 @@
-// Package config reads the configuration of a process: a Nameko config.yaml, unchanged.
+// Package config reads the configuration of a process: Nameko's config.yaml, unchanged.
 //
 //	AMQP_URI: amqp://${RABBIT_USER:guest}:${RABBIT_PASSWORD:guest}@${RABBIT_HOST:localhost}/
 //	max_workers: 50
 //	gomeko:
 //	  rpc_timeout: 5s
 //
-// [Load] reads a file, [Parse] what is in memory. Both report every mistake at once, with its line and key.
+// [Load] reads a file, and [Parse] reads a []byte. Both report all mistakes at once, each with its
+// line and key.
 //
 // # Variables
 //
-// ${NAME} and ${NAME:default} stand for variables of the environment, in keys too. What comes out is read as YAML
-// once more, so that a variable may hold a number, a list or an object, or name further variables. One that is not
-// set and has no default is null; one that is set and empty is null too, whatever the default.
+// ${NAME} and ${NAME:default} are replaced by environment variables, in keys too. The result is
+// read as YAML again, so that a variable may hold a number, a list or an object, or refer to other
+// variables. A variable that is not set and has no default is null. One that is set and empty is
+// null too, whatever its default.
 //
-// Quoted text stays as it stands, unless it is tagged: !env_var "${NAME}" is read as above,
+// Quoted text is not changed, unless it is tagged: !env_var "${NAME}" is read as above,
 // !raw_env_var "${NAME}" is always a string.
 //
 // # Keys
 //
-// Nameko's keys keep their names and stand at the top level. docs/configuration.md says of each what becomes of it here. A
-// key that is not known there is the user's own and is found in [Config.Values]; one that nearly is a known key
-// gets a line in [Config.Warnings], and so does a known key that has no effect here. Our own keys stand under gomeko,
-// where one that is not known is an error. Durations are written "30s" or as a number of seconds.
+// Nameko's keys stand at the top level under their own names; docs/configuration.md describes each.
+// Other keys at the top level belong to the user, and are found in [Config.Values]. A key that
+// resembles one of Nameko's is a warning ([Config.Warnings]), and so is one that has no effect
+// here. Our keys are under gomeko, where an unknown key is a mistake. Durations are written "30s"
+// or as a number of seconds. yes and on are true, as in Python's YAML.
 //
-// What counts as true is what Python's YAML takes for it: yes and on as well.
+// # Keys of services
 //
-// # Keys of one's own
-//
-// [Provide] gives a service the value of a key as a struct, checked, with the defaults in a literal:
+// [Provide] provides a key as a struct, with the defaults in a literal:
 //
 //	var Module = fx.Module("orders",
 //		service.Provide(new(Orders)),
@@ -36,6 +37,6 @@
 //
 // # Secrets
 //
-// [Config.String] and errors mask what looks like one: passwords in URIs and data sources, and the values of keys
-// whose names end in password, secret, token, api_key and the like.
+// [Config.String] and errors mask secrets: passwords in URIs and data source names, and the values
+// of keys whose names end in password, secret, token, api_key and the like.
 package config

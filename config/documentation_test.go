@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/internal/golden"
 )
 
-// TestDocumentation holds the tables of docs/configuration.md to those of the code. It is in the package for their sake.
+// TestDocumentation compares the tables of docs/configuration.md with the keys of the package.
 func TestDocumentation(t *testing.T) {
 	const path = "../docs/configuration.md"
 	data, err := os.ReadFile(path)

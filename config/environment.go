@@ -16,10 +16,10 @@ type environment struct {
 	mistakes []error
 }
 
-// maxDepth is how often a variable's value may name another one.
+// maxDepth limits how deep variables may refer to other variables.
 const maxDepth = 10
 
-// resolve substitutes in n and all below it.
+// resolve substitutes variables in n and its children.
 func (e *environment) resolve(n *yaml.Node, depth int) {
 	if n.Kind == yaml.ScalarNode {
 		e.scalar(n, depth)
@@ -30,7 +30,7 @@ func (e *environment) resolve(n *yaml.Node, depth int) {
 	}
 }
 
-// scalar substitutes in plain scalars and tagged ones; quoted text is as it stands. What comes out is YAML again.
+// scalar substitutes variables in plain and tagged scalars. The result is read as YAML.
 func (e *environment) scalar(n *yaml.Node, depth int) {
 	plain := n.Style == 0
 	text, changed := e.expand(n.Value)
@@ -44,18 +44,19 @@ func (e *environment) scalar(n *yaml.Node, depth int) {
 	}
 }
 
-// reparse makes n what text means as YAML. Errors show the scalar as it was written: the text may hold a password.
+// reparse replaces n by text, read as YAML. Errors show the scalar as written, because the text may
+// contain a password.
 func (e *environment) reparse(n *yaml.Node, text string, depth int) {
 	fail := func(err error) {
 		e.mistakes = append(e.mistakes, fmt.Errorf("%s%d: %s: %w", e.at, n.Line, n.Value, err))
 	}
 	if depth == maxDepth {
-		fail(errors.New("a variable's value names the variable again"))
+		fail(errors.New("the variable refers to itself"))
 		return
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
-		fail(errors.New("is no YAML once the variables are put in; !raw_env_var \"…\" takes any text as it is"))
+		fail(errors.New("is not valid YAML after substitution; !raw_env_var \"…\" reads any text unchanged"))
 		return
 	}
 	value := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
@@ -69,8 +70,8 @@ func (e *environment) reparse(n *yaml.Node, text string, depth int) {
 	n.Anchor = anchor
 }
 
-// expand replaces every ${NAME} and ${NAME:default} in text. A default may hold further ones, and braces in pairs.
-// What only looks like one (${}, ${ NAME }) stays.
+// expand replaces each ${NAME} and ${NAME:default} in text. A default may contain other variables,
+// and pairs of braces. ${} and ${ NAME } are not variables.
 func (e *environment) expand(text string) (expanded string, changed bool) {
 	var b strings.Builder
 	for {
@@ -95,7 +96,8 @@ func (e *environment) expand(text string) (expanded string, changed bool) {
 	}
 }
 
-// reference reads the ${NAME} or ${NAME:default} that text begins with; its size is 0 if that is none.
+// reference parses the ${NAME} or ${NAME:default} at the start of text. Its size is 0 if there is
+// none.
 func reference(text string) (name, fallback string, size int) {
 	end := strings.IndexAny(text[2:], ":}{$ \t\r\n")
 	if end <= 0 {
@@ -121,7 +123,7 @@ func reference(text string) (name, fallback string, size int) {
 	return "", "", 0
 }
 
-// legacyBool reads yes and no, on and off as YAML 1.1 does, and so Python: as booleans.
+// legacyBool makes yes, no, on and off booleans, as in YAML 1.1 and Python.
 func legacyBool(n *yaml.Node) {
 	switch n.Value {
 	case "yes", "Yes", "YES", "on", "On", "ON":

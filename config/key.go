@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// A key is a key of the configuration: how it is read, and what the documentation's table says of it.
+// A key is a known key of the configuration, with its row in docs/configuration.md.
 type key struct {
 	name     string
 	standing standing
-	fallback string // the default, as it would be written
-	does     string // what it does here, or why it does nothing
+	fallback string // the default in YAML
+	does     string // its effect, or why it has none
 	read     func(r *reader, v any) error
 }
 
-// A standing is what becomes here of a key of Nameko's.
+// A standing says whether one of Nameko's keys has an effect here.
 type standing string
 
 const (
 	honoured standing = "honoured"
-	mapped   standing = "mapped"       // to what there is in its place
-	ignored  standing = "warned about" // it has no effect
+	mapped   standing = "mapped"       // to an equivalent
+	ignored  standing = "warned about" // without effect
 )
 
 // namekoKeys are the keys at the top level: see docs/wire/nameko.md, Configuration.
@@ -65,7 +65,7 @@ func ownKeys() []key {
 	}
 }
 
-// readAddress takes what Nameko does, a host and a port or a port alone, and hosts of IPv6 in brackets.
+// readAddress accepts host:port or a port alone, as Nameko does, and IPv6 hosts in brackets.
 func readAddress(r *reader, v any) error {
 	address := fmt.Sprint(v)
 	port := address
@@ -80,7 +80,7 @@ func readAddress(r *reader, v any) error {
 	return nil
 }
 
-// readURI takes a list too, as kombu does.
+// readURI accepts a list too, as kombu does.
 func readURI(r *reader, v any) error {
 	list, ok := v.([]any)
 	if !ok {
@@ -102,10 +102,10 @@ func readSSL(r *reader, v any) error {
 		r.cfg.AMQPSSL = v
 		return nil
 	}
-	return fmt.Errorf("want true, or ca_certs, certfile, keyfile under it, got %s", show(v))
+	return fmt.Errorf("want true, or keys such as ca_certs, certfile and keyfile under it, got %s", show(v))
 }
 
-// readMaxWorkers takes 0 for the default, as Nameko does.
+// readMaxWorkers accepts 0 for the default, as Nameko does.
 func readMaxWorkers(r *reader, v any) error {
 	if v == 0 {
 		return nil
@@ -113,7 +113,7 @@ func readMaxWorkers(r *reader, v any) error {
 	return whole(&r.cfg.MaxWorkers, v, 1)
 }
 
-// readMaxLent keeps 0 apart from what is not given.
+// readMaxLent stores 0 as -1, because 0 in a Config is the default.
 func readMaxLent(r *reader, v any) error {
 	err := whole(&r.cfg.MaxLent, v, 0)
 	if err == nil && r.cfg.MaxLent == 0 {
@@ -131,7 +131,7 @@ func readHeartbeat(r *reader, v any) error {
 	}
 	switch {
 	case d == 0:
-		r.warn("0 has no effect here: a connection without heartbeats may be dead for hours unnoticed")
+		r.warn("0 has no effect: without heartbeats a connection may be dead for hours unnoticed")
 		return nil
 	case d%time.Second != 0:
 		return fmt.Errorf("want whole seconds, got %s", show(v))
@@ -140,7 +140,7 @@ func readHeartbeat(r *reader, v any) error {
 	return nil
 }
 
-// limit reads a duration, or none, which is negative.
+// limit reads a duration, or the word none as -1.
 func limit(dst *time.Duration, v any) error {
 	if v == "none" {
 		*dst = -1
@@ -155,8 +155,7 @@ func limit(dst *time.Duration, v any) error {
 	return nil
 }
 
-// errPickle is the error of who asks for Python's pickle.
-var errPickle = errors.New("pickle is not read here: reading it runs what the sender wants; want json or msgpack")
+var errPickle = errors.New("pickle is not supported, because reading it runs code of the sender: want json or msgpack")
 
 func readSerializer(r *reader, v any) error {
 	switch v {
@@ -177,11 +176,11 @@ func readAccept(r *reader, v any) error {
 		case "pickle":
 			return errPickle
 		default:
-			r.warn(show(name) + " is not read here: json and msgpack are")
+			r.warn(show(name) + " is not supported: json and msgpack are")
 		}
 	}
 	if len(r.cfg.Accept) == 0 {
-		return fmt.Errorf("want a list with json, msgpack or both in it, got %s", show(v))
+		return fmt.Errorf("want a list of json, msgpack or both, got %s", show(v))
 	}
 	return nil
 }

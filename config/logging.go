@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// readLogging takes the level out of what Nameko hands to Python's logging.config.dictConfig.
+// readLogging reads the level from a configuration of Python's logging.config.dictConfig.
 func readLogging(r *reader, v any) error {
 	logging, ok := v.(map[string]any)
 	if !ok {
-		return fmt.Errorf("want what Python's logging.config.dictConfig takes, version: 1 and so on, got %s", show(v))
+		return fmt.Errorf("want an object for Python's logging.config.dictConfig, got %s", show(v))
 	}
 	loggers := object(logging["loggers"])
 	for _, logger := range []any{logging["root"], loggers[""], loggers["nameko"]} {
@@ -26,12 +26,13 @@ func readLogging(r *reader, v any) error {
 		break
 	}
 	if lost := withoutEffect(logging); len(lost) > 0 {
-		r.warn("has no effect here but for the level of root, or else of nameko: logs go to stderr; so not " + strings.Join(lost, ", "))
+		r.warn("only the level of root, or otherwise of nameko, has an effect; logs go to stderr. Without effect: " + strings.Join(lost, ", "))
 	}
 	return nil
 }
 
-// withoutEffect names the parts whose loss somebody may notice: handlers that write elsewhere, levels of further loggers.
+// withoutEffect returns the parts that have no effect and may be missed: handlers that do not write
+// to stderr, and levels of other loggers.
 func withoutEffect(logging map[string]any) []string {
 	var lost []string
 	handlers, loggers := object(logging["handlers"]), object(logging["loggers"])
@@ -50,7 +51,7 @@ func withoutEffect(logging map[string]any) []string {
 	return lost
 }
 
-// pythonLevel reads a level of Python's logging: a name, or a number, of which 20 is INFO and 30 WARNING.
+// pythonLevel reads a level of Python's logging: a name or a number. 20 is INFO, 30 is WARNING.
 func pythonLevel(dst *slog.Level, v any) error {
 	number, ok := v.(int)
 	if name, isText := v.(string); isText {
@@ -65,7 +66,7 @@ func pythonLevel(dst *slog.Level, v any) error {
 	return nil
 }
 
-// object returns the object that v is, or none.
+// object returns v if it is an object, and otherwise nil.
 func object(v any) map[string]any {
 	o, _ := v.(map[string]any)
 	return o

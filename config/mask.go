@@ -6,27 +6,27 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// hidden stands in the place of what is not shown.
+// hidden replaces a secret.
 const hidden = "**"
 
 var (
-	// next is where another URI of a list begins, password what stands between a URI's user and its last @.
+	// next matches the start of another URI in a list, password the user and password of a URI.
 	next     = regexp.MustCompile(`[\s;,]+[\w+.-]+://`)
 	password = regexp.MustCompile(`(://[^\s:/@]*):\S*@`)
 
-	// login is user:password@ without a scheme, as MySQL's driver takes it; option is password=… as libpq, ODBC
-	// and the parameters of URIs have it.
+	// login matches user:password@ without a scheme, as for MySQL's driver, option matches
+	// password=… as in libpq, ODBC and URI parameters.
 	login  = regexp.MustCompile(`^([^\s:/@]+):/?[^/\s]\S*@`)
 	option = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token|api_?key)\s*=\s*)('[^']*'|[^\s;&']+)`)
 
-	// secretKey is a key whose value is not shown, whatever it is.
+	// secretKey matches a key whose whole value is secret.
 	secretKey = regexp.MustCompile(`(?i)(passwords?|passwd|passphrase|pwd|secrets?|token|credentials?|(secret|access|api|private|signing|encryption)[_-]?keys?)$`)
 )
 
-// secret reports whether the value of a key is one.
+// secret reports whether the value of a key is secret.
 func secret(key string) bool { return secretKey.MatchString(key) }
 
-// maskText puts ** in the place of each password that can be told to be one in s.
+// maskText replaces the passwords that it recognises in s by **.
 func maskText(s string) string {
 	masked, from := "", 0
 	for _, at := range append(next.FindAllStringIndex(s, -1), []int{len(s), 0}) {
@@ -37,7 +37,8 @@ func maskText(s string) string {
 	return option.ReplaceAllString(masked, "${1}"+hidden)
 }
 
-// masked returns a copy of a tree without comments and with its passwords masked. All of a tree that is hide is one.
+// masked returns a copy of a tree without comments and with secrets masked. With hide, all of it is
+// secret.
 func masked(n *yaml.Node, hide bool) *yaml.Node {
 	if n == nil {
 		return nil

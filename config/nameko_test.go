@@ -8,7 +8,8 @@ import (
 	"github.com/gomeko/gomeko/config"
 )
 
-// TestNamekoExample reads the configuration of Nameko's own documentation (its page on the command line) as it stands.
+// TestNamekoExample reads the configuration of Nameko's own documentation (its page on the command
+// line), unchanged.
 func TestNamekoExample(t *testing.T) {
 	cfg, err := config.Load("testdata/nameko.yaml")
 	if err != nil {

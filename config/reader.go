@@ -20,27 +20,27 @@ type reader struct {
 	sections []Section
 	mistakes []error
 
-	prefix string     // of the names of the keys that are read now
-	key    *yaml.Node // that is read now
+	prefix string     // of the names of the current keys
+	key    *yaml.Node // the current key
 	value  *yaml.Node
 }
 
-// readTop reads the keys of the file. What it does not know there is the user's.
+// readTop reads the keys at the top level. Unknown ones belong to the user.
 func (r *reader) readTop(root *yaml.Node) {
 	known := namekoKeys()
 	r.read(root, known, func(name string) {
 		switch near, edits := nearest.Name(name, names(known)); {
 		case name == "<<":
-			r.mistake(errors.New("cannot be merged into the top level; write the keys out"))
+			r.mistake(errors.New("cannot be used at the top level: write the keys out"))
 		case edits <= 2 && len(name) > 4:
-			r.warn("is not known and kept as yours; did you mean " + near + "?")
+			r.warn("is not known and taken as your own key; did you mean " + near + "?")
 		case name == "rpc_timeout" || name == "max_message":
-			r.warn("is not known and kept as yours; did you mean " + name + " under gomeko:?")
+			r.warn("is not known and taken as your own key; did you mean " + name + " under gomeko:?")
 		}
 	})
 }
 
-// readOwn reads the keys under gomeko, which are all ours.
+// readOwn reads the keys under gomeko. Unknown ones are mistakes.
 func (r *reader) readOwn(v any) error {
 	node := target(r.value)
 	if node.Kind != yaml.MappingNode {
@@ -56,7 +56,7 @@ func (r *reader) readOwn(v any) error {
 	return nil
 }
 
-// readSection decodes a key under gomeko into the struct that was passed for it, if there is one.
+// readSection decodes a key under gomeko into the struct of its Section, if one was passed.
 func (r *reader) readSection(any) error {
 	for _, s := range r.sections {
 		if s.Key == r.key.Value {
@@ -68,7 +68,7 @@ func (r *reader) readSection(any) error {
 	return nil
 }
 
-// read reads each key of a mapping that is known and has a value; null is none.
+// read reads the known keys of a mapping. null leaves the default.
 func (r *reader) read(mapping *yaml.Node, known []key, unknown func(name string)) {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		r.key, r.value = mapping.Content[i], mapping.Content[i+1]
@@ -151,7 +151,7 @@ func duration(dst *time.Duration, v any) error {
 	return nil
 }
 
-// show quotes a value of a few words; lists and objects are named only, and passwords are masked.
+// show returns a value for messages, with passwords masked. A list or an object is not shown.
 func show(v any) string {
 	switch v := v.(type) {
 	case string:

@@ -29,7 +29,7 @@ type Section struct {
 	Into any    // a pointer to the struct, which holds the defaults
 }
 
-// Provide gives an fx application the value of a key of the user's own, as a T:
+// Provide provides an fx application with the value of one of the user's keys, as a T:
 //
 //	type Settings struct {
 //		Database string        `yaml:"database"`
@@ -42,14 +42,14 @@ type Section struct {
 //		fx.Provide(NewStore), // func(Settings) *Store
 //	)
 //
-// What the file leaves out, or has as null, is what it is in defaults; without a *Config in the
-// application, as in tests, all of it is. Names are those that the tags say, as go.yaml.in/yaml has
-// them, or the fields' in lower case.
+// A key that the file lacks, or that is null, has the value in defaults. Without a *Config in the
+// application, as in tests, all keys do. A field's name is that of its yaml tag (see
+// go.yaml.in/yaml), or the field's name in lower case.
 //
-// A key that T has no field for is a mistake, and so is a value that does not fit. The mistakes of
-// all keys that are provided come out at once, each with its line, before anything is made of them.
-// Durations are written "30s" or as a number of seconds; text that looks like a number is text
-// where T wants text. Tags and a method Validate may restrict the values further: see [Section].
+// A key without a field in T is a mistake, and so is a value that does not fit its field. The
+// mistakes of all provided keys are reported at once, each with its line, before any constructor
+// runs. Durations are written "30s" or as a number of seconds. Text that looks like a number is
+// accepted as text. Tags and a method Validate may restrict the values further: see [Section].
 func Provide[T any](key string, defaults T) fx.Option {
 	read := func(c *Config) (T, error) {
 		v := defaults
@@ -64,8 +64,7 @@ func Provide[T any](key string, defaults T) fx.Option {
 	)
 }
 
-// Module puts c into an fx application, for constructors that ask for a *Config and for what
-// [Provide] provides.
+// Module supplies c to an fx application: to constructors that take a *Config, and to [Provide].
 func (c *Config) Module() fx.Option {
 	return fx.Module("configuration", fx.Supply(c), fx.Invoke(fx.Annotate(c.check, fx.ParamTags(`group:"`+sections+`"`))))
 }
@@ -76,17 +75,17 @@ type provided struct {
 	mistakes func(*Config) error
 }
 
-// sections is the group of the sections of an application.
+// sections is the fx group of the keys of Provide.
 const sections = "github.com/gomeko/gomeko/config"
 
-// A source is what a constructor of Provide asks for.
+// A source has the parameters of the constructor in Provide.
 type source struct {
 	fx.In
 
 	Config *Config `optional:"true"`
 }
 
-// check returns the mistakes of all sections. It is given them in no order.
+// check returns the mistakes of all provided keys. fx passes these in no order.
 func (c *Config) check(sections []provided) error {
 	slices.SortFunc(sections, func(a, b provided) int { return strings.Compare(a.key, b.key) })
 	var mistakes []error
@@ -96,7 +95,7 @@ func (c *Config) check(sections []provided) error {
 	return errors.Join(mistakes...)
 }
 
-// read puts the value of a key, if there is one, into what v points to.
+// read decodes the value of a key, if the file has it, into the struct that v points to.
 func (c *Config) read(key string, v any) error {
 	if c == nil || c.root == nil {
 		return nil

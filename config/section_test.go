@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/config"
 )
 
-// settings are of every kind there is.
+// settings has a field of every kind.
 type settings struct {
 	Database string             `yaml:"database"`
 	Password string             `yaml:"password"`
@@ -39,7 +39,7 @@ type Limits struct {
 
 var defaults = settings{Database: "orders.db", Timeout: 5 * time.Second, Rates: map[string]float64{"EUR": 1}, Backup: &Backup{Keep: 3}}
 
-// provided reads text and returns what an application is given of it.
+// provided returns the settings that an application receives for a file.
 func provided(t *testing.T, text string, opts ...fx.Option) (settings, error) {
 	t.Helper()
 	var got settings
@@ -127,7 +127,7 @@ func TestSection(t *testing.T) {
 	parse(t, "gomeko: {web: {unknown: 1}}") // nobody passes a struct
 }
 
-// The mistakes of a section stand among those of the other keys.
+// The mistakes of a section are reported with those of other keys.
 func TestSectionMistakes(t *testing.T) {
 	_, err := config.Parse([]byte(`
 max_workers: -1
@@ -168,7 +168,7 @@ line 12: gomeko.log_format: want text or json, got "xml"
 	}
 }
 
-// All mistakes of all keys come out, before anything is made of any.
+// All mistakes of all keys are reported before any constructor runs.
 func TestProvideMistakes(t *testing.T) {
 	made := fx.Invoke(func(settings) { t.Error("something was made of them") })
 	_, err := provided(t, `
@@ -191,7 +191,7 @@ limit: [1]
 line 15: limit: want keys with values under it, got a list
 line 3: orders.databse: is not known; the nearest is database
 line 4: orders.database: want text, got true or false: put it in quotes
-line 5: orders.password: want text, got what is not shown
+line 5: orders.password: want text, got a value that is not shown
 line 6: orders.timeout: want a duration like 30s, or seconds, got "soon"
 line 7: orders.retries: want a whole number from 0 to 255, got 256
 line 8: orders.verbose: want true or false, got "maybe"
