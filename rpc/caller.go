@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -15,36 +16,37 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/headers"
+	"github.com/gomeko/gomeko/internal/id"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
+	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A caller makes the calls of a process: it owns the reply queue, and knows who waits for what.
+// A caller makes the calls of a process. It owns the reply queue, and the calls that wait for a reply.
 type caller struct {
 	cfg      Config
 	codec    codec.Codec // of requests
 	log      *slog.Logger
-	id       string // the call id of calls that are made outside of a service's call
-	replyTo  string // the key that replies come by
-	queue    string // which they wait in
+	id       string // the call id that calls outside of a service's call are made with
+	replyTo  string // the routing key of replies
+	queue    string // the reply queue
 	conn     *transport.Conn
 	consumer *transport.Consumer
-	cancels  atomic.Bool // callees can be told that a call is given up
+	cancels  atomic.Bool // the broker lets us send cancellations
 
-	// hosted is told of a service that somebody waits for; nil if there is none in this process.
-	hosted func(ctx context.Context, service string)
+	// waiting is called when a goroutine begins to wait for a call of a service; nil if no service is
+	// hosted in this process.
+	waiting func(ctx context.Context, service string)
 
-	late sync.WaitGroup  // the goroutines of calls that end late; added to under mu, before closed
-	life context.Context // theirs
+	late sync.WaitGroup  // goroutines of calls that have ended late; added to with mu held, before closed
+	life context.Context // of these goroutines
 	end  context.CancelFunc
 
 	mu      sync.Mutex
 	closed  bool
-	pending map[string]*Reply // by correlation id
-	looks   map[string]*look  // by queue, those of the last second
+	pending map[string]*Reply      // by correlation id
+	probes  map[string]*queueProbe // by queue, those of the last second
 }
-
-// longest is what a request can say that is left: AMQP counts milliseconds in 32 bits.
-const longest = math.MaxUint32 * time.Millisecond
 
 func newCaller(broker transport.Config, cfg Config, log *slog.Logger) *caller {
 	life, end := context.WithCancel(context.Background())
@@ -57,18 +59,18 @@ func newCaller(broker transport.Config, cfg Config, log *slog.Logger) *caller {
 		id:      "standalone_rpc_proxy.call." + uuid.NewString(),
 		replyTo: uuid.NewString(),
 		pending: map[string]*Reply{},
-		looks:   map[string]*look{},
+		probes:  map[string]*queueProbe{},
 	}
 }
 
-// open declares the reply queue, named after the calling service, and consumes it. Services reply by
-// its binding, so name and binding are Nameko's (see docs/wire/nameko.md, Names). The queue exists for
-// five more minutes after its connection is lost or its process has died.
+// open declares the reply queue, named after the calling service, and consumes it. Its name and its
+// binding are Nameko's (see docs/wire/nameko.md, Names), since services reply by the binding. The queue
+// expires five minutes after its consumer, so that it survives a lost connection.
 func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (err error) {
 	c.queue = "rpc.reply-" + name + "-" + c.replyTo
 	err = conn.Declare(ctx, transport.Topology{
 		Exchanges: []transport.Exchange{{Name: c.cfg.exchange(), Kind: "topic", Durable: true}},
-		Queues:    []transport.Queue{{Name: c.queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}, OnMissing: c.bereave}},
+		Queues:    []transport.Queue{{Name: c.queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}, OnMissing: c.repliesLost}},
 		Bindings:  []transport.Binding{{Queue: c.queue, Exchange: c.cfg.exchange(), Key: c.replyTo}},
 	})
 	if err != nil {
@@ -84,7 +86,51 @@ func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 	return err
 }
 
-// publishing returns the request r with its body.
+// newReply returns the reply of a call that is about to be made.
+func (c *caller) newReply(service, method, correlationID string) *Reply {
+	r := &Reply{
+		caller:  c,
+		service: service,
+		method:  method,
+		id:      correlationID,
+		began:   time.Now(),
+		done:    make(chan struct{}),
+	}
+	if r.id == "" {
+		r.id = id.New("")
+	}
+	return r
+}
+
+// send sends a request, and reports whether the call now waits for its reply. If it does not, it has
+// ended with an error. A limited request expires with ctx.
+func (c *caller) send(ctx context.Context, r *Reply, body requestBody, o options, limited bool) bool {
+	r.codec = cmp.Or(o.codec, c.codec)
+	data, err := r.codec.Encode(body)
+	if err != nil {
+		r.fail(err)
+		return false
+	}
+	p := c.publishing(ctx, r, data)
+	if cmp.Or(o.compress, c.cfg.Compress) {
+		p.Body, p.Headers["compression"] = codec.Deflate(data), codec.Zlib
+	}
+	var left time.Duration
+	if r.deadline, _ = ctx.Deadline(); limited && !r.deadline.IsZero() {
+		left = min(max(time.Until(r.deadline), time.Millisecond), maxExpiration) // 0 would be no limit
+	}
+	o.apply(&p, left)
+	if err := c.publish(ctx, r, p); err != nil {
+		r.fail(err)
+		return false
+	}
+	return true
+}
+
+// maxExpiration is the longest expiration of a request: AMQP has milliseconds in 32 bits.
+const maxExpiration = math.MaxUint32 * time.Millisecond
+
+// publishing returns the message of the request r.
 func (c *caller) publishing(ctx context.Context, r *Reply, body []byte) transport.Publishing {
 	return transport.Publishing{
 		Exchange:  c.cfg.exchange(),
@@ -102,8 +148,8 @@ func (c *caller) publishing(ctx context.Context, r *Reply, body []byte) transpor
 	}
 }
 
-// send sends the request p of the call r, which waits for its reply from then on, unless there is an error.
-func (c *caller) send(ctx context.Context, r *Reply, p transport.Publishing) error {
+// publish sends the request p of the call r. Unless it returns an error, the call is pending from now on.
+func (c *caller) publish(ctx context.Context, r *Reply, p transport.Publishing) error {
 	c.mu.Lock()
 	conn, closed, taken := c.conn, c.closed, c.pending[r.id] != nil
 	ready := !closed && conn != nil && !taken
@@ -118,43 +164,24 @@ func (c *caller) send(ctx context.Context, r *Reply, p transport.Publishing) err
 	case conn == nil:
 		return errors.New("the container has not started")
 	case taken:
-		return fmt.Errorf("correlation id %q is that of another call, which waits: give each its own", r.id)
+		return fmt.Errorf("correlation id %q is used by another pending call: use a different one for each call", r.id)
 	}
 	err := conn.Send(ctx, p, func(err error) {
-		if err != nil { // a request that was taken waits on for its reply
+		if err != nil { // after a confirm the call goes on waiting for its reply
 			c.settle(r.id, nil, r.failed(err))
 		}
-		r.taken.Store(err == nil)
+		r.confirmed.Store(err == nil)
 	})
 	switch {
 	case err == nil, !c.forget(r.id):
 		return nil
-	case ctx.Err() != nil && !errors.Is(err, ctx.Err()): // its cause alone is told
+	case ctx.Err() != nil && !errors.Is(err, ctx.Err()): // err has only the cause
 		return fmt.Errorf("not sent: %w: %w", ctx.Err(), err)
 	}
 	return fmt.Errorf("not sent: %w", err)
 }
 
-// awaits says that a reply of the service is waited for from now on.
-func (c *caller) awaits(ctx context.Context, service string) {
-	if c.hosted != nil {
-		c.hosted(ctx, service)
-	}
-}
-
-// awaited returns how many calls of the service somebody waits for.
-func (c *caller) awaited(service string) (n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, r := range c.pending {
-		if r.service == service && r.waits.Load() > 0 {
-			n++
-		}
-	}
-	return n
-}
-
-// receive takes a reply. One that nobody waits for is late, or comes a second time.
+// receive takes a reply. Nobody waits for it if it is late or arrives a second time.
 func (c *caller) receive(d *transport.Delivery) {
 	if !c.settle(d.CorrelationID, d, nil) {
 		c.log.Debug("reply dropped: nobody waits for it", "correlation_id", d.CorrelationID)
@@ -162,21 +189,9 @@ func (c *caller) receive(d *transport.Delivery) {
 	d.Ack()
 }
 
-// bereave ends the calls whose requests were taken when the reply queue is gone: it may have had their replies.
-func (c *caller) bereave() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for id, r := range c.pending {
-		if r.taken.Load() {
-			delete(c.pending, id)
-			r.settle(nil, r.failed(fmt.Errorf("the reply queue is gone: %w", transport.ErrConnectionLost)))
-		}
-	}
-}
-
-// settle ends the call id, by its reply or by why there is none, and reports whether somebody waited for it. A reply that
-// comes after the deadline is too late even if ctx has not heard of that: often it only tells that the callee, which has
-// as much time, has given up too.
+// settle ends a pending call with its reply or with an error, and reports whether it was pending. A reply
+// that arrives after the deadline is dropped even if ctx has not ended yet: often it only says that the
+// callee, which has the same deadline, timed out too.
 func (c *caller) settle(id string, d *transport.Delivery, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,7 +204,70 @@ func (c *caller) settle(id string, d *transport.Delivery, err error) bool {
 	return ok
 }
 
-// forget takes a call from those that wait, for whoever ends it then, and reports whether it was there.
+// wait waits until the call r has ended; it ends with ctx at the latest.
+func (c *caller) wait(ctx context.Context, r *Reply) {
+	defer service.Lend(ctx)() // until the end: expire may ask the broker why there is no reply
+	if !r.await(ctx) {
+		c.expire(ctx, r)
+		<-r.done
+	}
+}
+
+// watch ends the call when ctx ends, if it is still pending then.
+func (c *caller) watch(ctx context.Context, r *Reply, cancel context.CancelFunc) {
+	stop := context.AfterFunc(ctx, func() {
+		if !c.enter() {
+			return
+		}
+		defer c.late.Done()
+		c.expire(ctx, r)
+	})
+	release := func() {
+		stop()
+		cancel()
+	}
+	c.mu.Lock()
+	waits := c.pending[r.id] == r
+	if waits {
+		r.release = release
+	}
+	c.mu.Unlock()
+	if !waits {
+		release()
+	}
+}
+
+// enter registers a goroutine that close waits for. It returns false if the caller is closed.
+func (c *caller) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.late.Add(1)
+	}
+	return !c.closed
+}
+
+// expire ends a call whose ctx has ended. A reply that arrives from now on is late.
+func (c *caller) expire(ctx context.Context, r *Reply) {
+	if !c.forget(r.id) {
+		return // it has ended
+	}
+	err := fmt.Errorf("no reply: %w", ended(ctx))
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = c.overdue(r, err)
+	} else {
+		err = r.failed(err)
+	}
+	cause := context.Cause(ctx)
+	if !r.detached || cause != service.ErrReturned && cause != errDefaultTimeout {
+		c.sendCancel(r)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.settle(nil, err)
+}
+
+// forget removes a call from the pending ones, and reports whether it was there.
 func (c *caller) forget(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -198,14 +276,104 @@ func (c *caller) forget(id string) bool {
 	return ok
 }
 
-// parting is how long close waits for cancellations that are on their way.
-const parting = 100 * time.Millisecond
+// overdue returns the error of a call that got no reply in time, with the state of the service's queue.
+func (c *caller) overdue(r *Reply, why error) error {
+	text := fmt.Sprintf("%s: %v after %s", r.name(), why, r.age())
+	queue := queueOf(r.service)
+	p := c.probe(queue)
+	var refused *transport.Error
+	switch {
+	case errors.As(p.err, &refused) && refused.Code == notFound:
+		return rpcerror.NewTimeout(fmt.Sprintf("%s; there is no queue %s", text, queue), nil)
+	case p.err != nil: // the connection logs that the broker is away
+		return rpcerror.NewTimeout(text, nil)
+	case p.consumers == 0:
+		return rpcerror.NewTimeout(fmt.Sprintf("%s; nobody consumes queue %s (ready messages: %d)", text, queue, p.messages), ErrNoConsumers)
+	}
+	return rpcerror.NewTimeout(fmt.Sprintf("%s; queue %s has consumers: %d, ready messages: %d", text, queue, p.consumers, p.messages), nil)
+}
 
-// clearing is how long close waits for the reply queue to be deleted.
-const clearing = 5 * time.Second
+// notFound is the reply code of a broker that has no such queue.
+const notFound = 404
 
-// close fails the calls that wait, and all later ones, and deletes the reply queue if the broker is there. Else that goes by
-// itself. A reply that is yet to come is dropped by the broker: none is mandatory.
+// queueOf returns the name of a service's request queue.
+func queueOf(service string) string { return "rpc-" + service }
+
+// A queueProbe is the state of a queue at one moment.
+type queueProbe struct {
+	at   time.Time
+	done chan struct{} // closed when the fields below are set
+
+	messages, consumers int
+	err                 error
+}
+
+const (
+	probeEvery = time.Second            // a queue is not probed more often
+	probeLimit = 500 * time.Millisecond // a call that has timed out does not wait longer for a probe
+)
+
+// probe probes a queue for a call that has timed out. Calls that time out together share one probe.
+func (c *caller) probe(queue string) *queueProbe {
+	now := time.Now()
+	c.mu.Lock()
+	conn, p := c.conn, c.probes[queue]
+	first := p == nil || now.Sub(p.at) >= probeEvery
+	if first {
+		maps.DeleteFunc(c.probes, func(_ string, old *queueProbe) bool { return now.Sub(old.at) >= probeEvery })
+		p = &queueProbe{at: now, done: make(chan struct{})}
+		c.probes[queue] = p
+	}
+	c.mu.Unlock()
+	if first {
+		ctx, cancel := context.WithTimeout(c.life, probeLimit)
+		p.messages, p.consumers, p.err = conn.Inspect(ctx, queue)
+		cancel()
+		close(p.done)
+	}
+	<-p.done
+	return p
+}
+
+// notifyWaiting reports that a goroutine begins to wait for a call of the service.
+func (c *caller) notifyWaiting(ctx context.Context, service string) {
+	if c.waiting != nil {
+		c.waiting(ctx, service)
+	}
+}
+
+// awaited returns how many pending calls of the service have a goroutine that waits for them.
+func (c *caller) awaited(service string) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.pending {
+		if r.service == service && r.waiters.Load() > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// repliesLost ends the calls whose requests are confirmed when the broker has deleted the reply queue: it
+// may have contained their replies.
+func (c *caller) repliesLost() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, r := range c.pending {
+		if r.confirmed.Load() {
+			delete(c.pending, id)
+			r.settle(nil, r.failed(fmt.Errorf("the reply queue is gone: %w", transport.ErrConnectionLost)))
+		}
+	}
+}
+
+const (
+	lateLimit   = 100 * time.Millisecond // how long close waits for cancellations to be sent
+	deleteLimit = 5 * time.Second        // how long close waits for the reply queue to be deleted
+)
+
+// close ends all pending and later calls with an error, and deletes the reply queue. If the broker is
+// away, the queue expires later. The broker drops replies that arrive after that: none is mandatory.
 func (c *caller) close(ctx context.Context) error {
 	c.mu.Lock()
 	c.closed = true
@@ -215,7 +383,7 @@ func (c *caller) close(ctx context.Context) error {
 	}
 	c.mu.Unlock()
 	defer c.end()
-	defer time.AfterFunc(parting, c.end).Stop()
+	defer time.AfterFunc(lateLimit, c.end).Stop()
 	c.late.Wait()
 	if c.consumer == nil {
 		return nil
@@ -223,10 +391,10 @@ func (c *caller) close(ctx context.Context) error {
 	if err := c.consumer.Close(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, clearing)
+	ctx, cancel := context.WithTimeout(ctx, deleteLimit)
 	defer cancel()
 	if err := c.conn.Delete(ctx, c.queue); err != nil {
-		c.log.Debug("reply queue left behind: it goes by itself", "err", err)
+		c.log.Debug("reply queue not deleted: it expires after five minutes", "err", err)
 	}
 	return nil
 }

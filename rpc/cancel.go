@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	control = "gomeko.control" // exchange of what our processes tell one another; nobody else declares it
+	control = "gomeko.control" // exchange between gomeko processes; Nameko does not know it
 
-	abandonLimit = time.Second // how long we try to tell that a call is given up
-	abandonValid = time.Minute // how long that is of interest
-	earlyKept    = 1000        // cancellations of requests that have not come, or never will
+	cancelLimit = time.Second // how long a caller tries to send a cancellation
+	cancelValid = time.Minute // the expiration of a cancellation
+	earlyKept   = 1000        // how many cancellations are kept whose requests have not arrived
 )
 
 func controlExchange() transport.Topology {
@@ -27,17 +27,17 @@ func controlExchange() transport.Topology {
 
 func cancelKey(service string) string { return "cancel." + service }
 
-// A requestID is what a request is known by, and the body of its cancellation.
+// A requestID identifies a request. It is the body of its cancellation.
 type requestID struct {
 	ReplyTo       string `json:"reply_to"`
 	CorrelationID string `json:"correlation_id"`
 }
 
-// errCancelled ends the ctx of a call that its caller has given up. Its path is that of Python's.
+// errCancelled is the cause that the ctx of a cancelled call ends with. Its path is Python's.
 var errCancelled = NewError("asyncio.exceptions.CancelledError", "cancelled by the caller")
 
-// tryCancelling finds out whether the broker lets us tell of cancelled calls, by a message that goes nowhere: to be refused
-// later would close the channel under other calls.
+// tryCancelling finds out whether the broker lets us send cancellations, with a message that is routed to
+// no queue. A refusal later would close the channel that other calls use.
 func (c *caller) tryCancelling(ctx context.Context, conn *transport.Conn) error {
 	err := conn.Declare(ctx, controlExchange())
 	if err == nil {
@@ -51,8 +51,8 @@ func (c *caller) tryCancelling(ctx context.Context, conn *transport.Conn) error 
 	return err
 }
 
-// abandon tells whoever runs r that nobody waits for it any more. There may be no such one: Nameko does not listen.
-func (c *caller) abandon(r *Reply) {
+// sendCancel sends a cancellation of r to the processes of its service. Nameko ignores it.
+func (c *caller) sendCancel(r *Reply) {
 	if !c.cancels.Load() || !c.enter() {
 		return
 	}
@@ -65,7 +65,7 @@ func (c *caller) abandon(r *Reply) {
 	c.mu.Unlock()
 	go func() {
 		defer c.late.Done()
-		ctx, cancel := context.WithTimeout(c.life, abandonLimit)
+		ctx, cancel := context.WithTimeout(c.life, cancelLimit)
 		defer cancel()
 		err := conn.Send(ctx, transport.Publishing{
 			Exchange: control,
@@ -73,7 +73,7 @@ func (c *caller) abandon(r *Reply) {
 			Properties: transport.Properties{
 				ContentType:     codec.JSON.ContentType(),
 				ContentEncoding: codec.JSON.ContentEncoding(),
-				Expiration:      abandonValid,
+				Expiration:      cancelValid,
 			},
 			Body: body,
 		}, c.refused)
@@ -83,15 +83,15 @@ func (c *caller) abandon(r *Reply) {
 	}()
 }
 
-// refused gives up cancelling if err is the broker's refusal.
+// refused stops sending cancellations if err is a refusal by the broker.
 func (c *caller) refused(err error) {
 	var refusal *transport.Error
 	if errors.As(err, &refusal) && c.cancels.Swap(false) {
-		c.log.Warn("calls that are cancelled run on where they were sent", "err", err)
+		c.log.Warn("the broker refuses cancellations: cancelled calls run on in the services that they were sent to", "err", err)
 	}
 }
 
-// cancels are the requests of a process's services that may be cancelled.
+// cancels has the requests to this process's services that may be cancelled.
 type cancels struct {
 	log      *slog.Logger
 	consumer *transport.Consumer
@@ -99,20 +99,20 @@ type cancels struct {
 	mu      sync.Mutex
 	running map[requestID]*running
 	early   map[requestID]bool
-	order   []requestID // those of early and some that were, oldest first
+	order   []requestID // the ids in early, and some that were, oldest first
 }
 
 func newCancels(log *slog.Logger) *cancels {
 	return &cancels{log: log, running: map[requestID]*running{}, early: map[requestID]bool{}}
 }
 
-// open listens for cancellations of calls of the services, on a queue of this process's own that goes with it. Where the
-// broker does not let us, calls are not cancelled.
+// open consumes cancellations for the services, from a queue of this process that is deleted with it. If
+// the broker refuses it, calls are not cancelled.
 func (c *cancels) open(ctx context.Context, conn *transport.Conn, services []string) (err error) {
 	queue := control + "-" + services[0] + "-" + uuid.NewString()
 	t := controlExchange()
-	// Not exclusive: after a redial the broker may not know yet that the old connection is dead.
-	t.Queues = []transport.Queue{{Name: queue, Durable: true, AutoDelete: true, Args: transport.Table{"x-expires": int32(abandonValid.Milliseconds())}}}
+	// Not exclusive: after a reconnect the broker may not know yet that the old connection is dead.
+	t.Queues = []transport.Queue{{Name: queue, Durable: true, AutoDelete: true, Args: transport.Table{"x-expires": int32(cancelValid.Milliseconds())}}}
 	for _, name := range services {
 		t.Bindings = append(t.Bindings, transport.Binding{Queue: queue, Exchange: control, Key: cancelKey(name)})
 	}
@@ -121,7 +121,7 @@ func (c *cancels) open(ctx context.Context, conn *transport.Conn, services []str
 		c.consumer, err = conn.Consume(ctx, transport.Consume{Queue: queue, Handle: c.receive})
 	}
 	if errors.As(err, &refusal) {
-		c.log.Warn("calls that their callers cancel run on", "err", err)
+		c.log.Warn("the broker refuses cancellations: calls that their callers cancel run on", "err", err)
 		return nil
 	}
 	return err
@@ -134,7 +134,8 @@ func (c *cancels) close(ctx context.Context) error {
 	return c.consumer.Close(ctx)
 }
 
-// receive takes a cancellation. All instances of a service get it, so most are of no request that comes here.
+// receive takes a cancellation. All instances of a service get it, so most are for requests that another
+// instance has.
 func (c *cancels) receive(d *transport.Delivery) {
 	var id requestID
 	if err := codec.JSON.Decode(d.Body, &id); err != nil {
@@ -145,7 +146,7 @@ func (c *cancels) receive(d *transport.Delivery) {
 	d.Ack()
 }
 
-// cancel ends the ctx of a request that runs, or of one that may be yet to come.
+// cancel ends the ctx of a running request. If the request has not arrived, the cancellation is kept.
 func (c *cancels) cancel(id requestID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -163,15 +164,15 @@ func (c *cancels) cancel(id requestID) {
 	}
 }
 
-// A running request may be cancelled until it is done.
+// A running is a request that can be cancelled until its end.
 type running struct {
 	id      requestID
 	cancels *cancels
-	cancel  context.CancelCauseFunc // nil: nobody can
+	cancel  context.CancelCauseFunc // nil if the request has no id
 }
 
-// within returns a ctx for the call that d asks for, which ends when its caller gives it up, and what ends it otherwise.
-func (c *cancels) within(ctx context.Context, d *transport.Delivery) (context.Context, *running) {
+// begin returns a ctx for the call that d asks for, which ends when its caller cancels it.
+func (c *cancels) begin(ctx context.Context, d *transport.Delivery) (context.Context, *running) {
 	r := &running{id: requestID{d.ReplyTo, d.CorrelationID}, cancels: c}
 	if r.id.ReplyTo == "" || r.id.CorrelationID == "" {
 		return ctx, r
@@ -188,13 +189,14 @@ func (c *cancels) within(ctx context.Context, d *transport.Delivery) (context.Co
 	return ctx, r
 }
 
-func (r *running) done() {
+// end ends the ctx. The request cannot be cancelled any more.
+func (r *running) end() {
 	if r.cancel == nil {
 		return
 	}
 	c := r.cancels
 	c.mu.Lock()
-	if c.running[r.id] == r { // and not the same request, delivered again
+	if c.running[r.id] == r { // not the same request, redelivered
 		delete(c.running, r.id)
 	}
 	c.mu.Unlock()

@@ -54,6 +54,28 @@ func TestRemoteError(t *testing.T) {
 	})
 }
 
+// A map at the end of the arguments looks like keywords to those who know Nameko.
+func TestMapForKeywords(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		start(t, uri, new(Echo))
+		client := dial(t, uri, rpc.Config{}, nil).Client("vec_echo")
+		keywords := map[string]any{"b": 2, "a": 1}
+		call := client.Go(t.Context(), "noargs", keywords)
+		for _, err := range []error{client.Call(t.Context(), "noargs", nil, keywords), call.Result(t.Context(), nil)} {
+			want := `to send keywords, write rpc.Kwargs{"a", …, "b", …}`
+			if !errors.Is(err, rpc.ErrIncorrectSignature) || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("got %v, want IncorrectSignature with %s", err, want)
+			}
+		}
+		for _, args := range [][]any{{1}, {keywords, 1}, {map[string]any{}}, {rpc.Kwargs{"a", 1}}} {
+			err := client.Call(t.Context(), "noargs", nil, args...)
+			if !errors.Is(err, rpc.ErrIncorrectSignature) || strings.Contains(err.Error(), "to send keywords") {
+				t.Errorf("%v: got %v, want IncorrectSignature alone", args, err)
+			}
+		}
+	})
+}
+
 func TestTimeout(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		newPeer(t, uri).bind("mute.*")
@@ -105,8 +127,8 @@ func TestUnsendable(t *testing.T) {
 	}{
 		{[]any{make(chan int)}, "chan int"},
 		{[]any{"\xff"}, `"\xff" is not valid UTF-8: use []byte for bytes`},
-		{[]any{rpc.Kwargs{"name"}}, "1 names and values, want as many of either"},
-		{[]any{rpc.Kwargs{1, 2}}, "1 (int) stands for a name"},
+		{[]any{rpc.Kwargs{"name"}}, "1 names and values, want an even number"},
+		{[]any{rpc.Kwargs{1, 2}}, "1 (int) is not a name"},
 		{[]any{rpc.Kwargs{"a", 1, "a", 2}}, "a is given twice"},
 		{[]any{rpc.Kwargs{"a", func() {}}}, "a: "},
 		{[]any{strings.Repeat("x", maxMessage)}, "is over max_message, 1048576"},

@@ -80,10 +80,10 @@ func newServerSide(tb testing.TB) side {
 		}
 		ctx, cancel := context.WithTimeout(parent, d.Expiration)
 		defer cancel()
-		ctx, request := cancels.within(ctx, d)
-		defer request.done()
+		ctx, running := cancels.begin(ctx, d)
+		defer running.end()
 		r := headers.Request(d)
-		r.Arguments, r.Cancel = args, request.cancel
+		r.Arguments, r.Cancel = args, running.cancel
 		result, err := row.Run(ctx, r)
 		if err != nil {
 			tb.Fatal(err)
@@ -94,7 +94,6 @@ func newServerSide(tb testing.TB) side {
 
 func newClientSide(tb testing.TB) side {
 	c := newCaller(transport.Config{}, Config{}, nil)
-	client := Client{service: "shop", caller: c}
 	d := &transport.Delivery{
 		Properties: transport.Properties{ContentType: "application/json", ContentEncoding: "utf-8", CorrelationID: "1"},
 		Body:       []byte(`{"result": {"id": 7, "product": "chair", "count": 2, "price": 10.5}, "error": null}`),
@@ -103,7 +102,7 @@ func newClientSide(tb testing.TB) side {
 		o := optionsOf(tb.Context())
 		ctx, cancel, _ := o.bound(tb.Context(), c.cfg)
 		defer cancel()
-		r := client.reply("get_order", o)
+		r := c.newReply("shop", "get_order", o.id)
 		r.codec = codec.JSON
 		body, err := r.codec.Encode(requestOf([]any{7, Kwargs{"verbose", true}}))
 		if err != nil {

@@ -9,14 +9,15 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// Method is a row of the entrypoint table: a method that is called by RPC, `rpc:"get_order(order_id)"`. The tag is the
-// method's signature on the wire, as Python would write it.
+// Method is a row of the entrypoint table: a method that is called by RPC, as in
+// `rpc:"get_order(order_id)"`. The tag is the method's signature as Python would write it.
 //
-// A further key, ack:"before", acknowledges requests before the method runs, so that none runs twice: one whose process
-// died is lost, and its caller waits until its time is over.
+// By default a request is acknowledged after the reply, and runs again if the process dies before. With
+// ack:"before" it is acknowledged before the method runs, and never runs twice: if the process dies, the
+// request is lost and its caller times out.
 //
-// All methods of a service share the queue rpc-<service>, and all processes that host the service share it too: each
-// request goes to one of them.
+// All methods of a service share the queue rpc-<service>, and so do all processes that host the service.
+// Each request goes to one of them.
 type Method struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
@@ -26,11 +27,11 @@ func (Method) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	if err = errors.Join(r.Tag.Keys("rpc", "ack"), err, ackErr); err != nil {
 		return nil, err
 	}
-	h, err := service.Shared(r.Host, newHub)
+	sh, err := service.Shared(r.Host, newShared)
 	if err != nil {
 		return nil, err
 	}
-	return h.serve(sig.Name, &row{Row: r, ackFirst: ack == "before"})
+	return sh.serve(sig.Name, &row{Row: r, ackFirst: ack == "before"})
 }
 
 // ackOf returns when the row's requests are acknowledged.
@@ -39,7 +40,7 @@ func ackOf(tag service.Tag) (string, error) {
 	case "", "before":
 		return ack, nil
 	default:
-		return "", fmt.Errorf(`ack %q is not known: write ack:"before", or leave it out to acknowledge after the reply`, ack)
+		return "", fmt.Errorf(`ack %q is not known: write ack:"before", or omit ack to acknowledge after the reply`, ack)
 	}
 }
 
@@ -55,7 +56,7 @@ func bind(r *service.Row) (*signature.Signature, error) {
 // oneWord refuses a method with a dot in its name.
 func oneWord(service, spec string) error {
 	if name, _, _ := strings.Cut(spec, "("); strings.Contains(name, ".") {
-		return fmt.Errorf("method %q has a dot, and the binding %s.* takes one word: write %q",
+		return fmt.Errorf("method %q contains a dot, and the binding %s.* matches one word: write %q",
 			name, service, strings.ReplaceAll(name, ".", "_"))
 	}
 	return nil

@@ -326,10 +326,10 @@ func TestMistakes(t *testing.T) {
 	text := fmt.Sprint(err)
 	for _, want := range []string{
 		`Same: method "one" is taken by the row One: give one of them another name`,
-		`Dotted: method "a.b" has a dot, and the binding wrong.* takes one word: write "a_b"`,
+		`Dotted: method "a.b" contains a dot, and the binding wrong.* matches one word: write "a_b"`,
 		`Typo: `, `timeuot`,
 		`Arity: `,
-		`Unnamed: no service is named: write the one to call, as in rpc:"users"`,
+		`Unnamed: the tag must name the service to call, as in rpc:"users"`,
 		`Typo2: `, `retry`,
 	} {
 		if !strings.Contains(text, want) {

@@ -11,15 +11,15 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// An Option is about the calls that are made with one ctx: see [With].
+// An Option changes how calls are made with a ctx: see [With].
 type Option func(*options)
 
-// With returns a ctx for calls that are made in another way than the rest, by whatever client, typed or not:
+// With returns a ctx with options for the calls that are made with it, by any client, typed or not:
 //
 //	report, err := s.Reports.Make(rpc.With(ctx, rpc.Timeout(time.Hour), rpc.Priority(1)), month)
 //
-// Options that ctx has already stay, unless they are given again. They are those of the caller alone: what the callee
-// calls in turn knows nothing of them.
+// Options that ctx already has stay in force unless they are given again. They do not apply to the calls
+// that the callee makes in turn.
 func With(ctx context.Context, opts ...Option) context.Context {
 	o := optionsOf(ctx)
 	for _, opt := range opts {
@@ -29,50 +29,53 @@ func With(ctx context.Context, opts ...Option) context.Context {
 	return context.WithValue(ctx, optionsKey{}, o)
 }
 
-// Timeout limits each call, from its beginning, in place of [Config].Timeout; ctx's own deadline counts all the same.
-// Negative is none.
+// Timeout limits the time of each call, instead of [Config].Timeout. ctx's own deadline still applies. A
+// negative Timeout is no limit.
 func Timeout(d time.Duration) Option {
 	return func(o *options) { o.timeout = d }
 }
 
-// Expiration is what the request says that it has left, in place of what is left of the limit: how long it may wait in
-// the queue, and a method of this package may run. It is sent in milliseconds, rounded up; 0 is none.
+// Expiration sets the request's AMQP expiration: how long it may wait in the queue, and, if the callee is a
+// gomeko service, run. The default is the time left until the call's deadline. It is sent in milliseconds,
+// rounded up; 0 is none.
 func Expiration(d time.Duration) Option {
 	return func(o *options) { o.expires, o.expiration = true, d }
 }
 
-// Priority is the request's, 0 unless given. It counts in queues that have priorities (x-max-priority).
+// Priority sets the priority of the request; the default is 0. It has an effect in queues with priorities
+// (x-max-priority).
 func Priority(p uint8) Option {
 	return func(o *options) { o.priority = p }
 }
 
-// Persistent says whether the request, and its reply, survive a restart of the broker. They do unless persistent is false.
+// Persistent sets whether the request and its reply survive a restart of the broker; the default is true.
 func Persistent(persistent bool) Option {
 	return func(o *options) { o.transient = !persistent }
 }
 
-// Headers are sent with the request, beside those that are the call's own. A Nameko service takes each for context data
-// and sends it on; ours does too.
+// Headers adds headers to the request. Nameko services, and ours, take each header for context data and
+// pass it on with the calls that they make.
 func Headers(headers transport.Table) Option {
 	return func(o *options) { o.headers = headers }
 }
 
-// CorrelationID is the request's, in place of a new UUID: for one call at a time.
+// CorrelationID sets the correlation id of the request; the default is a new UUID. Two pending calls must
+// not have the same one.
 func CorrelationID(id string) Option {
 	return func(o *options) { o.id = id }
 }
 
-// Codec is the request's, in place of [transport.Config].Codec, and so the reply's.
+// Codec sets the codec of the request, and so of the reply; the default is [transport.Config].Codec.
 func Codec(c codec.Codec) Option {
 	return func(o *options) { o.codec = c }
 }
 
-// Compress has the request's body sent as zlib (Nameko's compression).
+// Compress compresses the body of the request with zlib (Nameko's compression).
 func Compress() Option {
 	return func(o *options) { o.compress = true }
 }
 
-// options are what With has put into a ctx.
+// options are the options that With has put into a ctx.
 type options struct {
 	call       *service.Call // whose ctx it was: in another call's they do not count
 	timeout    time.Duration // 0 is Config's
@@ -95,7 +98,7 @@ func optionsOf(ctx context.Context) options {
 	return options{}
 }
 
-// bound returns ctx with the limit of a call, and whether somebody has asked for it.
+// bound returns ctx with the limit of a call, and whether it was set by ctx or an option.
 func (o options) bound(ctx context.Context, cfg Config) (_ context.Context, cancel context.CancelFunc, asked bool) {
 	if o.timeout > 0 {
 		ctx, cancel = context.WithTimeout(ctx, o.timeout)
@@ -106,11 +109,11 @@ func (o options) bound(ctx context.Context, cfg Config) (_ context.Context, canc
 		ctx, cancel = context.WithCancel(ctx)
 		return ctx, cancel, asked
 	}
-	ctx, cancel = context.WithTimeoutCause(ctx, timeout, errUnasked)
+	ctx, cancel = context.WithTimeoutCause(ctx, timeout, errDefaultTimeout)
 	return ctx, cancel, false
 }
 
-// apply changes a request, of which left is left; 0 is no limit.
+// apply applies the options to a request that expires after left; 0 is no limit.
 func (o options) apply(p *transport.Publishing, left time.Duration) {
 	p.Priority, p.Persistent = o.priority, !o.transient
 	p.Expiration = left

@@ -121,7 +121,7 @@ func TestCorrelationIDTaken(t *testing.T) {
 	ctx := rpc.With(t.Context(), rpc.CorrelationID("one"))
 	first, cancel := context.WithCancel(ctx)
 	r := client.Go(first, "ask")
-	if err := client.Call(ctx, "ask", nil); err == nil || !strings.Contains(err.Error(), `mute.ask: correlation id "one" is that of another call`) {
+	if err := client.Call(ctx, "ask", nil); err == nil || !strings.Contains(err.Error(), `mute.ask: correlation id "one" is used by another pending call`) {
 		t.Errorf("got %v, want that the id is taken", err)
 	}
 	cancel()

@@ -9,13 +9,14 @@ import (
 	"sync/atomic"
 )
 
-// Parallel makes a call for each of args, at most limit of them at once, and yields their results in the order of args,
-// each as soon as it and those before it are there. limit 0 is no limit. It fits the funcs of typed clients:
+// Parallel makes a call for each of args, at most limit of them at once, and yields the results in the
+// order of args. A limit of 0 or less is no limit. It takes the funcs of typed clients:
 //
 //	for user, err := range rpc.Parallel(ctx, 10, ids, s.Users.Get) {
 //
-// The calls begin when the loop does. A failed one does not stop the others. Those that still run when the loop is left are
-// cancelled, and over when it is done; so it is when ctx ends, and what was not called by then has its error.
+// The calls begin when the loop begins. A failed call does not stop the others. When the loop ends early,
+// or ctx ends, the calls that are running are cancelled and waited for, and calls that have not begun have
+// ctx's error.
 func Parallel[A, R any](ctx context.Context, limit int, args []A, call func(context.Context, A) (R, error)) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -49,7 +50,7 @@ func Parallel[A, R any](ctx context.Context, limit int, args []A, call func(cont
 	}
 }
 
-// parallel is one call of Parallel.
+// A parallel is one call of Parallel.
 type parallel[R any] struct {
 	done     chan struct{} // closed when the others are there
 	result   R

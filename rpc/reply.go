@@ -1,92 +1,158 @@
 package rpc
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
+	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A reply is the body of a reply message: both keys are always present. See docs/wire/nameko.md, Replies.
-type reply struct {
-	Result any    `json:"result"`
-	Error  *Error `json:"error"`
+// A Reply is the outcome of a call made with [Client.Go]. It does not have to be read. Several goroutines
+// may use it.
+type Reply struct {
+	caller          *caller
+	service, method string
+	id              string // the correlation id
+	codec           codec.Codec
+	limit           int       // of a reply that is decompressed, in bytes
+	began, deadline time.Time // deadline is zero if there is none
+	detached        bool      // made by Go: its work may outlive the caller's method and the default timeout
+	spelling        string    // how the arguments are written as keywords, if the last one is a map
+
+	confirmed atomic.Bool   // the broker has taken the request
+	waiters   atomic.Int32  // goroutines that wait for it
+	release   func()        // stops watching the call's ctx; guarded by caller.mu
+	done      chan struct{} // closed when the fields below are set
+	delivery  *transport.Delivery
+	err       error
 }
 
-// encodeReply returns the body that tells the outcome of a call. It cannot fail, whatever the method has returned.
-func encodeReply(c codec.Codec, result any, err error) (body []byte) {
-	body, cannot := encode(c, result, err)
-	if cannot != nil {
-		body = encodeUnserializable(c, result, err, cannot)
+// errDefaultTimeout ends a call for which neither ctx nor an option sets a limit.
+var errDefaultTimeout = fmt.Errorf("default limit: %w", context.DeadlineExceeded)
+
+// Result waits for the call to end and stores its result in the pointer result; nil drops it. The error
+// is the one that [Client.Call] would return, or that ctx has ended, which does not end the call. Result
+// may be called again.
+func (r *Reply) Result(ctx context.Context, result any) error {
+	if r.wait(ctx) {
+		return r.read(result)
 	}
-	return body
+	return fmt.Errorf("%s: no reply yet: %w", r.name(), ended(ctx))
 }
 
-// encodeUnserializable returns the body of the reply to a call whose outcome cannot be sent.
-func encodeUnserializable(c codec.Codec, result any, err, why error) (body []byte) {
-	if err != nil {
-		result = err
+// wait waits until the call has ended, and returns false if ctx ends first.
+func (r *Reply) wait(ctx context.Context) bool {
+	select {
+	case <-r.done:
+		return true
+	default:
 	}
-	body, _ = c.Encode(reply{Error: rpcerror.NewUnserializable(result, why)})
-	return body
+	defer service.Lend(ctx)()
+	return r.await(ctx)
 }
 
-// encode runs code of the method's: MarshalJSON of its result, Error of its error. A panic there is not ours.
-func encode(c codec.Codec, result any, err error) (body []byte, cannot error) {
-	defer func() {
-		if p := recover(); p != nil {
-			cannot = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	if err != nil {
-		return c.Encode(reply{Error: rpcerror.From(err)})
+// await is wait for a goroutine that has lent its worker.
+func (r *Reply) await(ctx context.Context) bool {
+	r.waiters.Add(1)
+	defer r.waiters.Add(-1)
+	r.caller.notifyWaiting(ctx, r.service)
+	select {
+	case <-r.done:
+		return true
+	case <-ctx.Done():
+		return false
 	}
-	return c.Encode(reply{Result: result})
 }
 
-// readReply stores the result in d in the pointer result, or returns the error that d tells. The request's codec is the
-// reply's, unless that says another.
-func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) error {
-	codecs := codec.Set{c}
-	if codecs.Of(d.ContentType) == nil {
-		codecs = transport.Config{Codec: c}.Accepts()
+// Done returns a channel that is closed when the call has ended.
+func (r *Reply) Done() <-chan struct{} { return r.done }
+
+// name returns the service and the method.
+func (r *Reply) name() string { return r.service + "." + r.method }
+
+// age returns the time since the call began, in milliseconds.
+func (r *Reply) age() time.Duration { return time.Since(r.began).Round(time.Millisecond) }
+
+// fail ends a call that is not pending yet.
+func (r *Reply) fail(err error) *Reply {
+	r.err = r.failed(err)
+	close(r.done)
+	return r
+}
+
+// settle ends a call that was pending. The caller holds caller.mu.
+func (r *Reply) settle(d *transport.Delivery, err error) {
+	r.delivery, r.err = d, err
+	close(r.done)
+	if r.release != nil {
+		r.release()
 	}
-	if codecs.Of(d.ContentType) == nil {
-		return fmt.Errorf("reply has content_type %q, want %s", d.ContentType, codecs.String())
+}
+
+// failed returns the error of a call that ends with err. It names the service and the method.
+func (r *Reply) failed(err error) error {
+	var returned *transport.Returned
+	switch {
+	case errors.As(err, &returned):
+		unknown := ErrUnknownService.WithText("Unknown service `" + r.service + "`")
+		unknown.Args = []any{r.service}
+		return unknown
+	case errors.Is(err, context.DeadlineExceeded):
+		return rpcerror.NewTimeout(fmt.Sprintf("%s: %v after %s", r.name(), err, r.age()), nil)
 	}
-	c, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, max(limit, len(d.Body)))
-	if err != nil {
-		return fmt.Errorf("reply: %w", err)
+	return fmt.Errorf("%s: %w", r.name(), err)
+}
+
+// read stores the result of a call that has ended, or returns its error.
+func (r *Reply) read(result any) error {
+	if r.err != nil {
+		return r.err
 	}
-	members, err := codec.Split(c).Map(body)
-	if err != nil {
-		return fmt.Errorf("reply: %w", err)
-	}
-	var value []byte
-	for _, m := range members {
-		switch m.Name {
-		case "error":
-			failure, err := rpcerror.Decode(c, m.Value)
-			if err != nil {
-				return fmt.Errorf("reply: error: %w", err)
-			}
-			if failure != nil {
-				return failure
-			}
-		case "result":
-			value = m.Value
-		}
-	}
-	if result == nil {
+	err := readReply(r.delivery, r.codec, r.limit, result)
+	var remote *Error
+	switch {
+	case err == nil:
 		return nil
+	case !errors.As(err, &remote):
+		return fmt.Errorf("%s: %w", r.name(), err)
+	case r.spelling != "" && errors.Is(err, ErrIncorrectSignature):
+		return fmt.Errorf("%w: the last argument is a map, sent as one positional argument: to send keywords, write %s", err, r.spelling)
 	}
-	if value == nil {
-		return errors.New("reply has neither result nor error")
+	return err
+}
+
+// spellingOf returns how to write args with keywords if the last one is a map by string, such as a Python
+// programmer would take for keywords; else "".
+func spellingOf(args []any) string {
+	last := len(args) - 1
+	if last < 0 {
+		return ""
 	}
-	if err := c.Decode(value, result); err != nil {
-		return fmt.Errorf("result does not fit %T: %w", result, err)
+	members, ok := args[last].(map[string]any)
+	if !ok || len(members) == 0 {
+		return ""
 	}
-	return nil
+	names := make([]string, 0, len(members))
+	for name := range members {
+		names = append(names, fmt.Sprintf("%q, …", name))
+	}
+	slices.Sort(names)
+	return "rpc.Kwargs{" + strings.Join(names, ", ") + "}"
+}
+
+// ended returns the error of ctx with its cause.
+func ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }

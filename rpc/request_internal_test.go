@@ -19,7 +19,7 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add([]byte(body), "application/json", "")
 	}
-	packed, err := msgpack.Codec.Encode(newRequest([]any{1, []byte("x")}, Kwargs{"k", nil}))
+	packed, err := msgpack.Codec.Encode(newRequestBody([]any{1, []byte("x")}, Kwargs{"k", nil}))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func FuzzRequest(f *testing.F) {
 			if !errors.As(err, &told) {
 				t.Fatalf("got %v, want an *Error", err)
 			}
-			c := answers(d, transport.Config{}.Accepts())
+			c := replyCodec(d, transport.Config{}.Accepts())
 			reply := encodeReply(c, nil, err)
 			if c = (transport.Config{}.Accepts().Of(c.ContentType())); c == nil {
 				return // pickle or YAML

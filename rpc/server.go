@@ -16,12 +16,12 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A server answers the requests of one service: it is the Entrypoint of all of its rows.
+// A server answers the requests for one service. It is the entrypoint of all of the service's rows.
 type server struct {
-	hub     *hub
-	service string
-	methods map[string]*row
-	intake  intake
+	shared    *shared
+	service   string
+	methods   map[string]*row
+	consumers consumers
 }
 
 // A row is one method of a server.
@@ -33,30 +33,27 @@ type row struct {
 // Setup declares the request queue exactly as Nameko does (see docs/wire/nameko.md, Names): the broker
 // refuses a declaration with other arguments.
 func (s *server) Setup(ctx context.Context) error {
-	exchange := s.hub.cfg.exchange()
-	return s.hub.conn.Declare(ctx, transport.Topology{
+	exchange := s.shared.cfg.exchange()
+	return s.shared.conn.Declare(ctx, transport.Topology{
 		Exchanges: []transport.Exchange{{Name: exchange, Kind: "topic", Durable: true}},
-		Queues:    []transport.Queue{{Name: s.queue(), Durable: true}},
-		Bindings:  []transport.Binding{{Queue: s.queue(), Exchange: exchange, Key: s.service + ".*"}},
+		Queues:    []transport.Queue{{Name: queueOf(s.service), Durable: true}},
+		Bindings:  []transport.Binding{{Queue: queueOf(s.service), Exchange: exchange, Key: s.service + ".*"}},
 	})
 }
 
-// Start consumes requests.
+// Start begins to consume requests.
 func (s *server) Start(ctx context.Context) error {
 	s.warn()
-	return s.intake.start(ctx, s)
+	return s.consumers.start(ctx, s)
 }
 
-// Stop ends the requests; calls that run may still reply.
-func (s *server) Stop(ctx context.Context) error { return s.intake.stop(ctx) }
+// Stop stops consuming. Calls that are running are still answered.
+func (s *server) Stop(ctx context.Context) error { return s.consumers.stop(ctx) }
 
-// close lets the last acknowledgements out.
-func (s *server) close(ctx context.Context) error { return s.intake.close(ctx) }
-
-// consumerTimeout is how long RabbitMQ waits for an acknowledgement unless it is told otherwise (consumer_timeout).
+// consumerTimeout is RabbitMQ's default consumer_timeout: how long it waits for an acknowledgement.
 const consumerTimeout = 30 * time.Minute
 
-// warn says which rows may take longer than the broker waits.
+// warn logs the rows that may run for longer than the broker waits for an acknowledgement.
 func (s *server) warn() {
 	for _, r := range s.methods {
 		if limit := r.Timeout(); limit > consumerTimeout && !r.ackFirst {
@@ -66,91 +63,125 @@ func (s *server) warn() {
 	}
 }
 
-// awaited returns how many calls of the service wait in this process.
+// awaited returns how many goroutines of this process wait for calls of this service.
 func (s *server) awaited() int {
-	if s.hub.caller == nil {
+	if s.shared.caller == nil {
 		return 0
 	}
-	return s.hub.caller.awaited(s.service)
+	return s.shared.caller.awaited(s.service)
 }
 
-func (s *server) queue() string { return queueOf(s.service) }
+// A request is a delivery until it is answered. It watches its call, so that it can be acknowledged
+// before the method runs, and so that the consumers know how many calls are idle.
+type request struct {
+	*transport.Delivery
+	consumers *consumers
+	ackFirst  bool // ack:"before"
+	acked     bool // before the method ran
+}
 
-// answer runs the call that j asks for, replies, and acknowledges j, in this order.
-func (s *server) answer(ctx context.Context, j *job) {
-	result, err := s.run(ctx, j)
+// answer runs the call that r asks for, replies, and acknowledges r, in this order.
+func (s *server) answer(ctx context.Context, r *request) {
+	result, err := s.run(ctx, r)
 	if errors.Is(err, service.ErrStopped) || errors.Is(err, errNotAcked) {
-		j.Reject(true)
+		r.Reject(true)
 		return
 	}
-	if d := j.Delivery; d.ReplyTo != "" { // without it there is nobody to tell
-		err = s.reply(ctx, d, result, err)
+	if r.ReplyTo != "" { // otherwise nobody expects a reply
+		err = s.reply(ctx, r.Delivery, result, err)
 		if err != nil && ctx.Err() != nil {
-			j.Reject(true)
+			r.Reject(true)
 			return
 		}
-		if err != nil { // running it again would not help
-			s.log(d).Error("reply not sent", "err", err)
+		if err != nil { // a second run would not help
+			s.log(r.Delivery).Error("reply not sent", "err", err)
 		}
 	}
-	j.Ack()
+	r.Ack()
 }
 
-func (s *server) run(ctx context.Context, j *job) (any, error) {
-	d := j.Delivery
-	row, args, err := s.request(d)
+// run runs the call that r asks for, until the request expires or its caller cancels it.
+func (s *server) run(ctx context.Context, r *request) (any, error) {
+	row, args, err := s.read(r.Delivery)
 	if err != nil {
-		s.bad(d, row, err)
+		s.logBad(r.Delivery, row, err)
 		return nil, err
 	}
-	if d.Expiration > 0 {
+	if r.Expiration > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d.Expiration)
+		ctx, cancel = context.WithTimeout(ctx, r.Expiration)
 		defer cancel()
 	}
-	ctx, request := s.hub.cancels.within(ctx, d)
-	defer request.done()
-	j.ackFirst = row.ackFirst
-	r := headers.Request(d)
-	r.Arguments, r.Cancel, r.Watcher = args, request.cancel, j
-	return row.Run(ctx, r)
+	ctx, running := s.shared.cancels.begin(ctx, r.Delivery)
+	defer running.end()
+	r.ackFirst = row.ackFirst
+	call := headers.Request(r.Delivery)
+	call.Arguments, call.Cancel, call.Watcher = args, running.cancel, r
+	return row.Run(ctx, call)
 }
 
-// bad logs a request that is not run: its body's head, unless something in it may be sensitive.
-func (s *server) bad(d *transport.Delivery, row *row, err error) {
+// read returns the row that d names by its routing key, and the arguments.
+func (s *server) read(d *transport.Delivery) (*row, signature.Arguments, error) {
+	method, ok := strings.CutPrefix(d.Key, s.service+".")
+	row := s.methods[method]
+	if !ok || row == nil {
+		method = d.Key[strings.LastIndex(d.Key, ".")+1:]
+		return nil, signature.Arguments{}, ErrMethodNotFound.WithText(method)
+	}
+	args, err := readRequest(d, s.shared.conn.Accepts(), s.shared.conn.MaxMessage())
+	return row, args, err
+}
+
+// logBad logs a request that is not run, with the first bytes of its body unless they may be sensitive.
+func (s *server) logBad(d *transport.Delivery, row *row, err error) {
 	secret := row != nil && row.Sensitive()
-	for _, r := range s.methods { // if the method is unknown it may have meant any
+	for _, r := range s.methods { // a request for an unknown method may have been meant for any
 		secret = secret || row == nil && r.Sensitive()
 	}
 	body := strconv.Quote(string(d.Body[:min(len(d.Body), 200)]))
 	if secret {
 		body = service.Redacted
-		if malformed := (*Error)(nil); errors.As(err, &malformed) { // its text may have some of the body
+		if malformed := (*Error)(nil); errors.As(err, &malformed) { // its text may quote the body
 			err = errors.New(malformed.Type)
 		}
 	}
 	s.log(d).Warn("bad request", "err", err, "body", body)
 }
 
-// request finds the method that d names, and its arguments.
-func (s *server) request(d *transport.Delivery) (*row, signature.Arguments, error) {
-	method, ours := strings.CutPrefix(d.Key, s.service+".")
-	row := s.methods[method]
-	if !ours || row == nil {
-		method = d.Key[strings.LastIndex(d.Key, ".")+1:]
-		return nil, signature.Arguments{}, ErrMethodNotFound.WithText(method)
+// errNotAcked is the error of a call whose request had to be acknowledged first, and may not have been.
+var errNotAcked = errors.New("not acknowledged, and so not run")
+
+// Began acknowledges the request if its row says ack:"before". It implements [service.Watcher].
+func (r *request) Began(ctx context.Context) error {
+	if !r.ackFirst {
+		return nil
 	}
-	args, err := readRequest(d, s.hub.conn.Accepts(), s.hub.conn.MaxMessage())
-	return row, args, err
+	if err := r.AckNow(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errNotAcked, err)
+	}
+	r.acked = true
+	r.consumers.count(-1, 0)
+	return nil
 }
 
-// reply sends the outcome of a call to who made it.
+// Idle counts the request among the idle ones, or no longer. It implements [service.Watcher].
+func (r *request) Idle(on bool) {
+	switch {
+	case r.acked: // it takes up no prefetch
+	case on:
+		r.consumers.count(0, 1)
+	default:
+		r.consumers.count(0, -1)
+	}
+}
+
+// reply sends the outcome of a call to its caller.
 func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, err error) error {
-	ctx, cancel := patient(ctx, s.hub.cfg.limit)
+	ctx, cancel := newLazyTimeout(ctx, s.shared.cfg.limit)
 	defer cancel()
-	c := answers(d, s.hub.conn.Accepts())
+	c := replyCodec(d, s.shared.conn.Accepts())
 	p := transport.Publishing{
-		Exchange: s.hub.cfg.exchange(),
+		Exchange: s.shared.cfg.exchange(),
 		Key:      d.ReplyTo,
 		Properties: transport.Properties{
 			ContentType:     c.ContentType(),
@@ -160,18 +191,19 @@ func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, e
 		},
 		Body: encodeReply(c, result, err),
 	}
-	sent := d.Reply(ctx, p)
-	if why := tooLarge(sent); why != nil {
+	sendErr := d.Reply(ctx, p)
+	if why := tooLarge(sendErr); why != nil {
 		p.Body = encodeUnserializable(c, result, err, why)
-		sent = d.Reply(ctx, p)
+		sendErr = d.Reply(ctx, p)
 	}
-	if sent != nil {
-		return fmt.Errorf("to %q: %w", d.ReplyTo, sent)
+	if sendErr != nil {
+		return fmt.Errorf("to %q: %w", d.ReplyTo, sendErr)
 	}
 	return nil
 }
 
-// tooLarge returns what of err, of a reply, says that its body is over our limit, or over the broker's; nil if nothing does.
+// tooLarge returns the error within err that says that a body is over our limit or the broker's, nil if
+// there is none.
 func tooLarge(err error) error {
 	var large *codec.TooLarge
 	var refused *transport.Error
@@ -184,11 +216,11 @@ func tooLarge(err error) error {
 	return nil
 }
 
-// preconditionFailed is the broker's reply code for a publishing that is too large.
+// preconditionFailed is the reply code with which a broker refuses a publishing that is too large.
 const preconditionFailed = 406
 
-// log returns a logger for what is said about d.
+// log returns the logger for messages about d.
 func (s *server) log(d *transport.Delivery) *slog.Logger {
 	method := strings.TrimPrefix(d.Key, s.service+".")
-	return s.hub.log.With("service", s.service, "method", method, "correlation_id", d.CorrelationID)
+	return s.shared.log.With("service", s.service, "method", method, "correlation_id", d.CorrelationID)
 }

@@ -22,18 +22,18 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// Bind returns a typed client, a struct of funcs with a blank field _ [Client], whose calls go out by from, a [Conn]. The
-// error has a line for each mistake in C, with the field and what to write instead. In a service the same struct is a
-// field, and needs no Bind.
+// Bind returns a typed client: a struct of funcs with a blank field _ [Client], which calls through from,
+// such as a [Conn]. The error has a line for each mistake in C, with the field and what to write instead. A
+// service does not need Bind: it has the struct as a field.
 func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
 	var client, none C
 	v := reflect.ValueOf(&client).Elem()
 	if v.Kind() != reflect.Struct {
-		return none, fmt.Errorf("%s is no struct of funcs", v.Type())
+		return none, fmt.Errorf("%s is not a struct of funcs", v.Type())
 	}
 	marker, ok := markerOf(v.Type())
 	if !ok {
-		return none, fmt.Errorf("%s names no service: write a field _ rpc.Client `rpc:\"users\"`", v.Type())
+		return none, fmt.Errorf("%s does not name its service: add a field _ rpc.Client `rpc:\"users\"`", v.Type())
 	}
 	tag, err := service.ParseTag(string(marker.Tag))
 	if err == nil {
@@ -47,7 +47,7 @@ func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
 	return client, nil
 }
 
-// markerOf returns the blank field by which a struct is a typed client.
+// markerOf returns the blank Client that makes a struct a typed client.
 func markerOf(t reflect.Type) (f reflect.StructField, ok bool) {
 	for i := range t.NumField() {
 		if f = t.Field(i); f.Name == "_" && f.Type == clientType {
@@ -69,7 +69,7 @@ func (c Client) bind(v reflect.Value) error {
 		}
 		s, err := newStub(c, f)
 		if err == nil && taken[s.method] != "" {
-			err = fmt.Errorf("%s is called by %s already: leave one", s.method, taken[s.method])
+			err = fmt.Errorf("%[2]s already calls %[1]s: remove one of them", s.method, taken[s.method])
 		}
 		if err != nil {
 			mistakes = append(mistakes, prefixed(f.Name, err))
@@ -83,7 +83,7 @@ func (c Client) bind(v reflect.Value) error {
 	return errors.Join(mistakes...)
 }
 
-// prefixed puts where ahead of err, of one of errors.Join ahead of each.
+// prefixed adds where to err, or to each error if err is one of errors.Join.
 func prefixed(where string, err error) error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || errors.Join(joined.Unwrap()...).Error() != err.Error() {
@@ -96,13 +96,13 @@ func prefixed(where string, err error) error {
 	return errors.Join(all...)
 }
 
-// A stub is a func of a typed client: what it calls, and how each of its arguments is sent.
+// A stub is a func of a typed client: the method that it calls, and how it sends each argument.
 type stub struct {
 	client Client
 	method string
 	result reflect.Type      // nil: the func returns error alone
 	params []signature.Param // after ctx
-	fields bool              // the one parameter is a struct, whose fields are the keywords
+	fields bool              // the only parameter is a struct whose fields are sent as keywords
 }
 
 func newStub(c Client, f reflect.StructField) (*stub, error) {
@@ -111,9 +111,9 @@ func newStub(c Client, f reflect.StructField) (*stub, error) {
 	case err != nil:
 		return nil, err
 	case f.Type.Kind() != reflect.Func:
-		return nil, fmt.Errorf("is %s: a typed client has funcs, and one blank rpc.Client", f.Type)
+		return nil, fmt.Errorf("is %s: the fields of a typed client must be funcs, except for one blank rpc.Client", f.Type)
 	case !token.IsExported(f.Name):
-		return nil, errors.New("is not exported and cannot be set: begin its name with a capital")
+		return nil, errors.New("is not exported and cannot be set: start its name with a capital letter")
 	}
 	spec := tag.Get("rpc")
 	sig, err := readSignature(c.service, spec)
@@ -142,7 +142,7 @@ func newStub(c Client, f reflect.StructField) (*stub, error) {
 // readSignature reads the tag of a func.
 func readSignature(of, spec string) (*signature.Signature, error) {
 	if spec == "" {
-		return nil, errors.New(`no method is named: write the one to call, as in rpc:"get_user"`)
+		return nil, errors.New(`the tag must name the method to call, as in rpc:"get_user"`)
 	}
 	if err := oneWord(of, spec); err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func readSignature(of, spec string) (*signature.Signature, error) {
 	return signature.Parse(spec)
 }
 
-// shape checks what every func has, and otherwise says how it would.
+// shape checks the first parameter and the results of a func. The error says how to write the func.
 func shape(t reflect.Type) error {
 	in, out := make([]string, t.NumIn()), make([]string, t.NumOut())
 	for i := range in {
@@ -182,10 +182,10 @@ func shape(t reflect.Type) error {
 	return fmt.Errorf("%s: write func(%s) %s", why, strings.Join(in, ", "), results)
 }
 
-// fits checks that each name of the list fits its Go parameter.
+// fits checks that each name of the list matches its Go parameter.
 func fits(sig *signature.Signature, fn reflect.Type, types []reflect.Type) error {
 	if len(types) != len(sig.Params) {
-		return fmt.Errorf("%s does not fit %s: write one name for each parameter after ctx", sig, fn)
+		return fmt.Errorf("%s does not match %s: write one name for each parameter after ctx", sig, fn)
 	}
 	var mistakes []error
 	for i, p := range sig.Params {
@@ -201,7 +201,7 @@ func fits(sig *signature.Signature, fn reflect.Type, types []reflect.Type) error
 	return errors.Join(mistakes...)
 }
 
-// plainStruct reports whether t is a struct, or a pointer to one, that encoding/json goes through by its fields.
+// plainStruct reports whether t is a struct, or a pointer to one, that encoding/json encodes by its fields.
 func plainStruct(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -212,28 +212,28 @@ func plainStruct(t reflect.Type) bool {
 		(t.NumField() == 0 || slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.IsExported() }))
 }
 
-// call is what the func does.
+// call makes the call. It is the implementation of the func.
 func (s *stub) call(in []reflect.Value) []reflect.Value {
 	ctx, _ := in[0].Interface().(context.Context)
-	request := s.request(in[1:])
+	body := s.request(in[1:])
 	if s.result == nil {
-		return []reflect.Value{errorValue(s.client.call(ctx, s.method, nil, request))}
+		return []reflect.Value{errorValue(s.client.call(ctx, s.method, nil, body, ""))}
 	}
 	result := reflect.New(s.result)
-	err := s.client.call(ctx, s.method, result.Interface(), request)
+	err := s.client.call(ctx, s.method, result.Interface(), body, "")
 	if err != nil {
 		result.Elem().SetZero()
 	}
 	return []reflect.Value{result.Elem(), errorValue(err)}
 }
 
-// request makes the body of a call of the arguments.
-func (s *stub) request(in []reflect.Value) request {
+// request returns the body of a call with these arguments.
+func (s *stub) request(in []reflect.Value) requestBody {
 	if s.fields {
 		if in[0].Kind() == reflect.Pointer && in[0].IsNil() {
-			return newRequest(nil, nil)
+			return newRequestBody(nil, nil)
 		}
-		return request{Args: []any{}, Kwargs: in[0].Interface()}
+		return requestBody{Args: []any{}, Kwargs: in[0].Interface()}
 	}
 	var args []any
 	var kwargs Kwargs
@@ -257,7 +257,7 @@ func (s *stub) request(in []reflect.Value) request {
 			}
 		}
 	}
-	return newRequest(args, kwargs)
+	return newRequestBody(args, kwargs)
 }
 
 func errorValue(err error) reflect.Value {

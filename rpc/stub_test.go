@@ -239,29 +239,29 @@ type (
 
 const wrongText = `
 Users: unknown key rcp in its tag: known are rpc
-Users: Again: get_user(a=1) does not fit func(context.Context) error: write one name for each parameter after ctx
-Users: Twice: get_user is called by Get already: leave one
-Users: Untold: no method is named: write the one to call, as in rpc:"get_user"
+Users: Again: get_user(a=1) does not match func(context.Context) error: write one name for each parameter after ctx
+Users: Twice: Get already calls get_user: remove one of them
+Users: Untold: the tag must name the method to call, as in rpc:"get_user"
 Users: Typo: unknown key rcp in its tag: known are rpc
-Users: Typo: no method is named: write the one to call, as in rpc:"get_user"
+Users: Typo: the tag must name the method to call, as in rpc:"get_user"
 Users: Key: unknown key rpcs in its tag: did you mean rpc?
 Users: Key: unknown key x in its tag: known are rpc
-Users: Dot: method "a.b" has a dot, and the binding users.* takes one word: write "a_b"
+Users: Dot: method "a.b" contains a dot, and the binding users.* matches one word: write "a_b"
 Users: List: signature "list(a, *)": a bare * must be followed by a parameter
 Users: NoCtx: its first parameter is not context.Context: write func(context.Context, int, ...string) (int, error)
 Users: LateCtx: it does not return (T, error) or error: write func(context.Context, int) error
 Users: NoError: it does not return (T, error) or error: write func(context.Context) (int, error)
 Users: Three: it does not return (T, error) or error: write func(context.Context) (int, error)
 Users: Order: it does not return (T, error) or error: write func(context.Context) (int, error)
-Users: Few: few(a) does not fit func(context.Context, int, bool) error: write one name for each parameter after ctx
+Users: Few: few(a) does not match func(context.Context, int, bool) error: write one name for each parameter after ctx
 Users: Rest: parameter *a is int: make it a slice, such as []int
 Users: Opts: parameter **a is map[int]int: make it a map by string, such as map[string]any
 Users: Last: parameter a is ...int: write *a in the tag, or make it []int
-Users: Value: is int: a typed client has funcs, and one blank rpc.Client
-Users: hidden: is not exported and cannot be set: begin its name with a capital
-Users: Raw: is rpc.Client: a typed client has funcs, and one blank rpc.Client
-Nameless: no service is named: write the one to call, as in rpc:"users"
-Plain: no service is named: write the one to call, as in rpc:"users"`
+Users: Value: is int: the fields of a typed client must be funcs, except for one blank rpc.Client
+Users: hidden: is not exported and cannot be set: start its name with a capital letter
+Users: Raw: is rpc.Client: the fields of a typed client must be funcs, except for one blank rpc.Client
+Nameless: the tag must name the service to call, as in rpc:"users"
+Plain: the tag must name the service to call, as in rpc:"users"`
 
 // Mistakes in typed clients are told all at once when the service is bound, and by Bind.
 func TestStubMistakes(t *testing.T) {
@@ -279,9 +279,9 @@ func TestStubMistakes(t *testing.T) {
 	_, err = rpc.Bind[wrongFuncs](conn)
 	equalLines(t, err, strings.Join(lines, ""))
 	_, err = rpc.Bind[struct{ X int }](conn)
-	equalLines(t, err, "struct { X int } names no service: write a field _ rpc.Client `rpc:\"users\"`")
+	equalLines(t, err, "struct { X int } does not name its service: add a field _ rpc.Client `rpc:\"users\"`")
 	_, err = rpc.Bind[*VecEcho](conn)
-	equalLines(t, err, "*rpc_test.VecEcho is no struct of funcs")
+	equalLines(t, err, "*rpc_test.VecEcho is not a struct of funcs")
 }
 
 func equalLines(t *testing.T, err error, want string) {

@@ -1,32 +1,36 @@
 package rpc
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A request is the body of a call: see docs/wire/nameko.md, Requests.
-type request struct {
+// A requestBody is the body of a request: see docs/wire/nameko.md, Requests.
+type requestBody struct {
 	Args   []any `json:"args"`
 	Kwargs any   `json:"kwargs"` // encoded as an object
 }
 
-func newRequest(args []any, kwargs any) request {
+func newRequestBody(args []any, kwargs any) requestBody {
 	if args == nil {
 		args = []any{}
 	}
 	if kwargs == nil {
 		kwargs = Kwargs(nil)
 	}
-	return request{args, kwargs}
+	return requestBody{args, kwargs}
 }
 
-// A value is an argument as it came.
+// A value is an argument that is still encoded.
 type value struct {
 	codec codec.Codec
 	data  []byte
@@ -38,8 +42,8 @@ func (v *value) Decode(to any) error { return v.codec.Decode(v.data, to) }
 // Nameko drops, or that ends its process, is answered with MalformedRequest. See docs/wire/nameko.md,
 // Errors and Malformed requests.
 //
-// An argument is decoded when the type of its parameter is known. A codec that is not a [codec.Splitter] decodes the request
-// here and encodes each argument again, which codec.Split does.
+// An argument is decoded when the type of its parameter is known. A codec that is not a [codec.Splitter]
+// decodes the request here and encodes each argument again, which codec.Split does.
 func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signature.Arguments, err error) {
 	opened, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, limit)
 	if err != nil {
@@ -163,4 +167,99 @@ func pythonType(c codec.Splitter, data []byte) string {
 		return "int"
 	}
 	return "str"
+}
+
+// A replyBody is the body of a reply. Both keys are always present: see docs/wire/nameko.md, Replies.
+type replyBody struct {
+	Result any    `json:"result"`
+	Error  *Error `json:"error"`
+}
+
+// encodeReply returns the body of the reply. It always returns one: an outcome that cannot be encoded is
+// replaced by an error that says so.
+func encodeReply(c codec.Codec, result any, err error) (body []byte) {
+	body, cannot := encode(c, result, err)
+	if cannot != nil {
+		body = encodeUnserializable(c, result, err, cannot)
+	}
+	return body
+}
+
+// encodeUnserializable returns the body of the reply to a call whose outcome cannot be sent.
+func encodeUnserializable(c codec.Codec, result any, err, why error) (body []byte) {
+	if err != nil {
+		result = err
+	}
+	body, _ = c.Encode(replyBody{Error: rpcerror.NewUnserializable(result, why)})
+	return body
+}
+
+// encode encodes the outcome of a call. It runs code of the service, such as MarshalJSON of the result, and
+// returns a panic there as an error.
+func encode(c codec.Codec, result any, err error) (body []byte, cannot error) {
+	defer func() {
+		if p := recover(); p != nil {
+			cannot = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	if err != nil {
+		return c.Encode(replyBody{Error: rpcerror.From(err)})
+	}
+	return c.Encode(replyBody{Result: result})
+}
+
+// readReply stores the result in the pointer result, or returns the error in the reply. c is the codec of
+// the request, which the reply uses unless its content type is another.
+func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) error {
+	codecs := codec.Set{c}
+	if codecs.Of(d.ContentType) == nil {
+		codecs = transport.Config{Codec: c}.Accepts()
+	}
+	if codecs.Of(d.ContentType) == nil {
+		return fmt.Errorf("reply has content_type %q, want %s", d.ContentType, codecs.String())
+	}
+	c, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, max(limit, len(d.Body)))
+	if err != nil {
+		return fmt.Errorf("reply: %w", err)
+	}
+	members, err := codec.Split(c).Map(body)
+	if err != nil {
+		return fmt.Errorf("reply: %w", err)
+	}
+	var value []byte
+	for _, m := range members {
+		switch m.Name {
+		case "error":
+			failure, err := rpcerror.Decode(c, m.Value)
+			if err != nil {
+				return fmt.Errorf("reply: error: %w", err)
+			}
+			if failure != nil {
+				return failure
+			}
+		case "result":
+			value = m.Value
+		}
+	}
+	if result == nil {
+		return nil
+	}
+	if value == nil {
+		return errors.New("reply has neither result nor error")
+	}
+	if err := c.Decode(value, result); err != nil {
+		return fmt.Errorf("result does not fit %T: %w", result, err)
+	}
+	return nil
+}
+
+// replyCodec returns the codec of the reply to d. It is the request's own; a client that sends another
+// format probably reads only that, so an error is written in it if we can. Otherwise it is the first
+// accepted codec.
+func replyCodec(d *transport.Delivery, codecs codec.Set) codec.Codec {
+	if c := codecs.Of(d.ContentType); c != nil {
+		return c
+	}
+	others := codec.Set{codec.JSON, msgpack.Codec, yaml{codec.JSON}, pickle{codec.JSON}}
+	return cmp.Or(others.Of(d.ContentType), codecs[0])
 }

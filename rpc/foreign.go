@@ -1,41 +1,29 @@
 package rpc
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 
 	"github.com/gomeko/gomeko/codec"
-	"github.com/gomeko/gomeko/codec/msgpack"
-	"github.com/gomeko/gomeko/transport"
 )
 
-// answers returns the codec of the reply to d: d's own. Who sends what is not read most likely reads nothing else, and is
-// told so in it; what has no content type that we can write is answered in the first that is accepted.
-func answers(d *transport.Delivery, codecs codec.Set) codec.Codec {
-	if c := codecs.Of(d.ContentType); c != nil {
-		return c
-	}
-	others := codec.Set{codec.JSON, msgpack.Codec, yaml{codec.JSON}, pickle{codec.JSON}}
-	return cmp.Or(others.Of(d.ContentType), codecs[0])
-}
-
-// yaml is for refusals: JSON is YAML.
+// yaml writes errors for clients that send YAML: JSON is YAML.
 type yaml struct{ codec.Codec }
 
 func (yaml) ContentType() string { return "application/x-yaml" }
 
-// pickle is for refusals, which are strings: to write Python's pickle is harmless.
+// pickle writes errors for clients that send Python's pickle. Writing strings as pickle is harmless; it is
+// never read.
 type pickle struct{ codec.Codec }
 
 func (pickle) ContentType() string     { return "application/x-python-serialize" }
 func (pickle) ContentEncoding() string { return "binary" }
 
-// Encode pickles the reply of a refusal.
+// Encode returns the pickle of a reply that is an error.
 func (pickle) Encode(v any) ([]byte, error) {
-	r, _ := v.(reply)
+	r, _ := v.(replyBody)
 	if r.Error == nil {
-		return nil, errors.New("only refusals are pickled")
+		return nil, errors.New("only errors can be pickled")
 	}
 	text := func(data []byte, s string) []byte { // BINUNICODE
 		return append(binary.LittleEndian.AppendUint32(append(data, 'X'), uint32(len(s))), s...)
