@@ -89,7 +89,7 @@ func TestVectors(t *testing.T) {
 		names[i] = v.Name
 	}
 	golden.Table(t, "messaging", "What a `messaging.Publisher` sends, compared with Nameko's `Publisher`: exchange, key, flags,\n"+
-		"properties, the types of headers, and the body. What is declared and consumed is in\n"+
+		"properties, the types of headers, and the body. Declarations and consumers are in\n"+
 		"[events](events.md).",
 		found.Rows(t, "messaging", names, nil))
 }

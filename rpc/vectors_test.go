@@ -85,8 +85,8 @@ const intro = `What a Go caller sends, and what a Go service replies and sends o
 routing key, the mandatory flag, each property and header with its AMQP type, and the body, as JSON
 or byte for byte. Ids differ between runs and are not compared. Calls have no limit, as in Nameko.
 For the group lifecycle, the tests compare how often a method ran, how many ran at the same time, and
-what its callers received. Each vector is replayed on the embedded broker and on RabbitMQ. What is
-declared, and what the configuration changes, is in [events](events.md).`
+what its callers received. Each vector is replayed on the embedded broker and on RabbitMQ. Declarations,
+and the effects of the configuration, are in [events](events.md).`
 
 // Every vector is replayed on both brokers, and comes out equal, or different on purpose. The page is of what came out.
 func TestVectors(t *testing.T) {
