@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// become turns this process into program: its signals and its exit status are this process's.
+// become replaces this process by program, which gets its signals and sets its exit status.
 func become(program string, argv []string) error {
 	return &os.PathError{Op: "exec", Path: program, Err: syscall.Exec(program, argv, os.Environ())}
 }

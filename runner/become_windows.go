@@ -7,7 +7,7 @@ import (
 	"os/signal"
 )
 
-// become runs program and ends as it does. Windows sends Ctrl-C to both, and this process waits.
+// become runs program, waits for it and exits with its status. Windows sends Ctrl-C to both.
 func become(program string, argv []string) error {
 	signal.Ignore(os.Interrupt)
 	cmd := exec.Command(program, argv[1:]...)

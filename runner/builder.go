@@ -18,18 +18,18 @@ import (
 	"time"
 )
 
-// errShown is the error of a command that has said itself what is wrong.
+// errShown is the error of a command that has printed what is wrong.
 var errShown = errors.New("shown")
 
-// A builder makes a program of packages.
+// A builder builds a program from packages.
 type builder struct {
 	dir  string // where the go command runs
-	work string // folder for what is generated, gone when the build is through
+	work string // folder for generated files, removed after the build
 	err  io.Writer
 }
 
-// build builds the program that words name, PKG or PKG:Service, and returns its path. It is
-// kept in the user's cache folder, one for each such list of packages.
+// build builds the program of words, each PKG or PKG:Service, and returns its path. The user's cache
+// folder keeps one program for each such list.
 func (c *command) build(ctx context.Context, words []string) (string, error) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -64,20 +64,20 @@ func (c *command) build(ctx context.Context, words []string) (string, error) {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return "", err
 	}
-	// A rename, so that whoever runs the program of an earlier build keeps it.
+	// A rename does not disturb a process that runs the program of an earlier build.
 	program := filepath.Join(home, name)
 	return program, os.Rename(fresh, program)
 }
 
-// arguments returns what go build is told to build: the main package that is there, or one that is generated.
+// arguments returns the arguments of go build: the main package, or one that is generated.
 func (b *builder) arguments(ctx context.Context, packages []*found) ([]string, error) {
 	for _, p := range packages {
 		switch {
 		case p.Name != "main":
 		case len(packages) > 1:
-			return nil, usagef("%s is a main package, a program of its own: run it alone", p.ImportPath)
+			return nil, usagef("%s is a main package: run it without other packages", p.ImportPath)
 		case len(p.only) > 0:
-			return nil, usagef("%s is a main package, which says itself what it runs: leave :%s away", p.ImportPath, p.only[0])
+			return nil, usagef("%s is a main package, which decides what it runs: remove :%s", p.ImportPath, p.only[0])
 		default:
 			return []string{p.ImportPath}, nil
 		}
@@ -85,7 +85,7 @@ func (b *builder) arguments(ctx context.Context, packages []*found) ([]string, e
 	return b.generate(ctx, packages)
 }
 
-// show runs the go command and lets it speak for itself.
+// show runs the go command and shows its output.
 func (b *builder) show(ctx context.Context, args ...string) error {
 	cmd := b.command(ctx, args...)
 	cmd.Stdout, cmd.Stderr = b.err, b.err
@@ -97,7 +97,7 @@ func (b *builder) show(ctx context.Context, args ...string) error {
 	return goError(err)
 }
 
-// output runs the go command and returns what it prints. Its complaints are the error.
+// output runs the go command and returns its standard output. Its standard error is the error.
 func (b *builder) output(ctx context.Context, args ...string) ([]byte, error) {
 	out, err := b.command(ctx, args...).Output()
 	var exit *exec.ExitError
@@ -122,17 +122,17 @@ func goError(err error) error {
 	return err
 }
 
-// keepPrograms is how long a program that was not built again is kept.
+// keepPrograms is how long a program is kept after it was last built.
 const keepPrograms = 7 * 24 * time.Hour
 
-// programFolder returns the folder that programs are kept in, without those that were not built for long.
+// programFolder returns the folder of built programs, after it has removed old ones.
 func programFolder() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("no place for the program: %w", err)
+		return "", fmt.Errorf("no cache folder for the program: %w", err)
 	}
 	programs := filepath.Join(cache, "gomeko", "run")
-	entries, _ := os.ReadDir(programs) // none yet
+	entries, _ := os.ReadDir(programs) // fails before the first build
 	for _, entry := range entries {
 		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > keepPrograms {
 			_ = os.RemoveAll(filepath.Join(programs, entry.Name()))
@@ -141,7 +141,7 @@ func programFolder() (string, error) {
 	return programs, os.MkdirAll(programs, 0o700)
 }
 
-// fingerprint is the same for the same packages.
+// fingerprint identifies a list of packages and services.
 func fingerprint(packages []*found) string {
 	hash := sha256.New()
 	for _, p := range packages {

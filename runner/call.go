@@ -24,12 +24,12 @@ func (c *command) callCommand() *cobra.Command {
 		Use:   "call SERVICE.METHOD [ARG…] [KEY=VALUE…]",
 		Short: "Call a method and print its result as JSON",
 		Long: "Call a method and print its result as JSON.\n\n" +
-			"An argument is JSON where it reads as JSON, else a string: 7, true, null, '[1, 2]', Julio, '\"7\"'.",
+			"An argument that is valid JSON is sent as JSON, any other as a string: 7, true, null, '[1, 2]', Julio, '\"7\"'.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dot := strings.LastIndex(args[0], ".")
 			if dot <= 0 || dot == len(args[0])-1 {
-				return usagef("%q: want SERVICE.METHOD, as in greeting_service.hello", args[0])
+				return usagef("%q: must be SERVICE.METHOD, as in greeting_service.hello", args[0])
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
@@ -41,7 +41,7 @@ func (c *command) callCommand() *cobra.Command {
 			return c.call(ctx, args[0][:dot], args[0][dot+1:], arguments(args[1:]))
 		},
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "limit of the call, `DURATION` like 5s (default the configuration's rpc_timeout, 30s)")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "`DURATION` after which the call fails, such as 5s (default: gomeko.rpc_timeout of the configuration, else 30s)")
 	return cmd
 }
 
@@ -50,11 +50,11 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 	if err != nil {
 		return err
 	}
-	broker, err := c.reach(s.cfg, "gomeko call")
+	broker, err := c.reach(s, "gomeko call")
 	if err != nil {
 		return err
 	}
-	conn, err := rpc.Dial(ctx, broker, rpcConfig(s.cfg))
+	conn, err := rpc.Dial(ctx, broker, s.rpc())
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 
 var keyword = regexp.MustCompile(`^([A-Za-z_]\w*)=((?s).*)$`)
 
-// arguments reads what stands behind a method on the command line.
+// arguments returns the arguments of a call from the words after its method.
 func arguments(words []string) []any {
 	var args []any
 	var named rpc.Kwargs
@@ -91,7 +91,7 @@ func arguments(words []string) []any {
 	return args
 }
 
-// argument is word as JSON, or as a string.
+// argument returns word as JSON if it is valid, else as a string.
 func argument(word string) any {
 	if json.Valid([]byte(word)) {
 		return json.RawMessage(bytes.TrimSpace([]byte(word)))

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,9 +14,11 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/transport"
 )
 
-// A command is one command line: its streams and the flags that its commands share.
+// A command is one command line: its streams, and the flags that its commands share.
 type command struct {
 	in       *os.File
 	out, err io.Writer
@@ -26,7 +29,7 @@ type command struct {
 	logFormat string
 
 	flags *pflag.FlagSet // of the command that runs
-	begun bool           // the command line was right, and its command runs
+	begun bool           // the command line is correct and its command runs
 }
 
 // program returns the commands of a user's program.
@@ -48,17 +51,18 @@ func (c *command) program(opts []fx.Option) *cobra.Command {
 func (c *command) root(name, short string) *cobra.Command {
 	root := &cobra.Command{Use: name, Short: short, PersistentPreRunE: c.begin}
 	flags := root.PersistentFlags()
-	flags.StringVar(&c.broker, "broker", "", "`URI` of the broker, or embedded to host one (default AMQP_URI of the configuration, of the environment, "+defaultURI+")")
+	flags.StringVar(&c.broker, "broker", "", "`URI` of the broker, or embedded to host one in memory (default: AMQP_URI of the configuration or of the environment, else "+defaultURI+")")
 	flags.StringVar(&c.config, "config", "", "configuration `FILE`, YAML")
-	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "log from this `LEVEL` on: debug, info, warn, error (default the level of LOGGING in the configuration, INFO)")
-	flags.StringVar(&c.logFormat, "log-format", "text", "log as `FORMAT`: text or json (default gomeko.log_format of the configuration, text)")
+	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "lowest `LEVEL` to log: debug, info, warn or error (default: that of LOGGING in the configuration, else info)")
+	flags.StringVar(&c.logFormat, "log-format", "text", "`FORMAT` of the log: text or json (default: gomeko.log_format of the configuration, else text)")
 	for _, name := range []string{"log-level", "log-format"} {
-		flags.Lookup(name).DefValue = "" // help says where the default is from, and pflag would add it once more
+		flags.Lookup(name).DefValue = "" // the help text names the default; pflag would add it again
 	}
 	return root
 }
 
-// run runs the services of opts until a signal stops them or they end by themselves.
+// run runs the services of opts until a signal stops them, one of them fails, or the application
+// shuts down.
 func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	s, err := c.configuration()
 	if err != nil {
@@ -70,17 +74,18 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	return p.run(ctx, kill, opts)
 }
 
-// begin runs ahead of each command, when its arguments are known to be right.
+// begin runs before each command, once its arguments are known to be correct.
 func (c *command) begin(cmd *cobra.Command, _ []string) error {
 	if c.logFormat != "text" && c.logFormat != "json" {
-		return fmt.Errorf("--log-format %s: want text or json", c.logFormat)
+		return fmt.Errorf("--log-format %s: must be text or json", c.logFormat)
 	}
 	logTo(c.err, c.logLevel, c.logFormat)
 	c.flags, c.begun = cmd.Flags(), true
 	return nil
 }
 
-// configuration reads the file of --config, prints its warnings, and logs as it says, unless flags say otherwise.
+// configuration reads the file of --config, prints its warnings, and sets up the log as the file says,
+// unless flags override it.
 func (c *command) configuration() (*settings, error) {
 	s, err := load(c.config)
 	if err != nil {
@@ -103,16 +108,16 @@ func (c *command) configuration() (*settings, error) {
 func (c *command) showConfigCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show-config",
-		Short: "Print the configuration, variables put in and passwords masked",
+		Short: "Print the configuration, with variables substituted and passwords masked",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			named := c.config != ""
 			if !named {
-				c.config = "config.yaml" // as Nameko does
+				c.config = "config.yaml" // Nameko's default
 			}
 			s, err := c.configuration()
 			if !named && errors.Is(err, fs.ErrNotExist) {
-				return errors.New("no config.yaml is in this folder: name a file with --config FILE; without one everything has its default")
+				return errors.New("there is no config.yaml in this folder: pass a file with --config FILE (without one, every key has its default)")
 			}
 			if err != nil {
 				return err
@@ -121,4 +126,16 @@ func (c *command) showConfigCommand() *cobra.Command {
 			return err
 		},
 	}
+}
+
+// reach returns the configuration of connections to the broker of running services, for the command
+// name. The broker's management shows that name, this machine and this process.
+func (c *command) reach(s *settings, name string) (transport.Config, error) {
+	if c.broker == embeddedBroker {
+		return transport.Config{}, usagef("--broker embedded: this command calls services, and an embedded broker has none: " +
+			"give the URI of the broker that they use, or omit the flag")
+	}
+	broker := s.transport(cmp.Or(s.brokerURI(c.broker), defaultURI))
+	broker.Name = name + "@" + instance()
+	return broker, s.login(&broker)
 }

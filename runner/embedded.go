@@ -1,9 +1,11 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"syscall"
@@ -12,14 +14,17 @@ import (
 	"github.com/gomeko/gomeko/broker"
 )
 
-// An embedded broker is one that this process hosts.
+// embeddedBroker is the value of --broker and of Config.Broker that hosts a broker in the process.
+const embeddedBroker = "embedded"
+
+// An embedded is a broker that this process hosts.
 type embedded struct {
 	*broker.Broker
 	notices
-	instead string // what to do when its port is taken
+	instead string // the remedy when its port is in use
 }
 
-// newEmbedded returns a broker that knows the user and the virtual host of u. It does not listen yet.
+// newEmbedded returns a broker with the user and the virtual host of u. It does not listen yet.
 func newEmbedded(u *url.URL, n notices) *embedded {
 	cfg := broker.Config{Logger: n.log}
 	if u.User != nil {
@@ -32,7 +37,24 @@ func newEmbedded(u *url.URL, n notices) *embedded {
 	return &embedded{Broker: broker.New(cfg), notices: n}
 }
 
-// listen opens the port and says so.
+// embeddedAt returns the URI of an embedded broker that replaces the broker at uri. It has the same
+// port and user if uri is on this machine, and the default ones otherwise.
+func embeddedAt(uri string) *url.URL {
+	u, err := url.Parse(uri)
+	if err != nil || !loopback(u.Hostname()) {
+		return &url.URL{Scheme: "amqp", User: url.UserPassword("guest", "guest"), Host: brokerAddress, Path: "/"}
+	}
+	u.Scheme = "amqp"
+	u.Host = net.JoinHostPort("127.0.0.1", cmp.Or(u.Port(), "5672"))
+	return u
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// listen opens the port.
 func (e *embedded) listen(address string) error {
 	bound, err := e.Listen(address)
 	if err != nil {
@@ -47,15 +69,15 @@ func (e *embedded) listen(address string) error {
 }
 
 const (
-	// takingTime is how long clients have to take the last replies. They acknowledge what they took; what
-	// amqp091-go has read and not yet handed on when its connection is closed, it drops.
+	// takingTime is how long clients have to take and acknowledge the last replies. When its
+	// connection is closed, amqp091-go drops the messages that it has read and not delivered.
 	takingTime = time.Second
 
-	// partingTime is how long they then have to say goodbye.
+	// partingTime is how long clients then have to close their connections.
 	partingTime = 5 * time.Second
 )
 
-// stop lets the last replies out and says what is lost.
+// stop waits for clients to take the last replies, and closes the broker.
 func (e *embedded) stop() {
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
@@ -65,7 +87,7 @@ func (e *embedded) stop() {
 	lost := e.Messages()
 	ctx, cancel := context.WithTimeout(context.Background(), partingTime)
 	defer cancel()
-	_ = e.Close(ctx) // who does not go is cut off
+	_ = e.Close(ctx) // it cuts off clients that stay
 	line := "embedded broker stopped"
 	switch lost {
 	case 0:

@@ -11,12 +11,12 @@ import (
 	"text/template"
 )
 
-// mainFolder is where the generated program is for the go command, under the folder of the first package, so that it may
-// import what is internal there. It never exists.
+// mainFolder is the folder of the generated program, as the go command sees it. It is below the
+// folder of the first package, so that it can import internal packages there. It never exists.
 const mainFolder = "gomeko_run_main"
 
-// generate makes a main function of packages and returns what go build needs for it: nothing is
-// written beside the user's code.
+// generate generates a main package that runs packages, and returns the arguments of go build. It
+// writes nothing next to the user's code.
 func (b *builder) generate(ctx context.Context, packages []*found) ([]string, error) {
 	for _, p := range packages {
 		if p.Name == "main" {
@@ -35,10 +35,10 @@ func (b *builder) generate(ctx context.Context, packages []*found) ([]string, er
 		return nil, fmt.Errorf("go env: %w", err)
 	}
 	if !filepath.IsAbs(env.GOMOD) || env.GOMOD == os.DevNull {
-		return nil, fmt.Errorf("%s is in no module: go mod init NAME, then go get %s", packages[0].Dir, gomekoModule)
+		return nil, fmt.Errorf("%s is not in a module: run go mod init NAME, then go get %s", packages[0].Dir, gomekoModule)
 	}
 	if _, err := b.output(ctx, "list", "-m", gomekoModule); err != nil {
-		return nil, fmt.Errorf("%s does not require gomeko: go get %s", env.GOMOD, gomekoModule)
+		return nil, fmt.Errorf("%s does not require gomeko: run go get %s", env.GOMOD, gomekoModule)
 	}
 	folder := filepath.Join(filepath.Dir(env.GOMOD), mainFolder)
 	if first := packages[0]; first.Module != nil && first.Module.Main {
@@ -49,7 +49,7 @@ func (b *builder) generate(ctx context.Context, packages []*found) ([]string, er
 		return nil, err
 	}
 	args := []string{"-buildvcs=false", "-overlay", overlay}
-	if env.GOWORK == "" || env.GOWORK == "off" { // a workspace has neither -modfile nor -mod=mod
+	if env.GOWORK == "" || env.GOWORK == "off" { // a workspace supports neither -modfile nor -mod=mod
 		modfile, err := b.modfile(ctx, env.GOMOD)
 		if err != nil {
 			return nil, err
@@ -61,7 +61,8 @@ func (b *builder) generate(ctx context.Context, packages []*found) ([]string, er
 
 const gomekoModule = "github.com/gomeko/gomeko"
 
-// overlay writes the generated program and returns the file that tells go build to see it at path.
+// overlay writes the generated program, and returns the overlay file that shows it to go build at
+// path.
 func (b *builder) overlay(path string, packages []*found) (string, error) {
 	source := filepath.Join(b.work, "main.go")
 	file, err := os.Create(source)
@@ -80,13 +81,14 @@ func (b *builder) overlay(path string, packages []*found) (string, error) {
 	return overlay, os.WriteFile(overlay, text, 0o600)
 }
 
-// modfile copies go.mod and go.sum, so that the build may add to them what only the generated program needs.
+// modfile copies go.mod and go.sum, so that the build can add the requirements of the generated
+// program to the copies.
 func (b *builder) modfile(ctx context.Context, gomod string) (string, error) {
 	copied := filepath.Join(b.work, "go.mod")
 	for from, to := range map[string]string{gomod: copied, strings.TrimSuffix(gomod, "mod") + "sum": filepath.Join(b.work, "go.sum")} {
 		data, err := os.ReadFile(from)
 		if os.IsNotExist(err) {
-			continue // a module may be without go.sum
+			continue // a module may have no go.sum
 		}
 		if err != nil {
 			return "", err
@@ -124,16 +126,16 @@ func (b *builder) modfile(ctx context.Context, gomod string) (string, error) {
 	return copied, err
 }
 
-// A program is what the template of a main function needs.
+// A program is the data of the template of a main package.
 type program struct {
 	Packages []programPackage
-	LeftOut  []string // services that a Module provides and nobody asked for
+	LeftOut  []string // services of a Module that are not to run
 }
 
 type programPackage struct {
 	Path     string
 	Module   bool
-	Services []string // to be provided
+	Services []string // to provide one by one
 }
 
 func newProgram(packages []*found) program {
@@ -156,7 +158,7 @@ func newProgram(packages []*found) program {
 	return prog
 }
 
-// Provides reports whether the program names services itself.
+// Provides reports whether the program provides services one by one.
 func (p program) Provides() bool {
 	return slices.ContainsFunc(p.Packages, func(p programPackage) bool { return len(p.Services) > 0 })
 }

@@ -17,14 +17,14 @@ import (
 
 // gomeko returns the commands of the command gomeko.
 func (c *command) gomeko() *cobra.Command {
-	root := c.root("gomeko", "Services in Go on the wire of Python's Nameko")
+	root := c.root("gomeko", "Build, run and call services in Go that speak Nameko's wire protocol")
 	root.Version = version()
 	root.SetVersionTemplate("gomeko {{.Version}}\n")
 	root.AddCommand(c.runCommand(), c.shellCommand(), c.callCommand(), c.brokerCommand(), c.showConfigCommand())
 	return root
 }
 
-// version returns the version of gomeko that was built: of the module, or (devel) in a clone.
+// version returns the versions of gomeko, which is (devel) if built in a clone, and of Go.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -38,12 +38,12 @@ func (c *command) runCommand() *cobra.Command {
 		Use:   "run PKG[:Service]…",
 		Short: "Build packages of services and run them",
 		Long: "Build packages of services and run them.\n\n" +
-			"PKG is a folder or a package path. A main package is run as it is. Of another one, Module (an fx.Option) is run, or\n" +
-			"else its services: the struct types with a service.Name. Nothing is written beside the code. When no broker is\n" +
-			"named and none listens on " + brokerAddress + ", the program hosts one in itself, in memory.",
+			"PKG is a folder or an import path. A main package is run as a program. Of any other package, the variable\n" +
+			"Module (an fx.Option) is run or, without one, every struct type with a service.Name. No files are written\n" +
+			"next to your code. If no broker is named and none listens on " + brokerAddress + ", the program hosts one in memory.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := load(c.config) // the program prints its warnings
+			s, err := load(c.config) // the program prints the warnings
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ func (c *command) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.broker == "" && brokerURI(c.broker, s.cfg) == "" && !listening() {
+			if c.broker == "" && s.brokerURI(c.broker) == "" && !listening() {
 				say(c.err, "no broker is named and none listens on %s: starting the embedded one", brokerAddress)
 				argv = append(argv, "--broker="+embeddedBroker)
 			}
@@ -61,14 +61,14 @@ func (c *command) runCommand() *cobra.Command {
 	}
 }
 
-// changed returns the flags that were given, to be given on.
+// changed returns the flags of the command line, to pass them to the program.
 func changed(flags *pflag.FlagSet) []string {
 	var given []string
 	flags.Visit(func(f *pflag.Flag) { given = append(given, "--"+f.Name+"="+f.Value.String()) })
 	return given
 }
 
-// listening reports whether a broker, or whatever, is at the default URI.
+// listening reports whether anything listens at the default URI.
 func listening() bool {
 	conn, err := net.DialTimeout("tcp", "localhost:5672", time.Second)
 	if err != nil {
@@ -91,12 +91,12 @@ func (c *command) brokerCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&address, "listen", brokerAddress, "`ADDRESS` to listen on")
-	cmd.Flags().StringVar(&management, "management", "", "`ADDRESS` of this machine to serve RabbitMQ's management API on, as "+managementAddress)
+	cmd.Flags().StringVar(&management, "management", "", "`ADDRESS` to serve RabbitMQ's management API on, such as "+managementAddress)
 	cmd.AddCommand(c.statusCommand())
 	return cmd
 }
 
-// serveBroker hosts a broker until ctx ends. Without an address for it there is no management API.
+// serveBroker hosts a broker until ctx ends, and its management API unless that address is "".
 func (c *command) serveBroker(ctx context.Context, address, management string) error {
 	host := newEmbedded(embeddedAt(""), notices{lines: c.err, log: slog.Default()})
 	host.instead = "use that one, or give another address with --listen"

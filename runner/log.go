@@ -12,13 +12,14 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// instance tells this process from others of its kind.
+// instance identifies this process: host/pid.
 func instance() string {
 	machine, _ := os.Hostname()
 	return fmt.Sprintf("%s/%d", cmp.Or(machine, "localhost"), os.Getpid())
 }
 
-// logTo makes slog write to w in a format, text or json, with the instance in every line.
+// logTo replaces slog's default logger: it writes to w in the format text or json, with the instance
+// in every line.
 func logTo(w io.Writer, level slog.Level, format string) {
 	opts := &slog.HandlerOptions{Level: level}
 	h := callHandler{Handler: slog.NewTextHandler(w, opts)}
@@ -28,10 +29,10 @@ func logTo(w io.Writer, level slog.Level, format string) {
 	slog.SetDefault(slog.New(h).With("instance", instance()))
 }
 
-// A callHandler adds to what is logged with the context of a call, by whomever, which call that is.
+// A callHandler adds the service, method and call id to every record with the context of a call.
 type callHandler struct {
 	slog.Handler
-	given []string // names that its lines have already
+	given []string // keys that its records have already
 }
 
 func (h callHandler) Handle(ctx context.Context, line slog.Record) error {
@@ -53,7 +54,7 @@ func (h callHandler) Handle(ctx context.Context, line slog.Record) error {
 	return h.Handler.Handle(ctx, line)
 }
 
-// WithAttrs notes the names, which are not to be added again.
+// WithAttrs keeps the keys, so that they are not added twice.
 func (h callHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	given := slices.Clip(h.given)
 	for _, a := range attrs {
@@ -62,7 +63,7 @@ func (h callHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return callHandler{h.Handler.WithAttrs(attrs), given}
 }
 
-// WithGroup begins a group, in which no name is given yet.
+// WithGroup begins a group, which has no keys yet.
 func (h callHandler) WithGroup(name string) slog.Handler {
 	return callHandler{Handler: h.Handler.WithGroup(name)}
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Main is the main function of a program of services: it runs the command line, the services of opts by default,
-// and exits the process with its status. See the package for commands, flags and signals.
+// Main is the main function of a program of services. It runs the command line, which by default runs
+// the services of opts, and exits the process with its status. The package comment describes the
+// commands, flags and signals. A program with other flags or its own logger calls [Run] instead.
 func Main(opts ...fx.Option) {
 	c := &command{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	os.Exit(c.execute(c.program(opts), os.Args[1:]))
@@ -46,7 +47,7 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	switch {
 	case err == nil:
 		return 0
-	case !c.begun, errors.As(err, &usage): // what fails ahead of a command is the command line
+	case !c.begun, errors.As(err, &usage): // only the command line can fail before a command begins
 		fmt.Fprintf(c.err, "%v\nsee %s --help\n", err, ran.CommandPath())
 		return exitUsage
 	}
@@ -59,7 +60,7 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	return exitFailed
 }
 
-// usageError is the error of a command line that is wrong.
+// usageError is a mistake in the command line.
 type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }

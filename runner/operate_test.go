@@ -99,8 +99,8 @@ func TestCallsAreLogged(t *testing.T) {
 	}
 }
 
-// What the configuration says of connection and calls reaches the services (vector config_effects); what becomes of it is
-// tested where it is done.
+// The keys of the file reach the packages that they configure (vector config_effects), which test
+// their effect.
 func TestConfigurationIsHandedOn(t *testing.T) {
 	s, err := load(configFile(t, `
 AMQP_URI: [amqps://one, amqps://two]
@@ -138,7 +138,7 @@ gomeko: {rpc_timeout: none, max_lent: 5, max_message: 1000, broadcast_identity: 
 	}
 }
 
-// What a flag says wins over the configuration.
+// Flags override the configuration.
 func TestLogFlags(t *testing.T) {
 	file := configFile(t, "LOGGING: {root: {level: ERROR}}\ngomeko: {log_format: json}")
 	for name, test := range map[string]struct {
@@ -207,7 +207,7 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-// An application may end itself, with an exit status of its choice: when it has started, or in a start hook.
+// An application can shut down with an exit status: when it has started, or in a start hook.
 func TestShutdowner(t *testing.T) {
 	for _, test := range []struct {
 		late bool

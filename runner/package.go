@@ -19,7 +19,7 @@ import (
 	"strings"
 )
 
-// A found is a package that is to be run, as go list -json shows it, and what was found in its source.
+// A found is a package to run: the output of go list -json, and what its source has.
 type found struct {
 	Dir, ImportPath, Name string
 	GoFiles, CgoFiles     []string
@@ -29,11 +29,11 @@ type found struct {
 	}
 
 	module   bool     // it has a variable Module
-	services []string // its types with a service.Name
-	only     []string // those of them that were asked for; none is all
+	services []string // its struct types with a service.Name
+	only     []string // the services to run; all if empty
 }
 
-// selected is PKG:Service. What stands behind the colon of C:\orders is no name.
+// selected matches PKG:Service, but not C:\orders.
 var selected = regexp.MustCompile(`^(.+):([\pL_][\pL\d_]*)$`)
 
 // find returns the packages that words name.
@@ -62,13 +62,13 @@ func (b *builder) find(ctx context.Context, words []string) ([]*found, error) {
 		}
 	}
 	if len(packages) == 0 {
-		return nil, errors.New("no packages of that name")
+		return nil, errors.New("no packages match")
 	}
 	return packages, nil
 }
 
-// list asks the go command about a pattern, and returns where it did: in the folder that the pattern is, if it is one,
-// which may be in a module of its own.
+// list returns the packages that match a pattern, and the folder in which the go command ran. If the
+// pattern is a folder, that is the folder, because it may be in another module.
 func list(ctx context.Context, pattern string) (listed []*found, dir string, err error) {
 	info, err := os.Stat(pattern)
 	switch {
@@ -96,7 +96,7 @@ func list(ctx context.Context, pattern string) (listed []*found, dir string, err
 // servicePackage is the import path of service.Name.
 const servicePackage = "github.com/gomeko/gomeko/service"
 
-// scan reads the package's source for what there is to run.
+// scan finds Module and the services in the package's source.
 func (p *found) scan() error {
 	for _, name := range append(p.GoFiles, p.CgoFiles...) {
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
@@ -113,16 +113,16 @@ func (p *found) scan() error {
 	switch unexported := slices.DeleteFunc(slices.Clone(p.services), token.IsExported); {
 	case p.module:
 	case len(p.services) == 0:
-		return fmt.Errorf("%s has nothing to run: no package main, no variable Module (an fx.Option), no struct type with a service.Name in it", p.ImportPath)
+		return fmt.Errorf("%s has nothing to run: it needs a package main, a variable Module (an fx.Option) or a struct type with a service.Name", p.ImportPath)
 	case len(unexported) > 0 && len(p.only) == 0, slices.ContainsFunc(p.only, func(s string) bool { return !token.IsExported(s) }):
-		return fmt.Errorf("%s: the service %s can only be reached as an exported type: begin its name with a capital letter", p.ImportPath, unexported[0])
+		return fmt.Errorf("%s: the service %s is not exported: begin its name with a capital letter", p.ImportPath, unexported[0])
 	}
 	return nil
 }
 
 func (p *found) inventory() string {
 	if len(p.services) == 0 {
-		return "it has none, no struct type with a service.Name in it"
+		return "it has no struct type with a service.Name"
 	}
 	return "it has " + strings.Join(p.services, ", ")
 }
@@ -148,7 +148,7 @@ func (p *found) scanFile(file *ast.File) {
 	}
 }
 
-// qualifierOf returns the name that a file has for an imported package, "" if it does not import it.
+// qualifierOf returns the name of an imported package in a file, or "" if it is not imported.
 func qualifierOf(file *ast.File, imported string) string {
 	for _, spec := range file.Imports {
 		if value, _ := strconv.Unquote(spec.Path.Value); value != imported {
@@ -162,7 +162,8 @@ func qualifierOf(file *ast.File, imported string) string {
 	return ""
 }
 
-// isService reports whether a struct has a field service.Name, be it blank or, a mistake that the start tells, not.
+// isService reports whether a struct has a field of type service.Name. The start reports a name that
+// is not blank.
 func isService(s *ast.StructType, qualifier string) bool {
 	for _, field := range s.Fields.List {
 		of, ok := field.Type.(*ast.SelectorExpr)

@@ -33,8 +33,8 @@ type process struct {
 	dialed    atomic.Bool // a service uses the broker; services with timers only do not
 }
 
-// run runs the services of opts until ctx ends, which stops them in order, or until they end by
-// themselves. Closing kill ends them at once.
+// run runs the services of opts until ctx ends, which stops them in order, a service fails or the
+// application shuts down. Closing kill ends them at once.
 func (p *process) run(ctx context.Context, kill <-chan struct{}, opts []fx.Option) error {
 	if err := p.bind(opts); err != nil {
 		return err
@@ -57,8 +57,8 @@ func (p *process) run(ctx context.Context, kill <-chan struct{}, opts []fx.Optio
 
 // bind makes the container. It reports all mistakes of all services.
 func (p *process) bind(opts []fx.Option) (err error) {
-	p.uri = cmp.Or(brokerURI(p.broker, p.cfg), defaultURI)
-	broker := transportConfig(p.uri, p.cfg)
+	p.uri = cmp.Or(p.brokerURI(p.broker), defaultURI)
+	broker := p.transport(p.uri)
 	broker.Logger = p.log
 	if p.broker == embeddedBroker {
 		u := embeddedAt(p.uri)
@@ -69,7 +69,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		}
 		broker.URI = p.uri
 		broker.Dial = func(ctx context.Context, _ string) (net.Conn, error) { return p.host.Dial(ctx) }
-	} else if err := secure(&broker, p.cfg); err != nil {
+	} else if err := p.login(&broker); err != nil {
 		return err
 	}
 	p.shown = broker.String()
@@ -80,7 +80,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 means none in Nameko
 		Grace:              p.cfg.Grace,
 		Logger:             p.log,
-		Values:             []any{broker, rpcConfig(p.cfg), eventsConfig(p.cfg), p.webConfig()},
+		Values:             []any{broker, p.rpc(), p.events(), p.webConfig()},
 	}, p.cfg.Module(), fx.Options(opts...))
 	if err == nil && len(p.container.Names()) == 0 {
 		err = errors.New("application: no services: pass a module with service.Provide(new(Orders)) in it")

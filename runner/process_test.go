@@ -23,7 +23,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Programs are tested from within the package, where Main's exit is a status; package cmd/gomeko tests them whole.
+// These tests are in the package, so that Main's exit is a status. Package cmd/gomeko tests programs.
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

@@ -4,12 +4,8 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"os"
 
 	"go.uber.org/fx"
-
-	"github.com/gomeko/gomeko/config"
-	"github.com/gomeko/gomeko/web"
 )
 
 // Config configures [Run]. The zero value works.
@@ -30,9 +26,9 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Run runs the services of opts in a program that has a main function, flags and a logger of its
-// own. It blocks until ctx ends or the services end by themselves. [Main] is the short way for a
-// program that has none of these.
+// Run runs the services of opts in a program that has its own main function, flags and logger. It
+// blocks until ctx ends, a service fails or the application shuts down. A program without those calls
+// [Main].
 //
 // When ctx ends, Run stops the services in order: they accept no more calls, running calls get the
 // configuration's gomeko.grace (25 s) to finish, then what is left is killed. Run returns nil after
@@ -54,22 +50,4 @@ func Run(ctx context.Context, cfg Config, opts ...fx.Option) error {
 	}
 	p := &process{settings: s, notices: n, broker: cfg.Broker}
 	return p.run(ctx, nil, opts)
-}
-
-// settings are what a configuration file says.
-type settings struct {
-	cfg *config.Config
-	web web.Config // the key gomeko.web
-}
-
-// load reads a configuration file. Without one every key has its default.
-func load(file string) (*settings, error) {
-	s := &settings{}
-	var err error
-	if file == "" {
-		s.cfg, err = config.Parse(nil, os.LookupEnv)
-	} else {
-		s.cfg, err = config.Load(file, config.Section{Key: "web", Into: &s.web})
-	}
-	return s, err
 }

@@ -48,7 +48,7 @@ type host struct {
 	ended  chan error
 }
 
-// run runs the services of opts with an embedded broker of its own, and waits until they are ready.
+// run runs the services of opts with an embedded broker, and waits until they are ready.
 func run(t *testing.T, keys, name string, opts ...fx.Option) *host {
 	t.Helper()
 	uri := "amqp://guest:guest@" + hosttest.FreeAddress(t) + "/"
@@ -202,7 +202,7 @@ func TestRunShutsDown(t *testing.T) {
 	}
 }
 
-// Two Runs share a process without sharing anything else: neither a broker, nor a configuration, nor a logger.
+// Two Runs in one process share neither a broker, nor a configuration, nor a logger.
 func TestRunTwice(t *testing.T) {
 	standard := slog.Default()
 	first, second := newSloth(), newSloth()

@@ -18,11 +18,11 @@ import (
 func (c *command) shellCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "shell [FILE]",
-		Short: "Call services from Starlark: in a terminal, or as a script of FILE or what is piped in",
+		Short: "Call services from Starlark: in a terminal, or with a script in FILE or on standard input",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 && shell.Terminal() {
-				// Ctrl-C is the shell's there.
+				// The shell handles Ctrl-C.
 				ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
 				defer stop()
 				return c.shell(ctx, (*shell.Shell).Interact)
@@ -43,17 +43,17 @@ func (c *command) shellCommand() *cobra.Command {
 	}
 }
 
-// shell connects and runs a shell.
+// shell connects to the broker and runs a shell.
 func (c *command) shell(ctx context.Context, run func(*shell.Shell, context.Context) error) error {
 	s, err := c.configuration()
 	if err != nil {
 		return err
 	}
-	broker, err := c.reach(s.cfg, "gomeko shell")
+	broker, err := c.reach(s, "gomeko shell")
 	if err != nil {
 		return err
 	}
-	conn, err := rpc.Dial(ctx, broker, rpcConfig(s.cfg))
+	conn, err := rpc.Dial(ctx, broker, s.rpc())
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (c *command) shell(ctx context.Context, run func(*shell.Shell, context.Cont
 	return run(sh, ctx)
 }
 
-// hangUp closes a connection that nothing more is expected from, whether the broker is there or not.
+// hangUp closes a connection, without waiting long for a broker that does not respond.
 func hangUp(conn interface{ Close(context.Context) error }) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

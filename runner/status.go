@@ -18,7 +18,7 @@ import (
 const (
 	managementAddress = "127.0.0.1:15672"
 
-	// statusTime is how long a broker may take to tell of itself.
+	// statusTime limits the requests to the management API.
 	statusTime = 10 * time.Second
 )
 
@@ -26,7 +26,7 @@ func (c *command) statusCommand() *cobra.Command {
 	var uri string
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Print the queues, consumers and connections of a broker, RabbitMQ's too",
+		Short: "Print the queues, consumers and connections of a broker, also of RabbitMQ",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
@@ -52,12 +52,12 @@ type management struct{ base *url.URL }
 func newManagement(uri string) (management, error) {
 	base, err := url.Parse(uri)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return management{}, usagef("--management: want http://USER:PASSWORD@HOST:PORT")
+		return management{}, usagef("--management: must be http://USER:PASSWORD@HOST:PORT")
 	}
 	return management{base}, nil
 }
 
-// get reads what is at a path of the API.
+// get decodes the response of the API at a path.
 func (m management) get(ctx context.Context, path string, into any) error {
 	uri := m.base.JoinPath("api", path)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, uri.String(), http.NoBody)
@@ -66,13 +66,13 @@ func (m management) get(ctx context.Context, path string, into any) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("%w: is a broker there, and its management API on? `gomeko broker --management %s`; of RabbitMQ, "+
+		return fmt.Errorf("%w: start a broker with its management API: `gomeko broker --management %s` or, for RabbitMQ, "+
 			"`rabbitmq-plugins enable rabbitmq_management`", err, managementAddress)
 	}
 	defer response.Body.Close()
 	switch {
 	case response.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("%s: the broker does not know this user, or not with this password", uri.Redacted())
+		return fmt.Errorf("%s: wrong user or password", uri.Redacted())
 	case response.StatusCode != http.StatusOK:
 		return fmt.Errorf("%s: %s", uri.Redacted(), response.Status)
 	}
@@ -82,7 +82,7 @@ func (m management) get(ctx context.Context, path string, into any) error {
 	return nil
 }
 
-// A status is what a broker tells of itself.
+// A status is the state of a broker.
 type status struct {
 	overview struct {
 		Product string `json:"product_name"`
@@ -94,7 +94,7 @@ type status struct {
 		Name      string `json:"name"`
 		Type      string `json:"type"`
 		State     string `json:"state"`
-		Ready     *int   `json:"messages_ready"` // nil: RabbitMQ has not counted yet
+		Ready     *int   `json:"messages_ready"` // nil if RabbitMQ has not counted yet
 		Unacked   *int   `json:"messages_unacknowledged"`
 		Consumers *int   `json:"consumers"`
 	}
@@ -118,12 +118,13 @@ type status struct {
 	}
 }
 
-// A channel is what the API tells of a consumer's.
+// A channel is the channel of a consumer.
 type channel struct {
 	Name string `json:"name"`
 }
 
-// UnmarshalJSON takes an empty list for a channel of which nothing is known yet, or any more: so RabbitMQ writes it.
+// UnmarshalJSON accepts an empty list, which RabbitMQ writes for a channel that it knows nothing
+// about.
 func (c *channel) UnmarshalJSON(data []byte) error {
 	if string(data) == "[]" {
 		return nil
@@ -148,7 +149,7 @@ func (m management) status(ctx context.Context) (*status, error) {
 // print writes the status as tables.
 func (s *status) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) } // Flush tells of errors
+	row := func(cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) } // Flush returns the error
 	product := s.overview.Product
 	if product != "RabbitMQ" {
 		product += ", as RabbitMQ"
@@ -173,7 +174,7 @@ func (s *status) print(out io.Writer) error {
 	return w.Flush()
 }
 
-// count is a number, or a dash for none.
+// count formats a number, and nil as a dash.
 func count(n *int) string {
 	if n == nil {
 		return "-"

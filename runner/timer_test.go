@@ -25,9 +25,9 @@ type Heart struct {
 
 func (*Heart) Beat(context.Context) error { return nil }
 
-// Who uses no broker needs none, and is not told that it is connected to one.
+// Services that do not use the broker start without one, and no connection is reported.
 func TestNoBrokerNeeded(t *testing.T) {
-	t.Setenv("AMQP_URI", "amqp://127.0.0.1:1/") // nobody is there
+	t.Setenv("AMQP_URI", "amqp://127.0.0.1:1/") // no broker listens there
 	out := &output{on: map[string]func(){"msg=ready": terminate}}
 	c := &command{in: os.Stdin, out: out, err: out}
 	if status := c.execute(c.program([]fx.Option{service.Provide(new(Heart))}), []string{}); status != 0 {

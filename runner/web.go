@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// webConfig returns how HTTP is served: as gomeko.web says, at WEB_SERVER_ADDRESS.
+// webConfig returns the configuration of HTTP: gomeko.web and WEB_SERVER_ADDRESS.
 func (p *process) webConfig() web.Config {
 	c := p.web
 	c.Address = p.cfg.WebAddress
@@ -16,7 +16,7 @@ func (p *process) webConfig() web.Config {
 	return c
 }
 
-// listen is a web.Config's Listen that notes the URL for the message at start.
+// listen is a web.Config's Listen that notes the URL, which the start prints.
 func (p *process) listen(ctx context.Context, address string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -26,7 +26,8 @@ func (p *process) listen(ctx context.Context, address string) (net.Listener, err
 	return l, nil
 }
 
-// webURL is the URL of the routes: the host of the address that was asked for, and the port that is bound.
+// webURL returns the URL of the routes: with the host of the configured address, and the port that
+// is bound.
 func webURL(c web.Config, address string, bound net.Addr) string {
 	scheme := "http://"
 	if c.TLSCert != "" {

@@ -41,7 +41,7 @@ func configured(t *testing.T, text string) string {
 
 // Routes are served where the configuration says, which is printed; no broker is needed for that.
 func TestWeb(t *testing.T) {
-	t.Setenv("AMQP_URI", "amqp://127.0.0.1:1/") // nobody is there
+	t.Setenv("AMQP_URI", "amqp://127.0.0.1:1/") // no broker listens there
 	out := new(output)
 	told := make(chan string, 1)
 	out.on = map[string]func(){"msg=ready": func() {
@@ -79,7 +79,7 @@ func knock(printed func() string) string {
 	return string(text)
 }
 
-// What is wrong with the address or the certificate is told with what would be right.
+// Mistakes in the address and the certificate are reported with the remedy.
 func TestWebMistakes(t *testing.T) {
 	for config, want := range map[string]string{
 		"WEB_SERVER_ADDRESS: 192.0.2.1:8000":                             "set WEB_SERVER_ADDRESS to another",

@@ -33,7 +33,7 @@ func TestBrokerStatus(t *testing.T) {
 		checkStatus(t, uri, os.Getenv("GOMEKO_RABBITMQ_API"), uri[strings.LastIndex(uri, "/")+1:], "RabbitMQ ")
 	})
 	check(t, "", []string{"broker", "status", "--management", "http://guest:secret@" + hosttest.FreeAddress(t)}, 1, "", "connection refused", "gomeko broker --management")
-	check(t, "", []string{"broker", "status", "--management", "here"}, 2, "", "want http://USER:PASSWORD@HOST:PORT")
+	check(t, "", []string{"broker", "status", "--management", "here"}, 2, "", "must be http://USER:PASSWORD@HOST:PORT")
 	check(t, "", []string{"broker", "--listen", "127.0.0.1:0", "--management", "0.0.0.0:0"}, 1, "", "is open to other machines")
 }
 

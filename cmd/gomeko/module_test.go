@@ -199,7 +199,7 @@ func TestOwnModuleMistakes(t *testing.T) {
 	}{
 		"compiler":   {map[string]string{"shop.go": "package shop\n" + shopService + "var x int = true\n"}, ".", "shop.go:19:13: cannot use true"},
 		"syntax":     {map[string]string{"shop.go": "package shop\n" + shopService + "}\n"}, ".", "shop.go:19:1: "},
-		"unexported": {map[string]string{"shop.go": "package shop\n" + strings.ReplaceAll(shopService, "Greeting", "greeting")}, ".", "shop: the service greeting can only be reached as an exported type"},
+		"unexported": {map[string]string{"shop.go": "package shop\n" + strings.ReplaceAll(shopService, "Greeting", "greeting")}, ".", "shop: the service greeting is not exported"},
 		"no gomeko":  {map[string]string{"shop.go": "package shop\n" + shopService, "go.mod": "module shop\n"}, ".", "go get github.com/gomeko/gomeko"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,94 @@
+package runner
+
+import (
+	"cmp"
+	"os"
+
+	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
+	"github.com/gomeko/gomeko/config"
+	"github.com/gomeko/gomeko/events"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/web"
+)
+
+const (
+	defaultURI    = "amqp://guest:guest@localhost:5672/"
+	brokerAddress = "127.0.0.1:5672"
+)
+
+// settings are a configuration file, as the packages of services take it.
+type settings struct {
+	cfg *config.Config
+	web web.Config // the key gomeko.web
+}
+
+// load reads a configuration file. Without one, every key has its default.
+func load(file string) (*settings, error) {
+	s := &settings{}
+	var err error
+	if file == "" {
+		s.cfg, err = config.Parse(nil, os.LookupEnv)
+	} else {
+		s.cfg, err = config.Load(file, config.Section{Key: "web", Into: &s.web})
+	}
+	return s, err
+}
+
+// brokerURI returns the URI of the broker: named, which is a flag or a field of Config, or the
+// AMQP_URI of the file or of the environment, or "".
+func (s *settings) brokerURI(named string) string {
+	if named == embeddedBroker {
+		named = ""
+	}
+	return cmp.Or(named, s.cfg.AMQPURI, os.Getenv("AMQP_URI"))
+}
+
+// transport returns the configuration of connections to the broker at uri, without its login.
+func (s *settings) transport(uri string) transport.Config {
+	broker := transport.Config{
+		URI:        uri,
+		Heartbeat:  s.cfg.Heartbeat,
+		MaxMessage: s.cfg.MaxMessage,
+		Codec:      s.serializer(s.cfg.Serializer),
+	}
+	accept := s.cfg.Accept
+	if accept == nil {
+		accept = []string{"json", "msgpack"}
+	}
+	for _, name := range accept {
+		broker.Accept = append(broker.Accept, s.serializer(name))
+	}
+	return broker
+}
+
+// login adds the login and TLS to the configuration of connections. An embedded broker needs none.
+func (s *settings) login(broker *transport.Config) (err error) {
+	broker.LoginMethod = s.cfg.LoginMethod
+	broker.TLS, err = transport.ReadTLS(s.cfg.AMQPSSL)
+	return err
+}
+
+// serializer returns the codec with Nameko's name.
+func (s *settings) serializer(name string) codec.Codec {
+	switch {
+	case name == "msgpack":
+		return msgpack.Codec
+	case s.cfg.TypedJSON:
+		return codec.TypedJSON
+	}
+	return codec.JSON
+}
+
+func (s *settings) rpc() rpc.Config {
+	return rpc.Config{Exchange: s.cfg.Exchange, Timeout: s.cfg.RPCTimeout}
+}
+
+func (s *settings) events() events.Config {
+	return events.Config{
+		Identity:   s.cfg.BroadcastIdentity,
+		AutoDelete: s.cfg.AutoDeleteEvents,
+		Undeclared: !s.cfg.DeclareEvents,
+	}
+}
