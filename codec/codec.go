@@ -7,26 +7,28 @@ import (
 	"strings"
 )
 
-// A Codec encodes values as message bodies and decodes them. [JSON], [TypedJSON] and msgpack.Codec support the values
-// that the package comment lists. A Codec must be safe for concurrent use.
+// A Codec encodes values as message bodies and decodes them. [JSON], [TypedJSON] and msgpack.Codec
+// support the values that the package comment lists. A Codec must be safe for concurrent use.
 type Codec interface {
 	// ContentType returns the media type of encoded data, such as "application/json".
 	ContentType() string
 
-	// ContentEncoding returns the content encoding of encoded data: "utf-8" for text, otherwise "binary".
+	// ContentEncoding returns the content encoding of encoded data: "utf-8" for text, otherwise
+	// "binary".
 	ContentEncoding() string
 
 	// Encode returns the encoding of v, or an error if v, or a value in it, cannot be encoded.
 	Encode(v any) ([]byte, error)
 
-	// Decode stores data in the value that v points to. Unknown members of objects are ignored; if two have the same
-	// name, the last one is used. A number fits a type that can hold its value: 2.0 fits an int, 2.5 does not. Null
-	// fits pointers, maps, slices and interfaces.
+	// Decode stores data in the value that v points to. Unknown members of objects are ignored; if
+	// two have the same name, the last one is used. A number fits a type that can hold its value:
+	// 2.0 fits an int, 2.5 does not. Null fits pointers, maps, slices and interfaces.
 	Decode(data []byte, v any) error
 }
 
-// A Splitter is a Codec that can take encoded data apart without decoding all of it. RPC splits each request into its
-// arguments, which are then decoded into the types of the method's parameters. [Split] returns a Splitter for any Codec.
+// A Splitter is a Codec that can take encoded data apart without decoding all of it. RPC splits
+// each request into its arguments, which are then decoded into the types of the method's
+// parameters. [Split] returns a Splitter for any Codec.
 type Splitter interface {
 	Codec
 
@@ -117,5 +119,6 @@ func writeError(err error) error {
 	return &valueError{reason: err.Error()}
 }
 
-// ValidText returns text with U+FFFD in place of each sequence of bytes that is not valid UTF-8, so that it can be encoded.
+// ValidText returns text with U+FFFD in place of each sequence of bytes that is not valid UTF-8, so
+// that it can be encoded.
 func ValidText(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }

@@ -10,8 +10,8 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
-// Zlib is the value of the header compression of a compressed message. Kombu calls the method gzip, but the format is zlib
-// (RFC 1950). See docs/wire/nameko.md, Compression.
+// Zlib is the value of the header compression of a compressed message. Kombu calls the method gzip,
+// but the format is zlib (RFC 1950). See docs/wire/nameko.md, Compression.
 const Zlib = "application/x-gzip"
 
 // Deflate returns body, compressed. A message with this body needs the header compression: [Zlib].
@@ -25,8 +25,9 @@ func Deflate(body []byte) []byte {
 	return out.Bytes()
 }
 
-// Inflate returns body, decompressed. Its argument compression is the header of the message: "" if the body is not compressed,
-// or one of kombu's names for zlib. If the result would have more than limit bytes, Inflate stops there and returns an error.
+// Inflate returns body, decompressed. Its argument compression is the header of the message: "" if
+// the body is not compressed, or one of kombu's names for zlib. If the result would have more than
+// limit bytes, Inflate stops there and returns an error.
 func Inflate(compression string, body []byte, limit int) ([]byte, error) {
 	if compression == "" {
 		return body, nil

@@ -18,7 +18,8 @@ func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, d.M
 // MarshalText returns d in the form 2024-01-02.
 func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// UnmarshalText parses a date in the form 2024-01-02, or the midnight that kombu 5.2 sends for it, 2024-01-02T00:00:00.
+// UnmarshalText parses a date in the form 2024-01-02, or the midnight that kombu 5.2 sends for it,
+// 2024-01-02T00:00:00.
 func (d *Date) UnmarshalText(text []byte) (err error) {
 	*d, err = parseDate(string(text))
 	return err

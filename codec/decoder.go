@@ -13,13 +13,378 @@ type decoder struct {
 	plans *plans
 }
 
-// jsonInput returns an input that reads data as JSON.
-func jsonInput(data []byte) *input {
-	return &input{r: &jsonReader{data: data}, data: data}
+// value reads the next value into v, whose type has the plan p.
+func (d *decoder) value(v reflect.Value, p *plan) error {
+	kind, err := d.r.Kind()
+	if err != nil {
+		return err
+	}
+	switch p.read {
+	case formPointer, formAny, formRaw, formJSONPtr:
+		return d.anyKind(v, p, kind)
+	}
+	switch {
+	case kind == KindNull && (p.read == formMap || p.read == formList || p.read == formBytes):
+		v.SetZero()
+		return d.r.Null()
+	case kind == KindList && (p.read == formList || p.read == formArray):
+		return d.items(v, p)
+	case kind == KindObject && p.read == formMap:
+		return d.mapping(v, p)
+	case kind == KindObject && p.read == formStruct:
+		return d.fields(v, p)
+	case kind == KindObject:
+		return d.enveloped(v, p)
+	case kind == KindBool && p.read == formBool:
+		b, err := d.r.Bool()
+		v.SetBool(b)
+		return err
+	case kind == KindNumber:
+		return d.number(v, p)
+	case kind == KindBytes && p.read == formBytes:
+		b, err := d.r.Bytes()
+		v.SetBytes(append([]byte{}, b...))
+		return err
+	case kind == KindString:
+		text, err := d.r.Text()
+		if err != nil {
+			return err
+		}
+		return d.setText(v, p, string(text))
+	}
+	return d.doesNotFit(kind, p)
 }
 
-// any returns the value that comes next: nil, a bool, json.Number, string, []byte, []any or map[string]any, a float64 that
-// is not finite, or the value of an envelope.
+// anyKind reads the next value, which may be of any kind, into v.
+func (d *decoder) anyKind(v reflect.Value, p *plan, kind Kind) error {
+	switch {
+	case p.read == formRaw:
+		raw, err := d.raw()
+		v.SetBytes(append([]byte{}, raw...))
+		return err
+	case p.read == formJSONPtr:
+		return d.unmarshal(v, p, kind)
+	case kind == KindNull:
+		v.SetZero()
+		return d.r.Null()
+	case p.read == formPointer:
+		if v.IsNil() {
+			v.Set(reflect.New(p.typ.Elem()))
+		}
+		return d.value(v.Elem(), p.elem)
+	case p.typ.NumMethod() > 0: // an interface with methods
+		return d.doesNotFit(kind, p)
+	}
+	x, err := d.any()
+	if err == nil {
+		v.Set(reflect.ValueOf(x))
+	}
+	return err
+}
+
+// doesNotFit skips the next value, of this kind, and returns the error that it does not fit. If it
+// is not valid, that is the error.
+func (d *decoder) doesNotFit(kind Kind, p *plan) error {
+	if err := d.skip(); err != nil {
+		return err
+	}
+	return doesNotFit(kind, p.typ)
+}
+
+// number reads a number into v.
+func (d *decoder) number(v reflect.Value, p *plan) error {
+	n, err := d.r.Number()
+	if err != nil {
+		return err
+	}
+	fits := false
+	switch p.read {
+	case formInt:
+		var i int64
+		if i, fits = n.int(); fits {
+			fits = !v.OverflowInt(i)
+			v.SetInt(i)
+		}
+	case formUint:
+		var u uint64
+		if u, fits = n.uint(); fits {
+			fits = !v.OverflowUint(u)
+			v.SetUint(u)
+		}
+	case formFloat:
+		var f float64
+		f, fits = n.float(p.typ.Bits())
+		v.SetFloat(f)
+	case formNumber:
+		v.SetString(n.String())
+		fits = true
+	case formDecimal:
+		text := n.String()
+		fits = Decimal(text).valid()
+		v.SetString(text)
+	case formBig:
+		fits = n.big(v.Addr().Interface().(*big.Int))
+	default:
+		return doesNotFit(KindNumber, p.typ)
+	}
+	if !fits {
+		return valueErrorf("number %.40s does not fit %s", n.String(), p.typ)
+	}
+	return nil
+}
+
+// setText stores text, a string or the text of an envelope, in v.
+func (d *decoder) setText(v reflect.Value, p *plan, text string) (err error) {
+	switch p.read {
+	case formString:
+		v.SetString(text)
+	case formBytes:
+		var b []byte
+		b, err = unbase64(text)
+		v.SetBytes(b)
+	case formTime:
+		t, bad := parseTime(text)
+		v.Set(reflect.ValueOf(t))
+		err = bad
+	case formDecimal:
+		if !Decimal(text).valid() {
+			return valueErrorf("%.40q is not a decimal number", text)
+		}
+		v.SetString(text)
+	case formNumber:
+		return d.nested(text).quoted(v, p)
+	case formDate, formTimeOfDay, formTextPtr:
+		err = v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
+		if _, ours := err.(*valueError); err != nil && !ours { //nolint:errorlint // it is never wrapped
+			err = valueErrorf("%.40q does not fit %s: %v", text, p.typ, err)
+		}
+	default:
+		return doesNotFit(KindString, p.typ)
+	}
+	return err
+}
+
+// items reads a list into v, a slice or an array. A slice gets new elements: the earlier ones may
+// be shared.
+func (d *decoder) items(v reflect.Value, p *plan) error {
+	n := 0
+	if p.read == formList {
+		v.SetZero()
+	}
+	err := d.list(func(i int) error {
+		n = i + 1
+		switch {
+		case p.read == formList:
+			if n > v.Cap() {
+				v.Grow(1)
+			}
+			v.SetLen(n)
+		case n > v.Len():
+			return valueErrorf("a list of more than %d does not fit %s", v.Len(), p.typ)
+		}
+		item := v.Index(i)
+		item.SetZero()
+		return inElement(d.value(item, p.elem), i)
+	})
+	switch {
+	case err != nil:
+		return err
+	case p.read == formArray:
+		for ; n < v.Len(); n++ {
+			v.Index(n).SetZero()
+		}
+	case n == 0:
+		v.Set(reflect.MakeSlice(p.typ, 0, 0))
+	}
+	return nil
+}
+
+// mapping reads an object into v, which gets a new map: the earlier one may be shared.
+func (d *decoder) mapping(v reflect.Value, p *plan) error {
+	v.Set(reflect.MakeMap(p.typ))
+	item := reflect.New(p.typ.Elem()).Elem()
+	return d.members(func(name []byte) error {
+		key := reflect.New(p.typ.Key()).Elem()
+		if err := setKey(key, string(name)); err != nil {
+			return err
+		}
+		text := string(name)
+		item.SetZero()
+		if err := d.value(item, p.elem); err != nil {
+			return inMember(err, text)
+		}
+		v.SetMapIndex(key, item)
+		return nil
+	})
+}
+
+// fields reads an object into v, a struct.
+func (d *decoder) fields(v reflect.Value, p *plan) error {
+	var seen uint64
+	return d.members(func(name []byte) error {
+		at := p.member(name)
+		if at < 0 {
+			return d.skip()
+		}
+		f := &p.fields[at]
+		member, err := f.reach(v)
+		if err != nil {
+			return inMember(err, f.name)
+		}
+		if bit := uint64(1) << (at & 63); at < 64 {
+			if seen&bit != 0 { // the last of equal names replaces the first
+				member.SetZero()
+			}
+			seen |= bit
+		}
+		if f.quoted {
+			err = d.unquote(member, f.plan)
+		} else {
+			err = d.value(member, f.plan)
+		}
+		if err != nil {
+			return inMember(err, f.name)
+		}
+		return nil
+	})
+}
+
+// unquote reads a string into v, a field with the option string in its tag. The string contains
+// JSON.
+func (d *decoder) unquote(v reflect.Value, p *plan) error {
+	switch kind, err := d.r.Kind(); {
+	case err != nil:
+		return err
+	case kind == KindNull:
+		return d.value(v, p)
+	case kind != KindString:
+		return d.doesNotFit(kind, p)
+	}
+	text, err := d.r.Text()
+	if err != nil {
+		return err
+	}
+	return d.nested(string(text)).quoted(v, p)
+}
+
+// nested returns a decoder that reads text, the content of a string, as JSON.
+func (d *decoder) nested(text string) *decoder {
+	return &decoder{input: *jsonInput([]byte(text)), plans: d.plans}
+}
+
+// quoted reads all of d, the content of a string, into v.
+func (d *decoder) quoted(v reflect.Value, p *plan) error {
+	kind, err := d.r.Kind()
+	if err == nil {
+		if kind != KindNumber && p.read == formNumber {
+			return doesNotFit(KindString, p.typ)
+		}
+		err = d.value(v, p)
+	}
+	if err == nil {
+		err = d.r.End()
+	}
+	if err != nil {
+		return valueErrorf("in a string: %v", err)
+	}
+	return nil
+}
+
+// unmarshal passes the next value to v's UnmarshalJSON. For an envelope, it passes what kombu 5.2
+// would have written.
+func (d *decoder) unmarshal(v reflect.Value, p *plan, kind Kind) error {
+	data, err := []byte(nil), error(nil)
+	if kind == KindObject {
+		data, err = d.untyped()
+	}
+	if err == nil && data == nil {
+		data, err = d.raw()
+	}
+	if err != nil {
+		return err
+	}
+	if err := v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(data); err != nil {
+		return valueErrorf("%s does not fit %s: %v", kind, p.typ, err)
+	}
+	return nil
+}
+
+// raw returns the next value as JSON.
+func (d *decoder) raw() ([]byte, error) {
+	if _, ok := d.r.(*jsonReader); ok {
+		return d.element()
+	}
+	var w jsonWriter
+	err := transcode(&d.input, &w)
+	return w.data, err
+}
+
+// enveloped reads an envelope into v, which is neither a map nor a struct. Another object does not
+// fit.
+func (d *decoder) enveloped(v reflect.Value, p *plan) error {
+	e, ok, err := d.envelope()
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return d.doesNotFit(KindObject, p)
+	case p.read == formBytes:
+		b, err := e.bytes()
+		v.SetBytes(b)
+		return err
+	}
+	return d.setText(v, p, e.text)
+}
+
+// untyped reads an envelope and returns the JSON that kombu 5.2 would have written. If the next
+// value is not an envelope, it returns nil and does not read it.
+func (d *decoder) untyped() ([]byte, error) {
+	e, ok, err := d.envelope()
+	if err != nil || !ok {
+		return nil, err
+	}
+	var w jsonWriter
+	err = w.Text(e.text)
+	return w.data, err
+}
+
+// envelope reads the next object if it is an envelope. Otherwise it returns false and does not read
+// it.
+func (d *decoder) envelope() (e envelope, ok bool, err error) {
+	start := d.r.At()
+	first, err := d.first()
+	if d.r.Back(start); err != nil || first != typeKey && first != valueKey {
+		return e, false, err
+	}
+	members, err := d.object()
+	if err != nil {
+		return e, false, err
+	}
+	e, ok = newEnvelope(members)
+	if !ok {
+		d.r.Back(start)
+	}
+	return e, ok, nil
+}
+
+// first returns the name of the first member of the next object, or "" if it has none.
+func (d *decoder) first() (string, error) {
+	depth := d.depth
+	defer func() { d.depth = depth }()
+	n, err := d.open(KindObject)
+	if err != nil {
+		return "", err
+	}
+	more, err := d.next(KindObject, 0, n)
+	if err != nil || !more {
+		return "", err
+	}
+	name, err := d.r.Key()
+	return string(name), err
+}
+
+// any returns the next value as a nil, bool, json.Number, string, []byte, []any or map[string]any,
+// as a float64 if it is not finite, or as the value of an envelope.
 func (d *decoder) any() (any, error) {
 	kind, err := d.r.Kind()
 	if err != nil {
@@ -67,7 +432,7 @@ func (d *decoder) any() (any, error) {
 	}
 }
 
-// object reads the members of the object that comes next.
+// object returns the members of the next object.
 func (d *decoder) object() (map[string]any, error) {
 	members := map[string]any{}
 	err := d.members(func(name []byte) error {
@@ -79,18 +444,21 @@ func (d *decoder) object() (map[string]any, error) {
 	return members, err
 }
 
-func (d *decoder) list(item func(i int) error) error {
+// list calls element before each element of the next list. The function reads it.
+func (d *decoder) list(element func(i int) error) error {
 	n, err := d.open(KindList)
 	for i := 0; err == nil; i++ {
 		var more bool
 		if more, err = d.next(KindList, i, n); err != nil || !more {
 			break
 		}
-		err = item(i)
+		err = element(i)
 	}
 	return err
 }
 
+// members calls member with the name of each member of the next object. The function reads the
+// value.
 func (d *decoder) members(member func(name []byte) error) error {
 	n, err := d.open(KindObject)
 	for i := 0; err == nil; i++ {
@@ -106,363 +474,7 @@ func (d *decoder) members(member func(name []byte) error) error {
 	return err
 }
 
-// value reads the value that comes next into v, whose type's plan is p.
-func (d *decoder) value(v reflect.Value, p *plan) error {
-	kind, err := d.r.Kind()
-	if err != nil {
-		return err
-	}
-	switch p.read {
-	case formPointer, formAny, formRaw, formJSONPtr:
-		return d.whatever(v, p, kind)
-	}
-	switch {
-	case kind == KindNull && (p.read == formMap || p.read == formList || p.read == formBytes):
-		v.SetZero()
-		return d.r.Null()
-	case kind == KindList && (p.read == formList || p.read == formArray):
-		return d.items(v, p)
-	case kind == KindObject && p.read == formMap:
-		return d.mapping(v, p)
-	case kind == KindObject && p.read == formStruct:
-		return d.fields(v, p)
-	case kind == KindObject:
-		return d.enveloped(v, p)
-	case kind == KindBool && p.read == formBool:
-		b, err := d.r.Bool()
-		v.SetBool(b)
-		return err
-	case kind == KindNumber:
-		return d.number(v, p)
-	case kind == KindBytes && p.read == formBytes:
-		b, err := d.r.Bytes()
-		v.SetBytes(append([]byte{}, b...))
-		return err
-	case kind == KindString:
-		text, err := d.r.Text()
-		if err != nil {
-			return err
-		}
-		return d.setText(v, p, string(text))
-	}
-	return d.doesNotFit(kind, p)
-}
-
-// whatever reads a value of any kind into v.
-func (d *decoder) whatever(v reflect.Value, p *plan, kind Kind) error {
-	switch {
-	case p.read == formRaw:
-		raw, err := d.raw()
-		v.SetBytes(append([]byte{}, raw...))
-		return err
-	case p.read == formJSONPtr:
-		return d.unmarshal(v, p, kind)
-	case kind == KindNull:
-		v.SetZero()
-		return d.r.Null()
-	case p.read == formPointer:
-		if v.IsNil() {
-			v.Set(reflect.New(p.typ.Elem()))
-		}
-		return d.value(v.Elem(), p.elem)
-	case p.typ.NumMethod() > 0: // an interface of more than any
-		return d.doesNotFit(kind, p)
-	}
-	x, err := d.any()
-	if err == nil {
-		v.Set(reflect.ValueOf(x))
-	}
-	return err
-}
-
-// unfit returns the error of a value of kind that does not fit, and reads it: if it is malformed that is the error.
-func (d *decoder) doesNotFit(kind Kind, p *plan) error {
-	if err := d.skip(); err != nil {
-		return err
-	}
-	return doesNotFit(kind, p.typ)
-}
-
-// number reads one into v.
-func (d *decoder) number(v reflect.Value, p *plan) error {
-	n, err := d.r.Number()
-	if err != nil {
-		return err
-	}
-	fits := false
-	switch p.read {
-	case formInt:
-		var i int64
-		if i, fits = n.int(); fits {
-			fits = !v.OverflowInt(i)
-			v.SetInt(i)
-		}
-	case formUint:
-		var u uint64
-		if u, fits = n.uint(); fits {
-			fits = !v.OverflowUint(u)
-			v.SetUint(u)
-		}
-	case formFloat:
-		var f float64
-		f, fits = n.float(p.typ.Bits())
-		v.SetFloat(f)
-	case formNumber:
-		v.SetString(n.String())
-		fits = true
-	case formDecimal:
-		text := n.String()
-		fits = Decimal(text).valid()
-		v.SetString(text)
-	case formBig:
-		fits = n.big(v.Addr().Interface().(*big.Int))
-	default:
-		return doesNotFit("number", p.typ)
-	}
-	if !fits {
-		return valueErrorf("number %.40s does not fit %s", n.String(), p.typ)
-	}
-	return nil
-}
-
-// setText puts a string, or what an envelope has, into v.
-func (d *decoder) setText(v reflect.Value, p *plan, text string) (err error) {
-	switch p.read {
-	case formString:
-		v.SetString(text)
-	case formBytes:
-		var b []byte
-		b, err = unbase64(text)
-		v.SetBytes(b)
-	case formTime:
-		t, bad := parseTime(text)
-		v.Set(reflect.ValueOf(t))
-		err = bad
-	case formDecimal:
-		if !Decimal(text).valid() {
-			return valueErrorf("%.40q is no decimal number", text)
-		}
-		v.SetString(text)
-	case formNumber:
-		return d.nested(text).quoted(v, p)
-	case formDate, formTimeOfDay, formTextPtr:
-		err = v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
-		if _, ours := err.(*valueError); err != nil && !ours { //nolint:errorlint // it is never wrapped
-			err = valueErrorf("%.40q does not fit %s: %v", text, p.typ, err)
-		}
-	default:
-		return doesNotFit(KindString, p.typ)
-	}
-	return err
-}
-
-// quoted reads into v what was JSON in a string.
-func (d *decoder) quoted(v reflect.Value, p *plan) error {
-	kind, err := d.r.Kind()
-	if err == nil {
-		if kind != KindNumber && p.read == formNumber {
-			return doesNotFit(KindString, p.typ)
-		}
-		err = d.value(v, p)
-	}
-	if err == nil {
-		err = d.r.End()
-	}
-	if err != nil {
-		return valueErrorf("in a string: %v", err)
-	}
-	return nil
-}
-
-// raw returns the value that comes next as JSON.
-func (d *decoder) raw() ([]byte, error) {
-	if _, ok := d.r.(*jsonReader); ok {
-		return d.element()
-	}
-	var w jsonWriter
-	err := transcode(&d.input, &w)
-	return w.data, err
-}
-
-// unmarshal reads the value that comes next by v's own UnmarshalJSON. Of an envelope it gets what kombu 5.2 would have
-// written.
-func (d *decoder) unmarshal(v reflect.Value, p *plan, kind Kind) error {
-	data, err := []byte(nil), error(nil)
-	if kind == KindObject {
-		data, err = d.plain()
-	}
-	if err == nil && data == nil {
-		data, err = d.raw()
-	}
-	if err != nil {
-		return err
-	}
-	if err := v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(data); err != nil {
-		return valueErrorf("%s does not fit %s: %v", kind, p.typ, err)
-	}
-	return nil
-}
-
-func (d *decoder) items(v reflect.Value, p *plan) error {
-	n := 0
-	if p.read == formList {
-		v.SetZero() // what was there may be shared
-	}
-	err := d.list(func(i int) error {
-		n = i + 1
-		switch {
-		case p.read == formList:
-			if n > v.Cap() {
-				v.Grow(1)
-			}
-			v.SetLen(n)
-		case n > v.Len():
-			return valueErrorf("a list of more than %d does not fit %s", v.Len(), p.typ)
-		}
-		item := v.Index(i)
-		item.SetZero()
-		return inElement(d.value(item, p.elem), i)
-	})
-	switch {
-	case err != nil:
-		return err
-	case p.read == formArray:
-		for ; n < v.Len(); n++ {
-			v.Index(n).SetZero()
-		}
-	case n == 0:
-		v.Set(reflect.MakeSlice(p.typ, 0, 0))
-	}
-	return nil
-}
-
-func (d *decoder) mapping(v reflect.Value, p *plan) error {
-	v.Set(reflect.MakeMap(p.typ)) // what was there may be shared
-	item := reflect.New(p.typ.Elem()).Elem()
-	return d.members(func(name []byte) error {
-		key := reflect.New(p.typ.Key()).Elem()
-		if err := setKey(key, string(name)); err != nil {
-			return err
-		}
-		text := string(name)
-		item.SetZero()
-		if err := d.value(item, p.elem); err != nil {
-			return inMember(err, text)
-		}
-		v.SetMapIndex(key, item)
-		return nil
-	})
-}
-
-func (d *decoder) fields(v reflect.Value, p *plan) error {
-	var seen uint64
-	return d.members(func(name []byte) error {
-		at := p.member(name)
-		if at < 0 {
-			return d.skip()
-		}
-		f := &p.fields[at]
-		member, err := f.reach(v)
-		if err != nil {
-			return inMember(err, f.name)
-		}
-		if bit := uint64(1) << (at & 63); at < 64 {
-			if seen&bit != 0 { // nothing of what came first stays
-				member.SetZero()
-			}
-			seen |= bit
-		}
-		if f.quoted {
-			err = d.unquote(member, f.plan)
-		} else {
-			err = d.value(member, f.plan)
-		}
-		if err != nil {
-			return inMember(err, f.name)
-		}
-		return nil
-	})
-}
-
-// unquote reads a string into v that has JSON in it.
-func (d *decoder) unquote(v reflect.Value, p *plan) error {
-	switch kind, err := d.r.Kind(); {
-	case err != nil:
-		return err
-	case kind == KindNull:
-		return d.value(v, p)
-	case kind != KindString:
-		return d.doesNotFit(kind, p)
-	}
-	text, err := d.r.Text()
-	if err != nil {
-		return err
-	}
-	return d.nested(string(text)).quoted(v, p)
-}
-
-// nested returns a decoder that reads text, the content of a string, as JSON.
-func (d *decoder) nested(text string) *decoder {
-	return &decoder{input: *jsonInput([]byte(text)), plans: d.plans}
-}
-
-// envelope reads the object that comes next if it is an envelope, and otherwise leaves it there.
-func (d *decoder) envelope() (e envelope, ok bool, err error) {
-	start := d.r.At()
-	first, err := d.first()
-	if d.r.Back(start); err != nil || first != typeKey && first != valueKey {
-		return e, false, err
-	}
-	members, err := d.object()
-	if err != nil {
-		return e, false, err
-	}
-	e, ok = newEnvelope(members)
-	if !ok {
-		d.r.Back(start)
-	}
-	return e, ok, nil
-}
-
-// enveloped reads into v, which is neither a map nor a struct, the object that comes next, if that is an envelope.
-func (d *decoder) enveloped(v reflect.Value, p *plan) error {
-	e, ok, err := d.envelope()
-	switch {
-	case err != nil:
-		return err
-	case !ok:
-		return d.doesNotFit(KindObject, p)
-	case p.read == formBytes:
-		b, err := e.bytes()
-		v.SetBytes(b)
-		return err
-	}
-	return d.setText(v, p, e.text)
-}
-
-// plain returns the envelope that comes next as the JSON that kombu 5.2 would have written; nil if there is none.
-func (d *decoder) plain() ([]byte, error) {
-	e, ok, err := d.envelope()
-	if err != nil || !ok {
-		return nil, err
-	}
-	var w jsonWriter
-	err = w.Text(e.text)
-	return w.data, err
-}
-
-// first returns the name of the first member of the object that comes next, or "" if it has no members.
-func (d *decoder) first() (string, error) {
-	depth := d.depth
-	defer func() { d.depth = depth }()
-	n, err := d.open(KindObject)
-	if err != nil {
-		return "", err
-	}
-	more, err := d.next(KindObject, 0, n)
-	if err != nil || !more {
-		return "", err
-	}
-	name, err := d.r.Key()
-	return string(name), err
+// jsonInput returns an input that reads data as JSON.
+func jsonInput(data []byte) *input {
+	return &input{r: &jsonReader{data: data}, data: data}
 }

@@ -1,7 +1,8 @@
 // Package codec encodes Go values as message bodies and decodes them, the way Nameko's services do.
 //
-// A [Codec] is one encoding. [JSON] and [TypedJSON] are Nameko's json, as kombu 5.2 and as later versions write it, and
-// msgpack.Codec is its msgpack. Each of them reads what every version of kombu writes:
+// A [Codec] is one encoding. [JSON] and [TypedJSON] are Nameko's json, as kombu 5.2 and as later
+// versions write it, and msgpack.Codec is its msgpack. Each of them reads what every version of
+// kombu writes:
 //
 //	data, err := codec.JSON.Encode(order)
 //	…
@@ -9,8 +10,8 @@
 //
 // # Receiving
 //
-// A receiver has a [Set] of the codecs that it accepts. [Set.Open] selects one by the message's content type, and
-// decompresses the body:
+// A receiver has a [Set] of the codecs that it accepts. [Set.Open] selects one by the message's
+// content type, and decompresses the body:
 //
 //	c, data, err := set.Open(codec.Body{ContentType: m.ContentType, Headers: m.Headers, Data: m.Body}, 16<<20)
 //	…
@@ -18,9 +19,9 @@
 //
 // # Values
 //
-// All codecs support the same values. Structs follow the json tags of encoding/json. A type with MarshalJSON or
-// MarshalText, or their counterparts for decoding, is encoded as these methods say, in msgpack too. Other values are
-// those of Python:
+// All codecs support the same values. Structs follow the json tags of encoding/json. A type with
+// MarshalJSON or MarshalText, or their counterparts for decoding, is encoded as these methods say,
+// in msgpack too. Other values are those of Python:
 //
 //	Go                      JSON                          TypedJSON     msgpack    Python
 //	nil, bool, string       null, true, "text"            as JSON       nil, …     None, bool, str
@@ -43,28 +44,31 @@
 //
 // # Decoding into any
 //
-// A variable of type any receives nil, bool, json.Number, string, []any or map[string]any. There are three exceptions:
+// A variable of type any receives nil, bool, json.Number, string, []any or map[string]any. There
+// are three exceptions:
 //
 //   - NaN and the infinities become a float64, because json.Number cannot hold them.
 //   - The type bin of msgpack becomes a []byte.
-//   - An envelope becomes a time.Time, [Date], [TimeOfDay], [Decimal], uuid.UUID or []byte. An envelope of an unknown
-//     type becomes a map.
+//   - An envelope becomes a time.Time, [Date], [TimeOfDay], [Decimal], uuid.UUID or []byte. An
+//     envelope of an unknown type becomes a map.
 //
-// An envelope can also be decoded into every type that accepts the string in the JSON column. A value decoded into an
-// any is encoded again as it was, except for envelopes, which need [TypedJSON].
+// An envelope can also be decoded into every type that accepts the string in the JSON column. A
+// value decoded into an any is encoded again as it was, except for envelopes, which need
+// [TypedJSON].
 //
 // # Details
 //
-// Times have microseconds and the years 1 to 9999, as in Python. Times in the location [Naive] have no zone.
+// Times have microseconds and the years 1 to 9999, as in Python. Times in the location [Naive] have
+// no zone.
 //
-// Text must be valid UTF-8. JSON may also contain a lone surrogate, "\ud83d"; in Go it is the three bytes that UTF-8
-// would have for it (WTF-8). In msgpack a lone surrogate is an error. JSON is written in UTF-8, without escapes for
-// characters outside of ASCII.
+// Text must be valid UTF-8. JSON may also contain a lone surrogate, "\ud83d"; in Go it is the three
+// bytes that UTF-8 would have for it (WTF-8). In msgpack a lone surrogate is an error. JSON is
+// written in UTF-8, without escapes for characters outside of ASCII.
 //
-// Keys of maps are strings, numbers, bools, nil or types with MarshalText. They are encoded as strings: 1 as "1", nil as
-// "null", true as "true". Msgpack keys that are not strings are decoded the same way. A msgpack timestamp is decoded as
-// a time.
+// Keys of maps are strings, numbers, bools, nil or types with MarshalText. They are encoded as
+// strings: 1 as "1", nil as "null", true as "true". Msgpack keys that are not strings are decoded
+// the same way. A msgpack timestamp is decoded as a time.
 //
-// Lists and objects may be nested 10,000 levels deep. A length in the data is never trusted: memory is allocated only
-// for elements that exist.
+// Lists and objects may be nested 10,000 levels deep. A length in the data is never trusted: memory
+// is allocated only for elements that exist.
 package codec

@@ -62,55 +62,7 @@ func (e *encoder) any(v any) error {
 	return nil
 }
 
-var errTooDeep = errors.New("nested deeper than 10000: does it contain itself?")
-
-func (e *encoder) text(s string) error { return writeError(e.w.Text(s)) }
-
-// number writes text, which must have the syntax of a number in JSON.
-func (e *encoder) number(text string) error {
-	if !isNumber(text) {
-		return valueErrorf("%q is not a number", text)
-	}
-	return writeError(e.w.Number(text))
-}
-
-// list writes a list of n elements.
-func (e *encoder) list(n int, item func(i int) error) error {
-	if e.depth++; e.depth > maxDepth {
-		return errTooDeep
-	}
-	e.w.Open(KindList, n)
-	for i := range n {
-		e.w.Element(i)
-		if err := item(i); err != nil {
-			return inElement(err, i)
-		}
-	}
-	e.w.Close(KindList)
-	e.depth--
-	return nil
-}
-
-// object writes an object with these members.
-func (e *encoder) object(names []string, member func(i int) error) error {
-	if e.depth++; e.depth > maxDepth {
-		return errTooDeep
-	}
-	e.w.Open(KindObject, len(names))
-	for i, name := range names {
-		if err := e.w.Key(i, name); err != nil {
-			return writeError(err)
-		}
-		if err := member(i); err != nil {
-			return inMember(err, name)
-		}
-	}
-	e.w.Close(KindObject)
-	e.depth--
-	return nil
-}
-
-// value writes v, whose type's plan is p.
+// value writes v, whose type has the plan p.
 func (e *encoder) value(v reflect.Value, p *plan) error {
 	switch p.write {
 	case formBool:
@@ -154,6 +106,7 @@ func (e *encoder) value(v reflect.Value, p *plan) error {
 	return nil
 }
 
+// bytes writes a []byte.
 func (e *encoder) bytes(v reflect.Value) error {
 	switch b := v.Bytes(); {
 	case b == nil:
@@ -168,6 +121,7 @@ func (e *encoder) bytes(v reflect.Value) error {
 	return nil
 }
 
+// pointer writes null, or what v points to.
 func (e *encoder) pointer(v reflect.Value, p *plan) error {
 	if v.IsNil() {
 		e.w.Null()
@@ -181,6 +135,7 @@ func (e *encoder) pointer(v reflect.Value, p *plan) error {
 	return err
 }
 
+// mapping writes a map, in the order of its keys.
 func (e *encoder) mapping(v reflect.Value, p *plan) error {
 	if v.IsNil() {
 		e.w.Null()
@@ -206,6 +161,7 @@ func (e *encoder) mapping(v reflect.Value, p *plan) error {
 	return e.object(names, func(i int) error { return e.value(members[i].value, p.elem) })
 }
 
+// fields writes a struct.
 func (e *encoder) fields(v reflect.Value, p *plan) error {
 	if e.depth++; e.depth > maxDepth {
 		return errTooDeep
@@ -244,7 +200,7 @@ func (e *encoder) fields(v reflect.Value, p *plan) error {
 	return nil
 }
 
-// quoted writes v, a number, a bool or a string, as JSON in a string.
+// quoted writes v, a field with the option string in its tag, as a string that contains JSON.
 func (e *encoder) quoted(v reflect.Value, p *plan) error {
 	if p.write == formPointer && v.IsNil() {
 		e.w.Null()
@@ -258,7 +214,7 @@ func (e *encoder) quoted(v reflect.Value, p *plan) error {
 	return e.text(string(w.data))
 }
 
-// known writes v of one of the types that are [known].
+// known writes v, which is of one of the types in [known].
 func (e *encoder) known(v reflect.Value, f form) error {
 	switch f {
 	case formNumber:
@@ -291,14 +247,33 @@ func (e *encoder) known(v reflect.Value, f form) error {
 	return valueErrorf("%s is not data", v.Type())
 }
 
-// marshal writes v of a type that marshals itself.
+// time writes t with microseconds.
+func (e *encoder) time(t time.Time) error {
+	if y := t.Year(); y < 1 || y > 9999 {
+		return valueErrorf("year %d is out of range: Python has the years 1 to 9999", y)
+	}
+	return e.textOr("datetime", isoformat(t, e.typed))
+}
+
+// date writes d. Kombu 5.2 writes the midnight of that day.
+func (e *encoder) date(d Date) error {
+	switch {
+	case !d.valid():
+		return valueErrorf("%s is not a date", d)
+	case e.typed:
+		return e.envelope("date", d.String())
+	}
+	return e.text(d.String() + "T00:00:00")
+}
+
+// marshal writes v, whose type marshals itself.
 func (e *encoder) marshal(v reflect.Value, p *plan) error {
 	if (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil() {
 		e.w.Null()
 		return nil
 	}
 	if p.write == formJSONPtr || p.write == formTextPtr {
-		if !v.CanAddr() { // encoding/json would not call the method, and write what the type is made of
+		if !v.CanAddr() { // encoding/json would not call the method
 			v = addressed(v).Elem()
 		}
 		v = v.Addr()
@@ -332,7 +307,7 @@ func (e *encoder) marshal(v reflect.Value, p *plan) error {
 	return valueErrorf("%s is not data", p.typ)
 }
 
-// addressed returns a pointer to v, or to a copy of it.
+// addressed returns a pointer to v, or to a copy of v.
 func addressed(v reflect.Value) reflect.Value {
 	if v.CanAddr() {
 		return v.Addr()
@@ -342,7 +317,7 @@ func addressed(v reflect.Value) reflect.Value {
 	return p
 }
 
-// raw writes what is JSON already.
+// raw writes data, which is JSON.
 func (e *encoder) raw(data []byte) error {
 	in := jsonInput(data)
 	in.depth = e.depth
@@ -358,7 +333,7 @@ func (e *encoder) raw(data []byte) error {
 	return in.r.End()
 }
 
-// textOr writes text, in an envelope if the encoder is typed.
+// textOr writes text, or an envelope with it if e is typed.
 func (e *encoder) textOr(kind, text string) error {
 	if e.typed {
 		return e.envelope(kind, text)
@@ -366,16 +341,7 @@ func (e *encoder) textOr(kind, text string) error {
 	return e.text(text)
 }
 
-// enveloped writes an envelope around what value writes.
-func (e *encoder) enveloped(kind string, value func() error) error {
-	return e.object([]string{typeKey, valueKey}, func(i int) error {
-		if i == 0 {
-			return e.text(kind)
-		}
-		return value()
-	})
-}
-
+// envelope writes an envelope with this text.
 func (e *encoder) envelope(kind, text string) error {
 	return e.enveloped(kind, func() error {
 		if kind != "uuid" {
@@ -389,21 +355,60 @@ func (e *encoder) envelope(kind, text string) error {
 	})
 }
 
-// time writes t, to the microsecond.
-func (e *encoder) time(t time.Time) error {
-	if y := t.Year(); y < 1 || y > 9999 {
-		return valueErrorf("year %d is out of range: Python has the years 1 to 9999", y)
-	}
-	return e.textOr("datetime", isoformat(t, e.typed))
+// enveloped writes an envelope. The function writes its value.
+func (e *encoder) enveloped(kind string, value func() error) error {
+	return e.object([]string{typeKey, valueKey}, func(i int) error {
+		if i == 0 {
+			return e.text(kind)
+		}
+		return value()
+	})
 }
 
-// date writes d: midnight, from kombu 5.2.
-func (e *encoder) date(d Date) error {
-	switch {
-	case !d.valid():
-		return valueErrorf("%s is not a date", d)
-	case e.typed:
-		return e.envelope("date", d.String())
+// list writes a list of n elements. The function writes element i.
+func (e *encoder) list(n int, element func(i int) error) error {
+	if e.depth++; e.depth > maxDepth {
+		return errTooDeep
 	}
-	return e.text(d.String() + "T00:00:00")
+	e.w.Open(KindList, n)
+	for i := range n {
+		e.w.Element(i)
+		if err := element(i); err != nil {
+			return inElement(err, i)
+		}
+	}
+	e.w.Close(KindList)
+	e.depth--
+	return nil
 }
+
+// object writes an object with these names. The function writes the value of member i.
+func (e *encoder) object(names []string, value func(i int) error) error {
+	if e.depth++; e.depth > maxDepth {
+		return errTooDeep
+	}
+	e.w.Open(KindObject, len(names))
+	for i, name := range names {
+		if err := e.w.Key(i, name); err != nil {
+			return writeError(err)
+		}
+		if err := value(i); err != nil {
+			return inMember(err, name)
+		}
+	}
+	e.w.Close(KindObject)
+	e.depth--
+	return nil
+}
+
+func (e *encoder) text(s string) error { return writeError(e.w.Text(s)) }
+
+// number writes text, which must be a number in the syntax of JSON.
+func (e *encoder) number(text string) error {
+	if !isNumber(text) {
+		return valueErrorf("%q is not a number", text)
+	}
+	return writeError(e.w.Number(text))
+}
+
+var errTooDeep = errors.New("nested deeper than 10000: does it contain itself?")

@@ -6,8 +6,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Kombu 5.3 and later write a value that JSON has no type for as an object with these two members. They decode every object
-// with these members as such a value. See docs/wire/nameko.md, Serialization.
+// Kombu 5.3 and later write a value that JSON has no type for as an object with these two members.
+// They decode every object with these members as such a value. See docs/wire/nameko.md,
+// Serialization.
 const (
 	typeKey  = "__type__"
 	valueKey = "__value__"
@@ -16,7 +17,8 @@ const (
 // An envelope is such an object. Its text is what kombu 5.2 would have written for the value.
 type envelope struct{ kind, text string }
 
-// newEnvelope returns the envelope with these members. It returns false if they are not one of a known kind.
+// newEnvelope returns the envelope with these members. It returns false if they are not one of a
+// known kind.
 func newEnvelope(members map[string]any) (envelope, bool) {
 	kind, _ := members[typeKey].(string)
 	value, ok := members[valueKey]
@@ -38,7 +40,8 @@ func newEnvelope(members map[string]any) (envelope, bool) {
 	return envelope{}, false
 }
 
-// value returns the Go value of e for an any. It returns false if the text is not a value of the kind.
+// value returns the Go value of e for an any. It returns false if the text is not a value of the
+// kind.
 func (e envelope) value() (v any, ok bool) {
 	var err error
 	switch e.kind {

@@ -6,18 +6,19 @@ import (
 	"strings"
 )
 
-// A field is one of a struct's that is a member of its object.
+// A field is a field of a struct that is encoded as a member of an object.
 type field struct {
 	name      string
-	index     []int
+	index     []int // for reflect; longer than 1 in an embedded struct
 	plan      *plan
-	tagged    bool
+	tagged    bool // the name is from the tag
 	omitEmpty bool
 	omitZero  bool
-	quoted    bool // a number or bool in a string
+	quoted    bool // a number, bool or string, encoded as JSON in a string
 }
 
-// newField returns what the struct field sf is: a member, a struct whose fields are, or neither.
+// newField returns sf as a member, or the type of an embedded struct whose fields are members. If
+// sf is neither, the name of the field is empty.
 func newField(sf reflect.StructField, index []int) (f field, embedded reflect.Type) {
 	tag := sf.Tag.Get("json")
 	if tag == "-" {
@@ -58,7 +59,8 @@ func newField(sf reflect.StructField, index []int) (f field, embedded reflect.Ty
 	return f, nil
 }
 
-// dominant returns of fields at one level those whose name is theirs alone, or that alone have a tag for it.
+// dominant returns the fields in found, which are at one level of embedding, that are not hidden by
+// others of the same name.
 func dominant(found []field) (list []field) {
 	for i, f := range found {
 		rivals := func(g field) bool {
@@ -71,7 +73,8 @@ func dominant(found []field) (list []field) {
 	return list
 }
 
-// of returns f's value in the struct v, invalid if that is behind a nil.
+// of returns the value of f in the struct v. It is the zero reflect.Value if an embedded pointer is
+// nil.
 func (f *field) of(v reflect.Value) reflect.Value {
 	if len(f.index) == 1 {
 		return v.Field(f.index[0])
@@ -88,7 +91,7 @@ func (f *field) of(v reflect.Value) reflect.Value {
 	return v
 }
 
-// reach is of, and makes what is behind a nil.
+// reach is like of, but allocates embedded structs whose pointer is nil.
 func (f *field) reach(v reflect.Value) (reflect.Value, error) {
 	if len(f.index) == 1 {
 		return v.Field(f.index[0]), nil
@@ -108,7 +111,7 @@ func (f *field) reach(v reflect.Value) (reflect.Value, error) {
 	return v, nil
 }
 
-// omitted reports whether the member with the value v is left out.
+// omitted reports whether f is not encoded because of its value v.
 func (f *field) omitted(v reflect.Value) bool {
 	switch {
 	case !v.IsValid():
@@ -127,7 +130,7 @@ func (f *field) omitted(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// isZero asks the IsZero of a value that has one.
+// isZero calls v's method IsZero, if it has one.
 func isZero(v reflect.Value) bool {
 	type zeroer interface{ IsZero() bool }
 	if v.Kind() == reflect.Pointer && v.IsNil() {

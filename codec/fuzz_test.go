@@ -86,7 +86,8 @@ func FuzzMessagePack(f *testing.F) {
 	})
 }
 
-// FuzzEnvelopes finds an object of two members that is not read, or does not come back from who writes them.
+// FuzzEnvelopes finds an object of two members that is not read, or does not come back from who
+// writes them.
 func FuzzEnvelopes(f *testing.F) {
 	for kind, value := range map[string]string{
 		"datetime": "2024-01-02T03:04:05.678901+05:30", "date": "2024-01-02", "time": "03:04:05", "decimal": "-1E+3",

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// keyName returns the name of the member for a key of a map, as Python's json module writes it: nil is "null", true is
-// "true".
+// keyName returns the name of the member for a key of a map, as Python's json module writes it: nil
+// is "null", true is "true".
 func keyName(key reflect.Value) (string, error) {
 	if key.Kind() == reflect.String {
 		return key.String(), nil

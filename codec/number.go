@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// A Number is a number that a [Reader] has read. It is made by [IntNumber], [UintNumber] or [FloatNumber]; a number read
-// from JSON keeps its digits.
+// A Number is a number that a [Reader] has read. It is made by [IntNumber], [UintNumber] or
+// [FloatNumber]; a number read from JSON keeps its digits.
 type Number struct {
 	text []byte // of JSON; nil for the others
 	form form   // formInt, formUint or formFloat if there is no text
@@ -125,8 +125,8 @@ func (n Number) big(i *big.Int) bool {
 	return ok
 }
 
-// digits returns n as a sign and digits, and whether n is an integer: 70.0 and 7e1 are. It does not write out an exponent
-// of more than maxDigits.
+// digits returns n as a sign and digits, and whether n is an integer: 70.0 and 7e1 are. It does not
+// write out an exponent of more than maxDigits.
 func (n Number) digits() (string, bool) {
 	if _, ok := n.notFinite(); ok {
 		return "", false

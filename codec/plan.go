@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// A plan is how the values of one type are written and read, found out once.
+// A plan says how to write and read the values of one type. It is made once.
 type plan struct {
 	typ    reflect.Type
 	write  form
 	read   form
-	kind   string  // of the envelope of what marshals itself: uuid, decimal
+	kind   string  // of the envelope of a type that marshals itself: uuid, decimal
 	elem   *plan   // of a pointer, a list or a map
 	fields []field // of a struct
 	byName map[string]int
-	always bool // every field is always written
+	always bool // no field is ever omitted
 }
 
-// A form is what a type's values are to a codec.
+// A form is a class of types that are written or read in the same way.
 type form uint8
 
 const (
-	formNone form = iota // no value: a func, a channel
+	formNone form = iota // not data: functions, channels
 	formBool
 	formInt
 	formUint
@@ -41,7 +41,7 @@ const (
 	formPointer
 	formAny
 
-	// Types that are known.
+	// These are the types in known.
 	formNumber
 	formRaw
 	formBig
@@ -51,13 +51,14 @@ const (
 	formDecimal
 	formObject
 
-	// Types that marshal themselves; the pointer to them does in those called Ptr.
+	// These types marshal themselves, or pointers to them do (Ptr).
 	formJSON
 	formJSONPtr
 	formText
 	formTextPtr
 )
 
+// known has the types of this package and of the standard library that have forms of their own.
 var known = map[reflect.Type]form{
 	reflect.TypeFor[json.Number]():     formNumber,
 	reflect.TypeFor[json.RawMessage](): formRaw,
@@ -68,12 +69,13 @@ var known = map[reflect.Type]form{
 	reflect.TypeFor[Decimal]():         formDecimal,
 }
 
-// plans remembers the plans of types.
+// plans holds the plans of types. It is safe for concurrent use.
 type plans struct {
 	known sync.Map // of *plan by reflect.Type
 	mu    sync.Mutex
 }
 
+// of returns the plan of t.
 func (s *plans) of(t reflect.Type) *plan {
 	if p, ok := s.known.Load(t); ok {
 		return p.(*plan)
@@ -88,7 +90,8 @@ func (s *plans) of(t reflect.Type) *plan {
 	return p
 }
 
-// make returns the plan of t, and adds it and those that it needs to made.
+// make returns the plan of t. It adds to made this plan and the plans of the types in t, which may
+// contain t.
 func (s *plans) make(t reflect.Type, made map[reflect.Type]*plan) *plan {
 	if p, ok := s.known.Load(t); ok {
 		return p.(*plan)
@@ -114,7 +117,7 @@ func (s *plans) make(t reflect.Type, made map[reflect.Type]*plan) *plan {
 	return p
 }
 
-// basic returns the form of a type that does not marshal itself.
+// basic returns the form of a type without its methods.
 func basic(t reflect.Type) form {
 	switch t.Kind() {
 	case reflect.Bool:
@@ -146,10 +149,10 @@ func basic(t reflect.Type) form {
 	return formNone
 }
 
-// marshals changes the forms of a type that marshals itself, as encoding/json sees it.
+// marshals sets the forms of a type that marshals itself, by the rules of encoding/json.
 func (p *plan) marshals() {
 	t, ptr := p.typ, reflect.PointerTo(p.typ)
-	if p.write == formAny || p.write == formPointer { // what is in them does
+	if p.write == formAny || p.write == formPointer { // the values in them do
 		return
 	}
 	switch {
@@ -182,8 +185,9 @@ func (p *plan) marshals() {
 
 func implements[I any](t reflect.Type) bool { return t.Implements(reflect.TypeFor[I]()) }
 
-// fields finds the fields of p's struct and of those embedded in it, by the rules of encoding/json: of several of one
-// name that nearest to the surface counts, then that which has a tag, else none.
+// fields finds the fields of p's struct and of structs that it embeds, by the rules of
+// encoding/json: of fields with the same name, the least nested one is used; of several at that
+// level the one with a tag; otherwise none.
 func (s *plans) fields(p *plan, made map[reflect.Type]*plan) {
 	type level struct {
 		typ   reflect.Type
@@ -230,7 +234,8 @@ func (s *plans) fields(p *plan, made map[reflect.Type]*plan) {
 	}
 }
 
-// member returns the index of the field that is called name, as encoding/json finds it; -1 if there is none.
+// member returns the index of the field called name, or -1. Like encoding/json, it falls back to a
+// name in another case.
 func (p *plan) member(name []byte) int {
 	if i, ok := p.byName[string(name)]; ok {
 		return i

@@ -7,12 +7,14 @@ import (
 	"strings"
 )
 
-// A Set holds the codecs that a receiver accepts. The content type of a message selects one of them.
+// A Set holds the codecs that a receiver accepts. The content type of a message selects one of
+// them.
 type Set []Codec
 
-// Of returns the codec for a content type, or nil if the set has none. A content type is a media type with parameters, in upper
-// or lower case: "application/json; charset=UTF-8" is JSON. A charset must be one that the codec reads: UTF-8 or US-ASCII if it
-// encodes text. The first codec is for messages without a content type.
+// Of returns the codec for a content type, or nil if the set has none. A content type is a media
+// type with parameters, in upper or lower case: "application/json; charset=UTF-8" is JSON. A
+// charset must be one that the codec reads: UTF-8 or US-ASCII if it encodes text. The first codec
+// is for messages without a content type.
 func (s Set) Of(contentType string) Codec {
 	c, charset := s.match(contentType)
 	if c == nil || !readsCharset(c, charset) {
@@ -40,7 +42,8 @@ func (s Set) match(contentType string) (c Codec, charset string) {
 	return nil, ""
 }
 
-// readsCharset reports whether c reads text in this charset. A charset has no meaning for data that is not text.
+// readsCharset reports whether c reads text in this charset. A charset has no meaning for data that
+// is not text.
 func readsCharset(c Codec, charset string) bool {
 	return c.ContentEncoding() != "utf-8" || slices.Contains([]string{"", "utf-8", "utf8", "us-ascii"}, strings.ToLower(charset))
 }
@@ -53,9 +56,10 @@ type Body struct {
 	Data            []byte
 }
 
-// Open returns the codec for b, and b's data, decompressed. It does not check whether the data is valid. It returns an error
-// that says what to send instead if the content type, the charset, the content encoding or the compression is not supported,
-// and if the data has more than limit bytes before or after it is decompressed. In the first case the error is a [*TooLarge].
+// Open returns the codec for b, and b's data, decompressed. It does not check whether the data is
+// valid. It returns an error that says what to send instead if the content type, the charset, the
+// content encoding or the compression is not supported, and if the data has more than limit bytes
+// before or after it is decompressed. In the first case the error is a [*TooLarge].
 func (s Set) Open(b Body, limit int) (Codec, []byte, error) {
 	if len(b.Data) > limit {
 		return nil, nil, &TooLarge{len(b.Data), limit}
@@ -71,11 +75,11 @@ func (s Set) Open(b Body, limit int) (Codec, []byte, error) {
 	if !slices.Contains(encodings, strings.ToLower(b.ContentEncoding)) {
 		return nil, nil, fmt.Errorf("content_encoding %q is not accepted: send %s", b.ContentEncoding, c.ContentEncoding())
 	}
-	compression := ""
-	if header := b.Headers["compression"]; header != nil {
-		compression = fmt.Sprint(header)
+	compression := b.Headers["compression"]
+	if compression == nil {
+		return c, b.Data, nil
 	}
-	data, err := Inflate(compression, b.Data, limit)
+	data, err := Inflate(fmt.Sprint(compression), b.Data, limit)
 	return c, data, err
 }
 
@@ -88,8 +92,8 @@ func (s Set) String() string {
 	return strings.Join(types, " or ")
 }
 
-// TooLarge is the error of a body that is larger than the largest one that may be sent or received. Size and Limit are in
-// bytes.
+// TooLarge is the error of a body that is larger than the largest one that may be sent or received.
+// Size and Limit are in bytes.
 type TooLarge struct{ Size, Limit int }
 
 func (e *TooLarge) Error() string {

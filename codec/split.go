@@ -8,8 +8,9 @@ import (
 	"slices"
 )
 
-// Split returns c if it is a [Splitter]. Otherwise it returns a Splitter that decodes the whole data into values of type any,
-// and encodes the parts again. It returns the members of an object in the order of their names.
+// Split returns c if it is a [Splitter]. Otherwise it returns a Splitter that decodes the whole
+// data into values of type any, and encodes the parts again. It returns the members of an object in
+// the order of their names.
 func Split(c Codec) Splitter {
 	if s, ok := c.(Splitter); ok {
 		return s

@@ -90,8 +90,9 @@ func (t *transcoder) members(kind Kind) error {
 	}
 }
 
-// measure finds the length of the list or object that began at start and was just opened, and the lengths in it. A writer
-// needs a length before the first member. It opens the list or object again.
+// measure finds the length of the list or object that began at start and was just opened, and the
+// lengths in it. A writer needs a length before the first member. It opens the list or object
+// again.
 func (t *transcoder) measure(kind Kind, start int) (n int, err error) {
 	t.in.depth--
 	t.in.r.Back(start)

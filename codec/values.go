@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -10,7 +11,8 @@ import (
 // New returns the codec of f. It supports the values that the package comment lists.
 func New(f Format) Splitter { return &values{format: f} }
 
-// values is the codec of a format: it encodes and decodes the values that the package comment lists.
+// values is the codec of a format: it encodes and decodes the values that the package comment
+// lists.
 type values struct {
 	format   Format
 	typed    bool // encode in envelopes what JSON has no type for
@@ -95,4 +97,242 @@ func (c *values) decoder(data []byte) *decoder {
 func (c *values) release(d *decoder) {
 	d.reset(nil)
 	c.decoders.Put(d)
+}
+
+// maxDepth is how deep lists and objects may be nested.
+const maxDepth = 10_000
+
+// An input is encoded data that is being read. It limits the depth of what it reads.
+type input struct {
+	r     Reader
+	data  []byte
+	depth int
+}
+
+func (in *input) reset(data []byte) {
+	in.r.Reset(data)
+	in.data, in.depth = data, 0
+}
+
+// open enters the list or object that comes next. It returns its length, or -1 if that is not
+// known.
+func (in *input) open(of Kind) (n int, err error) {
+	if in.depth++; in.depth > maxDepth {
+		return 0, fmt.Errorf("nested deeper than %d at byte %d", maxDepth, in.r.At()+1)
+	}
+	return in.r.Open(of)
+}
+
+// next moves to element or member i of a list or object of length n. It returns false at the end.
+func (in *input) next(of Kind, i, n int) (bool, error) {
+	more := i < n
+	if n < 0 {
+		var err error
+		if more, err = in.r.Next(of, i); err != nil {
+			return false, err
+		}
+	}
+	if !more {
+		in.depth--
+	}
+	return more, nil
+}
+
+// skip reads the value that comes next, and checks that it is valid.
+func (in *input) skip() error { return in.measure(nil) }
+
+// measure is skip. It also appends the lengths of all lists and objects in the value, in the order
+// in which they begin.
+func (in *input) measure(lengths *[]int) error {
+	kind, err := in.r.Kind()
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case KindNull:
+		return in.r.Null()
+	case KindBool:
+		_, err := in.r.Bool()
+		return err
+	case KindNumber:
+		_, err := in.r.Number()
+		return err
+	case KindString:
+		_, err := in.r.Text()
+		return err
+	case KindBytes:
+		_, err := in.r.Bytes()
+		return err
+	}
+	n, err := in.open(kind)
+	if err != nil {
+		return err
+	}
+	at := 0
+	if lengths != nil {
+		at = len(*lengths)
+		*lengths = append(*lengths, 0)
+	}
+	for i := 0; ; i++ {
+		more, err := in.next(kind, i, n)
+		if err != nil {
+			return err
+		}
+		if !more {
+			if lengths != nil {
+				(*lengths)[at] = i
+			}
+			return nil
+		}
+		if kind == KindObject {
+			if _, err := in.r.Key(); err != nil {
+				return err
+			}
+		}
+		if err := in.measure(lengths); err != nil {
+			return err
+		}
+	}
+}
+
+// splitList returns the encoded elements of the list that is the input.
+func (in *input) splitList() ([][]byte, error) {
+	n, err := in.expect(KindList)
+	if err != nil {
+		return nil, err
+	}
+	list := [][]byte{}
+	for {
+		more, err := in.next(KindList, len(list), n)
+		if err == nil && !more {
+			err = in.r.End()
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			return list, nil
+		}
+		element, err := in.element()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, element)
+	}
+}
+
+// splitObject returns the members of the object that is the input. If two have the same name, it
+// returns the last one in the place of the first, as Python does.
+func (in *input) splitObject() ([]Member, error) {
+	n, err := in.expect(KindObject)
+	if err != nil {
+		return nil, err
+	}
+	list := memberList{members: []Member{}}
+	for i := 0; ; i++ {
+		more, err := in.next(KindObject, i, n)
+		if err == nil && !more {
+			err = in.r.End()
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			return list.members, nil
+		}
+		key, err := in.r.Key()
+		if err != nil {
+			return nil, err
+		}
+		m := Member{Name: memberName(key)}
+		if m.Value, err = in.element(); err != nil {
+			return nil, err
+		}
+		list.set(m)
+	}
+}
+
+// expect enters the list or object that is the input.
+func (in *input) expect(want Kind) (int, error) {
+	kind, err := in.r.Kind()
+	if err != nil {
+		return 0, err
+	}
+	if kind != want {
+		if err := errors.Join(in.skip(), in.r.End()); err != nil {
+			return 0, err
+		}
+		return 0, fmt.Errorf("%s where %s should be", kind, want)
+	}
+	return in.open(want)
+}
+
+// element returns the encoded value that comes next.
+func (in *input) element() ([]byte, error) {
+	if _, err := in.r.Kind(); err != nil {
+		return nil, err
+	}
+	start := in.r.At()
+	if err := in.skip(); err != nil {
+		return nil, err
+	}
+	return in.data[start:in.r.At()], nil
+}
+
+// memberName returns key as a string. It does not allocate the names of every request and reply.
+func memberName(key []byte) string {
+	switch string(key) {
+	case "args":
+		return "args"
+	case "kwargs":
+		return "kwargs"
+	case "result":
+		return "result"
+	case "error":
+		return "error"
+	}
+	return string(key)
+}
+
+// A memberList is a list of members with different names.
+type memberList struct {
+	members []Member
+	byName  map[string]int // nil while there are few
+}
+
+// set appends m, or replaces the member of the same name.
+func (l *memberList) set(m Member) {
+	if i := l.index(m.Name); i >= 0 {
+		l.members[i] = m
+		return
+	}
+	if len(l.members) == 0 {
+		l.members = make([]Member, 0, 2) // as many as a request and a reply have
+	}
+	l.members = append(l.members, m)
+	switch {
+	case l.byName != nil:
+		l.byName[m.Name] = len(l.members) - 1
+	case len(l.members) > 16:
+		l.byName = make(map[string]int, 2*len(l.members))
+		for i, m := range l.members {
+			l.byName[m.Name] = i
+		}
+	}
+}
+
+// index returns the index of the member called name, or -1.
+func (l *memberList) index(name string) int {
+	if l.byName != nil {
+		if i, ok := l.byName[name]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range l.members {
+		if l.members[i].Name == name {
+			return i
+		}
+	}
+	return -1
 }

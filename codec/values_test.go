@@ -41,7 +41,8 @@ func (d Decimal) MarshalJSON() ([]byte, error) { return json.Marshal(d.text) }
 
 func (d *Decimal) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &d.text) }
 
-// Each value of a Go type is one of Python's, as kombu 5.2 writes it, as newer ones do, and comes back from all of them.
+// Each value of a Go type is one of Python's, as kombu 5.2 writes it, as newer ones do, and comes
+// back from all of them.
 var values = []struct {
 	value       any
 	json, typed string // typed is json if it is ""
@@ -117,8 +118,8 @@ func alike(got, want any) bool {
 	return reflect.DeepEqual(got, want)
 }
 
-// What is in an envelope is, for an any, what Python would have; for other types what they make of the string that kombu
-// 5.2 writes for it. What is no envelope that is known is an object.
+// What is in an envelope is, for an any, what Python would have; for other types what they make of
+// the string that kombu 5.2 writes for it. What is no envelope that is known is an object.
 func TestEnvelopes(t *testing.T) {
 	const hex = `{"hex":"12345678123456781234567812345678"}`
 	tests := []struct {

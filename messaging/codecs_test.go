@@ -161,7 +161,7 @@ func TestNotAccepted(t *testing.T) {
 			{"letters", transport.Properties{Headers: transport.Table{"compression": "x-bz2"}}, "{}", `compression \"x-bz2\" is not supported`},
 			{"letters", zipped, "{}", `body is not zlib`},
 			{"letters", zipped, string(codec.Deflate([]byte(strings.Repeat(" ", maxMessage+1)))), `decompressed body is over max_message`},
-			{"letters", zipped, string(codec.Deflate([]byte(`{"text": 1}`))), `payload: text: number does not fit string" body="\"{\\\"text\\\": 1}\""`},
+			{"letters", zipped, string(codec.Deflate([]byte(`{"text": 1}`))), `payload: text: a number does not fit string" body="\"{\\\"text\\\": 1}\""`},
 			{"letters", transport.Properties{}, `{"at": "yesterday"}`, `payload: at: `},
 			{"secrets", transport.Properties{}, `"hunter2"`, `err=******** body=********`},
 		} {
@@ -189,7 +189,7 @@ func TestNotAccepted(t *testing.T) {
 		}
 		for _, want := range []string{`content_type \"application/x-msgpack\" is not accepted: send application/json"`, `content_encoding \"utf-16\" is not accepted`,
 			`compression \"x-bz2\" is not supported`, `body is not zlib`, `decompressed body is over max_message`,
-			`payload: text: number does not fit string" body="\"{\\\"text\\\": 1}\""`, `payload: at: `, `err=******** body=********`} {
+			`payload: text: a number does not fit string" body="\"{\\\"text\\\": 1}\""`, `payload: at: `, `err=******** body=********`} {
 			if len(p.Log.Lines(want)) != 1 {
 				t.Errorf("got\n%s\nwant a line with %s", strings.Join(lines, ""), want)
 			}

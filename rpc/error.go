@@ -7,48 +7,53 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// An Error is an error as it is sent to the caller of a method. A method that returns one, or an error that wraps one, has
-// failed in a way that its callers are meant to handle. errors.Is compares the paths:
+// An Error is an error as it is sent to the caller of a method. A method that returns one, or an
+// error that wraps one, has failed in a way that its callers are meant to handle. errors.Is
+// compares the paths:
 //
 //	var ErrNotFound = rpc.NewError("orders.exceptions.NotFound", "order not found")
 //
 //	errors.Is(err, ErrNotFound) // in the process of the caller too
 //
-// Callers in Python receive Nameko's RemoteError with Type and Value. The type is declared in package rpcerror, which
-// programs can import that do not use RPC.
+// Callers in Python receive Nameko's RemoteError with Type and Value. The type is declared in
+// package rpcerror, which programs can import that do not use RPC.
 type Error = rpcerror.Error
 
-// NewError returns an error of the class path with this text. The last word of path is its Type. A service declares one for
-// each failure that its callers need to recognize.
+// NewError returns an error of the class path with this text. The last word of path is its Type. A
+// service declares one for each failure that its callers need to recognize.
 func NewError(path, text string) *Error { return rpcerror.New(path, text) }
 
-// These are the errors of a call that did not reach a method, or that was not answered in time. Test for them with
-// errors.Is. The errors that Call returns have more text.
+// These are the errors of a call that did not reach a method, or that was not answered in time.
+// Test for them with errors.Is. The errors that Call returns have more text.
 var (
-	// ErrUnknownService means that no queue takes the requests of the service: it was never started on this broker.
+	// ErrUnknownService means that no queue takes the requests of the service: it was never started
+	// on this broker.
 	ErrUnknownService = rpcerror.ErrUnknownService
 
 	// ErrMethodNotFound means that the service does not have the method.
 	ErrMethodNotFound = rpcerror.ErrMethodNotFound
 
-	// ErrIncorrectSignature means that the arguments do not match the method's parameters. The method did not run.
+	// ErrIncorrectSignature means that the arguments do not match the method's parameters. The
+	// method did not run.
 	ErrIncorrectSignature = rpcerror.ErrIncorrectSignature
 
 	// ErrMalformedRequest means that the service could not read the request.
 	ErrMalformedRequest = rpcerror.ErrMalformedRequest
 
-	// ErrTimeout means that the call took too long. If the caller's own deadline has passed, the error is also
-	// context.DeadlineExceeded, and reports how many consumers and ready messages the service's queue has.
+	// ErrTimeout means that the call took too long. If the caller's own deadline has passed, the
+	// error is also context.DeadlineExceeded, and reports how many consumers and ready messages the
+	// service's queue has.
 	ErrTimeout = rpcerror.ErrTimeout
 
-	// ErrWorkerTimeout means that the method took longer than its service allows. It is an ErrTimeout that came as a reply.
+	// ErrWorkerTimeout means that the method took longer than its service allows. It is an
+	// ErrTimeout that came as a reply.
 	ErrWorkerTimeout = rpcerror.ErrWorkerTimeout
 
-	// ErrNoConsumers means that nothing consumed the service's queue when the call's deadline passed: the service has run
-	// on this broker, but is not running now. It is an ErrTimeout too.
+	// ErrNoConsumers means that nothing consumed the service's queue when the call's deadline
+	// passed: the service has run on this broker, but is not running now. It is an ErrTimeout too.
 	ErrNoConsumers = errors.New("no consumers")
 
-	// ErrConnectionLost means that the connection was lost before the broker confirmed the request, or for so long that the
-	// broker deleted the reply queue. Whether the method ran is not known.
+	// ErrConnectionLost means that the connection was lost before the broker confirmed the request,
+	// or for so long that the broker deleted the reply queue. Whether the method ran is not known.
 	ErrConnectionLost = transport.ErrConnectionLost
 )

@@ -181,7 +181,8 @@ func (r *reader) Open(of codec.Kind) (n int, err error) {
 // Next is never called: Open returns the length.
 func (r *reader) Next(codec.Kind, int) (bool, error) { return false, nil }
 
-// Key reads a key of any type that a key of a dict may have in Python. It returns the text that JSON has for it.
+// Key reads a key of any type that a key of a dict may have in Python. It returns the text that
+// JSON has for it.
 func (r *reader) Key() ([]byte, error) {
 	kind, err := r.Kind()
 	if err != nil {

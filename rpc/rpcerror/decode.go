@@ -2,8 +2,8 @@ package rpcerror
 
 import "github.com/gomeko/gomeko/codec"
 
-// Decode returns the error of a reply, which is encoded in data. It returns nil if there is none: null, or an empty object,
-// as Nameko decides. An error of its own says why data cannot be decoded.
+// Decode returns the error of a reply, which is encoded in data. It returns nil if there is none:
+// null, or an empty object, as Nameko decides. An error of its own says why data cannot be decoded.
 func Decode(c codec.Codec, data []byte) (*Error, error) {
 	if codec.Split(c).Kind(data) == codec.KindNull {
 		return nil, nil

@@ -10,13 +10,16 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// An Error is an error in the form in which it is sent: Nameko's serialized exception. See docs/wire/nameko.md, Errors.
+// An Error is an error in the form in which it is sent: Nameko's serialized exception. See
+// docs/wire/nameko.md, Errors.
 //
-// A method that returns an Error, or an error that wraps one, has failed in a way that its callers are meant to handle: the
-// failure is logged at WARN, and the caller receives the same type, path and arguments, with the text of the whole error.
+// A method that returns an Error, or an error that wraps one, has failed in a way that its callers
+// are meant to handle: the failure is logged at WARN, and the caller receives the same type, path
+// and arguments, with the text of the whole error.
 //
-// errors.Is compares the paths of two Errors, so it works in the process of the caller too. An Error that came from another
-// service and is returned to a caller is sent as a RemoteError with its type and text, as Nameko does.
+// errors.Is compares the paths of two Errors, so it works in the process of the caller too. An
+// Error that came from another service and is returned to a caller is sent as a RemoteError with
+// its type and text, as Nameko does.
 type Error struct {
 	Type  string `json:"exc_type"` // the name of the class: ValueError
 	Path  string `json:"exc_path"` // the module and the name of the class: builtins.ValueError
@@ -27,16 +30,18 @@ type Error struct {
 	cause  error // what Unwrap returns; not sent
 }
 
-// These are the errors of a call that did not reach a method, or that was not answered in time. Test for them with
-// errors.Is. The errors that a call returns have more text.
+// These are the errors of a call that did not reach a method, or that was not answered in time.
+// Test for them with errors.Is. The errors that a call returns have more text.
 var (
-	// ErrUnknownService means that no queue takes the requests of the service: it was never started on this broker.
+	// ErrUnknownService means that no queue takes the requests of the service: it was never started
+	// on this broker.
 	ErrUnknownService = New("nameko.exceptions.UnknownService", "unknown service")
 
 	// ErrMethodNotFound means that the service does not have the method.
 	ErrMethodNotFound = New("nameko.exceptions.MethodNotFound", "method not found")
 
-	// ErrIncorrectSignature means that the arguments do not match the method's parameters. The method did not run.
+	// ErrIncorrectSignature means that the arguments do not match the method's parameters. The
+	// method did not run.
 	ErrIncorrectSignature = New("nameko.exceptions.IncorrectSignature", "incorrect signature")
 
 	// ErrMalformedRequest means that the service could not read the request.
@@ -45,7 +50,8 @@ var (
 	// ErrTimeout means that the call took too long.
 	ErrTimeout = New("builtins.TimeoutError", "call timed out")
 
-	// ErrWorkerTimeout means that the method took longer than its service allows. It is an ErrTimeout that came as a reply.
+	// ErrWorkerTimeout means that the method took longer than its service allows. It is an
+	// ErrTimeout that came as a reply.
 	ErrWorkerTimeout = errors.New("method timed out")
 )
 
@@ -54,16 +60,16 @@ func New(path, text string) *Error {
 	return &Error{Type: path[strings.LastIndex(path, ".")+1:], Path: path, Args: []any{text}, Value: text}
 }
 
-// NewTimeout returns an [ErrTimeout] with this text for a call that timed out in the caller. It wraps
-// context.DeadlineExceeded and cause, which may be nil.
+// NewTimeout returns an [ErrTimeout] with this text for a call that timed out in the caller. It
+// wraps context.DeadlineExceeded and cause, which may be nil.
 func NewTimeout(text string, cause error) *Error {
 	e := ErrTimeout.WithText(text)
 	e.cause = errors.Join(context.DeadlineExceeded, cause)
 	return e
 }
 
-// NewUnserializable returns the error of a call whose outcome, a result or an error, cannot be sent. It reports the type of
-// the outcome, and why, unless that is nil.
+// NewUnserializable returns the error of a call whose outcome, a result or an error, cannot be
+// sent. It reports the type of the outcome, and why, unless that is nil.
 func NewUnserializable(outcome any, why error) *Error {
 	text := fmt.Sprintf("%T", outcome)
 	if why != nil {
@@ -85,8 +91,8 @@ func (e *Error) Error() string {
 	return e.Type + ": " + e.Value
 }
 
-// Is reports whether target is an [Error] with the same Path. [ErrWorkerTimeout] matches a timeout that another process
-// sent.
+// Is reports whether target is an [Error] with the same Path. [ErrWorkerTimeout] matches a timeout
+// that another process sent.
 func (e *Error) Is(target error) bool {
 	if target == ErrWorkerTimeout {
 		return e.remote && e.Path == ErrTimeout.Path
@@ -95,11 +101,13 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Path != "" && t.Path == e.Path
 }
 
-// Unwrap returns the causes that were given to [NewTimeout], joined. For all other errors it returns nil.
+// Unwrap returns the causes that were given to [NewTimeout], joined. For all other errors it
+// returns nil.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Expected returns true: callers are meant to handle an Error. See service.Expected.
 func (e *Error) Expected() bool { return true }
 
-// Remote reports whether e came from another service. The callers of this service may not know that service.
+// Remote reports whether e came from another service. The callers of this service may not know that
+// service.
 func (e *Error) Remote() bool { return e.remote }

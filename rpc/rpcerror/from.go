@@ -50,12 +50,14 @@ func (e *Error) sent(err error) *Error {
 	return sent
 }
 
-// registered reports whether Nameko raises an exception of e's own class in a caller. Such an error is passed on as itself.
+// registered reports whether Nameko raises an exception of e's own class in a caller. Such an error
+// is passed on as itself.
 func (e *Error) registered() bool {
 	return e.Is(ErrMethodNotFound) || e.Is(ErrIncorrectSignature) || e.Is(ErrMalformedRequest)
 }
 
-// stringify returns args as Nameko's safe_for_serialization does: strings, and lists and maps of them.
+// stringify returns args as Nameko's safe_for_serialization does: strings, and lists and maps of
+// them.
 func stringify(args []any) []any {
 	out := make([]any, len(args))
 	for i, arg := range args {
