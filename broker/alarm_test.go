@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/internal/frame"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // A client that publishes over the limit is blocked and notified. Consuming frees memory.
@@ -23,9 +24,9 @@ func TestMaxMemory(t *testing.T) {
 	body := string(make([]byte, 4000))
 	publish(t, publisher, q, body, body, body, "held up")
 	for range 3 {
-		next(t, acks)
+		hosttest.Next(t, acks)
 	}
-	if got := next(t, blocked); !got.Active || got.Reason != "low on memory" {
+	if got := hosttest.Next(t, blocked); !got.Active || got.Reason != "low on memory" {
 		t.Errorf("got %+v, want blocked for memory", got)
 	}
 	if got := length(t, consumer, q); got != 3 {
@@ -33,14 +34,14 @@ func TestMaxMemory(t *testing.T) {
 	}
 	deliveries := consume(t, consumer, q)
 	for range 2 {
-		if err := next(t, deliveries).Ack(false); err != nil {
+		if err := hosttest.Next(t, deliveries).Ack(false); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := next(t, blocked); got.Active {
+	if got := hosttest.Next(t, blocked); got.Active {
 		t.Errorf("got %+v, want unblocked", got)
 	}
-	next(t, acks)
+	hosttest.Next(t, acks)
 	expect(t, deliveries, body, "held up")
 }
 
@@ -59,11 +60,11 @@ func TestMaxMemoryAndLostClient(t *testing.T) {
 	conn := dial(t, b)
 	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 10))
 	publish(t, channel(t, conn), "q", "1")
-	if got := next(t, blocked); !got.Active {
+	if got := hosttest.Next(t, blocked); !got.Active {
 		t.Errorf("got %+v, want blocked", got)
 	}
 	w.conn.Close()
-	if got := next(t, blocked); got.Active {
+	if got := hosttest.Next(t, blocked); got.Active {
 		t.Errorf("got %+v, want unblocked", got)
 	}
 }

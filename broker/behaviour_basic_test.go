@@ -6,6 +6,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 const replyTo = "amq.rabbitmq.reply-to"
@@ -33,8 +35,8 @@ func publishingRows() []behaviour {
 		{name: "mandatory", do: func(s *stage) string {
 			returns := s.ch.NotifyReturn(make(chan amqp.Return, 1))
 			s.check(s.ch.PublishWithContext(s.t.Context(), "amq.direct", "k", true, false, amqp.Publishing{Body: []byte("1")}))
-			r := next(s.t, returns)
-			return fmt.Sprint(r.ReplyCode, " ", r.ReplyText, " ", r.Exchange, " ", r.RoutingKey, " ", string(r.Body), " ", next(s.t, s.acks).Ack)
+			r := hosttest.Next(s.t, returns)
+			return fmt.Sprint(r.ReplyCode, " ", r.ReplyText, " ", r.Exchange, " ", r.RoutingKey, " ", string(r.Body), " ", hosttest.Next(s.t, s.acks).Ack)
 		}, want: "312 NO_ROUTE amq.direct k 1 true"},
 		{name: "confirms count from 1", do: func(s *stage) string {
 			var got []string
@@ -42,7 +44,7 @@ func publishingRows() []behaviour {
 				s.check(s.ch.PublishWithContext(s.t.Context(), "", "none", false, false, amqp.Publishing{}))
 			}
 			for range 3 {
-				got = append(got, fmt.Sprint(next(s.t, s.acks).DeliveryTag))
+				got = append(got, fmt.Sprint(hosttest.Next(s.t, s.acks).DeliveryTag))
 			}
 			return strings.Join(got, " ")
 		}, want: "1 2 3"},
@@ -66,7 +68,7 @@ func replyRows() []behaviour {
 			declared, err := s.ch.QueueDeclare(request.ReplyTo, false, false, false, false, nil)
 			s.check(err)
 			s.publish("", request.ReplyTo, "answer", func(p *amqp.Publishing) { p.CorrelationId = request.CorrelationId })
-			r := next(s.t, replies)
+			r := hosttest.Next(s.t, replies)
 			return fmt.Sprint(strings.HasPrefix(request.ReplyTo, replyTo+"."), declared.Consumers, " ", string(r.Body), " ",
 				r.CorrelationId, " ", r.ConsumerTag, " ", r.Exchange, r.RoutingKey == request.ReplyTo, r.DeliveryTag, r.Redelivered)
 		}, want: "true 1 answer 7 mine true 1 false"},
@@ -78,8 +80,8 @@ func replyRows() []behaviour {
 			s.check(ch.PublishWithContext(s.t.Context(), "", "q", false, false, amqp.Publishing{ReplyTo: replyTo}))
 			returns := s.ch.NotifyReturn(make(chan amqp.Return, 1))
 			s.check(s.ch.PublishWithContext(s.t.Context(), "", s.take("q", 1)[0].ReplyTo, true, false, amqp.Publishing{}))
-			next(s.t, replies)
-			return next(s.t, returns).ReplyText
+			hosttest.Next(s.t, replies)
+			return hosttest.Next(s.t, returns).ReplyText
 		}, want: "NO_ROUTE"},
 		{name: "after a cancel", do: func(s *stage) string {
 			ch := s.channel()
@@ -154,7 +156,7 @@ func transactionRows() []behaviour {
 			s.check(tx.Qos(0, 0, false))
 			before := len(returns)
 			s.check(tx.TxCommit())
-			return fmt.Sprint(before, next(s.t, returns).ReplyText)
+			return fmt.Sprint(before, hosttest.Next(s.t, returns).ReplyText)
 		}, want: "0NO_ROUTE"},
 		{name: "a message to a queue that is gone", do: func(s *stage) string {
 			s.queue("q", nil)
@@ -192,12 +194,12 @@ func settlingRows() []behaviour {
 			ch, deliveries := s.consume("q", "", 0, nil)
 			s.publish("", "q", "1")
 			s.publish("", "q", "2")
-			next(s.t, deliveries)
-			next(s.t, deliveries)
+			hosttest.Next(s.t, deliveries)
+			hosttest.Next(s.t, deliveries)
 			s.check(ch.Recover(true))
 			var got []string
 			for range 2 {
-				d := next(s.t, deliveries)
+				d := hosttest.Next(s.t, deliveries)
 				got = append(got, fmt.Sprintf("%s %d %t", d.Body, d.DeliveryTag, d.Redelivered))
 			}
 			return strings.Join(got, ", ")
@@ -208,11 +210,11 @@ func settlingRows() []behaviour {
 			for i := range 4 {
 				s.publish("", "q", fmt.Sprint(i))
 			}
-			first := next(s.t, deliveries)
-			next(s.t, deliveries)
+			first := hosttest.Next(s.t, deliveries)
+			hosttest.Next(s.t, deliveries)
 			before := s.depth("q")
 			s.check(first.Ack(false))
-			return fmt.Sprint(before, string(next(s.t, deliveries).Body), s.depth("q"))
+			return fmt.Sprint(before, string(hosttest.Next(s.t, deliveries).Body), s.depth("q"))
 		}, want: "221"},
 		{name: "prefetch of a channel", do: func(s *stage) string {
 			s.queue("q", nil)
@@ -224,17 +226,17 @@ func settlingRows() []behaviour {
 			b, err := ch.Consume("p", "", false, false, false, false, nil)
 			s.check(err)
 			s.publish("", "q", "1")
-			first := next(s.t, a)
+			first := hosttest.Next(s.t, a)
 			s.publish("", "p", "2")
 			before := s.depth("p")
 			s.check(first.Ack(false))
-			return fmt.Sprint(before, " ", string(next(s.t, b).Body))
+			return fmt.Sprint(before, " ", string(hosttest.Next(s.t, b).Body))
 		}, want: "1 2", four: "4.3 refuses global prefetch"},
 		{name: "a closed channel gives back", do: func(s *stage) string {
 			s.queue("q", nil)
 			s.publish("", "q", "1")
 			ch, deliveries := s.consume("q", "", 0, nil)
-			next(s.t, deliveries)
+			hosttest.Next(s.t, deliveries)
 			s.check(ch.Close())
 			return fmt.Sprint(s.get("q").Redelivered)
 		}, want: "true"},
@@ -244,7 +246,7 @@ func settlingRows() []behaviour {
 			ch := s.channel()
 			deliveries, err := ch.Consume("q", "", true, false, false, false, nil)
 			s.check(err)
-			next(s.t, deliveries)
+			hosttest.Next(s.t, deliveries)
 			s.check(ch.Close())
 			return fmt.Sprint(s.depth("q"))
 		}, want: "0"},

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // deaths describes x-death and the headers beside it, without times.
@@ -101,7 +103,7 @@ func limitRows() []behaviour {
 			s.queue("q", table{"x-message-ttl": 0})
 			_, deliveries := s.consume("q", "", 0, nil)
 			s.publish("", "q", "1")
-			return string(next(s.t, deliveries).Body)
+			return string(hosttest.Next(s.t, deliveries).Body)
 		}, want: "1"},
 		{name: "the shorter of two times to live", do: func(s *stage) string {
 			s.grave("grave")
@@ -124,7 +126,7 @@ func limitRows() []behaviour {
 		{name: "x-expires", do: func(s *stage) string {
 			_, err := s.ch.QueueDeclare("q", true, false, false, false, table{"x-expires": 1})
 			s.check(err)
-			for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+			for deadline := time.Now().Add(hosttest.Timeout); time.Now().Before(deadline); {
 				if _, err := s.channel().QueueDeclarePassive("q", true, false, false, false, nil); err != nil {
 					return fmt.Sprint(err.(*amqp.Error).Code)
 				}
@@ -316,7 +318,7 @@ func quorumRows() []behaviour {
 			s.publish("", "q", "1")
 			var got []string
 			for range 3 {
-				d := next(s.t, deliveries)
+				d := hosttest.Next(s.t, deliveries)
 				got = append(got, fmt.Sprintf("%v %t", d.Headers["x-delivery-count"], d.Redelivered))
 				s.check(d.Nack(false, true))
 			}
@@ -337,7 +339,7 @@ func quorumRows() []behaviour {
 			s.queue("q", quorum(nil))
 			s.publish("", "q", "1")
 			ch, deliveries := s.consume("q", "", 1, nil)
-			next(s.t, deliveries)
+			hosttest.Next(s.t, deliveries)
 			s.check(ch.Close())
 			return fmt.Sprint(s.get("q").Headers["x-delivery-count"])
 		}, want: "1"},
@@ -376,7 +378,7 @@ func consumerRows() []behaviour {
 			_, three := s.consume("q", "third", 0, table{"x-priority": 10})
 			s.publish("", "q", "1")
 			s.publish("", "q", "2")
-			got := bodies([]amqp.Delivery{next(s.t, one), next(s.t, one)})
+			got := bodies([]amqp.Delivery{hosttest.Next(s.t, one), hosttest.Next(s.t, one)})
 			s.check(first.Cancel("first", false))
 			s.publish("", "q", "3")
 			select {
@@ -384,7 +386,7 @@ func consumerRows() []behaviour {
 				got += " second " + string(d.Body)
 			case d := <-three:
 				got += " third " + string(d.Body)
-			case <-time.After(patience):
+			case <-time.After(hosttest.Timeout):
 				return "nothing came"
 			}
 			s.check(first.Close())
@@ -393,7 +395,7 @@ func consumerRows() []behaviour {
 				got += " second " + string(d.Body)
 			case d := <-three:
 				got += " third " + string(d.Body)
-			case <-time.After(patience):
+			case <-time.After(hosttest.Timeout):
 				return "nothing came"
 			}
 			return got
@@ -404,9 +406,9 @@ func consumerRows() []behaviour {
 			_, two := s.consume("q", "second", 1, nil)
 			s.publish("", "q", "1")
 			s.publish("", "q", "2")
-			next(s.t, one)
+			hosttest.Next(s.t, one)
 			s.check(first.Close())
-			d := next(s.t, two)
+			d := hosttest.Next(s.t, two)
 			return fmt.Sprint(string(d.Body), " ", d.Redelivered)
 		}, want: "1 true"},
 		{name: "consumer priorities", do: func(s *stage) string {
@@ -417,7 +419,7 @@ func consumerRows() []behaviour {
 			for i := range 4 {
 				s.publish("", "q", fmt.Sprint(i))
 			}
-			return fmt.Sprintf("%s %s|%s|%s", next(s.t, high).Body, next(s.t, high).Body, next(s.t, mid).Body, next(s.t, low).Body)
+			return fmt.Sprintf("%s %s|%s|%s", hosttest.Next(s.t, high).Body, hosttest.Next(s.t, high).Body, hosttest.Next(s.t, mid).Body, hosttest.Next(s.t, low).Body)
 		}, want: "0 1|2|3"},
 		{name: "equal priorities take turns", do: func(s *stage) string {
 			s.queue("q", nil)
@@ -426,7 +428,7 @@ func consumerRows() []behaviour {
 			for i := range 4 {
 				s.publish("", "q", fmt.Sprint(i))
 			}
-			got := []string{bodies([]amqp.Delivery{next(s.t, a), next(s.t, a)}), bodies([]amqp.Delivery{next(s.t, b), next(s.t, b)})}
+			got := []string{bodies([]amqp.Delivery{hosttest.Next(s.t, a), hosttest.Next(s.t, a)}), bodies([]amqp.Delivery{hosttest.Next(s.t, b), hosttest.Next(s.t, b)})}
 			slices.Sort(got)
 			return strings.Join(got, " | ")
 		}, want: "0 2 | 1 3"},
@@ -438,7 +440,7 @@ func consumerRows() []behaviour {
 			s.check(err)
 			_, err = s.ch.QueueDelete("q", false, false, false)
 			s.check(err)
-			return next(s.t, cancelled)
+			return hosttest.Next(s.t, cancelled)
 		}, want: "tag"},
 		{name: "exclusive", do: func(s *stage) string {
 			s.queue("q", nil)

@@ -3,11 +3,11 @@ package broker_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // A behaviour is a row of the table of behaviour that clients may rely on. It runs on the embedded
@@ -117,7 +117,7 @@ func (s *stage) publish(exchange, key, body string, edit ...func(*amqp.Publishin
 		e(&p)
 	}
 	s.check(s.ch.PublishWithContext(s.t.Context(), exchange, key, false, false, p))
-	if next(s.t, s.acks).Ack {
+	if hosttest.Next(s.t, s.acks).Ack {
 		return "ack"
 	}
 	return "nack"
@@ -136,19 +136,15 @@ func priority(n uint8) func(*amqp.Publishing) {
 }
 
 // get waits for the next message of a queue, and does not settle it.
-func (s *stage) get(queue string) amqp.Delivery {
+func (s *stage) get(queue string) (d amqp.Delivery) {
 	s.t.Helper()
-	for deadline := time.Now().Add(patience); ; {
-		d, ok, err := s.ch.Get(queue, false)
+	hosttest.Eventually(s.t, "a message in "+queue, func() (ok bool) {
+		var err error
+		d, ok, err = s.ch.Get(queue, false)
 		s.check(err)
-		if ok {
-			return d
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatalf("nothing came to %s in %v", queue, patience)
-		}
-		time.Sleep(time.Millisecond) // there is no event for a message without a consumer
-	}
+		return ok
+	})
+	return d
 }
 
 // take waits for n messages of a queue and acknowledges them.

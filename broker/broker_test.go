@@ -1,22 +1,18 @@
 package broker_test
 
 import (
-	"context"
 	"log/slog"
 	"net"
 	"testing"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"go.uber.org/goleak"
 
 	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience is how long a test waits for an event.
-const patience = 20 * time.Second
 
 // start returns a broker that is closed with the test.
 func start(t testing.TB, cfg broker.Config) *broker.Broker {
@@ -25,13 +21,7 @@ func start(t testing.TB, cfg broker.Config) *broker.Broker {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	b := broker.New(cfg)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := b.Close(ctx); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
+	t.Cleanup(func() { hosttest.Close(t, b.Close) })
 	return b
 }
 
@@ -103,27 +93,12 @@ func consume(t *testing.T, ch *amqp.Channel, queue string) <-chan amqp.Delivery 
 	return deliveries
 }
 
-// next waits for the next value.
-func next[T any](t *testing.T, c <-chan T) T {
-	t.Helper()
-	select {
-	case v, ok := <-c:
-		if !ok {
-			t.Fatalf("the channel of %T is closed", v)
-		}
-		return v
-	case <-time.After(patience):
-		t.Fatalf("nothing came in %v", patience)
-	}
-	panic("unreachable")
-}
-
 // expect waits for deliveries with these bodies, in this order.
 func expect(t *testing.T, deliveries <-chan amqp.Delivery, bodies ...string) []amqp.Delivery {
 	t.Helper()
 	var got []amqp.Delivery
 	for _, want := range bodies {
-		d := next(t, deliveries)
+		d := hosttest.Next(t, deliveries)
 		if string(d.Body) != want {
 			t.Fatalf("got the message %q, want %q", d.Body, want)
 		}
@@ -157,7 +132,7 @@ func TestRoundTrip(t *testing.T) {
 			if err := ch.PublishWithContext(t.Context(), "", queue, true, false, sent); err != nil {
 				t.Fatal(err)
 			}
-			d := next(t, deliveries)
+			d := hosttest.Next(t, deliveries)
 			if d.CorrelationId != "id" || d.Priority != 3 || d.Headers["n"] != int64(7) || len(d.Body) != 300_000 {
 				t.Errorf("got %+v, want %+v", d, sent)
 			}

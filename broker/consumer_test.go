@@ -10,6 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 func TestRoundRobin(t *testing.T) {
@@ -112,7 +113,7 @@ func TestCancelByBroker(t *testing.T) {
 	if _, err := ch.QueueDelete(q, false, false, false); err != nil {
 		t.Fatal(err)
 	}
-	if got := next(t, cancelled); got != "tag" {
+	if got := hosttest.Next(t, cancelled); got != "tag" {
 		t.Errorf("cancelled %q, want %q", got, "tag")
 	}
 	other.Qos(1, 0, false) // the channel stays open
@@ -164,9 +165,9 @@ func TestSlowReader(t *testing.T) {
 		t.Errorf("%d of %d messages are ready, want most of them", n, count)
 	}
 	w.resume()
-	got := next(t, deliveries)
+	got := hosttest.Next(t, deliveries)
 	for i := range count {
-		if d := next(t, got); d.MessageId != fmt.Sprint(i) {
+		if d := hosttest.Next(t, got); d.MessageId != fmt.Sprint(i) {
 			t.Fatalf("got message %s, want %d", d.MessageId, i)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 type exception struct {
@@ -473,7 +474,7 @@ func provoke(t *testing.T, do func(ch, other *amqp.Channel) error, code int, tex
 	if code >= 500 {
 		end = connEnd
 	}
-	got := next(t, end)
+	got := hosttest.Next(t, end)
 	if got.Code != code || got.Reason != text {
 		t.Errorf("got  %d %s\nwant %d %s", got.Code, got.Reason, code, text)
 	}

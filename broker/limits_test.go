@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 func TestMaxQueues(t *testing.T) {
@@ -34,7 +35,7 @@ func TestMaxConnections(t *testing.T) {
 		first := connect(t, uri)
 		// RabbitMQ counts a connection a little after it is open, and a little after it is gone.
 		until := func(open bool) error {
-			return eventually(t, func() (error, bool) {
+			return hosttest.Poll(func() (error, bool) {
 				conn, err := amqp.Dial(uri)
 				if err == nil {
 					conn.Close()
@@ -141,7 +142,7 @@ func checkAlarm(t *testing.T, ca *brokertest.CA, uri string, full, empty func())
 	q := declare(t, consumer)
 	deliveries := consume(t, consumer, q)
 	full()
-	told := eventually(t, func() (told amqp.Blocking, ok bool) {
+	told := hosttest.Poll(func() (told amqp.Blocking, ok bool) {
 		publish(t, publisher, q, "it is told when it publishes")
 		select {
 		case told = <-blocked:
@@ -156,9 +157,9 @@ func checkAlarm(t *testing.T, ca *brokertest.CA, uri string, full, empty func())
 	publish(t, publisher, q, "held up")
 	declare(t, consumer)
 	empty()
-	if told := next(t, blocked); told.Active {
+	if told := hosttest.Next(t, blocked); told.Active {
 		t.Errorf("got %+v, want unblocked", told)
 	}
-	for string(next(t, deliveries).Body) != "held up" {
+	for string(hosttest.Next(t, deliveries).Body) != "held up" {
 	}
 }

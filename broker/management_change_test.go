@@ -13,6 +13,7 @@ import (
 
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/internal/frame"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // The API changes and refuses the same as RabbitMQ, in this order, with the same responses.
@@ -127,7 +128,7 @@ func TestManagementClosesConnection(t *testing.T) {
 			name := conn.LocalAddr().String() + " -> " + conn.RemoteAddr().String()
 			a.reason = reason
 			a.until(http.StatusNoContent, "DELETE", "connections/"+url.PathEscape(name))
-			if got := next(t, closed); got.Code != 320 || got.Reason != "CONNECTION_FORCED - "+want {
+			if got := hosttest.Next(t, closed); got.Code != 320 || got.Reason != "CONNECTION_FORCED - "+want {
 				t.Errorf("got %v, want 320 CONNECTION_FORCED - %s", got, want)
 			}
 		}
@@ -199,7 +200,7 @@ func TestManagementIsLocal(t *testing.T) {
 // name a little after it is open.
 func (a *api) until(want int, method, path string) {
 	a.t.Helper()
-	status := eventually(a.t, func() (int, bool) {
+	status := hosttest.Poll(func() (int, bool) {
 		status, _ := a.ask(method, path, "")
 		return status, status == want
 	})

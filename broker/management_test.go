@@ -19,6 +19,7 @@ import (
 
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // An api is a management API and its broker, with a vhost for the test.
@@ -70,7 +71,7 @@ func (a *api) ask(method, path, body string) (int, any) {
 	if a.reason != "" {
 		request.Header.Set("X-Reason", a.reason)
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: hosttest.Timeout}
 	response, err := client.Do(request)
 	if err != nil {
 		a.t.Fatal(err)
@@ -182,7 +183,7 @@ func TestManagementTells(t *testing.T) {
 				return a.ask(http.MethodGet, strings.ReplaceAll(path, "NAME", url.PathEscape(names[a])), "")
 			}
 			status, got := ask(ours)
-			fault := eventually(t, func() (string, bool) { // RabbitMQ counts only every five seconds
+			fault := hosttest.Poll(func() (string, bool) { // RabbitMQ counts only every five seconds
 				wantStatus, want := ask(theirs)
 				missing := lacks("", got, want, same)
 				return fmt.Sprintf("status: ours %d, theirs %d\n%s", status, wantStatus, strings.Join(missing, "\n")),
@@ -266,18 +267,8 @@ func populate(t *testing.T, a *api) string {
 	for range 7 {
 		for _, queue := range []string{"plain", "prior"} {
 			s.check(ch.PublishWithContext(t.Context(), "", queue, false, false, amqp.Publishing{Body: []byte("hello"), DeliveryMode: amqp.Persistent}))
-			next(t, acks)
+			hosttest.Next(t, acks)
 		}
 	}
 	return conn.LocalAddr().String() + " -> " + conn.RemoteAddr().String()
-}
-
-// eventually repeats try until it succeeds, and returns its last result.
-func eventually[T any](t *testing.T, try func() (T, bool)) T {
-	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
-		if v, ok := try(); ok || time.Now().After(deadline) {
-			return v
-		}
-	}
 }

@@ -6,6 +6,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 func TestMandatory(t *testing.T) {
@@ -51,7 +52,7 @@ func TestConfirms(t *testing.T) {
 		publish(t, ch, q, "message")
 	}
 	for want := range uint64(count) {
-		if c := next(t, confirms); c.DeliveryTag != want+1 || !c.Ack {
+		if c := hosttest.Next(t, confirms); c.DeliveryTag != want+1 || !c.Ack {
 			t.Fatalf("got %+v, want an ack of %d", c, want+1)
 		}
 	}
@@ -74,7 +75,7 @@ func TestMaxMessage(t *testing.T) {
 		if want == "" {
 			continue
 		}
-		if got := next(t, end); got.Code != 406 || got.Reason != want {
+		if got := hosttest.Next(t, end); got.Code != 406 || got.Reason != want {
 			t.Errorf("got %d %s, want 406 %s", got.Code, got.Reason, want)
 		}
 	}

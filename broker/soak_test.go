@@ -14,6 +14,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // Producers and consumers work while their connections are cut at random. Every confirmed message
@@ -33,7 +34,7 @@ func TestSoakBroker(t *testing.T) {
 	memory, goroutines := heap(), runtime.NumGoroutine()
 
 	s.run(duration)
-	left := eventually(t, func() (int, bool) { return b.Messages(), b.Messages() == 0 })
+	left := hosttest.Poll(func() (int, bool) { return b.Messages(), b.Messages() == 0 })
 	close(s.drained)
 	s.consuming.Wait()
 
@@ -44,11 +45,11 @@ func TestSoakBroker(t *testing.T) {
 		t.Errorf("%d confirmed messages are lost, %d are left in queues", lost, left)
 	}
 	s.sent = nil
-	running := eventually(t, func() (int, bool) { n := runtime.NumGoroutine(); return n, n <= goroutines })
+	running := hosttest.Poll(func() (int, bool) { n := runtime.NumGoroutine(); return n, n <= goroutines })
 	if running > goroutines {
 		t.Errorf("got %d goroutines when all is over, %d before it began", running, goroutines)
 	}
-	grown := eventually(t, func() (int64, bool) { n := heap() - memory; return n, n < 1<<20 })
+	grown := hosttest.Poll(func() (int64, bool) { n := heap() - memory; return n, n < 1<<20 })
 	t.Logf("%d goroutines before, %d after; memory %+d kB", goroutines, running, grown/1024)
 	if grown >= 1<<20 {
 		t.Errorf("memory grew by %d bytes", grown)

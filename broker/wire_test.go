@@ -10,6 +10,7 @@ import (
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/frame"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // A wire is a client that can send invalid input.
@@ -31,7 +32,7 @@ func plug(t testing.TB, b *broker.Broker) *wire {
 
 func newWire(t testing.TB, conn net.Conn) *wire {
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(hosttest.Timeout))
 	frames := frame.NewReader(conn)
 	frames.SetMaxSize(128 << 10)
 	return &wire{t: t, conn: conn, frames: frames}

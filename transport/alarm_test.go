@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -15,33 +16,33 @@ import (
 // the alarm is logged, and a waiting publishing is sent when the alarm ends.
 func TestMemoryAlarm(t *testing.T) {
 	node := brokertest.StartNode(t)
-	log := make(lines, 1000)
-	c := dialConfig(t, transport.Config{URI: node.URI(), Logger: log.logger()})
+	log := new(hosttest.Log)
+	c := dialConfig(t, transport.Config{URI: node.URI(), Logger: log.Logger()})
 	declare(t, c, queue("q"))
 	publish(t, c, "q", "before")
 	reader := dial(t, node.URI()) // not blocked, because it does not publish
 	_, deliveries := consume(t, reader, "q", 1)
-	receive(t, deliveries).Ack()
+	hosttest.Next(t, deliveries).Ack()
 
 	node.Control("set_vm_memory_high_watermark", "0.00001")
 	cause := errors.New("test deadline")
-	eventually(t, "a publisher gets the reason of the alarm", func() bool {
+	hosttest.Eventually(t, "a publisher gets the reason of the alarm", func() bool {
 		ctx, cancel := context.WithTimeoutCause(limit(t), 20*time.Millisecond, cause)
 		defer cancel()
 		err := c.Publish(ctx, transport.Publishing{Key: "q", Body: []byte("blocked")})
 		return errors.Is(err, cause) && strings.Contains(err.Error(), "broker blocks publishing (low on memory): test deadline")
 	})
-	log.wait(t, "level=WARN", `msg="broker blocks publishing"`, `reason="low on memory"`)
+	log.Next(t, "level=WARN", `msg="broker blocks publishing"`, `reason="low on memory"`)
 	waited := make(chan error, 1)
 	go func() { waited <- c.Publish(limit(t), transport.Publishing{Key: "q", Body: []byte("waited")}) }()
 
 	node.Control("set_vm_memory_high_watermark", "0.6")
-	log.wait(t, "level=INFO", `msg="broker accepts publishing again"`)
+	log.Next(t, "level=INFO", `msg="broker accepts publishing again"`)
 	if err := <-waited; err != nil {
 		t.Errorf("got %v, want the publishing that waited to be taken", err)
 	}
 	for {
-		d := receive(t, deliveries)
+		d := hosttest.Next(t, deliveries)
 		d.Ack()
 		if string(d.Body) == "waited" {
 			break
@@ -56,12 +57,12 @@ func TestMemoryAlarm(t *testing.T) {
 // context ends, and says why.
 func TestCloseInAlarm(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
-	log := make(lines, 1000)
-	c := dialConfig(t, transport.Config{URI: p.uri, Logger: log.logger()})
+	log := new(hosttest.Log)
+	c := dialConfig(t, transport.Config{URI: p.uri, Logger: log.Logger()})
 	declare(t, c, queue("q"))
 	p.hang()
 	p.inject([]byte("\x01\x00\x00\x00\x00\x00\x0f\x00\x0a\x00\x3c\x0alow on mem\xce"))
-	log.wait(t, `msg="broker blocks publishing"`)
+	log.Next(t, `msg="broker blocks publishing"`)
 	ctx, cancel := context.WithTimeoutCause(limit(t), 20*time.Millisecond, errors.New("grace is over"))
 	defer cancel()
 	want := "close: the broker does not answer, connection cut: broker blocks publishing (low on mem): grace is over"

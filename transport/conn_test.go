@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -28,7 +29,7 @@ func TestBrokerKilled(t *testing.T) {
 	_, deliveries := consume(t, c, "durable", 10)
 	_, transient := consume(t, c, "transient", 10)
 	publish(t, c, "durable", "1")
-	receive(t, deliveries).Ack()
+	hosttest.Next(t, deliveries).Ack()
 
 	node.Kill()
 	// Publish waits for the broker as long as its ctx allows, and its error says so.
@@ -46,14 +47,14 @@ func TestBrokerKilled(t *testing.T) {
 	if err := <-published; err != nil {
 		t.Fatalf("got %v, want a publishing that waited", err)
 	}
-	if d := receive(t, transient); string(d.Body) != "2" {
+	if d := hosttest.Next(t, transient); string(d.Body) != "2" {
 		t.Errorf("got %s, want 2", d.Body)
 	}
 	if err := c.Wait(limit(t)); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, c, "durable", "3")
-	if d := receive(t, deliveries); string(d.Body) != "3" || c.Epoch() != 2 {
+	if d := hosttest.Next(t, deliveries); string(d.Body) != "3" || c.Epoch() != 2 {
 		t.Errorf("got %s in epoch %d, want 3 in 2", d.Body, c.Epoch())
 	}
 }
@@ -70,12 +71,12 @@ func TestStaleAck(t *testing.T) {
 		}
 		var stale []*transport.Delivery
 		for range 3 {
-			stale = append(stale, receive(t, deliveries))
+			stale = append(stale, hosttest.Next(t, deliveries))
 		}
 		p.cut()
 		var fresh []*transport.Delivery
 		for range 3 {
-			d := receive(t, deliveries)
+			d := hosttest.Next(t, deliveries)
 			if !d.Redelivered {
 				t.Errorf("got %s as new, want it redelivered", d.Body)
 			}
@@ -88,7 +89,7 @@ func TestStaleAck(t *testing.T) {
 			}
 		}
 		for range 3 {
-			d := receive(t, deliveries)
+			d := hosttest.Next(t, deliveries)
 			if string(d.Body) != "reply" {
 				t.Errorf("got %s, want a reply by the new connection", d.Body)
 			}
@@ -100,7 +101,7 @@ func TestStaleAck(t *testing.T) {
 		if err := c.Close(ctx); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "two were not acknowledged", func() bool { return brokertest.Depth(t, uri, "q") == 2 })
+		hosttest.Eventually(t, "two were not acknowledged", func() bool { return brokertest.Depth(t, uri, "q") == 2 })
 		if c.Epoch() != 2 {
 			t.Errorf("got epoch %d, want 2", c.Epoch())
 		}
@@ -135,15 +136,15 @@ func TestUnconfirmed(t *testing.T) {
 // TestHalfOpen has a silent broker: heartbeats are missed, and the Conn reconnects.
 func TestHalfOpen(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
-	c := dialConfig(t, transport.Config{URI: p.uri, Heartbeat: time.Second})
+	c := dialConfig(t, transport.Config{URI: p.uri, Heartbeat: 3 * time.Second})
 	declare(t, c, queue("q"))
 	_, deliveries := consume(t, c, "q", 10)
 	declare(t, c, queue("other"))
 	publish(t, c, "other", "before")
-	p.hang()
 	settled := make(chan error, 1)
-	// This is more than the socket and the proxy buffer, so that writing blocks too.
-	if err := c.Send(limit(t), transport.Publishing{Key: "q", Body: make([]byte, 16<<20)}, func(err error) { settled <- err }); err != nil {
+	body := make([]byte, 16<<20) // more than the socket and the proxy hold: the writer is stuck as well
+	p.hang()
+	if err := c.Send(limit(t), transport.Publishing{Key: "q", Body: body}, func(err error) { settled <- err }); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-settled; !errors.Is(err, transport.ErrConnectionLost) {
@@ -151,7 +152,7 @@ func TestHalfOpen(t *testing.T) {
 	}
 	p.release()
 	publish(t, c, "q", "after")
-	if d := receive(t, deliveries); string(d.Body) != "after" || c.Epoch() < 2 {
+	if d := hosttest.Next(t, deliveries); string(d.Body) != "after" || c.Epoch() < 2 {
 		t.Errorf("got %s in epoch %d, want it after a redial", d.Body, c.Epoch())
 	}
 }
@@ -185,7 +186,7 @@ func TestDeadlines(t *testing.T) {
 	_, deliveries := consume(t, c, "q", 1)
 	for range 5 {
 		publish(t, c, "q", "")
-		receive(t, deliveries).Ack()
+		hosttest.Next(t, deliveries).Ack()
 	}
 }
 
@@ -201,12 +202,12 @@ func TestRefusedAfterReconnect(t *testing.T) {
 		p.hang()
 		p.cut()
 		other := dial(t, uri)
-		eventually(t, "another takes the exclusive queue", func() bool {
+		hosttest.Eventually(t, "another takes the exclusive queue", func() bool {
 			return other.Declare(limit(t), transport.Topology{Queues: []transport.Queue{{Name: "taken", Durable: true}}}) == nil
 		})
 		p.release()
 		publish(t, c, "q", "x")
-		receive(t, deliveries)
+		hosttest.Next(t, deliveries)
 		if got := log.String(); !strings.Contains(got, `queue \"taken\": broker: 405`) {
 			t.Errorf("got the log %s, want the refusal in it", got)
 		}
@@ -231,7 +232,7 @@ func TestClose(t *testing.T) {
 			declare(t, c, queue("q"))
 			_, deliveries := consume(t, c, "q", 10)
 			publish(t, c, "q", "")
-			receive(t, deliveries)
+			hosttest.Next(t, deliveries)
 			test.hurt(p)
 			var wg sync.WaitGroup
 			if test.name == "silent" {
@@ -277,7 +278,7 @@ func TestCloseWritesAcks(t *testing.T) {
 		}
 		_, deliveries := consume(t, c, "q", 50)
 		for range 50 {
-			receive(t, deliveries).Ack()
+			hosttest.Next(t, deliveries).Ack()
 		}
 		if err := c.Close(limit(t)); err != nil {
 			t.Fatal(err)

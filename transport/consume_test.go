@@ -13,6 +13,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -96,9 +97,9 @@ func TestAcksBehindAGap(t *testing.T) {
 			publish(t, c, "q", fmt.Sprint(i))
 		}
 		consumer, deliveries := consume(t, c, "q", 4)
-		first := receive(t, deliveries)
+		first := hosttest.Next(t, deliveries)
 		for i := 1; i < 20; i++ {
-			d := receive(t, deliveries)
+			d := hosttest.Next(t, deliveries)
 			if got := string(d.Body); got != fmt.Sprint(i) {
 				t.Fatalf("got %s, want %d", got, i)
 			}
@@ -109,9 +110,9 @@ func TestAcksBehindAGap(t *testing.T) {
 		}
 		first.Ack()
 		publish(t, c, "q", "again")
-		last := receive(t, deliveries)
+		last := hosttest.Next(t, deliveries)
 		last.Reject(true)
-		if d := receive(t, deliveries); string(d.Body) != "again" || !d.Redelivered {
+		if d := hosttest.Next(t, deliveries); string(d.Body) != "again" || !d.Redelivered {
 			t.Errorf("got %s, redelivered %t, want again, true", d.Body, d.Redelivered)
 		}
 		if err := consumer.Close(limit(t)); err != nil {
@@ -175,7 +176,7 @@ func TestCancel(t *testing.T) {
 		if err := consumer.Cancel(limit(t)); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "9 messages are back", func() bool { return brokertest.Depth(t, uri, "q") == 9 })
+		hosttest.Eventually(t, "9 messages are back", func() bool { return brokertest.Depth(t, uri, "q") == 9 })
 		if err := d.Reply(limit(t), transport.Publishing{Key: "replies"}); err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +197,7 @@ func TestQueueDeleted(t *testing.T) {
 		declare(t, c, queue("q"))
 		_, deliveries := consume(t, c, "q", 10)
 		publish(t, c, "q", "lost with the queue")
-		stale := receive(t, deliveries)
+		stale := hosttest.Next(t, deliveries)
 		other, err := amqp.Dial(uri)
 		if err != nil {
 			t.Fatal(err)
@@ -209,17 +210,17 @@ func TestQueueDeleted(t *testing.T) {
 		if _, err := ch.QueueDelete("q", false, false, false); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the queue is there again", func() bool {
+		hosttest.Eventually(t, "the queue is there again", func() bool {
 			return c.Publish(limit(t), transport.Publishing{Key: "q", Mandatory: true, Body: []byte("new")}) == nil
 		})
-		if d := receive(t, deliveries); string(d.Body) != "new" {
+		if d := hosttest.Next(t, deliveries); string(d.Body) != "new" {
 			t.Errorf("got %s, want new", d.Body)
 		}
 		stale.Ack()
 		if err := stale.Reply(limit(t), transport.Publishing{Key: "q", Body: []byte("reply")}); err != nil {
 			t.Error(err)
 		}
-		if d := receive(t, deliveries); string(d.Body) != "reply" || c.Epoch() != 1 {
+		if d := hosttest.Next(t, deliveries); string(d.Body) != "reply" || c.Epoch() != 1 {
 			t.Errorf("got %s in epoch %d, want the reply in 1", d.Body, c.Epoch())
 		}
 	})
@@ -234,11 +235,11 @@ func TestReplyThatClosesTheChannel(t *testing.T) {
 		declare(t, c, queue("replies"))
 		_, deliveries := consume(t, c, "q", 10)
 		publish(t, c, "q", "1")
-		d := receive(t, deliveries)
+		d := hosttest.Next(t, deliveries)
 		if err := d.Reply(limit(t), transport.Publishing{Exchange: "nope"}); err != nil {
 			t.Fatal(err)
 		}
-		again := receive(t, deliveries)
+		again := hosttest.Next(t, deliveries)
 		if !again.Redelivered {
 			t.Errorf("got %+v, want the request again", again)
 		}
@@ -247,7 +248,7 @@ func TestReplyThatClosesTheChannel(t *testing.T) {
 			t.Fatal(err)
 		}
 		again.Ack()
-		eventually(t, "the reply is there", func() bool { return brokertest.Depth(t, uri, "replies") == 1 })
+		hosttest.Eventually(t, "the reply is there", func() bool { return brokertest.Depth(t, uri, "replies") == 1 })
 		if c.Epoch() != 1 {
 			t.Errorf("got epoch %d, want 1", c.Epoch())
 		}
@@ -262,7 +263,7 @@ func TestLargeReplyThatIsRefused(t *testing.T) {
 		declare(t, c, queue("q"))
 		consumer, deliveries := consume(t, c, "q", 10)
 		publish(t, c, "q", "1")
-		d := receive(t, deliveries)
+		d := hosttest.Next(t, deliveries)
 		err := d.Reply(limit(t), transport.Publishing{Exchange: "nope", Body: make([]byte, 2<<20)})
 		if refusal := new(transport.Error); !errors.As(err, &refusal) || refusal.Code != 404 {
 			t.Errorf("got %v, want the broker's 404", err)
@@ -290,12 +291,12 @@ func TestReplyIsAsTransient(t *testing.T) {
 		if err := c.Publish(limit(t), request); err != nil {
 			t.Fatal(err)
 		}
-		d := receive(t, requests)
+		d := hosttest.Next(t, requests)
 		err := d.Reply(limit(t), transport.Publishing{Key: "replies", Properties: transport.Properties{Persistent: true}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := receive(t, replies).Persistent; got != persistent {
+		if got := hosttest.Next(t, replies).Persistent; got != persistent {
 			t.Errorf("to a message with Persistent %t: got %t", persistent, got)
 		}
 	}
@@ -317,7 +318,7 @@ func TestCloseWhileReplying(t *testing.T) {
 			var replying sync.WaitGroup
 			stop := make(chan struct{})
 			for range repliers {
-				d := receive(t, deliveries)
+				d := hosttest.Next(t, deliveries)
 				replying.Go(func() {
 					for {
 						select {

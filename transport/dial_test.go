@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -64,8 +65,8 @@ func TestDialErrors(t *testing.T) {
 		name, uri string
 		want      []string
 	}{
-		{"nobody", "amqp://bob:secret@" + unused(t) + "/", []string{"amqp://bob:**@127.0.0.1:", "nobody is listening", "gomeko broker"}},
-		{"several", "amqp://" + unused(t) + "/a;pyamqp://" + unused(t) + "/b", []string{"/a: nobody", "/b: nobody"}},
+		{"nobody", "amqp://bob:secret@" + hosttest.FreeAddress(t) + "/", []string{"amqp://bob:**@127.0.0.1:", "nobody is listening", "gomeko broker"}},
+		{"several", "amqp://" + hosttest.FreeAddress(t) + "/a;pyamqp://" + hosttest.FreeAddress(t) + "/b", []string{"/a: nobody", "/b: nobody"}},
 		{"host", "amqp://bob:secret@nosuchhost.invalid/", []string{"nosuchhost.invalid", "check the host name"}},
 		{"scheme", "redis://bob:secret@h/", []string{`scheme "redis"`, "want amqp, amqps or pyamqp"}},
 		{"unreadable", "amqp://bob:sec/ret@h:x/", []string{"special characters", "%XX"}},
@@ -120,7 +121,7 @@ func TestDialRefused(t *testing.T) {
 			t.Errorf("got %#v, want an *Error of 530", err)
 		}
 		// The second broker of a list is tried when the first fails.
-		c := dial(t, "amqp://"+unused(t)+"/;"+strings.Replace(uri, "amqp:", "pyamqp:", 1))
+		c := dial(t, "amqp://"+hosttest.FreeAddress(t)+"/;"+strings.Replace(uri, "amqp:", "pyamqp:", 1))
 		if err := c.Wait(limit(t)); err != nil || c.Epoch() != 1 {
 			t.Errorf("got epoch %d, %v, want 1", c.Epoch(), err)
 		}
@@ -170,16 +171,5 @@ func listen(t *testing.T, f func(net.Conn)) string {
 		l.Close()
 		<-done
 	})
-	return l.Addr().String()
-}
-
-// unused returns an address that nothing listens on.
-func unused(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
 	return l.Addr().String()
 }

@@ -4,50 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
-
-// lines receives log lines, for tests that wait for one.
-type lines chan string
-
-func (l lines) Write(p []byte) (int, error) {
-	l <- string(p)
-	return len(p), nil
-}
-
-func (l lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
-
-// wait returns the next line that contains all parts.
-func (l lines) wait(t *testing.T, parts ...string) string {
-	t.Helper()
-	ctx := limit(t)
-next:
-	for {
-		select {
-		case line := <-l:
-			t.Log(strings.TrimSpace(line))
-			for _, part := range parts {
-				if !strings.Contains(line, part) {
-					continue next
-				}
-			}
-			return line
-		case <-ctx.Done():
-			t.Fatalf("no line of the log has %q", parts)
-		}
-	}
-}
 
 // Echo is a service that returns its arguments.
 type Echo struct {
@@ -64,26 +32,10 @@ func (*Echo) Say(_ context.Context, text string) (string, error) { return text, 
 // TestFailover kills the first of two brokers: a service and its caller continue on the second.
 func TestFailover(t *testing.T) {
 	first, second := brokertest.StartNode(t), brokertest.StartNode(t)
-	log := make(lines, 1000)
-	broker := transport.Config{URI: "pyamqp" + strings.TrimPrefix(first.URI(), "amqp") + "/;" + second.URI(), Logger: log.logger()}
-	host, err := service.New(service.Config{MaxWorkers: 10, Logger: log.logger(), Values: []any{broker}}, new(Echo))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := host.Start(limit(t)); err != nil {
-		t.Fatal(err)
-	}
-	conn, err := rpc.Dial(limit(t), broker, rpc.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := errors.Join(conn.Close(ctx), host.Stop(ctx)); err != nil {
-			t.Error(err)
-		}
-	})
+	log := new(hosttest.Log)
+	broker := transport.Config{URI: "pyamqp" + strings.TrimPrefix(first.URI(), "amqp") + "/;" + second.URI(), Logger: log.Logger()}
+	hosttest.Start(t, hosttest.Config{Service: service.Config{MaxWorkers: 10}, Broker: broker}, new(Echo))
+	conn := hosttest.Dial(t, broker, rpc.Config{})
 	say := func(text string) (answer string, err error) {
 		ctx, cancel := context.WithTimeout(limit(t), 5*time.Second)
 		defer cancel()
@@ -94,9 +46,9 @@ func TestFailover(t *testing.T) {
 	}
 	first.Kill()
 	for range 2 { // the service's connection and the caller's
-		log.wait(t, `msg="reconnected to the broker"`, transport.Config{URI: second.URI()}.String())
+		log.Next(t, `msg="reconnected to the broker"`, transport.Config{URI: second.URI()}.String())
 	}
-	eventually(t, "the service answers on the second broker", func() bool {
+	hosttest.Eventually(t, "the service answers on the second broker", func() bool {
 		answer, err := say("two")
 		return answer == "two" && err == nil
 	})
@@ -105,12 +57,12 @@ func TestFailover(t *testing.T) {
 // TestReconnectOrder checks that the broker after the lost one is tried first.
 func TestReconnectOrder(t *testing.T) {
 	a, b := newProxy(t, brokertest.Embedded(t)), newProxy(t, brokertest.Embedded(t))
-	log := make(lines, 1000)
-	c := dialConfig(t, transport.Config{URI: a.uri + "," + b.uri, Logger: log.logger()})
+	log := new(hosttest.Log)
+	c := dialConfig(t, transport.Config{URI: a.uri + "," + b.uri, Logger: log.Logger()})
 	for _, want := range []*proxy{b, a, b} {
 		a.cut()
 		b.cut()
-		log.wait(t, `msg="reconnected to the broker"`, transport.Config{URI: want.uri}.String())
+		log.Next(t, `msg="reconnected to the broker"`, transport.Config{URI: want.uri}.String())
 		if err := c.Wait(limit(t)); err != nil {
 			t.Fatal(err)
 		}
@@ -148,21 +100,21 @@ func TestLoginRefusedLater(t *testing.T) {
 	user := brokertest.NewUser(t, uri)
 	user.Grant(".*", ".*", ".*")
 	p := newProxy(t, user.URI("secret"))
-	log := make(lines, 1000)
-	c := dialConfig(t, transport.Config{URI: p.uri, Logger: log.logger()})
+	log := new(hosttest.Log)
+	c := dialConfig(t, transport.Config{URI: p.uri, Logger: log.Logger()})
 	declare(t, c, queue("q"))
 	_, deliveries := consume(t, c, "q", 1)
 	user.Password("another")
 	p.cut()
 	for attempt := range 3 {
-		line := log.wait(t, `msg="cannot reconnect to the broker"`, "403 ACCESS_REFUSED", "refused: check name and password", fmt.Sprintf("attempt=%d", attempt+1))
+		line := log.Next(t, `msg="cannot reconnect to the broker"`, "403 ACCESS_REFUSED", "refused: check name and password", fmt.Sprintf("attempt=%d", attempt+1))
 		if strings.Contains(line, "secret") {
 			t.Errorf("got %s, with the password", line)
 		}
 	}
 	user.Password("secret")
 	publish(t, c, "q", "again")
-	receive(t, deliveries).Ack()
+	hosttest.Next(t, deliveries).Ack()
 }
 
 // TestAgreed checks what is proposed to the broker: the name of the connection, capabilities and

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -15,17 +16,17 @@ func TestInspect(t *testing.T) {
 		publish(t, c, "orders", "1")
 		check := func(messages, consumers int) {
 			t.Helper()
-			eventually(t, "the result of Inspect", func() bool {
+			hosttest.Eventually(t, "the result of Inspect", func() bool {
 				m, n, err := c.Inspect(limit(t), "orders")
 				return err == nil && m == messages && n == consumers
 			})
 		}
 		check(1, 0)
 		consumer, deliveries := consume(t, c, "orders", 0)
-		d := receive(t, deliveries)
+		d := hosttest.Next(t, deliveries)
 		check(0, 1)
 		d.Reject(true)
-		receive(t, deliveries).Ack()
+		hosttest.Next(t, deliveries).Ack()
 		if err := consumer.Close(limit(t)); err != nil {
 			t.Fatal(err)
 		}

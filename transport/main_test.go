@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -31,13 +32,7 @@ func dialConfig(t *testing.T, cfg transport.Config) *transport.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		if err := c.Close(ctx); err != nil && !errors.Is(err, transport.ErrClosed) {
-			t.Errorf("close: %v", err)
-		}
-	})
+	t.Cleanup(func() { hosttest.Close(t, c.Close) })
 	return c
 }
 
@@ -79,31 +74,6 @@ func consume(t *testing.T, c *transport.Conn, queue string, prefetch int) (*tran
 	return consumer, deliveries
 }
 
-func receive(t *testing.T, deliveries <-chan *transport.Delivery) *transport.Delivery {
-	t.Helper()
-	select {
-	case d := <-deliveries:
-		return d
-	case <-limit(t).Done():
-		t.Fatal("no delivery")
-		return nil
-	}
-}
-
-// eventually polls a condition that no event reports.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for ctx := limit(t); !ok(); {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("not so: %s", what)
-		}
-	}
-}
-
 func TestPublishConsumeAck(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -123,7 +93,7 @@ func TestPublishConsumeAck(t *testing.T) {
 			}
 		}
 		for i := range 100 {
-			d := receive(t, deliveries)
+			d := hosttest.Next(t, deliveries)
 			if string(d.Body) != fmt.Sprint(i) || d.CorrelationID != fmt.Sprint(i) || d.Key != "order.created" || d.Exchange != "shop" || !d.Persistent {
 				t.Fatalf("got %+v, want message %d", d, i)
 			}

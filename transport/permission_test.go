@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -75,8 +76,8 @@ func TestDeniedLater(t *testing.T) {
 	user := brokertest.NewUser(t, uri)
 	user.Grant(".*", ".*", ".*")
 	p := newProxy(t, user.URI("secret"))
-	log := make(lines, 1000)
-	c := dialConfig(t, transport.Config{URI: p.uri, Logger: log.logger()})
+	log := new(hosttest.Log)
+	c := dialConfig(t, transport.Config{URI: p.uri, Logger: log.Logger()})
 	exclusive := transport.Topology{
 		Exchanges: []transport.Exchange{{Name: "shop", Kind: "topic", AutoDelete: true}},
 		Queues:    []transport.Queue{{Name: "mine", Exclusive: true}},
@@ -91,7 +92,7 @@ func TestDeniedLater(t *testing.T) {
 	// These come in any order.
 	consuming, declaring := false, false
 	for !consuming || !declaring {
-		line := log.wait(t, "level=ERROR", "403 ", "grant it, as in rabbitmqctl")
+		line := log.Next(t, "level=ERROR", "403 ", "grant it, as in rabbitmqctl")
 		consuming = consuming || strings.Contains(line, `msg="consumer stopped, trying again"`) && strings.Contains(line, `read queue \"q\"`)
 		declaring = declaring || strings.Contains(line, `msg="broker refuses a declaration that it accepted before, trying again"`) && strings.Contains(line, `configure queue \"mine\"`)
 	}
@@ -100,8 +101,8 @@ func TestDeniedLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	publish(t, c, "q", "again")
-	receive(t, deliveries).Ack()
-	eventually(t, "all is declared again", func() bool {
+	hosttest.Next(t, deliveries).Ack()
+	hosttest.Eventually(t, "all is declared again", func() bool {
 		return c.Publish(limit(t), transport.Publishing{Exchange: "shop", Mandatory: true}) == nil
 	})
 }
@@ -134,7 +135,7 @@ func TestReplyDenied(t *testing.T) {
 			t.Errorf("got %v, want what to grant", err)
 		}
 	}
-	eventually(t, "all are acknowledged", func() bool { return brokertest.Depth(t, uri, "q") == 0 })
+	hosttest.Eventually(t, "all are acknowledged", func() bool { return brokertest.Depth(t, uri, "q") == 0 })
 	if got := runs.Load(); got != n+1 {
 		t.Errorf("got %d runs, want %d: one was run again", got, n+1)
 	}

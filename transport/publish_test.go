@@ -16,6 +16,7 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -164,12 +165,12 @@ func TestHeadersAndProperties(t *testing.T) {
 			"string": "é", "bytes": []byte{0, 1}, "time": time.Unix(5, 0),
 			"list": []any{int32(1), "x", transport.Table{"a": int32(1)}}, "table": transport.Table{"b": []any(nil)},
 		}
-		d := receive(t, deliveries)
+		d := hosttest.Next(t, deliveries)
 		if !reflect.DeepEqual(d.Properties, want) {
 			t.Errorf("got %#v\nwant %#v", d.Properties, want)
 		}
 		publish(t, c, "q", "")
-		if d := receive(t, deliveries); !reflect.DeepEqual(d.Properties, transport.Properties{Headers: transport.Table{}}) {
+		if d := hosttest.Next(t, deliveries); !reflect.DeepEqual(d.Properties, transport.Properties{Headers: transport.Table{}}) {
 			t.Errorf("got %#v, want no properties", d.Properties)
 		}
 	})
@@ -231,7 +232,7 @@ func TestHeadersThatAMQP091CannotRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := receive(t, deliveries)
+		d := hosttest.Next(t, deliveries)
 		if !reflect.DeepEqual(d.Headers, test.want) || d.CorrelationID != "c" || string(d.Body) != "body" || c.Epoch() != 1 {
 			t.Errorf("%s: got %#v in epoch %d, want headers %v in 1", test.kind, d, c.Epoch(), test.want)
 		}
@@ -270,7 +271,7 @@ func TestPublishToABrokerThatDoesNotRead(t *testing.T) {
 	}
 	// The error of a publisher that waits for its confirm has the reason of the broker.
 	p.inject(append([]byte("\x01\x00\x00\x00\x00\x00\x0f\x00\x0a\x00\x3c\x0alow on mem"), 0xce)) // connection.blocked
-	eventually(t, "publishers get the reason of the alarm", func() bool {
+	hosttest.Eventually(t, "publishers get the reason of the alarm", func() bool {
 		ctx, cancel := context.WithTimeoutCause(limit(t), 10*time.Millisecond, cause)
 		defer cancel()
 		err := c.Publish(ctx, transport.Publishing{Key: "q"})

@@ -7,6 +7,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -40,7 +41,7 @@ func TestStream(t *testing.T) {
 	get := func(from, to int) (got []*transport.Delivery) {
 		t.Helper()
 		for i := from; i < to; i++ {
-			d := receive(t, deliveries)
+			d := hosttest.Next(t, deliveries)
 			if string(d.Body) != fmt.Sprint(i) {
 				t.Fatalf("got %s, want %d", d.Body, i)
 			}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -128,7 +129,7 @@ func TestTLS(t *testing.T) {
 			declare(t, c, queue("q"))
 			_, deliveries := consume(t, c, "q", 1)
 			publish(t, c, "q", test.name)
-			d := receive(t, deliveries)
+			d := hosttest.Next(t, deliveries)
 			d.Ack()
 			if string(d.Body) != test.name {
 				t.Errorf("got %s, want %s", d.Body, test.name)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -37,7 +38,7 @@ func TestDelete(t *testing.T) {
 		}
 		check()
 		tap.Cut()
-		eventually(t, "the reconnect", func() bool { return c.Wait(limit(t)) == nil && c.Epoch() == 2 })
+		hosttest.Eventually(t, "the reconnect", func() bool { return c.Wait(limit(t)) == nil && c.Epoch() == 2 })
 		check()
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 	"testing"
 
 	"github.com/gomeko/gomeko/service"
@@ -27,8 +26,7 @@ type Host struct {
 func New(t testing.TB, cfg Config, services ...any) (*Host, error) {
 	t.Helper()
 	h := &Host{Log: new(Log)}
-	cfg.Service.Logger = cmp.Or(cfg.Service.Logger,
-		slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	cfg.Service.Logger = cmp.Or(cfg.Service.Logger, h.Log.Logger())
 	if cfg.Broker.URI != "" {
 		cfg.Broker.Logger = cmp.Or(cfg.Broker.Logger, cfg.Service.Logger)
 		values := cfg.Service.Values

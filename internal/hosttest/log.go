@@ -2,6 +2,7 @@ package hosttest
 
 import (
 	"bytes"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -9,11 +10,17 @@ import (
 )
 
 // A Log collects the lines that are written to it. The zero value is empty. Several goroutines may
-// use it at once.
+// use it at once, but Next is for one.
 type Log struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
+	next    int           // where Next continues
 	written chan struct{} // closed by the next Write; nil if nobody waits
+}
+
+// Logger returns a logger that writes to the Log, from level debug on.
+func (l *Log) Logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // Write implements [io.Writer].
@@ -36,15 +43,20 @@ func (l *Log) String() string {
 // Lines returns the lines that contain every text of what.
 func (l *Log) Lines(what ...string) (found []string) {
 	for line := range strings.Lines(l.String()) {
-		all := true
-		for _, w := range what {
-			all = all && strings.Contains(line, w)
-		}
-		if all {
+		if contains(line, what) {
 			found = append(found, line)
 		}
 	}
 	return found
+}
+
+func contains(line string, what []string) bool {
+	for _, w := range what {
+		if !strings.Contains(line, w) {
+			return false
+		}
+	}
+	return true
 }
 
 // Wait waits until at least n lines contain every text of what, and returns them. It fails the test
@@ -62,6 +74,31 @@ func (l *Log) Wait(t testing.TB, n int, what ...string) []string {
 		case <-more:
 		case <-timeout.C:
 			t.Fatalf("got %d lines with %q within %s, want %d:\n%s", len(l.Lines(what...)), what, Timeout, n, l)
+		}
+	}
+}
+
+// Next returns the next line that contains every text of what, after the line that it returned
+// before. It waits for it, and fails the test after [Timeout].
+func (l *Log) Next(t testing.TB, what ...string) string {
+	t.Helper()
+	timeout := time.NewTimer(Timeout)
+	defer timeout.Stop()
+	for {
+		text, more := l.read()
+		for line := range strings.Lines(text[l.next:]) {
+			if !strings.HasSuffix(line, "\n") {
+				break
+			}
+			l.next += len(line)
+			if contains(line, what) {
+				return line
+			}
+		}
+		select {
+		case <-more:
+		case <-timeout.C:
+			t.Fatalf("no further line with %q within %s:\n%s", what, Timeout, text)
 		}
 	}
 }

@@ -43,16 +43,24 @@ func Next[T any](t testing.TB, from <-chan T) T {
 	panic("unreachable")
 }
 
-// Eventually returns when ok returns true. It asks every few milliseconds and fails the test after
-// [Timeout]; it is for conditions that no channel reports.
-func Eventually(t testing.TB, what string, ok func() bool) {
+// Eventually returns when isSo returns true. It asks as [Poll] does and fails the test after
+// [Timeout]. It is for conditions that no channel reports.
+func Eventually(t testing.TB, what string, isSo func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(Timeout); !ok(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %s", what, Timeout)
+	if !Poll(func() (done, ok bool) { done = isSo(); return done, done }) {
+		t.Fatalf("%s: not within %s", what, Timeout)
+	}
+}
+
+// Poll calls try, up to ten times a second, and returns its first value that is ok. After [Timeout]
+// it returns the last value, and the test says what is wrong with it.
+func Poll[T any](try func() (v T, ok bool)) T {
+	deadline := time.Now().Add(Timeout)
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		if v, ok := try(); ok || time.Now().After(deadline) {
+			return v
 		}
+		time.Sleep(pause)
 	}
 }
 
