@@ -17,7 +17,7 @@ func TestBrokerKilled(t *testing.T) {
 	w := newWorker()
 	server := start(t, node.URI(), w)
 	var tap tap
-	client := dial(t, node.URI(), rpc.Config{}, &tap).Client("worker")
+	client := dial(t, node.URI(), rpc.Config{Timeout: -1}, &tap).Client("worker") // a broker may take long to start
 	if err := client.Call(t.Context(), "nothing", nil); err != nil {
 		t.Fatal(err)
 	}
