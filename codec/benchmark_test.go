@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/codec/msgpack"
 )
 
-// What a request carries that is typical: a string, an integer, a struct.
+// An item is a typical argument of a request.
 type item struct {
 	Name  string   `json:"name"`
 	Count int      `json:"count"`
@@ -24,7 +24,7 @@ type body struct {
 
 var typical = body{Args: []any{"orders", 7, item{"Chair, “wooden”", 2, 10.5, []string{"a", "b"}}}, Kwargs: map[string]any{"verbose": true}}
 
-// BenchmarkCodec compares the codecs with encoding/json, which does less.
+// BenchmarkCodec compares the codecs with encoding/json, which supports fewer values.
 func BenchmarkCodec(b *testing.B) {
 	codecs := []struct {
 		name   string

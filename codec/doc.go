@@ -13,7 +13,8 @@
 // A receiver has a [Set] of the codecs that it accepts. [Set.Open] selects one by the message's
 // content type, and decompresses the body:
 //
-//	c, data, err := set.Open(codec.Body{ContentType: m.ContentType, Headers: m.Headers, Data: m.Body}, 16<<20)
+//	body := codec.Body{ContentType: m.ContentType, Headers: m.Headers, Data: m.Body}
+//	c, data, err := set.Open(body, 16<<20)
 //	…
 //	err = c.Decode(data, &order)
 //
@@ -55,6 +56,12 @@
 // An envelope can also be decoded into every type that accepts the string in the JSON column. A
 // value decoded into an any is encoded again as it was, except for envelopes, which need
 // [TypedJSON].
+//
+// # Other formats
+//
+// [New] makes a codec for another format from a [Reader] and a [Writer], which know how null, bools,
+// numbers, text, bytes, lists and objects are encoded. Package msgpack is an example. A type that
+// only has the four methods of Codec can be configured too.
 //
 // # Details
 //

@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/codec/msgpack"
 )
 
-// FuzzJSON finds data that the codec takes otherwise than encoding/json, or that breaks it.
+// FuzzJSON compares the codec with encoding/json, and checks that decoded values can be encoded.
 func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{
 		`{"name":"x","age":2.0,"friends":[{"scores":{"a":1e2}}]}`, `[null,1.0]`, `{"extra":[{}],"raw":null}`, `"\ud83d"`,
@@ -51,7 +51,7 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// FuzzMessagePack finds data that breaks the codec, or that does not come back.
+// FuzzMessagePack checks that decoded values can be encoded and decoded again.
 func FuzzMessagePack(f *testing.F) {
 	for _, v := range []any{
 		person{Name: "x", Extra: []any{1, 2.5, nil}}, map[string]any{"a": []byte{0xff}, "b": "é"}, []any{-1, 1 << 40, uint64(1 << 63)},
@@ -86,8 +86,8 @@ func FuzzMessagePack(f *testing.F) {
 	})
 }
 
-// FuzzEnvelopes finds an object of two members that is not read, or does not come back from who
-// writes them.
+// FuzzEnvelopes checks that every object with the members of an envelope can be decoded, encoded and
+// decoded again.
 func FuzzEnvelopes(f *testing.F) {
 	for kind, value := range map[string]string{
 		"datetime": "2024-01-02T03:04:05.678901+05:30", "date": "2024-01-02", "time": "03:04:05", "decimal": "-1E+3",
@@ -113,12 +113,12 @@ func FuzzEnvelopes(f *testing.F) {
 	})
 }
 
-// comesBack encodes v and decodes it again.
+// comesBack checks that v is the same after it was encoded and decoded.
 func comesBack(t *testing.T, c codec.Codec, v any) {
 	t.Helper()
 	data, err := c.Encode(v)
 	if err != nil {
-		if c != msgpack.Codec { // which has no larger integers, and no lone surrogates
+		if c != msgpack.Codec { // it has no larger integers and no lone surrogates
 			t.Errorf("%#v: %v", v, err)
 		}
 		return

@@ -1,0 +1,115 @@
+package rpcerror_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
+)
+
+// received returns err as a caller in another process receives it.
+func received(t *testing.T, err *rpcerror.Error) *rpcerror.Error {
+	t.Helper()
+	data, encodeErr := codec.JSON.Encode(rpcerror.From(err))
+	e, decodeErr := rpcerror.Decode(codec.JSON, data)
+	if encodeErr != nil || decodeErr != nil || e == nil {
+		t.Fatalf("%v: got %v, %v, %v", err, e, encodeErr, decodeErr)
+	}
+	return e
+}
+
+func TestFrom(t *testing.T) {
+	own := rpcerror.New("a.Own", "text")
+	args := &rpcerror.Error{Type: "Own", Path: "a.Own", Value: "v", Args: []any{
+		nil, true, 2, 2.0, "x\xff", []int{1}, map[int]any{1: nil}, errors.New("e"), codec.Date{Year: 2024, Month: 1, Day: 2},
+	}}
+	for _, test := range []struct {
+		err  error
+		want string // path, args, value
+	}{
+		{own, "a.Own [text] text"},
+		{fmt.Errorf("in x: %w", own), "a.Own [in x: text] in x: text"},
+		{args, "a.Own [None True 2 2.0 x\uFFFD [1] map[1:None] e 2024-01-02] v"},
+		{errors.New("plain"), "builtins.Exception [plain] plain"},
+		{errors.New("\xff"), "builtins.Exception [\uFFFD] \uFFFD"},
+		{fmt.Errorf("x: %w", &signature.Error{Text: "no such argument"}), "nameko.exceptions.IncorrectSignature [no such argument] no such argument"},
+		{&service.PanicError{Value: own}, "builtins.RuntimeError [panic: Own: text] panic: Own: text"},
+		{service.ErrTimeout, "builtins.TimeoutError [call timed out] call timed out"},
+		{received(t, own), "nameko.exceptions.RemoteError [Own text] Own text"},
+		{fmt.Errorf("in x: %w", received(t, own)), "nameko.exceptions.RemoteError [in x: Own text] in x: Own text"},
+		{received(t, rpcerror.ErrMethodNotFound.WithText("m")), "nameko.exceptions.MethodNotFound [m] m"},
+	} {
+		e := rpcerror.From(test.err)
+		if got := fmt.Sprint(e.Path, " ", e.Args, " ", e.Value); got != test.want {
+			t.Errorf("%v: got %s, want %s", test.err, got, test.want)
+		}
+	}
+}
+
+func TestIs(t *testing.T) {
+	remote := received(t, rpcerror.ErrTimeout)
+	cause := errors.New("cause")
+	for _, test := range []struct {
+		err, target error
+		want        bool
+	}{
+		{rpcerror.New("a.B", "x"), rpcerror.New("a.B", "y"), true},
+		{rpcerror.New("a.B", "x"), rpcerror.New("b.B", "x"), false},
+		{rpcerror.New("", "x"), rpcerror.New("", "x"), false},
+		{remote, rpcerror.ErrTimeout, true},
+		{remote, rpcerror.ErrWorkerTimeout, true},
+		{rpcerror.ErrTimeout, rpcerror.ErrWorkerTimeout, false},
+		{rpcerror.NewTimeout("x", cause), cause, true},
+		{rpcerror.NewTimeout("x", cause), context.DeadlineExceeded, true},
+		{rpcerror.NewTimeout("x", nil), rpcerror.ErrWorkerTimeout, false},
+	} {
+		if got := errors.Is(test.err, test.target); got != test.want {
+			t.Errorf("%v is %v: got %t, want %t", test.err, test.target, got, test.want)
+		}
+	}
+	if !service.Expected(remote) || !remote.Remote() || rpcerror.ErrTimeout.Remote() {
+		t.Error("got another answer of Expected or Remote")
+	}
+}
+
+func TestDecode(t *testing.T) {
+	for data, want := range map[string]string{
+		`null`:                      "<nil> <nil>",
+		`{}`:                        "<nil> <nil>",
+		`{"exc_type": "Odd"}`:       "Odd <nil>",
+		`{"odd": 1}`:                "error without type and text <nil>",
+		`{"value": "v"}`:            "v <nil>",
+		`5`:                         "<nil> a number does not fit rpcerror.Error",
+		`{"exc_type": 5}`:           "<nil> exc_type: a number does not fit string",
+		`{"exc_args": [1, {}, "a"]`: "<nil> not valid JSON: it ends before the value does",
+	} {
+		e, err := rpcerror.Decode(codec.JSON, []byte(data))
+		got := fmt.Sprint("<nil> ", err)
+		if e != nil {
+			got = fmt.Sprint(e, " ", err)
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", data, got, want)
+		}
+	}
+	data, err := msgpack.Codec.Encode(rpcerror.New("a.B", "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := rpcerror.Decode(msgpack.Codec, data); err != nil || e.Path != "a.B" || e.Value != "x" {
+		t.Errorf("got %v, %v", e, err)
+	}
+}
+
+func TestNewUnserializable(t *testing.T) {
+	e := rpcerror.NewUnserializable(5, nil)
+	if e.Value != "Unserializable value: `int`" || len(e.Args) != 0 || e.Args == nil || e.Type != "UnserializableValueError" {
+		t.Errorf("got %+v", e)
+	}
+}
