@@ -44,7 +44,7 @@ type Conn struct {
 	lastErr   error         // why there is no current session
 	epoch     uint64        // counts the sessions
 	closed    bool          // by Close
-	changed   chan struct{} // closed and made anew when current or closed change
+	changed   chan struct{} // closed and replaced when current or closed change
 	topology  Topology
 	consumers map[*Consumer]struct{}
 }

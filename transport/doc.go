@@ -70,6 +70,9 @@
 // the channel. Parts of a program that publish independently of one another each take a
 // [Publisher], which has a channel to itself.
 //
+// All callers of Publish and Send share a channel, which the broker closes when it refuses a
+// publishing. [Conn.Publisher] makes a [Publisher] with a separate channel.
+//
 // # Consuming
 //
 // A [Consumer] passes deliveries to one function, in order. Each [Delivery] may be settled later,

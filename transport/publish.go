@@ -11,8 +11,8 @@ import (
 
 // A Publisher publishes on a channel that is opened with its first publishing. The broker closes a
 // channel when it refuses a publishing on it, and then every publishing on that channel that is not
-// confirmed yet fails with [ErrConnectionLost]. A part of a program that other parts' refusals must
-// not disturb has a Publisher of its own ([Conn.Publisher]).
+// confirmed yet fails with [ErrConnectionLost]. [Conn.Publisher] makes a separate Publisher for
+// publishings that the refusals of others must not disturb.
 //
 // Its methods may be called by several goroutines.
 type Publisher struct {
@@ -224,8 +224,7 @@ func (c *confirmChannel) settle(out *unconfirmed) {
 	}
 }
 
-// run is the channel's goroutine: it opens the channel, and settles publishings until it is
-// closed.
+// run is the channel's goroutine: it opens the channel, and settles publishings until it is closed.
 func (c *confirmChannel) run() {
 	ch, err := c.session.amqp.Channel()
 	if err == nil {

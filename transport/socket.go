@@ -41,7 +41,7 @@ type socket struct {
 	closed    bool
 	failure   error         // the first error of reading or writing
 	callbacks []func()      // see beforeWrite
-	drained   chan struct{} // closed and made anew when out falls below sendBuffer
+	drained   chan struct{} // closed and replaced when out falls below sendBuffer
 
 	wake chan struct{} // holds a token: there is something to write, or the socket is closed
 	done chan struct{} // closed when writeLoop has returned
