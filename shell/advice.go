@@ -11,10 +11,10 @@ import (
 	"go.starlark.net/syntax"
 )
 
-// instead says, for words of Python's that Starlark lacks, what to write.
+// instead says what to write instead of Python's words that Starlark lacks.
 var instead = map[string]string{
-	"import":     "there is no import; what there is, is there: n, print, and Starlark's functions",
-	"from":       "there is no import; what there is, is there: n, print, and Starlark's functions",
+	"import":     "there is no import; n, print and Starlark's functions are always defined",
+	"from":       "there is no import; n, print and Starlark's functions are always defined",
 	"try":        "there is no try; an error ends the line, or the script",
 	"raise":      `there is no raise; write fail("text")`,
 	"assert":     `there is no assert; write: if not …: fail("text")`,
@@ -28,7 +28,7 @@ var instead = map[string]string{
 	"del":        "there is no del; write d.pop(key)",
 	"is":         "there is no is; write == or !=",
 	"'**'":       "there is no **; write a product",
-	"open":       "there are no files; pipe into the shell what it is to read, as a script",
+	"open":       "there are no files; write the data into the script",
 	"input":      "there is no input; write the value",
 	"sum":        "there is no sum; write: total = 0, then for x in …: total += x",
 	"isinstance": `there is no isinstance; write type(x) == "string"`,
@@ -44,8 +44,8 @@ var (
 	printed = regexp.MustCompile(`\bprint\s+["'\w]`)
 )
 
-// explain returns err in lines that stand alone, with file and line number if position is asked for, and nil for
-// exit(). text is what was read.
+// explain returns err as text for the user, with the name of the program and the line if position is
+// true, and nil for exit(). text is the source.
 func explain(err error, text string, position bool) error {
 	if err == nil || errors.Is(err, errExit) {
 		return nil
@@ -76,7 +76,7 @@ func explain(err error, text string, position bool) error {
 	return err
 }
 
-// adviseSyntax says what to write in the place of a construct that is Python's and not Starlark's.
+// adviseSyntax says what to write instead of a construct of Python that Starlark lacks.
 func adviseSyntax(err syntax.Error, text string) string {
 	line := ""
 	if lines := strings.Split(text, "\n"); int(err.Pos.Line) <= len(lines) {
@@ -100,20 +100,20 @@ func adviseSyntax(err syntax.Error, text string) string {
 	return "syntax error: " + err.Msg
 }
 
-// adviseName does so for a name that is not defined.
+// adviseName says what to write instead of a name that is not defined. msg is Starlark's: "undefined:
+// foo" or "undefined: foo (did you mean bar?)".
 func adviseName(msg string) string {
-	name := strings.TrimPrefix(msg, "undefined: ")
-	if advice := instead[name]; advice != "" {
-		return advice
+	name, near, suggested := strings.Cut(strings.TrimPrefix(msg, "undefined: "), " ")
+	switch {
+	case suggested:
+		return "NameError: " + name + " is not defined " + near
+	case instead[name] != "":
+		return instead[name]
 	}
-	msg = strings.Replace(msg, "undefined: ", "NameError: there is no ", 1)
-	if strings.Contains(name, " ") { // one that is near stands behind it
-		return msg
-	}
-	return msg + "; a service is n.rpc." + name
+	return "NameError: " + name + " is not defined; to call a service, write n.rpc." + name
 }
 
-// place returns where in the text the innermost call stands.
+// place returns the position of the innermost call in the text.
 func place(stack starlark.CallStack) syntax.Position {
 	for i := range stack {
 		if pos := stack.At(i).Pos; pos.Line > 0 {

@@ -9,7 +9,7 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// known are the methods of each service that calls have reached.
+// known has the methods that calls have reached, by service.
 type known map[string]map[string]bool
 
 func (k known) add(service, method string) {
@@ -24,10 +24,10 @@ func (k known) add(service, method string) {
 func (k known) services() []string              { return slices.Sorted(maps.Keys(k)) }
 func (k known) methods(service string) []string { return slices.Sorted(maps.Keys(k[service])) }
 
-// path is what is completed: names with dots, n.rpc["a.b"] among them, up to the cursor.
+// path matches the text to complete before the cursor: names with dots, or n.rpc["a.b"].
 var path = regexp.MustCompile(`(?:(\w+(?:\.\w+|\["[^"]*"\])*)\.)?(\w*)$`)
 
-// complete returns the names that the last word before pos may become, and what stands before and after it.
+// complete returns the completions of the last word before pos, and the text before and after it.
 func (s *Shell) complete(line string, pos int) (head string, names []string, tail string) {
 	runes := []rune(line)
 	before, tail := string(runes[:pos]), string(runes[pos:])
@@ -39,7 +39,7 @@ func (s *Shell) complete(line string, pos int) (head string, names []string, tai
 	case owner != "":
 		all = s.attributes(owner)
 	case strings.HasSuffix(head, "."):
-		return head, nil, tail // of something that would have to be called
+		return head, nil, tail // the owner would have to be called
 	default:
 		all = append(slices.Collect(maps.Keys(s.globals)), slices.Collect(maps.Keys(starlark.Universe))...)
 	}
@@ -52,7 +52,7 @@ func (s *Shell) complete(line string, pos int) (head string, names []string, tai
 	return head, slices.Compact(names), tail
 }
 
-// attributes evaluates a path, which calls nothing, and returns what stands under it.
+// attributes returns the names of a path's attributes. Evaluating a path calls nothing.
 func (s *Shell) attributes(owner string) []string {
 	v, err := starlark.EvalOptions(options(), new(starlark.Thread), "", owner, s.globals)
 	if err != nil {

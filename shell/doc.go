@@ -1,5 +1,5 @@
-// Package shell is Nameko's shell in Go: an interpreter of Starlark, a dialect of Python, in which services can be called
-// and events dispatched.
+// Package shell is Nameko's shell in Go: an interpreter of Starlark, a dialect of Python, that can
+// call services and dispatch events.
 //
 //	>>> n.rpc.greeting_service.hello(name="Julio")
 //	'Hello, Julio!'
@@ -10,22 +10,22 @@
 //	['pen', 'ink']
 //	>>> n.dispatch_event("users", "user_deleted", {"id": 7})
 //
-// A [Shell] runs a program with [Shell.Script], or talks to a person with [Shell.Interact].
+// [Shell.Script] runs a program, and [Shell.Interact] reads lines from a terminal.
 //
 // # Values
 //
-// What a method returns is shown as Python's repr shows it, and print writes what Python's print does. Dicts keep the
-// order in which their keys came, ints have any size, and 2.0 stays apart from 2. Arguments are strings, numbers, bools,
-// None, lists, tuples and dicts of them.
+// Results are shown as Python's repr shows them, and print writes what Python's print writes. Dicts
+// keep the order of their keys, ints have any size, and 2.0 is not 2. Arguments are strings, numbers,
+// bools, None, and lists, tuples and dicts of these.
 //
 // # Errors
 //
-// An error of a service is a line of its type and its text: UnknownService: Unknown service `orders`. It ends a script,
-// and a line that is typed.
+// An error of a service is one line with its type and its text: UnknownService: Unknown service
+// `orders`. It ends the script, or the line in a terminal.
 //
-// # What is not Python
+// # Differences from Python
 //
-// Starlark has no import, try, class, with or f-strings, among others; what to write instead is the text of the
-// error. Loops and if may stand outside of functions, and while and recursion are there.
-// Lists in "%s" % x are shown with double quotes; str(x) shows them as Python does.
+// Starlark has no import, try, class, with or f-strings, among others; the error says what to write
+// instead. Loops and if may be used outside of functions, and while and recursion are allowed. In
+// "%s" % x, lists are shown with double quotes; str(x) shows them as Python does.
 package shell

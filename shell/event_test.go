@@ -62,7 +62,7 @@ func TestDispatchEvent(t *testing.T) {
 	}
 }
 
-// What is dispatched is in the codec of the broker's Config.
+// Events are encoded with the codec of the broker's Config.
 func TestDispatchEventCodec(t *testing.T) {
 	heard := make(chan string, 1)
 	broker := serve(t, &Listener{Heard: heard})

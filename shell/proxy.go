@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// opaque is what the values behind n have in common: they have a name, are true, and no keys of dicts.
+// opaque is embedded in the values behind n: they have a name, are true, and cannot be keys of dicts.
 type opaque string
 
 func (o opaque) String() string        { return "<" + string(o) + ">" }
@@ -37,10 +37,11 @@ func (n nameko) Attr(name string) (starlark.Value, error) {
 	case "config":
 		return configured(n.s.Config), nil
 	}
-	return nil, starlark.NoSuchAttrError(fmt.Sprintf("n has no %s, but rpc, dispatch_event and config", name))
+	return nil, starlark.NoSuchAttrError(fmt.Sprintf("n has no %s; it has rpc, dispatch_event and config", name))
 }
 
-// dispatchEvent is Nameko's: n.dispatch_event("users", "user_deleted", {"id": 7}). That nobody listens is no error.
+// dispatchEvent is n.dispatch_event("users", "user_deleted", {"id": 7}), as in Nameko. It succeeds if
+// nobody handles the event, too.
 func (n nameko) dispatchEvent(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var service, event string
 	var data starlark.Value
@@ -54,7 +55,7 @@ func (n nameko) dispatchEvent(thread *starlark.Thread, b *starlark.Builtin, args
 	return starlark.None, n.s.Events.Dispatcher(service)(thread.Local(lineKey).(context.Context), event, payload)
 }
 
-// services is n.rpc: it has a service of every name, n.rpc.orders and n.rpc["a.b"].
+// services is n.rpc: it has a service for every name, as n.rpc.orders or n.rpc["a.b"].
 type services struct {
 	opaque
 	s *Shell
@@ -69,12 +70,12 @@ func (v services) Attr(name string) (starlark.Value, error) {
 func (v services) Get(key starlark.Value) (starlark.Value, bool, error) {
 	name, ok := key.(starlark.String)
 	if !ok || name == "" {
-		return nil, false, fmt.Errorf(`n.rpc[%s]: a service's name is a string, as in n.rpc["a.b"]`, repr(key))
+		return nil, false, fmt.Errorf(`n.rpc[%s]: a service's name must be a string, as in n.rpc["a.b"]`, repr(key))
 	}
 	return service{opaque(fmt.Sprintf("n.rpc[%s]", repr(key))), v.s, string(name)}, true, nil
 }
 
-// service is n.rpc.orders: it has a method of every name.
+// service is n.rpc.orders: it has a method for every name.
 type service struct {
 	opaque
 	s    *Shell
@@ -102,10 +103,10 @@ func (m method) Attr(name string) (starlark.Value, error) {
 		return starlark.NewBuiltin("call_async", m.callAsync), nil
 	}
 	return nil, starlark.NoSuchAttrError(fmt.Sprintf(
-		"%s is a method and has no %s; a service with a dot in its name is n.rpc[%q]", string(m.opaque), name, m.service+"."+m.name))
+		"%s is a method and has no %s; write a service with a dot in its name as n.rpc[%q]", string(m.opaque), name, m.service+"."+m.name))
 }
 
-// CallInternal makes method a function of Starlark.
+// CallInternal implements starlark.Callable.
 func (m method) CallInternal(thread *starlark.Thread, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	sent, err := arguments(args, kwargs)
 	if err != nil {
@@ -133,7 +134,7 @@ func (m method) call(ctx context.Context, args []any) (starlark.Value, error) {
 	return decode(result)
 }
 
-// learn remembers service and method for completion, unless err says that they are not there.
+// learn adds the service and the method to the completions, unless err says that they do not exist.
 func (m method) learn(err error) {
 	switch {
 	case errors.Is(err, rpc.ErrUnknownService):
@@ -144,7 +145,7 @@ func (m method) learn(err error) {
 	}
 }
 
-// arguments encodes what a method is called with: keywords in their order.
+// arguments encodes the arguments of a call, keywords in their order.
 func arguments(args starlark.Tuple, kwargs []starlark.Tuple) ([]any, error) {
 	var sent []any
 	for i, arg := range args {
@@ -169,7 +170,7 @@ func arguments(args starlark.Tuple, kwargs []starlark.Tuple) ([]any, error) {
 	return sent, nil
 }
 
-// reply is what call_async returns.
+// reply is the value of call_async.
 type reply struct {
 	opaque
 	method method
@@ -180,12 +181,12 @@ func (r *reply) AttrNames() []string { return []string{"result"} }
 
 func (r *reply) Attr(name string) (starlark.Value, error) {
 	if name != "result" {
-		return nil, starlark.NoSuchAttrError(fmt.Sprintf("a reply has no %s, but result()", name))
+		return nil, starlark.NoSuchAttrError(fmt.Sprintf("a reply has no %s; it has result()", name))
 	}
 	return starlark.NewBuiltin("result", r.result), nil
 }
 
-// result waits for the reply. It may be called again.
+// result waits for the reply. It may be called several times.
 func (r *reply) result(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	if err := starlark.UnpackArgs(b.Name(), args, kwargs); err != nil {
 		return nil, err

@@ -18,13 +18,14 @@ const (
 	nextPrompt  = "... "
 )
 
-// A prompter reads lines from a person: [liner.State] in life.
+// A prompter reads lines from the terminal: it is a [liner.State], except in tests.
 type prompter interface {
 	Prompt(prompt string) (string, error)
 	AppendHistory(line string)
 }
 
-// loop reads, evaluates and prints until exit() is called, session is over, or reading fails: with io.EOF for Ctrl-D.
+// loop reads, evaluates and prints until exit() is called, session ends or reading fails. Ctrl-D is
+// io.EOF.
 func (s *Shell) loop(session context.Context, lines prompter) error {
 	for session.Err() == nil {
 		err := s.turn(session, lines)
@@ -40,7 +41,8 @@ func (s *Shell) loop(session context.Context, lines prompter) error {
 	return nil
 }
 
-// turn reads one statement and runs it. Its own errors are printed; what it returns ends the loop or is Ctrl-C.
+// turn reads one statement and runs it. It prints the statement's errors, and returns those of reading
+// and errExit.
 func (s *Shell) turn(session context.Context, lines prompter) error {
 	var (
 		text   strings.Builder
@@ -66,7 +68,7 @@ func (s *Shell) turn(session context.Context, lines prompter) error {
 	if err == nil {
 		err = s.run(session, file)
 	} else if _, whole := options().Parse("shell", text.String(), 0); whole != nil {
-		err = whole // says more: what was got and what wanted
+		err = whole // it has more detail
 	}
 	if errors.Is(err, errExit) {
 		return errExit
@@ -95,7 +97,7 @@ func (s *Shell) run(session context.Context, file *syntax.File) error {
 	return nil
 }
 
-// interrupted returns err, in a word if that is because line ended.
+// interrupted returns err, or "interrupted" if line has ended.
 func interrupted(line context.Context, err error) error {
 	if err != nil && line.Err() != nil {
 		return errors.New("interrupted")

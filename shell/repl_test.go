@@ -45,7 +45,7 @@ func TestLoop(t *testing.T) {
 		"function":    {lines: []string{"def f(x):", "  return x + 1", "", "f(1)"}, out: "2\n", prompt: ">>> ... ... >>> >>> "},
 		"loop":        {lines: []string{"for i in range(2):", "  print(i)", ""}, out: "0\n1\n", prompt: ">>> ... ... >>> "},
 		"brackets":    {lines: []string{"[1,", "2]"}, out: "[1, 2]\n", prompt: ">>> ... >>> "},
-		"goes on":     {lines: []string{"1 // 0", "x y", "nope", "import os", "1 is 1", "3"}, out: "3\n", err: "floored division by zero\nsyntax error: got identifier, want newline\nNameError: there is no nope; a service is n.rpc.nope\nthere is no import; what there is, is there: n, print, and Starlark's functions\nthere is no is; write == or !=\n"},
+		"goes on":     {lines: []string{"1 // 0", "x y", "nope", "import os", "1 is 1", "3"}, out: "3\n", err: "floored division by zero\nsyntax error: got identifier, want newline\nNameError: nope is not defined; to call a service, write n.rpc.nope\nthere is no import; n, print and Starlark's functions are always defined\nthere is no is; write == or !=\n"},
 		"abandoned":   {lines: []string{"def f():", "^C", "1"}, out: "\n1\n", prompt: ">>> ... >>> >>> "},
 		"exit":        {lines: []string{"exit()", "1"}, prompt: ">>> "},
 		"exit within": {lines: []string{"[exit() for x in [1]]", "1"}, prompt: ">>> "},

@@ -41,7 +41,7 @@ func toRepr(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs
 // A printer writes values as Python does.
 type printer struct {
 	strings.Builder
-	within []starlark.Value // lists and dicts that are being written
+	within []starlark.Value // the lists and dicts around the value
 }
 
 func (p *printer) value(v starlark.Value) {
@@ -62,12 +62,12 @@ func (p *printer) value(v starlark.Value) {
 			return
 		}
 		p.sequence("{", v, "}")
-	default: // None, True, ints, bytes, functions, what n holds
+	default: // None, True, ints, bytes, functions, values behind n
 		p.WriteString(v.String())
 	}
 }
 
-// nested writes a container, or cycle for one that is inside of itself.
+// nested writes a container, or cycle if it contains itself.
 func (p *printer) nested(v starlark.Value, cycle string, write func()) {
 	for _, outer := range p.within {
 		if outer == v {
@@ -109,7 +109,7 @@ func (p *printer) dict(v *starlark.Dict) {
 	p.WriteByte('}')
 }
 
-// quote writes s between single quotes, or double ones when that spares escapes.
+// quote writes s in single quotes, or in double ones if that avoids escapes.
 func (p *printer) quote(s string) {
 	quote := '\''
 	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
@@ -140,7 +140,7 @@ func (p *printer) quote(s string) {
 	p.WriteRune(quote)
 }
 
-// float returns the shortest text that is f, with a point or an exponent: 2.0, 1e+16, 1e-05, inf.
+// float returns the shortest text of f, with a point or an exponent: 2.0, 1e+16, 1e-05, inf.
 func float(f float64) string {
 	switch {
 	case math.IsNaN(f):

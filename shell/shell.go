@@ -14,23 +14,23 @@ import (
 	gomeko "github.com/gomeko/gomeko/service"
 )
 
-// A Shell runs Starlark, in which n.rpc calls services and n.dispatch_event dispatches events. Conn, Events, Stdout and
-// Stderr are needed. One shell is used by one goroutine.
+// A Shell runs Starlark programs that call services (n.rpc) and dispatch events (n.dispatch_event).
+// Conn, Events, Stdout and Stderr are required. Only one goroutine may use it at a time.
 type Shell struct {
 	Conn   *rpc.Conn      // makes the calls; the shell does not close it
 	Events *events.Conn   // dispatches the events; the shell does not close it
 	Config map[string]any // n.config
-	Broker string         // named in the banner; without its password
+	Broker string         // the broker in the banner, without its password
 
-	Stdout io.Writer // results, and what is printed
+	Stdout io.Writer // results and the output of print
 	Stderr io.Writer // errors and the banner of the interactive shell
 
 	globals starlark.StringDict
 	known   known
 }
 
-// Script runs the program that src holds, called name in errors, to its end or its first error, which is one line
-// with file and line number. When ctx ends, so does the program, and the call that it waits for.
+// Script runs the program in src until its end or its first error. Errors begin with name and the
+// number of the line. If ctx ends, the program ends, and with it the call that it waits for.
 func (s *Shell) Script(ctx context.Context, name string, src io.Reader) error {
 	data, err := io.ReadAll(src)
 	if err != nil {
@@ -50,8 +50,8 @@ func (s *Shell) Script(ctx context.Context, name string, src io.Reader) error {
 	return explain(err, text, true)
 }
 
-// begin makes the shell's names anew. Calls of call_async are made with the ctx it returns: when end has ended it nobody
-// waits for them any more, but their work goes on.
+// begin sets the shell's globals. session is the context of calls by call_async: after end, the shell
+// does not wait for their replies, but the services still run them.
 func (s *Shell) begin(ctx context.Context) (session context.Context, end func()) {
 	exit := starlark.NewBuiltin("exit", func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error) {
 		return nil, errExit
@@ -69,10 +69,10 @@ func (s *Shell) begin(ctx context.Context) (session context.Context, end func())
 	return session, func() { cancel(gomeko.ErrReturned) }
 }
 
-// errExit is the error of exit(), which is none.
+// errExit ends the shell or the script; it is not a failure.
 var errExit = errors.New("exit")
 
-// options allows what Starlark can do and its other users forbid.
+// options enables Starlark's optional features.
 func options() *syntax.FileOptions {
 	return &syntax.FileOptions{Set: true, While: true, TopLevelControl: true, GlobalReassign: true, Recursion: true}
 }
@@ -84,7 +84,7 @@ func (s *Shell) exec(session, line context.Context, file *syntax.File) error {
 	return starlark.ExecREPLChunk(file, thread, s.globals)
 }
 
-// eval returns an expression's value, which is _ from then on.
+// eval returns an expression's value and assigns it to _.
 func (s *Shell) eval(session, line context.Context, expr syntax.Expr) (starlark.Value, error) {
 	thread, release := newThread(session, line)
 	defer release()
@@ -96,13 +96,14 @@ func (s *Shell) eval(session, line context.Context, expr syntax.Expr) (starlark.
 	return v, nil
 }
 
-// Threads hold two contexts: that of the line, or script, which is run, and the one that call_async outlives it by.
+// A thread has two contexts: that of the line or script that it runs, and that of call_async, which
+// lasts as long as the session.
 const (
 	lineKey    = "line"
 	sessionKey = "session"
 )
 
-// newThread returns a thread that stops when line ends, and what releases it.
+// newThread returns a thread that stops when line ends, and a function that releases it.
 func newThread(session, line context.Context) (thread *starlark.Thread, release func() bool) {
 	thread = &starlark.Thread{Name: "shell"}
 	thread.SetLocal(sessionKey, session)

@@ -33,10 +33,10 @@ func TestScript(t *testing.T) {
 		"set":          {script: `n.rpc.a.b(x=set([1]))`, err: "job:1: n.rpc.a.b: argument x: a set cannot be sent; make it a list: list(…)"},
 		"function":     {script: `n.rpc.a.b(1, print)`, err: "job:1: n.rpc.a.b: argument 2: a builtin_function_or_method cannot be sent; strings, numbers, bools, None, lists and dicts can"},
 		"infinity":     {script: `n.rpc.a.b([float("-inf")])`, err: "job:1: n.rpc.a.b: argument 1: -inf cannot be sent: JSON has no such number"},
-		"cycle":        {script: "l = []\nl.append(l)\nprint(l)\nn.rpc.a.b(l)", out: "[[...]]\n", err: "job:4: n.rpc.a.b: argument 1: a value that is nested without end cannot be sent"},
+		"cycle":        {script: "l = []\nl.append(l)\nprint(l)\nn.rpc.a.b(l)", out: "[[...]]\n", err: "job:4: n.rpc.a.b: argument 1: a value that contains itself cannot be sent"},
 		"tuple key":    {script: `n.rpc.a.b({(1,): 2})`, err: "job:1: n.rpc.a.b: argument 1: a dict with the key (1,) cannot be sent: keys are strings or numbers"},
-		"n":            {script: `n.dispatch("x")`, err: "job:1: n has no dispatch, but rpc, dispatch_event and config"},
-		"dotted":       {script: `n.rpc.help.desk.echo(1)`, err: `job:1: n.rpc.help.desk is a method and has no echo; a service with a dot in its name is n.rpc["help.desk"]`},
+		"n":            {script: `n.dispatch("x")`, err: "job:1: n has no dispatch; it has rpc, dispatch_event and config"},
+		"dotted":       {script: `n.rpc.help.desk.echo(1)`, err: `job:1: n.rpc.help.desk is a method and has no echo; write a service with a dot in its name as n.rpc["help.desk"]`},
 		"empty":        {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestInstead(t *testing.T) {
 		"print 'x'":                 "print is a function; ",
 		"open('x')":                 "there are no files; ",
 		"sum([1])":                  "there is no sum; ",
-		"orders":                    "NameError: there is no orders",
+		"orders":                    "NameError: orders is not defined; to call a service, write n.rpc.orders",
 		"x = (1":                    "syntax error: ",
 	} {
 		err := new(shell.Shell).Script(t.Context(), "job", strings.NewReader(script))

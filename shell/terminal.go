@@ -11,16 +11,17 @@ import (
 	"github.com/peterh/liner"
 )
 
-// Terminal reports whether the process reads from a person and writes to one, as [Shell.Interact] needs it.
+// Terminal reports whether the process reads from a terminal and writes to one, which
+// [Shell.Interact] requires.
 func Terminal() bool {
 	_, err := liner.TerminalMode()
 	out, statErr := os.Stdout.Stat()
 	return err == nil && statErr == nil && out.Mode()&os.ModeCharDevice != 0
 }
 
-// Interact reads lines from the terminal, runs them and prints their values as Python shows them, until Ctrl-D or
-// exit(). Errors are printed, and it goes on. Ctrl-C ends the line or the call. Lines are kept for
-// the next time in gomeko/history in the user's configuration folder, readable by the user alone.
+// Interact reads lines from the terminal, runs them and prints their values as Python does, until
+// Ctrl-D or exit(). It prints errors and continues. Ctrl-C cancels the line or the call. The history
+// is in the file gomeko/history in the user's configuration folder, which only the user can read.
 func (s *Shell) Interact(ctx context.Context) error {
 	session, end := s.begin(ctx)
 	defer end()
@@ -31,22 +32,22 @@ func (s *Shell) Interact(ctx context.Context) error {
 	terminal.SetWordCompleter(s.complete)
 	path := historyPath()
 	if file, err := os.Open(path); err == nil {
-		_, _ = terminal.ReadHistory(file) // what cannot be read is left out
+		_, _ = terminal.ReadHistory(file) // lines before an error are kept
 		_ = file.Close()
 	}
-	fmt.Fprintf(s.Stderr, "gomeko shell on %s; n.rpc.service.method(…) calls, Ctrl-D ends\n", s.Broker)
+	fmt.Fprintf(s.Stderr, "gomeko shell on %s: call n.rpc.service.method(…), or press Ctrl-D to exit\n", s.Broker)
 	err := s.loop(session, terminal)
 	if errors.Is(err, io.EOF) {
 		fmt.Fprintln(s.Stdout) // after the prompt
 		err = nil
 	}
 	if saveErr := saveHistory(terminal, path); saveErr != nil {
-		fmt.Fprintln(s.Stderr, "history is not kept:", saveErr)
+		fmt.Fprintln(s.Stderr, "cannot save the history:", saveErr)
 	}
 	return err
 }
 
-// historyPath returns "" where there is no configuration folder.
+// historyPath returns "" if there is no configuration folder.
 func historyPath() string {
 	dir, err := os.UserConfigDir()
 	if err != nil {
@@ -55,7 +56,7 @@ func historyPath() string {
 	return filepath.Join(dir, "gomeko", "history")
 }
 
-// saveHistory writes a new file in the old one's place, so that a crash keeps one of the two.
+// saveHistory replaces the file by a new one, so that a crash leaves one of the two.
 func saveHistory(terminal *liner.State, path string) error {
 	if path == "" {
 		return nil
@@ -67,7 +68,7 @@ func saveHistory(terminal *liner.State, path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name()) // when it was not renamed
+	defer os.Remove(file.Name()) // if it was not renamed
 	_, err = terminal.WriteHistory(file)
 	if closeErr := file.Close(); err == nil {
 		err = closeErr

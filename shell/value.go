@@ -15,17 +15,17 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// encode returns a value as JSON, dicts in their order: as Python's json module writes it.
+// encode returns a value as JSON, with the keys of dicts in their order, as Python's json module does.
 func encode(v starlark.Value) (json.RawMessage, error) {
 	return appendJSON(nil, v, 0)
 }
 
-// maxNesting ends lists that hold themselves.
+// maxNesting limits nesting: a list can contain itself.
 const maxNesting = 1000
 
 func appendJSON(out []byte, v starlark.Value, depth int) ([]byte, error) {
 	if depth > maxNesting {
-		return nil, errors.New("a value that is nested without end cannot be sent")
+		return nil, errors.New("a value that contains itself cannot be sent")
 	}
 	switch v := v.(type) {
 	case starlark.NoneType:
@@ -70,7 +70,7 @@ func appendArray(out []byte, v starlark.Iterable, depth int) ([]byte, error) {
 	return append(out, ']'), nil
 }
 
-// appendObject writes keys that are no strings as Python does: 1 is "1", True is "true".
+// appendObject writes keys that are not strings as Python does: 1 is "1", True is "true".
 func appendObject(out []byte, v *starlark.Dict, depth int) ([]byte, error) {
 	out = append(out, '{')
 	for i, item := range v.Items() {
@@ -98,7 +98,7 @@ func appendObject(out []byte, v *starlark.Dict, depth int) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// decode returns the value that JSON text stands for: dicts in its order, ints of any size.
+// decode returns the value of JSON text, with the keys of dicts in their order and ints of any size.
 func decode(data []byte) (starlark.Value, error) {
 	if len(data) == 0 {
 		return starlark.None, nil
@@ -171,12 +171,12 @@ func number(text string) (starlark.Value, error) {
 	}
 	n, ok := new(big.Int).SetString(text, 10)
 	if !ok {
-		return nil, fmt.Errorf("%q is no number", text)
+		return nil, fmt.Errorf("%q is not a number", text)
 	}
 	return starlark.MakeBigInt(n), nil
 }
 
-// configured returns a value of a configuration file.
+// configured converts a value of a configuration file.
 func configured(v any) starlark.Value {
 	switch v := v.(type) {
 	case nil:
@@ -207,7 +207,7 @@ func configured(v any) starlark.Value {
 		slices.Sort(names)
 		dict := starlark.NewDict(len(v))
 		for _, name := range names {
-			_ = dict.SetKey(starlark.String(name), configured(v[name])) // fails for unhashable keys only
+			_ = dict.SetKey(starlark.String(name), configured(v[name])) // it fails only for unhashable keys
 		}
 		return dict
 	}
