@@ -44,6 +44,9 @@ func StartProcess(t testing.TB, cmd *exec.Cmd) *Process {
 		_ = cmd.Wait() // Wait returns the status
 	}()
 	t.Cleanup(func() {
+		if p.hasEnded() {
+			return
+		}
 		terminateGroup(cmd) // go run removes its files then
 		select {
 		case <-p.ended:
@@ -124,8 +127,21 @@ func (p *Process) Signal(s os.Signal) {
 
 // Kill ends the process and its children with SIGKILL, if they run, and waits for the end.
 func (p *Process) Kill() {
-	killGroup(p.cmd)
+	if !p.hasEnded() {
+		killGroup(p.cmd)
+	}
 	<-p.ended
+}
+
+// hasEnded reports whether the process and the readers of its output have ended. Its id may be that
+// of another process then.
+func (p *Process) hasEnded() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // Stdout returns what the process has printed to its standard output.

@@ -10,19 +10,20 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
 // drained waits until there are as many queues, all of them empty, and nothing of them unacknowledged. One that a process
 // left behind which was killed at its start goes by itself within a minute.
 func drained(t *testing.T, node *brokertest.Node, many int) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(hosttest.Timeout); ; {
 		got := queues(node)
 		if n := strings.Count(got, "\n"); n == many && n == strings.Count(got, "\t0\t0\n") {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("got queues (ready, unacknowledged)\n%s\nwant %d, all empty, in %v", got, many, patience)
+			t.Fatalf("got queues (ready, unacknowledged)\n%s\nwant %d, all empty, in %v", got, many, hosttest.Timeout)
 		}
 	}
 }

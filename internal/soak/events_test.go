@@ -13,6 +13,7 @@ import (
 
 	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -100,8 +101,8 @@ func reach(t *testing.T, node *brokertest.Node, tally *tally, many int) {
 	t.Helper()
 	select {
 	case <-tally.reach(many):
-	case <-time.After(patience):
-		t.Fatalf("got %d events handled, and %d not in %v; queues (ready, unacknowledged):\n%s", tally.handled(), many, patience, queues(node))
+	case <-time.After(hosttest.Timeout):
+		t.Fatalf("got %d events handled, and %d not in %v; queues (ready, unacknowledged):\n%s", tally.handled(), many, hosttest.Timeout, queues(node))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -158,7 +159,7 @@ func (l *load) stop(t *testing.T) {
 func (l *load) recovered(t *testing.T) {
 	t.Helper()
 	for i, conn := range l.conns {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), hosttest.Timeout)
 		defer cancel()
 		var got int
 		if err := conn.Client("echo").Call(ctx, "echo", &got, 7, 0); err != nil || got != 7 {
@@ -173,7 +174,7 @@ func (l *load) close(t *testing.T) {
 	if l.grown = int64(heap()) - int64(l.heap); l.grown > 32<<20 {
 		t.Errorf("memory grew by %d bytes", l.grown)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), hosttest.Timeout)
 	defer cancel()
 	for _, conn := range l.conns {
 		if err := conn.Close(ctx); err != nil {

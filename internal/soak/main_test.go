@@ -5,7 +5,6 @@ import (
 	"os"
 	"strconv"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -22,9 +21,6 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(m)
 }
-
-// patience is for what takes little time unless it is stuck.
-const patience = 2 * time.Minute
 
 // whole says that the soak is to last.
 func whole() bool { return os.Getenv("GOMEKO_SOAK") != "" }

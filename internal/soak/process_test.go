@@ -13,23 +13,23 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A process hosts a service: this test binary, run again in a role. It is for one goroutine.
+// A process hosts a service: it is this test binary, run again in a role. It is for one goroutine.
 //
-// What it has to tell it writes to its standard output, one write for a line: what was written is in the pipe, and is
-// read, whatever becomes of the process. It ends in order when its standard input does, and so with the test.
+// It reports by lines on its standard output, each in one write: what was written is in the pipe,
+// and is read even if the process is killed. It stops in order when its standard input is closed.
 type process struct {
 	t         *testing.T
 	role, uri string
-	tell      func(line string) // called by a goroutine of the process's
+	tell      func(line string) // called with each report, by one goroutine
 
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	ready chan struct{} // closed when the service has started
-	ended chan error    // gets how it ended, when all that it told is told
+	*hosttest.Process // nil while none runs
+	stdin             io.WriteCloser
+	ready             chan struct{} // closed when the service has started
 }
 
 func start(t *testing.T, role, uri string, tell func(line string)) *process {
@@ -45,30 +45,20 @@ func (p *process) start() {
 	p.t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "GOMEKO_SOAK_ROLE="+p.role, "GOMEKO_SOAK_URI="+p.uri)
-	cmd.Stderr = p.t.Output()
+	ready, started := make(chan struct{}), false
+	cmd.Stdout = hosttest.Lines(func(line string) {
+		if started {
+			p.tell(line)
+		} else {
+			started = true
+			close(ready)
+		}
+	})
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() {
-		lines := bufio.NewScanner(stdout)
-		if lines.Scan() {
-			close(ready)
-		}
-		for lines.Scan() {
-			p.tell(lines.Text())
-		}
-		ended <- cmd.Wait()
-	}()
-	p.cmd, p.stdin, p.ready, p.ended = cmd, stdin, ready, ended
+	p.Process, p.stdin, p.ready = hosttest.StartProcess(p.t, cmd), stdin, ready
 }
 
 // wait waits until the service has started.
@@ -76,47 +66,39 @@ func (p *process) wait() {
 	p.t.Helper()
 	select {
 	case <-p.ready:
-	case err := <-p.ended:
-		p.cmd = nil
-		p.t.Fatalf("a process of role %s ended at its start: %v", p.role, err)
-	case <-time.After(patience):
-		p.t.Fatalf("a process of role %s did not start in %v", p.role, patience)
+	case <-p.Ended():
+		p.t.Fatalf("a process of role %s ended at its start: %s", p.role, p.State())
+	case <-time.After(hosttest.Timeout):
+		p.t.Fatalf("a process of role %s did not start within %s", p.role, hosttest.Timeout)
 	}
 }
 
 // kill ends the process with SIGKILL, if it runs.
 func (p *process) kill() {
 	p.t.Helper()
-	if p.cmd == nil {
+	if p.Process == nil {
 		return
 	}
 	select {
-	case err := <-p.ended:
-		p.t.Errorf("a process of role %s ended by itself: %v", p.role, err)
+	case <-p.Ended():
+		p.t.Errorf("a process of role %s ended by itself: %s", p.role, p.State())
 	default:
-		_ = p.cmd.Process.Kill()
-		<-p.ended
+		p.Kill()
 	}
-	p.stdin.Close()
-	p.cmd = nil
+	p.Process = nil
 }
 
 // stop ends the process in order.
 func (p *process) stop() {
 	p.t.Helper()
 	p.stdin.Close()
-	select {
-	case err := <-p.ended:
-		p.cmd = nil
-		if err != nil {
-			p.t.Errorf("a process of role %s: %v", p.role, err)
-		}
-	case <-time.After(patience):
-		p.t.Errorf("a process of role %s did not stop in %v", p.role, patience)
+	if status := p.Wait(); status != 0 {
+		p.t.Errorf("a process of role %s: %s", p.role, p.State())
 	}
+	p.Process = nil
 }
 
-// cut has the process cut connections of its own.
+// cut makes the process cut some of its connections.
 func (p *process) cut() {
 	p.t.Helper()
 	if _, err := io.WriteString(p.stdin, "cut\n"); err != nil {
@@ -124,14 +106,14 @@ func (p *process) cut() {
 	}
 }
 
-// serve is what the process does: it hosts a service until its standard input ends, and returns its exit status. When the
-// broker is away at the start it tries again, as a supervisor would have it.
+// serve runs in the process. It hosts a service until standard input is closed, and returns the exit
+// status. If the broker is away at the start it tries again, as a supervisor does.
 func serve(role func() any) (status int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var sockets sockets
 	go func() {
 		defer cancel()
-		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); { // each is "cut"
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); { // each line is "cut"
 			sockets.cut()
 		}
 	}()
