@@ -66,12 +66,10 @@
 // is unknown because the connection was lost ([ErrConnectionLost]). A publishing that would make
 // the broker close the channel is an error before anything is written.
 //
-// Publishings to an exchange that does not exist, or that the user may not write to, still close
-// the channel. Parts of a program that publish independently of one another each take a
-// [Publisher], which has a channel to itself.
-//
-// All callers of Publish and Send share a channel, which the broker closes when it refuses a
-// publishing. [Conn.Publisher] makes a [Publisher] with a separate channel.
+// The broker still closes a channel when a publishing's exchange does not exist, or the user may
+// not write to it. All callers of Publish and Send share one channel. [Conn.Publisher] makes a
+// [Publisher] with a separate channel, for a part of a program that must not be disturbed by the
+// others.
 //
 // # Consuming
 //
