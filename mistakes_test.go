@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomeko/gomeko/docs/testdata/camera"
 	"github.com/gomeko/gomeko/docs/testdata/mistakes"
@@ -15,8 +16,10 @@ import (
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/golden"
 	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/web"
 )
 
 const mistakesPage = "docs/mistakes.md"
@@ -57,6 +60,17 @@ var sites = map[string]func(*testing.T, *site){
 	},
 }
 
+// programs are the services of sections whose mistakes "gomeko run" cannot make.
+var programs = map[string][]any{
+	"No name": {new(mistakes.Couriers), broker},
+	"A configuration by pointer": {new(helloworld.Greeting), broker,
+		service.Configure(&rpc.Config{Timeout: 5 * time.Second})},
+	"A configuration that nothing reads": {new(helloworld.Greeting), broker,
+		service.Configure(web.Config{Address: ":8080"})},
+}
+
+var broker = service.Configure(transport.Config{URI: "amqp://"})
+
 // TestMistakes makes each mistake of the page and gets the message that the page has.
 func TestMistakes(t *testing.T) {
 	page, err := os.ReadFile(mistakesPage)
@@ -88,8 +102,8 @@ func TestMistakes(t *testing.T) {
 		case language == "yaml":
 			name, content, _ := strings.Cut(strings.TrimPrefix(text, "# "), "\n")
 			where.file(t, name, content)
-		case language == "text" && section == "No name":
-			_, err := service.New(service.Config{Values: []any{transport.Config{URI: "amqp://"}}}, new(mistakes.Couriers))
+		case language == "text" && programs[section] != nil:
+			_, err := service.New(service.Config{}, programs[section]...)
 			whole = block(language, err.Error()+"\n")
 		case language == "text":
 			var mine []string

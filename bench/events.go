@@ -62,7 +62,7 @@ func handleGomeko(ctx context.Context, r *role, args []string) error {
 		if args[1] == "broadcast" {
 			s = &Audience{handled: &r.handled}
 		}
-		c, err := service.New(service.Config{Logger: quiet, Values: []any{transport.Config{URI: args[0]}}}, s)
+		c, err := service.New(service.Config{Logger: quiet}, s, service.Configure(transport.Config{URI: args[0]}))
 		if err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func serveHold(ctx context.Context, r *role, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := service.New(service.Config{Logger: quiet, MaxWorkers: n, Values: []any{transport.Config{URI: args[0]}}}, new(Hold))
+	c, err := service.New(service.Config{Logger: quiet, MaxWorkers: n}, new(Hold), service.Configure(transport.Config{URI: args[0]}))
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func serveMany(ctx context.Context, _ *role, args []string) error {
 	if err != nil || len(all) < n {
 		return fmt.Errorf("want %s services, have %d: %w", args[1], len(all), err)
 	}
-	c, err := service.New(service.Config{Logger: quiet, Values: []any{transport.Config{URI: args[0]}}}, all[:n]...)
+	c, err := service.New(service.Config{Logger: quiet}, append(all[:n:n], service.Configure(transport.Config{URI: args[0]}))...)
 	if err != nil {
 		return err
 	}

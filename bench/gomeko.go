@@ -24,7 +24,7 @@ var quiet = slog.New(slog.DiscardHandler)
 
 // serveGomeko hosts services as a program does that configures nothing but the broker.
 func serveGomeko(ctx context.Context, _ *role, args []string) error {
-	c, err := service.New(service.Config{Logger: quiet, Values: []any{transport.Config{URI: args[0]}}}, new(Echo))
+	c, err := service.New(service.Config{Logger: quiet}, new(Echo), service.Configure(transport.Config{URI: args[0]}))
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (*Page) Show(_ context.Context, text string) (map[string]string, error) {
 // serveWeb answers by a service.
 func serveWeb(ctx context.Context, r *role, _ []string) error {
 	cfg := web.Config{Listen: func(context.Context, string) (net.Listener, error) { return r.listen() }}
-	c, err := service.New(service.Config{Logger: quiet, Values: []any{cfg}}, new(Page))
+	c, err := service.New(service.Config{Logger: quiet}, new(Page), service.Configure(cfg))
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func ExamplePerCall() {
 	)
 
 	buttons := Buttons{}
-	c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler), Values: []any{buttons}}, module)
+	c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler)}, module, service.Configure(buttons))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -2,7 +2,7 @@ package events
 
 import "github.com/gomeko/gomeko/transport"
 
-// Config says how events are routed. Extensions find it in service.Config.Values; the zero value works.
+// Config says how events are routed. Services get it by service.Configure. The zero value works.
 type Config struct {
 	// Identity stands for this instance in the queues of reliable broadcasts, and lets it find them again after a restart: the
 	// host's name, or the number of a replica. No other instance may have it. Others are new at each start.

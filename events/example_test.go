@@ -37,7 +37,7 @@ func Example() {
 	at := transport.Config{URI: "amqp://", Dial: func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }}
 
 	orders := &Orders{forgotten: make(chan int)}
-	host, err := service.New(service.Config{Values: []any{at}}, orders)
+	host, err := service.New(service.Config{}, orders, service.Configure(at))
 	if err != nil {
 		log.Fatal(err)
 	}

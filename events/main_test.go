@@ -30,7 +30,7 @@ func start(t *testing.T, uri string, cfg events.Config, services ...any) *proces
 	t.Helper()
 	p := &process{}
 	broker := transport.Config{URI: uri, MaxMessage: maxMessage}
-	if err := p.run(t, service.Config{Values: []any{cfg}}, broker, services...); err != nil {
+	if err := p.run(t, service.Config{}, broker, append(services, service.Defaults(cfg))...); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -50,7 +50,7 @@ func (*Wrong) Two(context.Context, string, user) error           { return nil }
 // Every mistake is told at once, with its row and what would be right.
 func TestMistakes(t *testing.T) {
 	broker := transport.Config{URI: "amqp://localhost"}
-	_, err := service.New(service.Config{Values: []any{broker}}, new(Wrong))
+	_, err := service.New(service.Config{}, new(Wrong), service.Configure(broker))
 	if err == nil {
 		t.Fatal("got no error")
 	}

@@ -186,20 +186,20 @@ var autoDeleted = func(ch *amqp.Channel) error {
 
 func configurations() map[string]configured {
 	l := &listener{calls: make(chan delivered, 10)}
-	with := func(values ...any) service.Config { return service.Config{Values: values} }
 	both := []any{&Source{}, &VecSingleton{listener: l}}
+	with := func(cfg events.Config, services ...any) []any { return append(services, service.Configure(cfg)) }
 	return map[string]configured{
-		"auto_delete_event_exchanges": {cfg: with(events.Config{AutoDelete: true}), services: both},
+		"auto_delete_event_exchanges": {services: with(events.Config{AutoDelete: true}, both...)},
 		"declare_event_exchanges_false_missing": {
-			cfg: with(events.Config{Undeclared: true}), services: both[1:],
-			refused: "binding of queue \"evt-vec_source-singleton_evt\" to exchange \"vec_source.events\" with key \"singleton_evt\": broker: 404",
+			services: with(events.Config{Undeclared: true}, both[1:]...),
+			refused:  "binding of queue \"evt-vec_source-singleton_evt\" to exchange \"vec_source.events\" with key \"singleton_evt\": broker: 404",
 		},
-		"declare_event_exchanges_false_present": {cfg: with(events.Config{Undeclared: true}), services: both, before: func(ch *amqp.Channel) error {
+		"declare_event_exchanges_false_present": {services: with(events.Config{Undeclared: true}, both...), before: func(ch *amqp.Channel) error {
 			return ch.ExchangeDeclare("vec_source.events", "topic", true, false, false, false, nil)
 		}},
 		"heartbeat_rpc_exchange_login": {
-			broker: transport.Config{Heartbeat: 10 * time.Second, LoginMethod: "AMQPLAIN"}, services: []any{&VecEcho{}},
-			cfg: service.Config{MaxWorkers: 3, Values: []any{rpc.Config{Exchange: "vec-other"}}},
+			broker: transport.Config{Heartbeat: 10 * time.Second, LoginMethod: "AMQPLAIN"}, cfg: service.Config{MaxWorkers: 3},
+			services: []any{&VecEcho{}, service.Configure(rpc.Config{Exchange: "vec-other"})},
 		},
 		"queue_declare_mismatch": {services: []any{&VecEcho{}}, refused: `queue "rpc-vec_echo": broker: 406`, before: func(ch *amqp.Channel) error {
 			_, err := ch.QueueDeclare("rpc-vec_echo", true, true, false, false, nil)

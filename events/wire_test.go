@@ -208,8 +208,7 @@ func TestRefusedTopology(t *testing.T) {
 			{"no exchange", events.Config{Undeclared: true}, &Elsewhere{},
 				[]string{`binding of queue "evt-nobody-evt--elsewhere.on_event" to exchange "nobody.events"`, `404`, `declare the queue and the exchange first`}},
 		} {
-			cfg := service.Config{Values: []any{test.cfg}}
-			err := new(process).run(t, cfg, transport.Config{URI: uri}, test.service)
+			err := new(process).run(t, service.Config{}, transport.Config{URI: uri}, test.service, service.Configure(test.cfg))
 			if err == nil {
 				t.Errorf("%s: started", test.name)
 				continue

@@ -319,5 +319,5 @@ func (f *fleet) checkPatterns(t *testing.T, emit emitter) {
 // host runs services until the test ends, as one instance of them; the identity may be "".
 func host(t *testing.T, uri, identity string, services ...any) {
 	t.Helper()
-	hostOn(t, service.Config{Values: []any{events.Config{Identity: identity}}}, transport.Config{URI: uri}, services...)
+	hostOn(t, service.Config{}, transport.Config{URI: uri}, append(services, service.Defaults(events.Config{Identity: identity}))...)
 }

@@ -71,7 +71,7 @@ func (g *GoSockets) Announce(ctx context.Context, text string) error {
 func TestPushFromPython(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		ctx := t.Context()
-		h := servicetest.New(t, new(GoSockets), service.Config{Values: []any{transport.Config{URI: uri}}})
+		h := servicetest.New(t, new(GoSockets), service.Configure(transport.Config{URI: uri}))
 		browser := h.Socket()
 		if err := browser.Call(ctx, "watch", nil, nil); err != nil {
 			t.Fatal(err)
@@ -164,7 +164,7 @@ MethodNotFound: ` + `
 // serveSockets hosts GoSockets at an address until the test ends.
 func serveSockets(t *testing.T, uri, address string) {
 	t.Helper()
-	hostOn(t, service.Config{Values: []any{web.Config{Address: address}}}, transport.Config{URI: uri}, new(GoSockets))
+	hostOn(t, service.Config{}, transport.Config{URI: uri}, new(GoSockets), service.Configure(web.Config{Address: address}))
 }
 
 var socketID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)

@@ -199,7 +199,7 @@ func (*Wrong) On(context.Context, string) error { return nil }
 func (*Wrong) Bare(context.Context) error       { return nil }
 
 func TestMistakes(t *testing.T) {
-	_, err := service.New(service.Config{Values: []any{transport.Config{URI: "amqp://localhost"}}}, new(Wrong))
+	_, err := service.New(service.Config{}, new(Wrong), service.Configure(transport.Config{URI: "amqp://localhost"}))
 	if err == nil {
 		t.Fatal("got no error")
 	}

@@ -36,7 +36,7 @@ func ExampleConsumer() {
 	at := transport.Config{URI: "amqp://", Dial: func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }}
 
 	billing := &Billing{billed: make(chan string)}
-	host, err := service.New(service.Config{Values: []any{at}}, billing)
+	host, err := service.New(service.Config{}, billing, service.Configure(at))
 	if err != nil {
 		log.Fatal(err)
 	}

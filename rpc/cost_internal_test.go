@@ -54,7 +54,7 @@ type side func()
 
 func newServerSide(tb testing.TB) side {
 	to := make(chan *service.Row, 1)
-	c, err := service.New(service.Config{Values: []any{to}}, new(Shop))
+	c, err := service.New(service.Config{}, new(Shop), service.Configure(to))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -246,7 +246,7 @@ func exampleBroker() (transport.Config, func()) {
 
 // serve hosts services, until the function that it returns is called.
 func serve(b transport.Config, services ...any) func() {
-	c, err := service.New(service.Config{Logger: b.Logger, Values: []any{b}}, services...)
+	c, err := service.New(service.Config{Logger: b.Logger}, append(services, service.Configure(b))...)
 	if err == nil {
 		err = c.Start(context.Background())
 	}

@@ -322,7 +322,7 @@ func (*Wrong) One(context.Context) error { return nil }
 
 // Every mistake is told at once.
 func TestMistakes(t *testing.T) {
-	_, err := service.New(service.Config{Values: []any{transport.Config{URI: "amqp://127.0.0.1"}}}, new(Wrong))
+	_, err := service.New(service.Config{}, new(Wrong), service.Configure(transport.Config{URI: "amqp://127.0.0.1"}))
 	text := fmt.Sprint(err)
 	for _, want := range []string{
 		`Same: method "one" is taken by the row One: give one of them another name`,
@@ -337,7 +337,7 @@ func TestMistakes(t *testing.T) {
 		}
 	}
 	_, err = service.New(service.Config{}, new(Echo))
-	if want := "put a transport.Config into service.Config.Values"; !strings.Contains(fmt.Sprint(err), want) {
+	if want := "add service.Configure(transport.Config{URI: …}) to the services"; !strings.Contains(fmt.Sprint(err), want) {
 		t.Errorf("got %v without a broker, want %q", err, want)
 	}
 }

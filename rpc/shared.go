@@ -30,7 +30,7 @@ type shared struct {
 func newShared(host *service.Host) (*shared, error) {
 	broker, ok := service.Lookup[transport.Config](host)
 	if !ok {
-		return nil, errors.New("no broker is configured: put a transport.Config into service.Config.Values")
+		return nil, errors.New("no broker is configured: add service.Configure(transport.Config{URI: …}) to the services")
 	}
 	cfg, _ := service.Lookup[Config](host)
 	broker.Logger = cmp.Or(broker.Logger, host.Logger())

@@ -266,7 +266,7 @@ Plain: the tag must name the service to call, as in rpc:"users"`
 // Mistakes in typed clients are told all at once when the service is bound, and by Bind.
 func TestStubMistakes(t *testing.T) {
 	broker := transport.Config{URI: "amqp://nowhere"}
-	_, err := service.New(service.Config{Values: []any{broker}}, new(wrongUser))
+	_, err := service.New(service.Config{}, new(wrongUser), service.Configure(broker))
 	equalLines(t, err, strings.ReplaceAll(wrongText, "\n", "\nservice wrong: "))
 
 	var lines []string

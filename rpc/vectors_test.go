@@ -125,8 +125,9 @@ func TestVectors(t *testing.T) {
 // openCalls starts the services that the vectors were captured from, to replay what was sent to them and what they sent.
 func openCalls(t *testing.T, uri string) replay {
 	unlimited := rpc.Config{Timeout: -1}
-	cfg := service.Config{MaxWorkers: 30, Values: []any{unlimited}}
-	services := startOn(t, cfg, transport.Config{URI: uri}, new(Echo), new(VecA), new(VecB), new(VecC), new(VecRecurse))
+	cfg := service.Config{MaxWorkers: 30}
+	services := startOn(t, cfg, transport.Config{URI: uri}, new(Echo), new(VecA), new(VecB), new(VecC), new(VecRecurse),
+		service.Configure(unlimited))
 	peer := newPeer(t, uri)
 	var tap tap
 	conn := dial(t, uri, unlimited, &tap)

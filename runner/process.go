@@ -80,8 +80,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 means none in Nameko
 		Grace:              p.cfg.Grace,
 		Logger:             p.log,
-		Values:             []any{broker, p.rpc(), p.events(), p.webConfig()},
-	}, p.cfg.Module(), fx.Options(opts...))
+	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig()))
 	if err == nil && len(p.container.Names()) == 0 {
 		err = errors.New("application: no services: pass a module with service.Provide(new(Orders)) in it")
 	}

@@ -151,7 +151,7 @@ func TestProgramFails(t *testing.T) {
 			want: ":1: alarm: want a duration like 30s, or seconds, got \"soon\"\n"},
 		"no CA":       {opts: []fx.Option{service.Provide(new(Clock))}, args: []string{"--config", configFile(t, "AMQP_SSL: {ca_certs: /none.pem}"), "--broker=amqps://localhost:1"}, want: "AMQP_SSL: ca_certs: open /none.pem"},
 		"no services": {want: "application: no services: pass a module with service.Provide(new(Orders)) in it"},
-		"no service":  {opts: []fx.Option{service.Provide(7)}, want: "service int: is no pointer to a struct"},
+		"no service":  {opts: []fx.Option{service.Provide(7)}, want: "service int: must be a pointer to the struct of a service"},
 		"no file":     {args: []string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, want: "none.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"github.com/gomeko/gomeko/runner"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/web"
 )
 
 // Sloth is a service with calls that take as long as the test wants.
@@ -234,7 +235,8 @@ func TestRunWarns(t *testing.T) {
 
 // A program may leave a service of a module out.
 func TestWithout(t *testing.T) {
-	module := fx.Options(service.Provide(new(Greeting)), service.Provide(newSloth()))
+	module := fx.Options(service.Provide(new(Greeting)), service.Provide(newSloth()),
+		service.Configure(web.Hooks{})) // for another service of the module
 	without := runner.Without("github.com/gomeko/gomeko/runner_test.Greeting", "example.org/nothing.Nobody")
 	h := run(t, "", "sloth", module, without)
 	if got := h.log.Lines("msg=starting"); len(got) != 1 || !strings.HasSuffix(got[0], "services=[sloth]\n") {

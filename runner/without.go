@@ -14,9 +14,11 @@ import (
 // provides has no effect. The program that "gomeko run PKG:Service" generates uses it.
 func Without(types ...string) fx.Option {
 	return fx.Invoke(func(app *inject.App) {
+		all := len(app.Targets)
 		app.Targets = slices.DeleteFunc(app.Targets, func(t *inject.Target) bool {
 			v := reflect.Indirect(reflect.ValueOf(t.Ptr))
 			return v.IsValid() && slices.Contains(types, v.Type().PkgPath()+"."+v.Type().Name())
 		})
+		app.Partial = app.Partial || len(app.Targets) < all
 	})
 }

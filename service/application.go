@@ -12,14 +12,14 @@ import (
 // else, and not stopped in order when the container is killed: its hooks are for an orderly end.
 type application struct{ *inject.App }
 
-func newApplication(services []any, shutDown func(exitCode int)) *application {
-	opts := make([]fx.Option, len(services))
-	for i, s := range services {
-		if opt, ok := s.(fx.Option); ok {
-			opts[i] = opt
-		} else {
-			opts[i] = Provide(s)
+func newApplication(services []any, cfg *configuration, shutDown func(exitCode int)) *application {
+	opts := []fx.Option{fx.Supply(cfg)}
+	for _, s := range services {
+		opt, ok := s.(fx.Option)
+		if !ok {
+			opt = Provide(s)
 		}
+		opts = append(opts, opt)
 	}
 	return &application{inject.New(shutDown, opts...)}
 }

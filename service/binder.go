@@ -70,6 +70,9 @@ func (b *binder) application(app *application) {
 	if b.err() == nil {
 		b.only()
 	}
+	if b.err() == nil && !app.Partial {
+		b.mistakes = append(b.mistakes, b.container.configuration.mistakes()...)
+	}
 }
 
 // only checks that the rows of Config.Only are there.
@@ -94,7 +97,7 @@ func (b *binder) service(target *inject.Target) {
 	v := reflect.ValueOf(target.Ptr)
 	where := fmt.Sprintf("service %T", target.Ptr)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().Kind() != reflect.Struct {
-		b.addf(where, "is no pointer to a struct: write new(Orders), with the service's own type")
+		b.addf(where, "must be a pointer to the struct of a service, as in new(Orders); configuration values need service.Configure(…)")
 		return
 	}
 	t := v.Type().Elem()

@@ -41,10 +41,6 @@ type Config struct {
 	// Logger gets the outcome of every call (done at DEBUG, expected errors and given up at WARN, others at ERROR) and what
 	// goes wrong around them; nil is slog.Default().
 	Logger *slog.Logger
-
-	// Values are found by extensions by their type, with [Lookup]:
-	// a transport.Config says where the broker is, an rpc.Config how calls are made.
-	Values []any
 }
 
 const (
@@ -62,12 +58,13 @@ type Container struct {
 	stuckAfter time.Duration // how long after its time a call is logged as stuck
 	stacks     stacks
 
-	hosted      []*hosted
-	host        *Host
-	bound       bool       // New is through: nothing more is shared
-	shared      []*managed // in the order made, which is the order of need
-	entrypoints []*managed
-	rows        []*Row
+	hosted        []*hosted
+	host          *Host
+	configuration configuration
+	bound         bool       // New is through: nothing more is shared
+	shared        []*managed // in the order made, which is the order of need
+	entrypoints   []*managed
+	rows          []*Row
 
 	app        *application
 	life       context.Context // ends when the container does
@@ -143,8 +140,7 @@ func New(cfg Config, services ...any) (*Container, error) {
 	c.host = newHost(c)
 	b := &binder{container: c, unstarted: newHost(c)}
 	b.config(cfg)
-	c.app = newApplication(services, c.shutDown)
-	c.cfg.Values = slices.Concat(cfg.Values, c.app.Values)
+	c.app = newApplication(services, &c.configuration, c.shutDown)
 	b.application(c.app)
 	if err := b.err(); err != nil {
 		c.endLife(ErrStopped)

@@ -25,14 +25,14 @@ func TestDrainIsLogged(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				one, rest, log := make(chan struct{}, 1), make(chan struct{}), &journal{}
 				all := triggers{}
-				c, err := service.New(service.Config{MaxWorkers: 2, Logger: log.logger(), Values: []any{all}},
+				c, err := service.New(service.Config{MaxWorkers: 2, Logger: log.logger()},
 					&Work{Func: func(context.Context) (any, error) {
 						select {
 						case <-one:
 						case <-rest:
 						}
 						return nil, nil
-					}})
+					}}, service.Configure(all))
 				if err != nil {
 					t.Fatal(err)
 				}

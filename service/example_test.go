@@ -64,7 +64,7 @@ func (l *Lift) Bell(ctx context.Context) error {
 
 func ExampleContainer() {
 	buttons := Buttons{}
-	c, err := service.New(service.Config{Values: []any{buttons}}, &Lift{Floor: 3})
+	c, err := service.New(service.Config{}, &Lift{Floor: 3}, service.Configure(buttons))
 	if err != nil {
 		fmt.Println(err) // every mistake of every service
 		return
@@ -105,7 +105,7 @@ func ExampleNew_mistakes() {
 
 func ExampleCall() {
 	buttons := Buttons{}
-	c, _ := service.New(service.Config{Values: []any{buttons}}, new(Lift))
+	c, _ := service.New(service.Config{}, new(Lift), service.Configure(buttons))
 	ctx := context.Background()
 	_ = c.Start(ctx)
 	defer c.Stop(ctx)
@@ -127,8 +127,7 @@ func ExampleMiddleware() {
 	c, _ := service.New(service.Config{
 		Middleware: []service.Middleware{closed},
 		Logger:     slog.New(slog.DiscardHandler),
-		Values:     []any{buttons},
-	}, new(Lift))
+	}, new(Lift), service.Configure(buttons))
 	ctx := context.Background()
 	_ = c.Start(ctx)
 	defer c.Stop(ctx)
@@ -178,13 +177,13 @@ func ExampleProvide() {
 		fx.Provide(func() Sound { return "ding" }),
 	)
 	buttons := Buttons{}
-	c, _ := service.New(service.Config{Values: []any{buttons}}, module)
+	c, _ := service.New(service.Config{}, module, service.Configure(buttons))
 	ctx := context.Background()
 	_ = c.Start(ctx)
 	defer c.Stop(ctx)
 	buttons["ring"](ctx, service.Request{})
 
-	_, err := service.New(service.Config{Values: []any{buttons}}, service.Provide(new(Bell)))
+	_, err := service.New(service.Config{}, service.Provide(new(Bell)), service.Configure(buttons))
 	fmt.Println(err)
 	// Output:
 	// ding

@@ -65,17 +65,6 @@ func (e *errand) work(*string) {
 // Fail stops the container because of err, and returns at once; see [Row.Fail].
 func (h *Host) Fail(err error) { h.container.fail(err) }
 
-// Lookup returns the first value of type T of [Config].Values, else the one that [Configure] was called for.
-func Lookup[T any](h *Host) (T, bool) {
-	for _, v := range h.container.cfg.Values {
-		if t, ok := v.(T); ok {
-			return t, true
-		}
-	}
-	var none T
-	return none, false
-}
-
 // Shared returns the value of type T that the extensions of a container share. The first call makes it,
 // and later calls return the same value, or the same error.
 //

@@ -131,11 +131,10 @@ func (r *recorder) till(t *testing.T) (*service.Container, func(ctx context.Cont
 				return slog.Attr{}
 			},
 		})),
-		Values: []any{all},
 	},
 		fx.Module("till", service.Provide(new(Till)), fx.Supply(&method),
 			perCall(r, "user", func(call string) User { return User{call} }),
-			perCall(r, "tx", func(call string) Tx { return Tx{call} })))
+			perCall(r, "tx", func(call string) Tx { return Tx{call} })), service.Configure(all))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +277,7 @@ func TestValuesArePerCall(t *testing.T) {
 		}
 		return nil
 	}
-	c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler), Values: []any{triggers{}}},
+	c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler)},
 		new(Till), fx.Supply(&method), di.PerCall(func() di.Provider[User] {
 			return func(ctx context.Context) (User, di.Done, error) { return User{service.FromContext(ctx).ID}, nil, nil }
 		}),
@@ -294,7 +293,7 @@ func TestValuesArePerCall(t *testing.T) {
 					return errors.Join(err, ctx.Err())
 				}, nil
 			}
-		}))
+		}), service.Configure(triggers{}))
 	if err != nil {
 		t.Fatal(err)
 	}

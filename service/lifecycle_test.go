@@ -96,7 +96,7 @@ func (s *stages) Do(ctx context.Context) (any, error) { return s.Func(ctx) }
 func newStages(t *testing.T, acts map[string]func(context.Context) error, do func(context.Context) (any, error)) (*service.Container, *script, *service.Row) {
 	t.Helper()
 	s, all, log := &script{acts: acts}, triggers{}, &journal{}
-	c, err := service.New(service.Config{Logger: log.logger(), Values: []any{s, all}}, &stages{Func: do})
+	c, err := service.New(service.Config{Logger: log.logger()}, &stages{Func: do}, service.Configure(s), service.Configure(all))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -442,7 +442,7 @@ func (*twice) Do(context.Context) error { return nil }
 
 func TestOneValueForManyRows(t *testing.T) {
 	s := &script{}
-	c, err := service.New(service.Config{Values: []any{s}}, new(twice))
+	c, err := service.New(service.Config{}, new(twice), service.Configure(s))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -473,10 +473,10 @@ func TestWhatHasNoStartOrKill(t *testing.T) {
 		{(*service.Container).Kill, "stop, ctx over: true"},
 	} {
 		shared := &closer{}
-		c, err := service.New(service.Config{Values: []any{probe(func(r *service.Row) error {
+		c, err := service.New(service.Config{}, new(probed), service.Configure(probe(func(r *service.Row) error {
 			_, err := service.Shared(r.Host, func(*service.Host) (*closer, error) { return shared, nil })
 			return errors.Join(err, second(r.Bind("any(a)")))
-		})}}, new(probed))
+		})))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -64,7 +64,7 @@ func TestOnly(t *testing.T) {
 		{[]string{"sentry.Relay"}, "quarters Relay"},
 	} {
 		all := new(posts)
-		c, err := service.New(service.Config{Only: tc.only, Values: []any{all}, Logger: slog.New(slog.DiscardHandler)}, new(Sentry))
+		c, err := service.New(service.Config{Only: tc.only, Logger: slog.New(slog.DiscardHandler)}, new(Sentry), service.Configure(all))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestOnlyMistakes(t *testing.T) {
 		{new(Sentry), "nobody", `service.Config: Only[0] is "nobody", which is no row: there are sentry.Watch, sentry.Relay`},
 		{new(Wrong), "wrong.Relay", "service wrong: Watch: unknown key timeuot in its tag: did you mean timeout?"},
 	} {
-		_, err := service.New(service.Config{Only: []string{tc.only}, Values: []any{new(posts)}}, tc.proto)
+		_, err := service.New(service.Config{Only: []string{tc.only}}, tc.proto, service.Configure(new(posts)))
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("got  %v\nwant %s", err, tc.want)
 		}

@@ -13,14 +13,3 @@ import (
 // Its fields with the key inject are given what the application provides, by [New], which also reports what is wrong.
 // A field that holds a value already keeps it.
 func Provide(proto any) fx.Option { return inject.Fill(proto) }
-
-// Configure has extensions find the T of an fx application with [Lookup]. An extension that is configured brings a
-// module with it:
-//
-//	var Module = fx.Options(
-//		config.Provide("mail", Config{Relay: "localhost:25"}), // the key mail of the configuration
-//		service.Configure[Config](),
-//	)
-func Configure[T any]() fx.Option {
-	return fx.Invoke(func(app *inject.App, v T) { app.Values = append(app.Values, v) })
-}

@@ -119,7 +119,7 @@ func TestHooksSurroundServices(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{acts: tc.acts}
-				c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler), Values: []any{s, triggers{}}}, new(stages), hooks(s))
+				c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler)}, new(stages), hooks(s), service.Configure(s), service.Configure(triggers{}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -203,59 +203,5 @@ service shelf: Spare: nothing provides *service_test.Goods named "spare"; add fx
 	want = "application: *service_test.Goods is provided twice, by the function at provide_test.go:N and by the function at provide_test.go:N: remove one, or name one with fx.Annotated{Name: …}"
 	if got := line.ReplaceAllString(fmt.Sprint(err), "$1:N"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-}
-
-// Ink is what an extension is configured by.
-type Ink struct{ color string }
-
-// Pen is a dependency that is configured.
-type Pen struct{ ink Ink }
-
-func (Pen) Dependency(f *service.Field) (any, error) {
-	ink, ok := service.Lookup[Ink](f.Host)
-	if !ok {
-		return nil, errors.New("no ink")
-	}
-	return Pen{ink}, f.Tag.Keys()
-}
-
-type Desk struct {
-	_ service.Name `service:"desk"`
-
-	Entrypoints struct {
-		Color Trigger `trigger:"color"`
-	}
-
-	Pen Pen
-}
-
-func (d *Desk) Color(context.Context) (string, error) { return d.Pen.ink.color, nil }
-
-// An extension is configured by what its module provides, unless Config.Values has another.
-func TestConfigure(t *testing.T) {
-	blue := fx.Module("pen", fx.Supply(Ink{"blue"}), service.Configure[Ink]())
-	for _, tc := range []struct {
-		values   []any
-		services []any
-		want     string
-	}{
-		{services: []any{new(Desk), blue}, want: "blue"},
-		{services: []any{new(Desk), blue, fx.Replace(Ink{"red"})}, want: "red"},
-		{values: []any{Ink{"green"}}, services: []any{new(Desk), blue}, want: "green"},
-	} {
-		_, all := start(t, service.Config{Values: tc.values}, tc.services...)
-		if got, err := all.fire(t.Context(), "desk.color"); err != nil || got != tc.want {
-			t.Errorf("got %v, %v, want %s", got, err, tc.want)
-		}
-	}
-	for want, opt := range map[string]fx.Option{
-		"service desk: Pen: no ink":                      fx.Options(),
-		"needs service_test.Ink, which nothing provides": service.Configure[Ink](),
-	} {
-		_, err := service.New(service.Config{}, new(Desk), opt)
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want %s", err, want)
-		}
 	}
 }

@@ -440,7 +440,7 @@ func (l *Letters) Write(_ context.Context, page int, last error, text string) (s
 
 func TestLeadingAndDependencies(t *testing.T) {
 	leds := map[string]*service.Row{}
-	start(t, service.Config{Values: []any{leds}}, new(Letters))
+	start(t, service.Config{}, new(Letters), service.Configure(leds))
 	got, err := leds["Write"].Run(t.Context(), service.Request{Arguments: arguments("hello"), Leading: []any{7, nil}})
 	if got != "7 <nil> hello red blue" || err != nil {
 		t.Errorf("got %v, %v", got, err)

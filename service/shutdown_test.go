@@ -37,7 +37,7 @@ func TestShutdowner(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				c, err := service.New(service.Config{Logger: log.logger(), Values: []any{all}},
+				c, err := service.New(service.Config{Logger: log.logger()},
 					&Work{Func: func(context.Context) (any, error) {
 						ask()
 						ask()
@@ -58,7 +58,7 @@ func TestShutdowner(t *testing.T) {
 						if test.name == "made" {
 							ask()
 						}
-					}))
+					}), service.Configure(all))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -99,8 +99,8 @@ func TestShutdownIsCutShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all, rest := triggers{}, make(chan struct{})
 		var shutdowner fx.Shutdowner
-		c, err := service.New(service.Config{Logger: (&journal{}).logger(), Grace: time.Minute, Values: []any{all}},
-			&Work{Func: func(context.Context) (any, error) { <-rest; return nil, nil }}, fx.Populate(&shutdowner))
+		c, err := service.New(service.Config{Logger: (&journal{}).logger(), Grace: time.Minute},
+			&Work{Func: func(context.Context) (any, error) { <-rest; return nil, nil }}, fx.Populate(&shutdowner), service.Configure(all))
 		if err != nil {
 			t.Fatal(err)
 		}

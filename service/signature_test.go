@@ -115,7 +115,7 @@ func TestGetcallargs(t *testing.T) {
 
 func TestSignatureString(t *testing.T) {
 	got := signatures{}
-	start(t, service.Config{Values: []any{got}}, new(Grid), new(Typed))
+	start(t, service.Config{}, new(Grid), new(Typed), service.Configure(got))
 	table := reflect.TypeFor[Grid]().Field(1).Type
 	for i := range table.NumField() {
 		want := table.Field(i).Tag.Get("trigger")

@@ -90,11 +90,10 @@ func (all triggers) fire(ctx context.Context, name string, args ...any) (any, er
 func start(t testing.TB, cfg service.Config, services ...any) (*service.Container, triggers) {
 	t.Helper()
 	all := triggers{}
-	cfg.Values = append(cfg.Values, all)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c, err := service.New(cfg, services...)
+	c, err := service.New(cfg, append(services, service.Defaults(all))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ const (
 // has succeeded, or at once if peers are told nothing; and in any case when ctx ends. Several goroutines call it, also
 // while nothing serves. What it opens for one call it closes.
 //
-// values are for [service.Config], for an extension that looks there.
+// options are what [service.New] takes beside the service: what configures the extension, further services.
 //
 // Everything that is wrong is an error of t, which says what is expected. These are the rules:
 //
@@ -40,9 +40,9 @@ const (
 //   - unwind: when a later extension fails to set up or to start, what was set up is given back.
 //
 // After each of them, another container of the same process works, and no goroutine is left. It takes about a second.
-func TestEntrypoint(t testing.TB, proto any, provoke func(ctx context.Context) error, values ...any) {
+func TestEntrypoint(t testing.TB, proto any, provoke func(ctx context.Context) error, options ...any) {
 	t.Helper()
-	tr := &trial{ctx: t.Context(), proto: proto, provoke: provoke, values: values}
+	tr := &trial{ctx: t.Context(), proto: proto, provoke: provoke, options: options}
 	if err := tr.again(); err != nil {
 		t.Errorf("a first call: %v", err)
 		return
@@ -80,5 +80,5 @@ type trial struct {
 	ctx     context.Context // the test's
 	proto   any
 	provoke func(context.Context) error
-	values  []any
+	options []any
 }

@@ -14,7 +14,7 @@ import (
 // bind makes containers that are never started.
 func (tr *trial) bind() error {
 	for range 2 {
-		if _, err := tr.make(nil); err != nil {
+		if _, err := tr.make(); err != nil {
 			return fmt.Errorf("service.New, which is to take nothing: %w", err)
 		}
 	}
@@ -35,7 +35,7 @@ func (tr *trial) tag() error {
 	for i := range table.Type.NumField() {
 		row := table.Type.Field(i)
 		row.Tag = row.Tag + " " + key + `:"1"`
-		_, err := tr.make(nil, reflect.New(alone(row)).Interface())
+		_, err := tr.make(reflect.New(alone(row)).Interface())
 		if err == nil || !strings.Contains(err.Error(), key) {
 			errs = append(errs, fmt.Errorf("a key that %s does not know is not refused: join the error of Tag.Keys with the others", row.Type))
 		}
@@ -219,7 +219,7 @@ func (tr *trial) cut(name string, end func(*stage)) error {
 
 func (tr *trial) unwind() error {
 	for _, step := range []string{"set up", "start"} {
-		s, err := tr.make([]any{tripStep(step)}, new(tripped))
+		s, err := tr.make(new(tripped), service.Configure(tripStep(step)))
 		if err != nil {
 			return err
 		}

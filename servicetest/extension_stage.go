@@ -33,20 +33,19 @@ type stage struct {
 	begun chan struct{} // has an element when count has risen since the last look
 }
 
-// make binds the service, and others after it.
-func (tr *trial) make(values []any, others ...any) (s *stage, err error) {
+// make binds the service with its options, and others after it.
+func (tr *trial) make(others ...any) (s *stage, err error) {
 	s = &stage{trial: tr, begun: make(chan struct{}, 1)}
 	s.Container, err = service.New(service.Config{
 		MaxWorkers: workers,
 		Middleware: []service.Middleware{s.instead},
 		Logger:     slog.New(slog.DiscardHandler),
-		Values:     append(slices.Clip(tr.values), values...),
-	}, append([]any{tr.proto}, others...)...)
+	}, slices.Concat([]any{tr.proto}, tr.options, others)...)
 	return s, err
 }
 
 func (tr *trial) start() (*stage, error) {
-	s, err := tr.make(nil)
+	s, err := tr.make()
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -39,7 +40,7 @@ func TestEntrypointFinds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, r := newBell(tc.fault), new(recorder)
 				defer close(b.over)
-				servicetest.TestEntrypoint(r, new(Belfry), b.ring, b)
+				servicetest.TestEntrypoint(r, new(Belfry), b.ring, service.Configure(b))
 				switch {
 				case tc.want == "" && len(r.failures) > 0:
 					t.Errorf("got %q, want no failure", r.failures)
@@ -70,7 +71,7 @@ func TestEntrypointRPC(t *testing.T) {
 	hello := func(ctx context.Context) error {
 		return conn.Client("greeting_service").Call(ctx, "hello", nil, "Julio")
 	}
-	servicetest.TestEntrypoint(t, new(Greeting), hello, at)
+	servicetest.TestEntrypoint(t, new(Greeting), hello, service.Configure(at))
 }
 
 // What is no service, or makes no call, is told once.
@@ -81,12 +82,12 @@ func TestEntrypointIsNone(t *testing.T) {
 			proto any
 			want  string
 		}{
-			{nil, "a first call: service <nil>: is no pointer to a struct"},
+			{nil, "a first call: service <nil>: must be a pointer to the struct of a service"},
 			{new(Wrong), "a first call: service wrong: Missing: has no method Missing"},
 			{new(Belfry), "a first call: got 0 calls, want 1: no further one began within 10s"},
 		} {
 			r := new(recorder)
-			servicetest.TestEntrypoint(r, tc.proto, nobody, newBell(""))
+			servicetest.TestEntrypoint(r, tc.proto, nobody, service.Defaults(newBell("")))
 			if len(r.failures) != 1 || !strings.HasPrefix(r.failures[0], tc.want) {
 				t.Errorf("got %q, want %s", r.failures, tc.want)
 			}

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,8 +47,8 @@ const (
 
 // New starts services on a broker of their own, in memory: pointers to their structs, and fx modules and options, as
 // [service.New] takes them, so that fx.Replace beside a module replaces what it provides. A [service.Config] may be among
-// them: an rpc.Config in its Values is the services' and the test's clients', with the URI of a transport.Config there the services
-// are on that broker instead, and its Only says which rows are started.
+// them, with middleware or with Only, the rows that are started. So may [service.Configure]: an rpc.Config is the services' and
+// the test's clients', and a transport.Config with a URI has the services on that broker instead.
 //
 // Mistakes of the services fail the test, with all of them told. What they log is the test's output, unless the Config has a
 // Logger. They are stopped when the test ends; a call that has not ended ten seconds later fails the test too, and so
@@ -116,22 +115,21 @@ func bind(t testing.TB, w *wire, services []any, outermost ...service.Middleware
 		return b, nil, fmt.Errorf("there are %d values of service.Config: make them one", configs)
 	}
 	cfg.Middleware = append(outermost, cfg.Middleware...)
-	cfg.Values = served(inMemory(cfg.Values, b, cfg.Logger), w)
+	rest = append(rest,
+		service.Complete(func(c transport.Config) transport.Config { return inMemory(c, b, cfg.Logger) }),
+		service.Complete(func(c rpc.Config) rpc.Config { return c }), // the test's clients read it
+		service.Complete(w.serve))
 	container, err := service.New(cfg, rest...)
 	return b, container, err
 }
 
-// inMemory has services on b, unless values have another broker.
-func inMemory(values []any, b *broker.Broker, log *slog.Logger) []any {
-	values = append(slices.Clone(values), transport.Config{})
-	for i, v := range values {
-		if at, ok := v.(transport.Config); ok && at.URI == "" && at.Dial == nil {
-			at.URI, at.Logger = "amqp://memory", cmp.Or(at.Logger, log)
-			at.Dial = func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }
-			values[i] = at
-		}
+// inMemory returns the configuration of b, unless cfg has another broker.
+func inMemory(cfg transport.Config, b *broker.Broker, log *slog.Logger) transport.Config {
+	if cfg.URI == "" && cfg.Dial == nil {
+		cfg.URI, cfg.Logger = "amqp://memory", cmp.Or(cfg.Logger, log)
+		cfg.Dial = func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }
 	}
-	return values
+	return cfg
 }
 
 // Client returns a client of the service named. For a typed one there is rpc.Bind[Users](h).

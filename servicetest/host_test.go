@@ -94,11 +94,10 @@ func TestFailed(t *testing.T) {
 	r := new(recorder)
 	b := newBell("ends the container at a failure")
 	servicetest.New(r, new(Belfry), service.Config{
-		Values: []any{b},
 		Middleware: []service.Middleware{func(service.Runner) service.Runner {
 			return func(context.Context) (any, error) { return nil, errors.New("cracked") }
 		}},
-	})
+	}, service.Configure(b))
 	if err := b.ring(t.Context()); err == nil {
 		t.Error("got no error of the call")
 	}
@@ -109,7 +108,7 @@ func TestFailed(t *testing.T) {
 // A transport.Config without a URI says how the broker in memory is used.
 func TestCodec(t *testing.T) {
 	broker := transport.Config{Codec: msgpack.Codec, MaxMessage: 1000}
-	h := servicetest.New(t, new(Greeting), service.Config{Values: []any{broker}})
+	h := servicetest.New(t, new(Greeting), service.Configure(broker))
 	var got string
 	if err := h.Client("greeting_service").Call(t.Context(), "hello", &got, "Julio"); err != nil || got != "Hello, Julio!" {
 		t.Errorf("got %q, %v", got, err)

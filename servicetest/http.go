@@ -13,8 +13,8 @@ import (
 //
 //	answer, err := h.HTTP().Get("http://orders/orders/7")
 //
-// A [web.Config] in the Values of a [service.Config] says how they are served; if it has a Listen, that is where, and this
-// client is of no use.
+// A [web.Config] among the services, by [service.Configure], says how they are served. If it has a Listen, they are served
+// there, and this client does not reach them.
 func (h *Host) HTTP() *http.Client { return h.http }
 
 // A wire is a listener in memory.
@@ -77,18 +77,10 @@ type memory struct{}
 func (memory) Network() string { return "memory" }
 func (memory) String() string  { return "memory" }
 
-// served returns values with a web.Config whose Listen is set.
-func served(values []any, w *wire) []any {
-	var cfg web.Config
-	for i, v := range values {
-		if found, ok := v.(web.Config); ok {
-			cfg = found
-			values = append(values[:i:i], values[i+1:]...)
-			break
-		}
-	}
+// serve returns cfg with the wire as its listener, unless it has another one.
+func (w *wire) serve(cfg web.Config) web.Config {
 	if cfg.Listen == nil {
 		cfg.Listen = w.listen
 	}
-	return append(values, cfg)
+	return cfg
 }

@@ -45,7 +45,7 @@ func TestHTTP(t *testing.T) {
 // In a bubble a time limit takes no time.
 func TestHTTPTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := servicetest.New(t, new(Door), service.Config{Values: []any{web.Config{NoAccessLog: true}}})
+		h := servicetest.New(t, new(Door), service.Configure(web.Config{NoAccessLog: true}))
 		began := time.Now()
 		answer, err := h.HTTP().Post("http://door/wait", "", nil)
 		if err != nil {

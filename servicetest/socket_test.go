@@ -66,11 +66,11 @@ func TestChat(t *testing.T) {
 func TestSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		h := servicetest.New(t, new(Chat), service.Config{Values: []any{web.Hooks{
+		h := servicetest.New(t, new(Chat), service.Configure(web.Hooks{
 			Context: func(r *http.Request) (context.Context, error) {
 				return service.UserID.With(r.Context(), r.Header.Get("Authorization")), nil
 			},
-		}}})
+		}))
 		ana, julio := h.Socket(http.Header{"Authorization": {"ana"}}), h.Socket()
 		if ana.ID == "" || ana.ID == julio.ID {
 			t.Errorf("got the ids %q and %q", ana.ID, julio.ID)

@@ -18,7 +18,7 @@ func ExampleShell() {
 	ctx := context.Background()
 	b := broker.New(broker.Config{})
 	at := transport.Config{URI: "amqp://", Dial: func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }}
-	services, err := service.New(service.Config{Values: []any{at}}, new(Greeter))
+	services, err := service.New(service.Config{}, new(Greeter), service.Configure(at))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -76,7 +76,7 @@ func serve(t testing.TB, services ...any) transport.Config {
 	t.Helper()
 	b := broker.New(broker.Config{})
 	at := transport.Config{URI: "amqp://", Dial: func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }}
-	container, err := service.New(service.Config{Values: []any{at}}, services...)
+	container, err := service.New(service.Config{}, append(services, service.Configure(at))...)
 	if err != nil {
 		t.Fatal(err)
 	}

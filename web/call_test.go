@@ -89,15 +89,15 @@ func (*Ledger) Who(ctx context.Context) (string, error) {
 	return service.FromContext(ctx).ID + " " + language, nil
 }
 
-func startLedger(t *testing.T, tr *trace, values ...any) *process {
+func startLedger(t *testing.T, tr *trace, options ...any) *process {
 	t.Helper()
-	return startLedgerConfigured(t, tr, web.Config{}, values...)
+	return startLedgerConfigured(t, tr, web.Config{}, options...)
 }
 
-func startLedgerConfigured(t *testing.T, tr *trace, cfg web.Config, values ...any) *process {
+func startLedgerConfigured(t *testing.T, tr *trace, cfg web.Config, options ...any) *process {
 	t.Helper()
-	values = append(values, transport.Config{URI: brokertest.Embedded(t)})
-	return startConfigured(t, service.Config{Values: values}, cfg, &Ledger{Test: tr}, transactions(tr))
+	options = append(options, &Ledger{Test: tr}, transactions(tr), service.Defaults(transport.Config{URI: brokertest.Embedded(t)}))
+	return startConfigured(t, service.Config{}, cfg, options...)
 }
 
 func (p *process) get(t *testing.T, path string, header ...string) *http.Response {
@@ -169,7 +169,7 @@ func TestAllWires(t *testing.T) {
 	t.Parallel()
 	tr := &trace{}
 	uri := brokertest.Embedded(t)
-	p := startConfigured(t, service.Config{Values: []any{transport.Config{URI: uri}}}, web.Config{}, &Ledger{Test: tr}, transactions(tr))
+	p := startConfigured(t, service.Config{}, web.Config{}, &Ledger{Test: tr}, transactions(tr), service.Configure(transport.Config{URI: uri}))
 	conn, err := rpc.Dial(t.Context(), transport.Config{URI: uri}, rpc.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +238,7 @@ func TestRequestID(t *testing.T) {
 		}
 		return service.Language.With(r.Context(), r.Header.Get("Accept-Language")), nil
 	}}
-	p := startLedger(t, &trace{}, languages)
+	p := startLedger(t, &trace{}, service.Configure(languages))
 	for given, want := range map[string]string{"abc-1": "abc-1", "": "", "not an id": "", strings.Repeat("x", 129): ""} {
 		answer := p.get(t, "/who", "X-Request-ID", given, "Accept-Language", "es", "Authorization", "x")
 		text, err := io.ReadAll(answer.Body)

@@ -130,7 +130,7 @@ func TestErrorForms(t *testing.T) {
 		w.WriteHeader(e.HTTPStatus())
 		_, _ = io.WriteString(w, "<h1>"+e.Error()+"</h1>")
 	}}
-	p = startConfigured(t, service.Config{Values: []any{hook}}, web.Config{}, newSite(t))
+	p = startConfigured(t, service.Config{}, web.Config{}, newSite(t), service.Configure(hook))
 	for path, want := range map[string]string{"/greet/nobody": "<h1>Nobody: there is nobody</h1>", "/none": "<h1>NotFound: nothing is at this path</h1>"} {
 		if _, _, text := request(t, p, "GET", path, "", ""); text != want {
 			t.Errorf("%s: got %s, want %s", path, text, want)
@@ -152,7 +152,7 @@ func TestMiddleware(t *testing.T) {
 		}
 	}
 	hooks := web.Hooks{Middleware: []func(http.Handler) http.Handler{add("a"), add("b")}}
-	p := startConfigured(t, service.Config{Values: []any{hooks}}, web.Config{}, newSite(t))
+	p := startConfigured(t, service.Config{}, web.Config{}, newSite(t), service.Configure(hooks))
 	for path, want := range map[string]int{"/greet/x": 200, "/static/page.html": 200, "/none": 404} {
 		status, header, _ := request(t, p, "GET", path, "", "")
 		if status != want || strings.Join(header["X-Through"], "") != "ab" {
@@ -167,7 +167,7 @@ func TestAccessLog(t *testing.T) {
 	for _, hooks := range []web.Hooks{{}, {Middleware: []func(http.Handler) http.Handler{func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(struct{ http.ResponseWriter }{w}, r) })
 	}}}} {
-		p := startConfigured(t, service.Config{Values: []any{hooks}}, web.Config{}, newSite(t))
+		p := startConfigured(t, service.Config{}, web.Config{}, newSite(t), service.Configure(hooks))
 		request(t, p, "GET", "/greet/Ana?page=2&access_token=s3cret&Api%2DKey=s3cret", "", "")
 		request(t, p, "POST", "/reset/s3cret", "", "")
 		status, _, text := request(t, p, "POST", "/login", jsonType, `{"user": "s3cret", "password": "s3cret"}`)
@@ -283,9 +283,9 @@ func (*Conflict) ByID(context.Context, string) error { return nil }
 // All mistakes are reported at once, each with its remedy.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
-	_, err := service.New(service.Config{Values: []any{web.Config{}}}, new(Wrong), new(Conflict))
+	_, err := service.New(service.Config{}, new(Wrong), new(Conflict), service.Configure(web.Config{}))
 	golden.File(t, "testdata/mistakes.txt", []byte(err.Error()+"\n"))
-	_, err = service.New(service.Config{Values: []any{web.Config{ReadTimeout: -1}, web.Hooks{}}}, new(Pinged))
+	_, err = service.New(service.Config{}, new(Pinged), service.Configure(web.Config{ReadTimeout: -1}), service.Configure(web.Hooks{}))
 	if err == nil || !strings.Contains(err.Error(), "leave it 0") {
 		t.Errorf("got %v, want a mistake of the configuration", err)
 	}

@@ -94,7 +94,7 @@ func ExampleMount() {
 }
 
 func ExampleHooks() {
-	url, stop := serve(new(Greeting), web.Hooks{
+	url, stop := serve(new(Greeting), service.Configure(web.Hooks{
 		Middleware: []func(http.Handler) http.Handler{
 			http.NewCrossOriginProtection().Handler,
 		},
@@ -108,7 +108,7 @@ func ExampleHooks() {
 		Errors: func(w http.ResponseWriter, _ *http.Request, e *web.Error) {
 			http.Error(w, "Sorry: "+e.Message, e.Status)
 		},
-	})
+	}))
 	defer stop()
 	show(http.Get(url + "/hello/Julio"))
 	show(http.Get(strings.Replace(url, "//", "//julio:secret@", 1) + "/hello/Julio"))
@@ -117,12 +117,11 @@ func ExampleHooks() {
 	// 200 OK: Hello, Julio!
 }
 
-// serve starts a service on a free port. It returns its URL and a function that stops it.
-func serve(s any, values ...any) (url string, stop func()) {
+// serve starts services on a free port. It returns its URL and a function that stops it.
+func serve(services ...any) (url string, stop func()) {
 	var port hosttest.Port
-	cfg := web.Config{Listen: port.Listen}
 	quiet := slog.New(slog.DiscardHandler)
-	c, err := service.New(service.Config{Logger: quiet, Values: append(values, cfg)}, s)
+	c, err := service.New(service.Config{Logger: quiet}, append(services, service.Configure(web.Config{Listen: port.Listen}))...)
 	if err == nil {
 		err = c.Start(context.Background())
 	}
@@ -168,7 +167,7 @@ func TestLibraries(t *testing.T) {
 		func(next http.Handler) http.Handler { return gzhttp.GzipHandler(next) },
 		http.NewCrossOriginProtection().Handler,
 	}}
-	p := startConfigured(t, service.Config{Values: []any{hooks}}, web.Config{}, new(Shop), newSite(t))
+	p := startConfigured(t, service.Config{}, web.Config{}, new(Shop), newSite(t), service.Configure(hooks))
 
 	answer := p.get(t, "/stream/100000", "Accept-Encoding", "gzip")
 	packed, err := io.ReadAll(answer.Body)

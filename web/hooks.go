@@ -11,11 +11,10 @@ import (
 // Hooks are functions that an application runs for every request. A module provides them:
 //
 //	var Module = fx.Module("shop",
-//		fx.Supply(web.Hooks{Middleware: []func(http.Handler) http.Handler{cors.Default().Handler}}),
-//		service.Configure[web.Hooks](),
+//		service.Configure(web.Hooks{Middleware: []func(http.Handler) http.Handler{cors.Default().Handler}}),
 //	)
 //
-// In a test they are a value of service.Config.Values. They may be called concurrently.
+// They may be called concurrently.
 type Hooks struct {
 	// Middleware wraps the handling of every request, the first one outermost. It also sees the
 	// requests for mounted handlers and for unknown paths. The access log is written outside of it.

@@ -96,7 +96,7 @@ func TestDefaultTimeout(t *testing.T) {
 func TestDefaultTimeoutOfSockets(t *testing.T) {
 	t.Parallel()
 	patient := newPatient()
-	h := servicetest.New(t, patient, service.Config{Values: []any{web.Config{Timeout: brief}}})
+	h := servicetest.New(t, patient, service.Configure(web.Config{Timeout: brief}))
 	t.Cleanup(func() { close(patient.end) })
 	var refused *rpc.Error
 	if err := h.Socket().Call(t.Context(), "ask", nil, nil); !errors.As(err, &refused) || refused.Type != "ServiceUnavailable" {

@@ -40,9 +40,8 @@ func startConfigured(t testing.TB, host service.Config, cfg web.Config, services
 	t.Helper()
 	var port hosttest.Port
 	cfg.Listen = port.Listen
-	host.Values = append(host.Values, cfg)
 	p := &process{client: &http.Client{Transport: new(http.Transport)}}
-	p.Host = hosttest.Start(t, hosttest.Config{Service: host}, services...)
+	p.Host = hosttest.Start(t, hosttest.Config{Service: host}, append(services, service.Configure(cfg))...)
 	p.url = "http://" + port.Address()
 	t.Cleanup(func() { p.client.CloseIdleConnections() }) // otherwise the stop waits for them
 	return p

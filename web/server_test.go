@@ -34,12 +34,12 @@ func (b broken) Accept() (net.Conn, error) { return nil, errors.New("the card is
 // A server whose listener fails ends the services with its error.
 func TestAcceptFails(t *testing.T) {
 	t.Parallel()
-	c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler), Values: []any{web.Config{
+	c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler)}, new(Pinged), service.Configure(web.Config{
 		Listen: func(ctx context.Context, _ string) (net.Listener, error) {
 			l, err := new(hosttest.Port).Listen(ctx, "")
 			return broken{l}, err
 		},
-	}}}, new(Pinged))
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,5 +69,5 @@ func TestRules(t *testing.T) {
 			return fmt.Errorf("status %s", answer.Status)
 		}
 		return nil
-	}, web.Config{Listen: port.Listen})
+	}, service.Configure(web.Config{Listen: port.Listen}))
 }

@@ -57,7 +57,7 @@ func TestSocketRules(t *testing.T) {
 				return errors.New(string(frame))
 			}
 		}
-	}, web.Config{Listen: port.Listen})
+	}, service.Configure(web.Config{Listen: port.Listen}))
 }
 
 // Staged is a service whose calls end when the test says so.
@@ -326,7 +326,7 @@ func (teapot) HTTPStatus() int { return http.StatusTeapot }
 // The context data of the upgrade belongs to each call; a refused upgrade has a status.
 func TestAuthenticate(t *testing.T) {
 	t.Parallel()
-	p := startConfigured(t, service.Config{Values: []any{web.Hooks{Context: func(r *http.Request) (context.Context, error) {
+	p := startConfigured(t, service.Config{}, web.Config{}, &Staged{stage: newStage()}, service.Configure(web.Hooks{Context: func(r *http.Request) (context.Context, error) {
 		ctx := service.Language.With(r.Context(), r.Header.Get("Accept-Language"))
 		switch token := r.Header.Get("Authorization"); token {
 		case "":
@@ -336,7 +336,7 @@ func TestAuthenticate(t *testing.T) {
 		default:
 			return service.UserID.With(ctx, token), nil
 		}
-	}}}}, web.Config{}, &Staged{stage: newStage()})
+	}}))
 	for token, want := range map[string]int{"": http.StatusUnauthorized, "teapot": http.StatusTeapot} {
 		if got := p.handshake(t, http.Header{"Authorization": {token}}); got != want {
 			t.Errorf("%q: got %d, want %d", token, got, want)
@@ -366,11 +366,11 @@ func TestSocketTLS(t *testing.T) {
 	defer made.Close()
 	pool := x509.NewCertPool()
 	pool.AddCert(made.Certificate())
-	p := startConfigured(t, service.Config{Values: []any{web.Hooks{Middleware: []func(http.Handler) http.Handler{
+	p := startConfigured(t, service.Config{}, web.Config{TLS: &tls.Config{Certificates: made.TLS.Certificates}}, new(Counted), service.Configure(web.Hooks{Middleware: []func(http.Handler) http.Handler{
 		func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(wrapped{w}, r) })
 		},
-	}}}}, web.Config{TLS: &tls.Config{Certificates: made.TLS.Certificates}}, new(Counted))
+	}}))
 	d := websocket.Dialer{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	conn, _, err := d.DialContext(t.Context(), "wss"+strings.TrimPrefix(p.url, "http")+"/ws", nil)
 	if err != nil {

@@ -217,11 +217,11 @@ func (p *pipe) open() (*websocket.Conn, *http.Response, error) {
 func inMemory(t *testing.T, cfg web.Sockets, hosted any) *pipe {
 	t.Helper()
 	p := newPipe()
-	host := hosttest.Start(t, hosttest.Config{Service: service.Config{Values: []any{web.Config{
+	host := hosttest.Start(t, hosttest.Config{Service: service.Config{}}, hosted, service.Configure(web.Config{
 		Sockets:    cfg,
 		Listen:     func(context.Context, string) (net.Listener, error) { return p, nil },
 		DrainDelay: drainDelay,
-	}}}}, hosted)
+	}))
 	p.stop = func() { hosttest.Close(t, host.Stop) }
 	return p
 }

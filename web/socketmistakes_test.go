@@ -52,9 +52,9 @@ func TestSocketMistakes(t *testing.T) {
 			t.Errorf("line %d: want %s in\n%s", i+1, want, err)
 		}
 	}
-	_, err = service.New(service.Config{Values: []any{web.Config{Sockets: web.Sockets{
+	_, err = service.New(service.Config{}, new(Counted), service.Configure(web.Config{Sockets: web.Sockets{
 		Origins: []string{"*", "https://shop.example", "shop.example", "https://shop.example/"}, Queue: -1,
-	}}}}, new(Counted))
+	}}))
 	for _, want := range []string{
 		`web.Config: "shop.example" is not an origin: write scheme and host, as in "https://app.example.org"`,
 		`web.Config: "https://shop.example/" is not an origin`, "web.Config: Sockets.Queue must not be negative",

@@ -41,13 +41,13 @@ func serve(t *testing.T) (*servicetest.Host, string) {
 	url := ""
 	h := servicetest.New(t, board.New(), orders.Module, users.Module,
 		fx.Replace(orders.Settings{Database: filepath.Join(t.TempDir(), "orders.db")}),
-		service.Config{Values: []any{web.Config{Listen: func(ctx context.Context, _ string) (net.Listener, error) {
+		service.Config{}, service.Configure(web.Config{Listen: func(ctx context.Context, _ string) (net.Listener, error) {
 			l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 			if err == nil {
 				url = "http://" + l.Addr().String()
 			}
 			return l, err
-		}}}})
+		}}))
 	return h, url
 }
 

@@ -24,13 +24,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // serve starts the services on a free port, and returns its address.
 func serve(t *testing.T, services ...any) (address string) {
 	t.Helper()
-	c, err := service.New(service.Config{Values: []any{web.Config{Listen: func(ctx context.Context, _ string) (net.Listener, error) {
+	cfg := web.Config{Listen: func(ctx context.Context, _ string) (net.Listener, error) {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err == nil {
 			address = l.Addr().String()
 		}
 		return l, err
-	}}}}, services...)
+	}}
+	c, err := service.New(service.Config{}, append(services, service.Configure(cfg))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,7 @@ import (
 var Module = fx.Module("http",
 	service.Provide(new(HTTPService)),
 	service.Provide(new(WebsocketRPC)),
-	fx.Supply(web.Hooks{Errors: tell}),
-	service.Configure[web.Hooks](),
+	service.Configure(web.Hooks{Errors: tell}),
 )
 
 // tell answers with an error as JSON, with a code for programs: Nameko's response_from_exception.

@@ -44,7 +44,7 @@ func TestShop(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		broker := transport.Config{URI: uri}
 		printer, book := &Printer{printed: make(chan printed, 2)}, new(invoices.Book)
-		h := servicetest.New(t, invoices.Module, fx.Replace(book), printer, service.Config{Values: []any{broker}})
+		h := servicetest.New(t, invoices.Module, fx.Replace(book), printer, service.Configure(broker))
 		kept := h.Watch("invoices.Audit")
 		shop, err := transport.Dial(t.Context(), broker)
 		if err != nil {

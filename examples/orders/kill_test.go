@@ -119,8 +119,7 @@ func serve(t *testing.T, uri string, settings orders.Settings) <-chan bool {
 	host, err := service.New(service.Config{
 		Logger:     slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Middleware: []service.Middleware{tell},
-		Values:     []any{transport.Config{URI: uri}, web.Config{Address: "127.0.0.1:0"}},
-	}, orders.Module, users.Module, fx.Replace(settings))
+	}, orders.Module, users.Module, fx.Replace(settings), service.Configure(transport.Config{URI: uri}), service.Configure(web.Config{Address: "127.0.0.1:0"}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func TestChange(t *testing.T) {
 			return nil
 		}
 	})
-	on := service.Config{Values: []any{transport.Config{URI: brokertest.Embedded(t)}}}
+	on := service.Configure(transport.Config{URI: brokertest.Embedded(t)})
 	one := servicetest.New(t, prices.Module, fx.Replace(send), on)
 	two := servicetest.New(t, prices.Module, fx.Replace(send), on)
 	learned := []func() servicetest.Outcome{one.Watch("catalog.Learn"), two.Watch("catalog.Learn")}
@@ -60,7 +60,7 @@ func TestChange(t *testing.T) {
 // A program that is no service dispatches in the name of one, as Nameko's event_dispatcher does.
 func TestStandalone(t *testing.T) {
 	broker := transport.Config{URI: brokertest.Embedded(t)}
-	host := servicetest.New(t, prices.Module, service.Config{Values: []any{broker}})
+	host := servicetest.New(t, prices.Module, service.Configure(broker))
 	learned := host.Watch("catalog.Learn")
 
 	conn, err := events.Dial(t.Context(), broker)

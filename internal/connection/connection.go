@@ -59,7 +59,7 @@ type (
 func newShared(host *service.Host, purpose string) (*Shared, error) {
 	config, ok := service.Lookup[transport.Config](host)
 	if !ok {
-		return nil, errors.New("no broker is configured: put a transport.Config into service.Config.Values")
+		return nil, errors.New("no broker is configured: add service.Configure(transport.Config{URI: …}) to the services")
 	}
 	config.Logger = cmp.Or(config.Logger, host.Logger())
 	return &Shared{host: host, config: config, purpose: purpose}, nil

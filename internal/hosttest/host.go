@@ -29,8 +29,7 @@ func New(t testing.TB, cfg Config, services ...any) (*Host, error) {
 	cfg.Service.Logger = cmp.Or(cfg.Service.Logger, h.Log.Logger())
 	if cfg.Broker.URI != "" {
 		cfg.Broker.Logger = cmp.Or(cfg.Broker.Logger, cfg.Service.Logger)
-		values := cfg.Service.Values
-		cfg.Service.Values = append(values[:len(values):len(values)], cfg.Broker)
+		services = append(services[:len(services):len(services)], service.Defaults(cfg.Broker))
 	}
 	var err error
 	if h.Container, err = service.New(cfg.Service, services...); err != nil {

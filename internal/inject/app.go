@@ -15,7 +15,7 @@ import (
 // the *App, so that options can use it.
 type App struct {
 	Targets []*Target // in the order of their Fill options; fx runs those of modules first
-	Values  []any     // added by options, for extensions
+	Partial bool      // targets were removed, so that there may be options that none of the rest needs
 
 	app    *fx.App
 	err    error

@@ -151,6 +151,9 @@ var (
 	meant   = regexp.MustCompile(`^(.*) \(did you mean (?:to use )?(?:one of )?(.*)\?\)$`)
 )
 
+// configuring is the package whose Configure asks the application for a value, in a function of its own.
+const configuring = "github.com/gomeko/gomeko/service"
+
 // function returns the name of the function that dig writes as
 // "example.org/orders".OpenDB (/src/orders/db.go:12).
 func function(text string) string {
@@ -161,6 +164,8 @@ func function(text string) string {
 		return text
 	case m[2] == "makeFuncStub":
 		return "fx.Supply"
+	case m[1] == configuring && strings.HasPrefix(m[2], "Configure["):
+		return "service.Configure"
 	case literal.MatchString(m[2]):
 		return fmt.Sprintf("the function at %s:%s", folders.ReplaceAllString(strings.TrimPrefix(m[3], "/"), ""), m[4])
 	}

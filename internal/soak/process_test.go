@@ -118,9 +118,9 @@ func serve(role func() any) (status int) {
 		}
 	}()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	values := []any{transport.Config{URI: os.Getenv("GOMEKO_SOAK_URI"), Logger: log, Dial: sockets.Dial}}
+	broker := service.Configure(transport.Config{URI: os.Getenv("GOMEKO_SOAK_URI"), Logger: log, Dial: sockets.Dial})
 	for ctx.Err() == nil {
-		host, err := service.New(service.Config{Logger: log, Values: values}, role())
+		host, err := service.New(service.Config{Logger: log}, role(), broker)
 		if err == nil {
 			err = host.Start(ctx)
 		}

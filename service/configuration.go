@@ -1,0 +1,170 @@
+package service
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+
+	"go.uber.org/fx"
+)
+
+// Configure configures an extension: its [Lookup] of a T returns value.
+//
+//	c, err := service.New(service.Config{}, new(Orders),
+//		service.Configure(transport.Config{URI: "amqp://localhost"}),
+//		service.Configure(rpc.Config{Timeout: 5 * time.Second}),
+//	)
+//
+// Without a value, Lookup returns the T that the fx application provides. So an extension brings a module
+// that reads a key of the configuration file:
+//
+//	var Module = fx.Options(
+//		config.Provide("mail", Config{Relay: "localhost:25"}),
+//		service.Configure[Config](),
+//	)
+//
+// [New] reports a value that no extension looks up, and a type with two values if an extension looks for
+// one.
+func Configure[T any](value ...T) fx.Option {
+	t := reflect.TypeFor[T]()
+	if len(value) == 0 {
+		return fx.Invoke(func(c *configuration, v T) {
+			c.change(t, func(s *setting) { s.values, s.provided = append(s.values, v), true })
+		})
+	}
+	return fx.Invoke(func(c *configuration) {
+		c.change(t, func(s *setting) {
+			for _, v := range value {
+				s.values = append(s.values, v)
+			}
+		})
+	})
+}
+
+// Defaults configures extensions where [Configure] does not: Lookup returns the one of values that has its
+// type. It is for programs that host services without knowing them, such as package runner, so it is not a
+// mistake if no extension looks for a value. Of several defaults of a type, the first counts.
+func Defaults(values ...any) fx.Option {
+	return fx.Invoke(func(c *configuration) {
+		for _, v := range values {
+			c.change(reflect.TypeOf(v), func(s *setting) { s.defaults = append(s.defaults, v) })
+		}
+	})
+}
+
+// Complete has fn complete the T that is configured, or the zero value if none is, before extensions look
+// it up. It is for programs that host services without knowing them, such as package servicetest, which
+// serves routes in memory unless the test has a web.Config with a Listen. fn counts as an extension that
+// looks the value up.
+func Complete[T any](fn func(T) T) fx.Option {
+	complete := func(v any) any {
+		t, _ := v.(T)
+		return fn(t)
+	}
+	return fx.Invoke(func(c *configuration) {
+		c.change(reflect.TypeFor[T](), func(s *setting) { s.complete, s.read = append(s.complete, complete), true })
+	})
+}
+
+// Lookup returns the configuration value of type T, and whether there is one. Entrypoint, Dependency and
+// the functions given to [Shared] call it; a value that nothing has looked up when [New] returns is a
+// mistake.
+func Lookup[T any](h *Host) (T, bool) {
+	values := h.container.configuration.lookup(reflect.TypeFor[T](), false)
+	if len(values) == 0 {
+		var none T
+		return none, false
+	}
+	v, _ := values[0].(T)
+	return v, true
+}
+
+// LookupAll returns every configuration value of type T, for types whose values add up.
+func LookupAll[T any](h *Host) []T {
+	var all []T
+	for _, v := range h.container.configuration.lookup(reflect.TypeFor[T](), true) {
+		t, _ := v.(T)
+		all = append(all, t)
+	}
+	return all
+}
+
+// A configuration has the values that extensions look up. The options above find it in the graph of the
+// fx application.
+type configuration struct {
+	mu sync.Mutex
+
+	types    []reflect.Type // of settings, in order
+	settings map[reflect.Type]*setting
+}
+
+// A setting is what a configuration has of one type.
+type setting struct {
+	values   []any
+	provided bool // by the application: Configure was called without a value
+	defaults []any
+	complete []func(any) any
+	read     bool // by an extension, or a host that completes it
+	readOne  bool // by Lookup
+}
+
+// change changes the setting of a type.
+func (c *configuration) change(t reflect.Type, change func(*setting)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.settings[t]
+	if s == nil {
+		if c.settings == nil {
+			c.settings = make(map[reflect.Type]*setting)
+		}
+		s = new(setting)
+		c.types, c.settings[t] = append(c.types, t), s
+	}
+	change(s)
+}
+
+// lookup returns the values of a type: all that are configured, or else the first default.
+func (c *configuration) lookup(t reflect.Type, all bool) (values []any) {
+	c.change(t, func(s *setting) {
+		s.read, s.readOne = true, s.readOne || !all
+		values = slices.Clone(s.values)
+		if len(values) == 0 && len(s.defaults) > 0 {
+			values = slices.Clone(s.defaults[:1])
+		}
+		if len(values) == 0 && len(s.complete) > 0 {
+			values = []any{nil}
+		}
+		for i := range values {
+			for _, complete := range s.complete {
+				values[i] = complete(values[i])
+			}
+		}
+	})
+	return values
+}
+
+// mistakes returns what is wrong with the values, once all extensions have looked theirs up.
+func (c *configuration) mistakes() (mistakes []error) {
+	add := func(format string, args ...any) {
+		mistakes = append(mistakes, fmt.Errorf("service.Configure: "+format, args...))
+	}
+	read := func(t reflect.Type) bool { return c.settings[t] != nil && c.settings[t].read }
+	for _, t := range c.types {
+		switch s := c.settings[t]; {
+		case len(s.values) == 0:
+		case s.readOne && len(s.values) > 1:
+			add("%s is configured twice: keep one", t)
+		case s.read:
+		case t.Kind() == reflect.Pointer && read(t.Elem()) && s.provided:
+			add("%s is asked for as %s: write service.Configure[%[1]s]()", t.Elem(), t)
+		case t.Kind() == reflect.Pointer && read(t.Elem()):
+			add("%s is given as %s: remove the &", t.Elem(), t)
+		case read(reflect.PointerTo(t)):
+			add("%s is given as %s: pass a pointer", reflect.PointerTo(t), t)
+		case !s.provided: // a module that is not needed brings one
+			add("%s is not read by any extension of the services: remove it", t)
+		}
+	}
+	return mistakes
+}
