@@ -49,6 +49,15 @@ func (c *values) Encode(v any) ([]byte, error) {
 	return data, nil
 }
 
+// An Encoded is a value that is still encoded, such as an argument whose type is not known yet.
+type Encoded struct {
+	Codec Codec
+	Data  []byte
+}
+
+// Decode decodes the value into the pointer v.
+func (e *Encoded) Decode(v any) error { return e.Codec.Decode(e.Data, v) }
+
 func (c *values) Decode(data []byte, v any) error {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {

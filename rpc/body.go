@@ -30,29 +30,22 @@ func newRequestBody(args []any, kwargs any) requestBody {
 	return requestBody{args, kwargs}
 }
 
-// A value is an argument that is still encoded.
-type value struct {
-	codec codec.Codec
-	data  []byte
-}
-
-func (v *value) Decode(to any) error { return v.codec.Decode(v.data, to) }
-
-// readRequest reads the arguments in d. Bad input that Nameko answers gets the same answer. Input that
+// readRequest reads the arguments in d, and returns the codec that the reply uses too; nil if there is none
+// for d. Bad input that Nameko answers gets the same answer. Input that
 // Nameko drops, or that ends its process, is answered with MalformedRequest. See docs/wire/nameko.md,
 // Errors and Malformed requests.
 //
 // An argument is decoded when the type of its parameter is known. A codec that is not a [codec.Splitter]
 // decodes the request here and encodes each argument again, which codec.Split does.
-func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signature.Arguments, err error) {
-	opened, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, limit)
+func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signature.Arguments, c codec.Codec, err error) {
+	c, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, limit)
 	if err != nil {
-		return args, ErrMalformedRequest.WithText(err.Error())
+		return args, nil, ErrMalformedRequest.WithText(err.Error())
 	}
-	c := codec.Split(opened)
-	members, err := c.Map(body)
+	splitter := codec.Split(c)
+	members, err := splitter.Map(body)
 	if err != nil {
-		return args, notMapping(c, body)
+		return args, c, notMapping(splitter, body)
 	}
 	var positional, keyword []byte
 	for _, m := range members {
@@ -65,30 +58,30 @@ func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signa
 	}
 	if positional == nil || keyword == nil {
 		const why = "Message missing `args` or `kwargs`"
-		return args, ErrMalformedRequest.WithText(why)
+		return args, c, ErrMalformedRequest.WithText(why)
 	}
-	list, err := iterate(c, positional)
+	list, err := iterate(splitter, positional)
 	if err != nil {
-		return args, err
+		return args, c, err
 	}
-	members, err = c.Map(keyword)
+	members, err = splitter.Map(keyword)
 	if err != nil {
-		why := "inspect.getcallargs() argument after ** must be a mapping, not " + pythonType(c, keyword)
-		return args, ErrIncorrectSignature.WithText(why)
+		why := "inspect.getcallargs() argument after ** must be a mapping, not " + pythonType(splitter, keyword)
+		return args, c, ErrIncorrectSignature.WithText(why)
 	}
-	values := make([]value, len(list)+len(members))
+	values := make([]codec.Encoded, len(list)+len(members))
 	args.Positional = make([]signature.Value, len(list))
 	for i, data := range list {
-		values[i] = value{c, data}
+		values[i] = codec.Encoded{Codec: c, Data: data}
 		args.Positional[i] = &values[i]
 	}
 	args.Keyword = make([]signature.Named, len(members))
 	for i, m := range members {
 		v := &values[len(list)+i]
-		*v = value{c, m.Value}
+		*v = codec.Encoded{Codec: c, Data: m.Value}
 		args.Keyword[i] = signature.Named{Name: m.Name, Value: v}
 	}
-	return args, nil
+	return args, c, nil
 }
 
 // notMapping returns the error of a body that is no object: Python's, if it can be decoded all the same. An empty one is

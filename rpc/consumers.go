@@ -42,6 +42,7 @@ type consumers struct {
 // A consumer is one of a service's consumers.
 type consumer struct {
 	*transport.Consumer               // nil if it could not be opened; read it after opened is closed
+	all                 *consumers    // that it is one of
 	opened              chan struct{} // closed by add
 	helper              bool
 	requests            int // deliveries that are not answered; guarded by consumers.mu
@@ -72,12 +73,12 @@ func (cs *consumers) start(ctx context.Context, s *server) error {
 
 // add opens a consumer.
 func (cs *consumers) add(ctx context.Context, prefetch int, helper bool) (err error) {
-	c := &consumer{helper: helper, opened: make(chan struct{})}
+	c := &consumer{all: cs, helper: helper, opened: make(chan struct{})}
 	defer close(c.opened)
 	c.Consumer, err = cs.server.shared.conn.Consume(ctx, transport.Consume{
 		Queue:    queueOf(cs.server.service),
 		Prefetch: prefetch,
-		Handle:   func(d *transport.Delivery) { cs.take(c, d) },
+		Handle:   c.take,
 	})
 	if err != nil {
 		return err
@@ -90,23 +91,29 @@ func (cs *consumers) add(ctx context.Context, prefetch int, helper bool) (err er
 }
 
 // take has the server answer a delivery, in a goroutine that the container waits for.
-func (cs *consumers) take(c *consumer, d *transport.Delivery) {
+func (c *consumer) take(d *transport.Delivery) {
+	cs := c.all
 	cs.mu.Lock()
 	c.requests++
 	cs.mu.Unlock()
 	cs.count(1, 0)
 	cs.server.shared.host.Go(func(ctx context.Context) {
-		r := &request{Delivery: d, consumers: cs}
-		if !c.helper || !cs.endHelper(ctx, c, d) {
-			cs.server.answer(ctx, r)
+		if c.helper && cs.endHelper(ctx, c, d) {
+			c.done(&request{})
+			return
 		}
-		if !r.acked {
-			cs.count(-1, 0)
-		}
-		cs.mu.Lock()
-		c.requests--
-		cs.mu.Unlock()
+		cs.server.answer(ctx, d, c)
 	})
+}
+
+// done is called when r has been answered or requeued.
+func (c *consumer) done(r *request) {
+	if !r.acked {
+		c.all.count(-1, 0)
+	}
+	c.all.mu.Lock()
+	c.requests--
+	c.all.mu.Unlock()
 }
 
 // count adds to the numbers of deliveries that are held and idle.

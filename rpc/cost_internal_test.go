@@ -74,7 +74,7 @@ func newServerSide(tb testing.TB) side {
 	parent := row.Host.Context()
 	cancels := newCancels(nil)
 	return func() {
-		args, err := readRequest(d, codecs, 1<<20)
+		args, _, err := readRequest(d, codecs, 1<<20)
 		if err != nil {
 			tb.Fatal(err)
 		}

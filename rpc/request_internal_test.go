@@ -30,7 +30,7 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, contentType, compression string) {
 		d := &transport.Delivery{Body: body}
 		d.ContentType, d.Headers = contentType, transport.Table{"compression": compression}
-		args, err := readRequest(d, transport.Config{}.Accepts(), 1<<16)
+		args, _, err := readRequest(d, transport.Config{}.Accepts(), 1<<16)
 		if err != nil {
 			var told *Error
 			if !errors.As(err, &told) {

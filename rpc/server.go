@@ -75,20 +75,24 @@ func (s *server) awaited() int {
 // before the method runs, and so that the consumers know how many calls are idle.
 type request struct {
 	*transport.Delivery
-	consumers *consumers
-	ackFirst  bool // ack:"before"
-	acked     bool // before the method ran
+	consumer *consumer
+	codec    codec.Codec // of the arguments and the reply; nil until they are read
+	ackFirst bool        // ack:"before"
+	acked    bool        // before the method ran
 }
 
-// answer runs the call that r asks for, replies, and acknowledges r, in this order.
-func (s *server) answer(ctx context.Context, r *request) {
+// answer runs the call that d asks for, replies, and acknowledges d, in this order. It runs in a goroutine
+// that the container waits for.
+func (s *server) answer(ctx context.Context, d *transport.Delivery, from *consumer) {
+	r := &request{Delivery: d, consumer: from}
+	defer from.done(r)
 	result, err := s.run(ctx, r)
 	if errors.Is(err, service.ErrStopped) || errors.Is(err, errNotAcked) {
 		r.Reject(true)
 		return
 	}
 	if r.ReplyTo != "" { // otherwise nobody expects a reply
-		err = s.reply(ctx, r.Delivery, result, err)
+		err = s.reply(ctx, r, result, err)
 		if err != nil && ctx.Err() != nil {
 			r.Reject(true)
 			return
@@ -102,7 +106,7 @@ func (s *server) answer(ctx context.Context, r *request) {
 
 // run runs the call that r asks for, until the request expires or its caller cancels it.
 func (s *server) run(ctx context.Context, r *request) (any, error) {
-	row, args, err := s.read(r.Delivery)
+	row, args, err := s.read(r)
 	if err != nil {
 		s.logBad(r.Delivery, row, err)
 		return nil, err
@@ -120,15 +124,15 @@ func (s *server) run(ctx context.Context, r *request) (any, error) {
 	return row.Run(ctx, call)
 }
 
-// read returns the row that d names by its routing key, and the arguments.
-func (s *server) read(d *transport.Delivery) (*row, signature.Arguments, error) {
-	method, ok := strings.CutPrefix(d.Key, s.service+".")
-	row := s.methods[method]
+// read returns the row that r names by its routing key, and the arguments.
+func (s *server) read(r *request) (row *row, args signature.Arguments, err error) {
+	method, ok := strings.CutPrefix(r.Key, s.service+".")
+	row = s.methods[method]
 	if !ok || row == nil {
-		method = d.Key[strings.LastIndex(d.Key, ".")+1:]
-		return nil, signature.Arguments{}, ErrMethodNotFound.WithText(method)
+		method = r.Key[strings.LastIndex(r.Key, ".")+1:]
+		return nil, args, ErrMethodNotFound.WithText(method)
 	}
-	args, err := readRequest(d, s.shared.conn.Accepts(), s.shared.conn.MaxMessage())
+	args, r.codec, err = readRequest(r.Delivery, s.shared.conn.Accepts(), s.shared.conn.MaxMessage())
 	return row, args, err
 }
 
@@ -160,7 +164,7 @@ func (r *request) Began(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errNotAcked, err)
 	}
 	r.acked = true
-	r.consumers.count(-1, 0)
+	r.consumer.all.count(-1, 0)
 	return nil
 }
 
@@ -169,35 +173,38 @@ func (r *request) Idle(on bool) {
 	switch {
 	case r.acked: // it takes up no prefetch
 	case on:
-		r.consumers.count(0, 1)
+		r.consumer.all.count(0, 1)
 	default:
-		r.consumers.count(0, -1)
+		r.consumer.all.count(0, -1)
 	}
 }
 
 // reply sends the outcome of a call to its caller.
-func (s *server) reply(ctx context.Context, d *transport.Delivery, result any, err error) error {
+func (s *server) reply(ctx context.Context, r *request, result any, err error) error {
 	ctx, cancel := newLazyTimeout(ctx, s.shared.cfg.limit)
 	defer cancel()
-	c := replyCodec(d, s.shared.conn.Accepts())
+	c := r.codec
+	if c == nil { // the request could not be read
+		c = replyCodec(r.Delivery, s.shared.conn.Accepts())
+	}
 	p := transport.Publishing{
 		Exchange: s.shared.cfg.exchange(),
-		Key:      d.ReplyTo,
+		Key:      r.ReplyTo,
 		Properties: transport.Properties{
 			ContentType:     c.ContentType(),
 			ContentEncoding: c.ContentEncoding(),
 			Persistent:      true,
-			CorrelationID:   d.CorrelationID,
+			CorrelationID:   r.CorrelationID,
 		},
 		Body: encodeReply(c, result, err),
 	}
-	sendErr := d.Reply(ctx, p)
+	sendErr := r.Reply(ctx, p)
 	if why := tooLarge(sendErr); why != nil {
 		p.Body = encodeUnserializable(c, result, err, why)
-		sendErr = d.Reply(ctx, p)
+		sendErr = r.Reply(ctx, p)
 	}
 	if sendErr != nil {
-		return fmt.Errorf("to %q: %w", d.ReplyTo, sendErr)
+		return fmt.Errorf("to %q: %w", r.ReplyTo, sendErr)
 	}
 	return nil
 }
