@@ -109,6 +109,22 @@ func requestOf(args []any) requestBody {
 	return newRequestBody(args, nil)
 }
 
+// A requestBody is the body of a request: see docs/wire/nameko.md, Requests.
+type requestBody struct {
+	Args   []any `json:"args"`
+	Kwargs any   `json:"kwargs"` // encoded as an object
+}
+
+func newRequestBody(args []any, kwargs any) requestBody {
+	if args == nil {
+		args = []any{}
+	}
+	if kwargs == nil {
+		kwargs = Kwargs(nil)
+	}
+	return requestBody{args, kwargs}
+}
+
 // Kwargs are keyword arguments, alternating names and values, which are sent in this order:
 // rpc.Kwargs{"name", "Julio", "count", 2}.
 type Kwargs []any

@@ -129,6 +129,51 @@ func (r *Reply) read(result any) error {
 	return err
 }
 
+// readReply stores the result in the pointer result, or returns the error in the reply. c is the codec of
+// the request, which the reply uses unless its content type is another.
+func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) error {
+	codecs := codec.Set{c}
+	if codecs.Of(d.ContentType) == nil {
+		codecs = transport.Config{Codec: c}.Accepts()
+	}
+	if codecs.Of(d.ContentType) == nil {
+		return fmt.Errorf("reply has content_type %q, want %s", d.ContentType, codecs.String())
+	}
+	c, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, max(limit, len(d.Body)))
+	if err != nil {
+		return fmt.Errorf("reply: %w", err)
+	}
+	members, err := codec.Split(c).Map(body)
+	if err != nil {
+		return fmt.Errorf("reply: %w", err)
+	}
+	var value []byte
+	for _, m := range members {
+		switch m.Name {
+		case "error":
+			failure, err := rpcerror.Decode(c, m.Value)
+			if err != nil {
+				return fmt.Errorf("reply: error: %w", err)
+			}
+			if failure != nil {
+				return failure
+			}
+		case "result":
+			value = m.Value
+		}
+	}
+	if result == nil {
+		return nil
+	}
+	if value == nil {
+		return errors.New("reply has neither result nor error")
+	}
+	if err := c.Decode(value, result); err != nil {
+		return fmt.Errorf("result does not fit %T: %w", result, err)
+	}
+	return nil
+}
+
 // spellingOf returns how to write args with keywords if the last one is a map by string, such as a Python
 // programmer would take for keywords; else "".
 func spellingOf(args []any) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -161,6 +162,51 @@ func (ch *channel) receive(d *amqp.Delivery) *Delivery {
 		ch.position.delivered(delivery)
 	}
 	return delivery
+}
+
+// decodeProperties returns the properties of a delivery. The broker refuses publishings whose
+// expiration is not a number.
+func decodeProperties(d *amqp.Delivery) Properties {
+	var ms uint64
+	if d.Expiration != "" {
+		ms, _ = strconv.ParseUint(d.Expiration, 10, 32)
+	}
+	return Properties{
+		ContentType:     d.ContentType,
+		ContentEncoding: d.ContentEncoding,
+		Headers:         decodeTable(d.Headers),
+		Persistent:      d.DeliveryMode == amqp.Persistent,
+		Priority:        d.Priority,
+		CorrelationID:   d.CorrelationId,
+		ReplyTo:         d.ReplyTo,
+		Expiration:      time.Duration(ms) * time.Millisecond,
+		MessageID:       d.MessageId,
+		Type:            d.Type,
+		AppID:           d.AppId,
+	}
+}
+
+// decodeTable returns a received table, with nested ones as Table. It changes t.
+func decodeTable(t amqp.Table) Table {
+	for name, value := range t {
+		switch value.(type) {
+		case amqp.Table, []any:
+			t[name] = decodeValue(value)
+		}
+	}
+	return Table(t)
+}
+
+func decodeValue(value any) any {
+	switch v := value.(type) {
+	case amqp.Table:
+		return decodeTable(v)
+	case []any:
+		for i := range v {
+			v[i] = decodeValue(v[i])
+		}
+	}
+	return value
 }
 
 // maxUnconfirmed is the size of body, in bytes, up to which a reply is sent without a confirm.
