@@ -1,10 +1,10 @@
 // Package helloworld is a service with one method.
 //
-// Run it, in the folder of this module:
+// Run it in the root folder of this module:
 //
 //	gomeko run ./examples/helloworld
 //
-// and call it from a second terminal:
+// Call it from a second terminal:
 //
 //	$ gomeko shell
 //	>>> n.rpc.greeting_service.hello(name="Julio")
@@ -13,13 +13,12 @@ package helloworld
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 )
 
-// Greeting greets.
+// Greeting greets people.
 type Greeting struct {
 	_ service.Name `service:"greeting_service"`
 
@@ -28,7 +27,7 @@ type Greeting struct {
 	}
 }
 
-// Hello greets who is named.
+// Hello returns a greeting.
 func (*Greeting) Hello(_ context.Context, name string) (string, error) {
-	return fmt.Sprintf("Hello, %s!", name), nil
+	return "Hello, " + name + "!", nil
 }
