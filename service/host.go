@@ -47,19 +47,7 @@ func (h *Host) Context() context.Context { return h.container.life }
 
 // Go runs fn in a goroutine that [Container.Stop] waits for; see [Row.Go].
 func (h *Host) Go(fn func(ctx context.Context)) {
-	h.container.goroutines.add()
-	h.container.pool.run(&errand{h.container, fn})
-}
-
-// An errand is what [Host.Go] runs.
-type errand struct {
-	container *Container
-	fn        func(ctx context.Context)
-}
-
-func (e *errand) work(*string) {
-	defer e.container.goroutines.done()
-	e.fn(e.container.life)
+	h.container.spawn(fn)
 }
 
 // Fail stops the container because of err, and returns at once; see [Row.Fail].

@@ -34,7 +34,7 @@ type slot struct {
 
 // prepare returns a copy of the service, and the arguments of a call of its method, appended to in: the
 // copy, ctx, the leading values and the decoded arguments. All but the leading values lie in one frame.
-func (m *method) prepare(ctx context.Context, leading []any, args signature.Arguments, in []reflect.Value) (self reflect.Value, _ []reflect.Value, err error) {
+func (m *method) prepare(ctx context.Context, leading []any, args *signature.Matched, in []reflect.Value) (self reflect.Value, _ []reflect.Value, err error) {
 	frame := reflect.New(m.frame).Elem()
 	self = frame.Field(0)
 	self.Set(m.proto)
@@ -60,12 +60,7 @@ func (m *method) prepare(ctx context.Context, leading []any, args signature.Argu
 }
 
 // decode appends the arguments, in the method's types, to in. They are in the frame.
-func (m *method) decode(in []reflect.Value, frame reflect.Value, args signature.Arguments) ([]reflect.Value, error) {
-	var few [8]signature.Value // of most methods, all
-	got, err := m.sig.Match(args, few[:0])
-	if err != nil {
-		return nil, err
-	}
+func (m *method) decode(in []reflect.Value, frame reflect.Value, args *signature.Matched) ([]reflect.Value, error) {
 	var fields reflect.Value
 	if m.args != nil {
 		fields = frame.Field(2)
@@ -79,7 +74,7 @@ func (m *method) decode(in []reflect.Value, frame reflect.Value, args signature.
 			dst = frame.Field(2 + i)
 			in = append(in, dst)
 		}
-		if err := m.fill(dst, i, &got); err != nil {
+		if err := m.fill(dst, i, args); err != nil {
 			return nil, err
 		}
 	}
@@ -93,27 +88,27 @@ func (m *method) decode(in []reflect.Value, frame reflect.Value, args signature.
 }
 
 // fill sets dst to what parameter i got.
-func (m *method) fill(dst reflect.Value, i int, got *signature.Matched) error {
+func (m *method) fill(dst reflect.Value, i int, args *signature.Matched) error {
 	s, p := &m.slots[i], &m.sig.Params[i]
 	switch {
 	case p.Kind == signature.Rest:
-		dst.Set(reflect.MakeSlice(s.typ, len(got.Rest), len(got.Rest)))
-		for j, v := range got.Rest {
+		dst.Set(reflect.MakeSlice(s.typ, len(args.Rest), len(args.Rest)))
+		for j, v := range args.Rest {
 			if err := m.store(dst.Index(j), p.Name, s, v); err != nil {
 				return err
 			}
 		}
 	case p.Kind == signature.Options:
-		dst.Set(reflect.MakeMapWithSize(s.typ, len(got.Options)))
-		for _, kw := range got.Options {
+		dst.Set(reflect.MakeMapWithSize(s.typ, len(args.Options)))
+		for _, kw := range args.Options {
 			v := reflect.New(s.typ.Elem()).Elem()
 			if err := m.store(v, kw.Name, s, kw.Value); err != nil {
 				return err
 			}
 			dst.SetMapIndex(reflect.ValueOf(kw.Name).Convert(s.typ.Key()), v)
 		}
-	case got.Given[i] != nil:
-		return m.store(dst, p.Name, s, got.Given[i])
+	case args.Given[i] != nil:
+		return m.store(dst, p.Name, s, args.Given[i])
 	case s.fallback != nil:
 		s.fallback(dst)
 	}
@@ -157,23 +152,6 @@ func expected(t reflect.Type) string {
 		return expected(t.Elem()) + " or None"
 	}
 	return t.String()
-}
-
-// call calls the method and returns its result and its error.
-func (m *method) call(in []reflect.Value) (result any, err error) {
-	var out []reflect.Value
-	if m.fn.Type().IsVariadic() {
-		out = m.fn.CallSlice(in)
-	} else {
-		out = m.fn.Call(in)
-	}
-	if len(out) > 0 {
-		err, _ = out[len(out)-1].Interface().(error)
-	}
-	if len(out) > 1 {
-		result = out[0].Interface()
-	}
-	return result, err
 }
 
 // layout returns the frame of the method's calls, which so is made at once.

@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"context"
 	"runtime"
 	"sync"
 )
@@ -75,4 +76,65 @@ func goroutine() string {
 	head = head[:runtime.Stack(head, false)]
 	number, _, _ := bytes.Cut(bytes.TrimPrefix(head, []byte("goroutine ")), []byte(" "))
 	return string(number)
+}
+
+// spawn runs fn in a goroutine that Stop waits for.
+func (c *Container) spawn(fn func(ctx context.Context)) {
+	c.goroutines.add()
+	c.pool.run(&errand{c, fn})
+}
+
+// An errand is a function that spawn runs.
+type errand struct {
+	container *Container
+	fn        func(ctx context.Context)
+}
+
+func (e *errand) work(*string) {
+	defer e.container.goroutines.done()
+	e.fn(e.container.life)
+}
+
+// An activity counts goroutines. Unlike a sync.WaitGroup, it can be added to while it is waited for, and
+// the wait can end before the goroutines do.
+type activity struct {
+	mu   sync.Mutex
+	n    int
+	idle chan struct{} // closed when n is 0; nil if nobody waits
+}
+
+func (a *activity) add() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.n++
+}
+
+func (a *activity) done() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.n--
+	if a.n == 0 && a.idle != nil {
+		close(a.idle)
+		a.idle = nil
+	}
+}
+
+// wait returns nil when all are done, or the cause of ctx's end.
+func (a *activity) wait(ctx context.Context) error {
+	a.mu.Lock()
+	if a.n == 0 {
+		a.mu.Unlock()
+		return nil
+	}
+	if a.idle == nil {
+		a.idle = make(chan struct{})
+	}
+	idle := a.idle
+	a.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

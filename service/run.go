@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/gomeko/gomeko/signature"
 )
 
 // A Runner runs one call, the one that [FromContext] returns for ctx. It returns a panic of the method as
@@ -59,6 +61,7 @@ type run struct {
 	timer    *time.Timer             // of the request's limit; nil if there is none
 	deadline time.Time               // of the timer
 	lifted   atomic.Bool             // the limit was
+	acquired bool                    // it has its workers, until end
 
 	tenure
 }
@@ -112,9 +115,9 @@ func (r *Row) begin(ctx context.Context, req *Request) *run {
 	return c
 }
 
-// end ends the context. What is left of the method is not part of the call any more.
+// end ends the context and releases the workers. What is left of the method is not part of the call any
+// more.
 func (c *run) end() {
-	c.leave()
 	if c.timer != nil {
 		c.timer.Stop()
 	}
@@ -122,6 +125,10 @@ func (c *run) end() {
 		c.detach()
 	}
 	c.cancel(ErrReturned)
+	if c.acquired {
+		c.release()
+	}
+	c.leave()
 }
 
 // work waits for a worker and runs the method in its middleware.
@@ -130,7 +137,7 @@ func (c *run) work() (result any, err error) {
 	if c.Err() != nil || !c.acquire() {
 		return nil, c.timedOut(context.Cause(c))
 	}
-	defer c.release()
+	c.acquired = true
 	if c.row.timeout > 0 { // it counts from now on
 		c.lift()
 	}
@@ -140,6 +147,63 @@ func (c *run) work() (result any, err error) {
 		}
 	}
 	return c.row.run(c)
+}
+
+// acquire waits for the workers of a call that begins, first for the row's: while it waits for that, the
+// service's are free for other rows. It returns false if the context ends before.
+func (c *run) acquire() bool {
+	all := c.row.workers
+	for i, s := range all {
+		if s.tryAcquire() {
+			continue
+		}
+		ofRow := i < len(all)-1
+		if ofRow {
+			c.setIdle(true)
+		}
+		waiting := &c.row.container.drain.waiting
+		waiting.Add(1)
+		ok := s.acquire(c.Done())
+		waiting.Add(-1)
+		if ofRow {
+			c.setIdle(false)
+		}
+		if !ok {
+			for _, s := range all[:i] {
+				s.release()
+			}
+			return false
+		}
+	}
+	c.mu.Lock()
+	c.stage, c.users = holding, 1
+	c.mu.Unlock()
+	return true
+}
+
+// retain keeps the workers until one more release.
+func (c *run) retain() {
+	c.mu.Lock()
+	c.users++
+	c.mu.Unlock()
+}
+
+// release releases the workers when the last user does.
+func (c *run) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.users--
+	if c.users > 0 || c.stage == returning { // takeBack releases them
+		return
+	}
+	for _, s := range c.row.workers {
+		if c.stage == lent {
+			s.forget()
+		} else {
+			s.release()
+		}
+	}
+	c.stage = without
 }
 
 // chain returns the method in the middleware.
@@ -218,18 +282,23 @@ func (c *run) invoke(ctx context.Context) (any, error) {
 	return result, c.settle(ctx, err) // a di.Done may give up like a method
 }
 
-// callMethod decodes the arguments, copies the service, injects the values of the call, and calls the
-// method.
+// callMethod matches the arguments to the parameters, copies the service, decodes the arguments, injects
+// the values of the call, and calls the method.
 func (c *run) callMethod(ctx context.Context) (result any, err error) {
 	defer recovered(&result, &err)
 	m := c.row.method
-	var few [10]reflect.Value // enough for most methods
-	self, in, err := m.prepare(ctx, c.request.Leading, c.request.Arguments, few[:0])
+	var values [8]signature.Value // enough for most methods
+	matched, err := m.sig.Match(c.request.Arguments, values[:0])
+	if err != nil {
+		return nil, err
+	}
+	var parameters [10]reflect.Value
+	self, in, err := m.prepare(ctx, c.request.Leading, &matched, parameters[:0])
 	if err != nil {
 		return nil, err
 	}
 	err = m.plan.Run(ctx, self, func() (err error) {
-		result, err = m.call(in)
+		result, err = call(m.fn, in)
 		if err == nil && c.request.Result != nil {
 			result, err = c.request.Result(ctx, result)
 		}
@@ -239,6 +308,23 @@ func (c *run) callMethod(ctx context.Context) (result any, err error) {
 		return nil, err
 	}
 	return result, nil
+}
+
+// call calls fn, and returns its result and its error.
+func call(fn reflect.Value, in []reflect.Value) (result any, err error) {
+	var out []reflect.Value
+	if fn.Type().IsVariadic() {
+		out = fn.CallSlice(in)
+	} else {
+		out = fn.Call(in)
+	}
+	if len(out) > 0 {
+		err, _ = out[len(out)-1].Interface().(error)
+	}
+	if len(out) > 1 {
+		result = out[0].Interface()
+	}
+	return result, err
 }
 
 // settleValues returns the error that the values of the call are closed with when its method has returned

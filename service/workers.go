@@ -47,63 +47,6 @@ const (
 	returning // lent, and waiting to get them back
 )
 
-// acquire waits for the workers of a call that begins, first for the row's: while it waits for that, the
-// service's are free for other rows. It returns false if the context ends before.
-func (c *run) acquire() bool {
-	all := c.row.workers
-	for i, s := range all {
-		if s.tryAcquire() {
-			continue
-		}
-		ofRow := i < len(all)-1
-		if ofRow {
-			c.setIdle(true)
-		}
-		waiting := &c.row.container.drain.waiting
-		waiting.Add(1)
-		ok := s.acquire(c.Done())
-		waiting.Add(-1)
-		if ofRow {
-			c.setIdle(false)
-		}
-		if !ok {
-			for _, s := range all[:i] {
-				s.release()
-			}
-			return false
-		}
-	}
-	c.mu.Lock()
-	c.stage, c.users = holding, 1
-	c.mu.Unlock()
-	return true
-}
-
-// retain keeps the workers until one more release.
-func (c *run) retain() {
-	c.mu.Lock()
-	c.users++
-	c.mu.Unlock()
-}
-
-// release releases the workers when the last user does.
-func (c *run) release() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.users--
-	if c.users > 0 || c.stage == returning { // takeBack releases them
-		return
-	}
-	for _, s := range c.row.workers {
-		if c.stage == lent {
-			s.forget()
-		} else {
-			s.release()
-		}
-	}
-	c.stage = without
-}
-
 func (c *run) lend() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
