@@ -320,8 +320,6 @@ func (r *request) Idle(on bool) {
 
 // reply sends the outcome of a call to its caller.
 func (s *server) reply(ctx context.Context, r *request, result any, err error) error {
-	ctx, cancel := newLazyTimeout(ctx, s.shared.cfg.limit)
-	defer cancel()
 	c := r.codec
 	if c == nil { // the request could not be read
 		c = replyCodec(r.Delivery, s.shared.conn.Accepts())
@@ -337,6 +335,8 @@ func (s *server) reply(ctx context.Context, r *request, result any, err error) e
 		},
 		Body: encodeReply(c, result, err),
 	}
+	ctx, cancel := newLazyTimeout(ctx, s.shared.cfg.limit)
+	defer cancel()
 	sendErr := r.Reply(ctx, p)
 	if why := tooLarge(sendErr); why != nil {
 		p.Body = encodeUnserializable(c, result, err, why)

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -15,13 +14,6 @@ type drain struct {
 	finished atomic.Int64 // since then
 
 	cutOff, givenBack int // by Kill; guarded by the container
-}
-
-// ended counts a call that has come to err.
-func (d *drain) ended(err error) {
-	if d.stopping.Load() && !errors.Is(err, ErrStopped) {
-		d.finished.Add(1)
-	}
 }
 
 // cut counts, with mu held, the calls that Kill is about to end: those that run, and those that have not begun.

@@ -41,8 +41,7 @@ func (r *Row) Run(ctx context.Context, req Request) (any, error) {
 	c := r.begin(ctx, &req)
 	defer c.end()
 	result, err := c.work()
-	c.log(err)
-	r.container.drain.ended(err)
+	c.report(err)
 	return result, err
 }
 
@@ -372,8 +371,11 @@ func recovered(result *any, err *error) {
 // panicked returns the error of a call in which value was recovered.
 func panicked(value any) error { return &PanicError{Value: value, Stack: debug.Stack()} }
 
-// log logs the outcome of the call.
-func (c *run) log(err error) {
+// report logs the outcome of the call, and counts it if the container is stopping.
+func (c *run) report(err error) {
+	if d := &c.row.container.drain; d.stopping.Load() && !errors.Is(err, ErrStopped) {
+		d.finished.Add(1)
+	}
 	level, cause := slog.LevelError, context.Cause(c)
 	switch {
 	case err == nil:
