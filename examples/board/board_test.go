@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"go.uber.org/fx"
@@ -21,6 +19,7 @@ import (
 	"github.com/gomeko/gomeko/examples/board"
 	"github.com/gomeko/gomeko/examples/orders"
 	"github.com/gomeko/gomeko/examples/orders/users"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
@@ -32,23 +31,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // css is how the page's parts are named.
 type css = chromedp.CSS
 
-// patience is for what takes no time unless it is broken; a browser starts in it.
-const patience = 2 * time.Minute
-
 // serve hosts the board and what it needs on a free port, and returns its URL.
 func serve(t *testing.T) (*servicetest.Host, string) {
 	t.Helper()
-	url := ""
+	var port hosttest.Port
 	h := servicetest.New(t, board.New(), orders.Module, users.Module,
 		fx.Replace(orders.Settings{Database: filepath.Join(t.TempDir(), "orders.db")}),
-		service.Config{}, service.Configure(web.Config{Listen: func(ctx context.Context, _ string) (net.Listener, error) {
-			l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-			if err == nil {
-				url = "http://" + l.Addr().String()
-			}
-			return l, err
-		}}))
-	return h, url
+		service.Configure(web.Config{Listen: port.Listen}))
+	return h, "http://" + port.Address()
 }
 
 // What two people see, each in a browser.
@@ -141,10 +131,7 @@ func findChromium(t *testing.T) string {
 			return path
 		}
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("there is no Chromium: see what scripts/setup says")
-	}
-	t.Skip("there is no Chromium: run scripts/setup")
+	hosttest.Missing(t, "no Chromium is installed: run scripts/setup")
 	return ""
 }
 
@@ -162,7 +149,7 @@ func browser(t *testing.T, path string) context.Context {
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), hosttest.Timeout)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)
@@ -196,7 +183,7 @@ func run(t *testing.T, page context.Context, actions ...chromedp.Action[chromedp
 func equal(t *testing.T, page context.Context, selector, want string) {
 	t.Helper()
 	text := fmt.Sprintf(`(document.querySelector(%q)?.innerText ?? "").split(/\s+/).join(" ")`, selector)
-	is := chromedp.Poll[bool](fmt.Sprintf("%s === %q", text, want), chromedp.WithPollingTimeout(patience/4))
+	is := chromedp.Poll[bool](fmt.Sprintf("%s === %q", text, want), chromedp.WithPollingTimeout(hosttest.Timeout/4))
 	if _, err := chromedp.Run(page, is); err != nil {
 		got, _ := chromedp.Run(page, chromedp.Evaluate[string](text))
 		t.Fatalf("%s: got %q, want %q: %v", selector, got, want, err)

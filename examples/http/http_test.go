@@ -1,8 +1,6 @@
 package httpservice_test
 
 import (
-	"context"
-	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -13,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	httpservice "github.com/gomeko/gomeko/examples/http"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
@@ -24,26 +23,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // serve starts the services on a free port, and returns its address.
 func serve(t *testing.T, services ...any) (address string) {
 	t.Helper()
-	cfg := web.Config{Listen: func(ctx context.Context, _ string) (net.Listener, error) {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err == nil {
-			address = l.Addr().String()
-		}
-		return l, err
-	}}
-	c, err := service.New(service.Config{}, append(services, service.Configure(cfg))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return address
+	var port hosttest.Port
+	hosttest.Start(t, hosttest.Config{}, append(services, service.Configure(web.Config{Listen: port.Listen}))...)
+	return port.Address()
 }
 
 // curl runs a command line of curl's, for localhost:8000 at address, and returns what it prints without the headers that
@@ -51,10 +33,7 @@ func serve(t *testing.T, services ...any) (address string) {
 func curl(t *testing.T, address, line string) string {
 	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("there is no curl: install it")
+		hosttest.Missing(t, "curl is not installed")
 	}
 	// A shell reads the line, as whoever pastes it.
 	out, err := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(line, "curl", "curl -sS", 1)).CombinedOutput()

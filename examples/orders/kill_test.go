@@ -1,22 +1,17 @@
 package orders_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
@@ -24,25 +19,20 @@ import (
 	"github.com/gomeko/gomeko/examples/orders"
 	"github.com/gomeko/gomeko/examples/orders/users"
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 	"github.com/gomeko/gomeko/web"
 )
 
-// patience is for what takes no time unless it is broken; a build is among it.
-const patience = 3 * time.Minute
-
 // The program is killed when it has committed an order, and before the broker has its answer and its acknowledgement.
 // The broker gives the request to the next one: the method runs again, and the caller has the one order there is.
 func TestKilledBeforeAck(t *testing.T) {
-	shop := filepath.Join(t.TempDir(), "shop")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", shop, "./shop").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	shop := hosttest.Build(t, "./shop")
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		eachDatabase(t, func(t *testing.T, settings orders.Settings) {
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), hosttest.Timeout)
 			defer cancel()
 
 			// All that the program writes to the broker goes through a wire that is cut when the order is on it: that
@@ -57,9 +47,7 @@ func TestKilledBeforeAck(t *testing.T) {
 			case <-ctx.Done():
 				t.Fatal("no answer was on the wire")
 			}
-			if err := program.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
+			program.Kill()
 			if order, err := kept(t, settings, "a1"); err != nil || order.Product != "tea" {
 				t.Fatalf("got %+v, %v, want the order: it was committed before the answer", order, err)
 			}
@@ -78,10 +66,7 @@ func TestKilledBeforeAck(t *testing.T) {
 // create sends a request for an order, and tells whether Julio got his tea.
 func create(t *testing.T, ctx context.Context, uri string, request Request) <-chan error {
 	t.Helper()
-	conn, err := rpc.Dial(ctx, transport.Config{URI: uri}, rpc.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := hosttest.Dial(t, transport.Config{URI: uri}, rpc.Config{})
 	shop, err := rpc.Bind[Shop](conn)
 	if err != nil {
 		t.Fatal(err)
@@ -96,11 +81,6 @@ func create(t *testing.T, ctx context.Context, uri string, request Request) <-ch
 		}
 		created <- err
 	}()
-	t.Cleanup(func() {
-		if err := conn.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
 	return created
 }
 
@@ -116,21 +96,10 @@ func serve(t *testing.T, uri string, settings orders.Settings) <-chan bool {
 			return next(ctx)
 		}
 	}
-	host, err := service.New(service.Config{
-		Logger:     slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Middleware: []service.Middleware{tell},
-	}, orders.Module, users.Module, fx.Replace(settings), service.Configure(transport.Config{URI: uri}), service.Configure(web.Config{Address: "127.0.0.1:0"}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := host.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := host.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	hosttest.Start(t, hosttest.Config{
+		Service: service.Config{Middleware: []service.Middleware{tell}},
+		Broker:  transport.Config{URI: uri},
+	}, orders.Module, users.Module, fx.Replace(settings), service.Configure(web.Config{Address: "127.0.0.1:0"}))
 	return redelivered
 }
 
@@ -151,44 +120,13 @@ func kept(t *testing.T, settings orders.Settings, id string) (*orders.Order, err
 }
 
 // start runs the program until the test ends, and returns when it serves.
-func start(t *testing.T, program, uri string, settings orders.Settings) *exec.Cmd {
+func start(t *testing.T, program, uri string, settings orders.Settings) *hosttest.Process {
 	t.Helper()
-	args := []string{program, "--broker", uri, "--config", "config.yaml"}
-	if _, err := exec.LookPath("setpriv"); err == nil {
-		args = append([]string{"setpriv", "--pdeathsig", "KILL"}, args...) // for a test that dies without its cleanup
-	}
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := exec.Command(program, "--broker", uri, "--config", "config.yaml")
 	cmd.Env = append(os.Environ(), "ORDERS_DATABASE="+settings.Database, "ORDERS_ADDRESS=127.0.0.1:0")
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	serves, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for lines := bufio.NewScanner(stderr); lines.Scan(); {
-			fmt.Fprintln(t.Output(), lines.Text())
-			if strings.HasPrefix(lines.Text(), "Connected to ") {
-				close(serves)
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may be dead
-		<-ended
-		_ = cmd.Wait()
-	})
-	select {
-	case <-serves:
-	case <-ended:
-		t.Fatal("the program ended at its start")
-	case <-time.After(patience):
-		t.Fatal("the program did not start")
-	}
-	return cmd
+	p := hosttest.StartProcess(t, cmd)
+	p.Line("Connected to ")
+	return p
 }
 
 // A wire is the way of a program's connections to a broker. A connection is cut ahead of the first message to the broker that
