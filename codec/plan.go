@@ -58,7 +58,7 @@ const (
 	formTextPtr
 )
 
-// known has the types of this package and of the standard library that have forms of their own.
+// known has the types of this package and of the standard library that are encoded specially.
 var known = map[reflect.Type]form{
 	reflect.TypeFor[json.Number]():     formNumber,
 	reflect.TypeFor[json.RawMessage](): formRaw,

@@ -63,7 +63,7 @@ func (s *subscriber) read(d *transport.Delivery) (args signature.Arguments, err 
 		return args, nil
 	}
 	conn := s.shared.connection.Conn()
-	c, body, err := conn.Accepts().Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, conn.MaxMessage())
+	c, body, err := conn.Accepts().Open(d.Encoded(), conn.MaxMessage())
 	if err != nil {
 		return args, &unreadableError{err, d.Body}
 	}

@@ -7,9 +7,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// An Error is an error as it is sent to the caller of a method. A method that returns one, or an
-// error that wraps one, has failed in a way that its callers are meant to handle. errors.Is
-// compares the paths:
+// An Error is an error in the form in which the caller of a method receives it. A method that
+// returns one, or an error that wraps one, has failed in a way that its callers are meant to
+// handle. errors.Is compares the paths:
 //
 //	var ErrNotFound = rpc.NewError("orders.exceptions.NotFound", "order not found")
 //

@@ -139,7 +139,7 @@ func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) erro
 	if codecs.Of(d.ContentType) == nil {
 		return fmt.Errorf("reply has content_type %q, want %s", d.ContentType, codecs.String())
 	}
-	c, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, max(limit, len(d.Body)))
+	c, body, err := codecs.Open(d.Encoded(), max(limit, len(d.Body)))
 	if err != nil {
 		return fmt.Errorf("reply: %w", err)
 	}

@@ -148,7 +148,7 @@ func (s *server) read(r *request) (row *row, args signature.Arguments, err error
 // An argument is decoded when the type of its parameter is known. A codec that is not a [codec.Splitter]
 // decodes the request here and encodes each argument again, which codec.Split does.
 func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signature.Arguments, c codec.Codec, err error) {
-	c, body, err := codecs.Open(codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}, limit)
+	c, body, err := codecs.Open(d.Encoded(), limit)
 	if err != nil {
 		return args, nil, ErrMalformedRequest.WithText(err.Error())
 	}

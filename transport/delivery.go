@@ -9,6 +9,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/codec"
 )
 
 // A Delivery is a message that a [Consumer] received. Each is settled once, by Ack, AckNow or
@@ -25,6 +27,11 @@ type Delivery struct {
 	transient bool      // the message says so: delivery mode 1
 	position  *position // of the stream that it was read from; nil if from a queue
 	offset    int64     // in that stream
+}
+
+// Encoded returns the body with the properties that say how it is encoded, for [codec.Set.Open].
+func (d *Delivery) Encoded() codec.Body {
+	return codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}
 }
 
 // A channel is the AMQP channel of a consumer, from its opening to its end. Its deliveries belong

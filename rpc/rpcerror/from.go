@@ -37,7 +37,8 @@ func From(err error) *Error {
 	return New("builtins.Exception", codec.ValidText(err.Error()))
 }
 
-// sent returns e as it is sent for err, the outcome of a call, which is or wraps e.
+// sent returns the form in which e is sent when err is the outcome of a call. The error err is e,
+// or wraps it.
 func (e *Error) sent(err error) *Error {
 	sent := &Error{Type: codec.ValidText(e.Type), Path: codec.ValidText(e.Path), Args: stringify(e.Args), Value: codec.ValidText(e.Value)}
 	if e.remote && !e.registered() {
