@@ -21,7 +21,7 @@ func (n notices) tell(line, msg string, attrs ...any) {
 		say(n.lines, "%s", line)
 		return
 	}
-	n.log.Info(msg, attrs...)
+	n.log.Info(msg, attrs...) //nolint:sloglint // callers pass constants
 }
 
 // line writes a line about something that the log has in another form.

@@ -115,8 +115,7 @@ func (p *process) start(ctx context.Context, kill <-chan struct{}) error {
 			return reason(err)
 		}
 	case <-kill:
-		p.container.Kill()
-		<-started
+		p.container.Kill() // a start that ignores its context is not waited for
 		return errKilled
 	}
 	ready := []any{"services", names, "duration", time.Since(began)}
@@ -157,7 +156,7 @@ func (p *process) stop(ctx context.Context, kill <-chan struct{}) error {
 		return err
 	case <-kill:
 		p.container.Kill()
-		<-ended // Kill ends at once, and logs how many calls were cut off
+		_ = <-ended // Kill ends at once, and logs how many calls were cut off
 		return errKilled
 	}
 }

@@ -164,6 +164,52 @@ func TestProgramFails(t *testing.T) {
 	}
 }
 
+// Anchor is a service whose entrypoint does not start until its channel is closed.
+type Anchor struct {
+	_ service.Name `service:"anchor"`
+
+	Entrypoints struct {
+		Hold chain `chain:""`
+	}
+}
+
+func (*Anchor) Hold(context.Context) error { return nil }
+
+type chain struct{ held, release chan struct{} }
+
+func (chain) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	_, err := r.Bind("hold")
+	c, _ := service.Lookup[chain](r.Host)
+	return c, errors.Join(err, r.Tag.Keys("chain"))
+}
+
+func (c chain) Start(context.Context) error {
+	close(c.held)
+	<-c.release
+	return nil
+}
+
+func (chain) Stop(context.Context) error { return nil }
+
+// A second signal ends a program whose start ignores the first one.
+func TestProgramIsKilledAtStart(t *testing.T) {
+	c := chain{make(chan struct{}), make(chan struct{})}
+	out := &output{}
+	var signals sync.WaitGroup
+	signals.Go(func() {
+		<-c.held
+		terminate()
+		time.Sleep(oneSignal + 100*time.Millisecond) // signals within oneSignal count as one
+		terminate()
+	})
+	status, _ := execute(t, out, []fx.Option{service.Provide(new(Anchor)), fx.Supply(c), service.Configure[chain]()})
+	signals.Wait()
+	close(c.release)
+	if status != 1 || !strings.Contains(out.String(), "killed by a second signal") {
+		t.Errorf("got exit status %d and\n%s\nwant 1, and that it was killed", status, out)
+	}
+}
+
 func TestProgramUsage(t *testing.T) {
 	out := &output{}
 	if status, _ := execute(t, out, nil, "nonsense"); status != 2 || !strings.Contains(out.String(), "nonsense") {
