@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"runner":              {"shell", "broker", "web", "rpc", "events", "timer", "config"},
 	"shell":               {"rpc", "events", "config"},
 	"web":                 {"service", "codec", "rpc/rpcerror"},
-	"rpc":                 {"internal/headers", "rpc/rpcerror"},
+	"rpc":                 {"internal/connection", "internal/headers", "rpc/rpcerror"},
 	"rpc/rpcerror":        {"codec", "service"},
 	"events":              {"messaging", "internal/publish"},
 	"timer":               {"service"},

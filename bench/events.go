@@ -74,11 +74,11 @@ func handleGomeko(ctx context.Context, r *role, args []string) error {
 }
 
 func dispatchGomeko(ctx context.Context, r *role, args []string) error {
-	conn, err := events.Dial(ctx, transport.Config{URI: args[0], Logger: quiet})
+	conn, err := transport.Dial(ctx, transport.Config{URI: args[0], Logger: quiet})
 	if err != nil {
 		return err
 	}
-	dispatch := conn.Dispatcher("bench")
+	dispatch := events.NewDispatcher(conn, "bench")
 	r.call = func(ctx context.Context, text string) error { return dispatch(ctx, "happened", text) }
 	return nil
 }

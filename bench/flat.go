@@ -51,15 +51,15 @@ func callHold(ctx context.Context, r *role, args []string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := rpc.Dial(ctx, transport.Config{URI: args[0], Logger: quiet}, rpc.Config{})
+	caller, err := dialGomeko(ctx, args[0])
 	if err != nil {
 		return err
 	}
-	hold := conn.Client("hold")
+	hold := caller.Client("hold")
 	for range n {
 		hold.Go(rpc.With(ctx, rpc.Timeout(-1)), "hold")
 	}
-	r.echo(conn.Client("bench"))
+	r.echo(caller.Client("bench"))
 	return nil
 }
 
@@ -83,13 +83,13 @@ func callMany(ctx context.Context, r *role, args []string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := rpc.Dial(ctx, transport.Config{URI: args[0], Logger: quiet}, rpc.Config{})
+	caller, err := dialGomeko(ctx, args[0])
 	if err != nil {
 		return err
 	}
 	clients := make([]rpc.Client, n)
 	for i := range clients {
-		clients[i] = conn.Client("bench" + strconv.Itoa(i))
+		clients[i] = caller.Client("bench" + strconv.Itoa(i))
 	}
 	r.call = func(ctx context.Context, text string) error {
 		var result string

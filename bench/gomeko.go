@@ -31,13 +31,22 @@ func serveGomeko(ctx context.Context, _ *role, args []string) error {
 	return c.Start(ctx)
 }
 
+// dialGomeko connects a program that calls services.
+func dialGomeko(ctx context.Context, uri string) (*rpc.Caller, error) {
+	conn, err := transport.Dial(ctx, transport.Config{URI: uri, Logger: quiet})
+	if err != nil {
+		return nil, err
+	}
+	return rpc.NewCaller(ctx, conn, rpc.Config{})
+}
+
 // callGomeko calls it; with transient, requests need not survive the broker.
 func callGomeko(ctx context.Context, r *role, args []string) error {
-	conn, err := rpc.Dial(ctx, transport.Config{URI: args[0], Logger: quiet}, rpc.Config{})
+	caller, err := dialGomeko(ctx, args[0])
 	if err != nil {
 		return err
 	}
-	r.echo(conn.Client("bench"))
+	r.echo(caller.Client("bench"))
 	if len(args) > 1 && args[1] == "transient" {
 		call := r.call
 		r.call = func(ctx context.Context, text string) error {

@@ -34,7 +34,7 @@ func (c *Cache) Lose(_ context.Context, n int) error { c.lost <- n; return nil }
 func TestBroadcastOverARestart(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, events.Config{}, &Source{})
-		dispatch := dial(t, uri).Dispatcher("vec_source")
+		dispatch := events.NewDispatcher(dial(t, uri), "vec_source")
 		tell := func(n int) {
 			t.Helper()
 			for _, event := range []string{"kept", "lost"} {

@@ -11,7 +11,7 @@ import (
 )
 
 // A Dispatcher dispatches an event of a type, with its payload, and returns when the broker has taken it. As a field of a
-// service it dispatches for that service; a program that is none gets one from [Conn.Dispatcher]. In a test any func is one.
+// service it dispatches for that service; a program that hosts none gets one from [NewDispatcher]. In a test any func is one.
 // Several goroutines may call it, and none waits for another's event.
 //
 // The event carries the call ids and the context data of ctx. That nobody listens is no error, unless the field's tag is
@@ -23,17 +23,28 @@ type Dispatcher func(ctx context.Context, event string, payload any) error
 func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	cfg, _ := service.Lookup[Config](f.Host)
 	mandatory, err := f.Tag.Flag("mandatory", false)
-	out, outErr := publish.New(f, transport.Topology{Exchanges: cfg.exchanges(f.Service)})
-	if err := errors.Join(f.Tag.Keys("mandatory"), err, outErr); err != nil {
+	p, publishErr := publish.New(f, transport.Topology{Exchanges: cfg.exchanges(f.Service)})
+	if err := errors.Join(f.Tag.Keys("mandatory"), err, publishErr); err != nil {
 		return nil, err
 	}
 	if d, ok := f.Value().(Dispatcher); ok && d != nil { // a test's own
 		return d, nil
 	}
-	return dispatcher(out, f.Service, func(m *transport.Publishing) { m.Mandatory = mandatory }), nil
+	return dispatcher(p, f.Service, func(m *transport.Publishing) { m.Mandatory = mandatory }), nil
 }
 
-func dispatcher(out *publish.Publisher, service string, options ...func(*transport.Publishing)) Dispatcher {
+// NewDispatcher returns a dispatcher of events in the name of a service, for a program that hosts
+// none, as Nameko's event_dispatcher does. It does not declare the service's exchange: if neither the
+// service nor a listener of its events has ever run, dispatching is an error.
+//
+// Options change each event before it is published:
+//
+//	events.NewDispatcher(conn, "users", func(m *transport.Publishing) { m.Mandatory = true })
+func NewDispatcher(conn *transport.Conn, service string, options ...func(*transport.Publishing)) Dispatcher {
+	return dispatcher(publish.On(conn), service, options...)
+}
+
+func dispatcher(p *publish.Publisher, service string, options ...func(*transport.Publishing)) Dispatcher {
 	return func(ctx context.Context, event string, payload any) error {
 		m := transport.Publishing{
 			Exchange:   exchangeOf(service),
@@ -43,7 +54,7 @@ func dispatcher(out *publish.Publisher, service string, options ...func(*transpo
 		for _, option := range options {
 			option(&m)
 		}
-		if err := out.Publish(ctx, payload, m); err != nil {
+		if err := p.Publish(ctx, payload, m); err != nil {
 			return fmt.Errorf("event %s of %s: %w", event, service, err)
 		}
 		return nil

@@ -46,7 +46,11 @@
 // A handler that fails is logged, and its event is gone, as in Nameko; requeue:"true" has it delivered again at once, until
 // it succeeds. What does not fit the handler's type, or cannot be read at all, is logged with its head and gone in both cases.
 //
-// # Programs that are no services
+// # Programs that host no services
 //
-// [Dial] connects one, and [Conn.Dispatcher] dispatches in the name of a service.
+// [NewDispatcher] dispatches on a connection of the program's, in the name of a service:
+//
+//	conn, err := transport.Dial(ctx, transport.Config{URI: "amqp://guest:guest@localhost"})
+//	dispatch := events.NewDispatcher(conn, "users")
+//	err = dispatch(ctx, "user_deleted", Deleted{ID: id})
 package events

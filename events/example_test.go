@@ -30,7 +30,7 @@ func (o *Orders) ForgetUser(_ context.Context, event events.Event, user struct{ 
 	return nil
 }
 
-// A service handles an event that a program dispatches which is no service.
+// A service handles an event that a program dispatches which hosts no services.
 func Example() {
 	b := broker.New(broker.Config{})
 	defer b.Close(context.Background())
@@ -47,12 +47,12 @@ func Example() {
 	}
 	defer host.Stop(ctx)
 
-	conn, err := events.Dial(ctx, at)
+	conn, err := transport.Dial(ctx, at)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	dispatch := conn.Dispatcher("users")
+	dispatch := events.NewDispatcher(conn, "users")
 	if err := dispatch(ctx, "user_deleted", map[string]int{"id": 7}); err != nil {
 		log.Fatal(err)
 	}

@@ -116,7 +116,7 @@ func TestPool(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		calls := make(chan got, 10)
 		start(t, uri, events.Config{}, &Pool{calls: calls})
-		dispatch := dial(t, uri).Dispatcher("vec_source")
+		dispatch := events.NewDispatcher(dial(t, uri), "vec_source")
 		ctx := service.Language.With(t.Context(), "fr")
 		send := func(event string) {
 			t.Helper()
@@ -175,7 +175,7 @@ func TestUnreadable(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := dial(t, uri).Dispatcher("vec_source")(t.Context(), "pool_evt", user{ID: 1}); err != nil {
+			if err := events.NewDispatcher(dial(t, uri), "vec_source")(t.Context(), "pool_evt", user{ID: 1}); err != nil {
 				t.Fatal(err)
 			}
 			hosttest.Receive(t, test.name+": a good one behind it", calls)
@@ -243,14 +243,14 @@ func TestDial(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		conn := dial(t, uri)
 		var refused *transport.Error
-		if err := conn.Dispatcher("nobody")(t.Context(), "evt", 1); !errors.As(err, &refused) || refused.Code != 404 {
+		if err := events.NewDispatcher(conn, "nobody")(t.Context(), "evt", 1); !errors.As(err, &refused) || refused.Code != 404 {
 			t.Errorf("no exchange: got %v, want a 404", err)
 		}
 		start(t, uri, events.Config{}, &Source{})
-		if err := conn.Dispatcher("vec_source")(t.Context(), "evt", 1); err != nil {
+		if err := events.NewDispatcher(conn, "vec_source")(t.Context(), "evt", 1); err != nil {
 			t.Errorf("after the refusal: %v", err)
 		}
-		insist := conn.Dispatcher("vec_source", func(m *transport.Publishing) { m.Mandatory, m.Headers["x"] = true, 1 })
+		insist := events.NewDispatcher(conn, "vec_source", func(m *transport.Publishing) { m.Mandatory, m.Headers["x"] = true, 1 })
 		if err := insist(t.Context(), "evt", 1); !errors.As(err, new(*transport.Returned)) {
 			t.Errorf("mandatory: got %v, want a *transport.Returned", err)
 		}

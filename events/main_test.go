@@ -49,23 +49,18 @@ func (p *process) run(t *testing.T, cfg service.Config, broker transport.Config,
 }
 
 // dial connects a program that dispatches events and hosts no services.
-func dial(t *testing.T, uri string) *events.Conn {
+func dial(t *testing.T, uri string) *transport.Conn {
 	t.Helper()
 	return dialThrough(t, uri, &brokertest.Tap{})
 }
 
-func dialThrough(t *testing.T, uri string, tap *brokertest.Tap) *events.Conn {
+func dialThrough(t *testing.T, uri string, tap *brokertest.Tap) *transport.Conn {
 	t.Helper()
-	conn, err := events.Dial(t.Context(), transport.Config{URI: uri, MaxMessage: maxMessage, Dial: tap.Dial})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { hosttest.Close(t, conn.Close) })
-	return conn
+	return hosttest.Dial(t, transport.Config{URI: uri, MaxMessage: maxMessage, Dial: tap.Dial})
 }
 
 // caller connects a program that calls services.
-func caller(t *testing.T, uri string) *rpc.Conn {
+func caller(t *testing.T, uri string) *rpc.Caller {
 	t.Helper()
-	return hosttest.Dial(t, transport.Config{URI: uri}, rpc.Config{})
+	return hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{})
 }

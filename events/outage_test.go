@@ -30,12 +30,7 @@ func TestPipelined(t *testing.T) {
 			conn, err := tap.Dial(ctx, addr)
 			return gated{conn, &gate}, err
 		}}
-		conn, err := events.Dial(t.Context(), broker)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close(context.Background())
-		dispatch := conn.Dispatcher("vec_source")
+		dispatch := events.NewDispatcher(hosttest.Dial(t, broker), "vec_source")
 		if err := dispatch(t.Context(), "nobody_evt", -1); err != nil { // the channel is open now
 			t.Fatal(err)
 		}
@@ -80,7 +75,7 @@ func TestDispatchThroughOutages(t *testing.T) {
 	node := brokertest.StartNode(t)
 	queue(t, node.URI())
 	conn := dial(t, node.URI())
-	dispatch := conn.Dispatcher("outage")
+	dispatch := events.NewDispatcher(conn, "outage")
 
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // starting a node may take longer than a dispatch waits
 	defer cancel()

@@ -122,7 +122,7 @@ func replayEvents(t *testing.T, uri string, found golden.Outcomes) {
 		} else {
 			tap = new(brokertest.Tap)
 			name, _ := strings.CutSuffix(want.Exchange, ".events")
-			err := dialThrough(t, uri, tap).Dispatcher(name)(t.Context(), want.Key, json.RawMessage(want.Body))
+			err := events.NewDispatcher(dialThrough(t, uri, tap), name)(t.Context(), want.Key, json.RawMessage(want.Body))
 			if (err != nil) != (v.Exception != nil) {
 				t.Errorf("%s: got %v, Python's was %v", v.Name, err, v.Exception)
 			}

@@ -43,7 +43,7 @@ func (f *fixture) chain(t *testing.T) {
 		return told
 	}
 	golang := func(path []string) (told []stop) {
-		if err := f.conn.Client(path[0]).Call(withContext(t.Context(), contextData), "hop", &told, path[1:]); err != nil {
+		if err := f.caller.Client(path[0]).Call(withContext(t.Context(), contextData), "hop", &told, path[1:]); err != nil {
 			t.Fatal(err)
 		}
 		return told
@@ -109,7 +109,7 @@ func (f *fixture) event(t *testing.T) {
 		announce()
 		message := hosttest.Next(t, wire)
 		var told stop
-		if err := f.conn.Client("audience").Call(t.Context(), "heard", &told); err != nil {
+		if err := f.caller.Client("audience").Call(t.Context(), "heard", &told); err != nil {
 			t.Fatal(err)
 		}
 		for i, id := range told.Stack {
@@ -141,7 +141,7 @@ func (f *fixture) event(t *testing.T) {
 				ctx := rpc.With(withContext(t.Context(), data), rpc.Timeout(hosttest.Timeout), rpc.Priority(1))
 				c := r.to(peers[0], peers[1])
 				got, gotWire := heard(last(peers[0], peers[1]), "Go", func() {
-					if err := f.conn.Client(c.Service).Call(ctx, c.Method, nil, c.Args...); err != nil {
+					if err := f.caller.Client(c.Service).Call(ctx, c.Method, nil, c.Args...); err != nil {
 						t.Fatal(err)
 					}
 				})

@@ -29,7 +29,7 @@ type Echoed struct {
 
 // client calls Nameko by the funcs of a typed client.
 func (f *fixture) client(t *testing.T) {
-	peer, err := rpc.Bind[PythonPeer](f.conn)
+	peer, err := rpc.Bind[PythonPeer](f.caller)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,16 +78,7 @@ func TestContext(t *testing.T) {
 		ended := make(chan tour, 1)
 		host(t, uri, "", &GoTour{ended: ended})
 		broker := transport.Config{URI: uri}
-		calls, err := rpc.Dial(t.Context(), broker, rpc.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer calls.Close(context.Background())
-		conn, err := events.Dial(t.Context(), broker)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close(context.Background())
+		calls, conn := hosttest.Caller(t, broker, rpc.Config{}), hosttest.Dial(t, broker)
 
 		ctx := service.Language.With(t.Context(), "fr")
 		ctx = service.Key[map[string]any]("shop").With(ctx, map[string]any{"id": 7, "open": true, "tags": []any{"a", "é"}})
@@ -107,7 +98,7 @@ func TestContext(t *testing.T) {
 					if on := (tour{legs[1:], []visit{}}); legs[0] == "call" {
 						err = calls.Client(first).Call(ctx, "visit", nil, on)
 					} else {
-						err = conn.Dispatcher(other[first])(ctx, "visit", on)
+						err = events.NewDispatcher(conn, other[first])(ctx, "visit", on)
 					}
 					if err != nil {
 						t.Fatal(err)

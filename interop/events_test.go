@@ -117,7 +117,7 @@ func (c *Collector) OnHandled(ctx context.Context, h handled) error {
 type fleet struct {
 	uri      string
 	told     chan handled
-	calls    *rpc.Conn
+	calls    *rpc.Caller
 	dispatch events.Dispatcher // in the name of shared
 	last     int               // the number of the latest event: no two have the same
 }
@@ -125,13 +125,8 @@ type fleet struct {
 func newFleet(t *testing.T, uri string) *fleet {
 	t.Helper()
 	broker := transport.Config{URI: uri}
-	calls := hosttest.Dial(t, broker, rpc.Config{})
-	conn, err := events.Dial(t.Context(), broker)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close(context.Background()) })
-	return &fleet{uri: uri, told: make(chan handled, 10_000), calls: calls, dispatch: conn.Dispatcher("shared")}
+	dispatch := events.NewDispatcher(hosttest.Dial(t, broker), "shared")
+	return &fleet{uri: uri, told: make(chan handled, 10_000), calls: hosttest.Caller(t, broker, rpc.Config{}), dispatch: dispatch}
 }
 
 // startGo runs two instances of Everywhere, and one of each of the others.

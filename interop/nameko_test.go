@@ -26,7 +26,7 @@ type fixture struct {
 	nameko  *peer            // python_peer, audience and x
 	victims map[string]*peer // by their one service
 	python  *caller
-	conn    *rpc.Conn
+	caller  *rpc.Caller
 	raw     *amqp.Channel // for what no client sends
 	ran     *ran          // by our x
 }
@@ -98,7 +98,7 @@ func startFixture(t *testing.T, uri, venv string, c codec.Codec) *fixture {
 	}
 	f.python = startCallerOf(t, venv, uri)
 	f.serve(t, newGoPeer(), &X{ran: f.ran})
-	f.conn = hosttest.Dial(t, transport.Config{URI: uri, Codec: c}, rpc.Config{})
+	f.caller = hosttest.Caller(t, transport.Config{URI: uri, Codec: c}, rpc.Config{})
 	f.raw = brokertest.Channel(t, uri)
 	f.nameko.started(t, "audience, python_peer, x")
 	return f

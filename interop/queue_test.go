@@ -27,7 +27,7 @@ func (f *fixture) queue(t *testing.T) {
 	}
 	n := many / 2
 	ask := func(ctx context.Context, n int) (d double, err error) {
-		err = f.conn.Client("x").Call(ctx, "double", &d, n)
+		err = f.caller.Client("x").Call(ctx, "double", &d, n)
 		return d, err
 	}
 	for got, err := range rpc.Parallel(t.Context(), 20, numbers, ask) {
@@ -53,7 +53,7 @@ func (f *fixture) queue(t *testing.T) {
 	}
 
 	var doubled []int
-	if err := f.conn.Client("python_peer").Call(t.Context(), "doubled", &doubled); err != nil {
+	if err := f.caller.Client("python_peer").Call(t.Context(), "doubled", &doubled); err != nil {
 		t.Fatal(err)
 	}
 	f.ran.mu.Lock()

@@ -195,7 +195,7 @@ func (f *fixture) answer(t *testing.T, r request, service string, replies <-chan
 // marked returns what the method mark of a service was last called with.
 func (f *fixture) marked(t *testing.T, service string) (text string) {
 	t.Helper()
-	if err := f.conn.Client(service).Call(t.Context(), "marked", &text); err != nil {
+	if err := f.caller.Client(service).Call(t.Context(), "marked", &text); err != nil {
 		t.Errorf("%s: %v", service, err)
 	}
 	return text

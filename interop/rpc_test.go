@@ -174,7 +174,7 @@ func (f *fixture) call(t *testing.T, c call) outcome {
 		c.Args = list(valueOf(c.Value))
 	}
 	var result json.RawMessage
-	err := f.conn.Client(c.Service).Call(ctx, c.Method, &result, arguments(c.Args, c.Kwargs)...)
+	err := f.caller.Client(c.Service).Call(ctx, c.Method, &result, arguments(c.Args, c.Kwargs)...)
 	var e *rpc.Error
 	switch {
 	case err == nil:

@@ -123,7 +123,7 @@ func (f *fixture) values(t *testing.T) {
 // exchange sends a value from Go and fetches it. made is what Python sees of one that Python has made.
 func (f *fixture) exchange(t *testing.T, c codec.Codec, name string, value any, differs difference, made outcome) {
 	ctx := rpc.With(t.Context(), rpc.Codec(c))
-	python := f.conn.Client("python_peer")
+	python := f.caller.Client("python_peer")
 
 	if made.Raised != "" {
 		made = unsent

@@ -53,7 +53,7 @@ func host(t *testing.T, cfg service.Config, broker transport.Config, services ..
 }
 
 // caller connects a program that calls services.
-func caller(t *testing.T, uri string) *rpc.Conn {
+func caller(t *testing.T, uri string) *rpc.Caller {
 	t.Helper()
-	return hosttest.Dial(t, transport.Config{URI: uri}, rpc.Config{})
+	return hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{})
 }

@@ -22,17 +22,21 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A caller makes the calls of a process. It owns the reply queue, and the calls that wait for a reply.
-type caller struct {
-	cfg      Config
-	codec    codec.Codec // of requests
-	log      *slog.Logger
-	id       string // the call id that calls outside of a service's call are made with
-	replyTo  string // the routing key of replies
-	queue    string // the reply queue
-	conn     *transport.Conn
-	consumer *transport.Consumer
-	cancels  atomic.Bool // the broker lets us send cancellations
+// A Caller calls services from a program that hosts none, as Nameko's ClusterRpcProxy does. [Caller.Client]
+// returns the clients, and [Bind] typed ones. Several goroutines may use it.
+//
+// It owns a reply queue, and the calls that wait for a reply. The clients of a container share one too.
+type Caller struct {
+	cfg       Config
+	codec     codec.Codec // of requests
+	log       *slog.Logger
+	id        string // the call id that calls outside of a service's call are made with
+	replyTo   string // the routing key of replies
+	queue     string // the reply queue
+	conn      *transport.Conn
+	publisher *transport.Publisher // refused events and messages must not fail calls
+	consumer  *transport.Consumer
+	cancels   atomic.Bool // the broker lets us send cancellations
 
 	// waiting is called when a goroutine begins to wait for a call of a service; nil if no service is
 	// hosted in this process.
@@ -48,13 +52,24 @@ type caller struct {
 	probes  map[string]*queueProbe // by queue, those of the last second
 }
 
-func newCaller(broker transport.Config, cfg Config, log *slog.Logger) *caller {
+// NewCaller declares a reply queue on conn, and consumes it; ctx limits only that. The program closes the
+// Caller before it closes conn. Others may use conn at the same time, such as events.NewDispatcher.
+func NewCaller(ctx context.Context, conn *transport.Conn, cfg Config) (*Caller, error) {
+	c := newCaller(conn.Codec(), cfg, conn.Logger())
+	if err := c.open(ctx, conn, "standalone_rpc_proxy"); err != nil {
+		c.conn = conn // for Close
+		return nil, errors.Join(err, c.Close(ctx))
+	}
+	return c, nil
+}
+
+func newCaller(requests codec.Codec, cfg Config, log *slog.Logger) *Caller {
 	life, end := context.WithCancel(context.Background())
-	return &caller{
+	return &Caller{
 		life:    life,
 		end:     end,
 		cfg:     cfg,
-		codec:   cmp.Or[codec.Codec](broker.Codec, codec.JSON),
+		codec:   requests,
 		log:     log,
 		id:      "standalone_rpc_proxy.call." + uuid.NewString(),
 		replyTo: uuid.NewString(),
@@ -66,8 +81,8 @@ func newCaller(broker transport.Config, cfg Config, log *slog.Logger) *caller {
 // open declares the reply queue, named after the calling service, and consumes it. Its name and its
 // binding are Nameko's (see docs/wire/nameko.md, Names), since services reply by the binding. The queue
 // expires five minutes after its consumer, so that it survives a lost connection.
-func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (err error) {
-	c.queue = "rpc.reply-" + name + "-" + c.replyTo
+func (c *Caller) open(ctx context.Context, conn *transport.Conn, name string) (err error) {
+	c.publisher, c.queue = conn.Publisher(), "rpc.reply-"+name+"-"+c.replyTo
 	err = conn.Declare(ctx, transport.Topology{
 		Exchanges: []transport.Exchange{{Name: c.cfg.exchange(), Kind: "topic", Durable: true}},
 		Queues:    []transport.Queue{{Name: c.queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}, OnMissing: c.repliesLost}},
@@ -86,8 +101,11 @@ func (c *caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 	return err
 }
 
+// Client returns a client of a service.
+func (c *Caller) Client(service string) Client { return Client{service: service, caller: c} }
+
 // newReply returns the reply of a call that is about to be made.
-func (c *caller) newReply(service, method, correlationID string) *Reply {
+func (c *Caller) newReply(service, method, correlationID string) *Reply {
 	r := &Reply{
 		caller:  c,
 		service: service,
@@ -104,7 +122,7 @@ func (c *caller) newReply(service, method, correlationID string) *Reply {
 
 // send sends a request, and reports whether the call now waits for its reply. If it does not, it has
 // ended with an error. A limited request expires with ctx.
-func (c *caller) send(ctx context.Context, r *Reply, body requestBody, o options, limited bool) bool {
+func (c *Caller) send(ctx context.Context, r *Reply, body requestBody, o options, limited bool) bool {
 	r.codec = cmp.Or(o.codec, c.codec)
 	data, err := r.codec.Encode(body)
 	if err != nil {
@@ -131,7 +149,7 @@ func (c *caller) send(ctx context.Context, r *Reply, body requestBody, o options
 const maxExpiration = math.MaxUint32 * time.Millisecond
 
 // publishing returns the message of the request r.
-func (c *caller) publishing(ctx context.Context, r *Reply, body []byte) transport.Publishing {
+func (c *Caller) publishing(ctx context.Context, r *Reply, body []byte) transport.Publishing {
 	return transport.Publishing{
 		Exchange:  c.cfg.exchange(),
 		Key:       r.name(),
@@ -149,7 +167,7 @@ func (c *caller) publishing(ctx context.Context, r *Reply, body []byte) transpor
 }
 
 // publish sends the request p of the call r. Unless it returns an error, the call is pending from now on.
-func (c *caller) publish(ctx context.Context, r *Reply, p transport.Publishing) error {
+func (c *Caller) publish(ctx context.Context, r *Reply, p transport.Publishing) error {
 	c.mu.Lock()
 	conn, closed, taken := c.conn, c.closed, c.pending[r.id] != nil
 	ready := !closed && conn != nil && !taken
@@ -166,7 +184,7 @@ func (c *caller) publish(ctx context.Context, r *Reply, p transport.Publishing) 
 	case taken:
 		return fmt.Errorf("correlation id %q is used by another pending call: use a different one for each call", r.id)
 	}
-	err := conn.Send(ctx, p, func(err error) {
+	err := c.publisher.Send(ctx, p, func(err error) {
 		if err != nil { // after a confirm the call goes on waiting for its reply
 			c.settle(r.id, nil, r.failed(err))
 		}
@@ -182,7 +200,7 @@ func (c *caller) publish(ctx context.Context, r *Reply, p transport.Publishing) 
 }
 
 // receive takes a reply. Nobody waits for it if it is late or arrives a second time.
-func (c *caller) receive(d *transport.Delivery) {
+func (c *Caller) receive(d *transport.Delivery) {
 	if !c.settle(d.CorrelationID, d, nil) {
 		c.log.Debug("reply dropped: nobody waits for it", "correlation_id", d.CorrelationID)
 	}
@@ -192,7 +210,7 @@ func (c *caller) receive(d *transport.Delivery) {
 // settle ends a pending call with its reply or with an error, and reports whether it was pending. A reply
 // that arrives after the deadline is dropped even if ctx has not ended yet: often it only says that the
 // callee, which has the same deadline, timed out too.
-func (c *caller) settle(id string, d *transport.Delivery, err error) bool {
+func (c *Caller) settle(id string, d *transport.Delivery, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, ok := c.pending[id]
@@ -205,7 +223,7 @@ func (c *caller) settle(id string, d *transport.Delivery, err error) bool {
 }
 
 // wait waits until the call r has ended; it ends with ctx at the latest.
-func (c *caller) wait(ctx context.Context, r *Reply) {
+func (c *Caller) wait(ctx context.Context, r *Reply) {
 	defer service.Lend(ctx)() // until the end: expire may ask the broker why there is no reply
 	if !r.await(ctx) {
 		c.expire(ctx, r)
@@ -214,7 +232,7 @@ func (c *caller) wait(ctx context.Context, r *Reply) {
 }
 
 // watch ends the call when ctx ends, if it is still pending then.
-func (c *caller) watch(ctx context.Context, r *Reply, cancel context.CancelFunc) {
+func (c *Caller) watch(ctx context.Context, r *Reply, cancel context.CancelFunc) {
 	stop := context.AfterFunc(ctx, func() {
 		if !c.enter() {
 			return
@@ -237,8 +255,8 @@ func (c *caller) watch(ctx context.Context, r *Reply, cancel context.CancelFunc)
 	}
 }
 
-// enter registers a goroutine that close waits for. It returns false if the caller is closed.
-func (c *caller) enter() bool {
+// enter registers a goroutine that Close waits for. It returns false if the caller is closed.
+func (c *Caller) enter() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
@@ -248,7 +266,7 @@ func (c *caller) enter() bool {
 }
 
 // expire ends a call whose ctx has ended. A reply that arrives from now on is late.
-func (c *caller) expire(ctx context.Context, r *Reply) {
+func (c *Caller) expire(ctx context.Context, r *Reply) {
 	if !c.forget(r.id) {
 		return // it has ended
 	}
@@ -268,7 +286,7 @@ func (c *caller) expire(ctx context.Context, r *Reply) {
 }
 
 // forget removes a call from the pending ones, and reports whether it was there.
-func (c *caller) forget(id string) bool {
+func (c *Caller) forget(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, ok := c.pending[id]
@@ -277,7 +295,7 @@ func (c *caller) forget(id string) bool {
 }
 
 // overdue returns the error of a call that got no reply in time, with the state of the service's queue.
-func (c *caller) overdue(r *Reply, why error) error {
+func (c *Caller) overdue(r *Reply, why error) error {
 	text := fmt.Sprintf("%s: %v after %s", r.name(), why, r.age())
 	queue := queueOf(r.service)
 	p := c.probe(queue)
@@ -314,7 +332,7 @@ const (
 )
 
 // probe probes a queue for a call that has timed out. Calls that time out together share one probe.
-func (c *caller) probe(queue string) *queueProbe {
+func (c *Caller) probe(queue string) *queueProbe {
 	now := time.Now()
 	c.mu.Lock()
 	conn, p := c.conn, c.probes[queue]
@@ -336,14 +354,14 @@ func (c *caller) probe(queue string) *queueProbe {
 }
 
 // notifyWaiting reports that a goroutine begins to wait for a call of the service.
-func (c *caller) notifyWaiting(ctx context.Context, service string) {
+func (c *Caller) notifyWaiting(ctx context.Context, service string) {
 	if c.waiting != nil {
 		c.waiting(ctx, service)
 	}
 }
 
 // awaited returns how many pending calls of the service have a goroutine that waits for them.
-func (c *caller) awaited(service string) (n int) {
+func (c *Caller) awaited(service string) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range c.pending {
@@ -356,7 +374,7 @@ func (c *caller) awaited(service string) (n int) {
 
 // repliesLost ends the calls whose requests are confirmed when the broker has deleted the reply queue: it
 // may have contained their replies.
-func (c *caller) repliesLost() {
+func (c *Caller) repliesLost() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, r := range c.pending {
@@ -368,33 +386,36 @@ func (c *caller) repliesLost() {
 }
 
 const (
-	lateLimit   = 100 * time.Millisecond // how long close waits for cancellations to be sent
-	deleteLimit = 5 * time.Second        // how long close waits for the reply queue to be deleted
+	lateLimit   = 100 * time.Millisecond // how long Close waits for cancellations to be sent
+	deleteLimit = 5 * time.Second        // how long Close waits for the reply queue to be deleted
 )
 
-// close ends all pending and later calls with an error, and deletes the reply queue. If the broker is
-// away, the queue expires later. The broker drops replies that arrive after that: none is mandatory.
-func (c *caller) close(ctx context.Context) error {
+// Close ends all pending and later calls with an error, and deletes the reply queue. If the broker is
+// away, the queue expires five minutes later. Close leaves the connection open.
+func (c *Caller) Close(ctx context.Context) error {
 	c.mu.Lock()
 	c.closed = true
 	for id, r := range c.pending {
 		delete(c.pending, id)
 		r.settle(nil, r.failed(transport.ErrClosed))
+		r.cancel()
 	}
 	c.mu.Unlock()
 	defer c.end()
 	defer time.AfterFunc(lateLimit, c.end).Stop()
 	c.late.Wait()
-	if c.consumer == nil {
+	if c.conn == nil {
 		return nil
 	}
-	if err := c.consumer.Close(ctx); err != nil {
-		return err
+	if c.consumer != nil {
+		if err := c.consumer.Close(ctx); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, deleteLimit)
 	defer cancel()
-	if err := c.conn.Delete(ctx, c.queue); err != nil {
+	if err := c.conn.Delete(ctx, c.queue); err != nil { // the broker drops later replies: none is mandatory
 		c.log.Debug("reply queue not deleted: it expires after five minutes", "err", err)
 	}
-	return nil
+	return c.publisher.Close(ctx)
 }

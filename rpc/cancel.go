@@ -38,10 +38,10 @@ var errCancelled = NewError("asyncio.exceptions.CancelledError", "cancelled by t
 
 // tryCancelling finds out whether the broker lets us send cancellations, with a message that is routed to
 // no queue. A refusal later would close the channel that other calls use.
-func (c *caller) tryCancelling(ctx context.Context, conn *transport.Conn) error {
+func (c *Caller) tryCancelling(ctx context.Context, conn *transport.Conn) error {
 	err := conn.Declare(ctx, controlExchange())
 	if err == nil {
-		err = conn.Publish(ctx, transport.Publishing{Exchange: control, Key: "try"})
+		err = c.publisher.Publish(ctx, transport.Publishing{Exchange: control, Key: "try"})
 	}
 	c.cancels.Store(true)
 	c.refused(err)
@@ -52,7 +52,7 @@ func (c *caller) tryCancelling(ctx context.Context, conn *transport.Conn) error 
 }
 
 // sendCancel sends a cancellation of r to the processes of its service. Nameko ignores it.
-func (c *caller) sendCancel(r *Reply) {
+func (c *Caller) sendCancel(r *Reply) {
 	if !c.cancels.Load() || !c.enter() {
 		return
 	}
@@ -60,14 +60,11 @@ func (c *caller) sendCancel(r *Reply) {
 	if err != nil {
 		panic(err) // strings can be encoded
 	}
-	c.mu.Lock()
-	conn := c.conn
-	c.mu.Unlock()
 	go func() {
 		defer c.late.Done()
 		ctx, cancel := context.WithTimeout(c.life, cancelLimit)
 		defer cancel()
-		err := conn.Send(ctx, transport.Publishing{
+		err := c.publisher.Send(ctx, transport.Publishing{
 			Exchange: control,
 			Key:      cancelKey(r.service),
 			Properties: transport.Properties{
@@ -84,7 +81,7 @@ func (c *caller) sendCancel(r *Reply) {
 }
 
 // refused stops sending cancellations if err is a refusal by the broker.
-func (c *caller) refused(err error) {
+func (c *Caller) refused(err error) {
 	var refusal *transport.Error
 	if errors.As(err, &refusal) && c.cancels.Swap(false) {
 		c.log.Warn("the broker refuses cancellations: cancelled calls run on in the services that they were sent to", "err", err)

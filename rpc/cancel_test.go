@@ -173,7 +173,7 @@ func TestCancellationRefused(t *testing.T) {
 	conn := dial(t, user.URI("secret"), rpc.Config{}, nil)
 	user.Grant(names+"|^gomeko.*$", names, names) // may declare, and not publish
 	declares := dial(t, user.URI("secret"), rpc.Config{}, nil)
-	for _, conn := range []*rpc.Conn{conn, declares, declares} {
+	for _, conn := range []*rpc.Caller{conn, declares, declares} {
 		ctx, cancel := context.WithCancel(t.Context())
 		r := conn.Client("worker").Go(ctx, "hold")
 		hosttest.Receive(t, "the method", w.Held)

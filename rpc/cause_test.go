@@ -51,7 +51,7 @@ func TestCauses(t *testing.T) {
 			tap.Cut()
 		}()
 		tests := map[string]struct {
-			conn            *rpc.Conn
+			conn            *rpc.Caller
 			ctx             context.Context
 			service, method string
 			want            string // of causes

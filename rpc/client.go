@@ -10,14 +10,14 @@ import (
 )
 
 // A Client calls the methods of one service. As a field of a service, its tag `rpc:"users"` names the
-// service that it calls. A program that is not a service gets one from [Conn.Client]. Several goroutines
-// may use it.
+// service that it calls. A program that hosts no services gets one from [Caller.Client]. Several
+// goroutines may use it.
 //
 // As the blank field of a struct it makes the struct a typed client: every other field is a func that
 // calls the method in its tag. See Typed clients in the package comment.
 type Client struct {
 	service string
-	caller  *caller
+	caller  *Caller
 }
 
 // Dependency binds the field: it implements [service.DependencyType].
@@ -72,7 +72,7 @@ func (c Client) Go(ctx context.Context, method string, args ...any) *Reply {
 	}
 	r := c.caller.newReply(c.service, method, o.id)
 	ctx, cancel, asked := o.bound(ctx, c.caller.cfg)
-	r.detached, r.spelling = true, spellingOf(args)
+	r.detached, r.spelling, r.cancel = true, spellingOf(args), cancel
 	if !c.caller.send(ctx, r, requestOf(args), o, asked) {
 		cancel()
 		return r
@@ -89,7 +89,7 @@ func (c Client) call(ctx context.Context, method string, result any, body reques
 	ctx, cancel, _ := o.bound(ctx, c.caller.cfg)
 	defer cancel()
 	r := c.caller.newReply(c.service, method, o.id)
-	r.spelling = spelling
+	r.spelling, r.cancel = spelling, cancel
 	if c.caller.send(ctx, r, body, o, true) {
 		c.caller.wait(ctx, r)
 	}
@@ -97,7 +97,7 @@ func (c Client) call(ctx context.Context, method string, result any, body reques
 }
 
 // errUnbound is the error of every call by the zero Client.
-var errUnbound = errors.New("rpc: the Client is not bound to a connection: it must be a field of a hosted service, or come from Conn.Client")
+var errUnbound = errors.New("rpc: the Client is not bound to a connection: it must be a field of a hosted service, or come from Caller.Client")
 
 // requestOf takes the keywords from the end of args.
 func requestOf(args []any) requestBody {

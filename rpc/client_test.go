@@ -166,7 +166,7 @@ func TestFarDeadline(t *testing.T) {
 
 func TestUnbound(t *testing.T) {
 	err := rpc.Client{}.Call(t.Context(), "hello", nil)
-	if err == nil || !strings.Contains(err.Error(), "Conn.Client") {
+	if err == nil || !strings.Contains(err.Error(), "Caller.Client") {
 		t.Errorf("got %v, want where a Client comes from", err)
 	}
 }

@@ -93,7 +93,7 @@ func newServerSide(tb testing.TB) side {
 }
 
 func newClientSide(tb testing.TB) side {
-	c := newCaller(transport.Config{}, Config{}, nil)
+	c := newCaller(codec.JSON, Config{}, nil)
 	d := &transport.Delivery{
 		Properties: transport.Properties{ContentType: "application/json", ContentEncoding: "utf-8", CorrelationID: "1"},
 		Body:       []byte(`{"result": {"id": 7, "product": "chair", "count": 2, "price": 10.5}, "error": null}`),

@@ -50,10 +50,11 @@
 //	var order Order
 //	err := s.Orders.Call(ctx, "get_order", &order, 7, rpc.Kwargs{"verbose", true})
 //
-// A program that is no service gets its clients from a [Conn]:
+// A program that hosts no services gets its clients from a [Caller]:
 //
-//	conn, err := rpc.Dial(ctx, transport.Config{URI: "amqp://guest:guest@localhost"}, rpc.Config{})
-//	err = conn.Client("orders").Call(ctx, "get_order", &order, 7)
+//	conn, err := transport.Dial(ctx, transport.Config{URI: "amqp://guest:guest@localhost"})
+//	caller, err := rpc.NewCaller(ctx, conn, rpc.Config{})
+//	err = caller.Client("orders").Call(ctx, "get_order", &order, 7)
 //
 // # Typed clients
 //

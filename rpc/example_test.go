@@ -58,12 +58,9 @@ func ExampleMethod() {
 	defer end()
 	defer serve(b, new(Prices))()
 
-	conn, err := rpc.Dial(context.Background(), b, rpc.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	fmt.Println(conn.Client("prices").Call(context.Background(), "price", nil))
+	caller, hangUp := connect(b)
+	defer hangUp()
+	fmt.Println(caller.Client("prices").Call(context.Background(), "price", nil))
 	// Output: IncorrectSignature: price() missing 1 required positional argument: 'product'
 }
 
@@ -72,33 +69,36 @@ func ExampleClient() {
 	defer end()
 	defer serve(b, new(Prices), new(Shop))()
 
-	conn, err := rpc.Dial(context.Background(), b, rpc.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer conn.Close(context.Background())
+	caller, hangUp := connect(b)
+	defer hangUp()
 	var offer string
-	err = conn.Client("shop").Call(context.Background(), "offer", &offer, "tea")
+	err := caller.Client("shop").Call(context.Background(), "offer", &offer, "tea")
 	fmt.Println(offer, err)
 	// Output: tea for 3 <nil>
 }
 
-func ExampleDial() {
+func ExampleNewCaller() {
 	b, end := exampleBroker() // elsewhere: transport.Config{URI: "amqp://guest:guest@localhost"}
 	defer end()
 	defer serve(b, new(Prices))()
 
-	conn, err := rpc.Dial(context.Background(), b, rpc.Config{})
+	ctx := context.Background()
+	conn, err := transport.Dial(ctx, b)
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer conn.Close(context.Background())
+	defer conn.Close(ctx)
+	caller, err := rpc.NewCaller(ctx, conn, rpc.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer caller.Close(ctx)
 
 	var price int
-	err = conn.Client("prices").Call(context.Background(), "price", &price, "tea", rpc.Kwargs{"count", 2})
+	err = caller.Client("prices").Call(ctx, "price", &price, "tea", rpc.Kwargs{"count", 2})
 	fmt.Println(price, err)
 
-	err = conn.Client("nobody").Call(context.Background(), "price", nil)
+	err = caller.Client("nobody").Call(ctx, "price", nil)
 	fmt.Println(errors.Is(err, rpc.ErrUnknownService), err)
 	// Output:
 	// 6 <nil>
@@ -132,17 +132,14 @@ func ExampleBind() {
 	defer end()
 	defer serve(b, new(Prices), new(Cart))()
 
-	conn, err := rpc.Dial(context.Background(), b, rpc.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer conn.Close(context.Background())
+	caller, hangUp := connect(b)
+	defer hangUp()
 
 	// A field of a service, such as Cart's, is bound without a word.
 	var total int
-	fmt.Println(conn.Client("cart").Call(context.Background(), "total", &total, 2), total)
+	fmt.Println(caller.Client("cart").Call(context.Background(), "total", &total, 2), total)
 
-	prices, err := rpc.Bind[PricesClient](conn)
+	prices, err := rpc.Bind[PricesClient](caller)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -168,13 +165,10 @@ func ExampleClient_Go() {
 	defer serve(b, new(Prices))()
 
 	ctx := context.Background()
-	conn, err := rpc.Dial(ctx, b, rpc.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer conn.Close(ctx)
+	caller, hangUp := connect(b)
+	defer hangUp()
 
-	client := conn.Client("prices")
+	client := caller.Client("prices")
 	one, many := client.Go(ctx, "price", "tea"), client.Go(ctx, "price", "tea", 100)
 	var price int
 	fmt.Println(many.Result(ctx, &price), price)
@@ -205,14 +199,11 @@ func ExampleWith() {
 	defer end()
 	serve(b, new(Prices))() // it ran once, and runs no more
 
-	conn, err := rpc.Dial(context.Background(), b, rpc.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer conn.Close(context.Background())
+	caller, hangUp := connect(b)
+	defer hangUp()
 
 	ctx := rpc.With(context.Background(), rpc.Timeout(10*time.Millisecond), rpc.Priority(1))
-	err = conn.Client("prices").Call(ctx, "price", nil, "tea")
+	err := caller.Client("prices").Call(ctx, "price", nil, "tea")
 	fmt.Println(errors.Is(err, rpc.ErrTimeout), errors.Is(err, rpc.ErrNoConsumers))
 	// Output: true true
 }
@@ -222,13 +213,10 @@ func ExampleNewError() {
 	defer end()
 	defer serve(b, new(Prices))()
 
-	conn, err := rpc.Dial(context.Background(), b, rpc.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer conn.Close(context.Background())
+	caller, hangUp := connect(b)
+	defer hangUp()
 
-	err = conn.Client("prices").Call(context.Background(), "price", nil, "gold")
+	err := caller.Client("prices").Call(context.Background(), "price", nil, "gold")
 	fmt.Println(errors.Is(err, ErrUnknownProduct))
 	fmt.Println(err)
 	// Output:
@@ -242,6 +230,24 @@ func exampleBroker() (transport.Config, func()) {
 	b := broker.New(broker.Config{Logger: quiet})
 	dial := func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }
 	return transport.Config{URI: "amqp://", Dial: dial, Logger: quiet}, func() { b.Close(context.Background()) }
+}
+
+// connect connects a program that calls services, until the function that it returns is called.
+func connect(b transport.Config) (*rpc.Caller, func()) {
+	ctx := context.Background()
+	conn, err := transport.Dial(ctx, b)
+	if err != nil {
+		log.Fatal(err)
+	}
+	caller, err := rpc.NewCaller(ctx, conn, rpc.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return caller, func() {
+		if err := errors.Join(caller.Close(ctx), conn.Close(ctx)); err != nil {
+			log.Fatal(err)
+		}
+	}
 }
 
 // serve hosts services, until the function that it returns is called.

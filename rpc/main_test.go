@@ -53,18 +53,18 @@ func (p *process) stop(t *testing.T) {
 }
 
 // dial connects a program that hosts no services. tap may be nil.
-func dial(t *testing.T, uri string, cfg rpc.Config, tap *tap) *rpc.Conn {
+func dial(t *testing.T, uri string, cfg rpc.Config, tap *tap) *rpc.Caller {
 	t.Helper()
 	return dialBroker(t, transport.Config{URI: uri}, cfg, tap)
 }
 
-func dialBroker(t *testing.T, broker transport.Config, cfg rpc.Config, tap *tap) *rpc.Conn {
+func dialBroker(t *testing.T, broker transport.Config, cfg rpc.Config, tap *tap) *rpc.Caller {
 	t.Helper()
 	broker.MaxMessage = maxMessage
 	if tap != nil {
 		broker.Dial = tap.Dial
 	}
-	return hosttest.Dial(t, broker, cfg)
+	return hosttest.Caller(t, broker, cfg)
 }
 
 // A peer speaks AMQP itself, so it can send what no client of ours sends.

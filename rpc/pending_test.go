@@ -51,7 +51,7 @@ func TestGoUnsendable(t *testing.T) {
 		reply *rpc.Reply
 		want  string
 	}{
-		"unbound": {rpc.Client{}.Go(t.Context(), "ask"), "Conn.Client"},
+		"unbound": {rpc.Client{}.Go(t.Context(), "ask"), "Caller.Client"},
 		"unknown": {conn.Client("nobody").Go(t.Context(), "ask"), "UnknownService: Unknown service `nobody`"},
 		"args":    {conn.Client("nobody").Go(t.Context(), "ask", make(chan int)), "nobody.ask: "},
 		"ctx":     {conn.Client("nobody").Go(ended, "ask"), "nobody.ask: not sent: context canceled"},

@@ -18,7 +18,7 @@ import (
 // A Reply is the outcome of a call made with [Client.Go]. It does not have to be read. Several goroutines
 // may use it.
 type Reply struct {
-	caller          *caller
+	caller          *Caller
 	service, method string
 	id              string // the correlation id
 	codec           codec.Codec
@@ -29,6 +29,7 @@ type Reply struct {
 
 	confirmed atomic.Bool   // the broker has taken the request
 	waiters   atomic.Int32  // goroutines that wait for it
+	cancel    func()        // ends the call's ctx, and so a request that waits to be sent
 	release   func()        // stops watching the call's ctx; guarded by caller.mu
 	done      chan struct{} // closed when the fields below are set
 	delivery  *transport.Delivery

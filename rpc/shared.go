@@ -1,46 +1,44 @@
 package rpc
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 
+	"github.com/gomeko/gomeko/internal/connection"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
 
-// shared is what the rows and clients of one container have in common: the connection, a server for each
-// service, and the caller.
+// shared is what the rows and clients of one container have in common: a server for each service, and the
+// caller.
 type shared struct {
-	host    *service.Host
-	broker  transport.Config
-	cfg     Config
-	log     *slog.Logger
-	servers map[string]*server
-	cancels *cancels
-	caller  *caller // nil if the container has no clients
-	conn    *transport.Conn
+	host       *service.Host
+	connection *connection.Shared
+	conn       *transport.Conn // nil before Setup
+	cfg        Config
+	log        *slog.Logger
+	servers    map[string]*server
+	cancels    *cancels
+	caller     *Caller // nil if the container has no clients
 }
 
 func newShared(host *service.Host) (*shared, error) {
-	broker, ok := service.Lookup[transport.Config](host)
-	if !ok {
-		return nil, errors.New("no broker is configured: add service.Configure(transport.Config{URI: …}) to the services")
+	c, err := connection.Publishing(host)
+	if err != nil {
+		return nil, err
 	}
 	cfg, _ := service.Lookup[Config](host)
-	broker.Logger = cmp.Or(broker.Logger, host.Logger())
 	return &shared{
-		host:    host,
-		broker:  broker,
-		cfg:     cfg,
-		log:     host.Logger(),
-		servers: map[string]*server{},
-		cancels: newCancels(host.Logger()),
+		host:       host,
+		connection: c,
+		cfg:        cfg,
+		log:        host.Logger(),
+		servers:    map[string]*server{},
+		cancels:    newCancels(host.Logger()),
 	}, nil
 }
 
@@ -59,9 +57,9 @@ func (sh *shared) serve(method string, r *row) (*server, error) {
 }
 
 // client returns the caller that all clients of the container use.
-func (sh *shared) client() *caller {
+func (sh *shared) client() *Caller {
 	if sh.caller == nil {
-		sh.caller = newCaller(sh.broker, sh.cfg, sh.log)
+		sh.caller = newCaller(sh.connection.Codec(), sh.cfg, sh.log)
 		sh.caller.waiting = func(ctx context.Context, service string) {
 			if s := sh.servers[service]; s != nil {
 				s.consumers.help(ctx)
@@ -71,18 +69,9 @@ func (sh *shared) client() *caller {
 	return sh.caller
 }
 
-// Setup connects to the broker.
-func (sh *shared) Setup(ctx context.Context) error {
-	name := sh.host.Names()[0]
-	if sh.broker.Name == "" {
-		machine, _ := os.Hostname()
-		sh.broker.Name = fmt.Sprintf("%s@%s/%d", name, cmp.Or(machine, "localhost"), os.Getpid())
-	}
-	conn, err := transport.Dial(ctx, sh.broker)
-	if err != nil {
-		return err
-	}
-	sh.conn = conn
+// Setup takes the connection, which is open by now.
+func (sh *shared) Setup(context.Context) error {
+	sh.conn = sh.connection.Conn()
 	return nil
 }
 
@@ -99,28 +88,18 @@ func (sh *shared) Start(ctx context.Context) error {
 	return sh.caller.open(ctx, sh.conn, sh.host.Names()[0])
 }
 
-// Stop closes the connection. It is called when all calls have ended.
+// Stop writes the last acknowledgements. It is called when all calls have ended and their replies are sent.
 func (sh *shared) Stop(ctx context.Context) error {
-	if sh.conn == nil {
-		return nil
-	}
 	var errs []error
 	for _, s := range sh.servers {
 		errs = append(errs, s.consumers.close(ctx))
 	}
 	errs = append(errs, sh.cancels.close(ctx))
 	if sh.caller != nil {
-		errs = append(errs, sh.caller.close(ctx))
+		errs = append(errs, sh.caller.Close(ctx))
 	}
-	return errors.Join(append(errs, sh.conn.Close(ctx))...)
+	return errors.Join(errs...)
 }
 
-// Kill cuts the connection.
-func (sh *shared) Kill() {
-	if sh.conn == nil {
-		return
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	sh.conn.Close(ctx)
-}
+// Kill does nothing: the connection is cut, and nothing more is acknowledged.
+func (sh *shared) Kill() {}

@@ -23,7 +23,7 @@ var (
 )
 
 // Bind returns a typed client: a struct of funcs with a blank field _ [Client], which calls through from,
-// such as a [Conn]. The error has a line for each mistake in C, with the field and what to write instead. A
+// such as a [Caller]. The error has a line for each mistake in C, with the field and what to write instead. A
 // service does not need Bind: it has the struct as a field.
 func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
 	var client, none C

@@ -275,7 +275,7 @@ func TestStubMistakes(t *testing.T) {
 			lines = append(lines, "rpc_test.wrongFuncs: "+rest)
 		}
 	}
-	conn := new(rpc.Conn)
+	conn := new(rpc.Caller)
 	_, err = rpc.Bind[wrongFuncs](conn)
 	equalLines(t, err, strings.Join(lines, ""))
 	_, err = rpc.Bind[struct{ X int }](conn)

@@ -137,7 +137,7 @@ func openCalls(t *testing.T, uri string) replay {
 }
 
 // called makes the call of a vector and compares what was sent, and what came of it.
-func called(t *testing.T, conn *rpc.Conn, tap *tap, v brokertest.Vector) string {
+func called(t *testing.T, conn *rpc.Caller, tap *tap, v brokertest.Vector) string {
 	t.Helper()
 	ctx := service.Key[any]("none").With(t.Context(), nil) // is not sent
 	target, method, args := "vec_echo", "echo", calls[v.Name]

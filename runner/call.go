@@ -54,13 +54,13 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 	if err != nil {
 		return err
 	}
-	conn, err := rpc.Dial(ctx, broker, s.rpc())
+	conn, caller, err := dial(ctx, broker, s.rpc())
 	if err != nil {
 		return err
 	}
-	defer hangUp(conn)
+	defer hangUp(conn, caller)
 	var result any
-	err = conn.Client(service).Call(ctx, method, &result, args...)
+	err = caller.Client(service).Call(ctx, method, &result, args...)
 	if errors.Is(err, rpc.ErrUnknownService) && strings.Contains(err.Error(), "`"+service+"`") {
 		return fmt.Errorf("%w: it was never started on %s", err, broker)
 	}

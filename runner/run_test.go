@@ -66,7 +66,7 @@ func run(t *testing.T, keys, name string, opts ...fx.Option) *host {
 		hosttest.Receive(t, "the end of Run", ended)
 	})
 	h.log.Wait(t, 1, "msg=ready")
-	h.client = hosttest.Dial(t, transport.Config{URI: uri}, rpc.Config{}).Client(name)
+	h.client = hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{}).Client(name)
 	return h
 }
 
@@ -144,7 +144,7 @@ func TestRunFails(t *testing.T) {
 		want []string
 	}{
 		{"the broker is away", runner.Config{Broker: "amqp://127.0.0.1:1/"}, []fx.Option{greeting},
-			[]string{"rpc: amqp://guest:**@127.0.0.1:1//: ", "connection refused"}},
+			[]string{"connection: amqp://guest:**@127.0.0.1:1//: ", "connection refused"}},
 		{"no URI", runner.Config{Broker: "localhost:5672"}, []fx.Option{greeting}, []string{"as in amqp://guest:guest@localhost:5672/"}},
 		{"no file", runner.Config{File: filepath.Join(t.TempDir(), "none.yaml")}, nil, []string{"configuration: open ", "none.yaml"}},
 		{"all mistakes of a file", runner.Config{File: file(t, "max_workers: many\nHEARTBEAT: often\ngomeko: {grace: soon}\n")}, nil,

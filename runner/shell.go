@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/shell"
+	"github.com/gomeko/gomeko/transport"
 )
 
 func (c *command) shellCommand() *cobra.Command {
@@ -53,23 +53,35 @@ func (c *command) shell(ctx context.Context, run func(*shell.Shell, context.Cont
 	if err != nil {
 		return err
 	}
-	conn, err := rpc.Dial(ctx, broker, s.rpc())
+	conn, caller, err := dial(ctx, broker, s.rpc())
 	if err != nil {
 		return err
 	}
-	defer hangUp(conn)
-	dispatcher, err := events.Dial(ctx, broker)
-	if err != nil {
-		return err
-	}
-	defer hangUp(dispatcher)
-	sh := &shell.Shell{Conn: conn, Events: dispatcher, Config: s.cfg.Values, Broker: broker.String(), Stdout: c.out, Stderr: c.err}
+	defer hangUp(conn, caller)
+	sh := &shell.Shell{Caller: caller, Conn: conn, Config: s.cfg.Values, Broker: broker.String(), Stdout: c.out, Stderr: c.err}
 	return run(sh, ctx)
 }
 
-// hangUp closes a connection, without waiting long for a broker that does not respond.
-func hangUp(conn interface{ Close(context.Context) error }) {
+// dial connects to the broker, to call services and to dispatch events.
+func dial(ctx context.Context, broker transport.Config, cfg rpc.Config) (*transport.Conn, *rpc.Caller, error) {
+	conn, err := transport.Dial(ctx, broker)
+	if err != nil {
+		return nil, nil, err
+	}
+	caller, err := rpc.NewCaller(ctx, conn, cfg)
+	if err != nil {
+		hangUp(conn)
+		return nil, nil, err
+	}
+	return conn, caller, nil
+}
+
+// hangUp closes the callers and their connection, without waiting long for a broker that does not respond.
+func hangUp(conn *transport.Conn, callers ...*rpc.Caller) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
+	for _, caller := range callers {
+		_ = caller.Close(ctx)
+	}
 	_ = conn.Close(ctx)
 }

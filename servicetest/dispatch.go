@@ -2,7 +2,6 @@ package servicetest
 
 import (
 	"github.com/gomeko/gomeko/events"
-	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -16,16 +15,5 @@ import (
 // That nobody hosted listens to an event is an error, unlike elsewhere: its name may be misspelt. What a hosted service
 // dispatches is seen by another one that handles it.
 func (h *Host) Dispatcher(name string) events.Dispatcher {
-	h.t.Helper()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.events == nil {
-		at, _ := service.Lookup[transport.Config](h.container.Host())
-		conn, err := events.Dial(h.t.Context(), at)
-		if err != nil {
-			h.t.Fatalf("dial: %v", err)
-		}
-		h.events = conn
-	}
-	return h.events.Dispatcher(name, func(m *transport.Publishing) { m.Mandatory = true })
+	return events.NewDispatcher(h.conn, name, func(m *transport.Publishing) { m.Mandatory = true })
 }

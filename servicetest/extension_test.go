@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 
 	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
@@ -63,13 +64,9 @@ func TestEntrypointRPC(t *testing.T) {
 		Dial:   func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) },
 		Logger: slog.New(slog.DiscardHandler),
 	}
-	conn, err := rpc.Dial(t.Context(), at, rpc.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
+	caller := hosttest.Caller(t, at, rpc.Config{})
 	hello := func(ctx context.Context) error {
-		return conn.Client("greeting_service").Call(ctx, "hello", nil, "Julio")
+		return caller.Client("greeting_service").Call(ctx, "hello", nil, "Julio")
 	}
 	servicetest.TestEntrypoint(t, new(Greeting), hello, service.Configure(at))
 }

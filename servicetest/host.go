@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/broker"
-	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -28,13 +27,13 @@ type Host struct {
 	t         testing.TB
 	broker    *broker.Broker
 	container *service.Container
-	conn      *rpc.Conn
+	conn      *transport.Conn // the test's own
+	caller    *rpc.Caller
 	web       *wire
 	http      *http.Client
 
 	mu      sync.Mutex
 	watches map[string][]*watch // by row
-	events  *events.Conn        // nil until something is dispatched
 }
 
 const (
@@ -71,8 +70,11 @@ func New(t testing.TB, services ...any) *Host {
 	h.container = container
 	at, _ := service.Lookup[transport.Config](h.container.Host())
 	cfg, _ := service.Lookup[rpc.Config](h.container.Host())
-	if h.conn, err = rpc.Dial(t.Context(), at, cfg); err != nil {
+	if h.conn, err = transport.Dial(t.Context(), at); err != nil {
 		t.Fatalf("dial: %v", err)
+	}
+	if h.caller, err = rpc.NewCaller(t.Context(), h.conn, cfg); err != nil {
+		t.Fatalf("client: %v", err)
 	}
 	return h
 }
@@ -133,7 +135,7 @@ func inMemory(cfg transport.Config, b *broker.Broker, log *slog.Logger) transpor
 }
 
 // Client returns a client of the service named. For a typed one there is rpc.Bind[Users](h).
-func (h *Host) Client(service string) rpc.Client { return h.conn.Client(service) }
+func (h *Host) Client(service string) rpc.Client { return h.caller.Client(service) }
 
 // row returns the row of that name.
 func (h *Host) row(name string) (*service.Row, error) {
@@ -157,11 +159,11 @@ func (h *Host) stop() {
 		}
 	}
 	h.http.CloseIdleConnections()
-	if h.conn != nil {
-		end("close the client", h.conn.Close)
+	if h.caller != nil {
+		end("close the client", h.caller.Close)
 	}
-	if h.events != nil {
-		end("close the dispatchers", h.events.Close)
+	if h.conn != nil {
+		end("close the test's connection", h.conn.Close)
 	}
 	if c := h.container; c != nil {
 		end("stop the services", func(ctx context.Context) error { return errors.Join(c.Stop(ctx), c.Wait()) })

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/events"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/shell"
 )
@@ -30,11 +31,7 @@ func (l *Listener) ForgetUser(_ context.Context, user json.RawMessage) error {
 
 func TestDispatchEvent(t *testing.T) {
 	heard := make(chan string, 1)
-	conn, err := events.Dial(t.Context(), serve(t, &Listener{Heard: heard}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { end(t, conn.Close) })
+	conn := hosttest.Dial(t, serve(t, &Listener{Heard: heard}))
 	for name, test := range map[string]struct{ script, err string }{
 		"heard":      {script: `n.dispatch_event("users", "user_deleted", {"id": 7})`},
 		"by name":    {script: `n.dispatch_event("users", event_type="user_deleted", event_data={"id": 7})`},
@@ -45,7 +42,7 @@ func TestDispatchEvent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			s := &shell.Shell{Events: conn, Stdout: &out}
+			s := &shell.Shell{Conn: conn, Stdout: &out}
 			err := s.Script(t.Context(), "job", strings.NewReader(test.script))
 			if got := errorText(err); !strings.HasPrefix(got, test.err) || test.err == "" && err != nil {
 				t.Errorf("got %q, want %q", got, test.err)
@@ -67,12 +64,7 @@ func TestDispatchEventCodec(t *testing.T) {
 	heard := make(chan string, 1)
 	broker := serve(t, &Listener{Heard: heard})
 	broker.Codec = msgpack.Codec
-	conn, err := events.Dial(t.Context(), broker)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { end(t, conn.Close) })
-	s := &shell.Shell{Events: conn, Stdout: new(strings.Builder)}
+	s := &shell.Shell{Conn: hosttest.Dial(t, broker), Stdout: new(strings.Builder)}
 	if err := s.Script(t.Context(), "job", strings.NewReader(`n.dispatch_event("users", "user_deleted", {"id": 7})`)); err != nil {
 		t.Fatal(err)
 	}

@@ -27,13 +27,18 @@ func ExampleShell() {
 		fmt.Println(err)
 		return
 	}
-	conn, err := rpc.Dial(ctx, at, rpc.Config{})
+	conn, err := transport.Dial(ctx, at)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	caller, err := rpc.NewCaller(ctx, conn, rpc.Config{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 
-	s := &shell.Shell{Conn: conn, Stdout: os.Stdout, Stderr: os.Stderr}
+	s := &shell.Shell{Caller: caller, Conn: conn, Stdout: os.Stdout, Stderr: os.Stderr}
 	err = s.Script(ctx, "greet", strings.NewReader(`
 names = ["Julio", "Zoë"]
 print([n.rpc.greeting_service.hello(name=name) for name in names])
@@ -41,9 +46,9 @@ n.rpc.nobody.hello()
 `))
 	fmt.Println(err)
 
-	fmt.Println(conn.Close(ctx), services.Stop(ctx), b.Close(ctx))
+	fmt.Println(caller.Close(ctx), conn.Close(ctx), services.Stop(ctx), b.Close(ctx))
 	// Output:
 	// ['Hello, Julio!', 'Hello, Zoë!']
 	// greet:4: UnknownService: Unknown service `nobody`
-	// <nil> <nil> <nil>
+	// <nil> <nil> <nil> <nil>
 }

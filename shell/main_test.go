@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -60,15 +61,10 @@ func (*Greeter) Hello(_ context.Context, name string) (string, error) {
 	return "Hello, " + name + "!", nil
 }
 
-// host runs the services on a broker in memory and returns a connection to it.
-func host(t testing.TB, services ...any) *rpc.Conn {
+// host runs the services on a broker in memory and returns a program that calls them.
+func host(t testing.TB, services ...any) *rpc.Caller {
 	t.Helper()
-	conn, err := rpc.Dial(t.Context(), serve(t, services...), rpc.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { end(t, conn.Close) })
-	return conn
+	return hosttest.Caller(t, serve(t, services...), rpc.Config{})
 }
 
 // serve runs the services on a broker in memory.

@@ -8,6 +8,7 @@ import (
 
 	"go.starlark.net/starlark"
 
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 )
 
@@ -52,7 +53,7 @@ func (n nameko) dispatchEvent(thread *starlark.Thread, b *starlark.Builtin, args
 	if err != nil {
 		return nil, fmt.Errorf("event_data: %w", err)
 	}
-	return starlark.None, n.s.Events.Dispatcher(service)(thread.Local(lineKey).(context.Context), event, payload)
+	return starlark.None, events.NewDispatcher(n.s.Conn, service)(thread.Local(lineKey).(context.Context), event, payload)
 }
 
 // services is n.rpc: it has a service for every name, as n.rpc.orders or n.rpc["a.b"].
@@ -123,12 +124,12 @@ func (m method) callAsync(thread *starlark.Thread, _ *starlark.Builtin, args sta
 		return nil, fmt.Errorf("%s: %w", string(m.opaque), err)
 	}
 	session := thread.Local(sessionKey).(context.Context)
-	return &reply{"reply of " + m.opaque, m, m.s.Conn.Client(m.service).Go(session, m.name, sent...)}, nil
+	return &reply{"reply of " + m.opaque, m, m.s.Caller.Client(m.service).Go(session, m.name, sent...)}, nil
 }
 
 func (m method) call(ctx context.Context, args []any) (starlark.Value, error) {
 	var result json.RawMessage
-	if err := m.s.Conn.Client(m.service).Call(ctx, m.name, &result, args...); err != nil {
+	if err := m.s.Caller.Client(m.service).Call(ctx, m.name, &result, args...); err != nil {
 		return nil, err
 	}
 	return decode(result)

@@ -9,18 +9,18 @@ import (
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 
-	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/rpc"
 	gomeko "github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
 )
 
 // A Shell runs Starlark programs that call services (n.rpc) and dispatch events (n.dispatch_event).
-// Conn, Events, Stdout and Stderr are required. Only one goroutine may use it at a time.
+// Caller, Conn, Stdout and Stderr are required. Only one goroutine may use it at a time.
 type Shell struct {
-	Conn   *rpc.Conn      // makes the calls; the shell does not close it
-	Events *events.Conn   // dispatches the events; the shell does not close it
-	Config map[string]any // n.config
-	Broker string         // the broker in the banner, without its password
+	Caller *rpc.Caller     // makes the calls; the shell does not close it
+	Conn   *transport.Conn // dispatches the events; the shell does not close it
+	Config map[string]any  // n.config
+	Broker string          // the broker in the banner, without its password
 
 	Stdout io.Writer // results and the output of print
 	Stderr io.Writer // errors and the banner of the interactive shell

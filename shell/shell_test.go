@@ -9,7 +9,7 @@ import (
 )
 
 func TestScript(t *testing.T) {
-	conn := host(t, new(Greeter), &Desk{Waiting: make(chan struct{}, 1)})
+	caller := host(t, new(Greeter), &Desk{Waiting: make(chan struct{}, 1)})
 	config := map[string]any{"AMQP_URI": "amqp://", "max_workers": 5, "list": []any{1.5, nil, true}}
 	for name, test := range map[string]struct{ script, out, err string }{
 		"keyword":      {script: `print(n.rpc.greeting_service.hello(name="Julio"))`, out: "Hello, Julio!\n"},
@@ -41,7 +41,7 @@ func TestScript(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			s := &shell.Shell{Conn: conn, Config: config, Stdout: &out}
+			s := &shell.Shell{Caller: caller, Config: config, Stdout: &out}
 			err := s.Script(t.Context(), "job", strings.NewReader(test.script))
 			if got := message(err); got != test.err {
 				t.Errorf("got the error %q, want %q", got, test.err)
@@ -55,7 +55,7 @@ func TestScript(t *testing.T) {
 
 // Values come back as they were sent, and as Python shows them.
 func TestValues(t *testing.T) {
-	conn := host(t, &Desk{})
+	caller := host(t, &Desk{})
 	for value, want := range map[string]string{
 		`None`:                              `None`,
 		`[True, False]`:                     `[True, False]`,
@@ -72,7 +72,7 @@ func TestValues(t *testing.T) {
 		`{1: "int", True: 2, None: 3}`:      `{'1': 'int', 'true': 2, 'null': 3}`,
 	} {
 		var out strings.Builder
-		s := &shell.Shell{Conn: conn, Stdout: &out}
+		s := &shell.Shell{Caller: caller, Stdout: &out}
 		script := `print(repr(n.rpc["help.desk"].echo(` + value + `)))`
 		if err := s.Script(t.Context(), "job", strings.NewReader(script)); err != nil {
 			t.Errorf("%s: %v", value, err)
@@ -118,7 +118,7 @@ func TestInstead(t *testing.T) {
 
 func TestInterrupt(t *testing.T) {
 	waiting := make(chan struct{})
-	conn := host(t, &Desk{Waiting: waiting})
+	caller := host(t, &Desk{Waiting: waiting})
 	for script, begun := range map[string]chan struct{}{
 		`n.rpc["help.desk"].wait()`:                     waiting,
 		`n.rpc["help.desk"].wait.call_async().result()`: waiting,
@@ -129,7 +129,7 @@ func TestInterrupt(t *testing.T) {
 			<-begun
 			cancel()
 		}()
-		s := &shell.Shell{Conn: conn}
+		s := &shell.Shell{Caller: caller}
 		if got := message(s.Script(ctx, "job", strings.NewReader(script))); got != "job: interrupted" {
 			t.Errorf("%s: got %q, want that it was interrupted", script, got)
 		}

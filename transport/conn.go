@@ -258,5 +258,8 @@ func (c *Conn) MaxMessage() int { return cmp.Or(c.cfg.MaxMessage, 16<<20) }
 // Codec returns the codec that encodes what is sent: Config.Codec or its default.
 func (c *Conn) Codec() codec.Codec { return cmp.Or[codec.Codec](c.cfg.Codec, codec.JSON) }
 
+// Logger returns Config.Logger or its default.
+func (c *Conn) Logger() *slog.Logger { return c.log }
+
 // Accepts returns the codecs that received messages may use: [Config.Accepts].
 func (c *Conn) Accepts() codec.Set { return c.cfg.Accept }

@@ -35,11 +35,11 @@ func TestFailover(t *testing.T) {
 	log := new(hosttest.Log)
 	broker := transport.Config{URI: "pyamqp" + strings.TrimPrefix(first.URI(), "amqp") + "/;" + second.URI(), Logger: log.Logger()}
 	hosttest.Start(t, hosttest.Config{Service: service.Config{MaxWorkers: 10}, Broker: broker}, new(Echo))
-	conn := hosttest.Dial(t, broker, rpc.Config{})
+	caller := hosttest.Caller(t, broker, rpc.Config{})
 	say := func(text string) (answer string, err error) {
 		ctx, cancel := context.WithTimeout(limit(t), 5*time.Second)
 		defer cancel()
-		return answer, conn.Client("echo").Call(ctx, "say", &answer, text)
+		return answer, caller.Client("echo").Call(ctx, "say", &answer, text)
 	}
 	if answer, err := say("one"); answer != "one" || err != nil {
 		t.Fatalf("got %q, %v, want one", answer, err)

@@ -19,6 +19,7 @@ type Publisher struct {
 	conn *Conn
 
 	mu      sync.Mutex
+	closed  bool            // by Close
 	channel *confirmChannel // the latest; nil until something is published: brokers block only connections that publish
 }
 
@@ -98,9 +99,30 @@ func (p *Publisher) send(ctx context.Context, m *Publishing, settled func(error)
 	}
 }
 
+// Close closes the Publisher's channel. Later publishings return [ErrClosed], and those that are not
+// confirmed fail with [ErrConnectionLost]. Closing the Conn closes the channel too.
+func (p *Publisher) Close(ctx context.Context) error {
+	p.mu.Lock()
+	ch := p.channel
+	p.closed, p.channel = true, nil
+	p.mu.Unlock()
+	if ch == nil || ch.isClosed() {
+		return nil
+	}
+	err := ch.session.do(ctx, ch.close)
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("close a publisher: %w", err)
+	}
+	return nil // any other error means that the channel was closed already
+}
+
 // channelOn returns the Publisher's channel on s, and opens it if there is none.
 func (p *Publisher) channelOn(ctx context.Context, s *session) (*confirmChannel, error) {
 	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
 	ch := p.channel
 	if ch == nil || ch.session != s || ch.isClosed() {
 		ch = newConfirmChannel(s)
@@ -156,6 +178,15 @@ type unconfirmed struct {
 	// A basic.return is matched by these.
 	exchange, key, correlationID, messageID string
 	mandatory                               bool
+}
+
+// close closes the channel once it is open.
+func (c *confirmChannel) close() error {
+	<-c.ready
+	if c.err != nil {
+		return c.err
+	}
+	return c.amqp.Close()
 }
 
 func (c *confirmChannel) isClosed() bool {

@@ -170,13 +170,9 @@ func TestAllWires(t *testing.T) {
 	tr := &trace{}
 	uri := brokertest.Embedded(t)
 	p := startConfigured(t, service.Config{}, web.Config{}, &Ledger{Test: tr}, transactions(tr), service.Configure(transport.Config{URI: uri}))
-	conn, err := rpc.Dial(t.Context(), transport.Config{URI: uri}, rpc.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
+	caller := hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{})
 	var got int
-	if err := conn.Client("ledger").Call(t.Context(), "add", &got, 1); got != 2 || err != nil {
+	if err := caller.Client("ledger").Call(t.Context(), "add", &got, 1); got != 2 || err != nil {
 		t.Errorf("got %d, %v, want 2", got, err)
 	}
 	if status, _, text := request(t, p, "POST", "/add/1", "", ""); status != 200 || text != "2" {

@@ -35,9 +35,9 @@ func sleep(t *testing.T, uri string, seconds float64) <-chan reply {
 	return replies
 }
 
-func dial(t *testing.T, uri string) *rpc.Conn {
+func dial(t *testing.T, uri string) *rpc.Caller {
 	t.Helper()
-	conn, err := rpc.Dial(t.Context(), transport.Config{URI: uri}, rpc.Config{Timeout: time.Minute})
+	conn, err := transport.Dial(t.Context(), transport.Config{URI: uri})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,11 @@ func dial(t *testing.T, uri string) *rpc.Conn {
 		defer cancel()
 		_ = conn.Close(ctx) // the broker may be gone
 	})
-	return conn
+	caller, err := rpc.NewCaller(t.Context(), conn, rpc.Config{Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return caller
 }
 
 // A call that runs when SIGTERM comes ends, and its caller gets the reply, be the broker elsewhere or in the program.

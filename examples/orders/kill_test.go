@@ -66,8 +66,7 @@ func TestKilledBeforeAck(t *testing.T) {
 // create sends a request for an order, and tells whether Julio got his tea.
 func create(t *testing.T, ctx context.Context, uri string, request Request) <-chan error {
 	t.Helper()
-	conn := hosttest.Dial(t, transport.Config{URI: uri}, rpc.Config{})
-	shop, err := rpc.Bind[Shop](conn)
+	shop, err := rpc.Bind[Shop](hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func TestProgram(t *testing.T) {
 	p := hosttest.StartProcess(t, cmd)
 	p.Line(`"msg":"ready","services":["greeting_service"]`)
 	var got string
-	client := hosttest.Dial(t, transport.Config{URI: uri}, rpc.Config{}).Client("greeting_service")
+	client := hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{}).Client("greeting_service")
 	if err := client.Call(t.Context(), "hello", &got, "Julio"); err != nil || got != "Hello, Julio!" {
 		t.Errorf("got %q, %v", got, err)
 	}

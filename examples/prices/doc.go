@@ -8,11 +8,11 @@
 //	$ gomeko call catalog.price product=tea
 //	120
 //
-// Whoever has no service to dispatch from does it by hand, in the shell or in a program:
+// The shell, or a program that hosts no services, dispatches in the name of one:
 //
 //	>>> n.dispatch_event("prices", "price_changed", {"product": "tea", "cents": 90})
 //
-//	conn, err := events.Dial(ctx, transport.Config{URI: uri})
+//	conn, err := transport.Dial(ctx, transport.Config{URI: uri})
 //	…
-//	err = conn.Dispatcher("prices")(ctx, "price_changed", prices.Changed{Product: "tea", Cents: 90})
+//	err = events.NewDispatcher(conn, "prices")(ctx, "price_changed", prices.Changed{Product: "tea", Cents: 90})
 package prices

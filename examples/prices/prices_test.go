@@ -57,18 +57,18 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// A program that is no service dispatches in the name of one, as Nameko's event_dispatcher does.
+// A program that hosts no services dispatches in the name of one, as Nameko's event_dispatcher does.
 func TestStandalone(t *testing.T) {
 	broker := transport.Config{URI: brokertest.Embedded(t)}
 	host := servicetest.New(t, prices.Module, service.Configure(broker))
 	learned := host.Watch("catalog.Learn")
 
-	conn, err := events.Dial(t.Context(), broker)
+	conn, err := transport.Dial(t.Context(), broker)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background())
-	dispatch := conn.Dispatcher("prices")
+	dispatch := events.NewDispatcher(conn, "prices")
 	if err := dispatch(t.Context(), "price_changed", prices.Changed{Product: "tea", Cents: 90}); err != nil {
 		t.Fatal(err)
 	}

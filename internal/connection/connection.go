@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -65,8 +66,8 @@ func newShared(host *service.Host, purpose string) (*Shared, error) {
 	return &Shared{host: host, config: config, purpose: purpose}, nil
 }
 
-// Config returns the configuration of the connection.
-func (s *Shared) Config() transport.Config { return s.config }
+// Codec returns the codec of what is published: [transport.Config].Codec or its default.
+func (s *Shared) Codec() codec.Codec { return cmp.Or[codec.Codec](s.config.Codec, codec.JSON) }
 
 // Conn returns the connection, nil before Setup.
 func (s *Shared) Conn() *transport.Conn { return s.conn }

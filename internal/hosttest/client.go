@@ -7,13 +7,25 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Dial connects a program that calls services; the connection is closed when the test ends.
-func Dial(t testing.TB, broker transport.Config, cfg rpc.Config) *rpc.Conn {
+// Dial connects to a broker. The connection is closed when the test ends.
+func Dial(t testing.TB, broker transport.Config) *transport.Conn {
 	t.Helper()
-	conn, err := rpc.Dial(t.Context(), broker, cfg)
+	conn, err := transport.Dial(t.Context(), broker)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { Close(t, conn.Close) })
 	return conn
+}
+
+// Caller connects a program that calls services. It is closed, with its connection, when the test
+// ends.
+func Caller(t testing.TB, broker transport.Config, cfg rpc.Config) *rpc.Caller {
+	t.Helper()
+	caller, err := rpc.NewCaller(t.Context(), Dial(t, broker), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { Close(t, caller.Close) })
+	return caller
 }

@@ -114,12 +114,7 @@ type source struct {
 
 func newSource(t *testing.T, uri string, many int, tally *tally) *source {
 	t.Helper()
-	conn, err := events.Dial(t.Context(), transport.Config{URI: uri})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	dispatch := conn.Dispatcher("source")
+	dispatch := events.NewDispatcher(hosttest.Dial(t, transport.Config{URI: uri}), "source")
 	s := &source{sent: make([]int, many)}
 	var next atomic.Int64
 	for range 64 {

@@ -22,7 +22,8 @@ const slack = 5 * time.Second
 // A load is callers that call all the time.
 type load struct {
 	sockets sockets
-	conns   []*rpc.Conn
+	conns   []*transport.Conn
+	callers []*rpc.Caller
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 	heap    uint64
@@ -43,21 +44,24 @@ func newLoad(t *testing.T, uri string, chance *rand.Rand) *load {
 	l.cancel = cancel
 	t.Cleanup(func() {
 		l.wg.Wait()
-		for _, conn := range l.conns {
-			_ = conn.Close(context.Background()) // again, if all went well
-		}
+		_ = l.hangUp(context.Background()) // again, if all went well
 	})
 	for range 2 {
-		conn, err := rpc.Dial(t.Context(), transport.Config{URI: uri, Dial: l.sockets.Dial}, rpc.Config{})
+		conn, err := transport.Dial(t.Context(), transport.Config{URI: uri, Dial: l.sockets.Dial})
 		if err != nil {
 			t.Fatal(err)
 		}
 		l.conns = append(l.conns, conn)
+		caller, err := rpc.NewCaller(t.Context(), conn, rpc.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.callers = append(l.callers, caller)
 		for range 25 {
 			chance := rand.New(rand.NewPCG(chance.Uint64(), 0))
 			l.wg.Go(func() {
 				for ctx.Err() == nil {
-					l.call(conn.Client("echo"), chance)
+					l.call(caller.Client("echo"), chance)
 				}
 			})
 		}
@@ -158,12 +162,12 @@ func (l *load) stop(t *testing.T) {
 // recovered checks that calls succeed.
 func (l *load) recovered(t *testing.T) {
 	t.Helper()
-	for i, conn := range l.conns {
+	for i, caller := range l.callers {
 		ctx, cancel := context.WithTimeout(t.Context(), hosttest.Timeout)
 		defer cancel()
 		var got int
-		if err := conn.Client("echo").Call(ctx, "echo", &got, 7, 0); err != nil || got != 7 {
-			t.Errorf("connection %d, when all is well again: got %d, %v, want 7", i, got, err)
+		if err := caller.Client("echo").Call(ctx, "echo", &got, 7, 0); err != nil || got != 7 {
+			t.Errorf("caller %d, when all is well again: got %d, %v, want 7", i, got, err)
 		}
 	}
 }
@@ -176,11 +180,21 @@ func (l *load) close(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), hosttest.Timeout)
 	defer cancel()
-	for _, conn := range l.conns {
-		if err := conn.Close(ctx); err != nil {
-			t.Errorf("close: %v", err)
-		}
+	if err := l.hangUp(ctx); err != nil {
+		t.Errorf("close: %v", err)
 	}
+}
+
+// hangUp closes the callers and their connections.
+func (l *load) hangUp(ctx context.Context) error {
+	var errs []error
+	for _, caller := range l.callers {
+		errs = append(errs, caller.Close(ctx))
+	}
+	for _, conn := range l.conns {
+		errs = append(errs, conn.Close(ctx))
+	}
+	return errors.Join(errs...)
 }
 
 func heap() uint64 {

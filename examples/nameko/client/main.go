@@ -1,4 +1,4 @@
-// Command client takes tea from the stock, as a program that is no service: client URI.
+// Command client takes tea from the stock, as a program that hosts no services: client URI.
 package main
 
 import (
@@ -27,12 +27,17 @@ func main() {
 }
 
 func run(ctx context.Context, uri string) error {
-	conn, err := rpc.Dial(ctx, transport.Config{URI: uri}, rpc.Config{Timeout: 10 * time.Second})
+	conn, err := transport.Dial(ctx, transport.Config{URI: uri})
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	stock, err := rpc.Bind[Stock](conn)
+	caller, err := rpc.NewCaller(ctx, conn, rpc.Config{Timeout: 10 * time.Second})
+	if err != nil {
+		return err
+	}
+	defer caller.Close(ctx)
+	stock, err := rpc.Bind[Stock](caller)
 	if err != nil {
 		return err
 	}
