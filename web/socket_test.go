@@ -249,8 +249,7 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
-// At a stop a socket is closed with 1001: at once if nothing runs for it, else when that is
-// answered.
+// A stop closes a socket with 1001: at once, or when its running request is answered.
 func TestSocketDrain(t *testing.T) {
 	t.Parallel()
 	staged := newStage()
@@ -357,8 +356,8 @@ type wrapped struct{ http.ResponseWriter }
 
 func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Sockets are opened by TLS where HTTP/2 is spoken too, and through middleware that knows nothing
-// of them.
+// Sockets open over TLS with HTTP/2 enabled, and through middleware that does not support
+// websockets.
 func TestSocketTLS(t *testing.T) {
 	t.Parallel()
 	made := httptest.NewUnstartedServer(nil)

@@ -79,7 +79,7 @@ func TestCommandLine(t *testing.T) {
 		{"run ./testdata/nothing", 1, "", []string{"./testdata/nothing"}},
 		{"run ./testdata/slow:Nobody", 1, "", []string{"has no service Nobody: it has Sloth"}},
 		{"run .:Main", 2, "", []string{"is a main package"}},
-		{"run . ./testdata/slow", 2, "", []string{"run it alone"}},
+		{"run . ./testdata/slow", 2, "", []string{"run it without other packages"}},
 		{"run ../../config", 1, "", []string{"github.com/gomeko/gomeko/config has nothing to run: "}},
 	} {
 		p := start(t, "", "", strings.Fields(test.args)...)

@@ -28,10 +28,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// css is how the page's parts are named.
+// css is a selector for elements of the page.
 type css = chromedp.CSS
 
-// serve hosts the board and what it needs on a free port, and returns its URL.
+// serve hosts the board and the services that it calls on a free port, and returns its URL.
 func serve(t *testing.T) (*servicetest.Host, string) {
 	t.Helper()
 	var port hosttest.Port
@@ -41,19 +41,19 @@ func serve(t *testing.T) (*servicetest.Host, string) {
 	return h, "http://" + port.Address()
 }
 
-// What two people see, each in a browser.
+// Two people see the same orders, each in a browser.
 func TestBoard(t *testing.T) {
 	chromium := findChromium(t)
 	h, url := serve(t)
 	ctx := browser(t, chromium)
 	julio, ana := tab(t, ctx), tab(t, ctx)
 
-	// Both open the page, on which there is nothing, and are told that it is live.
+	// Both open the page, which is empty and live.
 	for _, page := range []context.Context{julio, ana} {
 		run(t, page, chromedp.Navigate(url), chromedp.WaitVisible(css("#state.live")), chromedp.WaitVisible(css("#empty")))
 	}
 
-	// Ana orders by the form, and both see it.
+	// Ana orders with the form, and both see the order.
 	run(t, ana,
 		chromedp.SetValue(css("[name=user_id]"), "8"),
 		chromedp.SetValue(css("[name=product]"), "coffee"),
@@ -63,7 +63,7 @@ func TestBoard(t *testing.T) {
 		equal(t, page, "#orders li:first-child", "2× coffee Ana")
 	}
 
-	// Somebody orders for Julio by RPC, and both see it, on top.
+	// An order for Julio is created by RPC, and both see it at the top.
 	create := func(id, product string) {
 		if err := h.Client("orders").Call(t.Context(), "create_order", nil, rpc.Kwargs{"id", id, "user_id", 7, "product", product}); err != nil {
 			t.Fatal(err)
@@ -75,11 +75,11 @@ func TestBoard(t *testing.T) {
 		run(t, page, chromedp.WaitNotVisible(css("#empty")))
 	}
 
-	// Who comes later, or comes back, sees what there was.
+	// A page that is opened later shows the earlier orders.
 	run(t, julio, chromedp.Reload(), chromedp.WaitVisible(css("#state.live")))
 	equal(t, julio, "#orders li:last-child", "2× coffee Ana")
 
-	// Three orders are the most one may have: the page says so, and no order comes.
+	// A user may have three orders: the page shows the error, and no order appears.
 	create("a2", "tea")
 	create("a3", "coffee")
 	run(t, julio, chromedp.SetValue(css("[name=user_id]"), "7"), chromedp.Click(css("button")))
@@ -87,7 +87,7 @@ func TestBoard(t *testing.T) {
 	equal(t, julio, "#orders li:first-child", "1× coffee Julio")
 }
 
-// Without the script the form is an ordinary one: its answer leads back to the page.
+// Without the script the form redirects to the page.
 func TestForm(t *testing.T) {
 	_, url := serve(t)
 	defer http.DefaultClient.CloseIdleConnections()
@@ -102,7 +102,7 @@ func TestForm(t *testing.T) {
 	}
 }
 
-// A method alone is called on a struct literal.
+// A method is called on a struct literal.
 func TestOrderCreated(t *testing.T) {
 	var told []string
 	b := board.New()
@@ -123,7 +123,7 @@ func TestOrderCreated(t *testing.T) {
 	}
 }
 
-// findChromium returns the path of Chromium. If there is none the test is skipped, or fails if CI=true.
+// findChromium returns the path of Chromium. Without it the test is skipped, or fails if CI=true.
 func findChromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -135,7 +135,7 @@ func findChromium(t *testing.T) string {
 	return ""
 }
 
-// browser starts one without a window, which ends with the test.
+// browser starts a browser without a window, and ends it when the test ends.
 func browser(t *testing.T, path string) context.Context {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
@@ -164,7 +164,7 @@ func browser(t *testing.T, path string) context.Context {
 	return ctx
 }
 
-// tab opens one in the browser.
+// tab opens a tab in the browser.
 func tab(t *testing.T, browser context.Context) context.Context {
 	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
@@ -179,7 +179,7 @@ func run(t *testing.T, page context.Context, actions ...chromedp.Action[chromedp
 	}
 }
 
-// equal waits until the text of what the selector finds is the one wanted.
+// equal waits until the element of the selector has the text.
 func equal(t *testing.T, page context.Context, selector, want string) {
 	t.Helper()
 	text := fmt.Sprintf(`(document.querySelector(%q)?.innerText ?? "").split(/\s+/).join(" ")`, selector)

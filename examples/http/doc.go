@@ -1,6 +1,6 @@
-// Package httpservice has the HTTP examples of Nameko's documentation: values in paths, bodies,
-// statuses, headers, answers of one's own, and errors as JSON; and that of websockets. It needs no
-// broker.
+// Package httpservice has the HTTP and websocket examples of Nameko's documentation: values in
+// paths, bodies, statuses, headers, a response that the method writes itself, and errors as JSON.
+// It needs no broker.
 //
 //	gomeko run ./examples/http
 //
@@ -18,16 +18,16 @@
 //
 //	received: post body
 //
-// (The headers Date and X-Request-Id are left out.) /get/abc is answered 404: the method takes an
-// int.
+// (The headers Date and X-Request-Id are omitted.) /get/abc is answered with 404, because the
+// method takes an int.
 //
 // # Errors
 //
-// [InvalidArguments] says what its status is. As JSON, with a code, errors go out by the hook of
-// [Module]; without it the answer is a line, "Error: InvalidArguments: Argument `foo` is required."
+// [InvalidArguments] chooses its status. The hook of [Module] sends errors as JSON with a code.
+// Without it, the response is the line "Error: InvalidArguments: Argument `foo` is required."
 //
 // # Websockets
 //
-// [WebsocketRPC] is at /ws, for whoever sends {"method": "echo", "data": {"value": "hellø"},
-// "correlation_id": 1}. See examples/board for browsers that are told of what happens.
+// [WebsocketRPC] serves /ws. A client sends {"method": "echo", "data": {"value": "hellø"},
+// "correlation_id": 1}. See examples/board for events that are sent to browsers.
 package httpservice

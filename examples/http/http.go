@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// HTTPService answers requests.
+// HTTPService has the methods of Nameko's HTTP examples.
 type HTTPService struct {
 	_ service.Name `service:"http_service"`
 
@@ -24,7 +24,7 @@ type HTTPService struct {
 	}
 }
 
-// GetMethod is called with what the path has.
+// GetMethod takes the wildcard of its path as an int.
 func (*HTTPService) GetMethod(_ context.Context, value int) (string, error) {
 	return fmt.Sprintf(`{"value": %d}`, value), nil
 }
@@ -35,34 +35,34 @@ func (*HTTPService) DoPost(_ context.Context, r *http.Request) (string, error) {
 	return "received: " + string(body), err
 }
 
-// Privileged has a status of its own.
+// Privileged chooses the status.
 func (*HTTPService) Privileged(context.Context) (web.Response, error) {
 	return web.Response{Status: http.StatusForbidden, Body: "Forbidden"}, nil
 }
 
-// Headers has a header too.
+// Headers sets a header.
 func (*HTTPService) Headers(context.Context) (web.Response, error) {
 	location := http.Header{"Location": {"https://www.example.com/widget/1"}}
 	return web.Response{Status: http.StatusCreated, Header: location, Body: ""}, nil
 }
 
-// Custom writes its answer itself.
+// Custom writes the response itself.
 func (*HTTPService) Custom(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, "payload")
 }
 
-// CustomException fails, as the client is told by a code.
+// CustomException returns an error that [Module] sends with a code.
 func (*HTTPService) CustomException(context.Context) error {
 	return &InvalidArguments{"Argument `foo` is required."}
 }
 
-// InvalidArguments is the error of a request that lacks something.
+// InvalidArguments is the error of a request without a required argument.
 type InvalidArguments struct{ text string }
 
 func (e *InvalidArguments) Error() string { return e.text }
 
-// HTTPStatus returns the status of its answer.
+// HTTPStatus returns the status of the response.
 func (*InvalidArguments) HTTPStatus() int { return http.StatusBadRequest }
 
-// Expected returns true: it is for the client to mend.
+// Expected returns true: the client must correct its request.
 func (*InvalidArguments) Expected() bool { return true }

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve starts the services on a free port, and returns its address.
+// serve starts services on a free port, and returns its address.
 func serve(t *testing.T, services ...any) (address string) {
 	t.Helper()
 	var port hosttest.Port
@@ -28,14 +28,13 @@ func serve(t *testing.T, services ...any) (address string) {
 	return port.Address()
 }
 
-// curl runs a command line of curl's, for localhost:8000 at address, and returns what it prints without the headers that
-// differ from day to day.
+// curl runs a command line with curl, and returns its output without the headers that vary.
 func curl(t *testing.T, address, line string) string {
 	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil {
 		hosttest.Missing(t, "curl is not installed")
 	}
-	// A shell reads the line, as whoever pastes it.
+	// A shell parses the line, as in a terminal.
 	out, err := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(line, "curl", "curl -sS", 1)).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", line, err, out)
@@ -44,7 +43,7 @@ func curl(t *testing.T, address, line string) string {
 	return regexp.MustCompile(`(?m)^(Date|X-Request-Id): .*\n`).ReplaceAllString(text, "")
 }
 
-// TestTranscripts runs the lines of the package's documentation, which are those of the slides, and gets what it has.
+// TestTranscripts runs the commands of the package's documentation, and compares their output.
 func TestTranscripts(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
 	if err != nil {
@@ -64,7 +63,7 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// TestExamples has the other examples of Nameko's page.
+// TestExamples runs the other examples of Nameko's documentation.
 func TestExamples(t *testing.T) {
 	plain, module := serve(t, new(httpservice.HTTPService)), serve(t, httpservice.Module)
 	for _, c := range []struct{ address, path, want string }{
@@ -97,7 +96,7 @@ func TestWebsocket(t *testing.T) {
 	}
 }
 
-// sorted has the lines of an answer in an order, for that of headers is anybody's.
+// sorted returns the lines of a response, sorted, because the order of headers varies.
 func sorted(answer string) string {
 	lines := strings.Split(answer, "\n")
 	slices.Sort(lines)

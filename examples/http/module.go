@@ -11,20 +11,20 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Module is the services, and how they tell of errors.
+// Module has the services, and the hook that sends their errors as JSON.
 var Module = fx.Module("http",
 	service.Provide(new(HTTPService)),
 	service.Provide(new(WebsocketRPC)),
-	service.Configure(web.Hooks{Errors: tell}),
+	service.Configure(web.Hooks{Errors: sendError}),
 )
 
-// tell answers with an error as JSON, with a code for programs: Nameko's response_from_exception.
-func tell(w http.ResponseWriter, _ *http.Request, e *web.Error) {
+// sendError sends an error as JSON with a code for programs, as Nameko's response_from_exception does.
+func sendError(w http.ResponseWriter, _ *http.Request, e *web.Error) {
 	code := "unexpected_error"
 	if invalid := (*InvalidArguments)(nil); errors.As(e, &invalid) {
 		code = "invalid_arguments"
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(e.Status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": code, "message": e.Message}) // who has gone is not told
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": code, "message": e.Message}) // on an error the client has disconnected
 }

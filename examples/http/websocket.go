@@ -7,7 +7,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// WebsocketRPC answers by websocket.
+// WebsocketRPC is called by websocket.
 type WebsocketRPC struct {
 	_ service.Name `service:"websocket_rpc_service"`
 
@@ -16,5 +16,5 @@ type WebsocketRPC struct {
 	}
 }
 
-// Echo returns what it is given.
+// Echo returns its argument.
 func (*WebsocketRPC) Echo(_ context.Context, value string) (string, error) { return value, nil }
