@@ -210,7 +210,7 @@ func TestMistakes(t *testing.T) {
 		`Args: arguments: "quorum" is no argument: write name=value with spaces between them, as in arguments:"x-queue-type=quorum x-max-length=1000"`,
 		`Taken: durable has no meaning with declare:"false"`,
 		`Typo: unknown key requeu in its tag: did you mean requeue?`,
-		`Missing: has no method Missing: write func`,
+		`Missing: no such method: add func`,
 		`Classic: queue "g" is declared with other flags by Quorum of wrong (durable=true auto_delete=false exclusive=false arguments=map[x-queue-type:quorum]; here durable=true auto_delete=false exclusive=false): make them the same`,
 		`Bare: Bare takes [] after ctx, and a message has one payload: write Bare(ctx context.Context, payload T) error, or with messaging.Message ahead of the payload`,
 		`Headers: headers: "tenant" is no argument: write name=value with spaces between them, as in headers:"x-tenant=eu x-version=2"`,

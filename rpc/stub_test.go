@@ -238,14 +238,14 @@ type (
 )
 
 const wrongText = `
-Users: unknown key rcp in its tag: known are rpc
+Users: unknown key rcp in its tag: known keys: rpc
 Users: Again: get_user(a=1) does not match func(context.Context) error: write one name for each parameter after ctx
 Users: Twice: Get already calls get_user: remove one of them
 Users: Untold: the tag must name the method to call, as in rpc:"get_user"
-Users: Typo: unknown key rcp in its tag: known are rpc
+Users: Typo: unknown key rcp in its tag: known keys: rpc
 Users: Typo: the tag must name the method to call, as in rpc:"get_user"
 Users: Key: unknown key rpcs in its tag: did you mean rpc?
-Users: Key: unknown key x in its tag: known are rpc
+Users: Key: unknown key x in its tag: known keys: rpc
 Users: Dot: method "a.b" contains a dot, and the binding users.* matches one word: write "a_b"
 Users: List: signature "list(a, *)": a bare * must be followed by a parameter
 Users: NoCtx: its first parameter is not context.Context: write func(context.Context, int, ...string) (int, error)

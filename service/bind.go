@@ -6,13 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"go/token"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
-	"unicode"
 
-	"github.com/gomeko/gomeko/internal/nearest"
 	"github.com/gomeko/gomeko/signature"
 )
 
@@ -21,32 +19,31 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// bind finds the method of the service and gives the parameters of sig to the method's.
-func bind(proto reflect.Value, name string, sig *signature.Signature, lead []reflect.Type) (*method, error) {
-	typ := reflect.PointerTo(proto.Type())
-	remedy := declaration(proto.Type(), name, sig, lead)
-	goMethod, ok := typ.MethodByName(name)
+// bind finds the row's method, and binds the parameters of sig to its own.
+func (r *Row) bind(sig *signature.Signature, leading []reflect.Type) (*method, error) {
+	goMethod, ok := reflect.PointerTo(r.hosted.proto.Type()).MethodByName(r.Method)
 	if !ok {
-		return nil, noMethod(typ, name, remedy)
+		return nil, r.noMethod(sig, leading)
 	}
 	m := &method{
+		name:    r.Method,
 		sig:     sig,
-		proto:   proto,
+		proto:   r.hosted.proto,
+		plan:    &r.hosted.plan,
 		fn:      goMethod.Func,
-		leading: lead,
+		leading: leading,
 	}
-	params, err := m.shape(name, remedy)
+	params, err := m.parameters()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: write %s", err, r.declaration(sig, leading, goMethod))
 	}
 	switch {
 	case sig.Listed:
-		err = m.bindList(name, params)
-	case len(params) == 0:
+		err = m.bindList(params)
 	case len(params) == 1:
-		err = m.bindStruct(name, params[0])
-	default:
-		err = fmt.Errorf("%s takes %s: name them, %s", name, these(params), listFor(sig.Name, params))
+		err = m.bindStruct(params[0])
+	case len(params) > 1:
+		err = fmt.Errorf("%s takes %s after ctx: name them in the tag, as in %s", m.name, count(params), exampleList(sig.Name, params))
 	}
 	if err != nil {
 		return nil, err
@@ -59,41 +56,54 @@ func bind(proto reflect.Value, name string, sig *signature.Signature, lead []ref
 	return m, nil
 }
 
-// shape checks what every method has, and returns the parameters that are left for arguments.
-func (m *method) shape(name, remedy string) ([]reflect.Type, error) {
+// parameters checks what every method must have, and returns the parameters that take arguments.
+func (m *method) parameters() ([]reflect.Type, error) {
 	t := m.fn.Type()
-	ins := make([]reflect.Type, 0, t.NumIn())
-	for i := 1; i < t.NumIn(); i++ {
-		ins = append(ins, t.In(i))
-	}
+	ins := inputs(t)
 	if m.bare = t.NumOut() == 0 && slices.ContainsFunc(m.leading, carriesContext) && slices.Equal(ins, m.leading); m.bare {
 		return nil, nil
 	}
 	if len(ins) == 0 || ins[0] != contextType {
-		return nil, fmt.Errorf("the first parameter of %s is not context.Context: write %s", name, remedy)
+		return nil, fmt.Errorf("the first parameter of %s must be context.Context", m.name)
 	}
 	if n := t.NumOut(); n == 0 || n > 2 || t.Out(n-1) != errorType {
-		return nil, fmt.Errorf("%s does not return (T, error) or error: write %s", name, remedy)
+		return nil, fmt.Errorf("%s must return error or (T, error)", m.name)
 	}
 	ins = ins[1:]
 	for i, want := range m.leading {
 		if i >= len(ins) || ins[i] != want {
-			return nil, fmt.Errorf("parameter %d of %s after ctx is not %s: write %s", i+1, name, want, remedy)
+			return nil, fmt.Errorf("parameter %d of %s after ctx must be %s", i+1, m.name, want)
 		}
 	}
 	return ins[len(m.leading):], nil
 }
 
-// carriesContext reports whether a value of t has a ctx with it, as an *http.Request has.
+// inputs returns the types of a method's parameters after the receiver.
+func inputs(t reflect.Type) []reflect.Type {
+	types := make([]reflect.Type, 0, t.NumIn())
+	for i := 1; i < t.NumIn(); i++ {
+		types = append(types, t.In(i))
+	}
+	return types
+}
+
+// withoutContext returns types without ctx, if it is the first.
+func withoutContext(types []reflect.Type) []reflect.Type {
+	if len(types) > 0 && types[0] == contextType {
+		return types[1:]
+	}
+	return types
+}
+
+// carriesContext reports whether a value of t has a context, as an *http.Request has.
 func carriesContext(t reflect.Type) bool {
 	return t.Implements(reflect.TypeFor[interface{ Context() context.Context }]())
 }
 
-// bindList gives each name of the list one Go parameter.
-func (m *method) bindList(name string, params []reflect.Type) error {
-	if len(params) != len(m.sig.Params) {
-		return fmt.Errorf("tag names %d parameter%s, %s takes %s: write a name for each, %s",
-			len(m.sig.Params), plural(len(m.sig.Params)), name, these(params), listFor(m.sig.Name, params))
+// bindList binds each name of the list to one Go parameter.
+func (m *method) bindList(params []reflect.Type) error {
+	if err := m.checkLength(params); err != nil {
+		return err
 	}
 	var mistakes []error
 	for i := range m.sig.Params {
@@ -102,9 +112,9 @@ func (m *method) bindList(name string, params []reflect.Type) error {
 		s := slot{typ: t, expected: expected(t)}
 		switch {
 		case p.Kind == signature.Rest && t.Kind() != reflect.Slice:
-			mistakes = append(mistakes, fmt.Errorf("parameter *%s is %s: make it a slice, such as []%s", p.Name, t, t))
+			mistakes = append(mistakes, fmt.Errorf("parameter *%s must be a slice, not %s: write []%[2]s", p.Name, t))
 		case p.Kind == signature.Options && (t.Kind() != reflect.Map || t.Key().Kind() != reflect.String):
-			mistakes = append(mistakes, fmt.Errorf("parameter **%s is %s: make it a map by string, such as map[string]any", p.Name, t))
+			mistakes = append(mistakes, fmt.Errorf("parameter **%s must be a map with string keys, not %s: write map[string]any", p.Name, t))
 		case p.Kind == signature.Rest || p.Kind == signature.Options:
 			s.expected = expected(t.Elem())
 		case p.Optional:
@@ -118,8 +128,25 @@ func (m *method) bindList(name string, params []reflect.Type) error {
 	return errors.Join(mistakes...)
 }
 
-// bindStruct makes each field of a struct a parameter.
-func (m *method) bindStruct(name string, t reflect.Type) error {
+// checkLength returns an error if the list has more or fewer names than the method has parameters.
+func (m *method) checkLength(params []reflect.Type) error {
+	named, taken := len(m.sig.Params), len(params)
+	if named == taken {
+		return nil
+	}
+	mistake := fmt.Errorf("the tag names %s, but %s takes %s after ctx", plural(named, "parameter"), m.name, count(params))
+	if named < taken {
+		return fmt.Errorf("%w: name each in the tag, as in %s", mistake, exampleList(m.sig.Name, params))
+	}
+	var extra []string
+	for _, p := range m.sig.Params[taken:] {
+		extra = append(extra, p.Name)
+	}
+	return fmt.Errorf("%w: add %s to the method, or remove it from the tag", mistake, strings.Join(extra, ", "))
+}
+
+// bindStruct binds each field of a struct as a parameter.
+func (m *method) bindStruct(t reflect.Type) error {
 	fields := t
 	if t.Kind() == reflect.Pointer {
 		fields, m.ptr = t.Elem(), true
@@ -127,27 +154,27 @@ func (m *method) bindStruct(name string, t reflect.Type) error {
 	why := ""
 	switch {
 	case fields.Kind() != reflect.Struct:
-		why = "which is no struct of parameters"
+		why = "which is not a struct"
 	case unmarshalsItself(fields):
 		why = "which unmarshals itself"
 	case fields.NumField() > 0 && !slices.ContainsFunc(reflect.VisibleFields(fields), func(f reflect.StructField) bool { return f.IsExported() }):
 		why = "which has no exported fields"
 	}
 	if why != "" {
-		return fmt.Errorf("%s takes %s, %s: name it, %s", name, t, why, listFor(m.sig.Name, []reflect.Type{t}))
+		return fmt.Errorf("%s takes %s, %s: name it in the tag, as in %s", m.name, t, why, exampleList(m.sig.Name, []reflect.Type{t}))
 	}
 	m.args = fields
 	return errors.Join(m.addFields(fields, nil)...)
 }
 
-// addFields adds the fields of t, which lies at index in the struct of parameters; embedded structs are
-// flattened as encoding/json does.
+// addFields adds the fields of t, which is at index in the struct of parameters. Fields of embedded structs
+// count as its own, as in encoding/json.
 func (m *method) addFields(t reflect.Type, index []int) (mistakes []error) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		at := append(slices.Clip(index), i)
-		tags, err := ParseTag(string(f.Tag))
-		jsonTag, _ := tags.lookup("json")
+		tag, err := ParseTag(string(f.Tag))
+		jsonTag := tag.Get("json")
 		name, options, _ := strings.Cut(jsonTag, ",")
 		switch {
 		case jsonTag == "-" || !f.IsExported() && !f.Anonymous:
@@ -169,7 +196,7 @@ func (m *method) addFields(t reflect.Type, index []int) (mistakes []error) {
 			p.Name = f.Name
 		}
 		s := slot{typ: f.Type, index: at, expected: expected(f.Type)}
-		if err := m.option(&p, &s, tags, strings.Split(options, ",")); err != nil {
+		if err := m.option(&p, &s, tag, strings.Split(options, ",")); err != nil {
 			mistakes = append(mistakes, fmt.Errorf("%s.%s: %w", t, f.Name, err))
 		}
 		m.sig.Params = append(m.sig.Params, p)
@@ -178,23 +205,23 @@ func (m *method) addFields(t reflect.Type, index []int) (mistakes []error) {
 	return mistakes
 }
 
-// option reads from the field's tag and type whether p may be left out, and what it is then.
-func (m *method) option(p *signature.Param, s *slot, tags Tag, options []string) error {
-	literal, hasDefault := tags.lookup("default")
-	sensitive, isSensitive := tags.lookup("sensitive")
+// option reads from the field's tag and type whether p is optional, and its default.
+func (m *method) option(p *signature.Param, s *slot, tag Tag, options []string) error {
+	literal, hasDefault := tag.lookup("default")
+	sensitive, isSensitive := tag.lookup("sensitive")
 	s.hidden = sensitive == "true"
 	switch {
 	case isSensitive && !s.hidden:
-		return fmt.Errorf(`sensitive %q has no meaning for a field: write sensitive:"true"`, sensitive)
+		return errors.New(`sensitive: must be "true"`)
 	case slices.Contains(options, "string"):
-		return errors.New(`json's option "string" has no meaning for a parameter: leave it out`)
+		return errors.New(`the option "string" of json has no effect on a parameter: remove it`)
 	case hasDefault:
 		v, err := signature.Literal(literal)
-		if err == nil {
-			s.fallback, err = fallback(p.Type, v)
-		}
 		if err != nil {
-			return fmt.Errorf("default:%q: %w", literal, err)
+			return fmt.Errorf("default: %w", err)
+		}
+		if s.fallback, err = fallback(p.Type, v); err != nil {
+			return err
 		}
 		p.Default, p.Optional = v, true
 	case p.Type.Kind() == reflect.Pointer:
@@ -205,15 +232,15 @@ func (m *method) option(p *signature.Param, s *slot, tags Tag, options []string)
 	for _, b := range m.sig.Params {
 		switch {
 		case b.Name == p.Name:
-			return fmt.Errorf("two fields are the parameter %s", p.Name)
+			return fmt.Errorf("two fields have the name %s: rename one", p.Name)
 		case b.Optional && !p.Optional:
-			return fmt.Errorf("%s is required but follows %s, which is not: put it first, or give it a default", p.Name, b.Name)
+			return fmt.Errorf("%s is required but follows %s, which is optional: put it first, or give it a default", p.Name, b.Name)
 		}
 	}
 	return nil
 }
 
-// zero is the zero value of t among the values that a literal has.
+// zero returns the zero value of t as a literal.
 func zero(t reflect.Type) any {
 	switch t.Kind() {
 	case reflect.Bool:
@@ -229,7 +256,8 @@ func zero(t reflect.Type) any {
 	return nil
 }
 
-// fallback compiles a default: what cannot be changed by who gets it is converted once, all else for each call.
+// fallback returns the function that sets a parameter to its default. A default that a method could change
+// is converted for each call.
 func fallback(t reflect.Type, literal any) (func(reflect.Value), error) {
 	v := reflect.New(t).Elem()
 	if err := store(v, literal); err != nil {
@@ -244,7 +272,7 @@ func fallback(t reflect.Type, literal any) (func(reflect.Value), error) {
 	return func(dst reflect.Value) { dst.Set(v) }, nil
 }
 
-// store converts what [signature.Literal] has read to the type of dst, which it sets.
+// store sets dst to a value of [signature.Literal].
 func store(dst reflect.Value, v any) error {
 	t := dst.Type()
 	misfit := fmt.Errorf("default %s does not fit %s", signature.Repr(v), t)
@@ -255,7 +283,7 @@ func store(dst reflect.Value, v any) error {
 			dst.SetZero()
 			return nil
 		}
-		return fmt.Errorf("%w: make it *%s", misfit, t)
+		return fmt.Errorf("%w: use *%s", misfit, t)
 	case t == reflect.TypeFor[any]():
 		dst.Set(reflect.ValueOf(v))
 		return nil
@@ -270,98 +298,54 @@ func store(dst reflect.Value, v any) error {
 	return nil
 }
 
-// unmarshalsItself reports whether a value of t is read by code of its own, so that its fields are not parameters.
+// unmarshalsItself reports whether t has its own UnmarshalJSON or UnmarshalText, so that its fields are not
+// parameters.
 func unmarshalsItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
 	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-func noMethod(typ reflect.Type, name, remedy string) error {
-	if first := []rune(name)[0]; !unicode.IsUpper(first) {
-		return fmt.Errorf("method %s is not exported: write %s%s", name, string(unicode.ToUpper(first)), name[len(string(first)):])
+// expected returns the Python type of the values that fit t.
+func expected(t reflect.Type) string {
+	if unmarshalsItself(t) {
+		return t.String()
 	}
-	names := make([]string, typ.NumMethod())
-	for i := range names {
-		names[i] = typ.Method(i).Name
-	}
-	if near := nearest.Likely(name, names); near != "" {
-		return fmt.Errorf("has no method %s; did you mean %s? Or write %s", name, near, remedy)
-	}
-	return fmt.Errorf("has no method %s: write %s", name, remedy)
-}
-
-// declaration writes the method that would fit: func (o *Orders) GetOrder(ctx context.Context, orderID any) (any, error).
-func declaration(service reflect.Type, name string, sig *signature.Signature, lead []reflect.Type) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "func (%s *%s) %s(ctx context.Context", initial(service), service.Name(), name)
-	for _, t := range lead {
-		fmt.Fprintf(&b, ", %s %s", initial(t), t)
-	}
-	for _, p := range sig.Params {
-		t := "any"
-		switch {
-		case p.Kind == signature.Rest:
-			t = "[]any"
-		case p.Kind == signature.Options:
-			t = "map[string]any"
-		case p.Default != nil:
-			t = strings.NewReplacer("int64", "int", "interface {}", "any").Replace(fmt.Sprintf("%T", p.Default))
+	switch t.Kind() {
+	case reflect.Bool:
+		return "bool"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return "int"
+	case reflect.Float32, reflect.Float64:
+		return "float"
+	case reflect.String:
+		return "str"
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return "bytes"
 		}
-		fmt.Fprintf(&b, ", %s %s", camel(p.Name), t)
+		return "list"
+	case reflect.Map, reflect.Struct:
+		return "dict"
+	case reflect.Pointer:
+		return expected(t.Elem()) + " or None"
 	}
-	b.WriteString(") (any, error)")
-	return b.String()
+	return t.String()
 }
 
-func initial(t reflect.Type) string {
-	for _, r := range strings.ToLower(t.Name()) {
-		return string(r)
-	}
-	return "v"
-}
-
-// camel spells a name of Python's as Go does: order_id is orderID.
-func camel(name string) string {
-	words := strings.Split(strings.Trim(name, "_"), "_")
-	for i, w := range words[1:] {
-		switch w {
-		case "id", "url", "uri", "http", "json", "api", "ip":
-			words[i+1] = strings.ToUpper(w)
-		default:
-			words[i+1] = strings.ToUpper(w[:min(1, len(w))]) + w[min(1, len(w)):]
+// layout returns the frame of the method's calls, so that one allocation has all of it.
+func (m *method) layout() reflect.Type {
+	types := []reflect.Type{m.proto.Type(), contextType}
+	if m.args != nil {
+		types = append(types, m.args)
+	} else {
+		for i := range m.slots {
+			types = append(types, m.slots[i].typ)
 		}
 	}
-	word := strings.Join(words, "")
-	if word == "" || token.IsKeyword(word) {
-		word += "_"
+	fields := make([]reflect.StructField, len(types))
+	for i, t := range types {
+		fields[i] = reflect.StructField{Name: "F" + strconv.Itoa(i), Type: t}
 	}
-	return word
-}
-
-// these says how many parameters a method has after ctx, and of which types.
-func these(params []reflect.Type) string {
-	if len(params) == 0 {
-		return "none"
-	}
-	types := make([]string, len(params))
-	for i, t := range params {
-		types[i] = t.String()
-	}
-	return fmt.Sprintf("%d (%s)", len(params), strings.Join(types, ", "))
-}
-
-// listFor writes a list that fits the parameters, for a remedy.
-func listFor(name string, params []reflect.Type) string {
-	names := make([]string, len(params))
-	for i := range params {
-		names[i] = string(rune('a' + i%26))
-	}
-	return fmt.Sprintf("as in %s(%s)", name, strings.Join(names, ", "))
-}
-
-func plural(n int) string {
-	if n == 1 {
-		return ""
-	}
-	return "s"
+	return reflect.StructOf(fields)
 }

@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gomeko/gomeko/internal/inject"
 	"github.com/gomeko/gomeko/internal/nearest"
@@ -21,83 +19,73 @@ var (
 	dependencyType = reflect.TypeFor[DependencyType]()
 )
 
-// A binder makes services out of structs for New, and collects their mistakes in the order of declaration.
+// A binder makes the services of a container out of structs. The steps stand below in their order: the
+// container, its services, their fields, and of these the rows. The mistakes are in the order in which
+// they are declared.
 type binder struct {
 	container *Container
-	unstarted *Host // of the rows that Config.Only leaves out: what only they share is never started
+	unstarted *Host // of the rows that Config.Only leaves out; what only they share is never started
 	mistakes  []error
 }
 
-func (b *binder) err() error { return errors.Join(b.mistakes...) }
-
-// add adds a mistake, those of errors.Join one by one.
-func (b *binder) add(where string, err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		if all := joined.Unwrap(); errors.Join(all...).Error() == err.Error() {
-			for _, e := range all {
-				b.add(where, e)
-			}
-			return
-		}
-	}
-	b.mistakes = append(b.mistakes, fmt.Errorf("%s: %w", where, err))
-}
-
-func (b *binder) addf(where, format string, args ...any) {
-	b.add(where, fmt.Errorf(format, args...))
-}
-
-func (b *binder) config(cfg Config) {
-	if cfg.MaxWorkers < 0 {
-		b.addf("service.Config", "MaxWorkers is %d: leave it 0 for %d", cfg.MaxWorkers, defaultMaxWorkers)
-	}
-	for i, m := range cfg.Middleware {
-		if m == nil {
-			b.addf("service.Config", "Middleware[%d] is nil: leave it out", i)
-		}
-	}
-}
-
-// application binds the services of an application, which is the first to start and the last to stop.
-func (b *binder) application(app *application) {
+// bind binds the services of an application. The error has every mistake.
+func (b *binder) bind(app *application) error {
+	b.config()
 	b.container.host.shared = append(b.container.host.shared, &managed{value: app, owner: "application"})
-	if err := app.Err(); err != nil {
-		b.add("application", err)
-	}
+	b.add("application", app.Err())
 	for _, target := range app.Targets {
 		b.service(target)
 	}
-	if b.err() == nil {
+	if len(b.mistakes) == 0 {
 		b.only()
 	}
-	if b.err() == nil && !app.Partial {
-		b.mistakes = append(b.mistakes, b.container.configuration.mistakes()...)
+	if len(b.mistakes) == 0 && !app.Partial { // else extensions may not have looked for their values
+		b.mistakes = b.container.configuration.mistakes()
+	}
+	return errors.Join(b.mistakes...)
+}
+
+// config checks the configuration of the container.
+func (b *binder) config() {
+	cfg := &b.container.cfg
+	if cfg.MaxWorkers < 0 {
+		b.addf("service.Config", "MaxWorkers must not be negative: use 0 for the default of %d", defaultMaxWorkers)
+	}
+	for i, m := range cfg.Middleware {
+		if m == nil {
+			b.addf("service.Config", "Middleware[%d] is nil: remove it", i)
+		}
 	}
 }
 
-// only checks that the rows of Config.Only are there.
+// only checks that there are the rows of Config.Only.
 func (b *binder) only() {
 	names := make([]string, len(b.container.rows))
-	for i, f := range b.container.rows {
-		names[i] = f.path()
+	for i, r := range b.container.rows {
+		names[i] = r.path()
 	}
 	for i, name := range b.container.cfg.Only {
 		if slices.Contains(names, name) {
 			continue
 		}
-		remedy := "there are " + strings.Join(names, ", ")
+		remedy := "the rows are " + strings.Join(names, ", ")
 		if near := nearest.Likely(name, names); near != "" {
 			remedy = "did you mean " + near + "?"
 		}
-		b.addf("service.Config", "Only[%d] is %q, which is no row: %s", i, name, remedy)
+		b.addf("service.Config", "Only[%d]: no such row %q: %s", i, name, remedy)
 	}
 }
 
+// service binds a service.
 func (b *binder) service(target *inject.Target) {
 	v := reflect.ValueOf(target.Ptr)
 	where := fmt.Sprintf("service %T", target.Ptr)
-	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().Kind() != reflect.Struct {
-		b.addf(where, "must be a pointer to the struct of a service, as in new(Orders); configuration values need service.Configure(…)")
+	switch {
+	case v.Kind() != reflect.Pointer || v.Type().Elem().Kind() != reflect.Struct:
+		b.addf(where, "must be a pointer to the struct of a service, as in new(Orders); a configuration value needs service.Configure(…)")
+		return
+	case v.IsNil():
+		b.addf(where, "is nil: write new(%s)", v.Type().Elem())
 		return
 	}
 	t := v.Type().Elem()
@@ -111,14 +99,14 @@ func (b *binder) service(target *inject.Target) {
 	h.proto.Set(v.Elem())
 	for _, other := range b.container.hosted {
 		if h.name != "" && other.name == h.name {
-			b.addf("service "+h.name, "is the name of both %s and %s: give each one of its own", other.proto.Type(), t)
+			b.addf(h.label(), "two services have this name, %s and %s: rename one", other.proto.Type(), t)
 		}
 	}
 	b.container.hosted = append(b.container.hosted, h)
 	b.fields(h, h.proto, nil)
 }
 
-// name returns the name of a service's type, "" if it has none.
+// name returns the name of a service, "" if it has none.
 func (b *binder) name(t reflect.Type) string {
 	where := fmt.Sprintf("service %s", t)
 	found, name := 0, ""
@@ -134,20 +122,18 @@ func (b *binder) name(t reflect.Type) string {
 		case err != nil:
 			b.add(where, err)
 		case f.Name != "_":
-			b.addf(where, "its service.Name is a field %s: write _ service.Name `service:\"%s\"`", f.Name, cmp.Or(name, "orders"))
+			b.addf(where, "service.Name must be a blank field, not %s: write _ service.Name `service:\"%s\"`", f.Name, cmp.Or(name, "orders"))
 		case strings.TrimSpace(name) == "":
-			b.addf(where, "its name is empty: write _ service.Name `service:\"%s\"`", strings.ToLower(t.Name()))
+			b.addf(where, "the name is empty: write _ service.Name `service:\"%s\"`", strings.ToLower(t.Name()))
 		default:
-			if err := tag.Keys("service"); err != nil {
-				b.add(where, err)
-			}
+			b.add(where, tag.Keys("service"))
 		}
 	}
 	switch {
 	case found == 0:
-		b.addf(where, "has no name: write a field _ service.Name `service:\"%s\"`", strings.ToLower(t.Name()))
+		b.addf(where, "has no name: add the field _ service.Name `service:\"%s\"`", strings.ToLower(t.Name()))
 	case found > 1:
-		b.addf(where, "has %d fields service.Name: leave one", found)
+		b.addf(where, "has %d fields of type service.Name: keep one", found)
 	}
 	return name
 }
@@ -157,7 +143,7 @@ func (h *hosted) label() string {
 	return "service " + cmp.Or(h.name, h.proto.Type().String())
 }
 
-// fields binds the fields of a service, or of a struct embedded in one at index.
+// fields binds the fields of a service, or of a struct that is embedded in it at index.
 func (b *binder) fields(h *hosted, v reflect.Value, index []int) {
 	t, top := v.Type(), len(index) == 0
 	for i := range t.NumField() {
@@ -167,12 +153,12 @@ func (b *binder) fields(h *hosted, v reflect.Value, index []int) {
 		_, injected := f.Tag.Lookup(inject.Tag)
 		switch {
 		case f.Type == nameType && !top:
-			b.addf(where, "service.Name stands in the embedded %s: move it into the service", t)
+			b.addf(where, "service.Name must be a field of the service itself: move it out of %s", t)
 		case f.Type == nameType:
 		case f.Name == "Entrypoints" && !top:
-			b.addf(where, "the table stands in the embedded %s: move it into the service", t)
+			b.addf(where, "the table must be a field of the service itself: move it out of %s", t)
 		case f.Name == "Entrypoints" && f.Type.Kind() != reflect.Struct:
-			b.addf(where, "is %s: write Entrypoints struct{ … }", f.Type)
+			b.addf(where, "must be a struct, not %s: write Entrypoints struct{ … }", f.Type)
 		case f.Name == "Entrypoints":
 			for j := range f.Type.NumField() {
 				b.row(h, f.Type.Field(j))
@@ -182,38 +168,218 @@ func (b *binder) fields(h *hosted, v reflect.Value, index []int) {
 		case implements(f.Type, dependencyType), marker(f.Type) != nil:
 			b.dependency(h, f, v.Field(i))
 		case f.Type.Kind() == reflect.Pointer && marker(f.Type.Elem()) != nil:
-			b.addf(where, "is a pointer to %[1]s, which is held by value: write %[1]s", f.Type.Elem())
+			b.add(where, byPointer(f.Type))
 		case implements(f.Type, entrypointType):
-			b.addf(where, "is an entrypoint outside of the table: move it into Entrypoints struct{ … }")
+			b.addf(where, "an entrypoint must be a row of the table: move it into Entrypoints struct{ … }")
 		case f.Anonymous && f.Type.Kind() == reflect.Struct:
 			b.fields(h, v.Field(i), at)
 		case (f.Anonymous || f.Type.Name() == "") && injects(f.Type):
-			b.addf(where, "has fields to inject, which are not found there: move them into the service, or embed their struct by value")
+			b.addf(where, "only fields of the service itself, or of a struct that it embeds by value, can be injected: move them there")
 		}
 		if lock, path := findLock(f.Type, f.Name); top && lock != nil {
-			b.addf(where, "holds %s by value (%s), and each call gets a copy: make it a pointer, or inject it", lock, path)
+			b.addf(where, "contains %s by value (%s), but each call gets a copy of the service: use a pointer, or inject it", lock, path)
 		}
 	}
 }
 
-// inject gives the field at index its value, or each call its own.
+// inject sets the field at index, or has each call set it.
 func (b *binder) inject(h *hosted, sf reflect.StructField, index []int) {
 	where := h.label() + ": " + sf.Name
-	f, err := b.field(h, sf)
+	tag, err := ParseTag(string(sf.Tag))
 	switch {
 	case err != nil:
 	case sf.Name == "_":
-		err = errors.New("is blank and cannot be injected into: give it a name")
+		err = errors.New("a blank field cannot be injected: give it a name")
 	case !sf.IsExported():
-		err = errors.New("is not exported and cannot be injected into: begin its name with a capital")
+		err = unexported(sf.Name)
 	case implements(sf.Type, entrypointType), implements(sf.Type, dependencyType), marker(sf.Type) != nil:
-		err = fmt.Errorf("%s is bound by its own type: leave inject out", sf.Type)
+		err = fmt.Errorf("%s is an extension: remove inject from the tag", sf.Type)
 	default:
-		err = errors.Join(f.Tag.Keys(inject.Tag), h.target.Bind(&h.plan, h.proto, index))
+		err = errors.Join(tag.Keys(inject.Tag), h.target.Bind(&h.plan, h.proto, index))
+	}
+	b.add(where, err)
+}
+
+// dependency sets dst to the value that its extension returns.
+func (b *binder) dependency(h *hosted, sf reflect.StructField, dst reflect.Value) {
+	where := h.label() + ": " + sf.Name
+	maker, text := sf.Type, sf.Tag
+	if m := marker(sf.Type); m != nil {
+		if sf.Tag != "" {
+			b.addf(where, "has a tag, but that of the field _ %s in %s counts: remove this one", m.Type, sf.Type)
+			return
+		}
+		maker, text = m.Type, m.Tag
+	}
+	tag, err := ParseTag(string(text))
+	if err != nil {
+		b.add(where, err)
+		return
+	}
+	if !sf.IsExported() {
+		b.add(where, unexported(sf.Name))
+		return
+	}
+	value, err := instance(maker).(DependencyType).Dependency(&Field{
+		Host:    b.container.host,
+		Service: h.name,
+		Name:    sf.Name,
+		Type:    sf.Type,
+		Tag:     tag,
+		value:   dst,
+		logger:  b.logger(h, sf.Name),
+	})
+	if err != nil {
+		b.add(where, err)
+		return
+	}
+	v := reflect.ValueOf(value)
+	switch {
+	case v.IsValid() && v.Type().AssignableTo(sf.Type):
+		dst.Set(v)
+	case v.IsValid() && reflect.PointerTo(v.Type()) == sf.Type:
+		b.add(where, byPointer(sf.Type))
+	default:
+		b.addf(where, "must be %s, but the method Dependency returned %T: this is a mistake in %s", sf.Type, value, maker)
+	}
+}
+
+// row binds a row of the table.
+func (b *binder) row(h *hosted, sf reflect.StructField) {
+	where := h.label() + ": " + sf.Name
+	switch {
+	case implements(sf.Type, entrypointType):
+	case implements(sf.Type, dependencyType), marker(sf.Type) != nil:
+		b.addf(where, "%s is a dependency, not an entrypoint: move it out of Entrypoints", sf.Type)
+		return
+	default:
+		b.addf(where, "%s is not an entrypoint: use a type such as rpc.Method", sf.Type)
+		return
+	}
+	if !sf.IsExported() {
+		b.addf(where, "must be exported, like the method that it calls: rename both to %s", exported(sf.Name))
+		return
+	}
+	tag, err := ParseTag(string(sf.Tag))
+	method, named := tag.lookup("method")
+	_, injected := tag.lookup(inject.Tag)
+	switch {
+	case err != nil:
+	case injected:
+		err = errors.New("an entrypoint cannot be injected: remove inject from the tag")
+	case named && method == "":
+		err = errors.New("method: must not be empty: remove it, or name a method")
 	}
 	if err != nil {
 		b.add(where, err)
+		return
 	}
+	tag.common = rowKeys
+	r := &Row{
+		Host:      b.container.host,
+		Service:   h.name,
+		Name:      sf.Name,
+		Method:    cmp.Or(method, sf.Name),
+		Type:      sf.Type,
+		Tag:       tag,
+		container: b.container,
+		hosted:    h,
+		logger:    b.logger(h, sf.Name),
+		workers:   []*semaphore{h.workers},
+	}
+	b.add(where, r.readLimits())
+	b.entrypoint(r, where)
+}
+
+// entrypoint makes the entrypoint of a row, which binds the row's method with [Row.Bind].
+func (b *binder) entrypoint(r *Row, where string) {
+	only := b.container.cfg.Only
+	started := only == nil || slices.Contains(only, r.path())
+	if !started {
+		r.Host = b.unstarted
+	}
+	e, err := instance(r.Type).(EntrypointType).Entrypoint(r)
+	switch {
+	case err != nil:
+		b.add(where, err)
+		return
+	case e == nil:
+		b.addf(where, "the method Entrypoint returned nil: this is a mistake in %s", r.Type)
+		return
+	case r.method == nil:
+		b.addf(where, "the method Entrypoint did not call Row.Bind: this is a mistake in %s", r.Type)
+		return
+	}
+	if list, ok := r.Tag.lookup("sensitive"); ok {
+		b.add(where, r.method.hide(list))
+	}
+	if started {
+		b.container.addEntrypoint(&managed{value: e, owner: where})
+	}
+	b.container.rows = append(b.container.rows, r)
+	if len(b.mistakes) == 0 {
+		r.run = r.chain(b.container.cfg.Middleware)
+	}
+}
+
+func (b *binder) logger(h *hosted, field string) *slog.Logger {
+	return b.container.logger.With("service", h.name, "field", field)
+}
+
+// add adds err, if it is not nil, as a mistake. The errors of errors.Join are added one by one.
+func (b *binder) add(where string, err error) {
+	if err == nil {
+		return
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		if all := joined.Unwrap(); errors.Join(all...).Error() == err.Error() {
+			for _, e := range all {
+				b.add(where, e)
+			}
+			return
+		}
+	}
+	b.mistakes = append(b.mistakes, fmt.Errorf("%s: %w", where, err))
+}
+
+func (b *binder) addf(where, format string, args ...any) {
+	b.add(where, fmt.Errorf(format, args...))
+}
+
+// byPointer is the mistake of a field that must hold its value itself.
+func byPointer(t reflect.Type) error {
+	return fmt.Errorf("must be %s, not %s: remove the *", t.Elem(), t)
+}
+
+// unexported is the mistake of a field that cannot be set.
+func unexported(name string) error {
+	return fmt.Errorf("must be exported, so that it can be set: rename it to %s", exported(name))
+}
+
+// implements reports whether t, or a pointer to it, is an extension.
+func implements(t, extension reflect.Type) bool {
+	return t.Kind() != reflect.Interface && (t.Implements(extension) || reflect.PointerTo(t).Implements(extension))
+}
+
+// marker returns the blank field of a struct whose type gives the struct its value, nil if there is none.
+func marker(t reflect.Type) *reflect.StructField {
+	if t.Kind() != reflect.Struct || implements(t, dependencyType) {
+		return nil
+	}
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Name == "_" && implements(f.Type, dependencyType) {
+			return &f
+		}
+	}
+	return nil
+}
+
+// instance returns a value to call the extension's method on.
+func instance(t reflect.Type) any {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return reflect.New(t).Interface()
 }
 
 // injects reports whether t is a struct, or points to one, that has fields to inject.
@@ -230,171 +396,4 @@ func injects(t reflect.Type) bool {
 		}
 	}
 	return false
-}
-
-func (b *binder) field(h *hosted, f reflect.StructField) (*Field, error) {
-	tag, err := ParseTag(string(f.Tag))
-	return &Field{
-		Host:    b.container.host,
-		Service: h.name,
-		Name:    f.Name,
-		Type:    f.Type,
-		Tag:     tag,
-		logger:  b.logger(h, f.Name),
-	}, err
-}
-
-func (b *binder) logger(h *hosted, field string) *slog.Logger {
-	return b.container.logger.With("service", h.name, "field", field)
-}
-
-func (b *binder) row(h *hosted, sf reflect.StructField) {
-	where := h.label() + ": " + sf.Name
-	switch {
-	case !implements(sf.Type, entrypointType):
-		remedy := "rows have types such as rpc.Method"
-		if implements(sf.Type, dependencyType) || marker(sf.Type) != nil {
-			remedy = "dependencies stand outside of Entrypoints"
-		}
-		b.addf(where, "%s is no entrypoint: %s", sf.Type, remedy)
-		return
-	case !sf.IsExported():
-		b.addf(where, "is not exported: a row is named as the method that it calls, which begins with a capital")
-		return
-	}
-	tag, err := ParseTag(string(sf.Tag))
-	if err != nil {
-		b.add(where, err)
-		return
-	}
-	tag.common = rowKeys
-	r := &Row{
-		Host:      b.container.host,
-		Service:   h.name,
-		Name:      sf.Name,
-		Method:    sf.Name,
-		Type:      sf.Type,
-		Tag:       tag,
-		container: b.container,
-		hosted:    h,
-		logger:    b.logger(h, sf.Name),
-		workers:   []*semaphore{h.workers},
-	}
-	if _, ok := tag.lookup(inject.Tag); ok {
-		b.addf(where, "is an entrypoint, and nothing is injected there: leave inject out")
-		return
-	}
-	if name, ok := tag.lookup("method"); ok && name == "" {
-		b.addf(where, "method is empty: leave it out, or name a method")
-		return
-	} else if ok {
-		r.Method = name
-	}
-	if text, ok := tag.lookup("timeout"); ok {
-		r.timeout, err = time.ParseDuration(text)
-		if err != nil || r.timeout <= 0 {
-			b.addf(where, `timeout %q is no time: write timeout:"5s"`, text)
-		}
-	}
-	if text, ok := tag.lookup("max_workers"); ok {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			b.addf(where, `max_workers %q is no number from 1 on: write max_workers:"4"`, text)
-		}
-		r.workers = []*semaphore{newSemaphore(n), h.workers}
-	}
-	b.entrypoint(r, where)
-}
-
-// entrypoint makes the entrypoint of a row.
-func (b *binder) entrypoint(r *Row, where string) {
-	only := b.container.cfg.Only
-	left := only != nil && !slices.Contains(only, r.path())
-	if left {
-		r.Host = b.unstarted
-	}
-	e, err := instance(r.Type).(EntrypointType).Entrypoint(r)
-	switch {
-	case err != nil:
-		b.add(where, err)
-		return
-	case r.method == nil || e == nil:
-		b.addf(where, "the type %s made no entrypoint, or did not Bind its method: that is a fault of its own", r.Type)
-		return
-	}
-	if list, ok := r.Tag.lookup("sensitive"); ok {
-		if err := r.method.hide(list); err != nil {
-			b.add(where, err)
-		}
-	}
-	if !left {
-		b.container.entrypoint(&managed{value: e, owner: where})
-	}
-	b.container.rows = append(b.container.rows, r)
-	if b.err() == nil {
-		r.run = r.chain(b.container.cfg.Middleware)
-	}
-}
-
-func (b *binder) dependency(h *hosted, sf reflect.StructField, dst reflect.Value) {
-	where := h.label() + ": " + sf.Name
-	f, err := b.field(h, sf)
-	switch {
-	case err != nil:
-		b.add(where, err)
-		return
-	case !sf.IsExported():
-		b.addf(where, "is not exported and cannot be set: begin its name with a capital")
-		return
-	}
-	f.value = dst
-	maker := sf.Type
-	if m := marker(sf.Type); m != nil {
-		if sf.Tag != "" {
-			b.addf(where, "has a tag, but that of _ %s in %s counts: leave this one out", m.Type, sf.Type)
-			return
-		}
-		maker = m.Type
-		if f.Tag, err = ParseTag(string(m.Tag)); err != nil {
-			b.add(where, err)
-			return
-		}
-	}
-	value, err := instance(maker).(DependencyType).Dependency(f)
-	if err != nil {
-		b.add(where, err)
-		return
-	}
-	v := reflect.ValueOf(value)
-	if !v.IsValid() || !v.Type().AssignableTo(sf.Type) {
-		b.addf(where, "the type %s made a value of type %T, which the field cannot hold: that is a fault of its own", sf.Type, value)
-		return
-	}
-	dst.Set(v)
-}
-
-// implements reports whether a field of type t is an extension: t or a pointer to it has the method.
-func implements(t, extension reflect.Type) bool {
-	return t.Kind() != reflect.Interface && (t.Implements(extension) || reflect.PointerTo(t).Implements(extension))
-}
-
-// marker returns the blank field of a struct whose type makes values of the struct, nil if it has none.
-func marker(t reflect.Type) *reflect.StructField {
-	if t.Kind() != reflect.Struct || implements(t, dependencyType) {
-		return nil
-	}
-	for i := range t.NumField() {
-		if f := t.Field(i); f.Name == "_" && implements(f.Type, dependencyType) {
-			return &f
-		}
-	}
-	return nil
-}
-
-// instance makes a value to call the extension's method on.
-func instance(t reflect.Type) any {
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	return reflect.New(t).Interface()
 }

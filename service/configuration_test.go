@@ -93,7 +93,7 @@ func TestConfigureMistakes(t *testing.T) {
 			"service.Configure: int is not read by any extension of the services: remove it\n" +
 				"service.Configure: string is not read by any extension of the services: remove it"},
 		{"a value that is not configured", []any{ink, Ink{"red"}},
-			"service service_test.Ink: must be a pointer to the struct of a service, as in new(Orders); configuration values need service.Configure(…)"},
+			"service service_test.Ink: must be a pointer to the struct of a service, as in new(Orders); a configuration value needs service.Configure(…)"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := service.New(service.Config{}, append(tc.options, new(Desk))...)

@@ -138,11 +138,9 @@ func New(cfg Config, services ...any) (*Container, error) {
 	}
 	c.life, c.endLife = context.WithCancelCause(context.WithValue(context.Background(), lifeKey{}, c))
 	c.host = newHost(c)
-	b := &binder{container: c, unstarted: newHost(c)}
-	b.config(cfg)
 	c.app = newApplication(services, &c.configuration, c.shutDown)
-	b.application(c.app)
-	if err := b.err(); err != nil {
+	b := &binder{container: c, unstarted: newHost(c)}
+	if err := b.bind(c.app); err != nil {
 		c.endLife(ErrStopped)
 		return nil, err
 	}

@@ -98,7 +98,7 @@ func ExampleNew_mistakes() {
 	_, err := service.New(service.Config{}, new(Door))
 	fmt.Println(err)
 	// Output:
-	// service door: Open: has no method Open: write func (d *Door) Open(ctx context.Context) (any, error)
+	// service door: Open: no such method: add func (d *Door) Open(ctx context.Context) (any, error)
 	// service door: Close: signature "" has no name: write name or name(a, b=1)
 	// service door: Close: unknown key buton in its tag: did you mean button?
 }

@@ -302,7 +302,7 @@ func (c *Container) cutShort(ctx context.Context) error {
 	c.mu.Lock()
 	calls := c.drain.cutOff
 	c.mu.Unlock()
-	return fmt.Errorf("stop was cut short, %d call%s cut off: %w", calls, plural(calls), cause)
+	return fmt.Errorf("stop was cut short, %s cut off: %w", plural(calls, "call"), cause)
 }
 
 // finish ends the container with the first cause; when it is being killed, Kill does.

@@ -29,8 +29,8 @@ func (e *managed) same(other *managed) bool {
 	return reflect.TypeOf(e.value).Comparable() && e.value == other.value
 }
 
-// entrypoint adds e, unless another row has it already.
-func (c *Container) entrypoint(e *managed) {
+// addEntrypoint adds e, unless another row has it already.
+func (c *Container) addEntrypoint(e *managed) {
 	if !slices.ContainsFunc(c.entrypoints, e.same) {
 		c.entrypoints = append(c.entrypoints, e)
 	}

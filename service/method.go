@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"reflect"
-	"strconv"
 
 	"github.com/gomeko/gomeko/internal/inject"
 	"github.com/gomeko/gomeko/signature"
@@ -11,6 +10,7 @@ import (
 
 // A method is a Go method bound to its signature: all that a call needs, looked up once.
 type method struct {
+	name    string
 	sig     *signature.Signature
 	proto   reflect.Value // the service that each call gets a copy of
 	fn      reflect.Value // the method expression: the receiver is its first parameter
@@ -124,49 +124,4 @@ func (m *method) store(dst reflect.Value, name string, s *slot, v signature.Valu
 		return m.sig.Mismatch(name, s.expected, why)
 	}
 	return nil
-}
-
-// expected says what values fit t, as Python calls them.
-func expected(t reflect.Type) string {
-	if unmarshalsItself(t) {
-		return t.String()
-	}
-	switch t.Kind() {
-	case reflect.Bool:
-		return "bool"
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
-		return "int"
-	case reflect.Float32, reflect.Float64:
-		return "float"
-	case reflect.String:
-		return "str"
-	case reflect.Slice, reflect.Array:
-		if t.Elem().Kind() == reflect.Uint8 {
-			return "bytes"
-		}
-		return "list"
-	case reflect.Map, reflect.Struct:
-		return "dict"
-	case reflect.Pointer:
-		return expected(t.Elem()) + " or None"
-	}
-	return t.String()
-}
-
-// layout returns the frame of the method's calls, which so is made at once.
-func (m *method) layout() reflect.Type {
-	types := []reflect.Type{m.proto.Type(), contextType}
-	if m.args != nil {
-		types = append(types, m.args)
-	} else {
-		for i := range m.slots {
-			types = append(types, m.slots[i].typ)
-		}
-	}
-	fields := make([]reflect.StructField, len(types))
-	for i, t := range types {
-		fields[i] = reflect.StructField{Name: "F" + strconv.Itoa(i), Type: t}
-	}
-	return reflect.StructOf(fields)
 }

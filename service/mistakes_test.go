@@ -201,7 +201,7 @@ func TestMistakes(t *testing.T) {
 // TestTagMistakes has tags that go vet would not let stand in a source file.
 func TestTagMistakes(t *testing.T) {
 	for _, tc := range []struct{ tag, want string }{
-		{`gift`, "service tags: Gift: malformed tag at \"gift\": write pairs as key:\"value\", a space between"},
+		{`gift`, "service tags: Gift: malformed tag at \"gift\": write key:\"value\" pairs with a space between them"},
 		{`gift:x`, "malformed tag at \"gift:x\""},
 		{`gift:'x'`, "malformed tag at \"gift:'x'\""},
 		{`gift: "x"`, "malformed tag at"},
@@ -209,7 +209,7 @@ func TestTagMistakes(t *testing.T) {
 		{`:"x"`, "malformed tag at"},
 		{`gift:"\q"`, "malformed tag at"},
 		{`gift:"x"gift:"y"`, "malformed tag at \"gift:\\\"y\\\"\""},
-		{`gift:"x" gift:"y"`, "tag has the key gift twice"},
+		{`gift:"x" gift:"y"`, "the tag has the key gift twice"},
 	} {
 		typ := reflect.StructOf([]reflect.StructField{
 			{Name: "Name", Type: reflect.TypeFor[service.Name](), Tag: `service:"tags"`},
@@ -239,7 +239,7 @@ func TestFlag(t *testing.T) {
 		{key: "one", want: true},
 		{key: "empty", fallsBack: true},
 		{key: "none", fallsBack: true},
-		{key: "maybe", fallsBack: true, err: `maybe "maybe" is neither "true" nor "false"`},
+		{key: "maybe", fallsBack: true, err: `maybe: must be "true" or "false", not "maybe"`},
 	} {
 		for _, fallback := range []bool{true, false} {
 			want := tc.want

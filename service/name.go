@@ -1,11 +1,11 @@
 package service
 
-// Name marks a struct as a service and gives it its name on the wire, in the tag of a blank field:
+// Name makes a struct a service. The tag of the blank field is the service's name on the wire:
 //
 //	type Orders struct {
 //		_ service.Name `service:"orders"`
 //		…
 //	}
 //
-// The name is what stands before the method in orders.get_order. It may contain dots itself.
+// It is the first part of orders.get_order, and may contain dots.
 type Name struct{}

@@ -105,8 +105,8 @@ func TestOnlyMistakes(t *testing.T) {
 		only  string
 		want  string
 	}{
-		{new(Sentry), "sentry.Watc", `service.Config: Only[0] is "sentry.Watc", which is no row: did you mean sentry.Watch?`},
-		{new(Sentry), "nobody", `service.Config: Only[0] is "nobody", which is no row: there are sentry.Watch, sentry.Relay`},
+		{new(Sentry), "sentry.Watc", `service.Config: Only[0]: no such row "sentry.Watc": did you mean sentry.Watch?`},
+		{new(Sentry), "nobody", `service.Config: Only[0]: no such row "nobody": the rows are sentry.Watch, sentry.Relay`},
 		{new(Wrong), "wrong.Relay", "service wrong: Watch: unknown key timeuot in its tag: did you mean timeout?"},
 	} {
 		_, err := service.New(service.Config{Only: []string{tc.only}}, tc.proto, service.Configure(new(posts)))

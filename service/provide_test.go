@@ -169,18 +169,18 @@ func TestInjectMistakes(t *testing.T) {
 	_ = wanting{}.hidden
 	_, err := service.New(service.Config{MaxWorkers: -1}, new(wanting), new(shallow),
 		di.PerCall(func(*Goods) di.Provider[Tx] { return nil }), fx.Provide(func(io.Reader) *Goods { return nil }))
-	want := `service.Config: MaxWorkers is -1: leave it 0 for 100
-service wanting: Get: is an entrypoint, and nothing is injected there: leave inject out
+	want := `service.Config: MaxWorkers must not be negative: use 0 for the default of 100
+service wanting: Get: an entrypoint cannot be injected: remove inject from the tag
 service wanting: Goods: the function at provide_test.go:N needs io.Reader, which nothing provides: add fx.Provide(func(…) (io.Reader, error)) to the module
 service wanting: Other: unknown key injct in its tag: did you mean inject?
-service wanting: Other: unknown key optional in its tag: known are inject
+service wanting: Other: unknown key optional in its tag: known keys: inject
 service wanting: Other: nothing provides *service_test.Goods named "other"; add fx.Provide(fx.Annotated{Name: "other", Target: func(…) (*service_test.Goods, error)}) or di.PerCall to the module
-service wanting: hidden: is not exported and cannot be injected into: begin its name with a capital
-service wanting: _: is blank and cannot be injected into: give it a name
-service wanting: Gift: service_test.Gift is bound by its own type: leave inject out
-service wanting: Trigger: service_test.Trigger is bound by its own type: leave inject out
-service wanting: Deps: has fields to inject, which are not found there: move them into the service, or embed their struct by value
-service wanting: Spares: has fields to inject, which are not found there: move them into the service, or embed their struct by value
+service wanting: hidden: must be exported, so that it can be set: rename it to Hidden
+service wanting: _: a blank field cannot be injected: give it a name
+service wanting: Gift: service_test.Gift is an extension: remove inject from the tag
+service wanting: Trigger: service_test.Trigger is an extension: remove inject from the tag
+service wanting: Deps: only fields of the service itself, or of a struct that it embeds by value, can be injected: move them there
+service wanting: Spares: only fields of the service itself, or of a struct that it embeds by value, can be injected: move them there
 service wanting: Tx: the function at provide_test.go:N needs io.Reader, which nothing provides: add fx.Provide(func(…) (io.Reader, error)) to the module
 service shallow: Tx: the function at provide_test.go:N needs io.Reader, which nothing provides: add fx.Provide(func(…) (io.Reader, error)) to the module`
 	if got := line.ReplaceAllString(fmt.Sprint(err), "$1:N"); got != want {

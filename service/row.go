@@ -2,10 +2,12 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gomeko/gomeko/internal/id"
@@ -46,17 +48,16 @@ type Row struct {
 // Entrypoint must call Bind once.
 func (r *Row) Bind(spec string, leading ...reflect.Type) (*signature.Signature, error) {
 	if r.method != nil {
-		return nil, fmt.Errorf("%s is bound already, to %s", r.Method, r.method.sig)
+		return nil, fmt.Errorf("Row.Bind was called before, with %s", r.method.sig)
 	}
 	sig, err := signature.Parse(spec)
 	if err != nil {
 		return nil, err
 	}
-	m, err := bind(r.hosted.proto, r.Method, sig, leading)
+	m, err := r.bind(sig, leading)
 	if err != nil {
 		return nil, err
 	}
-	m.plan = &r.hosted.plan
 	r.method = m
 	r.prefix = r.Service + "." + m.sig.Name + "."
 	return m.sig, nil
@@ -65,17 +66,11 @@ func (r *Row) Bind(spec string, leading ...reflect.Type) (*signature.Signature, 
 // Params returns the types of the parameters that the row's method has after ctx, nil if there is no such
 // method (Bind says so). It is for entrypoints that do not need their methods to take what they can give.
 func (r *Row) Params() []reflect.Type {
-	m, ok := reflect.PointerTo(r.hosted.proto.Type()).MethodByName(r.Method)
+	method, ok := reflect.PointerTo(r.hosted.proto.Type()).MethodByName(r.Method)
 	if !ok {
 		return nil
 	}
-	types := []reflect.Type{}
-	for i := 1; i < m.Type.NumIn(); i++ { // after the receiver
-		if t := m.Type.In(i); i > 1 || t != contextType {
-			types = append(types, t)
-		}
-	}
-	return types
+	return withoutContext(inputs(method.Type))
 }
 
 // Leading returns the types that Bind was given.
@@ -133,3 +128,23 @@ func (r *Row) where() string { return "service " + r.Service + ": " + r.Name }
 
 // path is how [Config].Only names the row.
 func (r *Row) path() string { return r.Service + "." + r.Name }
+
+// readLimits reads the keys of the tag that limit the row's calls.
+func (r *Row) readLimits() error {
+	var timeout, workers error
+	if text, ok := r.Tag.lookup("timeout"); ok {
+		d, err := time.ParseDuration(text)
+		if err != nil || d <= 0 {
+			timeout = errors.New(`timeout: must be a positive duration, such as "5s"`)
+		}
+		r.timeout = d
+	}
+	if text, ok := r.Tag.lookup("max_workers"); ok {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			workers = errors.New("max_workers: must be an integer of at least 1")
+		}
+		r.workers = []*semaphore{newSemaphore(n), r.hosted.workers}
+	}
+	return errors.Join(timeout, workers)
+}

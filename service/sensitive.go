@@ -11,21 +11,21 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// Redacted stands where a sensitive argument would be printed, as in Nameko.
+// Redacted is printed in place of a sensitive argument, as in Nameko.
 const Redacted = "********"
 
-// A path of Nameko's: an argument, and what in it is sensitive: user.cards[0].number.
+// sensitivePath is a path in Nameko's notation to a sensitive part of an argument: user.cards[0].number.
 var sensitivePath = regexp.MustCompile(`^([\pL_][\pL\pN_]*)(\.[\pL_][\pL\pN_]*|\[\d+\])*$`)
 
-// hide marks the parameters that the row's tag calls sensitive: names of arguments with what in them is, a comma between.
-// What is wrong with a part of an argument is told of all of it, so all of it is hidden.
+// hide marks the parameters that the key sensitive of the row's tag lists: paths with commas between them.
+// Errors show an argument as a whole, so all of it is hidden.
 func (m *method) hide(list string) error {
 	var mistakes []error
 	for path := range strings.SplitSeq(list, ",") {
 		path = strings.TrimSpace(path)
 		found := sensitivePath.FindStringSubmatch(path)
 		if found == nil {
-			mistakes = append(mistakes, fmt.Errorf(`sensitive %q is no argument: write its name, and what in it is sensitive, as in sensitive:"password, user.cards[0]"`, path))
+			mistakes = append(mistakes, fmt.Errorf(`sensitive: %q is not an argument or a part of one: write sensitive:"password, user.cards[0]"`, path))
 			continue
 		}
 		i, names := -1, make([]string, len(m.sig.Params))
@@ -43,19 +43,19 @@ func (m *method) hide(list string) error {
 				m.slots[j].hidden = m.slots[j].hidden || p.Kind == signature.Options
 			}
 		default:
-			remedy := "there are " + strings.Join(names, ", ")
+			remedy := "its arguments are " + strings.Join(names, ", ")
 			if len(names) == 0 {
-				remedy = "there are none"
+				remedy = "it has none"
 			} else if near := nearest.Likely(found[1], names); near != "" {
 				remedy = "did you mean " + near + "?"
 			}
-			mistakes = append(mistakes, fmt.Errorf("sensitive names %s, which is no argument of %s: %s", found[1], m.sig, remedy))
+			mistakes = append(mistakes, fmt.Errorf("sensitive: %s is not an argument of %s: %s", found[1], m.sig, remedy))
 		}
 	}
 	return errors.Join(mistakes...)
 }
 
-// holdsSensitive reports whether a value of t has, at any depth, a field that its tag calls sensitive.
+// holdsSensitive reports whether a value of t has, at any depth, a field with the tag sensitive:"true".
 func holdsSensitive(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if seen[t] { // type tree map[string]tree
 		return false

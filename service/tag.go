@@ -39,7 +39,7 @@ func ParseTag(text string) (Tag, error) {
 			return t, malformed(rest)
 		}
 		if _, twice := t.lookup(key); twice {
-			return t, fmt.Errorf("tag has the key %s twice", key)
+			return t, fmt.Errorf("the tag has the key %s twice: remove one", key)
 		}
 		t.pairs = append(t.pairs, pair{key, value})
 		rest = after[len(quoted):]
@@ -52,7 +52,7 @@ func ParseTag(text string) (Tag, error) {
 }
 
 func malformed(at string) error {
-	return fmt.Errorf("malformed tag at %q: write pairs as key:\"value\", a space between", at)
+	return fmt.Errorf("malformed tag at %q: write key:\"value\" pairs with a space between them", at)
 }
 
 // Get returns the value of a key, "" if the tag does not have it.
@@ -70,7 +70,7 @@ func (t Tag) Flag(key string, fallback bool) (bool, error) {
 	}
 	value, err := strconv.ParseBool(text)
 	if err != nil {
-		return fallback, fmt.Errorf(`%s %q is neither "true" nor "false"`, key, text)
+		return fallback, fmt.Errorf(`%s: must be "true" or "false", not %q`, key, text)
 	}
 	return value, nil
 }
@@ -84,9 +84,9 @@ func (t Tag) Keys(known ...string) error {
 		if slices.Contains(known, p.key) {
 			continue
 		}
-		remedy := "known are " + strings.Join(known, ", ")
+		remedy := "known keys: " + strings.Join(known, ", ")
 		if len(known) == 0 {
-			remedy = "leave it out"
+			remedy = "remove it"
 		}
 		if near := nearest.Likely(p.key, known); near != "" {
 			remedy = "did you mean " + near + "?"

@@ -88,7 +88,7 @@ func ExampleCheck() {
 	fmt.Println(t.failures[0])
 	// Output:
 	// mistakes in the services:
-	// service.Config: Only[0] is "greeting_service.Helo", which is no row: did you mean greeting_service.Hello?
+	// service.Config: Only[0]: no such row "greeting_service.Helo": did you mean greeting_service.Hello?
 }
 
 func ExampleHost_Client() {

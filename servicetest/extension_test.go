@@ -80,7 +80,7 @@ func TestEntrypointIsNone(t *testing.T) {
 			want  string
 		}{
 			{nil, "a first call: service <nil>: must be a pointer to the struct of a service"},
-			{new(Wrong), "a first call: service wrong: Missing: has no method Missing"},
+			{new(Wrong), "a first call: service wrong: Missing: no such method"},
 			{new(Belfry), "a first call: got 0 calls, want 1: no further one began within 10s"},
 		} {
 			r := new(recorder)

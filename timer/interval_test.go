@@ -242,18 +242,18 @@ func TestMistakes(t *testing.T) {
 		`Wide: jitter 60s must be less than the interval 1m, so that ticks keep their order`,
 		`Back: jitter "-1s" must be more than 0, as in jitter:"5s"`,
 		`Unit: jitter "5" has no unit: for seconds write jitter:"5s"`,
-		`Yes: eager "yes" is neither "true" nor "false"`,
+		`Yes: eager: must be "true" or "false", not "yes"`,
 		`Later: late "catch_up" is unknown: write late:"skip" or late:"catchup"`,
 		`Typo: unknown key jiter in its tag: did you mean jitter?`,
 		`All: timer "-1m" must be more than 0, as in timer:"5s"`,
 		`All: jitter "x" is not a duration: write a number with a unit, as in "90s", "1m30s" or "24h"`,
-		`All: eager "x" is neither "true" nor "false"`,
+		`All: eager: must be "true" or "false", not "x"`,
 		`All: late "x" is unknown: write late:"skip" or late:"catchup"`,
 		`All: Two takes [timer.Tick int] after ctx, but a timer passes a timer.Tick or nothing: write Two(ctx context.Context) error`,
-		`Missing: has no method Missing: write func (w *Wrong) Missing(ctx context.Context) (any, error)`,
+		`Missing: no such method: add func (w *Wrong) Missing(ctx context.Context) (any, error)`,
 		`Pointer: Pointer takes [*timer.Tick] after ctx, but a timer passes a timer.Tick or nothing: write Pointer(ctx context.Context) error`,
 		`Two: Two takes [timer.Tick int] after ctx, but a timer passes a timer.Tick or nothing: write Two(ctx context.Context) error`,
-		`Bare: the first parameter of Bare is not context.Context: write func (w *Wrong) Bare(ctx context.Context) (any, error)`,
+		`Bare: the first parameter of Bare must be context.Context: write func (w *Wrong) Bare(ctx context.Context) error`,
 	}
 	got := strings.Split(strings.ReplaceAll(errText(err), "service wrong: ", ""), "\n")
 	for i := range max(len(got), len(want)) {

@@ -40,13 +40,13 @@ func TestSocketMistakes(t *testing.T) {
 	got := strings.Split(err.Error(), "\n")
 	for i, want := range []string{
 		`Path: signature "GET /orders": unexpected "/orders"`,
-		`Nobody: has no method Nobody`,
+		`Nobody: no such method`,
 		`Typo: unknown key at_onec in its tag: did you mean at_once?`,
 		`Many: at_once "all" must be an integer of at least 1: write at_once:"4", or remove it to run one request at a time`,
 		`Zero: at_once "0" must be an integer of at least 1`,
 		`Second: the *web.Socket must be the first parameter after ctx: write (ctx context.Context, s *web.Socket, …)`,
 		`Another: method "watch" of /ws is taken by the row Watch of mistaken: give one of them another name`,
-		`Hub: unknown key web in its tag: leave it out`,
+		`Hub: unknown key web in its tag: remove it`,
 	} {
 		if i >= len(got) || !strings.Contains(got[i], want) {
 			t.Errorf("line %d: want %s in\n%s", i+1, want, err)

@@ -103,7 +103,7 @@ func TestMistakes(t *testing.T) {
 	}
 	for _, want := range []string{
 		"orders: GetOrder: tag names 2 parameters, GetOrder takes 1 (int): write ",
-		"orders: Missing: has no method Missing: write ",
+		"orders: Missing: no such method: add ",
 		"orders: Count: parameter n: default 'x' does not fit int",
 		"orders: Late: unknown key timeot in its tag: did you mean timeout?",
 		`orders: Twice: method "sweep" is taken by the row Sweep: give `,
