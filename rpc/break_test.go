@@ -43,7 +43,7 @@ func TestCallsWhileSomethingBreaks(t *testing.T) {
 		"both connections":         func(server *process, caller *tap) { server.tap.Cut(); caller.Cut() },
 	}
 	for name, cut := range breaks {
-		t.Run(name, func(t *testing.T) { // each with a queue of its own: what comes back is left in it
+		t.Run(name, func(t *testing.T) { // each has a separate queue, in which requeued requests stay
 			brokertest.Each(t, func(t *testing.T, uri string) { breakCalls(t, uri, cut) })
 		})
 	}

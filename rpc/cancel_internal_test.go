@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// What is kept of cancellations is bounded, and what comes to their requests is not kept.
+// The number of cancellations that are kept is bounded.
 func TestCancelsKept(t *testing.T) {
 	c := newCancels(slog.New(slog.DiscardHandler))
 	delivery := func(id string) *transport.Delivery {

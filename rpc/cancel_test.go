@@ -74,7 +74,7 @@ func TestCancellation(t *testing.T) {
 			}
 			cancel()
 		}
-		// Each of the methods has returned ctx's error, which is no fault of theirs.
+		// Each of the methods has returned ctx's error, which is not logged as a fault.
 		replies.publish("patient.nothing", amqp.Publishing{ReplyTo: replyKey, Body: []byte(`{"args": [], "kwargs": {}}`)})
 		hosttest.Next(t, replies.replies)
 		server.stop(t)

@@ -152,7 +152,7 @@ func TestUnsendable(t *testing.T) {
 	})
 }
 
-// A deadline that no expiration can say is no reason to fail.
+// A deadline beyond the largest expiration does not make a call fail.
 func TestFarDeadline(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, new(Echo))
@@ -244,8 +244,7 @@ func TestReplies(t *testing.T) {
 	})
 }
 
-// Close ends the calls that wait, and leaves no reply queue. Who replies nevertheless, and would wait for a confirm, is none
-// the worse for it.
+// Close ends the pending calls and deletes the reply queue. A reply that is sent after that does no harm.
 func TestClose(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		peer := newPeer(t, uri)
@@ -303,7 +302,7 @@ func TestCloseWhileAway(t *testing.T) {
 		givenUp := client.Go(ctx, "ask")
 		hosttest.Next(t, requests)
 		hosttest.Next(t, requests)
-		tap.Confirmed(t, 3) // the first was no call
+		tap.Confirmed(t, 3) // the first publishing is the probe of cancelling
 		tap.away.Store(true)
 		tap.Cut()
 		giveUp()

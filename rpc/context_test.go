@@ -127,7 +127,7 @@ func (s *VecRecurse) Down(ctx context.Context, n int) ([]string, error) {
 	return s.Self.Down(ctx, n-1)
 }
 
-// What is no AMQP value is an error where it is sent, and nothing goes out.
+// Context data that is not an AMQP value is an error of the call, and nothing is sent.
 func TestUnsendableContext(t *testing.T) {
 	var tap tap
 	client := dial(t, brokertest.Embedded(t), rpc.Config{}, &tap).Client("vec_echo")

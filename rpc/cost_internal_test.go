@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// What is measured here is what a call costs beside the broker and amqp091-go: on the server from the delivery to the body
+// These tests measure a call without the broker and amqp091-go: on the server from the delivery to the body
 // of the reply, on the client from the arguments to the request and from the reply to the result.
 
 // Shop is what is called.

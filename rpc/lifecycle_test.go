@@ -90,8 +90,8 @@ func (j *journal) started(t *testing.T, n int) {
 	}
 }
 
-// A history is what a vector has of a life: what the services wrote down, what their callers got, and what became of the
-// process.
+// A history is one vector's record: what the services wrote down, what their callers got, and how the
+// process ended.
 type history struct {
 	Name    string   `json:"name"`
 	Service []string `json:"service_log"`
@@ -123,7 +123,7 @@ func (h history) String() string {
 	return text
 }
 
-// openLifecycle replays the vectors, each by services of its own.
+// openLifecycle replays the vectors, each with separate services.
 func openLifecycle(group *testing.T, uri string) replay {
 	histories := map[string]history{}
 	for _, h := range brokertest.VectorsOf[history](group, "lifecycle") {
@@ -218,14 +218,14 @@ func cutService(t *testing.T, uri string) history {
 	return history{Service: j.lines, Results: []string{result}}
 }
 
-// cutCaller cuts the connection of a service that waits for a call of its own.
+// cutCaller cuts the connection of a service that waits for another call.
 func cutCaller(t *testing.T, uri string) history {
 	j, calls := newJournal(), newJournal()
 	start(t, uri, &Slow{journal: j})
 	caller := start(t, uri, &Caller{journal: calls})
 	r := dial(t, uri, rpc.Config{Timeout: -1}, nil).Client("vec_caller").Go(t.Context(), "call_slow")
 	j.started(t, 1)
-	caller.tap.Confirmed(t, 2) // the first was no call: so it waits on for its reply
+	caller.tap.Confirmed(t, 2) // the first publishing is the probe of cancelling; the request is confirmed, so the call waits for its reply
 	caller.tap.Cut()
 	j.started(t, 1)
 	j.release <- struct{}{}

@@ -16,7 +16,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// What Nameko swallows or dies of is answered, and the answer says what is wrong. The values are the beginnings of it.
+// Requests that Nameko drops, or that end its process, are answered with an error that says what is wrong.
+// The values are the beginnings of the errors.
 var refused = map[string]string{
 	"invalid_json":           "body is not valid JSON: ",
 	"invalid_utf8":           "body is not valid UTF-8",
@@ -173,8 +174,8 @@ func TestContentTypeParameters(t *testing.T) {
 	})
 }
 
-// A broker may take less than we would send: who waits for such a reply is told, and the request does not come back again
-// and again.
+// A broker may have a smaller limit than we have: the caller of such a reply gets an error, and the request
+// is not delivered again and again.
 func TestReplyTooLargeForTheBroker(t *testing.T) {
 	b := broker.New(broker.Config{MaxMessage: 100_000})
 	addr, err := b.Listen("127.0.0.1:0")

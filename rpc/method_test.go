@@ -136,7 +136,7 @@ func newWorker() *Worker {
 	return &Worker{Held: make(chan *service.Call, 10), Release: make(chan struct{})}
 }
 
-// What becomes of a call, on the wire.
+// The replies to calls, as they are sent.
 func TestOutcomes(t *testing.T) {
 	exception := func(class, path, text string) string {
 		return fmt.Sprintf(`{"result":null,"error":{"exc_type":%q,"exc_path":%q,"exc_args":[%q],"value":%[3]q}}`, class, path, text)
@@ -320,7 +320,7 @@ type Wrong struct {
 
 func (*Wrong) One(context.Context) error { return nil }
 
-// Every mistake is told at once.
+// All mistakes are reported at once.
 func TestMistakes(t *testing.T) {
 	_, err := service.New(service.Config{}, new(Wrong), service.Configure(transport.Config{URI: "amqp://127.0.0.1"}))
 	text := fmt.Sprint(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// What each option changes in the request, of which the rest stays as it is.
+// Each option changes its property of the request, and no other.
 func TestOptions(t *testing.T) {
 	plain := map[string]any{"priority": 0.0, "delivery_mode": 2.0}
 	with := func(name string, value any) map[string]any {
@@ -65,7 +65,7 @@ func TestOptions(t *testing.T) {
 	})
 }
 
-// changed compares what there is in a request beside what is in all of them.
+// changed compares the properties of a request that differ from the default.
 func changed(t *testing.T, name string, p published, want map[string]any) {
 	t.Helper()
 	got := p.Properties
@@ -130,7 +130,7 @@ func TestCorrelationIDTaken(t *testing.T) {
 	}
 }
 
-// Options are not for what the callee calls, be it run with the caller's own ctx.
+// Options do not apply to the calls that the callee makes, even if it runs with the caller's ctx.
 func TestOptionsStay(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	start(t, uri, new(Echo))

@@ -42,7 +42,7 @@ func TestGo(t *testing.T) {
 	})
 }
 
-// What cannot be sent is an error of the Reply.
+// Arguments that cannot be sent are an error of the Reply.
 func TestGoUnsendable(t *testing.T) {
 	conn := dial(t, brokertest.Embedded(t), rpc.Config{}, nil)
 	ended, cancel := context.WithCancel(t.Context())

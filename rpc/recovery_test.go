@@ -11,7 +11,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// The broker dies and comes back: the call in flight ends with its reply, and the service answers by itself.
+// The broker is killed and started again: the call in flight ends with its reply, and the service answers
+// again.
 func TestBrokerKilled(t *testing.T) {
 	node := brokertest.StartNode(t)
 	w := newWorker()
@@ -26,8 +27,8 @@ func TestBrokerKilled(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- client.Call(t.Context(), "hold", &got) }()
 	hosttest.Receive(t, "the call", w.Held)
-	tap.Confirmed(t, 3)                        // the first was no call; and so it is on the broker's disk
-	node.Control("eval", "mnesia:sync_log().") // and so are the queues, which a kill loses otherwise in their first seconds
+	tap.Confirmed(t, 3)                        // the first publishing is the probe of cancelling; the request is on the broker's disk now
+	node.Control("eval", "mnesia:sync_log().") // the queues too: otherwise a kill loses queues that were declared seconds ago
 	node.Kill()
 	node.Start()
 	if call := hosttest.Receive(t, "the call, again", w.Held); !call.Redelivered {
@@ -98,7 +99,7 @@ func TestReplyQueueGone(t *testing.T) {
 		client := dial(t, uri, rpc.Config{Timeout: -1}, &tap).Client("mute")
 		waits := client.Go(t.Context(), "ask")
 		hosttest.Next(t, requests)
-		tap.Confirmed(t, 2) // the first was no call
+		tap.Confirmed(t, 2) // the first publishing is the probe of cancelling
 		tap.away.Store(true)
 		tap.Cut()
 		for _, m := range tap.Declared(t) {

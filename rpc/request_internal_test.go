@@ -10,8 +10,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// FuzzRequest finds a body that is neither arguments nor an error for who sent it. It is in the package because bodies get
-// here only by a broker.
+// FuzzRequest looks for a body that gives neither arguments nor an error for its sender.
 func FuzzRequest(f *testing.F) {
 	for _, body := range []string{
 		`{"args": [1, "two"], "kwargs": {"k": 3}}`, `{"args": "ab", "kwargs": {}}`, `{"args": {"k": 1}, "kwargs": []}`, `[]`, ``, `null`,

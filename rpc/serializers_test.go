@@ -110,7 +110,8 @@ func TestCodecOption(t *testing.T) {
 	})
 }
 
-// A service that accepts one codec says so to who sends another; what becomes too large when it is inflated is refused.
+// A service that accepts one codec answers a request in another with an error that says so. A body that is
+// too large when decompressed is refused.
 func TestNotAccepted(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		startOn(t, service.Config{}, transport.Config{URI: uri, Accept: codec.Set{codec.JSON}}, new(Echo))

@@ -197,8 +197,8 @@ func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signa
 	return args, c, nil
 }
 
-// notMapping returns the error of a body that is no object: Python's, if it can be decoded all the same. An empty one is
-// an empty string to Nameko.
+// notMapping returns the error of a body that is not an object: the one that Python raises, if the body
+// can be decoded at all. An empty body is an empty string to Nameko.
 func notMapping(c codec.Splitter, body []byte) error {
 	var what any
 	if err := c.Decode(body, &what); err != nil && len(body) > 0 {
@@ -216,7 +216,8 @@ func notMapping(c codec.Splitter, body []byte) error {
 	}
 }
 
-// iterate returns the elements of args as Python's * does: of a string its characters, of an object its keys.
+// iterate returns the elements of args as Python's * does: the characters of a string, the keys of an
+// object.
 func iterate(c codec.Splitter, args []byte) (list [][]byte, err error) {
 	var elements []any
 	switch t := pythonType(c, args); t {
@@ -252,7 +253,7 @@ func iterate(c codec.Splitter, args []byte) (list [][]byte, err error) {
 	return list, err
 }
 
-// pythonType names the type that Python makes of data.
+// pythonType returns the name of the type that Python decodes data to.
 func pythonType(c codec.Splitter, data []byte) string {
 	switch c.Kind(data) {
 	case codec.KindObject:

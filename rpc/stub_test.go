@@ -263,7 +263,7 @@ Users: Raw: is rpc.Client: the fields of a typed client must be funcs, except fo
 Nameless: the tag must name the service to call, as in rpc:"users"
 Plain: the tag must name the service to call, as in rpc:"users"`
 
-// Mistakes in typed clients are told all at once when the service is bound, and by Bind.
+// service.New and Bind report all mistakes in typed clients at once.
 func TestStubMistakes(t *testing.T) {
 	broker := transport.Config{URI: "amqp://nowhere"}
 	_, err := service.New(service.Config{}, new(wrongUser), service.Configure(broker))

@@ -260,7 +260,7 @@ func argsOf(t *testing.T, body []byte) []any {
 	return append(request.Args, kwargs)
 }
 
-// lines joins what there is of texts.
+// lines joins the texts that are not empty.
 func lines(texts ...string) string {
 	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), "\n")
 }

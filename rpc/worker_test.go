@@ -71,7 +71,7 @@ func (s *Nest) Late(ctx context.Context, n int) (int, error) {
 
 func (s *Nest) Fast(context.Context) error { return nil }
 
-// A service that calls itself deeper than it has workers is no deadlock.
+// A service that calls itself deeper than it has workers does not deadlock.
 func TestSelfCall(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server := startWorkers(t, 4, uri, newNest())
@@ -95,8 +95,8 @@ func TestSelfCall(t *testing.T) {
 	})
 }
 
-// What is in flight when the only instance stops finishes, though it calls itself, later or already; and takes no more of
-// what others have sent than is ahead of that.
+// When the only instance stops, the calls in flight finish even if they call the service itself. Of the
+// requests of others, it takes only those that are ahead of these calls in the queue.
 func TestSelfCallWhileStopping(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -208,7 +208,7 @@ func (b *Batch) Do(_ context.Context, id int) (int, error) {
 	return id, nil
 }
 
-// What is acknowledged before it runs is not run again, whatever happens.
+// A request that is acknowledged before it runs never runs twice.
 func TestAckBefore(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		batch := &Batch{Held: make(chan struct{}, 2)}
