@@ -39,8 +39,10 @@ func (b *binder) bind(app *application) error {
 	if len(b.mistakes) == 0 {
 		b.only()
 	}
-	if len(b.mistakes) == 0 && !app.Partial { // else extensions may not have looked for their values
-		b.mistakes = b.container.configuration.mistakes()
+	complete := len(b.mistakes) == 0 && !app.Partial
+	b.check(complete)
+	if complete { // else extensions may not have looked for their values
+		b.mistakes = append(b.mistakes, b.container.configuration.mistakes()...)
 	}
 	return errors.Join(b.mistakes...)
 }
@@ -73,6 +75,15 @@ func (b *binder) only() {
 			remedy = "did you mean " + near + "?"
 		}
 		b.addf("service.Config", "Only[%d]: no such row %q: %s", i, name, remedy)
+	}
+}
+
+// check adds the mistakes that shared values find.
+func (b *binder) check(complete bool) {
+	for _, s := range slices.Concat(b.container.host.shared, b.unstarted.shared) {
+		if c, ok := s.value.(interface{ Check(complete bool) error }); ok {
+			b.add("", c.Check(complete))
+		}
 	}
 }
 
@@ -326,7 +337,8 @@ func (b *binder) logger(h *hosted, field string) *slog.Logger {
 	return b.container.logger.With("service", h.name, "field", field)
 }
 
-// add adds err, if it is not nil, as a mistake. The errors of errors.Join are added one by one.
+// add adds err, if it is not nil, as a mistake of where, unless that is "". The errors of errors.Join are
+// added one by one.
 func (b *binder) add(where string, err error) {
 	if err == nil {
 		return
@@ -339,7 +351,10 @@ func (b *binder) add(where string, err error) {
 			return
 		}
 	}
-	b.mistakes = append(b.mistakes, fmt.Errorf("%s: %w", where, err))
+	if where != "" {
+		err = fmt.Errorf("%s: %w", where, err)
+	}
+	b.mistakes = append(b.mistakes, err)
 }
 
 func (b *binder) addf(where, format string, args ...any) {

@@ -25,7 +25,8 @@ import (
 //	)
 //
 // [New] reports a value that no extension looks up, and a type with two values if an extension looks for
-// one.
+// one. If an extension wraps Configure in an option of its own, the value's method Option() string names
+// that in the report.
 func Configure[T any](value ...T) fx.Option {
 	t := reflect.TypeFor[T]()
 	if len(value) == 0 {
@@ -109,6 +110,15 @@ type setting struct {
 	readOne  bool // by Lookup
 }
 
+// option returns the name of the extension's own option that configured the values, "" if it was
+// Configure. Such values have the method Option() string.
+func (s *setting) option() string {
+	if v, ok := s.values[0].(interface{ Option() string }); ok {
+		return v.Option()
+	}
+	return ""
+}
+
 // change changes the setting of a type.
 func (c *configuration) change(t reflect.Type, change func(*setting)) {
 	c.mu.Lock()
@@ -162,6 +172,8 @@ func (c *configuration) mistakes() (mistakes []error) {
 			add("%s is given as %s: remove the &", t.Elem(), t)
 		case read(reflect.PointerTo(t)):
 			add("%s is given as %s: pass a pointer", reflect.PointerTo(t), t)
+		case s.option() != "":
+			mistakes = append(mistakes, fmt.Errorf("%s is not read by any extension of the services: remove it", s.option()))
 		case !s.provided: // a module that is not needed brings one
 			add("%s is not read by any extension of the services: remove it", t)
 		}

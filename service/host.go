@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -61,10 +62,20 @@ func (h *Host) Fail(err error) { h.container.fail(err) }
 // shares is started before it, and stopped after it. An error of a step names the package of T: "rpc:
 // connection refused".
 //
+// A value with none of these methods is not started. The rows that [Config].Only leaves out share it too;
+// of other values they share their own, which are never started.
+//
+// If the value has the method Check(complete bool) error, [New] calls it when rows and fields are bound.
+// What it returns are mistakes of the services, which say themselves where they are. complete is false if
+// a row or a field may be missing because of another mistake.
+//
 // Shared is called by Entrypoint and Dependency. Once [New] has returned, it finds only what is shared
 // already.
 func Shared[T any](h *Host, make func(*Host) (T, error)) (T, error) {
 	key := reflect.TypeFor[T]()
+	if !hasSteps(key) {
+		h = h.container.host
+	}
 	s, ok := h.values[key]
 	switch {
 	case !ok && h.container.bound:
@@ -79,6 +90,14 @@ func Shared[T any](h *Host, make func(*Host) (T, error)) (T, error) {
 	}
 	v, _ := s.value.(T)
 	return v, s.err
+}
+
+// hasSteps reports whether values of a type take part in the start and the stop of a container.
+func hasSteps(t reflect.Type) bool {
+	return slices.ContainsFunc([]string{"Setup", "Start", "Stop", "Kill"}, func(step string) bool {
+		_, ok := t.MethodByName(step)
+		return ok
+	})
 }
 
 // owner is the package of a type, or what its name is without one.
