@@ -30,7 +30,7 @@ func New() *Board {
 	return &Board{Page: web.Mount{Handler: http.FileServerFS(page)}, recent: new(recent)}
 }
 
-// Board shows orders as they are made.
+// Board shows new orders.
 type Board struct {
 	_ service.Name `service:"board"`
 

@@ -1,5 +1,5 @@
-// Package board is a page that shows orders as they are created, and creates orders by a form. The
-// page is plain HTML with a small script, embedded into the program.
+// Package board is a page that shows new orders, and has a form to create them. The page is plain
+// HTML with a small script, embedded into the program.
 //
 //	gomeko run ./examples/board ./examples/orders ./examples/orders/users
 //

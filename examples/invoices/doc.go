@@ -1,20 +1,23 @@
-// Package invoices lives beside a shop that knows nothing of Nameko: it was bought years ago, and tells what happens by an exchange
-// of its own, as JSON. For what was paid an invoice is written and given to a printer, and all that is told is kept.
+// Package invoices consumes the messages of a shop that does not use Nameko: the shop publishes
+// JSON to its own exchange. The service writes an invoice for each paid order, sends it to a
+// printer, and keeps a record of all messages.
 //
 //	gomeko run ./examples/invoices
 //
 // # Consumers
 //
-// Paid has a queue that is replicated (a quorum queue), and bound to the shop's exchange by two keys. What fails is delivered
-// again, five times at the most: that limit is the queue's own.
+// Paid consumes a replicated queue (a quorum queue), which is bound to the shop's exchange by two
+// keys. A message whose call fails is delivered again, at most five times: the queue has that
+// limit.
 //
-// Audit takes whatever there is, JSON or not: a method without a payload gets the message as it came.
+// Audit consumes every message, JSON or not: a method without a payload receives the raw message.
 //
-// The exchange is declared as the shop declares it, so that either may be started first. Were it the shop's alone, the rows would
-// leave kind out, and not start without it.
+// The service declares the exchange as the shop does, so that either can start first. If a row does
+// not name a kind, the exchange is not declared and must exist.
 //
 // # Publisher
 //
-// Print publishes to the printer's queue. It is mandatory: a printer that has no queue is an error, and the message that led to it
-// comes again. Its id is the order's, so that the printer knows a second copy when it sees one: messages arrive at least once.
+// Print publishes to the printer's queue. It is mandatory: if the queue does not exist, the call
+// fails, and its message is delivered again. The message id is that of the order, so that the
+// printer recognizes a second copy: messages are delivered at least once.
 package invoices

@@ -15,7 +15,7 @@ import (
 // Module is the application.
 var Module = fx.Module("invoices", service.Provide(new(Invoices)), fx.Provide(func() *Book { return new(Book) }))
 
-// Invoices writes invoices for what a shop has sold.
+// Invoices writes invoices for the orders of a shop.
 type Invoices struct {
 	_ service.Name `service:"invoices"`
 
@@ -28,13 +28,13 @@ type Invoices struct {
 	Book  *Book               `inject:""`
 }
 
-// An Order is what the shop tells of one.
+// An Order is the payload of the shop's messages.
 type Order struct {
 	ID    string `json:"id"`
 	Cents int    `json:"cents"`
 }
 
-// An Invoice is what the printer gets.
+// An Invoice is the payload of the printer's messages.
 type Invoice struct {
 	Order string `json:"order"`
 	Text  string `json:"text"`
@@ -50,13 +50,13 @@ func (i *Invoices) Paid(ctx context.Context, message messaging.Message, order Or
 	return i.Print(ctx, invoice, func(m *transport.Publishing) { m.MessageID = order.ID })
 }
 
-// Audit keeps what was told, whatever it is.
+// Audit records a message.
 func (i *Invoices) Audit(_ context.Context, message messaging.Message) error {
 	i.Book.Add(fmt.Sprintf("%s: %s", message.Key, message.Body))
 	return nil
 }
 
-// A Book has what was told. Calls share it.
+// A Book is the record of all messages. Calls share it.
 type Book struct {
 	mu sync.Mutex
 
@@ -70,7 +70,7 @@ func (b *Book) Add(line string) {
 	b.lines = append(b.lines, line)
 }
 
-// Lines returns all of them.
+// Lines returns all lines.
 func (b *Book) Lines() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Printer stands for the one in the hall.
+// Printer is a fake printer.
 type Printer struct {
 	_ service.Name `service:"printer"`
 
@@ -39,30 +39,30 @@ func (p *Printer) Print(_ context.Context, message messaging.Message, invoice in
 	return nil
 }
 
-// The shop tells of an order, and its invoice is printed; all that it tells is in the book, be it JSON or not.
+// The invoice of each order is printed, and every message is recorded, JSON or not.
 func TestShop(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		broker := transport.Config{URI: uri}
 		printer, book := &Printer{printed: make(chan printed, 2)}, new(invoices.Book)
 		h := servicetest.New(t, invoices.Module, fx.Replace(book), printer, service.Configure(broker))
-		kept := h.Watch("invoices.Audit")
+		recorded := h.Watch("invoices.Audit")
 		shop, err := transport.Dial(t.Context(), broker)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer shop.Close(context.Background())
 
-		told := []transport.Publishing{
+		messages := []transport.Publishing{
 			{Key: "order.paid", Body: []byte(`{"id": "a1", "cents": 1205, "gift": true}`)},
 			{Key: "order.refunded", Body: []byte(`{"id": "a1", "cents": 1205}`)},
 			{Key: "shop.opened", Body: []byte(`hello`), Properties: transport.Properties{ContentType: "text/plain"}},
 		}
-		for _, m := range told {
+		for _, m := range messages {
 			m.Exchange, m.Mandatory = "shop", true
 			if err := shop.Publish(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
-			kept()
+			recorded()
 		}
 		want := []printed{
 			{"a1", invoices.Invoice{Order: "a1", Text: "Credit note for order a1: 12.05"}},

@@ -10,7 +10,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Counter counts what other services tell it to; an operator on its machine looks at the total, and resets it.
+// Counter counts for other services, by RPC. An operator on its machine reads the total and resets
+// it.
 type Counter struct {
 	_ service.Name `service:"counter"`
 
@@ -41,5 +42,5 @@ func (c *Counter) Reset(_ context.Context, to int64) error {
 
 type errNegative struct{}
 
-func (errNegative) Error() string  { return "nothing is counted below 0" }
+func (errNegative) Error() string  { return "the total cannot be negative" }
 func (errNegative) Expected() bool { return true }

@@ -24,7 +24,7 @@ const (
 
 type request struct {
 	Version string          `json:"jsonrpc"`
-	ID      json.RawMessage `json:"id"` // nil: nobody waits for an answer
+	ID      json.RawMessage `json:"id"` // nil if the peer does not want a response
 	Method  string          `json:"method"`
 	Params  json.RawMessage `json:"params"`
 }
@@ -45,10 +45,10 @@ type methodNotFound struct{ name string }
 
 func (e *methodNotFound) Error() string { return fmt.Sprintf("no method %q", e.name) }
 
-// parse reads a request, or says why it is none.
+// parse reads a request, or returns the response to an invalid one.
 func parse(line []byte) (*request, *response) {
 	if !json.Valid(line) {
-		return nil, refuse(codeParse, errors.New("no JSON: write one message a line"))
+		return nil, refuse(codeParse, errors.New("not JSON: write one message a line"))
 	}
 	var r request
 	if err := json.Unmarshal(line, &r); err != nil {
@@ -60,13 +60,14 @@ func parse(line []byte) (*request, *response) {
 	return &r, nil
 }
 
-// A value is an argument as it came: service decodes it into the type of the method's parameter.
+// A value is an encoded argument. Package service decodes it into the type of the method's
+// parameter.
 type value json.RawMessage
 
 // Decode implements [signature.Value].
 func (v value) Decode(dst any) error { return json.Unmarshal(v, dst) }
 
-// arguments are positional in an array, by name in an object.
+// arguments returns the arguments: an array has positional ones, an object named ones.
 func (r *request) arguments() (args signature.Arguments, err error) {
 	var (
 		list  []json.RawMessage
@@ -90,7 +91,8 @@ func (r *request) arguments() (args signature.Arguments, err error) {
 	return args, err
 }
 
-// newResponse tells the outcome of a call: what the caller can mend has a code of its own.
+// newResponse returns the response to a call. Errors that the caller can correct have their own
+// codes.
 func newResponse(id json.RawMessage, result any, err error) *response {
 	var misfit *signature.Error
 	var unknown *methodNotFound
@@ -111,7 +113,7 @@ func newResponse(id json.RawMessage, result any, err error) *response {
 	return fail(id, codeFault, err)
 }
 
-// refuse is the response to what is no request and has no id.
+// refuse returns the response to an invalid request, whose id is unknown.
 func refuse(code int, err error) *response { return fail(json.RawMessage("null"), code, err) }
 
 func fail(id json.RawMessage, code int, err error) *response {

@@ -9,8 +9,9 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Method is a row of the entrypoint table: `jsonrpc:"reset(to=0)"` is the method's signature as Python would write it,
-// socket:"…" the path to listen on, in which $NAME is of the environment. Rows with the same path share the socket.
+// Method is an entrypoint row. Its tag has the method's signature in Python's syntax,
+// `jsonrpc:"reset(to=0)"`, and the path to listen on, socket:"/run/counter.sock", in which $NAME is
+// replaced by the environment variable. Rows with the same path share the socket.
 type Method struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
@@ -41,12 +42,12 @@ func expand(path string) (string, error) {
 	case len(unset) > 0:
 		return "", fmt.Errorf("socket: %v is not set in the environment", unset)
 	case path == "":
-		return "", errors.New(`has no socket: write the path to listen on, as in socket:"/run/counter.sock"`)
+		return "", errors.New(`the tag has no socket: add the path to listen on, as in socket:"/run/counter.sock"`)
 	}
 	return path, nil
 }
 
-// servers are those of one container, by path.
+// servers are the servers of one container, by path.
 type servers map[string]*server
 
 func newServers(*service.Host) (servers, error) { return servers{}, nil }

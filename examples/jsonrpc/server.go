@@ -17,14 +17,15 @@ import (
 
 const (
 	maxLine   = 1 << 20
-	replyTime = 10 * time.Second // for a peer to take its reply
+	replyTime = 10 * time.Second // limits the writing of a response
 )
 
-// A server is one socket. It is the [service.Entrypoint] of all rows with its path, so that it starts and stops once.
+// A server serves one socket. It is the [service.Entrypoint] of all rows with its path, and is
+// started and stopped once.
 type server struct {
 	host     *service.Host
 	path     string
-	methods  map[string]*service.Row // by name on the wire
+	methods  map[string]*service.Row // by the name in their signatures
 	listener net.Listener
 
 	mu sync.Mutex
@@ -37,30 +38,32 @@ func newServer(host *service.Host, path string) *server {
 	return &server{host: host, path: path, methods: map[string]*service.Row{}, conns: map[net.Conn]bool{}}
 }
 
-// Setup takes the socket: a path that cannot be had is told before anything runs. Peers wait until Start.
+// Setup opens the socket, so that the process does not start if that fails. Peers that connect wait
+// until Start.
 func (s *server) Setup(ctx context.Context) (err error) {
 	s.listener, err = listen(ctx, s.path)
 	return err
 }
 
-// Start lets peers in.
+// Start begins to accept connections.
 func (s *server) Start(context.Context) error {
 	s.host.Go(s.accept)
 	return nil
 }
 
-// Stop takes no further requests. Those that were taken are answered: their goroutines are waited for.
+// Stop accepts no further requests, and returns. The container waits for the goroutines that still
+// run calls and answer them.
 func (s *server) Stop(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = true
 	for conn := range s.conns {
-		conn.SetReadDeadline(time.Unix(0, 1)) // wakes who waits for a line; a reply can still be written
+		conn.SetReadDeadline(time.Unix(0, 1)) // ends a pending read; the response can still be written
 	}
 	return s.listener.Close()
 }
 
-// Kill hangs up. It may come during Stop, after it, or without one.
+// Kill closes all connections. It may be called during Stop, after Stop, or without Stop.
 func (s *server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,7 +74,7 @@ func (s *server) Kill() {
 	s.listener.Close()
 }
 
-// accept runs until the listener is closed. A socket that takes nobody is no service: it ends the container.
+// accept runs until the listener is closed. If accepting fails, it stops the container.
 func (s *server) accept(context.Context) {
 	for {
 		conn, err := s.listener.Accept()
@@ -86,7 +89,7 @@ func (s *server) accept(context.Context) {
 	}
 }
 
-// converse answers the requests of a peer, one after the other.
+// converse answers the requests of a peer, one after another.
 func (s *server) converse(ctx context.Context, conn net.Conn) {
 	if !s.enter(conn) {
 		conn.Close()
@@ -104,11 +107,11 @@ func (s *server) converse(ctx context.Context, conn net.Conn) {
 		}
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		s.send(conn, refuse(codeRequest, fmt.Errorf("a line may have %d bytes", maxLine)))
+		s.send(conn, refuse(codeRequest, fmt.Errorf("a line must not exceed %d bytes", maxLine)))
 	}
 }
 
-// answer runs the call that a line asks for. It returns nil when nobody waits for the result.
+// answer runs the call that a line requests. It returns nil if the peer does not want a response.
 func (s *server) answer(ctx context.Context, line []byte) *response {
 	r, refused := parse(line)
 	if refused != nil {
@@ -121,7 +124,7 @@ func (s *server) answer(ctx context.Context, line []byte) *response {
 	return newResponse(r.ID, result, err)
 }
 
-// call runs one call: [service.Row.Run] waits for a free worker, which is why nothing is queued here.
+// call runs one call. [service.Row.Run] waits for a worker, so the server needs no queue.
 func (s *server) call(ctx context.Context, r *request) (any, error) {
 	row := s.methods[r.Method]
 	if row == nil {
@@ -134,11 +137,11 @@ func (s *server) call(ctx context.Context, r *request) (any, error) {
 	return row.Run(ctx, service.Request{Arguments: args})
 }
 
-// send reports whether the peer has taken r.
+// send writes a response, and reports whether that succeeded.
 func (s *server) send(conn net.Conn, r *response) bool {
 	conn.SetWriteDeadline(time.Now().Add(replyTime))
 	if err := json.NewEncoder(conn).Encode(r); err != nil {
-		s.host.Logger().Warn("reply not sent", "socket", s.path, "err", err)
+		s.host.Logger().Warn("response not sent", "socket", s.path, "err", err)
 		return false
 	}
 	return true
@@ -166,13 +169,13 @@ func (s *server) isStopped() bool {
 	return s.stopped
 }
 
-// listen takes the socket at path, also from a process that was killed and left its file.
+// listen opens the socket at path. It replaces the file of a process that was killed.
 func listen(ctx context.Context, path string) (net.Listener, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	switch {
 	case err == nil:
 		conn.Close()
-		return nil, fmt.Errorf("another process listens on %s: stop it, or give this one a path of its own", path)
+		return nil, fmt.Errorf("another process listens on %s: stop it, or choose another path", path)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		if err := os.Remove(path); err != nil {
 			return nil, err

@@ -21,14 +21,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// socket returns the path of the counter's socket in a folder of the test's own.
+// socket returns the path of the counter's socket, in a temporary folder.
 func socket(t *testing.T) string {
 	t.Helper()
 	t.Setenv("RUNTIME_DIRECTORY", t.TempDir())
 	return filepath.Join(os.Getenv("RUNTIME_DIRECTORY"), "counter.sock")
 }
 
-// A peer is who has connected to a socket.
+// A peer is a client of the socket.
 type peer struct {
 	net.Conn
 	lines *bufio.Scanner
@@ -44,7 +44,7 @@ func dial(t *testing.T, path string) *peer {
 	return &peer{conn, bufio.NewScanner(conn)}
 }
 
-// ask writes a line and returns the one that comes back, "" at the end.
+// ask writes a line and returns the response, "" if there is none.
 func (p *peer) ask(line string) string {
 	if _, err := io.WriteString(p, line+"\n"); err != nil {
 		return ""
@@ -79,7 +79,7 @@ func TestCounter(t *testing.T) {
 		},
 		{
 			"expected error", `{"jsonrpc": "2.0", "id": 4, "method": "reset", "params": [-1]}`,
-			`{"jsonrpc":"2.0","error":{"code":-32000,"message":"nothing is counted below 0"},"id":4}`,
+			`{"jsonrpc":"2.0","error":{"code":-32000,"message":"the total cannot be negative"},"id":4}`,
 		},
 		{
 			"fault", `{"jsonrpc": "2.0", "id": 5, "method": "reset", "params": [1001]}`,
@@ -89,7 +89,7 @@ func TestCounter(t *testing.T) {
 			"unknown method", `{"jsonrpc": "2.0", "id": 6, "method": "add"}`,
 			`{"jsonrpc":"2.0","error":{"code":-32601,"message":"no method \"add\""},"id":6}`,
 		},
-		{"no JSON", `hello`, `{"jsonrpc":"2.0","error":{"code":-32700,"message":"no JSON: write one message a line"},"id":null}`},
+		{"no JSON", `hello`, `{"jsonrpc":"2.0","error":{"code":-32700,"message":"not JSON: write one message a line"},"id":null}`},
 		{
 			"batch", `[]`,
 			`{"jsonrpc":"2.0","error":{"code":-32600,"message":"json: cannot unmarshal array into Go value of type jsonrpc.request"},"id":null}`,
@@ -97,7 +97,7 @@ func TestCounter(t *testing.T) {
 		{"old version", `{"id": 1, "method": "total"}`, `{"jsonrpc":"2.0","error":{"code":-32600,"message":"write {\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"…\"}"},"id":null}`},
 		{
 			"line too long", strings.Repeat("x", 1<<20),
-			`{"jsonrpc":"2.0","error":{"code":-32600,"message":"a line may have 1048576 bytes"},"id":null}`,
+			`{"jsonrpc":"2.0","error":{"code":-32600,"message":"a line must not exceed 1048576 bytes"},"id":null}`,
 		},
 		{"after it", `{"jsonrpc": "2.0", "id": 1, "method": "total"}`, ""},
 	} {
@@ -107,8 +107,8 @@ func TestCounter(t *testing.T) {
 	}
 }
 
-type crowd struct {
-	_ service.Name `service:"crowd"`
+type mistaken struct {
+	_ service.Name `service:"mistaken"`
 
 	Entrypoints struct {
 		Nowhere jsonrpc.Method `jsonrpc:"nowhere"`
@@ -119,40 +119,40 @@ type crowd struct {
 	}
 }
 
-func (*crowd) Nowhere(context.Context) error { return nil }
-func (*crowd) Unset(context.Context) error   { return nil }
-func (*crowd) Typo(context.Context) error    { return nil }
-func (*crowd) One(context.Context) error     { return nil }
+func (*mistaken) Nowhere(context.Context) error { return nil }
+func (*mistaken) Unset(context.Context) error   { return nil }
+func (*mistaken) Typo(context.Context) error    { return nil }
+func (*mistaken) One(context.Context) error     { return nil }
 
 func TestMistakes(t *testing.T) {
-	_, err := service.New(service.Config{}, new(crowd))
+	_, err := service.New(service.Config{}, new(mistaken))
 	want := strings.Join([]string{
-		`service crowd: Nowhere: has no socket: write the path to listen on, as in socket:"/run/counter.sock"`,
-		`service crowd: Unset: socket: [NO_SUCH_FOLDER] is not set in the environment`,
-		`service crowd: Typo: unknown key sockt in its tag: did you mean socket?`,
-		`service crowd: Typo: has no socket: write the path to listen on, as in socket:"/run/counter.sock"`,
-		`service crowd: Two: method "one" of a.sock is taken by the row One of crowd: give one of them another name`,
+		`service mistaken: Nowhere: the tag has no socket: add the path to listen on, as in socket:"/run/counter.sock"`,
+		`service mistaken: Unset: socket: [NO_SUCH_FOLDER] is not set in the environment`,
+		`service mistaken: Typo: unknown key sockt in its tag: did you mean socket?`,
+		`service mistaken: Typo: the tag has no socket: add the path to listen on, as in socket:"/run/counter.sock"`,
+		`service mistaken: Two: method "one" of a.sock is taken by the row One of mistaken: give one of them another name`,
 	}, "\n")
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
 
-// operated is a service that only an operator reaches.
-type operated struct {
-	_ service.Name `service:"operated"`
+// single is a service with one row.
+type single struct {
+	_ service.Name `service:"single"`
 
 	Entrypoints struct {
 		Total jsonrpc.Method `jsonrpc:"total" socket:"$RUNTIME_DIRECTORY/counter.sock"`
 	}
 }
 
-func (*operated) Total(context.Context) (int, error) { return 42, nil }
+func (*single) Total(context.Context) (int, error) { return 42, nil }
 
-// TestRules holds the extension to what containers and peers rely on.
+// TestRules tests the extension against the rules for entrypoints.
 func TestRules(t *testing.T) {
 	path := socket(t)
-	servicetest.TestEntrypoint(t, new(operated), func(ctx context.Context) error {
+	servicetest.TestEntrypoint(t, new(single), func(ctx context.Context) error {
 		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func TestRules(t *testing.T) {
 	})
 }
 
-// A path that is taken is told at start; the file of a process that was killed is no hindrance.
+// A path that is in use is an error at start. The file of a process that was killed is replaced.
 func TestPathTaken(t *testing.T) {
 	path := socket(t)
 	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -179,21 +179,21 @@ func TestPathTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := func() (*service.Container, error) {
-		c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler)}, new(operated))
+		c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler)}, new(single))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(c.Kill)
 		return c, c.Start(t.Context())
 	}
-	if _, err := start(); err == nil || !strings.Contains(err.Error(), "service operated: Total: another process listens on "+path) {
-		t.Errorf("got %v, want that the path is taken", err)
+	if _, err := start(); err == nil || !strings.Contains(err.Error(), "service single: Total: another process listens on "+path) {
+		t.Errorf("got %v, want that the path is in use", err)
 	}
 	stale.SetUnlinkOnClose(false)
 	if err := stale.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := start(); err != nil {
-		t.Errorf("got %v, want it started", err)
+		t.Errorf("got %v, want no error", err)
 	}
 }

@@ -25,7 +25,7 @@ func (a *Accounts) Invite(ctx context.Context, address string) error {
 	return a.Send(ctx, mail.Message{To: address, Subject: "Come in", Text: "The door is open."})
 }
 
-// A method alone needs no container, no relay and no mock: the field is a func.
+// A method is tested without container, relay and mock library: the field is a func.
 func TestInvite(t *testing.T) {
 	var sent []mail.Message
 	a := &Accounts{Send: func(_ context.Context, m mail.Message) error {

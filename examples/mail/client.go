@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// A client is one connection. net/smtp knows no ctx: within does.
+// A client is one connection. Package net/smtp does not support contexts; the method within does.
 type client struct {
 	conn net.Conn
 	smtp *smtp.Client
-	late bool // a ctx ended on it: who knows where it stands
+	late bool // a context ended during a step, so the state of the connection is unknown
 }
 
 func (p *pool) dial(ctx context.Context) (*client, error) {
 	host, _, err := net.SplitHostPort(p.relay)
 	if err != nil {
-		return nil, fmt.Errorf("mail.relay is %q: write host:port: %w", p.relay, err)
+		return nil, fmt.Errorf("mail.relay: must be host:port, not %q: %w", p.relay, err)
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.relay)
 	if err != nil {
@@ -38,7 +38,7 @@ func (p *pool) dial(ctx context.Context) (*client, error) {
 	return c, nil
 }
 
-// within runs step, which fails when ctx ends.
+// within runs step, and makes it fail when ctx ends.
 func (c *client) within(ctx context.Context, step func() error) error {
 	past := time.Unix(0, 1)
 	stop := context.AfterFunc(ctx, func() { c.conn.SetDeadline(past) })

@@ -1,15 +1,16 @@
-// Package mail is a dependency with pooled resources: services send mail by SMTP, over connections that all services of
-// a process share and use again.
+// Package mail is an extension: a dependency with which services send mail by SMTP. All services of
+// a process share a pool of connections.
 //
 //	Send mail.Sender `mail:"accounts@example.org"`
 //
-// The tag is the address that mail is from; where it goes is for the whole process, in the key mail of its configuration:
+// The tag is the sender's address. The relay is the same for the whole process: the configuration
+// has it under the key mail.
 //
 //	mail:
 //	  relay: smtp.example.org:25
 //	  connections: 4
 //
-// An application adds [Module] for that. The relay is one that asks for no password: that of the machine or of the site.
+// An application adds [Module], which reads the key. The relay must not require a password.
 //
-// It is written as anyone would write an extension: docs/extensions.md goes through it.
+// docs/extensions.md explains the code of this package.
 package mail

@@ -12,18 +12,19 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// sendTime is how long a message may take when its ctx says nothing.
+// sendTime limits the sending of a message whose context has no earlier deadline.
 const sendTime = time.Minute
 
-// A pool is the connections to the relay. It is what the container starts before its services, and stops after them.
+// A pool holds the connections to the relay. The container starts it before its entrypoints, and
+// stops it after the last call has ended.
 type pool struct {
 	relay string
-	slots chan struct{} // has an element for each message on its way
+	slots chan struct{} // has an element for each message that is being sent
 
 	mu sync.Mutex
 
-	idle []*client
-	over bool
+	idle   []*client
+	closed bool
 }
 
 func newPool(h *service.Host) (*pool, error) {
@@ -32,12 +33,12 @@ func newPool(h *service.Host) (*pool, error) {
 	case !ok:
 		return nil, errors.New("no relay is configured: add mail.Module to the application")
 	case cfg.Connections < 1:
-		return nil, fmt.Errorf("mail.connections is %d: leave it out, or make it 1 or more", cfg.Connections)
+		return nil, fmt.Errorf("mail.connections: must be at least 1, not %d", cfg.Connections)
 	}
 	return &pool{relay: cfg.Relay, slots: make(chan struct{}, cfg.Connections)}, nil
 }
 
-// Start connects once: a relay that is not there is told before anything runs.
+// Start opens a connection, so that the process does not start if the relay is unreachable.
 func (p *pool) Start(ctx context.Context) error {
 	c, err := p.dial(ctx)
 	if err == nil {
@@ -46,7 +47,7 @@ func (p *pool) Start(ctx context.Context) error {
 	return err
 }
 
-// Stop takes leave of the relay. Every call has ended, so no connection is in use.
+// Stop ends the connections in order. All calls have ended, so all connections are idle.
 func (p *pool) Stop(ctx context.Context) error {
 	var errs []error
 	for _, c := range p.close() {
@@ -56,14 +57,15 @@ func (p *pool) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Kill hangs up. A message on its way ends with the ctx of its call.
+// Kill closes the idle connections. A message that is being sent fails when the context of its call
+// ends.
 func (p *pool) Kill() {
 	for _, c := range p.close() {
 		c.conn.Close()
 	}
 }
 
-// send sends m when one of the connections is free.
+// send waits for a connection and sends m.
 func (p *pool) send(ctx context.Context, from *mail.Address, m Message) error {
 	to, err := mail.ParseAddress(m.To)
 	if err != nil {
@@ -93,7 +95,7 @@ func (p *pool) send(ctx context.Context, from *mail.Address, m Message) error {
 	return nil
 }
 
-// get returns a connection that still works: relays hang up on who is silent.
+// get returns a connection that works: relays close connections that are idle for long.
 func (p *pool) get(ctx context.Context) (*client, error) {
 	for {
 		p.mu.Lock()
@@ -116,18 +118,18 @@ func (p *pool) get(ctx context.Context) (*client, error) {
 func (p *pool) put(c *client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.over || c.late {
+	if p.closed || c.late {
 		c.conn.Close()
 		return
 	}
 	p.idle = append(p.idle, c)
 }
 
-// close ends the pool and returns what was idle.
+// close closes the pool and returns its idle connections.
 func (p *pool) close() []*client {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	idle := p.idle
-	p.idle, p.over = nil, true
+	p.idle, p.closed = nil, true
 	return idle
 }

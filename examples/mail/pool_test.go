@@ -38,7 +38,7 @@ func TestPool(t *testing.T) {
 	})
 	got := r.seen()
 	if got.messages != 40 || got.most > 2 || got.accepted != got.quits || got.accepted > 2 {
-		t.Errorf("got %+v, want 40 messages over 2 connections, with a leave taken", got)
+		t.Errorf("got %+v, want 40 messages over at most 2 connections, each of which was ended with QUIT", got)
 	}
 	want := "From: \"Accounts\" <accounts@example.org>\nTo: <julio@example.org>\n"
 	if all := strings.Join(r.messages, ""); !strings.Contains(all, want) || !strings.Contains(all, "¡fuego!") {
@@ -46,7 +46,7 @@ func TestPool(t *testing.T) {
 	}
 }
 
-// What goes wrong with one message is told to who sent it, and does not harm the next.
+// If a message fails, its sender receives the error, and the next message succeeds.
 func TestTrouble(t *testing.T) {
 	for _, tc := range []struct {
 		name, method, address string
@@ -80,7 +80,7 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
-// bare is a service that nobody reaches.
+// bare has mistakes in its tag.
 type bare struct {
 	_ service.Name `service:"bare"`
 
@@ -105,8 +105,8 @@ func TestMistakes(t *testing.T) {
 		{[]any{new(sound)}, "service sound: Send: no relay is configured: add mail.Module to the application"},
 		{[]any{new(bare), mail.Module}, "service bare: Send: unknown key form in its tag: known keys: mail\n" +
 			"service bare: Send: mail: missing '@' or angle-addr: write the address to send from, as in mail:\"accounts@example.org\""},
-		{[]any{new(sound), mail.Module, fx.Replace(mail.Config{})}, "service sound: Send: mail.connections is 0: leave it out, or make it 1 or more"},
-		{[]any{new(sound), mail.Module, fx.Replace(mail.Config{Connections: 1})}, `mail: mail.relay is "": write host:port: `},
+		{[]any{new(sound), mail.Module, fx.Replace(mail.Config{})}, "service sound: Send: mail.connections: must be at least 1, not 0"},
+		{[]any{new(sound), mail.Module, fx.Replace(mail.Config{Connections: 1})}, `mail: mail.relay: must be host:port, not "": `},
 		{[]any{new(sound), mail.Module, fx.Replace(mail.Config{closed.Addr().String(), 1})}, "mail: dial tcp " + closed.Addr().String()},
 	} {
 		c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler)}, tc.services...)

@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// A relay is an SMTP server on a port of its own, which keeps what it was sent.
+// A relay is an SMTP server that keeps the messages that it receives.
 type relay struct {
 	net.Listener
-	hang chan struct{} // a message to hang@example.org is not taken before it is closed
+	hang chan struct{} // a message to hang@example.org is not accepted before it is closed
 
 	mu sync.Mutex
 
@@ -123,7 +123,7 @@ func (r *relay) hangUp() {
 	}
 }
 
-// A record is what a relay has seen.
+// A record counts the connections and messages of a relay.
 type record struct{ accepted, most, quits, messages int }
 
 func (r *relay) seen() record {

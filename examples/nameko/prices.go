@@ -7,10 +7,10 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Currency is context data: what is paid in, for all services on the way of a call.
+// Currency is context data: the currency of prices, for all services that a call passes through.
 const Currency service.Key[string] = "currency"
 
-// Prices knows what things cost.
+// Prices returns prices of products.
 type Prices struct {
 	_ service.Name `service:"prices"`
 
@@ -19,16 +19,16 @@ type Prices struct {
 	}
 }
 
-// ErrUnknownProduct is returned for what has no price.
+// ErrUnknownProduct is returned for a product without a price.
 var ErrUnknownProduct = rpc.NewError("stock.UnknownProduct", "unknown product")
 
-// A Price is what a number of things costs.
+// A Price is the price of a number of products.
 type Price struct {
 	Amount   int    `json:"amount"`
 	Currency string `json:"currency"`
 }
 
-// Price returns what a number of a product costs.
+// Price returns the price of a number of products, in the currency of the caller's context.
 func (*Prices) Price(ctx context.Context, product string, number int) (Price, error) {
 	if product != "tea" {
 		return Price{}, ErrUnknownProduct

@@ -8,10 +8,10 @@ import (
 	"github.com/gomeko/gomeko/di"
 )
 
-// Opening is the stock at the start, STOCK in the configuration.
+// Opening is the stock at start: the key STOCK of the configuration.
 type Opening map[string]int
 
-// A Shelf is what is there. There is one a process.
+// A Shelf counts the products in stock. There is one in each process.
 type Shelf struct {
 	mu     sync.Mutex
 	counts map[string]int
@@ -27,13 +27,14 @@ func (s *Shelf) Basket() *Basket {
 	return &Basket{shelf: s, taken: map[string]int{}}
 }
 
-// A Basket is what one call takes from the shelf.
+// A Basket holds the products that one call takes from the shelf.
 type Basket struct {
 	shelf *Shelf
 	taken map[string]int
 }
 
-// Baskets provides each call with a basket of its own, which leaves the shelf when the call has succeeded.
+// Baskets gives each call its own basket, and takes the products from the shelf if the call
+// succeeds.
 func Baskets(shelf *Shelf) di.Provider[*Basket] {
 	return func(context.Context) (*Basket, di.Done, error) {
 		basket := shelf.Basket()
@@ -46,7 +47,7 @@ func Baskets(shelf *Shelf) di.Provider[*Basket] {
 	}
 }
 
-// Count returns how many there are of a product.
+// Count returns how many of a product are left.
 func (b *Basket) Count(product string) int {
 	b.shelf.mu.Lock()
 	defer b.shelf.mu.Unlock()
@@ -58,7 +59,7 @@ func (b *Basket) Take(product string, number int) {
 	b.taken[product] += number
 }
 
-// leave takes from the shelf what is in the basket, or nothing if another call was faster.
+// leave takes the products in the basket from the shelf, or none if another call was faster.
 func (b *Basket) leave() error {
 	b.shelf.mu.Lock()
 	defer b.shelf.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Stock knows what is there.
+// Stock sells products while they are in stock.
 type Stock struct {
 	_ service.Name `service:"stock"`
 
@@ -24,15 +24,15 @@ type Stock struct {
 	Basket *Basket `inject:""`
 }
 
-// ErrOutOfStock is returned when there is less than is to be taken.
+// ErrOutOfStock is returned if there are fewer products than requested.
 var ErrOutOfStock = rpc.NewError("stock.OutOfStock", "out of stock")
 
-// Count returns how many there are of a product.
+// Count returns how many of a product are left.
 func (s *Stock) Count(_ context.Context, product string) (int, error) {
 	return s.Basket.Count(product), nil
 }
 
-// Take takes a number of a product and returns what that costs.
+// Take takes a number of a product and returns the price.
 func (s *Stock) Take(ctx context.Context, product string, number int) (Price, error) {
 	if s.Basket.Count(product) < number {
 		return Price{}, ErrOutOfStock
@@ -48,7 +48,7 @@ type PricesClient struct {
 	Price func(ctx context.Context, product string, number int) (Price, error) `rpc:"price(product, *, number)"`
 }
 
-// Module is both services with what they need.
+// Module contains both services and their dependencies.
 var Module = fx.Module("stock",
 	service.Provide(new(Stock)),
 	service.Provide(new(Prices)),

@@ -16,14 +16,14 @@ class UnknownProduct(Exception):
 
 
 class Shelf(SharedExtension):
-    """What is there."""
+    """Counts the products in stock."""
 
     def setup(self):
         self.counts = Counter(self.container.config["STOCK"])
 
 
 class Basket:
-    """What one call takes from the shelf."""
+    """Holds the products that one call takes from the shelf."""
 
     def __init__(self, shelf):
         self.shelf = shelf

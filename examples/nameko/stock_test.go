@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// A service is tested as the struct that it is.
+// A method is tested on a struct literal.
 func TestTake(t *testing.T) {
 	stock := &nameko.Stock{
 		Prices: nameko.PricesClient{Price: func(_ context.Context, _ string, number int) (nameko.Price, error) {
@@ -29,7 +29,7 @@ func TestTake(t *testing.T) {
 	}
 }
 
-// Or with all that is around it, on a broker in memory.
+// A running service is tested on a broker in memory.
 func TestStock(t *testing.T) {
 	h := servicetest.New(t, nameko.Module, fx.Replace(nameko.Opening{"tea": 3, "ink": 5}))
 	stock := h.Client("stock")
@@ -38,9 +38,9 @@ func TestStock(t *testing.T) {
 		t.Errorf("got %v, %v, want 250 EUR", price, err)
 	}
 	if err := stock.Call(t.Context(), "take", nil, "ink"); err == nil {
-		t.Error("got no error for what has no price")
+		t.Error("got no error for a product without a price")
 	}
-	for product, want := range map[string]int{"tea": 2, "ink": 5} { // the ink of the call that failed is back
+	for product, want := range map[string]int{"tea": 2, "ink": 5} { // the failed call took no ink
 		var got int
 		if err := stock.Call(t.Context(), "count", &got, product); err != nil || got != want {
 			t.Errorf("%s: got %d, %v, want %d", product, got, err, want)
@@ -48,7 +48,7 @@ func TestStock(t *testing.T) {
 	}
 }
 
-// What run_services and ServiceContainer are to Nameko, a Container is here.
+// A program starts and stops a Container itself, as with Nameko's ServiceContainer.
 func TestContainer(t *testing.T) {
 	ctx := t.Context()
 	container, err := service.New(service.Config{}, new(Clock))

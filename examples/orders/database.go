@@ -11,16 +11,18 @@ import (
 	_ "modernc.org/sqlite" // the driver sqlite
 )
 
-// Settings are the configuration's key orders.
+// Settings are the key orders of the configuration.
 type Settings struct {
 	Database string `yaml:"database"` // the path of a file, for SQLite, or a postgres:// URL
 }
 
-// OpenDB opens the database. Its tables are made at the start; it is closed at the stop.
+// OpenDB opens the database. The application creates its tables when it starts, and closes the
+// database when it stops.
 func OpenDB(life fx.Lifecycle, settings Settings) (*sql.DB, error) {
 	driver, source := "pgx", settings.Database
 	if !strings.HasPrefix(source, "postgres://") {
-		// A transaction waits for its turn to write when it begins: of two that have read, only one could go on to write.
+		// A transaction takes the write lock when it begins (_txlock): if two had read, only one of
+		// them could write.
 		driver = "sqlite"
 		source = "file:" + source + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_txlock=immediate"
 	}
@@ -35,7 +37,7 @@ func OpenDB(life fx.Lifecycle, settings Settings) (*sql.DB, error) {
 	return db, nil
 }
 
-// tables are what orders is kept in. That the product is one is checked at the commit.
+// tables create the tables. The commit checks that the product of an order exists.
 var tables = []string{
 	`CREATE TABLE IF NOT EXISTS products (name TEXT PRIMARY KEY)`,
 	`CREATE TABLE IF NOT EXISTS orders (

@@ -1,5 +1,5 @@
-// Package orders is an application of two services: orders keeps what people have ordered in a database, and asks users,
-// in the package below, who they are. What one call does to the database is one transaction.
+// Package orders is an application of two services: orders keeps orders in a database, and users,
+// in the package below, knows who the customers are. Each call has one transaction.
 //
 //	gomeko run ./examples/orders ./examples/orders/users
 //
@@ -8,41 +8,43 @@
 //	$ gomeko call orders.create_order id=a2 user_id=7 product=gold
 //	Exception: commit: constraint failed: FOREIGN KEY constraint failed (787)
 //
-// The same by HTTP, where methods are what they are by RPC:
+// The same methods are served over HTTP:
 //
 //	$ curl -d '{"id": "a3", "user_id": 7, "product": "tea"}' -H 'Content-Type: application/json' localhost:8000/orders
 //	{"id":"a3","user_id":7,"customer":"Julio","product":"tea","count":1}
 //	$ curl localhost:8000/orders/b9
 //	Error: NotFound: "b9": order not found
 //
-// shop is the same as a program.
+// The program shop hosts both services.
 //
 // # The transaction
 //
-// The field Store of [Orders] is made for each call, by [InTx]: the method sees an interface with what it needs, and
-// nothing of transactions. When it has returned, and before its caller hears of it, the transaction ends: by commit, or by
-// rollback if the method returned an error or panicked. If the commit fails, that is the error of the call, and the
-// caller gets it.
+// [InTx] makes the field Store of [Orders] for each call, in a transaction. The methods use the
+// interface and do not handle transactions. When a method returns, and before the reply is sent,
+// the transaction is committed, or rolled back if the method returned an error or panicked. If the
+// commit fails, the caller receives its error.
 //
-// # Twice
+// # Duplicate requests
 //
-// A process that dies when it has committed, and not yet answered, leaves a request that nobody has acknowledged: the
-// broker gives it to another process, and the method runs again, with Redelivered set in its [service.Call]. A caller whose
-// connection breaks may send its request a second time too. So the caller chooses the order's id, and an order
-// that is there already is the answer: it is made once, however often it is asked for.
+// If a process dies after the commit and before its reply, the request is not acknowledged. The
+// broker delivers it to another process, and the method runs again, with Redelivered set in its
+// [service.Call]. A caller that loses its connection may also send a request twice. So the caller
+// chooses the order's id, and CreateOrder returns the existing order if there is one: an order is
+// created once.
 //
 // # Events
 //
-// Whoever wants to know of new orders listens to orders.order_created, which is dispatched once an order is in its transaction,
-// and before that is committed: an event may tell of an order that the commit has refused, and no order goes untold. orders itself
-// listens to users.user_deleted, and deletes the orders of who has left; should the database be away, again until it is back.
+// orders dispatches order_created within the transaction, before the commit. So no order goes
+// without its event, but an event may announce an order whose commit fails. orders also handles
+// users.user_deleted, and deletes the orders of that user. If the database is unavailable, the
+// event is delivered again until the call succeeds.
 //
 //	$ gomeko call users.delete_user 7
 //
 // # The database
 //
-// [Settings] name it, in config.yaml the environment's ORDERS_DATABASE: a file, for the SQLite that is built in, or a
-// postgres:// URL. The same code runs on both.
+// [Settings] name the database: the path of a file, for the built-in SQLite, or a postgres:// URL.
+// config.yaml takes it from the environment variable ORDERS_DATABASE. The same code runs on both.
 //
 //	$ ORDERS_DATABASE=postgres://localhost/orders gomeko run --config examples/orders/config.yaml ./examples/orders
 package orders

@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// What is done by RPC is done over HTTP, in the same transactions.
+// The methods are served over HTTP, in the same transactions as by RPC.
 func TestHTTP(t *testing.T) {
 	settings := orders.Settings{Database: filepath.Join(t.TempDir(), "orders.db")}
 	client := servicetest.New(t, orders.Module, users.Module, fx.Replace(settings)).HTTP()
@@ -31,7 +31,7 @@ func TestHTTP(t *testing.T) {
 		{"POST", "/orders", `{"id": 1, "user_id": "x"}`, 400,
 			"Error: BadRequest: body id: a number does not fit string; body user_id: a string does not fit int; body product: is missing\n"},
 		{"POST", "/orders", `{"id": "a2", "user_id": 7, "product": "gold"}`, 500, "Error: InternalServerError: call orders.CreateOrder."},
-		{"GET", "/orders/a2", "", 404, "Error: NotFound: \"a2\": order not found\n"}, // it was not committed
+		{"GET", "/orders/a2", "", 404, "Error: NotFound: \"a2\": order not found\n"}, // not committed
 		{"DELETE", "/orders/a1", "", 405, "Error: MethodNotAllowed: the allowed methods are GET, HEAD\n"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), c.method, "http://orders"+c.path, strings.NewReader(c.body))

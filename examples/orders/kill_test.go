@@ -26,8 +26,9 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// The program is killed when it has committed an order, and before the broker has its answer and its acknowledgement.
-// The broker gives the request to the next one: the method runs again, and the caller has the one order there is.
+// The program is killed after it has committed an order, and before the broker has received the
+// reply and the acknowledgement. The broker delivers the request to the next process. The method
+// runs again, and the caller receives the only order.
 func TestKilledBeforeAck(t *testing.T) {
 	shop := hosttest.Build(t, "./shop")
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -35,26 +36,26 @@ func TestKilledBeforeAck(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), hosttest.Timeout)
 			defer cancel()
 
-			// All that the program writes to the broker goes through a wire that is cut when the order is on it: that
-			// is, in the answer.
+			// The program is connected through a wire that is cut at the order, which is in the
+			// reply.
 			wire := newWire(t, uri, `"result":{"id":"a1"`)
 			program := start(t, shop, wire.uri, settings)
 			created := create(t, ctx, uri, Request{ID: "a1", UserID: 7, Product: "tea"})
 			select {
 			case <-wire.cut:
 			case err := <-created:
-				t.Fatalf("got an answer before the kill: %v", err)
+				t.Fatalf("got a reply before the kill: %v", err)
 			case <-ctx.Done():
-				t.Fatal("no answer was on the wire")
+				t.Fatal("no reply was sent")
 			}
 			program.Kill()
-			if order, err := kept(t, settings, "a1"); err != nil || order.Product != "tea" {
-				t.Fatalf("got %+v, %v, want the order: it was committed before the answer", order, err)
+			if order, err := stored(t, settings, "a1"); err != nil || order.Product != "tea" {
+				t.Fatalf("got %+v, %v, want the order: it was committed before the reply", order, err)
 			}
 
 			redelivered := serve(t, uri, settings)
 			if err := <-created; err != nil {
-				t.Errorf("got %v at the caller, want the order", err)
+				t.Errorf("got %v, want the order", err)
 			}
 			if !<-redelivered {
 				t.Error("got a first delivery, want one with Redelivered")
@@ -63,7 +64,7 @@ func TestKilledBeforeAck(t *testing.T) {
 	})
 }
 
-// create sends a request for an order, and tells whether Julio got his tea.
+// create sends a request for an order, and checks the order in the reply.
 func create(t *testing.T, ctx context.Context, uri string, request Request) <-chan error {
 	t.Helper()
 	shop, err := rpc.Bind[Shop](hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{}))
@@ -83,11 +84,11 @@ func create(t *testing.T, ctx context.Context, uri string, request Request) <-ch
 	return created
 }
 
-// serve hosts the services, and tells of create_order whether it was redelivered.
+// serve hosts the services, and reports whether create_order was redelivered.
 func serve(t *testing.T, uri string, settings orders.Settings) <-chan bool {
 	t.Helper()
 	redelivered := make(chan bool, 1)
-	tell := func(next service.Runner) service.Runner {
+	report := func(next service.Runner) service.Runner {
 		return func(ctx context.Context) (any, error) {
 			if call := service.FromContext(ctx); call.Method == "create_order" {
 				redelivered <- call.Redelivered
@@ -96,14 +97,14 @@ func serve(t *testing.T, uri string, settings orders.Settings) <-chan bool {
 		}
 	}
 	hosttest.Start(t, hosttest.Config{
-		Service: service.Config{Middleware: []service.Middleware{tell}},
+		Service: service.Config{Middleware: []service.Middleware{report}},
 		Broker:  transport.Config{URI: uri},
 	}, orders.Module, users.Module, fx.Replace(settings), service.Configure(web.Config{Address: "127.0.0.1:0"}))
 	return redelivered
 }
 
-// kept returns what the database has of an order.
-func kept(t *testing.T, settings orders.Settings, id string) (*orders.Order, error) {
+// stored returns an order from the database.
+func stored(t *testing.T, settings orders.Settings, id string) (*orders.Order, error) {
 	life := fxtest.NewLifecycle(t)
 	db, err := orders.OpenDB(life, settings)
 	if err != nil {
@@ -118,7 +119,7 @@ func kept(t *testing.T, settings orders.Settings, id string) (*orders.Order, err
 	return order, done(err)
 }
 
-// start runs the program until the test ends, and returns when it serves.
+// start runs the program until the test ends. It returns when the program accepts calls.
 func start(t *testing.T, program, uri string, settings orders.Settings) *hosttest.Process {
 	t.Helper()
 	cmd := exec.Command(program, "--broker", uri, "--config", "config.yaml")
@@ -128,12 +129,12 @@ func start(t *testing.T, program, uri string, settings orders.Settings) *hosttes
 	return p
 }
 
-// A wire is the way of a program's connections to a broker. A connection is cut ahead of the first message to the broker that
-// holds a text: what comes then and later gets nowhere.
+// A wire forwards a program's connections to a broker, until the program sends a text. From then
+// on, it drops what the program sends.
 type wire struct {
 	uri   string
 	until []byte
-	cut   chan struct{} // closed when it is
+	cut   chan struct{} // closed when the program has sent the text
 }
 
 func newWire(t *testing.T, uri, until string) *wire {
@@ -160,7 +161,7 @@ func newWire(t *testing.T, uri, until string) *wire {
 	return w
 }
 
-// carry serves connections until the listener is closed, each until either side ends it.
+// carry forwards connections until the listener is closed, each until one side closes it.
 func (w *wire) carry(listener net.Listener, broker string) error {
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -179,12 +180,12 @@ func (w *wire) carry(listener net.Listener, broker string) error {
 		})
 		all.Go(func() {
 			defer program.Close()
-			_, _ = io.Copy(program, upstream) // to its end, of whatever kind
+			_, _ = io.Copy(program, upstream)
 		})
 	}
 }
 
-// send copies until the text comes, and reads on without a word.
+// send copies until the text comes, and discards the rest.
 func (w *wire) send(to io.Writer, from io.Reader) {
 	var seen []byte
 	buffer := make([]byte, 64<<10)

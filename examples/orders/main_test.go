@@ -25,12 +25,12 @@ func eachDatabase(t *testing.T, f func(t *testing.T, settings orders.Settings)) 
 	t.Run("postgres", func(t *testing.T) { f(t, orders.Settings{Database: postgres(t)}) })
 }
 
-// postgres returns the URL of a schema of the test's own in the database that GOMEKO_POSTGRES names.
+// postgres returns the URL of a new schema in the database that GOMEKO_POSTGRES names.
 func postgres(t *testing.T) string {
 	t.Helper()
 	url := os.Getenv("GOMEKO_POSTGRES")
 	if url == "" {
-		hosttest.Missing(t, "GOMEKO_POSTGRES names no PostgreSQL: run make test, or scripts/postgres run go test")
+		hosttest.Missing(t, "GOMEKO_POSTGRES is not set: run make test, or scripts/postgres run go test")
 	}
 	db, err := sql.Open("pgx", url)
 	if err != nil {
@@ -54,7 +54,7 @@ func postgres(t *testing.T) string {
 	return fmt.Sprintf("%s%ssearch_path=%s", url, separator, schema)
 }
 
-// Shop is what the callers of orders have of it.
+// Shop is a client of the orders service.
 type Shop struct {
 	_ rpc.Client `rpc:"orders"`
 
@@ -62,7 +62,7 @@ type Shop struct {
 	Get    func(ctx context.Context, id string) (orders.Order, error) `rpc:"get_order"`
 }
 
-// Request is what a caller says; there is one of each unless it says more.
+// Request has the arguments of create_order, except for the count.
 type Request struct {
 	ID      string `json:"id"`
 	UserID  int    `json:"user_id"`

@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Module is the orders service with all that it needs.
+// Module contains the orders service and its dependencies.
 var Module = fx.Module("orders",
 	service.Provide(new(Orders)),
 	config.Provide("orders", Settings{Database: "orders.db"}),
@@ -24,7 +24,7 @@ var Module = fx.Module("orders",
 	di.PerCall(InTx),   // lives as long as a call
 )
 
-// Orders takes orders and keeps them, as long as their users are there.
+// Orders keeps orders until their users are deleted.
 type Orders struct {
 	_ service.Name `service:"orders"`
 
@@ -50,12 +50,12 @@ type Users struct {
 	Get func(ctx context.Context, id int) (User, error) `rpc:"get_user"`
 }
 
-// A User is what orders has to know of one.
+// A User is the part of a user that orders needs.
 type User struct {
 	Name string `json:"name"`
 }
 
-// An Order is kept from when it was made on.
+// An Order is an order of one product.
 type Order struct {
 	ID       string `json:"id"`
 	UserID   int    `json:"user_id"`
@@ -68,7 +68,7 @@ var (
 	// ErrNotFound is returned for an order that does not exist.
 	ErrNotFound = rpc.NewError("orders.exceptions.NotFound", "order not found")
 
-	// ErrTooMany is returned to a user who has as many orders as one may have.
+	// ErrTooMany is returned if the user has the maximum number of orders.
 	ErrTooMany = rpc.NewError("orders.exceptions.TooMany", "too many orders")
 )
 
@@ -77,14 +77,14 @@ const most = 3
 
 // CreateOrderArgs are the arguments of create_order.
 type CreateOrderArgs struct {
-	ID      string `json:"id"` // chosen by the caller, so that an order is made once
+	ID      string `json:"id"` // chosen by the caller, so that an order is created once
 	UserID  int    `json:"user_id"`
 	Product string `json:"product"`
 	Count   int    `json:"count" default:"1"`
 }
 
-// CreateOrder makes an order and tells all who want to know, or returns the one that was made by an earlier run of the same
-// request.
+// CreateOrder creates an order and dispatches order_created. If an earlier run of the same request
+// has created the order, it returns that.
 func (o *Orders) CreateOrder(ctx context.Context, args CreateOrderArgs) (*Order, error) {
 	user, err := o.Users.Get(ctx, args.UserID)
 	if err != nil {
@@ -98,7 +98,7 @@ func (o *Orders) CreateOrder(ctx context.Context, args CreateOrderArgs) (*Order,
 	if !added {
 		return o.Store.Get(ctx, args.ID)
 	}
-	// Counted with the new one, which the error takes back.
+	// The count includes the new order, which the error rolls back.
 	count, err := o.Store.Count(ctx, args.UserID)
 	if err == nil && count > most {
 		err = fmt.Errorf("%s has %d: %w", user.Name, most, ErrTooMany)
@@ -118,7 +118,7 @@ func (o *Orders) GetOrder(ctx context.Context, id string) (*Order, error) {
 	return order, err
 }
 
-// ForgetUser deletes the orders of a user who is gone. To do it twice does no harm.
+// ForgetUser deletes the orders of a deleted user. It may run twice.
 func (o *Orders) ForgetUser(ctx context.Context, user struct{ ID int }) error {
 	return o.Store.Forget(ctx, user.ID)
 }

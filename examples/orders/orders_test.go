@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// Julio is user 7. What he gets, and what the database keeps of it, on whatever database.
+// Julio, user 7, creates orders and is deleted. The result is the same with both databases.
 func TestOrders(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, settings orders.Settings) {
 		ctx := t.Context()
@@ -26,7 +26,7 @@ func TestOrders(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		// He orders tea, and the order is kept when he hears of it.
+		// He orders tea. When he has the reply, the order is in the database.
 		tea := orders.Order{ID: "a1", UserID: 7, Customer: "Julio", Product: "tea", Count: 1}
 		if got, err := shop.Create(ctx, Request{ID: "a1", UserID: 7, Product: "tea"}); err != nil || got != tea {
 			t.Fatalf("got %+v, %v, want %+v", got, err, tea)
@@ -35,17 +35,17 @@ func TestOrders(t *testing.T) {
 			t.Errorf("got %+v, %v, want %+v", got, err, tea)
 		}
 
-		// His request comes a second time: it is the same order.
+		// A second request with the same id returns the same order.
 		if got, err := shop.Create(ctx, Request{ID: "a1", UserID: 7, Product: "coffee"}); err != nil || got != tea {
 			t.Errorf("got %+v, %v, want %+v", got, err, tea)
 		}
 
-		// Somebody whom users does not know: its error goes through orders to the caller.
+		// The user does not exist: the error of users passes through orders to the caller.
 		if _, err = shop.Create(ctx, Request{ID: "b1", UserID: 9, Product: "tea"}); !strings.Contains(err.Error(), "9: user not found") {
 			t.Errorf("got %v, want that there is no user 9", err)
 		}
 
-		// Nobody sells gold. The database says so when the transaction is committed, and the caller hears of it.
+		// There is no product gold: the commit fails, and the caller receives its error.
 		_, err = shop.Create(ctx, Request{ID: "a2", UserID: 7, Product: "gold"})
 		if err == nil || !strings.Contains(err.Error(), "commit: ") {
 			t.Errorf("got %v, want the error of the commit", err)
@@ -54,7 +54,7 @@ func TestOrders(t *testing.T) {
 			t.Errorf("got %v, want %v: it was not committed", err, orders.ErrNotFound)
 		}
 
-		// Three orders are the most he may have. The fourth was in the table when it was counted, and is taken back.
+		// He may have three orders. The fourth is added, counted and rolled back.
 		for _, id := range []string{"a3", "a4"} {
 			if _, err := shop.Create(ctx, Request{ID: id, UserID: 7, Product: "coffee"}); err != nil {
 				t.Error(err)
@@ -67,7 +67,7 @@ func TestOrders(t *testing.T) {
 			t.Errorf("got %v, want %v: it was rolled back", err, orders.ErrNotFound)
 		}
 
-		// He leaves, and his orders go with him.
+		// When he is deleted, so are his orders.
 		forgotten := host.Watch("orders.ForgetUser")
 		if err := host.Client("users").Call(ctx, "delete_user", nil, 7); err != nil {
 			t.Fatal(err)
@@ -86,7 +86,7 @@ type breaking struct{ orders.Store }
 
 func (breaking) Count(context.Context, int) (int, error) { panic("out of fingers") }
 
-// A panic rolls back what the call has done, and the next call finds its connection in order.
+// A panic rolls the transaction back, and the next call can use the connection.
 func TestPanic(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, settings orders.Settings) {
 		shop, err := rpc.Bind[Shop](servicetest.New(t, orders.Module, users.Module, fx.Replace(settings),
@@ -124,12 +124,12 @@ func (s shelf) Get(_ context.Context, id string) (*orders.Order, error) { return
 func (s shelf) Count(context.Context, int) (int, error)                 { return len(s), nil }
 func (s shelf) Forget(context.Context, int) error                       { clear(s); return nil }
 
-// A method alone is called on a struct literal: there is no container, no broker, no database.
+// A method is tested on a struct literal, without container, broker and database.
 func TestCreateOrder(t *testing.T) {
-	var told []string
+	var dispatched []string
 	o := &orders.Orders{
 		Dispatch: func(_ context.Context, event string, _ any) error {
-			told = append(told, event)
+			dispatched = append(dispatched, event)
 			return nil
 		},
 		Store: shelf{},
@@ -139,7 +139,7 @@ func TestCreateOrder(t *testing.T) {
 	if want := (orders.Order{ID: "a1", UserID: 8, Customer: "Ana", Product: "tea", Count: 2}); err != nil || *got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
-	if !slices.Equal(told, []string{"order_created"}) {
-		t.Errorf("got the events %q", told)
+	if !slices.Equal(dispatched, []string{"order_created"}) {
+		t.Errorf("got the events %q", dispatched)
 	}
 }

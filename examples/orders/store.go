@@ -11,10 +11,10 @@ import (
 
 // A Store keeps orders.
 type Store interface {
-	// Add adds an order and returns true, or leaves the one of the same ID as it is and returns false.
+	// Add adds an order and returns true. If there is an order with the same ID, it returns false.
 	Add(ctx context.Context, order *Order) (bool, error)
 
-	// Get returns the order with the id, or ErrNotFound.
+	// Get returns the order with the id, or [ErrNotFound].
 	Get(ctx context.Context, id string) (*Order, error)
 
 	// Count returns the number of orders of a user.
@@ -24,11 +24,12 @@ type Store interface {
 	Forget(ctx context.Context, userID int) error
 }
 
-// InTx provides each call with a Store in a transaction of its own. It is committed when the method has returned, and
-// rolled back when it returned an error or panicked; an error of either is the call's.
+// InTx gives each call a Store in its own transaction. The transaction is committed when the method
+// has returned, or rolled back if the method returned an error or panicked. If that fails, so does
+// the call.
 func InTx(db *sql.DB) di.Provider[Store] {
 	return func(ctx context.Context) (Store, di.Done, error) {
-		tx, err := db.BeginTx(ctx, nil) // when ctx ends, so does the transaction
+		tx, err := db.BeginTx(ctx, nil) // the transaction ends with ctx
 		if err != nil {
 			return nil, nil, err
 		}
@@ -45,15 +46,15 @@ func InTx(db *sql.DB) di.Provider[Store] {
 	}
 }
 
-// rolledBack returns the error of a call, with that of its rollback if there is one.
+// rolledBack returns the error of a call, and the error of its rollback if that failed.
 func rolledBack(err, failed error) error {
-	if failed == nil || errors.Is(failed, sql.ErrTxDone) { // ctx was faster
+	if failed == nil || errors.Is(failed, sql.ErrTxDone) { // ctx has ended the transaction
 		return err
 	}
 	return fmt.Errorf("%w (and rollback: %w)", err, failed)
 }
 
-// inTx is a [Store] in a transaction. Its SQL is what SQLite and PostgreSQL have in common.
+// inTx is a [Store] in a transaction. Its SQL works with SQLite and PostgreSQL.
 type inTx struct{ tx *sql.Tx }
 
 func (s inTx) Add(ctx context.Context, o *Order) (bool, error) {

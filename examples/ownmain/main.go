@@ -1,8 +1,8 @@
-// Command ownmain hosts a service in a program that has a main function, flags and a logger already.
+// Command ownmain hosts a service in a program with its own main function, flags and logger.
 //
 //	go run ./examples/ownmain -broker embedded
 //
-// The service can be called from a second terminal:
+// Call the service from a second terminal:
 //
 //	gomeko call greeting_service.hello name=Julio
 package main

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// The program serves calls until a signal ends its context, and logs in its own format only.
+// The program serves calls until a signal ends its context, and logs only in its own format.
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	uri := "amqp://guest:guest@" + hosttest.FreeAddress(t) + "/"
@@ -39,7 +39,7 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// A mistake in the configuration ends the program, as it decides.
+// If the configuration has a mistake, the program exits with the status of its choice.
 func TestMistake(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config.yaml")

@@ -1,5 +1,5 @@
-// Package prices is Nameko's documentation on events as an application: a service that dispatches, a pool that does something
-// about each event once, and a cache in every process that has to hear of all of them.
+// Package prices shows the three ways to use events: a service that dispatches them, a pool in
+// which one process handles each event, and a cache that every process updates.
 //
 //	gomeko run ./examples/prices
 //

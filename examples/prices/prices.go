@@ -11,11 +11,11 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Module is the application: all of it in one process, or each service in as many as one likes.
+// Module is the application. Its services can run in one process or in several.
 var Module = fx.Module("prices", service.Provide(new(Prices)), service.Provide(NewCatalog()), service.Provide(new(Alerts)),
 	fx.Supply(Send(func(context.Context, Changed) error { return nil })))
 
-// Prices decides what things cost.
+// Prices sets the prices of products.
 type Prices struct {
 	_ service.Name `service:"prices"`
 
@@ -32,13 +32,14 @@ type Changed struct {
 	Cents   int    `json:"cents"`
 }
 
-// Change tells everybody what a product costs from now on. When it returns, the broker has the event.
+// Change sets the price of a product. When it returns, the broker has the event.
 func (p *Prices) Change(ctx context.Context, product string, cents int) error {
 	return p.Dispatch(ctx, "price_changed", Changed{product, cents})
 }
 
-// Catalog answers from memory. Each process has a cache of its own, so each has to hear of every change; one that is not there
-// has no cache to be wrong, so its queue goes with it.
+// Catalog answers from memory. Each process has its own cache, so every process receives every
+// change (broadcast). A process that has stopped has no cache to update, so its queue is deleted
+// (reliable).
 type Catalog struct {
 	_ service.Name `service:"catalog"`
 
@@ -50,26 +51,26 @@ type Catalog struct {
 	cache *sync.Map
 }
 
-// NewCatalog returns a catalog that knows no price.
+// NewCatalog returns a catalog without prices.
 func NewCatalog() *Catalog { return &Catalog{cache: new(sync.Map)} }
 
-// Price returns what a product costs, nothing if it is not known.
+// Price returns the price of a product, or nil if it is unknown.
 func (c *Catalog) Price(_ context.Context, product string) (any, error) {
 	cents, _ := c.cache.Load(product)
 	return cents, nil
 }
 
-// Learn replaces what the cache has.
+// Learn updates the cache.
 func (c *Catalog) Learn(_ context.Context, changed Changed) error {
 	c.cache.Store(changed.Product, changed.Cents)
 	return nil
 }
 
-// Send sends word of a change to those who wait for it.
+// Send notifies customers of a change.
 type Send func(ctx context.Context, changed Changed) error
 
-// Alerts sends word of each change, once: in a pool, which is what handlers are unless they say otherwise, one of its processes
-// gets the event. Its queue stays when all are gone, and what fails is tried again.
+// Alerts notifies customers of each change, once: in a pool, the default, one of its processes
+// receives the event. The queue remains while no process runs, and a failed call is tried again.
 type Alerts struct {
 	_ service.Name `service:"alerts"`
 
@@ -80,7 +81,7 @@ type Alerts struct {
 	Send Send `inject:""`
 }
 
-// PriceChanged sends word of a change.
+// PriceChanged notifies customers of a change.
 func (a *Alerts) PriceChanged(ctx context.Context, changed Changed) error {
 	return a.Send(ctx, changed)
 }

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Of two processes each learns the new price, and one sends word of it, at its second try.
+// Each of two processes learns the new price, and one notifies customers, at its second try.
 func TestChange(t *testing.T) {
 	sent := make(chan prices.Changed, 10)
 	tries := make(chan struct{}, 1)
@@ -80,12 +80,12 @@ func TestStandalone(t *testing.T) {
 
 // A method alone needs no broker: a dispatcher is a func.
 func TestDispatch(t *testing.T) {
-	var told prices.Changed
+	var dispatched prices.Changed
 	p := &prices.Prices{Dispatch: func(_ context.Context, _ string, payload any) error {
-		told = payload.(prices.Changed)
+		dispatched = payload.(prices.Changed)
 		return nil
 	}}
-	if err := p.Change(t.Context(), "tea", 120); err != nil || told.Cents != 120 {
-		t.Errorf("got %+v, %v", told, err)
+	if err := p.Change(t.Context(), "tea", 120); err != nil || dispatched.Cents != 120 {
+		t.Errorf("got %+v, %v", dispatched, err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A Book has the looks that were not reported yet, in their order. Calls share it.
+// A Book has the checks that have not been reported yet, in order. Calls share it.
 type Book struct {
 	mu sync.Mutex
 
@@ -17,14 +17,14 @@ type look struct {
 	answered bool
 }
 
-// Add adds a look.
+// Add adds a check.
 func (b *Book) Add(at time.Time, answered bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.looks = append(b.looks, look{at, answered})
 }
 
-// Before takes the looks before a time out of the book, and counts them and those that were answered.
+// Before removes the checks before a time. It returns their number, and how many were answered.
 func (b *Book) Before(end time.Time) (answered, looks int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

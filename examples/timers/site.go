@@ -6,13 +6,14 @@ import (
 	"net/http"
 )
 
-// A Site is a website. Get returns an error when it does not answer, or not well.
+// A Site is a website. Get returns an error if it does not answer, or with a status of 400 or
+// above.
 type Site struct {
 	URL string
 	Get func(ctx context.Context) error
 }
 
-// NewSite returns the site of the settings.
+// NewSite returns the site in the settings.
 func NewSite(s Settings) Site {
 	return Site{URL: s.Site, Get: func(ctx context.Context) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Site, nil)
@@ -25,7 +26,7 @@ func NewSite(s Settings) Site {
 		}
 		defer response.Body.Close()
 		if response.StatusCode >= http.StatusBadRequest {
-			return fmt.Errorf("%s answers %s", s.Site, response.Status)
+			return fmt.Errorf("%s answered %s", s.Site, response.Status)
 		}
 		return nil
 	}}

@@ -24,7 +24,7 @@ type Settings struct {
 	Site string `yaml:"site"` // its URL
 }
 
-// Watchman looks after a website.
+// Watchman checks a website.
 type Watchman struct {
 	_ service.Name `service:"watchman"`
 
@@ -38,10 +38,10 @@ type Watchman struct {
 	Tell Tell  `inject:""`
 }
 
-// Tell tells somebody a line.
+// Tell delivers a line of the report.
 type Tell func(ctx context.Context, line string) error
 
-// Look writes into the book whether the site answers. That it does not is an error, and so in the log.
+// Look records whether the site answers. If it does not, the error is logged.
 func (w *Watchman) Look(ctx context.Context) error {
 	at := time.Now()
 	err := w.Site.Get(ctx)
@@ -49,7 +49,7 @@ func (w *Watchman) Look(ctx context.Context) error {
 	return err
 }
 
-// Report tells how the site did in the time before the tick, however late it is.
+// Report reports the checks before the tick, even if the call is late.
 func (w *Watchman) Report(ctx context.Context, tick timer.Tick) error {
 	answered, looks := w.Book.Before(tick.Time)
 	line := fmt.Sprintf("%s %s: %d of %d", tick.Time.Format("15:04"), w.Site.URL, answered, looks)

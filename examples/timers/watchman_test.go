@@ -20,11 +20,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// In a bubble an hour takes no time.
+// In a bubble of synctest, an hour takes no time.
 func TestHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		down := func(ctx context.Context) error { // for five minutes, in which it does not answer at all
+		down := func(ctx context.Context) error { // it does not answer for five minutes
 			if at := time.Since(start); at > 12*time.Minute+10*time.Second && at < 17*time.Minute+10*time.Second {
 				<-ctx.Done()
 			}
@@ -33,7 +33,7 @@ func TestHour(t *testing.T) {
 		var lines []string
 		tell := func(_ context.Context, line string) error {
 			if len(lines) == 2 {
-				<-time.After(25 * time.Minute) // who is told of the third one is asleep
+				<-time.After(25 * time.Minute) // the third report is delivered late
 			}
 			lines = append(lines, line)
 			return nil
@@ -52,7 +52,7 @@ func TestHour(t *testing.T) {
 	})
 }
 
-// A method is run without its timer too; the application is there but for what the test replaces.
+// A test can run a method without its timer, and replace a part of the application.
 func TestSite(t *testing.T) {
 	status := http.StatusOK
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
@@ -66,11 +66,11 @@ func TestSite(t *testing.T) {
 	}
 	status = http.StatusBadGateway
 	_, err := h.Run(t.Context(), "watchman.Look")
-	if want := shop.URL + " answers 502 Bad Gateway"; err == nil || err.Error() != want {
+	if want := shop.URL + " answered 502 Bad Gateway"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	noon := time.Date(2100, 1, 1, 12, 0, 0, 0, time.Local)
 	if _, err := h.Run(t.Context(), "watchman.Report", timer.Tick{Time: noon}); err != nil || told != "12:00 "+shop.URL+": 1 of 2" {
-		t.Errorf("got %q, %v, want 1 of 2 looks answered", told, err)
+		t.Errorf("got %q, %v, want 1 of 2 checks answered", told, err)
 	}
 }

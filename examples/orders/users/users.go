@@ -1,4 +1,4 @@
-// Package users is the service that the orders of the package above ask who somebody is.
+// Package users is the users service of the application in the package above.
 package users
 
 import (
@@ -15,7 +15,7 @@ import (
 // Module is the users service.
 var Module = fx.Module("users", service.Provide(new(Users)))
 
-// Users knows its users by heart.
+// Users returns users. They are constant.
 type Users struct {
 	_ service.Name `service:"users"`
 
@@ -27,7 +27,7 @@ type Users struct {
 	Dispatch events.Dispatcher
 }
 
-// A User is one of them.
+// A User is a user with a name.
 type User struct {
 	ID   int    `json:"id"`
 	Name string `json:"name"`
@@ -47,7 +47,7 @@ func (*Users) GetUser(_ context.Context, id int) (User, error) {
 	return User{}, fmt.Errorf("%d: %w", id, ErrNotFound)
 }
 
-// DeleteUser has all services forget a user, but for this one, which knows him by heart.
+// DeleteUser dispatches user_deleted, so that other services delete what they keep of a user.
 func (u *Users) DeleteUser(ctx context.Context, id int) error {
 	user, err := u.GetUser(ctx, id)
 	if err != nil {
