@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// A snippet is a code block of a page in docs that names the file it is from: in an HTML comment on the line above it, or
-// in its own first line.
+// A snippet is a code block of a page in docs. The HTML comment above it, or its first line, names the
+// file that it is from.
 var (
 	snippet   = regexp.MustCompile("(?ms)^(?:<!-- (\\S+) -->\n)?```\\w+\n(.*?)^```$")
 	firstLine = regexp.MustCompile(`^(?://|#) (\S+/\S+\.\w+)\n\n?`)
 )
 
-// TestSnippets holds every snippet to the file that it names, where it stands word for word and is run by tests.
+// TestSnippets checks that every snippet is part of the file that it names, which other tests run.
 func TestSnippets(t *testing.T) {
 	pages, err := filepath.Glob("docs/*.md")
 	if err != nil {
@@ -39,7 +39,7 @@ func TestSnippets(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				} else if !strings.Contains(string(source), code) {
-					t.Errorf("%s has not in it:\n%s", file, code)
+					t.Errorf("%s does not contain:\n%s", file, code)
 				}
 			}
 		})
