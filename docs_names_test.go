@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -14,21 +15,26 @@ import (
 
 var (
 	fence  = regexp.MustCompile("(?ms)^ *```.*?^ *```")
-	inline = regexp.MustCompile("`[^`\n]+`")
+	inline = regexp.MustCompile("``(.+?)``|`([^`]+)`")
 	link   = regexp.MustCompile(`\]\(([^)\s#]*)(?:#([^)\s]+))?\)`)
 	head   = regexp.MustCompile(`(?m)^#+ (.*)$`)
-	name   = regexp.MustCompile(`^([a-z]+)\.([A-Z]\w*)(?:\.([A-Z]\w*))?`)
-	member = regexp.MustCompile(`^([A-Z]\w*\.[A-Z]\w*)`)
-	tag    = regexp.MustCompile(`(?:^| )(\w+):"`)
+	name   = regexp.MustCompile(`(?:^|[^\w./"])([a-z]+)\.([A-Z]\w*)(?:\.([A-Z]\w*))?`)
+	member = regexp.MustCompile(`^\*?([A-Z]\w*\.[A-Z]\w*)`)
+	tag    = regexp.MustCompile("(?:^|[ `])(\\w+):\"")
 	key    = regexp.MustCompile(`^gomeko\.(?:web\.)?(\w+)`)
 	path   = regexp.MustCompile(`^[\w.-]+(/[\w.-]+)+\.\w+$`)
+	word   = regexp.MustCompile(`^[A-Za-z]\w*$`)
+	file   = regexp.MustCompile(`^\w+\.(?:go|md|yaml)$`)
+	target = regexp.MustCompile(`^make\s+(\w+)`)
+	gomeko = regexp.MustCompile(`^(?:go run \./cmd/)?gomeko ([a-z-]+)`)
+	flags  = regexp.MustCompile(`(?:^| )--([a-z-]+)`)
 )
 
-// pages returns the pages of the project, without the pages of golden messages.
+// pages returns the pages of the project.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	files := []string{"README.md", "CONTRIBUTING.md"}
-	for _, pattern := range []string{"docs/*.md", "docs/wire/nameko.md"} {
+	for _, pattern := range []string{"docs/*.md", "docs/wire/*.md"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -77,42 +83,213 @@ func anchors(page string) map[string]bool {
 	return found
 }
 
-// TestNames checks that pages name nothing that does not exist: in backquotes `package.Name`,
-// `package.Type.Name`, `Type.Name`, `folder/file.ext`, the keys of tags, `key:"value"`, and of the
-// configuration, `gomeko.key`.
+// TestNames checks that pages name nothing that does not exist. In backquotes, it knows
+// `package.Name`, `package.Type.Name` and `Type.Name`, files and folders, the keys of tags
+// (`key:"value"`) and of the configuration, make targets, and the commands and flags of gomeko. Any
+// other single word must be a name or a string in the code, or in foreignWords.
 func TestNames(t *testing.T) {
 	all := pages(t)
-	packages := exportedNames(t)
-	anywhere := map[string]bool{}
-	for _, names := range packages {
-		maps.Copy(anywhere, names)
-	}
-	inCode := literals(t)
-	delete(all, "docs/wire/nameko.md") // its names are Python's
+	v := newVocabulary(t, all["docs/configuration.md"])
 	for page, text := range all {
-		for _, quoted := range inline.FindAllString(text, -1) {
-			word := strings.Trim(quoted, "`")
-			for _, m := range tag.FindAllStringSubmatch(word, -1) {
-				if !inCode[m[1]] {
-					t.Errorf("%s: `%s`: no package reads the key %s of a tag", page, word, m[1])
-				}
-			}
-			if m := key.FindStringSubmatch(word); m != nil && !strings.Contains(all["docs/configuration.md"], "\n| `"+m[1]+"`") {
-				t.Errorf("%s: `%s`: docs/configuration.md has no key %s", page, word, m[1])
-			}
-			if _, err := os.Stat(word); err != nil && path.MatchString(word) {
-				t.Errorf("%s: `%s`: no such file", page, word)
-			}
-			if m := name.FindStringSubmatch(word); m != nil && packages[m[1]] != nil {
-				if full := strings.TrimSuffix(m[2]+"."+m[3], "."); !packages[m[1]][full] {
-					t.Errorf("%s: `%s`: package %s has no %s", page, word, m[1], full)
-				}
-			}
-			if m := member.FindStringSubmatch(word); m != nil && !anywhere[m[1]] {
-				t.Errorf("%s: `%s`: no package has %s", page, word, m[1])
+		check := v.check
+		if strings.HasPrefix(page, "docs/wire/") { // most of its words are Nameko's and of the wire
+			check = v.checkNames
+		}
+		for _, quoted := range quotations(text) {
+			if problem := check(quoted); problem != "" {
+				t.Errorf("%s: `%s`: %s", page, quoted, problem)
 			}
 		}
 	}
+}
+
+// TestNamesMissing checks that TestNames finds what does not exist.
+func TestNamesMissing(t *testing.T) {
+	v := newVocabulary(t, pages(t)["docs/configuration.md"])
+	for _, wrong := range []string{
+		"Call.Inline", "service.Foo", "service.Call.Foo", "f := service.Foo(ctx)", `rpc:"echo" timeot:"5s"`, "gomeko.grase",
+		"make tests", "gomeko walk", "gomeko run --confg FILE", "service/nothing.go", "nothing.go", "socket_idel", "Inlined",
+	} {
+		if v.check(wrong) == "" {
+			t.Errorf("`%s` was not found", wrong)
+		}
+	}
+	for _, right := range []string{
+		"Row.Run", "service.Call", "service.Call.Stack", "*service.PanicError", `rpc:"echo" timeout:"5s"`, "gomeko.grace",
+		"make test", "gomeko run ./stock --config FILE", "service/run.go", "go.mod", "socket_idle", "Expected", "http.Handler",
+		"4 * time.Second", "{\"a\": 1}", "RpcProxy", "x-max-length",
+	} {
+		if problem := v.check(right); problem != "" {
+			t.Errorf("`%s`: %s", right, problem)
+		}
+	}
+}
+
+// quotations returns the texts in backquotes, which may go on in the next line.
+func quotations(page string) (all []string) {
+	lines := regexp.MustCompile(`([^|\n])\n([^|\n])`).ReplaceAllString(page, "$1 $2")
+	for line := range strings.Lines(lines) {
+		for _, m := range inline.FindAllStringSubmatch(line, -1) {
+			all = append(all, strings.TrimSpace(m[1]+m[2]))
+		}
+	}
+	return all
+}
+
+// foreignWords are the single words in backquotes that are not names of this module, by where they
+// are from.
+var foreignWords = map[string]string{
+	"Python": "RuntimeError regex",
+	"Nameko": `AnyInstanceOf BROADCAST ClusterRpcProxy DependencyProvider DummyProvider EventDispatcher Extension
+		IncorrectSignature MalformedRequest MockDependencyProvider ResourcePipeline RpcProxy SINGLETON
+		ServiceContainer ServiceRpcProxy ServiceRunner SharedExtension UnknownService WebSocketHubProvider WorkerContext
+		assert_stops_raising broadcast_identifier container_factory context_data_from_headers dummy empty_config
+		entrypoint_hook entrypoint_waiter event_dispatcher expected_exceptions fast_teardown find_free_port get_container
+		get_dependency get_extension get_message_from_queue get_wsgi_app handle_result mock_container
+		predictable_call_ids rabbit_config rabbit_manager rabbit_ssl_config replace_dependencies
+		reset_rabbit_connections response_from_exception restrict_entrypoints retry retry_policy run_services
+		runner_factory sensitive_arguments use_confirms wait_for_call web_config web_config_port web_session
+		worker_ctx worker_factory worker_result worker_setup worker_teardown --blocking-detection`,
+	"a value of AMQP_SSL":                "CERT_NONE",
+	"what show-config does not show":     "access_key api_key encryption_key private_key secret_key signing_key",
+	"RabbitMQ's management API":          "message_stats",
+	"Go, its tests, and other libraries": "TestMain float64 goleak",
+}
+
+// A vocabulary is what pages may name.
+type vocabulary struct {
+	packages map[string]map[string]bool // what each package exports, as Name and Type.Name
+	members  map[string]bool            // Type.Name of all packages
+	words    map[string]bool            // names and strings in the code, files, folders, tests, foreignWords
+	strings  map[string]bool            // all strings in the code
+	targets  map[string]bool            // of the Makefile
+	commands map[string]bool            // of gomeko
+	settings string                     // docs/configuration.md, which a test of package config compares with the code
+}
+
+func newVocabulary(t *testing.T, settings string) *vocabulary {
+	t.Helper()
+	v := &vocabulary{
+		packages: exportedNames(t), strings: literals(t), settings: settings,
+		members: map[string]bool{}, words: map[string]bool{}, targets: map[string]bool{}, commands: map[string]bool{"help": true},
+	}
+	maps.Copy(v.words, v.strings)
+	for _, names := range v.packages {
+		maps.Copy(v.members, names)
+		for name := range names {
+			v.words[name[strings.LastIndex(name, ".")+1:]] = true
+		}
+	}
+	for _, words := range foreignWords {
+		for word := range strings.FieldsSeq(words) {
+			v.words[word] = true
+		}
+	}
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^(\w+):`).FindAllStringSubmatch(string(makefile), -1) {
+		v.targets[m[1]] = true
+	}
+	v.addFiles(t)
+	for _, file := range sources(t) {
+		v.addSource(file)
+	}
+	return v
+}
+
+// addFiles adds the names of files and folders, and those of tests.
+func (v *vocabulary) addFiles(t *testing.T) {
+	t.Helper()
+	tracked, err := exec.Command("git", "ls-files").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file := range strings.FieldsSeq(string(tracked)) {
+		for part := range strings.SplitSeq(file, "/") {
+			v.words[part] = true
+		}
+		if !strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(string(text), -1) {
+			v.words[m[1]] = true
+		}
+	}
+}
+
+// addSource adds the commands that a file declares, and the words of its tags: names of services,
+// methods and parameters.
+func (v *vocabulary) addSource(file *ast.File) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Field:
+			if n.Tag != nil {
+				for _, word := range regexp.MustCompile(`\w+`).FindAllString(n.Tag.Value, -1) {
+					v.words[word] = true
+				}
+			}
+		case *ast.KeyValueExpr:
+			use, isString := n.Value.(*ast.BasicLit)
+			if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Use" && isString {
+				v.commands[strings.Fields(strings.Trim(use.Value, `"`))[0]] = true
+			}
+		}
+		return true
+	})
+}
+
+// check returns what is wrong with a text in backquotes, or "".
+func (v *vocabulary) check(text string) string {
+	if problem := v.checkNames(text); problem != "" {
+		return problem
+	}
+	for _, m := range tag.FindAllStringSubmatch(text, -1) {
+		if !v.strings[m[1]] {
+			return "no package reads the key " + m[1] + " of a tag"
+		}
+	}
+	if m := member.FindStringSubmatch(text); m != nil && !v.members[m[1]] {
+		return "no package has " + m[1]
+	}
+	if m := key.FindStringSubmatch(text); m != nil && !strings.Contains(v.settings, "\n| `"+m[1]+"`") {
+		return "docs/configuration.md has no key " + m[1]
+	}
+	if m := target.FindStringSubmatch(text); m != nil && !v.targets[m[1]] {
+		return "the Makefile has no target " + m[1]
+	}
+	if m := gomeko.FindStringSubmatch(text); m != nil || strings.HasPrefix(text, "--") {
+		if m != nil && !v.commands[m[1]] {
+			return "gomeko has no command " + m[1]
+		}
+		for _, m := range flags.FindAllStringSubmatch(text, -1) {
+			if !v.strings[m[1]] && !v.words["--"+m[1]] {
+				return "gomeko has no flag --" + m[1]
+			}
+		}
+	}
+	if _, err := os.Stat(text); err != nil && path.MatchString(text) {
+		return "no such file"
+	}
+	if (word.MatchString(text) || file.MatchString(text)) && !v.words[text] {
+		return "neither the code nor foreignWords has it"
+	}
+	return ""
+}
+
+// checkNames checks package.Name and package.Type.Name, anywhere in the text.
+func (v *vocabulary) checkNames(text string) string {
+	for _, m := range name.FindAllStringSubmatch(text, -1) {
+		if full := strings.TrimSuffix(m[2]+"."+m[3], "."); v.packages[m[1]] != nil && !v.packages[m[1]][full] {
+			return "package " + m[1] + " has no " + full
+		}
+	}
+	return ""
 }
 
 // exportedNames returns for each package the functions, types, methods, fields and values that it
