@@ -139,7 +139,8 @@ func quotations(page string) (all []string) {
 // foreignWords are the single words in backquotes that are not names of this module, by where they
 // are from.
 var foreignWords = map[string]string{
-	"Python": "RuntimeError regex",
+	"Python":                "RuntimeError regex",
+	"made up as an example": "forget_user",
 	"Nameko": `AnyInstanceOf BROADCAST ClusterRpcProxy DependencyProvider DummyProvider EventDispatcher Extension
 		IncorrectSignature MalformedRequest MockDependencyProvider ResourcePipeline RpcProxy SINGLETON
 		ServiceContainer ServiceRpcProxy ServiceRunner SharedExtension UnknownService WebSocketHubProvider WorkerContext
