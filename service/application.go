@@ -8,8 +8,16 @@ import (
 	"github.com/gomeko/gomeko/internal/inject"
 )
 
-// An application is what the container's services are given values by. It is set up before all else, stopped after all
-// else, and not stopped in order when the container is killed: its hooks are for an orderly end.
+// Provide makes proto, a pointer to the struct of a service, a service of an fx application:
+//
+//	var Module = fx.Module("orders", service.Provide(new(Orders)), fx.Provide(openDB))
+//
+// [New] sets the fields with the tag inject to what the application provides, and reports what is
+// missing. A field that is set already keeps its value.
+func Provide(proto any) fx.Option { return inject.Fill(proto) }
+
+// An application is the fx application of a container. It is set up first and stopped last. If the
+// container is killed, its stop hooks do not run: they are for an orderly stop.
 type application struct{ *inject.App }
 
 func newApplication(services []any, cfg *configuration, shutDown func(exitCode int)) *application {
@@ -24,9 +32,11 @@ func newApplication(services []any, cfg *configuration, shutDown func(exitCode i
 	return &application{inject.New(shutDown, opts...)}
 }
 
+// Setup runs the start hooks.
 func (a *application) Setup(ctx context.Context) error { return a.App.Start(ctx) }
 
-// Start does nothing: Setup did.
+// Start does nothing, since Setup has run the start hooks.
 func (a *application) Start(context.Context) error { return nil }
 
+// Kill does nothing.
 func (a *application) Kill() {}

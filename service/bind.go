@@ -167,8 +167,8 @@ func (m *method) bindStruct(t reflect.Type) error {
 	return errors.Join(m.addFields(fields, nil)...)
 }
 
-// addFields adds the fields of t, which is at index in the struct of parameters. Fields of embedded structs
-// count as its own, as in encoding/json.
+// addFields adds the fields of t, which is at index in the struct of parameters. Fields of embedded
+// structs count as its own, as in encoding/json.
 func (m *method) addFields(t reflect.Type, index []int) (mistakes []error) {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -256,8 +256,8 @@ func zero(t reflect.Type) any {
 	return nil
 }
 
-// fallback returns the function that sets a parameter to its default. A default that a method could change
-// is converted for each call.
+// fallback returns the function that sets a parameter to its default. A default that a method could
+// change is converted for each call.
 func fallback(t reflect.Type, literal any) (func(reflect.Value), error) {
 	v := reflect.New(t).Elem()
 	if err := store(v, literal); err != nil {
@@ -298,8 +298,8 @@ func store(dst reflect.Value, v any) error {
 	return nil
 }
 
-// unmarshalsItself reports whether t has its own UnmarshalJSON or UnmarshalText, so that its fields are not
-// parameters.
+// unmarshalsItself reports whether t has its own UnmarshalJSON or UnmarshalText, so that its fields
+// are not parameters.
 func unmarshalsItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
 	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())

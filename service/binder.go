@@ -19,9 +19,9 @@ var (
 	dependencyType = reflect.TypeFor[DependencyType]()
 )
 
-// A binder makes the services of a container out of structs. The steps stand below in their order: the
-// container, its services, their fields, and of these the rows. The mistakes are in the order in which
-// they are declared.
+// A binder makes the services of a container out of structs. The steps stand below in their order:
+// the container, its services, their fields, and of these the rows. The mistakes are in the order
+// in which they are declared.
 type binder struct {
 	container *Container
 	unstarted *Host // of the rows that Config.Only leaves out; what only they share is never started
@@ -376,7 +376,8 @@ func implements(t, extension reflect.Type) bool {
 	return t.Kind() != reflect.Interface && (t.Implements(extension) || reflect.PointerTo(t).Implements(extension))
 }
 
-// marker returns the blank field of a struct whose type gives the struct its value, nil if there is none.
+// marker returns the blank field of a struct whose type gives the struct its value, nil if there is
+// none.
 func marker(t reflect.Type) *reflect.StructField {
 	if t.Kind() != reflect.Struct || implements(t, dependencyType) {
 		return nil

@@ -10,7 +10,8 @@ import (
 const defaultParents = 10
 
 // A Call is one call of a service's method, as the method and the middleware see it. [FromContext]
-// returns it. It must not be changed. Calls and events that the method sends carry its ID and Data on.
+// returns it. It must not be changed. Calls and events that the method sends carry its ID and Data
+// on.
 type Call struct {
 	Service string // orders
 	Method  string // the method's name on the wire, as its signature spells it: get_order
@@ -38,8 +39,9 @@ func FromContext(ctx context.Context) *Call {
 	return nil
 }
 
-// Stack returns the call id stack that a message sent by this call carries: Parents and ID, without the
-// oldest if there are more than [Config].ParentCallsTracked parents. The slice is the caller's own.
+// Stack returns the call id stack that a message sent by this call carries: Parents and ID, without
+// the oldest if there are more than [Config].ParentCallsTracked parents. The slice is the caller's
+// own.
 func (c *Call) Stack() []string {
 	parents := c.Parents
 	if over := len(parents) - max(0, cmp.Or(c.parents, defaultParents)); over > 0 {

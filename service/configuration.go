@@ -16,17 +16,17 @@ import (
 //		service.Configure(rpc.Config{Timeout: 5 * time.Second}),
 //	)
 //
-// Without a value, Lookup returns the T that the fx application provides. So an extension brings a module
-// that reads a key of the configuration file:
+// Without a value, Lookup returns the T that the fx application provides. So an extension brings a
+// module that reads a key of the configuration file:
 //
 //	var Module = fx.Options(
 //		config.Provide("mail", Config{Relay: "localhost:25"}),
 //		service.Configure[Config](),
 //	)
 //
-// [New] reports a value that no extension looks up, and a type with two values if an extension looks for
-// one. If an extension wraps Configure in an option of its own, the value's method Option() string names
-// that in the report.
+// [New] reports a value that no extension looks up, and a type with two values if an extension
+// looks for one. If an extension wraps Configure in another option, its values have the method
+// Option() string, and the report names what that returns.
 func Configure[T any](value ...T) fx.Option {
 	t := reflect.TypeFor[T]()
 	if len(value) == 0 {
@@ -43,9 +43,10 @@ func Configure[T any](value ...T) fx.Option {
 	})
 }
 
-// Defaults configures extensions where [Configure] does not: Lookup returns the one of values that has its
-// type. It is for programs that host services without knowing them, such as package runner, so it is not a
-// mistake if no extension looks for a value. Of several defaults of a type, the first counts.
+// Defaults configures extensions where [Configure] does not: Lookup returns the one of values that
+// has its type. It is for programs that host services without knowing them, such as package runner,
+// so it is not a mistake if no extension looks for a value. Of several defaults of a type, the
+// first counts.
 func Defaults(values ...any) fx.Option {
 	return fx.Invoke(func(c *configuration) {
 		for _, v := range values {
@@ -54,10 +55,10 @@ func Defaults(values ...any) fx.Option {
 	})
 }
 
-// Complete has fn complete the T that is configured, or the zero value if none is, before extensions look
-// it up. It is for programs that host services without knowing them, such as package servicetest, which
-// serves routes in memory unless the test has a web.Config with a Listen. fn counts as an extension that
-// looks the value up.
+// Complete has fn complete the T that is configured, or the zero value if none is, before
+// extensions look it up. It is for programs that host services without knowing them, such as
+// package servicetest, which serves routes in memory unless the test has a web.Config with a
+// Listen. fn counts as an extension that looks the value up.
 func Complete[T any](fn func(T) T) fx.Option {
 	complete := func(v any) any {
 		t, _ := v.(T)
@@ -68,9 +69,9 @@ func Complete[T any](fn func(T) T) fx.Option {
 	})
 }
 
-// Lookup returns the configuration value of type T, and whether there is one. Entrypoint, Dependency and
-// the functions given to [Shared] call it; a value that nothing has looked up when [New] returns is a
-// mistake.
+// Lookup returns the configuration value of type T, and whether there is one. Entrypoint,
+// Dependency and the functions given to [Shared] call it; a value that nothing has looked up when
+// [New] returns is a mistake.
 func Lookup[T any](h *Host) (T, bool) {
 	values := h.container.configuration.lookup(reflect.TypeFor[T](), false)
 	if len(values) == 0 {
@@ -91,8 +92,8 @@ func LookupAll[T any](h *Host) []T {
 	return all
 }
 
-// A configuration has the values that extensions look up. The options above find it in the graph of the
-// fx application.
+// A configuration has the values that extensions look up. The options above find it in the graph of
+// the fx application.
 type configuration struct {
 	mu sync.Mutex
 

@@ -45,7 +45,7 @@ func (d *Desk) Write(context.Context) (string, error) {
 	return strings.TrimSuffix(fmt.Sprintln(d.Pen.ink.color, d.Pen.papers), "\n"), nil
 }
 
-// What is configured comes before what is a default, and hosts complete both.
+// A configured value comes before a default, and hosts complete both.
 func TestConfigure(t *testing.T) {
 	module := fx.Module("pen", fx.Supply(Ink{"blue"}), service.Configure[Ink]())
 	darker := service.Complete(func(i Ink) Ink { return Ink{"dark" + i.color} })
@@ -69,7 +69,7 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
-// Values that have no effect are mistakes, with what to do about them.
+// Values without an effect are mistakes, each with its remedy.
 func TestConfigureMistakes(t *testing.T) {
 	ink := service.Configure(Ink{"blue"})
 	for _, tc := range []struct {

@@ -15,31 +15,32 @@ import (
 
 // Config configures a [Container]. The zero value works.
 type Config struct {
-	// MaxWorkers is the number of calls that one service runs at once; 0 is 100.
+	// MaxWorkers limits how many calls of each service run at once. 0 is 100.
 	MaxWorkers int
 
-	// MaxLent is how many calls of one service an entrypoint takes on beyond MaxWorkers while all that it has taken on wait for
-	// calls of their own ([Lend]), or for their rows; 0 is ten times MaxWorkers, negative is none.
+	// MaxLent limits how many further calls of a service an entrypoint takes on while the ones that
+	// it has do not need their workers, because they wait for other calls ([Lend]). 0 is ten times
+	// MaxWorkers, negative is none.
 	MaxLent int
 
-	// ParentCallsTracked is how many call ids of callers a call hands on beside its own;
-	// 0 is 10, Nameko's default, and negative is none.
+	// ParentCallsTracked is how many ids of parent calls a call passes on with its own. 0 is 10,
+	// Nameko's default, and negative is none.
 	ParentCallsTracked int
 
-	// Middleware wraps every call of every service, outermost first,
-	// inside of the container's own recover and log.
+	// Middleware wraps every call of every service. The first is the outermost. The container
+	// recovers from panics, and logs the outcome, around all of it.
 	Middleware []Middleware
 
-	// Only are the rows whose entrypoints are started, as in "orders.GetOrder"; nil is all. The others are bound, so that
-	// their mistakes are found, and [Row.Run] runs them, but nothing else reaches them.
+	// Only are the rows whose entrypoints are started, as in "orders.GetOrder"; nil is all. The
+	// others are bound, so that their mistakes are found, and [Row.Run] runs them.
 	Only []string
 
-	// Grace is how long the container takes to stop in order when nobody calls Stop: after a Start that failed, a
-	// [Row.Fail], or a request to the application's fx.Shutdowner. 0 is 25 s.
+	// Grace limits the time of a stop for which there is no ctx: after a Start that failed, after
+	// [Row.Fail], and after Shutdown of the application's fx.Shutdowner. 0 is 25 s.
 	Grace time.Duration
 
-	// Logger gets the outcome of every call (done at DEBUG, expected errors and given up at WARN, others at ERROR) and what
-	// goes wrong around them; nil is slog.Default().
+	// Logger logs the outcome of every call: success at DEBUG, expected errors and calls that the
+	// caller gave up at WARN, other errors at ERROR. Nil is slog.Default().
 	Logger *slog.Logger
 }
 
@@ -50,19 +51,19 @@ const (
 	defaultGrace = 25 * time.Second
 )
 
-// A Container hosts the services of a process: it binds them once, starts and stops
-// them in order, and runs their calls. Its methods may be called by any goroutine.
+// A Container hosts the services of a process: it starts and stops them, and runs their calls. Its
+// methods may be called concurrently.
 type Container struct {
 	cfg        Config
 	logger     *slog.Logger
-	stuckAfter time.Duration // how long after its time a call is logged as stuck
+	stuckAfter time.Duration // how long a method may run after its call has ended, before it is logged
 	stacks     stacks
 
 	hosted        []*hosted
 	host          *Host
 	configuration configuration
-	bound         bool       // New is through: nothing more is shared
-	shared        []*managed // in the order made, which is the order of need
+	bound         bool       // New has returned: nothing more is shared
+	shared        []*managed // in the order in which they were made, so that each comes after those it needs
 	entrypoints   []*managed
 	rows          []*Row
 
@@ -81,24 +82,25 @@ type Container struct {
 
 	state  state
 	cause  error                   // why the container ended, for Wait
-	halt   context.CancelCauseFunc // ends a Start that is not through
-	asked  *ShutdownError          // what the application asked its fx.Shutdowner for
+	halt   context.CancelCauseFunc // ends a Start that runs
+	asked  *ShutdownError          // the application called Shutdown of its fx.Shutdowner
 	killed bool
 }
 
-// lifeKey is the key of the container in its life.
+// lifeKey is the key of the container in the context of its life.
 type lifeKey struct{}
 
 // A hosted is one service.
 type hosted struct {
 	name    string
-	proto   reflect.Value // the struct, with its dependencies set; calls get copies
+	proto   reflect.Value // the struct, with its dependencies; each call gets a copy
 	workers *semaphore
-	target  *inject.Target // what fx has for its fields
-	plan    inject.Plan    // what each call is given anew
+	target  *inject.Target // the fields that fx sets
+	plan    inject.Plan    // the fields that each call sets
 }
 
-// Names returns the names of the services, in the order given to [New]; those of fx modules come first.
+// Names returns the names of the services in the order given to [New]. Those of fx modules come
+// first.
 func (c *Container) Names() []string {
 	names := make([]string, len(c.hosted))
 	for i, h := range c.hosted {
@@ -107,10 +109,10 @@ func (c *Container) Names() []string {
 	return names
 }
 
-// Rows returns the rows of all services, in the order of Names and of their tables: what [Row.Run] runs by hand.
+// Rows returns the rows of all services, in the order of Names and of their tables.
 func (c *Container) Rows() []*Row { return slices.Clone(c.rows) }
 
-// Logger returns [Config].Logger, or slog.Default() as it was at [New].
+// Logger returns the Logger of [Config], or what slog.Default() was when [New] was called.
 func (c *Container) Logger() *slog.Logger { return c.logger }
 
 // Host returns the container as its extensions see it.
@@ -119,12 +121,13 @@ func (c *Container) Host() *Host { return c.host }
 // workers returns how many calls each service runs at once.
 func (c *Container) workers() int { return max(1, cmp.Or(c.cfg.MaxWorkers, defaultMaxWorkers)) }
 
-// New binds services: pointers to structs with a [Name], and fx modules and options with what
-// the structs need, and with further services ([Provide]). All of them are one fx application, whose constructors are called
-// here, and whose hooks are run by [Container.Start] and [Container.Stop].
+// New returns a container of services: pointers to structs with a [Name]. Fx modules and options
+// may stand beside them. They provide what the structs need, further services ([Provide]), and the
+// configuration of extensions ([Configure]). All of this is one fx application. New calls its
+// constructors; [Container.Start] and [Container.Stop] run its hooks.
 //
-// Every mistake of every service is reported at once, a line each, with service, field and remedy.
-// The services are copied: what is changed in them later is not seen by calls.
+// The error has a line for every mistake in every service, with the service, the field and the
+// remedy. New copies the services, so calls do not see later changes to them.
 func New(cfg Config, services ...any) (*Container, error) {
 	c := &Container{
 		cfg:        cfg,
@@ -145,7 +148,7 @@ func New(cfg Config, services ...any) (*Container, error) {
 		return nil, err
 	}
 	c.bound = true
-	// What is both shared and an entrypoint starts and stops as an entrypoint.
+	// A value that is both shared and an entrypoint starts and stops as an entrypoint.
 	c.shared = slices.DeleteFunc(c.host.shared, func(s *managed) bool {
 		return slices.ContainsFunc(c.entrypoints, s.same)
 	})

@@ -9,21 +9,22 @@ import (
 	"time"
 )
 
-// A Key names a value of the context data: what travels beside the arguments, from the first caller to
-// the last service that is called because of it. Nameko's own are [Language], [UserID], [UserAgent] and [AuthToken];
-// others are constants of whoever needs them:
+// A Key is the name of a value of the context data, which every call and event passes on, from the
+// first caller to the last service. Nameko has [Language], [UserID], [UserAgent] and [AuthToken].
+// Define others as constants:
 //
 //	const Tenant service.Key[string] = "tenant"
 //
-//	ctx = Tenant.With(ctx, "acme") // what is called and dispatched with ctx carries it
-//	tenant, ok := Tenant.Get(ctx)  // so that every method on the way has it
+//	ctx = Tenant.With(ctx, "acme") // calls and events that are sent with ctx carry it
+//	tenant, ok := Tenant.Get(ctx)  // in a method that such a call reaches
 //
-// T is bool, a number, string, []byte, time.Time (to the second), any, or a slice or a map by string of such; named types
-// of these too. A value of another type is an error of the call that would carry it.
+// T is bool, a number, string, []byte, time.Time (to the second), any, or a named type of these; or
+// a slice of them, or a map of them with string keys. A call with a value of another type returns
+// an error.
 type Key[T any] string
 
-// Nameko's own context data: see docs/wire/nameko.md, Context data. In a fleet that sends other types
-// in them, define a Key with the same name and the other type.
+// The context data that Nameko defines: see docs/wire/nameko.md, Context data. In a fleet that
+// sends values of other types, define a Key with the same name and the other type.
 const (
 	Language  Key[string] = "language"
 	UserID    Key[string] = "user_id"
@@ -31,7 +32,8 @@ const (
 	AuthToken Key[string] = "auth_token"
 )
 
-// Get returns the value that ctx carries, and whether it carries one that fits T: numbers fit if nothing is lost.
+// Get returns the value that ctx carries, and whether it carries one that fits T. A number fits a
+// type that can hold it without loss.
 func (k Key[T]) Get(ctx context.Context) (T, bool) {
 	var value T
 	raw, ok := carried(ctx)[string(k)]
@@ -48,7 +50,8 @@ func (k Key[T]) Get(ctx context.Context) (T, bool) {
 	return value, true
 }
 
-// With returns a ctx that carries value under the key; nil is not sent. The [Call] of ctx stays as it came.
+// With returns a context that carries the value too. A nil value is not sent. The Data of ctx's
+// [Call] does not change.
 func (k Key[T]) With(ctx context.Context, value T) context.Context {
 	data := maps.Clone(carried(ctx))
 	if data == nil {
@@ -58,9 +61,10 @@ func (k Key[T]) With(ctx context.Context, value T) context.Context {
 	return context.WithValue(ctx, dataKey{}, data)
 }
 
-// Data returns the context data that ctx carries, for who sends it on: that of ctx's [Call] and of [Key.With]. Values
-// that are nil are left out. The others are bool, int32, int64 where it takes one, float64, string, time.Time, []any and map[string]any; what is
-// none of these stays as it is.
+// Data returns the context data that a message sent with ctx carries: that of ctx's [Call], and of
+// [Key.With]. It is for extensions that send messages. Nil values are omitted. The others have the
+// type bool, int32, int64 if int32 is too small, float64, string, time.Time, []any or
+// map[string]any; values of further types are not converted.
 func Data(ctx context.Context) iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
 		for key, raw := range carried(ctx) {
@@ -71,7 +75,7 @@ func Data(ctx context.Context) iter.Seq2[string, any] {
 	}
 }
 
-// dataKey is the key of a map[string]any in a context, which nobody changes but the method of the [Call] it belongs to.
+// dataKey is the key of a map[string]any in a context, which must not be changed.
 type dataKey struct{}
 
 func carried(ctx context.Context) map[string]any {
@@ -79,7 +83,7 @@ func carried(ctx context.Context) map[string]any {
 	return data
 }
 
-// plain returns v as the type that stands for its kind, v itself if there is none.
+// plain converts v to the type that Data returns for its kind, if there is one.
 func plain(v any) any {
 	switch v := v.(type) {
 	case nil, bool, int32, float64, string, time.Time:
@@ -117,7 +121,7 @@ func plain(v any) any {
 	return v
 }
 
-// whole returns n as Nameko sends it: in 64 bits only if it needs them.
+// whole returns n as Nameko sends it: as 64 bits only if 32 are too few.
 func whole(n int64) any {
 	if n == int64(int32(n)) {
 		return int32(n)
@@ -125,7 +129,7 @@ func whole(n int64) any {
 	return n
 }
 
-// fit stores the plain value v in dst, and reports whether it fits there without a loss.
+// fit stores the plain value v in dst, and reports whether that loses nothing.
 func fit(dst, v reflect.Value) bool {
 	if v.Kind() == reflect.Interface {
 		v = v.Elem()

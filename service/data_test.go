@@ -14,7 +14,7 @@ import (
 
 type tenant string
 
-// What a key was given arrives as what the wire has for it, and is read back as the key's type.
+// A value arrives in the form that the wire has for it, and a Key reads it back with its type.
 func TestKey(t *testing.T) {
 	at := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
 	t.Run("string", kept(service.UserID, "u-42", "u-42"))
@@ -88,7 +88,7 @@ func TestKeyMisfits(t *testing.T) {
 
 func second2[A any](_ A, ok bool) bool { return ok }
 
-// Carrier tells what its calls carry.
+// Carrier returns the context data that its calls carry.
 type Carrier struct {
 	_ service.Name `service:"carrier"`
 
@@ -105,7 +105,8 @@ func (*Carrier) Carry(ctx context.Context) (map[string]any, error) {
 	return maps.Collect(service.Data(inner)), nil
 }
 
-// A call carries its own data, with what it adds; not that of the context it was made in.
+// A call carries its own data and what the method adds, but not the data of the context in which
+// Run was called.
 func TestDataOfCall(t *testing.T) {
 	_, all := start(t, service.Config{}, new(Carrier))
 	around := service.Language.With(t.Context(), "en")
@@ -120,7 +121,7 @@ func TestDataOfCall(t *testing.T) {
 	}
 }
 
-// Maker makes the structs that it marks.
+// Maker gives structs that have a blank field of it their values.
 type Maker struct{}
 
 func (Maker) Dependency(f *service.Field) (any, error) {
@@ -155,7 +156,8 @@ type Speaker struct {
 
 func (s *Speaker) Say(context.Context) (Words, error) { return s.Words, nil }
 
-// A struct with a blank field of a dependency type is made by that type; what the prototype holds can be kept.
+// A struct with a blank field of a dependency type gets its value from that type, which can keep
+// what the prototype holds.
 func TestMarker(t *testing.T) {
 	_, all := start(t, service.Config{}, &Speaker{Words: Words{A: "mine"}})
 	got, err := all.fire(t.Context(), "speaker.say")

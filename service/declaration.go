@@ -35,8 +35,8 @@ func (r *Row) noMethod(sig *signature.Signature, leading []reflect.Type) error {
 	return fmt.Errorf("%s (there is %s). %s, or add: %s", what, near, rename, r.declaration(sig, leading, method))
 }
 
-// declaration returns the head of a method that fits the signature, with the types of like as far as they
-// are known: func (o *Orders) GetOrder(ctx context.Context, orderID int) (*Order, error).
+// declaration returns the head of a method that fits the signature, with the types of like as far
+// as they are known: func (o *Orders) GetOrder(ctx context.Context, orderID int) (*Order, error).
 func (r *Row) declaration(sig *signature.Signature, leading []reflect.Type, like reflect.Method) string {
 	var known, results []reflect.Type
 	if like.Type != nil {
@@ -106,7 +106,7 @@ func resultList(known bool, results []reflect.Type, spell func(reflect.Type) str
 	return "(" + spell(results[0]) + ", error)"
 }
 
-// spellType returns a type as it is written in the package of the service.
+// spellType spells a type as a file in the package of the service does.
 func spellType(t, service reflect.Type) string {
 	pkg, _, _ := strings.Cut(service.String(), ".")
 	own := regexp.MustCompile(`\b` + regexp.QuoteMeta(pkg) + `\.`)

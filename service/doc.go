@@ -1,7 +1,7 @@
-// Package service hosts services: structs whose methods are called from outside.
+// Package service hosts services: structs whose methods are called by other programs.
 //
-// A service is written as one struct. It says what it is called, which of its methods are reached and by what, and what
-// it needs:
+// A service is one struct. It says what the service is called, which of its methods can be called
+// and how, and what it needs:
 //
 //	type Orders struct {
 //		_ service.Name `service:"orders"`
@@ -9,6 +9,7 @@
 //		Entrypoints struct {
 //			GetOrder    rpc.Method     `rpc:"get_order(order_id, verbose=False)"`
 //			CreateOrder rpc.Method     `rpc:"create_order" timeout:"5s"`
+//			ForgetUser  events.Handler `events:"users.user_deleted"`
 //		}
 //
 //		Users rpc.Client `rpc:"users"`
@@ -17,49 +18,71 @@
 //
 //	func (o *Orders) GetOrder(ctx context.Context, id int, verbose bool) (*Order, error) { … }
 //
-// The package knows no wire. What reaches a method is the type of its row (an [EntrypointType] such as rpc.Method), what a
-// field holds is its own type or a [DependencyType] such as rpc.Client; packages bring both, and so may you. All that is wrong
-// with all services of a process is reported by [New], at once, each with what to write instead.
+// A [Container] hosts services. [New] checks all of them, and reports every mistake at once, each
+// with its remedy:
+//
+//	c, err := service.New(service.Config{}, new(Orders),
+//		service.Configure(transport.Config{URI: "amqp://localhost"}))
+//	…
+//	err = c.Start(ctx)
+//
+// Package runner does this for you, with flags, a configuration file and signals; package
+// servicetest does it in tests.
+//
+// This package knows neither AMQP nor HTTP. The type of a row says how its method is called, and
+// the type of a field says what it holds. Packages such as rpc, events, timer and web bring these
+// types, and your own packages may too.
 //
 // # Methods and signatures
 //
-// A row is named as the method it calls, unless method:"Other" says otherwise; timeout:"5s" limits the time of its calls,
-// max_workers:"4" how many of them run at once. The method takes a context.Context first, and returns error or (T, error).
+// A row has the name of the method that it calls, unless its tag says method:"Other". The method
+// takes a context.Context first, and returns error or (T, error). Every row may have these further
+// keys:
 //
-// The tag has the method's [signature.Signature] as Python would write it. A list names each Go parameter:
+//	timeout:"5s"          how long a call may run
+//	max_workers:"4"       how many calls of the row run at once
+//	sensitive:"password"  arguments that must not be printed, as in Nameko
+//
+// A tag spells the method's signature as Python would write it; see package signature. Each name of
+// a list is a parameter of the Go method after ctx:
 //
 //	get_order(order_id, verbose=False, *rest, key, **opts)
 //
-// where defaults are Python literals, *rest is a slice and **opts a map by string. Without a list the method has no
-// parameter, or one struct whose fields are the parameters:
+// Defaults are Python literals, *rest is a slice, and **opts is a map with string keys. Without a
+// list, the method takes nothing, or one struct whose fields are the parameters:
 //
 //	type CreateOrderArgs struct {
 //		Product string  `json:"product"`
-//		Count   int     `json:"count" default:"1"` // optional: default, omitempty, or a pointer
+//		Count   int     `json:"count" default:"1"` // optional: it has a default, omitempty, or a pointer
 //		Note    *string `json:"note"`
+//		Card    string  `json:"card" sensitive:"true"`
 //	}
 //
-// A call whose arguments do not fit is a [signature.Error] in Python's words, and is not run. What must be printed nowhere
-// is named by the row, as in Nameko, sensitive:"password, user.cards[0]", or says sensitive:"true" as a field.
+// If the arguments of a call do not fit, its error is a [signature.Error] in the words of Python,
+// and the method does not run.
 //
 // # Calls
 //
-// Each call runs on a copy of the struct, so a method may keep what it likes in its fields while it runs. What must be
-// shared stands behind a pointer; a lock held by value is refused by [New]. ctx carries the [Call], and the context
-// data that came with it, by [Key]:
+// Each call runs on a copy of the struct, so that a method may change the fields while it runs.
+// Values that calls share must be behind a pointer; New reports locks that would be copied. The
+// context has the [Call], and the context data that came with it ([Key]):
 //
 //	call := service.FromContext(ctx)
 //	language, ok := service.Language.Get(ctx)
 //
-// An error that has Expected() bool is one that callers are meant to handle ([Expected]): it is logged at WARN, every
-// other at ERROR, a panic with its stack. A call that is over its time is answered with [ErrTimeout] at once; its
-// method keeps one of the service's workers until it returns. One that waits for a call of its own lends its worker
-// meanwhile ([Lend]), so that services may call themselves and one another to any depth.
+// At most [Config].MaxWorkers calls of a service run at once. A call that waits for another call
+// lends its worker meanwhile ([Lend]), so services may call themselves and one another to any
+// depth. A call that exceeds its time limit is answered with [ErrTimeout]; its method keeps its
+// worker until it returns.
+//
+// The outcome of every call is logged: success at DEBUG, errors that callers are meant to handle
+// ([Expected]) at WARN, and any other error at ERROR, a panic with its stack.
 //
 // # Dependencies
 //
-// A field with the key inject is given a value of its type by the application, inject:"backup" one that goes by that name.
-// What lives as long as the process comes from fx, what each call has for itself from package di:
+// A field with the tag inject:"" gets a value of its type from the fx application, and with
+// inject:"backup" the one of that name. Values that live as long as the process come from fx. A
+// value for each call, such as a transaction, comes from package di:
 //
 //	var Module = fx.Module("orders",
 //		service.Provide(new(Orders)),
@@ -67,9 +90,9 @@
 //		di.PerCall(InTx),   // func(*sql.DB) di.Provider[Store]
 //	)
 //
-// [New] takes such modules beside structs. What a struct literal has set stays, so a test needs no application. The
-// values of a call are ended, in reverse order and with its error, before the middleware and the caller see its outcome:
-// they may replace it.
+// A field that the struct literal sets keeps its value, so a test of a method needs no application.
+// The values of a call are closed, in reverse order and with its error, before the middleware and
+// the caller see the outcome. They may replace it: a commit that fails is the error of the call.
 //
 // # Middleware
 //
@@ -83,15 +106,16 @@
 //		}
 //	}
 //
-// # Containers
+// # Start and stop
 //
-// A [Container] starts services, and stops them so that nothing is cut off: entrypoints first, then the calls that run
-// end, then what they share is stopped, then the hooks of fx modules run. [Provide] makes a service part of a module; package
-// runner makes a process of modules.
+// Start sets up and starts what extensions share, such as connections, and then the entrypoints.
+// Stop stops the entrypoints first, waits for the running calls and their replies, then stops what
+// extensions share, and runs the stop hooks of fx modules last. Nothing is cut off until its
+// context ends.
 //
 // # Extensions
 //
-// An extension is one type with one method. This row calls its method for every line of a file:
+// An extension is a type with one method. This row calls its method for every line of a file:
 //
 //	type Lines struct{} // Import Lines `lines:"/var/spool/orders"`
 //
@@ -100,8 +124,10 @@
 //		return &reader{row: r, path: r.Tag.Get("lines")}, errors.Join(err, r.Tag.Keys("lines"))
 //	}
 //
-//	func (r *reader) Start(context.Context) error { r.row.Go(r.read); return nil } // calls r.row.Run
+//	func (r *reader) Start(context.Context) error { r.row.Go(r.read); return nil } // read calls r.row.Run
 //	func (r *reader) Stop(context.Context) error  { return r.file.Close() }
 //
-// A module of its own may say how it is configured ([Configure]). docs/extensions.md goes through two whole ones.
+// An [EntrypointType] makes the entrypoints of its rows, which turn input into calls ([Row.Run]). A
+// [DependencyType] makes the values of its fields. Both find their configuration with [Lookup]. The
+// page docs/extensions.md in the repository builds one of each.
 package service

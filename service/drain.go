@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// A drain counts what becomes of calls while a container stops.
+// A drain counts how calls end while a container stops.
 type drain struct {
 	waiting  atomic.Int64 // calls that wait for a worker, at any time
 	stopping atomic.Bool
-	finished atomic.Int64 // since then
+	finished atomic.Int64 // calls that ended since it is stopping
 
-	cutOff, givenBack int // by Kill; guarded by the container
+	cutOff, givenBack int // calls, by Kill; guarded by the mutex of the container
 }
 
-// cut counts, with mu held, the calls that Kill is about to end: those that run, and those that have not begun.
+// cut counts the calls that Kill is about to end: those that run, and those that wait for a worker.
+// The caller holds mu.
 func (c *Container) cut() {
 	c.drain.cutOff = 0
 	for _, h := range c.hosted {
@@ -25,7 +26,7 @@ func (c *Container) cut() {
 	c.drain.givenBack = int(c.drain.waiting.Load())
 }
 
-// drained logs how a stop went that began at since.
+// drained logs the result of a stop that began at since.
 func (c *Container) drained(since time.Time) {
 	c.mu.Lock()
 	cutOff, givenBack := c.drain.cutOff, c.drain.givenBack

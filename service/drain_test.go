@@ -10,8 +10,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Of four calls and two workers, when the stop begins: one ends and its worker begins the next, the third never ends, and the
-// last never begins.
+// Of four calls and two workers, when the stop begins: one ends and its worker begins the next, the
+// third never ends, and the last never begins.
 func TestDrainIsLogged(t *testing.T) {
 	for name, test := range map[string]struct {
 		calls int

@@ -6,20 +6,22 @@ import (
 )
 
 var (
-	// ErrTimeout is the error of a call that took longer than it may, or whose ctx was cancelled.
-	// It wraps what ended ctx: context.DeadlineExceeded, context.Canceled or its cause.
+	// ErrTimeout is the error of a call that exceeded its time limit, or whose context was
+	// cancelled. It wraps the reason: context.DeadlineExceeded, context.Canceled, or the cause of
+	// the cancellation.
 	ErrTimeout = errors.New("call timed out")
 
-	// ErrStopped is the error of a call that was not run, or not to its end, because the container had been
-	// killed or stopped; and of what is asked of a container that has ended.
+	// ErrStopped is the error of a call that did not run, or not to its end, because the container
+	// was stopped or killed. A Start that was interrupted returns it too.
 	ErrStopped = errors.New("container stopped")
 
-	// ErrReturned is the cause (context.Cause) that a call's ctx has ended for when its method has returned in time:
-	// what the method left running is not wanted any less.
+	// ErrReturned is the cause (context.Cause) with which the context of a call ends when its
+	// method has returned in time. Goroutines that the method has left running can tell it from a
+	// cancellation.
 	ErrReturned = errors.New("method has returned")
 )
 
-// A PanicError is the error of a call that panicked, in its method or in a [Middleware].
+// A PanicError is the error of a call whose method, or a [Middleware], panicked.
 type PanicError struct {
 	Value any
 	Stack []byte
@@ -27,14 +29,14 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// Unwrap returns the value if it is an error, else nil.
+// Unwrap returns Value if it is an error, else nil.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
 
-// A ShutdownError is why a container ended whose application called Shutdown of its fx.Shutdowner. It is not a failure if
-// the exit code is 0.
+// A ShutdownError is what [Container.Wait] returns if the application called Shutdown of its
+// fx.Shutdowner. It is not a failure if the exit code is 0.
 type ShutdownError struct {
 	ExitCode int // from fx.ExitCode
 }
@@ -43,14 +45,15 @@ func (e *ShutdownError) Error() string {
 	return fmt.Sprintf("the application shut down with exit code %d", e.ExitCode)
 }
 
-// Expected reports whether err is one that callers are meant to handle: the first of err and those that it wraps
-// that has a method Expected() bool decides. Expected errors are logged at WARN, others at ERROR.
+// Expected reports whether callers are meant to handle err. The first error in its tree that has a
+// method Expected() bool decides; without one, err is not expected. Expected errors are logged at
+// WARN, others at ERROR.
 func Expected(err error) bool {
 	var e interface{ Expected() bool }
 	return errors.As(err, &e) && e.Expected()
 }
 
-// timeoutError is [ErrTimeout] with what ended the call's context.
+// A timeoutError is an [ErrTimeout] with its reason.
 type timeoutError struct{ cause error }
 
 func (e *timeoutError) Error() string   { return ErrTimeout.Error() + ": " + e.cause.Error() }

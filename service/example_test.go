@@ -15,7 +15,7 @@ import (
 // Button is an entrypoint: pressing it calls the row's method.
 type Button struct{}
 
-// Buttons are the buttons of a container by what is written on them.
+// Buttons are the buttons of a container by their labels.
 type Buttons map[string]func(ctx context.Context, req service.Request)
 
 func (Button) Entrypoint(r *service.Row) (service.Entrypoint, error) {
@@ -136,14 +136,15 @@ func ExampleMiddleware() {
 	// Output: error: closed for repair
 }
 
-// Tenant is context data of one's own.
+// Tenant is context data that the program defines.
 const Tenant service.Key[string] = "tenant"
 
 func ExampleKey() {
 	ctx := Tenant.With(context.Background(), "acme")
 	ctx = service.UserID.With(ctx, "u-42")
 
-	// What is called with ctx, in this process or over the wire, has them in its own ctx.
+	// Calls and events that are sent with ctx carry both values, and the methods that they reach
+	// find them in their own ctx.
 	tenant, ok := Tenant.Get(ctx)
 	fmt.Println(tenant, ok)
 	_, ok = service.Language.Get(ctx)
@@ -190,7 +191,7 @@ func ExampleProvide() {
 	// service bell: Sound: nothing provides service_test.Sound; add fx.Provide(func(…) (service_test.Sound, error)) or di.PerCall to the module
 }
 
-// What waits on behalf of a method lends its worker, so that another call runs meanwhile.
+// Code that waits for another call lends the worker, so that another call can run meanwhile.
 func ExampleLend() {
 	answers := make(chan string, 1)
 	ask := func(ctx context.Context, question string) (string, error) {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// A Host is a container as its extensions see it: [Lookup] finds their configuration there, and [Shared]
-// what they have in common.
+// A Host is a container as its extensions see it: [Lookup] finds their configuration there, and
+// [Shared] what they have in common.
 type Host struct {
 	container *Container
 	shared    []*managed // in the order made, which is the order of need
@@ -27,7 +27,8 @@ func newHost(c *Container) *Host {
 	return &Host{container: c, values: make(map[reflect.Type]sharedValue)}
 }
 
-// Names returns the names of the container's services. Until [New] returns there may be further ones.
+// Names returns the names of the container's services. Until [New] returns there may be further
+// ones.
 func (h *Host) Names() []string { return h.container.Names() }
 
 // Logger returns the container's logger.
@@ -36,14 +37,14 @@ func (h *Host) Logger() *slog.Logger { return h.container.Logger() }
 // Workers returns how many calls each service runs at once.
 func (h *Host) Workers() int { return h.container.workers() }
 
-// Lent returns how many further calls of a service an entrypoint may take on while all that it has taken
-// on are idle ([Watcher]): [Config].MaxLent.
+// Lent returns how many further calls of a service an entrypoint may take on while all that it has
+// taken on are idle ([Watcher]): [Config].MaxLent.
 func (h *Host) Lent() int {
 	return max(0, cmp.Or(h.container.cfg.MaxLent, 10*h.Workers()))
 }
 
-// Context returns the context of the container's life. It ends when the container has stopped, or is
-// killed.
+// Context returns the context of the container's life. It ends when the container has stopped, or
+// is killed.
 func (h *Host) Context() context.Context { return h.container.life }
 
 // Go runs fn in a goroutine that [Container.Stop] waits for; see [Row.Go].
@@ -54,23 +55,23 @@ func (h *Host) Go(fn func(ctx context.Context)) {
 // Fail stops the container because of err, and returns at once; see [Row.Fail].
 func (h *Host) Fail(err error) { h.container.fail(err) }
 
-// Shared returns the value of type T that the extensions of a container share. The first call makes it,
-// and later calls return the same value, or the same error.
+// Shared returns the value of type T that the extensions of a container share. The first call makes
+// it, and later calls return the same value, or the same error.
 //
-// The optional methods of an [Entrypoint], and Start and Stop too, are called if the value has them: it
-// is set up and started before the entrypoints, and stopped after every call has ended. What make itself
-// shares is started before it, and stopped after it. An error of a step names the package of T: "rpc:
-// connection refused".
+// The optional methods of an [Entrypoint], and Start and Stop too, are called if the value has
+// them: it is set up and started before the entrypoints, and stopped after every call has ended.
+// Values that make shares in turn are started before it, and stopped after it. An error of a step
+// names the package of T: "rpc: connection refused".
 //
-// A value with none of these methods is not started. The rows that [Config].Only leaves out share it too;
-// of other values they share their own, which are never started.
+// A value with none of these methods is not started. The rows that [Config].Only leaves out share
+// it too; of other values they share their own, which are never started.
 //
-// If the value has the method Check(complete bool) error, [New] calls it when rows and fields are bound.
-// What it returns are mistakes of the services, which say themselves where they are. complete is false if
-// a row or a field may be missing because of another mistake.
+// If the value has the method Check(complete bool) error, [New] calls it when rows and fields are
+// bound. Its errors are mistakes in the services, and must say where. complete is false if a row or
+// a field may be missing because of another mistake.
 //
-// Shared is called by Entrypoint and Dependency. Once [New] has returned, it finds only what is shared
-// already.
+// Shared is called by Entrypoint and Dependency. Once [New] has returned, it finds only what is
+// shared already.
 func Shared[T any](h *Host, make func(*Host) (T, error)) (T, error) {
 	key := reflect.TypeFor[T]()
 	if !hasSteps(key) {
@@ -100,7 +101,7 @@ func hasSteps(t reflect.Type) bool {
 	})
 }
 
-// owner is the package of a type, or what its name is without one.
+// owner returns the package of a type, or the name of a type that has none.
 func owner(t reflect.Type) string {
 	name, _, _ := strings.Cut(strings.TrimLeft(t.String(), "*[]"), ".")
 	return name

@@ -22,7 +22,7 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// Till has two values per call, and one of the process.
+// Till has two values for each call, and one for the process.
 type Till struct {
 	_ service.Name `service:"till"`
 
@@ -36,7 +36,7 @@ type Till struct {
 	Func *func(ctx context.Context, t *Till) error `inject:""`
 }
 
-// User and Tx are of the call that they have the id of.
+// User and Tx have the id of their call.
 type (
 	User struct{ call string }
 	Tx   struct{ call string }
@@ -46,7 +46,7 @@ func (t *Till) Sell(ctx context.Context, n int) (int, error) {
 	return n, (*t.Func)(ctx, t)
 }
 
-// A recorder keeps the steps of a call, and does what the test wants in them.
+// A recorder records the steps of a call, and acts in them as the test says.
 type recorder struct {
 	mu   sync.Mutex
 	did  []string
@@ -79,7 +79,7 @@ func (r *recorder) steps() string {
 // outcome is what a line says that is logged of a call.
 var outcome = regexp.MustCompile(`^(level=\w+) msg="call \w+"(.*)`)
 
-// Write takes what is logged of calls.
+// Write records the log lines of calls.
 func (r *recorder) Write(line []byte) (int, error) {
 	if m := outcome.FindStringSubmatch(string(line)); m != nil {
 		r.say("log "+m[1]+m[2], nil)
@@ -96,7 +96,7 @@ func perCall[T any](r *recorder, name string, v func(call string) T) fx.Option {
 	})
 }
 
-// An argument is said when it is decoded.
+// An argument records that it was decoded.
 type argument struct{ *recorder }
 
 func (a argument) Decode(any) error { a.say("argument", nil); return nil }
@@ -148,7 +148,7 @@ func (r *recorder) till(t *testing.T) (*service.Container, func(ctx context.Cont
 	}
 }
 
-// TestOrder is the way of a call, whatever becomes of it.
+// TestOrder checks the order of steps of a call for every outcome.
 func TestOrderOfACall(t *testing.T) {
 	late := func(error) error { time.Sleep(8 * time.Second); return nil } // of the bubble: before it is stuck
 	before := "middleware, argument, user, tx, method, "
@@ -218,7 +218,8 @@ func spelled(steps string) string {
 	).Replace(steps)
 }
 
-// TestKillEndsValues when the methods return: one that runs in the goroutine of its call, and one that is left behind.
+// TestKillEndsValues checks that the values of a call are closed when its method returns after a
+// kill, both if it runs in the goroutine of Run and if Run has left it behind.
 func TestKillEndsValues(t *testing.T) {
 	for _, tc := range []struct {
 		name, row string
@@ -261,7 +262,8 @@ type killed struct{ context.Context }
 
 func (killed) Err() error { return context.Canceled }
 
-// TestValuesArePerCall in many calls at once: each sees its own, each is ended once, and nothing is left behind.
+// TestValuesArePerCall runs many calls at once: each has its own values, each value is closed once,
+// and no goroutine is left.
 func TestValuesArePerCall(t *testing.T) {
 	const calls, atOnce = 10_000, 64
 	before := goleak.IgnoreCurrent()

@@ -42,7 +42,7 @@ func (s *Nest) Deep(ctx context.Context, n int) (any, error)   { return s.deeper
 func (s *Nest) Narrow(ctx context.Context, n int) (any, error) { return s.deeper(ctx, "narrow", n) }
 func (s *Nest) Fast(context.Context) error                     { return nil }
 
-// Wait gives up its call, and goes on waiting.
+// Wait waits on after its call has timed out.
 func (s *Nest) Wait(ctx context.Context) error {
 	defer close(s.Gone)
 	defer service.Lend(ctx)()
@@ -50,7 +50,7 @@ func (s *Nest) Wait(ctx context.Context) error {
 	return nil
 }
 
-// Stray leaves a goroutine behind that waits.
+// Stray leaves a goroutine behind that lends.
 func (s *Nest) Stray(ctx context.Context) error {
 	waiting := make(chan struct{})
 	go func() {
@@ -93,7 +93,7 @@ func TestLend(t *testing.T) {
 
 func TestLendOutsideOfACall(t *testing.T) { service.Lend(t.Context())() }
 
-// A call that was answered while it lent its worker still counts: Stop waits for it, and then nothing is out of count.
+// A call that timed out while it lent its worker still counts: Stop waits for it.
 func TestLentCallThatIsOver(t *testing.T) {
 	for _, method := range []string{"nest.wait", "nest.stray"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestLentCallThatIsOver(t *testing.T) {
 	}
 }
 
-// Calls that come back are ahead of those that have not begun.
+// Calls that take their worker back come before those that have not begun.
 func TestReturningCallsGoFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := true
@@ -155,7 +155,7 @@ func TestReturningCallsGoFirst(t *testing.T) {
 	})
 }
 
-// A watched call, as an entrypoint sees it.
+// A watched is a Watcher that counts.
 type watched struct {
 	began, idle, busy atomic.Int32
 	refusal           error // of Began
@@ -212,7 +212,7 @@ func TestWatch(t *testing.T) {
 	})
 }
 
-// A row that is bounded does not hold back others, be they behind it.
+// A row with max_workers does not hold back other rows, even if their calls come later.
 func TestRowIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now, most atomic.Int64
@@ -250,7 +250,7 @@ func TestRowIsBounded(t *testing.T) {
 	})
 }
 
-// Bounded has one row with a bound.
+// Bounded has one row with max_workers.
 type Bounded struct {
 	_ service.Name `service:"bounded"`
 

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A state is where a container is in its life.
+// A state is a stage in the life of a container.
 type state int
 
 const (
@@ -21,8 +21,9 @@ const (
 	over
 )
 
-// Start sets up every extension, then starts what is shared, then entrypoints. When one fails, or ctx ends before all
-// have started, what was started is stopped again and the error names service and field. A container starts once.
+// Start sets up every extension, then starts the shared values, then the entrypoints. If one fails,
+// or ctx ends before all have started, Start stops those that have, and the error names the service
+// and the field. A container starts once.
 func (c *Container) Start(ctx context.Context) error {
 	ctx, halt := context.WithCancelCause(ctx)
 	defer halt(nil)
@@ -37,7 +38,7 @@ func (c *Container) Start(ctx context.Context) error {
 	switch cause := context.Cause(ctx); {
 	case killed:
 		err = ErrStopped
-	case err == nil || cause != ctx.Err(): // who halted it knows why
+	case err == nil || cause != ctx.Err(): // the start was halted, and this is why
 		err = cause
 	}
 	if err == nil {
@@ -59,7 +60,7 @@ func (c *Container) Start(ctx context.Context) error {
 	return err
 }
 
-// begin moves to starting. halt ends the start with a cause.
+// begin moves to the state starting. halt ends the start with a cause.
 func (c *Container) begin(halt context.CancelCauseFunc) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,7 +70,7 @@ func (c *Container) begin(halt context.CancelCauseFunc) error {
 	case c.state == over:
 		return c.cause
 	case c.state != made:
-		return errors.New("the container is started already")
+		return errors.New("the container was started before")
 	}
 	c.state, c.halt = starting, halt
 	c.begun.Store(true)
@@ -91,7 +92,7 @@ func (c *Container) startAll(ctx context.Context) error {
 	return nil
 }
 
-// step runs one step, nil to skip it, of e's start.
+// step runs a step of e's start; nil is none.
 func (c *Container) step(ctx context.Context, e *managed, run func(context.Context) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -109,17 +110,19 @@ func (c *Container) step(ctx context.Context, e *managed, run func(context.Conte
 	}
 	late := c.killed
 	c.mu.Unlock()
-	if late { // Kill has passed it by
+	if late { // Kill came before e had begun
 		c.killOne(e)
 	}
 	return nil
 }
 
-// Stop ends entrypoints, waits for the calls that run, their replies and acknowledgements,
-// then stops what is shared, and logs how many calls have finished, were cut off while they ran, and were given back before
-// they had begun. At the end of ctx it kills what is left and returns an error that says
-// what was cut off. It may be called at any time: it ends a Start that is not through, and joins a Stop that runs;
-// before Start, after a failed one or a Kill it returns at once.
+// Stop stops the entrypoints, waits for the running calls with their replies and acknowledgements,
+// and then stops the shared values. It logs how many calls finished, were cut off while they ran,
+// and were given back to the broker before they began. When ctx ends, it kills the rest and returns
+// an error with the number of calls that were cut off.
+//
+// Stop may be called at any time. It ends a Start that has not returned, and waits for a Stop that
+// runs. Before Start, after one that failed, and after Kill, it returns immediately.
 func (c *Container) Stop(ctx context.Context) error {
 	c.mu.Lock()
 	was := c.state
@@ -148,9 +151,9 @@ func (c *Container) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Kill ends the container at once: contexts of calls are cancelled, nothing more is
-// acknowledged, connections are cut; the broker gets back what was not done. It may be called at any time, more than once,
-// and during Start and Stop.
+// Kill ends the container immediately: it cancels the contexts of calls, acknowledges nothing more,
+// and closes connections, so that the broker requeues what was not done. It may be called at any
+// time, also during Start and Stop, and more than once.
 func (c *Container) Kill() {
 	c.mu.Lock()
 	if c.killed || c.state == over {
@@ -173,9 +176,10 @@ func (c *Container) Kill() {
 	c.end(nil)
 }
 
-// Wait blocks until the container has ended and returns the reason: nil after Stop or Kill, the error of a Start that failed,
-// the error of the extension that ended the container ([Row.Fail]), or a [*ShutdownError] if the application asked its
-// fx.Shutdowner to end it. Before Start it returns an error.
+// Wait blocks until the container has ended and returns the reason: nil after Stop or Kill, the
+// error of a Start that failed, the error of the extension that ended the container ([Row.Fail]),
+// or a [*ShutdownError] if the application called Shutdown of its fx.Shutdowner. Before Start it
+// returns an error.
 func (c *Container) Wait() error {
 	c.mu.Lock()
 	was := c.state
@@ -190,8 +194,8 @@ func (c *Container) Wait() error {
 	return c.cause
 }
 
-// Stopping returns a channel that is closed when the container begins to stop, whatever the reason. Wait returns when it has
-// stopped.
+// Stopping returns a channel that is closed when the container begins to stop, for whatever reason.
+// Wait returns when it has stopped.
 func (c *Container) Stopping() <-chan struct{} { return c.stopping }
 
 // fail ends the container because an extension failed.
@@ -212,7 +216,7 @@ func (c *Container) fail(err error) {
 	}
 }
 
-// shutDown ends the container because the application asked its fx.Shutdowner to.
+// shutDown ends the container because the application called Shutdown of its fx.Shutdowner.
 func (c *Container) shutDown(exitCode int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -228,12 +232,12 @@ func (c *Container) shutDown(exitCode int) {
 		c.leave(c.asked)
 	case c.shared[0].phase >= begun:
 		c.halt(c.asked)
-	default: // The application's start hooks run: fx would skip the stop hooks if ctx ended. step halts after them.
+	default: // The start hooks run. fx would skip the stop hooks if ctx ended now, so step halts after them.
 	}
 }
 
-// leave stops a running container for a reason that Wait returns, in a goroutine that Wait waits for. It is called with mu
-// held.
+// leave stops a running container, in a goroutine that Wait waits for, and has Wait return the
+// reason. The caller holds mu.
 func (c *Container) leave(reason error) {
 	c.cause = reason
 	c.enter(stopping)
@@ -253,7 +257,7 @@ func (c *Container) leave(reason error) {
 
 func (c *Container) grace() time.Duration { return cmp.Or(c.cfg.Grace, defaultGrace) }
 
-// stop stops a running container in order, and logs what became of its calls.
+// stop stops a running container in order, and logs how its calls ended.
 func (c *Container) stop(ctx context.Context) error {
 	since := time.Now()
 	c.drain.stopping.Store(true)
@@ -262,7 +266,7 @@ func (c *Container) stop(ctx context.Context) error {
 	return err
 }
 
-// shutdown stops what was begun, in order.
+// shutdown stops what has begun, in order.
 func (c *Container) shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -292,10 +296,10 @@ func (c *Container) shutdown(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// cutShort kills what has not ended with ctx, and says how many calls that were.
+// cutShort kills what has not ended with ctx, and returns how many calls were cut off.
 func (c *Container) cutShort(ctx context.Context) error {
 	cause := context.Cause(ctx)
-	if cause == nil { // it ends in a moment: Kill was called
+	if cause == nil { // Kill was called, and ctx is about to end
 		cause = ErrStopped
 	}
 	c.Kill()
@@ -305,7 +309,7 @@ func (c *Container) cutShort(ctx context.Context) error {
 	return fmt.Errorf("stop was cut short, %s cut off: %w", plural(calls, "call"), cause)
 }
 
-// finish ends the container with the first cause; when it is being killed, Kill does.
+// finish ends the container, or waits for a Kill that does. The first cause counts.
 func (c *Container) finish(cause error) {
 	c.mu.Lock()
 	killed := c.killed
@@ -318,7 +322,7 @@ func (c *Container) finish(cause error) {
 	}
 }
 
-// end is called with mu held.
+// end ends the container. The caller holds mu.
 func (c *Container) end(cause error) {
 	if c.state == over {
 		return
@@ -332,7 +336,7 @@ func (c *Container) end(cause error) {
 	close(c.ended)
 }
 
-// enter moves to a state, unless the container is beyond it. It is called with mu held.
+// enter moves to a state, unless the container is in a later one. The caller holds mu.
 func (c *Container) enter(s state) {
 	if s >= stopping && c.state < stopping {
 		close(c.stopping)

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A script says what the actors of a container do in each step, and keeps what they did.
+// A script says what the actors of a container do in each step, and records the steps.
 type script struct {
 	mu   sync.Mutex
 	did  []string
@@ -39,7 +39,7 @@ func (s *script) steps() string {
 	return strings.Join(s.did, ", ")
 }
 
-// An actor is an extension that has every step; a row of type Stage makes one.
+// An actor is an entrypoint, or a shared value, with every step. A row of type Stage makes one.
 type actor struct {
 	*script
 	name string
@@ -192,7 +192,8 @@ func TestNeverStarted(t *testing.T) {
 	}
 }
 
-// TestStopWaits for calls that run and goroutines of entrypoints, and lets no new call begin after them.
+// TestStopWaits checks that Stop waits for running calls and for goroutines of entrypoints, and
+// that no call begins after it.
 func TestStopWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s, do := newStages(t, nil, func(context.Context) (any, error) {
@@ -260,7 +261,7 @@ func TestStopIsCutShort(t *testing.T) {
 	})
 }
 
-// TestKill ends contexts at once, at any time, and is idempotent.
+// TestKill checks that Kill cancels the contexts of calls, may come at any time, and is idempotent.
 func TestKill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s, do := newStages(t, nil, func(ctx context.Context) (any, error) { <-ctx.Done(); return nil, ctx.Err() })
@@ -417,7 +418,7 @@ func TestStopErrors(t *testing.T) {
 	}
 }
 
-// Both is a row whose entrypoint is shared by all rows, and by type.
+// Both is a row whose entrypoint is also a shared value.
 type Both struct{}
 
 func (Both) Entrypoint(r *service.Row) (service.Entrypoint, error) {

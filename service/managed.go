@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// A managed is an entrypoint, or a value that is shared, on its way through start and stop.
+// A managed is an entrypoint or a shared value that the container starts and stops.
 type managed struct {
 	value any
 	owner string // for errors: service orders: GetOrder
-	phase phase  // guarded by the container
+	phase phase  // guarded by the mutex of the container
 }
 
 type phase int
@@ -24,7 +24,7 @@ const (
 	ended
 )
 
-// same reports whether other is the same value, by identity.
+// same reports whether both have the same value.
 func (e *managed) same(other *managed) bool {
 	return reflect.TypeOf(e.value).Comparable() && e.value == other.value
 }
@@ -44,7 +44,7 @@ func (e *managed) setup() func(context.Context) error {
 	return nil
 }
 
-// start returns the Start of e; who has none is started all the same, for its Stop.
+// start returns the Start of e. A value without one counts as started, so that its Stop is called.
 func (e *managed) start() func(context.Context) error {
 	if s, ok := e.value.(interface{ Start(context.Context) error }); ok {
 		return s.Start
@@ -52,7 +52,7 @@ func (e *managed) start() func(context.Context) error {
 	return func(context.Context) error { return nil }
 }
 
-// stopOne stops e in a goroutine, if it was begun and nobody has ended it.
+// stopOne stops e in a goroutine, if it has begun and has not ended.
 func (c *Container) stopOne(ctx context.Context, e *managed) <-chan error {
 	done := make(chan error, 1)
 	s, ok := e.value.(interface{ Stop(context.Context) error })
@@ -68,7 +68,7 @@ func (c *Container) stopOne(ctx context.Context, e *managed) <-chan error {
 	return done
 }
 
-// within waits for a stop, but not longer than ctx: Kill is for who does not end.
+// within waits until e has stopped or ctx ends.
 func within(ctx context.Context, stopped <-chan error, e *managed) error {
 	select {
 	case err := <-stopped:
@@ -80,7 +80,7 @@ func within(ctx context.Context, stopped <-chan error, e *managed) error {
 	return nil
 }
 
-// killOne kills e, if it was begun and has not ended.
+// killOne kills e, if it has begun and has not ended.
 func (c *Container) killOne(e *managed) {
 	if k, ok := e.value.(interface{ Kill() }); ok {
 		if c.advance(e, begun, ended) || c.advance(e, ending, ended) {
@@ -88,7 +88,7 @@ func (c *Container) killOne(e *managed) {
 		}
 		return
 	}
-	if err := <-c.stopOne(c.life, e); err != nil { // Kill has nobody to tell
+	if err := <-c.stopOne(c.life, e); err != nil { // Kill returns no error
 		c.logger.LogAttrs(c.life, slog.LevelDebug, "stop failed", slog.String("owner", e.owner), slog.Any("err", err))
 	}
 }

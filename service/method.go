@@ -8,32 +8,34 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A method is a Go method bound to its signature: all that a call needs, looked up once.
+// A method is a Go method that is bound to its signature: what every call of it needs, looked up
+// once.
 type method struct {
 	name    string
 	sig     *signature.Signature
-	proto   reflect.Value // the service that each call gets a copy of
-	fn      reflect.Value // the method expression: the receiver is its first parameter
-	plan    *inject.Plan  // what each copy is given
-	leading []reflect.Type
-	frame   reflect.Type // the struct of what a call needs: the service, ctx, and args or else each parameter
-	args    reflect.Type // the struct whose fields are the parameters; nil: each is a Go parameter
-	ptr     bool         // the struct is taken by pointer
-	slots   []slot       // as many as sig.Params, in their order
-	bare    bool         // it takes the leading parameters and nothing else, and returns nothing
+	proto   reflect.Value  // the service; each call gets a copy
+	fn      reflect.Value  // the method expression, whose first parameter is the receiver
+	plan    *inject.Plan   // what is injected for each call
+	leading []reflect.Type // of the parameters between ctx and the arguments
+	frame   reflect.Type   // a struct with the service, ctx, and args or else each parameter
+	args    reflect.Type   // the struct whose fields are the parameters; nil if each is a Go parameter
+	ptr     bool           // the method takes a pointer to the struct
+	slots   []slot         // one for each of sig.Params
+	bare    bool           // the method takes the leading parameters only, and returns nothing
 }
 
-// A slot is where the argument of a parameter goes.
+// A slot says where the argument of a parameter goes.
 type slot struct {
 	typ      reflect.Type
-	index    []int // of the field, where parameters are fields
-	expected string
-	fallback func(dst reflect.Value) // sets the default; nil: the zero value is it
-	hidden   bool                    // sensitive: what came is not printed
+	index    []int                   // of the field, if parameters are fields
+	expected string                  // the Python type of arguments, for errors
+	fallback func(dst reflect.Value) // sets the default; nil if that is the zero value
+	hidden   bool                    // sensitive: errors do not show the argument
 }
 
-// prepare returns a copy of the service, and the arguments of a call of its method, appended to in: the
-// copy, ctx, the leading values and the decoded arguments. All but the leading values lie in one frame.
+// prepare returns a copy of the service, and the parameters of its method appended to in: the copy,
+// ctx, the leading values and the decoded arguments. All but the leading values are in one frame,
+// which is one allocation.
 func (m *method) prepare(ctx context.Context, leading []any, args *signature.Matched, in []reflect.Value) (self reflect.Value, _ []reflect.Value, err error) {
 	frame := reflect.New(m.frame).Elem()
 	self = frame.Field(0)
@@ -42,7 +44,7 @@ func (m *method) prepare(ctx context.Context, leading []any, args *signature.Mat
 	if !m.bare {
 		at := frame.Field(1)
 		*at.Addr().Interface().(*context.Context) = ctx
-		in = append(in, at) // as the interface: else each Call finds out anew that ctx implements it
+		in = append(in, at) // as the interface, so that Call does not have to convert ctx each time
 	}
 	for i, t := range m.leading {
 		v := leading[i]
@@ -59,7 +61,7 @@ func (m *method) prepare(ctx context.Context, leading []any, args *signature.Mat
 	return self, in, err
 }
 
-// decode appends the arguments, in the method's types, to in. They are in the frame.
+// decode decodes the arguments into the frame, and appends them to in.
 func (m *method) decode(in []reflect.Value, frame reflect.Value, args *signature.Matched) ([]reflect.Value, error) {
 	var fields reflect.Value
 	if m.args != nil {
@@ -87,7 +89,7 @@ func (m *method) decode(in []reflect.Value, frame reflect.Value, args *signature
 	return in, nil
 }
 
-// fill sets dst to what parameter i got.
+// fill sets dst to the argument of parameter i.
 func (m *method) fill(dst reflect.Value, i int, args *signature.Matched) error {
 	s, p := &m.slots[i], &m.sig.Params[i]
 	switch {

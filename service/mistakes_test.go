@@ -22,7 +22,7 @@ type Gift struct{}
 
 func (Gift) Dependency(f *service.Field) (any, error) { return Gift{}, f.Tag.Keys("gift") }
 
-// Broken is a dependency that makes what its field cannot hold.
+// Broken is a dependency that returns a value of another type.
 type Broken struct{}
 
 func (Broken) Dependency(*service.Field) (any, error) { return 1, nil }
@@ -186,7 +186,7 @@ type wrongFields struct {
 	private int
 }
 
-// TestMistakes reports them all at once, each with what to write instead.
+// TestMistakes checks that New reports all mistakes at once, each with its remedy.
 func TestMistakes(t *testing.T) {
 	_, err := service.New(service.Config{MaxWorkers: -1, Middleware: []service.Middleware{nil}},
 		nil, first{}, (*first)(nil), new(int),
@@ -198,7 +198,7 @@ func TestMistakes(t *testing.T) {
 	golden.File(t, "testdata/mistakes.txt", []byte(err.Error()+"\n"))
 }
 
-// TestTagMistakes has tags that go vet would not let stand in a source file.
+// TestTagMistakes has tags that go vet would reject in a source file.
 func TestTagMistakes(t *testing.T) {
 	for _, tc := range []struct{ tag, want string }{
 		{`gift`, "service tags: Gift: malformed tag at \"gift\": write key:\"value\" pairs with a space between them"},
@@ -222,7 +222,7 @@ func TestTagMistakes(t *testing.T) {
 	}
 }
 
-// A key of an extension is true, false, or not there.
+// A flag is true, false, or missing.
 func TestFlag(t *testing.T) {
 	tag, err := service.ParseTag(`on:"true" off:"false" one:"1" empty:"" maybe:"maybe"`)
 	if err != nil {

@@ -21,7 +21,7 @@ type Sentry struct {
 
 func (*Sentry) Watch(ctx context.Context) (string, error) { return service.FromContext(ctx).Row, nil }
 
-// Post is a row that tells when it is started.
+// Post is a row that records its start.
 type Post struct{}
 
 // posts are those that were started, and what they share.
@@ -53,7 +53,8 @@ func (q *quarters) Start(context.Context) error {
 	return nil
 }
 
-// What Only leaves out is not started, nor what only that has need of; by hand all rows run.
+// Rows that Only leaves out are not started, and neither is what only they share. Run runs all
+// rows.
 func TestOnly(t *testing.T) {
 	for _, tc := range []struct {
 		only []string
@@ -91,7 +92,7 @@ func TestOnly(t *testing.T) {
 	}
 }
 
-// Its mistakes are told, and those of the rows that it leaves out.
+// Mistakes in Only are reported, and those of the rows that it leaves out.
 func TestOnlyMistakes(t *testing.T) {
 	type Wrong struct {
 		_ service.Name `service:"wrong"`

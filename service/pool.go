@@ -10,8 +10,8 @@ import (
 // maxIdle is how many goroutines of a pool wait for work.
 const maxIdle = 256
 
-// A pool runs tasks in goroutines that it keeps. One that has run a call has grown the stack that the
-// next call needs, and that is most of what a goroutine costs.
+// A pool runs tasks in goroutines that it keeps. One that has run a call has grown the stack that
+// the next call needs, and that is most of what a goroutine costs.
 type pool struct {
 	leaving sync.WaitGroup // idle goroutines that were told to end
 
@@ -95,8 +95,8 @@ func (e *errand) work(*string) {
 	e.fn(e.container.life)
 }
 
-// An activity counts goroutines. Unlike a sync.WaitGroup, it can be added to while it is waited for, and
-// the wait can end before the goroutines do.
+// An activity counts goroutines. Unlike a sync.WaitGroup, it can be added to while it is waited
+// for, and the wait can end before the goroutines do.
 type activity struct {
 	mu   sync.Mutex
 	n    int

@@ -33,7 +33,7 @@ type Shelf struct {
 	Spares
 }
 
-// Spares is embedded, and injected into all the same.
+// Spares is an embedded struct, whose fields are injected too.
 type Spares struct {
 	Spare *Goods `inject:"spare"`
 }
@@ -51,7 +51,8 @@ var shelf = fx.Module("shelf",
 	fx.Supply(fx.Annotated{Name: "spare", Target: &Goods{"salt"}}),
 )
 
-// What a module provides reaches its services, and what stands beside it replaces it; a literal keeps what it holds.
+// A module provides the fields of its services, fx.Replace replaces them, and a literal keeps its
+// values.
 func TestProvide(t *testing.T) {
 	for _, tc := range []struct {
 		services []any
@@ -84,7 +85,8 @@ func hooks(s *script) fx.Option {
 	})
 }
 
-// TestHooksSurroundServices: what services are made of is there before the first setup and until the last stop.
+// TestHooksSurroundServices checks that start hooks run before the first Setup, and stop hooks
+// after the last Stop.
 func TestHooksSurroundServices(t *testing.T) {
 	const stopped = ", One stop, Two stop, pool stop, base stop, hook stop"
 	fails := func(context.Context) error { return io.EOF }
@@ -164,7 +166,7 @@ type (
 	}
 )
 
-// TestInjectMistakes reports those of all services, with all others.
+// TestInjectMistakes checks that mistakes of injection are reported with all others.
 func TestInjectMistakes(t *testing.T) {
 	_ = wanting{}.hidden
 	_, err := service.New(service.Config{MaxWorkers: -1}, new(wanting), new(shallow),

@@ -14,7 +14,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Visited is an entrypoint of methods that are given a visit, which carries the ctx: they may take nothing else.
+// Visited is an entrypoint whose methods take a visit, which has the context. They may take nothing
+// else.
 type Visited struct{}
 
 func (Visited) Entrypoint(r *service.Row) (service.Entrypoint, error) {
@@ -32,7 +33,7 @@ type visit struct {
 
 func (v *visit) Context() context.Context { return v.ctx }
 
-// Host has rows of what only entrypoints such as those of HTTP need.
+// Host has rows that need what only entrypoints such as those of HTTP give.
 type Host struct {
 	_ service.Name `service:"host"`
 
@@ -59,7 +60,8 @@ func (*Host) Wait(ctx context.Context) error {
 	return nil
 }
 
-// A method may take what its entrypoint gives and nothing else, with the ctx of the call, whose id may come from elsewhere.
+// A method may take the leading parameters only. They have the context of the call, whose id the
+// entrypoint may give.
 func TestBareMethod(t *testing.T) {
 	_, all := start(t, service.Config{}, new(Host), noted(new([]string)))
 	var seen []string
@@ -90,7 +92,8 @@ func noted(to *[]string) any {
 	})
 }
 
-// What reads a result that is a stream does so while the call's values live, and its error is theirs.
+// Request.Result reads a stream while the values of the call are open, and they are closed with its
+// error.
 func TestRead(t *testing.T) {
 	var ended []string
 	_, all := start(t, service.Config{}, new(Host), noted(&ended))
@@ -116,7 +119,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// A call that was given up by who asked is no fault.
+// A call that its caller cancelled is logged as a warning.
 func TestGivenUp(t *testing.T) {
 	var log journal
 	_, all := start(t, service.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, new(Host), noted(new([]string)))
@@ -132,7 +135,7 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
-// A call ends at the limit that it was given, unless that is lifted.
+// A call ends at the limit of its request, unless the limit is lifted.
 func TestLimit(t *testing.T) {
 	_, all := start(t, service.Config{}, new(Host), noted(new([]string)))
 	_, err := all["Wait"].Run(t.Context(), service.Request{Limit: time.Millisecond})

@@ -7,8 +7,8 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A Request is what an entrypoint hands to [Row.Run]: the call that a delivery, a request or a tick asks
-// for. The zero value asks for a call without arguments.
+// A Request is what an entrypoint hands to [Row.Run]: the call that a delivery, a request or a tick
+// asks for. The zero value asks for a call without arguments.
 type Request struct {
 	// ID is the last part of the call's id, after service and method; "" is a new one.
 	ID string
@@ -25,13 +25,13 @@ type Request struct {
 	// called with the context of the call, and returns the value.
 	Leading []any
 
-	// Limit is how long the call may wait for a worker and, unless its row has a timeout, run. 0 is no
-	// limit. [Lift] lifts it.
+	// Limit is how long the call may wait for a worker and, unless its row has a timeout, run. 0 is
+	// no limit. [Lift] lifts it.
 	Limit time.Duration
 
-	// Cancel cancels the context that Run is given, so that Run does not have to make one. Run calls it
-	// when the method has returned, when the container is killed, and at the end of Limit. Nil if the
-	// context cannot be cancelled, or must not be.
+	// Cancel cancels the context that Run is given, so that Run does not have to make one. Run
+	// calls it when the method has returned, when the container is killed, and at the end of Limit.
+	// Nil if the context cannot be cancelled, or must not be.
 	Cancel context.CancelCauseFunc
 
 	// Result makes the result of the call from what the method returns, while the values that were
@@ -43,16 +43,17 @@ type Request struct {
 	Watcher Watcher
 }
 
-// A Watcher follows a call while [Row.Run] blocks, in any goroutine. It is called back, against the usual
-// flow, because an entrypoint must act at these moments: it acknowledges a delivery before the method
-// runs, and it takes on further calls while the ones that it has do not need their workers.
+// A Watcher follows a call while [Row.Run] blocks, in any goroutine. It is called back, against the
+// usual flow, because an entrypoint must act at these moments: it acknowledges a delivery before
+// the method runs, and it takes on further calls while the ones that it has do not need their
+// workers.
 type Watcher interface {
-	// Began is called when the call has a worker and its method is about to run. ctx is the call's. With
-	// an error the method does not run, and the error is the call's.
+	// Began is called when the call has a worker and its method is about to run. ctx is the call's.
+	// With an error the method does not run, and the error is the call's.
 	Began(ctx context.Context) error
 
 	// Idle is called with true when the call begins to wait without a worker: it has lent its own
-	// ([Lend]), or its row runs as many calls as max_workers allows. It is called with false when the
-	// call goes on or ends. It must not block.
+	// ([Lend]), or its row runs as many calls as max_workers allows. It is called with false when
+	// the call goes on or ends. It must not block.
 	Idle(on bool)
 }

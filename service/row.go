@@ -34,16 +34,16 @@ type Row struct {
 	run       Runner        // the method in its middleware
 }
 
-// Bind binds the row's method to a signature, "name" or "name(a, b=1, *rest, c, **opts)" as Python would
-// write it. leading are the types of the parameters that the method takes after ctx and before the
-// arguments; [Request].Leading has their values. The error says what to write instead.
+// Bind binds the row's method to a signature, "name" or "name(a, b=1, *rest, c, **opts)" as Python
+// would write it. leading are the types of the parameters that the method takes after ctx and
+// before the arguments; [Request].Leading has their values. The error says what to write instead.
 //
-// Each name of a list is one Go parameter. Without a list, the method has no further parameter, or one: a
-// struct, or a pointer to one, whose fields are the parameters. The tag json names a field; it is optional
-// if it has default:"1" (a Python literal) or omitempty, or is a pointer.
+// Each name of a list is one Go parameter. Without a list, the method has no further parameter, or
+// one: a struct, or a pointer to one, whose fields are the parameters. The tag json names a field;
+// it is optional if it has default:"1" (a Python literal) or omitempty, or is a pointer.
 //
-// If leading has a type with the method Context() context.Context, such as *http.Request, the Go method
-// may take nothing but the leading parameters, not even ctx, and return nothing.
+// If leading has a type with the method Context() context.Context, such as *http.Request, the Go
+// method may take nothing but the leading parameters, not even ctx, and return nothing.
 //
 // Entrypoint must call Bind once.
 func (r *Row) Bind(spec string, leading ...reflect.Type) (*signature.Signature, error) {
@@ -63,8 +63,9 @@ func (r *Row) Bind(spec string, leading ...reflect.Type) (*signature.Signature, 
 	return m.sig, nil
 }
 
-// Params returns the types of the parameters that the row's method has after ctx, nil if there is no such
-// method (Bind says so). It is for entrypoints that do not need their methods to take what they can give.
+// Params returns the types of the parameters that the row's method has after ctx, nil if there is
+// no such method (Bind says so). It is for entrypoints that do not need their methods to take what
+// they can give.
 func (r *Row) Params() []reflect.Type {
 	method, ok := reflect.PointerTo(r.hosted.proto.Type()).MethodByName(r.Method)
 	if !ok {
@@ -81,8 +82,9 @@ func (r *Row) Leading() []reflect.Type {
 	return slices.Clone(r.method.leading)
 }
 
-// Sensitive reports whether an argument of the row is sensitive, by the key sensitive of its tag or of a
-// field of its parameters. Then nothing that a call came with may be printed; [Redacted] stands for it.
+// Sensitive reports whether an argument of the row is sensitive, by the key sensitive of its tag or
+// of a field of its parameters. Then nothing that a call came with may be printed; [Redacted]
+// stands for it.
 func (r *Row) Sensitive() bool {
 	return r.method != nil && slices.ContainsFunc(r.method.slots, func(s slot) bool { return s.hidden })
 }
@@ -111,13 +113,13 @@ func (r *Row) callID(last string) string {
 	return r.CallID(last)
 }
 
-// Go runs fn in a goroutine that [Container.Stop] waits for. ctx ends when the container is killed, not
-// when it begins to stop. fn must return when the row's entrypoint has stopped and the calls that fn has
-// made have ended.
+// Go runs fn in a goroutine that [Container.Stop] waits for. ctx ends when the container is killed,
+// not when it begins to stop. fn must return when the row's entrypoint has stopped and the calls
+// that fn has made have ended.
 func (r *Row) Go(fn func(ctx context.Context)) { r.Host.Go(fn) }
 
-// Fail stops the container because of err, and returns at once. The error of [Container.Wait] names the
-// service and the row. Only the first failure counts.
+// Fail stops the container because of err, and returns at once. The error of [Container.Wait] names
+// the service and the row. Only the first failure counts.
 func (r *Row) Fail(err error) { r.Host.Fail(fmt.Errorf("%s: %w", r.where(), err)) }
 
 // Logger returns the container's logger with the service and the row.

@@ -14,17 +14,17 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A Runner runs one call, the one that [FromContext] returns for ctx. It returns a panic of the method as
-// a *[PanicError].
+// A Runner runs one call, the one that [FromContext] returns for ctx. It returns a panic of the
+// method as a *[PanicError].
 type Runner func(ctx context.Context) (any, error)
 
-// A Middleware wraps every call of a container: it may act before and after the call, change its result,
-// or not run next at all. [New] calls it once for each row. The [Runner] that it returns is called by
-// many goroutines at once, and must call next with a context derived from its own.
+// A Middleware wraps every call of a container: it may act before and after the call, change its
+// result, or not run next at all. [New] calls it once for each row. The [Runner] that it returns is
+// called by many goroutines at once, and must call next with a context derived from its own.
 type Middleware func(next Runner) Runner
 
-// Run runs one call of the row's method: it waits for a worker, copies the service, and calls the method
-// through the middleware. It returns when the call has ended, and has logged how.
+// Run runs one call of the row's method: it waits for a worker, copies the service, and calls the
+// method through the middleware. It returns when the call has ended, and has logged how.
 //
 // The error is
 //
@@ -114,8 +114,8 @@ func (r *Row) begin(ctx context.Context, req *Request) *run {
 	return c
 }
 
-// end ends the context and releases the workers. What is left of the method is not part of the call any
-// more.
+// end ends the context and releases the workers. An attempt that still runs keeps its own hold on
+// them.
 func (c *run) end() {
 	if c.timer != nil {
 		c.timer.Stop()
@@ -148,8 +148,8 @@ func (c *run) work() (result any, err error) {
 	return c.row.run(c)
 }
 
-// acquire waits for the workers of a call that begins, first for the row's: while it waits for that, the
-// service's are free for other rows. It returns false if the context ends before.
+// acquire waits for the workers of a call that begins, first for the row's: while it waits for
+// that, the service's are free for other rows. It returns false if the context ends before.
 func (c *run) acquire() bool {
 	all := c.row.workers
 	for i, s := range all {
@@ -217,8 +217,9 @@ func (r *Row) chain(middleware []Middleware) Runner {
 // errDetached is the error of a middleware that did not derive its context from the call's.
 var errDetached = errors.New("the context of the call was lost: a middleware must derive its context from the one it got")
 
-// limited runs the method until ctx or the row's timeout ends. A method that cannot run out of time runs
-// in this goroutine. Any other runs in a goroutine of its own, so that the call can end before it.
+// limited runs the method until ctx or the row's timeout ends. A method that cannot run out of time
+// runs in this goroutine. Any other runs in a further goroutine, so that the call can end before
+// it.
 func (r *Row) limited(ctx context.Context) (any, error) {
 	c, _ := ctx.Value(runKey{}).(*run)
 	if c == nil || c.row != r {
@@ -249,8 +250,8 @@ func (r *Row) limited(ctx context.Context) (any, error) {
 	}
 }
 
-// An attempt is the method of a run in a goroutine of its own. A middleware that tries again makes
-// further ones, while the first may still run.
+// An attempt runs the method of a run in a further goroutine. A middleware that tries again makes
+// more attempts, while the first may still run.
 type attempt struct {
 	run       *run
 	ctx       context.Context
@@ -281,8 +282,8 @@ func (c *run) invoke(ctx context.Context) (any, error) {
 	return result, c.settle(ctx, err) // a di.Done may give up like a method
 }
 
-// callMethod matches the arguments to the parameters, copies the service, decodes the arguments, injects
-// the values of the call, and calls the method.
+// callMethod matches the arguments to the parameters, copies the service, decodes the arguments,
+// injects the values of the call, and calls the method.
 func (c *run) callMethod(ctx context.Context) (result any, err error) {
 	defer recovered(&result, &err)
 	m := c.row.method
@@ -326,8 +327,8 @@ func call(fn reflect.Value, in []reflect.Value) (result any, err error) {
 	return result, err
 }
 
-// settleValues returns the error that the values of the call are closed with when its method has returned
-// err. After its time even a success is a timeout, since the caller has been told so.
+// settleValues returns the error that the values of the call are closed with when its method has
+// returned err. After its time even a success is a timeout, since the caller has been told so.
 func (c *run) settleValues(ctx context.Context, err error) error {
 	switch err = c.settle(ctx, err); {
 	case ctx.Err() == nil, isTimeout(err), c.row.method.plan.Empty():
@@ -338,8 +339,8 @@ func (c *run) settleValues(ctx context.Context, err error) error {
 	return c.timedOut(err)
 }
 
-// settle returns err, or a timeout that wraps it if err says that ctx has ended: it tells what the method
-// was waiting for.
+// settle returns err, or a timeout that wraps it if err says that ctx has ended: it tells what the
+// method was waiting for.
 func (c *run) settle(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() == nil, isTimeout(err):
@@ -408,7 +409,8 @@ func (c *run) report(err error) {
 
 type runKey struct{}
 
-// Value returns the run itself for its key, and the call's data in place of what ctx around it carries.
+// Value returns the run itself for its key, and the call's data in place of what ctx around it
+// carries.
 func (c *run) Value(key any) any {
 	switch key {
 	case runKey{}:
@@ -428,8 +430,8 @@ func (c *run) Deadline() (time.Time, bool) {
 	return c.deadline, true
 }
 
-// Lift lifts the [Request].Limit of the call that ctx belongs to. It is for entrypoints whose calls may
-// turn out to be streams, which last as long as somebody reads them.
+// Lift lifts the [Request].Limit of the call that ctx belongs to. It is for entrypoints whose calls
+// may turn out to be streams, which last as long as somebody reads them.
 func Lift(ctx context.Context) {
 	if c, ok := ctx.Value(runKey{}).(*run); ok {
 		c.lift()

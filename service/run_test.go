@@ -19,7 +19,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Work runs what the test gives it.
+// Work has a method that the test gives it.
 type Work struct {
 	_ service.Name `service:"work"`
 
@@ -36,7 +36,7 @@ type Work struct {
 
 func (w *Work) Do(ctx context.Context) (any, error) { return w.Func(ctx) }
 
-// Count writes to its copy.
+// Count changes a field of its copy.
 func (w *Work) Count(_ context.Context, n int) (int, error) {
 	for range n {
 		w.Counter++
@@ -240,8 +240,8 @@ func TestMiddlewareThatMisbehaves(t *testing.T) {
 	}
 }
 
-// A middleware may run the method again while what it gave up on still runs: what that comes to in the end is not taken for
-// the other's.
+// A middleware may run the method again while the first attempt still runs. The result of that one
+// is dropped.
 func TestMiddlewareThatTriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		again := func(next service.Runner) service.Runner {
@@ -345,7 +345,8 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// TestStuckCall keeps its worker until it returns, is logged once with its stack, and Stop waits for it.
+// TestStuckCall checks that a method that ignores its context keeps its worker until it returns, is
+// logged once with its stack, and is waited for by Stop.
 func TestStuckCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out journal
@@ -418,7 +419,7 @@ type stampless struct {
 	Stamp Seal `wax:"blue"`
 }
 
-// Led hands its row to the leds of Config.Values.
+// Led hands its row to the test.
 type Led struct{}
 
 func (Led) Entrypoint(r *service.Row) (service.Entrypoint, error) {

@@ -14,11 +14,12 @@ import (
 // Redacted is printed in place of a sensitive argument, as in Nameko.
 const Redacted = "********"
 
-// sensitivePath is a path in Nameko's notation to a sensitive part of an argument: user.cards[0].number.
+// sensitivePath is a path in Nameko's notation to a sensitive part of an argument:
+// user.cards[0].number.
 var sensitivePath = regexp.MustCompile(`^([\pL_][\pL\pN_]*)(\.[\pL_][\pL\pN_]*|\[\d+\])*$`)
 
-// hide marks the parameters that the key sensitive of the row's tag lists: paths with commas between them.
-// Errors show an argument as a whole, so all of it is hidden.
+// hide marks the parameters that the key sensitive of the row's tag lists: paths with commas
+// between them. Errors show an argument as a whole, so all of it is hidden.
 func (m *method) hide(list string) error {
 	var mistakes []error
 	for path := range strings.SplitSeq(list, ",") {
@@ -55,7 +56,8 @@ func (m *method) hide(list string) error {
 	return errors.Join(mistakes...)
 }
 
-// holdsSensitive reports whether a value of t has, at any depth, a field with the tag sensitive:"true".
+// holdsSensitive reports whether a value of t has, at any depth, a field with the tag
+// sensitive:"true".
 func holdsSensitive(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if seen[t] { // type tree map[string]tree
 		return false

@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Vault is a service that is told secrets.
+// Vault is a service with secret arguments.
 type Vault struct {
 	_ service.Name `service:"vault"`
 
@@ -32,7 +32,7 @@ type secret struct {
 	Pin  int    `json:"pin" sensitive:"true" default:"0"`
 }
 
-// A tree is a type that ends nowhere.
+// A tree is a recursive type.
 type tree map[string][]tree
 
 func (*Vault) Open(context.Context, string, int) error        { return nil }
@@ -41,7 +41,7 @@ func (*Vault) Deep(context.Context, map[string][]*card) error { return nil }
 func (*Vault) Options(context.Context, map[string]int) error  { return nil }
 func (*Vault) Tree(context.Context, tree) error               { return nil }
 
-// What does not fit and is sensitive is not told, and who prints arguments is told so.
+// Errors do not show sensitive arguments, and Row.Sensitive reports rows that have some.
 func TestSensitive(t *testing.T) {
 	_, all := start(t, service.Config{}, new(Vault))
 	for _, test := range []struct {

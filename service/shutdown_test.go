@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// An application ends the container with its fx.Shutdowner: while it is made, in a start hook, or when calls run. What has
-// started is stopped in order, and Wait tells the exit code.
+// An application ends the container with its fx.Shutdowner: while it is made, in a start hook, or
+// while calls run. The container stops in order, and Wait returns the exit code.
 func TestShutdowner(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -94,7 +94,7 @@ func TestShutdowner(t *testing.T) {
 	}
 }
 
-// Calls that do not end in time are cut off, and Wait tells that, too.
+// Calls that do not end in time are cut off, and the error of Wait says so.
 func TestShutdownIsCutShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all, rest := triggers{}, make(chan struct{})

@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// Grid has the signatures of signature/testdata/getcallargs.py, with what each parameter got as result.
+// Grid has the signatures of signature/testdata/getcallargs.py. Its methods return their arguments.
 type Grid struct {
 	_ service.Name `service:"grid"`
 
@@ -137,7 +137,7 @@ func TestSignatureString(t *testing.T) {
 	}
 }
 
-// Probe is an entrypoint whose Entrypoint is the test's, a probe of Config.Values.
+// Probe is an entrypoint whose method Entrypoint is a function of the test.
 type Probe struct{}
 
 type probe func(*service.Row) error

@@ -25,8 +25,8 @@ func (a *attempt) watch() {
 	})
 }
 
-// stacks are the stacks of all goroutines. To take them stops the program, so they serve all calls that
-// are found stuck at about the same time.
+// stacks are the stacks of all goroutines. To take them stops the program, so they serve all calls
+// that are found stuck at about the same time.
 type stacks struct {
 	mu sync.Mutex
 

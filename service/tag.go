@@ -21,8 +21,8 @@ type pair struct{ key, value string }
 // rowKeys are the keys that every row may have. The container reads them.
 var rowKeys = []string{"method", "timeout", "max_workers", "sensitive"}
 
-// ParseTag reads a tag, pairs of key:"value" with a space between them. Unlike reflect.StructTag, it
-// returns an error if the tag is malformed, or has a key twice.
+// ParseTag reads a tag, pairs of key:"value" with a space between them. Unlike reflect.StructTag,
+// it returns an error if the tag is malformed, or has a key twice.
 func ParseTag(text string) (Tag, error) {
 	var t Tag
 	for rest := strings.TrimSpace(text); rest != ""; {
@@ -61,8 +61,8 @@ func (t Tag) Get(key string) string {
 	return value
 }
 
-// Flag returns the value of a key that is "true" or "false", and fallback if the tag does not have it.
-// The error, for any other value, says what to write.
+// Flag returns the value of a key that is "true" or "false", and fallback if the tag does not have
+// it. The error, for any other value, says what to write.
 func (t Tag) Flag(key string, fallback bool) (bool, error) {
 	text := t.Get(key)
 	if text == "" {
@@ -75,8 +75,9 @@ func (t Tag) Flag(key string, fallback bool) (bool, error) {
 	return value, nil
 }
 
-// Keys returns an error for each key of the tag that is not known, with the nearest known one. The keys
-// that every row may have, method, timeout, max_workers and sensitive, are known for the tag of a row.
+// Keys returns an error for each key of the tag that is not known, with the nearest known one. The
+// keys that every row may have, method, timeout, max_workers and sensitive, are known for the tag
+// of a row.
 func (t Tag) Keys(known ...string) error {
 	known = slices.Concat(known, t.common)
 	var mistakes []error

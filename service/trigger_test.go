@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Trigger is an entrypoint that a test fires: it is found in the triggers of Config.Values.
+// Trigger is an entrypoint that a test fires, by the triggers of its container.
 type Trigger struct{}
 
 // triggers are the rows of type Trigger of one container, by service.method.
@@ -43,7 +43,7 @@ func (Trigger) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return &nop{}, nil
 }
 
-// nop is an entrypoint that does nothing by itself.
+// nop is an entrypoint without input.
 type nop struct{ _ byte }
 
 func (*nop) Start(context.Context) error { return nil }
@@ -108,7 +108,7 @@ func start(t testing.TB, cfg service.Config, services ...any) (*service.Containe
 	return c, all
 }
 
-// A journal is where a logger writes to.
+// A journal collects log lines.
 type journal struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

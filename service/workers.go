@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// Lend releases the worker of the call that ctx belongs to while its method waits for another call. The
-// returned function takes one back, and blocks until one is free:
+// Lend releases the worker of the call that ctx belongs to while its method waits for another call.
+// The returned function takes one back, and blocks until one is free:
 //
 //	defer service.Lend(ctx)()
 //
 // Without it, services that call themselves or one another deeper than they have workers would wait
-// until their deadlines. Calls that take their worker back come before calls that have not begun. A call
-// that is over does not wait.
+// until their deadlines. Calls that take their worker back come before calls that have not begun. A
+// call that is over does not wait.
 //
-// If several goroutines of a method lend, the worker is lent until the last of them has taken it back.
-// Outside of a call, Lend does nothing. rpc.Client lends by itself; call Lend in code of your own that
-// waits for other calls.
+// If several goroutines of a method lend, the worker is lent until the last of them has taken it
+// back. Outside of a call, Lend does nothing. rpc.Client calls it. Call it in your own code that waits
+// for other calls.
 func Lend(ctx context.Context) (back func()) {
 	c, ok := ctx.Value(runKey{}).(*run)
 	if !ok {
@@ -27,15 +27,16 @@ func Lend(ctx context.Context) (back func()) {
 	return c.takeBack
 }
 
-// A tenure is what a run has of its workers, its service's and, if that has max_workers, its row's.
+// A tenure says which of its workers a run has: its service's and, if the row has max_workers, the
+// row's.
 type tenure struct {
 	mu sync.Mutex
 
 	stage stage
 	users int32 // who needs the workers: Run, and each attempt of the method
 	lends int32 // how many goroutines of the method are in Lend
-	idle  bool  // the watcher was told so
-	over  bool  // Run has returned: the watcher is told no more
+	idle  bool  // as the watcher was told
+	over  bool  // Run has returned: the watcher is not called any more
 }
 
 type stage uint8
@@ -72,7 +73,7 @@ func (c *run) takeBack() {
 	}
 	c.mu.Lock()
 	switch {
-	case c.users == 0: // the method returned before this goroutine of its own
+	case c.users == 0: // the method has returned, and left this goroutine running
 		for _, s := range c.row.workers {
 			s.release()
 		}
@@ -93,7 +94,7 @@ func (c *run) lendAll() {
 	c.tell(true)
 }
 
-// leave ends what the watcher is told.
+// leave has the watcher called no more.
 func (c *run) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -115,8 +116,8 @@ func (c *run) tell(idle bool) {
 	}
 }
 
-// A semaphore has the workers of a service, or of a row that has max_workers. A call holds one while it
-// runs. Unlike a channel, it knows workers that are lent, and has two queues.
+// A semaphore has the workers of a service, or of a row that has max_workers. A call holds one
+// while it runs. Unlike a channel, it knows workers that are lent, and has two queues.
 type semaphore struct {
 	size int
 
@@ -142,7 +143,8 @@ func (s *semaphore) tryAcquire() bool {
 	return true
 }
 
-// acquire takes a worker for a call that begins. It returns false if done is closed before one is free.
+// acquire takes a worker for a call that begins. It returns false if done is closed before one is
+// free.
 func (s *semaphore) acquire(done <-chan struct{}) bool { return s.wait(&s.begin, done) }
 
 // takeBack takes a worker for a call that has lent one. It returns without one when done is closed.

@@ -17,10 +17,11 @@ type Named struct {
 	Value Value
 }
 
-// A Value is one argument. It decodes itself because only its sender's protocol knows the encoding, and
-// only the method that it reaches knows the type.
+// A Value is one argument. It decodes itself because only its sender's protocol knows the encoding,
+// and only the method that it reaches knows the type.
 type Value interface {
-	// Decode stores the value in what the pointer v points to. Its error says why the value does not fit.
+	// Decode stores the value in what the pointer v points to. Its error says why the value does
+	// not fit.
 	Decode(v any) error
 }
 
@@ -43,9 +44,9 @@ type Matched struct {
 	Options []Named // what **opts takes
 }
 
-// Match assigns args to the parameters as Python's inspect.getcallargs does, which Nameko checks calls
-// with. It also makes the same checks in the same order: the error is an [*Error] with Python's text.
-// The receiver counts as an argument, self.
+// Match assigns args to the parameters as Python's inspect.getcallargs does, which Nameko checks
+// calls with. It also makes the same checks in the same order: the error is an [*Error] with
+// Python's text. The receiver counts as an argument, self.
 //
 // Matched.Given is appended to buf, which saves an allocation if buf has the capacity.
 func (s *Signature) Match(args Arguments, buf []Value) (Matched, error) {
@@ -76,13 +77,14 @@ func (s *Signature) Match(args Arguments, buf []Value) (Matched, error) {
 	return m, s.missing(Keyword, m.Given)
 }
 
-// Mismatch returns the [*Error] of an argument that cannot be decoded: want is the Python type of the
-// parameter, why the reason.
+// Mismatch returns the [*Error] of an argument that cannot be decoded: want is the Python type of
+// the parameter, why the reason.
 func (s *Signature) Mismatch(argument, want, why string) error {
 	return s.error("argument ", Repr(argument), " must be ", want, ": ", why)
 }
 
-// positional returns how many parameters take arguments by position, and how many of them are optional.
+// positional returns how many parameters take arguments by position, and how many of them are
+// optional.
 func (s *Signature) positional() (all, optional int) {
 	for i := range s.Params {
 		if p := &s.Params[i]; p.Kind == Positional {
@@ -95,7 +97,8 @@ func (s *Signature) positional() (all, optional int) {
 	return all, optional
 }
 
-// named returns the index of the parameter that takes an argument of this name, -1 if there is none.
+// named returns the index of the parameter that takes an argument of this name, -1 if there is
+// none.
 func (s *Signature) named(name string) int {
 	for i := range s.Params {
 		if p := &s.Params[i]; p.Name == name && (p.Kind == Positional || p.Kind == Keyword) {

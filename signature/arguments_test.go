@@ -117,7 +117,8 @@ func bound(t *testing.T, sig *signature.Signature, m signature.Matched) []any {
 	return got
 }
 
-// TestPython compares the test data with what Python 3.11 says, if it is installed: the wording differs between versions.
+// TestPython compares the test data with what Python 3.11 says, if it is installed: the wording
+// differs between versions.
 func TestPython(t *testing.T) {
 	python, err := exec.LookPath("python3.11")
 	if err != nil {

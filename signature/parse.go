@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Parse reads a signature as Python would write it, "name(a, b=1, *rest, c, d=None, **opts)", or only a
-// name. The parameters have no Type yet. The error says what to write instead.
+// Parse reads a signature as Python would write it, "name(a, b=1, *rest, c, d=None, **opts)", or
+// only a name. The parameters have no Type yet. The error says what to write instead.
 func Parse(text string) (*Signature, error) {
 	r := &reader{text: text}
 	s := &Signature{Name: r.identifier()}
@@ -28,7 +28,8 @@ func Parse(text string) (*Signature, error) {
 	return s, nil
 }
 
-// A reader reads a signature, or a literal, from left to right. It skips white space between the parts.
+// A reader reads a signature, or a literal, from left to right. It skips white space between the
+// parts.
 type reader struct {
 	text string
 	pos  int

@@ -10,8 +10,8 @@ type Signature struct {
 	Name   string // get_order
 	Params []Param
 
-	// Listed is true if the text had a list of parameters, even an empty one: get_order(). Without a
-	// list, the parameters are those that the Go method has.
+	// Listed is true if the text had a list of parameters, even an empty one: get_order(). Without
+	// a list, the parameters are those that the Go method has.
 	Listed bool
 }
 
