@@ -5,15 +5,15 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Dispatcher returns a dispatcher of events in the name of a service, which need not be hosted. It goes the whole way to the
-// handlers, whose calls [Host.Watch] tells of:
+// Dispatcher returns a dispatcher of events in the name of a service, which need not be hosted.
+// Events pass through the broker to the handlers. [Host.Watch] returns the outcomes of their calls:
 //
 //	forgotten := h.Watch("orders.ForgetUser")
 //	err := h.Dispatcher("users")(t.Context(), "user_deleted", Deleted{ID: 7})
 //	got := forgotten()
 //
-// That nobody hosted listens to an event is an error, unlike elsewhere: its name may be misspelt. What a hosted service
-// dispatches is seen by another one that handles it.
+// Unlike in production, an event that no hosted service handles is an error, because its name may
+// have a typo.
 func (h *Host) Dispatcher(name string) events.Dispatcher {
 	return events.NewDispatcher(h.conn, name, func(m *transport.Publishing) { m.Mandatory = true })
 }

@@ -1,4 +1,5 @@
-// Package servicetest runs services in tests, on a broker in memory: no port, no process, nothing to install.
+// Package servicetest runs services in tests, on a broker in memory. It needs no port, no process
+// and no installation.
 //
 //	func TestHello(t *testing.T) {
 //		h := servicetest.New(t, new(Greeting))
@@ -9,21 +10,24 @@
 //		}
 //	}
 //
-// The calls go through all that they go through elsewhere: encoding, queues, middleware, errors on the wire. A method
-// alone needs none of it: call it on a struct literal. All that is wrong with services is told by [Check], which starts nothing.
+// Calls pass through encoding, queues, middleware and errors on the wire, as in production. To test
+// only a method, call it on a struct literal. [Check] reports all mistakes of services without
+// starting them.
 //
 // # Dependencies
 //
-// What a struct holds already it keeps: a typed client is a struct of funcs, a store an interface. What modules provide is
-// replaced by its type, and a service that is called is replaced by another one of its name:
+// A field that the struct literal sets keeps its value: set the funcs of a typed client, or the
+// interface of a store. fx.Replace replaces a value that a module provides, by its type. A fake of
+// a called service is a service with the same name:
 //
 //	h := servicetest.New(t, &Orders{Users: Users{Get: fake}, Store: store})
 //	h := servicetest.New(t, orders.Module, fx.Replace(db), new(FakeUsers))
 //
 // # Entrypoints
 //
-// A row is named by its service and its field. [Host.Run] runs one as its entrypoint would, whatever kind that is, [Host.Watch]
-// waits for one to have run, and Only in a [service.Config] leaves others out:
+// A row is named by its service and its field. [Host.Run] calls the row's method as its entrypoint
+// would, [Host.Watch] waits for a call of the row, and Only in a [service.Config] starts only some
+// rows:
 //
 //	h := servicetest.New(t, orders.Module, service.Config{Only: []string{"orders.GetOrder"}})
 //
@@ -33,18 +37,21 @@
 //
 // # Events and messages
 //
-// [Host.Dispatcher] dispatches in the name of any service, and Watch tells what the handlers made of it:
+// [Host.Dispatcher] dispatches in the name of any service, and Watch returns the outcome of the
+// handler's call:
 //
 //	forgotten := h.Watch("orders.ForgetUser")
 //	err := h.Dispatcher("users")(t.Context(), "user_deleted", Deleted{ID: 7})
 //	got := forgotten()
 //
-// What a service dispatches is caught by a func in its struct's literal, or by a service of the test's that handles it. Run needs
-// no broker and no queue: it takes an [events.Event] first where the handler does.
+// To check the events of a service, set the dispatcher in its struct literal to a func, or add a
+// service that handles them. Run calls a handler without the broker: if the handler takes an
+// [events.Event], it is the first argument.
 //
 // # HTTP and websockets
 //
-// [Host.HTTP] and [Host.Socket] are clients of the routes and the socket methods, which are served in memory:
+// [Host.HTTP] is a client of the routes, and [Host.Socket] one of the socket methods. Both are
+// served in memory:
 //
 //	answer, err := h.HTTP().Get("http://orders/orders/7")
 //
@@ -54,7 +61,8 @@
 //
 // # Time
 //
-// All of it works in the bubble of [testing/synctest], where a call that times out after half a minute takes no time:
+// All of this works in a bubble of [testing/synctest], where a call that exceeds its deadline takes
+// no time:
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		h := servicetest.New(t, new(Greeting))
@@ -63,5 +71,5 @@
 //
 // # Extensions
 //
-// Those who write an entrypoint of their own test it with [TestEntrypoint].
+// [TestEntrypoint] tests an entrypoint type of an extension.
 package servicetest

@@ -47,8 +47,8 @@ func ExampleNew() {
 	// Output: Hello, Julio! <nil>
 }
 
-// What a module provides is replaced by its type, what it makes for each call by the type of its provider, and a service that is
-// called by another one of that name.
+// fx.Replace replaces a value of a module, or the provider of a per-call value, by its type. A fake
+// of a called service has its name.
 func ExampleNew_replace() {
 	t := new(recorder) // the test's *testing.T
 	defer t.end()
@@ -154,7 +154,8 @@ func ExampleHost_Dispatcher() {
 	// event user_delted of users: exchange "users.events", key "user_delted": returned by the broker: 312 NO_ROUTE
 }
 
-// Rows of all kinds are run alike: a handler that wants to know its event, or a timer its tick, is given it first.
+// Run works for rows of all types. The event of a handler, or the tick of a timer, is the first
+// argument.
 func ExampleHost_Run_events() {
 	t := new(recorder) // the test's *testing.T
 	defer t.end()
@@ -170,7 +171,7 @@ func ExampleHost_Run_events() {
 	// <nil> <nil>
 }
 
-// A Diary is kept by day.
+// A Diary has a page for each day.
 type Diary struct {
 	_ service.Name `service:"diary"`
 
@@ -190,7 +191,7 @@ func (*Diary) Turn(_ context.Context, tick timer.Tick) error {
 	return nil
 }
 
-// A recorder is a testing.TB that keeps what goes wrong.
+// A recorder is a testing.TB that records failures.
 type recorder struct {
 	testing.TB
 
@@ -212,7 +213,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	panic(r)
 }
 
-// end does what the end of a test does.
+// end runs the cleanups, as the end of a test does.
 func (r *recorder) end() {
 	for _, f := range r.cleanups {
 		f()

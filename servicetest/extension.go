@@ -9,37 +9,40 @@ import (
 )
 
 const (
-	// patience is how long a step may take before it counts as one that never ends.
-	patience = 10 * time.Second
+	// stepTimeout is how long a step may take before it is reported.
+	stepTimeout = 10 * time.Second
 
-	// moment is how long is waited for what has no event.
-	moment = patience / 100
+	// pause is how long the test waits if there is no event to wait for.
+	pause = stepTimeout / 100
 )
 
-// TestEntrypoint tests that an entrypoint of one's own does what containers, services and peers rely on: those who write
-// an extension call it in a test.
+// TestEntrypoint tests an entrypoint type against the rules that containers and clients rely on.
+// The author of an extension calls it in a test.
 //
-// proto is a pointer to a service that has rows of the extension. Its methods are not run: calls return, fail, panic
-// and hang as the test needs it.
+// proto is a pointer to a service with rows of the extension. Its methods are not run: calls
+// return, fail, panic and hang as the test needs.
 //
-// provoke makes one call of one of these methods happen, as a peer would. It returns nil when the peer knows that the call
-// has succeeded, or at once if peers are told nothing; and in any case when ctx ends. Several goroutines call it, also
-// while nothing serves. What it opens for one call it closes.
+// provoke makes one call of one of these methods, as a client would. It returns nil when the client
+// knows that the call has succeeded, or immediately if clients receive no response, and in any case
+// when ctx ends. Several goroutines call it, also while nothing is served. It closes what it opens
+// for a call.
 //
-// options are what [service.New] takes beside the service: what configures the extension, further services.
+// options are further arguments of [service.New], such as the extension's configuration.
 //
-// Everything that is wrong is an error of t, which says what is expected. These are the rules:
+// Each broken rule is an error of t, which says what is expected:
 //
-//   - bind: until the container is started nothing is taken and nothing runs.
-//   - tag: a key that the extension does not know is refused, whatever else is wrong with the row.
-//   - once: a provocation is one call.
-//   - outcome: after a call that failed or panicked the next one succeeds, and the container still runs.
-//   - busy: calls for which no worker is free run when one is.
-//   - drain: a stop takes no new calls; the peer of one that runs is told its outcome before the stop is over.
-//   - kill: a call that hangs does not hold up a stop whose ctx ends, nor a kill.
-//   - unwind: when a later extension fails to set up or to start, what was set up is given back.
+//   - bind: before the container starts, the extension acquires no resource and runs nothing.
+//   - tag: an unknown key is refused, also if the row has other mistakes.
+//   - once: each provocation makes one call.
+//   - outcome: after a call that failed or panicked, the next one succeeds, and the container runs.
+//   - busy: a call that finds no free worker runs when one is free.
+//   - drain: a stop accepts no new calls, and ends after the clients of running calls have their
+//     outcome.
+//   - kill: a call that hangs delays neither a kill nor a stop whose context ends.
+//   - unwind: if a later extension fails in Setup or Start, the resources are released.
 //
-// After each of them, another container of the same process works, and no goroutine is left. It takes about a second.
+// After each rule, another container of the process must work, and no goroutine may remain. The
+// test takes about a second.
 func TestEntrypoint(t testing.TB, proto any, provoke func(ctx context.Context) error, options ...any) {
 	t.Helper()
 	tr := &trial{ctx: t.Context(), proto: proto, provoke: provoke, options: options}
@@ -47,7 +50,7 @@ func TestEntrypoint(t testing.TB, proto any, provoke func(ctx context.Context) e
 		t.Errorf("a first call: %v", err)
 		return
 	}
-	before := goleak.IgnoreCurrent() // with what provoke has opened for all of its calls
+	before := goleak.IgnoreCurrent() // with the goroutines that provoke keeps for all of its calls
 	for _, rule := range []struct {
 		name string
 		test func() error
@@ -65,11 +68,11 @@ func TestEntrypoint(t testing.TB, proto any, provoke func(ctx context.Context) e
 			t.Errorf("%s: %v", rule.name, err)
 		}
 		if err := tr.again(); err != nil {
-			t.Errorf("%s: after it, another container: %v", rule.name, err)
+			t.Errorf("%s: another container afterwards: %v", rule.name, err)
 			return
 		}
 		if err := goleak.Find(before); err != nil {
-			t.Errorf("%s: goroutines are left: make them with Row.Go, end them at Stop and at Kill: %v", rule.name, err)
+			t.Errorf("%s: goroutines are left: start them with Row.Go, end them in Stop and in Kill: %v", rule.name, err)
 			return
 		}
 	}

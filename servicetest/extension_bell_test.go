@@ -9,12 +9,12 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A bell is what peers ring and one container at a time hears.
+// A bell is rung by clients and heard by one container at a time.
 type bell struct {
 	fault string // what its extension does wrong
 	rings chan chan error
 	taken atomic.Bool
-	over  chan struct{} // ends what a fault leaves behind
+	over  chan struct{} // ends the goroutines that a fault leaves
 }
 
 func newBell(fault string) *bell {
@@ -40,7 +40,7 @@ func (b *bell) ring(ctx context.Context) error {
 	}
 }
 
-// take takes the bell for one container.
+// take reserves the bell for one container.
 func (b *bell) take() error {
 	if !b.taken.CompareAndSwap(false, true) {
 		return errors.New("the bell is taken")
@@ -80,9 +80,9 @@ type ringer struct {
 	started bool
 	stop    chan struct{}
 	stopped sync.Once
-	ended   chan struct{} // closed when it hears no more
+	ended   chan struct{} // closed when it no longer hears
 	running atomic.Int32
-	first   chan error // who rang first
+	first   chan error // the answer to the first ring
 
 	stopping atomic.Bool
 }

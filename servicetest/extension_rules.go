@@ -15,7 +15,7 @@ import (
 func (tr *trial) bind() error {
 	for range 2 {
 		if _, err := tr.make(); err != nil {
-			return fmt.Errorf("service.New, which is to take nothing: %w", err)
+			return fmt.Errorf("service.New: must acquire nothing before Setup: %w", err)
 		}
 	}
 	return nil
@@ -37,13 +37,13 @@ func (tr *trial) tag() error {
 		row.Tag = row.Tag + " " + key + `:"1"`
 		_, err := tr.make(reflect.New(alone(row)).Interface())
 		if err == nil || !strings.Contains(err.Error(), key) {
-			errs = append(errs, fmt.Errorf("a key that %s does not know is not refused: join the error of Tag.Keys with the others", row.Type))
+			errs = append(errs, fmt.Errorf("%s accepts an unknown key: join the error of Tag.Keys with the others", row.Type))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// alone is a service of one row, and without its method.
+// alone returns a service with one row and no method.
 func alone(row reflect.StructField) reflect.Type {
 	name := reflect.TypeFor[service.Name]()
 	return reflect.StructOf([]reflect.StructField{
@@ -83,16 +83,16 @@ func (tr *trial) outcome() error {
 	} {
 		s.play(bad.act)
 		n := s.calls()
-		p := tr.ask(patience)
+		p := tr.ask(stepTimeout)
 		err := s.began(n + 1)
-		if told := p.told(); err == nil && errors.Is(told, errWaits) {
-			err = told
+		if result := p.result(); err == nil && errors.Is(result, errWaits) {
+			err = result
 		}
 		s.play(nil)
 		if err == nil {
 			err = s.succeed(s.calls() + 1)
 		}
-		if err != nil { // stop says it if the container has ended
+		if err != nil { // if the container has ended, stop returns why
 			return fmt.Errorf("a call that %s, and one after it: %w", bad.name, errors.Join(err, s.stop()))
 		}
 	}
@@ -109,13 +109,13 @@ func (tr *trial) busy() error {
 	defer open()
 	peers := make([]*peer, 4*workers)
 	for i := range peers {
-		peers[i] = tr.ask(patience)
+		peers[i] = tr.ask(stepTimeout)
 	}
 	err = s.began(1)
-	<-time.After(moment) // the others find no worker free
+	<-time.After(pause) // the others find no free worker
 	open()
 	for _, p := range peers {
-		err = errors.Join(err, p.told())
+		err = errors.Join(err, p.result())
 	}
 	err = errors.Join(err, s.began(len(peers)), s.stop(), s.ran(len(peers)))
 	if err != nil {
@@ -132,7 +132,7 @@ func (tr *trial) drain() error {
 	defer s.Kill()
 	open := s.hold()
 	defer open()
-	running := tr.ask(3 * patience)
+	running := tr.ask(3 * stepTimeout)
 	if err := s.began(1); err != nil {
 		return err
 	}
@@ -143,30 +143,30 @@ func (tr *trial) drain() error {
 	}
 	select {
 	case err := <-stopped:
-		return errors.Join(errors.New("the stop was over before a call that ran"), err)
+		return errors.Join(errors.New("the stop ended before a running call"), err)
 	default:
 	}
 	open()
 	if err := finished("a stop", stopped); err != nil {
 		return err
 	}
-	if err := running.told(); err != nil {
-		return fmt.Errorf("a call that ran when the stop began, and succeeded: %w", err)
+	if err := running.result(); err != nil {
+		return fmt.Errorf("a call that ran when the stop began: %w", err)
 	}
 	return nil
 }
 
 // refuses provokes until no call begins.
 func (s *stage) refuses() error {
-	for range patience / moment {
-		<-time.After(moment)
+	for range stepTimeout / pause {
+		<-time.After(pause)
 		before := s.calls()
-		_ = s.trial.ask(moment).told() // whatever it is told
+		_ = s.trial.ask(pause).result() // any result is fine
 		if s.calls() == before {
 			return nil
 		}
 	}
-	return errors.New("calls begin while the container stops: Stop is to end what makes them")
+	return errors.New("calls begin while the container stops: Stop must end the input")
 }
 
 func (tr *trial) kill() error {
@@ -174,17 +174,17 @@ func (tr *trial) kill() error {
 		name string
 		with func(*stage)
 	}{
-		{"a stop whose ctx ended", func(s *stage) {
-			ctx, cancel := context.WithTimeout(context.Background(), moment)
+		{"a stop whose context ended", func(s *stage) {
+			ctx, cancel := context.WithTimeout(context.Background(), pause)
 			defer cancel()
-			_ = s.Stop(ctx) // it says that a call was cut off
+			_ = s.Stop(ctx) // returns that a call was cut off
 		}},
 		{"a kill", func(s *stage) { s.Kill() }},
 	} {
 		if err := tr.cut(end.name, end.with); err != nil {
 			return err
 		}
-		if err := tr.again(); err != nil { // it also takes what may have been given back
+		if err := tr.again(); err != nil { // it also receives what was returned to the source
 			return fmt.Errorf("after %s, another container: %w", end.name, err)
 		}
 	}
@@ -204,7 +204,7 @@ func (tr *trial) cut(name string, end func(*stage)) error {
 		ended <- nil
 		return ctx.Err()
 	})
-	p := tr.ask(3 * patience)
+	p := tr.ask(3 * stepTimeout)
 	if err := s.began(1); err != nil {
 		return err
 	}
@@ -213,8 +213,8 @@ func (tr *trial) cut(name string, end func(*stage)) error {
 		return err
 	}
 	p.hangUp()
-	_ = p.told() // whatever it is told
-	return finished("a call whose ctx ended", ended)
+	_ = p.result() // any result is fine
+	return finished("a call whose context ended", ended)
 }
 
 func (tr *trial) unwind() error {
@@ -227,7 +227,7 @@ func (tr *trial) unwind() error {
 		switch {
 		case errors.Is(err, errHangs):
 			s.Kill()
-			return fmt.Errorf("another extension failed to %s: %w: Stop is called without Start too", step, err)
+			return fmt.Errorf("another extension failed to %s: %w: Stop is also called without Start", step, err)
 		case !errors.Is(err, errTripped), strings.Contains(err.Error(), "\n"):
 			return fmt.Errorf("another extension failed to %s: got %w, want only its error", step, err)
 		}
@@ -235,7 +235,7 @@ func (tr *trial) unwind() error {
 	return nil
 }
 
-// A tripRow makes an entrypoint that fails where a tripStep says.
+// A tripRow makes an entrypoint that fails at the step of the tripStep.
 type tripRow struct{}
 
 type tripStep string

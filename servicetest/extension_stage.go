@@ -17,11 +17,11 @@ import (
 const workers = 2
 
 var (
-	errHangs = errors.New("is not over")
-	errWaits = errors.New("the peer waits and is told nothing")
+	errHangs = errors.New("has not ended")
+	errWaits = errors.New("the client waits and gets no response")
 )
 
-// An act is what calls do; nil is to return at once.
+// An act replaces the method of calls. A nil act returns immediately.
 type act func(context.Context) error
 
 // A stage is a container with the extension under test.
@@ -30,10 +30,10 @@ type stage struct {
 	trial *trial
 	act   atomic.Pointer[act]
 	count atomic.Int64
-	begun chan struct{} // has an element when count has risen since the last look
+	begun chan struct{} // has an element when count has increased
 }
 
-// make binds the service with its options, and others after it.
+// make binds the service with its options, and others.
 func (tr *trial) make(others ...any) (s *stage, err error) {
 	s = &stage{trial: tr, begun: make(chan struct{}, 1)}
 	s.Container, err = service.New(service.Config{
@@ -52,7 +52,7 @@ func (tr *trial) start() (*stage, error) {
 	return s, finished("the start", async(func() error { return s.Start(tr.ctx) }))
 }
 
-// again has a call in a container of its own.
+// again makes a call in a new container.
 func (tr *trial) again() error {
 	s, err := tr.start()
 	if err != nil {
@@ -78,33 +78,33 @@ func (s *stage) instead(service.Runner) service.Runner {
 	}
 }
 
-// play says what calls do from now on.
+// play sets the act of calls.
 func (s *stage) play(a act) { s.act.Store(&a) }
 
-// hold has calls wait from now on, until open.
+// hold makes calls wait until open is called.
 func (s *stage) hold() (open func()) {
 	gate := make(chan struct{})
 	s.play(func(context.Context) error { <-gate; return nil })
 	return sync.OnceFunc(func() { close(gate) })
 }
 
-// calls is how many calls have begun.
+// calls returns how many calls have begun.
 func (s *stage) calls() int { return int(s.count.Load()) }
 
 // began waits until n calls have begun.
 func (s *stage) began(n int) error {
-	late := time.After(patience)
+	late := time.After(stepTimeout)
 	for s.calls() < n {
 		select {
 		case <-s.begun:
 		case <-late:
-			return fmt.Errorf("got %d calls, want %d: no further one began within %v", s.calls(), n, patience)
+			return fmt.Errorf("got %d calls, want %d: no other began within %v", s.calls(), n, stepTimeout)
 		}
 	}
 	return nil
 }
 
-// ran checks how many calls there were in all.
+// ran checks the number of calls.
 func (s *stage) ran(want int) error {
 	if got := s.calls(); got != want {
 		return fmt.Errorf("%d provocations made %d calls", want, got)
@@ -112,25 +112,25 @@ func (s *stage) ran(want int) error {
 	return nil
 }
 
-// succeed provokes a call, the nth, which succeeds.
+// succeed provokes the nth call, which must succeed.
 func (s *stage) succeed(n int) error {
-	return errors.Join(s.trial.ask(patience).told(), s.began(n))
+	return errors.Join(s.trial.ask(stepTimeout).result(), s.began(n))
 }
 
-// stop stops the container, which must not have ended before.
+// stop stops the container. It returns an error if the container ended before.
 func (s *stage) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*stepTimeout)
 	defer cancel()
 	return errors.Join(s.Stop(ctx), s.Wait())
 }
 
-// A peer is who waits for what a provocation comes to.
+// A peer is the client of one provoked call.
 type peer struct {
 	outcome chan error
 	hangUp  context.CancelFunc
 }
 
-// ask provokes a call, by a peer that waits no longer than limit.
+// ask provokes a call by a peer that waits for at most limit.
 func (tr *trial) ask(limit time.Duration) *peer {
 	ctx, cancel := context.WithTimeout(tr.ctx, limit)
 	p := &peer{make(chan error, 1), cancel}
@@ -144,8 +144,8 @@ func (tr *trial) ask(limit time.Duration) *peer {
 	return p
 }
 
-// told returns what provoke did.
-func (p *peer) told() error {
+// result returns the error of provoke.
+func (p *peer) result() error {
 	defer p.hangUp()
 	select {
 	case err := <-p.outcome:
@@ -153,8 +153,8 @@ func (p *peer) told() error {
 			return fmt.Errorf("provoke: %w", err)
 		}
 		return nil
-	case <-time.After(4 * patience):
-		return errors.New("provoke did not return, though its ctx had ended")
+	case <-time.After(4 * stepTimeout):
+		return errors.New("provoke did not return after its context had ended")
 	}
 }
 
@@ -164,12 +164,12 @@ func async(f func() error) <-chan error {
 	return done
 }
 
-// finished waits for what async began.
+// finished waits for a function that async has started.
 func finished(what string, done <-chan error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(patience):
-		return fmt.Errorf("%s %w after %v", what, errHangs, patience)
+	case <-time.After(stepTimeout):
+		return fmt.Errorf("%s %w after %v", what, errHangs, stepTimeout)
 	}
 }

@@ -20,19 +20,19 @@ import (
 func TestEntrypointFinds(t *testing.T) {
 	for _, tc := range []struct{ fault, want string }{
 		{"", ""},
-		{"knows every key", "tag: a key that servicetest_test.Ring does not know is not refused"},
-		{"looks at keys when all else is right", "tag: a key that servicetest_test.Ring does not know is not refused"},
-		{"takes at bind", "bind: service.New, which is to take nothing: service belfry: Toll: the bell is taken"},
+		{"knows every key", "tag: servicetest_test.Ring accepts an unknown key"},
+		{"looks at keys when all else is right", "tag: servicetest_test.Ring accepts an unknown key"},
+		{"takes at bind", "bind: service.New: must acquire nothing before Setup: service belfry: Toll: the bell is taken"},
 		{"runs a call twice", "once: 3 provocations made 6 calls"},
 		{"ends at a failure", "outcome: a call that failed, and one after it: provoke: nobody hears the bell"},
 		{"ends the container at a failure", "service belfry: Toll: a failure that the test wants"},
-		{"says nothing of failures", "outcome: a call that failed, and one after it: provoke: the peer waits and is told nothing"},
+		{"says nothing of failures", "outcome: a call that failed, and one after it: provoke: the client waits and gets no response"},
 		{"drops when busy", "busy: 8 provocations at once, 2 workers: provoke: busy"},
 		{"hears on while a call runs", "drain: calls begin while the container stops"},
-		{"cuts calls off", "drain: a call that ran when the stop began, and succeeded: provoke: cut off"},
+		{"cuts calls off", "drain: a call that ran when the stop began: provoke: cut off"},
 		{"has an empty Kill", "kill: after a kill, another container: service belfry: Toll: the bell is taken"},
-		{"waits in Kill", "kill: a kill is not over after 10s"},
-		{"waits for a start", "unwind: another extension failed to set up: a start that failed is not over after 10s: Stop is called without Start too"},
+		{"waits in Kill", "kill: a kill has not ended after 10s"},
+		{"waits for a start", "unwind: another extension failed to set up: a start that failed has not ended after 10s: Stop is also called without Start"},
 		{"complains of no start", "unwind: another extension failed to set up: got "},
 		{"gives back only what it started", "unwind: another extension failed to start: got service belfry: Toll: the bell is taken, want only its error"},
 		{"leaves a goroutine", "bind: goroutines are left"},
@@ -55,7 +55,7 @@ func TestEntrypointFinds(t *testing.T) {
 	}
 }
 
-// The rows of the project are held to the same rules.
+// The rows of package rpc keep the same rules.
 func TestEntrypointRPC(t *testing.T) {
 	b := broker.New(broker.Config{Logger: slog.New(slog.DiscardHandler)})
 	defer b.Close(context.Background())
@@ -71,7 +71,7 @@ func TestEntrypointRPC(t *testing.T) {
 	servicetest.TestEntrypoint(t, new(Greeting), hello, service.Configure(at))
 }
 
-// What is no service, or makes no call, is told once.
+// A value that is not a service, and a provocation that makes no call, is reported once.
 func TestEntrypointIsNone(t *testing.T) {
 	nobody := func(context.Context) error { return nil }
 	synctest.Test(t, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestEntrypointIsNone(t *testing.T) {
 		}{
 			{nil, "a first call: service <nil>: must be a pointer to the struct of a service"},
 			{new(Wrong), "a first call: service wrong: Missing: no such method"},
-			{new(Belfry), "a first call: got 0 calls, want 1: no further one began within 10s"},
+			{new(Belfry), "a first call: got 0 calls, want 1: no other began within 10s"},
 		} {
 			r := new(recorder)
 			servicetest.TestEntrypoint(r, tc.proto, nobody, service.Defaults(newBell("")))

@@ -19,8 +19,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Host runs services for the length of a test. It may be used by several goroutines, but for what fails the test: see
-// [testing.T] on FailNow.
+// A Host runs services until its test ends. Several goroutines may use it, except for methods that
+// can fail the test: see FailNow of [testing.T].
 //
 // A row is named by its service and its field, as in "orders.GetOrder".
 type Host struct {
@@ -37,23 +37,24 @@ type Host struct {
 }
 
 const (
-	// grace is how long calls that still run at the end of a test may take.
+	// grace is how long calls may still run at the end of a test.
 	grace = 10 * time.Second
 
-	// limit is how long is waited for a call, unless the test says otherwise.
+	// limit is how long the methods of a Host wait for a call whose context has no deadline.
 	limit = 30 * time.Second
 )
 
-// New starts services on a broker of their own, in memory: pointers to their structs, and fx modules and options, as
-// [service.New] takes them, so that fx.Replace beside a module replaces what it provides. A [service.Config] may be among
-// them, with middleware or with Only, the rows that are started. So may [service.Configure]: an rpc.Config is the services' and
-// the test's clients', and a transport.Config with a URI has the services on that broker instead.
+// New starts services on a new broker in memory. It takes what [service.New] takes: pointers to the
+// structs of services, fx modules and fx options such as fx.Replace. One of them may be a
+// [service.Config], for example with Only, which starts only some rows. An rpc.Config, passed with
+// [service.Configure], configures the clients of the services and of the test. A transport.Config
+// with a URI selects another broker.
 //
-// Mistakes of the services fail the test, with all of them told. What they log is the test's output, unless the Config has a
-// Logger. They are stopped when the test ends; a call that has not ended ten seconds later fails the test too, and so
-// does a service that has ended by itself.
+// Mistakes of the services fail the test, which reports all of them. The services log to the test's
+// output, unless the Config has a Logger. They are stopped when the test ends. The test also fails
+// if a call has not ended ten seconds later, and if the services ended before.
 //
-// In the bubble of testing/synctest, with the bubble's t, time passes as there.
+// New works in a bubble of testing/synctest, if t is that of the bubble.
 func New(t testing.TB, services ...any) *Host {
 	t.Helper()
 	h := &Host{t: t, watches: map[string][]*watch{}, web: newWire()}
@@ -79,8 +80,8 @@ func New(t testing.TB, services ...any) *Host {
 	return h
 }
 
-// Check fails the test with the mistakes of the services, all of them told, and starts nothing: no hook of theirs or of their
-// modules is run. It takes what [New] takes. The constructors that fields ask fx for are called, to know what they return.
+// Check fails the test if the services have mistakes, and reports all of them. It takes what [New]
+// takes. It calls the constructors that fields need, but starts nothing and runs no hook.
 func Check(t testing.TB, services ...any) {
 	t.Helper()
 	b, container, err := bind(t, newWire(), services)
@@ -96,7 +97,8 @@ func Check(t testing.TB, services ...any) {
 	}
 }
 
-// bind makes the container of the services, on a broker that is theirs unless their Config has another, their routes on w.
+// bind makes the container of the services, with a new broker and with w as their HTTP listener,
+// unless they configure others.
 func bind(t testing.TB, w *wire, services []any, outermost ...service.Middleware) (*broker.Broker, *service.Container, error) {
 	var cfg service.Config
 	var rest []any
@@ -114,7 +116,7 @@ func bind(t testing.TB, w *wire, services []any, outermost ...service.Middleware
 	}
 	b := broker.New(broker.Config{Logger: cfg.Logger})
 	if configs > 1 {
-		return b, nil, fmt.Errorf("there are %d values of service.Config: make them one", configs)
+		return b, nil, fmt.Errorf("service.Config: %d values: combine them into one", configs)
 	}
 	cfg.Middleware = append(outermost, cfg.Middleware...)
 	rest = append(rest,
@@ -134,10 +136,10 @@ func inMemory(cfg transport.Config, b *broker.Broker, log *slog.Logger) transpor
 	return cfg
 }
 
-// Client returns a client of the service named. For a typed one there is rpc.Bind[Users](h).
+// Client returns a client of a service. rpc.Bind[Users](h) returns a typed client.
 func (h *Host) Client(service string) rpc.Client { return h.caller.Client(service) }
 
-// row returns the row of that name.
+// row returns the row with a name.
 func (h *Host) row(name string) (*service.Row, error) {
 	var names []string
 	for _, r := range h.container.Rows() {
@@ -146,10 +148,10 @@ func (h *Host) row(name string) (*service.Row, error) {
 			return r, nil
 		}
 	}
-	return nil, fmt.Errorf("there is no row %s: there are %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("no such row %s: the rows are %s", name, strings.Join(names, ", "))
 }
 
-// stop ends everything in the order in which it is needed, and fails the test for what does not end.
+// stop stops everything in order, and fails the test if something does not end.
 func (h *Host) stop() {
 	end := func(what string, stop func(context.Context) error) {
 		ctx, cancel := context.WithTimeout(context.Background(), grace)

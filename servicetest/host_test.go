@@ -36,7 +36,7 @@ type Wrong struct {
 	}
 }
 
-// Mistakes fail the test, all of them, and nothing is left running.
+// The test fails with all mistakes, and nothing is left running.
 func TestMistakes(t *testing.T) {
 	for _, tc := range []struct {
 		services []any
@@ -44,11 +44,11 @@ func TestMistakes(t *testing.T) {
 	}{
 		{[]any{new(Wrong)}, []string{"wrong: Missing: ", "wrong: Typo: ", "timeuot"}},
 		{[]any{new(Greeting), service.Config{Only: []string{"greeting_service.Helo"}}}, []string{"did you mean greeting_service.Hello?"}},
-		{[]any{new(Greeting), service.Config{}, service.Config{}}, []string{"there are 2 values of service.Config: make them one"}},
+		{[]any{new(Greeting), service.Config{}, service.Config{}}, []string{"service.Config: 2 values: combine them into one"}},
 	} {
 		checked := new(recorder)
 		servicetest.Check(checked, tc.services...)
-		checked.told(t, tc.want...)
+		checked.reported(t, tc.want...)
 
 		r := new(recorder)
 		func() {
@@ -60,12 +60,12 @@ func TestMistakes(t *testing.T) {
 			}()
 			servicetest.New(r, tc.services...)
 		}()
-		r.told(t, tc.want...)
+		r.reported(t, tc.want...)
 	}
 }
 
-// told checks that there was one failure, with all of want in it.
-func (r *recorder) told(t *testing.T, want ...string) {
+// reported checks that there was one failure, with all of want in it.
+func (r *recorder) reported(t *testing.T, want ...string) {
 	t.Helper()
 	if len(r.failures) != 1 {
 		t.Fatalf("got %d failures, want 1: %q", len(r.failures), r.failures)
@@ -77,7 +77,7 @@ func (r *recorder) told(t *testing.T, want ...string) {
 	}
 }
 
-// Check starts nothing, and so finds nothing in services that are in order, whatever they would do then.
+// Check starts nothing, so it does not report what would fail at start.
 func TestCheck(t *testing.T) {
 	r := new(recorder)
 	started := fx.Invoke(func(life fx.Lifecycle) {
@@ -89,7 +89,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// A service that ends by itself fails the test.
+// A service that ends before the test fails it.
 func TestFailed(t *testing.T) {
 	r := new(recorder)
 	b := newBell("ends the container at a failure")
@@ -99,13 +99,13 @@ func TestFailed(t *testing.T) {
 		}},
 	}, service.Configure(b))
 	if err := b.ring(t.Context()); err == nil {
-		t.Error("got no error of the call")
+		t.Error("got no error from the call")
 	}
 	r.end()
-	r.told(t, "service belfry: Toll: cracked")
+	r.reported(t, "service belfry: Toll: cracked")
 }
 
-// A transport.Config without a URI says how the broker in memory is used.
+// A transport.Config without a URI configures connections to the broker in memory.
 func TestCodec(t *testing.T) {
 	broker := transport.Config{Codec: msgpack.Codec, MaxMessage: 1000}
 	h := servicetest.New(t, new(Greeting), service.Configure(broker))
@@ -120,7 +120,7 @@ func TestCodec(t *testing.T) {
 	}
 }
 
-// A call that does not end fails the test, which ends all the same.
+// A call that does not end fails the test, which still ends.
 func TestHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := new(recorder)
@@ -134,6 +134,6 @@ func TestHang(t *testing.T) {
 			t.Errorf("got %v from the call, want %v", err, transport.ErrClosed)
 		}
 		<-ended
-		r.told(t, "1 call cut off")
+		r.reported(t, "1 call cut off")
 	})
 }

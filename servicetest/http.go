@@ -9,12 +9,13 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// HTTP returns a client of the services' routes, which are served in memory: whatever host and port a URL names, it is they.
+// HTTP returns a client of the services' routes, which are served in memory. It ignores the host
+// and the port of a URL.
 //
 //	answer, err := h.HTTP().Get("http://orders/orders/7")
 //
-// A [web.Config] among the services, by [service.Configure], says how they are served. If it has a Listen, they are served
-// there, and this client does not reach them.
+// To configure the server, pass a [web.Config] to [New], with [service.Configure]. If it has a
+// Listen, routes are served there, and this client does not reach them.
 func (h *Host) HTTP() *http.Client { return h.http }
 
 // A wire is a listener in memory.
@@ -30,7 +31,7 @@ func newWire() *wire {
 	return w
 }
 
-// client returns a client for whom all addresses are the wire.
+// client returns a client whose connections all go to the wire.
 func (w *wire) client() *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return w.dial(ctx)
@@ -50,7 +51,7 @@ func (w *wire) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// listen is a [web.Config]'s Listen.
+// listen is the Listen of a [web.Config].
 func (w *wire) listen(context.Context, string) (net.Listener, error) { return w, nil }
 
 // Accept implements [net.Listener].
@@ -77,7 +78,7 @@ type memory struct{}
 func (memory) Network() string { return "memory" }
 func (memory) String() string  { return "memory" }
 
-// serve returns cfg with the wire as its listener, unless it has another one.
+// serve returns cfg with the wire as its listener, unless it has one.
 func (w *wire) serve(cfg web.Config) web.Config {
 	if cfg.Listen == nil {
 		cfg.Listen = w.listen

@@ -42,7 +42,7 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
-// In a bubble a time limit takes no time.
+// In a bubble of synctest, a timeout takes no time.
 func TestHTTPTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := servicetest.New(t, new(Door), service.Configure(web.Config{NoAccessLog: true}))

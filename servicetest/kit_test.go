@@ -35,7 +35,7 @@ type Users struct {
 	Name func(ctx context.Context, id int) (string, error) `rpc:"get_name"`
 }
 
-// A Stock is what a shop has to sell.
+// A Stock holds the products of a shop.
 type Stock interface {
 	Take(product string) error
 	Count() int
@@ -51,7 +51,7 @@ func (s *Shop) Buy(ctx context.Context, userID int, product string) (string, err
 
 func (s *Shop) Count(context.Context) (int, error) { return s.Stock.Count(), nil }
 
-// shop is the service with all that it needs.
+// shop contains the service and its dependencies.
 var shop = fx.Module("shop",
 	service.Provide(new(Shop)),
 	fx.Provide(openWarehouse),
@@ -59,7 +59,7 @@ var shop = fx.Module("shop",
 
 func openWarehouse() (Stock, error) { return nil, errors.New("no warehouse in a test") }
 
-// A shelf is a Stock of a test.
+// A shelf is the Stock of tests.
 type shelf map[string]int
 
 var errSoldOut = errors.New("sold out")
@@ -79,7 +79,7 @@ func (s shelf) Count() (n int) {
 	return n
 }
 
-// A service is a struct, its dependencies are its fields.
+// A service is a struct, and its dependencies are fields.
 func TestBuyAlone(t *testing.T) {
 	shop := &Shop{
 		Users: Users{Name: func(context.Context, int) (string, error) { return "Julio", nil }},
@@ -91,14 +91,14 @@ func TestBuyAlone(t *testing.T) {
 	}
 }
 
-// Client is what callers have of the shop.
+// Client is a client of the shop.
 type Client struct {
 	_ rpc.Client `rpc:"shop"`
 
 	Buy func(ctx context.Context, userID int, product string) (string, error) `rpc:"buy"`
 }
 
-// What the struct holds already is kept, so the same literal is hosted.
+// A running service keeps the fields of its literal.
 func TestBuyHosted(t *testing.T) {
 	h := servicetest.New(t, &Shop{
 		Users: Users{Name: func(context.Context, int) (string, error) { return "Julio", nil }},
@@ -114,7 +114,7 @@ func TestBuyHosted(t *testing.T) {
 	}
 }
 
-// FakeUsers stands for the users service.
+// FakeUsers replaces the users service.
 type FakeUsers struct {
 	_ service.Name `service:"users"`
 
@@ -130,7 +130,7 @@ func (*FakeUsers) Name(ctx context.Context, _ int) (string, error) {
 	return "Julius", nil
 }
 
-// What a module provides is replaced by its type, another service by one of its name.
+// A value of a module is replaced by its type, another service by its name.
 func TestBuyReplaced(t *testing.T) {
 	stock := fx.Annotate(shelf{"tea": 1}, fx.As(new(Stock)))
 	h := servicetest.New(t, shop, fx.Replace(stock), new(FakeUsers))
@@ -145,7 +145,7 @@ func TestBuyReplaced(t *testing.T) {
 	}
 }
 
-// A row is run as its entrypoint would, whatever that is; the error is the method's own.
+// Run calls a method as the entrypoint of its row would, and returns its error.
 func TestRun(t *testing.T) {
 	h := servicetest.New(t, &Shop{Stock: shelf{}}, new(FakeUsers))
 	ctx := service.Language.With(t.Context(), "es")
@@ -155,7 +155,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// What a call leads to is waited for, and seen.
+// Watch waits for the call that another call makes.
 func TestWatch(t *testing.T) {
 	h := servicetest.New(t, &Shop{Stock: shelf{"tea": 1}}, new(FakeUsers))
 	named := h.Watch("users.Name")
@@ -168,7 +168,7 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// Newsletter goes to its readers, until they leave.
+// Newsletter has readers until they unsubscribe.
 type Newsletter struct {
 	_ service.Name `service:"newsletter"`
 
@@ -187,7 +187,7 @@ func (n *Newsletter) Unsubscribe(_ context.Context, user Deleted) error {
 	return nil
 }
 
-// An event goes the whole way to its handler.
+// An event passes through the broker to its handler.
 func TestEvent(t *testing.T) {
 	readers := map[int]string{7: "Julio", 8: "Ana"}
 	h := servicetest.New(t, &Newsletter{Readers: readers})
@@ -201,7 +201,7 @@ func TestEvent(t *testing.T) {
 	}
 }
 
-// Rows that are not started are still checked, and can be run.
+// Rows that are not started are checked, and can be run.
 func TestOnly(t *testing.T) {
 	h := servicetest.New(t, &Shop{Stock: shelf{"tea": 2}}, service.Config{Only: []string{"shop.Count"}})
 	err := h.Client("shop").Call(t.Context(), "buy", nil, 7, "tea")
@@ -210,12 +210,13 @@ func TestOnly(t *testing.T) {
 	}
 }
 
-// All mistakes of the services are told, and nothing is started.
+// Check reports all mistakes of the services and starts nothing.
 func TestServices(t *testing.T) {
 	servicetest.Check(t, &Shop{Stock: shelf{}}, new(FakeUsers), service.Config{MaxWorkers: 10})
 }
 
-// In a bubble time costs nothing: a caller gives up after half a minute, heartbeats go on for an hour.
+// In a bubble, time costs nothing: a call times out after 30 s, and heartbeats continue for an
+// hour.
 func TestTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := servicetest.New(t, new(Greeting))
@@ -234,7 +235,7 @@ func TestTime(t *testing.T) {
 	})
 }
 
-// A timer ticks when its time has come.
+// A timer ticks at its interval.
 func TestTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := servicetest.New(t, new(Diary))

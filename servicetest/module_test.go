@@ -29,7 +29,7 @@ type Store interface{ Add(product string) error }
 
 func (o *Orders) Create(_ context.Context, product string) error { return o.Store.Add(product) }
 
-// A database knows how many of its transactions were committed.
+// A database counts its committed transactions.
 type database struct {
 	committed atomic.Int64
 	err       error // of a commit
@@ -59,7 +59,8 @@ var orders = fx.Module("orders",
 	di.PerCall(inTx),
 )
 
-// What has its reply is committed, and who calls hears of a commit that failed.
+// When the caller has the reply, the transaction is committed. If the commit fails, the caller
+// receives the error.
 func TestModule(t *testing.T) {
 	for _, tc := range []struct {
 		product   string

@@ -12,16 +12,18 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// Run runs one call of a row's method as its entrypoint would: on a copy of the service with its dependencies, through the
-// middleware; and returns what they come to, as they returned it. No broker is asked, no matter what kind of entrypoint it is,
-// and the row need not be started: a timer that Only leaves out is fired like this.
+// Run calls a row's method as its entrypoint would: on a copy of the service with its dependencies,
+// and through the middleware. It returns their result and error. It works for rows of any type,
+// without the broker, and also for rows that are not started: use it to trigger a timer that Only
+// leaves out.
 //
-// args are what the entrypoint hands to the method after ctx: values of the types it gives by itself (such as an event), then the
-// arguments of the signature, a [rpc.Kwargs] at the end being keywords. Those that have the parameter's
-// type arrive as they are, others by way of JSON. What [service.Key] has put into ctx is the call's context data. Without
-// a deadline in ctx it ends after 30 seconds.
+// args are the method's arguments after ctx. First come the values that the entrypoint passes, such
+// as an events.Event, then the arguments of the signature. A [rpc.Kwargs] at the end has keyword
+// arguments. An argument that has the parameter's type is passed unchanged, others are converted
+// through JSON. The context data that ctx carries by a [service.Key] becomes that of the call. If
+// ctx has no deadline, the call is limited to 30 seconds.
 //
-// The error is that of [service.Row.Run], or that there is no such row.
+// Run returns an error of [service.Row.Run], or one that there is no such row.
 func (h *Host) Run(ctx context.Context, row string, args ...any) (any, error) {
 	r, err := h.row(row)
 	if err != nil {
@@ -57,14 +59,14 @@ func arguments(args []any) (given signature.Arguments, err error) {
 	for i := 0; i < len(keywords); i += 2 {
 		name, ok := keywords[i].(string)
 		if !ok || i+1 == len(keywords) {
-			return given, fmt.Errorf("rpc.Kwargs%v: names and values are to take turns", keywords)
+			return given, fmt.Errorf("rpc.Kwargs%v: must be pairs of a name and a value", keywords)
 		}
 		given.Keyword = append(given.Keyword, signature.Named{Name: name, Value: argument{keywords[i+1]}})
 	}
 	return given, nil
 }
 
-// An argument is a Go value on its way to a parameter.
+// An argument is a Go value that is passed to a parameter.
 type argument struct{ value any }
 
 func (a argument) Decode(to any) error {

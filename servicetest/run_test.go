@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// Run tells what it cannot run, and hands the rest to the row.
+// Run reports arguments that are not valid, and passes the others to the row.
 func TestRunArguments(t *testing.T) {
 	h := servicetest.New(t, new(Greeting))
 	for _, tc := range []struct {
@@ -23,12 +23,12 @@ func TestRunArguments(t *testing.T) {
 	}{
 		{"greeting_service.Hello", []any{"Julio"}, ""},
 		{"greeting_service.Hello", []any{rpc.Kwargs{"name", "Julio"}}, ""},
-		{"greeting_service.Hello", []any{rpc.Kwargs{"name"}}, "rpc.Kwargs[name]: names and values are to take turns"},
-		{"greeting_service.Hello", []any{rpc.Kwargs{7, "Julio"}}, "rpc.Kwargs[7 Julio]: names and values are to take turns"},
+		{"greeting_service.Hello", []any{rpc.Kwargs{"name"}}, "rpc.Kwargs[name]: must be pairs of a name and a value"},
+		{"greeting_service.Hello", []any{rpc.Kwargs{7, "Julio"}}, "rpc.Kwargs[7 Julio]: must be pairs of a name and a value"},
 		{"greeting_service.Hello", nil, "hello() missing 1 required positional argument: 'name'"},
 		{"greeting_service.Hello", []any{7}, "hello() argument 'name' must be str"},
 		{"greeting_service.Hello", []any{make(chan int)}, "hello() argument 'name' must be str: "},
-		{"greeting.Hello", nil, "there is no row greeting.Hello"},
+		{"greeting.Hello", nil, "no such row greeting.Hello"},
 	} {
 		got, err := h.Run(t.Context(), tc.row, tc.args...)
 		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
@@ -40,7 +40,7 @@ func TestRunArguments(t *testing.T) {
 	}
 }
 
-// A Letter comes with a stamp, which is no argument.
+// A Letter has a leading parameter, a stamp, which is not an argument.
 type Letter struct{}
 
 type stamp struct{ paid chan int } // no JSON can be made of it
@@ -65,7 +65,7 @@ func (*Office) Post(_ context.Context, s stamp, text string) (string, error) {
 	return strings.Repeat(text, <-s.paid), nil
 }
 
-// Run takes what the entrypoint gives by itself ahead of the arguments, as it is.
+// Run passes leading values unchanged.
 func TestRunLead(t *testing.T) {
 	h := servicetest.New(t, new(Office))
 	s := stamp{make(chan int, 1)}
@@ -78,7 +78,7 @@ func TestRunLead(t *testing.T) {
 	}
 }
 
-// A row that hangs is given up after half a minute.
+// A call that hangs ends after 30 seconds.
 func TestRunLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := servicetest.New(t, new(Greeting))

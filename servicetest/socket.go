@@ -16,24 +16,24 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// A Socket is a client's end of a websocket of the services. It may be used by several goroutines.
+// A Socket is a websocket client of the services. Several goroutines may use it.
 type Socket struct {
-	ID string // what the services know it by
+	ID string // as in web.Socket
 
 	conn  *websocket.Conn
-	ended chan struct{} // closed when nothing is read any more
+	ended chan struct{} // closed when the socket is no longer read
 
-	writing sync.Mutex // held while a request is written, which may take as long as those before it
+	writing sync.Mutex // held while a request is written
 
 	mu      sync.Mutex
 	asked   int
 	answers map[int]chan *answer
 	events  []answer
 	more    chan struct{} // closed when there is an event; nil if nobody waits
-	err     error         // why nothing is read any more
+	err     error         // why the socket is no longer read
 }
 
-// An answer is a frame that the services send: see docs/wire/nameko.md, Websockets.
+// An answer is a frame from the services: see docs/wire/nameko.md, Websockets.
 type answer struct {
 	Type    string          `json:"type"`
 	Event   string          `json:"event"`
@@ -43,8 +43,8 @@ type answer struct {
 	ID      int             `json:"correlation_id"`
 }
 
-// Socket opens a websocket, in memory, by a request with the headers given, as an Authorization. It is closed when the test
-// ends. One that is refused fails the test.
+// Socket opens a websocket in memory. The request has the headers, such as Authorization. The
+// socket is closed when the test ends. If the services refuse it, the test fails.
 func (h *Host) Socket(headers ...http.Header) *Socket {
 	h.t.Helper()
 	all := http.Header{}
@@ -79,9 +79,9 @@ func (h *Host) Socket(headers ...http.Header) *Socket {
 	return s
 }
 
-// Call calls a method that has a row web.SocketMethod, with arguments by name, and stores its result in the pointer result,
-// unless that is nil. The error of the method is an *[rpc.Error], as over the broker. Without a deadline in ctx it waits for 30
-// seconds.
+// Call calls a method that has a row web.SocketMethod, with keyword arguments. It stores the result
+// in the pointer result, unless that is nil. An error of the method is an *[rpc.Error]. If ctx has
+// no deadline, Call waits for at most 30 seconds.
 func (s *Socket) Call(ctx context.Context, method string, result any, args rpc.Kwargs) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
@@ -99,7 +99,7 @@ func (s *Socket) Call(ctx context.Context, method string, result any, args rpc.K
 	if err == nil {
 		s.writing.Lock()
 		deadline, _ := ctx.Deadline()
-		_ = s.conn.SetWriteDeadline(deadline) // it has no way to fail
+		_ = s.conn.SetWriteDeadline(deadline) // cannot fail
 		err = s.conn.WriteMessage(websocket.TextMessage, frame)
 		s.writing.Unlock()
 	}
@@ -119,9 +119,9 @@ func (s *Socket) Call(ctx context.Context, method string, result any, args rpc.K
 	}
 }
 
-// Event returns the name of the next event, in the order in which they came, and stores its data in the pointer data, unless
-// that is nil. When the socket has been closed the error is a *[websocket.CloseError]. Without a deadline in ctx it waits for 30
-// seconds.
+// Event returns the name of the next event, in the order of arrival, and stores its data in the
+// pointer data, unless that is nil. If the socket was closed, the error is a
+// *[websocket.CloseError]. If ctx has no deadline, Event waits for at most 30 seconds.
 func (s *Socket) Event(ctx context.Context, data any) (string, error) {
 	ctx, cancel := limited(ctx)
 	defer cancel()
@@ -149,7 +149,7 @@ func (s *Socket) Event(ctx context.Context, data any) (string, error) {
 	}
 }
 
-// Close takes leave of the services, as a browser whose page is closed.
+// Close closes the socket with status 1000, as a browser does.
 func (s *Socket) Close() {
 	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 	if s.conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(time.Second)) != nil {
@@ -157,7 +157,7 @@ func (s *Socket) Close() {
 	}
 }
 
-// read takes what the services send, until the end.
+// read reads frames until the socket is closed.
 func (s *Socket) read() {
 	defer close(s.ended)
 	defer s.conn.Close()
@@ -177,7 +177,7 @@ func (s *Socket) read() {
 			s.answers[a.ID] <- &a
 			delete(s.answers, a.ID)
 		default:
-			s.err = errors.New("websocket: an answer to nothing: " + string(frame))
+			s.err = errors.New("websocket: answer without a request: " + string(frame))
 		}
 		if s.more != nil {
 			close(s.more)

@@ -46,7 +46,7 @@ func (c *Chat) Wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// What one says, those hear who have joined.
+// A message reaches the sockets that have joined.
 func TestChat(t *testing.T) {
 	h := servicetest.New(t, new(Chat))
 	ana, julio := h.Socket(), h.Socket()
@@ -62,7 +62,7 @@ func TestChat(t *testing.T) {
 	}
 }
 
-// Sockets are served without a port, and in a bubble without waiting: they outlive hours of pings.
+// In a bubble of synctest, sockets outlive hours of pings.
 func TestSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()

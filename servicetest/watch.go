@@ -9,27 +9,28 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// An Outcome is what a call of a row has come to, when its per-call values have ended and the middleware has returned.
+// An Outcome is the outcome of a call, after its per-call dependencies have ended and the
+// middleware has returned.
 type Outcome struct {
 	Call   *service.Call
 	Result any   // what the method returned
-	Err    error // nil for success
+	Err    error // nil if the call succeeded
 }
 
-// Watch takes note of every call of a row that ends from now on. Each call of next returns the next one of them, in their order,
-// and waits for it if it has not ended yet; after 30 seconds it fails the test, which is why only the test's own
-// goroutine may call it. Watch before what makes the call, then nothing is missed:
+// Watch records every call of a row that ends from now on. Each call of next returns the next
+// outcome, in order, and waits for it if necessary. After 30 seconds it fails the test, so only the
+// test's goroutine may call next. Call Watch before you trigger the call:
 //
 //	swept := h.Watch("orders.Sweep")
-//	… // what makes it run
+//	… // trigger it
 //	if got := swept(); got.Err != nil {
 //
-// To wait for a certain one, ask until it is the one:
+// To wait for a certain outcome, loop:
 //
 //	for got := swept(); got.Err != nil; got = swept() {
 //	}
 //
-// A call is noted before its caller has the reply. A row that is not there fails the test.
+// A call is recorded before its caller receives the reply. If there is no such row, the test fails.
 func (h *Host) Watch(row string) (next func() Outcome) {
 	h.t.Helper()
 	if _, err := h.row(row); err != nil {
@@ -43,26 +44,26 @@ func (h *Host) Watch(row string) (next func() Outcome) {
 		h.t.Helper()
 		o, ok := w.next(time.After(limit))
 		if !ok {
-			h.t.Fatalf("%s: no call of it, or no further one, has ended within %v", row, limit)
+			h.t.Fatalf("%s: no call has ended within %v", row, limit)
 		}
 		return o
 	}
 }
 
-// errPanicked is what is noted of a call whose own middleware did not return.
+// errPanicked is recorded for a call in which a middleware panicked.
 var errPanicked = errors.New("a middleware panicked")
 
 // observe is the outermost middleware.
 func (h *Host) observe(next service.Runner) service.Runner {
 	return func(ctx context.Context) (any, error) {
 		o := Outcome{Call: service.FromContext(ctx), Err: errPanicked}
-		defer func() { h.note(o) }()
+		defer func() { h.record(o) }()
 		o.Result, o.Err = next(ctx)
 		return o.Result, o.Err
 	}
 }
 
-func (h *Host) note(o Outcome) {
+func (h *Host) record(o Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, w := range h.watches[o.Call.Service+"."+o.Call.Row] {
@@ -70,11 +71,11 @@ func (h *Host) note(o Outcome) {
 	}
 }
 
-// A watch has the outcomes that were not asked for yet.
+// A watch holds the outcomes that have not been returned yet.
 type watch struct {
 	mu       sync.Mutex
 	outcomes []Outcome
-	more     chan struct{} // has an element when outcomes may have grown since the last look
+	more     chan struct{} // has an element when an outcome was added
 }
 
 func (w *watch) add(o Outcome) {
@@ -87,7 +88,7 @@ func (w *watch) add(o Outcome) {
 	}
 }
 
-// next takes the first outcome; false when there is none until late.
+// next removes the first outcome and returns it, or false if there is none before late.
 func (w *watch) next(late <-chan time.Time) (Outcome, bool) {
 	for {
 		w.mu.Lock()

@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// Outcomes come in order, each once, to each watch; those from before are not told.
+// Each watch gets each outcome once, in order, but no earlier ones.
 func TestWatchOrder(t *testing.T) {
 	h := servicetest.New(t, new(Greeting))
 	hello := func(name string) {
@@ -31,7 +31,7 @@ func TestWatchOrder(t *testing.T) {
 	}
 }
 
-// A watch sees what the middleware of the test's makes of a call, be it a panic.
+// A watch gets the outcome that the test's middleware returns, and a panic of it.
 func TestWatchMiddleware(t *testing.T) {
 	denied := errors.New("denied")
 	guard := func(next service.Runner) service.Runner {
@@ -60,11 +60,11 @@ func TestWatchMiddleware(t *testing.T) {
 	}
 }
 
-// What is waited for in vain, or cannot be, fails the test.
+// The test fails if no call ends in time, and if there is no such row.
 func TestWatchFails(t *testing.T) {
 	for _, tc := range []struct{ row, want string }{
-		{"greeting_service.Hello", "greeting_service.Hello: no call of it, or no further one, has ended within 30s"},
-		{"greeting_service.hello", "Watch: there is no row greeting_service.hello: there are greeting_service.Hello, greeting_service.Hang"},
+		{"greeting_service.Hello", "greeting_service.Hello: no call has ended within 30s"},
+		{"greeting_service.hello", "Watch: no such row greeting_service.hello: the rows are greeting_service.Hello, greeting_service.Hang"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := new(recorder)
