@@ -102,12 +102,12 @@ func TestMistakes(t *testing.T) {
 		t.Errorf("got exit status %d, want 1", got)
 	}
 	for _, want := range []string{
-		"orders: GetOrder: tag names 2 parameters, GetOrder takes 1 (int): write ",
+		"orders: GetOrder: the tag names 2 parameters, but GetOrder takes 1 (int) after ctx: add verbose ",
 		"orders: Missing: no such method: add ",
 		"orders: Count: parameter n: default 'x' does not fit int",
 		"orders: Late: unknown key timeot in its tag: did you mean timeout?",
 		`orders: Twice: method "sweep" is taken by the row Sweep: give `,
-		"users: mu: holds sync.Mutex by value (mu), and each call gets a copy: make ",
+		"users: mu: contains sync.Mutex by value (mu), but each call gets a copy of the service: use ",
 	} {
 		if !strings.Contains(p.Stderr(), want) {
 			t.Errorf("got:\n%s\nwant in it %s", p.Stderr(), want)
