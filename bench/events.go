@@ -55,7 +55,7 @@ func listenersOf(args []string) int {
 	return 8
 }
 
-// handleGomeko hosts the listeners in containers of their own, as processes would.
+// handleGomeko hosts each listener in a separate container, as separate processes would.
 func handleGomeko(ctx context.Context, r *role, args []string) error {
 	for range listenersOf(args) {
 		var s any = &Listener{handled: &r.handled}

@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// What follows shows that a call costs the same whatever else there is: callers that wait, messages that are queued, services
-// in its process.
+// This file measures that a call costs the same however many callers wait, messages are queued, and services
+// share the process.
 
 // A Hold answers nobody.
 type Hold struct {
@@ -29,7 +29,7 @@ func (*Hold) Hold(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// serveHold is serveGomeko with a second container, whose calls wait for ever, as many as its second argument says.
+// serveHold is serveGomeko with a second container, whose calls never return, as many as its second argument says.
 func serveHold(ctx context.Context, r *role, args []string) error {
 	if err := serveGomeko(ctx, r, args); err != nil {
 		return err
@@ -130,7 +130,7 @@ func flatGroups() []*group {
 	}}
 }
 
-// flatClaims expect that what there is much of adds at most a tenth to what a call costs.
+// flatClaims claim that a large number of these adds at most a tenth to the cost of a call.
 func flatClaims(scenario string, all []contestant) []claim {
 	var claims []claim
 	for _, c := range all[1:] {

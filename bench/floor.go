@@ -15,11 +15,12 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// What follows is the floor: what is left of a call when a client costs next to nothing, and so what the broker permits. Each
-// process is one goroutine, which answers all that it has read by one write. It has no limits, no recovery, no concurrency and
-// no codec: it puts a fixed text around the bytes that it got. So nobody would use it.
+// This file measures the floor: the cost of a call with a client that costs next to nothing, which is the
+// broker's share. Each process is one goroutine, which answers everything that it has read with one write. It
+// has no limits, no recovery, no concurrency and no codec, so it is of no other use.
 
-// A wire is a connection with one channel. What is sent is collected until there is nothing more to read, then written at once.
+// A wire is a connection with one channel. It collects output until there is nothing more to read, and then
+// writes it at once.
 type wire struct {
 	conn    net.Conn
 	in      *frame.Reader

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// A process is a child of this one, which does as it is told.
+// A process is a child process that plays one role.
 type process struct {
 	name  string
 	ready ready

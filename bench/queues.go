@@ -10,7 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// What follows measures brokers alone, with amqp091-go on TCP as their client.
+// This file measures brokers alone, with amqp091-go over TCP as the client.
 
 // fanOut is how many queues a message of the scenario fan-out goes to.
 const fanOut = 8

@@ -41,7 +41,7 @@ type report struct {
 	Error    string
 }
 
-// A role is what a process does for its contestant. What it is given ends with the process.
+// A role is what a process does for its contestant. Its fields live as long as the process.
 type role struct {
 	uri     string
 	call    func(ctx context.Context, text string) error // one call; nil: it only serves

@@ -15,7 +15,7 @@ type entry struct {
 	samples []sample
 }
 
-// A sample is one measurement. What is spent is spent by call.
+// A sample is one measurement. Costs are per call.
 type sample struct {
 	rate           float64 // calls a second, or deliveries
 	p50, p99       time.Duration

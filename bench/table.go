@@ -111,7 +111,7 @@ func (g *group) claim(b *strings.Builder, c claim) {
 		return
 	}
 	got, sign, verdict := e.over(base, c.figure), "≥", "met"
-	median := math.Round(got.median*100) / 100 // as it is printed
+	median := math.Round(got.median*100) / 100 // as the table prints it
 	missed := median < c.ratio
 	if c.figure.less {
 		missed, sign = median > c.ratio, "≤"

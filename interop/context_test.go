@@ -134,7 +134,7 @@ func (t tour) check(test *testing.T, data string, services ...string) {
 	}
 }
 
-// plain returns data as JSON has it.
+// plain returns data after a round trip through JSON.
 func plain(t *testing.T, data map[string]any) (got map[string]any) {
 	t.Helper()
 	text, err := json.Marshal(data)

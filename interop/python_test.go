@@ -69,7 +69,7 @@ type call struct {
 	ReplyTo     *string        `json:"reply_to,omitempty"` // in place of a queue: nobody waits for the reply
 }
 
-// An outcome is what became of a call, as Python sees it: a result, or what was raised.
+// An outcome is the outcome of a call as Python sees it: a result, or the exception that was raised.
 type outcome struct {
 	Result string `json:"result"` // Python's repr of it
 	JSON   string `json:"json"`

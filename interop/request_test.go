@@ -171,7 +171,7 @@ func (f *fixture) judge(t *testing.T, r request, replies <-chan amqp.Delivery) s
 	return fmt.Sprintf("it ends with %s, and leaves the request to the next one", victim.State())
 }
 
-// answer waits for what becomes of the request: a reply, or what a service does instead.
+// answer waits for the reply to the request, or for what a service does instead.
 func (f *fixture) answer(t *testing.T, r request, service string, replies <-chan amqp.Delivery) string {
 	t.Helper()
 	if r.method == "mark" {

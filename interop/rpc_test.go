@@ -90,7 +90,7 @@ var calls = []row{
 		"the error names Go's type, in place of kombu's EncodeError", "not sent: "}},
 }
 
-// refusal is the difference that who sends what is not read is told so, in what it reads.
+// refusal is the difference that a request in a format that is not accepted is answered, in that format.
 func refusal(contentType string) difference {
 	return difference{"it is answered, in the same serializer; Nameko drops it, and who called waits for ever",
 		`MalformedRequest: content_type "application/` + contentType + `" is not accepted: send application/json or application/x-msgpack`}
@@ -107,7 +107,7 @@ func (f *fixture) calls(t *testing.T) {
 	for _, r := range calls {
 		judged = append(judged, r.to("python_peer", "python_peer"))
 		if r.Service == "" {
-			r.Timeout = 0 // what Nameko does for ever is over soon; what we do takes as long as it takes
+			r.Timeout = 0 // a short limit is for calls that Nameko never answers; ours are answered
 		}
 		served = append(served, r.to("go_peer", "python_peer"))
 	}
@@ -125,7 +125,7 @@ func (f *fixture) calls(t *testing.T) {
 	}
 }
 
-// to returns the call as it is made of a peer, and over the other one.
+// to returns the call made to a peer, and through the other one.
 func (r row) to(peer, other string) call {
 	c := r.call
 	if c.Service == "" {
@@ -163,7 +163,7 @@ func (d difference) check(t *testing.T, who string, got, want outcome) {
 	}
 }
 
-// call makes a call from Go. What is not for Go to see is left out of its outcome.
+// call makes a call from Go. The outcome leaves out what Go does not see.
 func (f *fixture) call(t *testing.T, c call) outcome {
 	t.Helper()
 	ctx := t.Context()

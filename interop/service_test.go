@@ -47,7 +47,7 @@ func newGoPeer() *GoPeer { return &GoPeer{marks: make(chan string, 10)} }
 
 var errNotFound = rpc.NewError("peer.NotFound", "no such order")
 
-// What peer/peer.py raises.
+// failures are the exceptions that peer/peer.py raises.
 var failures = map[string]error{
 	"text":         rpc.NewError("builtins.ValueError", "bad value"),
 	"no arguments": &rpc.Error{Type: "ValueError", Path: "builtins.ValueError"},
@@ -191,7 +191,7 @@ type ran struct {
 	numbers []int
 }
 
-// A double is who has doubled a number, and to what.
+// A double is a doubled number, and the service that doubled it.
 type double struct {
 	By string `json:"by"`
 	N  int    `json:"n"`

@@ -151,7 +151,7 @@ func (f *fixture) exchange(t *testing.T, c codec.Codec, name string, value any, 
 	}
 }
 
-// unsent is what becomes of what cannot be sent.
+// unsent is the outcome of a call whose arguments cannot be sent.
 var unsent = outcome{Raised: "unsent"}
 
 // shown returns what is seen of a value: not the order in which an object was sent, nor in whose words it is refused.
