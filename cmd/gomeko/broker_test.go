@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// gomeko broker status tells the same of the embedded broker and of RabbitMQ.
+// gomeko broker status prints the same for the embedded broker and for RabbitMQ.
 func TestBrokerStatus(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) {
 		address, management := hosttest.FreeAddress(t), hosttest.FreeAddress(t)
@@ -37,7 +37,8 @@ func TestBrokerStatus(t *testing.T) {
 	check(t, "", []string{"broker", "--listen", "127.0.0.1:0", "--management", "0.0.0.0:0"}, 1, "", "is open to other machines")
 }
 
-// What RabbitMQ answered while a consumer's channel was closing, word for word but for what is not read.
+// The answers are those of a RabbitMQ in which a consumer's channel was closing, without the
+// members that the command does not read.
 func TestBrokerStatusWhileClosing(t *testing.T) {
 	answers := map[string]string{
 		"/api/overview":    `{"product_name":"RabbitMQ","rabbitmq_version":"3.10.8","node":"rabbit@localhost"}`,
@@ -87,7 +88,7 @@ func checkStatus(t *testing.T, uri, management, vhost, first string) {
 		vhost + " orders me 2 true " + name + " (1)",
 		vhost + " " + name + " guest running 1 status-test",
 	}
-	for deadline := time.Now().Add(hosttest.Timeout); ; time.Sleep(100 * time.Millisecond) { // RabbitMQ counts every five seconds
+	for deadline := time.Now().Add(hosttest.Timeout); ; time.Sleep(100 * time.Millisecond) { // RabbitMQ updates its counts every five seconds
 		p := start(t, "", "", "broker", "status", "--management", management)
 		status := p.Wait()
 		out := p.Stdout()
@@ -106,7 +107,7 @@ func checkStatus(t *testing.T, uri, management, vhost, first string) {
 
 func second[T any](_ T, err error) error { return err }
 
-// spaced puts one space where a table has several.
+// spaced replaces several spaces, as in a table, by one.
 func spaced(table string) string {
 	var b strings.Builder
 	for line := range strings.Lines(table) {

@@ -13,7 +13,7 @@ import (
 
 const julio = `print(n.rpc.greeting_service.hello(name="Julio"))`
 
-// TestHelloWorld is what a new user does first, with nothing but Go on the machine.
+// TestHelloWorld does what a new user does first, without a broker.
 func TestHelloWorld(t *testing.T) {
 	if l, err := net.Listen("tcp", "127.0.0.1:5672"); err == nil {
 		l.Close()
@@ -95,7 +95,7 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-// One start tells all mistakes of all services, each with what would be right.
+// One start reports all mistakes of all services, each with its correction.
 func TestMistakes(t *testing.T) {
 	p := start(t, "", "", "run", "./testdata/wrong", "--broker", "amqp://guest:guest@"+hosttest.FreeAddress(t)+"/")
 	if got := p.Wait(); got != 1 {

@@ -18,7 +18,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// Whoever gives a call up, a program or the command with Ctrl-C, ends the method's ctx in another process.
+// If a program cancels a call, or the command is interrupted with Ctrl-C, the method's ctx in
+// another process ends.
 func TestCancelled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		p := start(t, "", "", "run", "./testdata/work", "--broker", uri)
@@ -27,7 +28,7 @@ func TestCancelled(t *testing.T) {
 		reply := dial(t, uri).Client("worker").Go(ctx, "wait", "program")
 		p.Line("program waits")
 		cancel()
-		p.Line("program is told: CancelledError: cancelled by the caller")
+		p.Line("program was cancelled: CancelledError: cancelled by the caller")
 		if err := reply.Result(t.Context(), nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context canceled", err)
 		}
@@ -35,15 +36,15 @@ func TestCancelled(t *testing.T) {
 		call := start(t, "", "", "call", "worker.wait", "command", "--broker", uri)
 		p.Line("command waits")
 		call.Signal(syscall.SIGINT)
-		p.Line("command is told: CancelledError: cancelled by the caller")
+		p.Line("command was cancelled: CancelledError: cancelled by the caller")
 		if got := call.Wait(); got != 1 {
 			t.Errorf("got exit status %d, want 1:\n%s", got, call.Stderr())
 		}
 	})
 }
 
-// Calls from three processes, in Go, in the command's shell and in Python, are run by two instances. One of these gets
-// SIGTERM among them: each call is run once and answered once.
+// Two instances run the calls of three processes: Go, the shell and Python. Meanwhile one instance
+// gets SIGTERM. Each call must run once and be answered once.
 func TestStopUnderLoad(t *testing.T) {
 	const fromGo, fromShell, fromPython = 1000, 300, 300
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -113,7 +114,7 @@ print([r.result() for r in replies] == [2 * i for i in range(%[1]d, %[2]d)])
 	})
 }
 
-// countReplies listens to all that goes through the exchange of calls, until the func that it returns is called: that
+// countReplies counts the messages in the exchange of calls. The returned func ends this, and
 // returns the number of requests, and of replies by their correlation ids.
 func countReplies(t *testing.T, uri string) func(t *testing.T) (requests int, replies map[string]int) {
 	t.Helper()
@@ -145,8 +146,8 @@ func countReplies(t *testing.T, uri string) func(t *testing.T) (requests int, re
 	}
 }
 
-// startPython has Nameko make n calls at once, of numbers from first on, if it is there. The func that it returns waits for
-// the results and returns how many there are.
+// startPython makes n calls at once with Nameko, of numbers from first, if Nameko is installed. The
+// returned func waits for the results and returns their number.
 func startPython(t *testing.T, uri string, first, n int) func(t *testing.T) int {
 	t.Helper()
 	const python = "../../.venv/bin/python"
@@ -167,13 +168,13 @@ func startPython(t *testing.T, uri string, first, n int) func(t *testing.T) int 
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), python, "caller.py", uri) // which is as far from its folder
+	cmd := exec.CommandContext(t.Context(), python, "caller.py", uri) // the path is relative to its folder
 	cmd.Dir = "../../interop/peer"
 	cmd.Stdin = strings.NewReader(string(line) + "\n")
 	cmd.Stderr = t.Output()
 	results := make(chan []byte, 1)
 	go func() {
-		out, _ := cmd.Output() // what it did not say is missed
+		out, _ := cmd.Output() // the number of results is checked below
 		results <- out
 	}()
 	return func(t *testing.T) int {

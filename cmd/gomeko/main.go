@@ -6,7 +6,8 @@
 //	gomeko broker [--listen ADDRESS]                  run a broker in memory
 //	gomeko show-config [--config FILE]                print the configuration
 //
-// See gomeko --help for the flags that all of them share, and package runner for what a program of services does.
+// gomeko --help prints the flags of all commands. Package runner explains how a program of services
+// runs.
 package main
 
 import "github.com/gomeko/gomeko/runner"

@@ -25,7 +25,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	// Programs of the tests go to dir. Compiled packages stay where they are.
+	// Programs of the tests are written to dir. The cache of compiled packages is shared.
 	cache, err := exec.Command("go", "env", "GOCACHE").Output()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "go env:", err)
@@ -46,7 +46,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// start starts gomeko in dir, which is the tests' own by default.
+// start starts gomeko in dir. The default is the folder of the tests.
 func start(t *testing.T, dir, stdin string, args ...string) *hosttest.Process {
 	t.Helper()
 	cmd := exec.Command(gomeko, args...)
@@ -71,7 +71,7 @@ func check(t *testing.T, stdin string, args []string, status int, stdout string,
 	}
 }
 
-// startBroker starts a broker of its own process and returns its URI.
+// startBroker starts gomeko broker and returns its URI.
 func startBroker(t *testing.T, address string) (*hosttest.Process, string) {
 	t.Helper()
 	b := start(t, "", "", "broker", "--listen", address)

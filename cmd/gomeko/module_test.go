@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A user's own module, with gomeko in a folder beside it: the one file of its services.
+// The services of a user's module, beside a clone of gomeko.
 const (
 	shopService = `
 import (
@@ -76,8 +76,9 @@ var Module = fx.Module("shop", service.Provide(new(Greeting)), service.Provide(n
 `
 )
 
-// shop makes a module of files, with the gomeko of this clone in a folder beside it, and returns its folder. Like go mod
-// tidy, it leaves out of go.mod and go.sum the lines with a word of without: what its own code does not need.
+// shop makes a module of files that uses the gomeko of this clone, and returns its folder. As go
+// mod tidy does, it omits from go.mod and go.sum what the module's code does not need: lines with a
+// word of without.
 func shop(t *testing.T, files map[string]string, without ...string) string {
 	t.Helper()
 	clone, err := filepath.Abs("../..")
@@ -94,7 +95,7 @@ func shop(t *testing.T, files map[string]string, without ...string) string {
 	for name, text := range files {
 		write(t, root, "shop/"+name, text)
 	}
-	t.Setenv("GONOSUMDB", "*") // what is missing in go.sum is in the module cache
+	t.Setenv("GONOSUMDB", "*") // the module cache has what go.sum lacks
 	return filepath.Join(root, "shop")
 }
 
@@ -126,12 +127,12 @@ func write(t *testing.T, root, name, text string) {
 
 func TestOwnModule(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
-	command := []string{"spf13", "starlark", "liner", "runewidth"} // what only the generated main function needs
+	command := []string{"spf13", "starlark", "liner", "runewidth"} // needed only by the generated main function
 	imports := strings.Replace(shopService, "import (", "import (\n\t\"github.com/gomeko/gomeko/runner\"", 1)
 	for name, test := range map[string]struct {
 		files   map[string]string
 		without []string
-		run     string // of gomeko run
+		run     string // the arguments of gomeko run
 		starts  string
 	}{
 		"main":     {files: map[string]string{"main.go": "package main\n" + imports + shopMain}, run: ".", starts: "greeting_service"},
@@ -162,7 +163,7 @@ func TestOwnModule(t *testing.T) {
 	}
 }
 
-// listing returns names and contents of the files of a module.
+// listing returns the names and the contents of a module's files.
 func listing(t *testing.T, dir string) string {
 	t.Helper()
 	var all strings.Builder
@@ -180,7 +181,7 @@ func listing(t *testing.T, dir string) string {
 	return all.String()
 }
 
-// The tests of a user's module need neither port nor server.
+// The tests of a user's module need no port and no server.
 func TestOwnModuleTested(t *testing.T) {
 	dir := shop(t, map[string]string{"shop.go": "package shop\n" + shopService, "shop_test.go": shopTest})
 	cmd := exec.Command("go", "test", "./...")
@@ -190,7 +191,8 @@ func TestOwnModuleTested(t *testing.T) {
 	}
 }
 
-// What the go command or the compiler has to say is shown as it is; what it would not say in so many words is ours.
+// Messages of the go command and of the compiler are shown unchanged. For mistakes that they do not
+// explain, gomeko has messages.
 func TestOwnModuleMistakes(t *testing.T) {
 	for name, test := range map[string]struct {
 		files map[string]string

@@ -16,13 +16,13 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A reply that has been waited for.
+// A reply is the result of a call of sleep.
 type reply struct {
 	text string
 	err  error
 }
 
-// sleep calls the service sloth, and tells what came of it.
+// sleep calls the service sloth, and returns a channel with the result.
 func sleep(t *testing.T, uri string, seconds float64) <-chan reply {
 	t.Helper()
 	conn := dial(t, uri)
@@ -44,7 +44,7 @@ func dial(t *testing.T, uri string) *rpc.Caller {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		_ = conn.Close(ctx) // the broker may be gone
+		_ = conn.Close(ctx) // fails if the broker was killed
 	})
 	caller, err := rpc.NewCaller(t.Context(), conn, rpc.Config{Timeout: time.Minute})
 	if err != nil {
@@ -53,11 +53,12 @@ func dial(t *testing.T, uri string) *rpc.Caller {
 	return caller
 }
 
-// A call that runs when SIGTERM comes ends, and its caller gets the reply, be the broker elsewhere or in the program.
+// A call that runs at SIGTERM ends and its caller receives the reply, with an external and with an
+// embedded broker.
 func TestGracefulStop(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	embedded := "amqp://guest:guest@" + hosttest.FreeAddress(t) + "/"
-	t.Setenv("AMQP_URI", embedded) // is where the embedded broker listens
+	t.Setenv("AMQP_URI", embedded) // the address of the embedded broker
 	for name, test := range map[string]struct{ broker, uri string }{"broker": {uri, uri}, "embedded": {"embedded", embedded}} {
 		t.Run(name, func(t *testing.T) {
 			p := start(t, "", "", "run", "./testdata/slow", "--broker", test.broker)
@@ -76,7 +77,8 @@ func TestGracefulStop(t *testing.T) {
 	}
 }
 
-// When one service fails, those beside it in the process stop in order, and the process says why it has ended.
+// When one service fails, the other services of the process stop in order, and the last line is the
+// cause.
 func TestServiceFails(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	p := start(t, "", "", "run", "./testdata/torch", "./testdata/slow", "--broker", uri)
@@ -97,7 +99,7 @@ func TestServiceFails(t *testing.T) {
 	}
 }
 
-// A call that does not end with its time is answered, and then the log tells where it is.
+// A call that exceeds its timeout is answered, and later logged with its stack.
 func TestStuck(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	p := start(t, "", "", "run", "./testdata/slow", "--broker", uri)
@@ -115,7 +117,7 @@ func TestStuck(t *testing.T) {
 	}
 }
 
-// A second signal ends the program at once; the call goes back to the broker, for another one.
+// A second signal ends the program at once. The broker delivers the call to another program.
 func TestSecondSignal(t *testing.T) {
 	_, uri := startBroker(t, "127.0.0.1:0")
 	p := start(t, "", "", "run", "./testdata/slow", "--broker", uri)
@@ -148,8 +150,8 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// A service whose broker is killed answers again by itself when the broker is back; and one whose broker is gone for
-// good ends within its grace.
+// A service answers again after its broker was killed and restarted. If the broker stays down, a
+// stop ends within the grace period.
 func TestBrokerKilled(t *testing.T) {
 	b, uri := startBroker(t, "127.0.0.1:0")
 	config := filepath.Join(t.TempDir(), "config.yaml")
@@ -180,12 +182,12 @@ func TestBrokerKilled(t *testing.T) {
 	p.Signal(syscall.SIGTERM)
 	p.Wait()
 	if took := time.Since(began); took > time.Minute {
-		t.Errorf("took %s to end without a broker, want its grace of 3 s", took)
+		t.Errorf("took %s to end without a broker, want its grace period of 3 s", took)
 	}
 	p.Line("stopping services: sloth")
 }
 
-// What a broker says when it stops is how many messages nobody has taken.
+// When a broker stops, it prints the number of messages in its queues.
 func TestMessagesGone(t *testing.T) {
 	b, uri := startBroker(t, "127.0.0.1:0")
 	conn, err := transport.Dial(t.Context(), transport.Config{URI: uri})

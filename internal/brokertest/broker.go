@@ -6,8 +6,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Each runs f as the subtests embedded and rabbitmq, with the URI of a broker that has nothing on it yet. What f
-// leaves there is gone afterwards.
+// Each runs f as the subtests embedded and rabbitmq, with the URI of an empty broker. It deletes
+// afterwards what f leaves on it.
 func Each(t *testing.T, f func(t *testing.T, uri string)) {
 	t.Helper()
 	t.Run("embedded", func(t *testing.T) { f(t, Embedded(t)) })
@@ -30,8 +30,8 @@ func Channel(t testing.TB, uri string) *amqp.Channel {
 	return ch
 }
 
-// Bind returns the messages that an exchange routes by a key from now on. They are acknowledged as
-// they are delivered, from an exclusive queue that ends with the channel's connection.
+// Bind returns the messages that an exchange routes by a key after the call. They come from an
+// exclusive queue, without acknowledgements, until the channel's connection is closed.
 func Bind(t testing.TB, ch *amqp.Channel, exchange, key string) <-chan amqp.Delivery {
 	t.Helper()
 	q, err := ch.QueueDeclare("", false, true, true, false, nil)
@@ -48,8 +48,8 @@ func Bind(t testing.TB, ch *amqp.Channel, exchange, key string) <-chan amqp.Deli
 	return deliveries
 }
 
-// Depth returns the number of messages that are ready in a queue, and fails the test if there is no such queue.
-// Messages that a consumer holds unacknowledged do not count.
+// Depth returns the number of ready messages in a queue, without unacknowledged ones. It fails the
+// test if there is no such queue.
 func Depth(t testing.TB, uri, queue string) int {
 	t.Helper()
 	conn, err := amqp.Dial(uri)

@@ -56,7 +56,7 @@ func TestNode(t *testing.T) {
 	}
 }
 
-// dial opens a channel that confirms, for as long as the test runs or the broker lets it.
+// dial opens a channel with confirms, until the test ends or the broker closes it.
 func dial(t *testing.T, uri string) *amqp.Channel {
 	t.Helper()
 	conn, err := amqp.Dial(uri)
@@ -78,7 +78,7 @@ func dial(t *testing.T, uri string) *amqp.Channel {
 	return ch
 }
 
-// publish returns when the broker has the message, on its disk if the queue is durable.
+// publish returns when the broker has confirmed the message.
 func publish(t *testing.T, ch *amqp.Channel, queue string) {
 	t.Helper()
 	sent, err := ch.PublishWithDeferredConfirm("", queue, true, false, amqp.Publishing{DeliveryMode: amqp.Persistent})

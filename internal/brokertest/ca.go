@@ -17,13 +17,13 @@ import (
 
 // A CA issues certificates for a test.
 type CA struct {
-	File string // its own certificate, as PEM
+	File string // its certificate, as PEM
 
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// NewCA makes a CA of this name, whose files go with the test.
+// NewCA makes a CA with this name. Its files are deleted when the test ends.
 func NewCA(t testing.TB, name string) *CA {
 	t.Helper()
 	ca := &CA{}
@@ -36,8 +36,8 @@ func NewCA(t testing.TB, name string) *CA {
 	return ca
 }
 
-// Issue returns the files, as PEM, of a certificate with this common name for servers at hosts and for clients, and of
-// its key.
+// Issue returns the PEM files of a certificate and its key. The certificate has this common name,
+// and is valid for servers at hosts and for clients.
 func (ca *CA) Issue(t testing.TB, name string, hosts ...string) (cert, key string) {
 	t.Helper()
 	template := &x509.Certificate{
@@ -55,7 +55,7 @@ func (ca *CA) Issue(t testing.TB, name string, hosts ...string) (cert, key strin
 	return ca.issue(t, template)
 }
 
-// issue signs the certificate, itself if it is the first.
+// issue signs a certificate. The first one is self-signed.
 func (ca *CA) issue(t testing.TB, template *x509.Certificate) (cert, key string) {
 	t.Helper()
 	fatal := func(err error) {

@@ -1,7 +1,7 @@
-// Package brokertest gives tests brokers to run on: the embedded one, RabbitMQ, and RabbitMQ nodes of their own to
-// stop and kill.
+// Package brokertest provides brokers for tests: the embedded one, a RabbitMQ that tests share, and
+// private RabbitMQ nodes that a test may stop and kill.
 //
-// What holds on a broker has to hold on both, so a test of the wire is written once and run twice:
+// A test of the wire runs on both brokers:
 //
 //	func TestQueue(t *testing.T) {
 //		brokertest.Each(t, func(t *testing.T, uri string) {
@@ -10,9 +10,9 @@
 //		})
 //	}
 //
-// Its subtests are `embedded`, on a fresh broker, and `rabbitmq`, on a fresh virtual host of the RabbitMQ that
-// scripts/rabbitmq runs beside `make test`. Where there is none the test is skipped, with a line that says how to get
-// one; with CI=true it fails instead.
+// Its subtests are `embedded`, on a new broker, and `rabbitmq`, on a new virtual host of the
+// RabbitMQ that `make test` starts with scripts/rabbitmq. Without RabbitMQ the test is skipped,
+// with a message that says how to start it. With CI=true it fails.
 //
-// A test that takes the broker away starts a [Node].
+// A test that stops its broker starts a [Node].
 package brokertest

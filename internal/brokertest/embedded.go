@@ -9,8 +9,8 @@ import (
 	"github.com/gomeko/gomeko/broker"
 )
 
-// Embedded returns the URI of a fresh embedded broker on a free port of 127.0.0.1. It ends with the test, and what it
-// logs is the test's output.
+// Embedded returns the URI of a new embedded broker on a free port of 127.0.0.1. It is stopped when
+// the test ends, and logs to the test's output.
 func Embedded(t testing.TB) string {
 	t.Helper()
 	_, uri := embedded(t)

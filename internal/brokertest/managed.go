@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// Managed is [Each] for tests that ask the broker's management API as well, at the address api.
+// Managed is [Each] for tests that also use the broker's management API, at the address api.
 func Managed(t *testing.T, f func(t *testing.T, uri, api string)) {
 	t.Helper()
 	t.Run("embedded", func(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// A Node is a RabbitMQ node of one test, to be stopped and killed. Its methods return when it is done and fail the
-// test if it cannot be; they are for one goroutine at a time.
+// A Node is a private RabbitMQ node of a test, which may stop and kill it. Its methods return when
+// they are done, and fail the test if that is not possible. One goroutine at a time may call them.
 type Node struct {
 	t   testing.TB
 	dir string
@@ -27,8 +27,8 @@ type Node struct {
 	exited chan struct{} // closed when cmd has ended
 }
 
-// StartNode starts a node on free ports of 127.0.0.1, and ends it with the test. Without RabbitMQ on the machine the
-// test is skipped, or fails if CI=true.
+// StartNode starts a node on free ports of 127.0.0.1, until the test ends. If RabbitMQ is not
+// installed, the test is skipped, or fails if CI=true.
 func StartNode(t testing.TB) *Node {
 	t.Helper()
 	n := newNode(t)
@@ -36,9 +36,9 @@ func StartNode(t testing.TB) *Node {
 	return n
 }
 
-// StartTLSNode is StartNode for a node that speaks TLS too, on a port of its own, with a certificate of ca's for
-// 127.0.0.1. It asks clients for a certificate, takes those that have none, and logs in users named in a certificate
-// by EXTERNAL.
+// StartTLSNode is [StartNode] for a node that also serves TLS, on another port, with a certificate
+// of ca for 127.0.0.1. It requests certificates of clients, but accepts clients without one. With
+// the login method EXTERNAL, the user is the one that the certificate names.
 func StartTLSNode(t testing.TB, ca *CA) *Node {
 	t.Helper()
 	n := newNode(t)
@@ -68,19 +68,20 @@ func newNode(t testing.TB) *Node {
 	return n
 }
 
-// URI returns the address of the node's virtual host "/". It stays the same when the node is started again.
+// URI returns the URI of the node's virtual host "/". It does not change when the node is
+// restarted.
 func (n *Node) URI() string {
 	n.t.Helper()
 	return fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", n.port())
 }
 
-// TLSURI is URI for TLS, of a node that speaks it.
+// TLSURI is [Node.URI] for TLS, for nodes of [StartTLSNode].
 func (n *Node) TLSURI() string {
 	n.t.Helper()
 	return fmt.Sprintf("amqps://guest:guest@127.0.0.1:%d/", n.port()+4)
 }
 
-// Control runs rabbitmqctl on the node, which takes seconds, and returns what it prints.
+// Control runs rabbitmqctl on the node and returns its output. It takes seconds.
 func (n *Node) Control(args ...string) string {
 	n.t.Helper()
 	cmd := exec.CommandContext(n.t.Context(), script(n.t), append([]string{"ctl", n.dir}, args...)...)
@@ -104,7 +105,7 @@ func (n *Node) port() int {
 	return port
 }
 
-// write leaves a file for the script to find.
+// write writes a file that the script reads.
 func (n *Node) write(name, text string) {
 	n.t.Helper()
 	if err := os.WriteFile(filepath.Join(n.dir, name), []byte(text), 0o600); err != nil {
@@ -112,14 +113,14 @@ func (n *Node) write(name, text string) {
 	}
 }
 
-// Start starts the node again, on the data and the port that it had, and returns when it accepts connections.
+// Start starts the node again, with its data and its port, and returns when it accepts connections.
 func (n *Node) Start() {
 	n.t.Helper()
 	if n.cmd != nil {
 		n.t.Fatal("the node is running already")
 	}
 	out := &output{started: make(chan struct{})}
-	// The signal is for a test that dies without its cleanup. Whatever the node starts ends with it.
+	// The node is killed with its children if the test dies without its cleanup.
 	cmd := exec.Command("setpriv", "--pdeathsig", "KILL", script(n.t), "node", n.dir)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
@@ -128,7 +129,7 @@ func (n *Node) Start() {
 	exited := make(chan struct{})
 	go func() {
 		defer close(exited)
-		_ = cmd.Wait() // how it ended is the test's doing
+		_ = cmd.Wait() // the test ends it, so the status does not matter
 	}()
 	n.cmd, n.exited = cmd, exited
 	select {
@@ -140,14 +141,14 @@ func (n *Node) Start() {
 	}
 }
 
-// Kill ends the node with SIGKILL, as a machine that dies does. On a node that is down it does nothing.
+// Kill ends the node with SIGKILL. It does nothing if the node is down.
 func (n *Node) Kill() {
 	n.t.Helper()
 	n.end(syscall.SIGKILL)
 }
 
-// Stop shuts the node down in order: it closes its connections and saves what is durable. On a node that is down it
-// does nothing.
+// Stop shuts the node down in order: it closes its connections and saves durable queues and
+// messages. It does nothing if the node is down.
 func (n *Node) Stop() {
 	n.t.Helper()
 	n.end(syscall.SIGTERM)
@@ -165,9 +166,9 @@ func (n *Node) end(signal os.Signal) {
 	n.cmd = nil
 }
 
-// output keeps what a node prints, and sees in it that the node has started.
+// output collects the output of a node, and finds the line that says that the node has started.
 type output struct {
-	started chan struct{} // closed by the line that says so
+	started chan struct{} // closed when the node has started
 
 	mu   sync.Mutex
 	text bytes.Buffer

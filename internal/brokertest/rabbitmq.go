@@ -15,21 +15,21 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// RabbitMQ returns the URI of a fresh virtual host on the RabbitMQ that GOMEKO_RABBITMQ and GOMEKO_RABBITMQ_API name;
-// it is deleted, and its connections are closed, when the test ends. Without these variables the test is skipped, or
-// fails if CI=true.
+// RabbitMQ returns the URI of a new virtual host on the RabbitMQ that GOMEKO_RABBITMQ and
+// GOMEKO_RABBITMQ_API name. When the test ends, the virtual host is deleted and its connections are
+// closed. Without these variables the test is skipped, or fails if CI=true.
 func RabbitMQ(t testing.TB) string {
 	t.Helper()
 	uri, api := shared(t)
-	// The name says whose it is to someone who looks at the broker; the rest keeps equal names of other packages apart.
+	// The test's name is for people who look at the broker; the rest makes it unique.
 	vhost := url.PathEscape(strings.ReplaceAll(t.Name(), "/", ".") + "-" + rand.Text()[:8])
 	manage(t, http.MethodPut, api+"/api/vhosts/"+vhost, nil)
 	t.Cleanup(func() { manage(t, http.MethodDelete, api+"/api/vhosts/"+vhost, nil) })
 	return strings.TrimSuffix(uri, "/") + "/" + vhost
 }
 
-// DefaultVHost returns the URI of the virtual host "/" on that RabbitMQ, for tests that compare texts with its name in
-// them. What they make there they delete.
+// DefaultVHost returns the URI of the virtual host "/" on that RabbitMQ, for tests that compare
+// texts which contain its name. They must delete what they create.
 func DefaultVHost(t testing.TB) string {
 	t.Helper()
 	uri, _ := shared(t)
@@ -60,7 +60,7 @@ func manage(t testing.TB, method, address string, body any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// No connection is kept: its goroutines would look like leaks of the code under test.
+	// No idle connections: their goroutines would look like leaks of the code under test.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	response, err := client.Do(request)
 	if err != nil {

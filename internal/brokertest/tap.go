@@ -18,8 +18,8 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A Tap keeps what a process writes to the broker, so that tests see what no receiver does: the mandatory flag,
-// which properties are there, the types of header fields.
+// A Tap records what a process writes to the broker. So tests can check what a receiver does not
+// see: the mandatory flag, which properties are set, and the types of header fields.
 type Tap struct {
 	mu    sync.Mutex
 	conns []*tapped
@@ -28,7 +28,7 @@ type Tap struct {
 type tapped struct {
 	net.Conn
 
-	heard    chan struct{} // has a token when something came
+	heard    chan struct{} // has a token when the broker has written
 	mu       sync.Mutex
 	sent     bytes.Buffer
 	received bytes.Buffer
@@ -46,7 +46,7 @@ func (c *tapped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write keeps p before it writes it, and so before any answer to it.
+// Write records p before it writes it, so that the record is complete when the broker answers.
 func (c *tapped) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	c.sent.Write(p)
@@ -67,7 +67,7 @@ func (p *Tap) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return c, nil
 }
 
-// Cut cuts the connections that were made so far.
+// Cut closes the connections so far, without notice to the broker.
 func (p *Tap) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,16 +76,16 @@ func (p *Tap) Cut() {
 	}
 }
 
-// A Published message, as it went over the wire.
+// A Published is a message as it was written to the wire.
 type Published struct {
 	Exchange, Key string
 	Mandatory     bool
-	Properties    map[string]any // those that were there
-	Types         map[string]any // of the headers, as the vectors write them
+	Properties    map[string]any // those that were set
+	Types         map[string]any // of the headers, as in the vectors
 	Body          []byte
 }
 
-// Published returns what was published, in order.
+// Published returns the published messages, in order.
 func (p *Tap) Published(t testing.TB) []Published {
 	t.Helper()
 	var found []Published
@@ -103,7 +103,8 @@ func (p *Tap) Published(t testing.TB) []Published {
 	return found
 }
 
-// Confirmed waits until the broker has confirmed the publishing with the tag, on the first connection.
+// Confirmed waits until the broker has confirmed the publishing with the tag, on the first
+// connection.
 func (p *Tap) Confirmed(t testing.TB, tag uint64) {
 	t.Helper()
 	p.mu.Lock()
@@ -130,7 +131,7 @@ func (p *Tap) Confirmed(t testing.TB, tag uint64) {
 	}
 }
 
-// Declared returns the declarations, bindings, qos and consumers that were asked for, in order.
+// Declared returns the declare, bind, qos and consume methods that were sent, in order.
 func (p *Tap) Declared(t testing.TB) []frame.Method {
 	t.Helper()
 	return slices.DeleteFunc(p.Sent(t), func(m frame.Method) bool {
@@ -142,18 +143,18 @@ func (p *Tap) Declared(t testing.TB) []frame.Method {
 	})
 }
 
-// Sent returns all methods that were sent, in order, one connection after the other.
+// Sent returns all methods that were sent, in order, one connection after another.
 func (p *Tap) Sent(t testing.TB) (found []frame.Method) {
 	t.Helper()
 	p.read(t, func(m frame.Method) {
-		copied := reflect.New(reflect.TypeOf(m).Elem()) // m is valid until the next one
+		copied := reflect.New(reflect.TypeOf(m).Elem()) // m is valid until the next method
 		copied.Elem().Set(reflect.ValueOf(m).Elem())
 		found = append(found, copied.Interface().(frame.Method))
 	}, nil, nil)
 	return found
 }
 
-// read goes through all that was sent so far.
+// read parses everything that was sent so far.
 func (p *Tap) read(t testing.TB, method func(frame.Method), header func(frame.Header), body func([]byte)) {
 	t.Helper()
 	p.mu.Lock()
@@ -168,7 +169,7 @@ func (p *Tap) read(t testing.TB, method func(frame.Method), header func(frame.He
 	}
 }
 
-// frames goes through what is whole in r.
+// frames parses the complete frames in r.
 func frames(t testing.TB, r *frame.Reader, method func(frame.Method), header func(frame.Header), body func([]byte)) {
 	t.Helper()
 	r.SetMaxSize(1 << 20)
@@ -199,7 +200,8 @@ func frames(t testing.TB, r *frame.Reader, method func(frame.Method), header fun
 	}
 }
 
-// properties returns the properties that are there by their names in the vectors, and the types of the headers.
+// properties returns the properties that are set, by their names in the vectors, and the types of
+// the headers.
 func properties(p frame.Properties) (found, types map[string]any) {
 	found = map[string]any{}
 	for name, property := range map[string]frame.Property{
@@ -237,7 +239,7 @@ func properties(p frame.Properties) (found, types map[string]any) {
 	return found, types
 }
 
-// field returns a header's value as the vectors have it, and the letter of its type.
+// field returns a header's value as in the vectors, and the letter of its type.
 func field(v any) (value, letter any) {
 	switch v := v.(type) {
 	case string:

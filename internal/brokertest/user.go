@@ -17,8 +17,8 @@ type User struct {
 	vhost string
 }
 
-// NewUser makes a user without any permission on the virtual host of uri, which is [RabbitMQ]'s. It is deleted when
-// the test ends.
+// NewUser makes a user without permissions on the virtual host of uri, which is from [RabbitMQ].
+// The user is deleted when the test ends.
 func NewUser(t testing.TB, uri string) *User {
 	t.Helper()
 	_, api := shared(t)
@@ -32,20 +32,20 @@ func NewUser(t testing.TB, uri string) *User {
 	return u
 }
 
-// URI returns the address that NewUser was given, with this user.
+// URI returns the URI that was passed to NewUser, with this user.
 func (u *User) URI(password string) string {
 	uri := *u.uri
 	uri.User = url.UserPassword(u.Name, password)
 	return uri.String()
 }
 
-// Password sets the password, which is "secret" at first.
+// Password sets the password, which is initially "secret".
 func (u *User) Password(password string) {
 	u.t.Helper()
 	manage(u.t, http.MethodPut, u.address(), map[string]string{"password": password, "tags": ""})
 }
 
-// Grant sets the permissions on the virtual host, as regular expressions of names: "" is none.
+// Grant sets the permissions on the virtual host, as regular expressions of names. "" grants none.
 func (u *User) Grant(configure, write, read string) {
 	u.t.Helper()
 	manage(u.t, http.MethodPut, u.api+"/api/permissions/"+u.vhost+"/"+u.Name,

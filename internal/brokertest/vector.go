@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// A Vector is what real Nameko processes sent, as it was captured.
+// A Vector is a capture of messages that real Nameko processes sent.
 type Vector struct {
 	Name      string         `json:"name"`
 	Messages  []Message      `json:"messages"`
@@ -28,10 +28,10 @@ type Vector struct {
 	Exception *struct {
 		Type string `json:"type"`
 		Text string `json:"str"`
-	} `json:"python_exception"` // what came of it in Python
+	} `json:"python_exception"` // that the caller in Python received
 }
 
-// A Message of a Vector is one that was published, or returned.
+// A Message is a message of a Vector that was published or returned.
 type Message struct {
 	Method     string         `json:"method"`
 	From       string         `json:"from"`
@@ -42,10 +42,10 @@ type Message struct {
 	Types      map[string]any `json:"header_field_types"`
 	Body       string         `json:"body_utf8"`
 	Binary     []byte         `json:"body_base64"`
-	Length     int            `json:"body_length"` // of a Body that was not kept whole
+	Length     int            `json:"body_length"` // of a Body that was truncated
 }
 
-// A Frame of a Vector is a method, to the broker ("c2s") or from it.
+// A Frame is a method of a Vector, to the broker ("c2s") or from it.
 type Frame struct {
 	Direction string `json:"dir"`
 	Method    string `json:"method"`
@@ -64,13 +64,13 @@ type Frame struct {
 	} `json:"args"`
 }
 
-// Vectors returns a group of vectors, which is a file of the test's testdata.
+// Vectors returns a group of vectors, which is a file in the test's testdata.
 func Vectors(t testing.TB, group string) []Vector {
 	t.Helper()
 	return VectorsOf[Vector](t, group)
 }
 
-// VectorsOf returns a group of vectors that have other members than most.
+// VectorsOf returns a group of vectors with other members than a [Vector].
 func VectorsOf[V any](t testing.TB, group string) []V {
 	t.Helper()
 	data, err := os.ReadFile("testdata/" + group + ".json")
@@ -89,7 +89,7 @@ func VectorsOf[V any](t testing.TB, group string) []V {
 // Content returns the body of m.
 func (m Message) Content() []byte { return append([]byte(m.Body), m.Binary...) }
 
-// Publishing returns m as amqp091-go publishes it, with headers of the types that it had.
+// Publishing returns m for amqp091-go, with its headers in their types.
 func (m Message) Publishing() amqp.Publishing {
 	text := func(name string) string { s, _ := m.Properties[name].(string); return s }
 	p := amqp.Publishing{
@@ -105,7 +105,7 @@ func (m Message) Publishing() amqp.Publishing {
 	return p
 }
 
-// Headers returns the headers of m in their types.
+// Headers returns the headers of m with their types.
 func (m Message) Headers() amqp.Table {
 	headers := amqp.Table{}
 	raw, _ := m.Properties["headers"].(map[string]any)
@@ -115,7 +115,7 @@ func (m Message) Headers() amqp.Table {
 	return headers
 }
 
-// typed returns the value that a vector has as JSON and the letter of its type.
+// typed returns the value of a header from its JSON and the letter of its type.
 func typed(value, letter any) any {
 	if nested, ok := letter.([]any); ok {
 		switch nested[0] {
@@ -152,7 +152,7 @@ func typed(value, letter any) any {
 	return value
 }
 
-// Equal compares a published message with a captured one, in all but the ids.
+// Equal compares a published message with a captured one, except for ids.
 func (got Published) Equal(t testing.TB, want Message) {
 	t.Helper()
 	if d := got.Difference(want); d != "" {
@@ -160,7 +160,8 @@ func (got Published) Equal(t testing.TB, want Message) {
 	}
 }
 
-// Difference says in what a published message differs from a captured one, the ids aside; "" is in nothing.
+// Difference describes the differences between a published message and a captured one, except for
+// ids. It returns "" if they are equal.
 func (got Published) Difference(want Message) string {
 	var found []string
 	for _, c := range []struct {
@@ -183,7 +184,7 @@ func (got Published) Difference(want Message) string {
 	return strings.Join(found, "\n")
 }
 
-// marshalled returns v as JSON, maps in order and numbers alike, without its ids.
+// marshalled returns v as JSON without ids, with sorted maps and uniform numbers.
 func marshalled(v any) string {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -192,11 +193,11 @@ func marshalled(v any) string {
 	return id.ReplaceAllString(string(data), "<id>")
 }
 
-// id is what differs from run to run.
+// id matches what differs from run to run.
 var id = regexp.MustCompile(`[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}`)
 
-// SameBody compares bodies: as JSON if they are that, the ids aside, otherwise by the byte. 2 and 2.0 differ, and so do
-// objects whose first keys do.
+// SameBody compares bodies: as JSON without ids if they are JSON, otherwise byte by byte. 2 and 2.0
+// are different, like objects with different first keys.
 func SameBody(got, want []byte) bool {
 	if bytes.Equal(got, want) {
 		return true
@@ -209,10 +210,10 @@ func SameBody(got, want []byte) bool {
 
 var (
 	firstKey = regexp.MustCompile(`^{"[^"]*"`)
-	odd      = regexp.MustCompile(`(-?Infinity|NaN)|"\\(ud83d)"`) // what Python writes and encoding/json does not read
+	odd      = regexp.MustCompile(`(-?Infinity|NaN)|"\\(ud83d)"`) // written by Python, not read by encoding/json
 )
 
-// numbered decodes JSON in which 2 and 2.0 differ, and 1e+16 and 1e16 do not.
+// numbered decodes JSON so that 2 and 2.0 differ, and 1e+16 and 1e16 do not.
 func numbered(body []byte) (v any, err error) {
 	d := json.NewDecoder(bytes.NewReader(odd.ReplaceAll(body, []byte(`"odd: $1$2"`))))
 	d.UseNumber()
@@ -240,7 +241,8 @@ func floats(v any) any {
 	return v
 }
 
-// Declarations returns the declarations, bindings and consumers of a vector, each once, as a line whose ids are left out.
+// Declarations returns the declarations, bindings and consumers of a vector, each once, as a line
+// without ids.
 func (v Vector) Declarations() map[string]bool {
 	lines := map[string]bool{}
 	for _, f := range v.Frames {
@@ -264,7 +266,7 @@ func (v Vector) Declarations() map[string]bool {
 	return lines
 }
 
-// Declarations returns what [Vector.Declarations] does, of what went through the tap.
+// Declarations is [Vector.Declarations] for the methods that the tap has recorded.
 func (p *Tap) Declarations(t testing.TB) map[string]bool {
 	t.Helper()
 	lines := map[string]bool{}

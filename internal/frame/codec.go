@@ -81,7 +81,7 @@ func (c *codec) shortstr(v *string) {
 	*v = c.name(c.next(int(n)))
 }
 
-// name returns b as a string, from the cache if it is there.
+// name returns b as a string, from the cache if it has it.
 func (c *codec) name(b []byte) string {
 	s, ok := c.names[string(b)]
 	if !ok {

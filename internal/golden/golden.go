@@ -1,5 +1,6 @@
-// Package golden holds files of the project to what its tests find: the tables of golden vectors in docs/wire, and
-// any other page or expectation that is written by a test. With the flag -update a test writes its file instead.
+// Package golden compares files of the project with the results of its tests: the tables of golden
+// vectors in docs/wire, and other pages that a test writes. With the flag -update, the test writes
+// its file.
 //
 //	golden.File(t, "testdata/mistakes.txt", []byte(err.Error()))
 //	golden.Table(t, "rpc", "Requests, replies and errors.", rows)
@@ -16,7 +17,8 @@ import (
 
 var update = flag.Bool("update", false, "write the files that the tests hold to what they find")
 
-// File fails t where the file at path, relative to the test's folder, is not what was got; with -update it is written.
+// File fails t if the file at path, relative to the test's folder, differs from got. With -update
+// it writes the file.
 func File(t testing.TB, path string, got []byte) {
 	t.Helper()
 	want, err := os.ReadFile(path)
@@ -34,15 +36,15 @@ func File(t testing.TB, path string, got []byte) {
 	}
 }
 
-// A Row is what one golden vector came to: equal, different on purpose, or not replayed.
+// A Row is the result of one golden vector: equal, different on purpose, or not replayed.
 type Row struct {
 	Group, Vector string
 	Differs       string // why it is different; empty where what we send is equal
 	Untried       string // why it is not replayed; empty if it is
 }
 
-// Table holds docs/wire/section.md to rows, in their order, under a heading and the text intro. It is called from the
-// tests of packages at the top of the module.
+// Table compares docs/wire/section.md with rows, in their order, under a heading and the text
+// intro. It must be called from the tests of top-level packages.
 func Table(t testing.TB, section, intro string, rows []Row) {
 	t.Helper()
 	var b strings.Builder

@@ -6,18 +6,21 @@ import (
 	"testing"
 )
 
-// Outcomes are what replays of vectors came to: by the vector's name in what it was different, "" in nothing.
+// Outcomes are the results of replayed vectors: the difference by the vector's name, "" if it was
+// equal.
 type Outcomes map[string]string
 
-// Note adds what one replay came to. What was different once, on one of two brokers say, is different.
+// Note adds the result of a replay. A vector that was different once, for example on one of two
+// brokers, stays different.
 func (o Outcomes) Note(vector, difference string) {
 	if o[vector] == "" {
 		o[vector] = difference
 	}
 }
 
-// Rows returns the rows of the vectors of a group. purposes has those that are different on purpose, and why. It fails t
-// for a vector that was not replayed, one that is different and has no purpose, and one that has one and is equal.
+// Rows returns the rows of the vectors of a group. purposes has the reasons of vectors that are
+// different on purpose. Rows fails t if a vector was not replayed, if one is different without a
+// reason, and if one with a reason is equal.
 func (o Outcomes) Rows(t testing.TB, group string, vectors []string, purposes map[string]string) (rows []Row) {
 	t.Helper()
 	for _, name := range vectors {

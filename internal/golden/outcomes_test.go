@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/internal/golden"
 )
 
-// A recorder is a testing.TB that keeps what goes wrong.
+// A recorder is a testing.TB that records failures.
 type recorder struct {
 	testing.TB
 	errors []string
@@ -20,11 +20,12 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.errors = append(r.errors, fmt.Sprintf(format, args...))
 }
 
-// A difference that nobody meant fails, one that is gone does, and so does a vector without a replay, or a purpose without a vector.
+// These fail: a difference without a reason, a reason without a difference, a vector without a
+// replay, and a reason without a vector.
 func TestRows(t *testing.T) {
 	found := golden.Outcomes{}
 	for vector, differences := range map[string][]string{"same": {"", ""}, "meant": {"", "more"}, "unmeant": {"less", ""}, "gone": {"", ""}} {
-		for _, d := range differences { // on one broker and the other
+		for _, d := range differences { // on each broker
 			found.Note(vector, d)
 		}
 	}

@@ -89,8 +89,8 @@ func (a *App) why(f *field, opts []fx.Option) error {
 	return inWords(err)
 }
 
-// Start runs the start hooks of the application in order. If one fails, the stop hooks of those that
-// succeeded are run. Errors name the constructor that appended the hook.
+// Start runs the start hooks of the application in order. If one fails, the stop hooks of those
+// that succeeded are run. Errors name the constructor that appended the hook.
 //
 // If ctx ends, Start returns without waiting for the hook that runs, and fx runs no stop hooks.
 func (a *App) Start(ctx context.Context) error { return a.hooks(ctx, a.app.Start) }

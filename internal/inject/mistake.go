@@ -151,7 +151,7 @@ var (
 	meant   = regexp.MustCompile(`^(.*) \(did you mean (?:to use )?(?:one of )?(.*)\?\)$`)
 )
 
-// configuring is the package whose Configure asks the application for a value, in a function of its own.
+// configuring is the package whose Configure requests a value from the application.
 const configuring = "github.com/gomeko/gomeko/service"
 
 // function returns the name of the function that dig writes as

@@ -13,8 +13,8 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// drained waits until there are as many queues, all of them empty, and nothing of them unacknowledged. One that a process
-// left behind which was killed at its start goes by itself within a minute.
+// drained waits until there are this many queues, all of them empty, without unacknowledged
+// messages. A queue of a process that was killed while it started is deleted within a minute.
 func drained(t *testing.T, node *brokertest.Node, many int) {
 	t.Helper()
 	for deadline := time.Now().Add(hosttest.Timeout); ; {
@@ -28,7 +28,7 @@ func drained(t *testing.T, node *brokertest.Node, many int) {
 	}
 }
 
-// queues lists the queues, with what is ready in them and what is unacknowledged.
+// queues lists the queues with their numbers of ready and of unacknowledged messages.
 func queues(node *brokertest.Node) string {
 	return node.Control("list_queues", "name", "messages_ready", "messages_unacknowledged", "--no-table-headers")
 }
@@ -51,13 +51,13 @@ func (s *sockets) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return conn, nil
 }
 
-// cut cuts some of those that were made so far, or all.
+// cut closes some of the connections so far, or all.
 func (s *sockets) cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, conn := range s.conns {
 		if rand.N(2) == 0 {
-			_ = conn.(*net.TCPConn).SetLinger(0) // the broker hears of it as of a crash
+			_ = conn.(*net.TCPConn).SetLinger(0) // the broker sees a reset, as after a crash
 			conn.Close()
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Echo answers sooner or later.
+// Echo returns its argument after a delay.
 type Echo struct {
 	_ service.Name `service:"echo"`
 
@@ -34,9 +34,10 @@ var errFailed = rpc.NewError("soak.Failed", "it failed")
 
 func (e *Echo) Fail(context.Context) error { return errFailed }
 
-// TestSoakCalls calls a service in two processes, while connections on both sides are cut, the processes are killed, and
-// the broker is stopped and killed. Each call ends in time, with its result or an error that says what happened; when all
-// is over calls succeed again, and nothing is left of the others.
+// TestSoakCalls calls a service in two processes, while connections on both sides are cut,
+// processes are killed, and the broker is stopped and killed. Each call must end in time, with its
+// result or an error that says what happened. Afterwards calls must succeed, and no message of the
+// others may remain.
 func TestSoakCalls(t *testing.T) {
 	span, happenings := 4*time.Second, []string{killProcess, cutProcess, cutCallers, stopBroker}
 	if whole() {
@@ -45,7 +46,7 @@ func TestSoakCalls(t *testing.T) {
 	}
 	chance := chance(t)
 	node := brokertest.StartNode(t)
-	nobody := func(line string) { t.Errorf("a process told %q", line) }
+	nobody := func(line string) { t.Errorf("a process reported %q", line) }
 	processes := []*process{start(t, "echo", node.URI(), nobody), start(t, "echo", node.URI(), nobody)}
 	for _, p := range processes {
 		p.wait()

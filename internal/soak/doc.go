@@ -1,6 +1,7 @@
-// Package soak holds no code but tests: load on services in processes of their own, while these are killed, connections
-// are cut, and the broker is stopped and started.
+// Package soak has only tests. They put load on services in several processes, while processes are
+// killed, connections are cut, and the broker is stopped and started.
 //
-// The tests are small, seconds each, unless GOMEKO_SOAK=1, as `make soak` sets it. What happens when is drawn by a seed that
-// each run prints: GOMEKO_SOAK_SEED repeats it, as far as load and time on the machine repeat.
+// The tests take seconds, or minutes with GOMEKO_SOAK=1, which `make soak` sets. A random seed
+// selects the failures and their order. Each run prints it, and GOMEKO_SOAK_SEED repeats it, as far
+// as the load of the machine allows.
 package soak

@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Pool tells of each event that it handles.
+// Pool reports each event that it handles.
 type Pool struct {
 	_ service.Name `service:"pool"`
 
@@ -27,14 +27,14 @@ type Pool struct {
 	}
 }
 
-// A numbered is an event. One whose dispatch has failed is dispatched again, as another attempt.
+// A numbered is an event. If its dispatch fails, it is dispatched again as another attempt.
 type numbered struct {
 	ID      int `json:"id"`
 	Attempt int `json:"attempt"`
 }
 
-// OnNumbered takes a moment, so that a process that is killed is at many of them. It tells of the event before that is
-// acknowledged.
+// OnNumbered takes some time, so that a process handles many events when it is killed. It reports
+// the event before the acknowledgement.
 func (p *Pool) OnNumbered(ctx context.Context, n numbered) error {
 	select {
 	case <-time.After(rand.N(50 * time.Millisecond)):
@@ -45,8 +45,9 @@ func (p *Pool) OnNumbered(ctx context.Context, n numbered) error {
 	return err
 }
 
-// TestSoakEvents dispatches events to a pool of two processes. Now and then one of these is killed and started again, or
-// the broker is stopped or killed, and started again. What was confirmed is handled at least once, and nothing is stuck.
+// TestSoakEvents dispatches events to a pool of two processes. From time to time a process is
+// killed and started again, or the broker is stopped or killed and started again. Every confirmed
+// event must be handled at least once, and no event may remain in a queue.
 func TestSoakEvents(t *testing.T) {
 	many, kills, stops := 3_000, 2, []string{stopBroker}
 	if whole() {
@@ -58,7 +59,7 @@ func TestSoakEvents(t *testing.T) {
 	tally := newTally()
 	pool := []*process{start(t, "pool", node.URI(), tally.tell), start(t, "pool", node.URI(), tally.tell)}
 	for _, p := range pool {
-		p.wait() // or there is no queue yet
+		p.wait() // until its queue exists
 	}
 	s := newSource(t, node.URI(), many, tally)
 	for _, h := range schedule(chance, many, append(slices.Repeat([]string{killProcess}, kills), stops...)...) {
@@ -83,20 +84,21 @@ func TestSoakEvents(t *testing.T) {
 	for _, p := range pool {
 		p.stop()
 	}
-	drained(t, node, 1) // and nothing was given back
+	drained(t, node, 1) // no event was requeued
 	doubles := tally.check(t, s)
 	t.Logf("%d events, processes killed: %d, broker taken away: %d, %.1f s; dispatched again after an error: %d, handled again: %d, not marked as redelivered: %d",
 		many, kills, len(stops), time.Since(begin).Seconds(), s.again(), doubles, tally.unmarked)
-	// A kill doubles at most what the process had taken, and a stop of the broker what both had.
+	// A kill repeats at most the events that the process had, a stop of the broker those that both
+	// had.
 	if limit := prefetch * (kills + len(pool)*len(stops)); doubles > limit {
 		t.Errorf("got %d events handled more than once, want at most %d", doubles, limit)
 	}
 }
 
-// prefetch is how many events a process takes at once: what max_workers is unless it is set.
+// prefetch is how many events a process has at once: the default of max_workers.
 const prefetch = 100
 
-// reach waits until as many events are handled.
+// reach waits until this many events are handled.
 func reach(t *testing.T, node *brokertest.Node, tally *tally, many int) {
 	t.Helper()
 	select {
@@ -106,7 +108,7 @@ func reach(t *testing.T, node *brokertest.Node, tally *tally, many int) {
 	}
 }
 
-// A source dispatches events, several at once, each until it is confirmed.
+// A source dispatches events concurrently, and repeats each until it is confirmed.
 type source struct {
 	sent []int // how often each was dispatched
 	wg   sync.WaitGroup

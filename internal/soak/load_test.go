@@ -16,10 +16,10 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// slack is for a machine that has other things to do.
+// slack is how late a call may end, because the machine may be busy.
 const slack = 5 * time.Second
 
-// A load is callers that call all the time.
+// A load is a number of callers that call continuously.
 type load struct {
 	sockets sockets
 	conns   []*transport.Conn
@@ -30,10 +30,10 @@ type load struct {
 	grown   int64
 
 	mu       sync.Mutex
-	away     bool      // the broker
-	back     time.Time // when it was there again
+	away     bool      // whether the broker is down
+	back     time.Time // when it was last started again
 	outcomes map[string]int
-	latest   time.Duration // by how much a call has ended after its limit
+	latest   time.Duration // the longest time between a call's limit and its end
 	wrong    []string
 }
 
@@ -44,7 +44,7 @@ func newLoad(t *testing.T, uri string, chance *rand.Rand) *load {
 	l.cancel = cancel
 	t.Cleanup(func() {
 		l.wg.Wait()
-		_ = l.hangUp(context.Background()) // again, if all went well
+		_ = l.hangUp(context.Background()) // a second time if the test succeeds
 	})
 	for range 2 {
 		conn, err := transport.Dial(t.Context(), transport.Config{URI: uri, Dial: l.sockets.Dial})
@@ -70,7 +70,8 @@ func newLoad(t *testing.T, uri string, chance *rand.Rand) *load {
 	return l
 }
 
-// call makes a call of some kind and checks how it ends. It is not one of ctx, for it has to end by itself.
+// call makes a random call and checks its outcome. Its context is not that of the load, because
+// each call must end without help.
 func (l *load) call(echo rpc.Client, chance *rand.Rand) {
 	kind := []string{"hasty", "patient", "slow", "fail", "late", "cancelled"}[chance.IntN(6)]
 	limit := draw(chance, time.Second)
@@ -110,7 +111,8 @@ func (l *load) call(echo rpc.Client, chance *rand.Rand) {
 	case errors.Is(err, context.Canceled):
 		outcome, ok = "cancelled", kind == "cancelled"
 	case errors.Is(err, rpc.ErrTimeout):
-		// A service that is killed or cut off while it works on a call leaves it to another. A broker may take a reply with it.
+		// If a service is killed or disconnected, another one repeats the call. If the broker is
+		// stopped, a reply may be lost.
 		outcome, ok = "timeout", took > limit/2 && (kind != "patient" || l.wasAway(begin))
 	case errors.Is(err, rpc.ErrConnectionLost):
 		outcome = "connection lost"
@@ -126,7 +128,7 @@ func (l *load) call(echo rpc.Client, chance *rand.Rand) {
 	}
 }
 
-// without takes the broker away for a while.
+// without runs end, which ends the broker, and starts the broker again.
 func (l *load) without(node *brokertest.Node, end func()) {
 	l.mu.Lock()
 	l.away = true
@@ -138,14 +140,14 @@ func (l *load) without(node *brokertest.Node, end func()) {
 	l.away, l.back = false, time.Now()
 }
 
-// wasAway reports whether the broker was away since then.
+// wasAway reports whether the broker was down since a time.
 func (l *load) wasAway(since time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.away || l.back.After(since)
 }
 
-// stop ends the load, and checks it.
+// stop ends the load and reports calls with a wrong outcome.
 func (l *load) stop(t *testing.T) {
 	t.Helper()
 	l.cancel()
@@ -167,7 +169,7 @@ func (l *load) recovered(t *testing.T) {
 		defer cancel()
 		var got int
 		if err := caller.Client("echo").Call(ctx, "echo", &got, 7, 0); err != nil || got != 7 {
-			t.Errorf("caller %d, when all is well again: got %d, %v, want 7", i, got, err)
+			t.Errorf("caller %d, after recovery: got %d, %v, want 7", i, got, err)
 		}
 	}
 }
@@ -204,7 +206,7 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// draw draws a time up to a limit, but not none.
+// draw returns a random time between a tenth of limit and limit.
 func draw(chance *rand.Rand, limit time.Duration) time.Duration {
 	return limit/10 + time.Duration(chance.Int64N(int64(limit-limit/10)))
 }

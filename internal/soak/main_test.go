@@ -9,7 +9,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// roles are what a process of a soak can host.
+// roles are the services that a process can host, by role.
 var roles = map[string]func() any{
 	"pool": func() any { return new(Pool) },
 	"echo": func() any { return new(Echo) },
@@ -22,10 +22,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// whole says that the soak is to last.
+// whole reports whether the long version of the tests must run.
 func whole() bool { return os.Getenv("GOMEKO_SOAK") != "" }
 
-// chance returns what draws when things happen.
+// chance returns the source of random failures.
 func chance(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := rand.Uint64()
@@ -35,6 +35,6 @@ func chance(t *testing.T) *rand.Rand {
 			t.Fatalf("GOMEKO_SOAK_SEED: %v", err)
 		}
 	}
-	t.Logf("GOMEKO_SOAK_SEED=%d repeats this", seed)
+	t.Logf("GOMEKO_SOAK_SEED=%d repeats this test", seed)
 	return rand.New(rand.NewPCG(seed, 0))
 }

@@ -67,7 +67,7 @@ func (p *process) wait() {
 	select {
 	case <-p.ready:
 	case <-p.Ended():
-		p.t.Fatalf("a process of role %s ended at its start: %s", p.role, p.State())
+		p.t.Fatalf("a process of role %s ended while it started: %s", p.role, p.State())
 	case <-time.After(hosttest.Timeout):
 		p.t.Fatalf("a process of role %s did not start within %s", p.role, hosttest.Timeout)
 	}
@@ -98,7 +98,7 @@ func (p *process) stop() {
 	p.Process = nil
 }
 
-// cut makes the process cut some of its connections.
+// cut makes the process close some of its connections.
 func (p *process) cut() {
 	p.t.Helper()
 	if _, err := io.WriteString(p.stdin, "cut\n"); err != nil {
@@ -106,8 +106,8 @@ func (p *process) cut() {
 	}
 }
 
-// serve runs in the process. It hosts a service until standard input is closed, and returns the exit
-// status. If the broker is away at the start it tries again, as a supervisor does.
+// serve runs in the process. It hosts a service until standard input is closed, and returns the
+// exit status. If the broker is away at the start it tries again, as a supervisor does.
 func serve(role func() any) (status int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var sockets sockets

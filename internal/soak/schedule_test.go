@@ -2,7 +2,7 @@ package soak_test
 
 import "math/rand/v2"
 
-// A happening is what happens when so much is done.
+// A happening is a failure at a point of the test.
 type happening struct {
 	at   int
 	what string
@@ -16,7 +16,7 @@ const (
 	killBroker  = "the broker is killed"
 )
 
-// schedule draws an order for what happens, and spreads it over all that is to be done.
+// schedule returns the happenings in random order, spread over all steps of the test.
 func schedule(chance *rand.Rand, all int, what ...string) []happening {
 	list := make([]happening, len(what))
 	step := all / len(what)

@@ -7,24 +7,24 @@ import (
 	"testing"
 )
 
-// A tally counts what the processes of a pool tell to have handled.
+// A tally counts the events that the processes of a pool have reported.
 type tally struct {
-	room chan struct{} // has a token for each event that is dispatched and not handled: the load is to last
+	room chan struct{} // has a token for each event that is dispatched and not handled
 
 	mu       sync.Mutex
 	times    map[numbered]int // how often each was handled
 	ids      map[int]bool     // handled in any attempt
-	unmarked int              // handled once more, and not called redelivered
+	unmarked int              // handled again without Redelivered
 	goal     int
-	reached  chan struct{} // closed when as many ids are handled
-	wrong    []string      // lines that make no sense
+	reached  chan struct{} // closed when goal ids are handled
+	wrong    []string      // lines that cannot be parsed
 }
 
 func newTally() *tally {
 	return &tally{room: make(chan struct{}, 1000), times: map[numbered]int{}, ids: map[int]bool{}}
 }
 
-// await waits for room to dispatch another event, and reports whether there is.
+// await waits for room to dispatch another event. It returns false if ctx ends first.
 func (y *tally) await(ctx context.Context) bool {
 	select {
 	case y.room <- struct{}{}:
@@ -34,7 +34,7 @@ func (y *tally) await(ctx context.Context) bool {
 	}
 }
 
-// tell takes a line of a process.
+// tell receives a line of a process.
 func (y *tally) tell(line string) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -57,7 +57,8 @@ func (y *tally) tell(line string) {
 	}
 }
 
-// reach returns a channel that is closed when as many events are handled. The one before has been waited for.
+// reach returns a channel that is closed when this many events are handled. The previous channel
+// must have been closed.
 func (y *tally) reach(many int) <-chan struct{} {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -75,13 +76,14 @@ func (y *tally) handled() int {
 	return len(y.ids)
 }
 
-// check checks that what was confirmed was handled, and returns how many events were handled more than once.
+// check checks that all confirmed events were handled, and returns how many were handled more than
+// once.
 func (y *tally) check(t *testing.T, s *source) (doubles int) {
 	t.Helper()
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	for _, line := range y.wrong {
-		t.Errorf("a process told %q", line)
+		t.Errorf("a process reported %q", line)
 	}
 	for id, sent := range s.sent {
 		if confirmed := (numbered{id, sent - 1}); y.times[confirmed] == 0 {

@@ -1,4 +1,4 @@
-// Package slow is a service that takes its time.
+// Package slow is a service with a slow method.
 package slow
 
 import (
@@ -20,7 +20,7 @@ type Sloth struct {
 	}
 }
 
-// Sleep says on stderr that it has begun.
+// Sleep reports on stderr that it has begun.
 func (*Sloth) Sleep(_ context.Context, seconds float64) (string, error) {
 	fmt.Fprintln(os.Stderr, "sloth sleeps")
 	<-time.After(time.Duration(seconds * float64(time.Second)))

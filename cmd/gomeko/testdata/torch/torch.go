@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Torch burns.
+// Torch has an entrypoint that can fail.
 type Torch struct {
 	_ service.Name `service:"torch"`
 

@@ -1,4 +1,4 @@
-// Package work is a service that tells what it does.
+// Package work is a service that reports its calls on stderr.
 package work
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Worker works.
+// Worker reports its calls.
 type Worker struct {
 	_ service.Name `service:"worker"`
 
@@ -21,17 +21,17 @@ type Worker struct {
 	}
 }
 
-// Double takes long enough for calls to run beside each other. It says on stderr which it has run.
+// Double takes some time, so that calls overlap. It reports each call.
 func (*Worker) Double(_ context.Context, n int) (int, error) {
 	<-time.After(20 * time.Millisecond)
 	fmt.Fprintf(os.Stderr, "doubled %d\n", n)
 	return 2 * n, nil
 }
 
-// Wait waits until its call is over, and says why it is.
+// Wait waits until its context ends, and reports the cause.
 func (*Worker) Wait(ctx context.Context, who string) error {
 	fmt.Fprintf(os.Stderr, "%s waits\n", who)
 	<-ctx.Done()
-	fmt.Fprintf(os.Stderr, "%s is told: %v\n", who, context.Cause(ctx))
+	fmt.Fprintf(os.Stderr, "%s was cancelled: %v\n", who, context.Cause(ctx))
 	return ctx.Err()
 }
