@@ -26,7 +26,7 @@ type Post struct {
 	}
 
 	Send   messaging.Publisher `queue:"letters"`
-	Packed messaging.Publisher `queue:"letters" serializer:"msgpack" compression:"zlib" headers:"x-stamp=1"`
+	Packed messaging.Publisher `queue:"letters" serializer:"msgpack" compression:"zlib"`
 
 	received chan received
 }
@@ -56,7 +56,7 @@ func (p *Post) Receive(_ context.Context, m messaging.Message, l letter) error {
 func (p *Post) Post(ctx context.Context, how string) error {
 	switch how {
 	case "packed":
-		return p.Packed(ctx, sent)
+		return p.Packed(ctx, sent, func(m *transport.Publishing) { m.Headers["x-stamp"] = "1" })
 	case "packed, but not this one":
 		return p.Packed(ctx, sent, func(m *transport.Publishing) {
 			m.ContentType = "application/json"

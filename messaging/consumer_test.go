@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
@@ -21,8 +22,8 @@ type Bills struct {
 	_ service.Name `service:"vec_msg"`
 
 	Entrypoints struct {
-		OnBill  messaging.Consumer `messaging:"vec_msg_q" exchange:"vec_msg_ex" kind:"topic" key:"vec_rk other.*"`
-		OnRaw   messaging.Consumer `messaging:"raw" arguments:"x-max-length=10"`
+		OnBill  messaging.Consumer `messaging:"vec_msg_q" exchange:"vec_msg_ex" kind:"topic" key:"vec_rk"`
+		OnRaw   messaging.Consumer `messaging:"raw"`
 		OnTwice messaging.Consumer `messaging:"twice" requeue:"true"`
 		OnTaken messaging.Consumer `messaging:"taken" declare:"false"`
 
@@ -40,6 +41,15 @@ type Bills struct {
 	Anybody messaging.Publisher
 
 	heard chan heard
+}
+
+// billed declares what does not fit into the tags of Bills.
+func billed() fx.Option {
+	return messaging.Declare(
+		messaging.Exchange{Name: "vec_msg_ex", Kind: messaging.Topic},
+		messaging.Queue{Name: "vec_msg_q", Bindings: []messaging.Binding{{Exchange: "vec_msg_ex", Key: "other.*"}}},
+		messaging.Queue{Name: "raw", Arguments: map[string]any{"x-max-length": 10}},
+	)
 }
 
 // heard is what a row was called with.
@@ -100,7 +110,7 @@ func TestConsumer(t *testing.T) {
 		if _, err := ch.QueueDeclare("taken", false, true, false, false, amqp.Table{"x-expires": 60_000}); err != nil {
 			t.Fatal(err)
 		}
-		start(t, uri, &Bills{heard: calls})
+		start(t, uri, &Bills{heard: calls}, billed())
 		for _, test := range []struct {
 			name, exchange, key, kind, body string
 			want                            []heard
@@ -137,7 +147,7 @@ func TestPublisher(t *testing.T) {
 		if _, err := brokertest.Channel(t, uri).QueueDeclare("taken", true, false, false, false, nil); err != nil {
 			t.Fatal(err)
 		}
-		start(t, uri, &Bills{heard: calls})
+		start(t, uri, &Bills{heard: calls}, billed())
 		peer := caller(t, uri).Client("vec_msg")
 		for _, method := range []string{"plain", "queue", "opts"} {
 			if err := peer.Call(t.Context(), method, nil, method); err != nil {
@@ -153,7 +163,7 @@ func TestPublisher(t *testing.T) {
 		if got := hosttest.Receive(t, "tell", calls); got.payload != "psst" {
 			t.Errorf("got the payload %v, want psst", got.payload)
 		}
-		if err := peer.Call(t.Context(), "tell", nil, ""); err == nil || !strings.Contains(err.Error(), "message to nobody: name an exchange") {
+		if err := peer.Call(t.Context(), "tell", nil, ""); err == nil || !strings.Contains(err.Error(), "message without an exchange and a key: name an exchange") {
 			t.Errorf("to nobody: got %v", err)
 		}
 		if err := peer.Call(t.Context(), "lost", nil); err == nil || !strings.Contains(err.Error(), "message to vec_msg_ex/: ") {
@@ -170,25 +180,25 @@ type Wrong struct {
 		NoQueue  messaging.Consumer `method:"On"`
 		Key      messaging.Consumer `messaging:"a" key:"b" method:"On"`
 		Kind     messaging.Consumer `messaging:"b" exchange:"e" kind:"topical" method:"On"`
-		Args     messaging.Consumer `messaging:"c" arguments:"quorum" method:"On"`
+		Args     messaging.Consumer `messaging:"c" arguments:"x-max-length=1" method:"On"`
 		Taken    messaging.Consumer `messaging:"d" declare:"false" durable:"true" method:"On"`
 		Typo     messaging.Consumer `messaging:"e" requeu:"true" method:"On"`
 		Missing  messaging.Consumer `messaging:"f"`
 		Bare     messaging.Consumer `messaging:"i"`
 		Topic    messaging.Consumer `messaging:"j" exchange:"e2" kind:"topic" key:"#" method:"On"`
-		Quorum   messaging.Consumer `messaging:"g" arguments:"x-queue-type=quorum" method:"On"`
-		Classic  messaging.Consumer `messaging:"g" method:"On"`
+		Kept     messaging.Consumer `messaging:"g" method:"On"`
+		Lost     messaging.Consumer `messaging:"g" durable:"false" method:"On"`
 		Nameless messaging.Consumer `messaging:"h" kind:"topic" method:"On"`
-		Stream   messaging.Consumer `messaging:"k" arguments:"x-queue-type=stream" requeue:"true" method:"On"`
-		Kindless messaging.Consumer `messaging:"l" exchange:"e" exchange_durable:"false" method:"On"`
-		Unbound  messaging.Consumer `messaging:"m" binding_arguments:"x-match=all" method:"On"`
+		Stream   messaging.Consumer `messaging:"k" declare:"false" from:"first" requeue:"true" method:"On"`
+		Keys     messaging.Consumer `messaging:"l" exchange:"e" key:"b c" method:"On"`
+		From     messaging.Consumer `messaging:"m" from:"first" method:"On"`
 	}
 
 	Fan       messaging.Publisher `messaging:"e2" kind:"fanout"`
 	Push      messaging.Publisher `queue:"g" durable:"false"`
 	Pointless messaging.Publisher `messaging:"x" durable:"false"`
 	Bound     messaging.Publisher `messaging:"x" kind:"topic" declare:"false"`
-	Headers   messaging.Publisher `messaging:"x" headers:"tenant"`
+	Headers   messaging.Publisher `messaging:"x" headers:"tenant=eu"`
 	Yaml      messaging.Publisher `messaging:"x" serializer:"yaml" compression:"gzip"`
 	Both      messaging.Publisher `queue:"y" key:"x"`
 	Priority  messaging.Publisher `messaging:"x" priority:"256"`
@@ -204,29 +214,29 @@ func TestMistakes(t *testing.T) {
 		t.Fatal("got no error")
 	}
 	for _, want := range []string{
-		`NoQueue: no queue is named: write the one to consume, as in messaging:"bills"`,
+		`NoQueue: the tag must name the queue to consume, as in messaging:"bills"`,
 		`Key: key has no meaning without exchange`,
-		`Kind: kind "topical" is not known: write one of direct, topic, fanout, headers`,
-		`Args: arguments: "quorum" is no argument: write name=value with spaces between them, as in arguments:"x-queue-type=quorum x-max-length=1000"`,
+		`Kind: kind "topical" is not known: write direct, topic, fanout, headers, or a plugin's, which begins with x-`,
+		`Args: unknown key arguments in its tag: `,
 		`Taken: durable has no meaning with declare:"false"`,
 		`Typo: unknown key requeu in its tag: did you mean requeue?`,
 		`Missing: no such method: add func`,
-		`Classic: queue "g" is declared with other flags by Quorum of wrong (durable=true auto_delete=false exclusive=false arguments=map[x-queue-type:quorum]; here durable=true auto_delete=false exclusive=false): make them the same`,
-		`Bare: Bare takes [] after ctx, and a message has one payload: write Bare(ctx context.Context, payload T) error, or with messaging.Message ahead of the payload`,
-		`Headers: headers: "tenant" is no argument: write name=value with spaces between them, as in headers:"x-tenant=eu x-version=2"`,
+		`Lost: queue "g" is declared with other flags by Kept of wrong (durable=true auto_delete=false exclusive=false; here durable=false auto_delete=false exclusive=false): make them the same`,
+		`Bare: Bare takes no parameter after ctx, and must take one payload: write Bare(ctx context.Context, payload T) error; messaging.Message may stand before the payload, or in its place`,
+		`Headers: unknown key headers in its tag: `,
 		`Yaml: serializer "yaml" is not known: write "json" or "msgpack"`,
 		`Yaml: compression "gzip" is not known: write "zlib"`,
 		`Fan: exchange "e2" is declared with other flags by Topic of wrong (kind=topic durable=true auto_delete=false; here kind=fanout durable=true auto_delete=false): make them the same`,
-		`Push: queue "g" is declared with other flags by Quorum of wrong (`,
-		`Pointless: durable has no meaning without queue: name one, or leave it out`,
-		`Bound: kind has no meaning with declare:"false": leave one of them out`,
+		`Push: queue "g" is declared with other flags by Kept of wrong (`,
+		`Pointless: durable has no meaning without queue: name a queue, or remove it`,
+		`Bound: kind has no meaning with declare:"false": remove one of them`,
 		`Nameless: kind has no meaning without an exchange`,
-		`Stream: requeue has no meaning for a stream, which takes no message back: leave it out`,
-		`Kindless: exchange_durable has no meaning without kind, by which an exchange is declared: write it, or leave it out`,
-		`Unbound: binding_arguments has no meaning without an exchange: name it, or leave it out`,
+		`Stream: requeue has no meaning for a stream, which does not take messages back: remove it`,
+		`Keys: key "b c" has a space, and a tag has one key: write messaging.Declare(messaging.Queue{Name: "l", Bindings: …})`,
+		`From: from has no meaning for queue "m", which is not a stream: remove it, or write messaging.Declare(messaging.Queue{Name: "m", Type: messaging.Stream})`,
 		`Both: key has no meaning without an exchange`,
-		`Priority: priority "256" is no number from 0 to 255`,
-		`Soon: expiration "10" is no time: write expiration:"10s"`,
+		`Priority: priority "256": must be an integer from 0 to 255`,
+		`Soon: expiration "10": must be a positive duration, as in expiration:"10s"`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got\n%v\nwant %s in it", err, want)

@@ -1,10 +1,11 @@
-// Package messaging is what becomes of messages in queues: it consumes them, makes each a call of a service's method, and
-// settles it when the call has ended. Rows of other packages, events.Handler among them, are made of it; its own are for what
-// is no RPC and no event: exchanges and queues of others.
+// Package messaging consumes queues and publishes to exchanges.
+//
+// It is for messages that are neither RPC nor events: queues and exchanges of other programs, in Python, Go
+// or anything else that speaks AMQP.
 //
 // # Consumer
 //
-// A [Consumer] is a row that takes the messages of any queue, declared with any arguments or taken as it is:
+// A [Consumer] is a row. Its method is called for each message of a queue:
 //
 //	Entrypoints struct {
 //		Bill   messaging.Consumer `messaging:"bills" exchange:"shop" kind:"topic" key:"order.created"`
@@ -12,57 +13,71 @@
 //	}
 //
 //	func (b *Billing) Bill(ctx context.Context, order Order) error
-//	func (b *Billing) Import(ctx context.Context, message messaging.Message) error // whatever its body is
-//
-// # Streams
-//
-// A stream of RabbitMQ keeps its messages, and each row reads it from where it likes:
-//
-//	Audit messaging.Consumer `messaging:"audit" arguments:"x-queue-type=stream" from:"first"`
-//
-// After a lost connection a row goes on at the first message whose call has not ended. Messages may come twice then, and are not marked
-// as redelivered. A process that starts begins at from: who is to go on keeps message.Headers["x-stream-offset"], which is
-// where a message stands, and knows by it what has been done.
+//	func (b *Billing) Import(ctx context.Context, message messaging.Message) error // any body
 //
 // # Publisher
 //
-// A [Publisher] is a field, and a func, that publishes to an exchange or a queue:
+// A [Publisher] is a field, and a func that publishes a message:
 //
 //	Bills messaging.Publisher `messaging:"shop" kind:"topic" key:"order.created"`
 //
 //	err := o.Bills(ctx, order)
 //
-// # Subscription
+// It returns when the broker has confirmed the message, and does not wait for the confirms of others. While
+// the broker is away, it waits. So it needs none of Nameko's use_confirms, retry and retry_policy.
 //
-// A [Subscription] is a queue with what has to be declared for it; [Subscribe] makes it the entrypoint of a row:
+// # Declare
 //
-//	return messaging.Subscribe(f, messaging.Subscription{
-//		Queue:    "audit",
-//		Topology: transport.Topology{Queues: []transport.Queue{{Name: "audit", Durable: true}}},
-//	}, func(d *transport.Delivery) Entry { return Entry{d.Key} })
+// The tags declare a durable queue, an exchange and one binding. [Declare] declares everything else. It is
+// an option of the container, beside the services:
 //
-// # What becomes of a message
+//	messaging.Declare(
+//		messaging.Exchange{Name: "shop", Kind: messaging.Topic},
+//		messaging.Queue{Name: "bills", Type: messaging.Quorum, Bindings: []messaging.Binding{
+//			{Exchange: "shop", Key: "order.created"},
+//			{Exchange: "shop", Key: "order.paid"},
+//		}},
+//	)
 //
-// A message whose call returned without an error is acknowledged. One whose call failed is in the log, and is acknowledged
-// too, as in Nameko; with Requeue it is given back to the queue at once. One that cannot be read, because it is in a codec that
-// is not accepted, too large, or does not fit the method's type, is no call: it is logged with its head and acknowledged in
-// any case, for it would never fit. One that the end of the process has interrupted goes back to the broker. None of them
-// stops a consumer.
+// The row names the queue: `messaging:"bills"`.
 //
-// A process holds as many messages of a queue as the service has workers, or as the row's max_workers says if that is less. A
-// method that waits for a call of its own, be it to its own service, lends its worker ([service.Lend]), so that nobody waits for
-// ever; but it is still one of those.
+// # What happens to a message
+//
+//   - The call returned no error: the message is acknowledged.
+//   - The call failed: the error is logged and the message is acknowledged, as in Nameko. With
+//     requeue:"true" it is delivered again at once.
+//   - The message cannot be read, because its codec is not accepted, it is too large, or it does not fit
+//     the parameter: it is logged, with the beginning of its body, and acknowledged.
+//   - The process stops before the call has ended: the message returns to the queue.
+//
+// A row holds as many messages as it runs calls at once: the service's MaxWorkers, or its max_workers. A
+// call that waits for another call lends its worker ([service.Lend]), and still counts as one of them.
+//
+// # Streams
+//
+// A stream keeps its messages, and each row reads it from its own position:
+//
+//	Audit messaging.Consumer `messaging:"audit" from:"first"`
+//
+//	messaging.Declare(messaging.Queue{Name: "audit", Type: messaging.Stream})
+//
+// After a lost connection, a row continues with the first message whose call has not ended, so messages may
+// be delivered twice; they are not marked as redelivered. After a restart, it begins at from again. To
+// continue where the process stopped, store message.Headers["x-stream-offset"], the message's position.
 //
 // # Codecs
 //
-// Messages are read in every codec that [transport.Config].Accept has, and published in its Codec: Nameko's ACCEPT and
-// serializer. What Go's types are there is in package transport, under Values. A body that says that it is compressed is inflated.
-//
-// Publishings are confirmed and pipelined: each waits for its own confirm, none for that of another. There is no use_confirms, retry
-// or retry_policy as in Nameko: while the broker is away a publishing waits for it, as long as its ctx does.
+// A payload is decoded with the codec that its content_type names, if [transport.Config].Accept has it, and
+// encoded with [transport.Config].Codec. Package codec describes how Go's types are encoded.
 //
 // # Connections
 //
-// All rows of a process consume on one connection, and all fields publish on another: a broker that runs out of memory
-// stops reading from connections that publish, and acknowledgements have to reach it.
+// All rows of a process consume on one connection, and its publishers publish on another, together with RPC
+// and events. A broker that is low on memory stops reading from connections that publish; acknowledgements
+// still reach it.
+//
+// # Extensions
+//
+// [Subscribe] makes the entrypoint of an extension's row that consumes a queue; events.Handler is made with
+// it.
 package messaging

@@ -17,7 +17,7 @@ type Regional struct {
 	_ service.Name `service:"regional"`
 
 	Entrypoints struct {
-		Europe messaging.Consumer `messaging:"europe" exchange:"orders" kind:"headers" binding_arguments:"x-match=all region=eu" exchange_durable:"false" exchange_auto_delete:"true" exchange_arguments:"alternate-exchange=others"`
+		Europe messaging.Consumer `messaging:"europe"`
 		Others messaging.Consumer `messaging:"others" exchange:"others" kind:"fanout"`
 	}
 
@@ -33,11 +33,19 @@ func (r *Regional) Others(_ context.Context, order string) error {
 	return nil
 }
 
-// An exchange has the flags and arguments that its row says, and so have the bindings to it.
+// An exchange is declared with the flags and arguments of its declaration, and so are the bindings to it.
 func TestExchanges(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		r := &Regional{taken: make(chan string, 10)}
-		start(t, uri, r)
+		start(t, uri, r, messaging.Declare(
+			messaging.Exchange{
+				Name: "orders", Kind: messaging.Headers, Transient: true, AutoDelete: true,
+				Arguments: map[string]any{"alternate-exchange": "others"},
+			},
+			messaging.Queue{Name: "europe", Bindings: []messaging.Binding{
+				{Exchange: "orders", Arguments: map[string]any{"x-match": "all", "region": "eu"}},
+			}},
+		))
 		peer := brokertest.Channel(t, uri)
 		if err := peer.ExchangeDeclare("orders", "headers", false, true, false, false, amqp.Table{"alternate-exchange": "others"}); err != nil {
 			t.Errorf("as it should be: %v", err)

@@ -22,11 +22,11 @@ type Quorum struct {
 	_ service.Name `service:"quorum"`
 
 	Entrypoints struct {
-		Mine   messaging.Consumer `messaging:"mine" arguments:"x-queue-type=quorum x-delivery-limit=2" exchange:"amq.topic" key:"a.#" requeue:"true" method:"Fail"`
+		Mine   messaging.Consumer `messaging:"mine" requeue:"true" method:"Fail"`
 		Theirs messaging.Consumer `messaging:"theirs" declare:"false" method:"On"`
 	}
 
-	Push messaging.Publisher `queue:"mine" arguments:"x-queue-type=quorum x-delivery-limit=2"`
+	Push messaging.Publisher `queue:"mine"`
 
 	listener
 }
@@ -46,7 +46,10 @@ func TestQuorumQueues(t *testing.T) {
 		t.Fatal(err)
 	}
 	heard := make(chan string, 10)
-	start(t, uri, &Quorum{listener: listener{heard}})
+	start(t, uri, &Quorum{listener: listener{heard}}, messaging.Declare(messaging.Queue{
+		Name: "mine", Type: messaging.Quorum, Arguments: map[string]any{"x-delivery-limit": 2},
+		Bindings: []messaging.Binding{{Exchange: "amq.topic", Key: "a.#"}},
+	}))
 	quorum["x-delivery-limit"] = int64(2)
 	if _, err := peer.QueueDeclare("mine", true, false, false, false, quorum); err != nil {
 		t.Errorf("it is declared otherwise: %v", err)
@@ -71,13 +74,13 @@ type Reader struct {
 	_ service.Name `service:"reader"`
 
 	Entrypoints struct {
-		All  messaging.Consumer `messaging:"audit" arguments:"x-queue-type=stream x-max-age=1h" from:"first"`
-		New  messaging.Consumer `messaging:"audit" arguments:"x-queue-type=stream x-max-age=1h"`
-		Rest messaging.Consumer `messaging:"audit" declare:"false" from:"2"`
+		All  messaging.Consumer `messaging:"audit" from:"first"`
+		New  messaging.Consumer `messaging:"audit"`
+		Rest messaging.Consumer `messaging:"audit" from:"2"`
 		Add  rpc.Method         `rpc:"add(entry)"`
 	}
 
-	Entry messaging.Publisher `queue:"audit" arguments:"x-queue-type=stream x-max-age=1h"`
+	Entry messaging.Publisher `queue:"audit"`
 
 	all, later, rest chan int
 }
@@ -113,7 +116,8 @@ func TestStreams(t *testing.T) {
 			}
 		}
 	}
-	first := start(t, uri, r)
+	audit := messaging.Declare(messaging.Queue{Name: "audit", Type: messaging.Stream, Arguments: map[string]any{"x-max-age": "1h"}})
+	first := start(t, uri, r, audit)
 	add(0, 5)
 	read("all", r.all, 0, 1, 2, 3, 4)
 	read("new", r.later, 0, 1, 2, 3, 4)
@@ -121,7 +125,7 @@ func TestStreams(t *testing.T) {
 	if err := first.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	second, peer := start(t, uri, r), brokertest.Channel(t, uri)
+	second, peer := start(t, uri, r, audit), brokertest.Channel(t, uri)
 	read("all, again", r.all, 0, 1, 2, 3, 4)
 	add(5, 8)
 	read("all, what came then", r.all, 5, 6, 7)
@@ -152,7 +156,7 @@ type Full struct {
 		Push rpc.Method `rpc:"push(payload)"`
 	}
 
-	Send messaging.Publisher `queue:"small" arguments:"x-max-length=1 x-overflow=reject-publish"`
+	Send messaging.Publisher `queue:"small"`
 }
 
 func (f *Full) Push(ctx context.Context, payload string) error {
@@ -166,7 +170,9 @@ func (f *Full) Push(ctx context.Context, payload string) error {
 // A message that the broker has not taken is an error, and the next one may be taken.
 func TestNacked(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
-		start(t, uri, &Full{})
+		start(t, uri, &Full{}, messaging.Declare(messaging.Queue{
+			Name: "small", Arguments: map[string]any{"x-max-length": 1, "x-overflow": "reject-publish"},
+		}))
 		full, peer := caller(t, uri).Client("full"), brokertest.Channel(t, uri)
 		for range 2 {
 			if err := full.Call(t.Context(), "push", nil, "fits"); err != nil {

@@ -2,72 +2,92 @@ package messaging
 
 import (
 	"context"
-	"log/slog"
+	"errors"
+	"fmt"
 	"reflect"
+	"strconv"
 
+	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/connection"
 	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/internal/topology"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Subscription is what a row takes its messages from. It is for packages with rows of their own, such as events.
+// A Subscription is the queue that a row consumes. It is for packages with rows of their own, such as
+// events.
 type Subscription struct {
 	Queue    string
-	Topology transport.Topology // declared at setup, and after every redial
+	Topology transport.Topology // declared when the container starts, and after each reconnect
 
-	// Requeue gives a message whose call has failed back to the queue at once. Otherwise it is acknowledged.
+	// Requeue returns a message to the queue at once if its call failed. The default is to acknowledge
+	// it.
 	Requeue bool
 
 	args transport.Table // of the consumer
 }
 
-// Subscribe returns the entrypoint of a row: each message of the queue is a call of its method, which is one of
+// Subscribe returns the entrypoint of a row. Each message of the queue is a call of the row's method, which
+// has one of these forms:
 //
 //	func(ctx context.Context, payload P) error
 //	func(ctx context.Context, about T, payload P) error
 //	func(ctx context.Context, about T) error
 //
-// where about makes what there is to know of a message beside its payload. The last form takes any body. As many messages
-// are taken at once as the service has workers, or as the row may run at once if that is less.
+// The function about returns what the method may know about a message besides its payload. The last form
+// takes any body. The row holds as many messages as it has workers.
 func Subscribe[T any](r *service.Row, s Subscription, about func(*transport.Delivery) T) (service.Entrypoint, error) {
-	told, payload, err := bind(r, reflect.TypeFor[T]())
+	takesAbout, payload, err := bind(r, reflect.TypeFor[T]())
 	if err != nil {
 		return nil, err
 	}
-	shared, err := service.Shared(r.Host, newShared)
-	if err != nil {
-		return nil, err
+	sub := &subscriber{Subscription: s, row: r, payload: payload}
+	if takesAbout {
+		sub.about = func(d *transport.Delivery) any { return about(d) }
 	}
-	sub := &subscriber{Subscription: s, shared: shared, row: r, payload: payload}
-	if told {
-		sub.leading = func(d *transport.Delivery) []any { return []any{about(d)} }
-	}
-	shared.subscribers = append(shared.subscribers, sub)
-	return sub, topology.Add(r.Host, r.Service, r.Name, s.Topology)
+	return sub, sub.register()
 }
 
-// A subscriber is the entrypoint of one row.
+// A subscriber is the entrypoint of one row. Its methods stand in the order in which the container, and
+// then each message, goes through them.
 type subscriber struct {
 	Subscription
 
-	shared   *shared
 	row      *service.Row
-	leading  func(*transport.Delivery) []any // what the method takes ahead of the payload; nil if that is nothing
-	payload  reflect.Type                    // nil if the method takes any body
-	consumer *transport.Consumer
+	shared   *shared
+	about    func(*transport.Delivery) any // nil if the method does not take it
+	payload  reflect.Type                  // nil if the method takes any body
+	conn     *transport.Conn               // nil before Setup
+	consumer *transport.Consumer           // nil before Start
 }
 
-// Setup declares what the row names.
+// register adds the row to those of its container.
+func (s *subscriber) register() (err error) {
+	if s.shared, err = service.Shared(s.row.Host, newShared); err != nil {
+		return err
+	}
+	known, err := topology.Of(s.row.Host)
+	if err != nil {
+		return err
+	}
+	s.shared.subscribers = append(s.shared.subscribers, s)
+	s.Topology, err = known.Add(s.row.Service, s.row.Name, s.Topology, s.Queue, "")
+	return err
+}
+
+// Setup declares the queue with what belongs to it.
 func (s *subscriber) Setup(ctx context.Context) error {
-	return s.shared.connection.Conn().Declare(ctx, s.Topology)
+	s.conn = s.shared.connection.Conn()
+	return s.conn.Declare(ctx, s.Topology)
 }
 
-// Start consumes.
+// Start begins to consume.
 func (s *subscriber) Start(ctx context.Context) (err error) {
-	s.consumer, err = s.shared.connection.Conn().Consume(ctx, transport.Consume{
+	s.consumer, err = s.conn.Consume(ctx, transport.Consume{
 		Queue:    s.Queue,
-		Prefetch: s.row.Workers(), // what the row cannot run yet is better left to another process
+		Prefetch: s.row.Workers(), // other processes may have workers for further messages
 		Args:     s.args,
 		Handle: func(d *transport.Delivery) {
 			s.row.Go(func(ctx context.Context) { s.settle(d, s.handle(ctx, d)) })
@@ -76,23 +96,7 @@ func (s *subscriber) Start(ctx context.Context) (err error) {
 	return err
 }
 
-// Stop ends the deliveries; calls that run are still acknowledged.
-func (s *subscriber) Stop(ctx context.Context) error {
-	if s.consumer == nil {
-		return nil
-	}
-	return s.consumer.Cancel(ctx)
-}
-
-// close lets the last acknowledgements out.
-func (s *subscriber) close(ctx context.Context) error {
-	if s.consumer == nil {
-		return nil
-	}
-	return s.consumer.Close(ctx)
-}
-
-// handle makes of d the call that it is. Its error is that of the call, or an [*unreadableError] if there was none.
+// handle reads a message and runs its call. The error is an [*unreadableError] if there was no call.
 func (s *subscriber) handle(ctx context.Context, d *transport.Delivery) error {
 	args, err := s.read(d)
 	if err != nil {
@@ -100,14 +104,124 @@ func (s *subscriber) handle(ctx context.Context, d *transport.Delivery) error {
 	}
 	r := headers.Request(d)
 	r.Arguments = args
-	if s.leading != nil {
-		r.Leading = s.leading(d)
+	if s.about != nil {
+		r.Leading = []any{s.about(d)}
 	}
 	_, err = s.row.Run(ctx, r)
 	return err
 }
 
-// log returns a logger for what is said about d.
-func (s *subscriber) log(d *transport.Delivery) *slog.Logger {
-	return s.row.Logger().With("queue", s.Queue, "exchange", d.Exchange, "key", d.Key)
+// read decodes the payload into the type of the method's parameter.
+func (s *subscriber) read(d *transport.Delivery) (args signature.Arguments, err error) {
+	if s.payload == nil {
+		return args, nil
+	}
+	encoded := codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}
+	c, body, err := s.conn.Accepts().Open(encoded, s.conn.MaxMessage())
+	if err != nil {
+		return args, &unreadableError{err, d.Body}
+	}
+	v := reflect.New(s.payload)
+	if err := decode(c, body, v.Interface()); err != nil {
+		return args, &unreadableError{fmt.Errorf("payload: %w", err), body}
+	}
+	args.Positional = []signature.Value{decoded(v.Elem())}
+	return args, nil
 }
+
+// decode decodes a body. The methods of v's type, such as UnmarshalJSON, may panic.
+func decode(c codec.Codec, body []byte, v any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errors.Join(err, fmt.Errorf("panic: %v", p))
+		}
+	}()
+	return c.Decode(body, v)
+}
+
+// A decoded is a payload that read has decoded.
+type decoded reflect.Value
+
+// Decode implements [signature.Value].
+func (p decoded) Decode(to any) error {
+	reflect.ValueOf(to).Elem().Set(reflect.Value(p))
+	return nil
+}
+
+// An unreadableError says why a message is not a call: it cannot be decoded into the payload's type.
+type unreadableError struct {
+	reason error
+	body   []byte // decompressed, if that was possible
+}
+
+func (e *unreadableError) Error() string { return e.reason.Error() }
+func (e *unreadableError) Unwrap() error { return e.reason }
+
+// settle acknowledges or rejects a message when its call has ended. The call's error is in the log by then.
+func (s *subscriber) settle(d *transport.Delivery, err error) {
+	var unreadable *unreadableError
+	switch {
+	case err == nil:
+		d.Ack()
+	case errors.Is(err, service.ErrStopped): // the call was interrupted
+		d.Reject(true)
+	case errors.As(err, &unreadable): // delivered again, it would still be unreadable
+		s.logDropped(d, unreadable)
+		d.Ack()
+	case s.Requeue:
+		d.Reject(true)
+	default:
+		d.Ack() // as in Nameko
+	}
+}
+
+// loggedBody is how many bytes of a dropped body are logged.
+const loggedBody = 200
+
+func (s *subscriber) logDropped(d *transport.Delivery, unreadable *unreadableError) {
+	reason, body := unreadable.Error(), strconv.Quote(string(unreadable.body[:min(len(unreadable.body), loggedBody)]))
+	if s.row.Sensitive() {
+		reason, body = service.Redacted, service.Redacted
+	}
+	s.row.Logger().Error("message dropped: it cannot be read", "queue", s.Queue, "exchange", d.Exchange, "key", d.Key,
+		"err", reason, "body", body)
+}
+
+// Stop stops consuming. Calls that run are still acknowledged.
+func (s *subscriber) Stop(ctx context.Context) error {
+	if s.consumer == nil {
+		return nil
+	}
+	return s.consumer.Cancel(ctx)
+}
+
+// close writes the last acknowledgements, when every call has ended.
+func (s *subscriber) close(ctx context.Context) error {
+	if s.consumer == nil {
+		return nil
+	}
+	return s.consumer.Close(ctx)
+}
+
+// shared is what the rows of a container share.
+type shared struct {
+	connection  *connection.Shared
+	subscribers []*subscriber
+}
+
+func newShared(host *service.Host) (*shared, error) {
+	c, err := connection.Consuming(host)
+	return &shared{connection: c}, err
+}
+
+// Stop closes the consumers. It is called when every call has ended.
+func (s *shared) Stop(ctx context.Context) error {
+	var errs []error
+	for _, sub := range s.subscribers {
+		errs = append(errs, sub.close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Kill does nothing: the connection is cut, and nothing more is acknowledged.
+func (s *shared) Kill() {}

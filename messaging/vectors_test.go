@@ -26,7 +26,7 @@ type Msg struct {
 
 	Plain     messaging.Publisher `messaging:"vec_msg_ex" kind:"direct" key:"vec_rk"`
 	Default   messaging.Publisher `queue:"vec_msg_q"`
-	Opts      messaging.Publisher `messaging:"vec_msg_ex" kind:"direct" key:"vec_rk" persistent:"false" priority:"5" expiration:"10s" headers:"x-static=1"`
+	Opts      messaging.Publisher `messaging:"vec_msg_ex" kind:"direct" key:"vec_rk" persistent:"false" priority:"5" expiration:"10s"`
 	Zlib      messaging.Publisher `messaging:"vec_msg_ex" kind:"direct" key:"vec_rk" compression:"zlib"`
 	Declared  messaging.Publisher `messaging:"vec_msg_ex" kind:"direct" key:"declared" queue:"vec_msg_declared_q"`
 	Mandatory messaging.Publisher `messaging:"vec_msg_ex" kind:"direct" key:"nobody" mandatory:"true"`
@@ -39,7 +39,7 @@ func (m *Msg) Go(ctx context.Context, name string, payload any) error {
 		return m.Default(ctx, payload)
 	case "opts":
 		return m.Opts(ctx, payload, func(p *transport.Publishing) {
-			p.Headers["x-call"] = "2"
+			p.Headers["x-static"], p.Headers["x-call"] = "1", "2"
 		})
 	case "zlib":
 		return m.Zlib(ctx, payload)

@@ -6,14 +6,14 @@
 //
 // # Consumers
 //
-// Paid consumes a replicated queue (a quorum queue), which is bound to the shop's exchange by two
-// keys. A message whose call fails is delivered again, at most five times: the queue has that
-// limit.
+// Paid consumes a replicated queue (a quorum queue), which the module declares, with two bindings to
+// the shop's exchange. A message whose call fails is delivered again, at most five times: the queue
+// has that limit.
 //
 // Audit consumes every message, JSON or not: a method without a payload receives the raw message.
 //
-// The service declares the exchange as the shop does, so that either can start first. If a row does
-// not name a kind, the exchange is not declared and must exist.
+// The module declares the exchange as the shop does, so that either can start first. An exchange
+// without a Kind would not be declared, and would have to exist.
 //
 // # Publisher
 //

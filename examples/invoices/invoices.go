@@ -13,15 +13,30 @@ import (
 )
 
 // Module is the application.
-var Module = fx.Module("invoices", service.Provide(new(Invoices)), fx.Provide(func() *Book { return new(Book) }))
+var Module = fx.Module("invoices",
+	service.Provide(new(Invoices)),
+	fx.Provide(func() *Book { return new(Book) }),
+	messaging.Declare(
+		messaging.Exchange{Name: "shop", Kind: messaging.Topic},
+		messaging.Queue{
+			Name:      "invoices.paid",
+			Type:      messaging.Quorum,
+			Arguments: map[string]any{"x-delivery-limit": 5},
+			Bindings: []messaging.Binding{
+				{Exchange: "shop", Key: "order.paid"},
+				{Exchange: "shop", Key: "order.refunded"},
+			},
+		},
+	),
+)
 
 // Invoices writes invoices for the orders of a shop.
 type Invoices struct {
 	_ service.Name `service:"invoices"`
 
 	Entrypoints struct {
-		Paid  messaging.Consumer `messaging:"invoices.paid" exchange:"shop" kind:"topic" key:"order.paid order.refunded" arguments:"x-queue-type=quorum x-delivery-limit=5" requeue:"true"`
-		Audit messaging.Consumer `messaging:"invoices.audit" exchange:"shop" kind:"topic" key:"#"`
+		Paid  messaging.Consumer `messaging:"invoices.paid" requeue:"true"`
+		Audit messaging.Consumer `messaging:"invoices.audit" exchange:"shop" key:"#"`
 	}
 
 	Print messaging.Publisher `queue:"printer" declare:"false" mandatory:"true"`

@@ -29,15 +29,21 @@ type Publisher struct {
 }
 
 // New returns the Publisher of a field, on the connection of the container that publishes. It
-// declares t at setup, and again when an exchange turns out to be missing.
-func New(f *service.Field, t transport.Topology) (*Publisher, error) {
+// declares t, with what messaging.Declare declares for the exchange, at setup, and again when an
+// exchange turns out to be missing.
+func New(f *service.Field, exchange string, t transport.Topology) (*Publisher, error) {
 	s, err := service.Shared(f.Host, newShared)
 	if err != nil {
 		return nil, err
 	}
+	known, err := topology.Of(f.Host)
+	if err != nil {
+		return nil, err
+	}
+	t, err = known.Add(f.Service, f.Name, t, "", exchange)
 	p := &Publisher{topology: t}
 	s.publishers = append(s.publishers, p)
-	return p, topology.Add(f.Host, f.Service, f.Name, t)
+	return p, err
 }
 
 // On returns a Publisher on the connection of a program that hosts no services. It declares nothing.
