@@ -56,7 +56,7 @@ func TestBrokerKilled(t *testing.T) {
 func TestCallsWhileBrokerDies(t *testing.T) {
 	node := brokertest.StartNode(t)
 	start(t, node.URI(), newWorker())
-	client := dial(t, node.URI(), rpc.Config{}, nil).Client("worker")
+	client := dial(t, node.URI(), rpc.Config{Timeout: -1}, nil).Client("worker")
 	const callers = 4
 	down, ended := make(chan struct{}), make(chan error)
 	for range callers {
