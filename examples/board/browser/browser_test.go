@@ -1,6 +1,6 @@
 // Package browser tests the page of examples/board in a real browser.
 //
-// It is a module of its own, so that chromedp does not become a dependency of gomeko.
+// It is a separate module, so that chromedp does not become a dependency of gomeko.
 package browser
 
 import (
