@@ -15,6 +15,7 @@ import (
 )
 
 func TestJSONEncode(t *testing.T) {
+	t.Parallel()
 	type inner struct{ Price float64 }
 	type order struct {
 		inner
@@ -106,6 +107,7 @@ type person struct {
 }
 
 func TestJSONDecode(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		data string
 		want any // a value of the type to decode into
@@ -152,6 +154,7 @@ func TestJSONDecode(t *testing.T) {
 }
 
 func TestJSONDecodeErrors(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		data string
 		into any
@@ -208,6 +211,7 @@ func TestJSONDecodeErrors(t *testing.T) {
 }
 
 func TestJSONSplit(t *testing.T) {
+	t.Parallel()
 	list, err := codec.JSON.List([]byte(` [1 , {"a":[2,"]"]}, "x,\"y" ,[],null,-1.5e3] `))
 	want := `1|{"a":[2,"]"]}|"x,\"y"|[]|null|-1.5e3`
 	if got := string(bytes.Join(list, []byte("|"))); err != nil || got != want {

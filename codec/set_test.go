@@ -9,6 +9,7 @@ import (
 )
 
 func TestSetOf(t *testing.T) {
+	t.Parallel()
 	set := codec.Set{codec.TypedJSON, msgpack.Codec}
 	for contentType, want := range map[string]codec.Codec{
 		"":                                     codec.TypedJSON,
@@ -36,6 +37,7 @@ func TestSetOf(t *testing.T) {
 }
 
 func TestSetOpen(t *testing.T) {
+	t.Parallel()
 	const limit = 100
 	set := codec.Set{codec.JSON, msgpack.Codec}
 	for _, test := range []struct {

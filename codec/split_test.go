@@ -12,6 +12,7 @@ type narrow struct{ codec.Codec }
 
 // Split returns the same parts for a codec that cannot split data, but decodes all of it.
 func TestSplit(t *testing.T) {
+	t.Parallel()
 	if codec.Split(codec.JSON) != codec.JSON {
 		t.Error("got another codec for a Splitter, want itself")
 	}

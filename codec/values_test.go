@@ -75,6 +75,7 @@ var values = []struct {
 
 // TestValues checks that each value is encoded as kombu does, and can be decoded again.
 func TestValues(t *testing.T) {
+	t.Parallel()
 	for _, test := range values {
 		typed := test.typed
 		if typed == "" {
@@ -122,6 +123,7 @@ func alike(got, want any) bool {
 // An envelope becomes the Go type of its value in an any. Other types decode the string that kombu
 // 5.2 writes for it. An unknown envelope is an object.
 func TestEnvelopes(t *testing.T) {
+	t.Parallel()
 	const hex = `{"hex":"12345678123456781234567812345678"}`
 	tests := []struct {
 		kind, value string
@@ -175,6 +177,7 @@ func TestEnvelopes(t *testing.T) {
 
 // Structs are encoded and decoded as by encoding/json, except for floats.
 func TestStructsAreThoseOfEncodingJSON(t *testing.T) {
+	t.Parallel()
 	type base struct {
 		A, B int
 		Same string
@@ -228,6 +231,7 @@ func TestStructsAreThoseOfEncodingJSON(t *testing.T) {
 // Decoding into a value replaces its slices and maps: their earlier contents are neither kept nor
 // overwritten.
 func TestDecodeReplaces(t *testing.T) {
+	t.Parallel()
 	shared := []int{1, 2, 3}
 	v := struct {
 		List []int

@@ -23,6 +23,7 @@ type vectors struct {
 }
 
 func TestVectors(t *testing.T) {
+	t.Parallel()
 	// Nameko without Python's optional regex module reads some otherwise or not at all. Here they
 	// are read as with it.
 	better := map[string]bool{
@@ -84,6 +85,7 @@ func plain(t *testing.T, values map[string]any) any {
 }
 
 func TestDefaults(t *testing.T) {
+	t.Parallel()
 	for _, text := range []string{"", "# nothing", "AMQP_URI: ${UNSET}\nmax_workers: 0\ngomeko:\n", "{}"} {
 		cfg := parse(t, text)
 		if cfg.AMQPURI != "" || cfg.Exchange != "nameko-rpc" || cfg.MaxWorkers != 100 || cfg.ParentCallsTracked != 10 ||
@@ -97,6 +99,7 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestKeys(t *testing.T) {
+	t.Parallel()
 	cfg := parse(t, `
 AMQP_URI: pyamqp://u:p@h:5672/v
 rpc_exchange: other
@@ -150,6 +153,7 @@ gomeko: {rpc_timeout: 1.5, grace: 1m30s, max_message: 1024, log_format: json, ty
 }
 
 func TestMistakes(t *testing.T) {
+	t.Parallel()
 	_, err := config.Parse([]byte(`AMQP_URI: 5
 max_workers: ten
 parent_calls_tracked: -1
@@ -188,6 +192,7 @@ line 15: LOGGING: level: want DEBUG, INFO, WARNING, ERROR or CRITICAL, got "LOUD
 }
 
 func TestSyntax(t *testing.T) {
+	t.Parallel()
 	env := lookup(map[string]string{"LOOP": "${LOOP}", "SECRET": "a: b: hunter2"})
 	for text, want := range map[string]string{
 		"- a\n- b":                       "line 1: want keys with values at the top level (AMQP_URI: …)",
@@ -207,6 +212,7 @@ func TestSyntax(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
+	t.Parallel()
 	cfg := parse(t, `
 heartbeat: 5
 MAX_WORKERS: 5
@@ -234,6 +240,7 @@ SERVICE_CONTAINER_CLS:
 }
 
 func TestString(t *testing.T) {
+	t.Parallel()
 	cfg, err := config.Parse([]byte(`# amqp://u:comment@h
 AMQP_URI: amqp://u:${PW:secret}@h1/;amqp://u:${PW}@h2:5672/v
 DB: [postgres://me:p/w@ss@db/x, "http://h/path?a=b@c", plain]

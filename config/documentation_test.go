@@ -12,6 +12,7 @@ import (
 
 // TestDocumentation compares the tables of docs/configuration.md with the keys of the package.
 func TestDocumentation(t *testing.T) {
+	t.Parallel()
 	const path = "../docs/configuration.md"
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -32,6 +33,7 @@ func TestDocumentation(t *testing.T) {
 
 // The examples of the page are read without a mistake or a warning.
 func TestDocumentationExamples(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)

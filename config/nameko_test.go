@@ -11,6 +11,7 @@ import (
 // TestNamekoExample reads the configuration of Nameko's own documentation (its page on the command
 // line), unchanged.
 func TestNamekoExample(t *testing.T) {
+	t.Parallel()
 	cfg, err := config.Load("testdata/nameko.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -26,6 +27,7 @@ func TestNamekoExample(t *testing.T) {
 
 // The same page has its broker in the environment, plain and tagged.
 func TestNamekoExampleEnvironment(t *testing.T) {
+	t.Parallel()
 	for _, text := range []string{
 		"AMQP_URI: pyamqp://${RABBITMQ_USER:guest}:${RABBITMQ_PASSWORD:password}@${RABBITMQ_HOST:localhost}",
 		`AMQP_URI: !env_var "pyamqp://${RABBITMQ_USER:guest}:${RABBITMQ_PASSWORD:password}@${RABBITMQ_HOST:localhost}"`,
@@ -41,6 +43,7 @@ func TestNamekoExampleEnvironment(t *testing.T) {
 }
 
 func TestLogging(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		logging string
 		level   slog.Level

@@ -51,6 +51,7 @@ func provided(t *testing.T, text string, opts ...fx.Option) (settings, error) {
 }
 
 func TestProvide(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		text string
 		want func(*settings)
@@ -110,6 +111,7 @@ func (s server) Validate() error {
 }
 
 func TestSection(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]server{
 		"gomeko: {grace: 1s}":             {Max: 7},
 		"gomeko: {web: }":                 {Max: 7},
@@ -129,6 +131,7 @@ func TestSection(t *testing.T) {
 
 // The mistakes of a section are reported with those of other keys.
 func TestSectionMistakes(t *testing.T) {
+	t.Parallel()
 	_, err := config.Parse([]byte(`
 max_workers: -1
 gomeko:
@@ -170,6 +173,7 @@ line 12: gomeko.log_format: want text or json, got "xml"
 
 // All mistakes of all keys are reported before any constructor runs.
 func TestProvideMistakes(t *testing.T) {
+	t.Parallel()
 	made := fx.Invoke(func(settings) { t.Error("something was made of them") })
 	_, err := provided(t, `
 orders:

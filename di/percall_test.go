@@ -20,6 +20,7 @@ func both() (di.Provider[store], di.Provider[int], error) { return nil, nil, nil
 func provider(context.Context) (store, di.Done, error)    { return nil, nil, nil }
 
 func TestPerCallMistakes(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name        string
 		constructor any

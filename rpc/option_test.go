@@ -31,7 +31,7 @@ func TestOptions(t *testing.T) {
 		want map[string]any
 	}{
 		"none":           {nil, plain},
-		"expiration":     {[]rpc.Option{rpc.Expiration(1500 * time.Microsecond)}, with("expiration", "2")},
+		"expiration":     {[]rpc.Option{rpc.Expiration(time.Hour + 1500*time.Microsecond)}, with("expiration", "3600002")},
 		"no expiration":  {[]rpc.Option{rpc.Timeout(time.Hour), rpc.Expiration(0)}, plain},
 		"priority":       {[]rpc.Option{rpc.Priority(7)}, with("priority", 7.0)},
 		"transient":      {[]rpc.Option{rpc.Persistent(false)}, with("delivery_mode", 1.0)},

@@ -102,6 +102,7 @@ func TestCallsAreLogged(t *testing.T) {
 // The keys of the file reach the packages that they configure (vector config_effects), which test
 // their effect.
 func TestConfigurationIsHandedOn(t *testing.T) {
+	t.Parallel()
 	s, err := load(configFile(t, `
 AMQP_URI: [amqps://one, amqps://two]
 AMQP_SSL: {server_hostname: three}

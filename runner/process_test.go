@@ -218,6 +218,7 @@ func TestProgramUsage(t *testing.T) {
 }
 
 func TestArguments(t *testing.T) {
+	t.Parallel()
 	for word, want := range map[string]string{
 		"7": "7", "2.0": "2.0", "true": "true", "null": "null", "[1, 2]": "[1, 2]", `"7"`: `"7"`,
 		`{"a": 1}`: `{"a": 1}`, "Julio": "Julio", "": "", "07": "07", "é": "é",
@@ -242,6 +243,7 @@ func TestArguments(t *testing.T) {
 }
 
 func TestEmbeddedAt(t *testing.T) {
+	t.Parallel()
 	for uri, want := range map[string]string{
 		"":                                 "amqp://guest:guest@127.0.0.1:5672/",
 		defaultURI:                         "amqp://guest:guest@127.0.0.1:5672/",

@@ -83,6 +83,7 @@ func logger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, n
 
 // A call that runs when ctx ends is finished and answered.
 func TestRunDrains(t *testing.T) {
+	t.Parallel()
 	sloth := newSloth()
 	h := run(t, "", "sloth", service.Provide(sloth))
 	answers := make(chan string, 1)
@@ -115,6 +116,7 @@ func TestRunDrains(t *testing.T) {
 
 // A call that takes longer than the grace is cut off.
 func TestRunKills(t *testing.T) {
+	t.Parallel()
 	sloth := newSloth()
 	h := run(t, "gomeko: {grace: 50ms}", "sloth", service.Provide(sloth))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -136,6 +138,7 @@ func TestRunKills(t *testing.T) {
 
 // Run returns why it does not start.
 func TestRunFails(t *testing.T) {
+	t.Parallel()
 	greeting := service.Provide(new(Greeting))
 	for _, test := range []struct {
 		name string
@@ -174,6 +177,7 @@ func TestRunFails(t *testing.T) {
 
 // A ctx that ends while the services start stops them.
 func TestRunStopsAtStart(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	err := runner.Run(ctx, runner.Config{Logger: logger(io.Discard)}, service.Provide(new(Greeting)), fx.Invoke(func(life fx.Lifecycle) {
 		life.Append(fx.StartHook(func(ctx context.Context) error {
@@ -189,6 +193,7 @@ func TestRunStopsAtStart(t *testing.T) {
 
 // An application may end its Run. Exit code 0 is not an error.
 func TestRunShutsDown(t *testing.T) {
+	t.Parallel()
 	for _, code := range []int{0, 3} {
 		var shutdowner fx.Shutdowner
 		h := run(t, "", "sloth", service.Provide(newSloth()), fx.Populate(&shutdowner))
@@ -205,6 +210,7 @@ func TestRunShutsDown(t *testing.T) {
 
 // Two Runs in one process share neither a broker, nor a configuration, nor a logger.
 func TestRunTwice(t *testing.T) {
+	t.Parallel()
 	standard := slog.Default()
 	first, second := newSloth(), newSloth()
 	close(second.awake)
@@ -227,6 +233,7 @@ func TestRunTwice(t *testing.T) {
 
 // A key that does nothing is a warning in the log.
 func TestRunWarns(t *testing.T) {
+	t.Parallel()
 	h := run(t, "gomkeo: {grace: 1s}", "sloth", service.Provide(newSloth()))
 	if want := `level=WARN msg=configuration warning="`; !strings.Contains(h.log.String(), want) {
 		t.Errorf("got the log\n%s\nwant in it %s", h.log, want)
@@ -235,6 +242,7 @@ func TestRunWarns(t *testing.T) {
 
 // A program may leave a service of a module out.
 func TestWithout(t *testing.T) {
+	t.Parallel()
 	module := fx.Options(service.Provide(new(Greeting)), service.Provide(newSloth()),
 		service.Configure(web.Hooks{})) // for another service of the module
 	without := runner.Without("github.com/gomeko/gomeko/runner_test.Greeting", "example.org/nothing.Nobody")

@@ -47,6 +47,7 @@ func (d *Desk) Write(context.Context) (string, error) {
 
 // A configured value comes before a default, and hosts complete both.
 func TestConfigure(t *testing.T) {
+	t.Parallel()
 	module := fx.Module("pen", fx.Supply(Ink{"blue"}), service.Configure[Ink]())
 	darker := service.Complete(func(i Ink) Ink { return Ink{"dark" + i.color} })
 	for want, options := range map[string][]any{
@@ -71,6 +72,7 @@ func TestConfigure(t *testing.T) {
 
 // Values without an effect are mistakes, each with its remedy.
 func TestConfigureMistakes(t *testing.T) {
+	t.Parallel()
 	ink := service.Configure(Ink{"blue"})
 	for _, tc := range []struct {
 		name    string
@@ -117,6 +119,7 @@ func (Quill) Dependency(f *service.Field) (any, error) {
 }
 
 func TestConfigureByPointer(t *testing.T) {
+	t.Parallel()
 	type Scribe struct {
 		_     service.Name `service:"scribe"`
 		Quill Quill

@@ -16,6 +16,7 @@ type tenant string
 
 // A value arrives in the form that the wire has for it, and a Key reads it back with its type.
 func TestKey(t *testing.T) {
+	t.Parallel()
 	at := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
 	t.Run("string", kept(service.UserID, "u-42", "u-42"))
 	t.Run("empty", kept(service.UserID, "", ""))
@@ -51,6 +52,7 @@ func kept[T any](k service.Key[T], v T, want any) func(*testing.T) {
 }
 
 func TestKeyMisfits(t *testing.T) {
+	t.Parallel()
 	const (
 		text  service.Key[string]  = "k"
 		small service.Key[int8]    = "k"
@@ -108,6 +110,7 @@ func (*Carrier) Carry(ctx context.Context) (map[string]any, error) {
 // A call carries its own data and what the method adds, but not the data of the context in which
 // Run was called.
 func TestDataOfCall(t *testing.T) {
+	t.Parallel()
 	_, all := start(t, service.Config{}, new(Carrier))
 	around := service.Language.With(t.Context(), "en")
 	call := service.Request{Data: map[string]any{"user_id": "u-42", "none": nil}}
@@ -159,6 +162,7 @@ func (s *Speaker) Say(context.Context) (Words, error) { return s.Words, nil }
 // A struct with a blank field of a dependency type gets its value from that type, which can keep
 // what the prototype holds.
 func TestMarker(t *testing.T) {
+	t.Parallel()
 	_, all := start(t, service.Config{}, &Speaker{Words: Words{A: "mine"}})
 	got, err := all.fire(t.Context(), "speaker.say")
 	if want := (Words{A: "mine", B: "words.x"}); err != nil || got != want {

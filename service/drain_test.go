@@ -13,6 +13,7 @@ import (
 // Of four calls and two workers, when the stop begins: one ends and its worker begins the next, the
 // third never ends, and the last never begins.
 func TestDrainIsLogged(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		calls int
 		want  string

@@ -150,6 +150,7 @@ func (r *recorder) till(t *testing.T) (*service.Container, func(ctx context.Cont
 
 // TestOrder checks the order of steps of a call for every outcome.
 func TestOrderOfACall(t *testing.T) {
+	t.Parallel()
 	late := func(error) error { time.Sleep(8 * time.Second); return nil } // of the bubble: before it is stuck
 	before := "middleware, argument, user, tx, method, "
 	for _, tc := range []struct {
@@ -221,6 +222,7 @@ func spelled(steps string) string {
 // TestKillEndsValues checks that the values of a call are closed when its method returns after a
 // kill, both if it runs in the goroutine of Run and if Run has left it behind.
 func TestKillEndsValues(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name, row string
 		method    func(context.Context) error

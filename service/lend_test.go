@@ -73,6 +73,7 @@ func startNest(t *testing.T, workers int) (*service.Container, triggers, *Nest) 
 }
 
 func TestLend(t *testing.T) {
+	t.Parallel()
 	for _, method := range []string{"deep", "narrow"} {
 		for _, workers := range []int{1, 4} {
 			t.Run(fmt.Sprint(method, workers), func(t *testing.T) {
@@ -95,6 +96,7 @@ func TestLendOutsideOfACall(t *testing.T) { service.Lend(t.Context())() }
 
 // A call that timed out while it lent its worker still counts: Stop waits for it.
 func TestLentCallThatIsOver(t *testing.T) {
+	t.Parallel()
 	for _, method := range []string{"nest.wait", "nest.stray"} {
 		synctest.Test(t, func(t *testing.T) {
 			c, all, nest := startNest(t, 1)
@@ -119,6 +121,7 @@ func TestLentCallThatIsOver(t *testing.T) {
 
 // Calls that take their worker back come before those that have not begun.
 func TestReturningCallsGoFirst(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		first := true
 		var order []string
@@ -179,6 +182,7 @@ func (w *watched) String() string {
 }
 
 func TestWatch(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, all, nest := startNest(t, 2)
 		var wait, fast, narrow, never watched
@@ -214,6 +218,7 @@ func TestWatch(t *testing.T) {
 
 // A row with max_workers does not hold back other rows, even if their calls come later.
 func TestRowIsBounded(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var now, most atomic.Int64
 		release := make(chan struct{})

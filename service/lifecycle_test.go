@@ -107,6 +107,7 @@ func newStages(t *testing.T, acts map[string]func(context.Context) error, do fun
 const started = "base setup, pool setup, One setup, Two setup, base start, pool start, One start, Two start"
 
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	stopTwo := make(chan struct{})
 	c, s, _ := newStages(t, map[string]func(context.Context) error{
 		"One stop": func(context.Context) error { <-stopTwo; return nil },
@@ -140,6 +141,7 @@ func TestOrder(t *testing.T) {
 }
 
 func TestStartFails(t *testing.T) {
+	t.Parallel()
 	fails := func(context.Context) error { return io.EOF }
 	for _, tc := range []struct{ step, err, stops string }{
 		{"base setup", "service_test: EOF", ""},
@@ -170,6 +172,7 @@ func TestStartFails(t *testing.T) {
 }
 
 func TestNeverStarted(t *testing.T) {
+	t.Parallel()
 	c, s, do := newStages(t, nil, func(context.Context) (any, error) { return nil, nil })
 	if err := c.Wait(); err == nil {
 		t.Error("got nil from Wait, want an error")
@@ -195,6 +198,7 @@ func TestNeverStarted(t *testing.T) {
 // TestStopWaits checks that Stop waits for running calls and for goroutines of entrypoints, and
 // that no call begins after it.
 func TestStopWaits(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s, do := newStages(t, nil, func(context.Context) (any, error) {
 			time.Sleep(time.Minute) // of the bubble
@@ -227,6 +231,7 @@ func TestStopWaits(t *testing.T) {
 }
 
 func TestStopIsCutShort(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		c, s, do := newStages(t, nil, func(context.Context) (any, error) { <-release; return nil, nil })
@@ -263,6 +268,7 @@ func TestStopIsCutShort(t *testing.T) {
 
 // TestKill checks that Kill cancels the contexts of calls, may come at any time, and is idempotent.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s, do := newStages(t, nil, func(ctx context.Context) (any, error) { <-ctx.Done(); return nil, ctx.Err() })
 		if err := c.Start(t.Context()); err != nil {
@@ -295,6 +301,7 @@ func TestKill(t *testing.T) {
 }
 
 func TestKillDuringStart(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s, _ := newStages(t, map[string]func(context.Context) error{
 			"pool start": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
@@ -314,6 +321,7 @@ func TestKillDuringStart(t *testing.T) {
 }
 
 func TestStopDuringStart(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s, _ := newStages(t, map[string]func(context.Context) error{
 			"pool start": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
@@ -336,6 +344,7 @@ func TestStopDuringStart(t *testing.T) {
 }
 
 func TestKillDuringStop(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, _, do := newStages(t, nil, func(ctx context.Context) (any, error) { <-ctx.Done(); return nil, ctx.Err() })
 		if err := c.Start(t.Context()); err != nil {
@@ -353,6 +362,7 @@ func TestKillDuringStop(t *testing.T) {
 }
 
 func TestFail(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s, do := newStages(t, nil, func(context.Context) (any, error) {
 			time.Sleep(time.Second) // of the bubble
@@ -384,6 +394,7 @@ func TestFail(t *testing.T) {
 }
 
 func TestFailBeforeAndDuringStart(t *testing.T) {
+	t.Parallel()
 	c, _, do := newStages(t, nil, nil)
 	do.Fail(io.EOF)
 	if err := c.Start(t.Context()); !errors.Is(err, io.EOF) || !errors.Is(c.Wait(), io.EOF) {
@@ -404,6 +415,7 @@ func TestFailBeforeAndDuringStart(t *testing.T) {
 }
 
 func TestStopErrors(t *testing.T) {
+	t.Parallel()
 	fails := func(context.Context) error { return io.EOF }
 	c, s, _ := newStages(t, map[string]func(context.Context) error{"One stop": fails, "pool stop": fails}, nil)
 	if err := c.Start(t.Context()); err != nil {
@@ -442,6 +454,7 @@ type twice struct {
 func (*twice) Do(context.Context) error { return nil }
 
 func TestOneValueForManyRows(t *testing.T) {
+	t.Parallel()
 	s := &script{}
 	c, err := service.New(service.Config{}, new(twice), service.Configure(s))
 	if err != nil {
@@ -466,6 +479,7 @@ func (c *closer) Stop(ctx context.Context) error {
 }
 
 func TestWhatHasNoStartOrKill(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		end  func(*service.Container)
 		want string

@@ -188,6 +188,7 @@ type wrongFields struct {
 
 // TestMistakes checks that New reports all mistakes at once, each with its remedy.
 func TestMistakes(t *testing.T) {
+	t.Parallel()
 	_, err := service.New(service.Config{MaxWorkers: -1, Middleware: []service.Middleware{nil}},
 		nil, first{}, (*first)(nil), new(int),
 		new(nameless), new(emptyName), new(twoNames), new(fieldName), new(nameKeys),
@@ -200,6 +201,7 @@ func TestMistakes(t *testing.T) {
 
 // TestTagMistakes has tags that go vet would reject in a source file.
 func TestTagMistakes(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ tag, want string }{
 		{`gift`, "service tags: Gift: malformed tag at \"gift\": write key:\"value\" pairs with a space between them"},
 		{`gift:x`, "malformed tag at \"gift:x\""},
@@ -224,6 +226,7 @@ func TestTagMistakes(t *testing.T) {
 
 // A flag is true, false, or missing.
 func TestFlag(t *testing.T) {
+	t.Parallel()
 	tag, err := service.ParseTag(`on:"true" off:"false" one:"1" empty:"" maybe:"maybe"`)
 	if err != nil {
 		t.Fatal(err)

@@ -56,6 +56,7 @@ func (q *quarters) Start(context.Context) error {
 // Rows that Only leaves out are not started, and neither is what only they share. Run runs all
 // rows.
 func TestOnly(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		only []string
 		want string
@@ -94,6 +95,7 @@ func TestOnly(t *testing.T) {
 
 // Mistakes in Only are reported, and those of the rows that it leaves out.
 func TestOnlyMistakes(t *testing.T) {
+	t.Parallel()
 	type Wrong struct {
 		_ service.Name `service:"wrong"`
 

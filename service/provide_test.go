@@ -54,6 +54,7 @@ var shelf = fx.Module("shelf",
 // A module provides the fields of its services, fx.Replace replaces them, and a literal keeps its
 // values.
 func TestProvide(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		services []any
 		names    string
@@ -88,6 +89,7 @@ func hooks(s *script) fx.Option {
 // TestHooksSurroundServices checks that start hooks run before the first Setup, and stop hooks
 // after the last Stop.
 func TestHooksSurroundServices(t *testing.T) {
+	t.Parallel()
 	const stopped = ", One stop, Two stop, pool stop, base stop, hook stop"
 	fails := func(context.Context) error { return io.EOF }
 	stop := func(c *service.Container) error { return c.Stop(context.Background()) }
@@ -168,6 +170,7 @@ type (
 
 // TestInjectMistakes checks that mistakes of injection are reported with all others.
 func TestInjectMistakes(t *testing.T) {
+	t.Parallel()
 	_ = wanting{}.hidden
 	_, err := service.New(service.Config{MaxWorkers: -1}, new(wanting), new(shallow),
 		di.PerCall(func(*Goods) di.Provider[Tx] { return nil }), fx.Provide(func(io.Reader) *Goods { return nil }))

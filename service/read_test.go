@@ -63,6 +63,7 @@ func (*Host) Wait(ctx context.Context) error {
 // A method may take the leading parameters only. They have the context of the call, whose id the
 // entrypoint may give.
 func TestBareMethod(t *testing.T) {
+	t.Parallel()
 	_, all := start(t, service.Config{}, new(Host), noted(new([]string)))
 	var seen []string
 	late := func(ctx context.Context) any { return &visit{ctx, &seen} }
@@ -95,6 +96,7 @@ func noted(to *[]string) any {
 // Request.Result reads a stream while the values of the call are open, and they are closed with its
 // error.
 func TestRead(t *testing.T) {
+	t.Parallel()
 	var ended []string
 	_, all := start(t, service.Config{}, new(Host), noted(&ended))
 	for _, failed := range []error{nil, errors.New("the reader")} {
@@ -121,6 +123,7 @@ func TestRead(t *testing.T) {
 
 // A call that its caller cancelled is logged as a warning.
 func TestGivenUp(t *testing.T) {
+	t.Parallel()
 	var log journal
 	_, all := start(t, service.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, new(Host), noted(new([]string)))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -137,6 +140,7 @@ func TestGivenUp(t *testing.T) {
 
 // A call ends at the limit of its request, unless the limit is lifted.
 func TestLimit(t *testing.T) {
+	t.Parallel()
 	_, all := start(t, service.Config{}, new(Host), noted(new([]string)))
 	_, err := all["Wait"].Run(t.Context(), service.Request{Limit: time.Millisecond})
 	if !errors.Is(err, service.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {

@@ -46,6 +46,7 @@ func (w *Work) Count(_ context.Context, n int) (int, error) {
 }
 
 func TestEachCallHasItsOwnCopy(t *testing.T) {
+	t.Parallel()
 	proto := &Work{Counter: 1000}
 	_, all := start(t, service.Config{}, proto)
 	proto.Counter = -1 // the container has a copy
@@ -65,6 +66,7 @@ func TestEachCallHasItsOwnCopy(t *testing.T) {
 type label string
 
 func TestCallTravelsInContext(t *testing.T) {
+	t.Parallel()
 	if call := service.FromContext(t.Context()); call != nil {
 		t.Errorf("got %v outside of a call, want nil", call)
 	}
@@ -92,6 +94,7 @@ func TestCallTravelsInContext(t *testing.T) {
 }
 
 func TestStackIsCapped(t *testing.T) {
+	t.Parallel()
 	parents := strings.Fields("1 2 3 4 5 6 7 8 9 10 11 12")
 	call := &service.Call{ID: "me", Parents: parents}
 	if got, want := strings.Join(call.Stack(), " "), "3 4 5 6 7 8 9 10 11 12 me"; got != want {
@@ -115,6 +118,7 @@ type notFound struct{ error }
 func (notFound) Expected() bool { return true }
 
 func TestCallsAreLogged(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		do   func(context.Context) (any, error)
@@ -140,6 +144,7 @@ func TestCallsAreLogged(t *testing.T) {
 }
 
 func TestPanic(t *testing.T) {
+	t.Parallel()
 	var nilMap map[string]int
 	for _, name := range []string{"work.do", "work.limited"} {
 		_, all := start(t, service.Config{}, &Work{Func: func(context.Context) (any, error) {
@@ -159,6 +164,7 @@ func TestPanic(t *testing.T) {
 }
 
 func TestGoexit(t *testing.T) {
+	t.Parallel()
 	_, all := start(t, service.Config{MaxWorkers: 1}, &Work{Func: func(context.Context) (any, error) {
 		runtime.Goexit()
 		return nil, nil
@@ -178,6 +184,7 @@ func TestGoexit(t *testing.T) {
 }
 
 func TestMiddleware(t *testing.T) {
+	t.Parallel()
 	var said []string
 	made := 0
 	say := func(name string) service.Middleware {
@@ -208,6 +215,7 @@ func TestMiddleware(t *testing.T) {
 }
 
 func TestMiddlewareThatMisbehaves(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name       string
 		middleware service.Middleware
@@ -243,6 +251,7 @@ func TestMiddlewareThatMisbehaves(t *testing.T) {
 // A middleware may run the method again while the first attempt still runs. The result of that one
 // is dropped.
 func TestMiddlewareThatTriesAgain(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		again := func(next service.Runner) service.Runner {
 			return func(ctx context.Context) (any, error) {
@@ -268,6 +277,7 @@ func TestMiddlewareThatTriesAgain(t *testing.T) {
 }
 
 func TestWorkersAreBounded(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var now, most atomic.Int64
 		_, all := start(t, service.Config{MaxWorkers: 3}, &Work{Func: func(context.Context) (any, error) {
@@ -298,6 +308,7 @@ func TestWorkersAreBounded(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
+	t.Parallel()
 	cause := errors.New("the caller has gone")
 	for _, tc := range []struct {
 		name, row string
@@ -348,6 +359,7 @@ func TestTimeout(t *testing.T) {
 // TestStuckCall checks that a method that ignores its context keeps its worker until it returns, is
 // logged once with its stack, and is waited for by Stop.
 func TestStuckCall(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out journal
 		c, all := start(t, service.Config{MaxWorkers: 1, Logger: out.logger()}, &Work{Func: stuckForAMinute})
@@ -381,6 +393,7 @@ func stuckForAMinute(context.Context) (any, error) {
 }
 
 func TestFieldLogger(t *testing.T) {
+	t.Parallel()
 	var out journal
 	_, all := start(t, service.Config{Logger: out.logger()}, new(Work))
 	all["work.do"].Logger().Info("hello")
@@ -390,6 +403,7 @@ func TestFieldLogger(t *testing.T) {
 }
 
 func TestContextEndsWithTheCall(t *testing.T) {
+	t.Parallel()
 	var inner context.Context
 	_, all := start(t, service.Config{}, &Work{Func: func(ctx context.Context) (any, error) {
 		inner = ctx
@@ -440,6 +454,7 @@ func (l *Letters) Write(_ context.Context, page int, last error, text string) (s
 }
 
 func TestLeadingAndDependencies(t *testing.T) {
+	t.Parallel()
 	leds := map[string]*service.Row{}
 	start(t, service.Config{}, new(Letters), service.Configure(leds))
 	got, err := leds["Write"].Run(t.Context(), service.Request{Arguments: arguments("hello"), Leading: []any{7, nil}})

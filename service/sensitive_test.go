@@ -43,6 +43,7 @@ func (*Vault) Tree(context.Context, tree) error               { return nil }
 
 // Errors do not show sensitive arguments, and Row.Sensitive reports rows that have some.
 func TestSensitive(t *testing.T) {
+	t.Parallel()
 	_, all := start(t, service.Config{}, new(Vault))
 	for _, test := range []struct {
 		row  string

@@ -12,6 +12,7 @@ import (
 )
 
 func TestSharedFails(t *testing.T) {
+	t.Parallel()
 	_, err := service.New(service.Config{}, new(probed), service.Configure(probe(func(r *service.Row) error {
 		_, err := service.Shared(r.Host, func(*service.Host) (int, error) { return 0, fmt.Errorf("no broker: %w", io.EOF) })
 		return err
@@ -68,6 +69,7 @@ func (c *count) Check(complete bool) error {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	only := service.Config{Only: []string{"census.One"}}
 	for name, test := range map[string]struct {
 		cfg      service.Config

@@ -17,6 +17,7 @@ import (
 // An application ends the container with its fx.Shutdowner: while it is made, in a start hook, or
 // while calls run. The container stops in order, and Wait returns the exit code.
 func TestShutdowner(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name string
 		code int
@@ -96,6 +97,7 @@ func TestShutdowner(t *testing.T) {
 
 // Calls that do not end in time are cut off, and the error of Wait says so.
 func TestShutdownIsCutShort(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		all, rest := triggers{}, make(chan struct{})
 		var shutdowner fx.Shutdowner

@@ -74,6 +74,7 @@ func (*Grid) Fields(_ context.Context, f gridFields) ([]any, error) { return []a
 
 // TestGetcallargs compares with what Python's inspect.getcallargs did for the same calls.
 func TestGetcallargs(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../signature/testdata/getcallargs.json")
 	if err != nil {
 		t.Fatal(err)
@@ -114,6 +115,7 @@ func TestGetcallargs(t *testing.T) {
 }
 
 func TestSignatureString(t *testing.T) {
+	t.Parallel()
 	got := signatures{}
 	start(t, service.Config{}, new(Grid), new(Typed), service.Configure(got))
 	table := reflect.TypeFor[Grid]().Field(1).Type
@@ -205,6 +207,7 @@ func (*Typed) Decode(_ context.Context, n int, rest []bool, s *string, opts map[
 func (*Typed) Error(context.Context) error { return io.EOF }
 
 func TestParameters(t *testing.T) {
+	t.Parallel()
 	_, all := start(t, service.Config{}, new(Typed))
 	for _, tc := range []struct {
 		name string

@@ -21,6 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestUnknownService(t *testing.T) {
+	t.Parallel()
 	err := servicetest.New(t, new(Greeting)).Client("nobody").Call(t.Context(), "hello", nil)
 	if want := "UnknownService: Unknown service `nobody`"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -38,6 +39,7 @@ type Wrong struct {
 
 // The test fails with all mistakes, and nothing is left running.
 func TestMistakes(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		services []any
 		want     []string
@@ -79,6 +81,7 @@ func (r *recorder) reported(t *testing.T, want ...string) {
 
 // Check starts nothing, so it does not report what would fail at start.
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	r := new(recorder)
 	started := fx.Invoke(func(life fx.Lifecycle) {
 		life.Append(fx.StartHook(func() { t.Error("a hook was run") }))
@@ -91,6 +94,7 @@ func TestCheck(t *testing.T) {
 
 // A service that ends before the test fails it.
 func TestFailed(t *testing.T) {
+	t.Parallel()
 	r := new(recorder)
 	b := newBell("ends the container at a failure")
 	servicetest.New(r, new(Belfry), service.Config{
@@ -107,6 +111,7 @@ func TestFailed(t *testing.T) {
 
 // A transport.Config without a URI configures connections to the broker in memory.
 func TestCodec(t *testing.T) {
+	t.Parallel()
 	broker := transport.Config{Codec: msgpack.Codec, MaxMessage: 1000}
 	h := servicetest.New(t, new(Greeting), service.Configure(broker))
 	var got string
@@ -122,6 +127,7 @@ func TestCodec(t *testing.T) {
 
 // A call that does not end fails the test, which still ends.
 func TestHang(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := new(recorder)
 		h := servicetest.New(r, new(Greeting))

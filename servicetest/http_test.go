@@ -31,6 +31,7 @@ func (*Door) Wait(ctx context.Context) error {
 }
 
 func TestHTTP(t *testing.T) {
+	t.Parallel()
 	h := servicetest.New(t, new(Door))
 	answer, err := h.HTTP().Get("http://door/knock/3")
 	if err != nil {
@@ -44,6 +45,7 @@ func TestHTTP(t *testing.T) {
 
 // In a bubble of synctest, a timeout takes no time.
 func TestHTTPTimeout(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := servicetest.New(t, new(Door), service.Configure(web.Config{NoAccessLog: true}))
 		began := time.Now()

@@ -81,6 +81,7 @@ func (s shelf) Count() (n int) {
 
 // A service is a struct, and its dependencies are fields.
 func TestBuyAlone(t *testing.T) {
+	t.Parallel()
 	shop := &Shop{
 		Users: Users{Name: func(context.Context, int) (string, error) { return "Julio", nil }},
 		Stock: shelf{"tea": 1},
@@ -100,6 +101,7 @@ type Client struct {
 
 // A running service keeps the fields of its literal.
 func TestBuyHosted(t *testing.T) {
+	t.Parallel()
 	h := servicetest.New(t, &Shop{
 		Users: Users{Name: func(context.Context, int) (string, error) { return "Julio", nil }},
 		Stock: shelf{"tea": 1},
@@ -132,6 +134,7 @@ func (*FakeUsers) Name(ctx context.Context, _ int) (string, error) {
 
 // A value of a module is replaced by its type, another service by its name.
 func TestBuyReplaced(t *testing.T) {
+	t.Parallel()
 	stock := fx.Annotate(shelf{"tea": 1}, fx.As(new(Stock)))
 	h := servicetest.New(t, shop, fx.Replace(stock), new(FakeUsers))
 
@@ -147,6 +150,7 @@ func TestBuyReplaced(t *testing.T) {
 
 // Run calls a method as the entrypoint of its row would, and returns its error.
 func TestRun(t *testing.T) {
+	t.Parallel()
 	h := servicetest.New(t, &Shop{Stock: shelf{}}, new(FakeUsers))
 	ctx := service.Language.With(t.Context(), "es")
 	_, err := h.Run(ctx, "shop.Buy", 7, rpc.Kwargs{"product", "tea"})
@@ -157,6 +161,7 @@ func TestRun(t *testing.T) {
 
 // Watch waits for the call that another call makes.
 func TestWatch(t *testing.T) {
+	t.Parallel()
 	h := servicetest.New(t, &Shop{Stock: shelf{"tea": 1}}, new(FakeUsers))
 	named := h.Watch("users.Name")
 
@@ -189,6 +194,7 @@ func (n *Newsletter) Unsubscribe(_ context.Context, user Deleted) error {
 
 // An event passes through the broker to its handler.
 func TestEvent(t *testing.T) {
+	t.Parallel()
 	readers := map[int]string{7: "Julio", 8: "Ana"}
 	h := servicetest.New(t, &Newsletter{Readers: readers})
 	unsubscribed := h.Watch("newsletter.Unsubscribe")
@@ -203,6 +209,7 @@ func TestEvent(t *testing.T) {
 
 // Rows that are not started are checked, and can be run.
 func TestOnly(t *testing.T) {
+	t.Parallel()
 	h := servicetest.New(t, &Shop{Stock: shelf{"tea": 2}}, service.Config{Only: []string{"shop.Count"}})
 	err := h.Client("shop").Call(t.Context(), "buy", nil, 7, "tea")
 	if !errors.Is(err, rpc.ErrMethodNotFound) {
@@ -212,12 +219,14 @@ func TestOnly(t *testing.T) {
 
 // Check reports all mistakes of the services and starts nothing.
 func TestServices(t *testing.T) {
+	t.Parallel()
 	servicetest.Check(t, &Shop{Stock: shelf{}}, new(FakeUsers), service.Config{MaxWorkers: 10})
 }
 
 // In a bubble, time costs nothing: a call times out after 30 s, and heartbeats continue for an
 // hour.
 func TestTime(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := servicetest.New(t, new(Greeting))
 		greeting := h.Client("greeting_service")
@@ -237,6 +246,7 @@ func TestTime(t *testing.T) {
 
 // A timer ticks at its interval.
 func TestTimer(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := servicetest.New(t, new(Diary))
 		turned, began := h.Watch("diary.Turn"), time.Now()

@@ -62,6 +62,7 @@ var orders = fx.Module("orders",
 // When the caller has the reply, the transaction is committed. If the commit fails, the caller
 // receives the error.
 func TestModule(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		product   string
 		commit    error

@@ -15,6 +15,7 @@ import (
 
 // Run reports arguments that are not valid, and passes the others to the row.
 func TestRunArguments(t *testing.T) {
+	t.Parallel()
 	h := servicetest.New(t, new(Greeting))
 	for _, tc := range []struct {
 		row  string
@@ -67,6 +68,7 @@ func (*Office) Post(_ context.Context, s stamp, text string) (string, error) {
 
 // Run passes leading values unchanged.
 func TestRunLead(t *testing.T) {
+	t.Parallel()
 	h := servicetest.New(t, new(Office))
 	s := stamp{make(chan int, 1)}
 	s.paid <- 2
@@ -80,6 +82,7 @@ func TestRunLead(t *testing.T) {
 
 // A call that hangs ends after 30 seconds.
 func TestRunLimit(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := servicetest.New(t, new(Greeting))
 		if _, err := h.Run(t.Context(), "greeting_service.Hang"); !errors.Is(err, service.ErrTimeout) {

@@ -48,6 +48,7 @@ func (c *Chat) Wait(ctx context.Context) error {
 
 // A message reaches the sockets that have joined.
 func TestChat(t *testing.T) {
+	t.Parallel()
 	h := servicetest.New(t, new(Chat))
 	ana, julio := h.Socket(), h.Socket()
 	if err := julio.Call(t.Context(), "join", nil, rpc.Kwargs{"room", "kitchen"}); err != nil {
@@ -64,6 +65,7 @@ func TestChat(t *testing.T) {
 
 // In a bubble of synctest, sockets outlive hours of pings.
 func TestSocket(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		h := servicetest.New(t, new(Chat), service.Configure(web.Hooks{

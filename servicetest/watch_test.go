@@ -12,6 +12,7 @@ import (
 
 // Each watch gets each outcome once, in order, but no earlier ones.
 func TestWatchOrder(t *testing.T) {
+	t.Parallel()
 	h := servicetest.New(t, new(Greeting))
 	hello := func(name string) {
 		if err := h.Client("greeting_service").Call(t.Context(), "hello", nil, name); err != nil {
@@ -33,6 +34,7 @@ func TestWatchOrder(t *testing.T) {
 
 // A watch gets the outcome that the test's middleware returns, and a panic of it.
 func TestWatchMiddleware(t *testing.T) {
+	t.Parallel()
 	denied := errors.New("denied")
 	guard := func(next service.Runner) service.Runner {
 		return func(ctx context.Context) (any, error) {
@@ -62,6 +64,7 @@ func TestWatchMiddleware(t *testing.T) {
 
 // The test fails if no call ends in time, and if there is no such row.
 func TestWatchFails(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ row, want string }{
 		{"greeting_service.Hello", "greeting_service.Hello: no call has ended within 30s"},
 		{"greeting_service.hello", "Watch: no such row greeting_service.hello: the rows are greeting_service.Hello, greeting_service.Hang"},

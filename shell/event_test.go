@@ -30,6 +30,7 @@ func (l *Listener) ForgetUser(_ context.Context, user json.RawMessage) error {
 }
 
 func TestDispatchEvent(t *testing.T) {
+	t.Parallel()
 	heard := make(chan string, 1)
 	conn := hosttest.Dial(t, serve(t, &Listener{Heard: heard}))
 	for name, test := range map[string]struct{ script, err string }{
@@ -61,6 +62,7 @@ func TestDispatchEvent(t *testing.T) {
 
 // Events are encoded with the codec of the broker's Config.
 func TestDispatchEventCodec(t *testing.T) {
+	t.Parallel()
 	heard := make(chan string, 1)
 	broker := serve(t, &Listener{Heard: heard})
 	broker.Codec = msgpack.Codec

@@ -37,6 +37,7 @@ func (p *typed) Prompt(prompt string) (string, error) {
 func (p *typed) AppendHistory(line string) { p.history = append(p.history, line) }
 
 func TestLoop(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		lines            []string
 		out, err, prompt string
@@ -72,6 +73,7 @@ func TestLoop(t *testing.T) {
 
 // Ctrl-C ends what runs and not the shell.
 func TestLoopInterrupted(t *testing.T) {
+	t.Parallel()
 	var out, errs strings.Builder
 	s := &Shell{Stdout: &out, Stderr: &errs}
 	session, end := s.begin(t.Context())
@@ -100,6 +102,7 @@ func (s signaller) Write(p []byte) (int, error) {
 }
 
 func TestLoopInputFails(t *testing.T) {
+	t.Parallel()
 	s := &Shell{Stdout: io.Discard, Stderr: io.Discard}
 	session, end := s.begin(t.Context())
 	defer end()
@@ -114,6 +117,7 @@ func (broken) Prompt(string) (string, error) { return "", os.ErrPermission }
 func (broken) AppendHistory(string)          {}
 
 func TestComplete(t *testing.T) {
+	t.Parallel()
 	s := new(Shell)
 	_, end := s.begin(t.Context())
 	defer end()

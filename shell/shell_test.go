@@ -9,6 +9,7 @@ import (
 )
 
 func TestScript(t *testing.T) {
+	t.Parallel()
 	caller := host(t, new(Greeter), &Desk{Waiting: make(chan struct{}, 1)})
 	config := map[string]any{"AMQP_URI": "amqp://", "max_workers": 5, "list": []any{1.5, nil, true}}
 	for name, test := range map[string]struct{ script, out, err string }{
@@ -55,6 +56,7 @@ func TestScript(t *testing.T) {
 
 // Values come back as they were sent, and as Python shows them.
 func TestValues(t *testing.T) {
+	t.Parallel()
 	caller := host(t, &Desk{})
 	for value, want := range map[string]string{
 		`None`:                              `None`,
@@ -85,6 +87,7 @@ func TestValues(t *testing.T) {
 }
 
 func TestInstead(t *testing.T) {
+	t.Parallel()
 	for script, want := range map[string]string{
 		"import json":               "there is no import; ",
 		"from x import y":           "there is no import; ",
@@ -117,6 +120,7 @@ func TestInstead(t *testing.T) {
 }
 
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	waiting := make(chan struct{})
 	caller := host(t, &Desk{Waiting: waiting})
 	for script, begun := range map[string]chan struct{}{

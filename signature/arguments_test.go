@@ -39,6 +39,7 @@ func (p plain) Decode(v any) error {
 
 // TestMatch compares with what inspect.getcallargs of Python did for the same calls.
 func TestMatch(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("testdata/getcallargs.json")
 	if err != nil {
 		t.Fatal(err)
@@ -120,6 +121,7 @@ func bound(t *testing.T, sig *signature.Signature, m signature.Matched) []any {
 // TestPython compares the test data with what Python 3.11 says, if it is installed: the wording
 // differs between versions.
 func TestPython(t *testing.T) {
+	t.Parallel()
 	python, err := exec.LookPath("python3.11")
 	if err != nil {
 		t.Skip(err)

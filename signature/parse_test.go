@@ -10,6 +10,7 @@ import (
 )
 
 func TestParse(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ text, want string }{
 		{"any(a)", ""},
 		{" any ( a , ) ", ""},
@@ -62,6 +63,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestListed(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]bool{"any": false, "any()": true, "any(a)": true} {
 		sig, err := signature.Parse(text)
 		if err != nil {
@@ -73,6 +75,7 @@ func TestListed(t *testing.T) {
 }
 
 func TestLiterals(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		literal string
 		want    any
@@ -127,6 +130,7 @@ func TestLiterals(t *testing.T) {
 }
 
 func TestLiteral(t *testing.T) {
+	t.Parallel()
 	if got, err := signature.Literal(" 7 "); got != int64(7) || err != nil {
 		t.Errorf("got %v, %v, want 7", got, err)
 	}

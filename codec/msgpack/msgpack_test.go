@@ -14,6 +14,7 @@ import (
 )
 
 func TestEncode(t *testing.T) {
+	t.Parallel()
 	type order struct {
 		ID   int     `json:"id"`
 		Note *string `json:"note,omitempty"`
@@ -43,6 +44,7 @@ func TestEncode(t *testing.T) {
 }
 
 func TestDecode(t *testing.T) {
+	t.Parallel()
 	for data, want := range map[string]any{
 		"\x82\x01\xa1x\xc2\xa1y":                       map[string]string{"1": "x", "false": "y"}, // {1: 'x', False: 'y'}
 		"\x81\xc0\x05":                                 map[string]any{"null": json.Number("5")},

@@ -50,6 +50,7 @@ func TestForm(t *testing.T) {
 
 // TestOrderCreated calls methods on a struct, without a host.
 func TestOrderCreated(t *testing.T) {
+	t.Parallel()
 	var told []string
 	b := board.New()
 	b.Hub.Broadcast = func(_ context.Context, channel, event string, data any) error {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestHello(t *testing.T) {
+	t.Parallel()
 	greeting := servicetest.New(t, new(helloworld.Greeting)).Client("greeting_service")
 	for name, args := range map[string][]any{"positional": {"Julio"}, "keyword": {rpc.Kwargs{"name", "Julio"}}} {
 		var got string

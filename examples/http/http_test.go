@@ -45,6 +45,7 @@ func curl(t *testing.T, address, line string) string {
 
 // TestTranscripts runs the commands of the package's documentation, and compares their output.
 func TestTranscripts(t *testing.T) {
+	t.Parallel()
 	doc, err := os.ReadFile("doc.go")
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +66,7 @@ func TestTranscripts(t *testing.T) {
 
 // TestExamples runs the other examples of Nameko's documentation.
 func TestExamples(t *testing.T) {
+	t.Parallel()
 	plain, module := serve(t, new(httpservice.HTTPService)), serve(t, httpservice.Module)
 	for _, c := range []struct{ address, path, want string }{
 		{plain, "/privileged", "HTTP/1.1 403 Forbidden\nContent-Type: text/plain; charset=utf-8\nContent-Length: 9\n\nForbidden"},
@@ -85,6 +87,7 @@ func TestExamples(t *testing.T) {
 }
 
 func TestWebsocket(t *testing.T) {
+	t.Parallel()
 	s := servicetest.New(t, httpservice.Module).Socket()
 	var got string
 	if err := s.Call(t.Context(), "echo", &got, rpc.Kwargs{"value", "hellø"}); got != "hellø" || err != nil {

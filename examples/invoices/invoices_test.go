@@ -41,6 +41,7 @@ func (p *Printer) Print(_ context.Context, message messaging.Message, invoice in
 
 // The invoice of each order is printed, and every message is recorded, JSON or not.
 func TestShop(t *testing.T) {
+	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		broker := transport.Config{URI: uri}
 		printer, book := &Printer{printed: make(chan printed, 2)}, new(invoices.Book)
@@ -84,6 +85,7 @@ func TestShop(t *testing.T) {
 
 // A method alone needs no broker: a publisher is a func.
 func TestPaid(t *testing.T) {
+	t.Parallel()
 	var sent transport.Publishing
 	i := &invoices.Invoices{Print: func(_ context.Context, _ any, options ...func(*transport.Publishing)) error {
 		for _, option := range options {

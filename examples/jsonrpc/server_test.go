@@ -125,6 +125,7 @@ func (*mistaken) Typo(context.Context) error    { return nil }
 func (*mistaken) One(context.Context) error     { return nil }
 
 func TestMistakes(t *testing.T) {
+	t.Parallel()
 	_, err := service.New(service.Config{}, new(mistaken))
 	want := strings.Join([]string{
 		`service mistaken: Nowhere: the tag has no socket: add the path to listen on, as in socket:"/run/counter.sock"`,

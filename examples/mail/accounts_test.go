@@ -27,6 +27,7 @@ func (a *Accounts) Invite(ctx context.Context, address string) error {
 
 // A method is tested without container, relay and mock library: the field is a func.
 func TestInvite(t *testing.T) {
+	t.Parallel()
 	var sent []mail.Message
 	a := &Accounts{Send: func(_ context.Context, m mail.Message) error {
 		sent = append(sent, m)

@@ -18,6 +18,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestPool(t *testing.T) {
+	t.Parallel()
 	r := newRelay(t)
 	t.Run("many at once", func(t *testing.T) {
 		h := servicetest.New(t, new(Accounts), new(Alarms), mail.Module, fx.Replace(mail.Config{Relay: r.Addr().String(), Connections: 2}))
@@ -48,6 +49,7 @@ func TestPool(t *testing.T) {
 
 // If a message fails, its sender receives the error, and the next message succeeds.
 func TestTrouble(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name, method, address string
 		before                func(*relay)
@@ -88,6 +90,7 @@ type bare struct {
 }
 
 func TestMistakes(t *testing.T) {
+	t.Parallel()
 	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 // A method is tested on a struct literal.
 func TestTake(t *testing.T) {
+	t.Parallel()
 	stock := &nameko.Stock{
 		Prices: nameko.PricesClient{Price: func(_ context.Context, _ string, number int) (nameko.Price, error) {
 			return nameko.Price{Amount: number, Currency: "EUR"}, nil
@@ -31,6 +32,7 @@ func TestTake(t *testing.T) {
 
 // A running service is tested on a broker in memory.
 func TestStock(t *testing.T) {
+	t.Parallel()
 	h := servicetest.New(t, nameko.Module, fx.Replace(nameko.Opening{"tea": 3, "ink": 5}))
 	stock := h.Client("stock")
 	var price nameko.Price
@@ -50,6 +52,7 @@ func TestStock(t *testing.T) {
 
 // A program starts and stops a Container itself, as with Nameko's ServiceContainer.
 func TestContainer(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	container, err := service.New(service.Config{}, new(Clock))
 	if err != nil {

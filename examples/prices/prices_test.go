@@ -20,6 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Each of two processes learns the new price, and one notifies customers, at its second try.
 func TestChange(t *testing.T) {
+	t.Parallel()
 	sent := make(chan prices.Changed, 10)
 	tries := make(chan struct{}, 1)
 	send := prices.Send(func(_ context.Context, changed prices.Changed) error {
@@ -59,6 +60,7 @@ func TestChange(t *testing.T) {
 
 // A program that hosts no services dispatches in the name of one, as Nameko's event_dispatcher does.
 func TestStandalone(t *testing.T) {
+	t.Parallel()
 	broker := transport.Config{URI: brokertest.Embedded(t)}
 	host := servicetest.New(t, prices.Module, service.Configure(broker))
 	learned := host.Watch("catalog.Learn")
@@ -80,6 +82,7 @@ func TestStandalone(t *testing.T) {
 
 // A method alone needs no broker: a dispatcher is a func.
 func TestDispatch(t *testing.T) {
+	t.Parallel()
 	var dispatched prices.Changed
 	p := &prices.Prices{Dispatch: func(_ context.Context, _ string, payload any) error {
 		dispatched = payload.(prices.Changed)

@@ -22,6 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // In a bubble of synctest, an hour takes no time.
 func TestHour(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		down := func(ctx context.Context) error { // it does not answer for five minutes

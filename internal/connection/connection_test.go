@@ -71,6 +71,7 @@ type Caller struct {
 
 // TestConnections counts the connections of processes, by the broker's list and by what they dial.
 func TestConnections(t *testing.T) {
+	t.Parallel()
 	all := &All{taken: make(chan string, 10)}
 	for name, test := range map[string]struct {
 		service any
@@ -164,6 +165,7 @@ func (w *Worker) Work(ctx context.Context, payload string) error {
 
 // TestAlarm has RabbitMQ run low on memory: it blocks publishing, and acknowledgements still arrive.
 func TestAlarm(t *testing.T) {
+	t.Parallel()
 	node := brokertest.StartNode(t)
 	w := &Worker{begun: make(chan string), alarm: make(chan struct{})}
 	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: node.URI()}}, w)

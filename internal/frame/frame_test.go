@@ -103,6 +103,7 @@ var methods = []frame.Method{
 }
 
 func TestMethods(t *testing.T) {
+	t.Parallel()
 	var b frame.Buffer
 	for i, m := range methods {
 		b.Method(uint16(i), m)
@@ -134,6 +135,7 @@ func isError(err error, code uint16) bool {
 }
 
 func TestContent(t *testing.T) {
+	t.Parallel()
 	properties := frame.Properties("\xb4\x10" + // content type, headers, delivery mode, correlation id, user id
 		"\x04text" + "\x00\x00\x00\x04\x01hV" + "\x02" + "\x02id" + "\x02me")
 	properties[5+2+3] = 3 // the size of the headers
@@ -176,6 +178,7 @@ func TestContent(t *testing.T) {
 }
 
 func TestReader(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, stream string
 		code         uint16 // of the error; 0: the stream's own
@@ -199,6 +202,7 @@ func TestReader(t *testing.T) {
 }
 
 func TestUnknownMethod(t *testing.T) {
+	t.Parallel()
 	if m, err := frame.NewReader(nil).Method([]byte{0, 60, 0, 99}); !isError(err, frame.NotImplemented) {
 		t.Errorf("got %v, %v, want code %d", m, err, frame.NotImplemented)
 	}
@@ -206,6 +210,7 @@ func TestUnknownMethod(t *testing.T) {
 
 // Deeply nested values are refused before they exhaust the stack.
 func TestDepth(t *testing.T) {
+	t.Parallel()
 	deep := frame.Table{}
 	for range 100 {
 		deep = frame.Table{{Name: "t", Value: deep}}
@@ -327,6 +332,7 @@ func same(a, b any) bool {
 }
 
 func TestEditProperties(t *testing.T) {
+	t.Parallel()
 	const whole = "\xb4\x10" + "\x04text" + "\x00\x00\x00\x03\x01hV" + "\x02" + "\x02id" + "\x02me"
 	tests := []struct {
 		name string

@@ -23,6 +23,7 @@ func (r *recorder) Errorf(format string, args ...any) {
 // These fail: a difference without a reason, a reason without a difference, a vector without a
 // replay, and a reason without a vector.
 func TestRows(t *testing.T) {
+	t.Parallel()
 	found := golden.Outcomes{}
 	for vector, differences := range map[string][]string{"same": {"", ""}, "meant": {"", "more"}, "unmeant": {"less", ""}, "gone": {"", ""}} {
 		for _, d := range differences { // on each broker

@@ -10,6 +10,7 @@ import (
 )
 
 func TestNew(t *testing.T) {
+	t.Parallel()
 	for _, prefix := range []string{"", "orders.get_order.", strings.Repeat("long", 100)} {
 		one, other := id.New(prefix), id.New(prefix)
 		text, ok := strings.CutPrefix(one, prefix)

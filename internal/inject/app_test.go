@@ -31,6 +31,7 @@ func fieldName(t *inject.Target, index int) string {
 
 // Several applications can share an option, at the same time.
 func TestModuleIsSharedByApplications(t *testing.T) {
+	t.Parallel()
 	proto := new(Users)
 	module := fx.Module("users", inject.Fill(proto))
 	var wg sync.WaitGroup
@@ -54,6 +55,7 @@ func TestModuleIsSharedByApplications(t *testing.T) {
 // A field that the literal sets keeps its value, which is not asked for. fx.Replace replaces a
 // provider.
 func TestLiteralsAndReplacements(t *testing.T) {
+	t.Parallel()
 	mine, theirs := &DB{Path: "mine"}, &DB{Path: "theirs"}
 	opened := false
 	open := fx.Provide(func() *DB { opened = true; return &DB{Path: "opened"} })
@@ -80,6 +82,7 @@ func TestLiteralsAndReplacements(t *testing.T) {
 
 // A zero value may be provided.
 func TestZeroIsProvided(t *testing.T) {
+	t.Parallel()
 	type limited struct {
 		Max int `inject:"max"`
 	}
@@ -98,6 +101,7 @@ func pool(start, stop func(context.Context) error) func(fx.Lifecycle) *DB {
 }
 
 func TestHooks(t *testing.T) {
+	t.Parallel()
 	var did []string
 	say := func(what string, err error) func(context.Context) error {
 		return func(context.Context) error { did = append(did, what); return err }

@@ -77,6 +77,7 @@ func mistakes(app *inject.App) string {
 }
 
 func TestMistakes(t *testing.T) {
+	t.Parallel()
 	conf, spare := fx.Supply(&Conf{}), fx.Supply(fx.Annotated{Name: "backup", Target: &DB{}})
 	orders, users := inject.Fill(new(Orders)), inject.Fill(new(Users))
 	needsConf := "inject_test.openDB needs *inject_test.Conf, which nothing provides: add fx.Provide(func(…) (*inject_test.Conf, error)) to the module"
@@ -140,6 +141,7 @@ func TestMistakes(t *testing.T) {
 
 // The error of a field wraps that of the constructor.
 func TestConstructorsErrorIsKept(t *testing.T) {
+	t.Parallel()
 	app := inject.New(nil, inject.Fill(new(Users)), fx.Provide(failDB))
 	if err := bind(app.Targets[0], &inject.Plan{}, 0); !errors.Is(err, errLocked) {
 		t.Errorf("got %v, want it to wrap %v", err, errLocked)

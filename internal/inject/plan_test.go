@@ -94,6 +94,7 @@ func (s *script) plan(t *testing.T) (*inject.Plan, reflect.Value) {
 }
 
 func TestPlan(t *testing.T) {
+	t.Parallel()
 	fails := func(error) error { return errLost }
 	panics := func(error) error { panic("at the disco") }
 	exits := func(error) error { runtime.Goexit(); return nil }
@@ -151,6 +152,7 @@ func TestPlan(t *testing.T) {
 
 // Each run makes its values anew. A provider may return a nil Done.
 func TestPlanRunsAgain(t *testing.T) {
+	t.Parallel()
 	s := &script{}
 	plan, v := s.plan(t)
 	for range 2 {

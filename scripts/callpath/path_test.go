@@ -3,6 +3,7 @@ package main
 import "testing"
 
 func TestPath(t *testing.T) {
+	t.Parallel()
 	const page = "# Page\n\n## One\n\n1. `path.go:path.summary` counts\n2. `path.go:path.reentries`\n" +
 		"3. `main.go:main`\n4. `path.go:read` again\n\n## Other\n\ntext\n\n## Two\n\n1. `path.go:none`\n2. `none.go:none`\n"
 	paths := read(page)

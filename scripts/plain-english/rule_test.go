@@ -6,6 +6,7 @@ import (
 )
 
 func TestFind(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		words string
 		want  []string // the rules, in order
@@ -35,6 +36,7 @@ func TestFind(t *testing.T) {
 }
 
 func TestLine(t *testing.T) {
+	t.Parallel()
 	texts := readPage("# Title\n\nA queue is kept\nfor ever.\n\n```\nfor ever\n```\n", false)
 	var lines []int
 	for _, text := range texts {
