@@ -180,11 +180,16 @@ func (c *run) acquire() bool {
 	return true
 }
 
-// retain keeps the workers until one more release.
-func (c *run) retain() {
+// retain keeps the workers until one more release. It returns false if they are released already: a
+// middleware may call next when the call has ended.
+func (c *run) retain() bool {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.users == 0 {
+		return false
+	}
 	c.users++
-	c.mu.Unlock()
+	return true
 }
 
 // release releases the workers when the last user does.
@@ -225,16 +230,19 @@ func (r *Row) limited(ctx context.Context) (any, error) {
 	if c == nil || c.row != r {
 		return nil, errDetached
 	}
+	if !c.retain() {
+		return nil, c.timedOut(ErrReturned)
+	}
 	if r.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.timeout)
 		defer cancel()
 	}
 	if !c.bounded && ctx.Done() == c.Done() {
+		defer c.release()
 		return c.invoke(ctx)
 	}
 	a := &attempt{run: c, ctx: ctx, done: make(chan struct{}, 1)}
-	c.retain()
 	r.container.pool.run(a)
 	select {
 	case <-a.done:

@@ -248,6 +248,33 @@ func TestMiddlewareThatMisbehaves(t *testing.T) {
 	}
 }
 
+// A middleware may come to call next when the call has ended. The method is not run, and no worker is
+// released twice.
+func TestMiddlewareThatIsLate(t *testing.T) {
+	next := make(chan func() error, 1)
+	late := func(run service.Runner) service.Runner {
+		return func(ctx context.Context) (any, error) {
+			next <- func() error { _, err := run(ctx); return err }
+			return nil, nil
+		}
+	}
+	c, all := start(t, service.Config{MaxWorkers: 1, Middleware: []service.Middleware{late}},
+		&Work{Func: func(context.Context) (any, error) { t.Error("the method has run"); return nil, nil }})
+	for _, name := range []string{"work.do", "work.limited"} {
+		for _, ctx := range []context.Context{c.Host().Context(), t.Context()} {
+			if _, err := all.fire(ctx, name); err != nil {
+				t.Error(err)
+			}
+			if err := (<-next)(); !errors.Is(err, service.ErrTimeout) || !strings.Contains(err.Error(), "method has returned") {
+				t.Errorf("%s: got %v, want that the call has ended", name, err)
+			}
+		}
+	}
+	if err := c.Stop(t.Context()); err != nil { // it counts the workers that are held
+		t.Error(err)
+	}
+}
+
 // A middleware may run the method again while the first attempt still runs. The result of that one
 // is dropped.
 func TestMiddlewareThatTriesAgain(t *testing.T) {
