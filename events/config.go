@@ -2,18 +2,20 @@ package events
 
 import "github.com/gomeko/gomeko/transport"
 
-// Config says how events are routed. Services get it by service.Configure. The zero value works.
+// Config configures events, with [service.Configure]. The zero value works.
 type Config struct {
-	// Identity stands for this instance in the queues of reliable broadcasts, and lets it find them again after a restart: the
-	// host's name, or the number of a replica. No other instance may have it. Others are new at each start.
+	// Identity identifies this instance in the names of its reliable broadcast queues, so that it finds
+	// them after a restart, for example the host's name or the number of a replica. Each instance needs
+	// its own. Reliable broadcast handlers require it.
 	Identity string
 
-	// AutoDelete has exchanges deleted with the last queue on them (Nameko's AUTO_DELETE_EVENT_EXCHANGES). All services
-	// that declare an exchange must agree; those on Nameko 2.12 and older say true.
+	// AutoDelete declares exchanges that are deleted with the last queue bound to them (Nameko's
+	// AUTO_DELETE_EVENT_EXCHANGES). All services that declare an exchange must agree; Nameko 2.12 and
+	// earlier declare such exchanges.
 	AutoDelete bool
 
-	// Undeclared leaves the declaration of exchanges to others (Nameko's DECLARE_EVENT_EXCHANGES: false): one that is
-	// missing is an error of the service's start.
+	// Undeclared leaves exchanges to other processes (Nameko's DECLARE_EVENT_EXCHANGES: false). If an
+	// exchange is missing, the service does not start.
 	Undeclared bool
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Cache hears of each change in every instance; of some also of those that came while it was away.
+// Cache handles broadcasts: reliable ones, and others.
 type Cache struct {
 	_ service.Name `service:"cache"`
 
@@ -30,7 +30,8 @@ func newCache() *Cache { return &Cache{kept: make(chan int, 10), lost: make(chan
 func (c *Cache) Keep(_ context.Context, n int) error { c.kept <- n; return nil }
 func (c *Cache) Lose(_ context.Context, n int) error { c.lost <- n; return nil }
 
-// A reliable broadcast reaches an instance that was away when it comes back under its identity, and each instance once.
+// TestBroadcastOverARestart restarts an instance: its reliable handler gets the events of the meantime, and
+// each instance gets every event once.
 func TestBroadcastOverARestart(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, events.Config{}, &Source{})
@@ -74,7 +75,7 @@ func TestBroadcastOverARestart(t *testing.T) {
 	})
 }
 
-// An exchange that goes with the last queue on it is declared again by who dispatches.
+// TestAutoDeletedExchange has an exchange deleted with its last queue: the dispatcher declares it again.
 func TestAutoDeletedExchange(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		cfg := events.Config{AutoDelete: true}
@@ -97,13 +98,13 @@ func TestAutoDeletedExchange(t *testing.T) {
 			t.Error("the exchange has outlived the last queue")
 		}
 		if err := emit.Call(t.Context(), "emit", nil, "short", 1); err != nil {
-			t.Errorf("nobody listens, which is no error: %v", err)
+			t.Errorf("nobody listens, which is not an error: %v", err)
 		}
 		listens()
 	})
 }
 
-// VecShort listens as long as it is there.
+// VecShort listens while it runs.
 type VecShort struct {
 	_ service.Name `service:"vec_short"`
 
@@ -114,7 +115,7 @@ type VecShort struct {
 	*listener
 }
 
-// Bell is rung by whatever comes.
+// Bell handles all events.
 type Bell struct {
 	_ service.Name `service:"bell"`
 
@@ -127,7 +128,7 @@ type Bell struct {
 
 func (b *Bell) Ring(_ context.Context, e events.Event) error { b.rung <- e; return nil }
 
-// A handler that takes no payload is called for any, be it readable or not.
+// TestNoPayload has a handler without a payload: it is called for any event, readable or not.
 func TestNoPayload(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		bell := &Bell{rung: make(chan events.Event, 1)}

@@ -10,16 +10,18 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Dispatcher dispatches an event of a type, with its payload, and returns when the broker has taken it. As a field of a
-// service it dispatches for that service; a program that hosts none gets one from [NewDispatcher]. In a test any func is one.
-// Several goroutines may call it, and none waits for another's event.
+// A Dispatcher dispatches an event and returns when the broker has confirmed it. As a field, it dispatches
+// in the name of its service; [NewDispatcher] is for programs that host no services. In a test, any func can
+// be the Dispatcher. Several goroutines may call it; none waits for another's event.
 //
-// The event carries the call ids and the context data of ctx. That nobody listens is no error, unless the field's tag is
-// mandatory:"true": then it is a [*transport.Returned]. It waits for the broker until ctx's deadline, or 30 s if ctx has none.
-// After an error that is [transport.ErrConnectionLost], or ctx's, the event may have been taken all the same.
+// The event carries the call ids and the context data of ctx. It is not an error if nobody listens, unless
+// the tag of the field has mandatory:"true": then the error is a [*transport.Returned].
+//
+// A Dispatcher waits for the broker until ctx's deadline, or 30 s if ctx has none. After an error that is
+// [transport.ErrConnectionLost] or ctx's, the event may have been dispatched.
 type Dispatcher func(ctx context.Context, event string, payload any) error
 
-// Dependency makes the Dispatcher of a field: it implements [service.DependencyType].
+// Dependency returns the Dispatcher of a field: it implements [service.DependencyType].
 func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	cfg, _ := service.Lookup[Config](f.Host)
 	mandatory, err := f.Tag.Flag("mandatory", false)
@@ -27,15 +29,15 @@ func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	if err := errors.Join(f.Tag.Keys("mandatory"), err, publishErr); err != nil {
 		return nil, err
 	}
-	if d, ok := f.Value().(Dispatcher); ok && d != nil { // a test's own
+	if d, ok := f.Value().(Dispatcher); ok && d != nil { // a test's
 		return d, nil
 	}
 	return dispatcher(p, f.Service, func(m *transport.Publishing) { m.Mandatory = mandatory }), nil
 }
 
-// NewDispatcher returns a dispatcher of events in the name of a service, for a program that hosts
-// none, as Nameko's event_dispatcher does. It does not declare the service's exchange: if neither the
-// service nor a listener of its events has ever run, dispatching is an error.
+// NewDispatcher returns a Dispatcher in the name of a service, for a program that hosts none, as Nameko's
+// event_dispatcher does. It does not declare the service's exchange: if neither the service nor a listener
+// of its events has ever run, dispatching is an error.
 //
 // Options change each event before it is published:
 //

@@ -1,9 +1,9 @@
-// Package events has services tell each other what has happened, on Nameko's wire: a service dispatches an event without
-// knowing who listens, and any number of services, in Go and in Python, handle it.
+// Package events dispatches and handles events between services, on Nameko's wire. A service dispatches an
+// event without knowing who listens; any number of services, in Go and in Python, handle it.
 //
 // # Dispatcher
 //
-// A [Dispatcher] is a field of the service that dispatches, and a func, so that a test of the service writes its own:
+// A [Dispatcher] is a field of the service that dispatches. It is a func, so a test can use its own:
 //
 //	type Users struct {
 //		_ service.Name `service:"users"`
@@ -13,11 +13,11 @@
 //
 //	err := u.Dispatch(ctx, "user_deleted", Deleted{ID: id})
 //
-// When it returns nil the broker has the event, and has put it into the queue of everybody who listens.
+// It returns nil when the broker has the event, and has put it into the queue of each listener.
 //
 // # Handler
 //
-// A [Handler] is a row of the table of a service that listens. It names who dispatches and what:
+// A [Handler] is a row of a service that listens. Its tag names the dispatching service and the event:
 //
 //	type Orders struct {
 //		_ service.Name `service:"orders"`
@@ -33,24 +33,30 @@
 //	func (o *Orders) Archive(ctx context.Context, event events.Event, user json.RawMessage) error
 //	func (o *Orders) Refresh(ctx context.Context, change Change) error
 //
-// In a pool, which is the default, one instance of each service that listens gets the event. A singleton is one
-// instance of all services together, and a broadcast reaches every instance: that is how caches are emptied.
+// By default, one instance of each listening service handles an event: its instances are a pool. With
+// delivery:"singleton", one instance of all services handles it. With delivery:"broadcast", every instance
+// handles it, for example to clear its cache.
 //
 // # Delivery
 //
-// An event is delivered at least once. It is acknowledged when its handler has returned: a process that dies before that
-// leaves it to another, who is told by [service.Call].Redelivered. Queues outlive their services unless reliable:"false"
-// is written, so that no event is missed over a restart; a handler that is taken out of the program leaves a queue behind
-// that somebody has to delete.
+// An event is delivered at least once. It is acknowledged when its handler has returned. If a process dies
+// before that, another one gets the event, with [service.Call].Redelivered set.
 //
-// A handler that fails is logged, and its event is gone, as in Nameko; requeue:"true" has it delivered again at once, until
-// it succeeds. What does not fit the handler's type, or cannot be read at all, is logged with its head and gone in both cases.
+// The queue of a handler outlives the service, so that events dispatched during a restart are not lost. It
+// also remains when the handler is removed from the program; then somebody must delete it. With
+// reliable:"false" it is deleted with its last listener.
+//
+// If a handler fails, the error is logged and the event is acknowledged, as in Nameko. With requeue:"true"
+// it is delivered again at once, until the handler succeeds. An event that cannot be read, or does not fit
+// the handler's payload, is logged with the beginning of its body and acknowledged in both cases.
 //
 // # Programs that host no services
 //
-// [NewDispatcher] dispatches on a connection of the program's, in the name of a service:
+// [NewDispatcher] returns a dispatcher in the name of a service:
 //
 //	conn, err := transport.Dial(ctx, transport.Config{URI: "amqp://guest:guest@localhost"})
 //	dispatch := events.NewDispatcher(conn, "users")
 //	err = dispatch(ctx, "user_deleted", Deleted{ID: id})
+//
+// The same connection serves the program's RPC clients (rpc.NewCaller).
 package events

@@ -14,42 +14,45 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Handler is a row of the entrypoint table: a method that is called for events of another service.
+// Handler is a row of the entrypoint table: its method is called for events of another service.
 //
 //	ForgetUser events.Handler `events:"users.user_deleted"`
 //	Archive    events.Handler `events:"shop.eu order.#" delivery:"singleton" requeue:"true"`
 //
-// The tag is the service that dispatches and the type of the event, with a space between them where one of the two has a dot.
-// The type may be a pattern: * stands for one word, # for any number. The method is
+// The tag names the service and the type of the event, separated by a dot, or by a space if one of the names
+// has a dot. The type may be a pattern: * stands for one word between dots, # for any number of words. The
+// method has one of these forms:
 //
 //	func(ctx context.Context, payload T) error
 //	func(ctx context.Context, event events.Event, payload T) error
 //	func(ctx context.Context, event events.Event) error
 //
-// and its name on the wire is the row's in snake case, forget_user, which is part of the queue's name; name:"…" is another
-// one. Further keys of the tag:
+// The other keys of the tag:
 //
-//	delivery   "pool", the default: one instance of each service gets the event; "singleton": one instance of all services
-//	           that listen so; "broadcast": every instance
-//	reliable   "false": the queue ends with its last listener, and events that come when there is none are lost
-//	requeue    "true": an event whose call failed is delivered again at once, without end
+//	delivery  "pool", the default: one instance of each service handles the event
+//	          "singleton": one instance of all services handles it
+//	          "broadcast": every instance handles it
+//	reliable  "false": the queue is deleted with its last listener, and events without a listener are lost
+//	requeue   "true": if a call fails, its event is delivered again at once, without a limit
+//	name      the method's name in call ids and in the name of the queue; the default is the row's name in
+//	          snake case, forget_user
 //
 // Queues have Nameko's names, flags and bindings, so instances in Python and in Go share them: see
 // docs/wire/nameko.md, Event queues.
 type Handler struct{}
 
-// An Event is what a handler may know of an event beside its payload.
+// An Event is an event without its payload.
 type Event struct {
-	Service string // users, who dispatched it
-	Type    string // user_deleted
+	Service string // the service that dispatched it, such as users
+	Type    string // such as user_deleted
 }
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (Handler) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	from, err := parseSource(r.Tag.Get("events"))
-	sub, subErr := subscription(r, from)
+	sub, subErr := subscriptionOf(r, from)
 	if err != nil {
-		subErr = nil // it is about what was not read
+		subErr = nil // it follows from err
 	}
 	handler, bindErr := messaging.Subscribe(r, sub, func(d *transport.Delivery) Event {
 		return Event{Service: strings.TrimSuffix(d.Exchange, suffix), Type: d.Key}
@@ -60,8 +63,48 @@ func (Handler) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return handler, nil
 }
 
-// subscription returns a row's queue and its declarations: see docs/wire/nameko.md, Event queues.
-func subscription(r *service.Row, from source) (sub messaging.Subscription, err error) {
+// A source is the events that a row handles: those of a service whose type matches a pattern.
+type source struct{ service, pattern string }
+
+// parseSource reads "users.user_deleted", or "a.b user.deleted" if a name has a dot.
+func parseSource(text string) (source, error) {
+	service, pattern, spaced := strings.Cut(text, " ")
+	if !spaced {
+		dots := strings.Count(text, ".")
+		if dots > 1 {
+			return source{}, ambiguous(text)
+		}
+		service, pattern, _ = strings.Cut(text, ".")
+	}
+	s := source{service, strings.TrimSpace(pattern)}
+	if s.service == "" || s.pattern == "" || strings.ContainsAny(s.pattern, " \t") {
+		return s, fmt.Errorf(`%q does not name an event: write service and type, as in events:"users.user_deleted"`, text)
+	}
+	if strings.ContainsAny(s.service, "*#") {
+		return s, fmt.Errorf("service %q is a pattern: only the type can be one, because each service has its own exchange", s.service)
+	}
+	for word := range strings.SplitSeq(s.pattern, ".") {
+		if len(word) > 1 && strings.ContainsAny(word, "*#") {
+			return s, fmt.Errorf("type %q would match nothing: * stands for one whole word between dots, # for any number of words, and %q mixes them with letters",
+				s.pattern, word)
+		}
+	}
+	return s, nil
+}
+
+// ambiguous returns the mistake of a text that can be read in several ways, and lists them.
+func ambiguous(text string) error {
+	var readings []string
+	for i, r := range text {
+		if r == '.' && i > 0 && i < len(text)-1 {
+			readings = append(readings, fmt.Sprintf("events:%q", text[:i]+" "+text[i+1:]))
+		}
+	}
+	return fmt.Errorf("%q has several dots, so service and type are unclear: write %s", text, strings.Join(readings, " or "))
+}
+
+// subscriptionOf returns a row's queue and what is declared for it: see docs/wire/nameko.md, Event queues.
+func subscriptionOf(r *service.Row, from source) (sub messaging.Subscription, err error) {
 	cfg, _ := service.Lookup[Config](r.Host)
 	reliable, reliableErr := r.Tag.Flag("reliable", true)
 	requeue, requeueErr := r.Tag.Flag("requeue", false)
@@ -74,16 +117,9 @@ func subscription(r *service.Row, from source) (sub messaging.Subscription, err 
 	case "pool":
 		q.Name += "--" + r.Service + "." + methodname.Of(r)
 	case "broadcast":
-		id := cfg.Identity
-		switch {
-		case !reliable: // exclusive: under the old name it might be taken, by a connection that is dead and not known to be
-			fresh, err := service.Shared(r.Host, newIdentity)
-			if err != nil {
-				return sub, err
-			}
-			id = string(*fresh)
-		case id == "":
-			return sub, errors.New(`a reliable broadcast needs an identity that outlives a restart: set gomeko.broadcast_identity in the configuration (events.Config.Identity), or write reliable:"false"`)
+		id, err := identityOf(r, cfg, reliable)
+		if err != nil {
+			return sub, err
 		}
 		q.Name += "--" + r.Service + "." + methodname.Of(r) + "-" + id
 		q.Exclusive = !reliable
@@ -91,7 +127,7 @@ func subscription(r *service.Row, from source) (sub messaging.Subscription, err 
 		return sub, fmt.Errorf(`delivery %q is not known: write "pool", "singleton" or "broadcast"`, delivery)
 	}
 	if len(q.Name) > 255 {
-		return sub, fmt.Errorf("queue %q has %d bytes, and AMQP takes 255: use shorter names", q.Name, len(q.Name))
+		return sub, fmt.Errorf("queue %q has %d bytes, over AMQP's limit of 255: use shorter names", q.Name, len(q.Name))
 	}
 	return messaging.Subscription{
 		Queue:   q.Name,
@@ -104,7 +140,22 @@ func subscription(r *service.Row, from source) (sub messaging.Subscription, err 
 	}, nil
 }
 
-// An identity is that of one start.
+// identityOf returns what identifies this instance in the name of a broadcast queue.
+func identityOf(r *service.Row, cfg Config, reliable bool) (string, error) {
+	switch {
+	case !reliable: // exclusive: its old name may still be locked by a connection that is lost
+		fresh, err := service.Shared(r.Host, newIdentity)
+		if err != nil {
+			return "", err
+		}
+		return string(*fresh), nil
+	case cfg.Identity == "":
+		return "", errors.New(`a reliable broadcast needs an identity that outlives a restart: set gomeko.broadcast_identity in the configuration (events.Config.Identity), or write reliable:"false"`)
+	}
+	return cfg.Identity, nil
+}
+
+// An identity identifies one start of a process.
 type identity string
 
 func newIdentity(*service.Host) (*identity, error) {

@@ -16,15 +16,15 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A user is what the events of these tests are about.
+// A user is the payload of the events.
 type user struct {
 	ID   int    `json:"id"`
 	Name string `json:"name,omitempty"`
 }
 
-// got is what a handler was called with.
+// got is one call of a handler.
 type got struct {
-	at          string // which row
+	at          string // the row
 	event       events.Event
 	user        user
 	redelivered bool
@@ -32,7 +32,7 @@ type got struct {
 	language    string
 }
 
-// Pool listens in a pool.
+// Pool has handlers of a pool.
 type Pool struct {
 	_ service.Name `service:"vec_pool"`
 
@@ -82,7 +82,7 @@ func seen(ctx context.Context, at string, e events.Event, u user) got {
 	return got{at, e, u, call.Redelivered, len(call.Parents), language}
 }
 
-// Source dispatches what it is called for.
+// Source dispatches events when it is called.
 type Source struct {
 	_ service.Name `service:"vec_source"`
 
@@ -146,7 +146,8 @@ func TestPool(t *testing.T) {
 	})
 }
 
-// What cannot be read is logged with its head and is gone; the consumer goes on.
+// TestUnreadable sends events that cannot be read: they are logged and acknowledged, and the consumer
+// continues.
 func TestUnreadable(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		calls := make(chan got, 10)
@@ -159,11 +160,11 @@ func TestUnreadable(t *testing.T) {
 			body    string
 			want    []string // of the log
 		}{
-			{"no JSON", json, `{"id": `, []string{`not valid JSON`, `{\\\"id\\\": `}},
+			{"not JSON", json, `{"id": `, []string{`not valid JSON`, `{\\\"id\\\": `}},
 			{"empty", json, ``, []string{`not valid JSON: empty`}},
 			{"wrong type", json, `{"id": "seven"}`, []string{`a string does not fit int`, `seven`}},
 			{"another object", json, `[1]`, []string{`a list does not fit`, `[1]`}},
-			{"no text", json, "\xff", []string{`not valid UTF-8`}},
+			{"not text", json, "\xff", []string{`not valid UTF-8`}},
 			{"charset", amqp.Publishing{ContentType: "application/json; charset=latin1"}, `{"id": 1}`, []string{`is not accepted: send application/json in UTF-8`}},
 			{"pickle", amqp.Publishing{ContentType: "application/x-python-serialize"}, "x", []string{`is not accepted: send application/json`}},
 			{"over the limit", json, strings.Repeat(" ", maxMessage+1), []string{`is over max_message, 1048576`}},
@@ -238,8 +239,8 @@ func TestDispatch(t *testing.T) {
 	})
 }
 
-// A program that is no service does not declare, as Nameko's event_dispatcher.
-func TestDial(t *testing.T) {
+// TestNewDispatcher dispatches without declaring, as Nameko's event_dispatcher does.
+func TestNewDispatcher(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		conn := dial(t, uri)
 		var refused *transport.Error

@@ -16,7 +16,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// maxMessage is small, so that going over it costs little.
+// maxMessage is the size of the largest message in these tests: small, so that a larger one costs
+// little.
 const maxMessage = 1 << 20
 
 // A process hosts services, with the traffic of its connections tapped.

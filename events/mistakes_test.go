@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Wrong is a service with one mistake a row.
+// Wrong has one mistake in each row.
 type Wrong struct {
 	_ service.Name `service:"wrong"`
 
@@ -47,7 +47,7 @@ func (*Wrong) Contextless(user, events.Event) error              { return nil }
 func (*Wrong) Mute(context.Context, events.Event, user)          {}
 func (*Wrong) Two(context.Context, string, user) error           { return nil }
 
-// Every mistake is told at once, with its row and what would be right.
+// TestMistakes expects every mistake at once, with its row and its remedy.
 func TestMistakes(t *testing.T) {
 	broker := transport.Config{URI: "amqp://localhost"}
 	_, err := service.New(service.Config{}, new(Wrong), service.Configure(broker))
@@ -55,13 +55,13 @@ func TestMistakes(t *testing.T) {
 		t.Fatal("got no error")
 	}
 	for _, want := range []string{
-		`NoDot: "user_deleted" names no event: write service and type, as in events:"users.user_deleted"`,
-		`Ambiguous: "a.b.user.deleted" can be read in several ways: write events:"a b.user.deleted" or events:"a.b user.deleted" or events:"a.b.user deleted"`,
-		`Empty: "" names no event`,
-		`NoType: "users." names no event`,
-		`Words: "users user deleted" names no event`,
-		`Anybody: service "*" is a pattern: each service has an exchange of its own, only the type can be one`,
-		`Pattern: type "user_*" would match nothing: * stands for one whole word between dots and # for any number of them, not for a part as in "user_*"`,
+		`NoDot: "user_deleted" does not name an event: write service and type, as in events:"users.user_deleted"`,
+		`Ambiguous: "a.b.user.deleted" has several dots, so service and type are unclear: write events:"a b.user.deleted" or events:"a.b user.deleted" or events:"a.b.user deleted"`,
+		`Empty: "" does not name an event`,
+		`NoType: "users." does not name an event`,
+		`Words: "users user deleted" does not name an event`,
+		`Anybody: service "*" is a pattern: only the type can be one, because each service has its own exchange`,
+		`Pattern: type "user_*" would match nothing: * stands for one whole word between dots, # for any number of words, and "user_*" mixes them with letters`,
 		`Delivery: delivery "everyone" is not known: write "pool", "singleton" or "broadcast"`,
 		`Reliable: reliable: must be "true" or "false", not "no"`,
 		`Requeue: requeue: must be "true" or "false", not "twice"`,

@@ -22,7 +22,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// The captured services beside those of events.
+// The captured services that are not about events.
 type (
 	VecMsg struct {
 		_ service.Name `service:"vec_msg"`
@@ -91,10 +91,11 @@ func (b *VecB) Mid(ctx context.Context, x int) error {
 	return b.C.Call(ctx, "leaf", nil, x)
 }
 
-// ours is why we declare more than Nameko does.
+// ours says why gomeko declares more than Nameko does.
 const ours = "declares `gomeko.control` too, by which calls are cancelled: all of its names are ours"
 
-// compare fails t if what p asked for is not what Nameko asked for, and returns what it asked for beside that by names of ours.
+// compare fails t if p declares and consumes other things than Nameko did. It returns what p declares in
+// addition, under gomeko's own names.
 func compare(t *testing.T, p *process, v brokertest.Vector) (extra string) {
 	t.Helper()
 	got, want := p.tap.Declarations(t), v.Declarations()
@@ -115,7 +116,7 @@ func sorted(lines map[string]bool) string {
 	return strings.Join(slices.Sorted(maps.Keys(lines)), "\n")
 }
 
-// What each service declares and consumes is what it did in Python.
+// replayTranscripts starts each captured service: it declares and consumes the same as in Python.
 func replayTranscripts(t *testing.T, uri string, found golden.Outcomes) {
 	l := &listener{calls: make(chan delivered, 10)}
 	services := map[string]any{
@@ -133,8 +134,8 @@ func replayTranscripts(t *testing.T, uri string, found golden.Outcomes) {
 	}
 }
 
-// goodbye stops p, and says how it takes leave of the broker if that is not as in Python: consumers are cancelled, the one
-// channel is closed, then the connection.
+// goodbye stops p. It returns the order in which p cancels consumers and closes channels and the
+// connection, if that is not the order in Python.
 func goodbye(t *testing.T, p *process) string {
 	if err := p.Stop(t.Context()); err != nil {
 		t.Error(err)
@@ -225,13 +226,14 @@ type Teller struct {
 
 func (*Teller) Tick(context.Context) error { return nil }
 
-// An effect is a vector that also tells what the process came to.
+// An effect is a vector with the exit status of the process.
 type effect struct {
 	brokertest.Vector
 	Exited *int `json:"process_exited"`
 }
 
-// What keys of the configuration do, and what is refused, each on a broker of its own.
+// replayConfigured starts services with keys of the configuration, each on a fresh broker, and compares the
+// effects.
 func replayConfigured(t *testing.T, found golden.Outcomes) {
 	for _, v := range brokertest.VectorsOf[effect](t, "config_effects") {
 		brokertest.Each(t, func(t *testing.T, uri string) {
@@ -262,7 +264,7 @@ func replayConfigured(t *testing.T, found golden.Outcomes) {
 	}
 }
 
-// compareLogin fails t if p logged in, or agreed on heartbeats, in another way.
+// compareLogin fails t if p logged in or agreed on heartbeats otherwise.
 func compareLogin(t *testing.T, p *process, v brokertest.Vector) {
 	t.Helper()
 	for _, m := range p.tap.Sent(t) {
@@ -283,8 +285,8 @@ func compareLogin(t *testing.T, p *process, v brokertest.Vector) {
 	}
 }
 
-// replayChain calls through three services. It fails t unless requests and event are those that Nameko sent, and returns what
-// our requests have beside that.
+// replayChain makes a call that goes through three services. It fails t unless the requests and the event are
+// those of Nameko, and returns what gomeko's requests have in addition.
 func replayChain(t *testing.T, uri string, p *process, v brokertest.Vector) (extra string) {
 	t.Helper()
 	if err := caller(t, uri).Client("vec_a").Call(t.Context(), "top", nil, 1); err != nil {

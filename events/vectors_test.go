@@ -88,7 +88,7 @@ func (l *listener) FailTwice(ctx context.Context, e events.Event, _ any) error {
 	return nil
 }
 
-// A vector also tells of what was delivered, and of how that was settled.
+// A vector has deliveries too, and how they were settled.
 type vector struct {
 	brokertest.Vector
 	Deliveries []delivered `json:"deliveries"`
@@ -98,8 +98,8 @@ type vector struct {
 	} `json:"acks"`
 }
 
-// What is dispatched is what Nameko's services and its event_dispatcher dispatched; it reaches the handlers that it reached
-// there, and is settled as it was there.
+// replayEvents dispatches the captured events: they are equal to Nameko's, reach the same handlers, and are
+// settled the same way.
 func replayEvents(t *testing.T, uri string, found golden.Outcomes) {
 	l := &listener{calls: make(chan delivered, 10)}
 	source := start(t, uri, events.Config{}, &Source{})
@@ -156,7 +156,7 @@ func withData(t *testing.T, request brokertest.Message) context.Context {
 	return ctx
 }
 
-// lastEvent returns what was dispatched last.
+// lastEvent returns the event that was dispatched last.
 func lastEvent(t *testing.T, tap *brokertest.Tap) (event brokertest.Published) {
 	t.Helper()
 	for _, m := range tap.Published(t) {

@@ -19,7 +19,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// purposes has the vectors that are different on purpose, by group, and why.
+// purposes says why vectors are different on purpose, by group.
 var purposes = map[string]map[string]string{
 	"events": {},
 	"transcripts": {
@@ -38,7 +38,8 @@ var purposes = map[string]map[string]string{
 	},
 }
 
-// Every golden message on events, and every golden topology, on both brokers; docs/wire/events.md is made of it.
+// TestWire replays every golden message on events, and every golden topology, on both brokers. It writes
+// docs/wire/events.md.
 func TestWire(t *testing.T) {
 	found := map[string]golden.Outcomes{"events": {}, "transcripts": {}, "config_effects": {}, "topology": {}}
 	brokertest.Each(t, func(t *testing.T, uri string) { replayEvents(t, uri, found["events"]) })
@@ -56,12 +57,15 @@ func TestWire(t *testing.T) {
 		}
 		rows = append(rows, found[group].Rows(t, group, names, purposes[group])...)
 	}
-	golden.Table(t, "events", "What an `events.Dispatcher` sends, where it is delivered, and how the delivery is settled (events).\n"+
-		"What services of each kind declare and consume, and how they stop (transcripts). What keys of the\n"+
-		"configuration change, and what is refused (config_effects). What RabbitMQ then contains (topology).", rows)
+	golden.Table(t, "events", "This page compares gomeko with Nameko:\n\n"+
+		"- events: the messages of an `events.Dispatcher`, the handlers that they reach, and their\n"+
+		"  acknowledgements\n"+
+		"- transcripts: what each kind of service declares and consumes, and how it stops\n"+
+		"- config_effects: what keys of the configuration change, and which declarations are refused\n"+
+		"- topology: the exchanges, queues and bindings that RabbitMQ has in the end", rows)
 }
 
-// A listing is what a vector of topology has, and RabbitMQ's management.
+// A listing is the content of a topology vector, and of RabbitMQ's management API.
 type listing struct {
 	Name      string           `json:"name"`
 	Exchanges []map[string]any `json:"exchanges"`
@@ -69,7 +73,7 @@ type listing struct {
 	Bindings  []map[string]any `json:"bindings"`
 }
 
-// lines spells what there is, without what is there by itself, the ids aside.
+// lines describes each thing in a line, with its id replaced. It leaves out what RabbitMQ declares itself.
 func (l listing) lines() (lines []string, extra string) {
 	add := func(what string, row map[string]any, keys ...string) {
 		text := what
@@ -102,7 +106,8 @@ func (l listing) lines() (lines []string, extra string) {
 
 var id = regexp.MustCompile(`[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}`)
 
-// first returns the first of the keys that is there: rabbitmqctl and the management have different names for some.
+// first returns the value of the first of the keys that exists: rabbitmqctl and the management API use
+// different names.
 func first(row map[string]any, keys ...string) any {
 	for _, key := range keys {
 		if row[key] != nil {
@@ -112,7 +117,7 @@ func first(row map[string]any, keys ...string) any {
 	return nil
 }
 
-// plain spells a table alike, be it one of rabbitmqctl or of the management.
+// plain converts a table of rabbitmqctl to the form of the management API.
 func plain(v any) any {
 	list, ok := v.([]any)
 	if !ok {
@@ -126,7 +131,7 @@ func plain(v any) any {
 	return table
 }
 
-// What RabbitMQ has when one service after the other was started is what it had with Nameko's.
+// replayTopology starts one service after the other, and compares what RabbitMQ then has.
 func replayTopology(t *testing.T, found golden.Outcomes) {
 	t.Run("topology", func(t *testing.T) {
 		uri := brokertest.RabbitMQ(t)
@@ -166,7 +171,7 @@ func replayTopology(t *testing.T, found golden.Outcomes) {
 	})
 }
 
-// managed returns what RabbitMQ's management says of the virtual host.
+// managed returns the listing of the virtual host from RabbitMQ's management API.
 func managed(t *testing.T, uri string) (l listing) {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -184,8 +189,8 @@ func managed(t *testing.T, uri string) (l listing) {
 	return l
 }
 
-// An exchange that is missing, or is there with other flags, is an error of the start that says what to do
-// (vectors declare_event_exchanges_false_missing, event_exchange_mismatch_dispatcher).
+// TestRefusedTopology starts services whose exchange is missing or has other flags: the start fails with the
+// remedy (vectors declare_event_exchanges_false_missing, event_exchange_mismatch_dispatcher).
 func TestRefusedTopology(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		ch := brokertest.Channel(t, uri)
@@ -222,7 +227,7 @@ func TestRefusedTopology(t *testing.T) {
 	})
 }
 
-// Elsewhere listens to a service that was never started.
+// Elsewhere handles events of a service that was never started.
 type Elsewhere struct {
 	_ service.Name `service:"elsewhere"`
 

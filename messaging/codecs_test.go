@@ -73,7 +73,8 @@ func (p *Post) Post(ctx context.Context, how string) error {
 	return p.Send(ctx, sent)
 }
 
-// What is published in any codec, compressed or not, arrives as it was, and says what it is.
+// TestCodecs publishes a payload in each codec, compressed or not: it arrives unchanged, with the right
+// properties.
 func TestCodecs(t *testing.T) {
 	const json, packed, zlib = "application/json", "application/x-msgpack", "application/x-gzip"
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -111,7 +112,7 @@ func TestCodecs(t *testing.T) {
 	})
 }
 
-// What cannot be written as it is asked for is an error of who publishes.
+// TestUnwritable asks for codecs and compressions that do not exist: publishing is an error.
 func TestUnwritable(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	start(t, uri, &Post{})
@@ -125,7 +126,7 @@ func TestUnwritable(t *testing.T) {
 	}
 }
 
-// Secret is told what no log may have.
+// Secret has a sensitive payload.
 type Secret struct {
 	_ service.Name `service:"secret"`
 
@@ -138,8 +139,8 @@ type Secret struct {
 
 func (s *Secret) Tell(_ context.Context, n int) error { s.told <- n; return nil }
 
-// What is not accepted, is no zlib or becomes too large is dropped, with what would be right in the log, and nothing of what
-// is sensitive; the consumer goes on.
+// TestNotAccepted sends messages that cannot be read: they are dropped, the log says what to change and
+// nothing that is sensitive, and the consumer continues.
 func TestNotAccepted(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		told, got := make(chan int, 1), make(chan received, 1)
@@ -180,7 +181,7 @@ func TestNotAccepted(t *testing.T) {
 			t.Fatal(err)
 		}
 		hosttest.Receive(t, "a good secret", told)
-		if err := p.Stop(t.Context()); err != nil { // all that is to be logged is
+		if err := p.Stop(t.Context()); err != nil { // everything is logged then
 			t.Error(err)
 		}
 		lines := p.Log.Lines("level=ERROR", "message dropped: it cannot be read", "queue=")

@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Bills consumes, and publishes what it is called for.
+// Bills consumes messages, and publishes when it is called.
 type Bills struct {
 	_ service.Name `service:"vec_msg"`
 

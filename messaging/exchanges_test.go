@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Regional takes orders by a header of theirs, and those that nobody takes.
+// Regional consumes orders by a header, and the orders that no queue is bound for.
 type Regional struct {
 	_ service.Name `service:"regional"`
 
@@ -33,7 +33,7 @@ func (r *Regional) Others(_ context.Context, order string) error {
 	return nil
 }
 
-// An exchange is declared with the flags and arguments of its declaration, and so are the bindings to it.
+// TestExchanges declares an exchange and a binding with flags and arguments.
 func TestExchanges(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		r := &Regional{taken: make(chan string, 10)}

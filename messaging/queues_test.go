@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Quorum consumes two quorum queues: one that it declares, one that is there.
+// Quorum consumes two quorum queues: one that it declares, and one that exists.
 type Quorum struct {
 	_ service.Name `service:"quorum"`
 
@@ -31,13 +31,14 @@ type Quorum struct {
 	listener
 }
 
-// Fail hears how often a message was delivered before.
+// Fail notes how often a message was delivered before.
 func (q *Quorum) Fail(_ context.Context, m messaging.Message, payload string) error {
 	q.heard <- fmt.Sprint(payload, " ", m.Headers["x-delivery-count"])
 	return errors.New("again")
 }
 
-// Quorum queues are declared with any arguments, or taken as they are; what has failed as often as the broker allows is gone.
+// TestQuorumQueues declares a quorum queue, and consumes another that exists. The broker drops a message that
+// was delivered too often.
 func TestQuorumQueues(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	quorum := amqp.Table{"x-queue-type": "quorum"}
@@ -69,7 +70,7 @@ func TestQuorumQueues(t *testing.T) {
 	}
 }
 
-// Reader reads a stream from its beginning, and from now on.
+// Reader reads a stream from its beginning, from now on, and from an offset.
 type Reader struct {
 	_ service.Name `service:"reader"`
 
@@ -91,8 +92,8 @@ func (r *Reader) Rest(_ context.Context, n int) error { r.rest <- n; return nil 
 
 func (r *Reader) Add(ctx context.Context, n int) error { return r.Entry(ctx, n) }
 
-// A stream is declared, or taken as it is, and read from wherever one likes, by as many as there are. After a lost connection each
-// of them goes on where it was.
+// TestStreams declares a stream, which several rows read from different positions. After a lost connection,
+// each continues where it was.
 func TestStreams(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	r := &Reader{all: make(chan int, 100), later: make(chan int, 100), rest: make(chan int, 100)}
@@ -148,7 +149,7 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// Full publishes to a queue that takes one message.
+// Full publishes to a queue that holds one message.
 type Full struct {
 	_ service.Name `service:"full"`
 
@@ -167,7 +168,7 @@ func (f *Full) Push(ctx context.Context, payload string) error {
 	return err
 }
 
-// A message that the broker has not taken is an error, and the next one may be taken.
+// TestNacked publishes to a full queue: that is an error, and the next message may be accepted.
 func TestNacked(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, &Full{}, messaging.Declare(messaging.Queue{

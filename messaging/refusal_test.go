@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// One row each, which the broker refuses.
+// The broker refuses the row of each of these.
 type (
 	OtherFlags struct {
 		_ service.Name `service:"refused"`
@@ -64,7 +64,7 @@ type (
 	}
 )
 
-// Fine is what goes on.
+// Fine is not affected by the others.
 type Fine struct {
 	_ service.Name `service:"fine"`
 
@@ -84,13 +84,13 @@ type Fine struct {
 func (f *Fine) Tell(ctx context.Context, payload string) error   { return f.Square(ctx, payload) }
 func (f *Fine) Nobody(ctx context.Context, payload string) error { return f.Missing(ctx, payload) }
 
-// A listener tells what it hears.
+// A listener reports each payload.
 type listener struct{ heard chan string }
 
 func (l *listener) On(_ context.Context, payload string) error { l.heard <- payload; return nil }
 
-// What the broker refuses is an error of the start, with what would be right; it leaves others alone, those that run and those
-// that start after it.
+// TestRefused starts services whose declarations the broker refuses: the start fails with the remedy. Services
+// that run are not affected, nor those that start later.
 func TestRefused(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		heard := make(chan string, 1)
@@ -137,7 +137,8 @@ func TestRefused(t *testing.T) {
 	})
 }
 
-// An exchange that is missing is an error of who publishes to it, for each message, and of nobody else.
+// TestMissingExchange publishes to an exchange that does not exist: that is an error for each message, and
+// other publishers are not affected.
 func TestMissingExchange(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		heard := make(chan string, 1)
@@ -155,7 +156,7 @@ func TestMissingExchange(t *testing.T) {
 			}
 			hosttest.Receive(t, "the other exchange", heard)
 		}
-		// One that is declared here, and deleted by somebody, is declared again.
+		// An exchange that the service declares is declared again after somebody deleted it.
 		if err := brokertest.Channel(t, uri).ExchangeDelete("square", false, false); err != nil {
 			t.Fatal(err)
 		}
@@ -165,8 +166,8 @@ func TestMissingExchange(t *testing.T) {
 	})
 }
 
-// A queue that somebody makes anew with other flags while it is consumed is told of in the log. Its row takes it as it is, and the other
-// rows hear nothing of it.
+// TestMadeAnew has somebody delete a consumed queue and declare it with other flags: that is logged, its row
+// consumes the new queue, and other rows are not affected.
 func TestMadeAnew(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		heard := make(chan string, 10)

@@ -16,14 +16,14 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Subscription is the queue that a row consumes. It is for packages with rows of their own, such as
-// events.
+// A Subscription is the queue that a row consumes. It is for extensions whose rows consume a queue,
+// such as events.
 type Subscription struct {
 	Queue    string
 	Topology transport.Topology // declared when the container starts, and after each reconnect
 
-	// Requeue returns a message to the queue at once if its call failed. The default is to acknowledge
-	// it.
+	// Requeue returns a message to the queue at once if its call failed. By default the message is
+	// acknowledged.
 	Requeue bool
 
 	args transport.Table // of the consumer

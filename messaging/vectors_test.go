@@ -60,7 +60,8 @@ func (m *Msg) Go(ctx context.Context, name string, payload any) error {
 	return m.Plain(ctx, payload)
 }
 
-// What a Go service publishes is what Nameko's did; docs/wire/messaging.md is made of it.
+// TestVectors publishes the captured messages, and compares them with Nameko's. It writes
+// docs/wire/messaging.md.
 func TestVectors(t *testing.T) {
 	vectors := brokertest.Vectors(t, "messaging")
 	found := golden.Outcomes{}
@@ -88,9 +89,9 @@ func TestVectors(t *testing.T) {
 	for i, v := range vectors {
 		names[i] = v.Name
 	}
-	golden.Table(t, "messaging", "What a `messaging.Publisher` sends, compared with Nameko's `Publisher`: exchange, key, flags,\n"+
-		"properties, the types of headers, and the body. Declarations and consumers are in\n"+
-		"[events](events.md).",
+	golden.Table(t, "messaging", "This page compares the messages of a `messaging.Publisher` with those of Nameko's `Publisher`:\n"+
+		"exchange, key, flags, properties, the types of headers, and the body. Declarations and consumers are\n"+
+		"compared in [events](events.md).",
 		found.Rows(t, "messaging", names, nil))
 }
 

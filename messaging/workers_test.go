@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Asking waits, on its only worker, for a call of its own service.
+// Asking has one worker, and waits for calls of its own service.
 type Asking struct {
 	_ service.Name `service:"asking"`
 
@@ -40,8 +40,8 @@ func (a *Asking) Answer(_ context.Context, question string) (string, error) {
 	return question + "!", nil
 }
 
-// Handlers that wait for calls of their own service lend their workers: with one worker, and more messages than it can hold, each is
-// handled.
+// TestLent has methods wait for calls of their own service: they lend their workers, so that with one worker
+// every message is handled.
 func TestLent(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		heard := make(chan string, 20)
@@ -75,7 +75,7 @@ type Narrow struct {
 	listener
 }
 
-// A row holds no more messages than it can run: the rest is for other processes.
+// TestPrefetch expects that a row holds as many messages as it can run, so that other processes get the rest.
 func TestPrefetch(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	p := start(t, uri, &Narrow{})
