@@ -16,8 +16,8 @@ const (
 	msgpack = "github.com/vmihailenco/msgpack/v5"
 )
 
-// arrows are who imports whom among the packages of the module: a package may import those of its row, and what they
-// may. A package that is not here may not be there.
+// arrows are the imports among the packages of the module: a package may import those of its row, and
+// what these may import. Every package must have a row.
 var arrows = map[string][]string{
 	"cmd/gomeko":          {"runner"},
 	"runner":              {"shell", "broker", "web", "rpc", "events", "timer", "config"},
@@ -47,7 +47,7 @@ var arrows = map[string][]string{
 	"signature":           {},
 	"servicetest":         {"service", "rpc", "events", "web", "broker"},
 
-	// Programs, and what only tests import.
+	// Programs, and packages that only tests import.
 	"examples":            {"runner", "servicetest", "di"},
 	"internal/hosttest":   {"rpc"},
 	"internal/brokertest": {"broker", "internal/hosttest"},
@@ -57,7 +57,7 @@ var arrows = map[string][]string{
 	"scripts":             {},
 }
 
-// others are the packages from outside of the standard library that these may import, and no further ones.
+// others are the packages outside of the standard library that these packages may import.
 var others = map[string][]string{
 	"codec":            {"github.com/google/uuid", "github.com/klauspost/compress/zlib"},
 	"broker":           {},
@@ -72,14 +72,14 @@ var others = map[string][]string{
 	"timer":            {},
 }
 
-// A listed is a package as go list tells of it.
+// A listed is a package in the output of go list.
 type listed struct {
 	Name, ImportPath string
 	Imports          []string
 	Standard         bool
 }
 
-// TestImports holds the packages to their places. What tests import does not count.
+// TestImports compares the imports of all packages, without their tests, with the tables above.
 func TestImports(t *testing.T) {
 	packages := list(t, "./...")
 	standard := map[string]bool{"C": true, "unsafe": true}
@@ -125,8 +125,8 @@ var absent = map[string][]string{
 	"service": {amqp, msgpack, module + "codec", module + "transport", module + "messaging", module + "rpc"},
 }
 
-// TestLinkedPackages checks what a program with one package links: one that serves only HTTP or timers has no AMQP client and
-// no msgpack, and package service knows no wire.
+// TestLinkedPackages checks what a program with one package links. A program that serves only HTTP or
+// timers links neither an AMQP client nor msgpack, and package service links no wire.
 func TestLinkedPackages(t *testing.T) {
 	for from, unwanted := range absent {
 		for _, p := range list(t, "./"+from) {
@@ -148,7 +148,7 @@ func place(path string) string {
 	return path
 }
 
-// reach adds to seen what may be imported from a package on.
+// reach adds to seen the packages that a package may import, directly or indirectly.
 func reach(from string, seen map[string]bool) map[string]bool {
 	for _, to := range arrows[from] {
 		if !seen[to] {
@@ -159,7 +159,7 @@ func reach(from string, seen map[string]bool) map[string]bool {
 	return seen
 }
 
-// list returns the packages that pattern names, and those that they import.
+// list returns the packages that match pattern, and those that they import.
 func list(t *testing.T, pattern string) []listed {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=Name,ImportPath,Imports,Standard", pattern)

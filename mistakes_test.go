@@ -24,14 +24,14 @@ import (
 
 const mistakesPage = "docs/mistakes.md"
 
-// A site is where the commands of a section of the page are run: the clone and a broker with services on it, unless
-// the section needs another one.
+// A site is where the commands of a section of the page run. By default it is the clone, with a broker
+// and services on it.
 type site struct {
 	dir    string
 	broker string // 127.0.0.1:port, for the page's 127.0.0.1:5672
 }
 
-// sites are those of sections, by their headings.
+// sites are the sites of sections that need another one, by their headings.
 var sites = map[string]func(*testing.T, *site){
 	"A module without gomeko": func(t *testing.T, p *site) {
 		code, err := os.ReadFile("examples/helloworld/greeting.go")
@@ -71,7 +71,7 @@ var programs = map[string][]any{
 
 var broker = service.Configure(transport.Config{URI: "amqp://"})
 
-// TestMistakes makes each mistake of the page and gets the message that the page has.
+// TestMistakes makes each mistake of the page and compares the message with the page.
 func TestMistakes(t *testing.T) {
 	page, err := os.ReadFile(mistakesPage)
 	if err != nil {
@@ -83,9 +83,9 @@ func TestMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("GOCACHE", strings.TrimSpace(string(cache)))
-	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // where gomeko run keeps its programs
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // of the programs that gomeko run builds
 	usual := site{hosttest.Root(t), addressOf(startServices(t))}
-	told := strings.Split(strings.TrimSpace(usual.run(t, "gomeko run ./docs/testdata/mistakes")), "\n")[1:] // after "building"
+	reported := strings.Split(strings.TrimSpace(usual.run(t, "gomeko run ./docs/testdata/mistakes")), "\n")[1:] // after "building"
 
 	var got strings.Builder
 	section, where, code := "", usual, ""
@@ -107,15 +107,15 @@ func TestMistakes(t *testing.T) {
 			whole = block(language, err.Error()+"\n")
 		case language == "text":
 			var mine []string
-			mine, told = split(told, code)
+			mine, reported = split(reported, code)
 			whole = block(language, strings.Join(mine, ""))
 		case language == "console":
 			whole = block(language, where.console(t, text))
 		}
 		got.WriteString(whole)
 	}
-	if len(told) > 0 {
-		t.Errorf("%s has not:\n%s", mistakesPage, strings.Join(told, "\n"))
+	if len(reported) > 0 {
+		t.Errorf("%s does not have:\n%s", mistakesPage, strings.Join(reported, "\n"))
 	}
 	golden.File(t, mistakesPage, []byte(got.String()))
 }
@@ -124,7 +124,7 @@ func block(language, text string) string { return "```" + language + "\n" + text
 
 var declared = regexp.MustCompile(`(?m)service:"(\w+)"|^type (\w+)`)
 
-// split returns the lines about services that are declared in code, and those that are left.
+// split returns the lines about services that are declared in code, and the other lines.
 func split(lines []string, code string) (mine, left []string) {
 	for _, line := range lines {
 		is := false
@@ -140,7 +140,7 @@ func split(lines []string, code string) (mine, left []string) {
 	return mine, left
 }
 
-// file puts a file into a folder of the section's own, where its commands run then.
+// file writes a file to a temporary folder, in which the section's commands then run.
 func (p *site) file(t *testing.T, name, content string) {
 	t.Helper()
 	if p.dir == hosttest.Root(t) {
@@ -151,7 +151,7 @@ func (p *site) file(t *testing.T, name, content string) {
 	}
 }
 
-// console runs the lines that begin with "$ " and returns them with what they print.
+// console runs the lines that begin with "$ " and returns them with their output.
 func (p *site) console(t *testing.T, text string) string {
 	t.Helper()
 	var transcript strings.Builder
@@ -163,7 +163,7 @@ func (p *site) console(t *testing.T, text string) string {
 	return transcript.String()
 }
 
-// run runs a line of the shell's and returns what it prints, as the page has it.
+// run runs a shell command and returns its output, with the addresses of the page.
 func (p *site) run(t *testing.T, line string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(line, "127.0.0.1:5672", p.broker))
@@ -176,7 +176,7 @@ func (p *site) run(t *testing.T, line string) string {
 	return strings.NewReplacer(p.broker, "127.0.0.1:5672", p.dir, "/home/you/shop").Replace(string(out))
 }
 
-// startServices hosts the services that the page calls, on a broker of their own.
+// startServices hosts the services that the page calls, on a new broker.
 func startServices(t *testing.T) (uri string) {
 	t.Helper()
 	uri = brokertest.Embedded(t)
