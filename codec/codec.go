@@ -17,7 +17,9 @@ type Codec interface {
 	// "binary".
 	ContentEncoding() string
 
-	// Encode returns the encoding of v, or an error if v, or a value in it, cannot be encoded.
+	// Encode returns the encoding of v, or an error if v, or a value in it, cannot be encoded. An
+	// [Object] must become an object with its members: keyword arguments of calls are one. A codec
+	// made by [New] does so.
 	Encode(v any) ([]byte, error)
 
 	// Decode stores data in the value that v points to. Unknown members of objects are ignored; if
