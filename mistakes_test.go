@@ -16,6 +16,7 @@ import (
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/golden"
 	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -67,6 +68,8 @@ var programs = map[string][]any{
 		service.Configure(&rpc.Config{Timeout: 5 * time.Second})},
 	"A configuration that nothing reads": {new(helloworld.Greeting), broker,
 		service.Configure(web.Config{Address: ":8080"})},
+	"A declared queue that no row names": {new(mistakes.Ledger), broker,
+		messaging.Declare(messaging.Queue{Name: "bookings", Type: messaging.Quorum})},
 }
 
 var broker = service.Configure(transport.Config{URI: "amqp://"})

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"sync"
 
+	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 )
@@ -173,3 +174,13 @@ type Presents struct {
 func (*Gifts) Wrap(_ context.Context, orderID int) error { return nil }
 
 func (*Presents) Choose(_ context.Context, userID int) (string, error) { return "", nil }
+
+type Ledger struct {
+	_ service.Name `service:"ledger"`
+
+	Entrypoints struct {
+		Book messaging.Consumer `messaging:"booking"`
+	}
+}
+
+func (*Ledger) Book(_ context.Context, amount int) error { return nil }
