@@ -238,11 +238,11 @@ type (
 )
 
 const wrongText = `
-Users: unknown key rcp in its tag: known keys: rpc
+Users: unknown key rcp in its tag: did you mean rpc?
 Users: Again: get_user(a=1) does not match func(context.Context) error: write one name for each parameter after ctx
 Users: Twice: Get already calls get_user: remove one of them
 Users: Untold: the tag must name the method to call, as in rpc:"get_user"
-Users: Typo: unknown key rcp in its tag: known keys: rpc
+Users: Typo: unknown key rcp in its tag: did you mean rpc?
 Users: Typo: the tag must name the method to call, as in rpc:"get_user"
 Users: Key: unknown key rpcs in its tag: did you mean rpc?
 Users: Key: unknown key x in its tag: known keys: rpc

@@ -13,7 +13,9 @@ func TestLikely(t *testing.T) {
 		"timeot":      "timeout",
 		"TIMEOUT":     "timeout",
 		"max_wrokers": "max_workers",
-		"rcp":         "",
+		"rcp":         "rpc",
+		"prc":         "rpc",
+		"pcr":         "",
 		"rp":          "rpc",
 		"retry":       "",
 		"":            "",
@@ -36,6 +38,7 @@ func TestName(t *testing.T) {
 		{"kitten", "sitting", 3},
 		{"sitting", "sitting", 0},
 		{"x", "sit", 3},
+		{"ist", "sit", 1},
 	} {
 		if got, edits := nearest.Name(tc.name, []string{"sitting", "sit"}); got != tc.want || edits != tc.edits {
 			t.Errorf("%s: got %s after %d edits, want %s after %d", tc.name, got, edits, tc.want, tc.edits)
