@@ -79,7 +79,7 @@ func parse(at string, data []byte, lookupenv func(string) (string, bool), sectio
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("%s%d: want keys with values at the top level (AMQP_URI: …)", at, root.Line)
+		return nil, fmt.Errorf("%s%d: the top level must have keys, such as AMQP_URI: …", at, root.Line)
 	}
 	cfg := defaults()
 	cfg.root, cfg.at = root, at

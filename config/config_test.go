@@ -171,20 +171,20 @@ WEB_SERVER_ADDRESS: localhost
 LOGGING: {root: {level: LOUD}}
 `), lookup(nil))
 	want := strings.TrimSpace(`
-line 1: AMQP_URI: want text, got 5
-line 2: max_workers: want a whole number of at least 1, got "ten"
-line 3: parent_calls_tracked: want a whole number of at least 0, got -1
-line 4: HEARTBEAT: want a duration like 30s, or seconds, got "soon"
-line 5: serializer: pickle is not supported, because reading it runs code of the sender: want json or msgpack
-line 6: ACCEPT: pickle is not supported, because reading it runs code of the sender: want json or msgpack
-line 8: gomeko.rpc_timout: is not known; the nearest is rpc_timeout
-line 9: gomeko.rpc_timeout: want more than 0, or none for no limit
-line 10: gomeko.grace: want a duration like 30s, or seconds, got "-1s"
-line 11: gomeko.max_message: want a whole number of at least 1, got 1.5
-line 12: gomeko.log_format: want text or json, got "xml"
-line 13: AMQP_SSL: want true, or keys such as ca_certs, certfile and keyfile under it, got 5
-line 14: WEB_SERVER_ADDRESS: want host:port or a port, got "localhost"
-line 15: LOGGING: level: want DEBUG, INFO, WARNING, ERROR or CRITICAL, got "LOUD"
+line 1: AMQP_URI: must be text, not 5
+line 2: max_workers: must be an integer of at least 1, not "ten"
+line 3: parent_calls_tracked: must be an integer of at least 0, not -1
+line 4: HEARTBEAT: must be a duration such as 30s, or a number of seconds, not "soon"
+line 5: serializer: pickle is not supported, because reading it runs code of the sender: use json or msgpack
+line 6: ACCEPT: pickle is not supported, because reading it runs code of the sender: use json or msgpack
+line 8: gomeko.rpc_timout: unknown key: did you mean rpc_timeout?
+line 9: gomeko.rpc_timeout: must be more than 0, or none for no limit
+line 10: gomeko.grace: must be a duration such as 30s, or a number of seconds, not "-1s"
+line 11: gomeko.max_message: must be an integer of at least 1, not 1.5
+line 12: gomeko.log_format: must be text or json, not "xml"
+line 13: AMQP_SSL: must be true, or have keys such as ca_certs, certfile and keyfile under it, not 5
+line 14: WEB_SERVER_ADDRESS: must be host:port or a port, not "localhost"
+line 15: LOGGING: level: must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not "LOUD"
 `)
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
@@ -195,13 +195,13 @@ func TestSyntax(t *testing.T) {
 	t.Parallel()
 	env := lookup(map[string]string{"LOOP": "${LOOP}", "SECRET": "a: b: hunter2"})
 	for text, want := range map[string]string{
-		"- a\n- b":                       "line 1: want keys with values at the top level (AMQP_URI: …)",
-		"text":                           "line 1: want keys with values at the top level (AMQP_URI: …)",
+		"- a\n- b":                       "line 1: the top level must have keys, such as AMQP_URI: …",
+		"text":                           "line 1: the top level must have keys, such as AMQP_URI: …",
 		"a: 1\nb: [":                     "line 2: did not find expected node content",
 		"a: 1\na: 2":                     `2: mapping key "a" already defined at line 1`,
 		"\nk: ${LOOP}":                   "line 2: ${LOOP}: the variable refers to itself",
 		"k: ${SECRET}":                   `line 1: ${SECRET}: is not valid YAML after substitution; !raw_env_var "…" reads any text unchanged`,
-		"gomeko: 5":                      "line 1: gomeko: want keys with values under it, got 5",
+		"gomeko: 5":                      "line 1: gomeko: must be an object, not 5",
 		"b: &b {max_workers: 2}\n<<: *b": "line 2: <<: cannot be used at the top level: write the keys out",
 	} {
 		_, err := config.Parse([]byte(text), env)
@@ -226,10 +226,10 @@ ACCEPT: [json, yaml]
 SERVICE_CONTAINER_CLS:
 `)
 	want := []string{
-		"line 2: heartbeat: is not known and taken as your own key; did you mean HEARTBEAT?",
-		"line 3: MAX_WORKERS: is not known and taken as your own key; did you mean max_workers?",
-		"line 4: AMQP_URL: is not known and taken as your own key; did you mean AMQP_URI?",
-		"line 5: rpc_timeout: is not known and taken as your own key; did you mean rpc_timeout under gomeko:?",
+		"line 2: heartbeat: unknown key, kept as one of your own: did you mean HEARTBEAT?",
+		"line 3: MAX_WORKERS: unknown key, kept as one of your own: did you mean max_workers?",
+		"line 4: AMQP_URL: unknown key, kept as one of your own: did you mean AMQP_URI?",
+		"line 5: rpc_timeout: unknown key, kept as one of your own: did you mean rpc_timeout under gomeko:?",
 		"line 8: TRANSPORT_OPTIONS: has no effect here: gomeko reconnects until the broker is back",
 		"line 9: HEARTBEAT: 0 has no effect: without heartbeats a connection may be dead for hours unnoticed",
 		"line 10: ACCEPT: \"yaml\" is not supported: json and msgpack are",

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/gomeko/gomeko/internal/nearest"
 )
 
 // A decoder decodes YAML into Go values, and collects all mistakes.
@@ -44,7 +42,7 @@ func (d *decoder) value(at place, n *yaml.Node, v reflect.Value) {
 		d.mistake(at, duration(v.Addr().Interface().(*time.Duration), plain(n)))
 	case decodesItself(v):
 		if n.Decode(v.Addr().Interface()) != nil {
-			d.mistake(at, misfit(at.name, n, "what "+v.Type().String()+" reads"))
+			d.mistake(at, misfit(at.name, n, "a valid "+v.Type().String()))
 		}
 	case kind == reflect.Pointer:
 		fresh := reflect.New(v.Type().Elem())
@@ -67,7 +65,7 @@ func (d *decoder) value(at place, n *yaml.Node, v reflect.Value) {
 // object decodes a mapping into the fields of a struct, and calls Validate if the struct has it.
 func (d *decoder) object(at place, n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.MappingNode {
-		d.mistake(at, misfit(at.name, n, "keys with values under it"))
+		d.mistake(at, misfit(at.name, n, "an object"))
 		return
 	}
 	fields := fields(v)
@@ -75,8 +73,7 @@ func (d *decoder) object(at place, n *yaml.Node, v reflect.Value) {
 		field, ok := fields[k.Value]
 		if !ok {
 			known := slices.Sorted(maps.Keys(fields))
-			near, _ := nearest.Name(k.Value, known)
-			d.mistake(at.under(k), errors.New("is not known; the nearest is "+near))
+			d.mistake(at.under(k), unknownKey(k.Value, known))
 			continue
 		}
 		d.field(at.under(k), value, field)
@@ -126,7 +123,7 @@ func (d *decoder) field(at place, n *yaml.Node, f field) {
 		f.SetBool(!on)
 	case has("positive"):
 		if number, ok := plain(n).(int); !ok || number < 1 || f.OverflowInt(int64(number)) {
-			d.mistake(at, misfit(at.name, n, "a whole number of at least 1"))
+			d.mistake(at, misfit(at.name, n, "an integer of at least 1"))
 			return
 		}
 		d.value(at, n, f.Value)
@@ -141,7 +138,7 @@ func (d *decoder) field(at place, n *yaml.Node, f field) {
 // entries decodes a mapping into a copy of a map, so that defaults do not change.
 func (d *decoder) entries(at place, n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.MappingNode {
-		d.mistake(at, misfit(at.name, n, "keys with values under it"))
+		d.mistake(at, misfit(at.name, n, "an object"))
 		return
 	}
 	fresh := reflect.MakeMap(v.Type())
@@ -177,7 +174,7 @@ func (d *decoder) list(at place, n *yaml.Node, v reflect.Value) {
 // been the word no.
 func (d *decoder) scalar(at place, n *yaml.Node, v reflect.Value) {
 	if v.Kind() == reflect.String && n.Tag == "!!bool" {
-		d.mistake(at, errors.New("want text, got true or false: put it in quotes"))
+		d.mistake(at, errors.New("must be text, not true or false: put it in quotes"))
 		return
 	}
 	number, isFloat := plain(n).(float64)
@@ -199,26 +196,25 @@ func wanted(v reflect.Value) string {
 	case v.Kind() == reflect.Bool:
 		return "true or false"
 	case v.CanInt() && bits < 64:
-		return fmt.Sprintf("a whole number from %d to %d", -1<<(bits-1), 1<<(bits-1)-1)
+		return fmt.Sprintf("an integer from %d to %d", -1<<(bits-1), 1<<(bits-1)-1)
 	case v.CanInt():
-		return "a whole number"
+		return "an integer"
 	case v.CanUint() && bits < 64:
-		return fmt.Sprintf("a whole number from 0 to %d", 1<<bits-1)
+		return fmt.Sprintf("an integer from 0 to %d", 1<<bits-1)
 	case v.CanUint():
-		return "a whole number of at least 0"
+		return "an integer of at least 0"
 	case v.CanFloat():
 		return "a number"
 	}
-	return "what fits " + v.Type().String()
+	return "a valid " + v.Type().String()
 }
 
 // misfit returns the error for a value that does not fit.
 func misfit(name string, n *yaml.Node, want string) error {
-	got := show(plain(n))
 	if secret(name) {
-		got = "a value that is not shown"
+		return fmt.Errorf("must be %s; the value is secret and not shown", want)
 	}
-	return fmt.Errorf("want %s, got %s", want, got)
+	return fmt.Errorf("must be %s, not %s", want, show(plain(n)))
 }
 
 // plain returns n without a type to fit: a bool, a number, a list, a map, or otherwise text.

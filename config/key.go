@@ -74,7 +74,7 @@ func readAddress(r *reader, v any) error {
 		address = net.JoinHostPort(host, port)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("want host:port or a port, got %s", show(v))
+		return fmt.Errorf("must be host:port or a port, not %s", show(v))
 	}
 	r.cfg.WebAddress = address
 	return nil
@@ -102,7 +102,7 @@ func readSSL(r *reader, v any) error {
 		r.cfg.AMQPSSL = v
 		return nil
 	}
-	return fmt.Errorf("want true, or keys such as ca_certs, certfile and keyfile under it, got %s", show(v))
+	return fmt.Errorf("must be true, or have keys such as ca_certs, certfile and keyfile under it, not %s", show(v))
 }
 
 // readMaxWorkers accepts 0 for the default, as Nameko does.
@@ -134,7 +134,7 @@ func readHeartbeat(r *reader, v any) error {
 		r.warn("0 has no effect: without heartbeats a connection may be dead for hours unnoticed")
 		return nil
 	case d%time.Second != 0:
-		return fmt.Errorf("want whole seconds, got %s", show(v))
+		return fmt.Errorf("must be whole seconds, not %s", show(v))
 	}
 	r.cfg.Heartbeat = d
 	return nil
@@ -150,12 +150,12 @@ func limit(dst *time.Duration, v any) error {
 		return err
 	}
 	if *dst == 0 {
-		return errors.New("want more than 0, or none for no limit")
+		return errors.New("must be more than 0, or none for no limit")
 	}
 	return nil
 }
 
-var errPickle = errors.New("pickle is not supported, because reading it runs code of the sender: want json or msgpack")
+var errPickle = errors.New("pickle is not supported, because reading it runs code of the sender: use json or msgpack")
 
 func readSerializer(r *reader, v any) error {
 	switch v {
@@ -164,7 +164,7 @@ func readSerializer(r *reader, v any) error {
 	case "pickle":
 		return errPickle
 	}
-	return fmt.Errorf("want json or msgpack, got %s", show(v))
+	return fmt.Errorf("must be json or msgpack, not %s", show(v))
 }
 
 func readAccept(r *reader, v any) error {
@@ -180,14 +180,14 @@ func readAccept(r *reader, v any) error {
 		}
 	}
 	if len(r.cfg.Accept) == 0 {
-		return fmt.Errorf("want a list of json, msgpack or both, got %s", show(v))
+		return fmt.Errorf("must be a list of json, msgpack or both, not %s", show(v))
 	}
 	return nil
 }
 
 func readLogFormat(r *reader, v any) error {
 	if v != "text" && v != "json" {
-		return fmt.Errorf("want text or json, got %s", show(v))
+		return fmt.Errorf("must be text or json, not %s", show(v))
 	}
 	r.cfg.LogFormat = v.(string)
 	return nil

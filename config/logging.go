@@ -12,7 +12,7 @@ import (
 func readLogging(r *reader, v any) error {
 	logging, ok := v.(map[string]any)
 	if !ok {
-		return fmt.Errorf("want an object for Python's logging.config.dictConfig, got %s", show(v))
+		return fmt.Errorf("must be an object for Python's logging.config.dictConfig, not %s", show(v))
 	}
 	loggers := object(logging["loggers"])
 	for _, logger := range []any{logging["root"], loggers[""], loggers["nameko"]} {
@@ -60,7 +60,7 @@ func pythonLevel(dst *slog.Level, v any) error {
 		}[strings.ToUpper(name)]
 	}
 	if !ok {
-		return fmt.Errorf("level: want DEBUG, INFO, WARNING, ERROR or CRITICAL, got %s", show(v))
+		return fmt.Errorf("level: must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not %s", show(v))
 	}
 	*dst = slog.LevelInfo + slog.Level((number-20)*4/10)
 	return nil

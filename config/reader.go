@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -33,9 +34,9 @@ func (r *reader) readTop(root *yaml.Node) {
 		case name == "<<":
 			r.mistake(errors.New("cannot be used at the top level: write the keys out"))
 		case edits <= 2 && len(name) > 4:
-			r.warn("is not known and taken as your own key; did you mean " + near + "?")
+			r.warn("unknown key, kept as one of your own: did you mean " + near + "?")
 		case name == "rpc_timeout" || name == "max_message":
-			r.warn("is not known and taken as your own key; did you mean " + name + " under gomeko:?")
+			r.warn("unknown key, kept as one of your own: did you mean " + name + " under gomeko:?")
 		}
 	})
 }
@@ -44,14 +45,13 @@ func (r *reader) readTop(root *yaml.Node) {
 func (r *reader) readOwn(v any) error {
 	node := target(r.value)
 	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("want keys with values under it, got %s", show(v))
+		return fmt.Errorf("must be an object, not %s", show(v))
 	}
 	r.prefix = "gomeko."
 	defer func() { r.prefix = "" }()
 	known := ownKeys()
 	r.read(node, known, func(name string) {
-		near, _ := nearest.Name(name, names(known))
-		r.mistake(errors.New("is not known; the nearest is " + near))
+		r.mistake(unknownKey(name, names(known)))
 	})
 	return nil
 }
@@ -105,7 +105,7 @@ func (r *reader) warn(text string) {
 func text(dst *string, v any) error {
 	s, ok := v.(string)
 	if !ok || s == "" {
-		return fmt.Errorf("want text, got %s", show(v))
+		return fmt.Errorf("must be text, not %s", show(v))
 	}
 	*dst = s
 	return nil
@@ -114,7 +114,7 @@ func text(dst *string, v any) error {
 func truth(dst *bool, v any) error {
 	b, ok := v.(bool)
 	if !ok {
-		return fmt.Errorf("want true or false, got %s", show(v))
+		return fmt.Errorf("must be true or false, not %s", show(v))
 	}
 	*dst = b
 	return nil
@@ -123,7 +123,7 @@ func truth(dst *bool, v any) error {
 func whole(dst *int, v any, least int) error {
 	n, ok := v.(int)
 	if !ok || n < least {
-		return fmt.Errorf("want a whole number of at least %d, got %s", least, show(v))
+		return fmt.Errorf("must be an integer of at least %d, not %s", least, show(v))
 	}
 	*dst = n
 	return nil
@@ -145,7 +145,7 @@ func duration(dst *time.Duration, v any) error {
 		ok = err == nil
 	}
 	if !ok || d < 0 {
-		return fmt.Errorf("want a duration like 30s, or seconds, got %s", show(v))
+		return fmt.Errorf("must be a duration such as 30s, or a number of seconds, not %s", show(v))
 	}
 	*dst = d
 	return nil
@@ -162,6 +162,14 @@ func show(v any) string {
 		return "an object"
 	}
 	return fmt.Sprint(v)
+}
+
+// unknownKey returns the error for a key that is not one of the known ones.
+func unknownKey(name string, known []string) error {
+	if near := nearest.Likely(name, known); near != "" {
+		return errors.New("unknown key: did you mean " + near + "?")
+	}
+	return errors.New("unknown key: known keys are " + strings.Join(known, ", "))
 }
 
 func names(keys []key) []string {

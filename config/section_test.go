@@ -146,24 +146,24 @@ gomeko:
   log_format: xml
 `), lookup(nil), config.Section{Key: "web", Into: new(server)})
 	want := strings.TrimSpace(`
-line 2: max_workers: want a whole number of at least 1, got -1
-line 5: gomeko.web.paht: is not known; the nearest is path
-line 7: gomeko.web.timeout: want more than 0, or none for no limit
-line 8: gomeko.web.max: want a whole number of at least 1, got 0
-line 9: gomeko.web.log: want true or false, got 5
+line 2: max_workers: must be an integer of at least 1, not -1
+line 5: gomeko.web.paht: unknown key: did you mean path?
+line 7: gomeko.web.timeout: must be more than 0, or none for no limit
+line 8: gomeko.web.max: must be an integer of at least 1, not 0
+line 9: gomeko.web.log: must be true or false, not 5
 line 10: gomeko.web.cert: must not be empty
 line 11: gomeko.web.hosts: must not be empty
 line 4: gomeko.web: path must begin with /
 line 4: gomeko.web: cert is missing
-line 12: gomeko.log_format: want text or json, got "xml"
+line 12: gomeko.log_format: must be text or json, not "xml"
 `)
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
 	}
 	for text, want := range map[string]string{
-		"gomeko: {web: 5}":                    "line 1: gomeko.web: want keys with values under it, got 5",
-		"gomeko: {web: {cert: c, max: 1.5}}":  "line 1: gomeko.web.max: want a whole number of at least 1, got 1.5",
-		"gomeko: {web: {cert: c, log: soon}}": `line 1: gomeko.web.log: want true or false, got "soon"`,
+		"gomeko: {web: 5}":                    "line 1: gomeko.web: must be an object, not 5",
+		"gomeko: {web: {cert: c, max: 1.5}}":  "line 1: gomeko.web.max: must be an integer of at least 1, not 1.5",
+		"gomeko: {web: {cert: c, log: soon}}": `line 1: gomeko.web.log: must be true or false, not "soon"`,
 	} {
 		if _, err := config.Parse([]byte(text), lookup(nil), config.Section{Key: "web", Into: new(server)}); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", text, err, want)
@@ -192,20 +192,20 @@ orders:
 limit: [1]
 `, config.Provide("limit", Backup{}), made)
 	want := strings.TrimSpace(`
-line 15: limit: want keys with values under it, got a list
-line 3: orders.databse: is not known; the nearest is database
-line 4: orders.database: want text, got true or false: put it in quotes
-line 5: orders.password: want text, got a value that is not shown
-line 6: orders.timeout: want a duration like 30s, or seconds, got "soon"
-line 7: orders.retries: want a whole number from 0 to 255, got 256
-line 8: orders.verbose: want true or false, got "maybe"
-line 9: orders.rates.USD: want a number, got "much"
-line 10: orders.hosts[1]: want what netip.Addr reads, got "nowhere"
-line 11: orders.backup.every: want a duration like 30s, or seconds, got "-1s"
-line 11: orders.backup.kep: is not known; the nearest is keep
-line 12: orders.plain: want a whole number, got "5"
-line 13: orders.max: want a whole number, got 1.5
-line 14: orders.kept: is not known; the nearest is hosts
+line 15: limit: must be an object, not a list
+line 3: orders.databse: unknown key: did you mean database?
+line 4: orders.database: must be text, not true or false: put it in quotes
+line 5: orders.password: must be text; the value is secret and not shown
+line 6: orders.timeout: must be a duration such as 30s, or a number of seconds, not "soon"
+line 7: orders.retries: must be an integer from 0 to 255, not 256
+line 8: orders.verbose: must be true or false, not "maybe"
+line 9: orders.rates.USD: must be a number, not "much"
+line 10: orders.hosts[1]: must be a valid netip.Addr, not "nowhere"
+line 11: orders.backup.every: must be a duration such as 30s, or a number of seconds, not "-1s"
+line 11: orders.backup.kep: unknown key: did you mean keep?
+line 12: orders.plain: must be an integer, not "5"
+line 13: orders.max: must be an integer, not 1.5
+line 14: orders.kept: unknown key: known keys are backup, database, hosts, max, password, plain, rates, retries, timeout, verbose
 `)
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)

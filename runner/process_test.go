@@ -148,7 +148,7 @@ func TestProgramFails(t *testing.T) {
 			want: " needs *time.Location, which nothing provides: add fx.Provide(func(…) (*time.Location, error)) to the module"},
 		"settings are mistaken": {opts: []fx.Option{service.Provide(new(Clock)), config.Provide("clock", struct{ Zone string }{}),
 			config.Provide("alarm", time.Second)}, args: []string{"--config", configFile(t, "alarm: soon\nclock: {zoen: UTC}")},
-			want: ":1: alarm: want a duration like 30s, or seconds, got \"soon\"\n"},
+			want: ":1: alarm: must be a duration such as 30s, or a number of seconds, not \"soon\"\n"},
 		"no CA":       {opts: []fx.Option{service.Provide(new(Clock))}, args: []string{"--config", configFile(t, "AMQP_SSL: {ca_certs: /none.pem}"), "--broker=amqps://localhost:1"}, want: "AMQP_SSL: ca_certs: open /none.pem"},
 		"no services": {want: "application: no services: pass a module with service.Provide(new(Orders)) in it"},
 		"no service":  {opts: []fx.Option{service.Provide(7)}, want: "service int: must be a pointer to the struct of a service"},

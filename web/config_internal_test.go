@@ -93,11 +93,11 @@ gomeko:
     socket_max_frame: -1
 `), os.LookupEnv, config.Section{Key: "web", Into: new(Config)})
 	want := strings.TrimSpace(`
-line 4: gomeko.web.read_timeuot: is not known; the nearest is read_timeout
-line 5: gomeko.web.max_body: want a whole number of at least 1, got 0
-line 7: gomeko.web.timeout: want more than 0, or none for no limit
-line 8: gomeko.web.socket_origins: want a list, got "https://a.example"
-line 10: gomeko.web.socket_max_frame: want a whole number of at least 1, got -1
+line 4: gomeko.web.read_timeuot: unknown key: did you mean read_timeout?
+line 5: gomeko.web.max_body: must be an integer of at least 1, not 0
+line 7: gomeko.web.timeout: must be more than 0, or none for no limit
+line 8: gomeko.web.socket_origins: must be a list, not "https://a.example"
+line 10: gomeko.web.socket_max_frame: must be an integer of at least 1, not -1
 line 3: gomeko.web: ReadyPath "ready" must begin with a slash, such as /ready
 line 3: gomeko.web: only one of tls_cert and tls_key is set: set both for HTTPS, or neither for HTTP
 `)

@@ -69,7 +69,7 @@ func TestCommandLine(t *testing.T) {
 		{"call hello", 2, "", []string{`"hello": must be SERVICE.METHOD, as in greeting_service.hello`}},
 		{"call a.b --broker amqp://guest:secret@" + nowhere, 1, "", []string{"amqp://guest:**@" + nowhere, "gomeko broker"}},
 		{"call a.b --config " + good, 1, "", []string{"amqp://me:**@" + nowhere}},
-		{"call a.b --config " + bad, 1, "", []string{bad + ":1: max_workers: ", bad + ":2: gomeko.grase: is not known; the nearest is grace"}},
+		{"call a.b --config " + bad, 1, "", []string{bad + ":1: max_workers: ", bad + ":2: gomeko.grase: unknown key: did you mean grace?"}},
 		{"call a.b --config " + secure, 1, "", []string{"AMQP_SSL: ca_certs: open nosuch.pem: no such file"}},
 		{"run ./testdata/slow --config " + secure, 1, "", []string{"AMQP_SSL: ca_certs: open nosuch.pem: no such file"}},
 		{"run ./testdata/slow --broker amqp://me:secret@" + nowhere, 1, "", []string{"amqp://me:**@" + nowhere, "nobody is listening there"}},
