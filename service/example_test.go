@@ -99,7 +99,7 @@ func ExampleNew_mistakes() {
 	fmt.Println(err)
 	// Output:
 	// service door: Open: no such method: add func (d *Door) Open(ctx context.Context) (any, error)
-	// service door: Close: signature "" has no name: write name or name(a, b=1)
+	// service door: Close: has no signature: write name or name(a, b=1)
 	// service door: Close: unknown key buton in its tag: did you mean button?
 }
 

@@ -13,6 +13,9 @@ import (
 func Parse(text string) (*Signature, error) {
 	r := &reader{text: text}
 	s := &Signature{Name: r.identifier()}
+	if s.Name == "" && strings.TrimSpace(text) == "" {
+		return nil, errors.New("has no signature: write name or name(a, b=1)")
+	}
 	if s.Name == "" {
 		return nil, fmt.Errorf("signature %q has no name: write name or name(a, b=1)", text)
 	}

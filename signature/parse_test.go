@@ -14,7 +14,8 @@ func TestParse(t *testing.T) {
 	for _, tc := range []struct{ text, want string }{
 		{"any(a)", ""},
 		{" any ( a , ) ", ""},
-		{"", `signature "" has no name: write name or name(a, b=1)`},
+		{"", `has no signature: write name or name(a, b=1)`},
+		{" ", `has no signature: write name or name(a, b=1)`},
 		{"(a)", `signature "(a)" has no name`},
 		{"a.b(a)", `unexpected ".b(a)"`},
 		{"any(a", "expected , or ) at the end"},
