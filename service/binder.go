@@ -186,6 +186,8 @@ func (b *binder) fields(h *hosted, v reflect.Value, index []int) {
 			b.fields(h, v.Field(i), at)
 		case (f.Anonymous || f.Type.Name() == "") && injects(f.Type):
 			b.addf(where, "only fields of the service itself, or of a struct that it embeds by value, can be injected: move them there")
+		default:
+			b.add(where, misspeltInject(f.Tag))
 		}
 		if lock, path := findLock(f.Type, f.Name); top && lock != nil {
 			b.addf(where, "contains %s by value (%s), but each call gets a copy of the service: use a pointer, or inject it", lock, path)
@@ -396,6 +398,18 @@ func instance(t reflect.Type) any {
 		t = t.Elem()
 	}
 	return reflect.New(t).Interface()
+}
+
+// misspeltInject returns an error if a tag was probably meant to have the key inject. Fields of a
+// service may have other keys, for other packages.
+func misspeltInject(text reflect.StructTag) error {
+	tag, _ := ParseTag(string(text))
+	for _, p := range tag.pairs {
+		if _, edits := nearest.Name(p.key, []string{inject.Tag}); edits == 1 {
+			return fmt.Errorf("unknown key %s in its tag: did you mean %s?", p.key, inject.Tag)
+		}
+	}
+	return nil
 }
 
 // injects reports whether t is a struct, or points to one, that has fields to inject.

@@ -154,6 +154,9 @@ type (
 		Other   *Goods  `inject:"other" injct:"" optional:"true"`
 		hidden  *Goods  `inject:""`
 		_       *Goods  `inject:""`
+		Typo    *Goods  `injekt:""`
+		Swapped *Goods  `json:"-" inejct:"other"`
+		Foreign *Goods  `json:"-" insert:""`
 		Gift    Gift    `inject:""`
 		Trigger Trigger `inject:""`
 		Deps    struct {
@@ -182,6 +185,8 @@ service wanting: Other: unknown key optional in its tag: known keys: inject
 service wanting: Other: nothing provides *service_test.Goods named "other"; add fx.Provide(fx.Annotated{Name: "other", Target: func(…) (*service_test.Goods, error)}) or di.PerCall to the module
 service wanting: hidden: must be exported, so that it can be set: rename it to Hidden
 service wanting: _: a blank field cannot be injected: give it a name
+service wanting: Typo: unknown key injekt in its tag: did you mean inject?
+service wanting: Swapped: unknown key inejct in its tag: did you mean inject?
 service wanting: Gift: service_test.Gift is an extension: remove inject from the tag
 service wanting: Trigger: service_test.Trigger is an extension: remove inject from the tag
 service wanting: Deps: only fields of the service itself, or of a struct that it embeds by value, can be injected: move them there
