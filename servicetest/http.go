@@ -2,9 +2,11 @@ package servicetest
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gomeko/gomeko/web"
 )
@@ -20,9 +22,10 @@ func (h *Host) HTTP() *http.Client { return h.http }
 
 // A wire is a listener in memory.
 type wire struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	close  func()
+	conns    chan net.Conn
+	listened atomic.Bool // whether the services serve HTTP here
+	closed   chan struct{}
+	close    func()
 }
 
 func newWire() *wire {
@@ -40,6 +43,9 @@ func (w *wire) client() *http.Client {
 
 // dial returns the client's end of a connection that the services have accepted.
 func (w *wire) dial(ctx context.Context) (net.Conn, error) {
+	if !w.listened.Load() {
+		return nil, errors.New("servicetest: no service has a web.Route, web.SocketMethod or web.Mount that is served here")
+	}
 	ours, theirs := net.Pipe()
 	select {
 	case w.conns <- theirs:
@@ -52,7 +58,10 @@ func (w *wire) dial(ctx context.Context) (net.Conn, error) {
 }
 
 // listen is the Listen of a [web.Config].
-func (w *wire) listen(context.Context, string) (net.Listener, error) { return w, nil }
+func (w *wire) listen(context.Context, string) (net.Listener, error) {
+	w.listened.Store(true)
+	return w, nil
+}
 
 // Accept implements [net.Listener].
 func (w *wire) Accept() (net.Conn, error) {

@@ -2,8 +2,10 @@ package servicetest_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,6 +42,18 @@ func TestHTTP(t *testing.T) {
 	defer answer.Body.Close()
 	if text, err := io.ReadAll(answer.Body); string(text) != "3" || err != nil {
 		t.Errorf("got %q, %v, want 3", text, err)
+	}
+}
+
+// Without a route there is no server: the client returns an error instead of waiting for one.
+func TestHTTPWithoutRoutes(t *testing.T) {
+	h := servicetest.New(t, new(Greeting))
+	answer, err := h.HTTP().Get("http://greeting/")
+	if err == nil {
+		answer.Body.Close()
+	}
+	if want := "no service has a web.Route"; !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
