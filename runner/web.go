@@ -2,8 +2,10 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"syscall"
 
 	"github.com/gomeko/gomeko/web"
 )
@@ -20,10 +22,18 @@ func (p *process) webConfig() web.Config {
 func (p *process) listen(ctx context.Context, address string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("%w: free the address, or set WEB_SERVER_ADDRESS to another", err)
+		return nil, fmt.Errorf("%w: set WEB_SERVER_ADDRESS to another address in the configuration file%s", err, stopOther(err))
 	}
 	p.routes = webURL(p.web, address, l.Addr())
 	return l, nil
+}
+
+// stopOther returns the other remedy if the address is in use.
+func stopOther(err error) string {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return ", or stop the program that uses this one"
+	}
+	return ""
 }
 
 // webURL returns the URL of the routes: with the host of the configured address, and the port that

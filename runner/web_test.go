@@ -5,6 +5,7 @@ package runner
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -81,8 +82,14 @@ func knock(printed func() string) string {
 
 // Mistakes in the address and the certificate are reported with the remedy.
 func TestWebMistakes(t *testing.T) {
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
 	for config, want := range map[string]string{
-		"WEB_SERVER_ADDRESS: 192.0.2.1:8000":                             "set WEB_SERVER_ADDRESS to another",
+		"WEB_SERVER_ADDRESS: 192.0.2.1:8000":                             "cannot assign requested address: set WEB_SERVER_ADDRESS to another address in the configuration file",
+		"WEB_SERVER_ADDRESS: " + other.Addr().String():                   "configuration file, or stop the program that uses this one",
 		"gomeko: {web: {tls_cert: /nowhere.pem, tls_key: /nowhere.pem}}": "must name PEM files of a certificate and its private key",
 	} {
 		out := new(output)
