@@ -133,7 +133,7 @@ type Kwargs []any
 // not a string, appears twice or has no value.
 func (k Kwargs) Members() (names []string, values []any, err error) {
 	if len(k)%2 != 0 {
-		return nil, nil, fmt.Errorf("rpc.Kwargs: %d names and values, want an even number", len(k))
+		return nil, nil, fmt.Errorf(`rpc.Kwargs: the last name, %v, has no value: write pairs, as in rpc.Kwargs{"name", "Julio"}`, k[len(k)-1])
 	}
 	seen := make(map[string]bool, len(k)/2)
 	for i := 0; i < len(k); i += 2 {

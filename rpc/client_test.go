@@ -127,7 +127,7 @@ func TestUnsendable(t *testing.T) {
 	}{
 		{[]any{make(chan int)}, "chan int"},
 		{[]any{"\xff"}, `"\xff" is not valid UTF-8: use []byte for bytes`},
-		{[]any{rpc.Kwargs{"name"}}, "1 names and values, want an even number"},
+		{[]any{rpc.Kwargs{"name"}}, "the last name, name, has no value"},
 		{[]any{rpc.Kwargs{1, 2}}, "1 (int) is not a name"},
 		{[]any{rpc.Kwargs{"a", 1, "a", 2}}, "a is given twice"},
 		{[]any{rpc.Kwargs{"a", func() {}}}, "a: "},

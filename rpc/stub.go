@@ -29,7 +29,7 @@ func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
 	var client, none C
 	v := reflect.ValueOf(&client).Elem()
 	if v.Kind() != reflect.Struct {
-		return none, fmt.Errorf("%s is not a struct of funcs", v.Type())
+		return none, fmt.Errorf("%s must be a struct of funcs", v.Type())
 	}
 	marker, ok := markerOf(v.Type())
 	if !ok {

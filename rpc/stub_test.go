@@ -281,7 +281,7 @@ func TestStubMistakes(t *testing.T) {
 	_, err = rpc.Bind[struct{ X int }](conn)
 	equalLines(t, err, "struct { X int } does not name its service: add a field _ rpc.Client `rpc:\"users\"`")
 	_, err = rpc.Bind[*VecEcho](conn)
-	equalLines(t, err, "*rpc_test.VecEcho is not a struct of funcs")
+	equalLines(t, err, "*rpc_test.VecEcho must be a struct of funcs")
 }
 
 func equalLines(t *testing.T, err error, want string) {
