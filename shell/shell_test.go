@@ -107,6 +107,7 @@ func TestInstead(t *testing.T) {
 		"@f\ndef g(): pass":         "there are no decorators; ",
 		"print 'x'":                 "print is a function; ",
 		"open('x')":                 "there are no files; ",
+		"help()":                    "call a method with n.rpc.SERVICE.METHOD(…), ",
 		"sum([1])":                  "there is no sum; ",
 		"orders":                    "NameError: orders is not defined; to call a service, write n.rpc.orders",
 		"x = (1":                    "syntax error: ",
