@@ -34,7 +34,7 @@ func TestShutdowner(t *testing.T) {
 				log, all := &journal{}, triggers{}
 				var shutdowner fx.Shutdowner
 				ask := func() {
-					if err := shutdowner.Shutdown(fx.ShutdownTimeout(time.Second), fx.ExitCode(test.code)); err != nil {
+					if err := shutdowner.Shutdown(fx.ExitCode(test.code)); err != nil {
 						t.Error(err)
 					}
 				}
