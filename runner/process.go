@@ -156,7 +156,7 @@ func (p *process) stop(ctx context.Context, kill <-chan struct{}) error {
 		return err
 	case <-kill:
 		p.container.Kill()
-		<-ended // Kill ends at once, and logs how many calls were cut off
+		<-ended //nolint:errcheck // Kill has logged how many calls were cut off
 		return errKilled
 	}
 }
