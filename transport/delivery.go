@@ -171,11 +171,10 @@ func (ch *channel) receive(d *amqp.Delivery) *Delivery {
 	return delivery
 }
 
-// decodeProperties returns the properties of a delivery. The broker refuses publishings whose
-// expiration is not a number.
+// decodeProperties returns the properties of a delivery.
 func decodeProperties(d *amqp.Delivery) Properties {
 	var ms uint64
-	if d.Expiration != "" {
+	if d.Expiration != "" { // brokers refuse one that is not a number
 		ms, _ = strconv.ParseUint(d.Expiration, 10, 32)
 	}
 	return Properties{
