@@ -60,7 +60,6 @@ type run struct {
 	timer    *time.Timer             // of the request's limit; nil if there is none
 	deadline time.Time               // of the timer
 	lifted   atomic.Bool             // the limit was
-	acquired bool                    // it has its workers, until end
 
 	tenure
 }
@@ -124,9 +123,7 @@ func (c *run) end() {
 		c.detach()
 	}
 	c.cancel(ErrReturned)
-	if c.acquired {
-		c.release()
-	}
+	c.release()
 	c.leave()
 }
 
@@ -136,7 +133,6 @@ func (c *run) work() (result any, err error) {
 	if c.Err() != nil || !c.acquire() {
 		return nil, c.timedOut(context.Cause(c))
 	}
-	c.acquired = true
 	if c.row.timeout > 0 { // it counts from now on
 		c.lift()
 	}
@@ -192,10 +188,13 @@ func (c *run) retain() bool {
 	return true
 }
 
-// release releases the workers when the last user does.
+// release releases the workers when the last user does. It does nothing if the call got none.
 func (c *run) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.users == 0 {
+		return
+	}
 	c.users--
 	if c.users > 0 || c.stage == returning { // takeBack releases them
 		return
