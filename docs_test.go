@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A snippet is a code block of a page in docs. The HTML comment above it, or its first line, names the
-// file that it is from.
+// A snippet is a code block of a page in docs. The HTML comment above it, or its first line, names
+// the file that it is from.
 var (
 	snippet   = regexp.MustCompile("(?ms)^(?:<!-- (\\S+) -->\n)?```\\w+\n(.*?)^```$")
 	firstLine = regexp.MustCompile(`^(?://|#) (\S+/\S+\.\w+)\n\n?`)

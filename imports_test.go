@@ -16,8 +16,8 @@ const (
 	msgpack = "github.com/vmihailenco/msgpack/v5"
 )
 
-// arrows are the imports among the packages of the module: a package may import those of its row, and
-// what these may import. Every package must have a row.
+// arrows are the imports among the packages of the module: a package may import those of its row,
+// and what these may import. Every package must have a row.
 var arrows = map[string][]string{
 	"cmd/gomeko":          {"runner"},
 	"runner":              {"shell", "broker", "web", "rpc", "events", "timer", "config"},
@@ -125,8 +125,8 @@ var absent = map[string][]string{
 	"service": {amqp, msgpack, module + "codec", module + "transport", module + "messaging", module + "rpc"},
 }
 
-// TestLinkedPackages checks what a program with one package links. A program that serves only HTTP or
-// timers links neither an AMQP client nor msgpack, and package service links no wire.
+// TestLinkedPackages checks what a program with one package links. A program that serves only HTTP
+// or timers links neither an AMQP client nor msgpack, and package service links no wire.
 func TestLinkedPackages(t *testing.T) {
 	for from, unwanted := range absent {
 		for _, p := range list(t, "./"+from) {

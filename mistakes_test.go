@@ -25,8 +25,8 @@ import (
 
 const mistakesPage = "docs/mistakes.md"
 
-// A site is where the commands of a section of the page run. By default it is the clone, with a broker
-// and services on it.
+// A site is where the commands of a section of the page run. By default it is the clone, with a
+// broker and services on it.
 type site struct {
 	dir    string
 	broker string // 127.0.0.1:port, for the page's 127.0.0.1:5672

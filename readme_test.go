@@ -119,7 +119,8 @@ func get(t *testing.T, url, want string) {
 	}
 }
 
-// A readme is the README and its code blocks, by their heading; "" is the heading of the first ones.
+// A readme is the README and its code blocks, by their heading; "" is the heading of the first
+// ones.
 type readme struct {
 	text   string
 	blocks map[string][]string

@@ -11,9 +11,9 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// This file has RPC written by hand on amqp091-go, in gomeko's shape: the same exchange, queues, properties,
-// prefetch, workers and connections; mandatory requests whose confirms are tracked; an acknowledgement after
-// each reply; a limit for each call.
+// This file has RPC written by hand on amqp091-go, in gomeko's shape: the same exchange, queues,
+// properties, prefetch, workers and connections; mandatory requests whose confirms are tracked; an
+// acknowledgement after each reply; a limit for each call.
 
 const (
 	exchange = "nameko-rpc"

@@ -85,8 +85,8 @@ func dispatchGomeko(ctx context.Context, r *role, args []string) error {
 
 const eventExchange = "bench.events"
 
-// handleAMQP is the same by hand: each listener has a connection, the prefetch of gomeko, and as many workers. Its third
-// argument is how many deliveries it acknowledges at once.
+// handleAMQP is the same by hand: each listener has a connection, the prefetch of gomeko, and as
+// many workers. Its third argument is how many deliveries it acknowledges at once.
 func handleAMQP(_ context.Context, r *role, args []string) error {
 	for i := range listenersOf(args) {
 		conn, err := amqp.Dial(args[0])
@@ -139,7 +139,8 @@ func (r *role) handle(d amqp.Delivery) {
 	r.handled.Add(1)
 }
 
-// handleBatches acknowledges every 32nd delivery with those before it, and the last of them after 50 ms.
+// handleBatches acknowledges every 32nd delivery with those before it, and the last of them after
+// 50 ms.
 func (r *role) handleBatches(deliveries <-chan amqp.Delivery) {
 	var last amqp.Delivery
 	n := 0

@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// This file measures that a call costs the same however many callers wait, messages are queued, and services
-// share the process.
+// This file measures that a call costs the same however many callers wait, messages are queued, and
+// services share the process.
 
 // A Hold answers nobody.
 type Hold struct {
@@ -29,7 +29,8 @@ func (*Hold) Hold(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// serveHold is serveGomeko with a second container, whose calls never return, as many as its second argument says.
+// serveHold is serveGomeko with a second container, whose calls never return, as many as its second
+// argument says.
 func serveHold(ctx context.Context, r *role, args []string) error {
 	if err := serveGomeko(ctx, r, args); err != nil {
 		return err

@@ -15,12 +15,13 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// This file measures the floor: the cost of a call with a client that costs next to nothing, which is the
-// broker's share. Each process is one goroutine, which answers everything that it has read with one write. It
-// has no limits, no recovery, no concurrency and no codec, so it is of no other use.
+// This file measures the floor: the cost of a call with a client that costs next to nothing, which
+// is the broker's share. Each process is one goroutine, which answers everything that it has read
+// with one write. It has no limits, no recovery, no concurrency and no codec, so it is of no other
+// use.
 
-// A wire is a connection with one channel. It collects output until there is nothing more to read, and then
-// writes it at once.
+// A wire is a connection with one channel. It collects output until there is nothing more to read,
+// and then writes it at once.
 type wire struct {
 	conn    net.Conn
 	in      *frame.Reader
@@ -67,8 +68,8 @@ func dialWire(uri string) (*wire, error) {
 	return w, err
 }
 
-// Read reads from the connection, after it has written what was collected. The reader of frames calls it when it has given out
-// all that it had.
+// Read reads from the connection, after it has written what was collected. The reader of frames
+// calls it when it has given out all that it had.
 func (w *wire) Read(p []byte) (int, error) {
 	if w.unacked > 0 {
 		w.out.Method(1, &frame.BasicAck{DeliveryTag: w.unacked, Multiple: true})
@@ -122,7 +123,8 @@ func (w *wire) listen(queue, key string, prefetch uint16) error {
 	return nil
 }
 
-// next reads a message, which is in w until the next call, and will be acknowledged by the next write.
+// next reads a message, which is in w until the next call, and will be acknowledged by the next
+// write.
 func (w *wire) next() error {
 	for {
 		f, err := w.in.Next()
@@ -197,7 +199,8 @@ func serveFloor(_ context.Context, _ *role, args []string) error {
 	return nil
 }
 
-// callFloor calls. Persistent requests are mandatory, and confirms are asked for; transient ones have no guarantee.
+// callFloor calls. Persistent requests are mandatory, and confirms are asked for; transient ones
+// have no guarantee.
 func callFloor(_ context.Context, r *role, args []string) error {
 	w, err := dialWire(args[0])
 	if err != nil {
@@ -219,7 +222,8 @@ func callFloor(_ context.Context, r *role, args []string) error {
 	return nil
 }
 
-// load is closedLoop on one goroutine: a caller is the number that its requests have as their correlation id.
+// load is closedLoop on one goroutine: a caller is the number that its requests have as their
+// correlation id.
 func (w *wire) load(o order, l *latencies, properties frame.Properties, mandatory bool) report {
 	l.calls.Store(0)
 	body := []byte(`{"args": ["` + o.text() + `"], "kwargs": {}}`)

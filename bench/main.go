@@ -1,9 +1,11 @@
-// Command bench measures gomeko beside raw amqp091-go, Nameko, NATS micro and gRPC, and beside the floor, on RabbitMQ and on the
-// embedded broker. docs/bench.md is what it found, and how to read it.
+// Command bench measures gomeko beside raw amqp091-go, Nameko, NATS micro and gRPC, and beside the
+// floor, on RabbitMQ and on the embedded broker. docs/bench.md is what it found, and how to read
+// it.
 //
-// Every server, client and broker is a separate process, so that the CPU time of each can be measured. The load
-// is closed: each caller waits for its reply. The contestants of a scenario take turns in rounds, and what is compared is
-// compared inside a round: whatever else the machine does then is done to all of them.
+// Every server, client and broker is a separate process, so that the CPU time of each can be
+// measured. The load is closed: each caller waits for its reply. The contestants of a scenario take
+// turns in rounds, and what is compared is compared inside a round: whatever else the machine does
+// then is done to all of them.
 package main
 
 import (

@@ -15,13 +15,15 @@ import (
 // fanOut is how many queues a message of the scenario fan-out goes to.
 const fanOut = 8
 
-// topics is how many bindings the scenario of topics has, and topicQueues how many queues they lead to.
+// topics is how many bindings the scenario of topics has, and topicQueues how many queues they lead
+// to.
 const (
 	topics      = 10_000
 	topicQueues = 100
 )
 
-// serveQueues declares what a scenario, its second argument, publishes to, and counts what comes out.
+// serveQueues declares what a scenario, its second argument, publishes to, and counts what comes
+// out.
 func serveQueues(_ context.Context, r *role, args []string) error {
 	conn, err := amqp.Dial(args[0])
 	if err != nil {

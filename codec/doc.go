@@ -59,9 +59,9 @@
 //
 // # Other formats
 //
-// [New] makes a codec for another format from a [Reader] and a [Writer], which know how null, bools,
-// numbers, text, bytes, lists and objects are encoded. Package msgpack is an example. A type that
-// only has the four methods of Codec can be configured too.
+// [New] makes a codec for another format from a [Reader] and a [Writer], which know how null,
+// bools, numbers, text, bytes, lists and objects are encoded. Package msgpack is an example. A type
+// that only has the four methods of Codec can be configured too.
 //
 // # Details
 //

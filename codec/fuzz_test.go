@@ -86,8 +86,8 @@ func FuzzMessagePack(f *testing.F) {
 	})
 }
 
-// FuzzEnvelopes checks that every object with the members of an envelope can be decoded, encoded and
-// decoded again.
+// FuzzEnvelopes checks that every object with the members of an envelope can be decoded, encoded
+// and decoded again.
 func FuzzEnvelopes(f *testing.F) {
 	for kind, value := range map[string]string{
 		"datetime": "2024-01-02T03:04:05.678901+05:30", "date": "2024-01-02", "time": "03:04:05", "decimal": "-1E+3",

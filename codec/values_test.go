@@ -105,8 +105,8 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// alike reports whether got and want are equal: times to the microsecond and with their zones, and JSON
-// without its spaces.
+// alike reports whether got and want are equal: times to the microsecond and with their zones, and
+// JSON without its spaces.
 func alike(got, want any) bool {
 	if want, ok := want.(time.Time); ok {
 		got, want := got.(time.Time), want.Truncate(time.Microsecond)

@@ -1,5 +1,6 @@
 // Package di gives each call of a service its own value in a field, such as a transaction that is
-// committed before the reply leaves. Values that live as long as the process come from go.uber.org/fx.
+// committed before the reply leaves. Values that live as long as the process come from
+// go.uber.org/fx.
 //
 // fx makes one value of each type. That is right for a connection pool and wrong for a transaction.
 // So a module says which values belong to a call:
@@ -24,8 +25,8 @@
 //
 // If a type is provided both for the process and for each call, the field gets the call's value. A
 // field that the struct literal sets keeps its value, so a test of the service needs neither fx nor
-// this package: &Orders{Store: fake}. A test of the module replaces what it provides: fx.Replace(db)
-// or fx.Replace(di.Provider[Store](fake)).
+// this package: &Orders{Store: fake}. A test of the module replaces what it provides:
+// fx.Replace(db) or fx.Replace(di.Provider[Store](fake)).
 //
 // # Providers
 //

@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Button is an entrypoint that a test can press: pressing it calls the row's method, as a request does
-// for an rpc.Method.
+// Button is an entrypoint that a test can press: pressing it calls the row's method, as a request
+// does for an rpc.Method.
 type Button struct{}
 
 // Buttons are the buttons of a container by their labels.

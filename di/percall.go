@@ -16,10 +16,10 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// PerCall returns an option with which each call gets its own value in the fields of type T, made by
-// a [Provider] of T. constructor returns Provider[T] or (Provider[T], error); like a constructor of
-// fx.Provide it is called once and fx provides its parameters. Pass
-// fx.Annotated{Name: "backup", Target: constructor} to set the fields that ask for that name.
+// PerCall returns an option with which each call gets its own value in the fields of type T, made
+// by a [Provider] of T. constructor returns Provider[T] or (Provider[T], error); like a constructor
+// of fx.Provide it is called once and fx provides its parameters. Pass fx.Annotated{Name: "backup",
+// Target: constructor} to set the fields that ask for that name.
 //
 // The application also provides the Provider[T] itself, so that a test can replace it with
 // fx.Replace(di.Provider[Store](fake)). A mistake in constructor is an error of the application.

@@ -12,13 +12,14 @@ import (
 // the call's deadline. The providers of a call run one after another, in the order of its fields;
 // those of different calls run concurrently.
 //
-// The returned [Done] ends the value; it is nil if there is nothing to end. An error of the provider
-// is the call's error: the method does not run, and the Done returned with the error is ignored.
+// The returned [Done] ends the value; it is nil if there is nothing to end. An error of the
+// provider is the call's error: the method does not run, and the Done returned with the error is
+// ignored.
 type Provider[T any] func(ctx context.Context) (T, Done, error)
 
 // A Done ends the value of one call after its method has returned. The Dones of a call run in the
-// reverse order of its fields. err is the call's error so far: nil, the error of the method or of the
-// Done that ran before, a *service.PanicError if the method panicked, service.ErrTimeout if it
+// reverse order of its fields. err is the call's error so far: nil, the error of the method or of
+// the Done that ran before, a *service.PanicError if the method panicked, service.ErrTimeout if it
 // returned after its deadline, or service.ErrStopped if the container was killed. The error that
 // Done returns replaces it, and the caller receives the last one.
 //

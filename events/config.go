@@ -4,18 +4,18 @@ import "github.com/gomeko/gomeko/transport"
 
 // Config configures events, with [service.Configure]. The zero value works.
 type Config struct {
-	// Identity identifies this instance in the names of its reliable broadcast queues, so that it finds
-	// them after a restart, for example the host's name or the number of a replica. Each instance needs
-	// its own. Reliable broadcast handlers require it.
+	// Identity identifies this instance in the names of its reliable broadcast queues, so that it
+	// finds them after a restart, for example the host's name or the number of a replica. Each
+	// instance needs its own. Reliable broadcast handlers require it.
 	Identity string
 
 	// AutoDelete declares exchanges that are deleted with the last queue bound to them (Nameko's
-	// AUTO_DELETE_EVENT_EXCHANGES). All services that declare an exchange must agree; Nameko 2.12 and
-	// earlier declare such exchanges.
+	// AUTO_DELETE_EVENT_EXCHANGES). All services that declare an exchange must agree; Nameko 2.12
+	// and earlier declare such exchanges.
 	AutoDelete bool
 
-	// Undeclared leaves exchanges to other processes (Nameko's DECLARE_EVENT_EXCHANGES: false). If an
-	// exchange is missing, the service does not start.
+	// Undeclared leaves exchanges to other processes (Nameko's DECLARE_EVENT_EXCHANGES: false). If
+	// an exchange is missing, the service does not start.
 	Undeclared bool
 }
 

@@ -30,8 +30,8 @@ func newCache() *Cache { return &Cache{kept: make(chan int, 10), lost: make(chan
 func (c *Cache) Keep(_ context.Context, n int) error { c.kept <- n; return nil }
 func (c *Cache) Lose(_ context.Context, n int) error { c.lost <- n; return nil }
 
-// TestBroadcastOverARestart restarts an instance: its reliable handler gets the events of the meantime, and
-// each instance gets every event once.
+// TestBroadcastOverARestart restarts an instance: its reliable handler gets the events of the
+// meantime, and each instance gets every event once.
 func TestBroadcastOverARestart(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, events.Config{}, &Source{})
@@ -75,7 +75,8 @@ func TestBroadcastOverARestart(t *testing.T) {
 	})
 }
 
-// TestAutoDeletedExchange has an exchange deleted with its last queue: the dispatcher declares it again.
+// TestAutoDeletedExchange has an exchange deleted with its last queue: the dispatcher declares it
+// again.
 func TestAutoDeletedExchange(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		cfg := events.Config{AutoDelete: true}

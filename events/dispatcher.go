@@ -10,15 +10,16 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Dispatcher dispatches an event and returns when the broker has confirmed it. As a field, it dispatches
-// in the name of its service; [NewDispatcher] is for programs that host no services. In a test, any func can
-// be the Dispatcher. Several goroutines may call it; none waits for another's event.
+// A Dispatcher dispatches an event and returns when the broker has confirmed it. As a field, it
+// dispatches in the name of its service; [NewDispatcher] is for programs that host no services. In
+// a test, any func can be the Dispatcher. Several goroutines may call it; none waits for another's
+// event.
 //
-// The event carries the call ids and the context data of ctx. It is not an error if nobody listens, unless
-// the tag of the field has mandatory:"true": then the error is a [*transport.Returned].
+// The event carries the call ids and the context data of ctx. It is not an error if nobody listens,
+// unless the tag of the field has mandatory:"true": then the error is a [*transport.Returned].
 //
-// A Dispatcher waits for the broker until ctx's deadline, or 30 s if ctx has none. After an error that is
-// [transport.ErrConnectionLost] or ctx's, the event may have been dispatched.
+// A Dispatcher waits for the broker until ctx's deadline, or 30 s if ctx has none. After an error
+// that is [transport.ErrConnectionLost] or ctx's, the event may have been dispatched.
 type Dispatcher func(ctx context.Context, event string, payload any) error
 
 // Dependency returns the Dispatcher of a field: it implements [service.DependencyType].
@@ -35,10 +36,11 @@ func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	return dispatcher(p, f.Service, func(m *transport.Publishing) { m.Mandatory = mandatory }), nil
 }
 
-// NewDispatcher returns a Dispatcher in the name of a service, for a program that hosts none, as Nameko's
-// event_dispatcher does. It does not declare the service's exchange: if neither the service nor a listener
-// of its events has ever run, dispatching is an error. All dispatchers of a Conn share a channel: such an
-// error closes it, and other events that are not confirmed yet fail with [transport.ErrConnectionLost].
+// NewDispatcher returns a Dispatcher in the name of a service, for a program that hosts none, as
+// Nameko's event_dispatcher does. It does not declare the service's exchange: if neither the
+// service nor a listener of its events has ever run, dispatching is an error. All dispatchers of a
+// Conn share a channel: such an error closes it, and other events that are not confirmed yet fail
+// with [transport.ErrConnectionLost].
 //
 // Options change each event before it is published:
 //

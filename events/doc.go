@@ -1,9 +1,11 @@
-// Package events dispatches and handles events between services, on Nameko's wire. A service dispatches an
-// event without knowing who listens; any number of services, in Go and in Python, handle it.
+// Package events dispatches and handles events between services, on Nameko's wire. A service
+// dispatches an event without knowing who listens; any number of services, in Go and in Python,
+// handle it.
 //
 // # Dispatcher
 //
-// A [Dispatcher] is a field of the service that dispatches. It is a func, so a test can use its own:
+// A [Dispatcher] is a field of the service that dispatches. It is a func, so a test can use its
+// own:
 //
 //	type Users struct {
 //		_ service.Name `service:"users"`
@@ -17,7 +19,8 @@
 //
 // # Handler
 //
-// A [Handler] is a row of a service that listens. Its tag names the dispatching service and the event:
+// A [Handler] is a row of a service that listens. Its tag names the dispatching service and the
+// event:
 //
 //	type Orders struct {
 //		_ service.Name `service:"orders"`
@@ -33,22 +36,23 @@
 //	func (o *Orders) Archive(ctx context.Context, event events.Event, user json.RawMessage) error
 //	func (o *Orders) Refresh(ctx context.Context, change Change) error
 //
-// By default, one instance of each listening service handles an event: its instances are a pool. With
-// delivery:"singleton", one instance of all services handles it. With delivery:"broadcast", every instance
-// handles it, for example to clear its cache.
+// By default, one instance of each listening service handles an event: its instances are a pool.
+// With delivery:"singleton", one instance of all services handles it. With delivery:"broadcast",
+// every instance handles it, for example to clear its cache.
 //
 // # Delivery
 //
-// An event is delivered at least once. It is acknowledged when its handler has returned. If a process dies
-// before that, another one gets the event, with [service.Call].Redelivered set.
+// An event is delivered at least once. It is acknowledged when its handler has returned. If a
+// process dies before that, another one gets the event, with [service.Call].Redelivered set.
 //
-// The queue of a handler outlives the service, so that events dispatched during a restart are not lost. It
-// also remains when the handler is removed from the program; then somebody must delete it. With
-// reliable:"false" it is deleted with its last listener.
+// The queue of a handler outlives the service, so that events dispatched during a restart are not
+// lost. It also remains when the handler is removed from the program; then somebody must delete it.
+// With reliable:"false" it is deleted with its last listener.
 //
-// If a handler fails, the error is logged and the event is acknowledged, as in Nameko. With requeue:"true"
-// it is delivered again at once, until the handler succeeds. An event that cannot be read, or does not fit
-// the handler's payload, is logged with the beginning of its body and acknowledged in both cases.
+// If a handler fails, the error is logged and the event is acknowledged, as in Nameko. With
+// requeue:"true" it is delivered again at once, until the handler succeeds. An event that cannot be
+// read, or does not fit the handler's payload, is logged with the beginning of its body and
+// acknowledged in both cases.
 //
 // # Programs that host no services
 //

@@ -19,9 +19,9 @@ import (
 //	ForgetUser events.Handler `events:"users.user_deleted"`
 //	Archive    events.Handler `events:"shop.eu order.#" delivery:"singleton" requeue:"true"`
 //
-// The tag names the service and the type of the event, separated by a dot, or by a space if one of the names
-// has a dot. The type may be a pattern: * stands for one word between dots, # for any number of words. The
-// method has one of these forms:
+// The tag names the service and the type of the event, separated by a dot, or by a space if one of
+// the names has a dot. The type may be a pattern: * stands for one word between dots, # for any
+// number of words. The method has one of these forms:
 //
 //	func(ctx context.Context, payload T) error
 //	func(ctx context.Context, event events.Event, payload T) error
@@ -103,7 +103,8 @@ func ambiguous(text string) error {
 	return fmt.Errorf("%q has several dots, so service and type are unclear: write %s", text, strings.Join(readings, " or "))
 }
 
-// subscriptionOf returns a row's queue and what is declared for it: see docs/wire/nameko.md, Event queues.
+// subscriptionOf returns a row's queue and what is declared for it: see docs/wire/nameko.md, Event
+// queues.
 func subscriptionOf(r *service.Row, from source) (sub messaging.Subscription, err error) {
 	cfg, _ := service.Lookup[Config](r.Host)
 	reliable, reliableErr := r.Tag.Flag("reliable", true)

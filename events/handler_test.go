@@ -146,8 +146,8 @@ func TestPool(t *testing.T) {
 	})
 }
 
-// TestUnreadable sends events that cannot be read: they are logged and acknowledged, and the consumer
-// continues.
+// TestUnreadable sends events that cannot be read: they are logged and acknowledged, and the
+// consumer continues.
 func TestUnreadable(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		calls := make(chan got, 10)

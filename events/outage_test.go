@@ -16,7 +16,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A thousand dispatches are written while the confirm of none has come: they do not wait for one another.
+// A thousand dispatches are written while the confirm of none has come: they do not wait for one
+// another.
 func TestPipelined(t *testing.T) {
 	const total = 1000
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -68,8 +69,9 @@ func (g gated) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Ten thousand events are dispatched while the broker is killed, started, stopped and started: those without an error are in
-// the queue, and an error is that of a connection lost, of those that were on their way then.
+// Ten thousand events are dispatched while the broker is killed, started, stopped and started:
+// those without an error are in the queue, and an error is that of a connection lost, of those that
+// were on their way then.
 func TestDispatchThroughOutages(t *testing.T) {
 	const total, atOnce = 10_000, 200
 	node := brokertest.StartNode(t)

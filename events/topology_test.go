@@ -94,8 +94,8 @@ func (b *VecB) Mid(ctx context.Context, x int) error {
 // ours says why gomeko declares more than Nameko does.
 const ours = "declares `gomeko.control` too, by which calls are cancelled: all of its names are ours"
 
-// compare fails t if p declares and consumes other things than Nameko did. It returns what p declares in
-// addition, under gomeko's own names.
+// compare fails t if p declares and consumes other things than Nameko did. It returns what p
+// declares in addition, under gomeko's own names.
 func compare(t *testing.T, p *process, v brokertest.Vector) (extra string) {
 	t.Helper()
 	got, want := p.tap.Declarations(t), v.Declarations()
@@ -232,8 +232,8 @@ type effect struct {
 	Exited *int `json:"process_exited"`
 }
 
-// replayConfigured starts services with keys of the configuration, each on a fresh broker, and compares the
-// effects.
+// replayConfigured starts services with keys of the configuration, each on a fresh broker, and
+// compares the effects.
 func replayConfigured(t *testing.T, found golden.Outcomes) {
 	for _, v := range brokertest.VectorsOf[effect](t, "config_effects") {
 		brokertest.Each(t, func(t *testing.T, uri string) {
@@ -285,8 +285,8 @@ func compareLogin(t *testing.T, p *process, v brokertest.Vector) {
 	}
 }
 
-// replayChain makes a call that goes through three services. It fails t unless the requests and the event are
-// those of Nameko, and returns what gomeko's requests have in addition.
+// replayChain makes a call that goes through three services. It fails t unless the requests and the
+// event are those of Nameko, and returns what gomeko's requests have in addition.
 func replayChain(t *testing.T, uri string, p *process, v brokertest.Vector) (extra string) {
 	t.Helper()
 	if err := caller(t, uri).Client("vec_a").Call(t.Context(), "top", nil, 1); err != nil {

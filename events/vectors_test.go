@@ -98,8 +98,8 @@ type vector struct {
 	} `json:"acks"`
 }
 
-// replayEvents dispatches the captured events: they are equal to Nameko's, reach the same handlers, and are
-// settled the same way.
+// replayEvents dispatches the captured events: they are equal to Nameko's, reach the same handlers,
+// and are settled the same way.
 func replayEvents(t *testing.T, uri string, found golden.Outcomes) {
 	l := &listener{calls: make(chan delivered, 10)}
 	source := start(t, uri, events.Config{}, &Source{})

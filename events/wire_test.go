@@ -38,8 +38,8 @@ var purposes = map[string]map[string]string{
 	},
 }
 
-// TestWire replays every golden message on events, and every golden topology, on both brokers. It writes
-// docs/wire/events.md.
+// TestWire replays every golden message on events, and every golden topology, on both brokers. It
+// writes docs/wire/events.md.
 func TestWire(t *testing.T) {
 	found := map[string]golden.Outcomes{"events": {}, "transcripts": {}, "config_effects": {}, "topology": {}}
 	brokertest.Each(t, func(t *testing.T, uri string) { replayEvents(t, uri, found["events"]) })
@@ -73,7 +73,8 @@ type listing struct {
 	Bindings  []map[string]any `json:"bindings"`
 }
 
-// lines describes each thing in a line, with its id replaced. It leaves out what RabbitMQ declares itself.
+// lines describes each thing in a line, with its id replaced. It leaves out what RabbitMQ declares
+// itself.
 func (l listing) lines() (lines []string, extra string) {
 	add := func(what string, row map[string]any, keys ...string) {
 		text := what
@@ -106,8 +107,8 @@ func (l listing) lines() (lines []string, extra string) {
 
 var id = regexp.MustCompile(`[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}`)
 
-// first returns the value of the first of the keys that exists: rabbitmqctl and the management API use
-// different names.
+// first returns the value of the first of the keys that exists: rabbitmqctl and the management API
+// use different names.
 func first(row map[string]any, keys ...string) any {
 	for _, key := range keys {
 		if row[key] != nil {
@@ -189,8 +190,9 @@ func managed(t *testing.T, uri string) (l listing) {
 	return l
 }
 
-// TestRefusedTopology starts services whose exchange is missing or has other flags: the start fails with the
-// remedy (vectors declare_event_exchanges_false_missing, event_exchange_mismatch_dispatcher).
+// TestRefusedTopology starts services whose exchange is missing or has other flags: the start fails
+// with the remedy (vectors declare_event_exchanges_false_missing,
+// event_exchange_mismatch_dispatcher).
 func TestRefusedTopology(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		ch := brokertest.Channel(t, uri)

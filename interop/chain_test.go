@@ -30,8 +30,8 @@ func withContext(ctx context.Context, data dict) context.Context {
 	return ctx
 }
 
-// chain has calls go through services in both languages, and each tell what it knows of those before it. Eight stops are
-// more than the four parents that both track.
+// chain has calls go through services in both languages, and each tell what it knows of those
+// before it. Eight stops are more than the four parents that both track.
 func (f *fixture) chain(t *testing.T) {
 	const stops = 8
 	through := func(names ...string) []string { return slices.Repeat(names, stops)[:stops] }
@@ -72,7 +72,8 @@ func (f *fixture) chain(t *testing.T) {
 	}
 }
 
-// places returns what the stops of a path have told, as JSON, with numbers of stops in place of their call ids.
+// places returns what the stops of a path have told, as JSON, with numbers of stops in place of
+// their call ids.
 func places(t *testing.T, path []string, told []stop) (texts []string) {
 	t.Helper()
 	if len(told) != len(path) {
@@ -100,8 +101,9 @@ func places(t *testing.T, path []string, told []stop) (texts []string) {
 	return texts
 }
 
-// event has each peer announce something while it is called from Go, directly and by way of the other: what Nameko's
-// handler gets, and what goes over the wire, is what it is when Python calls Python. There is nothing of ours in it.
+// event has each peer announce something while it is called from Go, directly and by way of the
+// other: what Nameko's handler gets, and what goes over the wire, is what it is when Python calls
+// Python. There is nothing of ours in it.
 func (f *fixture) event(t *testing.T) {
 	data := dict{"language": "fr", "currency": "EUR"}
 	heard := func(from, by string, announce func()) (stop, string) {

@@ -48,7 +48,8 @@ func (f *fixture) client(t *testing.T) {
 		t.Errorf("got %v, want what errors.Is takes for %v", err, errNotFound)
 	}
 
-	// Context data: to Nameko's own dependency, and from one service to the next in either language.
+	// Context data: to Nameko's own dependency, and from one service to the next in either
+	// language.
 	if got, err := peer.Language(ctx); err != nil || got != nil {
 		t.Errorf("no language: got %v, %v", got, err)
 	}

@@ -35,7 +35,8 @@ type GoTour struct {
 	ended chan<- tour
 }
 
-// A tour goes from Python to Go and back, by a call of the one or by an event for it, as its legs say.
+// A tour goes from Python to Go and back, by a call of the one or by an event for it, as its legs
+// say.
 type tour struct {
 	Legs   []string `json:"legs"` // those to come: "call" or "event"
 	Visits []visit  `json:"visits"`
@@ -70,8 +71,8 @@ func (g *GoTour) Ended(ctx context.Context, t tour) error {
 	return nil
 }
 
-// TestContext has calls and events that cause each other carry the context data and the stack of call ids, from Python to
-// Go to Python and from Go to Python to Go.
+// TestContext has calls and events that cause each other carry the context data and the stack of
+// call ids, from Python to Go to Python and from Go to Python to Go.
 func TestContext(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		startNameko(t, uri, "peer", "config.yaml", "tour", "python_tour")
@@ -110,7 +111,8 @@ func TestContext(t *testing.T) {
 	})
 }
 
-// check checks that each visit was by the service that was its turn, with the data, on top of the stack of the one before.
+// check checks that each visit was by the service that was its turn, with the data, on top of the
+// stack of the one before.
 func (t tour) check(test *testing.T, data string, services ...string) {
 	test.Helper()
 	if len(t.Visits) != len(services)+1 {

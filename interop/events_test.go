@@ -186,8 +186,8 @@ func (f *fleet) emit(t *testing.T, by emitter, event string, many int) batch {
 	return batch{event, numbers[0], many}
 }
 
-// expect waits until the instances have handled the batches, which are all there is: an event once, or once by each of
-// them if it is a broadcast. Each instance has to have a part in it.
+// expect waits until the instances have handled the batches, which are all there is: an event once,
+// or once by each of them if it is a broadcast. Each instance has to have a part in it.
 func (f *fleet) expect(t *testing.T, language string, instances []string, batches ...batch) {
 	t.Helper()
 	byHandler, left := map[string]batch{}, 0
@@ -227,8 +227,8 @@ func (f *fleet) collect(t *testing.T, while string) handled {
 	return hosttest.Receive(t, while, f.told)
 }
 
-// TestEvents has events of either language reach handlers in both, as often as their delivery says, with their context
-// data.
+// TestEvents has events of either language reach handlers in both, as often as their delivery says,
+// with their context data.
 func TestEvents(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		const some = 20

@@ -31,8 +31,9 @@ type fixture struct {
 	ran     *ran          // by our x
 }
 
-// TestNameko has Python and Go call each other, with both kombus and on both brokers. Nobody has written down what is
-// right: every call is made from Python to Python too, and that is what it is compared with.
+// TestNameko has Python and Go call each other, with both kombus and on both brokers. Nobody has
+// written down what is right: every call is made from Python to Python too, and that is what it is
+// compared with.
 func TestNameko(t *testing.T) {
 	for _, kombu := range []struct {
 		name, venv string
@@ -57,8 +58,8 @@ func TestNameko(t *testing.T) {
 	}
 }
 
-// TestTable holds the page of what is compared to what is compared: TestNameko fails for a row that says equal and is not,
-// and for one that says different and is not.
+// TestTable holds the page of what is compared to what is compared: TestNameko fails for a row that
+// says equal and is not, and for one that says different and is not.
 func TestTable(t *testing.T) {
 	var rows []golden.Row
 	add := func(group, name string, differs ...string) {

@@ -17,7 +17,8 @@ import (
 // The services and clients of docs/nameko.md are in this folder, in Python and in Go.
 const page = "../examples/nameko"
 
-// takes are calls of stock, one after the other, and what comes of them whoever serves stock and prices.
+// takes are calls of stock, one after the other, and what comes of them whoever serves stock and
+// prices.
 var takes = []struct {
 	call
 	want string
@@ -52,7 +53,8 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// TestPageClients has the two clients of the page take tea, with the context data that says how it is paid.
+// TestPageClients has the two clients of the page take tea, with the context data that says how it
+// is paid.
 func TestPageClients(t *testing.T) {
 	for stock, serve := range map[string]func(t *testing.T, uri, class string){"python": servePython, "go": serveGo} {
 		t.Run(stock+" stock", func(t *testing.T) {

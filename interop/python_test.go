@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// startNameko runs the services of a module in the folder dir, or the one class of it that is named,
-// until the test ends. started are the names that Nameko reports.
+// startNameko runs the services of a module in the folder dir, or the one class of it that is
+// named, until the test ends. started are the names that Nameko reports.
 func startNameko(t *testing.T, uri, dir, config, module, started string) {
 	t.Helper()
 	launchNameko(t, hosttest.Kombu5_2, uri, dir, config, module).started(t, started)
@@ -69,7 +69,8 @@ type call struct {
 	ReplyTo     *string        `json:"reply_to,omitempty"` // in place of a queue: nobody waits for the reply
 }
 
-// An outcome is the outcome of a call as Python sees it: a result, or the exception that was raised.
+// An outcome is the outcome of a call as Python sees it: a result, or the exception that was
+// raised.
 type outcome struct {
 	Result string `json:"result"` // Python's repr of it
 	JSON   string `json:"json"`
@@ -117,7 +118,8 @@ func (c *caller) call(t *testing.T, calls ...call) []outcome {
 	return c.start(t, calls...)(t)
 }
 
-// start makes calls, all before the first outcome is there. The func that it returns waits for them.
+// start makes calls, all before the first outcome is there. The func that it returns waits for
+// them.
 func (c *caller) start(t *testing.T, calls ...call) func(t *testing.T) []outcome {
 	t.Helper()
 	if err := c.calls.Encode(calls); err != nil {

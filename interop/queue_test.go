@@ -9,8 +9,9 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// queue has calls from both languages served by instances in both: x in Python, x in Go, and another x in
-// Go, which stops halfway, share one queue. Every call runs once and gets the right answer.
+// queue has calls from both languages served by instances in both: x in Python, x in Go, and
+// another x in Go, which stops halfway, share one queue. Every call runs once and gets the right
+// answer.
 func (f *fixture) queue(t *testing.T) {
 	const many = 1000
 	leaving := f.serve(t, &X{ran: f.ran})

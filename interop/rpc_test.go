@@ -12,7 +12,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// A difference from Nameko is on purpose: why, and how that begins which comes of it instead. The zero one is none.
+// A difference from Nameko is on purpose: why, and how that begins which comes of it instead. The
+// zero one is none.
 type difference struct{ why, want string }
 
 // A row is one call, of the peer unless a service is named.
@@ -23,10 +24,12 @@ type row struct {
 	called difference // where Go calls Python
 }
 
-// peers is a path over the peers by turns, the one that is called first aside; its names are those of each direction.
+// peers is a path over the peers by turns, the one that is called first aside; its names are those
+// of each direction.
 func peers(n int) []string { return []string{"other", "same", "other", "same"}[:n] }
 
-// calls are the rows of docs/wire/nameko.md, Errors, that a client can cause, and calls that succeed.
+// calls are the rows of docs/wire/nameko.md, Errors, that a client can cause, and calls that
+// succeed.
 var calls = []row{
 	{name: "by position", call: call{Method: "sig", Args: list(1, 5)}},
 	{name: "by name", call: call{Method: "sig", Kwargs: dict{"c": 6, "b": 5, "a": 1}}},
@@ -90,7 +93,8 @@ var calls = []row{
 		"the error names Go's type, in place of kombu's EncodeError", "not sent: "}},
 }
 
-// refusal is the difference that a request in a format that is not accepted is answered, in that format.
+// refusal is the difference that a request in a format that is not accepted is answered, in that
+// format.
 func refusal(contentType string) difference {
 	return difference{"it is answered, in the same serializer; Nameko drops it, and who called waits for ever",
 		`MalformedRequest: content_type "application/` + contentType + `" is not accepted: send application/json or application/x-msgpack`}
@@ -185,7 +189,8 @@ func (f *fixture) call(t *testing.T, c call) outcome {
 	return outcome{Raised: "not sent", Text: err.Error()}
 }
 
-// seen returns what Go can see of an outcome in Python: a result as it was sent, or an error as it was sent.
+// seen returns what Go can see of an outcome in Python: a result as it was sent, or an error as it
+// was sent.
 func seen(o outcome) outcome {
 	if o.Raised == "" {
 		return outcome{JSON: o.JSON}

@@ -87,7 +87,8 @@ func TestPushFromPython(t *testing.T) {
 	})
 }
 
-// A client of websockets cannot tell which of the two it talks to: the frames are the same, byte for byte.
+// A client of websockets cannot tell which of the two it talks to: the frames are the same, byte
+// for byte.
 func TestSocketsOfBoth(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	address := hosttest.FreeAddress(t)

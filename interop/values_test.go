@@ -18,8 +18,9 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// A sample is a value of peer/values.py in Go, and what Python sees of it where that is not what it sees of Python's: by JSON
-// with the kombu of Nameko's time, by JSON with the types of newer ones, and by msgpack.
+// A sample is a value of peer/values.py in Go, and what Python sees of it where that is not what it
+// sees of Python's: by JSON with the kombu of Nameko's time, by JSON with the types of newer ones,
+// and by msgpack.
 type sample struct {
 	name                string
 	value               any
@@ -60,7 +61,8 @@ var values = []sample{
 	{name: "opaque", value: opaque{}},
 }
 
-// text is the difference that a type that msgpack does not have, and Python cannot send by it, is what it is in JSON.
+// text is the difference that a type that msgpack does not have, and Python cannot send by it, is
+// what it is in JSON.
 func text(want string) difference {
 	return difference{"it is sent as the string that it is in JSON; Python cannot send it", "'" + want + "'"}
 }
@@ -120,7 +122,8 @@ func (f *fixture) values(t *testing.T) {
 	}
 }
 
-// exchange sends a value from Go and fetches it. made is what Python sees of one that Python has made.
+// exchange sends a value from Go and fetches it. made is what Python sees of one that Python has
+// made.
 func (f *fixture) exchange(t *testing.T, c codec.Codec, name string, value any, differs difference, made outcome) {
 	ctx := rpc.With(t.Context(), rpc.Codec(c))
 	python := f.caller.Client("python_peer")
@@ -154,7 +157,8 @@ func (f *fixture) exchange(t *testing.T, c codec.Codec, name string, value any, 
 // unsent is the outcome of a call whose arguments cannot be sent.
 var unsent = outcome{Raised: "unsent"}
 
-// shown returns what is seen of a value: not the order in which an object was sent, nor in whose words it is refused.
+// shown returns what is seen of a value: not the order in which an object was sent, nor in whose
+// words it is refused.
 func shown(o outcome) outcome {
 	switch o.Raised {
 	case "":

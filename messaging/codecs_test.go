@@ -73,8 +73,8 @@ func (p *Post) Post(ctx context.Context, how string) error {
 	return p.Send(ctx, sent)
 }
 
-// TestCodecs publishes a payload in each codec, compressed or not: it arrives unchanged, with the right
-// properties.
+// TestCodecs publishes a payload in each codec, compressed or not: it arrives unchanged, with the
+// right properties.
 func TestCodecs(t *testing.T) {
 	const json, packed, zlib = "application/json", "application/x-msgpack", "application/x-gzip"
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -139,8 +139,8 @@ type Secret struct {
 
 func (s *Secret) Tell(_ context.Context, n int) error { s.told <- n; return nil }
 
-// TestNotAccepted sends messages that cannot be read: they are dropped, the log says what to change and
-// nothing that is sensitive, and the consumer continues.
+// TestNotAccepted sends messages that cannot be read: they are dropped, the log says what to change
+// and nothing that is sensitive, and the consumer continues.
 func TestNotAccepted(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		told, got := make(chan int, 1), make(chan received, 1)

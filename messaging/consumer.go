@@ -10,8 +10,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Consumer is a row of the entrypoint table: its method is called for each message of a queue, as with
-// Nameko's @consume.
+// Consumer is a row of the entrypoint table: its method is called for each message of a queue, as
+// with Nameko's @consume.
 //
 //	Bill   messaging.Consumer `messaging:"bills" exchange:"shop" kind:"topic" key:"order.created"`
 //	Import messaging.Consumer `messaging:"legacy.import" declare:"false" requeue:"true"`
@@ -22,11 +22,11 @@ import (
 //	func(ctx context.Context, message messaging.Message, payload T) error
 //	func(ctx context.Context, message messaging.Message) error
 //
-// The payload may have any of the codecs of [transport.Config].Accept, by default JSON and MessagePack, and
-// may be compressed. The last form takes any body.
+// The payload may have any of the codecs of [transport.Config].Accept, by default JSON and
+// MessagePack, and may be compressed. The last form takes any body.
 //
-// The queue is declared, durable unless the tag says otherwise. [Declare] declares what has no key here:
-// arguments, quorum queues and streams, several bindings. The keys of the tag:
+// The queue is declared, durable unless the tag says otherwise. [Declare] declares what has no key
+// here: arguments, quorum queues and streams, several bindings. The keys of the tag:
 //
 //	exchange     an exchange that the queue is bound to
 //	key          the routing key of the binding; without it ""

@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Declare declares the exchanges and queues that rows and publishers use, if the keys of their tags do not
-// suffice. The values are of type [Exchange] and [Queue]:
+// Declare declares the exchanges and queues that rows and publishers use, if the keys of their tags
+// do not suffice. The values are of type [Exchange] and [Queue]:
 //
 //	messaging.Declare(
 //		messaging.Exchange{Name: "shop", Kind: messaging.Topic},
@@ -23,13 +23,14 @@ import (
 //		}},
 //	)
 //
-// A row names such a queue, as in messaging:"bills", and the process declares it, with all that belongs to
-// it, when it starts and after each reconnect: its bindings with their exchanges, and where its dead letters
-// go.
+// A row names such a queue, as in messaging:"bills", and the process declares it, with all that
+// belongs to it, when it starts and after each reconnect: its bindings with their exchanges, and
+// where its dead letters go.
 //
-// It is a mistake to declare a queue that no row and no publisher names, or an exchange that nothing is
-// bound to or publishes to, except where dead letters, and messages that an exchange cannot route, are
-// collected. So is it to declare a name twice with other flags, or otherwise than the tag of a row does.
+// It is a mistake to declare a queue that no row and no publisher names, or an exchange that
+// nothing is bound to or publishes to, except where dead letters, and messages that an exchange
+// cannot route, are collected. So is it to declare a name twice with other flags, or otherwise than
+// the tag of a row does.
 func Declare(values ...any) fx.Option {
 	var d topology.Declared
 	for i, v := range values {
@@ -126,8 +127,8 @@ type Queue struct {
 	Bindings []Binding
 }
 
-// A Binding routes messages from an exchange to the queue that has it. The exchange must be declared with
-// [Declare] too, or be one of the broker's own, such as amq.topic.
+// A Binding routes messages from an exchange to the queue that has it. The exchange must be
+// declared with [Declare] too, or be one of the broker's own, such as amq.topic.
 type Binding struct {
 	Exchange  string
 	Key       string         // the routing key, or a pattern of it

@@ -44,8 +44,8 @@ func (d *Desk) Send(ctx context.Context, key, payload string) error {
 	return d.Orders(ctx, payload, func(m *transport.Publishing) { m.Key, m.Mandatory = key, true })
 }
 
-// TestDeclare declares what two rows of a service need: bindings, and where dead and unrouted messages are
-// collected.
+// TestDeclare declares what two rows of a service need: bindings, and where dead and unrouted
+// messages are collected.
 func TestDeclare(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		paid := make(chan string, 10)

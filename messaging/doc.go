@@ -1,7 +1,7 @@
 // Package messaging consumes queues and publishes to exchanges.
 //
-// It is for messages that are neither RPC nor events: queues and exchanges of other programs, in Python, Go
-// or anything else that speaks AMQP.
+// It is for messages that are neither RPC nor events: queues and exchanges of other programs, in
+// Python, Go or anything else that speaks AMQP.
 //
 // # Consumer
 //
@@ -23,13 +23,14 @@
 //
 //	err := o.Bills(ctx, order)
 //
-// It returns when the broker has confirmed the message, and does not wait for the confirms of others. While
-// the broker is away, it waits. So it needs none of Nameko's use_confirms, retry and retry_policy.
+// It returns when the broker has confirmed the message, and does not wait for the confirms of
+// others. While the broker is away, it waits. So it needs none of Nameko's use_confirms, retry and
+// retry_policy.
 //
 // # Declare
 //
-// The tags declare a durable queue, an exchange and one binding. [Declare] declares everything else. It is
-// an option of the container, beside the services:
+// The tags declare a durable queue, an exchange and one binding. [Declare] declares everything
+// else. It is an option of the container, beside the services:
 //
 //	messaging.Declare(
 //		messaging.Exchange{Name: "shop", Kind: messaging.Topic},
@@ -50,8 +51,9 @@
 //     the parameter: it is logged, with the beginning of its body, and acknowledged.
 //   - The process stops before the call has ended: the message returns to the queue.
 //
-// A row holds as many messages as it runs calls at once: the service's MaxWorkers, or its max_workers. A
-// call that waits for another call lends its worker ([service.Lend]), and still counts as one of them.
+// A row holds as many messages as it runs calls at once: the service's MaxWorkers, or its
+// max_workers. A call that waits for another call lends its worker ([service.Lend]), and still
+// counts as one of them.
 //
 // # Streams
 //
@@ -61,23 +63,25 @@
 //
 //	messaging.Declare(messaging.Queue{Name: "audit", Type: messaging.Stream})
 //
-// After a lost connection, a row continues with the first message whose call has not ended, so messages may
-// be delivered twice; they are not marked as redelivered. After a restart, it begins at from again. To
-// continue where the process stopped, store message.Headers["x-stream-offset"], the message's position.
+// After a lost connection, a row continues with the first message whose call has not ended, so
+// messages may be delivered twice; they are not marked as redelivered. After a restart, it begins
+// at from again. To continue where the process stopped, store message.Headers["x-stream-offset"],
+// the message's position.
 //
 // # Codecs
 //
-// A payload is decoded with the codec that its content_type names, if [transport.Config].Accept has it, and
-// encoded with [transport.Config].Codec. Package codec describes how Go's types are encoded.
+// A payload is decoded with the codec that its content_type names, if [transport.Config].Accept has
+// it, and encoded with [transport.Config].Codec. Package codec describes how Go's types are
+// encoded.
 //
 // # Connections
 //
-// All rows of a process consume on one connection, and its publishers publish on another, together with RPC
-// and events. A broker that is low on memory stops reading from connections that publish; acknowledgements
-// still reach it.
+// All rows of a process consume on one connection, and its publishers publish on another, together
+// with RPC and events. A broker that is low on memory stops reading from connections that publish;
+// acknowledgements still reach it.
 //
 // # Extensions
 //
-// [Subscribe] makes the entrypoint of an extension's row that consumes a queue; events.Handler is made with
-// it.
+// [Subscribe] makes the entrypoint of an extension's row that consumes a queue; events.Handler is
+// made with it.
 package messaging

@@ -14,7 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// maxMessage is the size of the largest message in these tests: small, so that a larger one costs little.
+// maxMessage is the size of the largest message in these tests: small, so that a larger one costs
+// little.
 const maxMessage = 1 << 20
 
 // A process hosts services, with the traffic of its connections tapped.

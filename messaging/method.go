@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// bind binds the row's method in one of the forms of [Subscribe]. It returns whether the method takes
-// about, and the type of its payload, nil if it takes none.
+// bind binds the row's method in one of the forms of [Subscribe]. It returns whether the method
+// takes about, and the type of its payload, nil if it takes none.
 func bind(r *service.Row, about reflect.Type) (takesAbout bool, payload reflect.Type, err error) {
 	name, params := methodname.Of(r), r.Params()
 	switch {

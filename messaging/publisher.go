@@ -16,9 +16,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Publisher publishes a payload and returns when the broker has confirmed it, as Nameko's Publisher does.
-// Options change one message before it is published. In a test, any func can be the Publisher. Several
-// goroutines may call it; none waits for another's message.
+// A Publisher publishes a payload and returns when the broker has confirmed it, as Nameko's
+// Publisher does. Options change one message before it is published. In a test, any func can be the
+// Publisher. Several goroutines may call it; none waits for another's message.
 //
 //	Bills   messaging.Publisher `messaging:"shop" kind:"topic" key:"order.created"`
 //	Imports messaging.Publisher `queue:"imports" priority:"5" expiration:"10s"`
@@ -40,11 +40,12 @@ import (
 //	serializer   "json" or "msgpack"; the default is [transport.Config].Codec
 //	compression  "zlib"
 //
-// An option finds these in the message, the serializer as ContentType and the compression as the header
-// compression. The Headers are never nil. The call ids and the context data of ctx are added to them.
+// An option finds these in the message, the serializer as ContentType and the compression as the
+// header compression. The Headers are never nil. The call ids and the context data of ctx are added
+// to them.
 //
-// A Publisher waits for the broker until ctx's deadline, or 30 s if ctx has none. After an error that is
-// [transport.ErrConnectionLost] or ctx's, the message may have been published.
+// A Publisher waits for the broker until ctx's deadline, or 30 s if ctx has none. After an error
+// that is [transport.ErrConnectionLost] or ctx's, the message may have been published.
 type Publisher func(ctx context.Context, payload any, options ...func(*transport.Publishing)) error
 
 // Dependency returns the Publisher of a field: it implements [service.DependencyType].

@@ -37,8 +37,8 @@ func (q *Quorum) Fail(_ context.Context, m messaging.Message, payload string) er
 	return errors.New("again")
 }
 
-// TestQuorumQueues declares a quorum queue, and consumes another that exists. The broker drops a message that
-// was delivered too often.
+// TestQuorumQueues declares a quorum queue, and consumes another that exists. The broker drops a
+// message that was delivered too often.
 func TestQuorumQueues(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	quorum := amqp.Table{"x-queue-type": "quorum"}
@@ -92,8 +92,8 @@ func (r *Reader) Rest(_ context.Context, n int) error { r.rest <- n; return nil 
 
 func (r *Reader) Add(ctx context.Context, n int) error { return r.Entry(ctx, n) }
 
-// TestStreams declares a stream, which several rows read from different positions. After a lost connection,
-// each continues where it was.
+// TestStreams declares a stream, which several rows read from different positions. After a lost
+// connection, each continues where it was.
 func TestStreams(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	r := &Reader{all: make(chan int, 100), later: make(chan int, 100), rest: make(chan int, 100)}

@@ -89,8 +89,8 @@ type listener struct{ heard chan string }
 
 func (l *listener) On(_ context.Context, payload string) error { l.heard <- payload; return nil }
 
-// TestRefused starts services whose declarations the broker refuses: the start fails with the remedy. Services
-// that run are not affected, nor those that start later.
+// TestRefused starts services whose declarations the broker refuses: the start fails with the
+// remedy. Services that run are not affected, nor those that start later.
 func TestRefused(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		heard := make(chan string, 1)
@@ -137,8 +137,8 @@ func TestRefused(t *testing.T) {
 	})
 }
 
-// TestMissingExchange publishes to an exchange that does not exist: that is an error for each message, and
-// other publishers are not affected.
+// TestMissingExchange publishes to an exchange that does not exist: that is an error for each
+// message, and other publishers are not affected.
 func TestMissingExchange(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		heard := make(chan string, 1)
@@ -166,8 +166,8 @@ func TestMissingExchange(t *testing.T) {
 	})
 }
 
-// TestMadeAnew has somebody delete a consumed queue and declare it with other flags: that is logged, its row
-// consumes the new queue, and other rows are not affected.
+// TestMadeAnew has somebody delete a consumed queue and declare it with other flags: that is
+// logged, its row consumes the new queue, and other rows are not affected.
 func TestMadeAnew(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		heard := make(chan string, 10)

@@ -29,15 +29,15 @@ type Subscription struct {
 	args transport.Table // of the consumer
 }
 
-// Subscribe returns the entrypoint of a row. Each message of the queue is a call of the row's method, which
-// has one of these forms:
+// Subscribe returns the entrypoint of a row. Each message of the queue is a call of the row's
+// method, which has one of these forms:
 //
 //	func(ctx context.Context, payload P) error
 //	func(ctx context.Context, about T, payload P) error
 //	func(ctx context.Context, about T) error
 //
-// The function about returns what the method may know about a message besides its payload. The last form
-// takes any body. The row holds as many messages as it has workers.
+// The function about returns what the method may know about a message besides its payload. The last
+// form takes any body. The row holds as many messages as it has workers.
 func Subscribe[T any](r *service.Row, s Subscription, about func(*transport.Delivery) T) (service.Entrypoint, error) {
 	takesAbout, payload, err := bind(r, reflect.TypeFor[T]())
 	if err != nil {
@@ -50,8 +50,8 @@ func Subscribe[T any](r *service.Row, s Subscription, about func(*transport.Deli
 	return sub, sub.register()
 }
 
-// A subscriber is the entrypoint of one row. Its methods stand in the order in which the container, and
-// then each message, goes through them.
+// A subscriber is the entrypoint of one row. Its methods stand in the order in which the container,
+// and then each message, goes through them.
 type subscriber struct {
 	Subscription
 
@@ -96,7 +96,8 @@ func (s *subscriber) Start(ctx context.Context) (err error) {
 	return err
 }
 
-// handle reads a message and runs its call. The error is an [*unreadableError] if there was no call.
+// handle reads a message and runs its call. The error is an [*unreadableError] if there was no
+// call.
 func (s *subscriber) handle(ctx context.Context, d *transport.Delivery) error {
 	args, err := s.read(d)
 	if err != nil {
@@ -148,7 +149,8 @@ func (p decoded) Decode(to any) error {
 	return nil
 }
 
-// An unreadableError says why a message is not a call: it cannot be decoded into the payload's type.
+// An unreadableError says why a message is not a call: it cannot be decoded into the payload's
+// type.
 type unreadableError struct {
 	reason error
 	body   []byte // decompressed, if that was possible
@@ -157,7 +159,8 @@ type unreadableError struct {
 func (e *unreadableError) Error() string { return e.reason.Error() }
 func (e *unreadableError) Unwrap() error { return e.reason }
 
-// settle acknowledges or rejects a message when its call has ended. The call's error is in the log by then.
+// settle acknowledges or rejects a message when its call has ended. The call's error is in the log
+// by then.
 func (s *subscriber) settle(d *transport.Delivery, err error) {
 	var unreadable *unreadableError
 	switch {

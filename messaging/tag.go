@@ -18,8 +18,8 @@ var queueKeys = []string{"durable", "auto_delete", "exclusive"}
 // topologyKeys returns the keys of a tag that say what is declared.
 func topologyKeys() []string { return slices.Concat([]string{"declare", "kind"}, queueKeys) }
 
-// topologyOf reads what a tag declares: an exchange, if the tag has its kind, a queue, and the binding
-// between them. The names of both may be "".
+// topologyOf reads what a tag declares: an exchange, if the tag has its kind, a queue, and the
+// binding between them. The names of both may be "".
 func topologyOf(tag service.Tag, known *topology.Registry, exchange, queue, key string) (t transport.Topology, err error) {
 	declare, err := tag.Flag("declare", true)
 	if err != nil {
@@ -42,7 +42,8 @@ func topologyOf(tag service.Tag, known *topology.Registry, exchange, queue, key 
 	return t, errors.Join(err, queueErr)
 }
 
-// declaredElsewhere returns the mistake of declare:"false" for a queue or an exchange that is declared.
+// declaredElsewhere returns the mistake of declare:"false" for a queue or an exchange that is
+// declared.
 func declaredElsewhere(known *topology.Registry, exchange, queue string) error {
 	if _, ok := known.Queue(queue); ok {
 		return fmt.Errorf(`declare:"false" contradicts messaging.Declare, which declares queue %q: remove one of them`, queue)
@@ -53,7 +54,8 @@ func declaredElsewhere(known *topology.Registry, exchange, queue string) error {
 	return nil
 }
 
-// queueOf reads the declaration of a queue. Where messaging.Declare has one, the tag must not contradict it.
+// queueOf reads the declaration of a queue. Where messaging.Declare has one, the tag must not
+// contradict it.
 func queueOf(tag service.Tag, known *topology.Registry, name string) (transport.Queue, error) {
 	declared, ok := known.Queue(name)
 	if !ok {
@@ -95,7 +97,8 @@ func exchangesOf(tag service.Tag, known *topology.Registry, name string) ([]tran
 	return []transport.Exchange{{Name: name, Kind: kind, Durable: true}}, Kind(kind).check()
 }
 
-// pointless returns a mistake for each of the keys that the tag has although it has no meaning there.
+// pointless returns a mistake for each of the keys that the tag has although it has no meaning
+// there.
 func pointless(tag service.Tag, where string, keys ...string) error {
 	var mistakes []error
 	for _, key := range keys {

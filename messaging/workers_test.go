@@ -40,8 +40,8 @@ func (a *Asking) Answer(_ context.Context, question string) (string, error) {
 	return question + "!", nil
 }
 
-// TestLent has methods wait for calls of their own service: they lend their workers, so that with one worker
-// every message is handled.
+// TestLent has methods wait for calls of their own service: they lend their workers, so that with
+// one worker every message is handled.
 func TestLent(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		heard := make(chan string, 20)
@@ -75,7 +75,8 @@ type Narrow struct {
 	listener
 }
 
-// TestPrefetch expects that a row holds as many messages as it can run, so that other processes get the rest.
+// TestPrefetch expects that a row holds as many messages as it can run, so that other processes get
+// the rest.
 func TestPrefetch(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	p := start(t, uri, &Narrow{})

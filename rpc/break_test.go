@@ -35,7 +35,8 @@ func (g *Gate) Pass(ctx context.Context, n int) (int, error) {
 	}
 }
 
-// Whatever breaks under calls in flight, each ends with its result or with the right error, within its limit.
+// Whatever breaks under calls in flight, each ends with its result or with the right error, within
+// its limit.
 func TestCallsWhileSomethingBreaks(t *testing.T) {
 	breaks := map[string]func(server *process, caller *tap){
 		"the service's connection": func(server *process, _ *tap) { server.tap.Cut() },

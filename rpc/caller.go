@@ -22,10 +22,11 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Caller calls services from a program that hosts none, as Nameko's ClusterRpcProxy does. [Caller.Client]
-// returns the clients, and [Bind] typed ones. Several goroutines may use it.
+// A Caller calls services from a program that hosts none, as Nameko's ClusterRpcProxy does.
+// [Caller.Client] returns the clients, and [Bind] typed ones. Several goroutines may use it.
 //
-// It owns a reply queue, and the calls that wait for a reply. The clients of a container share one too.
+// It owns a reply queue, and the calls that wait for a reply. The clients of a container share one
+// too.
 type Caller struct {
 	cfg       Config
 	codec     codec.Codec // of requests
@@ -38,8 +39,8 @@ type Caller struct {
 	consumer  *transport.Consumer
 	cancels   atomic.Bool // the broker lets us send cancellations
 
-	// waiting is called when a goroutine begins to wait for a call of a service; nil if no service is
-	// hosted in this process.
+	// waiting is called when a goroutine begins to wait for a call of a service; nil if no service
+	// is hosted in this process.
 	waiting func(ctx context.Context, service string)
 
 	late sync.WaitGroup  // goroutines of calls that have ended late; added to with mu held, before closed
@@ -52,8 +53,9 @@ type Caller struct {
 	probes  map[string]*queueProbe // by queue, those of the last second
 }
 
-// NewCaller declares a reply queue on conn, and consumes it; ctx limits only that. The program closes the
-// Caller before it closes conn. Others may use conn at the same time, such as events.NewDispatcher.
+// NewCaller declares a reply queue on conn, and consumes it; ctx limits only that. The program
+// closes the Caller before it closes conn. Others may use conn at the same time, such as
+// events.NewDispatcher.
 func NewCaller(ctx context.Context, conn *transport.Conn, cfg Config) (*Caller, error) {
 	c := newCaller(conn.Codec(), cfg, conn.Logger())
 	if err := c.open(ctx, conn, "standalone_rpc_proxy"); err != nil {
@@ -79,8 +81,8 @@ func newCaller(requests codec.Codec, cfg Config, log *slog.Logger) *Caller {
 }
 
 // open declares the reply queue, named after the calling service, and consumes it. Its name and its
-// binding are Nameko's (see docs/wire/nameko.md, Names), since services reply by the binding. The queue
-// expires five minutes after its consumer, so that it survives a lost connection.
+// binding are Nameko's (see docs/wire/nameko.md, Names), since services reply by the binding. The
+// queue expires five minutes after its consumer, so that it survives a lost connection.
 func (c *Caller) open(ctx context.Context, conn *transport.Conn, name string) (err error) {
 	c.publisher, c.queue = conn.Publisher(), "rpc.reply-"+name+"-"+c.replyTo
 	err = conn.Declare(ctx, transport.Topology{
@@ -120,8 +122,8 @@ func (c *Caller) newReply(service, method, correlationID string) *Reply {
 	return r
 }
 
-// send sends a request, and reports whether the call now waits for its reply. If it does not, it has
-// ended with an error. A limited request expires with ctx.
+// send sends a request, and reports whether the call now waits for its reply. If it does not, it
+// has ended with an error. A limited request expires with ctx.
 func (c *Caller) send(ctx context.Context, r *Reply, body requestBody, o options, limited bool) bool {
 	r.codec = cmp.Or(o.codec, c.codec)
 	data, err := r.codec.Encode(body)
@@ -166,7 +168,8 @@ func (c *Caller) publishing(ctx context.Context, r *Reply, body []byte) transpor
 	}
 }
 
-// publish sends the request p of the call r. Unless it returns an error, the call is pending from now on.
+// publish sends the request p of the call r. Unless it returns an error, the call is pending from
+// now on.
 func (c *Caller) publish(ctx context.Context, r *Reply, p transport.Publishing) error {
 	c.mu.Lock()
 	conn, closed, taken := c.conn, c.closed, c.pending[r.id] != nil
@@ -207,9 +210,9 @@ func (c *Caller) receive(d *transport.Delivery) {
 	d.Ack()
 }
 
-// settle ends a pending call with its reply or with an error, and reports whether it was pending. A reply
-// that arrives after the deadline is dropped even if ctx has not ended yet: often it only says that the
-// callee, which has the same deadline, timed out too.
+// settle ends a pending call with its reply or with an error, and reports whether it was pending. A
+// reply that arrives after the deadline is dropped even if ctx has not ended yet: often it only
+// says that the callee, which has the same deadline, timed out too.
 func (c *Caller) settle(id string, d *transport.Delivery, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -294,7 +297,8 @@ func (c *Caller) forget(id string) bool {
 	return ok
 }
 
-// overdue returns the error of a call that got no reply in time, with the state of the service's queue.
+// overdue returns the error of a call that got no reply in time, with the state of the service's
+// queue.
 func (c *Caller) overdue(r *Reply, why error) error {
 	text := fmt.Sprintf("%s: %v after %s", r.name(), why, r.age())
 	queue := queueOf(r.service)
@@ -372,8 +376,8 @@ func (c *Caller) awaited(service string) (n int) {
 	return n
 }
 
-// repliesLost ends the calls whose requests are confirmed when the broker has deleted the reply queue: it
-// may have contained their replies.
+// repliesLost ends the calls whose requests are confirmed when the broker has deleted the reply
+// queue: it may have contained their replies.
 func (c *Caller) repliesLost() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -390,8 +394,8 @@ const (
 	deleteLimit = 5 * time.Second        // how long Close waits for the reply queue to be deleted
 )
 
-// Close ends all pending and later calls with an error, and deletes the reply queue. If the broker is
-// away, the queue expires five minutes later. Close leaves the connection open.
+// Close ends all pending and later calls with an error, and deletes the reply queue. If the broker
+// is away, the queue expires five minutes later. Close leaves the connection open.
 func (c *Caller) Close(ctx context.Context) error {
 	c.mu.Lock()
 	c.closed = true

@@ -36,8 +36,8 @@ type requestID struct {
 // errCancelled is the cause that the ctx of a cancelled call ends with. Its path is Python's.
 var errCancelled = NewError("asyncio.exceptions.CancelledError", "cancelled by the caller")
 
-// tryCancelling finds out whether the broker lets us send cancellations, with a message that is routed to
-// no queue. A refusal later would close the channel that other calls use.
+// tryCancelling finds out whether the broker lets us send cancellations, with a message that is
+// routed to no queue. A refusal later would close the channel that other calls use.
 func (c *Caller) tryCancelling(ctx context.Context, conn *transport.Conn) error {
 	err := conn.Declare(ctx, controlExchange())
 	if err == nil {
@@ -103,8 +103,8 @@ func newCancels(log *slog.Logger) *cancels {
 	return &cancels{log: log, running: map[requestID]*running{}, early: map[requestID]bool{}}
 }
 
-// open consumes cancellations for the services, from a queue of this process that is deleted with it. If
-// the broker refuses it, calls are not cancelled.
+// open consumes cancellations for the services, from a queue of this process that is deleted with
+// it. If the broker refuses it, calls are not cancelled.
 func (c *cancels) open(ctx context.Context, conn *transport.Conn, services []string) (err error) {
 	queue := control + "-" + services[0] + "-" + uuid.NewString()
 	t := controlExchange()
@@ -131,8 +131,8 @@ func (c *cancels) close(ctx context.Context) error {
 	return c.consumer.Close(ctx)
 }
 
-// receive takes a cancellation. All instances of a service get it, so most are for requests that another
-// instance has.
+// receive takes a cancellation. All instances of a service get it, so most are for requests that
+// another instance has.
 func (c *cancels) receive(d *transport.Delivery) {
 	var id requestID
 	if err := codec.JSON.Decode(d.Body, &id); err != nil {
@@ -143,7 +143,8 @@ func (c *cancels) receive(d *transport.Delivery) {
 	d.Ack()
 }
 
-// cancel ends the ctx of a running request. If the request has not arrived, the cancellation is kept.
+// cancel ends the ctx of a running request. If the request has not arrived, the cancellation is
+// kept.
 func (c *cancels) cancel(id requestID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -41,7 +41,8 @@ func newPatient() *Patient {
 	return &Patient{Waits: make(chan struct{}, 10), Ended: make(chan error, 10)}
 }
 
-// However a caller gives a call up, the method's ctx ends, in another process; the call is answered and acknowledged.
+// However a caller gives a call up, the method's ctx ends, in another process; the call is answered
+// and acknowledged.
 func TestCancellation(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		p := newPatient()
@@ -87,7 +88,8 @@ func TestCancellation(t *testing.T) {
 	})
 }
 
-// A request that is cancelled in the queue is answered and not run. The message is what DESIGN says.
+// A request that is cancelled in the queue is answered and not run. The message is what DESIGN
+// says.
 func TestCancelledInTheQueue(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		p := newPatient()
@@ -158,7 +160,8 @@ func TestCancellationDropped(t *testing.T) {
 	})
 }
 
-// Whoever may use Nameko's names only calls and serves as before: nothing is cancelled, and that is said.
+// Whoever may use Nameko's names only calls and serves as before: nothing is cancelled, and that is
+// said.
 func TestCancellationRefused(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	w := newWorker()

@@ -28,7 +28,8 @@ var causes = map[string]error{
 	"remote":          errWorker,
 }
 
-// Each way in which a call ends without a result, on a broker: what errors.Is finds, and what is said.
+// Each way in which a call ends without a result, on a broker: what errors.Is finds, and what is
+// said.
 func TestCauses(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		w := newWorker()

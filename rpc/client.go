@@ -9,12 +9,12 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Client calls the methods of one service. As a field of a service, its tag `rpc:"users"` names the
-// service that it calls. A program that hosts no services gets one from [Caller.Client]. Several
-// goroutines may use it.
+// A Client calls the methods of one service. As a field of a service, its tag `rpc:"users"` names
+// the service that it calls. A program that hosts no services gets one from [Caller.Client].
+// Several goroutines may use it.
 //
-// As the blank field of a struct it makes the struct a typed client: every other field is a func that
-// calls the method in its tag. See Typed clients in the package comment.
+// As the blank field of a struct it makes the struct a typed client: every other field is a func
+// that calls the method in its tag. See Typed clients in the package comment.
 type Client struct {
 	service string
 	caller  *Caller
@@ -47,23 +47,23 @@ func serviceOf(tag service.Tag) (string, error) {
 }
 
 // Call calls method and stores its result in the pointer result; nil drops it. args are positional
-// arguments. A [Kwargs] at the end has keyword arguments; a map[string]any there is one more positional
-// argument, a dict. The call's id and context data are taken from ctx.
+// arguments. A [Kwargs] at the end has keyword arguments; a map[string]any there is one more
+// positional argument, a dict. The call's id and context data are taken from ctx.
 //
-// The call ends at ctx's deadline, or after [Config].Timeout if ctx has none, and the request carries the
-// time left. [With] sets other options. An error that the method returned is an [*Error]. Other errors are
-// those of this package, such as [ErrUnknownService], ctx's error, or a mistake in args, in which case
-// nothing was sent.
+// The call ends at ctx's deadline, or after [Config].Timeout if ctx has none, and the request
+// carries the time left. [With] sets other options. An error that the method returned is an
+// [*Error]. Other errors are those of this package, such as [ErrUnknownService], ctx's error, or a
+// mistake in args, in which case nothing was sent.
 func (c Client) Call(ctx context.Context, method string, result any, args ...any) error {
 	return c.call(ctx, method, result, requestOf(args), spellingOf(args))
 }
 
-// Go makes the same call without waiting for the reply (Nameko's call_async). It returns when the request
-// is written; while the broker is away or blocks publishers, it waits.
+// Go makes the same call without waiting for the reply (Nameko's call_async). It returns when the
+// request is written; while the broker is away or blocks publishers, it waits.
 //
-// The call ends as with Call, with two differences, since its work may be meant to outlive the caller: the
-// request carries a limit only if ctx has a deadline, and the work goes on when the method that made the
-// call returns.
+// The call ends as with Call, with two differences, since its work may be meant to outlive the
+// caller: the request carries a limit only if ctx has a deadline, and the work goes on when the
+// method that made the call returns.
 func (c Client) Go(ctx context.Context, method string, args ...any) *Reply {
 	o := optionsOf(ctx)
 	if c.caller == nil {
@@ -129,8 +129,8 @@ func newRequestBody(args []any, kwargs any) requestBody {
 // rpc.Kwargs{"name", "Julio", "count", 2}.
 type Kwargs []any
 
-// Members returns k as the members of an object: it implements [codec.Object]. It is an error if a name is
-// not a string, appears twice or has no value.
+// Members returns k as the members of an object: it implements [codec.Object]. It is an error if a
+// name is not a string, appears twice or has no value.
 func (k Kwargs) Members() (names []string, values []any, err error) {
 	if len(k)%2 != 0 {
 		return nil, nil, fmt.Errorf(`rpc.Kwargs: the last name, %v, has no value: write pairs, as in rpc.Kwargs{"name", "Julio"}`, k[len(k)-1])

@@ -244,7 +244,8 @@ func TestReplies(t *testing.T) {
 	})
 }
 
-// Close ends the pending calls and deletes the reply queue. A reply that is sent after that does no harm.
+// Close ends the pending calls and deletes the reply queue. A reply that is sent after that does no
+// harm.
 func TestClose(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		peer := newPeer(t, uri)
@@ -289,8 +290,8 @@ func TestClose(t *testing.T) {
 	})
 }
 
-// Close ends all calls also while the broker is away: one that waits for its reply, one that waits to be sent, and one that
-// its caller has given up, of which nobody can be told.
+// Close ends all calls also while the broker is away: one that waits for its reply, one that waits
+// to be sent, and one that its caller has given up, of which nobody can be told.
 func TestCloseWhileAway(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		requests := newPeer(t, uri).bind("mute.*")

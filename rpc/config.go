@@ -11,7 +11,8 @@ type Config struct {
 	Exchange string        // topic exchange of requests and replies (Nameko's rpc_exchange); "" is nameko-rpc
 	Timeout  time.Duration // limit of a call whose ctx has no deadline; 0 is 30 s, negative is none
 
-	// Compress compresses the bodies of requests with zlib. Replies are not compressed, as in Nameko.
+	// Compress compresses the bodies of requests with zlib. Replies are not compressed, as in
+	// Nameko.
 	Compress bool
 }
 

@@ -11,13 +11,13 @@ import (
 )
 
 // consumers are the consumers of a service's request queue. The first one has a prefetch of as many
-// deliveries as the service has workers. Deliveries that are idle leave workers free, and may wait for
-// calls that are behind them in the queue. So there are further, smaller consumers while deliveries are
-// idle, each on a channel of its own.
+// deliveries as the service has workers. Deliveries that are idle leave workers free, and may wait
+// for calls that are behind them in the queue. So there are further, smaller consumers while
+// deliveries are idle, each on a channel of its own.
 //
-// After stop there are none, unless a call that still runs in this process waits for one that is in the
-// queue: it would wait until it is cut off. For these calls there are helpers, consumers that take one
-// request at a time, until nobody waits.
+// After stop there are none, unless a call that still runs in this process waits for one that is in
+// the queue: it would wait until it is cut off. For these calls there are helpers, consumers that
+// take one request at a time, until nobody waits.
 type consumers struct {
 	server     *server
 	workers    int // prefetch of the first consumer
@@ -174,8 +174,8 @@ func (cs *consumers) adapt(ctx context.Context) {
 	}
 }
 
-// shrink cancels the consumers that have not been needed since the last shrink, and closes the cancelled
-// ones that have answered their deliveries.
+// shrink cancels the consumers that have not been needed since the last shrink, and closes the
+// cancelled ones that have answered their deliveries.
 func (cs *consumers) shrink(ctx context.Context) error {
 	cs.mu.Lock()
 	if need := 1 + (cs.peak+cs.step-1)/cs.step; need < len(cs.open) {
@@ -219,8 +219,8 @@ func (cs *consumers) stop(ctx context.Context) error {
 	return err
 }
 
-// help opens a helper for each goroutine that waits for a call of this service, if the consumers are
-// stopped. It is called when a goroutine begins to wait, and by stop.
+// help opens a helper for each goroutine that waits for a call of this service, if the consumers
+// are stopped. It is called when a goroutine begins to wait, and by stop.
 func (cs *consumers) help(ctx context.Context) {
 	for cs.needHelper() {
 		if err := cs.add(ctx, 1, true); err != nil {

@@ -19,7 +19,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// The services that the vectors of chains were captured from, in Go: vec_a calls vec_b, which calls vec_c.
+// The services that the vectors of chains were captured from, in Go: vec_a calls vec_b, which calls
+// vec_c.
 type (
 	VecA struct {
 		_ service.Name `service:"vec_a"`

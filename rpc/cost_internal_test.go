@@ -11,8 +11,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// These tests measure a call without the broker and amqp091-go: on the server from the delivery to the body
-// of the reply, on the client from the arguments to the request and from the reply to the result.
+// These tests measure a call without the broker and amqp091-go: on the server from the delivery to
+// the body of the reply, on the client from the arguments to the request and from the reply to the
+// result.
 
 // Shop is what is called.
 type Shop struct {
@@ -132,7 +133,8 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// TestAllocations is a guard: what a call allocates tells, on any machine, that it has become dearer.
+// TestAllocations is a guard: what a call allocates tells, on any machine, that it has become
+// dearer.
 func TestAllocations(t *testing.T) {
 	most := map[string]float64{"server": 39, "client": 31} // 32 and 25, and what -race has a sync.Pool forget
 	for name, make := range sides {

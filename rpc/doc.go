@@ -1,14 +1,14 @@
-// Package rpc calls methods of services, and serves such calls. It speaks the protocol of Nameko: neither
-// side can tell a Go service from a Python one.
+// Package rpc calls methods of services, and serves such calls. It speaks the protocol of Nameko:
+// neither side can tell a Go service from a Python one.
 //
-// A request goes to a queue that all processes of the service share. One of them takes it; while there is
-// none, it waits. The reply comes back on the caller's reply queue. Whatever goes wrong, the caller gets an
-// error, at its deadline at the latest.
+// A request goes to a queue that all processes of the service share. One of them takes it; while
+// there is none, it waits. The reply comes back on the caller's reply queue. Whatever goes wrong,
+// the caller gets an error, at its deadline at the latest.
 //
 // # Serve a method
 //
-// A [Method] is a row of a service's table. Its tag is the signature that callers see, in Python's syntax.
-// The row has the name of the method that it calls.
+// A [Method] is a row of a service's table. Its tag is the signature that callers see, in Python's
+// syntax. The row has the name of the method that it calls.
 //
 //	type Orders struct {
 //		_ service.Name `service:"orders"`
@@ -20,21 +20,22 @@
 //
 //	func (o *Orders) GetOrder(ctx context.Context, id int, verbose bool) (*Order, error)
 //
-// A request is acknowledged after its reply is sent. If the process dies before that, the broker gives the
-// request to another process, and the method runs again with [service.Call].Redelivered set. With
-// ack:"before" the request is acknowledged before the method runs: it runs at most once, and is lost if the
-// process dies. A request that cannot be read, or does not match the signature, is answered with an error
-// and not run.
+// A request is acknowledged after its reply is sent. If the process dies before that, the broker
+// gives the request to another process, and the method runs again with [service.Call].Redelivered
+// set. With ack:"before" the request is acknowledged before the method runs: it runs at most once,
+// and is lost if the process dies. A request that cannot be read, or does not match the signature,
+// is answered with an error and not run.
 //
-// A process takes as many requests as the service has workers. While some of them wait, for other calls or
-// because their row has reached its max_workers, it opens further consumers and takes as many more, up to
-// [service.Config].MaxLent, since the calls that they wait for may be behind them in the queue. A process
-// that stops takes no more requests, unless a call that it still runs waits for one of its own services.
+// A process takes as many requests as the service has workers. While some of them wait, for other
+// calls or because their row has reached its max_workers, it opens further consumers and takes as
+// many more, up to [service.Config].MaxLent, since the calls that they wait for may be behind them
+// in the queue. A process that stops takes no more requests, unless a call that it still runs waits
+// for one of its own services.
 //
 // # Call a service
 //
-// A [Client] calls another service. It is a field of the calling service. Requests carry the id and the
-// context data of the call that they are made in:
+// A [Client] calls another service. It is a field of the calling service. Requests carry the id and
+// the context data of the call that they are made in:
 //
 //	type Shop struct {
 //		_ service.Name `service:"shop"`
@@ -53,8 +54,8 @@
 //
 // # Typed clients
 //
-// A typed client is a struct of funcs with a blank field that names the service. The tag of each func names
-// the method that it calls:
+// A typed client is a struct of funcs with a blank field that names the service. The tag of each
+// func names the method that it calls:
 //
 //	// Orders is a client of the orders service.
 //	type Orders struct {
@@ -65,29 +66,29 @@
 //		Forget func(ctx context.Context, id int) error                        `rpc:"forget_order"`
 //	}
 //
-// With a list in the tag, the arguments before the * are sent by position and those after it by name. *rest
-// takes a slice or the variadic parameter, **opts takes a map. All listed arguments are sent; defaults are
-// applied by the service. Without a list, a single struct is sent as keywords, by encoding/json's names and
-// omitempty; other arguments are sent by position.
+// With a list in the tag, the arguments before the * are sent by position and those after it by
+// name. *rest takes a slice or the variadic parameter, **opts takes a map. All listed arguments are
+// sent; defaults are applied by the service. Without a list, a single struct is sent as keywords,
+// by encoding/json's names and omitempty; other arguments are sent by position.
 //
-// A typed client as a field of a service is filled at start, and all mistakes in it are reported. [Bind]
-// makes one for other programs. A test needs no mock: it writes a struct literal with the funcs that are
-// called. A hosted service keeps the funcs that its literal has.
+// A typed client as a field of a service is filled at start, and all mistakes in it are reported.
+// [Bind] makes one for other programs. A test needs no mock: it writes a struct literal with the
+// funcs that are called. A hosted service keeps the funcs that its literal has.
 //
 //	shop := &Shop{Orders: Orders{Get: func(context.Context, int, bool) (Order, error) { return tea, nil }}}
 //
 // # Context data
 //
-// Values that ctx has by a [service.Key] are sent with every call, as the AMQP header nameko.<key> (see
-// docs/wire/nameko.md, Context data). A service passes on those that its own call received. A program that
-// hosts no services sets them:
+// Values that ctx has by a [service.Key] are sent with every call, as the AMQP header nameko.<key>
+// (see docs/wire/nameko.md, Context data). A service passes on those that its own call received. A
+// program that hosts no services sets them:
 //
 //	err := client.Call(service.Language.With(ctx, "en"), "get_order", &order, 7)
 //
 // # Several calls at once
 //
-// [Client.Go] makes a call and returns a [Reply], which can be read later or not at all. [Parallel] makes
-// many calls with the func of a typed client, and yields the results in order:
+// [Client.Go] makes a call and returns a [Reply], which can be read later or not at all. [Parallel]
+// makes many calls with the func of a typed client, and yields the results in order:
 //
 //	r := s.Orders.Go(ctx, "get_order", 7)
 //	err := r.Result(ctx, &order)
@@ -100,19 +101,19 @@
 //
 //	ctx = rpc.With(ctx, rpc.Timeout(time.Hour), rpc.Priority(1))
 //
-// Requests are encoded as JSON unless [transport.Config].Codec, or the option [Codec], says otherwise. A
-// service reads JSON and msgpack, compressed or not, and replies in the format of the request. Package
-// codec lists what each Go type becomes in Python.
+// Requests are encoded as JSON unless [transport.Config].Codec, or the option [Codec], says
+// otherwise. A service reads JSON and msgpack, compressed or not, and replies in the format of the
+// request. Package codec lists what each Go type becomes in Python.
 //
 // # Deadlines
 //
-// Every call has a deadline: ctx's, or [Config].Timeout from now. The request carries the time left as its
-// expiration. The broker drops a request that nobody took in time, and a service of this package stops
-// the method's ctx then. A request made with Go carries a limit only if ctx or an option sets one, since
-// its work may outlive the caller.
+// Every call has a deadline: ctx's, or [Config].Timeout from now. The request carries the time left
+// as its expiration. The broker drops a request that nobody took in time, and a service of this
+// package stops the method's ctx then. A request made with Go carries a limit only if ctx or an
+// option sets one, since its work may outlive the caller.
 //
-// When ctx ends, the call is cancelled in the service too, through the exchange gomeko.control: the ctx of
-// the method ends. Nameko services do not support this, and go on.
+// When ctx ends, the call is cancelled in the service too, through the exchange gomeko.control: the
+// ctx of the method ends. Nameko services do not support this, and go on.
 //
 // # Errors of calls
 //
@@ -130,8 +131,8 @@
 //
 // # Errors of methods
 //
-// An [Error] is Nameko's serialized exception. A service declares one for each failure that its callers
-// need to recognize, and both sides test for it:
+// An [Error] is Nameko's serialized exception. A service declares one for each failure that its
+// callers need to recognize, and both sides test for it:
 //
 //	var ErrNotFound = rpc.NewError("orders.exceptions.NotFound", "order not found")
 //
@@ -139,5 +140,6 @@
 //
 //	errors.Is(err, ErrNotFound) // in the caller too
 //
-// Any other error of a method is a fault. Its text is sent as an Exception, and it is logged at ERROR.
+// Any other error of a method is a fault. Its text is sent as an Exception, and it is logged at
+// ERROR.
 package rpc

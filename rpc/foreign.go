@@ -12,8 +12,8 @@ type yaml struct{ codec.Codec }
 
 func (yaml) ContentType() string { return "application/x-yaml" }
 
-// pickle writes errors for clients that send Python's pickle. Writing strings as pickle is harmless; it is
-// never read.
+// pickle writes errors for clients that send Python's pickle. Writing strings as pickle is
+// harmless; it is never read.
 type pickle struct{ codec.Codec }
 
 func (pickle) ContentType() string     { return "application/x-python-serialize" }

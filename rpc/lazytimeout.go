@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A lazyTimeout is a context whose timeout begins when something first waits for it. Most replies are
-// written without waiting, and need no timer.
+// A lazyTimeout is a context whose timeout begins when something first waits for it. Most replies
+// are written without waiting, and need no timer.
 type lazyTimeout struct {
 	context.Context
 	limit func(context.Context) (context.Context, context.CancelFunc)

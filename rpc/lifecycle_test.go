@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// The services that the vectors of stops and lost connections were captured from, in Go. They write down what they do as
-// those did, and a call ends when it is let.
+// The services that the vectors of stops and lost connections were captured from, in Go. They write
+// down what they do as those did, and a call ends when it is let.
 type (
 	Slow struct {
 		_ service.Name `service:"vec_slow"`
@@ -90,8 +90,8 @@ func (j *journal) started(t *testing.T, n int) {
 	}
 }
 
-// A history is one vector's record: what the services wrote down, what their callers got, and how the
-// process ended.
+// A history is one vector's record: what the services wrote down, what their callers got, and how
+// the process ended.
 type history struct {
 	Name    string   `json:"name"`
 	Service []string `json:"service_log"`

@@ -16,8 +16,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// Requests that Nameko drops, or that end its process, are answered with an error that says what is wrong.
-// The values are the beginnings of the errors.
+// Requests that Nameko drops, or that end its process, are answered with an error that says what is
+// wrong. The values are the beginnings of the errors.
 var refused = map[string]string{
 	"invalid_json":           "body is not valid JSON: ",
 	"invalid_utf8":           "body is not valid UTF-8",
@@ -27,8 +27,8 @@ var refused = map[string]string{
 	"unknown_compression":    `compression "application/x-what" is not supported: send zlib, or do not compress`,
 }
 
-// openMalformed starts a service with one worker, which has done with one request before it takes the next.
-// Nothing that comes over the wire harms it, stays in its queue or goes unanswered.
+// openMalformed starts a service with one worker, which has done with one request before it takes
+// the next. Nothing that comes over the wire harms it, stays in its queue or goes unanswered.
 func openMalformed(t *testing.T, uri string) replay {
 	server, peer := startWorkers(t, 1, uri, new(Echo)), newPeer(t, uri)
 	t.Cleanup(func() { isEmpty(t, server, uri) })
@@ -139,7 +139,8 @@ func TestOddBodies(t *testing.T) {
 	})
 }
 
-// A content type may have parameters, and is not case-sensitive. The reply has the content type of the codec.
+// A content type may have parameters, and is not case-sensitive. The reply has the content type of
+// the codec.
 func TestContentTypeParameters(t *testing.T) {
 	tests := []struct{ contentType, want string }{
 		{"application/json; charset=utf-8", "1"},
@@ -174,8 +175,8 @@ func TestContentTypeParameters(t *testing.T) {
 	})
 }
 
-// A broker may have a smaller limit than we have: the caller of such a reply gets an error, and the request
-// is not delivered again and again.
+// A broker may have a smaller limit than we have: the caller of such a reply gets an error, and the
+// request is not delivered again and again.
 func TestReplyTooLargeForTheBroker(t *testing.T) {
 	b := broker.New(broker.Config{MaxMessage: 100_000})
 	addr, err := b.Listen("127.0.0.1:0")
@@ -272,7 +273,8 @@ func TestReplyToNobody(t *testing.T) {
 		body := []byte(`{"args": [1], "kwargs": {}}`)
 		peer.publish("vec_echo.echo", amqp.Publishing{ContentType: "application/json", ReplyTo: "nobody", Body: body})
 
-		// The front calls a service that answers twice, and then once: by then it has taken both of the first answers.
+		// The front calls a service that answers twice, and then once: by then it has taken both of
+		// the first answers.
 		requests := peer.bind("backend.*")
 		ask := func(answers int) (id string) {
 			peer.publish("front.relay", amqp.Publishing{

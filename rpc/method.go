@@ -12,12 +12,12 @@ import (
 // Method is a row of the entrypoint table: a method that is called by RPC, as in
 // `rpc:"get_order(order_id)"`. The tag is the method's signature as Python would write it.
 //
-// By default a request is acknowledged after the reply, and runs again if the process dies before. With
-// ack:"before" it is acknowledged before the method runs, and never runs twice: if the process dies, the
-// request is lost and its caller times out.
+// By default a request is acknowledged after the reply, and runs again if the process dies before.
+// With ack:"before" it is acknowledged before the method runs, and never runs twice: if the process
+// dies, the request is lost and its caller times out.
 //
-// All methods of a service share the queue rpc-<service>, and so do all processes that host the service.
-// Each request goes to one of them.
+// All methods of a service share the queue rpc-<service>, and so do all processes that host the
+// service. Each request goes to one of them.
 type Method struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].

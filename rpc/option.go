@@ -18,8 +18,8 @@ type Option func(*options)
 //
 //	report, err := s.Reports.Make(rpc.With(ctx, rpc.Timeout(time.Hour), rpc.Priority(1)), month)
 //
-// Options that ctx already has stay in force unless they are given again. They do not apply to the calls
-// that the callee makes in turn.
+// Options that ctx already has stay in force unless they are given again. They do not apply to the
+// calls that the callee makes in turn.
 func With(ctx context.Context, opts ...Option) context.Context {
 	o := optionsOf(ctx)
 	for _, opt := range opts {
@@ -29,43 +29,45 @@ func With(ctx context.Context, opts ...Option) context.Context {
 	return context.WithValue(ctx, optionsKey{}, o)
 }
 
-// Timeout limits the time of each call, instead of [Config].Timeout. ctx's own deadline still applies. A
-// negative Timeout is no limit.
+// Timeout limits the time of each call, instead of [Config].Timeout. ctx's own deadline still
+// applies. A negative Timeout is no limit.
 func Timeout(d time.Duration) Option {
 	return func(o *options) { o.timeout = d }
 }
 
-// Expiration sets the request's AMQP expiration: how long it may wait in the queue, and, if the callee is a
-// gomeko service, run. The default is the time left until the call's deadline. It is sent in milliseconds,
-// rounded up; 0 is none.
+// Expiration sets the request's AMQP expiration: how long it may wait in the queue, and, if the
+// callee is a gomeko service, run. The default is the time left until the call's deadline. It is
+// sent in milliseconds, rounded up; 0 is none.
 func Expiration(d time.Duration) Option {
 	return func(o *options) { o.expires, o.expiration = true, d }
 }
 
-// Priority sets the priority of the request; the default is 0. It has an effect in queues with priorities
-// (x-max-priority).
+// Priority sets the priority of the request; the default is 0. It has an effect in queues with
+// priorities (x-max-priority).
 func Priority(p uint8) Option {
 	return func(o *options) { o.priority = p }
 }
 
-// Persistent sets whether the request and its reply survive a restart of the broker; the default is true.
+// Persistent sets whether the request and its reply survive a restart of the broker; the default is
+// true.
 func Persistent(persistent bool) Option {
 	return func(o *options) { o.transient = !persistent }
 }
 
-// Headers adds headers to the request. Nameko services, and ours, take each header for context data and
-// pass it on with the calls that they make.
+// Headers adds headers to the request. Nameko services, and ours, take each header for context data
+// and pass it on with the calls that they make.
 func Headers(headers transport.Table) Option {
 	return func(o *options) { o.headers = headers }
 }
 
-// CorrelationID sets the correlation id of the request; the default is a new UUID. Two pending calls must
-// not have the same one.
+// CorrelationID sets the correlation id of the request; the default is a new UUID. Two pending
+// calls must not have the same one.
 func CorrelationID(id string) Option {
 	return func(o *options) { o.id = id }
 }
 
-// Codec sets the codec of the request, and so of the reply; the default is [transport.Config].Codec.
+// Codec sets the codec of the request, and so of the reply; the default is
+// [transport.Config].Codec.
 func Codec(c codec.Codec) Option {
 	return func(o *options) { o.codec = c }
 }

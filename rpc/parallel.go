@@ -9,14 +9,14 @@ import (
 	"sync/atomic"
 )
 
-// Parallel makes a call for each of args, at most limit of them at once, and yields the results in the
-// order of args. A limit of 0 or less is no limit. It takes the funcs of typed clients:
+// Parallel makes a call for each of args, at most limit of them at once, and yields the results in
+// the order of args. A limit of 0 or less is no limit. It takes the funcs of typed clients:
 //
 //	for user, err := range rpc.Parallel(ctx, 10, ids, s.Users.Get) {
 //
-// The calls begin when the loop begins. A failed call does not stop the others. When the loop ends early,
-// or ctx ends, the calls that are running are cancelled and waited for, and calls that have not begun have
-// ctx's error.
+// The calls begin when the loop begins. A failed call does not stop the others. When the loop ends
+// early, or ctx ends, the calls that are running are cancelled and waited for, and calls that have
+// not begun have ctx's error.
 func Parallel[A, R any](ctx context.Context, limit int, args []A, call func(context.Context, A) (R, error)) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)

@@ -63,7 +63,8 @@ func TestGoUnsendable(t *testing.T) {
 	}
 }
 
-// A Reply that nobody reads ends with its ctx, its limit or its connection, and waiting for one does not end it.
+// A Reply that nobody reads ends with its ctx, its limit or its connection, and waiting for one
+// does not end it.
 func TestGoEnds(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		requests := newPeer(t, uri).bind("mute.*")

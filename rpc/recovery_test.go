@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// The broker is killed and started again: the call in flight ends with its reply, and the service answers
-// again.
+// The broker is killed and started again: the call in flight ends with its reply, and the service
+// answers again.
 func TestBrokerKilled(t *testing.T) {
 	node := brokertest.StartNode(t)
 	w := newWorker()
@@ -89,8 +89,8 @@ func TestCallsWhileBrokerDies(t *testing.T) {
 	node.Kill() // and with it dead both still stop, which the end of the test waits for
 }
 
-// A reply queue that is gone when the connection is there again, after five minutes or by a broker that died, may have had
-// replies: nobody waits for them.
+// A reply queue that is gone when the connection is there again, after five minutes or by a broker
+// that died, may have had replies: nobody waits for them.
 func TestReplyQueueGone(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		peer := newPeer(t, uri)

@@ -15,8 +15,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Reply is the outcome of a call made with [Client.Go]. It does not have to be read. Several goroutines
-// may use it.
+// A Reply is the outcome of a call made with [Client.Go]. It does not have to be read. Several
+// goroutines may use it.
 type Reply struct {
 	caller          *Caller
 	service, method string
@@ -39,9 +39,9 @@ type Reply struct {
 // errDefaultTimeout ends a call for which neither ctx nor an option sets a limit.
 var errDefaultTimeout = fmt.Errorf("default limit: %w", context.DeadlineExceeded)
 
-// Result waits for the call to end and stores its result in the pointer result; nil drops it. The error
-// is the one that [Client.Call] would return, or that ctx has ended, which does not end the call. Result
-// may be called again.
+// Result waits for the call to end and stores its result in the pointer result; nil drops it. The
+// error is the one that [Client.Call] would return, or that ctx has ended, which does not end the
+// call. Result may be called again.
 func (r *Reply) Result(ctx context.Context, result any) error {
 	if r.wait(ctx) {
 		return r.read(result)
@@ -130,8 +130,8 @@ func (r *Reply) read(result any) error {
 	return err
 }
 
-// readReply stores the result in the pointer result, or returns the error in the reply. c is the codec of
-// the request, which the reply uses unless its content type is another.
+// readReply stores the result in the pointer result, or returns the error in the reply. c is the
+// codec of the request, which the reply uses unless its content type is another.
 func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) error {
 	codecs := codec.Set{c}
 	if codecs.Of(d.ContentType) == nil {
@@ -175,8 +175,8 @@ func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) erro
 	return nil
 }
 
-// spellingOf returns how to write args with keywords if the last one is a map by string, such as a Python
-// programmer would take for keywords; else "".
+// spellingOf returns how to write args with keywords if the last one is a map by string, such as a
+// Python programmer would take for keywords; else "".
 func spellingOf(args []any) string {
 	last := len(args) - 1
 	if last < 0 {

@@ -17,9 +17,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// openSerializers replays the vectors to a service of each one's own. In msgpack both sides send what Nameko sent, byte
-// for byte, and a service answers in what it was asked in. Python's pickle, which runs what the sender wants, and YAML are
-// refused, in what their senders can read.
+// openSerializers replays the vectors to a service of each one's own. In msgpack both sides send
+// what Nameko sent, byte for byte, and a service answers in what it was asked in. Python's pickle,
+// which runs what the sender wants, and YAML are refused, in what their senders can read.
 func openSerializers(_ *testing.T, uri string) replay {
 	return func(t *testing.T, v brokertest.Vector) string {
 		broker := transport.Config{URI: uri}
@@ -110,8 +110,8 @@ func TestCodecOption(t *testing.T) {
 	})
 }
 
-// A service that accepts one codec answers a request in another with an error that says so. A body that is
-// too large when decompressed is refused.
+// A service that accepts one codec answers a request in another with an error that says so. A body
+// that is too large when decompressed is refused.
 func TestNotAccepted(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		startOn(t, service.Config{}, transport.Config{URI: uri, Accept: codec.Set{codec.JSON}}, new(Echo))

@@ -34,8 +34,8 @@ type row struct {
 	ackFirst bool // ack:"before"
 }
 
-// Setup declares the request queue exactly as Nameko does (see docs/wire/nameko.md, Names): the broker
-// refuses a declaration with other arguments.
+// Setup declares the request queue exactly as Nameko does (see docs/wire/nameko.md, Names): the
+// broker refuses a declaration with other arguments.
 func (s *server) Setup(ctx context.Context) error {
 	exchange := s.shared.cfg.exchange()
 	return s.shared.conn.Declare(ctx, transport.Topology{
@@ -85,8 +85,8 @@ type request struct {
 	acked    bool        // before the method ran
 }
 
-// answer runs the call that d asks for, replies, and acknowledges d, in this order. It runs in a goroutine
-// that the container waits for.
+// answer runs the call that d asks for, replies, and acknowledges d, in this order. It runs in a
+// goroutine that the container waits for.
 func (s *server) answer(ctx context.Context, d *transport.Delivery, from *consumer) {
 	r := &request{Delivery: d, consumer: from}
 	defer from.done(r)
@@ -140,13 +140,14 @@ func (s *server) read(r *request) (row *row, args signature.Arguments, err error
 	return row, args, err
 }
 
-// readRequest reads the arguments in d, and returns the codec that the reply uses too; nil if there is none
-// for d. Bad input that Nameko answers gets the same answer. Input that
-// Nameko drops, or that ends its process, is answered with MalformedRequest. See docs/wire/nameko.md,
-// Errors and Malformed requests.
+// readRequest reads the arguments in d, and returns the codec that the reply uses too; nil if there
+// is none for d. Bad input that Nameko answers gets the same answer. Input that Nameko drops, or
+// that ends its process, is answered with MalformedRequest. See docs/wire/nameko.md, Errors and
+// Malformed requests.
 //
-// An argument is decoded when the type of its parameter is known. A codec that is not a [codec.Splitter]
-// decodes the request here and encodes each argument again, which codec.Split does.
+// An argument is decoded when the type of its parameter is known. A codec that is not a
+// [codec.Splitter] decodes the request here and encodes each argument again, which codec.Split
+// does.
 func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signature.Arguments, c codec.Codec, err error) {
 	c, body, err := codecs.Open(d.Encoded(), limit)
 	if err != nil {
@@ -197,8 +198,8 @@ func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signa
 	return args, c, nil
 }
 
-// notMapping returns the error of a body that is not an object: the one that Python raises, if the body
-// can be decoded at all. An empty body is an empty string to Nameko.
+// notMapping returns the error of a body that is not an object: the one that Python raises, if the
+// body can be decoded at all. An empty body is an empty string to Nameko.
 func notMapping(c codec.Splitter, body []byte) error {
 	var what any
 	if err := c.Decode(body, &what); err != nil && len(body) > 0 {
@@ -216,8 +217,8 @@ func notMapping(c codec.Splitter, body []byte) error {
 	}
 }
 
-// iterate returns the elements of args as Python's * does: the characters of a string, the keys of an
-// object.
+// iterate returns the elements of args as Python's * does: the characters of a string, the keys of
+// an object.
 func iterate(c codec.Splitter, args []byte) (list [][]byte, err error) {
 	var elements []any
 	switch t := pythonType(c, args); t {
@@ -276,7 +277,8 @@ func pythonType(c codec.Splitter, data []byte) string {
 	return "str"
 }
 
-// logBad logs a request that is not run, with the first bytes of its body unless they may be sensitive.
+// logBad logs a request that is not run, with the first bytes of its body unless they may be
+// sensitive.
 func (s *server) logBad(d *transport.Delivery, row *row, err error) {
 	secret := row != nil && row.Sensitive()
 	for _, r := range s.methods { // a request for an unknown method may have been meant for any
@@ -292,7 +294,8 @@ func (s *server) logBad(d *transport.Delivery, row *row, err error) {
 	s.log(d).Warn("bad request", "err", err, "body", body)
 }
 
-// errNotAcked is the error of a call whose request had to be acknowledged first, and may not have been.
+// errNotAcked is the error of a call whose request had to be acknowledged first, and may not have
+// been.
 var errNotAcked = errors.New("not acknowledged, and so not run")
 
 // Began acknowledges the request if its row says ack:"before". It implements [service.Watcher].
@@ -349,14 +352,15 @@ func (s *server) reply(ctx context.Context, r *request, result any, err error) e
 	return nil
 }
 
-// A replyBody is the body of a reply. Both keys are always present: see docs/wire/nameko.md, Replies.
+// A replyBody is the body of a reply. Both keys are always present: see docs/wire/nameko.md,
+// Replies.
 type replyBody struct {
 	Result any    `json:"result"`
 	Error  *Error `json:"error"`
 }
 
-// encodeReply returns the body of the reply. It always returns one: an outcome that cannot be encoded is
-// replaced by an error that says so.
+// encodeReply returns the body of the reply. It always returns one: an outcome that cannot be
+// encoded is replaced by an error that says so.
 func encodeReply(c codec.Codec, result any, err error) (body []byte) {
 	body, cannot := encode(c, result, err)
 	if cannot != nil {
@@ -374,8 +378,8 @@ func encodeUnserializable(c codec.Codec, result any, err, why error) (body []byt
 	return body
 }
 
-// encode encodes the outcome of a call. It runs code of the service, such as MarshalJSON of the result, and
-// returns a panic there as an error.
+// encode encodes the outcome of a call. It runs code of the service, such as MarshalJSON of the
+// result, and returns a panic there as an error.
 func encode(c codec.Codec, result any, err error) (body []byte, cannot error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -388,9 +392,9 @@ func encode(c codec.Codec, result any, err error) (body []byte, cannot error) {
 	return c.Encode(replyBody{Result: result})
 }
 
-// replyCodec returns the codec of the reply to d. It is the request's own; a client that sends another
-// format probably reads only that, so an error is written in it if we can. Otherwise it is the first
-// accepted codec.
+// replyCodec returns the codec of the reply to d. It is the request's own; a client that sends
+// another format probably reads only that, so an error is written in it if we can. Otherwise it is
+// the first accepted codec.
 func replyCodec(d *transport.Delivery, codecs codec.Set) codec.Codec {
 	if c := codecs.Of(d.ContentType); c != nil {
 		return c
@@ -399,8 +403,8 @@ func replyCodec(d *transport.Delivery, codecs codec.Set) codec.Codec {
 	return cmp.Or(others.Of(d.ContentType), codecs[0])
 }
 
-// tooLarge returns the error within err that says that a body is over our limit or the broker's, nil if
-// there is none.
+// tooLarge returns the error within err that says that a body is over our limit or the broker's,
+// nil if there is none.
 func tooLarge(err error) error {
 	var large *codec.TooLarge
 	var refused *transport.Error

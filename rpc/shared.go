@@ -13,8 +13,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// shared is what the rows and clients of one container have in common: a server for each service, and the
-// caller.
+// shared is what the rows and clients of one container have in common: a server for each service,
+// and the caller.
 type shared struct {
 	host       *service.Host
 	connection *connection.Shared
@@ -88,7 +88,8 @@ func (sh *shared) Start(ctx context.Context) error {
 	return sh.caller.open(ctx, sh.conn, sh.host.Names()[0])
 }
 
-// Stop writes the last acknowledgements. It is called when all calls have ended and their replies are sent.
+// Stop writes the last acknowledgements. It is called when all calls have ended and their replies
+// are sent.
 func (sh *shared) Stop(ctx context.Context) error {
 	var errs []error
 	for _, s := range sh.servers {

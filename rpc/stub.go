@@ -22,9 +22,9 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// Bind returns a typed client: a struct of funcs with a blank field _ [Client], which calls through from,
-// such as a [Caller]. The error has a line for each mistake in C, with the field and what to write instead. A
-// service does not need Bind: it has the struct as a field.
+// Bind returns a typed client: a struct of funcs with a blank field _ [Client], which calls through
+// from, such as a [Caller]. The error has a line for each mistake in C, with the field and what to
+// write instead. A service does not need Bind: it has the struct as a field.
 func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
 	var client, none C
 	v := reflect.ValueOf(&client).Elem()
@@ -201,7 +201,8 @@ func fits(sig *signature.Signature, fn reflect.Type, types []reflect.Type) error
 	return errors.Join(mistakes...)
 }
 
-// plainStruct reports whether t is a struct, or a pointer to one, that encoding/json encodes by its fields.
+// plainStruct reports whether t is a struct, or a pointer to one, that encoding/json encodes by its
+// fields.
 func plainStruct(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()

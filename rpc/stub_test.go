@@ -176,8 +176,8 @@ func (d *Desk) Ask(ctx context.Context) ([]any, error) {
 	return []any{answer, pair}, err
 }
 
-// A typed client of a service's struct literal is called without a broker, and one that is hosted keeps what the
-// literal had.
+// A typed client of a service's struct literal is called without a broker, and one that is hosted
+// keeps what the literal had.
 func TestStubsInService(t *testing.T) {
 	fake := VecEcho{
 		NoArgs: func(context.Context) (string, error) { return "fake", nil },

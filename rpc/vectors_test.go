@@ -88,7 +88,8 @@ For the group lifecycle, the tests compare how often a method ran, how many ran 
 what its callers received. Each vector is replayed on the embedded broker and on RabbitMQ. Declarations,
 and the effects of the configuration, are in [events](events.md).`
 
-// Every vector is replayed on both brokers, and comes out equal, or different on purpose. The page is of what came out.
+// Every vector is replayed on both brokers, and comes out equal, or different on purpose. The page
+// is of what came out.
 func TestVectors(t *testing.T) {
 	found := map[string]golden.Outcomes{}
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -122,7 +123,8 @@ func TestVectors(t *testing.T) {
 	golden.Table(t, "rpc", intro, rows)
 }
 
-// openCalls starts the services that the vectors were captured from, to replay what was sent to them and what they sent.
+// openCalls starts the services that the vectors were captured from, to replay what was sent to
+// them and what they sent.
 func openCalls(t *testing.T, uri string) replay {
 	unlimited := rpc.Config{Timeout: -1}
 	cfg := service.Config{MaxWorkers: 30}
@@ -195,7 +197,8 @@ func ending(err error, v brokertest.Vector) string {
 	return ""
 }
 
-// served sends a captured request to our services and compares all that they send with what Nameko's did.
+// served sends a captured request to our services and compares all that they send with what
+// Nameko's did.
 func served(t *testing.T, services *process, peer *peer, v brokertest.Vector) string {
 	t.Helper()
 	wanted := slices.DeleteFunc(slices.Clone(v.Messages), func(m brokertest.Message) bool {

@@ -95,8 +95,8 @@ func TestSelfCall(t *testing.T) {
 	})
 }
 
-// When the only instance stops, the calls in flight finish even if they call the service itself. Of the
-// requests of others, it takes only those that are ahead of these calls in the queue.
+// When the only instance stops, the calls in flight finish even if they call the service itself. Of
+// the requests of others, it takes only those that are ahead of these calls in the queue.
 func TestSelfCallWhileStopping(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -142,7 +142,8 @@ func depth(t *testing.T, uri, queue string, n int) {
 	hosttest.Eventually(t, fmt.Sprintf("%s has %d messages", queue, n), func() bool { return brokertest.Depth(t, uri, queue) == n })
 }
 
-// A slow call at the head of the queue, and more of its row than that may run, do not hold back a thousand fast ones.
+// A slow call at the head of the queue, and more of its row than that may run, do not hold back a
+// thousand fast ones.
 func TestSlowCallHoldsNobodyBack(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		nest := newNest()
@@ -234,7 +235,8 @@ func TestAckBefore(t *testing.T) {
 	})
 }
 
-// Of two instances under load one stops after the other, each in its turn replaced: every call is run once and answered.
+// Of two instances under load one stops after the other, each in its turn replaced: every call is
+// run once and answered.
 func TestStopRunsNothingTwice(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		const calls, callers = 3000, 20
@@ -345,7 +347,8 @@ func TestFurtherConsumersAreClosed(t *testing.T) {
 	})
 }
 
-// However many calls wait, no more than max_lent are taken on beside those that the workers are for.
+// However many calls wait, no more than max_lent are taken on beside those that the workers are
+// for.
 func TestMaxLent(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		for _, test := range []struct{ workers, lent, taken int }{{4, 3, 7}, {10, 4, 13}, {4, -1, 4}} {

@@ -28,8 +28,8 @@ type builder struct {
 	err  io.Writer
 }
 
-// build builds the program of words, each PKG or PKG:Service, and returns its path. The user's cache
-// folder keeps one program for each such list.
+// build builds the program of words, each PKG or PKG:Service, and returns its path. The user's
+// cache folder keeps one program for each such list.
 func (c *command) build(ctx context.Context, words []string) (string, error) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -84,8 +84,8 @@ func (c *command) begin(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
-// configuration reads the file of --config, prints its warnings, and sets up the log as the file says,
-// unless flags override it.
+// configuration reads the file of --config, prints its warnings, and sets up the log as the file
+// says, unless flags override it.
 func (c *command) configuration() (*settings, error) {
 	s, err := load(c.config)
 	if err != nil {

@@ -14,8 +14,8 @@
 // # A program that has a main function already
 //
 // [Run] runs services in a program with its own main function, flags and logger. It reads no flags,
-// handles no signals and prints nothing. It returns when its context has ended and the services have
-// stopped:
+// handles no signals and prints nothing. It returns when its context has ended and the services
+// have stopped:
 //
 //	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 //	defer stop()
@@ -43,9 +43,9 @@
 //
 // SIGINT and SIGTERM stop the services in order. They accept no more calls; running calls get
 // gomeko.grace (25 s) to finish and to send their replies, and fx's stop hooks get the rest of that
-// time. A second signal ends the process at once, without hooks, and the broker redelivers unfinished
-// calls. If a service fails, the others are stopped in order, too, and its error is the last line.
-// The log counts the calls of a stop:
+// time. A second signal ends the process at once, without hooks, and the broker redelivers
+// unfinished calls. If a service fails, the others are stopped in order, too, and its error is the
+// last line. The log counts the calls of a stop:
 //
 //	level=INFO msg=drained instance=vm1/4711 finished=3 cut_off=0 given_back=0 duration=1.2s
 //
@@ -53,17 +53,17 @@
 //
 // # The log
 //
-// Main replaces log/slog's default logger by one that writes to stderr. Every line has the instance,
-// host/pid. Every line with the context of a call (slog.InfoContext) also has its service, method and
-// call_id. The level is that of --log-level, else of LOGGING in the configuration, else INFO; the
-// format is that of --log-format, else gomeko.log_format, else text. A call that runs 5 s longer than
-// its deadline is logged once, with its stack.
+// Main replaces log/slog's default logger by one that writes to stderr. Every line has the
+// instance, host/pid. Every line with the context of a call (slog.InfoContext) also has its
+// service, method and call_id. The level is that of --log-level, else of LOGGING in the
+// configuration, else INFO; the format is that of --log-format, else gomeko.log_format, else text.
+// A call that runs 5 s longer than its deadline is logged once, with its stack.
 //
 // # Readiness
 //
-// When all services accept calls, the program prints "Connected to" if a service uses the broker, and
-// "Listening on" with the URL if one has HTTP routes. Then it logs "ready". If systemd started it with
-// Type=notify, it also tells systemd (sd_notify), and again when it begins to stop:
+// When all services accept calls, the program prints "Connected to" if a service uses the broker,
+// and "Listening on" with the URL if one has HTTP routes. Then it logs "ready". If systemd started
+// it with Type=notify, it also tells systemd (sd_notify), and again when it begins to stop:
 //
 //	[Service]
 //	Type=notify

@@ -18,8 +18,8 @@ func instance() string {
 	return fmt.Sprintf("%s/%d", cmp.Or(machine, "localhost"), os.Getpid())
 }
 
-// logTo replaces slog's default logger: it writes to w in the format text or json, with the instance
-// in every line.
+// logTo replaces slog's default logger: it writes to w in the format text or json, with the
+// instance in every line.
 func logTo(w io.Writer, level slog.Level, format string) {
 	opts := &slog.HandlerOptions{Level: level}
 	h := callHandler{Handler: slog.NewTextHandler(w, opts)}

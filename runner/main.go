@@ -12,9 +12,10 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Main is the main function of a program of services. It runs the command line, which by default runs
-// the services of opts, and exits the process with its status. The package comment describes the
-// commands, flags and signals. A program with other flags or its own logger calls [Run] instead.
+// Main is the main function of a program of services. It runs the command line, which by default
+// runs the services of opts, and exits the process with its status. The package comment describes
+// the commands, flags and signals. A program with other flags or its own logger calls [Run]
+// instead.
 func Main(opts ...fx.Option) {
 	c := &command{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	os.Exit(c.execute(c.program(opts), os.Args[1:]))

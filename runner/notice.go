@@ -34,8 +34,8 @@ func (n notices) line(format string, args ...any) {
 // say writes a line for people.
 func say(w io.Writer, format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 
-// notify tells systemd the state of the process, in the lines of sd_notify(3), if systemd started it
-// with Type=notify.
+// notify tells systemd the state of the process, in the lines of sd_notify(3), if systemd started
+// it with Type=notify.
 func (n notices) notify(state ...string) {
 	socket := os.Getenv("NOTIFY_SOCKET")
 	if socket == "" || n.lines == nil {

@@ -67,8 +67,8 @@ func (b *builder) find(ctx context.Context, words []string) ([]*found, error) {
 	return packages, nil
 }
 
-// list returns the packages that match a pattern, and the folder in which the go command ran. If the
-// pattern is a folder, that is the folder, because it may be in another module.
+// list returns the packages that match a pattern, and the folder in which the go command ran. If
+// the pattern is a folder, that is the folder, because it may be in another module.
 func list(ctx context.Context, pattern string) (listed []*found, dir string, err error) {
 	info, err := os.Stat(pattern)
 	switch {
@@ -162,8 +162,8 @@ func qualifierOf(file *ast.File, imported string) string {
 	return ""
 }
 
-// isService reports whether a struct has a field of type service.Name. The start reports a name that
-// is not blank.
+// isService reports whether a struct has a field of type service.Name. The start reports a name
+// that is not blank.
 func isService(s *ast.StructType, qualifier string) bool {
 	for _, field := range s.Fields.List {
 		of, ok := field.Type.(*ast.SelectorExpr)

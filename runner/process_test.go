@@ -23,7 +23,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// These tests are in the package, so that Main's exit is a status. Package cmd/gomeko tests programs.
+// These tests are in the package, so that Main's exit is a status. Package cmd/gomeko tests
+// programs.
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

@@ -10,8 +10,8 @@ import (
 
 // Config configures [Run]. The zero value works.
 type Config struct {
-	// File is the path of the configuration, a YAML file as Nameko reads it. "" means that every key
-	// has its default.
+	// File is the path of the configuration, a YAML file as Nameko reads it. "" means that every
+	// key has its default.
 	File string
 
 	// Broker is the URI of the broker, or "embedded" to host a broker in memory. "" means the
@@ -27,8 +27,8 @@ type Config struct {
 }
 
 // Run runs the services of opts in a program that has its own main function, flags and logger. It
-// blocks until ctx ends, a service fails or the application shuts down. A program without those calls
-// [Main].
+// blocks until ctx ends, a service fails or the application shuts down. A program without those
+// calls [Main].
 //
 // When ctx ends, Run stops the services in order: they accept no more calls, running calls get the
 // configuration's gomeko.grace (25 s) to finish, then what is left is killed. Run returns nil after

@@ -76,7 +76,8 @@ func dial(ctx context.Context, broker transport.Config, cfg rpc.Config) (*transp
 	return conn, caller, nil
 }
 
-// hangUp closes the callers and their connection, without waiting long for a broker that does not respond.
+// hangUp closes the callers and their connection, without waiting long for a broker that does not
+// respond.
 func hangUp(conn *transport.Conn, callers ...*rpc.Caller) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

@@ -339,8 +339,8 @@ func (b *binder) logger(h *hosted, field string) *slog.Logger {
 	return b.container.logger.With("service", h.name, "field", field)
 }
 
-// add adds err, if it is not nil, as a mistake of where, unless that is "". The errors of errors.Join are
-// added one by one.
+// add adds err, if it is not nil, as a mistake of where, unless that is "". The errors of
+// errors.Join are added one by one.
 func (b *binder) add(where string, err error) {
 	if err == nil {
 		return

@@ -75,7 +75,8 @@ func (t Text) Decode(v any) error {
 	return nil
 }
 
-// An entrypoint turns its input into requests: the arguments, and what else the peer says of the call.
+// An entrypoint turns its input into requests: the arguments, and what else the peer says of the
+// call.
 func ExampleRow_Run() {
 	box := Letterbox{}
 	c, err := service.New(service.Config{Logger: slog.New(slog.DiscardHandler)}, new(Reader), service.Configure(box))

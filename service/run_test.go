@@ -248,8 +248,8 @@ func TestMiddlewareThatMisbehaves(t *testing.T) {
 	}
 }
 
-// A middleware may come to call next when the call has ended. The method is not run, and no worker is
-// released twice.
+// A middleware may come to call next when the call has ended. The method is not run, and no worker
+// is released twice.
 func TestMiddlewareThatIsLate(t *testing.T) {
 	next := make(chan func() error, 1)
 	late := func(run service.Runner) service.Runner {

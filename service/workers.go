@@ -16,8 +16,8 @@ import (
 // call that is over does not wait.
 //
 // If several goroutines of a method lend, the worker is lent until the last of them has taken it
-// back. Outside of a call, Lend does nothing. rpc.Client calls it. Call it in your own code that waits
-// for other calls.
+// back. Outside of a call, Lend does nothing. rpc.Client calls it. Call it in your own code that
+// waits for other calls.
 func Lend(ctx context.Context) (back func()) {
 	c, ok := ctx.Value(runKey{}).(*run)
 	if !ok {

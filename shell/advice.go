@@ -45,8 +45,8 @@ var (
 	printed = regexp.MustCompile(`\bprint\s+["'\w]`)
 )
 
-// explain returns err as text for the user, with the name of the program and the line if position is
-// true, and nil for exit(). text is the source.
+// explain returns err as text for the user, with the name of the program and the line if position
+// is true, and nil for exit(). text is the source.
 func explain(err error, text string, position bool) error {
 	if err == nil || errors.Is(err, errExit) {
 		return nil
@@ -101,8 +101,8 @@ func adviseSyntax(err syntax.Error, text string) string {
 	return "syntax error: " + err.Msg
 }
 
-// adviseName says what to write instead of a name that is not defined. msg is Starlark's: "undefined:
-// foo" or "undefined: foo (did you mean bar?)".
+// adviseName says what to write instead of a name that is not defined. msg is Starlark's:
+// "undefined: foo" or "undefined: foo (did you mean bar?)".
 func adviseName(msg string) string {
 	name, near, suggested := strings.Cut(strings.TrimPrefix(msg, "undefined: "), " ")
 	switch {

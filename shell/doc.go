@@ -15,8 +15,8 @@
 // # Values
 //
 // Results are shown as Python's repr shows them, and print writes what Python's print writes. Dicts
-// keep the order of their keys, ints have any size, and 2.0 is not 2. Arguments are strings, numbers,
-// bools, None, and lists, tuples and dicts of these.
+// keep the order of their keys, ints have any size, and 2.0 is not 2. Arguments are strings,
+// numbers, bools, None, and lists, tuples and dicts of these.
 //
 // # Errors
 //

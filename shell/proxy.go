@@ -12,7 +12,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// opaque is embedded in the values behind n: they have a name, are true, and cannot be keys of dicts.
+// opaque is embedded in the values behind n: they have a name, are true, and cannot be keys of
+// dicts.
 type opaque string
 
 func (o opaque) String() string        { return "<" + string(o) + ">" }
@@ -41,8 +42,8 @@ func (n nameko) Attr(name string) (starlark.Value, error) {
 	return nil, starlark.NoSuchAttrError(fmt.Sprintf("n has no %s; it has rpc, dispatch_event and config", name))
 }
 
-// dispatchEvent is n.dispatch_event("users", "user_deleted", {"id": 7}), as in Nameko. It succeeds if
-// nobody handles the event, too.
+// dispatchEvent is n.dispatch_event("users", "user_deleted", {"id": 7}), as in Nameko. It succeeds
+// if nobody handles the event, too.
 func (n nameko) dispatchEvent(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var service, event string
 	var data starlark.Value

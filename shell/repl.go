@@ -41,8 +41,8 @@ func (s *Shell) loop(session context.Context, lines prompter) error {
 	return nil
 }
 
-// turn reads one statement and runs it. It prints the statement's errors, and returns those of reading
-// and errExit.
+// turn reads one statement and runs it. It prints the statement's errors, and returns those of
+// reading and errExit.
 func (s *Shell) turn(session context.Context, lines prompter) error {
 	var (
 		text   strings.Builder

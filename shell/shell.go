@@ -50,8 +50,8 @@ func (s *Shell) Script(ctx context.Context, name string, src io.Reader) error {
 	return explain(err, text, true)
 }
 
-// begin sets the shell's globals. session is the context of calls by call_async: after end, the shell
-// does not wait for their replies, but the services still run them.
+// begin sets the shell's globals. session is the context of calls by call_async: after end, the
+// shell does not wait for their replies, but the services still run them.
 func (s *Shell) begin(ctx context.Context) (session context.Context, end func()) {
 	exit := starlark.NewBuiltin("exit", func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error) {
 		return nil, errExit

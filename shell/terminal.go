@@ -20,8 +20,9 @@ func Terminal() bool {
 }
 
 // Interact reads lines from the terminal, runs them and prints their values as Python does, until
-// Ctrl-D or exit(). It prints errors and continues. Ctrl-C cancels the line or the call. The history
-// is in the file gomeko/history in the user's configuration folder, which only the user can read.
+// Ctrl-D or exit(). It prints errors and continues. Ctrl-C cancels the line or the call. The
+// history is in the file gomeko/history in the user's configuration folder, which only the user can
+// read.
 func (s *Shell) Interact(ctx context.Context) error {
 	session, end := s.begin(ctx)
 	defer end()

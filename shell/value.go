@@ -15,7 +15,8 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// encode returns a value as JSON, with the keys of dicts in their order, as Python's json module does.
+// encode returns a value as JSON, with the keys of dicts in their order, as Python's json module
+// does.
 func encode(v starlark.Value) (json.RawMessage, error) {
 	return appendJSON(nil, v, 0)
 }
@@ -98,7 +99,8 @@ func appendObject(out []byte, v *starlark.Dict, depth int) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// decode returns the value of JSON text, with the keys of dicts in their order and ints of any size.
+// decode returns the value of JSON text, with the keys of dicts in their order and ints of any
+// size.
 func decode(data []byte) (starlark.Value, error) {
 	if len(data) == 0 {
 		return starlark.None, nil

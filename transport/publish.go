@@ -99,8 +99,8 @@ func (p *Publisher) send(ctx context.Context, m *Publishing, settled func(error)
 	}
 }
 
-// Close closes the Publisher's channel. Later publishings return [ErrClosed], and those that are not
-// confirmed fail with [ErrConnectionLost]. Closing the Conn closes the channel too.
+// Close closes the Publisher's channel. Later publishings return [ErrClosed], and those that are
+// not confirmed fail with [ErrConnectionLost]. Closing the Conn closes the channel too.
 func (p *Publisher) Close(ctx context.Context) error {
 	p.mu.Lock()
 	ch := p.channel

@@ -281,7 +281,8 @@ func TestPublishToABrokerThatDoesNotRead(t *testing.T) {
 	settled.Wait()
 }
 
-// TestPublishers has the broker refuse what one Publisher publishes: no publishing of another fails.
+// TestPublishers has the broker refuse what one Publisher publishes: no publishing of another
+// fails.
 func TestPublishers(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)

@@ -101,8 +101,8 @@ type place struct {
 	row           *service.Row // nil for a field
 }
 
-// handle registers h for the requests that match the pattern of a row or a field. It is called while
-// the application is made. The error is a mistake in the pattern.
+// handle registers h for the requests that match the pattern of a row or a field. It is called
+// while the application is made. The error is a mistake in the pattern.
 func (s *server) handle(at place, pattern string, h http.Handler) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // the mux reports mistakes by panics

@@ -18,7 +18,8 @@ var Module = fx.Module("http",
 	service.Configure(web.Hooks{Errors: sendError}),
 )
 
-// sendError sends an error as JSON with a code for programs, as Nameko's response_from_exception does.
+// sendError sends an error as JSON with a code for programs, as Nameko's response_from_exception
+// does.
 func sendError(w http.ResponseWriter, _ *http.Request, e *web.Error) {
 	code := "unexpected_error"
 	if invalid := (*InvalidArguments)(nil); errors.As(e, &invalid) {

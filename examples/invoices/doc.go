@@ -6,9 +6,9 @@
 //
 // # Consumers
 //
-// Paid consumes a replicated queue (a quorum queue), which the module declares, with two bindings to
-// the shop's exchange. A message whose call fails is delivered again, at most five times: the queue
-// has that limit.
+// Paid consumes a replicated queue (a quorum queue), which the module declares, with two bindings
+// to the shop's exchange. A message whose call fails is delivered again, at most five times: the
+// queue has that limit.
 //
 // Audit consumes every message, JSON or not: a method without a payload receives the raw message.
 //

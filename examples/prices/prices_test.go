@@ -58,7 +58,8 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// A program that hosts no services dispatches in the name of one, as Nameko's event_dispatcher does.
+// A program that hosts no services dispatches in the name of one, as Nameko's event_dispatcher
+// does.
 func TestStandalone(t *testing.T) {
 	t.Parallel()
 	broker := transport.Config{URI: brokertest.Embedded(t)}

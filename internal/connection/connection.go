@@ -1,9 +1,9 @@
 // Package connection holds the broker connections that the extensions of a container share.
 //
-// There are two, because a broker that is low on memory stops reading from connections that publish,
-// and acknowledgements on them wait too. One publishes: the RPC server with its replies, RPC
-// clients, dispatchers and publishers. The other only consumes: events and messages. Each is opened
-// only if an extension asks for it.
+// There are two, because a broker that is low on memory stops reading from connections that
+// publish, and acknowledgements on them wait too. One publishes: the RPC server with its replies,
+// RPC clients, dispatchers and publishers. The other only consumes: events and messages. Each is
+// opened only if an extension asks for it.
 package connection
 
 import (

@@ -163,7 +163,8 @@ func (w *Worker) Work(ctx context.Context, payload string) error {
 	}
 }
 
-// TestAlarm has RabbitMQ run low on memory: it blocks publishing, and acknowledgements still arrive.
+// TestAlarm has RabbitMQ run low on memory: it blocks publishing, and acknowledgements still
+// arrive.
 func TestAlarm(t *testing.T) {
 	t.Parallel()
 	node := brokertest.StartNode(t)

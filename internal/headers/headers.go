@@ -1,5 +1,5 @@
-// Package headers converts between the headers of a message and what they carry for a call: Nameko's
-// context data and call id stack. See docs/wire/nameko.md, Context data.
+// Package headers converts between the headers of a message and what they carry for a call:
+// Nameko's context data and call id stack. See docs/wire/nameko.md, Context data.
 package headers
 
 import (

@@ -173,7 +173,8 @@ func (l *lines) Write(p []byte) (int, error) {
 	}
 }
 
-// Build compiles the package of a program, named as for go build, and returns the path of the result.
+// Build compiles the package of a program, named as for go build, and returns the path of the
+// result.
 func Build(t testing.TB, pkg string) string {
 	t.Helper()
 	program, err := BuildIn(t.TempDir(), pkg)

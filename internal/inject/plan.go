@@ -7,8 +7,8 @@ import (
 	"reflect"
 )
 
-// A Plan sets the fields of each call and ends their values after the method. [Target.Bind] adds its
-// steps; then any number of goroutines may run it. The zero value has no steps.
+// A Plan sets the fields of each call and ends their values after the method. [Target.Bind] adds
+// its steps; then any number of goroutines may run it. The zero value has no steps.
 type Plan struct {
 	// Panic makes an error of a value that was recovered from a provider, the method or a Done.
 	Panic func(value any) error
@@ -36,8 +36,8 @@ var errExited = errors.New("the method called runtime.Goexit")
 func (p *Plan) Empty() bool { return len(p.steps) == 0 }
 
 // Run sets the fields of v, a copy of the target's struct, in their order, calls method, and then
-// each Done in reverse order. It returns the error of the last Done, or the method's without one. If
-// a provider fails, method is not called, and the values made so far are ended with the error.
+// each Done in reverse order. It returns the error of the last Done, or the method's without one.
+// If a provider fails, method is not called, and the values made so far are ended with the error.
 func (p *Plan) Run(ctx context.Context, v reflect.Value, method func() error) error {
 	return p.run(ctx, v, p.steps, method)
 }

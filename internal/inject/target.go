@@ -32,7 +32,8 @@ type field struct {
 }
 
 // Fill returns an option for [New] that makes ptr, which points to a struct, a target: its fields
-// with the key [Tag] are set, and those of structs embedded in it. A field that has a value keeps it.
+// with the key [Tag] are set, and those of structs embedded in it. A field that has a value keeps
+// it.
 func Fill(ptr any) fx.Option {
 	t := newTarget(ptr) // each application clones it, because they may share the option
 	asks := []any{func(a *App) { a.Targets = append(a.Targets, t.clone()) }}
@@ -121,8 +122,8 @@ func (f *field) demand(t reflect.Type) any {
 	return reflect.MakeFunc(demanded, func([]reflect.Value) []reflect.Value { return nil }).Interface()
 }
 
-// entry is the type under which fx's graph has the source of the field's type: di.PerCall provides it.
-// Unlike di.Provider[T], it can be made of a T that only reflection knows.
+// entry is the type under which fx's graph has the source of the field's type: di.PerCall provides
+// it. Unlike di.Provider[T], it can be made of a T that only reflection knows.
 func (f *field) entry() reflect.Type {
 	return reflect.FuncOf([]reflect.Type{f.typ}, []reflect.Type{reflect.TypeFor[Source]()}, false)
 }

@@ -46,7 +46,8 @@ func New(f *service.Field, exchange string, t transport.Topology) (*Publisher, e
 	return p, err
 }
 
-// On returns a Publisher on the connection of a program that hosts no services. It declares nothing.
+// On returns a Publisher on the connection of a program that hosts no services. It declares
+// nothing.
 func On(conn *transport.Conn) *Publisher {
 	p := &Publisher{}
 	p.conn.Store(conn)
@@ -87,8 +88,8 @@ func (p *Publisher) declare(ctx context.Context, conn *transport.Conn) error {
 // It waits for the broker until ctx's deadline, or 30 s if ctx has none.
 //
 // m.ContentType names the codec of the payload; "" is the codec of the connection. The header
-// compression with the value zlib compresses the body. Publish adds the context data and the call id
-// stack of ctx to the headers. Its errors are those of [transport.Conn.Publish], and that the
+// compression with the value zlib compresses the body. Publish adds the context data and the call
+// id stack of ctx to the headers. Its errors are those of [transport.Conn.Publish], and that the
 // payload cannot be encoded.
 func (p *Publisher) Publish(ctx context.Context, payload any, m transport.Publishing) error {
 	conn := p.conn.Load()

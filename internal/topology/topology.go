@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Declared is what one messaging.Declare declares. An exchange without a Kind is not declared: it must
-// exist.
+// Declared is what one messaging.Declare declares. An exchange without a Kind is not declared: it
+// must exist.
 type Declared struct {
 	transport.Topology
 	Mistakes []error // in the values
@@ -70,9 +70,9 @@ func (r *Registry) Exchange(name string) (transport.Exchange, bool) {
 }
 
 // Add adds what a row or a field of a service declares and uses, and returns it with what
-// messaging.Declare declares for these queues and exchanges. Two rows may declare the same queue, as
-// singletons of two services do, or the same exchange, but with the same flags: the broker would refuse
-// the second.
+// messaging.Declare declares for these queues and exchanges. Two rows may declare the same queue,
+// as singletons of two services do, or the same exchange, but with the same flags: the broker would
+// refuse the second.
 func (r *Registry) Add(serviceName, field string, t transport.Topology, queue, exchange string) (transport.Topology, error) {
 	d := declaration{field + " of " + serviceName, t}
 	var mistakes []error
@@ -96,9 +96,9 @@ func (r *Registry) Add(serviceName, field string, t transport.Topology, queue, e
 	return merge(t, w.found), errors.Join(mistakes...)
 }
 
-// A walk finds the declared topology that a row or a field needs: its queue with the bindings of it, the
-// exchanges that these name, and where the broker itself publishes: dead letters, and messages that an
-// exchange cannot route.
+// A walk finds the declared topology that a row or a field needs: its queue with the bindings of
+// it, the exchanges that these name, and where the broker itself publishes: dead letters, and
+// messages that an exchange cannot route.
 type walk struct {
 	declared, found transport.Topology
 	used            map[string]bool // in all walks
@@ -140,8 +140,8 @@ func (w *walk) exchange(name string) {
 	}
 }
 
-// collecting finds an exchange that the broker itself publishes to, and its queues: no row has to consume
-// them.
+// collecting finds an exchange that the broker itself publishes to, and its queues: no row has to
+// consume them.
 func (w *walk) collecting(exchange string) {
 	w.exchange(exchange)
 	for _, b := range w.declared.Bindings {
@@ -151,8 +151,9 @@ func (w *walk) collecting(exchange string) {
 	}
 }
 
-// Check returns the mistakes in what messaging.Declare declares: those in the values themselves, bindings
-// to exchanges that are not declared, and, if all rows and fields are known, what none of them uses.
+// Check returns the mistakes in what messaging.Declare declares: those in the values themselves,
+// bindings to exchanges that are not declared, and, if all rows and fields are known, what none of
+// them uses.
 func (r *Registry) Check(complete bool) error {
 	mistakes := slices.Clone(r.mistakes)
 	for _, b := range r.declared.Bindings {
@@ -209,7 +210,8 @@ func (r *Registry) unused() (mistakes []error) {
 	return mistakes
 }
 
-// otherQueues returns the names of the queues that rows and fields declare and messaging.Declare does not.
+// otherQueues returns the names of the queues that rows and fields declare and messaging.Declare
+// does not.
 func (r *Registry) otherQueues() (names []string) {
 	for _, d := range r.list {
 		for _, q := range d.Queues {
@@ -224,7 +226,8 @@ func (r *Registry) otherQueues() (names []string) {
 func queueKey(name string) string    { return "queue " + name }
 func exchangeKey(name string) string { return "exchange " + name }
 
-// contradictions returns a mistake for each queue and each exchange of t that d declares with other flags.
+// contradictions returns a mistake for each queue and each exchange of t that d declares with other
+// flags.
 func (d declaration) contradictions(t transport.Topology) (mistakes []error) {
 	for _, q := range t.Queues {
 		if other, ok := queueNamed(d.Topology, q.Name); ok && !reflect.DeepEqual(other, q) {

@@ -70,7 +70,8 @@ func (p path) summary() string {
 	return fmt.Sprintf("%s: %d steps, %d files, %d re-entries (*)", p.title, len(p.steps), len(files), again)
 }
 
-// reentries reports of each step whether it enters a file that an earlier step entered, and another left.
+// reentries reports of each step whether it enters a file that an earlier step entered, and another
+// left.
 func (p path) reentries() []bool {
 	again := make([]bool, len(p.steps))
 	seen := map[string]bool{}

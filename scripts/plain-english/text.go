@@ -101,8 +101,8 @@ func comment(fset *token.FileSet, group *ast.CommentGroup) []text {
 	return append(texts, t)
 }
 
-// readPage returns the paragraphs, items and rows of a page, without code and headings. Tables of golden
-// messages are the tests', so they are left out.
+// readPage returns the paragraphs, items and rows of a page, without code and headings. Tables of
+// golden messages are the tests', so they are left out.
 func readPage(page string, golden bool) []text {
 	var texts []text
 	var t text
