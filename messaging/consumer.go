@@ -78,7 +78,7 @@ func subscriptionOf(tag service.Tag, known *topology.Registry) (s Subscription, 
 	case s.Queue == "":
 		errs[0] = errors.New(`the tag must name the queue to consume, as in messaging:"bills"`)
 	case exchange == "" && key != "":
-		errs[0] = errors.New(`key has no meaning without exchange: the default exchange routes by the queue's name`)
+		errs[0] = errors.New(`key needs an exchange: name it, as in exchange:"shop", or remove key`)
 	case strings.Contains(key, " "):
 		errs[0] = fmt.Errorf("key %q has a space, and a tag has one key: write messaging.Declare(messaging.Queue{Name: %q, Bindings: …})", key, s.Queue)
 	}

@@ -215,7 +215,7 @@ func TestMistakes(t *testing.T) {
 	}
 	for _, want := range []string{
 		`NoQueue: the tag must name the queue to consume, as in messaging:"bills"`,
-		`Key: key has no meaning without exchange`,
+		`Key: key needs an exchange: name it, as in exchange:"shop", or remove key`,
 		`Kind: kind "topical" is not known: write direct, topic, fanout, headers, or a plugin's, which begins with x-`,
 		`Args: unknown key arguments in its tag: `,
 		`Taken: durable has no meaning with declare:"false"`,
@@ -234,7 +234,7 @@ func TestMistakes(t *testing.T) {
 		`Stream: requeue has no meaning for a stream, which does not take messages back: remove it`,
 		`Keys: key "b c" has a space, and a tag has one key: write messaging.Declare(messaging.Queue{Name: "l", Bindings: …})`,
 		`From: from has no meaning for queue "m", which is not a stream: remove it, or write messaging.Declare(messaging.Queue{Name: "m", Type: messaging.Stream})`,
-		`Both: key has no meaning without an exchange`,
+		`Both: key needs an exchange: name it, as in messaging:"shop", or remove key`,
 		`Priority: priority "256": must be an integer from 0 to 255`,
 		`Soon: expiration "10": must be a positive duration, as in expiration:"10s"`,
 	} {

@@ -88,7 +88,7 @@ func messageOf(tag service.Tag, exchange, key, queue string) (m transport.Publis
 	var errs [4]error
 	if queue != "" && exchange == "" {
 		if key != "" {
-			errs[0] = errors.New("key has no meaning without an exchange: the default exchange routes by the queue's name")
+			errs[0] = errors.New("key needs an exchange: name it, as in messaging:\"shop\", or remove key")
 		}
 		m.Key = queue
 	}
