@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/gomeko/gomeko/internal/mux"
 )
 
 // ListenManagement serves the management API over HTTP on addr, "host:port", where port 0 selects a
@@ -97,15 +99,16 @@ func declined(err error) error {
 
 // management returns the handler of the API.
 func (b *Broker) management() http.Handler {
-	mux := http.NewServeMux()
+	m := new(mux.ServeMux)
 	for path, methods := range endpoints {
-		mux.Handle(path, b.endpoint(methods))
+		m.Handle(path, b.endpoint(methods))
 	}
-	mux.Handle("/", b.endpoint(nil))
+	m.Handle("/", b.endpoint(nil))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.URL.Path = strings.TrimSuffix(r.URL.Path, "/")
-		r.URL.RawPath = strings.TrimSuffix(r.URL.RawPath, "/")
-		mux.ServeHTTP(w, r)
+		if path, slash := strings.CutSuffix(r.URL.EscapedPath(), "/"); slash {
+			r.URL.Path, r.URL.RawPath = strings.TrimSuffix(r.URL.Path, "/"), path
+		}
+		m.ServeHTTP(w, r)
 	})
 }
 

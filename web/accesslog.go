@@ -39,7 +39,7 @@ func (s *server) logAccess(r *http.Request, w *responseWriter, began time.Time) 
 func (s *server) loggedPath(r *http.Request, w *responseWriter) string {
 	pattern := w.pattern
 	if pattern == "" { // a middleware has wrapped w, or no handler was found
-		_, pattern = s.mux.Handler(r)
+		pattern = s.mux.Pattern(r)
 	}
 	if row := s.places[pattern].row; row != nil && row.Sensitive() {
 		return pattern

@@ -62,6 +62,26 @@ func newSite(t testing.TB) *Site {
 	}
 }
 
+// A parameter has any text, also a slash alone, and a sensitive one is not logged either.
+func TestEscapedPath(t *testing.T) {
+	t.Parallel()
+	p := start(t, web.Config{}, newSite(t))
+	for path, want := range map[string]string{
+		"/greet/%2F": "Hello, /!", "/greet/%2f": "Hello, /!", "/greet/a%2Fb": "Hello, a/b!", "/greet/%C3%BC": "Hello, ü!",
+		"/greet/%252F": "Hello, %2F!", "/greet/%2F%2F": "Hello, //!",
+	} {
+		if status, _, text := request(t, p, "GET", path, "", ""); status != http.StatusOK || text != want {
+			t.Errorf("%s: got %d %q, want %q", path, status, text, want)
+		}
+	}
+	if status, _, text := request(t, p, "POST", "/reset/%2F", "", ""); status != http.StatusNoContent && status != http.StatusOK {
+		t.Errorf("got %d %s, want success", status, text)
+	}
+	if lines := p.Log.Lines("request", `path="POST /reset/{token}" status=204`); len(lines) != 1 {
+		t.Errorf("got %q, want one line with the pattern alone", lines)
+	}
+}
+
 func TestMount(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{}, newSite(t))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gomeko/gomeko/internal/mux"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -27,7 +28,7 @@ type server struct {
 	hooks      Hooks
 	log        *slog.Logger
 	http       *http.Server
-	mux        *http.ServeMux
+	mux        mux.ServeMux
 	root       http.Handler // the middleware around the mux
 	host       *service.Host
 	places     map[string]place      // by pattern
@@ -58,7 +59,6 @@ func newServer(h *service.Host) (*server, error) {
 		host:       h,
 		log:        h.Logger(),
 		http:       httpServer,
-		mux:        http.NewServeMux(),
 		places:     make(map[string]place),
 		admissions: make(map[string]*admission),
 		served:     make(chan struct{}),
