@@ -1,8 +1,6 @@
 package rpc
 
 import (
-	"errors"
-
 	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -51,7 +49,7 @@ var (
 
 	// ErrNoConsumers means that nothing consumed the service's queue when the call's deadline
 	// passed: the service has run on this broker, but is not running now. It is an ErrTimeout too.
-	ErrNoConsumers = errors.New("no consumers")
+	ErrNoConsumers = rpcerror.ErrNoConsumers
 
 	// ErrConnectionLost means that the connection was lost before the broker confirmed the request,
 	// or for so long that the broker deleted the reply queue. Whether the method ran is not known.

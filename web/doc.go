@@ -79,9 +79,11 @@
 //     [Status] makes one.
 //   - Any other expected error (see [service.Expected]) has 400.
 //   - A call over its timeout has 503. A request over [Config].MaxWaiting has 503 and Retry-After.
-//   - Any other error, and a fault of another service, has 500 and the line "Error:
-//     InternalServerError: call orders.GetOrder.b4a9…". The log has the error under the id of the
-//     call.
+//   - A call to another service that did not answer in time has 504, and one to a service that is
+//     not there has 503.
+//   - Any other error has 500, also an error of another service that the client cannot correct,
+//     such as rpcerror.ErrMethodNotFound. The line is "Error: InternalServerError: call
+//     orders.GetOrder.b4a9…", and the log has the error under the id of the call.
 //
 // [Hooks] may write errors differently, and read a call's context data from a request. The id of a
 // call ends with the request's X-Request-ID header, or with a new id if the client sent none; the

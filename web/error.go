@@ -68,6 +68,9 @@ type statusError struct {
 	status int
 }
 
+// Expected reports whether the status is a client error.
+func (e *statusError) Expected() bool { return e.status >= 400 && e.status < 500 }
+
 func (e *statusError) Unwrap() error   { return e.error }
 func (e *statusError) HTTPStatus() int { return e.status }
 
@@ -89,7 +92,11 @@ func newError(err error, id string) *Error {
 		return tooLarge(large.Limit)
 	case errors.Is(err, service.ErrTimeout), errors.Is(err, service.ErrStopped):
 		code = http.StatusServiceUnavailable
-	case service.Expected(err) && !remoteFault(err):
+	case errors.Is(err, rpcerror.ErrUnknownService), errors.Is(err, rpcerror.ErrNoConsumers):
+		code = http.StatusServiceUnavailable
+	case errors.Is(err, rpcerror.ErrTimeout):
+		code = http.StatusGatewayTimeout
+	case service.Expected(err):
 		return exposed(http.StatusBadRequest, err)
 	}
 	return &Error{Status: code, Type: nameOf(code), Message: "call " + id, Err: err}
@@ -104,16 +111,6 @@ func exposed(status int, err error) *Error {
 		e.Type = cmp.Or(typeOf(err), nameOf(status))
 	}
 	return &Error{Status: status, Type: e.Type, Message: e.Value, Err: err}
-}
-
-// remoteFault reports whether err is a fault of another service or of the connection to it. The
-// client cannot correct it, and the message may show internals.
-func remoteFault(err error) bool {
-	if errors.Is(err, rpcerror.ErrTimeout) || errors.Is(err, rpcerror.ErrUnknownService) {
-		return true
-	}
-	var e *rpcerror.Error
-	return errors.As(err, &e) && e.Remote() && strings.HasPrefix(e.Path, "builtins.")
 }
 
 // typeOf returns the type name of an expected error, or "" if the type is not exported.

@@ -13,9 +13,9 @@ import (
 // An Error is an error in the form in which it is sent: Nameko's serialized exception. See
 // docs/wire/nameko.md, Errors.
 //
-// A method that returns an Error, or an error that wraps one, has failed in a way that its callers
-// are meant to handle: the failure is logged at WARN, and the caller receives the same type, path
-// and arguments, with the text of the whole error.
+// A method that returns an Error of its own, or an error that wraps one, has failed in a way that
+// its callers are meant to handle: the failure is logged at WARN, and the caller receives the same
+// type, path and arguments, with the text of the whole error.
 //
 // errors.Is compares the paths of two Errors, so it works in the process of the caller too. An
 // Error that came from another service and is returned to a caller is sent as a RemoteError with
@@ -53,6 +53,10 @@ var (
 	// ErrWorkerTimeout means that the method took longer than its service allows. It is an
 	// ErrTimeout that came as a reply.
 	ErrWorkerTimeout = errors.New("method timed out")
+
+	// ErrNoConsumers means that nothing consumed the service's queue when the call's deadline
+	// passed: the service has run on this broker, but is not running now. It is an ErrTimeout too.
+	ErrNoConsumers = errors.New("no consumers")
 )
 
 // New returns an error of the class path with this text. The last word of path is its Type.
@@ -105,8 +109,19 @@ func (e *Error) Is(target error) bool {
 // returns nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Expected returns true: callers are meant to handle an Error. See service.Expected.
-func (e *Error) Expected() bool { return true }
+// Expected reports whether callers are meant to handle e: see service.Expected. They are not if
+// another service did not answer or does not exist, if it refused the request of this one
+// ([ErrMethodNotFound], [ErrIncorrectSignature], [ErrMalformedRequest]), or if it failed in a way
+// that it did not declare: its error is of package builtins, or one that it received itself.
+func (e *Error) Expected() bool {
+	if e.Is(ErrTimeout) || e.Is(ErrUnknownService) {
+		return false
+	}
+	return !e.remote || !e.registered() && e.Path != remotePath && !strings.HasPrefix(e.Path, "builtins.")
+}
+
+// remotePath is the path of an error that a service received from another one and returned.
+const remotePath = "nameko.exceptions.RemoteError"
 
 // Remote reports whether e came from another service. The callers of this service may not know that
 // service.

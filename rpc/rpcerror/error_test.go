@@ -73,8 +73,35 @@ func TestIs(t *testing.T) {
 			t.Errorf("%v is %v: got %t, want %t", test.err, test.target, got, test.want)
 		}
 	}
-	if !service.Expected(remote) || !remote.Remote() || rpcerror.ErrTimeout.Remote() {
-		t.Error("got another answer of Expected or Remote")
+	if !remote.Remote() || rpcerror.ErrTimeout.Remote() {
+		t.Error("got another answer of Remote")
+	}
+}
+
+// An error that a service declares is expected, by its callers too. The mistake of a calling service
+// is not, and neither is what another service did not declare.
+func TestExpected(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		err  *rpcerror.Error
+		want bool
+	}{
+		{rpcerror.New("a.Own", "x"), true},
+		{rpcerror.New("builtins.ValueError", "x"), true},
+		{rpcerror.ErrMethodNotFound, true},
+		{received(t, rpcerror.New("a.Own", "x")), true},
+		{received(t, rpcerror.New("builtins.ValueError", "x")), false},
+		{received(t, rpcerror.New("nameko.exceptions.RemoteError", "x")), false},
+		{received(t, rpcerror.ErrMethodNotFound), false},
+		{received(t, rpcerror.ErrIncorrectSignature), false},
+		{received(t, rpcerror.ErrMalformedRequest), false},
+		{received(t, rpcerror.ErrTimeout), false},
+		{rpcerror.NewTimeout("x", nil), false},
+		{rpcerror.ErrUnknownService.WithText("x"), false},
+	} {
+		if got := service.Expected(fmt.Errorf("wrapped: %w", test.err)); got != test.want {
+			t.Errorf("%v, remote %t: got %t, want %t", test.err, test.err.Remote(), got, test.want)
+		}
 	}
 }
 

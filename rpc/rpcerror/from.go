@@ -42,7 +42,7 @@ func From(err error) *Error {
 func (e *Error) sent(err error) *Error {
 	sent := &Error{Type: codec.ValidText(e.Type), Path: codec.ValidText(e.Path), Args: stringify(e.Args), Value: codec.ValidText(e.Value)}
 	if e.remote && !e.registered() {
-		sent = New("nameko.exceptions.RemoteError", e.Type+" "+e.Value)
+		sent = New(remotePath, e.Type+" "+e.Value)
 	}
 	if whole, own := err.Error(), e.Error(); whole != own {
 		sent.Value = codec.ValidText(strings.Replace(whole, own, sent.Value, 1))
