@@ -258,7 +258,7 @@ func (v *vocabulary) check(text string) string {
 	if m := member.FindStringSubmatch(text); m != nil && !v.members[m[1]] {
 		return "no package has " + m[1]
 	}
-	if m := key.FindStringSubmatch(text); m != nil && !strings.Contains(v.settings, "\n| `"+m[1]+"`") {
+	if m := key.FindStringSubmatch(text); m != nil && !v.strings[m[0]] && !strings.Contains(v.settings, "\n| `"+m[1]+"`") {
 		return "docs/configuration.md has no key " + m[1]
 	}
 	if m := target.FindStringSubmatch(text); m != nil && !v.targets[m[1]] {

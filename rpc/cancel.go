@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -16,9 +17,16 @@ import (
 const (
 	control = "gomeko.control" // exchange between gomeko processes; Nameko does not know it
 
-	cancelLimit = time.Second // how long a caller tries to send a cancellation
-	cancelValid = time.Minute // the expiration of a cancellation
-	earlyKept   = 1000        // how many cancellations are kept whose requests have not arrived
+	cancelLimit    = time.Second // how long a caller tries to send a cancellation
+	cancelValid    = time.Minute // the expiration of a cancellation
+	cancelPrefetch = 16          // how many cancellations of any size wait in the memory of a process
+
+	// Cancellations whose requests have not arrived are kept up to these bounds: 1000 of them, for
+	// a minute, with ids that AMQP can carry. Together that is half a megabyte.
+	earlyKept  = 1000
+	earlyValid = cancelValid
+	maxID      = 255  // bytes of a reply_to or correlation_id in AMQP
+	maxIDsBody = 4096 // bytes of a cancellation; two ids with all of their bytes escaped take less
 )
 
 func controlExchange() transport.Topology {
@@ -95,12 +103,12 @@ type cancels struct {
 
 	mu      sync.Mutex
 	running map[requestID]*running
-	early   map[requestID]bool
-	order   []requestID // the ids in early, and some that were, oldest first
+	early   map[requestID]time.Time // when the cancellation came
+	order   []requestID             // the ids in early, and some that were, oldest first
 }
 
 func newCancels(log *slog.Logger) *cancels {
-	return &cancels{log: log, running: map[requestID]*running{}, early: map[requestID]bool{}}
+	return &cancels{log: log, running: map[requestID]*running{}, early: map[requestID]time.Time{}}
 }
 
 // open consumes cancellations for the services, from a queue of this process that is deleted with
@@ -115,7 +123,7 @@ func (c *cancels) open(ctx context.Context, conn *transport.Conn, services []str
 	}
 	var refusal *transport.Error
 	if err = conn.Declare(ctx, t); err == nil {
-		c.consumer, err = conn.Consume(ctx, transport.Consume{Queue: queue, Handle: c.receive})
+		c.consumer, err = conn.Consume(ctx, transport.Consume{Queue: queue, Prefetch: cancelPrefetch, Handle: c.receive})
 	}
 	if errors.As(err, &refusal) {
 		c.log.Warn("the broker refuses cancellations: calls that their callers cancel run on", "err", err)
@@ -134,13 +142,29 @@ func (c *cancels) close(ctx context.Context) error {
 // receive takes a cancellation. All instances of a service get it, so most are for requests that
 // another instance has.
 func (c *cancels) receive(d *transport.Delivery) {
-	var id requestID
-	if err := codec.JSON.Decode(d.Body, &id); err != nil {
+	if id, err := readCancel(d.Body); err != nil {
 		c.log.Debug("cancellation dropped: it cannot be read", "err", err)
 	} else {
 		c.cancel(id)
 	}
 	d.Ack()
+}
+
+// readCancel returns the id of the request that a cancellation is for. It decodes no body that is
+// larger than one with ids of AMQP.
+func readCancel(body []byte) (id requestID, err error) {
+	if len(body) > maxIDsBody {
+		return id, fmt.Errorf("body: %d bytes, at most %d are allowed", len(body), maxIDsBody)
+	}
+	if err := codec.JSON.Decode(body, &id); err != nil {
+		return id, err
+	}
+	for name, text := range map[string]string{"reply_to": id.ReplyTo, "correlation_id": id.CorrelationID} {
+		if n := len(text); n == 0 || n > maxID {
+			return id, fmt.Errorf("%s: %d bytes, must be 1 to %d", name, n, maxID)
+		}
+	}
+	return id, nil
 }
 
 // cancel ends the ctx of a running request. If the request has not arrived, the cancellation is
@@ -152,14 +176,16 @@ func (c *cancels) cancel(id requestID) {
 		r.cancel(errCancelled)
 		return
 	}
-	if c.early[id] {
+	if _, known := c.early[id]; known {
 		return
 	}
-	c.early[id] = true
-	if c.order = append(c.order, id); len(c.order) > earlyKept {
+	now := time.Now()
+	for len(c.order) > 0 && (len(c.order) >= earlyKept || now.Sub(c.early[c.order[0]]) > earlyValid) {
 		delete(c.early, c.order[0])
 		c.order = c.order[1:]
 	}
+	c.early[id] = now
+	c.order = append(c.order, id)
 }
 
 // A running is a request that can be cancelled until its end.
@@ -178,8 +204,9 @@ func (c *cancels) begin(ctx context.Context, d *transport.Delivery) (context.Con
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.early[r.id] {
-		delete(c.early, r.id)
+	at, cancelled := c.early[r.id]
+	delete(c.early, r.id)
+	if cancelled && time.Since(at) <= earlyValid {
 		r.cancel(errCancelled)
 	} else {
 		c.running[r.id] = r

@@ -4,7 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gomeko/gomeko/transport"
 )
@@ -46,4 +49,45 @@ func TestCancelsKept(t *testing.T) {
 		t.Error("got a ctx of its own for a request that nobody can cancel")
 		r.end()
 	}
+}
+
+// Cancellations are kept no longer than their requests can be.
+func TestCancelsAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCancels(slog.New(slog.DiscardHandler))
+		for i := range 100 {
+			c.cancel(requestID{"me", strconv.Itoa(i)})
+		}
+		time.Sleep(earlyValid + 1)
+		ctx, r := c.begin(t.Context(), &transport.Delivery{Properties: transport.Properties{ReplyTo: "me", CorrelationID: "0"}})
+		if ctx.Err() != nil {
+			t.Errorf("got a request cancelled by a cancellation that is %s old", earlyValid+1)
+		}
+		r.end()
+		c.cancel(requestID{"me", "new"})
+		if len(c.early) != 1 || len(c.order) != 1 {
+			t.Errorf("got %d and %d cancellations kept, want 1", len(c.early), len(c.order))
+		}
+	})
+}
+
+// FuzzCancel looks for a cancellation that is kept and that no request could have.
+func FuzzCancel(f *testing.F) {
+	long := strings.Repeat("A", maxID+1)
+	for _, body := range []string{
+		`{"reply_to": "me", "correlation_id": "1"}`, `{"reply_to": "me"}`, `{}`, `[]`, ``, `null`, `{"reply_to": "\u00e9", "correlation_id": "\ud800"}`,
+		`{"reply_to": "me", "correlation_id": "` + long + `"}`, `{"reply_to": "` + long + `", "correlation_id": "1"}`,
+		`{"reply_to": "me", "correlation_id": "1", "more": [` + strings.Repeat("1,", maxIDsBody) + `1]}`,
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		id, err := readCancel(body)
+		if err != nil {
+			return
+		}
+		if n, m := len(id.ReplyTo), len(id.CorrelationID); n == 0 || n > maxID || m == 0 || m > maxID || len(body) > maxIDsBody {
+			t.Errorf("got ids of %d and %d bytes of a body of %d", n, m, len(body))
+		}
+	})
 }

@@ -113,7 +113,8 @@
 // option sets one, since its work may outlive the caller.
 //
 // When ctx ends, the call is cancelled in the service too, through the exchange gomeko.control: the
-// ctx of the method ends. Nameko services do not support this, and go on.
+// ctx of the method ends. Nameko services do not support this, and go on. docs/delivery.md says who
+// can cancel whose calls.
 //
 // # Errors of calls
 //
