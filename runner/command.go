@@ -64,6 +64,7 @@ func (c *command) root(name, short string) *cobra.Command {
 // run runs the services of opts until a signal stops them, one of them fails, or the application
 // shuts down.
 func (c *command) run(ctx context.Context, opts []fx.Option) error {
+	surviveReaders()
 	s, err := c.configuration()
 	if err != nil {
 		return err

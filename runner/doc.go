@@ -59,6 +59,8 @@
 // configuration, else INFO; the format is that of --log-format, else gomeko.log_format, else text.
 // A call that runs 5 s longer than its deadline is logged once, with its stack.
 //
+// If the reader of the log ends, as in "orders 2>&1 | head", the program continues without a log.
+//
 // # Readiness
 //
 // When all services accept calls, the program prints "Connected to" if a service uses the broker,

@@ -43,6 +43,7 @@ func (c *command) runCommand() *cobra.Command {
 			"next to your code. If no broker is named and none listens on " + brokerAddress + ", the program hosts one in memory.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			surviveReaders()
 			s, err := load(c.config) // the program prints the warnings
 			if err != nil {
 				return err
@@ -85,6 +86,7 @@ func (c *command) brokerCommand() *cobra.Command {
 		Short: "Run a broker in memory, for development and tests",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			surviveReaders()
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			return c.serveBroker(ctx, address, management)

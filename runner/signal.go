@@ -49,3 +49,8 @@ func untilSignals(parent context.Context) (ctx context.Context, kill <-chan stru
 		cancel(nil)
 	}
 }
+
+// surviveReaders has a write to a pipe without a reader fail, for the rest of the process's life.
+// Otherwise, a program whose standard output or error is such a pipe is killed by SIGPIPE, and
+// systemd takes that for an orderly end. A service continues without its log.
+func surviveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

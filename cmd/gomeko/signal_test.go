@@ -1,0 +1,70 @@
+package main_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/rpc"
+)
+
+// A process goes on without a log when the reader of its log has gone: service 2>&1 | head -5.
+func TestLogReaderLeaves(t *testing.T) {
+	_, uri := startBroker(t, "127.0.0.1:0")
+	address := hosttest.FreeAddress(t)
+	for _, test := range []struct{ name, uri, ready, args string }{
+		{"run", uri, "Connected to ", "run ./testdata/work --log-level debug --broker " + uri},
+		{"run while building", uri, "building ", "run ./testdata/work --log-level debug --broker " + uri},
+		{"broker", "amqp://guest:guest@" + address + "/", "embedded broker on ", "broker --listen " + address},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			stop := abandon(t, test.ready, strings.Fields(test.args)...)
+			if test.name == "broker" {
+				dial(t, test.uri)
+			} else {
+				var got int
+				err, client := error(rpc.ErrUnknownService), dial(t, test.uri).Client("worker")
+				for ; errors.Is(err, rpc.ErrUnknownService); time.Sleep(10 * time.Millisecond) { // until it has started
+					err = client.Call(context.Background(), "double", &got, 2)
+				}
+				if err != nil || got != 4 {
+					t.Errorf("got %d, %v, want 4", got, err)
+				}
+			}
+			if state := stop(); state != "exit status 0" {
+				t.Errorf("got %s, want exit status 0", state)
+			}
+		})
+	}
+}
+
+// abandon starts gomeko and reads its output up to a line with the text ready, and nothing more.
+// The returned func sends SIGTERM, and returns how the process ended.
+func abandon(t *testing.T, ready string, args ...string) (stop func() string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), gomeko, args...)
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout = cmd.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(log)
+	for lines.Scan() && !strings.Contains(lines.Text(), ready) {
+		t.Log(lines.Text())
+	}
+	log.Close()
+	return func() string {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait() // State has the status
+		return cmd.ProcessState.String()
+	}
+}
