@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -31,7 +30,7 @@ type builder struct {
 // build builds the program of words, each PKG or PKG:Service, and returns its path. The user's
 // cache folder keeps one program for each such list.
 func (c *command) build(ctx context.Context, words []string) (string, error) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(ctx, stopSignals()...)
 	defer stop()
 	b := &builder{err: c.err}
 	packages, err := b.find(ctx, words)

@@ -6,11 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/signal"
 	"regexp"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,7 +29,7 @@ func (c *command) callCommand() *cobra.Command {
 			if dot <= 0 || dot == len(args[0])-1 {
 				return usagef("%q: must be SERVICE.METHOD, as in greeting_service.hello", args[0])
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := signal.NotifyContext(cmd.Context(), stopSignals()...)
 			defer stop()
 			if timeout > 0 {
 				var cancel context.CancelFunc

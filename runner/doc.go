@@ -41,7 +41,7 @@
 //
 // # Stopping
 //
-// SIGINT and SIGTERM stop the services in order. They accept no more calls; running calls get
+// SIGINT, SIGTERM and SIGHUP stop the services in order. They accept no more calls; running calls get
 // gomeko.grace (25 s) to finish and to send their replies, and fx's stop hooks get the rest of that
 // time. A second signal ends the process at once, without hooks, and the broker redelivers
 // unfinished calls. If a service fails, the others are stopped in order, too, and its error is the

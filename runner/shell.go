@@ -27,7 +27,7 @@ func (c *command) shellCommand() *cobra.Command {
 				defer stop()
 				return c.shell(ctx, (*shell.Shell).Interact)
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := signal.NotifyContext(cmd.Context(), stopSignals()...)
 			defer stop()
 			name, src := "stdin", io.Reader(c.in)
 			if len(args) == 1 {

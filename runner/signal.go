@@ -18,12 +18,22 @@ type stopped struct{ signal os.Signal }
 
 func (s stopped) Error() string { return s.signal.String() + " signal" }
 
-// untilSignals returns a ctx that ends at the first SIGINT or SIGTERM, and a channel that is closed
-// at the second. Release stops listening.
+// stopSignals are the signals that stop a process in order. SIGHUP comes when its terminal is closed,
+// unless nohup has the process ignore it.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
+// untilSignals returns a ctx that ends at the first of stopSignals, and a channel that is closed at
+// the second. Release stops listening.
 func untilSignals(parent context.Context) (ctx context.Context, kill <-chan struct{}, release func()) {
 	signals, second, released := make(chan os.Signal, 2), make(chan struct{}), make(chan struct{})
 	ctx, cancel := context.WithCancelCause(parent)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, stopSignals()...)
 	var listener sync.WaitGroup
 	listener.Go(func() {
 		var first time.Time

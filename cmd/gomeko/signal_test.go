@@ -68,3 +68,31 @@ func abandon(t *testing.T, ready string, args ...string) (stop func() string) {
 		return cmd.ProcessState.String()
 	}
 }
+
+// A process whose terminal is closed stops in order. nohup makes it stay.
+func TestHangup(t *testing.T) {
+	_, uri := startBroker(t, "127.0.0.1:0")
+	p := start(t, "", "", "run", "./testdata/slow", "--broker", uri)
+	p.Line("Connected to ")
+	replies := sleep(t, uri, 1)
+	p.Line("sloth sleeps")
+	p.Signal(syscall.SIGHUP)
+	if r := <-replies; r.err != nil || r.text != "slept" {
+		t.Errorf("got %q, %v, want slept", r.text, r.err)
+	}
+	if got := p.Wait(); got != 0 {
+		t.Errorf("got exit status %d, want 0:\n%s", got, p.Stderr())
+	}
+	p.Line("finished=1 cut_off=0 given_back=0")
+
+	p = hosttest.StartProcess(t, exec.Command("nohup", gomeko, "run", "./testdata/slow", "--broker", uri))
+	p.Line("Connected to ")
+	p.Signal(syscall.SIGHUP)
+	if r := <-sleep(t, uri, 0); r.err != nil || r.text != "slept" {
+		t.Errorf("got %q, %v, want slept", r.text, r.err)
+	}
+	p.Signal(syscall.SIGTERM)
+	if got := p.Wait(); got != 0 {
+		t.Errorf("got exit status %d, want 0:\n%s", got, p.Stderr())
+	}
+}
