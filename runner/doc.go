@@ -71,8 +71,10 @@
 //	Type=notify
 //	ExecStart=/usr/local/bin/orders --config /etc/orders.yaml --log-format json
 //	TimeoutStopSec=30
+//	WatchdogSec=20
 //
-// TimeoutStopSec must be longer than gomeko.grace.
+// TimeoutStopSec must be longer than gomeko.grace. With WatchdogSec, systemd restarts a process that
+// has frozen: the program tells systemd at half that interval that it is alive.
 //
 // # The command gomeko
 //

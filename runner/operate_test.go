@@ -208,6 +208,47 @@ func TestNotify(t *testing.T) {
 	}
 }
 
+// systemd hears at half the interval of WatchdogSec that the process is alive, if it means this one.
+func TestWatchdog(t *testing.T) {
+	address := filepath.Join(t.TempDir(), "notify")
+	systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer systemd.Close()
+	t.Setenv("NOTIFY_SOCKET", address)
+	t.Setenv("WATCHDOG_USEC", "20000")
+	for pid, want := range map[int]int{os.Getpid(): 3, os.Getpid() + 1: 0} {
+		t.Setenv("WATCHDOG_PID", strconv.Itoa(pid))
+		out := &output{}
+		if want == 0 {
+			out.on = map[string]func(){"msg=ready": terminate}
+		}
+		ended := make(chan int)
+		go func() {
+			status, _ := execute(t, out, []fx.Option{service.Provide(new(Clock))})
+			ended <- status
+		}()
+		alive := 0
+		for state := ""; !strings.HasPrefix(state, "STOPPING=1"); {
+			text := make([]byte, 1000)
+			systemd.SetReadDeadline(time.Now().Add(time.Minute))
+			n, err := systemd.Read(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if state = string(text[:n]); state == "WATCHDOG=1" {
+				if alive++; alive == want {
+					terminate()
+				}
+			}
+		}
+		if status := <-ended; status != 0 || alive < want || want == 0 && alive > 0 {
+			t.Errorf("got exit status %d and WATCHDOG=1 %d times, want it %d times", status, alive, want)
+		}
+	}
+}
+
 // An application can shut down with an exit status: when it has started, or in a start hook.
 func TestShutdowner(t *testing.T) {
 	for _, test := range []struct {

@@ -48,6 +48,7 @@ func (p *process) run(ctx context.Context, kill <-chan struct{}, opts []fx.Optio
 	if err := p.start(ctx, kill); err != nil {
 		return err
 	}
+	defer p.watchdog()()
 	select {
 	case <-ctx.Done():
 	case <-p.container.Stopping():

@@ -1,0 +1,66 @@
+package runner
+
+import (
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// notify tells systemd the state of the process, in the lines of sd_notify(3), if systemd started
+// it with Type=notify.
+func (n notices) notify(state ...string) {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" || n.lines == nil {
+		return
+	}
+	conn, err := net.Dial("unixgram", socket) // Go resolves abstract names, which begin with @, too
+	if err == nil {
+		defer conn.Close()
+		_, err = conn.Write([]byte(strings.Join(state, "\n")))
+	}
+	if err != nil {
+		n.log.Warn("systemd was not told", "state", state[0], "err", err)
+	}
+}
+
+// watchdog tells systemd at half the interval of its WatchdogSec that the process is alive, until
+// stop is called. Without a WatchdogSec it does nothing.
+func (n notices) watchdog() (stop func()) {
+	interval := watchdogInterval()
+	if interval == 0 || n.lines == nil {
+		return func() {}
+	}
+	ended := make(chan struct{})
+	var teller sync.WaitGroup
+	teller.Go(func() {
+		tick := time.NewTicker(interval / 2)
+		defer tick.Stop()
+		for {
+			n.notify("WATCHDOG=1")
+			select {
+			case <-tick.C:
+			case <-ended:
+				return
+			}
+		}
+	})
+	return func() {
+		close(ended)
+		teller.Wait()
+	}
+}
+
+// watchdogInterval returns systemd's WatchdogSec, 0 if there is none for this process.
+func watchdogInterval() time.Duration {
+	if pid := os.Getenv("WATCHDOG_PID"); pid != "" && pid != strconv.Itoa(os.Getpid()) {
+		return 0
+	}
+	micros, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64)
+	if err != nil || micros <= 0 {
+		return 0
+	}
+	return time.Duration(micros) * time.Microsecond
+}
