@@ -36,6 +36,7 @@ type Caller struct {
 	queue     string // the reply queue
 	conn      *transport.Conn
 	publisher *transport.Publisher // refused events and messages must not fail calls
+	canceller *transport.Publisher // refused cancellations must not fail calls
 	consumer  *transport.Consumer
 	cancels   atomic.Bool // the broker lets us send cancellations
 
@@ -53,10 +54,15 @@ type Caller struct {
 	probes  map[string]*queueProbe // by queue, those of the last second
 }
 
-// NewCaller declares a reply queue on conn, and consumes it; ctx limits only that. The program
-// closes the Caller before it closes conn. Others may use conn at the same time, such as
-// events.NewDispatcher.
+// NewCaller declares a reply queue on conn, and consumes it; ctx limits only that. If ctx has no
+// deadline, the limit is that of a call, [Config].Timeout. Nothing is published, so NewCaller
+// succeeds while the broker blocks publishers.
+//
+// The program closes the Caller before it closes conn. Others may use conn at the same time, such
+// as events.NewDispatcher.
 func NewCaller(ctx context.Context, conn *transport.Conn, cfg Config) (*Caller, error) {
+	ctx, cancel := cfg.limit(ctx)
+	defer cancel()
 	c := newCaller(conn.Codec(), cfg, conn.Logger())
 	if err := c.open(ctx, conn, "standalone_rpc_proxy"); err != nil {
 		c.conn = conn // for Close
@@ -84,7 +90,7 @@ func newCaller(requests codec.Codec, cfg Config, log *slog.Logger) *Caller {
 // binding are Nameko's (see docs/wire/nameko.md, Names), since services reply by the binding. The
 // queue expires five minutes after its consumer, so that it survives a lost connection.
 func (c *Caller) open(ctx context.Context, conn *transport.Conn, name string) (err error) {
-	c.publisher, c.queue = conn.Publisher(), "rpc.reply-"+name+"-"+c.replyTo
+	c.publisher, c.canceller, c.queue = conn.Publisher(), conn.Publisher(), "rpc.reply-"+name+"-"+c.replyTo
 	err = conn.Declare(ctx, transport.Topology{
 		Exchanges: []transport.Exchange{{Name: c.cfg.exchange(), Kind: "topic", Durable: true}},
 		Queues:    []transport.Queue{{Name: c.queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}, OnMissing: c.repliesLost}},
@@ -93,7 +99,7 @@ func (c *Caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 	if err != nil {
 		return err
 	}
-	if err = c.tryCancelling(ctx, conn); err != nil {
+	if err = c.declareControl(ctx, conn); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -301,6 +307,9 @@ func (c *Caller) forget(id string) bool {
 // queue.
 func (c *Caller) overdue(r *Reply, why error) error {
 	text := fmt.Sprintf("%s: %v after %s", r.name(), why, r.age())
+	if err := c.conn.Blocked(); err != nil { // it would not answer a probe either
+		return rpcerror.NewTimeout(fmt.Sprintf("%s; %v", text, err), nil)
+	}
 	queue := queueOf(r.service)
 	p := c.probe(queue)
 	var refused *transport.Error
@@ -421,5 +430,5 @@ func (c *Caller) Close(ctx context.Context) error {
 	if err := c.conn.Delete(ctx, c.queue); err != nil { // the broker drops later replies: none is mandatory
 		c.log.Debug("reply queue not deleted: it expires after five minutes", "err", err)
 	}
-	return c.publisher.Close(ctx)
+	return errors.Join(c.canceller.Close(ctx), c.publisher.Close(ctx))
 }

@@ -44,13 +44,11 @@ type requestID struct {
 // errCancelled is the cause that the ctx of a cancelled call ends with. Its path is Python's.
 var errCancelled = NewError("asyncio.exceptions.CancelledError", "cancelled by the caller")
 
-// tryCancelling finds out whether the broker lets us send cancellations, with a message that is
-// routed to no queue. A refusal later would close the channel that other calls use.
-func (c *Caller) tryCancelling(ctx context.Context, conn *transport.Conn) error {
+// declareControl declares the exchange of cancellations. If the broker refuses it, no cancellations
+// are sent. Nothing is published to find out more: a broker that is low on memory stops reading from
+// a connection with its first publishing.
+func (c *Caller) declareControl(ctx context.Context, conn *transport.Conn) error {
 	err := conn.Declare(ctx, controlExchange())
-	if err == nil {
-		err = c.publisher.Publish(ctx, transport.Publishing{Exchange: control, Key: "try"})
-	}
 	c.cancels.Store(true)
 	c.refused(err)
 	if !c.cancels.Load() {
@@ -72,7 +70,7 @@ func (c *Caller) sendCancel(r *Reply) {
 		defer c.late.Done()
 		ctx, cancel := context.WithTimeout(c.life, cancelLimit)
 		defer cancel()
-		err := c.publisher.Send(ctx, transport.Publishing{
+		err := c.canceller.Send(ctx, transport.Publishing{
 			Exchange: control,
 			Key:      cancelKey(r.service),
 			Properties: transport.Properties{

@@ -77,10 +77,13 @@ func dial(ctx context.Context, broker transport.Config, cfg rpc.Config) (*transp
 }
 
 // hangUp closes the callers and their connection, without waiting long for a broker that does not
-// respond.
+// respond, and not at all for one that blocks the connection.
 func hangUp(conn *transport.Conn, callers ...*rpc.Caller) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
+	if conn.Blocked() != nil {
+		cancel()
+	}
 	for _, caller := range callers {
 		_ = caller.Close(ctx)
 	}

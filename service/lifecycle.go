@@ -21,10 +21,18 @@ const (
 	over
 )
 
+// startLimit limits a start whose ctx has no deadline.
+const startLimit = time.Minute
+
 // Start sets up every extension, then starts the shared values, then the entrypoints. If one fails,
 // or ctx ends before all have started, Start stops those that have, and the error names the service
-// and the field. A container starts once.
+// and the field. If ctx has no deadline, the limit is one minute. A container starts once.
 func (c *Container) Start(ctx context.Context) error {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, startLimit)
+		defer cancel()
+	}
 	ctx, halt := context.WithCancelCause(ctx)
 	defer halt(nil)
 	if err := c.begin(halt); err != nil {

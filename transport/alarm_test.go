@@ -65,7 +65,7 @@ func TestCloseInAlarm(t *testing.T) {
 	log.Next(t, `msg="broker blocks publishing"`)
 	ctx, cancel := context.WithTimeoutCause(limit(t), 20*time.Millisecond, errors.New("grace is over"))
 	defer cancel()
-	want := "close: the broker does not answer, connection cut: broker blocks publishing (low on mem): grace is over"
+	want := "close: the broker does not answer, connection cut: the broker blocks publishing (low on mem): grace is over"
 	if err := c.Close(ctx); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

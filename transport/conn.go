@@ -52,7 +52,8 @@ type Conn struct {
 // Dial connects to the broker. It returns an error if the broker is unreachable or rejects the
 // login; the error says what to change, and never contains the password. Once connected, the Conn
 // reconnects until it is closed. While it is disconnected, operations block until the connection is
-// back or their context ends. ctx is for the first connection only.
+// back or their context ends. ctx is for the first connection only. Each broker of the URI has 10 s
+// to connect, or its connection_timeout, also if ctx has no deadline.
 func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	addresses, err := cfg.addresses()
 	if err != nil {
@@ -206,6 +207,20 @@ func (c *Conn) session(ctx context.Context) (*session, error) {
 			return nil, fmt.Errorf("not connected to the broker (%w): %w", cmp.Or(lastErr, ErrConnectionLost), context.Cause(ctx))
 		}
 	}
+}
+
+// Blocked returns an error with the broker's reason if it blocks publishing on this connection, such
+// as "the broker blocks publishing (low on memory)", and nil otherwise. RabbitMQ then reads nothing
+// from the connection: acknowledgements and requests wait too. It blocks a connection with its first
+// publishing, so one that only consumes is never blocked.
+func (c *Conn) Blocked() error {
+	c.mu.Lock()
+	s := c.current
+	c.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	return s.blocked()
 }
 
 // Close closes the connection and waits for its goroutines. It first writes the acknowledgements

@@ -45,6 +45,7 @@ type Consumer struct {
 	stop context.CancelFunc
 
 	first   chan error    // the outcome of the first attempt
+	decided atomic.Bool   // Consume returns without an error, or is about to return first's
 	stopped chan struct{} // closed when run has returned: no Handle is called any more
 
 	closing atomic.Bool // run closes the channel when it returns, because Close may have given up
@@ -52,7 +53,9 @@ type Consumer struct {
 }
 
 // Consume starts a consumer. If the broker refuses it (404, 403, 405) the error is an [*Error].
-// While the connection is lost, Consume waits for it as long as ctx allows.
+// While the connection is lost, Consume waits for it as long as ctx allows. While the broker blocks
+// publishing on this connection, it does not read the request either: Consume returns at once, and
+// the consumer begins when the broker goes on.
 func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
 	run, stop := context.WithCancel(context.Background())
 	consumer := &Consumer{conn: c, cfg: cfg, stop: stop, first: make(chan error, 1), stopped: make(chan struct{})}
@@ -66,16 +69,7 @@ func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
 	c.wg.Go(func() { consumer.run(run) })
 	c.mu.Unlock()
 
-	var err error
-	select {
-	case err = <-consumer.first:
-	case <-ctx.Done():
-		var s *session
-		if s, err = c.session(ctx); err == nil {
-			err = s.contextError(ctx)
-		}
-	}
-	if err != nil {
+	if err := consumer.begin(ctx); err != nil {
 		consumer.closing.Store(true)
 		consumer.stop()
 		consumer.remove()
@@ -84,13 +78,38 @@ func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
 	return consumer, nil
 }
 
+// blockedPoll is how often Consume checks whether the broker blocks the connection.
+const blockedPoll = 20 * time.Millisecond
+
+// begin waits until the broker has accepted the consumer, or blocks the connection.
+func (c *Consumer) begin(ctx context.Context) error {
+	poll := time.NewTicker(blockedPoll)
+	defer poll.Stop()
+	for {
+		select {
+		case err := <-c.first:
+			return err
+		case <-poll.C:
+			if err := c.conn.Blocked(); err != nil && c.decided.CompareAndSwap(false, true) {
+				c.conn.log.Warn("consumer begins later", "queue", c.cfg.Queue, "err", err)
+				return nil
+			}
+		case <-ctx.Done():
+			s, err := c.conn.session(ctx)
+			if err == nil {
+				err = s.contextError(ctx)
+			}
+			return err
+		}
+	}
+}
+
 // run is the consumer's goroutine. It consumes on one session after the other, until ctx ends or
 // the Conn is closed.
 func (c *Consumer) run(ctx context.Context) {
 	defer c.end()
 	position := positionOf(c.cfg.Args)
 	confirmReplies := false // a reply has closed a channel of the session
-	started := false
 	for attempt := 0; ; attempt++ {
 		s, err := c.conn.session(ctx)
 		if err != nil {
@@ -104,7 +123,7 @@ func (c *Consumer) run(ctx context.Context) {
 		ch, err := openChannel(c.conn, s, &c.cfg, position, confirmReplies)
 		switch {
 		case err == nil:
-			started = true
+			c.decided.Store(true)
 			c.setChannel(ch)
 			c.report(nil)
 			err = ch.deliver(ctx, c.cfg.Handle)
@@ -112,7 +131,7 @@ func (c *Consumer) run(ctx context.Context) {
 			if errors.Is(err, errCancelled) {
 				position = positionOf(c.cfg.Args)
 			}
-		case !started && !errors.Is(err, errChannelClosed):
+		case !errors.Is(err, errChannelClosed) && c.decided.CompareAndSwap(false, true):
 			c.report(err)
 			return
 		}

@@ -185,10 +185,18 @@ func (s *session) start(f func()) bool {
 
 // contextError returns ctx's cause, with the reason if the broker blocks publishers.
 func (s *session) contextError(ctx context.Context) error {
-	if reason := s.sock.blocked.Load(); reason != nil {
-		return fmt.Errorf("broker blocks publishing (%s): %w", *reason, context.Cause(ctx))
+	if blocked := s.blocked(); blocked != nil {
+		return fmt.Errorf("%w: %w", blocked, context.Cause(ctx))
 	}
 	return context.Cause(ctx)
+}
+
+// blocked returns why the broker blocks publishers, nil if it does not.
+func (s *session) blocked() error {
+	if reason := s.sock.blocked.Load(); reason != nil {
+		return fmt.Errorf("the broker blocks publishing (%s)", *reason)
+	}
+	return nil
 }
 
 // close closes the connection as AMQP says, or cuts it when ctx ends.
