@@ -265,6 +265,9 @@ type Wrong struct {
 		Fields   web.Route `web:"GET /fields/{id}"`
 		Unfilled web.Route `web:"GET /unfilled/{id}/{name}"`
 		Shape    web.Route `web:"GET /shape"`
+		Flask    web.Route `web:"GET /flask/<int:id>"`
+		Several  web.Route `web:"GET,PUT /several"`
+		Gin      web.Route `web:"GET /gin/:id/*path"`
 	}
 
 	Mount  web.Mount `web:"/mount"`
@@ -277,6 +280,9 @@ func (*Wrong) Lower(context.Context) error                      { return nil }
 func (*Wrong) Twice(context.Context) error                      { return nil }
 func (*Wrong) Few(context.Context, string) error                { return nil }
 func (*Wrong) Map(context.Context, map[string]string) error     { return nil }
+func (*Wrong) Flask(context.Context, int) error                 { return nil }
+func (*Wrong) Several(context.Context) error                    { return nil }
+func (*Wrong) Gin(context.Context, int, string) error           { return nil }
 func (*Wrong) Shape(http.ResponseWriter, *http.Request) error   { return nil }
 func (*Wrong) Unfilled(context.Context, struct{ ID int }) error { return nil }
 func (*Wrong) Fields(context.Context, struct {

@@ -22,7 +22,7 @@ type Route struct{}
 func (Route) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	pattern := r.Tag.Get("web")
 	err := checkPattern(pattern)
-	b, bindErr := newBinding(r, pattern)
+	b, bindErr := newBinding(r, translated(pattern))
 	if err := errors.Join(r.Tag.Keys("web"), err, bindErr); err != nil {
 		return nil, err
 	}

@@ -78,23 +78,6 @@ func newServer(h *service.Host) (*server, error) {
 	return s, nil
 }
 
-// checkPattern returns a mistake in a pattern itself.
-func checkPattern(pattern string) (err error) {
-	if strings.TrimSpace(pattern) == "" {
-		return errors.New(`has no pattern: write method and path, as in web:"GET /orders/{id}"`)
-	}
-	if method, _, ok := strings.Cut(pattern, " "); ok && method != strings.ToUpper(method) {
-		return fmt.Errorf("the method of the pattern %q must be in capital letters: write %s", pattern, strings.ToUpper(method))
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = new(server).patternError(pattern, fmt.Sprint(p))
-		}
-	}()
-	http.NewServeMux().Handle(pattern, http.NotFoundHandler())
-	return nil
-}
-
 // A place is the row or the field that has a pattern.
 type place struct {
 	service, name string

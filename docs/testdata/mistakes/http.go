@@ -54,6 +54,18 @@ type Gallery struct {
 
 func (*Gallery) Show(context.Context) (string, error) { return "", nil }
 
+type Payments struct {
+	_ service.Name `service:"payments"`
+
+	Entrypoints struct {
+		Show   web.Route `web:"GET /payments/<int:id>"`
+		Refund web.Route `web:"POST /payments/:id/refund"`
+	}
+}
+
+func (*Payments) Show(_ context.Context, id int) (string, error) { return "", nil }
+func (*Payments) Refund(_ context.Context, id int) error         { return nil }
+
 type Ticker struct {
 	_ service.Name `service:"ticker"`
 
