@@ -2,7 +2,7 @@
 //
 // A [Codec] is one encoding. [JSON] and [TypedJSON] are Nameko's json, as kombu 5.2 and as later
 // versions write it, and msgpack.Codec is its msgpack. Each of them reads what every version of
-// kombu writes:
+// kombu writes. [BrowserJSON] is for readers that do not accept Python's NaN.
 //
 //	data, err := codec.JSON.Encode(order)
 //	…

@@ -321,7 +321,7 @@ func addressed(v reflect.Value) reflect.Value {
 func (e *encoder) raw(data []byte) error {
 	in := jsonInput(data)
 	in.depth = e.depth
-	if w, ok := e.w.(*jsonWriter); ok {
+	if w, ok := e.w.(*jsonWriter); ok && !w.finite {
 		element, err := in.element()
 		if err != nil {
 			return err

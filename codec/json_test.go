@@ -89,6 +89,36 @@ func TestJSONEncode(t *testing.T) {
 	}
 }
 
+// BrowserJSON has null wherever JSON has NaN or an infinity.
+func TestBrowserJSON(t *testing.T) {
+	t.Parallel()
+	type own struct {
+		Max    float32         `json:"max"`
+		Quoted float64         `json:"quoted,string"`
+		Number json.Number     `json:"number"`
+		Raw    json.RawMessage `json:"raw"`
+	}
+	for _, test := range []struct {
+		value any
+		want  string
+	}{
+		{math.NaN(), `null`},
+		{[]any{math.Inf(1), float32(math.Inf(-1)), 1e308, 2.0}, `[null,null,1e+308,2.0]`},
+		{own{float32(math.NaN()), math.Inf(1), "-Infinity", json.RawMessage(`{"a": [NaN, -Infinity, 1.50, "NaN"]}`)},
+			`{"max":null,"quoted":"Infinity","number":null,"raw":{"a":[null,null,1.50,"NaN"]}}`},
+		{map[float64]string{math.NaN(): "NaN"}, `{"NaN":"NaN"}`},
+	} {
+		got, err := codec.BrowserJSON.Encode(test.value)
+		if err != nil || string(got) != test.want || !json.Valid(got) {
+			t.Errorf("%#v: got %s, %v, want %s", test.value, got, err, test.want)
+		}
+	}
+	var f float64
+	if err := codec.BrowserJSON.Decode([]byte("NaN"), &f); err != nil || !math.IsNaN(f) {
+		t.Errorf("decode: got %v, %v, want NaN as JSON has it", f, err)
+	}
+}
+
 type address struct {
 	Street string `json:"street"`
 	Number int    `json:"number"`

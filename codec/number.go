@@ -179,6 +179,9 @@ func shortInt(text []byte) (i int64, ok bool) {
 	return i, true
 }
 
+// notFinite reports whether text, a number, is NaN, Infinity or -Infinity.
+func notFinite(text string) bool { return strings.ContainsAny(text, "NI") }
+
 // isNumber reports whether text is a number in the syntax of JSON, NaN, Infinity or -Infinity.
 func isNumber(text string) bool {
 	r := jsonReader{data: []byte(text)}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc"
 )
 
@@ -65,9 +66,12 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 	if err != nil {
 		return err
 	}
-	enc := json.NewEncoder(c.out)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(result)
+	text, err := codec.JSON.Encode(result) // with Python's NaN and Infinity, if the result has them
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.out, "%s\n", text)
+	return err
 }
 
 var keyword = regexp.MustCompile(`^([A-Za-z_]\w*)=((?s).*)$`)

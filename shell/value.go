@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"go.starlark.net/starlark"
+
+	"github.com/gomeko/gomeko/codec"
 )
 
 // encode returns a value as JSON, with the keys of dicts in their order, as Python's json module
@@ -36,10 +37,8 @@ func appendJSON(out []byte, v starlark.Value, depth int) ([]byte, error) {
 	case starlark.Int:
 		return append(out, v.String()...), nil
 	case starlark.Float:
-		if math.IsInf(float64(v), 0) || math.IsNaN(float64(v)) {
-			return nil, fmt.Errorf("%s cannot be sent: JSON has no such number", repr(v))
-		}
-		return append(out, float(float64(v))...), nil
+		text, err := codec.JSON.Encode(float64(v))
+		return append(out, text...), err
 	case starlark.String:
 		text, err := json.Marshal(string(v))
 		return append(out, text...), err
@@ -99,72 +98,93 @@ func appendObject(out []byte, v *starlark.Dict, depth int) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// decode returns the value of JSON text, with the keys of dicts in their order and ints of any
-// size.
+// decode returns the value of JSON text as Python's json module does: with the keys of dicts in their
+// order, ints of any size, and NaN and the infinities.
 func decode(data []byte) (starlark.Value, error) {
 	if len(data) == 0 {
 		return starlark.None, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	return decodeNext(d)
+	r := codec.NewJSONReader()
+	r.Reset(data)
+	v, err := decodeNext(r, 0)
+	if err == nil {
+		err = r.End()
+	}
+	return v, err
 }
 
-func decodeNext(d *json.Decoder) (starlark.Value, error) {
-	token, err := d.Token()
+func decodeNext(r codec.Reader, depth int) (starlark.Value, error) {
+	if depth > maxNesting {
+		return nil, fmt.Errorf("nested deeper than %d", maxNesting)
+	}
+	kind, err := r.Kind()
 	if err != nil {
 		return nil, err
 	}
-	switch token := token.(type) {
-	case json.Delim:
-		if token == '[' {
-			return decodeList(d)
-		}
-		return decodeDict(d)
-	case json.Number:
-		return number(token.String())
-	case string:
-		return starlark.String(token), nil
-	case bool:
-		return starlark.Bool(token), nil
-	}
-	return starlark.None, nil
-}
-
-func decodeList(d *json.Decoder) (starlark.Value, error) {
-	var items []starlark.Value
-	for d.More() {
-		item, err := decodeNext(d)
+	switch kind {
+	case codec.KindList:
+		return decodeList(r, depth)
+	case codec.KindObject:
+		return decodeDict(r, depth)
+	case codec.KindNumber:
+		n, err := r.Number()
 		if err != nil {
 			return nil, err
 		}
+		return number(n.String())
+	case codec.KindString:
+		text, err := r.Text()
+		return starlark.String(codec.ValidText(string(text))), err
+	case codec.KindBool:
+		b, err := r.Bool()
+		return starlark.Bool(b), err
+	}
+	return starlark.None, r.Null()
+}
+
+func decodeList(r codec.Reader, depth int) (starlark.Value, error) {
+	var items []starlark.Value
+	_, err := r.Open(codec.KindList)
+	for more := true; err == nil; {
+		if more, err = r.Next(codec.KindList, len(items)); err != nil || !more {
+			break
+		}
+		var item starlark.Value
+		item, err = decodeNext(r, depth+1)
 		items = append(items, item)
 	}
-	_, err := d.Token()
-	return starlark.NewList(items), err
+	if err != nil {
+		return nil, err
+	}
+	return starlark.NewList(items), nil
 }
 
-func decodeDict(d *json.Decoder) (starlark.Value, error) {
+func decodeDict(r codec.Reader, depth int) (starlark.Value, error) {
 	dict := new(starlark.Dict)
-	for d.More() {
-		name, err := decodeNext(d)
-		if err != nil {
-			return nil, err
+	_, err := r.Open(codec.KindObject)
+	for i := 0; err == nil; i++ {
+		var more bool
+		if more, err = r.Next(codec.KindObject, i); err != nil || !more {
+			break
 		}
-		value, err := decodeNext(d)
-		if err != nil {
-			return nil, err
+		var name []byte
+		if name, err = r.Key(); err != nil {
+			break
 		}
-		if err := dict.SetKey(name, value); err != nil {
-			return nil, err
+		key := starlark.String(codec.ValidText(string(name)))
+		var value starlark.Value
+		if value, err = decodeNext(r, depth+1); err == nil {
+			err = dict.SetKey(key, value)
 		}
 	}
-	_, err := d.Token()
-	return dict, err
+	if err != nil {
+		return nil, err
+	}
+	return dict, nil
 }
 
 func number(text string) (starlark.Value, error) {
-	if strings.ContainsAny(text, ".eE") {
+	if strings.ContainsAny(text, ".eEN") || strings.HasSuffix(text, "y") { // as in NaN and Infinity
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil && !math.IsInf(f, 0) {
 			return nil, err

@@ -64,7 +64,8 @@
 //   - A [Response] sets the status and headers too.
 //   - An [io.Reader] is streamed: each part is sent as it is read. A reader with Close is closed at
 //     the end.
-//   - Any other value is sent as JSON.
+//   - Any other value is sent as JSON, with null for NaN and the infinities: see
+//     [codec.BrowserJSON].
 //
 // Per-call dependencies end before the response begins, so that a commit that fails is answered
 // with 500. For a stream, and for a method that writes the response itself, they end after the last

@@ -172,7 +172,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	}
 	h := w.Header()
 	if acceptsJSON(r) {
-		text, err := codec.JSON.Encode(problem{"about:blank", http.StatusText(e.Status), e.Status, codec.ValidText(e.Message), codec.ValidText(e.kind()), e.Faults})
+		text, err := codec.BrowserJSON.Encode(problem{"about:blank", http.StatusText(e.Status), e.Status, codec.ValidText(e.Message), codec.ValidText(e.kind()), e.Faults})
 		if err == nil {
 			h.Set("Content-Type", "application/problem+json")
 			send(w, r, e.Status, text)

@@ -145,7 +145,7 @@ func encodeFrame(frame any) (text []byte, err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	text, err = codec.JSON.Encode(frame)
+	text, err = codec.BrowserJSON.Encode(frame)
 	return pythonic(text), err
 }
 

@@ -70,7 +70,7 @@ func encodeResponse(result any) (e encodedResponse, err error) {
 		e.contentType, e.stream = "application/octet-stream", r
 	default:
 		e.contentType = "application/json"
-		e.body, err = codec.JSON.Encode(r)
+		e.body, err = codec.BrowserJSON.Encode(r)
 	}
 	return e, err
 }

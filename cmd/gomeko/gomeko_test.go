@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"context"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -8,7 +10,11 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
 )
 
 const julio = `print(n.rpc.greeting_service.hello(name="Julio"))`
@@ -38,6 +44,28 @@ func TestHelloWorld(t *testing.T) {
 	}
 	p.Line("stopping services: greeting_service")
 	p.Line("embedded broker stopped")
+}
+
+// sensors returns numbers that JSON cannot hold.
+type sensors struct {
+	_ service.Name `service:"sensors"`
+
+	Entrypoints struct {
+		Limits rpc.Method `rpc:"limits()"`
+	}
+}
+
+func (*sensors) Limits(context.Context) (map[string]any, error) {
+	return map[string]any{"a": []float64{math.Inf(1), math.NaN()}, "b": "<&>"}, nil
+}
+
+// A result with NaN and the infinities is printed as Python writes it.
+func TestNotFinite(t *testing.T) {
+	t.Parallel()
+	uri := brokertest.Embedded(t)
+	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, new(sensors))
+	check(t, "", []string{"call", "sensors.limits", "--broker", uri}, 0, `{"a":[Infinity,NaN],"b":"<&>"}`+"\n")
+	check(t, "print(n.rpc.sensors.limits())", []string{"shell", "--broker", uri}, 0, "{'a': [inf, nan], 'b': '<&>'}\n")
 }
 
 func TestCommandLine(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
 )
@@ -98,7 +99,7 @@ func newResponse(id json.RawMessage, result any, err error) *response {
 	var unknown *methodNotFound
 	switch {
 	case err == nil:
-		text, err := json.Marshal(result)
+		text, err := codec.BrowserJSON.Encode(result) // valid JSON, also if the result has NaN
 		if err != nil {
 			return fail(id, codeFault, fmt.Errorf("result: %w", err))
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -104,6 +105,26 @@ func TestCounter(t *testing.T) {
 		if got := operator.ask(tc.ask); got != tc.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", tc.name, got, tc.want)
 		}
+	}
+}
+
+// meter has a result that JSON cannot hold.
+type meter struct {
+	_ service.Name `service:"meter"`
+
+	Entrypoints struct {
+		Ratio jsonrpc.Method `jsonrpc:"ratio" socket:"$RUNTIME_DIRECTORY/counter.sock"`
+	}
+}
+
+func (*meter) Ratio(context.Context) (float64, error) { return math.NaN(), nil }
+
+func TestNotFinite(t *testing.T) {
+	path := socket(t)
+	servicetest.New(t, new(meter))
+	const want = `{"jsonrpc":"2.0","result":null,"id":1}`
+	if got := dial(t, path).ask(`{"jsonrpc": "2.0", "id": 1, "method": "ratio"}`); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
