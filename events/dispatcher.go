@@ -38,9 +38,8 @@ func (Dispatcher) Dependency(f *service.Field) (any, error) {
 
 // NewDispatcher returns a Dispatcher in the name of a service, for a program that hosts none, as
 // Nameko's event_dispatcher does. It does not declare the service's exchange: if neither the
-// service nor a listener of its events has ever run, dispatching is an error. All dispatchers of a
-// Conn share a channel: such an error closes it, and other events that are not confirmed yet fail
-// with [transport.ErrConnectionLost].
+// service nor a listener of its events has ever run, dispatching is an error. Events of other
+// services are not affected by it.
 //
 // Options change each event before it is published:
 //

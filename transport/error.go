@@ -48,12 +48,26 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("broker: %d %s; %s", e.Code, strings.TrimSuffix(e.Text, "."), e.Remedy)
 }
 
-// refuses reports whether e refuses publishings to the exchange in general: it does not exist, or
-// the user may not write to it.
-func (e *Error) refuses(exchange string) bool {
+// refuses reports whether e refuses publishings to the exchange with this key: the exchange does not
+// exist, or the user may not write to it, or to this topic of it.
+func (e *Error) refuses(exchange, key string) bool {
 	name := cmp.Or(exchange, "amq.default")
-	return (e.Code == amqp.NotFound || e.Code == amqp.AccessRefused) && strings.Contains(e.Text, "exchange '"+name+"' in ")
+	if e.Code != amqp.NotFound && e.Code != amqp.AccessRefused || !strings.Contains(e.Text, "exchange '"+name+"' in ") {
+		return false
+	}
+	return !strings.Contains(e.Text, "access to topic '") || strings.Contains(e.Text, "access to topic '"+key+"' in ")
 }
+
+// A spoiledError is the error of a publishing without a confirm on a channel that the broker closed
+// over one of the publishings on it. Which one, the broker does not say.
+type spoiledError struct{ refusal *Error }
+
+func (e *spoiledError) Error() string {
+	return fmt.Sprintf("outcome unknown: the broker closed the channel over this publishing or another one to the same exchange: %v", e.refusal)
+}
+
+// Unwrap makes it an ErrConnectionLost and an *Error.
+func (e *spoiledError) Unwrap() []error { return []error{ErrConnectionLost, e.refusal} }
 
 func isRefusal(err error) bool {
 	var refusal *Error

@@ -53,3 +53,6 @@ func isClosed(ch <-chan struct{}) bool {
 		return false
 	}
 }
+
+// Refuses reports whether e refuses a publishing.
+func (e *Error) Refuses(exchange, key string) bool { return e.refuses(exchange, key) }

@@ -79,6 +79,9 @@ func (p *Publishing) encode(c *Conn) (amqp.Publishing, error) {
 		return amqp.Publishing{}, fmt.Errorf("expiration: must be between 0 and %s, not %s", maxExpiration, p.Expiration)
 	}
 	headers, n, err := encodeTable(p.Headers)
+	if err == nil {
+		err = checkCopies(p.Headers)
+	}
 	if err != nil {
 		return amqp.Publishing{}, fmt.Errorf("headers: %w", err)
 	}
@@ -105,6 +108,18 @@ func (p *Publishing) encode(c *Conn) (amqp.Publishing, error) {
 		m.Expiration = strconv.FormatInt(int64((p.Expiration+time.Millisecond-1)/time.Millisecond), 10)
 	}
 	return m, nil
+}
+
+// checkCopies checks the headers by which RabbitMQ routes copies. It refuses one that is not a list.
+func checkCopies(headers Table) error {
+	for _, name := range [...]string{"CC", "BCC"} {
+		switch v := headers[name].(type) {
+		case nil, []any:
+		default:
+			return fmt.Errorf("%q must be a list of routing keys ([]any), not %T", name, v)
+		}
+	}
+	return nil
 }
 
 // encodeTable returns t in the types of amqp091-go, and its size on the wire. Tables and arrays

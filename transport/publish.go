@@ -9,28 +9,36 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// A Publisher publishes on a channel that is opened with its first publishing. The broker closes a
-// channel when it refuses a publishing on it, and then every publishing on that channel that is not
-// confirmed yet fails with [ErrConnectionLost]. [Conn.Publisher] makes a separate Publisher for
-// publishings that the refusals of others must not disturb.
+// A Publisher publishes to each exchange on a separate channel, which is opened with the first
+// publishing. The broker closes a channel when it refuses a publishing on it. So a missing exchange,
+// or one that the user may not write to, fails what is published to it and nothing else. After other
+// refusals, which are rare (a topic that the user may not write to, a body over the broker's limit),
+// publishings to the same exchange that are not confirmed yet fail with [ErrConnectionLost].
+// [Conn.Publisher] makes another Publisher for publishings that these must not disturb.
 //
 // Its methods may be called by several goroutines.
 type Publisher struct {
 	conn *Conn
 
-	mu      sync.Mutex
-	closed  bool            // by Close
-	channel *confirmChannel // the latest; nil until something is published: brokers block only connections that publish
+	mu       sync.Mutex
+	closed   bool                       // by Close
+	channels map[string]*confirmChannel // by exchange, the latest; none until something is published: brokers block only connections that publish
 }
 
-// Publisher returns a new Publisher on the connection.
-func (c *Conn) Publisher() *Publisher { return &Publisher{conn: c} }
+// maxChannels is how many channels a Publisher has before it closes those without unconfirmed
+// publishings to open another.
+const maxChannels = 64
 
-// Publish publishes on the channel that all callers of Conn.Publish and [Conn.Send] share; see
+// Publisher returns a new Publisher on the connection.
+func (c *Conn) Publisher() *Publisher {
+	return &Publisher{conn: c, channels: map[string]*confirmChannel{}}
+}
+
+// Publish publishes with the [Publisher] that all callers of Conn.Publish and [Conn.Send] share; see
 // [Publisher.Publish].
 func (c *Conn) Publish(ctx context.Context, p Publishing) error { return c.publisher.Publish(ctx, p) }
 
-// Send publishes on the channel that all callers of [Conn.Publish] and Conn.Send share; see
+// Send publishes with the [Publisher] that all callers of [Conn.Publish] and Conn.Send share; see
 // [Publisher.Send].
 func (c *Conn) Send(ctx context.Context, p Publishing, settled func(error)) error {
 	return c.publisher.Send(ctx, p, settled)
@@ -45,7 +53,8 @@ func (c *Conn) Send(ctx context.Context, p Publishing, settled func(error)) erro
 //   - [*Returned]: m is mandatory and reached no queue
 //   - [*Error]: the exchange does not exist, or the user may not write to it
 //   - [ErrNacked]: the broker did not accept m
-//   - [ErrConnectionLost], or ctx's cause: m was sent or not; the outcome is unknown
+//   - [ErrConnectionLost], or ctx's cause: m was sent or not; the outcome is unknown. If the broker
+//     closed the channel over a publishing, the error is an [*Error] too, with its reason
 //   - [ErrClosed]
 func (p *Publisher) Publish(ctx context.Context, m Publishing) error {
 	result := make(chan error, 1)
@@ -86,7 +95,7 @@ func (p *Publisher) send(ctx context.Context, m *Publishing, settled func(error)
 		if err != nil {
 			return nil, err
 		}
-		ch, err := p.channelOn(ctx, s)
+		ch, err := p.channelOn(ctx, s, m.Exchange)
 		if err == nil {
 			var out *unconfirmed
 			if out, err = ch.send(ctx, m, message, settled); err == nil {
@@ -99,38 +108,40 @@ func (p *Publisher) send(ctx context.Context, m *Publishing, settled func(error)
 	}
 }
 
-// Close closes the Publisher's channel. Later publishings return [ErrClosed], and those that are
-// not confirmed fail with [ErrConnectionLost]. Closing the Conn closes the channel too.
+// Close closes the Publisher's channels. Later publishings return [ErrClosed], and those that are
+// not confirmed fail with [ErrConnectionLost]. Closing the Conn closes the channels too.
 func (p *Publisher) Close(ctx context.Context) error {
 	p.mu.Lock()
-	ch := p.channel
-	p.closed, p.channel = true, nil
+	open := p.channels
+	p.closed, p.channels = true, nil
 	p.mu.Unlock()
-	if ch == nil || ch.isClosed() {
-		return nil
+	for _, ch := range open {
+		if ch.isClosed() {
+			continue
+		}
+		if err := ch.session.do(ctx, ch.close); err != nil && ctx.Err() != nil {
+			return fmt.Errorf("close a publisher: %w", err)
+		} // any other error means that the channel was closed already
 	}
-	err := ch.session.do(ctx, ch.close)
-	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("close a publisher: %w", err)
-	}
-	return nil // any other error means that the channel was closed already
+	return nil
 }
 
-// channelOn returns the Publisher's channel on s, and opens it if there is none.
-func (p *Publisher) channelOn(ctx context.Context, s *session) (*confirmChannel, error) {
+// channelOn returns the Publisher's channel on s for an exchange, and opens it if there is none.
+func (p *Publisher) channelOn(ctx context.Context, s *session, exchange string) (*confirmChannel, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return nil, ErrClosed
 	}
-	ch := p.channel
+	ch := p.channels[exchange]
 	if ch == nil || ch.session != s || ch.isClosed() {
+		p.retire()
 		ch = newConfirmChannel(s)
 		if s.isLost() || !s.start(ch.run) { // there may be a channel on a later session
 			p.mu.Unlock()
 			return nil, errChannelClosed
 		}
-		p.channel = ch
+		p.channels[exchange] = ch
 	}
 	p.mu.Unlock()
 	select {
@@ -138,6 +149,19 @@ func (p *Publisher) channelOn(ctx context.Context, s *session) (*confirmChannel,
 		return ch, ch.err
 	case <-ctx.Done():
 		return nil, s.contextError(ctx)
+	}
+}
+
+// retire closes the channels without unconfirmed publishings if there are many channels. The caller
+// holds mu.
+func (p *Publisher) retire() {
+	if len(p.channels) < maxChannels {
+		return
+	}
+	for exchange, ch := range p.channels {
+		if ch.isClosed() || ch.retire() {
+			delete(p.channels, exchange)
+		}
 	}
 }
 
@@ -156,6 +180,7 @@ type confirmChannel struct {
 
 	mu      sync.Mutex
 	pending []*unconfirmed // in the order of writing; the head is not settled
+	retired bool           // nothing more is written
 }
 
 func newConfirmChannel(s *session) *confirmChannel {
@@ -187,6 +212,23 @@ func (c *confirmChannel) close() error {
 		return c.err
 	}
 	return c.amqp.Close()
+}
+
+// retire closes the channel, and returns true, if it is open and nothing on it is unconfirmed.
+func (c *confirmChannel) retire() bool {
+	select {
+	case <-c.ready:
+	default:
+		return false
+	}
+	c.mu.Lock()
+	c.retired = c.retired || len(c.pending) == 0
+	retired := c.retired
+	c.mu.Unlock()
+	if retired {
+		c.session.start(func() { _ = c.close() }) // an error means that it is closed already
+	}
+	return retired
 }
 
 func (c *confirmChannel) isClosed() bool {
@@ -222,8 +264,14 @@ func (c *confirmChannel) send(ctx context.Context, m *Publishing, message amqp.P
 		exchange: m.Exchange, key: m.Key, correlationID: m.CorrelationID, messageID: m.MessageID,
 	}
 	c.mu.Lock()
-	c.pending = append(c.pending, out) // before it is written: its return may come at once
+	retired := c.retired
+	if !retired {
+		c.pending = append(c.pending, out) // before it is written: its return may come at once
+	}
 	c.mu.Unlock()
+	if retired {
+		return nil, errChannelClosed
+	}
 	confirm, err := c.amqp.PublishWithDeferredConfirm(m.Exchange, m.Key, m.Mandatory, false, message)
 	c.mu.Lock()
 	if err != nil {
@@ -362,12 +410,15 @@ func (c *confirmChannel) end(err *amqp.Error, returns <-chan amqp.Return) {
 		why := closeError(err, publishing)
 		errors.As(why, &refused)
 		lost = fmt.Errorf("%w: %w", ErrConnectionLost, why)
+		if refused != nil {
+			lost = &spoiledError{refused}
+		}
 	}
 	for _, out := range c.pending {
 		switch {
 		case out.confirm.Acked():
 			out.settle(nil)
-		case refused != nil && refused.refuses(out.exchange):
+		case refused != nil && refused.refuses(out.exchange, out.key):
 			out.settle(refused)
 		default:
 			out.settle(lost)

@@ -98,6 +98,7 @@ func TestPublishingsThatCannotBeSent(t *testing.T) {
 			{headers([]any{1, struct{}{}}), `headers: "h": [1]: struct {} is not an AMQP type: use nil`},
 			{headers(nested), "nested deeper than 32"},
 			{headers(cyclic), "nested deeper than 32"},
+			{transport.Publishing{Properties: transport.Properties{Headers: transport.Table{"BCC": "q"}}}, `headers: "BCC" must be a list of routing keys ([]any), not string`},
 			{transport.Publishing{Properties: transport.Properties{Headers: transport.Table{strings.Repeat("n", 256): 1}}}, "a name of 256 bytes, over the limit of 255"},
 		}
 		for _, test := range tests {
@@ -320,4 +321,65 @@ func TestPublishers(t *testing.T) {
 		close(stop)
 		<-ended
 	})
+}
+
+// TestSpoiled publishes to exchanges of which one does not exist, all at once and by the same
+// Publisher: what is published to the others is confirmed, and the error of the rest says why.
+func TestSpoiled(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		c := dial(t, uri)
+		declare(t, c, transport.Topology{
+			Exchanges: []transport.Exchange{{Name: "good", Kind: "fanout"}},
+			Queues:    []transport.Queue{{Name: "q", Durable: true}},
+			Bindings:  []transport.Binding{{Queue: "q", Exchange: "good"}},
+		})
+		var wg sync.WaitGroup
+		for i := range 400 {
+			exchange := []string{"good", "", "missing", "good"}[i%4]
+			wg.Go(func() {
+				err := c.Publish(limit(t), transport.Publishing{Exchange: exchange, Key: "q", Mandatory: true})
+				var refused *transport.Error
+				if exchange != "missing" && err != nil {
+					t.Errorf("to %q: got %v", exchange, err)
+				}
+				if exchange == "missing" && (!errors.As(err, &refused) || refused.Code != 404 || errors.Is(err, transport.ErrConnectionLost)) {
+					t.Errorf("to a missing exchange: got %v, want a 404", err)
+				}
+			})
+		}
+		wg.Wait()
+		if c.Epoch() != 1 {
+			t.Errorf("got epoch %d, want 1", c.Epoch())
+		}
+	})
+}
+
+// TestManyExchanges publishes to more exchanges than a Publisher keeps channels for.
+func TestManyExchanges(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		c := dial(t, uri)
+		var all transport.Topology
+		for i := range 150 {
+			all.Exchanges = append(all.Exchanges, transport.Exchange{Name: fmt.Sprint("x", i), Kind: "fanout", AutoDelete: true})
+		}
+		declare(t, c, all)
+		var wg sync.WaitGroup
+		for i := range 600 {
+			wg.Go(func() {
+				if err := c.Publish(limit(t), transport.Publishing{Exchange: fmt.Sprint("x", i%150)}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// TestForbiddenTopic publishes to a topic that the user may not write to: publishings with other
+// keys, which share its channel, do not get its refusal for theirs.
+func TestForbiddenTopic(t *testing.T) {
+	refusal := transport.Error{Code: 403, Text: "ACCESS_REFUSED - access to topic 'dump.a' in exchange 'x' in vhost '/' refused for user 'u'"}
+	if !refusal.Refuses("x", "dump.a") || refusal.Refuses("x", "ping.a") || refusal.Refuses("y", "dump.a") {
+		t.Error("got a refusal of other keys too, want of dump.a alone")
+	}
 }
