@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"rpc/rpcerror":        {"codec", "service"},
 	"events":              {"messaging", "internal/publish"},
 	"timer":               {"service"},
+	"timer/cron":          {},
 	"messaging":           {"internal/publish", "internal/methodname"},
 	"internal/publish":    {"internal/connection", "internal/headers", "internal/topology"},
 	"internal/connection": {"service", "transport"},
@@ -72,6 +73,7 @@ var others = map[string][]string{
 	"service":          {"go.uber.org/fx"},
 	"rpc":              {"github.com/google/uuid"},
 	"timer":            {},
+	"timer/cron":       {},
 }
 
 // A listed is a package in the output of go list.
