@@ -20,7 +20,7 @@ const (
 // and what these may import. Every package must have a row.
 var arrows = map[string][]string{
 	"cmd/gomeko":          {"runner"},
-	"runner":              {"shell", "broker", "web", "rpc", "events", "timer", "config"},
+	"runner":              {"shell", "broker", "web", "rpc", "events", "timer", "timer/cron", "config"},
 	"shell":               {"rpc", "events", "config"},
 	"web":                 {"service", "codec", "rpc/rpcerror", "internal/mux"},
 	"rpc":                 {"internal/connection", "internal/headers", "rpc/rpcerror"},
