@@ -5,6 +5,7 @@ package runner_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -205,6 +206,22 @@ func TestRunShutsDown(t *testing.T) {
 		if errors.As(err, &asked) != (code != 0) || (err != nil) != (code != 0) || asked != nil && asked.ExitCode != code {
 			t.Errorf("got %v, want it of exit code %d", err, code)
 		}
+	}
+}
+
+// The middleware of a module wraps the calls.
+func TestRunMiddleware(t *testing.T) {
+	t.Parallel()
+	loud := func(next service.Runner) service.Runner {
+		return func(ctx context.Context) (any, error) {
+			result, err := next(ctx)
+			return fmt.Sprint(result, "!"), err
+		}
+	}
+	h := run(t, "", "greeting_service", fx.Module("greeting", service.Provide(new(Greeting)), service.Configure(loud)))
+	var got string
+	if err := h.client.Call(t.Context(), "hello", &got, "Ana"); err != nil || got != "Hello, Ana!!" {
+		t.Errorf("got %q, %v, want the result of the middleware", got, err)
 	}
 }
 

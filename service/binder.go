@@ -23,9 +23,10 @@ var (
 // the container, its services, their fields, and of these the rows. The mistakes are in the order
 // in which they are declared.
 type binder struct {
-	container *Container
-	unstarted *Host // of the rows that Config.Only leaves out; what only they share is never started
-	mistakes  []error
+	container  *Container
+	unstarted  *Host // of the rows that Config.Only leaves out; what only they share is never started
+	middleware []Middleware
+	mistakes   []error
 }
 
 // bind binds the services of an application. The error has every mistake.
@@ -42,7 +43,7 @@ func (b *binder) bind(app *application) error {
 	complete := len(b.mistakes) == 0 && !app.Partial
 	b.check(complete)
 	if complete { // else extensions may not have looked for their values
-		b.mistakes = append(b.mistakes, b.container.configuration.mistakes()...)
+		b.mistakes = append(b.mistakes, b.container.configuration.mistakes(app.Provider)...)
 	}
 	return errors.Join(b.mistakes...)
 }
@@ -57,6 +58,10 @@ func (b *binder) config() {
 		if m == nil {
 			b.addf("service.Config", "Middleware[%d] is nil: remove it", i)
 		}
+	}
+	b.middleware = slices.Concat(cfg.Middleware, LookupAll[Middleware](b.container.host))
+	if slices.ContainsFunc(b.middleware[len(cfg.Middleware):], func(m Middleware) bool { return m == nil }) {
+		b.addf("service.Configure", "a middleware is nil: remove it")
 	}
 }
 
@@ -331,7 +336,7 @@ func (b *binder) entrypoint(r *Row, where string) {
 	}
 	b.container.rows = append(b.container.rows, r)
 	if len(b.mistakes) == 0 {
-		r.run = r.chain(b.container.cfg.Middleware)
+		r.run = r.chain(b.middleware)
 	}
 }
 

@@ -24,23 +24,37 @@ import (
 //		service.Configure[Config](),
 //	)
 //
+// Values that are a [Middleware] wrap the calls of all services, the first one outermost.
+//
 // [New] reports a value that no extension looks up, and a type with two values if an extension
-// looks for one. If an extension wraps Configure in another option, its values have the method
-// Option() string, and the report names what that returns.
+// looks for one. It also reports a value that the application provides and that an extension would
+// look up if Configure were called for it. If an extension wraps Configure in another option, its
+// values have the method Option() string, and the report names what that returns.
 func Configure[T any](value ...T) fx.Option {
 	t := reflect.TypeFor[T]()
+	if t == reflect.TypeFor[func(Runner) Runner]() {
+		t = middlewareType
+	}
 	if len(value) == 0 {
 		return fx.Invoke(func(c *configuration, v T) {
-			c.change(t, func(s *setting) { s.values, s.provided = append(s.values, v), true })
+			c.change(t, func(s *setting) { s.values, s.provided = append(s.values, named(v)), true })
 		})
 	}
 	return fx.Invoke(func(c *configuration) {
 		c.change(t, func(s *setting) {
 			for _, v := range value {
-				s.values = append(s.values, v)
+				s.values = append(s.values, named(v))
 			}
 		})
 	})
+}
+
+// named returns a middleware with its type's name, and any other value unchanged.
+func named(v any) any {
+	if fn, ok := v.(func(Runner) Runner); ok {
+		return Middleware(fn)
+	}
+	return v
 }
 
 // Defaults configures extensions where [Configure] does not: Lookup returns the one of values that
@@ -156,7 +170,8 @@ func (c *configuration) lookup(t reflect.Type, all bool) (values []any) {
 }
 
 // mistakes returns what is wrong with the values, once all extensions have looked theirs up.
-func (c *configuration) mistakes() (mistakes []error) {
+// provider returns the name of what provides a type in the application, "" if nothing does.
+func (c *configuration) mistakes(provider func(reflect.Type) string) (mistakes []error) {
 	add := func(format string, args ...any) {
 		mistakes = append(mistakes, fmt.Errorf("service.Configure: "+format, args...))
 	}
@@ -178,6 +193,33 @@ func (c *configuration) mistakes() (mistakes []error) {
 		case !s.provided: // a module that is not needed brings one
 			add("%s is not read by any extension of the services: remove it", t)
 		}
+	}
+	return append(mistakes, c.unread(provider)...)
+}
+
+// unread returns the mistakes of values that the application provides and that would have an effect
+// if Configure were called for them.
+func (c *configuration) unread(provider func(reflect.Type) string) (mistakes []error) {
+	add := func(by string, t reflect.Type, remedy string) {
+		mistakes = append(mistakes, fmt.Errorf("application: %s provides %s, which has no effect there: %s", by, t, remedy))
+	}
+	for _, t := range c.types {
+		s := c.settings[t]
+		if !s.read || s.provided {
+			continue
+		}
+		remedy := fmt.Sprintf("add service.Configure[%s]() to the module", t)
+		if by := provider(t); by != "" {
+			add(by, t, remedy)
+		} else if p := reflect.PointerTo(t); c.settings[p] != nil && len(c.settings[p].values) > 0 {
+			continue // reported above
+		} else if by := provider(p); by != "" {
+			add(by, p, "provide it without the *, and "+remedy)
+		}
+	}
+	if t := reflect.TypeFor[Config](); provider(t) != "" {
+		add(provider(t), t, "pass it to service.New; a program with package runner has these as keys of its configuration file, "+
+			"and Middleware is passed to service.Configure")
 	}
 	return mistakes
 }

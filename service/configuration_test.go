@@ -94,6 +94,17 @@ func TestConfigureMistakes(t *testing.T) {
 		{"two", []any{ink, service.Configure(7), service.Configure("seven")},
 			"service.Configure: int is not read by any extension of the services: remove it\n" +
 				"service.Configure: string is not read by any extension of the services: remove it"},
+		{"a supplied value", []any{service.Defaults(Ink{"blue"}), fx.Supply(Ink{"red"})},
+			"application: fx.Supply provides service_test.Ink, which has no effect there: add service.Configure[service_test.Ink]() to the module"},
+		{"a supplied pointer", []any{service.Defaults(Ink{"blue"}), fx.Supply(&Ink{"red"})},
+			"application: fx.Supply provides *service_test.Ink, which has no effect there: provide it without the *, and add service.Configure[service_test.Ink]() to the module"},
+		{"a named value", []any{ink, fx.Supply(fx.Annotated{Name: "other", Target: Ink{"red"}})}, ""},
+		{"a middleware", []any{ink, fx.Provide(newAudit)},
+			"application: service_test.newAudit provides service.Middleware, which has no effect there: add service.Configure[service.Middleware]() to the module"},
+		{"no middleware", []any{ink, service.Configure[service.Middleware](nil)}, "service.Configure: a middleware is nil: remove it"},
+		{"a container's", []any{ink, fx.Supply(service.Config{MaxWorkers: 7})},
+			"application: fx.Supply provides service.Config, which has no effect there: pass it to service.New; a program with package runner " +
+				"has these as keys of its configuration file, and Middleware is passed to service.Configure"},
 		{"a value that is not configured", []any{ink, Ink{"red"}},
 			"service service_test.Ink: must be a pointer to the struct of a service, as in new(Orders); a configuration value needs service.Configure(…)"},
 	} {
@@ -109,6 +120,8 @@ func TestConfigureMistakes(t *testing.T) {
 		})
 	}
 }
+
+func newAudit() service.Middleware { return func(next service.Runner) service.Runner { return next } }
 
 // Quill is a dependency that looks up a pointer.
 type Quill struct{}

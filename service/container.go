@@ -27,8 +27,9 @@ type Config struct {
 	// Nameko's default, and negative is none.
 	ParentCallsTracked int
 
-	// Middleware wraps every call of every service. The first is the outermost. The container
-	// recovers from panics, and logs the outcome, around all of it.
+	// Middleware wraps every call of every service, around the middleware that modules pass to
+	// [Configure]. The first is the outermost. The container recovers from panics, and logs the
+	// outcome, around all of it.
 	Middleware []Middleware
 
 	// Only are the rows whose entrypoints are started, as in "orders.GetOrder"; nil is all. The

@@ -96,7 +96,8 @@
 //
 // # Middleware
 //
-// A [Middleware] wraps every call of a container:
+// A [Middleware] wraps every call of a container. [Configure] adds it, in a module or beside the
+// services:
 //
 //	func audit(next service.Runner) service.Runner {
 //		return func(ctx context.Context) (any, error) {
@@ -105,6 +106,15 @@
 //			return result, err
 //		}
 //	}
+//
+//	var Module = fx.Module("orders", service.Provide(new(Orders)), service.Configure(audit))
+//
+// It wraps the calls of all services of the process, also those of other modules. The first one is
+// the outermost; those of modules come first, in the order of the modules. If it needs values of
+// the application, the module provides it:
+//
+//	fx.Provide(NewAudit, fx.Private), // func(*sql.DB) service.Middleware
+//	service.Configure[service.Middleware](),
 //
 // # Start and stop
 //

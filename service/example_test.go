@@ -124,10 +124,8 @@ func ExampleMiddleware() {
 		}
 	}
 	buttons := Buttons{}
-	c, _ := service.New(service.Config{
-		Middleware: []service.Middleware{closed},
-		Logger:     slog.New(slog.DiscardHandler),
-	}, new(Lift), service.Configure(buttons))
+	c, _ := service.New(service.Config{Logger: slog.New(slog.DiscardHandler)}, new(Lift),
+		service.Configure(buttons), service.Configure(closed))
 	ctx := context.Background()
 	_ = c.Start(ctx)
 	defer c.Stop(ctx)

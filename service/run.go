@@ -19,9 +19,12 @@ import (
 type Runner func(ctx context.Context) (any, error)
 
 // A Middleware wraps every call of a container: it may act before and after the call, change its
-// result, or not run next at all. [New] calls it once for each row. The [Runner] that it returns is
-// called by many goroutines at once, and must call next with a context derived from its own.
+// result, or not run next at all. [Configure] adds it to the container. [New] calls it once for
+// each row. The [Runner] that it returns is called by many goroutines at once, and must call next
+// with a context derived from its own.
 type Middleware func(next Runner) Runner
+
+var middlewareType = reflect.TypeFor[Middleware]()
 
 // Run runs one call of the row's method: it waits for a worker, copies the service, and calls the
 // method through the middleware. It returns when the call has ended, and has logged how.

@@ -47,7 +47,7 @@ func TestWatchMiddleware(t *testing.T) {
 			return next(ctx)
 		}
 	}
-	h := servicetest.New(t, new(Greeting), service.Config{Middleware: []service.Middleware{guard}})
+	h := servicetest.New(t, new(Greeting), service.Configure(guard))
 	next := h.Watch("greeting_service.Hello")
 	for _, tc := range []struct{ language, want string }{
 		{"de", ""},

@@ -54,6 +54,7 @@ func TestHello(t *testing.T) {
 
 import (
 	"context"
+	"log/slog"
 
 	"go.uber.org/fx"
 
@@ -72,7 +73,14 @@ type Other struct {
 
 func (*Other) Hello(context.Context) error { return nil }
 
-var Module = fx.Module("shop", service.Provide(new(Greeting)), service.Provide(new(Other)))
+var Module = fx.Module("shop", service.Provide(new(Greeting)), service.Provide(new(Other)), service.Configure(audit))
+
+func audit(next service.Runner) service.Runner {
+	return func(ctx context.Context) (any, error) {
+		slog.InfoContext(ctx, "audited")
+		return next(ctx)
+	}
+}
 `
 )
 
@@ -152,6 +160,9 @@ func TestOwnModule(t *testing.T) {
 			p.Line("Connected to ")
 			p.Line("starting services: " + test.starts)
 			check(t, julio, []string{"shell", "--broker", uri}, 0, "Hello, Julio!\n")
+			if test.files["module.go"] != "" {
+				p.Line("msg=audited")
+			}
 			p.Signal(syscall.SIGTERM)
 			if got := p.Wait(); got != 0 {
 				t.Errorf("got exit status %d, want 0:\n%s", got, p.Stderr())

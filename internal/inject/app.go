@@ -18,6 +18,7 @@ type App struct {
 	Partial bool      // targets were removed, so that there may be options that none of the rest needs
 
 	app    *fx.App
+	opts   []fx.Option
 	err    error
 	asking *field // the field whose value fx is making
 	events events
@@ -35,7 +36,7 @@ func New(shutDown func(exitCode int), opts ...fx.Option) *App {
 	silent := fx.Logger(nowhere{}) // fx logs to it if a dependency cycle keeps it from making its logger
 	ours := fx.Decorate(func(fx.Shutdowner) fx.Shutdowner { return shutdowner(shutDown) })
 	opts = slices.Concat([]fx.Option{silent, fx.WithLogger(a.logger), fx.Supply(a), ours}, opts)
-	a.app = fx.New(opts...)
+	a.app, a.opts = fx.New(opts...), opts
 	err := a.app.Err()
 	failed := a.asking
 	switch {
@@ -45,7 +46,7 @@ func New(shutDown func(exitCode int), opts ...fx.Option) *App {
 	case err != nil:
 		failed.err = inWords(err)
 	}
-	a.diagnose(opts)
+	a.diagnose()
 	return a
 }
 
@@ -56,7 +57,7 @@ func (a *App) Err() error { return a.err }
 
 // diagnose finds out why fields have no value. Only then it validates the graph of the application,
 // without running it.
-func (a *App) diagnose(opts []fx.Option) {
+func (a *App) diagnose() {
 	sound := false
 	for _, t := range a.Targets {
 		for _, f := range t.fields {
@@ -64,29 +65,44 @@ func (a *App) diagnose(opts []fx.Option) {
 				continue
 			}
 			if !sound {
-				if err := fx.ValidateApp(slices.Clone(opts)...); err != nil {
+				if err := fx.ValidateApp(slices.Clone(a.opts)...); err != nil {
 					a.err = inWords(err)
 					return
 				}
 				sound = true
 			}
-			f.err = a.why(f, opts)
+			f.err = a.why(f)
 		}
 	}
 }
 
 // why returns why f has no value, or nil if the application provides a zero value.
-func (a *App) why(f *field, opts []fx.Option) error {
-	err := fx.ValidateApp(append(slices.Clone(opts), fx.Invoke(f.demand(f.entry())))...)
+func (a *App) why(f *field) error {
+	err := a.validate(f.demand(f.entry()))
 	if _, direct := unprovided(err); err != nil && !direct {
 		return inWords(err)
 	}
-	err = fx.ValidateApp(append(slices.Clone(opts), fx.Invoke(f.demand(f.typ)))...)
+	err = a.validate(f.demand(f.typ))
 	like, direct := unprovided(err)
 	if direct {
-		return f.nothing(like, a.events.providerOf(f))
+		return f.nothing(like, a.events.perCallProviderOf(f))
 	}
 	return inWords(err)
+}
+
+// validate returns an error if the application does not provide what invoked needs.
+func (a *App) validate(invoked any) error {
+	return fx.ValidateApp(append(slices.Clone(a.opts), fx.Invoke(invoked))...)
+}
+
+// Provider returns the name of the function that provides a value of type t, or "fx.Supply"; "" if
+// nothing does.
+func (a *App) Provider(t reflect.Type) string {
+	by := a.events.providerOf(t)
+	if by == "" || a.validate(new(field).demand(t)) != nil { // another type of that name
+		return ""
+	}
+	return by
 }
 
 // Start runs the start hooks of the application in order. If one fails, the stop hooks of those

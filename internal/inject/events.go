@@ -2,6 +2,8 @@ package inject
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -13,8 +15,9 @@ type events struct {
 	mu sync.Mutex
 
 	provided []*fxevent.Provided
-	running  string  // the hook that runs
-	failed   []error // of hooks
+	supplied []string // the names of types
+	running  string   // the hook that runs
+	failed   []error  // of hooks
 }
 
 // LogEvent implements fxevent.Logger.
@@ -24,6 +27,8 @@ func (e *events) LogEvent(event fxevent.Event) {
 	switch event := event.(type) {
 	case *fxevent.Provided:
 		e.provided = append(e.provided, event)
+	case *fxevent.Supplied:
+		e.supplied = append(e.supplied, event.TypeName)
 	case *fxevent.OnStartExecuting:
 		e.running = "start hook of " + owner(event.CallerName)
 	case *fxevent.OnStopExecuting:
@@ -55,15 +60,34 @@ func (e *events) take() (running string, failed []error) {
 	return running, failed
 }
 
-// providerOf returns the constructor that was passed to fx.Provide and returns a di.Provider of f's
-// type, or "".
-func (e *events) providerOf(f *field) string {
+// perCallProviderOf returns the constructor that was passed to fx.Provide and returns a di.Provider
+// of f's type, or "".
+func (e *events) perCallProviderOf(f *field) string {
+	if f.name != "" {
+		return ""
+	}
+	return e.constructorOf("di.Provider[" + Short(f.typ.String()) + "]")
+}
+
+// providerOf returns the constructor of a type with t's name, "fx.Supply" if one is supplied, or "".
+func (e *events) providerOf(t reflect.Type) string {
+	e.mu.Lock()
+	supplied := slices.Contains(e.supplied, t.String())
+	e.mu.Unlock()
+	if supplied {
+		return "fx.Supply"
+	}
+	return e.constructorOf(Short(t.String()))
+}
+
+// constructorOf returns the constructor that was passed to fx.Provide and returns a type with that
+// short name, or "".
+func (e *events) constructorOf(name string) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	want := "di.Provider[" + Short(f.typ.String()) + "]"
 	for _, p := range e.provided {
 		for _, output := range p.OutputTypeNames {
-			if Short(output) == want && f.name == "" {
+			if Short(output) == name {
 				return Short(strings.TrimSuffix(p.ConstructorName, "()"))
 			}
 		}
