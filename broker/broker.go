@@ -51,6 +51,12 @@ type Config struct {
 	// 530. The default is no limit.
 	MaxConnections int
 
+	// ManagementHosts are the host names with which clients may address the management API, in
+	// addition to localhost and addresses such as 127.0.0.1. They are needed behind a proxy or a
+	// tunnel that keeps the name. "*" accepts every name, also that of a web page that has its own
+	// name resolve to 127.0.0.1.
+	ManagementHosts []string
+
 	// TLS configures ListenTLS.
 	TLS *tls.Config
 
@@ -68,6 +74,7 @@ type Broker struct {
 	tls        *tls.Config
 	log        *slog.Logger
 	limits     limits         // of each virtual host
+	allowed    []string       // Config.ManagementHosts
 	serving    sync.WaitGroup // accept loops, connections, and requests to the management API
 
 	mu        sync.Mutex
@@ -87,6 +94,7 @@ func New(cfg Config) *Broker {
 		maxMessage: uint64(cmp.Or(cfg.MaxMessage, defaultMaxMessage)),
 		alarm:      &alarm{limit: cmp.Or(cfg.MaxMemory, defaultMaxMemory)},
 		tls:        cfg.TLS,
+		allowed:    cfg.ManagementHosts,
 		log:        cmp.Or(cfg.Logger, slog.Default()),
 		limits:     limits{conns: cfg.MaxConnections, queues: cfg.MaxQueues},
 		conns:      make(map[*conn]struct{}),

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,9 @@ import (
 // ListenManagement serves the management API over HTTP on addr, "host:port", where port 0 selects a
 // free port. It returns the address that it listens on. The API is the part of RabbitMQ's that
 // clients, their tests and monitoring use, with the same JSON. addr must be on this machine:
-// 127.0.0.1 or ::1. Requests log in as a user of the broker; every user has all permissions.
+// 127.0.0.1 or ::1. Requests log in as a user of the broker; every user has all permissions. A
+// request must address this machine by a name of loopback or of Config.ManagementHosts, and changes
+// that a page of another site requests are refused.
 func (b *Broker) ListenManagement(addr string) (net.Addr, error) {
 	at, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
@@ -104,12 +107,33 @@ func (b *Broker) management() http.Handler {
 		m.Handle(path, b.endpoint(methods))
 	}
 	m.Handle("/", b.endpoint(nil))
+	ownPages := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := b.checkHost(r); err != nil {
+			reply(w, nil, err)
+			return
+		}
+		if err := ownPages.Check(r); err != nil {
+			reply(w, nil, &refusal{http.StatusForbidden, "forbidden", "pages of other sites must not use the management API"})
+			return
+		}
 		if path, slash := strings.CutSuffix(r.URL.EscapedPath(), "/"); slash {
 			r.URL.Path, r.URL.RawPath = strings.TrimSuffix(r.URL.Path, "/"), path
 		}
 		m.ServeHTTP(w, r)
 	})
+}
+
+// checkHost returns an error if the request addresses another machine. A browser sends one to this
+// server if the owner of the name has it resolve to 127.0.0.1.
+func (b *Broker) checkHost(r *http.Request) error {
+	name := mux.HostName(r.Host)
+	if mux.IsLoopback(name) || slices.Contains(b.allowed, "*") ||
+		slices.ContainsFunc(b.allowed, func(host string) bool { return mux.HostName(host) == name }) {
+		return nil
+	}
+	return &refusal{http.StatusMisdirectedRequest, "misdirected_request", fmt.Sprintf("the management API does not answer for the host %q: "+
+		"address it as localhost or 127.0.0.1, or add the name to ManagementHosts of broker.Config or --management-host of gomeko broker", name)}
 }
 
 // endpoint returns the handler of a path with these methods; nil is an unknown path.

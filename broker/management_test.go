@@ -29,7 +29,7 @@ type api struct {
 	uri   string // of the vhost
 	vhost string // as it is in paths
 
-	reason string // sent with each request, unless ""
+	reason, host, site string // sent with each request as X-Reason, Host and Sec-Fetch-Site, unless ""
 }
 
 // eachAPI runs f on the embedded broker's API and on RabbitMQ's.
@@ -50,13 +50,13 @@ func embeddedAPI(t *testing.T) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &api{t, "http://guest:guest@" + http.String(), "amqp://guest:guest@" + amqp.String() + "/embedded", "embedded", ""}
+	return &api{t: t, base: "http://guest:guest@" + http.String(), uri: "amqp://guest:guest@" + amqp.String() + "/embedded", vhost: "embedded"}
 }
 
 func rabbitAPI(t *testing.T) *api {
 	t.Helper()
 	uri := brokertest.RabbitMQ(t)
-	return &api{t, os.Getenv("GOMEKO_RABBITMQ_API"), uri, uri[strings.LastIndex(uri, "/")+1:], ""}
+	return &api{t: t, base: os.Getenv("GOMEKO_RABBITMQ_API"), uri: uri, vhost: uri[strings.LastIndex(uri, "/")+1:]}
 }
 
 // ask sends a request to a path in which VHOST stands for the vhost, and returns the status
@@ -68,8 +68,11 @@ func (a *api) ask(method, path, body string) (int, any) {
 		a.t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	if a.reason != "" {
-		request.Header.Set("X-Reason", a.reason)
+	request.Host = a.host
+	for name, value := range map[string]string{"X-Reason": a.reason, "Sec-Fetch-Site": a.site} {
+		if value != "" {
+			request.Header.Set(name, value)
+		}
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: hosttest.Timeout}
 	response, err := client.Do(request)

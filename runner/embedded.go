@@ -24,9 +24,9 @@ type embedded struct {
 	instead string // the remedy when its port is in use
 }
 
-// newEmbedded returns a broker with the user and the virtual host of u. It does not listen yet.
-func newEmbedded(u *url.URL, n notices) *embedded {
-	cfg := broker.Config{Logger: n.log}
+// brokerOf returns the configuration of a broker with the user and the virtual host of u.
+func brokerOf(u *url.URL) broker.Config {
+	var cfg broker.Config
 	if u.User != nil {
 		password, _ := u.User.Password()
 		cfg.Users = map[string]string{u.User.Username(): password}
@@ -34,6 +34,12 @@ func newEmbedded(u *url.URL, n notices) *embedded {
 	if vhost := strings.TrimPrefix(u.Path, "/"); vhost != "" && vhost != "/" {
 		cfg.VHosts = []string{vhost}
 	}
+	return cfg
+}
+
+// newEmbedded returns a broker that does not listen yet.
+func newEmbedded(cfg broker.Config, n notices) *embedded {
+	cfg.Logger = n.log
 	return &embedded{Broker: broker.New(cfg), notices: n}
 }
 

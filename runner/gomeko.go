@@ -98,7 +98,7 @@ func (c *command) brokerCommand() *cobra.Command {
 
 // serveBroker hosts a broker until ctx ends, and its management API unless that address is "".
 func (c *command) serveBroker(ctx context.Context, address, management string) error {
-	host := newEmbedded(embeddedAt(""), notices{lines: c.err, log: slog.Default()})
+	host := newEmbedded(brokerOf(embeddedAt("")), notices{lines: c.err, log: slog.Default()})
 	host.instead = "use that one, or give another address with --listen"
 	if err := host.listen(address); err != nil {
 		return err

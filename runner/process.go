@@ -63,7 +63,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	broker.Logger = p.log
 	if p.broker == embeddedBroker {
 		u := embeddedAt(p.uri)
-		p.uri, p.host = u.String(), newEmbedded(u, p.notices)
+		p.uri, p.host = u.String(), newEmbedded(brokerOf(u), p.notices)
 		p.host.instead = "omit --broker embedded to use it"
 		if p.lines == nil {
 			p.host.instead = "set Config.Broker to its URI to use it"

@@ -85,7 +85,8 @@ type Config struct {
 // Sockets configures the websockets of a process. Its zero value works.
 type Sockets struct {
 	// Origins are the origins, such as "https://app.example.org", whose pages may open websockets
-	// in addition to pages from the server's own host; "*" allows all. Clients that send no Origin
+	// in addition to pages from the server's own host; "*" allows all. A server on loopback takes
+	// only localhost and addresses such as 127.0.0.1 for its own host. Clients that send no Origin
 	// header are not browsers, and are allowed.
 	Origins []string `yaml:"socket_origins" config:"nonempty"`
 

@@ -198,6 +198,12 @@ func (s *server) Setup(ctx context.Context) (err error) {
 	return err
 }
 
+// onLoopback reports whether the server listens on loopback only.
+func (s *server) onLoopback() bool {
+	at, ok := s.listener.Addr().(*net.TCPAddr)
+	return ok && at.IP.IsLoopback()
+}
+
 // Start begins to answer requests.
 func (s *server) Start(context.Context) error {
 	s.http.BaseContext = func(net.Listener) context.Context { return s.host.Context() } // requests end with it

@@ -317,6 +317,21 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
+// A server on loopback does not take a page for its own because the name of the page's host resolves
+// to 127.0.0.1.
+func TestOriginsOnLoopback(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]int{
+		"localhost:8000": http.StatusSwitchingProtocols, "[::1]:8000": http.StatusSwitchingProtocols, "app.localhost": http.StatusSwitchingProtocols,
+		"evil.example:8000": http.StatusForbidden, "shop.example": http.StatusSwitchingProtocols,
+	} {
+		p := startConfigured(t, service.Config{}, web.Config{Sockets: web.Sockets{Origins: []string{"http://shop.example"}}}, new(Counted))
+		if got := p.handshake(t, http.Header{"Origin": {"http://" + host}, "Host": {host}}); got != want {
+			t.Errorf("%s: got %d, want %d", host, got, want)
+		}
+	}
+}
+
 // teapot is an error with a status.
 type teapot struct{ error }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
+	"github.com/gomeko/gomeko/internal/mux"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -113,13 +114,17 @@ func (ss *socketServer) admit(r *http.Request) (map[string]any, error) {
 	return ss.http.data(r)
 }
 
-// checkOrigin returns an error if the request comes from a page that may not open websockets.
+// checkOrigin returns an error if the request comes from a page that may not open websockets. On
+// loopback, a host with another name can be a foreign page that has its own name resolve to
+// 127.0.0.1.
 func (ss *socketServer) checkOrigin(r *http.Request) error {
 	origin := r.Header.Get("Origin")
 	if origin == "" || slices.Contains(ss.cfg.Origins, "*") || slices.Contains(ss.cfg.Origins, origin) {
 		return nil
 	}
-	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) {
+	u, err := url.Parse(origin)
+	own := err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+	if own && (!ss.http.onLoopback() || mux.IsLoopback(mux.HostName(r.Host))) {
 		return nil
 	}
 	return &Error{

@@ -107,7 +107,8 @@ var purpose = map[string]string{
 // All vectors are replayed; docs/wire/websocket.md lists the outcomes.
 func TestSocketVectors(t *testing.T) {
 	t.Parallel()
-	p := start(t, web.Config{}, new(Vectored))
+	// On loopback, the vectors' host must be named.
+	p := start(t, web.Config{Sockets: web.Sockets{Origins: []string{"http://vec.test"}}}, new(Vectored))
 	data, err := os.ReadFile("testdata/websocket.json")
 	if err != nil {
 		t.Fatal(err)

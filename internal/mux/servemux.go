@@ -1,4 +1,5 @@
-// Package mux has a ServeMux for paths with escaped slashes.
+// Package mux has what the HTTP servers of this module share: a ServeMux for paths with escaped
+// slashes, and the check of a request's host.
 package mux
 
 import (
