@@ -61,6 +61,7 @@ func ownKeys() []key {
 		{"typed_json", honoured, "false", "Writes dates and times, decimals, UUIDs and bytes as kombu 5.3 and later does, `{\"__type__\": …, \"__value__\": …}`. Earlier versions read these as dicts. Both forms are always read.", func(r *reader, v any) error { return truth(&r.cfg.TypedJSON, v) }},
 		{"broadcast_identity", honoured, "", "Identifies this instance in the names of broadcast queues, for example `${HOSTNAME}`. Reliable broadcast handlers need it to find their queue after a restart.", func(r *reader, v any) error { return text(&r.cfg.BroadcastIdentity, v) }},
 		{"web", honoured, "", "The keys of the third table.", (*reader).readSection},
+		{"broker", honoured, "", "The keys of the fourth table, for `gomeko broker`.", (*reader).readSection},
 		{"log_format", honoured, "text", "`text` or `json`. The flag `--log-format` overrides it.", readLogFormat},
 	}
 }

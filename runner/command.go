@@ -90,7 +90,7 @@ func (c *command) begin(cmd *cobra.Command, _ []string) error {
 func (c *command) configuration() (*settings, error) {
 	s, err := load(c.config)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	for _, warning := range s.cfg.Warnings {
 		say(c.err, "warning: %s", warning)

@@ -1,11 +1,7 @@
 package runner
 
 import (
-	"context"
-	"fmt"
-	"log/slog"
 	"net"
-	"os/signal"
 	"runtime/debug"
 	"time"
 
@@ -75,42 +71,4 @@ func listening() bool {
 	}
 	_ = conn.Close()
 	return true
-}
-
-func (c *command) brokerCommand() *cobra.Command {
-	var address, management string
-	cmd := &cobra.Command{
-		Use:   "broker",
-		Short: "Run a broker in memory, for development and tests",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			surviveReaders()
-			ctx, stop := signal.NotifyContext(cmd.Context(), stopSignals()...)
-			defer stop()
-			return c.serveBroker(ctx, address, management)
-		},
-	}
-	cmd.Flags().StringVar(&address, "listen", brokerAddress, "`ADDRESS` to listen on")
-	cmd.Flags().StringVar(&management, "management", "", "`ADDRESS` to serve RabbitMQ's management API on, such as "+managementAddress)
-	cmd.AddCommand(c.statusCommand())
-	return cmd
-}
-
-// serveBroker hosts a broker until ctx ends, and its management API unless that address is "".
-func (c *command) serveBroker(ctx context.Context, address, management string) error {
-	host := newEmbedded(brokerOf(embeddedAt("")), notices{lines: c.err, log: slog.Default()})
-	host.instead = "use that one, or give another address with --listen"
-	if err := host.listen(address); err != nil {
-		return err
-	}
-	defer host.stop()
-	if management != "" {
-		bound, err := host.ListenManagement(management)
-		if err != nil {
-			return fmt.Errorf("embedded %w", err)
-		}
-		say(c.err, "management API on http://%s", bound)
-	}
-	<-ctx.Done()
-	return nil
 }

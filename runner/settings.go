@@ -20,8 +20,9 @@ const (
 
 // settings are a configuration file, as the packages of services take it.
 type settings struct {
-	cfg *config.Config
-	web web.Config // the key gomeko.web
+	cfg        *config.Config
+	web        web.Config     // the key gomeko.web
+	brokerKeys brokerSettings // the key gomeko.broker
 }
 
 // load reads a configuration file. Without one, every key has its default.
@@ -31,7 +32,7 @@ func load(file string) (*settings, error) {
 	if file == "" {
 		s.cfg, err = config.Parse(nil, os.LookupEnv)
 	} else {
-		s.cfg, err = config.Load(file, config.Section{Key: "web", Into: &s.web})
+		s.cfg, err = config.Load(file, config.Section{Key: "web", Into: &s.web}, config.Section{Key: "broker", Into: &s.brokerKeys})
 	}
 	return s, err
 }

@@ -1,0 +1,227 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/gomeko/gomeko/broker"
+)
+
+// brokerSettings are the keys under gomeko.broker, for gomeko broker. Flags override some of them.
+type brokerSettings struct {
+	Listen          string                `yaml:"listen"` // none disables it
+	Management      string                `yaml:"management"`
+	ManagementHosts []string              `yaml:"management_hosts"`
+	Users           map[string]brokerUser `yaml:"users"`
+	VHosts          []string              `yaml:"vhosts"`
+	TLSListen       string                `yaml:"tls_listen"`
+	TLSCert         string                `yaml:"tls_cert"`
+	TLSKey          string                `yaml:"tls_key"`
+	TLSCA           string                `yaml:"tls_ca"`
+	Heartbeat       time.Duration         `yaml:"heartbeat" config:"none"`
+	MaxMessage      int64                 `yaml:"max_message" config:"positive"`
+	MaxMemory       int64                 `yaml:"max_memory" config:"positive"`
+	MaxQueues       int                   `yaml:"max_queues" config:"positive"`
+	MaxConnections  int                   `yaml:"max_connections" config:"positive"`
+}
+
+// A brokerUser is a user in brokerSettings.
+type brokerUser struct {
+	Password string `yaml:"password"`
+}
+
+// noListener is the value of brokerSettings.Listen for a broker with TLS only.
+const noListener = "none"
+
+// named returns the names of a key in messages: in the file, and its flag.
+func named(key string) string {
+	name := "gomeko.broker." + key
+	if key == "users" {
+		return name
+	}
+	return name + " (--" + strings.TrimSuffix(strings.ReplaceAll(key, "_", "-"), "s") + ")"
+}
+
+// mistakes returns the mistakes in the settings, which the flags have overridden.
+func (s *brokerSettings) mistakes() []error {
+	var all []error
+	add := func(key, format string, args ...any) {
+		all = append(all, fmt.Errorf("%s: "+format, append([]any{named(key)}, args...)...))
+	}
+	for key, address := range map[string]string{"listen": s.Listen, "tls_listen": s.TLSListen, "management": s.Management} {
+		if _, _, err := net.SplitHostPort(address); err != nil && address != "" && (key != "listen" || address != noListener) {
+			add(key, "must be host:port, as in 127.0.0.1:5672, not %q", address)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Users)) {
+		switch {
+		case name == "":
+			add("users", "a user must have a name")
+		case s.Users[name].Password == "":
+			add("users", "%s must have a password", name)
+		}
+	}
+	if slices.Contains(s.VHosts, "") {
+		add("vhosts", "a virtual host must have a name")
+	}
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		add("tls_cert", "must be given together with %s", named("tls_key"))
+	}
+	if (s.TLSListen == "") != (s.TLSCert == "") {
+		add("tls_cert", "must be given together with %s", named("tls_listen"))
+	}
+	if s.TLSCA != "" && s.TLSListen == "" {
+		add("tls_ca", "has no effect without %s", named("tls_listen"))
+	}
+	if s.Listen == noListener && s.TLSListen == "" {
+		add("listen", "none needs %s: the broker would listen nowhere", named("tls_listen"))
+	}
+	if len(s.ManagementHosts) > 0 && s.Management == "" {
+		add("management_hosts", "has no effect without %s", named("management"))
+	}
+	slices.SortFunc(all, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	return all
+}
+
+// config returns the configuration of the broker.
+func (s *brokerSettings) config() (broker.Config, error) {
+	cfg := broker.Config{
+		VHosts: s.VHosts, Heartbeat: s.Heartbeat, MaxMessage: s.MaxMessage, MaxMemory: s.MaxMemory,
+		MaxQueues: s.MaxQueues, MaxConnections: s.MaxConnections, ManagementHosts: s.ManagementHosts,
+	}
+	if len(s.Users) > 0 {
+		cfg.Users = make(map[string]string, len(s.Users))
+		for name, user := range s.Users {
+			cfg.Users[name] = user.Password
+		}
+	}
+	if s.TLSListen == "" {
+		return cfg, nil
+	}
+	cert, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+	if err != nil {
+		return cfg, fmt.Errorf("%s and %s: must name PEM files of a certificate and its private key: %w", named("tls_cert"), named("tls_key"), err)
+	}
+	cfg.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	if s.TLSCA == "" {
+		return cfg, nil
+	}
+	pem, err := os.ReadFile(s.TLSCA)
+	if err != nil {
+		return cfg, fmt.Errorf("%s: %w", named("tls_ca"), err)
+	}
+	cfg.TLS.ClientCAs, cfg.TLS.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+	if !cfg.TLS.ClientCAs.AppendCertsFromPEM(pem) {
+		return cfg, fmt.Errorf("%s: %s has no certificate in PEM", named("tls_ca"), s.TLSCA)
+	}
+	return cfg, nil
+}
+
+func (c *command) brokerCommand() *cobra.Command {
+	var given brokerSettings
+	cmd := &cobra.Command{
+		Use:   "broker",
+		Short: "Run a broker in memory, for development and tests",
+		Long: "Run a broker in memory, for development and tests.\n\n" +
+			"Users, virtual hosts, TLS and limits are the keys of gomeko.broker in the file of --config; flags override\n" +
+			"them. Without users in the file, the user is guest, with the password guest, from this machine only.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			s, err := c.configuration()
+			given.override(&s.brokerKeys, cmd.Flags())
+			if err := errors.Join(append([]error{err}, s.brokerKeys.mistakes()...)...); err != nil {
+				return err
+			}
+			return c.serveBroker(ctx, &s.brokerKeys)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&given.Listen, "listen", brokerAddress, "`ADDRESS` to listen on, or none with --tls-listen")
+	flags.StringVar(&given.Management, "management", "", "`ADDRESS` to serve RabbitMQ's management API on, such as "+managementAddress)
+	flags.StringArrayVar(&given.ManagementHosts, "management-host", nil, "`NAME` under which the management API is addressed, in addition to those of this machine; may be repeated")
+	flags.StringArrayVar(&given.VHosts, "vhost", nil, "`NAME` of a virtual host, in addition to /; may be repeated")
+	flags.StringVar(&given.TLSListen, "tls-listen", "", "`ADDRESS` to listen on with TLS, such as 0.0.0.0:5671")
+	flags.StringVar(&given.TLSCert, "tls-cert", "", "PEM `FILE` of the certificate chain for --tls-listen")
+	flags.StringVar(&given.TLSKey, "tls-key", "", "PEM `FILE` of the certificate's private key")
+	flags.StringVar(&given.TLSCA, "tls-ca", "", "PEM `FILE` of the authorities of clients' certificates, which are then required")
+	cmd.AddCommand(c.statusCommand())
+	return cmd
+}
+
+// override stores the values of the flags that are given in s.
+func (given *brokerSettings) override(s *brokerSettings, flags *pflag.FlagSet) {
+	for flag, set := range map[string]func(){
+		"listen":          func() { s.Listen = given.Listen },
+		"management":      func() { s.Management = given.Management },
+		"management-host": func() { s.ManagementHosts = given.ManagementHosts },
+		"vhost":           func() { s.VHosts = given.VHosts },
+		"tls-listen":      func() { s.TLSListen = given.TLSListen },
+		"tls-cert":        func() { s.TLSCert = given.TLSCert },
+		"tls-key":         func() { s.TLSKey = given.TLSKey },
+		"tls-ca":          func() { s.TLSCA = given.TLSCA },
+	} {
+		if flags.Changed(flag) {
+			set()
+		}
+	}
+	s.Listen = cmp.Or(s.Listen, brokerAddress)
+}
+
+// serveBroker hosts a broker and its management API until ctx ends.
+func (c *command) serveBroker(ctx context.Context, s *brokerSettings) error {
+	cfg, err := s.config()
+	if err != nil {
+		return err
+	}
+	host := newEmbedded(cfg, notices{lines: c.err, log: slog.Default()})
+	host.instead = "use that one, or give another address with --listen"
+	if err := host.open(s); err != nil {
+		_ = host.Close(ctx)
+		return err
+	}
+	defer host.stop()
+	<-ctx.Done()
+	return nil
+}
+
+// open opens the ports of the broker and of its management API.
+func (e *embedded) open(s *brokerSettings) error {
+	if s.Listen != noListener {
+		if err := e.listen(s.Listen); err != nil {
+			return err
+		}
+	}
+	if s.TLSListen != "" {
+		bound, err := e.ListenTLS(s.TLSListen)
+		if err != nil {
+			return fmt.Errorf("embedded %w", err)
+		}
+		e.line("embedded broker on %s with TLS, in memory: messages are gone when it stops", bound)
+	}
+	if s.Management != "" {
+		bound, err := e.ListenManagement(s.Management)
+		if err != nil {
+			return fmt.Errorf("embedded %w", err)
+		}
+		e.line("management API on http://%s", bound)
+	}
+	return nil
+}
