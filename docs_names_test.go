@@ -154,7 +154,7 @@ var foreignWords = map[string]string{
 	"a value of AMQP_SSL":                "CERT_NONE",
 	"what show-config does not show":     "access_key api_key encryption_key private_key secret_key signing_key",
 	"RabbitMQ's management API":          "message_stats",
-	"Go, its tests, and other libraries": "TestMain float64 goleak",
+	"Go, its tests, and other libraries": "MarshalJSON TestMain defer float64 goleak",
 }
 
 // A vocabulary is what pages may name.

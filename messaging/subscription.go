@@ -89,11 +89,17 @@ func (s *subscriber) Start(ctx context.Context) (err error) {
 		Queue:    s.Queue,
 		Prefetch: s.row.Workers(), // other processes may have workers for further messages
 		Args:     s.args,
-		Handle: func(d *transport.Delivery) {
-			s.row.Go(func(ctx context.Context) { s.settle(d, s.handle(ctx, d)) })
-		},
+		Handle:   func(d *transport.Delivery) { s.row.Go(func(ctx context.Context) { s.deliver(ctx, d) }) },
 	})
 	return err
+}
+
+// deliver handles a message and settles it, however that ends: code of the service may end the
+// goroutine.
+func (s *subscriber) deliver(ctx context.Context, d *transport.Delivery) {
+	var err error = &unreadableError{service.ErrExited, d.Body}
+	defer func() { s.settle(d, err) }()
+	err = s.handle(ctx, d)
 }
 
 // handle reads a message and runs its call. The error is an [*unreadableError] if there was no

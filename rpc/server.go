@@ -90,7 +90,20 @@ type request struct {
 func (s *server) answer(ctx context.Context, d *transport.Delivery, from *consumer) {
 	r := &request{Delivery: d, consumer: from}
 	defer from.done(r)
+	settled := false
+	defer func() {
+		if !settled { // code of the service has ended the goroutine, such as a MarshalJSON
+			s.log(d).Error("result cannot be sent", "err", service.ErrExited)
+			s.settle(ctx, r, nil, service.ErrExited)
+		}
+	}()
 	result, err := s.run(ctx, r)
+	s.settle(ctx, r, result, err)
+	settled = true
+}
+
+// settle sends the outcome of a call to its caller, and acknowledges the request.
+func (s *server) settle(ctx context.Context, r *request, result any, err error) {
 	if errors.Is(err, service.ErrStopped) || errors.Is(err, errNotAcked) {
 		r.Reject(true)
 		return

@@ -15,6 +15,10 @@ var (
 	// was stopped or killed. A Start that was interrupted returns it too.
 	ErrStopped = errors.New("container stopped")
 
+	// ErrExited is the error of a call whose method, or a middleware, ended its goroutine, as
+	// t.FailNow does.
+	ErrExited = errors.New("the goroutine of the call was ended: runtime.Goexit")
+
 	// ErrReturned is the cause (context.Cause) with which the context of a call ends when its
 	// method has returned in time. Goroutines that the method has left running can tell it from a
 	// cancellation.

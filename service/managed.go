@@ -61,9 +61,12 @@ func (c *Container) stopOne(ctx context.Context, e *managed) <-chan error {
 		return done
 	}
 	go func() {
-		err := s.Stop(ctx)
-		c.advance(e, ending, ended)
-		done <- err
+		err := ErrExited // unless Stop returns
+		defer func() {
+			c.advance(e, ending, ended)
+			done <- err
+		}()
+		err = s.Stop(ctx)
 	}()
 	return done
 }

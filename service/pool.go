@@ -38,6 +38,33 @@ func (p *pool) run(t task) {
 	next <- t
 }
 
+// apart runs fn in another goroutine, and returns when it has ended. The error says that fn panicked
+// or ended the goroutine.
+func (p *pool) apart(fn func()) error {
+	a := &aside{fn: fn, err: ErrExited, done: make(chan struct{})}
+	p.run(a)
+	<-a.done
+	return a.err
+}
+
+// An aside is a function that apart runs.
+type aside struct {
+	fn   func()
+	err  error
+	done chan struct{} // closed when err is set
+}
+
+func (a *aside) work(*string) {
+	defer close(a.done)
+	defer func() {
+		if p := recover(); p != nil {
+			a.err = panicked(p)
+		}
+	}()
+	a.fn()
+	a.err = nil
+}
+
 // loop is one of the goroutines.
 func (p *pool) loop(t task) {
 	number, next := goroutine(), make(chan task, 1)

@@ -32,6 +32,7 @@ type Row struct {
 	method    *method       // set by Bind
 	prefix    string        // of the ids of its calls
 	run       Runner        // the method in its middleware
+	wrapped   bool          // there is middleware
 }
 
 // Bind binds the row's method to a signature, "name" or "name(a, b=1, *rest, c, **opts)" as Python

@@ -33,6 +33,7 @@ var middlewareType = reflect.TypeFor[Middleware]()
 //
 //   - a *[signature.Error] if the arguments do not fit; the method was not run
 //   - a *[PanicError] if the method panicked
+//   - [ErrExited] if the method or a middleware ended its goroutine; it runs in another one than Run
 //   - [ErrTimeout] if ctx, the request's Limit or the row's timeout has ended; the method may still run,
 //     and keeps its worker until it returns, but its result is dropped
 //   - [ErrStopped] if the container was killed
@@ -144,7 +145,13 @@ func (c *run) work() (result any, err error) {
 			return nil, err
 		}
 	}
-	return c.row.run(c)
+	if !c.row.wrapped {
+		return c.row.run(c)
+	}
+	if ended := c.row.container.pool.apart(func() { result, err = c.row.run(c) }); ended != nil {
+		return nil, ended
+	}
+	return result, err
 }
 
 // acquire waits for the workers of a call that begins, first for the row's: while it waits for
@@ -215,6 +222,7 @@ func (c *run) release() {
 // chain returns the method in the middleware.
 func (r *Row) chain(middleware []Middleware) Runner {
 	next := Runner(r.limited)
+	r.wrapped = len(middleware) > 0
 	for _, m := range slices.Backward(middleware) {
 		next = m(next)
 	}
@@ -224,9 +232,8 @@ func (r *Row) chain(middleware []Middleware) Runner {
 // errDetached is the error of a middleware that did not derive its context from the call's.
 var errDetached = errors.New("the context of the call was lost: a middleware must derive its context from the one it got")
 
-// limited runs the method until ctx or the row's timeout ends. A method that cannot run out of time
-// runs in this goroutine. Any other runs in a further goroutine, so that the call can end before
-// it.
+// limited runs the method until ctx or the row's timeout ends. It runs in a further goroutine, so
+// that the call can end before it, and so that the method may end its goroutine.
 func (r *Row) limited(ctx context.Context) (any, error) {
 	c, _ := ctx.Value(runKey{}).(*run)
 	if c == nil || c.row != r {
@@ -240,12 +247,12 @@ func (r *Row) limited(ctx context.Context) (any, error) {
 		ctx, cancel = context.WithTimeout(ctx, r.timeout)
 		defer cancel()
 	}
-	if !c.bounded && ctx.Done() == c.Done() {
-		defer c.release()
-		return c.invoke(ctx)
-	}
 	a := &attempt{run: c, ctx: ctx, done: make(chan struct{}, 1)}
 	r.container.pool.run(a)
+	if !c.bounded && ctx.Done() == c.Done() { // it ends with the container, which waits for the method
+		<-a.done
+		return a.result, a.err
+	}
 	select {
 	case <-a.done:
 		return a.result, a.err
@@ -272,13 +279,10 @@ type attempt struct {
 	err    error
 }
 
-// errExited is the error of a method that ended its goroutine, as t.FailNow does.
-var errExited = errors.New("the method ended its goroutine: runtime.Goexit")
-
 // work runs the method and keeps the worker until it has returned. It implements task.
 func (a *attempt) work(goroutine *string) {
 	a.goroutine.Store(goroutine)
-	a.err = errExited // unless it returns
+	a.err = ErrExited // unless it returns
 	defer func() {
 		a.run.release()
 		a.done <- struct{}{}
@@ -387,13 +391,27 @@ func (c *run) report(err error) {
 	if d := &c.row.container.drain; d.stopping.Load() && !errors.Is(err, ErrStopped) {
 		d.finished.Add(1)
 	}
-	level, cause := slog.LevelError, context.Cause(c)
-	switch {
-	case err == nil:
-		level = slog.LevelDebug
-	case Expected(err), errors.Is(err, ErrTimeout) && (Expected(cause) || errors.Is(cause, context.Canceled)): // the caller has gone
-		level = slog.LevelWarn
+	if err == nil {
+		c.log(slog.LevelDebug, "call done", nil)
+		return
 	}
+	// The methods of an error are the service's code.
+	ended := c.row.container.pool.apart(func() { c.log(c.level(err), "call failed", err) })
+	if ended != nil {
+		c.log(slog.LevelError, "call failed", fmt.Errorf("%T, which cannot be logged: %w", err, ended))
+	}
+}
+
+// level returns the level at which a failure is logged.
+func (c *run) level(err error) slog.Level {
+	cause := context.Cause(c)
+	if Expected(err) || errors.Is(err, ErrTimeout) && (Expected(cause) || errors.Is(cause, context.Canceled)) { // the caller has gone
+		return slog.LevelWarn
+	}
+	return slog.LevelError
+}
+
+func (c *run) log(level slog.Level, message string, err error) {
 	logger := c.row.container.logger
 	if !logger.Enabled(c, level) {
 		return
@@ -405,16 +423,14 @@ func (c *run) report(err error) {
 		slog.String("call_id", c.call.ID),
 		slog.Duration("duration", time.Since(c.began)),
 	)
-	if err == nil {
-		logger.LogAttrs(c, level, "call done", attrs...)
-		return
+	if err != nil {
+		attrs = append(attrs, slog.Any("err", err))
+		var p *PanicError
+		if errors.As(err, &p) {
+			attrs = append(attrs, slog.String("stack", string(p.Stack)))
+		}
 	}
-	attrs = append(attrs, slog.Any("err", err))
-	var p *PanicError
-	if errors.As(err, &p) {
-		attrs = append(attrs, slog.String("stack", string(p.Stack)))
-	}
-	logger.LogAttrs(c, level, "call failed", attrs...)
+	logger.LogAttrs(c, level, message, attrs...)
 }
 
 type runKey struct{}

@@ -163,26 +163,6 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-func TestGoexit(t *testing.T) {
-	t.Parallel()
-	_, all := start(t, service.Config{MaxWorkers: 1}, &Work{Func: func(context.Context) (any, error) {
-		runtime.Goexit()
-		return nil, nil
-	}})
-	if _, err := all.fire(t.Context(), "work.limited"); err == nil || !strings.Contains(err.Error(), "Goexit") {
-		t.Errorf("got %v, want it said that the method ended its goroutine", err)
-	}
-	ended := make(chan struct{})
-	go func() { // without a limit the method runs in the caller's goroutine
-		defer close(ended)
-		_, _ = all.fire(context.Background(), "work.do")
-	}()
-	<-ended
-	if _, err := all.fire(t.Context(), "work.limited"); err == nil { // the worker is free again
-		t.Error("got nil, want an error")
-	}
-}
-
 func TestWorkersAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

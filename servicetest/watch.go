@@ -50,8 +50,8 @@ func (h *Host) Watch(row string) (next func() Outcome) {
 	}
 }
 
-// errPanicked is recorded for a call in which a middleware panicked.
-var errPanicked = errors.New("a middleware panicked")
+// errPanicked is recorded for a call in which a middleware panicked or ended its goroutine.
+var errPanicked = errors.New("a middleware panicked or called runtime.Goexit")
 
 // observe is the outermost middleware.
 func (h *Host) observe(next service.Runner) service.Runner {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -57,6 +58,7 @@ func TestOutcome(t *testing.T) {
 		log       string
 	}{
 		{"error", "Plain", func(context.Context) error { return errors.New("out of order") }, "out of order"},
+		{"exit", "Plain", func(context.Context) error { runtime.Goexit(); return nil }, "runtime.Goexit"},
 		{"panic", "Plain", func(context.Context) error { panic("the rope tore") }, "the rope tore"},
 		{"timeout", "Limited", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, "level=ERROR"},
 	} {

@@ -137,7 +137,27 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.limitBody(w, r)
+	returned := false
+	defer func() {
+		if !returned {
+			s.exited(x, r, recover())
+		}
+	}()
 	s.root.ServeHTTP(x, r)
+	returned = true
+}
+
+// exited answers a request whose handler has panicked with p or, if that is nil, has ended its
+// goroutine. net/http logs the first and is silent about the second.
+func (s *server) exited(x *responseWriter, r *http.Request, p any) {
+	if p != nil {
+		panic(p)
+	}
+	s.log.Error("request failed", "request_id", x.id[0], "err", service.ErrExited)
+	if x.status == 0 {
+		s.fail(x, r, newError(service.ErrExited, x.id[0]))
+		x.Flush()
+	}
 }
 
 // requestID returns the id that the client sent, if it is short and plain, or a new one.

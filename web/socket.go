@@ -96,9 +96,13 @@ func (s *Socket) handle(ctx context.Context, frame []byte) error {
 		return nil
 	}
 	s.server.host.Go(func(context.Context) {
-		s.out.sendResult(ctx, s.call(ctx, row, r, malformed))
-		s.out.endCall()
-		<-turn
+		answer := errorFrame(r.id, publicError("", service.ErrExited)) // unless call returns
+		defer func() {
+			s.out.sendResult(ctx, answer)
+			s.out.endCall()
+			<-turn
+		}()
+		answer = s.call(ctx, row, r, malformed)
 	})
 	return nil
 }
