@@ -92,7 +92,6 @@ func New(cfg Config) *Broker {
 		began:      time.Now(),
 		heartbeat:  max(cmp.Or(cfg.Heartbeat, defaultHeartbeat), 0),
 		maxMessage: uint64(cmp.Or(cfg.MaxMessage, defaultMaxMessage)),
-		alarm:      &alarm{limit: cmp.Or(cfg.MaxMemory, defaultMaxMemory)},
 		tls:        cfg.TLS,
 		allowed:    cfg.ManagementHosts,
 		log:        cmp.Or(cfg.Logger, slog.Default()),
@@ -101,6 +100,7 @@ func New(cfg Config) *Broker {
 		users:      make(map[string]secret),
 		vhosts:     make(map[string]*vhost),
 	}
+	b.alarm = newAlarm(cmp.Or(cfg.MaxMemory, defaultMaxMemory), int64(b.maxMessage))
 	users := cfg.Users
 	if len(users) == 0 {
 		users = map[string]string{"guest": "guest"}

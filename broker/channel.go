@@ -6,7 +6,7 @@ import (
 
 // A channel is a channel of a connection. The reader of its connection handles its frames; the
 // readers of other connections deliver to it. The vhost's mutex guards it, except for the
-// publishing that is being read.
+// publishing that is being read and the parked frames.
 type channel struct {
 	conn  *conn
 	vhost *vhost
@@ -16,6 +16,7 @@ type channel struct {
 	closing    bool // a channel.close was sent
 	lastQueue  string
 	publishing publishing
+	parking    parking
 
 	confirming bool   // confirm.select was sent
 	published  uint64 // publishings since then
@@ -35,7 +36,7 @@ type channel struct {
 func newChannel(c *conn, id uint16) *channel {
 	return &channel{
 		conn: c, vhost: c.vhost, out: c.out, id: id,
-		unsettled: newDeliveries(),
+		unsettled: newDeliveries(&c.holding),
 		consumers: make(map[string]*consumer),
 	}
 }
@@ -167,6 +168,7 @@ func (ch *channel) end() {
 func (ch *channel) fail(e *exception) {
 	ch.conn.log.Warn("closing a channel", "channel", ch.id, "reply", e.text, "method", e.method)
 	ch.confirmPublished()
+	ch.admit()
 	ch.vhost.lock()
 	defer ch.vhost.unlock()
 	release(ch)
@@ -191,6 +193,7 @@ func release(channels ...*channel) {
 		ch.undo()
 		ch.requeue(ch.unsettled.takeAll())
 		ch.publishing = publishing{}
+		ch.dropParked()
 	}
 	for _, q := range left {
 		q.pump()

@@ -52,12 +52,17 @@ type conn struct {
 	vhost        *vhost        // nil until the connection is open
 	channelMax   int
 	frameMax     uint32
-	blocked      atomic.Bool         // by the alarm, while it publishes
+	blocked      atomic.Bool         // publishings wait while the memory alarm is on
+	parked       int64               // bytes of parked frames
+	holding      atomic.Int64        // memory of the deliveries that the client has not settled
+	borrowed     int64               // memory of what it published during the alarm, less what it settled; under vhost.mu
+	woken        chan struct{}       // receives when parked frames may be handled; capacity 1
 	channels     map[uint16]*channel // changed only by the reader, under vhost.mu
 	unconfirmed  []*channel          // channels with publishings to confirm before the reader waits
 
-	mu      sync.Mutex
-	closing time.Time // when the client must confirm our connection.close; zero if none was sent
+	mu          sync.Mutex
+	closing     time.Time // when the client must confirm our connection.close; zero if none was sent
+	interrupted bool      // the read deadline was set to wake the reader
 }
 
 func newConn(b *Broker, nc net.Conn) *conn {
@@ -67,6 +72,7 @@ func newConn(b *Broker, nc net.Conn) *conn {
 		log:      b.log.With("peer", nc.RemoteAddr().String()),
 		out:      newOutbox(nc),
 		beat:     make(chan time.Duration, 1),
+		woken:    make(chan struct{}, 1),
 		channels: make(map[uint16]*channel),
 	}
 	c.frames = frame.NewReader(c)
@@ -150,18 +156,47 @@ func (c *conn) next() error {
 }
 
 // Read reads from the socket for the frame reader, which calls it when its buffer is empty. Read
-// first sends the outstanding confirms and sets a new deadline.
+// first handles the parked frames, sends the outstanding confirms and sets a new deadline. It starts
+// again when it is woken.
 func (c *conn) Read(p []byte) (int, error) {
-	c.confirm()
+	for {
+		c.unpark()
+		c.confirm()
+		c.setDeadline()
+		n, err := c.nc.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !c.isInterrupted() {
+			return n, err
+		}
+	}
+}
+
+// past is a deadline that interrupts a read.
+var past = time.Unix(1, 0)
+
+func (c *conn) setDeadline() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
+	case c.interrupted: // after unpark: the read returns at once
 	case !c.closing.IsZero():
 		c.nc.SetReadDeadline(c.closing)
 	case c.vhost != nil && c.heartbeat > 0: // the handshake has its own limit
 		c.nc.SetReadDeadline(time.Now().Add(2 * c.heartbeat))
 	}
-	c.mu.Unlock()
-	return c.nc.Read(p)
+}
+
+// isInterrupted reports whether a read ended because the reader was woken.
+func (c *conn) isInterrupted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.interrupted {
+		return false
+	}
+	c.interrupted = false
+	if c.closing.IsZero() {
+		c.nc.SetReadDeadline(time.Time{})
+	}
+	return true
 }
 
 // explain replaces a time-out by its meaning.
@@ -189,6 +224,7 @@ func (c *conn) handleConnection(f frame.Frame) error {
 	}
 	switch m.(type) {
 	case *frame.ConnectionClose:
+		c.waitParked(c.mayDrop)
 		c.out.last(&frame.ConnectionCloseOk{})
 		return errOver
 	case *frame.ConnectionUpdateSecret: // of tokens; a password does not expire
@@ -220,15 +256,28 @@ func (c *conn) handleClosing(f frame.Frame) error {
 func (c *conn) handleChannel(f frame.Frame) error {
 	ch := c.channels[f.Channel]
 	var m frame.Method
-	var err error
 	if f.Type == frame.TypeMethod {
+		var err error
 		if m, err = c.frames.Method(f.Payload); err != nil {
 			return err
 		}
 	}
-	if _, isPublish := m.(*frame.BasicPublish); isPublish {
-		c.waitMemory()
+	if ch != nil && c.park(ch, f, &m) {
+		return nil
 	}
+	if ch != nil && len(ch.parking.frames) > 0 {
+		ch.overtake(m)
+	}
+	if e := c.dispatch(ch, f, m); e != nil {
+		return e
+	}
+	return nil
+}
+
+// dispatch hands a frame to its channel, which is nil if it is not open. It closes the channel for a
+// mistake in it, and returns the exception that ends the connection.
+func (c *conn) dispatch(ch *channel, f frame.Frame, m frame.Method) *exception {
+	var err error
 	switch _, isOpen := m.(*frame.ChannelOpen); {
 	case isOpen && ch == nil:
 		err = c.openChannel(f.Channel)
@@ -244,7 +293,7 @@ func (c *conn) handleChannel(f frame.Frame) error {
 	}
 	e := asException(err)
 	if e == nil {
-		return err
+		return nil
 	}
 	if e.method == 0 && m != nil {
 		e.method = m.ID()
@@ -254,34 +303,6 @@ func (c *conn) handleChannel(f frame.Frame) error {
 	}
 	ch.fail(e)
 	return nil
-}
-
-// waitMemory blocks a publishing client while messages exceed the memory limit. It sends
-// connection.blocked if the client supports it.
-func (c *conn) waitMemory() {
-	cleared := c.broker.alarm.wait()
-	if cleared == nil {
-		return
-	}
-	c.confirm()
-	c.blocked.Store(true)
-	defer c.blocked.Store(false)
-	c.log.Warn("publisher blocked: messages exceed the memory limit", "limit", c.broker.alarm.limit)
-	tell, _ := c.capabilities.Get("connection.blocked")
-	if tell == true {
-		c.out.method(0, &frame.ConnectionBlocked{Reason: "low on memory"})
-	}
-	for cleared != nil {
-		select {
-		case <-cleared:
-			cleared = c.broker.alarm.wait()
-		case <-c.out.gone:
-			return
-		}
-	}
-	if tell == true {
-		c.out.method(0, &frame.ConnectionUnblocked{})
-	}
 }
 
 func (c *conn) openChannel(id uint16) error {
@@ -350,6 +371,12 @@ func (c *conn) release() {
 		return
 	}
 	c.confirm()
+	for _, ch := range c.channels {
+		ch.admit()
+	}
+	if c.blocked.Swap(false) {
+		c.broker.alarm.unblock(c)
+	}
 	c.vhost.lock()
 	defer c.vhost.unlock()
 	release(slices.Collect(maps.Values(c.channels))...)

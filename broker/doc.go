@@ -39,10 +39,12 @@
 // # Limits
 //
 // A client that does not read does not delay other clients: its deliveries stay in their queues,
-// and its requests wait. When the messages of all queues exceed Config.MaxMemory, the broker sends
-// connection.blocked to publishing clients and stops reading from them until an eighth of the
-// memory is free. As with RabbitMQ, a client should therefore consume and publish on different
-// connections. Passwords are stored as salted hashes.
+// and its requests wait. When the messages of all queues exceed Config.MaxMemory, publishings wait
+// until an eighth of the memory is free, and their clients receive connection.blocked. Unlike
+// RabbitMQ, the broker handles everything else of a blocked client: other channels, and on the
+// channel of the publishing acknowledgements and cancels. It accepts what helps to free memory:
+// publishings to consumers that can take them, and those of clients that hold deliveries, about as
+// many bytes as they hold. Passwords are stored as salted hashes.
 //
 // # Management
 //

@@ -104,7 +104,7 @@ func (b *Broker) node() nodeJSON {
 	return nodeJSON{
 		Name: nodeName, Type: "ram", Running: true, Partitions: []string{},
 		Uptime: time.Since(b.began).Milliseconds(), Processors: runtime.GOMAXPROCS(0),
-		Memory: b.alarm.used.Load(), MemoryLimit: b.alarm.limit, MemoryAlarm: b.alarm.isOn(),
+		Memory: b.alarm.total(), MemoryLimit: b.alarm.limit, MemoryAlarm: b.alarm.isOn(),
 	}
 }
 

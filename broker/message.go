@@ -40,15 +40,18 @@ const messageMemory = 200
 // hold counts a place that holds the message, and the message's memory at the first.
 func (m *message) hold(a *alarm) {
 	if m.held++; m.held == 1 {
-		a.add(int64(len(m.content) + messageMemory))
+		a.add(m.memory())
 	}
 }
 
 func (m *message) release(a *alarm) {
 	if m.held--; m.held == 0 {
-		a.add(-int64(len(m.content) + messageMemory))
+		a.add(-m.memory())
 	}
 }
+
+// memory returns about how much memory the message takes.
+func (m *message) memory() int64 { return int64(len(m.content) + messageMemory) }
 
 // priority returns the priority of the message in a queue whose highest is most.
 func (m *message) priority(most uint8) uint8 {

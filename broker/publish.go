@@ -124,6 +124,11 @@ func (ch *channel) finish(p publishing) error {
 	if len(properties) != p.split || m.copies != nil {
 		m = newMessage(m.exchange, m.key, m.copies, properties, m.body())
 	}
+	if v.alarm.isOn() {
+		ch.conn.borrowed += m.memory()
+	} else {
+		ch.conn.borrowed = 0
+	}
 	ch.emit(routed{message: m, ttl: ttl, mandatory: p.method.Mandatory, queues: v.route(ex, m)})
 	return nil
 }

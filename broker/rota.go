@@ -41,6 +41,11 @@ func (k *rank) turn() *consumer {
 	return nil
 }
 
+// canTake reports whether a consumer can take a message.
+func (r *rota) canTake() bool {
+	return slices.ContainsFunc(r.ranks, func(k *rank) bool { return slices.ContainsFunc(k.waiting, (*consumer).ready) })
+}
+
 // add adds a consumer.
 func (r *rota) add(c *consumer) {
 	c.parked = false

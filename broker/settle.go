@@ -1,6 +1,10 @@
 package broker
 
-import "github.com/gomeko/gomeko/internal/frame"
+import (
+	"sync/atomic"
+
+	"github.com/gomeko/gomeko/internal/frame"
+)
 
 // A delivery is a message that a client holds until it settles it with ack, nack or reject, or
 // until its channel ends.
@@ -15,19 +19,21 @@ type delivery struct {
 
 // deliveries are the deliveries of a channel, by tag and in the order of their tags.
 type deliveries struct {
-	byTag map[uint64]*delivery
-	ends  *delivery // its next is the first, its previous the last
+	byTag   map[uint64]*delivery
+	ends    *delivery     // its next is the first, its previous the last
+	holding *atomic.Int64 // the connection's
 }
 
-func newDeliveries() deliveries {
+func newDeliveries(holding *atomic.Int64) deliveries {
 	ends := new(delivery)
 	ends.previous, ends.next = ends, ends
-	return deliveries{byTag: make(map[uint64]*delivery), ends: ends}
+	return deliveries{byTag: make(map[uint64]*delivery), ends: ends, holding: holding}
 }
 
 func (l *deliveries) add(d *delivery) {
 	l.restore(d)
 	d.queue.unsettled++
+	l.holding.Add(d.entry.message.memory())
 }
 
 // restore adds a removed delivery. Several must be restored in the order of their tags.
@@ -156,6 +162,9 @@ func (ch *channel) requeue(taken []*delivery) {
 
 // letGo subtracts a delivery from the counts of what is held.
 func (ch *channel) letGo(d *delivery) {
+	n := d.entry.message.memory()
+	ch.conn.holding.Add(-n)
+	ch.conn.borrowed = max(ch.conn.borrowed-n, 0)
 	if d.consumer != nil {
 		d.consumer.held--
 		ch.held--

@@ -93,6 +93,24 @@ func (v *vhost) route(ex *exchange, m *message) []*queue {
 	return v.routed
 }
 
+// flows reports whether a message would go to no queue, or only to queues that are empty and whose
+// consumers can take it.
+func (v *vhost) flows(exchange, key string) bool {
+	ex := v.exchanges[exchange]
+	switch {
+	case ex == nil: // the publishing is an error
+		return true
+	case ex.kind == "headers": // they are not known yet
+		return false
+	}
+	for _, q := range v.route(ex, &message{key: key, content: []byte{0, 0}, split: 2}) {
+		if q.ready.len() > 0 || !q.rota.canTake() {
+			return false
+		}
+	}
+	return true
+}
+
 // routeByName adds the queue with the name, as the default exchange does.
 func (v *vhost) routeByName(name string) {
 	if q := v.queues[name]; q != nil {
