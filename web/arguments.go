@@ -22,6 +22,7 @@ import (
 type argumentReader struct {
 	*binding
 	r       *http.Request
+	hold    *hold     // of the body
 	values  []decoded // the arguments, with room for all
 	args    signature.Arguments
 	leading []any
@@ -33,9 +34,9 @@ type argumentReader struct {
 var errNoMatch = &Error{Status: http.StatusNotFound, Message: "nothing is at this path"}
 
 // read reads the arguments of the method, without the request itself. Their order is that of the
-// parameters: wildcards, then the struct.
-func (b *binding) read(r *http.Request) (args signature.Arguments, leading []any, err *Error) {
-	rd := argumentReader{binding: b, r: r, values: make([]decoded, 0, len(b.wildcards)+len(b.fields))}
+// parameters: wildcards, then the struct. The body's bytes are taken by the hold.
+func (b *binding) read(r *http.Request, h *hold) (args signature.Arguments, leading []any, err *Error) {
+	rd := argumentReader{binding: b, r: r, hold: h, values: make([]decoded, 0, len(b.wildcards)+len(b.fields))}
 	if err := rd.readWildcards(); err != nil {
 		return args, nil, err
 	}
@@ -258,20 +259,33 @@ func (b *binding) bodyField(name string) int {
 
 func (rd *argumentReader) readForm() (bodyValues, *Error) {
 	data, failed := rd.readAll()
-	values, err := url.ParseQuery(string(data))
+	if failed == nil {
+		failed = rd.hold.take(int64(len(data))) // of the copy below
+	}
+	if failed != nil {
+		return bodyValues{}, failed
+	}
+	values, err := url.ParseQuery(string(data)) // it refuses more than 10,000 fields
 	if err != nil {
 		rd.addFault("body", "", errors.New("is malformed"))
 	}
-	return bodyValues{source: "body", texts: values}, failed
+	return bodyValues{source: "body", texts: values}, nil
 }
+
+// maxParts is how many parts a multipart form may have, as in url.ParseQuery.
+const maxParts = 10_000
+
+// partOverhead is about the memory that a part takes besides its text.
+const partOverhead = 512
 
 // readMultipart reads a form that may contain files. It ignores these.
 func (rd *argumentReader) readMultipart(boundary string) (bodyValues, *Error) {
 	b := bodyValues{source: "body", texts: make(map[string][]string)}
-	for parts := multipart.NewReader(rd.r.Body, boundary); ; {
+	parts := multipart.NewReader(rd.r.Body, boundary)
+	for range maxParts {
 		part, err := parts.NextPart()
 		if err == io.EOF {
-			return b, nil
+			return b, rd.hold.arrived()
 		}
 		if err != nil {
 			return b, bodyError(err)
@@ -279,22 +293,28 @@ func (rd *argumentReader) readMultipart(boundary string) (bodyValues, *Error) {
 		if part.FileName() != "" {
 			continue
 		}
-		text, err := io.ReadAll(part)
+		name := part.FormName()
+		if failed := rd.hold.take(int64(partOverhead + len(name))); failed != nil {
+			return b, failed
+		}
+		text, err := readInto(rd.hold, part, 0)
 		if err != nil {
 			return b, bodyError(err)
 		}
-		b.texts[part.FormName()] = append(b.texts[part.FormName()], string(text))
+		b.texts[name] = append(b.texts[name], string(text))
 	}
+	return b, &Error{Status: http.StatusRequestEntityTooLarge, Message: fmt.Sprintf("the form has more than %d parts", maxParts)}
 }
 
 // readAll reads the whole body as UTF-8.
 func (rd *argumentReader) readAll() ([]byte, *Error) {
-	data, err := io.ReadAll(rd.r.Body)
+	data, err := readInto(rd.hold, rd.r.Body, rd.r.ContentLength)
 	if err != nil {
 		return nil, bodyError(err)
 	}
-	if !utf8.Valid(data) {
-		return nil, faultsError([]Fault{{In: "body", Detail: errUTF8.Error()}})
+	failed := rd.hold.arrived()
+	if failed == nil && !utf8.Valid(data) {
+		failed = faultsError([]Fault{{In: "body", Detail: errUTF8.Error()}})
 	}
-	return data, nil
+	return data, failed
 }

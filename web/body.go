@@ -52,3 +52,32 @@ func bodyError(err error) *Error {
 	}
 	return &Error{Status: http.StatusBadRequest, Message: "the body is incomplete", Err: err}
 }
+
+// readInto reads all of r into memory, which the hold takes as it is allocated: a client that
+// promises a large body has not sent it yet. length is what the client says, or less than 1.
+func readInto(h *hold, r io.Reader, length int64) ([]byte, error) {
+	var data []byte
+	for {
+		if len(data) == cap(data) {
+			size := int64(max(512, 2*cap(data)))
+			if known := length + 1; size > known && known > int64(len(data)) { // one more, to see the end
+				size = known
+			}
+			if failed := h.take(size - int64(cap(data))); failed != nil {
+				return nil, failed
+			}
+			data = append(make([]byte, 0, size), data...)
+		}
+		n, err := r.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case err == io.EOF:
+			return data, nil
+		case err != nil:
+			if h.cutOff() {
+				err = errTooSlow
+			}
+			return nil, err
+		}
+	}
+}

@@ -55,6 +55,18 @@ type Config struct {
 	// MaxBody limits the size of a request's body in bytes; the default is 16 MiB.
 	MaxBody int64 `yaml:"max_body" config:"positive"`
 
+	// MaxInFlight limits the bytes of requests and responses in memory, of all clients together: the
+	// bodies and frames that are being read or whose calls run, and the responses that clients have
+	// not received yet. When it is reached, clients that take longer than 5 s are cut off, and a
+	// further request is answered with 503 and Retry-After. The first 4 KiB of each are not
+	// counted, nor is what a method reads or writes itself. The default is four times MaxBody, and
+	// at least 64 MiB.
+	MaxInFlight int64 `yaml:"max_in_flight" config:"positive"`
+
+	// MaxConnections limits the open connections without a websocket. For a further one an idle
+	// connection is closed, or the new one if none is idle. The default is 4096.
+	MaxConnections int `yaml:"max_connections" config:"positive"`
+
 	// DrainDelay is how long the server keeps accepting connections after a stop began, so that
 	// load balancers notice it. Each such connection serves one request. The default is 0.
 	DrainDelay time.Duration `yaml:"drain_delay"`
@@ -89,6 +101,20 @@ type Sockets struct {
 	// only localhost and addresses such as 127.0.0.1 for its own host. Clients that send no Origin
 	// header are not browsers, and are allowed.
 	Origins []string `yaml:"socket_origins" config:"nonempty"`
+
+	// Max limits the open sockets. A further one is refused with 503. The default is 10,000.
+	Max int `yaml:"max_sockets" config:"positive"`
+
+	// MaxChannels limits the channels of one socket: [Hub].Subscribe returns [ErrTooManyChannels].
+	// The default is 1,000.
+	MaxChannels int `yaml:"socket_max_channels" config:"positive"`
+
+	// MaxQueued limits the bytes that wait to be sent to all sockets together. An event on a channel
+	// counts once. When it is reached, clients that have not read a frame for 5 s are disconnected,
+	// and an event on a channel closes the sockets that have not read the one before, as with
+	// Queue. If there is no room for a result, it is answered with an error, and for an event to one
+	// socket, the socket is closed with 1013. The default is 64 MiB.
+	MaxQueued int `yaml:"socket_max_queued" config:"positive"`
 
 	// MaxFrame limits the size of a client's frame in bytes. A larger frame closes the socket with
 	// 1009. The default is 1 MiB.
@@ -126,6 +152,11 @@ func (c Config) withDefaults() Config {
 	c.Timeout = cmp.Or(c.Timeout, time.Minute)
 	c.MaxHeader = cmp.Or(c.MaxHeader, 64<<10)
 	c.MaxBody = cmp.Or(c.MaxBody, 16<<20)
+	c.MaxInFlight = cmp.Or(c.MaxInFlight, max(64<<20, 4*c.MaxBody))
+	c.MaxConnections = cmp.Or(c.MaxConnections, 4096)
+	c.Sockets.Max = cmp.Or(c.Sockets.Max, 10_000)
+	c.Sockets.MaxChannels = cmp.Or(c.Sockets.MaxChannels, 1000)
+	c.Sockets.MaxQueued = cmp.Or(c.Sockets.MaxQueued, 64<<20)
 	c.Sockets.MaxFrame = cmp.Or(c.Sockets.MaxFrame, 1<<20)
 	c.Sockets.Queue = cmp.Or(c.Sockets.Queue, 1<<20)
 	c.Sockets.Ping = cmp.Or(c.Sockets.Ping, 30*time.Second)
@@ -148,6 +179,9 @@ func (c Config) mistakes(prefix string) (mistakes []error) {
 		{"HeaderTimeout", int64(c.HeaderTimeout)}, {"ReadTimeout", int64(c.ReadTimeout)},
 		{"WriteTimeout", int64(c.WriteTimeout)}, {"IdleTimeout", int64(c.IdleTimeout)},
 		{"MaxWaiting", int64(c.MaxWaiting)}, {"MaxHeader", int64(c.MaxHeader)}, {"MaxBody", c.MaxBody},
+		{"MaxInFlight", c.MaxInFlight}, {"MaxConnections", int64(c.MaxConnections)},
+		{"Sockets.Max", int64(c.Sockets.Max)}, {"Sockets.MaxChannels", int64(c.Sockets.MaxChannels)},
+		{"Sockets.MaxQueued", int64(c.Sockets.MaxQueued)},
 		{"DrainDelay", int64(c.DrainDelay)}, {"Sockets.MaxFrame", int64(c.Sockets.MaxFrame)},
 		{"Sockets.Queue", int64(c.Sockets.Queue)}, {"Sockets.Idle", int64(c.Sockets.Idle)},
 	} {
@@ -157,6 +191,9 @@ func (c Config) mistakes(prefix string) (mistakes []error) {
 	}
 	if c.ReadyPath != "" && !strings.HasPrefix(c.ReadyPath, "/") {
 		add("ReadyPath %q must begin with a slash, such as /ready", c.ReadyPath)
+	}
+	if c.MaxInFlight > 0 && c.MaxInFlight < cmp.Or(c.MaxBody, 16<<20) {
+		add("max_in_flight must not be less than max_body, or no large request is ever served")
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		add("only one of tls_cert and tls_key is set: set both for HTTPS, or neither for HTTP")

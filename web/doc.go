@@ -116,7 +116,7 @@
 //	}
 //
 // The requests of one socket run one at a time, unless the row has at_once:"4". Each socket has a
-// bounded queue of frames to send, so that a slow client delays no other; [Sockets] sets the bound,
+// bounded queue of frames to send, so that a slow client delays no other; [Sockets] sets the bounds,
 // and the origins whose pages may open websockets. By default only pages of the server's own host
 // may.
 //

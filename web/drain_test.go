@@ -142,7 +142,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// asProgram makes the test binary run Busy.
+// asProgram makes the test binary run a service.
 const asProgram = "GOMEKO_TEST_PROGRAM"
 
 // A program is one process behind the proxy.
@@ -153,15 +153,21 @@ type program struct {
 	asked atomic.Int64
 }
 
-// launch starts a program, and returns when it serves.
+// launch starts Busy as a program, and returns when it serves.
 func launch(t *testing.T) *program {
 	t.Helper()
+	return launchService(t, "busy", "gomeko: {web: {drain_delay: 1s, access_log: false}}")
+}
+
+// launchService starts a service as a program, and returns when it serves.
+func launchService(t *testing.T, name, settings string) *program {
+	t.Helper()
 	config := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(config, []byte("WEB_SERVER_ADDRESS: 127.0.0.1:0\ngomeko: {web: {drain_delay: 1s, access_log: false}}"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("WEB_SERVER_ADDRESS: 127.0.0.1:0\n"+settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0], "run", "--config", config)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Env = append(os.Environ(), asProgram+"="+name)
 	p := &program{Process: hosttest.StartProcess(t, cmd)}
 	var err error
 	if p.url, err = url.Parse(strings.TrimPrefix(p.Line("Listening on "), "Listening on ")); err != nil {

@@ -163,7 +163,10 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	if !failure(e.Status) {
 		e = &Error{Status: http.StatusInternalServerError, Type: e.Type, Message: e.Message, Faults: e.Faults, Err: e.Err}
 	}
-	if e.Status == http.StatusRequestTimeout || e.Status == http.StatusRequestEntityTooLarge {
+	if e == errBusy || e == errFull || e == errSockets {
+		w.Header().Set("Retry-After", "1")
+	}
+	if e == errFull || e.Status == http.StatusRequestTimeout || e.Status == http.StatusRequestEntityTooLarge {
 		w.Header().Set("Connection", "close") // do not wait for the rest of the body
 	}
 	if s.hooks.Errors != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 
@@ -20,8 +21,9 @@ import (
 // declaration. The functions may be called concurrently, and none waits for a client:
 // [Sockets].Queue says what happens if one reads slowly.
 type Hub struct {
-	// Subscribe subscribes a socket to a channel. It returns [ErrConnectionNotFound] if the socket
-	// is not open.
+	// Subscribe subscribes a socket to a channel, whose name may have up to 1,024 bytes. It returns
+	// [ErrConnectionNotFound] if the socket is not open, and [ErrTooManyChannels] if it is on
+	// [Sockets].MaxChannels channels already.
 	Subscribe func(socketID, channel string) error
 
 	// Unsubscribe ends a subscription, if there is one.
@@ -42,6 +44,15 @@ type Hub struct {
 // ErrConnectionNotFound is the error for a socket that is not open. The errors that a [Hub] returns
 // match it and name the socket's ID.
 var ErrConnectionNotFound = rpcerror.New("nameko.exceptions.ConnectionNotFound", "connection not found")
+
+// ErrTooManyChannels is the error for a socket that is on as many channels as [Sockets].MaxChannels
+// says.
+var ErrTooManyChannels = rpcerror.New("gomeko.web.TooManyChannels", "the socket is on too many channels")
+
+// errChannelName is the error for a channel whose name is too long.
+var errChannelName = &Error{Status: http.StatusBadRequest, Type: "ChannelName", Message: fmt.Sprintf("the name of a channel must not be longer than %d bytes", maxChannelName)}
+
+const maxChannelName = 1024
 
 // Dependency returns the value of a Hub field: it implements [service.DependencyType].
 func (Hub) Dependency(f *service.Field) (any, error) {
@@ -64,6 +75,8 @@ func (h Hub) set() bool {
 // A hub has the open sockets of a process and their channels. It implements [Hub].
 type hub struct {
 	closed chan struct{} // closed when no further socket is added
+	cfg    Sockets
+	memory memory // of the frames that wait to be sent
 
 	mu       sync.RWMutex
 	sockets  map[string]*Socket
@@ -88,11 +101,23 @@ func (h *hub) add(s *Socket, start func()) bool {
 // remove removes a socket and its subscriptions.
 func (h *hub) remove(s *Socket) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	delete(h.sockets, s.ID)
-	for channel := range s.channels {
-		h.leave(s, channel)
+	channels := s.channels // nobody else changes them now
+	h.mu.Unlock()
+	for part := range slices.Chunk(slices.Collect(maps.Keys(channels)), 100) { // others take the lock in between
+		h.mu.Lock()
+		for _, channel := range part {
+			h.leave(s, channel)
+		}
+		h.mu.Unlock()
 	}
+}
+
+// full reports whether there are as many sockets as there may be.
+func (h *hub) full() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.sockets) >= h.cfg.Max
 }
 
 // open returns the open sockets.
@@ -115,11 +140,17 @@ func (h *hub) close() []*Socket {
 }
 
 func (h *hub) subscribe(id, channel string) error {
+	if len(channel) > maxChannelName {
+		return errChannelName
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.sockets[id]
 	if s == nil {
 		return ErrConnectionNotFound.WithText(id)
+	}
+	if _, on := s.channels[channel]; !on && len(s.channels) >= h.cfg.MaxChannels {
+		return ErrTooManyChannels.WithText(fmt.Sprintf("the socket is on %d channels already: gomeko.web.socket_max_channels", len(s.channels)))
 	}
 	if h.channels[channel] == nil {
 		h.channels[channel] = make(map[*Socket]struct{})
@@ -150,12 +181,12 @@ func (h *hub) leave(s *Socket, channel string) {
 }
 
 func (h *hub) subscriptions(id string) []string {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
 	channels := []string{}
+	h.mu.RLock()
 	if s := h.sockets[id]; s != nil {
 		channels = slices.AppendSeq(channels, maps.Keys(s.channels))
 	}
+	h.mu.RUnlock()
 	slices.Sort(channels)
 	return channels
 }
@@ -166,9 +197,12 @@ func (h *hub) broadcast(_ context.Context, channel, event string, data any) erro
 		return fmt.Errorf("event %s on channel %s: %w", event, channel, err)
 	}
 	h.mu.RLock()
-	defer h.mu.RUnlock()
-	for s := range h.channels[channel] {
-		s.sendEvent(frame)
+	sockets := slices.Collect(maps.Keys(h.channels[channel]))
+	h.mu.RUnlock()
+	f := h.newFrame(frame)
+	defer f.release()
+	for _, s := range sockets {
+		s.sendEvent(f)
 	}
 	return nil
 }
@@ -181,5 +215,5 @@ func (h *hub) unicast(_ context.Context, id, event string, data any) (bool, erro
 	h.mu.RLock()
 	s := h.sockets[id]
 	h.mu.RUnlock()
-	return s != nil && s.sendEvent(frame), nil
+	return s != nil && s.sendOwn(frame), nil
 }

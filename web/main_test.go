@@ -14,10 +14,13 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// TestMain runs the tests, or Busy as a program: see TestRollingRestart.
+// TestMain runs the tests, or a service as a program: see TestRollingRestart and TestMemory.
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	switch os.Getenv(asProgram) {
+	case "busy":
 		runner.Main(fx.Module("busy", service.Provide(new(Busy))))
+	case "bulky":
+		runner.Main(fx.Module("bulky", service.Provide(new(Bulky))))
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -3,8 +3,10 @@ package web
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -22,6 +24,7 @@ type outbox struct {
 	size     int           // of frames, in bytes
 	room     chan struct{} // closed when a frame was sent; nil if nobody waits
 	writing  bool          // the goroutine runs
+	sending  bool          // a frame is being written
 	calls    int           // requests that run
 	closing  bool          // a close frame is the last one: nothing is added
 	ended    bool          // the connection is lost: nothing is sent
@@ -29,17 +32,62 @@ type outbox struct {
 	hangUp   func()        // ends the calls of the socket; nil until serve runs
 }
 
-// An outgoing is a frame that waits to be sent.
+// A frame is one that is being sent, perhaps to many sockets. Its bytes are held once, until the
+// last of them has sent it.
+type frame struct {
+	data  []byte
+	users atomic.Int64
+	hold  hold
+}
+
+// newFrame returns a frame for many sockets, with one user.
+func (h *hub) newFrame(data []byte) *frame {
+	f := &frame{data: data, hold: hold{memory: &h.memory}}
+	f.users.Store(1)
+	f.hold.force(int64(len(data)))
+	return f
+}
+
+// newFrame returns a frame for one socket, with one user. If there is no room for it, it disconnects
+// clients that read slowly, or returns an error.
+func (b *outbox) newFrame(data []byte) (*frame, *Error) {
+	m := &b.server.hub.memory
+	f := &frame{data: data, hold: hold{memory: m, cut: func() { _ = b.conn.NetConn().SetWriteDeadline(past) }}}
+	f.users.Store(1)
+	if full := f.hold.take(min(int64(len(data)), m.limit/2)); full != nil {
+		f.release()
+		return nil, errQueued
+	}
+	return f, nil
+}
+
+var errQueued = &Error{Status: http.StatusServiceUnavailable, Message: "too many bytes wait to be sent by websocket: try again"}
+
+// release ends the use by one user.
+func (f *frame) release() {
+	if f != nil && f.users.Add(-1) == 0 {
+		f.hold.release()
+	}
+}
+
+// An outgoing is a frame that waits to be sent to one socket.
 type outgoing struct {
-	kind    int // websocket.TextMessage, …
-	data    []byte
-	isEvent bool // it may be dropped
+	kind    int    // websocket.TextMessage, …
+	frame   *frame // one user of it; nil for a control frame
+	control []byte // the data of a control frame
+	isEvent bool   // it may be dropped
 }
 
 // frameOverhead is the memory of a waiting frame besides its data.
 const frameOverhead = 64
 
-func (o outgoing) size() int    { return len(o.data) + frameOverhead }
+func (o outgoing) data() []byte {
+	if o.frame != nil {
+		return o.frame.data
+	}
+	return o.control
+}
+func (o outgoing) size() int    { return len(o.data()) + frameOverhead }
 func (o outgoing) isPing() bool { return o.kind == websocket.PingMessage }
 
 // start sets the function that ends the socket's calls.
@@ -54,8 +102,16 @@ func (b *outbox) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ended, b.closing = true, true
-	b.frames, b.size = nil, 0
+	b.discard()
 	b.hangUp()
+}
+
+// discard drops the frames that wait. It is called with mu held.
+func (b *outbox) discard() {
+	for _, o := range b.frames {
+		o.frame.release()
+	}
+	b.frames, b.size = nil, 0
 }
 
 // beginCall counts a request that is about to run. It returns false if none may run any more.
@@ -104,14 +160,14 @@ func (b *outbox) addClose(code int, why string) {
 	if b.closing {
 		return
 	}
-	b.add(outgoing{kind: websocket.CloseMessage, data: websocket.FormatCloseMessage(code, why)})
+	b.add(outgoing{kind: websocket.CloseMessage, control: websocket.FormatCloseMessage(code, why)})
 	b.closing = true
 }
 
 // sendEvent adds an event, and reports whether the socket is open. [Sockets].Queue says what
 // happens if it does not fit.
-func (b *outbox) sendEvent(frame []byte) bool {
-	o := outgoing{websocket.TextMessage, frame, true}
+func (b *outbox) sendEvent(f *frame) bool {
+	o := outgoing{kind: websocket.TextMessage, frame: f, isEvent: true}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closing {
@@ -123,21 +179,23 @@ func (b *outbox) sendEvent(frame []byte) bool {
 			return true // only results wait: the event itself is dropped
 		}
 		b.size -= b.frames[oldest].size()
+		b.frames[oldest].frame.release()
 		b.frames = slices.Delete(b.frames, oldest, oldest+1)
 	}
 	if b.fits(o) {
 		b.add(o)
 		return true
 	}
-	b.frames, b.size = nil, 0
+	b.discard()
 	b.addClose(websocket.ClosePolicyViolation, fmt.Sprintf("over %d bytes were not read in time", b.server.cfg.Queue))
 	b.conn.NetConn().SetWriteDeadline(time.Now().Add(closeTimeout)) // for the frame that is being written
 	return false
 }
 
 // sendResult adds the answer to a request, and waits for room until ctx ends.
-func (b *outbox) sendResult(ctx context.Context, frame []byte) {
-	o := outgoing{websocket.TextMessage, frame, false}
+func (b *outbox) sendResult(ctx context.Context, f *frame) {
+	defer f.release()
+	o := outgoing{kind: websocket.TextMessage, frame: f}
 	for {
 		b.mu.Lock()
 		if b.closing || b.fits(o) {
@@ -169,14 +227,23 @@ func (b *outbox) ping() {
 	}
 }
 
-// fits reports whether there is room for a frame. A single frame always fits.
+// fits reports whether there is room for a frame. It fits if no other is waiting or being written.
 func (b *outbox) fits(o outgoing) bool {
+	if len(b.frames) == 0 && !b.sending {
+		return true
+	}
+	if o.isEvent && b.server.hub.memory.full() {
+		return false
+	}
 	return len(b.frames) == 0 || b.size+o.size() <= b.server.cfg.Queue
 }
 
 // add adds a frame and starts the goroutine. It is called with mu held, while the goroutine of
 // serve runs.
 func (b *outbox) add(o outgoing) {
+	if o.frame != nil {
+		o.frame.users.Add(1)
+	}
 	b.frames = append(b.frames, o)
 	b.size += o.size()
 	if !b.writing {
@@ -193,7 +260,9 @@ func (b *outbox) write(context.Context) {
 			return
 		}
 		_ = b.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if err := b.conn.WriteMessage(o.kind, o.data); err != nil {
+		err := b.conn.WriteMessage(o.kind, o.data())
+		o.frame.release()
+		if err != nil {
 			b.conn.Close() // serve's read returns, and so do the calls
 			b.cut()
 		}
@@ -211,8 +280,10 @@ func (b *outbox) next() (o outgoing, ok bool) {
 		close(b.room)
 		b.room = nil
 	}
-	if len(b.frames) == 0 || b.ended {
-		b.frames, b.writing = nil, false
+	b.sending = len(b.frames) > 0 && !b.ended
+	if !b.sending {
+		b.discard()
+		b.writing = false
 		return o, false
 	}
 	o = b.frames[0]

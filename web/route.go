@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/gomeko/gomeko/service"
 )
@@ -45,7 +46,12 @@ type route struct {
 // runs the method and writes the response.
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &routeCall{route: rt, r: r, id: w.Header().Get("X-Request-Id"), writer: guardedWriter{w: w}}
-	args, leading, fault := rt.binding.read(r)
+	c.hold.memory = &rt.server.memory
+	defer c.hold.release()
+	if rt.binding.fromBody > 0 {
+		c.hold.cut = func() { _ = http.NewResponseController(w).SetReadDeadline(past) }
+	}
+	args, leading, fault := rt.binding.read(r, &c.hold)
 	if fault != nil {
 		rt.server.fail(w, r, fault)
 		return
@@ -59,7 +65,6 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		leading = append(c.leading(), leading...)
 	}
 	if !rt.admission.enter() {
-		w.Header().Set("Retry-After", "1")
 		rt.server.fail(w, r, errBusy)
 		return
 	}
@@ -72,6 +77,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Result:    c.sendStream,
 	})
 	rt.admission.leave()
+	c.hold.release() // of the arguments
 	c.respond(w, result, err)
 }
 
@@ -81,6 +87,7 @@ type routeCall struct {
 	r      *http.Request
 	id     string // the last part of the call's id
 	writer guardedWriter
+	hold   hold // first of the arguments, then of the response
 }
 
 // leading returns the parameters that a method takes of the request itself: the request with the
@@ -94,6 +101,9 @@ func (c *routeCall) leading() []any {
 		return c.r.WithContext(ctx)
 	}}
 }
+
+// past is a deadline that makes a read or write fail at once.
+var past = time.Unix(1, 0)
 
 // streamed is the result of a call whose stream has been sent.
 type streamed struct{}
@@ -139,6 +149,13 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 		c.row.Logger().Error("result not sent", "call_id", c.row.CallID(c.id), "err", err)
 		c.server.fail(w, c.r, newError(err, c.row.CallID(c.id)))
 		return
+	}
+	if len(e.body) > uncounted {
+		c.hold.cut = func() { _ = http.NewResponseController(w).SetWriteDeadline(past) }
+		if full := c.hold.take(min(int64(len(e.body)), c.server.memory.limit/2)); full != nil { // a larger one is sent, too
+			c.server.fail(w, c.r, full)
+			return
+		}
 	}
 	e.send(w, c.r)
 }

@@ -33,6 +33,7 @@ type server struct {
 	host       *service.Host
 	places     map[string]place      // by pattern
 	admissions map[string]*admission // by service
+	memory     memory
 
 	drain func() // closes websockets; nil if there are none
 
@@ -61,6 +62,7 @@ func newServer(h *service.Host) (*server, error) {
 		http:       httpServer,
 		places:     make(map[string]place),
 		admissions: make(map[string]*admission),
+		memory:     memory{limit: cfg.MaxInFlight},
 		served:     make(chan struct{}),
 		killed:     make(chan struct{}),
 	}
@@ -74,6 +76,8 @@ func newServer(h *service.Host) (*server, error) {
 		s.root = m(s.root)
 	}
 	s.http.Handler = s
+	conns := &connections{limit: cfg.MaxConnections, log: s.log, idle: make(map[net.Conn]struct{})}
+	s.http.ConnState = conns.changed
 	s.http.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
 	return s, nil
 }

@@ -51,9 +51,12 @@ func (s *Socket) serve(ctx context.Context) {
 	s.conn.SetPongHandler(func(string) error { s.heard(); return nil })
 	var err error
 	for err == nil {
+		h := &hold{memory: &s.server.http.memory, cut: func() { _ = s.conn.NetConn().SetReadDeadline(past) }}
 		var frame []byte
-		if frame, err = s.readFrame(); err == nil {
-			err = s.handle(ctx, frame)
+		if frame, err = s.readFrame(h); err == nil {
+			err = s.handle(ctx, frame, h)
+		} else {
+			h.release()
 		}
 	}
 	s.server.hub.remove(s)
@@ -63,12 +66,24 @@ func (s *Socket) serve(ctx context.Context) {
 	s.server.log.Debug("websocket closed", "socket_id", s.ID, "err", err)
 }
 
-// readFrame reads the next frame. It closes the socket if the frame is too large or is not UTF-8.
-func (s *Socket) readFrame() ([]byte, error) {
+// readFrame reads the next frame. It closes the socket if the frame is too large or is not UTF-8, or
+// if there is no memory for it.
+func (s *Socket) readFrame(h *hold) (frame []byte, err error) {
 	s.heard()
-	kind, frame, err := s.conn.ReadMessage()
-	if errors.Is(err, websocket.ErrReadLimit) {
+	kind, r, err := s.conn.NextReader()
+	if err == nil {
+		frame, err = readInto(h, r, 0)
+	}
+	full := (*Error)(nil)
+	switch {
+	case errors.Is(err, websocket.ErrReadLimit):
 		s.refuse(websocket.CloseMessageTooBig, fmt.Sprintf("frame over %d bytes", s.server.cfg.MaxFrame))
+	case errors.As(err, &full):
+		s.refuse(websocket.CloseTryAgainLater, full.Message)
+	case err == nil:
+		if full = h.arrived(); full != nil {
+			err = full
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -81,24 +96,32 @@ func (s *Socket) readFrame() ([]byte, error) {
 	return frame, nil
 }
 
-// handle waits until the frame's request may run, and runs it in a goroutine.
-func (s *Socket) handle(ctx context.Context, frame []byte) error {
+// handle waits until the frame's request may run, and runs it in a goroutine. It releases the
+// frame's memory.
+func (s *Socket) handle(ctx context.Context, frame []byte, h *hold) error {
 	r, malformed := parseFrame(frame)
 	row := s.server.methods[r.method]
 	turn := s.turn(row)
 	select {
 	case turn <- true:
 	case <-ctx.Done():
+		h.release()
 		return context.Cause(ctx)
 	}
 	if !s.out.beginCall() { // the process is stopping
+		h.release()
 		<-turn
 		return nil
 	}
 	s.server.host.Go(func(context.Context) {
 		answer := errorFrame(r.id, publicError("", service.ErrExited)) // unless call returns
 		defer func() {
-			s.out.sendResult(ctx, answer)
+			h.release()
+			f, full := s.out.newFrame(answer)
+			if full != nil {
+				f = s.server.hub.newFrame(errorFrame(r.id, publicError("", full)))
+			}
+			s.out.sendResult(ctx, f)
 			s.out.endCall()
 			<-turn
 		}()
@@ -166,9 +189,24 @@ func publicError(callID string, err error) *rpcerror.Error {
 }
 
 // sendEvent sends an event, and reports whether the socket is open.
-func (s *Socket) sendEvent(frame []byte) bool {
+func (s *Socket) sendEvent(f *frame) bool {
 	s.touch()
-	return s.out.sendEvent(frame)
+	return s.out.sendEvent(f)
+}
+
+// sendOwn sends an event to this socket only, and reports whether the socket is open. If there is no
+// memory for the event, it is dropped or the socket is closed, as [Sockets].DropEvents says.
+func (s *Socket) sendOwn(event []byte) bool {
+	f, full := s.out.newFrame(event)
+	if full == nil {
+		defer f.release()
+		return s.sendEvent(f)
+	}
+	if s.server.cfg.DropEvents {
+		return true
+	}
+	s.out.close(websocket.CloseTryAgainLater, full.Message)
+	return false
 }
 
 // heard moves the deadline for the client's next frame or pong.

@@ -41,9 +41,10 @@ type socketServer struct {
 }
 
 func newSocketServer(h *service.Host) (*socketServer, error) {
-	cfg, _ := service.Lookup[Config](h)
+	all, _ := service.Lookup[Config](h)
+	cfg := all.withDefaults().Sockets
 	return &socketServer{
-		cfg:  cfg.withDefaults().Sockets,
+		cfg:  cfg,
 		log:  h.Logger(),
 		host: h,
 		upgrader: websocket.Upgrader{
@@ -55,6 +56,8 @@ func newSocketServer(h *service.Host) (*socketServer, error) {
 		methods: map[string]*socketRow{},
 		hub: hub{
 			closed:   make(chan struct{}),
+			cfg:      cfg,
+			memory:   memory{limit: int64(cfg.MaxQueued)},
 			sockets:  map[string]*Socket{},
 			channels: map[string]map[*Socket]struct{}{},
 		},
@@ -111,8 +114,13 @@ func (ss *socketServer) admit(r *http.Request) (map[string]any, error) {
 	if err := ss.checkOrigin(r); err != nil {
 		return nil, err
 	}
+	if ss.hub.full() {
+		return nil, errSockets
+	}
 	return ss.http.data(r)
 }
+
+var errSockets = &Error{Status: http.StatusServiceUnavailable, Message: "too many websockets are open: try again"}
 
 // checkOrigin returns an error if the request comes from a page that may not open websockets. On
 // loopback, a host with another name can be a foreign page that has its own name resolve to
@@ -143,13 +151,15 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // open starts a socket, whose first frame is the event connected.
 func (ss *socketServer) open(conn *websocket.Conn, data map[string]any) {
 	s := &Socket{ID: uuid.NewString(), server: ss, conn: conn, data: data, out: outbox{server: ss, conn: conn}}
-	connected, _ := eventFrame("connected", map[string]string{"socket_id": s.ID})
+	text, _ := eventFrame("connected", map[string]string{"socket_id": s.ID})
+	connected := ss.hub.newFrame(text)
 	opened := ss.hub.add(s, func() {
 		s.touch()
 		ss.monitors.Do(func() { ss.host.Go(ss.monitor) })
 		ss.host.Go(s.serve)
 		s.sendEvent(connected)
 	})
+	connected.release()
 	if !opened {
 		conn.Close()
 	}

@@ -1,0 +1,58 @@
+package web
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// connections limits the open connections of a server, besides those that became websockets or were
+// hijacked otherwise.
+type connections struct {
+	limit int
+	log   *slog.Logger
+
+	mu sync.Mutex
+
+	open   int
+	idle   map[net.Conn]struct{} // they wait for a further request
+	warned time.Time
+}
+
+// changed follows the connections: it is the ConnState of an http.Server.
+func (c *connections) changed(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		c.open++
+		if c.open > c.limit {
+			c.closeOne(conn)
+		}
+	case http.StateIdle:
+		c.idle[conn] = struct{}{}
+	case http.StateActive:
+		delete(c.idle, conn)
+	case http.StateHijacked, http.StateClosed:
+		delete(c.idle, conn)
+		c.open--
+	}
+}
+
+// closeOne makes room for a new connection: it closes an idle one, or the new one if none is idle.
+// It is called with mu held.
+func (c *connections) closeOne(conn net.Conn) {
+	for other := range c.idle {
+		delete(c.idle, other)
+		conn = other
+		break
+	}
+	conn.Close()
+	if time.Since(c.warned) > time.Minute {
+		c.warned = time.Now()
+		c.log.Warn("too many HTTP connections: further ones close those that are idle, or are closed",
+			"max_connections", c.limit, "remote", conn.RemoteAddr().String())
+	}
+}
