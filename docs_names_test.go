@@ -140,7 +140,8 @@ func quotations(page string) (all []string) {
 // are from.
 var foreignWords = map[string]string{
 	"Python":                "RuntimeError regex",
-	"made up as an example": "forget_user",
+	"HTTP":                  "Basic Bearer",
+	"made up as an example": "forget_user apiKey connection_string session_id",
 	"Nameko": `AnyInstanceOf BROADCAST ClusterRpcProxy DependencyProvider DummyProvider EventDispatcher Extension
 		IncorrectSignature MalformedRequest MockDependencyProvider ResourcePipeline RpcProxy SINGLETON
 		ServiceContainer ServiceRpcProxy ServiceRunner SharedExtension UnknownService WebSocketHubProvider WorkerContext

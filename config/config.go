@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gomeko/gomeko/internal/printable"
 )
 
 // A Config is a configuration with its defaults filled in. It does not change once it is read, and
@@ -106,8 +108,10 @@ func defaults() *Config {
 	}
 }
 
-// String returns the configuration as YAML after substitution. It masks passwords in URIs and data
-// source names, and the values of keys with names such as password, secret and token.
+// String returns the configuration as YAML after substitution, with secrets masked and aliases
+// resolved. Secrets are the values of keys with names such as password, secret and token, and what
+// looks like one: passwords in URIs, private keys, tokens. docs/configuration.md lists the names
+// and the shapes.
 func (c *Config) String() string {
 	if c.root == nil || len(c.root.Content) == 0 {
 		return ""
@@ -115,10 +119,19 @@ func (c *Config) String() string {
 	var b strings.Builder
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	if err := errors.Join(enc.Encode(masked(c.root, false)), enc.Close()); err != nil {
+	if err := errors.Join(enc.Encode(masked(c.root)), enc.Close()); err != nil {
 		return err.Error() + "\n"
 	}
-	return b.String()
+	return printable.Lines(b.String()) // the escapes are those of YAML in double quotes
+}
+
+// Masked returns Values with secrets masked, as in [Config.String].
+func (c *Config) Masked() map[string]any {
+	var values map[string]any
+	if c.root == nil || masked(c.root).Decode(&values) != nil {
+		return nil
+	}
+	return values
 }
 
 // syntaxError returns an error of package yaml in the form of our mistakes. Its parser writes

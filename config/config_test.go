@@ -267,7 +267,7 @@ http: https://h/?api_key=**&b=c
 jwt_secret: '**'
 token_timeout: 5s
 mail: {user: me, PASSWORD: '**', reset_password_url: "http://h"}
-keys: {api-key: ['**', &b '**'], secrets: {one: '**'}, empty_token: null}
+keys: {api-key: ['**', '**'], secrets: {one: '**'}, empty_token: null}
 `
 	if got := cfg.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

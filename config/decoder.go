@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gomeko/gomeko/internal/secret"
 )
 
 // A decoder decodes YAML into Go values, and collects all mistakes.
@@ -211,7 +213,7 @@ func wanted(v reflect.Value) string {
 
 // misfit returns the error for a value that does not fit.
 func misfit(name string, n *yaml.Node, want string) error {
-	if secret(name) {
+	if secret.Key(name) {
 		return fmt.Errorf("must be %s; the value is secret and not shown", want)
 	}
 	return fmt.Errorf("must be %s, not %s", want, show(plain(n)))

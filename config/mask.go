@@ -1,70 +1,76 @@
 package config
 
 import (
-	"regexp"
-
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gomeko/gomeko/internal/printable"
+	"github.com/gomeko/gomeko/internal/secret"
 )
 
-// hidden replaces a secret.
-const hidden = "**"
-
-var (
-	// next matches the start of another URI in a list, password the user and password of a URI.
-	next     = regexp.MustCompile(`[\s;,]+[\w+.-]+://`)
-	password = regexp.MustCompile(`(://[^\s:/@]*):\S*@`)
-
-	// login matches user:password@ without a scheme, as for MySQL's driver, option matches
-	// password=… as in libpq, ODBC and URI parameters.
-	login  = regexp.MustCompile(`^([^\s:/@]+):/?[^/\s]\S*@`)
-	option = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token|api_?key)\s*=\s*)('[^']*'|[^\s;&']+)`)
-
-	// secretKey matches a key whose whole value is secret.
-	secretKey = regexp.MustCompile(`(?i)(passwords?|passwd|passphrase|pwd|secrets?|token|credentials?|(secret|access|api|private|signing|encryption)[_-]?keys?)$`)
-)
-
-// secret reports whether the value of a key is secret.
-func secret(key string) bool { return secretKey.MatchString(key) }
-
-// maskText replaces the passwords that it recognises in s by **.
-func maskText(s string) string {
-	masked, from := "", 0
-	for _, at := range append(next.FindAllStringIndex(s, -1), []int{len(s), 0}) {
-		masked += password.ReplaceAllString(s[from:at[0]], "$1:"+hidden+"@")
-		from = at[0]
-	}
-	masked = login.ReplaceAllString(masked, "$1:"+hidden+"@")
-	return option.ReplaceAllString(masked, "${1}"+hidden)
+// masked returns a copy of a tree without comments, anchors and aliases, and with secrets masked. A
+// value that is secret in one place, by way of an alias, is masked in all of them.
+func masked(root *yaml.Node) *yaml.Node {
+	m := masker{secret: map[*yaml.Node]bool{}, seen: map[visit]bool{}}
+	m.find(root, false)
+	return m.copy(root)
 }
 
-// masked returns a copy of a tree without comments and with secrets masked. With hide, all of it is
-// secret.
-func masked(n *yaml.Node, hide bool) *yaml.Node {
-	if n == nil {
-		return nil
+// A masker masks one tree.
+type masker struct {
+	secret map[*yaml.Node]bool // scalars
+	seen   map[visit]bool
+}
+
+// A visit is a node that was looked at, as part of a secret or not.
+type visit struct {
+	node   *yaml.Node
+	hidden bool
+}
+
+// find notes the scalars under keys of secrets. With hide, all of n is secret.
+func (m *masker) find(n *yaml.Node, hide bool) {
+	n = target(n)
+	if at := (visit{n, hide}); m.seen[at] {
+		return
+	} else {
+		m.seen[at] = true
 	}
-	c := *n
-	c.HeadComment, c.LineComment, c.FootComment = "", "", ""
-	c.Content = nil
+	switch n.Kind {
+	case yaml.ScalarNode:
+		m.secret[n] = m.secret[n] || hide
+	case yaml.MappingNode:
+		for k, value := range pairs(n) {
+			m.find(value, hide || secret.Key(k.Value))
+		}
+	default:
+		for _, child := range n.Content {
+			m.find(child, hide)
+		}
+	}
+}
+
+// copy returns the masked copy of n.
+func (m *masker) copy(n *yaml.Node) *yaml.Node {
+	n = target(n)
+	c := &yaml.Node{Kind: n.Kind, Style: n.Style, Tag: n.Tag, Value: n.Value}
 	switch {
 	case n.Tag == "!!null":
 		c.Value = "null"
-	case n.Kind == yaml.ScalarNode && hide:
-		c.Value, c.Tag, c.Style = hidden, "!!str", 0
+	case n.Kind == yaml.ScalarNode && m.secret[n]:
+		c.Value, c.Tag, c.Style = secret.Hidden, "!!str", 0
 	case n.Kind == yaml.ScalarNode:
-		c.Value = maskText(n.Value)
-	case n.Kind == yaml.AliasNode && hide:
-		c = *masked(n.Alias, true)
-		c.Anchor = ""
-		return &c
-	}
-	for i, child := range n.Content {
-		isKey := n.Kind == yaml.MappingNode && i%2 == 0
-		of := hide
-		if n.Kind == yaml.MappingNode && !isKey {
-			of = of || secret(n.Content[i-1].Value)
+		c.Value = secret.Mask(n.Value)
+		if printable.Lines(c.Value) != c.Value { // only in double quotes can it be escaped
+			c.Style = yaml.DoubleQuotedStyle
 		}
-		c.Content = append(c.Content, masked(child, of && !isKey))
+	case n.Kind == yaml.MappingNode:
+		for k, value := range pairs(n) {
+			c.Content = append(c.Content, m.copy(k), m.copy(value))
+		}
+	default:
+		for _, child := range n.Content {
+			c.Content = append(c.Content, m.copy(child))
+		}
 	}
-	return &c
+	return c
 }

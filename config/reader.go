@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gomeko/gomeko/internal/nearest"
+	"github.com/gomeko/gomeko/internal/secret"
 )
 
 // A reader reads the known keys of a file into a Config.
@@ -155,7 +156,7 @@ func duration(dst *time.Duration, v any) error {
 func show(v any) string {
 	switch v := v.(type) {
 	case string:
-		return fmt.Sprintf("%q", maskText(v))
+		return fmt.Sprintf("%q", secret.Mask(v))
 	case []any:
 		return "a list"
 	case map[string]any, map[any]any:

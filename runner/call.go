@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/printable"
 	"github.com/gomeko/gomeko/rpc"
 )
 
@@ -61,16 +62,16 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 	var result any
 	err = caller.Client(service).Call(ctx, method, &result, args...)
 	if errors.Is(err, rpc.ErrUnknownService) && strings.Contains(err.Error(), "`"+service+"`") {
-		return fmt.Errorf("%w: it was never started on %s", err, broker)
+		return remoteError{fmt.Errorf("%w: it was never started on %s", err, broker)}
 	}
 	if err != nil {
-		return err
+		return remoteError{err}
 	}
 	text, err := codec.JSON.Encode(result) // with Python's NaN and Infinity, if the result has them
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "%s\n", text)
+	_, err = fmt.Fprintln(c.out, printable.JSON(string(text)))
 	return err
 }
 

@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 
+	"github.com/gomeko/gomeko/internal/printable"
+	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -21,12 +23,25 @@ func instance() string {
 // logTo replaces slog's default logger: it writes to w in the format text or json, with the
 // instance in every line.
 func logTo(w io.Writer, level slog.Level, format string) {
-	opts := &slog.HandlerOptions{Level: level}
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: maskAttr}
 	h := callHandler{Handler: slog.NewTextHandler(w, opts)}
 	if format == "json" {
-		h.Handler = slog.NewJSONHandler(w, opts)
+		h.Handler = slog.NewJSONHandler(printable.NewWriter(w, printable.JSON), opts)
 	}
 	slog.SetDefault(slog.New(h).With("instance", instance()))
+}
+
+// maskAttr masks what looks like a secret in texts and errors of the log.
+func maskAttr(_ []string, a slog.Attr) slog.Attr {
+	switch a.Value.Kind() {
+	case slog.KindString:
+		a.Value = slog.StringValue(secret.Mask(a.Value.String()))
+	case slog.KindAny:
+		if err, ok := a.Value.Any().(error); ok {
+			a.Value = slog.StringValue(secret.Mask(err.Error()))
+		}
+	}
+	return a
 }
 
 // A callHandler adds the service, method and call id to every record with the context of a call.

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/internal/printable"
+	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -33,8 +35,10 @@ const (
 	exitUsage  = 2
 )
 
-// execute runs a command line and returns the exit status.
+// execute runs a command line and returns the exit status. What it prints on stderr cannot control a
+// terminal.
 func (c *command) execute(root *cobra.Command, args []string) int {
+	c.err = printable.NewWriter(c.err, printable.Lines)
 	root.SetArgs(args)
 	root.SetIn(c.in)
 	root.SetOut(c.out)
@@ -49,17 +53,24 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	case err == nil:
 		return 0
 	case !c.begun, errors.As(err, &usage): // only the command line can fail before a command begins
-		fmt.Fprintf(c.err, "%v\nsee %s --help\n", err, ran.CommandPath())
+		fmt.Fprintf(c.err, "%s\nsee %s --help\n", secret.Mask(err.Error()), ran.CommandPath())
 		return exitUsage
 	}
 	if !errors.Is(err, errShown) {
-		fmt.Fprintln(c.err, err)
+		fmt.Fprintln(c.err, secret.Mask(err.Error()))
 	}
 	if errors.As(err, &asked) && asked.ExitCode != 0 {
 		return asked.ExitCode
 	}
 	return exitFailed
 }
+
+// A remoteError is an error with a text from elsewhere. It is printed on one line, so that it cannot
+// look like lines of ours.
+type remoteError struct{ error }
+
+func (e remoteError) Error() string { return printable.Text(e.error.Error()) }
+func (e remoteError) Unwrap() error { return e.error }
 
 // usageError is a mistake in the command line.
 type usageError struct{ error }

@@ -58,7 +58,7 @@ func (c *command) shell(ctx context.Context, run func(*shell.Shell, context.Cont
 		return err
 	}
 	defer hangUp(conn, caller)
-	sh := &shell.Shell{Caller: caller, Conn: conn, Config: s.cfg.Values, Broker: broker.String(), Stdout: c.out, Stderr: c.err}
+	sh := &shell.Shell{Caller: caller, Conn: conn, Config: s.cfg.Masked(), Broker: broker.String(), Stdout: c.out, Stderr: c.err}
 	return run(sh, ctx)
 }
 

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gomeko/gomeko/internal/printable"
 )
 
 const (
@@ -149,25 +151,32 @@ func (m management) status(ctx context.Context) (*status, error) {
 // print writes the status as tables.
 func (s *status) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) } // Flush returns the error
+	row := func(cells ...string) {
+		for i, cell := range cells {
+			cells[i] = printable.Text(cell) // a newline in a name would fake a row
+		}
+		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) // Flush returns the error
+	}
+	table := func(title string, columns ...string) {
+		_, _ = fmt.Fprintln(w)
+		row(title)
+		row(columns...)
+	}
 	product := s.overview.Product
 	if product != "RabbitMQ" {
 		product += ", as RabbitMQ"
 	}
 	row(fmt.Sprintf("%s %s, node %s", product, s.overview.Version, s.overview.Node))
 
-	row(fmt.Sprintf("\nqueues: %d", len(s.queues)))
-	row("VHOST", "QUEUE", "TYPE", "STATE", "READY", "UNACKED", "CONSUMERS")
+	table(fmt.Sprintf("queues: %d", len(s.queues)), "VHOST", "QUEUE", "TYPE", "STATE", "READY", "UNACKED", "CONSUMERS")
 	for _, q := range s.queues {
 		row(q.VHost, q.Name, q.Type, q.State, count(q.Ready), count(q.Unacked), count(q.Consumers))
 	}
-	row(fmt.Sprintf("\nconsumers: %d", len(s.consumers)))
-	row("VHOST", "QUEUE", "TAG", "PREFETCH", "ACK", "CHANNEL")
+	table(fmt.Sprintf("consumers: %d", len(s.consumers)), "VHOST", "QUEUE", "TAG", "PREFETCH", "ACK", "CHANNEL")
 	for _, c := range s.consumers {
 		row(c.Queue.VHost, c.Queue.Name, c.Tag, strconv.Itoa(c.Prefetch), strconv.FormatBool(c.Ack), c.Channel.Name)
 	}
-	row(fmt.Sprintf("\nconnections: %d", len(s.connections)))
-	row("VHOST", "CONNECTION", "USER", "STATE", "CHANNELS", "CLIENT")
+	table(fmt.Sprintf("connections: %d", len(s.connections)), "VHOST", "CONNECTION", "USER", "STATE", "CHANNELS", "CLIENT")
 	for _, c := range s.connections {
 		row(c.VHost, c.Name, c.User, c.State, strconv.Itoa(c.Channels), c.Given)
 	}

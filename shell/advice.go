@@ -9,6 +9,8 @@ import (
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
+
+	"github.com/gomeko/gomeko/internal/printable"
 )
 
 // instead says what to write instead of Python's words that Starlark lacks.
@@ -45,6 +47,16 @@ var (
 	printed = regexp.MustCompile(`\bprint\s+["'\w]`)
 )
 
+// A remoteError is the error of a call, on one line and without what a terminal would obey, because
+// its text is that of a service.
+type remoteError struct {
+	at string
+	error
+}
+
+func (e remoteError) Error() string { return e.at + printable.Text(e.error.Error()) }
+func (e remoteError) Unwrap() error { return e.error }
+
 // explain returns err as text for the user, with the name of the program and the line if position
 // is true, and nil for exit(). text is the source.
 func explain(err error, text string, position bool) error {
@@ -72,7 +84,7 @@ func explain(err error, text string, position bool) error {
 		}
 		return errors.Join(lines...)
 	case errors.As(err, &failed):
-		return fmt.Errorf("%s%w", at(place(failed.CallStack)), failed)
+		return remoteError{at(place(failed.CallStack)), failed}
 	}
 	return err
 }

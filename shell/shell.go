@@ -19,7 +19,7 @@ import (
 type Shell struct {
 	Caller *rpc.Caller     // makes the calls; the shell does not close it
 	Conn   *transport.Conn // dispatches the events; the shell does not close it
-	Config map[string]any  // n.config
+	Config map[string]any  // n.config, without secrets: it can be printed
 	Broker string          // the broker in the banner, without its password
 
 	Stdout io.Writer // results and the output of print
@@ -36,6 +36,7 @@ func (s *Shell) Script(ctx context.Context, name string, src io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	s.Stdout = guarded(s.Stdout)
 	ctx, end := s.begin(ctx)
 	defer end()
 	text := string(data)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/peterh/liner"
+
+	"github.com/gomeko/gomeko/internal/printable"
 )
 
 // Terminal reports whether the process reads from a terminal and writes to one, which
@@ -19,11 +21,22 @@ func Terminal() bool {
 	return err == nil && statErr == nil && out.Mode()&os.ModeCharDevice != 0
 }
 
+// guarded returns a writer that escapes what a terminal would obey, if w is a terminal.
+func guarded(w io.Writer) io.Writer {
+	if file, ok := w.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			return printable.NewWriter(w, printable.Lines)
+		}
+	}
+	return w
+}
+
 // Interact reads lines from the terminal, runs them and prints their values as Python does, until
 // Ctrl-D or exit(). It prints errors and continues. Ctrl-C cancels the line or the call. The
 // history is in the file gomeko/history in the user's configuration folder, which only the user can
-// read.
+// read. What would control the terminal is printed escaped.
 func (s *Shell) Interact(ctx context.Context) error {
+	s.Stdout, s.Stderr = guarded(s.Stdout), guarded(s.Stderr)
 	session, end := s.begin(ctx)
 	defer end()
 	terminal := liner.NewLiner()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -62,11 +63,11 @@ func secretName(name string) bool {
 	if plain, err := url.QueryUnescape(name); err == nil {
 		name = plain
 	}
-	name = strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))
-	for _, end := range []string{
-		"password", "passwd", "pwd", "passphrase", "secret", "token", "credentials", "signature", "sig",
-		"secretkey", "accesskey", "apikey", "privatekey", "auth", "authorization", "session", "sessionid", "code",
-	} {
+	if secret.Key(name) {
+		return true
+	}
+	name = strings.ToLower(name)
+	for _, end := range []string{"signature", "sig", "auth", "session", "sessionid", "code"} {
 		if strings.HasSuffix(name, end) {
 			return true
 		}
