@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/docs/testdata/camera"
 	"github.com/gomeko/gomeko/docs/testdata/mistakes"
 	"github.com/gomeko/gomeko/examples/helloworld"
@@ -68,6 +69,8 @@ var programs = map[string][]any{
 		service.Configure(&rpc.Config{Timeout: 5 * time.Second})},
 	"A configuration that nothing reads": {new(helloworld.Greeting), broker,
 		service.Configure(web.Config{Address: ":8080"})},
+	"A field without inject":                         {new(mistakes.Vouchers), broker, config.Provide("vouchers", mistakes.Limits{PerDay: 3})},
+	"A typed client of a method that does not exist": {new(mistakes.Lockers), new(helloworld.Greeting), broker},
 	"A declared queue that no row names": {new(mistakes.Ledger), broker,
 		messaging.Declare(messaging.Queue{Name: "bookings", Type: messaging.Quorum})},
 }

@@ -68,20 +68,23 @@ type source struct{ service, pattern string }
 
 // parseSource reads "users.user_deleted", or "a.b user.deleted" if a name has a dot.
 func parseSource(text string) (source, error) {
-	service, pattern, spaced := strings.Cut(text, " ")
+	from, pattern, spaced := strings.Cut(text, " ")
 	if !spaced {
 		dots := strings.Count(text, ".")
 		if dots > 1 {
 			return source{}, ambiguous(text)
 		}
-		service, pattern, _ = strings.Cut(text, ".")
+		from, pattern, _ = strings.Cut(text, ".")
 	}
-	s := source{service, strings.TrimSpace(pattern)}
+	s := source{from, strings.TrimSpace(pattern)}
 	if s.service == "" || s.pattern == "" || strings.ContainsAny(s.pattern, " \t") {
 		return s, fmt.Errorf(`%q does not name an event: write service and type, as in events:"users.user_deleted"`, text)
 	}
 	if strings.ContainsAny(s.service, "*#") {
 		return s, fmt.Errorf("service %q is a pattern: only the type can be one, because each service has its own exchange", s.service)
+	}
+	if err := service.CheckName(s.service); err != nil {
+		return s, err
 	}
 	for word := range strings.SplitSeq(s.pattern, ".") {
 		if len(word) > 1 && strings.ContainsAny(word, "*#") {

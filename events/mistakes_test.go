@@ -21,6 +21,7 @@ type Wrong struct {
 		NoType      events.Handler `events:"users." method:"On"`
 		Words       events.Handler `events:"users user deleted" method:"On"`
 		Anybody     events.Handler `events:"*.user_deleted" method:"On"`
+		Control     events.Handler `events:"us\x00ers.user_deleted" method:"On"`
 		Pattern     events.Handler `events:"users.user_*" method:"On"`
 		Delivery    events.Handler `events:"users.a" delivery:"everyone" method:"On"`
 		Reliable    events.Handler `events:"users.b" reliable:"no" method:"On"`
@@ -61,6 +62,7 @@ func TestMistakes(t *testing.T) {
 		`NoType: "users." does not name an event`,
 		`Words: "users user deleted" does not name an event`,
 		`Anybody: service "*" is a pattern: only the type can be one, because each service has its own exchange`,
+		`Control: "us\x00ers" cannot be the name of a service, since it contains '\x00': write a name such as us_ers`,
 		`Pattern: type "user_*" would match nothing: * stands for one whole word between dots, # for any number of words, and "user_*" mixes them with letters`,
 		`Delivery: delivery "everyone" is not known: write "pool", "singleton" or "broadcast"`,
 		`Reliable: reliable: must be "true" or "false", not "no"`,

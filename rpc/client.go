@@ -33,17 +33,20 @@ func (Client) Dependency(f *service.Field) (any, error) {
 	}
 	v := reflect.New(f.Type).Elem()
 	v.Set(reflect.ValueOf(f.Value()))
-	err = errors.Join(err, c.bind(v))
-	return v.Interface(), err
+	stubs, bindErr := c.bind(v)
+	for _, s := range stubs {
+		sh.expected = append(sh.expected, expectation{"service " + f.Service + ": " + f.Name + ": " + s.field, name, s.method})
+	}
+	return v.Interface(), errors.Join(err, bindErr)
 }
 
 // serviceOf returns the name of the service in the tag of a Client.
 func serviceOf(tag service.Tag) (string, error) {
 	name, err := tag.Get("rpc"), tag.Keys("rpc")
 	if name == "" {
-		err = errors.Join(err, errors.New(`the tag must name the service to call, as in rpc:"users"`))
+		return "", errors.Join(err, errors.New(`the tag must name the service to call, as in rpc:"users"`))
 	}
-	return name, err
+	return name, errors.Join(err, service.CheckName(name))
 }
 
 // Call calls method and stores its result in the pointer result; nil drops it. args are positional

@@ -14,6 +14,10 @@ type Config struct {
 	// Compress compresses the bodies of requests with zlib. Replies are not compressed, as in
 	// Nameko.
 	Compress bool
+
+	// Fakes says that services of the process may stand in for real ones in a test: they need not
+	// have every method that typed clients call. Package servicetest sets it.
+	Fakes bool
 }
 
 // defaultTimeout is the default of Config.Timeout.

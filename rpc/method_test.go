@@ -316,6 +316,7 @@ type Wrong struct {
 
 	Unnamed rpc.Client
 	Typo2   rpc.Client `rpc:"users" retry:"3"`
+	Spaced  rpc.Client `rpc:"all users"`
 }
 
 func (*Wrong) One(context.Context) error { return nil }
@@ -331,6 +332,7 @@ func TestMistakes(t *testing.T) {
 		`Arity: `,
 		`Unnamed: the tag must name the service to call, as in rpc:"users"`,
 		`Typo2: `, `retry`,
+		`Spaced: "all users" cannot be the name of a service, since it contains ' ': write a name such as all_users`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("got no %q in\n%s", want, text)

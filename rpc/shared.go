@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/internal/nearest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -23,8 +25,12 @@ type shared struct {
 	log        *slog.Logger
 	servers    map[string]*server
 	cancels    *cancels
-	caller     *Caller // nil if the container has no clients
+	caller     *Caller       // nil if the container has no clients
+	expected   []expectation // what typed clients call
 }
+
+// An expectation is that a service has a method: a typed client calls it.
+type expectation struct{ where, service, method string }
 
 func newShared(host *service.Host) (*shared, error) {
 	c, err := connection.Publishing(host)
@@ -67,6 +73,37 @@ func (sh *shared) client() *Caller {
 		}
 	}
 	return sh.caller
+}
+
+// Check returns a mistake for each method that a typed client calls and that a service of this
+// container does not have. Services elsewhere are not known.
+func (sh *shared) Check(complete bool) error {
+	if !complete || sh.cfg.Fakes {
+		return nil
+	}
+	methods := map[string][]string{}
+	for _, r := range sh.host.Rows() {
+		if spec := r.Tag.Get("rpc"); spec != "" {
+			name, _, _ := strings.Cut(spec, "(")
+			methods[r.Service] = append(methods[r.Service], strings.TrimSpace(name))
+		}
+	}
+	hosted := sh.host.Names()
+	var mistakes []error
+	for _, e := range sh.expected {
+		of := methods[e.service]
+		if !slices.Contains(hosted, e.service) || slices.Contains(of, e.method) {
+			continue
+		}
+		remedy := "it has " + strings.Join(of, ", ")
+		if near := nearest.Likely(e.method, of); near != "" {
+			remedy = "did you mean " + near + "?"
+		} else if len(of) == 0 {
+			remedy = "it has no rpc.Method"
+		}
+		mistakes = append(mistakes, fmt.Errorf("%s: the service %s of this process has no method %s: %s", e.where, e.service, e.method, remedy))
+	}
+	return errors.Join(mistakes...)
 }
 
 // Setup takes the connection, which is open by now.

@@ -39,7 +39,8 @@ func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
 	if err == nil {
 		var name string
 		name, err = serviceOf(tag)
-		err = errors.Join(err, from.Client(name).bind(v))
+		_, bindErr := from.Client(name).bind(v)
+		err = errors.Join(err, bindErr)
 	}
 	if err != nil {
 		return none, prefixed(v.Type().String(), err)
@@ -57,8 +58,9 @@ func markerOf(t reflect.Type) (f reflect.StructField, ok bool) {
 	return f, false
 }
 
-// bind fills the funcs of a typed client that are nil, and checks all of them.
-func (c Client) bind(v reflect.Value) error {
+// bind fills the funcs of a typed client that are nil, and checks all of them. It returns the stubs
+// of those that it has filled.
+func (c Client) bind(v reflect.Value) (filled []*stub, _ error) {
 	var mistakes []error
 	marker, _ := markerOf(v.Type())
 	taken := map[string]string{}
@@ -78,9 +80,10 @@ func (c Client) bind(v reflect.Value) error {
 		taken[s.method] = f.Name
 		if v.Field(i).IsNil() {
 			v.Field(i).Set(reflect.MakeFunc(f.Type, s.call))
+			filled = append(filled, s)
 		}
 	}
-	return errors.Join(mistakes...)
+	return filled, errors.Join(mistakes...)
 }
 
 // prefixed adds where to err, or to each error if err is one of errors.Join.
@@ -98,6 +101,7 @@ func prefixed(where string, err error) error {
 
 // A stub is a func of a typed client: the method that it calls, and how it sends each argument.
 type stub struct {
+	field  string
 	client Client
 	method string
 	result reflect.Type      // nil: the func returns error alone
@@ -120,7 +124,7 @@ func newStub(c Client, f reflect.StructField) (*stub, error) {
 	if err = errors.Join(tag.Keys("rpc"), shape(f.Type), err); err != nil {
 		return nil, err
 	}
-	s := &stub{client: c, method: sig.Name, params: sig.Params}
+	s := &stub{field: f.Name, client: c, method: sig.Name, params: sig.Params}
 	if f.Type.NumOut() == 2 {
 		s.result = f.Type.Out(0)
 	}

@@ -190,11 +190,33 @@ func TestStubsInService(t *testing.T) {
 	desk.Echo.KwOnly = nil
 
 	uri := brokertest.Embedded(t)
-	start(t, uri, desk, new(Echo))
+	start(t, uri, desk, new(Echo), service.Configure(rpc.Config{Fakes: true})) // Echo has no method not_there
 	var got []any
 	err := dial(t, uri, rpc.Config{}, nil).Client("desk").Call(t.Context(), "ask", &got)
 	if err != nil || got[0] != "fake" || len(got[1].([]any)) != 2 {
 		t.Errorf("got %v, %v, want the literal's answer and the service's", got, err)
+	}
+}
+
+// A typed client of a service in the same process calls only methods that this has.
+func TestStubsOfMissingMethods(t *testing.T) {
+	broker := service.Configure(transport.Config{URI: "amqp://127.0.0.1"})
+	for _, tc := range []struct {
+		name     string
+		services []any
+		want     string
+	}{
+		{"elsewhere", []any{new(Desk), broker}, ""},
+		{"fakes", []any{new(Desk), new(Echo), broker, service.Configure(rpc.Config{Fakes: true})}, ""},
+		{"here", []any{new(Desk), new(Echo), broker}, "service desk: Echo: NotThere: the service vec_echo of this process has no method not_there: it has "},
+		{"a literal's", []any{&Desk{Echo: VecEcho{NotThere: func(context.Context, int, bool, map[string]string) error { return nil }}}, new(Echo), broker}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := service.New(service.Config{Only: []string{"desk.Ask"}}, tc.services...)
+			if (err == nil) != (tc.want == "") || err != nil && !strings.HasPrefix(err.Error(), tc.want) {
+				t.Errorf("got %v, want %s", err, tc.want)
+			}
+		})
 	}
 }
 

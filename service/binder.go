@@ -24,6 +24,7 @@ var (
 // in which they are declared.
 type binder struct {
 	container  *Container
+	app        *application
 	unstarted  *Host // of the rows that Config.Only leaves out; what only they share is never started
 	middleware []Middleware
 	mistakes   []error
@@ -31,6 +32,7 @@ type binder struct {
 
 // bind binds the services of an application. The error has every mistake.
 func (b *binder) bind(app *application) error {
+	b.app = app
 	b.config()
 	b.container.host.shared = append(b.container.host.shared, &managed{value: app, owner: "application"})
 	b.add("application", app.Err())
@@ -142,7 +144,7 @@ func (b *binder) name(t reflect.Type) string {
 		case strings.TrimSpace(name) == "":
 			b.addf(where, "the name is empty: write _ service.Name `service:\"%s\"`", strings.ToLower(t.Name()))
 		default:
-			b.add(where, tag.Keys("service"))
+			b.add(where, errors.Join(CheckName(name), tag.Keys("service")))
 		}
 	}
 	switch {
@@ -192,7 +194,7 @@ func (b *binder) fields(h *hosted, v reflect.Value, index []int) {
 		case (f.Anonymous || f.Type.Name() == "") && injects(f.Type):
 			b.addf(where, "only fields of the service itself, or of a struct that it embeds by value, can be injected: move them there")
 		default:
-			b.add(where, misspeltInject(f.Tag))
+			b.add(where, b.oversight(f, v.Field(i)))
 		}
 		if lock, path := findLock(f.Type, f.Name); top && lock != nil {
 			b.addf(where, "contains %s by value (%s), but each call gets a copy of the service: use a pointer, or inject it", lock, path)
@@ -403,32 +405,4 @@ func instance(t reflect.Type) any {
 		t = t.Elem()
 	}
 	return reflect.New(t).Interface()
-}
-
-// misspeltInject returns an error if a tag was probably meant to have the key inject. Fields of a
-// service may have other keys, for other packages.
-func misspeltInject(text reflect.StructTag) error {
-	tag, _ := ParseTag(string(text))
-	for _, p := range tag.pairs {
-		if _, edits := nearest.Name(p.key, []string{inject.Tag}); edits == 1 {
-			return fmt.Errorf("unknown key %s in its tag: did you mean %s?", p.key, inject.Tag)
-		}
-	}
-	return nil
-}
-
-// injects reports whether t is a struct, or points to one, that has fields to inject.
-func injects(t reflect.Type) bool {
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct {
-		return false
-	}
-	for i := range t.NumField() {
-		if _, ok := t.Field(i).Tag.Lookup(inject.Tag); ok {
-			return true
-		}
-	}
-	return false
 }

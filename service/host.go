@@ -31,6 +31,10 @@ func newHost(c *Container) *Host {
 // ones.
 func (h *Host) Names() []string { return h.container.Names() }
 
+// Rows returns the rows of all services, also those that [Config].Only leaves out. Until [New]
+// returns there may be further ones.
+func (h *Host) Rows() []*Row { return h.container.Rows() }
+
 // Logger returns the container's logger.
 func (h *Host) Logger() *slog.Logger { return h.container.Logger() }
 

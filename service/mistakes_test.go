@@ -44,6 +44,18 @@ type (
 	emptyName struct {
 		_ service.Name `service:""`
 	}
+	spacedName struct {
+		_ service.Name `service:"order service"`
+	}
+	starName struct {
+		_ service.Name `service:"*"`
+	}
+	controlName struct {
+		_ service.Name `service:"a\tb\x7f\xff"`
+	}
+	dotName struct {
+		_ service.Name `service:".orders"`
+	}
 	twoNames struct {
 		_ service.Name `service:"a"`
 		_ service.Name `service:"b"`
@@ -67,6 +79,23 @@ type (
 		Gift        Gift    `gfit:"x"`
 		gift        Gift
 		Broken      Broken
+	}
+	otherTable struct {
+		_          service.Name `service:"other_table"`
+		Entrypoint struct {
+			Get Trigger `trigger:"get"`
+		}
+		entrypoints *struct {
+			Get Trigger `trigger:"get"`
+		}
+		Users usersFuncs
+		Set   usersFuncs
+		users *usersFuncs
+		Hooks struct{ Log func(string) }
+	}
+	usersFuncs struct {
+		Get  func(context.Context, int) (string, error)
+		Find func(context.Context) error
 	}
 	base struct {
 		_           service.Name `service:"base"`
@@ -191,8 +220,8 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	_, err := service.New(service.Config{MaxWorkers: -1, Middleware: []service.Middleware{nil}},
 		nil, first{}, (*first)(nil), new(int),
-		new(nameless), new(emptyName), new(twoNames), new(fieldName), new(nameKeys),
-		new(first), new(second_), new(noTable), new(derived), new(marks), new(rows))
+		new(nameless), new(emptyName), new(spacedName), new(starName), new(controlName), new(dotName), new(twoNames), new(fieldName), new(nameKeys),
+		new(first), new(second_), new(noTable), &otherTable{Set: usersFuncs{Find: func(context.Context) error { return nil }}}, new(derived), new(marks), new(rows))
 	if err == nil {
 		t.Fatal("got no error, want many")
 	}

@@ -215,3 +215,50 @@ service shelf: Spare: nothing provides *service_test.Goods named "spare"; add fx
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// Plain is a service whose fields have no tags.
+type Plain struct {
+	_ service.Name `service:"plain"`
+
+	Goods   *Goods
+	Entries fmt.Stringer
+	Wait    time.Duration
+	Count   int
+	Other   error
+	goods   *Goods
+}
+
+// A field that nothing sets, although the application has a value for it, is a mistake.
+func TestFieldsWithoutInject(t *testing.T) {
+	t.Parallel()
+	goods := fx.Provide(func() *Goods { return &Goods{"tea"} })
+	const unset = "service plain: Goods: nothing sets it, although the application provides *service_test.Goods: add inject:\"\" to its tag"
+	for _, tc := range []struct {
+		name     string
+		services []any
+		want     string
+	}{
+		{"nothing", []any{new(Plain)}, ""},
+		{"a value of the process", []any{&Plain{goods: &Goods{}}, goods}, unset},
+		{"unexported", []any{&Plain{Goods: &Goods{}}, goods},
+			"service plain: goods: nothing sets it, although the application provides *service_test.Goods: rename it to Goods, and add inject:\"\" to its tag"},
+		{"a value of the call", []any{new(Plain), di.PerCall(func() di.Provider[fmt.Stringer] { return nil })},
+			"service plain: Entries: nothing sets it, although the application provides fmt.Stringer: add inject:\"\" to its tag"},
+		{"a named value", []any{new(Plain), fx.Supply(fx.Annotated{Name: "spare", Target: &Goods{}})}, ""},
+		{"a predeclared type", []any{new(Plain), fx.Supply(7)}, ""},
+		{"a type of another package", []any{new(Plain), fx.Supply(time.Second)},
+			"service plain: Wait: nothing sets it, although the application provides time.Duration: add inject:\"\" to its tag"},
+		{"set", []any{&Plain{Goods: &Goods{}, goods: &Goods{}}, goods}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := service.New(service.Config{}, tc.services...)
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}

@@ -60,6 +60,8 @@ func New(t testing.TB, services ...any) *Host {
 	h := &Host{t: t, watches: map[string][]*watch{}, web: newWire()}
 	h.http = h.web.client()
 	t.Cleanup(h.stop)
+	fakes := service.Complete(func(c rpc.Config) rpc.Config { c.Fakes = true; return c })
+	services = append(services[:len(services):len(services)], fakes)
 	b, container, err := bind(t, h.web, services, h.observe)
 	h.broker = b
 	if err != nil {

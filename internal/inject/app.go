@@ -105,6 +105,11 @@ func (a *App) Provider(t reflect.Type) string {
 	return by
 }
 
+// Provides reports whether the application provides a value of type t, or one for each call.
+func (a *App) Provides(t reflect.Type) bool {
+	return a.Provider(t) != "" || a.Provider((&field{typ: t}).entry()) != ""
+}
+
 // Start runs the start hooks of the application in order. If one fails, the stop hooks of those
 // that succeeded are run. Errors name the constructor that appended the hook.
 //

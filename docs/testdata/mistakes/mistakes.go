@@ -184,3 +184,71 @@ type Ledger struct {
 }
 
 func (*Ledger) Book(_ context.Context, amount int) error { return nil }
+
+type Banners struct {
+	_ service.Name `service:"banners"`
+
+	Entrypoint struct {
+		Show rpc.Method `rpc:"show(page)"`
+	}
+}
+
+func (*Banners) Show(_ context.Context, page string) (string, error) { return "", nil }
+
+type Drivers struct {
+	_ service.Name `service:"van drivers"`
+
+	Entrypoints struct {
+		Assign rpc.Method `rpc:"assign(order_id)"`
+	}
+}
+
+func (*Drivers) Assign(_ context.Context, orderID int) error { return nil }
+
+type Labels struct {
+	_ service.Name `service:"labels"`
+
+	Entrypoints struct {
+		Print rpc.Method `rpc:"print(order_id)"`
+	}
+
+	Printers PrintersClient
+}
+
+type PrintersClient struct {
+	Print func(ctx context.Context, text string) error `rpc:"print(text)"`
+}
+
+func (*Labels) Print(_ context.Context, orderID int) error { return nil }
+
+type Limits struct{ PerDay int }
+
+type Vouchers struct {
+	_ service.Name `service:"vouchers"`
+
+	Entrypoints struct {
+		Redeem rpc.Method `rpc:"redeem(code)"`
+	}
+
+	Limits Limits
+}
+
+func (*Vouchers) Redeem(_ context.Context, code string) error { return nil }
+
+type Lockers struct {
+	_ service.Name `service:"lockers"`
+
+	Entrypoints struct {
+		Open rpc.Method `rpc:"open(order_id)"`
+	}
+
+	Greetings GreetingsClient
+}
+
+type GreetingsClient struct {
+	_ rpc.Client `rpc:"greeting_service"`
+
+	Hello func(ctx context.Context, name string) (string, error) `rpc:"helo(name)"`
+}
+
+func (*Lockers) Open(_ context.Context, orderID int) error { return nil }
