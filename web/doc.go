@@ -73,8 +73,9 @@
 //
 // # Errors
 //
-// An error is answered with a line as Nameko writes it, "Error: NotFound: order not found", or with
-// problem+json for a client that accepts JSON:
+// An error is answered with problem+json, or with a line as Nameko writes it, "Error: NotFound: order
+// not found": as the client accepts. Without a preference it is a line for an error that Nameko has
+// too, except for fetch in a browser.
 //
 //   - An error with a method HTTPStatus() int has that status. [Error] is such an error, and
 //     [Status] makes one.

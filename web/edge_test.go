@@ -121,6 +121,35 @@ type Files struct {
 	Static web.Mount `web:"/"`
 }
 
+// A client without a preference receives the errors that Nameko has as Nameko's line, unless it uses
+// fetch, and the others as problem+json.
+func TestErrorsWithoutPreference(t *testing.T) {
+	t.Parallel()
+	p := start(t, web.Config{}, newSite(t), new(Shop))
+	for _, test := range []struct {
+		path, accept, fetch string
+		json                bool
+	}{
+		{"/greet/nobody", "*/*", "", false},
+		{"/greet/nobody", "", "", false},
+		{"/greet/nobody", "*/*", "cors", true},
+		{"/greet/nobody", "text/html, */*;q=0.8", "navigate", false},
+		{"/greet/nobody", "text/plain", "cors", false},
+		{"/none", "*/*", "", false},
+		{"/none", "*/*", "same-origin", true},
+		{"/things?name=x", "*/*", "", true}, // without a parameter
+		{"/things?name=x", "", "", true},
+		{"/things?name=x", "text/html, */*;q=0.8", "", false},
+		{"/things?name=x", "text/plain;q=0.5, application/json;q=0.4", "", false},
+		{"/things?name=x", "text/*", "cors", false},
+	} {
+		answer := p.get(t, test.path, "Accept", test.accept, "Sec-Fetch-Mode", test.fetch)
+		if got := answer.Header.Get("Content-Type") == "application/problem+json"; got != test.json {
+			t.Errorf("%+v: got %s", test, answer.Header.Get("Content-Type"))
+		}
+	}
+}
+
 // An error is problem+json for a client that accepts JSON. Hooks.Errors replaces it for all
 // clients.
 func TestErrorForms(t *testing.T) {

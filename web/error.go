@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"go/token"
+	"mime"
 	"net/http"
 	"reflect"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gomeko/gomeko/codec"
@@ -21,8 +22,8 @@ import (
 //	return nil, &web.Error{Status: http.StatusConflict, Type: "Taken", Message: "the name is taken"}
 //
 // Other errors of a method become one; see the package's documentation. The response is a line as
-// Nameko writes it, "Error: Taken: the name is taken", or problem+json (RFC 9457) for a client that
-// accepts JSON. [Hooks].Errors replaces both.
+// Nameko writes it, "Error: Taken: the name is taken", or problem+json (RFC 9457), as the client
+// accepts. [Hooks].Errors replaces both.
 type Error struct {
 	Status  int     // from 400 to 599; any other value is sent as 500
 	Type    string  // the name by which callers recognise the error; "" is the status text
@@ -158,8 +159,19 @@ type problem struct {
 	Errors []Fault `json:"errors,omitempty"`
 }
 
-// fail answers a request with e.
+// fail answers a request with e. A client without a preference receives JSON.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
+	s.writeError(w, r, e, e != errNoMatch || isFetch(r))
+}
+
+// failLine answers a request with an error that Nameko has too. A client without a preference
+// receives a line, as from Nameko, unless it uses fetch.
+func (s *server) failLine(w http.ResponseWriter, r *http.Request, e *Error) {
+	s.writeError(w, r, e, isFetch(r))
+}
+
+// writeError answers a request with e: as JSON or as text, if the client prefers neither.
+func (s *server) writeError(w http.ResponseWriter, r *http.Request, e *Error, asJSON bool) {
 	if !failure(e.Status) {
 		e = &Error{Status: http.StatusInternalServerError, Type: e.Type, Message: e.Message, Faults: e.Faults, Err: e.Err}
 	}
@@ -174,7 +186,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 		return
 	}
 	h := w.Header()
-	if acceptsJSON(r) {
+	if prefersJSON(r, asJSON) {
 		text, err := codec.BrowserJSON.Encode(problem{"about:blank", http.StatusText(e.Status), e.Status, codec.ValidText(e.Message), codec.ValidText(e.kind()), e.Faults})
 		if err == nil {
 			h.Set("Content-Type", "application/problem+json")
@@ -187,18 +199,39 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	send(w, r, e.Status, []byte("Error: "+codec.ValidText(e.Error())+"\n"))
 }
 
-// acceptsJSON reports whether the client accepts application/json or application/problem+json by
-// name.
-func acceptsJSON(r *http.Request) bool {
+// isFetch reports whether the request comes from a script that uses fetch, which accepts anything
+// unless it is told otherwise.
+func isFetch(r *http.Request) bool {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	return mode != "" && mode != "navigate"
+}
+
+// prefersJSON reports whether the client prefers JSON to text, or neutral if it has no preference.
+func prefersJSON(r *http.Request, neutral bool) bool {
+	quality := map[string]float64{} // of what is accepted by name
 	for _, line := range r.Header["Accept"] {
 		for part := range strings.SplitSeq(line, ",") {
-			kind, parameters, _ := strings.Cut(part, ";")
-			kind = strings.ToLower(strings.TrimSpace(kind))
-			refused := strings.HasSuffix(strings.TrimRight(strings.TrimSpace(parameters), "0."), "q=")
-			if slices.Contains([]string{"application/problem+json", "application/json"}, kind) && !refused {
-				return true
+			kind, parameters, err := mime.ParseMediaType(part)
+			if err != nil {
+				continue
+			}
+			quality[kind] = 1
+			if q, err := strconv.ParseFloat(parameters["q"], 64); err == nil {
+				quality[kind] = q
 			}
 		}
 	}
-	return false
+	asJSON, named := quality["application/json"]
+	if q, ok := quality["application/problem+json"]; ok {
+		asJSON, named = max(asJSON, q), true
+	}
+	if named {
+		return asJSON > 0 && asJSON >= quality["text/plain"]
+	}
+	for _, kind := range []string{"text/plain", "text/html", "text/*"} { // a person reads it
+		if quality[kind] > 0 {
+			return false
+		}
+	}
+	return neutral
 }

@@ -135,7 +135,7 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 		c.server.fail(w, c.r, errLate) // only a client whose body was too slow still reads it
 		return
 	case err != nil:
-		c.server.fail(w, c.r, newError(err, c.row.CallID(c.id)))
+		c.server.failLine(w, c.r, newError(err, c.row.CallID(c.id)))
 		return
 	case sent, c.binding.takesWriter:
 		c.writer.finish()
@@ -147,7 +147,7 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 	e, err := encodeResponse(result)
 	if err != nil {
 		c.row.Logger().Error("result not sent", "call_id", c.row.CallID(c.id), "err", err)
-		c.server.fail(w, c.r, newError(err, c.row.CallID(c.id)))
+		c.server.failLine(w, c.r, newError(err, c.row.CallID(c.id)))
 		return
 	}
 	if len(e.body) > uncounted {

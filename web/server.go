@@ -159,7 +159,7 @@ func (s *server) exited(x *responseWriter, r *http.Request, p any) {
 	}
 	s.log.Error("request failed", "request_id", x.id[0], "err", service.ErrExited)
 	if x.status == 0 {
-		s.fail(x, r, newError(service.ErrExited, x.id[0]))
+		s.failLine(x, r, newError(service.ErrExited, x.id[0]))
 		x.Flush()
 	}
 }
@@ -211,7 +211,7 @@ func (s *server) dispatch(w http.ResponseWriter, r *http.Request) {
 		h.Set("Allow", allow+", OPTIONS")
 		x.WriteHeader(http.StatusNoContent)
 	default:
-		s.fail(x, r, &Error{Status: refused, Message: "the allowed methods are " + allow})
+		s.failLine(x, r, &Error{Status: refused, Message: "the allowed methods are " + allow})
 	}
 }
 

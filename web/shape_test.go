@@ -128,6 +128,7 @@ func request(t testing.TB, p *process, method, path, kind, body string) (status 
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
 	}
+	r.Header.Set("Accept", "text/plain, */*;q=0.1") // of errors
 	return do(t, p, r)
 }
 
