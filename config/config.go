@@ -36,6 +36,7 @@ type Config struct {
 	MaxMessage        int           // gomeko.max_message: the largest body that is sent, in bytes; 16 MiB
 	TypedJSON         bool          // gomeko.typed_json: values without a JSON type are written as kombu 5.3 does
 	BroadcastIdentity string        // gomeko.broadcast_identity: names this instance in broadcast queues
+	TopologyCheck     time.Duration // gomeko.topology_check: how often what was declared is declared again; negative is never; 1 min
 	LogFormat         string        // gomeko.log_format: "text" or "json"; text
 
 	// Values has all keys of the file after substitution, including the user's.
@@ -103,6 +104,7 @@ func defaults() *Config {
 		RPCTimeout:         30 * time.Second,
 		Grace:              25 * time.Second,
 		MaxMessage:         16 << 20,
+		TopologyCheck:      time.Minute,
 		Serializer:         "json",
 		LogFormat:          "text",
 	}

@@ -86,10 +86,11 @@ func (c *Caller) sendCancel(r *Reply) {
 	}()
 }
 
-// refused stops sending cancellations if err is a refusal by the broker.
+// refused stops sending cancellations if err is a refusal by the broker. An exchange that is missing
+// will be declared again.
 func (c *Caller) refused(err error) {
 	var refusal *transport.Error
-	if errors.As(err, &refusal) && c.cancels.Swap(false) {
+	if errors.As(err, &refusal) && refusal.Code != notFound && c.cancels.Swap(false) {
 		c.log.Warn("the broker refuses cancellations: cancelled calls run on in the services that they were sent to", "err", err)
 	}
 }

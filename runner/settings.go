@@ -49,10 +49,11 @@ func (s *settings) brokerURI(named string) string {
 // transport returns the configuration of connections to the broker at uri, without its login.
 func (s *settings) transport(uri string) transport.Config {
 	broker := transport.Config{
-		URI:        uri,
-		Heartbeat:  s.cfg.Heartbeat,
-		MaxMessage: s.cfg.MaxMessage,
-		Codec:      s.serializer(s.cfg.Serializer),
+		URI:           uri,
+		Heartbeat:     s.cfg.Heartbeat,
+		TopologyCheck: s.cfg.TopologyCheck,
+		MaxMessage:    s.cfg.MaxMessage,
+		Codec:         s.serializer(s.cfg.Serializer),
 	}
 	accept := s.cfg.Accept
 	if accept == nil {

@@ -45,6 +45,11 @@ type Config struct {
 	// was silent for one and a half intervals.
 	Heartbeat time.Duration
 
+	// TopologyCheck is how often the exchanges, queues and bindings that were declared are declared
+	// again, in case somebody has deleted them at the broker. The default is one minute; a negative
+	// value is never. A publishing to something of them that is missing has it declared again at once.
+	TopologyCheck time.Duration
+
 	// MaxMessage is the largest body that may be sent, in bytes. The default is 16 MiB.
 	MaxMessage int
 

@@ -38,6 +38,7 @@ type Conn struct {
 	stop      context.CancelFunc // ends run
 	wg        sync.WaitGroup     // run and the consumers
 	publisher *Publisher         // of Publish and Send
+	signs     chan error         // that something of the topology is missing, for repair
 
 	mu        sync.Mutex
 	current   *session      // nil while disconnected
@@ -65,6 +66,7 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 		addresses: addresses,
 		log:       cmp.Or(cfg.Logger, slog.Default()),
 		changed:   make(chan struct{}),
+		signs:     make(chan error, 1),
 		consumers: map[*Consumer]struct{}{},
 	}
 	c.publisher = c.Publisher()
@@ -76,6 +78,7 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	run, stop := context.WithCancel(context.Background())
 	c.stop = stop
 	c.wg.Go(func() { c.run(run, s) })
+	c.wg.Go(func() { c.repair(run) })
 	return c, nil
 }
 

@@ -16,7 +16,9 @@
 //	…
 //	err = conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{{Name: "orders", Durable: true}}})
 //
-// After every reconnect, what was declared is declared again. [Conn.Delete] ends that for a queue.
+// After every reconnect, what was declared is declared again, and so it is every
+// [Config].TopologyCheck and when a publishing finds that a part of it was deleted at the broker.
+// [Conn.Delete] ends that for a queue.
 //
 // # URIs
 //

@@ -136,7 +136,7 @@ func (p *Publisher) channelOn(ctx context.Context, s *session, exchange string) 
 	ch := p.channels[exchange]
 	if ch == nil || ch.session != s || ch.isClosed() {
 		p.retire()
-		ch = newConfirmChannel(s)
+		ch = newConfirmChannel(p.conn, s)
 		if s.isLost() || !s.start(ch.run) { // there may be a channel on a later session
 			p.mu.Unlock()
 			return nil, errChannelClosed
@@ -168,6 +168,7 @@ func (p *Publisher) retire() {
 // A confirmChannel is a channel in confirm mode. One goroutine receives its returns and confirms,
 // so that a return is known before the confirm that follows it.
 type confirmChannel struct {
+	conn    *Conn
 	session *session
 	ready   chan struct{} // closed when the channel is open or cannot be opened
 	err     error         // why it cannot be opened; valid once ready is closed
@@ -183,8 +184,9 @@ type confirmChannel struct {
 	retired bool           // nothing more is written
 }
 
-func newConfirmChannel(s *session) *confirmChannel {
+func newConfirmChannel(c *Conn, s *session) *confirmChannel {
 	return &confirmChannel{
+		conn:    c,
 		session: s,
 		ready:   make(chan struct{}),
 		writing: make(chan struct{}, 1),
@@ -390,7 +392,7 @@ func (c *confirmChannel) returned(r amqp.Return) {
 	}
 	c.mu.Unlock()
 	if match != nil {
-		match.settle(&Returned{Exchange: r.Exchange, Key: r.RoutingKey, Code: int(r.ReplyCode), Text: r.ReplyText})
+		c.fail(match, &Returned{Exchange: r.Exchange, Key: r.RoutingKey, Code: int(r.ReplyCode), Text: r.ReplyText})
 	}
 }
 
@@ -419,12 +421,19 @@ func (c *confirmChannel) end(err *amqp.Error, returns <-chan amqp.Return) {
 		case out.confirm.Acked():
 			out.settle(nil)
 		case refused != nil && refused.refuses(out.exchange, out.key):
-			out.settle(refused)
+			c.fail(out, refused)
 		default:
 			out.settle(lost)
 		}
 	}
 	c.pending = nil
+}
+
+// fail settles a publishing that the broker refused or returned, and has the topology checked if
+// that may be because somebody has deleted a part of it.
+func (c *confirmChannel) fail(out *unconfirmed, err error) {
+	out.settle(err)
+	c.conn.suspect(out.exchange, out.key, err)
 }
 
 // settle reports the outcome, once. Only run's goroutine calls it.

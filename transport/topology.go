@@ -50,7 +50,8 @@ type Binding struct {
 	Args     Table
 }
 
-// Declare declares t, and declares it again after every reconnect: exchanges first, then queues,
+// Declare declares t, and declares it again after every reconnect and when a part of it is deleted
+// (see [Config].TopologyCheck): exchanges first, then queues,
 // then bindings. If the broker refuses a part of it, Declare returns an [*Error] and t is not
 // declared again; the parts before the refused one exist by then. While the connection is lost,
 // Declare waits for it as long as ctx allows.
@@ -125,6 +126,7 @@ func (c *Conn) redeclare(s *session) bool {
 	t := c.topology.clone()
 	c.mu.Unlock()
 	t.reportMissing(s)
+	defer c.deleteAgain(s, t.Queues)
 	err := t.declare(s)
 	if err == nil || errors.Is(err, errChannelClosed) {
 		return err == nil
@@ -139,6 +141,18 @@ func (c *Conn) redeclare(s *session) bool {
 		}
 	}
 	return false
+}
+
+// deleteAgain deletes the queues that [Conn.Delete] has deleted while they were declared again.
+func (c *Conn) deleteAgain(s *session, declared []Queue) {
+	for _, q := range declared {
+		c.mu.Lock()
+		kept := slices.ContainsFunc(c.topology.Queues, func(known Queue) bool { return known.Name == q.Name })
+		c.mu.Unlock()
+		if !kept {
+			_ = deleteQueue(s, q.Name) // Delete has returned by now
+		}
+	}
 }
 
 // redeclareLater declares everything again, with backoff, until the broker accepts it or s ends.

@@ -1,0 +1,180 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	// topologyCheck is the default of Config.TopologyCheck.
+	topologyCheck = time.Minute
+
+	// repairEvery is how often the topology is declared again at most because of publishings.
+	repairEvery = time.Second
+)
+
+// repair is the goroutine that restores what somebody else has deleted at the broker: exchanges,
+// queues and bindings. It declares the topology again at intervals, and when a publishing shows that
+// a part of it is missing.
+func (c *Conn) repair(ctx context.Context) {
+	interval := c.cfg.TopologyCheck
+	if interval == 0 {
+		interval = topologyCheck
+	}
+	var tick <-chan time.Time
+	if interval > 0 {
+		ticker := time.NewTicker(interval)
+		defer ticker.Stop()
+		tick = ticker.C
+	}
+	for {
+		var sign error
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick:
+		case sign = <-c.signs:
+		}
+		c.mu.Lock()
+		s := c.current
+		c.mu.Unlock()
+		if s == nil || s.isLost() {
+			continue // the topology is declared after the reconnect
+		}
+		if sign != nil {
+			c.log.Warn("declaring the topology again", "broker", s.addr.redacted, "err", sign)
+		}
+		c.restore(s)
+		if sign != nil && !sleep(ctx, repairEvery) {
+			return
+		}
+	}
+}
+
+// sleep waits, and returns false if ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// restore declares the topology again, and logs the exchanges and queues that were missing. The
+// broker does not say whether a binding was.
+func (c *Conn) restore(s *session) {
+	c.mu.Lock()
+	t := c.topology.clone()
+	c.mu.Unlock()
+	if len(t.Exchanges)+len(t.Queues)+len(t.Bindings) == 0 {
+		return
+	}
+	missing := t.missing(s)
+	if c.redeclare(s) && len(missing) > 0 {
+		c.log.Warn("declared again what was deleted at the broker", "broker", s.addr.redacted, "what", strings.Join(missing, ", "))
+	}
+}
+
+// missing returns the exchanges and queues that do not exist.
+func (t Topology) missing(s *session) (names []string) {
+	var ch *amqp.Channel
+	check := func(what, name string, passive func() error) bool {
+		if ch == nil || ch.IsClosed() { // by a 404
+			var err error
+			if ch, err = s.amqp.Channel(); err != nil {
+				return false
+			}
+		}
+		var refused *Error
+		if err := brokerError(passive(), declaring); errors.As(err, &refused) && refused.Code == amqp.NotFound {
+			names = append(names, fmt.Sprintf("%s %q", what, name))
+		}
+		return true
+	}
+	for _, e := range t.Exchanges {
+		if !check("exchange", e.Name, func() error {
+			return ch.ExchangeDeclarePassive(e.Name, e.Kind, e.Durable, e.AutoDelete, false, false, nil)
+		}) {
+			return names
+		}
+	}
+	for _, q := range t.Queues {
+		if !check("queue", q.Name, func() error {
+			_, err := ch.QueueDeclarePassive(q.Name, q.Durable, q.AutoDelete, q.Exclusive, false, nil)
+			return err
+		}) {
+			return names
+		}
+	}
+	if ch != nil {
+		_ = ch.Close()
+	}
+	return names
+}
+
+// suspect has the topology declared again because a publishing failed with err, if the topology says
+// that it should not have.
+func (c *Conn) suspect(exchange, key string, err error) {
+	var refused *Error
+	var returned *Returned
+	c.mu.Lock()
+	t := c.topology
+	ours := false
+	switch {
+	case errors.As(err, &refused) && refused.Code == amqp.NotFound:
+		ours = slices.ContainsFunc(t.Exchanges, func(e Exchange) bool { return e.Name == exchange })
+	case errors.As(err, &returned):
+		ours = t.routes(exchange, key)
+	}
+	c.mu.Unlock()
+	if ours {
+		select {
+		case c.signs <- err:
+		default:
+		}
+	}
+}
+
+// routes reports whether the topology routes a message to one of its queues.
+func (t Topology) routes(exchange, key string) bool {
+	if exchange == "" {
+		return slices.ContainsFunc(t.Queues, func(q Queue) bool { return q.Name == key })
+	}
+	kind := ""
+	if i := slices.IndexFunc(t.Exchanges, func(e Exchange) bool { return e.Name == exchange }); i >= 0 {
+		kind = t.Exchanges[i].Kind
+	}
+	return slices.ContainsFunc(t.Bindings, func(b Binding) bool {
+		switch {
+		case b.Exchange != exchange:
+			return false
+		case kind == "fanout":
+			return true
+		case kind == "topic":
+			return matches(strings.Split(b.Key, "."), strings.Split(key, "."))
+		}
+		return b.Key == key
+	})
+}
+
+// matches reports whether the words of a routing key match the pattern of a topic binding.
+func matches(pattern, words []string) bool {
+	switch {
+	case len(pattern) == 0:
+		return len(words) == 0
+	case pattern[0] == "#":
+		return matches(pattern[1:], words) || len(words) > 0 && matches(pattern, words[1:])
+	case len(words) == 0 || pattern[0] != "*" && pattern[0] != words[0]:
+		return false
+	}
+	return matches(pattern[1:], words[1:])
+}
