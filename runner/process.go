@@ -13,6 +13,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
 )
 
 // startTime limits the start of the services.
@@ -81,7 +82,8 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 means none in Nameko
 		Grace:              p.cfg.Grace,
 		Logger:             p.log,
-	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig()))
+	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig()),
+		service.Configure[service.Extension](web.ServeReady))
 	if err == nil && len(p.container.Names()) == 0 {
 		err = errors.New("application: no services: pass a module with service.Provide(new(Orders)) in it")
 	}

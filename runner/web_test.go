@@ -16,6 +16,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/timer"
 	"github.com/gomeko/gomeko/web"
 )
 
@@ -98,5 +99,48 @@ func TestWebMistakes(t *testing.T) {
 		if status != exitFailed || !strings.Contains(out.String(), want) {
 			t.Errorf("%s: got exit status %d, want %d and %q:\n%s", config, status, exitFailed, want, out)
 		}
+	}
+}
+
+// Metronome is a service without routes.
+type Metronome struct {
+	_ service.Name `service:"metronome"`
+
+	Entrypoints struct {
+		Tick timer.Interval `timer:"1h"`
+	}
+}
+
+func (*Metronome) Tick(context.Context) error { return nil }
+
+// A process without routes serves the health check that is configured.
+func TestReadyWithoutRoutes(t *testing.T) {
+	out := new(output)
+	told := make(chan string, 1)
+	out.on = map[string]func(){"msg=ready": func() {
+		go func() {
+			defer terminate()
+			url := regexp.MustCompile(`Listening on (\S+)`).FindStringSubmatch(out.String())
+			if url == nil {
+				told <- "no URL"
+				return
+			}
+			answer, err := http.Get(url[1] + "/ready")
+			if err != nil {
+				told <- err.Error()
+				return
+			}
+			defer answer.Body.Close()
+			text, _ := io.ReadAll(answer.Body)
+			told <- answer.Status + " " + string(text)
+		}()
+	}}
+	c := &command{in: os.Stdin, out: out, err: out}
+	flag := configured(t, "WEB_SERVER_ADDRESS: 127.0.0.1:0\ngomeko: {web: {ready_path: /ready}}")
+	if status := c.execute(c.program([]fx.Option{service.Provide(new(Metronome))}), []string{flag}); status != 0 {
+		t.Errorf("got exit status %d, want 0:\n%s", status, out)
+	}
+	if got := <-told; got != "200 OK ready\n" {
+		t.Errorf("got %q:\n%s", got, out)
 	}
 }

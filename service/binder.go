@@ -39,6 +39,7 @@ func (b *binder) bind(app *application) error {
 	for _, target := range app.Targets {
 		b.service(target)
 	}
+	b.extend()
 	if len(b.mistakes) == 0 {
 		b.only()
 	}
@@ -48,6 +49,17 @@ func (b *binder) bind(app *application) error {
 		b.mistakes = append(b.mistakes, b.container.configuration.mistakes(app.Provider)...)
 	}
 	return errors.Join(b.mistakes...)
+}
+
+// extend calls the extensions without a row or a field.
+func (b *binder) extend() {
+	for _, extend := range LookupAll[Extension](b.container.host) {
+		if extend == nil {
+			b.addf("service.Configure", "an extension is nil: remove it")
+			continue
+		}
+		b.add("", extend(b.container.host))
+	}
 }
 
 // config checks the configuration of the container.

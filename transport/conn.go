@@ -43,6 +43,7 @@ type Conn struct {
 	mu        sync.Mutex
 	current   *session      // nil while disconnected
 	lastErr   error         // why there is no current session
+	away      time.Time     // since when; zero while connected
 	epoch     uint64        // counts the sessions
 	closed    bool          // by Close
 	changed   chan struct{} // closed and replaced when current or closed change
@@ -114,7 +115,7 @@ func (c *Conn) run(ctx context.Context, s *session) {
 			c.mu.Unlock()
 			return
 		}
-		c.current, c.lastErr = nil, s.err
+		c.current, c.lastErr, c.away = nil, s.err, time.Now()
 		c.broadcast()
 		c.mu.Unlock()
 		c.log.Warn("connection to the broker lost", "broker", s.addr.redacted, "err", s.err)
@@ -180,7 +181,7 @@ func (c *Conn) setSession(s *session) bool {
 		return false
 	}
 	c.frameMax.Store(int64(cmp.Or(s.amqp.Config.FrameSize, frameSize)))
-	c.current, c.lastErr = s, nil
+	c.current, c.lastErr, c.away = s, nil, time.Time{}
 	c.epoch++
 	c.broadcast()
 	return true
@@ -210,6 +211,13 @@ func (c *Conn) session(ctx context.Context) (*session, error) {
 			return nil, fmt.Errorf("not connected to the broker (%w): %w", cmp.Or(lastErr, ErrConnectionLost), context.Cause(ctx))
 		}
 	}
+}
+
+// Away returns since when the connection is lost. It is the zero time while connected.
+func (c *Conn) Away() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.away
 }
 
 // Blocked returns an error with the broker's reason if it blocks publishing on this connection, such

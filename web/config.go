@@ -72,8 +72,13 @@ type Config struct {
 	DrainDelay time.Duration `yaml:"drain_delay"`
 
 	// ReadyPath is a path for health checks, such as /ready. It is answered with 200, and with 503
-	// once a stop began. The default is none.
+	// and the reason while the process is starting or stopping, and while the broker has been away
+	// for longer than ReadyGrace. The default is none. See [ServeReady] for a process without routes.
 	ReadyPath string `yaml:"ready_path" config:"nonempty"`
+
+	// ReadyGrace is how long the broker may be away before ReadyPath is answered with 503. The
+	// default is 1 minute; a negative value ignores the broker.
+	ReadyGrace time.Duration `yaml:"ready_grace" config:"none"`
 
 	// H2C enables HTTP/2 without TLS, beside HTTP/1.1.
 	H2C bool `yaml:"h2c"`
@@ -150,6 +155,7 @@ func (c Config) withDefaults() Config {
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, time.Minute)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, 2*time.Minute)
 	c.Timeout = cmp.Or(c.Timeout, time.Minute)
+	c.ReadyGrace = cmp.Or(c.ReadyGrace, time.Minute)
 	c.MaxHeader = cmp.Or(c.MaxHeader, 64<<10)
 	c.MaxBody = cmp.Or(c.MaxBody, 16<<20)
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, max(64<<20, 4*c.MaxBody))

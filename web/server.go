@@ -177,14 +177,24 @@ func requestID(r *http.Request) string {
 	return uuid.NewString()
 }
 
+// ServeReady is a [service.Extension] that opens the server if [Config].ReadyPath is set, also in a
+// process without routes. Package runner configures it.
+func ServeReady(h *service.Host) error {
+	if cfg, _ := service.Lookup[Config](h); cfg.ReadyPath == "" {
+		return nil
+	}
+	_, err := service.Shared(h, newServer)
+	return err
+}
+
 // answerReady answers a health check.
 func (s *server) answerReady(w http.ResponseWriter, r *http.Request) {
-	status, text := http.StatusOK, "ready\n"
-	if s.draining.Load() {
-		status, text = http.StatusServiceUnavailable, "stopping\n"
+	status, text := http.StatusOK, "ready"
+	if err := s.host.Ready(s.cfg.ReadyGrace); err != nil {
+		status, text = http.StatusServiceUnavailable, err.Error()
 	}
 	w.Header().Set("Content-Type", textType)
-	send(w, r, status, []byte(text))
+	send(w, r, status, []byte(text+"\n"))
 }
 
 // dispatch has the mux call the handler for the request. If there is none, it answers in place of

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
@@ -71,6 +72,14 @@ func (s *Shared) Codec() codec.Codec { return cmp.Or[codec.Codec](s.config.Codec
 
 // Conn returns the connection, nil before Setup.
 func (s *Shared) Conn() *transport.Conn { return s.conn }
+
+// Outage reports whether the broker is away. It implements [service.Outage].
+func (s *Shared) Outage() (what string, since time.Time) {
+	if s.conn != nil { // since Setup, which has ended
+		since = s.conn.Away()
+	}
+	return "the broker", since
+}
 
 // Setup connects to the broker.
 func (s *Shared) Setup(ctx context.Context) (err error) {
