@@ -14,6 +14,7 @@ type alarm struct {
 	reserve int64 // up to here, publishings that help to free memory are accepted
 	ceiling int64 // up to here, the bodies under way may grow
 	used    atomic.Int64
+	objects atomic.Int64 // of used: what is not a message
 	parked  atomic.Int64 // of frames that wait until the alarm goes off; not part of used
 	on      atomic.Bool
 

@@ -12,7 +12,7 @@ import (
 
 // A client that publishes over the limit is blocked and notified. Consuming frees memory.
 func TestMaxMemory(t *testing.T) {
-	b := start(t, broker.Config{MaxMemory: 10_000})
+	b := start(t, broker.Config{MaxMemory: 1 << 20})
 	conn := dial(t, b)
 	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 10))
 	publisher, consumer := channel(t, conn), open(t, b)
@@ -21,7 +21,7 @@ func TestMaxMemory(t *testing.T) {
 	}
 	acks := publisher.NotifyPublish(make(chan amqp.Confirmation, 100))
 	q := declare(t, consumer)
-	body := string(make([]byte, 4000))
+	body := string(make([]byte, 350_000))
 	publish(t, publisher, q, body, body, body, "held up")
 	for range 3 {
 		hosttest.Next(t, acks)
@@ -48,15 +48,15 @@ func TestMaxMemory(t *testing.T) {
 // A blocked client that disappears is noticed by its missing heartbeats, and its transaction is
 // discarded.
 func TestMaxMemoryAndLostClient(t *testing.T) {
-	b := start(t, broker.Config{MaxMemory: 1000})
+	b := start(t, broker.Config{MaxMemory: 1 << 20})
 	w := plug(t, b)
 	w.open(1)
 	w.send(1, &frame.TxSelect{})
 	w.read()
-	publish2000(w, "q")
+	publishBytes(w, "q", 1<<20)
 	w.send(1, &frame.BasicQos{})
 	w.read() // the publishing was handled
-	publish2000(w, "q")
+	publishBytes(w, "q", 2000)
 	conn := dial(t, b)
 	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 10))
 	publish(t, channel(t, conn), "q", "1")
@@ -71,20 +71,20 @@ func TestMaxMemoryAndLostClient(t *testing.T) {
 
 // A blocked client does not delay Close.
 func TestMaxMemoryAndClose(t *testing.T) {
-	b := start(t, broker.Config{MaxMemory: 1000})
+	b := start(t, broker.Config{MaxMemory: 1 << 20})
 	ch := open(t, b)
 	q := declare(t, ch)
 	w := plug(t, b)
 	w.open(0)
-	publish2000(w, q)
-	publish2000(w, q)
+	publishBytes(w, q, 1<<20)
+	publishBytes(w, q, 2000)
 }
 
-// publish2000 publishes 2,000 bytes.
-func publish2000(w *wire, key string) {
+// publishBytes publishes a body of n bytes.
+func publishBytes(w *wire, key string, n int) {
 	w.t.Helper()
 	w.write(frames(func(b *frame.Buffer) {
 		b.Method(1, &frame.BasicPublish{RoutingKey: key})
-		b.Content(1, frame.ClassBasic, frame.Properties{0, 0}, make([]byte, 2000), frame.MinSize)
+		b.Content(1, frame.ClassBasic, frame.Properties{0, 0}, make([]byte, n), frame.MinSize)
 	}))
 }

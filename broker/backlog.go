@@ -112,7 +112,7 @@ func (l *lane) pop() entry {
 	l.ring[l.start] = entry{}
 	l.start = (l.start + 1) & (len(l.ring) - 1)
 	l.count--
-	if len(l.ring) > 1024 && l.count < len(l.ring)/4 {
+	if len(l.ring) > 128 && l.count < len(l.ring)/4 {
 		l.resize(len(l.ring) / 2)
 	}
 	return e

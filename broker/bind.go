@@ -82,6 +82,9 @@ func (ch *channel) exchangeBinding(destination, source, key string, arguments fr
 }
 
 func checkBinding(b binding, arguments frame.Table) error {
+	if err := b.source.vhost.alarm.checkObjects(); err != nil {
+		return err
+	}
 	if b.source.kind != "headers" {
 		return nil
 	}

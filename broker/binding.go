@@ -47,6 +47,7 @@ func (d *destination) bind(b binding) {
 		d.bindings = make(map[binding]struct{})
 	}
 	d.bindings[b] = struct{}{}
+	d.vhost.alarm.addObject(b.memory())
 	b.source.routes.add(b, d)
 	b.source.bindings++
 }
@@ -57,6 +58,7 @@ func (d *destination) unbind(b binding) {
 		return
 	}
 	delete(d.bindings, b)
+	d.vhost.alarm.addObject(-b.memory())
 	b.source.routes.remove(b, d)
 	b.source.bindings--
 	if b.source.bindings == 0 && b.source.autoDelete {

@@ -39,8 +39,11 @@ type Config struct {
 	// default is 128 MiB.
 	MaxMessage int64
 
-	// MaxMemory limits the memory of all messages in bytes. Over the limit, publishers wait
-	// (connection.blocked). The default is 1 GiB.
+	// MaxMemory limits the memory that clients take, in bytes: messages, each queue that a message
+	// is in, bodies under way, what waits to be sent, queues, bindings, consumers, channels and
+	// connections. Over the limit, publishers wait (connection.blocked). A connection whose messages
+	// under way exceed the limit by an eighth and MaxMessage, or that makes queues and the like when
+	// these take a quarter of the limit, is closed with 506. The default is 1 GiB.
 	MaxMemory int64
 
 	// MaxQueues limits the queues of each virtual host. A further one is refused with 406. The

@@ -3,6 +3,7 @@ package broker_test
 import (
 	"log/slog"
 	"net"
+	"os"
 	"testing"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -12,7 +13,13 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		serveChild()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // start returns a broker that is closed with the test.
 func start(t testing.TB, cfg broker.Config) *broker.Broker {

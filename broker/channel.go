@@ -67,7 +67,7 @@ func (ch *channel) handleClosing(m frame.Method) error {
 		return nil
 	}
 	ch.vhost.lock()
-	delete(ch.conn.channels, ch.id)
+	ch.remove()
 	ch.vhost.unlock()
 	return nil
 }
@@ -160,8 +160,14 @@ func (ch *channel) answer(noWait bool, m frame.Method) error {
 func (ch *channel) end() {
 	ch.confirmPublished()
 	release(ch)
-	delete(ch.conn.channels, ch.id)
+	ch.remove()
 	ch.send(&frame.ChannelCloseOk{})
+}
+
+// remove removes the channel from its connection.
+func (ch *channel) remove() {
+	delete(ch.conn.channels, ch.id)
+	ch.vhost.alarm.addObject(-channelMemory)
 }
 
 // fail closes the channel because of the client's error.
@@ -192,7 +198,7 @@ func release(channels ...*channel) {
 	for _, ch := range channels {
 		ch.undo()
 		ch.requeue(ch.unsettled.takeAll())
-		ch.publishing = publishing{}
+		ch.publishing.drop(ch.vhost.alarm)
 		ch.dropParked()
 	}
 	for _, q := range left {

@@ -70,7 +70,7 @@ func newConn(b *Broker, nc net.Conn) *conn {
 		broker:   b,
 		nc:       nc,
 		log:      b.log.With("peer", nc.RemoteAddr().String()),
-		out:      newOutbox(nc),
+		out:      newOutbox(nc, b.alarm),
 		beat:     make(chan time.Duration, 1),
 		woken:    make(chan struct{}, 1),
 		channels: make(map[uint16]*channel),
@@ -81,6 +81,8 @@ func newConn(b *Broker, nc net.Conn) *conn {
 
 // serve runs the connection until it ends.
 func (c *conn) serve() {
+	c.broker.alarm.addObject(connMemory)
+	defer func() { c.broker.alarm.addObject(-connMemory - memoryOf(c.client)) }()
 	var writer sync.WaitGroup
 	writer.Go(func() {
 		if err := c.out.write(c.beat, c.resume); err != nil {
@@ -98,6 +100,7 @@ func (c *conn) serve() {
 	c.out.end()
 	writer.Wait()
 	c.nc.Close()
+	c.out.drop()
 	if err != nil && !c.isClosing() { // the reason of a close was logged before
 		c.log.Warn("connection lost", "err", err)
 	} else {
@@ -262,6 +265,9 @@ func (c *conn) handleChannel(f frame.Frame) error {
 			return err
 		}
 	}
+	if f.Type == frame.TypeBody && c.broker.alarm.isOver() {
+		return errBodies()
+	}
 	if ch != nil && c.park(ch, f, &m) {
 		return nil
 	}
@@ -310,8 +316,12 @@ func (c *conn) openChannel(id uint16) error {
 		return exceptionf(codeNotAllowed, "number of channels opened (%d) has reached the negotiated channel_max (%d)",
 			len(c.channels), c.channelMax)
 	}
+	if err := c.broker.alarm.checkObjects(); err != nil {
+		return err
+	}
 	c.vhost.lock()
 	c.channels[id] = newChannel(c, id)
+	c.vhost.alarm.addObject(channelMemory)
 	c.vhost.unlock()
 	c.out.method(id, &frame.ChannelOpenOk{})
 	return nil
@@ -380,7 +390,9 @@ func (c *conn) release() {
 	c.vhost.lock()
 	defer c.vhost.unlock()
 	release(slices.Collect(maps.Values(c.channels))...)
-	clear(c.channels)
+	for _, ch := range c.channels {
+		ch.remove()
+	}
 	c.vhost.releaseExclusive(c)
 	delete(c.vhost.conns, c)
 }

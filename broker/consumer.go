@@ -39,7 +39,7 @@ func (c *consumer) take(e entry) {
 		ConsumerTag: c.tag, DeliveryTag: ch.tag, Redelivered: e.redelivered,
 		Exchange: e.message.exchange, RoutingKey: e.message.key,
 	}
-	ch.out.content(ch.id, &ch.deliver, c.queue.dress(e, false), e.message.body())
+	ch.out.content(ch.id, &ch.deliver, e.message, c.queue.dress(e, false))
 	if c.noAck {
 		c.queue.discard(e)
 		return
@@ -65,6 +65,7 @@ func (c *consumer) stop() {
 	}
 	c.stopped = true
 	delete(c.channel.consumers, c.tag)
+	c.queue.vhost.alarm.addObject(-c.memory())
 	c.queue.dismiss(c)
 }
 
@@ -89,6 +90,9 @@ func (ch *channel) consume(m *frame.BasicConsume) error {
 		return ch.consumeReplies(m)
 	}
 	q, err := ch.queue(m.Queue)
+	if err == nil {
+		err = ch.vhost.alarm.checkObjects()
+	}
 	if err != nil {
 		return err
 	}
@@ -127,6 +131,7 @@ func (ch *channel) newConsumer(q *queue, m *frame.BasicConsume) *consumer {
 		c.tag = randomName("amq.ctag-")
 	}
 	ch.consumers[c.tag] = c
+	ch.vhost.alarm.addObject(c.memory())
 	return c
 }
 
@@ -164,7 +169,7 @@ func (ch *channel) get(m *frame.BasicGet) error {
 	ch.out.content(ch.id, &frame.BasicGetOk{
 		DeliveryTag: ch.tag, Redelivered: e.redelivered,
 		Exchange: e.message.exchange, RoutingKey: e.message.key, MessageCount: uint32(q.ready.len()),
-	}, q.dress(e, true), e.message.body())
+	}, e.message, q.dress(e, true))
 	q.pump() // the message that is now first may expire
 	return nil
 }

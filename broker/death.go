@@ -51,6 +51,10 @@ func (v *vhost) bury(d death) {
 		v.log.Warn("a dead letter is dropped: its headers do not fit into a frame", "queue", d.queue.name, "reason", d.reason)
 		return
 	}
+	if v.alarm.isOver() {
+		v.log.Warn("a dead letter is dropped: low on memory", "queue", d.queue.name, "reason", d.reason)
+		return
+	}
 	var deaths []any
 	if d.reason != rejected {
 		deaths = history(m.properties().Table())

@@ -96,12 +96,16 @@ func (ch *channel) newQueue(name string, m *frame.QueueDeclare) (*queue, error) 
 		return nil, exceptionf(codePreconditionFailed, "cannot declare queue '%s': queue limit in vhost '%s' (%d) is reached",
 			name, v.name, v.limits.queues)
 	}
+	if err := v.alarm.checkObjects(); err != nil {
+		return nil, err
+	}
 	q := newQueue(v, name, s)
 	q.durable, q.autoDelete, q.arguments = m.Durable, m.AutoDelete, m.Arguments
 	if m.Exclusive {
 		q.owner = ch.conn
 	}
 	v.queues[name] = q
+	v.alarm.addObject(q.memory())
 	if !m.Durable && !m.Exclusive {
 		ch.conn.log.Warn("RabbitMQ 4 refuses queues that are neither durable nor exclusive", "queue", name)
 	}

@@ -38,6 +38,9 @@ func (ch *channel) declareExchange(m *frame.ExchangeDeclare) error {
 }
 
 func (ch *channel) newExchange(m *frame.ExchangeDeclare) error {
+	if err := ch.vhost.alarm.checkObjects(); err != nil {
+		return err
+	}
 	ex := newExchange(ch.vhost, m.Exchange, m.Type)
 	if ex == nil {
 		return exceptionf(codeCommandInvalid, "unknown exchange type '%s'", m.Type)
@@ -51,6 +54,7 @@ func (ch *channel) newExchange(m *frame.ExchangeDeclare) error {
 	}
 	ex.durable, ex.autoDelete, ex.internal, ex.arguments = m.Durable, m.AutoDelete, m.Internal, m.Arguments
 	ch.vhost.exchanges[ex.name] = ex
+	ch.vhost.alarm.addObject(ex.memory())
 	return nil
 }
 

@@ -39,7 +39,7 @@
 // # Limits
 //
 // A client that does not read does not delay other clients: its deliveries stay in their queues,
-// and its requests wait. When the messages of all queues exceed Config.MaxMemory, publishings wait
+// and its requests wait. When clients take more than Config.MaxMemory, publishings wait
 // until an eighth of the memory is free, and their clients receive connection.blocked. Unlike
 // RabbitMQ, the broker handles everything else of a blocked client: other channels, and on the
 // channel of the publishing acknowledgements and cancels. It accepts what helps to free memory:

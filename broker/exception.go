@@ -27,6 +27,7 @@ const (
 	codeCommandInvalid     = 503
 	codeChannelError       = 504
 	codeUnexpectedFrame    = 505
+	codeResourceError      = 506
 	codeNotAllowed         = 530
 	codeNotImplemented     = frame.NotImplemented
 )
@@ -42,6 +43,7 @@ var codeNames = map[uint16]string{
 	codeCommandInvalid:     "COMMAND_INVALID",
 	codeChannelError:       "CHANNEL_ERROR",
 	codeUnexpectedFrame:    "UNEXPECTED_FRAME",
+	codeResourceError:      "RESOURCE_ERROR",
 	codeNotAllowed:         "NOT_ALLOWED",
 	codeNotImplemented:     "NOT_IMPLEMENTED",
 }

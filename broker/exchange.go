@@ -34,6 +34,7 @@ func newExchange(v *vhost, name, kind string) *exchange {
 func (ex *exchange) remove() {
 	v := ex.vhost
 	delete(v.exchanges, ex.name)
+	v.alarm.addObject(-ex.memory())
 	ex.autoDelete = false // delete it only once
 	for _, q := range v.queues {
 		q.leave(ex)
@@ -49,6 +50,7 @@ func (d *destination) leave(ex *exchange) {
 	for b := range d.bindings {
 		if b.source == ex {
 			delete(d.bindings, b)
+			d.vhost.alarm.addObject(-b.memory())
 		}
 	}
 }

@@ -115,7 +115,7 @@ func recorded() (all [][]byte) {
 func survive(t *testing.T, sent []byte, begin func(*wire)) {
 	t.Helper()
 	before := allocated()
-	b := start(t, broker.Config{MaxMessage: 1 << 10, MaxMemory: 1 << 16})
+	b := start(t, broker.Config{MaxMessage: 1 << 10, MaxMemory: 1 << 18})
 	w := plug(t, b)
 	begin(w)
 	var reading sync.WaitGroup

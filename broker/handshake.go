@@ -48,6 +48,7 @@ func (c *conn) handshake() error {
 		return err
 	}
 	c.client, c.mechanism = start.ClientProperties, start.Mechanism
+	c.broker.alarm.addObject(memoryOf(c.client))
 	if capabilities, ok := start.ClientProperties.Get("capabilities"); ok {
 		c.capabilities, _ = capabilities.(frame.Table)
 	}

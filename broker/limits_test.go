@@ -94,7 +94,7 @@ func TestTLSAndMemoryAlarm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := start(t, broker.Config{MaxMemory: 10_000, TLS: &tls.Config{Certificates: []tls.Certificate{pair}}})
+		b := start(t, broker.Config{MaxMemory: 1 << 20, TLS: &tls.Config{Certificates: []tls.Certificate{pair}}})
 		addr, err := b.ListenTLS("127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -102,7 +102,7 @@ func TestTLSAndMemoryAlarm(t *testing.T) {
 		filler := open(t, b)
 		q := declare(t, filler)
 		checkAlarm(t, ca, "amqps://guest:guest@"+addr.String()+"/", func() {
-			publish(t, filler, q, string(make([]byte, 10_000)))
+			publish(t, filler, q, string(make([]byte, 1<<20)))
 		}, func() {
 			if _, err := filler.QueuePurge(q, false); err != nil {
 				t.Fatal(err)

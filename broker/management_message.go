@@ -43,14 +43,16 @@ func (r *request) publish() (any, error) {
 	if r.broker.alarm.isOn() {
 		return nil, badRequest("messages take too much memory: consume some first")
 	}
+	r.broker.alarm.add(p.message().memory() + placeMemory)
 	ch := r.session(v)
 	if e := asException(ch.finish(p)); e != nil {
 		return nil, badRequest("%v", e)
 	}
 	returned, _, _ := ch.out.take(nil)
+	returned.drop(r.broker.alarm)
 	return struct {
 		Routed bool `json:"routed"`
-	}{len(returned) == 0}, nil
+	}{len(returned.bytes) == 0}, nil
 }
 
 type messageJSON struct {
@@ -104,7 +106,7 @@ func (r *request) getMessages() (any, error) {
 		return nil, badRequest("%v", err)
 	}
 	messages := []messageJSON{}
-	for len(messages) < body.Count {
+	for size := 0; len(messages) < body.Count && uint64(size) <= r.broker.maxMessage; {
 		e, ok := ch.take(q, false)
 		if !ok {
 			break
@@ -113,6 +115,7 @@ func (r *request) getMessages() (any, error) {
 		if body.Truncate != nil {
 			payload = payload[:min(len(payload), max(*body.Truncate, 0))]
 		}
+		size += len(payload)
 		m := q.tell(e)
 		if body.Encoding == "auto" && utf8.Valid(payload) {
 			m.Payload, m.Encoding = string(payload), "string"

@@ -38,7 +38,11 @@ func (r *request) putVHost() (any, error) {
 	if b.vhosts[name] != nil {
 		return nil, nil
 	}
+	if err := b.alarm.checkObjects(); err != nil {
+		return nil, badRequest("%v", err)
+	}
 	b.vhosts[name] = newVHost(name, b.log, b.alarm, b.limits)
+	b.alarm.addObject(vhostMemory)
 	return created{}, nil
 }
 
@@ -50,6 +54,7 @@ func (r *request) deleteVHost() (any, error) {
 	r.broker.mu.Lock()
 	if r.broker.vhosts[v.name] == v { // not one that was created since
 		delete(r.broker.vhosts, v.name)
+		r.broker.alarm.addObject(-vhostMemory)
 	}
 	r.broker.mu.Unlock()
 	v.remove()
@@ -66,6 +71,14 @@ func (v *vhost) remove() {
 	}
 	for _, q := range sorted(v.queues) {
 		q.remove()
+	}
+	for _, ex := range v.exchanges {
+		for b := range ex.destination.bindings {
+			v.alarm.addObject(-b.memory())
+		}
+		if ex.name != "" && !strings.HasPrefix(ex.name, "amq.") { // the others are the virtual host's
+			v.alarm.addObject(-ex.memory())
+		}
 	}
 	clear(v.exchanges) // so that clients that are still connected cannot publish
 }

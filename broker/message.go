@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomeko/gomeko/internal/frame"
@@ -15,10 +16,10 @@ import (
 type message struct {
 	exchange string
 	key      string
-	copies   []string // additional keys, from the headers CC and BCC
-	content  []byte   // the properties, then the body
-	split    int      // where the body begins
-	held     int      // how many places hold it
+	copies   []string     // additional keys, from the headers CC and BCC
+	content  []byte       // the properties, then the body
+	split    int          // where the body begins
+	held     atomic.Int32 // how many places hold it
 }
 
 func newMessage(exchange, key string, copies []string, p frame.Properties, body []byte) *message {
@@ -34,24 +35,23 @@ func (m *message) body() []byte                 { return m.content[m.split:] }
 // size returns the size of the body, which limits count.
 func (m *message) size() int { return len(m.content) - m.split }
 
-// messageMemory is about how much memory a message in a queue takes in addition to its content.
-const messageMemory = 200
-
 // hold counts a place that holds the message, and the message's memory at the first.
 func (m *message) hold(a *alarm) {
-	if m.held++; m.held == 1 {
-		a.add(m.memory())
+	n := int64(placeMemory)
+	if m.held.Add(1) == 1 {
+		n += m.memory()
 	}
+	a.add(n)
 }
 
+// release ends a hold. Any goroutine may call it.
 func (m *message) release(a *alarm) {
-	if m.held--; m.held == 0 {
-		a.add(-m.memory())
+	n := int64(placeMemory)
+	if m.held.Add(-1) == 0 {
+		n += m.memory()
 	}
+	a.add(-n)
 }
-
-// memory returns about how much memory the message takes.
-func (m *message) memory() int64 { return int64(len(m.content) + messageMemory) }
 
 // priority returns the priority of the message in a queue whose highest is most.
 func (m *message) priority(most uint8) uint8 {

@@ -14,18 +14,24 @@ const (
 	outboxRoom = 256 << 10
 
 	// outboxKeep is the size of the largest buffer that is reused.
-	outboxKeep = 1 << 20
+	outboxKeep = 2 * outboxRoom
+
+	// outboxCopy is the size of the largest body that is copied. A larger one stays in its message
+	// until it is written.
+	outboxCopy = 16 << 10
 )
 
 // An outbox collects frames for a client and writes them. Adding never blocks. Frames that are
 // added during a write leave together in the next one.
 type outbox struct {
-	nc   net.Conn
-	wake chan struct{} // receives when something was added or changed; capacity 1
-	room chan struct{} // receives when the buffer was taken; capacity 1
-	gone chan struct{} // closed when nothing more may be added
+	nc    net.Conn
+	alarm *alarm
+	wake  chan struct{} // receives when something was added or changed; capacity 1
+	room  chan struct{} // receives when the buffer was taken; capacity 1
+	gone  chan struct{} // closed when nothing more may be added
 
 	mu      sync.Mutex
+	queued  batch // but for its bytes
 	buf     frame.Buffer
 	maxSize uint32 // of a frame
 	sealed  bool   // nothing more may be added
@@ -33,9 +39,26 @@ type outbox struct {
 	ended   bool   // the writer ends when the buffer is empty, or after an error
 }
 
-func newOutbox(nc net.Conn) *outbox {
+// A batch is what leaves in one write: encoded frames, and between them bodies that are not encoded
+// yet.
+type batch struct {
+	bytes  []byte
+	bodies []queuedBody
+	large  int   // bytes in bodies
+	copied int64 // bytes of messages in bytes, which the memory alarm counts
+}
+
+// A queuedBody is a body that follows the bytes of its batch up to after. It holds its message.
+type queuedBody struct {
+	after   int
+	channel uint16
+	message *message
+}
+
+func newOutbox(nc net.Conn, alarm *alarm) *outbox {
 	return &outbox{
 		nc:      nc,
+		alarm:   alarm,
 		wake:    make(chan struct{}, 1),
 		room:    make(chan struct{}, 1),
 		gone:    make(chan struct{}),
@@ -51,15 +74,33 @@ func (o *outbox) method(channel uint16, m frame.Method) {
 // protocolHeader adds the answer to a client with another protocol.
 func (o *outbox) protocolHeader() { o.add(o.buf.ProtocolHeader) }
 
-// content adds a method with a message.
-func (o *outbox) content(channel uint16, m frame.Method, p frame.Properties, body []byte) {
-	o.mu.Lock()
-	if !o.sealed {
-		o.buf.Method(channel, m)
-		o.buf.Content(channel, frame.ClassBasic, p, body, o.maxSize)
+// content adds a method with a message, which is delivered with the properties p.
+func (o *outbox) content(channel uint16, method frame.Method, m *message, p frame.Properties) {
+	isLarge := m.size() > outboxCopy
+	if isLarge {
+		m.hold(o.alarm)
 	}
+	o.mu.Lock()
+	sealed, before := o.sealed, o.buf.Len()
+	if !sealed {
+		o.buf.Method(channel, method)
+		o.buf.ContentHeader(channel, frame.ClassBasic, p, m.size())
+		if isLarge {
+			o.queued.bodies = append(o.queued.bodies, queuedBody{o.buf.Len(), channel, m})
+			o.queued.large += m.size()
+		} else {
+			o.buf.Body(channel, m.body(), o.maxSize)
+		}
+	}
+	copied := int64(o.buf.Len() - before)
+	o.queued.copied += copied
 	o.mu.Unlock()
 	signal(o.wake)
+	// Without the mutex: the alarm may wake connections.
+	o.alarm.add(copied)
+	if sealed && isLarge {
+		m.release(o.alarm)
+	}
 }
 
 // last adds a method frame after which nothing more may be added.
@@ -88,9 +129,12 @@ func (o *outbox) hasRoom() bool {
 	if o.sealed {
 		return false
 	}
-	o.stalled = o.stalled || o.buf.Len() >= outboxRoom
+	o.stalled = o.stalled || o.size() >= outboxRoom
 	return !o.stalled
 }
+
+// size returns how many bytes wait. The caller holds the mutex.
+func (o *outbox) size() int { return o.buf.Len() + o.queued.large }
 
 // waitRoom waits until there is room or the outbox is sealed. It returns false after limit; 0 is no
 // limit.
@@ -98,7 +142,7 @@ func (o *outbox) waitRoom(limit time.Duration) bool {
 	var timeout <-chan time.Time
 	for {
 		o.mu.Lock()
-		ok := o.buf.Len() < outboxRoom || o.sealed
+		ok := o.size() < outboxRoom || o.sealed
 		o.mu.Unlock()
 		if ok {
 			return true
@@ -154,6 +198,7 @@ func (o *outbox) write(beat <-chan time.Duration, drained func()) error {
 		}
 	}()
 	var spare []byte
+	var scratch frame.Buffer
 	for {
 		select {
 		case <-o.wake:
@@ -164,17 +209,18 @@ func (o *outbox) write(beat <-chan time.Duration, drained func()) error {
 			}
 		case <-silence:
 			o.add(func() { o.buf.Heartbeat() })
+			spare, scratch = nil, frame.Buffer{}
 		}
-		batch, stalled, ended := o.take(spare)
-		if len(batch) > 0 {
-			if _, err := o.nc.Write(batch); err != nil {
+		b, stalled, ended := o.take(spare)
+		if len(b.bytes) > 0 {
+			if err := o.writeBatch(b, &scratch); err != nil {
 				return err
 			}
 			if idle != nil {
 				idle.Reset(every)
 			}
 		}
-		if spare = batch[:0]; cap(spare) > outboxKeep {
+		if spare = b.bytes[:0]; cap(spare) > outboxKeep {
 			spare = nil
 		}
 		if stalled {
@@ -186,15 +232,56 @@ func (o *outbox) write(beat <-chan time.Duration, drained func()) error {
 	}
 }
 
-// take returns the buffer, and continues with spare.
-func (o *outbox) take(spare []byte) (batch []byte, stalled, ended bool) {
+// writeBatch writes a batch, and releases it in any case.
+func (o *outbox) writeBatch(b batch, scratch *frame.Buffer) error {
+	defer func() { b.drop(o.alarm) }()
+	written := 0
+	for len(b.bodies) > 0 {
+		next := b.bodies[0]
+		if _, err := o.nc.Write(b.bytes[written:next.after]); err != nil {
+			return err
+		}
+		written = next.after
+		for body := next.message.body(); len(body) > 0; {
+			n := min(len(body), int(o.maxSize)-frame.Overhead)
+			scratch.Reset(scratch.Bytes())
+			scratch.Body(next.channel, body[:n], o.maxSize)
+			if _, err := o.nc.Write(scratch.Bytes()); err != nil {
+				return err
+			}
+			body = body[n:]
+		}
+		next.message.release(o.alarm)
+		b.bodies = b.bodies[1:]
+	}
+	_, err := o.nc.Write(b.bytes[written:])
+	return err
+}
+
+// drop releases what was not written.
+func (b *batch) drop(a *alarm) {
+	for _, body := range b.bodies {
+		body.message.release(a)
+	}
+	a.add(-b.copied)
+}
+
+// drop drops what is left when the writer has ended.
+func (o *outbox) drop() {
+	b, _, _ := o.take(nil)
+	b.drop(o.alarm)
+}
+
+// take returns what waits, and continues with the array of spare.
+func (o *outbox) take(spare []byte) (b batch, stalled, ended bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	batch, stalled = o.buf.Bytes(), o.stalled
+	b, stalled = o.queued, o.stalled
+	b.bytes, o.queued = o.buf.Bytes(), batch{}
 	o.buf.Reset(spare)
 	o.stalled = false
 	signal(o.room)
-	return batch, stalled, o.ended
+	return b, stalled, o.ended
 }
 
 // signal sends to a channel of capacity 1 unless it is full.

@@ -19,9 +19,6 @@ type parking struct {
 	owed   int  // how many of frames an acknowledgement has overtaken
 }
 
-// frameMemory is about how much memory a parked frame takes in addition to its payload.
-const frameMemory = 64
-
 // park parks a frame if it must wait, and reports whether it did. m is its method, nil if it is
 // another frame. If too much is parked already, park first waits until there is room.
 func (c *conn) park(ch *channel, f frame.Frame, m *frame.Method) bool {

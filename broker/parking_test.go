@@ -45,7 +45,7 @@ func TestAlarmAndAnswers(t *testing.T) {
 	for _, confirmed := range []bool{false, true} {
 		for _, answers := range []string{"consumed", "kept", "dropped"} {
 			t.Run(fmt.Sprintf("confirmed=%v/%s", confirmed, answers), func(t *testing.T) {
-				b := start(t, broker.Config{MaxMemory: 2 << 20})
+				b := start(t, broker.Config{MaxMemory: 4 << 20})
 				ch := open(t, b)
 				work := declare(t, ch)
 				to := "nowhere"
@@ -87,7 +87,7 @@ func TestAlarmAndAnswers(t *testing.T) {
 // A client whose publishings wait is served otherwise: on the channel of the publishing it may
 // acknowledge and cancel, on others it may do everything.
 func TestAlarmAndOtherMethods(t *testing.T) {
-	b := start(t, broker.Config{MaxMemory: 1 << 20})
+	b := start(t, broker.Config{MaxMemory: 4 << 20})
 	conn := dial(t, b)
 	blocked := conn.NotifyBlocked(make(chan amqp.Blocking, 1))
 	ch := channel(t, conn)
@@ -143,7 +143,7 @@ func consumers(t *testing.T, ch *amqp.Channel, queue string) int {
 
 // The publishings that wait are handled in their order, with what follows them on their channel.
 func TestAlarmKeepsOrder(t *testing.T) {
-	b := start(t, broker.Config{MaxMemory: 1 << 20})
+	b := start(t, broker.Config{MaxMemory: 4 << 20})
 	ch, heap := open(t, b), "heap"
 	if _, err := ch.QueueDeclare(heap, false, false, false, false, nil); err != nil {
 		t.Fatal(err)
@@ -158,13 +158,13 @@ func TestAlarmKeepsOrder(t *testing.T) {
 		b.Method(1, &frame.BasicPublish{RoutingKey: "none", Mandatory: true})
 		b.Content(1, frame.ClassBasic, frame.Properties{0, 0}, []byte("x"), frame.MinSize)
 	}))
-	for range 2 { // so that an eighth of the limit is free
+	for range 7 { // so that an eighth of the limit is free
 		if _, ok, err := ch.Get(heap, true); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 	}
 	m, ok := w.read().(*frame.QueueDeleteOk)
-	if least := uint32(n - 2 + 1); !ok || m.MessageCount < least {
+	if least := uint32(n - 7 + 1); !ok || m.MessageCount < least {
 		t.Errorf("got %+v, want a deletion of %d messages at least", m, least)
 	}
 	if m, ok := w.read().(*frame.BasicReturn); !ok {
@@ -177,7 +177,7 @@ func TestAlarmKeepsOrder(t *testing.T) {
 func TestAlarmAndClientsClose(t *testing.T) {
 	for _, confirming := range []bool{true, false} {
 		t.Run(fmt.Sprintf("confirming=%v", confirming), func(t *testing.T) {
-			b := start(t, broker.Config{MaxMemory: 1 << 20})
+			b := start(t, broker.Config{MaxMemory: 4 << 20})
 			ch := open(t, b)
 			heap := declare(t, ch)
 			n := fill(t, b, heap)
@@ -222,7 +222,7 @@ func TestAlarmAndClientsClose(t *testing.T) {
 // An answer that waits is not lost with its client, if the client has acknowledged what it answers.
 func TestAlarmAndAnswersOfLostClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t, broker.Config{MaxMemory: 1 << 20})
+		b := start(t, broker.Config{MaxMemory: 4 << 20})
 		ch := open(t, b)
 		work, heap := declare(t, ch), declare(t, ch)
 		publish(t, ch, work, "request")
@@ -253,7 +253,7 @@ func TestAlarmAndAnswersOfLostClient(t *testing.T) {
 // What a blocked client sends waits in its socket, except for a little.
 func TestAlarmBoundsParked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t, broker.Config{MaxMemory: 1 << 20})
+		b := start(t, broker.Config{MaxMemory: 4 << 20})
 		heap := declare(t, open(t, b))
 		fill(t, b, heap)
 		w := plug(t, b)

@@ -13,13 +13,42 @@ type publishing struct {
 	pending bool   // the method was read, the content not yet
 	header  bool   // the header was read
 	missing uint64 // bytes of the body that have not arrived
-	data    []byte // properties and body in one array
+	data    []byte // properties and body in one array; the memory alarm counts it
 	split   int    // where in data the body begins
 }
 
 // promptBody is the size of the largest body that is allocated when it is announced. A larger one
 // is allocated as it arrives, so that announcements on many channels cost little memory.
 const promptBody = 16 << 10
+
+// add adds a part of the body. The array grows to the size of the message, and not beyond.
+func (p *publishing) add(part []byte, a *alarm) {
+	if size := len(p.data) + len(part); size > cap(p.data) {
+		p.data = append(make([]byte, 0, min(max(2*cap(p.data), size), len(p.data)+int(p.missing))), p.data...)
+	}
+	p.missing -= uint64(len(part))
+	p.data = append(p.data, part...)
+	a.add(int64(len(part)))
+}
+
+// drop ends a publishing whose content did not arrive.
+func (p *publishing) drop(a *alarm) {
+	if p.header {
+		a.add(-p.message().memory() - placeMemory)
+	}
+	*p = publishing{}
+}
+
+// message returns the message, which the publishing holds until it is routed.
+func (p *publishing) message() *message {
+	m := &message{exchange: p.method.Exchange, key: p.method.RoutingKey, content: p.data, split: p.split}
+	m.held.Store(1)
+	return m
+}
+
+func errBodies() *exception {
+	return exceptionf(codeResourceError, "low on memory: bodies under way take more than may be above the limit")
+}
 
 // publish begins a publishing.
 func (ch *channel) publish(m *frame.BasicPublish) error {
@@ -48,8 +77,7 @@ func (ch *channel) readContent(f frame.Frame) error {
 			return exceptionf(codeFrameError, "content body is longer than its header says by %d bytes",
 				uint64(len(f.Payload))-p.missing)
 		}
-		p.missing -= uint64(len(f.Payload))
-		p.data = append(p.data, f.Payload...)
+		p.add(f.Payload, ch.conn.broker.alarm)
 	}
 	if p.missing > 0 {
 		return nil
@@ -85,14 +113,15 @@ func (ch *channel) readHeader(f frame.Frame) error {
 		room += int(h.Size)
 	}
 	p.data = append(make([]byte, 0, room), h.Properties...)
+	ch.conn.broker.alarm.add(p.message().memory() + placeMemory)
 	return nil
 }
 
-// finish checks and routes the message.
+// finish checks and routes the message, which the memory alarm counts already.
 func (ch *channel) finish(p publishing) error {
-	v := ch.vhost
-	properties := frame.Properties(p.data[:p.split:p.split])
-	m := &message{exchange: p.method.Exchange, key: p.method.RoutingKey, content: p.data, split: p.split}
+	v, m := ch.vhost, p.message()
+	defer m.release(v.alarm)
+	properties := m.properties()
 	v.lock()
 	defer v.unlock()
 	ex := v.exchanges[m.exchange]
@@ -141,6 +170,9 @@ type routed struct {
 	queues    []*queue
 }
 
+// memory returns what a transaction takes for r, without the message.
+func (r *routed) memory() int64 { return queueListMemory * int64(len(r.queues)) }
+
 // emit sends a message to its queues, or keeps it until the transaction is committed.
 func (ch *channel) emit(r routed) {
 	if r.message.exchange == "" {
@@ -152,6 +184,7 @@ func (ch *channel) emit(r routed) {
 	if ch.tx != nil {
 		r.queues = slices.Clone(r.queues)
 		r.message.hold(ch.vhost.alarm)
+		ch.vhost.alarm.add(r.memory())
 		ch.tx.publishings = append(ch.tx.publishings, r)
 		return
 	}
@@ -177,7 +210,7 @@ func (ch *channel) push(r routed) bool {
 	if len(r.queues) == 0 && r.mandatory {
 		ch.out.content(ch.id, &frame.BasicReturn{
 			ReplyCode: codeNoRoute, ReplyText: "NO_ROUTE", Exchange: r.message.exchange, RoutingKey: r.message.key,
-		}, r.message.properties(), r.message.body())
+		}, r.message, r.message.properties())
 	}
 	ok := true
 	for _, q := range r.queues {

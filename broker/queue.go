@@ -192,7 +192,11 @@ func (q *queue) purge() int {
 // remove deletes the queue. It ends its consumers, removes its bindings, and deletes auto-delete
 // exchanges that have no other binding.
 func (q *queue) remove() {
+	if q.removed {
+		return
+	}
 	q.removed = true
+	q.vhost.alarm.addObject(-q.memory())
 	delete(q.vhost.queues, q.name)
 	delete(q.vhost.replies, q.name)
 	q.stopTimers()

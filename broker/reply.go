@@ -25,7 +25,11 @@ func (ch *channel) consumeReplies(m *frame.BasicConsume) error {
 	case ch.consumers[m.ConsumerTag] != nil:
 		return exceptionf(codeNotAllowed, "attempt to reuse consumer tag '%s'", m.ConsumerTag)
 	}
+	if err := ch.vhost.alarm.checkObjects(); err != nil {
+		return err
+	}
 	q := newQueue(ch.vhost, randomName(replyPrefix), noSettings)
+	ch.vhost.alarm.addObject(q.memory())
 	q.autoDelete = true
 	ch.replies = q
 	ch.vhost.replies[q.name] = q

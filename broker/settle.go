@@ -22,6 +22,7 @@ type deliveries struct {
 	byTag   map[uint64]*delivery
 	ends    *delivery     // its next is the first, its previous the last
 	holding *atomic.Int64 // the connection's
+	most    int           // how many there were since byTag was made
 }
 
 func newDeliveries(holding *atomic.Int64) deliveries {
@@ -41,11 +42,15 @@ func (l *deliveries) restore(d *delivery) {
 	d.previous, d.next = l.ends.previous, l.ends
 	d.previous.next, d.next.previous = d, d
 	l.byTag[d.tag] = d
+	l.most = max(l.most, len(l.byTag))
 }
 
 func (l *deliveries) remove(d *delivery) {
 	d.previous.next, d.next.previous = d.next, d.previous
 	delete(l.byTag, d.tag)
+	if len(l.byTag) == 0 && l.most > 1024 { // a map does not shrink
+		l.byTag, l.most = make(map[uint64]*delivery), 0
+	}
 }
 
 // take removes the deliveries that a client settles and returns them in order. It returns false if
@@ -119,6 +124,9 @@ type settlement struct {
 
 // settle settles them, or keeps s until the transaction is committed.
 func (ch *channel) settle(s settlement) {
+	if len(s.taken) == 0 {
+		return
+	}
 	if ch.tx != nil {
 		ch.tx.settlements = append(ch.tx.settlements, s)
 		return

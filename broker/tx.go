@@ -32,6 +32,7 @@ func (ch *channel) commit() error {
 	ch.tx = nil
 	for _, r := range done.publishings {
 		ch.push(r)
+		ch.vhost.alarm.add(-r.memory())
 		r.message.release(ch.vhost.alarm)
 	}
 	for _, s := range done.settlements {
@@ -55,6 +56,7 @@ func (ch *channel) undo() {
 		return
 	}
 	for _, r := range ch.tx.publishings {
+		ch.vhost.alarm.add(-r.memory())
 		r.message.release(ch.vhost.alarm)
 	}
 	if len(ch.tx.settlements) > 0 {

@@ -12,11 +12,15 @@ type codec struct {
 	decoding bool
 	err      error
 	names    map[string]string // short strings that were read before
+	cached   int               // bytes in names
 }
 
-// maxNames limits how many short strings a reader caches. Names of exchanges, keys and tags repeat
+// maxNames limits the memory of the short strings that a reader caches. Names of exchanges, keys and tags repeat
 // all the time; a peer that invents new ones only empties the cache.
-const maxNames = 1024
+const (
+	maxNames   = 64 << 10
+	nameMemory = 64 // about what a name takes in addition to its bytes
+)
 
 // next removes n bytes from the front.
 func (c *codec) next(n int) []byte {
@@ -86,8 +90,8 @@ func (c *codec) name(b []byte) string {
 	s, ok := c.names[string(b)]
 	if !ok {
 		s = string(b)
-		if len(c.names) >= maxNames {
-			clear(c.names)
+		if c.cached += len(s) + nameMemory; c.cached > maxNames {
+			c.names, c.cached = make(map[string]string), len(s)+nameMemory
 		}
 		c.names[s] = s
 	}

@@ -26,10 +26,10 @@ const (
 // negotiated.
 const MinSize = 4096
 
-const (
-	overhead = 8 // bytes of a frame around its payload: type, channel, size, end
-	end      = 0xCE
-)
+// Overhead is the size of the envelope of a frame: type, channel, size, end.
+const Overhead = 8
+
+const end = 0xCE
 
 // The reply codes of an [Error].
 const (
@@ -72,14 +72,14 @@ type Reader struct {
 func NewReader(src io.Reader) *Reader {
 	return &Reader{
 		src:     bufio.NewReaderSize(src, 32<<10),
-		max:     MinSize - overhead,
+		max:     MinSize - Overhead,
 		codec:   codec{decoding: true, names: make(map[string]string)},
 		methods: make(map[ID]Method),
 	}
 }
 
 // SetMaxSize sets the size of the largest accepted frame in bytes, including its envelope.
-func (r *Reader) SetMaxSize(size uint32) { r.max = size - overhead }
+func (r *Reader) SetMaxSize(size uint32) { r.max = size - Overhead }
 
 // Protocol reads the first 8 bytes of a client, and reports whether they are [ProtocolHeader].
 func (r *Reader) Protocol() (bool, error) {
@@ -194,14 +194,24 @@ func (b *Buffer) Method(channel uint16, m Method) {
 // Content adds a content header and its body, in frames of at most maxSize bytes including their
 // envelopes.
 func (b *Buffer) Content(channel, class uint16, p Properties, body []byte, maxSize uint32) {
+	b.ContentHeader(channel, class, p, len(body))
+	b.Body(channel, body, maxSize)
+}
+
+// ContentHeader adds the header of a content whose body has size bytes.
+func (b *Buffer) ContentHeader(channel, class uint16, p Properties, size int) {
 	start := b.begin(TypeHeader, channel)
 	buf := binary.BigEndian.AppendUint16(b.codec.buf, class)
 	buf = append(buf, 0, 0) // weight
-	buf = binary.BigEndian.AppendUint64(buf, uint64(len(body)))
+	buf = binary.BigEndian.AppendUint64(buf, uint64(size))
 	b.codec.buf = append(buf, p...)
 	b.finish(start)
+}
+
+// Body adds a body, in frames of at most maxSize bytes including their envelopes.
+func (b *Buffer) Body(channel uint16, body []byte, maxSize uint32) {
 	for len(body) > 0 {
-		n := min(len(body), int(maxSize-overhead))
+		n := min(len(body), int(maxSize-Overhead))
 		start := b.begin(TypeBody, channel)
 		b.codec.buf = append(b.codec.buf, body[:n]...)
 		b.finish(start)
