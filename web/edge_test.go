@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"embed"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -186,6 +188,75 @@ func TestErrorForms(t *testing.T) {
 		}
 	}
 }
+
+// Polite writes the errors of its routes itself, those of one row in another way, and one error as
+// usual.
+type Polite struct {
+	_ service.Name `service:"polite"`
+
+	Entrypoints struct {
+		One web.Route `web:"GET /one/{status}" method:"Fail"`
+		Two web.Route `web:"GET /two/{status}" method:"Fail"`
+	}
+
+	Errors web.Errors
+	OfTwo  web.Errors `rows:"Two"`
+}
+
+func (*Polite) Fail(_ context.Context, status int) error {
+	return web.Status(status, errors.New("refused"))
+}
+
+// An Errors field writes the errors of its service or its rows, and Hooks.Errors all others.
+func TestErrorsField(t *testing.T) {
+	t.Parallel()
+	writer := func(prefix string) web.Errors {
+		return func(w http.ResponseWriter, r *http.Request, e *web.Error) {
+			if e.Status == http.StatusConflict {
+				e.Send(w, r)
+				return
+			}
+			w.WriteHeader(e.Status)
+			fmt.Fprint(w, prefix, " ", e.Err)
+		}
+	}
+	p := start(t, web.Config{}, newSite(t), &Polite{Errors: writer("service"), OfTwo: writer("row")}, service.Configure(web.Hooks{Errors: writer("process")}))
+	for path, want := range map[string]string{
+		"/one/410":      "service refused",
+		"/two/410":      "row refused",
+		"/two/409":      "Error: Conflict: refused\n",
+		"/two/x":        "row <nil>",
+		"/greet/nobody": "process <nil>",
+		"/none":         "process <nil>",
+	} {
+		if _, _, text := request(t, p, "GET", path, "", ""); text != want {
+			t.Errorf("%s: got %q, want %q", path, text, want)
+		}
+	}
+	_, err := service.New(service.Config{}, new(Rude))
+	if want := "service rude: None: has no function: set it where the service is made, None: writeError\n" +
+		"service rude: Odd: has no function: set it where the service is made, Odd: writeError"; fmt.Sprint(err) != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	_, err = service.New(service.Config{}, &Rude{None: writer(""), Odd: writer("")})
+	if want := "service rude: Odd: rows names Gone, which is not a web.Route of the service"; fmt.Sprint(err) != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// Rude has mistakes in its Errors fields.
+type Rude struct {
+	_ service.Name `service:"rude"`
+
+	Entrypoints struct {
+		Fail web.Route `web:"GET /fail"`
+	}
+
+	None web.Errors
+	Odd  web.Errors `rows:"Fail, Gone"`
+}
+
+func (*Rude) Fail(context.Context) error { return nil }
 
 const jsonProblem = `{"type":"about:blank","title":"I'm a teapot","status":418,"detail":"there is nobody","error":"Nobody"}`
 

@@ -29,7 +29,9 @@ type Error struct {
 	Type    string  // the name by which callers recognise the error; "" is the status text
 	Message string  // a description for people
 	Faults  []Fault // what is wrong with the request, for a 400
-	Err     error   // the error that the method returned; it is not sent
+	Err     error   // the error of the call, nil if there was no call or it returned this Error; it is not sent
+
+	line bool // a client without a preference receives a line
 }
 
 // A Fault is one mistake in a request.
@@ -159,44 +161,66 @@ type problem struct {
 	Errors []Fault `json:"errors,omitempty"`
 }
 
-// fail answers a request with e. A client without a preference receives JSON.
+// fail answers a request with an error of the server. A client without a preference receives JSON,
+// or a line for an unknown path, as failLine.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, e *Error) {
-	s.writeError(w, r, e, e != errNoMatch || isFetch(r))
+	writeError(w, r, e, e == errNoMatch, s.hooks.Errors)
 }
 
 // failLine answers a request with an error that Nameko has too. A client without a preference
 // receives a line, as from Nameko, unless it uses fetch.
 func (s *server) failLine(w http.ResponseWriter, r *http.Request, e *Error) {
-	s.writeError(w, r, e, isFetch(r))
+	writeError(w, r, e, true, s.hooks.Errors)
 }
 
-// writeError answers a request with e: as JSON or as text, if the client prefers neither.
-func (s *server) writeError(w http.ResponseWriter, r *http.Request, e *Error, asJSON bool) {
+// fail and failLine answer a request as those of the server.
+func (rt *route) fail(w http.ResponseWriter, r *http.Request, e *Error) {
+	writeError(w, r, e, e == errNoMatch, rt.server.errorsFor(rt.row))
+}
+
+func (rt *route) failLine(w http.ResponseWriter, r *http.Request, e *Error) {
+	writeError(w, r, e, true, rt.server.errorsFor(rt.row))
+}
+
+// writeError answers a request with e, by write if that is not nil.
+func writeError(w http.ResponseWriter, r *http.Request, e *Error, line bool, write Errors) {
+	sent := *e
+	sent.line = line
 	if !failure(e.Status) {
-		e = &Error{Status: http.StatusInternalServerError, Type: e.Type, Message: e.Message, Faults: e.Faults, Err: e.Err}
+		sent.Status = http.StatusInternalServerError
 	}
 	if e == errBusy || e == errFull || e == errSockets {
 		w.Header().Set("Retry-After", "1")
 	}
-	if e == errFull || e.Status == http.StatusRequestTimeout || e.Status == http.StatusRequestEntityTooLarge {
+	if e == errFull || sent.Status == http.StatusRequestTimeout || sent.Status == http.StatusRequestEntityTooLarge {
 		w.Header().Set("Connection", "close") // do not wait for the rest of the body
 	}
-	if s.hooks.Errors != nil {
-		s.hooks.Errors(w, r, e)
+	if write != nil {
+		write(w, r, &sent)
 		return
 	}
+	sent.Send(w, r)
+}
+
+// Send writes e as the response, as problem+json or as a line of text: what is written without
+// [Hooks].Errors. It is for a function that writes only some errors in another way.
+func (e *Error) Send(w http.ResponseWriter, r *http.Request) {
+	status := e.Status
+	if !failure(status) {
+		status = http.StatusInternalServerError
+	}
 	h := w.Header()
-	if prefersJSON(r, asJSON) {
-		text, err := codec.BrowserJSON.Encode(problem{"about:blank", http.StatusText(e.Status), e.Status, codec.ValidText(e.Message), codec.ValidText(e.kind()), e.Faults})
+	if prefersJSON(r, !e.line || isFetch(r)) {
+		text, err := codec.BrowserJSON.Encode(problem{"about:blank", http.StatusText(status), status, codec.ValidText(e.Message), codec.ValidText(e.kind()), e.Faults})
 		if err == nil {
 			h.Set("Content-Type", "application/problem+json")
-			send(w, r, e.Status, text)
+			send(w, r, status, text)
 			return
 		}
 	}
 	h.Set("Content-Type", textType)
 	h.Set("X-Content-Type-Options", "nosniff")
-	send(w, r, e.Status, []byte("Error: "+codec.ValidText(e.Error())+"\n"))
+	send(w, r, status, []byte("Error: "+codec.ValidText(e.Error())+"\n"))
 }
 
 // isFetch reports whether the request comes from a script that uses fetch, which accepts anything

@@ -2,8 +2,12 @@ package web
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/gomeko/gomeko/service"
 )
@@ -27,8 +31,87 @@ type Hooks struct {
 	Context func(r *http.Request) (context.Context, error)
 
 	// Errors writes the response for an error, in place of the text or problem+json that [Error]
-	// describes.
+	// describes, which e.Send(w, r) writes. It is called for all errors of the process, except for
+	// services with a field of type [Errors]: also for an unknown path and a refused method, whose
+	// Err is nil.
 	Errors func(w http.ResponseWriter, r *http.Request, e *Error)
+}
+
+// Errors is a field of a service that writes the responses for the errors of its routes, in place of
+// [Hooks].Errors. It is set where the service is made, and may write some of them as usual:
+//
+//	func writeError(w http.ResponseWriter, r *http.Request, e *web.Error) {
+//		if errors.Is(e.Err, ErrSoldOut) {
+//			http.Redirect(w, r, "/waiting-list", http.StatusSeeOther)
+//			return
+//		}
+//		e.Send(w, r)
+//	}
+//
+//	service.Provide(&Shop{Errors: writeError})
+//
+// The tag rows:"Buy Reserve" restricts it to these rows; a service may have several such fields.
+type Errors func(w http.ResponseWriter, r *http.Request, e *Error)
+
+// Dependency registers the function of the field: it implements [service.DependencyType].
+func (Errors) Dependency(f *service.Field) (any, error) {
+	fn, _ := f.Value().(Errors)
+	var err error
+	if fn == nil {
+		err = errors.New("has no function: set it where the service is made, " + f.Name + ": writeError")
+	}
+	if err := errors.Join(err, f.Tag.Keys("rows")); err != nil {
+		return nil, err
+	}
+	s, err := service.Shared(f.Host, newServer)
+	if err != nil {
+		return nil, err
+	}
+	rows := strings.Fields(strings.ReplaceAll(f.Tag.Get("rows"), ",", " "))
+	if len(rows) == 0 {
+		rows = []string{""}
+	}
+	for _, row := range rows {
+		key := errorsOf{f.Service, row}
+		if other, ok := s.errors[key]; ok {
+			return nil, fmt.Errorf("the field %s writes the same errors: remove one, or name its rows in the tag key rows", other.field)
+		}
+		s.errors[key] = errorWriter{f.Name, fn}
+	}
+	return fn, nil
+}
+
+// errorsOf are the errors that an Errors field writes: those of a row, or of all rows if it is "".
+type errorsOf struct{ service, row string }
+
+// An errorWriter is the function of an Errors field.
+type errorWriter struct {
+	field string
+	write Errors
+}
+
+// errorsFor returns the function that writes the errors of a row, nil if they are written as usual.
+func (s *server) errorsFor(r *service.Row) Errors {
+	for _, key := range []errorsOf{{r.Service, r.Name}, {r.Service, ""}} {
+		if w, ok := s.errors[key]; ok {
+			return w.write
+		}
+	}
+	return s.hooks.Errors
+}
+
+// Check reports the rows in tags of Errors fields that are no routes. The container calls it when
+// the services are bound.
+func (s *server) Check(complete bool) error {
+	var mistakes []error
+	for key, w := range s.errors {
+		isRoute := func(p place) bool { return p.row != nil && p.service == key.service && p.name == key.row }
+		if complete && key.row != "" && !slices.ContainsFunc(slices.Collect(maps.Values(s.places)), isRoute) {
+			mistakes = append(mistakes, fmt.Errorf("service %s: %s: rows names %s, which is not a web.Route of the service", key.service, w.field, key.row))
+		}
+	}
+	slices.SortFunc(mistakes, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(mistakes...)
 }
 
 // data returns the context data of the call that r makes.

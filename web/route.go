@@ -53,19 +53,19 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	args, leading, fault := rt.binding.read(r, &c.hold)
 	if fault != nil {
-		rt.server.fail(w, r, fault)
+		rt.fail(w, r, fault)
 		return
 	}
 	data, err := rt.server.data(r)
 	if err != nil {
-		rt.server.fail(w, r, newError(err, c.id))
+		rt.fail(w, r, newError(err, c.id))
 		return
 	}
 	if rt.binding.takesRequest {
 		leading = append(c.leading(), leading...)
 	}
 	if !rt.admission.enter() {
-		rt.server.fail(w, r, errBusy)
+		rt.fail(w, r, errBusy)
 		return
 	}
 	result, err := rt.row.Run(r.Context(), service.Request{
@@ -132,10 +132,10 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 	case err != nil && begun:
 		panic(http.ErrAbortHandler) // cut the response off, so that the client does not take it for complete
 	case err != nil && c.r.Context().Err() != nil:
-		c.server.fail(w, c.r, errLate) // only a client whose body was too slow still reads it
+		c.fail(w, c.r, errLate) // only a client whose body was too slow still reads it
 		return
 	case err != nil:
-		c.server.failLine(w, c.r, newError(err, c.row.CallID(c.id)))
+		c.failLine(w, c.r, newError(err, c.row.CallID(c.id)))
 		return
 	case sent, c.binding.takesWriter:
 		c.writer.finish()
@@ -147,13 +147,13 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 	e, err := encodeResponse(result)
 	if err != nil {
 		c.row.Logger().Error("result not sent", "call_id", c.row.CallID(c.id), "err", err)
-		c.server.failLine(w, c.r, newError(err, c.row.CallID(c.id)))
+		c.failLine(w, c.r, newError(err, c.row.CallID(c.id)))
 		return
 	}
 	if len(e.body) > uncounted {
 		c.hold.cut = func() { _ = http.NewResponseController(w).SetWriteDeadline(past) }
 		if full := c.hold.take(min(int64(len(e.body)), c.server.memory.limit/2)); full != nil { // a larger one is sent, too
-			c.server.fail(w, c.r, full)
+			c.fail(w, c.r, full)
 			return
 		}
 	}

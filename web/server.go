@@ -33,6 +33,7 @@ type server struct {
 	host       *service.Host
 	places     map[string]place      // by pattern
 	admissions map[string]*admission // by service
+	errors     map[errorsOf]errorWriter
 	memory     memory
 
 	drain func() // closes websockets; nil if there are none
@@ -62,6 +63,7 @@ func newServer(h *service.Host) (*server, error) {
 		http:       httpServer,
 		places:     make(map[string]place),
 		admissions: make(map[string]*admission),
+		errors:     make(map[errorsOf]errorWriter),
 		memory:     memory{limit: cfg.MaxInFlight},
 		served:     make(chan struct{}),
 		killed:     make(chan struct{}),
