@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"internal/inject":     {},
 	"transport":           {"codec/msgpack"},
 	"codec/msgpack":       {"codec"},
-	"codec":               {},
+	"codec":               {"signature"},
 	"config":              {"internal/nearest", "internal/printable", "internal/secret"},
 	"broker":              {"internal/frame", "internal/mux"},
 	"internal/frame":      {},

@@ -1,11 +1,6 @@
 package codec
 
-import (
-	"fmt"
-	"slices"
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // A Codec encodes values as message bodies and decodes them. [JSON], [TypedJSON] and msgpack.Codec
 // support the values that the package comment lists. A Codec must be safe for concurrent use.
@@ -26,6 +21,30 @@ type Codec interface {
 	// two have the same name, the last one is used. A number fits a type that can hold its value:
 	// 2.0 fits an int, 2.5 does not. Null fits pointers, maps, slices and interfaces.
 	Decode(data []byte, v any) error
+}
+
+// A StrictCodec is a Codec that can require the members of objects. Codecs made by [New] can.
+type StrictCodec interface {
+	Codec
+
+	// DecodeStrict is Decode, as [DecodeStrict] says.
+	DecodeStrict(data []byte, v any) error
+}
+
+// DecodeStrict decodes as c does, and also requires each object in data to have a member for every
+// field of the struct that it is decoded into, except for a field that
+//
+//   - has a default, which is a Python literal as in the tag default:"1": that is its value,
+//   - has omitempty or omitzero in its json tag,
+//   - is a pointer, or a field of a struct that is embedded by a pointer.
+//
+// A missing member is a [*ValueError]. A type with UnmarshalJSON or UnmarshalText decides by itself
+// what it requires. If c is not a [StrictCodec], DecodeStrict requires nothing.
+func DecodeStrict(c Codec, data []byte, v any) error {
+	if s, ok := c.(StrictCodec); ok {
+		return s.DecodeStrict(data, v)
+	}
+	return c.Decode(data, v)
 }
 
 // A Splitter is a Codec that can take encoded data apart without decoding all of it. RPC splits
@@ -69,57 +88,6 @@ const (
 	KindList   Kind = "a list"
 	KindObject Kind = "an object"
 )
-
-// A valueError says why a value cannot be encoded or decoded, and where in the whole value it is.
-type valueError struct {
-	reason string
-	path   []string // innermost first
-}
-
-func valueErrorf(format string, args ...any) error {
-	return &valueError{reason: fmt.Sprintf(format, args...)}
-}
-
-// Error returns the path and the reason: "friends: [1]: age: null does not fit uint8".
-func (e *valueError) Error() string {
-	path := e.path
-	if len(path) > 20 {
-		path = append(slices.Clone(path[:10]), "…")
-	}
-	var b strings.Builder
-	for _, step := range slices.Backward(path) {
-		b.WriteString(step)
-		b.WriteString(": ")
-	}
-	return b.String() + e.reason
-}
-
-// inMember adds the name of a member to the path of err, if err is a valueError.
-func inMember(err error, name string) error {
-	if e, ok := err.(*valueError); ok { //nolint:errorlint // it is never wrapped
-		e.path = append(e.path, name)
-	}
-	return err
-}
-
-// inElement adds the index of an element to the path of err, if err is a valueError.
-func inElement(err error, i int) error {
-	if err == nil {
-		return nil
-	}
-	return inMember(err, "["+strconv.Itoa(i)+"]")
-}
-
-// doesNotFit is the error of a value of kind what that a Go type cannot hold.
-func doesNotFit(what Kind, t fmt.Stringer) error { return valueErrorf("%s does not fit %s", what, t) }
-
-// writeError makes err, an error of a [Writer], a valueError. It returns nil if err is nil.
-func writeError(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &valueError{reason: err.Error()}
-}
 
 // ValidText returns text with U+FFFD in place of each sequence of bytes that is not valid UTF-8, so
 // that it can be encoded.

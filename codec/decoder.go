@@ -10,7 +10,8 @@ import (
 // A decoder reads Go values from an input.
 type decoder struct {
 	input
-	plans *plans
+	plans  *plans
+	strict bool // members must be present: see DecodeStrict
 }
 
 // value reads the next value into v, whose type has the plan p.
@@ -155,7 +156,7 @@ func (d *decoder) setText(v reflect.Value, p *plan, text string) (err error) {
 		return d.nested(text).quoted(v, p)
 	case formDate, formTimeOfDay, formTextPtr:
 		err = v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
-		if _, ours := err.(*valueError); err != nil && !ours { //nolint:errorlint // it is never wrapped
+		if _, ours := err.(*ValueError); err != nil && !ours { //nolint:errorlint // it is never wrapped
 			err = valueErrorf("%.40q does not fit %s: %v", text, p.typ, err)
 		}
 	default:
@@ -216,78 +217,6 @@ func (d *decoder) mapping(v reflect.Value, p *plan) error {
 		v.SetMapIndex(key, item)
 		return nil
 	})
-}
-
-// fields reads an object into v, a struct.
-func (d *decoder) fields(v reflect.Value, p *plan) error {
-	var seen uint64
-	return d.members(func(name []byte) error {
-		at := p.member(name)
-		if at < 0 {
-			return d.skip()
-		}
-		f := &p.fields[at]
-		member, err := f.reach(v)
-		if err != nil {
-			return inMember(err, f.name)
-		}
-		if bit := uint64(1) << (at & 63); at < 64 {
-			if seen&bit != 0 { // the last of equal names replaces the first
-				member.SetZero()
-			}
-			seen |= bit
-		}
-		if f.quoted {
-			err = d.unquote(member, f.plan)
-		} else {
-			err = d.value(member, f.plan)
-		}
-		if err != nil {
-			return inMember(err, f.name)
-		}
-		return nil
-	})
-}
-
-// unquote reads a string into v, a field with the option string in its tag. The string contains
-// JSON.
-func (d *decoder) unquote(v reflect.Value, p *plan) error {
-	switch kind, err := d.r.Kind(); {
-	case err != nil:
-		return err
-	case kind == KindNull:
-		return d.value(v, p)
-	case kind != KindString:
-		return d.doesNotFit(kind, p)
-	}
-	text, err := d.r.Text()
-	if err != nil {
-		return err
-	}
-	return d.nested(string(text)).quoted(v, p)
-}
-
-// nested returns a decoder that reads text, the content of a string, as JSON.
-func (d *decoder) nested(text string) *decoder {
-	return &decoder{input: *jsonInput([]byte(text)), plans: d.plans}
-}
-
-// quoted reads all of d, the content of a string, into v.
-func (d *decoder) quoted(v reflect.Value, p *plan) error {
-	kind, err := d.r.Kind()
-	if err == nil {
-		if kind != KindNumber && p.read == formNumber {
-			return doesNotFit(KindString, p.typ)
-		}
-		err = d.value(v, p)
-	}
-	if err == nil {
-		err = d.r.End()
-	}
-	if err != nil {
-		return valueErrorf("in a string: %v", err)
-	}
-	return nil
 }
 
 // unmarshal passes the next value to v's UnmarshalJSON. For an envelope, it passes what kombu 5.2

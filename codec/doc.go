@@ -43,6 +43,12 @@
 //
 //	{"__type__": "date", "__value__": "2024-01-02"}
 //
+// # Missing members
+//
+// Decode leaves a field without a member unchanged, as encoding/json does. [DecodeStrict] requires
+// the member. Services decode arguments, payloads and request bodies by DecodeStrict, and results by
+// Decode.
+//
 // # Decoding into any
 //
 // A variable of type any receives nil, bool, json.Number, string, []any or map[string]any. There

@@ -40,7 +40,25 @@ func ExampleJSON() {
 	}
 	err := codec.JSON.Decode([]byte(`{"id": 7.0, "tags": ["new", null]}`), &order)
 	fmt.Println(err)
-	// Output: tags: [1]: null does not fit string
+	// Output: tags[1]: null does not fit string
+}
+
+type OrderLine struct {
+	Product  string  `json:"product"`
+	Quantity int     `json:"quantity"`
+	Unit     string  `json:"unit" default:"'piece'"`
+	Note     *string `json:"note"`
+	Gift     bool    `json:"gift,omitempty"`
+}
+
+func ExampleDecodeStrict() {
+	var lines []OrderLine
+	err := codec.DecodeStrict(codec.JSON, []byte(`[{"product": "tea", "quantity": 1}, {"product": "tea"}]`), &lines)
+	fmt.Println(lines[0].Quantity, lines[0].Unit)
+	fmt.Println(err)
+	// Output:
+	// 1 piece
+	// [1].quantity: is missing
 }
 
 func ExampleTypedJSON() {

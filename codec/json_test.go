@@ -72,7 +72,7 @@ func TestJSONEncode(t *testing.T) {
 	circle[0] = circle
 	for want, value := range map[string]any{
 		"chan int is not data":                                       make(chan int),
-		"a: [0]: func() is not data":                                 map[string]any{"a": []func(){nil}},
+		"a[0]: func() is not data":                                   map[string]any{"a": []func(){nil}},
 		`"\xff" is not valid UTF-8: use []byte for bytes`:            "\xff",
 		`"2x" is not a number`:                                       json.Number("2x"),
 		"nested deeper than 10000: does it contain itself?":          circle,
@@ -229,8 +229,8 @@ func TestJSONDecodeErrors(t *testing.T) {
 		{`true`, new(string), "a bool does not fit string"},
 		{`null`, new(int), "null does not fit int"},
 		{`{"name": null}`, new(person), "name: null does not fit string"},
-		{`{"friends": [{}, {"age": null}]}`, new(person), "friends: [1]: age: null does not fit uint8"},
-		{`{"address": {"number": "4"}}`, new(person), "address: number: a string does not fit int"},
+		{`{"friends": [{}, {"age": null}]}`, new(person), "friends[1].age: null does not fit uint8"},
+		{`{"address": {"number": "4"}}`, new(person), "address.number: a string does not fit int"},
 		{strings.Repeat("[", 20000) + strings.Repeat("]", 20000), new(any), "nested deeper than 10000 at byte 10001"},
 	}
 	for _, test := range tests {

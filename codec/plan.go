@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gomeko/gomeko/signature"
 )
 
 // A plan says how to write and read the values of one type. It is made once.
@@ -190,8 +192,9 @@ func implements[I any](t reflect.Type) bool { return t.Implements(reflect.TypeFo
 // level the one with a tag; otherwise none.
 func (s *plans) fields(p *plan, made map[reflect.Type]*plan) {
 	type level struct {
-		typ   reflect.Type
-		index []int
+		typ      reflect.Type
+		index    []int
+		optional bool // embedded by a pointer, which may be nil
 	}
 	seen := map[reflect.Type]bool{}
 	taken := map[string]bool{}
@@ -210,9 +213,10 @@ func (s *plans) fields(p *plan, made map[reflect.Type]*plan) {
 				switch {
 				case embedded == nil && f.name != "":
 					f.plan = s.make(sf.Type, made)
+					f.optional = f.optional || l.optional
 					found = append(found, f)
 				case embedded != nil && !seen[embedded]:
-					next = append(next, level{embedded, index})
+					next = append(next, level{embedded, index, l.optional || sf.Type.Kind() == reflect.Pointer})
 				}
 			}
 		}
@@ -257,6 +261,9 @@ type field struct {
 	omitEmpty bool
 	omitZero  bool
 	quoted    bool // a number, bool or string, encoded as JSON in a string
+
+	optional bool   // [DecodeStrict] does not require it
+	fallback []byte // its default, in JSON; nil if that is the zero value
 }
 
 // newField returns sf as a member, or the type of an embedded struct whose fields are members. If
@@ -298,7 +305,26 @@ func newField(sf reflect.StructField, index []int) (f field, embedded reflect.Ty
 			}
 		}
 	}
+	f.optional = f.omitEmpty || f.omitZero || sf.Type.Kind() == reflect.Pointer
+	if literal, ok := sf.Tag.Lookup("default"); ok {
+		f.optional, f.fallback = true, fallback(literal)
+	}
 	return f, nil
+}
+
+// fallback returns a default, which is a Python literal, in JSON. Package service reports one that
+// is malformed, or does not fit, when it binds a method.
+func fallback(literal string) []byte {
+	v, err := signature.Literal(literal)
+	if err != nil {
+		return nil
+	}
+	w := new(jsonWriter)
+	e := encoder{w: w, plans: new(plans)} // those of the codec are locked while this one is made
+	if e.any(v) != nil {
+		return nil
+	}
+	return w.data
 }
 
 // dominant returns the fields in found, which are at one level of embedding, that are not hidden by

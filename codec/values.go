@@ -58,12 +58,21 @@ type Encoded struct {
 // Decode decodes the value into the pointer v.
 func (e *Encoded) Decode(v any) error { return e.Codec.Decode(e.Data, v) }
 
-func (c *values) Decode(data []byte, v any) error {
+// DecodeStrict decodes the value into the pointer v by [DecodeStrict].
+func (e *Encoded) DecodeStrict(v any) error { return DecodeStrict(e.Codec, e.Data, v) }
+
+func (c *values) Decode(data []byte, v any) error { return c.decode(data, v, false) }
+
+// DecodeStrict implements [StrictCodec].
+func (c *values) DecodeStrict(data []byte, v any) error { return c.decode(data, v, true) }
+
+func (c *values) decode(data []byte, v any, strict bool) error {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return fmt.Errorf("cannot decode into %T: pass a pointer", v)
 	}
 	d := c.decoder(data)
+	d.strict = strict
 	defer c.release(d)
 	if err := d.value(p.Elem(), c.plans.of(p.Type().Elem())); err != nil {
 		return err
@@ -105,6 +114,7 @@ func (c *values) decoder(data []byte) *decoder {
 
 func (c *values) release(d *decoder) {
 	d.reset(nil)
+	d.strict = false
 	c.decoders.Put(d)
 }
 

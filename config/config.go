@@ -34,6 +34,7 @@ type Config struct {
 	Grace             time.Duration // gomeko.grace: how long a stop waits for running calls; 25 s
 	MaxLent           int           // gomeko.max_lent: calls beyond MaxWorkers while others wait; negative is none; 0 is 10 * MaxWorkers
 	MaxMessage        int           // gomeko.max_message: the largest body that is sent, in bytes; 16 MiB
+	Lenient           bool          // gomeko.lenient: members of objects in arguments and payloads may be missing
 	TypedJSON         bool          // gomeko.typed_json: values without a JSON type are written as kombu 5.3 does
 	BroadcastIdentity string        // gomeko.broadcast_identity: names this instance in broadcast queues
 	TopologyCheck     time.Duration // gomeko.topology_check: how often what was declared is declared again; negative is never; 1 min

@@ -129,21 +129,41 @@ func (s *subscriber) read(d *transport.Delivery) (args signature.Arguments, err 
 		return args, &unreadableError{err, d.Body}
 	}
 	v := reflect.New(s.payload)
-	if err := decode(c, body, v.Interface()); err != nil {
+	err = s.decode(d, c, body, v)
+	if err != nil {
 		return args, &unreadableError{fmt.Errorf("payload: %w", err), body}
 	}
 	args.Positional = []signature.Value{decoded(v.Elem())}
 	return args, nil
 }
 
-// decode decodes a body. The methods of v's type, such as UnmarshalJSON, may panic.
-func decode(c codec.Codec, body []byte, v any) (err error) {
+// decode decodes a body into what v points to. If a member of an object is missing, it logs that,
+// and decodes the body without it: to drop the message would lose it. The methods of v's type, such
+// as UnmarshalJSON, may panic.
+func (s *subscriber) decode(d *transport.Delivery, c codec.Codec, body []byte, v reflect.Value) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = errors.Join(err, fmt.Errorf("panic: %v", p))
 		}
 	}()
-	return c.Decode(body, v)
+	if s.row.Lenient() {
+		return c.Decode(body, v.Interface())
+	}
+	err = codec.DecodeStrict(c, body, v.Interface())
+	if part := (*codec.ValueError)(nil); !errors.As(err, &part) || !part.Missing {
+		return err
+	}
+	v.Elem().SetZero()
+	if decodeErr := c.Decode(body, v.Interface()); decodeErr != nil {
+		return decodeErr
+	}
+	reason := err.Error()
+	if s.row.Sensitive() {
+		reason = service.Redacted
+	}
+	s.row.Logger().Error("payload is incomplete: the method runs with zero values", "queue", s.Queue, "exchange", d.Exchange, "key", d.Key,
+		"err", reason, "remedy", `give the field a default or omitempty, make it a pointer, or write lenient:"true"`)
+	return nil
 }
 
 // A decoded is a payload that read has decoded.

@@ -79,6 +79,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	p.container, err = service.New(service.Config{
 		MaxWorkers:         p.cfg.MaxWorkers,
 		MaxLent:            p.cfg.MaxLent,
+		Lenient:            p.cfg.Lenient,
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 means none in Nameko
 		Grace:              p.cfg.Grace,
 		Logger:             p.log,

@@ -32,6 +32,7 @@ func (r *Row) bind(sig *signature.Signature, leading []reflect.Type) (*method, e
 		plan:    &r.hosted.plan,
 		fn:      goMethod.Func,
 		leading: leading,
+		lenient: r.lenient,
 	}
 	params, err := m.parameters()
 	if err != nil {
@@ -48,9 +49,17 @@ func (r *Row) bind(sig *signature.Signature, leading []reflect.Type) (*method, e
 	if err != nil {
 		return nil, err
 	}
+	var mistakes []error
+	checked := map[reflect.Type]bool{}
 	for i := range m.slots {
 		s := &m.slots[i]
 		s.hidden = s.hidden || holdsSensitive(s.typ, map[reflect.Type]bool{})
+		if !m.lenient {
+			mistakes = append(mistakes, memberDefaults(s.typ, checked)...)
+		}
+	}
+	if len(mistakes) > 0 {
+		return nil, errors.Join(mistakes...)
 	}
 	m.frame = m.layout()
 	return m, nil
@@ -238,6 +247,41 @@ func (m *method) option(p *signature.Param, s *slot, tag Tag, options []string) 
 		}
 	}
 	return nil
+}
+
+// memberDefaults returns the mistakes in the defaults that structs in arguments of type t have for
+// missing members.
+func memberDefaults(t reflect.Type, seen map[reflect.Type]bool) (mistakes []error) {
+	if seen[t] || unmarshalsItself(t) {
+		return nil
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return memberDefaults(t.Elem(), seen)
+	case reflect.Struct:
+	default:
+		return nil
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if !f.IsExported() && !f.Anonymous || f.Tag.Get("json") == "-" {
+			continue
+		}
+		if literal, ok := f.Tag.Lookup("default"); ok {
+			v, err := signature.Literal(literal)
+			if err != nil {
+				err = fmt.Errorf("default: %w", err)
+			} else {
+				_, err = fallback(f.Type, v)
+			}
+			if err != nil {
+				mistakes = append(mistakes, fmt.Errorf("%s.%s: %w", t, f.Name, err))
+			}
+		}
+		mistakes = append(mistakes, memberDefaults(f.Type, seen)...)
+	}
+	return mistakes
 }
 
 // zero returns the zero value of t as a literal.

@@ -319,7 +319,7 @@ func (b *binder) row(h *hosted, sf reflect.StructField) {
 		logger:    b.logger(h, sf.Name),
 		workers:   []*semaphore{h.workers},
 	}
-	b.add(where, r.readLimits())
+	b.add(where, r.readOptions())
 	b.entrypoint(r, where)
 }
 

@@ -32,6 +32,11 @@ type Config struct {
 	// outcome, around all of it.
 	Middleware []Middleware
 
+	// Lenient lets members of objects in arguments and payloads be missing: they are the zero value
+	// then, as in encoding/json. By default a member is required unless its field has a default,
+	// omitempty, omitzero, or is a pointer. The tag key lenient of a row has precedence.
+	Lenient bool
+
 	// Only are the rows whose entrypoints are started, as in "orders.GetOrder"; nil is all. The
 	// others are bound, so that their mistakes are found, and [Row.Run] runs them.
 	Only []string

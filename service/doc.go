@@ -42,6 +42,7 @@
 //	timeout:"5s"          how long a call may run
 //	max_workers:"4"       how many calls of the row run at once
 //	sensitive:"password"  arguments that must not be printed, as in Nameko
+//	lenient:"true"        members of objects in arguments may be missing
 //
 // A tag spells the method's signature as Python would write it; see package signature. Each name of
 // a list is a parameter of the Go method after ctx:
@@ -57,6 +58,10 @@
 //		Note    *string `json:"note"`
 //		Card    string  `json:"card" sensitive:"true"`
 //	}
+//
+// The same rule holds for the fields of structs at any depth of an argument: a member that is
+// missing is required unless its field has a default, omitempty, omitzero, or is a pointer.
+// [Config].Lenient, or lenient:"true" in a row, leaves it the zero value.
 //
 // If the arguments of a call do not fit, its error is a [signature.Error] in the words of Python,
 // and the method does not run.

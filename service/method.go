@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"reflect"
 
 	"github.com/gomeko/gomeko/internal/inject"
@@ -22,6 +23,7 @@ type method struct {
 	ptr     bool           // the method takes a pointer to the struct
 	slots   []slot         // one for each of sig.Params
 	bare    bool           // the method takes the leading parameters only, and returns nothing
+	lenient bool           // members of objects in arguments may be missing
 }
 
 // A slot says where the argument of a parameter goes.
@@ -118,12 +120,21 @@ func (m *method) fill(dst reflect.Value, i int, args *signature.Matched) error {
 }
 
 func (m *method) store(dst reflect.Value, name string, s *slot, v signature.Value) error {
-	if err := v.Decode(dst.Addr().Interface()); err != nil {
-		why := err.Error()
-		if s.hidden {
-			why = Redacted
-		}
-		return m.sig.Mismatch(name, s.expected, why)
+	decode := v.Decode
+	if strict, ok := v.(signature.StrictValue); ok && !m.lenient {
+		decode = strict.DecodeStrict
 	}
-	return nil
+	err := decode(dst.Addr().Interface())
+	if err == nil {
+		return nil
+	}
+	why := err.Error()
+	var part interface{ In(name string) string }
+	switch {
+	case s.hidden:
+		why = Redacted
+	case errors.As(err, &part):
+		why = part.In(name)
+	}
+	return m.sig.Mismatch(name, s.expected, why)
 }

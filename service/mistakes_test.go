@@ -168,6 +168,9 @@ type rows struct {
 		Overflow   Trigger `trigger:"small(a=300)" method:"Small"`
 		Fraction   Trigger `trigger:"small(a=2.5)" method:"Small"`
 		Struct     Trigger `trigger:"struct" method:"Struct"`
+		Members    Trigger `trigger:"members(list, named)" method:"Members"`
+		Forgiving  Trigger `trigger:"members(list, named)" method:"Members" lenient:"true"`
+		Lenient    Trigger `trigger:"fetch" method:"Fetch" lenient:"very"`
 	}
 
 	Mutex  sync.Mutex
@@ -184,20 +187,31 @@ type ownLock struct{ n int }
 func (*ownLock) Lock()   {}
 func (*ownLock) Unlock() {}
 
-func (*rows) Fetch(context.Context) error                            { return nil }
-func (*rows) Context(int) error                                      { return nil }
-func (*rows) NoResult(context.Context)                               {}
-func (*rows) NoError(_ context.Context, _ int) int                   { return 0 }
-func (*rows) ThreeBack(context.Context) (int, int, error)            { return 0, 0, nil }
-func (*rows) Two(context.Context, int, bool) error                   { return nil }
-func (*rows) Time(context.Context, time.Time) error                  { return nil }
-func (*rows) Big(context.Context, *big.Int) error                    { return nil }
-func (*rows) Int(context.Context, int) error                         { return nil }
-func (*rows) Opaque(context.Context, opaque) error                   { return nil }
-func (*rows) Small(context.Context, int8) error                      { return nil }
-func (*rows) Struct(context.Context, *wrongFields) (struct{}, error) { return struct{}{}, nil }
+func (*rows) Fetch(context.Context) error                                   { return nil }
+func (*rows) Context(int) error                                             { return nil }
+func (*rows) NoResult(context.Context)                                      {}
+func (*rows) NoError(_ context.Context, _ int) int                          { return 0 }
+func (*rows) ThreeBack(context.Context) (int, int, error)                   { return 0, 0, nil }
+func (*rows) Two(context.Context, int, bool) error                          { return nil }
+func (*rows) Time(context.Context, time.Time) error                         { return nil }
+func (*rows) Big(context.Context, *big.Int) error                           { return nil }
+func (*rows) Int(context.Context, int) error                                { return nil }
+func (*rows) Opaque(context.Context, opaque) error                          { return nil }
+func (*rows) Small(context.Context, int8) error                             { return nil }
+func (*rows) Members(context.Context, []members, map[string]*members) error { return nil }
+func (*rows) Struct(context.Context, *wrongFields) (struct{}, error)        { return struct{}{}, nil }
 
 type opaque struct{ n int }
+
+// members has defaults that do not fit, and one that does. It contains itself.
+type members struct {
+	Word  string     `default:"word"`
+	Count int        `default:"'one'"`
+	Limit int        `default:"10"`
+	Due   time.Time  `default:"'2024-01-02T03:04:05Z'"`
+	Skip  int        `json:"-" default:"x"`
+	More  []*members `json:"more,omitempty"`
+}
 
 type inner struct{ C int }
 

@@ -28,6 +28,7 @@ type Row struct {
 	hosted    *hosted
 	logger    *slog.Logger
 	timeout   time.Duration // 0 is none
+	lenient   bool          // members of objects in arguments may be missing
 	workers   []*semaphore  // what a call needs: the row's, if it has max_workers, and the service's
 	method    *method       // set by Bind
 	prefix    string        // of the ids of its calls
@@ -100,6 +101,11 @@ func (r *Row) Workers() int {
 	return n
 }
 
+// Lenient reports whether members of objects may be missing in the arguments of the row, by the key
+// lenient of its tag or by [Config].Lenient. An entrypoint that decodes arguments itself must
+// require them otherwise; a [signature.StrictValue] is decoded by this rule already.
+func (r *Row) Lenient() bool { return r.lenient }
+
 // Timeout returns the limit of a call that the row's tag says, 0 if there is none.
 func (r *Row) Timeout() time.Duration { return r.timeout }
 
@@ -132,9 +138,10 @@ func (r *Row) where() string { return "service " + r.Service + ": " + r.Name }
 // path is how [Config].Only names the row.
 func (r *Row) path() string { return r.Service + "." + r.Name }
 
-// readLimits reads the keys of the tag that limit the row's calls.
-func (r *Row) readLimits() error {
-	var timeout, workers error
+// readOptions reads the keys of the tag that every row may have.
+func (r *Row) readOptions() error {
+	var timeout, workers, lenient error
+	r.lenient, lenient = r.Tag.Flag("lenient", r.container.cfg.Lenient)
 	if text, ok := r.Tag.lookup("timeout"); ok {
 		d, err := time.ParseDuration(text)
 		if err != nil || d <= 0 {
@@ -149,5 +156,5 @@ func (r *Row) readLimits() error {
 		}
 		r.workers = []*semaphore{newSemaphore(n), r.hosted.workers}
 	}
-	return errors.Join(timeout, workers)
+	return errors.Join(timeout, workers, lenient)
 }

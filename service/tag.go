@@ -19,7 +19,7 @@ type Tag struct {
 type pair struct{ key, value string }
 
 // rowKeys are the keys that every row may have. The container reads them.
-var rowKeys = []string{"method", "timeout", "max_workers", "sensitive"}
+var rowKeys = []string{"method", "timeout", "max_workers", "sensitive", "lenient"}
 
 // ParseTag reads a tag, pairs of key:"value" with a space between them. Unlike reflect.StructTag,
 // it returns an error if the tag is malformed, or has a key twice.
@@ -76,8 +76,8 @@ func (t Tag) Flag(key string, fallback bool) (bool, error) {
 }
 
 // Keys returns an error for each key of the tag that is not known, with the nearest known one. The
-// keys that every row may have, method, timeout, max_workers and sensitive, are known for the tag
-// of a row.
+// keys that every row may have, method, timeout, max_workers, sensitive and lenient, are known for
+// the tag of a row.
 func (t Tag) Keys(known ...string) error {
 	known = slices.Concat(known, t.common)
 	var mistakes []error

@@ -69,7 +69,14 @@ func arguments(args []any) (given signature.Arguments, err error) {
 // An argument is a Go value that is passed to a parameter.
 type argument struct{ value any }
 
-func (a argument) Decode(to any) error {
+func (a argument) Decode(to any) error { return a.decode(to, codec.JSON.Decode) }
+
+// DecodeStrict implements [signature.StrictValue].
+func (a argument) DecodeStrict(to any) error {
+	return a.decode(to, func(data []byte, v any) error { return codec.DecodeStrict(codec.JSON, data, v) })
+}
+
+func (a argument) decode(to any, decode func(data []byte, v any) error) error {
 	v, dst := reflect.ValueOf(a.value), reflect.ValueOf(to).Elem()
 	if v.IsValid() && v.Type().AssignableTo(dst.Type()) {
 		dst.Set(v)
@@ -79,5 +86,5 @@ func (a argument) Decode(to any) error {
 	if err != nil {
 		return err
 	}
-	return codec.JSON.Decode(data, to)
+	return decode(data, to)
 }

@@ -25,6 +25,16 @@ type Value interface {
 	Decode(v any) error
 }
 
+// A StrictValue is a Value that can require the members of objects in it. The receiver calls
+// DecodeStrict in place of Decode, unless its row is lenient.
+type StrictValue interface {
+	Value
+
+	// DecodeStrict is Decode, but a member that the type of v requires must be present. An error
+	// with the method In(name string) string says which part of the argument does not fit.
+	DecodeStrict(v any) error
+}
+
 // An Error says, in the words of Python, why the arguments of a call do not fit a signature:
 //
 //	get_order() missing 1 required positional argument: 'order_id'

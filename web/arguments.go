@@ -102,7 +102,7 @@ func (rd *argumentReader) readFields() *Error {
 		default:
 			source = body.source
 			if body.members != nil && body.members[i] != nil {
-				rd.add(f, source, v, codec.JSON.Decode(body.members[i], v.Addr().Interface()))
+				rd.add(f, source, v, rd.decode(body.members[i], v.Addr().Interface()))
 				continue
 			}
 			texts = body.texts[f.key]
@@ -139,8 +139,20 @@ func (f *argsField) decode(texts []string, v reflect.Value) error {
 	return nil
 }
 
+// decode decodes a member of the body into the pointer v.
+func (rd *argumentReader) decode(data []byte, v any) error {
+	if rd.row.Lenient() {
+		return codec.JSON.Decode(data, v)
+	}
+	return codec.DecodeStrict(codec.JSON, data, v)
+}
+
 // add adds the value of a field to the arguments, or the error of its decoding to the faults.
 func (rd *argumentReader) add(f *argsField, source string, v reflect.Value, err error) {
+	if part := (*codec.ValueError)(nil); errors.As(err, &part) {
+		rd.addFault(source, part.Below(f.key), errors.New(part.Reason))
+		return
+	}
 	if err != nil {
 		rd.addFault(source, f.key, err)
 		return

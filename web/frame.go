@@ -81,6 +81,9 @@ type jsonValue []byte
 // Decode implements [signature.Value].
 func (v jsonValue) Decode(to any) error { return codec.JSON.Decode(v, to) }
 
+// DecodeStrict implements [signature.StrictValue].
+func (v jsonValue) DecodeStrict(to any) error { return codec.DecodeStrict(codec.JSON, v, to) }
+
 // salvageID returns the correlation_id of a frame that is not valid JSON to its end.
 func salvageID(frame []byte) json.RawMessage {
 	id := json.RawMessage("null")

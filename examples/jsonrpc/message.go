@@ -66,7 +66,10 @@ func parse(line []byte) (*request, *response) {
 type value json.RawMessage
 
 // Decode implements [signature.Value].
-func (v value) Decode(dst any) error { return json.Unmarshal(v, dst) }
+func (v value) Decode(dst any) error { return codec.JSON.Decode(v, dst) }
+
+// DecodeStrict also requires the members of objects: it implements [signature.StrictValue].
+func (v value) DecodeStrict(dst any) error { return codec.DecodeStrict(codec.JSON, v, dst) }
 
 // arguments returns the arguments: an array has positional ones, an object named ones.
 func (r *request) arguments() (args signature.Arguments, err error) {

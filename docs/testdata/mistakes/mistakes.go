@@ -81,6 +81,21 @@ type Reviews struct {
 
 func (*Reviews) List(_ context.Context, product string, limit int) ([]string, error) { return nil, nil }
 
+type Bundles struct {
+	_ service.Name `service:"bundles"`
+
+	Entrypoints struct {
+		Pack rpc.Method `rpc:"pack(lines)"`
+	}
+}
+
+type Line struct {
+	Product string `json:"product"`
+	Unit    string `json:"unit" default:"piece"`
+}
+
+func (*Bundles) Pack(_ context.Context, lines []Line) error { return nil }
+
 type Coupons struct {
 	_ service.Name `service:"coupons"`
 

@@ -1,0 +1,128 @@
+package codec
+
+import "reflect"
+
+// fields reads an object into v, a struct.
+func (d *decoder) fields(v reflect.Value, p *plan) error {
+	seen := memberSet{}
+	err := d.members(func(name []byte) error {
+		at := p.member(name)
+		if at < 0 {
+			return d.skip()
+		}
+		f := &p.fields[at]
+		member, err := f.reach(v)
+		if err != nil {
+			return inMember(err, f.name)
+		}
+		if !seen.add(at) { // the last of equal names replaces the first
+			member.SetZero()
+		}
+		if f.quoted {
+			err = d.unquote(member, f.plan)
+		} else {
+			err = d.value(member, f.plan)
+		}
+		if err != nil {
+			return inMember(err, f.name)
+		}
+		return nil
+	})
+	if err != nil || !d.strict || seen.n == len(p.fields) {
+		return err
+	}
+	return d.absent(v, p, &seen)
+}
+
+// absent sets the fields of v without a member to their defaults. It returns an error if one of
+// them is required.
+func (d *decoder) absent(v reflect.Value, p *plan, seen *memberSet) error {
+	for i := range p.fields {
+		f := &p.fields[i]
+		switch {
+		case seen.has(i):
+		case !f.optional:
+			return inMember(&ValueError{Reason: "is missing", Missing: true}, f.name)
+		case f.fallback != nil:
+			member, err := f.reach(v)
+			if err == nil {
+				err = d.nested(string(f.fallback)).value(member, f.plan)
+			}
+			if err != nil {
+				return inMember(err, f.name)
+			}
+		}
+	}
+	return nil
+}
+
+// A memberSet is a set of fields of a struct, by their indexes.
+type memberSet struct {
+	n     int
+	first uint64 // bits of the fields 0 to 63
+	rest  map[int]bool
+}
+
+// add adds field i, and reports whether it was missing.
+func (s *memberSet) add(i int) bool {
+	switch {
+	case s.has(i):
+		return false
+	case i < 64:
+		s.first |= 1 << i
+	case s.rest == nil:
+		s.rest = map[int]bool{i: true}
+	default:
+		s.rest[i] = true
+	}
+	s.n++
+	return true
+}
+
+func (s *memberSet) has(i int) bool {
+	if i < 64 {
+		return s.first&(1<<i) != 0
+	}
+	return s.rest[i]
+}
+
+// unquote reads a string into v, a field with the option string in its tag. The string contains
+// JSON.
+func (d *decoder) unquote(v reflect.Value, p *plan) error {
+	switch kind, err := d.r.Kind(); {
+	case err != nil:
+		return err
+	case kind == KindNull:
+		return d.value(v, p)
+	case kind != KindString:
+		return d.doesNotFit(kind, p)
+	}
+	text, err := d.r.Text()
+	if err != nil {
+		return err
+	}
+	return d.nested(string(text)).quoted(v, p)
+}
+
+// nested returns a decoder that reads text, the content of a string, as JSON.
+func (d *decoder) nested(text string) *decoder {
+	return &decoder{input: *jsonInput([]byte(text)), plans: d.plans}
+}
+
+// quoted reads all of d, the content of a string, into v.
+func (d *decoder) quoted(v reflect.Value, p *plan) error {
+	kind, err := d.r.Kind()
+	if err == nil {
+		if kind != KindNumber && p.read == formNumber {
+			return doesNotFit(KindString, p.typ)
+		}
+		err = d.value(v, p)
+	}
+	if err == nil {
+		err = d.r.End()
+	}
+	if err != nil {
+		return valueErrorf("in a string: %v", err)
+	}
+	return nil
+}
