@@ -23,10 +23,11 @@ type command struct {
 	in       *os.File
 	out, err io.Writer
 
-	broker    string // --broker
-	config    string // --config
-	logLevel  slog.Level
-	logFormat string
+	brokerFlag string // --broker
+	broker     string // its value, or that of GOMEKO_BROKER
+	config     string // --config
+	logLevel   slog.Level
+	logFormat  string
 
 	flags *pflag.FlagSet // of the command that runs
 	begun bool           // the command line is correct and its command runs
@@ -51,7 +52,8 @@ func (c *command) program(opts []fx.Option) *cobra.Command {
 func (c *command) root(name, short string) *cobra.Command {
 	root := &cobra.Command{Use: name, Short: short, PersistentPreRunE: c.begin}
 	flags := root.PersistentFlags()
-	flags.StringVar(&c.broker, "broker", "", "`URI` of the broker, or embedded to host one in memory (default: AMQP_URI of the configuration or of the environment, else "+defaultURI+")")
+	flags.StringVar(&c.brokerFlag, "broker", "", "`URI` of the broker, @FILE to read it from a file, or embedded to host one in memory (default: "+
+		brokerVariable+" of the environment, else AMQP_URI of the configuration or of the environment, else "+defaultURI+")")
 	flags.StringVar(&c.config, "config", "", "configuration `FILE`, YAML")
 	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "lowest `LEVEL` to log: debug, info, warn or error (default: that of LOGGING in the configuration, else info)")
 	flags.StringVar(&c.logFormat, "log-format", "text", "`FORMAT` of the log: text or json (default: gomeko.log_format of the configuration, else text)")
@@ -76,7 +78,10 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 }
 
 // begin runs before each command, once its arguments are known to be correct.
-func (c *command) begin(cmd *cobra.Command, _ []string) error {
+func (c *command) begin(cmd *cobra.Command, _ []string) (err error) {
+	if c.broker, err = secretValue("--broker", brokerVariable, c.brokerFlag); err != nil {
+		return err
+	}
 	if c.logFormat != "text" && c.logFormat != "json" {
 		return fmt.Errorf("--log-format %s: must be text or json", c.logFormat)
 	}

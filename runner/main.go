@@ -20,13 +20,13 @@ import (
 // instead.
 func Main(opts ...fx.Option) {
 	c := &command{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	os.Exit(c.execute(c.program(opts), os.Args[1:]))
+	os.Exit(c.execute(c.program(opts), commandArguments()))
 }
 
 // Gomeko is the main function of the command gomeko.
 func Gomeko() {
 	c := &command{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	os.Exit(c.execute(c.gomeko(), os.Args[1:]))
+	os.Exit(c.execute(c.gomeko(), commandArguments()))
 }
 
 // Exit statuses.

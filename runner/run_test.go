@@ -149,7 +149,7 @@ func TestRunFails(t *testing.T) {
 	}{
 		{"the broker is away", runner.Config{Broker: "amqp://127.0.0.1:1/"}, []fx.Option{greeting},
 			[]string{"connection: amqp://guest:**@127.0.0.1:1//: ", "connection refused"}},
-		{"no URI", runner.Config{Broker: "localhost:5672"}, []fx.Option{greeting}, []string{"as in amqp://guest:guest@localhost:5672/"}},
+		{"no URI", runner.Config{Broker: "localhost:5672"}, []fx.Option{greeting}, []string{"as in amqp://user:password@localhost:5672/"}},
 		{"no file", runner.Config{File: filepath.Join(t.TempDir(), "none.yaml")}, nil, []string{"configuration: open ", "none.yaml"}},
 		{"all mistakes of a file", runner.Config{File: file(t, "max_workers: many\nHEARTBEAT: often\ngomeko: {grace: soon}\n")}, nil,
 			[]string{"config.yaml:1: max_workers: ", "config.yaml:2: HEARTBEAT: ", "config.yaml:3: gomeko.grace: "}},

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 
 const (
 	managementAddress = "127.0.0.1:15672"
+	defaultManagement = "http://guest:guest@" + managementAddress
 
 	// statusTime limits the requests to the management API.
 	statusTime = 10 * time.Second
@@ -33,7 +35,11 @@ func (c *command) statusCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), statusTime)
 			defer cancel()
-			api, err := newManagement(uri)
+			uri, err := secretValue("--management", managementVariable, uri)
+			if err != nil {
+				return usageError{err}
+			}
+			api, err := newManagement(cmp.Or(uri, defaultManagement))
 			if err != nil {
 				return err
 			}
@@ -44,7 +50,8 @@ func (c *command) statusCommand() *cobra.Command {
 			return s.print(c.out)
 		},
 	}
-	cmd.Flags().StringVar(&uri, "management", "http://guest:guest@"+managementAddress, "`URI` of the broker's management API")
+	cmd.Flags().StringVar(&uri, "management", "", "`URI` of the broker's management API, or @FILE to read it from a file (default: "+
+		managementVariable+" of the environment, else "+defaultManagement+")")
 	return cmd
 }
 

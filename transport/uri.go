@@ -48,9 +48,9 @@ func parseURI(uri string, secure bool) (address, error) {
 	case "amqps":
 		a.wantTLS = true
 	case "":
-		return address{}, errors.New("the broker's URI has no scheme: want amqp, amqps or pyamqp, as in amqp://guest:guest@localhost:5672/")
+		return address{}, errors.New("the broker's URI has no scheme: want amqp, amqps or pyamqp, as in amqp://user:password@localhost:5672/")
 	default:
-		return address{}, fmt.Errorf("the broker's URI has the scheme %q: want amqp, amqps or pyamqp, as in amqp://guest:guest@localhost:5672/", scheme)
+		return address{}, fmt.Errorf("the broker's URI has the scheme %q: want amqp, amqps or pyamqp, as in amqp://user:password@localhost:5672/", scheme)
 	}
 	authority, path := cutPath(rest)
 	if strings.ContainsAny(path, "@#") {

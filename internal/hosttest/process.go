@@ -117,6 +117,9 @@ func (p *Process) Ended() <-chan struct{} { return p.ended }
 // State describes how the process ended, as in "exit status 1". Call it after the end.
 func (p *Process) State() string { return p.cmd.ProcessState.String() }
 
+// PID returns the process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Signal sends a signal to the process, not to its children. If it has ended, nothing happens.
 func (p *Process) Signal(s os.Signal) {
 	p.t.Helper()

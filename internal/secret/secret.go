@@ -219,6 +219,5 @@ func maskURIs(s string) string {
 
 // isExample reports whether a URI's user and password are those of the examples in our messages.
 func isExample(match string) bool {
-	login := strings.ToLower(strings.TrimPrefix(match, "://"))
-	return login == "user:password@" || login == "guest:guest@"
+	return strings.EqualFold(match, "://user:password@")
 }

@@ -62,7 +62,7 @@ func TestMask(t *testing.T) {
 		`{"user":"ana","password":"hun\"ter2","n":1}`:            `{"user":"ana","password":"**","n":1}`,
 		`{'api_key': 'hunter2'}`:                                 `{'api_key': "**"}`,
 
-		"as in amqp://guest:guest@localhost:5672/": "as in amqp://guest:guest@localhost:5672/",
+		"as in amqp://user:password@localhost:5672/": "as in amqp://user:password@localhost:5672/",
 		"must be http://USER:PASSWORD@HOST:PORT":   "must be http://USER:PASSWORD@HOST:PORT",
 		"the bearer of news":                       "the bearer of news",
 		"Basic authentication is required":         "Basic authentication is required",

@@ -1,0 +1,48 @@
+package runner
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"unsafe"
+)
+
+// hideArguments overwrites the passwords in the command line, which other users of the machine see
+// in /proc and in ps. The strings of os.Args share its memory, so the passwords are gone from them,
+// too.
+func hideArguments(args []string) {
+	begin, end := commandLine()
+	for _, password := range passwords(args) {
+		data := unsafe.StringData(password)
+		at := uintptr(unsafe.Pointer(data))
+		if at < begin || at+uintptr(len(password)) > end {
+			continue // somebody has replaced os.Args by other strings, which may be constants
+		}
+		for i := range unsafe.Slice(data, len(password)) {
+			*(*byte)(unsafe.Add(unsafe.Pointer(data), i)) = '*'
+		}
+	}
+}
+
+// commandLine returns the addresses of the process's command line, or zeros.
+func commandLine() (begin, end uintptr) {
+	stat, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return 0, 0
+	}
+	// The name of the program, in parentheses, is the second field; arg_start and arg_end are the
+	// 48th and 49th.
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 47 {
+		return 0, 0
+	}
+	first, err := strconv.ParseUint(string(fields[45]), 10, 64)
+	if err != nil {
+		return 0, 0
+	}
+	last, err := strconv.ParseUint(string(fields[46]), 10, 64)
+	if err != nil {
+		return 0, 0
+	}
+	return uintptr(first), uintptr(last)
+}
