@@ -3,10 +3,8 @@ package runner
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -114,25 +113,28 @@ func (c *command) configuration() (*settings, error) {
 func (c *command) showConfigCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show-config",
-		Short: "Print the configuration, with variables substituted and passwords masked",
+		Short: "Print the configuration, with variables substituted and secrets masked",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			named := c.config != ""
-			if !named {
-				c.config = "config.yaml" // Nameko's default
-			}
 			s, err := c.configuration()
-			if !named && errors.Is(err, fs.ErrNotExist) {
-				return errors.New("there is no config.yaml in this folder: pass a file with --config FILE (without one, every key has its default)")
-			}
 			if err != nil {
 				return err
 			}
+			if c.config == "" {
+				say(c.err, "no file is named with --config: every key has its default")
+				if _, err := os.Stat(namekoConfig); err == nil {
+					say(c.err, "%s in this folder is not read: pass it to all commands with --config %s", namekoConfig, namekoConfig)
+				}
+			}
+			say(c.err, "broker: %s", secret.Mask(cmp.Or(c.broker, s.brokerURI(c.broker), defaultURI)))
 			_, err = io.WriteString(c.out, s.cfg.String())
 			return err
 		},
 	}
 }
+
+// namekoConfig is the file that Nameko's show-config reads unless another is named.
+const namekoConfig = "config.yaml"
 
 // reach returns the configuration of connections to the broker of running services, for the command
 // name. The broker's management shows that name, this machine and this process.

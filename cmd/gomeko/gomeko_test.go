@@ -102,7 +102,7 @@ func TestCommandLine(t *testing.T) {
 		{"run ./testdata/slow --config " + secure, 1, "", []string{"AMQP_SSL: ca_certs: open nosuch.pem: no such file"}},
 		{"run ./testdata/slow --broker amqp://me:secret@" + nowhere, 1, "", []string{"amqp://me:**@" + nowhere, "nobody is listening there"}},
 		{"show-config --config " + good, 0, "AMQP_URI: amqp://me:**@", []string{"warning: " + good + ":2: MAX_WORKERS: "}},
-		{"show-config", 1, "", []string{"there is no config.yaml in this folder: pass a file with --config FILE"}},
+		{"show-config", 0, "", []string{"no file is named with --config: every key has its default\nbroker: "}},
 		{"broker --listen nowhere", 1, "", []string{"nowhere"}},
 		{"run ./testdata/nothing", 1, "", []string{"./testdata/nothing"}},
 		{"run ./testdata/slow:Nobody", 1, "", []string{"has no service Nobody: it has Sloth"}},

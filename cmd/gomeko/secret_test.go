@@ -43,3 +43,21 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		}
 	}
 }
+
+// show-config shows what is in force: without --config no command reads a file.
+func TestShowConfigWithoutFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte("AMQP_URI: amqp://u:hunter2@h/\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, dir, "", "show-config", "--broker", "amqp://u:hunter2@"+hosttest.FreeAddress(t))
+	if status := p.Wait(); status != 0 || p.Stdout() != "" {
+		t.Errorf("got exit status %d and %q, want 0 and nothing", status, p.Stdout())
+	}
+	for _, want := range []string{"every key has its default\n", "config.yaml in this folder is not read: pass it to all commands with --config config.yaml\n", "broker: amqp://u:**@127.0.0.1"} {
+		if !strings.Contains(p.Stderr(), want) {
+			t.Errorf("got:\n%s\nwant %s in it", p.Stderr(), want)
+		}
+	}
+}

@@ -63,17 +63,17 @@ func TestMask(t *testing.T) {
 		`{'api_key': 'hunter2'}`:                                 `{'api_key': "**"}`,
 
 		"as in amqp://user:password@localhost:5672/": "as in amqp://user:password@localhost:5672/",
-		"must be http://USER:PASSWORD@HOST:PORT":   "must be http://USER:PASSWORD@HOST:PORT",
-		"the bearer of news":                       "the bearer of news",
-		"Basic authentication is required":         "Basic authentication is required",
-		"use bearer authentication":                "use bearer authentication",
-		"invalid token at line 3":                  "invalid token at line 3",
-		"http://h/path?a=b@c":                      "http://h/path?a=b@c",
-		"mail to ana@example.org: no":              "mail to ana@example.org: no",
-		"must be host:port, not x":                 "must be host:port, not x",
-		"service users: Password: no such":         "service users: Password: no such",
-		"-----":                                    "-----",
-		"eyJ.x":                                    "eyJ.x",
+		"must be http://USER:PASSWORD@HOST:PORT":     "must be http://USER:PASSWORD@HOST:PORT",
+		"the bearer of news":                         "the bearer of news",
+		"Basic authentication is required":           "Basic authentication is required",
+		"use bearer authentication":                  "use bearer authentication",
+		"invalid token at line 3":                    "invalid token at line 3",
+		"http://h/path?a=b@c":                        "http://h/path?a=b@c",
+		"mail to ana@example.org: no":                "mail to ana@example.org: no",
+		"must be host:port, not x":                   "must be host:port, not x",
+		"service users: Password: no such":           "service users: Password: no such",
+		"-----":                                      "-----",
+		"eyJ.x":                                      "eyJ.x",
 	} {
 		got := secret.Mask(text)
 		if got != want {
