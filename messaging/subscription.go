@@ -89,6 +89,7 @@ func (s *subscriber) Start(ctx context.Context) (err error) {
 		Queue:    s.Queue,
 		Prefetch: s.row.Workers(), // other processes may have workers for further messages
 		Args:     s.args,
+		Resume:   true,
 		Handle:   func(d *transport.Delivery) { s.row.Go(func(ctx context.Context) { s.deliver(ctx, d) }) },
 	})
 	return err

@@ -78,6 +78,7 @@ func (cs *consumers) add(ctx context.Context, prefetch int, helper bool) (err er
 	c.Consumer, err = cs.server.shared.conn.Consume(ctx, transport.Consume{
 		Queue:    queueOf(cs.server.service),
 		Prefetch: prefetch,
+		Resume:   true,
 		Handle:   c.take,
 	})
 	if err != nil {

@@ -39,6 +39,7 @@ type Conn struct {
 	wg        sync.WaitGroup     // run and the consumers
 	publisher *Publisher         // of Publish and Send
 	signs     chan error         // that something of the topology is missing, for repair
+	orphans   orphans
 
 	mu        sync.Mutex
 	current   *session      // nil while disconnected

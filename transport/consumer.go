@@ -26,6 +26,13 @@ type Consume struct {
 	// 32.
 	AckLater bool
 
+	// Resume keeps a message from being handled twice at the same time: if the channel is lost while
+	// a delivery is handled, and the broker delivers the message to this Conn again, Handle is not
+	// called for it; the first delivery settles it. A message that was acknowledged after the loss
+	// is acknowledged again. Messages are recognised by what is in them, and each lost delivery
+	// stands for one.
+	Resume bool
+
 	// Handle is called for each delivery in order, by one goroutine of the consumer. It must see to
 	// it that the delivery is settled (Ack, AckNow, Reject), in any goroutine. While it blocks, no
 	// further delivery reaches this consumer.
@@ -138,6 +145,15 @@ func (c *Consumer) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		handled := 0
+		if ch != nil {
+			handled = c.conn.orphans.abandon(ch)
+		}
+		if timeout, ok := consumerTimeout(err); ok {
+			c.logTimeout(timeout, handled)
+			attempt = -1
+			continue
+		}
 		if s.isLost() {
 			confirmReplies = false
 			attempt = -1 // the Conn declares the topology and backs off before there is a new session
@@ -173,6 +189,14 @@ func (c *Consumer) logStopped(ctx context.Context, err error) {
 		level = slog.LevelError // it needs an operator
 	}
 	c.conn.log.Log(ctx, level, "consumer stopped, trying again", "queue", c.cfg.Queue, "err", err)
+}
+
+// logTimeout logs that the broker has closed the channel because a delivery was not acknowledged in
+// time.
+func (c *Consumer) logTimeout(timeout time.Duration, handled int) {
+	c.conn.log.Warn("a delivery was not acknowledged within the broker's consumer_timeout: consuming again",
+		"queue", c.cfg.Queue, "consumer_timeout", timeout, "unsettled", handled,
+		"remedy", "raise consumer_timeout of the broker above the longest call; other processes run the messages again until then")
 }
 
 // end is called when run returns.

@@ -22,11 +22,15 @@ type Delivery struct {
 	Properties
 	Body []byte
 
-	channel   *channel
-	tag       uint64
 	transient bool      // the message says so: delivery mode 1
 	position  *position // of the stream that it was read from; nil if from a queue
 	offset    int64     // in that stream
+
+	mu      sync.Mutex
+	channel *channel // that it came from, or its successor
+	tag     uint64
+	outcome ackState
+	orphan  *orphan // while its channel is lost and it has no successor
 }
 
 // Encoded returns the body with the properties that say how it is encoded, for [codec.Set.Open].
@@ -41,7 +45,7 @@ type channel struct {
 	conn           *Conn // sends the replies that this channel cannot
 	session        *session
 	amqp           *amqp.Channel
-	prefetch       int
+	cfg            *Consume
 	position       *position // of the stream that it reads; nil if it reads a queue
 	confirmReplies bool      // an earlier channel was closed for a reply: send them on the publishing channel
 
@@ -61,7 +65,8 @@ type channel struct {
 
 	mu             sync.Mutex
 	acks           acks
-	flushRequested bool // the socket calls flush before it writes next
+	flushRequested bool                 // the socket calls flush before it writes next
+	handled        map[uint64]*Delivery // by their tags, until they are settled; nil without Consume.Resume
 }
 
 // consumerTag names a consumer on its channel, which has no other.
@@ -91,7 +96,7 @@ func openChannel(conn *Conn, s *session, cfg *Consume, p *position, confirmRepli
 		conn:           conn,
 		session:        s,
 		amqp:           opened,
-		prefetch:       cfg.Prefetch,
+		cfg:            cfg,
 		position:       p,
 		confirmReplies: confirmReplies,
 		closes:         opened.NotifyClose(make(chan *amqp.Error, 1)),
@@ -110,6 +115,9 @@ func openChannel(conn *Conn, s *session, cfg *Consume, p *position, confirmRepli
 	}
 	ch.timer = time.AfterFunc(ch.ackTimeout, ch.requestFlush)
 	ch.timer.Stop()
+	if cfg.Resume {
+		ch.handled = make(map[uint64]*Delivery)
+	}
 	if cfg.Prefetch > 0 {
 		err = opened.Qos(cfg.Prefetch, 0, false)
 	}
@@ -139,7 +147,9 @@ func (ch *channel) deliver(ctx context.Context, handle func(*Delivery)) error {
 			if !ok {
 				return ch.ended()
 			}
-			handle(ch.receive(&d))
+			if delivery := ch.receive(&d); !ch.conn.resumed(delivery) {
+				handle(delivery)
+			}
 		case <-ctx.Done():
 		}
 	}
@@ -152,9 +162,6 @@ func (ch *channel) deliver(ctx context.Context, handle func(*Delivery)) error {
 }
 
 func (ch *channel) receive(d *amqp.Delivery) *Delivery {
-	ch.mu.Lock()
-	ch.acks.delivered(d.DeliveryTag)
-	ch.mu.Unlock()
 	delivery := &Delivery{
 		Exchange:    d.Exchange,
 		Key:         d.RoutingKey,
@@ -168,6 +175,12 @@ func (ch *channel) receive(d *amqp.Delivery) *Delivery {
 	if ch.position != nil {
 		ch.position.delivered(delivery)
 	}
+	ch.mu.Lock()
+	ch.acks.delivered(d.DeliveryTag)
+	if ch.handled != nil {
+		ch.handled[d.DeliveryTag] = delivery
+	}
+	ch.mu.Unlock()
 	return delivery
 }
 
@@ -232,12 +245,13 @@ const maxUnconfirmed = 1 << 20
 func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
 	p.Mandatory = false
 	p.Persistent = p.Persistent && !d.transient
-	if len(p.Body) <= maxUnconfirmed && !d.channel.confirmReplies {
-		if err := d.channel.publish(ctx, &p); !errors.Is(err, errChannelClosed) {
+	ch := d.home()
+	if len(p.Body) <= maxUnconfirmed && !ch.confirmReplies {
+		if err := ch.publish(ctx, &p); !errors.Is(err, errChannelClosed) {
 			return err
 		}
 	}
-	return d.channel.conn.Publish(ctx, p)
+	return ch.conn.Publish(ctx, p)
 }
 
 // publish writes a publishing, before the acknowledgements to come. errChannelClosed means that
@@ -281,8 +295,16 @@ func (d *Delivery) Ack() { d.settle(acked) }
 // afterwards is done at most once. After an error, [ErrConnectionLost] or ctx's cause, the broker
 // may deliver the message again.
 func (d *Delivery) AckNow(ctx context.Context) error {
-	d.Ack()
-	return d.channel.sync(ctx)
+	d.mu.Lock()
+	ch, lost := d.channel, d.orphan != nil
+	if !lost {
+		d.settleLocked(acked)
+	}
+	d.mu.Unlock()
+	if lost { // it is delivered again, and may be acknowledged then
+		return ErrConnectionLost
+	}
+	return ch.sync(ctx)
 }
 
 // Reject returns the delivery to its queue, or drops it. A message in a stream stays there in any
@@ -296,9 +318,24 @@ func (d *Delivery) Reject(requeue bool) {
 }
 
 func (d *Delivery) settle(s ackState) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.settleLocked(s)
+}
+
+// settleLocked settles a delivery whose mutex is held.
+func (d *Delivery) settleLocked(s ackState) {
 	if d.position != nil {
 		d.position.settled(d.offset)
 		s = acked // RabbitMQ closes the connection if a stream's message is rejected
+	}
+	if d.outcome != unacknowledged {
+		return
+	}
+	d.outcome = s
+	if d.orphan != nil {
+		d.orphan.settle(s)
+		return
 	}
 	d.channel.settle(d.tag, s)
 }
@@ -306,6 +343,7 @@ func (d *Delivery) settle(s ackState) {
 func (ch *channel) settle(tag uint64, s ackState) {
 	ch.mu.Lock()
 	n := ch.acks.settle(tag, s)
+	delete(ch.handled, tag)
 	ch.mu.Unlock()
 	switch {
 	case s != acked || n >= ch.ackCount:
@@ -363,7 +401,7 @@ func (ch *channel) sync(ctx context.Context) error {
 	err := ch.session.do(ctx, func() error {
 		ch.flush()
 		var err error
-		ch.betweenReplies(func() { err = ch.amqp.Qos(ch.prefetch, 0, false) })
+		ch.betweenReplies(func() { err = ch.amqp.Qos(ch.cfg.Prefetch, 0, false) })
 		return err
 	})
 	if err != nil && ctx.Err() == nil {
@@ -379,44 +417,6 @@ func (ch *channel) betweenReplies(f func()) {
 	ch.writing <- struct{}{} // replies do not hold it for longer than the socket lives
 	defer func() { <-ch.writing }()
 	f()
-}
-
-// watch is the channel's goroutine: it waits for the end of the channel.
-func (ch *channel) watch() {
-	defer close(ch.closed)
-	select {
-	case <-ch.stopped:
-		ch.flush()
-	case err := <-ch.closes:
-		ch.err = errChannelClosed
-		if err != nil {
-			ch.err = closeError(err, publishing)
-		}
-	}
-	ch.timer.Stop()
-}
-
-// ended returns why there are no more deliveries, and closes the channel unless that is the reason.
-func (ch *channel) ended() error {
-	if !ch.amqp.IsClosed() {
-		_ = ch.close()
-		return errCancelled
-	}
-	<-ch.closed
-	return ch.err
-}
-
-// finish writes the acknowledgements given so far. Later ones are not written.
-func (ch *channel) finish() {
-	ch.stop()
-	<-ch.closed
-}
-
-// close writes the acknowledgements given so far and closes the channel.
-func (ch *channel) close() (err error) {
-	ch.finish()
-	ch.betweenReplies(func() { err = ch.amqp.Close() })
-	return err
 }
 
 // acks keeps the state of a channel's deliveries, whose tags count from 1, and acknowledges them in

@@ -1,0 +1,257 @@
+package transport
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// This file has the end of a channel, and what becomes of the deliveries that are still handled.
+
+// watch is the channel's goroutine: it waits for the end of the channel.
+func (ch *channel) watch() {
+	defer close(ch.closed)
+	select {
+	case <-ch.stopped:
+		ch.flush()
+	case err := <-ch.closes:
+		ch.err = errChannelClosed
+		if err != nil {
+			ch.err = closeError(err, publishing)
+		}
+	}
+	ch.timer.Stop()
+}
+
+// ended returns why there are no more deliveries, and closes the channel unless that is the reason.
+func (ch *channel) ended() error {
+	if !ch.amqp.IsClosed() {
+		_ = ch.close()
+		return errCancelled
+	}
+	<-ch.closed
+	return ch.err
+}
+
+// finish writes the acknowledgements given so far. Later ones are not written.
+func (ch *channel) finish() {
+	ch.stop()
+	<-ch.closed
+}
+
+// close writes the acknowledgements given so far and closes the channel.
+func (ch *channel) close() (err error) {
+	ch.finish()
+	ch.betweenReplies(func() { err = ch.amqp.Close() })
+	return err
+}
+
+// home returns the channel of a delivery.
+func (d *Delivery) home() *channel {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.channel
+}
+
+const (
+	orphansKept = 1000            // how many settled orphans wait for their messages
+	orphanValid = 5 * time.Minute // for so long after the loss of their channel
+)
+
+// orphans are the deliveries whose channel was lost while they were handled, by the fingerprints of
+// their messages. The broker delivers these again, to this process or another. Each takes up one
+// delivery of the same message.
+type orphans struct {
+	mu      sync.Mutex
+	byPrint map[fingerprint][]*orphan
+	settled []*orphan // oldest first
+}
+
+// An orphan is a delivery without a channel.
+type orphan struct {
+	all   *orphans
+	print fingerprint
+	lost  time.Time
+
+	// Guarded by orphans.mu.
+	delivery *Delivery // nil when it is settled, since its body is not needed any more
+	outcome  ackState
+}
+
+// A fingerprint identifies a message, as far as the broker's copies of it are alike.
+type fingerprint [sha256.Size]byte
+
+// fingerprintOf returns the fingerprint of a delivery. Brokers count deliveries in a header.
+func fingerprintOf(queue string, d *Delivery) (sum fingerprint) {
+	h, properties := sha256.New(), d.Properties
+	properties.Headers = nil
+	fmt.Fprintf(h, "%q %q %q %+v", queue, d.Exchange, d.Key, properties)
+	names := make([]string, 0, len(d.Headers))
+	for name := range d.Headers {
+		if name != "x-delivery-count" && name != "x-acquired-count" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Fprintf(h, " %q %T %v", name, d.Headers[name], d.Headers[name])
+	}
+	fmt.Fprintf(h, " %d ", len(d.Body))
+	h.Write(d.Body)
+	return fingerprint(h.Sum(nil))
+}
+
+// abandon makes orphans of the deliveries of a closed channel that are still handled, and returns
+// how many there are.
+func (o *orphans) abandon(ch *channel) (n int) {
+	ch.mu.Lock()
+	handled := ch.handled
+	if handled != nil {
+		ch.handled = make(map[uint64]*Delivery) // those that are buffered may follow
+	}
+	ch.mu.Unlock()
+	for _, d := range handled {
+		d.mu.Lock()
+		if d.outcome == unacknowledged && d.channel == ch {
+			n++
+			d.orphan = &orphan{all: o, print: fingerprintOf(ch.cfg.Queue, d), lost: time.Now(), delivery: d}
+			o.mu.Lock()
+			if o.byPrint == nil {
+				o.byPrint = make(map[fingerprint][]*orphan)
+			}
+			o.byPrint[d.orphan.print] = append(o.byPrint[d.orphan.print], d.orphan)
+			o.mu.Unlock()
+		}
+		d.mu.Unlock()
+	}
+	return n
+}
+
+// settle notes the outcome of an orphan. If it was returned to its queue, the message is handled
+// again. The delivery's mutex is held.
+func (r *orphan) settle(s ackState) {
+	o := r.all
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r.delivery, r.outcome = nil, s
+	if s == requeued {
+		o.remove(r)
+		return
+	}
+	o.settled = append(o.settled, r)
+	for len(o.settled) > orphansKept || time.Since(o.settled[0].lost) > orphanValid && len(o.settled) > 1 {
+		o.remove(o.settled[0])
+		o.settled = o.settled[1:]
+	}
+}
+
+// remove removes an orphan. mu is held.
+func (o *orphans) remove(r *orphan) {
+	rest := slices.DeleteFunc(o.byPrint[r.print], func(other *orphan) bool { return other == r })
+	if o.byPrint[r.print] = rest; len(rest) == 0 {
+		delete(o.byPrint, r.print)
+	}
+}
+
+// take removes the oldest orphan of a message, and returns its delivery, or nil and the outcome if
+// it is settled.
+func (o *orphans) take(print fingerprint) (d *Delivery, outcome ackState, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.byPrint[print]) > 0 {
+		r := o.byPrint[print][0]
+		o.remove(r)
+		if r.delivery != nil || time.Since(r.lost) <= orphanValid {
+			return r.delivery, r.outcome, true
+		}
+	}
+	return nil, unacknowledged, false
+}
+
+// none reports whether there are no orphans.
+func (o *orphans) none() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.byPrint) == 0
+}
+
+// resumed reports whether again is the message of a delivery that is still handled in this process,
+// or was when its channel was lost. That one then takes its place, and settles it: the message is
+// not handled twice.
+func (c *Conn) resumed(again *Delivery) bool {
+	cfg := again.channel.cfg
+	inStream := again.position != nil // it is read again from the first unsettled one
+	if !cfg.Resume || !again.Redelivered && !inStream {
+		return false
+	}
+	for _, ch := range c.lostChannels(cfg.Queue) { // its consumer may not know yet
+		c.orphans.abandon(ch)
+	}
+	if c.orphans.none() {
+		return false
+	}
+	first, outcome, ok := c.orphans.take(fingerprintOf(cfg.Queue, again))
+	if !ok {
+		return false
+	}
+	defer c.log.Debug("message delivered again while it is handled: it is not handled twice", "queue", cfg.Queue)
+	if first == nil {
+		again.settle(outcome)
+		return true
+	}
+	first.mu.Lock()
+	defer first.mu.Unlock()
+	if first.outcome != unacknowledged { // meanwhile
+		again.settle(first.outcome)
+		return true
+	}
+	first.orphan, first.position = nil, again.position
+	first.channel, first.tag = again.channel, again.tag
+	first.channel.replace(first)
+	return true
+}
+
+// replace makes d the delivery with its tag.
+func (ch *channel) replace(d *Delivery) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if ch.handled != nil {
+		ch.handled[d.tag] = d
+	}
+}
+
+// lostChannels returns the channels of consumers of a queue that are closed.
+func (c *Conn) lostChannels(queue string) (lost []*channel) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for consumer := range c.consumers {
+		if ch := consumer.channel; ch != nil && consumer.cfg.Queue == queue && ch.amqp.IsClosed() {
+			lost = append(lost, ch)
+		}
+	}
+	return lost
+}
+
+// timedOutText is how RabbitMQ closes a channel whose consumer_timeout has passed. The first group
+// is the timeout.
+var timedOutText = regexp.MustCompile(`delivery acknowledgement on channel \d+ timed out(?:.*Timeout value used: (\d+) ms)?`)
+
+// consumerTimeout returns the timeout of the broker that has closed a channel with err because a
+// delivery was not acknowledged in time. It is 0 if the broker does not say it.
+func consumerTimeout(err error) (timeout time.Duration, ok bool) {
+	refusal := (*Error)(nil)
+	if !errors.As(err, &refusal) {
+		return 0, false
+	}
+	m := timedOutText.FindStringSubmatch(refusal.Text)
+	if m == nil {
+		return 0, false
+	}
+	ms, _ := strconv.Atoi(m[1])
+	return time.Duration(ms) * time.Millisecond, true
+}
