@@ -29,22 +29,39 @@ func Deflate(body []byte) []byte {
 // the body is not compressed, or one of kombu's names for zlib. If the result would have more than
 // limit bytes, Inflate stops there and returns an error.
 func Inflate(compression string, body []byte, limit int) ([]byte, error) {
+	return inflate(compression, body, limit, nil)
+}
+
+// inflate is Inflate within a budget.
+func inflate(compression string, body []byte, limit int, b *Budget) ([]byte, error) {
 	if compression == "" {
 		return body, nil
 	}
 	if !slices.Contains([]string{Zlib, "gzip", "zlib"}, compression) {
-		return nil, fmt.Errorf("compression %q is not supported: send zlib, or do not compress", compression)
+		return nil, fmt.Errorf("compression %.40q is not supported: send zlib, or do not compress", compression)
 	}
 	r, err := zlib.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("body is not zlib: %w", err)
 	}
-	inflated, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
-	if err != nil {
-		return nil, fmt.Errorf("body is not zlib: %w", err)
+	var inflated []byte
+	for {
+		if room := cap(inflated) - len(inflated); room == 0 {
+			more := min(max(2*len(body), len(inflated), 512), limit+1-len(inflated))
+			if err := b.Charge(more); err != nil {
+				return nil, err
+			}
+			inflated = append(make([]byte, 0, len(inflated)+more), inflated...)
+		}
+		n, err := r.Read(inflated[len(inflated):cap(inflated)])
+		inflated = inflated[:len(inflated)+n]
+		switch {
+		case len(inflated) > limit:
+			return nil, fmt.Errorf("decompressed body is over max_message, %d bytes", limit)
+		case err == io.EOF:
+			return inflated, nil
+		case err != nil:
+			return nil, fmt.Errorf("body is not zlib: %w", err)
+		}
 	}
-	if len(inflated) > limit {
-		return nil, fmt.Errorf("decompressed body is over max_message, %d bytes", limit)
-	}
-	return inflated, nil
 }

@@ -43,15 +43,15 @@ func (d *decoder) value(v reflect.Value, p *plan) error {
 	case kind == KindNumber:
 		return d.number(v, p)
 	case kind == KindBytes && p.read == formBytes:
-		b, err := d.r.Bytes()
-		v.SetBytes(append([]byte{}, b...))
+		b, err := d.bytes()
+		v.SetBytes(b)
 		return err
 	case kind == KindString:
-		text, err := d.r.Text()
+		text, err := d.text()
 		if err != nil {
 			return err
 		}
-		return d.setText(v, p, string(text))
+		return d.setText(v, p, text)
 	}
 	return d.doesNotFit(kind, p)
 }
@@ -61,8 +61,14 @@ func (d *decoder) anyKind(v reflect.Value, p *plan, kind Kind) error {
 	switch {
 	case p.read == formRaw:
 		raw, err := d.raw()
+		if err == nil {
+			err = d.charge(len(raw))
+		}
+		if err != nil {
+			return err
+		}
 		v.SetBytes(append([]byte{}, raw...))
-		return err
+		return nil
 	case p.read == formJSONPtr:
 		return d.unmarshal(v, p, kind)
 	case kind == KindNull:
@@ -70,6 +76,9 @@ func (d *decoder) anyKind(v reflect.Value, p *plan, kind Kind) error {
 		return d.r.Null()
 	case p.read == formPointer:
 		if v.IsNil() {
+			if err := d.charge(int(p.typ.Elem().Size())); err != nil {
+				return err
+			}
 			v.Set(reflect.New(p.typ.Elem()))
 		}
 		return d.value(v.Elem(), p.elem)
@@ -95,6 +104,9 @@ func (d *decoder) doesNotFit(kind Kind, p *plan) error {
 // number reads a number into v.
 func (d *decoder) number(v reflect.Value, p *plan) error {
 	n, err := d.r.Number()
+	if err == nil {
+		err = d.charge(len(n.text)) // some forms keep the digits
+	}
 	if err != nil {
 		return err
 	}
@@ -153,7 +165,7 @@ func (d *decoder) setText(v reflect.Value, p *plan, text string) (err error) {
 		}
 		v.SetString(text)
 	case formNumber:
-		return d.nested(text).quoted(v, p)
+		return d.quoted(text, v, p)
 	case formDate, formTimeOfDay, formTextPtr:
 		err = v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
 		if _, ours := err.(*ValueError); err != nil && !ours { //nolint:errorlint // it is never wrapped
@@ -168,7 +180,7 @@ func (d *decoder) setText(v reflect.Value, p *plan, text string) (err error) {
 // items reads a list into v, a slice or an array. A slice gets new elements: the earlier ones may
 // be shared.
 func (d *decoder) items(v reflect.Value, p *plan) error {
-	n := 0
+	n, size := 0, 2*int(p.typ.Elem().Size()) // the list grows
 	if p.read == formList {
 		v.SetZero()
 	}
@@ -176,6 +188,9 @@ func (d *decoder) items(v reflect.Value, p *plan) error {
 		n = i + 1
 		switch {
 		case p.read == formList:
+			if err := d.charge(size); err != nil {
+				return err
+			}
 			if n > v.Cap() {
 				v.Grow(1)
 			}
@@ -202,9 +217,16 @@ func (d *decoder) items(v reflect.Value, p *plan) error {
 
 // mapping reads an object into v, which gets a new map: the earlier one may be shared.
 func (d *decoder) mapping(v reflect.Value, p *plan) error {
+	size := 2 * int(p.typ.Key().Size()+p.typ.Elem().Size())
+	if err := d.charge(groupOf + 4*size); err != nil {
+		return err
+	}
 	v.Set(reflect.MakeMap(p.typ))
 	item := reflect.New(p.typ.Elem()).Elem()
 	return d.members(func(name []byte) error {
+		if err := d.charge(size + memberOf + 2*len(name)); err != nil {
+			return err
+		}
 		key := reflect.New(p.typ.Key()).Elem()
 		if err := setKey(key, string(name)); err != nil {
 			return err
@@ -228,6 +250,9 @@ func (d *decoder) unmarshal(v reflect.Value, p *plan, kind Kind) error {
 	}
 	if err == nil && data == nil {
 		data, err = d.raw()
+	}
+	if err == nil {
+		err = d.charge(len(data)) // it probably keeps most of them
 	}
 	if err != nil {
 		return err
@@ -310,100 +335,4 @@ func (d *decoder) first() (string, error) {
 	}
 	name, err := d.r.Key()
 	return string(name), err
-}
-
-// any returns the next value as a nil, bool, json.Number, string, []byte, []any or map[string]any,
-// as a float64 if it is not finite, or as the value of an envelope.
-func (d *decoder) any() (any, error) {
-	kind, err := d.r.Kind()
-	if err != nil {
-		return nil, err
-	}
-	switch kind {
-	case KindNull:
-		return nil, d.r.Null()
-	case KindBool:
-		return d.r.Bool()
-	case KindNumber:
-		n, err := d.r.Number()
-		if err != nil {
-			return nil, err
-		}
-		if f, odd := n.notFinite(); odd {
-			return f, nil
-		}
-		return json.Number(n.String()), nil
-	case KindString:
-		text, err := d.r.Text()
-		return string(text), err
-	case KindBytes:
-		b, err := d.r.Bytes()
-		return append([]byte{}, b...), err
-	case KindList:
-		list := []any{}
-		err := d.list(func(int) error {
-			v, err := d.any()
-			list = append(list, v)
-			return err
-		})
-		return list, err
-	default:
-		members, err := d.object()
-		if err != nil {
-			return nil, err
-		}
-		if e, ok := newEnvelope(members); ok {
-			if v, ok := e.value(); ok {
-				return v, nil
-			}
-		}
-		return members, nil
-	}
-}
-
-// object returns the members of the next object.
-func (d *decoder) object() (map[string]any, error) {
-	members := map[string]any{}
-	err := d.members(func(name []byte) error {
-		key := string(name)
-		v, err := d.any()
-		members[key] = v
-		return err
-	})
-	return members, err
-}
-
-// list calls element before each element of the next list. The function reads it.
-func (d *decoder) list(element func(i int) error) error {
-	n, err := d.open(KindList)
-	for i := 0; err == nil; i++ {
-		var more bool
-		if more, err = d.next(KindList, i, n); err != nil || !more {
-			break
-		}
-		err = element(i)
-	}
-	return err
-}
-
-// members calls member with the name of each member of the next object. The function reads the
-// value.
-func (d *decoder) members(member func(name []byte) error) error {
-	n, err := d.open(KindObject)
-	for i := 0; err == nil; i++ {
-		var more bool
-		if more, err = d.next(KindObject, i, n); err != nil || !more {
-			break
-		}
-		var name []byte
-		if name, err = d.r.Key(); err == nil {
-			err = member(name)
-		}
-	}
-	return err
-}
-
-// jsonInput returns an input that reads data as JSON.
-func jsonInput(data []byte) *input {
-	return &input{r: &jsonReader{data: data}, data: data}
 }

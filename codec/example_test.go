@@ -233,10 +233,10 @@ func ExampleSet_Open() {
 		ContentType: "application/json; charset=utf-8",
 		Headers:     map[string]any{"compression": codec.Zlib},
 		Data:        codec.Deflate([]byte(`[1, 2]`)),
-	}, limit)
+	}, limit, nil)
 	fmt.Println(c.ContentType(), string(data), err)
 
-	_, _, err = set.Open(codec.Body{ContentType: "text/plain", Data: []byte("hello")}, limit)
+	_, _, err = set.Open(codec.Body{ContentType: "text/plain", Data: []byte("hello")}, limit, nil)
 	fmt.Println(err)
 	// Output:
 	// application/json [1, 2] <nil>
@@ -244,13 +244,13 @@ func ExampleSet_Open() {
 }
 
 func ExampleBody() {
-	_, data, err := codec.Set{codec.JSON}.Open(codec.Body{Data: []byte(`"no content type"`)}, 1000)
+	_, data, err := codec.Set{codec.JSON}.Open(codec.Body{Data: []byte(`"no content type"`)}, 1000, nil)
 	fmt.Println(string(data), err)
 	// Output: "no content type" <nil>
 }
 
 func ExampleTooLarge() {
-	_, _, err := codec.Set{codec.JSON}.Open(codec.Body{Data: make([]byte, 1001)}, 1000)
+	_, _, err := codec.Set{codec.JSON}.Open(codec.Body{Data: make([]byte, 1001)}, 1000, nil)
 	if large := (*codec.TooLarge)(nil); errors.As(err, &large) {
 		fmt.Println(large.Size-large.Limit, "byte too many")
 	}

@@ -59,8 +59,9 @@ type Body struct {
 // Open returns the codec for b, and b's data, decompressed. It does not check whether the data is
 // valid. It returns an error that says what to send instead if the content type, the charset, the
 // content encoding or the compression is not supported, and if the data has more than limit bytes
-// before or after it is decompressed. In the first case the error is a [*TooLarge].
-func (s Set) Open(b Body, limit int) (Codec, []byte, error) {
+// before or after it is decompressed. In the first case the error is a [*TooLarge]. What the data
+// takes when it is decompressed is charged to budget, which may be nil.
+func (s Set) Open(b Body, limit int, budget *Budget) (Codec, []byte, error) {
 	if len(b.Data) > limit {
 		return nil, nil, &TooLarge{len(b.Data), limit}
 	}
@@ -79,7 +80,7 @@ func (s Set) Open(b Body, limit int) (Codec, []byte, error) {
 	if compression == nil {
 		return c, b.Data, nil
 	}
-	data, err := Inflate(fmt.Sprint(compression), b.Data, limit)
+	data, err := inflate(fmt.Sprint(compression), b.Data, limit, budget)
 	return c, data, err
 }
 

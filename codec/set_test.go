@@ -56,7 +56,7 @@ func TestSetOpen(t *testing.T) {
 		{codec.Body{Headers: map[string]any{"compression": "gzip"}, Data: codec.Deflate(make([]byte, 10*limit))},
 			`decompressed body is over max_message, 100 bytes`},
 	} {
-		_, data, err := set.Open(test.body, limit)
+		_, data, err := set.Open(test.body, limit, nil)
 		got := string(data)
 		if err != nil {
 			got = err.Error()
@@ -65,7 +65,7 @@ func TestSetOpen(t *testing.T) {
 			t.Errorf("%+v: got %s, want %s", test.body, got, test.want)
 		}
 	}
-	_, _, err := set.Open(codec.Body{Data: make([]byte, limit+1)}, limit)
+	_, _, err := set.Open(codec.Body{Data: make([]byte, limit+1)}, limit, nil)
 	if large := (*codec.TooLarge)(nil); !errors.As(err, &large) || large.Size != limit+1 {
 		t.Errorf("got %v, want a TooLarge", err)
 	}

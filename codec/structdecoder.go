@@ -97,32 +97,36 @@ func (d *decoder) unquote(v reflect.Value, p *plan) error {
 	case kind != KindString:
 		return d.doesNotFit(kind, p)
 	}
-	text, err := d.r.Text()
+	text, err := d.text()
 	if err != nil {
 		return err
 	}
-	return d.nested(string(text)).quoted(v, p)
+	return d.quoted(text, v, p)
 }
 
-// nested returns a decoder that reads text, the content of a string, as JSON.
+// nested returns a decoder that reads text as JSON.
 func (d *decoder) nested(text string) *decoder {
 	return &decoder{input: *jsonInput([]byte(text)), plans: d.plans}
 }
 
-// quoted reads all of d, the content of a string, into v.
-func (d *decoder) quoted(v reflect.Value, p *plan) error {
-	kind, err := d.r.Kind()
+// quoted reads text, the content of a string, as JSON into v.
+func (d *decoder) quoted(text string, v reflect.Value, p *plan) error {
+	d.returnRest()
+	inner := d.nested(text)
+	inner.budget = d.budget
+	defer inner.returnRest()
+	kind, err := inner.r.Kind()
 	if err == nil {
 		if kind != KindNumber && p.read == formNumber {
 			return doesNotFit(KindString, p.typ)
 		}
-		err = d.value(v, p)
+		err = inner.value(v, p)
 	}
 	if err == nil {
-		err = d.r.End()
+		err = inner.r.End()
 	}
-	if err != nil {
+	if err != nil && !Unread(err) {
 		return valueErrorf("in a string: %v", err)
 	}
-	return nil
+	return err
 }

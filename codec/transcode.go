@@ -29,20 +29,32 @@ func (t *transcoder) value() error {
 		return err
 	case KindNumber:
 		n, err := r.Number()
+		if err == nil {
+			err = t.in.charge(slotOf) // its text
+		}
 		if err != nil {
 			return err
 		}
 		return writeError(t.w.Number(n.String()))
 	case KindString:
 		text, err := r.Text()
+		if err == nil {
+			err = t.in.charge(2 * len(text))
+		}
 		if err != nil {
 			return err
 		}
 		return writeError(t.w.Text(string(text)))
 	case KindBytes:
 		b, err := r.Bytes()
+		if err == nil {
+			err = t.in.charge(2 * len(b))
+		}
+		if err != nil {
+			return err
+		}
 		t.w.Bytes(b)
-		return err
+		return nil
 	}
 	return t.members(kind)
 }

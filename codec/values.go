@@ -2,8 +2,8 @@ package codec
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"sync"
 )
@@ -51,49 +51,111 @@ func (c *values) Encode(v any) ([]byte, error) {
 
 // An Encoded is a value that is still encoded, such as an argument whose type is not known yet.
 type Encoded struct {
-	Codec Codec
-	Data  []byte
+	Codec  Codec
+	Data   []byte
+	Budget *Budget // nil if there is no limit
 }
 
 // Decode decodes the value into the pointer v.
-func (e *Encoded) Decode(v any) error { return e.Codec.Decode(e.Data, v) }
+func (e *Encoded) Decode(v any) error { return e.Budget.Decode(e.Codec, e.Data, v) }
 
 // DecodeStrict decodes the value into the pointer v by [DecodeStrict].
-func (e *Encoded) DecodeStrict(v any) error { return DecodeStrict(e.Codec, e.Data, v) }
+func (e *Encoded) DecodeStrict(v any) error { return e.Budget.DecodeStrict(e.Codec, e.Data, v) }
 
-func (c *values) Decode(data []byte, v any) error { return c.decode(data, v, false) }
+// Decode is c.Decode within the budget.
+func (b *Budget) Decode(c Codec, data []byte, v any) error {
+	if own, ok := c.(*values); ok {
+		return own.decode(data, v, false, b)
+	}
+	if err := b.Charge(len(data)); err != nil {
+		return err
+	}
+	return c.Decode(data, v)
+}
+
+// DecodeStrict is [DecodeStrict] within the budget.
+func (b *Budget) DecodeStrict(c Codec, data []byte, v any) error {
+	if own, ok := c.(*values); ok {
+		return own.decode(data, v, true, b)
+	}
+	if err := b.Charge(len(data)); err != nil {
+		return err
+	}
+	return DecodeStrict(c, data, v)
+}
+
+func (c *values) Decode(data []byte, v any) error { return c.decode(data, v, false, nil) }
 
 // DecodeStrict implements [StrictCodec].
-func (c *values) DecodeStrict(data []byte, v any) error { return c.decode(data, v, true) }
+func (c *values) DecodeStrict(data []byte, v any) error { return c.decode(data, v, true, nil) }
 
-func (c *values) decode(data []byte, v any, strict bool) error {
+func (c *values) decode(data []byte, v any, strict bool, b *Budget) error {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return fmt.Errorf("cannot decode into %T: pass a pointer", v)
 	}
-	d := c.decoder(data)
+	d := c.decoder(data, b)
 	d.strict = strict
 	defer c.release(d)
-	if err := d.value(p.Elem(), c.plans.of(p.Type().Elem())); err != nil {
+	plan := c.plans.of(p.Type().Elem())
+	if plan.read == formAny && b != nil && len(data) > largeBody {
+		left := b.left
+		err := d.affordable()
+		b.left = left
+		if err != nil {
+			return err
+		}
+	}
+	if err := d.value(p.Elem(), plan); err != nil {
 		return err
 	}
 	return d.r.End()
 }
 
 func (c *values) List(data []byte) ([][]byte, error) {
-	d := c.decoder(data)
+	d := c.decoder(data, nil)
 	defer c.release(d)
-	return d.splitList()
+	list, _, err := d.splitList(math.MaxInt)
+	return list, err
 }
 
 func (c *values) Map(data []byte) ([]Member, error) {
-	d := c.decoder(data)
+	d := c.decoder(data, nil)
 	defer c.release(d)
 	return d.splitObject()
 }
 
+// List is c.List within the budget. It returns at most the first limit elements, and the number of
+// all.
+func (b *Budget) List(c Splitter, data []byte, limit int) (elements [][]byte, n int, err error) {
+	if own, ok := c.(*values); ok {
+		d := own.decoder(data, b)
+		defer own.release(d)
+		return d.splitList(limit)
+	}
+	if err := b.Charge(len(data)); err != nil {
+		return nil, 0, err
+	}
+	elements, err = c.List(data)
+	n = len(elements)
+	return elements[:min(n, limit)], n, err
+}
+
+// Map is c.Map within the budget.
+func (b *Budget) Map(c Splitter, data []byte) ([]Member, error) {
+	if own, ok := c.(*values); ok {
+		d := own.decoder(data, b)
+		defer own.release(d)
+		return d.splitObject()
+	}
+	if err := b.Charge(len(data)); err != nil {
+		return nil, err
+	}
+	return c.Map(data)
+}
+
 func (c *values) Kind(data []byte) Kind {
-	d := c.decoder(data)
+	d := c.decoder(data, nil)
 	defer c.release(d)
 	kind, err := d.r.Kind()
 	if err != nil {
@@ -102,200 +164,21 @@ func (c *values) Kind(data []byte) Kind {
 	return kind
 }
 
-// decoder returns a decoder that reads data. It is released after use.
-func (c *values) decoder(data []byte) *decoder {
+// decoder returns a decoder that reads data within b. It is released after use.
+func (c *values) decoder(data []byte, b *Budget) *decoder {
 	d, _ := c.decoders.Get().(*decoder)
 	if d == nil {
 		d = &decoder{input: input{r: c.format.NewReader()}, plans: &c.plans}
 	}
-	d.reset(data)
+	d.reset(data, b)
 	return d
 }
 
 func (c *values) release(d *decoder) {
-	d.reset(nil)
+	d.returnRest()
+	d.reset(nil, nil)
 	d.strict = false
 	c.decoders.Put(d)
-}
-
-// maxDepth is how deep lists and objects may be nested.
-const maxDepth = 10_000
-
-// An input is encoded data that is being read. It limits the depth of what it reads.
-type input struct {
-	r     Reader
-	data  []byte
-	depth int
-}
-
-func (in *input) reset(data []byte) {
-	in.r.Reset(data)
-	in.data, in.depth = data, 0
-}
-
-// open enters the list or object that comes next. It returns its length, or -1 if that is not
-// known.
-func (in *input) open(of Kind) (n int, err error) {
-	if in.depth++; in.depth > maxDepth {
-		return 0, fmt.Errorf("nested deeper than %d at byte %d", maxDepth, in.r.At()+1)
-	}
-	return in.r.Open(of)
-}
-
-// next moves to element or member i of a list or object of length n. It returns false at the end.
-func (in *input) next(of Kind, i, n int) (bool, error) {
-	more := i < n
-	if n < 0 {
-		var err error
-		if more, err = in.r.Next(of, i); err != nil {
-			return false, err
-		}
-	}
-	if !more {
-		in.depth--
-	}
-	return more, nil
-}
-
-// skip reads the value that comes next, and checks that it is valid.
-func (in *input) skip() error { return in.measure(nil) }
-
-// measure is skip. It also appends the lengths of all lists and objects in the value, in the order
-// in which they begin.
-func (in *input) measure(lengths *[]int) error {
-	kind, err := in.r.Kind()
-	if err != nil {
-		return err
-	}
-	switch kind {
-	case KindNull:
-		return in.r.Null()
-	case KindBool:
-		_, err := in.r.Bool()
-		return err
-	case KindNumber:
-		_, err := in.r.Number()
-		return err
-	case KindString:
-		_, err := in.r.Text()
-		return err
-	case KindBytes:
-		_, err := in.r.Bytes()
-		return err
-	}
-	n, err := in.open(kind)
-	if err != nil {
-		return err
-	}
-	at := 0
-	if lengths != nil {
-		at = len(*lengths)
-		*lengths = append(*lengths, 0)
-	}
-	for i := 0; ; i++ {
-		more, err := in.next(kind, i, n)
-		if err != nil {
-			return err
-		}
-		if !more {
-			if lengths != nil {
-				(*lengths)[at] = i
-			}
-			return nil
-		}
-		if kind == KindObject {
-			if _, err := in.r.Key(); err != nil {
-				return err
-			}
-		}
-		if err := in.measure(lengths); err != nil {
-			return err
-		}
-	}
-}
-
-// splitList returns the encoded elements of the list that is the input.
-func (in *input) splitList() ([][]byte, error) {
-	n, err := in.expect(KindList)
-	if err != nil {
-		return nil, err
-	}
-	list := [][]byte{}
-	for {
-		more, err := in.next(KindList, len(list), n)
-		if err == nil && !more {
-			err = in.r.End()
-		}
-		if err != nil {
-			return nil, err
-		}
-		if !more {
-			return list, nil
-		}
-		element, err := in.element()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, element)
-	}
-}
-
-// splitObject returns the members of the object that is the input. If two have the same name, it
-// returns the last one in the place of the first, as Python does.
-func (in *input) splitObject() ([]Member, error) {
-	n, err := in.expect(KindObject)
-	if err != nil {
-		return nil, err
-	}
-	list := memberList{members: []Member{}}
-	for i := 0; ; i++ {
-		more, err := in.next(KindObject, i, n)
-		if err == nil && !more {
-			err = in.r.End()
-		}
-		if err != nil {
-			return nil, err
-		}
-		if !more {
-			return list.members, nil
-		}
-		key, err := in.r.Key()
-		if err != nil {
-			return nil, err
-		}
-		m := Member{Name: memberName(key)}
-		if m.Value, err = in.element(); err != nil {
-			return nil, err
-		}
-		list.set(m)
-	}
-}
-
-// expect enters the list or object that is the input.
-func (in *input) expect(want Kind) (int, error) {
-	kind, err := in.r.Kind()
-	if err != nil {
-		return 0, err
-	}
-	if kind != want {
-		if err := errors.Join(in.skip(), in.r.End()); err != nil {
-			return 0, err
-		}
-		return 0, fmt.Errorf("%s where %s should be", kind, want)
-	}
-	return in.open(want)
-}
-
-// element returns the encoded value that comes next.
-func (in *input) element() ([]byte, error) {
-	if _, err := in.r.Kind(); err != nil {
-		return nil, err
-	}
-	start := in.r.At()
-	if err := in.skip(); err != nil {
-		return nil, err
-	}
-	return in.data[start:in.r.At()], nil
 }
 
 // memberName returns key as a string. It does not allocate the names of every request and reply.

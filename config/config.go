@@ -35,6 +35,7 @@ type Config struct {
 	MaxLent           int           // gomeko.max_lent: calls beyond MaxWorkers while others wait; negative is none; 0 is 10 * MaxWorkers
 	MaxMessage        int           // gomeko.max_message: the largest body that is sent, in bytes; 16 MiB
 	Lenient           bool          // gomeko.lenient: members of objects in arguments and payloads may be missing
+	MaxDecoded        int           // gomeko.max_decoded: the memory that one body takes when it is decoded; 0 is 8 * MaxMessage
 	TypedJSON         bool          // gomeko.typed_json: values without a JSON type are written as kombu 5.3 does
 	BroadcastIdentity string        // gomeko.broadcast_identity: names this instance in broadcast queues
 	TopologyCheck     time.Duration // gomeko.topology_check: how often what was declared is declared again; negative is never; 1 min

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/connection"
@@ -103,59 +104,73 @@ func (s *subscriber) deliver(ctx context.Context, d *transport.Delivery) {
 	err = s.handle(ctx, d)
 }
 
-// handle reads a message and runs its call. The error is an [*unreadableError] if there was no
-// call.
+// handle runs the call of a message. The error is an [*unreadableError] if the message cannot be
+// read.
 func (s *subscriber) handle(ctx context.Context, d *transport.Delivery) error {
-	args, err := s.read(d)
-	if err != nil {
-		return err
-	}
 	r := headers.Request(d)
-	r.Arguments = args
+	in := &input{subscriber: s, Delivery: d}
+	if s.payload != nil {
+		r.Input = in
+	}
 	if s.about != nil {
 		r.Leading = []any{s.about(d)}
 	}
-	_, err = s.row.Run(ctx, r)
+	_, err := s.row.Run(ctx, r)
+	if errors.Is(err, service.ErrExited) && in.reading.Load() {
+		return &unreadableError{service.ErrExited, d.Body}
+	}
 	return err
 }
 
-// read decodes the payload into the type of the method's parameter.
-func (s *subscriber) read(d *transport.Delivery) (args signature.Arguments, err error) {
-	if s.payload == nil {
-		return args, nil
-	}
-	encoded := codec.Body{ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Headers: d.Headers, Data: d.Body}
-	c, body, err := s.conn.Accepts().Open(encoded, s.conn.MaxMessage())
+// An input is a message whose payload is decoded when its call has a worker.
+type input struct {
+	*subscriber
+	*transport.Delivery
+
+	reading atomic.Bool // Read has not returned
+}
+
+// Read decodes the payload into the type of the method's parameter. It implements [service.Input].
+func (in *input) Read(ctx context.Context) (signature.Arguments, service.Body, error) {
+	in.reading.Store(true)
+	args, body, err := in.read(ctx)
+	in.reading.Store(false)
+	return args, body, err
+}
+
+func (in *input) read(ctx context.Context) (args signature.Arguments, _ service.Body, err error) {
+	b := codec.NewBudget(ctx, in.conn.MaxDecoded())
+	defer b.Close()
+	c, body, err := in.conn.Accepts().Open(in.Encoded(), in.conn.MaxMessage(), b)
 	if err != nil {
-		return args, &unreadableError{err, d.Body}
+		return args, nil, &unreadableError{err, in.Body}
 	}
-	v := reflect.New(s.payload)
-	err = s.decode(d, c, body, v)
-	if err != nil {
-		return args, &unreadableError{fmt.Errorf("payload: %w", err), body}
+	v := reflect.New(in.payload)
+	if err := in.decode(in.Delivery, b, c, body, v); err != nil {
+		return args, nil, &unreadableError{fmt.Errorf("payload: %w", err), body}
 	}
 	args.Positional = []signature.Value{decoded(v.Elem())}
-	return args, nil
+	return args, b, nil
 }
 
 // decode decodes a body into what v points to. If a member of an object is missing, it logs that,
 // and decodes the body without it: to drop the message would lose it. The methods of v's type, such
 // as UnmarshalJSON, may panic.
-func (s *subscriber) decode(d *transport.Delivery, c codec.Codec, body []byte, v reflect.Value) (err error) {
+func (s *subscriber) decode(d *transport.Delivery, b *codec.Budget, c codec.Codec, body []byte, v reflect.Value) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = errors.Join(err, fmt.Errorf("panic: %v", p))
 		}
 	}()
 	if s.row.Lenient() {
-		return c.Decode(body, v.Interface())
+		return b.Decode(c, body, v.Interface())
 	}
-	err = codec.DecodeStrict(c, body, v.Interface())
+	err = b.DecodeStrict(c, body, v.Interface())
 	if part := (*codec.ValueError)(nil); !errors.As(err, &part) || !part.Missing {
 		return err
 	}
 	v.Elem().SetZero()
-	if decodeErr := c.Decode(body, v.Interface()); decodeErr != nil {
+	if decodeErr := b.Decode(c, body, v.Interface()); decodeErr != nil {
 		return decodeErr
 	}
 	reason := err.Error()

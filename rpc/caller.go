@@ -182,7 +182,7 @@ func (c *Caller) publish(ctx context.Context, r *Reply, p transport.Publishing) 
 	ready := !closed && conn != nil && !taken
 	if ready {
 		c.pending[r.id] = r
-		r.limit = conn.MaxMessage()
+		r.limit, r.decoded = conn.MaxMessage(), conn.MaxDecoded()
 	}
 	c.mu.Unlock()
 	switch {

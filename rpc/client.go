@@ -96,7 +96,7 @@ func (c Client) call(ctx context.Context, method string, result any, body reques
 	if c.caller.send(ctx, r, body, o, true) {
 		c.caller.wait(ctx, r)
 	}
-	return r.read(result)
+	return r.read(ctx, result)
 }
 
 // errUnbound is the error of every call by the zero Client.

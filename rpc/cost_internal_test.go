@@ -8,6 +8,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -75,22 +76,31 @@ func newServerSide(tb testing.TB) side {
 	parent := row.Host.Context()
 	cancels := newCancels(nil)
 	return func() {
-		args, _, err := readRequest(d, codecs, 1<<20)
-		if err != nil {
-			tb.Fatal(err)
-		}
 		ctx, cancel := context.WithTimeout(parent, d.Expiration)
 		defer cancel()
 		ctx, running := cancels.begin(ctx, d)
 		defer running.end()
 		r := headers.Request(d)
-		r.Arguments, r.Cancel = args, running.cancel
+		r.Input, r.Cancel = costInput{d, codecs}, running.cancel
 		result, err := row.Run(ctx, r)
 		if err != nil {
 			tb.Fatal(err)
 		}
 		encodeReply(codec.JSON, result, nil)
 	}
+}
+
+// A costInput reads as a request does.
+type costInput struct {
+	d      *transport.Delivery
+	codecs codec.Set
+}
+
+func (in costInput) Read(ctx context.Context) (signature.Arguments, service.Body, error) {
+	a := new(arguments)
+	a.Reset(ctx, 1<<20)
+	args, err := a.read(in.d, in.codecs, 1<<20, 2)
+	return args, a, err
 }
 
 func newClientSide(tb testing.TB) side {
@@ -104,7 +114,7 @@ func newClientSide(tb testing.TB) side {
 		ctx, cancel, _ := o.bound(tb.Context(), c.cfg)
 		defer cancel()
 		r := c.newReply("shop", "get_order", o.id)
-		r.codec = codec.JSON
+		r.codec, r.decoded = codec.JSON, 1<<20
 		body, err := r.codec.Encode(requestOf([]any{7, Kwargs{"verbose", true}}))
 		if err != nil {
 			tb.Fatal(err)
@@ -113,7 +123,7 @@ func newClientSide(tb testing.TB) side {
 		o.apply(&p, 30*time.Second)
 		r.settle(d, nil)
 		var order Order
-		if err := r.read(&order); err != nil {
+		if err := r.read(ctx, &order); err != nil {
 			tb.Fatal(err)
 		}
 	}

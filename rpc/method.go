@@ -31,7 +31,7 @@ func (Method) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sh.serve(sig.Name, &row{Row: r, ackFirst: ack == "before"})
+	return sh.serve(sig.Name, &row{Row: r, takes: sig.Takes(), ackFirst: ack == "before"})
 }
 
 // ackOf returns when the row's requests are acknowledged.

@@ -23,6 +23,7 @@ type Reply struct {
 	id              string // the correlation id
 	codec           codec.Codec
 	limit           int       // of a reply that is decompressed, in bytes
+	decoded         int       // the limit of the memory that a decoded reply takes
 	began, deadline time.Time // deadline is zero if there is none
 	detached        bool      // made by Go: its work may outlive the caller's method and the default timeout
 	spelling        string    // how the arguments are written as keywords, if the last one is a map
@@ -44,7 +45,7 @@ var errDefaultTimeout = fmt.Errorf("default limit: %w", context.DeadlineExceeded
 // call. Result may be called again.
 func (r *Reply) Result(ctx context.Context, result any) error {
 	if r.wait(ctx) {
-		return r.read(result)
+		return r.read(ctx, result)
 	}
 	return fmt.Errorf("%s: no reply yet: %w", r.name(), ended(ctx))
 }
@@ -112,16 +113,22 @@ func (r *Reply) failed(err error) error {
 	return fmt.Errorf("%s: %w", r.name(), err)
 }
 
-// read stores the result of a call that has ended, or returns its error.
-func (r *Reply) read(result any) error {
+// read stores the result of a call that has ended, or returns its error. It stops when ctx ends,
+// unless ctx had ended before.
+func (r *Reply) read(ctx context.Context, result any) error {
 	if r.err != nil {
 		return r.err
 	}
-	err := readReply(r.delivery, r.codec, r.limit, result)
+	if ctx.Err() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	err := r.decode(ctx, result)
 	var remote *Error
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, ctx.Err()):
+		return r.failed(err)
 	case !errors.As(err, &remote):
 		return fmt.Errorf("%s: %w", r.name(), err)
 	case r.spelling != "" && errors.Is(err, ErrIncorrectSignature):
@@ -130,21 +137,29 @@ func (r *Reply) read(result any) error {
 	return err
 }
 
-// readReply stores the result in the pointer result, or returns the error in the reply. c is the
-// codec of the request, which the reply uses unless its content type is another.
-func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) error {
-	codecs := codec.Set{c}
+// decode stores the result in the pointer result, or returns the error in the reply. A reply is in
+// the codec of the request unless its content type is another.
+func (r *Reply) decode(ctx context.Context, result any) error {
+	var own struct { // one allocation
+		budget codec.Budget
+		codec  [1]codec.Codec
+	}
+	budget := &own.budget
+	budget.Reset(ctx, r.decoded)
+	defer budget.Close()
+	own.codec[0] = r.codec
+	d, codecs := r.delivery, codec.Set(own.codec[:])
 	if codecs.Of(d.ContentType) == nil {
-		codecs = transport.Config{Codec: c}.Accepts()
+		codecs = transport.Config{Codec: r.codec}.Accepts()
 	}
 	if codecs.Of(d.ContentType) == nil {
 		return fmt.Errorf("reply has content_type %q, want %s", d.ContentType, codecs.String())
 	}
-	c, body, err := codecs.Open(d.Encoded(), max(limit, len(d.Body)))
+	c, body, err := codecs.Open(d.Encoded(), max(r.limit, len(d.Body)), budget)
 	if err != nil {
 		return fmt.Errorf("reply: %w", err)
 	}
-	members, err := codec.Split(c).Map(body)
+	members, err := budget.Map(codec.Split(c), body)
 	if err != nil {
 		return fmt.Errorf("reply: %w", err)
 	}
@@ -152,7 +167,7 @@ func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) erro
 	for _, m := range members {
 		switch m.Name {
 		case "error":
-			failure, err := rpcerror.Decode(c, m.Value)
+			failure, err := rpcerror.Decode(c, m.Value, budget)
 			if err != nil {
 				return fmt.Errorf("reply: error: %w", err)
 			}
@@ -169,7 +184,7 @@ func readReply(d *transport.Delivery, c codec.Codec, limit int, result any) erro
 	if value == nil {
 		return errors.New("reply has neither result nor error")
 	}
-	if err := c.Decode(value, result); err != nil {
+	if err := budget.Decode(c, value, result); err != nil {
 		return fmt.Errorf("result does not fit %T: %w", result, err)
 	}
 	return nil

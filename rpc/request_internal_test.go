@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/gomeko/gomeko/codec"
@@ -29,7 +30,10 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, contentType, compression string) {
 		d := &transport.Delivery{Body: body}
 		d.ContentType, d.Headers = contentType, transport.Table{"compression": compression}
-		args, _, err := readRequest(d, transport.Config{}.Accepts(), 1<<16)
+		a := new(arguments)
+		a.Reset(t.Context(), 1<<20)
+		defer a.Close()
+		args, err := a.read(d, transport.Config{}.Accepts(), 1<<16, math.MaxInt)
 		if err != nil {
 			var told *Error
 			if !errors.As(err, &told) {
@@ -40,8 +44,8 @@ func FuzzRequest(f *testing.F) {
 			if c = (transport.Config{}.Accepts().Of(c.ContentType())); c == nil {
 				return // pickle or YAML
 			}
-			d := &transport.Delivery{Body: reply}
-			if err := readReply(d, c, 0, nil); !errors.As(err, &told) {
+			r := &Reply{delivery: &transport.Delivery{Body: reply}, codec: c, decoded: 1 << 20}
+			if err := r.decode(t.Context(), nil); !errors.As(err, &told) {
 				t.Errorf("got %v of the reply %q", err, reply)
 			}
 			return

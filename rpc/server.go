@@ -3,7 +3,6 @@ package rpc
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,7 +15,6 @@ import (
 	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/signature"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -31,6 +29,7 @@ type server struct {
 // A row is one method of a server.
 type row struct {
 	*service.Row
+	takes    int  // how many positional arguments
 	ackFirst bool // ack:"before"
 }
 
@@ -80,9 +79,8 @@ func (s *server) awaited() int {
 type request struct {
 	*transport.Delivery
 	consumer *consumer
-	codec    codec.Codec // of the arguments and the reply; nil until they are read
-	ackFirst bool        // ack:"before"
-	acked    bool        // before the method ran
+	row      *row
+	acked    bool // before the method ran
 }
 
 // answer runs the call that d asks for, replies, and acknowledges d, in this order. It runs in a
@@ -123,9 +121,9 @@ func (s *server) settle(ctx context.Context, r *request, result any, err error) 
 
 // run runs the call that r asks for, until the request expires or its caller cancels it.
 func (s *server) run(ctx context.Context, r *request) (any, error) {
-	row, args, err := s.read(r)
-	if err != nil {
-		s.logBad(r.Delivery, row, err)
+	if r.row = s.find(r.Key); r.row == nil {
+		err := ErrMethodNotFound.WithText(r.Key[strings.LastIndex(r.Key, ".")+1:])
+		s.logBad(r.Delivery, nil, err)
 		return nil, err
 	}
 	if r.Expiration > 0 {
@@ -135,159 +133,18 @@ func (s *server) run(ctx context.Context, r *request) (any, error) {
 	}
 	ctx, running := s.shared.cancels.begin(ctx, r.Delivery)
 	defer running.end()
-	r.ackFirst = row.ackFirst
 	call := headers.Request(r.Delivery)
-	call.Arguments, call.Cancel, call.Watcher = args, running.cancel, r
-	return row.Run(ctx, call)
+	call.Input, call.Cancel, call.Watcher = r, running.cancel, r
+	return r.row.Run(ctx, call)
 }
 
-// read returns the row that r names by its routing key, and the arguments.
-func (s *server) read(r *request) (row *row, args signature.Arguments, err error) {
-	method, ok := strings.CutPrefix(r.Key, s.service+".")
-	row = s.methods[method]
-	if !ok || row == nil {
-		method = r.Key[strings.LastIndex(r.Key, ".")+1:]
-		return nil, args, ErrMethodNotFound.WithText(method)
+// find returns the row that a routing key names, or nil.
+func (s *server) find(key string) *row {
+	method, ok := strings.CutPrefix(key, s.service+".")
+	if !ok {
+		return nil
 	}
-	args, r.codec, err = readRequest(r.Delivery, s.shared.conn.Accepts(), s.shared.conn.MaxMessage())
-	return row, args, err
-}
-
-// readRequest reads the arguments in d, and returns the codec that the reply uses too; nil if there
-// is none for d. Bad input that Nameko answers gets the same answer. Input that Nameko drops, or
-// that ends its process, is answered with MalformedRequest. See docs/wire/nameko.md, Errors and
-// Malformed requests.
-//
-// An argument is decoded when the type of its parameter is known. A codec that is not a
-// [codec.Splitter] decodes the request here and encodes each argument again, which codec.Split
-// does.
-func readRequest(d *transport.Delivery, codecs codec.Set, limit int) (args signature.Arguments, c codec.Codec, err error) {
-	c, body, err := codecs.Open(d.Encoded(), limit)
-	if err != nil {
-		return args, nil, ErrMalformedRequest.WithText(err.Error())
-	}
-	splitter := codec.Split(c)
-	members, err := splitter.Map(body)
-	if err != nil {
-		return args, c, notMapping(splitter, body)
-	}
-	var positional, keyword []byte
-	for _, m := range members {
-		switch m.Name {
-		case "args":
-			positional = m.Value
-		case "kwargs":
-			keyword = m.Value
-		}
-	}
-	if positional == nil || keyword == nil {
-		const why = "Message missing `args` or `kwargs`"
-		return args, c, ErrMalformedRequest.WithText(why)
-	}
-	list, err := splitter.List(positional)
-	if err != nil {
-		list, err = iterate(splitter, positional)
-	}
-	if err != nil {
-		return args, c, err
-	}
-	members, err = splitter.Map(keyword)
-	if err != nil {
-		why := "inspect.getcallargs() argument after ** must be a mapping, not " + pythonType(splitter, keyword)
-		return args, c, ErrIncorrectSignature.WithText(why)
-	}
-	values := make([]codec.Encoded, len(list)+len(members))
-	args.Positional = make([]signature.Value, len(list))
-	for i, data := range list {
-		values[i] = codec.Encoded{Codec: c, Data: data}
-		args.Positional[i] = &values[i]
-	}
-	args.Keyword = make([]signature.Named, len(members))
-	for i, m := range members {
-		v := &values[len(list)+i]
-		*v = codec.Encoded{Codec: c, Data: m.Value}
-		args.Keyword[i] = signature.Named{Name: m.Name, Value: v}
-	}
-	return args, c, nil
-}
-
-// notMapping returns the error of a body that is not an object: the one that Python raises, if the
-// body can be decoded at all. An empty body is an empty string to Nameko.
-func notMapping(c codec.Splitter, body []byte) error {
-	var what any
-	if err := c.Decode(body, &what); err != nil && len(body) > 0 {
-		return ErrMalformedRequest.WithText("body is " + err.Error())
-	}
-	switch t := pythonType(c, body); t {
-	case "list":
-		return NewError("builtins.TypeError", "list indices must be integers or slices, not str")
-	case "str":
-		return NewError("builtins.TypeError", "string indices must be integers, not 'str'")
-	case "bytes":
-		return NewError("builtins.TypeError", "byte indices must be integers or slices, not str")
-	default:
-		return NewError("builtins.TypeError", "'"+t+"' object is not subscriptable")
-	}
-}
-
-// iterate returns the elements of args as Python's * does: the characters of a string, the keys of
-// an object.
-func iterate(c codec.Splitter, args []byte) (list [][]byte, err error) {
-	var elements []any
-	switch t := pythonType(c, args); t {
-	case "list":
-		return c.List(args)
-	case "str":
-		var text string
-		err = c.Decode(args, &text)
-		for _, r := range text {
-			elements = append(elements, string(r))
-		}
-	case "bytes":
-		var bytes []byte
-		err = c.Decode(args, &bytes)
-		for _, b := range bytes {
-			elements = append(elements, b)
-		}
-	case "dict":
-		var members []codec.Member
-		members, err = c.Map(args)
-		for _, m := range members {
-			elements = append(elements, m.Name)
-		}
-	default:
-		why := "Value after * must be an iterable, not " + t
-		return nil, ErrIncorrectSignature.WithText(why)
-	}
-	for _, e := range elements {
-		data, cannot := c.Encode(e)
-		err = errors.Join(err, cannot)
-		list = append(list, data)
-	}
-	return list, err
-}
-
-// pythonType returns the name of the type that Python decodes data to.
-func pythonType(c codec.Splitter, data []byte) string {
-	switch c.Kind(data) {
-	case codec.KindObject:
-		return "dict"
-	case codec.KindList:
-		return "list"
-	case codec.KindNull:
-		return "NoneType"
-	case codec.KindBool:
-		return "bool"
-	case codec.KindBytes:
-		return "bytes"
-	case codec.KindNumber:
-		var n json.Number
-		if err := c.Decode(data, &n); err == nil && strings.ContainsAny(string(n), ".eEN") || strings.HasSuffix(string(n), "y") {
-			return "float"
-		}
-		return "int"
-	}
-	return "str"
+	return s.methods[method]
 }
 
 // logBad logs a request that is not run, with the first bytes of its body unless they may be
@@ -313,7 +170,7 @@ var errNotAcked = errors.New("not acknowledged, and so not run")
 
 // Began acknowledges the request if its row says ack:"before". It implements [service.Watcher].
 func (r *request) Began(ctx context.Context) error {
-	if !r.ackFirst {
+	if !r.row.ackFirst {
 		return nil
 	}
 	if err := r.AckNow(ctx); err != nil {
@@ -337,10 +194,7 @@ func (r *request) Idle(on bool) {
 
 // reply sends the outcome of a call to its caller.
 func (s *server) reply(ctx context.Context, r *request, result any, err error) error {
-	c := r.codec
-	if c == nil { // the request could not be read
-		c = replyCodec(r.Delivery, s.shared.conn.Accepts())
-	}
+	c := replyCodec(r.Delivery, s.shared.conn.Accepts())
 	p := transport.Publishing{
 		Exchange: s.shared.cfg.exchange(),
 		Key:      r.ReplyTo,

@@ -53,6 +53,7 @@ func (s *settings) transport(uri string) transport.Config {
 		Heartbeat:     s.cfg.Heartbeat,
 		TopologyCheck: s.cfg.TopologyCheck,
 		MaxMessage:    s.cfg.MaxMessage,
+		MaxDecoded:    s.cfg.MaxDecoded,
 		Codec:         s.serializer(s.cfg.Serializer),
 	}
 	accept := s.cfg.Accept

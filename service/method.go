@@ -131,6 +131,8 @@ func (m *method) store(dst reflect.Value, name string, s *slot, v signature.Valu
 	why := err.Error()
 	var part interface{ In(name string) string }
 	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded): // the call has ended
+		return err
 	case s.hidden:
 		why = Redacted
 	case errors.As(err, &part):

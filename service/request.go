@@ -21,6 +21,9 @@ type Request struct {
 
 	Arguments signature.Arguments
 
+	// Input reads the arguments when the call has a worker. Nil if they are Arguments.
+	Input Input
+
 	// Leading are the values of the types that [Row.Bind] was given. A func(context.Context) any is
 	// called with the context of the call, and returns the value.
 	Leading []any
@@ -42,6 +45,25 @@ type Request struct {
 	// Watcher follows the call; nil if nobody does.
 	Watcher Watcher
 }
+
+// An Input is the message with the arguments of a call, while it is encoded. What decoding takes is
+// limited thereby: it counts as part of the call, only as many messages are decoded at once as there
+// are workers, and none whose call has ended.
+type Input interface {
+	// Read returns the arguments. ctx is the call's. Body is closed when the arguments are decoded,
+	// before the method runs. A middleware that tries again reads again, maybe in another goroutine.
+	//
+	// The error is the call's, and is not logged: log there why the message cannot be read.
+	Read(ctx context.Context) (args signature.Arguments, body Body, err error)
+}
+
+// A Body is the encoded body whose arguments an [Input] has returned.
+type Body interface{ Close() }
+
+// An unreadError is the error of an Input.
+type unreadError struct{ error }
+
+func (e unreadError) Unwrap() error { return e.error }
 
 // A Watcher follows a call while [Row.Run] blocks, in any goroutine. It is called back, against the
 // usual flow, because an entrypoint must act at these moments: it acknowledges a delivery before

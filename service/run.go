@@ -296,18 +296,13 @@ func (c *run) invoke(ctx context.Context) (any, error) {
 	return result, c.settle(ctx, err) // a di.Done may give up like a method
 }
 
-// callMethod matches the arguments to the parameters, copies the service, decodes the arguments,
-// injects the values of the call, and calls the method.
+// callMethod reads the arguments, copies the service, injects the values of the call, and calls the
+// method.
 func (c *run) callMethod(ctx context.Context) (result any, err error) {
 	defer recovered(&result, &err)
 	m := c.row.method
-	var values [8]signature.Value // enough for most methods
-	matched, err := m.sig.Match(c.request.Arguments, values[:0])
-	if err != nil {
-		return nil, err
-	}
-	var parameters [10]reflect.Value
-	self, in, err := m.prepare(ctx, c.request.Leading, &matched, parameters[:0])
+	var parameters [10]reflect.Value // enough for most methods
+	self, in, err := c.prepare(ctx, parameters[:0])
 	if err != nil {
 		return nil, err
 	}
@@ -322,6 +317,30 @@ func (c *run) callMethod(ctx context.Context) (result any, err error) {
 		return nil, err
 	}
 	return result, nil
+}
+
+// prepare reads the arguments, matches them to the parameters and decodes them. It returns a copy of
+// the service, and the parameters appended to in.
+func (c *run) prepare(ctx context.Context, in []reflect.Value) (self reflect.Value, _ []reflect.Value, err error) {
+	args := c.request.Arguments
+	if input := c.request.Input; input != nil {
+		var body Body
+		args, body, err = input.Read(ctx)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return self, nil, ctx.Err()
+		case err != nil:
+			return self, nil, unreadError{err}
+		}
+		defer body.Close()
+	}
+	m := c.row.method
+	var values [8]signature.Value
+	matched, err := m.sig.Match(args, values[:0])
+	if err != nil {
+		return self, nil, err
+	}
+	return m.prepare(ctx, c.request.Leading, &matched, in)
 }
 
 // call calls fn, and returns its result and its error.
@@ -393,6 +412,9 @@ func (c *run) report(err error) {
 	}
 	if err == nil {
 		c.log(slog.LevelDebug, "call done", nil)
+		return
+	}
+	if _, unread := err.(unreadError); unread { //nolint:errorlint // the methods of others are not called here
 		return
 	}
 	// The methods of an error are the service's code.

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -9,6 +10,10 @@ import (
 type Arguments struct {
 	Positional []Value
 	Keyword    []Named // in the order of the sender
+
+	// More is the number of positional arguments after Positional. They are one or more too many:
+	// their receiver counts them, and does not read them.
+	More int
 }
 
 // A Named is an argument given by name.
@@ -78,13 +83,22 @@ func (s *Signature) Match(args Arguments, buf []Value) (Matched, error) {
 			return m, s.error("got an unexpected keyword argument ", Repr(kw.Name))
 		}
 	}
-	if len(m.Rest) > 0 && !s.Has(Rest) {
-		return m, s.tooMany(all, optional, len(args.Positional), m.Given)
+	if args.More > 0 || len(m.Rest) > 0 && !s.Has(Rest) {
+		return m, s.tooMany(all, optional, len(args.Positional)+args.More, m.Given)
 	}
 	if err := s.missing(Positional, m.Given); err != nil {
 		return m, err
 	}
 	return m, s.missing(Keyword, m.Given)
+}
+
+// Takes returns how many positional arguments s takes at most. With a *rest it is math.MaxInt.
+func (s *Signature) Takes() int {
+	if s.Has(Rest) {
+		return math.MaxInt
+	}
+	all, _ := s.positional()
+	return all
 }
 
 // Mismatch returns the [*Error] of an argument that cannot be decoded: want is the Python type of

@@ -53,6 +53,10 @@ type Config struct {
 	// MaxMessage is the largest body that may be sent, in bytes. The default is 16 MiB.
 	MaxMessage int
 
+	// MaxDecoded limits the memory that the body of one received message takes when it is
+	// decompressed and decoded, in bytes. The default is 8 times MaxMessage.
+	MaxDecoded int
+
 	// Codec encodes what is sent (Nameko's serializer). The default is [codec.JSON].
 	Codec codec.Codec
 

@@ -282,6 +282,10 @@ func (c *Conn) Close(ctx context.Context) error {
 // MaxMessage returns the largest body that may be sent, in bytes: Config.MaxMessage or its default.
 func (c *Conn) MaxMessage() int { return cmp.Or(c.cfg.MaxMessage, 16<<20) }
 
+// MaxDecoded returns the limit of a [codec.Budget] for a received body, in bytes: Config.MaxDecoded or
+// its default.
+func (c *Conn) MaxDecoded() int { return cmp.Or(c.cfg.MaxDecoded, 8*c.MaxMessage()) }
+
 // Codec returns the codec that encodes what is sent: Config.Codec or its default.
 func (c *Conn) Codec() codec.Codec { return cmp.Or[codec.Codec](c.cfg.Codec, codec.JSON) }
 

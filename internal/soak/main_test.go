@@ -11,8 +11,9 @@ import (
 
 // roles are the services that a process can host, by role.
 var roles = map[string]func() any{
-	"pool": func() any { return new(Pool) },
-	"echo": func() any { return new(Echo) },
+	"pool":   func() any { return new(Pool) },
+	"echo":   func() any { return new(Echo) },
+	"victim": newVictim,
 }
 
 func TestMain(m *testing.M) {

@@ -141,7 +141,7 @@ func serve(role func() any) (status int) {
 			status = 1
 		}
 	}
-	if err := goleak.Find(); err != nil {
+	if err := goleak.Find(goleak.IgnoreAnyFunction("github.com/gomeko/gomeko/internal/soak_test.watchMemory")); err != nil {
 		log.Error("stopped, but for goroutines", "err", err)
 		status = 1
 	}

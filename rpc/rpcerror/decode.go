@@ -2,21 +2,22 @@ package rpcerror
 
 import "github.com/gomeko/gomeko/codec"
 
-// Decode returns the error of a reply, which is encoded in data. It returns nil if there is none:
-// null, or an empty object, as Nameko decides. An error of its own says why data cannot be decoded.
-func Decode(c codec.Codec, data []byte) (*Error, error) {
-	if codec.Split(c).Kind(data) == codec.KindNull {
+// Decode returns the error of a reply, which is encoded in data, within a budget that may be nil. It
+// returns nil if there is none: null, or an empty object, as Nameko decides. An error of its own
+// says why data cannot be decoded.
+func Decode(c codec.Codec, data []byte, budget *codec.Budget) (*Error, error) {
+	splitter := codec.Split(c)
+	switch splitter.Kind(data) {
+	case codec.KindNull:
 		return nil, nil
-	}
-	var v any
-	if err := c.Decode(data, &v); err != nil {
-		return nil, err
-	}
-	if members, ok := v.(map[string]any); ok && len(members) == 0 {
-		return nil, nil
+	case codec.KindObject:
+		members, err := budget.Map(splitter, data)
+		if err != nil || len(members) == 0 {
+			return nil, err
+		}
 	}
 	e := &Error{remote: true}
-	if err := c.Decode(data, e); err != nil {
+	if err := budget.Decode(c, data, e); err != nil {
 		return nil, err
 	}
 	return e, nil

@@ -17,7 +17,7 @@ import (
 func received(t *testing.T, err *rpcerror.Error) *rpcerror.Error {
 	t.Helper()
 	data, encodeErr := codec.JSON.Encode(rpcerror.From(err))
-	e, decodeErr := rpcerror.Decode(codec.JSON, data)
+	e, decodeErr := rpcerror.Decode(codec.JSON, data, nil)
 	if encodeErr != nil || decodeErr != nil || e == nil {
 		t.Fatalf("%v: got %v, %v, %v", err, e, encodeErr, decodeErr)
 	}
@@ -116,7 +116,7 @@ func TestDecode(t *testing.T) {
 		`{"exc_type": 5}`:           "<nil> exc_type: a number does not fit string",
 		`{"exc_args": [1, {}, "a"]`: "<nil> not valid JSON: it ends before the value does",
 	} {
-		e, err := rpcerror.Decode(codec.JSON, []byte(data))
+		e, err := rpcerror.Decode(codec.JSON, []byte(data), nil)
 		got := fmt.Sprint("<nil> ", err)
 		if e != nil {
 			got = fmt.Sprint(e, " ", err)
@@ -129,7 +129,7 @@ func TestDecode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e, err := rpcerror.Decode(msgpack.Codec, data); err != nil || e.Path != "a.B" || e.Value != "x" {
+	if e, err := rpcerror.Decode(msgpack.Codec, data, nil); err != nil || e.Path != "a.B" || e.Value != "x" {
 		t.Errorf("got %v, %v", e, err)
 	}
 }

@@ -39,7 +39,7 @@ func ExampleFrom() {
 
 func ExampleDecode() {
 	data, _ := codec.JSON.Encode(rpcerror.From(errNotFound))
-	err, _ := rpcerror.Decode(codec.JSON, data)
+	err, _ := rpcerror.Decode(codec.JSON, data, nil)
 	fmt.Println(err.Path, err.Remote(), errors.Is(err, errNotFound))
 	// Output: orders.exceptions.NotFound true true
 }

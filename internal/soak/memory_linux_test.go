@@ -1,0 +1,17 @@
+//go:build linux && !race
+
+package soak_test
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// limitMemory lets this process have no more memory than this: an allocation beyond it ends it.
+func limitMemory(bytes uint64) {
+	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: bytes, Max: bytes}); err != nil {
+		fmt.Fprintln(os.Stderr, "setrlimit:", err)
+		os.Exit(3)
+	}
+}
