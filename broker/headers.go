@@ -43,7 +43,12 @@ func (r *headersRoutes) find(m *message, _ string, found []*destination) []*dest
 	if len(r.bound) == 0 {
 		return found
 	}
-	headers := m.properties().Table()
+	headers := make(map[string]any) // so that many headers and many bindings cost little
+	for _, f := range m.properties().Table() {
+		if _, present := headers[f.Name]; !present {
+			headers[f.Name] = f.Value
+		}
+	}
 	for i := range r.bound {
 		if r.bound[i].matches(headers) {
 			found = append(found, r.bound[i].destination)
@@ -52,9 +57,9 @@ func (r *headersRoutes) find(m *message, _ string, found []*destination) []*dest
 	return found
 }
 
-func (h *headersBinding) matches(headers frame.Table) bool {
+func (h *headersBinding) matches(headers map[string]any) bool {
 	for _, want := range h.wanted {
-		value, present := headers.Get(want.Name)
+		value, present := headers[want.Name]
 		if present && (want.Value == nil || sameHeader(value, want.Value)) == h.any {
 			return h.any
 		}

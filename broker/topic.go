@@ -1,40 +1,107 @@
 package broker
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// topicRoutes is a trie of the words of the binding keys, in which '*' matches one word and '#' any
-// number of words. A lookup goes through the words of the key and keeps the set of nodes that they
-// can reach. Its cost depends on the number of words and wildcards, not on the number of bindings.
+// topicRoutes finds the bindings of a topic exchange. It is a trie of the words of the binding keys,
+// in which '*' matches one word and '#' any number of words. A lookup goes through the words of the
+// key and keeps the set of nodes that they can reach, so that usually its cost depends on the number
+// of words, not on the number of bindings.
+//
+// Many long bindings with '#' can make these sets large. Such a lookup is given up, and every binding
+// is matched alone, which takes less time then. Its result is cached.
 type topicRoutes struct {
 	root          topicNode
-	current, next []*topicNode // scratch
-	step          uint64       // counts looked-up words, so that each node is reached once
+	keys          map[string]*topicNode // where each binding key ends in the trie
+	size          int                   // words of keys
+	current, next []*topicNode          // scratch
+	step          uint64                // counts looked-up words, so that each node is reached once
+
+	costly map[string][]*destination // results of lookups that were given up
+	cached int                       // destinations in costly
 }
 
+const (
+	// topicSteps is how many nodes a lookup may always reach. With more bindings it may reach more.
+	topicSteps = 1 << 12
+
+	// maxCached limits the number of keys, and of destinations, in topicRoutes.costly.
+	maxCached = 1 << 14
+)
+
 type topicNode struct {
-	children map[string]*topicNode
-	bound    []*destination
-	hash     bool   // its own word is '#'
-	step     uint64 // when it was last reached
+	words      map[string]*topicNode
+	star, hash *topicNode // below '*' and '#'
+	bound      []*destination
+	key        []string // the words of the binding key that ends here, if one does
+	isHash     bool
+	step       uint64 // when it was last reached
+}
+
+// child returns the node below a word of a binding key, which may be nil.
+func (n *topicNode) child(word string) *topicNode {
+	switch word {
+	case "*":
+		return n.star
+	case "#":
+		return n.hash
+	}
+	return n.words[word]
+}
+
+func (n *topicNode) setChild(word string, child *topicNode) {
+	switch {
+	case word == "*":
+		n.star = child
+	case word == "#":
+		n.hash = child
+	case child == nil:
+		delete(n.words, word)
+	case n.words == nil:
+		n.words = map[string]*topicNode{word: child}
+	default:
+		n.words[word] = child
+	}
+}
+
+func (n *topicNode) isEmpty() bool {
+	return len(n.bound) == 0 && len(n.words) == 0 && n.star == nil && n.hash == nil
 }
 
 func (r *topicRoutes) add(b binding, d *destination) {
 	n := &r.root
-	for _, word := range words(b.key) {
-		child := n.children[word]
+	list := words(b.key)
+	for _, word := range list {
+		child := n.child(word)
 		if child == nil {
-			child = &topicNode{hash: word == "#"}
-			if n.children == nil {
-				n.children = make(map[string]*topicNode)
-			}
-			n.children[word] = child
+			child = &topicNode{isHash: word == "#"}
+			n.setChild(word, child)
 		}
 		n = child
 	}
+	if len(n.bound) == 0 {
+		if r.keys == nil {
+			r.keys = make(map[string]*topicNode)
+		}
+		r.keys[b.key], n.key = n, list
+		r.size += len(list)
+	}
 	n.bound = append(n.bound, d)
+	r.forget()
 }
 
-func (r *topicRoutes) remove(b binding, d *destination) { r.root.remove(words(b.key), d) }
+func (r *topicRoutes) remove(b binding, d *destination) {
+	list := words(b.key)
+	r.root.remove(list, d)
+	if n := r.keys[b.key]; n != nil && len(n.bound) == 0 {
+		delete(r.keys, b.key)
+		n.key = nil
+		r.size -= len(list)
+	}
+	r.forget()
+}
 
 // remove removes a destination, and the nodes that are empty afterwards.
 func (n *topicNode) remove(words []string, d *destination) {
@@ -42,34 +109,54 @@ func (n *topicNode) remove(words []string, d *destination) {
 		n.bound = without(n.bound, d)
 		return
 	}
-	child := n.children[words[0]]
+	child := n.child(words[0])
 	child.remove(words[1:], d)
-	if len(child.bound) == 0 && len(child.children) == 0 {
-		delete(n.children, words[0])
+	if child.isEmpty() {
+		n.setChild(words[0], nil)
 	}
 }
 
 func (r *topicRoutes) find(_ *message, key string, found []*destination) []*destination {
+	if known, ok := r.costly[key]; ok {
+		return append(found, known...)
+	}
+	before := len(found)
+	found, ok := r.search(key, found, topicSteps+r.size/16)
+	if ok {
+		return found
+	}
+	found = r.matchAll(key, found)
+	r.remember(key, found[before:])
+	return found
+}
+
+// search looks the key up in the trie. It gives up when it has reached more nodes than most.
+func (r *topicRoutes) search(key string, found []*destination, most int) (_ []*destination, ok bool) {
 	r.step++
 	r.next = r.next[:0]
 	r.reach(&r.root)
+	reached := 0
 	for more := key != ""; more; {
 		var word string
 		word, key, more = strings.Cut(key, ".")
 		r.current, r.next = r.next, r.current[:0]
 		r.step++
+		reached += len(r.current)
 		for _, n := range r.current {
-			if n.hash {
+			if reached+len(r.next) > most {
+				return found, false
+			}
+			if n.isHash {
 				r.reach(n)
 			}
-			r.reach(n.children[word])
-			r.reach(n.children["*"])
+			r.reach(n.words[word])
+			r.reach(n.star)
 		}
 	}
 	for _, n := range r.next {
 		found = append(found, n.bound...)
 	}
-	return found
+	return found, true
 }
 
 // reach adds a node to those that the words so far can reach, and the '#' below it, which can match
@@ -78,9 +165,84 @@ func (r *topicRoutes) reach(n *topicNode) {
 	for n != nil && n.step != r.step {
 		n.step = r.step
 		r.next = append(r.next, n)
-		n = n.children["#"]
+		n = n.hash
 	}
 }
+
+// matchAll matches the key with every binding key.
+func (r *topicRoutes) matchAll(key string, found []*destination) []*destination {
+	list := words(key)
+	for _, n := range r.keys {
+		if matchTopic(n.key, list) {
+			found = append(found, n.bound...)
+		}
+	}
+	return found
+}
+
+// matchTopic matches the words of a key with those of a binding key. What stands before the first
+// '#' and after the last must match at the ends; each part between two of them is then found at its
+// first place.
+func matchTopic(pattern, key []string) bool {
+	i := slices.Index(pattern, "#")
+	if i < 0 {
+		return len(pattern) == len(key) && matchWords(pattern, key)
+	}
+	last := len(pattern) - 1
+	for pattern[last] != "#" {
+		last--
+	}
+	tail := pattern[last+1:]
+	if len(key) < i+len(tail) || !matchWords(tail, key[len(key)-len(tail):]) || !matchWords(pattern[:i], key) {
+		return false
+	}
+	key = key[i : len(key)-len(tail)]
+	for i < last {
+		start := i + 1
+		for i = start; pattern[i] != "#"; i++ {
+		}
+		part := pattern[start:i]
+		for {
+			if len(key) < len(part) {
+				return false
+			}
+			if matchWords(part, key) {
+				break
+			}
+			key = key[1:]
+		}
+		key = key[len(part):]
+	}
+	return true
+}
+
+// matchWords matches words without '#' with the first words of the key.
+func matchWords(pattern, key []string) bool {
+	for i := len(pattern) - 1; i >= 0; i-- {
+		if pattern[i] != "*" && pattern[i] != key[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// remember caches the destinations of a key whose lookup was given up.
+func (r *topicRoutes) remember(key string, found []*destination) {
+	if r.cached+len(found)+1 > maxCached {
+		r.forget()
+	}
+	if len(found) >= maxCached {
+		return
+	}
+	if r.costly == nil {
+		r.costly = make(map[string][]*destination)
+	}
+	r.costly[key] = append([]*destination(nil), found...)
+	r.cached += len(found) + 1
+}
+
+// forget empties the cache, because the bindings change.
+func (r *topicRoutes) forget() { r.costly, r.cached = nil, 0 }
 
 // words splits a key into words: "a." has two, "" has none.
 func words(key string) []string {
