@@ -25,7 +25,12 @@ func (c *command) callCommand() *cobra.Command {
 		Short: "Call a method and print its result as JSON",
 		Long: "Call a method and print its result as JSON.\n\n" +
 			"An argument that is valid JSON is sent as JSON, any other as a string: 7, true, null, '[1, 2]', Julio, '\"7\"'.",
-		Args: cobra.MinimumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fmt.Errorf("call: which method? Name it as in %s greeting_service.hello name=Julio", cmd.CommandPath())
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dot := strings.LastIndex(args[0], ".")
 			if dot <= 0 || dot == len(args[0])-1 {

@@ -44,6 +44,7 @@ func (c *command) program(opts []fx.Option) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  run,
 	}, c.shellCommand(), c.callCommand(), c.showConfigCommand())
+	addExamples(root, "program")
 	return root
 }
 
@@ -54,7 +55,7 @@ func (c *command) root(name, short string) *cobra.Command {
 	flags.StringVar(&c.brokerFlag, "broker", "", "`URI` of the broker, @FILE to read it from a file, or embedded to host one in memory (default: "+
 		brokerVariable+" of the environment, else AMQP_URI of the configuration or of the environment, else "+defaultURI+")")
 	flags.StringVar(&c.config, "config", "", "configuration `FILE`, YAML")
-	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "lowest `LEVEL` to log: debug, info, warn or error (default: that of LOGGING in the configuration, else info)")
+	flags.Var((*levelFlag)(&c.logLevel), "log-level", "lowest `LEVEL` to log: debug, info, warn or error (default: that of LOGGING in the configuration, else info)")
 	flags.StringVar(&c.logFormat, "log-format", "text", "`FORMAT` of the log: text or json (default: gomeko.log_format of the configuration, else text)")
 	for _, name := range []string{"log-level", "log-format"} {
 		flags.Lookup(name).DefValue = "" // the help text names the default; pflag would add it again

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"net"
 	"runtime/debug"
 	"time"
@@ -15,6 +16,7 @@ func (c *command) gomeko() *cobra.Command {
 	root.Version = version()
 	root.SetVersionTemplate("gomeko {{.Version}}\n")
 	root.AddCommand(c.runCommand(), c.shellCommand(), c.callCommand(), c.brokerCommand(), c.cronCommand(), c.showConfigCommand())
+	addExamples(root, "")
 	return root
 }
 
@@ -35,7 +37,12 @@ func (c *command) runCommand() *cobra.Command {
 			"PKG is a folder or an import path. A main package is run as a program. Of any other package, the variable\n" +
 			"Module (an fx.Option) is run or, without one, every struct type with a service.Name. No files are written\n" +
 			"next to your code. If no broker is named and none listens on " + brokerAddress + ", the program hosts one in memory.",
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("run: what? Name a folder or an import path, as in gomeko run ./orders, or gomeko run . for this folder")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			surviveReaders()
 			s, err := load(c.config) // the program prints the warnings

@@ -45,7 +45,6 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	root.SetErr(c.err)
 	root.SilenceErrors = true
 	root.SilenceUsage = true
-	root.CompletionOptions.HiddenDefaultCmd = true
 	ran, err := root.ExecuteContextC(context.Background())
 	var usage usageError
 	var asked *service.ShutdownError

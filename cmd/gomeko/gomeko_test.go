@@ -89,9 +89,10 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"--version", 0, "gomeko", nil},
 		{"nonsense", 2, "", []string{`unknown command "nonsense"`, "see gomeko --help"}},
-		{"run", 2, "", []string{"see gomeko run --help"}},
+		{"run", 2, "", []string{"run: what? Name a folder or an import path, as in gomeko run ./orders, or gomeko run . for this folder\nsee gomeko run --help"}},
+		{"call", 2, "", []string{"call: which method? Name it as in gomeko call greeting_service.hello name=Julio\nsee gomeko call --help"}},
 		{"shell --log-format x", 2, "", []string{"--log-format x: must be text or json"}},
-		{"shell --log-level x", 2, "", []string{"--log-level"}},
+		{"shell --log-level trace", 2, "", []string{`invalid argument "trace" for "--log-level" flag: must be debug, info, warn or error` + "\n"}},
 		{"shell --nope", 2, "", []string{"unknown flag: --nope"}},
 		{"shell --broker embedded", 2, "", []string{"an embedded broker has none"}},
 		{"call hello", 2, "", []string{`"hello": must be SERVICE.METHOD, as in greeting_service.hello`}},

@@ -1,0 +1,66 @@
+package runner
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// examples are the examples in the help of commands, by the command's path below the program, which
+// stands in them as PROGRAM. Those of a program of services are under "program".
+var examples = map[string]string{
+	"": `PROGRAM run ./examples/helloworld
+PROGRAM call greeting_service.hello name=Julio
+PROGRAM broker`,
+	"run": `PROGRAM run .
+PROGRAM run ./orders ./users:Users --config config.yaml
+PROGRAM run example.org/shop/orders --broker amqp://guest:guest@localhost:5672/`,
+	"shell": `PROGRAM shell
+PROGRAM shell script.star --broker @/run/secrets/broker
+echo 'print(n.rpc.greeting_service.hello("Julio"))' | PROGRAM shell`,
+	"call": `PROGRAM call greeting_service.hello Julio
+PROGRAM call orders.create_order items='[{"id": 7}]' note='"7"' --timeout 5s
+PROGRAM call orders.get_order 7 --broker amqp://guest:guest@localhost:5672/`,
+	"show-config": `PROGRAM show-config --config config.yaml`,
+	"broker": `PROGRAM broker
+PROGRAM broker --listen 127.0.0.1:5673 --management 127.0.0.1:15672
+PROGRAM broker --config broker.yaml`,
+	"broker status": `PROGRAM broker status
+PROGRAM broker status --management http://guest:guest@rabbitmq:15672`,
+	"cron": `PROGRAM cron next '30 2 * * *'`,
+	"completion": `PROGRAM completion bash > /etc/bash_completion.d/PROGRAM
+source <(PROGRAM completion zsh)`,
+	"completion bash":       `source <(PROGRAM completion bash)`,
+	"completion zsh":        `source <(PROGRAM completion zsh)`,
+	"completion fish":       `PROGRAM completion fish | source`,
+	"completion powershell": `PROGRAM completion powershell | Out-String | Invoke-Expression`,
+	"help":                  `PROGRAM help call`,
+	"program": `PROGRAM
+PROGRAM --config config.yaml --log-level debug
+PROGRAM --broker amqp://guest:guest@localhost:5672/`,
+	"program run": `PROGRAM run --config config.yaml
+PROGRAM run --broker embedded`,
+}
+
+// addExamples adds the examples to the help of root and its commands. kind is "program", or "" for
+// the command gomeko.
+func addExamples(root *cobra.Command, kind string) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	var add func(cmd *cobra.Command)
+	add = func(cmd *cobra.Command) {
+		path := strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), root.Name()))
+		text, ok := examples[strings.TrimSpace(kind+" "+path)]
+		if !ok {
+			text = examples[path]
+		}
+		if cmd.Example == "" {
+			text = strings.ReplaceAll(text, "PROGRAM", root.Name())
+			cmd.Example = "  " + strings.ReplaceAll(text, "\n", "\n  ")
+		}
+		for _, below := range cmd.Commands() {
+			add(below)
+		}
+	}
+	add(root)
+}
