@@ -125,8 +125,11 @@ func subscriptionOf(r *service.Row, from source) (sub messaging.Subscription, er
 		if err != nil {
 			return sub, err
 		}
-		q.Name += "--" + r.Service + "." + methodname.Of(r) + "-" + id
-		q.Exclusive = !reliable
+		q.Name += "--" + r.Service + "." + methodname.Of(r) + "-"
+		if !reliable {
+			q.Exclusive, q.Renewed = true, q.Name
+		}
+		q.Name += id
 	default:
 		return sub, fmt.Errorf(`delivery %q is not known: write "pool", "singleton" or "broadcast"`, delivery)
 	}

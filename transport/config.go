@@ -29,6 +29,11 @@ type Config struct {
 	// [ReadTLS].
 	TLS *tls.Config
 
+	// RenewTLS, if set, returns the TLS configuration for each reconnect, in place of TLS, so that a
+	// renewed certificate is used. If it fails, that is logged, and the previous one stays in use. The
+	// files that the URI names are read again in any case.
+	RenewTLS func() (*tls.Config, error)
+
 	// LoginMethod is the SASL mechanism: PLAIN, AMQPLAIN or EXTERNAL, which logs in with the
 	// client's certificate. The default is PLAIN.
 	LoginMethod string
@@ -39,6 +44,11 @@ type Config struct {
 	// Dial makes the network connection to addr, the host:port of the URI. The default is TCP. An
 	// embedded broker supplies an in-memory connection here.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
+
+	// Wait is how long Dial tries again while the broker is unreachable, as where a process may start
+	// before its broker does. The default is 0: Dial tries once. A broker that refuses the login is not
+	// waited for.
+	Wait time.Duration
 
 	// Heartbeat is the interval proposed to the broker, in whole seconds. The default is 60 s. The
 	// shorter of this and the broker's interval is used. The connection is given up when the broker

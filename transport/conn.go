@@ -42,12 +42,13 @@ type Conn struct {
 	orphans   orphans
 
 	mu        sync.Mutex
-	current   *session      // nil while disconnected
-	lastErr   error         // why there is no current session
-	away      time.Time     // since when; zero while connected
-	epoch     uint64        // counts the sessions
-	closed    bool          // by Close
-	changed   chan struct{} // closed and replaced when current or closed change
+	current   *session        // nil while disconnected
+	lastErr   error           // why there is no current session
+	away      time.Time       // since when; zero while connected
+	epoch     uint64          // counts the sessions
+	closed    bool            // by Close
+	changed   chan struct{}   // closed and replaced when current or closed change
+	refusals  map[string]bool // that are logged since the connection was lost
 	topology  Topology
 	consumers map[*Consumer]struct{}
 }
@@ -66,16 +67,18 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	c := &Conn{
 		cfg:       cfg,
 		addresses: addresses,
-		log:       cmp.Or(cfg.Logger, slog.Default()),
+		log:       named(cmp.Or(cfg.Logger, slog.Default()), cfg.Name),
 		changed:   make(chan struct{}),
 		signs:     make(chan error, 1),
+		refusals:  map[string]bool{},
 		consumers: map[*Consumer]struct{}{},
 	}
 	c.publisher = c.Publisher()
-	s, err := c.connect(ctx, 0)
+	s, err := c.await(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.first = true
 	c.setSession(s)
 	run, stop := context.WithCancel(context.Background())
 	c.stop = stop
@@ -95,7 +98,7 @@ func (c *Conn) connect(ctx context.Context, start int) (*session, error) {
 			c.latest = at
 			return s, nil
 		}
-		errs = append(errs, fmt.Errorf("%s: %w", a.redacted, err))
+		errs = append(errs, &dialFailure{a.redacted, err})
 		if ctx.Err() != nil {
 			break
 		}
@@ -117,6 +120,7 @@ func (c *Conn) run(ctx context.Context, s *session) {
 			return
 		}
 		c.current, c.lastErr, c.away = nil, s.err, time.Now()
+		clear(c.refusals)
 		c.broadcast()
 		c.mu.Unlock()
 		c.log.Warn("connection to the broker lost", "broker", s.addr.redacted, "err", s.err)
@@ -127,10 +131,12 @@ func (c *Conn) run(ctx context.Context, s *session) {
 
 // reconnect connects and declares the topology. It returns nil when ctx ends.
 func (c *Conn) reconnect(ctx context.Context) *session {
+	away := outage{logger: c.log}
 	for attempt := 0; ; attempt++ {
 		if !backoff(ctx, attempt) {
 			return nil
 		}
+		c.renewTLS()
 		s, err := c.connect(ctx, c.latest+1)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -139,7 +145,7 @@ func (c *Conn) reconnect(ctx context.Context) *session {
 			c.mu.Lock()
 			c.lastErr = err
 			c.mu.Unlock()
-			c.log.Warn("cannot reconnect to the broker", "err", err, "attempt", attempt+1)
+			away.failed("cannot reconnect to the broker", err, "attempt", attempt+1)
 			continue
 		}
 		release := context.AfterFunc(ctx, s.sock.abort) // Close does not know this session
@@ -153,6 +159,7 @@ func (c *Conn) reconnect(ctx context.Context) *session {
 			s.abort()
 			return nil
 		}
+		given.Delete(s.addr.redacted)
 		c.log.Info("reconnected to the broker", "broker", s.addr.redacted)
 		if !declared {
 			c.wg.Go(func() { c.redeclareLater(ctx, s) })
@@ -290,7 +297,7 @@ func (c *Conn) MaxDecoded() int { return cmp.Or(c.cfg.MaxDecoded, 8*c.MaxMessage
 func (c *Conn) Codec() codec.Codec { return cmp.Or[codec.Codec](c.cfg.Codec, codec.JSON) }
 
 // Logger returns Config.Logger or its default.
-func (c *Conn) Logger() *slog.Logger { return c.log }
+func (c *Conn) Logger() *slog.Logger { return cmp.Or(c.cfg.Logger, slog.Default()) }
 
 // Accepts returns the codecs that received messages may use: [Config.Accepts].
 func (c *Conn) Accepts() codec.Set { return c.cfg.Accept }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync/atomic"
 	"time"
 )
@@ -162,7 +161,7 @@ func (c *Consumer) run(ctx context.Context) {
 		if time.Since(since) > backoffMax {
 			attempt = 0
 		}
-		c.logStopped(ctx, err)
+		c.logStopped(err)
 		if !backoff(ctx, attempt) {
 			return
 		}
@@ -183,12 +182,13 @@ func (c *Consumer) report(err error) {
 	}
 }
 
-func (c *Consumer) logStopped(ctx context.Context, err error) {
-	level := slog.LevelWarn
+func (c *Consumer) logStopped(err error) {
+	const message = "consumer stopped, trying again"
 	if isRefusal(err) {
-		level = slog.LevelError // it needs an operator
+		c.conn.refused(message, c.cfg.Queue, err, "queue", c.cfg.Queue)
+	} else {
+		c.conn.log.Warn(message, "queue", c.cfg.Queue, "err", err)
 	}
-	c.conn.log.Log(ctx, level, "consumer stopped, trying again", "queue", c.cfg.Queue, "err", err)
 }
 
 // logTimeout logs that the broker has closed the channel because a delivery was not acknowledged in

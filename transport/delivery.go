@@ -126,7 +126,7 @@ func openChannel(conn *Conn, s *session, cfg *Consume, p *position, confirmRepli
 		args, _, err = encodeTable(p.resume(cfg.Args))
 	}
 	if err == nil {
-		ch.deliveries, err = opened.Consume(cfg.Queue, consumerTag, false, false, false, false, args)
+		ch.deliveries, err = opened.Consume(s.queue(cfg.Queue), consumerTag, false, false, false, false, args)
 	}
 	if err == nil && !s.start(ch.watch) {
 		err = errChannelClosed

@@ -32,7 +32,7 @@ func dialError(ctx context.Context, a *address, err error) error {
 	case errors.As(err, &name):
 		return fmt.Errorf("%w: check the host name", err)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nobody is listening there (%w): start a broker (`gomeko broker`, or RabbitMQ) or use another address", err)
+		return &advised{fmt.Errorf("nobody is listening there (%w)", err), "start a broker (`gomeko broker`, or RabbitMQ) or use another address"}
 	case errors.Is(err, errSpeaksTLS):
 		return errors.New("the server speaks TLS: write amqps://, or set AMQP_SSL, or use the broker's port without TLS, usually 5672")
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):

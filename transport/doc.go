@@ -101,7 +101,7 @@
 //
 // An [Error] has the broker's words and what to do: which permission to grant, which vhost to
 // create, which queue to declare first. [Dial], [Conn.Declare], [Conn.Consume] and [Conn.Publish]
-// return it. A refusal after a reconnect is logged at level ERROR, and the operation is tried
+// return it. A refusal after a reconnect is logged at level ERROR, once, and the operation is tried
 // again, with backoff, until the broker accepts it. When the broker blocks publishers
 // (connection.blocked), that is logged, and it is part of the error of a publisher whose context
 // ends meanwhile.

@@ -109,7 +109,7 @@ func (t Topology) missing(s *session) (names []string) {
 	}
 	for _, q := range t.Queues {
 		if !check("queue", q.Name, func() error {
-			_, err := ch.QueueDeclarePassive(q.Name, q.Durable, q.AutoDelete, q.Exclusive, false, nil)
+			_, err := ch.QueueDeclarePassive(s.queue(q.Name), q.Durable, q.AutoDelete, q.Exclusive, false, nil)
 			return err
 		}) {
 			return names

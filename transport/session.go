@@ -3,7 +3,9 @@ package transport
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,8 +34,11 @@ type session struct {
 	lost chan struct{} // closed when the connection has ended
 	err  error         // why; valid once lost is closed
 
-	mu    sync.Mutex
-	ended bool // start starts no more goroutines
+	first bool // of its Conn
+
+	mu     sync.Mutex
+	ended  bool              // start starts no more goroutines
+	queues map[string]string // the names of queues that have another one on this session, by Queue.Name
 }
 
 // openSession connects to one broker and logs in.
@@ -147,6 +152,33 @@ func (s *session) watch(closes <-chan *amqp.Error) {
 			return
 		}
 	}
+}
+
+// rename returns the name under which q is declared on this session.
+func (s *session) rename(q Queue) string {
+	if q.Renewed == "" || s.first {
+		return q.Name
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name, ok := s.queues[q.Name]
+	if !ok {
+		id := make([]byte, 16)
+		_, _ = rand.Read(id) // it never fails
+		name = q.Renewed + hex.EncodeToString(id)
+		if s.queues == nil {
+			s.queues = map[string]string{}
+		}
+		s.queues[q.Name] = name
+	}
+	return name
+}
+
+// queue returns the name that a queue has on this session.
+func (s *session) queue(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cmp.Or(s.queues[name], name)
 }
 
 func (s *session) isLost() bool {

@@ -159,3 +159,23 @@ func (o *tlsOptions) apply(cfg *tls.Config) error {
 	cfg.Certificates = []tls.Certificate{pair}
 	return nil
 }
+
+// renewTLS reads certificates and keys again. Only the goroutine that connects calls it.
+func (c *Conn) renewTLS() {
+	base := c.cfg.TLS
+	if c.cfg.RenewTLS != nil {
+		renewed, err := c.cfg.RenewTLS()
+		if err != nil {
+			c.log.Warn("certificates cannot be read again, the previous ones stay in use", "err", err)
+			return
+		}
+		base = renewed
+	}
+	for _, a := range c.addresses {
+		if renewed, err := a.secure(base); err == nil {
+			a.tlsConfig = renewed
+		} else {
+			c.log.Warn("certificates cannot be read again, the previous ones stay in use", "broker", a.redacted, "err", err)
+		}
+	}
+}

@@ -36,6 +36,12 @@ type Queue struct {
 	Exclusive  bool
 	Args       Table
 
+	// Renewed, if set, is the start of the queue's name on every connection after the first one: a
+	// random UUID follows, without dashes. On the first connection it is Name, by which Bindings, a
+	// [Consume] and [Conn.Delete] name the queue on every connection. It is for exclusive queues: the
+	// broker locks the old name until it notices that the lost connection is dead.
+	Renewed string
+
 	// OnMissing, if set, is called after a reconnect, or before a consumer resumes, when the queue
 	// has disappeared with its messages. The queue is declared again after that. OnMissing must not
 	// block.
@@ -99,7 +105,7 @@ func (t Topology) declare(s *session) error {
 	for _, q := range t.Queues {
 		args, _, err := encodeTable(q.Args)
 		if err == nil {
-			_, err = ch.QueueDeclare(q.Name, q.Durable, q.AutoDelete, q.Exclusive, false, args)
+			_, err = ch.QueueDeclare(s.rename(q), q.Durable, q.AutoDelete, q.Exclusive, false, args)
 			err = brokerError(err, declaring)
 		}
 		if err != nil {
@@ -109,7 +115,7 @@ func (t Topology) declare(s *session) error {
 	for _, b := range t.Bindings {
 		args, _, err := encodeTable(b.Args)
 		if err == nil {
-			err = brokerError(ch.QueueBind(b.Queue, b.Key, b.Exchange, false, args), binding)
+			err = brokerError(ch.QueueBind(s.queue(b.Queue), b.Key, b.Exchange, false, args), binding)
 		}
 		if err != nil {
 			return fmt.Errorf("binding of queue %q to exchange %q with key %q: %w", b.Queue, b.Exchange, b.Key, err)
@@ -137,7 +143,7 @@ func (c *Conn) redeclare(s *session) bool {
 			return false
 		}
 		if err != nil {
-			c.log.Error("broker refuses a declaration that it accepted before, trying again", "broker", s.addr.redacted, "err", err)
+			c.refused("broker refuses a declaration that it accepted before, trying again", "declaration", err, "broker", s.addr.redacted)
 		}
 	}
 	return false
@@ -248,7 +254,7 @@ func inspect(s *session, queue string) (amqp.Queue, error) {
 		return amqp.Queue{}, brokerError(err, connecting)
 	}
 	defer ch.Close()
-	q, err := ch.QueueDeclarePassive(queue, false, false, false, false, nil)
+	q, err := ch.QueueDeclarePassive(s.queue(queue), false, false, false, false, nil)
 	return q, brokerError(err, connecting)
 }
 
@@ -280,6 +286,6 @@ func deleteQueue(s *session, queue string) error {
 		return brokerError(err, connecting)
 	}
 	defer ch.Close()
-	_, err = ch.QueueDelete(queue, false, false, false)
+	_, err = ch.QueueDelete(s.queue(queue), false, false, false)
 	return brokerError(err, declaring) // it needs the same permission
 }
