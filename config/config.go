@@ -38,6 +38,7 @@ type Config struct {
 	MaxDecoded        int           // gomeko.max_decoded: the memory that one body takes when it is decoded; 0 is 8 * MaxMessage
 	TypedJSON         bool          // gomeko.typed_json: values without a JSON type are written as kombu 5.3 does
 	BroadcastIdentity string        // gomeko.broadcast_identity: names this instance in broadcast queues
+	WaitForBroker     time.Duration // gomeko.wait_for_broker: how long a start waits for the broker; no wait
 	TopologyCheck     time.Duration // gomeko.topology_check: how often what was declared is declared again; negative is never; 1 min
 	LogFormat         string        // gomeko.log_format: "text" or "json"; text
 

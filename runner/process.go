@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// startTime limits the start of the services.
+// startTime limits the start of the services, besides the wait for their broker.
 const startTime = time.Minute
 
 // A process runs services, for [Run] and for the command line of [Main].
@@ -61,7 +61,7 @@ func (p *process) run(ctx context.Context, kill <-chan struct{}, opts []fx.Optio
 func (p *process) bind(opts []fx.Option) (err error) {
 	p.uri = cmp.Or(p.brokerURI(p.broker), defaultURI)
 	broker := p.transport(p.uri)
-	broker.Logger = p.log
+	broker.Logger, broker.Wait = p.log, p.cfg.WaitForBroker
 	if p.broker == embeddedBroker {
 		u := embeddedAt(p.uri)
 		p.uri, p.host = u.String(), newEmbedded(brokerOf(u), p.notices)
@@ -106,7 +106,7 @@ func (p *process) dial(dial func(context.Context, string) (net.Conn, error)) fun
 func (p *process) start(ctx context.Context, kill <-chan struct{}) error {
 	began, names := time.Now(), p.container.Names()
 	p.tell("starting services: "+strings.Join(names, ", "), "starting", "services", names)
-	limited, cancel := context.WithTimeout(ctx, startTime)
+	limited, cancel := context.WithTimeout(ctx, startTime+p.cfg.WaitForBroker)
 	defer cancel()
 	started := make(chan error, 1)
 	go func() { started <- p.container.Start(limited) }()

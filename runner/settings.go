@@ -2,6 +2,7 @@ package runner
 
 import (
 	"cmp"
+	"crypto/tls"
 	"os"
 
 	"github.com/gomeko/gomeko/codec"
@@ -70,6 +71,9 @@ func (s *settings) transport(uri string) transport.Config {
 func (s *settings) login(broker *transport.Config) (err error) {
 	broker.LoginMethod = s.cfg.LoginMethod
 	broker.TLS, err = transport.ReadTLS(s.cfg.AMQPSSL)
+	if broker.TLS != nil {
+		broker.RenewTLS = func() (*tls.Config, error) { return transport.ReadTLS(s.cfg.AMQPSSL) }
+	}
 	return err
 }
 
