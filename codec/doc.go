@@ -30,14 +30,19 @@
 //	big.Int                 10000000000000000000000       as JSON       ≤ 64 bits  int
 //	float32, float64        2.0, 1e+16, NaN, Infinity     as JSON       float      float
 //	json.Number             unchanged: 2 or 2.0           as JSON       either     int or float
-//	slices, arrays          [1, 2]                        as JSON       array      list
-//	maps, structs, [Object] {"a": 1}                      as JSON       map        dict
+//	slices, arrays          [1, 2]; [] for nil            as JSON       array      list
+//	maps, structs, [Object] {"a": 1}; {} for nil          as JSON       map        dict
 //	time.Time               "2024-01-02T03:04:05Z"        datetime      as JSON    str or datetime
 //	[Date]                  "2024-01-02T00:00:00"         date          as JSON    str or date
 //	[TimeOfDay]             "03:04:05"                    time          as JSON    str or time
 //	[Decimal], any Decimal  "12.340"                      decimal       as JSON    str or Decimal
 //	uuid.UUID, any UUID     "12345678-1234-…"             uuid          as JSON    str or UUID
 //	[]byte                  "AP8=", which is base64       bytes, base64 bin        str or bytes
+//
+// A nil slice is an empty list, and a nil map an empty object: Python code that iterates over a
+// result fails for None, and so does JavaScript's map for null. A nil []byte is null. [NilAsNull]
+// makes a codec that has null for all of them, as encoding/json does. A pointer to a slice is null
+// if the pointer is nil, in every codec.
 //
 // A word in the column TypedJSON is the type of an envelope, an object such as
 //

@@ -20,6 +20,7 @@ type encoder struct {
 	w     Writer
 	plans *plans
 	typed bool // write in envelopes what JSON has no type for
+	nulls bool // write null for nil slices and maps
 	depth int
 }
 
@@ -39,13 +40,13 @@ func (e *encoder) any(v any) error {
 	case json.Number:
 		return e.number(cmp.Or(string(v), "0"))
 	case []any:
-		if v == nil {
+		if v == nil && e.nulls {
 			e.w.Null()
 			return nil
 		}
 		return e.list(len(v), func(i int) error { return e.any(v[i]) })
 	case map[string]any:
-		if v == nil {
+		if v == nil && e.nulls {
 			e.w.Null()
 			return nil
 		}
@@ -78,7 +79,7 @@ func (e *encoder) value(v reflect.Value, p *plan) error {
 	case formBytes:
 		return e.bytes(v)
 	case formList, formArray:
-		if p.write == formList && v.IsNil() {
+		if e.nulls && p.write == formList && v.IsNil() {
 			e.w.Null()
 			return nil
 		}
@@ -106,7 +107,8 @@ func (e *encoder) value(v reflect.Value, p *plan) error {
 	return nil
 }
 
-// bytes writes a []byte.
+// bytes writes a []byte. One that is nil is null in every codec: it has no bytes to be iterated over,
+// and Python has None for it, as distinct from b"".
 func (e *encoder) bytes(v reflect.Value) error {
 	switch b := v.Bytes(); {
 	case b == nil:
@@ -137,7 +139,7 @@ func (e *encoder) pointer(v reflect.Value, p *plan) error {
 
 // mapping writes a map, in the order of its keys.
 func (e *encoder) mapping(v reflect.Value, p *plan) error {
-	if v.IsNil() {
+	if e.nulls && v.IsNil() {
 		e.w.Null()
 		return nil
 	}

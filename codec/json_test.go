@@ -3,6 +3,7 @@ package codec_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/codec/msgpack"
 )
 
 func TestJSONEncode(t *testing.T) {
@@ -116,6 +118,52 @@ func TestBrowserJSON(t *testing.T) {
 	var f float64
 	if err := codec.BrowserJSON.Decode([]byte("NaN"), &f); err != nil || !math.IsNaN(f) {
 		t.Errorf("decode: got %v, %v, want NaN as JSON has it", f, err)
+	}
+}
+
+// Nil slices and maps are [] and {} at every depth. A codec of NilAsNull has null, as encoding/json.
+func TestNil(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		value       any
+		want, nulls string
+	}{
+		{[]string(nil), `[]`, `null`},
+		{[]any(nil), `[]`, `null`},
+		{map[string]any(nil), `{}`, `null`},
+		{map[int][]int{1: nil}, `{"1":[]}`, `{"1":null}`},
+		{map[int][]int(nil), `{}`, `null`},
+		{[]any{[]int(nil), map[string]any(nil), nil}, `[[],{},null]`, `[null,null,null]`},
+		{[2]*[]int{new([]int), nil}, `[[],null]`, `[null,null]`},
+		{struct {
+			A []int `json:",omitempty"`
+			B []int
+		}{}, `{"B":[]}`, `{"B":null}`},
+		{[]byte(nil), `null`, `null`},
+		{json.RawMessage(nil), `null`, `null`},
+	} {
+		for _, c := range []struct {
+			codec.Codec
+			want string
+		}{
+			{codec.JSON, test.want}, {codec.BrowserJSON, test.want}, {codec.TypedJSON, test.want},
+			{codec.NilAsNull(codec.JSON), test.nulls}, {codec.NilAsNull(codec.TypedJSON), test.nulls},
+		} {
+			if got, err := c.Encode(test.value); err != nil || string(got) != c.want {
+				t.Errorf("%#v: got %s, %v, want %s", test.value, got, err, c.want)
+			}
+		}
+		var packed, want any
+		data, err := msgpack.Codec.Encode(test.value)
+		if err == nil {
+			err = msgpack.Codec.Decode(data, &packed)
+		}
+		if err := errors.Join(err, json.Unmarshal([]byte(test.want), &want)); err != nil || fmt.Sprint(packed) != fmt.Sprint(want) {
+			t.Errorf("%#v: got %v from msgpack, %v, want %s", test.value, packed, err, test.want)
+		}
+	}
+	if other := (fourMethods{codec.JSON}); codec.NilAsNull(other) != codec.Codec(other) {
+		t.Error("a codec that New has not made is replaced")
 	}
 }
 

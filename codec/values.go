@@ -11,11 +11,21 @@ import (
 // New returns the codec of f. It supports the values that the package comment lists.
 func New(f Format) Splitter { return &values{format: f} }
 
+// NilAsNull returns a codec that is c, except that it encodes nil slices and maps as null, as
+// encoding/json does, and not as [] and {}. If [New] did not make c, NilAsNull returns c.
+func NilAsNull(c Codec) Codec {
+	if v, ok := c.(*values); ok {
+		return &values{format: v.format, typed: v.typed, nulls: true}
+	}
+	return c
+}
+
 // values is the codec of a format: it encodes and decodes the values that the package comment
 // lists.
 type values struct {
 	format   Format
 	typed    bool // encode in envelopes what JSON has no type for
+	nulls    bool // encode nil slices and maps as null
 	plans    plans
 	encoders sync.Pool // of *encoder
 	decoders sync.Pool // of *decoder
@@ -30,7 +40,7 @@ const keptBuffer = 64 << 10
 func (c *values) Encode(v any) ([]byte, error) {
 	e, _ := c.encoders.Get().(*encoder)
 	if e == nil {
-		e = &encoder{w: c.format.NewWriter(), plans: &c.plans, typed: c.typed}
+		e = &encoder{w: c.format.NewWriter(), plans: &c.plans, typed: c.typed, nulls: c.nulls}
 	}
 	e.w.Reset()
 	err := e.any(v)

@@ -34,6 +34,7 @@ type Config struct {
 	Grace             time.Duration // gomeko.grace: how long a stop waits for running calls; 25 s
 	MaxLent           int           // gomeko.max_lent: calls beyond MaxWorkers while others wait; negative is none; 0 is 10 * MaxWorkers
 	MaxMessage        int           // gomeko.max_message: the largest body that is sent, in bytes; 16 MiB
+	NilAsNull         bool          // gomeko.nil_as_null: nil slices and maps are sent as null
 	Lenient           bool          // gomeko.lenient: members of objects in arguments and payloads may be missing
 	MaxDecoded        int           // gomeko.max_decoded: the memory that one body takes when it is decoded; 0 is 8 * MaxMessage
 	TypedJSON         bool          // gomeko.typed_json: values without a JSON type are written as kombu 5.3 does

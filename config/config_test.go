@@ -111,19 +111,19 @@ AMQP_SSL: {ca_certs: ca.pem}
 serializer: msgpack
 ACCEPT: [msgpack, json]
 FOO: {bar: yes}
-gomeko: {rpc_timeout: 1.5, grace: 1m30s, max_message: 1024, log_format: json, typed_json: true, lenient: true}
+gomeko: {rpc_timeout: 1.5, grace: 1m30s, max_message: 1024, log_format: json, typed_json: true, lenient: true, nil_as_null: true}
 `)
 	want := config.Config{
 		AMQPURI: "pyamqp://u:p@h:5672/v", Exchange: "other", MaxWorkers: 7, ParentCallsTracked: 3, Heartbeat: 5 * time.Second,
 		RPCTimeout: 1500 * time.Millisecond, Grace: 90 * time.Second, MaxMessage: 1024,
 		LoginMethod: "AMQPLAIN", AMQPSSL: map[string]any{"ca_certs": "ca.pem"}, LogFormat: "json",
-		Serializer: "msgpack", Accept: []string{"msgpack", "json"}, TypedJSON: true, Lenient: true,
+		Serializer: "msgpack", Accept: []string{"msgpack", "json"}, TypedJSON: true, Lenient: true, NilAsNull: true,
 	}
 	got := config.Config{
 		AMQPURI: cfg.AMQPURI, Exchange: cfg.Exchange, MaxWorkers: cfg.MaxWorkers, ParentCallsTracked: cfg.ParentCallsTracked,
 		Heartbeat: cfg.Heartbeat, RPCTimeout: cfg.RPCTimeout, Grace: cfg.Grace, MaxMessage: cfg.MaxMessage, Warnings: cfg.Warnings,
 		LoginMethod: cfg.LoginMethod, AMQPSSL: cfg.AMQPSSL, LogFormat: cfg.LogFormat,
-		Serializer: cfg.Serializer, Accept: cfg.Accept, TypedJSON: cfg.TypedJSON, Lenient: cfg.Lenient,
+		Serializer: cfg.Serializer, Accept: cfg.Accept, TypedJSON: cfg.TypedJSON, Lenient: cfg.Lenient, NilAsNull: cfg.NilAsNull,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -24,6 +24,7 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/web"
 )
 
 // Bell is a service that is called once, at the start.
@@ -113,7 +114,7 @@ serializer: msgpack
 max_workers: 3
 AUTO_DELETE_EVENT_EXCHANGES: true
 DECLARE_EVENT_EXCHANGES: false
-gomeko: {rpc_timeout: none, max_lent: 5, max_message: 1000, broadcast_identity: eu-1, typed_json: true}
+gomeko: {rpc_timeout: none, max_lent: 5, max_message: 1000, broadcast_identity: eu-1, typed_json: true, nil_as_null: true, lenient: true}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +126,7 @@ gomeko: {rpc_timeout: none, max_lent: 5, max_message: 1000, broadcast_identity: 
 	broker, _ := service.Lookup[transport.Config](p.container.Host())
 	if broker.URI != "amqps://one;amqps://two" || broker.TLS == nil || broker.TLS.ServerName != "three" ||
 		broker.Heartbeat != 10*time.Second || broker.LoginMethod != "AMQPLAIN" || broker.MaxMessage != 1000 ||
-		broker.Codec != msgpack.Codec || broker.Accept.Of("application/json") != codec.TypedJSON || len(broker.Accept) != 2 {
+		broker.Codec.ContentType() != msgpack.Codec.ContentType() || len(broker.Accept) != 2 {
 		t.Errorf("got %+v", broker)
 	}
 	if calls, _ := service.Lookup[rpc.Config](p.container.Host()); calls.Exchange != "vec-other" || calls.Timeout >= 0 {
@@ -133,6 +134,16 @@ gomeko: {rpc_timeout: none, max_lent: 5, max_message: 1000, broadcast_identity: 
 	}
 	if h := p.container.Host(); h.Workers() != 3 || h.Lent() != 5 {
 		t.Errorf("got %d workers and %d to lend", h.Workers(), h.Lent())
+	}
+	date, err := broker.Accept.Of("application/json").Encode(codec.Date{Year: 2024, Month: 1, Day: 2})
+	if want := `{"__type__":"date","__value__":"2024-01-02"}`; err != nil || string(date) != want {
+		t.Errorf("got %s, %v, want %s", date, err, want)
+	}
+	routes, _ := service.Lookup[web.Config](p.container.Host())
+	for _, c := range []codec.Codec{broker.Accept.Of("application/json"), broker.Codec, routes.Codec} {
+		if data, err := c.Encode([]int(nil)); err != nil || string(data) != "null" && string(data) != "\xc0" {
+			t.Errorf("%s: got %q, %v for a nil slice, want null", c.ContentType(), data, err)
+		}
 	}
 	if got, _ := service.Lookup[events.Config](p.container.Host()); got != (events.Config{Identity: "eu-1", AutoDelete: true, Undeclared: true}) {
 		t.Errorf("got %+v", got)

@@ -81,11 +81,19 @@ func (s *settings) login(broker *transport.Config) (err error) {
 func (s *settings) serializer(name string) codec.Codec {
 	switch {
 	case name == "msgpack":
-		return msgpack.Codec
+		return s.nils(msgpack.Codec)
 	case s.cfg.TypedJSON:
-		return codec.TypedJSON
+		return s.nils(codec.TypedJSON)
 	}
-	return codec.JSON
+	return s.nils(codec.JSON)
+}
+
+// nils returns c, with the rule for nil slices and maps that is configured.
+func (s *settings) nils(c codec.Codec) codec.Codec {
+	if s.cfg.NilAsNull {
+		return codec.NilAsNull(c)
+	}
+	return c
 }
 
 func (s *settings) rpc() rpc.Config {

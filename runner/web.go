@@ -7,6 +7,7 @@ import (
 	"net"
 	"syscall"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/web"
 )
 
@@ -15,6 +16,7 @@ func (p *process) webConfig() web.Config {
 	c := p.web
 	c.Address = p.cfg.WebAddress
 	c.Listen = p.listen
+	c.Codec = p.nils(codec.BrowserJSON)
 	return c
 }
 

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/gomeko/gomeko/codec"
 )
 
 // Config configures the HTTP server of a process. Its zero value works. The keys under gomeko.web
@@ -23,6 +25,9 @@ type Config struct {
 	// Listen opens the listener for an address. The default listens on TCP. A test that uses port 0
 	// learns the port here.
 	Listen func(ctx context.Context, address string) (net.Listener, error) `yaml:"-"`
+
+	// Codec encodes results, and events of hubs, for clients. The default is [codec.BrowserJSON].
+	Codec codec.Codec `yaml:"-"`
 
 	// HeaderTimeout limits the time to read a request's headers; the default is 10 s.
 	HeaderTimeout time.Duration `yaml:"header_timeout"`
@@ -150,6 +155,7 @@ const waitingPerWorker = 10
 // service.
 func (c Config) withDefaults() Config {
 	c.Address = cmp.Or(c.Address, "0.0.0.0:8000")
+	c.Codec = cmp.Or[codec.Codec](c.Codec, codec.BrowserJSON)
 	c.HeaderTimeout = cmp.Or(c.HeaderTimeout, 10*time.Second)
 	c.ReadTimeout = cmp.Or(c.ReadTimeout, time.Minute)
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, time.Minute)

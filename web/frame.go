@@ -106,8 +106,8 @@ func salvageID(frame []byte) json.RawMessage {
 }
 
 // eventFrame returns the frame of an event.
-func eventFrame(event string, data any) ([]byte, error) {
-	return encodeFrame(struct {
+func eventFrame(c codec.Codec, event string, data any) ([]byte, error) {
+	return encodeFrame(c, struct {
 		Type  string `json:"type"`
 		Event string `json:"event"`
 		Data  any    `json:"data"`
@@ -115,8 +115,8 @@ func eventFrame(event string, data any) ([]byte, error) {
 }
 
 // resultFrame returns the frame that answers the request id with a result.
-func resultFrame(id json.RawMessage, result any) ([]byte, error) {
-	return encodeFrame(struct {
+func resultFrame(c codec.Codec, id json.RawMessage, result any) ([]byte, error) {
+	return encodeFrame(c, struct {
 		Type    string          `json:"type"`
 		Success bool            `json:"success"`
 		Data    any             `json:"data"`
@@ -133,22 +133,22 @@ func errorFrame(id json.RawMessage, failure *rpcerror.Error) []byte {
 		Error   *rpcerror.Error `json:"error"`
 		ID      json.RawMessage `json:"correlation_id"`
 	}
-	text, err := encodeFrame(frame{"result", false, failure, id})
+	text, err := encodeFrame(codec.BrowserJSON, frame{"result", false, failure, id})
 	if err != nil {
-		text, _ = encodeFrame(frame{"result", false, rpcerror.NewUnserializable(failure, nil), id})
+		text, _ = encodeFrame(codec.BrowserJSON, frame{"result", false, rpcerror.NewUnserializable(failure, nil), id})
 	}
 	return text
 }
 
 // encodeFrame encodes a frame. It runs code of the data, such as MarshalJSON, and returns a panic
 // there as an error.
-func encodeFrame(frame any) (text []byte, err error) {
+func encodeFrame(c codec.Codec, frame any) (text []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	text, err = codec.BrowserJSON.Encode(frame)
+	text, err = c.Encode(frame)
 	return pythonic(text), err
 }
 

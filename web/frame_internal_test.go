@@ -40,7 +40,7 @@ func FuzzReadRequest(f *testing.F) {
 		}
 		answer := errorFrame(r.id, rpc.NewError("a.B", "x"))
 		if err == nil {
-			if answer, err = resultFrame(r.id, r.method); err != nil {
+			if answer, err = resultFrame(codec.BrowserJSON, r.id, r.method); err != nil {
 				t.Fatalf("%q has no answer: %v", frame, err)
 			}
 		}

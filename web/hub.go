@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
 )
@@ -76,6 +77,7 @@ func (h Hub) set() bool {
 type hub struct {
 	closed chan struct{} // closed when no further socket is added
 	cfg    Sockets
+	codec  codec.Codec
 	memory memory // of the frames that wait to be sent
 
 	mu       sync.RWMutex
@@ -192,7 +194,7 @@ func (h *hub) subscriptions(id string) []string {
 }
 
 func (h *hub) broadcast(_ context.Context, channel, event string, data any) error {
-	frame, err := eventFrame(event, data)
+	frame, err := eventFrame(h.codec, event, data)
 	if err != nil {
 		return fmt.Errorf("event %s on channel %s: %w", event, channel, err)
 	}
@@ -208,7 +210,7 @@ func (h *hub) broadcast(_ context.Context, channel, event string, data any) erro
 }
 
 func (h *hub) unicast(_ context.Context, id, event string, data any) (bool, error) {
-	frame, err := eventFrame(event, data)
+	frame, err := eventFrame(h.codec, event, data)
 	if err != nil {
 		return false, fmt.Errorf("event %s to socket %s: %w", event, id, err)
 	}

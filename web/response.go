@@ -39,8 +39,8 @@ type encodedResponse struct {
 	stream      io.Reader // in place of body
 }
 
-// encodeResponse encodes a method's result. It runs the result's own code, such as MarshalJSON.
-func encodeResponse(result any) (e encodedResponse, err error) {
+// encodeResponse encodes a method's result, with c if it is not text, bytes or a stream. It runs the result's own code, such as MarshalJSON.
+func encodeResponse(c codec.Codec, result any) (e encodedResponse, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
@@ -49,7 +49,7 @@ func encodeResponse(result any) (e encodedResponse, err error) {
 	e.status = http.StatusOK
 	switch r := result.(type) {
 	case Response:
-		return encodeResponse(&r)
+		return encodeResponse(c, &r)
 	case *Response:
 		if r == nil {
 			return e, errors.New("the result is a nil *web.Response: return nil for no body")
@@ -58,7 +58,7 @@ func encodeResponse(result any) (e encodedResponse, err error) {
 			return e, fmt.Errorf("a web.Response has the status %d: it must be from 200 to 599", r.Status)
 		}
 		if r.Body != nil {
-			e, err = encodeResponse(r.Body)
+			e, err = encodeResponse(c, r.Body)
 		}
 		e.status, e.header = cmp.Or(r.Status, http.StatusOK), r.Header
 		return e, err
@@ -70,7 +70,7 @@ func encodeResponse(result any) (e encodedResponse, err error) {
 		e.contentType, e.stream = "application/octet-stream", r
 	default:
 		e.contentType = "application/json"
-		e.body, err = codec.BrowserJSON.Encode(r)
+		e.body, err = c.Encode(r)
 	}
 	return e, err
 }

@@ -115,7 +115,7 @@ func (c *routeCall) sendStream(ctx context.Context, result any) (any, error) {
 		return result, nil
 	}
 	service.Lift(ctx)
-	e, err := encodeResponse(result)
+	e, err := encodeResponse(c.server.cfg.Codec, result)
 	if err == nil {
 		err = e.sendStream(ctx, &c.writer, c.r)
 	}
@@ -144,7 +144,7 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	e, err := encodeResponse(result)
+	e, err := encodeResponse(c.server.cfg.Codec, result)
 	if err != nil {
 		c.row.Logger().Error("result not sent", "call_id", c.row.CallID(c.id), "err", err)
 		c.failLine(w, c.r, newError(err, c.row.CallID(c.id)))

@@ -170,7 +170,7 @@ func (s *Socket) call(ctx context.Context, row *socketRow, r request, malformed 
 	if err != nil {
 		return errorFrame(r.id, publicError(callID, err))
 	}
-	frame, err := resultFrame(r.id, result)
+	frame, err := resultFrame(s.server.hub.codec, r.id, result)
 	if err != nil {
 		row.Logger().Error("result cannot be sent", "call_id", callID, "err", err)
 		return errorFrame(r.id, rpcerror.NewUnserializable(result, nil))

@@ -42,7 +42,8 @@ type socketServer struct {
 
 func newSocketServer(h *service.Host) (*socketServer, error) {
 	all, _ := service.Lookup[Config](h)
-	cfg := all.withDefaults().Sockets
+	all = all.withDefaults()
+	cfg := all.Sockets
 	return &socketServer{
 		cfg:  cfg,
 		log:  h.Logger(),
@@ -57,6 +58,7 @@ func newSocketServer(h *service.Host) (*socketServer, error) {
 		hub: hub{
 			closed:   make(chan struct{}),
 			cfg:      cfg,
+			codec:    all.Codec,
 			memory:   memory{limit: int64(cfg.MaxQueued)},
 			sockets:  map[string]*Socket{},
 			channels: map[string]map[*Socket]struct{}{},
@@ -151,7 +153,7 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // open starts a socket, whose first frame is the event connected.
 func (ss *socketServer) open(conn *websocket.Conn, data map[string]any) {
 	s := &Socket{ID: uuid.NewString(), server: ss, conn: conn, data: data, out: outbox{server: ss, conn: conn}}
-	text, _ := eventFrame("connected", map[string]string{"socket_id": s.ID})
+	text, _ := eventFrame(ss.hub.codec, "connected", map[string]string{"socket_id": s.ID})
 	connected := ss.hub.newFrame(text)
 	opened := ss.hub.add(s, func() {
 		s.touch()

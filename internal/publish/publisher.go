@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -127,10 +128,10 @@ const notFound = 404
 
 // encode makes m's body from payload, as m's properties say.
 func encode(conn *transport.Conn, payload any, m *transport.Publishing) (err error) {
-	codecs := codec.Set{conn.Codec(), codec.JSON, msgpack.Codec}
+	codecs := slices.Concat(codec.Set{conn.Codec()}, conn.Accepts(), codec.Set{codec.JSON, msgpack.Codec})
 	c := codecs.Of(m.ContentType)
 	if c == nil {
-		return fmt.Errorf("content_type %q has no codec: leave it out, or write %s", m.ContentType, codecs[1:])
+		return fmt.Errorf("content_type %q has no codec: leave it out, or write %s", m.ContentType, codecs[len(codecs)-2:])
 	}
 	if m.Body, err = c.Encode(payload); err != nil {
 		return fmt.Errorf("payload: %w", err)
