@@ -22,7 +22,8 @@ import (
 type argumentReader struct {
 	*binding
 	r       *http.Request
-	hold    *hold     // of the body
+	hold    *hold // of the body
+	budget  *codec.Budget
 	values  []decoded // the arguments, with room for all
 	args    signature.Arguments
 	leading []any
@@ -34,9 +35,12 @@ type argumentReader struct {
 var errNoMatch = &Error{Status: http.StatusNotFound, Message: "nothing is at this path"}
 
 // read reads the arguments of the method, without the request itself. Their order is that of the
-// parameters: wildcards, then the struct. The body's bytes are taken by the hold.
-func (b *binding) read(r *http.Request, h *hold) (args signature.Arguments, leading []any, err *Error) {
+// parameters: wildcards, then the struct. The body's bytes are taken by the hold, and its values may
+// take so many bytes of memory.
+func (b *binding) read(r *http.Request, h *hold, memory int64) (args signature.Arguments, leading []any, err *Error) {
 	rd := argumentReader{binding: b, r: r, hold: h, values: make([]decoded, 0, len(b.wildcards)+len(b.fields))}
+	rd.budget = codec.NewBudget(r.Context(), int(memory))
+	defer rd.budget.Close()
 	if err := rd.readWildcards(); err != nil {
 		return args, nil, err
 	}
@@ -102,7 +106,11 @@ func (rd *argumentReader) readFields() *Error {
 		default:
 			source = body.source
 			if body.members != nil && body.members[i] != nil {
-				rd.add(f, source, v, rd.decode(body.members[i], v.Addr().Interface()))
+				err := rd.decode(body.members[i], v.Addr().Interface())
+				if codec.Unread(err) {
+					return unread(err)
+				}
+				rd.add(f, source, v, err)
 				continue
 			}
 			texts = body.texts[f.key]
@@ -142,9 +150,9 @@ func (f *argsField) decode(texts []string, v reflect.Value) error {
 // decode decodes a member of the body into the pointer v.
 func (rd *argumentReader) decode(data []byte, v any) error {
 	if rd.row.Lenient() {
-		return codec.JSON.Decode(data, v)
+		return rd.budget.Decode(codec.JSON, data, v)
 	}
-	return codec.DecodeStrict(codec.JSON, data, v)
+	return rd.budget.DecodeStrict(codec.JSON, data, v)
 }
 
 // add adds the value of a field to the arguments, or the error of its decoding to the faults.
@@ -243,7 +251,10 @@ func (rd *argumentReader) readJSON() (bodyValues, *Error) {
 	if failed != nil || len(data) == 0 {
 		return b, failed
 	}
-	members, err := codec.JSON.Map(data)
+	members, err := rd.budget.Map(codec.JSON, data)
+	if codec.Unread(err) {
+		return b, unread(err)
+	}
 	if err != nil { // no other fault is of interest
 		rd.addFault("body", "", err)
 		return b, faultsError(rd.faults)

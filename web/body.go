@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/gomeko/gomeko/codec"
 )
 
 // A body is a request's body, limited in time and size.
@@ -51,6 +53,14 @@ func bodyError(err error) *Error {
 		return late
 	}
 	return &Error{Status: http.StatusBadRequest, Message: "the body is incomplete", Err: err}
+}
+
+// unread returns the error of a body that was not decoded to its end: see [codec.Unread].
+func unread(err error) *Error {
+	if over := (*codec.OverBudget)(nil); errors.As(err, &over) {
+		return &Error{Status: http.StatusRequestEntityTooLarge, Type: "ContentTooLarge", Message: "the body " + err.Error()}
+	}
+	return &Error{Status: http.StatusServiceUnavailable, Message: "the request has ended", Err: err}
 }
 
 // readInto reads all of r into memory, which the hold takes as it is allocated: a client that

@@ -60,6 +60,11 @@ type Config struct {
 	// MaxBody limits the size of a request's body in bytes; the default is 16 MiB.
 	MaxBody int64 `yaml:"max_body" config:"positive"`
 
+	// MaxDecoded limits the memory that the body of one request, or one frame, takes when it is
+	// decoded, in bytes: a small body can take gigabytes. A request over it is answered with 413. The
+	// default is 8 times MaxBody.
+	MaxDecoded int64 `yaml:"max_decoded" config:"positive"`
+
 	// MaxInFlight limits the bytes of requests and responses in memory, of all clients together: the
 	// bodies and frames that are being read or whose calls run, and the responses that clients have
 	// not received yet. When it is reached, clients that take longer than 5 s are cut off, and a
@@ -164,6 +169,7 @@ func (c Config) withDefaults() Config {
 	c.ReadyGrace = cmp.Or(c.ReadyGrace, time.Minute)
 	c.MaxHeader = cmp.Or(c.MaxHeader, 64<<10)
 	c.MaxBody = cmp.Or(c.MaxBody, 16<<20)
+	c.MaxDecoded = cmp.Or(c.MaxDecoded, 8*c.MaxBody)
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, max(64<<20, 4*c.MaxBody))
 	c.MaxConnections = cmp.Or(c.MaxConnections, 4096)
 	c.Sockets.Max = cmp.Or(c.Sockets.Max, 10_000)
@@ -190,7 +196,7 @@ func (c Config) mistakes(prefix string) (mistakes []error) {
 	}{
 		{"HeaderTimeout", int64(c.HeaderTimeout)}, {"ReadTimeout", int64(c.ReadTimeout)},
 		{"WriteTimeout", int64(c.WriteTimeout)}, {"IdleTimeout", int64(c.IdleTimeout)},
-		{"MaxWaiting", int64(c.MaxWaiting)}, {"MaxHeader", int64(c.MaxHeader)}, {"MaxBody", c.MaxBody},
+		{"MaxWaiting", int64(c.MaxWaiting)}, {"MaxHeader", int64(c.MaxHeader)}, {"MaxBody", c.MaxBody}, {"MaxDecoded", c.MaxDecoded},
 		{"MaxInFlight", c.MaxInFlight}, {"MaxConnections", int64(c.MaxConnections)},
 		{"Sockets.Max", int64(c.Sockets.Max)}, {"Sockets.MaxChannels", int64(c.Sockets.MaxChannels)},
 		{"Sockets.MaxQueued", int64(c.Sockets.MaxQueued)},

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -21,11 +22,17 @@ type request struct {
 // errNoMethod is Nameko's error for an unknown method. It does not name the method.
 var errNoMethod = &rpcerror.Error{Type: "MethodNotFound", Path: rpcerror.ErrMethodNotFound.Path, Args: []any{}}
 
-// parseFrame parses a frame. On an error the request still has its id, if that can be read.
-func parseFrame(frame []byte) (request, error) {
+// parseFrame parses a frame, whose values may take so many bytes of memory. On an error the request
+// still has its id, if that can be read.
+func parseFrame(ctx context.Context, frame []byte, memory int64) (request, error) {
 	r := request{id: json.RawMessage("null")}
 	malformed := rpcerror.ErrMalformedRequest.WithText("Invalid JSON data")
-	members, err := codec.JSON.Map(frame)
+	b := codec.NewBudget(ctx, int(memory))
+	defer b.Close()
+	members, err := b.Map(codec.JSON, frame)
+	if codec.Unread(err) {
+		return r, rpcerror.ErrMalformedRequest.WithText("frame " + err.Error())
+	}
 	if err != nil {
 		r.id = salvageID(frame)
 		return r, malformed
@@ -46,18 +53,21 @@ func parseFrame(frame []byte) (request, error) {
 	if !named {
 		return r, malformed
 	}
-	r.args, err = parseData(data)
+	r.args, err = parseData(ctx, b, data, int(memory))
 	return r, err
 }
 
 // parseData returns the arguments in a request's data. As in Nameko, a value that Python counts as
 // false has none.
-func parseData(data []byte) (args signature.Arguments, err error) {
+func parseData(ctx context.Context, b *codec.Budget, data []byte, memory int) (args signature.Arguments, err error) {
 	switch string(data) {
 	case "", "null", "[]", `""`, "0", "false":
 		return args, nil
 	}
-	members, err := codec.JSON.Map(data)
+	members, err := b.Map(codec.JSON, data)
+	if codec.Unread(err) {
+		return args, rpcerror.ErrMalformedRequest.WithText("frame " + err.Error())
+	}
 	if err != nil {
 		python := map[codec.Kind]string{codec.KindList: "list", codec.KindString: "str", codec.KindBool: "bool"}
 		kind, ok := python[codec.JSON.Kind(data)]
@@ -70,19 +80,31 @@ func parseData(data []byte) (args signature.Arguments, err error) {
 		return args, &signature.Error{Text: "inspect.getcallargs() argument after ** must be a mapping, not " + kind}
 	}
 	for _, m := range members {
-		args.Keyword = append(args.Keyword, signature.Named{Name: m.Name, Value: jsonValue(m.Value)})
+		args.Keyword = append(args.Keyword, signature.Named{Name: m.Name, Value: &jsonValue{ctx, m.Value, memory}})
 	}
 	return args, nil
 }
 
-// A jsonValue is an argument in JSON.
-type jsonValue []byte
+// A jsonValue is an argument in JSON. It is decoded while its call runs.
+type jsonValue struct {
+	ctx    context.Context // of the socket
+	data   []byte
+	memory int // that it may take
+}
 
 // Decode implements [signature.Value].
-func (v jsonValue) Decode(to any) error { return codec.JSON.Decode(v, to) }
+func (v *jsonValue) Decode(to any) error {
+	b := codec.NewBudget(v.ctx, v.memory)
+	defer b.Close()
+	return b.Decode(codec.JSON, v.data, to)
+}
 
 // DecodeStrict implements [signature.StrictValue].
-func (v jsonValue) DecodeStrict(to any) error { return codec.DecodeStrict(codec.JSON, v, to) }
+func (v *jsonValue) DecodeStrict(to any) error {
+	b := codec.NewBudget(v.ctx, v.memory)
+	defer b.Close()
+	return b.DecodeStrict(codec.JSON, v.data, to)
+}
 
 // salvageID returns the correlation_id of a frame that is not valid JSON to its end.
 func salvageID(frame []byte) json.RawMessage {

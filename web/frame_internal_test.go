@@ -33,7 +33,7 @@ func FuzzReadRequest(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		r, err := parseFrame(frame)
+		r, err := parseFrame(t.Context(), frame, 1<<20)
 		for _, arg := range r.args.Keyword {
 			var v any
 			_ = arg.Value.Decode(&v) // as Run does

@@ -51,7 +51,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rt.binding.fromBody > 0 {
 		c.hold.cut = func() { _ = http.NewResponseController(w).SetReadDeadline(past) }
 	}
-	args, leading, fault := rt.binding.read(r, &c.hold)
+	args, leading, fault := rt.binding.read(r, &c.hold, rt.server.cfg.MaxDecoded)
 	if fault != nil {
 		rt.fail(w, r, fault)
 		return

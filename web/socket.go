@@ -99,7 +99,7 @@ func (s *Socket) readFrame(h *hold) (frame []byte, err error) {
 // handle waits until the frame's request may run, and runs it in a goroutine. It releases the
 // frame's memory.
 func (s *Socket) handle(ctx context.Context, frame []byte, h *hold) error {
-	r, malformed := parseFrame(frame)
+	r, malformed := parseFrame(ctx, frame, s.server.http.cfg.MaxDecoded)
 	row := s.server.methods[r.method]
 	turn := s.turn(row)
 	select {
