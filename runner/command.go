@@ -67,6 +67,9 @@ func (c *command) root(name, short string) *cobra.Command {
 // shuts down.
 func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	surviveReaders()
+	if err := c.nameBroker(); err != nil {
+		return err
+	}
 	s, err := c.configuration()
 	if err != nil {
 		return err
@@ -78,15 +81,20 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 }
 
 // begin runs before each command, once its arguments are known to be correct.
-func (c *command) begin(cmd *cobra.Command, _ []string) (err error) {
-	if c.broker, err = secretValue("--broker", brokerVariable, c.brokerFlag); err != nil {
-		return err
-	}
+func (c *command) begin(cmd *cobra.Command, _ []string) error {
 	if c.logFormat != "text" && c.logFormat != "json" {
 		return fmt.Errorf("--log-format %s: must be text or json", c.logFormat)
 	}
 	logTo(c.err, c.logLevel, c.logFormat)
 	c.flags, c.begun = cmd.Flags(), true
+	return nil
+}
+
+// nameBroker sets the broker that the command line or the environment names.
+func (c *command) nameBroker() (err error) {
+	if c.broker, err = secretValue("--broker", brokerVariable, c.brokerFlag); err != nil {
+		return usageError{err}
+	}
 	return nil
 }
 
@@ -117,6 +125,9 @@ func (c *command) showConfigCommand() *cobra.Command {
 		Short: "Print the configuration, with variables substituted and secrets masked",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if err := c.nameBroker(); err != nil {
+				return err
+			}
 			s, err := c.configuration()
 			if err != nil {
 				return err
@@ -140,6 +151,9 @@ const namekoConfig = "config.yaml"
 // reach returns the configuration of connections to the broker of running services, for the command
 // name. The broker's management shows that name, this machine and this process.
 func (c *command) reach(s *settings, name string) (transport.Config, error) {
+	if err := c.nameBroker(); err != nil {
+		return transport.Config{}, err
+	}
 	if c.broker == embeddedBroker {
 		return transport.Config{}, usagef("--broker embedded: this command calls services, and an embedded broker has none: " +
 			"give the URI of the broker that they use, or omit the flag")

@@ -45,6 +45,9 @@ func (c *command) runCommand() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			surviveReaders()
+			if err := c.nameBroker(); err != nil {
+				return err
+			}
 			s, err := load(c.config) // the program prints the warnings
 			if err != nil {
 				return err
