@@ -228,7 +228,7 @@ func (s *subscriber) logDropped(d *transport.Delivery, unreadable *unreadableErr
 	if s.row.Sensitive() {
 		reason, body = service.Redacted, service.Redacted
 	}
-	s.row.Logger().Error("message dropped: it cannot be read", "queue", s.Queue, "exchange", d.Exchange, "key", d.Key,
+	s.row.Logger().With(headers.LogAttrs(d)...).Error("message dropped: it cannot be read", "queue", s.Queue, "exchange", d.Exchange, "key", d.Key,
 		"err", reason, "body", body)
 }
 

@@ -290,5 +290,5 @@ const preconditionFailed = 406
 // log returns the logger for messages about d.
 func (s *server) log(d *transport.Delivery) *slog.Logger {
 	method := strings.TrimPrefix(d.Key, s.service+".")
-	return s.shared.log.With("service", s.service, "method", method, "correlation_id", d.CorrelationID)
+	return s.shared.log.With("service", s.service, "method", method, "correlation_id", d.CorrelationID).With(headers.LogAttrs(d)...)
 }

@@ -26,7 +26,7 @@ type Call struct {
 	Data map[string]any
 
 	Redelivered bool // the broker has delivered it before, to a consumer that did not acknowledge it
-	Attempt     int  // 1 for the first
+	Attempt     int  // always 1: entrypoints of this module do not count attempts
 
 	parents int // how many of Parents Stack returns; 0 is defaultParents, negative is none
 }
@@ -37,6 +37,16 @@ func FromContext(ctx context.Context) *Call {
 		return &c.call
 	}
 	return nil
+}
+
+// Root returns the id of the first call of the chain that led to this one: the first of Parents, or
+// ID. The log lines of all calls of the chain have it as root_call_id. A chain of more than
+// [Config].ParentCallsTracked calls loses its first ids.
+func (c *Call) Root() string {
+	if len(c.Parents) > 0 {
+		return c.Parents[0]
+	}
+	return c.ID
 }
 
 // Stack returns the call id stack that a message sent by this call carries: Parents and ID, without

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -58,7 +59,19 @@ func Expected(err error) bool {
 }
 
 // A timeoutError is an [ErrTimeout] with its reason.
-type timeoutError struct{ cause error }
+type timeoutError struct {
+	cause     error
+	cancelled error // why the call was cancelled; nil if its time was over
+}
 
-func (e *timeoutError) Error() string   { return ErrTimeout.Error() + ": " + e.cause.Error() }
+func (e *timeoutError) Error() string {
+	switch {
+	case e.cancelled == nil:
+		return ErrTimeout.Error() + ": " + e.cause.Error()
+	case e.cause == context.Canceled, e.cause == e.cancelled:
+		return "call cancelled: " + e.cancelled.Error()
+	}
+	return "call cancelled: " + e.cancelled.Error() + ": " + e.cause.Error()
+}
+
 func (e *timeoutError) Unwrap() []error { return []error{ErrTimeout, e.cause} }

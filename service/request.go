@@ -37,6 +37,10 @@ type Request struct {
 	// Nil if the context cannot be cancelled, or must not be.
 	Cancel context.CancelCauseFunc
 
+	// Cancelled says in the log why the call was cancelled, if the context that Run is given is
+	// cancelled without a cause. Nil is "by its caller".
+	Cancelled error
+
 	// Result makes the result of the call from what the method returns, while the values that were
 	// injected for the call are still open: a stream that reads from them is read there. Nil if the
 	// result is what the method returns.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -389,8 +390,18 @@ func (c *run) timedOut(cause error) error {
 	if c.row.container.life.Err() != nil {
 		return ErrStopped
 	}
-	return &timeoutError{cause}
+	why := context.Cause(c)
+	switch {
+	case why == nil, why == ErrReturned, errors.Is(why, context.DeadlineExceeded):
+		return &timeoutError{cause: cause}
+	case why == context.Canceled:
+		why = cmp.Or(c.request.Cancelled, errCancelled)
+	}
+	return &timeoutError{cause, why}
 }
+
+// errCancelled is why a call is cancelled, as far as is known.
+var errCancelled = errors.New("by its caller")
 
 // isTimeout reports whether err is from [run.timedOut].
 func isTimeout(err error) bool { return errors.Is(err, ErrTimeout) || errors.Is(err, ErrStopped) }
@@ -438,13 +449,7 @@ func (c *run) log(level slog.Level, message string, err error) {
 	if !logger.Enabled(c, level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 6)
-	attrs = append(attrs,
-		slog.String("service", c.call.Service),
-		slog.String("method", c.call.Method),
-		slog.String("call_id", c.call.ID),
-		slog.Duration("duration", time.Since(c.began)),
-	)
+	attrs := append(c.call.attrs(), slog.Duration("duration", time.Since(c.began)))
 	if err != nil {
 		attrs = append(attrs, slog.Any("err", err))
 		var p *PanicError

@@ -16,12 +16,8 @@ func (a *attempt) watch() {
 		if len(a.done) > 0 || goroutine == nil {
 			return
 		}
-		host.logger.LogAttrs(c, slog.LevelWarn, "call stuck",
-			slog.String("service", c.call.Service),
-			slog.String("method", c.call.Method),
-			slog.String("call_id", c.call.ID),
-			slog.String("stack", host.stacks.of(*goroutine)),
-		)
+		attrs := append(c.call.attrs(), slog.String("stack", host.stacks.of(*goroutine)))
+		host.logger.LogAttrs(c, slog.LevelWarn, "call stuck", attrs...)
 	})
 }
 

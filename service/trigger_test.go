@@ -134,7 +134,7 @@ func (j *journal) logger() *slog.Logger {
 		Level: slog.LevelDebug,
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			switch a.Key {
-			case slog.TimeKey, "call_id", "duration":
+			case slog.TimeKey, "call_id", "root_call_id", "duration":
 				return slog.Attr{}
 			case "stack":
 				return slog.Bool("stack", a.Value.String() != "")

@@ -51,7 +51,8 @@ const (
 // with a URI selects another broker.
 //
 // Mistakes of the services fail the test, which reports all of them. The services log to the test's
-// output, unless the Config has a Logger. They are stopped when the test ends. The test also fails
+// output, unless the Config has a Logger; what their calls log with slog.InfoContext(ctx, …) and the
+// like goes there too, with the ids of the call. They are stopped when the test ends. The test also fails
 // if a call has not ended ten seconds later, and if the services ended before.
 //
 // New works in a bubble of testing/synctest, if t is that of the bubble.
@@ -114,8 +115,9 @@ func bind(t testing.TB, w *wire, services []any, outermost ...service.Middleware
 		rest = append(rest, s)
 	}
 	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+		cfg.Logger = slog.New(service.NewLogHandler(slog.NewTextHandler(t.Output(), nil)))
 	}
+	routeDefaultLog()
 	b := broker.New(broker.Config{Logger: cfg.Logger})
 	if configs > 1 {
 		return b, nil, fmt.Errorf("service.Config: %d values: combine them into one", configs)

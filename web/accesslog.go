@@ -24,7 +24,7 @@ func (s *server) logAccess(r *http.Request, w *responseWriter, began time.Time) 
 	if ctx.Err() != nil && status != http.StatusSwitchingProtocols {
 		status = statusGone
 	}
-	s.log.LogAttrs(ctx, slog.LevelInfo, "request",
+	attrs := []slog.Attr{
 		slog.String("method", r.Method),
 		slog.String("path", s.loggedPath(r, w)),
 		slog.Int("status", status),
@@ -32,16 +32,25 @@ func (s *server) logAccess(r *http.Request, w *responseWriter, began time.Time) 
 		slog.Duration("duration", time.Since(began)),
 		slog.String("remote", r.RemoteAddr),
 		slog.String("request_id", w.Header().Get("X-Request-Id")),
-	)
+	}
+	if row := s.places[s.patternOf(r, w)].row; row != nil { // the call of the request is the first of its chain
+		attrs = append(attrs, slog.String("root_call_id", row.CallID(w.Header().Get("X-Request-Id"))))
+	}
+	s.log.LogAttrs(ctx, slog.LevelInfo, "request", attrs...)
+}
+
+// patternOf returns the pattern that the request matches, or "".
+func (s *server) patternOf(r *http.Request, w *responseWriter) string {
+	if w.pattern == "" { // a middleware has wrapped w, or no handler was found
+		return s.mux.Pattern(r)
+	}
+	return w.pattern
 }
 
 // loggedPath returns the path and query of a request without secrets. A row with sensitive
 // arguments shows its pattern only.
 func (s *server) loggedPath(r *http.Request, w *responseWriter) string {
-	pattern := w.pattern
-	if pattern == "" { // a middleware has wrapped w, or no handler was found
-		pattern = s.mux.Pattern(r)
-	}
+	pattern := s.patternOf(r, w)
 	if row := s.places[pattern].row; row != nil && row.Sensitive() {
 		return pattern
 	}

@@ -75,6 +75,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Leading:   leading,
 		Limit:     max(0, rt.server.cfg.Timeout),
 		Result:    c.sendStream,
+		Cancelled: errDisconnected,
 	})
 	rt.admission.leave()
 	c.hold.release() // of the arguments
@@ -121,6 +122,9 @@ func (c *routeCall) sendStream(ctx context.Context, result any) (any, error) {
 	}
 	return streamed{}, err
 }
+
+// errDisconnected is why the calls of requests are cancelled.
+var errDisconnected = errors.New("the client disconnected")
 
 var errLate = &Error{Status: http.StatusRequestTimeout, Message: "the request did not arrive in time"}
 

@@ -37,6 +37,15 @@ func Request(d *transport.Delivery) service.Request {
 	return service.Request{Parents: ids(stack), Data: data, Redelivered: d.Redelivered}
 }
 
+// LogAttrs returns what a log line about a message has of its call id stack, for one that is not a
+// call: as [service.NewLogHandler] writes it.
+func LogAttrs(d *transport.Delivery) (attrs []any) {
+	if parents := Request(d).Parents; len(parents) > 0 {
+		attrs = []any{"root_call_id", service.LoggedID(parents[0]), "parent_call_id", service.LoggedID(parents[len(parents)-1])}
+	}
+	return attrs
+}
+
 // ids reads a call id stack of any type. A string is one id; Nameko would take each of its
 // characters for one.
 func ids(stack any) []string {

@@ -1,0 +1,76 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+)
+
+// Logger returns the logger of the container that runs the call of ctx, or slog.Default() outside of
+// a call.
+func Logger(ctx context.Context) *slog.Logger {
+	if c, ok := ctx.Value(runKey{}).(*run); ok {
+		return c.row.container.logger
+	}
+	return slog.Default()
+}
+
+// NewLogHandler returns a handler that adds to each record with the context of a call what identifies
+// the call: service, method, call_id, root_call_id and, if another call has led to it,
+// parent_call_id. Programs of package runner log with it. Use it for a logger of your own.
+func NewLogHandler(h slog.Handler) slog.Handler { return logHandler{Handler: h} }
+
+// attrs returns what a log line has of the call.
+func (c *Call) attrs() []slog.Attr {
+	attrs := make([]slog.Attr, 4, 8)
+	attrs[0] = slog.String("service", c.Service)
+	attrs[1] = slog.String("method", c.Method)
+	attrs[2] = slog.String("call_id", c.ID)
+	attrs[3] = slog.String("root_call_id", LoggedID(c.Root()))
+	if n := len(c.Parents); n > 0 {
+		attrs = append(attrs, slog.String("parent_call_id", LoggedID(c.Parents[n-1])))
+	}
+	return attrs
+}
+
+// maxLoggedID is how many bytes of an id that another process has sent are logged.
+const maxLoggedID = 200
+
+// LoggedID returns the beginning of an id that another process has sent, as the log has it.
+func LoggedID(id string) string { return id[:min(len(id), maxLoggedID)] }
+
+type logHandler struct {
+	slog.Handler
+	given []string // keys that its records have already
+}
+
+func (h logHandler) Handle(ctx context.Context, line slog.Record) error {
+	if call := FromContext(ctx); call != nil {
+		given := slices.Clip(h.given)
+		line.Attrs(func(a slog.Attr) bool {
+			given = append(given, a.Key)
+			return true
+		})
+		line = line.Clone()
+		for _, a := range call.attrs() {
+			if !slices.Contains(given, a.Key) {
+				line.AddAttrs(a)
+			}
+		}
+	}
+	return h.Handler.Handle(ctx, line)
+}
+
+// WithAttrs keeps the keys, so that they are not added twice.
+func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	given := slices.Clip(h.given)
+	for _, a := range attrs {
+		given = append(given, a.Key)
+	}
+	return logHandler{h.Handler.WithAttrs(attrs), given}
+}
+
+// WithGroup begins a group, which has no keys yet.
+func (h logHandler) WithGroup(name string) slog.Handler {
+	return logHandler{Handler: h.Handler.WithGroup(name)}
+}
