@@ -43,6 +43,7 @@ type (
 			MidUnknown       rpc.Method `rpc:"mid_unknown()"`
 		}
 		C      VecCClient
+		Any    rpc.Client `rpc:"vec_c"`
 		Nobody NobodyClient
 	}
 	VecC struct {
@@ -75,9 +76,8 @@ type (
 	VecCClient struct {
 		_ rpc.Client `rpc:"vec_c"`
 
-		Leaf         func(context.Context, any) (any, error) `rpc:"leaf"`
-		LeafFail     func(context.Context) error             `rpc:"leaf_fail"`
-		NoSuchMethod func(context.Context) error             `rpc:"no_such_method"`
+		Leaf     func(context.Context, any) (any, error) `rpc:"leaf"`
+		LeafFail func(context.Context) error             `rpc:"leaf_fail"`
 	}
 	NobodyClient struct {
 		_ rpc.Client `rpc:"vec_no_such_service"`
@@ -102,8 +102,10 @@ func (s *VecA) TopAsync(ctx context.Context, n int) (xs []int, err error) {
 }
 func (s *VecB) Mid(ctx context.Context, x any) (any, error) { return s.C.Leaf(ctx, x) }
 func (s *VecB) MidFail(ctx context.Context) error           { return s.C.LeafFail(ctx) }
-func (s *VecB) MidMissingMethod(ctx context.Context) error  { return s.C.NoSuchMethod(ctx) }
-func (s *VecB) MidUnknown(ctx context.Context) error        { return s.Nobody.Anything(ctx, 1) }
+func (s *VecB) MidMissingMethod(ctx context.Context) error {
+	return s.Any.Call(ctx, "no_such_method", nil)
+}
+func (s *VecB) MidUnknown(ctx context.Context) error { return s.Nobody.Anything(ctx, 1) }
 func (s *VecC) LeafFail(context.Context) error {
 	return rpc.NewError("vec_services.CustomError", "from c")
 }

@@ -139,7 +139,11 @@
 //
 //	return nil, fmt.Errorf("order %d: %w", id, ErrNotFound)
 //
-//	errors.Is(err, ErrNotFound) // in the caller too
+//	errors.Is(err, ErrNotFound) // in the caller too, and in its caller
+//
+// [Error.With] gives it other arguments and a text with them, and [Error.WithStatus] an HTTP status
+// for the routes that return it, in any service. Services in Go pass errors of other services on as
+// they are; the header gomeko.error of a reply has what Nameko's form of the error lacks.
 //
 // Any other error of a method is a fault. Its text is sent as an Exception, and it is logged at
 // ERROR.

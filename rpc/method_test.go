@@ -181,12 +181,12 @@ func TestOutcomes(t *testing.T) {
 	})
 }
 
-// An error that another service answered goes on as Nameko does it.
+// An error that another service returned is the same error behind any number of services in Go.
 func TestErrorsHandedOn(t *testing.T) {
 	tests := []struct{ method, service, call, want string }{
-		{"relay", "vec_echo", "fail:custom", "RemoteError nameko.exceptions.RemoteError [CustomError custom message] CustomError custom message"},
-		{"relay", "front/vec_echo", "fail:custom", "RemoteError nameko.exceptions.RemoteError [RemoteError CustomError custom message] RemoteError CustomError custom message"},
-		{"wrap", "vec_echo", "fail:custom", "RemoteError nameko.exceptions.RemoteError [front: CustomError custom message] front: CustomError custom message"},
+		{"relay", "vec_echo", "fail:custom", "CustomError vec_services.CustomError [custom message] custom message"},
+		{"relay", "front/vec_echo", "fail:custom", "CustomError vec_services.CustomError [custom message] custom message"},
+		{"wrap", "vec_echo", "fail:custom", "CustomError vec_services.CustomError [front: custom message] front: custom message"},
 		{"relay", "vec_echo", "no_such_method", "MethodNotFound nameko.exceptions.MethodNotFound [no_such_method] no_such_method"},
 		{"relay", "nobody", "anything", "UnknownService nameko.exceptions.UnknownService [nobody] Unknown service `nobody`"},
 		{"wrap", "nobody", "anything", "UnknownService nameko.exceptions.UnknownService [front: Unknown service `nobody`] front: Unknown service `nobody`"},

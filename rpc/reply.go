@@ -172,6 +172,7 @@ func (r *Reply) decode(ctx context.Context, result any) error {
 				return fmt.Errorf("reply: error: %w", err)
 			}
 			if failure != nil {
+				failure.Resolve(d.Headers[rpcerror.OriginHeader])
 				return failure
 			}
 		case "result":

@@ -203,6 +203,7 @@ func (s *server) reply(ctx context.Context, r *request, result any, err error) e
 			ContentEncoding: c.ContentEncoding(),
 			Persistent:      true,
 			CorrelationID:   r.CorrelationID,
+			Headers:         originOf(err),
 		},
 		Body: encodeReply(c, result, err),
 	}
@@ -234,6 +235,19 @@ func encodeReply(c codec.Codec, result any, err error) (body []byte) {
 		body = encodeUnserializable(c, result, err, cannot)
 	}
 	return body
+}
+
+// originOf returns the header of a reply for callers in Go, nil if err needs none. It runs code of
+// the service, the text of err; encode reports a panic there.
+func originOf(err error) (headers transport.Table) {
+	if err == nil {
+		return nil
+	}
+	defer func() { _ = recover() }()
+	if text := rpcerror.From(err).Header(); text != "" {
+		headers = transport.Table{rpcerror.OriginHeader: text}
+	}
+	return headers
 }
 
 // encodeUnserializable returns the body of the reply to a call whose outcome cannot be sent.

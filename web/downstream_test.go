@@ -27,7 +27,7 @@ type Front struct {
 
 	Back    rpc.Client `rpc:"back"`
 	Unknown rpc.Client `rpc:"nobody"`
-	Gone    rpc.Client `rpc:"gone"`
+	Away    rpc.Client `rpc:"away"`
 }
 
 func (f *Front) Get(ctx context.Context, method string) error {
@@ -35,8 +35,8 @@ func (f *Front) Get(ctx context.Context, method string) error {
 	switch method {
 	case "unknown":
 		return f.Unknown.Call(ctx, "get", nil)
-	case "gone":
-		return f.Gone.Call(short, "get", nil)
+	case "away":
+		return f.Away.Call(short, "get", nil)
 	case "slow":
 		return f.Back.Call(short, method, nil)
 	}
@@ -53,13 +53,28 @@ type Back struct {
 		Fail   rpc.Method `rpc:"fail"`
 		Slow   rpc.Method `rpc:"slow"`
 		Relay  rpc.Method `rpc:"relay"`
+		Gone   rpc.Method `rpc:"gone"`
+		Twice  rpc.Method `rpc:"twice"`
+		Closed rpc.Method `rpc:"closed"`
 	}
 
 	Back rpc.Client `rpc:"back"`
 }
 
-func (*Back) One(context.Context, int) error    { return nil }
-func (*Back) Refuse(context.Context) error      { return rpc.NewError("back.Taken", "the name is taken") }
+func (*Back) One(context.Context, int) error { return nil }
+func (*Back) Refuse(context.Context) error   { return rpc.NewError("back.Taken", "the name is taken") }
+func (*Back) Gone(context.Context) error     { return errGone.With(7) }
+func (*Back) Closed(context.Context) error   { return web.Status(423, errors.New("closed for today")) }
+func (b *Back) Twice(ctx context.Context) error {
+	if err := b.Back.Call(ctx, "gone", nil); !errors.Is(err, errGone) {
+		return err
+	}
+	return fmt.Errorf("twice: %w", b.Back.Call(ctx, "gone", nil))
+}
+
+// errGone is declared with its status.
+var errGone = rpc.NewError("back.Gone", "order %d is gone").WithStatus(410)
+
 func (*Back) Fail(context.Context) error        { return errors.New("secret: disk full") }
 func (*Back) Slow(ctx context.Context) error    { <-ctx.Done(); return ctx.Err() }
 func (b *Back) Relay(ctx context.Context) error { return b.Back.Call(ctx, "fail", nil) }
@@ -71,8 +86,8 @@ func TestDownstream(t *testing.T) {
 	conn := hosttest.Dial(t, broker)
 	if err := conn.Declare(t.Context(), transport.Topology{
 		Exchanges: []transport.Exchange{{Name: "nameko-rpc", Kind: "topic", Durable: true}},
-		Queues:    []transport.Queue{{Name: "rpc-gone", Durable: true}},
-		Bindings:  []transport.Binding{{Queue: "rpc-gone", Exchange: "nameko-rpc", Key: "gone.*"}},
+		Queues:    []transport.Queue{{Name: "rpc-away", Durable: true}},
+		Bindings:  []transport.Binding{{Queue: "rpc-away", Exchange: "nameko-rpc", Key: "away.*"}},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -84,19 +99,25 @@ func TestDownstream(t *testing.T) {
 		kind   string
 		level  string
 	}{
-		{"refuse", 400, "RemoteError", "WARN"},
+		{"refuse", 400, "Taken", "WARN"},
+		{"gone", 410, "Gone", "WARN"},
+		{"twice", 410, "Gone", "WARN"},
+		{"closed", 423, "Locked", "WARN"},
 		{"none", 500, "InternalServerError", "ERROR"},
 		{"one", 500, "InternalServerError", "ERROR"}, // without its argument
 		{"fail", 500, "InternalServerError", "ERROR"},
 		{"relay", 500, "InternalServerError", "ERROR"},
 		{"slow", 504, "GatewayTimeout", "ERROR"},
 		{"unknown", 503, "ServiceUnavailable", "ERROR"},
-		{"gone", 503, "ServiceUnavailable", "ERROR"},
+		{"away", 503, "ServiceUnavailable", "ERROR"},
 	} {
 		logged := len(p.Log.String())
 		status, _, text := request(t, p, "GET", "/back/"+test.method, "", "")
 		if status != test.status || !strings.HasPrefix(text, "Error: "+test.kind+": ") || strings.Contains(text, "secret") {
 			t.Errorf("%s: got %d %q, want %d %s", test.method, status, text, test.status, test.kind)
+		}
+		if test.method == "closed" { // it has no name on the wire
+			test.kind = "Exception"
 		}
 		answer := ask(t, socket, fmt.Sprintf(`{"method": "ask", "data": {"method": %q}}`, test.method))
 		if !strings.Contains(answer, fmt.Sprintf(`"exc_type": %q`, test.kind)) || strings.Contains(answer, "secret") {

@@ -58,8 +58,9 @@ func (e *Error) kind() string { return cmp.Or(e.Type, nameOf(e.Status)) }
 // nameOf returns the status text as a type name: NotFound for 404.
 func nameOf(status int) string { return strings.ReplaceAll(http.StatusText(status), " ", "") }
 
-// Status returns err with an HTTP status. errors.Is and callers by RPC see the same error as
-// before, so it suits a method that is called both ways:
+// Status returns err with an HTTP status. errors.Is sees the same error as before, also in a caller
+// by RPC, and the routes of callers in Go answer with the same status. An [rpcerror.Error] has its
+// status from its declaration on with WithStatus.
 //
 //	if errors.Is(err, ErrNotFound) {
 //		err = web.Status(http.StatusNotFound, err)
@@ -86,11 +87,9 @@ func newError(err error, id string) *Error {
 	switch {
 	case errors.As(err, &own) && failure(own.Status):
 		return own
-	case errors.As(err, &status):
-		if code = status.HTTPStatus(); failure(code) {
-			return exposed(code, err)
-		}
-		code = http.StatusInternalServerError
+	case errors.As(err, &status) && failure(status.HTTPStatus()):
+		return exposed(status.HTTPStatus(), err)
+	case status != nil && status.HTTPStatus() != 0: // not the status of an error
 	case errors.As(err, &large):
 		return tooLarge(large.Limit)
 	case errors.Is(err, service.ErrTimeout), errors.Is(err, service.ErrStopped):
@@ -107,9 +106,9 @@ func newError(err error, id string) *Error {
 
 func failure(status int) bool { return status >= 400 && status < 600 }
 
-// exposed returns an error that shows the type and message of err, as callers by RPC see them.
+// exposed returns an error that shows the type and message of err, as callers by RPC in Go see them.
 func exposed(status int, err error) *Error {
-	e := rpcerror.From(err)
+	e := rpcerror.Original(err)
 	if e.Path == "builtins.Exception" { // err has no name on the wire
 		e.Type = cmp.Or(typeOf(err), nameOf(status))
 	}
@@ -124,6 +123,9 @@ func typeOf(err error) string {
 	switch {
 	case errors.As(err, &status):
 		t = reflect.TypeOf(status)
+		if _, ok := status.(*rpcerror.Error); ok { // from another service, which did not name the error
+			return ""
+		}
 	case errors.As(err, &expected):
 		t = reflect.TypeOf(expected)
 	default:

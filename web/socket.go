@@ -183,7 +183,7 @@ func (s *Socket) call(ctx context.Context, row *socketRow, r request, malformed 
 func publicError(callID string, err error) *rpcerror.Error {
 	e := newError(err, callID)
 	if e.Status < http.StatusInternalServerError && !errors.As(err, new(*Error)) {
-		return rpcerror.From(err)
+		return rpcerror.Original(err)
 	}
 	return rpcerror.New("gomeko.web."+e.kind(), e.Message)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"regexp"
@@ -161,9 +162,13 @@ func (got Published) Equal(t testing.TB, want Message) {
 }
 
 // Difference describes the differences between a published message and a captured one, except for
-// ids. It returns "" if they are equal.
+// ids and for headers that only we send. It returns "" if they are equal.
 func (got Published) Difference(want Message) string {
 	var found []string
+	headers, _ := got.Properties["headers"].(map[string]any)
+	for _, table := range []map[string]any{headers, got.Types} {
+		maps.DeleteFunc(table, func(name string, _ any) bool { return strings.HasPrefix(name, "gomeko.") })
+	}
 	for _, c := range []struct {
 		what      string
 		got, want any

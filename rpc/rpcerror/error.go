@@ -17,17 +17,25 @@ import (
 // its callers are meant to handle: the failure is logged at WARN, and the caller receives the same
 // type, path and arguments, with the text of the whole error.
 //
-// errors.Is compares the paths of two Errors, so it works in the process of the caller too. An
-// Error that came from another service and is returned to a caller is sent as a RemoteError with
-// its type and text, as Nameko does.
+// errors.Is compares the paths of two Errors, so it works in the process of the caller too, over any
+// number of services in Go. To a caller in Python, an Error that came from another service is a
+// RemoteError with its type and text, as from Nameko.
+//
+// Args are sent as Nameko sends the arguments of an exception: strings stay, lists and maps are
+// sent with strings in them, and everything else becomes a string. Python makes an exception of
+// them if it knows the class; a caller in Go finds the strings in Args. If the Error is wrapped in
+// an error with more text, the whole text is sent as the only argument.
 type Error struct {
 	Type  string `json:"exc_type"` // the name of the class: ValueError
 	Path  string `json:"exc_path"` // the module and the name of the class: builtins.ValueError
 	Args  []any  `json:"exc_args"` // the arguments of the exception; from another service: strings, and lists and maps of them
 	Value string `json:"value"`    // the text: str(exception)
 
-	remote bool  // it came from another service
-	cause  error // what Unwrap returns; not sent
+	status int     // of an HTTP response; 0 is none
+	origin *origin // set by From
+	nested string  // the type and text with which Nameko would pass it on, if Resolve changed them
+	remote bool    // it came from another service
+	cause  error   // what Unwrap returns; not sent
 }
 
 // These are the errors of a call that did not reach a method, or that was not answered in time.
@@ -84,8 +92,40 @@ func NewUnserializable(outcome any, why error) *Error {
 	return e
 }
 
-// WithText returns an error of the same class as e with another text.
-func (e *Error) WithText(text string) *Error { return New(e.Path, codec.ValidText(text)) }
+// WithText returns an error of the same class and status as e with another text.
+func (e *Error) WithText(text string) *Error {
+	c := New(e.Path, codec.ValidText(text))
+	c.status = e.status
+	return c
+}
+
+// With returns an error of the same class and status as e with these Args. If the text of e has
+// verbs of package fmt, they are formatted with the Args, and otherwise the Args follow the text:
+//
+//	var ErrNotFound = rpcerror.New("users.NotFound", "user %d not found")
+//
+//	return nil, ErrNotFound.With(3) // NotFound: user 3 not found
+func (e *Error) With(args ...any) *Error {
+	text := fmt.Sprintf(e.Value, args...)
+	if !strings.Contains(e.Value, "%") {
+		text = e.Value + ": " + strings.TrimSuffix(fmt.Sprintln(args...), "\n")
+	}
+	c := e.WithText(text)
+	c.Args = args
+	return c
+}
+
+// WithStatus returns an error of the same class, text and Args as e with an HTTP status from 400 to
+// 599. A route that returns it, in this service or in one that calls it, answers with this status.
+func (e *Error) WithStatus(status int) *Error {
+	c := *e
+	c.status = status
+	return &c
+}
+
+// HTTPStatus returns the status that [Error.WithStatus] or web.Status has given to the error, also
+// in another service, or 0.
+func (e *Error) HTTPStatus() int { return e.status }
 
 // Error returns the type and the text: "ValueError: bad value".
 func (e *Error) Error() string {
@@ -95,25 +135,29 @@ func (e *Error) Error() string {
 	return e.Type + ": " + e.Value
 }
 
-// Is reports whether target is an [Error] with the same Path. [ErrWorkerTimeout] matches a timeout
+// Is reports whether target is an [Error] with the same Path, or wraps one, as web.Status does. [ErrWorkerTimeout] matches a timeout
 // that another process sent.
 func (e *Error) Is(target error) bool {
 	if target == ErrWorkerTimeout {
 		return e.remote && e.Path == ErrTimeout.Path
 	}
-	t, ok := target.(*Error)
-	return ok && t.Path != "" && t.Path == e.Path
+	var t *Error
+	return errors.As(target, &t) && t.Path != "" && t.Path == e.Path
 }
 
 // Unwrap returns the causes that were given to [NewTimeout], joined. For all other errors it
 // returns nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Expected reports whether callers are meant to handle e: see service.Expected. They are not if
+// Expected reports whether callers are meant to handle e: see service.Expected. The status decides,
+// if there is one: client errors are. Otherwise they are not if
 // another service did not answer or does not exist, if it refused the request of this one
 // ([ErrMethodNotFound], [ErrIncorrectSignature], [ErrMalformedRequest]), or if it failed in a way
 // that it did not declare: its error is of package builtins, or one that it received itself.
 func (e *Error) Expected() bool {
+	if e.status != 0 {
+		return e.status < 500
+	}
 	if e.Is(ErrTimeout) || e.Is(ErrUnknownService) {
 		return false
 	}

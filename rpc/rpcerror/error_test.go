@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/gomeko/gomeko/codec"
@@ -14,13 +15,15 @@ import (
 )
 
 // received returns err as a caller in another process receives it.
-func received(t *testing.T, err *rpcerror.Error) *rpcerror.Error {
+func received(t *testing.T, err error) *rpcerror.Error {
 	t.Helper()
-	data, encodeErr := codec.JSON.Encode(rpcerror.From(err))
+	sent := rpcerror.From(err)
+	data, encodeErr := codec.JSON.Encode(sent)
 	e, decodeErr := rpcerror.Decode(codec.JSON, data, nil)
 	if encodeErr != nil || decodeErr != nil || e == nil {
 		t.Fatalf("%v: got %v, %v, %v", err, e, encodeErr, decodeErr)
 	}
+	e.Resolve(sent.Header())
 	return e
 }
 
@@ -138,5 +141,43 @@ func TestNewUnserializable(t *testing.T) {
 	e := rpcerror.NewUnserializable(5, nil)
 	if e.Value != "Unserializable value: `int`" || len(e.Args) != 0 || e.Args == nil || e.Type != "UnserializableValueError" {
 		t.Errorf("got %+v", e)
+	}
+}
+
+// An error keeps its identity, status, arguments and text over any number of hops, and its texts do
+// not pile up. Its form for Nameko is a RemoteError from the second hop on.
+func TestHops(t *testing.T) {
+	t.Parallel()
+	declared := rpcerror.New("users.NotFound", "user %d not found").WithStatus(404)
+	long := declared.With(strings.Repeat("x", 20<<10))
+	for _, test := range []struct {
+		err        error
+		text, args string
+	}{
+		{declared.With(3), "NotFound: user 3 not found", "[3]"},
+		{fmt.Errorf("in x: %w", declared.With(3)), "NotFound: in x: user 3 not found", "[in x: user 3 not found]"},
+		{rpcerror.New("users.NotFound", "not found").WithStatus(404).With("a", 1), "NotFound: not found: a 1", "[a 1]"},
+		{long, long.Error(), fmt.Sprint(long.Args)},
+	} {
+		err := received(t, test.err)
+		for hop := range 3 {
+			if err.Error() != test.text || !errors.Is(err, declared) || err.HTTPStatus() != 404 || !service.Expected(err) || !err.Remote() {
+				t.Errorf("hop %d: got %.100v with status %d, want %.100s", hop, err, err.HTTPStatus(), test.text)
+			}
+			if got := fmt.Sprint(err.Args); got != test.args && (test.err != error(long) || hop == 0) { // a long header has no arguments
+				t.Errorf("hop %d: got the arguments %.100s, want %.100s", hop, got, test.args)
+			}
+			if sent := rpcerror.From(err); sent.Path != "nameko.exceptions.RemoteError" || len(sent.Header()) > 9000 {
+				t.Errorf("hop %d: got %.100v and a header of %d bytes", hop, sent, len(sent.Header()))
+			}
+			err = received(t, err)
+		}
+	}
+	for _, header := range []any{nil, 5, "", "[]", `{"status": 200}`, `{"exc_path": "a.B"}`, `{"status": "x"}`} {
+		e := received(t, rpcerror.New("a.Own", "x"))
+		e.Resolve(header)
+		if e.Path != "a.Own" || e.HTTPStatus() != 0 {
+			t.Errorf("%v: got %+v", header, e)
+		}
 	}
 }

@@ -29,6 +29,22 @@ func ExampleError_WithText() {
 	// true
 }
 
+func ExampleError_With() {
+	errNoUser := rpcerror.New("users.exceptions.NoUser", "user %d not found")
+	err := errNoUser.With(3)
+	fmt.Println(err, err.Args)
+	fmt.Println(errors.Is(err, errNoUser))
+	// Output:
+	// NoUser: user 3 not found [3]
+	// true
+}
+
+func ExampleError_WithStatus() {
+	errGone := rpcerror.New("users.exceptions.Gone", "the user is gone").WithStatus(410)
+	fmt.Println(errGone.HTTPStatus(), errGone)
+	// Output: 410 Gone: the user is gone
+}
+
 func ExampleFrom() {
 	fmt.Println(rpcerror.From(fmt.Errorf("order 7: %w", errNotFound)))
 	fmt.Println(rpcerror.From(errors.New("disk full")))

@@ -1,6 +1,7 @@
 package rpcerror
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -11,18 +12,39 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// From returns err, the error of a call, in the form in which the caller receives it:
+// From returns err, the error of a call, in the form in which it is sent: that of [Original], or, for
+// an error of another service, a RemoteError as from Nameko. Its Header has what callers in Go need
+// besides.
+func From(err error) *Error {
+	sent := Original(err)
+	from := origin{Status: sent.status}
+	if sent.remote && !sent.registered() {
+		from.Type, from.Path, from.Args, from.Value = sent.Type, sent.Path, sent.Args, sent.Value
+		var e *Error
+		errors.As(err, &e)
+		sent = New(remotePath, e.replace(err, cmp.Or(e.nested, e.Type+" "+e.Value)))
+	}
+	if from.Path != "" || from.Status != 0 {
+		sent.origin = &from
+	}
+	return sent
+}
+
+// Original returns err, the error of a call, as an Error that is the same in every service:
 //
 //   - the [Error] that err is or wraps, with the text of err
 //   - [ErrIncorrectSignature] for a signature.Error
 //   - [ErrTimeout] for service.ErrTimeout
 //   - builtins.RuntimeError for a panic
 //   - builtins.Exception, with the text of err, for any other error
-func From(err error) *Error {
+//
+// It has the HTTP status of err, if err has one.
+func Original(err error) *Error {
 	var (
 		mismatch *signature.Error
 		panicked *service.PanicError
 		typed    *Error
+		own      *Error
 	)
 	switch {
 	case errors.As(err, &mismatch):
@@ -30,25 +52,29 @@ func From(err error) *Error {
 	case errors.As(err, &panicked):
 		return New("builtins.RuntimeError", codec.ValidText(err.Error()))
 	case errors.As(err, &typed):
-		return typed.sent(err)
+		own = &Error{Type: codec.ValidText(typed.Type), Path: codec.ValidText(typed.Path), Args: stringify(typed.Args), remote: typed.remote}
+		own.Value = typed.replace(err, typed.Value)
+		if err.Error() != typed.Error() {
+			own.Args = []any{own.Value}
+		}
 	case errors.Is(err, service.ErrTimeout):
 		return ErrTimeout.WithText(err.Error())
+	default:
+		own = New("builtins.Exception", codec.ValidText(err.Error()))
 	}
-	return New("builtins.Exception", codec.ValidText(err.Error()))
+	var chosen interface{ HTTPStatus() int }
+	if errors.As(err, &chosen) && chosen.HTTPStatus() >= 400 && chosen.HTTPStatus() < 600 {
+		own.status = chosen.HTTPStatus()
+	}
+	return own
 }
 
-// sent returns the form in which e is sent when err is the outcome of a call. The error err is e,
-// or wraps it.
-func (e *Error) sent(err error) *Error {
-	sent := &Error{Type: codec.ValidText(e.Type), Path: codec.ValidText(e.Path), Args: stringify(e.Args), Value: codec.ValidText(e.Value)}
-	if e.remote && !e.registered() {
-		sent = New(remotePath, e.Type+" "+e.Value)
-	}
+// replace returns the text of err, which is e or wraps it, with text in place of that of e.
+func (e *Error) replace(err error, text string) string {
 	if whole, own := err.Error(), e.Error(); whole != own {
-		sent.Value = codec.ValidText(strings.Replace(whole, own, sent.Value, 1))
-		sent.Args = []any{sent.Value}
+		text = strings.Replace(whole, own, text, 1)
 	}
-	return sent
+	return codec.ValidText(text)
 }
 
 // registered reports whether Nameko raises an exception of e's own class in a caller. Such an error
