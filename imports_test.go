@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"cmd/gomeko":          {"runner"},
 	"runner":              {"shell", "broker", "web", "rpc", "events", "timer", "timer/cron", "config"},
 	"shell":               {"rpc", "events", "config", "internal/printable"},
-	"web":                 {"service", "codec", "rpc/rpcerror", "internal/mux", "internal/secret"},
+	"web":                 {"service", "codec", "rpc/rpcerror", "internal/methodname", "internal/mux", "internal/secret"},
 	"rpc":                 {"internal/connection", "internal/headers", "rpc/rpcerror"},
 	"rpc/rpcerror":        {"codec", "service"},
 	"events":              {"messaging", "internal/publish"},

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomeko/gomeko/internal/methodname"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
 )
@@ -63,7 +64,7 @@ func newBinding(r *service.Row, pattern string) (*binding, error) {
 	rest := r.Params()
 	if slices.Equal(rest, []reflect.Type{writerType, requestType}) {
 		b.takesWriter, b.takesRequest = true, true
-		_, err := r.Bind(name+"()", writerType, requestType)
+		_, err := r.Bind(methodname.Of(r)+"()", writerType, requestType)
 		return b, err
 	}
 	var leading []reflect.Type
@@ -73,13 +74,13 @@ func newBinding(r *service.Row, pattern string) (*binding, error) {
 	n, last := len(names), len(rest)-1
 	switch {
 	case r.Params() == nil: // perhaps there is no such method, which Bind reports
-		return b, b.bindWildcards(name, names, rest, leading)
+		return b, b.bindWildcards(names, rest, leading)
 	case last < 0 && b.takesRequest: // the method reads the wildcards itself
-		return b, b.bindWildcards(name, nil, rest, leading)
+		return b, b.bindWildcards(nil, rest, leading)
 	case len(rest) == n && !(n == 1 && isArgs(rest[0])):
-		return b, b.bindWildcards(name, names, rest, leading)
+		return b, b.bindWildcards(names, rest, leading)
 	case last >= 0 && isArgs(rest[last]) && (last == n || last == 0):
-		return b, b.bindArgs(name, names, rest, leading)
+		return b, b.bindArgs(names, rest, leading)
 	}
 	takes := "no parameters"
 	if len(rest) > 0 {
@@ -90,8 +91,8 @@ func newBinding(r *service.Row, pattern string) (*binding, error) {
 }
 
 // bindWildcards binds a method that takes a parameter for each wildcard and no struct.
-func (b *binding) bindWildcards(name string, names []string, types, leading []reflect.Type) error {
-	_, err := b.row.Bind(name+"("+strings.Join(names, ", ")+")", leading...)
+func (b *binding) bindWildcards(names []string, types, leading []reflect.Type) error {
+	_, err := b.row.Bind(methodname.Of(b.row)+"("+strings.Join(names, ", ")+")", leading...)
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func (b *binding) addWildcards(names []string, types []reflect.Type) error {
 }
 
 // bindArgs binds a method that takes a struct, alone or behind a parameter for each wildcard.
-func (b *binding) bindArgs(name string, names []string, types, leading []reflect.Type) error {
+func (b *binding) bindArgs(names []string, types, leading []reflect.Type) error {
 	last := len(types) - 1
 	b.argsType = types[last]
 	if b.argsType.Kind() == reflect.Pointer {
@@ -125,7 +126,7 @@ func (b *binding) bindArgs(name string, names []string, types, leading []reflect
 		}
 		names = nil
 	}
-	sig, err := b.row.Bind(name, append(leading, types[:last]...)...)
+	sig, err := b.row.Bind(methodname.Of(b.row), append(leading, types[:last]...)...)
 	if err != nil {
 		return err
 	}

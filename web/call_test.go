@@ -34,6 +34,7 @@ type Ledger struct {
 		Wait      web.Route        `web:"GET /wait"`
 		Slow      web.Route        `web:"GET /slow" timeout:"20ms"`
 		Who       web.Route        `web:"GET /who"`
+		WhoElse   web.Route        `web:"GET /else" method:"Who" name:"look"`
 	}
 
 	Tx   *tx `inject:""`
@@ -122,7 +123,7 @@ func TestCommitBeforeAnswer(t *testing.T) {
 	t.Parallel()
 	p := startLedger(t, &trace{commit: func() error { return errors.New("the disk is full") }})
 	status, _, text := request(t, p, "POST", "/add/1", "", "")
-	if status != 500 || !strings.HasPrefix(text, "Error: InternalServerError: call ledger.Add.") {
+	if status != 500 || !strings.HasPrefix(text, "Error: InternalServerError: call ledger.add.") {
 		t.Errorf("got %d %q, want 500 and the id of the call", status, text)
 	}
 	// A response that a method has begun is cut off.
@@ -242,9 +243,13 @@ func TestRequestID(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := answer.Header.Get("X-Request-ID")
-		if want != "" && id != want || want == "" && len(id) != 36 || string(text) != "ledger.Who."+id+" es" {
+		if want != "" && id != want || want == "" && len(id) != 36 || string(text) != "ledger.who."+id+" es" {
 			t.Errorf("%q: got the id %q and %q", given, id, text)
 		}
+	}
+	answer := p.get(t, "/else", "Authorization", "x")
+	if text, err := io.ReadAll(answer.Body); err != nil || !strings.HasPrefix(string(text), "ledger.look.") {
+		t.Errorf("got %q, %v, want the name of the tag", text, err)
 	}
 	if answer := p.get(t, "/who"); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("got %s, want 401", answer.Status)

@@ -52,7 +52,7 @@ func TestDocumentation(t *testing.T) {
 	}
 	got := decode(t, text)
 	want := Config{}.withDefaults()
-	want.Address = ""
+	want.Address, want.Codec = "", nil
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the defaults of the page are\n%+v, those of Config\n%+v", got, want)
 	}

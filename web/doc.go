@@ -85,7 +85,7 @@
 //     not there has 503.
 //   - Any other error has 500, also an error of another service that the client cannot correct,
 //     such as rpcerror.ErrMethodNotFound. The line is "Error: InternalServerError: call
-//     orders.GetOrder.b4a9…", and the log has the error under the id of the call.
+//     orders.get_order.b4a9…", and the log has the error under the id of the call.
 //
 // [Hooks] may write errors differently, and read a call's context data from a request. The id of a
 // call ends with the request's X-Request-ID header, or with a new id if the client sent none; the

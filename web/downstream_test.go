@@ -123,7 +123,7 @@ func TestDownstream(t *testing.T) {
 		if !strings.Contains(answer, fmt.Sprintf(`"exc_type": %q`, test.kind)) || strings.Contains(answer, "secret") {
 			t.Errorf("%s: got %s by websocket, want %s", test.method, answer, test.kind)
 		}
-		for _, method := range []string{"Get", "ask"} {
+		for _, method := range []string{"get", "ask"} {
 			line := fmt.Sprintf("level=%s msg=\"call failed\" service=front method=%s ", test.level, method)
 			if log := p.Log.String()[logged:]; !strings.Contains(log, line) {
 				t.Errorf("%s: want %s in the log:\n%s", test.method, line, log)

@@ -85,10 +85,10 @@ func TestDefaultTimeout(t *testing.T) {
 	patient := newPatient()
 	p := start(t, web.Config{Timeout: brief}, patient)
 	t.Cleanup(func() { close(patient.end) })
-	if status, _, text := request(t, p, "GET", "/wait", "", ""); status != 503 || !strings.HasPrefix(text, "Error: ServiceUnavailable: call patient.Wait.") {
+	if status, _, text := request(t, p, "GET", "/wait", "", ""); status != 503 || !strings.HasPrefix(text, "Error: ServiceUnavailable: call patient.wait.") {
 		t.Errorf("got %d %q, want 503 and the id of the call", status, text)
 	}
-	if log := p.Log.String(); !strings.Contains(log, `level=ERROR msg="call failed" service=patient method=Wait`) {
+	if log := p.Log.String(); !strings.Contains(log, `level=ERROR msg="call failed" service=patient method=wait`) {
 		t.Errorf("want an error in the log:\n%s", log)
 	}
 }

@@ -16,7 +16,9 @@ import (
 //
 //	ShowOrder web.Route `web:"GET /orders/{id}"`
 //
-// The package's documentation describes the parameters and results that a method may have.
+// The package's documentation describes the parameters and results that a method may have. The tag
+// key name is the method's name in call ids; the default is the method's name in snake case, as
+// Nameko has it: orders.show_order.<uuid>.
 type Route struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
@@ -24,7 +26,7 @@ func (Route) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	pattern := r.Tag.Get("web")
 	err := checkPattern(pattern)
 	b, bindErr := newBinding(r, translated(pattern))
-	if err := errors.Join(r.Tag.Keys("web"), err, bindErr); err != nil {
+	if err := errors.Join(r.Tag.Keys("web", "name"), err, bindErr); err != nil {
 		return nil, err
 	}
 	s, err := service.Shared(r.Host, newServer)

@@ -30,7 +30,7 @@ func TestHTTP(t *testing.T) {
 		{"GET", "/orders/b9", "", 404, "Error: NotFound: \"b9\": order not found\n"},
 		{"POST", "/orders", `{"id": 1, "user_id": "x"}`, 400,
 			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"body id: a number does not fit string; body user_id: a string does not fit int; body product: is missing"`},
-		{"POST", "/orders", `{"id": "a2", "user_id": 7, "product": "gold"}`, 500, "Error: InternalServerError: call orders.CreateOrder."},
+		{"POST", "/orders", `{"id": "a2", "user_id": 7, "product": "gold"}`, 500, "Error: InternalServerError: call orders.create_order."},
 		{"GET", "/orders/a2", "", 404, "Error: NotFound: \"a2\": order not found\n"}, // not committed
 		{"DELETE", "/orders/a1", "", 405, "Error: MethodNotAllowed: the allowed methods are GET, HEAD\n"},
 	} {
