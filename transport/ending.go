@@ -51,6 +51,10 @@ func (ch *channel) close() (err error) {
 	return err
 }
 
+// Lost returns a channel that is closed when the delivery can no longer be settled, because its
+// connection or channel was closed. The broker then delivers the message again.
+func (d *Delivery) Lost() <-chan struct{} { return d.home().closed }
+
 // home returns the channel of a delivery.
 func (d *Delivery) home() *channel {
 	d.mu.Lock()
