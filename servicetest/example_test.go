@@ -163,7 +163,7 @@ func ExampleHost_Run_events() {
 	h := servicetest.New(t, new(Diary))
 
 	fmt.Println(h.Run(t.Context(), "diary.Note", events.Event{Service: "users", Type: "user_deleted"}, Deleted{ID: 7}))
-	fmt.Println(h.Run(t.Context(), "diary.Turn", timer.Tick{Time: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}))
+	fmt.Println(h.Run(t.Context(), "diary.Turn", timer.Tick{Nominal: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}))
 	// Output:
 	// users user_deleted: {7}
 	// <nil> <nil>
@@ -187,7 +187,7 @@ func (*Diary) Note(_ context.Context, event events.Event, payload any) error {
 }
 
 func (*Diary) Turn(_ context.Context, tick timer.Tick) error {
-	fmt.Println("a new page:", tick.Time.Format("Jan 2"))
+	fmt.Println("a new page:", tick.Nominal.Format("Jan 2"))
 	return nil
 }
 

@@ -1,58 +1,81 @@
-// Package timer calls methods of a service periodically, as Nameko's timer does. It needs no
-// broker.
+// Package timer calls methods of a service periodically, or at the times of a cron expression.
 //
 // # Interval
 //
-// An [Interval] is an entrypoint row. Its tag is the time from tick to tick:
+// An [Interval] is an entrypoint row, as Nameko's timer is. Its tag is the time from tick to tick:
 //
 //	type Orders struct {
 //		_ service.Name `service:"orders"`
 //
 //		Entrypoints struct {
-//			Sweep timer.Interval `timer:"1m"`
+//			Sweep  timer.Interval `timer:"1m"`
+//			Purge  timer.Interval `timer:"1h" once:"fleet"`
+//			Report timer.Cron     `timer:"30 2 * * *" tz:"Europe/Madrid"`
 //		}
 //	}
 //
-//	// Sweep is called every minute.
+//	// Sweep is called every minute, in every process.
 //	func (o *Orders) Sweep(ctx context.Context) error
 //
-// A tick is a call like any other: it takes a worker, runs the service's middleware, receives
-// per-call dependencies, and its errors are logged. The tag key timeout:"30s" limits it. It has no
-// parent call and no context data (see docs/wire/nameko.md, Timers). A result is discarded. Errors
-// and panics do not stop the timer.
-//
-// Every process has its own timers: in a fleet of three, a row ticks three times as often.
-//
-// # Schedule
+// Every process has its own intervals: in a fleet of three, Sweep is called three times a minute.
+// With once:"fleet" one process makes the call. Without that key, a row needs no broker.
 //
 // The first tick is due one interval after the start, and the nth n intervals after it. The
-// duration of a call does not shift the schedule. Three tag keys change it:
+// duration of a call does not shift the ticks.
 //
-//   - eager:"true" adds a tick at the start.
-//   - jitter:"5s" delays each tick, the eager one too, by a random time below 5s, so that processes
-//     that were started together do not tick together. Delays do not add up.
-//   - late:"catchup" runs late ticks one after the other, without a pause, until none is late. The
-//     default is late:"skip".
+// # Cron
 //
-// Calls of a row do not overlap. A tick that is due while the previous one runs, or waits for a
-// worker, is late. Late ticks are skipped: the next tick is the first that is not late yet, and a
-// warning is logged with the number of skipped ticks.
+// A [Cron] row is called at the times of a cron expression in the time zone tz (UTC by default), by
+// one process of the fleet each time. Package [cron] describes the expressions, and what happens
+// when clocks change; gomeko cron next prints when one ticks.
 //
-// Nameko catches up. That suits ticks with individual work, such as a report for each minute. Most
-// ticks do whatever work there is, so that one tick does the work of all late ones, and a burst of
-// ticks would only add load after a slow call. So skipping is the default.
+// # Once in the fleet
 //
-// A method that ignores its context and runs past the row's timeout is not waited for. With
-// max_workers:"1" on the row, the next tick waits for it.
+// The processes that have the row pass a token on through the broker: the one that holds it makes
+// the calls. They need no database and no leader, and the next process goes on as soon as the
+// broker notices that a process has gone. Ticks are called at least once: after a crash in the
+// middle of a call, the call is made again elsewhere. See package fleet, which package runner and
+// package servicetest configure.
 //
-// # Tick
+// # Late ticks
+//
+// A tick is late if the previous call had not ended, if no process was running, or if the clock was
+// set forward. The tag key missed says what happens to late ticks:
+//
+//   - missed:"once", the default, makes one call for all of them. Its [Tick] has their number.
+//   - missed:"all" makes a call for each, one after the other, for up to 1000 ticks.
+//   - missed:"skip" makes none: a tick that is late by more than half the time to the following
+//     one, or more than three minutes, is not called.
+//
+// If the clock is set back, no tick is called again.
+//
+// # Further keys
+//
+//   - eager:"true" adds a tick at the start; of a row that ticks once in the fleet, at its very
+//     first start.
+//   - jitter:"5s" delays each tick by a random time below 5s, so that processes that were started
+//     together do not tick together. Delays do not add up.
+//   - overlap:"allow" starts the call of a tick even if the previous one runs, and overlap:"queue"
+//     makes the calls one after the other without counting ticks as late. With both, a tick counts
+//     as called when its call begins: a crash loses the call. The default, overlap:"skip", never
+//     overlaps and never loses a tick.
+//   - timeout:"30s" limits the call. A row that ticks once in the fleet may have at most 25 minutes.
+//     For longer work, publish a message.
+//
+// # Calls
+//
+// A tick is a call like any other: it takes a worker, runs the service's middleware, receives
+// per-call dependencies, and its errors are logged. It has no parent call and no context data. A
+// result is discarded. Errors and panics do not stop the timer. The call's id ends with the nominal
+// time of the tick if the row ticks once in the fleet.
 //
 // A method that depends on the time of its tick takes a [Tick] after ctx:
 //
-//	// Report reports the sales of the minute before tick.Time.
+//	// Report reports the sales of the day before tick.Nominal.
 //	func (o *Orders) Report(ctx context.Context, tick timer.Tick) error
 //
-// # Stop
+// A method that ignores its context and runs past the row's timeout is not waited for. With
+// max_workers:"1" on the row, the next tick waits for it.
 //
 // When the service stops, the ticks end, late ones too. A call that is running or waiting for a
 // worker is completed.
@@ -61,7 +84,7 @@
 //
 // Call the method, or run the row with servicetest:
 //
-//	_, err := h.Run(ctx, "orders.Report", timer.Tick{Time: noon})
+//	_, err := h.Run(ctx, "orders.Report", timer.Tick{Nominal: noon})
 //
-// To test the schedule, use a testing/synctest bubble, in which an hour of ticks takes no time.
+// To test the schedule, use a testing/synctest bubble, in which a year of ticks takes seconds.
 package timer

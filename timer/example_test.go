@@ -15,7 +15,7 @@ type Garden struct {
 
 	Entrypoints struct {
 		Water timer.Interval `timer:"12h" eager:"true"`
-		Write timer.Interval `timer:"24h" late:"catchup"`
+		Write timer.Interval `timer:"24h" missed:"all"`
 	}
 
 	watered chan struct{}
@@ -30,7 +30,7 @@ func (g *Garden) Water(ctx context.Context) error {
 
 // Write is called once a day.
 func (g *Garden) Write(_ context.Context, tick timer.Tick) error {
-	yesterday := tick.Time.AddDate(0, 0, -1)
+	yesterday := tick.Nominal.AddDate(0, 0, -1)
 	fmt.Println(yesterday.Format("Monday: it did not rain"))
 	return nil
 }
@@ -57,6 +57,27 @@ func ExampleInterval() {
 // A test calls the method with a literal Tick.
 func ExampleTick() {
 	garden := new(Garden)
-	_ = garden.Write(context.Background(), timer.Tick{Time: time.Date(2100, time.January, 2, 0, 0, 0, 0, time.UTC)})
+	_ = garden.Write(context.Background(), timer.Tick{Nominal: time.Date(2100, time.January, 2, 0, 0, 0, 0, time.UTC)})
 	// Output: Friday: it did not rain
+}
+
+// Sales reports the sales of each day.
+type Sales struct {
+	_ service.Name `service:"sales"`
+
+	Entrypoints struct {
+		Report timer.Cron `timer:"30 2 * * *" tz:"Europe/Madrid"`
+	}
+}
+
+// Report is called once a night, in one process of the fleet.
+func (*Sales) Report(_ context.Context, tick timer.Tick) error {
+	fmt.Println("sales before", tick.Nominal.Format(time.DateOnly))
+	return nil
+}
+
+// A test calls the method, or the row with servicetest.
+func ExampleCron() {
+	_ = new(Sales).Report(context.Background(), timer.Tick{Nominal: time.Date(2100, time.January, 2, 2, 30, 0, 0, time.UTC)})
+	// Output: sales before 2100-01-02
 }

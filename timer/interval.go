@@ -15,65 +15,118 @@ import (
 // to tick, in the format of [time.ParseDuration]:
 //
 //	Sweep timer.Interval `timer:"1m"`
+//	Purge timer.Interval `timer:"1h" once:"fleet"`
 //
 // The method is func(ctx) error or func(ctx, [Tick]) error. The package's documentation describes
-// the further tag keys eager, jitter and late.
+// the further tag keys once, eager, jitter, missed and overlap.
 type Interval struct{}
 
 // A Tick describes the tick that a method is called for. A method may take it after ctx.
 type Tick struct {
-	// Time is when the tick was due, without jitter. The call may have begun later. If the system
-	// clock was set since the start, Time follows it.
-	Time time.Time
+	// Nominal is when the tick was due, without jitter.
+	Nominal time.Time
+
+	// Actual is when the call began.
+	Actual time.Time
+
+	// Missed is how many ticks between the previous call and this one were skipped.
+	Missed int
 }
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (Interval) Entrypoint(r *service.Row) (service.Entrypoint, error) {
-	s, err := parse(r.Tag)
-	takesTick, bindErr := bind(r)
-	if err := errors.Join(r.Tag.Keys("timer", "eager", "jitter", "late"), err, bindErr); err != nil {
+	t := &ticker{row: r}
+	var mistakes []error
+	if text := r.Tag.Get("timer"); text == "" {
+		mistakes = append(mistakes, errors.New(`has no interval: write the time between calls, as in timer:"1m"`))
+	} else {
+		d, err := duration("timer", text)
+		t.schedule = every(d)
+		mistakes = append(mistakes, err)
+	}
+	switch text := r.Tag.Get("once"); text {
+	case "":
+	case "fleet":
+		t.inFleet = true
+	default:
+		mistakes = append(mistakes, fmt.Errorf(`once %q is unknown: write once:"fleet", or omit it to tick in each process`, text))
+	}
+	mistakes = append(mistakes, t.options("once"))
+	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
 	}
-	return &ticker{row: r, schedule: s, takesTick: takesTick, stopped: make(chan struct{})}, nil
+	return t.entrypoint()
 }
 
-// bind binds the row's method, and reports whether it takes a Tick. The method's name in call ids
-// is its Go name.
-func bind(r *service.Row) (takesTick bool, err error) {
-	params := r.Params()
-	takesTick = slices.Equal(params, []reflect.Type{reflect.TypeFor[Tick]()})
-	if len(params) > 0 && !takesTick {
-		return false, fmt.Errorf("%s takes %v after ctx, but a timer passes a timer.Tick or nothing: write %[1]s(ctx context.Context) error", r.Method, params)
-	}
-	_, err = r.Bind(r.Method, params...)
-	return takesTick, err
-}
+// An overlap says what happens when a tick is due while the call of an earlier one runs.
+type overlap string
 
-// parse parses the row's tag into a schedule.
-func parse(tag service.Tag) (s schedule, err error) {
-	var mistakes []error
-	if text := tag.Get("timer"); text == "" {
-		mistakes = append(mistakes, errors.New(`has no interval: write the time between calls, as in timer:"1m"`))
-	} else if s.interval, err = duration("timer", text); err != nil {
-		mistakes = append(mistakes, err)
-	}
+const (
+	overlapSkip  overlap = "skip"
+	overlapAllow overlap = "allow"
+	overlapQueue overlap = "queue"
+)
+
+// maxTimeout is the longest timeout of a row that ticks once in the fleet.
+const maxTimeout = 25 * time.Minute
+
+// options binds the method and parses the tag keys that all timers have, and those in others.
+func (t *ticker) options(others ...string) error {
+	tag := t.row.Tag
+	mistakes := []error{tag.Keys(append(others, "timer", "eager", "jitter", "missed", "overlap")...)}
+	add := func(err error) { mistakes = append(mistakes, err) }
+	var err error
 	if text := tag.Get("jitter"); text != "" {
-		s.jitter, err = duration("jitter", text)
-		if err == nil && s.interval > 0 && s.jitter >= s.interval {
-			err = fmt.Errorf("jitter %s must be less than the interval %s, so that ticks keep their order", text, tag.Get("timer"))
+		t.jitter, err = duration("jitter", text)
+		if err == nil {
+			err = t.checkJitter(text)
 		}
-		mistakes = append(mistakes, err)
+		add(err)
 	}
-	s.eager, err = tag.Flag("eager", false)
-	mistakes = append(mistakes, err)
-	switch text := tag.Get("late"); text {
-	case "", "skip":
-	case "catchup":
-		s.catchUp = true
+	t.eager, err = tag.Flag("eager", false)
+	add(err)
+	t.missed, err = parsePolicy(tag.Get("missed"))
+	add(err)
+	switch t.overlap = overlap(tag.Get("overlap")); t.overlap {
+	case "":
+		t.overlap = overlapSkip
+	case overlapSkip, overlapAllow, overlapQueue:
 	default:
-		mistakes = append(mistakes, fmt.Errorf(`late %q is unknown: write late:"skip" or late:"catchup"`, text))
+		add(fmt.Errorf(`overlap %q is unknown: write overlap:"skip", overlap:"allow" or overlap:"queue"`, t.overlap))
 	}
-	return s, errors.Join(mistakes...)
+	add(t.bind())
+	if limit := t.row.Timeout(); t.inFleet && limit > maxTimeout {
+		add(fmt.Errorf("timeout %s is longer than %s: let the tick publish a message, and do the work where that is consumed", limit, maxTimeout))
+	}
+	return errors.Join(mistakes...)
+}
+
+// checkJitter checks that ticks keep their order.
+func (t *ticker) checkJitter(text string) error {
+	if t.schedule == nil || t.schedule == every(0) {
+		return nil // that is a mistake of its own
+	}
+	at := t.schedule.Next(time.Now())
+	for range 100 {
+		next := t.schedule.Next(at)
+		if gap := next.Sub(at); t.jitter >= gap {
+			return fmt.Errorf("jitter %s must be less than the time between ticks, %s, so that they keep their order", text, gap)
+		}
+		at = next
+	}
+	return nil
+}
+
+// bind binds the row's method, which may take a Tick. The method's name in call ids is its Go name.
+func (t *ticker) bind() error {
+	r := t.row
+	params := r.Params()
+	t.takesTick = slices.Equal(params, []reflect.Type{reflect.TypeFor[Tick]()})
+	if len(params) > 0 && !t.takesTick {
+		return fmt.Errorf("%s takes %v after ctx, but a timer passes a timer.Tick or nothing: write %[1]s(ctx context.Context) error", r.Method, params)
+	}
+	_, err := r.Bind(r.Method, params...)
+	return err
 }
 
 // duration parses the value of a tag key. A number without a unit, as Nameko has it, is a mistake.

@@ -216,9 +216,9 @@ type Wrong struct {
 		Back     timer.Interval `timer:"1m" jitter:"-1s" method:"Fine"`
 		Unit     timer.Interval `timer:"1m" jitter:"5" method:"Fine"`
 		Yes      timer.Interval `timer:"1m" eager:"yes" method:"Fine"`
-		Later    timer.Interval `timer:"1m" late:"catch_up" method:"Fine"`
+		Later    timer.Interval `timer:"1m" missed:"catch_up" method:"Fine"`
 		Typo     timer.Interval `timer:"1m" jiter:"5s" method:"Fine"`
-		All      timer.Interval `timer:"-1m" jitter:"x" eager:"x" late:"x" method:"Two"`
+		All      timer.Interval `timer:"-1m" jitter:"x" eager:"x" missed:"x" overlap:"x" once:"x" method:"Two"`
 		Missing  timer.Interval `timer:"1m"`
 		Pointer  timer.Interval `timer:"1m"`
 		Two      timer.Interval `timer:"1m"`
@@ -241,16 +241,18 @@ func TestMistakes(t *testing.T) {
 		`Day: timer "1d" is not a duration: write a number with a unit, as in "90s", "1m30s" or "24h"`,
 		`Zero: timer "0" must be more than 0, as in timer:"5s"`,
 		`Negative: timer "-1m" must be more than 0, as in timer:"5s"`,
-		`Wide: jitter 60s must be less than the interval 1m, so that ticks keep their order`,
+		`Wide: jitter 60s must be less than the time between ticks, 1m0s, so that they keep their order`,
 		`Back: jitter "-1s" must be more than 0, as in jitter:"5s"`,
 		`Unit: jitter "5" has no unit: for seconds write jitter:"5s"`,
 		`Yes: eager: must be "true" or "false", not "yes"`,
-		`Later: late "catch_up" is unknown: write late:"skip" or late:"catchup"`,
+		`Later: missed "catch_up" is unknown: write missed:"once", missed:"all" or missed:"skip"`,
 		`Typo: unknown key jiter in its tag: did you mean jitter?`,
 		`All: timer "-1m" must be more than 0, as in timer:"5s"`,
+		`All: once "x" is unknown: write once:"fleet", or omit it to tick in each process`,
 		`All: jitter "x" is not a duration: write a number with a unit, as in "90s", "1m30s" or "24h"`,
 		`All: eager: must be "true" or "false", not "x"`,
-		`All: late "x" is unknown: write late:"skip" or late:"catchup"`,
+		`All: missed "x" is unknown: write missed:"once", missed:"all" or missed:"skip"`,
+		`All: overlap "x" is unknown: write overlap:"skip", overlap:"allow" or overlap:"queue"`,
 		`All: Two takes [timer.Tick int] after ctx, but a timer passes a timer.Tick or nothing: write Two(ctx context.Context) error`,
 		`Missing: no such method: add func (w *Wrong) Missing(ctx context.Context) (any, error)`,
 		`Pointer: Pointer takes [*timer.Tick] after ctx, but a timer passes a timer.Tick or nothing: write Pointer(ctx context.Context) error`,

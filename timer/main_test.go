@@ -24,12 +24,14 @@ type Clock struct {
 	Entrypoints struct {
 		Plain   timer.Interval `timer:"1m" method:"Strike"`
 		Eager   timer.Interval `timer:"1m" method:"Strike" eager:"true"`
-		Skip    timer.Interval `timer:"1m" method:"Strike" eager:"1" late:"skip"`
-		CatchUp timer.Interval `timer:"1m" method:"Strike" eager:"true" late:"catchup"`
+		Skip    timer.Interval `timer:"1m" method:"Strike" eager:"1" missed:"skip"`
+		CatchUp timer.Interval `timer:"1m" method:"Strike" eager:"true" missed:"all"`
 		Jitter  timer.Interval `timer:"1m" method:"Strike" jitter:"20s"`
-		Shaky   timer.Interval `timer:"1m" method:"Strike" eager:"true" jitter:"59s" late:"catchup"`
+		Shaky   timer.Interval `timer:"1m" method:"Strike" eager:"true" jitter:"59s" missed:"all"`
 		Limited timer.Interval `timer:"1m" method:"Strike" timeout:"30s"`
 		Alone   timer.Interval `timer:"1m" method:"Strike" timeout:"30s" max_workers:"1"`
+		Allow   timer.Interval `timer:"1m" method:"Strike" overlap:"allow"`
+		Queue   timer.Interval `timer:"1m" method:"Strike" overlap:"queue"`
 		Fine    timer.Interval `timer:"7ms" method:"Strike"`
 		Untold  timer.Interval `timer:"1m" method:"Chime"`
 	}
@@ -55,7 +57,7 @@ type strike struct {
 func (c *Clock) Strike(ctx context.Context, tick timer.Tick) error {
 	t := c.Tower
 	t.mu.Lock()
-	t.strikes = append(t.strikes, strike{tick.Time.Sub(t.start), time.Since(t.start), service.FromContext(ctx)})
+	t.strikes = append(t.strikes, strike{tick.Nominal.Sub(t.start), time.Since(t.start), service.FromContext(ctx)})
 	n := len(t.strikes)
 	t.mu.Unlock()
 	if t.act == nil {

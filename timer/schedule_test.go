@@ -41,15 +41,26 @@ func TestSchedule(t *testing.T) {
 			due: seconds(60, 120, 180, 240, 300, 360, 420, 480, 540),
 		},
 		{
-			name: "late by default", row: "Plain", act: lasts(61), skipped: "skipped=1",
-			due: seconds(60, 180, 240, 300, 360, 420, 480, 540),
+			name: "late by default", row: "Plain", act: lasts(61),
+			due:   seconds(60, 120, 180, 240, 300, 360, 420, 480, 540),
+			began: seconds(60, 121, 180, 240, 300, 360, 420, 480, 540),
 		},
 		{
-			name: "late, skip", row: "Skip", act: lasts(200), skipped: "skipped=3",
+			name: "several late by default", row: "Plain", act: lasts(200), skipped: "skipped=2",
+			due:   seconds(60, 240, 300, 360, 420, 480, 540),
+			began: seconds(60, 260, 300, 360, 420, 480, 540),
+		},
+		{
+			name: "a little late, skip", row: "Skip", act: lasts(200), skipped: "skipped=2",
+			due:   seconds(0, 180, 240, 300, 360, 420, 480, 540),
+			began: seconds(0, 200, 240, 300, 360, 420, 480, 540),
+		},
+		{
+			name: "late, skip", row: "Skip", act: lasts(211), skipped: "skipped=3",
 			due: seconds(0, 240, 300, 360, 420, 480, 540),
 		},
 		{
-			name: "always late, skip", row: "Skip", act: lasts(90, 90, 90, 90, 90), skipped: "skipped=1",
+			name: "always late, skip", row: "Skip", act: lasts(91, 91, 91, 91, 91), skipped: "skipped=1",
 			due: seconds(0, 120, 240, 360, 480),
 		},
 		{
@@ -67,6 +78,15 @@ func TestSchedule(t *testing.T) {
 			due:   seconds(0, 60, 120, 180, 240, 300, 360),
 			began: seconds(0, 90, 180, 270, 360, 450, 540),
 		},
+		{
+			name: "overlap, allow", row: "Allow", act: lasts(150, 150, 150),
+			due: seconds(60, 120, 180, 240, 300, 360, 420, 480, 540),
+		},
+		{
+			name: "overlap, queue", row: "Queue", act: lasts(150, 10),
+			due:   seconds(60, 120, 180, 240, 300, 360, 420, 480, 540),
+			began: seconds(60, 210, 220, 240, 300, 360, 420, 480, 540),
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -79,7 +99,7 @@ func TestSchedule(t *testing.T) {
 				}
 				same(t, "due", tw.due(), tc.due)
 				same(t, "began", tw.began(), tc.began)
-				if got := strings.Contains(log.String(), "late ticks skipped"); got != (tc.skipped != "") || !strings.Contains(log.String(), tc.skipped) {
+				if got := strings.Contains(log.String(), "missed ticks skipped"); got != (tc.skipped != "") || !strings.Contains(log.String(), tc.skipped) {
 					t.Errorf("logged %s\nwant %q", log, tc.skipped)
 				}
 			})

@@ -2,7 +2,10 @@ package timer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/gomeko/gomeko/service"
@@ -12,56 +15,196 @@ import (
 type ticker struct {
 	row       *service.Row
 	schedule  schedule
+	jitter    time.Duration // 0 is none
+	eager     bool
+	missed    policy
+	overlap   overlap
+	inFleet   bool // the row ticks once in the fleet
 	takesTick bool // the method takes a Tick
-	stopped   chan struct{}
+
+	stopped chan struct{}
+	delayed time.Time     // the tick that delay was chosen for
+	delay   time.Duration // below jitter
+	queue   chan Tick     // with overlapQueue: ticks whose calls run one after the other
+	calls   sync.WaitGroup
 }
 
-// Start implements [service.Entrypoint].
+// Start implements [service.Entrypoint] for a row that ticks in each process.
 func (t *ticker) Start(context.Context) error {
-	first := t.schedule.begin(time.Now())
-	t.row.Go(func(ctx context.Context) { t.tick(ctx, first) })
+	own := new(ownToken)
+	if !t.eager {
+		own.state.Last = time.Now()
+	}
+	t.row.Go(func(ctx context.Context) { t.lead(ctx, own) })
 	return nil
 }
 
-// Stop ends the ticks. The container waits for a call that is running.
+// Stop ends the ticks. The container waits for calls that are running.
 func (t *ticker) Stop(context.Context) error {
 	close(t.stopped)
 	return nil
 }
 
-// tick calls the method at each tick, from the first one until Stop or the end of the container.
-func (t *ticker) tick(ctx context.Context, first time.Time) {
-	for at := first; t.wait(ctx, at); {
-		_, _ = t.row.Run(ctx, service.Request{Leading: t.leading(time.Now())}) // Run logs the error
-		var skipped int64
-		if at, skipped = t.schedule.next(time.Now()); skipped > 0 {
-			t.row.Logger().LogAttrs(ctx, slog.LevelWarn, "late ticks skipped", slog.Int64("skipped", skipped))
-		}
+// lead calls the method at each tick, until Stop or the end of ctx. It returns when all calls have
+// ended.
+func (t *ticker) lead(ctx context.Context, token Token) {
+	defer t.calls.Wait()
+	if t.overlap == overlapQueue {
+		t.queue = make(chan Tick, maxMissed)
+		defer close(t.queue)
+		t.calls.Go(func() { t.work(ctx) })
+	}
+	for t.step(ctx, token) {
 	}
 }
 
-// wait returns true at a time, or false if the ticks end before.
-func (t *ticker) wait(ctx context.Context, at time.Time) bool {
-	timer := time.NewTimer(time.Until(at))
+// step waits for the next tick and calls the method, or for a change of the state. It returns false
+// when the ticks end.
+func (t *ticker) step(ctx context.Context, token Token) bool {
+	state, now := token.State(), time.Now()
+	switch {
+	case state.Asked:
+		return t.tick(ctx, token, Tick{Nominal: now}, func(s *State) { s.Asked = false })
+	case state.Paused:
+		return t.wait(ctx, token, now.Add(time.Hour))
+	case state.Last.IsZero() && !t.eager:
+		return token.Update(ctx, t.called(now)) == nil
+	case state.Last.IsZero():
+		return t.tick(ctx, token, Tick{Nominal: now}, t.called(now))
+	}
+	at, skipped := t.missed.due(t.schedule, state.Last, now)
+	if t.delayed != at && t.jitter > 0 {
+		t.delayed, t.delay = at, rand.N(t.jitter)
+	}
+	if due := at.Add(t.delay); due.After(now) {
+		return t.wait(ctx, token, due)
+	}
+	if skipped > 0 {
+		t.row.Logger().LogAttrs(ctx, slog.LevelWarn, "missed ticks skipped", slog.Int("skipped", skipped))
+	}
+	return t.tick(ctx, token, Tick{Nominal: at, Missed: skipped}, t.called(at))
+}
+
+// called returns a change of the state after a tick.
+func (t *ticker) called(tick time.Time) func(*State) {
+	return func(s *State) { s.Last, s.Next = tick, t.schedule.Next(tick) }
+}
+
+// tick calls the method and changes the state. The change comes last, so that a tick whose process
+// dies meanwhile is called in another one, unless calls of the row may overlap.
+func (t *ticker) tick(ctx context.Context, token Token, tick Tick, change func(*State)) bool {
+	if t.isStopped(ctx) {
+		return false
+	}
+	if t.overlap == overlapSkip {
+		t.call(ctx, tick)
+		return token.Update(ctx, change) == nil
+	}
+	if token.Update(ctx, change) != nil {
+		return false
+	}
+	if t.overlap == overlapAllow {
+		t.calls.Go(func() { t.call(ctx, tick) })
+		return true
+	}
+	select {
+	case t.queue <- tick:
+	default:
+		t.row.Logger().LogAttrs(ctx, slog.LevelError, "tick dropped: too many wait for the calls before them", slog.Time("tick", tick.Nominal), slog.Int("waiting", len(t.queue)))
+	}
+	return true
+}
+
+// work is a goroutine that makes the calls of overlapQueue.
+func (t *ticker) work(ctx context.Context) {
+	for tick := range t.queue {
+		t.call(ctx, tick)
+	}
+}
+
+// call calls the method.
+func (t *ticker) call(ctx context.Context, tick Tick) {
+	r := service.Request{}
+	tick.Actual = time.Now()
+	if t.inFleet {
+		r.ID = tick.Nominal.UTC().Format(time.RFC3339Nano)
+	} else {
+		// The clock may have been set since the start: say what it shows now.
+		tick.Nominal = tick.Actual.Add(tick.Nominal.Sub(tick.Actual))
+	}
+	if tick.Nominal = tick.Nominal.Round(0); t.takesTick {
+		r.Leading = []any{tick}
+	}
+	_, _ = t.row.Run(ctx, r) // Run logs the error
+}
+
+// clockCheck is how long a ticker sleeps at most, so that it notices that the clock was set.
+const clockCheck = time.Minute
+
+// wait returns true at a time, after a minute, or when the state has changed; and false if the ticks
+// end before.
+func (t *ticker) wait(ctx context.Context, token Token, at time.Time) bool {
+	timer := time.NewTimer(min(time.Until(at), clockCheck))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+	case <-token.Changed():
 	case <-t.stopped:
 	case <-ctx.Done():
 	}
+	return !t.isStopped(ctx)
+}
+
+func (t *ticker) isStopped(ctx context.Context) bool {
 	select {
-	case <-t.stopped: // even if it is time
-		return false
+	case <-t.stopped:
+		return true
 	default:
-		return ctx.Err() == nil
+		return ctx.Err() != nil
 	}
 }
 
-// leading returns the parameters after ctx. The tick's time is computed from now, because the
-// system clock may have been set since the start.
-func (t *ticker) leading(now time.Time) []any {
-	if !t.takesTick {
-		return nil
+// An ownToken is the token of a row that ticks in each process: nobody else wants it.
+type ownToken struct{ state State }
+
+func (o *ownToken) State() State             { return o.state }
+func (o *ownToken) Changed() <-chan struct{} { return nil }
+
+func (o *ownToken) Update(ctx context.Context, change func(*State)) error {
+	change(&o.state)
+	return ctx.Err()
+}
+
+// entrypoint returns the entrypoint of the row: the ticker, or what makes it lead when this process
+// holds the token.
+func (t *ticker) entrypoint() (service.Entrypoint, error) {
+	t.stopped = make(chan struct{})
+	if !t.inFleet {
+		return t, nil
 	}
-	return []any{Tick{Time: now.Add(t.schedule.due().Sub(now))}}
+	join, ok := service.Lookup[Fleet](t.row.Host)
+	if !ok || join == nil {
+		return nil, errors.New("ticks once in the fleet, but no fleet is configured: add service.Configure(fleet.Timers()) to the services")
+	}
+	info := Info{Schedule: t.schedule.String()}
+	if s, ok := t.schedule.(interface{ Zone() *time.Location }); ok {
+		info.Zone = s.Zone()
+	}
+	member, err := join(t.row, info, t.lead)
+	if err != nil {
+		return nil, err
+	}
+	return &fleetTicker{member, t}, nil
+}
+
+// A fleetTicker stops its ticks before its process leaves the fleet.
+type fleetTicker struct {
+	Member
+	ticker *ticker
+}
+
+// Stop implements [service.Entrypoint].
+func (t *fleetTicker) Stop(ctx context.Context) error {
+	close(t.ticker.stopped)
+	return t.Member.Stop(ctx)
 }

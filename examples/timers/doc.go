@@ -11,10 +11,10 @@
 // # Two timers
 //
 // Look is eager: it first runs at start. Its jitter keeps several processes from checking at the
-// same moment. A tick that comes while Look still runs is skipped, which is the default, because
-// the next check replaces it.
+// same moment. Ticks that come while Look still runs are made up for by one call, which is the
+// default.
 //
-// Report covers the ten minutes before its tick, so no tick may be skipped: late ones are caught
-// up. The [timer.Tick] has the time of each. If no report could be delivered for an hour, six
+// Report covers the ten minutes before its tick, so no tick may be skipped: late ones are called
+// too. The [timer.Tick] has the time of each. If no report could be delivered for an hour, six
 // follow.
 package timers

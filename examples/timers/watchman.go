@@ -30,7 +30,7 @@ type Watchman struct {
 
 	Entrypoints struct {
 		Look   timer.Interval `timer:"30s" eager:"true" jitter:"5s" timeout:"10s"`
-		Report timer.Interval `timer:"10m" late:"catchup"`
+		Report timer.Interval `timer:"10m" missed:"all"`
 	}
 
 	Site Site  `inject:""`
@@ -51,8 +51,8 @@ func (w *Watchman) Look(ctx context.Context) error {
 
 // Report reports the checks before the tick, even if the call is late.
 func (w *Watchman) Report(ctx context.Context, tick timer.Tick) error {
-	answered, looks := w.Book.Before(tick.Time)
-	line := fmt.Sprintf("%s %s: %d of %d", tick.Time.Format("15:04"), w.Site.URL, answered, looks)
+	answered, looks := w.Book.Before(tick.Nominal)
+	line := fmt.Sprintf("%s %s: %d of %d", tick.Nominal.Format("15:04"), w.Site.URL, answered, looks)
 	return w.Tell(ctx, line)
 }
 

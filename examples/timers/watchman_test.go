@@ -71,7 +71,7 @@ func TestSite(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	noon := time.Date(2100, 1, 1, 12, 0, 0, 0, time.Local)
-	if _, err := h.Run(t.Context(), "watchman.Report", timer.Tick{Time: noon}); err != nil || told != "12:00 "+shop.URL+": 1 of 2" {
+	if _, err := h.Run(t.Context(), "watchman.Report", timer.Tick{Nominal: noon}); err != nil || told != "12:00 "+shop.URL+": 1 of 2" {
 		t.Errorf("got %q, %v, want 1 of 2 checks answered", told, err)
 	}
 }
