@@ -20,13 +20,14 @@ const (
 // and what these may import. Every package must have a row.
 var arrows = map[string][]string{
 	"cmd/gomeko":          {"runner"},
-	"runner":              {"shell", "broker", "web", "rpc", "events", "timer", "timer/cron", "config"},
+	"runner":              {"shell", "broker", "web", "rpc", "events", "fleet", "config"},
 	"shell":               {"rpc", "events", "config", "internal/printable"},
 	"web":                 {"service", "codec", "rpc/rpcerror", "internal/methodname", "internal/mux", "internal/secret"},
 	"rpc":                 {"internal/connection", "internal/headers", "rpc/rpcerror"},
 	"rpc/rpcerror":        {"codec", "service"},
 	"events":              {"messaging", "internal/publish"},
-	"timer":               {"service"},
+	"timer":               {"service", "timer/cron"},
+	"fleet":               {"timer", "internal/connection"},
 	"timer/cron":          {},
 	"messaging":           {"internal/publish", "internal/methodname"},
 	"internal/publish":    {"internal/connection", "internal/headers", "internal/topology"},
@@ -49,7 +50,7 @@ var arrows = map[string][]string{
 	"internal/id":         {},
 	"internal/nearest":    {},
 	"signature":           {},
-	"servicetest":         {"service", "rpc", "events", "web", "broker"},
+	"servicetest":         {"service", "rpc", "events", "web", "broker", "fleet"},
 
 	// Programs, and packages that only tests import.
 	"examples":            {"runner", "servicetest", "di"},

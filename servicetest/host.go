@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/fleet"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -126,7 +127,8 @@ func bind(t testing.TB, w *wire, services []any, outermost ...service.Middleware
 	rest = append(rest,
 		service.Complete(func(c transport.Config) transport.Config { return inMemory(c, b, cfg.Logger) }),
 		service.Complete(func(c rpc.Config) rpc.Config { return c }), // the test's clients read it
-		service.Complete(w.serve))
+		service.Complete(w.serve),
+		service.Defaults(fleet.Timers()))
 	container, err := service.New(cfg, rest...)
 	return b, container, err
 }

@@ -14,6 +14,7 @@ var roles = map[string]func() any{
 	"pool":   func() any { return new(Pool) },
 	"echo":   func() any { return new(Echo) },
 	"victim": newVictim,
+	"clock":  func() any { return new(Clock) },
 }
 
 func TestMain(m *testing.M) {

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/gomeko/gomeko/fleet"
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -120,7 +121,7 @@ func serve(role func() any) (status int) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	broker := service.Configure(transport.Config{URI: os.Getenv("GOMEKO_SOAK_URI"), Logger: log, Dial: sockets.Dial})
 	for ctx.Err() == nil {
-		host, err := service.New(service.Config{Logger: log}, role(), broker)
+		host, err := service.New(service.Config{Logger: log}, role(), broker, service.Defaults(fleet.Timers()))
 		if err == nil {
 			err = host.Start(ctx)
 		}

@@ -1,0 +1,7 @@
+//go:build race
+
+package fleet
+
+// days is how long the processes of TestYear run: the race detector is slow. The 26th of March, the
+// first night on which the clock changes, is among them.
+const days = 90

@@ -1,0 +1,137 @@
+package soak_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/timer"
+)
+
+// Clock reports each second.
+type Clock struct {
+	_ service.Name `service:"clock"`
+
+	Entrypoints struct {
+		Strike timer.Cron `timer:"* * * * * *" missed:"all"`
+	}
+}
+
+func (*Clock) Strike(_ context.Context, tick timer.Tick) error {
+	fmt.Println(tick.Nominal.Unix())
+	return nil
+}
+
+// A tower has the ticks that the processes have reported.
+type tower struct {
+	mu    sync.Mutex
+	ticks map[int64]int // how often each was called
+	more  chan struct{} // receives when ticks has changed
+}
+
+func (w *tower) tell(line string) {
+	second, err := strconv.ParseInt(line, 10, 64)
+	if err != nil {
+		panic(err) // of this test's own making
+	}
+	w.mu.Lock()
+	w.ticks[second]++
+	w.mu.Unlock()
+	select {
+	case w.more <- struct{}{}:
+	default:
+	}
+}
+
+// reach waits until there are this many ticks.
+func (w *tower) reach(t *testing.T, many int) {
+	t.Helper()
+	for after := time.After(hosttest.Timeout); ; {
+		w.mu.Lock()
+		n := len(w.ticks)
+		w.mu.Unlock()
+		if n >= many {
+			return
+		}
+		select {
+		case <-w.more:
+		case <-after:
+			t.Fatalf("got %d ticks, and %d not in %v", n, many, hosttest.Timeout)
+		}
+	}
+}
+
+// check reports ticks that were left out, and returns how many calls were not the first of their
+// tick.
+func (w *tower) check(t *testing.T) (doubles int) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var seconds []int64
+	for second, calls := range w.ticks {
+		seconds = append(seconds, second)
+		doubles += calls - 1
+	}
+	slices.Sort(seconds)
+	for i, second := range seconds[1:] {
+		if gap := second - seconds[i] - 1; gap > 0 {
+			t.Errorf("%d ticks are missing after the one of %s", gap, time.Unix(seconds[i], 0).UTC().Format(time.TimeOnly))
+		}
+	}
+	return doubles
+}
+
+// TestSoakTimer has three processes share a timer that ticks each second, while they are killed, and
+// the broker is stopped and killed. No tick may be left out.
+func TestSoakTimer(t *testing.T) {
+	many, kills, stops := 12, 5, []string{stopBroker}
+	if whole() {
+		many, kills, stops = 120, 60, []string{stopBroker, killBroker}
+	}
+	chance := chance(t)
+	node := brokertest.StartNode(t)
+	w := &tower{ticks: map[int64]int{}, more: make(chan struct{}, 1)}
+	var processes []*process
+	for range 3 {
+		processes = append(processes, start(t, "clock", node.URI(), w.tell))
+	}
+	for _, p := range processes {
+		p.wait()
+	}
+	for _, h := range schedule(chance, many, append(slices.Repeat([]string{killProcess}, kills), stops...)...) {
+		w.reach(t, h.at)
+		time.Sleep(rand.N(time.Second)) // at any point between two ticks
+		t.Logf("%d ticks: %s", h.at, h.what)
+		switch h.what {
+		case killProcess:
+			p := processes[chance.IntN(len(processes))]
+			p.kill()
+			p.start()
+		case stopBroker:
+			node.Stop()
+			node.Start()
+		case killBroker:
+			node.Kill()
+			node.Start()
+		}
+	}
+	w.reach(t, many)
+	for _, p := range processes {
+		p.wait()
+		p.stop()
+	}
+	doubles := w.check(t)
+	t.Logf("%d ticks, processes killed: %d, broker taken away: %d; ticks called again: %d", len(w.ticks), kills, len(stops), doubles)
+	// A kill repeats at most the tick that the process had. So does a loss of the broker.
+	if limit := kills + len(stops); doubles > limit {
+		t.Errorf("got %d ticks called again, want at most %d", doubles, limit)
+	}
+}
