@@ -43,7 +43,7 @@ func (c *command) program(opts []fx.Option) *cobra.Command {
 		Short: "Run the services: the default",
 		Args:  cobra.NoArgs,
 		RunE:  run,
-	}, c.shellCommand(), c.callCommand(), c.showConfigCommand())
+	}, c.shellCommand(), c.callCommand(), c.cronCommand(), c.showConfigCommand())
 	addExamples(root, "program")
 	return root
 }

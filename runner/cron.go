@@ -1,27 +1,162 @@
 package runner
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
 	"time"
+	_ "time/tzdata" // cron expressions work on machines without time zones
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomeko/gomeko/fleet"
+	"github.com/gomeko/gomeko/internal/printable"
 	"github.com/gomeko/gomeko/timer/cron"
+	"github.com/gomeko/gomeko/transport"
 )
 
-// cronCommand groups the commands about schedules.
+// cronCommand groups the commands about timers.
 func (c *command) cronCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cron",
-		Short: "Work with cron expressions",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usagef("cron: which command? Try gomeko cron next '30 2 * * *'")
+		Short: "List, pause and run the timers of a fleet, and try cron expressions",
+		Long: "List, pause and run the timers of a fleet, and try cron expressions.\n\n" +
+			"The timers are those that tick once in the fleet: rows of timer.Cron, and of timer.Interval with once:\"fleet\".",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return usagef("cron: name a command, as in gomeko cron ls")
 		},
 	}
-	cmd.AddCommand(c.cronNextCommand())
+	cmd.AddCommand(c.cronListCommand(), c.cronNextCommand(),
+		c.cronVerbCommand(fleet.Run, "Call a timer's method once, now, in one process"),
+		c.cronVerbCommand(fleet.Pause, "Pause a timer in all processes, until it is resumed"),
+		c.cronVerbCommand(fleet.Resume, "Resume a paused timer"))
 	return cmd
+}
+
+func (c *command) cronListCommand() *cobra.Command {
+	var within time.Duration
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "ls",
+		Short: "List the timers that tick once in the fleet",
+		Long: "List the timers that tick once in the fleet.\n\n" +
+			"The process that holds a timer's token answers for it. Timers without a running process are not listed.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withBroker(cmd.Context(), "gomeko cron", func(ctx context.Context, conn *transport.Conn) error {
+				all, err := fleet.List(ctx, conn, within)
+				if err != nil {
+					return err
+				}
+				slices.SortFunc(all, func(a, b fleet.Timer) int {
+					return cmp.Or(strings.Compare(a.Service, b.Service), strings.Compare(a.Row, b.Row))
+				})
+				return c.printTimers(all, asJSON)
+			})
+		},
+	}
+	cmd.Flags().DurationVar(&within, "wait", time.Second, "`DURATION` to wait for answers")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object for each timer")
+	return cmd
+}
+
+// printTimers prints a table, or a JSON object on each line.
+func (c *command) printTimers(all []fleet.Timer, asJSON bool) error {
+	if asJSON {
+		lines := json.NewEncoder(c.out)
+		for _, t := range all {
+			if err := lines.Encode(t); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(all) == 0 {
+		say(c.err, "no process with timers has answered")
+		return nil
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) {
+		for i, cell := range cells {
+			cells[i] = printable.Text(cell) // other processes have sent it
+		}
+		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) // Flush returns the error
+	}
+	row("TIMER", "SCHEDULE", "ZONE", "LAST", "NEXT", "HOLDER")
+	for _, t := range all {
+		next := local(t.Next, t.Zone)
+		if t.Paused {
+			next = "paused"
+		}
+		row(t.Service+"."+t.Row, t.Schedule, cmp.Or(t.Zone, "-"), local(t.Last, t.Zone), next, t.Holder)
+	}
+	return w.Flush()
+}
+
+// local returns a time in a zone, if this machine knows it.
+func local(t time.Time, zone string) string {
+	if t.IsZero() {
+		return "-"
+	}
+	location, err := time.LoadLocation(zone) // "" is UTC
+	if err != nil {
+		location = time.UTC
+	}
+	return t.In(location).Format("2006-01-02 15:04:05 MST")
+}
+
+func (c *command) cronVerbCommand(verb fleet.Verb, short string) *cobra.Command {
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   string(verb) + " SERVICE.ROW",
+		Short: short,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dot := strings.LastIndex(args[0], ".")
+			if dot <= 0 || dot == len(args[0])-1 {
+				return usagef("%q: must be SERVICE.ROW, as in reports.Nightly", args[0])
+			}
+			return c.withBroker(cmd.Context(), "gomeko cron", func(ctx context.Context, conn *transport.Conn) error {
+				ctx, cancel := context.WithTimeout(ctx, timeout)
+				defer cancel()
+				t, err := fleet.Ask(ctx, conn, args[0][:dot], args[0][dot+1:], verb)
+				if err != nil {
+					return err
+				}
+				return c.printTimers([]fleet.Timer{t}, false)
+			})
+		},
+	}
+	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Second, "`DURATION` to wait for the answer")
+	return cmd
+}
+
+// withBroker connects to the broker and calls do, until a signal comes.
+func (c *command) withBroker(ctx context.Context, name string, do func(context.Context, *transport.Conn) error) error {
+	s, err := c.configuration()
+	if err != nil {
+		return err
+	}
+	broker, err := c.reach(s, name)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	conn, err := transport.Dial(ctx, broker)
+	if err != nil {
+		return err
+	}
+	defer hangUp(conn)
+	return do(ctx, conn)
 }
 
 func (c *command) cronNextCommand() *cobra.Command {
@@ -35,8 +170,6 @@ func (c *command) cronNextCommand() *cobra.Command {
 			"EXPR has five fields, minute hour day month weekday, or six with seconds first. A fixed time runs once for each\n" +
 			"local date: if the clock skips it, at the end of the gap; if it occurs twice, at the first. An expression with * in\n" +
 			"the minute or the hour runs whenever the clock shows a matching time.",
-		Example: "  gomeko cron next '30 2 * * *' --tz Europe/Madrid\n" +
-			"  gomeko cron next '*/15 9-17 * * MON-FRI' -n 3 --json",
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			location, err := time.LoadLocation(zone)

@@ -1,9 +1,18 @@
 package runner
 
 import (
+	"context"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/gomeko/gomeko/fleet"
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/timer"
+	"github.com/gomeko/gomeko/transport"
 )
 
 func TestCronNext(t *testing.T) {
@@ -21,15 +30,70 @@ func TestCronNext(t *testing.T) {
 		{"* * * * *|--from|yesterday", 2, `--from "yesterday": is not a time`},
 		{"* * * * *|-n|0", 2, "-n 0: must be at least 1"},
 	} {
-		var out, diagnostics strings.Builder
-		command := &command{in: os.Stdin, out: &out, err: &diagnostics}
-		status := command.execute(command.gomeko(), append([]string{"cron", "next"}, strings.Split(c.args, "|")...))
-		got := out.String()
+		status, got, diagnostics := executeGomeko(append([]string{"cron", "next"}, strings.Split(c.args, "|")...)...)
 		if c.status != 0 {
-			got = diagnostics.String()
+			got = diagnostics
 		}
 		if status != c.status || c.status == 0 && got != c.want || !strings.Contains(got, c.want) {
 			t.Errorf("%s: status %d and %q, want %d and %q", c.args, status, got, c.status, c.want)
 		}
 	}
+}
+
+// executeGomeko runs the command gomeko in this process.
+func executeGomeko(args ...string) (status int, stdout, stderr string) {
+	var out, err strings.Builder
+	c := &command{in: os.Stdin, out: &out, err: &err}
+	status = c.execute(c.gomeko(), args)
+	return status, out.String(), err.String()
+}
+
+// Sweeper sweeps once a day.
+type Sweeper struct {
+	_ service.Name `service:"sweeper"`
+
+	Entrypoints struct {
+		Sweep timer.Cron `timer:"0 3 * * *" tz:"Europe/Madrid"`
+	}
+
+	swept chan timer.Tick
+}
+
+func (s *Sweeper) Sweep(_ context.Context, tick timer.Tick) error {
+	s.swept <- tick
+	return nil
+}
+
+func TestCron(t *testing.T) {
+	uri := brokertest.Embedded(t)
+	sweeper := &Sweeper{swept: make(chan timer.Tick, 1)}
+	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, sweeper, service.Configure(fleet.Timers()))
+	hosttest.Eventually(t, "the timer has a next tick", func() bool {
+		_, got, _ := executeGomeko("cron", "ls", "--json", "--broker="+uri)
+		return strings.Contains(got, `"next"`)
+	})
+	for _, c := range []struct {
+		args   string // separated by spaces
+		status int
+		want   string // a pattern, of stdout or of stderr
+	}{
+		{"ls", 0, `^TIMER +SCHEDULE +ZONE +LAST +NEXT +HOLDER\nsweeper\.Sweep +0 3 \* \* \* +Europe/Madrid +\S+ \S+ CES?T +\S+ 03:00:00 CES?T +\S+/\d+\n$`},
+		{"ls --json", 0, `^\{"service":"sweeper","row":"Sweep","schedule":"0 3 \* \* \*","zone":"Europe/Madrid".*\}\n$`},
+		{"pause sweeper.Sweep", 0, `sweeper\.Sweep .* paused `},
+		{"run sweeper.Sweep", 0, `sweeper\.Sweep `},
+		{"resume sweeper.Sweep", 0, `03:00:00 CES?T `},
+		{"pause sweeper.Swep", 1, `^timer sweeper\.Swep: no such timer`},
+		{"pause sweeper", 2, `^"sweeper": must be SERVICE\.ROW, as in reports\.Nightly`},
+		{"", 2, `^cron: name a command, as in gomeko cron ls`},
+	} {
+		args := append([]string{"cron"}, strings.Fields(c.args)...)
+		status, got, diagnostics := executeGomeko(append(args, "--broker="+uri)...)
+		if c.status != 0 {
+			got = diagnostics
+		}
+		if status != c.status || !regexp.MustCompile(c.want).MatchString(got) {
+			t.Errorf("%s: status %d and\n%s\nwant %d and %s", c.args, status, got, c.status, c.want)
+		}
+	}
+	hosttest.Receive(t, "the call", sweeper.swept)
 }

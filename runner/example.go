@@ -27,7 +27,16 @@ PROGRAM broker --listen 127.0.0.1:5673 --management 127.0.0.1:15672
 PROGRAM broker --config broker.yaml`,
 	"broker status": `PROGRAM broker status
 PROGRAM broker status --management http://guest:guest@rabbitmq:15672`,
-	"cron": `PROGRAM cron next '30 2 * * *'`,
+	"cron": `PROGRAM cron ls
+PROGRAM cron pause reports.Nightly
+PROGRAM cron next '30 2 * * *' --tz Europe/Madrid`,
+	"cron ls": `PROGRAM cron ls
+PROGRAM cron ls --json | jq .next`,
+	"cron next": `PROGRAM cron next '30 2 * * *' --tz Europe/Madrid
+PROGRAM cron next '*/15 9-17 * * MON-FRI' -n 3 --json`,
+	"cron run":    `PROGRAM cron run reports.Nightly`,
+	"cron pause":  `PROGRAM cron pause reports.Nightly`,
+	"cron resume": `PROGRAM cron resume reports.Nightly`,
 	"completion": `PROGRAM completion bash > /etc/bash_completion.d/PROGRAM
 source <(PROGRAM completion zsh)`,
 	"completion bash":       `source <(PROGRAM completion bash)`,

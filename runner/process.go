@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/fleet"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
 )
@@ -83,7 +84,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 means none in Nameko
 		Grace:              p.cfg.Grace,
 		Logger:             p.log,
-	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig()),
+	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), fleet.Timers()),
 		service.Configure[service.Extension](web.ServeReady))
 	if err == nil && len(p.container.Names()) == 0 {
 		err = errors.New("application: no services: pass a module with service.Provide(new(Orders)) in it")
