@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -114,6 +115,9 @@ func (rd *argumentReader) readFields() *Error {
 				continue
 			}
 			texts = body.texts[f.key]
+			if sent := body.query[f.key]; len(texts) == 0 && len(sent) > 0 {
+				source, texts = "query", sent
+			}
 		}
 		if len(texts) > 0 {
 			err := f.decode(texts, v)
@@ -212,16 +216,28 @@ type bodyValues struct {
 	source  string   // body, or query for a request without a body
 	members [][]byte // of a JSON object, by field
 	texts   map[string][]string
+	query   url.Values // has the fields that the body lacks; nil if the method always has a body
 }
 
-// readBody reads the body: JSON or a form. GET, HEAD and DELETE have their query in its place.
+// readBody reads the body. GET, HEAD and DELETE usually have none, and their query in its place; if
+// there is a body, it goes before the query.
 func (rd *argumentReader) readBody(query url.Values) (bodyValues, *Error) {
+	usual := rd.r.Method != http.MethodGet && rd.r.Method != http.MethodHead && rd.r.Method != http.MethodDelete
 	switch {
 	case rd.fromBody == 0:
 		return bodyValues{}, nil
-	case rd.r.Method == http.MethodGet, rd.r.Method == http.MethodHead, rd.r.Method == http.MethodDelete:
+	case usual:
+		return rd.parseBody()
+	case rd.r.ContentLength == 0:
 		return bodyValues{source: "query", texts: query}, nil
 	}
+	b, failed := rd.parseBody()
+	b.query = query
+	return b, failed
+}
+
+// parseBody reads a body that is JSON or a form.
+func (rd *argumentReader) parseBody() (bodyValues, *Error) {
 	declared := rd.r.Header.Get("Content-Type")
 	if declared == "application/json" { // the usual one
 		return rd.readJSON()
@@ -289,11 +305,32 @@ func (rd *argumentReader) readForm() (bodyValues, *Error) {
 		return bodyValues{}, failed
 	}
 	values, err := url.ParseQuery(string(data)) // it refuses more than 10,000 fields
+	if rd.looksLikeJSON(data, values) {
+		return bodyValues{}, errNotForm
+	}
 	if err != nil {
 		rd.addFault("body", "", errors.New("is malformed"))
 	}
 	return bodyValues{source: "body", texts: values}, nil
 }
+
+// looksLikeJSON reports whether a form is probably JSON that curl -d has sent: it begins as an object
+// or a list does, and has no known field.
+func (rd *argumentReader) looksLikeJSON(data []byte, form url.Values) bool {
+	data = bytes.TrimSpace(data)
+	if len(data) == 0 || data[0] != '{' && data[0] != '[' {
+		return false
+	}
+	for name := range form {
+		if rd.bodyField(name) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+var errNotForm = faultsError([]Fault{{In: "body", Detail: "looks like JSON, but its Content-Type is " +
+	"application/x-www-form-urlencoded: send the header Content-Type: application/json"}})
 
 // maxParts is how many parts a multipart form may have, as in url.ParseQuery.
 const maxParts = 10_000

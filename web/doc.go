@@ -40,9 +40,9 @@
 //	}
 //
 // The tag keys path, query and header say where a field is read from. A field without them is read
-// from the body, which is JSON or a form; a GET, HEAD or DELETE request has its query in place of a
-// body. If the struct is the only parameter, its fields also take the wildcards of their names. A
-// slice takes all values of a name.
+// from the body, which is JSON or a form; a GET, HEAD or DELETE request may have its query in place
+// of a body. If the struct is the only parameter, its fields also take the wildcards of their
+// names. A slice takes all values of a name.
 //
 // A request that does not fit is answered with 400 and all of its faults, and the method does not
 // run. A member of a JSON object without a field is a fault.

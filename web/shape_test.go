@@ -37,6 +37,7 @@ type Shop struct {
 		Create   web.Route `web:"POST /things"`
 		List     web.Route `web:"GET /things"  method:"Create"`
 		Replace  web.Route `web:"PUT /things/{id}"`
+		Remove   web.Route `web:"DELETE /things" method:"Create"`
 		Update   web.Route `web:"PATCH /things/{id}" method:"Create"`
 		Unsent   web.Route `web:"GET /unsent"`
 		Panicked web.Route `web:"GET /panicked"`
@@ -153,6 +154,9 @@ const (
 	noType   = "application/octet-stream"
 )
 
+const notForm = "Error: BadRequest: body: looks like JSON, but its Content-Type is application/x-www-form-urlencoded: " +
+	"send the header Content-Type: application/json\n"
+
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{}, new(Shop))
@@ -197,6 +201,16 @@ func TestShapes(t *testing.T) {
 		{"POST", "/things", jsonType, "", 400, "Error: BadRequest: body id: is missing; body name: is missing\n", textType},
 		{"POST", "/things", jsonType, `{"id": 1, "name": "` + "\xff" + `"}`, 400, "Error: BadRequest: body: is not UTF-8\n", textType},
 		{"POST", "/things", "text/csv", `1,2`, 415, "", ""},
+		{"POST", "/things", formType, `{"id": 1, "name": "a&b=c"}`, 400, notForm, textType},
+		{"POST", "/things", formType, ` [1, "100%"]`, 400, notForm, textType},
+		{"POST", "/things", formType, `{x}=1&id=1&name=tea`, 200, `{"id":1,"name":"tea","count":1,"tenant":null}`, jsonType},
+		{"DELETE", "/things", jsonType, `{"id": 1, "name": "tea", "sizes": [1]}`, 200, `{"id":1,"name":"tea","count":1,"tenant":null,"sizes":[1]}`, jsonType},
+		{"DELETE", "/things", formType, `id=1&name=tea`, 200, `{"id":1,"name":"tea","count":1,"tenant":null}`, jsonType},
+		{"DELETE", "/things?id=1&name=tea", "", "", 200, `{"id":1,"name":"tea","count":1,"tenant":null}`, jsonType},
+		{"DELETE", "/things?id=1&name=milk", jsonType, `{"name": "tea"}`, 200, `{"id":1,"name":"tea","count":1,"tenant":null}`, jsonType},
+		{"DELETE", "/things?id=1", jsonType, `{}`, 400, "Error: BadRequest: body name: is missing\n", textType},
+		{"DELETE", "/things?id=x", jsonType, `{"name": 7}`, 400, "Error: BadRequest: query id: \"x\" is not a whole number; body name: a number does not fit string\n", textType},
+		{"GET", "/things?id=1", jsonType, `{"name": "tea"}`, 200, `{"id":1,"name":"tea","count":1,"tenant":null}`, jsonType},
 		{"GET", "/unsent", "", "", 500, "", ""},
 		{"GET", "/panicked", "", "", 500, "", ""},
 		{"GET", "/failed/expected", "", "", 400, "Error: NotFound: order 7: not found\n", textType},
