@@ -21,11 +21,18 @@ const (
 	defaultMaxMemory  = 1 << 30
 )
 
+// The values of Config.LoginFrom, which are those of RabbitMQ's ssl_cert_login_from.
+const (
+	LoginFromCommonName        = "common_name"        // CN=ana,O=shop is the user ana
+	LoginFromDistinguishedName = "distinguished_name" // CN=ana,O=shop is the user "CN=ana,O=shop"
+)
+
 // A Config configures a [Broker]. The zero value is a broker with the virtual host "/" and the user
 // guest.
 type Config struct {
 	// Users maps names to passwords. The default is the user guest with the password guest. guest
-	// may connect only from this machine.
+	// may connect only from this machine. A user without a password can log in only with a
+	// certificate; see LoginFrom.
 	Users map[string]string
 
 	// VHosts are virtual hosts in addition to "/".
@@ -60,8 +67,13 @@ type Config struct {
 	// name resolve to 127.0.0.1.
 	ManagementHosts []string
 
-	// TLS configures ListenTLS.
+	// TLS configures ListenTLS. If its ClientAuth makes the broker verify certificates of clients,
+	// a client with a certificate may log in without a password (EXTERNAL).
 	TLS *tls.Config
+
+	// LoginFrom is what names the user in a certificate: LoginFromCommonName, which is the default,
+	// or LoginFromDistinguishedName.
+	LoginFrom string
 
 	// Logger is for the broker's log. The default is slog.Default().
 	Logger *slog.Logger
@@ -76,6 +88,7 @@ type Broker struct {
 	alarm      *alarm
 	tls        *tls.Config
 	log        *slog.Logger
+	loginFrom  string
 	limits     limits         // of each virtual host
 	allowed    []string       // Config.ManagementHosts
 	serving    sync.WaitGroup // accept loops, connections, and requests to the management API
@@ -96,6 +109,7 @@ func New(cfg Config) *Broker {
 		heartbeat:  max(cmp.Or(cfg.Heartbeat, defaultHeartbeat), 0),
 		maxMessage: uint64(cmp.Or(cfg.MaxMessage, defaultMaxMessage)),
 		tls:        cfg.TLS,
+		loginFrom:  cmp.Or(cfg.LoginFrom, LoginFromCommonName),
 		allowed:    cfg.ManagementHosts,
 		log:        cmp.Or(cfg.Logger, slog.Default()),
 		limits:     limits{conns: cfg.MaxConnections, queues: cfg.MaxQueues},
@@ -218,7 +232,15 @@ func (b *Broker) knows(user, password string) bool {
 	b.mu.Lock()
 	want, known := b.users[user]
 	b.mu.Unlock()
-	return want.is(password) && known // the same work for an unknown user
+	return want.is(password) && known && password != "" // the same work for an unknown user
+}
+
+// has reports whether the user exists.
+func (b *Broker) has(user string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, known := b.users[user]
+	return known
 }
 
 // vhost returns the virtual host with the name, or nil.

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"crypto/tls"
 	"net"
 	"runtime"
 	"strings"
@@ -40,7 +41,7 @@ func (c *conn) handshake() error {
 	c.out.method(0, &frame.ConnectionStart{
 		VersionMajor: 0, VersionMinor: 9,
 		ServerProperties: serverProperties(),
-		Mechanisms:       "PLAIN AMQPLAIN",
+		Mechanisms:       c.mechanisms(),
 		Locales:          "en_US",
 	})
 	start, err := expect[*frame.ConnectionStartOk](c, "starting")
@@ -133,18 +134,25 @@ func expect[M frame.Method](c *conn, state string) (M, error) {
 // login checks who the client is.
 func (c *conn) login(m *frame.ConnectionStartOk) error {
 	var user, password string
+	external := false
 	switch m.Mechanism {
 	case "PLAIN":
 		user, password = plain(m.Response)
 	case "AMQPLAIN":
 		user, password = amqplain(m.Response)
+	case "EXTERNAL":
+		user, external = c.certified()
 	default:
 		return exceptionf(codeAccessRefused, "Login was refused using authentication mechanism %s. "+
 			"For details see the broker logfile.", m.Mechanism)
 	}
 	c.user = user
 	switch {
-	case !c.broker.knows(user, password):
+	case external && !c.broker.has(user):
+		c.log.Warn("login refused: the client's certificate names no user", "user", user)
+	case m.Mechanism == "EXTERNAL" && !external:
+		c.log.Warn("login refused: the client has no certificate that the broker verifies")
+	case !external && !c.broker.knows(user, password):
 		c.log.Warn("login refused: unknown user or wrong password", "user", user)
 	case user == "guest" && !isLocal(c.nc.RemoteAddr()):
 		c.log.Warn("login refused: guest may connect from this machine only", "user", user)
@@ -156,6 +164,28 @@ func (c *conn) login(m *frame.ConnectionStartOk) error {
 	}
 	return exceptionf(codeAccessRefused, "Login was refused using authentication mechanism %s. "+
 		"For details see the broker logfile.", m.Mechanism)
+}
+
+// mechanisms returns the login mechanisms that the connection supports.
+func (c *conn) mechanisms() string {
+	if _, isTLS := c.nc.(*tls.Conn); isTLS && c.broker.tls.ClientAuth >= tls.VerifyClientCertIfGiven {
+		return "PLAIN AMQPLAIN EXTERNAL"
+	}
+	return "PLAIN AMQPLAIN"
+}
+
+// certified returns the user that the client's certificate names. It returns false if the client has
+// no certificate, or one that was not verified.
+func (c *conn) certified() (user string, ok bool) {
+	nc, isTLS := c.nc.(*tls.Conn)
+	if !isTLS || len(nc.ConnectionState().VerifiedChains) == 0 {
+		return "", false
+	}
+	subject := nc.ConnectionState().PeerCertificates[0].Subject
+	if c.broker.loginFrom == LoginFromDistinguishedName {
+		return subject.String(), true
+	}
+	return subject.CommonName, true
 }
 
 // plain parses a response of mechanism PLAIN: "\0user\0password".

@@ -34,6 +34,7 @@ type brokerSettings struct {
 	TLSCert         string                `yaml:"tls_cert"`
 	TLSKey          string                `yaml:"tls_key"`
 	TLSCA           string                `yaml:"tls_ca"`
+	TLSLoginFrom    string                `yaml:"tls_login_from"`
 	Heartbeat       time.Duration         `yaml:"heartbeat" config:"none"`
 	MaxMessage      int64                 `yaml:"max_message" config:"positive"`
 	MaxMemory       int64                 `yaml:"max_memory" config:"positive"`
@@ -52,7 +53,7 @@ const noListener = "none"
 // named returns the names of a key in messages: in the file, and its flag.
 func named(key string) string {
 	name := "gomeko.broker." + key
-	if key == "users" {
+	if key == "users" || key == "tls_login_from" {
 		return name
 	}
 	return name + " (--" + strings.TrimSuffix(strings.ReplaceAll(key, "_", "-"), "s") + ")"
@@ -73,7 +74,7 @@ func (s *brokerSettings) mistakes() []error {
 		switch {
 		case name == "":
 			add("users", "a user must have a name")
-		case s.Users[name].Password == "":
+		case s.Users[name].Password == "" && (s.TLSCA == "" || s.TLSListen == ""):
 			add("users", "%s must have a password", name)
 		}
 	}
@@ -89,6 +90,14 @@ func (s *brokerSettings) mistakes() []error {
 	if s.TLSCA != "" && s.TLSListen == "" {
 		add("tls_ca", "has no effect without %s", named("tls_listen"))
 	}
+	switch s.TLSLoginFrom {
+	case "", broker.LoginFromCommonName, broker.LoginFromDistinguishedName:
+		if s.TLSLoginFrom != "" && s.TLSCA == "" {
+			add("tls_login_from", "has no effect without %s", named("tls_ca"))
+		}
+	default:
+		add("tls_login_from", "must be %s or %s, not %q", broker.LoginFromCommonName, broker.LoginFromDistinguishedName, s.TLSLoginFrom)
+	}
 	if s.Listen == noListener && s.TLSListen == "" {
 		add("listen", "none needs %s: the broker would listen nowhere", named("tls_listen"))
 	}
@@ -103,7 +112,7 @@ func (s *brokerSettings) mistakes() []error {
 func (s *brokerSettings) config() (broker.Config, error) {
 	cfg := broker.Config{
 		VHosts: s.VHosts, Heartbeat: s.Heartbeat, MaxMessage: s.MaxMessage, MaxMemory: s.MaxMemory,
-		MaxQueues: s.MaxQueues, MaxConnections: s.MaxConnections, ManagementHosts: s.ManagementHosts,
+		MaxQueues: s.MaxQueues, MaxConnections: s.MaxConnections, ManagementHosts: s.ManagementHosts, LoginFrom: s.TLSLoginFrom,
 	}
 	if len(s.Users) > 0 {
 		cfg.Users = make(map[string]string, len(s.Users))
