@@ -80,7 +80,7 @@ func parse(at string, data []byte, lookupenv func(string) (string, bool), sectio
 		doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
 	}
 	e := environment{lookup: lookupenv, at: at}
-	e.resolve(doc.Content[0], 0)
+	e.resolve(doc.Content[0], "", 0)
 	if err := errors.Join(e.mistakes...); err != nil {
 		return nil, err
 	}
@@ -89,6 +89,7 @@ func parse(at string, data []byte, lookupenv func(string) (string, bool), sectio
 		return nil, fmt.Errorf("%s%d: the top level must have keys, such as AMQP_URI: …", at, root.Line)
 	}
 	cfg := defaults()
+	cfg.Warnings = e.warnings
 	cfg.root, cfg.at = root, at
 	if err := root.Decode(&cfg.Values); err != nil {
 		return nil, syntaxError(at, err)

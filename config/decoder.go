@@ -176,7 +176,7 @@ func (d *decoder) list(at place, n *yaml.Node, v reflect.Value) {
 // been the word no.
 func (d *decoder) scalar(at place, n *yaml.Node, v reflect.Value) {
 	if v.Kind() == reflect.String && n.Tag == "!!bool" {
-		d.mistake(at, errors.New("must be text, not true or false: put it in quotes"))
+		d.mistake(at, errors.New(`must be text, not true or false: put it in quotes, or write !raw_env_var "${NAME}" if it is the value of a variable`))
 		return
 	}
 	number, isFloat := plain(n).(float64)

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -14,41 +15,50 @@ type environment struct {
 	lookup   func(string) (string, bool)
 	at       string
 	mistakes []error
+	warnings []string
 }
 
 // maxDepth limits how deep variables may refer to other variables.
 const maxDepth = 10
 
-// resolve substitutes variables in n and its children.
-func (e *environment) resolve(n *yaml.Node, depth int) {
+// resolve substitutes variables in n and its children. key is where n is, with the keys above it.
+func (e *environment) resolve(n *yaml.Node, key string, depth int) {
 	if n.Kind == yaml.ScalarNode {
-		e.scalar(n, depth)
+		e.scalar(n, key, depth)
 		return
 	}
-	for _, child := range n.Content {
-		e.resolve(child, depth)
+	for i, child := range n.Content {
+		at := key
+		if n.Kind == yaml.MappingNode && i%2 == 1 {
+			at = strings.TrimPrefix(key+"."+n.Content[i-1].Value, ".")
+		}
+		e.resolve(child, at, depth)
 	}
 }
 
 // scalar substitutes variables in plain and tagged scalars. The result is read as YAML.
-func (e *environment) scalar(n *yaml.Node, depth int) {
+func (e *environment) scalar(n *yaml.Node, key string, depth int) {
 	plain := n.Style == 0
 	text, changed := e.expand(n.Value)
 	switch {
 	case n.Tag == "!raw_env_var":
 		*n = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Line: n.Line, Anchor: n.Anchor}
 	case n.Tag == "!env_var" || plain && changed:
-		e.reparse(n, text, depth)
+		e.reparse(n, text, key, depth)
 	case plain:
 		legacyBool(n)
+	case changed:
+		e.warn(n.Line, key, "%s is not substituted, because the text is in quotes or in a block: write it without, "+
+			"or with a tag: !raw_env_var \"%[1]s\"", variables(n.Value))
 	}
 }
 
-// reparse replaces n by text, read as YAML. Errors show the scalar as written, because the text may
-// contain a password.
-func (e *environment) reparse(n *yaml.Node, text string, depth int) {
+// reparse replaces n by text, read as YAML. Errors and warnings show only the names of variables,
+// because the text may contain a password.
+func (e *environment) reparse(n *yaml.Node, text, key string, depth int) {
+	named := variables(n.Value)
 	fail := func(err error) {
-		e.mistakes = append(e.mistakes, fmt.Errorf("%s%d: %s: %w", e.at, n.Line, n.Value, err))
+		e.mistakes = append(e.mistakes, fmt.Errorf("%s%d: %s: %w", e.at, n.Line, named, err))
 	}
 	if depth == maxDepth {
 		fail(errors.New("the variable refers to itself"))
@@ -63,11 +73,59 @@ func (e *environment) reparse(n *yaml.Node, text string, depth int) {
 	if len(doc.Content) > 0 {
 		value = doc.Content[0]
 	}
+	if how := lost(text, &doc, value); how != "" {
+		e.warn(n.Line, key, "the value of %s is read as YAML, %s: write !raw_env_var \"%[1]s\" to keep any text", named, how)
+	}
 	setLine(value, n.Line)
-	e.resolve(value, depth+1)
+	e.resolve(value, key, depth+1)
 	anchor := n.Anchor
 	*n = *value
 	n.Anchor = anchor
+}
+
+// lost returns what reading text as YAML has lost of it, "" if nothing. Quotes around all of it are
+// meant to be removed.
+func lost(text string, doc, value *yaml.Node) string {
+	text = strings.TrimSpace(text)
+	switch quoted := value.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0; {
+	case text == "":
+		return ""
+	case commented(doc):
+		return "and what follows a # in it is dropped"
+	case value.Kind == yaml.ScalarNode && value.Tag == "!!null":
+		return "which makes it null"
+	case value.Kind == yaml.ScalarNode && !quoted && value.Value != text:
+		return "which changes it"
+	}
+	return ""
+}
+
+// commented reports whether a tree has comments.
+func commented(n *yaml.Node) bool {
+	return n.HeadComment != "" || n.LineComment != "" || n.FootComment != "" || slices.ContainsFunc(n.Content, commented)
+}
+
+func (e *environment) warn(line int, key, format string, args ...any) {
+	e.warnings = append(e.warnings, fmt.Sprintf("%s%d: %s: ", e.at, line, key)+fmt.Sprintf(format, args...))
+}
+
+// variables returns the references in text, without their defaults: ${USER}:${PASSWORD}.
+func variables(text string) string {
+	var all []string
+	for {
+		i := strings.Index(text, "${")
+		if i < 0 {
+			return strings.Join(all, " and ")
+		}
+		text = text[i:]
+		name, _, size := reference(text)
+		if size == 0 {
+			text = text[2:]
+			continue
+		}
+		all = append(all, "${"+name+"}")
+		text = text[size:]
+	}
 }
 
 // expand replaces each ${NAME} and ${NAME:default} in text. A default may contain other variables,

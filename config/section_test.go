@@ -194,7 +194,7 @@ limit: [1]
 	want := strings.TrimSpace(`
 line 15: limit: must be an object, not a list
 line 3: orders.databse: unknown key: did you mean database?
-line 4: orders.database: must be text, not true or false: put it in quotes
+line 4: orders.database: must be text, not true or false: put it in quotes, or write !raw_env_var "${NAME}" if it is the value of a variable
 line 5: orders.password: must be text; the value is secret and not shown
 line 6: orders.timeout: must be a duration such as 30s, or a number of seconds, not "soon"
 line 7: orders.retries: must be an integer from 0 to 255, not 256
