@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net"
 	"os"
@@ -200,7 +199,7 @@ func (c *command) serveBroker(ctx context.Context, s *brokerSettings) error {
 	if err != nil {
 		return err
 	}
-	host := newEmbedded(cfg, notices{lines: c.err, log: slog.Default()})
+	host := newEmbedded(cfg, c.notices())
 	host.instead = "use that one, or give another address with --listen"
 	if err := host.open(s); err != nil {
 		_ = host.Close(ctx)
@@ -223,14 +222,15 @@ func (e *embedded) open(s *brokerSettings) error {
 		if err != nil {
 			return fmt.Errorf("embedded %w", err)
 		}
-		e.line("embedded broker on %s with TLS, in memory: messages are gone when it stops", bound)
+		e.tell(fmt.Sprintf("embedded broker on %s with TLS, in memory: messages are gone when it stops", bound),
+			"embedded broker started with TLS", "address", bound.String())
 	}
 	if s.Management != "" {
 		bound, err := e.ListenManagement(s.Management)
 		if err != nil {
 			return fmt.Errorf("embedded %w", err)
 		}
-		e.line("management API on http://%s", bound)
+		e.tell(fmt.Sprintf("management API on http://%s", bound), "management API started", "url", fmt.Sprintf("http://%s", bound))
 	}
 	return nil
 }

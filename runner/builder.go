@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -22,50 +21,42 @@ var errShown = errors.New("shown")
 
 // A builder builds a program from packages.
 type builder struct {
-	dir  string // where the go command runs
-	work string // folder for generated files, removed after the build
-	err  io.Writer
+	dir    string         // where the go command runs
+	folder *programFolder // of the program and the generated files
+	notices
 }
 
 // build builds the program of words, each PKG or PKG:Service, and returns its path. The user's
-// cache folder keeps one program for each such list.
+// cache keeps one program for each such list, which is only linked again if something has changed.
 func (c *command) build(ctx context.Context, words []string) (string, error) {
 	ctx, stop := signal.NotifyContext(ctx, stopSignals()...)
 	defer stop()
-	b := &builder{err: c.err}
+	b := &builder{notices: c.notices()}
 	packages, err := b.find(ctx, words)
 	if err != nil {
 		return "", err
 	}
-	programs, err := programFolder()
+	if b.folder, err = programFolderOf(packages); err != nil {
+		return "", err
+	}
+	unlock, err := lock(b.folder.file("lock"))
 	if err != nil {
 		return "", err
 	}
-	b.work, err = os.MkdirTemp(programs, "build-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(b.work)
+	defer unlock()
 	args, err := b.arguments(ctx, packages)
 	if err != nil {
 		return "", err
 	}
-	say(c.err, "building %s", strings.Join(words, " "))
+	b.tell("building "+strings.Join(words, " "), "building", "packages", words)
 	name := path.Base(packages[0].ImportPath)
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
-	fresh := filepath.Join(b.work, name)
-	if err := b.show(ctx, append([]string{"build", "-o", fresh}, args...)...); err != nil {
-		return "", err
-	}
-	home := filepath.Join(programs, fingerprint(packages))
-	if err := os.MkdirAll(home, 0o700); err != nil {
-		return "", err
-	}
-	// A rename does not disturb a process that runs the program of an earlier build.
-	program := filepath.Join(home, name)
-	return program, os.Rename(fresh, program)
+	// The go command renames what it has built. That does not disturb a process that runs the
+	// program of an earlier build.
+	program := filepath.Join(b.folder.path, "bin", name)
+	return program, b.compile(ctx, append([]string{"build", "-v", "-o", program}, args...)...)
 }
 
 // arguments returns the arguments of go build: the main package, or one that is generated.
@@ -84,11 +75,13 @@ func (b *builder) arguments(ctx context.Context, packages []*found) ([]string, e
 	return b.generate(ctx, packages)
 }
 
-// show runs the go command and shows its output.
-func (b *builder) show(ctx context.Context, args ...string) error {
+// compile runs go build -v. It shows what the compiler reports and, if that takes long, how many
+// packages are built.
+func (b *builder) compile(ctx context.Context, args ...string) error {
 	cmd := b.command(ctx, args...)
-	cmd.Stdout, cmd.Stderr = b.err, b.err
-	err := cmd.Run()
+	out := &compilerOutput{builder: b}
+	cmd.Stdout, cmd.Stderr = out, out
+	err := out.watch(cmd.Run)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return errShown
@@ -101,7 +94,7 @@ func (b *builder) output(ctx context.Context, args ...string) ([]byte, error) {
 	out, err := b.command(ctx, args...).Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
-		return nil, errors.New(strings.TrimSpace(string(exit.Stderr)))
+		return nil, errors.New(strings.TrimSpace(b.fromHere(string(exit.Stderr))))
 	}
 	return out, goError(err)
 }
@@ -119,25 +112,6 @@ func goError(err error) error {
 		return errors.New("gomeko run builds with the go command, which is not in PATH: install Go from go.dev/dl")
 	}
 	return err
-}
-
-// keepPrograms is how long a program is kept after it was last built.
-const keepPrograms = 7 * 24 * time.Hour
-
-// programFolder returns the folder of built programs, after it has removed old ones.
-func programFolder() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("no cache folder for the program: %w", err)
-	}
-	programs := filepath.Join(cache, "gomeko", "run")
-	entries, _ := os.ReadDir(programs) // fails before the first build
-	for _, entry := range entries {
-		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > keepPrograms {
-			_ = os.RemoveAll(filepath.Join(programs, entry.Name()))
-		}
-	}
-	return programs, os.MkdirAll(programs, 0o700)
 }
 
 // fingerprint identifies a list of packages and services.

@@ -29,6 +29,7 @@ type command struct {
 	logFormat  string
 
 	flags *pflag.FlagSet // of the command that runs
+	json  bool           // the log is JSON
 	begun bool           // the command line is correct and its command runs
 }
 
@@ -76,7 +77,7 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	}
 	ctx, kill, release := untilSignals(ctx)
 	defer release()
-	p := &process{settings: s, notices: notices{lines: c.err, log: slog.Default()}, broker: c.broker}
+	p := &process{settings: s, notices: c.notices(), broker: c.broker}
 	return p.run(ctx, kill, opts)
 }
 
@@ -85,7 +86,7 @@ func (c *command) begin(cmd *cobra.Command, _ []string) error {
 	if c.logFormat != "text" && c.logFormat != "json" {
 		return fmt.Errorf("--log-format %s: must be text or json", c.logFormat)
 	}
-	logTo(c.err, c.logLevel, c.logFormat)
+	c.logTo(c.logLevel, c.logFormat)
 	c.flags, c.begun = cmd.Flags(), true
 	return nil
 }
@@ -105,9 +106,6 @@ func (c *command) configuration() (*settings, error) {
 	if err != nil {
 		return s, err
 	}
-	for _, warning := range s.cfg.Warnings {
-		say(c.err, "warning: %s", warning)
-	}
 	level, format := s.cfg.LogLevel, s.cfg.LogFormat
 	if c.flags.Changed("log-level") {
 		level = c.logLevel
@@ -115,8 +113,25 @@ func (c *command) configuration() (*settings, error) {
 	if c.flags.Changed("log-format") {
 		format = c.logFormat
 	}
-	logTo(c.err, level, format)
+	c.logTo(level, format)
+	c.notices().warn(s.cfg.Warnings)
 	return s, nil
+}
+
+// logTo sets up the log.
+func (c *command) logTo(level slog.Level, format string) {
+	c.json = format == "json"
+	logTo(c.err, level, format)
+}
+
+// notices returns the notices of the command. If the log is JSON, they are lines of the log, so that
+// a program can read standard error.
+func (c *command) notices() notices {
+	n := notices{lines: c.err, log: slog.Default(), systemd: true}
+	if c.json {
+		n.lines = nil
+	}
+	return n
 }
 
 func (c *command) showConfigCommand() *cobra.Command {

@@ -59,6 +59,9 @@
 // configuration, else INFO; the format is that of --log-format, else gomeko.log_format, else text.
 // A call that runs 5 s longer than its deadline is logged once, with its stack.
 //
+// With the format json, every line on stderr is JSON, also those that the program prints for people
+// otherwise, and durations are text such as "1.5s".
+//
 // If the reader of the log ends, as in "orders 2>&1 | head", the program continues without a log.
 //
 // # Readiness

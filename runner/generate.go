@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,37 +27,66 @@ func (b *builder) generate(ctx context.Context, packages []*found) ([]string, er
 			return nil, err
 		}
 	}
-	var env struct{ GOMOD, GOWORK string }
-	out, err := b.output(ctx, "env", "-json", "GOMOD", "GOWORK")
+	env, err := b.environment(ctx, packages[0])
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(out, &env); err != nil {
-		return nil, fmt.Errorf("go env: %w", err)
-	}
-	if !filepath.IsAbs(env.GOMOD) || env.GOMOD == os.DevNull {
-		return nil, fmt.Errorf("%s is not in a module: run go mod init NAME, then go get %s", packages[0].Dir, gomekoModule)
-	}
-	if _, err := b.output(ctx, "list", "-m", gomekoModule); err != nil {
-		return nil, fmt.Errorf("%s does not require gomeko: run go get %s", env.GOMOD, gomekoModule)
-	}
-	folder := filepath.Join(filepath.Dir(env.GOMOD), mainFolder)
-	if first := packages[0]; first.Module != nil && first.Module.Main {
-		folder = filepath.Join(first.Dir, mainFolder)
-	}
-	overlay, err := b.overlay(filepath.Join(folder, "main.go"), packages)
+	overlay, err := b.overlay(filepath.Join(env.folder, mainFolder, "main.go"), packages)
 	if err != nil {
 		return nil, err
 	}
 	args := []string{"-buildvcs=false", "-overlay", overlay}
-	if env.GOWORK == "" || env.GOWORK == "off" { // a workspace supports neither -modfile nor -mod=mod
+	if !env.workspace() { // a workspace supports neither -modfile nor -mod=mod
 		modfile, err := b.modfile(ctx, env.GOMOD)
 		if err != nil {
 			return nil, err
 		}
 		args = append(args, "-mod=mod", "-modfile", modfile)
 	}
-	return append(args, folder), nil
+	return append(args, filepath.Join(env.folder, mainFolder)), nil
+}
+
+// An environment is where the go command finds modules.
+type environment struct {
+	GOMOD, GOWORK string
+
+	folder string // in a main module, for the generated program
+}
+
+func (e *environment) workspace() bool { return e.GOWORK != "" && e.GOWORK != "off" }
+
+// environment returns the environment for building a program with first.
+func (b *builder) environment(ctx context.Context, first *found) (*environment, error) {
+	env := &environment{}
+	out, err := b.output(ctx, "env", "-json", "GOMOD", "GOWORK")
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(out, env); err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
+	}
+	inModule := filepath.IsAbs(env.GOMOD) && env.GOMOD != os.DevNull
+	named := env.GOMOD
+	switch {
+	case first.Module != nil && first.Module.Main:
+		env.folder, env.GOMOD = first.Dir, first.Module.GoMod
+		named = env.GOMOD
+	case inModule:
+		env.folder = filepath.Dir(env.GOMOD)
+	case env.workspace():
+		out, err := b.output(ctx, "list", "-m", "-f", "{{.Dir}}")
+		if err != nil {
+			return nil, err
+		}
+		env.folder, _, _ = strings.Cut(string(out), "\n")
+		named = env.GOWORK
+	default:
+		return nil, fmt.Errorf("%s is not in a module: run go mod init NAME, then go get %s", first.Dir, gomekoModule)
+	}
+	if _, err := b.output(ctx, "list", "-m", gomekoModule); err != nil {
+		return nil, fmt.Errorf("%s does not require gomeko: run go get %s", named, gomekoModule)
+	}
+	return env, nil
 }
 
 const gomekoModule = "github.com/gomeko/gomeko"
@@ -64,42 +94,48 @@ const gomekoModule = "github.com/gomeko/gomeko"
 // overlay writes the generated program, and returns the overlay file that shows it to go build at
 // path.
 func (b *builder) overlay(path string, packages []*found) (string, error) {
-	source := filepath.Join(b.work, "main.go")
-	file, err := os.Create(source)
+	var source strings.Builder
+	if err := template.Must(template.New("main").Parse(mainText)).Execute(&source, newProgram(packages)); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(map[string]any{"Replace": map[string]string{path: b.folder.file("main.go")}})
 	if err != nil {
 		return "", err
 	}
-	defer file.Close()
-	if err := template.Must(template.New("main").Parse(mainText)).Execute(file, newProgram(packages)); err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(map[string]any{"Replace": map[string]string{path: source}})
-	if err != nil {
-		return "", err
-	}
-	overlay := filepath.Join(b.work, "overlay.json")
-	return overlay, os.WriteFile(overlay, text, 0o600)
+	return b.folder.file("overlay.json"), errors.Join(b.folder.write("main.go", source.String()), b.folder.write("overlay.json", string(text)))
 }
 
 // modfile copies go.mod and go.sum, so that the build can add the requirements of the generated
-// program to the copies.
+// program to the copies. It keeps those of an earlier build if the originals have not changed.
 func (b *builder) modfile(ctx context.Context, gomod string) (string, error) {
-	copied := filepath.Join(b.work, "go.mod")
-	for from, to := range map[string]string{gomod: copied, strings.TrimSuffix(gomod, "mod") + "sum": filepath.Join(b.work, "go.sum")} {
-		data, err := os.ReadFile(from)
-		if os.IsNotExist(err) {
-			continue // a module may have no go.sum
-		}
-		if err != nil {
+	copied, texts, original := b.folder.file("go.mod"), map[string]string{}, gomod+"\n"
+	for _, name := range []string{"go.mod", "go.sum"} {
+		data, err := os.ReadFile(strings.TrimSuffix(gomod, "go.mod") + name)
+		if err != nil && !os.IsNotExist(err) { // a module may have no go.sum
 			return "", err
 		}
-		if err := os.WriteFile(to, data, 0o600); err != nil {
+		texts[name] = string(data)
+		original += string(data)
+	}
+	if old, err := os.ReadFile(b.folder.file("original")); err == nil && string(old) == original {
+		return copied, nil
+	}
+	for name, text := range texts {
+		if err := os.WriteFile(b.folder.file(name), []byte(text), 0o600); err != nil {
 			return "", err
 		}
 	}
+	if err := b.makeAbsolute(ctx, copied, filepath.Dir(gomod)); err != nil {
+		return "", err
+	}
+	return copied, b.folder.write("original", original)
+}
+
+// makeAbsolute makes the folders of replace directives absolute: they are relative to dir.
+func (b *builder) makeAbsolute(ctx context.Context, copied, dir string) error {
 	out, err := b.output(ctx, "mod", "edit", "-json", copied)
 	if err != nil {
-		return "", err
+		return err
 	}
 	var mod struct {
 		Replace []struct {
@@ -107,7 +143,7 @@ func (b *builder) modfile(ctx context.Context, gomod string) (string, error) {
 		}
 	}
 	if err := json.Unmarshal(out, &mod); err != nil {
-		return "", fmt.Errorf("go mod edit: %w", err)
+		return fmt.Errorf("go mod edit: %w", err)
 	}
 	edit := []string{"mod", "edit"}
 	for _, r := range mod.Replace {
@@ -118,12 +154,12 @@ func (b *builder) modfile(ctx context.Context, gomod string) (string, error) {
 		if r.Old.Version != "" {
 			old += "@" + r.Old.Version
 		}
-		edit = append(edit, "-replace="+old+"="+filepath.Join(filepath.Dir(gomod), r.New.Path))
+		edit = append(edit, "-replace="+old+"="+filepath.Join(dir, r.New.Path))
 	}
 	if len(edit) > 2 {
 		_, err = b.output(ctx, append(edit, copied)...)
 	}
-	return copied, err
+	return err
 }
 
 // A program is the data of the template of a main package.

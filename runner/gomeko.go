@@ -52,13 +52,17 @@ func (c *command) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if !c.flags.Changed("log-format") {
+				c.logTo(c.logLevel, s.cfg.LogFormat)
+			}
 			argv := changed(cmd.Flags())
 			program, err := c.build(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
 			if c.broker == "" && s.brokerURI(c.broker) == "" && !listening() {
-				say(c.err, "no broker is named and none listens on %s: starting the embedded one", brokerAddress)
+				c.notices().tell("no broker is named and none listens on "+brokerAddress+": starting the embedded one",
+					"no broker is named: starting the embedded one", "address", brokerAddress)
 				argv = append(argv, "--broker="+embeddedBroker)
 			}
 			return become(program, append([]string{program}, argv...))

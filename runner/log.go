@@ -24,6 +24,7 @@ func logTo(w io.Writer, level slog.Level, format string) {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: maskAttr}
 	var h slog.Handler = slog.NewTextHandler(w, opts)
 	if format == "json" {
+		opts.ReplaceAttr = jsonAttr
 		h = slog.NewJSONHandler(printable.NewWriter(w, printable.JSON), opts)
 	}
 	slog.SetDefault(slog.New(service.NewLogHandler(h)).With("instance", instance()))
@@ -40,4 +41,13 @@ func maskAttr(_ []string, a slog.Attr) slog.Attr {
 		}
 	}
 	return a
+}
+
+// jsonAttr is maskAttr for JSON. It writes durations as text, such as 1.5s: JSON has no type for
+// them.
+func jsonAttr(groups []string, a slog.Attr) slog.Attr {
+	if v := a.Value.Resolve(); v.Kind() == slog.KindDuration {
+		return slog.String(a.Key, v.Duration().String())
+	}
+	return maskAttr(groups, a)
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/fx"
@@ -52,16 +54,35 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	case err == nil:
 		return 0
 	case !c.begun, errors.As(err, &usage): // only the command line can fail before a command begins
-		fmt.Fprintf(c.err, "%s\nsee %s --help\n", secret.Mask(err.Error()), ran.CommandPath())
+		c.complain(err, "see "+ran.CommandPath()+" --help")
 		return exitUsage
 	}
 	if !errors.Is(err, errShown) {
-		fmt.Fprintln(c.err, secret.Mask(err.Error()))
+		c.complain(err, "")
 	}
 	if errors.As(err, &asked) && asked.ExitCode != 0 {
 		return asked.ExitCode
 	}
 	return exitFailed
+}
+
+// complain prints the error of a command, and the remedy unless it is "". If the log is JSON, the
+// error is a line of the log.
+func (c *command) complain(err error, remedy string) {
+	text := secret.Mask(err.Error())
+	switch {
+	case !c.begun && c.logFormat == "json":
+		c.logTo(slog.LevelInfo, c.logFormat)
+		fallthrough
+	case c.json:
+		attrs := []any{"err", text}
+		if remedy != "" {
+			attrs = append(attrs, "remedy", remedy)
+		}
+		slog.Error("command failed", attrs...)
+	default:
+		fmt.Fprintln(c.err, strings.TrimSuffix(text+"\n"+remedy, "\n"))
+	}
 }
 
 // A remoteError is an error with a text from elsewhere. It is printed on one line, so that it cannot

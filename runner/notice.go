@@ -8,8 +8,9 @@ import (
 
 // notices tell what a process does: in lines for people, or, without lines, in the log.
 type notices struct {
-	lines io.Writer
-	log   *slog.Logger
+	lines   io.Writer
+	log     *slog.Logger
+	systemd bool // is told, too
 }
 
 // tell writes line, or logs msg and attrs.
@@ -26,6 +27,26 @@ func (n notices) line(format string, args ...any) {
 	if n.lines != nil {
 		say(n.lines, format, args...)
 	}
+}
+
+// warn writes the warnings of a configuration, or logs them.
+func (n notices) warn(warnings []string) {
+	for _, warning := range warnings {
+		if n.lines != nil {
+			say(n.lines, "warning: %s", warning)
+			continue
+		}
+		n.log.Warn("configuration", "warning", warning)
+	}
+}
+
+// report writes a line of another program, or logs it.
+func (n notices) report(line string) {
+	if n.lines != nil {
+		say(n.lines, "%s", line)
+		return
+	}
+	n.log.Error("build", "line", line)
 }
 
 // say writes a line for people.

@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -164,7 +166,8 @@ func TestLogFlags(t *testing.T) {
 		"level only":    {[]string{"--log-level=warn"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out := &output{on: map[string]func(){"Connected to": terminate}}
+			out := &output{}
+			terminateWhenReady(t)
 			if status, _ := execute(t, out, []fx.Option{service.Provide(new(Clock))}, test.args...); status != 0 {
 				t.Fatalf("got exit status %d and\n%s", status, out)
 			}
@@ -176,6 +179,73 @@ func TestLogFlags(t *testing.T) {
 			}
 			if (got == "") != (test.want == "") || !strings.HasPrefix(got, test.want) {
 				t.Errorf("got %q, want %s…", got, test.want)
+			}
+		})
+	}
+}
+
+// terminateWhenReady sends SIGTERM when the next program of the test is ready, which systemd hears
+// also if the log does not say so.
+func terminateWhenReady(t *testing.T) {
+	t.Helper()
+	address := filepath.Join(t.TempDir(), "notify")
+	systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("NOTIFY_SOCKET", address)
+	var listener sync.WaitGroup
+	listener.Go(func() {
+		text := make([]byte, 1000)
+		if n, err := systemd.Read(text); err == nil && strings.HasPrefix(string(text[:n]), "READY=1") {
+			terminate()
+		}
+		_, _ = systemd.Read(text) // that it stops
+	})
+	t.Cleanup(func() {
+		systemd.Close()
+		listener.Wait()
+	})
+}
+
+// With the format json, every line is JSON, and durations are text.
+func TestJSONLog(t *testing.T) {
+	for name, test := range map[string]struct {
+		args   []string
+		opts   []fx.Option
+		status int
+		want   []string // messages
+	}{
+		"stop": {[]string{"--log-format=json", "--config", configFile(t, "MAX_WORKERS: 5")}, []fx.Option{service.Provide(new(Clock))}, 0,
+			[]string{"configuration", "embedded broker started", "starting", "ready", "stopping", "drained", "embedded broker stopped"}},
+		"file":    {[]string{"--config", configFile(t, "gomeko: {log_format: json}")}, []fx.Option{service.Provide(new(Clock))}, 0, []string{"starting", "ready", "stopping"}},
+		"failure": {[]string{"--log-format=json"}, []fx.Option{service.Provide(7), service.Provide(8)}, 1, []string{"command failed"}},
+		"usage":   {[]string{"--log-format=json", "nonsense"}, nil, 2, []string{"command failed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := &output{}
+			terminateWhenReady(t)
+			if status, _ := execute(t, out, test.opts, test.args...); status != test.status {
+				t.Errorf("got exit status %d, want %d", status, test.status)
+			}
+			var got []string
+			for line := range strings.Lines(out.String()) {
+				var attrs struct {
+					Msg      string `json:"msg"`
+					Duration string `json:"duration"`
+				}
+				if err := json.Unmarshal([]byte(line), &attrs); err != nil {
+					t.Errorf("got the line %q: %v", line, err)
+				}
+				if _, err := time.ParseDuration(attrs.Duration); attrs.Duration != "" && err != nil {
+					t.Error(err)
+				}
+				got = append(got, attrs.Msg)
+			}
+			for _, want := range test.want {
+				if !slices.Contains(got, want) {
+					t.Errorf("got the messages %q, want %s", got, want)
+				}
 			}
 		})
 	}

@@ -24,8 +24,8 @@ type found struct {
 	Dir, ImportPath, Name string
 	GoFiles, CgoFiles     []string
 	Module                *struct {
-		Path string
-		Main bool
+		Path, GoMod string
+		Main        bool
 	}
 
 	module   bool     // it has a variable Module
@@ -72,8 +72,12 @@ func (b *builder) find(ctx context.Context, words []string) ([]*found, error) {
 func list(ctx context.Context, pattern string) (listed []*found, dir string, err error) {
 	info, err := os.Stat(pattern)
 	switch {
+	case strings.HasPrefix(pattern, "-"):
+		return nil, "", usagef("%s: a flag must be written without a -- before it, as in gomeko run ./orders --config config.yaml", pattern)
 	case err == nil && info.IsDir():
 		dir, pattern = pattern, "."
+	case err == nil:
+		return nil, "", usagef("%s is a file: name the folder of its package, as in gomeko run %s", pattern, relative(filepath.Dir(pattern)))
 	case err != nil && !strings.HasSuffix(pattern, "...") && (filepath.IsAbs(pattern) || build.IsLocalImport(pattern)):
 		return nil, "", err
 	}
@@ -101,7 +105,7 @@ func (p *found) scan() error {
 	for _, name := range append(p.GoFiles, p.CgoFiles...) {
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
 		if err != nil {
-			return err
+			return errors.New((&builder{}).fromHere(err.Error()))
 		}
 		p.scanFile(file)
 	}
@@ -175,4 +179,12 @@ func isService(s *ast.StructType, qualifier string) bool {
 		}
 	}
 	return false
+}
+
+// relative writes a folder as the go command does: ./users.
+func relative(dir string) string {
+	if filepath.IsAbs(dir) || build.IsLocalImport(dir) {
+		return dir
+	}
+	return "./" + dir
 }

@@ -45,9 +45,7 @@ func Run(ctx context.Context, cfg Config, opts ...fx.Option) error {
 	if err != nil {
 		return err
 	}
-	for _, warning := range s.cfg.Warnings {
-		n.log.Warn("configuration", "warning", warning)
-	}
+	n.warn(s.cfg.Warnings)
 	p := &process{settings: s, notices: n, broker: cfg.Broker}
 	return p.run(ctx, nil, opts)
 }

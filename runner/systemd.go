@@ -13,7 +13,7 @@ import (
 // it with Type=notify.
 func (n notices) notify(state ...string) {
 	socket := os.Getenv("NOTIFY_SOCKET")
-	if socket == "" || n.lines == nil {
+	if socket == "" || !n.systemd {
 		return
 	}
 	conn, err := net.Dial("unixgram", socket) // Go resolves abstract names, which begin with @, too
@@ -30,7 +30,7 @@ func (n notices) notify(state ...string) {
 // stop is called. Without a WatchdogSec it does nothing.
 func (n notices) watchdog() (stop func()) {
 	interval := watchdogInterval()
-	if interval == 0 || n.lines == nil {
+	if interval == 0 || !n.systemd {
 		return func() {}
 	}
 	ended := make(chan struct{})

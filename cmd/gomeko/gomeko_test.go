@@ -108,6 +108,8 @@ func TestCommandLine(t *testing.T) {
 		{"run ./testdata/nothing", 1, "", []string{"./testdata/nothing"}},
 		{"run ./testdata/slow:Nobody", 1, "", []string{"has no service Nobody: it has Sloth"}},
 		{"run .:Main", 2, "", []string{"is a main package"}},
+		{"run testdata/slow/slow.go", 2, "", []string{"testdata/slow/slow.go is a file: name the folder of its package, as in gomeko run ./testdata/slow"}},
+		{"run ./testdata/slow -- --config x", 2, "", []string{"--config: a flag must be written without a -- before it"}},
 		{"run . ./testdata/slow", 2, "", []string{"run it without other packages"}},
 		{"run ../../config", 1, "", []string{"github.com/gomeko/gomeko/config has nothing to run: "}},
 	} {

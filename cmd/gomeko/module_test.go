@@ -140,6 +140,7 @@ func TestOwnModule(t *testing.T) {
 	for name, test := range map[string]struct {
 		files   map[string]string
 		without []string
+		dir     string // where it runs, from the module's folder
 		run     string // the arguments of gomeko run
 		starts  string
 	}{
@@ -152,11 +153,13 @@ func TestOwnModule(t *testing.T) {
 			run: ".:Greeting", starts: "greeting_service"},
 		"workspace": {files: map[string]string{"shop.go": "package shop\n" + shopService, "../go.work": "go 1.25.0\nuse (\n\t./shop\n\t./gomeko\n)\n"},
 			run: ".", starts: "greeting_service"},
+		"beside a workspace": {files: map[string]string{"shop.go": "package shop\n" + shopService, "../go.work": "go 1.25.0\nuse (\n\t./shop\n\t./gomeko\n)\n",
+			"../other/notes.txt": ""}, dir: "../other", run: "shop", starts: "greeting_service"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := shop(t, test.files, test.without...)
 			before := listing(t, dir)
-			p := start(t, dir, "", "run", test.run, "--broker", uri)
+			p := start(t, filepath.Join(dir, test.dir), "", "run", test.run, "--broker", uri)
 			p.Line("Connected to ")
 			p.Line("starting services: " + test.starts)
 			check(t, julio, []string{"shell", "--broker", uri}, 0, "Hello, Julio!\n")
@@ -171,6 +174,35 @@ func TestOwnModule(t *testing.T) {
 				t.Errorf("files were changed: got\n%s\nwant\n%s", after, before)
 			}
 		})
+	}
+}
+
+// A program is linked again only if it has changed.
+func TestOwnModuleAgain(t *testing.T) {
+	files := map[string]string{"shop.go": "package shop\n" + shopService}
+	dir := shop(t, files, "spf13", "starlark", "liner", "runewidth")
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	var last os.FileInfo
+	for i, changed := range []bool{true, false, true} {
+		if i == 2 {
+			write(t, dir, "shop.go", strings.Replace(files["shop.go"], "Hello, ", "Good day, ", 1))
+		}
+		p := start(t, dir, "", "run", ".", "--broker", "amqp://127.0.0.1:1/")
+		p.Line("starting services: greeting_service")
+		p.Wait()
+		programs, err := filepath.Glob(filepath.Join(cache, "gomeko", "run", "*", "bin", "shop"))
+		if err != nil || len(programs) != 1 {
+			t.Fatalf("got the programs %q, %v, want one", programs, err)
+		}
+		info, err := os.Stat(programs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again := !os.SameFile(info, last); again != changed {
+			t.Errorf("run %d: got a new program: %t, want %t", i+1, again, changed)
+		}
+		last = info
 	}
 }
 
@@ -210,10 +242,12 @@ func TestOwnModuleMistakes(t *testing.T) {
 		run   string
 		want  string
 	}{
-		"compiler":   {map[string]string{"shop.go": "package shop\n" + shopService + "var x int = true\n"}, ".", "shop.go:19:13: cannot use true"},
-		"syntax":     {map[string]string{"shop.go": "package shop\n" + shopService + "}\n"}, ".", "shop.go:19:1: "},
-		"unexported": {map[string]string{"shop.go": "package shop\n" + strings.ReplaceAll(shopService, "Greeting", "greeting")}, ".", "shop: the service greeting is not exported"},
-		"no gomeko":  {map[string]string{"shop.go": "package shop\n" + shopService, "go.mod": "module shop\n"}, ".", "go get github.com/gomeko/gomeko"},
+		"compiler":           {map[string]string{"shop.go": "package shop\n" + shopService + "var x int = true\n"}, ".", "\nshop.go:19:13: cannot use true"},
+		"elsewhere":          {map[string]string{"a/shop.go": "package shop\n" + shopService + "var x int = true\n"}, "./a", "\na/shop.go:19:13: cannot use true"},
+		"syntax":             {map[string]string{"shop.go": "package shop\n" + shopService + "}\n"}, ".", "shop.go:19:1: "},
+		"syntax of a folder": {map[string]string{"a/shop.go": "package shop\n" + shopService + "}\n"}, "./a", "a/shop.go:19:1: "},
+		"unexported":         {map[string]string{"shop.go": "package shop\n" + strings.ReplaceAll(shopService, "Greeting", "greeting")}, ".", "shop: the service greeting is not exported"},
+		"no gomeko":          {map[string]string{"shop.go": "package shop\n" + shopService, "go.mod": "module shop\n"}, ".", "go get github.com/gomeko/gomeko"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := start(t, shop(t, test.files), "", "run", test.run)
