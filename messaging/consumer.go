@@ -39,7 +39,8 @@ import (
 //	from         where a stream is read from at each start: "first", "last", "next", an offset, or an age
 //	             such as "1h"; the default is "next". After a lost connection, the row continues with the
 //	             first message whose call has not ended
-//	requeue      "true": if a call fails, its message is delivered again at once, without a limit; not for
+//	requeue      "true": if a call fails, its message is delivered again, without a limit: at once the
+//	             first time, then after 0.1 s and more, up to 10 s; not for
 //	             streams
 //	name         the method's name in call ids; the default is the row's name in snake case
 type Consumer struct{}

@@ -46,7 +46,8 @@
 //
 //   - The call returned no error: the message is acknowledged.
 //   - The call failed: the error is logged and the message is acknowledged, as in Nameko. With
-//     requeue:"true" it is delivered again at once.
+//     requeue:"true" it is delivered again: at once the first time, then after 0.1 s and more,
+//     up to 10 s.
 //   - The message cannot be read, because its codec is not accepted, it is too large, or it does not fit
 //     the parameter: it is logged, with the beginning of its body, and acknowledged.
 //   - The process stops before the call has ended: the message returns to the queue.

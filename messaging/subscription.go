@@ -23,8 +23,8 @@ type Subscription struct {
 	Queue    string
 	Topology transport.Topology // declared when the container starts, and after each reconnect
 
-	// Requeue returns a message to the queue at once if its call failed. By default the message is
-	// acknowledged.
+	// Requeue returns a message to the queue if its call failed: at once the first time, and then
+	// after a delay that grows to 10 s. By default the message is acknowledged.
 	Requeue bool
 
 	args transport.Table // of the consumer
@@ -62,6 +62,7 @@ type subscriber struct {
 	payload  reflect.Type                  // nil if the method takes any body
 	conn     *transport.Conn               // nil before Setup
 	consumer *transport.Consumer           // nil before Start
+	returns  returns
 }
 
 // register adds the row to those of its container.
@@ -207,6 +208,7 @@ func (s *subscriber) settle(d *transport.Delivery, err error) {
 	var unreadable *unreadableError
 	switch {
 	case err == nil:
+		s.returns.forget(d)
 		d.Ack()
 	case errors.Is(err, service.ErrStopped): // the call was interrupted
 		d.Reject(true)
@@ -214,7 +216,7 @@ func (s *subscriber) settle(d *transport.Delivery, err error) {
 		s.logDropped(d, unreadable)
 		d.Ack()
 	case s.Requeue:
-		d.Reject(true)
+		s.returns.add(d)
 	default:
 		d.Ack() // as in Nameko
 	}
@@ -237,7 +239,9 @@ func (s *subscriber) Stop(ctx context.Context) error {
 	if s.consumer == nil {
 		return nil
 	}
-	return s.consumer.Cancel(ctx)
+	err := s.consumer.Cancel(ctx)
+	s.returns.stop()
+	return err
 }
 
 // close writes the last acknowledgements, when every call has ended.

@@ -90,6 +90,10 @@ type orphan struct {
 // A fingerprint identifies a message, as far as the broker's copies of it are alike.
 type fingerprint [sha256.Size]byte
 
+// Fingerprint identifies the message of a delivery, as far as two deliveries of it are alike: by its
+// exchange, key, properties, headers and body.
+func (d *Delivery) Fingerprint() [sha256.Size]byte { return fingerprintOf("", d) }
+
 // fingerprintOf returns the fingerprint of a delivery. Brokers count deliveries in a header.
 func fingerprintOf(queue string, d *Delivery) (sum fingerprint) {
 	h, properties := sha256.New(), d.Properties

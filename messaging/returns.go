@@ -1,0 +1,93 @@
+package messaging
+
+import (
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/transport"
+)
+
+const (
+	returnMin    = 100 * time.Millisecond // the delay of a message's second return; it doubles with each further one
+	returnMax    = 10 * time.Second
+	failuresKept = 1000 // how many messages are remembered
+)
+
+// returns gives failed messages back to their queue: one that has failed before later and later, so
+// that it does not keep the process busy. A message that waits takes up its place in the prefetch
+// count, but no worker. The zero value is ready for use.
+type returns struct {
+	mu       sync.Mutex
+	failures map[[sha256.Size]byte]int // of each message in this process
+	order    [][sha256.Size]byte       // the messages in failures, and some that were, oldest first
+	waiting  map[*transport.Delivery]*time.Timer
+	stopped  bool // nothing waits any more
+}
+
+// add gives a message back whose call has failed.
+func (r *returns) add(d *transport.Delivery) {
+	delay := r.delay(d)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if delay == 0 || r.stopped {
+		d.Reject(true)
+		return
+	}
+	if r.waiting == nil {
+		r.waiting = make(map[*transport.Delivery]*time.Timer)
+	}
+	r.waiting[d] = time.AfterFunc(delay, func() {
+		r.mu.Lock()
+		delete(r.waiting, d)
+		r.mu.Unlock()
+		d.Reject(true)
+	})
+}
+
+// delay counts a failure of a message, and returns how long it waits.
+func (r *returns) delay(d *transport.Delivery) time.Duration {
+	id := d.Fingerprint()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failures == nil {
+		r.failures = make(map[[sha256.Size]byte]int)
+	}
+	if r.failures[id] == 0 {
+		if r.order = append(r.order, id); len(r.order) > failuresKept {
+			delete(r.failures, r.order[0])
+			r.order = r.order[1:]
+		}
+		if d.Redelivered { // it has failed in another process, or before the start of this one
+			r.failures[id]++
+		}
+	}
+	r.failures[id]++
+	n := r.failures[id]
+	if n == 1 {
+		return 0
+	}
+	return min(returnMin<<min(n-2, 10), returnMax)
+}
+
+// forget ends the count of a message whose call has succeeded.
+func (r *returns) forget(d *transport.Delivery) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d.Redelivered && len(r.failures) > 0 {
+		delete(r.failures, d.Fingerprint())
+	}
+}
+
+// stop gives back what waits, and lets nothing wait from now on.
+func (r *returns) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+	for d, timer := range r.waiting {
+		if timer.Stop() {
+			d.Reject(true)
+		}
+	}
+	clear(r.waiting)
+}
