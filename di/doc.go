@@ -49,6 +49,13 @@
 //
 // ctx is the call's: service.FromContext(ctx) returns the call, and ctx ends at its deadline.
 //
+// # Values that few calls use
+//
+// A field of type T is set in each call of a service, also for rows that do not use it. A [Lazy] makes
+// the value when the call first uses it:
+//
+//	Tx di.Lazy[*sql.Tx] `inject:""`
+//
 // # The order of a call
 //
 // Middleware, arguments, providers in the order of their fields, method, Dones in reverse order,

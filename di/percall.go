@@ -21,6 +21,8 @@ var (
 // of fx.Provide it is called once and fx provides its parameters. Pass fx.Annotated{Name: "backup",
 // Target: constructor} to set the fields that ask for that name.
 //
+// A field of type [Lazy] of T gets the value when the call first uses it.
+//
 // The application also provides the Provider[T] itself, so that a test can replace it with
 // fx.Replace(di.Provider[Store](fake)). A mistake in constructor is an error of the application.
 func PerCall(constructor any) fx.Option {
@@ -35,12 +37,14 @@ func PerCall(constructor any) fx.Option {
 	if err != nil {
 		return fx.Error(fmt.Errorf("di.PerCall: %w", err))
 	}
-	entry := reflect.Zero(t).Interface().(entrant).entry()
+	p := reflect.Zero(t).Interface().(entrant)
+	entry, lazy := p.entry(), p.lazyEntry()
 	if name != "" {
 		tag := "name:" + strconv.Quote(name)
 		entry = fx.Annotate(entry, fx.ParamTags(tag), fx.ResultTags(tag))
+		lazy = fx.Annotate(lazy, fx.ParamTags(tag), fx.ResultTags(tag))
 	}
-	return fx.Provide(constructor, entry)
+	return fx.Provide(constructor, entry, lazy)
 }
 
 // provided returns the type Provider[T] that constructor returns.

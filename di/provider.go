@@ -34,6 +34,9 @@ type entrant interface {
 	// graph. Package inject asks fx for that type, because reflection can make it of T, unlike
 	// Provider[T].
 	entry() any
+
+	// lazyEntry is the entry of Lazy[T].
+	lazyEntry() any
 }
 
 func (Provider[T]) entry() any {
@@ -42,6 +45,15 @@ func (Provider[T]) entry() any {
 			return nil, errors.New("the provider is nil")
 		}
 		return func(T) inject.Source { return source[T](p) }, nil
+	}
+}
+
+func (Provider[T]) lazyEntry() any {
+	return func(p Provider[T]) (func(Lazy[T]) inject.Source, error) {
+		if p == nil {
+			return nil, errors.New("the provider is nil")
+		}
+		return func(Lazy[T]) inject.Source { return lazySource[T](p) }, nil
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.uber.org/fx"
 )
@@ -144,7 +145,10 @@ func (f *field) nothing(like, misplaced string) error {
 		what += fmt.Sprintf(" named %q", f.name)
 		constructor = fmt.Sprintf("fx.Annotated{Name: %q, Target: %s}", f.name, constructor)
 	}
+	inner, lazy := strings.CutPrefix(f.typ.String(), "di.Lazy[")
 	switch {
+	case lazy:
+		return fmt.Errorf("nothing provides %s per call; add di.PerCall(func(…) di.Provider[%s) to the module", Short(what), Short(inner))
 	case misplaced != "":
 		return fmt.Errorf("nothing provides %s; %s provides it per call: pass that to di.PerCall instead of fx.Provide", what, misplaced)
 	case like != "" && f.typ.Kind() == reflect.Interface:
