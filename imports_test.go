@@ -42,14 +42,15 @@ var arrows = map[string][]string{
 	"codec/msgpack":       {"codec"},
 	"codec":               {"signature"},
 	"config":              {"internal/nearest", "internal/printable", "internal/secret"},
-	"broker":              {"internal/frame", "internal/mux"},
+	"broker":              {"internal/frame", "internal/mux", "internal/clip"},
 	"internal/frame":      {},
 	"internal/mux":        {},
 	"internal/printable":  {},
 	"internal/secret":     {},
+	"internal/clip":       {},
 	"internal/id":         {},
 	"internal/nearest":    {},
-	"signature":           {},
+	"signature":           {"internal/clip"},
 	"servicetest":         {"service", "rpc", "events", "web", "broker", "fleet"},
 
 	// Programs, and packages that only tests import.

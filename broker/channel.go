@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
@@ -172,7 +173,7 @@ func (ch *channel) remove() {
 
 // fail closes the channel because of the client's error.
 func (ch *channel) fail(e *exception) {
-	ch.conn.log.Warn("closing a channel", "channel", ch.id, "reply", e.text, "method", e.method)
+	ch.conn.log.Warn("closing a channel", "channel", ch.id, "reply", clip.Text(e.text, clip.Log), "method", e.method)
 	ch.confirmPublished()
 	ch.admit()
 	ch.vhost.lock()

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
@@ -350,7 +351,7 @@ func (c *conn) fail(e *exception) {
 	if c.isClosing() {
 		return
 	}
-	c.log.Warn("closing a connection", "reply", e.text, "method", e.method)
+	c.log.Warn("closing a connection", "reply", clip.Text(e.text, clip.Log), "method", e.method)
 	c.release()
 	c.close(e, closeTimeout)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
@@ -149,13 +150,13 @@ func (c *conn) login(m *frame.ConnectionStartOk) error {
 	c.user = user
 	switch {
 	case external && !c.broker.has(user):
-		c.log.Warn("login refused: the client's certificate names no user", "user", user)
+		c.log.Warn("login refused: the client's certificate names no user", "user", clip.Text(user, clip.Name))
 	case m.Mechanism == "EXTERNAL" && !external:
 		c.log.Warn("login refused: the client has no certificate that the broker verifies")
 	case !external && !c.broker.knows(user, password):
-		c.log.Warn("login refused: unknown user or wrong password", "user", user)
+		c.log.Warn("login refused: unknown user or wrong password", "user", clip.Text(user, clip.Name))
 	case user == "guest" && !isLocal(c.nc.RemoteAddr()):
-		c.log.Warn("login refused: guest may connect from this machine only", "user", user)
+		c.log.Warn("login refused: guest may connect from this machine only", "user", clip.Text(user, clip.Name))
 	default:
 		return nil
 	}

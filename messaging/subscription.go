@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/connection"
 	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/internal/topology"
@@ -179,7 +180,7 @@ func (s *subscriber) decode(d *transport.Delivery, b *codec.Budget, c codec.Code
 		reason = service.Redacted
 	}
 	s.row.Logger().Error("payload is incomplete: the method runs with zero values", "queue", s.Queue, "exchange", d.Exchange, "key", d.Key,
-		"err", reason, "remedy", `give the field a default or omitempty, make it a pointer, or write lenient:"true"`)
+		"err", clip.Text(reason, clip.Log), "remedy", `give the field a default or omitempty, make it a pointer, or write lenient:"true"`)
 	return nil
 }
 
@@ -231,7 +232,7 @@ func (s *subscriber) logDropped(d *transport.Delivery, unreadable *unreadableErr
 		reason, body = service.Redacted, service.Redacted
 	}
 	s.row.Logger().With(headers.LogAttrs(d)...).Error("message dropped: it cannot be read", "queue", s.Queue, "exchange", d.Exchange, "key", d.Key,
-		"err", reason, "body", body)
+		"err", clip.Text(reason, clip.Log), "body", body)
 }
 
 // Stop stops consuming. Calls that run are still acknowledged.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -142,7 +143,7 @@ func (c *cancels) close(ctx context.Context) error {
 // another instance has.
 func (c *cancels) receive(d *transport.Delivery) {
 	if id, err := readCancel(d.Body); err != nil {
-		c.log.Debug("cancellation dropped: it cannot be read", "err", err)
+		c.log.Debug("cancellation dropped: it cannot be read", "err", clip.Error(err))
 	} else {
 		c.cancel(id)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/codec/msgpack"
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
@@ -113,7 +114,7 @@ func (s *server) settle(ctx context.Context, r *request, result any, err error) 
 			return
 		}
 		if err != nil { // a second run would not help
-			s.log(r.Delivery).Error("reply not sent", "err", err)
+			s.log(r.Delivery).Error("reply not sent", "err", clip.Error(err))
 		}
 	}
 	r.Ack()
@@ -161,7 +162,7 @@ func (s *server) logBad(d *transport.Delivery, row *row, err error) {
 			err = errors.New(malformed.Type)
 		}
 	}
-	s.log(d).Warn("bad request", "err", err, "body", body)
+	s.log(d).Warn("bad request", "err", clip.Error(err), "body", body)
 }
 
 // errNotAcked is the error of a call whose request had to be acknowledged first, and may not have

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/signature"
 )
 
@@ -451,7 +452,7 @@ func (c *run) log(level slog.Level, message string, err error) {
 	}
 	attrs := append(c.call.attrs(), slog.Duration("duration", time.Since(c.began)))
 	if err != nil {
-		attrs = append(attrs, slog.Any("err", err))
+		attrs = append(attrs, slog.Any("err", clip.Error(err)))
 		var p *PanicError
 		if errors.As(err, &p) {
 			attrs = append(attrs, slog.String("stack", string(p.Stack)))

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/gomeko/gomeko/internal/clip"
 )
 
 // Arguments are the arguments of a call, in the encoding of their sender. No Value may be nil.
@@ -74,13 +76,13 @@ func (s *Signature) Match(args Arguments, buf []Value) (Matched, error) {
 		i := s.named(kw.Name)
 		switch {
 		case i < 0 && kw.Name == "self", i >= 0 && m.Given[i] != nil:
-			return m, s.error("got multiple values for argument ", Repr(kw.Name))
+			return m, s.error("got multiple values for argument ", Repr(clip.Text(kw.Name, clip.Name)))
 		case i >= 0:
 			m.Given[i] = kw.Value
 		case s.Has(Options):
 			m.Options = append(m.Options, kw)
 		default:
-			return m, s.error("got an unexpected keyword argument ", Repr(kw.Name))
+			return m, s.error("got an unexpected keyword argument ", Repr(clip.Text(kw.Name, clip.Name)))
 		}
 	}
 	if args.More > 0 || len(m.Rest) > 0 && !s.Has(Rest) {
@@ -104,7 +106,7 @@ func (s *Signature) Takes() int {
 // Mismatch returns the [*Error] of an argument that cannot be decoded: want is the Python type of
 // the parameter, why the reason.
 func (s *Signature) Mismatch(argument, want, why string) error {
-	return s.error("argument ", Repr(argument), " must be ", want, ": ", why)
+	return s.error("argument ", Repr(clip.Text(argument, clip.Name)), " must be ", want, ": ", why)
 }
 
 // positional returns how many parameters take arguments by position, and how many of them are

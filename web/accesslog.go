@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/service"
 )
@@ -25,8 +26,8 @@ func (s *server) logAccess(r *http.Request, w *responseWriter, began time.Time) 
 		status = statusGone
 	}
 	attrs := []slog.Attr{
-		slog.String("method", r.Method),
-		slog.String("path", s.loggedPath(r, w)),
+		slog.String("method", clip.Text(r.Method, clip.Name)),
+		slog.String("path", clip.Text(s.loggedPath(r, w), clip.Log)),
 		slog.Int("status", status),
 		slog.Int64("bytes", w.bytes),
 		slog.Duration("duration", time.Since(began)),

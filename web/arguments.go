@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/signature"
 )
 
@@ -205,10 +206,7 @@ func (rd *argumentReader) addFault(source, name string, err error) {
 }
 
 func clipped(text string) string {
-	if len(text) > maxFaultText {
-		text = text[:maxFaultText] + "…"
-	}
-	return codec.ValidText(text)
+	return codec.ValidText(clip.Text(text, maxFaultText))
 }
 
 // A bodyValues has the values of the fields that come from the body.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -152,7 +153,7 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 	}
 	e, err := encodeResponse(c.server.cfg.Codec, result)
 	if err != nil {
-		c.row.Logger().Error("result not sent", "call_id", c.row.CallID(c.id), "err", err)
+		c.row.Logger().Error("result not sent", "call_id", c.row.CallID(c.id), "err", clip.Error(err))
 		c.failLine(w, c.r, newError(err, c.row.CallID(c.id)))
 		return
 	}

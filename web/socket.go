@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/id"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
@@ -63,7 +64,7 @@ func (s *Socket) serve(ctx context.Context) {
 	s.out.end()
 	s.linger()
 	s.conn.Close()
-	s.server.log.Debug("websocket closed", "socket_id", s.ID, "err", err)
+	s.server.log.Debug("websocket closed", "socket_id", s.ID, "err", clip.Text(fmt.Sprint(err), clip.Log))
 }
 
 // readFrame reads the next frame. It closes the socket if the frame is too large or is not UTF-8, or
@@ -153,7 +154,7 @@ func (s *Socket) call(ctx context.Context, row *socketRow, r request, malformed 
 		malformed = errNoMethod
 	}
 	if malformed != nil {
-		s.server.log.Debug("bad request by websocket", "socket_id", s.ID, "err", malformed)
+		s.server.log.Debug("bad request by websocket", "socket_id", s.ID, "err", clip.Error(malformed))
 		return errorFrame(r.id, rpcerror.From(malformed))
 	}
 	req := service.Request{
@@ -172,7 +173,7 @@ func (s *Socket) call(ctx context.Context, row *socketRow, r request, malformed 
 	}
 	frame, err := resultFrame(s.server.hub.codec, r.id, result)
 	if err != nil {
-		row.Logger().Error("result cannot be sent", "call_id", callID, "err", err)
+		row.Logger().Error("result cannot be sent", "call_id", callID, "err", clip.Error(err))
 		return errorFrame(r.id, rpcerror.NewUnserializable(result, nil))
 	}
 	return frame

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/mux"
 	"github.com/gomeko/gomeko/service"
 )
@@ -95,14 +96,14 @@ func (ss *socketServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if websocket.IsWebSocketUpgrade(r) { // otherwise Upgrade refuses it
 		var err error
 		if data, err = ss.admit(r); err != nil {
-			ss.log.Warn("websocket refused", "remote", r.RemoteAddr, "err", err)
+			ss.log.Warn("websocket refused", "remote", r.RemoteAddr, "err", clip.Error(err))
 			ss.http.fail(w, r, newError(err, w.Header().Get("X-Request-Id")))
 			return
 		}
 	}
 	conn, err := ss.upgrader.Upgrade(hijacker{w}, r, nil)
 	if err != nil {
-		ss.log.Debug("no websocket", "remote", r.RemoteAddr, "err", err)
+		ss.log.Debug("no websocket", "remote", r.RemoteAddr, "err", clip.Error(err))
 		return
 	}
 	ss.open(conn, data)

@@ -87,7 +87,7 @@ func NewUnserializable(outcome any, why error) *Error {
 	if why != nil {
 		text = fmt.Sprintf("%T: %v", outcome, why)
 	}
-	e := New("nameko.exceptions.UnserializableValueError", "Unserializable value: `"+codec.ValidText(text)+"`")
+	e := New("nameko.exceptions.UnserializableValueError", "Unserializable value: `"+wireText(text)+"`")
 	e.Args = []any{}
 	return e
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
 )
@@ -38,7 +39,8 @@ func From(err error) *Error {
 //   - builtins.RuntimeError for a panic
 //   - builtins.Exception, with the text of err, for any other error
 //
-// It has the HTTP status of err, if err has one.
+// It has the HTTP status of err, if err has one. Texts are cut after 64 KiB, and the names of types
+// after 255 bytes.
 func Original(err error) *Error {
 	var (
 		mismatch *signature.Error
@@ -48,19 +50,19 @@ func Original(err error) *Error {
 	)
 	switch {
 	case errors.As(err, &mismatch):
-		return ErrIncorrectSignature.WithText(mismatch.Text)
+		return ErrIncorrectSignature.WithText(clip.Text(mismatch.Text, clip.Wire))
 	case errors.As(err, &panicked):
-		return New("builtins.RuntimeError", codec.ValidText(err.Error()))
+		return New("builtins.RuntimeError", wireText(err.Error()))
 	case errors.As(err, &typed):
-		own = &Error{Type: codec.ValidText(typed.Type), Path: codec.ValidText(typed.Path), Args: stringify(typed.Args), remote: typed.remote}
+		own = &Error{Type: wireName(typed.Type), Path: wireName(typed.Path), Args: stringify(typed.Args), remote: typed.remote}
 		own.Value = typed.replace(err, typed.Value)
 		if err.Error() != typed.Error() {
 			own.Args = []any{own.Value}
 		}
 	case errors.Is(err, service.ErrTimeout):
-		return ErrTimeout.WithText(err.Error())
+		return ErrTimeout.WithText(clip.Text(err.Error(), clip.Wire))
 	default:
-		own = New("builtins.Exception", codec.ValidText(err.Error()))
+		own = New("builtins.Exception", wireText(err.Error()))
 	}
 	var chosen interface{ HTTPStatus() int }
 	if errors.As(err, &chosen) && chosen.HTTPStatus() >= 400 && chosen.HTTPStatus() < 600 {
@@ -74,8 +76,14 @@ func (e *Error) replace(err error, text string) string {
 	if whole, own := err.Error(), e.Error(); whole != own {
 		text = strings.Replace(whole, own, text, 1)
 	}
-	return codec.ValidText(text)
+	return wireText(text)
 }
+
+// wireName returns the name of a type as it is sent.
+func wireName(name string) string { return codec.ValidText(clip.Text(name, clip.Name)) }
+
+// wireText returns text as it is sent: in UTF-8, and cut.
+func wireText(text string) string { return codec.ValidText(clip.Text(text, clip.Wire)) }
 
 // registered reports whether Nameko raises an exception of e's own class in a caller. Such an error
 // is passed on as itself.
@@ -99,7 +107,7 @@ func stringified(v any) any {
 	case nil:
 		return "None"
 	case string:
-		return codec.ValidText(v)
+		return wireText(v)
 	case bool:
 		if v {
 			return "True"
@@ -110,7 +118,7 @@ func stringified(v any) any {
 			return string(text)
 		}
 	case fmt.Stringer, error:
-		return codec.ValidText(fmt.Sprint(v))
+		return wireText(fmt.Sprint(v))
 	}
 	switch r := reflect.ValueOf(v); r.Kind() {
 	case reflect.Slice, reflect.Array:
@@ -122,9 +130,9 @@ func stringified(v any) any {
 	case reflect.Map:
 		out := make(map[string]any, r.Len())
 		for key, value := range r.Seq2() {
-			out[codec.ValidText(fmt.Sprint(key.Interface()))] = stringified(value.Interface())
+			out[wireText(fmt.Sprint(key.Interface()))] = stringified(value.Interface())
 		}
 		return out
 	}
-	return codec.ValidText(fmt.Sprint(v))
+	return wireText(fmt.Sprint(v))
 }
