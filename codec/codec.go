@@ -1,6 +1,10 @@
 package codec
 
-import "strings"
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
 
 // A Codec encodes values as message bodies and decodes them. [JSON], [TypedJSON] and msgpack.Codec
 // support the values that the package comment lists. A Codec must be safe for concurrent use.
@@ -45,6 +49,15 @@ func DecodeStrict(c Codec, data []byte, v any) error {
 		return s.DecodeStrict(data, v)
 	}
 	return c.Decode(data, v)
+}
+
+// CheckPointer returns an error unless v is a pointer that Decode can store a value in. It is for
+// callers that want to know before they have data.
+func CheckPointer(v any) error {
+	if p := reflect.ValueOf(v); p.Kind() != reflect.Pointer || p.IsNil() {
+		return fmt.Errorf("cannot decode into %T: pass a pointer", v)
+	}
+	return nil
 }
 
 // A Splitter is a Codec that can take encoded data apart without decoding all of it. RPC splits

@@ -100,10 +100,10 @@ func (c *values) Decode(data []byte, v any) error { return c.decode(data, v, fal
 func (c *values) DecodeStrict(data []byte, v any) error { return c.decode(data, v, true, nil) }
 
 func (c *values) decode(data []byte, v any, strict bool, b *Budget) error {
-	p := reflect.ValueOf(v)
-	if p.Kind() != reflect.Pointer || p.IsNil() {
-		return fmt.Errorf("cannot decode into %T: pass a pointer", v)
+	if err := CheckPointer(v); err != nil {
+		return err
 	}
+	p := reflect.ValueOf(v)
 	d := c.decoder(data, b)
 	d.strict = strict
 	defer c.release(d)

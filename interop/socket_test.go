@@ -73,7 +73,7 @@ func TestPushFromPython(t *testing.T) {
 		ctx := t.Context()
 		h := servicetest.New(t, new(GoSockets), service.Configure(transport.Config{URI: uri}))
 		browser := h.Socket()
-		if err := browser.Call(ctx, "watch", nil, nil); err != nil {
+		if err := browser.Call(ctx, "watch", nil); err != nil {
 			t.Fatal(err)
 		}
 		got := startCaller(t, uri).call(t, call{Service: "go_sockets", Method: "announce", Args: []any{"¡Hola!"}})

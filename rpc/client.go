@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -88,6 +89,9 @@ func (c Client) call(ctx context.Context, method string, result any, body reques
 	if c.caller == nil {
 		return errUnbound
 	}
+	if err := checkResult(c.service, method, result); err != nil {
+		return err
+	}
 	o := optionsOf(ctx)
 	ctx, cancel, _ := o.bound(ctx, c.caller.cfg)
 	defer cancel()
@@ -97,6 +101,18 @@ func (c Client) call(ctx context.Context, method string, result any, body reques
 		c.caller.wait(ctx, r)
 	}
 	return r.read(ctx, result)
+}
+
+// checkResult returns an error if the result of a call cannot be stored: before the call, because it
+// would run in vain.
+func checkResult(service, method string, result any) error {
+	if result == nil {
+		return nil
+	}
+	if err := codec.CheckPointer(result); err != nil {
+		return fmt.Errorf("%s.%s: result: %w", service, method, err)
+	}
+	return nil
 }
 
 // errUnbound is the error of every call by the zero Client.

@@ -44,6 +44,9 @@ var errDefaultTimeout = fmt.Errorf("default limit: %w", context.DeadlineExceeded
 // error is the one that [Client.Call] would return, or that ctx has ended, which does not end the
 // call. Result may be called again.
 func (r *Reply) Result(ctx context.Context, result any) error {
+	if err := checkResult(r.service, r.method, result); err != nil {
+		return err
+	}
 	if r.wait(ctx) {
 		return r.read(ctx, result)
 	}

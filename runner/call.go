@@ -24,7 +24,8 @@ func (c *command) callCommand() *cobra.Command {
 		Use:   "call SERVICE.METHOD [ARG…] [KEY=VALUE…]",
 		Short: "Call a method and print its result as JSON",
 		Long: "Call a method and print its result as JSON.\n\n" +
-			"An argument that is valid JSON is sent as JSON, any other as a string: 7, true, null, '[1, 2]', Julio, '\"7\"'.",
+			"An argument that is valid JSON is sent as JSON, any other as a string: 7, true, null, '[1, 2]', Julio, '\"7\"'. " +
+			"A string in the quotes of JSON is always positional, also one with =: '\"url=http://x\"'.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return fmt.Errorf("call: which method? Name it as in %s greeting_service.hello name=Julio", cmd.CommandPath())

@@ -4,6 +4,7 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"net"
@@ -240,6 +241,20 @@ func TestArguments(t *testing.T) {
 	}
 	if named, ok := args[2].(rpc.Kwargs); !ok || len(named) != 4 || named[0] != "a" || named[1] != "b=c" || named[2] != "b" {
 		t.Errorf("got %v, want a and b", args[2])
+	}
+}
+
+// A string in the quotes of JSON is positional, also one that looks like a keyword.
+func TestQuotedArgument(t *testing.T) {
+	t.Parallel()
+	args := arguments([]string{`"url=http://x"`, `url=http://y?a=b`, `"=`})
+	for i, want := range []string{`"url=http://x"`, `"\"="`} {
+		if text, err := json.Marshal(args[i]); err != nil || string(text) != want {
+			t.Errorf("got %s, %v, want %s", text, err, want)
+		}
+	}
+	if named, ok := args[2].(rpc.Kwargs); !ok || named[0] != "url" || named[1] != "http://y?a=b" {
+		t.Errorf("got %v, want the keyword url", args[2])
 	}
 }
 

@@ -79,10 +79,17 @@ func (h *Host) Socket(headers ...http.Header) *Socket {
 	return s
 }
 
-// Call calls a method that has a row web.SocketMethod, with keyword arguments. It stores the result
-// in the pointer result, unless that is nil. An error of the method is an *[rpc.Error]. If ctx has
-// no deadline, Call waits for at most 30 seconds.
-func (s *Socket) Call(ctx context.Context, method string, result any, args rpc.Kwargs) error {
+// Call calls a method that has a row web.SocketMethod. It stores the result in the pointer result,
+// unless that is nil. Arguments are passed by name, in one [rpc.Kwargs]. An error of the method is
+// an *[rpc.Error]. If ctx has no deadline, Call waits for at most 30 seconds.
+func (s *Socket) Call(ctx context.Context, method string, result any, args ...any) error {
+	kwargs, err := named(args)
+	if err == nil && result != nil {
+		err = codec.CheckPointer(result)
+	}
+	if err != nil { // nothing is sent
+		return fmt.Errorf("%s: %w", method, err)
+	}
 	ctx, cancel := limited(ctx)
 	defer cancel()
 	answered := make(chan *answer, 1)
@@ -95,7 +102,7 @@ func (s *Socket) Call(ctx context.Context, method string, result any, args rpc.K
 		Method string     `json:"method"`
 		Data   rpc.Kwargs `json:"data"`
 		ID     int        `json:"correlation_id"`
-	}{method, args, id})
+	}{method, kwargs, id})
 	if err == nil {
 		s.writing.Lock()
 		deadline, _ := ctx.Deadline()
@@ -119,10 +126,27 @@ func (s *Socket) Call(ctx context.Context, method string, result any, args rpc.K
 	}
 }
 
+// named returns the arguments of a call, which a websocket has by name only.
+func named(args []any) (rpc.Kwargs, error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
+	kwargs, ok := args[0].(rpc.Kwargs)
+	if !ok || len(args) > 1 {
+		return nil, fmt.Errorf(`arguments of a websocket are passed by name: write rpc.Kwargs{"name", value} in place of %v`, args)
+	}
+	return kwargs, nil
+}
+
 // Event returns the name of the next event, in the order of arrival, and stores its data in the
 // pointer data, unless that is nil. If the socket was closed, the error is a
 // *[websocket.CloseError]. If ctx has no deadline, Event waits for at most 30 seconds.
 func (s *Socket) Event(ctx context.Context, data any) (string, error) {
+	if data != nil {
+		if err := codec.CheckPointer(data); err != nil {
+			return "", fmt.Errorf("data: %w", err)
+		}
+	}
 	ctx, cancel := limited(ctx)
 	defer cancel()
 	for {

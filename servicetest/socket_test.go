@@ -100,8 +100,23 @@ func TestSocket(t *testing.T) {
 			t.Errorf("got %v, want the method's error", err)
 		}
 
+		for want, try := range map[string]func() error{
+			`join: arguments of a websocket are passed by name: write rpc.Kwargs{"name", value} in place of [kitchen]`: func() error {
+				return ana.Call(ctx, "join", nil, "kitchen")
+			},
+			"join: cannot decode into int: pass a pointer": func() error { return ana.Call(ctx, "join", 0) },
+			"data: cannot decode into int: pass a pointer": func() error {
+				_, err := ana.Event(ctx, 0)
+				return err
+			},
+		} {
+			if err := try(); err == nil || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
+
 		began := time.Now()
-		if err := ana.Call(ctx, "wait", nil, nil); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 30*time.Second {
+		if err := ana.Call(ctx, "wait", nil); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 30*time.Second {
 			t.Errorf("got %v after %s, want the end of 30 s", err, time.Since(began))
 		}
 		if _, err := ana.Event(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {

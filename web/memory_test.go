@@ -232,7 +232,7 @@ func TestMaxChannels(t *testing.T) {
 	h := servicetest.New(t, b, service.Configure(web.Config{Sockets: web.Sockets{MaxChannels: 3}}))
 	socket := h.Socket()
 	var got []string
-	if err := socket.Call(t.Context(), "fill", &got, nil); err != nil {
+	if err := socket.Call(t.Context(), "fill", &got); err != nil {
 		t.Fatal(err)
 	}
 	if want := "[<nil> <nil> <nil> TooManyChannels <nil> ChannelName]"; fmt.Sprint(got) != want {
