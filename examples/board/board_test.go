@@ -5,13 +5,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"go.uber.org/fx"
 	"go.uber.org/goleak"
 
+	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/examples/board"
 	"github.com/gomeko/gomeko/examples/orders"
 	"github.com/gomeko/gomeko/examples/orders/users"
@@ -27,8 +26,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func serve(t *testing.T) (url string) {
 	t.Helper()
 	var port hosttest.Port
-	servicetest.New(t, board.New(), orders.Module, users.Module,
-		fx.Replace(orders.Settings{Database: filepath.Join(t.TempDir(), "orders.db")}),
+	cfg, err := config.Load("config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	servicetest.New(t, board.New(), orders.Module, users.Module, cfg.Module(),
 		service.Configure(web.Config{Listen: port.Listen}))
 	return "http://" + port.Address()
 }
@@ -67,5 +69,26 @@ func TestOrderCreated(t *testing.T) {
 	latest, err := b.Watch(t.Context(), &web.Socket{ID: "s"})
 	if err != nil || len(latest) != 1 || latest[0].ID != "a1" {
 		t.Errorf("got %v, %v, want the order", latest, err)
+	}
+}
+
+// TestRestart fills the board and starts it again: neither it nor the orders service has old orders.
+func TestRestart(t *testing.T) {
+	for range 2 {
+		t.Run("run", func(t *testing.T) {
+			url := serve(t)
+			defer http.DefaultClient.CloseIdleConnections()
+			for i, want := range []int{http.StatusOK, http.StatusOK, http.StatusOK, http.StatusConflict} {
+				form := fmt.Sprintf("id=%d&user_id=7&product=tea&count=1", i)
+				response, err := http.Post(url+"/buy", "application/x-www-form-urlencoded", strings.NewReader(form))
+				if err != nil {
+					t.Fatal(err)
+				}
+				response.Body.Close()
+				if response.StatusCode != want {
+					t.Errorf("order %d: got %s, want %d", i, response.Status, want)
+				}
+			}
+		})
 	}
 }

@@ -1,7 +1,10 @@
 // Package board is a page that shows new orders, and has a form to create them. The page is plain
 // HTML with a small script, embedded into the program.
 //
-//	gomeko run ./examples/board ./examples/orders ./examples/orders/users
+//	gomeko run ./examples/board ./examples/orders ./examples/orders/users --config examples/board/config.yaml
+//
+// The configuration keeps the orders in memory, as the board keeps its list. With a database in a
+// file, a page would say "None yet" after a restart, and still be told of too many orders.
 //
 // Open http://localhost:8000 in two windows, or create an order in a terminal:
 //

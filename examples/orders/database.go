@@ -13,14 +13,19 @@ import (
 
 // Settings are the key orders of the configuration.
 type Settings struct {
-	Database string `yaml:"database"` // the path of a file, for SQLite, or a postgres:// URL
+	// Database is the path of a file, for SQLite, a postgres:// URL, or "memory" for orders that
+	// are gone when the process stops.
+	Database string `yaml:"database"`
 }
 
 // OpenDB opens the database. The application creates its tables when it starts, and closes the
 // database when it stops.
 func OpenDB(life fx.Lifecycle, settings Settings) (*sql.DB, error) {
 	driver, source := "pgx", settings.Database
-	if !strings.HasPrefix(source, "postgres://") {
+	switch {
+	case source == "memory":
+		driver, source = "sqlite", "file::memory:?_pragma=foreign_keys(1)&_txlock=immediate"
+	case !strings.HasPrefix(source, "postgres://"):
 		// A transaction takes the write lock when it begins (_txlock): if two had read, only one of
 		// them could write.
 		driver = "sqlite"
@@ -29,6 +34,9 @@ func OpenDB(life fx.Lifecycle, settings Settings) (*sql.DB, error) {
 	db, err := sql.Open(driver, source)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
+	}
+	if settings.Database == "memory" {
+		db.SetMaxOpenConns(1) // each connection has a database of its own
 	}
 	life.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error { return create(ctx, db) },
