@@ -240,7 +240,7 @@ func (c *Container) shutDown(exitCode int) {
 		c.leave(c.asked)
 	case c.shared[0].phase >= begun:
 		c.halt(c.asked)
-	default: // The start hooks run. fx would skip the stop hooks if ctx ended now, so step halts after them.
+	default: // The start hooks run: step halts after them.
 	}
 }
 

@@ -110,18 +110,27 @@ func (a *App) Provides(t reflect.Type) bool {
 	return a.Provider(t) != "" || a.Provider((&field{typ: t}).entry()) != ""
 }
 
-// Start runs the start hooks of the application in order. If one fails, the stop hooks of those
-// that succeeded are run. Errors name the constructor that appended the hook.
+// Start runs the start hooks of the application in order. If one fails, or ctx ends, the stop hooks
+// of those that succeeded are run. Errors name the constructor that appended the hook.
 //
-// If ctx ends, Start returns without waiting for the hook that runs, and fx runs no stop hooks.
-func (a *App) Start(ctx context.Context) error { return a.hooks(ctx, a.app.Start) }
+// A hook that runs when ctx ends is waited for a short time only. If it takes longer, the stop hooks
+// are run when it returns, if the process still lives.
+func (a *App) Start(ctx context.Context) error {
+	c := newStartContext(ctx)
+	a.events.begin(c)
+	err := a.app.Start(c)
+	if ctx.Err() != nil {
+		c.wait()
+	}
+	return a.inWords(ctx, err)
+}
 
 // Stop runs the stop hooks in reverse order, all of them unless ctx ends. Errors name the
 // constructor that appended the hook.
-func (a *App) Stop(ctx context.Context) error { return a.hooks(ctx, a.app.Stop) }
+func (a *App) Stop(ctx context.Context) error { return a.inWords(ctx, a.app.Stop(ctx)) }
 
-func (a *App) hooks(ctx context.Context, run func(context.Context) error) error {
-	err := run(ctx)
+// inWords returns the error of hooks that ran with ctx in our words.
+func (a *App) inWords(ctx context.Context, err error) error {
 	running, failed := a.events.take()
 	switch {
 	case err == nil:

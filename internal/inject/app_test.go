@@ -156,3 +156,31 @@ func TestHooks(t *testing.T) {
 		})
 	}
 }
+
+// If the context of a start ends, what has started is stopped.
+func TestStartTimesOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var did []string
+		app := inject.New(nil, fx.Invoke(func(lc fx.Lifecycle) {
+			lc.Append(fx.Hook{OnStart: func(context.Context) error { did = append(did, "open"); return nil }, OnStop: func(ctx context.Context) error {
+				did = append(did, "close")
+				return ctx.Err()
+			}})
+		}), fx.Invoke(func(lc fx.Lifecycle) {
+			lc.Append(fx.StartHook(func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}))
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := app.Start(ctx)
+		if want := "start hook of inject_test.TestStartTimesOut: context deadline exceeded"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if want := []string{"open", "close"}; !slices.Equal(did, want) {
+			t.Errorf("got %v, want %v", did, want)
+		}
+	})
+}

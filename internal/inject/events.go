@@ -16,8 +16,9 @@ type events struct {
 
 	provided []*fxevent.Provided
 	supplied []string // the names of types
-	running  string   // the hook that runs
-	failed   []error  // of hooks
+	start    *startContext
+	running  string  // the hook that runs
+	failed   []error // of hooks
 }
 
 // LogEvent implements fxevent.Logger.
@@ -29,6 +30,10 @@ func (e *events) LogEvent(event fxevent.Event) {
 		e.provided = append(e.provided, event)
 	case *fxevent.Supplied:
 		e.supplied = append(e.supplied, event.TypeName)
+	case *fxevent.RollingBack:
+		e.start.rollBack()
+	case *fxevent.RolledBack:
+		e.start.rolledBack()
 	case *fxevent.OnStartExecuting:
 		e.running = "start hook of " + owner(event.CallerName)
 	case *fxevent.OnStopExecuting:
@@ -43,6 +48,13 @@ func (e *events) LogEvent(event fxevent.Event) {
 // owner returns the name of the function that appended a hook, without the suffix of function
 // literals.
 func owner(caller string) string { return literal.ReplaceAllString(Short(caller), "") }
+
+// begin is called before the start hooks run.
+func (e *events) begin(c *startContext) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.start = c
+}
 
 // ended is called with mu held.
 func (e *events) ended(err error) {
