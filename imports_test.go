@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"cmd/gomeko":          {"runner"},
 	"runner":              {"shell", "broker", "web", "rpc", "events", "fleet", "config"},
 	"shell":               {"rpc", "events", "config", "internal/printable"},
-	"web":                 {"service", "codec", "rpc/rpcerror", "internal/methodname", "internal/mux", "internal/secret"},
+	"web":                 {"service", "codec", "rpc/rpcerror", "internal/certificate", "internal/methodname", "internal/mux", "internal/secret"},
 	"rpc":                 {"internal/connection", "internal/headers", "rpc/rpcerror"},
 	"rpc/rpcerror":        {"codec", "service"},
 	"events":              {"messaging", "internal/publish"},
@@ -52,6 +52,8 @@ var arrows = map[string][]string{
 	"internal/nearest":    {},
 	"signature":           {"internal/clip"},
 	"servicetest":         {"service", "rpc", "events", "web", "broker", "fleet"},
+
+	"internal/certificate": {},
 
 	// Programs, and packages that only tests import.
 	"examples":            {"runner", "servicetest", "di"},

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gomeko/gomeko/broker"
+	"github.com/gomeko/gomeko/internal/certificate"
 )
 
 // brokerSettings are the keys under gomeko.broker, for gomeko broker. Flags override some of them.
@@ -122,11 +124,11 @@ func (s *brokerSettings) config() (broker.Config, error) {
 	if s.TLSListen == "" {
 		return cfg, nil
 	}
-	cert, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+	cert, err := certificate.Load(s.TLSCert, s.TLSKey, slog.Default())
 	if err != nil {
 		return cfg, fmt.Errorf("%s and %s: must name PEM files of a certificate and its private key: %w", named("tls_cert"), named("tls_key"), err)
 	}
-	cfg.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	cfg.TLS = &tls.Config{GetCertificate: cert.Get, MinVersion: tls.VersionTLS12}
 	if s.TLSCA == "" {
 		return cfg, nil
 	}

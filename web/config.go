@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/certificate"
 )
 
 // Config configures the HTTP server of a process. Its zero value works. The keys under gomeko.web
@@ -94,7 +96,8 @@ type Config struct {
 	H2C bool `yaml:"h2c"`
 
 	// TLSCert and TLSKey are PEM files with the certificate chain and the private key for HTTPS.
-	// The default is HTTP.
+	// They are read again when they change; a new pair that cannot be used is logged, and the old
+	// one stays in use. The default is HTTP.
 	TLSCert string `yaml:"tls_cert" config:"nonempty"`
 	TLSKey  string `yaml:"tls_key" config:"nonempty"`
 
@@ -241,14 +244,14 @@ func (c Config) listen(ctx context.Context) (net.Listener, error) {
 
 // server returns the configured http.Server. It has no ReadTimeout and no WriteTimeout: those count
 // while a method runs, and would end streams.
-func (c Config) server() (*http.Server, error) {
+func (c Config) server(log *slog.Logger) (*http.Server, error) {
 	secure := c.TLS
 	if c.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+		pair, err := certificate.Load(c.TLSCert, c.TLSKey, log)
 		if err != nil {
 			return nil, fmt.Errorf("%w: tls_cert and tls_key must name PEM files of a certificate and its private key", err)
 		}
-		secure = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		secure = &tls.Config{GetCertificate: pair.Get, MinVersion: tls.VersionTLS12}
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

@@ -11,10 +11,13 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/golden"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
 )
@@ -347,6 +350,38 @@ func TestProtocols(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A renewed certificate is used for new connections, without a restart.
+func TestRenewedCertificate(t *testing.T) {
+	t.Parallel()
+	ca, other := brokertest.NewCA(t, "ca"), brokertest.NewCA(t, "other")
+	pem, err := os.ReadFile(ca.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	cert, key := other.Issue(t, "old", "127.0.0.1")
+	p := start(t, web.Config{TLSCert: cert, TLSKey: key}, newSite(t))
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
+	get := func() error {
+		answer, err := client.Get("https" + strings.TrimPrefix(p.url, "http") + "/greet/Ana")
+		if err == nil {
+			answer.Body.Close()
+		}
+		return err
+	}
+	if err := get(); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("got %v, want that the old certificate is not trusted", err)
+	}
+	newCert, newKey := ca.Issue(t, "new", "127.0.0.1")
+	for from, to := range map[string]string{newCert: cert, newKey: key} {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hosttest.Eventually(t, "the new certificate is used", func() bool { return get() == nil })
 }
 
 // Wrong has every mistake.

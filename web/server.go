@@ -52,7 +52,7 @@ func newServer(h *service.Host) (*server, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	httpServer, err := cfg.server()
+	httpServer, err := cfg.server(h.Logger())
 	if err != nil {
 		return nil, fmt.Errorf("web.Config: %w", err)
 	}
