@@ -25,6 +25,7 @@ type command struct {
 	brokerFlag string // --broker
 	broker     string // its value, or that of GOMEKO_BROKER
 	config     string // --config
+	http       string // --http
 	logLevel   slog.Level
 	logFormat  string
 
@@ -39,12 +40,15 @@ func (c *command) program(opts []fx.Option) *cobra.Command {
 	root.Args = cobra.NoArgs
 	run := func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context(), opts) }
 	root.RunE = run
-	root.AddCommand(&cobra.Command{
+	explicit := &cobra.Command{
 		Use:   "run",
 		Short: "Run the services: the default",
 		Args:  cobra.NoArgs,
 		RunE:  run,
-	}, c.shellCommand(), c.callCommand(), c.cronCommand(), c.showConfigCommand())
+	}
+	c.addHTTP(root)
+	c.addHTTP(explicit)
+	root.AddCommand(explicit, c.shellCommand(), c.callCommand(), c.cronCommand(), c.showConfigCommand())
 	addExamples(root, "program")
 	return root
 }
@@ -75,6 +79,7 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	if err != nil {
 		return err
 	}
+	s.cfg.WebAddress = cmp.Or(c.http, s.cfg.WebAddress)
 	ctx, kill, release := untilSignals(ctx)
 	defer release()
 	p := &process{settings: s, notices: c.notices(), broker: c.broker}

@@ -30,7 +30,7 @@ func version() string {
 }
 
 func (c *command) runCommand() *cobra.Command {
-	return &cobra.Command{
+	run := &cobra.Command{
 		Use:   "run PKG[:Service]…",
 		Short: "Build packages of services and run them",
 		Long: "Build packages of services and run them.\n\n" +
@@ -68,6 +68,8 @@ func (c *command) runCommand() *cobra.Command {
 			return become(program, append([]string{program}, argv...))
 		},
 	}
+	c.addHTTP(run)
+	return run
 }
 
 // changed returns the flags of the command line, to pass them to the program.

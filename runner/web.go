@@ -5,11 +5,38 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/web"
 )
+
+// An httpFlag is the flag --http: host:port, or a port alone.
+type httpFlag string
+
+func (f *httpFlag) String() string { return string(*f) }
+
+func (f *httpFlag) Type() string { return "ADDRESS" }
+
+func (f *httpFlag) Set(text string) error {
+	port := text
+	if _, after, err := net.SplitHostPort(text); err == nil {
+		port = after
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return errors.New("must be host:port or a port")
+	}
+	*f = httpFlag(text)
+	return nil
+}
+
+// addHTTP adds the flag --http to a command that runs services.
+func (c *command) addHTTP(cmd *cobra.Command) {
+	cmd.Flags().Var((*httpFlag)(&c.http), "http", "`ADDRESS` to serve HTTP on: host:port or a port (default: WEB_SERVER_ADDRESS of the configuration, else 0.0.0.0:8000)")
+}
 
 // webConfig returns the configuration of HTTP: gomeko.web and WEB_SERVER_ADDRESS.
 func (p *process) webConfig() web.Config {
@@ -24,7 +51,11 @@ func (p *process) webConfig() web.Config {
 func (p *process) listen(ctx context.Context, address string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("%w: set WEB_SERVER_ADDRESS to another address in the configuration file%s", err, stopOther(err))
+		elsewhere := "set WEB_SERVER_ADDRESS to another address in the configuration file"
+		if p.lines != nil {
+			elsewhere = "name another address with --http ADDRESS, or as WEB_SERVER_ADDRESS in the configuration file"
+		}
+		return nil, fmt.Errorf("%w: %s%s", err, elsewhere, stopOther(err))
 	}
 	p.routes = webURL(p.web, address, l.Addr())
 	return l, nil

@@ -89,7 +89,7 @@ func TestWebMistakes(t *testing.T) {
 	}
 	defer other.Close()
 	for config, want := range map[string]string{
-		"WEB_SERVER_ADDRESS: 192.0.2.1:8000":                             "cannot assign requested address: set WEB_SERVER_ADDRESS to another address in the configuration file",
+		"WEB_SERVER_ADDRESS: 192.0.2.1:8000":                             "cannot assign requested address: name another address with --http ADDRESS, or as WEB_SERVER_ADDRESS in the configuration file",
 		"WEB_SERVER_ADDRESS: " + other.Addr().String():                   "configuration file, or stop the program that uses this one",
 		"gomeko: {web: {tls_cert: /nowhere.pem, tls_key: /nowhere.pem}}": "must name PEM files of a certificate and its private key",
 	} {
@@ -142,5 +142,34 @@ func TestReadyWithoutRoutes(t *testing.T) {
 	}
 	if got := <-told; got != "200 OK ready\n" {
 		t.Errorf("got %q:\n%s", got, out)
+	}
+}
+
+// The flag --http has precedence over the configuration file.
+func TestHTTPFlag(t *testing.T) {
+	t.Setenv("AMQP_URI", "amqp://127.0.0.1:1/") // no broker listens there
+	for _, args := range [][]string{{"--http", "127.0.0.1:0"}, {"run", "--http", "127.0.0.1:0"}} {
+		out := new(output)
+		told := make(chan string, 1)
+		out.on = map[string]func(){"msg=ready": func() {
+			go func() {
+				defer terminate()
+				told <- knock(out.String)
+			}()
+		}}
+		c := &command{in: os.Stdin, out: out, err: out}
+		args = append(args, configured(t, "WEB_SERVER_ADDRESS: 192.0.2.1:8000"))
+		if status := c.execute(c.program([]fx.Option{service.Provide(new(Door))}), args); status != 0 {
+			t.Errorf("%v: got exit status %d, want 0:\n%s", args, status, out)
+			continue
+		}
+		if got := <-told; got != "3" {
+			t.Errorf("%v: got %s, want 3:\n%s", args, got, out)
+		}
+	}
+	out := new(output)
+	c := &command{in: os.Stdin, out: out, err: out}
+	if status := c.execute(c.program([]fx.Option{service.Provide(new(Door))}), []string{"--http", "localhost"}); status == 0 || !strings.Contains(out.String(), "must be host:port or a port") {
+		t.Errorf("got exit status %d and %s, want what is wrong", status, out)
 	}
 }
