@@ -79,7 +79,7 @@ func parse(at string, data []byte, lookupenv func(string) (string, bool), sectio
 	if len(doc.Content) == 0 {
 		doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
 	}
-	e := environment{lookup: lookupenv, at: at}
+	e := environment{lookup: lookupenv, at: at, empty: map[*yaml.Node]string{}}
 	e.resolve(doc.Content[0], "", 0)
 	if err := errors.Join(e.mistakes...); err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func parse(at string, data []byte, lookupenv func(string) (string, bool), sectio
 	if err := root.Decode(&cfg.Values); err != nil {
 		return nil, syntaxError(at, err)
 	}
-	r := reader{cfg: cfg, at: at, sections: sections}
+	r := reader{cfg: cfg, at: at, empty: e.empty, sections: sections}
 	r.readTop(root)
 	return cfg, errors.Join(r.mistakes...)
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,14 +87,35 @@ func plain(t *testing.T, values map[string]any) any {
 
 func TestDefaults(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "# nothing", "AMQP_URI: ${UNSET}\nmax_workers: 0\ngomeko:\n", "{}"} {
+	for _, text := range []string{"", "# nothing", "AMQP_SSL: ${UNSET}\nmax_workers: 0\ngomeko:\n", "{}"} {
 		cfg := parse(t, text)
 		if cfg.AMQPURI != "" || cfg.Exchange != "nameko-rpc" || cfg.MaxWorkers != 100 || cfg.ParentCallsTracked != 10 ||
 			cfg.Heartbeat != time.Minute || cfg.RPCTimeout != 30*time.Second || cfg.Grace != 25*time.Second || cfg.MaxMessage != 16<<20 {
 			t.Errorf("%q: got %+v", text, cfg)
 		}
-		if len(cfg.Warnings) > 0 {
+		if want := strings.Contains(text, "UNSET"); want != slices.Equal(cfg.Warnings, []string{"line 1: AMQP_SSL: ${UNSET} is empty, so the key has its default"}) ||
+			!want && len(cfg.Warnings) > 0 {
 			t.Errorf("%q: got warnings %q", text, cfg.Warnings)
+		}
+	}
+}
+
+// A key that should name the broker, and does not, is a mistake.
+func TestNoBroker(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"AMQP_URI: ${RABBIT_URI}":            "line 1: AMQP_URI: ${RABBIT_URI} is empty: set the variable, or write the broker's URI, as in amqp://user:password@host:5672/vhost, or remove the key",
+		"AMQP_URI:":                          "line 1: AMQP_URI: is null: write the broker's URI",
+		"AMQP_URI: ''":                       `line 1: AMQP_URI: must be a URI with the scheme amqp, amqps or pyamqp, as in amqp://user:password@host:5672/vhost, not ""`,
+		"AMQP_URI: rabbit:5672":              "line 1: AMQP_URI: must be a URI with the scheme",
+		"AMQP_URI: [amqp://a, rabbit]":       `not "rabbit"`,
+		"AMQP_URI: []":                       "line 1: AMQP_URI: is an empty list",
+		"HEARTBEAT: 65536":                   "line 1: HEARTBEAT: must be at most 65535 seconds, not 65536",
+		"AMQP_URI: redis://h\nserializer: x": "serializer: must be json or msgpack", // reported together
+	} {
+		_, err := config.Parse([]byte(text), lookup(nil))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q in it", text, err, want)
 		}
 	}
 }
@@ -171,7 +193,7 @@ WEB_SERVER_ADDRESS: localhost
 LOGGING: {root: {level: LOUD}}
 `), lookup(nil))
 	want := strings.TrimSpace(`
-line 1: AMQP_URI: must be text, not 5
+line 1: AMQP_URI: must be a URI with the scheme amqp, amqps or pyamqp, as in amqp://user:password@host:5672/vhost, not 5
 line 2: max_workers: must be an integer of at least 1, not "ten"
 line 3: parent_calls_tracked: must be an integer of at least 0, not -1
 line 4: HEARTBEAT: must be a duration such as 30s, or a number of seconds, not "soon"

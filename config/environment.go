@@ -16,6 +16,7 @@ type environment struct {
 	at       string
 	mistakes []error
 	warnings []string
+	empty    map[*yaml.Node]string // what was written where the result is null
 }
 
 // maxDepth limits how deep variables may refer to other variables.
@@ -75,6 +76,9 @@ func (e *environment) reparse(n *yaml.Node, text, key string, depth int) {
 	}
 	if how := lost(text, &doc, value); how != "" {
 		e.warn(n.Line, key, "the value of %s is read as YAML, %s: write !raw_env_var \"%[1]s\" to keep any text", named, how)
+	}
+	if value.Tag == "!!null" {
+		e.empty[n] = named
 	}
 	setLine(value, n.Line)
 	e.resolve(value, key, depth+1)

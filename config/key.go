@@ -3,7 +3,9 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +47,7 @@ func namekoKeys() []key {
 		{"LOGGING", mapped, "INFO", "The level of `root`, or otherwise of the logger `nameko`, is the log's level. Logs go to stderr; handlers that write elsewhere and levels of other loggers are a warning. The flag `--log-level` overrides it.", readLogging},
 		{"SERVICE_CONTAINER_CLS", ignored, "", "its value is a Python class", nil},
 		{"WEB_SERVER_ADDRESS", honoured, "0.0.0.0:8000", "Where HTTP is served: `host:port`, or only a port. Port 0 selects a free port, which is printed at start.", readAddress},
-		{"AUTO_DELETE_EVENT_EXCHANGES", honoured, "false", "Exchanges of events are deleted with the last queue that is bound to them, as in Nameko 2.12 and earlier. All services that declare an exchange must agree.", func(r *reader, v any) error { return truth(&r.cfg.AutoDeleteEvents, v) }},
+		{"AUTO_DELETE_EVENT_EXCHANGES", honoured, "false", "Exchanges of events are deleted with the last queue that is bound to them, as in Nameko 2.12 and older, and in 3.0.0rc. All services that declare an exchange must agree.", func(r *reader, v any) error { return truth(&r.cfg.AutoDeleteEvents, v) }},
 		{"DECLARE_EVENT_EXCHANGES", honoured, "true", "Exchanges of events are declared. Use `false` if the broker's user has no permission to declare; a missing exchange is then an error at start.", func(r *reader, v any) error { return truth(&r.cfg.DeclareEvents, v) }},
 		{"gomeko", honoured, "", "The keys of the second table.", (*reader).readOwn},
 	}
@@ -90,17 +92,27 @@ func readAddress(r *reader, v any) error {
 func readURI(r *reader, v any) error {
 	list, ok := v.([]any)
 	if !ok {
-		return text(&r.cfg.AMQPURI, v)
+		list = []any{v}
 	}
 	uris := make([]string, len(list))
 	for i := range list {
-		if err := text(&uris[i], list[i]); err != nil {
-			return err
+		uri, ok := list[i].(string)
+		if !ok || !schemes.MatchString(uri) {
+			return fmt.Errorf("must be a URI with the scheme amqp, amqps or pyamqp, as in %s, not %s", exampleURI, show(list[i]))
 		}
+		uris[i] = uri
+	}
+	if len(uris) == 0 {
+		return errors.New("is an empty list: write the broker's URI, as in " + exampleURI)
 	}
 	r.cfg.AMQPURI = strings.Join(uris, ";")
 	return nil
 }
+
+// exampleURI is the form of a broker's URI.
+const exampleURI = "amqp://user:password@host:5672/vhost"
+
+var schemes = regexp.MustCompile(`^(?i)\s*(amqps?|pyamqp)://`)
 
 func readSSL(r *reader, v any) error {
 	switch v.(type) {
@@ -130,6 +142,9 @@ func readMaxLent(r *reader, v any) error {
 
 func readParents(r *reader, v any) error { return whole(&r.cfg.ParentCallsTracked, v, 0) }
 
+// maxHeartbeat is the longest heartbeat: AMQP has 16 bits for its seconds.
+const maxHeartbeat = math.MaxUint16 * time.Second
+
 func readHeartbeat(r *reader, v any) error {
 	var d time.Duration
 	if err := duration(&d, v); err != nil {
@@ -141,6 +156,8 @@ func readHeartbeat(r *reader, v any) error {
 		return nil
 	case d%time.Second != 0:
 		return fmt.Errorf("must be whole seconds, not %s", show(v))
+	case d > maxHeartbeat:
+		return fmt.Errorf("must be at most %d seconds, not %s", maxHeartbeat/time.Second, show(v))
 	}
 	r.cfg.Heartbeat = d
 	return nil

@@ -19,6 +19,7 @@ import (
 type reader struct {
 	cfg      *Config
 	at       string
+	empty    map[*yaml.Node]string // what was written where the value is null because a variable is
 	sections []Section
 	mistakes []error
 
@@ -69,7 +70,8 @@ func (r *reader) readSection(any) error {
 	return nil
 }
 
-// read reads the known keys of a mapping. null leaves the default.
+// read reads the known keys of a mapping. null leaves the default, except for the broker: a process
+// must not start alone because a variable is not set.
 func (r *reader) read(mapping *yaml.Node, known []key, unknown func(name string)) {
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		r.key, r.value = mapping.Content[i], mapping.Content[i+1]
@@ -84,7 +86,12 @@ func (r *reader) read(mapping *yaml.Node, known []key, unknown func(name string)
 			continue
 		}
 		switch known := known[k]; {
+		case v == nil && known.name == "AMQP_URI":
+			r.mistake(r.noBroker())
 		case v == nil:
+			if written, ok := r.empty[r.value]; ok && known.standing != ignored {
+				r.warn(written + " is empty, so the key has its default")
+			}
 		case known.standing == ignored:
 			r.warn("has no effect here: " + known.does)
 		default:
@@ -93,6 +100,15 @@ func (r *reader) read(mapping *yaml.Node, known []key, unknown func(name string)
 			}
 		}
 	}
+}
+
+// noBroker returns the mistake of an AMQP_URI that is null.
+func (r *reader) noBroker() error {
+	const remedy = "write the broker's URI, as in " + exampleURI + ", or remove the key"
+	if written, ok := r.empty[r.value]; ok {
+		return fmt.Errorf("%s is empty: set the variable, or %s", written, remedy)
+	}
+	return errors.New("is null: " + remedy)
 }
 
 func (r *reader) mistake(err error) {

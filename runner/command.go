@@ -88,6 +88,9 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 
 // begin runs before each command, once its arguments are known to be correct.
 func (c *command) begin(cmd *cobra.Command, _ []string) error {
+	if cmd.Flags().Changed("broker") && c.brokerFlag == "" { // of a variable that is not set, perhaps
+		return usagef("--broker: is empty: give the broker's URI, or omit the flag")
+	}
 	if c.logFormat != "text" && c.logFormat != "json" {
 		return fmt.Errorf("--log-format %s: must be text or json", c.logFormat)
 	}

@@ -83,7 +83,7 @@ func TestDialErrors(t *testing.T) {
 		{"certificates in plain", "amqp://h/?cacertfile=ca.pem", []string{"need TLS: write amqps://"}},
 		{"no such file", "amqps://h/?cacertfile=nosuchfile.pem", []string{"broker's URI: cacertfile: open nosuchfile.pem: no such file"}},
 		{"timeout", "amqp://" + silent + "/?connection_timeout=50", []string{"no AMQP broker answers there: no answer within 50ms"}},
-		{"empty", "", []string{"no scheme: want amqp"}},
+		{"empty", "", []string{"the broker's URI is empty: want amqp"}},
 		{"web server", "amqp://" + web + "/", []string{"does not speak AMQP 0-9-1", "check the port"}},
 		{"hangs up", "amqp://" + deaf + "/", []string{"hangs up", "amqps://"}},
 		{"no TLS", "amqps://bob:secret@" + web + "/", []string{"does not speak TLS", "amqp://"}},

@@ -48,6 +48,9 @@ func parseURI(uri string, secure bool) (address, error) {
 	case "amqps":
 		a.wantTLS = true
 	case "":
+		if strings.TrimSpace(uri) == "" {
+			return address{}, errors.New("the broker's URI is empty: want amqp://user:password@host:port/vhost")
+		}
 		return address{}, errors.New("the broker's URI has no scheme: want amqp, amqps or pyamqp, as in amqp://user:password@localhost:5672/")
 	default:
 		return address{}, fmt.Errorf("the broker's URI has the scheme %q: want amqp, amqps or pyamqp, as in amqp://user:password@localhost:5672/", scheme)

@@ -78,6 +78,7 @@ func TestCommandLine(t *testing.T) {
 		return path
 	}
 	nowhere := hosttest.FreeAddress(t)
+	alone := file("alone.yaml", "AMQP_URI: ${GOMEKO_NOT_SET}\n")
 	good := file("good.yaml", "AMQP_URI: amqp://me:${GOMEKO_NOT_SET:pass}@"+nowhere+"/\nMAX_WORKERS: 5\n")
 	bad := file("bad.yaml", "max_workers: x\ngomeko: {grase: 5}\n")
 	secure := file("secure.yaml", "AMQP_URI: pyamqp://me:secret@"+nowhere+"/\nAMQP_SSL: {ca_certs: nosuch.pem}\n")
@@ -97,6 +98,8 @@ func TestCommandLine(t *testing.T) {
 		{"shell --broker embedded", 2, "", []string{"an embedded broker has none"}},
 		{"call hello", 2, "", []string{`"hello": must be SERVICE.METHOD, as in greeting_service.hello`}},
 		{"call a.b --broker amqp://guest:secret@" + nowhere, 1, "", []string{"amqp://guest:**@" + nowhere, "gomeko broker"}},
+		{"call a.b --broker=", 2, "", []string{"--broker: is empty: give the broker's URI, or omit the flag"}},
+		{"run ./testdata/slow --config " + alone, 1, "", []string{alone + ":1: AMQP_URI: ${GOMEKO_NOT_SET} is empty: set the variable, or write the broker's URI"}},
 		{"call a.b --config " + good, 1, "", []string{"amqp://me:**@" + nowhere}},
 		{"call a.b --config " + bad, 1, "", []string{bad + ":1: max_workers: ", bad + ":2: gomeko.grase: unknown key: did you mean grace?"}},
 		{"call a.b --config " + secure, 1, "", []string{"AMQP_SSL: ca_certs: open nosuch.pem: no such file"}},
