@@ -11,7 +11,7 @@ type Config struct {
 
 	// AutoDelete declares exchanges that are deleted with the last queue bound to them (Nameko's
 	// AUTO_DELETE_EVENT_EXCHANGES). All services that declare an exchange must agree; Nameko 2.12
-	// and earlier declare such exchanges.
+	// and older, and 3.0.0rc, declare such exchanges.
 	AutoDelete bool
 
 	// Undeclared leaves exchanges to other processes (Nameko's DECLARE_EVENT_EXCHANGES: false). If

@@ -208,8 +208,10 @@ func TestRefusedTopology(t *testing.T) {
 			service any
 			want    []string
 		}{
-			{"other flags of the exchange", events.Config{}, &Source{},
-				[]string{`exchange "vec_source.events"`, `406`, `declare it with the flags and arguments that it has, or delete it`}},
+			{"other flags of a dispatcher's exchange", events.Config{}, &Source{},
+				[]string{`service vec_source: `, `exchange "vec_source.events"`, `406`, `set AUTO_DELETE_EVENT_EXCHANGES: true`}},
+			{"other flags of a handler's exchange", events.Config{}, &VecSingleton{},
+				[]string{`service vec_singleton`, `exchange "vec_source.events"`, `406`, `set AUTO_DELETE_EVENT_EXCHANGES: true`}},
 			{"other flags of the queue", events.Config{AutoDelete: true}, &VecSingleton{},
 				[]string{`queue "evt-vec_source-singleton_evt"`, `406`, `declare it with the flags and arguments that it has, or delete it`}},
 			{"no exchange", events.Config{Undeclared: true}, &Elsewhere{},

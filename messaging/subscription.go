@@ -83,7 +83,7 @@ func (s *subscriber) register() (err error) {
 // Setup declares the queue with what belongs to it.
 func (s *subscriber) Setup(ctx context.Context) error {
 	s.conn = s.shared.connection.Conn()
-	return s.conn.Declare(ctx, s.Topology)
+	return topology.Explain(s.conn.Declare(ctx, s.Topology))
 }
 
 // Start begins to consume.

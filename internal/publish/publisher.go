@@ -25,6 +25,7 @@ const timeout = 30 * time.Second
 // A Publisher encodes payloads and publishes them. It may be used by several goroutines, and none
 // waits for another's confirm.
 type Publisher struct {
+	field    string // service orders: Dispatch; "" outside of services
 	topology transport.Topology
 	conn     atomic.Pointer[transport.Conn] // nil until the container is set up
 }
@@ -42,7 +43,7 @@ func New(f *service.Field, exchange string, t transport.Topology) (*Publisher, e
 		return nil, err
 	}
 	t, err = known.Add(f.Service, f.Name, t, "", exchange)
-	p := &Publisher{topology: t}
+	p := &Publisher{field: "service " + f.Service + ": " + f.Name, topology: t}
 	s.publishers = append(s.publishers, p)
 	return p, err
 }
@@ -71,7 +72,7 @@ func (s *shared) Setup(ctx context.Context) error {
 	conn := s.connection.Conn()
 	for _, p := range s.publishers {
 		if err := p.declare(ctx, conn); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", p.field, topology.Explain(err))
 		}
 		p.conn.Store(conn)
 	}
