@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"strings"
 	"time"
@@ -96,6 +98,9 @@ func (c Config) Accepts() codec.Set {
 	return append(set, c.Codec)
 }
 
+// maxHeartbeat is the longest heartbeat: AMQP has 16 bits for its seconds.
+const maxHeartbeat = math.MaxUint16 * time.Second
+
 // String returns the URI for logs and messages, or the list of URIs: with every default, without
 // parameters, with ** for the password, and with a second slash for the vhost "/", as kombu's
 // as_uri returns it: amqp://guest:**@127.0.0.1:5672//. A URI that cannot be read is returned
@@ -124,6 +129,9 @@ func (c Config) addresses() ([]*address, error) {
 	mechanism, err := loginMethod(c.LoginMethod)
 	if err != nil {
 		return nil, err
+	}
+	if c.Heartbeat < 0 || c.Heartbeat > maxHeartbeat {
+		return nil, fmt.Errorf("heartbeat: must be at most %s, not %s", maxHeartbeat, c.Heartbeat)
 	}
 	var addresses []*address
 	for _, uri := range splitURIs(c.URI) {

@@ -4,15 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 )
+
+// maxPrefetch is the largest prefetch: AMQP has 16 bits for it.
+const maxPrefetch = math.MaxUint16
 
 // Consume describes a consumer of a queue.
 type Consume struct {
 	Queue string
 
-	// Prefetch is how many deliveries may be unacknowledged at once. Zero means no limit.
+	// Prefetch is how many deliveries may be unacknowledged at once. Zero means no limit. AMQP's
+	// largest number is 65535, and more is taken for that.
 	Prefetch int
 
 	// Args are the arguments of basic.consume, such as x-priority. With x-stream-offset the queue
@@ -63,6 +68,7 @@ type Consumer struct {
 // publishing on this connection, it does not read the request either: Consume returns at once, and
 // the consumer begins when the broker goes on.
 func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
+	cfg.Prefetch = min(cfg.Prefetch, maxPrefetch)
 	run, stop := context.WithCancel(context.Background())
 	consumer := &Consumer{conn: c, cfg: cfg, stop: stop, first: make(chan error, 1), stopped: make(chan struct{})}
 	c.mu.Lock()
