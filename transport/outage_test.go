@@ -234,11 +234,14 @@ func TestRenewedCertificates(t *testing.T) {
 			}
 		}
 	}
+	epoch := uint64(0)
 	expect := func(want string) {
 		t.Helper()
 		if got := hosttest.Receive(t, "a handshake", shown); got != want {
 			t.Errorf("got the certificate of %q, want of %q", got, want)
 		}
+		epoch++
+		hosttest.Eventually(t, "the login", func() bool { return c.Epoch() == epoch && c.Wait(limit(t)) == nil })
 	}
 	expect("first")
 	replace("second")
@@ -250,5 +253,4 @@ func TestRenewedCertificates(t *testing.T) {
 	hosttest.Next(t, conns).Close()
 	expect("second")
 	log.Next(t, "level=WARN", "certificates cannot be read again")
-	hosttest.Eventually(t, "the reconnect", func() bool { return c.Wait(limit(t)) == nil && c.Epoch() == 3 })
 }
