@@ -14,7 +14,6 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -153,7 +152,8 @@ func (c *command) brokerCommand() *cobra.Command {
 			"them. Without users in the file, the user is guest, with the password guest, from this machine only.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			surviveReaders()
+			ctx, stop := signal.NotifyContext(cmd.Context(), stopSignals()...)
 			defer stop()
 			s, err := c.configuration()
 			given.override(&s.brokerKeys, cmd.Flags())
