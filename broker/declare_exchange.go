@@ -53,6 +53,7 @@ func (ch *channel) newExchange(m *frame.ExchangeDeclare) error {
 		}
 	}
 	ex.durable, ex.autoDelete, ex.internal, ex.arguments = m.Durable, m.AutoDelete, m.Internal, m.Arguments
+	ex.user = ch.conn.user
 	ch.vhost.exchanges[ex.name] = ex
 	ch.vhost.alarm.addObject(ex.memory())
 	return nil

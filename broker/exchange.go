@@ -16,6 +16,7 @@ type exchange struct {
 	internal   bool
 	alternate  string // alternate-exchange: receives messages that no binding matches
 	arguments  frame.Table
+	user       string // who declared it; "" if it is predeclared
 	routes     routes
 	bindings   int // with this exchange as the source
 }

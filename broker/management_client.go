@@ -29,7 +29,21 @@ type connectionJSON struct {
 	SSL         bool           `json:"ssl"`
 	Host        string         `json:"host"`
 	Port        int            `json:"port"`
+	ActingUser  string         `json:"user_who_performed_action"`
 	peerJSON
+	tlsJSON
+}
+
+// A tlsJSON says nothing about TLS, as RabbitMQ does for a connection without it: null in a list of
+// connections, "" for one.
+type tlsJSON struct {
+	Issuer      *string `json:"peer_cert_issuer"`
+	Subject     *string `json:"peer_cert_subject"`
+	Validity    *string `json:"peer_cert_validity"`
+	Cipher      *string `json:"ssl_cipher"`
+	Hash        *string `json:"ssl_hash"`
+	KeyExchange *string `json:"ssl_key_exchange"`
+	Protocol    *string `json:"ssl_protocol"`
 }
 
 type peerJSON struct {
@@ -72,7 +86,7 @@ func (c *conn) json() connectionJSON {
 		Mechanism: c.mechanism, Protocol: "AMQP 0-9-1", Type: "network", State: state,
 		Channels: len(c.channels), ChannelMax: c.channelMax, FrameMax: c.frameMax,
 		Timeout: int(c.heartbeat / time.Second), ConnectedAt: c.opened.UnixMilli(),
-		ClientProps: jsonTable(c.client), SSL: isTLS, Host: host, Port: port, peerJSON: c.peer(),
+		ClientProps: jsonTable(c.client), SSL: isTLS, Host: host, Port: port, ActingUser: c.user, peerJSON: c.peer(),
 	}
 }
 
@@ -98,7 +112,9 @@ func (r *request) named(v *vhost) *conn {
 func (r *request) getConnection() (any, error) {
 	return find(r, func(v *vhost) any {
 		if c := r.named(v); c != nil {
-			return c.json()
+			j, empty := c.json(), ""
+			j.tlsJSON = tlsJSON{&empty, &empty, &empty, &empty, &empty, &empty, &empty}
+			return j
 		}
 		return nil
 	})
@@ -136,7 +152,13 @@ type channelJSON struct {
 		Name string `json:"name"`
 		peerJSON
 	} `json:"connection_details"`
-	Details []consumerJSON `json:"consumer_details,omitempty"` // only for a request of one channel
+	AcksUncommitted int    `json:"acks_uncommitted"`
+	ActingUser      string `json:"user_who_performed_action"`
+
+	// These are only for a request of one channel. The last two are rates, which are not measured.
+	Details    []consumerJSON `json:"consumer_details,omitzero"`
+	Deliveries []struct{}     `json:"deliveries,omitzero"`
+	Publishes  []struct{}     `json:"publishes,omitzero"`
 }
 
 func (ch *channel) name() string { return fmt.Sprintf("%s (%d)", ch.conn.name(), ch.id) }
@@ -146,10 +168,13 @@ func (ch *channel) json() channelJSON {
 	j := channelJSON{
 		Name: ch.name(), Number: ch.id, Node: nodeName, VHost: ch.vhost.name, User: ch.conn.user, State: "running",
 		Prefetch: ch.prefetch, GlobalPrefetch: ch.limit, Consumers: len(ch.listed()),
-		Confirm: ch.confirming, Transactional: ch.tx != nil, Unacked: len(ch.unsettled.byTag),
+		ActingUser: ch.conn.user, Confirm: ch.confirming, Transactional: ch.tx != nil, Unacked: len(ch.unsettled.byTag),
 	}
 	if ch.tx != nil {
 		j.Uncommitted = len(ch.tx.publishings)
+		for _, s := range ch.tx.settlements {
+			j.AcksUncommitted += len(s.taken)
+		}
 	}
 	j.Connection.Name, j.Connection.peerJSON = ch.conn.name(), ch.conn.peer()
 	return j
@@ -209,6 +234,7 @@ func (r *request) getChannel() (any, error) {
 // detailed is json with the channel's consumers.
 func (ch *channel) detailed() channelJSON {
 	j := ch.json()
+	j.Details, j.Deliveries, j.Publishes = []consumerJSON{}, []struct{}{}, []struct{}{}
 	for _, c := range ch.listed() {
 		j.Details = append(j.Details, c.json())
 	}

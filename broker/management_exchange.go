@@ -1,6 +1,10 @@
 package broker
 
-import "github.com/gomeko/gomeko/internal/frame"
+import (
+	"cmp"
+
+	"github.com/gomeko/gomeko/internal/frame"
+)
 
 type exchangeJSON struct {
 	Name       string         `json:"name"`
@@ -10,11 +14,17 @@ type exchangeJSON struct {
 	AutoDelete bool           `json:"auto_delete"`
 	Internal   bool           `json:"internal"`
 	Arguments  map[string]any `json:"arguments"`
+	ActingUser string         `json:"user_who_performed_action"`
+
+	// These are only for a request of one exchange: rates, which are not measured.
+	Incoming []struct{} `json:"incoming,omitzero"`
+	Outgoing []struct{} `json:"outgoing,omitzero"`
 }
 
 func (ex *exchange) json() exchangeJSON {
 	return exchangeJSON{
-		ex.name, ex.vhost.name, ex.kind, ex.durable, ex.autoDelete, ex.internal, jsonTable(ex.arguments),
+		Name: ex.name, VHost: ex.vhost.name, Type: ex.kind, Durable: ex.durable, AutoDelete: ex.autoDelete,
+		Internal: ex.internal, Arguments: jsonTable(ex.arguments), ActingUser: cmp.Or(ex.user, "rmq-internal"),
 	}
 }
 
@@ -53,6 +63,7 @@ func (r *request) getExchange() (any, error) {
 	var j exchangeJSON
 	err := r.withExchange(func(ex *exchange) error {
 		j = ex.json()
+		j.Incoming, j.Outgoing = []struct{}{}, []struct{}{}
 		return nil
 	})
 	return j, err

@@ -17,22 +17,43 @@ type queueJSON struct {
 	Policy     *string        `json:"policy"`
 	Consumers  int            `json:"consumers"`
 	messagesJSON
-	ReadyBytes int `json:"message_bytes_ready"`
+	RAM             int      `json:"messages_ram"`
+	Persistent      int      `json:"messages_persistent"` // on disk: none
+	Bytes           int      `json:"message_bytes"`
+	ReadyBytes      int      `json:"message_bytes_ready"`
+	UnackedBytes    int      `json:"message_bytes_unacknowledged"`
+	RAMBytes        int      `json:"message_bytes_ram"`
+	PersistentBytes int      `json:"message_bytes_persistent"`
+	OperatorPolicy  *string  `json:"operator_policy"`
+	PolicyInForce   struct{} `json:"effective_policy_definition"`
 	*classicJSON
 	*quorumJSON
-	Owner   *ownerJSON     `json:"owner_pid_details,omitempty"` // only for a request of one queue
-	Details []consumerJSON `json:"consumer_details,omitempty"`  // only for a request of one queue
+
+	// These are only for a request of one queue.
+	Owner      *ownerJSON     `json:"owner_pid_details,omitempty"`
+	Details    []consumerJSON `json:"consumer_details,omitzero"`
+	Incoming   []struct{}     `json:"incoming,omitzero"`   // rates of exchanges: not measured
+	Deliveries []struct{}     `json:"deliveries,omitzero"` // rates of channels: not measured
 }
 
 type classicJSON struct {
-	ExclusiveTag *string `json:"exclusive_consumer_tag"`
-	ActiveTag    *string `json:"single_active_consumer_tag"`
+	ReadyRAM     int      `json:"messages_ready_ram"`
+	UnackedRAM   int      `json:"messages_unacknowledged_ram"`
+	Paged        int      `json:"messages_paged_out"`
+	PagedBytes   int      `json:"message_bytes_paged_out"`
+	Oldest       *int     `json:"head_message_timestamp"`
+	Replicas     []string `json:"recoverable_slaves"`
+	ExclusiveTag *string  `json:"exclusive_consumer_tag"`
+	ActiveTag    *string  `json:"single_active_consumer_tag"`
 }
 
 type quorumJSON struct {
-	Leader  string   `json:"leader"`
-	Members []string `json:"members"`
-	Online  []string `json:"online"`
+	Dead      int      `json:"messages_dlx"` // on their way to the dead-letter exchange
+	DeadBytes int      `json:"message_bytes_dlx"`
+	ActiveTag *string  `json:"single_active_consumer_ctag"`
+	Leader    string   `json:"leader"`
+	Members   []string `json:"members"`
+	Online    []string `json:"online"`
 }
 
 type ownerJSON struct {
@@ -45,14 +66,18 @@ func (q *queue) json() queueJSON {
 	j := queueJSON{
 		Name: q.name, VHost: q.vhost.name, Node: nodeName, State: "running",
 		Durable: q.durable, AutoDelete: q.autoDelete, Exclusive: q.owner != nil, Arguments: jsonTable(q.arguments),
-		Consumers: len(q.consumers), messagesJSON: q.totals(), ReadyBytes: q.ready.bytes,
+		Consumers: len(q.consumers), messagesJSON: q.totals(),
 	}
+	j.ReadyBytes, j.UnackedBytes = q.ready.bytes, q.unsettledBytes
+	j.RAM, j.Bytes, j.RAMBytes = j.Messages, j.ReadyBytes+j.UnackedBytes, j.ReadyBytes+j.UnackedBytes
 	if q.quorum {
 		nodes := []string{nodeName}
-		j.Type, j.quorumJSON = "quorum", &quorumJSON{nodeName, nodes, nodes}
+		j.Type, j.quorumJSON = "quorum", &quorumJSON{Leader: nodeName, Members: nodes, Online: nodes, ActiveTag: q.active.name()}
 		return j
 	}
-	j.Type, j.classicJSON = "classic", &classicJSON{q.exclusive.name(), q.active.name()}
+	j.Type, j.classicJSON = "classic", &classicJSON{
+		ReadyRAM: j.Ready, UnackedRAM: j.Unacked, ExclusiveTag: q.exclusive.name(), ActiveTag: q.active.name(),
+	}
 	return j
 }
 
@@ -91,7 +116,7 @@ func (r *request) getQueue() (any, error) {
 	var j queueJSON
 	err := r.withQueue(func(q *queue) error {
 		j = q.json()
-		j.Details = q.details()
+		j.Details, j.Incoming, j.Deliveries = q.details(), []struct{}{}, []struct{}{}
 		if q.owner != nil {
 			j.Owner = &ownerJSON{q.owner.name(), q.owner.peer()}
 		}

@@ -9,12 +9,24 @@ type vhostJSON struct {
 	Name    string `json:"name"`
 	Tracing bool   `json:"tracing"`
 	messagesJSON
-	State map[string]string `json:"cluster_state"`
+	State       map[string]string `json:"cluster_state"`
+	Description string            `json:"description"`
+	Tags        []string          `json:"tags"`
+	QueueType   string            `json:"default_queue_type"`
+	Metadata    struct {
+		Description string   `json:"description"`
+		Tags        []string `json:"tags"`
+	} `json:"metadata"`
 }
 
 // json describes the virtual host, which must be locked.
 func (v *vhost) json() vhostJSON {
-	return vhostJSON{Name: v.name, messagesJSON: v.totals(), State: map[string]string{nodeName: "running"}}
+	j := vhostJSON{
+		Name: v.name, messagesJSON: v.totals(), State: map[string]string{nodeName: "running"},
+		Tags: []string{}, QueueType: "undefined",
+	}
+	j.Metadata.Tags = j.Tags
+	return j
 }
 
 func (r *request) vhosts() (any, error) {
@@ -94,14 +106,21 @@ func (v *vhost) clients() []*conn {
 }
 
 type userJSON struct {
-	Name string   `json:"name"`
-	Tags []string `json:"tags"`
+	Name   string    `json:"name"`
+	Tags   []string  `json:"tags"`
+	Limits *struct{} `json:"limits,omitempty"` // not of whoami
 }
 
 // administrator describes a user: every user is an administrator.
-func administrator(name string) userJSON { return userJSON{name, []string{"administrator"}} }
+func administrator(name string) userJSON {
+	return userJSON{Name: name, Tags: []string{"administrator"}, Limits: new(struct{})}
+}
 
-func (r *request) whoami() (any, error) { return administrator(r.user), nil }
+func (r *request) whoami() (any, error) {
+	u := administrator(r.user)
+	u.Limits = nil
+	return u, nil
+}
 
 func (r *request) users() (any, error) {
 	users := []userJSON{}

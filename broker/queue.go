@@ -19,8 +19,9 @@ type queue struct {
 	arguments  frame.Table
 	removed    bool
 
-	ready     backlog
-	unsettled int // delivered and not acknowledged
+	ready          backlog
+	unsettled      int // delivered and not acknowledged
+	unsettledBytes int // of their bodies
 
 	consumers []*consumer // in the order in which they were added
 	rota      rota        // the consumers that can take a message
@@ -130,10 +131,16 @@ func (q *queue) succeed() {
 	}
 }
 
+// settle counts a delivered message that is no longer unacknowledged.
+func (q *queue) settle(e entry) {
+	q.unsettled--
+	q.unsettledBytes -= e.message.size()
+}
+
 // putBack returns a delivered message to its position. A quorum queue puts it after those that were
 // returned before, and dead-letters it when it exceeds the delivery limit.
 func (q *queue) putBack(e entry) {
-	q.unsettled--
+	q.settle(e)
 	e.redelivered = true
 	e.returns++
 	switch {

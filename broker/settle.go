@@ -34,6 +34,7 @@ func newDeliveries(holding *atomic.Int64) deliveries {
 func (l *deliveries) add(d *delivery) {
 	l.restore(d)
 	d.queue.unsettled++
+	d.queue.unsettledBytes += d.entry.message.size()
 	l.holding.Add(d.entry.message.memory())
 }
 
@@ -137,7 +138,7 @@ func (ch *channel) settle(s settlement) {
 // drop ends deliveries and releases their messages.
 func (ch *channel) drop(taken []*delivery) {
 	for _, d := range taken {
-		d.queue.unsettled--
+		d.queue.settle(d.entry)
 		d.queue.discard(d.entry)
 		ch.letGo(d)
 	}
@@ -147,7 +148,7 @@ func (ch *channel) drop(taken []*delivery) {
 // reject ends deliveries and dead-letters their messages.
 func (ch *channel) reject(taken []*delivery) {
 	for _, d := range taken {
-		d.queue.unsettled--
+		d.queue.settle(d.entry)
 		d.queue.kill(d.entry, rejected)
 		ch.letGo(d)
 	}
