@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"errors"
 	"fmt"
 	"mime"
 	"slices"
@@ -42,6 +43,15 @@ func (s Set) match(contentType string) (c Codec, charset string) {
 	return nil, ""
 }
 
+// remedy returns what to send instead of a content type that the set does not have.
+func (s Set) remedy(contentType string) string {
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	if errors.Is(err, mime.ErrInvalidMediaParameter) && slices.ContainsFunc(s, func(c Codec) bool { return mediaType == c.ContentType() }) {
+		return fmt.Sprintf("what follows %s must be parameters such as charset=utf-8: correct it, or send %[1]s", mediaType)
+	}
+	return "send " + s.String()
+}
+
 // readsCharset reports whether c reads text in this charset. A charset has no meaning for data that
 // is not text.
 func readsCharset(c Codec, charset string) bool {
@@ -67,7 +77,7 @@ func (s Set) Open(b Body, limit int, budget *Budget) (Codec, []byte, error) {
 	}
 	c, charset := s.match(b.ContentType)
 	if c == nil {
-		return nil, nil, fmt.Errorf("content_type %q is not accepted: send %s", b.ContentType, s)
+		return nil, nil, fmt.Errorf("content_type %q is not accepted: %s", b.ContentType, s.remedy(b.ContentType))
 	}
 	if !readsCharset(c, charset) {
 		return nil, nil, fmt.Errorf("content_type %q is not accepted: send %s in UTF-8", b.ContentType, c.ContentType())

@@ -148,7 +148,8 @@ func TestContentTypeParameters(t *testing.T) {
 		{"application/json; charset=us-ascii; q=1", "1"},
 		{"application/json; charset=iso-8859-1",
 			`MalformedRequest: content_type "application/json; charset=iso-8859-1" is not accepted: send application/json in UTF-8`},
-		{"application/json; charset", `MalformedRequest: content_type "application/json; charset" is not accepted: send application/json or `},
+		{"application/json; charset", `MalformedRequest: content_type "application/json; charset" is not accepted: what follows application/json must be parameters such as charset=utf-8: correct it, or send application/json`},
+		{"application/json; ;", `MalformedRequest: content_type "application/json; ;" is not accepted: what follows application/json must be parameters`},
 	}
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server, peer := start(t, uri, new(Echo)), newPeer(t, uri)

@@ -280,6 +280,9 @@ func (b *binder) dependency(h *hosted, sf reflect.StructField, dst reflect.Value
 func (b *binder) row(h *hosted, sf reflect.StructField) {
 	where := h.label() + ": " + sf.Name
 	switch {
+	case sf.Type.Kind() == reflect.Pointer && implements(sf.Type.Elem(), entrypointType):
+		b.add(where, byPointer(sf.Type))
+		return
 	case implements(sf.Type, entrypointType):
 	case implements(sf.Type, dependencyType), marker(sf.Type) != nil:
 		b.addf(where, "%s is a dependency, not an entrypoint: move it out of Entrypoints", sf.Type)

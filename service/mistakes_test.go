@@ -134,43 +134,44 @@ type rows struct {
 
 	Entrypoints struct {
 		Text       string
-		Gift       Gift    `gift:""`
-		GetOrder   Trigger `trigger:"get_order(order_id, verbose=False, *rest, **opts)"`
-		Fetchh     Trigger `trigger:"fetch"`
-		fetch      Trigger `trigger:"fetch"`
-		Lower      Trigger `trigger:"lower" method:"fetch"`
-		NoMethod   Trigger `trigger:"x" method:""`
-		Timeout    Trigger `trigger:"fetch" method:"Fetch" timeout:"5"`
-		Negative   Trigger `trigger:"fetch" method:"Fetch" timeout:"-5s"`
-		Secret     Trigger `trigger:"two(password, b)" method:"Two" sensitive:"pasword, b[x]"`
-		Nobody     Trigger `trigger:"fetch" method:"Fetch" max_workers:"0"`
-		Key        Trigger `trigger:"fetch" method:"Fetch" timout:"5s"`
-		Keys       Trigger `triger:"fetch" method:"Fetch" color:"red"`
-		Twice      Trigger `trigger:"fetch" trigger:"fetch"`
-		Lazy       Lazy    `lazy:"x" method:"Fetch"`
-		Lead       Handler `handler:"lead" method:"Fetch"`
-		LeadTwo    Handler `handler:"lead(order_id)" method:"Fetch" hander:"x"`
-		Context    Trigger `trigger:"context"`
-		NoResult   Trigger `trigger:"no_result"`
-		NoError    Trigger `trigger:"no_error(a)"`
-		ThreeBack  Trigger `trigger:"three"`
-		TooFew     Trigger `trigger:"two(a)" method:"Two"`
-		TooMany    Trigger `trigger:"two(a, b, c)" method:"Two"`
-		NoList     Trigger `trigger:"two" method:"Two"`
-		Time       Trigger `trigger:"time"`
-		Big        Trigger `trigger:"big"`
-		Int        Trigger `trigger:"int"`
-		Opaque     Trigger `trigger:"opaque"`
-		EmptyList  Trigger `trigger:"two()" method:"Two"`
-		RestInt    Trigger `trigger:"two(a, *b)" method:"Two"`
-		OptsInt    Trigger `trigger:"two(a, **b)" method:"Two"`
-		BadDefault Trigger `trigger:"two(a='x', b=None)" method:"Two"`
-		Overflow   Trigger `trigger:"small(a=300)" method:"Small"`
-		Fraction   Trigger `trigger:"small(a=2.5)" method:"Small"`
-		Struct     Trigger `trigger:"struct" method:"Struct"`
-		Members    Trigger `trigger:"members(list, named)" method:"Members"`
-		Forgiving  Trigger `trigger:"members(list, named)" method:"Members" lenient:"true"`
-		Lenient    Trigger `trigger:"fetch" method:"Fetch" lenient:"very"`
+		Gift       Gift     `gift:""`
+		Pointer    *Trigger `trigger:"fetch" method:"Fetch"`
+		GetOrder   Trigger  `trigger:"get_order(order_id, verbose=False, *rest, **opts)"`
+		Fetchh     Trigger  `trigger:"fetch"`
+		fetch      Trigger  `trigger:"fetch"`
+		Lower      Trigger  `trigger:"lower" method:"fetch"`
+		NoMethod   Trigger  `trigger:"x" method:""`
+		Timeout    Trigger  `trigger:"fetch" method:"Fetch" timeout:"5"`
+		Negative   Trigger  `trigger:"fetch" method:"Fetch" timeout:"-5s"`
+		Secret     Trigger  `trigger:"two(password, b)" method:"Two" sensitive:"pasword, b[x]"`
+		Nobody     Trigger  `trigger:"fetch" method:"Fetch" max_workers:"0"`
+		Key        Trigger  `trigger:"fetch" method:"Fetch" timout:"5s"`
+		Keys       Trigger  `triger:"fetch" method:"Fetch" color:"red"`
+		Twice      Trigger  `trigger:"fetch" trigger:"fetch"`
+		Lazy       Lazy     `lazy:"x" method:"Fetch"`
+		Lead       Handler  `handler:"lead" method:"Fetch"`
+		LeadTwo    Handler  `handler:"lead(order_id)" method:"Fetch" hander:"x"`
+		Context    Trigger  `trigger:"context"`
+		NoResult   Trigger  `trigger:"no_result"`
+		NoError    Trigger  `trigger:"no_error(a)"`
+		ThreeBack  Trigger  `trigger:"three"`
+		TooFew     Trigger  `trigger:"two(a)" method:"Two"`
+		TooMany    Trigger  `trigger:"two(a, b, c)" method:"Two"`
+		NoList     Trigger  `trigger:"two" method:"Two"`
+		Time       Trigger  `trigger:"time"`
+		Big        Trigger  `trigger:"big"`
+		Int        Trigger  `trigger:"int"`
+		Opaque     Trigger  `trigger:"opaque"`
+		EmptyList  Trigger  `trigger:"two()" method:"Two"`
+		RestInt    Trigger  `trigger:"two(a, *b)" method:"Two"`
+		OptsInt    Trigger  `trigger:"two(a, **b)" method:"Two"`
+		BadDefault Trigger  `trigger:"two(a='x', b=None)" method:"Two"`
+		Overflow   Trigger  `trigger:"small(a=300)" method:"Small"`
+		Fraction   Trigger  `trigger:"small(a=2.5)" method:"Small"`
+		Struct     Trigger  `trigger:"struct" method:"Struct"`
+		Members    Trigger  `trigger:"members(list, named)" method:"Members"`
+		Forgiving  Trigger  `trigger:"members(list, named)" method:"Members" lenient:"true"`
+		Lenient    Trigger  `trigger:"fetch" method:"Fetch" lenient:"very"`
 	}
 
 	Mutex  sync.Mutex

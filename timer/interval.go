@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gomeko/gomeko/service"
@@ -123,7 +124,12 @@ func (t *ticker) bind() error {
 	params := r.Params()
 	t.takesTick = slices.Equal(params, []reflect.Type{reflect.TypeFor[Tick]()})
 	if len(params) > 0 && !t.takesTick {
-		return fmt.Errorf("%s takes %v after ctx, but a timer passes a timer.Tick or nothing: write %[1]s(ctx context.Context) error", r.Method, params)
+		types := make([]string, len(params))
+		for i, p := range params {
+			types[i] = p.String()
+		}
+		return fmt.Errorf("%s takes (%s) after ctx, but a timer passes a timer.Tick or nothing: write %[1]s(ctx context.Context) error",
+			r.Method, strings.Join(types, ", "))
 	}
 	_, err := r.Bind(r.Method, params...)
 	return err

@@ -253,10 +253,10 @@ func TestMistakes(t *testing.T) {
 		`All: eager: must be "true" or "false", not "x"`,
 		`All: missed "x" is unknown: write missed:"once", missed:"all" or missed:"skip"`,
 		`All: overlap "x" is unknown: write overlap:"skip", overlap:"allow" or overlap:"queue"`,
-		`All: Two takes [timer.Tick int] after ctx, but a timer passes a timer.Tick or nothing: write Two(ctx context.Context) error`,
+		`All: Two takes (timer.Tick, int) after ctx, but a timer passes a timer.Tick or nothing: write Two(ctx context.Context) error`,
 		`Missing: no such method: add func (w *Wrong) Missing(ctx context.Context) (any, error)`,
-		`Pointer: Pointer takes [*timer.Tick] after ctx, but a timer passes a timer.Tick or nothing: write Pointer(ctx context.Context) error`,
-		`Two: Two takes [timer.Tick int] after ctx, but a timer passes a timer.Tick or nothing: write Two(ctx context.Context) error`,
+		`Pointer: Pointer takes (*timer.Tick) after ctx, but a timer passes a timer.Tick or nothing: write Pointer(ctx context.Context) error`,
+		`Two: Two takes (timer.Tick, int) after ctx, but a timer passes a timer.Tick or nothing: write Two(ctx context.Context) error`,
 		`Bare: the first parameter of Bare must be context.Context: write func (w *Wrong) Bare(ctx context.Context) error`,
 	}
 	got := strings.Split(strings.ReplaceAll(errText(err), "service wrong: ", ""), "\n")
