@@ -179,8 +179,12 @@ func (p *site) run(t *testing.T, line string) string {
 	if (err == nil) != strings.HasPrefix(string(out), "warning: ") {
 		t.Errorf("%s: got %v\n%s", strings.TrimSpace(line), err, out)
 	}
-	return strings.NewReplacer(p.broker, "127.0.0.1:5672", p.dir, "/home/you/shop").Replace(string(out))
+	text := progress.ReplaceAllString(string(out), "")
+	return strings.NewReplacer(p.broker, "127.0.0.1:5672", p.dir, "/home/you/shop").Replace(text)
 }
+
+// progress matches what a build prints that takes long.
+var progress = regexp.MustCompile(`(?m)^building: .*\n`)
 
 // startServices hosts the services that the page calls, on a new broker.
 func startServices(t *testing.T) (uri string) {
