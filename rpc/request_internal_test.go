@@ -40,7 +40,7 @@ func FuzzRequest(f *testing.F) {
 				t.Fatalf("got %v, want an *Error", err)
 			}
 			c := replyCodec(d, transport.Config{}.Accepts())
-			reply := encodeReply(c, nil, err)
+			reply, _ := encodeReply(c, nil, err)
 			if c = (transport.Config{}.Accepts().Of(c.ContentType())); c == nil {
 				return // pickle or YAML
 			}

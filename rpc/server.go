@@ -196,6 +196,10 @@ func (r *request) Idle(on bool) {
 // reply sends the outcome of a call to its caller.
 func (s *server) reply(ctx context.Context, r *request, result any, err error) error {
 	c := replyCodec(r.Delivery, s.shared.conn.Accepts())
+	body, cannot := encodeReply(c, result, err)
+	if cannot != nil {
+		s.log(r.Delivery).Error("result cannot be sent", "err", clip.Error(cannot))
+	}
 	p := transport.Publishing{
 		Exchange: s.shared.cfg.exchange(),
 		Key:      r.ReplyTo,
@@ -206,12 +210,13 @@ func (s *server) reply(ctx context.Context, r *request, result any, err error) e
 			CorrelationID:   r.CorrelationID,
 			Headers:         originOf(err),
 		},
-		Body: encodeReply(c, result, err),
+		Body: body,
 	}
 	ctx, cancel := newLazyTimeout(ctx, s.shared.cfg.limit)
 	defer cancel()
 	sendErr := r.Reply(ctx, p)
 	if why := tooLarge(sendErr); why != nil {
+		s.log(r.Delivery).Error("result cannot be sent", "err", clip.Error(why))
 		p.Body = encodeUnserializable(c, result, err, why)
 		sendErr = r.Reply(ctx, p)
 	}
@@ -229,13 +234,13 @@ type replyBody struct {
 }
 
 // encodeReply returns the body of the reply. It always returns one: an outcome that cannot be
-// encoded is replaced by an error that says so.
-func encodeReply(c codec.Codec, result any, err error) (body []byte) {
-	body, cannot := encode(c, result, err)
+// encoded is replaced by an error that says so. It also returns why.
+func encodeReply(c codec.Codec, result any, err error) (body []byte, cannot error) {
+	body, cannot = encode(c, result, err)
 	if cannot != nil {
 		body = encodeUnserializable(c, result, err, cannot)
 	}
-	return body
+	return body, cannot
 }
 
 // originOf returns the header of a reply for callers in Go, nil if err needs none. It runs code of
