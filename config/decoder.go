@@ -71,7 +71,9 @@ func (d *decoder) object(at place, n *yaml.Node, v reflect.Value) {
 		return
 	}
 	fields := fields(v)
+	present := map[string]bool{}
 	for k, value := range pairs(n) {
+		present[k.Value] = target(value).Tag != "!!null"
 		field, ok := fields[k.Value]
 		if !ok {
 			known := slices.Sorted(maps.Keys(fields))
@@ -80,10 +82,28 @@ func (d *decoder) object(at place, n *yaml.Node, v reflect.Value) {
 		}
 		d.field(at.under(k), value, field)
 	}
+	d.missing(at, fields, present)
 	if s, ok := v.Addr().Interface().(interface{ Validate() error }); ok {
 		d.mistake(at, s.Validate())
 	}
 }
+
+// missing adds a mistake for each field that is required and not present, also for those of structs
+// that are not present.
+func (d *decoder) missing(at place, all map[string]field, present map[string]bool) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		f, where := all[name], place{at.name + "." + name, at.line}
+		switch {
+		case present[name]:
+		case slices.Contains(f.options, "required"):
+			d.mistake(where, errMissing)
+		case f.Kind() == reflect.Struct && !decodesItself(f.Value):
+			d.missing(where, fields(f.Value), nil)
+		}
+	}
+}
+
+var errMissing = errors.New("is missing: it is required")
 
 // A field is a struct field with the options of the tag key config.
 type field struct {
@@ -103,7 +123,11 @@ func fields(v reflect.Value) map[string]field {
 			maps.Copy(found, fields(v.Field(i)))
 		default:
 			name = cmp.Or(name, strings.ToLower(f.Name))
-			found[name] = field{v.Field(i), strings.Split(f.Tag.Get("config"), ",")}
+			options := strings.Split(f.Tag.Get("config"), ",")
+			if f.Tag.Get("required") == "true" {
+				options = append(options, "required")
+			}
+			found[name] = field{v.Field(i), options}
 		}
 	}
 	return found
@@ -235,8 +259,20 @@ func (d *decoder) mistake(at place, err error) {
 			d.mistake(at, each)
 		}
 	} else if err != nil {
-		d.mistakes = append(d.mistakes, fmt.Errorf("%s%d: %s: %w", d.at, at.line, at.name, err))
+		d.mistakes = append(d.mistakes, fmt.Errorf("%s%s: %w", position(d.at, at.line), at.name, err))
 	}
+}
+
+// position returns the beginning of a message about a line of the file, or about all of it, which is
+// line 0.
+func position(at string, line int) string {
+	switch {
+	case line > 0:
+		return fmt.Sprintf("%s%d: ", at, line)
+	case strings.HasSuffix(at, ":"):
+		return at + " "
+	}
+	return ""
 }
 
 // decodesItself reports whether v's type has a method that decodes YAML or text.

@@ -35,6 +35,9 @@
 //		config.Provide("orders", Settings{Database: "orders.db"}),
 //	)
 //
+// A field with required:"true" must have its key in the file. A key that is text or a number has a
+// named type of its own: [Provide] and [Require] show it.
+//
 // # Secrets
 //
 // [Config.String] and errors mask secrets: passwords in URIs and data source names, and the values

@@ -2,11 +2,14 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
 	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/internal/nearest"
 )
 
 // A Section is a key under gomeko whose keys another package describes, with a struct that it
@@ -50,10 +53,32 @@ type Section struct {
 // mistakes of all provided keys are reported at once, each with its line, before any constructor
 // runs. Durations are written "30s" or as a number of seconds. Text that looks like a number is
 // accepted as text. Tags and a method Validate may restrict the values further: see [Section].
-func Provide[T any](key string, defaults T) fx.Option {
+//
+// A field with the tag required:"true" must have its key in the file. Without a *Config in the
+// application nothing is required.
+//
+// T need not be a struct. A key with text or a number of its own has a named type, by which
+// constructors ask for it:
+//
+//	type RedisURI string
+//
+//	config.Provide("REDIS_URI", RedisURI("redis://localhost"))
+//	fx.Provide(func(uri RedisURI) *redis.Client { … })
+//
+// A key of the file that resembles a provided one, which the file lacks, is a warning.
+func Provide[T any](key string, defaults T) fx.Option { return provide(key, defaults, false) }
+
+// Require is [Provide] for a key that the file must have. The zero value of T holds without a
+// *Config in the application.
+func Require[T any](key string) fx.Option {
+	var zero T
+	return provide(key, zero, true)
+}
+
+func provide[T any](key string, defaults T, required bool) fx.Option {
 	read := func(c *Config) (T, error) {
 		v := defaults
-		return v, c.read(key, &v)
+		return v, c.read(key, &v, required)
 	}
 	return fx.Options(
 		fx.Provide(func(in source) (T, error) { return read(in.Config) }),
@@ -85,8 +110,10 @@ type source struct {
 	Config *Config `optional:"true"`
 }
 
-// check returns the mistakes of all provided keys. fx passes these in no order.
+// check returns the mistakes of all provided keys, and warns of keys that resemble them. fx passes
+// these in no order.
 func (c *Config) check(sections []provided) error {
+	c.warnNear(sections)
 	slices.SortFunc(sections, func(a, b provided) int { return strings.Compare(a.key, b.key) })
 	var mistakes []error
 	for _, s := range sections {
@@ -95,16 +122,48 @@ func (c *Config) check(sections []provided) error {
 	return errors.Join(mistakes...)
 }
 
-// read decodes the value of a key, if the file has it, into the struct that v points to.
-func (c *Config) read(key string, v any) error {
+// warnNear warns of each key of the file that nothing reads, if it resembles a provided one that the
+// file lacks.
+func (c *Config) warnNear(sections []provided) {
+	if c.root == nil {
+		return
+	}
+	known := names(namekoKeys())
+	var absent []string
+	for _, s := range sections {
+		known = append(known, s.key)
+		if _, ok := c.Values[s.key]; !ok && !slices.Contains(absent, s.key) {
+			absent = append(absent, s.key)
+		}
+	}
+	for k := range pairs(c.root) {
+		near, edits := nearest.Name(k.Value, absent)
+		if slices.Contains(known, k.Value) || near == "" || edits > 2 || len(k.Value) <= 4 {
+			continue
+		}
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%s%s: unknown key, and %s is missing: did you mean %[3]s?", position(c.at, k.Line), k.Value, near))
+	}
+}
+
+// read decodes the value of a key, if the file has it, into what v points to.
+func (c *Config) read(key string, v any, required bool) error {
 	if c == nil || c.root == nil {
 		return nil
 	}
 	d := decoder{at: c.at}
+	into, found := reflect.ValueOf(v).Elem(), false
 	for k, value := range pairs(c.root) {
-		if k.Value == key {
-			d.value(place{key, k.Line}, value, reflect.ValueOf(v).Elem())
+		if k.Value == key && target(value).Tag != "!!null" {
+			found = true
+			d.value(place{key, k.Line}, value, into)
 		}
+	}
+	switch {
+	case found:
+	case required:
+		d.mistake(place{name: key}, errMissing)
+	case into.Kind() == reflect.Struct && !decodesItself(into):
+		d.missing(place{name: key}, fields(into), nil)
 	}
 	return errors.Join(d.mistakes...)
 }

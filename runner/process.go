@@ -77,6 +77,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	}
 	p.shown = broker.String()
 	broker.Dial = p.dial(broker.Dial)
+	loaded := len(p.cfg.Warnings)
 	p.container, err = service.New(service.Config{
 		MaxWorkers:         p.cfg.MaxWorkers,
 		MaxLent:            p.cfg.MaxLent,
@@ -86,6 +87,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		Logger:             p.log,
 	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), fleet.Timers()),
 		service.Configure[service.Extension](web.ServeReady))
+	p.warn(p.cfg.Warnings[loaded:]) // of keys that the services read
 	if err == nil && len(p.container.Names()) == 0 {
 		err = errors.New("application: no services: pass a module with service.Provide(new(Orders)) in it")
 	}
