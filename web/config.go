@@ -64,7 +64,7 @@ type Config struct {
 
 	// MaxDecoded limits the memory that the body of one request, or one frame, takes when it is
 	// decoded, in bytes: a small body can take gigabytes. A request over it is answered with 413. The
-	// default is 8 times MaxBody.
+	// default is 8 times MaxBody, and at least 1 MiB.
 	MaxDecoded int64 `yaml:"max_decoded" config:"positive"`
 
 	// MaxInFlight limits the bytes of requests and responses in memory, of all clients together: the
@@ -172,7 +172,7 @@ func (c Config) withDefaults() Config {
 	c.ReadyGrace = cmp.Or(c.ReadyGrace, time.Minute)
 	c.MaxHeader = cmp.Or(c.MaxHeader, 64<<10)
 	c.MaxBody = cmp.Or(c.MaxBody, 16<<20)
-	c.MaxDecoded = cmp.Or(c.MaxDecoded, 8*c.MaxBody)
+	c.MaxDecoded = cmp.Or(c.MaxDecoded, max(1<<20, 8*c.MaxBody))
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, max(64<<20, 4*c.MaxBody))
 	c.MaxConnections = cmp.Or(c.MaxConnections, 4096)
 	c.Sockets.Max = cmp.Or(c.Sockets.Max, 10_000)

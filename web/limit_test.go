@@ -99,7 +99,7 @@ func TestDefaultTimeoutOfSockets(t *testing.T) {
 	h := servicetest.New(t, patient, service.Configure(web.Config{Timeout: brief}))
 	t.Cleanup(func() { close(patient.end) })
 	var refused *rpc.Error
-	if err := h.Socket().Call(t.Context(), "ask", nil, nil); !errors.As(err, &refused) || refused.Type != "ServiceUnavailable" {
+	if err := h.Socket().Call(t.Context(), "ask", nil); !errors.As(err, &refused) || refused.Type != "ServiceUnavailable" {
 		t.Errorf("got %v, want ServiceUnavailable", err)
 	}
 }
