@@ -52,6 +52,7 @@ func TestTopology(t *testing.T) {
 			frame.QueueBind{Queue: "rpc-front", Exchange: "nameko-rpc", RoutingKey: "front.*"},
 			frame.QueueBind{Queue: "rpc-vec_echo", Exchange: "nameko-rpc", RoutingKey: "vec_echo.*"},
 			frame.BasicQos{PrefetchCount: 10},
+			frame.BasicQos{PrefetchCount: 16}, // of cancellations
 			frame.QueueDeclare{Queue: "rpc.reply-front-<id>", Durable: true, Arguments: expires},
 			frame.QueueBind{Queue: "rpc.reply-front-<id>", Exchange: "nameko-rpc", RoutingKey: "<id>"},
 			frame.BasicConsume{Queue: "rpc-front"},

@@ -66,6 +66,7 @@ var purposes = map[string]map[string]string{
 	},
 	"lifecycle": {
 		"sigterm_inflight_two_instances": twice, "sigterm_inflight_8s_two_instances": twice,
+		"service_connection_lost_inflight": resumed, "caller_connection_lost_waiting_reply": resumed,
 		"sigterm_while_broker_down": "Nameko does not stop while the broker is away; we do",
 		"self_call_deadlock":        "Nameko waits for ever; who waits for a call lends its worker here, and the calls return",
 	},
@@ -75,6 +76,7 @@ const (
 	pickled    = "a pickle runs what its sender wants: it is refused, in a pickle that Nameko reads"
 	inYAML     = "YAML is refused, in YAML"
 	twice      = "Nameko runs what is in flight at a stop again in the other instance; we run it once"
+	resumed    = "Nameko runs a call again when its connection is lost; here the call that still runs settles the redelivery"
 	unanswered = "Nameko drops it and its caller waits; we answer what is wrong"
 )
 
