@@ -458,7 +458,7 @@ func (c *run) log(level slog.Level, message string, err error) {
 			attrs = append(attrs, slog.String("stack", string(p.Stack)))
 		}
 	}
-	logger.LogAttrs(c, level, message, attrs...)
+	logger.LogAttrs(c, level, message, attrs...) //nolint:sloglint // a constant of each caller
 }
 
 type runKey struct{}

@@ -145,7 +145,8 @@ func decodeNext(r codec.Reader, depth int) (starlark.Value, error) {
 func decodeList(r codec.Reader, depth int) (starlark.Value, error) {
 	var items []starlark.Value
 	_, err := r.Open(codec.KindList)
-	for more := true; err == nil; {
+	for err == nil {
+		var more bool
 		if more, err = r.Next(codec.KindList, len(items)); err != nil || !more {
 			break
 		}

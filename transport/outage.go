@@ -28,7 +28,7 @@ func (o *outage) failed(message string, err error, args ...any) {
 		level, o.latest, o.at = slog.LevelWarn, text, time.Now()
 		text = adviseOnce(err)
 	}
-	o.logger.Log(context.Background(), level, message, append([]any{"err", text}, args...)...)
+	o.logger.Log(context.Background(), level, message, append([]any{"err", text}, args...)...) //nolint:sloglint // a constant of each caller
 }
 
 // A dialFailure is why no connection to a broker was possible.
@@ -144,5 +144,5 @@ func (c *Conn) refused(message, what string, err error, args ...any) {
 	}
 	c.refusals[key] = true
 	c.mu.Unlock()
-	c.log.Log(context.Background(), level, message, append(args, "err", err)...)
+	c.log.Log(context.Background(), level, message, append(args, "err", err)...) //nolint:sloglint // a constant of each caller
 }

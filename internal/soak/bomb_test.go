@@ -184,13 +184,13 @@ func callBeside(t *testing.T, uri string, calls int) {
 		t.Error(err)
 		return
 	}
-	defer conn.Close(context.Background()) //nolint:errcheck // the caller was closed
+	defer conn.Close(context.Background())
 	caller, err := rpc.NewCaller(t.Context(), conn, rpc.Config{Timeout: time.Minute})
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	defer caller.Close(context.Background()) //nolint:errcheck // nothing is pending
+	defer caller.Close(context.Background())
 	var callers sync.WaitGroup
 	for range 10 {
 		callers.Go(func() {
