@@ -18,6 +18,12 @@ import (
 // The event carries the call ids and the context data of ctx. It is not an error if nobody listens,
 // unless the tag of the field has mandatory:"true": then the error is a [*transport.Returned].
 //
+// With outbox:"memory" in the tag, the events of a call are dispatched when its method has succeeded and
+// its per-call values were closed: nobody hears of what was not committed. A failed call dispatches
+// nothing. An error of the dispatching is then the call's; what was committed stays committed.
+//
+//	Dispatch events.Dispatcher `outbox:"memory"`
+//
 // A Dispatcher waits for the broker until ctx's deadline, or 30 s if ctx has none. After an error
 // that is [transport.ErrConnectionLost] or ctx's, the event may have been dispatched.
 type Dispatcher func(ctx context.Context, event string, payload any) error
@@ -27,7 +33,7 @@ func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	cfg, _ := service.Lookup[Config](f.Host)
 	mandatory, err := f.Tag.Flag("mandatory", false)
 	p, publishErr := publish.New(f, exchangeOf(f.Service), transport.Topology{Exchanges: cfg.exchanges(f.Service)})
-	if err := errors.Join(f.Tag.Keys("mandatory"), err, publishErr); err != nil {
+	if err := errors.Join(f.Tag.Keys("mandatory", "outbox"), err, publishErr); err != nil {
 		return nil, err
 	}
 	if d, ok := f.Value().(Dispatcher); ok && d != nil { // a test's

@@ -39,6 +39,9 @@ import (
 //	expiration   "10s": the broker drops the message if it waits longer
 //	serializer   "json" or "msgpack"; the default is [transport.Config].Codec
 //	compression  "zlib"
+//	outbox       "memory": the messages of a call are published when its method has succeeded and its
+//	             per-call values were closed, so after the commit. A failed call publishes nothing; an
+//	             error of the publishing is then the call's, and what was committed stays committed
 //
 // An option finds these in the message, the serializer as ContentType and the compression as the
 // header compression. The Headers are never nil. The call ids and the context data of ctx are added
@@ -59,7 +62,7 @@ func (Publisher) Dependency(f *service.Field) (any, error) {
 	t, topologyErr := topologyOf(f.Tag, known, exchange, queue, key)
 	p, publishErr := publish.New(f, exchange, t)
 	keys := append(topologyKeys(), "messaging", "key", "queue", "mandatory", "persistent", "priority", "expiration",
-		"serializer", "compression")
+		"serializer", "compression", "outbox")
 	if err = errors.Join(f.Tag.Keys(keys...), err, topologyErr, publishErr); err != nil {
 		return nil, err
 	}

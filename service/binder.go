@@ -258,6 +258,7 @@ func (b *binder) dependency(h *hosted, sf reflect.StructField, dst reflect.Value
 		Name:    sf.Name,
 		Type:    sf.Type,
 		Tag:     tag,
+		hosted:  h,
 		value:   dst,
 		logger:  b.logger(h, sf.Name),
 	})

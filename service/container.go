@@ -103,6 +103,7 @@ type hosted struct {
 	workers *semaphore
 	target  *inject.Target // the fields that fx sets
 	plan    inject.Plan    // the fields that each call sets
+	outbox  bool           // a field sends after the call
 }
 
 // Names returns the names of the services in the order given to [New]. Those of fx modules come

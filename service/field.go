@@ -14,6 +14,7 @@ type Field struct {
 	Type    reflect.Type // the field's type
 	Tag     Tag
 
+	hosted *hosted
 	value  reflect.Value // in the prototype
 	logger *slog.Logger
 }

@@ -249,7 +249,7 @@ func (r *Row) limited(ctx context.Context) (any, error) {
 		ctx, cancel = context.WithTimeout(ctx, r.timeout)
 		defer cancel()
 	}
-	a := &attempt{run: c, ctx: ctx, done: make(chan struct{}, 1)}
+	a := &attempt{run: c, ctx: r.hosted.withOutbox(ctx), done: make(chan struct{}, 1)}
 	r.container.pool.run(a)
 	if !c.bounded && ctx.Done() == c.Done() { // it ends with the container, which waits for the method
 		<-a.done
@@ -295,6 +295,7 @@ func (a *attempt) work(goroutine *string) {
 // invoke calls the method.
 func (c *run) invoke(ctx context.Context) (any, error) {
 	result, err := c.callMethod(ctx)
+	result, err = c.sendOutbox(ctx, result, err)
 	return result, c.settle(ctx, err) // a di.Done may give up like a method
 }
 

@@ -40,7 +40,7 @@ type Orders struct {
 
 	Store    Store `inject:""`
 	Users    Users
-	Dispatch events.Dispatcher
+	Dispatch events.Dispatcher `outbox:"memory"` // after the commit
 }
 
 // Users is a client of the users service.

@@ -27,6 +27,7 @@ const timeout = 30 * time.Second
 type Publisher struct {
 	field    string // service orders: Dispatch; "" outside of services
 	topology transport.Topology
+	outbox   bool                           // calls publish after their values were closed
 	conn     atomic.Pointer[transport.Conn] // nil until the container is set up
 }
 
@@ -42,10 +43,11 @@ func New(f *service.Field, exchange string, t transport.Topology) (*Publisher, e
 	if err != nil {
 		return nil, err
 	}
+	outbox, outboxErr := f.Outbox()
 	t, err = known.Add(f.Service, f.Name, t, "", exchange)
-	p := &Publisher{field: "service " + f.Service + ": " + f.Name, topology: t}
+	p := &Publisher{field: "service " + f.Service + ": " + f.Name, topology: t, outbox: outbox}
 	s.publishers = append(s.publishers, p)
-	return p, err
+	return p, errors.Join(err, outboxErr)
 }
 
 // On returns a Publisher on the connection of a program that hosts no services. It declares
@@ -92,7 +94,8 @@ func (p *Publisher) declare(ctx context.Context, conn *transport.Conn) error {
 // m.ContentType names the codec of the payload; "" is the codec of the connection. The header
 // compression with the value zlib compresses the body. Publish adds the context data and the call
 // id stack of ctx to the headers. Its errors are those of [transport.Conn.Publish], and that the
-// payload cannot be encoded.
+// payload cannot be encoded. With outbox:"memory" in the tag of the field, the message is published
+// after the call ([service.AfterCall]).
 func (p *Publisher) Publish(ctx context.Context, payload any, m transport.Publishing) error {
 	conn := p.conn.Load()
 	if conn == nil {
@@ -109,7 +112,14 @@ func (p *Publisher) Publish(ctx context.Context, payload any, m transport.Publis
 		}
 	}
 	m.Headers = all
+	if p.outbox {
+		return service.AfterCall(ctx, func(ctx context.Context) error { return p.send(ctx, conn, m) })
+	}
+	return p.send(ctx, conn, m)
+}
 
+// send publishes m, which has its body and its headers.
+func (p *Publisher) send(ctx context.Context, conn *transport.Conn, m transport.Publishing) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not in %s: %w", timeout, context.DeadlineExceeded))
