@@ -30,6 +30,7 @@ type Delivery struct {
 	channel *channel // that it came from, or its successor
 	tag     uint64
 	outcome ackState
+	first   bool    // it was to be acknowledged before it is handled
 	orphan  *orphan // while its channel is lost and it has no successor
 }
 
@@ -297,7 +298,7 @@ func (d *Delivery) Ack() { d.settle(acked) }
 func (d *Delivery) AckNow(ctx context.Context) error {
 	d.mu.Lock()
 	ch, lost := d.channel, d.orphan != nil
-	if !lost {
+	if d.first = !lost; !lost {
 		d.settleLocked(acked)
 	}
 	d.mu.Unlock()
@@ -343,7 +344,6 @@ func (d *Delivery) settleLocked(s ackState) {
 func (ch *channel) settle(tag uint64, s ackState) {
 	ch.mu.Lock()
 	n := ch.acks.settle(tag, s)
-	delete(ch.handled, tag)
 	ch.mu.Unlock()
 	switch {
 	case s != acked || n >= ch.ackCount:
@@ -373,7 +373,7 @@ func (ch *channel) flush() {
 	defer ch.flushing.Unlock()
 	for {
 		ch.mu.Lock()
-		b, ok := ch.acks.take()
+		b, ok := ch.takeAcks()
 		ch.flushRequested = false
 		ch.mu.Unlock()
 		if !ok {

@@ -114,8 +114,18 @@ func fingerprintOf(queue string, d *Delivery) (sum fingerprint) {
 	return fingerprint(h.Sum(nil))
 }
 
-// abandon makes orphans of the deliveries of a closed channel that are still handled, and returns
-// how many there are.
+// takeAcks returns the acknowledgements to write, and ends the notes of their deliveries. mu is held.
+func (ch *channel) takeAcks() (batch, bool) {
+	if !ch.amqp.IsClosed() { // else they are not written
+		for _, tag := range ch.acks.fresh {
+			delete(ch.handled, tag)
+		}
+	}
+	return ch.acks.take()
+}
+
+// abandon makes orphans of the deliveries of a closed channel that are still handled, or whose
+// acknowledgements were not written. It returns how many are still handled.
 func (o *orphans) abandon(ch *channel) (n int) {
 	ch.mu.Lock()
 	handled := ch.handled
@@ -125,19 +135,33 @@ func (o *orphans) abandon(ch *channel) (n int) {
 	ch.mu.Unlock()
 	for _, d := range handled {
 		d.mu.Lock()
-		if d.outcome == unacknowledged && d.channel == ch {
+		if d.channel == ch && o.add(d) {
 			n++
-			d.orphan = &orphan{all: o, print: fingerprintOf(ch.cfg.Queue, d), lost: time.Now(), delivery: d}
-			o.mu.Lock()
-			if o.byPrint == nil {
-				o.byPrint = make(map[fingerprint][]*orphan)
-			}
-			o.byPrint[d.orphan.print] = append(o.byPrint[d.orphan.print], d.orphan)
-			o.mu.Unlock()
 		}
 		d.mu.Unlock()
 	}
 	return n
+}
+
+// add makes an orphan of a delivery, and reports whether it is still handled. The delivery's mutex is
+// held.
+func (o *orphans) add(d *Delivery) (handled bool) {
+	outcome := d.outcome
+	if outcome == requeued || outcome != unacknowledged && d.first { // it is to be handled again
+		return false
+	}
+	d.orphan = &orphan{all: o, print: fingerprintOf(d.channel.cfg.Queue, d), lost: time.Now(), delivery: d}
+	o.mu.Lock()
+	if o.byPrint == nil {
+		o.byPrint = make(map[fingerprint][]*orphan)
+	}
+	o.byPrint[d.orphan.print] = append(o.byPrint[d.orphan.print], d.orphan)
+	o.mu.Unlock()
+	if outcome != unacknowledged {
+		d.orphan.settle(outcome)
+		return false
+	}
+	return true
 }
 
 // settle notes the outcome of an orphan. If it was returned to its queue, the message is handled
