@@ -10,17 +10,36 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/examples/orders"
 	"github.com/gomeko/gomeko/examples/orders/users"
 	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
 )
+
+// Listener hears of orders.
+type Listener struct {
+	_ service.Name `service:"listener"`
+
+	Entrypoints struct {
+		Heard events.Handler `events:"orders.order_created"`
+	}
+
+	heard chan orders.Order
+}
+
+func (l *Listener) Heard(_ context.Context, o orders.Order) error {
+	l.heard <- o
+	return nil
+}
 
 // Julio, user 7, creates orders and is deleted. The result is the same with both databases.
 func TestOrders(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, settings orders.Settings) {
 		ctx := t.Context()
-		host := servicetest.New(t, orders.Module, users.Module, fx.Replace(settings))
+		heard := &Listener{heard: make(chan orders.Order, 10)}
+		host := servicetest.New(t, orders.Module, users.Module, heard, fx.Replace(settings))
 		shop, err := rpc.Bind[Shop](host)
 		if err != nil {
 			t.Fatal(err)
@@ -52,6 +71,11 @@ func TestOrders(t *testing.T) {
 		}
 		if _, err := shop.Get(ctx, "a2"); !errors.Is(err, orders.ErrNotFound) {
 			t.Errorf("got %v, want %v: it was not committed", err, orders.ErrNotFound)
+		}
+
+		// Nobody has heard of that order: events leave after the commit.
+		if got := <-heard.heard; got != tea || len(heard.heard) > 0 {
+			t.Errorf("got the events of %+v and %d more, want that of %+v", got, len(heard.heard), tea)
 		}
 
 		// He may have three orders. The fourth is added, counted and rolled back.
