@@ -58,6 +58,9 @@ func Expected(err error) bool {
 	return errors.As(err, &e) && e.Expected()
 }
 
+// errCancelled is why a call is cancelled, as far as is known.
+var errCancelled = errors.New("by its caller")
+
 // A timeoutError is an [ErrTimeout] with its reason.
 type timeoutError struct {
 	cause     error

@@ -402,9 +402,6 @@ func (c *run) timedOut(cause error) error {
 	return &timeoutError{cause, why}
 }
 
-// errCancelled is why a call is cancelled, as far as is known.
-var errCancelled = errors.New("by its caller")
-
 // isTimeout reports whether err is from [run.timedOut].
 func isTimeout(err error) bool { return errors.Is(err, ErrTimeout) || errors.Is(err, ErrStopped) }
 
