@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 
 	"github.com/gomeko/gomeko/broker"
-	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
@@ -64,8 +63,17 @@ func TestEntrypointRPC(t *testing.T) {
 		Dial:   func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) },
 		Logger: slog.New(slog.DiscardHandler),
 	}
-	caller := hosttest.Caller(t, at, rpc.Config{})
 	hello := func(ctx context.Context) error {
+		conn, err := transport.Dial(ctx, at) // a longer-lived one would open channels, which look like leaks
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.Background())
+		caller, err := rpc.NewCaller(ctx, conn, rpc.Config{})
+		if err != nil {
+			return err
+		}
+		defer caller.Close(context.Background())
 		return caller.Client("greeting_service").Call(ctx, "hello", nil, "Julio")
 	}
 	servicetest.TestEntrypoint(t, new(Greeting), hello, service.Configure(at))
