@@ -167,6 +167,9 @@ func (d *decoder) setText(v reflect.Value, p *plan, text string) (err error) {
 	case formNumber:
 		return d.quoted(text, v, p)
 	case formDate, formTimeOfDay, formTextPtr:
+		if p.number && len(text) > maxDigits {
+			return tooManyDigits(p)
+		}
 		err = v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
 		if _, ours := err.(*ValueError); err != nil && !ours { //nolint:errorlint // it is never wrapped
 			err = valueErrorf("%.40q does not fit %s: %v", text, p.typ, err)
@@ -175,6 +178,10 @@ func (d *decoder) setText(v reflect.Value, p *plan, text string) (err error) {
 		return doesNotFit(KindString, p.typ)
 	}
 	return err
+}
+
+func tooManyDigits(p *plan) error {
+	return valueErrorf("number does not fit %s: it has more than %d digits", p.typ, maxDigits)
 }
 
 // items reads a list into v, a slice or an array. A slice gets new elements: the earlier ones may
@@ -256,6 +263,9 @@ func (d *decoder) unmarshal(v reflect.Value, p *plan, kind Kind) error {
 	}
 	if err != nil {
 		return err
+	}
+	if p.number && len(data) > maxDigits {
+		return tooManyDigits(p)
 	}
 	if err := v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(data); err != nil {
 		return valueErrorf("%s does not fit %s: %v", kind, p.typ, err)

@@ -112,7 +112,8 @@ func (n Number) float(bits int) (float64, bool) {
 	return f, err == nil
 }
 
-// maxDigits is the largest number of digits of a big.Int. Python has the same limit.
+// maxDigits is the largest number of digits of a big.Int, and of a number of a library that reads
+// itself. Python has the same limit for its int.
 const maxDigits = 4300
 
 // big stores n in i, and reports whether it is an integer that is not too long.

@@ -18,6 +18,7 @@ type plan struct {
 	typ    reflect.Type
 	write  form
 	read   form
+	number bool    // of a library: reading takes time that grows with the square of the digits
 	kind   string  // of the envelope of a type that marshals itself: uuid, decimal
 	elem   *plan   // of a pointer, a list or a map
 	fields []field // of a struct
@@ -183,6 +184,7 @@ func (p *plan) marshals() {
 			p.kind = "decimal"
 		}
 	}
+	p.number = strings.HasSuffix(t.Name(), "Decimal") || t.PkgPath() == "math/big"
 }
 
 func implements[I any](t reflect.Type) bool { return t.Implements(reflect.TypeFor[I]()) }
