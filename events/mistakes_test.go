@@ -34,6 +34,8 @@ type Wrong struct {
 		Bare        events.Handler `events:"users.j"`
 		Contextless events.Handler `events:"users.k"`
 		Mute        events.Handler `events:"users.l"`
+		Typed       events.Handler `events:"users.m"`
+		TypedToo    events.Handler `events:"users.n"`
 		Lossy       events.Handler `events:"users.h" delivery:"singleton" method:"On"`
 		Lossless    events.Handler `events:"users.h" delivery:"singleton" reliable:"false" method:"On"`
 	}
@@ -41,12 +43,14 @@ type Wrong struct {
 	Dispatch events.Dispatcher `mandatory:"maybe" exchange:"x"`
 }
 
-func (*Wrong) On(context.Context, user) error                    { return nil }
-func (*Wrong) Swapped(context.Context, user, events.Event) error { return nil }
-func (*Wrong) Bare(context.Context) error                        { return nil }
-func (*Wrong) Contextless(user, events.Event) error              { return nil }
-func (*Wrong) Mute(context.Context, events.Event, user)          {}
-func (*Wrong) Two(context.Context, string, user) error           { return nil }
+func (*Wrong) On(context.Context, user) error                                 { return nil }
+func (*Wrong) Swapped(context.Context, user, events.Event) error              { return nil }
+func (*Wrong) Bare(context.Context) error                                     { return nil }
+func (*Wrong) Contextless(user, events.Event) error                           { return nil }
+func (*Wrong) Mute(context.Context, events.Event, user)                       {}
+func (*Wrong) Typed(context.Context, struct{ Done chan int }) (func(), error) { return nil, nil }
+func (*Wrong) TypedToo(context.Context, events.Event, func()) error           { return nil }
+func (*Wrong) Two(context.Context, string, user) error                        { return nil }
 
 // TestMistakes expects every mistake at once, with its row and its remedy.
 func TestMistakes(t *testing.T) {
@@ -75,6 +79,8 @@ func TestMistakes(t *testing.T) {
 		`Bare: Bare takes no parameter after ctx, and must take one payload: write Bare(ctx`,
 		`Contextless: the first parameter of Contextless must be context.Context: write func (w *Wrong) Contextless(ctx`,
 		`Mute: Mute must return error or (T, error): write func (w *Wrong) Mute(ctx`,
+		`Typed: parameter payload.Done is a chan int, which cannot be decoded: tag it json:"-"`,
+		`TypedToo: parameter payload is a func(), which cannot be decoded: use a type that holds data`,
 		`Lossless: queue "evt-users-h" is declared with other flags by Lossy of wrong (durable=true auto_delete=false exclusive=false; here durable=true auto_delete=true exclusive=false): make them the same`,
 		`Dispatch: unknown key exchange in its tag: known keys: mandatory`,
 		`Dispatch: mandatory: must be "true" or "false", not "maybe"`,

@@ -45,6 +45,12 @@ func Subscribe[T any](r *service.Row, s Subscription, about func(*transport.Deli
 	if err != nil {
 		return nil, err
 	}
+	if payload != nil {
+		cfg, _ := service.Lookup[transport.Config](r.Host)
+		if err := cfg.Accepts().CheckDecode("parameter", "payload", payload); err != nil {
+			return nil, err
+		}
+	}
 	sub := &subscriber{Subscription: s, row: r, payload: payload}
 	if takesAbout {
 		sub.about = func(d *transport.Delivery) any { return about(d) }

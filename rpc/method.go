@@ -3,8 +3,10 @@ package rpc
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
 )
@@ -31,7 +33,23 @@ func (Method) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkTypes(sh.connection.Accepts(), sig, r.Result()); err != nil {
+		return nil, err
+	}
 	return sh.serve(sig.Name, &row{Row: r, takes: sig.Takes(), ackFirst: ack == "before"})
+}
+
+// checkTypes returns an error for each argument that can never be decoded, and one for a result that
+// can never be encoded.
+func checkTypes(codecs codec.Set, sig *signature.Signature, result reflect.Type) error {
+	var mistakes []error
+	for _, p := range sig.Params {
+		mistakes = append(mistakes, codecs.CheckDecode("parameter", p.Name, p.Type))
+	}
+	if result != nil {
+		mistakes = append(mistakes, codecs.CheckEncode("result", "", result))
+	}
+	return errors.Join(mistakes...)
 }
 
 // ackOf returns when the row's requests are acknowledged.

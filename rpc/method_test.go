@@ -312,6 +312,8 @@ type Wrong struct {
 		Dotted rpc.Method `rpc:"a.b" method:"One"`
 		Typo   rpc.Method `rpc:"two" method:"One" timeuot:"5s"`
 		Arity  rpc.Method `rpc:"three(a, b)" method:"One"`
+		Typed  rpc.Method `rpc:"typed(a, b, *c)"`
+		Fields rpc.Method `rpc:"fields"`
 	}
 
 	Unnamed rpc.Client
@@ -320,6 +322,14 @@ type Wrong struct {
 }
 
 func (*Wrong) One(context.Context) error { return nil }
+
+type Watched struct{ Done chan int }
+
+func (*Wrong) Typed(context.Context, *Watched, func(), []fmt.Stringer) ([]Watched, error) {
+	return nil, nil
+}
+
+func (*Wrong) Fields(context.Context, struct{ Watched []Watched }) error { return nil }
 
 // All mistakes are reported at once.
 func TestMistakes(t *testing.T) {
@@ -330,6 +340,11 @@ func TestMistakes(t *testing.T) {
 		`Dotted: method "a.b" contains a dot, and the binding wrong.* matches one word: write "a_b"`,
 		`Typo: `, `timeuot`,
 		`Arity: `,
+		`Typed: parameter a.Done is a chan int, which cannot be decoded: tag it json:"-"`,
+		`Typed: parameter b is a func(), which cannot be decoded: use a type that holds data`,
+		`Typed: parameter c is a []fmt.Stringer, an interface with methods, which cannot be decoded: use any, or a type that is not an interface`,
+		`Typed: result Watched.Done is a chan int, which cannot be encoded: tag it json:"-"`,
+		`Fields: parameter Watched.Done is a chan int, which cannot be decoded: tag it json:"-"`,
 		`Unnamed: the tag must name the service to call, as in rpc:"users"`,
 		`Typo2: `, `retry`,
 		`Spaced: "all users" cannot be the name of a service, since it contains ' ': write a name such as all_users`,

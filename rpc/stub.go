@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
 )
@@ -128,19 +129,40 @@ func newStub(c Client, f reflect.StructField) (*stub, error) {
 	if f.Type.NumOut() == 2 {
 		s.result = f.Type.Out(0)
 	}
-	var types []reflect.Type
+	types := make([]reflect.Type, 0, f.Type.NumIn()-1)
 	for i := 1; i < f.Type.NumIn(); i++ {
 		types = append(types, f.Type.In(i))
 	}
 	if strings.Contains(spec, "(") {
-		return s, fits(sig, f.Type, types)
+		return s, errors.Join(fits(sig, f.Type, types), s.checkTypes(types))
 	}
 	s.params = make([]signature.Param, len(types))
 	if f.Type.IsVariadic() {
 		s.params[len(types)-1].Kind = signature.Rest
 	}
 	s.fields = len(types) == 1 && plainStruct(types[0])
-	return s, nil
+	return s, s.checkTypes(types)
+}
+
+// checkTypes returns an error for each parameter that can never be encoded, and one for a result that
+// can never be decoded.
+func (s *stub) checkTypes(types []reflect.Type) error {
+	if s.client.caller == nil {
+		return nil
+	}
+	codecs := codec.Set{s.client.caller.codec}
+	var mistakes []error
+	for i, t := range types {
+		name := ""
+		if i < len(s.params) {
+			name = s.params[i].Name
+		}
+		mistakes = append(mistakes, codecs.CheckEncode("parameter", name, t))
+	}
+	if s.result != nil {
+		mistakes = append(mistakes, codecs.CheckDecode("result", "", s.result))
+	}
+	return errors.Join(mistakes...)
 }
 
 // readSignature reads the tag of a func.

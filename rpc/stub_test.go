@@ -56,7 +56,7 @@ type sent struct {
 	Rest      func(context.Context, string, ...int) error                   `rpc:"rest(a, *rest)"`
 	All       func(context.Context, int, []int, bool, map[string]any) error `rpc:"all(a, *rest, key, **opts)"`
 	Map       func(context.Context, map[string]any) error                   `rpc:"map"`
-	Chan      func(context.Context, chan int) error                         `rpc:"chan"`
+	Chan      func(context.Context, any) error                              `rpc:"chan"`
 }
 
 func TestStubSends(t *testing.T) {
@@ -76,7 +76,7 @@ func TestStubSends(t *testing.T) {
 		{c.None, `{"args": [], "kwargs": {}}`},
 		{c.Empty, `{"args": [], "kwargs": {}}`},
 		{func(ctx context.Context) error { return c.One(ctx, 1) }, `{"args": [1], "kwargs": {}}`},
-		{func(ctx context.Context) error { return c.Two(ctx, 2, nil) }, `{"args": [2.0, null], "kwargs": {}}`},
+		{func(ctx context.Context) error { return c.Two(ctx, 2, nil) }, `{"args": [2.0, []], "kwargs": {}}`},
 		{func(ctx context.Context) error { return c.Struct(ctx, Args{A: 1, B: &b, C: 2}) }, `{"args": [], "kwargs": {"a": 1, "b": "<b>", "c": 2.0}}`},
 		{func(ctx context.Context) error { return c.Pointer(ctx, &Args{A: 1}) }, `{"args": [], "kwargs": {"a": 1, "b": null}}`},
 		{func(ctx context.Context) error { return c.Pointer(ctx, nil) }, `{"args": [], "kwargs": {}}`},
@@ -106,7 +106,7 @@ func TestStubSends(t *testing.T) {
 		}
 	}
 	for _, err := range []error{
-		c.Chan(t.Context(), nil),
+		c.Chan(t.Context(), make(chan int)),
 		c.All(t.Context(), 1, nil, true, map[string]any{"key": 1}),
 	} {
 		if err == nil || !strings.HasPrefix(err.Error(), "backend.") {
@@ -258,6 +258,28 @@ type (
 		Plain    rpc.Client
 	}
 )
+
+type typedFuncs struct {
+	_ rpc.Client `rpc:"users"`
+
+	Listed  func(context.Context, chan int, Watched) (func(), error)       `rpc:"listed(a, b)"`
+	Ordered func(context.Context, int, chan int) (*Watched, error)         `rpc:"ordered"`
+	Fields  func(context.Context, *Watched) (any, error)                   `rpc:"fields"`
+	Sound   func(context.Context, error, ...any) (map[string][]any, error) `rpc:"sound"`
+}
+
+// Typed clients have types that can be encoded and decoded.
+func TestStubTypes(t *testing.T) {
+	caller := dial(t, brokertest.Embedded(t), rpc.Config{}, nil)
+	_, err := rpc.Bind[typedFuncs](caller)
+	equalLines(t, err, `
+rpc_test.typedFuncs: Listed: parameter a is a chan int, which cannot be encoded: use a type that holds data
+rpc_test.typedFuncs: Listed: parameter b.Done is a chan int, which cannot be encoded: tag it json:"-"
+rpc_test.typedFuncs: Listed: result is a func(), which cannot be decoded: use a type that holds data
+rpc_test.typedFuncs: Ordered: parameter is a chan int, which cannot be encoded: use a type that holds data
+rpc_test.typedFuncs: Ordered: result Watched.Done is a chan int, which cannot be decoded: tag it json:"-"
+rpc_test.typedFuncs: Fields: parameter Watched.Done is a chan int, which cannot be encoded: tag it json:"-"`)
+}
 
 const wrongText = `
 Users: unknown key rcp in its tag: did you mean rpc?

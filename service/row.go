@@ -76,6 +76,16 @@ func (r *Row) Params() []reflect.Type {
 	return withoutContext(inputs(method.Type))
 }
 
+// Result returns the type of the result that the row's method has besides its error, nil if there is
+// none or no such method.
+func (r *Row) Result() reflect.Type {
+	method, ok := reflect.PointerTo(r.hosted.proto.Type()).MethodByName(r.Method)
+	if !ok || method.Type.NumOut() != 2 {
+		return nil
+	}
+	return method.Type.Out(0)
+}
+
 // Leading returns the types that Bind was given.
 func (r *Row) Leading() []reflect.Type {
 	if r.method == nil {

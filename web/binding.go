@@ -3,12 +3,14 @@ package web
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/methodname"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
@@ -205,6 +207,22 @@ func newArgsField(p signature.Param, f reflect.StructField, names []string) (arg
 		a.key = http.CanonicalHeaderKey(a.key)
 	}
 	return a, nil
+}
+
+// checkTypes returns an error for each field that can be sent neither as text nor as JSON, and one for
+// a result that results, the codec, can never encode.
+func (b *binding) checkTypes(results codec.Codec) error {
+	var mistakes []error
+	for i := range b.fields {
+		if f := &b.fields[i]; f.parse == nil {
+			mistakes = append(mistakes, codec.Set{codec.JSON}.CheckDecode("parameter", f.param.Name, f.param.Type))
+		}
+	}
+	t := b.row.Result()
+	if t != nil && !b.takesWriter && !t.Implements(reflect.TypeFor[io.Reader]()) {
+		mistakes = append(mistakes, codec.Set{results}.CheckEncode("result", "", t))
+	}
+	return errors.Join(mistakes...)
 }
 
 // isArgs reports whether t is a struct whose fields are parameters, or a pointer to one.

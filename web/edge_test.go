@@ -14,6 +14,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/golden"
@@ -403,21 +404,32 @@ type Wrong struct {
 		Flask    web.Route `web:"GET /flask/<int:id>"`
 		Several  web.Route `web:"GET,PUT /several"`
 		Gin      web.Route `web:"GET /gin/:id/*path"`
+		Typed    web.Route `web:"POST /typed/{at}"`
+		Writes   web.Route `web:"POST /writes"`
 	}
 
 	Mount  web.Mount `web:"/mount"`
 	Mounts web.Mount `web:"/mounts/" prefix:"x"`
 }
 
-func (*Wrong) Empty(context.Context) error                      { return nil }
-func (*Wrong) NoSlash(context.Context) error                    { return nil }
-func (*Wrong) Lower(context.Context) error                      { return nil }
-func (*Wrong) Twice(context.Context) error                      { return nil }
-func (*Wrong) Few(context.Context, string) error                { return nil }
-func (*Wrong) Map(context.Context, map[string]string) error     { return nil }
-func (*Wrong) Flask(context.Context, int) error                 { return nil }
-func (*Wrong) Several(context.Context) error                    { return nil }
-func (*Wrong) Gin(context.Context, int, string) error           { return nil }
+func (*Wrong) Empty(context.Context) error                  { return nil }
+func (*Wrong) NoSlash(context.Context) error                { return nil }
+func (*Wrong) Lower(context.Context) error                  { return nil }
+func (*Wrong) Twice(context.Context) error                  { return nil }
+func (*Wrong) Few(context.Context, string) error            { return nil }
+func (*Wrong) Map(context.Context, map[string]string) error { return nil }
+func (*Wrong) Flask(context.Context, int) error             { return nil }
+func (*Wrong) Several(context.Context) error                { return nil }
+func (*Wrong) Gin(context.Context, int, string) error       { return nil }
+func (*Wrong) Writes(context.Context, struct{ Err error }) (map[struct{}]int, error) {
+	return nil, nil
+}
+func (*Wrong) Typed(context.Context, time.Time, struct {
+	Done  []chan int
+	Until time.Time `query:"until"`
+}) (struct{ Hook func() }, error) {
+	return struct{ Hook func() }{}, nil
+}
 func (*Wrong) Shape(http.ResponseWriter, *http.Request) error   { return nil }
 func (*Wrong) Unfilled(context.Context, struct{ ID int }) error { return nil }
 func (*Wrong) Fields(context.Context, struct {

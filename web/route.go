@@ -34,6 +34,9 @@ func (Route) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.checkTypes(s.cfg.Codec); err != nil {
+		return nil, err
+	}
 	return s, s.handle(place{r.Service, r.Name, r}, pattern, &route{server: s, row: r, binding: b, admission: s.admission(r.Service)})
 }
 

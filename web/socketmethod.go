@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
 )
 
 // SocketMethod is an entrypoint row whose method is called by websocket. Its tag is the method's
@@ -58,5 +60,21 @@ func (SocketMethod) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := row.checkTypes(sig, shared.hub.codec); err != nil {
+		return nil, err
+	}
 	return shared.addMethod(sig.Name, row)
+}
+
+// checkTypes returns an error for each argument that can never be decoded, and one for a result that
+// results, the codec, can never encode.
+func (r *socketRow) checkTypes(sig *signature.Signature, results codec.Codec) error {
+	var mistakes []error
+	for _, p := range sig.Params {
+		mistakes = append(mistakes, codec.Set{codec.JSON}.CheckDecode("parameter", p.Name, p.Type))
+	}
+	if t := r.Result(); t != nil {
+		mistakes = append(mistakes, codec.Set{results}.CheckEncode("result", "", t))
+	}
+	return errors.Join(mistakes...)
 }

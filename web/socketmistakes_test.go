@@ -21,14 +21,16 @@ type Mistaken struct {
 		Zero    web.SocketMethod `web:"zero(id)" method:"Watch" at_once:"0"`
 		Second  web.SocketMethod `web:"second(id)"`
 		Watch   web.SocketMethod `web:"watch(id)"`
+		Typed   web.SocketMethod `web:"typed(ids)"`
 		Another web.SocketMethod `web:"watch(id)" method:"Watch"`
 	}
 
 	Hub web.Hub `web:"orders"`
 }
 
-func (*Mistaken) Watch(context.Context, *web.Socket, string) error  { return nil }
-func (*Mistaken) Second(context.Context, string, *web.Socket) error { return nil }
+func (*Mistaken) Watch(context.Context, *web.Socket, string) error           { return nil }
+func (*Mistaken) Typed(context.Context, map[complex64]int) (chan int, error) { return nil, nil }
+func (*Mistaken) Second(context.Context, string, *web.Socket) error          { return nil }
 
 // All mistakes are reported at once, each with its remedy.
 func TestSocketMistakes(t *testing.T) {
@@ -45,6 +47,8 @@ func TestSocketMistakes(t *testing.T) {
 		`Many: at_once "all" must be an integer of at least 1: write at_once:"4", or remove it to run one request at a time`,
 		`Zero: at_once "0" must be an integer of at least 1`,
 		`Second: the *web.Socket must be the first parameter after ctx: write (ctx context.Context, s *web.Socket, …)`,
+		`Typed: parameter ids is a map[complex64]int, whose keys cannot be decoded: use keys that are strings, numbers or bools, or give complex64 the method UnmarshalText`,
+		`Typed: result is a chan int, which cannot be encoded: use a type that holds data`,
 		`Another: method "watch" of /ws is taken by the row Watch of mistaken: give one of them another name`,
 		`Hub: unknown key web in its tag: remove it`,
 	} {

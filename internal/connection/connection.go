@@ -70,6 +70,9 @@ func newShared(host *service.Host, purpose string) (*Shared, error) {
 // Codec returns the codec of what is published: [transport.Config].Codec or its default.
 func (s *Shared) Codec() codec.Codec { return cmp.Or[codec.Codec](s.config.Codec, codec.JSON) }
 
+// Accepts returns the codecs of what is received.
+func (s *Shared) Accepts() codec.Set { return s.config.Accepts() }
+
 // Conn returns the connection, nil before Setup.
 func (s *Shared) Conn() *transport.Conn { return s.conn }
 

@@ -18,4 +18,4 @@ type Camera struct {
 }
 
 // Watch returns what cannot travel.
-func (*Camera) Watch(context.Context) (chan []byte, error) { return make(chan []byte), nil }
+func (*Camera) Watch(context.Context) (any, error) { return make(chan []byte), nil }

@@ -250,6 +250,23 @@ type Vouchers struct {
 
 func (*Vouchers) Redeem(_ context.Context, code string) error { return nil }
 
+type Alarms struct {
+	_ service.Name `service:"alarms"`
+
+	Entrypoints struct {
+		Find rpc.Method `rpc:"find(name)"`
+		Set  rpc.Method `rpc:"set(alarm, done)"`
+	}
+}
+
+type Alarm struct {
+	Name string
+	Ring func()
+}
+
+func (*Alarms) Find(_ context.Context, name string) (*Alarm, error)            { return nil, nil }
+func (*Alarms) Set(_ context.Context, alarm Alarm, done chan<- struct{}) error { return nil }
+
 type Lockers struct {
 	_ service.Name `service:"lockers"`
 
