@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/timer/cron"
 )
 
 // Interval is an entrypoint row whose method is called periodically. Its tag is the time from tick
@@ -135,6 +136,12 @@ func (t *ticker) bind() error {
 	return err
 }
 
+// isCron reports whether text is a cron expression.
+func isCron(text string) bool {
+	_, err := cron.Parse(text, time.UTC)
+	return err == nil
+}
+
 // duration parses the value of a tag key. A number without a unit, as Nameko has it, is a mistake.
 func duration(key, text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
@@ -144,6 +151,8 @@ func duration(key, text string) (time.Duration, error) {
 		}
 	}
 	switch {
+	case key == "timer" && isCron(text):
+		return 0, fmt.Errorf(`%s %q is a cron expression: make the row a timer.Cron, not a timer.Interval`, key, text)
 	case err != nil:
 		return 0, fmt.Errorf(`%s %q is not a duration: write a number with a unit, as in "90s", "1m30s" or "24h"`, key, text)
 	case d <= 0:

@@ -209,6 +209,7 @@ type Wrong struct {
 		None     timer.Interval `eager:"true" method:"Fine"`
 		Seconds  timer.Interval `timer:"60" method:"Fine"`
 		Half     timer.Interval `timer:"0.5" method:"Fine"`
+		Cron     timer.Interval `timer:"30 2 * * *" method:"Fine"`
 		Day      timer.Interval `timer:"1d" method:"Fine"`
 		Zero     timer.Interval `timer:"0" method:"Fine"`
 		Negative timer.Interval `timer:"-1m" method:"Fine"`
@@ -238,6 +239,7 @@ func TestMistakes(t *testing.T) {
 		`None: has no interval: write the time between calls, as in timer:"1m"`,
 		`Seconds: timer "60" has no unit: for seconds write timer:"60s"`,
 		`Half: timer "0.5" has no unit: for seconds write timer:"0.5s"`,
+		`Cron: timer "30 2 * * *" is a cron expression: make the row a timer.Cron, not a timer.Interval`,
 		`Day: timer "1d" is not a duration: write a number with a unit, as in "90s", "1m30s" or "24h"`,
 		`Zero: timer "0" must be more than 0, as in timer:"5s"`,
 		`Negative: timer "-1m" must be more than 0, as in timer:"5s"`,

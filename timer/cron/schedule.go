@@ -67,6 +67,10 @@ func Parse(expression string, zone *time.Location) (*Schedule, error) {
 	return s, nil
 }
 
+const fiveOrSix = "write five (minute hour day month weekday), or six with seconds first"
+
+var errInterval = errors.New("is an interval and not a cron expression: use timer.Interval")
+
 // split returns the six fields of an expression, or of the one that its name stands for.
 func split(expression string) ([]string, error) {
 	text := strings.TrimSpace(expression)
@@ -76,7 +80,7 @@ func split(expression string) ([]string, error) {
 		case ok:
 			text = full
 		case strings.HasPrefix(text, "@every"):
-			return nil, errors.New("is an interval and not a cron expression: use timer.Interval")
+			return nil, errInterval
 		default:
 			return nil, errors.New("is unknown: the names are @yearly, @monthly, @weekly, @daily and @hourly")
 		}
@@ -90,8 +94,13 @@ func split(expression string) ([]string, error) {
 		return append([]string{"0"}, fields...), nil
 	case 6:
 		return fields, nil
+	case 1:
+		if _, err := time.ParseDuration(text); err == nil {
+			return nil, errInterval
+		}
+		return nil, errors.New("has one field: " + fiveOrSix)
 	}
-	return nil, fmt.Errorf("has %d fields: write five (minute hour day month weekday), or six with seconds first", len(fields))
+	return nil, fmt.Errorf("has %d fields: %s", len(fields), fiveOrSix)
 }
 
 // String returns the expression as it was parsed.

@@ -137,6 +137,8 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]string{
 		"":                             `has 0 fields: write five (minute hour day month weekday), or six with seconds first`,
+		"x":                            `has one field: write five`,
+		"5m":                           `is an interval and not a cron expression: use timer.Interval`,
 		"* * * *":                      `has 4 fields`,
 		"0 0 0 1 1 * 2027":             `has 7 fields`,
 		"60 * * * *":                   `minute: "60" is not a value: write 0 to 59`,
