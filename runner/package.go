@@ -11,6 +11,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -79,7 +80,12 @@ func list(ctx context.Context, pattern string) (listed []*found, dir string, err
 	case err == nil:
 		return nil, "", usagef("%s is a file: name the folder of its package, as in gomeko run %s", pattern, relative(filepath.Dir(pattern)))
 	case err != nil && !strings.HasSuffix(pattern, "...") && (filepath.IsAbs(pattern) || build.IsLocalImport(pattern)):
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, "", usagef("%s does not exist: name the folder of a package, as in gomeko run ./orders", pattern)
+		}
 		return nil, "", err
+	case err != nil && strings.HasSuffix(pattern, ".go"):
+		return nil, "", usagef("%s does not exist: name the folder of a package, as in gomeko run ./orders", pattern)
 	}
 	in := builder{dir: dir}
 	out, err := in.output(ctx, "list", "-json=Dir,ImportPath,Name,GoFiles,CgoFiles,Module", pattern)
