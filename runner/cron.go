@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -128,6 +129,9 @@ func (c *command) cronVerbCommand(verb fleet.Verb, short string) *cobra.Command 
 				ctx, cancel := context.WithTimeout(ctx, timeout)
 				defer cancel()
 				t, err := fleet.Ask(ctx, conn, args[0][:dot], args[0][dot+1:], verb)
+				if errors.Is(err, fleet.ErrUnknownTimer) {
+					return fmt.Errorf("%w: gomeko cron ls lists them", err)
+				}
 				if err != nil {
 					return err
 				}
@@ -170,7 +174,12 @@ func (c *command) cronNextCommand() *cobra.Command {
 			"EXPR has five fields, minute hour day month weekday, or six with seconds first. A fixed time runs once for each\n" +
 			"local date: if the clock skips it, at the end of the gap; if it occurs twice, at the first. An expression with * in\n" +
 			"the minute or the hour runs whenever the clock shows a matching time.",
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("cron next: write one expression in quotes, as in gomeko cron next '30 2 * * *'")
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			location, err := time.LoadLocation(zone)
 			if err != nil {

@@ -82,7 +82,9 @@ func TestCron(t *testing.T) {
 		{"pause sweeper.Sweep", 0, `sweeper\.Sweep .* paused `},
 		{"run sweeper.Sweep", 0, `sweeper\.Sweep `},
 		{"resume sweeper.Sweep", 0, `03:00:00 CES?T `},
-		{"pause sweeper.Swep", 1, `^timer sweeper\.Swep: no such timer`},
+		{"pause sweeper.Swep", 1, `^timer sweeper\.Swep: no such timer: gomeko cron ls lists them`},
+		{"next 30 2 * * *", 2, `^cron next: write one expression in quotes, as in gomeko cron next '30 2 `},
+		{"next", 2, `^cron next: write one expression in quotes`},
 		{"pause sweeper", 2, `^"sweeper": must be SERVICE\.ROW, as in reports\.Nightly`},
 		{"", 2, `^cron: name a command, as in gomeko cron ls`},
 	} {
