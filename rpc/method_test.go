@@ -124,9 +124,9 @@ func (w *Worker) Hold(ctx context.Context) (string, error) {
 	}
 }
 
-func (*Worker) Nothing(context.Context) error               { return nil }
-func (*Worker) NilPointer(context.Context) (*Worker, error) { return nil, nil }
-func (*Worker) BrokenError(context.Context) error           { return (*brokenError)(nil) }
+func (*Worker) Nothing(context.Context) error            { return nil }
+func (*Worker) NilPointer(context.Context) (*int, error) { return nil, nil }
+func (*Worker) BrokenError(context.Context) error        { return (*brokenError)(nil) }
 
 type brokenError struct{ text string }
 
