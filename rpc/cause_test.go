@@ -45,7 +45,8 @@ func TestCauses(t *testing.T) {
 		}
 		var tap tap
 		cut := dial(t, uri, rpc.Config{}, &tap)
-		tap.deaf.Store(true) // and so never hears that the broker has the request
+		_ = cut.Client("nobody").Call(t.Context(), "ask", nil) // opens the channel
+		tap.deaf.Store(true)                                   // and so never hears that the broker has the request
 		requests := newPeer(t, uri).bind("mute.*")
 		go func() {
 			<-requests

@@ -127,7 +127,7 @@ func TestNotAccepted(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 		err = client.Call(rpc.With(t.Context(), rpc.Codec(msgpack.Codec)), "echo", nil, uint64(math.MaxUint64), make(chan int))
-		if err == nil || !strings.HasPrefix(err.Error(), "vec_echo.echo: cannot encode as msgpack: args: ") {
+		if err == nil || !strings.HasPrefix(err.Error(), "vec_echo.echo: cannot encode as msgpack: args[1]: ") {
 			t.Errorf("got %v, want what cannot be written", err)
 		}
 	})

@@ -26,12 +26,12 @@ type Delivery struct {
 	position  *position // of the stream that it was read from; nil if from a queue
 	offset    int64     // in that stream
 
-	mu      sync.Mutex
-	channel *channel // that it came from, or its successor
-	tag     uint64
-	outcome ackState
-	first   bool    // it was to be acknowledged before it is handled
-	orphan  *orphan // while its channel is lost and it has no successor
+	mu             sync.Mutex
+	channel        *channel // that it came from, or its successor
+	tag            uint64
+	outcome        ackState
+	first, replied bool    // acknowledged before it is handled; Reply was called
+	orphan         *orphan // while its channel is lost and it has no successor
 }
 
 // Encoded returns the body with the properties that say how it is encoded, for [codec.Set.Open].
@@ -246,7 +246,7 @@ const maxUnconfirmed = 1 << 20
 func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
 	p.Mandatory = false
 	p.Persistent = p.Persistent && !d.transient
-	ch := d.home()
+	ch := d.reply()
 	if len(p.Body) <= maxUnconfirmed && !ch.confirmReplies {
 		if err := ch.publish(ctx, &p); !errors.Is(err, errChannelClosed) {
 			return err
@@ -313,9 +313,9 @@ func (d *Delivery) AckNow(ctx context.Context) error {
 func (d *Delivery) Reject(requeue bool) {
 	if requeue {
 		d.settle(requeued)
-	} else {
-		d.settle(dropped)
+		return
 	}
+	d.settle(dropped)
 }
 
 func (d *Delivery) settle(s ackState) {

@@ -55,6 +55,14 @@ func (ch *channel) close() (err error) {
 // connection or channel was closed. The broker then delivers the message again.
 func (d *Delivery) Lost() <-chan struct{} { return d.home().closed }
 
+// reply notes that a delivery was replied to, and returns its channel.
+func (d *Delivery) reply() *channel {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.replied = true
+	return d.channel
+}
+
 // home returns the channel of a delivery.
 func (d *Delivery) home() *channel {
 	d.mu.Lock()
@@ -147,7 +155,7 @@ func (o *orphans) abandon(ch *channel) (n int) {
 // held.
 func (o *orphans) add(d *Delivery) (handled bool) {
 	outcome := d.outcome
-	if outcome == requeued || outcome != unacknowledged && d.first { // it is to be handled again
+	if outcome == requeued || outcome != unacknowledged && (d.first || d.replied) { // it is to be handled again
 		return false
 	}
 	d.orphan = &orphan{all: o, print: fingerprintOf(d.channel.cfg.Queue, d), lost: time.Now(), delivery: d}
@@ -165,13 +173,14 @@ func (o *orphans) add(d *Delivery) (handled bool) {
 }
 
 // settle notes the outcome of an orphan. If it was returned to its queue, the message is handled
-// again. The delivery's mutex is held.
+// again; if it was replied to, too, because the reply may be lost. The delivery's mutex is held.
 func (r *orphan) settle(s ackState) {
 	o := r.all
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	again := s == requeued || r.delivery != nil && r.delivery.replied
 	r.delivery, r.outcome = nil, s
-	if s == requeued {
+	if again {
 		o.remove(r)
 		return
 	}
@@ -231,17 +240,23 @@ func (c *Conn) resumed(again *Delivery) bool {
 	if !ok {
 		return false
 	}
-	defer c.log.Debug("message delivered again while it is handled: it is not handled twice", "queue", cfg.Queue)
+	const message = "message delivered again while it is handled: it is not handled twice"
 	if first == nil {
+		c.log.Debug(message, "queue", cfg.Queue)
 		again.settle(outcome)
 		return true
 	}
 	first.mu.Lock()
 	defer first.mu.Unlock()
+	if first.replied {
+		return false
+	}
 	if first.outcome != unacknowledged { // meanwhile
+		c.log.Debug(message, "queue", cfg.Queue)
 		again.settle(first.outcome)
 		return true
 	}
+	c.log.Debug(message, "queue", cfg.Queue)
 	first.orphan, first.position = nil, again.position
 	first.channel, first.tag = again.channel, again.tag
 	first.channel.replace(first)

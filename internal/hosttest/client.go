@@ -1,6 +1,7 @@
 package hosttest
 
 import (
+	"context"
 	"testing"
 
 	"github.com/gomeko/gomeko/rpc"
@@ -22,7 +23,9 @@ func Dial(t testing.TB, broker transport.Config) *transport.Conn {
 // ends.
 func Caller(t testing.TB, broker transport.Config, cfg rpc.Config) *rpc.Caller {
 	t.Helper()
-	caller, err := rpc.NewCaller(t.Context(), Dial(t, broker), cfg)
+	ctx, cancel := context.WithTimeout(t.Context(), Timeout) // not the limit of its calls, which may be short
+	defer cancel()
+	caller, err := rpc.NewCaller(ctx, Dial(t, broker), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
