@@ -59,7 +59,7 @@ var turns = [...]struct {
 	{4 << 20, make(chan struct{}, 1)},
 }
 
-// Close lets the bodies that wait be decoded. What was decoded stays valid.
+// Close lets the bodies that wait be decoded. Decoded values stay valid.
 func (b *Budget) Close() {
 	if b == nil {
 		return

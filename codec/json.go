@@ -18,7 +18,7 @@ var JSON Splitter = New(jsonFormat)
 var TypedJSON Splitter = &values{format: jsonFormat, typed: true}
 
 // BrowserJSON is [JSON], except that it writes null for NaN and the infinities, as JavaScript's
-// JSON.stringify does. What it writes is valid JSON, also for a parser that does not accept
+// JSON.stringify does. Its output is valid JSON, also for a parser that does not accept
 // Python's NaN: JSON.parse in a browser, jq, package encoding/json. Package web sends it.
 var BrowserJSON Splitter = New(browserFormat)
 

@@ -30,7 +30,7 @@ func (s *Sweeper) Sweep(_ context.Context, tick timer.Tick) error {
 	return nil
 }
 
-// TestAsk asks two processes: what one of them is told, the other one knows when the first has gone.
+// TestAsk gives commands to two processes. When one has gone, the other one knows its commands.
 func TestAsk(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		config := hosttest.Config{Broker: transport.Config{URI: uri}}

@@ -18,7 +18,7 @@ import (
 // With ack:"before" it is acknowledged before the method runs, and never runs twice: if the process
 // dies, the request is lost and its caller times out.
 //
-// All methods of a service share the queue rpc-<service>, and so do all processes that host the
+// All methods of a service share the queue rpc-<service>, as all processes do that host the
 // service. Each request goes to one of them.
 type Method struct{}
 

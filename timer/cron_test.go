@@ -67,7 +67,7 @@ func (n *Nightly) Report(ctx context.Context, tick timer.Tick) error {
 	return nil
 }
 
-// A program without a fleet is told what to add.
+// The error of a program without a fleet says what to add.
 func TestNoFleet(t *testing.T) {
 	t.Parallel()
 	_, err := service.New(service.Config{}, new(Nightly))

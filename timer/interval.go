@@ -106,7 +106,7 @@ func (t *ticker) options(others ...string) error {
 // checkJitter checks that ticks keep their order.
 func (t *ticker) checkJitter(text string) error {
 	if t.schedule == nil || t.schedule == every(0) {
-		return nil // that is a mistake of its own
+		return nil // its text is reported
 	}
 	at := t.schedule.Next(time.Now())
 	for range 100 {
@@ -142,7 +142,8 @@ func isCron(text string) bool {
 	return err == nil
 }
 
-// duration parses the value of a tag key. A number without a unit, as Nameko has it, is a mistake.
+// duration parses the value of a tag key. A number without a unit is a mistake; Nameko
+// takes one.
 func duration(key, text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if _, unitless := strconv.ParseFloat(text, 64); unitless == nil {

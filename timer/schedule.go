@@ -25,7 +25,7 @@ var (
 	_ schedule = (*cron.Schedule)(nil)
 )
 
-// A policy is what becomes of missed ticks: those that are late because no process held the token,
+// A policy says what to do about missed ticks: those that are late because no process held the token,
 // because the previous call had not ended, or because the clock was set.
 type policy string
 

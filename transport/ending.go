@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// This file has the end of a channel, and what becomes of the deliveries that are still handled.
+// This file handles the end of a channel, and the deliveries that are still handled then.
 
 // watch is the channel's goroutine: it waits for the end of the channel.
 func (ch *channel) watch() {
@@ -155,7 +155,7 @@ func (o *orphans) abandon(ch *channel) (n int) {
 // held.
 func (o *orphans) add(d *Delivery) (handled bool) {
 	outcome := d.outcome
-	if outcome == requeued || outcome != unacknowledged && (d.first || d.replied) { // it is to be handled again
+	if outcome == requeued || outcome != unacknowledged && (d.first || d.replied) { // it must be handled again
 		return false
 	}
 	d.orphan = &orphan{all: o, print: fingerprintOf(d.channel.cfg.Queue, d), lost: time.Now(), delivery: d}

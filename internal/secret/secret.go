@@ -79,7 +79,7 @@ const (
 	value = `('[^']*'|"[^"]*"|[^\s;,&'"]+)`
 )
 
-// A shape is a form of secret in text. What is left of it is the replacement.
+// A shape is a form of secret in text. The replacement is what stays of it.
 type shape struct {
 	hints       []string // every match has one of them, in lower case
 	pattern     *regexp.Regexp

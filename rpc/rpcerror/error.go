@@ -13,7 +13,7 @@ import (
 // An Error is an error in the form in which it is sent: Nameko's serialized exception. See
 // docs/wire/nameko.md, Errors.
 //
-// A method that returns an Error of its own, or an error that wraps one, has failed in a way that
+// A method that returns its own Error, or an error that wraps one, has failed in a way that
 // its callers are meant to handle: the failure is logged at WARN, and the caller receives the same
 // type, path and arguments, with the text of the whole error.
 //
