@@ -119,6 +119,9 @@ func (s *subscriber) handle(ctx context.Context, d *transport.Delivery) error {
 	in := &input{subscriber: s, Delivery: d}
 	if s.payload != nil {
 		r.Input = in
+		if limit := s.conn.MaxMessage(); len(d.Body) > limit { // it must not wait for a worker
+			return &unreadableError{&codec.TooLarge{Size: len(d.Body), Limit: limit}, d.Body}
+		}
 	}
 	if s.about != nil {
 		r.Leading = []any{s.about(d)}

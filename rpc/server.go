@@ -127,6 +127,11 @@ func (s *server) run(ctx context.Context, r *request) (any, error) {
 		s.logBad(r.Delivery, nil, err)
 		return nil, err
 	}
+	if limit := s.shared.conn.MaxMessage(); len(r.Body) > limit { // it must not wait for a worker
+		err := unreadable(&codec.TooLarge{Size: len(r.Body), Limit: limit})
+		s.logBad(r.Delivery, r.row, err)
+		return nil, err
+	}
 	if r.Expiration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.Expiration)

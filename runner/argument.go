@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +17,9 @@ const (
 // secretFlags are the flags whose values can have a password.
 var secretFlags = []string{"--broker", "--management"}
 
+// maxURI is the size of the file of a URI, in bytes, from which on it is refused.
+const maxURI = 64 << 10
+
 // secretValue returns the value of a flag that can have a password: that of the command line, or
 // otherwise of the variable. @FILE is what the file has.
 func secretValue(flag, variable, given string) (string, error) {
@@ -27,19 +31,24 @@ func secretValue(flag, variable, given string) (string, error) {
 	if !isFile {
 		return given, nil
 	}
-	text, err := os.ReadFile(file)
+	f, err := os.Open(file)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", source, err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxURI)) // more than a URI is another file
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", source, err)
 	}
 	value := strings.TrimSpace(string(text))
-	if value == "" || strings.ContainsAny(value, "\r\n") {
+	if value == "" || len(text) == maxURI || strings.ContainsAny(value, "\r\n") {
 		return "", fmt.Errorf("%s: %s must have one line, the URI", source, file)
 	}
 	return value, nil
 }
 
-// commandArguments returns the arguments of the process. What would be seen of them by other users is hidden
-// where the system permits it.
+// commandArguments returns the arguments of the process. It hides the passwords in them from other
+// users where the system permits it.
 func commandArguments() []string {
 	args := slices.Clone(os.Args[1:])
 	for i, arg := range args {
