@@ -106,7 +106,7 @@ func TestDoneWhileCut(t *testing.T) {
 // A handler that takes longer than RabbitMQ's consumer_timeout runs once, and is warned of.
 func TestConsumerTimeout(t *testing.T) {
 	node := brokertest.StartNode(t)
-	node.Control("eval", "application:set_env(rabbit, consumer_timeout, 1000), application:set_env(rabbit, channel_tick_interval, 300).")
+	node.Control("eval", "application:set_env(rabbit, consumer_timeout, 2000), application:set_env(rabbit, channel_tick_interval, 300).")
 	l := newLong()
 	p := startOn(t, transport.Config{URI: node.URI()}, l)
 	replied := make(chan error)
@@ -122,9 +122,9 @@ func TestConsumerTimeout(t *testing.T) {
 	for range 2 {
 		hosttest.Receive(t, "the message and the call", l.begun)
 	}
-	p.Log.Wait(t, 2, "level=WARN", "consumer_timeout=1s", "queue=long", "unsettled=1", "remedy=")
-	p.Log.Wait(t, 1, "level=WARN", "consumer_timeout=1s", "queue=rpc-long")
-	p.Log.Wait(t, 3, again)
+	p.Log.Wait(t, 2, "level=WARN", "consumer_timeout=2s", "queue=long", "unsettled=1", "remedy=")
+	p.Log.Wait(t, 1, "level=WARN", "consumer_timeout=2s", "queue=rpc-long")
+	p.Log.Wait(t, 4, again) // both twice: there are two seconds until the next time
 	for range 2 {
 		l.end <- nil
 	}
