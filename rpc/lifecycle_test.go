@@ -209,7 +209,8 @@ func cutService(t *testing.T, uri string) history {
 	server := start(t, uri, &Slow{journal: j})
 	r := dial(t, uri, rpc.Config{Timeout: -1}, nil).Client("vec_slow").Go(t.Context(), "slow", "job")
 	j.started(t, 1)
-	server.tap.Cut() // the call goes on, and answers the redelivery too
+	server.tap.Cut()
+	server.Log.Wait(t, 1, "it is not handled twice") // the call goes on, and answers the redelivery
 	j.release <- struct{}{}
 	result := resultOf(t, r)
 	server.stop(t)
@@ -224,7 +225,8 @@ func cutCaller(t *testing.T, uri string) history {
 	r := dial(t, uri, rpc.Config{Timeout: -1}, nil).Client("vec_caller").Go(t.Context(), "call_slow")
 	j.started(t, 1)
 	caller.tap.Confirmed(t, 1) // the request is confirmed, so the call waits for its reply
-	caller.tap.Cut()           // the call goes on, and answers the redelivery too
+	caller.tap.Cut()
+	caller.Log.Wait(t, 1, "it is not handled twice") // the call goes on, and answers the redelivery
 	close(j.release)
 	result := resultOf(t, r)
 	caller.stop(t)
