@@ -168,8 +168,11 @@ func (p *program) heap(t *testing.T) int {
 func TestMemoryReturns(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{MaxInFlight: 2 << 20, MaxBody: 1 << 20}, new(Bulky))
+	body := `{"text": "` + strings.Repeat("x", 1<<19) + `"}`
 	post := func() int {
-		status, _, _ := request(t, p, "POST", "/post", jsonType, `{"text": "`+strings.Repeat("x", 1<<19)+`"}`)
+		conn := p.tcp(t) // the server may close it before all is sent, which a client takes for an error
+		fmt.Fprintf(conn, "POST /post HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		status, _ := answered(t, conn)
 		return status
 	}
 	if status := post(); status != http.StatusOK {

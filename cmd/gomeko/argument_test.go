@@ -62,17 +62,17 @@ func TestPasswordsAreHidden(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux lets a process change its command line")
 	}
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	at := silent.Addr().String()
-	for _, args := range [][]string{
-		{"call", "a.b", "url=http://u:keep@h", "--broker", "amqp://ana:hunter2@" + at + "/"},
-		{"call", "a.b", "url=http://u:keep@h", "--broker=amqp://ana:hunter2@" + at + "/;amqp://b:hunter2@" + at + "/"},
-		{"broker", "status", "--management=http://ana:hunter2@" + at},
+	for _, command := range []string{
+		"call a.b url=http://u:keep@h --broker amqp://ana:hunter2@HOST/",
+		"call a.b url=http://u:keep@h --broker=amqp://ana:hunter2@HOST/;amqp://b:hunter2@HOST/",
+		"broker status --management=http://ana:hunter2@HOST",
 	} {
+		silent, err := net.Listen("tcp", "127.0.0.1:0") // its own: a command may connect twice
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+		args := strings.Fields(strings.ReplaceAll(command, "HOST", silent.Addr().String()))
 		p := start(t, "", "", args...)
 		conn, err := silent.Accept() // by then the command line is hidden
 		if err != nil {
