@@ -65,18 +65,7 @@ func TestSoakEvents(t *testing.T) {
 	for _, h := range schedule(chance, many, append(slices.Repeat([]string{killProcess}, kills), stops...)...) {
 		reach(t, node, tally, h.at)
 		t.Logf("%d events handled: %s", h.at, h.what)
-		switch h.what {
-		case killProcess:
-			p := pool[chance.IntN(len(pool))]
-			p.kill()
-			p.start()
-		case stopBroker:
-			node.Stop()
-			node.Start()
-		case killBroker:
-			node.Kill()
-			node.Start()
-		}
+		happen(node, pool, chance, h.what)
 	}
 	reach(t, node, tally, many)
 	s.wait()

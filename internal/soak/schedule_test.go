@@ -1,6 +1,10 @@
 package soak_test
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+)
 
 // A happening is a failure at a point of the test.
 type happening struct {
@@ -24,4 +28,20 @@ func schedule(chance *rand.Rand, all int, what ...string) []happening {
 		list[i] = happening{i*step + 1 + chance.IntN(step), what[from]}
 	}
 	return list
+}
+
+// happen does what is to happen to the broker, or to one of the processes.
+func happen(node *brokertest.Node, processes []*process, chance *rand.Rand, what string) {
+	switch what {
+	case killProcess:
+		p := processes[chance.IntN(len(processes))]
+		p.kill()
+		p.start()
+	case stopBroker:
+		node.Stop()
+		node.Start()
+	case killBroker:
+		node.Kill()
+		node.Start()
+	}
 }

@@ -3,7 +3,6 @@ package soak_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"sync"
@@ -89,8 +88,8 @@ func (w *tower) check(t *testing.T) (doubles int) {
 	return doubles
 }
 
-// TestSoakTimer has three processes share a timer that ticks each second, while they are killed, and
-// the broker is stopped and killed. No tick may be left out.
+// TestSoakTimer has three processes share a timer that ticks each second, while they are killed,
+// and the broker is stopped and killed. No tick may be left out.
 func TestSoakTimer(t *testing.T) {
 	many, kills, stops := 12, 5, []string{stopBroker}
 	if whole() {
@@ -108,20 +107,9 @@ func TestSoakTimer(t *testing.T) {
 	}
 	for _, h := range schedule(chance, many, append(slices.Repeat([]string{killProcess}, kills), stops...)...) {
 		w.reach(t, h.at)
-		time.Sleep(rand.N(time.Second)) // at any point between two ticks
+		time.Sleep(time.Duration(chance.Int64N(int64(time.Second)))) // at any point between two ticks
 		t.Logf("%d ticks: %s", h.at, h.what)
-		switch h.what {
-		case killProcess:
-			p := processes[chance.IntN(len(processes))]
-			p.kill()
-			p.start()
-		case stopBroker:
-			node.Stop()
-			node.Start()
-		case killBroker:
-			node.Kill()
-			node.Start()
-		}
+		happen(node, processes, chance, h.what)
 	}
 	w.reach(t, many)
 	for _, p := range processes {
