@@ -160,8 +160,8 @@ func (c *conn) next() error {
 }
 
 // Read reads from the socket for the frame reader, which calls it when its buffer is empty. Read
-// first handles the parked frames, sends the outstanding confirms and sets a new deadline. It starts
-// again when it is woken.
+// first handles the parked frames, sends the outstanding confirms and sets a new deadline. It
+// starts again when it is woken.
 func (c *conn) Read(p []byte) (int, error) {
 	for {
 		c.unpark()
@@ -281,8 +281,8 @@ func (c *conn) handleChannel(f frame.Frame) error {
 	return nil
 }
 
-// dispatch hands a frame to its channel, which is nil if it is not open. It closes the channel for a
-// mistake in it, and returns the exception that ends the connection.
+// dispatch hands a frame to its channel, which is nil if it is not open. It closes the channel for
+// a mistake in it, and returns the exception that ends the connection.
 func (c *conn) dispatch(ch *channel, f frame.Frame, m frame.Method) *exception {
 	var err error
 	switch _, isOpen := m.(*frame.ChannelOpen); {

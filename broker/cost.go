@@ -35,8 +35,8 @@ func (a *alarm) addObject(n int64) {
 	a.add(n)
 }
 
-// checkObjects returns an error if clients may not make more objects. A quarter of the memory is for
-// objects: without such a limit, they would grow although publishings wait.
+// checkObjects returns an error if clients may not make more objects. A quarter of the memory is
+// for objects: without such a limit, they would grow although publishings wait.
 func (a *alarm) checkObjects() error {
 	if most := max(a.limit/4, minObjects); a.objects.Load() > most {
 		return exceptionf(codeResourceError, "low on memory: queues, exchanges, bindings, consumers, channels and connections "+

@@ -272,8 +272,8 @@ var hungers = []struct {
 
 func repeat(n int, b []byte) []byte { return []byte(strings.Repeat(string(b), n)) }
 
-// Whatever clients send, the memory of the broker stays near its limit, and it returns when they are
-// gone.
+// Whatever clients send, the memory of the broker stays near its limit, and it returns when they
+// are gone.
 func TestMemoryOfClients(t *testing.T) {
 	for _, tt := range hungers {
 		t.Run(tt.name, func(t *testing.T) {

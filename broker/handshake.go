@@ -175,8 +175,8 @@ func (c *conn) mechanisms() string {
 	return "PLAIN AMQPLAIN"
 }
 
-// certified returns the user that the client's certificate names. It returns false if the client has
-// no certificate, or one that was not verified.
+// certified returns the user that the client's certificate names. It returns false if the client
+// has no certificate, or one that was not verified.
 func (c *conn) certified() (user string, ok bool) {
 	nc, isTLS := c.nc.(*tls.Conn)
 	if !isTLS || len(nc.ConnectionState().VerifiedChains) == 0 {

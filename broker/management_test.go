@@ -236,8 +236,8 @@ func omitted(path string, ours, theirs any) (missing []string) {
 	return missing
 }
 
-// The API leaves out no field that RabbitMQ has, of new objects and of objects in use, but for those
-// in absent: clients index them.
+// The API leaves out no field that RabbitMQ has, of new objects and of objects in use, but for
+// those in absent: clients index them.
 func TestManagementOmitsNothing(t *testing.T) {
 	ours, theirs := embeddedAPI(t), rabbitAPI(t)
 	names := make(map[*api]string)

@@ -11,8 +11,8 @@ import (
 const parkingRoom = 64 << 10
 
 // A parking keeps the frames of a channel that wait while the memory alarm is on: a publishing, and
-// what follows it on the channel. Acknowledgements and cancels do not wait, because they free memory,
-// and neither do other channels.
+// what follows it on the channel. Acknowledgements and cancels do not wait, because they free
+// memory, and neither do other channels.
 type parking struct {
 	frames []frame.Frame
 	orders bool // there are other methods than publishings

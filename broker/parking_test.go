@@ -38,9 +38,9 @@ func fill(t *testing.T, b *broker.Broker, queue string) (published int) {
 	}
 }
 
-// During the memory alarm, a client answers deliveries on the channel that acknowledges them. It must
-// get through all of them, whether it waits for the confirms of its answers or not, and whether
-// somebody consumes them or not.
+// During the memory alarm, a client answers deliveries on the channel that acknowledges them. It
+// must get through all of them, whether it waits for the confirms of its answers or not, and
+// whether somebody consumes them or not.
 func TestAlarmAndAnswers(t *testing.T) {
 	for _, confirmed := range []bool{false, true} {
 		for _, answers := range []string{"consumed", "kept", "dropped"} {

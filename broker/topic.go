@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// topicRoutes finds the bindings of a topic exchange. It is a trie of the words of the binding keys,
-// in which '*' matches one word and '#' any number of words. A lookup goes through the words of the
-// key and keeps the set of nodes that they can reach, so that usually its cost depends on the number
-// of words, not on the number of bindings.
+// topicRoutes finds the bindings of a topic exchange. It is a trie of the words of the binding
+// keys, in which '*' matches one word and '#' any number of words. A lookup goes through the words
+// of the key and keeps the set of nodes that they can reach, so that usually its cost depends on
+// the number of words, not on the number of bindings.
 //
-// Many long bindings with '#' can make these sets large. Such a lookup is given up, and every binding
-// is matched alone, which takes less time then. Its result is cached.
+// Many long bindings with '#' can make these sets large. Such a lookup is given up, and every
+// binding is matched alone, which takes less time then. Its result is cached.
 type topicRoutes struct {
 	root          topicNode
 	keys          map[string]*topicNode // where each binding key ends in the trie

@@ -11,8 +11,8 @@ import (
 // splits or decodes it, charge the Budget before they allocate. When it is used up they stop with
 // an [*OverBudget]. They also stop soon after the context has ended, with its error.
 //
-// In a process, at most eight bodies at a time are decoded that take more than 256 KiB, and one that
-// takes more than 4 MiB: others wait until Close is called or their context ends.
+// In a process, at most eight bodies at a time are decoded that take more than 256 KiB, and one
+// that takes more than 4 MiB: others wait until Close is called or their context ends.
 //
 // A nil Budget limits nothing. A Budget must not be used by several goroutines at once. A codec
 // that is not made by New charges the length of what it decodes, since its memory is not known.

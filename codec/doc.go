@@ -51,8 +51,8 @@
 // # Missing members
 //
 // Decode leaves a field without a member unchanged, as encoding/json does. [DecodeStrict] requires
-// the member. Services decode arguments, payloads and request bodies by DecodeStrict, and results by
-// Decode.
+// the member. Services decode arguments, payloads and request bodies by DecodeStrict, and results
+// by Decode.
 //
 // # Decoding into any
 //

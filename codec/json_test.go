@@ -121,7 +121,8 @@ func TestBrowserJSON(t *testing.T) {
 	}
 }
 
-// Nil slices and maps are [] and {} at every depth. A codec of NilAsNull has null, as encoding/json.
+// Nil slices and maps are [] and {} at every depth. A codec of NilAsNull has null, as
+// encoding/json.
 func TestNil(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

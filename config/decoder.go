@@ -263,8 +263,8 @@ func (d *decoder) mistake(at place, err error) {
 	}
 }
 
-// position returns the beginning of a message about a line of the file, or about all of it, which is
-// line 0.
+// position returns the beginning of a message about a line of the file, or about all of it, which
+// is line 0.
 func position(at string, line int) string {
 	switch {
 	case line > 0:

@@ -122,8 +122,8 @@ func (c *Config) check(sections []provided) error {
 	return errors.Join(mistakes...)
 }
 
-// warnNear warns of each key of the file that nothing reads, if it resembles a provided one that the
-// file lacks.
+// warnNear warns of each key of the file that nothing reads, if it resembles a provided one that
+// the file lacks.
 func (c *Config) warnNear(sections []provided) {
 	if c.root == nil {
 		return

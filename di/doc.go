@@ -51,8 +51,8 @@
 //
 // # Values that few calls use
 //
-// A field of type T is set in each call of a service, also for rows that do not use it. A [Lazy] makes
-// the value when the call first uses it:
+// A field of type T is set in each call of a service, also for rows that do not use it. A [Lazy]
+// makes the value when the call first uses it:
 //
 //	Tx di.Lazy[*sql.Tx] `inject:""`
 //

@@ -16,10 +16,10 @@ import (
 // Every use in a call returns the same value, or the same error. The [Done] is called after the
 // method, in the order of the fields, if the value was made. In a test, any func is a Lazy.
 //
-// The value lives from its first use to the end of the call. While a transaction is open, the method
-// keeps a connection of the database, and with some databases a lock: call other services before the
-// first use if you can. A service that is called and writes to the same rows, or to the same SQLite
-// file, waits for the transaction of its caller, until its deadline.
+// The value lives from its first use to the end of the call. While a transaction is open, the
+// method keeps a connection of the database, and with some databases a lock: call other services
+// before the first use if you can. A service that is called and writes to the same rows, or to the
+// same SQLite file, waits for the transaction of its caller, until its deadline.
 type Lazy[T any] func(ctx context.Context) (T, error)
 
 // A lazySource gives each call a Lazy.

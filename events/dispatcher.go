@@ -18,9 +18,10 @@ import (
 // The event carries the call ids and the context data of ctx. It is not an error if nobody listens,
 // unless the tag of the field has mandatory:"true": then the error is a [*transport.Returned].
 //
-// With outbox:"memory" in the tag, the events of a call are dispatched when its method has succeeded and
-// its per-call values were closed: nobody hears of what was not committed. A failed call dispatches
-// nothing. An error of the dispatching is then the call's; what was committed stays committed.
+// With outbox:"memory" in the tag, the events of a call are dispatched when its method has
+// succeeded and its per-call values were closed: nobody hears of what was not committed. A failed
+// call dispatches nothing. An error of the dispatching is then the call's; what was committed stays
+// committed.
 //
 //	Dispatch events.Dispatcher `outbox:"memory"`
 //

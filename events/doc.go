@@ -50,10 +50,9 @@
 // With reliable:"false" it is deleted with its last listener.
 //
 // If a handler fails, the error is logged and the event is acknowledged, as in Nameko. With
-// requeue:"true" it is delivered again until the handler succeeds: at once the first time, then after
-// 0.1 s and more, up to 10 s. An event that cannot be
-// read, or does not fit the handler's payload, is logged with the beginning of its body and
-// acknowledged in both cases.
+// requeue:"true" it is delivered again until the handler succeeds: at once the first time, then
+// after 0.1 s and more, up to 10 s. An event that cannot be read, or does not fit the handler's
+// payload, is logged with the beginning of its body and acknowledged in both cases.
 //
 // # Programs that host no services
 //

@@ -81,7 +81,8 @@ func TestAsk(t *testing.T) {
 	})
 }
 
-// TestOddMessages sends what is neither a token nor a command: it is dropped, and the timer goes on.
+// TestOddMessages sends what is neither a token nor a command: it is dropped, and the timer goes
+// on.
 func TestOddMessages(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		config := hosttest.Config{Broker: transport.Config{URI: uri}}

@@ -25,8 +25,8 @@
 // The token is published again each minute, also while a call runs, so that no consumer_timeout of
 // the broker ends a long call.
 //
-// [Ask] pauses a timer, resumes it, or has it called now. A command waits in the timer's queue if no
-// process runs.
+// [Ask] pauses a timer, resumes it, or has it called now. A command waits in the timer's queue if
+// no process runs.
 //
 // docs/wire/timer.md describes the messages, so that other languages can take part.
 package fleet

@@ -99,7 +99,8 @@ func (m *member) Stop(context.Context) error {
 	return nil
 }
 
-// run leads whenever a token has arrived, until Stop or the end of ctx. Then it passes the token on.
+// run leads whenever a token has arrived, until Stop or the end of ctx. Then it passes the token
+// on.
 func (m *member) run(ctx context.Context, consumer *transport.Consumer) {
 	for m.seed(ctx) {
 		select {

@@ -27,7 +27,8 @@ type Undertaker struct {
 
 func (u *Undertaker) Bury(_ context.Context, payload string) error { u.buried <- payload; return nil }
 
-// TestDefaultDeadLetterExchange collects dead letters through the default exchange, whose name is "".
+// TestDefaultDeadLetterExchange collects dead letters through the default exchange, whose name is
+// "".
 func TestDefaultDeadLetterExchange(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		u := &Undertaker{buried: make(chan string, 1)}

@@ -32,8 +32,8 @@ func (p *Poor) Try(_ context.Context, text string) error {
 	return nil
 }
 
-// A message that fails again and again is given back later and later. It holds no worker, and a stop
-// does not wait for it.
+// A message that fails again and again is given back later and later. It holds no worker, and a
+// stop does not wait for it.
 func TestReturns(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		p := &Poor{tried: make(chan string, 1000)}

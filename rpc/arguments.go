@@ -38,8 +38,8 @@ type arguments struct {
 	positional [4]signature.Value
 }
 
-// read reads the arguments in d, for a method that takes so many of them by position. Bad input that
-// Nameko answers gets the same answer. Input that Nameko drops, or that ends its process, is
+// read reads the arguments in d, for a method that takes so many of them by position. Bad input
+// that Nameko answers gets the same answer. Input that Nameko drops, or that ends its process, is
 // answered with MalformedRequest. See docs/wire/nameko.md, Errors and Malformed requests.
 //
 // An argument is decoded when the type of its parameter is known. A codec that is not a

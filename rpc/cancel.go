@@ -46,8 +46,8 @@ type requestID struct {
 var errCancelled = NewError("asyncio.exceptions.CancelledError", "cancelled by the caller")
 
 // declareControl declares the exchange of cancellations. If the broker refuses it, no cancellations
-// are sent. Nothing is published to find out more: a broker that is low on memory stops reading from
-// a connection with its first publishing.
+// are sent. Nothing is published to find out more: a broker that is low on memory stops reading
+// from a connection with its first publishing.
 func (c *Caller) declareControl(ctx context.Context, conn *transport.Conn) error {
 	err := conn.Declare(ctx, controlExchange())
 	c.cancels.Store(true)
@@ -87,8 +87,8 @@ func (c *Caller) sendCancel(r *Reply) {
 	}()
 }
 
-// refused stops sending cancellations if err is a refusal by the broker. An exchange that is missing
-// will be declared again.
+// refused stops sending cancellations if err is a refusal by the broker. An exchange that is
+// missing will be declared again.
 func (c *Caller) refused(err error) {
 	var refusal *transport.Error
 	if errors.As(err, &refusal) && refusal.Code != notFound && c.cancels.Swap(false) {

@@ -103,8 +103,8 @@ func (c Client) call(ctx context.Context, method string, result any, body reques
 	return r.read(ctx, result)
 }
 
-// checkResult returns an error if the result of a call cannot be stored: before the call, because it
-// would run in vain.
+// checkResult returns an error if the result of a call cannot be stored: before the call, because
+// it would run in vain.
 func checkResult(service, method string, result any) error {
 	if result == nil {
 		return nil

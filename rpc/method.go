@@ -39,8 +39,8 @@ func (Method) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return sh.serve(sig.Name, &row{Row: r, takes: sig.Takes(), ackFirst: ack == "before"})
 }
 
-// checkTypes returns an error for each argument that can never be decoded, and one for a result that
-// can never be encoded.
+// checkTypes returns an error for each argument that can never be decoded, and one for a result
+// that can never be encoded.
 func checkTypes(codecs codec.Set, sig *signature.Signature, result reflect.Type) error {
 	var mistakes []error
 	for _, p := range sig.Params {

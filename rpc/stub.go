@@ -144,8 +144,8 @@ func newStub(c Client, f reflect.StructField) (*stub, error) {
 	return s, s.checkTypes(types)
 }
 
-// checkTypes returns an error for each parameter that can never be encoded, and one for a result that
-// can never be decoded.
+// checkTypes returns an error for each parameter that can never be encoded, and one for a result
+// that can never be decoded.
 func (s *stub) checkTypes(types []reflect.Type) error {
 	if s.client.caller == nil {
 		return nil

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Programs are kept only in folders that nobody else can change, and only their folders are removed.
+// Programs are kept only in folders that nobody else can change, and only their folders are
+// removed.
 func TestProgramFolder(t *testing.T) {
 	const old = "0123456789abcdef" // the name of a program's folder
 	found := []*found{{Dir: "/src/orders", ImportPath: "example.org/orders"}}

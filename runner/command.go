@@ -132,8 +132,8 @@ func (c *command) logTo(level slog.Level, format string) {
 	logTo(c.err, level, format)
 }
 
-// notices returns the notices of the command. If the log is JSON, they are lines of the log, so that
-// a program can read standard error.
+// notices returns the notices of the command. If the log is JSON, they are lines of the log, so
+// that a program can read standard error.
 func (c *command) notices() notices {
 	n := notices{lines: c.err, log: slog.Default(), systemd: true}
 	if c.json {

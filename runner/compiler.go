@@ -15,8 +15,8 @@ import (
 // progressTime is how often a build says how far it is.
 const progressTime = 5 * time.Second
 
-// A compilerOutput gets the output of go build -v: the packages that it builds, which it counts, and
-// reports of the compiler, which it shows.
+// A compilerOutput gets the output of go build -v: the packages that it builds, which it counts,
+// and reports of the compiler, which it shows.
 type compilerOutput struct {
 	*builder
 

@@ -41,9 +41,9 @@
 //
 // # Stopping
 //
-// SIGINT, SIGTERM and SIGHUP stop the services in order. They accept no more calls; running calls get
-// gomeko.grace (25 s) to finish and to send their replies, and fx's stop hooks get the rest of that
-// time. A second signal ends the process at once, without hooks, and the broker redelivers
+// SIGINT, SIGTERM and SIGHUP stop the services in order. They accept no more calls; running calls
+// get gomeko.grace (25 s) to finish and to send their replies, and fx's stop hooks get the rest of
+// that time. A second signal ends the process at once, without hooks, and the broker redelivers
 // unfinished calls. If a service fails, the others are stopped in order, too, and its error is the
 // last line. The log counts the calls of a stop:
 //
@@ -76,8 +76,8 @@
 //	TimeoutStopSec=30
 //	WatchdogSec=20
 //
-// TimeoutStopSec must be longer than gomeko.grace. With WatchdogSec, systemd restarts a process that
-// has frozen: the program tells systemd at half that interval that it is alive.
+// TimeoutStopSec must be longer than gomeko.grace. With WatchdogSec, systemd restarts a process
+// that has frozen: the program tells systemd at half that interval that it is alive.
 //
 // # The command gomeko
 //

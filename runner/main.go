@@ -37,8 +37,8 @@ const (
 	exitUsage  = 2
 )
 
-// execute runs a command line and returns the exit status. What it prints on stderr cannot control a
-// terminal.
+// execute runs a command line and returns the exit status. What it prints on stderr cannot control
+// a terminal.
 func (c *command) execute(root *cobra.Command, args []string) int {
 	c.err = printable.NewWriter(c.err, printable.Lines)
 	root.SetArgs(args)
@@ -85,8 +85,8 @@ func (c *command) complain(err error, remedy string) {
 	}
 }
 
-// A remoteError is an error with a text from elsewhere. It is printed on one line, so that it cannot
-// look like lines of ours.
+// A remoteError is an error with a text from elsewhere. It is printed on one line, so that it
+// cannot look like lines of ours.
 type remoteError struct{ error }
 
 func (e remoteError) Error() string { return printable.Text(e.error.Error()) }

@@ -289,7 +289,8 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-// systemd hears at half the interval of WatchdogSec that the process is alive, if it means this one.
+// systemd hears at half the interval of WatchdogSec that the process is alive, if it means this
+// one.
 func TestWatchdog(t *testing.T) {
 	address := filepath.Join(t.TempDir(), "notify")
 	systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: address})

@@ -18,8 +18,8 @@ type stopped struct{ signal os.Signal }
 
 func (s stopped) Error() string { return s.signal.String() + " signal" }
 
-// stopSignals are the signals that stop a process in order. SIGHUP comes when its terminal is closed,
-// unless nohup has the process ignore it.
+// stopSignals are the signals that stop a process in order. SIGHUP comes when its terminal is
+// closed, unless nohup has the process ignore it.
 func stopSignals() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Logger returns the logger of the container that runs the call of ctx, or slog.Default() outside of
-// a call.
+// Logger returns the logger of the container that runs the call of ctx, or slog.Default() outside
+// of a call.
 func Logger(ctx context.Context) *slog.Logger {
 	if c, ok := ctx.Value(runKey{}).(*run); ok {
 		return c.row.container.logger
@@ -15,8 +15,8 @@ func Logger(ctx context.Context) *slog.Logger {
 	return slog.Default()
 }
 
-// NewLogHandler returns a handler that adds to each record with the context of a call what identifies
-// the call: service, method, call_id, root_call_id and, if another call has led to it,
+// NewLogHandler returns a handler that adds to each record with the context of a call what
+// identifies the call: service, method, call_id, root_call_id and, if another call has led to it,
 // parent_call_id. Programs of package runner log with it. Use it for a logger of your own.
 func NewLogHandler(h slog.Handler) slog.Handler { return logHandler{Handler: h} }
 

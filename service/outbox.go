@@ -19,9 +19,9 @@ type outboxKey struct{}
 // errOver is the error of a message for an outbox whose call has ended.
 var errOver = errors.New("outbox: the call has ended")
 
-// Outbox reads the key outbox of the field's tag. With "memory", what a method sends through the field
-// leaves after the call's own values were closed, so after its transaction was committed: pass the
-// sending to [AfterCall].
+// Outbox reads the key outbox of the field's tag. With "memory", what a method sends through the
+// field leaves after the call's own values were closed, so after its transaction was committed:
+// pass the sending to [AfterCall].
 func (f *Field) Outbox() (memory bool, err error) {
 	switch text, ok := f.Tag.lookup("outbox"); {
 	case !ok:
@@ -34,10 +34,10 @@ func (f *Field) Outbox() (memory bool, err error) {
 	}
 }
 
-// AfterCall has send called when the method of the call has succeeded and the call's own values, such
-// as a transaction, were closed without an error. Its error is then the call's, and what comes after
-// it is not sent. If the call fails, nothing is sent. AfterCall calls send at once outside of a call,
-// and in a service without a field that has [Field.Outbox].
+// AfterCall has send called when the method of the call has succeeded and the call's own values,
+// such as a transaction, were closed without an error. Its error is then the call's, and what comes
+// after it is not sent. If the call fails, nothing is sent. AfterCall calls send at once outside of
+// a call, and in a service without a field that has [Field.Outbox].
 //
 // ctx of send is that of the call. It must not wait for a worker.
 func AfterCall(ctx context.Context, send func(ctx context.Context) error) error {
@@ -62,8 +62,8 @@ func (h *hosted) withOutbox(ctx context.Context) context.Context {
 	return context.WithValue(ctx, outboxKey{}, new(outbox))
 }
 
-// sendOutbox sends what a run of a method has put into its outbox, if it has succeeded. It returns the
-// outcome of the run.
+// sendOutbox sends what a run of a method has put into its outbox, if it has succeeded. It returns
+// the outcome of the run.
 func (c *run) sendOutbox(ctx context.Context, result any, err error) (_ any, failed error) {
 	if !c.row.hosted.outbox {
 		return result, err

@@ -38,8 +38,8 @@ func (p *pool) run(t task) {
 	next <- t
 }
 
-// apart runs fn in another goroutine, and returns when it has ended. The error says that fn panicked
-// or ended the goroutine.
+// apart runs fn in another goroutine, and returns when it has ended. The error says that fn
+// panicked or ended the goroutine.
 func (p *pool) apart(fn func()) error {
 	a := &aside{fn: fn, err: ErrExited, done: make(chan struct{})}
 	p.run(a)

@@ -8,14 +8,14 @@ import (
 )
 
 // An Extension takes part in a container without a row or a field, such as a server for health
-// checks. [New] calls it when the services are bound; it may call [Lookup] and [Shared]. [Configure]
-// adds it:
+// checks. [New] calls it when the services are bound; it may call [Lookup] and [Shared].
+// [Configure] adds it:
 //
 //	service.Configure[service.Extension](web.ServeReady)
 type Extension func(h *Host) error
 
-// An Outage is an optional interface of shared values ([Shared]) that depend on something outside of
-// the process, such as a connection to a broker.
+// An Outage is an optional interface of shared values ([Shared]) that depend on something outside
+// of the process, such as a connection to a broker.
 type Outage interface {
 	// Outage returns what is away, as in "the broker", and since when. The time is zero if nothing
 	// is.

@@ -51,8 +51,8 @@ type Request struct {
 }
 
 // An Input is the message with the arguments of a call, while it is encoded. What decoding takes is
-// limited thereby: it counts as part of the call, only as many messages are decoded at once as there
-// are workers, and none whose call has ended.
+// limited thereby: it counts as part of the call, only as many messages are decoded at once as
+// there are workers, and none whose call has ended.
 type Input interface {
 	// Read returns the arguments. ctx is the call's. Body is closed when the arguments are decoded,
 	// before the method runs. A middleware that tries again reads again, maybe in another goroutine.

@@ -76,8 +76,8 @@ func (r *Row) Params() []reflect.Type {
 	return withoutContext(inputs(method.Type))
 }
 
-// Result returns the type of the result that the row's method has besides its error, nil if there is
-// none or no such method.
+// Result returns the type of the result that the row's method has besides its error, nil if there
+// is none or no such method.
 func (r *Row) Result() reflect.Type {
 	method, ok := reflect.PointerTo(r.hosted.proto.Type()).MethodByName(r.Method)
 	if !ok || method.Type.NumOut() != 2 {

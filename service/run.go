@@ -322,8 +322,8 @@ func (c *run) callMethod(ctx context.Context) (result any, err error) {
 	return result, nil
 }
 
-// prepare reads the arguments, matches them to the parameters and decodes them. It returns a copy of
-// the service, and the parameters appended to in.
+// prepare reads the arguments, matches them to the parameters and decodes them. It returns a copy
+// of the service, and the parameters appended to in.
 func (c *run) prepare(ctx context.Context, in []reflect.Value) (self reflect.Value, _ []reflect.Value, err error) {
 	args := c.request.Arguments
 	if input := c.request.Input; input != nil {

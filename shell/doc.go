@@ -18,8 +18,8 @@
 // keep the order of their keys, ints have any size, and 2.0 is not 2. Arguments are strings,
 // numbers, bools, None, and lists, tuples and dicts of these.
 //
-// Escape sequences in a result, and anything else that a terminal would obey, are printed escaped. The output of
-// print is written unchanged if it does not go to a terminal.
+// Escape sequences in a result, and anything else that a terminal would obey, are printed escaped.
+// The output of print is written unchanged if it does not go to a terminal.
 //
 // n.config has ** in place of passwords and other secrets.
 //

@@ -98,8 +98,8 @@ func appendObject(out []byte, v *starlark.Dict, depth int) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// decode returns the value of JSON text as Python's json module does: with the keys of dicts in their
-// order, ints of any size, and NaN and the infinities.
+// decode returns the value of JSON text as Python's json module does: with the keys of dicts in
+// their order, ints of any size, and NaN and the infinities.
 func decode(data []byte) (starlark.Value, error) {
 	if len(data) == 0 {
 		return starlark.None, nil

@@ -25,8 +25,8 @@ var (
 	_ schedule = (*cron.Schedule)(nil)
 )
 
-// A policy says what to do about missed ticks: those that are late because no process held the token,
-// because the previous call had not ended, or because the clock was set.
+// A policy says what to do about missed ticks: those that are late because no process held the
+// token, because the previous call had not ended, or because the clock was set.
 type policy string
 
 const (
@@ -48,8 +48,8 @@ const (
 	maxCounted = 100_000
 )
 
-// due returns the tick to call at now, and how many ticks before it are skipped, given the last tick
-// that was called. The tick is in the future if none is due.
+// due returns the tick to call at now, and how many ticks before it are skipped, given the last
+// tick that was called. The tick is in the future if none is due.
 func (p policy) due(s schedule, last, now time.Time) (tick time.Time, skipped int) {
 	tick = s.Next(last)
 	if tick.After(now) {

@@ -141,8 +141,8 @@ func (t *ticker) call(ctx context.Context, tick Tick) {
 // clockCheck is how long a ticker sleeps at most, so that it notices that the clock was set.
 const clockCheck = time.Minute
 
-// wait returns true at a time, after a minute, or when the state has changed; and false if the ticks
-// end before.
+// wait returns true at a time, after a minute, or when the state has changed; and false if the
+// ticks end before.
 func (t *ticker) wait(ctx context.Context, token Token, at time.Time) bool {
 	timer := time.NewTimer(min(time.Until(at), clockCheck))
 	defer timer.Stop()

@@ -48,8 +48,8 @@ type Config struct {
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 
 	// Wait is how long Dial tries again while the broker is unreachable, as where a process may start
-	// before its broker does. The default is 0: Dial tries once. A broker that refuses the login is not
-	// waited for.
+	// before its broker does. The default is 0: Dial tries once. A broker that refuses the login is
+	// not waited for.
 	Wait time.Duration
 
 	// Heartbeat is the interval proposed to the broker, in whole seconds. The default is 60 s. The

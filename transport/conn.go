@@ -228,10 +228,10 @@ func (c *Conn) Away() time.Time {
 	return c.away
 }
 
-// Blocked returns an error with the broker's reason if it blocks publishing on this connection, such
-// as "the broker blocks publishing (low on memory)", and nil otherwise. RabbitMQ then reads nothing
-// from the connection: acknowledgements and requests wait too. It blocks a connection with its first
-// publishing, so one that only consumes is never blocked.
+// Blocked returns an error with the broker's reason if it blocks publishing on this connection,
+// such as "the broker blocks publishing (low on memory)", and nil otherwise. RabbitMQ then reads
+// nothing from the connection: acknowledgements and requests wait too. It blocks a connection with
+// its first publishing, so one that only consumes is never blocked.
 func (c *Conn) Blocked() error {
 	c.mu.Lock()
 	s := c.current
@@ -289,8 +289,8 @@ func (c *Conn) Close(ctx context.Context) error {
 // MaxMessage returns the largest body that may be sent, in bytes: Config.MaxMessage or its default.
 func (c *Conn) MaxMessage() int { return cmp.Or(c.cfg.MaxMessage, 16<<20) }
 
-// MaxDecoded returns the limit of a [codec.Budget] for a received body, in bytes: Config.MaxDecoded or
-// its default.
+// MaxDecoded returns the limit of a [codec.Budget] for a received body, in bytes: Config.MaxDecoded
+// or its default.
 func (c *Conn) MaxDecoded() int { return cmp.Or(c.cfg.MaxDecoded, 8*c.MaxMessage()) }
 
 // Codec returns the codec that encodes what is sent: Config.Codec or its default.

@@ -69,9 +69,10 @@
 // the broker close the channel is an error before anything is written.
 //
 // The broker still closes a channel when a publishing's exchange does not exist, or the user may
-// not write to it. So there is a channel for each exchange, and such a refusal fails nothing that is
-// published elsewhere. All callers of Publish and Send share these channels. [Conn.Publisher] makes a
-// [Publisher] with separate ones, for a part of a program that must not be disturbed by the others.
+// not write to it. So there is a channel for each exchange, and such a refusal fails nothing that
+// is published elsewhere. All callers of Publish and Send share these channels. [Conn.Publisher]
+// makes a [Publisher] with separate ones, for a part of a program that must not be disturbed by the
+// others.
 //
 // # Consuming
 //

@@ -98,8 +98,8 @@ type orphan struct {
 // A fingerprint identifies a message, as far as the broker's copies of it are alike.
 type fingerprint [sha256.Size]byte
 
-// Fingerprint identifies the message of a delivery, as far as two deliveries of it are alike: by its
-// exchange, key, properties, headers and body.
+// Fingerprint identifies the message of a delivery, as far as two deliveries of it are alike: by
+// its exchange, key, properties, headers and body.
 func (d *Delivery) Fingerprint() [sha256.Size]byte { return fingerprintOf("", d) }
 
 // fingerprintOf returns the fingerprint of a delivery. Brokers count deliveries in a header.
@@ -122,7 +122,8 @@ func fingerprintOf(queue string, d *Delivery) (sum fingerprint) {
 	return fingerprint(h.Sum(nil))
 }
 
-// takeAcks returns the acknowledgements to write, and ends the notes of their deliveries. mu is held.
+// takeAcks returns the acknowledgements to write, and ends the notes of their deliveries. mu is
+// held.
 func (ch *channel) takeAcks() (batch, bool) {
 	if !ch.amqp.IsClosed() { // else they are not written
 		for _, tag := range ch.acks.fresh {
@@ -151,8 +152,8 @@ func (o *orphans) abandon(ch *channel) (n int) {
 	return n
 }
 
-// add makes an orphan of a delivery, and reports whether it is still handled. The delivery's mutex is
-// held.
+// add makes an orphan of a delivery, and reports whether it is still handled. The delivery's mutex
+// is held.
 func (o *orphans) add(d *Delivery) (handled bool) {
 	outcome := d.outcome
 	if outcome == requeued || outcome != unacknowledged && (d.first || d.replied) { // it must be handled again

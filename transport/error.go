@@ -48,8 +48,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("broker: %d %s; %s", e.Code, strings.TrimSuffix(e.Text, "."), e.Remedy)
 }
 
-// refuses reports whether e refuses publishings to the exchange with this key: the exchange does not
-// exist, or the user may not write to it, or to this topic of it.
+// refuses reports whether e refuses publishings to the exchange with this key: the exchange does
+// not exist, or the user may not write to it, or to this topic of it.
 func (e *Error) refuses(exchange, key string) bool {
 	name := cmp.Or(exchange, "amq.default")
 	if e.Code != amqp.NotFound && e.Code != amqp.AccessRefused || !strings.Contains(e.Text, "exchange '"+name+"' in ") {

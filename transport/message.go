@@ -110,7 +110,8 @@ func (p *Publishing) encode(c *Conn) (amqp.Publishing, error) {
 	return m, nil
 }
 
-// checkCopies checks the headers by which RabbitMQ routes copies. It refuses one that is not a list.
+// checkCopies checks the headers by which RabbitMQ routes copies. It refuses one that is not a
+// list.
 func checkCopies(headers Table) error {
 	for _, name := range [...]string{"CC", "BCC"} {
 		switch v := headers[name].(type) {

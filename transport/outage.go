@@ -53,7 +53,8 @@ func (a *advised) Unwrap() error { return a.err }
 // Several connections of a process lose their broker at once.
 var given sync.Map
 
-// adviseOnce returns the text of the errors of connect, with the advice if the log does not have it.
+// adviseOnce returns the text of the errors of connect, with the advice if the log does not have
+// it.
 func adviseOnce(err error) string {
 	return texts(err, func(f *dialFailure, a *advised) bool {
 		_, already := given.LoadOrStore(f.broker, true)
@@ -65,7 +66,8 @@ func withoutAdvice(err error) string {
 	return texts(err, func(*dialFailure, *advised) bool { return false })
 }
 
-// texts returns the text of the errors that connect has joined, with their advice where with says so.
+// texts returns the text of the errors that connect has joined, with their advice where with says
+// so.
 func texts(err error, with func(*dialFailure, *advised) bool) string {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {

@@ -61,7 +61,8 @@ func (h *halfOpen) close() {
 }
 
 // TestRenewedQueue loses a connection that the broker goes on believing in, so that the exclusive
-// queue is locked: the next connection has a queue of another name, and nothing is logged as a fault.
+// queue is locked: the next connection has a queue of another name, and nothing is logged as a
+// fault.
 func TestRenewedQueue(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		log, half := new(hosttest.Log), new(halfOpen)

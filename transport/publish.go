@@ -10,11 +10,12 @@ import (
 )
 
 // A Publisher publishes to each exchange on a separate channel, which is opened with the first
-// publishing. The broker closes a channel when it refuses a publishing on it. So a missing exchange,
-// or one that the user may not write to, fails what is published to it and nothing else. After other
-// refusals, which are rare (a topic that the user may not write to, a body over the broker's limit),
-// publishings to the same exchange that are not confirmed yet fail with [ErrConnectionLost].
-// [Conn.Publisher] makes another Publisher for publishings that these must not disturb.
+// publishing. The broker closes a channel when it refuses a publishing on it. So a missing
+// exchange, or one that the user may not write to, fails what is published to it and nothing else.
+// After other refusals, which are rare (a topic that the user may not write to, a body over the
+// broker's limit), publishings to the same exchange that are not confirmed yet fail with
+// [ErrConnectionLost]. [Conn.Publisher] makes another Publisher for publishings that these must not
+// disturb.
 //
 // Its methods may be called by several goroutines.
 type Publisher struct {
@@ -34,8 +35,8 @@ func (c *Conn) Publisher() *Publisher {
 	return &Publisher{conn: c, channels: map[string]*confirmChannel{}}
 }
 
-// Publish publishes with the [Publisher] that all callers of Conn.Publish and [Conn.Send] share; see
-// [Publisher.Publish].
+// Publish publishes with the [Publisher] that all callers of Conn.Publish and [Conn.Send] share;
+// see [Publisher.Publish].
 func (c *Conn) Publish(ctx context.Context, p Publishing) error { return c.publisher.Publish(ctx, p) }
 
 // Send publishes with the [Publisher] that all callers of [Conn.Publish] and Conn.Send share; see

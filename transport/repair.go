@@ -20,8 +20,8 @@ const (
 )
 
 // repair is the goroutine that restores what somebody else has deleted at the broker: exchanges,
-// queues and bindings. It declares the topology again at intervals, and when a publishing shows that
-// a part of it is missing.
+// queues and bindings. It declares the topology again at intervals, and when a publishing shows
+// that a part of it is missing.
 func (c *Conn) repair(ctx context.Context) {
 	interval := c.cfg.TopologyCheck
 	if interval == 0 {
@@ -121,8 +121,8 @@ func (t Topology) missing(s *session) (names []string) {
 	return names
 }
 
-// suspect has the topology declared again because a publishing failed with err, if the topology says
-// that it should not have.
+// suspect has the topology declared again because a publishing failed with err, if the topology
+// says that it should not have.
 func (c *Conn) suspect(exchange, key string, err error) {
 	var refused *Error
 	var returned *Returned

@@ -37,8 +37,8 @@ type argumentReader struct {
 var errNoMatch = &Error{Status: http.StatusNotFound, Message: "nothing is at this path"}
 
 // read reads the arguments of the method, without the request itself. Their order is that of the
-// parameters: wildcards, then the struct. The body's bytes are taken by the hold, and its values may
-// take so many bytes of memory.
+// parameters: wildcards, then the struct. The body's bytes are taken by the hold, and its values
+// may take so many bytes of memory.
 func (b *binding) read(r *http.Request, h *hold, memory int64) (args signature.Arguments, leading []any, err *Error) {
 	rd := argumentReader{binding: b, r: r, hold: h, values: make([]decoded, 0, len(b.wildcards)+len(b.fields))}
 	rd.budget = codec.NewBudget(r.Context(), int(memory))
@@ -312,8 +312,8 @@ func (rd *argumentReader) readForm() (bodyValues, *Error) {
 	return bodyValues{source: "body", texts: values}, nil
 }
 
-// looksLikeJSON reports whether a form is probably JSON that curl -d has sent: it begins as an object
-// or a list does, and has no known field.
+// looksLikeJSON reports whether a form is probably JSON that curl -d has sent: it begins as an
+// object or a list does, and has no known field.
 func (rd *argumentReader) looksLikeJSON(data []byte, form url.Values) bool {
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 || data[0] != '{' && data[0] != '[' {

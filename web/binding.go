@@ -209,8 +209,8 @@ func newArgsField(p signature.Param, f reflect.StructField, names []string) (arg
 	return a, nil
 }
 
-// checkTypes returns an error for each field that can be sent neither as text nor as JSON, and one for
-// a result that results, the codec, can never encode.
+// checkTypes returns an error for each field that can be sent neither as text nor as JSON, and one
+// for a result that results, the codec, can never encode.
 func (b *binding) checkTypes(results codec.Codec) error {
 	var mistakes []error
 	for i := range b.fields {

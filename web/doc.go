@@ -73,9 +73,9 @@
 //
 // # Errors
 //
-// An error is answered with problem+json, or with a line as Nameko writes it, "Error: NotFound: order
-// not found": as the client accepts. Without a preference it is a line for an error that Nameko has
-// too, except for fetch in a browser.
+// An error is answered with problem+json, or with a line as Nameko writes it, "Error: NotFound:
+// order not found": as the client accepts. Without a preference it is a line for an error that
+// Nameko has too, except for fetch in a browser.
 //
 //   - An error with a method HTTPStatus() int has that status. [Error] is such an error, and
 //     [Status] makes one.
@@ -117,9 +117,9 @@
 //	}
 //
 // The requests of one socket run one at a time, unless the row has at_once:"4". Each socket has a
-// bounded queue of frames to send, so that a slow client delays no other; [Sockets] sets the bounds,
-// and the origins whose pages may open websockets. By default only pages of the server's own host
-// may.
+// bounded queue of frames to send, so that a slow client delays no other; [Sockets] sets the
+// bounds, and the origins whose pages may open websockets. By default only pages of the server's
+// own host may.
 //
 // # The server
 //

@@ -127,8 +127,8 @@ type Files struct {
 	Static web.Mount `web:"/"`
 }
 
-// A client without a preference receives the errors that Nameko has as Nameko's line, unless it uses
-// fetch, and the others as problem+json.
+// A client without a preference receives the errors that Nameko has as Nameko's line, unless it
+// uses fetch, and the others as problem+json.
 func TestErrorsWithoutPreference(t *testing.T) {
 	t.Parallel()
 	p := start(t, web.Config{}, newSite(t), new(Shop))

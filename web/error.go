@@ -106,7 +106,8 @@ func newError(err error, id string) *Error {
 
 func failure(status int) bool { return status >= 400 && status < 600 }
 
-// exposed returns an error that shows the type and message of err, as callers by RPC in Go see them.
+// exposed returns an error that shows the type and message of err, as callers by RPC in Go see
+// them.
 func exposed(status int, err error) *Error {
 	e := rpcerror.Original(err)
 	if e.Path == "builtins.Exception" { // err has no name on the wire

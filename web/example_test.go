@@ -149,7 +149,8 @@ func show(answer *http.Response, err error) {
 	fmt.Printf("%s: %s\n", answer.Status, strings.TrimSpace(string(text)))
 }
 
-// Middleware written for net/http works: it compresses, answers preflight requests and refuses forms.
+// Middleware written for net/http works: it compresses, answers preflight requests and refuses
+// forms.
 func TestLibraries(t *testing.T) {
 	t.Parallel()
 	preflight := func(next http.Handler) http.Handler {

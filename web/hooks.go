@@ -37,8 +37,8 @@ type Hooks struct {
 	Errors func(w http.ResponseWriter, r *http.Request, e *Error)
 }
 
-// Errors is a field of a service that writes the responses for the errors of its routes, in place of
-// [Hooks].Errors. It is set where the service is made, and may write some of them as usual:
+// Errors is a field of a service that writes the responses for the errors of its routes, in place
+// of [Hooks].Errors. It is set where the service is made, and may write some of them as usual:
 //
 //	func writeError(w http.ResponseWriter, r *http.Request, e *web.Error) {
 //		if errors.Is(e.Err, ErrSoldOut) {

@@ -48,8 +48,8 @@ func (h *hub) newFrame(data []byte) *frame {
 	return f
 }
 
-// newFrame returns a frame for one socket, with one user. If there is no room for it, it disconnects
-// clients that read slowly, or returns an error.
+// newFrame returns a frame for one socket, with one user. If there is no room for it, it
+// disconnects clients that read slowly, or returns an error.
 func (b *outbox) newFrame(data []byte) (*frame, *Error) {
 	m := &b.server.hub.memory
 	f := &frame{data: data, hold: hold{memory: m, cut: func() { _ = b.conn.NetConn().SetWriteDeadline(past) }}}

@@ -39,7 +39,8 @@ type encodedResponse struct {
 	stream      io.Reader // in place of body
 }
 
-// encodeResponse encodes a method's result, with c if it is not text, bytes or a stream. It runs the result's own code, such as MarshalJSON.
+// encodeResponse encodes a method's result, with c if it is not text, bytes or a stream. It runs
+// the result's own code, such as MarshalJSON.
 func encodeResponse(c codec.Codec, result any) (e encodedResponse, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -67,8 +67,8 @@ func (s *Socket) serve(ctx context.Context) {
 	s.server.log.Debug("websocket closed", "socket_id", s.ID, "err", clip.Text(fmt.Sprint(err), clip.Log))
 }
 
-// readFrame reads the next frame. It closes the socket if the frame is too large or is not UTF-8, or
-// if there is no memory for it.
+// readFrame reads the next frame. It closes the socket if the frame is too large or is not UTF-8,
+// or if there is no memory for it.
 func (s *Socket) readFrame(h *hold) (frame []byte, err error) {
 	s.heard()
 	kind, r, err := s.conn.NextReader()
@@ -195,8 +195,8 @@ func (s *Socket) sendEvent(f *frame) bool {
 	return s.out.sendEvent(f)
 }
 
-// sendOwn sends an event to this socket only, and reports whether the socket is open. If there is no
-// memory for the event, it is dropped or the socket is closed, as [Sockets].DropEvents says.
+// sendOwn sends an event to this socket only, and reports whether the socket is open. If there is
+// no memory for the event, it is dropped or the socket is closed, as [Sockets].DropEvents says.
 func (s *Socket) sendOwn(event []byte) bool {
 	f, full := s.out.newFrame(event)
 	if full == nil {

@@ -317,8 +317,8 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// A server on loopback does not take a page for its own because the name of the page's host resolves
-// to 127.0.0.1.
+// A server on loopback does not take a page for its own because the name of the page's host
+// resolves to 127.0.0.1.
 func TestOriginsOnLoopback(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]int{

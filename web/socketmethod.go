@@ -66,8 +66,8 @@ func (SocketMethod) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return shared.addMethod(sig.Name, row)
 }
 
-// checkTypes returns an error for each argument that can never be decoded, and one for a result that
-// results, the codec, can never encode.
+// checkTypes returns an error for each argument that can never be decoded, and one for a result
+// that results, the codec, can never encode.
 func (r *socketRow) checkTypes(sig *signature.Signature, results codec.Codec) error {
 	var mistakes []error
 	for _, p := range sig.Params {

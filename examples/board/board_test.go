@@ -72,7 +72,8 @@ func TestOrderCreated(t *testing.T) {
 	}
 }
 
-// TestRestart fills the board and starts it again: neither it nor the orders service has old orders.
+// TestRestart fills the board and starts it again: neither it nor the orders service has old
+// orders.
 func TestRestart(t *testing.T) {
 	for range 2 {
 		t.Run("run", func(t *testing.T) {

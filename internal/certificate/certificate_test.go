@@ -15,8 +15,8 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// A changed pair of files is read again. Broken ones leave the certificate as it was, and are logged
-// once.
+// A changed pair of files is read again. Broken ones leave the certificate as it was, and are
+// logged once.
 func TestGet(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

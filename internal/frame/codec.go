@@ -15,8 +15,8 @@ type codec struct {
 	cached   int               // bytes in names
 }
 
-// maxNames limits the memory of the short strings that a reader caches. Names of exchanges, keys and tags repeat
-// all the time; a peer that invents new ones only empties the cache.
+// maxNames limits the memory of the short strings that a reader caches. Names of exchanges, keys
+// and tags repeat all the time; a peer that invents new ones only empties the cache.
 const (
 	maxNames   = 64 << 10
 	nameMemory = 64 // about what a name takes in addition to its bytes

@@ -113,8 +113,8 @@ func (a *App) Provides(t reflect.Type) bool {
 // Start runs the start hooks of the application in order. If one fails, or ctx ends, the stop hooks
 // of those that succeeded are run. Errors name the constructor that appended the hook.
 //
-// A hook that runs when ctx ends is waited for a short time only. If it takes longer, the stop hooks
-// are run when it returns, if the process still lives.
+// A hook that runs when ctx ends is waited for a short time only. If it takes longer, the stop
+// hooks are run when it returns, if the process still lives.
 func (a *App) Start(ctx context.Context) error {
 	c := newStartContext(ctx)
 	a.events.begin(c)

@@ -81,7 +81,8 @@ func (e *events) perCallProviderOf(f *field) string {
 	return e.constructorOf("di.Provider[" + Short(f.typ.String()) + "]")
 }
 
-// providerOf returns the constructor of a type with t's name, "fx.Supply" if one is supplied, or "".
+// providerOf returns the constructor of a type with t's name, "fx.Supply" if one is supplied, or
+// "".
 func (e *events) providerOf(t reflect.Type) string {
 	e.mu.Lock()
 	supplied := slices.Contains(e.supplied, t.String())

@@ -7,7 +7,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// preconditionFailed is the reply code of a broker that has something of this name with other flags.
+// preconditionFailed is the reply code of a broker that has something of this name with other
+// flags.
 const preconditionFailed = 406
 
 // Explain returns err, the error of a declaration, with the key to change if the broker has an

@@ -2,8 +2,8 @@ package rpcerror
 
 import "github.com/gomeko/gomeko/codec"
 
-// Decode returns the error of a reply, which is encoded in data, within a budget that may be nil. It
-// returns nil if there is none: null, or an empty object, as Nameko decides. An error of its own
+// Decode returns the error of a reply, which is encoded in data, within a budget that may be nil.
+// It returns nil if there is none: null, or an empty object, as Nameko decides. An error of its own
 // says why data cannot be decoded.
 func Decode(c codec.Codec, data []byte, budget *codec.Budget) (*Error, error) {
 	splitter := codec.Split(c)

@@ -17,8 +17,8 @@ import (
 // its callers are meant to handle: the failure is logged at WARN, and the caller receives the same
 // type, path and arguments, with the text of the whole error.
 //
-// errors.Is compares the paths of two Errors, so it works in the process of the caller too, over any
-// number of services in Go. To a caller in Python, an Error that came from another service is a
+// errors.Is compares the paths of two Errors, so it works in the process of the caller too, over
+// any number of services in Go. To a caller in Python, an Error that came from another service is a
 // RemoteError with its type and text, as from Nameko.
 //
 // Args are sent as Nameko sends the arguments of an exception: strings stay, lists and maps are
@@ -135,8 +135,8 @@ func (e *Error) Error() string {
 	return e.Type + ": " + e.Value
 }
 
-// Is reports whether target is an [Error] with the same Path, or wraps one, as web.Status does. [ErrWorkerTimeout] matches a timeout
-// that another process sent.
+// Is reports whether target is an [Error] with the same Path, or wraps one, as web.Status does.
+// [ErrWorkerTimeout] matches a timeout that another process sent.
 func (e *Error) Is(target error) bool {
 	if target == ErrWorkerTimeout {
 		return e.remote && e.Path == ErrTimeout.Path

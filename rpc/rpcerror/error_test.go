@@ -81,8 +81,8 @@ func TestIs(t *testing.T) {
 	}
 }
 
-// An error that a service declares is expected, by its callers too. The mistake of a calling service
-// is not, and neither is what another service did not declare.
+// An error that a service declares is expected, by its callers too. The mistake of a calling
+// service is not, and neither is what another service did not declare.
 func TestExpected(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

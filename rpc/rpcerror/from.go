@@ -13,9 +13,9 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// From returns err, the error of a call, in the form in which it is sent: that of [Original], or, for
-// an error of another service, a RemoteError as from Nameko. Its Header has what callers in Go need
-// besides.
+// From returns err, the error of a call, in the form in which it is sent: that of [Original], or,
+// for an error of another service, a RemoteError as from Nameko. Its Header has what callers in Go
+// need besides.
 func From(err error) *Error {
 	sent := Original(err)
 	from := origin{Status: sent.status}

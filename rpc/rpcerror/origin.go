@@ -22,8 +22,8 @@ type origin struct {
 // one frame. A longer one is sent without its text, which is in the body too.
 const maxOrigin = 8 << 10
 
-// Header returns the value of [OriginHeader] for an error that [From] returned, "" if it needs none.
-// It is a JSON object.
+// Header returns the value of [OriginHeader] for an error that [From] returned, "" if it needs
+// none. It is a JSON object.
 func (e *Error) Header() string {
 	if e.origin == nil {
 		return ""
