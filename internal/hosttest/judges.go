@@ -1,0 +1,37 @@
+package hosttest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Prometheus returns the paths of Debian's Prometheus and of its promtool. Without them the test is
+// skipped, or fails if CI=true.
+func Prometheus(t testing.TB) (server, promtool string) {
+	t.Helper()
+	server, err := exec.LookPath("prometheus")
+	if err == nil {
+		promtool, err = exec.LookPath("promtool")
+	}
+	if err != nil {
+		Missing(t, err.Error()+": run scripts/setup")
+	}
+	return server, promtool
+}
+
+// StatsD returns the command line of the real StatsD without the path of its configuration file.
+// Without it the test is skipped, or fails if CI=true.
+func StatsD(t testing.TB) []string {
+	t.Helper()
+	dir := filepath.Join(Root(t), ".statsd")
+	if _, err := os.Stat(filepath.Join(dir, "installed.json")); err != nil {
+		Missing(t, "no StatsD in "+dir+": run scripts/setup")
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		Missing(t, err.Error()+": run scripts/setup")
+	}
+	return []string{node, filepath.Join(dir, "node_modules", "statsd", "stats.js")}
+}
