@@ -25,8 +25,14 @@ type Call struct {
 	// nameko. A [Key] reads a value with its type.
 	Data map[string]any
 
-	Redelivered bool // the broker has delivered it before, to a consumer that did not acknowledge it
-	Attempt     int  // always 1: entrypoints of this module do not count attempts
+	// Redelivered means that the broker has delivered the message before, to a consumer that did not
+	// acknowledge it.
+	Redelivered bool
+
+	// Attempt counts the attempts of the call, from 1 on. A further one follows a failure: by the
+	// key retry of the row's tag, or by [RetryAfter]. A message that the broker delivers again,
+	// because a process or a connection was lost, is the same attempt.
+	Attempt int
 
 	parents int // how many of Parents Stack returns; 0 is defaultParents, negative is none
 }

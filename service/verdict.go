@@ -1,0 +1,119 @@
+package service
+
+import (
+	"errors"
+	"time"
+
+	"github.com/gomeko/gomeko/signature"
+)
+
+// RetryAfter returns err with the instruction to try the call again, not before d has passed. The
+// message waits for the shortest of the row's delays that is not under d, or otherwise for the
+// shortest of [LaterDelays] that is not. It works without the key retry in the row's tag, and it
+// counts as an attempt: where the row has a ladder, the last one is followed by no other.
+//
+// errors.Is and errors.As see err, and the text is that of err. Rows of events, messages and RPC
+// obey the instruction; other entrypoints treat the error as err.
+func RetryAfter(d time.Duration, err error) error { return instructed(err, Retry, d) }
+
+// Park returns err with the instruction not to try the call again: its message is moved to the
+// dead queue, where it stays until somebody looks at it. It works without the key retry in the
+// row's tag. A caller by RPC receives err.
+//
+// errors.Is and errors.As see err, and the text is that of err. Rows of events, messages and RPC
+// obey the instruction; other entrypoints treat the error as err.
+func Park(err error) error { return instructed(err, Parked, 0) }
+
+// Drop returns err with the instruction to forget the call: its message is acknowledged. It works
+// with and without the key retry in the row's tag. A caller by RPC receives err.
+//
+// errors.Is and errors.As see err, and the text is that of err. Rows of events, messages and RPC
+// obey the instruction; other entrypoints treat the error as err.
+func Drop(err error) error { return instructed(err, Dropped, 0) }
+
+// A Verdict is what an entrypoint that retries does with the message of a failed call.
+// [VerdictOf] returns it.
+type Verdict struct {
+	Action Action
+
+	// Asked means that the method has asked for Action with RetryAfter, Park or Drop: it holds for
+	// rows without retry too.
+	Asked bool
+
+	// After is the argument of RetryAfter, which may be 0 or negative; 0 without it.
+	After time.Duration
+}
+
+// An Action says whether a failed call is tried again.
+type Action int
+
+const (
+	Retry   Action = iota // try again, after After or the next delay of the row's [Ladder]
+	Parked                // do not try again, and keep the message in the dead queue
+	Dropped               // do not try again, and acknowledge the message
+)
+
+// VerdictOf returns what becomes of a call that has failed with err, by its outermost RetryAfter,
+// Park or Drop. Without one of these,
+//
+//   - panics, timeouts and errors that are not expected (see [Expected]) are retried;
+//   - errors that come from another service are retried, although they may be expected: those that
+//     have, anywhere in their tree, a method Remote() bool that returns true;
+//   - all others would fail again, and are parked: the method's own expected errors, and arguments
+//     that do not fit or cannot be read.
+//
+// It is for entrypoints. err must not be nil.
+func VerdictOf(err error) Verdict {
+	var panicked *PanicError
+	var asked *instruction
+	var unread unreadError
+	var mismatch *signature.Error
+	switch {
+	case errors.As(err, &panicked), errors.Is(err, ErrTimeout), errors.Is(err, ErrExited), errors.Is(err, ErrStopped):
+		return Verdict{Action: Retry}
+	case errors.As(err, &asked):
+		return asked.verdict
+	case errors.As(err, &unread), errors.As(err, &mismatch):
+		return Verdict{Action: Parked}
+	case Expected(err) && !remote(err):
+		return Verdict{Action: Parked}
+	}
+	return Verdict{Action: Retry}
+}
+
+// remote reports whether an error in err's tree came from another service.
+func remote(err error) bool {
+	if e, ok := err.(interface{ Remote() bool }); ok && e.Remote() { //nolint:errorlint // the tree is walked here
+		return true
+	}
+	switch e := err.(type) { //nolint:errorlint // as above
+	case interface{ Unwrap() error }:
+		return remote(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			if remote(part) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// An instruction is an error that says what becomes of the call.
+type instruction struct {
+	err     error
+	verdict Verdict
+}
+
+// errInstructed is the error of an instruction that was given nil.
+var errInstructed = errors.New("the method returned service.RetryAfter, Park or Drop without an error")
+
+func instructed(err error, action Action, after time.Duration) error {
+	if err == nil {
+		err = errInstructed
+	}
+	return &instruction{err, Verdict{Action: action, Asked: true, After: after}}
+}
+
+func (e *instruction) Error() string { return e.err.Error() }
+func (e *instruction) Unwrap() error { return e.err }
