@@ -40,7 +40,7 @@ type Timer struct {
 	Last     time.Time `json:"last,omitzero"`  // the last tick
 	Next     time.Time `json:"next,omitzero"`  // the next tick
 	Paused   bool      `json:"paused"`
-	Holder   string    `json:"holder"` // host/pid
+	Holder   string    `json:"holder"` // host/pid-xxxx
 }
 
 var (

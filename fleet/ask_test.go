@@ -36,12 +36,13 @@ func TestAsk(t *testing.T) {
 		config := hosttest.Config{Broker: transport.Config{URI: uri}}
 		swept := make(chan timer.Tick, 1)
 		conn := hosttest.Dial(t, config.Broker)
+		var holder string
 		ask := func(verb Verb, wantPaused bool) {
 			t.Helper()
 			ctx, cancel := context.WithTimeout(t.Context(), hosttest.Timeout)
 			defer cancel()
 			got, err := Ask(ctx, conn, "sweeper", "Sweep", verb)
-			if err != nil || got.Paused != wantPaused || got.Schedule != "0 3 * * *" || got.Zone != "Europe/Madrid" || got.Holder != holder() {
+			if err != nil || got.Paused != wantPaused || got.Schedule != "0 3 * * *" || got.Zone != "Europe/Madrid" || got.Holder != holder {
 				t.Fatalf("%s: got %+v, %v, want it paused: %v", verb, got, err, wantPaused)
 			}
 		}
@@ -55,6 +56,7 @@ func TestAsk(t *testing.T) {
 		services := []any{&Sweeper{swept: swept}, service.Configure(Timers())}
 		one := hosttest.Start(t, config, services...)
 		other := hosttest.Start(t, config, services...)
+		holder = one.Host().Instance()
 		ask(Show, false)
 		ask(Run, false)
 		if tick := hosttest.Receive(t, "the call", swept); time.Since(tick.Nominal) > hosttest.Timeout {
@@ -62,6 +64,7 @@ func TestAsk(t *testing.T) {
 		}
 		ask(Pause, true)
 		hosttest.Close(t, one.Stop)
+		holder = other.Host().Instance()
 		ask(Show, true)
 		ask(Run, true)
 		hosttest.Receive(t, "the call of a paused timer", swept)
@@ -76,7 +79,7 @@ func TestAsk(t *testing.T) {
 		if _, err := Ask(ended, conn, "sweeper", "Sweep", Pause); !errors.Is(err, ErrNoAnswer) {
 			t.Errorf("without a process: got %v, want %v", err, ErrNoAnswer)
 		}
-		hosttest.Start(t, config, services...)
+		holder = hosttest.Start(t, config, services...).Host().Instance()
 		ask(Show, true) // what it was told meanwhile
 	})
 }

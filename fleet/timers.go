@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
-	"strconv"
 	"sync"
 	"time"
 
@@ -34,20 +32,11 @@ func join(hold time.Duration) timer.Fleet {
 			return nil, err
 		}
 		return &member{
-			row: r, queue: queueName(r.Service, r.Name), info: info, lead: lead, hold: hold, holder: holder(),
+			row: r, queue: queueName(r.Service, r.Name), info: info, lead: lead, hold: hold, holder: r.Host.Instance(),
 			consuming: consuming, publishing: publishing, stopped: make(chan struct{}),
 			missing: make(chan struct{}, 1), arrived: make(chan struct{}, 1), changed: make(chan struct{}, 1), ordered: make(chan struct{}, 1),
 		}, nil
 	}
-}
-
-// holder names this process.
-func holder() string {
-	machine, err := os.Hostname()
-	if err != nil {
-		machine = "localhost"
-	}
-	return machine + "/" + strconv.Itoa(os.Getpid())
 }
 
 // A member takes part in passing the token of a row on: run waits for the token, and leads while

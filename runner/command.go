@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/internal/id"
 	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -29,9 +30,10 @@ type command struct {
 	logLevel   slog.Level
 	logFormat  string
 
-	flags *pflag.FlagSet // of the command that runs
-	json  bool           // the log is JSON
-	begun bool           // the command line is correct and its command runs
+	flags    *pflag.FlagSet // of the command that runs
+	instance string         // of this process; self returns it
+	json     bool           // the log is JSON
+	begun    bool           // the command line is correct and its command runs
 }
 
 // program returns the commands of a user's program.
@@ -82,7 +84,7 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	s.cfg.WebAddress = cmp.Or(c.http, s.cfg.WebAddress)
 	ctx, kill, release := untilSignals(ctx)
 	defer release()
-	p := &process{settings: s, notices: c.notices(), broker: c.broker}
+	p := &process{settings: s, notices: c.notices(), broker: c.broker, instance: c.self()}
 	return p.run(ctx, kill, opts)
 }
 
@@ -129,7 +131,15 @@ func (c *command) configuration() (*settings, error) {
 // logTo sets up the log.
 func (c *command) logTo(level slog.Level, format string) {
 	c.json = format == "json"
-	logTo(c.err, level, format)
+	logTo(c.err, level, format, c.self())
+}
+
+// self returns the name of this process, which is the same in its log and in what it tells others.
+func (c *command) self() string {
+	if c.instance == "" {
+		c.instance = id.Instance()
+	}
+	return c.instance
 }
 
 // notices returns the notices of the command. If the log is JSON, they are lines of the log, so
@@ -182,6 +192,6 @@ func (c *command) reach(s *settings, name string) (transport.Config, error) {
 			"give the URI of the broker that they use, or omit the flag")
 	}
 	broker := s.transport(cmp.Or(s.brokerURI(c.broker), defaultURI))
-	broker.Name = name + "@" + instance()
+	broker.Name = name + "@" + c.self()
 	return broker, s.login(&broker)
 }

@@ -47,14 +47,14 @@
 // unfinished calls. If a service fails, the others are stopped in order, too, and its error is the
 // last line. The log counts the calls of a stop:
 //
-//	level=INFO msg=drained instance=vm1/4711 finished=3 cut_off=0 given_back=0 duration=1.2s
+//	level=INFO msg=drained instance=vm1/4711-9f3c finished=3 cut_off=0 given_back=0 duration=1.2s
 //
 // Calls that were cut off had begun, and those given back had not. The broker redelivers both.
 //
 // # The log
 //
 // Main replaces log/slog's default logger by one that writes to stderr. Every line has the
-// instance, host/pid. Every line with the context of a call (slog.InfoContext) also has its
+// instance, host/pid-xxxx. Every line with the context of a call (slog.InfoContext) also has its
 // service, method and call_id. The level is that of --log-level, else of LOGGING in the
 // configuration, else INFO; the format is that of --log-format, else gomeko.log_format, else text.
 // A call that runs 5 s longer than its deadline is logged once, with its stack.

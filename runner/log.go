@@ -1,33 +1,24 @@
 package runner
 
 import (
-	"cmp"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
 
 	"github.com/gomeko/gomeko/internal/printable"
 	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/service"
 )
 
-// instance identifies this process: host/pid.
-func instance() string {
-	machine, _ := os.Hostname()
-	return fmt.Sprintf("%s/%d", cmp.Or(machine, "localhost"), os.Getpid())
-}
-
 // logTo replaces slog's default logger: it writes to w in the format text or json, with the
-// instance in every line.
-func logTo(w io.Writer, level slog.Level, format string) {
+// instance, the name of the process, in every line.
+func logTo(w io.Writer, level slog.Level, format, instance string) {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: maskAttr}
 	var h slog.Handler = slog.NewTextHandler(w, opts)
 	if format == "json" {
 		opts.ReplaceAttr = jsonAttr
 		h = slog.NewJSONHandler(printable.NewWriter(w, printable.JSON), opts)
 	}
-	slog.SetDefault(slog.New(service.NewLogHandler(h)).With("instance", instance()))
+	slog.SetDefault(slog.New(service.NewLogHandler(h)).With("instance", instance))
 }
 
 // maskAttr masks what looks like a secret in texts and errors of the log.

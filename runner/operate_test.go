@@ -79,8 +79,11 @@ func TestCallsAreLogged(t *testing.T) {
 				t.Errorf("got %s twice in %s", name, line)
 			}
 		}
-		if want := machine + "/" + strconv.Itoa(os.Getpid()); attrs["instance"] != want {
-			t.Errorf("got the instance %v, want %s", attrs["instance"], want)
+		if attrs["instance"] != lines["starting"]["instance"] && lines["starting"] != nil {
+			t.Errorf("got the instance %v, want that of the line before", attrs["instance"])
+		}
+		if want := machine + "/" + strconv.Itoa(os.Getpid()) + "-"; !strings.HasPrefix(attrs["instance"].(string), want) {
+			t.Errorf("got the instance %v, want %sxxxx", attrs["instance"], want)
 		}
 		lines[attrs["msg"].(string)] = attrs
 	}

@@ -25,7 +25,8 @@ type process struct {
 	*settings
 	notices
 
-	broker string // a URI, embeddedBroker, or "" for the configuration's
+	broker   string // a URI, embeddedBroker, or "" for the configuration's
+	instance string // the name of this process; "" for a new one
 
 	container *service.Container
 	host      *embedded   // nil unless the process hosts its broker
@@ -84,6 +85,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		Lenient:            p.cfg.Lenient,
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 means none in Nameko
 		Grace:              p.cfg.Grace,
+		Instance:           p.instance,
 		Logger:             p.log,
 	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), fleet.Timers()),
 		service.Configure[service.Extension](web.ServeReady))

@@ -18,6 +18,10 @@ type Call struct {
 	Row     string // the name of its row in the table: GetOrder
 	ID      string // orders.get_order.<uuid4>
 
+	// Instance is the name of the process that runs the call: host/pid-xxxx, where xxxx is random for
+	// each start of the process.
+	Instance string
+
 	// Parents are the ids of the calls that led to this one, oldest first (nameko.call_id_stack).
 	Parents []string
 

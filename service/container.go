@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/id"
 	"github.com/gomeko/gomeko/internal/inject"
 )
 
@@ -44,6 +45,10 @@ type Config struct {
 	// Grace limits the time of a stop for which there is no ctx: after a Start that failed, after
 	// [Row.Fail], and after Shutdown of the application's fx.Shutdowner. 0 is 25 s.
 	Grace time.Duration
+
+	// Instance is the name of this process, which [Host.Instance] and [Call].Instance return. ""
+	// is host/pid-xxxx, where xxxx is random for each container.
+	Instance string
 
 	// Logger logs the outcome of every call: success at DEBUG, expected errors and calls that the
 	// caller gave up at WARN, other errors at ERROR. Nil is slog.Default().
@@ -145,6 +150,9 @@ func New(cfg Config, services ...any) (*Container, error) {
 	}
 	if c.logger == nil {
 		c.logger = slog.Default()
+	}
+	if c.cfg.Instance == "" {
+		c.cfg.Instance = id.Instance()
 	}
 	c.life, c.endLife = context.WithCancelCause(context.WithValue(context.Background(), lifeKey{}, c))
 	c.host = newHost(c)

@@ -35,6 +35,10 @@ func (h *Host) Names() []string { return h.container.Names() }
 // returns there may be further ones.
 func (h *Host) Rows() []*Row { return h.container.Rows() }
 
+// Instance returns the name of this process in the fleet: [Config].Instance, host/pid-xxxx by
+// default.
+func (h *Host) Instance() string { return h.container.cfg.Instance }
+
 // Logger returns the container's logger.
 func (h *Host) Logger() *slog.Logger { return h.container.Logger() }
 

@@ -16,8 +16,9 @@ func Logger(ctx context.Context) *slog.Logger {
 }
 
 // NewLogHandler returns a handler that adds to each record with the context of a call what
-// identifies the call: service, method, call_id, root_call_id and, if another call has led to it,
-// parent_call_id. Programs of package runner log with it. Use it for a logger of your own.
+// identifies the call: service, method, call_id, root_call_id, instance and, if another call has
+// led to it, parent_call_id. Programs of package runner log with it. Use it for a logger of your
+// own.
 func NewLogHandler(h slog.Handler) slog.Handler { return logHandler{Handler: h} }
 
 // attrs returns what a log line has of the call.
@@ -52,7 +53,7 @@ func (h logHandler) Handle(ctx context.Context, line slog.Record) error {
 			return true
 		})
 		line = line.Clone()
-		for _, a := range call.attrs() {
+		for _, a := range append(call.attrs(), slog.String("instance", call.Instance)) {
 			if !slices.Contains(given, a.Key) {
 				line.AddAttrs(a)
 			}

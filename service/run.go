@@ -98,6 +98,7 @@ func (r *Row) begin(ctx context.Context, req *Request) *run {
 			Method:      r.method.sig.Name,
 			Row:         r.Name,
 			ID:          r.callID(req.ID),
+			Instance:    r.container.cfg.Instance,
 			Parents:     req.Parents,
 			Data:        req.Data,
 			Redelivered: req.Redelivered,

@@ -10,8 +10,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
@@ -87,8 +85,7 @@ func (s *Shared) Outage() (what string, since time.Time) {
 // Setup connects to the broker.
 func (s *Shared) Setup(ctx context.Context) (err error) {
 	if s.config.Name == "" {
-		machine, _ := os.Hostname()
-		s.config.Name = fmt.Sprintf("%s@%s/%d", s.host.Names()[0], cmp.Or(machine, "localhost"), os.Getpid())
+		s.config.Name = s.host.Names()[0] + "@" + s.host.Instance()
 	}
 	s.config.Name += s.purpose
 	s.conn, err = transport.Dial(ctx, s.config)

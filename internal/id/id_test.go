@@ -1,6 +1,8 @@
 package id_test
 
 import (
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -33,5 +35,20 @@ func BenchmarkNew(b *testing.B) {
 func BenchmarkUUID(b *testing.B) {
 	for b.Loop() {
 		_ = "orders.get_order." + uuid.NewString()
+	}
+}
+
+// TestInstance makes names until two differ: the random part is short.
+func TestInstance(t *testing.T) {
+	t.Parallel()
+	machine, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, prefix := id.Instance(), machine+"/"+strconv.Itoa(os.Getpid())+"-"
+	if random, ok := strings.CutPrefix(one, prefix); !ok || len(random) != 4 {
+		t.Errorf("got %q, want %sxxxx", one, prefix)
+	}
+	for id.Instance() == one { // ends: each has one chance in 65,536 to be the same
 	}
 }
