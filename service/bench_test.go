@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gomeko/gomeko/service"
@@ -19,6 +20,28 @@ func BenchmarkRun(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := f.Run(ctx, service.Request{Arguments: args}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkObserver measures a call of an empty method without and with an observer.
+func BenchmarkObserver(b *testing.B) {
+	var n [service.Outcomes]atomic.Int64
+	counter := service.Observer{
+		CallBegan:   func(ctx context.Context, _ service.ObservedCall) context.Context { return ctx },
+		CallStarted: func(context.Context, service.ObservedCall) {},
+		CallEnded:   func(_ context.Context, c service.ObservedCall) { n[c.Outcome].Add(1) },
+	}
+	for name, options := range map[string][]any{"off": nil, "on": {service.Configure(counter)}} {
+		b.Run(name, func(b *testing.B) {
+			_, all := start(b, service.Config{}, append([]any{new(Grid)}, options...)...)
+			row, ctx := all["grid.none"], context.Background()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := row.Run(ctx, service.Request{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -40,6 +40,7 @@ func (b *binder) bind(app *application) error {
 		b.service(target)
 	}
 	b.extend()
+	b.observe()
 	if len(b.mistakes) == 0 {
 		b.only()
 	}
@@ -59,6 +60,13 @@ func (b *binder) extend() {
 			continue
 		}
 		b.add("", extend(b.container.host))
+	}
+}
+
+// observe adds the observers that are configured.
+func (b *binder) observe() {
+	for _, o := range LookupAll[Observer](b.container.host) {
+		b.container.observers.add(o)
 	}
 }
 
@@ -320,6 +328,7 @@ func (b *binder) row(h *hosted, sf reflect.StructField) {
 		Tag:       tag,
 		container: b.container,
 		hosted:    h,
+		kind:      kind(sf.Type),
 		logger:    b.logger(h, sf.Name),
 		workers:   []*semaphore{h.workers},
 	}
@@ -413,6 +422,14 @@ func marker(t reflect.Type) *reflect.StructField {
 		}
 	}
 	return nil
+}
+
+// kind returns what [Row.Kind] does.
+func kind(t reflect.Type) string {
+	if k, ok := instance(t).(interface{ Kind() string }); ok {
+		return k.Kind()
+	}
+	return owner(t)
 }
 
 // instance returns a value to call the extension's method on.

@@ -25,6 +25,10 @@ type Call struct {
 	// Parents are the ids of the calls that led to this one, oldest first (nameko.call_id_stack).
 	Parents []string
 
+	// TraceID is the id of the trace that the call belongs to, "" unless an [Observer] traces it. The
+	// log lines of the call have it as trace_id.
+	TraceID string
+
 	// Data is the context data that came with the call, by the names of headers without the prefix
 	// nameko. A [Key] reads a value with its type.
 	Data map[string]any

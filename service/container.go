@@ -70,6 +70,8 @@ type Container struct {
 	stuckAfter time.Duration // how long a method may run after its call has ended, before it is logged
 	stacks     stacks
 
+	observers Observers
+
 	hosted        []*hosted
 	host          *Host
 	configuration configuration
@@ -154,6 +156,7 @@ func New(cfg Config, services ...any) (*Container, error) {
 	if c.cfg.Instance == "" {
 		c.cfg.Instance = id.Instance()
 	}
+	c.observers.logger = c.logger
 	c.life, c.endLife = context.WithCancelCause(context.WithValue(context.Background(), lifeKey{}, c))
 	c.host = newHost(c)
 	c.app = newApplication(services, &c.configuration, c.shutDown)
@@ -163,6 +166,7 @@ func New(cfg Config, services ...any) (*Container, error) {
 		return nil, err
 	}
 	c.bound = true
+	c.observers.bound(c.host)
 	// A value that is both shared and an entrypoint starts and stops as an entrypoint.
 	c.shared = slices.DeleteFunc(c.host.shared, func(s *managed) bool {
 		return slices.ContainsFunc(c.entrypoints, s.same)

@@ -16,9 +16,9 @@ func Logger(ctx context.Context) *slog.Logger {
 }
 
 // NewLogHandler returns a handler that adds to each record with the context of a call what
-// identifies the call: service, method, call_id, root_call_id, instance and, if another call has
-// led to it, parent_call_id. Programs of package runner log with it. Use it for a logger of your
-// own.
+// identifies the call: service, method, call_id, root_call_id, instance, parent_call_id if another
+// call has led to it, and trace_id if it is traced. Programs of package runner log with it. Use it
+// for a logger of your own.
 func NewLogHandler(h slog.Handler) slog.Handler { return logHandler{Handler: h} }
 
 // attrs returns what a log line has of the call.
@@ -30,6 +30,9 @@ func (c *Call) attrs() []slog.Attr {
 	attrs[3] = slog.String("root_call_id", LoggedID(c.Root()))
 	if n := len(c.Parents); n > 0 {
 		attrs = append(attrs, slog.String("parent_call_id", LoggedID(c.Parents[n-1])))
+	}
+	if c.TraceID != "" {
+		attrs = append(attrs, slog.String("trace_id", c.TraceID))
 	}
 	return attrs
 }

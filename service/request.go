@@ -19,6 +19,9 @@ type Request struct {
 	Redelivered bool
 	Attempt     int
 
+	// Header has the headers that the call came with, for observers. Nil if there are none.
+	Header Header
+
 	Arguments signature.Arguments
 
 	// Input reads the arguments when the call has a worker. Nil if they are Arguments.

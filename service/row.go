@@ -26,6 +26,7 @@ type Row struct {
 
 	container *Container
 	hosted    *hosted
+	kind      string
 	logger    *slog.Logger
 	timeout   time.Duration // 0 is none
 	lenient   bool          // members of objects in arguments may be missing
@@ -118,6 +119,20 @@ func (r *Row) Lenient() bool { return r.lenient }
 
 // Timeout returns the limit of a call that the row's tag says, 0 if there is none.
 func (r *Row) Timeout() time.Duration { return r.timeout }
+
+// CallName returns the name of the method as calls have it, [Call].Method: get_order. It is "" before
+// Bind.
+func (r *Row) CallName() string {
+	if r.method == nil {
+		return ""
+	}
+	return r.method.sig.Name
+}
+
+// Kind returns what the row's calls come from, in one word: the name of the package of the row's
+// type, such as rpc, events or timer, unless the type has a method Kind() string that returns
+// another.
+func (r *Row) Kind() string { return r.kind }
 
 // CallID returns the id of the call whose [Request].ID is last: orders.get_order.<last>.
 func (r *Row) CallID(last string) string { return r.prefix + last }

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,6 +59,9 @@ type run struct {
 	request Request
 	began   time.Time
 
+	started bool          // it has got a worker
+	waited  time.Duration // for it
+
 	bounded  bool                    // the context may end before the container's
 	cancel   context.CancelCauseFunc // of the context
 	detach   func() bool             // from the end of the container; nil if not needed
@@ -117,6 +119,9 @@ func (r *Row) begin(ctx context.Context, req *Request) *run {
 		c.deadline = c.began.Add(req.Limit)
 		c.timer = time.AfterFunc(req.Limit, func() { c.cancel(context.DeadlineExceeded) })
 	}
+	if all := &r.container.observers; all.On() {
+		c.Context = all.callBegan(c.Context, c.observed())
+	}
 	return c
 }
 
@@ -139,6 +144,9 @@ func (c *run) work() (result any, err error) {
 	defer recovered(&result, &err)
 	if c.Err() != nil || !c.acquire() {
 		return nil, c.timedOut(context.Cause(c))
+	}
+	if c.started = true; c.row.container.observers.On() {
+		c.row.container.observers.callStarted(c, c.observed())
 	}
 	if c.row.timeout > 0 { // it counts from now on
 		c.lift()
@@ -171,7 +179,9 @@ func (c *run) acquire() bool {
 		}
 		waiting := &c.row.container.drain.waiting
 		waiting.Add(1)
+		since := time.Now()
 		ok := s.acquire(c.Done())
+		c.waited += time.Since(since)
 		waiting.Add(-1)
 		if ofRow {
 			c.setIdle(false)
@@ -388,24 +398,6 @@ func (c *run) settle(ctx context.Context, err error) error {
 	return err
 }
 
-// timedOut returns the error of a call whose context has ended by cause.
-func (c *run) timedOut(cause error) error {
-	if c.row.container.life.Err() != nil {
-		return ErrStopped
-	}
-	why := context.Cause(c)
-	switch {
-	case why == nil, why == ErrReturned, errors.Is(why, context.DeadlineExceeded):
-		return &timeoutError{cause: cause}
-	case why == context.Canceled:
-		why = cmp.Or(c.request.Cancelled, errCancelled)
-	}
-	return &timeoutError{cause, why}
-}
-
-// isTimeout reports whether err is from [run.timedOut].
-func isTimeout(err error) bool { return errors.Is(err, ErrTimeout) || errors.Is(err, ErrStopped) }
-
 // recovered makes a panic the error of the function that defers it.
 func recovered(result *any, err *error) {
 	if p := recover(); p != nil {
@@ -416,32 +408,32 @@ func recovered(result *any, err *error) {
 // panicked returns the error of a call in which value was recovered.
 func panicked(value any) error { return &PanicError{Value: value, Stack: debug.Stack()} }
 
-// report logs the outcome of the call, and counts it if the container is stopping.
+// report logs the outcome of the call, tells the observers, and counts the call if the container is
+// stopping.
 func (c *run) report(err error) {
 	if d := &c.row.container.drain; d.stopping.Load() && !errors.Is(err, ErrStopped) {
 		d.finished.Add(1)
 	}
 	if err == nil {
 		c.log(slog.LevelDebug, "call done", nil)
+		c.observeEnd(OK, nil)
 		return
 	}
 	if _, unread := err.(unreadError); unread { //nolint:errorlint // the methods of others are not called here
+		c.observeEnd(OutcomeRejected, err)
 		return
 	}
+	outcome := OutcomeFault
 	// The methods of an error are the service's code.
-	ended := c.row.container.pool.apart(func() { c.log(c.level(err), "call failed", err) })
+	ended := c.row.container.pool.apart(func() {
+		outcome = c.outcome(err)
+		c.log(c.level(err), "call failed", err)
+	})
 	if ended != nil {
-		c.log(slog.LevelError, "call failed", fmt.Errorf("%T, which cannot be logged: %w", err, ended))
+		err = fmt.Errorf("%T, which cannot be logged: %w", err, ended)
+		c.log(slog.LevelError, "call failed", err)
 	}
-}
-
-// level returns the level at which a failure is logged.
-func (c *run) level(err error) slog.Level {
-	cause := context.Cause(c)
-	if Expected(err) || errors.Is(err, ErrTimeout) && (Expected(cause) || errors.Is(cause, context.Canceled)) { // the caller has gone
-		return slog.LevelWarn
-	}
-	return slog.LevelError
+	c.observeEnd(outcome, err)
 }
 
 func (c *run) log(level slog.Level, message string, err error) {

@@ -1,0 +1,143 @@
+package service
+
+import (
+	"context"
+	"time"
+)
+
+// An Observer is told what happens in a container: which calls run, what they send, which
+// connections are lost. Metrics and traces are observers; package observe and its subpackages have
+// some. Set the functions that you need, and add the Observer with [Configure]:
+//
+//	service.Configure(service.Observer{
+//		CallEnded: func(ctx context.Context, c service.ObservedCall) {
+//			calls.With(c.Service, c.Method, c.Outcome.String()).Observe(c.Duration.Seconds())
+//		},
+//	})
+//
+// An extension that needs the [Host] adds one with [Host.Observe]. If there are several, each is
+// told.
+//
+// The functions are called by many goroutines at once, in the middle of what they observe: they
+// must not block, and must not call the service. A panic in one is logged, once for each function,
+// and has no effect on the call. Without an Observer nothing is measured.
+type Observer struct {
+	// Bound is called once, when [New] has bound all rows: [Host.Rows] has every row that the
+	// functions below are called with, so that labels and counters can be made in advance.
+	Bound func(h *Host)
+
+	// CallBegan is called when a call arrives, before it waits for a worker. The context that it
+	// returns, which must be derived from ctx, is the call's. It may set c.Call.TraceID. Each
+	// CallBegan is followed by one CallEnded.
+	CallBegan func(ctx context.Context, c ObservedCall) context.Context
+
+	// CallStarted is called when the call has a worker, before the middleware and the method. It is
+	// not called if the call ends before. ctx is the call's.
+	CallStarted func(ctx context.Context, c ObservedCall)
+
+	// CallEnded is called when the call has ended. ctx is the call's.
+	CallEnded func(ctx context.Context, c ObservedCall)
+
+	// CallStuck is called when the method of a call still runs 5 s after the call has ended, for
+	// instance by its time limit.
+	CallStuck func(ctx context.Context, c ObservedCall)
+
+	// SendBegan is called before a message is sent: the request of an RPC client, an event, or a
+	// message of a publisher. It may change m.Headers. The context that it returns, which must be
+	// derived from ctx, is what SendEnded is called with. Each SendBegan is followed by one
+	// SendEnded.
+	SendBegan func(ctx context.Context, m Message) context.Context
+
+	// SendEnded is called when the reply of an RPC has arrived, the broker has confirmed an event or
+	// a message, or that has failed. It may be called by another goroutine than SendBegan.
+	SendEnded func(ctx context.Context, m Message, took time.Duration, err error)
+
+	// Retried is called when a failed message or request will be handled again.
+	Retried func(ctx context.Context, f Failure)
+
+	// Parked is called when a message or request has failed for the last time, and was moved to the
+	// queue of dead letters.
+	Parked func(ctx context.Context, f Failure)
+
+	// Dropped is called when a message or request has failed for the last time, and was
+	// acknowledged without being kept.
+	Dropped func(ctx context.Context, f Failure)
+
+	// Connected is called when a connection to the broker is open: the first time, and each time
+	// that it is back.
+	Connected func(c Connection)
+
+	// Disconnected is called when a connection to the broker was lost or closed.
+	Disconnected func(c Connection)
+
+	// SocketOpened and SocketClosed are called when a websocket of the process was opened and
+	// closed.
+	SocketOpened func(s ObservedSocket)
+	SocketClosed func(s ObservedSocket)
+
+	// TicksMissed is called when ticks of a timer were skipped because they were late. n is their
+	// number.
+	TicksMissed func(r *Row, n int)
+}
+
+// An ObservedCall is a call as an [Observer] sees it at one moment.
+type ObservedCall struct {
+	*Call
+	Entry *Row // the row whose method is called
+
+	// Header returns a header of the message or the HTTP request that the call came with. It is nil
+	// if there is none.
+	Header Header
+
+	Began    time.Time     // when it arrived
+	Started  bool          // it got a worker
+	Waited   time.Duration // how long it waited for a worker; until it has started, 0
+	Duration time.Duration // how long it ran, with its middleware and without Waited; until it has ended, 0
+	Outcome  Outcome       // until it has ended, OK
+	Err      error         // what the method returned, or why it was not run; nil if it succeeded
+}
+
+// A Header has the headers that a call came with.
+type Header interface {
+	// Get returns the value of a header, "" if there is none or it is not text. Headers of messages
+	// are found by their name, and by the name with which Nameko passes them on: nameko.<name>.
+	Get(name string) string
+}
+
+// A Message is what a process sends, as an [Observer] sees it.
+type Message struct {
+	Kind     string // the package that sends it: rpc, events or messaging
+	Service  string // rpc: the service that is called; events: the one whose event it is; else ""
+	Method   string // rpc: the method that is called; events: the event's type; else ""
+	Exchange string
+	Key      string // the routing key
+	ID       string // rpc: the correlation id; else ""
+	Size     int    // of the body, in bytes
+
+	// Headers are those of the message. They are the Observer's to change in SendBegan.
+	Headers map[string]any
+}
+
+// A Failure is a message or request that has failed, as an [Observer] sees it.
+type Failure struct {
+	Entry   *Row
+	Attempt int           // which attempt has failed, from 1
+	After   time.Duration // Retried: how long it waits for its next attempt
+	Reason  string        // Parked and Dropped: why there is no further attempt, a word such as "unreadable"
+	Err     error         // of the attempt
+}
+
+// A Connection is a connection to the broker, as an [Observer] sees it.
+type Connection struct {
+	Name    string        // as the broker lists it: orders@host/4711
+	Purpose string        // what the process uses it for, such as "consuming"
+	Broker  string        // its address, without a password
+	Away    time.Duration // Connected: how long it was lost, 0 the first time
+	Err     error         // Disconnected: why it was lost, nil if it was closed
+}
+
+// An ObservedSocket is a websocket, as an [Observer] sees it.
+type ObservedSocket struct {
+	ID     string
+	Opened time.Time
+}

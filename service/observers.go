@@ -1,0 +1,271 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/clip"
+)
+
+// Observers are the observers of a container: what they are told is told to each. [Host.Observers]
+// returns them. Extensions that send messages, or that settle what the container cannot see, tell
+// them of it. Without an [Observer] the methods do nothing, at no cost.
+type Observers struct {
+	logger *slog.Logger
+	all    []*observer // complete when New returns
+}
+
+// An observer is one of them.
+type observer struct {
+	Observer
+	logger   *slog.Logger
+	panicked [hooks]atomic.Bool // by hook: it is logged
+}
+
+// A hook is one of the functions of an [Observer].
+type hook uint8
+
+const (
+	bound hook = iota
+	callBegan
+	callStarted
+	callEnded
+	callStuck
+	sendBegan
+	sendEnded
+	retried
+	parked
+	dropped
+	connected
+	disconnected
+	socketOpened
+	socketClosed
+	ticksMissed
+
+	hooks
+)
+
+// String returns the name of the function.
+func (h hook) String() string {
+	return [...]string{
+		"Bound", "CallBegan", "CallStarted", "CallEnded", "CallStuck", "SendBegan", "SendEnded", "Retried", "Parked", "Dropped",
+		"Connected", "Disconnected", "SocketOpened", "SocketClosed", "TicksMissed",
+	}[h]
+}
+
+// Observe adds an observer. It is for an [Extension] that needs the Host to make one; anything else
+// uses [Configure]. Once [New] has returned, it returns an error.
+func (h *Host) Observe(o Observer) error {
+	if h.container.bound {
+		return errors.New("Observe was called after service.New has returned: call it in an Extension, Entrypoint or Dependency")
+	}
+	h.container.observers.add(o)
+	return nil
+}
+
+// Observers returns the observers of the container. They are complete when [New] has returned.
+func (h *Host) Observers() *Observers { return &h.container.observers }
+
+func (all *Observers) add(o Observer) {
+	all.all = append(all.all, &observer{Observer: o, logger: all.logger})
+}
+
+// On reports whether there is an observer.
+func (all *Observers) On() bool { return len(all.all) > 0 }
+
+// each tells every observer. A panic of one is logged, and the others are told all the same.
+func (all *Observers) each(h hook, tell func(o *observer)) {
+	for _, o := range all.all {
+		o.tell(h, tell)
+	}
+}
+
+func (o *observer) tell(h hook, tell func(o *observer)) {
+	defer func() {
+		if p := recover(); p != nil && !o.panicked[h].Swap(true) {
+			o.logger.Error("observer panicked: further panics of this function are not logged", "function", h.String(),
+				"err", clip.Text(fmt.Sprint(p), clip.Log))
+		}
+	}()
+	tell(o)
+}
+
+// bound tells that all rows are bound.
+func (all *Observers) bound(host *Host) {
+	all.each(bound, func(o *observer) {
+		if o.Bound != nil {
+			o.Bound(host)
+		}
+	})
+}
+
+func (all *Observers) callBegan(ctx context.Context, c ObservedCall) context.Context {
+	all.each(callBegan, func(o *observer) {
+		if o.CallBegan != nil {
+			ctx = cmp.Or(o.CallBegan(ctx, c), ctx)
+		}
+	})
+	return ctx
+}
+
+func (all *Observers) callStarted(ctx context.Context, c ObservedCall) {
+	all.each(callStarted, func(o *observer) {
+		if o.CallStarted != nil {
+			o.CallStarted(ctx, c)
+		}
+	})
+}
+
+func (all *Observers) callEnded(ctx context.Context, c ObservedCall) {
+	all.each(callEnded, func(o *observer) {
+		if o.CallEnded != nil {
+			o.CallEnded(ctx, c)
+		}
+	})
+}
+
+func (all *Observers) callStuck(ctx context.Context, c ObservedCall) {
+	all.each(callStuck, func(o *observer) {
+		if o.CallStuck != nil {
+			o.CallStuck(ctx, c)
+		}
+	})
+}
+
+// Refused tells that a call of a row was not made at all, because of what came in: it counts as a
+// call with [OutcomeRejected]. It is for entrypoints that refuse input before [Row.Run].
+func (all *Observers) Refused(ctx context.Context, r *Row, header Header, err error) {
+	if !all.On() {
+		return
+	}
+	call := &Call{Service: r.Service, Method: r.CallName(), Row: r.Name, ID: r.callID(""), Attempt: 1}
+	c := ObservedCall{Call: call, Entry: r, Header: header, Began: time.Now()}
+	ctx = all.callBegan(ctx, c)
+	c.Outcome, c.Err = OutcomeRejected, err
+	all.callEnded(ctx, c)
+}
+
+// SendBegan tells that a message is about to be sent, and returns the context for SendEnded. The
+// observers may add to m.Headers, which must not be nil if On.
+func (all *Observers) SendBegan(ctx context.Context, m Message) context.Context {
+	all.each(sendBegan, func(o *observer) {
+		if o.SendBegan != nil {
+			ctx = cmp.Or(o.SendBegan(ctx, m), ctx)
+		}
+	})
+	return ctx
+}
+
+// SendEnded tells how the sending of a message has ended that SendBegan was told of.
+func (all *Observers) SendEnded(ctx context.Context, m Message, took time.Duration, err error) {
+	all.each(sendEnded, func(o *observer) {
+		if o.SendEnded != nil {
+			o.SendEnded(ctx, m, took, err)
+		}
+	})
+}
+
+// Retried tells that a failed message or request will be handled again.
+func (all *Observers) Retried(ctx context.Context, f Failure) {
+	all.each(retried, func(o *observer) {
+		if o.Retried != nil {
+			o.Retried(ctx, f)
+		}
+	})
+}
+
+// Parked tells that a message or request was moved to the queue of dead letters.
+func (all *Observers) Parked(ctx context.Context, f Failure) {
+	all.each(parked, func(o *observer) {
+		if o.Parked != nil {
+			o.Parked(ctx, f)
+		}
+	})
+}
+
+// Dropped tells that a message or request that has failed was acknowledged without being kept.
+func (all *Observers) Dropped(ctx context.Context, f Failure) {
+	all.each(dropped, func(o *observer) {
+		if o.Dropped != nil {
+			o.Dropped(ctx, f)
+		}
+	})
+}
+
+// Connected tells that a connection to the broker is open.
+func (all *Observers) Connected(c Connection) {
+	all.each(connected, func(o *observer) {
+		if o.Connected != nil {
+			o.Connected(c)
+		}
+	})
+}
+
+// Disconnected tells that a connection to the broker was lost or closed.
+func (all *Observers) Disconnected(c Connection) {
+	all.each(disconnected, func(o *observer) {
+		if o.Disconnected != nil {
+			o.Disconnected(c)
+		}
+	})
+}
+
+// SocketOpened tells that a websocket was opened.
+func (all *Observers) SocketOpened(s ObservedSocket) {
+	all.each(socketOpened, func(o *observer) {
+		if o.SocketOpened != nil {
+			o.SocketOpened(s)
+		}
+	})
+}
+
+// SocketClosed tells that a websocket was closed.
+func (all *Observers) SocketClosed(s ObservedSocket) {
+	all.each(socketClosed, func(o *observer) {
+		if o.SocketClosed != nil {
+			o.SocketClosed(s)
+		}
+	})
+}
+
+// TicksMissed tells that n ticks of a timer were skipped because they were late.
+func (all *Observers) TicksMissed(r *Row, n int) {
+	all.each(ticksMissed, func(o *observer) {
+		if o.TicksMissed != nil {
+			o.TicksMissed(r, n)
+		}
+	})
+}
+
+// observed returns the call as the observers see it.
+func (c *run) observed() ObservedCall {
+	return ObservedCall{
+		Call:    &c.call,
+		Entry:   c.row,
+		Header:  c.request.Header,
+		Began:   c.began,
+		Started: c.started,
+		Waited:  c.waited,
+	}
+}
+
+// observeEnd tells the observers how the call has ended.
+func (c *run) observeEnd(outcome Outcome, err error) {
+	all := &c.row.container.observers
+	if !all.On() {
+		return
+	}
+	o := c.observed()
+	if c.started {
+		o.Duration = time.Since(c.began) - c.waited
+	} else {
+		o.Waited = time.Since(c.began)
+	}
+	o.Outcome, o.Err = outcome, err
+	all.callEnded(c, o)
+}
