@@ -20,9 +20,10 @@ const (
 // and what these may import. Every package must have a row.
 var arrows = map[string][]string{
 	"cmd/gomeko":          {"runner"},
-	"runner":              {"shell", "broker", "web", "rpc", "events", "fleet", "config"},
+	"runner":              {"shell", "broker", "web", "admin", "rpc", "events", "fleet", "config"},
 	"shell":               {"rpc", "events", "config", "internal/printable"},
 	"web":                 {"service", "codec", "rpc/rpcerror", "internal/certificate", "internal/methodname", "internal/mux", "internal/secret"},
+	"admin":               {"service", "internal/mux"},
 	"rpc":                 {"internal/connection", "internal/headers", "rpc/rpcerror"},
 	"rpc/rpcerror":        {"codec", "service"},
 	"events":              {"messaging", "internal/publish"},
@@ -51,7 +52,7 @@ var arrows = map[string][]string{
 	"internal/id":         {},
 	"internal/nearest":    {},
 	"signature":           {"internal/clip"},
-	"servicetest":         {"service", "rpc", "events", "web", "broker", "fleet"},
+	"servicetest":         {"service", "admin", "rpc", "events", "web", "broker", "fleet"},
 
 	"internal/certificate": {},
 
@@ -130,6 +131,7 @@ func TestImports(t *testing.T) {
 
 // absent are packages that a program with this package must not link.
 var absent = map[string][]string{
+	"admin":   {amqp, msgpack, module + "rpc", module + "transport", module + "web"},
 	"web":     {amqp, msgpack, module + "rpc", module + "transport"},
 	"timer":   {amqp, msgpack, module + "codec", module + "transport"},
 	"service": {amqp, msgpack, module + "codec", module + "transport", module + "messaging", module + "rpc"},

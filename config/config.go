@@ -41,6 +41,7 @@ type Config struct {
 	BroadcastIdentity string        // gomeko.broadcast_identity: names this instance in broadcast queues
 	WaitForBroker     time.Duration // gomeko.wait_for_broker: how long a start waits for the broker; no wait
 	TopologyCheck     time.Duration // gomeko.topology_check: how often what was declared is declared again; negative is never; 1 min
+	Admin             string        // gomeko.admin: the admin address, host:port or unix:/path; no default
 	LogFormat         string        // gomeko.log_format: "text" or "json"; text
 
 	// Values has all keys of the file after substitution, including the user's.

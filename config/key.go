@@ -69,6 +69,7 @@ func ownKeys() []key {
 		{"broker", honoured, "", "The keys of the fourth table, for `gomeko broker`.", (*reader).readSection},
 		{"wait_for_broker", honoured, "0s", "How long services that start wait for a broker that cannot be reached yet, as in containers that start in any order. With 0s, the start fails at once.", func(r *reader, v any) error { return duration(&r.cfg.WaitForBroker, v) }},
 		{"topology_check", honoured, "1m", "How often exchanges, queues and bindings are declared again, in case somebody has deleted them at the broker. `none` is never. A publishing that shows that one of them is missing has them declared at once.", func(r *reader, v any) error { return limit(&r.cfg.TopologyCheck, v) }},
+		{"admin", honoured, "", "Where the process answers those who operate it, also without routes: `host:port` on loopback, or `unix:/path` for a socket with mode 0600. See [Operating](operating.md#what-does-the-admin-address-serve). By default it does not.", readAdmin},
 		{"log_format", honoured, "text", "`text` or `json`. The flag `--log-format` overrides it.", readLogFormat},
 	}
 }
@@ -85,6 +86,17 @@ func readAddress(r *reader, v any) error {
 		return fmt.Errorf("must be host:port or a port, not %s", show(v))
 	}
 	r.cfg.WebAddress = address
+	return nil
+}
+
+// readAdmin accepts host:port, or unix: and a path.
+func readAdmin(r *reader, v any) error {
+	address, _ := v.(string)
+	path, isPath := strings.CutPrefix(address, "unix:")
+	if _, _, err := net.SplitHostPort(address); isPath && path == "" || strings.HasPrefix(path, "@") || !isPath && err != nil {
+		return fmt.Errorf("must be host:port or unix:/path, as in 127.0.0.1:9090, not %s", show(v))
+	}
+	r.cfg.Admin = address
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/admin"
 	"github.com/gomeko/gomeko/fleet"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
@@ -42,6 +43,11 @@ func (p *process) run(ctx context.Context, kill <-chan struct{}, opts []fx.Optio
 	if err := p.bind(opts); err != nil {
 		return err
 	}
+	closeAdmin, err := p.openAdmin(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeAdmin()
 	if p.host != nil {
 		if err := p.host.listen(embeddedAt(p.uri).Host); err != nil {
 			return err
@@ -88,7 +94,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		Instance:           p.instance,
 		Logger:             p.log,
 	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), fleet.Timers()),
-		service.Configure[service.Extension](web.ServeReady))
+		service.Configure[service.Extension](web.ServeReady, admin.Serve))
 	p.warn(p.cfg.Warnings[loaded:]) // of keys that the services read
 	if err == nil && len(p.container.Names()) == 0 {
 		err = errors.New("application: no services: pass a module with service.Provide(new(Orders)) in it")

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/admin"
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/fleet"
 	"github.com/gomeko/gomeko/rpc"
@@ -128,7 +129,8 @@ func bind(t testing.TB, w *wire, services []any, outermost ...service.Middleware
 		service.Complete(func(c transport.Config) transport.Config { return inMemory(c, b, cfg.Logger) }),
 		service.Complete(func(c rpc.Config) rpc.Config { return c }), // the test's clients read it
 		service.Complete(w.serve),
-		service.Defaults(fleet.Timers()))
+		service.Defaults(fleet.Timers()),
+		service.Configure[service.Extension](admin.Serve)) // modules may have handlers for it
 	container, err := service.New(cfg, rest...)
 	return b, container, err
 }
