@@ -218,7 +218,7 @@ func (m *method) addFields(t reflect.Type, index []int) (mistakes []error) {
 func (m *method) option(p *signature.Param, s *slot, tag Tag, options []string) error {
 	literal, hasDefault := tag.lookup("default")
 	sensitive, isSensitive := tag.lookup("sensitive")
-	s.hidden = sensitive == "true"
+	s.hidden, s.doc = sensitive == "true", tag.Get("doc")
 	switch {
 	case isSensitive && !s.hidden:
 		return errors.New(`sensitive: must be "true"`)

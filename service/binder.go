@@ -142,6 +142,7 @@ func (b *binder) service(target *inject.Target) {
 	}
 	b.container.hosted = append(b.container.hosted, h)
 	b.fields(h, h.proto, nil)
+	b.docs(h, target.Ptr)
 }
 
 // name returns the name of a service, "" if it has none.
@@ -260,16 +261,19 @@ func (b *binder) dependency(h *hosted, sf reflect.StructField, dst reflect.Value
 		b.add(where, unexported(sf.Name))
 		return
 	}
-	value, err := instance(maker).(DependencyType).Dependency(&Field{
+	tag.common = fieldKeys
+	field := &Field{
 		Host:    b.container.host,
 		Service: h.name,
 		Name:    sf.Name,
 		Type:    sf.Type,
 		Tag:     tag,
 		hosted:  h,
+		maker:   maker,
 		value:   dst,
 		logger:  b.logger(h, sf.Name),
-	})
+	}
+	value, err := instance(maker).(DependencyType).Dependency(field)
 	if err != nil {
 		b.add(where, err)
 		return
@@ -278,6 +282,7 @@ func (b *binder) dependency(h *hosted, sf reflect.StructField, dst reflect.Value
 	switch {
 	case v.IsValid() && v.Type().AssignableTo(sf.Type):
 		dst.Set(v)
+		b.container.fields = append(b.container.fields, field)
 	case v.IsValid() && reflect.PointerTo(v.Type()) == sf.Type:
 		b.add(where, byPointer(sf.Type))
 	default:

@@ -79,6 +79,7 @@ type Container struct {
 	shared        []*managed // in the order in which they were made, so that each comes after those it needs
 	entrypoints   []*managed
 	rows          []*Row
+	fields        []*Field
 
 	app        *application
 	life       context.Context // ends when the container does
@@ -111,6 +112,7 @@ type hosted struct {
 	target  *inject.Target // the fields that fx sets
 	plan    inject.Plan    // the fields that each call sets
 	outbox  bool           // a field sends after the call
+	docs    Docs
 }
 
 // Names returns the names of the services in the order given to [New]. Those of fx modules come

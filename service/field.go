@@ -15,6 +15,7 @@ type Field struct {
 	Tag     Tag
 
 	hosted *hosted
+	maker  reflect.Type  // the extension: Type, or that of the blank field in it
 	value  reflect.Value // in the prototype
 	logger *slog.Logger
 }

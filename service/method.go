@@ -33,6 +33,7 @@ type slot struct {
 	expected string                  // the Python type of arguments, for errors
 	fallback func(dst reflect.Value) // sets the default; nil if that is the zero value
 	hidden   bool                    // sensitive: errors do not show the argument
+	doc      string                  // of the field
 }
 
 // prepare returns a copy of the service, and the parameters of its method appended to in: the copy,

@@ -13,13 +13,16 @@ import (
 // A Tag is the tag of a struct's field: of a row, a dependency, or a func of a typed client.
 type Tag struct {
 	pairs  []pair
-	common []string // the keys of every row
+	common []string // the keys of every row or dependency
 }
 
 type pair struct{ key, value string }
 
-// rowKeys are the keys that every row may have. The container reads them.
-var rowKeys = []string{"method", "timeout", "max_workers", "sensitive", "lenient"}
+// rowKeys are the keys that every row may have, and fieldKeys those of every dependency. The
+// container reads them.
+var rowKeys = []string{"method", "timeout", "max_workers", "sensitive", "lenient", "doc"}
+
+var fieldKeys = []string{"doc"}
 
 // ParseTag reads a tag, pairs of key:"value" with a space between them. Unlike reflect.StructTag,
 // it returns an error if the tag is malformed, or has a key twice.
@@ -76,8 +79,8 @@ func (t Tag) Flag(key string, fallback bool) (bool, error) {
 }
 
 // Keys returns an error for each key of the tag that is not known, with the nearest known one. The
-// keys that every row may have, method, timeout, max_workers, sensitive and lenient, are known for
-// the tag of a row.
+// keys that every row may have, method, timeout, max_workers, sensitive, lenient and doc, are known
+// for the tag of a row, and doc for that of a dependency.
 func (t Tag) Keys(known ...string) error {
 	known = slices.Concat(known, t.common)
 	var mistakes []error

@@ -50,7 +50,7 @@ func TestSocketMistakes(t *testing.T) {
 		`Typed: parameter ids is a map[complex64]int, whose keys cannot be decoded: use keys that are strings, numbers or bools, or give complex64 the method UnmarshalText`,
 		`Typed: result is a chan int, which cannot be encoded: use a type that holds data`,
 		`Another: method "watch" of /ws is taken by the row Watch of mistaken: give one of them another name`,
-		`Hub: unknown key web in its tag: remove it`,
+		`Hub: unknown key web in its tag: known keys: doc`,
 	} {
 		if i >= len(got) || !strings.Contains(got[i], want) {
 			t.Errorf("line %d: want %s in\n%s", i+1, want, err)

@@ -47,6 +47,11 @@ func expand(path string) (string, error) {
 	return path, nil
 }
 
+// Describe says where the method is served: it implements [service.RowDescriber].
+func (Method) Describe(r *service.Row) service.Description {
+	return service.Description{Details: map[string]any{"socket": r.Tag.Get("socket")}}
+}
+
 // servers are the servers of one container, by path.
 type servers map[string]*server
 

@@ -106,7 +106,7 @@ func TestMistakes(t *testing.T) {
 		want     string
 	}{
 		{[]any{new(sound)}, "service sound: Send: no relay is configured: add mail.Module to the application"},
-		{[]any{new(bare), mail.Module}, "service bare: Send: unknown key form in its tag: known keys: mail\n" +
+		{[]any{new(bare), mail.Module}, "service bare: Send: unknown key form in its tag: known keys: mail, doc\n" +
 			"service bare: Send: mail: missing '@' or angle-addr: write the address to send from, as in mail:\"accounts@example.org\""},
 		{[]any{new(sound), mail.Module, fx.Replace(mail.Config{})}, "service sound: Send: mail.connections: must be at least 1, not 0"},
 		{[]any{new(sound), mail.Module, fx.Replace(mail.Config{Connections: 1})}, `mail: mail.relay: must be host:port, not "": `},

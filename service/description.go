@@ -1,0 +1,187 @@
+package service
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/gomeko/gomeko/internal/nearest"
+	"github.com/gomeko/gomeko/signature"
+)
+
+// A RowDescriber is an [EntrypointType] that adds to the description of its rows. Describe is called
+// after [New], only if the service is described, by several goroutines at once.
+type RowDescriber interface {
+	Describe(r *Row) Description
+}
+
+// A FieldDescriber is a [DependencyType] that adds to the description of its fields. Describe is
+// called after [New], only if the service is described, by several goroutines at once.
+type FieldDescriber interface {
+	Describe(f *Field) Description
+}
+
+// A Description is what an extension says about a row or a field. Everybody who may describe the
+// service reads it, so it must not have secrets.
+type Description struct {
+	// Details say what the row listens to, or what the field uses: {"queue": "bills"}. The values
+	// are encoded as JSON.
+	Details map[string]any
+
+	// Params are the parameters of a row, if they differ from [Row.Parameters]: in where they are
+	// read from, or because the method takes further ones as leading parameters.
+	Params []Parameter
+}
+
+// A Parameter is a parameter of a row's method, for descriptions.
+type Parameter struct {
+	signature.Param // the Default of a sensitive one is Redacted
+
+	Doc       string // the key doc in the tag of its field
+	Sensitive bool   // arguments must not be printed
+	In        string // where it is read from, if the row does not take arguments: path, query, header, body
+}
+
+// Docs are texts about a service for people, and what its methods do not say about themselves: the
+// errors that they return, and the events that the service dispatches. A service has them if it has
+// the method Docs, which [New] calls once:
+//
+//	func (*Orders) Docs() service.Docs {
+//		return service.Docs{
+//			Text: "Orders keeps the orders of the shop.",
+//			Rows: map[string]service.RowDocs{
+//				"GetOrder": {Errors: []error{ErrNotFound}},
+//			},
+//			Events: map[string]any{"order_created": Order{}},
+//		}
+//	}
+type Docs struct {
+	Text string             // about the service
+	Rows map[string]RowDocs // by the row's name
+
+	// Events are the events that the service dispatches, by type. A value shows the type of the
+	// payload; nil leaves it open.
+	Events map[string]any
+}
+
+// RowDocs are a text about a row, besides the one line of the key doc in its tag, and the errors
+// that callers are meant to handle.
+type RowDocs struct {
+	Text   string
+	Errors []error
+}
+
+// Signature returns what [Row.Bind] has bound the row's method to, nil before. It must not be
+// changed.
+func (r *Row) Signature() *signature.Signature {
+	if r.method == nil {
+		return nil
+	}
+	return r.method.sig
+}
+
+// Parameters returns the parameters of the row's method that take arguments, in the order of its
+// signature.
+func (r *Row) Parameters() []Parameter {
+	if r.method == nil {
+		return nil
+	}
+	params := make([]Parameter, len(r.method.sig.Params))
+	for i, p := range r.method.sig.Params {
+		s := &r.method.slots[i]
+		params[i] = Parameter{Param: p, Doc: s.doc, Sensitive: s.hidden}
+		if s.hidden && p.Optional && p.Default != nil {
+			params[i].Default = Redacted
+		}
+	}
+	return params
+}
+
+// Doc returns the line about the row in its tag: the key doc.
+func (r *Row) Doc() string { return r.Tag.Get("doc") }
+
+// Docs returns what the service's [Docs] have about the row.
+func (r *Row) Docs() RowDocs { return r.hosted.docs.Rows[r.Name] }
+
+// Describe returns what the row's type says about it, as a [RowDescriber].
+func (r *Row) Describe() Description {
+	var d Description
+	if own, ok := instance(r.Type).(RowDescriber); ok {
+		d = own.Describe(r)
+	}
+	if d.Params == nil {
+		d.Params = r.Parameters()
+	}
+	return d
+}
+
+// Doc returns the line about the field in its tag: the key doc.
+func (f *Field) Doc() string { return f.Tag.Get("doc") }
+
+// Extension returns the type that gives the field its value: the field's own, or that of the blank
+// field in a typed client.
+func (f *Field) Extension() reflect.Type { return f.maker }
+
+// Describe returns what the field's extension says about it, as a [FieldDescriber].
+func (f *Field) Describe() Description {
+	if own, ok := instance(f.maker).(FieldDescriber); ok {
+		return own.Describe(f)
+	}
+	return Description{}
+}
+
+// Fields returns the dependencies of all services that extensions gave a value, in the order of
+// Names and of their structs.
+func (c *Container) Fields() []*Field { return slices.Clone(c.fields) }
+
+// Docs returns the texts about a service, which are empty if it has no method Docs.
+func (c *Container) Docs(service string) Docs {
+	for _, h := range c.hosted {
+		if h.name == service {
+			return h.docs
+		}
+	}
+	return Docs{}
+}
+
+// docs asks a service for its texts, and checks them against its rows.
+func (b *binder) docs(h *hosted, service any) {
+	own, ok := service.(interface{ Docs() Docs })
+	if !ok {
+		return
+	}
+	where := h.label() + ": Docs"
+	defer func() {
+		if p := recover(); p != nil {
+			b.addf(where, "panics with %v: it must return the texts without using the service's fields", p)
+		}
+	}()
+	h.docs = own.Docs()
+	table, _ := h.proto.Type().FieldByName("Entrypoints")
+	var rows []string
+	if table.Type != nil && table.Type.Kind() == reflect.Struct {
+		for i := range table.Type.NumField() {
+			rows = append(rows, table.Type.Field(i).Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.docs.Rows)) {
+		if !slices.Contains(rows, name) {
+			b.add(where, noSuchRow(name, rows))
+		}
+		if slices.Contains(h.docs.Rows[name].Errors, nil) {
+			b.addf(where, "an error of %s is nil: remove it", name)
+		}
+	}
+}
+
+func noSuchRow(name string, rows []string) error {
+	remedy := "the rows are " + strings.Join(rows, ", ")
+	if len(rows) == 0 {
+		remedy = "the service has no rows"
+	} else if near := nearest.Likely(name, rows); near != "" {
+		remedy = "did you mean " + near + "?"
+	}
+	return fmt.Errorf("no such row %q: %s", name, remedy)
+}
