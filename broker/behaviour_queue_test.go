@@ -37,45 +37,49 @@ func deaths(d amqp.Delivery) string {
 // grave declares a queue for dead letters of the default exchange.
 func (s *stage) grave(name string) { s.queue(name, nil) }
 
-func limitRows() []behaviour {
-	fill := func(s *stage, arguments amqp.Table, bodies ...string) string {
-		s.queue("q", arguments)
-		var confirms []string
-		for _, body := range bodies {
-			confirms = append(confirms, s.publish("", "q", body))
-		}
-		return strings.Join(confirms, " ") + ": " + s.all("q", 0)
+// fill declares the queue q and publishes to it. It returns how that was confirmed, and what the
+// queue has.
+func (s *stage) fill(arguments amqp.Table, bodies ...string) string {
+	s.t.Helper()
+	s.queue("q", arguments)
+	var confirms []string
+	for _, body := range bodies {
+		confirms = append(confirms, s.publish("", "q", body))
 	}
+	return strings.Join(confirms, " ") + ": " + s.all("q", 0)
+}
+
+func limitRows() []behaviour {
 	return []behaviour{
 		{name: "x-max-length drops the head", do: func(s *stage) string {
-			return fill(s, table{"x-max-length": 2}, "1", "2", "3")
+			return s.fill(table{"x-max-length": 2}, "1", "2", "3")
 		}, want: "ack ack ack: 2 3"},
 		{name: "x-max-length of 0", do: func(s *stage) string {
-			return fill(s, table{"x-max-length": 0}, "1")
+			return s.fill(table{"x-max-length": 0}, "1")
 		}, want: "ack: "},
 		{name: "x-max-length-bytes", do: func(s *stage) string {
-			return fill(s, table{"x-max-length-bytes": 5}, "11", "22", "33", "333333")
+			return s.fill(table{"x-max-length-bytes": 5}, "11", "22", "33", "333333")
 		}, want: "ack ack ack ack: "},
 		{name: "x-max-length-bytes counts bodies", do: func(s *stage) string {
-			return fill(s, table{"x-max-length-bytes": 5}, "11", "22", "33")
+			return s.fill(table{"x-max-length-bytes": 5}, "11", "22", "33")
 		}, want: "ack ack ack: 22 33"},
 		{name: "x-overflow drop-head", do: func(s *stage) string {
-			return fill(s, table{"x-max-length": 1, "x-overflow": "drop-head"}, "1", "2")
+			return s.fill(table{"x-max-length": 1, "x-overflow": "drop-head"}, "1", "2")
 		}, want: "ack ack: 2"},
 		{name: "x-overflow reject-publish", do: func(s *stage) string {
-			return fill(s, table{"x-max-length": 1, "x-overflow": "reject-publish"}, "1", "2")
+			return s.fill(table{"x-max-length": 1, "x-overflow": "reject-publish"}, "1", "2")
 		}, want: "ack nack: 1"},
 		{name: "x-overflow reject-publish by bytes", do: func(s *stage) string {
-			return fill(s, table{"x-max-length-bytes": 3, "x-overflow": "reject-publish"}, "11", "22", "3")
+			return s.fill(table{"x-max-length-bytes": 3, "x-overflow": "reject-publish"}, "11", "22", "3")
 		}, want: "ack nack ack: 11 3"},
 		{name: "reject-publish does not dead-letter", do: func(s *stage) string {
 			s.grave("grave")
-			got := fill(s, table{"x-max-length": 1, "x-overflow": "reject-publish", "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave"}, "1", "2")
+			got := s.fill(table{"x-max-length": 1, "x-overflow": "reject-publish", "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave"}, "1", "2")
 			return got + " | " + s.all("grave", 0)
 		}, want: "ack nack: 1 | "},
 		{name: "reject-publish-dlx does", do: func(s *stage) string {
 			s.grave("grave")
-			got := fill(s, table{"x-max-length": 1, "x-overflow": "reject-publish-dlx", "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave"}, "1", "2")
+			got := s.fill(table{"x-max-length": 1, "x-overflow": "reject-publish-dlx", "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave"}, "1", "2")
 			return got + " | " + deaths(s.get("grave"))
 		}, want: `ack nack: 1 | {"count":1,"exchange":"","queue":"q","reason":"maxlen","routing-keys":["q"]} q/maxlen// "" "grave"`},
 		{name: "unacknowledged messages do not count, requeued ones do", do: func(s *stage) string {
@@ -366,7 +370,43 @@ func quorumRows() []behaviour {
 			s.publish("", "q", "1")
 			return deaths(s.get("grave"))
 		}, want: `{"count":1,"exchange":"","queue":"q","reason":"expired","routing-keys":["q"]} q/expired// "" "grave"`},
+		{name: "x-overflow reject-publish lets one more in", do: func(s *stage) string {
+			return s.fill(quorum(table{"x-max-length": 1, "x-overflow": "reject-publish"}), "1", "2", "3")
+		}, want: "ack ack nack: 1 2"},
+		{name: "at least once: it arrives", do: func(s *stage) string {
+			s.grave("grave")
+			s.queue("q", atLeastOnce(nil))
+			s.publish("", "q", "1")
+			return deaths(s.get("grave"))
+		}, want: `{"count":1,"exchange":"","queue":"q","reason":"expired","routing-keys":["q"]} q/expired// "" "grave"`},
+		{name: "at least once: what has no target is hidden, and counts for x-max-length", do: func(s *stage) string {
+			s.queue("q", atLeastOnce(table{"x-max-length": 1}))
+			var got []string
+			for i := range 3 {
+				got = append(got, s.publish("", "q", fmt.Sprint(i)))
+				hosttest.Eventually(s.t, "the messages have expired", func() bool { return s.depth("q") == 0 })
+			}
+			return strings.Join(got, " ")
+		}, want: "ack ack nack"},
+		{name: "at least once: not in a queue that drops its head", do: func(s *stage) string {
+			s.queue("q", atLeastOnce(table{"x-max-length": 1, "x-overflow": "drop-head"}))
+			var got []string
+			for i := range 3 {
+				got = append(got, s.publish("", "q", fmt.Sprint(i)))
+				hosttest.Eventually(s.t, "the messages have expired", func() bool { return s.depth("q") == 0 })
+			}
+			return strings.Join(got, " ")
+		}, want: "ack ack ack"},
 	}
+}
+
+// atLeastOnce returns the arguments of a queue that holds each message for 1 ms, and dead-letters it
+// at least once to the queue grave.
+func atLeastOnce(more amqp.Table) amqp.Table {
+	arguments := table{"x-queue-type": "quorum", "x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave",
+		"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+	maps.Copy(arguments, more)
+	return arguments
 }
 
 func consumerRows() []behaviour {

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gomeko/gomeko/internal/frame"
@@ -12,6 +13,7 @@ type death struct {
 	message *message
 	queue   *queue
 	reason  string
+	held    *held // in the limbo of the queue; nil if the message is lost unless it arrives now
 }
 
 // Why messages die.
@@ -39,9 +41,13 @@ func (v *vhost) buryDead() {
 	}
 }
 
-// bury publishes a dead message to the dead-letter exchange of its queue. The message is lost if
-// the exchange does not exist or routes it to no queue.
+// bury publishes a dead message to the dead-letter exchange of its queue. If the exchange does not
+// exist, routes it to no queue, or to one that refuses it, the message is lost, unless its queue
+// holds it.
 func (v *vhost) bury(d death) {
+	if d.held != nil && d.held.released {
+		return
+	}
 	ex := v.exchanges[d.queue.deadExchange]
 	if ex == nil {
 		return
@@ -49,22 +55,47 @@ func (v *vhost) bury(d death) {
 	m := d.letter()
 	if m.split > maxProperties {
 		v.log.Warn("a dead letter is dropped: its headers do not fit into a frame", "queue", d.queue.name, "reason", d.reason)
+		d.arrived()
 		return
 	}
 	if v.alarm.isOver() {
-		v.log.Warn("a dead letter is dropped: low on memory", "queue", d.queue.name, "reason", d.reason)
+		if d.held == nil {
+			v.log.Warn("a dead letter is dropped: low on memory", "queue", d.queue.name, "reason", d.reason)
+		}
 		return
 	}
+	if v.deliverDead(d, ex, m) {
+		d.arrived()
+	}
+}
+
+// deliverDead puts a dead letter into its queues. It returns false if one of them refuses it, or
+// there is none.
+func (v *vhost) deliverDead(d death, ex *exchange, m *message) bool {
 	var deaths []any
 	if d.reason != rejected {
 		deaths = history(m.properties().Table())
 	}
-	for _, q := range v.route(ex, m) {
-		if isCycle(q.name, deaths) {
+	queues := v.route(ex, m)
+	ok := len(queues) > 0
+	for _, q := range queues {
+		switch {
+		case d.held != nil && slices.Contains(d.held.reached, q):
+		case isCycle(q.name, deaths):
 			v.log.Warn("a message is dropped: it would be dead-lettered in a cycle", "queue", q.name)
-			continue
+		case !q.push(m, forever):
+			ok = false
+		case d.held != nil:
+			d.held.reached = append(d.held.reached, q)
 		}
-		q.push(m, forever)
+	}
+	return ok
+}
+
+// arrived releases a message whose queue holds it.
+func (d death) arrived() {
+	if d.held != nil {
+		d.queue.limbo.release(d.queue, d.held)
 	}
 }
 

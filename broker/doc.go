@@ -26,8 +26,8 @@
 //
 // Queues: durable, exclusive and auto-delete; classic, and quorum with x-delivery-limit; x-expires,
 // x-message-ttl, x-max-length and x-max-length-bytes with x-overflow, x-max-priority,
-// x-single-active-consumer, and dead-lettering with x-death and detection of cycles. Arguments are
-// checked as in RabbitMQ.
+// x-single-active-consumer, and dead-lettering with x-death and detection of cycles, from quorum
+// queues also at least once. Arguments are checked as in RabbitMQ.
 //
 // Messages: expiration, mandatory returns, CC and BCC, confirms, transactions, direct reply-to;
 // acknowledgements, requeueing to the old position, prefetch of a consumer or a channel, consumer

@@ -297,6 +297,8 @@ func argumentExceptions() []exception {
 		{amqp.Table{"x-single-active-consumer": 1}, "x-single-active-consumer", "{unacceptable_type,signedint}"},
 		{amqp.Table{"x-queue-type": "odd"}, "x-queue-type", `"unsupported queue type 'odd'"`},
 		{amqp.Table{"x-queue-type": true}, "x-queue-type", "{unacceptable_type,bool}"},
+		{amqp.Table{"x-queue-type": "quorum", "x-dead-letter-strategy": "odd"}, "x-dead-letter-strategy", "invalid_dlx_strategy"},
+		{amqp.Table{"x-queue-type": "quorum", "x-dead-letter-strategy": 1}, "x-dead-letter-strategy", "{unacceptable_type,signedint}"},
 		{amqp.Table{"x-queue-mode": "odd"}, "x-queue-mode", `"unsupported queue mode 'odd'"`},
 		{amqp.Table{"x-delivery-limit": 3}, "x-delivery-limit", "of queue type rabbit_classic_queue"},
 		{amqp.Table{"x-max-age": "1D"}, "x-max-age", "of queue type rabbit_classic_queue"},

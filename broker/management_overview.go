@@ -84,7 +84,7 @@ func (v *vhost) totals() (n messagesJSON) {
 
 func (q *queue) totals() messagesJSON {
 	q.expire()
-	return messagesJSON{q.ready.len() + q.unsettled, q.ready.len(), q.unsettled}
+	return messagesJSON{q.ready.len() + q.unsettled + q.limbo.len(), q.ready.len(), q.unsettled}
 }
 
 type nodeJSON struct {

@@ -69,10 +69,10 @@ func (q *queue) json() queueJSON {
 		Consumers: len(q.consumers), messagesJSON: q.totals(),
 	}
 	j.ReadyBytes, j.UnackedBytes = q.ready.bytes, q.unsettledBytes
-	j.RAM, j.Bytes, j.RAMBytes = j.Messages, j.ReadyBytes+j.UnackedBytes, j.ReadyBytes+j.UnackedBytes
+	j.RAM, j.Bytes, j.RAMBytes = j.Messages, j.ReadyBytes+j.UnackedBytes+q.limbo.bytes, j.ReadyBytes+j.UnackedBytes+q.limbo.bytes
 	if q.quorum {
 		nodes := []string{nodeName}
-		j.Type, j.quorumJSON = "quorum", &quorumJSON{Leader: nodeName, Members: nodes, Online: nodes, ActiveTag: q.active.name()}
+		j.Type, j.quorumJSON = "quorum", &quorumJSON{Leader: nodeName, Members: nodes, Online: nodes, ActiveTag: q.active.name(), Dead: q.limbo.len(), DeadBytes: q.limbo.bytes}
 		return j
 	}
 	j.Type, j.classicJSON = "classic", &classicJSON{

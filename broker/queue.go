@@ -22,6 +22,7 @@ type queue struct {
 	ready          backlog
 	unsettled      int // delivered and not acknowledged
 	unsettledBytes int // of their bodies
+	limbo          limbo
 
 	consumers []*consumer // in the order in which they were added
 	rota      rota        // the consumers that can take a message
@@ -45,7 +46,7 @@ func (q *queue) push(m *message, ttl time.Duration) bool {
 	if q.removed { // after the message was routed, in a transaction
 		return true
 	}
-	if q.overflow != dropHead && q.isOver(q.ready.count+1, q.ready.bytes+m.size()) {
+	if q.overflow != dropHead && q.isFull(m) {
 		if q.overflow == rejectPublishDLX {
 			q.mourn(m, maxlen)
 		}
@@ -67,6 +68,15 @@ func (q *queue) push(m *message, ttl time.Duration) bool {
 	q.trim()
 	q.pump()
 	return true
+}
+
+// isFull reports whether the queue would be over its limits with one more message. A quorum queue
+// accepts one that exceeds them; what it could not dead-letter yet counts.
+func (q *queue) isFull(m *message) bool {
+	if q.quorum {
+		return q.isOver(q.ready.count+q.limbo.len(), q.ready.bytes+q.limbo.bytes)
+	}
+	return q.isOver(q.ready.count+1, q.ready.bytes+m.size())
 }
 
 // expiry returns when a message expires that arrives now and has the time to live ttl.
@@ -173,8 +183,13 @@ func (q *queue) String() string { return fmt.Sprintf("queue '%s' in vhost '%s'",
 // discard releases a message that left the queue.
 func (q *queue) discard(e entry) { e.message.release(q.vhost.alarm) }
 
-// kill dead-letters and releases a message that left the queue for the reason.
+// kill dead-letters and releases a message that left the queue for the reason. With the strategy
+// at-least-once, it is released when it has arrived.
 func (q *queue) kill(e entry, reason string) {
+	if q.keepsDead() && !q.removed {
+		q.limbo.add(q, e, reason)
+		return
+	}
 	q.mourn(e.message, reason)
 	q.discard(e)
 }
@@ -207,6 +222,7 @@ func (q *queue) remove() {
 	delete(q.vhost.queues, q.name)
 	delete(q.vhost.replies, q.name)
 	q.stopTimers()
+	q.limbo.end(q)
 	q.unbindAll()
 	for _, c := range slices.Clone(q.consumers) {
 		c.revoke()

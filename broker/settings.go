@@ -19,6 +19,7 @@ type settings struct {
 	hasDeadExchange bool
 	deadExchange    string  // x-dead-letter-exchange
 	deadKey         *string // x-dead-letter-routing-key; nil keeps the message's key
+	deadStrategy    string  // x-dead-letter-strategy
 	maxPriority     uint8
 	singleActive    bool
 	maxReturns      int64 // x-delivery-limit; negative is no limit
@@ -43,6 +44,12 @@ var overflows = map[string]overflow{
 // isOver reports whether the numbers of messages and bytes are over the limits.
 func (s *settings) isOver(count, bytes int) bool {
 	return s.maxLength >= 0 && int64(count) > s.maxLength || s.maxBytes >= 0 && int64(bytes) > s.maxBytes
+}
+
+// keepsDead reports whether a dead message stays in the queue until the queues that it is
+// dead-lettered to have it. RabbitMQ ignores the strategy in a queue that drops its head.
+func (s *settings) keepsDead() bool {
+	return s.quorum && s.hasDeadExchange && s.overflow == rejectPublish && s.deadStrategy == "at-least-once"
 }
 
 // A queueArgument is an argument that RabbitMQ knows. Two declarations of a queue must agree in it.
@@ -130,7 +137,16 @@ var queueArguments = []queueArgument{
 	{"x-queue-mode", true, false, oneOf("mode", "default", "lazy")},
 	{"x-queue-version", true, false, ignored},
 	{"x-queue-master-locator", true, false, ignored},
-	{"x-dead-letter-strategy", false, true, ignored},
+	{"x-dead-letter-strategy", false, true, func(s *settings, value any) string {
+		var isString bool
+		if s.deadStrategy, isString = value.(string); !isString {
+			return unacceptable(value)
+		}
+		if s.deadStrategy != "at-most-once" && s.deadStrategy != "at-least-once" {
+			return "invalid_dlx_strategy"
+		}
+		return ""
+	}},
 	{"x-quorum-initial-group-size", false, true, ignored},
 	{"x-max-in-memory-length", false, true, ignored},
 	{"x-max-in-memory-bytes", false, true, ignored},

@@ -164,7 +164,7 @@ func (v *vhost) messages() int {
 	defer v.unlock()
 	n := 0
 	for _, q := range v.queues {
-		n += q.ready.len() + q.unsettled
+		n += q.ready.len() + q.unsettled + q.limbo.len()
 	}
 	return n
 }
