@@ -429,11 +429,12 @@ func (c *run) report(err error) {
 		outcome = c.outcome(err)
 		c.log(c.level(err), "call failed", err)
 	})
+	told := err
 	if ended != nil {
-		err = fmt.Errorf("%T, which cannot be logged: %w", err, ended)
-		c.log(slog.LevelError, "call failed", err)
+		told = fmt.Errorf("%T, which cannot be logged: %w", err, ended)
+		c.log(slog.LevelError, "call failed", told)
 	}
-	c.observeEnd(outcome, err)
+	c.observeEnd(outcome, told)
 }
 
 func (c *run) log(level slog.Level, message string, err error) {
