@@ -1,0 +1,71 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// RunAgain runs a call of the row again, in this process, that [Row.Run] has ended with err. It is
+// for entrypoints that retry without giving their input back. After each failure next returns how
+// long to wait, or false to give up; attempt counts the failures, from req.Attempt on. During the
+// wait the call has no worker, and req's Watcher is told that it is idle. Each run has its own
+// values, and a context that ends with ctx.
+//
+// RunAgain returns the outcome of the last run, or err if there was none. It gives up if ctx ends,
+// or would end during the wait, and when the container begins to stop: a call that waits then ends
+// with [ErrStopped], so that its input goes back, and one that fails later with its own error.
+//
+// Every run ends ctx if req has a Cancel, so req must not have one.
+func (r *Row) RunAgain(ctx context.Context, req Request, err error, next func(attempt int, err error) (delay time.Duration, again bool)) (result any, _ error) {
+	for req.Attempt = max(1, req.Attempt); err != nil && r.mayRunAgain(ctx, err); {
+		delay, again := next(req.Attempt, err)
+		deadline, bounded := ctx.Deadline()
+		if !again || bounded && time.Until(deadline) <= delay {
+			break
+		}
+		req.Attempt++
+		r.logger.LogAttrs(ctx, slog.LevelInfo, "call runs again", slog.Int("attempt", req.Attempt), slog.Duration("delay", delay))
+		if stopped := r.idle(ctx, req.Watcher, delay); stopped {
+			return nil, ErrStopped
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		result, err = r.Run(ctx, req)
+	}
+	return result, err
+}
+
+// mayRunAgain reports whether the call of ctx, which has failed, may run once more at all.
+func (r *Row) mayRunAgain(ctx context.Context, err error) bool {
+	select {
+	case <-r.container.stopping:
+		return false
+	default:
+		return ctx.Err() == nil && !errors.Is(err, ErrStopped)
+	}
+}
+
+// idle waits for delay, or until ctx ends, and reports whether the container has begun to stop
+// meanwhile. The call counts among those that wait for a worker.
+func (r *Row) idle(ctx context.Context, w Watcher, delay time.Duration) (stopped bool) {
+	waiting := &r.container.drain.waiting
+	waiting.Add(1)
+	defer waiting.Add(-1)
+	if w != nil {
+		w.Idle(true)
+		defer w.Idle(false)
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return false
+	case <-ctx.Done():
+		return r.container.life.Err() != nil
+	case <-r.container.stopping:
+		return true
+	}
+}
