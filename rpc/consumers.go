@@ -26,6 +26,7 @@ type consumers struct {
 
 	cancel context.CancelFunc // of adapt
 	ended  chan struct{}      // closed when adapt has returned
+	halted chan struct{}      // closed when stop has cancelled all consumers, or has given up
 	wake   chan struct{}      // has a token when adapt must check whether there are too few
 
 	mu sync.Mutex
@@ -58,7 +59,7 @@ func (cs *consumers) start(ctx context.Context, s *server) error {
 	lent := host.Lent()
 	cs.step = max(1, min((cs.workers+3)/4, lent))
 	cs.maxFurther = lent / cs.step
-	cs.ended, cs.wake = make(chan struct{}), make(chan struct{}, 1)
+	cs.ended, cs.halted, cs.wake = make(chan struct{}), make(chan struct{}), make(chan struct{}, 1)
 	if err := cs.add(ctx, cs.workers, false); err != nil {
 		return err
 	}
@@ -206,6 +207,7 @@ func (cs *consumers) stop(ctx context.Context) error {
 	if cs.cancel == nil {
 		return nil
 	}
+	defer close(cs.halted)
 	cs.cancel()
 	select {
 	case <-cs.ended:

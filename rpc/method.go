@@ -18,6 +18,9 @@ import (
 // With ack:"before" it is acknowledged before the method runs, and never runs twice: if the process
 // dies, the request is lost and its caller times out.
 //
+// With retry:"200ms 1s" a call that fails runs again in the same process, 200 ms and then 1 s later,
+// and the caller gets the outcome of the last attempt: see the package's documentation, Retries.
+//
 // All methods of a service share the queue rpc-<service>, as all processes do that host the
 // service. Each request goes to one of them.
 type Method struct{}
@@ -26,7 +29,8 @@ type Method struct{}
 func (Method) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	sig, err := bind(r)
 	ack, ackErr := ackOf(r.Tag)
-	if err = errors.Join(r.Tag.Keys("rpc", "ack"), err, ackErr); err != nil {
+	delays, retryErr := retryOf(r.Tag, ack)
+	if err = errors.Join(r.Tag.Keys("rpc", "ack", "retry"), err, ackErr, retryErr); err != nil {
 		return nil, err
 	}
 	sh, err := service.Shared(r.Host, newShared)
@@ -36,7 +40,7 @@ func (Method) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	if err := checkTypes(sh.connection.Accepts(), sig, r.Result()); err != nil {
 		return nil, err
 	}
-	return sh.serve(sig.Name, &row{Row: r, takes: sig.Takes(), ackFirst: ack == "before"})
+	return sh.serve(sig.Name, &row{Row: r, takes: sig.Takes(), ackFirst: ack == "before", delays: delays})
 }
 
 // checkTypes returns an error for each argument that can never be decoded, and one for a result

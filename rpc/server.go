@@ -14,6 +14,7 @@ import (
 	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/headers"
+	"github.com/gomeko/gomeko/internal/id"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -30,8 +31,9 @@ type server struct {
 // A row is one method of a server.
 type row struct {
 	*service.Row
-	takes    int  // how many positional arguments
-	ackFirst bool // ack:"before"
+	takes    int            // how many positional arguments
+	ackFirst bool           // ack:"before"
+	delays   service.Ladder // between the attempts of a call
 }
 
 // Setup declares the request queue exactly as Nameko does (see docs/wire/nameko.md, Names): the
@@ -57,10 +59,15 @@ func (s *server) Stop(ctx context.Context) error { return s.consumers.stop(ctx) 
 // consumerTimeout is RabbitMQ's default consumer_timeout: how long it waits for an acknowledgement.
 const consumerTimeout = 30 * time.Minute
 
-// warn logs the rows that may run for longer than the broker waits for an acknowledgement.
+// warn logs the rows whose calls may take longer, with their retries, than the broker waits for an
+// acknowledgement.
 func (s *server) warn() {
 	for _, r := range s.methods {
-		if limit := r.Timeout(); limit > consumerTimeout && !r.ackFirst {
+		limit := r.Timeout()
+		for _, delay := range r.delays {
+			limit += delay + r.Timeout()
+		}
+		if limit > consumerTimeout && !r.ackFirst {
 			r.Logger().Warn("time limit over the broker's consumer_timeout", "timeout", limit, "consumer_timeout", consumerTimeout,
 				"remedy", `past it the broker runs the call again: raise it there, or write ack:"before"`)
 		}
@@ -120,7 +127,8 @@ func (s *server) settle(ctx context.Context, r *request, result any, err error) 
 	r.Ack()
 }
 
-// run runs the call that r asks for, until the request expires or its caller cancels it.
+// run runs the call that r asks for, until the request expires or its caller cancels it. If the row
+// says so, it runs a failed call again.
 func (s *server) run(ctx context.Context, r *request) (any, error) {
 	if r.row = s.find(r.Key); r.row == nil {
 		err := ErrMethodNotFound.WithText(r.Key[strings.LastIndex(r.Key, ".")+1:])
@@ -137,10 +145,23 @@ func (s *server) run(ctx context.Context, r *request) (any, error) {
 		ctx, cancel = context.WithTimeout(ctx, r.Expiration)
 		defer cancel()
 	}
+	call := headers.Request(r.Delivery)
+	call.Input, call.Watcher = r, r
+	if len(r.row.delays) > 0 { // all attempts have one id
+		call.ID = id.New("")
+	}
+	result, err := s.attempt(ctx, r, call)
+	if err != nil {
+		return s.retry(ctx, r, call, err)
+	}
+	return result, nil
+}
+
+// attempt runs the call once.
+func (s *server) attempt(ctx context.Context, r *request, call service.Request) (any, error) {
 	ctx, running := s.shared.cancels.begin(ctx, r.Delivery)
 	defer running.end()
-	call := headers.Request(r.Delivery)
-	call.Input, call.Cancel, call.Watcher = r, running.cancel, r
+	call.Cancel = running.cancel
 	return r.row.Run(ctx, call)
 }
 
