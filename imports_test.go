@@ -34,7 +34,6 @@ var arrows = map[string][]string{
 	"internal/publish":    {"internal/connection", "internal/headers", "internal/topology"},
 	"internal/connection": {"service", "transport"},
 	"internal/headers":    {"service", "transport"},
-	"internal/deadletter": {"transport", "internal/clip", "internal/id"},
 	"internal/topology":   {"service", "transport"},
 	"internal/methodname": {"service"},
 	"service":             {"internal/inject", "internal/id", "signature", "internal/nearest"},
@@ -53,6 +52,7 @@ var arrows = map[string][]string{
 	"internal/id":         {},
 	"internal/nearest":    {},
 	"signature":           {"internal/clip"},
+	"observe/statsd":      {"service", "config"},
 	"servicetest":         {"service", "admin", "rpc", "events", "web", "broker", "fleet"},
 
 	"internal/certificate": {},
