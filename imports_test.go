@@ -34,6 +34,7 @@ var arrows = map[string][]string{
 	"internal/publish":    {"internal/connection", "internal/headers", "internal/topology"},
 	"internal/connection": {"service", "transport"},
 	"internal/headers":    {"service", "transport"},
+	"internal/deadletter": {"transport", "internal/clip", "internal/id"},
 	"internal/topology":   {"service", "transport"},
 	"internal/methodname": {"service"},
 	"service":             {"internal/inject", "internal/id", "signature", "internal/nearest"},

@@ -203,30 +203,9 @@ func decodeProperties(d *amqp.Delivery) Properties {
 		MessageID:       d.MessageId,
 		Type:            d.Type,
 		AppID:           d.AppId,
+		Timestamp:       d.Timestamp,
+		UserID:          d.UserId,
 	}
-}
-
-// decodeTable returns a received table, with nested ones as Table. It changes t.
-func decodeTable(t amqp.Table) Table {
-	for name, value := range t {
-		switch value.(type) {
-		case amqp.Table, []any:
-			t[name] = decodeValue(value)
-		}
-	}
-	return Table(t)
-}
-
-func decodeValue(value any) any {
-	switch v := value.(type) {
-	case amqp.Table:
-		return decodeTable(v)
-	case []any:
-		for i := range v {
-			v[i] = decodeValue(v[i])
-		}
-	}
-	return value
 }
 
 // maxUnconfirmed is the size of body, in bytes, up to which a reply is sent without a confirm.

@@ -38,6 +38,8 @@ type Properties struct {
 	MessageID       string
 	Type            string
 	AppID           string
+	Timestamp       time.Time // whole seconds are sent
+	UserID          string    // of a received message: the user that published it. It is not sent
 }
 
 // A Table holds AMQP field values by name: the headers of a message, the arguments of a queue.
@@ -99,6 +101,7 @@ func (p *Publishing) encode(c *Conn) (amqp.Publishing, error) {
 		MessageId:       p.MessageID,
 		Type:            p.Type,
 		AppId:           p.AppID,
+		Timestamp:       p.Timestamp,
 		Body:            p.Body,
 	}
 	if p.Persistent {
@@ -121,6 +124,13 @@ func checkCopies(headers Table) error {
 		}
 	}
 	return nil
+}
+
+// TableSize returns how many bytes a table takes on the wire, or the error that sending it would
+// have: a value of a type that AMQP lacks, a name over 255 bytes, tables nested too deep.
+func TableSize(t Table) (int, error) {
+	_, size, err := encodeTable(t)
+	return size, err
 }
 
 // encodeTable returns t in the types of amqp091-go, and its size on the wire. Tables and arrays
@@ -218,4 +228,27 @@ func encodeArray(values []any, depth int) (any, int, bool, error) {
 		size += n
 	}
 	return encoded, size, copied, nil
+}
+
+// decodeTable returns a received table, with nested ones as Table. It changes t.
+func decodeTable(t amqp.Table) Table {
+	for name, value := range t {
+		switch value.(type) {
+		case amqp.Table, []any:
+			t[name] = decodeValue(value)
+		}
+	}
+	return Table(t)
+}
+
+func decodeValue(value any) any {
+	switch v := value.(type) {
+	case amqp.Table:
+		return decodeTable(v)
+	case []any:
+		for i := range v {
+			v[i] = decodeValue(v[i])
+		}
+	}
+	return value
 }

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -179,6 +181,18 @@ func (s *session) queue(name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return cmp.Or(s.queues[name], name)
+}
+
+// major returns the first number of the broker's version, 0 if the broker is not RabbitMQ.
+func (s *session) major() int {
+	product, _ := s.amqp.Properties["product"].(string)
+	version, _ := s.amqp.Properties["version"].(string)
+	first, _, _ := strings.Cut(version, ".")
+	major, err := strconv.Atoi(first)
+	if product != "RabbitMQ" || err != nil {
+		return 0
+	}
+	return major
 }
 
 func (s *session) isLost() bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -35,6 +36,18 @@ type Queue struct {
 	AutoDelete bool
 	Exclusive  bool
 	Args       Table
+
+	// Kept leaves a queue that exists as it is, with whatever flags and arguments: it is declared only
+	// if it is missing. So an argument that depends on the configuration may change without a 406, and
+	// counts for new queues. It is for queues that several versions of a program share.
+	Kept bool
+
+	// Unlimited, for a quorum queue, keeps a message however often it was returned to the queue. From
+	// RabbitMQ 4.0 on, that takes the argument x-delivery-limit -1, without which a message is dropped
+	// at the 21st return. An older broker has no limit by default, and would drop at the first return
+	// with -1. So the argument is sent if the broker is RabbitMQ 4.0 or newer, and Kept should be set
+	// too: a queue that an older broker has created cannot be declared with the argument.
+	Unlimited bool
 
 	// Renewed, if set, is the start of the queue's name on every connection after the first one: a
 	// random UUID follows, without dashes. On the first connection it is Name, by which Bindings, a
@@ -103,12 +116,11 @@ func (t Topology) declare(s *session) error {
 		}
 	}
 	for _, q := range t.Queues {
-		args, _, err := encodeTable(q.Args)
-		if err == nil {
-			_, err = ch.QueueDeclare(s.rename(q), q.Durable, q.AutoDelete, q.Exclusive, false, args)
-			err = brokerError(err, declaring)
+		declare := q.declare
+		if q.Kept {
+			declare = q.declareMissing
 		}
-		if err != nil {
+		if err := declare(s, ch); err != nil {
 			return fmt.Errorf("queue %q: %w", q.Name, err)
 		}
 	}
@@ -122,6 +134,43 @@ func (t Topology) declare(s *session) error {
 		}
 	}
 	return nil
+}
+
+// declare declares the queue on a channel of s.
+func (q Queue) declare(s *session, ch *amqp.Channel) error {
+	args, _, err := encodeTable(q.Args)
+	if err != nil {
+		return err
+	}
+	if q.Unlimited && s.major() >= 4 {
+		args = maps.Clone(args)
+		if args == nil {
+			args = amqp.Table{}
+		}
+		args["x-delivery-limit"] = int32(-1)
+	}
+	_, err = ch.QueueDeclare(s.rename(q), q.Durable, q.AutoDelete, q.Exclusive, false, args)
+	return brokerError(err, declaring)
+}
+
+// declareMissing declares the queue if it does not exist. It uses other channels than the one that
+// it is called with: the broker closes a channel with each of the refusals that decide here.
+func (q Queue) declareMissing(s *session, _ *amqp.Channel) error {
+	var refused *Error
+	if _, err := inspect(s, q.Name); !errors.As(err, &refused) || refused.Code != amqp.NotFound {
+		return err
+	}
+	ch, err := s.amqp.Channel()
+	if err != nil {
+		return brokerError(err, connecting)
+	}
+	defer ch.Close()
+	if err = q.declare(s, ch); errors.As(err, &refused) && refused.Code == amqp.PreconditionFailed {
+		if _, err := inspect(s, q.Name); err == nil {
+			return nil // another process has created it since
+		}
+	}
+	return err
 }
 
 // redeclare declares on s everything that was declared before, and reports whether the broker
