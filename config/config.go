@@ -41,6 +41,9 @@ type Config struct {
 	BroadcastIdentity string        // gomeko.broadcast_identity: names this instance in broadcast queues
 	WaitForBroker     time.Duration // gomeko.wait_for_broker: how long a start waits for the broker; no wait
 	TopologyCheck     time.Duration // gomeko.topology_check: how often what was declared is declared again; negative is never; 1 min
+	DeadKeep          time.Duration // gomeko.dead_keep: how long a parked message is kept; negative is without end; 30 days
+	DeadSize          int           // gomeko.dead_size: bytes of the messages that a dead queue takes; 1 GiB
+	DelayLength       int           // gomeko.delay_length: how many messages a delay queue takes; 100,000
 	Admin             string        // gomeko.admin: the admin address, host:port or unix:/path; no default
 	LogFormat         string        // gomeko.log_format: "text" or "json"; text
 
@@ -111,6 +114,9 @@ func defaults() *Config {
 		Grace:              25 * time.Second,
 		MaxMessage:         16 << 20,
 		TopologyCheck:      time.Minute,
+		DeadKeep:           30 * 24 * time.Hour,
+		DeadSize:           1 << 30,
+		DelayLength:        100_000,
 		Serializer:         "json",
 		LogFormat:          "text",
 	}

@@ -174,6 +174,33 @@ gomeko: {rpc_timeout: 1.5, grace: 1m30s, max_message: 1024, log_format: json, ty
 	}
 }
 
+// TestDeadLetters reads the bounds of the queues of failed messages.
+func TestDeadLetters(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]config.Config{
+		"{}": {DeadKeep: 30 * 24 * time.Hour, DeadSize: 1 << 30, DelayLength: 100_000},
+		"gomeko: {dead_keep: 7d, dead_size: 1, delay_length: 5}": {DeadKeep: 7 * 24 * time.Hour, DeadSize: 1, DelayLength: 5},
+		"gomeko: {dead_keep: none}":                              {DeadKeep: -1, DeadSize: 1 << 30, DelayLength: 100_000},
+		"gomeko: {dead_keep: 36h}":                               {DeadKeep: 36 * time.Hour, DeadSize: 1 << 30, DelayLength: 100_000},
+	} {
+		cfg := parse(t, text)
+		got := config.Config{DeadKeep: cfg.DeadKeep, DeadSize: cfg.DeadSize, DelayLength: cfg.DelayLength}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, want %+v", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"50d": `dead_keep: must be at most 49d, or none to keep parked messages without end, not "50d"`,
+		"0":   "dead_keep: must be more than 0, or none for no limit",
+		"-1d": `dead_keep: must be a duration such as 30s, or a number of seconds, not "-1d"`,
+		"xd":  `dead_keep: must be a duration such as 30s, or a number of seconds, not "xd"`,
+	} {
+		if _, err := config.Parse([]byte("gomeko: {dead_keep: "+text+"}"), lookup(nil)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	_, err := config.Parse([]byte(`AMQP_URI: 5

@@ -69,6 +69,9 @@ func ownKeys() []key {
 		{"broker", honoured, "", "The keys of the fourth table, for `gomeko broker`.", (*reader).readSection},
 		{"wait_for_broker", honoured, "0s", "How long services that start wait for a broker that cannot be reached yet, as in containers that start in any order. With 0s, the start fails at once.", func(r *reader, v any) error { return duration(&r.cfg.WaitForBroker, v) }},
 		{"topology_check", honoured, "1m", "How often exchanges, queues and bindings are declared again, in case somebody has deleted them at the broker. `none` is never. A publishing that shows that one of them is missing has them declared at once.", func(r *reader, v any) error { return limit(&r.cfg.TopologyCheck, v) }},
+		{"dead_keep", honoured, "30d", "How long a parked message is kept in its dead queue, at most `49d`. `none` keeps it until it is replayed or dropped. It counts for the messages that are parked from then on.", readDeadKeep},
+		{"dead_size", honoured, "1073741824", "Bytes of messages that a dead queue takes. When it is full, no message is lost: those that fail stay where they are. It counts for queues that are created from then on; a policy can lower it.", func(r *reader, v any) error { return whole(&r.cfg.DeadSize, v, 1) }},
+		{"delay_length", honoured, "100000", "How many messages a delay queue takes; one of them waits for each delay of each queue. When it is full, those that fail stay where they are. It counts for queues that are created from then on; a policy can lower it.", func(r *reader, v any) error { return whole(&r.cfg.DelayLength, v, 1) }},
 		{"admin", honoured, "", "Where the process answers those who operate it, also without routes: `host:port` on loopback, or `unix:/path` for a socket with mode 0600. See [Operating](operating.md#what-does-the-admin-address-serve). By default it does not.", readAdmin},
 		{"log_format", honoured, "text", "`text` or `json`. The flag `--log-format` overrides it.", readLogFormat},
 	}
@@ -173,6 +176,17 @@ func readHeartbeat(r *reader, v any) error {
 	}
 	r.cfg.Heartbeat = d
 	return nil
+}
+
+// maxDeadKeep is the longest time that RabbitMQ keeps a message which expires, in whole days.
+const maxDeadKeep = 49 * 24 * time.Hour
+
+func readDeadKeep(r *reader, v any) error {
+	err := limit(&r.cfg.DeadKeep, v)
+	if err == nil && r.cfg.DeadKeep > maxDeadKeep {
+		return fmt.Errorf("must be at most 49d, or none to keep parked messages without end, not %s", show(v))
+	}
+	return err
 }
 
 // limit reads a duration, or the word none as -1.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -146,7 +147,7 @@ func whole(dst *int, v any, least int) error {
 	return nil
 }
 
-// duration reads "30s" or a number of seconds.
+// duration reads "30s", "30d" or a number of seconds.
 func duration(dst *time.Duration, v any) error {
 	d, ok := time.Duration(-1), true
 	switch v := v.(type) {
@@ -157,6 +158,11 @@ func duration(dst *time.Duration, v any) error {
 		ok = v < float64(math.MaxInt64/time.Second)
 		d = time.Duration(v * float64(time.Second))
 	case string:
+		if days, isDays := strings.CutSuffix(v, "d"); isDays {
+			n, err := strconv.ParseUint(days, 10, 16)
+			d, ok = time.Duration(n)*24*time.Hour, err == nil
+			break
+		}
 		var err error
 		d, err = time.ParseDuration(v)
 		ok = err == nil

@@ -9,6 +9,7 @@ import (
 	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/events"
+	"github.com/gomeko/gomeko/internal/deadletter"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/transport"
 	"github.com/gomeko/gomeko/web"
@@ -98,6 +99,11 @@ func (s *settings) nils(c codec.Codec) codec.Codec {
 
 func (s *settings) rpc() rpc.Config {
 	return rpc.Config{Exchange: s.cfg.Exchange, Timeout: s.cfg.RPCTimeout}
+}
+
+// deadLetters returns the bounds of the queues of messages that failed.
+func (s *settings) deadLetters() deadletter.Queues {
+	return deadletter.Queues{Keep: s.cfg.DeadKeep, MaxDead: s.cfg.DeadSize, MaxDelayed: s.cfg.DelayLength}
 }
 
 func (s *settings) events() events.Config {

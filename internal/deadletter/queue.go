@@ -58,9 +58,10 @@ func name(prefix, queue, suffix string) string {
 	return prefix + clip.Text(queue, room) + hash + suffix
 }
 
-// Queues are the bounds of the queues. The zero value has the defaults. A queue that exists keeps the
-// bounds that it was created with: they are arguments of the queue, which the broker does not change.
-// A policy of the broker can lower them.
+// Queues are the bounds of the queues, a configuration value of containers (service.Lookup). The
+// zero value has the defaults. A queue that exists keeps the bounds that it was created with: they
+// are arguments of the queue, which the broker does not change. A policy of the broker can lower
+// them.
 type Queues struct {
 	// MaxDelayed is how many messages a delay queue takes. A further one is refused
 	// ([transport.ErrNacked]). The default is 100,000.
