@@ -8,19 +8,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/control"
 	"github.com/gomeko/gomeko/transport"
 )
 
 const (
-	control = "gomeko.control" // exchange between gomeko processes; Nameko does not know it
-
-	cancelLimit    = time.Second // how long a caller tries to send a cancellation
-	cancelValid    = time.Minute // the expiration of a cancellation
-	cancelPrefetch = 16          // how many cancellations of any size wait in the memory of a process
+	cancelLimit = time.Second // how long a caller tries to send a cancellation
+	cancelValid = time.Minute // the expiration of a cancellation
 
 	// Cancellations whose requests have not arrived are kept up to these bounds: 1000 of them, for
 	// a minute, with ids that AMQP can carry. Together that is half a megabyte.
@@ -29,10 +25,6 @@ const (
 	maxID      = 255  // bytes of a reply_to or correlation_id in AMQP
 	maxIDsBody = 4096 // bytes of a cancellation; two ids with all of their bytes escaped take less
 )
-
-func controlExchange() transport.Topology {
-	return transport.Topology{Exchanges: []transport.Exchange{{Name: control, Kind: "topic", Durable: true}}}
-}
 
 func cancelKey(service string) string { return "cancel." + service }
 
@@ -49,7 +41,7 @@ var errCancelled = NewError("asyncio.exceptions.CancelledError", "cancelled by t
 // are sent. Nothing is published to find out more: a broker that is low on memory stops reading
 // from a connection with its first publishing.
 func (c *Caller) declareControl(ctx context.Context, conn *transport.Conn) error {
-	err := conn.Declare(ctx, controlExchange())
+	err := conn.Declare(ctx, control.Topology())
 	c.cancels.Store(true)
 	c.refused(err)
 	if !c.cancels.Load() {
@@ -72,7 +64,7 @@ func (c *Caller) sendCancel(r *Reply) {
 		ctx, cancel := context.WithTimeout(c.life, cancelLimit)
 		defer cancel()
 		err := c.canceller.Send(ctx, transport.Publishing{
-			Exchange: control,
+			Exchange: control.Exchange,
 			Key:      cancelKey(r.service),
 			Properties: transport.Properties{
 				ContentType:     codec.JSON.ContentType(),
@@ -98,8 +90,7 @@ func (c *Caller) refused(err error) {
 
 // cancels has the requests to this process's services that may be cancelled.
 type cancels struct {
-	log      *slog.Logger
-	consumer *transport.Consumer
+	log *slog.Logger
 
 	mu      sync.Mutex
 	running map[requestID]*running
@@ -109,34 +100,6 @@ type cancels struct {
 
 func newCancels(log *slog.Logger) *cancels {
 	return &cancels{log: log, running: map[requestID]*running{}, early: map[requestID]time.Time{}}
-}
-
-// open consumes cancellations for the services, from a queue of this process that is deleted with
-// it. If the broker refuses it, calls are not cancelled.
-func (c *cancels) open(ctx context.Context, conn *transport.Conn, services []string) (err error) {
-	queue := control + "-" + services[0] + "-" + uuid.NewString()
-	t := controlExchange()
-	// Not exclusive: after a reconnect the broker may not know yet that the old connection is dead.
-	t.Queues = []transport.Queue{{Name: queue, Durable: true, AutoDelete: true, Args: transport.Table{"x-expires": int32(cancelValid.Milliseconds())}}}
-	for _, name := range services {
-		t.Bindings = append(t.Bindings, transport.Binding{Queue: queue, Exchange: control, Key: cancelKey(name)})
-	}
-	var refusal *transport.Error
-	if err = conn.Declare(ctx, t); err == nil {
-		c.consumer, err = conn.Consume(ctx, transport.Consume{Queue: queue, Prefetch: cancelPrefetch, Handle: c.receive})
-	}
-	if errors.As(err, &refusal) {
-		c.log.Warn("the broker refuses cancellations: calls that their callers cancel run on", "err", err)
-		return nil
-	}
-	return err
-}
-
-func (c *cancels) close(ctx context.Context) error {
-	if c.consumer == nil {
-		return nil
-	}
-	return c.consumer.Close(ctx)
 }
 
 // receive takes a cancellation. All instances of a service get it, so most are for requests that

@@ -98,7 +98,7 @@ func (c *consumer) take(d *transport.Delivery) {
 	cs.mu.Lock()
 	c.requests++
 	cs.mu.Unlock()
-	cs.count(1, 0)
+	cs.adjust(1, 0)
 	cs.server.shared.host.Go(func(ctx context.Context) {
 		if c.helper && cs.endHelper(ctx, c, d) {
 			c.done(&request{})
@@ -111,15 +111,15 @@ func (c *consumer) take(d *transport.Delivery) {
 // done is called when r has been answered or requeued.
 func (c *consumer) done(r *request) {
 	if !r.acked {
-		c.all.count(-1, 0)
+		c.all.adjust(-1, 0)
 	}
 	c.all.mu.Lock()
 	c.requests--
 	c.all.mu.Unlock()
 }
 
-// count adds to the numbers of deliveries that are held and idle.
-func (cs *consumers) count(held, idle int) {
+// adjust adds to the numbers of deliveries that are held and idle.
+func (cs *consumers) adjust(held, idle int) {
 	cs.mu.Lock()
 	cs.held += held
 	cs.idle += idle
@@ -272,6 +272,16 @@ func (cs *consumers) endHelper(ctx context.Context, c *consumer, d *transport.De
 // close sends the last acknowledgements and closes the consumers.
 func (cs *consumers) close(ctx context.Context) error {
 	return each(cs.all(), func(c *consumer) error { return c.Close(ctx) })
+}
+
+// count returns how many consumers the broker counts.
+func (cs *consumers) count() int {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.stopped {
+		return cs.helpers
+	}
+	return len(cs.open)
 }
 
 func (cs *consumers) all() []*consumer {

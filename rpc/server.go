@@ -13,6 +13,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/control"
 	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/internal/id"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
@@ -39,6 +40,7 @@ type row struct {
 // Setup declares the request queue exactly as Nameko does (see docs/wire/nameko.md, Names): the
 // broker refuses a declaration with other arguments.
 func (s *server) Setup(ctx context.Context) error {
+	control.Of(s.shared.host).Consumers(s.service, s.consumers.count)
 	exchange := s.shared.cfg.exchange()
 	return s.shared.conn.Declare(ctx, transport.Topology{
 		Exchanges: []transport.Exchange{{Name: exchange, Kind: "topic", Durable: true}},
@@ -204,7 +206,7 @@ func (r *request) Began(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errNotAcked, err)
 	}
 	r.acked = true
-	r.consumer.all.count(-1, 0)
+	r.consumer.all.adjust(-1, 0)
 	return nil
 }
 
@@ -213,9 +215,9 @@ func (r *request) Idle(on bool) {
 	switch {
 	case r.acked: // it takes up no prefetch
 	case on:
-		r.consumer.all.count(0, 1)
+		r.consumer.all.adjust(0, 1)
 	default:
-		r.consumer.all.count(0, -1)
+		r.consumer.all.adjust(0, -1)
 	}
 }
 

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/internal/control"
 	"github.com/gomeko/gomeko/internal/nearest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -24,6 +24,7 @@ type shared struct {
 	cfg        Config
 	log        *slog.Logger
 	servers    map[string]*server
+	control    *control.Queue
 	cancels    *cancels
 	caller     *Caller       // nil if the container has no clients
 	expected   []expectation // what typed clients call
@@ -37,6 +38,10 @@ func newShared(host *service.Host) (*shared, error) {
 	if err != nil {
 		return nil, err
 	}
+	queue, err := control.Open(host)
+	if err != nil {
+		return nil, err
+	}
 	cfg, _ := service.Lookup[Config](host)
 	return &shared{
 		host:       host,
@@ -44,6 +49,7 @@ func newShared(host *service.Host) (*shared, error) {
 		cfg:        cfg,
 		log:        host.Logger(),
 		servers:    map[string]*server{},
+		control:    queue,
 		cancels:    newCancels(host.Logger()),
 	}, nil
 }
@@ -54,6 +60,7 @@ func (sh *shared) serve(method string, r *row) (*server, error) {
 	if s == nil {
 		s = &server{shared: sh, service: r.Service, methods: map[string]*row{}}
 		sh.servers[r.Service] = s
+		sh.control.Receive(cancelKey(r.Service), sh.cancels.receive)
 	}
 	if other := s.methods[method]; other != nil {
 		return nil, fmt.Errorf("method %q is taken by the row %s: give one of them another name", method, other.Name)
@@ -112,13 +119,8 @@ func (sh *shared) Setup(context.Context) error {
 	return nil
 }
 
-// Start opens the reply queue, so that clients can call, and the queue of cancellations.
+// Start opens the reply queue, so that clients can call.
 func (sh *shared) Start(ctx context.Context) error {
-	if len(sh.servers) > 0 {
-		if err := sh.cancels.open(ctx, sh.conn, slices.Sorted(maps.Keys(sh.servers))); err != nil {
-			return err
-		}
-	}
 	if sh.caller == nil {
 		return nil
 	}
@@ -132,7 +134,6 @@ func (sh *shared) Stop(ctx context.Context) error {
 	for _, s := range sh.servers {
 		errs = append(errs, s.consumers.close(ctx))
 	}
-	errs = append(errs, sh.cancels.close(ctx))
 	if sh.caller != nil {
 		errs = append(errs, sh.caller.Close(ctx))
 	}

@@ -39,7 +39,7 @@ func TestTopology(t *testing.T) {
 		var tap tap
 		dial(t, uri, rpc.Config{}, &tap)
 		expires := frame.Table{{Name: "x-expires", Value: int32(300_000)}}
-		cancels := frame.Table{{Name: "x-expires", Value: int32(60_000)}}
+		cancels := frame.Table{{Name: "x-expires", Value: int32(60_000)}, {Name: "x-max-length", Value: int32(1000)}}
 		want := []any{
 			frame.ExchangeDeclare{Exchange: "gomeko.control", Type: "topic", Durable: true},
 			frame.QueueDeclare{Queue: "gomeko.control-front-<id>", Durable: true, AutoDelete: true, Arguments: cancels},
@@ -165,7 +165,7 @@ func compare(t *testing.T, got []frame.Method, want []any) {
 	}
 }
 
-// describe returns m without what is chosen afresh each time.
+// describe returns m without what is chosen afresh each time, and with its arguments in order.
 func describe(m any) string {
 	if v := reflect.ValueOf(m); v.Kind() == reflect.Pointer {
 		m = v.Elem().Interface()
@@ -173,6 +173,10 @@ func describe(m any) string {
 	if consume, ok := m.(frame.BasicConsume); ok {
 		consume.ConsumerTag = ""
 		m = consume
+	}
+	if declare, ok := m.(frame.QueueDeclare); ok {
+		declare.Arguments = slices.SortedFunc(slices.Values(declare.Arguments), func(a, b frame.Field) int { return strings.Compare(a.Name, b.Name) })
+		m = declare
 	}
 	return anyID.ReplaceAllString(fmt.Sprintf("%T%+v", m, m), "<id>")
 }

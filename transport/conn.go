@@ -293,6 +293,17 @@ func (c *Conn) MaxMessage() int { return cmp.Or(c.cfg.MaxMessage, 16<<20) }
 // or its default.
 func (c *Conn) MaxDecoded() int { return cmp.Or(c.cfg.MaxDecoded, 8*c.MaxMessage()) }
 
+// user returns the name that the Conn has logged in with, "" if it has logged in with a
+// certificate.
+func (c *Conn) user() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current == nil || c.current.addr.mechanism == "EXTERNAL" {
+		return ""
+	}
+	return c.current.addr.user
+}
+
 // Codec returns the codec that encodes what is sent: Config.Codec or its default.
 func (c *Conn) Codec() codec.Codec { return cmp.Or[codec.Codec](c.cfg.Codec, codec.JSON) }
 

@@ -19,6 +19,7 @@ type Publishing struct {
 	Exchange  string // "" is the default exchange
 	Key       string // routing key
 	Mandatory bool   // return it if it reaches no queue
+	Signed    bool   // send the user of the connection as user_id, which the broker checks; not with EXTERNAL
 	Properties
 	Body []byte
 }
@@ -39,7 +40,7 @@ type Properties struct {
 	Type            string
 	AppID           string
 	Timestamp       time.Time // whole seconds are sent
-	UserID          string    // of a received message: the user that published it. It is not sent
+	UserID          string    // of a received message: the user that published it. It is not sent: see Publishing.Signed
 }
 
 // A Table holds AMQP field values by name: the headers of a message, the arguments of a queue.
@@ -66,11 +67,15 @@ func (p *Publishing) encode(c *Conn) (amqp.Publishing, error) {
 	if limit := c.MaxMessage(); len(p.Body) > limit {
 		return amqp.Publishing{}, &codec.TooLarge{Size: len(p.Body), Limit: limit}
 	}
+	user := ""
+	if p.Signed {
+		user = c.user()
+	}
 	size := 64 // of a properties frame, without strings and headers
 	for _, s := range [...]struct{ name, value string }{
 		{"exchange", p.Exchange}, {"routing key", p.Key}, {"content_type", p.ContentType},
 		{"content_encoding", p.ContentEncoding}, {"correlation_id", p.CorrelationID}, {"reply_to", p.ReplyTo},
-		{"message_id", p.MessageID}, {"type", p.Type}, {"app_id", p.AppID},
+		{"message_id", p.MessageID}, {"type", p.Type}, {"app_id", p.AppID}, {"user_id", user},
 	} {
 		if len(s.value) > shortString {
 			return amqp.Publishing{}, fmt.Errorf("%s: %d bytes, over the limit of %d: %.40q…", s.name, len(s.value), shortString, s.value)
@@ -102,6 +107,7 @@ func (p *Publishing) encode(c *Conn) (amqp.Publishing, error) {
 		Type:            p.Type,
 		AppId:           p.AppID,
 		Timestamp:       p.Timestamp,
+		UserId:          user,
 		Body:            p.Body,
 	}
 	if p.Persistent {

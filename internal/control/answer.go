@@ -1,0 +1,123 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/secret"
+	"github.com/gomeko/gomeko/transport"
+)
+
+const (
+	// AnswersPrefix begins the names of the queues that answers are sent to. Others are not sent to:
+	// a request must not have this process publish to any queue that its user may write to.
+	AnswersPrefix = "gomeko.control.answers."
+
+	maxBusy      = 8    // requests that are answered at once; further ones are dropped
+	maxArguments = 4096 // bytes of a request's body
+	maxID        = 255  // bytes of a correlation_id in AMQP
+)
+
+// An Answer is the body of a reply to a request, as the process sends it.
+type Answer struct {
+	Type     string `json:"type"`     // gomeko.<verb>/v1
+	Instance string `json:"instance"` // of the process that answers
+	Answer   any    `json:"answer,omitempty"`
+	Error    string `json:"error,omitempty"` // why there is no answer
+}
+
+// TypeOf returns the type of the answers to a verb, with the version of their form.
+func TypeOf(v Verb) string { return "gomeko." + string(v) + "/v1" }
+
+// request answers a request, in a goroutine of its own.
+func (q *Queue) request(d *transport.Delivery, v Verb, service string) {
+	defer d.Ack() // a process that dies over a request must not get it again
+	if err := valid(d); err != nil {
+		q.logger(d).Debug("control request dropped", "err", err)
+		return
+	}
+	select {
+	case q.busy <- struct{}{}:
+	default:
+		q.logger(d).Warn("control request dropped: too many are being answered", "limit", maxBusy)
+		return
+	}
+	r := Request{Verb: v, Service: service, User: d.UserID, Arguments: slices.Clone(d.Body)}
+	q.answering.Go(func() {
+		defer func() { <-q.busy }()
+		ctx, cancel := context.WithTimeout(q.life, Valid)
+		defer cancel()
+		q.reply(ctx, d, q.answer(ctx, r))
+	})
+}
+
+// valid returns an error if a request cannot be answered.
+func valid(d *transport.Delivery) error {
+	switch {
+	case !strings.HasPrefix(d.ReplyTo, AnswersPrefix):
+		return fmt.Errorf("reply_to: must begin with %s", AnswersPrefix)
+	case len(d.ReplyTo) > maxKey || len(d.CorrelationID) > maxID:
+		return errors.New("reply_to and correlation_id: must be at most 255 bytes")
+	case len(d.Body) > maxArguments:
+		return fmt.Errorf("body: %d bytes, at most %d are allowed", len(d.Body), maxArguments)
+	}
+	return nil
+}
+
+// answer returns the answer to a request.
+func (q *Queue) answer(ctx context.Context, r Request) (a Answer) {
+	a = Answer{Type: TypeOf(r.Verb), Instance: q.host.Instance()}
+	defer func() {
+		if p := recover(); p != nil {
+			q.host.Logger().Error("control request failed", "verb", r.Verb, "err", p, "stack", string(debug.Stack()))
+			a.Answer, a.Error = nil, "panic: see the log of the process"
+		}
+	}()
+	if q.access < Full && !slices.Contains(readable, r.Verb) {
+		a.Error = "not allowed by this process: set gomeko.control to full in its configuration"
+		return a
+	}
+	answer, err := q.registry.handler(r.Verb)(ctx, r)
+	if err != nil {
+		a.Error = secret.Mask(clip.Text(err.Error(), clip.Log))
+		return a
+	}
+	a.Answer = answer
+	return a
+}
+
+// reply sends an answer. An asker that has gone gets none.
+func (q *Queue) reply(ctx context.Context, d *transport.Delivery, a Answer) {
+	body, err := json.Marshal(a)
+	if err != nil {
+		q.logger(d).Error("answer cannot be sent", "err", err)
+		return
+	}
+	err = q.publisher.Send(ctx, transport.Publishing{
+		Key:  d.ReplyTo,
+		Body: body,
+		Properties: transport.Properties{
+			ContentType: "application/json", ContentEncoding: "utf-8",
+			CorrelationID: d.CorrelationID, Expiration: Valid, Type: a.Type,
+		},
+	}, q.sent)
+	if err != nil && ctx.Err() == nil {
+		q.logger(d).Warn("answer not sent", "err", err)
+	}
+}
+
+// sent is told what became of an answer.
+func (q *Queue) sent(err error) {
+	var refusal *transport.Error
+	if errors.As(err, &refusal) {
+		q.refused.Do(func() {
+			q.host.Logger().Warn("the broker refuses answers to control requests: gomeko services does not list this process", "err", err)
+		})
+	}
+}

@@ -1,0 +1,181 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+const (
+	// Exchange is the topic exchange between the processes of a fleet. Nameko does not know it.
+	Exchange = "gomeko.control"
+
+	// Valid is the expiration of a request, and of an answer.
+	Valid = 5 * time.Second
+
+	expires   = time.Minute // of a queue whose process is away
+	maxLength = 1000        // messages in the queue; the oldest is dropped first
+	prefetch  = 16          // how many messages of any size wait in the memory of a process
+	maxKey    = 255         // bytes of a routing key in AMQP
+)
+
+// Topology returns the exchange, for those who only publish to it.
+func Topology() transport.Topology {
+	return transport.Topology{Exchanges: []transport.Exchange{{Name: Exchange, Kind: "topic", Durable: true}}}
+}
+
+// An Access says which verbs a process answers.
+type Access int
+
+// What a process answers.
+const (
+	Off  Access = iota // nothing
+	Read               // the verbs that change nothing and tell nothing of single calls
+	Full               // all verbs
+)
+
+// A Queue is the control queue of a process.
+type Queue struct {
+	host       *service.Host
+	connection *connection.Shared
+	registry   *Registry
+	receivers  map[string]func(*transport.Delivery) // by routing key
+	access     Access
+
+	consumer  *transport.Consumer // nil if there is no queue
+	publisher *transport.Publisher
+	busy      chan struct{} // has a token for each request that is being answered
+	refused   sync.Once     // the broker refuses answers
+	life      context.Context
+	end       context.CancelFunc
+	answering sync.WaitGroup
+}
+
+// Open returns the control queue of the host's process. It is declared when the container starts,
+// if anybody receives from it.
+func Open(h *service.Host) (*Queue, error) {
+	return service.Shared(h, func(h *service.Host) (*Queue, error) {
+		c, err := connection.Publishing(h)
+		if err != nil {
+			return nil, err
+		}
+		q := &Queue{
+			host: h, connection: c, registry: Of(h),
+			receivers: map[string]func(*transport.Delivery){}, busy: make(chan struct{}, maxBusy),
+		}
+		q.life, q.end = context.WithCancel(h.Context())
+		return q, nil
+	})
+}
+
+// Receive has fn called for each message with a routing key. fn must settle the message and must not
+// block.
+func (q *Queue) Receive(key string, fn func(*transport.Delivery)) { q.receivers[key] = fn }
+
+// Answer has the process answer verbs.
+func (q *Queue) Answer(access Access) { q.access = access }
+
+// Start declares the queue and consumes it. If the broker refuses that, the process runs on without
+// it.
+func (q *Queue) Start(ctx context.Context) error {
+	q.bindVerbs()
+	if len(q.receivers) == 0 {
+		return nil
+	}
+	conn := q.connection.Conn()
+	name := Exchange + "-" + q.host.Names()[0] + "-" + uuid.NewString()
+	t := Topology()
+	// Not exclusive: after a reconnect the broker may not know yet that the old connection is dead.
+	t.Queues = []transport.Queue{{Name: name, Durable: true, AutoDelete: true, Args: transport.Table{
+		"x-expires": int32(expires.Milliseconds()), "x-max-length": int32(maxLength),
+	}}}
+	for _, key := range slices.Sorted(maps.Keys(q.receivers)) {
+		t.Bindings = append(t.Bindings, transport.Binding{Queue: name, Exchange: Exchange, Key: key})
+	}
+	q.publisher = conn.Publisher()
+	var refusal *transport.Error
+	err := conn.Declare(ctx, t)
+	if err == nil {
+		q.consumer, err = conn.Consume(ctx, transport.Consume{Queue: name, Prefetch: prefetch, Handle: q.receive})
+	}
+	if errors.As(err, &refusal) {
+		q.host.Logger().Warn("the broker refuses the control queue: calls that their callers cancel run on, and gomeko services does not list this process", "err", err)
+		return nil
+	}
+	return err
+}
+
+// bindVerbs receives the verbs that this process answers.
+func (q *Queue) bindVerbs() {
+	if q.access == Off {
+		return
+	}
+	for _, v := range verbs {
+		if q.registry.handler(v) == nil {
+			continue
+		}
+		q.receivers[string(v)] = func(d *transport.Delivery) { q.request(d, v, "") }
+		for _, name := range q.host.Names() {
+			receive := func(d *transport.Delivery) { q.request(d, v, name) }
+			q.receivers[Key(v, name, "")] = receive
+			if key := Key(v, name, q.host.Instance()); len(key) <= maxKey {
+				q.receivers[key] = receive
+			}
+		}
+	}
+}
+
+// Key returns the routing key of a verb for all processes, for those of a service, or for one of
+// them.
+func Key(v Verb, service, instance string) string {
+	return strings.Join(slices.DeleteFunc([]string{string(v), service, instance}, func(part string) bool { return part == "" }), ".")
+}
+
+// receive takes a message. One with a key that a user has bound the queue to is dropped.
+func (q *Queue) receive(d *transport.Delivery) {
+	if receiver := q.receivers[d.Key]; receiver != nil {
+		receiver(d)
+		return
+	}
+	q.host.Logger().Debug("control message dropped: nobody receives its key", "key", d.Key)
+	d.Ack()
+}
+
+// Stop stops consuming, which deletes the queue, and waits for the answers that are being made.
+func (q *Queue) Stop(ctx context.Context) error {
+	defer q.end()
+	if q.consumer == nil {
+		return nil
+	}
+	err := q.consumer.Close(ctx)
+	answered := make(chan struct{})
+	go func() {
+		q.answering.Wait()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+		return errors.Join(err, q.publisher.Close(ctx))
+	case <-ctx.Done():
+		return errors.Join(err, context.Cause(ctx))
+	}
+}
+
+// Kill ends the answers that are being made.
+func (q *Queue) Kill() { q.end() }
+
+// logger returns the logger for a request.
+func (q *Queue) logger(d *transport.Delivery) *slog.Logger {
+	return q.host.Logger().With("key", d.Key, "user_id", d.UserID)
+}
