@@ -23,6 +23,7 @@ type returns struct {
 	order    [][sha256.Size]byte       // the messages in failures, and some that were, oldest first
 	waiting  map[*transport.Delivery]*time.Timer
 	stopped  bool // nothing waits any more
+	emptied  bool // nothing waits for now
 }
 
 // add gives a message back whose call has failed.
@@ -30,7 +31,7 @@ func (r *returns) add(d *transport.Delivery) {
 	delay := r.delay(d)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if delay == 0 || r.stopped {
+	if delay == 0 || r.stopped || r.emptied {
 		d.Reject(true)
 		return
 	}
@@ -84,6 +85,21 @@ func (r *returns) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stopped = true
+	r.giveBack()
+}
+
+// hold lets messages wait, or gives back what waits and lets nothing wait until the next hold.
+func (r *returns) hold(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.emptied = !on
+	if !on {
+		r.giveBack()
+	}
+}
+
+// giveBack gives back what waits. The caller holds mu.
+func (r *returns) giveBack() {
 	for d, timer := range r.waiting {
 		if timer.Stop() {
 			d.Reject(true)

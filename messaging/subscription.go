@@ -70,6 +70,7 @@ type subscriber struct {
 	conn     *transport.Conn               // nil before Setup
 	consumer *transport.Consumer           // nil before Start
 	returns  returns
+	pauses   pauses
 }
 
 // register adds the row to those of its container.
@@ -81,6 +82,7 @@ func (s *subscriber) register() (err error) {
 	if err != nil {
 		return err
 	}
+	s.pauses.init(s)
 	s.shared.subscribers = append(s.shared.subscribers, s)
 	s.Topology, err = known.Add(s.row.Service, s.row.Name, s.Topology, s.Queue, "")
 	return err
@@ -101,6 +103,9 @@ func (s *subscriber) Start(ctx context.Context) (err error) {
 		Resume:   true,
 		Handle:   func(d *transport.Delivery) { s.row.Go(func(ctx context.Context) { s.deliver(ctx, d) }) },
 	})
+	if err == nil {
+		s.pauses.manage(s.consumer)
+	}
 	return err
 }
 
@@ -116,6 +121,7 @@ func (s *subscriber) deliver(ctx context.Context, d *transport.Delivery) {
 // read.
 func (s *subscriber) handle(ctx context.Context, d *transport.Delivery) error {
 	r := headers.Request(d)
+	r.Withdrawn = s.pauses.signal()
 	in := &input{subscriber: s, Delivery: d}
 	if s.payload != nil {
 		r.Input = in
@@ -249,6 +255,7 @@ func (s *subscriber) Stop(ctx context.Context) error {
 	if s.consumer == nil {
 		return nil
 	}
+	s.pauses.stop()
 	err := s.consumer.Cancel(ctx)
 	s.returns.stop()
 	return err

@@ -13,7 +13,7 @@ var (
 	ErrTimeout = errors.New("call timed out")
 
 	// ErrStopped is the error of a call that did not run, or not to its end, because the container
-	// was stopped or killed. A Start that was interrupted returns it too.
+	// was stopped or killed, or its row was paused. A Start that was interrupted returns it too.
 	ErrStopped = errors.New("container stopped")
 
 	// ErrExited is the error of a call whose method, or a middleware, ended its goroutine, as
@@ -25,6 +25,14 @@ var (
 	// cancellation.
 	ErrReturned = errors.New("method has returned")
 )
+
+// errWithdrawn is the error of a call that was withdrawn before it had a worker.
+var errWithdrawn error = withdrawnError{}
+
+type withdrawnError struct{}
+
+func (withdrawnError) Error() string        { return "call withdrawn before it began" }
+func (withdrawnError) Is(target error) bool { return target == ErrStopped }
 
 // A PanicError is the error of a call whose method, or a [Middleware], panicked.
 type PanicError struct {

@@ -29,6 +29,9 @@ func (e *managed) same(other *managed) bool {
 	return reflect.TypeOf(e.value).Comparable() && e.value == other.value
 }
 
+// parts returns the shared values and the entrypoints.
+func (c *Container) parts() []*managed { return slices.Concat(c.shared, c.entrypoints) }
+
 // addEntrypoint adds e, unless another row has it already.
 func (c *Container) addEntrypoint(e *managed) {
 	if !slices.ContainsFunc(c.entrypoints, e.same) {

@@ -3,7 +3,6 @@ package service
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -38,7 +37,7 @@ func (h *Host) Ready(grace time.Duration) error {
 	case grace < 0:
 		return nil
 	}
-	for _, m := range slices.Concat(c.shared, c.entrypoints) {
+	for _, m := range c.parts() {
 		o, ok := m.value.(Outage)
 		if !ok {
 			continue

@@ -44,6 +44,10 @@ type Request struct {
 	// cancelled without a cause. Nil is "by its caller".
 	Cancelled error
 
+	// Withdrawn ends the wait for a worker when it is closed: the error is an [ErrStopped] then. A
+	// call that has its worker runs on. Nil if the request cannot be withdrawn.
+	Withdrawn <-chan struct{}
+
 	// Result makes the result of the call from what the method returns, while the values that were
 	// injected for the call are still open: a stream that reads from them is read there. Nil if the
 	// result is what the method returns.

@@ -37,7 +37,7 @@ var middlewareType = reflect.TypeFor[Middleware]()
 //   - [ErrExited] if the method or a middleware ended its goroutine; it runs in another one than Run
 //   - [ErrTimeout] if ctx, the request's Limit or the row's timeout has ended; the method may still run,
 //     and keeps its worker until it returns, but its result is dropped
-//   - [ErrStopped] if the container was killed
+//   - [ErrStopped] if the container was killed, or the request was withdrawn before the call had a worker
 //   - else the method's own
 func (r *Row) Run(ctx context.Context, req Request) (any, error) {
 	if err := r.runnable(&req); err != nil {
@@ -143,7 +143,7 @@ func (c *run) end() {
 func (c *run) work() (result any, err error) {
 	defer recovered(&result, &err)
 	if c.Err() != nil || !c.acquire() {
-		return nil, c.timedOut(context.Cause(c))
+		return nil, c.notBegun()
 	}
 	if c.started = true; c.row.container.observers.On() {
 		c.row.container.observers.callStarted(c, c.observed())
@@ -180,7 +180,7 @@ func (c *run) acquire() bool {
 		waiting := &c.row.container.drain.waiting
 		waiting.Add(1)
 		since := time.Now()
-		ok := s.acquire(c.Done())
+		ok := s.acquire(c.Done(), c.request.Withdrawn)
 		c.waited += time.Since(since)
 		waiting.Add(-1)
 		if ofRow {
@@ -417,6 +417,10 @@ func (c *run) report(err error) {
 	if err == nil {
 		c.log(slog.LevelDebug, "call done", nil)
 		c.observeEnd(OK, nil)
+		return
+	}
+	if err == errWithdrawn { //nolint:errorlint // the methods of others are not called here
+		c.observeEnd(OutcomeStopped, err)
 		return
 	}
 	if _, unread := err.(unreadError); unread { //nolint:errorlint // the methods of others are not called here

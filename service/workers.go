@@ -116,6 +116,18 @@ func (c *run) tell(idle bool) {
 	}
 }
 
+// notBegun returns the error of a call that has got no worker.
+func (c *run) notBegun() error {
+	select {
+	case <-c.request.Withdrawn:
+		if c.Err() == nil {
+			return errWithdrawn
+		}
+	default:
+	}
+	return c.timedOut(context.Cause(c))
+}
+
 // A semaphore has the workers of a service, or of a row that has max_workers. A call holds one
 // while it runs. Unlike a channel, it knows workers that are lent, and has two queues.
 type semaphore struct {
@@ -143,13 +155,15 @@ func (s *semaphore) tryAcquire() bool {
 	return true
 }
 
-// acquire takes a worker for a call that begins. It returns false if done is closed before one is
-// free.
-func (s *semaphore) acquire(done <-chan struct{}) bool { return s.wait(&s.begin, done) }
+// acquire takes a worker for a call that begins. It returns false if done or withdrawn is closed
+// before one is free.
+func (s *semaphore) acquire(done, withdrawn <-chan struct{}) bool {
+	return s.wait(&s.begin, done, withdrawn)
+}
 
 // takeBack takes a worker for a call that has lent one. It returns without one when done is closed.
 func (s *semaphore) takeBack(done <-chan struct{}) {
-	got := s.wait(&s.back, done)
+	got := s.wait(&s.back, done, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lent--
@@ -158,7 +172,7 @@ func (s *semaphore) takeBack(done <-chan struct{}) {
 	}
 }
 
-func (s *semaphore) wait(queue *list.List, done <-chan struct{}) bool {
+func (s *semaphore) wait(queue *list.List, done, withdrawn <-chan struct{}) bool {
 	s.mu.Lock()
 	if s.held < s.size && (s.closed == nil || queue == &s.back) {
 		s.held++
@@ -172,6 +186,7 @@ func (s *semaphore) wait(queue *list.List, done <-chan struct{}) bool {
 	case <-ready:
 		return true
 	case <-done:
+	case <-withdrawn:
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

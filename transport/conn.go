@@ -262,6 +262,7 @@ func (c *Conn) Close(ctx context.Context) error {
 	c.stop()
 	for consumer := range consumers {
 		consumer.flush()
+		consumer.gate.release()
 	}
 	var err error
 	if s != nil {

@@ -59,6 +59,8 @@ type Consumer struct {
 	decided atomic.Bool   // Consume returns without an error, or is about to return first's
 	stopped chan struct{} // closed when run has returned: no Handle is called any more
 
+	gate gate // closed while the consumer is paused
+
 	closing atomic.Bool // run closes the channel when it returns, because Close may have given up
 	channel *channel    // the latest; nil until there is one. Conn.mu guards it
 }
@@ -122,7 +124,7 @@ func (c *Consumer) run(ctx context.Context) {
 	defer c.end()
 	position := positionOf(c.cfg.Args)
 	confirmReplies := false // a reply has closed a channel of the session
-	for attempt := 0; ; attempt++ {
+	for attempt := 0; c.gate.wait(ctx, nil) == nil; attempt++ {
 		s, err := c.conn.session(ctx)
 		if err != nil {
 			c.report(err)
@@ -132,13 +134,13 @@ func (c *Consumer) run(ctx context.Context) {
 			c.conn.redeclare(s) // the queue may have been deleted
 		}
 		since := time.Now()
-		ch, err := openChannel(c.conn, s, &c.cfg, position, confirmReplies)
+		ch, err := openChannel(c.conn, s, &c.cfg, position, c.prefetch(), confirmReplies)
 		switch {
 		case err == nil:
 			c.decided.Store(true)
 			c.setChannel(ch)
 			c.report(nil)
-			err = ch.deliver(ctx, c.cfg.Handle)
+			err = c.deliver(ctx, ch)
 			confirmReplies = confirmReplies || isRefusal(err)
 			if errors.Is(err, errCancelled) {
 				position = positionOf(c.cfg.Args)

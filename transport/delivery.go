@@ -87,7 +87,7 @@ const (
 var errCancelled = errors.New("the broker cancelled the consumer: its queue was deleted or has moved")
 
 // openChannel opens a channel of s and starts to consume on it, from p if it reads a stream.
-func openChannel(conn *Conn, s *session, cfg *Consume, p *position, confirmReplies bool) (*channel, error) {
+func openChannel(conn *Conn, s *session, cfg *Consume, p *position, prefetch int, confirmReplies bool) (*channel, error) {
 	opened, err := s.amqp.Channel()
 	if err != nil {
 		return nil, brokerError(err, connecting)
@@ -119,17 +119,7 @@ func openChannel(conn *Conn, s *session, cfg *Consume, p *position, confirmRepli
 	if cfg.Resume {
 		ch.handled = make(map[uint64]*Delivery)
 	}
-	if cfg.Prefetch > 0 {
-		err = opened.Qos(cfg.Prefetch, 0, false)
-	}
-	var args amqp.Table
-	if err == nil {
-		args, _, err = encodeTable(p.resume(cfg.Args))
-	}
-	if err == nil {
-		ch.deliveries, err = opened.Consume(s.queue(cfg.Queue), consumerTag, false, false, false, false, args)
-	}
-	if err == nil && !s.start(ch.watch) {
+	if err = ch.consume(prefetch); err == nil && !s.start(ch.watch) {
 		err = errChannelClosed
 	}
 	if err != nil {
@@ -139,27 +129,54 @@ func openChannel(conn *Conn, s *session, cfg *Consume, p *position, confirmRepli
 	return ch, nil
 }
 
+// consume begins to consume on the channel, which has no consumer.
+func (ch *channel) consume(prefetch int) (err error) {
+	if prefetch > 0 {
+		err = ch.amqp.Qos(prefetch, 0, false)
+	}
+	var args amqp.Table
+	if err == nil {
+		args, _, err = encodeTable(ch.position.resume(ch.cfg.Args))
+	}
+	if err == nil {
+		ch.deliveries, err = ch.amqp.Consume(ch.session.queue(ch.cfg.Queue), consumerTag, false, false, false, false, args)
+	}
+	return err
+}
+
 // deliver hands the deliveries to handle until ctx ends, or until the broker cancels the consumer
-// or closes the channel.
-func (ch *channel) deliver(ctx context.Context, handle func(*Delivery)) error {
+// or closes the channel. With one, it hands over one delivery, when the consumer is cancelled.
+func (ch *channel) deliver(ctx context.Context, one bool, handle func(*Delivery)) error {
 	for ctx.Err() == nil {
 		select {
 		case d, ok := <-ch.deliveries:
 			if !ok {
 				return ch.ended()
 			}
-			if delivery := ch.receive(&d); !ch.conn.resumed(delivery) {
+			delivery := ch.receive(&d)
+			switch {
+			case ch.conn.resumed(delivery):
+			case one:
+				ch.cancel()
+				handle(delivery)
+				return errProbed
+			default:
 				handle(delivery)
 			}
 		case <-ctx.Done():
 		}
 	}
-	// If this fails, the channel is closed, and deliveries ends as well.
+	ch.cancel()
+	return context.Cause(ctx)
+}
+
+// cancel cancels the consumer, and gives back what the broker has sent to it. If that fails, the
+// channel is closed, and deliveries ends as well.
+func (ch *channel) cancel() {
 	ch.betweenReplies(func() { ch.amqp.Cancel(consumerTag, false) })
 	for d := range ch.deliveries {
 		ch.receive(&d).Reject(true)
 	}
-	return context.Cause(ctx)
 }
 
 func (ch *channel) receive(d *amqp.Delivery) *Delivery {

@@ -38,6 +38,16 @@ func (ch *channel) ended() error {
 	return ch.err
 }
 
+// isClosed reports whether watch has returned.
+func (ch *channel) isClosed() bool {
+	select {
+	case <-ch.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // finish writes the acknowledgements given so far. Later ones are not written.
 func (ch *channel) finish() {
 	ch.stop()
