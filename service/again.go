@@ -25,6 +25,7 @@ func (r *Row) RunAgain(ctx context.Context, req Request, err error, next func(at
 		if !again || bounded && time.Until(deadline) <= delay {
 			break
 		}
+		r.container.observers.Retried(ctx, Failure{Entry: r, Attempt: req.Attempt, After: delay, Err: err})
 		req.Attempt++
 		r.logger.LogAttrs(ctx, slog.LevelInfo, "call runs again", slog.Int("attempt", req.Attempt), slog.Duration("delay", delay))
 		if stopped := r.idle(ctx, req.Watcher, delay); stopped {

@@ -30,7 +30,9 @@ func TestRunAgain(t *testing.T) {
 		begin := time.Now()
 		var at []time.Duration
 		var attempts []int
-		_, all := start(t, service.Config{MaxWorkers: 1}, &Work{Func: func(ctx context.Context) (any, error) {
+		var retried []service.Failure
+		observer := service.Observer{Retried: func(_ context.Context, f service.Failure) { retried = append(retried, f) }}
+		_, all := start(t, service.Config{MaxWorkers: 1}, service.Configure(observer), &Work{Func: func(ctx context.Context) (any, error) {
 			at = append(at, time.Since(begin))
 			attempts = append(attempts, service.FromContext(ctx).Attempt)
 			if len(attempts) < 3 {
@@ -55,6 +57,9 @@ func TestRunAgain(t *testing.T) {
 		}
 		if want := []int{1, 2, 3}; !slices.Equal(attempts, want) {
 			t.Errorf("got attempts %v, want %v", attempts, want)
+		}
+		if len(retried) != 2 || retried[1].Attempt != 2 || retried[1].After != time.Minute || retried[1].Err == nil || retried[1].Entry != do {
+			t.Errorf("got %+v, want that an observer is told of two retries", retried)
 		}
 		if idle, busy := watcher.idle.Load(), watcher.busy.Load(); idle != 2 || busy != 2 {
 			t.Errorf("got %d times idle and %d busy, want 2 and 2: once for each wait", idle, busy)
