@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"shell":               {"rpc", "events", "config", "internal/printable"},
 	"web":                 {"service", "codec", "rpc/rpcerror", "internal/certificate", "internal/methodname", "internal/mux", "internal/secret"},
 	"admin":               {"service", "internal/mux"},
-	"rpc":                 {"internal/control", "internal/headers", "rpc/rpcerror"},
+	"rpc":                 {"internal/control", "internal/deadletter", "internal/headers", "rpc/rpcerror"},
 	"rpc/rpcerror":        {"codec", "service"},
 	"events":              {"messaging", "internal/publish"},
 	"timer":               {"service", "timer/cron"},

@@ -46,7 +46,8 @@ type consumer struct {
 	all                 *consumers    // that it is one of
 	opened              chan struct{} // closed by add
 	helper              bool
-	requests            int // deliveries that are not answered; guarded by consumers.mu
+	suspect             bool // it consumes the suspects
+	requests            int  // deliveries that are not answered; guarded by consumers.mu
 }
 
 // idleTime is how long a further consumer is kept when it is not needed.
@@ -214,7 +215,7 @@ func (cs *consumers) stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	err := each(cs.all(), func(c *consumer) error { return c.Cancel(ctx) })
+	err := each(append(cs.all(), cs.server.suspects.all()...), func(c *consumer) error { return c.Cancel(ctx) })
 	cs.mu.Lock()
 	cs.stopped = true
 	cs.mu.Unlock()
@@ -271,7 +272,7 @@ func (cs *consumers) endHelper(ctx context.Context, c *consumer, d *transport.De
 
 // close sends the last acknowledgements and closes the consumers.
 func (cs *consumers) close(ctx context.Context) error {
-	return each(cs.all(), func(c *consumer) error { return c.Close(ctx) })
+	return each(append(cs.all(), cs.server.suspects.all()...), func(c *consumer) error { return c.Close(ctx) })
 }
 
 // count returns how many consumers the broker counts.

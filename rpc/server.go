@@ -14,6 +14,7 @@ import (
 	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/control"
+	"github.com/gomeko/gomeko/internal/deadletter"
 	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/internal/id"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
@@ -27,6 +28,7 @@ type server struct {
 	service   string
 	methods   map[string]*row
 	consumers consumers
+	suspects  suspects
 }
 
 // A row is one method of a server.
@@ -42,17 +44,24 @@ type row struct {
 func (s *server) Setup(ctx context.Context) error {
 	control.Of(s.shared.host).Consumers(s.service, s.consumers.count)
 	exchange := s.shared.cfg.exchange()
-	return s.shared.conn.Declare(ctx, transport.Topology{
+	err := s.shared.conn.Declare(ctx, transport.Topology{
 		Exchanges: []transport.Exchange{{Name: exchange, Kind: "topic", Durable: true}},
 		Queues:    []transport.Queue{{Name: queueOf(s.service), Durable: true}},
 		Bindings:  []transport.Binding{{Queue: queueOf(s.service), Exchange: exchange, Key: s.service + ".*"}},
 	})
+	if err != nil {
+		return err
+	}
+	return s.declareSuspects(ctx)
 }
 
 // Start begins to consume requests.
 func (s *server) Start(ctx context.Context) error {
 	s.warn()
-	return s.consumers.start(ctx, s)
+	if err := s.consumers.start(ctx, s); err != nil {
+		return err
+	}
+	return s.startSuspects(ctx)
 }
 
 // Stop stops consuming. Calls that are running are still answered.
@@ -90,7 +99,8 @@ type request struct {
 	*transport.Delivery
 	consumer *consumer
 	row      *row
-	acked    bool // before the method ran
+	acked    bool               // before the method ran
+	attempt  deadletter.Attempt // of a suspect
 }
 
 // answer runs the call that d asks for, replies, and acknowledges d, in this order. It runs in a
@@ -98,6 +108,9 @@ type request struct {
 func (s *server) answer(ctx context.Context, d *transport.Delivery, from *consumer) {
 	r := &request{Delivery: d, consumer: from}
 	defer from.done(r)
+	if from.suspect && s.admit(r) || !from.suspect && d.Redelivered && s.isolate(ctx, r) {
+		return
+	}
 	settled := false
 	defer func() {
 		if !settled { // code of the service has ended the goroutine, such as a MarshalJSON
@@ -113,7 +126,7 @@ func (s *server) answer(ctx context.Context, d *transport.Delivery, from *consum
 // settle sends the outcome of a call to its caller, and acknowledges the request.
 func (s *server) settle(ctx context.Context, r *request, result any, err error) {
 	if errors.Is(err, service.ErrStopped) || errors.Is(err, errNotAcked) {
-		r.Reject(true)
+		s.giveBack(ctx, r)
 		return
 	}
 	if r.ReplyTo != "" { // otherwise nobody expects a reply
@@ -142,29 +155,27 @@ func (s *server) run(ctx context.Context, r *request) (any, error) {
 		s.logBad(r.Delivery, r.row, err)
 		return nil, err
 	}
+	if err := s.killed(r); err != nil {
+		return nil, err
+	}
 	if r.Expiration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.Expiration)
 		defer cancel()
 	}
+	attempt, running := s.shared.cancels.begin(ctx, r.Delivery)
+	defer running.end()
 	call := headers.Request(r.Delivery)
-	call.Input, call.Watcher = r, r
+	call.Input, call.Cancel, call.Watcher, call.Attempt = r, running.cancel, r, r.attempt.Number
 	if len(r.row.delays) > 0 { // all attempts have one id
 		call.ID = id.New("")
 	}
-	result, err := s.attempt(ctx, r, call)
+	result, err := r.row.Run(attempt, call)
 	if err != nil {
+		running.end()
 		return s.retry(ctx, r, call, err)
 	}
 	return result, nil
-}
-
-// attempt runs the call once.
-func (s *server) attempt(ctx context.Context, r *request, call service.Request) (any, error) {
-	ctx, running := s.shared.cancels.begin(ctx, r.Delivery)
-	defer running.end()
-	call.Cancel = running.cancel
-	return r.row.Run(ctx, call)
 }
 
 // find returns the row that a routing key names, or nil.

@@ -32,6 +32,7 @@ type Delivery struct {
 	outcome        ackState
 	first, replied bool    // acknowledged before it is handled; Reply was called
 	orphan         *orphan // while its channel is lost and it has no successor
+	pinned         *fingerprint
 }
 
 // Encoded returns the body with the properties that say how it is encoded, for [codec.Set.Open].

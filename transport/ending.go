@@ -112,6 +112,25 @@ type fingerprint [sha256.Size]byte
 // its exchange, key, properties, headers and body.
 func (d *Delivery) Fingerprint() [sha256.Size]byte { return fingerprintOf("", d) }
 
+// Pin has the delivery be recognised by what it is now if the broker delivers its message again
+// ([Consume].Resume). Call it before its fields are changed.
+func (d *Delivery) Pin() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.channel != nil && d.channel.cfg.Resume && d.pinned == nil {
+		print := fingerprintOf(d.channel.cfg.Queue, d)
+		d.pinned = &print
+	}
+}
+
+// print returns the fingerprint of a delivery whose mutex is held.
+func (d *Delivery) print() fingerprint {
+	if d.pinned != nil {
+		return *d.pinned
+	}
+	return fingerprintOf(d.channel.cfg.Queue, d)
+}
+
 // fingerprintOf returns the fingerprint of a delivery. Brokers count deliveries in a header.
 func fingerprintOf(queue string, d *Delivery) (sum fingerprint) {
 	h, properties := sha256.New(), d.Properties
@@ -169,7 +188,7 @@ func (o *orphans) add(d *Delivery) (handled bool) {
 	if outcome == requeued || outcome != unacknowledged && (d.first || d.replied) { // it must be handled again
 		return false
 	}
-	d.orphan = &orphan{all: o, print: fingerprintOf(d.channel.cfg.Queue, d), lost: time.Now(), delivery: d}
+	d.orphan = &orphan{all: o, print: d.print(), lost: time.Now(), delivery: d}
 	o.mu.Lock()
 	if o.byPrint == nil {
 		o.byPrint = make(map[fingerprint][]*orphan)

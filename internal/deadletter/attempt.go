@@ -62,6 +62,7 @@ func (a Attempt) encode(folded transport.Table) transport.Table {
 // RetryHeader nor anything that the broker added on the way. A delivery without a readable header is
 // somebody's who has published to the queue: it counts as attempt 1 and keeps its exchange and key.
 func Open(d *transport.Delivery) Attempt {
+	d.Pin()
 	a := Attempt{Number: 1, Exchange: d.Exchange, Key: d.Key, Returns: integer(d.Headers[deliveryCount], 0, maxAttempts)}
 	t, ok := d.Headers[RetryHeader].(transport.Table)
 	removeActing(d.Headers)

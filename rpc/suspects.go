@@ -1,0 +1,139 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/deadletter"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A redelivered request may have ended the process that ran it. That alone proves nothing: a lost
+// connection marks every request that a process holds. So the requests of rows with retry move to a
+// queue of suspects, from which each process takes one at a time. How often that queue has had a
+// request back counts the processes that it has ended.
+
+// suspects is the consumer of a service's suspect queue.
+type suspects struct {
+	queue    string // "" if there is none: no row has retry, or the broker refuses it
+	consumer *consumer
+}
+
+// maxDeaths is how many processes a request may end before it is answered with an error.
+const maxDeaths = 3
+
+// declareSuspects declares the queue of suspects if a row needs it.
+func (s *server) declareSuspects(ctx context.Context) error {
+	retries := false
+	for _, r := range s.methods {
+		retries = retries || len(r.delays) > 0
+	}
+	if !retries {
+		return nil
+	}
+	q := deadletter.Queues{}.Suspect(queueOf(s.service))
+	err := s.shared.conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{q}})
+	var refusal *transport.Error
+	if errors.As(err, &refusal) {
+		s.shared.log.Warn("the broker refuses the queue of requests that may have ended their process: such requests run as others do",
+			"service", s.service, "queue", q.Name, "err", err)
+		return nil
+	}
+	s.suspects.queue = q.Name
+	return err
+}
+
+// startSuspects begins to consume the suspects.
+func (s *server) startSuspects(ctx context.Context) (err error) {
+	if s.suspects.queue == "" {
+		return nil
+	}
+	c := &consumer{all: &s.consumers, suspect: true, opened: make(chan struct{})}
+	defer close(c.opened)
+	c.Consumer, err = s.shared.conn.Consume(ctx, transport.Consume{Queue: s.suspects.queue, Prefetch: 1, Resume: true, Handle: c.take})
+	if err == nil {
+		s.suspects.consumer = c
+	}
+	return err
+}
+
+// all returns the consumer, if there is one.
+func (s *suspects) all() []*consumer {
+	if s.consumer == nil {
+		return nil
+	}
+	return []*consumer{s.consumer}
+}
+
+// isolate moves a redelivered request to the suspects, and reports whether it has settled it. If
+// that is not possible the request runs as others do.
+func (s *server) isolate(ctx context.Context, r *request) (settled bool) {
+	row := s.find(r.Key)
+	if row == nil || len(row.delays) == 0 || s.suspects.queue == "" {
+		return false
+	}
+	a := deadletter.First(r.Delivery)
+	if r.Expiration > 0 { // the broker would drop it where it waits for its turn
+		a.Deadline = time.Now().Add(r.Expiration)
+	}
+	err := s.suspect(ctx, r.Delivery, a)
+	switch {
+	case err == nil:
+		s.log(r.Delivery).Info("request was delivered before: it waits for its turn among the suspects", "queue", s.suspects.queue)
+		r.Ack()
+	case ctx.Err() != nil:
+		r.Reject(true)
+	default:
+		s.log(r.Delivery).Warn("request was delivered before and cannot be moved to the suspects: it runs now", "queue", s.suspects.queue, "err", err)
+		return false
+	}
+	return true
+}
+
+// suspect publishes a request to the suspects. Without confirm it is not acknowledged where it came
+// from.
+func (s *server) suspect(ctx context.Context, d *transport.Delivery, a deadletter.Attempt) error {
+	ctx, cancel := s.shared.cfg.limit(ctx)
+	defer cancel()
+	return s.shared.conn.Publish(ctx, a.Publishing(d, s.suspects.queue))
+}
+
+// admit restores a request from the suspects, and reports whether nobody waits for it any more.
+func (s *server) admit(r *request) (late bool) {
+	r.attempt = deadletter.Open(r.Delivery)
+	r.Redelivered = true // from the queue of requests
+	if r.attempt.Deadline.IsZero() {
+		return false
+	}
+	r.Expiration = time.Until(r.attempt.Deadline)
+	if r.Expiration > 0 {
+		return false
+	}
+	s.log(r.Delivery).Debug("request dropped: its caller does not wait any more")
+	r.Ack()
+	return true
+}
+
+// killed returns the error of a request that has ended too many processes.
+func (s *server) killed(r *request) error {
+	if r.attempt.Returns < maxDeaths {
+		return nil
+	}
+	err := rpcerror.New("builtins.RuntimeError", fmt.Sprintf("the process ended %d times while it ran the method", r.attempt.Returns))
+	s.log(r.Delivery).Error("request has ended its process too often: it is answered with an error", "deaths", r.attempt.Returns, "err", clip.Error(err))
+	return err
+}
+
+// giveBack returns a request to where it came from. For a suspect that is another copy: the queue
+// would count a return as a death.
+func (s *server) giveBack(ctx context.Context, r *request) {
+	if r.consumer.suspect && ctx.Err() == nil && s.suspect(ctx, r.Delivery, r.attempt) == nil {
+		r.Ack()
+		return
+	}
+	r.Reject(true)
+}
