@@ -33,7 +33,7 @@ type Dispatcher func(ctx context.Context, event string, payload any) error
 func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	cfg, _ := service.Lookup[Config](f.Host)
 	mandatory, err := f.Tag.Flag("mandatory", false)
-	p, publishErr := publish.New(f, exchangeOf(f.Service), transport.Topology{Exchanges: cfg.exchanges(f.Service)})
+	p, publishErr := publish.New(f, "events", exchangeOf(f.Service), transport.Topology{Exchanges: cfg.exchanges(f.Service)})
 	if err := errors.Join(f.Tag.Keys("mandatory", "outbox"), err, publishErr); err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (Publisher) Dependency(f *service.Field) (any, error) {
 	exchange, key, queue := f.Tag.Get("messaging"), f.Tag.Get("key"), f.Tag.Get("queue")
 	message, err := messageOf(f.Tag, exchange, key, queue)
 	t, topologyErr := topologyOf(f.Tag, known, exchange, queue, key)
-	p, publishErr := publish.New(f, exchange, t)
+	p, publishErr := publish.New(f, "messaging", exchange, t)
 	keys := append(topologyKeys(), "messaging", "key", "queue", "mandatory", "persistent", "priority", "expiration",
 		"serializer", "compression", "outbox")
 	if err = errors.Join(f.Tag.Keys(keys...), err, topologyErr, publishErr); err != nil {

@@ -126,7 +126,9 @@ func (s *subscriber) handle(ctx context.Context, d *transport.Delivery) error {
 	if s.payload != nil {
 		r.Input = in
 		if limit := s.conn.MaxMessage(); len(d.Body) > limit { // it must not wait for a worker
-			return &unreadableError{&codec.TooLarge{Size: len(d.Body), Limit: limit}, d.Body}
+			large := &codec.TooLarge{Size: len(d.Body), Limit: limit}
+			s.row.Host.Observers().Refused(ctx, s.row, r.Header, large)
+			return &unreadableError{large, d.Body}
 		}
 	}
 	if s.about != nil {

@@ -29,7 +29,8 @@ import (
 // too.
 type Caller struct {
 	cfg       Config
-	codec     codec.Codec // of requests
+	observers *service.Observers // nil outside of containers
+	codec     codec.Codec        // of requests
 	log       *slog.Logger
 	id        string // the call id that calls outside of a service's call are made with
 	replyTo   string // the routing key of replies
@@ -146,6 +147,9 @@ func (c *Caller) send(ctx context.Context, r *Reply, body requestBody, o options
 		left = min(max(time.Until(r.deadline), time.Millisecond), maxExpiration) // 0 would be no limit
 	}
 	o.apply(&p, left)
+	if c.observers.On() {
+		r.observed, r.size = c.observers.SendBegan(ctx, r.message(&p)), len(p.Body)
+	}
 	if err := c.publish(ctx, r, p); err != nil {
 		r.fail(err)
 		return false
@@ -221,12 +225,15 @@ func (c *Caller) receive(d *transport.Delivery) {
 // says that the callee, which has the same deadline, timed out too.
 func (c *Caller) settle(id string, d *transport.Delivery, err error) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	r, ok := c.pending[id]
 	ok = ok && (d == nil || r.deadline.IsZero() || time.Now().Before(r.deadline))
 	if ok {
 		delete(c.pending, id)
 		r.settle(d, err)
+	}
+	c.mu.Unlock()
+	if ok {
+		r.observeEnd()
 	}
 	return ok
 }
@@ -290,8 +297,9 @@ func (c *Caller) expire(ctx context.Context, r *Reply) {
 		c.sendCancel(r)
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	r.settle(nil, err)
+	c.mu.Unlock()
+	r.observeEnd()
 }
 
 // forget removes a call from the pending ones, and reports whether it was there.
@@ -388,13 +396,18 @@ func (c *Caller) awaited(service string) (n int) {
 // repliesLost ends the calls whose requests are confirmed when the broker has deleted the reply
 // queue: it may have contained their replies.
 func (c *Caller) repliesLost() {
+	var lost []*Reply
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for id, r := range c.pending {
 		if r.confirmed.Load() {
 			delete(c.pending, id)
 			r.settle(nil, r.failed(fmt.Errorf("the reply queue is gone: %w", transport.ErrConnectionLost)))
+			lost = append(lost, r)
 		}
+	}
+	c.mu.Unlock()
+	for _, r := range lost {
+		r.observeEnd()
 	}
 }
 
@@ -408,12 +421,16 @@ const (
 func (c *Caller) Close(ctx context.Context) error {
 	c.mu.Lock()
 	c.closed = true
-	for id, r := range c.pending {
-		delete(c.pending, id)
+	ended := c.pending
+	c.pending = map[string]*Reply{}
+	for _, r := range ended {
 		r.settle(nil, r.failed(transport.ErrClosed))
 		r.cancel()
 	}
 	c.mu.Unlock()
+	for _, r := range ended {
+		r.observeEnd()
+	}
 	defer c.end()
 	defer time.AfterFunc(lateLimit, c.end).Stop()
 	c.late.Wait()

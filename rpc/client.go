@@ -79,6 +79,7 @@ func (c Client) Go(ctx context.Context, method string, args ...any) *Reply {
 	r.detached, r.spelling, r.cancel = true, spellingOf(args), cancel
 	if !c.caller.send(ctx, r, requestOf(args), o, asked) {
 		cancel()
+		r.observeEnd()
 		return r
 	}
 	c.caller.watch(ctx, r, cancel)
@@ -100,7 +101,9 @@ func (c Client) call(ctx context.Context, method string, result any, body reques
 	if c.caller.send(ctx, r, body, o, true) {
 		c.caller.wait(ctx, r)
 	}
-	return r.read(ctx, result)
+	err := r.read(ctx, result)
+	r.tell(err)
+	return err
 }
 
 // checkResult returns an error if the result of a call cannot be stored: before the call, because

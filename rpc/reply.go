@@ -22,11 +22,13 @@ type Reply struct {
 	service, method string
 	id              string // the correlation id
 	codec           codec.Codec
-	limit           int       // of a reply that is decompressed, in bytes
-	decoded         int       // the limit of the memory that a decoded reply takes
-	began, deadline time.Time // deadline is zero if there is none
-	detached        bool      // made by Go: its work may outlive the caller's method and the default timeout
-	spelling        string    // how the arguments are written as keywords, if the last one is a map
+	limit           int             // of a reply that is decompressed, in bytes
+	decoded         int             // the limit of the memory that a decoded reply takes
+	began, deadline time.Time       // deadline is zero if there is none
+	detached        bool            // made by Go: its work may outlive the caller's method and the default timeout
+	observed        context.Context // what the observers have made of the call's ctx; nil without one
+	size            int             // of the request, for them
+	spelling        string          // how the arguments are written as keywords, if the last one is a map
 
 	confirmed atomic.Bool   // the broker has taken the request
 	waiters   atomic.Int32  // goroutines that wait for it
@@ -99,6 +101,35 @@ func (r *Reply) settle(d *transport.Delivery, err error) {
 	close(r.done)
 	if r.release != nil {
 		r.release()
+	}
+}
+
+// message returns the request as the observers see it. p is nil when the call has ended.
+func (r *Reply) message(p *transport.Publishing) service.Message {
+	m := service.Message{Kind: "rpc", Service: r.service, Method: r.method, Exchange: r.caller.cfg.exchange(), Key: r.name(), ID: r.id, Size: r.size}
+	if p != nil {
+		m.Size, m.Headers = len(p.Body), p.Headers
+	}
+	return m
+}
+
+// observeEnd tells the observers how a call by Go has ended. They are told of a call by Call when
+// its result was read.
+func (r *Reply) observeEnd() {
+	if r.observed == nil || !r.detached {
+		return
+	}
+	err := r.err
+	if err == nil {
+		err = r.decode(context.WithoutCancel(r.observed), nil)
+	}
+	r.tell(err)
+}
+
+// tell tells the observers that the call has ended with err.
+func (r *Reply) tell(err error) {
+	if r.observed != nil {
+		r.caller.observers.SendEnded(r.observed, r.message(nil), time.Since(r.began), err)
 	}
 }
 

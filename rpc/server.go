@@ -153,6 +153,7 @@ func (s *server) run(ctx context.Context, r *request) (any, error) {
 	if limit := s.shared.conn.MaxMessage(); len(r.Body) > limit { // it must not wait for a worker
 		err := unreadable(&codec.TooLarge{Size: len(r.Body), Limit: limit})
 		s.logBad(r.Delivery, r.row, err)
+		s.shared.host.Observers().Refused(ctx, r.row.Row, headers.Request(r.Delivery).Header, err)
 		return nil, err
 	}
 	if err := s.killed(r); err != nil {

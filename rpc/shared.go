@@ -73,6 +73,7 @@ func (sh *shared) serve(method string, r *row) (*server, error) {
 func (sh *shared) client() *Caller {
 	if sh.caller == nil {
 		sh.caller = newCaller(sh.connection.Codec(), sh.cfg, sh.log)
+		sh.caller.observers = sh.host.Observers()
 		sh.caller.waiting = func(ctx context.Context, service string) {
 			if s := sh.servers[service]; s != nil {
 				s.consumers.help(ctx)

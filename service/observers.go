@@ -75,11 +75,15 @@ func (all *Observers) add(o Observer) {
 	all.all = append(all.all, &observer{Observer: o, logger: all.logger})
 }
 
-// On reports whether there is an observer.
-func (all *Observers) On() bool { return len(all.all) > 0 }
+// On reports whether there is an observer. There is none in a nil *Observers, which may be told
+// anything.
+func (all *Observers) On() bool { return all != nil && len(all.all) > 0 }
 
 // each tells every observer. A panic of one is logged, and the others are told all the same.
 func (all *Observers) each(h hook, tell func(o *observer)) {
+	if all == nil {
+		return
+	}
 	for _, o := range all.all {
 		o.tell(h, tell)
 	}

@@ -91,11 +91,11 @@ func (t *tower) due() []time.Duration {
 }
 
 // start starts one row in a bubble, and kills it when the test ends. It returns the log.
-func start(t *testing.T, tw *tower, row string, cfg service.Config) (*service.Container, *bytes.Buffer) {
+func start(t *testing.T, tw *tower, row string, cfg service.Config, options ...any) (*service.Container, *bytes.Buffer) {
 	t.Helper()
 	log := new(bytes.Buffer)
 	cfg.Only, cfg.Logger = []string{"clock." + row}, slog.New(slog.NewTextHandler(log, nil))
-	c, err := service.New(cfg, &Clock{Tower: tw})
+	c, err := service.New(cfg, append(options, &Clock{Tower: tw})...)
 	if err != nil {
 		t.Fatal(err)
 	}

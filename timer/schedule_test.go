@@ -2,6 +2,7 @@ package timer_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -91,7 +92,9 @@ func TestSchedule(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tw := &tower{act: tc.act}
-				c, log := start(t, tw, tc.row, service.Config{})
+				told := ""
+				missed := func(r *service.Row, n int) { told = fmt.Sprintf("skipped=%d", n) }
+				c, log := start(t, tw, tc.row, service.Config{}, service.Configure(service.Observer{TicksMissed: missed}))
 				<-time.After(10*time.Minute - time.Second)
 				stop(t, c)
 				if tc.began == nil {
@@ -101,6 +104,9 @@ func TestSchedule(t *testing.T) {
 				same(t, "began", tw.began(), tc.began)
 				if got := strings.Contains(log.String(), "missed ticks skipped"); got != (tc.skipped != "") || !strings.Contains(log.String(), tc.skipped) {
 					t.Errorf("logged %s\nwant %q", log, tc.skipped)
+				}
+				if told != tc.skipped {
+					t.Errorf("the observer was told %q, want %q", told, tc.skipped)
 				}
 			})
 		})

@@ -81,6 +81,7 @@ func (t *ticker) step(ctx context.Context, token Token) bool {
 	}
 	if skipped > 0 {
 		t.row.Logger().LogAttrs(ctx, slog.LevelWarn, "missed ticks skipped", slog.Int("skipped", skipped))
+		t.row.Host.Observers().TicksMissed(t.row, skipped)
 	}
 	return t.tick(ctx, token, Tick{Nominal: at, Missed: skipped}, t.called(at))
 }

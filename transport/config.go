@@ -43,6 +43,14 @@ type Config struct {
 	// Name is the name of the connection in the broker's management UI, such as "orders@host/1".
 	Name string
 
+	// Purpose says what the program uses the connection for, such as "events and messages". Log lines
+	// about the connection have it.
+	Purpose string
+
+	// Notify, if set, is called when the connection is open, was lost, and is closed, by one
+	// goroutine at a time. It must not block.
+	Notify func(Change)
+
 	// Dial makes the network connection to addr, the host:port of the URI. The default is TCP. An
 	// embedded broker supplies an in-memory connection here.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)

@@ -37,6 +37,7 @@ type Conn struct {
 	frameMax  atomic.Int64       // of the latest session
 	stop      context.CancelFunc // ends run
 	wg        sync.WaitGroup     // run and the consumers
+	changes   sync.Mutex         // held while Config.Notify is called
 	publisher *Publisher         // of Publish and Send
 	signs     chan error         // that something of the topology is missing, for repair
 	orphans   orphans
@@ -67,7 +68,7 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	c := &Conn{
 		cfg:       cfg,
 		addresses: addresses,
-		log:       named(cmp.Or(cfg.Logger, slog.Default()), cfg.Name),
+		log:       named(cmp.Or(cfg.Logger, slog.Default()), cfg.Name, cfg.Purpose),
 		changed:   make(chan struct{}),
 		signs:     make(chan error, 1),
 		refusals:  map[string]bool{},
@@ -80,6 +81,7 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	}
 	s.first = true
 	c.setSession(s)
+	c.notify(Change{Connected: true, Broker: s.addr.redacted})
 	run, stop := context.WithCancel(context.Background())
 	c.stop = stop
 	c.wg.Go(func() { c.run(run, s) })
@@ -124,6 +126,7 @@ func (c *Conn) run(ctx context.Context, s *session) {
 		c.broadcast()
 		c.mu.Unlock()
 		c.log.Warn("connection to the broker lost", "broker", s.addr.redacted, "err", s.err)
+		c.notify(Change{Broker: s.addr.redacted, Err: s.err})
 		s.wait()
 		s = c.reconnect(ctx)
 	}
@@ -131,7 +134,7 @@ func (c *Conn) run(ctx context.Context, s *session) {
 
 // reconnect connects and declares the topology. It returns nil when ctx ends.
 func (c *Conn) reconnect(ctx context.Context) *session {
-	away := outage{logger: c.log}
+	away, lost := outage{logger: c.log}, time.Now()
 	for attempt := 0; ; attempt++ {
 		if !backoff(ctx, attempt) {
 			return nil
@@ -160,7 +163,8 @@ func (c *Conn) reconnect(ctx context.Context) *session {
 			return nil
 		}
 		given.Delete(s.addr.redacted)
-		c.log.Info("reconnected to the broker", "broker", s.addr.redacted)
+		c.log.Info("reconnected to the broker", "broker", s.addr.redacted, "away", time.Since(lost).Round(time.Millisecond))
+		c.notify(Change{Connected: true, Broker: s.addr.redacted, Away: time.Since(lost)})
 		if !declared {
 			c.wg.Go(func() { c.redeclareLater(ctx, s) })
 		}
@@ -221,6 +225,24 @@ func (c *Conn) session(ctx context.Context) (*session, error) {
 	}
 }
 
+// A Change is what [Config].Notify is told: the connection is open, for the first time or again, or
+// it was lost or closed.
+type Change struct {
+	Connected bool
+	Broker    string        // its URI, without the password
+	Away      time.Duration // if connected: how long the connection was lost, 0 the first time
+	Err       error         // if not: why the connection was lost, nil if it was closed
+}
+
+func (c *Conn) notify(change Change) {
+	if c.cfg.Notify == nil {
+		return
+	}
+	c.changes.Lock()
+	defer c.changes.Unlock()
+	c.cfg.Notify(change)
+}
+
 // Away returns since when the connection is lost. It is the zero time while connected.
 func (c *Conn) Away() time.Time {
 	c.mu.Lock()
@@ -267,6 +289,7 @@ func (c *Conn) Close(ctx context.Context) error {
 	var err error
 	if s != nil {
 		err = s.close(ctx)
+		c.notify(Change{Broker: s.addr.redacted})
 	}
 	done := make(chan struct{})
 	go func() {

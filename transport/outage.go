@@ -128,11 +128,14 @@ func (c *Conn) await(ctx context.Context) (*session, error) {
 }
 
 // named returns a logger that says which connection of the process it logs for.
-func named(log *slog.Logger, name string) *slog.Logger {
-	if name == "" {
-		return log
+func named(log *slog.Logger, name, purpose string) *slog.Logger {
+	if name != "" {
+		log = log.With("connection", name)
 	}
-	return log.With("connection", name)
+	if purpose != "" {
+		log = log.With("purpose", purpose)
+	}
+	return log
 }
 
 // refused logs a refusal of what the broker has accepted before, once for each session: it is tried

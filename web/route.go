@@ -59,24 +59,25 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	args, leading, fault := rt.binding.read(r, &c.hold, rt.server.cfg.MaxDecoded)
 	if fault != nil {
-		rt.fail(w, r, fault)
+		rt.refuse(w, r, fault)
 		return
 	}
 	data, err := rt.server.data(r)
 	if err != nil {
-		rt.fail(w, r, newError(err, c.id))
+		rt.refuse(w, r, newError(err, c.id))
 		return
 	}
 	if rt.binding.takesRequest {
 		leading = append(c.leading(), leading...)
 	}
 	if !rt.admission.enter() {
-		rt.fail(w, r, errBusy)
+		rt.refuse(w, r, errBusy)
 		return
 	}
 	result, err := rt.row.Run(r.Context(), service.Request{
 		ID:        c.id,
 		Data:      data,
+		Header:    r.Header,
 		Arguments: args,
 		Leading:   leading,
 		Limit:     max(0, rt.server.cfg.Timeout),
@@ -86,6 +87,12 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt.admission.leave()
 	c.hold.release() // of the arguments
 	c.respond(w, result, err)
+}
+
+// refuse answers a request that is not a call of the row.
+func (rt *route) refuse(w http.ResponseWriter, r *http.Request, why *Error) {
+	rt.row.Host.Observers().Refused(r.Context(), rt.row, r.Header, why)
+	rt.fail(w, r, why)
 }
 
 // A routeCall is the call that answers one request.

@@ -48,6 +48,9 @@ func (s *Socket) serve(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	s.out.start(func() { cancel(errGone) })
 	s.server.log.Debug("websocket opened", "socket_id", s.ID)
+	seen, observers := service.ObservedSocket{ID: s.ID, Opened: time.Now()}, s.server.host.Observers()
+	observers.SocketOpened(seen)
+	defer observers.SocketClosed(seen)
 	s.conn.SetReadLimit(int64(s.server.cfg.MaxFrame))
 	s.conn.SetPongHandler(func(string) error { s.heard(); return nil })
 	var err error

@@ -27,6 +27,9 @@ import (
 // Clients connect with GET /ws, which serves the SocketMethods of all services of the process.
 type SocketMethod struct{}
 
+// Kind returns "socket": it implements the optional method that [service.Row.Kind] asks for.
+func (SocketMethod) Kind() string { return "socket" }
+
 // A socketRow is the row of a SocketMethod.
 type socketRow struct {
 	*service.Row

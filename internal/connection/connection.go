@@ -20,16 +20,16 @@ import (
 // A Shared is a connection that extensions of a container share. The container opens it before it
 // sets up what asked for it, and closes it after that has stopped.
 type Shared struct {
-	host    *service.Host
-	config  transport.Config
-	purpose string
-	conn    *transport.Conn // nil before Setup
+	host   *service.Host
+	config transport.Config
+	suffix string          // of the connection's name
+	conn   *transport.Conn // nil before Setup
 }
 
 // Publishing returns the connection that publishes. Consumers that publish replies use it too.
 func Publishing(host *service.Host) (*Shared, error) {
 	p, err := service.Shared(host, func(host *service.Host) (*publishing, error) {
-		s, err := newShared(host, "")
+		s, err := newShared(host, "", "rpc and publishing")
 		return &publishing{s}, err
 	})
 	if err != nil {
@@ -41,7 +41,7 @@ func Publishing(host *service.Host) (*Shared, error) {
 // Consuming returns the connection that never publishes.
 func Consuming(host *service.Host) (*Shared, error) {
 	c, err := service.Shared(host, func(host *service.Host) (*consuming, error) {
-		s, err := newShared(host, " consuming")
+		s, err := newShared(host, " consuming", "events and messages")
 		return &consuming{s}, err
 	})
 	if err != nil {
@@ -56,13 +56,14 @@ type (
 	consuming  struct{ *Shared }
 )
 
-func newShared(host *service.Host, purpose string) (*Shared, error) {
+func newShared(host *service.Host, suffix, purpose string) (*Shared, error) {
 	config, ok := service.Lookup[transport.Config](host)
 	if !ok {
 		return nil, errors.New("no broker is configured: add service.Configure(transport.Config{URI: …}) to the services")
 	}
 	config.Logger = cmp.Or(config.Logger, host.Logger())
-	return &Shared{host: host, config: config, purpose: purpose}, nil
+	config.Purpose = purpose
+	return &Shared{host: host, config: config, suffix: suffix}, nil
 }
 
 // Codec returns the codec of what is published: [transport.Config].Codec or its default.
@@ -87,9 +88,26 @@ func (s *Shared) Setup(ctx context.Context) (err error) {
 	if s.config.Name == "" {
 		s.config.Name = s.host.Names()[0] + "@" + s.host.Instance()
 	}
-	s.config.Name += s.purpose
+	s.config.Name += s.suffix
+	own := s.config.Notify
+	s.config.Notify = func(c transport.Change) {
+		s.observe(c)
+		if own != nil {
+			own(c)
+		}
+	}
 	s.conn, err = transport.Dial(ctx, s.config)
 	return err
+}
+
+// observe tells the observers of the container what has become of the connection.
+func (s *Shared) observe(change transport.Change) {
+	c := service.Connection{Name: s.config.Name, Purpose: s.config.Purpose, Broker: change.Broker, Away: change.Away, Err: change.Err}
+	if change.Connected {
+		s.host.Observers().Connected(c)
+	} else {
+		s.host.Observers().Disconnected(c)
+	}
 }
 
 // Stop closes the connection.

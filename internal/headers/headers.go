@@ -34,7 +34,20 @@ func Request(d *transport.Delivery) service.Request {
 		stack = data[stackID]
 	}
 	delete(data, stackID)
-	return service.Request{Parents: ids(stack), Data: data, Redelivered: d.Redelivered}
+	return service.Request{Parents: ids(stack), Data: data, Redelivered: d.Redelivered, Header: (*header)(d)}
+}
+
+// A header has the headers of a delivery. It implements [service.Header].
+type header transport.Delivery
+
+// Get returns a header by its own name, or else by the one with which Nameko passes it on. The
+// first is of the process that has sent the message, the second of one before it.
+func (h *header) Get(name string) string {
+	text, ok := h.Headers[name].(string)
+	if !ok {
+		text, _ = h.Headers[prefix+name].(string)
+	}
+	return text
 }
 
 // LogAttrs returns what a log line about a message has of its call id stack, for one that is not a

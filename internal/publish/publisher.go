@@ -25,16 +25,20 @@ const timeout = 30 * time.Second
 // A Publisher encodes payloads and publishes them. It may be used by several goroutines, and none
 // waits for another's confirm.
 type Publisher struct {
+	kind     string // the package of the field's type: events or messaging
+	service  string // the service of the field; "" outside of services
 	field    string // service orders: Dispatch; "" outside of services
 	topology transport.Topology
 	outbox   bool                           // calls publish after their values were closed
 	conn     atomic.Pointer[transport.Conn] // nil until the container is set up
+
+	observers *service.Observers // nil outside of services
 }
 
-// New returns the Publisher of a field, on the connection of the container that publishes. It
+// New returns the Publisher of a field of the package kind, on the connection of the container that publishes. It
 // declares t, with what messaging.Declare declares for the exchange, at setup, and again when an
 // exchange turns out to be missing.
-func New(f *service.Field, exchange string, t transport.Topology) (*Publisher, error) {
+func New(f *service.Field, kind, exchange string, t transport.Topology) (*Publisher, error) {
 	s, err := service.Shared(f.Host, newShared)
 	if err != nil {
 		return nil, err
@@ -45,7 +49,14 @@ func New(f *service.Field, exchange string, t transport.Topology) (*Publisher, e
 	}
 	outbox, outboxErr := f.Outbox()
 	t, err = known.Add(f.Service, f.Name, t, "", exchange)
-	p := &Publisher{field: "service " + f.Service + ": " + f.Name, topology: t, outbox: outbox}
+	p := &Publisher{
+		kind:      kind,
+		service:   f.Service,
+		field:     "service " + f.Service + ": " + f.Name,
+		topology:  t,
+		outbox:    outbox,
+		observers: f.Host.Observers(),
+	}
 	s.publishers = append(s.publishers, p)
 	return p, errors.Join(err, outboxErr)
 }
@@ -118,8 +129,24 @@ func (p *Publisher) Publish(ctx context.Context, payload any, m transport.Publis
 	return p.send(ctx, conn, m)
 }
 
-// send publishes m, which has its body and its headers.
+// send publishes m, which has its body and its headers, and tells the observers.
 func (p *Publisher) send(ctx context.Context, conn *transport.Conn, m transport.Publishing) error {
+	if !p.observers.On() {
+		return p.deliver(ctx, conn, m)
+	}
+	seen := service.Message{Kind: p.kind, Exchange: m.Exchange, Key: m.Key, Size: len(m.Body), Headers: m.Headers}
+	if p.kind == "events" {
+		seen.Service, seen.Method = p.service, m.Key
+	}
+	began := time.Now()
+	ctx = p.observers.SendBegan(ctx, seen)
+	err := p.deliver(ctx, conn, m)
+	p.observers.SendEnded(ctx, seen, time.Since(began), err)
+	return err
+}
+
+// deliver publishes m, and waits until the broker has confirmed it.
+func (p *Publisher) deliver(ctx context.Context, conn *transport.Conn, m transport.Publishing) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not in %s: %w", timeout, context.DeadlineExceeded))
