@@ -44,6 +44,7 @@ var arrows = map[string][]string{
 	"transport":           {"codec/msgpack"},
 	"codec/msgpack":       {"codec"},
 	"codec":               {"signature"},
+	"contract":            {"rpc/rpcerror", "internal/nearest", "internal/printable"},
 	"config":              {"internal/nearest", "internal/printable", "internal/secret"},
 	"broker":              {"internal/frame", "internal/mux", "internal/clip"},
 	"internal/frame":      {},

@@ -43,6 +43,11 @@ func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	return dispatcher(p, f.Service, func(m *transport.Publishing) { m.Mandatory = mandatory }), nil
 }
 
+// Describe implements [service.FieldDescriber].
+func (Dispatcher) Describe(f *service.Field) service.Description {
+	return service.Description{Details: map[string]any{"exchange": exchangeOf(f.Service)}}
+}
+
 // NewDispatcher returns a Dispatcher in the name of a service, for a program that hosts none, as
 // Nameko's event_dispatcher does. It does not declare the service's exchange: if neither the
 // service nor a listener of its events has ever run, dispatching is an error. Events of other

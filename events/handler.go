@@ -64,6 +64,19 @@ func (Handler) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return handler, nil
 }
 
+// Describe implements [service.RowDescriber].
+func (Handler) Describe(r *service.Row) service.Description {
+	from, _ := parseSource(r.Tag.Get("events"))
+	delivery := cmp.Or(r.Tag.Get("delivery"), "pool")
+	details := map[string]any{"service": from.service, "event": from.pattern, "delivery": delivery}
+	if delivery != "broadcast" { // each instance has a queue of its own
+		if sub, err := subscriptionOf(r, from); err == nil {
+			details["queue"] = sub.Queue
+		}
+	}
+	return service.Description{Details: details}
+}
+
 // A source is the events that a row handles: those of a service whose type matches a pattern.
 type source struct{ service, pattern string }
 

@@ -70,6 +70,11 @@ func (Consumer) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return consumer, nil
 }
 
+// Describe implements [service.RowDescriber].
+func (Consumer) Describe(r *service.Row) service.Description {
+	return service.Description{Details: detailsOf(r.Tag, map[string]string{"messaging": "queue", "exchange": "exchange", "key": "key"})}
+}
+
 // subscriptionOf reads the tag of a row.
 func subscriptionOf(tag service.Tag, known *topology.Registry) (s Subscription, err error) {
 	s.Queue = tag.Get("messaging")

@@ -85,6 +85,22 @@ func (Publisher) Dependency(f *service.Field) (any, error) {
 	}), nil
 }
 
+// Describe implements [service.FieldDescriber].
+func (Publisher) Describe(f *service.Field) service.Description {
+	return service.Description{Details: detailsOf(f.Tag, map[string]string{"messaging": "exchange", "key": "key", "queue": "queue"})}
+}
+
+// detailsOf returns the values of a tag's keys, by the names that descriptions have for them.
+func detailsOf(tag service.Tag, names map[string]string) map[string]any {
+	details := map[string]any{}
+	for key, name := range names {
+		if value := tag.Get(key); value != "" {
+			details[name] = value
+		}
+	}
+	return details
+}
+
 // messageOf returns what all messages of a field have in common.
 func messageOf(tag service.Tag, exchange, key, queue string) (m transport.Publishing, err error) {
 	m.Exchange, m.Key, m.Headers = exchange, key, transport.Table{}

@@ -41,6 +41,22 @@ func (Client) Dependency(f *service.Field) (any, error) {
 	return v.Interface(), errors.Join(err, bindErr)
 }
 
+// Describe implements [service.FieldDescriber].
+func (Client) Describe(f *service.Field) service.Description {
+	name := f.Tag.Get("rpc")
+	details := map[string]any{"service": name}
+	if f.Type.Kind() == reflect.Struct && f.Type != clientType {
+		methods := []string{}
+		for i := range f.Type.NumField() {
+			if field := f.Type.Field(i); field.Name != "_" {
+				methods = append(methods, field.Tag.Get("rpc"))
+			}
+		}
+		details["methods"] = methods
+	}
+	return service.Description{Details: details}
+}
+
 // serviceOf returns the name of the service in the tag of a Client.
 func serviceOf(tag service.Tag) (string, error) {
 	name, err := tag.Get("rpc"), tag.Keys("rpc")

@@ -43,6 +43,12 @@ func (Method) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return sh.serve(sig.Name, &row{Row: r, takes: sig.Takes(), ackFirst: ack == "before", delays: delays})
 }
 
+// Describe implements [service.RowDescriber].
+func (Method) Describe(r *service.Row) service.Description {
+	name := r.Signature().Name
+	return service.Description{Details: map[string]any{"queue": queueOf(r.Service), "key": r.Service + "." + name}}
+}
+
 // checkTypes returns an error for each argument that can never be decoded, and one for a result
 // that can never be encoded.
 func checkTypes(codecs codec.Set, sig *signature.Signature, result reflect.Type) error {

@@ -53,7 +53,9 @@ func (r *Row) bind(sig *signature.Signature, leading []reflect.Type) (*method, e
 	checked := map[reflect.Type]bool{}
 	for i := range m.slots {
 		s := &m.slots[i]
-		s.hidden = s.hidden || holdsSensitive(s.typ, map[reflect.Type]bool{})
+		if !s.hidden && holdsSensitive(s.typ, map[reflect.Type]bool{}) {
+			s.hidden, s.nested = true, true
+		}
 		if !m.lenient {
 			mistakes = append(mistakes, memberDefaults(s.typ, checked)...)
 		}

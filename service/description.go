@@ -30,6 +30,10 @@ type Description struct {
 	// are encoded as JSON.
 	Details map[string]any
 
+	// Result is the type of a row's result, if it differs from [Row.Result]: any, if the method
+	// returns a response that is not encoded.
+	Result reflect.Type
+
 	// Params are the parameters of a row, if they differ from [Row.Parameters]: in where they are
 	// read from, or because the method takes further ones as leading parameters.
 	Params []Parameter
@@ -41,6 +45,7 @@ type Parameter struct {
 
 	Doc       string // the key doc in the tag of its field
 	Sensitive bool   // arguments must not be printed
+	Members   bool   // it is sensitive only because of members that are marked themselves
 	In        string // where it is read from, if the row does not take arguments: path, query, header, body
 }
 
@@ -91,7 +96,7 @@ func (r *Row) Parameters() []Parameter {
 	params := make([]Parameter, len(r.method.sig.Params))
 	for i, p := range r.method.sig.Params {
 		s := &r.method.slots[i]
-		params[i] = Parameter{Param: p, Doc: s.doc, Sensitive: s.hidden}
+		params[i] = Parameter{Param: p, Doc: s.doc, Sensitive: s.hidden, Members: s.nested}
 		if s.hidden && p.Optional && p.Default != nil {
 			params[i].Default = Redacted
 		}
@@ -114,6 +119,9 @@ func (r *Row) Describe() Description {
 	if d.Params == nil {
 		d.Params = r.Parameters()
 	}
+	if d.Result == nil {
+		d.Result = r.Result()
+	}
 	return d
 }
 
@@ -133,14 +141,14 @@ func (f *Field) Describe() Description {
 }
 
 // Fields returns the dependencies of all services that extensions gave a value, in the order of
-// Names and of their structs.
-func (c *Container) Fields() []*Field { return slices.Clone(c.fields) }
+// Names and of their structs. Until [New] returns there may be further ones.
+func (h *Host) Fields() []*Field { return slices.Clone(h.container.fields) }
 
 // Docs returns the texts about a service, which are empty if it has no method Docs.
-func (c *Container) Docs(service string) Docs {
-	for _, h := range c.hosted {
-		if h.name == service {
-			return h.docs
+func (h *Host) Docs(service string) Docs {
+	for _, one := range h.container.hosted {
+		if one.name == service {
+			return one.docs
 		}
 	}
 	return Docs{}

@@ -70,7 +70,7 @@ func TestDescription(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, fields := c.Rows(), c.Fields()
+	rows, fields := c.Rows(), c.Host().Fields()
 	ring, about := rows[0], rows[0].Describe()
 	if d := ring.Docs(); ring.Doc() != "Wakes everybody." || d.Text != "At night, too." || len(d.Errors) != 1 {
 		t.Errorf("got %q and %v", ring.Doc(), d)
@@ -92,7 +92,7 @@ func TestDescription(t *testing.T) {
 		fields[0].Extension() != reflect.TypeFor[Siren]() || fields[1].Describe().Details != nil {
 		t.Errorf("got %+v", fields)
 	}
-	if d := c.Docs("watch"); d.Text != "Watch watches." || d.Events["rung"] != (caller{}) || c.Docs("other").Text != "" {
+	if d := c.Host().Docs("watch"); d.Text != "Watch watches." || d.Events["rung"] != (caller{}) || c.Host().Docs("other").Text != "" {
 		t.Errorf("got %+v", d)
 	}
 }

@@ -33,6 +33,7 @@ type slot struct {
 	expected string                  // the Python type of arguments, for errors
 	fallback func(dst reflect.Value) // sets the default; nil if that is the zero value
 	hidden   bool                    // sensitive: errors do not show the argument
+	nested   bool                    // hidden, but only because of members
 	doc      string                  // of the field
 }
 

@@ -38,10 +38,12 @@ func (m *method) hide(list string) error {
 		}
 		switch {
 		case i >= 0:
-			m.slots[i].hidden = true
+			m.slots[i].hidden, m.slots[i].nested = true, false
 		case m.sig.Has(signature.Options): // it may be among them
 			for j, p := range m.sig.Params {
-				m.slots[j].hidden = m.slots[j].hidden || p.Kind == signature.Options
+				if p.Kind == signature.Options {
+					m.slots[j].hidden, m.slots[j].nested = true, false
+				}
 			}
 		default:
 			remedy := "its arguments are " + strings.Join(names, ", ")

@@ -1,6 +1,7 @@
 package timer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -43,4 +44,11 @@ func (Cron) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 		return nil, err
 	}
 	return t.entrypoint()
+}
+
+// Describe implements [service.RowDescriber].
+func (Cron) Describe(r *service.Row) service.Description {
+	return service.Description{Details: map[string]any{
+		"cron": r.Tag.Get("timer"), "zone": cmp.Or(r.Tag.Get("tz"), "UTC"), "once": "fleet",
+	}}
 }

@@ -60,6 +60,15 @@ func (Interval) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return t.entrypoint()
 }
 
+// Describe implements [service.RowDescriber].
+func (Interval) Describe(r *service.Row) service.Description {
+	details := map[string]any{"every": r.Tag.Get("timer")}
+	if once := r.Tag.Get("once"); once != "" {
+		details["once"] = once
+	}
+	return service.Description{Details: details}
+}
+
 // An overlap says what happens when a tick is due while the call of an earlier one runs.
 type overlap string
 
