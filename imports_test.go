@@ -55,6 +55,7 @@ var arrows = map[string][]string{
 	"internal/id":         {},
 	"internal/nearest":    {},
 	"signature":           {"internal/clip"},
+	"observe/prometheus":  {"admin", "web", "config"},
 	"observe/statsd":      {"service", "config"},
 	"servicetest":         {"service", "admin", "rpc", "events", "web", "broker", "fleet"},
 

@@ -55,6 +55,9 @@ func (h *Host) Lent() int {
 // is killed.
 func (h *Host) Context() context.Context { return h.container.life }
 
+// Stopping returns a channel that is closed when the container begins to stop, for whatever reason.
+func (h *Host) Stopping() <-chan struct{} { return h.container.stopping }
+
 // Go runs fn in a goroutine that [Container.Stop] waits for; see [Row.Go].
 func (h *Host) Go(fn func(ctx context.Context)) {
 	h.container.spawn(fn)

@@ -40,3 +40,17 @@ func (Mount) Dependency(f *service.Field) (any, error) {
 	}
 	return m, s.handle(place{service: f.Service, name: f.Name}, f.Tag.Get("web"), m.Handler)
 }
+
+// Handle serves a handler for the requests that match a pattern of [http.ServeMux], on the port of
+// the routes, also in a process without routes. A [service.Extension] calls it, for what belongs to
+// the process and not to one of its services. Its requests are like those of a [Mount].
+func Handle(h *service.Host, pattern string, handler http.Handler) error {
+	if err := checkPattern(pattern); err != nil {
+		return err
+	}
+	s, err := service.Shared(h, newServer)
+	if err != nil {
+		return err
+	}
+	return s.handle(place{service: "an extension", name: pattern}, pattern, handler)
+}
