@@ -34,7 +34,7 @@ type binder struct {
 func (b *binder) bind(app *application) error {
 	b.app = app
 	b.config()
-	b.container.host.shared = append(b.container.host.shared, &managed{value: app, owner: "application"})
+	b.container.host.shared = append(b.container.host.shared, &managed{value: app, owner: "application", use: new(use)})
 	b.add("application", app.Err())
 	for _, target := range app.Targets {
 		b.service(target)
@@ -44,6 +44,7 @@ func (b *binder) bind(app *application) error {
 	if len(b.mistakes) == 0 {
 		b.only()
 	}
+	b.add("", b.container.health.collect(b.container))
 	complete := len(b.mistakes) == 0 && !app.Partial
 	b.check(complete)
 	if complete { // else extensions may not have looked for their values
@@ -273,7 +274,9 @@ func (b *binder) dependency(h *hosted, sf reflect.StructField, dst reflect.Value
 		value:   dst,
 		logger:  b.logger(h, sf.Name),
 	}
+	b.container.binding = h.name
 	value, err := instance(maker).(DependencyType).Dependency(field)
+	b.container.binding = ""
 	if err != nil {
 		b.add(where, err)
 		return
@@ -348,7 +351,9 @@ func (b *binder) entrypoint(r *Row, where string) {
 	if !started {
 		r.Host = b.unstarted
 	}
+	b.container.binding = r.Service
 	e, err := instance(r.Type).(EntrypointType).Entrypoint(r)
+	b.container.binding = ""
 	switch {
 	case err != nil:
 		b.add(where, err)

@@ -113,6 +113,7 @@ type configuration struct {
 
 	types    []reflect.Type // of settings, in order
 	settings map[reflect.Type]*setting
+	checked  []checkedValue // of CheckHealth
 }
 
 // A setting is what a configuration has of one type.

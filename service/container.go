@@ -50,6 +50,15 @@ type Config struct {
 	// is host/pid-xxxx, where xxxx is random for each container.
 	Instance string
 
+	// HealthInterval is the mean time between two checks of a [HealthChecker]; a quarter of it more
+	// or less is random. 0 is 5 s. HealthTimeout limits one check. 0 is 3 s.
+	HealthInterval, HealthTimeout time.Duration
+
+	// PauseUnhealthy pauses the consumers of events and messages of the services that use a failing
+	// [HealthChecker] until it works again: other processes may still handle the messages. Calls by
+	// RPC and HTTP are refused meanwhile ([Row.Unavailable]).
+	PauseUnhealthy bool
+
 	// Logger logs the outcome of every call: success at DEBUG, expected errors and calls that the
 	// caller gave up at WARN, other errors at ERROR. Nil is slog.Default().
 	Logger *slog.Logger
@@ -75,6 +84,8 @@ type Container struct {
 	hosted        []*hosted
 	host          *Host
 	configuration configuration
+	binding       string // the service whose extension is called; "" if none is
+	health        *health
 	bound         bool       // New has returned: nothing more is shared
 	shared        []*managed // in the order in which they were made, so that each comes after those it needs
 	entrypoints   []*managed
@@ -112,7 +123,9 @@ type hosted struct {
 	target  *inject.Target // the fields that fx sets
 	plan    inject.Plan    // the fields that each call sets
 	outbox  bool           // a field sends after the call
-	docs    Docs
+
+	unavailable atomic.Pointer[UnavailableError] // nil unless Config.PauseUnhealthy and a dependency fails
+	docs        Docs
 }
 
 // Names returns the names of the services in the order given to [New]. Those of fx modules come
@@ -160,7 +173,7 @@ func New(cfg Config, services ...any) (*Container, error) {
 	}
 	c.observers.logger = c.logger
 	c.life, c.endLife = context.WithCancelCause(context.WithValue(context.Background(), lifeKey{}, c))
-	c.host = newHost(c)
+	c.host, c.health = newHost(c), new(health)
 	c.app = newApplication(services, &c.configuration, c.shutDown)
 	b := &binder{container: c, unstarted: newHost(c)}
 	if err := b.bind(c.app); err != nil {
@@ -173,5 +186,8 @@ func New(cfg Config, services ...any) (*Container, error) {
 	c.shared = slices.DeleteFunc(c.host.shared, func(s *managed) bool {
 		return slices.ContainsFunc(c.entrypoints, s.same)
 	})
+	if len(c.health.checks) > 0 {
+		c.shared = append(c.shared, &managed{value: c.health, owner: "health"})
+	}
 	return c, nil
 }

@@ -16,6 +16,8 @@ type Host struct {
 	container *Container
 	shared    []*managed // in the order made, which is the order of need
 	values    map[reflect.Type]sharedValue
+	uses      map[reflect.Type]*use
+	making    []*use // the values whose make runs, the innermost last
 }
 
 type sharedValue struct {
@@ -23,8 +25,40 @@ type sharedValue struct {
 	err   error
 }
 
+// A use says which services use a shared value, directly or by another one.
+type use struct {
+	services []string
+	needs    []*use
+}
+
+// add adds a service.
+func (u *use) add(service string) {
+	if service == "" || slices.Contains(u.services, service) {
+		return
+	}
+	u.services = append(u.services, service)
+	for _, n := range u.needs {
+		n.add(service)
+	}
+}
+
+// use notes that the service that is being bound, and the value that is being made, use the shared
+// value of a type.
+func (h *Host) use(t reflect.Type) *use {
+	u := h.uses[t]
+	if u == nil {
+		u = new(use)
+		h.uses[t] = u
+	}
+	u.add(h.container.binding)
+	if n := len(h.making); n > 0 && h.making[n-1] != u {
+		h.making[n-1].needs = append(h.making[n-1].needs, u)
+	}
+	return u
+}
+
 func newHost(c *Container) *Host {
-	return &Host{container: c, values: make(map[reflect.Type]sharedValue)}
+	return &Host{container: c, values: make(map[reflect.Type]sharedValue), uses: make(map[reflect.Type]*use)}
 }
 
 // Names returns the names of the container's services. Until [New] returns there may be further
@@ -89,15 +123,18 @@ func Shared[T any](h *Host, make func(*Host) (T, error)) (T, error) {
 		h = h.container.host
 	}
 	s, ok := h.values[key]
+	used := h.use(key)
 	switch {
 	case !ok && h.container.bound:
 		s.err = fmt.Errorf("%s cannot be shared after service.New has returned", key)
 	case !ok:
+		h.making = append(h.making, used)
 		v, err := make(h)
+		h.making = h.making[:len(h.making)-1]
 		s = sharedValue{v, err}
 		h.values[key] = s
 		if err == nil {
-			h.shared = append(h.shared, &managed{value: v, owner: owner(key)})
+			h.shared = append(h.shared, &managed{value: v, owner: owner(key), use: used})
 		}
 	}
 	v, _ := s.value.(T)

@@ -12,6 +12,7 @@ import (
 type managed struct {
 	value any
 	owner string // for errors: service orders: GetOrder
+	use   *use   // of a shared value; nil for an entrypoint
 	phase phase  // guarded by the mutex of the container
 }
 

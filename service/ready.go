@@ -21,9 +21,9 @@ type Outage interface {
 	Outage() (what string, since time.Time)
 }
 
-// Ready returns nil if the container has started, is not stopping, and has had no [Outage] for
-// longer than grace. A negative grace ignores outages. The error is for people who operate the
-// process; it has no addresses.
+// Ready returns nil if the container has started, is not stopping, has no dependency that is failing
+// ([HealthChecker]), and has had no [Outage] for longer than grace. A negative grace ignores
+// outages. The error is for people who operate the process; it has no addresses.
 func (h *Host) Ready(grace time.Duration) error {
 	c := h.container
 	c.mu.Lock()
@@ -34,8 +34,9 @@ func (h *Host) Ready(grace time.Duration) error {
 		return errors.New("starting")
 	case state > running:
 		return errors.New("stopping")
-	case grace < 0:
-		return nil
+	}
+	if err := c.health.failing(); err != nil || grace < 0 {
+		return err
 	}
 	for _, m := range c.parts() {
 		o, ok := m.value.(Outage)

@@ -467,6 +467,8 @@ func (c *run) Value(key any) any {
 		return c
 	case dataKey{}:
 		return c.call.Data
+	case checkKey{}: // a call is not a check
+		return nil
 	}
 	return c.Context.Value(key)
 }
