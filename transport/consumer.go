@@ -53,7 +53,7 @@ type Consume struct {
 type Consumer struct {
 	conn *Conn
 	cfg  Consume
-	stop context.CancelFunc
+	stop context.CancelCauseFunc
 
 	first   chan error    // the outcome of the first attempt
 	decided atomic.Bool   // Consume returns without an error, or is about to return first's
@@ -71,12 +71,12 @@ type Consumer struct {
 // the consumer begins when the broker goes on.
 func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
 	cfg.Prefetch = min(cfg.Prefetch, maxPrefetch)
-	run, stop := context.WithCancel(context.Background())
+	run, stop := context.WithCancelCause(context.Background())
 	consumer := &Consumer{conn: c, cfg: cfg, stop: stop, first: make(chan error, 1), stopped: make(chan struct{})}
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		stop()
+		stop(nil)
 		return nil, ErrClosed
 	}
 	c.consumers[consumer] = struct{}{}
@@ -85,7 +85,7 @@ func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
 
 	if err := consumer.begin(ctx); err != nil {
 		consumer.closing.Store(true)
-		consumer.stop()
+		consumer.stop(nil)
 		consumer.remove()
 		return nil, fmt.Errorf("consume queue %q: %w", cfg.Queue, err)
 	}
@@ -220,7 +220,7 @@ func (c *Consumer) end() {
 // messages that the broker has sent and that Handle was not called for return to the queue. Cancel
 // fails with ctx's cause if a Handle blocks or the broker does not answer.
 func (c *Consumer) Cancel(ctx context.Context) error {
-	c.stop()
+	c.stop(nil)
 	select {
 	case <-c.stopped:
 		return nil
@@ -243,6 +243,14 @@ func (c *Consumer) Close(ctx context.Context) error {
 		return fmt.Errorf("close the consumer of queue %q: %w", c.cfg.Queue, err)
 	}
 	return nil // any other error means that the channel was closed already
+}
+
+// Release closes the channel as Close does, but does not cancel the consumer first: messages that
+// were not settled return to the queue in the order in which they came, also those that Handle was
+// not called for. It is for a consumer that looks at messages and leaves them where they are.
+func (c *Consumer) Release(ctx context.Context) error {
+	c.stop(errReleased)
+	return c.Close(ctx)
 }
 
 // flush writes the acknowledgements given so far. Later ones are not written.

@@ -87,6 +87,9 @@ const (
 // errCancelled is returned by deliver when the broker has cancelled the consumer (basic.cancel).
 var errCancelled = errors.New("the broker cancelled the consumer: its queue was deleted or has moved")
 
+// errReleased is the cause of a consumer's end that closes its channel at once.
+var errReleased = errors.New("released")
+
 // openChannel opens a channel of s and starts to consume on it, from p if it reads a stream.
 func openChannel(conn *Conn, s *session, cfg *Consume, p *position, prefetch int, confirmReplies bool) (*channel, error) {
 	opened, err := s.amqp.Channel()
@@ -166,6 +169,12 @@ func (ch *channel) deliver(ctx context.Context, one bool, handle func(*Delivery)
 			}
 		case <-ctx.Done():
 		}
+	}
+	if errors.Is(context.Cause(ctx), errReleased) {
+		_ = ch.close() // an error means that it is closed
+		for range ch.deliveries {
+		}
+		return errReleased
 	}
 	ch.cancel()
 	return context.Cause(ctx)
