@@ -36,6 +36,7 @@ var arrows = map[string][]string{
 	"internal/control":    {"internal/connection", "internal/secret"},
 	"internal/headers":    {"service", "transport"},
 	"internal/deadletter": {"transport", "internal/clip", "internal/id"},
+	"internal/parked":     {"service", "internal/deadletter", "internal/secret"},
 	"internal/topology":   {"service", "transport"},
 	"internal/methodname": {"service"},
 	"service":             {"internal/inject", "internal/id", "signature", "internal/nearest"},

@@ -72,7 +72,7 @@ type Original struct {
 func (q Queues) Publishing(d *transport.Delivery, o Original) transport.Publishing {
 	p := transport.Publishing{Key: DeadQueue(o.Queue), Mandatory: true, Body: d.Body}
 	p.Properties, o.Folded, o.LeftOut = fold(d.Properties)
-	p.Expiration = q.keep()
+	p.Expiration = q.Expiration()
 	o.ID = id.New("")
 	o.fit(p.Headers)
 	p.Headers[OriginalHeader] = o.encode()

@@ -21,6 +21,7 @@ const (
 	retryPrefix   = Prefix + "retry."
 	deadPrefix    = Prefix + "dead."
 	suspectPrefix = Prefix + "suspect."
+	lockPrefix    = Prefix + "viewer."
 )
 
 // maxName is the length of a queue's name in bytes: AMQP 0-9-1 §4.2.5.3.
@@ -41,6 +42,10 @@ func DeadQueue(queue string) string { return name(deadPrefix, queue, "") }
 
 // SuspectQueue returns the name of the queue of the messages that may have killed their process.
 func SuspectQueue(queue string) string { return name(suspectPrefix, queue, "") }
+
+// LockQueue returns the name of the queue by which a process has the dead queue of a queue for itself:
+// an exclusive one, which nobody publishes to.
+func LockQueue(queue string) string { return name(lockPrefix, queue, "") }
 
 // OfDead returns the queue of a dead queue's name, and whether it is one. A name that was too long is
 // hashed: then the queue is only known to those that declare it, and in [Original].Queue.
@@ -110,8 +115,8 @@ func (q Queues) Dead(queue string) transport.Queue {
 	})
 }
 
-// keep returns the expiration of a parked message, 0 for none.
-func (q Queues) keep() time.Duration {
+// Expiration returns the expiration of a parked message, 0 for none.
+func (q Queues) Expiration() time.Duration {
 	if q.Keep < 0 {
 		return 0
 	}

@@ -1,0 +1,224 @@
+package parked
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/deadletter"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A look holds at most so many messages, and so many bytes of them.
+const (
+	MaxMessages = 10_000
+	MaxBytes    = 64 << 20
+)
+
+var (
+	// ErrNone is the error of Open if there is no dead queue of this name: nothing was ever parked.
+	ErrNone = errors.New("nothing is parked")
+
+	// ErrBusy is the error of Open if another process has the queue open. With two of them, the
+	// messages would lose their order.
+	ErrBusy = errors.New("another process looks at its parked messages: wait until it has ended")
+
+	// ErrLost is the error of a look whose connection was lost. The messages are back in the queue; one
+	// that was just replayed may be in it still.
+	ErrLost = errors.New("connection to the broker lost: the messages are parked still, except those that were taken before")
+)
+
+// The broker's reply codes.
+const (
+	notFound       = 404
+	resourceLocked = 405
+)
+
+// A Desk is the access to the dead queue of a queue. Its methods are called one after the other.
+type Desk struct {
+	Queue string // that the messages failed in
+
+	conn *transport.Conn
+	dead string // the dead queue
+	lock string // an exclusive queue: quorum queues have no exclusive consumers
+}
+
+// Open opens the dead queue of a queue for this process, until Close or the end of the connection.
+// Other processes have [ErrBusy] meanwhile.
+func Open(ctx context.Context, conn *transport.Conn, queue string) (*Desk, error) {
+	d := &Desk{Queue: queue, conn: conn, dead: deadletter.DeadQueue(queue), lock: deadletter.LockQueue(queue)}
+	var refused *transport.Error
+	if _, err := d.depth(ctx); errors.As(err, &refused) && refused.Code == notFound {
+		return nil, fmt.Errorf("queue %s: %w", queue, ErrNone)
+	} else if err != nil {
+		return nil, err
+	}
+	err := conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{{Name: d.lock, Exclusive: true, AutoDelete: true}}})
+	if errors.As(err, &refused) && refused.Code == resourceLocked {
+		return nil, fmt.Errorf("queue %s: %w", queue, ErrBusy)
+	}
+	return d, err
+}
+
+// Close lets other processes open the queue.
+func (d *Desk) Close(ctx context.Context) error { return d.conn.Delete(ctx, d.lock) }
+
+// depth returns how many messages are parked, without those that somebody holds.
+func (d *Desk) depth(ctx context.Context) (int, error) {
+	n, _, err := d.conn.Inspect(ctx, d.dead)
+	return n, err
+}
+
+// A Look is what was found in a dead queue, in its order.
+type Look struct {
+	Messages []*Message
+	Unseen   int // how many messages were behind these: a look is limited
+}
+
+// Look returns the messages that are parked now, and leaves them in the queue. It does not see more
+// than [MaxMessages] of them or [MaxBytes].
+func (d *Desk) Look(ctx context.Context) (Look, error) {
+	depth, err := d.depth(ctx)
+	if err != nil || depth == 0 {
+		return Look{}, err
+	}
+	h, err := d.hold(ctx, depth)
+	if err != nil {
+		return Look{}, err
+	}
+	return Look{Messages: h.messages, Unseen: depth - len(h.messages)}, h.release(ctx, depth)
+}
+
+// A held is the beginning of a dead queue while this process has it.
+type held struct {
+	desk     *Desk
+	consumer *transport.Consumer
+	full     chan struct{} // closed when nothing more is taken
+	messages []*Message    // valid once full is closed
+
+	mu    sync.Mutex // guards what follows
+	limit int
+	got   []*Message
+	bytes int
+	done  bool
+}
+
+// hold takes the first messages, at most n and what a look is limited to. It returns fewer if there
+// are not as many: some may have expired.
+func (d *Desk) hold(ctx context.Context, n int) (*held, error) {
+	n = min(n, MaxMessages)
+	h := &held{desk: d, full: make(chan struct{}), limit: n}
+	var err error
+	if h.consumer, err = d.conn.Consume(ctx, transport.Consume{Queue: d.dead, Prefetch: n, Handle: h.take}); err != nil {
+		return nil, err
+	}
+	idle := time.NewTicker(idleTime)
+	defer idle.Stop()
+	for before := -1; ; {
+		select {
+		case <-h.full:
+			return h, nil
+		case <-ctx.Done():
+			return nil, errors.Join(context.Cause(ctx), h.release(ctx, 0))
+		case <-idle.C:
+		}
+		depth, err := d.depth(ctx)
+		if err != nil {
+			return nil, errors.Join(err, h.release(ctx, 0))
+		}
+		if now := h.count(); depth > 0 || now != before {
+			before = now
+			continue
+		}
+		h.finish() // some have expired
+		return h, nil
+	}
+}
+
+// idleTime is how long nothing comes of an empty queue before the rest is taken to have expired.
+const idleTime = 3 * time.Second
+
+// take handles a delivery.
+func (h *held) take(delivery *transport.Delivery) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.done {
+		return // release returns it to the queue
+	}
+	m := read(delivery, h.desk.Queue)
+	if h.bytes += m.size(); h.bytes > MaxBytes && len(h.got) > 0 {
+		h.stop()
+		return
+	}
+	if h.got = append(h.got, m); len(h.got) == h.limit {
+		h.stop()
+	}
+}
+
+// stop ends the taking. mu is held.
+func (h *held) stop() {
+	if !h.done {
+		h.done, h.messages = true, h.got
+		close(h.full)
+	}
+}
+
+func (h *held) finish() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stop()
+}
+
+func (h *held) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.got)
+}
+
+// lost reports whether the messages are back in the queue because their channel has ended.
+func (h *held) lost() bool {
+	if len(h.messages) == 0 {
+		return false
+	}
+	select {
+	case <-h.messages[0].delivery.Lost():
+		return true
+	default:
+		return false
+	}
+}
+
+const (
+	releaseTime = 10 * time.Second // for the broker to take what was held
+	returnTime  = 10 * time.Second // for the queue to have it again
+	returnPoll  = 100 * time.Millisecond
+)
+
+// release returns what was not taken, and waits until the queue has at least so many messages again,
+// so that the next look sees them. It does so too when ctx has ended.
+func (h *held) release(ctx context.Context, depth int) error {
+	lost := h.lost()
+	ctx = context.WithoutCancel(ctx)
+	closing, cancel := context.WithTimeout(ctx, releaseTime)
+	defer cancel()
+	if err := h.consumer.Release(closing); err != nil {
+		return err
+	}
+	if lost {
+		return ErrLost
+	}
+	waiting, cancel := context.WithTimeout(ctx, returnTime)
+	defer cancel()
+	for pause := time.Millisecond; ; pause = min(2*pause, returnPoll) {
+		if n, err := h.desk.depth(waiting); err != nil || n >= depth {
+			return nil // it is lost, or was: the messages are back in any case
+		}
+		select {
+		case <-time.After(pause):
+		case <-waiting.Done(): // some have expired
+			return nil
+		}
+	}
+}

@@ -1,0 +1,43 @@
+package parked
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Group is the messages of a queue that failed alike.
+type Group struct {
+	Queue string    `json:"queue"`
+	Error string    `json:"error"` // [Message.Kind]: with # in place of numbers
+	Count int       `json:"count"`
+	First time.Time `json:"first,omitzero"` // when the first of them failed first
+	Last  time.Time `json:"last,omitzero"`  // when the last of them failed last
+}
+
+// Groups returns the groups of messages, the largest first.
+func Groups(messages []*Message) []Group {
+	byKind := map[string]*Group{}
+	for _, m := range messages {
+		kind := m.Kind()
+		g := byKind[kind]
+		if g == nil {
+			g = &Group{Queue: m.Queue, Error: kind}
+			byKind[kind] = g
+		}
+		g.Count++
+		if !m.First.IsZero() && (g.First.IsZero() || m.First.Before(g.First)) {
+			g.First = m.First.UTC()
+		}
+		if m.Last.After(g.Last) {
+			g.Last = m.Last.UTC()
+		}
+	}
+	groups := make([]Group, 0, len(byKind))
+	for _, g := range byKind {
+		groups = append(groups, *g)
+	}
+	slices.SortFunc(groups, func(a, b Group) int { return cmp.Or(b.Count-a.Count, strings.Compare(a.Error, b.Error)) })
+	return groups
+}

@@ -1,0 +1,133 @@
+package parked
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/deadletter"
+	"github.com/gomeko/gomeko/internal/secret"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A Message is a parked message.
+type Message struct {
+	// Original is empty, except for its Queue and its ID, if Foreign is set.
+	deadletter.Original
+
+	// Foreign says that the message was not parked by a process: somebody has published it to the dead
+	// queue. Its ID is made from its content.
+	Foreign bool
+
+	delivery *transport.Delivery
+}
+
+// read returns a delivery of the dead queue of a queue.
+func read(d *transport.Delivery, queue string) *Message {
+	m := &Message{delivery: d}
+	var ok bool
+	if m.Original, ok = deadletter.ReadOriginal(d.Headers); !ok || m.ID == "" {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %q", d.MessageID, d.CorrelationID, d.Timestamp.Unix(), d.Body))
+		m.Original, m.Foreign = deadletter.Original{ID: "x" + hex.EncodeToString(sum[:8])}, true
+	}
+	m.Queue = queue // a header says nothing about where a message may be sent
+	return m
+}
+
+// size returns how many bytes of memory the message takes, about.
+func (m *Message) size() int {
+	headers, _ := transport.TableSize(m.delivery.Headers)
+	return len(m.delivery.Body) + headers + 512
+}
+
+// Failure returns why the message failed, as a log line names an error: "*pq.Error: no table". The error's text
+// is missing if the message is sensitive, and what looks like a secret in it is masked.
+func (m *Message) Failure() string {
+	switch {
+	case m.Foreign:
+		return "(not parked by a service)"
+	case m.Sensitive, m.Error == "":
+		return cmp.Or(m.ErrorType, "-")
+	case m.ErrorType == "":
+		return secret.Mask(m.Error)
+	}
+	return secret.Mask(m.ErrorType + ": " + m.Error)
+}
+
+// varying are the parts of errors that differ between messages that failed alike: UUIDs and numbers.
+var varying = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|0x[0-9a-fA-F]+|[0-9]+`)
+
+// Kind returns the first line of Failure, with # in place of numbers: what messages have in common
+// that failed alike.
+func (m *Message) Kind() string {
+	line, _, _ := strings.Cut(m.Failure(), "\n")
+	return varying.ReplaceAllString(line, "#")
+}
+
+// A Selection says which messages are meant. All parts must be true of a message; the zero Selection
+// means every message.
+type Selection struct {
+	IDs   []string  // one of these, or beginnings of them
+	Error string    // a part of Failure or of Kind, in upper or lower case
+	Since time.Time // it failed last at this time or later
+}
+
+// has reports whether the message is meant, but for the IDs.
+func (s Selection) has(m *Message) bool {
+	text := strings.ToLower(s.Error)
+	if !strings.Contains(strings.ToLower(m.Failure()), text) && !strings.Contains(strings.ToLower(m.Kind()), text) {
+		return false
+	}
+	return s.Since.IsZero() || !m.Last.Before(s.Since)
+}
+
+// Pick returns those of the messages that are meant, in their order. It is an error if an ID is the
+// beginning of none of them, or of several.
+func (s Selection) Pick(messages []*Message) ([]*Message, error) {
+	var picked []*Message
+	for _, m := range messages {
+		if s.has(m) {
+			picked = append(picked, m)
+		}
+	}
+	if len(s.IDs) == 0 {
+		return picked, nil
+	}
+	meant := map[string]bool{}
+	for _, id := range s.IDs {
+		full, err := complete(id, picked)
+		if err != nil {
+			return nil, err
+		}
+		meant[full] = true
+	}
+	return slices.DeleteFunc(picked, func(m *Message) bool { return !meant[m.ID] }), nil
+}
+
+// complete returns the ID of a message that begins with id.
+func complete(id string, messages []*Message) (full string, err error) {
+	for _, m := range messages {
+		switch {
+		case m.ID == id:
+			return id, nil
+		case !strings.HasPrefix(m.ID, id), m.ID == full:
+		case full != "":
+			return "", fmt.Errorf("id %s: several messages have an id that begins so: write more of it", id)
+		default:
+			full = m.ID
+		}
+	}
+	if full == "" {
+		return "", fmt.Errorf("id %s: %w", id, ErrUnknownID)
+	}
+	return full, nil
+}
+
+// ErrUnknownID is the error of an ID that no message has.
+var ErrUnknownID = errors.New("no parked message that is meant has it")
