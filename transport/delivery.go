@@ -87,9 +87,6 @@ const (
 // errCancelled is returned by deliver when the broker has cancelled the consumer (basic.cancel).
 var errCancelled = errors.New("the broker cancelled the consumer: its queue was deleted or has moved")
 
-// errReleased is the cause of a consumer's end that closes its channel at once.
-var errReleased = errors.New("released")
-
 // openChannel opens a channel of s and starts to consume on it, from p if it reads a stream.
 func openChannel(conn *Conn, s *session, cfg *Consume, p *position, prefetch int, confirmReplies bool) (*channel, error) {
 	opened, err := s.amqp.Channel()
@@ -171,22 +168,11 @@ func (ch *channel) deliver(ctx context.Context, one bool, handle func(*Delivery)
 		}
 	}
 	if errors.Is(context.Cause(ctx), errReleased) {
-		_ = ch.close() // an error means that it is closed
-		for range ch.deliveries {
-		}
-		return errReleased
+		ch.release()
+	} else {
+		ch.cancel()
 	}
-	ch.cancel()
 	return context.Cause(ctx)
-}
-
-// cancel cancels the consumer, and gives back what the broker has sent to it. If that fails, the
-// channel is closed, and deliveries ends as well.
-func (ch *channel) cancel() {
-	ch.betweenReplies(func() { ch.amqp.Cancel(consumerTag, false) })
-	for d := range ch.deliveries {
-		ch.receive(&d).Reject(true)
-	}
 }
 
 func (ch *channel) receive(d *amqp.Delivery) *Delivery {

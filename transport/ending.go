@@ -61,6 +61,26 @@ func (ch *channel) close() (err error) {
 	return err
 }
 
+// cancel cancels the consumer, and gives back what the broker has sent to it. If that fails, the
+// channel is closed, and deliveries ends as well.
+func (ch *channel) cancel() {
+	ch.betweenReplies(func() { ch.amqp.Cancel(consumerTag, false) })
+	for d := range ch.deliveries {
+		ch.receive(&d).Reject(true)
+	}
+}
+
+// errReleased is the cause of the end of a consumer that closes its channel at once.
+var errReleased = errors.New("released")
+
+// release closes the channel without cancelling the consumer. The broker returns what was not
+// settled, in its order.
+func (ch *channel) release() {
+	_ = ch.close() // an error means that it is closed
+	for range ch.deliveries {
+	}
+}
+
 // Lost returns a channel that is closed when the delivery can no longer be settled, because its
 // connection or channel was closed. The broker then delivers the message again.
 func (d *Delivery) Lost() <-chan struct{} { return d.home().closed }
