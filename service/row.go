@@ -35,6 +35,7 @@ type Row struct {
 	prefix    string        // of the ids of its calls
 	run       Runner        // the method in its middleware
 	wrapped   bool          // there is middleware
+	calls     roll          // the calls that run
 }
 
 // Bind binds the row's method to a signature, "name" or "name(a, b=1, *rest, c, **opts)" as Python

@@ -69,6 +69,9 @@ type run struct {
 	deadline time.Time               // of the timer
 	lifted   atomic.Bool             // the limit was
 
+	attempt atomic.Pointer[attempt] // the latest one
+	place   place                   // guarded by the mutex of its roll
+
 	tenure
 }
 
@@ -122,6 +125,7 @@ func (r *Row) begin(ctx context.Context, req *Request) *run {
 	if all := &r.container.observers; all.On() {
 		c.Context = all.callBegan(c.Context, c.observed())
 	}
+	r.calls.add(c)
 	return c
 }
 
@@ -211,15 +215,18 @@ func (c *run) retain() bool {
 	return true
 }
 
-// release releases the workers when the last user does. It does nothing if the call got none.
+// release releases the workers when the last user does, and removes the call from those that run.
 func (c *run) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.users == 0 {
-		return
+	if c.users > 0 {
+		c.users--
+		if c.users > 0 {
+			return
+		}
 	}
-	c.users--
-	if c.users > 0 || c.stage == returning { // takeBack releases them
+	c.row.calls.remove(c)
+	if c.stage == without || c.stage == returning { // it got none, or takeBack releases them
 		return
 	}
 	for _, s := range c.row.workers {
@@ -261,6 +268,7 @@ func (r *Row) limited(ctx context.Context) (any, error) {
 		defer cancel()
 	}
 	a := &attempt{run: c, ctx: r.hosted.withOutbox(ctx), done: make(chan struct{}, 1)}
+	c.attempt.Store(a)
 	r.container.pool.run(a)
 	if !c.bounded && ctx.Done() == c.Done() { // it ends with the container, which waits for the method
 		<-a.done
@@ -297,6 +305,7 @@ func (a *attempt) work(goroutine *string) {
 	a.goroutine.Store(goroutine)
 	a.err = ErrExited // unless it returns
 	defer func() {
+		a.goroutine.Store(nil)
 		a.run.release()
 		a.done <- struct{}{}
 	}()

@@ -36,9 +36,7 @@ func (s *stacks) of(goroutine string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if time.Since(s.at) > time.Second {
-		text := make([]byte, 8<<20)
-		s.text = bytes.Clone(text[:runtime.Stack(text, true)])
-		s.at = time.Now()
+		s.text, s.at = allStacks(), time.Now()
 	}
 	head := []byte("goroutine " + goroutine + " ")
 	for stack := range bytes.SplitSeq(s.text, []byte("\n\n")) {
@@ -47,4 +45,10 @@ func (s *stacks) of(goroutine string) string {
 		}
 	}
 	return ""
+}
+
+// allStacks returns the stacks of all goroutines.
+func allStacks() []byte {
+	text := make([]byte, 8<<20)
+	return bytes.Clone(text[:runtime.Stack(text, true)])
 }
