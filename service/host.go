@@ -69,6 +69,17 @@ func (h *Host) Names() []string { return h.container.Names() }
 // returns there may be further ones.
 func (h *Host) Rows() []*Row { return h.container.Rows() }
 
+// Type returns the type of the struct of a service of the container, nil if there is no such
+// service.
+func (h *Host) Type(service string) reflect.Type {
+	for _, hosted := range h.container.hosted {
+		if hosted.name == service {
+			return hosted.proto.Type()
+		}
+	}
+	return nil
+}
+
 // Instance returns the name of this process in the fleet: [Config].Instance, host/pid-xxxx by
 // default.
 func (h *Host) Instance() string { return h.container.cfg.Instance }
@@ -139,6 +150,21 @@ func Shared[T any](h *Host, make func(*Host) (T, error)) (T, error) {
 	}
 	v, _ := s.value.(T)
 	return v, s.err
+}
+
+// Sharing returns the value of type T that extensions of the container share, and whether there is
+// one. Unlike [Shared], it makes none.
+func Sharing[T any](h *Host) (value T, ok bool) {
+	key := reflect.TypeFor[T]()
+	if !hasSteps(key) {
+		h = h.container.host
+	}
+	s, ok := h.values[key]
+	if !ok || s.err != nil {
+		return value, false
+	}
+	value, ok = s.value.(T)
+	return value, ok
 }
 
 // hasSteps reports whether values of a type take part in the start and the stop of a container.

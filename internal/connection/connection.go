@@ -50,6 +50,14 @@ func Consuming(host *service.Host) (*Shared, error) {
 	return c.Shared, nil
 }
 
+// Used reports whether an extension of the container has asked for a connection to the broker, so
+// far.
+func Used(host *service.Host) bool {
+	_, publishes := service.Sharing[*publishing](host)
+	_, consumes := service.Sharing[*consuming](host)
+	return publishes || consumes
+}
+
 // Both are found by their types.
 type (
 	publishing struct{ *Shared }

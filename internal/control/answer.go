@@ -26,14 +26,25 @@ const (
 
 // An Answer is the body of a reply to a request, as the process sends it.
 type Answer struct {
-	Type     string `json:"type"`     // gomeko.<verb>/v1
-	Instance string `json:"instance"` // of the process that answers
-	Answer   any    `json:"answer,omitempty"`
-	Error    string `json:"error,omitempty"` // why there is no answer
+	Schema   string    `json:"schema"`   // gomeko.<verb>/v1
+	Instance string    `json:"instance"` // of the process that answers
+	Services []Service `json:"services"`
+	Answer   any       `json:"answer,omitempty"`
+	Error    string    `json:"error,omitempty"` // why there is no answer
 }
 
-// TypeOf returns the type of the answers to a verb, with the version of their form.
-func TypeOf(v Verb) string { return "gomeko." + string(v) + "/v1" }
+// A Service is a service of the process that answers.
+type Service struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
+
+	// Consumers is how many consumers the process has on the request queue of the service,
+	// rpc-<name>; nil if the service has no RPC methods there.
+	Consumers *int `json:"consumers,omitempty"`
+}
+
+// SchemaOf returns the schema of the answers to a verb, with its version.
+func SchemaOf(v Verb) string { return "gomeko." + string(v) + "/v1" }
 
 // request answers a request, in a goroutine of its own.
 func (q *Queue) request(d *transport.Delivery, v Verb, service string) {
@@ -72,7 +83,7 @@ func valid(d *transport.Delivery) error {
 
 // answer returns the answer to a request.
 func (q *Queue) answer(ctx context.Context, r Request) (a Answer) {
-	a = Answer{Type: TypeOf(r.Verb), Instance: q.host.Instance()}
+	a = Answer{Schema: SchemaOf(r.Verb), Instance: q.host.Instance(), Services: q.registry.services(q.host.Names())}
 	defer func() {
 		if p := recover(); p != nil {
 			q.host.Logger().Error("control request failed", "verb", r.Verb, "err", p, "stack", string(debug.Stack()))
@@ -104,7 +115,7 @@ func (q *Queue) reply(ctx context.Context, d *transport.Delivery, a Answer) {
 		Body: body,
 		Properties: transport.Properties{
 			ContentType: "application/json", ContentEncoding: "utf-8",
-			CorrelationID: d.CorrelationID, Expiration: Valid, Type: a.Type,
+			CorrelationID: d.CorrelationID, Expiration: Valid, Type: a.Schema,
 		},
 	}, q.sent)
 	if err != nil && ctx.Err() == nil {

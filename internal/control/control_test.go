@@ -81,7 +81,7 @@ func (a *asker) ask(key string, p amqp.Publishing) {
 func (a *asker) next(correlationID string) (answer control.Answer) {
 	a.t.Helper()
 	d := hosttest.Next(a.t, a.replies)
-	if err := json.Unmarshal(d.Body, &answer); err != nil || d.CorrelationId != correlationID || d.Expiration != "5000" || d.Type != answer.Type {
+	if err := json.Unmarshal(d.Body, &answer); err != nil || d.CorrelationId != correlationID || d.Expiration != "5000" || d.Type != answer.Schema {
 		a.t.Fatalf("got %s to %q with type %s and expiration %s, %v", d.Body, d.CorrelationId, d.Type, d.Expiration, err)
 	}
 	return answer
@@ -120,8 +120,8 @@ func TestVerbs(t *testing.T) {
 			a.ask(test.key, amqp.Publishing{ReplyTo: a.queue, CorrelationId: "1", Body: []byte(test.body), UserId: test.user})
 			got := a.next("1")
 			verb, _, _ := strings.Cut(test.key, ".")
-			if got.Type != "gomeko."+verb+"/v1" || got.Instance != self {
-				t.Errorf("%s: got %+v, want the type of the verb and the instance %s", test.key, got, self)
+			if got.Schema != "gomeko."+verb+"/v1" || got.Instance != self || len(got.Services) != 1 || got.Services[0].Name != "orders" || got.Services[0].Consumers == nil || *got.Services[0].Consumers != 1 {
+				t.Errorf("%s: got %+v, want the schema of the verb, the instance %s, and one consumer of orders", test.key, got, self)
 			}
 			want, _ := json.Marshal(test.answer)
 			if have, _ := json.Marshal(got.Answer); !bytes.Equal(have, want) {

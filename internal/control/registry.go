@@ -55,12 +55,13 @@ type Registry struct {
 	handlers  map[Verb]Handler
 	parts     map[string]func() any
 	consumers map[string]func() int
+	versions  map[string]string
 }
 
 // Of returns the registry of the host's process.
 func Of(h *service.Host) *Registry {
 	r, _ := service.Shared(h, func(*service.Host) (*Registry, error) { // never fails
-		r := &Registry{parts: map[string]func() any{}, consumers: map[string]func() int{}}
+		r := &Registry{parts: map[string]func() any{}, consumers: map[string]func() int{}, versions: map[string]string{}}
 		r.handlers = map[Verb]Handler{Info: r.info}
 		return r, nil
 	})
@@ -94,16 +95,26 @@ func (r *Registry) Consumers(service string, count func() int) {
 	r.consumers[service] = count
 }
 
-// ConsumersOf returns how many consumers this process has on the request queue of a service, and
-// whether it serves RPC at all.
-func (r *Registry) ConsumersOf(service string) (count int, rpc bool) {
+// Version sets the version of a service, which every answer has.
+func (r *Registry) Version(service, version string) {
 	r.mu.Lock()
-	tell := r.consumers[service]
-	r.mu.Unlock()
-	if tell == nil {
-		return 0, false
+	defer r.mu.Unlock()
+	r.versions[service] = version
+}
+
+// services returns what every answer says about the services of the process.
+func (r *Registry) services(names []string) []Service {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]Service, len(names))
+	for i, name := range names {
+		all[i] = Service{Name: name, Version: r.versions[name]}
+		if count := r.consumers[name]; count != nil {
+			n := count()
+			all[i].Consumers = &n
+		}
 	}
-	return tell(), true
+	return all
 }
 
 // handler returns the handler of a verb, nil if there is none.

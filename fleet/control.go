@@ -1,0 +1,191 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/internal/control"
+	"github.com/gomeko/gomeko/service"
+)
+
+// An Access says what a process answers to those who may write to the exchange gomeko.control.
+type Access string
+
+// What a process answers. See docs/wire/control.md for what each verb reveals.
+const (
+	AccessOff  Access = "off"  // nothing; calls can still be cancelled
+	AccessRead Access = "read" // the verbs ping, info, describe, stats and health
+	AccessFull Access = "full" // dump and level, too
+)
+
+var accesses = map[Access]control.Access{"": control.Read, AccessOff: control.Off, AccessRead: control.Read, AccessFull: control.Full}
+
+// ControlConfig configures [Control]. The zero value works.
+type ControlConfig struct {
+	// Access says which verbs the process answers. "" is [AccessRead].
+	Access Access
+
+	// Version is the version of the services, in place of that of the module that each service is
+	// in, as the build has it.
+	Version string
+
+	// Level is the level of the process's log, which the verb level changes for a while. Without it,
+	// that verb is refused.
+	Level *slog.LevelVar
+
+	// URL returns the URL of the process's HTTP routes, "" without any. It is called when the
+	// services have been set up, concurrently.
+	URL func() string
+}
+
+// Control returns the extension by which a process can be seen in its fleet: it answers the verbs
+// that the commands gomeko services, stats, health, describe, dump and level send. Package runner
+// configures it; other programs add it to their services:
+//
+//	service.Configure(fleet.Control(fleet.ControlConfig{Access: fleet.AccessFull}))
+//
+// A process that uses no broker, such as one with routes only, answers nothing. One that only
+// consumes opens the connection that publishes, too.
+func Control(cfg ControlConfig) service.Extension {
+	return func(h *service.Host) error {
+		access, ok := accesses[cfg.Access]
+		switch {
+		case !ok:
+			return fmt.Errorf("fleet.Control: Access %q: must be off, read or full", cfg.Access)
+		case access == control.Off || !connection.Used(h):
+			return nil
+		}
+		q, err := control.Open(h)
+		if err != nil {
+			return err
+		}
+		q.Answer(access)
+		p := newPlane(h, cfg)
+		if err := h.Observe(p.tally.observer()); err != nil {
+			return err
+		}
+		p.register()
+		return nil
+	}
+}
+
+// A plane answers the verbs of a process.
+type plane struct {
+	host    *service.Host
+	cfg     ControlConfig
+	machine string
+	pid     int
+	tally   *tally
+	level   *leveller
+}
+
+func newPlane(h *service.Host, cfg ControlConfig) *plane {
+	machine, err := os.Hostname()
+	if err != nil {
+		machine = "localhost"
+	}
+	return &plane{host: h, cfg: cfg, machine: machine, pid: os.Getpid(), tally: newTally(), level: newLeveller(h, cfg.Level)}
+}
+
+// register adds the handlers of the verbs.
+func (p *plane) register() {
+	r := control.Of(p.host)
+	for name, version := range versionsOf(p.host, p.cfg.Version) {
+		r.Version(name, version)
+	}
+	r.Info("process", p.info)
+	r.Handle(control.Ping, func(context.Context, control.Request) (any, error) { return struct{}{}, nil })
+	r.Handle(control.Stats, p.stats)
+	r.Handle(control.Health, p.health)
+	r.Handle(control.Dump, p.dump)
+	r.Handle(control.Level, p.level.answer)
+}
+
+func (p *plane) url() string {
+	if p.cfg.URL == nil {
+		return ""
+	}
+	return p.cfg.URL()
+}
+
+// Info is the part process of the answer of a process to the verb info, gomeko.info/v1.
+type Info struct {
+	Host    string    `json:"host"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	URL     string    `json:"url,omitempty"`
+	Go      string    `json:"go"`      // the version of Go that it was built with
+	Access  Access    `json:"access"`  // which verbs it answers
+	Workers int       `json:"workers"` // of each service
+	Level   string    `json:"level,omitempty"`
+}
+
+func (p *plane) info() any {
+	return Info{
+		Host: p.machine, PID: p.pid, Started: p.tally.began, URL: p.url(), Go: runtime.Version(),
+		Access: cmp.Or(p.cfg.Access, AccessRead), Workers: p.host.Workers(), Level: p.level.current(),
+	}
+}
+
+// Health is the answer of a process to the verb health, gomeko.health/v1.
+type Health struct {
+	Ready  bool   `json:"ready"`
+	Reason string `json:"reason,omitempty"` // why it is not ready
+}
+
+// health answers the verb health.
+func (p *plane) health(context.Context, control.Request) (any, error) {
+	if err := p.host.Ready(0); err != nil {
+		return Health{Reason: err.Error()}, nil
+	}
+	return Health{Ready: true}, nil
+}
+
+// A Dump is the answer of a process to the verb dump, gomeko.dump/v1.
+type Dump struct {
+	Calls []DumpedCall `json:"calls"` // the oldest first
+	More  int          `json:"more,omitempty"`
+}
+
+// A DumpedCall is a call that runs.
+type DumpedCall struct {
+	Service string  `json:"service"`
+	Method  string  `json:"method"`
+	ID      string  `json:"call_id"`
+	Root    string  `json:"root_call_id"`
+	State   string  `json:"state"`   // waiting, running, lending, left: see service.RunningCall
+	Elapsed float64 `json:"elapsed"` // seconds
+	Stack   string  `json:"stack,omitempty"`
+}
+
+const (
+	maxDumped = 500 // calls in a dump
+	maxStack  = 16 << 10
+)
+
+// dump answers the verb dump. It logs who has asked: the answer has ids and stacks.
+func (p *plane) dump(_ context.Context, r control.Request) (any, error) {
+	p.host.Logger().Info("calls dumped", "user_id", r.User)
+	d := Dump{Calls: []DumpedCall{}}
+	for _, c := range p.host.Running(true) {
+		switch {
+		case r.Service != "" && c.Service != r.Service:
+			continue
+		case len(d.Calls) == maxDumped:
+			d.More++
+			continue
+		}
+		d.Calls = append(d.Calls, DumpedCall{
+			Service: c.Service, Method: c.Method, ID: c.ID, Root: c.Root, State: c.State,
+			Elapsed: time.Since(c.Began).Seconds(), Stack: strings.TrimSpace(c.Stack[:min(len(c.Stack), maxStack)]),
+		})
+	}
+	return d, nil
+}
