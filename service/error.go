@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 )
 
 var (
@@ -86,3 +87,13 @@ func (e *timeoutError) Error() string {
 }
 
 func (e *timeoutError) Unwrap() []error { return []error{ErrTimeout, e.cause} }
+
+// recovered makes a panic the error of the function that defers it.
+func recovered(result *any, err *error) {
+	if p := recover(); p != nil {
+		*result, *err = nil, panicked(p)
+	}
+}
+
+// panicked returns the error of a call in which value was recovered.
+func panicked(value any) error { return &PanicError{Value: value, Stack: debug.Stack()} }

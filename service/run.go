@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -406,16 +405,6 @@ func (c *run) settle(ctx context.Context, err error) error {
 	}
 	return err
 }
-
-// recovered makes a panic the error of the function that defers it.
-func recovered(result *any, err *error) {
-	if p := recover(); p != nil {
-		*result, *err = nil, panicked(p)
-	}
-}
-
-// panicked returns the error of a call in which value was recovered.
-func panicked(value any) error { return &PanicError{Value: value, Stack: debug.Stack()} }
 
 // report logs the outcome of the call, tells the observers, and counts the call if the container is
 // stopping.
