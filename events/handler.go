@@ -16,7 +16,7 @@ import (
 
 // Handler is a row of the entrypoint table: its method is called for events of another service.
 //
-//	ForgetUser events.Handler `events:"users.user_deleted"`
+//	ForgetUser events.Handler `events:"users.user_deleted" retry:"1s 10s*3 10m"`
 //	Archive    events.Handler `events:"shop.eu order.#" delivery:"singleton" requeue:"true"`
 //
 // The tag names the service and the type of the event, separated by a dot, or by a space if one of
@@ -33,8 +33,12 @@ import (
 //	          "singleton": one instance of all services handles it
 //	          "broadcast": every instance handles it
 //	reliable  "false": the queue is deleted with its last listener, and events without a listener are lost
+//	retry     "1s 10s*3 10m": if a call fails, its event is handled again after these delays, and then
+//	          parked. The default is that of messaging.Config.Retry, and "off" is none
 //	requeue   "true": if a call fails, its event is delivered again, without a limit: at once the first
 //	          time, then after 0.1 s and more, up to 10 s
+//	ack       "early": events are acknowledged before their calls, so each is handled at most once;
+//	          without it, one whose process dies is handled again
 //	name      the method's name in call ids and in the name of the queue; the default is the row's name in
 //	          snake case, forget_user
 //
@@ -58,7 +62,7 @@ func (Handler) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	handler, bindErr := messaging.Subscribe(r, sub, func(d *transport.Delivery) Event {
 		return Event{Service: strings.TrimSuffix(d.Exchange, suffix), Type: d.Key}
 	})
-	if err = errors.Join(r.Tag.Keys("events", "name", "delivery", "reliable", "requeue"), err, subErr, bindErr); err != nil {
+	if err = errors.Join(r.Tag.Keys(append(messaging.FailureKeys(), "events", "name", "delivery", "reliable")...), err, subErr, bindErr); err != nil {
 		return nil, err
 	}
 	return handler, nil
@@ -125,9 +129,8 @@ func ambiguous(text string) error {
 func subscriptionOf(r *service.Row, from source) (sub messaging.Subscription, err error) {
 	cfg, _ := service.Lookup[Config](r.Host)
 	reliable, reliableErr := r.Tag.Flag("reliable", true)
-	requeue, requeueErr := r.Tag.Flag("requeue", false)
-	if err := errors.Join(reliableErr, requeueErr); err != nil {
-		return sub, err
+	if reliableErr != nil {
+		return sub, errors.Join(reliableErr, sub.ReadFailures(r))
 	}
 	q := transport.Queue{Name: "evt-" + from.service + "-" + from.pattern, Durable: true, AutoDelete: !reliable}
 	switch delivery := cmp.Or(r.Tag.Get("delivery"), "pool"); delivery {
@@ -150,15 +153,15 @@ func subscriptionOf(r *service.Row, from source) (sub messaging.Subscription, er
 	if len(q.Name) > 255 {
 		return sub, fmt.Errorf("queue %q has %d bytes, over AMQP's limit of 255: use shorter names", q.Name, len(q.Name))
 	}
-	return messaging.Subscription{
-		Queue:   q.Name,
-		Requeue: requeue,
+	sub = messaging.Subscription{
+		Queue: q.Name,
 		Topology: transport.Topology{
 			Exchanges: cfg.exchanges(from.service),
 			Queues:    []transport.Queue{q},
 			Bindings:  []transport.Binding{{Queue: q.Name, Exchange: exchangeOf(from.service), Key: from.pattern}},
 		},
-	}, nil
+	}
+	return sub, sub.ReadFailures(r)
 }
 
 // identityOf returns what identifies this instance in the name of a broadcast queue.

@@ -3,6 +3,7 @@ package messaging
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gomeko/gomeko/internal/topology"
@@ -39,9 +40,13 @@ import (
 //	from         where a stream is read from at each start: "first", "last", "next", an offset, or an age
 //	             such as "1h"; the default is "next". After a lost connection, the row continues with the
 //	             first message whose call has not ended
+//	retry        "1s 10s*3 10m": if a call fails, its message is handled again after these delays, and
+//	             then parked; not for streams. The default is that of [Config].Retry, and "off" is none
 //	requeue      "true": if a call fails, its message is delivered again, without a limit: at once the
 //	             first time, then after 0.1 s and more, up to 10 s; not for
 //	             streams
+//	ack          "early": messages are acknowledged before their calls, so each is handled at most once;
+//	             without it, one whose process dies is handled again
 //	name         the method's name in call ids; the default is the row's name in snake case
 type Consumer struct{}
 
@@ -59,11 +64,11 @@ func (Consumer) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	sub, err := subscriptionOf(r.Tag, known)
+	sub, err := subscriptionOf(r, known)
 	consumer, subErr := Subscribe(r, sub, func(d *transport.Delivery) Message {
 		return Message{Exchange: d.Exchange, Key: d.Key, Properties: d.Properties, Body: d.Body}
 	})
-	keys := append(topologyKeys(), "messaging", "name", "exchange", "key", "from", "requeue")
+	keys := slices.Concat(topologyKeys(), FailureKeys(), []string{"messaging", "name", "exchange", "key", "from"})
 	if err = errors.Join(r.Tag.Keys(keys...), err, subErr); err != nil {
 		return nil, err
 	}
@@ -76,7 +81,8 @@ func (Consumer) Describe(r *service.Row) service.Description {
 }
 
 // subscriptionOf reads the tag of a row.
-func subscriptionOf(tag service.Tag, known *topology.Registry) (s Subscription, err error) {
+func subscriptionOf(r *service.Row, known *topology.Registry) (s Subscription, err error) {
+	tag := r.Tag
 	s.Queue = tag.Get("messaging")
 	exchange, key := tag.Get("exchange"), tag.Get("key")
 	var errs [4]error
@@ -89,8 +95,8 @@ func subscriptionOf(tag service.Tag, known *topology.Registry) (s Subscription, 
 		errs[0] = fmt.Errorf("key %q has a space, and a tag has one key: write messaging.Declare(messaging.Queue{Name: %q, Bindings: …})", key, s.Queue)
 	}
 	s.Topology, errs[1] = topologyOf(tag, known, exchange, s.Queue, key)
-	s.Requeue, errs[2] = tag.Flag("requeue", false)
-	s.args, errs[3] = streamOf(tag, s.Topology.Queues)
+	s.args, errs[2] = streamOf(tag, s.Topology.Queues)
+	errs[3] = s.ReadFailures(r)
 	return s, errors.Join(errs[:]...)
 }
 

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
 	"sync/atomic"
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/internal/deadletter"
 	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/internal/topology"
 	"github.com/gomeko/gomeko/service"
@@ -24,9 +24,17 @@ type Subscription struct {
 	Queue    string
 	Topology transport.Topology // declared when the container starts, and after each reconnect
 
+	// Retry has the delays after which a message whose call failed is handled again. When there is no
+	// further one, it is parked. Without Retry and Requeue, the message is acknowledged.
+	// [Subscription.ReadFailures] reads these three from the row's tag.
+	Retry service.Ladder
+
 	// Requeue returns a message to the queue if its call failed: at once the first time, and then
-	// after a delay that grows to 10 s. By default the message is acknowledged.
+	// after a delay that grows to 10 s.
 	Requeue bool
+
+	// AckEarly acknowledges a message before its call, so that it is handled at most once.
+	AckEarly bool
 
 	args transport.Table // of the consumer
 }
@@ -71,6 +79,7 @@ type subscriber struct {
 	consumer *transport.Consumer           // nil before Start
 	returns  returns
 	pauses   pauses
+	retries  retries
 }
 
 // register adds the row to those of its container.
@@ -83,6 +92,12 @@ func (s *subscriber) register() (err error) {
 		return err
 	}
 	s.pauses.init(s)
+	if len(s.Retry) > 0 {
+		if _, err = connection.Publishing(s.row.Host); err != nil {
+			return err
+		}
+	}
+	s.retries.init(s)
 	s.shared.subscribers = append(s.shared.subscribers, s)
 	s.Topology, err = known.Add(s.row.Service, s.row.Name, s.Topology, s.Queue, "")
 	return err
@@ -91,55 +106,104 @@ func (s *subscriber) register() (err error) {
 // Setup declares the queue with what belongs to it.
 func (s *subscriber) Setup(ctx context.Context) error {
 	s.conn = s.shared.connection.Conn()
-	return topology.Explain(s.conn.Declare(ctx, s.Topology))
+	if err := s.conn.Declare(ctx, s.Topology); err != nil {
+		return topology.Explain(err)
+	}
+	return s.retries.setup(ctx)
 }
 
 // Start begins to consume.
 func (s *subscriber) Start(ctx context.Context) (err error) {
-	s.consumer, err = s.conn.Consume(ctx, transport.Consume{
-		Queue:    s.Queue,
+	s.consumer, err = s.consume(ctx, s.Queue, s.args, func(d *transport.Delivery) received { return arrived(d) })
+	if err != nil {
+		return err
+	}
+	return s.retries.start(ctx)
+}
+
+// consume begins to consume a queue. open returns what a delivery of it is.
+func (s *subscriber) consume(ctx context.Context, queue string, args transport.Table, open func(*transport.Delivery) received) (*transport.Consumer, error) {
+	c, err := s.conn.Consume(ctx, transport.Consume{
+		Queue:    queue,
 		Prefetch: s.row.Workers(), // other processes may have workers for further messages
-		Args:     s.args,
+		Args:     args,
 		Resume:   true,
-		Handle:   func(d *transport.Delivery) { s.row.Go(func(ctx context.Context) { s.deliver(ctx, d) }) },
+		Handle: func(d *transport.Delivery) {
+			s.row.Go(func(ctx context.Context) { s.deliver(ctx, open(d)) })
+		},
 	})
 	if err == nil {
-		s.pauses.manage(s.consumer)
+		s.pauses.manage(c)
 	}
-	return err
+	return c, err
+}
+
+// A received is a message to handle.
+type received struct {
+	*transport.Delivery // of the queue, or of the one that a retry comes from: it is settled
+
+	first   *transport.Delivery // the message as it was published first
+	attempt deadletter.Attempt
+}
+
+// arrived returns the message of a delivery of the queue.
+func arrived(d *transport.Delivery) received {
+	return received{d, d, deadletter.Attempt{Exchange: d.Exchange, Key: d.Key, Number: 1}}
 }
 
 // deliver handles a message and settles it, however that ends: code of the service may end the
 // goroutine.
-func (s *subscriber) deliver(ctx context.Context, d *transport.Delivery) {
-	var err error = &unreadableError{service.ErrExited, d.Body}
-	defer func() { s.settle(d, err) }()
-	err = s.handle(ctx, d)
+func (s *subscriber) deliver(ctx context.Context, m received) {
+	var err error = &unreadableError{service.ErrExited, m.Body}
+	defer func() { s.settle(ctx, m, err) }()
+	err = s.handle(ctx, m)
 }
 
 // handle runs the call of a message. The error is an [*unreadableError] if the message cannot be
 // read.
-func (s *subscriber) handle(ctx context.Context, d *transport.Delivery) error {
-	r := headers.Request(d)
+func (s *subscriber) handle(ctx context.Context, m received) error {
+	r := headers.Request(m.first)
 	r.Withdrawn = s.pauses.signal()
-	in := &input{subscriber: s, Delivery: d}
+	r.Attempt = m.attempt.Number
+	in := &input{subscriber: s, Delivery: m.first}
 	if s.payload != nil {
 		r.Input = in
-		if limit := s.conn.MaxMessage(); len(d.Body) > limit { // it must not wait for a worker
-			large := &codec.TooLarge{Size: len(d.Body), Limit: limit}
+		if limit := s.conn.MaxMessage(); len(m.Body) > limit { // it must not wait for a worker
+			large := &codec.TooLarge{Size: len(m.Body), Limit: limit}
 			s.row.Host.Observers().Refused(ctx, s.row, r.Header, large)
-			return &unreadableError{large, d.Body}
+			return &unreadableError{large, m.Body}
 		}
 	}
 	if s.about != nil {
-		r.Leading = []any{s.about(d)}
+		r.Leading = []any{s.about(m.first)}
+	}
+	if s.AckEarly {
+		r.Watcher = early{m.Delivery}
 	}
 	_, err := s.row.Run(ctx, r)
 	if errors.Is(err, service.ErrExited) && in.reading.Load() {
-		return &unreadableError{service.ErrExited, d.Body}
+		return &unreadableError{service.ErrExited, m.Body}
 	}
 	return err
 }
+
+// An early acknowledges a message when its call has a worker. It implements [service.Watcher].
+type early struct{ *transport.Delivery }
+
+// Began acknowledges the message.
+func (e early) Began(ctx context.Context) error {
+	if err := e.AckNow(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errNotAcked, err)
+	}
+	return nil
+}
+
+// errNotAcked is the error of a call whose message had to be acknowledged first, and may not have
+// been.
+var errNotAcked = errors.New("not acknowledged, and so not run")
+
+// Idle does nothing.
+func (early) Idle(bool) {}
 
 // An input is a message whose payload is decoded when its call has a worker.
 type input struct {
@@ -173,7 +237,7 @@ func (in *input) read(ctx context.Context) (args signature.Arguments, _ service.
 }
 
 // decode decodes a body into what v points to. If a member of an object is missing, it logs that,
-// and decodes the body without it: to drop the message would lose it. The methods of v's type, such
+// and decodes the body without it: to drop the message would lose it. A row that retries parks it. The methods of v's type, such
 // as UnmarshalJSON, may panic.
 func (s *subscriber) decode(d *transport.Delivery, b *codec.Budget, c codec.Codec, body []byte, v reflect.Value) (err error) {
 	defer func() {
@@ -185,7 +249,7 @@ func (s *subscriber) decode(d *transport.Delivery, b *codec.Budget, c codec.Code
 		return b.Decode(c, body, v.Interface())
 	}
 	err = b.DecodeStrict(c, body, v.Interface())
-	if part := (*codec.ValueError)(nil); !errors.As(err, &part) || !part.Missing {
+	if part := (*codec.ValueError)(nil); !errors.As(err, &part) || !part.Missing || s.retries.climbs() {
 		return err
 	}
 	v.Elem().SetZero()
@@ -220,45 +284,13 @@ type unreadableError struct {
 func (e *unreadableError) Error() string { return e.reason.Error() }
 func (e *unreadableError) Unwrap() error { return e.reason }
 
-// settle acknowledges or rejects a message when its call has ended. The call's error is in the log
-// by then.
-func (s *subscriber) settle(d *transport.Delivery, err error) {
-	var unreadable *unreadableError
-	switch {
-	case err == nil:
-		s.returns.forget(d)
-		d.Ack()
-	case errors.Is(err, service.ErrStopped): // the call was interrupted
-		d.Reject(true)
-	case errors.As(err, &unreadable): // delivered again, it would still be unreadable
-		s.logDropped(d, unreadable)
-		d.Ack()
-	case s.Requeue:
-		s.returns.add(d)
-	default:
-		d.Ack() // as in Nameko
-	}
-}
-
-// loggedBody is how many bytes of a dropped body are logged.
-const loggedBody = 200
-
-func (s *subscriber) logDropped(d *transport.Delivery, unreadable *unreadableError) {
-	reason, body := unreadable.Error(), strconv.Quote(string(unreadable.body[:min(len(unreadable.body), loggedBody)]))
-	if s.row.Sensitive() {
-		reason, body = service.Redacted, service.Redacted
-	}
-	s.row.Logger().With(headers.LogAttrs(d)...).Error("message dropped: it cannot be read", "queue", s.Queue, "exchange", d.Exchange, "key", d.Key,
-		"err", clip.Text(reason, clip.Log), "body", body)
-}
-
 // Stop stops consuming. Calls that run are still acknowledged.
 func (s *subscriber) Stop(ctx context.Context) error {
 	if s.consumer == nil {
 		return nil
 	}
 	s.pauses.stop()
-	err := s.consumer.Cancel(ctx)
+	err := errors.Join(s.consumer.Cancel(ctx), s.retries.stop(ctx))
 	s.returns.stop()
 	return err
 }
@@ -268,18 +300,23 @@ func (s *subscriber) close(ctx context.Context) error {
 	if s.consumer == nil {
 		return nil
 	}
-	return s.consumer.Close(ctx)
+	return errors.Join(s.consumer.Close(ctx), s.retries.close(ctx))
 }
 
 // shared is what the rows of a container share.
 type shared struct {
-	connection  *connection.Shared
+	connection  *connection.Shared // consumes, and never publishes
+	publishing  *connection.Shared // publishes failed messages
 	subscribers []*subscriber
 }
 
 func newShared(host *service.Host) (*shared, error) {
-	c, err := connection.Consuming(host)
-	return &shared{connection: c}, err
+	publishing, err := connection.OnDemand(host)
+	if err != nil {
+		return nil, err
+	}
+	consuming, err := connection.Consuming(host)
+	return &shared{connection: consuming, publishing: publishing}, err
 }
 
 // Stop closes the consumers. It is called when every call has ended.

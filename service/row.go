@@ -151,6 +151,11 @@ func (r *Row) callID(last string) string {
 // that fn has made have ended.
 func (r *Row) Go(fn func(ctx context.Context)) { r.Host.Go(fn) }
 
+// Apart calls fn, which runs code of the service, such as the methods of an error, and waits for it.
+// It does so in another goroutine, so that this one survives what fn does: the error says that fn
+// panicked (*[PanicError]) or ended its goroutine ([ErrExited]).
+func (r *Row) Apart(fn func()) error { return r.container.pool.apart(fn) }
+
 // Fail stops the container because of err, and returns at once. The error of [Container.Wait] names
 // the service and the row. Only the first failure counts.
 func (r *Row) Fail(err error) { r.Host.Fail(fmt.Errorf("%s: %w", r.where(), err)) }

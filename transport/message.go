@@ -20,6 +20,7 @@ type Publishing struct {
 	Key       string // routing key
 	Mandatory bool   // return it if it reaches no queue
 	Signed    bool   // send the user of the connection as user_id, which the broker checks; not with EXTERNAL
+	Forwarded bool   // it was received: Config.MaxMessage does not limit its body
 	Properties
 	Body []byte
 }
@@ -64,7 +65,7 @@ const (
 // encode returns p in the types of amqp091-go. It fails on everything that would make the broker or
 // amqp091-go close the channel or the connection.
 func (p *Publishing) encode(c *Conn) (amqp.Publishing, error) {
-	if limit := c.MaxMessage(); len(p.Body) > limit {
+	if limit := c.MaxMessage(); len(p.Body) > limit && !p.Forwarded {
 		return amqp.Publishing{}, &codec.TooLarge{Size: len(p.Body), Limit: limit}
 	}
 	user := ""

@@ -131,12 +131,15 @@ func (p *Tap) Confirmed(t testing.TB, tag uint64) {
 	}
 }
 
-// Declared returns the declare, bind, qos and consume methods that were sent, in order.
+// Declared returns the declare, bind, qos and consume methods that were sent, in order. Passive
+// declarations, which only ask, are left out.
 func (p *Tap) Declared(t testing.TB) []frame.Method {
 	t.Helper()
 	return slices.DeleteFunc(p.Sent(t), func(m frame.Method) bool {
-		switch m.(type) {
-		case *frame.ExchangeDeclare, *frame.QueueDeclare, *frame.QueueBind, *frame.BasicQos, *frame.BasicConsume:
+		switch m := m.(type) {
+		case *frame.QueueDeclare:
+			return m.Passive
+		case *frame.ExchangeDeclare, *frame.QueueBind, *frame.BasicQos, *frame.BasicConsume:
 			return false
 		}
 		return true

@@ -10,6 +10,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
@@ -22,12 +24,27 @@ import (
 type Shared struct {
 	host   *service.Host
 	config transport.Config
-	suffix string          // of the connection's name
-	conn   *transport.Conn // nil before Setup
+	suffix string // of the connection's name
+	needed bool   // it is opened by Setup
+
+	opening sync.Mutex
+	closed  bool                           // guarded by opening
+	conn    atomic.Pointer[transport.Conn] // nil until it is opened
 }
 
 // Publishing returns the connection that publishes. Consumers that publish replies use it too.
 func Publishing(host *service.Host) (*Shared, error) {
+	s, err := OnDemand(host)
+	if err != nil {
+		return nil, err
+	}
+	s.needed = true
+	return s, nil
+}
+
+// OnDemand returns the connection that publishes, for an extension that rarely does. Unless another
+// extension needs it, it is not opened before [Shared.Open] is called.
+func OnDemand(host *service.Host) (*Shared, error) {
 	p, err := service.Shared(host, func(host *service.Host) (*publishing, error) {
 		s, err := newShared(host, "", "rpc and publishing")
 		return &publishing{s}, err
@@ -42,7 +59,11 @@ func Publishing(host *service.Host) (*Shared, error) {
 func Consuming(host *service.Host) (*Shared, error) {
 	c, err := service.Shared(host, func(host *service.Host) (*consuming, error) {
 		s, err := newShared(host, " consuming", "events and messages")
-		return &consuming{s}, err
+		if err != nil {
+			return nil, err
+		}
+		s.needed = true
+		return &consuming{s}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -81,36 +102,58 @@ func (s *Shared) Codec() codec.Codec { return cmp.Or[codec.Codec](s.config.Codec
 func (s *Shared) Accepts() codec.Set { return s.config.Accepts() }
 
 // Conn returns the connection, nil before Setup.
-func (s *Shared) Conn() *transport.Conn { return s.conn }
+func (s *Shared) Conn() *transport.Conn { return s.conn.Load() }
+
+// Open returns the connection. It opens it if nobody has needed it before.
+func (s *Shared) Open(ctx context.Context) (*transport.Conn, error) {
+	if conn := s.conn.Load(); conn != nil {
+		return conn, nil
+	}
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	switch conn := s.conn.Load(); {
+	case conn != nil:
+		return conn, nil
+	case s.closed:
+		return nil, transport.ErrClosed
+	}
+	config := s.config
+	config.Name = cmp.Or(config.Name, s.host.Names()[0]+"@"+s.host.Instance()) + s.suffix
+	own := config.Notify
+	config.Notify = func(c transport.Change) {
+		s.observe(config, c)
+		if own != nil {
+			own(c)
+		}
+	}
+	conn, err := transport.Dial(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	s.conn.Store(conn)
+	return conn, nil
+}
 
 // Outage reports whether the broker is away. It implements [service.Outage].
 func (s *Shared) Outage() (what string, since time.Time) {
-	if s.conn != nil { // since Setup, which has ended
-		since = s.conn.Away()
+	if conn := s.conn.Load(); conn != nil { // since it was opened
+		since = conn.Away()
 	}
 	return "the broker", since
 }
 
 // Setup connects to the broker.
-func (s *Shared) Setup(ctx context.Context) (err error) {
-	if s.config.Name == "" {
-		s.config.Name = s.host.Names()[0] + "@" + s.host.Instance()
+func (s *Shared) Setup(ctx context.Context) error {
+	if !s.needed {
+		return nil
 	}
-	s.config.Name += s.suffix
-	own := s.config.Notify
-	s.config.Notify = func(c transport.Change) {
-		s.observe(c)
-		if own != nil {
-			own(c)
-		}
-	}
-	s.conn, err = transport.Dial(ctx, s.config)
+	_, err := s.Open(ctx)
 	return err
 }
 
 // observe tells the observers of the container what has become of the connection.
-func (s *Shared) observe(change transport.Change) {
-	c := service.Connection{Name: s.config.Name, Purpose: s.config.Purpose, Broker: change.Broker, Away: change.Away, Err: change.Err}
+func (s *Shared) observe(config transport.Config, change transport.Change) {
+	c := service.Connection{Name: config.Name, Purpose: config.Purpose, Broker: change.Broker, Away: change.Away, Err: change.Err}
 	if change.Connected {
 		s.host.Observers().Connected(c)
 	} else {
@@ -119,11 +162,19 @@ func (s *Shared) observe(change transport.Change) {
 }
 
 // Stop closes the connection.
-func (s *Shared) Stop(ctx context.Context) error { return s.conn.Close(ctx) }
+func (s *Shared) Stop(ctx context.Context) error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	s.closed = true
+	if conn := s.conn.Load(); conn != nil {
+		return conn.Close(ctx)
+	}
+	return nil
+}
 
 // Kill cuts the connection.
 func (s *Shared) Kill() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_ = s.conn.Close(ctx)
+	_ = s.Stop(ctx)
 }

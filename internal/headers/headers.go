@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gomeko/gomeko/internal/deadletter"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -17,11 +18,12 @@ const (
 )
 
 // Request returns the call that a message asks for, without its arguments. Headers without Nameko's
-// prefix are context data too, under their own name.
+// prefix are context data too, under their own name, except for what the broker and this module have
+// added on the way of a message that failed.
 func Request(d *transport.Delivery) service.Request {
 	data := map[string]any{} // mostly it stays empty
 	for name, value := range d.Headers {
-		if name == prefix+stackID {
+		if name == prefix+stackID || ofFailure(name) {
 			continue
 		}
 		key, ours := strings.CutPrefix(name, prefix)
@@ -48,6 +50,19 @@ func (h *header) Get(name string) string {
 		text, _ = h.Headers[prefix+name].(string)
 	}
 	return text
+}
+
+// ofFailure reports whether a header says that a message has failed, or was delivered, before. It is
+// not passed on: it says nothing about the messages that follow from this one.
+func ofFailure(name string) bool {
+	switch {
+	case strings.HasPrefix(name, "x-"):
+		return name == "x-death" || name == "x-delivery-count" || name == "x-acquired-count" ||
+			strings.HasPrefix(name, "x-first-death-") || strings.HasPrefix(name, "x-last-death-")
+	case strings.HasPrefix(name, deadletter.Prefix):
+		return name == deadletter.RetryHeader || name == deadletter.OriginalHeader
+	}
+	return false
 }
 
 // LogAttrs returns what a log line about a message has of its call id stack, for one that is not a

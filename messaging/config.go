@@ -1,0 +1,34 @@
+package messaging
+
+import (
+	"time"
+
+	"github.com/gomeko/gomeko/internal/deadletter"
+)
+
+// Config configures what rows of events and messages do with messages whose call has failed, with
+// [service.Configure]. The zero value works.
+type Config struct {
+	// Retry is the key retry of the rows that have neither retry nor requeue in their tag, such as
+	// "1s 10s*3 10m". It has no effect on rows with ack:"early", on streams, and on queues that are
+	// deleted with their consumer. "" is none: failed messages are acknowledged, as in Nameko.
+	Retry string
+
+	// MaxDelayed is how many messages may wait for one of the delays of a queue. A further one stays
+	// in its queue. The default is 100,000. A delay that has been in use keeps the number that it
+	// began with.
+	MaxDelayed int
+
+	// MaxDead is the size of the dead queue of a queue, in bytes of the messages' bodies. A further
+	// message stays in its queue. The default is 1 GiB. A dead queue that exists keeps its size.
+	MaxDead int
+
+	// KeepDead is how long a parked message is kept. The default is 30 days, the longest time 49
+	// days. A negative one is without end.
+	KeepDead time.Duration
+}
+
+// queues returns the bounds of the queues for failed messages.
+func (c Config) queues() deadletter.Queues {
+	return deadletter.Queues{MaxDelayed: c.MaxDelayed, MaxDead: c.MaxDead, Keep: c.KeepDead}
+}

@@ -1,0 +1,167 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A mover publishes failed messages to other queues. It tries until the broker has confirmed that,
+// because the message is not acknowledged before.
+type mover struct {
+	shared *connection.Shared
+	log    *slog.Logger
+	life   context.Context // ends when the row begins to stop: then nothing is tried again
+
+	mu        sync.Mutex
+	publisher *transport.Publisher // nil until the first message
+	declared  map[string]bool      // the queues that exist, as far as is known
+	logged    time.Time            // when a failure was logged
+}
+
+const (
+	moveMin   = 100 * time.Millisecond // the wait after a failure; it doubles with each further one
+	moveMax   = 10 * time.Second
+	moveLimit = 30 * time.Second // of one attempt
+	moveLog   = time.Minute      // how often failures are logged
+	stopLimit = 5 * time.Second  // of an attempt, when the row has begun to stop
+)
+
+// errUnsendable is the error of a message that cannot be published, however often it is tried.
+var errUnsendable = errors.New("the message cannot be moved")
+
+// move declares t, publishes p to a queue of it, and returns when the broker has confirmed that. It
+// tries again if the queue is missing or full, or the connection is lost. The error is ctx's, that
+// the row stops, or errUnsendable.
+func (m *mover) move(ctx context.Context, t transport.Topology, p transport.Publishing) error {
+	p.Forwarded = true
+	for attempt := 0; ; attempt++ {
+		err := m.try(ctx, t, p)
+		if err == nil || errors.Is(err, errUnsendable) {
+			return err
+		}
+		if ctx.Err() == nil {
+			m.logFailure(p.Key, err)
+		}
+		if err := m.wait(ctx, min(moveMin<<min(attempt, 10), moveMax)); err != nil {
+			return err
+		}
+	}
+}
+
+// try makes one attempt. It limits itself, so that a stop is not held up.
+func (m *mover) try(ctx context.Context, t transport.Topology, p transport.Publishing) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, moveLimit, fmt.Errorf("not in %s: %w", moveLimit, context.DeadlineExceeded))
+	defer cancel()
+	stop := context.AfterFunc(m.life, func() { time.AfterFunc(stopLimit, cancel) })
+	defer stop()
+	conn, err := m.shared.Open(ctx)
+	if err != nil {
+		return err
+	}
+	if err = m.declare(ctx, conn, t, p.Key); err != nil {
+		return err
+	}
+	if err = m.publisherOn(conn).Publish(ctx, p); err != nil {
+		m.forget(p.Key)
+		if ctx.Err() == nil && !isOutcome(err) {
+			return fmt.Errorf("%w: %w", errUnsendable, err)
+		}
+	}
+	return err
+}
+
+// isOutcome reports whether a publishing was sent, or may be sent later: the error is not a mistake
+// in it.
+func isOutcome(err error) bool {
+	var returned *transport.Returned
+	var refused *transport.Error
+	return errors.As(err, &returned) || errors.As(err, &refused) || errors.Is(err, transport.ErrNacked) ||
+		errors.Is(err, transport.ErrConnectionLost) || errors.Is(err, transport.ErrClosed)
+}
+
+// declare declares t, unless its queue key is known to exist.
+func (m *mover) declare(ctx context.Context, conn *transport.Conn, t transport.Topology, key string) error {
+	m.mu.Lock()
+	known := m.declared[key]
+	m.mu.Unlock()
+	if known {
+		return nil
+	}
+	if err := conn.Declare(ctx, t); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.declared[key] = true
+	return nil
+}
+
+// forget has a queue declared before the next message.
+func (m *mover) forget(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.declared, key)
+}
+
+// publisherOn returns the mover's publisher. It is not the connection's: a refusal would disturb
+// others.
+func (m *mover) publisherOn(conn *transport.Conn) *transport.Publisher {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.publisher == nil {
+		m.publisher = conn.Publisher()
+	}
+	return m.publisher
+}
+
+// logFailure logs that a message could not be moved, once a minute.
+func (m *mover) logFailure(queue string, err error) {
+	m.mu.Lock()
+	again := time.Since(m.logged) < moveLog
+	if !again {
+		m.logged = time.Now()
+	}
+	m.mu.Unlock()
+	if again {
+		return
+	}
+	remedy := "it is tried again"
+	switch refused := (*transport.Error)(nil); {
+	case errors.Is(err, transport.ErrNacked):
+		remedy = "the queue is full: see what fails with gomeko dead, and why"
+	case errors.As(err, &refused) && refused.Remedy != "":
+		remedy = refused.Remedy
+	}
+	m.log.Error("a failed message cannot be moved, and stays unacknowledged in its queue", "to", queue, "err", err, "remedy", remedy)
+}
+
+// wait waits until the next attempt. The error is that the row stops, or ctx's.
+func (m *mover) wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-m.life.Done():
+		return context.Cause(m.life)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// close closes the publisher, when nothing is moved any more.
+func (m *mover) close(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.publisher == nil {
+		return nil
+	}
+	return m.publisher.Close(ctx)
+}

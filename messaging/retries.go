@@ -1,0 +1,270 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/deadletter"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// retries are the failed messages of a row: those that wait for a delay, come back in the retry
+// queue, and are parked in the dead queue. See docs/wire/failures.md for the queues and headers.
+//
+// At every instant such a message is in one of the queues: it is published, and that is confirmed,
+// before the delivery is acknowledged.
+type retries struct {
+	sub    *subscriber
+	queues deadletter.Queues
+	mover  mover
+
+	life context.Context // ends when the row begins to stop
+	end  context.CancelFunc
+
+	mu       sync.Mutex
+	consumer *transport.Consumer // of the retry queue; nil until it is consumed
+	ended    bool                // it is not consumed any more
+	refusal  error               // why the row cannot retry; nil if it can
+}
+
+// init prepares the retries of a row, which is bound.
+func (r *retries) init(s *subscriber) {
+	cfg, _ := service.Lookup[Config](s.row.Host)
+	r.sub, r.queues = s, cfg.queues()
+	r.life, r.end = context.WithCancel(context.Background())
+	r.mover = mover{shared: s.shared.publishing, log: s.row.Logger(), life: r.life, declared: map[string]bool{}}
+	if s.isTransient() {
+		r.refusal = errTransient
+	}
+}
+
+// errTransient is why a row cannot move its messages to other queues.
+var errTransient = errors.New("its queue is deleted with its consumer, or is a stream")
+
+// climbs reports whether messages of the row are retried although their methods do not ask for it.
+func (r *retries) climbs() bool { return len(r.sub.Retry) > 0 && !r.off() }
+
+// off reports whether messages of the row cannot be retried.
+func (r *retries) off() bool { return r.why() != nil }
+
+// why returns why messages of the row cannot be retried, nil if they can.
+func (r *retries) why() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refusal
+}
+
+// setup declares the retry queue of a row that retries. If the broker refuses it to its user, the
+// row does without.
+func (r *retries) setup(ctx context.Context) error {
+	if len(r.sub.Retry) == 0 || r.off() {
+		return nil
+	}
+	err := r.declare(ctx)
+	if err == nil { // whether a delay queue may be declared too: this one never exists
+		err = r.sub.conn.Delete(ctx, deadletter.DelayQueue(r.sub.Queue, 0))
+	}
+	return r.unlessRefused(err)
+}
+
+// declare declares the retry queue on the connection that consumes it.
+func (r *retries) declare(ctx context.Context) error {
+	return r.sub.conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{r.queues.Retry(r.sub.Queue)}})
+}
+
+// start begins to consume the retry queue: that of a row which retries, and one that exists because
+// a method has asked for retries, or the row has retried before.
+func (r *retries) start(ctx context.Context) error {
+	if r.off() {
+		return nil
+	}
+	if len(r.sub.Retry) == 0 {
+		var refused *transport.Error
+		_, _, err := r.sub.conn.Inspect(ctx, deadletter.RetryQueue(r.sub.Queue))
+		if errors.As(err, &refused) {
+			return nil // mostly it does not exist
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.unlessRefused(r.consume(ctx))
+}
+
+// accessRefused is the broker's reply code for what a user has no permission to do.
+const accessRefused = 403
+
+// unlessRefused returns err, or nil if it is the broker's refusal of a permission: then the row
+// behaves as without retry.
+func (r *retries) unlessRefused(err error) error {
+	var refused *transport.Error
+	if !errors.As(err, &refused) || refused.Code != accessRefused {
+		return err
+	}
+	r.mu.Lock()
+	r.refusal = err
+	r.mu.Unlock()
+	names := fmt.Sprintf(`^gomeko\.(delay|retry|suspect|dead)\.%s`, regexp.QuoteMeta(r.sub.Queue))
+	r.sub.row.Logger().Error("retry is off: the broker refuses its queues to this user, and failed messages are handled as without retry",
+		"queue", r.sub.Queue, "err", err,
+		"remedy", fmt.Sprintf(`grant configure and read on "%s", and write on "^amq\.default$", then restart the service`, names))
+	return nil
+}
+
+// consume begins to consume the retry queue, unless the row does already, or stops.
+func (r *retries) consume(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.consumer != nil || r.ended {
+		return nil
+	}
+	if err := r.declare(ctx); err != nil {
+		return err
+	}
+	c, err := r.sub.consume(ctx, deadletter.RetryQueue(r.sub.Queue), nil, returned)
+	r.consumer = c
+	return err
+}
+
+// returned returns the message of a delivery of the retry queue. The delivery stays as it is: by its
+// content it is recognised when it is delivered again.
+func returned(d *transport.Delivery) received {
+	first := &transport.Delivery{Exchange: d.Exchange, Key: d.Key, Redelivered: d.Redelivered, Properties: d.Properties, Body: d.Body}
+	first.Headers = maps.Clone(d.Headers)
+	return received{d, first, deadletter.Open(first)}
+}
+
+// retry has a message wait for its delay.
+func (r *retries) retry(ctx context.Context, f *failure) {
+	next := f.attempt
+	next.Number++
+	if next.First.IsZero() {
+		next.First = time.Now()
+	}
+	err := r.listen(ctx)
+	if err == nil {
+		err = r.mover.move(ctx, r.queues.Delay(r.sub.Queue, f.delay), next.Publishing(f.first, deadletter.DelayQueue(r.sub.Queue, f.delay)))
+	}
+	switch {
+	case errors.Is(err, errUnsendable):
+		f.reason, f.text = deadletter.Exhausted, err.Error()+": "+f.text
+		r.park(ctx, f)
+	case err != nil:
+		f.Reject(true)
+	default:
+		f.Ack()
+		r.sub.row.Logger().Info("message is handled again later", "queue", r.sub.Queue, "attempt", next.Number, "delay", f.delay)
+		r.sub.row.Host.Observers().Retried(ctx, f.observed())
+	}
+}
+
+// listen begins to consume the retry queue of a row whose method asks for a retry for the first
+// time. A failure does not stop the retry: the row consumes the queue after its next retry.
+func (r *retries) listen(ctx context.Context) error {
+	r.mu.Lock()
+	listening := r.consumer != nil
+	r.mu.Unlock()
+	if listening {
+		return nil
+	}
+	ctx, cancel := either(ctx, r.life)
+	defer cancel()
+	if err := r.consume(ctx); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		r.sub.row.Logger().Error("the retry queue cannot be consumed: its messages wait there", "queue", deadletter.RetryQueue(r.sub.Queue), "err", err)
+	}
+	return nil
+}
+
+// park moves a message to the dead queue.
+func (r *retries) park(ctx context.Context, f *failure) {
+	now := time.Now()
+	o := deadletter.Original{
+		Exchange:  f.attempt.Exchange,
+		Key:       f.attempt.Key,
+		Queue:     r.sub.Queue,
+		Service:   r.sub.row.Service,
+		Row:       r.sub.row.Name,
+		Reason:    f.reason,
+		ErrorType: f.kind,
+		Error:     f.text,
+		Stack:     f.stack,
+		Attempts:  f.attempt.Number,
+		First:     f.attempt.First,
+		Last:      now,
+		Host:      r.sub.row.Host.Instance(),
+		Sensitive: r.sub.row.Sensitive(),
+	}
+	if o.First.IsZero() {
+		o.First = now
+	}
+	p := r.queues.Publishing(f.first, o)
+	topology := transport.Topology{Queues: []transport.Queue{r.queues.Dead(r.sub.Queue)}}
+	if err := r.mover.move(ctx, topology, p); err != nil {
+		f.Reject(true)
+		return
+	}
+	f.Ack()
+	r.logParked(f, p)
+	r.sub.row.Host.Observers().Parked(ctx, f.observed())
+}
+
+// logParked logs that a message was parked, and how to look at it.
+func (r *retries) logParked(f *failure, p transport.Publishing) {
+	text := f.text
+	if r.sub.row.Sensitive() {
+		text = service.Redacted
+	}
+	parked, _ := deadletter.ReadOriginal(p.Headers)
+	r.sub.row.Logger().Error("message parked", "queue", r.sub.Queue, "reason", string(f.reason), "attempts", f.attempt.Number,
+		"err", clip.Text(text, clip.Log), "look", fmt.Sprintf("gomeko dead show %s %s", r.sub.Queue, parked.ID))
+}
+
+// stop stops consuming the retry queue, and has messages go back to their queue that cannot be moved
+// now.
+func (r *retries) stop(ctx context.Context) error {
+	r.end()
+	r.mu.Lock()
+	r.ended = true
+	c := r.consumer
+	r.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	return c.Cancel(ctx)
+}
+
+// close writes the last acknowledgements, when every call has ended.
+func (r *retries) close(ctx context.Context) error {
+	r.end()
+	r.mu.Lock()
+	c := r.consumer
+	r.mu.Unlock()
+	return errors.Join(r.mover.close(ctx), closeConsumer(ctx, c))
+}
+
+func closeConsumer(ctx context.Context, c *transport.Consumer) error {
+	if c == nil {
+		return nil
+	}
+	return c.Close(ctx)
+}
+
+// either returns a context that ends with one of two.
+func either(ctx, other context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(other, func() { cancel(context.Cause(other)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
