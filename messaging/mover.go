@@ -16,6 +16,7 @@ import (
 // because the message is not acknowledged before.
 type mover struct {
 	shared *connection.Shared
+	pauses *pauses
 	log    *slog.Logger
 	life   context.Context // ends when the row begins to stop: then nothing is tried again
 
@@ -23,7 +24,11 @@ type mover struct {
 	publisher *transport.Publisher // nil until the first message
 	declared  map[string]bool      // the queues that exist, as far as is known
 	logged    time.Time            // when a failure was logged
+	waiting   int                  // messages that could not be moved yet
 }
+
+// unmoved is why a row is paused whose failed messages cannot be moved.
+const unmoved = "its failed messages cannot be moved"
 
 const (
 	moveMin   = 100 * time.Millisecond // the wait after a failure; it doubles with each further one
@@ -37,8 +42,8 @@ const (
 var errUnsendable = errors.New("the message cannot be moved")
 
 // move declares t, publishes p to a queue of it, and returns when the broker has confirmed that. It
-// tries again if the queue is missing or full, or the connection is lost. The error is ctx's, that
-// the row stops, or errUnsendable.
+// tries again if the queue is missing or full, or the connection is lost; from the second failure
+// on, the row is paused meanwhile. The error is ctx's, that the row stops, or errUnsendable.
 func (m *mover) move(ctx context.Context, t transport.Topology, p transport.Publishing) error {
 	p.Forwarded = true
 	for attempt := 0; ; attempt++ {
@@ -49,9 +54,24 @@ func (m *mover) move(ctx context.Context, t transport.Topology, p transport.Publ
 		if ctx.Err() == nil {
 			m.logFailure(p.Key, err)
 		}
+		if attempt == 1 {
+			m.hold(1)
+			defer m.hold(-1)
+		}
 		if err := m.wait(ctx, min(moveMin<<min(attempt, 10), moveMax)); err != nil {
 			return err
 		}
+	}
+}
+
+// hold counts the messages that wait, and pauses the row while there are any.
+func (m *mover) hold(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.waiting += n; m.waiting > 0 {
+		m.pauses.pause(unmoved)
+	} else {
+		m.pauses.resume(unmoved)
 	}
 }
 

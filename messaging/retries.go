@@ -39,7 +39,7 @@ func (r *retries) init(s *subscriber) {
 	cfg, _ := service.Lookup[Config](s.row.Host)
 	r.sub, r.queues = s, cfg.queues()
 	r.life, r.end = context.WithCancel(context.Background())
-	r.mover = mover{shared: s.shared.publishing, log: s.row.Logger(), life: r.life, declared: map[string]bool{}}
+	r.mover = mover{shared: s.shared.publishing, pauses: &s.pauses, log: s.row.Logger(), life: r.life, declared: map[string]bool{}}
 	if s.isTransient() {
 		r.refusal = errTransient
 	}
