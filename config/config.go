@@ -41,6 +41,7 @@ type Config struct {
 	BroadcastIdentity string        // gomeko.broadcast_identity: names this instance in broadcast queues
 	WaitForBroker     time.Duration // gomeko.wait_for_broker: how long a start waits for the broker; no wait
 	TopologyCheck     time.Duration // gomeko.topology_check: how often what was declared is declared again; negative is never; 1 min
+	Retry             string        // gomeko.retry: the delays after which failed events and messages are handled again, 1s 10s*3 10m; none
 	DeadKeep          time.Duration // gomeko.dead_keep: how long a parked message is kept; negative is without end; 30 days
 	DeadSize          int           // gomeko.dead_size: bytes of the messages that a dead queue takes; 1 GiB
 	DelayLength       int           // gomeko.delay_length: how many messages a delay queue takes; 100,000

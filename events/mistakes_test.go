@@ -26,6 +26,11 @@ type Wrong struct {
 		Delivery    events.Handler `events:"users.a" delivery:"everyone" method:"On"`
 		Reliable    events.Handler `events:"users.b" reliable:"no" method:"On"`
 		Requeue     events.Handler `events:"users.c" requeue:"twice" method:"On"`
+		Ladder      events.Handler `events:"users.o" retry:"1s 10" method:"On"`
+		Both        events.Handler `events:"users.p" retry:"1s" requeue:"true" method:"On"`
+		Early       events.Handler `events:"users.q" retry:"1s" ack:"early" method:"On"`
+		EarlyToo    events.Handler `events:"users.r" requeue:"true" ack:"early" method:"On"`
+		Ack         events.Handler `events:"users.s" ack:"late" method:"On"`
 		Key         events.Handler `events:"users.d" reliably:"false" method:"On"`
 		Broadcast   events.Handler `events:"users.e" delivery:"broadcast" method:"On"`
 		Missing     events.Handler `events:"users.f"`
@@ -71,6 +76,11 @@ func TestMistakes(t *testing.T) {
 		`Delivery: delivery "everyone" is not known: write "pool", "singleton" or "broadcast"`,
 		`Reliable: reliable: must be "true" or "false", not "no"`,
 		`Requeue: requeue: must be "true" or "false", not "twice"`,
+		`Ladder: retry: "10" has no unit: write 10s or 10ms, as in retry:"1s 10s*3 10m"`,
+		`Both: retry and requeue contradict each other: remove requeue to try again after the delays of retry, or remove retry to try again without end`,
+		`Early: retry has no meaning with ack:"early", because the message is acknowledged before the call: remove one of them`,
+		`EarlyToo: requeue has no meaning with ack:"early", because the message is acknowledged before the call: remove one of them`,
+		`Ack: ack "late" is not known: write ack:"early" to acknowledge messages before their calls, or omit ack`,
 		`Key: unknown key reliably in its tag: did you mean reliable?`,
 		`Broadcast: a reliable broadcast needs an identity that outlives a restart: set gomeko.broadcast_identity in the configuration (events.Config.Identity), or write reliable:"false"`,
 		`Missing: no such method: add func`,

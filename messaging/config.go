@@ -14,21 +14,21 @@ type Config struct {
 	// deleted with their consumer. "" is none: failed messages are acknowledged, as in Nameko.
 	Retry string
 
-	// MaxDelayed is how many messages may wait for one of the delays of a queue. A further one stays
+	// DelayLength is how many messages may wait for one of the delays of a queue. A further one stays
 	// in its queue. The default is 100,000. A delay that has been in use keeps the number that it
 	// began with.
-	MaxDelayed int
+	DelayLength int
 
-	// MaxDead is the size of the dead queue of a queue, in bytes of the messages' bodies. A further
+	// DeadSize is the size of the dead queue of a queue, in bytes of the messages' bodies. A further
 	// message stays in its queue. The default is 1 GiB. A dead queue that exists keeps its size.
-	MaxDead int
+	DeadSize int
 
-	// KeepDead is how long a parked message is kept. The default is 30 days, the longest time 49
+	// DeadKeep is how long a parked message is kept. The default is 30 days, the longest time 49
 	// days. A negative one is without end.
-	KeepDead time.Duration
+	DeadKeep time.Duration
 }
 
 // queues returns the bounds of the queues for failed messages.
 func (c Config) queues() deadletter.Queues {
-	return deadletter.Queues{MaxDelayed: c.MaxDelayed, MaxDead: c.MaxDead, Keep: c.KeepDead}
+	return deadletter.Queues{MaxDelayed: c.DelayLength, MaxDead: c.DeadSize, Keep: c.DeadKeep}
 }

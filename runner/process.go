@@ -93,7 +93,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		Grace:              p.cfg.Grace,
 		Instance:           p.instance,
 		Logger:             p.log,
-	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.deadLetters(), fleet.Timers()),
+	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.messaging(), fleet.Timers()),
 		service.Configure[service.Extension](web.ServeReady, admin.Serve))
 	p.warn(p.cfg.Warnings[loaded:]) // of keys that the services read
 	if err == nil && len(p.container.Names()) == 0 {

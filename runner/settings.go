@@ -3,14 +3,16 @@ package runner
 import (
 	"cmp"
 	"crypto/tls"
+	"fmt"
 	"os"
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/events"
-	"github.com/gomeko/gomeko/internal/deadletter"
+	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 	"github.com/gomeko/gomeko/web"
 )
@@ -35,6 +37,12 @@ func load(file string) (*settings, error) {
 		s.cfg, err = config.Parse(nil, os.LookupEnv)
 	} else {
 		s.cfg, err = config.Load(file, config.Section{Key: "web", Into: &s.web}, config.Section{Key: "broker", Into: &s.brokerKeys})
+	}
+	if err != nil || s.cfg.Retry == "" {
+		return s, err
+	}
+	if _, err = service.ParseLadder(s.cfg.Retry); err != nil {
+		err = fmt.Errorf("%s: gomeko.%w", file, err)
 	}
 	return s, err
 }
@@ -101,9 +109,8 @@ func (s *settings) rpc() rpc.Config {
 	return rpc.Config{Exchange: s.cfg.Exchange, Timeout: s.cfg.RPCTimeout}
 }
 
-// deadLetters returns the bounds of the queues of messages that failed.
-func (s *settings) deadLetters() deadletter.Queues {
-	return deadletter.Queues{Keep: s.cfg.DeadKeep, MaxDead: s.cfg.DeadSize, MaxDelayed: s.cfg.DelayLength}
+func (s *settings) messaging() messaging.Config {
+	return messaging.Config{Retry: s.cfg.Retry, DelayLength: s.cfg.DelayLength, DeadSize: s.cfg.DeadSize, DeadKeep: s.cfg.DeadKeep}
 }
 
 func (s *settings) events() events.Config {
