@@ -14,12 +14,12 @@ import (
 )
 
 // Of describes the services of a container that service.New has returned, in the order of
-// Host.Names. c is the codec of their messages; version is that of the program, or "".
-func Of(h *service.Host, c codec.Codec, version string) []*Document {
+// Host.Names. c is the codec of their messages.
+func Of(h *service.Host, c codec.Codec) []*Document {
 	var all []*Document
 	for _, name := range h.Names() {
 		b := &builder{host: h, schemas: codec.NewSchemas(c)}
-		all = append(all, b.document(name, version))
+		all = append(all, b.document(name))
 	}
 	return all
 }
@@ -30,12 +30,11 @@ type builder struct {
 	schemas *codec.Schemas
 }
 
-func (b *builder) document(name, version string) *Document {
+func (b *builder) document(name string) *Document {
 	docs := b.host.Docs(name)
 	d := &Document{
 		Document:    Version,
 		Service:     name,
-		Version:     version,
 		Doc:         docs.Text,
 		MaxWorkers:  b.host.Workers(),
 		Rows:        []Row{},

@@ -121,7 +121,7 @@ func describe(t testing.TB, services ...any) []*contract.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return contract.Of(c.Host(), codec.JSON, "v1.2.3")
+	return contract.Of(c.Host(), codec.JSON)
 }
 
 // The document of a service with rows and fields of every kind, as JSON and for people.
@@ -219,6 +219,6 @@ func BenchmarkDocument(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		contract.Of(c.Host(), codec.JSON, "")
+		contract.Of(c.Host(), codec.JSON)
 	}
 }

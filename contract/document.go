@@ -13,7 +13,7 @@ const Version = "gomeko.describe/v1"
 type Document struct {
 	Document   string `json:"document"` // Version
 	Service    string `json:"service"`
-	Version    string `json:"version,omitempty"` // of the program's module
+	Version    string `json:"version,omitempty"` // of its module, if it was asked for by the broker
 	Doc        string `json:"doc,omitempty"`
 	MaxWorkers int    `json:"max_workers"` // how many calls run at once in a process
 

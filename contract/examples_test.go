@@ -57,7 +57,7 @@ func TestExamples(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		for _, d := range contract.Of(c.Host(), codec.JSON, "") {
+		for _, d := range contract.Of(c.Host(), codec.JSON) {
 			described++
 			validate(t, judge, schema, d, "mem:///"+name+"/"+d.Service+".json")
 		}

@@ -21,6 +21,10 @@ echo 'print(n.rpc.greeting_service.hello("Julio"))' | PROGRAM shell`,
 	"call": `PROGRAM call greeting_service.hello Julio
 PROGRAM call orders.create_order items='[{"id": 7}]' note='"7"' --timeout 5s
 PROGRAM call orders.get_order 7 --broker amqp://guest:guest@localhost:5672/`,
+	"describe": `PROGRAM describe .
+PROGRAM describe ./orders:Orders --json | jq .rows`,
+	"program describe": `PROGRAM describe
+PROGRAM describe orders.get_order --json`,
 	"show-config": `PROGRAM show-config --config config.yaml`,
 	"broker": `PROGRAM broker
 PROGRAM broker --listen 127.0.0.1:5673 --management 127.0.0.1:15672

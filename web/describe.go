@@ -47,7 +47,8 @@ func (Route) Describe(r *service.Row) service.Description {
 	return d
 }
 
-// describeResult returns the type of a route's result, and adds its content type to the details.
+// describeResult returns the type of a route's result, and adds the content type of responses to the
+// details.
 func describeResult(r *service.Row, details map[string]any) reflect.Type {
 	t, unknown := r.Result(), reflect.TypeFor[any]()
 	switch {
@@ -57,12 +58,12 @@ func describeResult(r *service.Row, details map[string]any) reflect.Type {
 	case t == reflect.TypeFor[Response](), t == reflect.TypeFor[*Response]():
 		return unknown
 	case t == reflect.TypeFor[string]():
-		details["content_type"] = textType
+		details["response"] = textType
 	case t == reflect.TypeFor[[]byte](), t.Implements(reflect.TypeFor[io.Reader]()):
-		details["content_type"] = "application/octet-stream"
+		details["response"] = "application/octet-stream"
 		return unknown
 	default:
-		details["content_type"] = "application/json"
+		details["response"] = "application/json"
 	}
 	return t
 }

@@ -29,7 +29,7 @@ type Orders struct {
 	_ service.Name `service:"orders"`
 
 	Entrypoints struct {
-		CreateOrder rpc.Method `rpc:"create_order" timeout:"10s"`
+		CreateOrder rpc.Method `rpc:"create_order" timeout:"10s" doc:"Creates an order."`
 		GetOrder    rpc.Method `rpc:"get_order(order_id)"`
 
 		PostOrder web.Route `web:"POST /orders" method:"CreateOrder" timeout:"10s"`
@@ -77,7 +77,7 @@ const most = 3
 
 // CreateOrderArgs are the arguments of create_order.
 type CreateOrderArgs struct {
-	ID      string `json:"id"` // chosen by the caller, so that an order is created once
+	ID      string `json:"id" doc:"Chosen by the caller, so that an order is created once."`
 	UserID  int    `json:"user_id"`
 	Product string `json:"product"`
 	Count   int    `json:"count" default:"1"`

@@ -200,6 +200,20 @@ type Ledger struct {
 
 func (*Ledger) Book(_ context.Context, amount int) error { return nil }
 
+type Genies struct {
+	_ service.Name `service:"genies"`
+
+	Entrypoints struct {
+		Grant rpc.Method `rpc:"grant(wish)"`
+	}
+}
+
+func (*Genies) Grant(_ context.Context, wish string) error { return nil }
+
+func (*Genies) Docs() service.Docs {
+	return service.Docs{Rows: map[string]service.RowDocs{"Garnt": {Text: "Only three."}}}
+}
+
 type Banners struct {
 	_ service.Name `service:"banners"`
 

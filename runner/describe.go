@@ -1,0 +1,186 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/contract"
+	"github.com/gomeko/gomeko/internal/nearest"
+	"github.com/gomeko/gomeko/internal/printable"
+)
+
+// describeOwnCommand is the command describe of a user's program.
+func (c *command) describeOwnCommand(opts []fx.Option) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "describe [SERVICE[.METHOD]]",
+		Short: "Describe the services of this program: methods, types, errors, events, routes, timers",
+		Long: "Describe the services of this program: methods, types, errors, events, routes, timers.\n\n" +
+			"The services are made, but not started, and no broker is needed.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			documents, err := c.describeOwn(opts)
+			if err == nil && len(args) == 1 {
+				documents, err = selectOwn(documents, args[0])
+			}
+			if err != nil {
+				return err
+			}
+			return c.printDocuments(documents, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object for each service")
+	return cmd
+}
+
+// describeOwn makes the services of opts, and describes them.
+func (c *command) describeOwn(opts []fx.Option) ([]*contract.Document, error) {
+	if err := c.nameBroker(); err != nil {
+		return nil, err
+	}
+	s, err := c.configuration()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{settings: s, notices: c.notices(), broker: c.broker}
+	if err := p.bind(opts); err != nil {
+		return nil, err
+	}
+	return contract.Of(p.container.Host(), s.serializer("json")), nil
+}
+
+// selectOwn returns the document of SERVICE, or the part of it that describes SERVICE.METHOD.
+func selectOwn(documents []*contract.Document, word string) ([]*contract.Document, error) {
+	service, method := word, ""
+	find := func() int {
+		return slices.IndexFunc(documents, func(d *contract.Document) bool { return d.Service == service })
+	}
+	if find() < 0 {
+		if dot := strings.LastIndex(word, "."); dot > 0 {
+			service, method = word[:dot], word[dot+1:]
+		}
+	}
+	i := find()
+	if i < 0 {
+		names := make([]string, len(documents))
+		for i, d := range documents {
+			names[i] = d.Service
+		}
+		remedy := "it has " + strings.Join(names, ", ")
+		if near := nearest.Likely(service, names); near != "" {
+			remedy = "did you mean " + near + "?"
+		}
+		return nil, usagef("this program has no service %s: %s", service, remedy)
+	}
+	if method == "" {
+		return documents[i : i+1], nil
+	}
+	one, err := documents[i].Only(method)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return []*contract.Document{one}, nil
+}
+
+// printDocuments prints documents for people, or as one JSON object on each line.
+func (c *command) printDocuments(documents []*contract.Document, asJSON bool) error {
+	for i, d := range documents {
+		if asJSON {
+			var line bytes.Buffer
+			e := json.NewEncoder(&line)
+			e.SetEscapeHTML(false)
+			if err := e.Encode(d); err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintln(c.out, printable.JSON(strings.TrimSuffix(line.String(), "\n"))); err != nil {
+				return err
+			}
+			continue
+		}
+		if i > 0 {
+			if _, err := fmt.Fprintln(c.out); err != nil {
+				return err
+			}
+		}
+		if err := d.Print(c.out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describePackage builds the program of a package as gomeko run does, and has it describe its
+// services.
+func (c *command) describePackage(ctx context.Context, word string, flags []string) error {
+	b := &builder{notices: c.notices()}
+	packages, err := b.find(ctx, []string{word})
+	if err != nil {
+		return err
+	}
+	for _, p := range packages {
+		if p.Name == "main" && !p.callsMain() { // it may do anything if it is run
+			return fmt.Errorf("%s: its main function does not call runner.Main, which describes services: name the package of the services", p.ImportPath)
+		}
+	}
+	program, err := c.build(ctx, []string{word})
+	if err != nil {
+		return err
+	}
+	return become(program, append([]string{program, "describe"}, flags...))
+}
+
+// runnerPackage is the import path of Main.
+const runnerPackage = "github.com/gomeko/gomeko/runner"
+
+// callsMain reports whether a main package uses [Main].
+func (p *found) callsMain() (calls bool) {
+	for _, name := range append(p.GoFiles, p.CgoFiles...) {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			return true // the compiler says what is wrong
+		}
+		qualifier := qualifierOf(file, runnerPackage)
+		ast.Inspect(file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "Main" {
+				x, ok := s.X.(*ast.Ident)
+				calls = calls || ok && x.Name == qualifier
+			}
+			return !calls
+		})
+	}
+	return calls
+}
+
+func (c *command) describeCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "describe PKG",
+		Short: "Describe services: methods, types, errors, events, routes, timers",
+		Long: "Describe services: methods, types, errors, events, routes, timers.\n\n" +
+			"PKG is a folder or an import path, as of gomeko run. Its services are built and made, but not started, and no\n" +
+			"broker is needed.",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("describe: what? Name a folder or an import path, as in gomeko describe ./orders, or gomeko describe . for this folder")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.describePackage(cmd.Context(), args[0], changed(cmd.Flags()))
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object for each service")
+	return cmd
+}

@@ -1,0 +1,70 @@
+//go:build unix
+
+package runner
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/contract"
+	"github.com/gomeko/gomeko/service"
+)
+
+// A program describes its services without starting them, for people and as JSON.
+func TestDescribeOwn(t *testing.T) {
+	opts := []fx.Option{service.Provide(new(Clock)), service.Provide(new(Torch))}
+	for _, test := range []struct {
+		args   []string
+		status int
+		stdout []string
+		stderr string
+	}{
+		{[]string{"describe"}, 0, []string{"clock\n", "rpc now()\n", "returns", "integer\n", "torch\n", "runner burn()\n"}, ""},
+		{[]string{"describe", "clock.Now"}, 0, []string{"rpc now()\n"}, ""},
+		{[]string{"describe", "clock.nwo"}, 2, nil, "service clock has no method nwo: did you mean now?"},
+		{[]string{"describe", "clok.now"}, 2, nil, "this program has no service clok: did you mean clock?"},
+		{[]string{"describe", "x"}, 2, nil, "this program has no service x: it has clock, torch"},
+		{[]string{"describe", "a", "b"}, 2, nil, "accepts at most 1 arg"},
+	} {
+		out := new(output)
+		status, stdout := execute(t, out, opts, test.args...)
+		if status != test.status || !strings.Contains(out.String(), test.stderr) {
+			t.Errorf("%v: got %d\n%s", test.args, status, out)
+		}
+		for _, want := range test.stdout {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("%v: got\n%swithout %q", test.args, stdout, want)
+			}
+		}
+	}
+	status, stdout := execute(t, new(output), opts, "describe", "--json", "clock")
+	var d contract.Document
+	if err := json.Unmarshal([]byte(stdout), &d); status != 0 || err != nil || d.Document != contract.Version || d.Service != "clock" {
+		t.Errorf("got %d, %v\n%s", status, err, stdout)
+	}
+}
+
+// A main package is only run if it calls Main.
+func TestCallsMain(t *testing.T) {
+	for source, want := range map[string]bool{
+		`import "github.com/gomeko/gomeko/runner"; func main() { runner.Main() }`:        true,
+		`import r "github.com/gomeko/gomeko/runner"; var start = r.Main; func main() {}`: true,
+		`import "github.com/gomeko/gomeko/runner"; func main() { runner.Run(nil, nil) }`: false,
+		`import runner "other"; func main() { runner.Main() }`:                           false,
+		`func main() { ) }`: true,
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main; "+source), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := &found{Dir: dir, GoFiles: []string{"main.go"}}
+		if got := p.callsMain(); got != want {
+			t.Errorf("%s: got %t, want %t", source, got, want)
+		}
+	}
+}
