@@ -58,6 +58,15 @@ ssl_cert_login_from = common_name
 	return n
 }
 
+// StartPrometheusNode is [StartNode] for a node that serves its metrics too.
+func StartPrometheusNode(t testing.TB) *Node {
+	t.Helper()
+	n := newNode(t)
+	n.write("plugins", "[rabbitmq_prometheus].\n")
+	n.Start()
+	return n
+}
+
 func newNode(t testing.TB) *Node {
 	t.Helper()
 	if _, err := os.Stat("/usr/lib/rabbitmq/bin/rabbitmq-server"); err != nil {
@@ -79,6 +88,13 @@ func (n *Node) URI() string {
 func (n *Node) TLSURI() string {
 	n.t.Helper()
 	return fmt.Sprintf("amqps://guest:guest@127.0.0.1:%d/", n.port()+4)
+}
+
+// MetricsURL returns the address of the metrics of single queues, for nodes of
+// [StartPrometheusNode]. The parameters family of its query select which.
+func (n *Node) MetricsURL() string {
+	n.t.Helper()
+	return fmt.Sprintf("http://127.0.0.1:%d/metrics/detailed", n.port()+4)
 }
 
 // Control runs rabbitmqctl on the node and returns its output. It takes seconds.
