@@ -48,7 +48,7 @@ type row struct {
 }
 
 func (m *metrics) bound(h *service.Host) {
-	m.lost = m.ofProcess("broker_disconnects")
+	m.lost = series{name: m.sender.cfg.Prefix + "gomeko.broker_disconnects"}
 	for _, r := range h.Rows() {
 		m.rows[r] = m.row(r)
 	}
@@ -60,15 +60,15 @@ func (m *metrics) row(r *service.Row) *row {
 	x := new(row)
 	if m.sender.cfg.Tags {
 		tags := "service:" + owner + ",method:" + method + ",kind:" + clean(r.Kind())
-		named := func(name string) series { return series{m.sender.cfg.Prefix + "gomeko." + name, tags} }
+		named := func(name string) series { return series{m.sender.cfg.Prefix + name, tags} }
 		for o := range service.Outcomes {
 			outcome := ",outcome:" + service.Outcome(o).String()
-			x.took[o], x.calls[o] = named("call"), named("calls")
+			x.took[o], x.calls[o] = named("gomeko.call"), named("gomeko.calls")
 			x.took[o].tags += outcome
 			x.calls[o].tags += outcome
 		}
-		x.waited, x.retried, x.parked = named("call_wait"), named("retries"), named("dead_letters")
-		x.dropped, x.missed = named("dropped"), named("timer_ticks_missed")
+		x.waited, x.retried, x.parked = named("gomeko.call_wait"), named("gomeko.retries"), named("gomeko.dead_letters")
+		x.dropped, x.missed = named("gomeko.dropped"), named("gomeko.timer_ticks_missed")
 		return x
 	}
 	named := func(suffix string) series {
@@ -80,11 +80,6 @@ func (m *metrics) row(r *service.Row) *row {
 	x.waited, x.retried, x.parked = named("_wait"), named("_retried"), named("_parked")
 	x.dropped, x.missed = named("_dropped"), named("_missed")
 	return x
-}
-
-// ofProcess names a series that belongs to no row.
-func (m *metrics) ofProcess(name string) series {
-	return series{name: m.sender.cfg.Prefix + "gomeko." + name}
 }
 
 func (m *metrics) callEnded(_ context.Context, c service.ObservedCall) {
