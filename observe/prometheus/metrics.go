@@ -27,8 +27,9 @@ type metrics struct {
 	sent     *prometheus.CounterVec
 	sendTook *prometheus.HistogramVec
 
-	connected, sockets *prometheus.GaugeVec
-	lost               *prometheus.CounterVec
+	connected *prometheus.GaugeVec
+	lost      *prometheus.CounterVec
+	sockets   prometheus.Gauge
 
 	rows  map[*service.Row]*row // complete when Bound has returned
 	sends map[string]*sends     // by kind; complete when newMetrics has returned
@@ -86,7 +87,7 @@ func newMetrics(cfg Config, registry *prometheus.Registry) *metrics {
 
 	m.connected = gauge("gomeko_broker_connected", "Whether the connection to the broker is open: 1 or 0.", "purpose")
 	m.lost = counter("gomeko_broker_disconnects_total", "Connections to the broker that were lost.", "purpose")
-	m.sockets = gauge("gomeko_sockets", "Websockets that are open.")
+	m.sockets = gauge("gomeko_sockets", "Websockets that are open.").WithLabelValues()
 	return m
 }
 
@@ -112,8 +113,8 @@ func (m *metrics) observer() service.Observer {
 				m.lost.WithLabelValues(c.Purpose).Inc()
 			}
 		},
-		SocketOpened: func(service.ObservedSocket) { m.sockets.WithLabelValues().Inc() },
-		SocketClosed: func(service.ObservedSocket) { m.sockets.WithLabelValues().Dec() },
+		SocketOpened: func(service.ObservedSocket) { m.sockets.Inc() },
+		SocketClosed: func(service.ObservedSocket) { m.sockets.Dec() },
 		TicksMissed:  func(r *service.Row, n int) { m.missed.WithLabelValues(r.Service, r.CallName()).Add(float64(n)) },
 	}
 }
@@ -124,6 +125,11 @@ func (m *metrics) bound(h *service.Host) {
 	for _, r := range h.Rows() {
 		m.rows[r] = m.row(r)
 	}
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "gomeko_info", Help: "1, with the name of the instance in logs.", ConstLabels: prometheus.Labels{"process": h.Instance()},
+	})
+	info.Set(1)
+	m.registry.MustRegister(info, dependencies{h})
 	m.state("gomeko_ready", "Whether the process has started, is not stopping, and is connected: 1 or 0.", func() bool {
 		return h.Ready(0) == nil
 	})
@@ -145,6 +151,25 @@ func (m *metrics) state(name, help string, isSo func() bool) {
 		}
 		return 0
 	}))
+}
+
+// dependencies collects the health of dependencies: a value that has a Health, by its type.
+type dependencies struct{ host *service.Host }
+
+var dependency = prometheus.NewDesc("gomeko_dependency_healthy", "Whether the dependency works: 1 or 0.", []string{"dependency"}, nil)
+
+// Describe implements prometheus.Collector.
+func (dependencies) Describe(to chan<- *prometheus.Desc) { to <- dependency }
+
+// Collect implements prometheus.Collector.
+func (d dependencies) Collect(to chan<- prometheus.Metric) {
+	for _, state := range d.host.Health() {
+		healthy := 1.0
+		if state.Failing {
+			healthy = 0
+		}
+		to <- prometheus.MustNewConstMetric(dependency, prometheus.GaugeValue, healthy, state.Name)
+	}
 }
 
 // A row is the metrics of a row.

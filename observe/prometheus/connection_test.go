@@ -1,0 +1,69 @@
+package prometheus_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/observe/prometheus"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/web"
+)
+
+// links are the connections of a process to its broker, which the test cuts.
+type links struct {
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func (l *links) dial(ctx context.Context, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err == nil {
+		l.mu.Lock()
+		l.conns = append(l.conns, conn)
+		l.mu.Unlock()
+	}
+	return conn, err
+}
+
+func (l *links) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, conn := range l.conns {
+		conn.Close()
+	}
+	l.conns = nil
+}
+
+// A connection that is lost is counted, and its state is known.
+func TestConnections(t *testing.T) {
+	t.Parallel()
+	way, port := new(links), new(hosttest.Port)
+	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: brokertest.Embedded(t), Dial: way.dial}}, new(Orders),
+		service.Defaults(web.Config{Listen: port.Listen}), prometheus.Module(prometheus.Config{Path: "/metrics"}))
+	sums := func() (connected, lost float64) {
+		for series, n := range parse(t, get(t, "http://"+port.Address()+"/metrics")) {
+			switch {
+			case strings.HasPrefix(series, "gomeko_broker_connected{purpose="):
+				connected += n
+			case strings.HasPrefix(series, "gomeko_broker_disconnects_total{purpose="):
+				lost += n
+			}
+		}
+		return connected, lost
+	}
+	all, lost := sums()
+	if all == 0 || lost != 0 {
+		t.Fatalf("got %v connections and %v lost, want some and none", all, lost)
+	}
+	way.cut()
+	hosttest.Eventually(t, "all are lost once and back", func() bool {
+		connected, lost := sums()
+		return connected == all && lost == all
+	})
+}
