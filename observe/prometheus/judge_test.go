@@ -34,7 +34,7 @@ func run(t testing.TB) (admin string, client rpc.Client) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- runner.Run(ctx, runner.Config{File: file, Logger: log.Logger()}, service.Provide(new(Orders)), prometheus.Module(prometheus.Config{}))
+		ended <- runner.Run(ctx, runner.Config{File: file, Logger: log.Logger()}, service.Provide(&Orders{Stock: new(Stock)}), prometheus.Module(prometheus.Config{}))
 	}()
 	t.Cleanup(func() {
 		stop()

@@ -38,9 +38,15 @@ type Orders struct {
 	}
 
 	Payments rpc.Client `rpc:"payments"`
+	Stock    *Stock
 
 	held, release chan struct{}
 }
+
+// A Stock is a dependency whose health is checked.
+type Stock struct{}
+
+func (*Stock) Health(context.Context) error { return nil }
 
 func (*Orders) GetOrder(_ context.Context, id int) (string, error) {
 	switch id {
