@@ -272,6 +272,9 @@ func (cs *consumers) endHelper(ctx context.Context, c *consumer, d *transport.De
 
 // close sends the last acknowledgements and closes the consumers.
 func (cs *consumers) close(ctx context.Context) error {
+	if cs.server == nil { // it did not start
+		return nil
+	}
 	return each(append(cs.all(), cs.server.suspects.all()...), func(c *consumer) error { return c.Close(ctx) })
 }
 
