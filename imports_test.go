@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 	"rpc/rpcerror":        {"codec", "service"},
 	"events":              {"messaging", "internal/publish"},
 	"timer":               {"service", "timer/cron"},
-	"fleet":               {"timer", "internal/control"},
+	"fleet":               {"contract", "timer", "internal/control"},
 	"timer/cron":          {},
 	"messaging":           {"internal/publish", "internal/methodname", "internal/deadletter", "rpc/rpcerror"},
 	"internal/publish":    {"internal/connection", "internal/headers", "internal/topology"},

@@ -203,6 +203,13 @@ func TestPrintHostile(t *testing.T) {
 	d.Service, d.Doc, d.Rows[0].Signature, d.Rows[0].Parameters[0].Doc = evil, evil, evil, evil
 	d.Uses[0].Uses = map[string]any{evil: []any{evil}}
 	d.Rows[0].Result = &codec.Schema{Ref: "#/$defs/%zz" + evil}
+	d.Rows[0].Parameters[1].Schema = nil
+	d.Rows[0].Parameters[2].Schema = &codec.Schema{Type: []string{"array", "object"}, AnyOf: []*codec.Schema{nil}}
+	d.Definitions[evil] = nil
+	d.Definitions["x"] = &codec.Schema{Type: []string{"object"}, Properties: codec.Properties{{Name: evil}}}
+	if _, err := d.Only("place"); err != nil {
+		t.Fatal(err)
+	}
 	var text bytes.Buffer
 	if err := d.Print(&text); err != nil {
 		t.Fatal(err)

@@ -184,6 +184,9 @@ func (p *printer) types(all map[string]*codec.Schema) {
 		p.line("\ntypes")
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if all[name] == nil {
+			continue
+		}
 		p.line("  %s  %s", name, strings.TrimSpace(spell(all[name], true)+"  "+all[name].Description))
 		p.members(all[name])
 	}
@@ -191,6 +194,9 @@ func (p *printer) types(all map[string]*codec.Schema) {
 
 func (p *printer) members(s *codec.Schema) {
 	for _, m := range s.Properties {
+		if m.Schema == nil {
+			continue
+		}
 		presence := "optional"
 		if slices.Contains(s.Required, m.Name) {
 			presence = "required"
@@ -270,6 +276,9 @@ func members(s *codec.Schema) string {
 
 // spell spells a schema. The members of a definition are printed below it.
 func spell(s *codec.Schema, defined bool) string {
+	if s == nil { // a schema from elsewhere may lack anything
+		return "any"
+	}
 	var types []string
 	for _, t := range s.Type {
 		switch {

@@ -8,8 +8,10 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/gomeko/gomeko/contract"
 	"github.com/gomeko/gomeko/internal/connection"
 	"github.com/gomeko/gomeko/internal/control"
 	"github.com/gomeko/gomeko/service"
@@ -84,6 +86,8 @@ type plane struct {
 	pid     int
 	tally   *tally
 	level   *leveller
+
+	documents func() ([]*contract.Document, error)
 }
 
 func newPlane(h *service.Host, cfg ControlConfig) *plane {
@@ -91,7 +95,9 @@ func newPlane(h *service.Host, cfg ControlConfig) *plane {
 	if err != nil {
 		machine = "localhost"
 	}
-	return &plane{host: h, cfg: cfg, machine: machine, pid: os.Getpid(), tally: newTally(), level: newLeveller(h, cfg.Level)}
+	p := &plane{host: h, cfg: cfg, machine: machine, pid: os.Getpid(), tally: newTally(), level: newLeveller(h, cfg.Level)}
+	p.documents = sync.OnceValues(p.describeServices)
+	return p
 }
 
 // register adds the handlers of the verbs.
@@ -102,6 +108,7 @@ func (p *plane) register() {
 	}
 	r.Info("process", p.info)
 	r.Handle(control.Ping, func(context.Context, control.Request) (any, error) { return struct{}{}, nil })
+	r.Handle(control.Describe, p.describe)
 	r.Handle(control.Stats, p.stats)
 	r.Handle(control.Health, p.health)
 	r.Handle(control.Dump, p.dump)

@@ -12,13 +12,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/contract"
+	"github.com/gomeko/gomeko/fleet"
 	"github.com/gomeko/gomeko/internal/nearest"
 	"github.com/gomeko/gomeko/internal/printable"
+	"github.com/gomeko/gomeko/transport"
 )
 
 // describeOwnCommand is the command describe of a user's program.
@@ -131,7 +134,8 @@ func (c *command) describePackage(ctx context.Context, word string, flags []stri
 	}
 	for _, p := range packages {
 		if p.Name == "main" && !p.callsMain() { // it may do anything if it is run
-			return fmt.Errorf("%s: its main function does not call runner.Main, which describes services: name the package of the services", p.ImportPath)
+			return fmt.Errorf("%s: its main function does not call runner.Main, which describes services: name the package of the services, "+
+				"or run the program and name the service", p.ImportPath)
 		}
 	}
 	program, err := c.build(ctx, []string{word})
@@ -163,24 +167,66 @@ func (p *found) callsMain() (calls bool) {
 	return calls
 }
 
+// isPackage reports whether the argument of describe is a package, and not a service.
+func isPackage(word string) bool {
+	return word == "." || word == ".." || strings.ContainsAny(word, "/"+string(filepath.Separator)) || selected.MatchString(word)
+}
+
+// describeRunning asks processes for the description of SERVICE or SERVICE.METHOD.
+func (c *command) describeRunning(ctx context.Context, word string, timeout time.Duration, asJSON bool) error {
+	return c.withBroker(ctx, "gomeko describe", func(ctx context.Context, conn *transport.Conn) error {
+		documents, err := fleet.Describe(ctx, conn, word, timeout)
+		dot := strings.LastIndex(word, ".") // the name of a service may have dots, too
+		if errors.Is(err, fleet.ErrUndescribed) && dot > 0 && dot < len(word)-1 {
+			documents, err = fleet.Describe(ctx, conn, word[:dot], timeout)
+			documents, err = onlyMethod(documents, word[dot+1:], err)
+		}
+		if err != nil {
+			return remoteError{err}
+		}
+		return c.printDocuments(documents, asJSON)
+	})
+}
+
+// onlyMethod returns the part of each document that describes a method. A version may lack it.
+func onlyMethod(documents []*contract.Document, method string, err error) (with []*contract.Document, _ error) {
+	for _, d := range documents {
+		one, lacks := d.Only(method)
+		if lacks == nil {
+			with = append(with, one)
+		} else if err == nil {
+			err = lacks
+		}
+	}
+	if len(with) > 0 {
+		return with, nil
+	}
+	return nil, err
+}
+
 func (c *command) describeCommand() *cobra.Command {
 	var asJSON bool
+	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use:   "describe PKG",
+		Use:   "describe PKG|SERVICE[.METHOD]",
 		Short: "Describe services: methods, types, errors, events, routes, timers",
 		Long: "Describe services: methods, types, errors, events, routes, timers.\n\n" +
-			"PKG is a folder or an import path, as of gomeko run. Its services are built and made, but not started, and no\n" +
-			"broker is needed.",
+			"PKG is a folder or an import path, as of gomeko run: it has a / or is a dot. Its services are built and made, but not\n" +
+			"started, and no broker is needed. Anything else is a service that runs: one process of each version of it is asked.",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return errors.New("describe: what? Name a folder or an import path, as in gomeko describe ./orders, or gomeko describe . for this folder")
+				return errors.New("describe: what? Name a folder, as in gomeko describe ./orders, or a service that runs, as in gomeko describe orders")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.describePackage(cmd.Context(), args[0], changed(cmd.Flags()))
+			if isPackage(args[0]) {
+				return c.describePackage(cmd.Context(), args[0], changed(cmd.Flags(), "timeout"))
+			}
+			return c.describeRunning(cmd.Context(), args[0], timeout, asJSON)
 		},
 	}
+	cmd.Flags().DurationVar(&timeout, "timeout", time.Second, "`DURATION` to wait for the answer of a process")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object for each service")
 	return cmd
 }

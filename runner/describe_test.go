@@ -12,7 +12,11 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/contract"
+	"github.com/gomeko/gomeko/fleet"
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
 )
 
 // A program describes its services without starting them, for people and as JSON.
@@ -46,6 +50,31 @@ func TestDescribeOwn(t *testing.T) {
 	var d contract.Document
 	if err := json.Unmarshal([]byte(stdout), &d); status != 0 || err != nil || d.Document != contract.Version || d.Service != "clock" {
 		t.Errorf("got %d, %v\n%s", status, err, stdout)
+	}
+}
+
+// A service that runs is described by one of its processes.
+func TestDescribeRunning(t *testing.T) {
+	uri := brokertest.Embedded(t)
+	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, new(Clock), service.Configure(fleet.Control(fleet.ControlConfig{Version: "v1.2.3"})))
+	for _, test := range []struct {
+		word   string
+		status int
+		want   string // in what is printed
+	}{
+		{"clock", 0, "clock v1.2.3\n\nrpc now()\n"},
+		{"clock.now", 0, "clock v1.2.3\n\nrpc now()\n"},
+		{"clock.nwo", 1, "service clock has no method nwo: did you mean now?"},
+		{"clok", 1, "service clok: not described: no process of it runs: did you mean clock?"},
+		{"clok.now", 1, "service clok: not described: no process of it runs: did you mean clock?"},
+	} {
+		out := new(output)
+		var results strings.Builder
+		c := &command{in: os.Stdin, out: &results, err: out}
+		status := c.execute(c.gomeko(), []string{"describe", test.word, "--broker", uri, "--timeout", "300ms"})
+		if printed := results.String() + out.String(); status != test.status || !strings.Contains(printed, test.want) {
+			t.Errorf("%s: got %d\n%s\nwant in it %q", test.word, status, printed, test.want)
+		}
 	}
 }
 

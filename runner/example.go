@@ -22,7 +22,8 @@ echo 'print(n.rpc.greeting_service.hello("Julio"))' | PROGRAM shell`,
 PROGRAM call orders.create_order items='[{"id": 7}]' note='"7"' --timeout 5s
 PROGRAM call orders.get_order 7 --broker amqp://guest:guest@localhost:5672/`,
 	"describe": `PROGRAM describe .
-PROGRAM describe ./orders:Orders --json | jq .rows`,
+PROGRAM describe ./orders:Orders --json | jq .rows
+PROGRAM describe orders.get_order --broker amqp://guest:guest@localhost:5672/`,
 	"program describe": `PROGRAM describe
 PROGRAM describe orders.get_order --json`,
 	"show-config": `PROGRAM show-config --config config.yaml`,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,10 +73,14 @@ func (c *command) runCommand() *cobra.Command {
 	return run
 }
 
-// changed returns the flags of the command line, to pass them to the program.
-func changed(flags *pflag.FlagSet) []string {
+// changed returns the flags of the command line but some, to pass them to the program.
+func changed(flags *pflag.FlagSet, except ...string) []string {
 	var given []string
-	flags.Visit(func(f *pflag.Flag) { given = append(given, "--"+f.Name+"="+f.Value.String()) })
+	flags.Visit(func(f *pflag.Flag) {
+		if !slices.Contains(except, f.Name) {
+			given = append(given, "--"+f.Name+"="+f.Value.String())
+		}
+	})
 	return given
 }
 
