@@ -214,6 +214,7 @@ func (r *retries) park(ctx context.Context, f *failure) {
 		return
 	}
 	f.Ack()
+	_ = r.listen(ctx) // for when it is replayed; an error is logged, or the row stops
 	r.logParked(f, p)
 	r.sub.row.Host.Observers().Parked(ctx, f.observed())
 }
