@@ -107,6 +107,7 @@ func (p *plane) register() {
 		r.Version(name, version)
 	}
 	r.Info("process", p.info)
+	r.Info(queuesPart, func() any { return connection.Queues(p.host) })
 	r.Handle(control.Ping, func(context.Context, control.Request) (any, error) { return struct{}{}, nil })
 	r.Handle(control.Describe, p.describe)
 	r.Handle(control.Stats, p.stats)

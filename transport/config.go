@@ -132,15 +132,6 @@ func (c Config) String() string {
 	return strings.Join(uris, ";")
 }
 
-// VHost returns the virtual host that the URI names, the first one's if it names several brokers.
-func (c Config) VHost() (string, error) {
-	addresses, err := c.addresses()
-	if err != nil {
-		return "", err
-	}
-	return addresses[0].vhost, nil
-}
-
 // addresses returns the brokers that URI names.
 func (c Config) addresses() ([]*address, error) {
 	mechanism, err := loginMethod(c.LoginMethod)

@@ -310,6 +310,9 @@ func (c *Conn) Close(ctx context.Context) error {
 	}
 }
 
+// VHost returns the virtual host of the broker, the first one's if the URI names several.
+func (c *Conn) VHost() string { return c.addresses[0].vhost }
+
 // MaxMessage returns the largest body that may be sent, in bytes: Config.MaxMessage or its default.
 func (c *Conn) MaxMessage() int { return cmp.Or(c.cfg.MaxMessage, 16<<20) }
 

@@ -297,6 +297,22 @@ func (c *Conn) Inspect(ctx context.Context, queue string) (messages, consumers i
 	}
 }
 
+// Queues returns the names of the queues that this Conn has declared, without exclusive ones, and of
+// those that its consumers consume, in order.
+func (c *Conn) Queues() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	names := map[string]bool{}
+	for consumer := range c.consumers {
+		names[consumer.cfg.Queue] = true
+	}
+	for _, q := range c.topology.Queues {
+		names[q.Name] = !q.Exclusive
+	}
+	maps.DeleteFunc(names, func(_ string, kept bool) bool { return !kept })
+	return slices.Sorted(maps.Keys(names))
+}
+
 func inspect(s *session, queue string) (amqp.Queue, error) {
 	ch, err := s.amqp.Channel()
 	if err != nil {

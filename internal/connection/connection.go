@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -77,6 +78,27 @@ func Used(host *service.Host) bool {
 	_, publishes := service.Sharing[*publishing](host)
 	_, consumes := service.Sharing[*consuming](host)
 	return publishes || consumes
+}
+
+// Queues returns the names of the queues that the container has declared or consumes, in order.
+func Queues(host *service.Host) []string {
+	var names []string
+	if p, ok := service.Sharing[*publishing](host); ok {
+		names = append(names, p.queues()...)
+	}
+	if c, ok := service.Sharing[*consuming](host); ok {
+		names = append(names, c.queues()...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// queues returns the queues of the connection, none before it is opened.
+func (s *Shared) queues() []string {
+	if conn := s.Conn(); conn != nil {
+		return conn.Queues()
+	}
+	return nil
 }
 
 // Both are found by their types.
