@@ -50,7 +50,7 @@ func (c *command) program(opts []fx.Option) *cobra.Command {
 	}
 	c.addHTTP(root)
 	c.addHTTP(explicit)
-	root.AddCommand(explicit, c.shellCommand(), c.callCommand(), c.describeOwnCommand(opts), c.cronCommand(), c.showConfigCommand())
+	root.AddCommand(explicit, c.shellCommand(), c.callCommand(), c.describeOwnCommand(opts), c.cronCommand(), c.deadCommand(), c.showConfigCommand())
 	addExamples(root, "program")
 	return root
 }

@@ -6,11 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"text/tabwriter"
 	"time"
 	_ "time/tzdata" // cron expressions work on machines without time zones
@@ -141,26 +138,6 @@ func (c *command) cronVerbCommand(verb fleet.Verb, short string) *cobra.Command 
 	}
 	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Second, "`DURATION` to wait for the answer")
 	return cmd
-}
-
-// withBroker connects to the broker and calls do, until a signal comes.
-func (c *command) withBroker(ctx context.Context, name string, do func(context.Context, *transport.Conn) error) error {
-	s, err := c.configuration()
-	if err != nil {
-		return err
-	}
-	broker, err := c.reach(s, name)
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	conn, err := transport.Dial(ctx, broker)
-	if err != nil {
-		return err
-	}
-	defer hangUp(conn)
-	return do(ctx, conn)
 }
 
 func (c *command) cronNextCommand() *cobra.Command {

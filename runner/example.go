@@ -42,6 +42,22 @@ PROGRAM cron next '*/15 9-17 * * MON-FRI' -n 3 --json`,
 	"cron run":    `PROGRAM cron run reports.Nightly`,
 	"cron pause":  `PROGRAM cron pause reports.Nightly`,
 	"cron resume": `PROGRAM cron resume reports.Nightly`,
+	"dead": `PROGRAM dead
+PROGRAM dead show bills 3f2a9c1e
+PROGRAM dead retry bills --error "no table" --rate 50/s
+PROGRAM dead export bills > bills.ndjson`,
+	"dead ls": `PROGRAM dead ls bills
+PROGRAM dead ls bills --error timeout --since 2h
+PROGRAM dead ls bills --json | jq -r .id`,
+	"dead show": `PROGRAM dead show bills 3f2a9c1e
+PROGRAM dead show bills --error "no table" --json | jq .body`,
+	"dead retry": `PROGRAM dead retry bills 3f2a9c1e
+PROGRAM dead retry bills 3f2a9c1e --edit
+PROGRAM dead retry bills --all --rate 10/s`,
+	"dead drop": `PROGRAM dead drop bills 3f2a9c1e
+PROGRAM dead drop bills --error "order #: unknown"`,
+	"dead export": `PROGRAM dead export bills > bills.ndjson`,
+	"dead import": `PROGRAM dead import < bills.ndjson`,
 	"completion": `PROGRAM completion bash > /etc/bash_completion.d/PROGRAM
 source <(PROGRAM completion zsh)`,
 	"completion bash":       `source <(PROGRAM completion bash)`,

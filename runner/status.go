@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -53,42 +51,6 @@ func (c *command) statusCommand() *cobra.Command {
 	cmd.Flags().StringVar(&uri, "management", "", "`URI` of the broker's management API, or @FILE to read it from a file (default: "+
 		managementVariable+" of the environment, else "+defaultManagement+")")
 	return cmd
-}
-
-// A management is the management API of a broker.
-type management struct{ base *url.URL }
-
-func newManagement(uri string) (management, error) {
-	base, err := url.Parse(uri)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return management{}, usagef("--management: must be http://USER:PASSWORD@HOST:PORT")
-	}
-	return management{base}, nil
-}
-
-// get decodes the response of the API at a path.
-func (m management) get(ctx context.Context, path string, into any) error {
-	uri := m.base.JoinPath("api", path)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, uri.String(), http.NoBody)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("%w: start a broker with its management API: `gomeko broker --management %s` or, for RabbitMQ, "+
-			"`rabbitmq-plugins enable rabbitmq_management`", err, managementAddress)
-	}
-	defer response.Body.Close()
-	switch {
-	case response.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("%s: wrong user or password", uri.Redacted())
-	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("%s: %s", uri.Redacted(), response.Status)
-	}
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		return fmt.Errorf("%s: %w", uri.Redacted(), err)
-	}
-	return nil
 }
 
 // A status is the state of a broker.

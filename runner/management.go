@@ -1,0 +1,84 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/spf13/cobra"
+)
+
+// A management is the management API of a broker.
+type management struct{ base *url.URL }
+
+func newManagement(uri string) (management, error) {
+	base, err := url.Parse(uri)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return management{}, usagef("--management: must be http://USER:PASSWORD@HOST:PORT")
+	}
+	return management{base}, nil
+}
+
+// get decodes the response of the API at a path.
+func (m management) get(ctx context.Context, path string, into any) error {
+	uri := m.base.JoinPath("api", path)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, uri.String(), http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("%w: start a broker with its management API: `gomeko broker --management %s` or, for RabbitMQ, "+
+			"`rabbitmq-plugins enable rabbitmq_management`", err, managementAddress)
+	}
+	defer response.Body.Close()
+	switch {
+	case response.StatusCode == http.StatusUnauthorized:
+		return fmt.Errorf("%s: wrong user or password", uri.Redacted())
+	case response.StatusCode != http.StatusOK:
+		return fmt.Errorf("%s: %s", uri.Redacted(), response.Status)
+	}
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		return fmt.Errorf("%s: %w", uri.Redacted(), err)
+	}
+	return nil
+}
+
+// A managedQueue is a queue as the management API describes it. RabbitMQ counts every 5 s.
+type managedQueue struct {
+	Name      string `json:"name"`
+	Type      string `json:"type"`
+	Messages  *int   `json:"messages"` // with those that wait for a missing target; nil if RabbitMQ has not counted yet
+	Consumers *int   `json:"consumers"`
+}
+
+// queues returns the queues of a virtual host.
+func (m management) queues(ctx context.Context, vhost string) (all []managedQueue, err error) {
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	err = m.get(ctx, "queues/"+url.PathEscape(vhost), &all)
+	return all, err
+}
+
+// addManagement adds the flag --management, without which a command asks running services only.
+func addManagement(cmd *cobra.Command, uri *string) {
+	cmd.Flags().StringVar(uri, "management", "", "`URI` of the broker's management API, or @FILE to read it from a file, such as "+
+		defaultManagement+" (default: "+managementVariable+" of the environment)")
+}
+
+// managementOf returns the management API that the flag --management or the environment names, and
+// whether one does.
+func managementOf(flag string) (m management, named bool, err error) {
+	uri, err := secretValue("--management", managementVariable, flag)
+	if err != nil {
+		return m, false, usageError{err}
+	}
+	if uri == "" {
+		return m, false, nil
+	}
+	m, err = newManagement(cmp.Or(uri, defaultManagement))
+	return m, true, err
+}

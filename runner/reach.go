@@ -1,0 +1,35 @@
+package runner
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/gomeko/gomeko/transport"
+)
+
+// withBroker connects to the broker and calls do, until a signal comes.
+func (c *command) withBroker(ctx context.Context, name string, do func(context.Context, *transport.Conn) error) error {
+	s, err := c.configuration()
+	if err != nil {
+		return err
+	}
+	return c.withBrokerOf(ctx, s, name, do, os.Interrupt, syscall.SIGTERM)
+}
+
+// withBrokerOf is withBroker for a configuration that is read, and for other signals.
+func (c *command) withBrokerOf(ctx context.Context, s *settings, name string, do func(context.Context, *transport.Conn) error, signals ...os.Signal) error {
+	broker, err := c.reach(s, name)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, signals...)
+	defer stop()
+	conn, err := transport.Dial(ctx, broker)
+	if err != nil {
+		return err
+	}
+	defer hangUp(conn)
+	return do(ctx, conn)
+}
