@@ -77,7 +77,7 @@ func TestCron(t *testing.T) {
 		status int
 		want   string // a pattern, of stdout or of stderr
 	}{
-		{"ls", 0, `^TIMER +SCHEDULE +ZONE +LAST +NEXT +HOLDER\nsweeper\.Sweep +0 3 \* \* \* +Europe/Madrid +\S+ \S+ CES?T +\S+ 03:00:00 CES?T +\S+/\d+\n$`},
+		{"ls", 0, `^TIMER +SCHEDULE +ZONE +LAST +NEXT +HOLDER\nsweeper\.Sweep +0 3 \* \* \* +Europe/Madrid +\S+ \S+ CES?T +\S+ 03:00:00 CES?T +\S+/\d+-\w+\n$`},
 		{"ls --json", 0, `^\{"service":"sweeper","row":"Sweep","schedule":"0 3 \* \* \*","zone":"Europe/Madrid".*\}\n$`},
 		{"pause sweeper.Sweep", 0, `sweeper\.Sweep .* paused `},
 		{"run sweeper.Sweep", 0, `sweeper\.Sweep `},
