@@ -56,6 +56,7 @@ var arrows = map[string][]string{
 	"internal/id":         {},
 	"internal/nearest":    {},
 	"signature":           {"internal/clip"},
+	"observe/otel":        {"service", "rpc/rpcerror", "internal/clip"},
 	"observe/prometheus":  {"admin", "web", "config"},
 	"observe/statsd":      {"service", "config"},
 	"servicetest":         {"service", "admin", "rpc", "events", "web", "broker", "fleet"},
@@ -128,6 +129,8 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s imports amqp091-go: only transport does", from)
 			case strings.HasPrefix(imported, msgpack) && from != "codec/msgpack":
 				t.Errorf("%s imports vmihailenco/msgpack: only codec/msgpack does", from)
+			case strings.HasPrefix(imported, "go.opentelemetry.io/") && from != "observe/otel":
+				t.Errorf("%s imports OpenTelemetry: only observe/otel does", from)
 			case !ours && !standard[imported] && limited && !slices.Contains(limits, imported):
 				t.Errorf("%s imports %s: it may not", from, imported)
 			}

@@ -1,0 +1,73 @@
+package otel
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"go.opentelemetry.io/contrib/propagators/autoprop"
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+// Module traces and measures the services of a program as the environment says, and does nothing if
+// it says nothing: see The environment in the package comment. When the services have stopped, it
+// sends what is left, for at most 5 s.
+//
+// It sets OpenTelemetry's global providers, propagator and error handler, for the libraries that use
+// them. If spans or metrics cannot be sent, the log says so.
+var Module = fx.Module("otel", service.Configure[service.Extension](extend))
+
+// enabled reports whether the environment asks for a signal, TRACES or METRICS.
+func enabled(signal string) bool {
+	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
+		return false
+	}
+	if exporter := os.Getenv("OTEL_" + signal + "_EXPORTER"); exporter != "" {
+		return exporter != "none"
+	}
+	return cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")) != ""
+}
+
+// extend adds the observer to a container. It is a [service.Extension].
+func extend(h *service.Host) error {
+	traces, metrics := enabled("TRACES"), enabled("METRICS")
+	if !traces && !metrics {
+		return nil
+	}
+	t, err := service.Shared(h, func(h *service.Host) (*telemetry, error) { return newTelemetry(h, traces, metrics) })
+	if err != nil {
+		return err
+	}
+	cfg := Config{Propagator: t.propagator}
+	if traces {
+		cfg.Tracer = t.provider
+	}
+	if metrics {
+		cfg.Meter = t.meter
+	}
+	o, err := NewObserver(cfg)
+	return errors.Join(err, h.Observe(o))
+}
+
+// newTelemetry makes the SDK from the environment.
+func newTelemetry(h *service.Host, traces, metrics bool) (*telemetry, error) {
+	t, ctx := &telemetry{log: h.Logger(), propagator: autoprop.NewTextMapPropagator()}, context.Background()
+	if traces {
+		if err := t.trace(ctx, h); err != nil {
+			return nil, fmt.Errorf("otel: traces: %w: correct the OTEL_ variables of the environment", err)
+		}
+	}
+	if metrics {
+		if err := t.measure(ctx, h); err != nil {
+			return nil, errors.Join(fmt.Errorf("otel: metrics: %w: correct the OTEL_ variables of the environment", err), t.shutDown(ctx))
+		}
+	}
+	t.setGlobals()
+	context.AfterFunc(h.Context(), t.Kill) // if New returns an error, nothing else stops it
+	return t, nil
+}
