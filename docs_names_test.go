@@ -143,7 +143,7 @@ var foreignWords = map[string]string{
 	"HTTP":                  "Basic Bearer",
 	"made up as an example": "forget_user apiKey connection_string session_id",
 	"Nameko": `AnyInstanceOf BROADCAST ClusterRpcProxy DependencyProvider DummyProvider EventDispatcher Extension
-		IncorrectSignature MalformedRequest MockDependencyProvider ResourcePipeline RpcProxy SINGLETON
+		IncorrectSignature MalformedRequest MockDependencyProvider RemoteError ResourcePipeline RpcProxy SINGLETON
 		ServiceContainer ServiceRpcProxy ServiceRunner SharedExtension UnknownService WebSocketHubProvider WorkerContext
 		assert_stops_raising broadcast_identifier container_factory context_data_from_headers dummy empty_config
 		entrypoint_hook entrypoint_waiter event_dispatcher expected_exceptions fast_teardown find_free_port get_container
@@ -156,7 +156,7 @@ var foreignWords = map[string]string{
 	"what show-config does not show":     "access_key api_key encryption_key private_key secret_key signing_key",
 	"RabbitMQ's management API":          "message_stats",
 	"RabbitMQ's metrics":                 "rabbitmq_detailed_queue_messages",
-	"Go, its tests, and other libraries": "MarshalJSON Registerer TestMain client_golang defer float64 goleak promtool statsd statsd_exporter",
+	"Go, its tests, and other libraries": "MarshalJSON PingContext Registerer TestMain client_golang defer float64 goleak promtool statsd statsd_exporter",
 }
 
 // A vocabulary is what pages may name.

@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 	"runner":              {"contract", "internal/parked", "shell", "broker", "web", "admin", "rpc", "events", "fleet", "config"},
 	"shell":               {"rpc", "events", "config", "internal/printable"},
 	"web":                 {"service", "codec", "rpc/rpcerror", "internal/certificate", "internal/methodname", "internal/mux", "internal/secret"},
-	"admin":               {"service", "internal/mux"},
+	"admin":               {"service", "internal/mux", "internal/clip", "internal/secret"},
 	"rpc":                 {"internal/control", "internal/deadletter", "internal/headers", "rpc/rpcerror"},
 	"rpc/rpcerror":        {"codec", "service"},
 	"events":              {"messaging", "internal/publish"},

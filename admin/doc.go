@@ -1,6 +1,6 @@
 // Package admin serves what the people who operate a process ask it for, on an address of its own:
-// whether it is alive and ready, profiles for "go tool pprof", and what other packages add, such as
-// metrics. It needs no routes and no broker, and answers while the process starts and stops.
+// whether it is alive and ready, how its dependencies are, which calls run, profiles for "go tool
+// pprof", and what other packages add, such as metrics. It needs no routes and no broker, and answers while the process starts and stops.
 //
 // A process that package runner runs serves it if the configuration says where:
 //
@@ -12,7 +12,7 @@
 //	$ curl 127.0.0.1:9090/ready
 //	ready
 //	$ curl --unix-socket /run/orders/admin.sock http://admin/health
-//	{"schema":"gomeko.health/v1","live":true,"ready":true,…}
+//	{"schema":"gomeko.health/v1","ready":true,…}
 //	$ go tool pprof http://127.0.0.1:9090/debug/pprof/heap
 //
 // The paths are
@@ -20,7 +20,8 @@
 //	/              the list of paths
 //	/live          200 while the process answers; it asks nothing outside of the process
 //	/ready         200, or 503 and the reason, as with gomeko.web.ready_path
-//	/health        the same and the state of each dependency, as JSON
+//	/health        the state of the process, of each dependency and of paused rows, as JSON
+//	/dump          the calls that run, with their stacks, as JSON
 //	/debug/pprof/  profiles
 //
 // and those of every [Handler] that a module configures.

@@ -56,6 +56,21 @@ func newPaths(h *service.Host) (*paths, error) {
 	return p, errors.Join(mistakes...)
 }
 
+// own returns the paths of this package.
+func (p *paths) own(h *service.Host) []Handler {
+	own := func(pattern string, answer func(w http.ResponseWriter, r *http.Request)) Handler {
+		return Handler{pattern, http.HandlerFunc(answer)}
+	}
+	return []Handler{
+		own("GET /{$}", p.index),
+		own("GET /live", live),
+		own("GET /ready", func(w http.ResponseWriter, _ *http.Request) { ready(w, h.Ready(p.grace)) }),
+		own("GET /health", func(w http.ResponseWriter, _ *http.Request) { p.health(w, h) }),
+		own("GET /dump", func(w http.ResponseWriter, _ *http.Request) { dump(w, h) }),
+		own("GET /debug/pprof/", profiles),
+	}
+}
+
 // add adds the path of a module.
 func (p *paths) add(added Handler) (err error) {
 	defer func() {

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/gomeko/gomeko/admin"
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/timer"
 )
 
 // Depot is a service without routes and without a broker.
@@ -27,7 +29,13 @@ var serve = service.Configure[service.Extension](admin.Serve)
 // open makes a container that is not started, and opens its admin address.
 func open(t *testing.T, address string, opts ...any) (*hosttest.Host, *admin.Server, error) {
 	t.Helper()
-	h, err := hosttest.New(t, hosttest.Config{}, append([]any{new(Depot), serve}, opts...)...)
+	return openWith(t, service.Config{}, address, opts...)
+}
+
+// openWith is open with the configuration of the container.
+func openWith(t *testing.T, cfg service.Config, address string, opts ...any) (*hosttest.Host, *admin.Server, error) {
+	t.Helper()
+	h, err := hosttest.New(t, hosttest.Config{Service: cfg}, append([]any{new(Depot), serve}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +106,59 @@ func TestServer(t *testing.T) {
 	hosttest.Close(t, h.Stop)
 	expect("/live", 200, "live\n")
 	expect("/ready", 503, "stopping\n")
+}
+
+// A dependency's error is shown without what looks like a secret. The calls that run are listed.
+func TestHealthAndDump(t *testing.T) {
+	t.Parallel()
+	shelf := new(hosttest.Dependency)
+	shelf.Set(errors.New("dial postgres://app:hunter2@db/app: refused"))
+	yard := &Yard{Shelf: shelf, Begun: make(chan struct{}), End: make(chan struct{})}
+	h, s, err := openWith(t, service.Config{HealthInterval: 20 * time.Millisecond}, "127.0.0.1:0", yard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	hosttest.Eventually(t, "it fails", func() bool { return h.Host().Health()[0].Failing })
+	<-yard.Begun
+	defer close(yard.End)
+	_, text := get(t, s, "/health")
+	for _, want := range []string{`"schema": "gomeko.health/v1"`, `"ready": false`, `"reason": "hosttest.Dependency has been failing`,
+		`"failing": true`, `"services": [`, "dial postgres://app:**@db/app: refused", `"paused": []`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("/health: got %s, want %s in it", text, want)
+		}
+	}
+	if strings.Contains(text, "hunter2") {
+		t.Errorf("/health: got %s, want no password", text)
+	}
+	_, text = get(t, s, "/dump")
+	for _, want := range []string{`"schema": "gomeko.dump/v1"`, `"method": "Sweep"`, `"state": "running"`, "admin_test.(*Yard).Sweep"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("/dump: got %s, want %s in it", text, want)
+		}
+	}
+}
+
+// Yard has a method that runs until it is told to end.
+type Yard struct {
+	_ service.Name `service:"yard"`
+
+	Shelf *hosttest.Dependency
+
+	Entrypoints struct {
+		Sweep timer.Interval `timer:"1h" eager:"true"`
+	}
+
+	Begun, End chan struct{}
+}
+
+func (y *Yard) Sweep(context.Context) error {
+	close(y.Begun)
+	<-y.End
+	return nil
 }
 
 // The profiles are those of go tool pprof, and the server of net/http's own is not extended.

@@ -73,6 +73,9 @@ func ownKeys() []key {
 		{"dead_keep", honoured, "30d", "How long a parked message is kept in its dead queue, at most `49d`. `none` keeps it until it is replayed or dropped. It counts for the messages that are parked from then on.", readDeadKeep},
 		{"dead_size", honoured, "1073741824", "Bytes of messages that a dead queue takes. When it is full, no message is lost: those that fail stay where they are. It counts for queues that are created from then on; a policy can lower it.", func(r *reader, v any) error { return whole(&r.cfg.DeadSize, v, 1) }},
 		{"delay_length", honoured, "100000", "How many messages a delay queue takes; one of them waits for each delay of each queue. When it is full, those that fail stay where they are. It counts for queues that are created from then on; a policy can lower it.", func(r *reader, v any) error { return whole(&r.cfg.DelayLength, v, 1) }},
+		{"health_interval", honoured, "5s", "Mean time between two checks of a dependency that has the method `Health`; up to a quarter of it more or less is random. See [Operating](operating.md#when-is-a-process-well).", func(r *reader, v any) error { return positive(&r.cfg.HealthInterval, v) }},
+		{"health_timeout", honoured, "3s", "Limit of one check of a dependency.", func(r *reader, v any) error { return positive(&r.cfg.HealthTimeout, v) }},
+		{"pause_unhealthy", honoured, "false", "Services that use a failing dependency stop consuming events and messages until it works again, and answer calls with `Unavailable`. See [Operating](operating.md#what-does-pause_unhealthy-do).", func(r *reader, v any) error { return truth(&r.cfg.PauseUnhealthy, v) }},
 		{"admin", honoured, "", "Where the process answers those who operate it, also without routes: `host:port` on loopback, or `unix:/path` for a socket with mode 0600. See [Operating](operating.md#what-does-the-admin-address-serve). By default it does not.", readAdmin},
 		{"log_format", honoured, "text", "`text` or `json`. The flag `--log-format` overrides it.", readLogFormat},
 	}
@@ -202,6 +205,19 @@ func limit(dst *time.Duration, v any) error {
 	if *dst == 0 {
 		return errors.New("must be more than 0, or none for no limit")
 	}
+	return nil
+}
+
+// positive reads a duration of more than 0.
+func positive(dst *time.Duration, v any) error {
+	var d time.Duration
+	if err := duration(&d, v); err != nil {
+		return err
+	}
+	if d == 0 {
+		return errors.New("must be more than 0")
+	}
+	*dst = d
 	return nil
 }
 

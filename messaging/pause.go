@@ -157,6 +157,34 @@ func (p *pauses) stop() {
 	p.stopped = true
 }
 
+// watchHealth pauses the rows of services that use a failing dependency, if the container is to.
+func (s *shared) watchHealth(host *service.Host) {
+	if !host.PauseUnhealthy() {
+		return
+	}
+	host.WatchHealth(func(h service.HealthState) {
+		for _, sub := range s.subscribers {
+			if !slices.Contains(h.Services, sub.row.Service) || sub.diesAlone() {
+				continue
+			}
+			if reason := h.Name + " is failing"; h.Failing {
+				sub.pauses.pause(reason)
+			} else {
+				sub.pauses.resume(reason)
+			}
+		}
+	})
+}
+
+// diesAlone reports whether the broker deletes the queue of the row, with its messages, while nobody
+// consumes it: such a row does not pause.
+func (s *subscriber) diesAlone() bool {
+	return slices.ContainsFunc(s.Topology.Queues, func(q transport.Queue) bool {
+		_, expires := q.Args["x-expires"]
+		return q.Name == s.Queue && (q.AutoDelete || expires)
+	})
+}
+
 // Pauses returns the rows that are paused now. It implements [service.Pauser].
 func (s *shared) Pauses() (all []service.Pause) {
 	for _, sub := range s.subscribers {

@@ -316,7 +316,9 @@ func newShared(host *service.Host) (*shared, error) {
 		return nil, err
 	}
 	consuming, err := connection.Consuming(host)
-	return &shared{connection: consuming, publishing: publishing}, err
+	s := &shared{connection: consuming, publishing: publishing}
+	s.watchHealth(host)
+	return s, err
 }
 
 // Stop closes the consumers. It is called when every call has ended.

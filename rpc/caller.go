@@ -132,6 +132,10 @@ func (c *Caller) newReply(service, method, correlationID string) *Reply {
 // send sends a request, and reports whether the call now waits for its reply. If it does not, it
 // has ended with an error. A limited request expires with ctx.
 func (c *Caller) send(ctx context.Context, r *Reply, body requestBody, o options, limited bool) bool {
+	if err := service.RefuseInHealth(ctx, r.name()); err != nil {
+		r.fail(err)
+		return false
+	}
 	r.codec = cmp.Or(o.codec, c.codec)
 	data, err := r.codec.Encode(body)
 	if err != nil {

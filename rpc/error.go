@@ -38,6 +38,11 @@ var (
 	// ErrMalformedRequest means that the service could not read the request.
 	ErrMalformedRequest = rpcerror.ErrMalformedRequest
 
+	// ErrUnavailable means that the service refused the call because something that it depends on,
+	// such as a database, is failing: see service.Config.PauseUnhealthy. The method did not run. A
+	// route that returns it answers with 503.
+	ErrUnavailable = rpcerror.ErrUnavailable
+
 	// ErrTimeout means that the call took too long. If the caller's own deadline has passed, the
 	// error is also context.DeadlineExceeded, and reports how many consumers and ready messages the
 	// service's queue has.

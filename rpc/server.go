@@ -156,6 +156,11 @@ func (s *server) run(ctx context.Context, r *request) (any, error) {
 		s.shared.host.Observers().Refused(ctx, r.row.Row, headers.Request(r.Delivery).Header, err)
 		return nil, err
 	}
+	if why := r.row.Unavailable(); why != nil {
+		err := ErrUnavailable.WithText(why.Error())
+		s.shared.host.Observers().Refused(ctx, r.row.Row, headers.Request(r.Delivery).Header, err)
+		return nil, err
+	}
 	if err := s.killed(r); err != nil {
 		return nil, err
 	}

@@ -91,6 +91,9 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		Lenient:            p.cfg.Lenient,
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 means none in Nameko
 		Grace:              p.cfg.Grace,
+		HealthInterval:     p.cfg.HealthInterval,
+		HealthTimeout:      p.cfg.HealthTimeout,
+		PauseUnhealthy:     p.cfg.PauseUnhealthy,
 		Instance:           p.instance,
 		Logger:             p.log,
 	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.messaging(), fleet.Timers()),

@@ -83,9 +83,14 @@ type Config struct {
 	// load balancers notice it. Each such connection serves one request. The default is 0.
 	DrainDelay time.Duration `yaml:"drain_delay"`
 
+	// LivePath is a path such as /live, which is answered with 200 while the process answers at all.
+	// Nothing outside of the process is asked. The default is none.
+	LivePath string `yaml:"live_path" config:"nonempty"`
+
 	// ReadyPath is a path for health checks, such as /ready. It is answered with 200, and with 503
-	// and the reason while the process is starting or stopping, and while the broker has been away
-	// for longer than ReadyGrace. The default is none. See [ServeReady] for a process without routes.
+	// and the reason while the process is starting or stopping, while a dependency is failing
+	// ([service.HealthChecker]), and while the broker has been away for longer than ReadyGrace. The
+	// default is none. See [ServeReady] for a process without routes.
 	ReadyPath string `yaml:"ready_path" config:"nonempty"`
 
 	// ReadyGrace is how long the broker may be away before ReadyPath is answered with 503. The
@@ -212,6 +217,13 @@ func (c Config) mistakes(prefix string) (mistakes []error) {
 	}
 	if c.ReadyPath != "" && !strings.HasPrefix(c.ReadyPath, "/") {
 		add("ReadyPath %q must begin with a slash, such as /ready", c.ReadyPath)
+	}
+	switch {
+	case c.LivePath == "":
+	case !strings.HasPrefix(c.LivePath, "/"):
+		add("LivePath %q must begin with a slash, such as /live", c.LivePath)
+	case c.LivePath == c.ReadyPath:
+		add("LivePath and ReadyPath are both %s: an orchestrator would restart a process that only waits for its broker; change one", c.LivePath)
 	}
 	if c.MaxInFlight > 0 && c.MaxInFlight < cmp.Or(c.MaxBody, 16<<20) {
 		add("max_in_flight must not be less than max_body, or no large request is ever served")

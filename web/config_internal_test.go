@@ -62,13 +62,13 @@ func TestConfig(t *testing.T) {
 	t.Parallel()
 	got := decode(t, `
 gomeko:
-  web: {header_timeout: 1s, read_timeout: 2, write_timeout: 3s, idle_timeout: 4s, max_header: 5, max_body: 6, timeout: none, max_waiting: 8, drain_delay: 7s, ready_path: /ready,
+  web: {header_timeout: 1s, read_timeout: 2, write_timeout: 3s, idle_timeout: 4s, max_header: 5, max_body: 6, timeout: none, max_waiting: 8, drain_delay: 7s, live_path: /live, ready_path: /ready,
     h2c: yes, tls_cert: c.pem, tls_key: k.pem, access_log: false,
     socket_origins: ["https://a.example", "*"], socket_max_frame: 9, socket_queue: 10, socket_drop_events: true, socket_ping: none, socket_idle: 11s}
 `)
 	want := Config{
 		HeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second, IdleTimeout: 4 * time.Second,
-		MaxHeader: 5, MaxBody: 6, DrainDelay: 7 * time.Second, ReadyPath: "/ready", H2C: true, TLSCert: "c.pem", TLSKey: "k.pem", NoAccessLog: true,
+		MaxHeader: 5, MaxBody: 6, DrainDelay: 7 * time.Second, LivePath: "/live", ReadyPath: "/ready", H2C: true, TLSCert: "c.pem", TLSKey: "k.pem", NoAccessLog: true,
 		Timeout: -1, MaxWaiting: 8, Sockets: Sockets{
 			Origins: []string{"https://a.example", "*"}, MaxFrame: 9, Queue: 10, DropEvents: true, Ping: -1, Idle: 11 * time.Second,
 		},
@@ -89,6 +89,7 @@ gomeko:
     tls_key: k.pem
     timeout: 0
     socket_origins: https://a.example
+    live_path: live
     ready_path: ready
     socket_max_frame: -1
 `), os.LookupEnv, config.Section{Key: "web", Into: new(Config)})
@@ -97,8 +98,9 @@ line 4: gomeko.web.read_timeuot: unknown key: did you mean read_timeout?
 line 5: gomeko.web.max_body: must be an integer of at least 1, not 0
 line 7: gomeko.web.timeout: must be more than 0, or none for no limit
 line 8: gomeko.web.socket_origins: must be a list, not "https://a.example"
-line 10: gomeko.web.socket_max_frame: must be an integer of at least 1, not -1
+line 11: gomeko.web.socket_max_frame: must be an integer of at least 1, not -1
 line 3: gomeko.web: ReadyPath "ready" must begin with a slash, such as /ready
+line 3: gomeko.web: LivePath "live" must begin with a slash, such as /live
 line 3: gomeko.web: only one of tls_cert and tls_key is set: set both for HTTPS, or neither for HTTP
 `)
 	if err == nil || err.Error() != want {

@@ -141,6 +141,12 @@ func typeOf(err error) string {
 	return t.Name()
 }
 
+// unavailable returns the error for a request that a service refuses, because something that it
+// depends on is failing.
+func unavailable(why error) *Error {
+	return &Error{Status: http.StatusServiceUnavailable, Type: "Unavailable", Message: why.Error(), Err: why}
+}
+
 func tooLarge(limit int64) *Error {
 	return &Error{Status: http.StatusRequestEntityTooLarge, Type: "ContentTooLarge", Message: fmt.Sprintf("the body is larger than %d bytes", limit)}
 }
@@ -192,7 +198,7 @@ func writeError(w http.ResponseWriter, r *http.Request, e *Error, line bool, wri
 	if !failure(e.Status) {
 		sent.Status = http.StatusInternalServerError
 	}
-	if e == errBusy || e == errFull || e == errSockets {
+	if e == errBusy || e == errFull || e == errSockets || errors.As(e.Err, new(*service.UnavailableError)) {
 		w.Header().Set("Retry-After", "1")
 	}
 	if e == errFull || sent.Status == http.StatusRequestTimeout || sent.Status == http.StatusRequestEntityTooLarge {

@@ -51,6 +51,10 @@ type route struct {
 // ServeHTTP answers one request: it reads the arguments and the context data, waits for a worker,
 // runs the method and writes the response.
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if why := rt.row.Unavailable(); why != nil {
+		rt.refuse(w, r, unavailable(why))
+		return
+	}
 	c := &routeCall{route: rt, r: r, id: w.Header().Get("X-Request-Id"), writer: guardedWriter{w: w}}
 	c.hold.memory = &rt.server.memory
 	defer c.hold.release()

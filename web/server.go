@@ -131,8 +131,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.draining.Load() {
 		h.Set("Connection", "close")
 	}
-	if path := s.cfg.ReadyPath; path != "" && r.URL.Path == path {
-		s.answerReady(x, r)
+	switch path := r.URL.Path; {
+	case path == "" || path != s.cfg.ReadyPath && path != s.cfg.LivePath:
+	case path == s.cfg.ReadyPath:
+		answerHealth(x, r, "ready", s.host.Ready(s.cfg.ReadyGrace))
+		return
+	default:
+		answerHealth(x, r, "live", nil)
 		return
 	}
 	if !s.cfg.NoAccessLog {
@@ -179,24 +184,33 @@ func requestID(r *http.Request) string {
 	return uuid.NewString()
 }
 
-// ServeReady is a [service.Extension] that opens the server if [Config].ReadyPath is set, also in a
-// process without routes. Package runner configures it.
+// ServeReady is a [service.Extension] that opens the server if [Config].ReadyPath or LivePath is
+// set, also in a process without routes. Package runner configures it.
 func ServeReady(h *service.Host) error {
-	if cfg, _ := service.Lookup[Config](h); cfg.ReadyPath == "" {
+	if cfg, _ := service.Lookup[Config](h); cfg.ReadyPath == "" && cfg.LivePath == "" {
 		return nil
 	}
 	_, err := service.Shared(h, newServer)
 	return err
 }
 
-// answerReady answers a health check.
-func (s *server) answerReady(w http.ResponseWriter, r *http.Request) {
-	status, text := http.StatusOK, "ready"
-	if err := s.host.Ready(s.cfg.ReadyGrace); err != nil {
-		status, text = http.StatusServiceUnavailable, err.Error()
+// answerHealth answers a health check with the state, or with why the process is not in it: a line
+// of text, or JSON if the client prefers that.
+func answerHealth(w http.ResponseWriter, r *http.Request, state string, why error) {
+	asJSON := prefersJSON(r, false)
+	switch {
+	case why != nil && asJSON:
+		(&Error{Status: http.StatusServiceUnavailable, Message: why.Error()}).Send(w, r)
+	case why != nil:
+		w.Header().Set("Content-Type", textType)
+		send(w, r, http.StatusServiceUnavailable, []byte(why.Error()+"\n"))
+	case asJSON:
+		w.Header().Set("Content-Type", "application/json")
+		send(w, r, http.StatusOK, []byte(`{"status":"`+state+`"}`))
+	default:
+		w.Header().Set("Content-Type", textType)
+		send(w, r, http.StatusOK, []byte(state+"\n"))
 	}
-	w.Header().Set("Content-Type", textType)
-	send(w, r, status, []byte(text+"\n"))
 }
 
 // dispatch has the mux call the handler for the request. If there is none, it answers in place of

@@ -160,6 +160,9 @@ func (s *Socket) call(ctx context.Context, row *socketRow, r request, malformed 
 		s.server.log.Debug("bad request by websocket", "socket_id", s.ID, "err", clip.Error(malformed))
 		return errorFrame(r.id, rpcerror.From(malformed))
 	}
+	if why := row.Unavailable(); why != nil {
+		return errorFrame(r.id, publicError("", unavailable(why)))
+	}
 	req := service.Request{
 		ID:        id.New(""),
 		Data:      s.data,

@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,6 +23,7 @@ var Module = fx.Module("orders",
 	config.Provide("orders", Settings{Database: "orders.db"}),
 	fx.Provide(OpenDB), // lives as long as the process
 	di.PerCall(InTx),   // lives as long as a call
+	service.CheckHealth[*sql.DB]("orders"),
 )
 
 // Orders keeps orders until their users are deleted.

@@ -55,6 +55,10 @@ var (
 	// ErrMalformedRequest means that the service could not read the request.
 	ErrMalformedRequest = New("nameko.exceptions.MalformedRequest", "malformed request")
 
+	// ErrUnavailable means that the service refused the call because something that it depends on
+	// is failing: see service.Config.PauseUnhealthy. The method did not run.
+	ErrUnavailable = New("gomeko.Unavailable", "unavailable").WithStatus(503)
+
 	// ErrTimeout means that the call took too long.
 	ErrTimeout = New("builtins.TimeoutError", "call timed out")
 
