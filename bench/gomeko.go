@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 
+	"go.uber.org/fx"
+
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -22,9 +24,14 @@ func (*Echo) Echo(_ context.Context, text string) (string, error) { return text,
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// serveGomeko hosts services as a program does that configures nothing but the broker.
+// serveGomeko hosts services as a program does that configures nothing but the broker. A second
+// argument names what observes it.
 func serveGomeko(ctx context.Context, _ *role, args []string) error {
-	c, err := service.New(service.Config{Logger: quiet}, new(Echo), service.Configure(transport.Config{URI: args[0]}))
+	observed := fx.Options()
+	if len(args) > 1 {
+		observed = observers(args[1])
+	}
+	c, err := service.New(service.Config{Logger: quiet}, new(Echo), service.Configure(transport.Config{URI: args[0]}), observed)
 	if err != nil {
 		return err
 	}
