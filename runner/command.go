@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -30,6 +31,8 @@ type command struct {
 	logLevel   slog.Level
 	logFormat  string
 
+	statistics time.Duration // in place of statisticsTime, in tests
+
 	flags    *pflag.FlagSet // of the command that runs
 	instance string         // of this process; self returns it
 	json     bool           // the log is JSON
@@ -50,7 +53,7 @@ func (c *command) program(opts []fx.Option) *cobra.Command {
 	}
 	c.addHTTP(root)
 	c.addHTTP(explicit)
-	root.AddCommand(explicit, c.shellCommand(), c.callCommand(), c.describeOwnCommand(opts), c.cronCommand(), c.deadCommand(), c.showConfigCommand())
+	root.AddCommand(explicit, c.shellCommand(), c.callCommand(), c.describeOwnCommand(opts), c.cronCommand(), c.deadCommand(), c.topologyCommand(), c.showConfigCommand())
 	addExamples(root, "program")
 	return root
 }

@@ -58,6 +58,9 @@ PROGRAM dead retry bills --all --rate 10/s`,
 PROGRAM dead drop bills --error "order #: unknown"`,
 	"dead export": `PROGRAM dead export bills > bills.ndjson`,
 	"dead import": `PROGRAM dead import < bills.ndjson`,
+	"topology": `PROGRAM topology --management http://guest:guest@rabbitmq:15672
+PROGRAM topology --all --json | jq .name`,
+	"topology prune": `PROGRAM topology prune --management @/run/secrets/management`,
 	"completion": `PROGRAM completion bash > /etc/bash_completion.d/PROGRAM
 source <(PROGRAM completion zsh)`,
 	"completion bash":       `source <(PROGRAM completion bash)`,

@@ -29,6 +29,7 @@ func (m management) get(ctx context.Context, path string, into any) error {
 	if err != nil {
 		return err
 	}
+	request.Close = true // there are few
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("%w: start a broker with its management API: `gomeko broker --management %s` or, for RabbitMQ, "+
@@ -53,6 +54,7 @@ type managedQueue struct {
 	Type      string `json:"type"`
 	Messages  *int   `json:"messages"` // with those that wait for a missing target; nil if RabbitMQ has not counted yet
 	Consumers *int   `json:"consumers"`
+	Exclusive bool   `json:"exclusive"`
 }
 
 // queues returns the queues of a virtual host.

@@ -72,6 +72,16 @@ func TestNames(t *testing.T) {
 			t.Errorf("got %q (%d bytes) and %q, want two names of at most 255 bytes", name, len(name), other)
 		}
 	}
+	for _, queue := range []string{"bills", "bills.10", long} {
+		for _, name := range append(names(queue), deadletter.LockQueue(queue)) {
+			if !deadletter.Owns(queue, name) || deadletter.Owns("orders", name) || deadletter.Owns(queue+".1", name) {
+				t.Errorf("%s: got another owner than %s", name, queue)
+			}
+		}
+	}
+	if deadletter.Owns("bills", "bills") || deadletter.Owns("bills", "gomeko.delay.bills.x") || deadletter.Owns("bills", "gomeko.delay.bills.10.5") {
+		t.Error("got queues that are not its own")
+	}
 	if queue, ok := deadletter.OfDead("gomeko.dead.bills"); queue != "bills" || !ok {
 		t.Errorf("got %q, %v, want bills", queue, ok)
 	}

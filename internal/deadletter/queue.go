@@ -47,6 +47,21 @@ func SuspectQueue(queue string) string { return name(suspectPrefix, queue, "") }
 // an exclusive one, which nobody publishes to.
 func LockQueue(queue string) string { return name(lockPrefix, queue, "") }
 
+// Owns reports whether a queue is one of the queues of another, by their names.
+func Owns(queue, other string) bool {
+	if !strings.HasPrefix(other, Prefix) {
+		return false
+	}
+	switch other {
+	case RetryQueue(queue), DeadQueue(queue), SuspectQueue(queue), LockQueue(queue):
+		return true
+	}
+	beginning := strings.TrimSuffix(DelayQueue(queue, 0), "0")
+	wait, ok := strings.CutPrefix(other, beginning)
+	_, err := strconv.ParseUint(wait, 10, 64)
+	return ok && err == nil
+}
+
 // OfDead returns the queue of a dead queue's name, and whether it is one. A name that was too long is
 // hashed: then the queue is only known to those that declare it, and in [Original].Queue.
 func OfDead(name string) (queue string, ok bool) { return strings.CutPrefix(name, deadPrefix) }
