@@ -147,7 +147,7 @@ func TestSchema(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
 				typ := drawType(t, 2)
-				j := newJudge(t, c, typ)
+				j := newJudge(t, c, typ, rapid.SampledFrom([]codec.Use{{}, {}, {Lenient: true}}).Draw(t, "use"))
 				for range 4 {
 					v := reflect.New(typ).Elem()
 					fill(t, v, 3)
@@ -179,14 +179,15 @@ type judge struct {
 	typ    reflect.Type
 	codec  codec.Codec
 	root   *codec.Schema
+	use    codec.Use
 	defs   map[string]*codec.Schema
 	text   []byte
 	schema *jsonschema.Schema
 }
 
-func newJudge(t interface{ Fatal(args ...any) }, c codec.Codec, typ reflect.Type) *judge {
+func newJudge(t interface{ Fatal(args ...any) }, c codec.Codec, typ reflect.Type, use codec.Use) *judge {
 	all := codec.NewSchemas(c)
-	j := &judge{typ: typ, codec: c, root: all.Of(typ, codec.Use{}), defs: all.Definitions()}
+	j := &judge{typ: typ, codec: c, use: use, root: all.Of(typ, use), defs: all.Definitions()}
 	var err error
 	j.text, err = json.Marshal(map[string]any{
 		"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": j.defs, "allOf": []any{j.root},
@@ -221,9 +222,38 @@ func (j *judge) decodes(t *rapid.T, data []byte) {
 	if j.validate(data) != nil {
 		return
 	}
-	if err := codec.DecodeStrict(j.codec, data, reflect.New(j.typ).Interface()); err != nil {
+	decode := func(data []byte, v any) error { return codec.DecodeStrict(j.codec, data, v) }
+	if j.use.Lenient {
+		decode = j.codec.Decode
+	}
+	if err := decode(data, reflect.New(j.typ).Interface()); err != nil {
 		t.Fatalf("%s: the schema\n%s\ntakes\n%s\nwhich is not decoded: %v", j.typ, j.text, data, err)
 	}
+}
+
+// A result is encoded as its schema says, also if its type cannot be decoded. What can be decoded of
+// such a type is what its other schema takes.
+func TestSchemaOfResult(t *testing.T) {
+	t.Parallel()
+	types := []reflect.Type{
+		reflect.TypeFor[oneWay](), reflect.TypeFor[stamp](), reflect.TypeFor[error](), reflect.TypeFor[[]error](), reflect.TypeFor[hiding](),
+		reflect.TypeFor[page[*oneWay]](), reflect.TypeFor[map[string]stamp](), reflect.TypeFor[codec.Object](),
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		typ := rapid.SampledFrom(types).Draw(t, "type")
+		result, argument := newJudge(t, codec.JSON, typ, codec.Use{Encode: true}), newJudge(t, codec.JSON, typ, codec.Use{})
+		v := reflect.New(typ).Elem()
+		fill(t, v, 3)
+		data, err := codec.JSON.Encode(v.Interface())
+		if err != nil {
+			t.Fatalf("%s: %v", typ, err)
+		}
+		if err := result.validate(data); err != nil {
+			t.Fatalf("%s: the schema\n%s\ndoes not take\n%s\n%v", typ, result.text, data, err)
+		}
+		argument.decodes(t, data)
+		argument.decodes(t, change(t, data))
+	})
 }
 
 // TestSchemaOf shows the schemas of some types.
@@ -257,6 +287,16 @@ func TestSchemaOf(t *testing.T) {
 type oneWay struct {
 	Secret string `json:"secret" default:"'abc'"`
 	Shown  stamp  `json:"shown"`
+}
+
+// A hiding embeds a struct that a decoder cannot allocate.
+type hiding struct {
+	*hidden
+	Own int `json:"own"`
+}
+
+type hidden struct {
+	Inner string `json:"inner"`
 }
 
 // A stamp only marshals itself.

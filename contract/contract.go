@@ -68,9 +68,9 @@ func (b *builder) row(r *service.Row) Row {
 	row := Row{
 		Name:       r.Name,
 		Method:     r.Method,
-		Kind:       packageOf(r.Type),
+		Kind:       r.Kind(),
 		Type:       r.Type.String(),
-		Call:       sig.Name,
+		Call:       r.CallName(),
 		Doc:        r.Doc(),
 		Text:       docs.Text,
 		Listens:    about.Details,

@@ -29,7 +29,7 @@ type Document struct {
 type Row struct {
 	Name   string `json:"name"`   // of the field
 	Method string `json:"method"` // of Go
-	Kind   string `json:"kind"`   // the package of its type: rpc
+	Kind   string `json:"kind"`   // what its calls come from: rpc
 	Type   string `json:"type"`   // rpc.Method
 	Call   string `json:"call"`   // the name in call ids and for callers: get_order
 
