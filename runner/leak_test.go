@@ -17,11 +17,18 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/fleet"
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/observe/otel"
 	"github.com/gomeko/gomeko/observe/prometheus"
 	"github.com/gomeko/gomeko/observe/statsd"
 	"github.com/gomeko/gomeko/rpc"
@@ -41,9 +48,12 @@ type Vault struct {
 		Open   rpc.Method         `rpc:"open(user, password='planted-default')" sensitive:"password"`
 		Unlock rpc.Method         `rpc:"unlock"`
 		Hold   rpc.Method         `rpc:"hold(password)" sensitive:"password"`
+		Relay  rpc.Method         `rpc:"relay(password)" sensitive:"password"`
 		Store  messaging.Consumer `messaging:"vault.store" retry:"1s"`
 		Show   web.Route          `web:"GET /vault/{password}" sensitive:"password"`
 	}
+
+	Self rpc.Client `rpc:"vault"`
 
 	held, release chan struct{}
 }
@@ -63,6 +73,10 @@ func (*Vault) Open(_ context.Context, _, password string) (string, error) {
 }
 
 func (*Vault) Unlock(_ context.Context, k key) error { return errors.New(k.Code) }
+
+func (v *Vault) Relay(ctx context.Context, password string) error {
+	return v.Self.Call(ctx, "open", nil, "julio", password)
+}
 
 func (v *Vault) Hold(context.Context, string) error {
 	v.held <- struct{}{}
@@ -100,16 +114,19 @@ func TestLeaks(t *testing.T) {
 	}
 	defer sink.Close()
 	var port hosttest.Port
+	traces := newRecorder()
 	v := &Vault{held: make(chan struct{}), release: make(chan struct{})}
 	host := hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, v, cfg.Module(),
 		service.Configure(fleet.Control(fleet.ControlConfig{Access: fleet.AccessFull})),
 		service.Defaults(web.Config{Listen: port.Listen}),
+		service.Configure(traces.observer(t)),
 		prometheus.Module(prometheus.Config{Path: "/metrics"}),
 		statsd.Module(statsd.Config{Address: sink.LocalAddr().String(), Flush: time.Millisecond}),
 	)
 	conn := hosttest.Dial(t, transport.Config{URI: uri})
 	url := "http://" + port.Address()
 	v.fail(t, uri, conn, url)
+	host.Log.Wait(t, 2, "message parked")
 
 	shown := map[string]string{}
 	for _, verb := range []string{"ping", "info", "describe", "stats", "health", "dump"} {
@@ -123,8 +140,12 @@ func TestLeaks(t *testing.T) {
 	shown["description"] = printed(t, documents[0].Print)
 	shown["metrics"] = fetched(t, url+"/metrics")
 	shown["statsd"] = packets(t, sink)
+	shown["traces"], shown["measurements"] = traces.text(t), traces.measured(t)
+	for _, args := range [][]string{{}, {"ls", "vault.store"}, {"ls", "vault.store", "--json"}, {"show", "vault.store"}} {
+		shown["dead "+strings.Join(args, " ")] = dead(t, uri, args...)
+	}
 	for name, text := range shown {
-		if !strings.Contains(text, "vault") {
+		if !strings.Contains(text, "vault") && !strings.Contains(text, "Refused") {
 			t.Errorf("%s: got %q, want something about the service", name, text)
 		}
 		for at := range strings.Lines(text) {
@@ -153,6 +174,7 @@ func (v *Vault) fail(t *testing.T, uri string, conn *transport.Conn, url string)
 		{"open", []any{"julio"}},
 		{"open", []any{"julio", []string{planted + "list"}}},
 		{"open", []any{planted + "more", planted + "than", planted + "two"}},
+		{"relay", []any{planted + "relayed"}},
 		{"unlock", []any{rpc.Kwargs{"name", "julio", "code", planted + "code"}}},
 		{"unlock", []any{rpc.Kwargs{"name", "julio"}}},
 		{"unlock", []any{rpc.Kwargs{"name", "julio", planted + "name", 1}}},
@@ -185,6 +207,64 @@ func asked(t *testing.T, conn *transport.Conn, verb string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// A recorder keeps what OpenTelemetry is told.
+type recorder struct {
+	spans  *tracetest.SpanRecorder
+	reader *metric.ManualReader
+}
+
+func newRecorder() *recorder {
+	return &recorder{tracetest.NewSpanRecorder(), metric.NewManualReader()}
+}
+
+func (r *recorder) observer(t *testing.T) service.Observer {
+	t.Helper()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(r.spans))
+	o, err := otel.NewObserver(otel.Config{
+		Tracer: func(string) trace.TracerProvider { return provider },
+		Meter:  metric.NewMeterProvider(metric.WithReader(r.reader)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// text returns all spans.
+func (r *recorder) text(t *testing.T) string {
+	t.Helper()
+	text, err := json.Marshal(tracetest.SpanStubsFromReadOnlySpans(r.spans.Ended()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (r *recorder) measured(t *testing.T) string {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := r.reader.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// dead returns what a command about parked messages prints.
+func dead(t *testing.T, uri string, args ...string) string {
+	t.Helper()
+	var out output
+	var results strings.Builder
+	c := &command{in: os.Stdin, out: &results, err: &out}
+	if status := c.execute(c.gomeko(), append([]string{"dead", "--broker", uri}, args...)); status != 0 {
+		t.Errorf("dead %v: got %d\n%s", args, status, &out)
+	}
+	return results.String() + out.String()
 }
 
 // printed returns what a function prints.

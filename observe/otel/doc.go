@@ -35,7 +35,8 @@
 //
 // A fault or a timeout is an error of the span, with the text and the stack that the log has. Other
 // errors are an attribute, error.type. Arguments are not recorded. The errors of rows with sensitive
-// arguments are recorded without their text if it may quote an argument.
+// arguments are recorded without their text, because it may quote an argument. So are the errors
+// that a called service has returned: the span of the service has the text.
 //
 // # Metrics
 //

@@ -3,6 +3,7 @@ package otel
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -12,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -168,7 +170,11 @@ func (o *observer) sendEnded(ctx context.Context, m service.Message, took time.D
 	}
 	span := trace.SpanFromContext(ctx)
 	if err != nil && span.IsRecording() {
-		recordError(span, err, "")
+		text := ""
+		if remote := (*rpcerror.Error)(nil); errors.As(err, &remote) && remote.Remote() {
+			text = typeOf(err) // whether its text quotes a sensitive argument is known to the called service
+		}
+		recordError(span, err, text)
 	}
 	span.End()
 }

@@ -120,11 +120,11 @@ func sentAttributes(m service.Message) []attribute.KeyValue {
 	}
 }
 
-// recordOutcome records how a call has ended that did not succeed. The text of an error may quote
-// what cannot be read, and so a sensitive argument.
+// recordOutcome records how a call has ended that did not succeed. The text of an error may quote a
+// sensitive argument.
 func recordOutcome(span trace.Span, c service.ObservedCall) {
 	text := ""
-	if c.Outcome == service.OutcomeRejected && c.Entry.Sensitive() {
+	if c.Entry.Sensitive() {
 		text = service.Redacted
 	}
 	switch c.Outcome {
