@@ -23,6 +23,7 @@ import (
 	"github.com/gomeko/gomeko/examples/prices"
 	"github.com/gomeko/gomeko/examples/timers"
 	"github.com/gomeko/gomeko/fleet"
+	"github.com/gomeko/gomeko/internal/golden"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -33,6 +34,10 @@ const documentSchema = "../docs/wire/describe.schema.json"
 // The documents of all services of the examples are valid, and so are the schemas in them.
 func TestExamples(t *testing.T) {
 	path, err := filepath.Abs(documentSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := filepath.Abs("testdata/orders.txt") // which docs/describe.md shows
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +65,13 @@ func TestExamples(t *testing.T) {
 		for _, d := range contract.Of(c.Host(), codec.JSON) {
 			described++
 			validate(t, judge, schema, d, "mem:///"+name+"/"+d.Service+".json")
+			if name == "orders" {
+				var text bytes.Buffer
+				if err := d.Print(&text); err != nil {
+					t.Fatal(err)
+				}
+				golden.File(t, page, text.Bytes())
+			}
 		}
 	}
 	if described < 13 {

@@ -8,8 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/nearest"
@@ -91,14 +91,14 @@ func referred(s *codec.Schema) string {
 // A printer prints documents. Their texts may come from another process, so it escapes what a
 // terminal would obey.
 type printer struct {
-	out   *tabwriter.Writer
-	lines io.Writer // below out
+	out   io.Writer
+	block [][]string // cells that are aligned with each other
+	err   error      // the first of out
 }
 
 // Print prints the document for people.
 func (d *Document) Print(out io.Writer) error {
-	safe := printable.NewWriter(out, printable.Lines)
-	p := &printer{tabwriter.NewWriter(safe, 0, 0, 2, ' ', 0), safe}
+	p := &printer{out: printable.NewWriter(out, printable.Lines)}
 	p.line("%s", strings.TrimSpace(d.Service+" "+d.Version))
 	p.text("  ", d.Doc)
 	for i := range d.Rows {
@@ -117,7 +117,8 @@ func (d *Document) Print(out io.Writer) error {
 		}
 	}
 	p.types(d.Definitions)
-	return p.out.Flush()
+	p.flush()
+	return p.err
 }
 
 // row prints a row: its signature, and what is to know about it on lines of its own.
@@ -217,8 +218,14 @@ func (p *printer) line(format string, args ...any) {
 			args[i] = printable.Text(text)
 		}
 	}
-	_ = p.out.Flush() // Print returns the error of the last one
-	_, _ = fmt.Fprintf(p.lines, format+"\n", args...)
+	p.flush()
+	p.print(format+"\n", args...)
+}
+
+func (p *printer) print(format string, args ...any) {
+	if _, err := fmt.Fprintf(p.out, format, args...); p.err == nil {
+		p.err = err
+	}
 }
 
 // text prints a text of several lines.
@@ -233,13 +240,31 @@ func (p *printer) text(indent, text string) {
 
 // cells prints cells that are aligned with those of the lines around it.
 func (p *printer) cells(cells ...string) {
-	for len(cells) > 1 && cells[len(cells)-1] == "" {
-		cells = cells[:len(cells)-1]
-	}
 	for i := range cells {
 		cells[i] = printable.Text(cells[i])
 	}
-	_, _ = fmt.Fprintln(p.out, strings.Join(cells, "\t"))
+	p.block = append(p.block, cells)
+}
+
+// flush prints the cells. The last one of a line may be longer than its column.
+func (p *printer) flush() {
+	widths := map[int]int{}
+	for _, cells := range p.block {
+		for i, cell := range cells[:len(cells)-1] {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, cells := range p.block {
+		var line strings.Builder
+		for i, cell := range cells {
+			line.WriteString(cell)
+			if widths[i] > 0 {
+				line.WriteString(strings.Repeat(" ", max(0, widths[i]-utf8.RuneCountInString(cell))+2))
+			}
+		}
+		p.print("%s\n", strings.TrimRight(line.String(), " "))
+	}
+	p.block = nil
 }
 
 // facts spells what an extension says, in the order of the names.

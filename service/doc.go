@@ -43,6 +43,7 @@
 //	max_workers:"4"       how many calls of the row run at once
 //	sensitive:"password"  arguments that must not be printed, as in Nameko
 //	lenient:"true"        members of objects in arguments may be missing
+//	doc:"Sells a thing."  a line about the row, for descriptions
 //
 // A tag spells the method's signature as Python would write it; see package signature. Each name of
 // a list is a parameter of the Go method after ctx:
