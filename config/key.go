@@ -70,6 +70,7 @@ func ownKeys() []key {
 		{"wait_for_broker", honoured, "0s", "How long services that start wait for a broker that cannot be reached yet, as in containers that start in any order. With 0s, the start fails at once.", func(r *reader, v any) error { return duration(&r.cfg.WaitForBroker, v) }},
 		{"topology_check", honoured, "1m", "How often exchanges, queues and bindings are declared again, in case somebody has deleted them at the broker. `none` is never. A publishing that shows that one of them is missing has them declared at once.", func(r *reader, v any) error { return limit(&r.cfg.TopologyCheck, v) }},
 		{"retry", honoured, "", "After which delays a failed event or message is handled again, as in `1s 10s*3 10m`, before it is parked: the default of the key `retry` of rows. Without it, a failed message is acknowledged, as in Nameko.", func(r *reader, v any) error { return text(&r.cfg.Retry, v) }},
+		{"pause_after", honoured, "20", "How many calls in a row may fail before a row with `retry` pauses. It then tries one message after a while, and resumes when one succeeds. `none` is never. See [Operating](operating.md#why-is-a-row-paused).", readPauseAfter},
 		{"dead_keep", honoured, "30d", "How long a parked message is kept in its dead queue, at most `49d`. `none` keeps it until it is replayed or dropped. It counts for the messages that are parked from then on.", readDeadKeep},
 		{"dead_size", honoured, "1073741824", "Bytes of messages that a dead queue takes. When it is full, no message is lost: those that fail stay where they are. It counts for queues that are created from then on; a policy can lower it.", func(r *reader, v any) error { return whole(&r.cfg.DeadSize, v, 1) }},
 		{"delay_length", honoured, "100000", "How many messages a delay queue takes; one of them waits for each delay of each queue. When it is full, those that fail stay where they are. It counts for queues that are created from then on; a policy can lower it.", func(r *reader, v any) error { return whole(&r.cfg.DelayLength, v, 1) }},
@@ -218,6 +219,18 @@ func positive(dst *time.Duration, v any) error {
 		return errors.New("must be more than 0")
 	}
 	*dst = d
+	return nil
+}
+
+// readPauseAfter stores none as -1.
+func readPauseAfter(r *reader, v any) error {
+	if v == "none" {
+		r.cfg.PauseAfter = -1
+		return nil
+	}
+	if err := whole(&r.cfg.PauseAfter, v, 1); err != nil {
+		return fmt.Errorf("%w, or none", err)
+	}
 	return nil
 }
 

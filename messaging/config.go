@@ -26,6 +26,13 @@ type Config struct {
 	// DeadKeep is how long a parked message is kept. The default is 30 days, the longest time 49
 	// days. A negative one is without end.
 	DeadKeep time.Duration
+
+	// PauseAfter is how many calls in a row may fail before a row that retries pauses: it stops
+	// consuming, tries one message after a while, then after longer and longer, up to 5 minutes, and
+	// resumes when one succeeds. Faults and timeouts count. Expected errors show that the method
+	// works; bodies that do not fit, and what a method asks for with service.RetryAfter, Park or Drop,
+	// count neither way. The default is 20; a negative one is never.
+	PauseAfter int
 }
 
 // queues returns the bounds of the queues for failed messages.

@@ -30,6 +30,7 @@ type pauses struct {
 	withdrawn chan struct{} // closed during a pause
 	paused    bool          // the consumers are
 	told      bool          // the pause is in the log
+	probing   bool          // the consumers may take a message each
 	working   bool          // a goroutine pauses and resumes them
 	stopped   bool          // they are cancelled for good
 }
@@ -64,6 +65,9 @@ func (p *pauses) pause(reason string) {
 		return
 	}
 	p.reasons = append(p.reasons, reason)
+	if p.probing { // close the consumers again
+		p.probing, p.paused = false, false
+	}
 	if len(p.reasons) == 1 {
 		p.since = time.Now()
 		close(p.withdrawn)
@@ -84,6 +88,21 @@ func (p *pauses) resume(reason string) {
 		p.withdrawn = make(chan struct{})
 	}
 	p.work()
+}
+
+// probe has the row take one message of each of its queues, if reason is the only one why it is
+// paused.
+func (p *pauses) probe(reason string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped || !p.paused || p.working || len(p.reasons) != 1 || p.reasons[0] != reason {
+		return false
+	}
+	p.probing = true
+	for _, c := range p.consumers {
+		c.Probe()
+	}
+	return true
 }
 
 // now returns the row's pause, and false if it is not paused.
@@ -117,7 +136,7 @@ func (p *pauses) step(ctx context.Context) bool {
 		return false
 	}
 	news := want != p.told
-	p.paused, p.told = want, want
+	p.paused, p.told, p.probing = want, want, false
 	consumers, reasons, since := slices.Clone(p.consumers), slices.Clone(p.reasons), p.since
 	p.mu.Unlock()
 	switch {

@@ -18,11 +18,15 @@ import (
 // message is kept if it is to be handled again or parked. The call's error is in the log by then.
 func (s *subscriber) settle(ctx context.Context, m received, err error) {
 	if err == nil {
+		s.streak.note(good)
 		s.returns.forget(m.Delivery)
 		m.Ack()
 		return
 	}
 	f := s.judge(m, err)
+	if s.retries.climbs() {
+		s.streak.note(f.omen())
+	}
 	switch f.fate {
 	case givenBack:
 		m.Reject(true)
@@ -54,6 +58,7 @@ type failure struct {
 	err        error
 	unreadable *unreadableError // err, if the message cannot be read
 
+	asked  bool // the method has said what becomes of it
 	fate   fate
 	reason deadletter.Reason // why it is parked or dropped
 	delay  time.Duration     // until it is retried
@@ -100,6 +105,7 @@ func (s *subscriber) decide(f *failure) {
 	}
 	f.describe()
 	verdict := service.VerdictOf(f.err)
+	f.asked = verdict.Asked
 	switch {
 	case errors.As(f.err, &f.unreadable): // delivered again, it would still be unreadable
 		f.reason, f.fate = deadletter.Unreadable, dropped

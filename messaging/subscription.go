@@ -79,6 +79,7 @@ type subscriber struct {
 	consumer *transport.Consumer           // nil before Start
 	returns  returns
 	pauses   pauses
+	streak   streak
 	retries  retries
 }
 
@@ -92,6 +93,7 @@ func (s *subscriber) register() (err error) {
 		return err
 	}
 	s.pauses.init(s)
+	s.streak.init(s)
 	if len(s.Retry) > 0 {
 		if _, err = connection.Publishing(s.row.Host); err != nil {
 			return err
@@ -289,6 +291,7 @@ func (s *subscriber) Stop(ctx context.Context) error {
 	if s.consumer == nil {
 		return nil
 	}
+	s.streak.stop()
 	s.pauses.stop()
 	err := errors.Join(s.consumer.Cancel(ctx), s.retries.stop(ctx))
 	s.returns.stop()

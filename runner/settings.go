@@ -110,7 +110,9 @@ func (s *settings) rpc() rpc.Config {
 }
 
 func (s *settings) messaging() messaging.Config {
-	return messaging.Config{Retry: s.cfg.Retry, DelayLength: s.cfg.DelayLength, DeadSize: s.cfg.DeadSize, DeadKeep: s.cfg.DeadKeep}
+	return messaging.Config{
+		Retry: s.cfg.Retry, DelayLength: s.cfg.DelayLength, DeadSize: s.cfg.DeadSize, DeadKeep: s.cfg.DeadKeep, PauseAfter: s.cfg.PauseAfter,
+	}
 }
 
 func (s *settings) events() events.Config {
