@@ -206,6 +206,38 @@ func TestOwnModuleAgain(t *testing.T) {
 	}
 }
 
+// The environment alone turns traces on: then the generated program links OpenTelemetry.
+func TestOwnModuleTraced(t *testing.T) {
+	_, uri := startBroker(t, "127.0.0.1:0")
+	dir := shop(t, map[string]string{"shop.go": "package shop\n" + shopService}, "spf13", "starlark", "liner", "runewidth", "opentelemetry", "grpc")
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	for _, exporter := range []string{"none", "console"} {
+		t.Setenv("OTEL_TRACES_EXPORTER", exporter)
+		p := start(t, dir, "", "run", ".", "--broker", uri)
+		p.Line("starting services: greeting_service")
+		p.Line("msg=ready")
+		check(t, julio, []string{"shell", "--broker", uri}, 0, "Hello, Julio!\n")
+		p.Signal(syscall.SIGTERM)
+		p.Wait()
+		on := exporter == "console"
+		if got := strings.Contains(p.Stdout(), `"Name":"greeting_service.hello"`); got != on {
+			t.Errorf("%s: got a span of the call: %t, want %t:\n%s", exporter, got, on, p.Stdout())
+		}
+		programs, err := filepath.Glob(filepath.Join(cache, "gomeko", "run", "*", "bin", "shop"))
+		if err != nil || len(programs) != 1 {
+			t.Fatalf("got the programs %q, %v, want one", programs, err)
+		}
+		linked, err := exec.Command("go", "version", "-m", programs[0]).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(linked), "go.opentelemetry.io/otel"); got != on {
+			t.Errorf("%s: links OpenTelemetry: %t, want %t", exporter, got, on)
+		}
+	}
+}
+
 // listing returns the names and the contents of a module's files.
 func listing(t *testing.T, dir string) string {
 	t.Helper()

@@ -43,6 +43,10 @@ func extend(h *service.Host) error {
 	if err != nil {
 		return err
 	}
+	if t.observed { // the module is there twice
+		return nil
+	}
+	t.observed = true
 	cfg := Config{Propagator: t.propagator}
 	if traces {
 		cfg.Tracer = t.provider

@@ -28,6 +28,7 @@ const flushLimit = 5 * time.Second
 // telemetry is the SDK of a container, with its exporters. The container stops it after the calls.
 type telemetry struct {
 	log        *slog.Logger
+	observed   bool // the container has the observer
 	propagator propagation.TextMapPropagator
 	spans      sdktrace.SpanProcessor              // nil without traces
 	tracers    map[string]*sdktrace.TracerProvider // by service; "" is for the process
