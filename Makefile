@@ -2,7 +2,7 @@
 LINTER := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # The modules beside the main one: what only they import is not a dependency of gomeko.
-MODULES := bench examples/board/browser
+MODULES := bench examples/board/browser observe/otel/judge
 
 # The race detector needs a C compiler, which setup may only just have installed.
 RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
