@@ -33,11 +33,19 @@ func Serve(h *service.Host) error {
 	return err
 }
 
+// Opened reports whether [Listen] has opened an address for the container, so that the handlers of
+// its modules can be reached. Ask when the container starts.
+func Opened(h *service.Host) bool {
+	p, err := service.Shared(h, newPaths)
+	return err == nil && p.opened
+}
+
 // paths are the paths of an admin address.
 type paths struct {
-	mux   *http.ServeMux
-	grace time.Duration // of Config.ReadyGrace; set by Listen
-	known []string      // the patterns, in order
+	mux    *http.ServeMux
+	grace  time.Duration // of Config.ReadyGrace; set by Listen
+	opened bool          // by Listen
+	known  []string      // the patterns, in order
 }
 
 // newPaths returns the paths of this package and of the modules.

@@ -61,6 +61,7 @@ func Module(defaults Config) fx.Option {
 		service.Configure[admin.Handler](),
 		service.Configure[service.Extension](), // serves Config.Path
 		service.Configure[service.Extension](admin.Serve),
+		fx.Invoke(func(life fx.Lifecycle, m *metrics) { life.Append(fx.StartHook(m.warn)) }),
 	)
 }
 

@@ -67,3 +67,15 @@ func TestConnections(t *testing.T) {
 		return connected == all && lost == all
 	})
 }
+
+// A program whose metrics nobody can read is warned.
+func TestNotServed(t *testing.T) {
+	const warning = "metrics are not served: set gomeko.admin, or path under prometheus"
+	for path, want := range map[string]int{"": 1, "/metrics": 0} {
+		h := hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: brokertest.Embedded(t)}}, new(Orders),
+			service.Defaults(web.Config{Listen: new(hosttest.Port).Listen}), prometheus.Module(prometheus.Config{Path: path}))
+		if got := len(h.Log.Lines(warning)); got != want {
+			t.Errorf("path %q: got %d warnings, want %d", path, got, want)
+		}
+	}
+}

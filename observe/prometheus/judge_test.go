@@ -43,6 +43,9 @@ func run(t testing.TB) (admin string, client rpc.Client) {
 		}
 	})
 	log.Wait(t, 1, "msg=ready")
+	if warnings := log.Lines("metrics are not served"); len(warnings) > 0 {
+		t.Error(warnings)
+	}
 	_, admin, _ = strings.Cut(log.Wait(t, 1, "admin address listens")[0], " address=")
 	admin, _, _ = strings.Cut(strings.TrimSpace(admin), " ")
 	return admin, hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{}).Client("orders")

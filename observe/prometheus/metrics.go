@@ -19,6 +19,7 @@ import (
 type metrics struct {
 	cfg      Config
 	registry *prometheus.Registry
+	host     *service.Host // set by Bound
 
 	calls, stuck, retried, parked, dropped, missed *prometheus.CounterVec
 	inFlight, waiting, workers                     *prometheus.GaugeVec
@@ -122,6 +123,7 @@ func (m *metrics) observer() service.Observer {
 // bound makes the series of all rows, so that they exist with 0 before the first call: a rate is
 // wrong if its series begins with the first failure.
 func (m *metrics) bound(h *service.Host) {
+	m.host = h
 	for _, r := range h.Rows() {
 		m.rows[r] = m.row(r)
 	}
@@ -282,6 +284,13 @@ func (m *metrics) handler() http.Handler {
 		MaxRequestsInFlight: 4,
 		EnableOpenMetrics:   true,
 	})
+}
+
+// warn logs if nothing serves the metrics, which a program can do on purpose in development.
+func (m *metrics) warn() {
+	if m.cfg.Path == "" && !admin.Opened(m.host) {
+		m.host.Logger().Warn("metrics are not served: set gomeko.admin, or path under prometheus, in the configuration file")
+	}
 }
 
 // extension serves the metrics on the port of the routes, if the configuration says so.

@@ -65,6 +65,6 @@ func (l *link) warn(message string, what slog.Attr) bool {
 		return false
 	}
 	l.logged = time.Now()
-	l.logger.LogAttrs(context.Background(), slog.LevelWarn, message, slog.String("address", l.address), what)
+	l.logger.LogAttrs(context.Background(), slog.LevelWarn, message, slog.String("address", l.address), what) //nolint:sloglint // a constant of each caller
 	return true
 }
