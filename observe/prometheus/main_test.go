@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -68,7 +69,18 @@ func (o *Orders) Hold(context.Context) error {
 	return nil
 }
 
-func (*Orders) ForgetUser(context.Context, any) error { return nil }
+func (*Orders) ForgetUser(_ context.Context, what string) error {
+	err := errors.New("no such user")
+	switch what {
+	case "park":
+		return service.Park(err)
+	case "drop":
+		return service.Drop(err)
+	case "retry":
+		return service.RetryAfter(time.Hour, err)
+	}
+	return nil
+}
 
 func (*Orders) Clean(context.Context) error { return nil }
 

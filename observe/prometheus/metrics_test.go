@@ -142,3 +142,24 @@ func TestBounded(t *testing.T) {
 		}
 	}
 }
+
+// Messages that fail are counted by what becomes of them.
+func TestFailedMessages(t *testing.T) {
+	h := host(t, new(Orders))
+	for _, what := range []string{"park", "drop", "drop", "retry"} {
+		if err := h.Dispatcher("users")(t.Context(), "user_deleted", what); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := map[string]float64{"gomeko_dead_letters_total": 1, "gomeko_dropped_total": 2, "gomeko_retries_total": 1}
+	got := hosttest.Poll(func() (map[string]float64, bool) {
+		samples, now := scrape(t, h), make(map[string]float64)
+		for metric := range want {
+			now[metric] = samples[of(metric, "forget_user", "events", "")]
+		}
+		return now, maps.Equal(now, want)
+	})
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

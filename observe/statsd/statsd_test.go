@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/observe/statsd"
+	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/servicetest"
 )
 
@@ -22,6 +23,20 @@ func names(metrics []string) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// provoke makes a call that succeeds, one that is rejected and one that panics.
+func provoke(t testing.TB, orders rpc.Client) {
+	t.Helper()
+	if err := orders.Call(t.Context(), "create_order", nil, "tea|and\nmilk", 3); err != nil {
+		t.Fatal(err)
+	}
+	if err := orders.Call(t.Context(), "create_order", nil); err == nil {
+		t.Fatal("a call without arguments succeeded")
+	}
+	if err := orders.Call(t.Context(), "break", nil); err == nil {
+		t.Fatal("a call that panics succeeded")
+	}
 }
 
 func TestMetrics(t *testing.T) {
@@ -67,16 +82,7 @@ func TestMetrics(t *testing.T) {
 			to := listen(t)
 			test.cfg.Address, test.cfg.Flush = to.address(), time.Millisecond
 			h := servicetest.New(t, new(Orders), statsd.Module(test.cfg))
-			orders := h.Client("orders")
-			if err := orders.Call(t.Context(), "create_order", nil, "tea|and\nmilk", 3); err != nil {
-				t.Fatal(err)
-			}
-			if err := orders.Call(t.Context(), "create_order", nil); err == nil {
-				t.Fatal("a call without arguments succeeded")
-			}
-			if err := orders.Call(t.Context(), "break", nil); err == nil {
-				t.Fatal("a call that panics succeeded")
-			}
+			provoke(t, h.Client("orders"))
 			want := test.want
 			got := names(to.until("break"))
 			for !slices.Equal(got, want) && len(got) < len(want) {
