@@ -10,8 +10,8 @@ import (
 // [service.Configure]. The zero value works.
 type Config struct {
 	// Retry is the key retry of the rows that have neither retry nor requeue in their tag, such as
-	// "1s 10s*3 10m". It has no effect on rows with ack:"early", on streams, and on queues that are
-	// deleted with their consumer. "" is none: failed messages are acknowledged, as in Nameko.
+	// "1s 10s*3 10m". It has no effect on rows with ack:"early" and on streams. "" is none: failed
+	// messages are acknowledged, as in Nameko.
 	Retry string
 
 	// DelayLength is how many messages may wait for one of the delays of a queue. A further one stays

@@ -138,7 +138,7 @@ func (r *retries) consume(ctx context.Context) error {
 func returned(d *transport.Delivery) received {
 	first := &transport.Delivery{Exchange: d.Exchange, Key: d.Key, Redelivered: d.Redelivered, Properties: d.Properties, Body: d.Body}
 	first.Headers = maps.Clone(d.Headers)
-	return received{d, first, deadletter.Open(first)}
+	return received{d, first, deadletter.Open(first), false}
 }
 
 // retry has a message wait for its delay.

@@ -25,7 +25,7 @@ func (s *Subscription) ReadFailures(r *service.Row) error {
 func (s *Subscription) ladder(r *service.Row) (service.Ladder, error) {
 	text := r.Tag.Get("retry")
 	if text == "" {
-		if cfg, _ := service.Lookup[Config](r.Host); cfg.Retry != "" && !s.Requeue && !s.AckEarly && !s.isTransient() {
+		if cfg, _ := service.Lookup[Config](r.Host); cfg.Retry != "" && !s.Requeue && !s.AckEarly && !s.isStream() {
 			ladder, err := service.ParseLadder(cfg.Retry)
 			if err != nil {
 				return nil, fmt.Errorf("gomeko.retry in the configuration (messaging.Config.Retry): %w", err)

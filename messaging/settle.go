@@ -29,7 +29,7 @@ func (s *subscriber) settle(ctx context.Context, m received, err error) {
 	}
 	switch f.fate {
 	case givenBack:
-		m.Reject(true)
+		s.suspects.giveBack(ctx, m)
 	case requeued:
 		s.returns.add(m.Delivery)
 		s.row.Host.Observers().Retried(ctx, f.observed())

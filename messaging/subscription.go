@@ -81,6 +81,7 @@ type subscriber struct {
 	pauses   pauses
 	streak   streak
 	retries  retries
+	suspects suspects
 }
 
 // register adds the row to those of its container.
@@ -100,6 +101,7 @@ func (s *subscriber) register() (err error) {
 		}
 	}
 	s.retries.init(s)
+	s.suspects.sub = s
 	s.shared.subscribers = append(s.shared.subscribers, s)
 	s.Topology, err = known.Add(s.row.Service, s.row.Name, s.Topology, s.Queue, "")
 	return err
@@ -120,7 +122,10 @@ func (s *subscriber) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.retries.start(ctx)
+	if err := s.retries.start(ctx); err != nil {
+		return err
+	}
+	return s.suspects.start(ctx)
 }
 
 // consume begins to consume a queue. open returns what a delivery of it is.
@@ -146,16 +151,20 @@ type received struct {
 
 	first   *transport.Delivery // the message as it was published first
 	attempt deadletter.Attempt
+	suspect bool // it comes from the suspects
 }
 
 // arrived returns the message of a delivery of the queue.
 func arrived(d *transport.Delivery) received {
-	return received{d, d, deadletter.Attempt{Exchange: d.Exchange, Key: d.Key, Number: 1}}
+	return received{d, d, deadletter.Attempt{Exchange: d.Exchange, Key: d.Key, Number: 1}, false}
 }
 
 // deliver handles a message and settles it, however that ends: code of the service may end the
 // goroutine.
 func (s *subscriber) deliver(ctx context.Context, m received) {
+	if s.suspects.isolate(ctx, m) || s.suspects.bury(ctx, m) {
+		return
+	}
 	var err error = &unreadableError{service.ErrExited, m.Body}
 	defer func() { s.settle(ctx, m, err) }()
 	err = s.handle(ctx, m)
@@ -185,6 +194,9 @@ func (s *subscriber) handle(ctx context.Context, m received) error {
 	_, err := s.row.Run(ctx, r)
 	if errors.Is(err, service.ErrExited) && in.reading.Load() {
 		return &unreadableError{service.ErrExited, m.Body}
+	}
+	if err != nil && s.endsWithConsumer() {
+		return s.again(ctx, r, err)
 	}
 	return err
 }
@@ -293,7 +305,7 @@ func (s *subscriber) Stop(ctx context.Context) error {
 	}
 	s.streak.stop()
 	s.pauses.stop()
-	err := errors.Join(s.consumer.Cancel(ctx), s.retries.stop(ctx))
+	err := errors.Join(s.consumer.Cancel(ctx), s.suspects.stop(ctx), s.retries.stop(ctx))
 	s.returns.stop()
 	return err
 }
@@ -303,7 +315,7 @@ func (s *subscriber) close(ctx context.Context) error {
 	if s.consumer == nil {
 		return nil
 	}
-	return errors.Join(s.consumer.Close(ctx), s.retries.close(ctx))
+	return errors.Join(s.consumer.Close(ctx), s.suspects.close(ctx), s.retries.close(ctx))
 }
 
 // shared is what the rows of a container share.

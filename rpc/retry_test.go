@@ -55,6 +55,8 @@ func (b *Bank) Charge(ctx context.Context, how string) (int, error) {
 	switch how {
 	case "panic":
 		panic(text)
+	case "rude":
+		return 0, rude{}
 	case "expected":
 		return 0, errPoor
 	case "later":
@@ -70,6 +72,11 @@ func (b *Bank) Charge(ctx context.Context, how string) (int, error) {
 	}
 	return 0, text
 }
+
+// A rude error panics.
+type rude struct{ error }
+
+func (rude) Expected() bool { panic("rude") }
 
 // Wait fails.
 func (b *Bank) Wait(ctx context.Context) error {
@@ -112,6 +119,7 @@ func TestRetry(t *testing.T) {
 		}{
 			"fault":             {"charge", "fault", "", 3},
 			"panic":             {"charge", "panic", "", 3},
+			"panic of an error": {"charge", "rude", "", 3},
 			"unknown service":   {"charge", "unknown", "", 3},
 			"another's error":   {"charge", "remote", "", 3},
 			"own error":         {"charge", "expected", "Poor: no money", 1},
@@ -140,7 +148,7 @@ func TestRetry(t *testing.T) {
 			t.Errorf("arguments that do not fit: got %v", err)
 		}
 		again := len(server.Log.Lines("call runs again", "field=Charge"))
-		if want := 5 * 2; again != want { // but not for the arguments
+		if want := 6 * 2; again != want { // but not for the arguments
 			t.Errorf("got %d attempts logged, want %d", again, want)
 		}
 		server.stop(t)

@@ -28,7 +28,7 @@ func (r *Row) RunAgain(ctx context.Context, req Request, err error, next func(at
 		r.container.observers.Retried(ctx, Failure{Entry: r, Attempt: req.Attempt, After: delay, Err: err})
 		req.Attempt++
 		r.logger.LogAttrs(ctx, slog.LevelInfo, "call runs again", slog.Int("attempt", req.Attempt), slog.Duration("delay", delay))
-		if stopped := r.idle(ctx, req.Watcher, delay); stopped {
+		if stopped := r.idle(ctx, &req, delay); stopped {
 			return nil, ErrStopped
 		}
 		if ctx.Err() != nil {
@@ -50,12 +50,12 @@ func (r *Row) mayRunAgain(ctx context.Context, err error) bool {
 }
 
 // idle waits for delay, or until ctx ends, and reports whether the container has begun to stop
-// meanwhile. The call counts among those that wait for a worker.
-func (r *Row) idle(ctx context.Context, w Watcher, delay time.Duration) (stopped bool) {
+// meanwhile, or req was withdrawn. The call counts among those that wait for a worker.
+func (r *Row) idle(ctx context.Context, req *Request, delay time.Duration) (stopped bool) {
 	waiting := &r.container.drain.waiting
 	waiting.Add(1)
 	defer waiting.Add(-1)
-	if w != nil {
+	if w := req.Watcher; w != nil {
 		w.Idle(true)
 		defer w.Idle(false)
 	}
@@ -66,7 +66,8 @@ func (r *Row) idle(ctx context.Context, w Watcher, delay time.Duration) (stopped
 		return false
 	case <-ctx.Done():
 		return r.container.life.Err() != nil
+	case <-req.Withdrawn:
 	case <-r.container.stopping:
-		return true
 	}
+	return true
 }

@@ -1,0 +1,120 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gomeko/gomeko/internal/deadletter"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// A redelivered message may have ended the process that handled it. That alone proves nothing: a
+// lost connection marks every message that a process holds. So the messages of a row that retries
+// move to a queue of suspects, from which each process handles one at a time. How often that queue
+// has had a message back counts the processes that it has ended.
+
+// suspects is the consumer of a row's suspect queue.
+type suspects struct {
+	sub      *subscriber
+	consumer *transport.Consumer // nil if they are not consumed
+}
+
+// maxDeaths is how many processes a message may end before it is parked.
+const maxDeaths = 3
+
+// topology returns what has to be declared.
+func (p *suspects) topology() transport.Topology {
+	return transport.Topology{Queues: []transport.Queue{p.sub.retries.queues.Suspect(p.sub.Queue)}}
+}
+
+// queue returns the name of the queue.
+func (p *suspects) queue() string { return deadletter.SuspectQueue(p.sub.Queue) }
+
+// start begins to consume the suspects of a row that retries.
+func (p *suspects) start(ctx context.Context) error {
+	if !p.sub.retries.climbs() {
+		return nil
+	}
+	err := p.sub.conn.Declare(ctx, p.topology())
+	if err == nil {
+		p.consumer, err = p.sub.conn.Consume(ctx, transport.Consume{
+			Queue:    p.queue(),
+			Prefetch: 1,
+			Resume:   true,
+			Handle:   func(d *transport.Delivery) { p.sub.row.Go(func(ctx context.Context) { p.sub.deliver(ctx, p.open(d)) }) },
+		})
+	}
+	if err != nil {
+		return p.sub.retries.unlessRefused(err)
+	}
+	p.sub.pauses.manage(p.consumer)
+	return nil
+}
+
+// open returns the message of a delivery of the suspects.
+func (p *suspects) open(d *transport.Delivery) received {
+	m := returned(d)
+	m.suspect, m.first.Redelivered = true, true // by the queue that it came from
+	return m
+}
+
+// isolate moves a message to the suspects if it was delivered before, and reports whether it has
+// settled it. Until the broker has confirmed the move, the row is paused and the message stays where
+// it is.
+func (p *suspects) isolate(ctx context.Context, m received) (settled bool) {
+	if m.suspect || !m.Redelivered || !p.sub.retries.climbs() {
+		return false
+	}
+	switch err := p.move(ctx, m); {
+	case err == nil:
+		p.sub.row.Logger().Info("message was delivered before: it waits for its turn among the suspects", "queue", p.queue())
+	case errors.Is(err, errUnsendable):
+		p.sub.row.Logger().Warn("message was delivered before and cannot be moved to the suspects: it is handled now", "queue", p.queue(), "err", err)
+		return false
+	default: // the row stops
+		m.Reject(true)
+	}
+	return true
+}
+
+// move moves a message to the suspects, and acknowledges it when the broker has confirmed that.
+func (p *suspects) move(ctx context.Context, m received) error {
+	err := p.sub.retries.mover.move(ctx, p.topology(), m.attempt.Publishing(m.first, p.queue()))
+	if err == nil {
+		m.Ack()
+	}
+	return err
+}
+
+// giveBack gives a message back whose call did not run to its end. For a suspect that is another
+// copy: its queue would count a return as a death.
+func (p *suspects) giveBack(ctx context.Context, m received) {
+	if m.suspect && ctx.Err() == nil && p.move(ctx, m) == nil {
+		return
+	}
+	m.Reject(true)
+}
+
+// bury parks a message that has ended too many processes, and reports whether it did.
+func (p *suspects) bury(ctx context.Context, m received) bool {
+	if !m.suspect || m.attempt.Returns < maxDeaths {
+		return false
+	}
+	err := fmt.Errorf("the process ended %d times while it handled the message", m.attempt.Returns)
+	f := &failure{received: m, row: p.sub.row, err: err, fate: parked, reason: deadletter.Killed}
+	f.describe()
+	p.sub.retries.park(ctx, f)
+	return true
+}
+
+// stop stops consuming.
+func (p *suspects) stop(ctx context.Context) error {
+	if p.consumer == nil {
+		return nil
+	}
+	return p.consumer.Cancel(ctx)
+}
+
+// close writes the last acknowledgements, when every call has ended.
+func (p *suspects) close(ctx context.Context) error { return closeConsumer(ctx, p.consumer) }
