@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/gomeko/gomeko/internal/deadletter"
 	"github.com/gomeko/gomeko/transport"
@@ -18,6 +19,11 @@ import (
 type suspects struct {
 	sub      *subscriber
 	consumer *transport.Consumer // nil if they are not consumed
+
+	// moving is held for reading from a message's publishing among the suspects until the broker has
+	// its acknowledgement. A suspect is handled after that: if it ended the process before, there
+	// would be one copy more after each death.
+	moving sync.RWMutex
 }
 
 // maxDeaths is how many processes a message may end before it is parked.
@@ -80,9 +86,11 @@ func (p *suspects) isolate(ctx context.Context, m received) (settled bool) {
 
 // move moves a message to the suspects, and acknowledges it when the broker has confirmed that.
 func (p *suspects) move(ctx context.Context, m received) error {
+	p.moving.RLock()
+	defer p.moving.RUnlock()
 	err := p.sub.retries.mover.move(ctx, p.topology(), m.attempt.Publishing(m.first, p.queue()))
 	if err == nil {
-		m.Ack()
+		_ = m.AckNow(ctx) // after an error it is delivered again, and moved again
 	}
 	return err
 }
@@ -96,9 +104,15 @@ func (p *suspects) giveBack(ctx context.Context, m received) {
 	m.Reject(true)
 }
 
-// bury parks a message that has ended too many processes, and reports whether it did.
+// bury parks a suspect that has ended too many processes, and reports whether it did. Otherwise the
+// message is handled now.
 func (p *suspects) bury(ctx context.Context, m received) bool {
-	if !m.suspect || m.attempt.Returns < maxDeaths {
+	if !m.suspect {
+		return false
+	}
+	p.moving.Lock()
+	p.moving.Unlock() //nolint:staticcheck // those that hold it are waited for
+	if m.attempt.Returns < maxDeaths {
 		return false
 	}
 	err := fmt.Errorf("the process ended %d times while it handled the message", m.attempt.Returns)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/gomeko/gomeko/internal/clip"
@@ -21,6 +22,11 @@ import (
 type suspects struct {
 	queue    string // "" if there is none: no row has retry, or the broker refuses it
 	consumer *consumer
+
+	// moving is held for reading from a request's publishing among the suspects until the broker has
+	// its acknowledgement. A suspect is run after that: if it ended the process before, there would
+	// be one copy more after each death.
+	moving sync.RWMutex
 }
 
 // maxDeaths is how many processes a request may end before it is answered with an error.
@@ -84,7 +90,6 @@ func (s *server) isolate(ctx context.Context, r *request) (settled bool) {
 	switch {
 	case err == nil:
 		s.log(r.Delivery).Info("request was delivered before: it waits for its turn among the suspects", "queue", s.suspects.queue)
-		r.Ack()
 	case ctx.Err() != nil:
 		r.Reject(true)
 	default:
@@ -94,16 +99,23 @@ func (s *server) isolate(ctx context.Context, r *request) (settled bool) {
 	return true
 }
 
-// suspect publishes a request to the suspects. Without confirm it is not acknowledged where it came
-// from.
+// suspect moves a request to the suspects, and acknowledges it when the broker has confirmed that.
 func (s *server) suspect(ctx context.Context, d *transport.Delivery, a deadletter.Attempt) error {
+	s.suspects.moving.RLock()
+	defer s.suspects.moving.RUnlock()
 	ctx, cancel := s.shared.cfg.limit(ctx)
 	defer cancel()
-	return s.shared.conn.Publish(ctx, a.Publishing(d, s.suspects.queue))
+	err := s.shared.conn.Publish(ctx, a.Publishing(d, s.suspects.queue))
+	if err == nil {
+		_ = d.AckNow(ctx) // after an error it is delivered again, and moved again
+	}
+	return err
 }
 
 // admit restores a request from the suspects, and reports whether nobody waits for it any more.
 func (s *server) admit(r *request) (late bool) {
+	s.suspects.moving.Lock()
+	s.suspects.moving.Unlock() //nolint:staticcheck // those that hold it are waited for
 	r.attempt = deadletter.Open(r.Delivery)
 	r.Redelivered = true // from the queue of requests
 	if r.attempt.Deadline.IsZero() {
@@ -132,7 +144,6 @@ func (s *server) killed(r *request) error {
 // would count a return as a death.
 func (s *server) giveBack(ctx context.Context, r *request) {
 	if r.consumer.suspect && ctx.Err() == nil && s.suspect(ctx, r.Delivery, r.attempt) == nil {
-		r.Ack()
 		return
 	}
 	r.Reject(true)

@@ -15,6 +15,8 @@ var roles = map[string]func() any{
 	"echo":   func() any { return new(Echo) },
 	"victim": newVictim,
 	"clock":  func() any { return new(Clock) },
+	"mine":   func() any { return new(Mine) },
+	"debtor": func() any { return new(Debtor) },
 }
 
 func TestMain(m *testing.M) {

@@ -27,11 +27,15 @@ type process struct {
 	t         *testing.T
 	role, uri string
 	tell      func(line string) // called with each report, by one goroutine
+	fuse      string            // when the process ends itself: see fuseVariable
 
 	*hosttest.Process // nil while none runs
 	stdin             io.WriteCloser
 	ready             chan struct{} // closed when the service has started
 }
+
+// readyLine is the report that the service has started.
+const readyLine = "ready"
 
 func start(t *testing.T, role, uri string, tell func(line string)) *process {
 	t.Helper()
@@ -45,14 +49,13 @@ func start(t *testing.T, role, uri string, tell func(line string)) *process {
 func (p *process) start() {
 	p.t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "GOMEKO_SOAK_ROLE="+p.role, "GOMEKO_SOAK_URI="+p.uri)
-	ready, started := make(chan struct{}), false
+	cmd.Env = append(os.Environ(), "GOMEKO_SOAK_ROLE="+p.role, "GOMEKO_SOAK_URI="+p.uri, fuseVariable+"="+p.fuse)
+	ready := make(chan struct{})
 	cmd.Stdout = hosttest.Lines(func(line string) {
-		if started {
-			p.tell(line)
-		} else {
-			started = true
+		if line == readyLine { // it may have reported already: it consumes before it has started
 			close(ready)
+		} else {
+			p.tell(line)
 		}
 	})
 	stdin, err := cmd.StdinPipe()
@@ -118,8 +121,12 @@ func serve(role func() any) (status int) {
 			sockets.cut()
 		}
 	}()
+	dial := sockets.Dial
+	if f := newFuse(os.Getenv(fuseVariable), sockets.Dial); f != nil {
+		dial = f.Dial
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	broker := service.Configure(transport.Config{URI: os.Getenv("GOMEKO_SOAK_URI"), Logger: log, Dial: sockets.Dial})
+	broker := service.Configure(transport.Config{URI: os.Getenv("GOMEKO_SOAK_URI"), Logger: log, Dial: dial})
 	for ctx.Err() == nil {
 		host, err := service.New(service.Config{Logger: log}, role(), broker, service.Defaults(fleet.Timers()))
 		if err == nil {
@@ -133,7 +140,7 @@ func serve(role func() any) (status int) {
 			}
 			continue
 		}
-		fmt.Println("ready")
+		fmt.Println(readyLine)
 		<-ctx.Done()
 		stopping, done := context.WithTimeout(context.Background(), 25*time.Second)
 		defer done()
