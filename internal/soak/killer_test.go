@@ -84,16 +84,19 @@ func TestKiller(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		peer, err := amqp.Dial(uri)
+		_, err := ch.QueueDeclare("gomeko.dead.mine", true, false, false, false, amqp.Table{"x-queue-type": "quorum"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer peer.Close()
+		dead, err := ch.Consume("gomeko.dead.mine", "", true, false, false, false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
 		caller := hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{Timeout: hosttest.Timeout})
 		checked := make(chan struct{})
 		go func() {
 			defer close(checked)
-			parked := hosttest.Poll(func() (amqp.Delivery, bool) { return deadLetter(peer) })
+			parked := <-dead
 			original, _ := parked.Headers["gomeko.original"].(amqp.Table)
 			if string(parked.Body) != "0" || original["reason"] != "killed" {
 				t.Errorf("got %q parked, %v, want the message that ends its process", parked.Body, original)
@@ -119,17 +122,6 @@ func TestKiller(t *testing.T) {
 			t.Errorf("got %d messages left", n)
 		}
 	})
-}
-
-// deadLetter takes what is parked, if anything is.
-func deadLetter(conn *amqp.Connection) (amqp.Delivery, bool) {
-	ch, err := conn.Channel() // a missing queue closes it
-	if err != nil {
-		return amqp.Delivery{}, false
-	}
-	defer ch.Close()
-	d, ok, err := ch.Get("gomeko.dead.mine", true)
-	return d, ok && err == nil
 }
 
 // supervise starts the process again when it has ended, until done is closed. It returns how often
