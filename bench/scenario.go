@@ -93,7 +93,7 @@ func (g *group) checkNameko() {
 
 // groups returns all that is measured.
 func groups() []*group {
-	return slices.Concat([]*group{rpcGroup()}, eventGroups(), []*group{webGroup()}, brokerGroups(), []*group{memoryGroup()}, flatGroups(), []*group{observerGroup()})
+	return slices.Concat([]*group{rpcGroup()}, eventGroups(), ladderGroups(), []*group{webGroup()}, brokerGroups(), []*group{memoryGroup()}, flatGroups(), []*group{observerGroup()})
 }
 
 const (
