@@ -50,6 +50,8 @@ type Config struct {
 	HealthTimeout     time.Duration // gomeko.health_timeout: the limit of a check; 3 s
 	PauseUnhealthy    bool          // gomeko.pause_unhealthy: services pause while a dependency of theirs is failing
 	Admin             string        // gomeko.admin: the admin address, host:port or unix:/path; no default
+	Control           string        // gomeko.control: "off", "read" or "full"; no default
+	Version           string        // gomeko.version: the version of the services; no default
 	LogFormat         string        // gomeko.log_format: "text" or "json"; text
 
 	// Values has all keys of the file after substitution, including the user's.

@@ -78,6 +78,8 @@ func ownKeys() []key {
 		{"health_timeout", honoured, "3s", "Limit of one check of a dependency.", func(r *reader, v any) error { return positive(&r.cfg.HealthTimeout, v) }},
 		{"pause_unhealthy", honoured, "false", "Services that use a failing dependency stop consuming events and messages until it works again, and answer calls with `Unavailable`. See [Operating](operating.md#what-does-pause_unhealthy-do).", func(r *reader, v any) error { return truth(&r.cfg.PauseUnhealthy, v) }},
 		{"admin", honoured, "", "Where the process answers those who operate it, also without routes: `host:port` on loopback, or `unix:/path` for a socket with mode 0600. See [Operating](operating.md#what-does-the-admin-address-serve). By default it does not.", readAdmin},
+		{"control", honoured, "read, or full with an embedded broker", "What the process answers over the broker: `off`, `read` (who it is, what its services do, statistics, health) or `full` (running calls with their stacks, and changes of the log level). See [the verbs](wire/control.md).", readControl},
+		{"version", honoured, "that of the module", "Version of the services, as `gomeko services` shows it, for example `${GIT_COMMIT}`. By default it is the version of the module that each service is in, as Go has built it.", func(r *reader, v any) error { return text(&r.cfg.Version, v) }},
 		{"log_format", honoured, "text", "`text` or `json`. The flag `--log-format` overrides it.", readLogFormat},
 	}
 }
@@ -261,6 +263,17 @@ func readAccept(r *reader, v any) error {
 	if len(r.cfg.Accept) == 0 {
 		return fmt.Errorf("must be a list of json, msgpack or both, not %s", show(v))
 	}
+	return nil
+}
+
+func readControl(r *reader, v any) error {
+	if v == false { // off, as YAML 1.1 reads it
+		v = "off"
+	}
+	if v != "off" && v != "read" && v != "full" {
+		return fmt.Errorf("must be off, read or full, not %s", show(v))
+	}
+	r.cfg.Control = v.(string)
 	return nil
 }
 

@@ -3,17 +3,21 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/gomeko/gomeko/contract"
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/connection"
 	"github.com/gomeko/gomeko/internal/control"
+	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -42,6 +46,10 @@ type ControlConfig struct {
 	// that verb is refused.
 	Level *slog.LevelVar
 
+	// ReadyGrace is how long the broker may be away before the process says that it is not ready. 0 is
+	// no time, and negative never says so.
+	ReadyGrace time.Duration
+
 	// URL returns the URL of the process's HTTP routes, "" without any. It is called when the
 	// services have been set up, concurrently.
 	URL func() string
@@ -64,12 +72,18 @@ func Control(cfg ControlConfig) service.Extension {
 		case access == control.Off || !connection.Used(h):
 			return nil
 		}
+		if _, twice := service.Sharing[*plane](h); twice {
+			return errors.New("fleet.Control is configured twice: remove one; package runner configures it by the key gomeko.control")
+		}
 		q, err := control.Open(h)
 		if err != nil {
 			return err
 		}
 		q.Answer(access)
-		p := newPlane(h, cfg)
+		p, err := service.Shared(h, func(h *service.Host) (*plane, error) { return newPlane(h, cfg), nil })
+		if err != nil {
+			return err
+		}
 		if err := h.Observe(p.tally.observer()); err != nil {
 			return err
 		}
@@ -144,16 +158,37 @@ func (p *plane) info() any {
 
 // Health is the answer of a process to the verb health, gomeko.health/v1.
 type Health struct {
-	Ready  bool   `json:"ready"`
-	Reason string `json:"reason,omitempty"` // why it is not ready
+	Ready  bool          `json:"ready"`            // as the path of gomeko.web.ready_path says
+	Reason string        `json:"reason,omitempty"` // why it is not ready
+	Checks []HealthCheck `json:"checks"`
 }
 
-// health answers the verb health.
-func (p *plane) health(context.Context, control.Request) (any, error) {
-	if err := p.host.Ready(0); err != nil {
-		return Health{Reason: err.Error()}, nil
+// A HealthCheck is the state of a dependency of a process.
+type HealthCheck struct {
+	Name     string    `json:"name"`
+	Services []string  `json:"services"` // that use it
+	Failing  bool      `json:"failing"`
+	Error    string    `json:"error,omitempty"` // of the latest check, without passwords
+	Since    time.Time `json:"since"`           // when Failing changed last
+}
+
+// health answers the verb health, from what the checks have found last: it waits for nothing.
+func (p *plane) health(_ context.Context, r control.Request) (any, error) {
+	h := Health{Ready: true, Checks: []HealthCheck{}}
+	if err := p.host.Ready(p.cfg.ReadyGrace); err != nil {
+		h = Health{Reason: err.Error(), Checks: h.Checks}
 	}
-	return Health{Ready: true}, nil
+	for _, s := range p.host.Health() {
+		if r.Service != "" && !slices.Contains(s.Services, r.Service) {
+			continue
+		}
+		check := HealthCheck{Name: s.Name, Services: s.Services, Failing: s.Failing, Since: s.Since}
+		if s.Err != nil {
+			check.Error = secret.Mask(clip.Text(s.Err.Error(), clip.Log))
+		}
+		h.Checks = append(h.Checks, check)
+	}
+	return h, nil
 }
 
 // A Dump is the answer of a process to the verb dump, gomeko.dump/v1.

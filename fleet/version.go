@@ -40,5 +40,27 @@ func moduleVersion(info *debug.BuildInfo, t reflect.Type) string {
 	if best.Replace != nil {
 		return cmp.Or(best.Replace.Version, best.Version)
 	}
+	if best == &info.Main && best.Version == undetermined {
+		return commit(info)
+	}
 	return best.Version
+}
+
+// undetermined is the version of a module that Go does not know one of.
+const undetermined = "(devel)"
+
+// commit returns the beginning of the commit that the program was built from, or undetermined.
+func commit(info *debug.BuildInfo) string {
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	revision := settings["vcs.revision"]
+	switch {
+	case revision == "":
+		return undetermined
+	case settings["vcs.modified"] == "true":
+		return revision[:min(12, len(revision))] + "+dirty"
+	}
+	return revision[:min(12, len(revision))]
 }

@@ -37,6 +37,8 @@ type command struct {
 	instance string         // of this process; self returns it
 	json     bool           // the log is JSON
 	begun    bool           // the command line is correct and its command runs
+
+	loggedLevel slog.LevelVar // of the log
 }
 
 // program returns the commands of a user's program.
@@ -70,6 +72,7 @@ func (c *command) root(name, short string) *cobra.Command {
 	for _, name := range []string{"log-level", "log-format"} {
 		flags.Lookup(name).DefValue = "" // the help text names the default; pflag would add it again
 	}
+	root.AddCommand(c.fleetCommands()...)
 	return root
 }
 
@@ -87,7 +90,7 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	s.cfg.WebAddress = cmp.Or(c.http, s.cfg.WebAddress)
 	ctx, kill, release := untilSignals(ctx)
 	defer release()
-	p := &process{settings: s, notices: c.notices(), broker: c.broker, instance: c.self()}
+	p := &process{settings: s, notices: c.notices(), broker: c.broker, instance: c.self(), level: &c.loggedLevel}
 	return p.run(ctx, kill, opts)
 }
 
@@ -134,7 +137,8 @@ func (c *command) configuration() (*settings, error) {
 // logTo sets up the log.
 func (c *command) logTo(level slog.Level, format string) {
 	c.json = format == "json"
-	logTo(c.err, level, format, c.self())
+	c.loggedLevel.Set(level)
+	logTo(c.err, &c.loggedLevel, format, c.self())
 }
 
 // self returns the name of this process, which is the same in its log and in what it tells others.

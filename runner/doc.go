@@ -28,6 +28,11 @@
 //	orders [run]                                     run the services: the default
 //	orders shell [FILE]                              call services from Starlark
 //	orders call SERVICE.METHOD [ARG…] [KEY=VALUE…]   call one method
+//	orders services                                  list the services of the fleet
+//	orders stats [SERVICE]                           print how many calls they have, and how fast
+//	orders health [SERVICE]                          print whether they are well
+//	orders dump SERVICE[/INSTANCE]                   print the calls that run, with their stacks
+//	orders level SERVICE LEVEL                       change the log level for a while
 //	orders show-config                               print the configuration
 //
 // All commands have the flags --broker URI, --config FILE, --log-level and --log-format text|json.

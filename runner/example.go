@@ -26,6 +26,15 @@ PROGRAM describe ./orders:Orders --json | jq .rows
 PROGRAM describe orders.get_order --broker amqp://guest:guest@localhost:5672/`,
 	"program describe": `PROGRAM describe
 PROGRAM describe orders.get_order --json`,
+	"services": `PROGRAM services
+PROGRAM services orders --json | jq .instance`,
+	"stats": `PROGRAM stats
+PROGRAM stats orders --watch`,
+	"health": `PROGRAM health
+PROGRAM health orders || echo something is wrong`,
+	"dump": `PROGRAM dump orders
+PROGRAM dump orders/vm1/4711-9f3c --json | jq .call_id`,
+	"level":       `PROGRAM level orders debug --for 5m`,
 	"show-config": `PROGRAM show-config --config config.yaml`,
 	"broker": `PROGRAM broker
 PROGRAM broker --listen 127.0.0.1:5673 --management 127.0.0.1:15672

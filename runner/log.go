@@ -11,7 +11,7 @@ import (
 
 // logTo replaces slog's default logger: it writes to w in the format text or json, with the
 // instance, the name of the process, in every line.
-func logTo(w io.Writer, level slog.Level, format, instance string) {
+func logTo(w io.Writer, level slog.Leveler, format, instance string) {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: maskAttr}
 	var h slog.Handler = slog.NewTextHandler(w, opts)
 	if format == "json" {

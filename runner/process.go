@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -26,8 +27,9 @@ type process struct {
 	*settings
 	notices
 
-	broker   string // a URI, embeddedBroker, or "" for the configuration's
-	instance string // the name of this process; "" for a new one
+	broker   string         // a URI, embeddedBroker, or "" for the configuration's
+	instance string         // the name of this process; "" for a new one
+	level    *slog.LevelVar // of the log; nil if it cannot be changed
 
 	container *service.Container
 	host      *embedded   // nil unless the process hosts its broker
@@ -97,12 +99,25 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		Instance:           p.instance,
 		Logger:             p.log,
 	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.messaging(), fleet.Timers()),
-		service.Configure[service.Extension](web.ServeReady, admin.Serve))
+		service.Configure[service.Extension](web.ServeReady, admin.Serve, fleet.Control(p.control())))
 	p.warn(p.cfg.Warnings[loaded:]) // of keys that the services read
 	if err == nil && len(p.container.Names()) == 0 {
 		err = errors.New("application: no services: pass a module with service.Provide(new(Orders)) in it")
 	}
 	return err
+}
+
+// control returns what the process answers over the broker. An embedded broker is for development,
+// and everybody who reaches it may do everything there anyway.
+func (p *process) control() fleet.ControlConfig {
+	access := fleet.Access(p.cfg.Control)
+	if access == "" && p.broker == embeddedBroker {
+		access = fleet.AccessFull
+	}
+	return fleet.ControlConfig{
+		Access: access, Version: p.cfg.Version, Level: p.level,
+		ReadyGrace: p.web.ReadyGrace, URL: func() string { return p.routes },
+	}
 }
 
 // dial returns a transport.Config's Dial that notes that it was called.

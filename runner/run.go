@@ -24,6 +24,10 @@ type Config struct {
 	// Logger gets everything that is logged; nil is slog.Default(). The LOGGING and
 	// gomeko.log_format of File have no effect.
 	Logger *slog.Logger
+
+	// Level is the level of Logger, which gomeko level changes for a while. Without it, that command
+	// is refused.
+	Level *slog.LevelVar
 }
 
 // Run runs the services of opts in a program that has its own main function, flags and logger. It
@@ -46,6 +50,6 @@ func Run(ctx context.Context, cfg Config, opts ...fx.Option) error {
 		return err
 	}
 	n.warn(s.cfg.Warnings)
-	p := &process{settings: s, notices: n, broker: cfg.Broker}
+	p := &process{settings: s, notices: n, broker: cfg.Broker, level: cfg.Level}
 	return p.run(ctx, nil, opts)
 }
