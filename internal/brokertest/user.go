@@ -53,3 +53,10 @@ func (u *User) Grant(configure, write, read string) {
 }
 
 func (u *User) address() string { return u.api + "/api/users/" + u.Name }
+
+// GrantTopic sets the permissions for routing keys of a topic exchange, as regular expressions.
+func (u *User) GrantTopic(exchange, write, read string) {
+	u.t.Helper()
+	manage(u.t, http.MethodPut, u.api+"/api/topic-permissions/"+u.vhost+"/"+u.Name,
+		map[string]string{"exchange": exchange, "write": write, "read": read})
+}
