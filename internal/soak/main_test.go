@@ -16,7 +16,7 @@ var roles = map[string]func() any{
 	"victim": newVictim,
 	"clock":  func() any { return new(Clock) },
 	"mine":   func() any { return new(Mine) },
-	"debtor": func() any { return new(Debtor) },
+	"debtor": newDebtor,
 }
 
 func TestMain(m *testing.M) {

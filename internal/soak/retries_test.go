@@ -14,6 +14,8 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"go.uber.org/fx"
+
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/messaging"
@@ -28,6 +30,11 @@ type Debtor struct {
 	Entrypoints struct {
 		Pay messaging.Consumer `messaging:"debts" retry:"20ms*2 100ms"`
 	}
+}
+
+// newDebtor returns a module with a Debtor that does not pause: most of its calls fail.
+func newDebtor() any {
+	return fx.Options(service.Provide(new(Debtor)), service.Configure(messaging.Config{PauseAfter: -1}))
 }
 
 // A debt is paid at its attempt number Failures+1. One with as many failures as the row has attempts
