@@ -161,6 +161,9 @@ type Health struct {
 	Ready  bool          `json:"ready"`            // as the path of gomeko.web.ready_path says
 	Reason string        `json:"reason,omitempty"` // why it is not ready
 	Checks []HealthCheck `json:"checks"`
+
+	// Paused are the rows that leave their messages in the queue, and why.
+	Paused []service.Pause `json:"paused"`
 }
 
 // A HealthCheck is the state of a dependency of a process.
@@ -174,9 +177,14 @@ type HealthCheck struct {
 
 // health answers the verb health, from what the checks have found last: it waits for nothing.
 func (p *plane) health(_ context.Context, r control.Request) (any, error) {
-	h := Health{Ready: true, Checks: []HealthCheck{}}
+	h := Health{Ready: true, Checks: []HealthCheck{}, Paused: []service.Pause{}}
 	if err := p.host.Ready(p.cfg.ReadyGrace); err != nil {
-		h = Health{Reason: err.Error(), Checks: h.Checks}
+		h.Ready, h.Reason = false, err.Error()
+	}
+	for _, pause := range p.host.Pauses() {
+		if r.Service == "" || pause.Service == r.Service {
+			h.Paused = append(h.Paused, pause)
+		}
 	}
 	for _, s := range p.host.Health() {
 		if r.Service != "" && !slices.Contains(s.Services, r.Service) {

@@ -109,6 +109,7 @@ func TestHealthCommand(t *testing.T) {
 	for name, bad := range map[string]healthState{
 		"not ready": {Health: fleet.Health{Reason: "starting"}},
 		"no answer": {Error: "panic", Health: fleet.Health{Ready: true}},
+		"paused":    {Health: fleet.Health{Ready: true, Paused: []service.Pause{{Service: "orders", Row: "Bill", Reasons: []string{"why"}}}}},
 		"failing":   {Health: fleet.Health{Ready: true, Checks: []fleet.HealthCheck{{Name: "Fire", Failing: true}}}},
 	} {
 		if err := unwell(append(states, bad)); err == nil || err.Error() != "not well: 1 of 2 instances" {

@@ -17,7 +17,7 @@ func (c *command) healthCommand() *cobra.Command {
 		Use:   "health [SERVICE]",
 		Short: "Print whether the instances and what they depend on are well",
 		Long: "Print whether the instances and what they depend on are well.\n\n" +
-			"The exit status is 1 if an instance is not ready, a dependency fails, an instance cannot answer, or nobody answers.",
+			"The exit status is 1 if an instance is not ready, a dependency fails, a row is paused, an instance cannot answer, or nobody answers.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s.name(args)
@@ -87,6 +87,9 @@ func (c *command) printHealth(states []healthState) error {
 			}
 			t.row(s.Instance, strings.Join(check.Services, ","), check.Name, state, check.Error)
 		}
+		for _, p := range s.Paused {
+			t.row(s.Instance, p.Service, p.Row, "paused", strings.Join(p.Reasons, ", "))
+		}
 	}
 	return t.flush()
 }
@@ -98,7 +101,7 @@ func unwell(states []healthState) error {
 	}
 	n := 0
 	for _, s := range states {
-		bad := s.Error != "" || !s.Ready
+		bad := s.Error != "" || !s.Ready || len(s.Paused) > 0
 		for _, check := range s.Checks {
 			bad = bad || check.Failing
 		}
