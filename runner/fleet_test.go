@@ -64,7 +64,7 @@ func TestFleetCommands(t *testing.T) {
 	check("stats kiln", 0, "kiln burn rpc 1 0 0 0 1 0 - -", "")
 	check("stats --json", 0, `"service":"kiln","instances":1,"p50":0,"p99":0,"row":"Burn"`, "")
 	check("health", 0, self+" kiln process ready -", "")
-	check("health --json", 0, `"services":["kiln"],"ready":true,"checks":[]}`, "")
+	check("health --json", 0, `"services":["kiln"],"ready":true,"checks":[],"paused":[]}`, "")
 	check("dump kiln", 0, self+": 1 calls kiln.burn running", "")
 	check("dump kiln/"+self, 0, "(*Kiln).Burn(…)", "")
 	check("dump kiln --json", 0, `"state":"running"`, "")
