@@ -9,6 +9,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -180,6 +181,9 @@ func (c *command) describeRunning(ctx context.Context, word string, timeout time
 		if errors.Is(err, fleet.ErrUndescribed) && dot > 0 && dot < len(word)-1 {
 			documents, err = fleet.Describe(ctx, conn, word[:dot], timeout)
 			documents, err = onlyMethod(documents, word[dot+1:], err)
+		}
+		if info, stat := os.Stat(word); err != nil && stat == nil && info.IsDir() {
+			err = fmt.Errorf("%w; to describe the folder, write ./%s", err, word)
 		}
 		if err != nil {
 			return remoteError{err}

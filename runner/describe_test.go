@@ -55,6 +55,10 @@ func TestDescribeOwn(t *testing.T) {
 
 // A service that runs is described by one of its processes.
 func TestDescribeRunning(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("folder", 0o700); err != nil {
+		t.Fatal(err)
+	}
 	uri := brokertest.Embedded(t)
 	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, new(Clock), service.Configure(fleet.Control(fleet.ControlConfig{Version: "v1.2.3"})))
 	for _, test := range []struct {
@@ -66,6 +70,7 @@ func TestDescribeRunning(t *testing.T) {
 		{"clock.now", 0, "clock v1.2.3\n\nrpc now()\n"},
 		{"clock.nwo", 1, "service clock has no method nwo: did you mean now?"},
 		{"clok", 1, "service clok: not described: no process of it runs: did you mean clock?"},
+		{"folder", 1, "no process of it runs: these run: clock; to describe the folder, write ./folder"},
 		{"clok.now", 1, "service clok: not described: no process of it runs: did you mean clock?"},
 	} {
 		out := new(output)
