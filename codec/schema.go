@@ -91,7 +91,7 @@ func (p Properties) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON implements [json.Unmarshaler].
 func (p *Properties) UnmarshalJSON(data []byte) error {
 	*p = nil
-	members, err := JSON.(Splitter).Map(data)
+	members, err := JSON.Map(data)
 	if err != nil {
 		return err
 	}

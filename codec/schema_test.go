@@ -44,7 +44,6 @@ type (
 		Days     map[codec.Date]any `json:"days"`
 		Levels   map[level]float64  `json:"levels"`
 		Names    map[color]*color
-		private  int
 	}
 
 	// An embedding embeds structs by value and by pointers.
@@ -231,8 +230,8 @@ func (j *judge) decodes(t *rapid.T, data []byte) {
 	}
 }
 
-// A result is encoded as its schema says, also if its type cannot be decoded. What can be decoded of
-// such a type is what its other schema takes.
+// A result is encoded as its schema says, even if its type cannot be decoded. Its schema without
+// Encode takes only what is decoded.
 func TestSchemaOfResult(t *testing.T) {
 	t.Parallel()
 	types := []reflect.Type{

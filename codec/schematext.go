@@ -12,7 +12,7 @@ const (
 
 	decimalPattern = `[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?`
 
-	// What Python's Decimal also takes: spaces around it, infinity and NaN.
+	// Python's Decimal takes spaces around it, infinity and NaN, too.
 	pythonDecimalPattern = `\s*(` + decimalPattern + `|[+-]?([iI][nN][fF]([iI][nN][iI][tT][yY])?|[sS]?[nN][aA][nN]\d*))\s*`
 
 	uuidPattern   = `[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`

@@ -195,7 +195,7 @@ func TestOnly(t *testing.T) {
 	}
 }
 
-// What another process sends cannot control a terminal.
+// A document from another process cannot control a terminal.
 func TestPrintHostile(t *testing.T) {
 	t.Parallel()
 	d := describe(t, new(Shop))[0]

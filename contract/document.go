@@ -42,7 +42,7 @@ type Row struct {
 	Result     *codec.Schema `json:"result,omitempty"`
 	Errors     []Error       `json:"errors,omitempty"` // that callers are meant to handle
 
-	Timeout    float64 `json:"timeout_seconds,omitempty"` // 0 is none of its own
+	Timeout    float64 `json:"timeout_seconds,omitempty"` // 0 is none in its tag
 	MaxWorkers int     `json:"max_workers,omitempty"`     // 0 is the service's
 	Retry      string  `json:"retry,omitempty"`           // the key retry of the tag
 	Sensitive  bool    `json:"sensitive,omitempty"`       // an argument is

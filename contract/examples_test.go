@@ -31,7 +31,7 @@ import (
 // documentSchema is the schema of documents, for programs in other languages.
 const documentSchema = "../docs/wire/describe.schema.json"
 
-// The documents of all services of the examples are valid, and so are the schemas in them.
+// The documents of all services of the examples are valid, and the schemas in them are.
 func TestExamples(t *testing.T) {
 	path, err := filepath.Abs(documentSchema)
 	if err != nil {

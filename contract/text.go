@@ -121,7 +121,7 @@ func (d *Document) Print(out io.Writer) error {
 	return p.err
 }
 
-// row prints a row: its signature, and what is to know about it on lines of its own.
+// row prints a row: its signature, and below it texts, parameters, result, errors and limits.
 func (p *printer) row(r *Row) {
 	p.line("\n%s %s", r.Kind, r.Signature)
 	p.text("    ", r.Doc)
