@@ -103,7 +103,7 @@ func TestOneLook(t *testing.T) {
 	}
 	calls.Wait()
 	looks := 0
-	for _, m := range tap.Declared(t) {
+	for _, m := range tap.Sent(t) {
 		if q, ok := m.(*frame.QueueDeclare); ok && q.Passive {
 			looks++
 		}
