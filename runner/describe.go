@@ -176,11 +176,17 @@ func isPackage(word string) bool {
 // describeRunning asks processes for the description of SERVICE or SERVICE.METHOD.
 func (c *command) describeRunning(ctx context.Context, word string, timeout time.Duration, asJSON bool) error {
 	return c.withBroker(ctx, "gomeko describe", func(ctx context.Context, conn *transport.Conn) error {
-		documents, err := fleet.Describe(ctx, conn, word, timeout)
-		dot := strings.LastIndex(word, ".") // the name of a service may have dots, too
-		if errors.Is(err, fleet.ErrUndescribed) && dot > 0 && dot < len(word)-1 {
+		var documents []*contract.Document
+		var err error
+		if dot := strings.LastIndex(word, "."); dot > 0 && dot < len(word)-1 {
 			documents, err = fleet.Describe(ctx, conn, word[:dot], timeout)
 			documents, err = onlyMethod(documents, word[dot+1:], err)
+		}
+		if documents == nil { // the name of a service may have dots, too
+			var whole error
+			if documents, whole = fleet.Describe(ctx, conn, word, timeout); whole == nil || err == nil {
+				err = whole
+			}
 		}
 		if info, stat := os.Stat(word); err != nil && stat == nil && info.IsDir() {
 			err = fmt.Errorf("%w; to describe the folder, write ./%s", err, word)
