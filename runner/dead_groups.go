@@ -106,7 +106,7 @@ func (c *command) askedQueues(ctx context.Context, conn *transport.Conn, wait ti
 		return nil, err
 	}
 	if len(instances) == 0 {
-		return nil, fmt.Errorf("no running service has answered: name the broker's management API, as in --management %s, or a queue, as in gomeko dead ls QUEUE", defaultManagement)
+		return nil, fmt.Errorf("no running service has answered: name the broker's management API, as in --management %s, or a queue, as in gomeko dead ls QUEUE", exampleManagement)
 	}
 	queues := map[string]bool{}
 	for _, name := range all {

@@ -65,6 +65,9 @@ func (m management) queues(ctx context.Context, vhost string) (all []managedQueu
 	return all, err
 }
 
+// exampleManagement is the form of a management API's URI in messages, which are masked.
+const exampleManagement = "http://USER:PASSWORD@rabbitmq:15672"
+
 // addManagement adds the flag --management, without which a command asks running services only.
 func addManagement(cmd *cobra.Command, uri *string) {
 	cmd.Flags().StringVar(uri, "management", "", "`URI` of the broker's management API, or @FILE to read it from a file, such as "+

@@ -99,7 +99,7 @@ func (c *command) withTopology(ctx context.Context, f topologyFlags, do func(con
 		return err
 	}
 	if !named {
-		return usagef("topology: needs the broker's management API, which alone counts all messages: add --management URI, as in --management %s", defaultManagement)
+		return usagef("topology: needs the broker's management API, which alone counts all messages: add --management, as in --management %s", exampleManagement)
 	}
 	return c.withBroker(ctx, "gomeko topology", func(ctx context.Context, conn *transport.Conn) error {
 		t := &brokerTopology{api: api, vhost: conn.VHost()}

@@ -84,7 +84,7 @@ func (d *Desk) View(ctx context.Context, m *Message, content bool) View {
 	}
 	v.Headers = map[string]any{}
 	for name, value := range m.delivery.Headers {
-		if name != deadletter.OriginalHeader {
+		if name != deadletter.OriginalHeader && name != deliveryCount { // our looks have raised it
 			v.Headers[name] = printed(name, value)
 		}
 	}
