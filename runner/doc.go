@@ -33,6 +33,8 @@
 //	orders health [SERVICE]                          print whether they are well
 //	orders dump SERVICE[/INSTANCE]                   print the calls that run, with their stacks
 //	orders level SERVICE LEVEL                       change the log level for a while
+//	orders dead                                      print what is parked, replay it or drop it
+//	orders topology [prune]                          print queues that no service uses any more
 //	orders show-config                               print the configuration
 //
 // All commands have the flags --broker URI, --config FILE, --log-level and --log-format text|json.
