@@ -26,7 +26,7 @@
 //		_ service.Name `service:"orders"`
 //
 //		Entrypoints struct {
-//			ForgetUser events.Handler `events:"users.user_deleted"`
+//			ForgetUser events.Handler `events:"users.user_deleted" retry:"1s 10s*3 10m"`
 //			Archive    events.Handler `events:"users user.#" delivery:"singleton"`
 //			Refresh    events.Handler `events:"prices.changed" delivery:"broadcast" reliable:"false"`
 //		}
@@ -53,6 +53,11 @@
 // requeue:"true" it is delivered again until the handler succeeds: at once the first time, then
 // after 0.1 s and more, up to 10 s. An event that cannot be read, or does not fit the handler's
 // payload, is logged with the beginning of its body and acknowledged in both cases.
+//
+// With retry:"1s 10s*3 10m" a failed event is handled again after these delays. When the last attempt
+// has failed, or if no other would succeed, it is parked in a dead queue. A handler decides itself
+// with [service.RetryAfter], [service.Park] and [service.Drop]. With ack:"early" an event is
+// acknowledged before its handler runs, so it is handled at most once.
 //
 // # Programs that host no services
 //

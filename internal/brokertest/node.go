@@ -28,10 +28,14 @@ type Node struct {
 }
 
 // StartNode starts a node on free ports of 127.0.0.1, until the test ends. If RabbitMQ is not
-// installed, the test is skipped, or fails if CI=true.
-func StartNode(t testing.TB) *Node {
+// installed, the test is skipped, or fails if CI=true. settings are what rabbitmqctl cannot change
+// before the node has begun: Erlang terms such as "{channel_max, 7}".
+func StartNode(t testing.TB, settings ...string) *Node {
 	t.Helper()
 	n := newNode(t)
+	if len(settings) > 0 {
+		n.write("advanced.config", "[{rabbit, ["+strings.Join(settings, ", ")+"]}].\n")
+	}
 	n.Start()
 	return n
 }
