@@ -143,6 +143,8 @@ func (t *taking) handle(ctx context.Context, h *held, m *Message) error {
 		t.result.Skipped++
 	case err != nil:
 		return fmt.Errorf("message %s: %w", m.ID, err)
+	case h.lost(): // it cannot be acknowledged
+		return ErrLost
 	default:
 		m.delivery.Ack()
 		t.result.Taken++
