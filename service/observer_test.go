@@ -19,7 +19,6 @@ import (
 type witness struct {
 	mu   sync.Mutex
 	told []string
-	last service.ObservedCall
 }
 
 func (w *witness) note(format string, args ...any) {

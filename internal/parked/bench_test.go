@@ -19,7 +19,7 @@ func BenchmarkLook(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer c.Close(b.Context()) //nolint:errcheck // the broker ends too
+			defer c.Close(b.Context())
 			var queues deadletter.Queues
 			if err := c.Declare(b.Context(), transport.Topology{Queues: []transport.Queue{queues.Dead("q")}}); err != nil {
 				b.Fatal(err)

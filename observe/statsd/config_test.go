@@ -25,7 +25,7 @@ func TestMistakes(t *testing.T) {
 	}{
 		"address":     {"statsd: {address: localhost}", []string{"line 1: statsd: address: must be host:port, as in localhost:8125, not localhost"}},
 		"prefix":      {`statsd: {prefix: "a b"}`, []string{"line 1: statsd: prefix: must not have spaces or any of : | @ # , ;"}},
-		"unknown key": {"statsd: {addres: localhost:8125}", []string{"line 1: statsd.addres: unknown key: did you mean address?"}},
+		"unknown key": {"statsd: {prefx: shop}", []string{"line 1: statsd.prefx: unknown key: did you mean prefix?"}},
 		"field": {"", []string{
 			"service mistyped: Stats: unknown key prefix in its tag",
 			"service mistyped: Stats: the prefix in the tag must not have spaces or any of : | @ # , ;",
