@@ -34,12 +34,19 @@
 //
 // # Events
 //
-// orders dispatches order_created within the transaction, before the commit. So no order goes
-// without its event, but an event may announce an order whose commit fails. orders also handles
-// users.user_deleted, and deletes the orders of that user. If the database is unavailable, the
-// event is delivered again until the call succeeds.
+// orders dispatches order_created with outbox:"memory": the event leaves after the commit, so it
+// announces no order that was rolled back. orders also handles users.user_deleted, and deletes the
+// orders of that user:
 //
 //	$ gomeko call users.delete_user 7
+//
+// If the database is unavailable, the event is handled again after the delays that the row's tag
+// has: 1s, three times 10s, 10m and six times 1h. Then it is parked in a dead queue, as is at once
+// an event without a user's id, for which the method returns [service.Park]. gomeko dead shows what
+// is parked, and hands it to the service again:
+//
+//	$ gomeko dead
+//	$ gomeko dead retry evt-users-user_deleted--orders.forget_user --all
 //
 // # The database
 //

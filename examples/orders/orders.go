@@ -37,7 +37,7 @@ type Orders struct {
 		PostOrder web.Route `web:"POST /orders" method:"CreateOrder" timeout:"10s"`
 		ShowOrder web.Route `web:"GET /orders/{id}" method:"GetOrder"`
 
-		ForgetUser events.Handler `events:"users.user_deleted" requeue:"true"`
+		ForgetUser events.Handler `events:"users.user_deleted" retry:"1s 10s*3 10m 1h*6"`
 	}
 
 	Store    Store `inject:""`
@@ -120,7 +120,11 @@ func (o *Orders) GetOrder(ctx context.Context, id string) (*Order, error) {
 	return order, err
 }
 
-// ForgetUser deletes the orders of a deleted user. It may run twice.
+// ForgetUser deletes the orders of a deleted user. It may run twice. An error of the database is
+// retried. An event without a user's id is parked: a further attempt would not find one either.
 func (o *Orders) ForgetUser(ctx context.Context, user struct{ ID int }) error {
+	if user.ID < 1 {
+		return service.Park(fmt.Errorf("user_deleted has the id %d: fix it with gomeko dead retry --edit", user.ID))
+	}
 	return o.Store.Forget(ctx, user.ID)
 }

@@ -133,6 +133,56 @@ func TestPanic(t *testing.T) {
 	})
 }
 
+// locked is a store that cannot forget a user at the first attempt.
+type locked struct{ orders.Store }
+
+func (s locked) Forget(ctx context.Context, userID int) error {
+	if service.FromContext(ctx).Attempt == 1 {
+		return errors.New("the database is locked")
+	}
+	return s.Store.Forget(ctx, userID)
+}
+
+// What the database refuses is tried again, and an event that names no user is not.
+func TestForgetUser(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, settings orders.Settings) {
+		host := servicetest.New(t, orders.Module, users.Module, fx.Replace(settings),
+			fx.Decorate(func(real di.Provider[orders.Store]) di.Provider[orders.Store] {
+				return func(ctx context.Context) (orders.Store, di.Done, error) {
+					store, done, err := real(ctx)
+					return locked{store}, done, err
+				}
+			}))
+		shop, err := rpc.Bind[Shop](host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := shop.Create(t.Context(), Request{ID: "a1", UserID: 7, Product: "tea"}); err != nil {
+			t.Fatal(err)
+		}
+		forgotten, deleted := host.Watch("orders.ForgetUser"), host.Dispatcher("users")
+		if err := deleted(t.Context(), "user_deleted", users.User{ID: 7}); err != nil {
+			t.Fatal(err)
+		}
+		if got := forgotten(); got.Err == nil || service.VerdictOf(got.Err).Action != service.Retry {
+			t.Errorf("got %v, want an error that is retried", got.Err)
+		}
+		if got := forgotten(); got.Err != nil || got.Call.Attempt != 2 {
+			t.Errorf("attempt %d: got %v, want success at the second", got.Call.Attempt, got.Err)
+		}
+		if _, err := shop.Get(t.Context(), "a1"); !errors.Is(err, orders.ErrNotFound) {
+			t.Errorf("got %v, want %v", err, orders.ErrNotFound)
+		}
+
+		if err := deleted(t.Context(), "user_deleted", users.User{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := forgotten(); service.VerdictOf(got.Err).Action != service.Parked {
+			t.Errorf("got %v, want an error that parks the event", got.Err)
+		}
+	})
+}
+
 // shelf is a Store for a test of the method alone.
 type shelf map[string]*orders.Order
 
