@@ -107,7 +107,7 @@ func (c *command) withTopology(ctx context.Context, f topologyFlags, do func(con
 		if t.used, instances, err = fleet.Queues(ctx, conn, f.wait); err != nil {
 			return err
 		}
-		say(c.err, "%d running processes have answered", len(instances))
+		say(c.err, "processes that have answered: %d", len(instances))
 		if err := t.list(ctx); err != nil {
 			return err
 		}
@@ -192,7 +192,7 @@ func (c *command) prune(ctx context.Context, conn *transport.Conn, t *brokerTopo
 		say(c.err, "%s", name)
 	}
 	if !yes {
-		agreed, err := c.ask(fmt.Sprintf("delete these %d queues?", len(names)))
+		agreed, err := c.ask("delete these queues?")
 		if err != nil || !agreed {
 			return err
 		}

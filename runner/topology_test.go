@@ -77,7 +77,7 @@ func TestTopology(t *testing.T) {
 				t.Errorf("answer %q: got %s", answer, got)
 			}
 		}
-		if got, diagnostics := run("y\n", "topology prune", 0); got != "deleted gomeko.dead.empty\n" || !strings.Contains(diagnostics, "delete these 1 queues?") {
+		if got, diagnostics := run("y\n", "topology prune", 0); got != "deleted gomeko.dead.empty\n" || !strings.Contains(diagnostics, "delete these queues?") {
 			t.Errorf("got %s%s", got, diagnostics)
 		}
 		if messages, _, err := conn.Inspect(t.Context(), hidden); messages != 0 || err != nil {
