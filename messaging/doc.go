@@ -57,6 +57,7 @@
 //
 // A method decides itself with [service.RetryAfter], [service.Park] and [service.Drop]. With
 // ack:"early" a message is acknowledged before its call, so it is handled at most once.
+// docs/failures.md explains how to choose the delays, and what is guaranteed.
 //
 // A row holds as many messages as it runs calls at once: the service's MaxWorkers, or its
 // max_workers. A call that waits for another call lends its worker ([service.Lend]), and still

@@ -47,6 +47,9 @@
 // request without an expiration is retried as often as the row says, and without the key retry for
 // a minute. The key has no meaning together with ack:"before".
 //
+// With the key, a request that ends one process after another is answered with an error in the end:
+// docs/delivery.md says how it is recognised.
+//
 // # Workers
 //
 // A process takes as many requests as the service has workers. While some of them wait, for other
