@@ -48,6 +48,7 @@
 //	gomeko.call.wait                      how long calls waited for a worker
 //	gomeko.messages.retried, gomeko.messages.parked, gomeko.messages.dropped
 //	gomeko.connections                    connections to the broker that are open
+//	gomeko.sockets                        websockets that are open
 //	gomeko.ticks.missed
 //
 // The unit of durations is seconds. A call that did not succeed has the attribute error.type: its

@@ -23,7 +23,7 @@ type metrics struct {
 	rpcServer, rpcClient, process, operation, call metric.Float64Histogram
 	wait                                           metric.Float64Histogram
 	retried, parked, dropped, ticks                metric.Int64Counter
-	connections                                    metric.Int64UpDownCounter
+	connections, sockets                           metric.Int64UpDownCounter
 }
 
 // rowMetrics are the attributes of one row, made once: by outcome, and for what is not of a call.
@@ -45,6 +45,11 @@ func newMetrics(m metric.Meter) (*metrics, error) {
 		errs = append(errs, err)
 		return c
 	}
+	open := func(name, unit, what string) metric.Int64UpDownCounter {
+		c, err := m.Int64UpDownCounter(name, metric.WithUnit(unit), metric.WithDescription(what))
+		errs = append(errs, err)
+		return c
+	}
 	all := &metrics{
 		rows:      map[*service.Row]*rowMetrics{},
 		rpcServer: seconds(rpcconv.ServerCallDuration{}.Name(), rpcconv.ServerCallDuration{}.Description()),
@@ -57,10 +62,11 @@ func newMetrics(m metric.Meter) (*metrics, error) {
 		parked:    count("gomeko.messages.parked", "{message}", "Failed messages and requests that were moved to a queue of dead letters."),
 		dropped:   count("gomeko.messages.dropped", "{message}", "Failed messages and requests that were not kept."),
 		ticks:     count("gomeko.ticks.missed", "{tick}", "Ticks of timers that were skipped because they were late."),
+
+		connections: open("gomeko.connections", "{connection}", "Connections to the broker that are open."),
+		sockets:     open("gomeko.sockets", "{socket}", "Websockets that are open."),
 	}
-	var err error
-	all.connections, err = m.Int64UpDownCounter("gomeko.connections", metric.WithUnit("{connection}"), metric.WithDescription("Connections to the broker that are open."))
-	return all, errors.Join(append(errs, err)...)
+	return all, errors.Join(errs...)
 }
 
 // bound makes the attributes of each row.
@@ -138,6 +144,10 @@ func (m *metrics) connected(c service.Connection) {
 func (m *metrics) disconnected(c service.Connection) {
 	m.connections.Add(context.Background(), -1, set(attribute.String("gomeko.purpose", c.Purpose)))
 }
+
+func (m *metrics) socketOpened(service.ObservedSocket) { m.sockets.Add(context.Background(), 1) }
+
+func (m *metrics) socketClosed(service.ObservedSocket) { m.sockets.Add(context.Background(), -1) }
 
 func (m *metrics) ticksMissed(r *service.Row, n int) {
 	m.ticks.Add(context.Background(), int64(n), m.rows[r].row)

@@ -63,15 +63,23 @@ func newTelemetry(h *service.Host, traces, metrics bool) (*telemetry, error) {
 	t, ctx := &telemetry{log: h.Logger(), propagator: autoprop.NewTextMapPropagator()}, context.Background()
 	if traces {
 		if err := t.trace(ctx, h); err != nil {
-			return nil, fmt.Errorf("otel: traces: %w: correct the OTEL_ variables of the environment", err)
+			return nil, mistake("TRACES", err)
 		}
 	}
 	if metrics {
 		if err := t.measure(ctx, h); err != nil {
-			return nil, errors.Join(fmt.Errorf("otel: metrics: %w: correct the OTEL_ variables of the environment", err), t.shutDown(ctx))
+			return nil, errors.Join(mistake("METRICS", err), t.shutDown(ctx))
 		}
 	}
 	t.setGlobals()
 	context.AfterFunc(h.Context(), t.Kill) // if New returns an error, nothing else stops it
 	return t, nil
+}
+
+// mistake returns the error of a signal whose exporter cannot be made. The SDK's does not say which
+// variables it has read.
+func mistake(signal string, err error) error {
+	exporter, protocol := "OTEL_"+signal+"_EXPORTER", "OTEL_EXPORTER_OTLP_PROTOCOL"
+	return fmt.Errorf("otel: %s: %w: correct the environment, which has %s=%q and %s=%q", strings.ToLower(signal), err,
+		exporter, os.Getenv(exporter), protocol, os.Getenv(protocol))
 }

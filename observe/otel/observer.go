@@ -67,6 +67,8 @@ func NewObserver(cfg Config) (service.Observer, error) {
 		Dropped:      m.droppedMessage,
 		Connected:    m.connected,
 		Disconnected: m.disconnected,
+		SocketOpened: m.socketOpened,
+		SocketClosed: m.socketClosed,
 		TicksMissed:  m.ticksMissed,
 	}, nil
 }

@@ -333,7 +333,9 @@ func TestMetrics(t *testing.T) {
 		t.Fatal("11 were sold")
 	}
 	h.Host().Observers().Parked(t.Context(), service.Failure{Entry: h.Host().Rows()[0]})
+	h.Host().Observers().SocketOpened(service.ObservedSocket{})
 	want := map[string]string{
+		"gomeko.sockets":                      " 1",
 		"rpc.server.call.duration":            "rpc.method=shop.sell,rpc.system.name=nameko 1",
 		"rpc.client.call.duration":            "error.type=expected,rpc.method=store.take,rpc.system.name=nameko 1",
 		"messaging.client.operation.duration": "messaging.destination.name=shop.events,messaging.operation.name=send,messaging.operation.type=send,messaging.system=rabbitmq 1",
