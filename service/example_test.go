@@ -134,6 +134,24 @@ func ExampleMiddleware() {
 	// Output: error: closed for repair
 }
 
+func ExampleObserver() {
+	watch := service.Observer{
+		CallEnded: func(_ context.Context, c service.ObservedCall) {
+			fmt.Println("call of", c.Service, c.Method, "ended:", c.Outcome)
+		},
+	}
+	buttons := Buttons{}
+	c, _ := service.New(service.Config{}, &Lift{Floor: 3}, service.Configure(buttons), service.Configure(watch))
+	ctx := context.Background()
+	_ = c.Start(ctx)
+	defer c.Stop(ctx)
+
+	buttons["up"](ctx, service.Request{})
+	// Output:
+	// going up to floor 4
+	// call of lift up ended: ok
+}
+
 // Tenant is context data that the program defines.
 const Tenant service.Key[string] = "tenant"
 
