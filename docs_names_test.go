@@ -152,8 +152,10 @@ var foreignWords = map[string]string{
 		reset_rabbit_connections response_from_exception restrict_entrypoints retry retry_policy run_services
 		runner_factory sensitive_arguments use_confirms wait_for_call web_config web_config_port web_session
 		worker_ctx worker_factory worker_result worker_setup worker_teardown --blocking-detection`,
-	"a value of AMQP_SSL":                "CERT_NONE",
-	"what show-config does not show":     "access_key api_key encryption_key private_key secret_key signing_key",
+	"a value of AMQP_SSL":            "CERT_NONE",
+	"what show-config does not show": "access_key api_key encryption_key private_key secret_key signing_key",
+	"OpenTelemetry": `OTEL_EXPORTER_OTLP_PROTOCOL OTEL_RESOURCE_ATTRIBUTES OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG grpc
+		parentbased_traceidratio traceparent`,
 	"RabbitMQ's management API":          "message_stats",
 	"RabbitMQ's metrics":                 "rabbitmq_detailed_queue_messages",
 	"Go, its tests, and other libraries": "MarshalJSON PingContext Registerer TestMain client_golang defer float64 goleak promtool statsd statsd_exporter",
