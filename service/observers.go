@@ -90,13 +90,16 @@ func (all *Observers) each(h hook, tell func(o *observer)) {
 }
 
 func (o *observer) tell(h hook, tell func(o *observer)) {
-	defer func() {
-		if p := recover(); p != nil && !o.panicked[h].Swap(true) {
-			o.logger.Error("observer panicked: further panics of this function are not logged", "function", h.String(),
-				"err", clip.Text(fmt.Sprint(p), clip.Log))
-		}
-	}()
+	defer o.recovered(h)
 	tell(o)
+}
+
+// recovered is deferred around a function of the observer: it logs the first panic of it.
+func (o *observer) recovered(h hook) {
+	if p := recover(); p != nil && !o.panicked[h].Swap(true) {
+		o.logger.Error("observer panicked: further panics of this function are not logged", "function", h.String(),
+			"err", clip.Text(fmt.Sprint(p), clip.Log))
+	}
 }
 
 // bound tells that all rows are bound.
@@ -108,29 +111,49 @@ func (all *Observers) bound(host *Host) {
 	})
 }
 
-func (all *Observers) callBegan(ctx context.Context, c ObservedCall) context.Context {
-	all.each(callBegan, func(o *observer) {
+// callBegan, callStarted and callEnded are on the path of every call: they go without each, which
+// copies the call once more and calls a function value twice.
+
+func (all *Observers) callBegan(ctx context.Context, c *ObservedCall) context.Context {
+	for _, o := range all.all {
 		if o.CallBegan != nil {
-			ctx = cmp.Or(o.CallBegan(ctx, c), ctx)
+			ctx = o.callBegan(ctx, c)
 		}
-	})
+	}
 	return ctx
 }
 
-func (all *Observers) callStarted(ctx context.Context, c ObservedCall) {
-	all.each(callStarted, func(o *observer) {
-		if o.CallStarted != nil {
-			o.CallStarted(ctx, c)
-		}
-	})
+func (o *observer) callBegan(ctx context.Context, c *ObservedCall) (changed context.Context) {
+	changed = ctx // if it panics
+	defer o.recovered(callBegan)
+	changed = cmp.Or(o.CallBegan(ctx, *c), ctx)
+	return changed
 }
 
-func (all *Observers) callEnded(ctx context.Context, c ObservedCall) {
-	all.each(callEnded, func(o *observer) {
-		if o.CallEnded != nil {
-			o.CallEnded(ctx, c)
+func (all *Observers) callStarted(ctx context.Context, c *ObservedCall) {
+	for _, o := range all.all {
+		if o.CallStarted != nil {
+			o.callStarted(ctx, c)
 		}
-	})
+	}
+}
+
+func (o *observer) callStarted(ctx context.Context, c *ObservedCall) {
+	defer o.recovered(callStarted)
+	o.CallStarted(ctx, *c)
+}
+
+func (all *Observers) callEnded(ctx context.Context, c *ObservedCall) {
+	for _, o := range all.all {
+		if o.CallEnded != nil {
+			o.callEnded(ctx, c)
+		}
+	}
+}
+
+func (o *observer) callEnded(ctx context.Context, c *ObservedCall) {
+	defer o.recovered(callEnded)
+	o.CallEnded(ctx, *c)
 }
 
 func (all *Observers) callStuck(ctx context.Context, c ObservedCall) {
@@ -149,9 +172,9 @@ func (all *Observers) Refused(ctx context.Context, r *Row, header Header, err er
 	}
 	call := &Call{Service: r.Service, Method: r.CallName(), Row: r.Name, ID: r.callID(""), Attempt: 1}
 	c := ObservedCall{Call: call, Entry: r, Header: header, Began: time.Now()}
-	ctx = all.callBegan(ctx, c)
+	ctx = all.callBegan(ctx, &c)
 	c.Outcome, c.Err = OutcomeRejected, err
-	all.callEnded(ctx, c)
+	all.callEnded(ctx, &c)
 }
 
 // SendBegan tells that a message is about to be sent, and returns the context for SendEnded. The
@@ -247,8 +270,8 @@ func (all *Observers) TicksMissed(r *Row, n int) {
 }
 
 // observed returns the call as the observers see it.
-func (c *run) observed() ObservedCall {
-	return ObservedCall{
+func (c *run) observed() *ObservedCall {
+	return &ObservedCall{
 		Call:    &c.call,
 		Entry:   c.row,
 		Header:  c.request.Header,

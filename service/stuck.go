@@ -18,7 +18,7 @@ func (a *attempt) watch() {
 		}
 		attrs := append(c.call.attrs(), slog.String("stack", host.stacks.of(*goroutine)))
 		host.logger.LogAttrs(c, slog.LevelWarn, "call stuck", attrs...)
-		host.observers.callStuck(c, c.observed())
+		host.observers.callStuck(c, *c.observed())
 	})
 }
 
