@@ -48,7 +48,8 @@ type Properties struct {
 //
 // Values may be nil, bool, every sized int, int and uint, float32, float64, string, []byte,
 // time.Time (whole seconds are sent), []any and Table of those. An int is sent as an int32 if it
-// fits, as Nameko sends its own. An unsigned one must fit int64.
+// fits, as Nameko sends its own. An unsigned one must fit int64. A float must be neither NaN nor
+// infinite.
 //
 // In received tables AMQP's I is an int32, l and L are an int64, d is a float64, S a string, A an
 // []any and F a Table. Received headers that cannot be read are left out.
@@ -181,12 +182,16 @@ func encodeValue(value any, depth int) (encoded any, size int, changed bool, err
 		return value, 2, false, nil
 	case int16, uint16:
 		return value, 3, false, nil
-	case int32, uint32, float32:
+	case int32, uint32:
 		return value, 5, false, nil
 	case amqp.Decimal: // received and sent on
 		return value, 6, false, nil
-	case int64, float64, time.Time:
+	case int64, time.Time:
 		return value, 9, false, nil
+	case float32:
+		return value, 5, false, checkFinite(float64(v))
+	case float64:
+		return value, 9, false, checkFinite(v)
 	case int:
 		if v == int(int32(v)) {
 			return int32(v), 5, true, nil
@@ -213,6 +218,15 @@ func encodeValue(value any, depth int) (encoded any, size int, changed bool, err
 	default:
 		return nil, 0, false, fmt.Errorf("%T is not an AMQP type: use nil, bool, an integer, float, string, []byte, time.Time, []any or map[string]any", value)
 	}
+}
+
+// checkFinite returns an error for a number over which RabbitMQ closes the connection: Erlang has
+// neither NaN nor infinities.
+func checkFinite(v float64) error {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return fmt.Errorf("%v is a number that RabbitMQ cannot read: send nil or a string in its place", v)
+	}
+	return nil
 }
 
 func encodeArray(values []any, depth int) (any, int, bool, error) {

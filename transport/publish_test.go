@@ -95,6 +95,8 @@ func TestPublishingsThatCannotBeSent(t *testing.T) {
 			{transport.Publishing{Properties: transport.Properties{Expiration: 50 * 24 * time.Hour}}, "not 1200h0m0s"},
 			{headers(strings.Repeat("x", 140_000)), "headers: 140011 bytes, over the 131007 that fit the broker's frame: move"},
 			{headers(uint64(math.MaxUint64)), `headers: "h": 18446744073709551615 does not fit int64`},
+			{headers([]any{math.NaN()}), `headers: "h": [0]: NaN is a number that RabbitMQ cannot read`},
+			{headers(float32(math.Inf(-1))), `headers: "h": -Inf is a number that RabbitMQ cannot read`},
 			{headers([]any{1, struct{}{}}), `headers: "h": [1]: struct {} is not an AMQP type: use nil`},
 			{headers(nested), "nested deeper than 32"},
 			{headers(cyclic), "nested deeper than 32"},
