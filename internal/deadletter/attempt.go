@@ -94,7 +94,7 @@ func putTime(t transport.Table, name string, at time.Time) {
 // instant returns the time that a value says, or zero.
 func instant(value any) time.Time {
 	if at, ok := value.(time.Time); ok {
-		return at
+		value = at.UnixMilli()
 	}
 	ms, ok := whole(value)
 	if !ok || ms <= 0 || ms > maxInstant {

@@ -19,6 +19,12 @@ var acting = map[string]bool{
 	"x-last-death-exchange": true, "x-last-death-queue": true, "x-last-death-reason": true,
 }
 
+// Acts reports whether a header acts on a message on its way, or says where it has been: such a header
+// is not kept with a parked message, except in [Original].Folded.
+func Acts(name string) bool {
+	return acting[name] || name == RetryHeader || name == deliveryCount
+}
+
 // The properties that are folded, by their names in the table.
 const (
 	expiration   = "expiration"    // milliseconds
@@ -65,7 +71,7 @@ func isFlat(name string, value any) bool {
 // removeActing removes from headers what acts on a message, and this package's headers.
 func removeActing(headers transport.Table) {
 	maps.DeleteFunc(headers, func(name string, _ any) bool {
-		return acting[name] || name == RetryHeader || name == OriginalHeader || name == deliveryCount
+		return Acts(name) || name == OriginalHeader
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -31,12 +33,12 @@ func (m *Message) Export() ([]byte, error) {
 	r := record{Queue: m.Queue, Properties: propertiesOf(m.delivery.Properties)}
 	headers := transport.Table{}
 	for name, value := range m.delivery.Headers {
-		if name != deliveryCount {
+		if !deadletter.Acts(name) { // Import would refuse it
 			headers[name] = value
 		}
 	}
 	var err error
-	if r.Headers, err = codec.TypedJSON.Encode(headers); err != nil {
+	if r.Headers, err = codec.TypedJSON.Encode(exported(headers)); err != nil {
 		return nil, fmt.Errorf("message %s: headers: %w", m.ID, err)
 	}
 	if body := m.delivery.Body; utf8.Valid(body) {
@@ -50,6 +52,47 @@ func (m *Message) Export() ([]byte, error) {
 		return nil, fmt.Errorf("message %s: %w", m.ID, err)
 	}
 	return line, nil
+}
+
+// exported returns a header with what JSON cannot write in a form that it can: whoever sends a
+// message chooses its headers, and one that is not written would keep the others from being exported.
+func exported(value any) any {
+	switch v := value.(type) {
+	case string:
+		if !utf8.ValidString(v) {
+			return []byte(v)
+		}
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = exported(v[i])
+		}
+		return list
+	case map[string]any:
+		table := make(map[string]any, len(v))
+		for name, value := range v {
+			table[strings.ToValidUTF8(name, "\ufffd")] = exported(value)
+		}
+		return table
+	}
+	return encodable(value)
+}
+
+// encodable returns a value of a header, or text in place of one that JSON cannot write.
+func encodable(value any) any {
+	switch v := value.(type) {
+	case float32:
+		return encodable(float64(v))
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Sprint(v)
+		}
+	case time.Time:
+		if written(v).IsZero() {
+			return fmt.Sprintf("%d s since 1970", v.Unix())
+		}
+	}
+	return value
 }
 
 // deliveryCount is the header in which a quorum queue counts how often it has had a message back.
@@ -138,8 +181,8 @@ func parse(line []byte, queues deadletter.Queues) (queue string, p transport.Pub
 		}
 		p.Headers, _ = sendable(headers).(transport.Table)
 	}
-	if _, ok := deadletter.ReadOriginal(p.Headers); !ok || r.Queue == "" || len(r.Queue) > 255 {
-		return "", p, fmt.Errorf("has no queue, or no header %s: %s", deadletter.OriginalHeader, remedy)
+	if r.Queue == "" || len(r.Queue) > 255 || p.Body == nil { // one that nobody has parked has no OriginalHeader
+		return "", p, fmt.Errorf("has no queue, or no body: %s", remedy)
 	}
 	for _, name := range []string{"CC", "BCC"} { // the broker would send copies
 		if _, acts := p.Headers[name]; acts {

@@ -381,10 +381,10 @@ func TestImportOfOtherFiles(t *testing.T) {
 	c := dial(t, transport.Config{URI: brokertest.Embedded(t), MaxMessage: 1000})
 	for line, want := range map[string]string{
 		"hello":                         "line 1: invalid character",
-		`{"queue": "q"}`:                "line 1: has no queue, or no header gomeko.original",
+		`{"queue": "q"}`:                "line 1: has no queue, or no body",
 		`{"queue": "q", "other": 1}`:    `line 1: json: unknown field "other"`,
 		`{"queue": "", "headers": "x"}`: "line 1: has no queue",
-		`{"queue": "q", "headers": {"gomeko.original": {}, "CC": ["other"]}}`:                             "line 1: has a header CC",
+		`{"queue": "q", "headers": {"gomeko.original": {}, "CC": ["other"]}, "body": ""}`:                 "line 1: has a header CC",
 		`{"queue": "q", "headers": {"gomeko.original": {}}, "body": "` + strings.Repeat("x", 1001) + `"}`: "line 1: ",
 		strings.Repeat("x", 2<<20): "line 1: is longer than",
 	} {

@@ -56,8 +56,16 @@ type properties struct {
 
 func propertiesOf(p transport.Properties) properties {
 	return properties{
-		p.ContentType, p.ContentEncoding, p.Priority, p.CorrelationID, p.ReplyTo, p.MessageID, p.Type, p.AppID, p.Timestamp.UTC(),
+		p.ContentType, p.ContentEncoding, p.Priority, p.CorrelationID, p.ReplyTo, p.MessageID, p.Type, p.AppID, written(p.Timestamp),
 	}
+}
+
+// written returns a time in UTC, or zero for one that JSON cannot write: AMQP's are of 64 bits.
+func written(t time.Time) time.Time {
+	if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}
+	}
+	return t
 }
 
 func (p properties) transport() transport.Properties {
@@ -151,5 +159,5 @@ func printed(name string, value any) any {
 		}
 		return object
 	}
-	return value
+	return encodable(value)
 }
