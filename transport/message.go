@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -170,6 +171,8 @@ func encodeNested(t Table, depth int) (encoded amqp.Table, size int, err error) 
 	return encoded, size, nil
 }
 
+var errNotFinite = errors.New("is a number that RabbitMQ cannot read")
+
 var errTooDeep = fmt.Errorf("nested deeper than %d", tableDepth)
 
 // encodeValue returns a field value, its size with the byte of its type, and whether it differs
@@ -224,7 +227,7 @@ func encodeValue(value any, depth int) (encoded any, size int, changed bool, err
 // neither NaN nor infinities.
 func checkFinite(v float64) error {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return fmt.Errorf("%v is a number that RabbitMQ cannot read: send nil or a string in its place", v)
+		return fmt.Errorf("%v %w: send nil or a string in its place", v, errNotFinite)
 	}
 	return nil
 }
