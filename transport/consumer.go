@@ -134,13 +134,14 @@ func (c *Consumer) run(ctx context.Context) {
 			c.conn.redeclare(s) // the queue may have been deleted
 		}
 		since := time.Now()
-		ch, err := openChannel(c.conn, s, &c.cfg, position, c.prefetch(), confirmReplies)
+		one := c.gate.once()
+		ch, err := openChannel(c.conn, s, &c.cfg, position, c.prefetch(one), confirmReplies)
 		switch {
 		case err == nil:
 			c.decided.Store(true)
 			c.setChannel(ch)
 			c.report(nil)
-			err = c.deliver(ctx, ch)
+			err = c.deliver(ctx, ch, one)
 			confirmReplies = confirmReplies || isRefusal(err)
 			if errors.Is(err, errCancelled) {
 				position = positionOf(c.cfg.Args)

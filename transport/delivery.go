@@ -51,6 +51,8 @@ type channel struct {
 	position       *position // of the stream that it reads; nil if it reads a queue
 	confirmReplies bool      // an earlier channel was closed for a reply: send them on the publishing channel
 
+	consumers  int    // how many the channel has had, one after the other
+	consumer   string // the tag of the latest
 	deliveries <-chan amqp.Delivery
 	closes     <-chan *amqp.Error
 	writing    chan struct{} // a lock that a ctx can give up on: full while a reply is written
@@ -70,9 +72,6 @@ type channel struct {
 	flushRequested bool                 // the socket calls flush before it writes next
 	handled        map[uint64]*Delivery // by their tags, until they are settled; nil without Consume.Resume
 }
-
-// consumerTag names a consumer on its channel, which has no other.
-const consumerTag = "gomeko"
 
 // Acknowledgements wait for others, so that one frame acknowledges many deliveries: for lazyCount
 // or lazyTimeout with Consume.AckLater; otherwise for eagerCount, or a quarter of the prefetch
@@ -130,18 +129,24 @@ func openChannel(conn *Conn, s *session, cfg *Consume, p *position, prefetch int
 	return ch, nil
 }
 
-// consume begins to consume on the channel, which has no consumer.
-func (ch *channel) consume(prefetch int) (err error) {
-	if prefetch > 0 {
-		err = ch.amqp.Qos(prefetch, 0, false)
+// consume begins to consume on the channel, which has no consumer. Each has another tag: RabbitMQ
+// 3.10 closes the connection (541) if a consumer of a quorum queue has the tag of an earlier one of
+// the channel whose deliveries are not all settled.
+func (ch *channel) consume(prefetch int) error {
+	args, _, err := encodeTable(ch.position.resume(ch.cfg.Args))
+	if err != nil {
+		return err
 	}
-	var args amqp.Table
-	if err == nil {
-		args, _, err = encodeTable(ch.position.resume(ch.cfg.Args))
-	}
-	if err == nil {
-		ch.deliveries, err = ch.amqp.Consume(ch.session.queue(ch.cfg.Queue), consumerTag, false, false, false, false, args)
-	}
+	ch.consumers++
+	ch.consumer = "gomeko." + strconv.Itoa(ch.consumers)
+	ch.betweenReplies(func() {
+		if prefetch > 0 || ch.consumers > 1 { // an earlier one may have had a limit
+			err = ch.amqp.Qos(prefetch, 0, false)
+		}
+		if err == nil {
+			ch.deliveries, err = ch.amqp.Consume(ch.session.queue(ch.cfg.Queue), ch.consumer, false, false, false, false, args)
+		}
+	})
 	return err
 }
 

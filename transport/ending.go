@@ -64,7 +64,7 @@ func (ch *channel) close() (err error) {
 // cancel cancels the consumer, and gives back what the broker has sent to it. If that fails, the
 // channel is closed, and deliveries ends as well.
 func (ch *channel) cancel() {
-	ch.betweenReplies(func() { ch.amqp.Cancel(consumerTag, false) })
+	ch.betweenReplies(func() { ch.amqp.Cancel(ch.consumer, false) })
 	for d := range ch.deliveries {
 		ch.receive(&d).Reject(true)
 	}

@@ -39,11 +39,10 @@ func (c *Consumer) Probe() { c.gate.set(openOnce) }
 
 // deliver hands the deliveries of ch to Handle until ctx ends, or until the broker cancels the
 // consumer or closes the channel. While the consumer is paused, the channel stays open for what is
-// being handled.
-func (c *Consumer) deliver(ctx context.Context, ch *channel) error {
+// being handled. one says that ch consumes for a probe.
+func (c *Consumer) deliver(ctx context.Context, ch *channel, one bool) error {
 	for {
-		turn, one := c.gate.enter(ctx)
-		err := ch.deliver(turn, one, c.cfg.Handle)
+		err := ch.deliver(c.gate.enter(ctx, one), one, c.cfg.Handle)
 		c.gate.leave(errors.Is(err, errProbed))
 		if !errors.Is(err, errPaused) && !errors.Is(err, errProbed) {
 			return err
@@ -54,16 +53,17 @@ func (c *Consumer) deliver(ctx context.Context, ch *channel) error {
 		if ch.isClosed() {
 			return ch.err
 		}
-		if err := ch.consume(c.prefetch()); err != nil {
+		one = c.gate.once()
+		if err := ch.consume(c.prefetch(one)); err != nil {
 			_ = ch.close() // it may still be open
 			return brokerError(err, consuming)
 		}
 	}
 }
 
-// prefetch returns the prefetch of the consumer that is opened next.
-func (c *Consumer) prefetch() int {
-	if c.gate.once() {
+// prefetch returns the prefetch of a consumer, which may be for a probe.
+func (c *Consumer) prefetch(one bool) int {
+	if one {
 		return 1
 	}
 	return c.cfg.Prefetch
@@ -124,17 +124,17 @@ func (g *gate) release() {
 	g.state, g.released = openGate, true
 }
 
-// enter begins a turn, whose ctx ends at once if the gate is closed. one says that one delivery may
-// pass.
-func (g *gate) enter(ctx context.Context) (_ context.Context, one bool) {
+// enter begins a turn, in which one delivery passes or all do. Its ctx ends at once if the gate has
+// changed since once said which.
+func (g *gate) enter(ctx context.Context, one bool) context.Context {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.turn = &turn{one: g.state == openOnce, ended: make(chan struct{})}
+	g.turn = &turn{one: one, ended: make(chan struct{})}
 	ctx, g.turn.end = context.WithCancelCause(ctx)
-	if g.state == closedGate {
+	if g.state == closedGate || one != (g.state == openOnce) {
 		g.turn.end(errPaused)
 	}
-	return ctx, g.turn.one
+	return ctx
 }
 
 // leave ends a turn. If a probe has passed, the gate is closed behind it.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
@@ -140,6 +142,97 @@ func TestProbe(t *testing.T) {
 			hosttest.Next(t, deliveries) // at once, without acknowledgements
 		}
 	})
+}
+
+// A consumer that is paused, probed and resumed under load, with deliveries that are not settled all
+// the time, loses neither its connection nor a message, and handles none twice.
+func TestPauseUnderLoad(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"classic", "quorum"} {
+		t.Run(kind, func(t *testing.T) {
+			brokertest.Each(t, func(t *testing.T, uri string) {
+				log := new(hosttest.Log)
+				c, publisher := dialConfig(t, transport.Config{URI: uri, Logger: log.Logger()}), dial(t, uri)
+				load := transport.Topology{Queues: []transport.Queue{{Name: "load", Durable: true, Args: transport.Table{"x-queue-type": kind}}}}
+				declare(t, c, load)
+				handled := make(chan *transport.Delivery, 1000)
+				consumer, err := c.Consume(limit(t), transport.Consume{Queue: "load", Prefetch: 50, Resume: true,
+					Handle: func(d *transport.Delivery) { handled <- d }})
+				if err != nil {
+					t.Fatal(err)
+				}
+				stop := publishUntil(t, publisher, "load")
+				seen, held := map[string]int{}, []*transport.Delivery(nil)
+				handle := func() {
+					d := hosttest.Next(t, handled)
+					seen[string(d.Body)]++
+					if held = append(held, d); len(held) > 20 {
+						held[0].Ack()
+						held = held[1:]
+					}
+				}
+				for range 50 {
+					for range 30 {
+						handle()
+					}
+					if err := consumer.Pause(limit(t)); err != nil {
+						t.Fatal(err)
+					}
+					consumer.Probe()
+					handle()
+					consumer.Resume()
+				}
+				published := stop()
+				for len(seen) < published {
+					handle()
+				}
+				for _, d := range held {
+					d.Ack()
+				}
+				if err := consumer.Close(limit(t)); err != nil {
+					t.Fatal(err)
+				}
+				for body, n := range seen {
+					if n != 1 {
+						t.Errorf("message %s was handled %d times", body, n)
+					}
+				}
+				if n := brokertest.Depth(t, uri, "load") + len(handled); n != 0 {
+					t.Errorf("got %d messages more than %d", n, published)
+				}
+				if lost := append(log.Lines("connection lost"), log.Lines("consumer stopped")...); len(lost) > 0 {
+					t.Errorf("got %q, want no losses", lost)
+				}
+			})
+		})
+	}
+}
+
+// publishUntil publishes to a queue, four messages at a time, until the function that it returns is
+// called. That returns how many there were.
+func publishUntil(t *testing.T, c *transport.Conn, queue string) (stop func() int) {
+	var published atomic.Int64
+	var stopped atomic.Bool
+	var wg sync.WaitGroup
+	ctx := limit(t)
+	for range 4 {
+		wg.Go(func() {
+			for !stopped.Load() {
+				body := fmt.Append(nil, published.Add(1))
+				if err := c.Publish(ctx, transport.Publishing{Key: queue, Mandatory: true, Body: body}); err != nil {
+					t.Errorf("publish: %v", err)
+					return
+				}
+			}
+		})
+	}
+	stop = func() int {
+		stopped.Store(true)
+		wg.Wait()
+		return int(published.Load())
+	}
+	t.Cleanup(func() { stop() })
+	return stop
 }
 
 // A paused consumer is cancelled and closed as any other, and so is its connection.
