@@ -180,7 +180,11 @@ func (c *check) once(ctx context.Context) error {
 			}
 			answer <- c.returned(err)
 		}()
-		err = c.run(ctx)
+		if failure := c.run(ctx); failure == nil {
+			err = nil
+		} else {
+			err = &checkError{failure.Error(), failure} // still ErrExited while Error runs, which is the service's code
+		}
 	}()
 	select {
 	case err := <-answer:
@@ -189,6 +193,16 @@ func (c *check) once(ctx context.Context) error {
 		return fmt.Errorf("no answer within %s", timeout)
 	}
 }
+
+// A checkError is the error of a Health, with its text. The text is asked for once, where a panic of
+// the method Error, as of a nil pointer, is recovered: later it would end the process.
+type checkError struct {
+	text string
+	err  error
+}
+
+func (e *checkError) Error() string { return e.text }
+func (e *checkError) Unwrap() error { return e.err }
 
 // returned notes that the Health has returned with err, and returns the outcome.
 func (c *check) returned(err error) error {

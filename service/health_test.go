@@ -235,17 +235,29 @@ func TestPanickingHealth(t *testing.T) {
 	for _, check := range []func(context.Context) error{
 		func(context.Context) error { panic("dry") },
 		func(context.Context) error { runtime.Goexit(); return nil },
+		func(context.Context) error { return (*dryError)(nil) },
+		func(context.Context) error { return exitingError{} },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c, _, _ := startVillage(t, service.Config{HealthInterval: time.Second}, &Silo{check: check})
 			pass(4)
-			if s := c.Host().Health()[0]; !s.Failing || s.Err == nil {
+			if s := c.Host().Health()[0]; !s.Failing || s.Err == nil || s.Err.Error() == "" {
 				t.Errorf("got %+v, want that it fails", s)
 			}
 			stop(t, c)
 		})
 	}
 }
+
+// A dryError panics if it is nil, as many types of errors do.
+type dryError struct{ silo string }
+
+func (e *dryError) Error() string { return e.silo + " is dry" }
+
+// An exitingError ends the goroutine that asks for its text.
+type exitingError struct{}
+
+func (exitingError) Error() string { runtime.Goexit(); return "" }
 
 // A Health that calls a service is refused and fails, even if it ignores the error.
 func TestHealthThatCalls(t *testing.T) {
