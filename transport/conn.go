@@ -41,6 +41,7 @@ type Conn struct {
 	publisher *Publisher         // of Publish and Send
 	signs     chan error         // that something of the topology is missing, for repair
 	orphans   orphans
+	names     nameLock // of queues, held while they are declared, bound or deleted
 
 	mu        sync.Mutex
 	current   *session        // nil while disconnected
@@ -51,6 +52,7 @@ type Conn struct {
 	changed   chan struct{}   // closed and replaced when current or closed change
 	refusals  map[string]bool // that are logged since the connection was lost
 	topology  Topology
+	deletions int // counts the calls of Delete
 	consumers map[*Consumer]struct{}
 }
 

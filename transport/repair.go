@@ -84,6 +84,86 @@ func (c *Conn) restore(s *session) {
 	}
 }
 
+// redeclare declares on s everything that was declared before, and reports whether the broker
+// accepted it. A refusal (somebody has declared it differently, or has removed a permission) is
+// logged, and the rest is declared.
+func (c *Conn) redeclare(s *session) bool {
+	c.mu.Lock()
+	t, deletions := c.topology.clone(), c.deletions
+	c.mu.Unlock()
+	var ch *amqp.Channel
+	accepted := true
+	for _, part := range t.parts() {
+		var err error
+		if ch == nil {
+			if ch, err = s.amqp.Channel(); err != nil {
+				return false
+			}
+		}
+		if err = c.redeclarePart(part, deletions, ch, s); err == nil {
+			continue
+		}
+		accepted = false
+		_ = ch.Close() // a refusal has closed it
+		if ch = nil; errors.Is(err, errChannelClosed) {
+			return false
+		}
+		c.refused("broker refuses a declaration that it accepted before, trying again", "declaration", err, "broker", s.addr.redacted)
+	}
+	if ch != nil {
+		_ = ch.Close()
+	}
+	return accepted
+}
+
+// redeclarePart declares an exchange, a queue or a binding, which the Conn's topology had when
+// deletions were counted. It does nothing if [Conn.Delete] has removed it since.
+func (c *Conn) redeclarePart(part Topology, deletions int, ch *amqp.Channel, s *session) error {
+	defer c.names.lock(part.names()...)()
+	c.mu.Lock()
+	known := c.deletions == deletions || c.topology.contains(part)
+	c.mu.Unlock()
+	if !known {
+		return nil
+	}
+	part.reportMissing(s)
+	return part.declareOn(ch, s)
+}
+
+// redeclareLater declares everything again, with backoff, until the broker accepts it or s ends.
+func (c *Conn) redeclareLater(ctx context.Context, s *session) {
+	for attempt := 1; backoff(ctx, attempt) && !s.isLost() && !c.redeclare(s); attempt++ {
+	}
+}
+
+// reportMissing calls OnMissing of the queues that do not exist.
+func (t Topology) reportMissing(s *session) {
+	for _, q := range t.Queues {
+		if q.OnMissing == nil {
+			continue
+		}
+		var refused *Error
+		if _, err := inspect(s, q.Name); errors.As(err, &refused) && refused.Code == amqp.NotFound {
+			q.OnMissing()
+		}
+	}
+}
+
+// parts returns a Topology for each exchange, queue and binding.
+func (t Topology) parts() []Topology {
+	var parts []Topology
+	for _, e := range t.Exchanges {
+		parts = append(parts, Topology{Exchanges: []Exchange{e}})
+	}
+	for _, q := range t.Queues {
+		parts = append(parts, Topology{Queues: []Queue{q}})
+	}
+	for _, b := range t.Bindings {
+		parts = append(parts, Topology{Bindings: []Binding{b}})
+	}
+	return parts
+}
+
 // missing returns the exchanges and queues that do not exist.
 func (t Topology) missing(s *session) (names []string) {
 	var ch *amqp.Channel

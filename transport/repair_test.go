@@ -79,19 +79,23 @@ func TestTopologyCheck(t *testing.T) {
 	})
 }
 
-// TestCheckedDelete deletes queues while the topology is checked all the time: none of them stays.
+// TestCheckedDelete declares and deletes a queue while the topology is checked all the time. A check
+// that has begun before neither restores what was deleted, nor deletes what was declared since.
 func TestCheckedDelete(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
-		c := dialConfig(t, transport.Config{URI: uri, TopologyCheck: time.Millisecond})
-		for range 20 {
+		c := dialConfig(t, transport.Config{URI: uri, TopologyCheck: 10 * time.Microsecond})
+		for range 50 {
 			declare(t, c, shop)
+			if err := c.Publish(limit(t), transport.Publishing{Exchange: "shop", Key: "order", Mandatory: true}); err != nil {
+				t.Fatalf("after Declare: %v", err)
+			}
 			if err := c.Delete(limit(t), "orders"); err != nil {
 				t.Fatal(err)
 			}
-			hosttest.Eventually(t, "the queue is gone", func() bool {
-				_, _, err := c.Inspect(limit(t), "orders")
-				return err != nil
-			})
+			var refused *transport.Error
+			if _, _, err := c.Inspect(limit(t), "orders"); !errors.As(err, &refused) || refused.Code != amqp.NotFound {
+				t.Fatalf("after Delete: got %v, want a 404", err)
+			}
 		}
 	})
 }

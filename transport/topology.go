@@ -80,23 +80,47 @@ func (c *Conn) Declare(ctx context.Context, t Topology) error {
 		if err != nil {
 			return err
 		}
-		err = s.do(ctx, func() error { return t.declare(s) })
+		known := false // t is part of the Conn's topology
+		err = s.do(ctx, func() (err error) {
+			defer c.names.lock(t.names()...)()
+			if err = ctx.Err(); err == nil {
+				err = t.declare(s)
+			}
+			if err == nil {
+				known = c.learn(s, t)
+			}
+			return err
+		})
 		if errors.Is(err, errChannelClosed) {
 			continue
 		}
-		if err != nil {
+		if err != nil || known {
 			return err
 		}
-		c.mu.Lock()
-		current := c.current == s // otherwise the next session may lack t
-		if current {
-			c.topology.merge(t)
-		}
-		c.mu.Unlock()
-		if current {
-			return nil
-		}
 	}
+}
+
+// learn has t declared again from now on. It returns false if s has been lost since t was declared
+// on it: the next session may lack t.
+func (c *Conn) learn(s *session, t Topology) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current == s {
+		c.topology.merge(t)
+	}
+	return c.current == s
+}
+
+// names returns the names of the queues that t declares or binds.
+func (t Topology) names() []string {
+	names := map[string]bool{}
+	for _, q := range t.Queues {
+		names[q.Name] = true
+	}
+	for _, b := range t.Bindings {
+		names[b.Queue] = true
+	}
+	return slices.Collect(maps.Keys(names))
 }
 
 // declare declares t on a new channel.
@@ -106,6 +130,11 @@ func (t Topology) declare(s *session) error {
 		return brokerError(err, connecting)
 	}
 	defer ch.Close()
+	return t.declareOn(ch, s)
+}
+
+// declareOn declares t on a channel of s.
+func (t Topology) declareOn(ch *amqp.Channel, s *session) error {
 	for _, e := range t.Exchanges {
 		args, _, err := encodeTable(e.Args)
 		if err == nil {
@@ -173,62 +202,6 @@ func (q Queue) declareMissing(s *session, _ *amqp.Channel) error {
 	return err
 }
 
-// redeclare declares on s everything that was declared before, and reports whether the broker
-// accepted it. A refusal (somebody has declared it differently, or has removed a permission) is
-// logged, and the rest is declared.
-func (c *Conn) redeclare(s *session) bool {
-	c.mu.Lock()
-	t := c.topology.clone()
-	c.mu.Unlock()
-	t.reportMissing(s)
-	defer c.deleteAgain(s, t.Queues)
-	err := t.declare(s)
-	if err == nil || errors.Is(err, errChannelClosed) {
-		return err == nil
-	}
-	for _, part := range t.parts() {
-		err := part.declare(s)
-		if errors.Is(err, errChannelClosed) {
-			return false
-		}
-		if err != nil {
-			c.refused("broker refuses a declaration that it accepted before, trying again", "declaration", err, "broker", s.addr.redacted)
-		}
-	}
-	return false
-}
-
-// deleteAgain deletes the queues that [Conn.Delete] has deleted while they were declared again.
-func (c *Conn) deleteAgain(s *session, declared []Queue) {
-	for _, q := range declared {
-		c.mu.Lock()
-		kept := slices.ContainsFunc(c.topology.Queues, func(known Queue) bool { return known.Name == q.Name })
-		c.mu.Unlock()
-		if !kept {
-			_ = deleteQueue(s, q.Name) // Delete has returned by now
-		}
-	}
-}
-
-// redeclareLater declares everything again, with backoff, until the broker accepts it or s ends.
-func (c *Conn) redeclareLater(ctx context.Context, s *session) {
-	for attempt := 1; backoff(ctx, attempt) && !s.isLost() && !c.redeclare(s); attempt++ {
-	}
-}
-
-// reportMissing calls OnMissing of the queues that do not exist.
-func (t Topology) reportMissing(s *session) {
-	for _, q := range t.Queues {
-		if q.OnMissing == nil {
-			continue
-		}
-		var refused *Error
-		if _, err := inspect(s, q.Name); errors.As(err, &refused) && refused.Code == amqp.NotFound {
-			q.OnMissing()
-		}
-	}
-}
-
 // merge adds what u has and t lacks.
 func (t *Topology) merge(u Topology) {
 	t.Exchanges = union(t.Exchanges, u.Exchanges)
@@ -238,11 +211,27 @@ func (t *Topology) merge(u Topology) {
 
 func union[E any](known, more []E) []E {
 	for _, m := range more {
-		if !slices.ContainsFunc(known, func(k E) bool { return reflect.DeepEqual(k, m) }) {
+		if !has(known, m) {
 			known = append(known, m)
 		}
 	}
 	return known
+}
+
+func has[E any](known []E, m E) bool {
+	return slices.ContainsFunc(known, func(k E) bool { return reflect.DeepEqual(k, m) })
+}
+
+// contains reports whether t has what part, one of [Topology.parts], declares. A queue is the same
+// if its name is: an OnMissing cannot be compared.
+func (t Topology) contains(part Topology) bool {
+	switch {
+	case len(part.Exchanges) > 0:
+		return has(t.Exchanges, part.Exchanges[0])
+	case len(part.Queues) > 0:
+		return slices.ContainsFunc(t.Queues, func(q Queue) bool { return q.Name == part.Queues[0].Name })
+	}
+	return has(t.Bindings, part.Bindings[0])
 }
 
 // remove removes a queue and its bindings.
@@ -253,22 +242,6 @@ func (t *Topology) remove(queue string) {
 
 func (t Topology) clone() Topology {
 	return Topology{slices.Clone(t.Exchanges), slices.Clone(t.Queues), slices.Clone(t.Bindings)}
-}
-
-// parts returns a Topology for each exchange, queue and binding: a refusal closes the channel that
-// the others would need.
-func (t Topology) parts() []Topology {
-	var parts []Topology
-	for _, e := range t.Exchanges {
-		parts = append(parts, Topology{Exchanges: []Exchange{e}})
-	}
-	for _, q := range t.Queues {
-		parts = append(parts, Topology{Queues: []Queue{q}})
-	}
-	for _, b := range t.Bindings {
-		parts = append(parts, Topology{Bindings: []Binding{b}})
-	}
-	return parts
 }
 
 // Inspect returns how many messages are ready in a queue, without those that consumers hold, and
@@ -328,13 +301,17 @@ func inspect(s *session, queue string) (amqp.Queue, error) {
 // [ErrConnectionLost], also if the connection is lost meanwhile, and the queue may still exist. It
 // waits for the broker's answer as long as ctx allows.
 func (c *Conn) Delete(ctx context.Context, queue string) error {
-	c.mu.Lock()
-	c.topology.remove(queue)
-	s := c.current
-	c.mu.Unlock()
+	s := c.forget(queue)
 	err := errChannelClosed
 	if s != nil {
-		err = s.do(ctx, func() error { return deleteQueue(s, queue) })
+		err = s.do(ctx, func() error {
+			defer c.names.lock(queue)()
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			c.forget(queue) // what a Declare has added that was under way
+			return deleteQueue(s, queue)
+		})
 	}
 	if errors.Is(err, errChannelClosed) {
 		err = ErrConnectionLost
@@ -343,6 +320,15 @@ func (c *Conn) Delete(ctx context.Context, queue string) error {
 		return fmt.Errorf("delete queue %q: %w", queue, err)
 	}
 	return nil
+}
+
+// forget has a queue and its bindings not declared again. It returns the current session.
+func (c *Conn) forget(queue string) *session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.topology.remove(queue)
+	c.deletions++
+	return c.current
 }
 
 func deleteQueue(s *session, queue string) error {
