@@ -114,16 +114,12 @@ func (c *command) deadRetry(ctx context.Context, args []string, d deadFlags) err
 		if consumers == 0 {
 			say(c.err, "warning: no Go service consumes the retry queue of %s now: what is replayed waits there for one", desk.Queue)
 		}
+		e := edit{command: c, desk: desk}
 		w.Do = desk.Replay
 		if d.edit {
-			w.Do = func(ctx context.Context, m *parked.Message) error {
-				if err := c.edit(ctx, desk, m); err != nil {
-					return err
-				}
-				return desk.Replay(ctx, m)
-			}
+			w.Edit, w.Do = e.change, e.replay
 		}
-		return c.take(ctx, desk, w, "replayed")
+		return e.explain(c.take(ctx, desk, w, "replayed"))
 	}, signals...)
 }
 

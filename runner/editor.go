@@ -12,10 +12,18 @@ import (
 	"github.com/gomeko/gomeko/internal/parked"
 )
 
-// edit has the user edit the body of a message. It returns [parked.ErrSkip] if the file is empty
-// then. A text that is not valid stays in its file, which the error names.
-func (c *command) edit(ctx context.Context, desk *parked.Desk, m *parked.Message) error {
-	before, err := desk.Text(ctx, m)
+// An edit is the work of replaying messages whose bodies the user edits.
+type edit struct {
+	*command
+
+	desk *parked.Desk
+	file string // with what the user wrote last, until that message is replayed
+}
+
+// change has the user edit the body of a message. It returns [parked.ErrSkip] if the file is empty
+// then. It is a Work.Edit.
+func (e *edit) change(ctx context.Context, m *parked.Message) error {
+	before, err := e.desk.Text(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -23,28 +31,53 @@ func (c *command) edit(ctx context.Context, desk *parked.Desk, m *parked.Message
 	if err != nil {
 		return err
 	}
-	name := file.Name()
+	e.file = file.Name()
 	_, err = file.WriteString(before)
 	if closeErr := file.Close(); err == nil {
 		err = closeErr
 	}
 	var after []byte
 	if err == nil {
-		err = c.openEditor(ctx, name)
+		err = e.openEditor(ctx, e.file)
 	}
 	if err == nil {
-		after, err = os.ReadFile(name)
+		after, err = os.ReadFile(e.file)
 	}
-	if err == nil && string(after) != before && strings.TrimSpace(string(after)) != "" {
-		if err := desk.SetText(ctx, m, string(after)); err != nil {
-			return fmt.Errorf("%w: what you wrote is in %s", err, name)
-		}
-	}
-	_ = os.Remove(name)
-	if err == nil && strings.TrimSpace(string(after)) == "" {
+	text := string(after)
+	switch {
+	case err != nil || text == before:
+		e.remove()
+		return err
+	case strings.TrimSpace(text) == "":
+		e.remove()
 		return parked.ErrSkip
 	}
+	return e.desk.SetText(ctx, m, text)
+}
+
+// replay replays a message that was edited. It is a Work.Do.
+func (e *edit) replay(ctx context.Context, m *parked.Message) error {
+	err := e.desk.Replay(ctx, m)
+	if err == nil {
+		e.remove()
+	}
 	return err
+}
+
+// remove removes the file.
+func (e *edit) remove() {
+	if e.file != "" {
+		_ = os.Remove(e.file)
+		e.file = ""
+	}
+}
+
+// explain returns the error of the work, with the file that has what the user wrote.
+func (e *edit) explain(err error) error {
+	if err == nil || e.file == "" {
+		return err
+	}
+	return fmt.Errorf("%w: what you wrote is in %s", err, e.file)
 }
 
 // openEditor opens a file in the user's editor, and returns when it is closed.

@@ -279,6 +279,64 @@ func TestLostConnection(t *testing.T) {
 	})
 }
 
+// TestKilled ends the connection at the moment at which a message was replayed, as a killed process
+// does: no message is lost, and at most one is tried twice.
+func TestKilled(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		var tap brokertest.Tap
+		c, other := dial(t, transport.Config{URI: uri, Dial: tap.Dial}), dial(t, transport.Config{URI: uri})
+		park(t, other, "bills", 100)
+		d := open(t, c, "bills")
+		if _, err := d.Prepare(limit(t)); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		_, err := d.Take(limit(t), parked.Work{Do: func(ctx context.Context, m *parked.Message) error {
+			err := d.Replay(ctx, m)
+			if n++; n == 50 {
+				tap.Cut()
+			}
+			return err
+		}})
+		if err == nil {
+			t.Error("got no error, want that the connection was lost")
+		}
+		left, replayed := 0, 0
+		hosttest.Eventually(t, "the messages that were not taken are back", func() bool {
+			var err, retryErr error
+			left, _, err = other.Inspect(limit(t), "gomeko.dead.bills")
+			replayed, _, retryErr = other.Inspect(limit(t), "gomeko.retry.bills")
+			return err == nil && retryErr == nil && left+replayed >= 100
+		})
+		if left+replayed > 101 || replayed < 50 {
+			t.Errorf("got %d replayed and %d left of 100 messages, want at most one of them twice", replayed, left)
+		}
+	})
+}
+
+// TestLostWhileEditing loses the connection while a message is edited: it is not replayed, because it
+// is back in its queue.
+func TestLostWhileEditing(t *testing.T) {
+	var tap brokertest.Tap
+	uri := brokertest.Embedded(t)
+	c := dial(t, transport.Config{URI: uri, Dial: tap.Dial})
+	park(t, c, "bills", 3)
+	d := open(t, c, "bills")
+	lose := func(context.Context, *parked.Message) error {
+		tap.Cut()
+		hosttest.Eventually(t, "the loss", func() bool { return !c.Away().IsZero() })
+		hosttest.Eventually(t, "the next connection", func() bool { return c.Away().IsZero() })
+		return nil
+	}
+	never := func(context.Context, *parked.Message) error {
+		t.Error("the message was replayed")
+		return nil
+	}
+	if got, err := d.Take(limit(t), parked.Work{Edit: lose, Do: never}); !errors.Is(err, parked.ErrLost) || got.Taken != 0 {
+		t.Errorf("got %+v, %v, want ErrLost", got, err)
+	}
+}
+
 // TestInterrupted ends a replay in its middle.
 func TestInterrupted(t *testing.T) {
 	c := dial(t, transport.Config{URI: brokertest.Embedded(t)})

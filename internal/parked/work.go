@@ -15,6 +15,10 @@ import (
 type Work struct {
 	Selection
 
+	// Edit, if set, is called for each message before Do, and may take its time: the message is not
+	// handed to Do if the connection was lost meanwhile. Its errors are those of Do.
+	Edit func(ctx context.Context, m *Message) error
+
 	// Do is called for each message, one after the other. If it returns nil, the message is taken; after
 	// [ErrSkip] it stays parked; any other error ends the work.
 	Do func(ctx context.Context, m *Message) error
@@ -134,10 +138,7 @@ func (t *taking) handle(ctx context.Context, h *held, m *Message) error {
 	if err := t.pace(ctx); err != nil {
 		return err
 	}
-	if h.lost() {
-		return ErrLost
-	}
-	switch err := t.work.Do(ctx, m); {
+	switch err := t.do(ctx, h, m); {
 	case errors.Is(err, ErrSkip):
 		t.seen[m.ID] = true
 		t.result.Skipped++
@@ -153,6 +154,19 @@ func (t *taking) handle(ctx context.Context, h *held, m *Message) error {
 		t.work.IDs = slices.DeleteFunc(t.work.IDs, func(id string) bool { return id == m.ID })
 	}
 	return nil
+}
+
+// do does the work for a message, unless it is back in its queue.
+func (t *taking) do(ctx context.Context, h *held, m *Message) error {
+	if t.work.Edit != nil {
+		if err := t.work.Edit(ctx, m); err != nil {
+			return err
+		}
+	}
+	if h.lost() {
+		return ErrLost
+	}
+	return t.work.Do(ctx, m)
 }
 
 // pace waits until the next message may be taken.
@@ -186,10 +200,17 @@ func (d *Desk) Prepare(ctx context.Context) (consumers int, err error) {
 	return consumers, err
 }
 
-// Replay publishes a message to be tried again, and returns when the broker has confirmed it: a
-// Work.Do. Call Prepare first.
+// Replay publishes a message to be tried again, and acknowledges it when the broker has confirmed
+// that: a Work.Do. It returns when the broker has the acknowledgement, so that at most one message is
+// tried twice if the process is killed. Call Prepare first.
 func (d *Desk) Replay(ctx context.Context, m *Message) error {
-	return d.conn.Publish(ctx, m.Replay(m.delivery, d.Queue))
+	if err := d.conn.Publish(ctx, m.Replay(m.delivery, d.Queue)); err != nil {
+		return err
+	}
+	if err := m.delivery.AckNow(ctx); err != nil {
+		return fmt.Errorf("%w: it was published to be tried again, and may be parked still: %w", ErrLost, err)
+	}
+	return nil
 }
 
 // Drop does nothing, so that the message is gone when it is acknowledged: a Work.Do.
