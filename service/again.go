@@ -34,6 +34,7 @@ func (r *Row) RunAgain(ctx context.Context, req Request, err error, next func(at
 		if ctx.Err() != nil {
 			break
 		}
+		req.Reserved = nil // the first run had it
 		result, err = r.Run(ctx, req)
 	}
 	return result, err

@@ -44,6 +44,10 @@ type Request struct {
 	// cancelled without a cause. Nil is "by its caller".
 	Cancelled error
 
+	// Reserved is the worker of the call, by [Row.Reserve] or [Row.TryReserve]: the call does not wait
+	// for one. Run releases it in any case. Nil if the call waits for a worker.
+	Reserved *Reservation
+
 	// Withdrawn ends the wait for a worker when it is closed: the error is an [ErrStopped] then. A
 	// call that has its worker runs on. Nil if the request cannot be withdrawn.
 	Withdrawn <-chan struct{}

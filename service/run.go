@@ -40,6 +40,7 @@ var middlewareType = reflect.TypeFor[Middleware]()
 //   - else the method's own
 func (r *Row) Run(ctx context.Context, req Request) (any, error) {
 	if err := r.runnable(&req); err != nil {
+		req.Reserved.Release()
 		return nil, fmt.Errorf("%s: %w", r.where(), err)
 	}
 	c := r.begin(ctx, &req)
@@ -81,8 +82,12 @@ func (r *Row) runnable(req *Request) error {
 		return errors.New("the container is not started")
 	case r.method == nil:
 		return errors.New("Run is called before Bind")
+	case req.Reserved != nil && !req.Reserved.Fits(r):
+		return errors.New("Request.Reserved is a worker of another row")
 	case len(req.Leading) != len(r.method.leading):
 		return fmt.Errorf("Run is given %d leading values, Bind was given %d types", len(req.Leading), len(r.method.leading))
+	case req.Reserved != nil && !req.Reserved.spend():
+		return errSpent
 	}
 	return nil
 }
@@ -116,6 +121,9 @@ func (r *Row) begin(ctx context.Context, req *Request) *run {
 	c.Context = ctx
 	if !own && ctx.Value(lifeKey{}) != r.container { // else it ends with the container anyway
 		c.detach = context.AfterFunc(life, func() { c.cancel(ErrStopped) })
+	}
+	if req.Reserved != nil {
+		c.stage, c.users = holding, 1
 	}
 	if req.Limit > 0 {
 		c.deadline = c.began.Add(req.Limit)
@@ -169,8 +177,12 @@ func (c *run) work() (result any, err error) {
 }
 
 // acquire waits for the workers of a call that begins, first for the row's: while it waits for
-// that, the service's are free for other rows. It returns false if the context ends before.
+// that, the service's are free for other rows. It returns false if the context ends before. A call
+// with a reservation has them.
 func (c *run) acquire() bool {
+	if c.request.Reserved != nil {
+		return true
+	}
 	all := c.row.workers
 	for i, s := range all {
 		if s.tryAcquire() {
@@ -469,28 +481,4 @@ func (c *run) Value(key any) any {
 		return nil
 	}
 	return c.Context.Value(key)
-}
-
-// Deadline returns the end of the request's limit, if ctx does not end before.
-func (c *run) Deadline() (time.Time, bool) {
-	outer, ok := c.Context.Deadline()
-	if c.timer == nil || c.lifted.Load() || ok && outer.Before(c.deadline) {
-		return outer, ok
-	}
-	return c.deadline, true
-}
-
-// Lift lifts the [Request].Limit of the call that ctx belongs to. It is for entrypoints whose calls
-// may turn out to be streams, which last as long as somebody reads them.
-func Lift(ctx context.Context) {
-	if c, ok := ctx.Value(runKey{}).(*run); ok {
-		c.lift()
-	}
-}
-
-func (c *run) lift() {
-	if c.timer != nil {
-		c.lifted.Store(true)
-		c.timer.Stop()
-	}
 }
