@@ -1,6 +1,9 @@
 package broker
 
 import (
+	"context"
+	"log/slog"
+
 	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/frame"
 )
@@ -173,7 +176,12 @@ func (ch *channel) remove() {
 
 // fail closes the channel because of the client's error.
 func (ch *channel) fail(e *exception) {
-	ch.conn.log.Warn("closing a channel", "channel", ch.id, "reply", clip.Text(e.text, clip.Log), "method", e.method)
+	level := slog.LevelWarn
+	if e.answersQuestion() {
+		level = slog.LevelDebug
+	}
+	ch.conn.log.Log(context.Background(), level, "closing a channel",
+		"channel", ch.id, "reply", clip.Text(e.text, clip.Log), "method", e.method)
 	ch.confirmPublished()
 	ch.admit()
 	ch.vhost.lock()

@@ -70,6 +70,14 @@ func (e *exception) endsConnection() bool {
 	return e.code >= 500 || e.code == codeConnectionForced
 }
 
+// answersQuestion reports whether the exception is the answer no to a passive declare, which asks
+// whether a queue or an exchange exists. That is no mistake of the client. No other declare can fail
+// with this code.
+func (e *exception) answersQuestion() bool {
+	declares := e.method == (*frame.QueueDeclare)(nil).ID() || e.method == (*frame.ExchangeDeclare)(nil).ID()
+	return e.code == codeNotFound && declares
+}
+
 // close returns the method that reports it to the client.
 func (e *exception) close() *frame.ConnectionClose {
 	return &frame.ConnectionClose{
