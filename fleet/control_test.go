@@ -205,7 +205,7 @@ func TestLevel(t *testing.T) {
 		}
 		h.Log.Wait(t, 1, "log level changed", "user_id=guest", "for=1h0m0s")
 		only[fleet.LevelChange](t, ask(fleet.LevelChange{"debug", "100ms"}))
-		h.Log.Wait(t, 1, "log level is back")
+		h.Log.Wait(t, 1, "log level restored")
 		if level.Level() != slog.LevelInfo {
 			t.Errorf("got the level %s, want INFO again", level.Level())
 		}

@@ -50,7 +50,7 @@ func (p *plane) describeServices() ([]*contract.Document, error) {
 }
 
 // ErrUndescribed is the error of [Describe] if no process describes the service.
-var ErrUndescribed = errors.New("not described")
+var ErrUndescribed = errors.New("cannot be described")
 
 // Describe asks for the description of a service that runs: one process of each version of it. wait
 // limits the wait for each answer; 0 is a second. The documents come from elsewhere: print them with
@@ -135,7 +135,7 @@ func silent(ctx context.Context, conn *transport.Conn, service string, found Ans
 	if near := nearest.Likely(service, names); near != "" {
 		remedy = "did you mean " + near + "?"
 	} else if len(names) > 0 {
-		remedy = "these run: " + strings.Join(names, ", ")
+		remedy = "these services run: " + strings.Join(names, ", ")
 	}
 	return fmt.Errorf("service %s: %w: no process of it runs: %s", service, ErrUndescribed, remedy)
 }

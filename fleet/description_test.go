@@ -36,8 +36,8 @@ func TestDescribe(t *testing.T) {
 			t.Errorf("got %s, %v", &text, err)
 		}
 		for name, want := range map[string]string{
-			"oders":  "service oders: not described: no process of it runs: did you mean orders?",
-			"unlike": "service unlike: not described: no process of it runs: these run: bills, orders",
+			"oders":  "service oders: cannot be described: no process of it runs: did you mean orders?",
+			"unlike": "service unlike: cannot be described: no process of it runs: these services run: bills, orders",
 		} {
 			_, err := fleet.Describe(t.Context(), conn, name, 100*time.Millisecond)
 			if !errors.Is(err, fleet.ErrUndescribed) || err.Error() != want {

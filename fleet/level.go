@@ -76,7 +76,7 @@ func (l *leveller) change(level slog.Level, d time.Duration) {
 		if l.back == timer { // else another change came at the last moment
 			l.level.Set(l.original)
 			l.back = nil
-			l.host.Logger().Info("log level is back", "level", l.original)
+			l.host.Logger().Info("log level restored", "level", l.original)
 		}
 	})
 	l.back = timer

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomeko/gomeko/internal/deadletter"
 	"github.com/gomeko/gomeko/internal/parked"
 	"github.com/gomeko/gomeko/internal/printable"
 	"github.com/gomeko/gomeko/transport"
@@ -110,6 +111,9 @@ func (c *command) withDesk(ctx context.Context, queue string, do func(context.Co
 	return c.withBrokerOf(ctx, s, "gomeko dead", func(ctx context.Context, conn *transport.Conn) error {
 		desk, err := parked.Open(ctx, conn, queue)
 		if errors.Is(err, parked.ErrNone) {
+			if _, dead := deadletter.OfDead(queue); dead {
+				return usagef("%s is a dead queue: name the queue that its messages failed in, as gomeko dead prints it", queue)
+			}
 			if _, _, unknown := conn.Inspect(ctx, queue); unknown != nil {
 				return fmt.Errorf("queue %s: does not exist, and nothing is parked for it: gomeko dead lists the queues", queue)
 			}
@@ -177,7 +181,7 @@ func (c *command) deadLook(ctx context.Context, args []string, d deadFlags, prin
 			return fmt.Errorf("queue %s: %w", desk.Queue, err)
 		}
 		if len(picked) == 0 {
-			say(c.err, "no parked message of queue %s is meant", desk.Queue)
+			say(c.err, "no parked message of queue %s matches", desk.Queue)
 			return nil
 		}
 		return print(ctx, desk, picked, d.json)

@@ -25,24 +25,23 @@ func (c *command) deadGroups(ctx context.Context, conn *transport.Conn, d deadFl
 		return err
 	}
 	var groups []parked.Group
-	var busy error
+	var busy []error
 	for _, queue := range queues {
 		found, err := c.groupsOf(ctx, conn, queue)
 		switch {
 		case errors.Is(err, parked.ErrNone):
 		case errors.Is(err, parked.ErrBusy):
-			busy = err
-			say(c.err, "%v", err)
+			busy = append(busy, err)
 		case err != nil:
 			return err
 		}
 		groups = append(groups, found...)
 	}
 	if err := c.printGroups(groups, d.json); err != nil || busy != nil {
-		return errors.Join(err, busy)
+		return errors.Join(append(busy, err)...)
 	}
 	if len(groups) == 0 {
-		say(c.err, "nothing is parked in the %d queues that were looked at", len(queues))
+		say(c.err, "nothing is parked; queues that were looked at: %d", len(queues))
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/deadletter"
 	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/internal/parked"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -135,6 +136,17 @@ func TestDead(t *testing.T) {
 		s.matches("dead show bills --error order_2:", `(?s)failed in  queue bills, service billing, row Bill\n.*published  to exchange "" with key "bills"\nerror      \S+: order 2: no table\n.*\n  "number": 2,\n  "token": "\*\*"\n`)
 		s.matches("dead show bills --json", `"body":\{"number":1,"token":"\*\*"\}`)
 
+		desk, err := parked.Open(t.Context(), conn, "bills")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, diagnostics := s.run(1, "dead"); strings.Count(diagnostics, "queue bills: another command works on") != 1 {
+			t.Errorf("got %q, want once that another command works on it", diagnostics)
+		}
+		if err := desk.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+
 		// Edit one, and replay it.
 		editor := filepath.Join(t.TempDir(), "editor")
 		if err := os.WriteFile(editor, []byte("#!/bin/sh\nexec sed -i 's/\"number\": 2/\"number\": 200/' \"$1\"\n"), 0o755); err != nil { //nolint:gosec // a program
@@ -196,7 +208,7 @@ func TestDeadRate(t *testing.T) {
 	parkSome(t, conn, "bills", 6)
 	began := time.Now()
 	s := deadStage{t, uri, conn}
-	if _, diagnostics := s.run(0, "dead retry bills --all --rate 20/s"); !strings.Contains(diagnostics, "warning: no Go service consumes the retry queue of bills now") {
+	if _, diagnostics := s.run(0, "dead retry bills --all --rate 20/s"); !strings.Contains(diagnostics, "warning: nobody consumes the retry queue of bills now") {
 		t.Errorf("got %q, want a warning", diagnostics)
 	}
 	if took := time.Since(began); took < 250*time.Millisecond {
@@ -236,11 +248,12 @@ func TestDeadMistakes(t *testing.T) {
 		"dead retry bills --all --rate 50":       `2 --rate "50": must be`,
 		"dead retry bills --all --rate -1/s":     `2 --rate "-1/s": must be`,
 		"dead ls none":                           "1 queue none: does not exist, and nothing is parked for it",
+		"dead ls gomeko.dead.bills":              "2 gomeko.dead.bills is a dead queue: name the queue that its messages failed in",
 		"dead drop bills abc":                    "1 queue bills: id abc: no parked message",
 		"dead --wait 100ms":                      "1 no running service has answered: name the broker's management API",
 		"topology":                               "2 topology: needs the broker's management API",
 		"topology prune":                         "2 topology: needs the broker's management API",
-		"dead ls bills --error nothing_of_these": "0 no parked message of queue bills is meant",
+		"dead ls bills --error nothing_of_these": "0 no parked message of queue bills matches",
 	} {
 		_, diagnostics := s.run(int(want[0]-'0'), args)
 		if !strings.Contains(diagnostics, want[2:]) {

@@ -112,7 +112,8 @@ func (c *command) deadRetry(ctx context.Context, args []string, d deadFlags) err
 			return err
 		}
 		if consumers == 0 {
-			say(c.err, "warning: no Go service consumes the retry queue of %s now: what is replayed waits there for one", desk.Queue)
+			say(c.err, "warning: nobody consumes the retry queue of %s now: what is replayed waits there until a Go service "+
+				"runs, or its row is no longer paused (gomeko health says so)", desk.Queue)
 		}
 		e := edit{command: c, desk: desk}
 		w.Do = desk.Replay

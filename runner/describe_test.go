@@ -69,9 +69,9 @@ func TestDescribeRunning(t *testing.T) {
 		{"clock", 0, "clock v1.2.3\n\nrpc now()\n"},
 		{"clock.now", 0, "clock v1.2.3\n\nrpc now()\n"},
 		{"clock.nwo", 1, "service clock has no method nwo: did you mean now?"},
-		{"clok", 1, "service clok: not described: no process of it runs: did you mean clock?"},
-		{"folder", 1, "no process of it runs: these run: clock; to describe the folder, write ./folder"},
-		{"clok.now", 1, "service clok: not described: no process of it runs: did you mean clock?"},
+		{"clok", 1, "service clok: cannot be described: no process of it runs: did you mean clock?"},
+		{"folder", 1, "no process of it runs: these services run: clock; to describe the folder, write ./folder"},
+		{"clok.now", 1, "service clok: cannot be described: no process of it runs: did you mean clock?"},
 	} {
 		out := new(output)
 		var results strings.Builder

@@ -105,7 +105,7 @@ func (c *command) summarize(answers fleet.Answers, s *asking) error {
 	}
 	switch {
 	case failed > 0 && failed == n:
-		return fmt.Errorf("no instance has done what was asked: %d have refused it, or failed", n)
+		return fmt.Errorf("no instance has done what was asked: %d of %d refused or failed", failed, n)
 	case n == 0 && s.Instance != "":
 		return remoteError{fmt.Errorf("%s of the service %s has not answered: gomeko services lists the instances", s.Instance, s.Service)}
 	case n == 0 && s.must:

@@ -23,7 +23,7 @@ var (
 
 	// ErrBusy is the error of Open if another process has the queue open. With two of them, the
 	// messages would lose their order.
-	ErrBusy = errors.New("another process looks at its parked messages: wait until it has ended")
+	ErrBusy = errors.New("another command works on its parked messages: wait until that has ended")
 
 	// ErrLost is the error of a look whose connection was lost. The messages are back in the queue; one
 	// that was just replayed may be in it still.

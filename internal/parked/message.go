@@ -56,6 +56,8 @@ func (m *Message) Failure() string {
 		return cmp.Or(m.ErrorType, "-")
 	case m.ErrorType == "":
 		return secret.Mask(m.Error)
+	case strings.HasPrefix(m.Error, m.ErrorType+": "): // as that of an expected error
+		return secret.Mask(m.Error)
 	}
 	return secret.Mask(m.ErrorType + ": " + m.Error)
 }
@@ -130,4 +132,4 @@ func complete(id string, messages []*Message) (full string, err error) {
 }
 
 // ErrUnknownID is the error of an ID that no message has.
-var ErrUnknownID = errors.New("no parked message that is meant has it")
+var ErrUnknownID = errors.New("no parked message has an id that begins so: gomeko dead ls lists them")

@@ -361,10 +361,11 @@ func TestInterrupted(t *testing.T) {
 func TestGroups(t *testing.T) {
 	c := dial(t, transport.Config{URI: brokertest.Embedded(t)})
 	at := time.Unix(1700000000, 0).UTC()
-	park(t, c, "bills", 9,
+	park(t, c, "bills", 12,
 		deadletter.Original{ErrorType: "*pq.Error", Error: "order 1: no table\nmore", First: at, Last: at.Add(time.Minute)},
 		deadletter.Original{ErrorType: "*pq.Error", Error: "order 22: no table", First: at.Add(-time.Minute), Last: at},
-		deadletter.Original{ErrorType: "Hidden", Error: "the password is 1234", Sensitive: true})
+		deadletter.Original{ErrorType: "Hidden", Error: "the password is 1234", Sensitive: true},
+		deadletter.Original{ErrorType: "Broke", Error: "Broke: no money"})
 	if err := c.Publish(limit(t), transport.Publishing{Key: "gomeko.dead.bills", Body: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
@@ -374,6 +375,7 @@ func TestGroups(t *testing.T) {
 	}
 	want := []parked.Group{
 		{Queue: "bills", Error: "*pq.Error: order #: no table", Count: 6, First: at.Add(-time.Minute), Last: at.Add(time.Minute)},
+		{Queue: "bills", Error: "Broke: no money", Count: 3},
 		{Queue: "bills", Error: "Hidden", Count: 3},
 		{Queue: "bills", Error: "(not parked by a service)", Count: 1},
 	}
