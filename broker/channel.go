@@ -196,13 +196,16 @@ func (ch *channel) fail(e *exception) {
 
 // release ends the consumers of channels and requeues their unacknowledged messages.
 func release(channels ...*channel) {
-	var left []*queue
+	left := map[*queue]bool{}
 	// All consumers end before messages are requeued, so that none of them receives these again.
 	for _, ch := range channels {
 		for _, c := range ch.consumers {
-			left = append(left, c.queue)
 			c.stop()
+			left[c.queue] = true
 		}
+	}
+	for q := range left {
+		q.dismiss()
 	}
 	for _, ch := range channels {
 		ch.undo()
@@ -210,7 +213,7 @@ func release(channels ...*channel) {
 		ch.publishing.drop(ch.vhost.alarm)
 		ch.dropParked()
 	}
-	for _, q := range left {
+	for q := range left {
 		q.pump()
 	}
 }

@@ -57,22 +57,19 @@ func (c *consumer) wake() {
 	}
 }
 
-// stop ends the consumer. Its channel keeps its unacknowledged messages. The caller must pump the
-// queue afterwards.
+// stop ends the consumer. Its channel keeps its unacknowledged messages. The caller must have the
+// queue dismiss it, and pump the queue afterwards.
 func (c *consumer) stop() {
-	if c.stopped {
-		return
-	}
 	c.stopped = true
 	delete(c.channel.consumers, c.tag)
 	c.queue.vhost.alarm.addObject(-c.memory())
-	c.queue.dismiss(c)
 }
 
-// revoke ends the consumer because its queue was deleted. It sends basic.cancel if the client
-// supports it.
+func (c *consumer) isStopped() bool { return c.stopped }
+
+// revoke tells the client, if it supports that, that the consumer has ended because its queue was
+// deleted.
 func (c *consumer) revoke() {
-	c.stop()
 	if can, _ := c.channel.conn.capabilities.Get("consumer_cancel_notify"); can == true {
 		c.channel.send(&frame.BasicCancel{ConsumerTag: c.tag, NoWait: true})
 	}
@@ -138,6 +135,7 @@ func (ch *channel) newConsumer(q *queue, m *frame.BasicConsume) *consumer {
 func (ch *channel) cancel(m *frame.BasicCancel) error {
 	if c := ch.consumers[m.ConsumerTag]; c != nil {
 		c.stop()
+		c.queue.dismiss()
 		c.queue.pump()
 	}
 	return ch.answer(m.NoWait, &frame.BasicCancelOk{ConsumerTag: m.ConsumerTag})

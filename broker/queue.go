@@ -111,19 +111,19 @@ func (q *queue) enlist(c *consumer) {
 	q.touch()
 }
 
-// dismiss removes a consumer. If it was the active one, the next pump activates another: by then,
-// the messages of the old one have been requeued.
-func (q *queue) dismiss(c *consumer) {
-	i := slices.Index(q.consumers, c)
-	q.consumers = slices.Delete(q.consumers, i, i+1)
-	q.rota.remove(c, q.consumers)
-	if q.exclusive == c {
+// dismiss removes the consumers that have stopped. They are removed together, because a client may
+// leave a great many at once. If the active one was among them, the next pump activates another: by
+// then, the messages of the old one have been requeued.
+func (q *queue) dismiss() {
+	q.consumers = slices.DeleteFunc(q.consumers, (*consumer).isStopped)
+	q.rota.removeStopped()
+	if q.exclusive != nil && q.exclusive.stopped {
 		q.exclusive = nil
 	}
 	if len(q.consumers) == 0 && q.autoDelete && !q.removed {
 		q.remove()
 	}
-	if q.active == c {
+	if q.active != nil && q.active.stopped {
 		q.active = nil
 	}
 	q.touch()
@@ -224,7 +224,12 @@ func (q *queue) remove() {
 	q.stopTimers()
 	q.limbo.end(q)
 	q.unbindAll()
-	for _, c := range slices.Clone(q.consumers) {
+	revoked := slices.Clone(q.consumers)
+	for _, c := range revoked {
+		c.stop()
+	}
+	q.dismiss()
+	for _, c := range revoked {
 		c.revoke()
 	}
 	q.purge()

@@ -30,13 +30,17 @@ func (r *rota) next() *consumer {
 func (k *rank) turn() *consumer {
 	for len(k.waiting) > 0 {
 		k.next %= len(k.waiting)
-		c := k.waiting[k.next]
-		if c.ready() {
-			k.next++
-			return c
+		end := k.next
+		for end < len(k.waiting) && !k.waiting[end].ready() {
+			k.waiting[end].parked = true
+			end++
 		}
-		c.parked = true
-		k.waiting = slices.Delete(k.waiting, k.next, k.next+1)
+		found := end < len(k.waiting)
+		k.waiting = slices.Delete(k.waiting, k.next, end)
+		if found {
+			k.next++
+			return k.waiting[k.next-1]
+		}
 	}
 	return nil
 }
@@ -56,22 +60,14 @@ func (r *rota) add(c *consumer) {
 	r.ranks[i].waiting = append(r.ranks[i].waiting, c)
 }
 
-// remove removes a consumer. others are the remaining consumers of its queue.
-func (r *rota) remove(c *consumer, others []*consumer) {
-	i, found := r.find(c.priority)
-	if !found {
-		return
+// removeStopped removes the consumers that have stopped.
+func (r *rota) removeStopped() {
+	for _, k := range r.ranks {
+		had := slices.Clone(k.waiting[:min(k.next, len(k.waiting))])
+		k.next = len(slices.DeleteFunc(had, (*consumer).isStopped)) // those whose turn has been
+		k.waiting = slices.DeleteFunc(k.waiting, (*consumer).isStopped)
 	}
-	k := r.ranks[i]
-	if j := slices.Index(k.waiting, c); j >= 0 {
-		k.waiting = slices.Delete(k.waiting, j, j+1)
-		if j < k.next {
-			k.next--
-		}
-	}
-	if !slices.ContainsFunc(others, func(o *consumer) bool { return o.priority == c.priority }) {
-		r.ranks = slices.Delete(r.ranks, i, i+1)
-	}
+	r.ranks = slices.DeleteFunc(r.ranks, func(k *rank) bool { return len(k.waiting) == 0 })
 }
 
 // find returns the index of the rank of a priority, and whether it exists.
