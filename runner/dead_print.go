@@ -39,8 +39,8 @@ func shortened(text string) string { return clip.Text(text, 120) }
 // printView prints a parked message for people.
 func printView(w io.Writer, v parked.View) error {
 	var b strings.Builder
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-11s"+format+"\n", append([]any{name}, args...)...)
+	line := func(name, format string, args ...any) { // what is in the message cannot begin a line
+		b.WriteString(printable.Text(fmt.Sprintf("%-11s"+format, append([]any{name}, args...)...)) + "\n")
 	}
 	line("id", "%s", v.ID)
 	if v.Foreign {
@@ -51,7 +51,8 @@ func printView(w io.Writer, v parked.View) error {
 		line("first", "%s", local(v.First, ""))
 		line("last", "%s, on %s", local(v.Last, ""), v.Host)
 		line("published", "to exchange %q with key %q", v.Exchange, v.Key)
-		line("error", "%s", strings.TrimPrefix(v.ErrorType+": "+v.Error, ": "))
+		text := printable.Text(v.ErrorType) + ": " + strings.ReplaceAll(v.Error, "\n", "\n           ")
+		fmt.Fprintf(&b, "error      %s\n", strings.TrimPrefix(text, ": "))
 	}
 	for _, name := range v.LeftOut {
 		line("left out", "header %s, which was too large", name)
@@ -59,7 +60,7 @@ func printView(w io.Writer, v parked.View) error {
 	b.WriteString(object("properties", v.Properties) + object("headers", v.Headers))
 	fmt.Fprintf(&b, "body, %d bytes\n%s\n", v.Bytes, indented(v.Body))
 	if v.Stack != "" {
-		fmt.Fprintf(&b, "stack\n%s\n", strings.TrimRight(v.Stack, "\n"))
+		fmt.Fprintf(&b, "stack\n%s\n", block(strings.TrimRight(v.Stack, "\n")))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -74,12 +75,14 @@ func object(name string, v any) string {
 	return name + "\n" + indented(text) + "\n"
 }
 
-// indented returns JSON as people read it. A string that is not part of an object is printed as it
-// is.
+// block returns text with each line indented, so that none looks like one of printView.
+func block(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
+
+// indented returns JSON as people read it. A string that is not part of an object is a block.
 func indented(text json.RawMessage) string {
 	var plain string
 	if json.Unmarshal(text, &plain) == nil {
-		return plain
+		return block(plain)
 	}
 	var b bytes.Buffer
 	if json.Indent(&b, text, "", "  ") != nil {
