@@ -305,8 +305,9 @@ func spell(s *codec.Schema, defined bool) string {
 		return "any"
 	}
 	var types []string
-	for _, t := range s.Type {
+	for i, t := range s.Type {
 		switch {
+		case slices.Contains(s.Type[:i], t): // spelled again at each depth, a schema from elsewhere would never end
 		case t == "array":
 			types = append(types, "list of "+spelled(s.Items))
 		case t == "object" && len(s.Properties) > 0 && !defined:

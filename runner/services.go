@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gomeko/gomeko/fleet"
+	"github.com/gomeko/gomeko/internal/printable"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -100,7 +101,7 @@ func (c *command) summarize(answers fleet.Answers, s *asking) error {
 	for _, a := range answers.Answers {
 		if a.Error != "" {
 			failed++
-			say(c.err, "%s: %s", a.Instance, a.Error)
+			say(c.err, "%s: %s", printable.Text(a.Instance), printable.Text(a.Error))
 		}
 	}
 	switch {
