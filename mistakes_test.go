@@ -14,6 +14,7 @@ import (
 	"github.com/gomeko/gomeko/docs/testdata/camera"
 	"github.com/gomeko/gomeko/docs/testdata/mistakes"
 	"github.com/gomeko/gomeko/examples/helloworld"
+	"github.com/gomeko/gomeko/fleet"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/golden"
 	"github.com/gomeko/gomeko/internal/hosttest"
@@ -73,6 +74,9 @@ var programs = map[string][]any{
 	"A health check without a method": {new(helloworld.Greeting), broker, config.Provide("vouchers", mistakes.Limits{PerDay: 3}),
 		service.CheckHealth[mistakes.Limits]()},
 	"A typed client of a method that does not exist": {new(mistakes.Lockers), new(helloworld.Greeting), broker},
+	"Two answers to what a process is asked": {new(helloworld.Greeting), broker,
+		service.Configure(fleet.Control(fleet.ControlConfig{})),
+		service.Configure(fleet.Control(fleet.ControlConfig{Access: fleet.AccessFull}))},
 	"A declared queue that no row names": {new(mistakes.Ledger), broker,
 		messaging.Declare(messaging.Queue{Name: "bookings", Type: messaging.Quorum})},
 }
