@@ -2,11 +2,13 @@ package fleet_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/fleet"
+	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/timer"
 	"github.com/gomeko/gomeko/transport"
@@ -54,4 +56,105 @@ func ExampleTimers() {
 		fmt.Println(err)
 	}
 	// Output: 1s
+}
+
+// Stock keeps a stock.
+type Stock struct {
+	_ service.Name `service:"stock"`
+
+	Entrypoints struct {
+		Count rpc.Method `rpc:"count(item)"`
+	}
+}
+
+func (*Stock) Count(_ context.Context, item string) (int, error) { return len(item), nil }
+
+// A program that hosts its services itself lets the fleet see it; runner.Main does it too. With
+// AccessFull it also answers what may reveal data of calls, or changes something: dump and level.
+func ExampleControl() {
+	ctx := context.Background()
+	b := broker.New(broker.Config{}) // a fleet has RabbitMQ
+	defer b.Close(ctx)
+	bus := transport.Config{
+		URI:  "amqp://memory",
+		Dial: func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) },
+	}
+	c, err := service.New(service.Config{}, new(Stock),
+		service.Configure(bus),
+		service.Configure(fleet.Control(fleet.ControlConfig{Access: fleet.AccessFull, Version: "1.4.0"})))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := c.Start(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Stop(ctx)
+
+	conn, err := transport.Dial(ctx, bus) // of somebody else
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close(ctx)
+	answers, err := fleet.Survey(ctx, conn, fleet.Question{Verb: "ping", Service: "stock"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, a := range answers.Answers {
+		fmt.Println(a.Services[0].Name, a.Services[0].Version)
+	}
+	// Output: stock 1.4.0
+}
+
+// Survey asks all processes of a service whether they are well. Complete is false if a process that
+// the broker knows has not answered in time.
+func ExampleSurvey() {
+	ctx := context.Background()
+	b := broker.New(broker.Config{})
+	defer b.Close(ctx)
+	bus := transport.Config{
+		URI:  "amqp://memory",
+		Dial: func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) },
+	}
+	for range 2 { // each in a process of its own, usually
+		c, err := service.New(service.Config{}, new(Stock),
+			service.Configure(bus), service.Configure(fleet.Control(fleet.ControlConfig{})))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if err := c.Start(ctx); err != nil {
+			fmt.Println(err)
+			return
+		}
+		defer c.Stop(ctx)
+	}
+
+	conn, err := transport.Dial(ctx, bus)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close(ctx)
+	answers, err := fleet.Survey(ctx, conn, fleet.Question{Verb: "health", Service: "stock"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, a := range answers.Answers {
+		var health fleet.Health
+		if err := json.Unmarshal(a.Answer, &health); err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println("ready:", health.Ready)
+	}
+	fmt.Println("complete:", answers.Complete())
+	// Output:
+	// ready: true
+	// ready: true
+	// complete: true
 }
