@@ -61,6 +61,10 @@ var arrows = map[string][]string{
 	"observe/statsd":      {"service", "config"},
 	"servicetest":         {"service", "admin", "rpc", "events", "web", "broker", "fleet"},
 
+	"jobs/store":    {"internal/clip"},
+	"jobs/sqlite":   {"jobs/store"},
+	"jobs/postgres": {"jobs/store"},
+
 	"internal/certificate": {},
 
 	// Programs, and packages that only tests import.
@@ -88,6 +92,9 @@ var others = map[string][]string{
 	"rpc":              {"github.com/google/uuid"},
 	"timer":            {},
 	"timer/cron":       {},
+	"jobs/store":       {},
+	"jobs/sqlite":      {"modernc.org/sqlite"},
+	"jobs/postgres":    {"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/stdlib"},
 }
 
 // A listed is a package in the output of go list.

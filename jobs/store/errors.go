@@ -34,20 +34,19 @@ func (e *StateError) Is(target error) bool { return target == ErrState }
 
 // A SchemaError is returned by [Store.Check] if the tables do not fit the program.
 type SchemaError struct {
-	Store string // the name of the store
-	Have  int    // the version of the tables; 0: there are none
-	Want  int    // the version that this program needs
+	Have int // the version of the tables; 0: there are none
+	Want int // the version that this program needs
 }
 
 // Error says which version the tables have, which one is needed, and how to get it.
 func (e *SchemaError) Error() string {
 	switch {
 	case e.Have == 0:
-		return fmt.Sprintf("%s: has no tables for jobs: run gomeko jobs migrate", e.Store)
+		return "the database has no tables for jobs: run gomeko jobs migrate"
 	case e.Have < e.Want:
-		return fmt.Sprintf("%s: its tables have version %d, this program needs %d: run gomeko jobs migrate", e.Store, e.Have, e.Want)
+		return fmt.Sprintf("the tables of jobs have version %d, this program needs %d: run gomeko jobs migrate", e.Have, e.Want)
 	default:
-		return fmt.Sprintf("%s: its tables have version %d, this program knows %d: another program's gomeko jobs migrate is newer. "+
-			"Build this program with a newer gomeko", e.Store, e.Have, e.Want)
+		return fmt.Sprintf("the tables of jobs have version %d, this program knows only %d: a newer gomeko jobs migrate was run. "+
+			"Build this program with that version of gomeko", e.Have, e.Want)
 	}
 }

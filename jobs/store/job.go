@@ -54,13 +54,14 @@ type Job struct {
 
 	Created  time.Time // when the row was inserted
 	RunAt    time.Time // no worker takes it before
-	Started  time.Time // when its latest attempt began; zero if none did
+	Started  time.Time // when its latest attempt began; zero if none did, or if that was given back
 	Finished time.Time // when it became final; zero before
 	Lease    time.Time // until when Owner holds the job or its hook; zero if nobody does
 
 	Owner   string // the process that runs the job, or has run it last; "" if that one died
 	Host    string // the machine of Owner
 	Attempt int    // how many attempts have begun. One that was given back does not count
+	Earlier int    // how many of them had begun when [Store.Retry] queued the job again, for the last time
 	Deaths  int    // how many of them ended with the lease, because a worker died or hung
 	Nudges  int    // how many times the sweeper has asked to wake a worker for it
 	Cancel  bool   // somebody wants a running job cancelled

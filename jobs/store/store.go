@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
 	"time"
 )
 
@@ -13,9 +16,11 @@ const Again = 30 * time.Second
 // A Store keeps jobs in a database. Its methods may be called concurrently, and so may those of
 // other stores on the same database, in other processes.
 type Store struct {
-	db   *sql.DB
-	d    Dialect
-	name string
+	db      *sql.DB
+	dialect Dialect
+	name    string
+	texts   sync.Map      // from statements with marks to statements of the dialect
+	writing chan struct{} // held while a connection writes, if the database has one writer at a time
 }
 
 // An Executor runs statements: a *sql.DB, *sql.Conn or *sql.Tx, or what wraps one.
@@ -27,7 +32,13 @@ type Executor interface {
 // Open returns a store on db, which it closes with [Store.Close]. name is printed in messages, so it
 // must not contain a password. Users call Open of jobs/sqlite or jobs/postgres, which also set up
 // db as the store needs it. Open does not use the database: see [Store.Check] and [Store.Migrate].
-func Open(db *sql.DB, d Dialect, name string) *Store { return &Store{db: db, d: d, name: name} }
+func Open(db *sql.DB, d Dialect, name string) *Store {
+	s := &Store{db: db, dialect: d, name: name}
+	if d.single {
+		s.writing = make(chan struct{}, 1)
+	}
+	return s
+}
 
 // Name returns the name of the store for messages, as "sqlite:jobs.db" or
 // "postgres://db.example.org/jobs". It contains no password.
@@ -36,16 +47,89 @@ func (s *Store) Name() string { return s.name }
 // Close closes the database. Statements under way are waited for.
 func (s *Store) Close() error { return s.db.Close() }
 
-// A Dialect is the SQL of one kind of database: [SQLite] or [PostgreSQL].
-type Dialect struct {
-	name string
+// text returns a statement in the store's dialect.
+func (s *Store) text(statement string) string {
+	if text, ok := s.texts.Load(statement); ok {
+		return text.(string)
+	}
+	text := s.dialect.sql(statement)
+	s.texts.Store(statement, text)
+	return text
 }
 
-// SQLite returns the dialect of SQLite, from version 3.42.
-func SQLite() Dialect { return Dialect{name: "sqlite"} }
+// A conn runs statements: a *sql.DB or *sql.Tx.
+type conn interface {
+	Executor
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
 
-// PostgreSQL returns the dialect of PostgreSQL, from version 12.
-func PostgreSQL() Dialect { return Dialect{name: "postgres"} }
+// read runs f, which only reads.
+func (s *Store) read(f func(conn) error) error { return s.wrap(f(s.db)) }
 
-// String returns "sqlite" or "postgres".
-func (d Dialect) String() string { return d.name }
+// tries limits how often a transaction is repeated that the database has ended because of others.
+const tries = 5
+
+// write runs f, which makes one statement.
+func (s *Store) write(ctx context.Context, f func(conn) error) error {
+	return s.exclusive(ctx, func() error { return f(s.db) })
+}
+
+// transact runs f in a transaction.
+func (s *Store) transact(ctx context.Context, f func(conn) error) error {
+	return s.exclusive(ctx, func() error {
+		tx, err := s.db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if err := f(tx); err != nil {
+			return errors.Join(err, rolledBack(tx))
+		}
+		return tx.Commit()
+	})
+}
+
+// rolledBack ends a transaction that has failed. If ctx has ended, database/sql did it.
+func rolledBack(tx *sql.Tx) error {
+	if err := tx.Rollback(); !errors.Is(err, sql.ErrTxDone) {
+		return err
+	}
+	return nil
+}
+
+// exclusive runs f, which writes, alone in this process if the database has one writer at a time:
+// waiting here is fairer and quicker than polling for its lock. It repeats f after a deadlock.
+func (s *Store) exclusive(ctx context.Context, f func() error) error {
+	if s.writing != nil {
+		select {
+		case s.writing <- struct{}{}:
+			defer func() { <-s.writing }()
+		case <-ctx.Done():
+			return s.wrap(context.Cause(ctx))
+		}
+	}
+	for attempt := 1; ; attempt++ {
+		err := f()
+		if err == nil || attempt == tries || !deadlock(err) {
+			return s.wrap(err)
+		}
+	}
+}
+
+// deadlock reports whether the database has ended a transaction because of others, so that it may be
+// repeated.
+func deadlock(err error) bool {
+	var state interface{ SQLState() string }
+	if !errors.As(err, &state) {
+		return false
+	}
+	code := state.SQLState()
+	return code == "40P01" || code == "40001"
+}
+
+// wrap adds the store's name to an error of the database.
+func (s *Store) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", s.name, err)
+}

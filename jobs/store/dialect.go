@@ -1,0 +1,135 @@
+package store
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"regexp"
+	"strings"
+)
+
+// A Dialect is the SQL of one kind of database: [SQLite] or [PostgreSQL].
+type Dialect struct {
+	name      string
+	now       string // the time of the database
+	later     string // the time of now, + microseconds
+	moment    string // microseconds since 1970 as a time
+	micros    string // a duration in microseconds
+	skip      string // locks the selected rows, and skips those that are locked
+	items     string // the items of a JSON array of strings, as a table
+	numbers   string // the items of a JSON array of integers, as a table
+	blob      string // the bytes of a text
+	bytes     string // the type of bytes
+	power     string // 2 to the power of nudges, at most 128
+	exists    string // selects whether there is a table of migrations
+	migrating string // waits until no other process migrates
+	sweeping  string // selects whether no other process sweeps
+	encode    func([]byte) string
+	single    bool // one connection writes at a time
+}
+
+// SQLite returns the dialect of SQLite, from version 3.42.
+func SQLite() Dialect {
+	return Dialect{
+		name:    "sqlite",
+		now:     `CAST(unixepoch('subsec') * 1000 AS integer) * 1000`,
+		later:   `(? + (%))`,
+		moment:  `%`,
+		micros:  `(% - ?)`,
+		items:   `(SELECT value FROM json_each(%))`,
+		numbers: `(SELECT value FROM json_each(%))`,
+		blob:    `unhex(%)`,
+		bytes:   `blob`,
+		power:   `(1 << min(nudges, 7))`,
+		exists:  `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'gomeko_migration'`,
+		encode:  hex.EncodeToString,
+		single:  true,
+	}
+}
+
+// PostgreSQL returns the dialect of PostgreSQL, from version 13.
+func PostgreSQL() Dialect {
+	return Dialect{
+		name:      "postgres",
+		now:       `statement_timestamp()`,
+		later:     `(? + (%) * interval '1 microsecond')`,
+		moment:    `('epoch'::timestamptz + CAST(% AS bigint) * interval '1 microsecond')`,
+		micros:    `CAST(extract(epoch FROM % - ?) * 1000000 AS bigint)`,
+		skip:      ` FOR UPDATE SKIP LOCKED`,
+		items:     `(SELECT json_array_elements_text(CAST(% AS text)::json))`,
+		numbers:   `(SELECT CAST(json_array_elements_text(CAST(% AS text)::json) AS bigint))`,
+		blob:      `decode(%, 'base64')`,
+		bytes:     `bytea`,
+		power:     `(1 << least(nudges, 7))`,
+		exists:    `SELECT count(*) FROM pg_class WHERE oid = to_regclass('gomeko_migration')`,
+		migrating: `SELECT pg_advisory_xact_lock(hashtext('gomeko_migration'), hashtext(current_schema()))`,
+		sweeping:  `SELECT pg_try_advisory_xact_lock(hashtext('gomeko_job'), hashtext(current_schema()))`,
+		encode:    base64.StdEncoding.EncodeToString,
+	}
+}
+
+// String returns "sqlite" or "postgres".
+func (d Dialect) String() string { return d.name }
+
+// A mark is what the texts of statements have in place of what dialects write differently.
+var mark = regexp.MustCompile(`\{(\w+)(?: ([^{}]*))?\}`)
+
+// sql returns the text of a statement in this dialect.
+func (d Dialect) sql(text string) string {
+	for strings.Contains(text, "{") {
+		text = mark.ReplaceAllStringFunc(text, func(found string) string {
+			m := mark.FindStringSubmatch(found)
+			return d.expand(m[1], m[2])
+		})
+	}
+	return text
+}
+
+// expand returns what a mark stands for.
+func (d Dialect) expand(name, argument string) string {
+	form := ""
+	switch name {
+	case "now":
+		return d.now
+	case "skip":
+		return d.skip
+	case "rows":
+		return d.rows(argument)
+	case "columns":
+		return columns
+	case "light":
+		return light
+	case "bytes":
+		return d.bytes
+	case "power":
+		return d.power
+	case "in": // now + microseconds
+		form = d.later
+	case "moment":
+		form = d.moment
+	case "until": // microseconds from now until a time
+		form = d.micros
+	case "items":
+		form = d.items
+	case "numbers":
+		form = d.numbers
+	case "blob":
+		form = d.blob
+	default:
+		panic("store: unknown mark " + name)
+	}
+	return strings.NewReplacer("%", argument, "?", d.now).Replace(form)
+}
+
+// rows returns the first parameter, a JSON array of objects, as a table. fields are the names and types
+// of columns, which are also the keys of the objects.
+func (d Dialect) rows(fields string) string {
+	if d.name == "postgres" {
+		return `json_to_recordset(CAST($1 AS text)::json) AS e(` + fields + `)`
+	}
+	var b strings.Builder
+	for field := range strings.SplitSeq(fields, ", ") {
+		name, _, _ := strings.Cut(field, " ")
+		b.WriteString(", value->>'" + name + "' AS " + name)
+	}
+	return `(SELECT ` + b.String()[2:] + ` FROM json_each($1)) AS e`
+}

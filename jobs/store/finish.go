@@ -1,0 +1,209 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/clip"
+)
+
+// An End says what has become of an attempt. ID, Owner and Attempt are those of the claimed [Job].
+type End struct {
+	ID      string
+	Owner   string
+	Attempt int
+	// State is the state that the job gets: a final one; Scheduled, to be tried again after In; or
+	// Queued, to give it back as if it had never been claimed: the attempt is not counted.
+	// If somebody has cancelled the job meanwhile, it gets Cancelled in place of Scheduled or
+	// Queued, with a hook that is due.
+	State State
+	In    time.Duration
+
+	Result    []byte // JSON, for Succeeded
+	ErrorType string
+	Error     string // clipped to 64 KiB
+	// Kind records the attempt in the job's history, with Error and Stack. "" records nothing: an
+	// attempt that succeeded, or was given back.
+	Kind  string
+	Stack string // clipped to 64 KiB
+
+	// Hook says that the job has ended and that something follows it. The owner keeps the job for
+	// HookLease, to run the hook and to call [Store.HookRan].
+	Hook      bool
+	HookLease time.Duration
+}
+
+// check returns what is wrong with an end.
+func (e End) check() error {
+	switch {
+	case !slices.Contains(States(), e.State) || e.State == Running:
+		return fmt.Errorf("job %s: cannot end with state %q", e.ID, e.State)
+	case e.Hook && !e.State.Final():
+		return fmt.Errorf("job %s: state %s has no hook", e.ID, e.State)
+	}
+	return nil
+}
+
+// An endRow is an [End] for the statements below. The names of its keys are short: there are many.
+type endRow struct {
+	ID        string  `json:"eid"`
+	Owner     string  `json:"eowner"`
+	Attempt   int     `json:"eattempt"`
+	State     State   `json:"estate"`
+	In        int64   `json:"ein"` // microseconds until the next attempt, or the end of the hook's lease
+	Result    *string `json:"eresult,omitempty"`
+	ErrorType string  `json:"etype"`
+	Error     string  `json:"eerror"`
+	Hook      bool    `json:"ehook"`
+	Kind      string  `json:"ekind"`
+	Stack     string  `json:"estack"`
+}
+
+const (
+	ends = `{rows eid text, eowner text, eattempt integer, estate text, ein bigint, eresult text, etype text, eerror text, ehook boolean, ` +
+		`ekind text, estack text}`
+
+	// finishing moves the rows. One that somebody wants cancelled is not tried again.
+	finishing = `UPDATE gomeko_job SET
+	state = CASE WHEN cancel AND estate IN ('scheduled', 'queued') THEN 'cancelled' ELSE estate END,
+	attempt = CASE estate WHEN 'queued' THEN attempt - 1 ELSE attempt END,
+	started_at = CASE estate WHEN 'queued' THEN NULL ELSE started_at END,
+	finished_at = CASE WHEN NOT cancel AND estate IN ('scheduled', 'queued') THEN NULL ELSE {now} END,
+	run_at = CASE WHEN NOT cancel AND estate = 'scheduled' THEN {in ein} ELSE run_at END,
+	sweep_at = CASE WHEN estate IN ('scheduled', 'queued') AND cancel THEN {now} WHEN estate = 'queued' THEN {now}
+		WHEN estate = 'scheduled' OR ehook THEN {in ein} END,
+	hook = CASE WHEN estate IN ('scheduled', 'queued') AND cancel THEN 'due' WHEN ehook THEN 'running' ELSE 'none' END,
+	nudges = 0, result = eresult,
+	error_type = CASE estate WHEN 'queued' THEN error_type ELSE etype END,
+	error = CASE estate WHEN 'queued' THEN error ELSE eerror END
+FROM ` + ends + ` WHERE id = eid AND owner = eowner AND attempt = eattempt AND state = 'running' RETURNING id`
+
+	recording = `INSERT INTO gomeko_attempt (job, number, owner, host, started_at, ended_at, kind, error, stack)
+SELECT seq, eattempt, owner, host, started_at, {now}, ekind, eerror, estack FROM ` + ends + ` JOIN gomeko_job ON id = eid WHERE ekind <> ''
+ON CONFLICT (job, number) DO NOTHING`
+
+	// recorded selects the ends that were recorded before: the row is as the end has left it.
+	recorded = `SELECT id FROM ` + ends + ` JOIN gomeko_job ON id = eid WHERE owner = eowner
+	AND attempt = CASE estate WHEN 'queued' THEN eattempt - 1 ELSE eattempt END
+	AND (state = estate OR estate IN ('scheduled', 'queued') AND state IN ('scheduled', 'queued', 'cancelled'))`
+)
+
+// Finish records ends, all or none of them. For each it reports whether it counts: false says that
+// the owner had lost the job, so that nothing was changed. To repeat an End after an error is safe,
+// if it was recorded already.
+func (s *Store) Finish(ctx context.Context, ends ...End) ([]bool, error) {
+	rows := make([]endRow, len(ends))
+	for i, e := range ends {
+		if err := e.check(); err != nil {
+			return nil, err
+		}
+		rows[i] = e.row()
+	}
+	// In the order of ids, in which Renew locks its rows too, the two cannot deadlock.
+	slices.SortStableFunc(rows, func(a, b endRow) int { return cmp.Compare(a.ID, b.ID) })
+	parts := split(rows)
+	counted := make(map[endKey]bool, len(rows))
+	finish := func(c conn) error {
+		clear(counted)
+		for _, part := range parts {
+			if err := s.finish(ctx, c, part, counted); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var err error
+	switch kept := slices.ContainsFunc(rows, func(r endRow) bool { return r.Kind != "" }); {
+	case len(parts) == 0:
+		return nil, nil
+	case len(parts) == 1 && !kept: // one statement
+		err = s.write(ctx, finish)
+	default:
+		err = s.transact(ctx, finish)
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := make([]bool, len(ends))
+	for i, e := range ends {
+		all[i] = counted[endKey{e.ID, e.Owner, e.Attempt}]
+	}
+	return all, nil
+}
+
+// An endKey names the attempt that an [End] is about.
+type endKey struct {
+	ID, Owner string
+	Attempt   int
+}
+
+// split divides rows, which are sorted by id, into batches that have each id once.
+func split(rows []endRow) (parts [][]endRow) {
+	for len(rows) > 0 {
+		var part, rest []endRow
+		for _, r := range rows {
+			if len(part) == batch || len(part) > 0 && part[len(part)-1].ID == r.ID {
+				rest = append(rest, r)
+			} else {
+				part = append(part, r)
+			}
+		}
+		parts, rows = append(parts, part), rest
+	}
+	return parts
+}
+
+// row returns the row of an end.
+func (e End) row() endRow {
+	r := endRow{
+		ID: e.ID, Owner: e.Owner, Attempt: e.Attempt, State: e.State, ErrorType: clean(e.ErrorType, 255), Error: clean(e.Error, clip.Wire),
+		Hook: e.Hook, Kind: e.Kind, Stack: clean(e.Stack, clip.Wire),
+	}
+	switch {
+	case e.State == Scheduled:
+		r.In = max(0, micros(e.In))
+	case e.Hook:
+		r.In = micros(e.HookLease)
+	}
+	if e.State == Succeeded && e.Result != nil {
+		result := string(e.Result)
+		r.Result = &result
+	}
+	return r
+}
+
+// finish records a part of the ends, and adds to counted those that count.
+func (s *Store) finish(ctx context.Context, c conn, part []endRow, counted map[endKey]bool) error {
+	byID := make(map[string]endRow, len(part))
+	for _, r := range part {
+		byID[r.ID] = r
+	}
+	all := object(part)
+	ids, err := texts(ctx, c, s.text(finishing), all)
+	if err != nil {
+		return err
+	}
+	var attempts []endRow
+	for _, id := range ids {
+		if r := byID[id]; r.Kind != "" {
+			attempts = append(attempts, r)
+		}
+	}
+	if len(ids) < len(part) {
+		before, err := texts(ctx, c, s.text(recorded), all)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, before...)
+	}
+	for _, id := range ids {
+		counted[endKey{id, byID[id].Owner, byID[id].Attempt}] = true
+	}
+	if len(attempts) > 0 {
+		_, err = c.ExecContext(ctx, s.text(recording), object(attempts))
+	}
+	return err
+}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Renewed is what [Store.Renew] says about a job that the owner still holds.
+type Renewed struct {
+	Attempt int  // compare it: a job that the same owner has lost and claimed again has a higher one
+	Cancel  bool // somebody wants the job cancelled
+}
+
+const renewing = `UPDATE gomeko_job SET sweep_at = {in CAST($2 AS bigint)}
+WHERE owner = $1 AND (state = 'running' OR hook = 'running') AND id IN {items $3} RETURNING id, attempt, cancel`
+
+// Renew extends the leases of jobs that owner runs, or whose hook it runs, in one statement: they end
+// lease from now. An id that is missing from the result is lost: the lease has ended and was
+// swept, or the job has ended. Its worker must stop.
+func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration, ids []string) (map[string]Renewed, error) {
+	held := make(map[string]Renewed, len(ids))
+	if len(ids) == 0 {
+		return held, nil
+	}
+	sorted := slices.Sorted(slices.Values(ids)) // Finish locks its rows in the same order
+	err := s.write(ctx, func(c conn) error {
+		return each(ctx, c, func(rows *sql.Rows) error {
+			var id string
+			var r Renewed
+			err := rows.Scan(&id, &r.Attempt, &r.Cancel)
+			held[id] = r
+			return err
+		}, s.text(renewing), owner, micros(lease), object(sorted))
+	})
+	return held, err
+}
+
+// Cancelled returns the ids of jobs that owner runs and that somebody wants cancelled.
+func (s *Store) Cancelled(ctx context.Context, owner string) (ids []string, err error) {
+	err = s.read(func(c conn) (err error) {
+		ids, err = texts(ctx, c, `SELECT id FROM gomeko_job WHERE owner = $1 AND state = 'running' AND cancel`, owner)
+		return err
+	})
+	return ids, err
+}
+
+const progressing = `UPDATE gomeko_job SET progress = $4, progress_text = $5
+WHERE id = $1 AND owner = $2 AND attempt = $3 AND state = 'running'`
+
+// SetProgress records how far a running job has come: a fraction from 0 to 1, and a text, which is
+// clipped to 255 bytes. It returns [ErrLost] if owner does not run this attempt.
+func (s *Store) SetProgress(ctx context.Context, id, owner string, attempt int, fraction float64, text string) error {
+	if !(fraction >= 0 && fraction <= 1) {
+		return fmt.Errorf("job %s: progress %v: must be from 0 to 1", id, fraction)
+	}
+	return s.one(ctx, id, progressing, id, owner, attempt, fraction, clean(text, 255))
+}
+
+// HookRan records that owner has run the hook of a job. It returns [ErrLost] if owner does not hold it.
+func (s *Store) HookRan(ctx context.Context, id, owner string) error {
+	return s.one(ctx, id, `UPDATE gomeko_job SET hook = 'ran', sweep_at = NULL WHERE id = $1 AND owner = $2 AND hook = 'running'`, id, owner)
+}
+
+// one runs a statement that changes the row of a job that a worker holds.
+func (s *Store) one(ctx context.Context, id, statement string, args ...any) error {
+	return s.write(ctx, func(c conn) error {
+		result, err := c.ExecContext(ctx, s.text(statement), args...)
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		if err == nil && n == 0 {
+			err = fmt.Errorf("job %s: %w", id, ErrLost)
+		}
+		return err
+	})
+}

@@ -1,0 +1,163 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// A Sweep says how [Store.Sweep] works.
+type Sweep struct {
+	Deaths int           // at so many deaths a job fails, as a suspect; 0: never
+	Batch  int           // at most so many jobs of each kind; the default is 500
+	Again  time.Duration // the first time after which a worker is asked for again; the default is [Again]
+}
+
+// Swept is what [Store.Sweep] has done.
+type Swept struct {
+	// Nudge are the jobs that a worker should be woken for, without Payload, Headers and Result.
+	// They are queued, or have ended with a hook that is due.
+	Nudge []Job
+	// Suspects are the jobs that failed because too many workers died with them. Their hooks are
+	// due, so they are also among Nudge.
+	Suspects []Job
+	// Killed is how many leases of running jobs had ended, those of Suspects among them.
+	Killed int
+	// Next is how long it takes until the next job is due, 0 if none is known. It is a nanosecond
+	// if more are due already.
+	Next time.Duration
+	// Busy says that another process sweeps at this moment, so that nothing was done.
+	Busy bool
+}
+
+// The statements of a sweep. Those that change rows have the time of the next nudge in $2: it doubles
+// with each, up to 128 times the first.
+const (
+	due = `SELECT {light} FROM gomeko_job WHERE sweep_at <= {now} AND state <> 'queued' ORDER BY sweep_at LIMIT $1{skip}`
+
+	queueing = `UPDATE gomeko_job SET state = 'queued', nudges = 1, sweep_at = {in CAST($2 AS bigint)}
+WHERE seq IN {numbers $1} RETURNING {light}`
+
+	killed = `INSERT INTO gomeko_attempt (job, number, owner, host, started_at, ended_at, kind, error, stack)
+SELECT seq, attempt, owner, host, started_at, {now}, 'killed', $2, '' FROM gomeko_job WHERE seq IN {numbers $1}
+ON CONFLICT (job, number) DO NOTHING`
+
+	// burying queues what a worker held when it died, unless it is cancelled, or a suspect: with $3
+	// deaths.
+	burying = `UPDATE gomeko_job SET deaths = deaths + 1, owner = '', host = '', nudges = 1, sweep_at = {in CAST($2 AS bigint)},
+	state = CASE WHEN cancel THEN 'cancelled' WHEN deaths + 1 >= $3 THEN 'failed' ELSE 'queued' END,
+	finished_at = CASE WHEN cancel OR deaths + 1 >= $3 THEN {now} END,
+	hook = CASE WHEN cancel OR deaths + 1 >= $3 THEN 'due' ELSE 'none' END,
+	error_type = CASE WHEN NOT cancel AND deaths + 1 >= $3 THEN 'suspect' ELSE error_type END,
+	error = CASE WHEN NOT cancel AND deaths + 1 >= $3 THEN $4 ELSE error END
+WHERE seq IN {numbers $1} RETURNING {light}`
+
+	hooking = `UPDATE gomeko_job SET hook = 'due', nudges = nudges + 1, sweep_at = {in CAST($2 AS bigint) * {power}}
+WHERE seq IN {numbers $1} RETURNING {light}`
+
+	nudged = `SELECT seq FROM gomeko_job WHERE sweep_at <= {now} AND state = 'queued' ORDER BY sweep_at LIMIT $1{skip}`
+
+	nudging = `UPDATE gomeko_job SET nudges = nudges + 1, sweep_at = {in CAST($2 AS bigint) * {power}} WHERE seq IN {numbers $1} RETURNING {light}`
+
+	upcoming = `SELECT {until min(sweep_at)} FROM gomeko_job WHERE state <> 'queued' AND sweep_at IS NOT NULL`
+)
+
+// The errors of attempts and jobs whose workers died.
+const (
+	killedError  = "the lease ended: the worker died, hung, or lost the database"
+	suspectError = "too many workers died with this job: find out why, then retry it"
+)
+
+// never is more deaths than a job can have.
+const never = 1 << 30
+
+// Sweep does what is due: it queues jobs whose time has come, and jobs and hooks whose leases have
+// ended. It also returns queued jobs and due hooks that no worker has taken for some time. It is
+// called about each second, in every process: one sweeps, the others return at once.
+func (s *Store) Sweep(ctx context.Context, w Sweep) (swept Swept, err error) {
+	w.Batch = cmp.Or(w.Batch, batch)
+	w.Again = cmp.Or(w.Again, Again)
+	w.Deaths = cmp.Or(w.Deaths, never)
+	err = s.transact(ctx, func(c conn) error {
+		swept = Swept{}
+		if s.dialect.sweeping != "" {
+			var locked bool
+			if err := c.QueryRowContext(ctx, s.dialect.sweeping).Scan(&locked); err != nil || !locked {
+				swept.Busy = true
+				return err
+			}
+		}
+		return s.sweep(ctx, c, w, &swept)
+	})
+	return swept, err
+}
+
+// sweep does it in a transaction.
+func (s *Store) sweep(ctx context.Context, c conn, w Sweep, swept *Swept) error {
+	all, err := jobs(ctx, c, s.text(due), w.Batch)
+	if err != nil {
+		return err
+	}
+	var scheduled, running, hooks []int64
+	for _, j := range all {
+		switch {
+		case j.State == Scheduled:
+			scheduled = append(scheduled, j.Seq)
+		case j.State == Running:
+			running = append(running, j.Seq)
+		default:
+			hooks = append(hooks, j.Seq)
+		}
+	}
+	again, err := seqs(ctx, c, s.text(nudged), w.Batch)
+	if err != nil {
+		return err
+	}
+	if len(running) > 0 {
+		if _, err := c.ExecContext(ctx, s.text(killed), object(running), killedError); err != nil {
+			return err
+		}
+	}
+	swept.Killed = len(running)
+	for _, step := range []struct {
+		statement string
+		seqs      []int64
+		more      []any
+	}{
+		{burying, running, []any{w.Deaths, suspectError}},
+		{queueing, scheduled, nil},
+		{hooking, hooks, nil},
+		{nudging, again, nil},
+	} {
+		if len(step.seqs) == 0 {
+			continue
+		}
+		changed, err := jobs(ctx, c, s.text(step.statement), append([]any{object(step.seqs), micros(w.Again)}, step.more...)...)
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(changed, func(a, b Job) int { return cmp.Compare(a.Seq, b.Seq) })
+		swept.Nudge = append(swept.Nudge, changed...)
+		if step.statement == burying {
+			swept.Suspects = slices.DeleteFunc(slices.Clone(changed), func(j Job) bool { return j.State != Failed })
+		}
+	}
+	return s.next(ctx, c, len(all) == w.Batch, swept)
+}
+
+// next sets when the next sweep has something to do.
+func (s *Store) next(ctx context.Context, c conn, more bool, swept *Swept) error {
+	if more {
+		swept.Next = 1
+		return nil
+	}
+	var until *int64
+	if err := c.QueryRowContext(ctx, s.text(upcoming)).Scan(&until); err != nil {
+		return err
+	}
+	if until != nil { // what is due but locked, another process changes at this moment
+		swept.Next = max(time.Duration(*until)*time.Microsecond, 50*time.Millisecond)
+	}
+	return nil
+}
