@@ -22,7 +22,7 @@ type mover struct {
 
 	mu        sync.Mutex
 	publisher *transport.Publisher // nil until the first message
-	declared  map[string]bool      // the queues that exist, as far as is known
+	declared  map[string]time.Time // the queues that exist, as far as is known, and from when on each is safe
 	logged    time.Time            // when a failure was logged
 	waiting   int                  // messages that could not be moved yet
 }
@@ -36,19 +36,33 @@ const (
 	moveLimit = 30 * time.Second // of one attempt
 	moveLog   = time.Minute      // how often failures are logged
 	stopLimit = 5 * time.Second  // of an attempt, when the row has begun to stop
+
+	// infancy is how old a queue has to be to outlive its broker. RabbitMQ (3.10.8) writes to the disk
+	// what quorum queues there are when none was declared for 0.5 s to 1 s. If it is killed before, the
+	// queue remains without a leader, and hides what was confirmed in it.
+	infancy = 2 * time.Second
 )
 
 // errUnsendable is the error of a message that cannot be published, however often it is tried.
 var errUnsendable = errors.New("the message cannot be moved")
 
-// move declares t, publishes p to a queue of it, and returns when the broker has confirmed that. It
-// tries again if the queue is missing or full, or the connection is lost; from the second failure
-// on, the row is paused meanwhile. The error is ctx's, that the row stops, or errUnsendable.
-func (m *mover) move(ctx context.Context, t transport.Topology, p transport.Publishing) error {
+// errUnsafe is the error of a message whose connection was lost before it was safe where it is now.
+var errUnsafe = errors.New("the connection was lost just after the queue was declared")
+
+// move declares t, publishes p to a queue of it in place of d, and returns when the broker has
+// confirmed that and the queue is safe: a message waits for a new queue. It tries again if the queue
+// is missing or full, or the connection is lost; from the second failure on, the row is paused
+// meanwhile. After an error d must be given back; the error is ctx's, that the row stops, errUnsafe
+// or errUnsendable. A stop does not cut short the wait for a new queue.
+func (m *mover) move(ctx context.Context, d *transport.Delivery, t transport.Topology, p transport.Publishing) error {
 	p.Forwarded = true
 	for attempt := 0; ; attempt++ {
-		err := m.try(ctx, t, p)
-		if err == nil || errors.Is(err, errUnsendable) {
+		lost := d.Lost()
+		safe, err := m.try(ctx, t, p)
+		if err == nil {
+			return age(ctx, safe, lost)
+		}
+		if errors.Is(err, errUnsendable) {
 			return err
 		}
 		if ctx.Err() == nil {
@@ -64,6 +78,24 @@ func (m *mover) move(ctx context.Context, t transport.Topology, p transport.Publ
 	}
 }
 
+// age waits until a queue is safe. The error is ctx's, or that the connection is lost before.
+func age(ctx context.Context, safe time.Time, lost <-chan struct{}) error {
+	d := time.Until(safe)
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-lost:
+		return errUnsafe
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // hold counts the messages that wait, and pauses the row while there are any.
 func (m *mover) hold(n int) {
 	m.mu.Lock()
@@ -75,26 +107,29 @@ func (m *mover) hold(n int) {
 	}
 }
 
-// try makes one attempt. It limits itself, so that a stop is not held up.
-func (m *mover) try(ctx context.Context, t transport.Topology, p transport.Publishing) error {
+// try makes one attempt, and returns from when on the queue is safe. It limits itself, so that a
+// stop is not held up.
+func (m *mover) try(ctx context.Context, t transport.Topology, p transport.Publishing) (safe time.Time, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, moveLimit, fmt.Errorf("not in %s: %w", moveLimit, context.DeadlineExceeded))
 	defer cancel()
 	stop := context.AfterFunc(m.life, func() { time.AfterFunc(stopLimit, cancel) })
 	defer stop()
 	conn, err := m.shared.Open(ctx)
 	if err != nil {
-		return err
+		return safe, err
 	}
-	if err = m.declare(ctx, conn, t, p.Key); err != nil {
-		return err
+	if safe, err = m.declare(ctx, conn, t, p.Key); err != nil {
+		return safe, err
 	}
 	if err = m.publisherOn(conn).Publish(ctx, p); err != nil {
-		m.forget(p.Key)
+		if returned := (*transport.Returned)(nil); errors.As(err, &returned) {
+			m.forget(p.Key)
+		}
 		if ctx.Err() == nil && !isOutcome(err) {
-			return fmt.Errorf("%w: %w", errUnsendable, err)
+			err = fmt.Errorf("%w: %w", errUnsendable, err)
 		}
 	}
-	return err
+	return safe, err
 }
 
 // isOutcome reports whether a publishing was sent, or may be sent later: the error is not a mistake
@@ -106,24 +141,36 @@ func isOutcome(err error) bool {
 		errors.Is(err, transport.ErrConnectionLost) || errors.Is(err, transport.ErrClosed)
 }
 
-// declare declares t, unless its queue key is known to exist.
-func (m *mover) declare(ctx context.Context, conn *transport.Conn, t transport.Topology, key string) error {
+// declare declares t, unless its queue key is known to exist, and returns from when on that is safe.
+func (m *mover) declare(ctx context.Context, conn *transport.Conn, t transport.Topology, key string) (safe time.Time, err error) {
 	m.mu.Lock()
-	known := m.declared[key]
+	safe, known := m.declared[key]
 	m.mu.Unlock()
 	if known {
-		return nil
+		return safe, nil
 	}
 	if err := conn.Declare(ctx, t); err != nil {
-		return err
+		return safe, err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.declared[key] = true
-	return nil
+	return m.know(conn, key), nil
 }
 
-// forget has a queue declared before the next message.
+// know notes that a queue was declared on conn, and returns from when on it is safe. Another process
+// may just have created it, also if it existed.
+func (m *mover) know(conn *transport.Conn, key string) (safe time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if safe, known := m.declared[key]; known {
+		return safe
+	}
+	if !conn.InMemory() {
+		safe = time.Now().Add(infancy)
+	}
+	m.declared[key] = safe
+	return safe
+}
+
+// forget has a queue declared before the next message, because it is missing.
 func (m *mover) forget(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -155,7 +202,7 @@ func (m *mover) logFailure(queue string, err error) {
 	remedy := "it is tried again"
 	switch refused := (*transport.Error)(nil); {
 	case errors.Is(err, transport.ErrNacked):
-		remedy = "the queue is full: see what fails with gomeko dead, and why"
+		remedy = "the queue is full: see what fails with gomeko dead, and why; if it is empty, it has lost its leader: elect one (docs/failures.md)"
 	case errors.As(err, &refused) && refused.Remedy != "":
 		remedy = refused.Remedy
 	}

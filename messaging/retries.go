@@ -39,7 +39,7 @@ func (r *retries) init(s *subscriber) {
 	cfg, _ := service.Lookup[Config](s.row.Host)
 	r.sub, r.queues = s, cfg.queues()
 	r.life, r.end = context.WithCancel(context.Background())
-	r.mover = mover{shared: s.shared.publishing, pauses: &s.pauses, log: s.row.Logger(), life: r.life, declared: map[string]bool{}}
+	r.mover = mover{shared: s.shared.publishing, pauses: &s.pauses, log: s.row.Logger(), life: r.life, declared: map[string]time.Time{}}
 	if s.isTransient() {
 		r.refusal = errTransient
 	}
@@ -150,7 +150,7 @@ func (r *retries) retry(ctx context.Context, f *failure) {
 	}
 	err := r.listen(ctx)
 	if err == nil {
-		err = r.mover.move(ctx, r.queues.Delay(r.sub.Queue, f.delay), next.Publishing(f.first, deadletter.DelayQueue(r.sub.Queue, f.delay)))
+		err = r.mover.move(ctx, f.Delivery, r.queues.Delay(r.sub.Queue, f.delay), next.Publishing(f.first, deadletter.DelayQueue(r.sub.Queue, f.delay)))
 	}
 	switch {
 	case errors.Is(err, errUnsendable):
@@ -209,7 +209,7 @@ func (r *retries) park(ctx context.Context, f *failure) {
 	}
 	p := r.queues.Publishing(f.first, o)
 	topology := transport.Topology{Queues: []transport.Queue{r.queues.Dead(r.sub.Queue)}}
-	if err := r.mover.move(ctx, topology, p); err != nil {
+	if err := r.mover.move(ctx, f.Delivery, topology, p); err != nil {
 		f.Reject(true)
 		return
 	}

@@ -168,6 +168,13 @@ func TestRetryQueueDeleted(t *testing.T) {
 	t.Parallel()
 	keeping(t, func(t *testing.T, uri string) {
 		w := newWaiting(2)
+		const delay = 5 * time.Second // the first message leaves its queue when the delay queue is 2 s old
+		w.fail = func(_ string, attempt int) error {
+			if attempt == 1 {
+				return service.RetryAfter(delay, errors.New("fault"))
+			}
+			return nil
+		}
 		first := start(t, uri, w)
 		send(t, uri, "short", "a")
 		send(t, uri, "other", "b")
@@ -177,14 +184,14 @@ func TestRetryQueueDeleted(t *testing.T) {
 		remove(t, uri, deadletter.RetryQueue("short"))
 		hosttest.Eventually(t, "the other message is back", func() bool { return brokertest.Depth(t, uri, deadletter.RetryQueue("other")) == 1 })
 		hosttest.Eventually(t, "the message waits for its retry queue", func() bool {
-			return brokertest.Depth(t, uri, deadletter.DelayQueue("short", 200*time.Millisecond)) == 0
+			return brokertest.Depth(t, uri, deadletter.DelayQueue("short", delay)) == 0
 		})
 		start(t, uri, w)
 		w.handled(t, "a 2", "b 2")
 	})
 }
 
-// What waits is kept when the broker restarts.
+// What waits is kept when the broker is killed.
 func TestRetryOverRestart(t *testing.T) {
 	t.Parallel()
 	node := brokertest.StartNode(t, impatient)
@@ -199,9 +206,61 @@ func TestRetryOverRestart(t *testing.T) {
 	send(t, node.URI(), "short", "kept")
 	w.handled(t, "kept 1")
 	p.Log.Wait(t, 1, "message is handled again later", "delay=5s")
+	hosttest.Eventually(t, "the broker has the acknowledgement", func() bool { return unacknowledged(t, node, "short") == 0 })
 	node.Kill()
 	node.Start()
 	w.handled(t, "kept 2")
+}
+
+// unacknowledged returns how many messages of a queue the broker has delivered that are not settled.
+func unacknowledged(t *testing.T, node *brokertest.Node, queue string) (n int) {
+	t.Helper()
+	list := node.Control("--silent", "list_queues", "name", "messages_unacknowledged")
+	for line := range strings.Lines(list) {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == queue {
+			if _, err := fmt.Sscan(f[1], &n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("%s is not among the queues:\n%s", queue, list)
+	return 0
+}
+
+// A broker that is killed just after a delay queue was declared may lose it. What was published to it
+// is not acknowledged by then, and so it is delivered again.
+func TestDelayQueueLost(t *testing.T) {
+	t.Parallel()
+	node := brokertest.StartNode(t)
+	w := newWaiting(0)
+	failed := false
+	w.fail = func(string, int) error {
+		if !failed {
+			failed = true
+			return service.RetryAfter(time.Hour, errors.New("fault"))
+		}
+		return nil
+	}
+	start(t, node.URI(), w)
+	time.Sleep(2 * time.Second) // so that the queues that the service declares at its start are kept
+	kept := transport.Publishing{Key: "short", Body: []byte(`"kept"`), Properties: transport.Properties{ContentType: "application/json", Persistent: true}}
+	if err := hosttest.Dial(t, transport.Config{URI: node.URI()}).Publish(t.Context(), kept); err != nil {
+		t.Fatal(err)
+	}
+	w.handled(t, "kept 1")
+	delay := deadletter.DelayQueue("short", time.Hour)
+	ch := brokertest.Channel(t, node.URI())
+	hosttest.Eventually(t, "the message is in the delay queue", func() bool {
+		q, err := ch.QueueDeclarePassive(delay, true, false, false, false, nil)
+		if err != nil {
+			ch = brokertest.Channel(t, node.URI())
+		}
+		return err == nil && q.Messages == 1
+	})
+	node.Kill()
+	node.Start()
+	w.handled(t, "kept 1")
 }
 
 // The broker may refuse the queues to the user of a service: then the row says so at start, and
@@ -278,6 +337,7 @@ func TestCutWhileRetried(t *testing.T) {
 			if got := hosttest.Receive(t, "an attempt", begun); got != attempt+1 {
 				t.Errorf("got attempt %d, want %d", got, attempt+1)
 			}
+			p.Log.Wait(t, attempt, "message is handled again later")
 			p.tap.Cut()
 			p.Log.Wait(t, attempt+1, again)
 			end <- errors.New("fault")

@@ -44,6 +44,7 @@ func (p *suspects) start(ctx context.Context) error {
 	}
 	err := p.sub.conn.Declare(ctx, p.topology())
 	if err == nil {
+		p.sub.retries.mover.know(p.sub.conn, p.queue())
 		p.consumer, err = p.sub.conn.Consume(ctx, transport.Consume{
 			Queue:    p.queue(),
 			Prefetch: 1,
@@ -78,7 +79,7 @@ func (p *suspects) isolate(ctx context.Context, m received) (settled bool) {
 	case errors.Is(err, errUnsendable):
 		p.sub.row.Logger().Warn("message was delivered before and cannot be moved to the suspects: it is handled now", "queue", p.queue(), "err", err)
 		return false
-	default: // the row stops
+	default: // the row stops, or the connection is lost
 		m.Reject(true)
 	}
 	return true
@@ -88,7 +89,7 @@ func (p *suspects) isolate(ctx context.Context, m received) (settled bool) {
 func (p *suspects) move(ctx context.Context, m received) error {
 	p.moving.RLock()
 	defer p.moving.RUnlock()
-	err := p.sub.retries.mover.move(ctx, p.topology(), m.attempt.Publishing(m.first, p.queue()))
+	err := p.sub.retries.mover.move(ctx, m.Delivery, p.topology(), m.attempt.Publishing(m.first, p.queue()))
 	if err == nil {
 		_ = m.AckNow(ctx) // after an error it is delivered again, and moved again
 	}

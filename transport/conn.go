@@ -252,6 +252,14 @@ func (c *Conn) Away() time.Time {
 	return c.away
 }
 
+// InMemory reports whether the connection is to gomeko's embedded broker, which keeps nothing when
+// it ends. It is false while the connection is lost.
+func (c *Conn) InMemory() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current != nil && c.current.inMemory()
+}
+
 // Blocked returns an error with the broker's reason if it blocks publishing on this connection,
 // such as "the broker blocks publishing (low on memory)", and nil otherwise. RabbitMQ then reads
 // nothing from the connection: acknowledgements and requests wait too. It blocks a connection with

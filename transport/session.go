@@ -195,6 +195,12 @@ func (s *session) major() int {
 	return major
 }
 
+// inMemory reports whether the broker is gomeko's: it says that it is RabbitMQ, which runs in Erlang.
+func (s *session) inMemory() bool {
+	platform, _ := s.amqp.Properties["platform"].(string)
+	return strings.HasPrefix(platform, "go")
+}
+
 func (s *session) isLost() bool {
 	select {
 	case <-s.lost:
