@@ -16,6 +16,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/printable"
 	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/transport"
 )
 
 func (c *command) callCommand() *cobra.Command {
@@ -65,6 +66,7 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 		return err
 	}
 	defer hangUp(conn, caller)
+	defer c.sayIfUnconsumed(ctx, conn, service, unconsumedAfter)()
 	var result any
 	err = caller.Client(service).Call(ctx, method, &result, args...)
 	if errors.Is(err, rpc.ErrUnknownService) && strings.Contains(err.Error(), "`"+service+"`") {
@@ -79,6 +81,31 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 	}
 	_, err = fmt.Fprintln(c.out, printable.JSON(string(text)))
 	return err
+}
+
+// unconsumedAfter is how long a call is silent that nobody takes.
+const unconsumedAfter = 2 * time.Second
+
+// sayIfUnconsumed says after a time that no process takes the requests of a service, which then wait
+// for one. The call has an error only at its deadline. The function that it returns ends this.
+func (c *command) sayIfUnconsumed(ctx context.Context, conn *transport.Conn, service string, after time.Duration) func() {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(after):
+		}
+		if _, consumers, err := conn.Inspect(ctx, "rpc-"+service); err == nil && consumers == 0 {
+			say(c.err, "nobody consumes queue rpc-%s: the call waits for a process of the service, or until it times out", service)
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 var keyword = regexp.MustCompile(`^([A-Za-z_]\w*)=((?s).*)$`)
