@@ -113,6 +113,6 @@ func (p *paths) refusal(pattern, message string) error {
 func (p *paths) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	for _, pattern := range p.known {
-		fmt.Fprintln(w, pattern)
+		fmt.Fprintln(w, strings.TrimSuffix(pattern, "{$}")) // the mux's mark for the path alone
 	}
 }

@@ -97,7 +97,7 @@ func TestServer(t *testing.T) {
 	}
 	expect("/ready", 200, "ready\n")
 	expect("/metrics", 200, "up 1\n")
-	if _, text := get(t, s, "/"); !strings.Contains(text, "GET /ready\n") || !strings.Contains(text, "GET /metrics\n") {
+	if _, text := get(t, s, "/"); !strings.HasPrefix(text, "GET /\n") || !strings.Contains(text, "GET /ready\n") || !strings.Contains(text, "GET /metrics\n") {
 		t.Errorf("/: got %q, want the paths", text)
 	}
 	if status, _ := get(t, s, "/nowhere"); status != 404 {

@@ -59,7 +59,11 @@ func (c *command) printDump(answers fleet.Answers, asJSON bool) error {
 			continue
 		}
 		var text strings.Builder
-		fmt.Fprintf(&text, "%s: %d calls\n", printable.Text(a.Instance), len(d.Calls)+d.More)
+		n, noun := len(d.Calls)+d.More, "calls"
+		if n == 1 {
+			noun = "call"
+		}
+		fmt.Fprintf(&text, "%s: %d %s\n", printable.Text(a.Instance), n, noun)
 		for _, call := range d.Calls {
 			elapsed := time.Duration(call.Elapsed * float64(time.Second))
 			fmt.Fprintf(&text, "\n%s.%s  %s  %s\n  call %s, root %s\n", printable.Text(call.Service), printable.Text(call.Method),

@@ -65,7 +65,7 @@ func TestFleetCommands(t *testing.T) {
 	check("stats --json", 0, `"service":"kiln","instances":1,"p50":0,"p99":0,"row":"Burn"`, "")
 	check("health", 0, self+" kiln process ready -", "")
 	check("health --json", 0, `"services":["kiln"],"ready":true,"checks":[],"paused":[]}`, "")
-	check("dump kiln", 0, self+": 1 calls kiln.burn running", "")
+	check("dump kiln", 0, self+": 1 call kiln.burn running", "")
 	check("dump kiln/"+self, 0, "(*Kiln).Burn(…)", "")
 	check("dump kiln --json", 0, `"state":"running"`, "")
 	check("dump kiln/nobody --wait 50ms", 1, "", "nobody of the service kiln has not answered: gomeko services lists the instances")
