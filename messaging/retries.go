@@ -86,16 +86,21 @@ func (r *retries) start(ctx context.Context) error {
 		return nil
 	}
 	if len(r.sub.Retry) == 0 {
-		var refused *transport.Error
-		_, _, err := r.sub.conn.Inspect(ctx, deadletter.RetryQueue(r.sub.Queue))
-		if errors.As(err, &refused) {
-			return nil // mostly it does not exist
-		}
-		if err != nil {
+		if exists, err := r.exists(ctx, deadletter.RetryQueue(r.sub.Queue)); !exists {
 			return err
 		}
 	}
 	return r.unlessRefused(r.consume(ctx))
+}
+
+// exists reports whether a queue exists that the row has made before.
+func (r *retries) exists(ctx context.Context, queue string) (bool, error) {
+	var refused *transport.Error
+	_, _, err := r.sub.conn.Inspect(ctx, queue)
+	if errors.As(err, &refused) {
+		return false, nil // mostly it does not exist
+	}
+	return err == nil, err
 }
 
 // accessRefused is the broker's reply code for what a user has no permission to do.

@@ -37,10 +37,16 @@ func (p *suspects) topology() transport.Topology {
 // queue returns the name of the queue.
 func (p *suspects) queue() string { return deadletter.SuspectQueue(p.sub.Queue) }
 
-// start begins to consume the suspects of a row that retries.
+// start begins to consume the suspects of a row that retries, and those that an earlier version of
+// the row has left.
 func (p *suspects) start(ctx context.Context) error {
-	if !p.sub.retries.climbs() {
+	if p.sub.retries.off() {
 		return nil
+	}
+	if len(p.sub.Retry) == 0 {
+		if exists, err := p.sub.retries.exists(ctx, p.queue()); !exists {
+			return err
+		}
 	}
 	err := p.sub.conn.Declare(ctx, p.topology())
 	if err == nil {

@@ -96,6 +96,43 @@ func TestSuspects(t *testing.T) {
 	})
 }
 
+// Calm is a later version of Careful, without retry.
+type Calm struct {
+	_ service.Name `service:"careful"`
+
+	Entrypoints struct {
+		Watch messaging.Consumer `messaging:"careful" exchange:"shop" kind:"topic" key:"#"`
+	}
+
+	seen chan string
+}
+
+func (c *Calm) Watch(ctx context.Context, m messaging.Message, text string) error {
+	c.seen <- fmt.Sprint(text, " ", m.Key, " ", service.FromContext(ctx).Attempt)
+	return nil
+}
+
+// What a row has left in its queues is handled when it does not retry any more.
+func TestLeftByRetry(t *testing.T) {
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		declareCareful(t, uri)
+		for _, queue := range []string{"gomeko.retry.careful", "gomeko.suspect.careful"} {
+			post(t, uri, "", queue, amqp.Publishing{Body: []byte(`"left"`), Headers: amqp.Table{
+				deadletter.RetryHeader: amqp.Table{"exchange": "shop", "key": "k", "attempt": 2},
+			}})
+		}
+		c := &Calm{seen: make(chan string, 10)}
+		p := start(t, uri, c)
+		for range 2 {
+			if got, want := hosttest.Receive(t, "the message", c.seen), "left k 2"; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+		hosttest.Close(t, p.Stop)
+	})
+}
+
 // What the queue of suspects has had back three times is parked.
 func TestThirdDeath(t *testing.T) {
 	t.Parallel()
