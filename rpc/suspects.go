@@ -32,18 +32,23 @@ type suspects struct {
 // maxDeaths is how many processes a request may end before it is answered with an error.
 const maxDeaths = 3
 
-// declareSuspects declares the queue of suspects if a row needs it.
+// declareSuspects declares the queue of suspects if a row needs it, or if an earlier version of the
+// service has left requests there.
 func (s *server) declareSuspects(ctx context.Context) error {
 	retries := false
 	for _, r := range s.methods {
 		retries = retries || len(r.delays) > 0
 	}
-	if !retries {
-		return nil
-	}
 	q := deadletter.Queues{}.Suspect(queueOf(s.service))
-	err := s.shared.conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{q}})
 	var refusal *transport.Error
+	if !retries {
+		if _, _, err := s.shared.conn.Inspect(ctx, q.Name); errors.As(err, &refusal) {
+			return nil // mostly it does not exist
+		} else if err != nil {
+			return err
+		}
+	}
+	err := s.shared.conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{q}})
 	if errors.As(err, &refusal) {
 		s.shared.log.Warn("the broker refuses the queue of requests that may have ended their process: such requests run as others do",
 			"service", s.service, "queue", q.Name, "err", err)

@@ -119,6 +119,32 @@ func TestSuspects(t *testing.T) {
 	})
 }
 
+// Unsuspecting is a later version of Suspect, without retry.
+type Unsuspecting struct {
+	_ service.Name `service:"suspect"`
+
+	Entrypoints struct {
+		Look rpc.Method `rpc:"look"`
+	}
+}
+
+func (*Unsuspecting) Look(context.Context) (string, error) { return "seen", nil }
+
+// What a service has left among the suspects is answered when no row of it retries any more.
+func TestLeftByRetry(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		declareSuspect(t, uri)
+		peer, p := newPeer(t, uri), lookRequest("")
+		p.Headers["gomeko.retry"] = amqp.Table{"exchange": "nameko-rpc", "key": "suspect.look", "attempt": int64(1)}
+		peer.publishTo("", suspectQueue, p)
+		server := start(t, uri, &Unsuspecting{})
+		if reply := string(hosttest.Next(t, peer.replies).Body); !strings.Contains(reply, "seen") {
+			t.Errorf("got reply %s", reply)
+		}
+		server.stop(t)
+	})
+}
+
 // What the queue of suspects has had back three times is answered with an error.
 func TestThirdDeath(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
