@@ -131,7 +131,7 @@ func (m *metrics) bound(h *service.Host) {
 		Name: "gomeko_info", Help: "1, with the name of the instance in logs.", ConstLabels: prometheus.Labels{"process": h.Instance()},
 	})
 	info.Set(1)
-	m.registry.MustRegister(info, dependencies{h})
+	m.registry.MustRegister(info, dependencies{h}, pauses{h})
 	m.state("gomeko_ready", "Whether the process has started, is not stopping, and is connected: 1 or 0.", func() bool {
 		return h.Ready(0) == nil
 	})
@@ -171,6 +171,37 @@ func (d dependencies) Collect(to chan<- prometheus.Metric) {
 			healthy = 0
 		}
 		to <- prometheus.MustNewConstMetric(dependency, prometheus.GaugeValue, healthy, state.Name)
+	}
+}
+
+// pauses collects which rows are paused, of those that can be: the rows of events and messages.
+type pauses struct{ host *service.Host }
+
+var paused = prometheus.NewDesc("gomeko_row_paused", "Whether the row is paused, and leaves its messages in the queue: 1 or 0.", ofRow, nil)
+
+// Describe implements prometheus.Collector.
+func (pauses) Describe(to chan<- *prometheus.Desc) { to <- paused }
+
+// Collect implements prometheus.Collector.
+func (p pauses) Collect(to chan<- prometheus.Metric) {
+	type name struct{ service, row string }
+	now := make(map[name]bool)
+	for _, pause := range p.host.Pauses() {
+		now[name{pause.Service, pause.Row}] = true
+	}
+	values := make(map[[3]string]float64) // rows with one method have one series
+	for _, r := range p.host.Rows() {
+		if r.Kind() != "events" && r.Kind() != "messaging" {
+			continue
+		}
+		labels := [3]string{r.Service, r.CallName(), r.Kind()}
+		values[labels] += 0
+		if now[name{r.Service, r.Name}] {
+			values[labels] = 1
+		}
+	}
+	for labels, value := range values {
+		to <- prometheus.MustNewConstMetric(paused, prometheus.GaugeValue, value, labels[:]...)
 	}
 }
 

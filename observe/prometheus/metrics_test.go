@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/service"
 )
 
 // All series of all rows exist before the first call, with 0.
@@ -36,6 +37,7 @@ func TestSeriesFromTheStart(t *testing.T) {
 		of("gomeko_workers", "hold", "rpc", ""):                            1,
 		`gomeko_timer_ticks_missed_total{method="Clean",service="orders"}`: 0,
 		`gomeko_sent_total{kind="rpc",outcome="error"}`:                    0,
+		of("gomeko_row_paused", "forget_user", "events", ""):               0,
 		"gomeko_ready":    1,
 		"gomeko_stopping": 0,
 	} {
@@ -160,6 +162,30 @@ func TestFailedMessages(t *testing.T) {
 		return now, maps.Equal(now, want)
 	})
 	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// A pauser has paused rows.
+type pauser []service.Pause
+
+func (p pauser) Pauses() []service.Pause { return p }
+
+// A paused row has the labels that its calls have. Rows that cannot be paused have no series.
+func TestPausedRows(t *testing.T) {
+	samples := scrape(t, host(t, new(Orders), service.Configure(service.Extension(func(h *service.Host) error {
+		_, err := service.Shared(h, func(*service.Host) (pauser, error) {
+			return pauser{{Service: "orders", Row: "ForgetUser", Reasons: []string{"stock is failing"}}}, nil
+		})
+		return err
+	}))))
+	got := make(map[string]float64)
+	for series, value := range samples {
+		if strings.HasPrefix(series, "gomeko_row_paused") {
+			got[series] = value
+		}
+	}
+	if want := map[string]float64{of("gomeko_row_paused", "forget_user", "events", ""): 1}; !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
