@@ -2,17 +2,15 @@ package rpc
 
 import (
 	"context"
-	"encoding"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"go/token"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/stub"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
 )
@@ -44,7 +42,7 @@ func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
 		err = errors.Join(err, bindErr)
 	}
 	if err != nil {
-		return none, prefixed(v.Type().String(), err)
+		return none, stub.Prefixed(v.Type().String(), err)
 	}
 	return client, nil
 }
@@ -59,9 +57,9 @@ func markerOf(t reflect.Type) (f reflect.StructField, ok bool) {
 	return f, false
 }
 
-// bind fills the funcs of a typed client that are nil, and checks all of them. It returns the stubs
-// of those that it has filled.
-func (c Client) bind(v reflect.Value) (filled []*stub, _ error) {
+// bind fills the funcs of a typed client that are nil, and checks all of them. It returns
+// those that it has filled.
+func (c Client) bind(v reflect.Value) (filled []*boundFunc, _ error) {
 	var mistakes []error
 	marker, _ := markerOf(v.Type())
 	taken := map[string]string{}
@@ -70,12 +68,12 @@ func (c Client) bind(v reflect.Value) (filled []*stub, _ error) {
 		if slices.Equal(f.Index, marker.Index) {
 			continue
 		}
-		s, err := newStub(c, f)
+		s, err := newFunc(c, f)
 		if err == nil && taken[s.method] != "" {
 			err = fmt.Errorf("%[2]s already calls %[1]s: remove one of them", s.method, taken[s.method])
 		}
 		if err != nil {
-			mistakes = append(mistakes, prefixed(f.Name, err))
+			mistakes = append(mistakes, stub.Prefixed(f.Name, err))
 			continue
 		}
 		taken[s.method] = f.Name
@@ -87,30 +85,16 @@ func (c Client) bind(v reflect.Value) (filled []*stub, _ error) {
 	return filled, errors.Join(mistakes...)
 }
 
-// prefixed adds where to err, or to each error if err is one of errors.Join.
-func prefixed(where string, err error) error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok || errors.Join(joined.Unwrap()...).Error() != err.Error() {
-		return fmt.Errorf("%s: %w", where, err)
-	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		all = append(all, prefixed(where, e))
-	}
-	return errors.Join(all...)
-}
-
-// A stub is a func of a typed client: the method that it calls, and how it sends each argument.
-type stub struct {
+// A boundFunc is a func of a typed client: the method that it calls, and how it sends each argument.
+type boundFunc struct {
 	field  string
 	client Client
 	method string
-	result reflect.Type      // nil: the func returns error alone
-	params []signature.Param // after ctx
-	fields bool              // the only parameter is a struct whose fields are sent as keywords
+	result reflect.Type // nil: the func returns error alone
+	params stub.Params  // after ctx
 }
 
-func newStub(c Client, f reflect.StructField) (*stub, error) {
+func newFunc(c Client, f reflect.StructField) (*boundFunc, error) {
 	tag, err := service.ParseTag(string(f.Tag))
 	switch {
 	case err != nil:
@@ -125,7 +109,7 @@ func newStub(c Client, f reflect.StructField) (*stub, error) {
 	if err = errors.Join(tag.Keys("rpc"), shape(f.Type), err); err != nil {
 		return nil, err
 	}
-	s := &stub{field: f.Name, client: c, method: sig.Name, params: sig.Params}
+	s := &boundFunc{field: f.Name, client: c, method: sig.Name}
 	if f.Type.NumOut() == 2 {
 		s.result = f.Type.Out(0)
 	}
@@ -133,36 +117,22 @@ func newStub(c Client, f reflect.StructField) (*stub, error) {
 	for i := 1; i < f.Type.NumIn(); i++ {
 		types = append(types, f.Type.In(i))
 	}
-	if strings.Contains(spec, "(") {
-		return s, errors.Join(fits(sig, f.Type, types), s.checkTypes(types))
-	}
-	s.params = make([]signature.Param, len(types))
-	if f.Type.IsVariadic() {
-		s.params[len(types)-1].Kind = signature.Rest
-	}
-	s.fields = len(types) == 1 && plainStruct(types[0])
-	return s, s.checkTypes(types)
+	s.params, err = stub.NewParams(sig, spec, f.Type, types)
+	return s, errors.Join(err, s.checkTypes())
 }
 
 // checkTypes returns an error for each parameter that can never be encoded, and one for a result
 // that can never be decoded.
-func (s *stub) checkTypes(types []reflect.Type) error {
+func (s *boundFunc) checkTypes() error {
 	if s.client.caller == nil {
 		return nil
 	}
 	codecs := codec.Set{s.client.caller.codec}
-	var mistakes []error
-	for i, t := range types {
-		name := ""
-		if i < len(s.params) {
-			name = s.params[i].Name
-		}
-		mistakes = append(mistakes, codecs.CheckEncode("parameter", name, t))
-	}
+	err := s.params.Check(codecs)
 	if s.result != nil {
-		mistakes = append(mistakes, codecs.CheckDecode("result", "", s.result))
+		err = errors.Join(err, codecs.CheckDecode("result", "", s.result))
 	}
-	return errors.Join(mistakes...)
+	return err
 }
 
 // readSignature reads the tag of a func.
@@ -208,39 +178,8 @@ func shape(t reflect.Type) error {
 	return fmt.Errorf("%s: write func(%s) %s", why, strings.Join(in, ", "), results)
 }
 
-// fits checks that each name of the list matches its Go parameter.
-func fits(sig *signature.Signature, fn reflect.Type, types []reflect.Type) error {
-	if len(types) != len(sig.Params) {
-		return fmt.Errorf("%s does not match %s: write one name for each parameter after ctx", sig, fn)
-	}
-	var mistakes []error
-	for i, p := range sig.Params {
-		switch t := types[i]; {
-		case p.Kind == signature.Rest && t.Kind() != reflect.Slice:
-			mistakes = append(mistakes, fmt.Errorf("parameter *%s is %s: make it a slice, such as []%s", p.Name, t, t))
-		case p.Kind == signature.Options && (t.Kind() != reflect.Map || t.Key().Kind() != reflect.String):
-			mistakes = append(mistakes, fmt.Errorf("parameter **%s is %s: make it a map by string, such as map[string]any", p.Name, t))
-		case fn.IsVariadic() && i == len(types)-1 && p.Kind != signature.Rest:
-			mistakes = append(mistakes, fmt.Errorf("parameter %s is ...%s: write *%s in the tag, or make it []%s", p.Name, t.Elem(), p.Name, t.Elem()))
-		}
-	}
-	return errors.Join(mistakes...)
-}
-
-// plainStruct reports whether t is a struct, or a pointer to one, that encoding/json encodes by its
-// fields.
-func plainStruct(t reflect.Type) bool {
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	p := reflect.PointerTo(t)
-	return t.Kind() == reflect.Struct &&
-		!p.Implements(reflect.TypeFor[json.Marshaler]()) && !p.Implements(reflect.TypeFor[encoding.TextMarshaler]()) &&
-		(t.NumField() == 0 || slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.IsExported() }))
-}
-
 // call makes the call. It is the implementation of the func.
-func (s *stub) call(in []reflect.Value) []reflect.Value {
+func (s *boundFunc) call(in []reflect.Value) []reflect.Value {
 	ctx, _ := in[0].Interface().(context.Context)
 	body := s.request(in[1:])
 	if s.result == nil {
@@ -255,36 +194,12 @@ func (s *stub) call(in []reflect.Value) []reflect.Value {
 }
 
 // request returns the body of a call with these arguments.
-func (s *stub) request(in []reflect.Value) requestBody {
-	if s.fields {
-		if in[0].Kind() == reflect.Pointer && in[0].IsNil() {
-			return newRequestBody(nil, nil)
-		}
-		return requestBody{Args: []any{}, Kwargs: in[0].Interface()}
+func (s *boundFunc) request(in []reflect.Value) requestBody {
+	args, pairs, object := s.params.Arguments(in)
+	if object != nil {
+		return requestBody{Args: []any{}, Kwargs: object}
 	}
-	var args []any
-	var kwargs Kwargs
-	for i, v := range in {
-		switch p := s.params[i]; p.Kind {
-		case signature.Positional:
-			args = append(args, v.Interface())
-		case signature.Rest:
-			for j := range v.Len() {
-				args = append(args, v.Index(j).Interface())
-			}
-		case signature.Keyword:
-			kwargs = append(kwargs, p.Name, v.Interface())
-		case signature.Options:
-			options := make(map[string]any, v.Len())
-			for name, value := range v.Seq2() {
-				options[name.String()] = value.Interface()
-			}
-			for _, name := range slices.Sorted(maps.Keys(options)) {
-				kwargs = append(kwargs, name, options[name])
-			}
-		}
-	}
-	return newRequestBody(args, kwargs)
+	return newRequestBody(args, Kwargs(pairs))
 }
 
 func errorValue(err error) reflect.Value {
