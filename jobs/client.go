@@ -1,0 +1,279 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/token"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/stub"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/signature"
+)
+
+// A Client enqueues jobs of one service. As a field of a service, its tag `jobs:"images"` names the
+// service that has the jobs. A program that hosts no services gets one from [Enqueuer.Client].
+// Several goroutines may use it.
+//
+// As the blank field of a struct it makes the struct a typed client: every other field is a func
+// that enqueues the job in its tag. See Typed clients in the package comment.
+type Client struct {
+	service  string
+	enqueuer *Enqueuer
+}
+
+// Dependency binds the field: it implements [service.DependencyType].
+func (Client) Dependency(f *service.Field) (any, error) {
+	name, err := serviceOf(f.Tag)
+	sh, shareErr := clientsOf(f.Host)
+	if shareErr != nil {
+		return nil, errors.Join(err, shareErr)
+	}
+	c := sh.Client(name)
+	if f.Type.Kind() != reflect.Struct || f.Type == clientType {
+		return c, err
+	}
+	v := reflect.New(f.Type).Elem()
+	v.Set(reflect.ValueOf(f.Value()))
+	return v.Interface(), errors.Join(err, c.bind(v))
+}
+
+// Describe implements [service.FieldDescriber].
+func (Client) Describe(f *service.Field) service.Description {
+	details := map[string]any{"service": f.Tag.Get("jobs")}
+	if f.Type.Kind() == reflect.Struct && f.Type != clientType {
+		names := []string{}
+		for i := range f.Type.NumField() {
+			if field := f.Type.Field(i); field.Name != "_" {
+				name, _, _ := strings.Cut(field.Tag.Get("jobs"), "(")
+				names = append(names, name)
+			}
+		}
+		details["jobs"] = names
+	}
+	return service.Description{Details: details}
+}
+
+// serviceOf returns the name of the service in the tag of a Client.
+func serviceOf(tag service.Tag) (string, error) {
+	name, err := tag.Get("jobs"), tag.Keys("jobs")
+	if name == "" {
+		return "", errors.Join(err, errors.New(`the tag must name the service that has the jobs, as in jobs:"images"`))
+	}
+	return name, errors.Join(err, service.CheckName(name))
+}
+
+// errUnbound is the error of everything that the zero Client does.
+var errUnbound = errors.New("jobs: the Client is not bound to a broker: it must be a field of a hosted service, or come from Enqueuer.Client")
+
+// Enqueue enqueues the job called name with positional arguments. At the end of args, a [codec.Object]
+// such as rpc.Kwargs has keyword arguments. Each [Option] among args is one:
+//
+//	ref, err := s.Images.Enqueue(ctx, "resize", url, rpc.Kwargs{"width", 300}, jobs.In(time.Hour))
+//
+// The job carries the call ids and the context data of ctx. Enqueue returns when the job is safe: with
+// a store, when it has the job's row; without one, when the broker has confirmed the message. It waits
+// for that until ctx's deadline, or 30 s if ctx has none. After an error, the job may have been
+// enqueued.
+func (c Client) Enqueue(ctx context.Context, name string, args ...any) (Ref[json.RawMessage], error) {
+	r := request{service: c.service, name: name}
+	for _, arg := range args {
+		if o, ok := arg.(Option); ok {
+			r.options = append(r.options, o)
+		} else {
+			r.args = append(r.args, arg)
+		}
+	}
+	if last := len(r.args) - 1; last >= 0 {
+		if object, ok := r.args[last].(codec.Object); ok {
+			r.args, r.kwargs = r.args[:last], object
+		}
+	}
+	h, err := c.enqueue(ctx, r)
+	return Ref[json.RawMessage]{h}, err
+}
+
+func (c Client) enqueue(ctx context.Context, r request) (*handle, error) {
+	if c.enqueuer == nil {
+		return nil, errUnbound
+	}
+	if r.name == "" || strings.ContainsAny(r.name, "(.") {
+		return nil, fmt.Errorf("job %q of service %s: the name must be that in the row's tag, without its parameters", r.name, r.service)
+	}
+	return c.enqueuer.enqueue(ctx, r)
+}
+
+var (
+	clientType  = reflect.TypeFor[Client]()
+	contextType = reflect.TypeFor[context.Context]()
+	errorType   = reflect.TypeFor[error]()
+	optionsType = reflect.TypeFor[[]Option]()
+)
+
+// Bind returns a typed client, which enqueues through from: a struct of funcs with a blank field _
+// [Client]. The error has a line for each mistake in C, with the field and what to write instead. A
+// service does not need Bind: it has the struct as a field.
+func Bind[C any](from *Enqueuer) (C, error) {
+	var client, none C
+	v := reflect.ValueOf(&client).Elem()
+	if v.Kind() != reflect.Struct {
+		return none, fmt.Errorf("%s must be a struct of funcs", v.Type())
+	}
+	marker, ok := markerOf(v.Type())
+	if !ok {
+		return none, fmt.Errorf("%s does not name its service: add a field _ jobs.Client `jobs:\"images\"`", v.Type())
+	}
+	tag, err := service.ParseTag(string(marker.Tag))
+	if err == nil {
+		var name string
+		name, err = serviceOf(tag)
+		err = errors.Join(err, from.Client(name).bind(v))
+	}
+	if err != nil {
+		return none, stub.Prefixed(v.Type().String(), err)
+	}
+	return client, nil
+}
+
+// markerOf returns the blank Client that makes a struct a typed client.
+func markerOf(t reflect.Type) (f reflect.StructField, ok bool) {
+	for i := range t.NumField() {
+		if f = t.Field(i); f.Name == "_" && f.Type == clientType {
+			return f, true
+		}
+	}
+	return f, false
+}
+
+// bind fills the funcs of a typed client that are nil, and checks all of them.
+func (c Client) bind(v reflect.Value) error {
+	var mistakes []error
+	marker, _ := markerOf(v.Type())
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if slices.Equal(f.Index, marker.Index) {
+			continue
+		}
+		fn, err := newFunc(c, f)
+		if err != nil {
+			mistakes = append(mistakes, stub.Prefixed(f.Name, err))
+		} else if v.Field(i).IsNil() {
+			v.Field(i).Set(reflect.MakeFunc(f.Type, fn.call))
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+// A boundFunc is a func of a typed client: the job that it enqueues, and how it sends each argument.
+type boundFunc struct {
+	client  Client
+	name    string
+	queue   string
+	params  stub.Params // after ctx and without the options
+	options bool        // the last parameter is ...Option
+	ref     refType     // nil: the func returns error alone
+	typ     reflect.Type
+}
+
+// A refType is a [Ref] of any type.
+type refType interface{ with(h *handle) any }
+
+func newFunc(c Client, f reflect.StructField) (*boundFunc, error) {
+	tag, err := service.ParseTag(string(f.Tag))
+	switch {
+	case err != nil:
+		return nil, err
+	case f.Type.Kind() != reflect.Func:
+		return nil, fmt.Errorf("is %s: the fields of a typed client must be funcs, except for one blank jobs.Client", f.Type)
+	case !token.IsExported(f.Name):
+		return nil, errors.New("is not exported and cannot be set: start its name with a capital letter")
+	}
+	spec := tag.Get("jobs")
+	if spec == "" {
+		return nil, errors.Join(tag.Keys("jobs", "queue"), errors.New(`the tag must name the job to enqueue, as in jobs:"resize"`))
+	}
+	fn := &boundFunc{client: c, queue: tag.Get("queue"), options: f.Type.IsVariadic() && f.Type.In(f.Type.NumIn()-1) == optionsType}
+	sig, err := signature.Parse(spec)
+	if err = errors.Join(tag.Keys("jobs", "queue"), fn.shape(f.Type), err); err != nil {
+		return nil, err
+	}
+	fn.name = sig.Name
+	types := make([]reflect.Type, 0, f.Type.NumIn())
+	for i := 1; i < f.Type.NumIn(); i++ {
+		types = append(types, f.Type.In(i))
+	}
+	if fn.options {
+		types = types[:len(types)-1]
+	}
+	if fn.params, err = stub.NewParams(sig, spec, f.Type, types); c.enqueuer != nil {
+		err = errors.Join(err, fn.params.Check(codec.Set{c.enqueuer.codec}))
+	}
+	return fn, err
+}
+
+// shape checks the first parameter and the results of a func.
+func (fn *boundFunc) shape(t reflect.Type) error {
+	const example = "write func(ctx context.Context, …, options ...jobs.Option) (jobs.Ref[T], error), where T is what the job's method returns"
+	if t.NumIn() == 0 || t.In(0) != contextType {
+		return errors.New("its first parameter is not context.Context: " + example)
+	}
+	n := t.NumOut()
+	if n == 0 || n > 2 || t.Out(n-1) != errorType {
+		return errors.New("it does not return (jobs.Ref[T], error) or error: " + example)
+	}
+	if n == 2 {
+		fn.typ = t.Out(0)
+		if fn.ref, _ = reflect.Zero(fn.typ).Interface().(refType); fn.ref == nil {
+			return fmt.Errorf("it returns %s, but the job has not run yet: %s", fn.typ, example)
+		}
+	}
+	return nil
+}
+
+// call enqueues the job. It is the implementation of the func.
+func (fn *boundFunc) call(in []reflect.Value) []reflect.Value {
+	ctx, _ := in[0].Interface().(context.Context)
+	in = in[1:]
+	r := request{service: fn.client.service, name: fn.name, queue: fn.queue}
+	if fn.options {
+		r.options, _ = in[len(in)-1].Interface().([]Option)
+		in = in[:len(in)-1]
+	}
+	args, pairs, object := fn.params.Arguments(in)
+	r.args, r.kwargs = args, object
+	if object == nil && pairs != nil {
+		r.kwargs = keywords(pairs)
+	}
+	h, err := fn.client.enqueue(ctx, r)
+	failed := reflect.New(errorType).Elem()
+	if err != nil {
+		failed.Set(reflect.ValueOf(err))
+	}
+	if fn.ref == nil {
+		return []reflect.Value{failed}
+	}
+	if err != nil {
+		return []reflect.Value{reflect.Zero(fn.typ), failed}
+	}
+	return []reflect.Value{reflect.ValueOf(fn.ref.with(h)), failed}
+}
+
+// keywords are alternating names and values. It is a [codec.Object].
+type keywords []any
+
+// Members returns the names and the values.
+func (k keywords) Members() (names []string, values []any, err error) {
+	for i := 0; i+1 < len(k); i += 2 {
+		name, _ := k[i].(string)
+		if slices.Contains(names, name) {
+			return nil, nil, fmt.Errorf("argument %s is given twice", name)
+		}
+		names, values = append(names, name), append(values, k[i+1])
+	}
+	return names, values, nil
+}

@@ -1,0 +1,298 @@
+package jobs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/internal/headers"
+	"github.com/gomeko/gomeko/internal/id"
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// ErrNoStore is returned for what only a store can do, if none is configured.
+var ErrNoStore = errors.New("needs a store: configure one with gomeko.jobs.store, or with jobs.Config")
+
+const (
+	// publishTime limits a publishing without a store if its ctx has no deadline.
+	publishTime = 30 * time.Second
+
+	// nudgeTime limits the publishing of a message whose row the store has: the sweeper publishes it
+	// again.
+	nudgeTime = 2 * time.Second
+)
+
+// An Enqueuer enqueues jobs of services, and waits for their outcomes. A program that hosts no
+// services makes one with [NewEnqueuer]; the clients of a container share one. Several goroutines may
+// use it.
+type Enqueuer struct {
+	cfg       Config
+	codec     codec.Codec // of the messages
+	observers *service.Observers
+	log       *slog.Logger
+	poller    *poller
+	replies   *replies
+
+	// These are nil before Setup.
+	store *store.Store
+	conn  *transport.Conn
+
+	queues sync.Map // full names by routing key, of the rows of this process
+}
+
+// NewEnqueuer returns an Enqueuer for a program that hosts no services, on its connection to the
+// broker. It declares the exchange of jobs there; ctx limits only that. With a store in cfg, conn may
+// be nil: jobs are then only put into the store, and a worker finds them there within a second.
+//
+// The program closes the Enqueuer before it closes conn and the store.
+func NewEnqueuer(ctx context.Context, conn *transport.Conn, cfg Config) (*Enqueuer, error) {
+	if conn == nil && cfg.Store == nil {
+		return nil, errors.New("jobs.NewEnqueuer: neither a connection nor a store: pass one of them")
+	}
+	e := &Enqueuer{cfg: cfg, codec: codec.JSON, log: slog.Default(), store: cfg.Store, conn: conn}
+	if conn != nil {
+		e.codec, e.log = conn.Codec(), conn.Logger()
+		if err := conn.Declare(ctx, exchange()); err != nil {
+			return nil, err
+		}
+	}
+	e.prepare()
+	return e, nil
+}
+
+// prepare makes what waits for outcomes. The store is open.
+func (e *Enqueuer) prepare() {
+	if e.store != nil {
+		e.poller = newPoller(e.store)
+	} else {
+		e.replies = newReplies(e)
+	}
+}
+
+// Close ends what waits for outcomes. The connection and the store stay open.
+func (e *Enqueuer) Close(ctx context.Context) error {
+	if e.poller != nil {
+		e.poller.close()
+	}
+	if e.replies != nil {
+		return e.replies.close(ctx)
+	}
+	return nil
+}
+
+// Client returns a client of the jobs of a service.
+func (e *Enqueuer) Client(service string) Client { return Client{service: service, enqueuer: e} }
+
+// clients is the Enqueuer that the clients of a container share, with its life.
+type clients struct {
+	Enqueuer
+	host       *service.Host
+	storage    *storage
+	connection *connection.Shared
+}
+
+// clientsOf returns the clients of a container.
+func clientsOf(host *service.Host) (*clients, error) {
+	return service.Shared(host, func(host *service.Host) (*clients, error) {
+		s, err := storageOf(host)
+		if err != nil {
+			return nil, err
+		}
+		c := &clients{host: host, storage: s}
+		c.cfg, c.codec, c.log, c.observers = s.cfg, codec.JSON, host.Logger(), host.Observers()
+		if c.connection, err = connection.Publishing(host); err != nil {
+			return nil, err
+		}
+		c.codec = c.connection.Codec()
+		return c, nil
+	})
+}
+
+// Setup declares the exchange of jobs.
+func (c *clients) Setup(ctx context.Context) error {
+	c.store, c.conn = c.storage.store, c.connection.Conn()
+	for _, r := range c.host.Rows() {
+		if name := r.CallName(); r.Tag.Get("jobs") != "" {
+			c.queues.Store(routingKey(r.Service, name), queueName(r.Service, r.Tag.Get("queue")))
+		}
+	}
+	c.prepare()
+	return c.conn.Declare(ctx, exchange())
+}
+
+// Stop ends what waits for outcomes.
+func (c *clients) Stop(ctx context.Context) error { return c.Close(ctx) }
+
+// Kill does nothing: the connection is cut.
+func (c *clients) Kill() {}
+
+// A request is a job that is about to be enqueued.
+type request struct {
+	service, name string
+	queue         string // as the client knows it; "" is the service's
+	args          []any
+	kwargs        any // encoded as an object; nil is none
+	options       []Option
+}
+
+// An Enqueued is a job that a client enqueues, as [Config].Enqueued is told. Args and Kwargs are JSON.
+type Enqueued struct {
+	ID       string
+	Service  string
+	Name     string
+	Args     string
+	Kwargs   string
+	In       time.Duration
+	At       time.Time
+	Priority int
+}
+
+// enqueue enqueues a job.
+func (e *Enqueuer) enqueue(ctx context.Context, r request) (*handle, error) {
+	fail := func(err error) (*handle, error) { return nil, fmt.Errorf("job %s.%s: %w", r.service, r.name, err) }
+	o, err := optionsOf(r.options)
+	if err != nil {
+		return fail(err)
+	}
+	if o.priority != 0 && !e.cfg.hasStore() {
+		return fail(fmt.Errorf("jobs.Priority %w", ErrNoStore))
+	}
+	h := &handle{enqueuer: e, id: cmp.Or(o.id, id.New("")), service: r.service, name: r.name}
+	data, err := encodeBody(e.codec, r.args, r.kwargs)
+	if err != nil {
+		return fail(err)
+	}
+	if limit := e.maxMessage(); len(data) > limit {
+		return fail(&codec.TooLarge{Size: len(data), Limit: limit})
+	}
+	if err := e.tell(h, r, o); err != nil {
+		return fail(err)
+	}
+	m := transport.Publishing{
+		Exchange: exchangeName, Key: routingKey(r.service, r.name), Mandatory: true, Body: data,
+		Properties: transport.Properties{
+			ContentType: e.codec.ContentType(), ContentEncoding: e.codec.ContentEncoding(), Persistent: true,
+			MessageID: h.id, Priority: uint8(min(max(o.priority, 0), 255)), Headers: headers.Of(ctx, ""),
+		},
+	}
+	if !e.observers.On() {
+		err = e.send(ctx, h, r, o, m)
+	} else {
+		seen := service.Message{Kind: "jobs", Service: r.service, Method: r.name, Exchange: m.Exchange, Key: m.Key, ID: h.id, Size: len(data), Headers: m.Headers}
+		began := time.Now()
+		ctx = e.observers.SendBegan(ctx, seen)
+		err = e.send(ctx, h, r, o, m)
+		e.observers.SendEnded(ctx, seen, time.Since(began), err)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return h, nil
+}
+
+// maxMessage returns the size of the largest body, in bytes.
+func (e *Enqueuer) maxMessage() int {
+	if e.conn == nil {
+		return 16 << 20
+	}
+	return e.conn.MaxMessage()
+}
+
+// tell tells a test what is enqueued.
+func (e *Enqueuer) tell(h *handle, r request, o options) error {
+	if e.cfg.Enqueued == nil {
+		return nil
+	}
+	if r.args == nil {
+		r.args = []any{}
+	}
+	if r.kwargs == nil {
+		r.kwargs = noKeywords{}
+	}
+	args, err := codec.JSON.Encode(r.args)
+	kwargs, kwargsErr := codec.JSON.Encode(r.kwargs)
+	if err := errors.Join(err, kwargsErr); err != nil {
+		return err
+	}
+	e.cfg.Enqueued(Enqueued{h.id, h.service, h.name, string(args), string(kwargs), o.in, o.at, o.priority})
+	return nil
+}
+
+// send puts the job into the store, and publishes its message.
+func (e *Enqueuer) send(ctx context.Context, h *handle, r request, o options, m transport.Publishing) error {
+	if e.store == nil {
+		return e.publishAlone(ctx, h, o, m)
+	}
+	text, err := encodeHeaders(m.Headers)
+	if err != nil {
+		return err
+	}
+	away := e.conn == nil || !e.conn.Away().IsZero()
+	added, err := e.store.Insert(ctx, store.New{
+		ID: h.id, Service: r.service, Name: r.name, Queue: e.queueOf(r), Priority: o.priority,
+		Payload: m.Body, ContentType: m.ContentType, Headers: text, In: o.in, At: o.at, Nudged: !away,
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", e.store.Name(), err)
+	}
+	if away || o.delayed() || !added[0] {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, nudgeTime)
+	defer cancel()
+	if err := e.publish(limited, m); err != nil { // the sweeper publishes it again
+		e.log.WarnContext(ctx, "the store has the job, but its message was not published: it may begin late",
+			"job", r.service+"."+r.name, "job_id", h.id, "err", err)
+	}
+	return nil
+}
+
+// queueOf returns the queue in which workers take the job.
+func (e *Enqueuer) queueOf(r request) string {
+	if q, ok := e.queues.Load(routingKey(r.service, r.name)); ok && r.queue == "" {
+		return q.(string)
+	}
+	return queueName(r.service, r.queue)
+}
+
+// publishAlone publishes the message of a job that no store of this process has.
+func (e *Enqueuer) publishAlone(ctx context.Context, h *handle, o options, m transport.Publishing) (err error) {
+	if o.in > 0 {
+		o.at = time.Now().Add(o.in)
+	}
+	if !o.at.IsZero() {
+		m.Headers[runAtHeader] = o.at.UTC().Format(time.RFC3339Nano)
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, publishTime, fmt.Errorf("not in %s: %w", publishTime, context.DeadlineExceeded))
+		defer cancel()
+	}
+	if m.ReplyTo, err = e.replies.expect(ctx, h); err != nil {
+		return err
+	}
+	m.CorrelationID = h.id
+	return e.publish(ctx, m)
+}
+
+// publish publishes m and waits for the broker's confirm. A missing exchange is declared again.
+func (e *Enqueuer) publish(ctx context.Context, m transport.Publishing) error {
+	err := e.conn.Publish(ctx, m)
+	if refused := (*transport.Error)(nil); errors.As(err, &refused) && refused.Code == notFound {
+		if err = e.conn.Declare(ctx, exchange()); err == nil {
+			err = e.conn.Publish(ctx, m)
+		}
+	}
+	return err
+}
+
+// notFound is the broker's reply code for an exchange that does not exist.
+const notFound = 404

@@ -1,0 +1,54 @@
+package jobs
+
+import (
+	"strings"
+
+	"github.com/gomeko/gomeko/internal/deadletter"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// The names on the broker: see docs/wire/jobs.md.
+const (
+	exchangeName = deadletter.Prefix + "jobs"   // messages with the routing key service.name
+	unroutedName = exchangeName + ".unrouted"   // exchange and queue of those that no queue is bound for
+	queuePrefix  = exchangeName + "."           // of the queues, followed by the service
+	runAtHeader  = deadletter.Prefix + "run_at" // when a delayed job may run
+	replyPrefix  = exchangeName + ".reply."     // of the queues of outcomes
+)
+
+// exchange returns the exchange that jobs are published to, and what keeps a message for which no
+// queue is bound yet. Whoever publishes or consumes jobs declares it first.
+func exchange() transport.Topology {
+	return transport.Topology{
+		Exchanges: []transport.Exchange{
+			{Name: unroutedName, Kind: "fanout", Durable: true},
+			{Name: exchangeName, Kind: "topic", Durable: true, Args: transport.Table{"alternate-exchange": unroutedName}},
+		},
+		Queues: []transport.Queue{{
+			Name: unroutedName, Durable: true, Kept: true, Unlimited: true, Args: transport.Table{"x-queue-type": "quorum"},
+		}},
+		Bindings: []transport.Binding{{Queue: unroutedName, Exchange: unroutedName}},
+	}
+}
+
+// queueName returns the queue of a service's jobs: of the rows with the key queue, or of those
+// without it.
+func queueName(service, queue string) string {
+	if queue == "" {
+		return queuePrefix + service
+	}
+	return queuePrefix + service + "." + queue
+}
+
+// routingKey returns the key that a job is published with.
+func routingKey(service, name string) string { return service + "." + name }
+
+// splitKey returns the service and the name of a routing key. A service's name may have dots, a
+// job's has none.
+func splitKey(key string) (service, name string, ok bool) {
+	dot := strings.LastIndexByte(key, '.')
+	if dot <= 0 || dot == len(key)-1 {
+		return "", "", false
+	}
+	return key[:dot], key[dot+1:], true
+}

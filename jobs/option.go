@@ -1,0 +1,75 @@
+package jobs
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// An Option changes how one job is enqueued.
+type Option func(*options)
+
+// options are the options of one job.
+type options struct {
+	id       string
+	in       time.Duration
+	at       time.Time
+	priority int
+	errs     []error
+}
+
+// In delays the job: it runs d from now, or later if the workers are busy. With a store, its clock
+// counts. Not together with [At].
+func In(d time.Duration) Option {
+	return func(o *options) {
+		if d < 0 {
+			o.errs = append(o.errs, fmt.Errorf("jobs.In(%s): must not be negative", d))
+		}
+		o.in = d
+	}
+}
+
+// At delays the job: it does not run before t. Not together with [In].
+func At(t time.Time) Option {
+	return func(o *options) { o.at = t }
+}
+
+// Priority sets the priority of the job among those of its queue: a higher one runs first. The
+// default is 0, and a negative one runs last. It needs a store.
+func Priority(p int) Option {
+	return func(o *options) {
+		if p < math.MinInt16 || p > math.MaxInt16 {
+			o.errs = append(o.errs, fmt.Errorf("jobs.Priority(%d): must be from %d to %d", p, math.MinInt16, math.MaxInt16))
+		}
+		o.priority = p
+	}
+}
+
+// ID sets the id of the job, at most 255 bytes; the default is a random UUID. If the store has a job
+// of this id already, no other one is enqueued: the [Ref] is that of the existing job.
+func ID(id string) Option {
+	return func(o *options) {
+		if id == "" || len(id) > maxID {
+			o.errs = append(o.errs, fmt.Errorf("jobs.ID(%.40q): must have 1 to %d bytes", id, maxID))
+		}
+		o.id = id
+	}
+}
+
+// optionsOf applies opts.
+func optionsOf(opts []Option) (options, error) {
+	var o options
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&o)
+		}
+	}
+	if o.in > 0 && !o.at.IsZero() {
+		o.errs = append(o.errs, errors.New("jobs.In and jobs.At exclude each other: pass one of them"))
+	}
+	return o, errors.Join(o.errs...)
+}
+
+// delayed reports whether the job is to run later.
+func (o *options) delayed() bool { return o.in > 0 || time.Until(o.at) > 0 }

@@ -1,0 +1,216 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/jobs/store"
+)
+
+const (
+	// pollMin and pollMax bound the time between two looks at the store. It doubles from one look to
+	// the next, until somebody else begins to wait.
+	pollMin = 10 * time.Millisecond
+	pollMax = 500 * time.Millisecond
+
+	// pollTime limits a look at the store.
+	pollTime = 10 * time.Second
+
+	// pollBatch is how many jobs are looked at in one statement.
+	pollBatch = 500
+)
+
+// A poller looks at the rows of all jobs that goroutines of the process wait for. It runs only while
+// there are any.
+type poller struct {
+	get  func(ctx context.Context, ids ...string) ([]store.Job, error)
+	life context.Context
+	end  context.CancelFunc
+	runs sync.WaitGroup
+	wake chan struct{} // holds a token when somebody has begun to wait
+
+	mu      sync.Mutex
+	waiting map[string]map[*waiter]struct{} // by the id of the job
+	running bool
+	err     error // of the last look
+}
+
+// A waiter waits for one job.
+type waiter struct {
+	ended chan store.Job // receives its row when it has ended, or one without an ID if there is none
+	last  store.Job      // guarded by the poller's mu
+}
+
+func newPoller(s *store.Store) *poller {
+	life, end := context.WithCancel(context.Background())
+	return &poller{get: s.Get, life: life, end: end, wake: make(chan struct{}, 1), waiting: map[string]map[*waiter]struct{}{}}
+}
+
+// close ends the waits and the looks.
+func (p *poller) close() {
+	p.end()
+	p.runs.Wait()
+}
+
+// wait waits until the job has ended.
+func (p *poller) wait(ctx context.Context, id string) (Outcome, error) {
+	w := &waiter{ended: make(chan store.Job, 1)}
+	if !p.add(id, w) {
+		return Outcome{}, errClosed
+	}
+	defer p.remove(id, w)
+	select {
+	case j := <-w.ended:
+		if j.ID == "" {
+			return Outcome{}, store.ErrNotFound
+		}
+		return OutcomeOf(&j), nil
+	case <-p.life.Done():
+		return Outcome{}, errClosed
+	case <-ctx.Done():
+		return Outcome{}, p.late(ctx, w)
+	}
+}
+
+// errClosed is the error of a wait that the end of the process has ended.
+var errClosed = errors.New("the process stops, and waits no longer for the job")
+
+// late returns the error of a wait whose ctx has ended.
+func (p *poller) late(ctx context.Context, w *waiter) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.err != nil:
+		return fmt.Errorf("waiting for its outcome: %w: the store does not answer: %w", context.Cause(ctx), p.err)
+	case w.last.ID == "":
+		return fmt.Errorf("waiting for its outcome: %w", context.Cause(ctx))
+	case w.last.Error != "":
+		return fmt.Errorf("waiting for its outcome: %w: it is %s after %d attempts, the last error was: %s", context.Cause(ctx), w.last.State, w.last.Attempt, w.last.Error)
+	}
+	return fmt.Errorf("waiting for its outcome: %w: it is %s", context.Cause(ctx), w.last.State)
+}
+
+func (p *poller) add(id string, w *waiter) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.life.Err() != nil {
+		return false
+	}
+	if p.waiting[id] == nil {
+		p.waiting[id] = map[*waiter]struct{}{}
+	}
+	p.waiting[id][w] = struct{}{}
+	if !p.running {
+		p.running = true
+		p.runs.Go(p.run)
+	}
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+func (p *poller) remove(id string, w *waiter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.waiting[id], w)
+	if len(p.waiting[id]) == 0 {
+		delete(p.waiting, id)
+	}
+}
+
+// run looks until nobody waits any more.
+func (p *poller) run() {
+	next := pollMin
+	for {
+		ids := p.ids()
+		if ids == nil {
+			return
+		}
+		for len(ids) > 0 {
+			n := min(len(ids), pollBatch)
+			p.look(ids[:n])
+			ids = ids[n:]
+		}
+		timer := time.NewTimer(next)
+		select {
+		case <-timer.C:
+			next = min(2*next, pollMax)
+		case <-p.wake:
+			timer.Stop()
+			next = pollMin
+			if !sleep(p.life, next) {
+				return
+			}
+		case <-p.life.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// sleep waits for d, and reports whether ctx goes on.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// ids returns the jobs to look at. If there are none, the poller no longer runs.
+func (p *poller) ids() (ids []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id := range p.waiting {
+		ids = append(ids, id)
+	}
+	p.running = ids != nil
+	return ids
+}
+
+// look looks at the rows of jobs, and ends the waits for those that have ended.
+func (p *poller) look(ids []string) {
+	ctx, cancel := context.WithTimeout(p.life, pollTime)
+	defer cancel()
+	found, err := p.get(ctx, ids...)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
+	if err != nil {
+		return
+	}
+	missing := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		missing[id] = true
+	}
+	for _, j := range found {
+		delete(missing, j.ID)
+		for w := range p.waiting[j.ID] {
+			w.last = j
+			if j.State.Final() {
+				w.end(j)
+			}
+		}
+	}
+	for id := range missing {
+		for w := range p.waiting[id] {
+			w.end(store.Job{})
+		}
+	}
+}
+
+// end tells the waiter, once.
+func (w *waiter) end(j store.Job) {
+	select {
+	case w.ended <- j:
+	default:
+	}
+}

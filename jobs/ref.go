@@ -1,0 +1,201 @@
+package jobs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/service"
+)
+
+// A Ref refers to a job that was enqueued, whose method returns a T. [Find] returns that of a job by
+// its id. Several goroutines may use it. A job goes on if nobody keeps its Ref.
+type Ref[T any] struct{ handle *handle }
+
+// A handle is the part of a [Ref] that does not depend on its type.
+type handle struct {
+	enqueuer *Enqueuer
+	id       string
+	service  string
+	name     string
+	pending  *pending // of the reply queue; nil with a store
+	outcome  *Outcome // of a job that has ended when it was enqueued; else nil
+	result   any      // of [Resolved]
+}
+
+// Resolved returns the Ref of a job that has ended, with this result or this error. A test returns it
+// from a func in place of a typed client's.
+func Resolved[T any](result T, err error) Ref[T] {
+	o := &Outcome{ID: "resolved", State: store.Succeeded, Attempts: 1, Err: err}
+	if err != nil {
+		o.State = store.Failed
+	}
+	return Ref[T]{&handle{id: o.ID, outcome: o, result: result}}
+}
+
+// with returns a Ref of the same type.
+func (Ref[T]) with(h *handle) any { return Ref[T]{h} }
+
+// ID returns the id of the job: what a page can keep, to find the job again with [Find].
+func (r Ref[T]) ID() string {
+	if r.handle == nil {
+		return ""
+	}
+	return r.handle.id
+}
+
+// Wait waits until the job has ended, and returns its result. A job that has failed or was cancelled
+// is an [*Error]. Wait ends at ctx's deadline, or after [Config].Wait if ctx has none; the job goes
+// on.
+//
+// Without a store, only the process that has enqueued a job can wait for it, and the outcome is
+// lost if nobody keeps the Ref. In a call, the call's worker is lent meanwhile ([service.Lend]).
+func (r Ref[T]) Wait(ctx context.Context) (result T, err error) {
+	o, err := r.handle.wait(ctx)
+	if err != nil {
+		return result, err
+	}
+	if v, ok := r.handle.result.(T); ok && o.Err == nil {
+		return v, nil
+	}
+	if err := o.Decode(&result); err != nil {
+		var none T
+		return none, err
+	}
+	return result, nil
+}
+
+// A Status says what a job does.
+type Status struct {
+	State    store.State
+	Attempt  int       // how many attempts have begun
+	Deaths   int       // how many of them ended because a worker died
+	Progress float64   // from 0 to 1, as its method has last reported it
+	Text     string    // of the progress
+	Created  time.Time // when it was enqueued
+	RunAt    time.Time // it does not run before
+	Started  time.Time // when the latest attempt has begun; zero if none has
+	Finished time.Time // when it ended; zero if it has not
+	Error    string    // of the latest attempt that failed
+}
+
+// Status returns what the job does now. It needs a store.
+func (r Ref[T]) Status(ctx context.Context) (Status, error) {
+	h := r.handle
+	if h != nil && h.outcome != nil {
+		s := Status{State: h.outcome.State, Attempt: h.outcome.Attempts, Progress: 1}
+		if h.outcome.Err != nil {
+			s.Progress, s.Error = 0, h.outcome.Err.Error()
+		}
+		return s, nil
+	}
+	s, err := h.store("its status")
+	if err != nil {
+		return Status{}, err
+	}
+	j, err := h.get(ctx, s)
+	if err != nil {
+		return Status{}, err
+	}
+	status := Status{
+		State: j.State, Attempt: j.Attempt, Deaths: j.Deaths, Text: j.ProgressText,
+		Created: j.Created, RunAt: j.RunAt, Started: j.Started, Finished: j.Finished, Error: j.Error,
+	}
+	if j.Progress != nil {
+		status.Progress = *j.Progress
+	}
+	return status, nil
+}
+
+// Cancel cancels the job. One that waits never runs. The ctx of one that runs ends within a second, in
+// whatever process; whether it is cancelled then depends on its method. It is an error if the job has
+// ended otherwise. Cancel needs a store.
+func (r Ref[T]) Cancel(ctx context.Context) error {
+	s, err := r.handle.store("cancelling it")
+	if err != nil {
+		return err
+	}
+	_, err = s.Cancel(ctx, r.handle.id)
+	return err
+}
+
+// Find returns the Ref of a job of the client's service by its id. The error wraps
+// [store.ErrNotFound] if the service has no such job. Find needs a store.
+func Find[T any](ctx context.Context, c Client, id string) (Ref[T], error) {
+	if c.enqueuer == nil {
+		return Ref[T]{}, errUnbound
+	}
+	h := &handle{enqueuer: c.enqueuer, id: id, service: c.service, name: "?"}
+	s, err := h.store("finding it")
+	if err != nil {
+		return Ref[T]{}, err
+	}
+	j, err := h.get(ctx, s)
+	if err != nil {
+		return Ref[T]{}, err
+	}
+	if j.Service != c.service {
+		return Ref[T]{}, fmt.Errorf("job %s of service %s: %w: it is one of %s", id, c.service, store.ErrNotFound, j.Service)
+	}
+	h.name = j.Name
+	return Ref[T]{h}, nil
+}
+
+// store returns the store, which what needs.
+func (h *handle) store(what string) (*store.Store, error) {
+	switch {
+	case h == nil || h.enqueuer == nil:
+		return nil, errors.New("jobs: the Ref is of no job that was enqueued: it must come from a client or from jobs.Find")
+	case h.enqueuer.store == nil:
+		return nil, fmt.Errorf("job %s.%s %s: %s %w", h.service, h.name, h.id, what, ErrNoStore)
+	}
+	return h.enqueuer.store, nil
+}
+
+// get returns the job's row.
+func (h *handle) get(ctx context.Context, s *store.Store) (store.Job, error) {
+	found, err := s.Get(ctx, h.id)
+	if err == nil && len(found) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.Job{}, fmt.Errorf("job %s of service %s: %w", h.id, h.service, err)
+	}
+	return found[0], nil
+}
+
+// waitTime is the default of [Config].Wait.
+const waitTime = time.Hour
+
+// wait waits until the job has ended.
+func (h *handle) wait(ctx context.Context) (Outcome, error) {
+	if h == nil {
+		return Outcome{}, errors.New("jobs: the Ref is empty: it must come from a client or from jobs.Find")
+	}
+	if h.outcome != nil {
+		return *h.outcome, nil
+	}
+	e := h.enqueuer
+	if limit := cmp.Or(e.cfg.Wait, waitTime); limit > 0 {
+		if _, ok := ctx.Deadline(); !ok {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("not in %s: %w", limit, context.DeadlineExceeded))
+			defer cancel()
+		}
+	}
+	defer service.Lend(ctx)()
+	var o Outcome
+	var err error
+	if e.store != nil {
+		o, err = e.poller.wait(ctx, h.id)
+	} else {
+		o, err = e.replies.wait(ctx, h)
+	}
+	if err != nil {
+		return o, fmt.Errorf("job %s.%s %s: %w", h.service, h.name, h.id, err)
+	}
+	return o, nil
+}
