@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/secret"
@@ -22,6 +23,8 @@ const (
 	maxBusy      = 8    // requests that are answered at once; further ones are dropped
 	maxArguments = 4096 // bytes of a request's body
 	maxID        = 255  // bytes of a correlation_id in AMQP
+
+	crowdedLog = time.Minute // how often it is logged that requests are dropped
 )
 
 // An Answer is the body of a reply to a request, as the process sends it.
@@ -56,7 +59,10 @@ func (q *Queue) request(d *transport.Delivery, v Verb, service string) {
 	select {
 	case q.busy <- struct{}{}:
 	default:
-		q.logger(d).Warn("control request dropped: too many are being answered", "limit", maxBusy)
+		now := time.Now().UnixNano()
+		if was := q.crowded.Load(); now-was > int64(crowdedLog) && q.crowded.CompareAndSwap(was, now) { // a flood must not fill the log
+			q.logger(d).Warn("control requests dropped: too many are being answered", "limit", maxBusy)
+		}
 		return
 	}
 	r := Request{Verb: v, Service: service, User: d.UserID, Arguments: slices.Clone(d.Body)}

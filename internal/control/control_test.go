@@ -163,6 +163,14 @@ func TestHostileRequests(t *testing.T) {
 		}
 		a.ask("ping", amqp.Publishing{ReplyTo: a.queue})
 		h.Log.Wait(t, 1, "too many are being answered")
+		for range 1000 {
+			a.ask("ping", amqp.Publishing{ReplyTo: a.queue})
+		}
+		a.ask("ping", amqp.Publishing{Body: []byte("the last")}) // they are taken in order
+		h.Log.Wait(t, 4, "control request dropped")
+		if lines := h.Log.Lines("too many are being answered"); len(lines) != 1 {
+			t.Errorf("got %d lines about the flood, want 1", len(lines))
+		}
 		close(release)
 		for range 8 {
 			a.next("held")

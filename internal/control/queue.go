@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,6 +57,7 @@ type Queue struct {
 	consumer  *transport.Consumer // nil if there is no queue
 	publisher *transport.Publisher
 	busy      chan struct{} // has a token for each request that is being answered
+	crowded   atomic.Int64  // when it was logged that requests are dropped, in nanoseconds since 1970
 	refused   sync.Once     // the broker refuses answers
 	life      context.Context
 	end       context.CancelFunc
