@@ -176,6 +176,13 @@ func (p *pauses) stop() {
 	p.stopped = true
 }
 
+// over reports whether the row stops.
+func (p *pauses) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stopped
+}
+
 // watchHealth pauses the rows of services that use a failing dependency, if the container is to.
 func (s *shared) watchHealth(host *service.Host) {
 	if !host.PauseUnhealthy() {

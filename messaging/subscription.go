@@ -138,6 +138,7 @@ func (s *subscriber) consume(ctx context.Context, queue string, args transport.T
 		Handle: func(d *transport.Delivery) {
 			s.row.Go(func(ctx context.Context) { s.deliver(ctx, open(d)) })
 		},
+		Unhandled: s.suspects.unhandled(open),
 	})
 	if err == nil {
 		s.pauses.manage(c)

@@ -55,7 +55,10 @@ func (p *suspects) start(ctx context.Context) error {
 			Queue:    p.queue(),
 			Prefetch: 1,
 			Resume:   true,
-			Handle:   func(d *transport.Delivery) { p.sub.row.Go(func(ctx context.Context) { p.sub.deliver(ctx, p.open(d)) }) },
+			Handle: func(d *transport.Delivery) {
+				p.sub.row.Go(func(ctx context.Context) { p.sub.deliver(ctx, p.open(d)) })
+			},
+			Unhandled: p.unhandled(p.open),
 		})
 	}
 	if err != nil {
@@ -100,6 +103,24 @@ func (p *suspects) move(ctx context.Context, m received) error {
 		_ = m.AckNow(ctx) // after an error it is delivered again, and moved again
 	}
 	return err
+}
+
+// unhandled returns what happens to a delivery that arrives while its consumer stops. A return would
+// make a suspect of it, or count as a death of one. So a row that retries handles it if the row
+// stops, as what it has received before. If the row pauses, only a suspect does not return.
+func (p *suspects) unhandled(open func(*transport.Delivery) received) func(*transport.Delivery) {
+	if len(p.sub.Retry) == 0 {
+		return nil
+	}
+	return func(d *transport.Delivery) {
+		p.sub.row.Go(func(ctx context.Context) {
+			if m := open(d); p.sub.pauses.over() {
+				p.sub.deliver(ctx, m)
+			} else {
+				p.giveBack(ctx, m)
+			}
+		})
+	}
 }
 
 // giveBack gives a message back whose call did not run to its end. For a suspect that is another

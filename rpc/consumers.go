@@ -77,12 +77,16 @@ func (cs *consumers) start(ctx context.Context, s *server) error {
 func (cs *consumers) add(ctx context.Context, prefetch int, helper bool) (err error) {
 	c := &consumer{all: cs, helper: helper, opened: make(chan struct{})}
 	defer close(c.opened)
-	c.Consumer, err = cs.server.shared.conn.Consume(ctx, transport.Consume{
+	cfg := transport.Consume{
 		Queue:    queueOf(cs.server.service),
 		Prefetch: prefetch,
 		Resume:   true,
 		Handle:   c.take,
-	})
+	}
+	if cs.server.suspects.queue != "" && !helper {
+		cfg.Unhandled = c.take // a return would make a suspect of it
+	}
+	c.Consumer, err = cs.server.shared.conn.Consume(ctx, cfg)
 	if err != nil {
 		return err
 	}

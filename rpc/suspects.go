@@ -65,7 +65,13 @@ func (s *server) startSuspects(ctx context.Context) (err error) {
 	}
 	c := &consumer{all: &s.consumers, suspect: true, opened: make(chan struct{})}
 	defer close(c.opened)
-	c.Consumer, err = s.shared.conn.Consume(ctx, transport.Consume{Queue: s.suspects.queue, Prefetch: 1, Resume: true, Handle: c.take})
+	c.Consumer, err = s.shared.conn.Consume(ctx, transport.Consume{
+		Queue:     s.suspects.queue,
+		Prefetch:  1,
+		Resume:    true,
+		Handle:    c.take,
+		Unhandled: c.take, // a return would count as a death
+	})
 	if err == nil {
 		s.suspects.consumer = c
 	}

@@ -41,6 +41,11 @@ type Consume struct {
 	// it that the delivery is settled (Ack, AckNow, Reject), in any goroutine. While it blocks, no
 	// further delivery reaches this consumer.
 	Handle func(*Delivery)
+
+	// Unhandled is called in place of Handle, by the same goroutine, for each delivery that the broker
+	// has already sent when Pause or Cancel stops them. It must see to it that the delivery is settled.
+	// Without it, these return to the queue, which marks and counts them as redelivered.
+	Unhandled func(*Delivery)
 }
 
 // A Consumer receives the deliveries of a queue on a channel that it alone uses. It consumes again,
@@ -218,8 +223,9 @@ func (c *Consumer) end() {
 
 // Cancel stops the delivery of messages. When it returns nil, Handle is not running and is not
 // called again. Messages that Handle was called for may be settled and replied to until Close;
-// messages that the broker has sent and that Handle was not called for return to the queue. Cancel
-// fails with ctx's cause if a Handle blocks or the broker does not answer.
+// messages that the broker has sent and that Handle was not called for return to the queue, or were
+// passed to Unhandled. Cancel fails with ctx's cause if a Handle blocks or the broker does not
+// answer.
 func (c *Consumer) Cancel(ctx context.Context) error {
 	c.stop(nil)
 	select {

@@ -61,12 +61,18 @@ func (ch *channel) close() (err error) {
 	return err
 }
 
-// cancel cancels the consumer, and gives back what the broker has sent to it. If that fails, the
-// channel is closed, and deliveries ends as well.
+// cancel cancels the consumer, and gives back what the broker has sent to it, unless that is for
+// Unhandled. If it fails, the channel is closed, and deliveries ends as well.
 func (ch *channel) cancel() {
 	ch.betweenReplies(func() { ch.amqp.Cancel(ch.consumer, false) })
 	for d := range ch.deliveries {
-		ch.receive(&d).Reject(true)
+		delivery := ch.receive(&d)
+		switch {
+		case ch.cfg.Unhandled == nil || ch.amqp.IsClosed(): // in the latter case the broker returns it itself
+			delivery.Reject(true)
+		case !ch.conn.resumed(delivery):
+			ch.cfg.Unhandled(delivery)
+		}
 	}
 }
 

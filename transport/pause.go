@@ -15,8 +15,8 @@ var (
 // Pause stops the delivery of messages until Resume, also over lost connections. When it returns
 // nil, Handle is not running, and is not called until then. Messages that Handle was called for may
 // be settled and replied to; messages that the broker has sent and that Handle was not called for
-// return to the queue. If ctx ends before, the error is its cause, and the consumer pauses as soon
-// as it can.
+// return to the queue, or were passed to Unhandled. If ctx ends before, the error is its cause, and
+// the consumer pauses as soon as it can.
 //
 // To the broker, a paused consumer does not exist: a queue with auto-delete is deleted with its
 // last one.

@@ -57,6 +57,57 @@ func TestPause(t *testing.T) {
 	})
 }
 
+// What the broker has sent to a consumer that pauses or is cancelled does not return to the queue if
+// there is an Unhandled.
+func TestUnhandled(t *testing.T) {
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		c := dial(t, uri)
+		declare(t, c, queue("q"))
+		handled, unhandled, goOn := make(chan *transport.Delivery), make(chan *transport.Delivery, 10), make(chan struct{})
+		consumer, err := c.Consume(limit(t), transport.Consume{Queue: "q", Prefetch: 3, Resume: true,
+			Handle:    func(d *transport.Delivery) { handled <- d; <-goOn },
+			Unhandled: func(d *transport.Delivery) { unhandled <- d },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, stop := range []func(context.Context) error{consumer.Pause, consumer.Cancel} {
+			consumer.Resume()
+			for range 3 {
+				publish(t, c, "q", "")
+			}
+			hosttest.Eventually(t, "the broker has sent all", func() bool { return brokertest.Depth(t, uri, "q") == 0 })
+			hosttest.Next(t, handled).Ack()
+			late, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := stop(late); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want that Handle still runs", err)
+			}
+			goOn <- struct{}{}
+			if err := stop(limit(t)); err != nil {
+				t.Fatal(err)
+			}
+			if len(unhandled) != 2 {
+				t.Fatalf("stop %d: got %d deliveries, want 2", i, len(unhandled))
+			}
+			for range 2 {
+				if d := <-unhandled; d.Redelivered {
+					t.Error("got a delivery that was returned")
+				} else if err := d.AckNow(limit(t)); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if err := consumer.Close(limit(t)); err != nil {
+			t.Fatal(err)
+		}
+		if n := brokertest.Depth(t, uri, "q"); n != 0 {
+			t.Errorf("got %d messages, want 0", n)
+		}
+	})
+}
+
 // A consumer stays paused when its connection is lost and comes back.
 func TestPauseReconnect(t *testing.T) {
 	t.Parallel()
