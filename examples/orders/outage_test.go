@@ -1,16 +1,13 @@
 package orders_test
 
 import (
-	"cmp"
 	"context"
+	"database/sql"
 	"errors"
-	"io"
-	"net"
-	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,7 +23,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// The database stops under the services. The process is live but not ready, orders consumes nothing
+// PostgreSQL stops under the services. The process is live but not ready, orders consumes nothing
 // and refuses calls, and users goes on. When the database is back, all resumes, and the event of
 // that time is handled.
 func TestDatabaseStops(t *testing.T) {
@@ -34,11 +31,11 @@ func TestDatabaseStops(t *testing.T) {
 		hosttest.Missing(t, "curl is not installed: install the package curl")
 	}
 	brokertest.Each(t, func(t *testing.T, uri string) {
-		database, port := newDoor(t, postgres(t)), new(hosttest.Port)
+		database, port := newServer(t), new(hosttest.Port)
 		h := hosttest.Start(t, hosttest.Config{
 			Service: service.Config{PauseUnhealthy: true, HealthInterval: 50 * time.Millisecond},
 			Broker:  transport.Config{URI: uri},
-		}, orders.Module, users.Module, fx.Replace(orders.Settings{Database: database.url}),
+		}, orders.Module, users.Module, fx.Replace(orders.Settings{Database: database.url()}),
 			service.Configure(web.Config{Listen: port.Listen, ReadyPath: "/ready", LivePath: "/live"}))
 		caller := hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{})
 		shop, err := rpc.Bind[Shop](caller)
@@ -61,10 +58,10 @@ func TestDatabaseStops(t *testing.T) {
 			t.Errorf("got %q, want that it is ready", got)
 		}
 
-		database.set(false)
+		database.stop()
 		hosttest.Eventually(t, "the process is not ready", func() bool { return strings.HasSuffix(curl("/ready"), "503") })
-		if got := curl("/ready"); !strings.HasPrefix(got, "sql.DB has been failing for ") || strings.Contains(got, "127.0.0.1") {
-			t.Errorf("got %q, want the dependency and no address", got)
+		if got := curl("/ready"); !strings.HasPrefix(got, "sql.DB has been failing for ") || strings.Contains(got, database.dir) {
+			t.Errorf("got %q, want the dependency and not where it is", got)
 		}
 		if got := curl("/live"); got != "live\n200" {
 			t.Errorf("got %q, want that it is live", got)
@@ -83,7 +80,7 @@ func TestDatabaseStops(t *testing.T) {
 			return len(all) == 1 && brokertest.Depth(t, uri, all[0].Queue) == 1
 		})
 
-		database.set(true)
+		database.start()
 		hosttest.Eventually(t, "the process is ready", func() bool { return curl("/ready") == "ready\n200" })
 		hosttest.Eventually(t, "the event is handled", func() bool { return strings.HasSuffix(curl("/orders/a1"), "404") })
 		if _, err := shop.Create(t.Context(), request); err != nil {
@@ -95,97 +92,47 @@ func TestDatabaseStops(t *testing.T) {
 	})
 }
 
-// A door is the way to a PostgreSQL, which can be shut. Then it is for its clients as if it had
-// stopped.
-type door struct {
-	url string // of the database behind it
-
-	mu    sync.Mutex
-	shut  bool
-	conns map[net.Conn]struct{}
+// A server is a PostgreSQL of the test's own, which can be stopped and started again.
+type server struct {
+	t       *testing.T
+	dir     string
+	process *hosttest.Process
 }
 
-func newDoor(t *testing.T, database string) *door {
+// newServer starts a PostgreSQL without data.
+func newServer(t *testing.T) *server {
 	t.Helper()
-	u, err := url.Parse(database)
+	if all, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres"); len(all) == 0 {
+		hosttest.Missing(t, "PostgreSQL is not installed: run scripts/setup")
+	}
+	dir, err := os.MkdirTemp("", "gomeko-postgres") // not t.TempDir, which other users cannot enter
 	if err != nil {
 		t.Fatal(err)
 	}
-	query := u.Query()
-	network, server := "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "5432"))
-	if folder := query.Get("host"); strings.HasPrefix(folder, "/") {
-		network, server = "unix", filepath.Join(folder, ".s.PGSQL."+cmp.Or(query.Get("port"), "5432"))
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s := &server{t: t, dir: dir}
+	s.start()
+	return s
+}
+
+func (s *server) url() string { return "postgres:///postgres?host=" + s.dir + "&user=postgres" }
+
+// start starts the server with the data that it has, and returns when it serves.
+func (s *server) start() {
+	s.t.Helper()
+	script := filepath.Join(hosttest.Root(s.t), "scripts", "postgres")
+	s.process = hosttest.StartProcess(s.t, exec.CommandContext(context.WithoutCancel(s.t.Context()), script, "serve", s.dir))
+	db, err := sql.Open("pgx", s.url())
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	u.Host = listener.Addr().String()
-	query.Del("host")
-	query.Del("port")
-	query.Set("sslmode", "disable")
-	u.RawQuery = query.Encode()
-	d := &door{url: u.String(), conns: make(map[net.Conn]struct{})}
-	var carrying sync.WaitGroup
-	carrying.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			carrying.Go(func() { d.carry(t.Context(), client, network, server) })
-		}
-	})
-	t.Cleanup(func() {
-		listener.Close()
-		d.set(false)
-		carrying.Wait()
-	})
-	return d
+	defer db.Close()
+	hosttest.Eventually(s.t, "PostgreSQL serves", func() bool { return db.PingContext(s.t.Context()) == nil })
 }
 
-// carry forwards a connection until a side closes it, or the door is shut.
-func (d *door) carry(ctx context.Context, client net.Conn, network, address string) {
-	defer client.Close()
-	server, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil || !d.enter(client, server) {
-		return
-	}
-	defer server.Close()
-	var back sync.WaitGroup
-	back.Go(func() {
-		_, _ = io.Copy(client, server)
-		client.Close()
-	})
-	_, _ = io.Copy(server, client)
-	server.Close()
-	back.Wait()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.conns, client)
-	delete(d.conns, server)
-}
-
-// enter reports whether the door is open for a connection. It closes the server's otherwise.
-func (d *door) enter(client, server net.Conn) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.shut {
-		server.Close()
-		return false
-	}
-	d.conns[client], d.conns[server] = struct{}{}, struct{}{}
-	return true
-}
-
-// set opens or shuts the door, and cuts the connections through it if it is shut.
-func (d *door) set(open bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.shut = !open
-	if d.shut {
-		for conn := range d.conns {
-			conn.Close()
-		}
-	}
+// stop stops the server at once, as its operator would, and cuts its connections.
+func (s *server) stop() {
+	s.t.Helper()
+	s.process.Signal(os.Interrupt)
+	s.process.Wait()
 }
