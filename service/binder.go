@@ -374,6 +374,9 @@ func (b *binder) entrypoint(r *Row, where string) {
 	b.container.rows = append(b.container.rows, r)
 	if len(b.mistakes) == 0 {
 		r.run = r.chain(b.middleware)
+		for _, f := range r.followers {
+			f.run = f.chain(b.middleware)
+		}
 	}
 }
 

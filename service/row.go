@@ -36,6 +36,7 @@ type Row struct {
 	run       Runner        // the method in its middleware
 	wrapped   bool          // there is middleware
 	calls     roll          // the calls that run
+	followers []*Row        // by Follow
 }
 
 // Bind binds the row's method to a signature, "name" or "name(a, b=1, *rest, c, **opts)" as Python
@@ -65,6 +66,34 @@ func (r *Row) Bind(spec string, leading ...reflect.Type) (*signature.Signature, 
 	r.method = m
 	r.prefix = r.Service + "." + m.sig.Name + "."
 	return m.sig, nil
+}
+
+// Follow returns a row for another method of the service, which is called when something has become
+// of the calls of r, such as the done hook of a job. It is not in the table: it has no entrypoint, no
+// timeout and no max_workers, and descriptions do not have it. spec and leading are those of
+// [Row.Bind]. Its calls have the middleware of the container and a worker of the service.
+//
+// Entrypoint calls Follow.
+func (r *Row) Follow(method, spec string, leading ...reflect.Type) (*Row, error) {
+	f := &Row{
+		Host:      r.Host,
+		Service:   r.Service,
+		Name:      r.Name,
+		Method:    method,
+		Type:      r.Type,
+		Tag:       r.Tag,
+		container: r.container,
+		hosted:    r.hosted,
+		kind:      r.kind,
+		logger:    r.logger,
+		lenient:   r.lenient,
+		workers:   []*semaphore{r.hosted.workers},
+	}
+	if _, err := f.Bind(spec, leading...); err != nil {
+		return nil, err
+	}
+	r.followers = append(r.followers, f)
+	return f, nil
 }
 
 // Params returns the types of the parameters that the row's method has after ctx, nil if there is
