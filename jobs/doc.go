@@ -1,0 +1,47 @@
+// Package jobs runs work in the background, with a record of each job: what it is, what has become of
+// it, and every attempt that failed.
+//
+// A [Job] is a row of a service whose method does the work. A [Client] enqueues jobs, in any service
+// or program, now or for later:
+//
+//	type Images struct {
+//		_ service.Name `service:"images"`
+//
+//		Entrypoints struct {
+//			Resize jobs.Job `jobs:"resize(url, width=200)" retry:"10s 1m 10m" timeout:"2h" done:"Resized"`
+//		}
+//	}
+//
+//	func (i *Images) Resize(ctx context.Context, url string, width int) (Image, error)
+//	func (i *Images) Resized(ctx context.Context, o jobs.Outcome) error // once the job is final
+//
+//	type ImageJobs struct {
+//		_      jobs.Client `jobs:"images"`
+//		Resize func(ctx context.Context, url string, o ...jobs.Option) (jobs.Ref[Image], error) `jobs:"resize"`
+//	}
+//
+//	ref, err := s.Images.Resize(ctx, url, jobs.In(time.Hour))
+//	img, err := ref.Wait(ctx)
+//
+// # The row and the message
+//
+// Each job has a row in a store, SQLite or PostgreSQL: see [Config]. The row is the job. A message on
+// the broker wakes a worker for it, and puts the row there if it is missing: so a program in any
+// language enqueues a job by publishing a message, without access to the database. Messages may be
+// lost or come twice. A worker that is free claims the best job of its queue: the one with the highest
+// priority, and of those the oldest.
+//
+// A worker has a lease on the job that it runs, and renews it until the job ends. If the worker dies,
+// the lease ends, and another worker runs the job. A job with which three workers have died fails as
+// a suspect ([ErrSuspect]).
+//
+// # What is guaranteed
+//
+// As long as the database lives, a job runs at least once until its outcome is recorded. It runs twice
+// at the same time only if a method ignores that its ctx has ended: ctx ends before a lease that cannot
+// be renewed does.
+//
+// # Where the rest is
+//
+// [Progress] records how far a job has come. Set-up and tear-down are defer, di.PerCall and middleware.
+package jobs

@@ -1,0 +1,333 @@
+package jobs
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
+	"github.com/gomeko/gomeko/service"
+)
+
+const (
+	// patience is how long a message waits for a worker in a process that has none.
+	patience = 200 * time.Millisecond
+
+	// awayMin and awayMax are the times between two questions to a store that does not answer.
+	awayMin, awayMax = 250 * time.Millisecond, 5 * time.Second
+
+	// claimedAtOnce limits how many jobs one statement claims.
+	claimedAtOnce = 200
+)
+
+// A group claims the jobs of rows that share their workers: those of a queue without max_workers, or
+// one row with it. It holds free workers first, so that no job waits in a process that is busy while
+// another one is idle.
+type group struct {
+	queue *queue
+	only  *work        // the row that has max_workers; nil in the shared group
+	row   *service.Row // whose workers the jobs use; nil if the shared group has only unknown names
+
+	names, except []string // of the jobs, as in a claim
+
+	mu       sync.Mutex
+	messages []message
+	more     bool // the store may have jobs without messages
+	waiting  bool // for a worker
+	wake     chan struct{}
+	hasty    *time.Timer // fires when messages have waited for patience
+
+	claimed int // how many jobs the last claim has returned
+}
+
+func newGroup(q *queue, only *work) *group {
+	g := &group{queue: q, only: only, more: true, wake: make(chan struct{}, 1)}
+	if only != nil {
+		g.row, g.names = only.Row, []string{only.name}
+	}
+	return g
+}
+
+// choose sets the names that the shared group does not claim: those of the rows with max_workers, and
+// of rows that this process does not run.
+func (g *group) choose() {
+	g.hasty = time.AfterFunc(time.Hour, func() { g.queue.process.host.Go(g.busy) })
+	g.hasty.Stop()
+	if g.only != nil {
+		return
+	}
+	for _, r := range g.queue.process.host.Rows() {
+		if r.Service == g.queue.service && r.Kind() == "jobs" && (g.queue.rows[r.CallName()] == nil || r.Tag.Get("max_workers") != "") {
+			g.except = append(g.except, r.CallName())
+		}
+	}
+}
+
+// add adds a message.
+func (g *group) add(m message) {
+	g.mu.Lock()
+	g.messages = append(g.messages, m)
+	if len(g.messages) == 1 {
+		g.hasty.Reset(patience)
+	}
+	g.mu.Unlock()
+	g.rouse()
+}
+
+// rouse wakes the group.
+func (g *group) rouse() {
+	select {
+	case g.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run claims jobs, until the queue stops.
+func (g *group) run(ctx context.Context) {
+	delay := awayMin
+	for g.await() {
+		held := g.reserve()
+		if held == nil {
+			break
+		}
+		g.queue.resume(pause{g, true})
+		err := g.round(ctx, held)
+		if err == nil {
+			delay = awayMin
+			g.queue.resume(pause{g, false})
+			continue
+		}
+		g.away(ctx, err, delay == awayMin)
+		select {
+		case <-time.After(delay):
+		case <-g.queue.stopping:
+		}
+		delay = min(2*delay, awayMax)
+	}
+	g.giveBack()
+}
+
+// await waits until there may be jobs. It returns false if the queue stops.
+func (g *group) await() bool {
+	for {
+		if g.queue.isStopping() {
+			return false
+		}
+		g.mu.Lock()
+		ready := g.more || len(g.messages) > 0
+		g.mu.Unlock()
+		if ready {
+			return true
+		}
+		select {
+		case <-g.wake:
+		case <-g.queue.stopping:
+		}
+	}
+}
+
+// reserve holds a first worker. It returns nil if the queue stops.
+func (g *group) reserve() []*service.Reservation {
+	if g.row == nil {
+		return []*service.Reservation{nil} // unknown names need none
+	}
+	g.setWaiting(true)
+	v := g.row.Reserve(g.queue.stopping)
+	g.setWaiting(false)
+	if v == nil {
+		return nil
+	}
+	return []*service.Reservation{v}
+}
+
+func (g *group) setWaiting(on bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = on
+}
+
+func (g *group) isWaiting() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.waiting
+}
+
+// take returns the messages, and whether there may be further jobs.
+func (g *group) take() (messages []message, more bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	messages, more = g.messages, g.more
+	g.messages, g.more = nil, false
+	g.hasty.Stop()
+	return messages, more
+}
+
+// setMore says that there may be further jobs in the store.
+func (g *group) setMore() {
+	g.mu.Lock()
+	g.more = true
+	g.mu.Unlock()
+	g.rouse()
+}
+
+// round puts the jobs of the messages into the store, claims the best jobs, acknowledges the messages
+// and runs the jobs. It claims one more than there are messages, if there is a worker for it, and so
+// it knows whether there are more.
+func (g *group) round(ctx context.Context, held []*service.Reservation) error {
+	messages, more := g.take()
+	want := len(messages) + 1
+	if more {
+		want = max(want, 2*g.claimed)
+	}
+	for len(held) < min(want, claimedAtOnce) {
+		var v *service.Reservation
+		if g.row != nil {
+			if v = g.row.TryReserve(); v == nil {
+				break
+			}
+		}
+		held = append(held, v)
+	}
+	since := time.Now()
+	claimed, err := g.claim(ctx, messages, len(held))
+	if err != nil {
+		release(held)
+		g.mu.Lock()
+		g.messages, g.more = append(messages, g.messages...), true
+		g.mu.Unlock()
+		return err
+	}
+	for _, m := range messages {
+		m.Ack()
+	}
+	if g.claimed = len(claimed); len(claimed) == len(held) {
+		g.setMore()
+	}
+	for i := range claimed {
+		g.start(&claimed[i], held[i], since)
+	}
+	release(held[len(claimed):])
+	return nil
+}
+
+func release(held []*service.Reservation) {
+	for _, v := range held {
+		v.Release()
+	}
+}
+
+// claim inserts the jobs of messages, and claims jobs.
+func (g *group) claim(ctx context.Context, messages []message, limit int) ([]store.Job, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.queue.process.lease()/3)
+	defer cancel()
+	if err := g.insert(ctx, messages); err != nil {
+		return nil, err
+	}
+	c := g.queue.process.claim(g.queue.name, limit)
+	c.Names, c.Except = g.names, g.except
+	return g.queue.process.store.Claim(ctx, c)
+}
+
+// insert puts the jobs of messages into the store.
+func (g *group) insert(ctx context.Context, messages []message) error {
+	var jobs []store.New
+	for _, m := range messages {
+		if m.job != nil {
+			jobs = append(jobs, *m.job)
+		}
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	_, err := g.queue.process.store.Insert(ctx, jobs...)
+	return err
+}
+
+// busy is called when messages have waited for a worker in vain. Their jobs are put into the store.
+// Without max_workers, the process then consumes no more until it has a worker, and the messages go
+// back, so that another process takes them. With it, they are acknowledged: the other rows of the
+// queue go on, and a worker of the row claims the jobs when it is free.
+func (g *group) busy(ctx context.Context) {
+	if !g.isWaiting() {
+		return
+	}
+	messages, _ := g.take()
+	g.setMore()
+	if len(messages) == 0 {
+		return
+	}
+	limited, cancel := context.WithTimeout(ctx, g.queue.process.lease()/3)
+	defer cancel()
+	err := g.insert(limited, messages)
+	if g.only == nil || err != nil {
+		g.queue.pause(ctx, pause{g, true})
+	}
+	for _, m := range messages {
+		if g.only != nil && err == nil {
+			m.Ack()
+		} else {
+			m.Reject(true)
+		}
+	}
+}
+
+// away pauses the queue because the store does not answer, and gives the messages back.
+func (g *group) away(ctx context.Context, err error, first bool) {
+	if g.queue.isStopping() {
+		return
+	}
+	if first {
+		g.queue.log().Warn("jobs: the store does not answer: messages wait in the queue", "queue", g.queue.name, "err", err)
+	}
+	g.queue.pause(ctx, pause{g, false})
+	g.giveBack()
+	g.setMore()
+}
+
+// giveBack gives the messages back to the queue.
+func (g *group) giveBack() {
+	messages, _ := g.take()
+	for _, m := range messages {
+		m.Reject(true)
+	}
+}
+
+// start runs a claimed job, or gives it back if the queue stops.
+func (g *group) start(j *store.Job, v *service.Reservation, since time.Time) {
+	p := g.queue.process
+	w := g.queue.rows[j.Name]
+	p.host.Go(func(ctx context.Context) {
+		defer v.Release()
+		l := p.leases.hold(ctx, j, since)
+		defer l.drop()
+		switch {
+		case g.queue.isStopping():
+			p.ends.record(ctx, store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, State: store.Queued})
+		case w == nil:
+			p.conclude(ctx, nil, l, j, g.unknown(j))
+		default:
+			w.perform(ctx, p, l, j, v)
+		}
+	})
+}
+
+// unknown returns the end of a job that no row has the name of.
+func (g *group) unknown(j *store.Job) store.End {
+	end := store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, State: store.Scheduled, In: unknownAgain}
+	known := make([]string, 0, len(g.queue.rows))
+	for name := range g.queue.rows {
+		known = append(known, name)
+	}
+	slices.Sort(known)
+	log := g.queue.log().With("job", j.ID, "name", j.Name, "queue", j.Queue)
+	if j.Started.Sub(j.Created) < unknownFor {
+		log.Warn("job waits: no row of this process has its name", "again", unknownAgain, "known", known)
+		return end
+	}
+	log.Error("job failed: no row has its name", "known", known)
+	missing := rpcerror.ErrMethodNotFound.WithText(j.Name)
+	end.State, end.Kind, end.ErrorType, end.Error = store.Failed, store.KindFault, missing.Path, missing.Value
+	return end
+}

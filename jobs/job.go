@@ -1,0 +1,148 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/service"
+)
+
+// Job is a row of the entrypoint table: its method does work that is enqueued, now or for later, by
+// a [Client], by a program, or in another language.
+//
+//	Resize jobs.Job `jobs:"resize(url, width=200)" retry:"10s 1m 10m" timeout:"2h" done:"Resized" queue:"slow"`
+//
+//	func (i *Images) Resize(ctx context.Context, url string, width int) (Image, error)
+//	func (i *Images) Resized(ctx context.Context, o jobs.Outcome) error
+//
+// The tag has the job's name and its parameters, as that of rpc.Method has. The result is recorded
+// as JSON. The further keys of the tag:
+//
+//	retry        "10s 1m 10m": if the method fails, it runs again after these delays. Without it, the job
+//	             fails at once. Expected errors are not retried, and service.RetryAfter, Park and Drop say
+//	             what to do: try again after exactly this time, fail, or cancel
+//	queue        a queue of its own for the rows of the service with this key: long jobs in one queue do
+//	             not hold up those of another
+//	done         a method func(ctx context.Context, o jobs.Outcome) error that is called when the job has
+//	             succeeded, failed or was cancelled. If it returns an error, it is called again
+//	timeout      limits one attempt
+//	max_workers  limits how many jobs of the row run in this process at once
+type Job struct{}
+
+// A work is what a queue knows of a row.
+type work struct {
+	*service.Row
+	name   string
+	takes  int            // how many arguments by position
+	ladder service.Ladder // between the attempts
+	done   *service.Row   // of the done hook; nil if there is none
+}
+
+// Entrypoint binds the row: it implements [service.EntrypointType].
+func (Job) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	w := &work{Row: r}
+	queue := r.Tag.Get("queue")
+	mistakes := errors.Join(r.Tag.Keys("jobs", "retry", "queue", "done"), w.bind(), w.readRetry(), w.readDone(), checkQueue(r.Service, queue))
+	p, err := processOf(r.Host)
+	if err = errors.Join(mistakes, err); err != nil {
+		return nil, err
+	}
+	return p.add(w, queue)
+}
+
+// Describe implements [service.RowDescriber].
+func (Job) Describe(r *service.Row) service.Description {
+	details := map[string]any{"queue": queueName(r.Service, r.Tag.Get("queue")), "key": routingKey(r.Service, r.CallName())}
+	for _, key := range []string{"retry", "done"} {
+		if value := r.Tag.Get(key); value != "" {
+			details[key] = value
+		}
+	}
+	return service.Description{Details: details}
+}
+
+// bind binds the method.
+func (w *work) bind() error {
+	spec := w.Tag.Get("jobs")
+	name, _, _ := strings.Cut(spec, "(")
+	switch {
+	case spec == "":
+		return errors.New(`the tag must name the job, as in jobs:"resize(url)"`)
+	case strings.Contains(name, "."):
+		return fmt.Errorf("job %q contains a dot: write %q; the service's name is put before it", name, strings.ReplaceAll(name, ".", "_"))
+	}
+	sig, err := w.Bind(spec)
+	if err != nil {
+		return err
+	}
+	w.name, w.takes = sig.Name, len(sig.Params)
+	if result := w.Result(); result != nil {
+		return codec.Set{codec.JSON}.CheckEncode("result", "", result)
+	}
+	return nil
+}
+
+func (w *work) readRetry() (err error) {
+	if text, ok := w.Tag.Get("retry"), w.Tag.Get("retry") != ""; ok {
+		w.ladder, err = service.ParseLadder(text)
+	}
+	return err
+}
+
+// readDone binds the done hook. Its call is named after its method.
+func (w *work) readDone() (err error) {
+	method := w.Tag.Get("done")
+	if method == "" {
+		return nil
+	}
+	if w.done, err = w.Follow(method, method, reflect.TypeFor[Outcome]()); err != nil {
+		return fmt.Errorf("done: %w", err)
+	}
+	return nil
+}
+
+var queueForm = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
+
+// checkQueue checks the key queue.
+func checkQueue(service, queue string) error {
+	switch full := queueName(service, queue); {
+	case !queueForm.MatchString(queue):
+		return fmt.Errorf("queue %q: must have only letters, digits, - and _", queue)
+	case full == unroutedName:
+		return fmt.Errorf("queue %s is the one of jobs that nobody knows: name the service otherwise", full)
+	case len(full) > maxID:
+		return fmt.Errorf("queue: its full name %s has %d bytes: at most %d are allowed", full, len(full), maxID)
+	}
+	return nil
+}
+
+type runKey struct{}
+
+// Progress records how far the job of ctx has come, as a fraction from 0 to 1 and a text of at most
+// 255 bytes: gomeko jobs show it, and [Ref.Status] has it. Only the latest one counts; it is written
+// each second, so that Progress may be called as often as the method likes. Outside of a job it does
+// nothing.
+func Progress(ctx context.Context, fraction float64, text string) {
+	if l, ok := ctx.Value(runKey{}).(*lease); ok {
+		l.progress.Store(&progress{min(max(fraction, 0), 1), text})
+	}
+}
+
+// A progress is how far a job has come.
+type progress struct {
+	fraction float64
+	text     string
+}
+
+// unknownFor is how long a job waits for a worker that knows its name, and unknownAgain how often it
+// is tried: while a new version is deployed, there are workers of the old one.
+const (
+	unknownFor   = 10 * time.Minute
+	unknownAgain = 30 * time.Second
+)

@@ -1,0 +1,195 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gomeko/gomeko/jobs/store"
+)
+
+// These are the causes (context.Cause) with which the context of a job's method ends, besides its
+// timeout and the end of the process.
+var (
+	// ErrLeaseLost means that the process could not renew its lease on the job, because the database
+	// was away or the process was paused. Another worker runs the job from now on.
+	ErrLeaseLost = errors.New("the lease of the job could not be renewed: another worker may run it now")
+
+	// errCancel means that somebody has cancelled the job.
+	errCancel = errors.New("the job was cancelled")
+)
+
+// A lease is a job that this process holds: while it runs, until its outcome is recorded, and while
+// its hook runs.
+type lease struct {
+	*leases
+	id       string
+	attempt  int
+	ctx      context.Context // ends before the lease does
+	cancel   context.CancelCauseFunc
+	timer    *time.Timer // ends ctx
+	progress atomic.Pointer[progress]
+}
+
+// leases are those of a process. One goroutine renews them all.
+type leases struct {
+	process *process
+
+	mu   sync.Mutex
+	held map[*lease]struct{}
+	wake chan struct{} // there is a first one
+}
+
+func (l *leases) init(p *process) {
+	l.process, l.held, l.wake = p, map[*lease]struct{}{}, make(chan struct{}, 1)
+}
+
+// hold notes a job that was claimed by a statement sent at the time since. Its context ends with ctx,
+// and a sixth of the lease before the lease does, unless that is renewed.
+func (l *leases) hold(ctx context.Context, j *store.Job, since time.Time) *lease {
+	h := &lease{leases: l, id: j.ID, attempt: j.Attempt}
+	h.ctx, h.cancel = context.WithCancelCause(ctx)
+	h.ctx = context.WithValue(h.ctx, runKey{}, h)
+	h.timer = time.AfterFunc(l.left(since), func() { h.cancel(ErrLeaseLost) })
+	l.mu.Lock()
+	l.held[h] = struct{}{}
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+	return h
+}
+
+// left returns how long a job may run whose lease was taken or renewed by a statement that was sent
+// at the time since.
+func (l *leases) left(since time.Time) time.Duration {
+	return l.process.lease()*5/6 - time.Since(since)
+}
+
+// drop forgets the job.
+func (h *lease) drop() {
+	h.timer.Stop()
+	h.cancel(nil)
+	h.mu.Lock()
+	delete(h.held, h)
+	h.mu.Unlock()
+}
+
+// lost reports whether the process has lost the job.
+func (h *lease) lost() bool { return errors.Is(context.Cause(h.ctx), ErrLeaseLost) }
+
+// all returns the leases by the ids of their jobs.
+func (l *leases) all() map[string][]*lease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	byID := make(map[string][]*lease, len(l.held))
+	for h := range l.held {
+		byID[h.id] = append(byID[h.id], h)
+	}
+	return byID
+}
+
+// run renews leases, looks for those of jobs that are cancelled, and writes progress, while there are
+// leases.
+func (l *leases) run(ctx context.Context) {
+	third := l.process.lease() / 3
+	tick := time.NewTicker(min(time.Second, third/2))
+	defer tick.Stop()
+	renewed, away := time.Now(), false
+	for {
+		all := l.all()
+		if len(all) == 0 {
+			select {
+			case <-l.wake:
+				renewed = time.Now()
+			case <-ctx.Done():
+				return
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if all = l.all(); len(all) == 0 {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, third)
+		since := time.Now()
+		var err error
+		if since.Sub(renewed) >= third-third/10 || away {
+			if err = l.renew(limited, all, since); err == nil {
+				renewed = since
+			}
+		} else {
+			err = l.look(limited, all)
+		}
+		cancel()
+		if (err != nil) != away && ctx.Err() == nil {
+			away = err != nil
+			if away {
+				l.process.host.Logger().Warn("jobs: the store does not answer: jobs that run are ended before their leases", "err", err)
+			} else {
+				l.process.host.Logger().Info("jobs: the store answers again")
+			}
+		}
+	}
+}
+
+// renew renews the leases by a statement that is sent at the time since.
+func (l *leases) renew(ctx context.Context, all map[string][]*lease, since time.Time) error {
+	ids := make([]string, 0, len(all))
+	for id := range all {
+		ids = append(ids, id)
+	}
+	renewed, err := l.process.store.Renew(ctx, l.process.host.Instance(), l.process.lease(), ids)
+	if err != nil {
+		return err
+	}
+	for id, holders := range all {
+		r, ok := renewed[id]
+		for _, h := range holders {
+			switch {
+			case !ok || r.Attempt != h.attempt:
+				h.cancel(ErrLeaseLost)
+			case h.timer.Stop(): // otherwise its time is over
+				h.timer.Reset(l.left(since))
+			}
+			if ok && r.Cancel {
+				h.cancel(errCancel)
+			}
+		}
+	}
+	return nil
+}
+
+// look ends the jobs that somebody has cancelled, and writes how far the others have come.
+func (l *leases) look(ctx context.Context, all map[string][]*lease) error {
+	owner := l.process.host.Instance()
+	ids, err := l.process.store.Cancelled(ctx, owner)
+	for _, id := range ids {
+		for _, h := range all[id] {
+			h.cancel(errCancel)
+		}
+	}
+	for _, holders := range all {
+		for _, h := range holders {
+			if p := h.progress.Swap(nil); p != nil && err == nil {
+				err = h.write(ctx, owner, p)
+			}
+		}
+	}
+	return err
+}
+
+// write records a progress. That of a job that was lost is of no use.
+func (h *lease) write(ctx context.Context, owner string, p *progress) error {
+	err := h.process.store.SetProgress(ctx, h.id, owner, h.attempt, p.fraction, p.text)
+	if errors.Is(err, store.ErrLost) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,127 @@
+package jobs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/internal/topology"
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// The defaults of [Config].
+const (
+	defaultLease  = time.Minute
+	defaultDeaths = 3
+	defaultKeep   = 7 * 24 * time.Hour
+)
+
+// errNoStore is the mistake of rows of jobs without a store.
+var errNoStore = errors.New("jobs need a store: set gomeko.jobs.store in the configuration, or add service.Configure(jobs.Config{Store: …})")
+
+// A process is what the rows of a container share: the store and the connections, and the goroutines
+// that keep leases, record outcomes and sweep.
+type process struct {
+	host       *service.Host
+	cfg        Config
+	storage    *storage
+	consuming  *connection.Shared
+	publishing *connection.Shared
+	topology   *topology.Registry
+	machine    string // the name of this host
+	queues     []*queue
+
+	store  *store.Store // nil before Setup
+	leases leases
+	ends   ends
+
+	life       context.Context // of the goroutines below; nil before Start
+	end        context.CancelFunc
+	goroutines sync.WaitGroup
+}
+
+// processOf returns the process of a container.
+func processOf(host *service.Host) (*process, error) {
+	return service.Shared(host, func(host *service.Host) (*process, error) {
+		s, err := storageOf(host)
+		if err != nil {
+			return nil, err
+		}
+		if !s.cfg.hasStore() {
+			return nil, errNoStore
+		}
+		p := &process{host: host, cfg: s.cfg, storage: s}
+		p.machine, _ = os.Hostname()
+		p.leases.init(p)
+		p.ends.init(p)
+		var consuming, publishing, known error
+		p.consuming, consuming = connection.Consuming(host)
+		p.publishing, publishing = connection.Publishing(host)
+		p.topology, known = topology.Of(host)
+		return p, cmp.Or(consuming, publishing, known, s.cfg.check())
+	})
+}
+
+// check returns what is wrong with the configuration.
+func (c Config) check() error {
+	if c.Lease != 0 && c.Lease < time.Second {
+		return errors.New("jobs.Config: Lease must be at least a second: it is renewed three times as often")
+	}
+	return nil
+}
+
+func (p *process) lease() time.Duration { return cmp.Or(p.cfg.Lease, defaultLease) }
+
+// claim returns what is the same in all claims.
+func (p *process) claim(queue string, limit int) store.Claim {
+	return store.Claim{Owner: p.host.Instance(), Host: p.machine, Queue: queue, Limit: limit, Lease: p.lease()}
+}
+
+// Setup checks the store.
+func (p *process) Setup(ctx context.Context) error {
+	p.store = p.storage.store
+	if p.store == nil {
+		return errNoStore
+	}
+	return p.store.Check(ctx)
+}
+
+// Start starts the goroutines.
+func (p *process) Start(context.Context) error {
+	p.life, p.end = context.WithCancel(p.host.Context())
+	p.goroutines.Go(func() { p.leases.run(p.life) })
+	p.goroutines.Go(func() { p.ends.run(p.life) })
+	p.goroutines.Go(func() { p.sweep(p.life) })
+	p.goroutines.Go(func() { p.findUnrouted(p.life) })
+	return nil
+}
+
+// Stop ends the goroutines, and writes the last acknowledgements. It is called when every job has
+// ended.
+func (p *process) Stop(ctx context.Context) error {
+	if p.end != nil {
+		p.end()
+		p.goroutines.Wait()
+	}
+	var errs []error
+	for _, q := range p.queues {
+		errs = append(errs, q.close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Kill ends the goroutines.
+func (p *process) Kill() {
+	if p.end != nil {
+		p.end()
+	}
+}
+
+// conn returns the connection that publishes.
+func (p *process) conn() *transport.Conn { return p.publishing.Conn() }

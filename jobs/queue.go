@@ -1,0 +1,258 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/headers"
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// The types of the messages with which the sweeper wakes a worker, without a job: for a job that is
+// queued, and for the hook of one that has ended. The body is the job's name.
+const (
+	nudgeType = "gomeko.jobs.nudge"
+	hookType  = "gomeko.jobs.hook"
+)
+
+// A queue is the entrypoint of the rows of a service that share a queue. Its jobs are in the store: a
+// message that arrives puts its job there if it is missing, and wakes a group of rows.
+type queue struct {
+	process  *process
+	service  string
+	name     string
+	topology transport.Topology
+	rows     map[string]*work // by the jobs' names
+	shared   *group           // of the rows without max_workers, and of unknown names
+	groups   []*group         // all: shared, and one for each row with max_workers
+
+	consumer *transport.Consumer // nil before Start
+	stopping chan struct{}
+
+	gate    sync.Mutex // held while the consumer is paused or resumed
+	reasons map[pause]bool
+}
+
+// A pause is a reason why a queue is not consumed.
+type pause struct {
+	group *group
+	busy  bool // all workers are; otherwise the store is away
+}
+
+// add adds a row to its queue, and returns the queue.
+func (p *process) add(w *work, key string) (service.Entrypoint, error) {
+	name := queueName(w.Service, key)
+	for _, q := range p.queues {
+		if other := q.rows[w.name]; q.service == w.Service && other != nil {
+			return nil, fmt.Errorf("is called %s, as the row %s is: give one of them another name", w.name, other.Name)
+		}
+	}
+	i := slices.IndexFunc(p.queues, func(q *queue) bool { return q.name == name })
+	if i < 0 {
+		i = len(p.queues)
+		q := &queue{process: p, service: w.Service, name: name, rows: map[string]*work{}, stopping: make(chan struct{}), reasons: map[pause]bool{}}
+		q.shared = newGroup(q, nil)
+		q.groups = []*group{q.shared}
+		p.queues = append(p.queues, q)
+	}
+	q := p.queues[i]
+	if q.service != w.Service {
+		return nil, fmt.Errorf("queue %s is that of service %s: write another queue", name, q.service)
+	}
+	q.rows[w.name] = w
+	switch {
+	case w.Tag.Get("max_workers") != "":
+		q.groups = append(q.groups, newGroup(q, w))
+	case q.shared.row == nil:
+		q.shared.row = w.Row
+	}
+	t := exchange()
+	t.Queues = append(t.Queues, transport.Queue{
+		Name: name, Durable: true, Kept: true, Unlimited: true, Args: transport.Table{"x-queue-type": "quorum"},
+	})
+	t.Bindings = append(t.Bindings, transport.Binding{Queue: name, Exchange: exchangeName, Key: routingKey(w.Service, w.name)})
+	declared, err := p.topology.Add(w.Service, w.Name, t, name, "")
+	q.topology.Exchanges = declared.Exchanges
+	q.topology.Queues = declared.Queues
+	q.topology.Bindings = append(q.topology.Bindings, declared.Bindings...)
+	return q, err
+}
+
+// Setup declares the queue.
+func (q *queue) Setup(ctx context.Context) error {
+	for _, g := range q.groups {
+		g.choose()
+	}
+	return q.process.consuming.Conn().Declare(ctx, q.topology)
+}
+
+// Start begins to consume, and to look for jobs in the store.
+func (q *queue) Start(ctx context.Context) (err error) {
+	q.consumer, err = q.process.consuming.Conn().Consume(ctx, transport.Consume{
+		Queue:    q.name,
+		Prefetch: q.workers(),
+		Handle:   q.deliver,
+	})
+	if err != nil {
+		return err
+	}
+	for _, g := range q.groups {
+		q.process.host.Go(g.run)
+	}
+	return nil
+}
+
+// workers returns how many jobs of the queue run at once.
+func (q *queue) workers() int {
+	n := 0
+	for _, w := range q.rows {
+		n = max(n, w.Workers())
+	}
+	return n
+}
+
+// Stop stops consuming and claiming. Jobs that run go on.
+func (q *queue) Stop(ctx context.Context) error {
+	if q.consumer == nil {
+		return nil
+	}
+	close(q.stopping)
+	return q.consumer.Cancel(ctx)
+}
+
+// isStopping reports whether Stop was called.
+func (q *queue) isStopping() bool {
+	select {
+	case <-q.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// close writes the last acknowledgements.
+func (q *queue) close(ctx context.Context) error {
+	if q.consumer == nil {
+		return nil
+	}
+	return q.consumer.Close(ctx)
+}
+
+// pause stops consuming, for a reason.
+func (q *queue) pause(ctx context.Context, why pause) {
+	q.gate.Lock()
+	defer q.gate.Unlock()
+	if why.busy && !why.group.isWaiting() { // no longer
+		return
+	}
+	q.reasons[why] = true
+	if len(q.reasons) > 1 || q.isStopping() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, pauseLimit)
+	defer cancel()
+	if err := q.consumer.Pause(ctx); err != nil {
+		q.log().Warn("jobs: queue pauses later", "queue", q.name, "err", err)
+	}
+}
+
+const pauseLimit = 10 * time.Second
+
+// resume ends a reason.
+func (q *queue) resume(why pause) {
+	q.gate.Lock()
+	defer q.gate.Unlock()
+	if !q.reasons[why] {
+		return
+	}
+	delete(q.reasons, why)
+	if len(q.reasons) == 0 {
+		q.consumer.Resume()
+	}
+}
+
+// group returns the group of the jobs of a name.
+func (q *queue) group(name string) *group {
+	for _, g := range q.groups[1:] {
+		if g.only.name == name {
+			return g
+		}
+	}
+	return q.shared
+}
+
+// A message is a delivery with the row of its job, for the store.
+type message struct {
+	*transport.Delivery
+	job *store.New // nil for a nudge
+}
+
+// deliver takes a delivery of the queue.
+func (q *queue) deliver(d *transport.Delivery) {
+	switch d.Type {
+	case hookType:
+		d.Ack() // the store has it, and the sweeper asks again
+		q.process.host.Go(q.runHooks)
+		return
+	case nudgeType:
+		q.group(string(d.Body)).add(message{d, nil})
+		return
+	}
+	job, err := q.jobOf(d)
+	if err != nil {
+		q.drop(d, err)
+		return
+	}
+	q.group(job.Name).add(message{d, job})
+}
+
+// jobOf returns the row of a message's job.
+func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
+	conn := q.process.consuming.Conn()
+	id, name, err := identify(d, q.service, conn.Accepts(), conn.MaxMessage())
+	if err != nil {
+		return nil, err
+	}
+	at, err := runAt(d.Headers)
+	if err != nil {
+		return nil, err
+	}
+	carried := make(transport.Table, len(d.Headers))
+	for key, value := range d.Headers {
+		if key != runAtHeader {
+			carried[key] = value
+		}
+	}
+	text, err := encodeHeaders(carried)
+	if err != nil {
+		return nil, err
+	}
+	body, err := plain(d, conn)
+	if err != nil {
+		return nil, err
+	}
+	job := &store.New{
+		ID: id, Service: q.service, Name: name, Queue: q.name, Priority: int(d.Priority), Payload: body, ContentType: d.ContentType,
+		Headers: text, ReplyTo: d.ReplyTo, CorrelationID: d.CorrelationID, At: at, Nudged: true,
+	}
+	return job, storable(job)
+}
+
+// drop acknowledges a message that is not a job.
+func (q *queue) drop(d *transport.Delivery, err error) {
+	body := strconv.Quote(string(d.Body[:min(len(d.Body), 200)]))
+	for _, w := range q.rows {
+		if w.Sensitive() {
+			body = service.Redacted
+		}
+	}
+	q.log().With(headers.LogAttrs(d)...).Error("message dropped: it is not a job", "queue", q.name, "key", d.Key, "err", clip.Error(err), "body", body)
+	d.Ack()
+}
