@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"regexp"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/deadletter"
+	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -165,7 +167,7 @@ func (r *retries) retry(ctx context.Context, f *failure) {
 		f.Reject(true)
 	default:
 		f.Ack()
-		r.sub.row.Logger().Info("message is handled again later", "queue", r.sub.Queue, "attempt", next.Number, "delay", f.delay)
+		r.logger(f).Info("message is handled again later", "queue", r.sub.Queue, "attempt", next.Number, "delay", f.delay)
 		r.sub.row.Host.Observers().Retried(ctx, f.observed())
 	}
 }
@@ -214,7 +216,12 @@ func (r *retries) park(ctx context.Context, f *failure) {
 	}
 	p := r.queues.Publishing(f.first, o)
 	topology := transport.Topology{Queues: []transport.Queue{r.queues.Dead(r.sub.Queue)}}
-	if err := r.mover.move(ctx, f.Delivery, topology, p); err != nil {
+	switch err := r.mover.move(ctx, f.Delivery, topology, p); {
+	case errors.Is(err, errUnsendable): // it would be back at once, and fail again
+		r.logger(f).Error("a failed message cannot be parked: it stays in its queue, and is handled again", "queue", r.sub.Queue, "err", err)
+		r.sub.returns.add(f.Delivery)
+		return
+	case err != nil:
 		f.Reject(true)
 		return
 	}
@@ -231,8 +238,13 @@ func (r *retries) logParked(f *failure, p transport.Publishing) {
 		text = service.Redacted
 	}
 	parked, _ := deadletter.ReadOriginal(p.Headers)
-	r.sub.row.Logger().Error("message parked", "queue", r.sub.Queue, "reason", string(f.reason), "attempts", f.attempt.Number,
+	r.logger(f).Error("message parked", "queue", r.sub.Queue, "reason", string(f.reason), "attempts", f.attempt.Number,
 		"err", clip.Text(text, clip.Log), "look", fmt.Sprintf("gomeko dead show %s %s", r.sub.Queue, parked.ID))
+}
+
+// logger returns the row's logger, with the ids of the calls that have led to a message.
+func (r *retries) logger(f *failure) *slog.Logger {
+	return r.sub.row.Logger().With(headers.LogAttrs(f.first)...)
 }
 
 // stop stops consuming the retry queue, and has messages go back to their queue that cannot be moved

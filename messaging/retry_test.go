@@ -321,3 +321,23 @@ func (e *Early) Do(_ context.Context, text string) error {
 	e.begun <- text
 	return <-e.end
 }
+
+// The log lines about a failed message have the ids of the calls that have led to it.
+func TestRetryTrail(t *testing.T) {
+	t.Parallel()
+	uri := brokertest.Embedded(t)
+	w := newWaiting(0)
+	w.fail = func(_ string, attempt int) error {
+		if attempt == 1 {
+			return errors.New("fault")
+		}
+		return service.Park(errors.New("fault"))
+	}
+	p := start(t, uri, w)
+	stack := amqp.Table{"nameko.call_id_stack": []any{"shop.buy.1", "bills.send.2"}}
+	post(t, uri, "", "short", amqp.Publishing{Body: []byte(`"one"`), ContentType: "application/json", Headers: stack})
+	w.handled(t, "one 1", "one 2")
+	for _, text := range []string{"message is handled again later", "message parked"} {
+		p.Log.Wait(t, 1, text, "root_call_id=shop.buy.1", "parent_call_id=bills.send.2")
+	}
+}
