@@ -16,7 +16,8 @@ type End struct {
 	Owner   string
 	Attempt int
 	// State is the state that the job gets: a final one; Scheduled, to be tried again after In; or
-	// Queued, to give it back as if it had never been claimed: the attempt is not counted.
+	// Queued, to give it back as if it had never been claimed: the attempt is not counted. Nor is it
+	// for Scheduled without Kind.
 	// If somebody has cancelled the job meanwhile, it gets Cancelled in place of Scheduled or
 	// Queued, with a hook that is due.
 	State State
@@ -66,19 +67,22 @@ const (
 	ends = `{rows eid text, eowner text, eattempt integer, estate text, ein bigint, eresult text, etype text, eerror text, ehook boolean, ` +
 		`ekind text, estack text}`
 
+	// back says that an attempt is not counted.
+	back = `(estate = 'queued' OR estate = 'scheduled' AND ekind = '')`
+
 	// finishing moves the rows. One that somebody wants cancelled is not tried again.
 	finishing = `UPDATE gomeko_job SET
 	state = CASE WHEN cancel AND estate IN ('scheduled', 'queued') THEN 'cancelled' ELSE estate END,
-	attempt = CASE estate WHEN 'queued' THEN attempt - 1 ELSE attempt END,
-	started_at = CASE estate WHEN 'queued' THEN NULL ELSE started_at END,
+	attempt = CASE WHEN ` + back + ` THEN attempt - 1 ELSE attempt END,
+	started_at = CASE WHEN ` + back + ` THEN NULL ELSE started_at END,
 	finished_at = CASE WHEN NOT cancel AND estate IN ('scheduled', 'queued') THEN NULL ELSE {now} END,
 	run_at = CASE WHEN NOT cancel AND estate = 'scheduled' THEN {in ein} ELSE run_at END,
 	sweep_at = CASE WHEN estate IN ('scheduled', 'queued') AND cancel THEN {now} WHEN estate = 'queued' THEN {now}
 		WHEN estate = 'scheduled' OR ehook THEN {in ein} END,
 	hook = CASE WHEN estate IN ('scheduled', 'queued') AND cancel THEN 'due' WHEN ehook THEN 'running' ELSE 'none' END,
 	nudges = 0, result = eresult,
-	error_type = CASE estate WHEN 'queued' THEN error_type ELSE etype END,
-	error = CASE estate WHEN 'queued' THEN error ELSE eerror END
+	error_type = CASE WHEN ` + back + ` THEN error_type ELSE etype END,
+	error = CASE WHEN ` + back + ` THEN error ELSE eerror END
 FROM ` + ends + ` WHERE id = eid AND owner = eowner AND attempt = eattempt AND state = 'running' RETURNING id`
 
 	recording = `INSERT INTO gomeko_attempt (job, number, owner, host, started_at, ended_at, kind, error, stack)
@@ -87,7 +91,7 @@ ON CONFLICT (job, number) DO NOTHING`
 
 	// recorded selects the ends that were recorded before: the row is as the end has left it.
 	recorded = `SELECT id FROM ` + ends + ` JOIN gomeko_job ON id = eid WHERE owner = eowner
-	AND attempt = CASE estate WHEN 'queued' THEN eattempt - 1 ELSE eattempt END
+	AND attempt = CASE WHEN ` + back + ` THEN eattempt - 1 ELSE eattempt END
 	AND (state = estate OR estate IN ('scheduled', 'queued') AND state IN ('scheduled', 'queued', 'cancelled'))`
 )
 

@@ -193,7 +193,7 @@ func (m *machine) finish(rt *rapid.T) {
 		case store.Scheduled:
 			e.In = pick(rt, "in", 0, 10*time.Second)
 		}
-		if e.State != store.Succeeded && e.State != store.Queued {
+		if e.State != store.Succeeded && e.State != store.Queued && (e.State != store.Scheduled || rapid.Bool().Draw(rt, "counts")) {
 			e.Kind, e.ErrorType, e.Error, e.Stack = store.KindFault, "ValueError", "é", "main.go:1"
 		}
 		if e.State.Final() && rapid.Bool().Draw(rt, "hook") {

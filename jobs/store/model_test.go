@@ -134,7 +134,7 @@ func (m *model) finish(e store.End) bool {
 			Number: r.Attempt, Owner: r.Owner, Host: r.Host, Started: r.Started, Ended: m.now, Kind: e.Kind, Error: e.Error, Stack: e.Stack,
 		})
 	}
-	if e.State == store.Queued {
+	if back(e) {
 		r.Attempt--
 		r.Started = time.Time{}
 	} else {
@@ -161,12 +161,17 @@ func (m *model) finish(e store.End) bool {
 	return true
 }
 
+// back reports whether the attempt of an end does not count.
+func back(e store.End) bool {
+	return e.State == store.Queued || e.State == store.Scheduled && e.Kind == ""
+}
+
 // recorded reports whether the row is as the end has left it.
 func recorded(r *row, e store.End) bool {
-	switch e.State {
-	case store.Queued:
+	switch {
+	case back(e):
 		return r.Attempt == e.Attempt-1 && slices.Contains([]store.State{store.Queued, store.Scheduled, store.Cancelled}, r.State)
-	case store.Scheduled:
+	case e.State == store.Scheduled:
 		return r.Attempt == e.Attempt && slices.Contains([]store.State{store.Queued, store.Scheduled, store.Cancelled}, r.State)
 	default:
 		return r.Attempt == e.Attempt && r.State == e.State
