@@ -25,24 +25,32 @@ type ending struct {
 
 func (e *ends) init(p *process) { e.process, e.queue = p, make(chan *ending, endsAtOnce) }
 
-// record records an end, and reports whether it counts. While the store is away, it waits. It gives
-// up, and returns false, if ctx ends.
+// record records an end, and reports whether it counts. While the store is away, it waits: until ctx
+// ends, or, if the job is given back, until the process stops.
 func (e *ends) record(ctx context.Context, end store.End) bool {
+	var stopping <-chan struct{}
+	if end.State == store.Queued {
+		stopping = e.process.host.Stopping()
+	}
 	x := &ending{end, make(chan bool, 1)}
 	select {
 	case e.queue <- x:
+	case <-stopping:
+		return e.last(ctx, end)
 	case <-ctx.Done():
 		return e.last(ctx, end)
 	}
 	select {
 	case counts := <-x.counts:
 		return counts
+	case <-stopping:
+		return e.last(ctx, end)
 	case <-ctx.Done():
 		return e.last(ctx, end)
 	}
 }
 
-// last tries once more to record an end when the process is being killed: a job that is given back
+// last tries once more to record an end when the process stops or is killed: a job that is given back
 // runs elsewhere without waiting for the end of its lease.
 func (e *ends) last(ctx context.Context, end store.End) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
