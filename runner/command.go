@@ -55,7 +55,7 @@ func (c *command) program(opts []fx.Option) *cobra.Command {
 	}
 	c.addHTTP(root)
 	c.addHTTP(explicit)
-	root.AddCommand(explicit, c.shellCommand(), c.callCommand(), c.describeOwnCommand(opts), c.cronCommand(), c.deadCommand(), c.topologyCommand(), c.showConfigCommand())
+	root.AddCommand(explicit, c.shellCommand(), c.callCommand(), c.describeOwnCommand(opts), c.cronCommand(), c.deadCommand(), c.jobsCommand(), c.topologyCommand(), c.showConfigCommand())
 	addExamples(root, "program")
 	return root
 }

@@ -67,6 +67,22 @@ PROGRAM dead retry bills --all --rate 10/s`,
 PROGRAM dead drop bills --error "order #: unknown"`,
 	"dead export": `PROGRAM dead export bills > bills.ndjson`,
 	"dead import": `PROGRAM dead import < bills.ndjson`,
+	"jobs": `PROGRAM jobs ls --state failed
+PROGRAM jobs enqueue images.resize http://example.org/a.png width=300
+PROGRAM jobs retry 3f2a9c1e-52a0-4a0e-9d0e-0d7f6a1f8e11 --edit`,
+	"jobs ls": `PROGRAM jobs ls
+PROGRAM jobs ls images.resize --state failed,cancelled --json | jq -r .id
+PROGRAM jobs ls --counts`,
+	"jobs show":   `PROGRAM jobs show 3f2a9c1e-52a0-4a0e-9d0e-0d7f6a1f8e11 --json | jq .payload`,
+	"jobs wait":   `PROGRAM jobs wait 3f2a9c1e-52a0-4a0e-9d0e-0d7f6a1f8e11 --timeout 5m`,
+	"jobs cancel": `PROGRAM jobs cancel 3f2a9c1e-52a0-4a0e-9d0e-0d7f6a1f8e11`,
+	"jobs retry":  `PROGRAM jobs retry 3f2a9c1e-52a0-4a0e-9d0e-0d7f6a1f8e11 --edit`,
+	"jobs enqueue": `PROGRAM jobs enqueue images.resize http://example.org/a.png width=300
+PROGRAM jobs enqueue reports.month 2026-01 --in 2h --priority 5`,
+	"jobs payload": `PROGRAM jobs payload images.resize http://example.org/a.png width=300
+PROGRAM jobs payload images.resize http://example.org/a.png --for curl | sh`,
+	"jobs migrate": `PROGRAM jobs migrate --store @/run/secrets/jobs`,
+	"jobs prune":   `PROGRAM jobs prune --keep 30d`,
 	"topology": `PROGRAM topology --management http://guest:guest@rabbitmq:15672
 PROGRAM topology --all --json | jq .name`,
 	"topology prune": `PROGRAM topology prune --management @/run/secrets/management`,

@@ -86,6 +86,10 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	}
 	p.shown = broker.String()
 	broker.Dial = p.dial(broker.Dial)
+	jobs, err := p.jobs(p.host != nil)
+	if err != nil {
+		return err
+	}
 	loaded := len(p.cfg.Warnings)
 	p.container, err = service.New(service.Config{
 		MaxWorkers:         p.cfg.MaxWorkers,
@@ -98,7 +102,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		PauseUnhealthy:     p.cfg.PauseUnhealthy,
 		Instance:           p.instance,
 		Logger:             p.log,
-	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.messaging(), fleet.Timers()),
+	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.messaging(), jobs, fleet.Timers()),
 		service.Configure[service.Extension](web.ServeReady, admin.Serve, fleet.Control(p.control())))
 	p.warn(p.cfg.Warnings[loaded:]) // of keys that the services read
 	if err == nil && len(p.container.Names()) == 0 {

@@ -27,16 +27,19 @@ type settings struct {
 	cfg        *config.Config
 	web        web.Config     // the key gomeko.web
 	brokerKeys brokerSettings // the key gomeko.broker
+	jobsKeys   jobsSettings   // the key gomeko.jobs
+	file       string         // "" is none
 }
 
 // load reads a configuration file. Without one, every key has its default.
 func load(file string) (*settings, error) {
-	s := &settings{}
+	s := &settings{file: file}
 	var err error
 	if file == "" {
 		s.cfg, err = config.Parse(nil, os.LookupEnv)
 	} else {
-		s.cfg, err = config.Load(file, config.Section{Key: "web", Into: &s.web}, config.Section{Key: "broker", Into: &s.brokerKeys})
+		s.cfg, err = config.Load(file, config.Section{Key: "web", Into: &s.web}, config.Section{Key: "broker", Into: &s.brokerKeys},
+			config.Section{Key: "jobs", Into: &s.jobsKeys})
 	}
 	if err != nil || s.cfg.Retry == "" {
 		return s, err

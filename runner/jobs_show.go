@@ -1,0 +1,202 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gomeko/gomeko/internal/printable"
+	"github.com/gomeko/gomeko/internal/secret"
+	"github.com/gomeko/gomeko/jobs/store"
+)
+
+// A jobView is a job as the commands print it. What looks like a secret is masked.
+type jobView struct {
+	ID       string        `json:"id"`
+	Seq      int64         `json:"seq"`
+	Service  string        `json:"service"`
+	Name     string        `json:"name"`
+	Queue    string        `json:"queue"`
+	State    store.State   `json:"state"`
+	Priority int           `json:"priority,omitempty"`
+	Attempt  int           `json:"attempt"`
+	Deaths   int           `json:"deaths,omitempty"`
+	Cancel   bool          `json:"cancel,omitempty"`
+	Progress *float64      `json:"progress,omitempty"`
+	Text     string        `json:"progress_text,omitempty"`
+	Created  time.Time     `json:"created"`
+	RunAt    time.Time     `json:"run_at"`
+	Started  time.Time     `json:"started,omitzero"`
+	Finished time.Time     `json:"finished,omitzero"`
+	Lease    time.Time     `json:"lease,omitzero"`
+	Owner    string        `json:"owner,omitempty"`
+	Host     string        `json:"host,omitempty"`
+	Hook     store.Hook    `json:"hook,omitempty"`
+	Type     string        `json:"error_type,omitempty"`
+	Error    string        `json:"error,omitempty"`
+	Payload  any           `json:"payload,omitempty"` // JSON, or text
+	Result   any           `json:"result,omitempty"`
+	Attempts []attemptView `json:"attempts,omitempty"`
+}
+
+// An attemptView is an attempt of a job that did not end in success.
+type attemptView struct {
+	Number  int       `json:"number"`
+	Kind    string    `json:"kind"`
+	Host    string    `json:"host"`
+	Owner   string    `json:"owner"`
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended"`
+	Error   string    `json:"error"`
+	Stack   string    `json:"stack,omitempty"`
+}
+
+// viewOf returns a job without its payload and its attempts.
+func viewOf(j *store.Job) jobView {
+	return jobView{
+		ID: j.ID, Seq: j.Seq, Service: j.Service, Name: j.Name, Queue: j.Queue, State: j.State, Priority: j.Priority,
+		Attempt: j.Attempt, Deaths: j.Deaths, Cancel: j.Cancel, Progress: j.Progress, Text: j.ProgressText,
+		Created: j.Created.UTC(), RunAt: j.RunAt.UTC(), Started: utc(j.Started), Finished: utc(j.Finished), Lease: utc(j.Lease),
+		Owner: j.Owner, Host: j.Host, Hook: j.Hook, Type: j.ErrorType, Error: secret.Mask(j.Error),
+	}
+}
+
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC()
+}
+
+// content returns the value of a payload or a result, masked.
+func content(data []byte) any {
+	if len(data) == 0 {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var v any
+	if err := decoder.Decode(&v); err != nil {
+		return secret.Mask(fmt.Sprintf("%q", data))
+	}
+	return masked("", v)
+}
+
+// masked returns a value with what looks like a secret masked.
+func masked(name string, value any) any {
+	if value != nil && secret.Key(name) {
+		return secret.Hidden
+	}
+	switch v := value.(type) {
+	case string:
+		return secret.Mask(v)
+	case []any:
+		for i := range v {
+			v[i] = masked("", v[i])
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = masked(key, v[key])
+		}
+	}
+	return value
+}
+
+func (j *jobsCommand) showCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a job with its arguments, its result and its failed attempts",
+		Long:  "Show a job with its arguments, its result and its failed attempts. What looks like a secret is masked.",
+		Args:  jobIDs(true),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return j.with(cmd.Context(), checked, func(ctx context.Context, _ *settings, s *store.Store) error {
+				job, err := jobOf(ctx, s, args[0])
+				if err != nil {
+					return err
+				}
+				attempts, err := s.Attempts(ctx, job.ID)
+				if err != nil {
+					return err
+				}
+				v := viewOf(&job)
+				v.Payload, v.Result = content(job.Payload), content(job.Result)
+				for _, a := range attempts {
+					v.Attempts = append(v.Attempts, attemptView{
+						a.Number, a.Kind, a.Host, a.Owner, a.Started.UTC(), a.Ended.UTC(), secret.Mask(a.Error), secret.Mask(a.Stack),
+					})
+				}
+				if asJSON {
+					return printRow(j.out, v)
+				}
+				return printJob(printable.NewWriter(j.out, printable.Lines), &v)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
+	return cmd
+}
+
+// printJob prints a job for people.
+func printJob(w io.Writer, v *jobView) error {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-10s %s\n", name, printable.Text(fmt.Sprintf(format, args...)))
+	}
+	line("id", "%s", v.ID)
+	line("job", "%s.%s, in queue %s", v.Service, v.Name, v.Queue)
+	line("state", "%s, after %d attempts", v.State, v.Attempt)
+	if v.Cancel && !v.State.Final() {
+		line("cancelled", "its context ends within a second")
+	}
+	if v.Progress != nil {
+		line("progress", "%.0f%% %s", *v.Progress*100, v.Text)
+	}
+	line("enqueued", "%s", local(v.Created, ""))
+	for _, t := range []struct {
+		name string
+		at   time.Time
+	}{{"due", v.RunAt}, {"started", v.Started}, {"ended", v.Finished}, {"lease", v.Lease}} {
+		if !t.at.IsZero() {
+			line(t.name, "%s", local(t.at, ""))
+		}
+	}
+	if v.Owner != "" {
+		line("worker", "%s on %s", v.Owner, v.Host)
+	}
+	if v.Error != "" {
+		line("error", "%s", strings.TrimPrefix(v.Type+": "+v.Error, ": "))
+	}
+	for _, part := range []struct {
+		name  string
+		value any
+	}{{"payload", v.Payload}, {"result", v.Result}} {
+		if part.value == nil {
+			continue
+		}
+		text, err := json.MarshalIndent(part.value, "", "  ")
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "\n%s\n%s\n", part.name, text)
+	}
+	for _, a := range v.Attempts {
+		fmt.Fprintf(&b, "\nattempt %d: %s on %s, %s to %s\n%s\n", a.Number, a.Kind, printable.Text(a.Host), local(a.Started, ""), local(a.Ended, ""), indent(a.Error))
+		if a.Stack != "" {
+			fmt.Fprintln(&b, indent(a.Stack))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// indent indents a text from elsewhere, so that it cannot begin a line of ours.
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ")
+}
