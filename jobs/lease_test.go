@@ -1,0 +1,158 @@
+package jobs_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/jobs"
+	"github.com/gomeko/gomeko/jobs/sqlite"
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// lease is that of these tests: the shortest one.
+const lease = time.Second
+
+// TestRenewal runs a job that takes longer than its lease.
+func TestRenewal(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(testing.TB) *store.Store{"sqlite": openSQLite, "postgres": openPostgres} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testRenewal(t, brokertest.Embedded(t), open(t))
+		})
+	}
+}
+
+func testRenewal(t *testing.T, uri string, s *store.Store) {
+	script := newScript()
+	script.wait = func(ctx context.Context, _ string) error {
+		select {
+		case <-time.After(2 * lease):
+		case <-ctx.Done():
+			t.Errorf("the context ended: %v", context.Cause(ctx))
+		}
+		return nil
+	}
+	startWorker(t, uri, jobs.Config{Store: s, Lease: lease}, 2, &Images{Script: script})
+	publish(t, uri, "images.wait", "long", `{"args":["long"],"kwargs":{}}`)
+	if j := reach(t, s, "long", store.Succeeded); j.Attempt != 1 || len(script.calls) != 1 {
+		t.Errorf("%d calls, recorded %+v", len(script.calls), j)
+	}
+}
+
+// TestStoreAway takes the tables away while a job runs and another one arrives.
+func TestStoreAway(t *testing.T) {
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		file := filepath.Join(t.TempDir(), "jobs.db")
+		s, err := sqlite.Open(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		migrate(t, s)
+		db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		script := newScript()
+		ended := make(chan error, 1)
+		script.wait = func(ctx context.Context, url string) error {
+			if url == "second" || service.FromContext(ctx).Attempt > 1 || len(ended) > 0 {
+				return nil
+			}
+			<-ctx.Done()
+			select {
+			case ended <- context.Cause(ctx):
+			default:
+			}
+			return ctx.Err()
+		}
+		h := startWorker(t, uri, jobs.Config{Store: s, Lease: lease}, 2, &Images{Script: script})
+		publish(t, uri, "images.wait", "first", `{"args":["first"],"kwargs":{}}`)
+		hosttest.Next(t, script.calls)
+		began := reach(t, s, "first", store.Running)
+		execute(t, db, "ALTER TABLE gomeko_job RENAME TO gone")
+		publish(t, uri, "images.wait", "second", `{"args":["second"],"kwargs":{}}`)
+		if err := hosttest.Next(t, ended); !errors.Is(err, jobs.ErrLeaseLost) {
+			t.Errorf("the context ended because of %v", err)
+		}
+		if late := time.Since(began.Lease); late > 10*lease {
+			t.Errorf("the context ended %s after the lease", late)
+		}
+		h.Log.Wait(t, 1, "messages wait in the queue")
+		hosttest.Eventually(t, "the message is in the queue", func() bool { return brokertest.Depth(t, uri, "gomeko.jobs.images") > 0 })
+		ended <- nil // from now on the method succeeds
+		execute(t, db, "ALTER TABLE gone RENAME TO gomeko_job")
+		reach(t, s, "second", store.Succeeded)
+		reach(t, s, "first", store.Succeeded)
+	})
+}
+
+// Killer is a service whose job kills its process.
+type Killer struct {
+	_ service.Name `service:"images"`
+
+	Entrypoints struct {
+		Kill jobs.Job `jobs:"kill(how)"`
+	}
+}
+
+func (*Killer) Kill(_ context.Context, how string) error {
+	if how == "kill" {
+		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	return nil
+}
+
+const killerEnv = "GOMEKO_TEST_JOBS_KILLER"
+
+// TestThirdKill has a job kill three processes.
+func TestThirdKill(t *testing.T) {
+	if uri := os.Getenv(killerEnv); uri != "" {
+		runKiller(t, uri, os.Getenv(killerEnv+"_FILE"))
+		return
+	}
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		file := filepath.Join(t.TempDir(), "jobs.db")
+		s, err := sqlite.Open(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		migrate(t, s)
+		insert(t, s, "bomb", "kill", `["kill"]`)
+		for range 3 {
+			cmd := exec.Command(os.Args[0], "-test.run=^TestThirdKill$")
+			cmd.Env = append(os.Environ(), killerEnv+"="+uri, killerEnv+"_FILE="+file)
+			hosttest.StartProcess(t, cmd).Wait()
+		}
+		startWorker(t, uri, jobs.Config{Store: s, Lease: lease}, 1, &Killer{})
+		j := reach(t, s, "bomb", store.Failed)
+		if o := jobs.OutcomeOf(&j); !errors.Is(o.Err, jobs.ErrSuspect) || j.Deaths != 3 || j.Attempt != 3 {
+			t.Errorf("recorded %+v: %v", j, o.Err)
+		}
+	})
+}
+
+// runKiller is a process that a job kills.
+func runKiller(t *testing.T, uri, file string) {
+	s, err := sqlite.Open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, &Killer{}, service.Configure(jobs.Config{Store: s, Lease: lease}))
+	time.Sleep(hosttest.Timeout)
+}
