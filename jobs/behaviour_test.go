@@ -245,14 +245,18 @@ func TestEarlyMessage(t *testing.T) {
 		if _, err := e.Client("others").Enqueue(t.Context(), "resize", "theirs"); err != nil {
 			t.Fatal(err)
 		}
-		script := newScript()
-		startWorker(t, uri, jobs.Config{Store: openSQLite(t)}, 1, &Images{Script: script})
+		if _, err := e.Client("images").Enqueue(t.Context(), "enlarge", "", jobs.ID("unknown")); err != nil {
+			t.Fatal(err)
+		}
+		script, s := newScript(), openSQLite(t)
+		startWorker(t, uri, jobs.Config{Store: s}, 1, &Images{Script: script})
 		if url := hosttest.Next(t, script.calls); url != "early" {
 			t.Errorf("called with %s", url)
 		}
 		if result, err := ref.Wait(t.Context()); err != nil || string(result) != `{"width":200}` {
 			t.Errorf("the outcome is %s: %v", result, err)
 		}
+		reach(t, s, "unknown", store.Scheduled)
 		hosttest.Eventually(t, "the other message stays", func() bool { return brokertest.Depth(t, uri, "gomeko.jobs.unrouted") == 1 })
 	})
 }

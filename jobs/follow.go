@@ -19,9 +19,21 @@ const (
 // hooksAtOnce is how many hooks one statement claims.
 const hooksAtOnce = 20
 
-// runHooks runs the hooks of jobs that have ended and that nobody has run: their worker has died, or
-// the jobs were cancelled before they began.
+// runHooks runs hooks when the sweeper says that some are due, until the queue stops.
 func (q *queue) runHooks(ctx context.Context) {
+	for {
+		select {
+		case <-q.hooks:
+			q.claimHooks(ctx)
+		case <-q.stopping:
+			return
+		}
+	}
+}
+
+// claimHooks runs the hooks of jobs that have ended and that nobody has run: their worker has died, or
+// the jobs were cancelled before they began.
+func (q *queue) claimHooks(ctx context.Context) {
 	p := q.process
 	for !q.isStopping() {
 		since := time.Now()

@@ -35,6 +35,7 @@ type queue struct {
 
 	consumer *transport.Consumer // nil before Start
 	stopping chan struct{}
+	hooks    chan struct{} // has a token if hooks may be due
 
 	gate    sync.Mutex // held while the consumer is paused or resumed
 	reasons map[pause]bool
@@ -57,7 +58,7 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 	i := slices.IndexFunc(p.queues, func(q *queue) bool { return q.name == name })
 	if i < 0 {
 		i = len(p.queues)
-		q := &queue{process: p, service: w.Service, name: name, rows: map[string]*work{}, stopping: make(chan struct{}), reasons: map[pause]bool{}}
+		q := &queue{process: p, service: w.Service, name: name, rows: map[string]*work{}, stopping: make(chan struct{}), hooks: make(chan struct{}, 1), reasons: map[pause]bool{}}
 		q.shared = newGroup(q, nil)
 		q.groups = []*group{q.shared}
 		p.queues = append(p.queues, q)
@@ -106,6 +107,7 @@ func (q *queue) Start(ctx context.Context) (err error) {
 	for _, g := range q.groups {
 		q.process.host.Go(g.run)
 	}
+	q.process.host.Go(q.runHooks)
 	return nil
 }
 
@@ -199,7 +201,10 @@ func (q *queue) deliver(d *transport.Delivery) {
 	switch d.Type {
 	case hookType:
 		d.Ack() // the store has it, and the sweeper asks again
-		q.process.host.Go(q.runHooks)
+		select {
+		case q.hooks <- struct{}{}:
+		default:
+		}
 		return
 	case nudgeType:
 		q.group(string(d.Body)).add(message{d, nil})

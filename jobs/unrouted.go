@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -45,8 +44,9 @@ func (p *process) lookAtUnrouted(ctx context.Context) error {
 			case arrived <- struct{}{}:
 			default:
 			}
-			if name, job, ok := splitKey(d.Key); ok && p.knows(name, job) {
-				moving.Go(func() { p.reroute(ctx, d) })
+			service, name, ok := splitKey(d.Key)
+			if q, known := p.queueOf(service, name); ok && q != nil {
+				moving.Go(func() { p.reroute(ctx, d, q, known) })
 			}
 		},
 	})
@@ -71,28 +71,53 @@ func (p *process) lookAtUnrouted(ctx context.Context) error {
 	return c.Release(limited)
 }
 
-// knows reports whether a queue of this process takes the jobs of a name.
-func (p *process) knows(service, name string) bool {
+// queueOf returns the queue of this process for the jobs of a name, and whether a row has that name.
+// Jobs of unknown names are those of the service's first queue. It is nil if the process does not have
+// the service.
+func (p *process) queueOf(service, name string) (first *queue, known bool) {
 	for _, q := range p.queues {
-		if q.service == service && q.rows[name] != nil {
-			return true
+		switch {
+		case q.service != service:
+		case q.rows[name] != nil:
+			return q, true
+		case first == nil:
+			first = q
 		}
 	}
-	return false
+	return first, false
 }
 
-// reroute publishes a message once more, and acknowledges it then.
-func (p *process) reroute(ctx context.Context, d *transport.Delivery) {
+// reroute publishes a message once more, or puts its job into the store if no row has its name, and
+// acknowledges it then.
+func (p *process) reroute(ctx context.Context, d *transport.Delivery, q *queue, known bool) {
 	ctx, cancel := context.WithTimeout(ctx, replyLimit)
 	defer cancel()
-	err := p.conn().Publish(ctx, transport.Publishing{
-		Exchange: exchangeName, Key: d.Key, Mandatory: true, Forwarded: true, Properties: d.Properties, Body: d.Body,
-	})
+	again := p.publishAgain
+	if !known {
+		again = q.keep
+	}
+	err := again(ctx, d)
 	if err == nil {
 		d.Ack()
-		return
-	}
-	if !errors.Is(err, context.Canceled) {
+	} else if ctx.Err() == nil {
 		p.host.Logger().Warn("jobs: a message for a queue that did not exist stays where it is", "key", d.Key, "err", err)
 	}
+}
+
+func (p *process) publishAgain(ctx context.Context, d *transport.Delivery) error {
+	return p.conn().Publish(ctx, transport.Publishing{
+		Exchange: exchangeName, Key: d.Key, Mandatory: true, Forwarded: true, Properties: d.Properties, Body: d.Body,
+	})
+}
+
+// keep puts the job of a message into the store: it waits there for a row of its name.
+func (q *queue) keep(ctx context.Context, d *transport.Delivery) error {
+	job, err := q.jobOf(d)
+	if err != nil {
+		q.drop(d, err)
+		return nil
+	}
+	job.Nudged = false
+	_, err = q.process.store.Insert(ctx, *job)
+	return err
 }
