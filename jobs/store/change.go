@@ -75,7 +75,7 @@ func (s *Store) Get(ctx context.Context, ids ...string) (found []Job, err error)
 	}
 	var rows []Job
 	err = s.read(func(c conn) (err error) {
-		rows, err = jobs(ctx, c, s.text(`SELECT {columns} FROM gomeko_job WHERE id IN {items $1}`), object(ids))
+		rows, err = jobs(ctx, c, s.text(`SELECT {columns} FROM gomeko_job WHERE id {items $1}`), object(ids))
 		return err
 	})
 	byID := make(map[string]Job, len(rows))
@@ -107,8 +107,8 @@ func (s *Store) Attempts(ctx context.Context, id string) (all []Attempt, err err
 const (
 	pruned = `SELECT seq FROM gomeko_job WHERE finished_at < {in CAST($1 AS bigint)} AND hook IN ('none', 'ran') ORDER BY finished_at LIMIT $2{skip}`
 
-	forgetting = `DELETE FROM gomeko_attempt WHERE job IN {numbers $1}`
-	pruning    = `DELETE FROM gomeko_job WHERE seq IN {numbers $1}`
+	forgetting = `DELETE FROM gomeko_attempt WHERE job {numbers $1}`
+	pruning    = `DELETE FROM gomeko_job WHERE seq {numbers $1}`
 )
 
 // Prune deletes jobs that ended more than keep ago, at most limit of them, and returns how many.

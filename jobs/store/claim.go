@@ -45,7 +45,7 @@ const (
 	claiming = `WITH best AS MATERIALIZED (%s)
 UPDATE gomeko_job SET state = 'running', attempt = attempt + 1, started_at = {now}, sweep_at = {in CAST($3 AS bigint)}, owner = $4, host = $5,
 	progress = NULL, progress_text = ''
-WHERE seq IN (SELECT seq FROM best) RETURNING {columns}`
+WHERE seq {among SELECT seq FROM best} RETURNING {columns}`
 
 	// waiting selects the names of queued jobs: it steps through an index from name to name.
 	waiting = `WITH RECURSIVE step(name) AS (
@@ -145,7 +145,7 @@ func selection(names int) string {
 const claimingHooks = `WITH best AS MATERIALIZED (
 	SELECT seq FROM gomeko_job WHERE queue = $1 AND hook = 'due'%s ORDER BY seq LIMIT $2{skip})
 UPDATE gomeko_job SET hook = 'running', sweep_at = {in CAST($3 AS bigint)}, owner = $4, host = $5
-WHERE seq IN (SELECT seq FROM best) RETURNING {columns}`
+WHERE seq {among SELECT seq FROM best} RETURNING {columns}`
 
 // ClaimHooks takes jobs that have ended and whose hook is due, oldest first. Their state does not
 // change. The worker calls [Store.HookRan] when the hook has run, or if the job has none.
@@ -157,9 +157,9 @@ func (s *Store) ClaimHooks(ctx context.Context, c Claim) (claimed []Job, err err
 	only := ""
 	switch {
 	case len(c.Names) > 0:
-		only, args = ` AND name IN {items $6}`, append(args, object(c.Names))
+		only, args = ` AND name {items $6}`, append(args, object(c.Names))
 	case len(c.Except) > 0:
-		only, args = ` AND name NOT IN {items $6}`, append(args, object(c.Except))
+		only, args = ` AND NOT name {items $6}`, append(args, object(c.Except))
 	}
 	err = s.write(ctx, func(conn conn) (err error) {
 		claimed, err = jobs(ctx, conn, s.text(fmt.Sprintf(claimingHooks, only)), args...)

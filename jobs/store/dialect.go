@@ -15,8 +15,9 @@ type Dialect struct {
 	moment    string // microseconds since 1970 as a time
 	micros    string // a duration in microseconds
 	skip      string // locks the selected rows, and skips those that are locked
-	items     string // the items of a JSON array of strings, as a table
-	numbers   string // the items of a JSON array of integers, as a table
+	among     string // is among what a query returns
+	items     string // selects the items of a JSON array of strings
+	numbers   string // selects the items of a JSON array of integers
 	blob      string // the bytes of a text
 	bytes     string // the type of bytes
 	power     string // 2 to the power of nudges, at most 128
@@ -35,8 +36,9 @@ func SQLite() Dialect {
 		later:   `(? + (%))`,
 		moment:  `%`,
 		micros:  `(% - ?)`,
-		items:   `(SELECT value FROM json_each(%))`,
-		numbers: `(SELECT value FROM json_each(%))`,
+		among:   `IN (%)`,
+		items:   `SELECT value FROM json_each(%)`,
+		numbers: `SELECT value FROM json_each(%)`,
 		blob:    `unhex(%)`,
 		bytes:   `blob`,
 		power:   `(1 << min(nudges, 7))`,
@@ -55,8 +57,9 @@ func PostgreSQL() Dialect {
 		moment:    `('epoch'::timestamptz + CAST(% AS bigint) * interval '1 microsecond')`,
 		micros:    `CAST(extract(epoch FROM % - ?) * 1000000 AS bigint)`,
 		skip:      ` FOR UPDATE SKIP LOCKED`,
-		items:     `(SELECT json_array_elements_text(CAST(% AS text)::json))`,
-		numbers:   `(SELECT CAST(json_array_elements_text(CAST(% AS text)::json) AS bigint))`,
+		among:     `= ANY (ARRAY(%))`, // it expects few rows, so that it uses an index whatever the statistics
+		items:     `SELECT json_array_elements_text(CAST(% AS text)::json)`,
+		numbers:   `SELECT CAST(json_array_elements_text(CAST(% AS text)::json) AS bigint)`,
 		blob:      `decode(%, 'base64')`,
 		bytes:     `bytea`,
 		power:     `(1 << least(nudges, 7))`,
@@ -108,10 +111,12 @@ func (d Dialect) expand(name, argument string) string {
 		form = d.moment
 	case "until": // microseconds from now until a time
 		form = d.micros
+	case "among":
+		form = d.among
 	case "items":
-		form = d.items
+		form = strings.ReplaceAll(d.among, "%", d.items)
 	case "numbers":
-		form = d.numbers
+		form = strings.ReplaceAll(d.among, "%", d.numbers)
 	case "blob":
 		form = d.blob
 	default:
@@ -120,16 +125,17 @@ func (d Dialect) expand(name, argument string) string {
 	return strings.NewReplacer("%", argument, "?", d.now).Replace(form)
 }
 
-// rows returns the first parameter, a JSON array of objects, as a table. fields are the names and types
-// of columns, which are also the keys of the objects.
+// rows returns the first parameter, a JSON array of objects, as a table. The second is how many they
+// are: PostgreSQL, which cannot know, would expect so many rows that it reads a whole table. fields
+// are the names and types of columns, which are also the keys of the objects.
 func (d Dialect) rows(fields string) string {
 	if d.name == "postgres" {
-		return `json_to_recordset(CAST($1 AS text)::json) AS e(` + fields + `)`
+		return `(SELECT * FROM json_to_recordset(CAST($1 AS text)::json) AS e(` + fields + `) LIMIT $2) AS e`
 	}
 	var b strings.Builder
 	for field := range strings.SplitSeq(fields, ", ") {
 		name, _, _ := strings.Cut(field, " ")
 		b.WriteString(", value->>'" + name + "' AS " + name)
 	}
-	return `(SELECT ` + b.String()[2:] + ` FROM json_each($1)) AS e`
+	return `(SELECT ` + b.String()[2:] + ` FROM json_each($1) LIMIT $2) AS e`
 }

@@ -186,7 +186,7 @@ func (s *Store) finish(ctx context.Context, c conn, part []endRow, counted map[e
 		byID[r.ID] = r
 	}
 	all := object(part)
-	ids, err := texts(ctx, c, s.text(finishing), all)
+	ids, err := texts(ctx, c, s.text(finishing), all, len(part))
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (s *Store) finish(ctx context.Context, c conn, part []endRow, counted map[e
 		}
 	}
 	if len(ids) < len(part) {
-		before, err := texts(ctx, c, s.text(recorded), all)
+		before, err := texts(ctx, c, s.text(recorded), all, len(part))
 		if err != nil {
 			return err
 		}
@@ -207,7 +207,7 @@ func (s *Store) finish(ctx context.Context, c conn, part []endRow, counted map[e
 		counted[endKey{id, byID[id].Owner, byID[id].Attempt}] = true
 	}
 	if len(attempts) > 0 {
-		_, err = c.ExecContext(ctx, s.text(recording), object(attempts))
+		_, err = c.ExecContext(ctx, s.text(recording), object(attempts), len(attempts))
 	}
 	return err
 }

@@ -12,11 +12,11 @@ import (
 // batch is how many rows one statement inserts, claims or finishes at most.
 const batch = 500
 
-// insertion inserts rows. $2 is how long the sweeper waits for a nudge that was sent.
+// insertion inserts rows. $3 is how long the sweeper waits for a nudge that was sent.
 const insertion = `INSERT INTO gomeko_job (id, service, name, queue, state, priority, payload, content_type, headers, reply_to,
 	correlation_id, created_at, run_at, sweep_at)
 SELECT eid, eservice, ename, equeue, CASE WHEN erun > {now} THEN 'scheduled' ELSE 'queued' END, epriority, {blob epayload}, etype,
-	eheaders, ereply, ecorrelation, {now}, erun, CASE WHEN erun > {now} THEN erun WHEN enudged THEN {in CAST($2 AS bigint)} ELSE {now} END
+	eheaders, ereply, ecorrelation, {now}, erun, CASE WHEN erun > {now} THEN erun WHEN enudged THEN {in CAST($3 AS bigint)} ELSE {now} END
 FROM (SELECT *, CASE WHEN eat IS NOT NULL THEN {moment eat} ELSE {in ein} END AS erun FROM {rows ` +
 	`eid text, eservice text, ename text, equeue text, epriority smallint, epayload text, etype text, eheaders text, ereply text, ` +
 	`ecorrelation text, eat bigint, ein bigint, enudged boolean}) AS n WHERE true
@@ -111,7 +111,7 @@ func (s *Store) Insert(ctx context.Context, jobs ...New) ([]bool, error) {
 	insert := func(c conn) error {
 		added = added[:0]
 		for part := range slices.Chunk(rows, batch) {
-			ids, err := texts(ctx, c, s.text(insertion), object(part), micros(Again))
+			ids, err := texts(ctx, c, s.text(insertion), object(part), len(part), micros(Again))
 			if err != nil {
 				return err
 			}
@@ -156,7 +156,7 @@ func (s *Store) InsertTx(ctx context.Context, tx Executor, jobs ...New) ([]bool,
 		added := make([]bool, len(rows))
 		statement := strings.TrimSuffix(s.text(insertion), " RETURNING id")
 		for i, r := range rows {
-			result, err := tx.ExecContext(ctx, statement, object([]newRow{r}), micros(Again))
+			result, err := tx.ExecContext(ctx, statement, object([]newRow{r}), 1, micros(Again))
 			if err != nil {
 				return nil, s.wrap(err)
 			}
@@ -172,7 +172,7 @@ func (s *Store) InsertTx(ctx context.Context, tx Executor, jobs ...New) ([]bool,
 	for part := range slices.Chunk(rows, batch) {
 		var text string
 		query := `WITH added AS (` + s.text(insertion) + `) SELECT CAST(coalesce(json_agg(id), '[]') AS text) FROM added`
-		if err := tx.QueryRowContext(ctx, query, object(part), micros(Again)).Scan(&text); err != nil {
+		if err := tx.QueryRowContext(ctx, query, object(part), len(part), micros(Again)).Scan(&text); err != nil {
 			return nil, s.wrap(err)
 		}
 		var ids []string

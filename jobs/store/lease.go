@@ -15,7 +15,7 @@ type Renewed struct {
 }
 
 const renewing = `UPDATE gomeko_job SET sweep_at = {in CAST($2 AS bigint)}
-WHERE owner = $1 AND (state = 'running' OR hook = 'running') AND id IN {items $3} RETURNING id, attempt, cancel`
+WHERE owner = $1 AND (state = 'running' OR hook = 'running') AND id {items $3} RETURNING id, attempt, cancel`
 
 // Renew extends the leases of jobs that owner runs, or whose hook it runs, in one statement: they end
 // lease from now. An id that is missing from the result is lost: the lease has ended and was

@@ -73,7 +73,7 @@ func (s *Store) List(ctx context.Context, f Filter) (found []Job, err error) {
 		add("queue = $%d", f.Queue)
 	}
 	if len(f.States) > 0 {
-		add("state IN {items $%d}", object(f.States))
+		add("state {items $%d}", object(f.States))
 	}
 	if f.Before > 0 {
 		add("seq < $%d", f.Before)

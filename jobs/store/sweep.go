@@ -37,10 +37,10 @@ const (
 	due = `SELECT {light} FROM gomeko_job WHERE sweep_at <= {now} AND state <> 'queued' ORDER BY sweep_at LIMIT $1{skip}`
 
 	queueing = `UPDATE gomeko_job SET state = 'queued', nudges = 1, sweep_at = {in CAST($2 AS bigint)}
-WHERE seq IN {numbers $1} RETURNING {light}`
+WHERE seq {numbers $1} RETURNING {light}`
 
 	killed = `INSERT INTO gomeko_attempt (job, number, owner, host, started_at, ended_at, kind, error, stack)
-SELECT seq, attempt, owner, host, started_at, {now}, 'killed', $2, '' FROM gomeko_job WHERE seq IN {numbers $1}
+SELECT seq, attempt, owner, host, started_at, {now}, 'killed', $2, '' FROM gomeko_job WHERE seq {numbers $1}
 ON CONFLICT (job, number) DO NOTHING`
 
 	// burying queues what a worker held when it died, unless it is cancelled, or a suspect: with $3
@@ -51,14 +51,14 @@ ON CONFLICT (job, number) DO NOTHING`
 	hook = CASE WHEN cancel OR deaths + 1 >= $3 THEN 'due' ELSE 'none' END,
 	error_type = CASE WHEN NOT cancel AND deaths + 1 >= $3 THEN 'suspect' ELSE error_type END,
 	error = CASE WHEN NOT cancel AND deaths + 1 >= $3 THEN $4 ELSE error END
-WHERE seq IN {numbers $1} RETURNING {light}`
+WHERE seq {numbers $1} RETURNING {light}`
 
 	hooking = `UPDATE gomeko_job SET hook = 'due', nudges = nudges + 1, sweep_at = {in CAST($2 AS bigint) * {power}}
-WHERE seq IN {numbers $1} RETURNING {light}`
+WHERE seq {numbers $1} RETURNING {light}`
 
 	nudged = `SELECT seq FROM gomeko_job WHERE sweep_at <= {now} AND state = 'queued' ORDER BY sweep_at LIMIT $1{skip}`
 
-	nudging = `UPDATE gomeko_job SET nudges = nudges + 1, sweep_at = {in CAST($2 AS bigint) * {power}} WHERE seq IN {numbers $1} RETURNING {light}`
+	nudging = `UPDATE gomeko_job SET nudges = nudges + 1, sweep_at = {in CAST($2 AS bigint) * {power}} WHERE seq {numbers $1} RETURNING {light}`
 
 	upcoming = `SELECT {until min(sweep_at)} FROM gomeko_job WHERE state <> 'queued' AND sweep_at IS NOT NULL`
 )
