@@ -68,6 +68,8 @@ func (s *Store) change(ctx context.Context, id, statement string, args ...any) (
 	return j, changed, err
 }
 
+const getting = `SELECT {columns} FROM gomeko_job WHERE id {items $1}`
+
 // Get returns the jobs of these ids, in this order. Ids that the store does not have are left out.
 func (s *Store) Get(ctx context.Context, ids ...string) (found []Job, err error) {
 	if len(ids) == 0 {
@@ -75,7 +77,7 @@ func (s *Store) Get(ctx context.Context, ids ...string) (found []Job, err error)
 	}
 	var rows []Job
 	err = s.read(func(c conn) (err error) {
-		rows, err = jobs(ctx, c, s.text(`SELECT {columns} FROM gomeko_job WHERE id {items $1}`), object(ids))
+		rows, err = jobs(ctx, c, s.text(getting), object(ids))
 		return err
 	})
 	byID := make(map[string]Job, len(rows))

@@ -57,9 +57,10 @@ SELECT name FROM step WHERE name IS NOT NULL`
 
 	// first is the number of the parameter with the first name.
 	first = 6
-	// widest is how many names one statement looks for.
-	widest = 100
 )
+
+// widest is how many parts a statement has at most, for one name or kind of jobs each.
+const widest = 100
 
 // Claim takes jobs that are queued: those with the highest Priority first, then those with the oldest
 // RunAt, then those with the lowest Seq. It sets their state to running, counts an attempt, and

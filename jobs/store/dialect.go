@@ -21,6 +21,7 @@ type Dialect struct {
 	blob      string // the bytes of a text
 	bytes     string // the type of bytes
 	power     string // 2 to the power of nudges, at most 128
+	row       string // joins the row of a seq, as k
 	exists    string // selects whether there is a table of migrations
 	migrating string // waits until no other process migrates
 	sweeping  string // selects whether no other process sweeps
@@ -42,6 +43,7 @@ func SQLite() Dialect {
 		blob:    `unhex(%)`,
 		bytes:   `blob`,
 		power:   `(1 << min(nudges, 7))`,
+		row:     `JOIN gomeko_job AS k ON k.seq = %`,
 		exists:  `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'gomeko_migration'`,
 		encode:  hex.EncodeToString,
 		single:  true,
@@ -63,6 +65,7 @@ func PostgreSQL() Dialect {
 		blob:      `decode(%, 'base64')`,
 		bytes:     `bytea`,
 		power:     `(1 << least(nudges, 7))`,
+		row:       `CROSS JOIN LATERAL (SELECT * FROM gomeko_job AS j WHERE j.seq = % LIMIT 1) AS k`,
 		exists:    `SELECT count(*) FROM pg_class WHERE oid = to_regclass('gomeko_migration')`,
 		migrating: `SELECT pg_advisory_xact_lock(hashtext('gomeko_migration'), hashtext(current_schema()))`,
 		sweeping:  `SELECT pg_try_advisory_xact_lock(hashtext('gomeko_job'), hashtext(current_schema()))`,
@@ -113,6 +116,8 @@ func (d Dialect) expand(name, argument string) string {
 		form = d.micros
 	case "among":
 		form = d.among
+	case "row":
+		form = d.row
 	case "items":
 		form = strings.ReplaceAll(d.among, "%", d.items)
 	case "numbers":

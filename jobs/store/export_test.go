@@ -1,6 +1,9 @@
 package store
 
-import "database/sql"
+import (
+	"database/sql"
+	"fmt"
+)
 
 // The errors of those whose workers died.
 const (
@@ -16,3 +19,41 @@ func (s *Store) Pool() *sql.DB { return s.db }
 
 // Text returns a statement in the store's dialect.
 func (s *Store) Text(statement string) string { return s.text(statement) }
+
+// A Statement is a statement with parameters for it.
+type Statement struct {
+	Text    string
+	Args    []any
+	Index   string // that must be used
+	Ordered bool   // has its order from the index
+}
+
+// Statements returns those that run all the time.
+func Statements() map[string]Statement {
+	kinds := []kind{{"images", "job1", "q", Failed}, {"images", "job1", "q", Succeeded}}
+	list, listArgs := selectKinds(Filter{Before: 1 << 40, Limit: 100}, kinds)
+	id, number := `["succeeded-1"]`, `[1]`
+	claim := []any{"gomeko.jobs.images", 10, 1_000_000, "ann", "here"}
+	return map[string]Statement{
+		"claim":       {fmt.Sprintf(claiming, selection(0)), claim, "gomeko_job_claim", true},
+		"claim name":  {fmt.Sprintf(claiming, selection(1)), append(claim, "job1"), "gomeko_job_claim_name", true},
+		"claim names": {fmt.Sprintf(claiming, selection(2)), append(claim, "job1", "job2"), "gomeko_job_claim_name", false},
+		"waiting":     {waiting, []any{"gomeko.jobs.images"}, "gomeko_job_claim_name", true},
+		"claim hooks": {fmt.Sprintf(claimingHooks, ""), claim, "gomeko_job_hook", true},
+		"renew":       {renewing, []any{"ann", 1_000_000, id}, "", false},
+		"cancelled":   {cancelled, []any{"ann"}, "gomeko_job_cancel", false},
+		"finish":      {finishing, []any{`[{"eid":"1","eattempt":1}]`, 1}, "", false},
+		"recorded":    {recorded, []any{`[{"eid":"1","eattempt":1}]`, 1}, "", false},
+		"due":         {due, []any{500}, "gomeko_job_due", true},
+		"nudged":      {nudged, []any{500}, "gomeko_job_nudge", true},
+		"nudging":     {nudging, []any{number, 1}, "", false},
+		"upcoming":    {upcoming, nil, "gomeko_job_due", true},
+		"pruned":      {pruned, []any{-1_000_000, 500}, "gomeko_job_finished", true},
+		"forgetting":  {forgetting, []any{number}, "", false},
+		"pruning":     {pruning, []any{number}, "", false},
+		"newest":      {newest, []any{1 << 40, 100}, "", true},
+		"distinct":    {distinct, nil, "gomeko_job_list", false},
+		"list":        {list, listArgs, "gomeko_job_list", false},
+		"get":         {getting, []any{id}, "", false},
+	}
+}

@@ -38,10 +38,12 @@ func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration, id
 	return held, err
 }
 
+const cancelled = `SELECT id FROM gomeko_job WHERE owner = $1 AND state = 'running' AND cancel`
+
 // Cancelled returns the ids of jobs that owner runs and that somebody wants cancelled.
 func (s *Store) Cancelled(ctx context.Context, owner string) (ids []string, err error) {
 	err = s.read(func(c conn) (err error) {
-		ids, err = texts(ctx, c, `SELECT id FROM gomeko_job WHERE owner = $1 AND state = 'running' AND cancel`, owner)
+		ids, err = texts(ctx, c, cancelled, owner)
 		return err
 	})
 	return ids, err

@@ -47,13 +47,8 @@ func openSQLite(t testing.TB) *store.Store {
 // openPostgres opens a new schema of the database that GOMEKO_POSTGRES names.
 func openPostgres(t testing.TB) *store.Store {
 	t.Helper()
-	url := os.Getenv("GOMEKO_POSTGRES")
-	separator := "?"
-	if strings.Contains(url, "?") {
-		separator = "&"
-	}
 	schema := "jobs_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	s, err := postgres.Open(t.Context(), url+separator+"search_path="+schema)
+	s, err := postgres.Open(t.Context(), inSchema(schema))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +58,37 @@ func openPostgres(t testing.TB) *store.Store {
 	})
 	exec(t.Context(), t, s.Pool(), "CREATE SCHEMA "+schema)
 	return s
+}
+
+// again opens the database of a store once more, as another process would.
+func again(t testing.TB, s *store.Store) *store.Store {
+	t.Helper()
+	var second *store.Store
+	var err error
+	if file, ok := strings.CutPrefix(s.Name(), "sqlite:"); ok {
+		second, err = sqlite.Open(t.Context(), file)
+	} else {
+		var schema string
+		if err := s.Pool().QueryRowContext(t.Context(), `SELECT current_schema()`).Scan(&schema); err != nil {
+			t.Fatal(err)
+		}
+		second, err = postgres.Open(t.Context(), inSchema(schema))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closed(t, second) })
+	return second
+}
+
+// inSchema returns the URL of a schema in the database that GOMEKO_POSTGRES names.
+func inSchema(schema string) string {
+	url := os.Getenv("GOMEKO_POSTGRES")
+	separator := "?"
+	if strings.Contains(url, "?") {
+		separator = "&"
+	}
+	return url + separator + "search_path=" + schema
 }
 
 func closed(t testing.TB, s *store.Store) {

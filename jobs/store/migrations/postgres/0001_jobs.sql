@@ -46,7 +46,7 @@ CREATE INDEX gomeko_job_nudge ON gomeko_job (sweep_at) WHERE state = 'queued';
 CREATE INDEX gomeko_job_hook ON gomeko_job (queue, seq) WHERE hook = 'due';
 CREATE INDEX gomeko_job_cancel ON gomeko_job (owner) WHERE state = 'running' AND cancel;
 -- Lists, counts, pruning.
-CREATE INDEX gomeko_job_list ON gomeko_job (service, name, state, seq);
+CREATE INDEX gomeko_job_list ON gomeko_job (service, name, queue, state, seq);
 CREATE INDEX gomeko_job_finished ON gomeko_job (finished_at) WHERE finished_at IS NOT NULL;
 
 -- The attempts that did not end in success.

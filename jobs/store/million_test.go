@@ -1,0 +1,143 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/jobs/store"
+)
+
+// crowd inserts n jobs of five names in a state by one statement. All but one in a thousand have ended
+// well if state is "".
+func crowd(t testing.TB, s *store.Store, n int, state string) {
+	t.Helper()
+	numbers, now, hour := `generate_series(1, %[4]d) AS n(i)`, `now()`, `interval '1 hour'`
+	if strings.HasPrefix(s.Name(), "sqlite:") {
+		numbers = `(WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < %[4]d) SELECT i FROM s) AS n`
+		now, hour = `CAST(unixepoch('subsec') * 1000000 AS integer)`, `3600000000`
+	}
+	exec(context.Background(), t, s.Pool(), fmt.Sprintf(`INSERT INTO gomeko_job
+	(id, service, name, queue, state, priority, payload, content_type, headers, reply_to, correlation_id, created_at, run_at, sweep_at, started_at,
+		finished_at)
+SELECT '%[1]s-' || i, 'images', 'job' || (i %% 5), 'gomeko.jobs.images', st, 0, '{}', 'application/json', '', '', '', %[2]s, %[2]s,
+	CASE st WHEN 'scheduled' THEN %[2]s + %[3]s WHEN 'queued' THEN %[2]s + %[3]s END, %[2]s, CASE WHEN st IN ('succeeded', 'failed') THEN %[2]s END
+FROM (SELECT i, CASE WHEN '%[1]s' <> '' THEN '%[1]s' WHEN i %% 1000 = 0 THEN 'failed' ELSE 'succeeded' END AS st FROM `+numbers+`) AS m`,
+		state, now, hour, n), `ANALYZE`)
+}
+
+// TestPlans checks that no operation that runs all the time reads a table from end to end, or sorts
+// what an index has in order.
+func TestPlans(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, open open) {
+		s := migrated(t, open)
+		for _, state := range []string{"", "scheduled", "queued"} {
+			crowd(t, s, 2000, state)
+		}
+		exec(t.Context(), t, s.Pool(), `INSERT INTO gomeko_attempt SELECT seq, 1, '', '', NULL, created_at, 'fault', '', '' FROM gomeko_job`, `ANALYZE`)
+		explain := "EXPLAIN "
+		if strings.HasPrefix(s.Name(), "sqlite:") {
+			explain = "EXPLAIN QUERY PLAN "
+		}
+		whole := regexp.MustCompile(`Seq Scan on gomeko|SCAN (gomeko_|j$|j )`)
+		for name, q := range store.Statements() {
+			plan := plan(t, s, explain+s.Text(q.Text), q.Args...)
+			if whole.MatchString(plan) && !strings.Contains(plan, "SCAN gomeko_job USING") {
+				t.Errorf("%s reads a whole table:\n%s", name, plan)
+			}
+			if q.Ordered && regexp.MustCompile(`TEMP B-TREE|Sort`).MatchString(plan) {
+				t.Errorf("%s sorts:\n%s", name, plan)
+			}
+			if q.Index != "" && !strings.Contains(plan, q.Index) {
+				t.Errorf("%s does not use %s:\n%s", name, q.Index, plan)
+			}
+		}
+	})
+}
+
+// plan returns how the database would run a statement.
+func plan(t testing.TB, s *store.Store, query string, args ...any) string {
+	t.Helper()
+	rows, err := s.Pool().QueryContext(t.Context(), query, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for rows.Next() {
+		cells := make([]any, len(columns))
+		for i := range cells {
+			cells[i] = new(any)
+		}
+		if err := rows.Scan(cells...); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, fmt.Sprint(*cells[len(cells)-1].(*any)))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// BenchmarkMillion does what must not slow down with a million jobs: of which most have ended, or all
+// are scheduled, or queued.
+func BenchmarkMillion(b *testing.B) {
+	for name, open := range map[string]open{"sqlite": openSQLite, "postgres": openPostgres} {
+		if name == "postgres" && os.Getenv("GOMEKO_POSTGRES") == "" {
+			continue
+		}
+		for _, state := range []string{"ended", "scheduled", "queued"} {
+			s := migrated(b, open)
+			crowd(b, s, 1_000_000, strings.TrimPrefix(state, "ended"))
+			fill(b, s, 5000, "queue")
+			pages := map[string]store.Filter{
+				"ls":                        {},
+				"ls failed":                 {States: []store.State{store.Failed}},
+				"ls service":                {Service: "images"},
+				"ls name":                   {Service: "images", Name: "job1"},
+				"ls name failed":            {Service: "images", Name: "job1", States: []store.State{store.Failed}},
+				"ls name running":           {Service: "images", Name: "job1", States: []store.State{store.Running}},
+				"ls queue":                  {Queue: "gomeko.jobs.images"},
+				"ls service from the midst": {Service: "images", Before: 500_000},
+			}
+			var names []string
+			for page := range pages {
+				names = append(names, page)
+			}
+			slices.Sort(names)
+			for _, page := range names {
+				measure(b, name+"/"+state+"/"+page, func() error { _, err := s.List(b.Context(), pages[page]); return err })
+			}
+			measure(b, name+"/"+state+"/counts", func() error { _, err := s.Counts(b.Context()); return err })
+			measure(b, name+"/"+state+"/sweep", func() error { _, err := s.Sweep(b.Context(), store.Sweep{}); return err })
+			measure(b, name+"/"+state+"/prune", func() error { _, err := s.Prune(b.Context(), time.Hour, 500); return err })
+			measure(b, name+"/"+state+"/work", func() error { work(b, s, "ann", 10); return nil })
+			measure(b, name+"/"+state+"/claim names", func() error {
+				_, err := s.Claim(b.Context(), store.Claim{
+					Owner: "ann", Queue: "gomeko.jobs.images", Names: []string{"job1", "job3"}, Limit: 10, Lease: time.Minute,
+				})
+				return err
+			})
+		}
+	}
+}
+
+func measure(b *testing.B, name string, f func() error) {
+	b.Run(name, func(b *testing.B) {
+		for b.Loop() {
+			if err := f(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
