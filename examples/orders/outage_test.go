@@ -1,12 +1,8 @@
 package orders_test
 
 import (
-	"context"
-	"database/sql"
 	"errors"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,11 +27,11 @@ func TestDatabaseStops(t *testing.T) {
 		hosttest.Missing(t, "curl is not installed: install the package curl")
 	}
 	brokertest.Each(t, func(t *testing.T, uri string) {
-		database, port := newServer(t), new(hosttest.Port)
+		database, port := hosttest.StartPostgres(t), new(hosttest.Port)
 		h := hosttest.Start(t, hosttest.Config{
 			Service: service.Config{PauseUnhealthy: true, HealthInterval: 50 * time.Millisecond},
 			Broker:  transport.Config{URI: uri},
-		}, orders.Module, users.Module, fx.Replace(orders.Settings{Database: database.url()}),
+		}, orders.Module, users.Module, fx.Replace(orders.Settings{Database: database.URL()}),
 			service.Configure(web.Config{Listen: port.Listen, ReadyPath: "/ready", LivePath: "/live"}))
 		caller := hosttest.Caller(t, transport.Config{URI: uri}, rpc.Config{})
 		shop, err := rpc.Bind[Shop](caller)
@@ -58,9 +54,9 @@ func TestDatabaseStops(t *testing.T) {
 			t.Errorf("got %q, want that it is ready", got)
 		}
 
-		database.stop()
+		database.Stop()
 		hosttest.Eventually(t, "the process is not ready", func() bool { return strings.HasSuffix(curl("/ready"), "503") })
-		if got := curl("/ready"); !strings.HasPrefix(got, "sql.DB has been failing for ") || strings.Contains(got, database.dir) {
+		if got := curl("/ready"); !strings.HasPrefix(got, "sql.DB has been failing for ") || strings.Contains(got, database.Dir()) {
 			t.Errorf("got %q, want the dependency and not where it is", got)
 		}
 		if got := curl("/live"); got != "live\n200" {
@@ -80,7 +76,7 @@ func TestDatabaseStops(t *testing.T) {
 			return len(all) == 1 && brokertest.Depth(t, uri, all[0].Queue) == 1
 		})
 
-		database.start()
+		database.Start()
 		hosttest.Eventually(t, "the process is ready", func() bool { return curl("/ready") == "ready\n200" })
 		hosttest.Eventually(t, "the event is handled", func() bool { return strings.HasSuffix(curl("/orders/a1"), "404") })
 		if _, err := shop.Create(t.Context(), request); err != nil {
@@ -90,49 +86,4 @@ func TestDatabaseStops(t *testing.T) {
 			t.Errorf("got %+v, want no pauses", all)
 		}
 	})
-}
-
-// A server is a PostgreSQL of the test's own, which can be stopped and started again.
-type server struct {
-	t       *testing.T
-	dir     string
-	process *hosttest.Process
-}
-
-// newServer starts a PostgreSQL without data.
-func newServer(t *testing.T) *server {
-	t.Helper()
-	if all, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres"); len(all) == 0 {
-		hosttest.Missing(t, "PostgreSQL is not installed: run scripts/setup")
-	}
-	dir, err := os.MkdirTemp("", "gomeko-postgres") // not t.TempDir, which other users cannot enter
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &server{t: t, dir: dir}
-	s.start()
-	return s
-}
-
-func (s *server) url() string { return "postgres:///postgres?host=" + s.dir + "&user=postgres" }
-
-// start starts the server with the data that it has, and returns when it serves.
-func (s *server) start() {
-	s.t.Helper()
-	script := filepath.Join(hosttest.Root(s.t), "scripts", "postgres")
-	s.process = hosttest.StartProcess(s.t, exec.CommandContext(context.WithoutCancel(s.t.Context()), script, "serve", s.dir))
-	db, err := sql.Open("pgx", s.url())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer db.Close()
-	hosttest.Eventually(s.t, "PostgreSQL serves", func() bool { return db.PingContext(s.t.Context()) == nil })
-}
-
-// stop stops the server at once, as its operator would, and cuts its connections.
-func (s *server) stop() {
-	s.t.Helper()
-	s.process.Signal(os.Interrupt)
-	s.process.Wait()
 }

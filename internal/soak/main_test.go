@@ -17,6 +17,7 @@ var roles = map[string]func() any{
 	"clock":  func() any { return new(Clock) },
 	"mine":   func() any { return new(Mine) },
 	"debtor": newDebtor,
+	"labor":  newLabor,
 }
 
 func TestMain(m *testing.M) {

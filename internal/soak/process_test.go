@@ -28,6 +28,7 @@ type process struct {
 	role, uri string
 	tell      func(line string) // called with each report, by one goroutine
 	fuse      string            // when the process ends itself: see fuseVariable
+	jobs      string            // the store of its jobs: see jobsVariable
 
 	*hosttest.Process // nil while none runs
 	stdin             io.WriteCloser
@@ -49,7 +50,7 @@ func start(t *testing.T, role, uri string, tell func(line string)) *process {
 func (p *process) start() {
 	p.t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "GOMEKO_SOAK_ROLE="+p.role, "GOMEKO_SOAK_URI="+p.uri, fuseVariable+"="+p.fuse)
+	cmd.Env = append(os.Environ(), "GOMEKO_SOAK_ROLE="+p.role, "GOMEKO_SOAK_URI="+p.uri, fuseVariable+"="+p.fuse, jobsVariable+"="+p.jobs)
 	ready := make(chan struct{})
 	cmd.Stdout = hosttest.Lines(func(line string) {
 		if line == readyLine { // it may have reported already: it consumes before it has started

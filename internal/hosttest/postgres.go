@@ -1,0 +1,72 @@
+package hosttest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+)
+
+// A Postgres is a PostgreSQL of the test's own, which may be stopped, killed and started again. One
+// goroutine at a time may call its methods.
+type Postgres struct {
+	t       testing.TB
+	dir     string
+	ready   string // the path of pg_isready
+	process *Process
+}
+
+// StartPostgres starts a PostgreSQL without data, until the test ends. If PostgreSQL is not
+// installed, the test is skipped, or fails if CI=true.
+func StartPostgres(t testing.TB) *Postgres {
+	t.Helper()
+	all, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pg_isready")
+	if len(all) == 0 {
+		Missing(t, "PostgreSQL is not installed: run scripts/setup")
+	}
+	dir, err := os.MkdirTemp("", "gomeko-postgres") // not t.TempDir, which other users cannot enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	p := &Postgres{t: t, dir: dir, ready: slices.Max(all)}
+	p.Start()
+	t.Cleanup(p.Stop) // what ends processes would wait for clients
+	return p
+}
+
+// Dir returns the directory of the server's files and of its socket.
+func (p *Postgres) Dir() string { return p.dir }
+
+// URL returns the address of the server's database. It does not change when the server is restarted.
+func (p *Postgres) URL() string { return "postgres:///postgres?host=" + p.dir + "&user=postgres" }
+
+// Start starts the server with the data that it has, and returns when it serves.
+func (p *Postgres) Start() {
+	p.t.Helper()
+	script := filepath.Join(Root(p.t), "scripts", "postgres")
+	ctx := context.WithoutCancel(p.t.Context())
+	p.process = StartProcess(p.t, exec.CommandContext(ctx, script, "serve", p.dir))
+	Eventually(p.t, "PostgreSQL serves", func() bool { return exec.CommandContext(ctx, p.ready, "-q", "-h", p.dir).Run() == nil })
+}
+
+// Stop stops the server at once, as its operator would, and cuts its connections.
+func (p *Postgres) Stop() {
+	p.t.Helper()
+	p.end(os.Interrupt)
+}
+
+// Kill ends the server as a crash would: it recovers when it starts again.
+func (p *Postgres) Kill() {
+	p.t.Helper()
+	p.end(syscall.SIGQUIT)
+}
+
+func (p *Postgres) end(signal os.Signal) {
+	p.t.Helper()
+	p.process.Signal(signal)
+	p.process.Wait()
+}
