@@ -96,6 +96,7 @@ func (g *group) run(ctx context.Context) {
 		err := g.round(ctx, held)
 		if err == nil {
 			delay = awayMin
+			g.queue.setAway(false)
 			g.queue.resume(pause{g, false})
 			continue
 		}
@@ -281,6 +282,7 @@ func (g *group) away(ctx context.Context, err error, first bool) {
 	if first {
 		g.queue.log().Warn("jobs: the store does not answer: messages wait in the queue", "queue", g.queue.name, "err", err)
 	}
+	g.queue.setAway(true)
 	g.queue.pause(ctx, pause{g, false})
 	g.giveBack()
 	g.setMore()

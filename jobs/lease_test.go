@@ -93,10 +93,14 @@ func TestStoreAway(t *testing.T) {
 		}
 		h.Log.Wait(t, 1, "messages wait in the queue")
 		hosttest.Eventually(t, "the message is in the queue", func() bool { return brokertest.Depth(t, uri, "gomeko.jobs.images") > 0 })
+		if paused := h.Host().Pauses(); len(paused) != 4 || paused[0].Row != "Alone" || paused[0].Queue != "gomeko.jobs.images" {
+			t.Errorf("paused: %+v", paused)
+		}
 		ended <- nil // from now on the method succeeds
 		execute(t, db, "ALTER TABLE gone RENAME TO gomeko_job")
 		reach(t, s, "second", store.Succeeded)
 		reach(t, s, "first", store.Succeeded)
+		hosttest.Eventually(t, "the rows are resumed", func() bool { return len(h.Host().Pauses()) == 0 })
 	})
 }
 

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -39,6 +40,9 @@ type queue struct {
 
 	gate    sync.Mutex // held while the consumer is paused or resumed
 	reasons map[pause]bool
+
+	outage sync.Mutex
+	away   time.Time // since when the store is; zero if it is not
 }
 
 // A pause is a reason why a queue is not consumed.
@@ -163,6 +167,35 @@ func (q *queue) pause(ctx context.Context, why pause) {
 	if err := q.consumer.Pause(ctx); err != nil {
 		q.log().Warn("jobs: queue pauses later", "queue", q.name, "err", err)
 	}
+}
+
+// setAway notes whether the store is away.
+func (q *queue) setAway(on bool) {
+	q.outage.Lock()
+	defer q.outage.Unlock()
+	switch {
+	case !on:
+		q.away = time.Time{}
+	case q.away.IsZero():
+		q.away = time.Now()
+	}
+}
+
+// Pauses returns the rows that are paused because the store is away. It implements [service.Pauser].
+func (p *process) Pauses() (all []service.Pause) {
+	for _, q := range p.queues {
+		q.outage.Lock()
+		since := q.away
+		q.outage.Unlock()
+		if since.IsZero() {
+			continue
+		}
+		for _, w := range q.rows {
+			all = append(all, service.Pause{Service: q.service, Row: w.Name, Queue: q.name, Reasons: []string{"the store does not answer"}, Since: since})
+		}
+	}
+	slices.SortFunc(all, func(a, b service.Pause) int { return cmp.Compare(a.Service+"."+a.Row, b.Service+"."+b.Row) })
+	return all
 }
 
 const pauseLimit = 10 * time.Second
