@@ -38,7 +38,9 @@ func (q *queue) claimHooks(ctx context.Context) {
 	for !q.isStopping() {
 		since := time.Now()
 		limited, cancel := context.WithTimeout(ctx, p.lease()/3)
-		claimed, err := p.store.ClaimHooks(limited, p.claim(q.name, hooksAtOnce))
+		c := p.claim(q.name, hooksAtOnce)
+		c.Except = q.strangers()
+		claimed, err := p.store.ClaimHooks(limited, c)
 		cancel()
 		if err != nil {
 			q.log().Warn("jobs: hooks wait until the store answers", "queue", q.name, "err", err)

@@ -242,7 +242,10 @@ func (g *group) insert(ctx context.Context, messages []message) error {
 	if len(jobs) == 0 {
 		return nil
 	}
-	_, err := g.queue.process.store.Insert(ctx, jobs...)
+	added, err := g.queue.process.store.Insert(ctx, jobs...)
+	if err == nil && slices.Contains(added, false) {
+		_, err = g.queue.adopt(ctx) // it may have been enqueued for the queue of the service
+	}
 	return err
 }
 

@@ -40,6 +40,7 @@ func (p *process) sweep(ctx context.Context) {
 				"look", "gomeko jobs show "+j.ID)
 		}
 		p.nudge(ctx, swept.Nudge)
+		p.adopt(ctx)
 		if err == nil && !swept.Busy && p.keep() > 0 && time.Since(pruned) >= pruneEvery {
 			pruned = time.Now()
 			p.prune(ctx)

@@ -106,6 +106,34 @@ func (s *Store) Attempts(ctx context.Context, id string) (all []Attempt, err err
 	return all, err
 }
 
+// Two statements, because each has an index of its own.
+const (
+	moving     = `UPDATE gomeko_job SET queue = $2 WHERE state = 'queued' AND queue = $1 AND name IN {items $3}`
+	movingDone = `UPDATE gomeko_job SET queue = $2 WHERE hook = 'due' AND queue = $1 AND name IN {items $3}`
+)
+
+// Move moves jobs of these names to another queue: those that are queued, and those that have ended and
+// whose hook is due. It returns how many. A client that does not know in which queue a job's worker
+// looks for it inserts it with the one that the service's rows have by default.
+func (s *Store) Move(ctx context.Context, from, to string, names ...string) (n int, err error) {
+	err = s.write(ctx, func(c conn) error {
+		n = 0
+		for _, statement := range []string{moving, movingDone} {
+			result, err := c.ExecContext(ctx, s.text(statement), from, to, object(names))
+			if err != nil {
+				return err
+			}
+			moved, err := result.RowsAffected()
+			if err != nil {
+				return err
+			}
+			n += int(moved)
+		}
+		return nil
+	})
+	return n, err
+}
+
 const (
 	pruned = `SELECT seq FROM gomeko_job WHERE finished_at < {in CAST($1 AS bigint)} AND hook IN ('none', 'ran') ORDER BY finished_at LIMIT $2{skip}`
 
