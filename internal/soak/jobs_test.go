@@ -108,7 +108,7 @@ func soakJobs(t *testing.T, at *site) {
 		what = append(what, stopDatabase)
 	}
 	if whole() {
-		many, millis, processes, kills = 10_000, 500, 4, math.MaxInt
+		many, millis, processes, kills = 10_000, 2000, 4, math.MaxInt
 		what = []string{stopBroker, killBroker, stopBroker}
 		if at.database != nil {
 			what = append(what, stopDatabase, killDatabase, stopDatabase)

@@ -18,6 +18,7 @@ import (
 	"github.com/gomeko/gomeko/jobs/postgres"
 	"github.com/gomeko/gomeko/jobs/sqlite"
 	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -30,6 +31,7 @@ type Labor struct {
 		Work    jobs.Job `jobs:"work(id, millis)" retry:"50ms*50" done:"Worked"`
 		Explode jobs.Job `jobs:"explode"`
 		Hold    jobs.Job `jobs:"hold"`
+		Hello   jobs.Job `jobs:"hello"`
 	}
 }
 
@@ -76,6 +78,24 @@ func (l *Labor) Hold(ctx context.Context) (int, error) {
 	_, err := fmt.Println("ended", attempt, errors.Is(context.Cause(ctx), jobs.ErrLeaseLost))
 	return attempt, err
 }
+
+// Hello returns a greeting.
+func (l *Labor) Hello(context.Context) (string, error) {
+	_, err := fmt.Println("hello")
+	return "hello", err
+}
+
+// Unemployed is Labor before it had jobs.
+type Unemployed struct {
+	_ service.Name `service:"labor"`
+
+	Entrypoints struct {
+		Explode rpc.Method `rpc:"explode"`
+	}
+}
+
+// Explode does nothing yet.
+func (u *Unemployed) Explode(context.Context) error { return nil }
 
 // jobsVariable says how a process runs jobs: the lease, the limit of deaths and the store, as in
 // "5s -1 sqlite:FILE".
@@ -160,8 +180,8 @@ func laborer(t *testing.T, uri, how string, tell func(line string)) *process {
 	return p
 }
 
-// one returns the row of a job, when it is in a final state.
-func one(t *testing.T, s *store.Store, id string) store.Job {
+// final returns the row of a job when that has ended.
+func final(t *testing.T, s *store.Store, id string) store.Job {
 	t.Helper()
 	var j store.Job
 	hosttest.Eventually(t, "job "+id+" has ended", func() bool {

@@ -18,6 +18,8 @@ var roles = map[string]func() any{
 	"mine":   func() any { return new(Mine) },
 	"debtor": newDebtor,
 	"labor":  newLabor,
+
+	"unemployed": func() any { return new(Unemployed) },
 }
 
 func TestMain(m *testing.M) {
