@@ -40,7 +40,8 @@ func (Client) Dependency(f *service.Field) (any, error) {
 	}
 	v := reflect.New(f.Type).Elem()
 	v.Set(reflect.ValueOf(f.Value()))
-	return v.Interface(), errors.Join(err, c.bind(v))
+	err = errors.Join(err, c.bind(v)) // before the copy that Interface returns
+	return v.Interface(), err
 }
 
 // Describe implements [service.FieldDescriber].

@@ -81,7 +81,7 @@ func (w *work) bind() error {
 	if err != nil {
 		return err
 	}
-	w.name, w.takes = sig.Name, len(sig.Params)
+	w.name, w.takes = sig.Name, sig.Takes()
 	if result := w.Result(); result != nil {
 		return codec.Set{codec.JSON}.CheckEncode("result", "", result)
 	}
