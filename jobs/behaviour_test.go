@@ -338,8 +338,4 @@ func TestRowMistakes(t *testing.T) {
 			t.Errorf("no mistake %q in:\n%v", want, err)
 		}
 	}
-	_, err = service.New(service.Config{}, &Images{}, service.Configure(broker))
-	if err == nil || !strings.Contains(err.Error(), "jobs need a store: set gomeko.jobs.store") {
-		t.Errorf("error without a store: %v", err)
-	}
 }

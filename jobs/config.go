@@ -10,8 +10,8 @@ import (
 // Config configures jobs. It is given to services with [service.Configure], and to a program that
 // hosts none with [NewEnqueuer]. The zero value works, without a store.
 type Config struct {
-	// Store keeps a row for each job. Nil is none, unless there is Open. Whoever has opened it closes
-	// it.
+	// Store keeps a row for each job. Nil is none, unless there is Open: see Without a store in the
+	// package comment. Whoever has opened it closes it.
 	Store *store.Store
 
 	// Open opens the store when services start that have jobs or clients of jobs. It is closed when

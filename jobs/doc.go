@@ -25,15 +25,26 @@
 //
 // # The row and the message
 //
-// Each job has a row in a store, SQLite or PostgreSQL: see [Config]. The row is the job. A message on
-// the broker wakes a worker for it, and puts the row there if it is missing: so a program in any
-// language enqueues a job by publishing a message, without access to the database. Messages may be
-// lost or come twice. A worker that is free claims the best job of its queue: the one with the highest
-// priority, and of those the oldest.
+// With a store, SQLite or PostgreSQL ([Config]), each job has a row there. The row is the job. A
+// message on the broker wakes a worker for it, and puts the row there if it is missing: so a program
+// in any language enqueues a job by publishing a message, without access to the database. Messages may
+// be lost or come twice. A worker that is free claims the best job of its queue: the one with the
+// highest priority, and of those the oldest.
 //
 // A worker has a lease on the job that it runs, and renews it until the job ends. If the worker dies,
 // the lease ends, and another worker runs the job. A job with which three workers have died fails as
 // a suspect ([ErrSuspect]).
+//
+// # Without a store
+//
+// Without a store the message is the job. It is acknowledged when the job has ended, its outcome was
+// sent to whoever waits, and the done hook has run; if the process dies before, all of it happens
+// again. A job that waits for its time or for its next attempt is in a delay queue of the broker, and
+// one that has failed is in the dead queue, as the messages of package messaging are.
+//
+// There is no record of a job: no status, no progress, no cancelling, no priorities, and an id that
+// comes twice runs twice. A job may run for 25 minutes, because RabbitMQ takes messages away that are
+// not acknowledged in 30.
 //
 // # What is guaranteed
 //

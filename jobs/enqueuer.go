@@ -19,7 +19,7 @@ import (
 )
 
 // ErrNoStore is returned for what only a store can do, if none is configured.
-var ErrNoStore = errors.New("needs a store: configure one with gomeko.jobs.store, or with jobs.Config")
+var ErrNoStore = errors.New("needs a store: set gomeko.jobs.store, or the Store of jobs.Config")
 
 const (
 	// publishTime limits a publishing without a store if its ctx has no deadline.

@@ -9,11 +9,12 @@ import (
 
 // The names on the broker: see docs/wire/jobs.md.
 const (
-	exchangeName = deadletter.Prefix + "jobs"   // messages with the routing key service.name
-	unroutedName = exchangeName + ".unrouted"   // exchange and queue of those that no queue is bound for
-	queuePrefix  = exchangeName + "."           // of the queues, followed by the service
-	runAtHeader  = deadletter.Prefix + "run_at" // when a delayed job may run
-	replyPrefix  = exchangeName + ".reply."     // of the queues of outcomes
+	exchangeName  = deadletter.Prefix + "jobs"          // messages with the routing key service.name
+	unroutedName  = exchangeName + ".unrouted"          // exchange and queue of those that no queue is bound for
+	queuePrefix   = exchangeName + "."                  // of the queues, followed by the service
+	runAtHeader   = deadletter.Prefix + "run_at"        // when a delayed job may run
+	unknownHeader = deadletter.Prefix + "unknown_since" // since when no worker knows its name, without a store
+	replyPrefix   = exchangeName + ".reply."            // of the queues of outcomes
 )
 
 // exchange returns the exchange that jobs are published to, and what keeps a message for which no

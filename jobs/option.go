@@ -20,7 +20,7 @@ type options struct {
 }
 
 // In delays the job: it runs d from now, or later if the workers are busy. With a store, its clock
-// counts. Not together with [At].
+// counts, and without one those of this process and of the worker. Not together with [At].
 func In(d time.Duration) Option {
 	return func(o *options) {
 		if d < 0 {

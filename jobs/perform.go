@@ -76,7 +76,7 @@ func (w *work) judge(l *lease, j *store.Job, result []byte, err error) store.End
 	default:
 		// The methods of an error are the service's code.
 		decided := end
-		if ended := w.Apart(func() { w.decide(&decided, j, err) }); ended == nil {
+		if ended := w.Apart(func() { w.decide(l.process, &decided, j, err) }); ended == nil {
 			end = decided
 		} else {
 			end.State, end.Kind, end.Error = store.Failed, store.KindFault, fmt.Sprintf("%T: %v", err, ended)
@@ -86,7 +86,7 @@ func (w *work) judge(l *lease, j *store.Job, result []byte, err error) store.End
 }
 
 // decide decides by the error, which it calls.
-func (w *work) decide(end *store.End, j *store.Job, err error) {
+func (w *work) decide(p *process, end *store.End, j *store.Job, err error) {
 	end.State, end.Kind = store.Failed, store.KindFault
 	if errors.Is(err, service.ErrTimeout) {
 		end.Kind = store.KindTimeout
@@ -107,6 +107,9 @@ func (w *work) decide(end *store.End, j *store.Job, err error) {
 		end.State, end.In = store.Scheduled, verdict.After
 	case more:
 		end.State, end.In = store.Scheduled, delay
+	}
+	if !p.cfg.hasStore() { // package messaging says what follows
+		return
 	}
 	seen := service.Failure{Entry: w.Row, Attempt: attempt, After: end.In, Reason: end.Kind, Err: err}
 	switch observers := w.Host.Observers(); end.State {

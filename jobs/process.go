@@ -22,11 +22,12 @@ const (
 	defaultKeep   = 7 * 24 * time.Hour
 )
 
-// errNoStore is the mistake of rows of jobs without a store.
-var errNoStore = errors.New("jobs need a store: set gomeko.jobs.store in the configuration, or add service.Configure(jobs.Config{Store: …})")
+// errNoStore is the error of a configuration that has promised a store.
+var errNoStore = errors.New("jobs.Config: Open has returned no store: return one, or leave Open out to run jobs without a store")
 
 // A process is what the rows of a container share: the store and the connections, and the goroutines
-// that keep leases, record outcomes and sweep.
+// that keep leases, record outcomes and sweep. Without a store, it has only the last of these, for
+// messages that came before the queues: see [carrier].
 type process struct {
 	host       *service.Host
 	cfg        Config
@@ -52,9 +53,6 @@ func processOf(host *service.Host) (*process, error) {
 		s, err := storageOf(host)
 		if err != nil {
 			return nil, err
-		}
-		if !s.cfg.hasStore() {
-			return nil, errNoStore
 		}
 		p := &process{host: host, cfg: s.cfg, storage: s}
 		p.machine, _ = os.Hostname()
@@ -86,7 +84,10 @@ func (p *process) claim(queue string, limit int) store.Claim {
 // Setup checks the store.
 func (p *process) Setup(ctx context.Context) error {
 	p.store = p.storage.store
-	if p.store == nil {
+	switch {
+	case !p.cfg.hasStore():
+		return nil
+	case p.store == nil:
 		return errNoStore
 	}
 	return p.store.Check(ctx)
@@ -95,10 +96,12 @@ func (p *process) Setup(ctx context.Context) error {
 // Start starts the goroutines.
 func (p *process) Start(context.Context) error {
 	p.life, p.end = context.WithCancel(p.host.Context())
-	p.goroutines.Go(func() { p.leases.run(p.life) })
-	p.goroutines.Go(func() { p.ends.run(p.life) })
-	p.goroutines.Go(func() { p.sweep(p.life) })
 	p.goroutines.Go(func() { p.findUnrouted(p.life) })
+	if p.store != nil {
+		p.goroutines.Go(func() { p.leases.run(p.life) })
+		p.goroutines.Go(func() { p.ends.run(p.life) })
+		p.goroutines.Go(func() { p.sweep(p.life) })
+	}
 	return nil
 }
 

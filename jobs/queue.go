@@ -3,6 +3,7 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -33,6 +34,7 @@ type queue struct {
 	rows     map[string]*work // by the jobs' names
 	shared   *group           // of the rows without max_workers, and of unknown names
 	groups   []*group         // all: shared, and one for each row with max_workers
+	carrier  *carrier         // of the jobs without a store; nil with one
 
 	consumer *transport.Consumer // nil before Start
 	stopping chan struct{}
@@ -65,6 +67,12 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 		q := &queue{process: p, service: w.Service, name: name, rows: map[string]*work{}, stopping: make(chan struct{}), hooks: make(chan struct{}, 1), reasons: map[pause]bool{}}
 		q.shared = newGroup(q, nil)
 		q.groups = []*group{q.shared}
+		if !p.cfg.hasStore() {
+			var err error
+			if q.carrier, err = newCarrier(q, w); err != nil {
+				return nil, err
+			}
+		}
 		p.queues = append(p.queues, q)
 	}
 	q := p.queues[i]
@@ -87,6 +95,9 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 	q.topology.Exchanges = declared.Exchanges
 	q.topology.Queues = declared.Queues
 	q.topology.Bindings = append(q.topology.Bindings, declared.Bindings...)
+	if q.carrier != nil {
+		return q.carrier.entrypoint, errors.Join(err, w.checkAlone())
+	}
 	return q, err
 }
 
@@ -264,7 +275,7 @@ func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
 	}
 	carried := make(transport.Table, len(d.Headers))
 	for key, value := range d.Headers {
-		if key != runAtHeader {
+		if key != runAtHeader && key != unknownHeader {
 			carried[key] = value
 		}
 	}

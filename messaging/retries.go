@@ -151,8 +151,10 @@ func returned(d *transport.Delivery) received {
 // retry has a message wait for its delay.
 func (r *retries) retry(ctx context.Context, f *failure) {
 	next := f.attempt
-	next.Number++
-	if next.First.IsZero() {
+	if !f.waits {
+		next.Number++
+	}
+	if next.First.IsZero() && !f.waits {
 		next.First = time.Now()
 	}
 	err := r.listen(ctx)
@@ -167,6 +169,9 @@ func (r *retries) retry(ctx context.Context, f *failure) {
 		f.Reject(true)
 	default:
 		f.Ack()
+		if f.waits {
+			return
+		}
 		r.logger(f).Info("message is handled again later", "queue", r.sub.Queue, "attempt", next.Number, "delay", f.delay)
 		r.sub.row.Host.Observers().Retried(ctx, f.observed())
 	}
@@ -199,8 +204,8 @@ func (r *retries) park(ctx context.Context, f *failure) {
 		Exchange:  f.attempt.Exchange,
 		Key:       f.attempt.Key,
 		Queue:     r.sub.Queue,
-		Service:   r.sub.row.Service,
-		Row:       r.sub.row.Name,
+		Service:   f.row.Service,
+		Row:       f.row.Name,
 		Reason:    f.reason,
 		ErrorType: f.kind,
 		Error:     f.text,
@@ -209,7 +214,7 @@ func (r *retries) park(ctx context.Context, f *failure) {
 		First:     f.attempt.First,
 		Last:      now,
 		Host:      r.sub.row.Host.Instance(),
-		Sensitive: r.sub.row.Sensitive(),
+		Sensitive: f.row.Sensitive(),
 	}
 	if o.First.IsZero() {
 		o.First = now
@@ -234,7 +239,7 @@ func (r *retries) park(ctx context.Context, f *failure) {
 // logParked logs that a message was parked, and how to look at it.
 func (r *retries) logParked(f *failure, p transport.Publishing) {
 	text := f.text
-	if r.sub.row.Sensitive() {
+	if f.row.Sensitive() {
 		text = service.Redacted
 	}
 	parked, _ := deadletter.ReadOriginal(p.Headers)
@@ -242,9 +247,9 @@ func (r *retries) logParked(f *failure, p transport.Publishing) {
 		"err", clip.Text(text, clip.Log), "look", fmt.Sprintf("gomeko dead show %s %s", r.sub.Queue, parked.ID))
 }
 
-// logger returns the row's logger, with the ids of the calls that have led to a message.
+// logger returns the logger of the row whose call has failed, with the ids of the calls that have led to a message.
 func (r *retries) logger(f *failure) *slog.Logger {
-	return r.sub.row.Logger().With(headers.LogAttrs(f.first)...)
+	return f.row.Logger().With(headers.LogAttrs(f.first)...)
 }
 
 // stop stops consuming the retry queue, and has messages go back to their queue that cannot be moved

@@ -58,6 +58,7 @@ type failure struct {
 	err        error
 	unreadable *unreadableError // err, if the message cannot be read
 
+	waits  bool // it has not failed, and its next attempt is the same
 	asked  bool // the method has said what becomes of it
 	fate   fate
 	reason deadletter.Reason // why it is parked or dropped

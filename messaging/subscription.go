@@ -75,6 +75,7 @@ type subscriber struct {
 	shared   *shared
 	about    func(*transport.Delivery) any // nil if the method does not take it
 	payload  reflect.Type                  // nil if the method takes any body
+	server   Server                        // which has the messages in place of row; nil if row has them
 	conn     *transport.Conn               // nil before Setup
 	consumer *transport.Consumer           // nil before Start
 	returns  returns
@@ -84,13 +85,21 @@ type subscriber struct {
 	suspects suspects
 }
 
-// register adds the row to those of its container.
-func (s *subscriber) register() (err error) {
-	if s.shared, err = service.Shared(s.row.Host, newShared); err != nil {
+// register adds the row to those of its container, and its queue to what is declared.
+func (s *subscriber) register() error {
+	if err := s.share(); err != nil {
 		return err
 	}
 	known, err := topology.Of(s.row.Host)
-	if err != nil {
+	if err == nil {
+		s.Topology, err = known.Add(s.row.Service, s.row.Name, s.Topology, s.Queue, "")
+	}
+	return err
+}
+
+// share adds the row to those of its container.
+func (s *subscriber) share() (err error) {
+	if s.shared, err = service.Shared(s.row.Host, newShared); err != nil {
 		return err
 	}
 	s.pauses.init(s)
@@ -103,13 +112,15 @@ func (s *subscriber) register() (err error) {
 	s.retries.init(s)
 	s.suspects.sub = s
 	s.shared.subscribers = append(s.shared.subscribers, s)
-	s.Topology, err = known.Add(s.row.Service, s.row.Name, s.Topology, s.Queue, "")
-	return err
+	return nil
 }
 
 // Setup declares the queue with what belongs to it.
 func (s *subscriber) Setup(ctx context.Context) error {
 	s.conn = s.shared.connection.Conn()
+	if s.server != nil {
+		s.Topology = s.server.Topology()
+	}
 	if err := s.conn.Declare(ctx, s.Topology); err != nil {
 		return topology.Explain(err)
 	}
@@ -132,7 +143,7 @@ func (s *subscriber) Start(ctx context.Context) (err error) {
 func (s *subscriber) consume(ctx context.Context, queue string, args transport.Table, open func(*transport.Delivery) received) (*transport.Consumer, error) {
 	c, err := s.conn.Consume(ctx, transport.Consume{
 		Queue:    queue,
-		Prefetch: s.row.Workers(), // other processes may have workers for further messages
+		Prefetch: s.workers(), // other processes may have workers for further messages
 		Args:     args,
 		Resume:   true,
 		Handle: func(d *transport.Delivery) {
@@ -144,6 +155,14 @@ func (s *subscriber) consume(ctx context.Context, queue string, args transport.T
 		s.pauses.manage(c)
 	}
 	return c, err
+}
+
+// workers returns how many messages of a queue the row holds.
+func (s *subscriber) workers() int {
+	if s.server != nil {
+		return s.server.Workers()
+	}
+	return s.row.Workers()
 }
 
 // A received is a message to handle.
@@ -164,6 +183,10 @@ func arrived(d *transport.Delivery) received {
 // goroutine.
 func (s *subscriber) deliver(ctx context.Context, m received) {
 	if s.suspects.isolate(ctx, m) || s.suspects.bury(ctx, m) {
+		return
+	}
+	if s.server != nil {
+		s.serve(ctx, m)
 		return
 	}
 	var err error = &unreadableError{service.ErrExited, m.Body}

@@ -143,6 +143,7 @@ func (p *suspects) bury(ctx context.Context, m received) bool {
 	if m.attempt.Returns < maxDeaths {
 		return false
 	}
+	p.sub.tell(ctx, m)
 	err := fmt.Errorf("the process ended %d times while it handled the message", m.attempt.Returns)
 	f := &failure{received: m, row: p.sub.row, err: err, fate: parked, reason: deadletter.Killed}
 	f.describe()

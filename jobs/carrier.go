@@ -1,0 +1,246 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/deadletter"
+	"github.com/gomeko/gomeko/internal/headers"
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+const (
+	// aloneLimit is the longest time that a job may run without a store, and aloneWait how long it waits
+	// for a worker before it is delayed. Meanwhile its message is not acknowledged, and RabbitMQ takes
+	// it away after 30 minutes (consumer_timeout).
+	aloneLimit = 25 * time.Minute
+	aloneWait  = 10 * time.Second
+
+	// tellLimit is how long the outcome may take to be sent, and the done hook to succeed.
+	tellLimit = 90 * time.Second
+)
+
+// delays are those after which a message comes back that waits for its time: each is a queue of the
+// broker. A message waits for the longest that is not too long, and then for the rest.
+var delays = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute,
+	3 * time.Hour, 12 * time.Hour}
+
+// levelOf returns the longest delay that is not longer than d, or else the shortest.
+func levelOf(d time.Duration) time.Duration {
+	i, found := slices.BinarySearch(delays, d)
+	if found || i == 0 {
+		return delays[i]
+	}
+	return delays[i-1]
+}
+
+// A carrier has the jobs of a queue without a store: the message is the job. It is acknowledged when
+// the job has ended, its outcome was sent and its done hook has run. It implements [messaging.Server].
+type carrier struct {
+	*queue
+	row        *service.Row // the first one
+	entrypoint service.Entrypoint
+}
+
+// newCarrier returns the carrier of a queue whose first row is w.
+func newCarrier(q *queue, w *work) (c *carrier, err error) {
+	c = &carrier{queue: q, row: w.Row}
+	c.entrypoint, err = messaging.Serve(w.Row, q.name, c)
+	return c, err
+}
+
+// checkAlone returns what of a row needs a store.
+func (w *work) checkAlone() error {
+	if w.Timeout() > aloneLimit {
+		return fmt.Errorf("timeout: more than %s %w", aloneLimit, ErrNoStore)
+	}
+	return nil
+}
+
+// Topology returns the queue, with its bindings.
+func (c *carrier) Topology() transport.Topology { return c.topology }
+
+// Workers returns how many jobs run at once.
+func (c *carrier) Workers() int { return c.workers() }
+
+// Serve runs a job, or has it wait.
+func (c *carrier) Serve(ctx context.Context, t *messaging.Task) messaging.End {
+	job, err := c.jobOf(t.Delivery)
+	if err != nil {
+		c.log().With(headers.LogAttrs(t.Delivery)...).Error("message is not a job", "queue", c.name, "key", t.Key, "err", clip.Error(err))
+		return messaging.End{Fate: messaging.Parked, Reason: string(deadletter.Unreadable), Err: err}
+	}
+	t.MessageID = job.ID // it keeps one that it was given here
+	w := c.rows[job.Name]
+	j := &store.Job{
+		ID: job.ID, Service: job.Service, Name: job.Name, Queue: job.Queue, Payload: job.Payload, ContentType: job.ContentType,
+		Headers: job.Headers, ReplyTo: job.ReplyTo, CorrelationID: job.CorrelationID, Attempt: t.Attempt, Deaths: t.Deaths,
+	}
+	if t.Redelivered {
+		j.Deaths = max(1, j.Deaths)
+	}
+	switch early := time.Until(job.At); {
+	case t.Killed:
+		text := fmt.Sprintf("%d workers died with it", t.Deaths)
+		return c.conclude(ctx, w, j, store.End{State: store.Failed, ErrorType: store.Suspect, Error: text}, errors.New(text))
+	case !job.At.IsZero() && early > 0 && (early > delays[0] || !c.await(ctx, t, early)):
+		return messaging.End{Fate: messaging.Delayed, Delay: levelOf(early)}
+	case w == nil:
+		return c.unknown(ctx, t, j)
+	}
+	delete(t.Headers, unknownHeader)
+	return c.perform(ctx, w, t, j)
+}
+
+// await waits for the rest of a time, and reports whether it is over. It is not if the process stops
+// or the queue pauses before.
+func (c *carrier) await(ctx context.Context, t *messaging.Task, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-t.Withdrawn:
+	case <-c.process.host.Stopping():
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// unknown has a job wait whose name no row has, and parks it in the end.
+func (c *carrier) unknown(ctx context.Context, t *messaging.Task, j *store.Job) messaging.End {
+	text, _ := t.Headers[unknownHeader].(string)
+	since, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		since = time.Now()
+		t.Headers[unknownHeader] = since.UTC().Format(time.RFC3339)
+	}
+	j.Created, j.Started = since, time.Now()
+	end := c.shared.unknown(j)
+	if end.State == store.Scheduled {
+		return messaging.End{Fate: messaging.Delayed, Delay: end.In}
+	}
+	delete(t.Headers, unknownHeader) // it may be handed to the service again
+	return c.conclude(ctx, nil, j, end, rpcerror.New(end.ErrorType, end.Error))
+}
+
+// perform runs a job when it has a worker.
+func (c *carrier) perform(ctx context.Context, w *work, t *messaging.Task, j *store.Job) messaging.End {
+	v, busy := w.await(ctx, t)
+	switch {
+	case busy:
+		return messaging.End{Fate: messaging.Delayed, Delay: delays[1]}
+	case v == nil:
+		return messaging.End{}
+	}
+	l := c.hold(ctx, j)
+	if w.Timeout() == 0 {
+		limit := time.AfterFunc(aloneLimit, func() { l.cancel(context.DeadlineExceeded) })
+		defer limit.Stop()
+	}
+	result, err := w.call(c.process, l, j, v)
+	end := w.judge(l, j, result, err)
+	switch end.State {
+	case store.Queued:
+		return messaging.End{}
+	case store.Scheduled:
+		return w.again(t, end.In, err)
+	}
+	return c.conclude(ctx, w, j, end, err)
+}
+
+// await waits for a worker. It returns nil and true if there is none for long, and nil if the message
+// is to be given back.
+func (w *work) await(ctx context.Context, t *messaging.Task) (v *service.Reservation, busy bool) {
+	if v = w.TryReserve(); v != nil {
+		return v, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, aloneWait)
+	defer cancel()
+	go func() {
+		select {
+		case <-t.Withdrawn:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	v = w.Reserve(ctx.Done())
+	return v, v == nil && errors.Is(ctx.Err(), context.DeadlineExceeded)
+}
+
+// hold returns a lease that never ends: the broker has it.
+func (c *carrier) hold(ctx context.Context, j *store.Job) *lease {
+	l := &lease{leases: &c.process.leases, id: j.ID, attempt: j.Attempt}
+	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	return l
+}
+
+// again has a job wait for its next attempt: for a delay of its row in a queue of its own, and for
+// another time by its header.
+func (w *work) again(t *messaging.Task, in time.Duration, err error) messaging.End {
+	end := messaging.End{Fate: messaging.Retried, Row: w.Row, Delay: in, Err: err}
+	if delete(t.Headers, runAtHeader); !slices.Contains(w.ladder, in) {
+		t.Headers[runAtHeader] = time.Now().Add(in).UTC().Format(time.RFC3339Nano)
+		end.Delay = levelOf(in)
+	}
+	return end
+}
+
+// conclude sends the outcome of a job that has ended, calls its done hook, and returns what becomes of
+// its message. w is nil if no row has the job's name.
+func (c *carrier) conclude(ctx context.Context, w *work, j *store.Job, end store.End, err error) messaging.End {
+	j.State, j.Result, j.ErrorType, j.Error = end.State, end.Result, end.ErrorType, end.Error
+	if !c.tell(ctx, w, j) {
+		return messaging.End{} // the job runs again, and tells then
+	}
+	result := messaging.End{Fate: messaging.Handled, Err: err}
+	if w != nil {
+		result.Row = w.Row
+	}
+	switch end.State {
+	case store.Cancelled:
+		result.Fate, result.Reason = messaging.Dropped, string(deadletter.Asked)
+	case store.Failed:
+		result.Fate, result.Reason = messaging.Parked, string(deadletter.Exhausted)
+		_ = c.row.Apart(func() { // the methods of an error are the service's code
+			switch verdict := service.VerdictOf(err); {
+			case verdict.Action != service.Parked:
+			case verdict.Asked:
+				result.Reason = string(deadletter.Asked)
+			default:
+				result.Reason = string(deadletter.Expected)
+			}
+		})
+	}
+	return result
+}
+
+// tell sends the outcome to the queue that the job named, and calls the done hook of its row. It
+// returns false if that must happen again.
+func (c *carrier) tell(ctx context.Context, w *work, j *store.Job) bool {
+	o, l := OutcomeOf(j), c.hold(ctx, j)
+	defer l.cancel(nil)
+	limit := time.AfterFunc(tellLimit, func() { l.cancel(context.DeadlineExceeded) })
+	defer limit.Stop()
+	for j.ReplyTo != "" && !c.process.reply(l.ctx, j, o) {
+		if !sleep(l.ctx, awayMin) {
+			return false
+		}
+	}
+	if w == nil || w.done == nil || w.callDone(l, j, o) {
+		return true
+	}
+	if errors.Is(context.Cause(l.ctx), context.DeadlineExceeded) {
+		w.log(j).Error("the done hook of a job has not succeeded and is not called again", "within", tellLimit)
+		return true
+	}
+	return false
+}
