@@ -36,6 +36,15 @@ type Config struct {
 	// Enqueued is called with each job that a client enqueues, before it is sent. Package servicetest
 	// sets it.
 	Enqueued func(Enqueued)
+
+	times times
+}
+
+// These times are shorter or longer in tests; 0 is the default.
+type times struct {
+	sweep        time.Duration // between two regular sweeps
+	unknownFor   time.Duration // how long a job waits for a worker that knows its name
+	unknownAgain time.Duration // how often it is tried
 }
 
 // hasStore reports whether there is a store, or will be when the services start.

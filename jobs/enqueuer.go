@@ -40,6 +40,7 @@ type Enqueuer struct {
 	log       *slog.Logger
 	poller    *poller
 	replies   *replies
+	alarm     *alarm // of the sweeper of the same container; nil without one
 
 	// These are nil before Setup.
 	store *store.Store
@@ -107,7 +108,7 @@ func clientsOf(host *service.Host) (*clients, error) {
 			return nil, err
 		}
 		c := &clients{host: host, storage: s}
-		c.cfg, c.codec, c.log, c.observers = s.cfg, codec.JSON, host.Logger(), host.Observers()
+		c.cfg, c.codec, c.log, c.observers, c.alarm = s.cfg, codec.JSON, host.Logger(), host.Observers(), s.alarm
 		if c.connection, err = connection.Publishing(host); err != nil {
 			return nil, err
 		}
@@ -242,6 +243,9 @@ func (e *Enqueuer) send(ctx context.Context, h *handle, r request, o options, m 
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.store.Name(), err)
+	}
+	if o.delayed() && added[0] && e.alarm != nil {
+		e.alarm.in(o.delay())
 	}
 	if away || o.delayed() || !added[0] {
 		return nil

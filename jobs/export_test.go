@@ -1,8 +1,16 @@
 package jobs
 
+import "time"
+
 // Expected returns how many outcomes an Enqueuer expects.
 func Expected(e *Enqueuer) int {
 	e.replies.mu.Lock()
 	defer e.replies.mu.Unlock()
 	return len(e.replies.expected)
+}
+
+// Hourly returns cfg with one regular sweep an hour, about.
+func Hourly(cfg Config) Config {
+	cfg.times.sweep = 2 * time.Hour
+	return cfg
 }

@@ -246,6 +246,11 @@ func (g *group) insert(ctx context.Context, messages []message) error {
 	if err == nil && slices.Contains(added, false) {
 		_, err = g.queue.adopt(ctx) // it may have been enqueued for the queue of the service
 	}
+	for i := range jobs {
+		if d := time.Until(jobs[i].At); d > 0 && err == nil { // the zero time is long ago
+			g.queue.process.storage.alarm.in(d)
+		}
+	}
 	return err
 }
 

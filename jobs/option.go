@@ -72,4 +72,12 @@ func optionsOf(opts []Option) (options, error) {
 }
 
 // delayed reports whether the job is to run later.
-func (o *options) delayed() bool { return o.in > 0 || time.Until(o.at) > 0 }
+func (o *options) delayed() bool { return o.delay() > 0 }
+
+// delay returns how long the job waits.
+func (o *options) delay() time.Duration {
+	if o.in > 0 {
+		return o.in
+	}
+	return max(0, time.Until(o.at))
+}

@@ -139,6 +139,9 @@ func (p *process) conclude(ctx context.Context, w *work, l *lease, j *store.Job,
 		}
 		return
 	}
+	if end.State == store.Scheduled {
+		p.storage.alarm.in(end.In)
+	}
 	if !end.Hook {
 		return
 	}

@@ -14,13 +14,14 @@ type storage struct {
 	cfg    Config
 	store  *store.Store // nil before Setup, and without a store
 	opened bool         // by Config.Open
+	alarm  *alarm       // of the sweeper, for jobs that the container schedules
 }
 
 // storageOf returns the storage of a container.
 func storageOf(host *service.Host) (*storage, error) {
 	return service.Shared(host, func(host *service.Host) (*storage, error) {
 		cfg, _ := service.Lookup[Config](host)
-		return &storage{cfg: cfg}, nil
+		return &storage{cfg: cfg, alarm: newAlarm()}, nil
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 const (
 	sweepEvery = time.Second
 	nudgeLimit = 10 * time.Second // for the messages of a sweep to be confirmed
+	busyAgain  = 20 * time.Millisecond
 	pruneEvery = time.Minute
 	pruneBatch = 1000
 )
@@ -22,7 +23,12 @@ const (
 // at a time.
 func (p *process) sweep(ctx context.Context) {
 	away, pruned := false, time.Now()
-	for pause := time.Duration(0); sleep(ctx, pause); {
+	every := cmp.Or(p.cfg.times.sweep, sweepEvery)
+	for pause := time.Duration(0); ; {
+		rang, ok := p.storage.alarm.wait(ctx, pause)
+		if !ok {
+			return
+		}
 		limited, cancel := context.WithTimeout(ctx, p.lease())
 		swept, err := p.store.Sweep(limited, store.Sweep{Deaths: max(0, cmp.Or(p.cfg.Deaths, defaultDeaths))})
 		cancel()
@@ -45,9 +51,12 @@ func (p *process) sweep(ctx context.Context) {
 			pruned = time.Now()
 			p.prune(ctx)
 		}
-		pause = sweepEvery*3/4 + rand.N(sweepEvery/2)
-		if swept.Next > 0 {
+		pause = every*3/4 + rand.N(every/2)
+		switch {
+		case swept.Next > 0:
 			pause = min(pause, max(swept.Next, time.Millisecond))
+		case swept.Busy && rang: // the other sweep may have begun before the job was due
+			p.storage.alarm.in(busyAgain)
 		}
 	}
 }

@@ -279,9 +279,6 @@ func (m *machine) sweep(rt *rapid.T) {
 			next = until
 		}
 	}
-	if next > 0 {
-		next = max(next, 50*time.Millisecond)
-	}
 	same(rt, "next", got.Next, next)
 }
 

@@ -156,8 +156,12 @@ func (s *Store) next(ctx context.Context, c conn, more bool, swept *Swept) error
 	if err := c.QueryRowContext(ctx, s.text(upcoming)).Scan(&until); err != nil {
 		return err
 	}
-	if until != nil { // what is due but locked, another process changes at this moment
-		swept.Next = max(time.Duration(*until)*time.Microsecond, 50*time.Millisecond)
+	switch {
+	case until == nil:
+	case *until > 0:
+		swept.Next = time.Duration(*until) * time.Microsecond
+	default: // another process changes it at this moment
+		swept.Next = 50 * time.Millisecond
 	}
 	return nil
 }
