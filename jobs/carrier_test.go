@@ -269,6 +269,76 @@ func TestSuspectWithoutStore(t *testing.T) {
 	})
 }
 
+// TestKilledWithoutStore runs a job again whose process was killed: in its method, and in its hook.
+func TestKilledWithoutStore(t *testing.T) {
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		ref, err := bind[WaitJobs](t, uri).Wait(t.Context(), "a.png")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resized, err := bind[ImageJobs](t, uri).Resize(t.Context(), "b.png")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dying := newScript()
+		dying.wait = func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
+		dead := make(chan struct{})
+		dying.hook = func(jobs.Outcome) error { <-dead; return nil }
+		h := startWorker(t, uri, jobs.Config{}, 10, &Images{Script: dying})
+		for range 2 {
+			hosttest.Next(t, dying.calls)
+		}
+		hosttest.Next(t, dying.done)
+		if img, err := resized.Wait(t.Context()); err != nil || img.Width != 200 {
+			t.Errorf("got %v, %v before the hook has ended", img, err)
+		}
+		h.Kill()
+		close(dead)
+
+		s := newScript()
+		attempts := make(chan int, 10)
+		s.wait = func(ctx context.Context, _ string) error { attempts <- service.FromContext(ctx).Attempt; return nil }
+		startWorker(t, uri, jobs.Config{}, 10, &Images{Script: s})
+		if _, err := ref.Wait(t.Context()); err != nil {
+			t.Errorf("got %v", err)
+		}
+		if n := hosttest.Next(t, attempts); n != 1 {
+			t.Errorf("it ran as attempt %d", n)
+		}
+		if o := hosttest.Next(t, s.done); o.ID != resized.ID() {
+			t.Errorf("the hook got %+v", o)
+		}
+		holds(t, uri, "gomeko.jobs.images", 0)
+		holds(t, uri, "gomeko.suspect.gomeko.jobs.images", 0)
+	})
+}
+
+// TestCutWithoutStore loses the connections of a worker while it runs a job.
+func TestCutWithoutStore(t *testing.T) {
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		var tap brokertest.Tap
+		s, free := newScript(), make(chan struct{})
+		s.wait = func(context.Context, string) error { <-free; return nil }
+		hosttest.Start(t, hosttest.Config{Service: service.Config{MaxWorkers: 10}, Broker: transport.Config{URI: uri, Dial: tap.Dial}}, &Images{Script: s})
+		ref, err := bind[WaitJobs](t, uri).Wait(t.Context(), "a.png")
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosttest.Next(t, s.calls)
+		tap.Cut()
+		close(free)
+		if _, err := ref.Wait(t.Context()); err != nil {
+			t.Errorf("got %v", err)
+		}
+		holds(t, uri, "gomeko.jobs.images", 0)
+		if len(s.calls) > 0 {
+			t.Error("it ran twice")
+		}
+	})
+}
+
 // Films is a service that needs a store.
 type Films struct {
 	_ service.Name `service:"films"`

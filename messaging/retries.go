@@ -247,7 +247,8 @@ func (r *retries) logParked(f *failure, p transport.Publishing) {
 		"err", clip.Text(text, clip.Log), "look", fmt.Sprintf("gomeko dead show %s %s", r.sub.Queue, parked.ID))
 }
 
-// logger returns the logger of the row whose call has failed, with the ids of the calls that have led to a message.
+// logger returns the logger of the row whose call has failed, with the ids of the calls that have led
+// to its message.
 func (r *retries) logger(f *failure) *slog.Logger {
 	return f.row.Logger().With(headers.LogAttrs(f.first)...)
 }
