@@ -108,8 +108,8 @@ func (s *Store) Attempts(ctx context.Context, id string) (all []Attempt, err err
 
 // Two statements, because each has an index of its own.
 const (
-	moving     = `UPDATE gomeko_job SET queue = $2 WHERE state = 'queued' AND queue = $1 AND name IN {items $3}`
-	movingDone = `UPDATE gomeko_job SET queue = $2 WHERE hook = 'due' AND queue = $1 AND name IN {items $3}`
+	moving     = `UPDATE gomeko_job SET queue = $2 WHERE state = 'queued' AND queue = $1 AND name {items $3}`
+	movingDone = `UPDATE gomeko_job SET queue = $2 WHERE hook = 'due' AND queue = $1 AND name {items $3}`
 )
 
 // Move moves jobs of these names to another queue: those that are queued, and those that have ended and
