@@ -125,7 +125,7 @@ const killerEnv = "GOMEKO_TEST_JOBS_KILLER"
 // TestThirdKill has a job kill three processes.
 func TestThirdKill(t *testing.T) {
 	if uri := os.Getenv(killerEnv); uri != "" {
-		runKiller(t, uri, os.Getenv(killerEnv+"_FILE"))
+		runWorker(t, uri, os.Getenv(killerEnv+"_FILE"), &Killer{})
 		return
 	}
 	t.Parallel()
@@ -150,13 +150,73 @@ func TestThirdKill(t *testing.T) {
 	})
 }
 
-// runKiller is a process that a job kills.
-func runKiller(t *testing.T, uri, file string) {
+// runWorker is a process that kills itself.
+func runWorker(t *testing.T, uri, file string, svc any) {
 	s, err := sqlite.Open(t.Context(), file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, &Killer{}, service.Configure(jobs.Config{Store: s, Lease: lease}))
+	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, svc, service.Configure(jobs.Config{Store: s, Lease: lease}))
 	time.Sleep(hosttest.Timeout)
+}
+
+// Hooked is a service whose hook may kill its process.
+type Hooked struct {
+	_ service.Name `service:"images"`
+
+	Entrypoints struct {
+		Work jobs.Job `jobs:"work" done:"Worked"`
+	}
+
+	Kills bool
+	Calls chan string
+}
+
+func (h *Hooked) Work(context.Context) (string, error) {
+	if !h.Kills {
+		h.Calls <- "work"
+	}
+	return "done", nil
+}
+
+func (h *Hooked) Worked(_ context.Context, o jobs.Outcome) error {
+	if h.Kills {
+		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	h.Calls <- "hook of " + string(o.State)
+	return nil
+}
+
+// TestKilledHook kills a process inside the hook of a job: another process calls the hook again, and
+// does not run the job.
+func TestKilledHook(t *testing.T) {
+	const env = "GOMEKO_TEST_JOBS_HOOK"
+	if uri := os.Getenv(env); uri != "" {
+		runWorker(t, uri, os.Getenv(env+"_FILE"), &Hooked{Kills: true})
+		return
+	}
+	t.Parallel()
+	uri, file := brokertest.Embedded(t), filepath.Join(t.TempDir(), "jobs.db")
+	s, err := sqlite.Open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	migrate(t, s)
+	insert(t, s, "a", "work", `[]`)
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledHook$")
+	cmd.Env = append(os.Environ(), env+"="+uri, env+"_FILE="+file)
+	hosttest.StartProcess(t, cmd).Wait()
+	if j := reach(t, s, "a", store.Succeeded); j.Hook == store.HookRan || j.Hook == store.HookNone {
+		t.Errorf("after the kill the hook is %s", j.Hook)
+	}
+	calls := make(chan string, 10)
+	startWorker(t, uri, jobs.Config{Store: s, Lease: lease}, 1, &Hooked{Calls: calls})
+	if call := hosttest.Next(t, calls); call != "hook of succeeded" {
+		t.Errorf("called: %s", call)
+	}
+	hosttest.Eventually(t, "the hook has run", func() bool { return reach(t, s, "a", store.Succeeded).Hook == store.HookRan })
+	if j := reach(t, s, "a", store.Succeeded); j.Attempt != 1 || len(calls) != 0 {
+		t.Errorf("recorded %+v, %d further calls", j, len(calls))
+	}
 }
