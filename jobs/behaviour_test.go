@@ -233,6 +233,48 @@ func TestUnknown(t *testing.T) {
 	})
 }
 
+// TestUnknownFails fails a job that no row has had the name of for too long.
+func TestUnknownFails(t *testing.T) {
+	t.Parallel()
+	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
+		h := startWorker(t, uri, jobs.Impatient(jobs.Config{Store: s}), 1, &Images{Script: newScript()})
+		insert(t, s, "old", "enlarge", `[]`)
+		j := reach(t, s, "old", store.Failed)
+		if o := jobs.OutcomeOf(&j); !errors.Is(o.Err, rpcerror.ErrMethodNotFound) || j.Error != "enlarge" {
+			t.Errorf("the job is %+v, its error %v", j, o.Err)
+		}
+		h.Log.Wait(t, 1, "job failed: no row has its name", "enlarge")
+	})
+}
+
+// TestPriority runs jobs that wait for a worker by their priority, and then by their age.
+func TestPriority(t *testing.T) {
+	t.Parallel()
+	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
+		script, free := newScript(), make(chan struct{})
+		script.wait = func(_ context.Context, url string) error {
+			if url == "first" {
+				<-free
+			}
+			return nil
+		}
+		startWorker(t, uri, jobs.Config{Store: s}, 1, &Images{Script: script})
+		publish(t, uri, "images.wait", "first", `{"args":["first"],"kwargs":{}}`)
+		hosttest.Next(t, script.calls)
+		for id, priority := range map[string]int{"low": -1, "high": 5, "higher": 9} {
+			insert(t, s, id, "wait", `["`+id+`"]`, func(j *store.New) { j.Priority = priority })
+		}
+		insert(t, s, "older", "wait", `["older"]`)
+		insert(t, s, "newer", "wait", `["newer"]`)
+		close(free)
+		for _, want := range []string{"higher", "high", "older", "newer", "low"} {
+			if url := hosttest.Next(t, script.calls); url != want {
+				t.Errorf("called with %s, want %s", url, want)
+			}
+		}
+	})
+}
+
 // TestEarlyMessage runs a job that was published before its queue existed.
 func TestEarlyMessage(t *testing.T) {
 	t.Parallel()

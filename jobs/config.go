@@ -44,7 +44,7 @@ type Config struct {
 type times struct {
 	sweep        time.Duration // between two regular sweeps
 	unknownFor   time.Duration // how long a job waits for a worker that knows its name
-	unknownAgain time.Duration // how often it is tried
+	unknownAgain time.Duration // how long it waits between two workers
 }
 
 // hasStore reports whether there is a store, or will be when the services start.

@@ -14,3 +14,9 @@ func Hourly(cfg Config) Config {
 	cfg.times.sweep = 2 * time.Hour
 	return cfg
 }
+
+// Impatient returns cfg with jobs of unknown names that fail soon.
+func Impatient(cfg Config) Config {
+	cfg.times.unknownFor, cfg.times.unknownAgain = time.Millisecond, 10*time.Millisecond
+	return cfg
+}

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -325,15 +326,17 @@ func (g *group) start(j *store.Job, v *service.Reservation, since time.Time) {
 
 // unknown returns the end of a job that no row has the name of.
 func (g *group) unknown(j *store.Job) store.End {
-	end := store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, State: store.Scheduled, In: unknownAgain}
+	times := g.queue.process.cfg.times
+	again := cmp.Or(times.unknownAgain, unknownAgain)
+	end := store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, State: store.Scheduled, In: again}
 	known := make([]string, 0, len(g.queue.rows))
 	for name := range g.queue.rows {
 		known = append(known, name)
 	}
 	slices.Sort(known)
 	log := g.queue.log().With("job", j.ID, "name", j.Name, "queue", j.Queue)
-	if j.Started.Sub(j.Created) < unknownFor {
-		log.Warn("job waits: no row of this process has its name", "again", unknownAgain, "known", known)
+	if j.Started.Sub(j.Created) < cmp.Or(times.unknownFor, unknownFor) {
+		log.Warn("job waits: no row of this process has its name", "again", again, "known", known)
 		return end
 	}
 	log.Error("job failed: no row has its name", "known", known)

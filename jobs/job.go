@@ -140,8 +140,8 @@ type progress struct {
 	text     string
 }
 
-// unknownFor is how long a job waits for a worker that knows its name, and unknownAgain how often it
-// is tried: while a new version is deployed, there are workers of the old one.
+// unknownFor is how long a job waits for a worker that knows its name, and unknownAgain how long it
+// waits between two of them: while a new version is deployed, there are workers of the old one.
 const (
 	unknownFor   = 10 * time.Minute
 	unknownAgain = 30 * time.Second
