@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"sync"
 
+	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
@@ -298,3 +299,37 @@ type GreetingsClient struct {
 }
 
 func (*Lockers) Open(_ context.Context, orderID int) error { return nil }
+
+type Pictures struct {
+	_ service.Name `service:"pictures"`
+
+	Entrypoints struct {
+		Resize jobs.Job `jobs:"resize(url)"`
+		Shrink jobs.Job `jobs:"resize(url)"`
+	}
+}
+
+func (*Pictures) Resize(_ context.Context, url string) error { return nil }
+func (*Pictures) Shrink(_ context.Context, url string) error { return nil }
+
+type Posters struct {
+	_ service.Name `service:"posters"`
+
+	Entrypoints struct {
+		Print jobs.Job `jobs:"print(url)" done:"Printed"`
+	}
+}
+
+func (*Posters) Printed(_ context.Context, id string, err error) error { return nil }
+
+func (*Posters) Print(_ context.Context, url string) error { return nil }
+
+type Films struct {
+	_ service.Name `service:"films"`
+
+	Entrypoints struct {
+		Cut jobs.Job `jobs:"cut(url)" timeout:"2h"`
+	}
+}
+
+func (*Films) Cut(_ context.Context, url string) error { return nil }
