@@ -27,7 +27,7 @@ func StartPostgres(t testing.TB) *Postgres {
 	if len(all) == 0 {
 		Missing(t, "PostgreSQL is not installed: run scripts/setup")
 	}
-	dir, err := os.MkdirTemp("", "gomeko-postgres") // not t.TempDir, which other users cannot enter
+	dir, err := os.MkdirTemp("", "gomeko-postgres") //nolint:usetesting // other users cannot enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,10 +67,10 @@ func (s *Store) row(n New) (newRow, error) {
 		wrong = append(wrong, errors.New("has both In and At: remove one"))
 	}
 	if n.Priority != int(int16(n.Priority)) {
-		wrong = append(wrong, fmt.Errorf("Priority: %d is not from -32768 to 32767", n.Priority))
+		wrong = append(wrong, fmt.Errorf("priority: %d is not from -32768 to 32767", n.Priority))
 	}
 	if n.Headers != "" && !json.Valid([]byte(n.Headers)) {
-		wrong = append(wrong, errors.New("Headers: is not JSON"))
+		wrong = append(wrong, errors.New("headers: are not JSON"))
 	}
 	if len(wrong) > 0 {
 		return newRow{}, fmt.Errorf("job %s: %w", clean(n.ID, 255), errors.Join(wrong...))
