@@ -60,7 +60,7 @@ var arrows = map[string][]string{
 	"observe/otel":        {"service", "rpc/rpcerror", "internal/clip"},
 	"observe/prometheus":  {"admin", "web", "config"},
 	"observe/statsd":      {"service", "config"},
-	"servicetest":         {"service", "admin", "rpc", "events", "web", "broker", "fleet"},
+	"servicetest":         {"service", "admin", "jobs", "rpc", "events", "web", "broker", "fleet"},
 
 	"jobs":          {"jobs/store", "messaging", "internal/stub", "internal/connection", "internal/headers", "internal/topology", "internal/id", "rpc/rpcerror"},
 	"jobs/store":    {"internal/clip"},

@@ -41,6 +41,7 @@ type Enqueuer struct {
 	poller    *poller
 	replies   *replies
 	alarm     *alarm // of the sweeper of the same container; nil without one
+	eager     *eager // nil unless jobs run in the call that enqueues them
 
 	// These are nil before Setup.
 	store *store.Store
@@ -97,7 +98,7 @@ type clients struct {
 	Enqueuer
 	host       *service.Host
 	storage    *storage
-	connection *connection.Shared
+	connection *connection.Shared // nil if jobs are eager
 }
 
 // clientsOf returns the clients of a container.
@@ -109,6 +110,9 @@ func clientsOf(host *service.Host) (*clients, error) {
 		}
 		c := &clients{host: host, storage: s}
 		c.cfg, c.codec, c.log, c.observers, c.alarm = s.cfg, codec.JSON, host.Logger(), host.Observers(), s.alarm
+		if c.eager, err = eagerOf(host); err != nil || c.eager != nil {
+			return c, err
+		}
 		if c.connection, err = connection.Publishing(host); err != nil {
 			return nil, err
 		}
@@ -119,6 +123,9 @@ func clientsOf(host *service.Host) (*clients, error) {
 
 // Setup declares the exchange of jobs.
 func (c *clients) Setup(ctx context.Context) error {
+	if c.eager != nil {
+		return nil
+	}
 	c.store, c.conn = c.storage.store, c.connection.Conn()
 	for _, r := range c.host.Rows() {
 		if name := r.CallName(); r.Tag.Get("jobs") != "" {
@@ -163,7 +170,7 @@ func (e *Enqueuer) enqueue(ctx context.Context, r request) (*handle, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if o.priority != 0 && !e.cfg.hasStore() {
+	if o.priority != 0 && !e.cfg.hasStore() && e.eager == nil {
 		return fail(fmt.Errorf("jobs.Priority %w", ErrNoStore))
 	}
 	h := &handle{enqueuer: e, id: cmp.Or(o.id, id.New("")), service: r.service, name: r.name}
@@ -227,8 +234,11 @@ func (e *Enqueuer) tell(h *handle, r request, o options) error {
 	return nil
 }
 
-// send puts the job into the store, and publishes its message.
+// send puts the job into the store, and publishes its message, or runs it if jobs are eager.
 func (e *Enqueuer) send(ctx context.Context, h *handle, r request, o options, m transport.Publishing) error {
+	if e.eager != nil {
+		return e.eager.run(ctx, h, m)
+	}
 	if e.store == nil {
 		return e.publishAlone(ctx, h, o, m)
 	}

@@ -49,6 +49,12 @@ func (Job) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	w := &work{Row: r}
 	queue := r.Tag.Get("queue")
 	mistakes := errors.Join(r.Tag.Keys("jobs", "retry", "queue", "done"), w.bind(), w.readRetry(), w.readDone(), checkQueue(r.Service, queue))
+	if e, err := eagerOf(r.Host); err != nil || e != nil {
+		if err = errors.Join(mistakes, err); err != nil {
+			return nil, err
+		}
+		return e.add(w)
+	}
 	p, err := processOf(r.Host)
 	if err = errors.Join(mistakes, err); err != nil {
 		return nil, err

@@ -48,6 +48,13 @@
 // service that handles them. Run calls a handler without the broker: if the handler takes an
 // [events.Event], it is the first argument.
 //
+// # Jobs
+//
+// [Host.Enqueued] lists the jobs that the services have enqueued. With jobs.Eager among the services
+// they run at once, without a store, and [github.com/gomeko/gomeko/jobs.Ref.Wait] has their outcomes:
+//
+//	h := servicetest.New(t, new(Images), new(Shop), jobs.Eager)
+//
 // # HTTP and websockets
 //
 // [Host.HTTP] is a client of the routes, and [Host.Socket] one of the socket methods. Both are

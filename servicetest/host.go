@@ -16,6 +16,7 @@ import (
 	"github.com/gomeko/gomeko/admin"
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/fleet"
+	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -34,8 +35,9 @@ type Host struct {
 	web       *wire
 	http      *http.Client
 
-	mu      sync.Mutex
-	watches map[string][]*watch // by row
+	mu       sync.Mutex
+	watches  map[string][]*watch // by row
+	enqueued []jobs.Enqueued
 }
 
 const (
@@ -64,7 +66,13 @@ func New(t testing.TB, services ...any) *Host {
 	h.http = h.web.client()
 	t.Cleanup(h.stop)
 	fakes := service.Complete(func(c rpc.Config) rpc.Config { c.Fakes = true; return c })
-	services = append(services[:len(services):len(services)], fakes)
+	told := service.Complete(func(c jobs.Config) jobs.Config {
+		if c.Enqueued == nil {
+			c.Enqueued = h.noteJob
+		}
+		return c
+	})
+	services = append(services[:len(services):len(services)], fakes, told)
 	b, container, err := bind(t, h.web, services, h.observe)
 	h.broker = b
 	if err != nil {

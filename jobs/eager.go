@@ -1,0 +1,146 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/headers"
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// Eager is for tests: a client runs the job before it returns, in the same process, without a broker
+// and a store. Pass it with the services:
+//
+//	h := servicetest.New(t, new(Images), new(Shop), jobs.Eager)
+//
+// Options that delay a job have no effect, and neither have the delays of its row's key retry: a job
+// that fails is tried again at once, as often as the row says. Then its done hook runs. [Ref.Wait] has
+// the outcome. The service that has the job must be one of the services.
+var Eager = service.Configure(eagerMode{})
+
+// eagerMode is the configuration value of Eager.
+type eagerMode struct{}
+
+// Option returns the name of the option, for messages.
+func (eagerMode) Option() string { return "jobs.Eager" }
+
+// eagerAttempts is how often an eager job is tried at most: a method may ask for further attempts
+// without end.
+const eagerAttempts = 100
+
+// An eager runs jobs in the call that enqueues them.
+type eager struct {
+	host *service.Host
+	rows map[string]*work // by their routing keys
+}
+
+// eagerOf returns the eager of a container, nil if its jobs are not eager.
+func eagerOf(host *service.Host) (*eager, error) {
+	if _, ok := service.Lookup[eagerMode](host); !ok {
+		return nil, nil
+	}
+	return service.Shared(host, func(host *service.Host) (*eager, error) {
+		return &eager{host: host, rows: map[string]*work{}}, nil
+	})
+}
+
+// add adds a row.
+func (e *eager) add(w *work) (service.Entrypoint, error) {
+	key := routingKey(w.Service, w.name)
+	if other := e.rows[key]; other != nil {
+		return nil, fmt.Errorf("is called %s, as the row %s is: give one of them another name", w.name, other.Name)
+	}
+	e.rows[key] = w
+	return passive{}, nil
+}
+
+// A passive is the entrypoint of a row whose jobs come from clients of the same process.
+type passive struct{}
+
+// Start does nothing.
+func (passive) Start(context.Context) error { return nil }
+
+// Stop does nothing.
+func (passive) Stop(context.Context) error { return nil }
+
+// run runs a job until it has ended, and its done hook.
+func (e *eager) run(ctx context.Context, h *handle, m transport.Publishing) error {
+	w := e.rows[m.Key]
+	if w == nil {
+		var known []string
+		for key := range e.rows {
+			known = append(known, key)
+		}
+		slices.Sort(known)
+		return fmt.Errorf("jobs are eager, and no service of this process has it (there are: %s): add the service", strings.Join(known, ", "))
+	}
+	defer service.Lend(ctx)()
+	run, cancel := context.WithCancelCause(e.host.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })()
+
+	j := store.Job{ID: h.id, Service: h.service, Name: h.name, State: store.Queued}
+	for !j.State.Final() {
+		j.Attempt++
+		result, err := w.callEager(run, &j, m)
+		end := store.End{State: store.Succeeded, Result: result}
+		if err != nil {
+			w.decide(new(process), &end, &j, err) // without a store: nothing is observed and logged
+		}
+		if j.Attempt == eagerAttempts && !end.State.Final() {
+			end.State = store.Failed
+		}
+		j.State, j.Result, j.ErrorType, j.Error = end.State, end.Result, end.ErrorType, end.Error
+	}
+	o := OutcomeOf(&j)
+	h.outcome = &o
+	if w.done == nil {
+		return nil
+	}
+	r := eagerRequest(&j, m)
+	r.ID, r.Leading = "", []any{o}
+	r.Parents = append(r.Parents[:len(r.Parents):len(r.Parents)], w.CallID(j.ID))
+	for r.Attempt = 1; ; r.Attempt++ {
+		_, err := w.done.Run(run, r)
+		if err == nil {
+			return nil
+		}
+		if r.Attempt == hookTries || service.VerdictOf(err).Action != service.Retry {
+			return fmt.Errorf("its done hook: %w", err)
+		}
+	}
+}
+
+// callEager makes one attempt. Its result is JSON.
+func (w *work) callEager(ctx context.Context, j *store.Job, m transport.Publishing) (result []byte, err error) {
+	r := eagerRequest(j, m)
+	r.Input = &input{
+		body:    codec.Body{ContentType: m.ContentType, Data: m.Body},
+		accepts: codec.Set{codec.JSON}, message: len(m.Body), decoded: eagerMemory, takes: w.takes,
+	}
+	value, err := w.Run(ctx, r)
+	if err != nil || w.Result() == nil {
+		return nil, err
+	}
+	ended := w.Apart(func() { result, err = codec.JSON.Encode(value) })
+	if err = errors.Join(ended, err); err != nil {
+		return nil, service.Park(fmt.Errorf("result cannot be recorded: %w", err))
+	}
+	return result, nil
+}
+
+// eagerMemory is what the arguments of an eager job may take, in bytes.
+const eagerMemory = 128 << 20
+
+// eagerRequest returns the call that a job asks for, without its arguments.
+func eagerRequest(j *store.Job, m transport.Publishing) service.Request {
+	r := headers.Request(&transport.Delivery{Exchange: m.Exchange, Key: m.Key, Properties: m.Properties})
+	r.ID, r.Attempt = j.ID, j.Attempt
+	return r
+}
