@@ -18,14 +18,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestBench measures what needs neither RabbitMQ nor Nameko, much too briefly to tell anything but that it works.
+// TestBench measures what needs neither RabbitMQ, PostgreSQL nor Nameko, much too briefly to tell anything but that it works.
 func TestBench(t *testing.T) {
 	t.Setenv("GORACE", "atexit_sleep_ms=0") // each process of a race build would end a second late
 	s := &session{rounds: 1, duration: 20 * time.Millisecond}
 	t.Cleanup(s.brokers.close)
+	t.Cleanup(s.databases.close)
 	for _, g := range groups() {
 		g.contestants = slices.DeleteFunc(g.contestants, func(c contestant) bool {
-			return c.broker == rabbitMQ || c.generated || slices.Contains(c.client, "1000000")
+			return c.broker == rabbitMQ || c.store == postgreSQL || c.generated || slices.Contains(c.client, "1000000")
 		})
 		if g.own != nil || len(g.contestants) == 0 {
 			continue
@@ -41,7 +42,7 @@ func TestBench(t *testing.T) {
 		}
 	}
 	tables := s.tables()
-	for _, want := range []string{"### rpc/64/64KiB", "| floor, embedded broker |", "| gRPC |", "| flat/waiting |"} {
+	for _, want := range []string{"### rpc/64/64KiB", "| floor, embedded broker |", "| gRPC |", "| flat/waiting |", "### jobs/throughput"} {
 		if !strings.Contains(tables, want) {
 			t.Errorf("no %s in:\n%s", want, tables)
 		}

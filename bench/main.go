@@ -1,5 +1,5 @@
-// Command bench measures gomeko beside raw amqp091-go, Nameko, NATS micro and gRPC, and beside the
-// floor, on RabbitMQ and on the embedded broker. docs/bench.md is what it found, and how to read
+// Command bench measures gomeko beside raw amqp091-go, Nameko, NATS micro, gRPC and River, and
+// beside the floor, on RabbitMQ and on the embedded broker. docs/bench.md is what it found, and how to read
 // it.
 //
 // Every server, client and broker is a separate process, so that the CPU time of each can be
@@ -55,19 +55,21 @@ func main() {
 
 // A session is one run of the command.
 type session struct {
-	began    time.Time
-	rounds   int
-	duration time.Duration
-	profile  string
-	against  string
-	brokers  brokers
-	scratch  string   // a folder that goes in the end
-	many     string   // the build with generated services, once there is one
-	measured []*group // in their order
+	began     time.Time
+	rounds    int
+	duration  time.Duration
+	profile   string
+	against   string
+	brokers   brokers
+	databases databases
+	scratch   string   // a folder that goes in the end
+	many      string   // the build with generated services, once there is one
+	measured  []*group // in their order
 }
 
 func (s *session) run(ctx context.Context, scenarios, contestants *regexp.Regexp) error {
 	defer s.brokers.close()
+	defer s.databases.close()
 	var err error
 	if s.scratch, err = os.MkdirTemp("", "gomeko-bench"); err != nil {
 		return err

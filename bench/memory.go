@@ -92,7 +92,7 @@ func (s *session) memory(b *strings.Builder, broker string) error {
 	if err != nil {
 		return err
 	}
-	drain, err := s.play(t.contestant, []string{"queue drainer"}, t.uri)
+	drain, err := s.play(t.contestant, []string{"queue drainer"}, t.uri, "")
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ type role struct {
 	call    func(ctx context.Context, text string) error // one call; nil: it only serves
 	load    func(o order, l *latencies) report           // in place of call: many
 	handled atomic.Int64
+	settled func() int64 // in place of handled
 }
 
 // roles are all of them, by name.
@@ -69,6 +70,12 @@ func roles() map[string]func(ctx context.Context, r *role, args []string) error 
 		"gomeko lateness":        lateGomeko,
 		"amqp091 lateness":       lateAMQP,
 		"nothing":                serveNothing,
+		"gomeko jobs":            runJobs,
+		"gomeko enqueuer":        enqueueJobs,
+		"gomeko jobs start":      startJobs,
+		"River jobs":             runRiver,
+		"River enqueuer":         enqueueRiver,
+		"River jobs start":       startRiver,
 		"queues":                 serveQueues,
 		"queues publisher":       publishQueues,
 		"queue filler":           fillQueue,
@@ -114,6 +121,9 @@ func play(name string) {
 			answer = closedLoop(o, l, func(text string) error { return r.call(ctx, text) })
 		}
 		answer.Handled, answer.Allocs = r.handled.Load(), allocs()
+		if r.settled != nil {
+			answer.Handled = r.settled()
+		}
 		must(out.Encode(answer))
 	}
 }

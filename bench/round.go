@@ -94,19 +94,23 @@ func (s *session) start(c contestant) (*team, error) {
 	if err != nil {
 		return nil, err
 	}
+	database, err := s.databases.get(c.store)
+	if err != nil {
+		return nil, err
+	}
 	if c.generated {
 		if c.program, err = s.generated(); err != nil {
 			return nil, err
 		}
 	}
 	t := &team{contestant: c, brokerPID: pid, uri: uri}
-	if t.server, err = s.play(c, c.server, uri); err != nil {
+	if t.server, err = s.play(c, c.server, uri, database); err != nil {
 		return nil, err
 	}
 	if c.broker == "" {
 		t.uri = t.server.ready.URI
 	}
-	if t.client, err = s.play(c, c.client, t.uri); err != nil {
+	if t.client, err = s.play(c, c.client, t.uri, database); err != nil {
 		t.stop()
 		return nil, err
 	}
@@ -114,8 +118,12 @@ func (s *session) start(c contestant) (*team, error) {
 }
 
 // play starts the process of a role.
-func (s *session) play(c contestant, role []string, uri string) (*process, error) {
-	args := append([]string{uri}, role[1:]...)
+func (s *session) play(c contestant, role []string, uri, database string) (*process, error) {
+	args := []string{uri}
+	if c.store != "" {
+		args = append(args, database)
+	}
+	args = append(args, role[1:]...)
 	if c.python() {
 		return launch("nameko "+role[1], exec.Command(python, "peer.py", role[1], uri))
 	}

@@ -27,7 +27,8 @@ type group struct {
 type contestant struct {
 	name   string
 	broker string   // "" is none
-	server []string // its role and arguments; those behind the URI
+	store  string   // its database, "" is none
+	server []string // its role and arguments; those behind the URI and the database
 	client []string
 	copies int // deliveries that each call makes; 0: it has a reply
 
@@ -93,7 +94,7 @@ func (g *group) checkNameko() {
 
 // groups returns all that is measured.
 func groups() []*group {
-	return slices.Concat([]*group{rpcGroup()}, eventGroups(), ladderGroups(), []*group{webGroup()}, brokerGroups(), []*group{memoryGroup()}, flatGroups(), []*group{observerGroup()})
+	return slices.Concat([]*group{rpcGroup()}, eventGroups(), ladderGroups(), jobsGroups(), []*group{webGroup()}, brokerGroups(), []*group{memoryGroup()}, flatGroups(), []*group{observerGroup()})
 }
 
 const (
