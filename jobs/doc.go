@@ -33,7 +33,8 @@
 //
 // A worker has a lease on the job that it runs, and renews it until the job ends. If the worker dies,
 // the lease ends, and another worker runs the job. A job with which three workers have died fails as
-// a suspect ([ErrSuspect]).
+// a suspect ([ErrSuspect]). A process runs jobs whose next death would be the last one at a time, so
+// that a job that kills its workers does not make suspects of those beside it.
 //
 // # Without a store
 //

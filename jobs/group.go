@@ -36,6 +36,7 @@ type group struct {
 	mu       sync.Mutex
 	messages []message
 	more     bool // the store may have jobs without messages
+	suspects bool // the store may have jobs in danger
 	waiting  bool // for a worker
 	wake     chan struct{}
 	hasty    *time.Timer // fires when messages have waited for patience
@@ -56,6 +57,7 @@ func newGroup(q *queue, only *work) *group {
 func (g *group) choose() {
 	g.hasty = time.AfterFunc(time.Hour, func() { g.queue.process.host.Go(g.busy) })
 	g.hasty.Stop()
+	g.setSuspects(true)
 	if g.only != nil {
 		return
 	}
@@ -70,6 +72,9 @@ func (g *group) choose() {
 func (g *group) add(m message) {
 	g.mu.Lock()
 	g.messages = append(g.messages, m)
+	if m.job == nil { // a nudge, perhaps for what a worker has died with
+		g.suspects = g.queue.process.danger.deaths > 0
+	}
 	if len(g.messages) == 1 {
 		g.hasty.Reset(patience)
 	}
@@ -120,6 +125,7 @@ func (g *group) await() bool {
 		g.mu.Lock()
 		ready := g.more || len(g.messages) > 0
 		g.mu.Unlock()
+		ready = ready || g.mayClaimSuspect()
 		if ready {
 			return true
 		}
@@ -178,6 +184,14 @@ func (g *group) setMore() {
 // and runs the jobs. It claims one more than there are messages, if there is a worker for it, and so
 // it knows whether there are more.
 func (g *group) round(ctx context.Context, held []*service.Reservation) error {
+	held, err := g.claimSuspect(ctx, held)
+	if err != nil {
+		release(held)
+		return err
+	}
+	if len(held) == 0 { // the messages wait for the next worker
+		return nil
+	}
 	messages, more := g.take()
 	want := len(messages) + 1
 	if more {
@@ -310,6 +324,7 @@ func (g *group) start(j *store.Job, v *service.Reservation, since time.Time) {
 	p := g.queue.process
 	w := g.queue.rows[j.Name]
 	p.host.Go(func(ctx context.Context) {
+		defer p.danger.of(j)()
 		defer v.Release()
 		l := p.leases.hold(ctx, j, since)
 		defer l.drop()

@@ -40,6 +40,7 @@ type process struct {
 
 	store  *store.Store // nil before Setup
 	leases leases
+	danger danger
 	ends   ends
 
 	life       context.Context // of the goroutines below; nil before Start
@@ -57,6 +58,7 @@ func processOf(host *service.Host) (*process, error) {
 		p := &process{host: host, cfg: s.cfg, storage: s}
 		p.machine, _ = os.Hostname()
 		p.leases.init(p)
+		p.danger.init(p)
 		p.ends.init(p)
 		var consuming, publishing, known error
 		p.consuming, consuming = connection.Consuming(host)
@@ -78,7 +80,7 @@ func (p *process) lease() time.Duration { return cmp.Or(p.cfg.Lease, defaultLeas
 
 // claim returns what is the same in all claims.
 func (p *process) claim(queue string, limit int) store.Claim {
-	return store.Claim{Owner: p.host.Instance(), Host: p.machine, Queue: queue, Limit: limit, Lease: p.lease()}
+	return store.Claim{Owner: p.host.Instance(), Host: p.machine, Queue: queue, Limit: limit, Lease: p.lease(), Deaths: p.danger.deaths}
 }
 
 // Setup checks the store.

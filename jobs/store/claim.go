@@ -22,6 +22,9 @@ type Claim struct {
 	Except []string
 	Limit  int           // at most so many jobs, from 1 to 500
 	Lease  time.Duration // how long no other worker takes them, unless it is renewed
+	// Deaths, if it is not 0, divides jobs by how many workers have died with them: [Store.Claim] takes
+	// those with fewer, [Store.ClaimSuspects] the others.
+	Deaths int
 }
 
 // check returns what is wrong with a claim.
@@ -33,13 +36,15 @@ func (c Claim) check() error {
 		return fmt.Errorf("jobs/store: a claim of %d jobs: Limit must be from 1 to %d", c.Limit, batch)
 	case c.Lease <= 0:
 		return fmt.Errorf("jobs/store: a claim for %v: Lease must be positive", c.Lease)
+	case c.Deaths < 0:
+		return fmt.Errorf("jobs/store: a claim of jobs with fewer than %d deaths: Deaths must not be negative", c.Deaths)
 	}
 	return nil
 }
 
 // The parts of a claim. The first parameters of all are the queue and the limit.
 const (
-	// best selects the best jobs of a queue. %s limits it to a name.
+	// best selects the best jobs of a queue. %s limits it to a name, and to deaths.
 	best = `SELECT seq, priority, run_at FROM gomeko_job WHERE queue = $1 AND state = 'queued'%s ORDER BY priority DESC, run_at, seq LIMIT $2{skip}`
 
 	claiming = `WITH best AS MATERIALIZED (%s)
@@ -115,7 +120,7 @@ func (s *Store) claim(ctx context.Context, c Claim, names []string) (claimed []J
 	for _, name := range names {
 		args = append(args, name)
 	}
-	statement := s.text(fmt.Sprintf(claiming, selection(len(names))))
+	statement := s.text(fmt.Sprintf(claiming, selection(len(names), c.Deaths)))
 	err = s.write(ctx, func(conn conn) (err error) {
 		claimed, err = jobs(ctx, conn, statement, args...)
 		return err
@@ -127,20 +132,54 @@ func (s *Store) claim(ctx context.Context, c Claim, names []string) (claimed []J
 }
 
 // selection selects the best jobs of so many names; of all if there are none. Of several names it
-// selects the best of each, and the best of these.
-func selection(names int) string {
+// selects the best of each, and the best of these. If deaths is not 0, they have fewer.
+func selection(names, deaths int) string {
+	fewer := ""
+	if deaths > 0 {
+		fewer = fmt.Sprintf(" AND deaths < %d", deaths)
+	}
 	if names == 0 {
-		return fmt.Sprintf(best, "")
+		return fmt.Sprintf(best, fewer)
 	}
 	parts := make([]string, names)
 	for i := range parts {
-		parts[i] = fmt.Sprintf("SELECT * FROM ("+best+") AS n%d", fmt.Sprintf(" AND name = $%d", first+i), i)
+		parts[i] = fmt.Sprintf("SELECT * FROM ("+best+") AS n%d", fmt.Sprintf(" AND name = $%d", first+i)+fewer, i)
 	}
 	all := strings.Join(parts, " UNION ALL ")
 	if names == 1 {
 		return all
 	}
 	return `SELECT seq FROM (` + all + `) AS n ORDER BY priority DESC, run_at, seq LIMIT $2`
+}
+
+// suspects selects queued jobs with at least so many deaths. The first condition is that of the index.
+const suspects = `SELECT seq FROM gomeko_job{by gomeko_job_suspect} WHERE queue = $1 AND state = 'queued' AND deaths > 0 AND deaths >= %d%s
+	ORDER BY priority DESC, run_at, seq LIMIT $2{skip}`
+
+// ClaimSuspects is [Store.Claim] for the jobs with at least Deaths deaths. To find out that there are
+// none costs little.
+func (s *Store) ClaimSuspects(ctx context.Context, c Claim) (claimed []Job, err error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	only, args := c.only()
+	err = s.write(ctx, func(conn conn) (err error) {
+		claimed, err = jobs(ctx, conn, s.text(fmt.Sprintf(claiming, fmt.Sprintf(suspects, c.Deaths, only))), args...)
+		return err
+	})
+	return claimed, err
+}
+
+// only returns the condition for the names of a claim, and the parameters of the statement.
+func (c Claim) only() (condition string, args []any) {
+	args = []any{c.Queue, c.Limit, micros(c.Lease), c.Owner, c.Host}
+	switch {
+	case len(c.Names) > 0:
+		return ` AND name {items $6}`, append(args, object(c.Names))
+	case len(c.Except) > 0:
+		return ` AND NOT name {items $6}`, append(args, object(c.Except))
+	}
+	return "", args
 }
 
 const claimingHooks = `WITH best AS MATERIALIZED (
@@ -154,14 +193,7 @@ func (s *Store) ClaimHooks(ctx context.Context, c Claim) (claimed []Job, err err
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	args := []any{c.Queue, c.Limit, micros(c.Lease), c.Owner, c.Host}
-	only := ""
-	switch {
-	case len(c.Names) > 0:
-		only, args = ` AND name {items $6}`, append(args, object(c.Names))
-	case len(c.Except) > 0:
-		only, args = ` AND NOT name {items $6}`, append(args, object(c.Except))
-	}
+	only, args := c.only()
 	err = s.write(ctx, func(conn conn) (err error) {
 		claimed, err = jobs(ctx, conn, s.text(fmt.Sprintf(claimingHooks, only)), args...)
 		return err

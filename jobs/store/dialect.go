@@ -14,6 +14,7 @@ type Dialect struct {
 	later     string // the time of now, + microseconds
 	moment    string // microseconds since 1970 as a time
 	micros    string // a duration in microseconds
+	by        string // names the index to read a table by
 	skip      string // locks the selected rows, and skips those that are locked
 	among     string // is among what a query returns
 	items     string // selects the items of a JSON array of strings
@@ -46,6 +47,7 @@ func SQLite() Dialect {
 		row:     `JOIN gomeko_job AS k ON k.seq = %`,
 		exists:  `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'gomeko_migration'`,
 		encode:  hex.EncodeToString,
+		by:      ` INDEXED BY %`,
 		single:  true,
 	}
 }
@@ -110,6 +112,8 @@ func (d Dialect) expand(name, argument string) string {
 		return d.power
 	case "in": // now + microseconds
 		form = d.later
+	case "by":
+		form = d.by
 	case "moment":
 		form = d.moment
 	case "until": // microseconds from now until a time

@@ -35,9 +35,11 @@ func Statements() map[string]Statement {
 	id, number := `["succeeded-1"]`, `[1]`
 	claim := []any{"gomeko.jobs.images", 10, 1_000_000, "ann", "here"}
 	return map[string]Statement{
-		"claim":       {fmt.Sprintf(claiming, selection(0)), claim, "gomeko_job_claim", true},
-		"claim name":  {fmt.Sprintf(claiming, selection(1)), append(claim, "job1"), "gomeko_job_claim_name", true},
-		"claim names": {fmt.Sprintf(claiming, selection(2)), append(claim, "job1", "job2"), "gomeko_job_claim_name", false},
+		"claim":       {fmt.Sprintf(claiming, selection(0, 0)), claim, "gomeko_job_claim", true},
+		"claim name":  {fmt.Sprintf(claiming, selection(1, 0)), append(claim, "job1"), "gomeko_job_claim_name", true},
+		"claim names": {fmt.Sprintf(claiming, selection(2, 0)), append(claim, "job1", "job2"), "gomeko_job_claim_name", false},
+		"claim few":   {fmt.Sprintf(claiming, selection(0, 2)), claim, "gomeko_job_claim", true},
+		"suspects":    {fmt.Sprintf(claiming, fmt.Sprintf(suspects, 2, "")), claim, "gomeko_job_suspect", true},
 		"waiting":     {waiting, []any{"gomeko.jobs.images"}, "gomeko_job_claim_name", true},
 		"claim hooks": {fmt.Sprintf(claimingHooks, ""), claim, "gomeko_job_hook", true},
 		"renew":       {renewing, []any{"ann", 1_000_000, id}, "", false},

@@ -40,6 +40,7 @@ CREATE TABLE gomeko_job (
 -- Claims: the best queued row of a queue, and of some names of a queue.
 CREATE INDEX gomeko_job_claim ON gomeko_job (queue, priority DESC, run_at, seq) WHERE state = 'queued';
 CREATE INDEX gomeko_job_claim_name ON gomeko_job (queue, name, priority DESC, run_at, seq) WHERE state = 'queued';
+CREATE INDEX gomeko_job_suspect ON gomeko_job (queue, priority DESC, run_at, seq) WHERE state = 'queued' AND deaths > 0;
 -- Sweeps: what is due, and what is queued and needs another nudge.
 CREATE INDEX gomeko_job_due ON gomeko_job (sweep_at) WHERE state <> 'queued' AND sweep_at IS NOT NULL;
 CREATE INDEX gomeko_job_nudge ON gomeko_job (sweep_at) WHERE state = 'queued';
