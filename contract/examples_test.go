@@ -17,6 +17,7 @@ import (
 	"github.com/gomeko/gomeko/examples/helloworld"
 	examplehttp "github.com/gomeko/gomeko/examples/http"
 	"github.com/gomeko/gomeko/examples/invoices"
+	talk "github.com/gomeko/gomeko/examples/jobs"
 	"github.com/gomeko/gomeko/examples/nameko"
 	"github.com/gomeko/gomeko/examples/orders"
 	"github.com/gomeko/gomeko/examples/orders/users"
@@ -55,6 +56,7 @@ func TestExamples(t *testing.T) {
 	for name, example := range map[string]any{
 		"board": board.Module, "helloworld": new(helloworld.Greeting), "http": examplehttp.Module, "invoices": invoices.Module,
 		"nameko": nameko.Module, "orders": orders.Module, "users": users.Module, "prices": prices.Module, "timers": timers.Module,
+		"jobs": talk.Module,
 		"shop": new(Shop),
 	} {
 		c, err := service.New(service.Config{}, example, cfg.Module(),
@@ -74,7 +76,7 @@ func TestExamples(t *testing.T) {
 			}
 		}
 	}
-	if described < 13 {
+	if described < 15 {
 		t.Errorf("%d services are described", described)
 	}
 }

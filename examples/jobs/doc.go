@@ -1,0 +1,31 @@
+// Package talk has the jobs of a talk about SQJobs, a library for Python: AdderJob, DummyResultJob,
+// TimedJob and LoggerJob, as they read in Go, and a web application that enqueues one of them.
+//
+//	gomeko run ./examples/jobs
+//
+//	$ gomeko jobs enqueue talk.adder_job 1 2 3
+//	f889fa1c-d089-4b7e-bb7a-dc0f27fea1e7
+//	$ gomeko jobs wait f889fa1c-d089-4b7e-bb7a-dc0f27fea1e7
+//	6
+//
+//	$ curl -d '{"numbers": [1, 2, 3]}' -H 'Content-Type: application/json' localhost:8000/sums
+//	{"id":"0d458ce8-3c28-4edd-b720-7ffd49097031","state":"queued"}
+//	$ curl localhost:8000/sums/0d458ce8-3c28-4edd-b720-7ffd49097031
+//	{"id":"0d458ce8-3c28-4edd-b720-7ffd49097031","state":"succeeded","sum":6}
+//
+// If no broker runs, gomeko run starts the embedded one, and keeps the jobs in the file gomeko-jobs.db
+// of the current directory. With a broker of your own, name the store:
+//
+//	$ export GOMEKO_JOBS_STORE=sqlite:gomeko-jobs.db
+//
+// # Set-up and tear-down
+//
+// A base class of SQJobs has the methods set_up and tear_down. Here, a job that wants them calls a
+// function and defers what it returns, as [Talk.Timed] does. What every job shall have is middleware:
+// [LogJobs]. A value that exists as long as the call comes from di.PerCall: [InScratch].
+//
+// # Success and failure
+//
+// [Talk.Logged] is called when a LoggerJob has succeeded, has failed for the last time, or was
+// cancelled.
+package talk

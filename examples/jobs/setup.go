@@ -1,0 +1,64 @@
+package talk
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/service"
+)
+
+// logTime is set_up and tear_down of TimedJob, for a job that asks for it:
+//
+//	defer logTime(ctx, "timed_job")()
+func logTime(ctx context.Context, name string) (tearDown func()) {
+	start := time.Now()
+	return func() { slog.InfoContext(ctx, name+" finished", "took", time.Since(start)) }
+}
+
+// LogJobs is set_up and tear_down of every job of the process. Middleware is called around all calls,
+// those of routes too.
+func LogJobs(next service.Runner) service.Runner {
+	return func(ctx context.Context) (any, error) {
+		call := service.FromContext(ctx)
+		slog.DebugContext(ctx, "set up", "row", call.Row, "attempt", call.Attempt)
+		result, err := next(ctx)
+		slog.DebugContext(ctx, "tear down", "row", call.Row, "err", err)
+		return result, err
+	}
+}
+
+// Scratch is a directory that exists as long as a call.
+type Scratch string
+
+// InScratch gives each call that asks for it an empty directory, and removes it when the call ends:
+// set_up and tear_down with a value that the method uses.
+func InScratch() di.Provider[Scratch] {
+	return func(context.Context) (Scratch, di.Done, error) {
+		dir, err := os.MkdirTemp("", "talk-")
+		return Scratch(dir), func(error) error { return os.RemoveAll(dir) }, err
+	}
+}
+
+// Append appends a text to a file.
+func (s Scratch) Append(name, text string) error {
+	f, err := os.OpenFile(filepath.Join(string(s), name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.WriteString(text)
+	return err
+}
+
+// Size returns the size of a file in bytes.
+func (s Scratch) Size(name string) (int64, error) {
+	info, err := os.Stat(filepath.Join(string(s), name))
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
