@@ -19,7 +19,7 @@ func (p *process) adopt(ctx context.Context) {
 		for _, g := range q.groups {
 			g.setMore()
 		}
-		p.host.Go(q.runHooks)
+		q.wakeHooks()
 	}
 }
 

@@ -24,7 +24,9 @@ func (q *queue) runHooks(ctx context.Context) {
 	for {
 		select {
 		case <-q.hooks:
-			q.claimHooks(ctx)
+			if !q.isFailing() { // heed asks again
+				q.claimHooks(ctx)
+			}
 		case <-q.stopping:
 			return
 		}

@@ -98,12 +98,17 @@ func (g *group) run(ctx context.Context) {
 		if held == nil {
 			break
 		}
-		g.queue.resume(pause{g, true})
+		if g.queue.isFailing() { // since the group waits for a worker
+			release(held)
+			g.setMore()
+			continue
+		}
+		g.queue.resume(pause{group: g, busy: true})
 		err := g.round(ctx, held)
 		if err == nil {
 			delay = awayMin
 			g.queue.setAway(false)
-			g.queue.resume(pause{g, false})
+			g.queue.resume(pause{group: g})
 			continue
 		}
 		g.away(ctx, err, delay == awayMin)
@@ -116,14 +121,14 @@ func (g *group) run(ctx context.Context) {
 	g.giveBack()
 }
 
-// await waits until there may be jobs. It returns false if the queue stops.
+// await waits until there may be jobs and no dependency fails. It returns false if the queue stops.
 func (g *group) await() bool {
 	for {
 		if g.queue.isStopping() {
 			return false
 		}
 		g.mu.Lock()
-		ready := g.more || len(g.messages) > 0
+		ready := (g.more || len(g.messages) > 0) && !g.queue.isFailing()
 		g.mu.Unlock()
 		ready = ready || g.mayClaimSuspect()
 		if ready {
@@ -286,7 +291,7 @@ func (g *group) busy(ctx context.Context) {
 	defer cancel()
 	err := g.insert(limited, messages)
 	if g.only == nil || err != nil {
-		g.queue.pause(ctx, pause{g, true})
+		g.queue.pause(ctx, pause{group: g, busy: true})
 	}
 	for _, m := range messages {
 		if g.only != nil && err == nil {
@@ -306,7 +311,7 @@ func (g *group) away(ctx context.Context, err error, first bool) {
 		g.queue.log().Warn("jobs: the store does not answer: messages wait in the queue", "queue", g.queue.name, "err", err)
 	}
 	g.queue.setAway(true)
-	g.queue.pause(ctx, pause{g, false})
+	g.queue.pause(ctx, pause{group: g})
 	g.giveBack()
 	g.setMore()
 }

@@ -45,12 +45,15 @@ type queue struct {
 
 	outage sync.Mutex
 	away   time.Time // since when the store is; zero if it is not
+
+	health health
 }
 
 // A pause is a reason why a queue is not consumed.
 type pause struct {
-	group *group
-	busy  bool // all workers are; otherwise the store is away
+	group   *group
+	busy    bool // all workers are; otherwise the store is away
+	failing bool // a dependency is; without a group
 }
 
 // add adds a row to its queue, and returns the queue.
@@ -119,6 +122,7 @@ func (q *queue) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	q.begin(ctx)
 	for _, g := range q.groups {
 		q.process.host.Go(g.run)
 	}
@@ -192,17 +196,24 @@ func (q *queue) setAway(on bool) {
 	}
 }
 
-// Pauses returns the rows that are paused because the store is away. It implements [service.Pauser].
+// Pauses returns the rows that are paused because the store is away or a dependency of their service
+// fails. It implements [service.Pauser].
 func (p *process) Pauses() (all []service.Pause) {
 	for _, q := range p.queues {
+		reasons, since := q.health.now()
 		q.outage.Lock()
-		since := q.away
+		away := q.away
 		q.outage.Unlock()
-		if since.IsZero() {
-			continue
+		if !away.IsZero() {
+			if len(reasons) == 0 || away.Before(since) {
+				since = away
+			}
+			reasons = append(reasons, "the store does not answer")
 		}
 		for _, w := range q.rows {
-			all = append(all, service.Pause{Service: q.service, Row: w.Name, Queue: q.name, Reasons: []string{"the store does not answer"}, Since: since})
+			if len(reasons) > 0 {
+				all = append(all, service.Pause{Service: q.service, Row: w.Name, Queue: q.name, Reasons: slices.Clone(reasons), Since: since})
+			}
 		}
 	}
 	slices.SortFunc(all, func(a, b service.Pause) int { return cmp.Compare(a.Service+"."+a.Row, b.Service+"."+b.Row) })
@@ -245,10 +256,7 @@ func (q *queue) deliver(d *transport.Delivery) {
 	switch d.Type {
 	case hookType:
 		d.Ack() // the store has it, and the sweeper asks again
-		select {
-		case q.hooks <- struct{}{}:
-		default:
-		}
+		q.wakeHooks()
 		return
 	case nudgeType:
 		q.group(string(d.Body)).add(message{d, nil})
@@ -260,6 +268,14 @@ func (q *queue) deliver(d *transport.Delivery) {
 		return
 	}
 	q.group(job.Name).add(message{d, job})
+}
+
+// wakeHooks says that hooks may be due.
+func (q *queue) wakeHooks() {
+	select {
+	case q.hooks <- struct{}{}:
+	default:
+	}
 }
 
 // jobOf returns the row of a message's job.

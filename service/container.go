@@ -54,7 +54,7 @@ type Config struct {
 	// or less is random. 0 is 5 s. HealthTimeout limits one check. 0 is 3 s.
 	HealthInterval, HealthTimeout time.Duration
 
-	// PauseUnhealthy pauses the consumers of events and messages of the services that use a failing
+	// PauseUnhealthy pauses the consumers of events, messages and jobs of services that use a failing
 	// [HealthChecker] until it works again: other processes may still handle the messages. Calls by
 	// RPC and HTTP are refused meanwhile ([Row.Unavailable]).
 	PauseUnhealthy bool
