@@ -247,6 +247,24 @@ func TestUnknownFails(t *testing.T) {
 	})
 }
 
+// TestOtherStore reports that another worker of the queue has another store.
+func TestOtherStore(t *testing.T) {
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		s, other := openSQLite(t), openSQLite(t)
+		startWorker(t, uri, jobs.Config{Store: s}, 1, &Images{Script: newScript()})
+		h := startWorker(t, uri, jobs.Config{Store: other}, 1, &Images{Script: newScript()})
+		id, err := s.ID(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, job := range []string{"a", "b", "c", "d", "e"} {
+			insert(t, s, job, "wait", `["`+job+`"]`)
+		}
+		h.Log.Wait(t, 1, "another worker of this queue has another store", "use PostgreSQL", id)
+	})
+}
+
 // TestPriority runs jobs that wait for a worker by their priority, and then by their age.
 func TestPriority(t *testing.T) {
 	t.Parallel()

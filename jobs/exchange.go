@@ -14,6 +14,7 @@ const (
 	queuePrefix   = exchangeName + "."                  // of the queues, followed by the service
 	runAtHeader   = deadletter.Prefix + "run_at"        // when a delayed job may run
 	unknownHeader = deadletter.Prefix + "unknown_since" // since when no worker knows its name, without a store
+	storeHeader   = exchangeName + ".store"             // the id of the store of whoever wakes a worker
 	replyPrefix   = exchangeName + ".reply."            // of the queues of outcomes
 )
 

@@ -38,10 +38,12 @@ type process struct {
 	machine    string // the name of this host
 	queues     []*queue
 
-	store  *store.Store // nil before Setup
-	leases leases
-	danger danger
-	ends   ends
+	store   *store.Store // nil before Setup
+	storeID string
+	others  sync.Map // the ids of other stores that workers of these queues have
+	leases  leases
+	danger  danger
+	ends    ends
 
 	life       context.Context // of the goroutines below; nil before Start
 	end        context.CancelFunc
@@ -85,7 +87,7 @@ func (p *process) claim(queue string, limit int) store.Claim {
 }
 
 // Setup checks the store.
-func (p *process) Setup(ctx context.Context) error {
+func (p *process) Setup(ctx context.Context) (err error) {
 	p.store = p.storage.store
 	switch {
 	case !p.cfg.hasStore():
@@ -93,7 +95,11 @@ func (p *process) Setup(ctx context.Context) error {
 	case p.store == nil:
 		return errNoStore
 	}
-	return p.store.Check(ctx)
+	if err := p.store.Check(ctx); err != nil {
+		return err
+	}
+	p.storeID, err = p.store.ID(ctx)
+	return err
 }
 
 // Start starts the goroutines.

@@ -253,6 +253,7 @@ type message struct {
 
 // deliver takes a delivery of the queue.
 func (q *queue) deliver(d *transport.Delivery) {
+	q.compare(d)
 	switch d.Type {
 	case hookType:
 		d.Ack() // the store has it, and the sweeper asks again
@@ -268,6 +269,21 @@ func (q *queue) deliver(d *transport.Delivery) {
 		return
 	}
 	q.group(job.Name).add(message{d, job})
+}
+
+// compare looks whether a message that wakes a worker comes from a process with another store: the
+// jobs of one store are then given to workers that do not have them.
+func (q *queue) compare(d *transport.Delivery) {
+	theirs, _ := d.Headers[storeHeader].(string)
+	ours := q.process.storeID
+	if theirs == "" || theirs == ours {
+		return
+	}
+	if _, known := q.process.others.LoadOrStore(theirs, true); known {
+		return
+	}
+	q.log().Error("jobs: another worker of this queue has another store: jobs of one wait for workers of the other. "+
+		"Give all workers the same store; on several hosts, use PostgreSQL", "queue", q.name, "ours", q.process.store.Name(), "id", ours, "their_id", theirs)
 }
 
 // wakeHooks says that hooks may be due.

@@ -91,7 +91,7 @@ func (p *process) nudge(ctx context.Context, jobs []store.Job) {
 		sent.Add(1)
 		err := p.conn().Send(ctx, transport.Publishing{
 			Key: j.Queue, Mandatory: true, Body: []byte(j.Name),
-			Properties: transport.Properties{Type: kind, MessageID: j.ID, Persistent: true, ContentType: "text/plain", Headers: transport.Table{}},
+			Properties: transport.Properties{Type: kind, MessageID: j.ID, Persistent: true, ContentType: "text/plain", Headers: transport.Table{storeHeader: p.storeID}},
 		}, func(err error) {
 			defer sent.Done()
 			if err != nil {
