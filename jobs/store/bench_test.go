@@ -17,7 +17,7 @@ func BenchmarkJobs(b *testing.B) {
 		if name == "postgres" && os.Getenv("GOMEKO_POSTGRES") == "" {
 			continue
 		}
-		for _, size := range []int{1, 10, 100} {
+		for _, size := range []int{1, 10, 100, 500} {
 			for _, workers := range []int{1, 4} {
 				b.Run(fmt.Sprintf("%s/batch=%d/workers=%d", name, size, workers), func(b *testing.B) {
 					s := migrated(b, open)

@@ -135,16 +135,17 @@ func (d Dialect) expand(name, argument string) string {
 }
 
 // rows returns the first parameter, a JSON array of objects, as a table. The second is how many they
-// are: PostgreSQL, which cannot know, would expect so many rows that it reads a whole table. fields
-// are the names and types of columns, which are also the keys of the objects.
+// are: PostgreSQL, which cannot know, would expect so many rows that it reads a whole table. SQLite
+// would write each object as text once for each field, without a LIMIT between the two queries.
+// fields are the names and types of columns, which are also the keys of the objects.
 func (d Dialect) rows(fields string) string {
 	if d.name == "postgres" {
 		return `(SELECT * FROM json_to_recordset(CAST($1 AS text)::json) AS e(` + fields + `) LIMIT $2) AS e`
 	}
-	var b strings.Builder
+	var columns []string
 	for field := range strings.SplitSeq(fields, ", ") {
 		name, _, _ := strings.Cut(field, " ")
-		b.WriteString(", value->>'" + name + "' AS " + name)
+		columns = append(columns, "v->>'"+name+"' AS "+name)
 	}
-	return `(SELECT ` + b.String()[2:] + ` FROM json_each($1) LIMIT $2) AS e`
+	return `(SELECT ` + strings.Join(columns, ", ") + ` FROM (SELECT value AS v FROM json_each($1) LIMIT $2)) AS e`
 }

@@ -55,11 +55,11 @@ func TestInsertMany(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
 		var news []store.New
-		for i := range 1201 {
-			news = append(news, store.New{ID: fmt.Sprint(i % 1200), Service: "images", Name: "resize", Queue: "queue", Nudged: true})
+		for i := range 601 {
+			news = append(news, store.New{ID: fmt.Sprint(i % 600), Service: "images", Name: "resize", Queue: "queue", Nudged: true})
 		}
 		added, err := s.Insert(t.Context(), news...)
-		if err != nil || slices.Index(added, false) != 1200 {
+		if err != nil || slices.Index(added, false) != 600 {
 			t.Fatalf("%v: got %v", err, added)
 		}
 		var claimed []store.Job
@@ -83,8 +83,8 @@ func TestInsertMany(t *testing.T) {
 		// What another worker would report, and one attempt twice, among them.
 		ends = append(ends, store.End{ID: "0", Owner: "bob", Attempt: 1, State: store.Failed}, ends[7])
 		counted, err := s.Finish(t.Context(), ends...)
-		if err != nil || slices.Index(counted, false) != 1200 || !counted[1201] {
-			t.Fatalf("%v: %v", err, counted[1190:])
+		if err != nil || slices.Index(counted, false) != 600 || !counted[601] {
+			t.Fatalf("%v: %v", err, counted[590:])
 		}
 	})
 }

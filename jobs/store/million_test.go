@@ -37,7 +37,7 @@ func TestPlans(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
 		for _, state := range []string{"", "scheduled", "queued"} {
-			crowd(t, s, 2000, state)
+			crowd(t, s, 1000, state)
 		}
 		exec(t.Context(), t, s.Pool(), `INSERT INTO gomeko_attempt SELECT seq, 1, '', '', NULL, created_at, 'fault', '', '' FROM gomeko_job`, `ANALYZE`)
 		explain := "EXPLAIN "

@@ -15,7 +15,7 @@ import (
 // TestClaimsDoNotOverlap has 16 workers on two stores of the same database claim jobs, by name and
 // without, while others renew, sweep and cancel. Each job runs once, and none is left.
 func TestClaimsDoNotOverlap(t *testing.T) {
-	const workers, all = 16, 2000
+	const workers, all = 16, 500
 	eachDatabase(t, func(t *testing.T, open open) {
 		first := migrated(t, open)
 		stores := []*store.Store{first, again(t, first)}

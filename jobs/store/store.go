@@ -19,7 +19,8 @@ type Store struct {
 	db      *sql.DB
 	dialect Dialect
 	name    string
-	texts   sync.Map      // from statements with marks to statements of the dialect
+	texts   sync.Map // from statements with marks to statements of the dialect
+	ready   prepared
 	writing chan struct{} // held while a connection writes, if the database has one writer at a time
 }
 
@@ -36,6 +37,7 @@ func Open(db *sql.DB, d Dialect, name string) *Store {
 	s := &Store{db: db, dialect: d, name: name}
 	if d.single {
 		s.writing = make(chan struct{}, 1)
+		s.ready.statements = map[string]*sql.Stmt{}
 	}
 	return s
 }
@@ -45,7 +47,7 @@ func Open(db *sql.DB, d Dialect, name string) *Store {
 func (s *Store) Name() string { return s.name }
 
 // Close closes the database. Statements under way are waited for.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error { return errors.Join(s.ready.close(), s.db.Close()) }
 
 // text returns a statement in the store's dialect.
 func (s *Store) text(statement string) string {
@@ -64,14 +66,14 @@ type conn interface {
 }
 
 // read runs f, which only reads.
-func (s *Store) read(f func(conn) error) error { return s.wrap(f(s.db)) }
+func (s *Store) read(f func(conn) error) error { return s.wrap(f(s.conn(nil))) }
 
 // tries limits how often a transaction is repeated that the database has ended because of others.
 const tries = 5
 
 // write runs f, which makes one statement.
 func (s *Store) write(ctx context.Context, f func(conn) error) error {
-	return s.exclusive(ctx, func() error { return f(s.db) })
+	return s.exclusive(ctx, func() error { return f(s.conn(nil)) })
 }
 
 // transact runs f in a transaction.
@@ -81,7 +83,7 @@ func (s *Store) transact(ctx context.Context, f func(conn) error) error {
 		if err != nil {
 			return err
 		}
-		if err := f(tx); err != nil {
+		if err := f(s.conn(tx)); err != nil {
 			return errors.Join(err, rolledBack(tx))
 		}
 		return tx.Commit()

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +19,15 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set("40"); err != nil { // of two databases, with the race detector
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // open opens an empty database of a kind, without tables.
 type open func(t testing.TB) *store.Store
