@@ -102,11 +102,21 @@ func (s *Store) rows(jobs []New) ([]newRow, error) {
 
 // Insert adds jobs, all or none of them. For each it reports whether it was added: false says that
 // the store has a job of this id already, which is left as it is. Jobs get their Seq in this order.
+// Single jobs that callers insert at the same time share a statement and its commit. After an error
+// a job may have been added: to insert it again is safe.
 func (s *Store) Insert(ctx context.Context, jobs ...New) ([]bool, error) {
 	rows, err := s.rows(jobs)
-	if err != nil || len(rows) == 0 {
+	switch {
+	case err != nil || len(rows) == 0:
 		return nil, err
+	case len(rows) == 1:
+		return s.insertSingle(ctx, rows[0])
 	}
+	return s.insert(ctx, rows)
+}
+
+// insert inserts rows, and reports for each whether it was added.
+func (s *Store) insert(ctx context.Context, rows []newRow) (_ []bool, err error) {
 	var added []string
 	insert := func(c conn) error {
 		added = added[:0]

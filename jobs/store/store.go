@@ -22,6 +22,8 @@ type Store struct {
 	texts   sync.Map // from statements with marks to statements of the dialect
 	ready   prepared
 	writing chan struct{} // held while a connection writes, if the database has one writer at a time
+
+	gathering gathering
 }
 
 // An Executor runs statements: a *sql.DB, *sql.Conn or *sql.Tx, or what wraps one.

@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// A gathering inserts the jobs of callers that come one by one. While a statement is under way, the
+// next ones gather, and are inserted together: a commit that is synced to the disk costs as much for
+// many jobs as for one.
+type gathering struct {
+	mu      sync.Mutex
+	waiting []*single
+	running int // goroutines that insert
+}
+
+// A single is one job that a caller inserts.
+type single struct {
+	ctx   context.Context
+	row   newRow
+	added bool
+	err   error
+	done  chan struct{} // closed when added and err are set
+}
+
+// gatherers is how many statements insert single jobs at the same time, if the database has several
+// writers: the job of a second caller need not wait for that of the first one.
+const gatherers = 2
+
+// insertSingle inserts a job, together with those of other callers.
+func (s *Store) insertSingle(ctx context.Context, row newRow) ([]bool, error) {
+	x := &single{ctx: ctx, row: row, done: make(chan struct{})}
+	g := &s.gathering
+	g.mu.Lock()
+	g.waiting = append(g.waiting, x)
+	if g.running == 0 || g.running < gatherers && !s.dialect.single {
+		g.running++
+		go s.insertGathered()
+	}
+	g.mu.Unlock()
+	select {
+	case <-x.done:
+		if x.err != nil {
+			return nil, x.err
+		}
+		return []bool{x.added}, nil
+	case <-ctx.Done():
+		return nil, s.wrap(context.Cause(ctx))
+	}
+}
+
+// insertGathered inserts jobs until none waits.
+func (s *Store) insertGathered() {
+	g := &s.gathering
+	for {
+		g.mu.Lock()
+		part := g.waiting[:min(len(g.waiting), batch)]
+		g.waiting = g.waiting[len(part):]
+		if len(part) == 0 {
+			g.running--
+			g.mu.Unlock()
+			return
+		}
+		g.mu.Unlock()
+		part = slices.DeleteFunc(part, func(x *single) bool { return x.ctx.Err() != nil }) // its caller has gone
+		if len(part) > 0 {
+			s.insertTogether(part)
+		}
+	}
+}
+
+// insertTogether inserts jobs with one statement. If that fails, each job is inserted alone: the
+// database may have refused one of them.
+func (s *Store) insertTogether(part []*single) {
+	rows := make([]newRow, len(part))
+	for i, x := range part {
+		rows[i] = x.row
+	}
+	ctx, stop := union(part)
+	added, err := s.insert(ctx, rows)
+	stop()
+	if err != nil && len(part) > 1 {
+		var each sync.WaitGroup
+		for _, x := range part {
+			each.Go(func() { s.insertTogether([]*single{x}) })
+		}
+		each.Wait()
+		return
+	}
+	for i, x := range part {
+		if x.err = err; err == nil {
+			x.added = added[i]
+		}
+		close(x.done)
+	}
+}
+
+// union returns a context that ends when those of all callers have ended, until stop is called.
+func union(part []*single) (_ context.Context, stop func()) {
+	if len(part) == 1 {
+		return part[0].ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	var left atomic.Int64
+	left.Store(int64(len(part)))
+	stops := make([]func() bool, len(part))
+	for i, x := range part {
+		stops[i] = context.AfterFunc(x.ctx, func() {
+			if left.Add(-1) == 0 {
+				cancel(context.Cause(x.ctx))
+			}
+		})
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+		cancel(nil)
+	}
+}

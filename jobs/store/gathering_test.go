@@ -1,0 +1,52 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/jobs/store"
+)
+
+// TestInsertAtOnce inserts single jobs at the same time, each twice. One that the database refuses, and
+// one whose caller has gone, do not affect the others.
+func TestInsertAtOnce(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, open open) {
+		s := migrated(t, open)
+		const jobs = 100
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		var added, refused atomic.Int64
+		var callers sync.WaitGroup
+		for i := range 2 * jobs {
+			callers.Go(func() {
+				ctx, n := t.Context(), store.New{ID: fmt.Sprint(i % jobs), Service: "images", Name: "resize", Queue: "queue"}
+				switch i % jobs {
+				case 10:
+					n.At = time.UnixMicro(1<<63 - 1) // no time of PostgreSQL
+				case 20:
+					ctx = gone
+				}
+				switch got, err := s.Insert(ctx, n); {
+				case err != nil:
+					refused.Add(1)
+				case got[0]:
+					added.Add(1)
+				}
+			})
+		}
+		callers.Wait()
+		var found int64
+		all, err := s.Counts(t.Context())
+		for _, c := range all {
+			found += c.Jobs
+		}
+		// SQLite takes any time.
+		if n := added.Load(); err != nil || n != jobs-2 && n != jobs-1 || refused.Load() != 2*(jobs-n) || found != n {
+			t.Errorf("%d were added, %d refused, %d are there: %v", added.Load(), refused.Load(), found, err)
+		}
+	})
+}
