@@ -251,7 +251,7 @@ func (g *group) claim(ctx context.Context, messages []message, limit int) ([]sto
 	return g.queue.process.store.Claim(ctx, c)
 }
 
-// insert puts the jobs of messages into the store.
+// insert puts the jobs of messages into the store, if whoever enqueued them has not done it.
 func (g *group) insert(ctx context.Context, messages []message) error {
 	var jobs []store.New
 	for _, m := range messages {
@@ -262,7 +262,7 @@ func (g *group) insert(ctx context.Context, messages []message) error {
 	if len(jobs) == 0 {
 		return nil
 	}
-	added, err := g.queue.process.store.Insert(ctx, jobs...)
+	added, err := g.queue.process.store.InsertMissing(ctx, jobs...)
 	if err == nil && slices.Contains(added, false) {
 		_, err = g.queue.adopt(ctx) // it may have been enqueued for the queue of the service
 	}

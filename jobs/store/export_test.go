@@ -56,6 +56,7 @@ func Statements() map[string]Statement {
 		"newest":      {newest, []any{1 << 40, 100}, "", true},
 		"distinct":    {distinct, nil, "gomeko_job_list", false},
 		"list":        {list, listArgs, "gomeko_job_list", false},
+		"present":     {present, []any{id}, "", false},
 		"get":         {getting, []any{id}, "", false},
 	}
 }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -47,6 +48,33 @@ func TestInsertAtOnce(t *testing.T) {
 		// SQLite takes any time.
 		if n := added.Load(); err != nil || n != jobs-2 && n != jobs-1 || refused.Load() != 2*(jobs-n) || found != n {
 			t.Errorf("%d were added, %d refused, %d are there: %v", added.Load(), refused.Load(), found, err)
+		}
+	})
+}
+
+// TestInsertMissing inserts jobs of which the store has some.
+func TestInsertMissing(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, open open) {
+		s := migrated(t, open)
+		for _, step := range []struct {
+			ids  []string
+			want []bool
+		}{
+			{[]string{"1", "2"}, []bool{true, true}},
+			{[]string{"2", "3", "3", "1"}, []bool{false, true, false, false}},
+			{[]string{"1"}, []bool{false}},
+		} {
+			var jobs []store.New
+			for _, id := range step.ids {
+				jobs = append(jobs, store.New{ID: id, Service: "images", Name: "resize", Queue: "queue"})
+			}
+			if added, err := s.InsertMissing(t.Context(), jobs...); err != nil || !slices.Equal(added, step.want) {
+				t.Fatalf("%v: got %v, %v", step.ids, added, err)
+			}
+		}
+		found, err := s.Get(t.Context(), "1", "2", "3")
+		if err != nil || len(found) != 3 {
+			t.Errorf("got %+v, %v", found, err)
 		}
 	})
 }

@@ -202,3 +202,39 @@ func object(value any) string {
 	}
 	return string(text)
 }
+
+// present selects those of $1, an array of ids, that jobs have.
+const present = `SELECT id FROM gomeko_job WHERE id {items $1}`
+
+// InsertMissing is [Store.Insert] for jobs that are most likely there already: it looks for them first,
+// which locks nothing and costs no commit. It inserts only those that are missing.
+func (s *Store) InsertMissing(ctx context.Context, jobs ...New) ([]bool, error) {
+	ids := make([]string, len(jobs))
+	for i, n := range jobs {
+		ids[i] = n.ID
+	}
+	var found []string
+	err := s.read(func(c conn) (err error) {
+		found, err = texts(ctx, c, s.text(present), object(ids))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[string]bool, len(found))
+	for _, id := range found {
+		there[id] = true
+	}
+	missing := slices.DeleteFunc(slices.Clone(jobs), func(n New) bool { return there[n.ID] })
+	inserted, err := s.Insert(ctx, missing...)
+	if err != nil {
+		return nil, err
+	}
+	added := make([]bool, len(jobs))
+	for i, n := range jobs {
+		if !there[n.ID] {
+			added[i], inserted = inserted[0], inserted[1:]
+		}
+	}
+	return added, nil
+}
