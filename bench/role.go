@@ -134,7 +134,7 @@ func profile(name string) (stop func()) {
 	if dir == "" {
 		return func() {}
 	}
-	file := fmt.Sprintf("%s-%d.pprof", strings.ReplaceAll(strings.Join(append([]string{name}, os.Args[min(2, len(os.Args)):]...), "-"), " ", "-"), os.Getpid())
+	file := fmt.Sprintf("%s-%d.pprof", strings.NewReplacer(" ", "-", "/", "-").Replace(strings.Join(append([]string{name}, os.Args[min(2, len(os.Args)):]...), "-")), os.Getpid())
 	f, err := os.Create(filepath.Join(dir, file))
 	must(err)
 	must(pprof.StartCPUProfile(f))
