@@ -1,4 +1,3 @@
-// Package sqlite opens a store of jobs in a SQLite file.
 package sqlite
 
 import (
