@@ -20,6 +20,7 @@ import (
 	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/jobs/sqlite"
 	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
 	"github.com/gomeko/gomeko/transport"
@@ -117,7 +118,37 @@ func TestAdderJob(t *testing.T) {
 	}
 }
 
-// In a test, the method can also be called at once, without a broker and a store.
+// Desk enqueues jobs.
+type Desk struct {
+	_ service.Name `service:"desk"`
+
+	Entrypoints struct {
+		Add rpc.Method `rpc:"add(*args)"`
+	}
+
+	Jobs talk.TalkJobs
+}
+
+func (d *Desk) Add(ctx context.Context, args []int) (int, error) {
+	ref, err := d.Jobs.Add(ctx, args)
+	if err != nil {
+		return 0, err
+	}
+	return ref.Wait(ctx)
+}
+
+// The talk's sample of the eager mode: the client runs the job, without a broker and a store.
+func TestEager(t *testing.T) {
+	h := servicetest.New(t, talk.Module, new(Desk), jobs.Eager)
+	if sum, err := h.Run(t.Context(), "desk.Add", 1, 2, 3); sum != 6 || err != nil {
+		t.Errorf("got %v, %v, want 6", sum, err)
+	}
+	if list := h.Enqueued("talk.adder_job"); len(list) != 1 || list[0].Args != "[1,2,3]" {
+		t.Errorf("enqueued %+v", list)
+	}
+}
+
+// A method is also tested by a call.
 func TestAdder(t *testing.T) {
 	if sum, err := new(talk.Talk).Adder(t.Context(), []int{1, 2, 3}); sum != 6 || err != nil {
 		t.Errorf("got %d, %v, want 6", sum, err)
