@@ -148,7 +148,7 @@ func jobsGroups() []*group {
 	return []*group{{
 		title: "Jobs",
 		unit:  "jobs",
-		about: "64 callers enqueue jobs that do nothing, each one after the other, and 100 workers of another process run them; until the outcome of the last one is recorded. p50 and p99 are of the enqueueing. The databases sync each commit. River looks for jobs as often as in its own benchmark: FetchCooldown is 2 ms and FetchPollInterval is 20 ms. The CPU time of the databases is not counted, except SQLite's, which is inside the client and the server.",
+		about: "64 callers enqueue jobs that do nothing, each one after the other, and 100 workers of another process run them; until the outcome of the last one is recorded. p50 and p99 are of the enqueueing. The databases sync each commit. River looks for jobs often: its FetchCooldown is 2 ms and its FetchPollInterval 20 ms. The CPU time of the databases is not counted, except SQLite's, which is inside the client and the server.",
 		contestants: append([]contestant{
 			{name: "River", store: postgreSQL, server: quick, client: []string{"River enqueuer"}, copies: 1},
 			{name: "River, defaults", store: postgreSQL, server: slow, client: []string{"River enqueuer"}, copies: 1},
