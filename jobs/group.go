@@ -128,10 +128,9 @@ func (g *group) await() bool {
 			return false
 		}
 		g.mu.Lock()
-		ready := (g.more || len(g.messages) > 0) && !g.queue.isFailing()
+		ready := g.more || len(g.messages) > 0
 		g.mu.Unlock()
-		ready = ready || g.mayClaimSuspect()
-		if ready {
+		if (ready || g.mayClaimSuspect()) && !g.queue.isFailing() {
 			return true
 		}
 		select {
@@ -324,7 +323,7 @@ func (g *group) giveBack() {
 	}
 }
 
-// start runs a claimed job, or gives it back if the queue stops.
+// start runs a claimed job, or gives it back if the queue stops or a dependency of its service fails.
 func (g *group) start(j *store.Job, v *service.Reservation, since time.Time) {
 	p := g.queue.process
 	w := g.queue.rows[j.Name]
@@ -334,7 +333,7 @@ func (g *group) start(j *store.Job, v *service.Reservation, since time.Time) {
 		l := p.leases.hold(ctx, j, since)
 		defer l.drop()
 		switch {
-		case g.queue.isStopping():
+		case g.queue.isStopping() || g.queue.isFailing(): // since it was claimed
 			p.ends.record(ctx, store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, State: store.Queued})
 		case w == nil:
 			p.conclude(ctx, nil, l, j, g.unknown(j))

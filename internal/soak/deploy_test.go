@@ -34,8 +34,8 @@ func TestSoakLongJob(t *testing.T) {
 		t.Errorf("got %v, want that RabbitMQ ends a consumer after %s", got, limit)
 	}
 	j := final(t, s, "1")
-	if took := time.Since(began); j.State != store.Succeeded || j.Attempt != 1 || j.Deaths != 0 || len(l.worked[1]) != 1 || took < long {
-		t.Errorf("got %+v after %s, worked %d, want one attempt of %s", j, took, l.worked[1], long)
+	if took := time.Since(began); j.State != store.Succeeded || j.Attempt != 1 || j.Deaths != 0 || l.attempts(1) != 1 || took < long {
+		t.Errorf("got %+v after %s, worked %d times, want one attempt of %s", j, took, l.attempts(1), long)
 	}
 	p.stop()
 }

@@ -192,6 +192,13 @@ func (l *labors) tell(line string) {
 	}
 }
 
+// attempts returns how often a job has worked.
+func (l *labors) attempts(id int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.worked[id])
+}
+
 // progress returns how many jobs have worked.
 func (l *labors) progress() int {
 	l.mu.Lock()
