@@ -177,8 +177,12 @@ func (l *leases) look(ctx context.Context, all map[string][]*lease) error {
 	}
 	for _, holders := range all {
 		for _, h := range holders {
-			if p := h.progress.Swap(nil); p != nil && err == nil {
-				err = h.write(ctx, owner, p)
+			p := h.progress.Load()
+			if p == nil || err != nil { // it is written when the store answers again
+				continue
+			}
+			if err = h.write(ctx, owner, p); err == nil {
+				h.progress.CompareAndSwap(p, nil)
 			}
 		}
 	}

@@ -35,16 +35,17 @@ func TestRenewal(t *testing.T) {
 }
 
 func testRenewal(t *testing.T, uri string, s *store.Store) {
+	const renewed = 4 * lease // a busy machine must renew it within half of it
 	script := newScript()
 	script.wait = func(ctx context.Context, _ string) error {
 		select {
-		case <-time.After(2 * lease):
+		case <-time.After(2 * renewed):
 		case <-ctx.Done():
 			t.Errorf("the context ended: %v", context.Cause(ctx))
 		}
 		return nil
 	}
-	startWorker(t, uri, jobs.Config{Store: s, Lease: lease}, 2, &Images{Script: script})
+	startWorker(t, uri, jobs.Config{Store: s, Lease: renewed}, 2, &Images{Script: script})
 	publish(t, uri, "images.wait", "long", `{"args":["long"],"kwargs":{}}`)
 	if j := reach(t, s, "long", store.Succeeded); j.Attempt != 1 || len(script.calls) != 1 {
 		t.Errorf("%d calls, recorded %+v", len(script.calls), j)

@@ -1,6 +1,7 @@
 package talk
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -39,7 +40,7 @@ type Scratch string
 func InScratch() di.Provider[Scratch] {
 	return func(context.Context) (Scratch, di.Done, error) {
 		dir, err := os.MkdirTemp("", "talk-")
-		return Scratch(dir), func(error) error { return os.RemoveAll(dir) }, err
+		return Scratch(dir), func(err error) error { return cmp.Or(err, os.RemoveAll(dir)) }, err
 	}
 }
 
