@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -258,9 +259,12 @@ func TestOtherStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, job := range []string{"a", "b", "c", "d", "e"} {
-			insert(t, s, job, "wait", `["`+job+`"]`)
-		}
+		n := 0
+		hosttest.Eventually(t, "a message reaches the other worker", func() bool {
+			n++
+			insert(t, s, fmt.Sprint(n), "wait", `["a"]`)
+			return len(h.Log.Lines("another worker of this queue has another store")) > 0
+		})
 		h.Log.Wait(t, 1, "another worker of this queue has another store", "use PostgreSQL", id)
 	})
 }
