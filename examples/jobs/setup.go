@@ -17,7 +17,7 @@ import (
 //	defer logTime(ctx, "timed_job")()
 func logTime(ctx context.Context, name string) (tearDown func()) {
 	start := time.Now()
-	return func() { slog.InfoContext(ctx, name+" finished", "took", time.Since(start)) }
+	return func() { slog.InfoContext(ctx, "finished", "name", name, "took", time.Since(start)) }
 }
 
 // LogJobs is set_up and tear_down of every job of the process. Middleware is called around all calls,

@@ -84,9 +84,9 @@ func (*Talk) Logger(ctx context.Context, failures int) error {
 // Logged is on_success and on_failure of LoggerJob. It is called once the job has ended.
 func (*Talk) Logged(ctx context.Context, o jobs.Outcome) error {
 	if o.Err != nil {
-		slog.ErrorContext(ctx, "Failed job "+o.Name, "attempts", o.Attempts, "err", o.Err)
+		slog.ErrorContext(ctx, "Failed job", "name", o.Name, "attempts", o.Attempts, "err", o.Err)
 	} else {
-		slog.InfoContext(ctx, "Successfully finished job "+o.Name)
+		slog.InfoContext(ctx, "Successfully finished job", "name", o.Name)
 	}
 	return nil
 }

@@ -187,7 +187,7 @@ func TestTimedJob(t *testing.T) {
 	if size, err := ref.Wait(t.Context()); string(size) != "71" || err != nil {
 		t.Errorf("got %s, %v, want 71", size, err)
 	}
-	s.log.await(t, "timed_job finished", "took=")
+	s.log.await(t, "finished", "name=timed_job", "took=")
 	s.log.await(t, "tear down", "row=Timed")
 
 	// One that runs is cancelled, and torn down.
@@ -215,7 +215,7 @@ func TestLoggerJob(t *testing.T) {
 	if _, err := ref.Wait(t.Context()); err != nil {
 		t.Error(err)
 	}
-	s.log.await(t, "Successfully finished job logger_job")
+	s.log.await(t, "Successfully finished job", "name=logger_job")
 	if ref, err = s.jobs.Log(t.Context(), 3); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestLoggerJob(t *testing.T) {
 	if _, err := ref.Wait(t.Context()); !errors.As(err, &failed) || failed.Attempts != 3 || !strings.Contains(failed.Text, "the disk is full") {
 		t.Errorf("got %v, want a failure after 3 attempts", err)
 	}
-	s.log.await(t, "Failed job logger_job", "attempts=3", "the disk is full")
+	s.log.await(t, "Failed job", "name=logger_job", "attempts=3", "the disk is full")
 }
 
 // The page enqueues a sum, and shows it by the id.
