@@ -71,8 +71,8 @@ func (e *exception) endsConnection() bool {
 }
 
 // answersQuestion reports whether the exception is the answer no to a passive declare, which asks
-// whether a queue or an exchange exists. That is no mistake of the client. No other declare can fail
-// with this code.
+// whether a queue or an exchange exists. The client has made no
+// mistake. Other declares cannot fail with this code.
 func (e *exception) answersQuestion() bool {
 	declares := e.method == (*frame.QueueDeclare)(nil).ID() || e.method == (*frame.ExchangeDeclare)(nil).ID()
 	return e.code == codeNotFound && declares

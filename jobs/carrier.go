@@ -194,8 +194,8 @@ func (w *work) again(t *messaging.Task, in time.Duration, err error) messaging.E
 	return end
 }
 
-// conclude sends the outcome of a job that has ended, calls its done hook, and returns what becomes of
-// its message. w is nil if no row has the job's name.
+// conclude sends the outcome of a job that has ended, calls its done hook, and says how to settle its
+// message. w is nil if no row has the job's name.
 func (c *carrier) conclude(ctx context.Context, w *work, j *store.Job, end store.End, err error) messaging.End {
 	j.State, j.Result, j.ErrorType, j.Error = end.State, end.Result, end.ErrorType, end.Error
 	if !c.tell(ctx, w, j) {

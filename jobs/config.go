@@ -27,11 +27,12 @@ type Config struct {
 	Lease time.Duration
 
 	// Deaths is how many workers may die with a job, before it fails as a suspect that kills them. 0 is
-	// 3; negative is no limit. A process runs one job at a time that has one death left. With 1, a job
-	// fails with the first worker that dies, though another job may have killed that one.
+	// 3; a negative number means no limit. Of the jobs that have one death left, a process runs one at
+	// a time. With 1, a job fails with the first worker that dies, though another job may have killed
+	// that one.
 	Deaths int
 
-	// Wait limits [Ref.Wait] if its ctx has no deadline. 0 is an hour; negative is no limit.
+	// Wait limits [Ref.Wait] if its ctx has no deadline. 0 means an hour, a negative number no limit.
 	Wait time.Duration
 
 	// Enqueued is called with each job that a client enqueues, before it is sent. Package servicetest

@@ -43,9 +43,9 @@
 // again. A job that waits for its time or for its next attempt is in a delay queue of the broker, and
 // one that has failed is in the dead queue, as the messages of package messaging are.
 //
-// There is no record of a job: no status, no progress, no cancelling, no priorities, and an id that
-// comes twice runs twice. A job may run for 25 minutes, because RabbitMQ takes messages away that are
-// not acknowledged in 30.
+// Nothing is recorded, so status, progress, cancelling and priorities need a store, and an id that is
+// enqueued twice runs twice. A job may run for 25 minutes, because RabbitMQ takes messages away that
+// are not acknowledged in 30.
 //
 // # What is guaranteed
 //

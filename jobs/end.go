@@ -17,7 +17,7 @@ type ends struct {
 	queue   chan *ending
 }
 
-// An ending is an end that is to be recorded.
+// An ending is an end that waits to be recorded.
 type ending struct {
 	store.End
 	counts chan bool // whether it counts: the job was not lost

@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Server handles the messages of a queue that several rows share, and says what becomes of each. It
+// A Server handles the messages of a queue that several rows share, and decides how each is settled. It
 // is for extensions whose rows do not have a queue each, such as jobs. [Serve] makes its entrypoint.
 type Server interface {
 	// Topology returns what is declared when the container starts, and after each reconnect.
@@ -43,7 +43,7 @@ type Task struct {
 	message received
 }
 
-// An End says what becomes of a [Task]. The zero value gives the message back to its queue.
+// An End is how a [Task] is settled. The zero value gives the message back to its queue.
 type End struct {
 	Fate  Fate
 	Row   *service.Row  // whose call has failed; nil is the row of [Serve]
@@ -55,7 +55,7 @@ type End struct {
 	Reason string
 }
 
-// A Fate is what becomes of a message that a [Server] has handled.
+// A Fate is the way in which a message is settled.
 type Fate int
 
 // The fates.
