@@ -17,7 +17,7 @@ setup: ## install what the tests run on: RabbitMQ, PostgreSQL, Chromium, Prometh
 
 test: setup ## run all tests, beside a RabbitMQ and a PostgreSQL of their own (ARGS="-run TestX -v" to choose)
 	@scripts/rabbitmq run scripts/postgres run go test $(RACE) $(ARGS) ./...
-	@$(foreach m,$(MODULES),go -C $(m) test $(RACE) $(ARGS) ./... &&) true
+	@$(foreach m,$(MODULES),scripts/rabbitmq run go -C $(m) test $(RACE) $(ARGS) ./... &&) true
 
 interop: setup ## run the tests against the real Nameko only
 	@scripts/rabbitmq run go test $(RACE) $(ARGS) ./interop/...
