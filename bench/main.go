@@ -27,15 +27,15 @@ func main() {
 	var s session
 	scenarios := flag.String("scenarios", "", "measure those whose name matches this regular expression")
 	contestants := flag.String("contestants", "", "and those contestants, beside the one they are compared with")
-	write := flag.String("write", "", "put the tables into this page, ../docs/bench.md in the project")
+	write := flag.String("write", "", "put the tables into this page, ../docs/bench.md in the project; with -scenarios those of their groups, of which it takes all scenarios")
 	flag.IntVar(&s.rounds, "rounds", 5, "how often each is measured")
 	flag.DurationVar(&s.duration, "duration", time.Second, "how long each is measured in a round")
 	flag.StringVar(&s.against, "against", "", "measure the gomeko of this other build of the command too")
 	flag.StringVar(&s.profile, "profile", "", "have Go processes write their CPU profiles into this folder")
 	flag.Parse()
-	s.brokers.profile = s.profile
-	if *write != "" && *scenarios+*contestants != "" {
-		fmt.Fprintln(os.Stderr, "bench: -write takes all scenarios and contestants: a part of them would take the place of all")
+	s.brokers.profile, s.whole = s.profile, *write != ""
+	if *write != "" && *contestants != "" {
+		fmt.Fprintln(os.Stderr, "bench: -write takes all contestants: a part of them would take the place of all")
 		os.Exit(2)
 	}
 
@@ -45,7 +45,7 @@ func main() {
 	err := s.run(ctx, regexp.MustCompile(*scenarios), regexp.MustCompile(*contestants))
 	fmt.Println(s.tables())
 	if err == nil && *write != "" {
-		err = update(*write, s.tables())
+		err = s.update(*write, *scenarios == "")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -62,6 +62,7 @@ type session struct {
 	against   string
 	brokers   brokers
 	databases databases
+	whole     bool     // measure all scenarios of a group or none
 	scratch   string   // a folder that goes in the end
 	many      string   // the build with generated services, once there is one
 	measured  []*group // in their order
@@ -84,7 +85,7 @@ func (s *session) run(ctx context.Context, scenarios, contestants *regexp.Regexp
 		if s.against != "" {
 			g.against(s.against)
 		}
-		g.choose(scenarios, contestants)
+		g.choose(scenarios, contestants, s.whole)
 		if len(g.scenarios) == 0 {
 			continue
 		}

@@ -64,8 +64,11 @@ func (g *group) against(program string) {
 }
 
 // choose leaves out what is not to be measured.
-func (g *group) choose(scenarios, contestants *regexp.Regexp) {
-	g.scenarios = slices.DeleteFunc(g.scenarios, func(s scenario) bool { return !scenarios.MatchString(s.name) })
+func (g *group) choose(scenarios, contestants *regexp.Regexp, whole bool) {
+	other := func(s scenario) bool { return !scenarios.MatchString(s.name) }
+	if !whole || !slices.ContainsFunc(g.scenarios, func(s scenario) bool { return !other(s) }) {
+		g.scenarios = slices.DeleteFunc(g.scenarios, other)
+	}
 	first := true
 	g.contestants = slices.DeleteFunc(g.contestants, func(c contestant) bool {
 		out := !first && !contestants.MatchString(c.name)

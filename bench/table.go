@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -10,44 +9,42 @@ import (
 	"time"
 )
 
-// The tables stand between these lines of a page; what is around them is kept by hand.
-const (
-	tablesBegin = "<!-- Written by `make bench ARGS=\"-write ../docs/bench.md\"` from here -->\n"
-	tablesEnd   = "<!-- to here -->\n"
-)
-
-// update puts tables into the page.
-func update(page, tables string) error {
-	old, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	before, rest, begins := bytes.Cut(old, []byte(tablesBegin))
-	_, after, ends := bytes.Cut(rest, []byte(tablesEnd))
-	if !begins || !ends {
-		return fmt.Errorf("%s has no lines %q and %q, between which the tables would stand", page, tablesBegin, tablesEnd)
-	}
-	return os.WriteFile(page, []byte(string(before)+tablesBegin+"\n"+tables+"\n"+tablesEnd+string(after)), 0o644)
-}
-
 // tables returns what was measured as Markdown.
 func (s *session) tables() string {
-	var b, claims strings.Builder
+	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", s.preface())
 	for _, g := range s.measured {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n", g.title, g.about)
-		for _, at := range g.scenarios {
-			g.table(&b, at)
-		}
-		if g.text != "" {
-			b.WriteString("\n" + g.text)
-		}
-		for _, c := range g.claims {
-			g.claim(&claims, c)
-		}
+		b.WriteString("\n" + heading(g.title) + g.tables(""))
 	}
-	if claims.Len() > 0 {
-		b.WriteString("\n## What is expected\n\n| load | of | beside | expected ratio | measured | |\n|---|---|---|--:|--:|---|\n" + claims.String())
+	if claims := s.claims(); claims != "" {
+		b.WriteString("\n" + heading(expected) + claimsHead + claims)
+	}
+	return b.String()
+}
+
+// tables returns what was measured of a group; when says so in a line of its own.
+func (g *group) tables(when string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s\n", g.about)
+	if when != "" {
+		fmt.Fprintf(&b, "\n%s\n", when)
+	}
+	for _, at := range g.scenarios {
+		g.table(&b, at)
+	}
+	if g.text != "" {
+		b.WriteString("\n" + g.text)
+	}
+	return b.String()
+}
+
+// claims returns the lines of what was expected.
+func (s *session) claims() string {
+	var b strings.Builder
+	for _, g := range s.measured {
+		for _, c := range g.claims {
+			g.claim(&b, c)
+		}
 	}
 	return b.String()
 }
