@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,7 +22,8 @@ type Store struct {
 	name    string
 	texts   sync.Map // from statements with marks to statements of the dialect
 	ready   prepared
-	writing chan struct{} // held while a connection writes, if the database has one writer at a time
+	known   atomic.Pointer[string] // the store's id; nil: not read yet
+	writing chan struct{}          // held while a connection writes, if the database has one writer at a time
 
 	gathering gathering
 }
