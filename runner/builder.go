@@ -29,6 +29,12 @@ type builder struct {
 // build builds the program of words, each PKG or PKG:Service, and returns its path. The user's
 // cache keeps one program for each such list, which is only linked again if something has changed.
 func (c *command) build(ctx context.Context, words []string) (string, error) {
+	return c.buildTo(ctx, words, "", nil)
+}
+
+// buildTo is build into a file, which "" means the cache, with further flags of go build, which it
+// asks for with the folder of the first package.
+func (c *command) buildTo(ctx context.Context, words []string, program string, flags func(dir string) []string) (string, error) {
 	ctx, stop := signal.NotifyContext(ctx, stopSignals()...)
 	defer stop()
 	b := &builder{notices: c.notices()}
@@ -49,14 +55,23 @@ func (c *command) build(ctx context.Context, words []string) (string, error) {
 		return "", err
 	}
 	b.tell("building "+strings.Join(words, " "), "building", "packages", words)
-	name := path.Base(packages[0].ImportPath)
+	if program == "" {
+		program = b.cached(packages[0])
+	}
+	if flags != nil {
+		args = append(flags(packages[0].Dir), args...)
+	}
+	return program, b.compile(ctx, append([]string{"build", "-v", "-o", program}, args...)...)
+}
+
+// cached returns the path of the program in the cache. The go command renames what it has built.
+// That does not disturb a process that runs the program of an earlier build.
+func (b *builder) cached(first *found) string {
+	name := path.Base(first.ImportPath)
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
-	// The go command renames what it has built. That does not disturb a process that runs the
-	// program of an earlier build.
-	program := filepath.Join(b.folder.path, "bin", name)
-	return program, b.compile(ctx, append([]string{"build", "-v", "-o", program}, args...)...)
+	return filepath.Join(b.folder.path, "bin", name)
 }
 
 // arguments returns the arguments of go build: the main package, or one that is generated.

@@ -45,6 +45,8 @@ type command struct {
 func (c *command) program(opts []fx.Option) *cobra.Command {
 	root := c.root(filepath.Base(os.Args[0]), "Run services that are called over AMQP")
 	root.Args = cobra.NoArgs
+	root.Version = cmp.Or(stamp, programVersion())
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	run := func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context(), opts) }
 	root.RunE = run
 	explicit := &cobra.Command{

@@ -9,9 +9,15 @@ import (
 // examples are the examples in the help of commands, by the command's path below the program, which
 // stands in them as PROGRAM. Those of a program of services are under "program".
 var examples = map[string]string{
-	"": `PROGRAM run ./examples/helloworld
+	"": `PROGRAM new greeting
+PROGRAM run ./examples/helloworld
 PROGRAM call greeting_service.hello name=Julio
 PROGRAM broker`,
+	"new": `PROGRAM new orders
+PROGRAM new pdf-maker --with http,jobs
+PROGRAM new shop/orders --with http,events,jobs,postgres --module example.com/shop/orders`,
+	"build": `PROGRAM build . -o bin/orders
+GOOS=linux GOARCH=arm64 PROGRAM build ./orders -o bin/orders --version v1.4.2`,
 	"run": `PROGRAM run .
 PROGRAM run ./orders ./users:Users --config config.yaml
 PROGRAM run example.org/shop/orders --broker amqp://guest:guest@localhost:5672/`,

@@ -119,7 +119,7 @@ func (p *process) control() fleet.ControlConfig {
 		access = fleet.AccessFull
 	}
 	return fleet.ControlConfig{
-		Access: access, Version: p.cfg.Version, Level: p.level,
+		Access: access, Version: cmp.Or(p.cfg.Version, stamp), Level: p.level,
 		ReadyGrace: p.web.ReadyGrace, URL: func() string { return p.routes },
 	}
 }
