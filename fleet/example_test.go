@@ -37,10 +37,7 @@ func ExampleTimers() {
 	defer b.Close(ctx)
 	reports := &Reports{reported: make(chan timer.Tick, 10)}
 	c, err := service.New(service.Config{}, reports,
-		service.Configure(transport.Config{
-			URI:  "amqp://memory",
-			Dial: func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) },
-		}),
+		service.Configure(to(b)),
 		service.Configure(fleet.Timers()))
 	if err != nil {
 		fmt.Println(err)
@@ -56,6 +53,14 @@ func ExampleTimers() {
 		fmt.Println(err)
 	}
 	// Output: 1s
+}
+
+// to returns the configuration of connections to a broker in memory.
+func to(b *broker.Broker) transport.Config {
+	return transport.Config{
+		URI:  "amqp://memory",
+		Dial: func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) },
+	}
 }
 
 // Stock keeps a stock.
@@ -75,10 +80,7 @@ func ExampleControl() {
 	ctx := context.Background()
 	b := broker.New(broker.Config{}) // a fleet has RabbitMQ
 	defer b.Close(ctx)
-	bus := transport.Config{
-		URI:  "amqp://memory",
-		Dial: func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) },
-	}
+	bus := to(b)
 	c, err := service.New(service.Config{}, new(Stock),
 		service.Configure(bus),
 		service.Configure(fleet.Control(fleet.ControlConfig{Access: fleet.AccessFull, Version: "1.4.0"})))
@@ -115,10 +117,7 @@ func ExampleSurvey() {
 	ctx := context.Background()
 	b := broker.New(broker.Config{})
 	defer b.Close(ctx)
-	bus := transport.Config{
-		URI:  "amqp://memory",
-		Dial: func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) },
-	}
+	bus := to(b)
 	for range 2 { // each in a process of its own, usually
 		c, err := service.New(service.Config{}, new(Stock),
 			service.Configure(bus), service.Configure(fleet.Control(fleet.ControlConfig{})))

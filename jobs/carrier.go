@@ -10,6 +10,7 @@ import (
 	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/deadletter"
 	"github.com/gomeko/gomeko/internal/headers"
+	"github.com/gomeko/gomeko/internal/wait"
 	"github.com/gomeko/gomeko/jobs/store"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
@@ -231,7 +232,7 @@ func (c *carrier) tell(ctx context.Context, w *work, j *store.Job) bool {
 	limit := time.AfterFunc(tellLimit, func() { l.cancel(context.DeadlineExceeded) })
 	defer limit.Stop()
 	for j.ReplyTo != "" && !c.process.reply(l.ctx, j, o) {
-		if !sleep(l.ctx, awayMin) {
+		if !wait.For(l.ctx, awayMin) {
 			return false
 		}
 	}

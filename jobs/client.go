@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"go/token"
 	"reflect"
 	"slices"
 	"strings"
@@ -29,13 +28,13 @@ type Client struct {
 
 // Dependency binds the field: it implements [service.DependencyType].
 func (Client) Dependency(f *service.Field) (any, error) {
-	name, err := serviceOf(f.Tag)
+	name, err := clientKind.Service(f.Tag)
 	sh, shareErr := clientsOf(f.Host)
 	if shareErr != nil {
 		return nil, errors.Join(err, shareErr)
 	}
 	c := sh.Client(name)
-	if f.Type.Kind() != reflect.Struct || f.Type == clientType {
+	if !clientKind.Typed(f.Type) {
 		return c, err
 	}
 	v := reflect.New(f.Type).Elem()
@@ -46,27 +45,10 @@ func (Client) Dependency(f *service.Field) (any, error) {
 
 // Describe implements [service.FieldDescriber].
 func (Client) Describe(f *service.Field) service.Description {
-	details := map[string]any{"service": f.Tag.Get("jobs")}
-	if f.Type.Kind() == reflect.Struct && f.Type != clientType {
-		names := []string{}
-		for i := range f.Type.NumField() {
-			if field := f.Type.Field(i); field.Name != "_" {
-				name, _, _ := strings.Cut(field.Tag.Get("jobs"), "(")
-				names = append(names, name)
-			}
-		}
-		details["jobs"] = names
-	}
-	return service.Description{Details: details}
-}
-
-// serviceOf returns the name of the service in the tag of a Client.
-func serviceOf(tag service.Tag) (string, error) {
-	name, err := tag.Get("jobs"), tag.Keys("jobs")
-	if name == "" {
-		return "", errors.Join(err, errors.New(`the tag must name the service that has the jobs, as in jobs:"images"`))
-	}
-	return name, errors.Join(err, service.CheckName(name))
+	return service.Description{Details: clientKind.Details(f, "jobs", func(tag string) string {
+		name, _, _ := strings.Cut(tag, "(")
+		return name
+	})}
 }
 
 // errUnbound is the error of everything that the zero Client does.
@@ -109,65 +91,24 @@ func (c Client) enqueue(ctx context.Context, r request) (*handle, error) {
 	return c.enqueuer.enqueue(ctx, r)
 }
 
-var (
-	clientType  = reflect.TypeFor[Client]()
-	contextType = reflect.TypeFor[context.Context]()
-	errorType   = reflect.TypeFor[error]()
-	optionsType = reflect.TypeFor[[]Option]()
-)
+// clientKind is the kind of the clients of this package.
+var clientKind = stub.Kind{Client: reflect.TypeFor[Client](), Key: "jobs", Example: `jobs:"images"`, Purpose: "that has the jobs"}
 
 // Bind returns a typed client, which enqueues through from: a struct of funcs with a blank field _
 // [Client]. The error has a line for each mistake in C, with the field and what to write instead. A
 // service does not need Bind: it has the struct as a field.
 func Bind[C any](from *Enqueuer) (C, error) {
-	var client, none C
-	v := reflect.ValueOf(&client).Elem()
-	if v.Kind() != reflect.Struct {
-		return none, fmt.Errorf("%s must be a struct of funcs", v.Type())
-	}
-	marker, ok := markerOf(v.Type())
-	if !ok {
-		return none, fmt.Errorf("%s does not name its service: add a field _ jobs.Client `jobs:\"images\"`", v.Type())
-	}
-	tag, err := service.ParseTag(string(marker.Tag))
-	if err == nil {
-		var name string
-		name, err = serviceOf(tag)
-		err = errors.Join(err, from.Client(name).bind(v))
-	}
-	if err != nil {
-		return none, stub.Prefixed(v.Type().String(), err)
-	}
-	return client, nil
-}
-
-// markerOf returns the blank Client that makes a struct a typed client.
-func markerOf(t reflect.Type) (f reflect.StructField, ok bool) {
-	for i := range t.NumField() {
-		if f = t.Field(i); f.Name == "_" && f.Type == clientType {
-			return f, true
-		}
-	}
-	return f, false
+	return stub.Bind[C](clientKind, func(service string, client reflect.Value) error {
+		return from.Client(service).bind(client)
+	})
 }
 
 // bind fills the funcs of a typed client that are nil, and checks all of them.
-func (c Client) bind(v reflect.Value) error {
-	var mistakes []error
-	marker, _ := markerOf(v.Type())
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		if slices.Equal(f.Index, marker.Index) {
-			continue
-		}
-		fn, err := newFunc(c, f)
-		if err != nil {
-			mistakes = append(mistakes, stub.Prefixed(f.Name, err))
-		} else if v.Field(i).IsNil() {
-			v.Field(i).Set(reflect.MakeFunc(f.Type, fn.call))
-		}
-	}
-	return errors.Join(mistakes...)
+func (c Client) bind(client reflect.Value) error {
+	_, err := stub.Fill(clientKind, client, func(f reflect.StructField, tag service.Tag) (*boundFunc, error) {
+		return newFunc(c, f, tag)
+	})
+	return err
 }
 
 // A boundFunc is a func of a typed client: the job that it enqueues, and how it sends each argument.
@@ -181,19 +122,12 @@ type boundFunc struct {
 	typ     reflect.Type
 }
 
+var optionsType = reflect.TypeFor[[]Option]()
+
 // A refType is a [Ref] of any type.
 type refType interface{ with(h *handle) any }
 
-func newFunc(c Client, f reflect.StructField) (*boundFunc, error) {
-	tag, err := service.ParseTag(string(f.Tag))
-	switch {
-	case err != nil:
-		return nil, err
-	case f.Type.Kind() != reflect.Func:
-		return nil, fmt.Errorf("is %s: the fields of a typed client must be funcs, except for one blank jobs.Client", f.Type)
-	case !token.IsExported(f.Name):
-		return nil, errors.New("is not exported and cannot be set: start its name with a capital letter")
-	}
+func newFunc(c Client, f reflect.StructField, tag service.Tag) (*boundFunc, error) {
 	spec := tag.Get("jobs")
 	if spec == "" {
 		return nil, errors.Join(tag.Keys("jobs", "queue"), errors.New(`the tag must name the job to enqueue, as in jobs:"resize"`))
@@ -220,14 +154,13 @@ func newFunc(c Client, f reflect.StructField) (*boundFunc, error) {
 // shape checks the first parameter and the results of a func.
 func (fn *boundFunc) shape(t reflect.Type) error {
 	const example = "write func(ctx context.Context, …, options ...jobs.Option) (jobs.Ref[T], error), where T is what the job's method returns"
-	if t.NumIn() == 0 || t.In(0) != contextType {
+	if !stub.TakesContext(t) {
 		return errors.New("its first parameter is not context.Context: " + example)
 	}
-	n := t.NumOut()
-	if n == 0 || n > 2 || t.Out(n-1) != errorType {
+	if !stub.ReturnsError(t) {
 		return errors.New("it does not return (jobs.Ref[T], error) or error: " + example)
 	}
-	if n == 2 {
+	if t.NumOut() == 2 {
 		fn.typ = t.Out(0)
 		if fn.ref, _ = reflect.Zero(fn.typ).Interface().(refType); fn.ref == nil {
 			return fmt.Errorf("it returns %s, but the job has not run yet: %s", fn.typ, example)
@@ -236,10 +169,9 @@ func (fn *boundFunc) shape(t reflect.Type) error {
 	return nil
 }
 
-// call enqueues the job. It is the implementation of the func.
-func (fn *boundFunc) call(in []reflect.Value) []reflect.Value {
-	ctx, _ := in[0].Interface().(context.Context)
-	in = in[1:]
+// Call enqueues the job. It is the implementation of the func.
+func (fn *boundFunc) Call(in []reflect.Value) []reflect.Value {
+	ctx, in := stub.Context(in), in[1:]
 	r := request{service: fn.client.service, name: fn.name, queue: fn.queue}
 	if fn.options {
 		r.options, _ = in[len(in)-1].Interface().([]Option)
@@ -251,17 +183,13 @@ func (fn *boundFunc) call(in []reflect.Value) []reflect.Value {
 		r.kwargs = keywords(pairs)
 	}
 	h, err := fn.client.enqueue(ctx, r)
-	failed := reflect.New(errorType).Elem()
-	if err != nil {
-		failed.Set(reflect.ValueOf(err))
+	switch {
+	case fn.ref == nil:
+		return []reflect.Value{stub.Error(err)}
+	case err != nil:
+		return []reflect.Value{reflect.Zero(fn.typ), stub.Error(err)}
 	}
-	if fn.ref == nil {
-		return []reflect.Value{failed}
-	}
-	if err != nil {
-		return []reflect.Value{reflect.Zero(fn.typ), failed}
-	}
-	return []reflect.Value{reflect.ValueOf(fn.ref.with(h)), failed}
+	return []reflect.Value{reflect.ValueOf(fn.ref.with(h)), stub.Error(nil)}
 }
 
 // keywords are alternating names and values. It is a [codec.Object].

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/wait"
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
@@ -112,7 +113,7 @@ func (e *ends) finish(ctx context.Context, list []store.End) ([]bool, bool) {
 			return nil, false
 		}
 		e.process.host.Logger().Warn("jobs: outcomes cannot be recorded yet", "jobs", len(list), "err", err)
-		if !sleep(ctx, delay) {
+		if !wait.For(ctx, delay) {
 			return nil, false
 		}
 	}

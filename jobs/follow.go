@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/wait"
 	"github.com/gomeko/gomeko/jobs/store"
 	"github.com/gomeko/gomeko/service"
 )
@@ -78,7 +79,7 @@ func (p *process) follow(l *lease, w *work, j *store.Job) {
 			return
 		}
 		p.host.Logger().Warn("jobs: the hook of a job has run, which cannot be recorded yet", "job", j.ID, "err", err)
-		if !sleep(l.ctx, delay) {
+		if !wait.For(l.ctx, delay) {
 			return
 		}
 	}
@@ -124,22 +125,9 @@ func (w *work) callDone(l *lease, j *store.Job, o Outcome) bool {
 			w.log(j).Error("the done hook of a job has failed and is not called again", "attempts", r.Attempt, "err", clip.Error(err))
 			return true
 		}
-		if !w.pauseDone(l.ctx, delay) {
+		if !wait.Unless(l.ctx, delay, w.Host.Stopping()) {
 			return false
 		}
 		delay = min(2*delay, hookMax)
 	}
-}
-
-// pauseDone waits before the next call of a hook. It returns false if the process stops.
-func (w *work) pauseDone(ctx context.Context, delay time.Duration) bool {
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-w.Host.Stopping():
-	case <-ctx.Done():
-	}
-	return false
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/wait"
 	"github.com/gomeko/gomeko/jobs/store"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
@@ -112,9 +113,8 @@ func (g *group) run(ctx context.Context) {
 			continue
 		}
 		g.away(ctx, err, delay == awayMin)
-		select {
-		case <-time.After(delay):
-		case <-g.queue.stopping:
+		if !wait.Unless(ctx, delay, g.queue.stopping) {
+			break
 		}
 		delay = min(2*delay, awayMax)
 	}

@@ -5,15 +5,13 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/gomeko/gomeko/service"
 )
 
 // A health is what a queue knows of the dependencies of its service. While one fails, the queue takes
 // no messages, and claims neither jobs nor hooks. Jobs that run go on.
 type health struct {
 	mu      sync.Mutex
-	failing []string // the dependencies, in order
+	reasons []string // why the queue is paused, in order
 	since   time.Time
 	started bool // the queue has its consumer
 
@@ -21,35 +19,30 @@ type health struct {
 	told    bool       // the pause is in the log
 }
 
-// watchHealth pauses the queues of services that use a failing dependency, if the container is to.
-func (p *process) watchHealth() {
-	if !p.host.PauseUnhealthy() {
-		return
-	}
-	p.host.WatchHealth(func(h service.HealthState) {
-		for _, q := range p.queues {
-			if q.carrier == nil && slices.Contains(h.Services, q.service) && q.health.set(h) {
-				p.host.Go(q.heed)
-			}
+// pauseFor pauses the queues of a service for a reason, or resumes them.
+func (p *process) pauseFor(service, reason string, on bool) {
+	for _, q := range p.queues {
+		if q.carrier == nil && q.service == service && q.health.set(reason, on) {
+			p.host.Go(q.heed)
 		}
-	})
+	}
 }
 
-// set notes whether a dependency fails. It returns false if that was known.
-func (h *health) set(state service.HealthState) bool {
+// set notes or forgets a reason. It returns false if that was known.
+func (h *health) set(reason string, on bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	i := slices.Index(h.failing, state.Name)
+	i := slices.Index(h.reasons, reason)
 	switch known := i >= 0; {
-	case known == state.Failing:
+	case known == on:
 		return false
 	case known:
-		h.failing = slices.Delete(h.failing, i, i+1)
+		h.reasons = slices.Delete(h.reasons, i, i+1)
 	default:
-		if len(h.failing) == 0 {
+		if len(h.reasons) == 0 {
 			h.since = time.Now()
 		}
-		h.failing = append(h.failing, state.Name)
+		h.reasons = append(h.reasons, reason)
 	}
 	return true
 }
@@ -58,17 +51,14 @@ func (h *health) set(state service.HealthState) bool {
 func (h *health) now() (reasons []string, since time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, name := range h.failing {
-		reasons = append(reasons, name+" is failing")
-	}
-	return reasons, h.since
+	return slices.Clone(h.reasons), h.since
 }
 
 // isFailing reports whether a dependency fails.
 func (q *queue) isFailing() bool {
 	q.health.mu.Lock()
 	defer q.health.mu.Unlock()
-	return len(q.health.failing) > 0
+	return len(q.health.reasons) > 0
 }
 
 // heed pauses or resumes the queue, whichever is right at this moment.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/wait"
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
@@ -143,25 +144,13 @@ func (p *poller) run() {
 		case <-p.wake:
 			timer.Stop()
 			next = pollMin
-			if !sleep(p.life, next) {
+			if !wait.For(p.life, next) {
 				return
 			}
 		case <-p.life.Done():
 			timer.Stop()
 			return
 		}
-	}
-}
-
-// sleep waits for d, and reports whether ctx goes on.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -66,7 +66,7 @@ func processOf(host *service.Host) (*process, error) {
 		p.consuming, consuming = connection.Consuming(host)
 		p.publishing, publishing = connection.Publishing(host)
 		p.topology, known = topology.Of(host)
-		p.watchHealth()
+		host.WatchPauses(p.pauseFor)
 		return p, cmp.Or(consuming, publishing, known, s.cfg.check())
 	})
 }

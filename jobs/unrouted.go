@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/wait"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -25,7 +26,7 @@ func (p *process) findUnrouted(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			p.host.Logger().Warn("jobs: messages for no queue cannot be looked at yet", "queue", unroutedName, "err", err)
 		}
-		if !sleep(ctx, unroutedEvery) {
+		if !wait.For(ctx, unroutedEvery) {
 			return
 		}
 	}

@@ -183,23 +183,17 @@ func (p *pauses) over() bool {
 	return p.stopped
 }
 
-// watchHealth pauses the rows of services that use a failing dependency, if the container is to.
-func (s *shared) watchHealth(host *service.Host) {
-	if !host.PauseUnhealthy() {
-		return
-	}
-	host.WatchHealth(func(h service.HealthState) {
-		for _, sub := range s.subscribers {
-			if !slices.Contains(h.Services, sub.row.Service) || sub.diesAlone() {
-				continue
-			}
-			if reason := h.Name + " is failing"; h.Failing {
-				sub.pauses.pause(reason)
-			} else {
-				sub.pauses.resume(reason)
-			}
+// pauseFor pauses the rows of a service for a reason, or resumes them.
+func (s *shared) pauseFor(service, reason string, on bool) {
+	for _, sub := range s.subscribers {
+		switch {
+		case sub.row.Service != service || sub.diesAlone():
+		case on:
+			sub.pauses.pause(reason)
+		default:
+			sub.pauses.resume(reason)
 		}
-	})
+	}
 }
 
 // diesAlone reports whether the broker deletes the queue of the row, with its messages, while nobody

@@ -356,7 +356,7 @@ func newShared(host *service.Host) (*shared, error) {
 	}
 	consuming, err := connection.Consuming(host)
 	s := &shared{connection: consuming, publishing: publishing}
-	s.watchHealth(host)
+	host.WatchPauses(s.pauseFor)
 	return s, err
 }
 

@@ -23,13 +23,13 @@ type Client struct {
 
 // Dependency binds the field: it implements [service.DependencyType].
 func (Client) Dependency(f *service.Field) (any, error) {
-	name, err := serviceOf(f.Tag)
+	name, err := clientKind.Service(f.Tag)
 	sh, shareErr := service.Shared(f.Host, newShared)
 	if shareErr != nil {
 		return nil, errors.Join(err, shareErr)
 	}
 	c := Client{service: name, caller: sh.client()}
-	if f.Type.Kind() != reflect.Struct || f.Type == clientType {
+	if !clientKind.Typed(f.Type) {
 		return c, err
 	}
 	v := reflect.New(f.Type).Elem()
@@ -43,27 +43,7 @@ func (Client) Dependency(f *service.Field) (any, error) {
 
 // Describe implements [service.FieldDescriber].
 func (Client) Describe(f *service.Field) service.Description {
-	name := f.Tag.Get("rpc")
-	details := map[string]any{"service": name}
-	if f.Type.Kind() == reflect.Struct && f.Type != clientType {
-		methods := []string{}
-		for i := range f.Type.NumField() {
-			if field := f.Type.Field(i); field.Name != "_" {
-				methods = append(methods, field.Tag.Get("rpc"))
-			}
-		}
-		details["methods"] = methods
-	}
-	return service.Description{Details: details}
-}
-
-// serviceOf returns the name of the service in the tag of a Client.
-func serviceOf(tag service.Tag) (string, error) {
-	name, err := tag.Get("rpc"), tag.Keys("rpc")
-	if name == "" {
-		return "", errors.Join(err, errors.New(`the tag must name the service to call, as in rpc:"users"`))
-	}
-	return name, errors.Join(err, service.CheckName(name))
+	return service.Description{Details: clientKind.Details(f, "methods", func(tag string) string { return tag })}
 }
 
 // Call calls method and stores its result in the pointer result; nil drops it. args are positional

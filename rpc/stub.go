@@ -1,10 +1,8 @@
 package rpc
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"go/token"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,74 +13,33 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-var (
-	clientType  = reflect.TypeFor[Client]()
-	contextType = reflect.TypeFor[context.Context]()
-	errorType   = reflect.TypeFor[error]()
-)
+// clientKind is the kind of the clients of this package.
+var clientKind = stub.Kind{Client: reflect.TypeFor[Client](), Key: "rpc", Example: `rpc:"users"`, Purpose: "to call"}
 
 // Bind returns a typed client: a struct of funcs with a blank field _ [Client], which calls through
 // from, such as a [Caller]. The error has a line for each mistake in C, with the field and what to
 // write instead. A service does not need Bind: it has the struct as a field.
 func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
-	var client, none C
-	v := reflect.ValueOf(&client).Elem()
-	if v.Kind() != reflect.Struct {
-		return none, fmt.Errorf("%s must be a struct of funcs", v.Type())
-	}
-	marker, ok := markerOf(v.Type())
-	if !ok {
-		return none, fmt.Errorf("%s does not name its service: add a field _ rpc.Client `rpc:\"users\"`", v.Type())
-	}
-	tag, err := service.ParseTag(string(marker.Tag))
-	if err == nil {
-		var name string
-		name, err = serviceOf(tag)
-		_, bindErr := from.Client(name).bind(v)
-		err = errors.Join(err, bindErr)
-	}
-	if err != nil {
-		return none, stub.Prefixed(v.Type().String(), err)
-	}
-	return client, nil
-}
-
-// markerOf returns the blank Client that makes a struct a typed client.
-func markerOf(t reflect.Type) (f reflect.StructField, ok bool) {
-	for i := range t.NumField() {
-		if f = t.Field(i); f.Name == "_" && f.Type == clientType {
-			return f, true
-		}
-	}
-	return f, false
+	return stub.Bind[C](clientKind, func(service string, client reflect.Value) error {
+		_, err := from.Client(service).bind(client)
+		return err
+	})
 }
 
 // bind fills the funcs of a typed client that are nil, and checks all of them. It returns
 // those that it has filled.
-func (c Client) bind(v reflect.Value) (filled []*boundFunc, _ error) {
-	var mistakes []error
-	marker, _ := markerOf(v.Type())
+func (c Client) bind(client reflect.Value) ([]*boundFunc, error) {
 	taken := map[string]string{}
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		if slices.Equal(f.Index, marker.Index) {
-			continue
+	return stub.Fill(clientKind, client, func(f reflect.StructField, tag service.Tag) (*boundFunc, error) {
+		fn, err := newFunc(c, f, tag)
+		if err == nil && taken[fn.method] != "" {
+			err = fmt.Errorf("%[2]s already calls %[1]s: remove one of them", fn.method, taken[fn.method])
 		}
-		s, err := newFunc(c, f)
-		if err == nil && taken[s.method] != "" {
-			err = fmt.Errorf("%[2]s already calls %[1]s: remove one of them", s.method, taken[s.method])
+		if err == nil {
+			taken[fn.method] = f.Name
 		}
-		if err != nil {
-			mistakes = append(mistakes, stub.Prefixed(f.Name, err))
-			continue
-		}
-		taken[s.method] = f.Name
-		if v.Field(i).IsNil() {
-			v.Field(i).Set(reflect.MakeFunc(f.Type, s.call))
-			filled = append(filled, s)
-		}
-	}
-	return filled, errors.Join(mistakes...)
+		return fn, err
+	})
 }
 
 // A boundFunc is a func of a typed client: the method that it calls, and how it sends each argument.
@@ -94,16 +51,7 @@ type boundFunc struct {
 	params stub.Params  // after ctx
 }
 
-func newFunc(c Client, f reflect.StructField) (*boundFunc, error) {
-	tag, err := service.ParseTag(string(f.Tag))
-	switch {
-	case err != nil:
-		return nil, err
-	case f.Type.Kind() != reflect.Func:
-		return nil, fmt.Errorf("is %s: the fields of a typed client must be funcs, except for one blank rpc.Client", f.Type)
-	case !token.IsExported(f.Name):
-		return nil, errors.New("is not exported and cannot be set: start its name with a capital letter")
-	}
+func newFunc(c Client, f reflect.StructField, tag service.Tag) (*boundFunc, error) {
 	spec := tag.Get("rpc")
 	sig, err := readSignature(c.service, spec)
 	if err = errors.Join(tag.Keys("rpc"), shape(f.Type), err); err != nil {
@@ -159,13 +107,13 @@ func shape(t reflect.Type) error {
 		out[i] = t.Out(i).String()
 	}
 	var why string
-	if len(in) == 0 || t.In(0) != contextType {
-		in = append([]string{contextType.String()}, slices.DeleteFunc(in, func(p string) bool { return p == contextType.String() })...)
+	if !stub.TakesContext(t) {
+		in = append([]string{"context.Context"}, slices.DeleteFunc(in, func(p string) bool { return p == "context.Context" })...)
 		why = "its first parameter is not context.Context"
 	}
-	if len(out) == 0 || len(out) > 2 || t.Out(len(out)-1) != errorType {
-		out = slices.DeleteFunc(out, func(r string) bool { return r == errorType.String() })
-		out = append(out[:min(len(out), 1)], errorType.String())
+	if !stub.ReturnsError(t) {
+		out = slices.DeleteFunc(out, func(r string) bool { return r == "error" })
+		out = append(out[:min(len(out), 1)], "error")
 		why = "it does not return (T, error) or error"
 	}
 	if why == "" {
@@ -178,19 +126,18 @@ func shape(t reflect.Type) error {
 	return fmt.Errorf("%s: write func(%s) %s", why, strings.Join(in, ", "), results)
 }
 
-// call makes the call. It is the implementation of the func.
-func (s *boundFunc) call(in []reflect.Value) []reflect.Value {
-	ctx, _ := in[0].Interface().(context.Context)
-	body := s.request(in[1:])
+// Call makes the call. It is the implementation of the func.
+func (s *boundFunc) Call(in []reflect.Value) []reflect.Value {
+	ctx, body := stub.Context(in), s.request(in[1:])
 	if s.result == nil {
-		return []reflect.Value{errorValue(s.client.call(ctx, s.method, nil, body, ""))}
+		return []reflect.Value{stub.Error(s.client.call(ctx, s.method, nil, body, ""))}
 	}
 	result := reflect.New(s.result)
 	err := s.client.call(ctx, s.method, result.Interface(), body, "")
 	if err != nil {
 		result.Elem().SetZero()
 	}
-	return []reflect.Value{result.Elem(), errorValue(err)}
+	return []reflect.Value{result.Elem(), stub.Error(err)}
 }
 
 // request returns the body of a call with these arguments.
@@ -200,12 +147,4 @@ func (s *boundFunc) request(in []reflect.Value) requestBody {
 		return requestBody{Args: []any{}, Kwargs: object}
 	}
 	return newRequestBody(args, Kwargs(pairs))
-}
-
-func errorValue(err error) reflect.Value {
-	v := reflect.New(errorType).Elem()
-	if err != nil {
-		v.Set(reflect.ValueOf(err))
-	}
-	return v
 }

@@ -53,24 +53,16 @@ func (c *command) callCommand() *cobra.Command {
 }
 
 func (c *command) call(ctx context.Context, service, method string, args []any) error {
-	s, err := c.configuration()
+	l, err := c.dial(ctx, "gomeko call")
 	if err != nil {
 		return err
 	}
-	broker, err := c.reach(s, "gomeko call")
-	if err != nil {
-		return err
-	}
-	conn, caller, err := dial(ctx, broker, s.rpc())
-	if err != nil {
-		return err
-	}
-	defer hangUp(conn, caller)
-	defer c.sayIfUnconsumed(ctx, conn, service, unconsumedAfter)()
+	defer l.hangUp()
+	defer c.sayIfUnconsumed(ctx, l.conn, service, unconsumedAfter)()
 	var result any
-	err = caller.Client(service).Call(ctx, method, &result, args...)
+	err = l.caller.Client(service).Call(ctx, method, &result, args...)
 	if errors.Is(err, rpc.ErrUnknownService) && strings.Contains(err.Error(), "`"+service+"`") {
-		return remoteError{fmt.Errorf("%w: it was never started on %s", err, broker)}
+		return remoteError{fmt.Errorf("%w: it was never started on %s", err, l.broker)}
 	}
 	if err != nil {
 		return remoteError{err}

@@ -85,27 +85,7 @@ func content(data []byte) any {
 	if err := decoder.Decode(&v); err != nil {
 		return secret.Mask(fmt.Sprintf("%q", data))
 	}
-	return masked("", v)
-}
-
-// masked returns a value with what looks like a secret masked.
-func masked(name string, value any) any {
-	if value != nil && secret.Key(name) {
-		return secret.Hidden
-	}
-	switch v := value.(type) {
-	case string:
-		return secret.Mask(v)
-	case []any:
-		for i := range v {
-			v[i] = masked("", v[i])
-		}
-	case map[string]any:
-		for key := range v {
-			v[key] = masked(key, v[key])
-		}
-	}
-	return value
+	return secret.Value("", v, nil)
 }
 
 func (j *jobsCommand) showCommand() *cobra.Command {

@@ -45,36 +45,45 @@ func (c *command) shellCommand() *cobra.Command {
 
 // shell connects to the broker and runs a shell.
 func (c *command) shell(ctx context.Context, run func(*shell.Shell, context.Context) error) error {
-	s, err := c.configuration()
+	l, err := c.dial(ctx, "gomeko shell")
 	if err != nil {
 		return err
 	}
-	broker, err := c.reach(s, "gomeko shell")
-	if err != nil {
-		return err
-	}
-	conn, caller, err := dial(ctx, broker, s.rpc())
-	if err != nil {
-		return err
-	}
-	defer hangUp(conn, caller)
-	sh := &shell.Shell{Caller: caller, Conn: conn, Config: s.cfg.Masked(), Broker: broker.String(), Stdout: c.out, Stderr: c.err}
+	defer l.hangUp()
+	sh := &shell.Shell{Caller: l.caller, Conn: l.conn, Config: l.masked, Broker: l.broker.String(), Stdout: c.out, Stderr: c.err}
 	return run(sh, ctx)
 }
 
-// dial connects to the broker, to call services and to dispatch events.
-func dial(ctx context.Context, broker transport.Config, cfg rpc.Config) (*transport.Conn, *rpc.Caller, error) {
-	conn, err := transport.Dial(ctx, broker)
-	if err != nil {
-		return nil, nil, err
-	}
-	caller, err := rpc.NewCaller(ctx, conn, cfg)
-	if err != nil {
-		hangUp(conn)
-		return nil, nil, err
-	}
-	return conn, caller, nil
+// A line is a connection to the broker on which services can be called.
+type line struct {
+	broker transport.Config
+	masked map[string]any // the configuration
+	conn   *transport.Conn
+	caller *rpc.Caller
 }
+
+// dial connects to the broker, for the command called name.
+func (c *command) dial(ctx context.Context, name string) (*line, error) {
+	s, err := c.configuration()
+	if err != nil {
+		return nil, err
+	}
+	l := &line{masked: s.cfg.Masked()}
+	if l.broker, err = c.reach(s, name); err != nil {
+		return nil, err
+	}
+	if l.conn, err = transport.Dial(ctx, l.broker); err != nil {
+		return nil, err
+	}
+	if l.caller, err = rpc.NewCaller(ctx, l.conn, s.rpc()); err != nil {
+		hangUp(l.conn)
+		return nil, err
+	}
+	return l, nil
+}
+
+// hangUp closes the line.
+func (l *line) hangUp() { hangUp(l.conn, l.caller) }
 
 // hangUp closes the callers and their connection, without waiting long for a broker that does not
 // respond, and not at all for one that blocks the connection.

@@ -83,8 +83,19 @@ func (h *Host) WatchHealth(fn func(HealthState)) {
 	c.health.watchers = append(c.health.watchers, fn)
 }
 
-// PauseUnhealthy returns [Config].PauseUnhealthy.
-func (h *Host) PauseUnhealthy() bool { return h.container.cfg.PauseUnhealthy }
+// WatchPauses has fn called when a dependency of a service begins to fail, and when it works again:
+// the service's rows pause meanwhile, for that reason. Without [Config].PauseUnhealthy it is never
+// called. Otherwise, it is as WatchHealth.
+func (h *Host) WatchPauses(fn func(service, reason string, on bool)) {
+	if !h.container.cfg.PauseUnhealthy {
+		return
+	}
+	h.WatchHealth(func(s HealthState) {
+		for _, service := range s.Services {
+			fn(service, s.Name+" is failing", s.Failing)
+		}
+	})
+}
 
 // An UnavailableError is the error of a request for a row whose service cannot work at present.
 type UnavailableError struct {

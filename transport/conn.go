@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/wait"
 )
 
 const (
@@ -177,14 +178,7 @@ func (c *Conn) reconnect(ctx context.Context) *session {
 // backoff waits before an attempt, counted from 0, and reports whether to go on.
 func backoff(ctx context.Context, attempt int) bool {
 	d := min(backoffMin<<min(attempt, 10), backoffMax)
-	timer := time.NewTimer(d/2 + rand.N(d/2)) // with jitter, or many clients would reconnect at once
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return wait.For(ctx, d/2+rand.N(d/2)) // with jitter, or many clients would reconnect at once
 }
 
 // setSession makes s the current session, unless the Conn was closed.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/gomeko/gomeko/internal/wait"
 )
 
 const (
@@ -51,21 +53,9 @@ func (c *Conn) repair(ctx context.Context) {
 			c.log.Warn("declaring the topology again", "broker", s.addr.redacted, "err", sign)
 		}
 		c.restore(s)
-		if sign != nil && !sleep(ctx, repairEvery) {
+		if sign != nil && !wait.For(ctx, repairEvery) {
 			return
 		}
-	}
-}
-
-// sleep waits, and returns false if ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

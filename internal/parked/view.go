@@ -138,26 +138,10 @@ func text(b []byte) string {
 
 // printed returns a value with what is secret in it masked. name is its key.
 func printed(name string, value any) any {
-	if value != nil && secret.Key(name) {
-		return secret.Hidden
-	}
-	switch v := value.(type) {
-	case string:
-		return secret.Mask(v)
-	case []byte:
-		return secret.Mask(text(v))
-	case []any:
-		list := make([]any, len(v))
-		for i := range v {
-			list[i] = printed("", v[i])
+	return secret.Value(name, value, func(leaf any) any {
+		if b, ok := leaf.([]byte); ok {
+			return secret.Mask(text(b))
 		}
-		return list
-	case map[string]any:
-		object := make(map[string]any, len(v))
-		for name, value := range v {
-			object[name] = printed(name, value)
-		}
-		return object
-	}
-	return encodable(value)
+		return encodable(leaf)
+	})
 }

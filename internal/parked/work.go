@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/deadletter"
+	"github.com/gomeko/gomeko/internal/wait"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -178,15 +179,9 @@ func (t *taking) pace(ctx context.Context) error {
 	if t.next.Before(now) {
 		t.next = now
 	}
-	timer := time.NewTimer(t.next.Sub(now))
-	defer timer.Stop()
+	wait.For(ctx, t.next.Sub(now))
 	t.next = t.next.Add(time.Duration(float64(time.Second) / t.work.Rate))
-	select {
-	case <-timer.C:
-		return context.Cause(ctx)
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return context.Cause(ctx)
 }
 
 // Prepare declares the queue that Replay publishes to, and returns how many consumers it has. Without

@@ -1,5 +1,5 @@
-// Package stub has what the funcs of typed clients have in common, in packages rpc and jobs: how the
-// tag of a func says which of its arguments are sent by position and which by name.
+// Package stub makes typed clients, for packages rpc and jobs: structs of funcs whose tags say which of
+// their arguments are sent by position and which by name.
 package stub
 
 import (
