@@ -1,6 +1,7 @@
 // Package admin serves what the people who operate a process ask it for, on an address of its own:
 // whether it is alive and ready, how its dependencies are, which calls run, profiles for "go tool
-// pprof", and what other packages add, such as metrics. It needs no routes and no broker, and answers while the process starts and stops.
+// pprof", and what other packages add, such as metrics. It needs no routes and no broker, and
+// answers while the process starts and stops.
 //
 // A process that package runner runs serves it if the configuration says where:
 //

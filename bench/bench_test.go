@@ -19,7 +19,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestBench measures what needs neither RabbitMQ, PostgreSQL nor Nameko, much too briefly to tell anything but that it works.
+// TestBench measures what needs neither RabbitMQ, PostgreSQL nor Nameko, much too briefly to tell
+// anything but that it works.
 func TestBench(t *testing.T) {
 	t.Setenv("GORACE", "atexit_sleep_ms=0") // each process of a race build would end a second late
 	s := &session{rounds: 1, duration: 20 * time.Millisecond}

@@ -13,8 +13,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// This file measures jobs: how many are enqueued and run to an outcome that is recorded, and how soon
-// one begins. river.go does the same with River.
+// This file measures jobs: how many are enqueued and run to an outcome that is recorded, and how
+// soon one begins. river.go does the same with River.
 
 // A Worker has a job that does nothing.
 type Worker struct {

@@ -45,7 +45,8 @@ func (d *Debtor) Bill(ctx context.Context, text string) error {
 	return nil
 }
 
-// startDebtor hosts a Debtor. Its row does not pause after failures, because all first attempts fail.
+// startDebtor hosts a Debtor. Its row does not pause after failures, because all first attempts
+// fail.
 func startDebtor(ctx context.Context, uri string, failed, billed func()) error {
 	c, err := service.New(service.Config{Logger: quiet}, &Debtor{failed: failed, billed: billed},
 		service.Configure(transport.Config{URI: uri}), service.Configure(messaging.Config{PauseAfter: -1}))

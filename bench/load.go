@@ -14,7 +14,8 @@ const envelope = len(`{"args": [""], "kwargs": {}}`)
 // text returns the argument of a request whose body has the order's size.
 func (o order) text() string { return strings.Repeat("x", max(1, o.Size-envelope)) }
 
-// closedLoop has each of the callers call for the order's duration, one call after the other, and once at least.
+// closedLoop has each of the callers call for the order's duration, one call after the other, and
+// once at least.
 func closedLoop(o order, l *latencies, call func(text string) error) report {
 	l.calls.Store(0)
 	text := o.text()
@@ -46,7 +47,8 @@ func closedLoop(o order, l *latencies, call func(text string) error) report {
 	return r
 }
 
-// latencies collects how long calls took. It is made once, or its making would be part of what is measured.
+// latencies collects how long calls took. It is made once, or its making would be part of what is
+// measured.
 type latencies struct {
 	took  []time.Duration
 	calls atomic.Int64

@@ -1,6 +1,6 @@
 // Command bench measures gomeko beside raw amqp091-go, Nameko, NATS micro, gRPC and River, and
-// beside the floor, on RabbitMQ and on the embedded broker. docs/bench.md is what it found, and how to read
-// it.
+// beside the floor, on RabbitMQ and on the embedded broker. docs/bench.md is what it found, and how
+// to read it.
 //
 // Every server, client and broker is a separate process, so that the CPU time of each can be
 // measured. The load is closed: each caller waits for its reply. The contestants of a scenario take

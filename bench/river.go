@@ -19,7 +19,8 @@ type riverArgs struct {
 // Kind is the name of the job.
 func (riverArgs) Kind() string { return "work" }
 
-// openRiver opens a database with as many connections as a store of gomeko has, and makes the tables.
+// openRiver opens a database with as many connections as a store of gomeko has, and makes the
+// tables.
 func openRiver(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {

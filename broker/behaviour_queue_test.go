@@ -400,8 +400,8 @@ func quorumRows() []behaviour {
 	}
 }
 
-// atLeastOnce returns the arguments of a queue that holds each message for 1 ms, and dead-letters it
-// at least once to the queue grave.
+// atLeastOnce returns the arguments of a queue that holds each message for 1 ms, and dead-letters
+// it at least once to the queue grave.
 func atLeastOnce(more amqp.Table) amqp.Table {
 	arguments := table{"x-queue-type": "quorum", "x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave",
 		"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}

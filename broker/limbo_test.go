@@ -29,8 +29,8 @@ func TestDeadLettersAtLeastOnce(t *testing.T) {
 	}
 }
 
-// TestDeadLettersOfDeletedQueue deletes a queue that holds dead messages, and one of the queues that
-// they go to.
+// TestDeadLettersOfDeletedQueue deletes a queue that holds dead messages, and one of the queues
+// that they go to.
 func TestDeadLettersOfDeletedQueue(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, brokertest.Embedded(t))

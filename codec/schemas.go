@@ -21,8 +21,8 @@ import (
 // A schema has no limits of size (of the data, its depth, the digits of a big.Int, and floats in
 // strings and keys), and does not know what the methods of types that unmarshal themselves refuse.
 // NaN and the infinities, which Python reads and writes, are not JSON. The decoder also takes some
-// values that the schema does not: numbers in the strings for json.Number, for example. And it reads
-// a member whose name differs from that of a field only in case as that field.
+// values that the schema does not: numbers in the strings for json.Number, for example. And it
+// reads a member whose name differs from that of a field only in case as that field.
 //
 // A Schemas must not be used by several goroutines at once.
 type Schemas struct {

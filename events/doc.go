@@ -54,11 +54,11 @@
 // after 0.1 s and more, up to 10 s. An event that cannot be read, or does not fit the handler's
 // payload, is logged with the beginning of its body and acknowledged in both cases.
 //
-// With retry:"1s 10s*3 10m" a failed event is handled again after these delays. When the last attempt
-// has failed, or if no other would succeed, it is parked in a dead queue. A handler decides itself
-// with [service.RetryAfter], [service.Park] and [service.Drop]. With ack:"early" an event is
-// acknowledged before its handler runs, so it is handled at most once. docs/failures.md explains how
-// to choose the delays, and what is guaranteed.
+// With retry:"1s 10s*3 10m" a failed event is handled again after these delays. When the last
+// attempt has failed, or if no other would succeed, it is parked in a dead queue. A handler decides
+// itself with [service.RetryAfter], [service.Park] and [service.Drop]. With ack:"early" an event is
+// acknowledged before its handler runs, so it is handled at most once. docs/failures.md explains
+// how to choose the delays, and what is guaranteed.
 //
 // # Programs that host no services
 //

@@ -32,15 +32,16 @@ import (
 //	delivery  "pool", the default: one instance of each service handles the event
 //	          "singleton": one instance of all services handles it
 //	          "broadcast": every instance handles it
-//	reliable  "false": the queue is deleted with its last listener, and events without a listener are lost
-//	retry     "1s 10s*3 10m": if a call fails, its event is handled again after these delays, and then
-//	          parked. The default is that of messaging.Config.Retry, and "off" is none
-//	requeue   "true": if a call fails, its event is delivered again, without a limit: at once the first
-//	          time, then after 0.1 s and more, up to 10 s
+//	reliable  "false": the queue is deleted with its last listener, and events without a listener are
+//	          lost
+//	retry     "1s 10s*3 10m": if a call fails, its event is handled again after these delays, and
+//	          then parked. The default is that of messaging.Config.Retry, and "off" is none
+//	requeue   "true": if a call fails, its event is delivered again, without a limit: at once the
+//	          first time, then after 0.1 s and more, up to 10 s
 //	ack       "early": events are acknowledged before their calls, so each is handled at most once;
 //	          without it, one whose process dies is handled again
-//	name      the method's name in call ids and in the name of the queue; the default is the row's name in
-//	          snake case, forget_user
+//	name      the method's name in call ids and in the name of the queue; the default is the row's
+//	          name in snake case, forget_user
 //
 // Queues have Nameko's names, flags and bindings, so instances in Python and in Go share them: see
 // docs/wire/nameko.md, Event queues.

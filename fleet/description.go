@@ -53,9 +53,9 @@ func (p *plane) describeServices() ([]*contract.Document, error) {
 var ErrUndescribed = errors.New("cannot be described")
 
 // Describe asks for the description of a service that runs: one process of each version of it. wait
-// limits the wait for each answer; 0 is a second. The documents come from elsewhere: print them with
-// their method Print, which escapes what a terminal would obey. The error is [ErrUndescribed] if
-// there is none, with what to do.
+// limits the wait for each answer; 0 is a second. The documents come from elsewhere: print them
+// with their method Print, which escapes what a terminal would obey. The error is [ErrUndescribed]
+// if there is none, with what to do.
 func Describe(ctx context.Context, conn *transport.Conn, service string, wait time.Duration) ([]*contract.Document, error) {
 	found, err := Survey(ctx, conn, Question{Verb: string(control.Ping), Service: service, Wait: wait})
 	if err != nil {

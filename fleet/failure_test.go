@@ -170,8 +170,8 @@ func TestManyAnswers(t *testing.T) {
 	})
 }
 
-// TestDeadAsker asks and goes away before the answer: nothing is left at the broker, and the process
-// answers the next one.
+// TestDeadAsker asks and goes away before the answer: nothing is left at the broker, and the
+// process answers the next one.
 func TestDeadAsker(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		h := run(t, uri, fleet.ControlConfig{}, new(Bills))

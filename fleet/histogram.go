@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A histogram counts durations. Its buckets are an eighth of a power of two wide, so that a quantile
-// is at most 12.5 % off. The first has what is shorter than 1,024 ns, the last all from 73 minutes
-// on.
+// A histogram counts durations. Its buckets are an eighth of a power of two wide, so that a
+// quantile is at most 12.5 % off. The first has what is shorter than 1,024 ns, the last all from 73
+// minutes on.
 type histogram [buckets]atomic.Uint32
 
 const (
@@ -35,7 +35,8 @@ func upper(bucket int) time.Duration {
 	return time.Duration(8+eighth+1) << (power - 3)
 }
 
-// quantile returns the duration within which this part of the counted ones are, 0 if there are none.
+// quantile returns the duration within which this part of the counted ones are, 0 if there are
+// none.
 func quantile(counts []Bucket, part float64) time.Duration {
 	var total uint64
 	for _, b := range counts {
@@ -50,7 +51,8 @@ func quantile(counts []Bucket, part float64) time.Duration {
 	return 0
 }
 
-// A Bucket is how many calls lasted about as long. Its Index says how long: see docs/wire/control.md.
+// A Bucket is how many calls lasted about as long. Its Index says how long: see
+// docs/wire/control.md.
 type Bucket struct {
 	Index int    `json:"i"`
 	Count uint64 `json:"n"`

@@ -22,7 +22,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Billing is one service with that of peer/billing.py: its instance in Go fails every first attempt.
+// Billing is one service with that of peer/billing.py: its instance in Go fails every first
+// attempt.
 type Billing struct {
 	_ service.Name `service:"billing"`
 

@@ -32,7 +32,8 @@ func (q *queue) adopt(ctx context.Context) (int, error) {
 	return q.process.store.Move(ctx, common, q.name, slices.Sorted(maps.Keys(q.rows))...)
 }
 
-// strangers returns the names of the service's jobs that other queues take over, or other processes.
+// strangers returns the names of the service's jobs that other queues take over, or other
+// processes.
 func (q *queue) strangers() (names []string) {
 	for _, r := range q.process.host.Rows() {
 		if r.Service == q.service && r.Kind() == "jobs" && q.rows[r.CallName()] == nil {

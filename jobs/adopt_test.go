@@ -35,8 +35,8 @@ func (s *Slow) Listed(_ context.Context, _ string, width int) (Image, error) {
 	return Image{width}, nil
 }
 
-// TestClientsDoNotKnowQueues enqueues jobs in another process than that of the row, which has a queue
-// of its own: at once, delayed, cancelled, and while the broker is away.
+// TestClientsDoNotKnowQueues enqueues jobs in another process than that of the row, which has a
+// queue of its own: at once, delayed, cancelled, and while the broker is away.
 func TestClientsDoNotKnowQueues(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// An alarm wakes the sweeper of a process when a job is due that the same process has scheduled: such
-// a job does not wait for the next regular sweep.
+// An alarm wakes the sweeper of a process when a job is due that the same process has scheduled:
+// such a job does not wait for the next regular sweep.
 type alarm struct {
 	mu  sync.Mutex
 	at  time.Time     // of the next sweep that is asked for; zero is none
@@ -16,8 +16,8 @@ type alarm struct {
 
 func newAlarm() *alarm { return &alarm{set: make(chan struct{}, 1)} }
 
-// in asks for a sweep when d has passed. The store has the job already, so that a later time than the
-// one asked for need not be kept: each sweep finds out when the next job is due.
+// in asks for a sweep when d has passed. The store has the job already, so that a later time than
+// the one asked for need not be kept: each sweep finds out when the next job is due.
 func (a *alarm) in(d time.Duration) {
 	// SQLite's clock has milliseconds.
 	at := time.Now().Add(max(0, d) + time.Millisecond)
@@ -40,8 +40,8 @@ func (a *alarm) left() (d time.Duration, set bool) {
 	return time.Until(a.at), !a.at.IsZero()
 }
 
-// wait waits for a pause, or until the alarm rings, and reports which. The alarm is then not set. It
-// returns false if ctx ends.
+// wait waits for a pause, or until the alarm rings, and reports which. The alarm is then not set.
+// It returns false if ctx ends.
 func (a *alarm) wait(ctx context.Context, pause time.Duration) (rang, ok bool) {
 	regular := time.Now().Add(pause)
 	for {

@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// aloneLimit is the longest time that a job may run without a store, and aloneWait how long it waits
-	// for a worker before it is delayed. Meanwhile its message is not acknowledged, and RabbitMQ takes
-	// it away after 30 minutes (consumer_timeout).
+	// aloneLimit is the longest time that a job may run without a store, and aloneWait how long it
+	// waits for a worker before it is delayed. Meanwhile its message is not acknowledged, and RabbitMQ
+	// takes it away after 30 minutes (consumer_timeout).
 	aloneLimit = 25 * time.Minute
 	aloneWait  = 10 * time.Second
 
@@ -43,8 +43,9 @@ func levelOf(d time.Duration) time.Duration {
 	return delays[i-1]
 }
 
-// A carrier has the jobs of a queue without a store: the message is the job. It is acknowledged when
-// the job has ended, its outcome was sent and its done hook has run. It implements [messaging.Server].
+// A carrier has the jobs of a queue without a store: the message is the job. It is acknowledged
+// when the job has ended, its outcome was sent and its done hook has run. It implements
+// [messaging.Server].
 type carrier struct {
 	*queue
 	row        *service.Row // the first one
@@ -101,8 +102,8 @@ func (c *carrier) Serve(ctx context.Context, t *messaging.Task) messaging.End {
 	return c.perform(ctx, w, t, j)
 }
 
-// await waits for the rest of a time, and reports whether it is over. It is not if the process stops
-// or the queue pauses before.
+// await waits for the rest of a time, and reports whether it is over. It is not if the process
+// stops or the queue pauses before.
 func (c *carrier) await(ctx context.Context, t *messaging.Task, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -158,8 +159,8 @@ func (c *carrier) perform(ctx context.Context, w *work, t *messaging.Task, j *st
 	return c.conclude(ctx, w, j, end, err)
 }
 
-// await waits for a worker. It returns nil and true if there is none for long, and nil if the message
-// is to be given back.
+// await waits for a worker. It returns nil and true if there is none for long, and nil if the
+// message is to be given back.
 func (w *work) await(ctx context.Context, t *messaging.Task) (v *service.Reservation, busy bool) {
 	if v = w.TryReserve(); v != nil {
 		return v, false
@@ -195,8 +196,8 @@ func (w *work) again(t *messaging.Task, in time.Duration, err error) messaging.E
 	return end
 }
 
-// conclude sends the outcome of a job that has ended, calls its done hook, and says how to settle its
-// message. w is nil if no row has the job's name.
+// conclude sends the outcome of a job that has ended, calls its done hook, and says how to settle
+// its message. w is nil if no row has the job's name.
 func (c *carrier) conclude(ctx context.Context, w *work, j *store.Job, end store.End, err error) messaging.End {
 	j.State, j.Result, j.ErrorType, j.Error = end.State, end.Result, end.ErrorType, end.Error
 	if !c.tell(ctx, w, j) {

@@ -54,15 +54,15 @@ func (Client) Describe(f *service.Field) service.Description {
 // errUnbound is the error of everything that the zero Client does.
 var errUnbound = errors.New("jobs: the Client is not bound to a broker: it must be a field of a hosted service, or come from Enqueuer.Client")
 
-// Enqueue enqueues the job called name with positional arguments. At the end of args, a [codec.Object]
-// such as rpc.Kwargs has keyword arguments. Each [Option] among args is one:
+// Enqueue enqueues the job called name with positional arguments. At the end of args, a
+// [codec.Object] such as rpc.Kwargs has keyword arguments. Each [Option] among args is one:
 //
 //	ref, err := s.Images.Enqueue(ctx, "resize", url, rpc.Kwargs{"width", 300}, jobs.In(time.Hour))
 //
-// The job carries the call ids and the context data of ctx. Enqueue returns when the job is safe: with
-// a store, when it has the job's row; without one, when the broker has confirmed the message. It waits
-// for that until ctx's deadline, or 30 s if ctx has none. After an error, the job may have been
-// enqueued.
+// The job carries the call ids and the context data of ctx. Enqueue returns when the job is safe:
+// with a store, when it has the job's row; without one, when the broker has confirmed the message.
+// It waits for that until ctx's deadline, or 30 s if ctx has none. After an error, the job may have
+// been enqueued.
 func (c Client) Enqueue(ctx context.Context, name string, args ...any) (Ref[json.RawMessage], error) {
 	r := request{service: c.service, name: name}
 	for _, arg := range args {
@@ -111,7 +111,8 @@ func (c Client) bind(client reflect.Value) error {
 	return err
 }
 
-// A boundFunc is a func of a typed client: the job that it enqueues, and how it sends each argument.
+// A boundFunc is a func of a typed client: the job that it enqueues, and how it sends each
+// argument.
 type boundFunc struct {
 	client  Client
 	name    string

@@ -21,15 +21,15 @@ type Config struct {
 	// Keep is how long a job is kept after its end. 0 is 7 days; negative is without end.
 	Keep time.Duration
 
-	// Lease is how long the job of a worker that has died waits until another one runs it, and how long
-	// a worker without the database may go on. It is renewed three times as often. 0 is a minute; the
-	// shortest is a second.
+	// Lease is how long the job of a worker that has died waits until another one runs it, and how
+	// long a worker without the database may go on. It is renewed three times as often. 0 is a minute;
+	// the shortest is a second.
 	Lease time.Duration
 
-	// Deaths is how many workers may die with a job, before it fails as a suspect that kills them. 0 is
-	// 3; a negative number means no limit. Of the jobs that have one death left, a process runs one at
-	// a time. With 1, a job fails with the first worker that dies, though another job may have killed
-	// that one.
+	// Deaths is how many workers may die with a job, before it fails as a suspect that kills them. 0
+	// is 3; a negative number means no limit. Of the jobs that have one death left, a process runs one
+	// at a time. With 1, a job fails with the first worker that dies, though another job may have
+	// killed that one.
 	Deaths int
 
 	// Wait limits [Ref.Wait] if its ctx has no deadline. 0 means an hour, a negative number no limit.

@@ -10,9 +10,9 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A danger lets one job at a time run in the process whose next death makes it a suspect. Otherwise a
-// job that kills its workers would make suspects of all that they run: the jobs that a process has
-// lost are claimed together again.
+// A danger lets one job at a time run in the process whose next death makes it a suspect. Otherwise
+// a job that kills its workers would make suspects of all that they run: the jobs that a process
+// has lost are claimed together again.
 type danger struct {
 	process *process
 	deaths  int // of such a job; 0 if there are none

@@ -1,8 +1,8 @@
-// Package jobs runs work in the background, with a record of each job: what it is, what has become of
-// it, and every attempt that failed.
+// Package jobs runs work in the background, with a record of each job: what it is, what has become
+// of it, and every attempt that failed.
 //
-// A [Job] is a row of a service whose method does the work. A [Client] enqueues jobs, in any service
-// or program, now or for later:
+// A [Job] is a row of a service whose method does the work. A [Client] enqueues jobs, in any
+// service or program, now or for later:
 //
 //	type Images struct {
 //		_ service.Name `service:"images"`
@@ -26,34 +26,35 @@
 // # The row and the message
 //
 // With a store, SQLite or PostgreSQL ([Config]), each job has a row there. The row is the job. A
-// message on the broker wakes a worker for it, and puts the row there if it is missing: so a program
-// in any language enqueues a job by publishing a message, without access to the database. Messages may
-// be lost or come twice. A worker that is free claims the best job of its queue: the one with the
-// highest priority, and of those the oldest.
+// message on the broker wakes a worker for it, and puts the row there if it is missing: so a
+// program in any language enqueues a job by publishing a message, without access to the database.
+// Messages may be lost or come twice. A worker that is free claims the best job of its queue: the
+// one with the highest priority, and of those the oldest.
 //
-// A worker has a lease on the job that it runs, and renews it until the job ends. If the worker dies,
-// the lease ends, and another worker runs the job. A job with which three workers have died fails as
-// a suspect ([ErrSuspect]). A process runs jobs whose next death would be the last one at a time, so
-// that a job that kills its workers does not make suspects of those beside it.
+// A worker has a lease on the job that it runs, and renews it until the job ends. If the worker
+// dies, the lease ends, and another worker runs the job. A job with which three workers have died
+// fails as a suspect ([ErrSuspect]). A process runs jobs whose next death would be the last one at
+// a time, so that a job that kills its workers does not make suspects of those beside it.
 //
 // # Without a store
 //
-// Without a store the message is the job. It is acknowledged when the job has ended, its outcome was
-// sent to whoever waits, and the done hook has run; if the process dies before, all of it happens
-// again. A job that waits for its time or for its next attempt is in a delay queue of the broker, and
-// one that has failed is in the dead queue, as the messages of package messaging are.
+// Without a store the message is the job. It is acknowledged when the job has ended, its outcome
+// was sent to whoever waits, and the done hook has run; if the process dies before, all of it
+// happens again. A job that waits for its time or for its next attempt is in a delay queue of the
+// broker, and one that has failed is in the dead queue, as the messages of package messaging are.
 //
-// Nothing is recorded, so status, progress, cancelling and priorities need a store, and an id that is
-// enqueued twice runs twice. A job may run for 25 minutes, because RabbitMQ takes messages away that
-// are not acknowledged in 30.
+// Nothing is recorded, so status, progress, cancelling and priorities need a store, and an id that
+// is enqueued twice runs twice. A job may run for 25 minutes, because RabbitMQ takes messages away
+// that are not acknowledged in 30.
 //
 // # What is guaranteed
 //
-// As long as the database lives, a job runs at least once until its outcome is recorded. It runs twice
-// at the same time only if a method ignores that its ctx has ended: ctx ends before a lease that cannot
-// be renewed does.
+// As long as the database lives, a job runs at least once until its outcome is recorded. It runs
+// twice at the same time only if a method ignores that its ctx has ended: ctx ends before a lease
+// that cannot be renewed does.
 //
 // # Where the rest is
 //
-// [Progress] records how far a job has come. Set-up and tear-down are defer, di.PerCall and middleware.
+// [Progress] records how far a job has come. Set-up and tear-down are defer, di.PerCall and
+// middleware.
 package jobs

@@ -14,14 +14,14 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Eager is for tests: a client runs the job before it returns, in the same process, without a broker
-// and a store. Pass it with the services:
+// Eager is for tests: a client runs the job before it returns, in the same process, without a
+// broker and a store. Pass it with the services:
 //
 //	h := servicetest.New(t, new(Images), new(Shop), jobs.Eager)
 //
-// Options that delay a job have no effect, and neither have the delays of its row's key retry: a job
-// that fails is tried again at once, as often as the row says. Then its done hook runs. [Ref.Wait] has
-// the outcome. The service that has the job must be one of the services.
+// Options that delay a job have no effect, and neither have the delays of its row's key retry: a
+// job that fails is tried again at once, as often as the row says. Then its done hook runs.
+// [Ref.Wait] has the outcome. The service that has the job must be one of the services.
 var Eager = service.Configure(eagerMode{})
 
 // eagerMode is the configuration value of Eager.

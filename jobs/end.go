@@ -26,8 +26,8 @@ type ending struct {
 
 func (e *ends) init(p *process) { e.process, e.queue = p, make(chan *ending, endsAtOnce) }
 
-// record records an end, and reports whether it counts. While the store is away, it waits: until ctx
-// ends, or, if the job is given back, until the process stops.
+// record records an end, and reports whether it counts. While the store is away, it waits: until
+// ctx ends, or, if the job is given back, until the process stops.
 func (e *ends) record(ctx context.Context, end store.End) bool {
 	var stopping <-chan struct{}
 	if end.State == store.Queued {
@@ -51,8 +51,8 @@ func (e *ends) record(ctx context.Context, end store.End) bool {
 	}
 }
 
-// last tries once more to record an end when the process stops or is killed: a job that is given back
-// runs elsewhere without waiting for the end of its lease.
+// last tries once more to record an end when the process stops or is killed: a job that is given
+// back runs elsewhere without waiting for the end of its lease.
 func (e *ends) last(ctx context.Context, end store.End) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()

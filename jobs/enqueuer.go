@@ -31,8 +31,8 @@ const (
 )
 
 // An Enqueuer enqueues jobs of services, and waits for their outcomes. A program that hosts no
-// services makes one with [NewEnqueuer]; the clients of a container share one. Several goroutines may
-// use it.
+// services makes one with [NewEnqueuer]; the clients of a container share one. Several goroutines
+// may use it.
 type Enqueuer struct {
 	cfg       Config
 	codec     codec.Codec // of the messages
@@ -51,8 +51,8 @@ type Enqueuer struct {
 }
 
 // NewEnqueuer returns an Enqueuer for a program that hosts no services, on its connection to the
-// broker. It declares the exchange of jobs there; ctx limits only that. With a store in cfg, conn may
-// be nil: jobs are then only put into the store, and a worker finds them there within a second.
+// broker. It declares the exchange of jobs there; ctx limits only that. With a store in cfg, conn
+// may be nil: jobs are then only put into the store, and a worker finds them there within a second.
 //
 // The program closes the Enqueuer before it closes conn and the store.
 func NewEnqueuer(ctx context.Context, conn *transport.Conn, cfg Config) (*Enqueuer, error) {
@@ -151,7 +151,8 @@ type request struct {
 	options       []Option
 }
 
-// An Enqueued is a job that a client enqueues, as [Config].Enqueued is told. Args and Kwargs are JSON.
+// An Enqueued is a job that a client enqueues, as [Config].Enqueued is told. Args and Kwargs are
+// JSON.
 type Enqueued struct {
 	ID       string
 	Service  string

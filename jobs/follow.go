@@ -10,8 +10,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A done hook that fails is called again after hookMin, which doubles up to hookMax, hookTries times
-// in all.
+// A done hook that fails is called again after hookMin, which doubles up to hookMax, hookTries
+// times in all.
 const (
 	hookMin, hookMax = time.Second, time.Minute
 	hookTries        = 10
@@ -34,8 +34,8 @@ func (q *queue) runHooks(ctx context.Context) {
 	}
 }
 
-// claimHooks runs the hooks of jobs that have ended and that nobody has run: their worker has died, or
-// the jobs were cancelled before they began.
+// claimHooks runs the hooks of jobs that have ended and that nobody has run: their worker has died,
+// or the jobs were cancelled before they began.
 func (q *queue) claimHooks(ctx context.Context) {
 	p := q.process
 	for !q.isStopping() {
@@ -63,8 +63,8 @@ func (q *queue) claimHooks(ctx context.Context) {
 	}
 }
 
-// follow does what follows the end of a job: it sends the outcome to the queue that the job named, and
-// calls the done hook of its row. w is nil if no row has the job's name.
+// follow does what follows the end of a job: it sends the outcome to the queue that the job named,
+// and calls the done hook of its row. w is nil if no row has the job's name.
 func (p *process) follow(l *lease, w *work, j *store.Job) {
 	o := OutcomeOf(j)
 	if j.ReplyTo != "" && !p.reply(l.ctx, j, o) {
@@ -104,7 +104,8 @@ func (p *process) reply(ctx context.Context, j *store.Job, o Outcome) bool {
 	return !again
 }
 
-// callDone calls the done hook, again after an error. It returns false if another worker must call it.
+// callDone calls the done hook, again after an error. It returns false if another worker must call
+// it.
 func (w *work) callDone(l *lease, j *store.Job, o Outcome) bool {
 	r, err := w.request(l.process, j)
 	if err != nil {

@@ -24,9 +24,9 @@ const (
 	claimedAtOnce = 200
 )
 
-// A group claims the jobs of rows that share their workers: those of a queue without max_workers, or
-// one row with it. It holds free workers first, so that no job waits in a process that is busy while
-// another one is idle.
+// A group claims the jobs of rows that share their workers: those of a queue without max_workers,
+// or one row with it. It holds free workers first, so that no job waits in a process that is busy
+// while another one is idle.
 type group struct {
 	queue *queue
 	only  *work        // the row that has max_workers; nil in the shared group
@@ -53,8 +53,8 @@ func newGroup(q *queue, only *work) *group {
 	return g
 }
 
-// choose sets the names that the shared group does not claim: those of the rows with max_workers, and
-// of rows that this process does not run.
+// choose sets the names that the shared group does not claim: those of the rows with max_workers,
+// and of rows that this process does not run.
 func (g *group) choose() {
 	g.hasty = time.AfterFunc(time.Hour, func() { g.queue.process.host.Go(g.busy) })
 	g.hasty.Stop()
@@ -184,9 +184,9 @@ func (g *group) setMore() {
 	g.rouse()
 }
 
-// round puts the jobs of the messages into the store, claims the best jobs, acknowledges the messages
-// and runs the jobs. It claims one more than there are messages, if there is a worker for it, and so
-// it knows whether there are more.
+// round puts the jobs of the messages into the store, claims the best jobs, acknowledges the
+// messages and runs the jobs. It claims one more than there are messages, if there is a worker for
+// it, and so it knows whether there are more.
 func (g *group) round(ctx context.Context, held []*service.Reservation) error {
 	held, err := g.claimSuspect(ctx, held)
 	if err != nil {
@@ -323,7 +323,8 @@ func (g *group) giveBack() {
 	}
 }
 
-// start runs a claimed job, or gives it back if the queue stops or a dependency of its service fails.
+// start runs a claimed job, or gives it back if the queue stops or a dependency of its service
+// fails.
 func (g *group) start(j *store.Job, v *service.Reservation, since time.Time) {
 	p := g.queue.process
 	w := g.queue.rows[j.Name]

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A health is what a queue knows of the dependencies of its service. While one fails, the queue takes
-// no messages, and claims neither jobs nor hooks. Jobs that run go on.
+// A health is what a queue knows of the dependencies of its service. While one fails, the queue
+// takes no messages, and claims neither jobs nor hooks. Jobs that run go on.
 type health struct {
 	mu      sync.Mutex
 	reasons []string // why the queue is paused, in order

@@ -24,13 +24,13 @@ import (
 // The tag has the job's name and its parameters, as that of rpc.Method has. The result is recorded
 // as JSON. The further keys of the tag:
 //
-//	retry        "10s 1m 10m": if the method fails, it runs again after these delays. Without it, the job
-//	             fails at once. Expected errors are not retried, and service.RetryAfter, Park and Drop say
-//	             what to do: try again after exactly this time, fail, or cancel
-//	queue        a queue of its own for the rows of the service with this key: long jobs in one queue do
-//	             not hold up those of another
-//	done         a method func(ctx context.Context, o jobs.Outcome) error that is called when the job has
-//	             succeeded, failed or was cancelled. If it returns an error, it is called again
+//	retry        "10s 1m 10m": if the method fails, it runs again after these delays. Without it, the
+//	             job fails at once. Expected errors are not retried, and service.RetryAfter, Park and
+//	             Drop say what to do: try again after exactly this time, fail, or cancel
+//	queue        a queue of its own for the rows of the service with this key: long jobs in one queue
+//	             do not hold up those of another
+//	done         a method func(ctx context.Context, o jobs.Outcome) error that is called when the job
+//	             has succeeded, failed or was cancelled. If it returns an error, it is called again
 //	timeout      limits one attempt; without a store to 25 minutes, which is then the default too
 //	max_workers  limits how many jobs of the row run in this process at once
 type Job struct{}
@@ -131,9 +131,9 @@ func checkQueue(service, queue string) error {
 type runKey struct{}
 
 // Progress records how far the job of ctx has come, as a fraction from 0 to 1 and a text of at most
-// 255 bytes: gomeko jobs show it, and [Ref.Status] has it. Only the latest one counts; it is written
-// each second, so that Progress may be called as often as the method likes. Outside of a job, and
-// without a store, it does nothing.
+// 255 bytes: gomeko jobs show it, and [Ref.Status] has it. Only the latest one counts; it is
+// written each second, so that Progress may be called as often as the method likes. Outside of a
+// job, and without a store, it does nothing.
 func Progress(ctx context.Context, fraction float64, text string) {
 	if l, ok := ctx.Value(runKey{}).(*lease); ok {
 		l.progress.Store(&progress{min(max(fraction, 0), 1), text})

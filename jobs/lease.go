@@ -46,8 +46,8 @@ func (l *leases) init(p *process) {
 	l.process, l.held, l.wake = p, map[*lease]struct{}{}, make(chan struct{}, 1)
 }
 
-// hold notes a job that was claimed by a statement sent at the time since. Its context ends with ctx,
-// and a sixth of the lease before the lease does, unless that is renewed.
+// hold notes a job that was claimed by a statement sent at the time since. Its context ends with
+// ctx, and a sixth of the lease before the lease does, unless that is renewed.
 func (l *leases) hold(ctx context.Context, j *store.Job, since time.Time) *lease {
 	h := &lease{leases: l, id: j.ID, attempt: j.Attempt}
 	h.ctx, h.cancel = context.WithCancelCause(ctx)
@@ -92,8 +92,8 @@ func (l *leases) all() map[string][]*lease {
 	return byID
 }
 
-// run renews leases, looks for those of jobs that are cancelled, and writes progress, while there are
-// leases.
+// run renews leases, looks for those of jobs that are cancelled, and writes progress, while there
+// are leases.
 func (l *leases) run(ctx context.Context) {
 	third := l.process.lease() / 3
 	tick := time.NewTicker(min(time.Second, third/2))

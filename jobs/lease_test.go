@@ -189,8 +189,8 @@ func (h *Hooked) Worked(_ context.Context, o jobs.Outcome) error {
 	return nil
 }
 
-// TestKilledHook kills a process inside the hook of a job: another process calls the hook again, and
-// does not run the job.
+// TestKilledHook kills a process inside the hook of a job: another process calls the hook again,
+// and does not run the job.
 func TestKilledHook(t *testing.T) {
 	const env = "GOMEKO_TEST_JOBS_HOOK"
 	if uri := os.Getenv(env); uri != "" {

@@ -46,8 +46,8 @@ func Priority(p int) Option {
 	}
 }
 
-// ID sets the id of the job, at most 255 bytes; the default is a random UUID. If the store has a job
-// of this id already, no other one is enqueued: the [Ref] is that of the existing job.
+// ID sets the id of the job, at most 255 bytes; the default is a random UUID. If the store has a
+// job of this id already, no other one is enqueued: the [Ref] is that of the existing job.
 func ID(id string) Option {
 	return func(o *options) {
 		if id == "" || len(id) > maxID {

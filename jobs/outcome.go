@@ -120,8 +120,8 @@ func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// An outcomeBody is the body of the message with an outcome, which is sent to the reply_to of a job.
-// Result and error are those of Nameko's replies.
+// An outcomeBody is the body of the message with an outcome, which is sent to the reply_to of a
+// job. Result and error are those of Nameko's replies.
 type outcomeBody struct {
 	Result   json.RawMessage `json:"result"`
 	Error    *outcomeError   `json:"error"`

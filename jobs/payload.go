@@ -123,8 +123,8 @@ func member(members []codec.Member, name string) []byte {
 
 // identify returns the id and the name of the job that a message of the service's queue asks for.
 // The id is the message_id, and the name is in the routing key. SQJobs has both in the body, and is
-// read if one is missing. A message without any id gets a new one: if it is delivered again, the job
-// runs again.
+// read if one is missing. A message without any id gets a new one: if it is delivered again, the
+// job runs again.
 func identify(d *transport.Delivery, service string, accepts codec.Set, limit int) (jobID, name string, err error) {
 	jobID = d.MessageID
 	if of, n, ok := splitKey(d.Key); ok && of == service && d.Exchange != "" {

@@ -16,7 +16,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// perform runs a job that was claimed, records what has become of it, and does what follows its end.
+// perform runs a job that was claimed, records what has become of it, and does what follows its
+// end.
 func (w *work) perform(ctx context.Context, p *process, l *lease, j *store.Job, v *service.Reservation) {
 	result, err := w.call(p, l, j, v)
 	if l.lost() && err != nil { // given back, it need not wait for a sweep
@@ -127,8 +128,8 @@ func (w *work) decide(p *process, end *store.End, j *store.Job, err error) {
 // log returns the logger for a job of the row.
 func (w *work) log(j *store.Job) *slog.Logger { return w.Logger().With("job", j.ID) }
 
-// conclude records the end of an attempt, and does what follows if the job has ended. w is nil if no
-// row has the job's name.
+// conclude records the end of an attempt, and does what follows if the job has ended. w is nil if
+// no row has the job's name.
 func (p *process) conclude(ctx context.Context, w *work, l *lease, j *store.Job, end store.End) {
 	if end.State.Final() && (j.ReplyTo != "" || w != nil && w.done != nil) {
 		end.Hook, end.HookLease = true, p.lease()

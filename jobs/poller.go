@@ -24,8 +24,8 @@ const (
 	pollBatch = 500
 )
 
-// A poller looks at the rows of all jobs that goroutines of the process wait for. It runs only while
-// there are any.
+// A poller looks at the rows of all jobs that goroutines of the process wait for. It runs only
+// while there are any.
 type poller struct {
 	get  func(ctx context.Context, ids ...string) ([]store.Job, error)
 	life context.Context

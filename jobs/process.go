@@ -25,9 +25,9 @@ const (
 // errNoStore is the error of a configuration that has promised a store.
 var errNoStore = errors.New("jobs.Config: Open has returned no store: return one, or leave Open out to run jobs without a store")
 
-// A process is what the rows of a container share: the store and the connections, and the goroutines
-// that keep leases, record outcomes and sweep. Without a store, it has only the last of these, for
-// messages that came before the queues: see [carrier].
+// A process is what the rows of a container share: the store and the connections, and the
+// goroutines that keep leases, record outcomes and sweep. Without a store, it has only the last of
+// these, for messages that came before the queues: see [carrier].
 type process struct {
 	host       *service.Host
 	cfg        Config

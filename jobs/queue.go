@@ -24,8 +24,8 @@ const (
 	hookType  = "gomeko.jobs.hook"
 )
 
-// A queue is the entrypoint of the rows of a service that share a queue. Its jobs are in the store: a
-// message that arrives puts its job there if it is missing, and wakes a group of rows.
+// A queue is the entrypoint of the rows of a service that share a queue. Its jobs are in the store:
+// a message that arrives puts its job there if it is missing, and wakes a group of rows.
 type queue struct {
 	process  *process
 	service  string
@@ -196,8 +196,8 @@ func (q *queue) setAway(on bool) {
 	}
 }
 
-// Pauses returns the rows that are paused because the store is away or a dependency of their service
-// fails. It implements [service.Pauser].
+// Pauses returns the rows that are paused because the store is away or a dependency of their
+// service fails. It implements [service.Pauser].
 func (p *process) Pauses() (all []service.Pause) {
 	for _, q := range p.queues {
 		reasons, since := q.health.now()

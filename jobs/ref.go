@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Ref refers to a job that was enqueued, whose method returns a T. [Find] returns that of a job by
-// its id. Several goroutines may use it. A job goes on if nobody keeps its Ref.
+// A Ref refers to a job that was enqueued, whose method returns a T. [Find] returns that of a job
+// by its id. Several goroutines may use it. A job goes on if nobody keeps its Ref.
 type Ref[T any] struct{ handle *handle }
 
 // A handle is the part of a [Ref] that does not depend on its type.
@@ -26,8 +26,8 @@ type handle struct {
 	result   any      // of [Resolved]
 }
 
-// Resolved returns the Ref of a job that has ended, with this result or this error. A test returns it
-// from a func in place of a typed client's.
+// Resolved returns the Ref of a job that has ended, with this result or this error. A test returns
+// it from a func in place of a typed client's.
 func Resolved[T any](result T, err error) Ref[T] {
 	o := &Outcome{ID: "resolved", State: store.Succeeded, Attempts: 1, Err: err}
 	if err != nil {
@@ -47,9 +47,9 @@ func (r Ref[T]) ID() string {
 	return r.handle.id
 }
 
-// Wait waits until the job has ended, and returns its result. A job that has failed or was cancelled
-// is an [*Error]. Wait ends at ctx's deadline, or after [Config].Wait if ctx has none; the job goes
-// on.
+// Wait waits until the job has ended, and returns its result. A job that has failed or was
+// cancelled is an [*Error]. Wait ends at ctx's deadline, or after [Config].Wait if ctx has none;
+// the job goes on.
 //
 // Without a store, only the process that has enqueued a job can wait for it, and the outcome is
 // lost if nobody keeps the Ref. In a call, the call's worker is lent meanwhile ([service.Lend]).
@@ -110,9 +110,9 @@ func (r Ref[T]) Status(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
-// Cancel cancels the job. One that waits never runs. The ctx of one that runs ends within a second, in
-// whatever process; whether it is cancelled then depends on its method. It is an error if the job has
-// ended otherwise. Cancel needs a store.
+// Cancel cancels the job. One that waits never runs. The ctx of one that runs ends within a second,
+// in whatever process; whether it is cancelled then depends on its method. It is an error if the
+// job has ended otherwise. Cancel needs a store.
 func (r Ref[T]) Cancel(ctx context.Context) error {
 	s, err := r.handle.store("cancelling it")
 	if err != nil {

@@ -38,8 +38,8 @@ func newReplies(e *Enqueuer) *replies {
 	return &replies{enqueuer: e, queue: replyPrefix + id.New(""), stopped: make(chan struct{}), expected: map[string]weak.Pointer[pending]{}}
 }
 
-// open declares the queue and consumes it. The queue expires five minutes after its consumer, so that
-// it survives a lost connection.
+// open declares the queue and consumes it. The queue expires five minutes after its consumer, so
+// that it survives a lost connection.
 func (r *replies) open(ctx context.Context) error {
 	r.opening.Lock()
 	defer r.opening.Unlock()
@@ -75,8 +75,8 @@ func (r *replies) close(ctx context.Context) error {
 	return errors.Join(r.consumer.Close(ctx), r.enqueuer.conn.Delete(ctx, r.queue))
 }
 
-// expect notes that the outcome of a job will come, and returns the queue for it. It is forgotten when
-// nobody has the handle any more.
+// expect notes that the outcome of a job will come, and returns the queue for it. It is forgotten
+// when nobody has the handle any more.
 func (r *replies) expect(ctx context.Context, h *handle) (queue string, err error) {
 	if err := r.open(ctx); err != nil {
 		return "", fmt.Errorf("queue of outcomes: %w", err)

@@ -8,8 +8,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A storage is the store of a container: its rows and clients share it. It is opened before they are
-// set up, and closed when they have stopped.
+// A storage is the store of a container: its rows and clients share it. It is opened before they
+// are set up, and closed when they have stopped.
 type storage struct {
 	cfg    Config
 	store  *store.Store // nil before Setup, and without a store

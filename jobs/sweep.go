@@ -19,8 +19,8 @@ const (
 	pruneBatch = 1000
 )
 
-// sweep sweeps the store about each second, and when a job is due. In the fleet, one process does so
-// at a time.
+// sweep sweeps the store about each second, and when a job is due. In the fleet, one process does
+// so at a time.
 func (p *process) sweep(ctx context.Context) {
 	away, pruned := false, time.Now()
 	every := cmp.Or(p.cfg.times.sweep, sweepEvery)
@@ -74,8 +74,8 @@ func (p *process) prune(ctx context.Context) {
 	}
 }
 
-// nudge sends a message for each of the jobs to its queue. A message that is lost is sent again by a
-// later sweep, and so is one for a queue that nobody has declared.
+// nudge sends a message for each of the jobs to its queue. A message that is lost is sent again by
+// a later sweep, and so is one for a queue that nobody has declared.
 func (p *process) nudge(ctx context.Context, jobs []store.Job) {
 	if len(jobs) == 0 {
 		return

@@ -15,8 +15,8 @@ const (
 	unroutedMost  = 10000                  // messages of one look
 )
 
-// findUnrouted looks for messages that were published before the queues of their services existed: at
-// the start, and then each minute.
+// findUnrouted looks for messages that were published before the queues of their services existed:
+// at the start, and then each minute.
 func (p *process) findUnrouted(ctx context.Context) {
 	for {
 		n, _, err := p.conn().Inspect(ctx, unroutedName)
@@ -32,8 +32,8 @@ func (p *process) findUnrouted(ctx context.Context) {
 	}
 }
 
-// lookAtUnrouted reads the queue, publishes the messages that this process has a queue for once more,
-// and leaves the others where they are, in their order.
+// lookAtUnrouted reads the queue, publishes the messages that this process has a queue for once
+// more, and leaves the others where they are, in their order.
 func (p *process) lookAtUnrouted(ctx context.Context) error {
 	var moving sync.WaitGroup
 	arrived := make(chan struct{}, 1)
@@ -72,9 +72,9 @@ func (p *process) lookAtUnrouted(ctx context.Context) error {
 	return c.Release(limited)
 }
 
-// queueOf returns the queue of this process for the jobs of a name, and whether a row has that name.
-// Jobs of unknown names are those of the service's first queue. It is nil if the process does not have
-// the service.
+// queueOf returns the queue of this process for the jobs of a name, and whether a row has that
+// name. Jobs of unknown names are those of the service's first queue. It is nil if the process does
+// not have the service.
 func (p *process) queueOf(service, name string) (first *queue, known bool) {
 	for _, q := range p.queues {
 		switch {

@@ -41,8 +41,8 @@ func openSQLite(t testing.TB) *store.Store {
 	return s
 }
 
-// openPostgres returns a store in a new schema, with its tables, of the database that GOMEKO_POSTGRES
-// names.
+// openPostgres returns a store in a new schema, with its tables, of the database that
+// GOMEKO_POSTGRES names.
 func openPostgres(t testing.TB) *store.Store {
 	t.Helper()
 	url := os.Getenv("GOMEKO_POSTGRES")

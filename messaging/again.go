@@ -40,8 +40,8 @@ func (s *subscriber) again(ctx context.Context, r service.Request, err error) er
 	return err
 }
 
-// delay returns how long a message waits whose call has failed for the attempt-th time, and false if
-// it is not handled again. The error's methods are the service's code.
+// delay returns how long a message waits whose call has failed for the attempt-th time, and false
+// if it is not handled again. The error's methods are the service's code.
 func (s *subscriber) delay(attempt int, err error) (time.Duration, bool) {
 	verdict := service.VerdictOf(err)
 	delay, more := s.Retry.Delay(attempt)

@@ -31,22 +31,22 @@ import (
 //
 //	exchange     an exchange that the queue is bound to
 //	key          the routing key of the binding; without it ""
-//	kind         "direct", "topic", "fanout", "headers" or a plugin's: the exchange is declared with this
-//	             kind, durable; without it, the exchange must exist, or be declared with Declare
+//	kind         "direct", "topic", "fanout", "headers" or a plugin's: the exchange is declared with
+//	             this kind, durable; without it, the exchange must exist, or be declared with Declare
 //	declare      "false": the queue and its bindings must exist, and are not declared
 //	durable      "false": the queue is deleted when the broker stops
 //	auto_delete  "true": the queue is deleted with its last consumer
 //	exclusive    "true": only this process may use the queue, which is deleted with its connection
-//	from         where a stream is read from at each start: "first", "last", "next", an offset, or an age
-//	             such as "1h"; the default is "next". After a lost connection, the row continues with the
-//	             first message whose call has not ended
-//	retry        "1s 10s*3 10m": if a call fails, its message is handled again after these delays, and
-//	             then parked; not for streams. The default is that of [Config].Retry, and "off" is none
-//	requeue      "true": if a call fails, its message is delivered again, without a limit: at once the
-//	             first time, then after 0.1 s and more, up to 10 s; not for
-//	             streams
-//	ack          "early": messages are acknowledged before their calls, so each is handled at most once;
-//	             without it, one whose process dies is handled again
+//	from         where a stream is read from at each start: "first", "last", "next", an offset, or an
+//	             age such as "1h"; the default is "next". After a lost connection, the row continues
+//	             with the first message whose call has not ended
+//	retry        "1s 10s*3 10m": if a call fails, its message is handled again after these delays,
+//	             and then parked; not for streams. The default is that of [Config].Retry, and "off"
+//	             is none
+//	requeue      "true": if a call fails, its message is delivered again, without a limit: at once
+//	             the first time, then after 0.1 s and more, up to 10 s; not for streams
+//	ack          "early": messages are acknowledged before their calls, so each is handled at most
+//	             once; without it, one whose process dies is handled again
 //	name         the method's name in call ids; the default is the row's name in snake case
 type Consumer struct{}
 

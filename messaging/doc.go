@@ -48,11 +48,11 @@
 //   - The call failed: the error is logged and the message is acknowledged, as in Nameko. With
 //     requeue:"true" it is delivered again: at once the first time, then after 0.1 s and more,
 //     up to 10 s. With retry:"1s 10s*3 10m" it is handled again after these delays, and parked in a
-//     dead queue when the last attempt has failed, or at once if the error is an expected one of the
-//     method itself.
-//   - The message cannot be read, because its codec is not accepted, it is too large, or it does not fit
-//     the parameter: it is logged, with the beginning of its body, and acknowledged. With retry it
-//     is parked.
+//     dead queue when the last attempt has failed, or at once if the error is an expected one of
+//     the method itself.
+//   - The message cannot be read, because its codec is not accepted, it is too large, or it does
+//     not fit the parameter: it is logged, with the beginning of its body, and acknowledged. With
+//     retry it is parked.
 //   - The process stops before the call has ended: the message returns to the queue.
 //
 // A method decides itself with [service.RetryAfter], [service.Park] and [service.Drop]. With

@@ -38,8 +38,8 @@ const (
 	stopLimit = 5 * time.Second  // of an attempt, when the row has begun to stop
 
 	// infancy is how old a queue has to be to outlive its broker. RabbitMQ (3.10.8) writes to the disk
-	// what quorum queues there are when none was declared for 0.5 s to 1 s. If it is killed before, the
-	// queue remains without a leader, and hides what was confirmed in it.
+	// what quorum queues there are when none was declared for 0.5 s to 1 s. If it is killed before,
+	// the queue remains without a leader, and hides what was confirmed in it.
 	infancy = 2 * time.Second
 )
 
@@ -50,10 +50,10 @@ var errUnsendable = errors.New("the message cannot be moved")
 var errUnsafe = errors.New("the connection was lost just after the queue was declared")
 
 // move declares t, publishes p to a queue of it in place of d, and returns when the broker has
-// confirmed that and the queue is safe: a message waits for a new queue. It tries again if the queue
-// is missing or full, or the connection is lost; from the second failure on, the row is paused
-// meanwhile. After an error d must be given back; the error is ctx's, that the row stops, errUnsafe
-// or errUnsendable. A stop does not cut short the wait for a new queue.
+// confirmed that and the queue is safe: a message waits for a new queue. It tries again if the
+// queue is missing or full, or the connection is lost; from the second failure on, the row is
+// paused meanwhile. After an error d must be given back; the error is ctx's, that the row stops,
+// errUnsafe or errUnsendable. A stop does not cut short the wait for a new queue.
 func (m *mover) move(ctx context.Context, d *transport.Delivery, t transport.Topology, p transport.Publishing) error {
 	p.Forwarded = true
 	for attempt := 0; ; attempt++ {
@@ -141,7 +141,8 @@ func isOutcome(err error) bool {
 		errors.Is(err, transport.ErrConnectionLost) || errors.Is(err, transport.ErrClosed)
 }
 
-// declare declares t, unless its queue key is known to exist, and returns from when on that is safe.
+// declare declares t, unless its queue key is known to exist, and returns from when on that is
+// safe.
 func (m *mover) declare(ctx context.Context, conn *transport.Conn, t transport.Topology, key string) (safe time.Time, err error) {
 	m.mu.Lock()
 	safe, known := m.declared[key]
@@ -155,8 +156,8 @@ func (m *mover) declare(ctx context.Context, conn *transport.Conn, t transport.T
 	return m.know(conn, key), nil
 }
 
-// know notes that a queue was declared on conn, and returns from when on it is safe. Another process
-// may just have created it, also if it existed.
+// know notes that a queue was declared on conn, and returns from when on it is safe. Another
+// process may just have created it, also if it existed.
 func (m *mover) know(conn *transport.Conn, key string) (safe time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 const pauseLimit = 30 * time.Second
 
 // pauses pause a row while there is a reason. A pause cancels the row's consumers, also those that
-// are opened during it, and gives back to the queue what waits for a worker or for its return. Calls
-// that run go on, and are settled.
+// are opened during it, and gives back to the queue what waits for a worker or for its return.
+// Calls that run go on, and are settled.
 type pauses struct {
 	row     *service.Row
 	queue   string
@@ -196,8 +196,8 @@ func (s *shared) pauseFor(service, reason string, on bool) {
 	}
 }
 
-// diesAlone reports whether the broker deletes the queue of the row, with its messages, while nobody
-// consumes it: such a row does not pause.
+// diesAlone reports whether the broker deletes the queue of the row, with its messages, while
+// nobody consumes it: such a row does not pause.
 func (s *subscriber) diesAlone() bool {
 	return slices.ContainsFunc(s.Topology.Queues, func(q transport.Queue) bool {
 		_, expires := q.Args["x-expires"]

@@ -28,11 +28,11 @@ import (
 //
 // The tag names the exchange. Its other keys:
 //
-//	kind         the exchange is declared with this kind, durable; without it, the exchange must exist, or
-//	             be declared with [Declare]
+//	kind         the exchange is declared with this kind, durable; without it, the exchange must
+//	             exist, or be declared with [Declare]
 //	key          the routing key
-//	queue        a queue that is declared, as by a [Consumer] with the keys declare, durable, auto_delete
-//	             and exclusive; if there is an exchange, it is bound to it by key
+//	queue        a queue that is declared, as by a [Consumer] with the keys declare, durable,
+//	             auto_delete and exclusive; if there is an exchange, it is bound to it by key
 //	mandatory    "true": a message that reaches no queue is an error, [*transport.Returned]
 //	persistent   "false": the message is lost when the broker stops
 //	priority     0 to 255
@@ -40,8 +40,9 @@ import (
 //	serializer   "json" or "msgpack"; the default is [transport.Config].Codec
 //	compression  "zlib"
 //	outbox       "memory": the messages of a call are published when its method has succeeded and its
-//	             per-call values were closed, so after the commit. A failed call publishes nothing; an
-//	             error of the publishing is then the call's, and what was committed stays committed
+//	             per-call values were closed, so after the commit. A failed call publishes nothing;
+//	             an error of the publishing is then the call's, and what was committed stays
+//	             committed
 //
 // An option finds these in the message, the serializer as ContentType and the compression as the
 // header compression. The Headers are never nil. The call ids and the context data of ctx are added

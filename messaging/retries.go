@@ -140,8 +140,8 @@ func (r *retries) consume(ctx context.Context) error {
 	return err
 }
 
-// returned returns the message of a delivery of the retry queue. The delivery stays as it is: by its
-// content it is recognised when it is delivered again.
+// returned returns the message of a delivery of the retry queue. The delivery stays as it is: by
+// its content it is recognised when it is delivered again.
 func returned(d *transport.Delivery) received {
 	first := &transport.Delivery{Exchange: d.Exchange, Key: d.Key, Redelivered: d.Redelivered, Properties: d.Properties, Body: d.Body}
 	first.Headers = maps.Clone(d.Headers)
@@ -247,14 +247,14 @@ func (r *retries) logParked(f *failure, p transport.Publishing) {
 		"err", clip.Text(text, clip.Log), "look", fmt.Sprintf("gomeko dead show %s %s", r.sub.Queue, parked.ID))
 }
 
-// logger returns the logger of the row whose call has failed, with the ids of the calls that have led
-// to its message.
+// logger returns the logger of the row whose call has failed, with the ids of the calls that have
+// led to its message.
 func (r *retries) logger(f *failure) *slog.Logger {
 	return f.row.Logger().With(headers.LogAttrs(f.first)...)
 }
 
-// stop stops consuming the retry queue, and has messages go back to their queue that cannot be moved
-// now.
+// stop stops consuming the retry queue, and has messages go back to their queue that cannot be
+// moved now.
 func (r *retries) stop(ctx context.Context) error {
 	r.end()
 	r.mu.Lock()

@@ -87,8 +87,8 @@ func TestDelayQueueMissing(t *testing.T) {
 	})
 }
 
-// A message that a full delay queue refuses stays in its queue, and its row pauses. It is moved when
-// there is room, also if its connection was lost meanwhile, and is not handled again before.
+// A message that a full delay queue refuses stays in its queue, and its row pauses. It is moved
+// when there is room, also if its connection was lost meanwhile, and is not handled again before.
 func TestDelayQueueFull(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -212,7 +212,8 @@ func TestRetryOverRestart(t *testing.T) {
 	w.handled(t, "kept 2")
 }
 
-// unacknowledged returns how many messages of a queue the broker has delivered that are not settled.
+// unacknowledged returns how many messages of a queue the broker has delivered that are not
+// settled.
 func unacknowledged(t *testing.T, node *brokertest.Node, queue string) (n int) {
 	t.Helper()
 	list := node.Control("--silent", "list_queues", "name", "messages_unacknowledged")
@@ -228,8 +229,8 @@ func unacknowledged(t *testing.T, node *brokertest.Node, queue string) (n int) {
 	return 0
 }
 
-// A broker that is killed just after a delay queue was declared may lose it. What was published to it
-// is not acknowledged by then, and so it is delivered again.
+// A broker that is killed just after a delay queue was declared may lose it. What was published to
+// it is not acknowledged by then, and so it is delivered again.
 func TestDelayQueueLost(t *testing.T) {
 	t.Parallel()
 	node := brokertest.StartNode(t)

@@ -13,8 +13,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Server handles the messages of a queue that several rows share, and decides how each is settled. It
-// is for extensions whose rows do not have a queue each, such as jobs. [Serve] makes its entrypoint.
+// A Server handles the messages of a queue that several rows share, and decides how each is
+// settled. It is for extensions whose rows do not have a queue each, such as jobs. [Serve] makes
+// its entrypoint.
 type Server interface {
 	// Topology returns what is declared when the container starts, and after each reconnect.
 	Topology() transport.Topology
@@ -28,8 +29,8 @@ type Server interface {
 
 // A Task is a message that a [Server] handles.
 type Task struct {
-	// Delivery is a copy of the message as it was published first, which must not be settled. What Serve
-	// changes in its properties stays changed when the message waits or is parked.
+	// Delivery is a copy of the message as it was published first, which must not be settled. What
+	// Serve changes in its properties stays changed when the message waits or is parked.
 	*transport.Delivery
 
 	Attempt   int             // the number of the call, from 1 on
@@ -50,8 +51,8 @@ type End struct {
 	Delay time.Duration // of Delayed and Retried: each that is used is a queue of the broker
 	Err   error         // of Retried, Parked and Dropped
 
-	// Reason says why a message is parked or dropped: "exhausted", "asked", "expected" or "unreadable",
-	// as docs/wire/failures.md has them.
+	// Reason says why a message is parked or dropped: "exhausted", "asked", "expected" or
+	// "unreadable", as docs/wire/failures.md has them.
 	Reason string
 }
 
@@ -68,9 +69,9 @@ const (
 	Parked                // it is moved to the dead queue
 )
 
-// Serve returns the entrypoint of a queue that several rows share. r is one of them, for what is said
-// of the queue as a whole. Messages that wait come back by the retry queue, as those of [Subscribe] do
-// that are retried, and one that ends three processes is parked.
+// Serve returns the entrypoint of a queue that several rows share. r is one of them, for what is
+// said of the queue as a whole. Messages that wait come back by the retry queue, as those of
+// [Subscribe] do that are retried, and one that ends three processes is parked.
 func Serve(r *service.Row, queue string, s Server) (service.Entrypoint, error) {
 	sub := &subscriber{Subscription: Subscription{Queue: queue, Retry: service.LaterDelays()}, row: r, server: s}
 	if _, err := connection.Publishing(r.Host); err != nil {
@@ -122,8 +123,8 @@ func (s *subscriber) end(ctx context.Context, t *Task, end End) {
 	}
 }
 
-// tell tells the server of a message that is parked because it has ended processes. If that ends some
-// more, the server is not told again.
+// tell tells the server of a message that is parked because it has ended processes. If that ends
+// some more, the server is not told again.
 func (s *subscriber) tell(ctx context.Context, m received) {
 	if s.server != nil && m.attempt.Returns < 2*maxDeaths {
 		t := s.task(m)

@@ -82,8 +82,8 @@ const (
 // unretried is the reason of a failure that a row without retry drops.
 const unretried deadletter.Reason = "failed"
 
-// judge decides what becomes of a message whose call has failed with err. The methods of err are the
-// service's code: if they panic, they say nothing.
+// judge decides what becomes of a message whose call has failed with err. The methods of err are
+// the service's code: if they panic, they say nothing.
 func (s *subscriber) judge(m received, err error) *failure {
 	f := &failure{received: m, row: s.row, err: err, reason: unretried}
 	decided := failure{}
@@ -188,8 +188,8 @@ func (f *failure) describe() {
 	}
 }
 
-// kindOf returns the name by which errors of this kind are grouped: the class of an error of RPC, or
-// the type of the error below those that only add text.
+// kindOf returns the name by which errors of this kind are grouped: the class of an error of RPC,
+// or the type of the error below those that only add text.
 func kindOf(err error) string {
 	var named *rpcerror.Error
 	var panicked *service.PanicError

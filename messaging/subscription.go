@@ -275,8 +275,8 @@ func (in *input) read(ctx context.Context) (args signature.Arguments, _ service.
 }
 
 // decode decodes a body into what v points to. If a member of an object is missing, it logs that,
-// and decodes the body without it: to drop the message would lose it. A row that retries parks it. The methods of v's type, such
-// as UnmarshalJSON, may panic.
+// and decodes the body without it: to drop the message would lose it. A row that retries parks it.
+// The methods of v's type, such as UnmarshalJSON, may panic.
 func (s *subscriber) decode(d *transport.Delivery, b *codec.Budget, c codec.Codec, body []byte, v reflect.Value) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

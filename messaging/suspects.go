@@ -76,8 +76,8 @@ func (p *suspects) open(d *transport.Delivery) received {
 }
 
 // isolate moves a message to the suspects if it was delivered before, and reports whether it has
-// settled it. Until the broker has confirmed the move, the row is paused and the message stays where
-// it is.
+// settled it. Until the broker has confirmed the move, the row is paused and the message stays
+// where it is.
 func (p *suspects) isolate(ctx context.Context, m received) (settled bool) {
 	if m.suspect || !m.Redelivered || !p.sub.retries.climbs() {
 		return false
@@ -105,9 +105,9 @@ func (p *suspects) move(ctx context.Context, m received) error {
 	return err
 }
 
-// unhandled returns what happens to a delivery that arrives while its consumer stops. A return would
-// make a suspect of it, or count as a death of one. So a row that retries handles it if the row
-// stops, as what it has received before. If the row pauses, only a suspect does not return.
+// unhandled returns what happens to a delivery that arrives while its consumer stops. A return
+// would make a suspect of it, or count as a death of one. So a row that retries handles it if the
+// row stops, as what it has received before. If the row pauses, only a suspect does not return.
 func (p *suspects) unhandled(open func(*transport.Delivery) received) func(*transport.Delivery) {
 	if len(p.sub.Retry) == 0 {
 		return nil

@@ -28,24 +28,25 @@
 //
 // # Retries
 //
-// With the key retry, a call that fails runs again in the same process, after the delays of the tag:
+// With the key retry, a call that fails runs again in the same process, after the delays of the
+// tag:
 //
 //	Charge rpc.Method `rpc:"charge(order_id)" retry:"200ms 1s"`
 //
-// Faults, timeouts of the row and errors of calls that the method has made are retried. The method's
-// own expected errors, and requests that do not fit, are answered at once: they would fail again. A
-// method may return [service.RetryAfter] to choose the delay, at least 100 ms, with and without the
-// key. [service.Park] and [service.Drop] only end the retries: no request is kept in a dead queue,
-// since its caller has the error.
+// Faults, timeouts of the row and errors of calls that the method has made are retried. The
+// method's own expected errors, and requests that do not fit, are answered at once: they would fail
+// again. A method may return [service.RetryAfter] to choose the delay, at least 100 ms, with and
+// without the key. [service.Park] and [service.Drop] only end the retries: no request is kept in a
+// dead queue, since its caller has the error.
 //
 // The caller waits meanwhile, and its time is the limit: a delay that would not end before the
-// expiration of the request is not begun, and a cancellation ends the wait. The caller then receives
-// the error of the last attempt. Each attempt has the row's timeout, values of its own (di), and the
-// same call id; [service.Call].Attempt counts them. Between attempts the call has no worker. Its
-// request stays unacknowledged: it takes up its place among those that the process holds, as a call
-// that waits for another one does, and it goes back to the queue if the process stops or dies. A
-// request without an expiration is retried as often as the row says, and without the key retry for
-// a minute. The key has no meaning together with ack:"before".
+// expiration of the request is not begun, and a cancellation ends the wait. The caller then
+// receives the error of the last attempt. Each attempt has the row's timeout, values of its own
+// (di), and the same call id; [service.Call].Attempt counts them. Between attempts the call has no
+// worker. Its request stays unacknowledged: it takes up its place among those that the process
+// holds, as a call that waits for another one does, and it goes back to the queue if the process
+// stops or dies. A request without an expiration is retried as often as the row says, and without
+// the key retry for a minute. The key has no meaning together with ack:"before".
 //
 // With the key, a request that ends one process after another is answered with an error in the end:
 // docs/delivery.md says how it is recognised.
@@ -147,14 +148,14 @@
 // Test with errors.Is why a call has no result:
 //
 //   - [ErrUnknownService]: no queue takes the service's requests.
-//   - [ErrTimeout]: no reply in time. The text has the number of consumers and of ready messages of the
-//     service's queue.
+//   - [ErrTimeout]: no reply in time. The text has the number of consumers and of ready messages of
+//     the service's queue.
 //   - [ErrNoConsumers]: an ErrTimeout, and nothing consumed the queue.
 //   - [ErrWorkerTimeout]: an ErrTimeout of the service: the method took longer than its row allows.
 //   - [ErrConnectionLost]: it is unknown whether the method has run.
 //   - [context.Canceled]: ctx was cancelled.
-//   - [ErrMethodNotFound], [ErrIncorrectSignature], [ErrMalformedRequest] and other values of [Error]: the
-//     service has answered with this error.
+//   - [ErrMethodNotFound], [ErrIncorrectSignature], [ErrMalformedRequest] and other values of
+//     [Error]: the service has answered with this error.
 //
 // # Errors of methods
 //

@@ -18,8 +18,9 @@ import (
 // With ack:"before" it is acknowledged before the method runs, and never runs twice: if the process
 // dies, the request is lost and its caller times out.
 //
-// With retry:"200ms 1s" a call that fails runs again in the same process, 200 ms and then 1 s later,
-// and the caller gets the outcome of the last attempt: see the package's documentation, Retries.
+// With retry:"200ms 1s" a call that fails runs again in the same process, 200 ms and then 1 s
+// later, and the caller gets the outcome of the last attempt: see the package's documentation,
+// Retries.
 //
 // All methods of a service share the queue rpc-<service>, as all processes do that host the
 // service. Each request goes to one of them.

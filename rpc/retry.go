@@ -58,8 +58,8 @@ func (s *server) retry(ctx context.Context, r *request, call service.Request, er
 }
 
 // delay returns how long a call waits that has failed for the attempt-th time, and false if it does
-// not run again. Park and Drop have no meaning here: the caller has the error. The methods of err are
-// the service's code, which may panic: such an error is a fault.
+// not run again. Park and Drop have no meaning here: the caller has the error. The methods of err
+// are the service's code, which may panic: such an error is a fault.
 func (r *row) delay(attempt int, err error) (delay time.Duration, again bool) {
 	if r.ackFirst {
 		return 0, false

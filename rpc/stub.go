@@ -42,7 +42,8 @@ func (c Client) bind(client reflect.Value) ([]*boundFunc, error) {
 	})
 }
 
-// A boundFunc is a func of a typed client: the method that it calls, and how it sends each argument.
+// A boundFunc is a func of a typed client: the method that it calls, and how it sends each
+// argument.
 type boundFunc struct {
 	field  string
 	client Client

@@ -11,7 +11,8 @@ import (
 	"github.com/gomeko/gomeko/internal/brokertest"
 )
 
-// A tap is one that leaves out what our processes tell one another, and may find no broker, or not hear it.
+// A tap is one that leaves out what our processes tell one another, and may find no broker, or not
+// hear it.
 type tap struct {
 	brokertest.Tap
 	away atomic.Bool

@@ -27,8 +27,8 @@ type Bridge struct {
 
 func (*Bridge) Cross(context.Context) (string, error) { return "over", nil }
 
-// While a dependency fails, calls are answered with a typed error, which callers do not take for one
-// of their own.
+// While a dependency fails, calls are answered with a typed error, which callers do not take for
+// one of their own.
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

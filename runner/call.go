@@ -78,8 +78,8 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 // unconsumedAfter is how long a call is silent that nobody takes.
 const unconsumedAfter = 2 * time.Second
 
-// sayIfUnconsumed says after a time that no process takes the requests of a service, which then wait
-// for one. The call has an error only at its deadline. The function that it returns ends this.
+// sayIfUnconsumed says after a time that no process takes the requests of a service, which then
+// wait for one. The call has an error only at its deadline. The function that it returns ends this.
 func (c *command) sayIfUnconsumed(ctx context.Context, conn *transport.Conn, service string, after time.Duration) func() {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -40,7 +40,8 @@
 // All commands have the flags --broker URI, --config FILE, --log-level and --log-format text|json.
 // The broker is that of --broker, else GOMEKO_BROKER of the environment, else AMQP_URI of the
 // configuration, else AMQP_URI of the environment, else amqp://guest:guest@localhost:5672/. With
-// --broker embedded, the program hosts a broker in memory. --broker @FILE reads the URI from a file.
+// --broker embedded, the program hosts a broker in memory. --broker @FILE reads the URI from a
+// file.
 //
 // Results go to stdout, everything else to stderr. The exit status is 0 if a signal stopped the
 // program, 1 if it failed, 2 if the command line was wrong, and the exit code that the application

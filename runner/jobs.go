@@ -124,8 +124,8 @@ func (j *jobsCommand) listCommand() *cobra.Command {
 	return cmd
 }
 
-// listJobs lists the jobs of a service or, if there are none, of a service and a name: services' names
-// may have dots.
+// listJobs lists the jobs of a service or, if there are none, of a service and a name: services'
+// names may have dots.
 func listJobs(ctx context.Context, s *store.Store, filter store.Filter) ([]store.Job, error) {
 	found, err := s.List(ctx, filter)
 	if dot := strings.LastIndexByte(filter.Service, '.'); err == nil && len(found) == 0 && dot > 0 {

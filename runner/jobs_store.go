@@ -80,8 +80,9 @@ func (s *settings) jobs(embedded bool) (jobs.Config, error) {
 	return cfg, nil
 }
 
-// openStore opens a store. It creates or migrates the tables of a SQLite file, which belongs to this
-// host, and those of PostgreSQL if migrate is set; otherwise tables that do not fit are an error.
+// openStore opens a store. It creates or migrates the tables of a SQLite file, which belongs to
+// this host, and those of PostgreSQL if migrate is set; otherwise tables that do not fit are an
+// error.
 func openStore(ctx context.Context, uri string, migrate bool) (*store.Store, error) {
 	s, err := connectStore(ctx, uri)
 	if err != nil {
@@ -107,7 +108,8 @@ func connectStore(ctx context.Context, uri string) (*store.Store, error) {
 	return postgres.Open(ctx, uri)
 }
 
-// storeOfJobs opens the store for a command, nil if none is named and the default file does not exist.
+// storeOfJobs opens the store for a command, nil if none is named and the default file does not
+// exist.
 func (s *settings) storeOfJobs(ctx context.Context, named string, open func(ctx context.Context, uri string) (*store.Store, error)) (*store.Store, error) {
 	uri, err := s.storeURI(named)
 	if uri == "" && err == nil {

@@ -17,7 +17,8 @@ import (
 )
 
 // TestTopology lists the queues of services that do not run, and deletes those that are empty. A
-// message that waits for a missing queue keeps its delay queue, although a client counts none in it.
+// message that waits for a missing queue keeps its delay queue, although a client counts none in
+// it.
 func TestTopology(t *testing.T) {
 	brokertest.Managed(t, func(t *testing.T, uri, api string) {
 		b := &Billing{mended: new(atomic.Bool), billed: make(chan int, 1)}

@@ -194,8 +194,8 @@ func (c *check) once(ctx context.Context) error {
 	}
 }
 
-// A checkError is the error of a Health, with its text. The text is asked for once, where a panic of
-// the method Error, as of a nil pointer, is recovered: later it would end the process.
+// A checkError is the error of a Health, with its text. The text is asked for once, where a panic
+// of the method Error, as of a nil pointer, is recovered: later it would end the process.
 type checkError struct {
 	text string
 	err  error

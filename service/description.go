@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A RowDescriber is an [EntrypointType] that adds to the description of its rows. Describe is called
-// after [New], only if the service is described, by several goroutines at once.
+// A RowDescriber is an [EntrypointType] that adds to the description of its rows. Describe is
+// called after [New], only if the service is described, by several goroutines at once.
 type RowDescriber interface {
 	Describe(r *Row) Description
 }

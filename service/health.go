@@ -23,15 +23,15 @@ import (
 // that use it pause.
 //
 // Health must return when ctx ends, after [Config].HealthTimeout; one that does not counts as
-// failed, and is not called again until it has returned. It is called by one goroutine at a time. It
-// must not call other services: two that check each other would never resume, so such a call is
+// failed, and is not called again until it has returned. It is called by one goroutine at a time.
+// It must not call other services: two that check each other would never resume, so such a call is
 // refused, and the check fails.
 type HealthChecker interface {
 	Health(ctx context.Context) error
 }
 
-// CheckHealth returns an option that checks the value of type T that the application provides. It is
-// for values that no field of a service holds, such as the database behind a di.PerCall:
+// CheckHealth returns an option that checks the value of type T that the application provides. It
+// is for values that no field of a service holds, such as the database behind a di.PerCall:
 //
 //	var Module = fx.Module("orders",
 //		service.Provide(new(Orders)),

@@ -25,8 +25,8 @@ const (
 var laterDelays = Ladder{time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute,
 	15 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}
 
-// LaterDelays returns the delays that [RetryAfter] selects from if the row's ladder has none that is
-// long enough: 1s 5s 15s 1m 5m 15m 1h 6h 24h.
+// LaterDelays returns the delays that [RetryAfter] selects from if the row's ladder has none that
+// is long enough: 1s 5s 15s 1m 5m 15m 1h 6h 24h.
 func LaterDelays() []time.Duration { return slices.Clone(laterDelays) }
 
 // ParseLadder reads delays with a space between them. A delay that is repeated may be written once,

@@ -21,9 +21,9 @@ type Outage interface {
 	Outage() (what string, since time.Time)
 }
 
-// Ready returns nil if the container has started, is not stopping, has no dependency that is failing
-// ([HealthChecker]), and has had no [Outage] for longer than grace. A negative grace ignores
-// outages. The error is for people who operate the process; it has no addresses.
+// Ready returns nil if the container has started, is not stopping, has no dependency that is
+// failing ([HealthChecker]), and has had no [Outage] for longer than grace. A negative grace
+// ignores outages. The error is for people who operate the process; it has no addresses.
 func (h *Host) Ready(grace time.Duration) error {
 	c := h.container
 	c.mu.Lock()

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// A Reservation is a worker that is held for a call that has not begun, with the row's own worker if
-// the row has max_workers. [Row.Reserve] and [Row.TryReserve] make it. Hand it to [Row.Run] as
+// A Reservation is a worker that is held for a call that has not begun, with the row's own worker
+// if the row has max_workers. [Row.Reserve] and [Row.TryReserve] make it. Hand it to [Row.Run] as
 // [Request].Reserved, or release it: until then nobody else has the worker.
 type Reservation struct {
 	workers []*semaphore
@@ -21,8 +21,8 @@ var errSpent = errors.New("Request.Reserved was used by another call, or release
 // is for entrypoints that choose their next input only when a worker is free. It returns nil if
 // done is closed before, or the container has stopped its calls.
 //
-// The entrypoint must release what it holds when it stops: a container waits for reserved workers as
-// for calls.
+// The entrypoint must release what it holds when it stops: a container waits for reserved workers
+// as for calls.
 func (r *Row) Reserve(done <-chan struct{}) *Reservation {
 	for i, s := range r.workers {
 		if !s.acquire(done, nil) {
@@ -51,8 +51,8 @@ func (v *Reservation) Release() {
 	}
 }
 
-// Fits reports whether a call of r may use v: v is of r itself, or of another row of its service, if
-// neither has max_workers.
+// Fits reports whether a call of r may use v: v is of r itself, or of another row of its service,
+// if neither has max_workers.
 func (v *Reservation) Fits(r *Row) bool { return slices.Equal(v.workers, r.workers) }
 
 // spend ends the reservation. It returns false if it is over already.

@@ -69,8 +69,8 @@ func (r *Row) Bind(spec string, leading ...reflect.Type) (*signature.Signature, 
 }
 
 // Follow returns a row for another method of the service, which is called when something has become
-// of the calls of r, such as the done hook of a job. It is not in the table: it has no entrypoint, no
-// timeout and no max_workers, and descriptions do not have it. spec and leading are those of
+// of the calls of r, such as the done hook of a job. It is not in the table: it has no entrypoint,
+// no timeout and no max_workers, and descriptions do not have it. spec and leading are those of
 // [Row.Bind]. Its calls have the middleware of the container and a worker of the service.
 //
 // Entrypoint calls Follow.
@@ -150,8 +150,8 @@ func (r *Row) Lenient() bool { return r.lenient }
 // Timeout returns the limit of a call that the row's tag says, 0 if there is none.
 func (r *Row) Timeout() time.Duration { return r.timeout }
 
-// CallName returns the name of the method as calls have it, [Call].Method: get_order. It is "" before
-// Bind.
+// CallName returns the name of the method as calls have it, [Call].Method: get_order. It is ""
+// before Bind.
 func (r *Row) CallName() string {
 	if r.method == nil {
 		return ""
@@ -180,9 +180,9 @@ func (r *Row) callID(last string) string {
 // that fn has made have ended.
 func (r *Row) Go(fn func(ctx context.Context)) { r.Host.Go(fn) }
 
-// Apart calls fn, which runs code of the service, such as the methods of an error, and waits for it.
-// It does so in another goroutine, so that this one survives what fn does: the error says that fn
-// panicked (*[PanicError]) or ended its goroutine ([ErrExited]).
+// Apart calls fn, which runs code of the service, such as the methods of an error, and waits for
+// it. It does so in another goroutine, so that this one survives what fn does: the error says that
+// fn panicked (*[PanicError]) or ended its goroutine ([ErrExited]).
 func (r *Row) Apart(fn func()) error { return r.container.pool.apart(fn) }
 
 // Fail stops the container because of err, and returns at once. The error of [Container.Wait] names

@@ -33,10 +33,12 @@ var middlewareType = reflect.TypeFor[Middleware]()
 //
 //   - a *[signature.Error] if the arguments do not fit; the method was not run
 //   - a *[PanicError] if the method panicked
-//   - [ErrExited] if the method or a middleware ended its goroutine; it runs in another one than Run
-//   - [ErrTimeout] if ctx, the request's Limit or the row's timeout has ended; the method may still run,
-//     and keeps its worker until it returns, but its result is dropped
-//   - [ErrStopped] if the container was killed, or the request was withdrawn before the call had a worker
+//   - [ErrExited] if the method or a middleware ended its goroutine; it runs in another one than
+//     Run
+//   - [ErrTimeout] if ctx, the request's Limit or the row's timeout has ended; the method may still
+//     run, and keeps its worker until it returns, but its result is dropped
+//   - [ErrStopped] if the container was killed, or the request was withdrawn before the call had a
+//     worker
 //   - else the method's own
 func (r *Row) Run(ctx context.Context, req Request) (any, error) {
 	if err := r.runnable(&req); err != nil {

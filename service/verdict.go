@@ -13,8 +13,8 @@ import (
 // counts as an attempt: where the row has a ladder, the last one is followed by no other.
 //
 // errors.Is and errors.As see err, and the text is that of err. Rows of events, messages and RPC
-// obey the instruction, and so do jobs, which wait for exactly d; other entrypoints treat the error as
-// err.
+// obey the instruction, and so do jobs, which wait for exactly d; other entrypoints treat the error
+// as err.
 func RetryAfter(d time.Duration, err error) error { return instructed(err, Retry, d) }
 
 // Park returns err with the instruction not to try the call again: its message is moved to the
@@ -22,8 +22,8 @@ func RetryAfter(d time.Duration, err error) error { return instructed(err, Retry
 // row's tag. A caller by RPC receives err.
 //
 // errors.Is and errors.As see err, and the text is that of err. Rows of events, messages and RPC
-// obey the instruction, and jobs fail without a further attempt; other entrypoints treat the error as
-// err.
+// obey the instruction, and jobs fail without a further attempt; other entrypoints treat the error
+// as err.
 func Park(err error) error { return instructed(err, Parked, 0) }
 
 // Drop returns err with the instruction to forget the call: its message is acknowledged. It works

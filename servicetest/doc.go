@@ -50,8 +50,9 @@
 //
 // # Jobs
 //
-// [Host.Enqueued] lists the jobs that the services have enqueued. With jobs.Eager among the services
-// they run at once, without a store, and [github.com/gomeko/gomeko/jobs.Ref.Wait] has their outcomes:
+// [Host.Enqueued] lists the jobs that the services have enqueued. With jobs.Eager among the
+// services they run at once, without a store, and [github.com/gomeko/gomeko/jobs.Ref.Wait] has
+// their outcomes:
 //
 //	h := servicetest.New(t, new(Images), new(Shop), jobs.Eager)
 //

@@ -12,8 +12,8 @@ import (
 //	got := h.Enqueued("images.resize")
 //	if len(got) != 1 || got[0].Args != `["a.png"]` {
 //
-// It is independent of whether the jobs run: without a store of jobs they do not, and with jobs.Eager
-// they have run already.
+// It is independent of whether the jobs run: without a store of jobs they do not, and with
+// jobs.Eager they have run already.
 func (h *Host) Enqueued(job string) []jobs.Enqueued {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -59,8 +59,8 @@
 //     makes the calls one after the other without counting ticks as late. With both, a tick counts
 //     as called when its call begins: a crash loses the call. The default, overlap:"skip", never
 //     overlaps and never loses a tick.
-//   - timeout:"30s" limits the call. A row that ticks once in the fleet may have at most 25 minutes.
-//     For longer work, publish a message.
+//   - timeout:"30s" limits the call. A row that ticks once in the fleet may have at most 25
+//     minutes. For longer work, publish a message.
 //
 // # Calls
 //

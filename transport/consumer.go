@@ -43,8 +43,8 @@ type Consume struct {
 	Handle func(*Delivery)
 
 	// Unhandled is called in place of Handle, by the same goroutine, for each delivery that the broker
-	// has already sent when Pause or Cancel stops them. It must see to it that the delivery is settled.
-	// Without it, these return to the queue, which marks and counts them as redelivered.
+	// has already sent when Pause or Cancel stops them. It must see to it that the delivery is
+	// settled. Without it, these return to the queue, which marks and counts them as redelivered.
 	Unhandled func(*Delivery)
 }
 

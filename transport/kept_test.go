@@ -56,8 +56,8 @@ func TestUnlimited(t *testing.T) {
 	})
 }
 
-// TestUnlimitedFrom4 checks the argument that RabbitMQ 4 needs, on a broker that says to be one, and
-// that an older broker does not receive it.
+// TestUnlimitedFrom4 checks the argument that RabbitMQ 4 needs, on a broker that says to be one,
+// and that an older broker does not receive it.
 func TestUnlimitedFrom4(t *testing.T) {
 	for name, test := range map[string]struct {
 		dial  func(context.Context, string) (net.Conn, error)

@@ -57,8 +57,8 @@ func TestPause(t *testing.T) {
 	})
 }
 
-// What the broker has sent to a consumer that pauses or is cancelled does not return to the queue if
-// there is an Unhandled.
+// What the broker has sent to a consumer that pauses or is cancelled does not return to the queue
+// if there is an Unhandled.
 func TestUnhandled(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -195,8 +195,8 @@ func TestProbe(t *testing.T) {
 	})
 }
 
-// A consumer that is paused, probed and resumed under load, with deliveries that are not settled all
-// the time, loses neither its connection nor a message, and handles none twice.
+// A consumer that is paused, probed and resumed under load, with deliveries that are not settled
+// all the time, loses neither its connection nor a message, and handles none twice.
 func TestPauseUnderLoad(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"classic", "quorum"} {

@@ -195,7 +195,8 @@ func (s *session) major() int {
 	return major
 }
 
-// inMemory reports whether the broker is gomeko's: it says that it is RabbitMQ, which runs in Erlang.
+// inMemory reports whether the broker is gomeko's: it says that it is RabbitMQ, which runs in
+// Erlang.
 func (s *session) inMemory() bool {
 	platform, _ := s.amqp.Properties["platform"].(string)
 	return strings.HasPrefix(platform, "go")

@@ -270,8 +270,8 @@ func (c *Conn) Inspect(ctx context.Context, queue string) (messages, consumers i
 	}
 }
 
-// Queues returns the names of the queues that this Conn has declared, without exclusive ones, and of
-// those that its consumers consume, in order.
+// Queues returns the names of the queues that this Conn has declared, without exclusive ones, and
+// of those that its consumers consume, in order.
 func (c *Conn) Queues() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

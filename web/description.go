@@ -47,8 +47,8 @@ func (Route) Describe(r *service.Row) service.Description {
 	return d
 }
 
-// describeResult returns the type of a route's result, and adds the content type of responses to the
-// details.
+// describeResult returns the type of a route's result, and adds the content type of responses to
+// the details.
 func describeResult(r *service.Row, details map[string]any) reflect.Type {
 	t, unknown := r.Result(), reflect.TypeFor[any]()
 	switch {

@@ -13,16 +13,17 @@
 //	$ curl localhost:8000/sums/0d458ce8-3c28-4edd-b720-7ffd49097031
 //	{"id":"0d458ce8-3c28-4edd-b720-7ffd49097031","state":"succeeded","sum":6}
 //
-// If no broker runs, gomeko run starts the embedded one, and keeps the jobs in the file gomeko-jobs.db
-// of the current directory. With a broker of your own, name the store:
+// If no broker runs, gomeko run starts the embedded one, and keeps the jobs in the file
+// gomeko-jobs.db of the current directory. With a broker of your own, name the store:
 //
 //	$ export GOMEKO_JOBS_STORE=sqlite:gomeko-jobs.db
 //
 // # Set-up and tear-down
 //
 // A base class of SQJobs has the methods set_up and tear_down. Here, a job that wants them calls a
-// function and defers what it returns, as [Talk.Timed] does. What every job shall have is middleware:
-// [LogJobs]. A value that exists as long as the call comes from di.PerCall: [InScratch].
+// function and defers what it returns, as [Talk.Timed] does. What every job shall have is
+// middleware: [LogJobs]. A value that exists as long as the call comes from di.PerCall:
+// [InScratch].
 //
 // # Success and failure
 //

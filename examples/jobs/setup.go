@@ -20,8 +20,8 @@ func logTime(ctx context.Context, name string) (tearDown func()) {
 	return func() { slog.InfoContext(ctx, "finished", "name", name, "took", time.Since(start)) }
 }
 
-// LogJobs is set_up and tear_down of every job of the process. Middleware is called around all calls,
-// those of routes too.
+// LogJobs is set_up and tear_down of every job of the process. Middleware is called around all
+// calls, those of routes too.
 func LogJobs(next service.Runner) service.Runner {
 	return func(ctx context.Context) (any, error) {
 		call := service.FromContext(ctx)

@@ -51,8 +51,8 @@ func (*Talk) Dummy(context.Context) error { return nil }
 // steps is how many steps a TimedJob takes.
 const steps = 10
 
-// Timed is TimedJob. It takes so many seconds, writes a line into a file for each tenth of them, and
-// returns the size of the file.
+// Timed is TimedJob. It takes so many seconds, writes a line into a file for each tenth of them,
+// and returns the size of the file.
 func (t *Talk) Timed(ctx context.Context, seconds float64) (int64, error) {
 	defer logTime(ctx, "timed_job")()
 	dir, err := t.Scratch(ctx)

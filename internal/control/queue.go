@@ -81,8 +81,8 @@ func Open(h *service.Host) (*Queue, error) {
 	})
 }
 
-// Receive has fn called for each message with a routing key. fn must settle the message and must not
-// block.
+// Receive has fn called for each message with a routing key. fn must settle the message and must
+// not block.
 func (q *Queue) Receive(key string, fn func(*transport.Delivery)) { q.receivers[key] = fn }
 
 // Answer has the process answer verbs.

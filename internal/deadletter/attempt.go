@@ -26,8 +26,8 @@ type Attempt struct {
 	First         time.Time // when it failed first; zero if it has not
 	Deadline      time.Time // until when the caller of a request waits; zero if it is not a request
 
-	// Returns is how often the queue that it was delivered from has had it back: in a suspect queue, by
-	// the deaths of processes. [Open] sets it; it is not sent.
+	// Returns is how often the queue that it was delivered from has had it back: in a suspect queue,
+	// by the deaths of processes. [Open] sets it; it is not sent.
 	Returns int
 }
 
@@ -36,9 +36,9 @@ func First(d *transport.Delivery) Attempt {
 	return Attempt{Exchange: d.Exchange, Key: d.Key, Number: 1}
 }
 
-// Publishing returns the message of a delivery as it is published to one of its queue's own queues: a
-// delay queue, the retry queue or the suspect queue. It is mandatory and persistent: acknowledge d
-// when the broker has confirmed it. The body is not copied. d may have been opened with [Open].
+// Publishing returns the message of a delivery as it is published to one of its queue's own queues:
+// a delay queue, the retry queue or the suspect queue. It is mandatory and persistent: acknowledge
+// d when the broker has confirmed it. The body is not copied. d may have been opened with [Open].
 func (a Attempt) Publishing(d *transport.Delivery, to string) transport.Publishing {
 	p := transport.Publishing{Key: to, Mandatory: true, Properties: d.Properties, Body: d.Body}
 	var folded transport.Table
@@ -57,10 +57,11 @@ func (a Attempt) encode(folded transport.Table) transport.Table {
 	return t
 }
 
-// Open returns what [RetryHeader] says of a delivery of a retry or a suspect queue, and restores the
-// delivery: its exchange, its key, and what was folded. Afterwards its headers have neither
-// RetryHeader nor anything that the broker added on the way. A delivery without a readable header is
-// somebody's who has published to the queue: it counts as attempt 1 and keeps its exchange and key.
+// Open returns what [RetryHeader] says of a delivery of a retry or a suspect queue, and restores
+// the delivery: its exchange, its key, and what was folded. Afterwards its headers have neither
+// RetryHeader nor anything that the broker added on the way. A delivery without a readable header
+// is somebody's who has published to the queue: it counts as attempt 1 and keeps its exchange and
+// key.
 func Open(d *transport.Delivery) Attempt {
 	d.Pin()
 	a := Attempt{Number: 1, Exchange: d.Exchange, Key: d.Key, Returns: integer(d.Headers[deliveryCount], 0, maxAttempts)}

@@ -19,8 +19,8 @@ var acting = map[string]bool{
 	"x-last-death-exchange": true, "x-last-death-queue": true, "x-last-death-reason": true,
 }
 
-// Acts reports whether a header acts on a message on its way, or says where it has been: such a header
-// is not kept with a parked message, except in [Original].Folded.
+// Acts reports whether a header acts on a message on its way, or says where it has been: such a
+// header is not kept with a parked message, except in [Original].Folded.
 func Acts(name string) bool {
 	return acting[name] || name == RetryHeader || name == deliveryCount
 }
@@ -32,9 +32,9 @@ const (
 	deliveryMode = "delivery_mode" // 1 if the message was transient
 )
 
-// fold returns the properties with which a message is published again, without what would act on it,
-// and that as a table. The headers are a copy. A value that would be nested too deep in the table is
-// left out of it, and named.
+// fold returns the properties with which a message is published again, without what would act on
+// it, and that as a table. The headers are a copy. A value that would be nested too deep in the
+// table is left out of it, and named.
 func fold(p transport.Properties) (_ transport.Properties, folded transport.Table, leftOut []string) {
 	headers := make(transport.Table, len(p.Headers)+1)
 	folded = transport.Table{}

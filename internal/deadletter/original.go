@@ -66,9 +66,10 @@ type Original struct {
 }
 
 // Publishing returns the message of a delivery as it is parked: published to the [DeadQueue] of
-// o.Queue ([Queues.Dead]), which has to exist. It is mandatory and persistent: acknowledge d when the broker has confirmed it. Body and
-// properties are kept. If the headers would have more than 32 KiB, the stack is left out, and then the
-// largest headers, which o.LeftOut names. d may have been opened with [Open].
+// o.Queue ([Queues.Dead]), which has to exist. It is mandatory and persistent: acknowledge d when
+// the broker has confirmed it. Body and properties are kept. If the headers would have more than 32
+// KiB, the stack is left out, and then the largest headers, which o.LeftOut names. d may have been
+// opened with [Open].
 func (q Queues) Publishing(d *transport.Delivery, o Original) transport.Publishing {
 	p := transport.Publishing{Key: DeadQueue(o.Queue), Mandatory: true, Body: d.Body}
 	p.Properties, o.Folded, o.LeftOut = fold(d.Properties)
@@ -194,10 +195,10 @@ func ReadOriginal(headers transport.Table) (Original, bool) {
 	return o, true
 }
 
-// Replay returns a parked message as it is published to be tried again: to the [RetryQueue] of queue,
-// which has to exist. Its attempts are counted anew, and the time of its first failure is kept. It is
-// mandatory and persistent: acknowledge d when the broker has confirmed it. d's body and headers may
-// have been changed.
+// Replay returns a parked message as it is published to be tried again: to the [RetryQueue] of
+// queue, which has to exist. Its attempts are counted anew, and the time of its first failure is
+// kept. It is mandatory and persistent: acknowledge d when the broker has confirmed it. d's body
+// and headers may have been changed.
 func (o Original) Replay(d *transport.Delivery, queue string) transport.Publishing {
 	p := transport.Publishing{Key: RetryQueue(queue), Mandatory: true, Body: d.Body}
 	p.Properties, _, _ = fold(d.Properties) // of the parked message: its expiration, and where it was since

@@ -33,8 +33,8 @@ func DelayQueue(queue string, wait time.Duration) string {
 	return name(delayPrefix, queue, "."+strconv.FormatInt(wait.Milliseconds(), 10))
 }
 
-// RetryQueue returns the name of the queue to which the messages of a queue come back when they have
-// waited.
+// RetryQueue returns the name of the queue to which the messages of a queue come back when they
+// have waited.
 func RetryQueue(queue string) string { return name(retryPrefix, queue, "") }
 
 // DeadQueue returns the name of the queue in which the messages of a queue are parked.
@@ -43,8 +43,8 @@ func DeadQueue(queue string) string { return name(deadPrefix, queue, "") }
 // SuspectQueue returns the name of the queue of the messages that may have killed their process.
 func SuspectQueue(queue string) string { return name(suspectPrefix, queue, "") }
 
-// LockQueue returns the name of the queue by which a process has the dead queue of a queue for itself:
-// an exclusive one, which nobody publishes to.
+// LockQueue returns the name of the queue by which a process has the dead queue of a queue for
+// itself: an exclusive one, which nobody publishes to.
 func LockQueue(queue string) string { return name(lockPrefix, queue, "") }
 
 // Owns reports whether a queue is one of the queues of another, by their names.
@@ -62,8 +62,8 @@ func Owns(queue, other string) bool {
 	return ok && err == nil
 }
 
-// OfDead returns the queue of a dead queue's name, and whether it is one. A name that was too long is
-// hashed: then the queue is only known to those that declare it, and in [Original].Queue.
+// OfDead returns the queue of a dead queue's name, and whether it is one. A name that was too long
+// is hashed: then the queue is only known to those that declare it, and in [Original].Queue.
 func OfDead(name string) (queue string, ok bool) { return strings.CutPrefix(name, deadPrefix) }
 
 // name returns prefix, queue and suffix, or if that is longer than a name may be, the beginning of
@@ -92,8 +92,8 @@ type Queues struct {
 	MaxDead int
 
 	// Keep is how long a message is parked before the broker drops it. It is the expiration of the
-	// message, so a change counts for the messages that are parked later. The default is 30 days, and a
-	// negative one is without end. The longest one is [MaxKeep].
+	// message, so a change counts for the messages that are parked later. The default is 30 days, and
+	// a negative one is without end. The longest one is [MaxKeep].
 	Keep time.Duration
 }
 
@@ -108,8 +108,8 @@ const (
 // whole days.
 const MaxKeep = 49 * 24 * time.Hour
 
-// Delay returns what has to be declared before a message of queue waits: the retry queue, to which it
-// comes then, and the delay queue. The delay queue stays at the broker.
+// Delay returns what has to be declared before a message of queue waits: the retry queue, to which
+// it comes then, and the delay queue. The delay queue stays at the broker.
 func (q Queues) Delay(queue string, wait time.Duration) transport.Topology {
 	delay := quorum(DelayQueue(queue, wait), transport.Table{
 		"x-message-ttl":             wait.Milliseconds(),

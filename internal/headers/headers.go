@@ -18,8 +18,8 @@ const (
 )
 
 // Request returns the call that a message asks for, without its arguments. Headers without Nameko's
-// prefix are context data too, under their own name, except for what the broker and this module have
-// added on the way of a message that failed.
+// prefix are context data too, under their own name, except for what the broker and this module
+// have added on the way of a message that failed.
 func Request(d *transport.Delivery) service.Request {
 	data := map[string]any{} // mostly it stays empty
 	for name, value := range d.Headers {
@@ -52,8 +52,8 @@ func (h *header) Get(name string) string {
 	return text
 }
 
-// ofFailure reports whether a header says that a message has failed, or was delivered, before. It is
-// not passed on: it says nothing about the messages that follow from this one.
+// ofFailure reports whether a header says that a message has failed, or was delivered, before. It
+// is not passed on: it says nothing about the messages that follow from this one.
 func ofFailure(name string) bool {
 	switch {
 	case strings.HasPrefix(name, "x-"):

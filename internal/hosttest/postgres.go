@@ -41,7 +41,8 @@ func StartPostgres(t testing.TB) *Postgres {
 // Dir returns the directory of the server's files and of its socket.
 func (p *Postgres) Dir() string { return p.dir }
 
-// URL returns the address of the server's database. It does not change when the server is restarted.
+// URL returns the address of the server's database. It does not change when the server is
+// restarted.
 func (p *Postgres) URL() string { return "postgres:///postgres?host=" + p.dir + "&user=postgres" }
 
 // Start starts the server with the data that it has, and returns when it serves.

@@ -25,8 +25,8 @@ var (
 	// messages would lose their order.
 	ErrBusy = errors.New("another command works on its parked messages: wait until that has ended")
 
-	// ErrLost is the error of a look whose connection was lost. The messages are back in the queue; one
-	// that was just replayed may be in it still.
+	// ErrLost is the error of a look whose connection was lost. The messages are back in the queue;
+	// one that was just replayed may be in it still.
 	ErrLost = errors.New("connection to the broker lost: the messages are parked still, except those that were taken before")
 )
 
@@ -196,8 +196,8 @@ const (
 	returnPoll  = 100 * time.Millisecond
 )
 
-// release returns what was not taken, and waits until the queue has at least so many messages again,
-// so that the next look sees them. It does so too when ctx has ended.
+// release returns what was not taken, and waits until the queue has at least so many messages
+// again, so that the next look sees them. It does so too when ctx has ended.
 func (h *held) release(ctx context.Context, depth int) error {
 	lost := h.lost()
 	ctx = context.WithoutCancel(ctx)

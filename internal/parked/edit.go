@@ -15,8 +15,8 @@ import (
 // ErrSensitive is the error of Text for a message whose content must not be shown.
 var ErrSensitive = errors.New("its arguments are sensitive, and are not shown: export the queue, change the file, import it and drop this one")
 
-// Text returns the body of a message for an editor: indented JSON if a codec reads it, else the text
-// that it is.
+// Text returns the body of a message for an editor: indented JSON if a codec reads it, else the
+// text that it is.
 func (d *Desk) Text(ctx context.Context, m *Message) (string, error) {
 	if m.Sensitive {
 		return "", ErrSensitive

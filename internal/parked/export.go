@@ -55,7 +55,8 @@ func (m *Message) Export() ([]byte, error) {
 }
 
 // exported returns a header with what JSON cannot write in a form that it can: whoever sends a
-// message chooses its headers, and one that is not written would keep the others from being exported.
+// message chooses its headers, and one that is not written would keep the others from being
+// exported.
 func exported(value any) any {
 	switch v := value.(type) {
 	case string:
@@ -100,8 +101,8 @@ const deliveryCount = "x-delivery-count"
 
 // Import parks the messages of lines that [Message.Export] has made, each in the dead queue of its
 // queue, which is created if it does not exist. It returns how many it has parked: each of them is
-// confirmed by the broker. What is parked already is parked once more, with the same ID. progress is
-// called after each message; it may be nil.
+// confirmed by the broker. What is parked already is parked once more, with the same ID. progress
+// is called after each message; it may be nil.
 func Import(ctx context.Context, conn *transport.Conn, from io.Reader, queues deadletter.Queues, progress func(n int)) (n int, err error) {
 	lines := bufio.NewReader(from)
 	declared := map[string]bool{}
@@ -135,8 +136,8 @@ func Import(ctx context.Context, conn *transport.Conn, from io.Reader, queues de
 	}
 }
 
-// A line takes at most lineFactor bytes for each byte of a body, as the escape \u0000, and lineExtra
-// for the rest.
+// A line takes at most lineFactor bytes for each byte of a body, as the escape \u0000, and
+// lineExtra for the rest.
 const (
 	lineFactor = 6
 	lineExtra  = 1 << 20

@@ -46,8 +46,9 @@ func (m *Message) size() int {
 	return len(m.delivery.Body) + headers + 512
 }
 
-// Failure returns why the message failed, as a log line names an error: "*pq.Error: no table". The error's text
-// is missing if the message is sensitive, and what looks like a secret in it is masked.
+// Failure returns why the message failed, as a log line names an error: "*pq.Error: no table". The
+// error's text is missing if the message is sensitive, and what looks like a secret in it is
+// masked.
 func (m *Message) Failure() string {
 	switch {
 	case m.Foreign:
@@ -62,7 +63,8 @@ func (m *Message) Failure() string {
 	return secret.Mask(m.ErrorType + ": " + m.Error)
 }
 
-// varying are the parts of errors that differ between messages that failed alike: UUIDs and numbers.
+// varying are the parts of errors that differ between messages that failed alike: UUIDs and
+// numbers.
 var varying = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|0x[0-9a-fA-F]+|[0-9]+`)
 
 // Kind returns the first line of Failure, with # in place of numbers: what messages have in common
@@ -72,8 +74,8 @@ func (m *Message) Kind() string {
 	return varying.ReplaceAllString(line, "#")
 }
 
-// A Selection says which messages are meant. All parts must be true of a message; the zero Selection
-// means every message.
+// A Selection says which messages are meant. All parts must be true of a message; the zero
+// Selection means every message.
 type Selection struct {
 	IDs   []string  // one of these, or beginnings of them
 	Error string    // a part of Failure or of Kind, in upper or lower case

@@ -314,8 +314,8 @@ func TestKilled(t *testing.T) {
 	})
 }
 
-// TestLostWhileEditing loses the connection while a message is edited: it is not replayed, because it
-// is back in its queue.
+// TestLostWhileEditing loses the connection while a message is edited: it is not replayed, because
+// it is back in its queue.
 func TestLostWhileEditing(t *testing.T) {
 	var tap brokertest.Tap
 	uri := brokertest.Embedded(t)

@@ -20,15 +20,15 @@ type Work struct {
 	// handed to Do if the connection was lost meanwhile. Its errors are those of Do.
 	Edit func(ctx context.Context, m *Message) error
 
-	// Do is called for each message, one after the other. If it returns nil, the message is taken; after
-	// [ErrSkip] it stays parked; any other error ends the work.
+	// Do is called for each message, one after the other. If it returns nil, the message is taken;
+	// after [ErrSkip] it stays parked; any other error ends the work.
 	Do func(ctx context.Context, m *Message) error
 
 	// Rate is how many messages are taken in a second. The default is 0, as fast as it goes.
 	Rate float64
 
-	// Progress, if set, is called after each message, with how many were handled of those that are known
-	// to be meant.
+	// Progress, if set, is called after each message, with how many were handled of those that are
+	// known to be meant.
 	Progress func(done, of int)
 }
 
@@ -46,11 +46,11 @@ type Result struct {
 // consumer_timeout, by default 30 minutes.
 const roundTime = 10 * time.Minute
 
-// Take takes the messages that w means out of the queue, from the oldest to the newest: those of the
-// messages that are parked when Take is called. The others stay, in their order.
+// Take takes the messages that w means out of the queue, from the oldest to the newest: those of
+// the messages that are parked when Take is called. The others stay, in their order.
 //
-// Take looks at [MaxMessages] at a time, or [MaxBytes]. If there are more, it looks again as long as
-// it finds some to take. The result is valid with an error too.
+// Take looks at [MaxMessages] at a time, or [MaxBytes]. If there are more, it looks again as long
+// as it finds some to take. The result is valid with an error too.
 func (d *Desk) Take(ctx context.Context, w Work) (Result, error) {
 	t := taking{desk: d, work: w, named: len(w.IDs) > 0, seen: map[string]bool{}}
 	remaining, err := d.depth(ctx)
@@ -184,8 +184,8 @@ func (t *taking) pace(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// Prepare declares the queue that Replay publishes to, and returns how many consumers it has. Without
-// one, what is replayed waits there until a process of the service runs.
+// Prepare declares the queue that Replay publishes to, and returns how many consumers it has.
+// Without one, what is replayed waits there until a process of the service runs.
 func (d *Desk) Prepare(ctx context.Context) (consumers int, err error) {
 	retry := deadletter.Queues{}.Retry(d.Queue)
 	if err := d.conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{retry}}); err != nil {
@@ -196,8 +196,8 @@ func (d *Desk) Prepare(ctx context.Context) (consumers int, err error) {
 }
 
 // Replay publishes a message to be tried again, and acknowledges it when the broker has confirmed
-// that: a Work.Do. It returns when the broker has the acknowledgement, so that at most one message is
-// tried twice if the process is killed. Call Prepare first.
+// that: a Work.Do. It returns when the broker has the acknowledgement, so that at most one message
+// is tried twice if the process is killed. Call Prepare first.
 func (d *Desk) Replay(ctx context.Context, m *Message) error {
 	if err := d.conn.Publish(ctx, m.Replay(m.delivery, d.Queue)); err != nil {
 		return err

@@ -35,9 +35,9 @@ type Publisher struct {
 	observers *service.Observers // nil outside of services
 }
 
-// New returns the Publisher of a field of the package kind, on the connection of the container that publishes. It
-// declares t, with what messaging.Declare declares for the exchange, at setup, and again when an
-// exchange turns out to be missing.
+// New returns the Publisher of a field of the package kind, on the connection of the container that
+// publishes. It declares t, with what messaging.Declare declares for the exchange, at setup, and
+// again when an exchange turns out to be missing.
 func New(f *service.Field, kind, exchange string, t transport.Topology) (*Publisher, error) {
 	s, err := service.Shared(f.Host, newShared)
 	if err != nil {

@@ -40,7 +40,8 @@ func TestSoakLongJob(t *testing.T) {
 	p.stop()
 }
 
-// hold consumes a message and does not acknowledge it. It returns how the broker closes the channel.
+// hold consumes a message and does not acknowledge it. It returns how the broker closes the
+// channel.
 func hold(t *testing.T, uri string) <-chan *amqp.Error {
 	t.Helper()
 	ch := brokertest.Channel(t, uri)
@@ -57,8 +58,8 @@ func hold(t *testing.T, uri string) <-chan *amqp.Error {
 	return ch.NotifyClose(make(chan *amqp.Error, 1))
 }
 
-// A service of an earlier version runs, which has no jobs, when a client of the next version enqueues
-// one. The first process of that version runs it, and the client gets its outcome.
+// A service of an earlier version runs, which has no jobs, when a client of the next version
+// enqueues one. The first process of that version runs it, and the client gets its outcome.
 func TestRollingDeploy(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		const unrouted = "gomeko.jobs.unrouted"

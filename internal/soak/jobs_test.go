@@ -20,9 +20,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Several processes run jobs, and one of them is killed each second. The broker and the database are
-// stopped and killed, and the queue is purged. Each job must succeed, and each that has done its work
-// twice must have lost a worker between the work and the record of it.
+// Several processes run jobs, and one of them is killed each second. The broker and the database
+// are stopped and killed, and the queue is purged. Each job must succeed, and each that has done
+// its work twice must have lost a worker between the work and the record of it.
 func TestSoakJobs(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		parallel(t)
@@ -234,8 +234,8 @@ func (l *labors) hookedTwice() (n int) {
 	return n
 }
 
-// send enqueues the jobs. The first quarter is in the queue when that is purged, and began is closed
-// then. The second half, it publishes as messages without rows, if the broker keeps them.
+// send enqueues the jobs. The first quarter is in the queue when that is purged, and began is
+// closed then. The second half, it publishes as messages without rows, if the broker keeps them.
 func (l *labors) send(t *testing.T, at *site, millis int, began chan<- struct{}) {
 	start := sync.OnceFunc(func() { close(began) })
 	defer start()
@@ -368,8 +368,8 @@ func (l *labors) check(t *testing.T, s *store.Store) (deaths, doubles int) {
 	return deaths, doubles
 }
 
-// explain checks that of the attempts that have done a job's work, all but the recorded one have lost
-// their worker.
+// explain checks that of the attempts that have done a job's work, all but the recorded one have
+// lost their worker.
 func explain(t *testing.T, s *store.Store, j store.Job, worked []int) {
 	t.Helper()
 	all, err := s.Attempts(t.Context(), j.ID)

@@ -107,7 +107,8 @@ func TestKiller(t *testing.T) {
 			}
 			<-all
 		}()
-		// Each has ended one process from its own queue, which proved nothing, and three from the suspects.
+		// Each has ended one process from its own queue, which proved nothing, and three from the
+		// suspects.
 		if n := p.supervise(checked); n != 4+4 {
 			t.Errorf("got %d processes ended, want 8", n)
 		}

@@ -65,7 +65,8 @@ func (l *Labor) Explode(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Hold returns the number of its attempt. The first one waits for the end of its ctx, and ignores it.
+// Hold returns the number of its attempt. The first one waits for the end of its ctx, and ignores
+// it.
 func (l *Labor) Hold(ctx context.Context) (int, error) {
 	attempt := service.FromContext(ctx).Attempt
 	if _, err := fmt.Println("began", attempt); err != nil {

@@ -37,8 +37,8 @@ func newDebtor() any {
 	return fx.Options(service.Provide(new(Debtor)), service.Configure(messaging.Config{PauseAfter: -1}))
 }
 
-// A debt is paid at its attempt number Failures+1. One with as many failures as the row has attempts
-// is parked.
+// A debt is paid at its attempt number Failures+1. One with as many failures as the row has
+// attempts is parked.
 type debt struct {
 	ID       int `json:"id"`
 	Failures int `json:"failures"`
@@ -69,8 +69,8 @@ func (d *Debtor) Pay(ctx context.Context, m debt) error {
 
 // Two processes handle messages that fail up to four times. One of them is ended with SIGKILL again
 // and again: when it has written a publishing, has read a confirm, or has written an
-// acknowledgement. The broker is stopped and killed. Every message must be paid at least once, or be
-// parked.
+// acknowledgement. The broker is stopped and killed. Every message must be paid at least once, or
+// be parked.
 func TestSoakRetries(t *testing.T) {
 	many, rounds, stops := 600, 1, []string{stopBroker}
 	if whole() {
@@ -228,7 +228,8 @@ func (l *ledger) send(t *testing.T, uri string) {
 	wg.Wait()
 }
 
-// collect takes what is parked from the dead queue until all debts are settled, or stalled is closed.
+// collect takes what is parked from the dead queue until all debts are settled, or stalled is
+// closed.
 func (l *ledger) collect(t *testing.T, uri string, stalled <-chan struct{}) {
 	conn, err := amqp.Dial(uri)
 	if err != nil {

@@ -36,8 +36,8 @@ func (k Kind) Service(tag service.Tag) (string, error) {
 // Typed reports whether t, the type of a field that is a client, is a typed client.
 func (k Kind) Typed(t reflect.Type) bool { return t.Kind() == reflect.Struct && t != k.Client }
 
-// Details describes a field that is a client. name is what the funcs of a typed client name in their
-// tags: methods or jobs.
+// Details describes a field that is a client. name is what the funcs of a typed client name in
+// their tags: methods or jobs.
 func (k Kind) Details(f *service.Field, name string, of func(tag string) string) map[string]any {
 	details := map[string]any{"service": f.Tag.Get(k.Key)}
 	if !k.Typed(f.Type) {

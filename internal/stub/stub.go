@@ -1,5 +1,5 @@
-// Package stub makes typed clients, for packages rpc and jobs: structs of funcs whose tags say which of
-// their arguments are sent by position and which by name.
+// Package stub makes typed clients, for packages rpc and jobs: structs of funcs whose tags say
+// which of their arguments are sent by position and which by name.
 package stub
 
 import (

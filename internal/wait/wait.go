@@ -9,8 +9,8 @@ import (
 // For waits for d, and reports whether it is over. It returns false if ctx ends first.
 func For(ctx context.Context, d time.Duration) bool { return Unless(ctx, d, nil) }
 
-// Unless waits for d, and reports whether it is over. It returns false if ctx ends first, or if stop
-// is closed.
+// Unless waits for d, and reports whether it is over. It returns false if ctx ends first, or if
+// stop is closed.
 func Unless(ctx context.Context, d time.Duration, stop <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

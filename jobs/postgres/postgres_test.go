@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestModes does each operation without prepared statements too, as behind a PgBouncer that does not
-// know them.
+// TestModes does each operation without prepared statements too, as behind a PgBouncer that does
+// not know them.
 func TestModes(t *testing.T) {
 	if os.Getenv("GOMEKO_POSTGRES") == "" {
 		hosttest.Missing(t, "GOMEKO_POSTGRES is not set: run make test, or scripts/postgres run go test")

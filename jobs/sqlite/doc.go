@@ -2,8 +2,8 @@
 //
 //	s, err := sqlite.Open(ctx, "jobs.db")
 //
-// It needs no server and no installation. Several processes may use one file, if they run on the same
-// host: SQLite's locks do not work on a network file system. Services on several hosts need
+// It needs no server and no installation. Several processes may use one file, if they run on the
+// same host: SQLite's locks do not work on a network file system. Services on several hosts need
 // PostgreSQL: see package jobs/postgres.
 //
 // # What survives

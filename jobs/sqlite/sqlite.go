@@ -12,13 +12,14 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// pragmas set up each connection. With a write-ahead log, readers do not wait for writers. Every commit
-// is synced, so that a job whose message was acknowledged survives a power failure. A transaction
-// takes the write lock when it begins, because one that has read before could not wait for it.
+// pragmas set up each connection. With a write-ahead log, readers do not wait for writers. Every
+// commit is synced, so that a job whose message was acknowledged survives a power failure. A
+// transaction takes the write lock when it begins, because one that has read before could not wait
+// for it.
 const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16000)&_txlock=immediate"
 
-// Open opens the store in a file, which it creates if it does not exist. The tables are not checked:
-// see [store.Store.Check] and [store.Store.Migrate].
+// Open opens the store in a file, which it creates if it does not exist. The tables are not
+// checked: see [store.Store.Check] and [store.Store.Migrate].
 func Open(ctx context.Context, file string) (*store.Store, error) {
 	name := "sqlite:" + file
 	path, err := filepath.Abs(file)

@@ -14,8 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestOpen checks that a store is in the file that was asked for, whatever its name, and that it keeps
-// its jobs and its id when it is closed.
+// TestOpen checks that a store is in the file that was asked for, whatever its name, and that it
+// keeps its jobs and its id when it is closed.
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

@@ -15,9 +15,9 @@ const cancelling = `UPDATE gomeko_job SET cancel = true,
 	nudges = 0
 WHERE id = $1 AND state IN ('scheduled', 'queued', 'running') RETURNING {columns}`
 
-// Cancel cancels a job. One that waits never runs: it is returned as Cancelled, its hook due. For one
-// that runs, [Job.Cancel] is set, which its worker sees within a second. A job that is cancelled
-// already is returned as it is, and one that has ended otherwise with a [StateError].
+// Cancel cancels a job. One that waits never runs: it is returned as Cancelled, its hook due. For
+// one that runs, [Job.Cancel] is set, which its worker sees within a second. A job that is
+// cancelled already is returned as it is, and one that has ended otherwise with a [StateError].
 func (s *Store) Cancel(ctx context.Context, id string) (Job, error) {
 	j, changed, err := s.change(ctx, id, cancelling, id)
 	if err != nil || changed || j.State == Cancelled {
@@ -31,9 +31,9 @@ const retrying = `UPDATE gomeko_job SET state = 'queued', run_at = {now}, sweep_
 	error_type = '', error = '', hook = 'none', payload = coalesce(CAST($2 AS {bytes}), payload)
 WHERE id = $1 AND state IN ('succeeded', 'failed', 'cancelled') AND hook <> 'running' RETURNING {columns}`
 
-// Retry queues a job that has ended once more, with payload if that is not nil. Its result, its error
-// and its deaths are cleared. Its attempts keep their numbers: see [Job.Earlier]. A job that has not
-// ended, or whose hook runs now, is returned with a [StateError].
+// Retry queues a job that has ended once more, with payload if that is not nil. Its result, its
+// error and its deaths are cleared. Its attempts keep their numbers: see [Job.Earlier]. A job that
+// has not ended, or whose hook runs now, is returned with a [StateError].
 func (s *Store) Retry(ctx context.Context, id string, payload []byte) (Job, error) {
 	j, changed, err := s.change(ctx, id, retrying, id, payload)
 	switch {
@@ -46,8 +46,8 @@ func (s *Store) Retry(ctx context.Context, id string, payload []byte) (Job, erro
 	}
 }
 
-// change runs a statement that changes one row, and reports whether it did. If not, it returns the row
-// as it is.
+// change runs a statement that changes one row, and reports whether it did. If not, it returns the
+// row as it is.
 func (s *Store) change(ctx context.Context, id, statement string, args ...any) (j Job, changed bool, err error) {
 	err = s.transact(ctx, func(c conn) error {
 		changed = true
@@ -112,9 +112,9 @@ const (
 	movingDone = `UPDATE gomeko_job SET queue = $2 WHERE hook = 'due' AND queue = $1 AND name {items $3}`
 )
 
-// Move moves jobs of these names to another queue: those that are queued, and those that have ended and
-// whose hook is due. It returns how many. A client that does not know in which queue a job's worker
-// looks for it inserts it with the one that the service's rows have by default.
+// Move moves jobs of these names to another queue: those that are queued, and those that have ended
+// and whose hook is due. It returns how many. A client that does not know in which queue a job's
+// worker looks for it inserts it with the one that the service's rows have by default.
 func (s *Store) Move(ctx context.Context, from, to string, names ...string) (n int, err error) {
 	err = s.write(ctx, func(c conn) error {
 		n = 0

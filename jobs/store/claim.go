@@ -22,8 +22,8 @@ type Claim struct {
 	Except []string
 	Limit  int           // at most so many jobs, from 1 to 500
 	Lease  time.Duration // how long no other worker takes them, unless it is renewed
-	// Deaths, if it is not 0, divides jobs by how many workers have died with them: [Store.Claim] takes
-	// those with fewer, [Store.ClaimSuspects] the others.
+	// Deaths, if it is not 0, divides jobs by how many workers have died with them: [Store.Claim]
+	// takes those with fewer, [Store.ClaimSuspects] the others.
 	Deaths int
 }
 
@@ -67,10 +67,10 @@ SELECT name FROM step WHERE name IS NOT NULL`
 // widest is how many parts a statement has at most, for one name or kind of jobs each.
 const widest = 100
 
-// Claim takes jobs that are queued: those with the highest Priority first, then those with the oldest
-// RunAt, then those with the lowest Seq. It sets their state to running, counts an attempt, and
-// returns them in this order. No two claims take the same job. No job and no error says that none is
-// queued.
+// Claim takes jobs that are queued: those with the highest Priority first, then those with the
+// oldest RunAt, then those with the lowest Seq. It sets their state to running, counts an attempt,
+// and returns them in this order. No two claims take the same job. No job and no error says that
+// none is queued.
 func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -152,12 +152,13 @@ func selection(names, deaths int) string {
 	return `SELECT seq FROM (` + all + `) AS n ORDER BY priority DESC, run_at, seq LIMIT $2`
 }
 
-// suspects selects queued jobs with at least so many deaths. The first condition is that of the index.
+// suspects selects queued jobs with at least so many deaths. The first condition is that of the
+// index.
 const suspects = `SELECT seq FROM gomeko_job{by gomeko_job_suspect} WHERE queue = $1 AND state = 'queued' AND deaths > 0 AND deaths >= %d%s
 	ORDER BY priority DESC, run_at, seq LIMIT $2{skip}`
 
-// ClaimSuspects is [Store.Claim] for the jobs with at least Deaths deaths. To find out that there are
-// none costs little.
+// ClaimSuspects is [Store.Claim] for the jobs with at least Deaths deaths. To find out that there
+// are none costs little.
 func (s *Store) ClaimSuspects(ctx context.Context, c Claim) (claimed []Job, err error) {
 	if err := c.check(); err != nil {
 		return nil, err

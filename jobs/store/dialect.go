@@ -134,10 +134,10 @@ func (d Dialect) expand(name, argument string) string {
 	return strings.NewReplacer("%", argument, "?", d.now).Replace(form)
 }
 
-// rows returns the first parameter, a JSON array of objects, as a table. The second is how many they
-// are: PostgreSQL, which cannot know, would expect so many rows that it reads a whole table. SQLite
-// would write each object as text once for each field, without a LIMIT between the two queries.
-// fields are the names and types of columns, which are also the keys of the objects.
+// rows returns the first parameter, a JSON array of objects, as a table. The second is how many
+// they are: PostgreSQL, which cannot know, would expect so many rows that it reads a whole table.
+// SQLite would write each object as text once for each field, without a LIMIT between the two
+// queries. fields are the names and types of columns, which are also the keys of the objects.
 func (d Dialect) rows(fields string) string {
 	if d.name == "postgres" {
 		return `(SELECT * FROM json_to_recordset(CAST($1 AS text)::json) AS e(` + fields + `) LIMIT $2) AS e`

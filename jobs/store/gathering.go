@@ -8,8 +8,8 @@ import (
 )
 
 // A gathering inserts the jobs of callers that come one by one. While a statement is under way, the
-// next ones gather, and are inserted together: a commit that is synced to the disk costs as much for
-// many jobs as for one.
+// next ones gather, and are inserted together: a commit that is synced to the disk costs as much
+// for many jobs as for one.
 type gathering struct {
 	mu      sync.Mutex
 	waiting []*single

@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestInsertAtOnce inserts single jobs at the same time, each twice. One that the database refuses, and
-// one whose caller has gone, do not affect the others.
+// TestInsertAtOnce inserts single jobs at the same time, each twice. One that the database refuses,
+// and one whose caller has gone, do not affect the others.
 func TestInsertAtOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)

@@ -140,8 +140,8 @@ func (s *Store) insert(ctx context.Context, rows []newRow) (_ []bool, err error)
 	return among(rows, added), nil
 }
 
-// among reports for each row whether its id is among those that were added. The first row with an id
-// was added.
+// among reports for each row whether its id is among those that were added. The first row with an
+// id was added.
 func among(rows []newRow, added []string) []bool {
 	set := make(map[string]bool, len(added))
 	for _, id := range added {
@@ -206,8 +206,8 @@ func object(value any) string {
 // present selects those of $1, an array of ids, that jobs have.
 const present = `SELECT id FROM gomeko_job WHERE id {items $1}`
 
-// InsertMissing is [Store.Insert] for jobs that are most likely there already: it looks for them first,
-// which locks nothing and costs no commit. It inserts only those that are missing.
+// InsertMissing is [Store.Insert] for jobs that are most likely there already: it looks for them
+// first, which locks nothing and costs no commit. It inserts only those that are missing.
 func (s *Store) InsertMissing(ctx context.Context, jobs ...New) ([]bool, error) {
 	ids := make([]string, len(jobs))
 	for i, n := range jobs {

@@ -17,8 +17,8 @@ type Renewed struct {
 const renewing = `UPDATE gomeko_job SET sweep_at = {in CAST($2 AS bigint)}
 WHERE owner = $1 AND (state = 'running' OR hook = 'running') AND id {items $3} RETURNING id, attempt, cancel`
 
-// Renew extends the leases of jobs that owner runs, or whose hook it runs, in one statement: they end
-// lease from now. An id that is missing from the result is lost: the lease has ended and was
+// Renew extends the leases of jobs that owner runs, or whose hook it runs, in one statement: they
+// end lease from now. An id that is missing from the result is lost: the lease has ended and was
 // swept, or the job has ended. Its worker must stop.
 func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration, ids []string) (map[string]Renewed, error) {
 	held := make(map[string]Renewed, len(ids))
@@ -61,7 +61,8 @@ func (s *Store) SetProgress(ctx context.Context, id, owner string, attempt int, 
 	return s.one(ctx, id, progressing, id, owner, attempt, fraction, clean(text, 255))
 }
 
-// HookRan records that owner has run the hook of a job. It returns [ErrLost] if owner does not hold it.
+// HookRan records that owner has run the hook of a job. It returns [ErrLost] if owner does not hold
+// it.
 func (s *Store) HookRan(ctx context.Context, id, owner string) error {
 	return s.one(ctx, id, `UPDATE gomeko_job SET hook = 'ran', sweep_at = NULL WHERE id = $1 AND owner = $2 AND hook = 'running'`, id, owner)
 }

@@ -29,8 +29,8 @@ type Count struct {
 	Jobs    int64
 }
 
-// Counts counts all jobs, ordered by Service, Name, Queue and State. It reads an index from end to end:
-// about a tenth of a second for a million jobs.
+// Counts counts all jobs, ordered by Service, Name, Queue and State. It reads an index from end to
+// end: about a tenth of a second for a million jobs.
 func (s *Store) Counts(ctx context.Context) (all []Count, err error) {
 	err = s.read(func(c conn) error {
 		return each(ctx, c, func(rows *sql.Rows) error {
@@ -47,7 +47,8 @@ func (s *Store) Counts(ctx context.Context) (all []Count, err error) {
 // page is how many jobs a page of a list has by default.
 const page = 100
 
-// List returns a page of jobs, newest first, without Payload, Headers and Result: [Store.Get] has them.
+// List returns a page of jobs, newest first, without Payload, Headers and Result: [Store.Get] has
+// them.
 func (s *Store) List(ctx context.Context, f Filter) (found []Job, err error) {
 	f.Limit = cmp.Or(f.Limit, page)
 	if f.Before <= 0 {
@@ -75,8 +76,8 @@ func (s *Store) List(ctx context.Context, f Filter) (found []Job, err error) {
 const (
 	newest = `SELECT {light} FROM gomeko_job WHERE seq < $1 ORDER BY seq DESC LIMIT $2`
 
-	// distinct selects which services, names and queues there are: it steps through an index from one to
-	// the next, so that its time does not grow with the jobs.
+	// distinct selects which services, names and queues there are: it steps through an index from one
+	// to the next, so that its time does not grow with the jobs.
 	distinct = `WITH RECURSIVE step(seq) AS (
 	SELECT (SELECT seq FROM gomeko_job ORDER BY service, name, queue LIMIT 1)
 	UNION ALL

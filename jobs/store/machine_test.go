@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestStoreIsLikeItsModel does random operations on a store and on a model of it, in a time that only
-// the test moves, and compares all rows after each.
+// TestStoreIsLikeItsModel does random operations on a store and on a model of it, in a time that
+// only the test moves, and compares all rows after each.
 func TestStoreIsLikeItsModel(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)

@@ -49,8 +49,8 @@ func (s *Store) version(ctx context.Context, c conn) (version int, err error) {
 	return version, err
 }
 
-// Check returns a [SchemaError], which names gomeko jobs migrate, if the tables are missing, too old
-// or too new for this program.
+// Check returns a [SchemaError], which names gomeko jobs migrate, if the tables are missing, too
+// old or too new for this program.
 func (s *Store) Check(ctx context.Context) error {
 	all, err := s.dialect.migrations()
 	if err != nil {
@@ -120,8 +120,8 @@ func (s *Store) migrate(ctx context.Context, c conn, version int, m migration) e
 	return err
 }
 
-// ID returns the random id that the store was given with its tables. Two processes whose stores have
-// the same ID work on the same rows.
+// ID returns the random id that the store was given with its tables. Two processes whose stores
+// have the same ID work on the same rows.
 func (s *Store) ID(ctx context.Context) (id string, err error) {
 	err = s.read(func(c conn) error { return c.QueryRowContext(ctx, `SELECT id FROM gomeko_store`).Scan(&id) })
 	return id, err

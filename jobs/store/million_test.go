@@ -13,8 +13,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// crowd inserts n jobs of five names in a state by one statement. All but one in a thousand have ended
-// well if state is "".
+// crowd inserts n jobs of five names in a state by one statement. All but one in a thousand have
+// ended well if state is "".
 func crowd(t testing.TB, s *store.Store, n int, state string) {
 	t.Helper()
 	numbers, now, hour := `generate_series(1, %[4]d) AS n(i)`, `now()`, `interval '1 hour'`
@@ -89,8 +89,8 @@ func plan(t testing.TB, s *store.Store, query string, args ...any) string {
 	return strings.Join(lines, "\n")
 }
 
-// BenchmarkMillion does what must not slow down with a million jobs: of which most have ended, or all
-// are scheduled, or queued.
+// BenchmarkMillion does what must not slow down with a million jobs: of which most have ended, or
+// all are scheduled, or queued.
 func BenchmarkMillion(b *testing.B) {
 	for name, open := range map[string]open{"sqlite": openSQLite, "postgres": openPostgres} {
 		if name == "postgres" && os.Getenv("GOMEKO_POSTGRES") == "" {

@@ -19,8 +19,8 @@ func (s *Store) conn(tx *sql.Tx) conn {
 	return preparing{c, s, tx}
 }
 
-// prepared are statements that SQLite has compiled: that takes as long as to finish ten jobs. The driver
-// of PostgreSQL keeps its own.
+// prepared are statements that SQLite has compiled: that takes as long as to finish ten jobs. The
+// driver of PostgreSQL keeps its own.
 type prepared struct {
 	mutex      sync.Mutex
 	statements map[string]*sql.Stmt // nil: none are kept

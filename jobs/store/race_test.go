@@ -87,8 +87,8 @@ func report(t *testing.T, err error) {
 	}
 }
 
-// TestInsertsOfTheSameJobs has processes insert the same jobs in different orders, as from messages that
-// came twice: each is inserted once.
+// TestInsertsOfTheSameJobs has processes insert the same jobs in different orders, as from messages
+// that came twice: each is inserted once.
 func TestInsertsOfTheSameJobs(t *testing.T) {
 	const processes, all = 4, 200
 	eachDatabase(t, func(t *testing.T, open open) {

@@ -56,8 +56,8 @@ func TestSchemaOlder(t *testing.T) {
 	}
 }
 
-// TestMigrationsAtOnce checks that processes which start together create the tables once, and that the
-// store has one id.
+// TestMigrationsAtOnce checks that processes which start together create the tables once, and that
+// the store has one id.
 func TestMigrationsAtOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		first := open(t)

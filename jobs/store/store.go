@@ -34,9 +34,10 @@ type Executor interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// Open returns a store on db, which it closes with [Store.Close]. name is printed in messages, so it
-// must not contain a password. Users call Open of jobs/sqlite or jobs/postgres, which also set up
-// db as the store needs it. Open does not use the database: see [Store.Check] and [Store.Migrate].
+// Open returns a store on db, which it closes with [Store.Close]. name is printed in messages, so
+// it must not contain a password. Users call Open of jobs/sqlite or jobs/postgres, which also set
+// up db as the store needs it. Open does not use the database: see [Store.Check] and
+// [Store.Migrate].
 func Open(db *sql.DB, d Dialect, name string) *Store {
 	s := &Store{db: db, dialect: d, name: name}
 	if d.single {
@@ -121,8 +122,8 @@ func (s *Store) exclusive(ctx context.Context, f func() error) error {
 	}
 }
 
-// deadlock reports whether the database has ended a transaction because of others, so that it may be
-// repeated.
+// deadlock reports whether the database has ended a transaction because of others, so that it may
+// be repeated.
 func deadlock(err error) bool {
 	var state interface{ SQLState() string }
 	if !errors.As(err, &state) {

@@ -31,8 +31,8 @@ type Swept struct {
 	Busy bool
 }
 
-// The statements of a sweep. Those that change rows have the time of the next nudge in $2: it doubles
-// with each, up to 128 times the first.
+// The statements of a sweep. Those that change rows have the time of the next nudge in $2: it
+// doubles with each, up to 128 times the first.
 const (
 	due = `SELECT {light} FROM gomeko_job WHERE sweep_at <= {now} AND state <> 'queued' ORDER BY sweep_at LIMIT $1{skip}`
 

@@ -18,8 +18,9 @@
 // belong to the service.name of that service, also if a process hosts several.
 //
 // Messages carry the header traceparent, so a trace goes on in the services that they reach. Nameko
-// passes headers that it does not know on, as nameko.traceparent, which is read too: a trace crosses
-// services in Python that know nothing of it. HTTP routes go on with the traceparent of a request.
+// passes headers that it does not know on, as nameko.traceparent, which is read too: a trace
+// crosses services in Python that know nothing of it. HTTP routes go on with the traceparent of a
+// request.
 //
 // The log lines of a call have the id of its trace as trace_id. Libraries that use OpenTelemetry's
 // global provider, such as those for databases, join in: [Module] sets it.
@@ -34,9 +35,9 @@
 //	wait for a worker                 internal
 //
 // A fault or a timeout is an error of the span, with the text and the stack that the log has. Other
-// errors are an attribute, error.type. Arguments are not recorded. The errors of rows with sensitive
-// arguments are recorded without their text, because it may quote an argument. So are the errors
-// that a called service has returned: the span of the service has the text.
+// errors are an attribute, error.type. Arguments are not recorded. The errors of rows with
+// sensitive arguments are recorded without their text, because it may quote an argument. So are the
+// errors that a called service has returned: the span of the service has the text.
 //
 // # Metrics
 //
@@ -57,10 +58,10 @@
 // # The environment
 //
 // Traces are on if OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or
-// OTEL_EXPORTER_OTLP_ENDPOINT is set, and metrics with METRICS in place of TRACES. The exporter none
-// switches one of them off, OTEL_SDK_DISABLED=true everything. Package autoexport of OpenTelemetry
-// makes the exporters, so its variables have an effect: otlp, console and prometheus as exporters,
-// grpc and http/protobuf as OTEL_EXPORTER_OTLP_PROTOCOL. The variables of the SDK have too, such as
-// OTEL_TRACES_SAMPLER, OTEL_RESOURCE_ATTRIBUTES and OTEL_PROPAGATORS. OTEL_SERVICE_NAME is one name
-// for all services of the process.
+// OTEL_EXPORTER_OTLP_ENDPOINT is set, and metrics with METRICS in place of TRACES. The exporter
+// none switches one of them off, OTEL_SDK_DISABLED=true everything. Package autoexport of
+// OpenTelemetry makes the exporters, so its variables have an effect: otlp, console and prometheus
+// as exporters, grpc and http/protobuf as OTEL_EXPORTER_OTLP_PROTOCOL. The variables of the SDK
+// have too, such as OTEL_TRACES_SAMPLER, OTEL_RESOURCE_ATTRIBUTES and OTEL_PROPAGATORS.
+// OTEL_SERVICE_NAME is one name for all services of the process.
 package otel

@@ -27,8 +27,8 @@ func ExampleModule() {
 	// Output: [till]
 }
 
-// A program that has made a provider itself, for instance with a sampler of its own, uses it for all
-// services.
+// A program that has made a provider itself, for instance with a sampler of its own, uses it for
+// all services.
 func ExampleNewObserver() {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.TraceIDRatioBased(0.1)))
 	defer provider.Shutdown(context.Background())

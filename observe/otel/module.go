@@ -18,8 +18,8 @@ import (
 // it says nothing: see The environment in the package comment. When the services have stopped, it
 // sends what is left, for at most 5 s.
 //
-// It sets OpenTelemetry's global providers, propagator and error handler, for the libraries that use
-// them. If spans or metrics cannot be sent, the log says so.
+// It sets OpenTelemetry's global providers, propagator and error handler, for the libraries that
+// use them. If spans or metrics cannot be sent, the log says so.
 var Module = fx.Module("otel", service.Configure[service.Extension](extend))
 
 // enabled reports whether the environment asks for a signal, TRACES or METRICS.

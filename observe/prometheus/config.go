@@ -13,8 +13,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// DefaultBuckets are the upper bounds of the buckets of all histograms, in seconds: from a call that
-// only reads memory to one that exceeds the default time limit of RPC.
+// DefaultBuckets are the upper bounds of the buckets of all histograms, in seconds: from a call
+// that only reads memory to one that exceeds the default time limit of RPC.
 var DefaultBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 // A Config says how metrics are served. The zero value serves them on the admin address only.

@@ -1,5 +1,5 @@
-// Package prometheus serves metrics for Prometheus: those of the calls of all services in a process,
-// of its connections to the broker, of timers, of websockets and of the Go runtime.
+// Package prometheus serves metrics for Prometheus: those of the calls of all services in a
+// process, of its connections to the broker, of timers, of websockets and of the Go runtime.
 //
 //	runner.Main(orders.Module, prometheus.Module(prometheus.Config{}))
 //
@@ -14,8 +14,8 @@
 //	gomeko_calls_total{kind="rpc",method="get_order",outcome="ok",service="orders"} 4711
 //	…
 //
-// The page docs/operating.md of the repository says what each metric means, and what to do about it.
-// docs/grafana.json is a dashboard, and docs/alerts.yml has alerts.
+// The page docs/operating.md of the repository says what each metric means, and what to do about
+// it. docs/grafana.json is a dashboard, and docs/alerts.yml has alerts.
 //
 // # Series
 //

@@ -47,6 +47,6 @@
 //
 // Nothing here blocks a call or fails it. Metrics are collected into packets of at most 1,432
 // bytes, and a goroutine sends them: when they are full, every second, and at the stop of the
-// process. If it cannot keep up, or StatsD cannot be reached, they are dropped; a warning in the log
-// says so once a minute.
+// process. If it cannot keep up, or StatsD cannot be reached, they are dropped; a warning in the
+// log says so once a minute.
 package statsd

@@ -23,7 +23,8 @@ type Search struct {
 	Stats statsd.Client `statsd:""`
 }
 
-// Find sends search.find as a timer and search.find_count as a counter, and this counter of its own.
+// Find sends search.find as a timer and search.find_count as a counter, and this counter of its
+// own.
 func (s *Search) Find(_ context.Context, name string) ([]string, error) {
 	s.Stats.Incr("queries") // search.queries
 	return []string{name}, nil

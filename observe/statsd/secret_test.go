@@ -9,7 +9,8 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// Nothing that a call comes with is sent: not in names, not in tags, whether it is sensitive or not.
+// Nothing that a call comes with is sent: not in names, not in tags, whether it is sensitive or
+// not.
 func TestSecrets(t *testing.T) {
 	const card, product, method = "4111-1111-1111-1111", "secret-product", "secret_method"
 	for _, tags := range []bool{false, true} {
