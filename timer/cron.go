@@ -3,11 +3,8 @@ package timer
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/timer/cron"
 )
 
 // Cron is an entrypoint row whose method is called at the times of a cron expression, each time in
@@ -23,24 +20,7 @@ type Cron struct{}
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (Cron) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	t := &ticker{row: r, inFleet: true}
-	var mistakes []error
-	zone := time.UTC
-	if name := r.Tag.Get("tz"); name != "" {
-		var err error
-		if zone, err = time.LoadLocation(name); err != nil || name == "Local" {
-			mistakes = append(mistakes, fmt.Errorf(`tz %q is not a time zone: write a name such as tz:"Europe/Madrid"`, name))
-			zone = time.UTC
-		}
-	}
-	if text := r.Tag.Get("timer"); text == "" {
-		mistakes = append(mistakes, errors.New(`has no cron expression: write one, as in timer:"30 2 * * *" for 02:30 each day`))
-	} else if s, err := cron.Parse(text, zone); err != nil {
-		mistakes = append(mistakes, err)
-	} else {
-		t.schedule = s
-	}
-	mistakes = append(mistakes, t.options("tz"))
-	if err := errors.Join(mistakes...); err != nil {
+	if err := errors.Join(t.plan.ReadCron(r.Tag, "timer"), t.options("tz")); err != nil {
 		return nil, err
 	}
 	return t.entrypoint()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/ticks"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/timer/cron"
 )
@@ -43,7 +44,7 @@ func (Interval) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 		mistakes = append(mistakes, errors.New(`has no interval: write the time between calls, as in timer:"1m"`))
 	} else {
 		d, err := duration("timer", text)
-		t.schedule = every(d)
+		t.plan.Schedule = ticks.Every(d)
 		mistakes = append(mistakes, err)
 	}
 	switch text := r.Tag.Get("once"); text {
@@ -69,15 +70,6 @@ func (Interval) Describe(r *service.Row) service.Description {
 	return service.Description{Details: details}
 }
 
-// An overlap says what happens when a tick is due while the call of an earlier one runs.
-type overlap string
-
-const (
-	overlapSkip  overlap = "skip"
-	overlapAllow overlap = "allow"
-	overlapQueue overlap = "queue"
-)
-
 // maxTimeout is the longest timeout of a row that ticks once in the fleet.
 const maxTimeout = 25 * time.Minute
 
@@ -96,15 +88,7 @@ func (t *ticker) options(others ...string) error {
 	}
 	t.eager, err = tag.Flag("eager", false)
 	add(err)
-	t.missed, err = parsePolicy(tag.Get("missed"))
-	add(err)
-	switch t.overlap = overlap(tag.Get("overlap")); t.overlap {
-	case "":
-		t.overlap = overlapSkip
-	case overlapSkip, overlapAllow, overlapQueue:
-	default:
-		add(fmt.Errorf(`overlap %q is unknown: write overlap:"skip", overlap:"allow" or overlap:"queue"`, t.overlap))
-	}
+	add(t.plan.ReadPolicies(tag))
 	add(t.bind())
 	if limit := t.row.Timeout(); t.inFleet && limit > maxTimeout {
 		add(fmt.Errorf("timeout %s is longer than %s: let the tick publish a message, and do the work where that is consumed", limit, maxTimeout))
@@ -114,12 +98,13 @@ func (t *ticker) options(others ...string) error {
 
 // checkJitter checks that ticks keep their order.
 func (t *ticker) checkJitter(text string) error {
-	if t.schedule == nil || t.schedule == every(0) {
+	s := t.plan.Schedule
+	if s == nil || s == ticks.Every(0) {
 		return nil // its text is reported
 	}
-	at := t.schedule.Next(time.Now())
+	at := s.Next(time.Now())
 	for range 100 {
-		next := t.schedule.Next(at)
+		next := s.Next(at)
 		if gap := next.Sub(at); t.jitter >= gap {
 			return fmt.Errorf("jitter %s must be less than the time between ticks, %s, so that they keep their order", text, gap)
 		}

@@ -8,24 +8,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/ticks"
 	"github.com/gomeko/gomeko/service"
 )
 
 // A ticker makes the calls of one row.
 type ticker struct {
 	row       *service.Row
-	schedule  schedule
+	plan      ticks.Plan
 	jitter    time.Duration // 0 is none
 	eager     bool
-	missed    policy
-	overlap   overlap
 	inFleet   bool // the row ticks once in the fleet
 	takesTick bool // the method takes a Tick
 
 	stopped chan struct{}
 	delayed time.Time     // the tick that delay was chosen for
 	delay   time.Duration // below jitter
-	queue   chan Tick     // with overlapQueue: ticks whose calls run one after the other
+	queue   chan Tick     // with ticks.OverlapQueue: ticks whose calls run one after the other
 	calls   sync.WaitGroup
 }
 
@@ -49,8 +48,8 @@ func (t *ticker) Stop(context.Context) error {
 // ended.
 func (t *ticker) lead(ctx context.Context, token Token) {
 	defer t.calls.Wait()
-	if t.overlap == overlapQueue {
-		t.queue = make(chan Tick, maxMissed)
+	if t.plan.Overlap == ticks.OverlapQueue {
+		t.queue = make(chan Tick, ticks.Most)
 		defer close(t.queue)
 		t.calls.Go(func() { t.work(ctx) })
 	}
@@ -72,7 +71,7 @@ func (t *ticker) step(ctx context.Context, token Token) bool {
 	case state.Last.IsZero():
 		return t.tick(ctx, token, Tick{Nominal: now}, t.called(now))
 	}
-	at, skipped := t.missed.due(t.schedule, state.Last, now)
+	at, skipped := t.plan.Due(state.Last, now)
 	if t.delayed != at && t.jitter > 0 {
 		t.delayed, t.delay = at, rand.N(t.jitter)
 	}
@@ -88,35 +87,35 @@ func (t *ticker) step(ctx context.Context, token Token) bool {
 
 // called returns a change of the state after a tick.
 func (t *ticker) called(tick time.Time) func(*State) {
-	return func(s *State) { s.Last, s.Next = tick, t.schedule.Next(tick) }
+	return func(s *State) { s.Last, s.Next = tick, t.plan.Schedule.Next(tick) }
 }
 
 // tick calls the method and changes the state. The change comes last, so that a tick whose process
 // dies meanwhile is called in another one, unless calls of the row may overlap.
-func (t *ticker) tick(ctx context.Context, token Token, tick Tick, change func(*State)) bool {
+func (t *ticker) tick(ctx context.Context, token Token, due Tick, change func(*State)) bool {
 	if t.isStopped(ctx) {
 		return false
 	}
-	if t.overlap == overlapSkip {
-		t.call(ctx, tick)
+	if t.plan.Overlap == ticks.OverlapSkip {
+		t.call(ctx, due)
 		return token.Update(ctx, change) == nil
 	}
 	if token.Update(ctx, change) != nil {
 		return false
 	}
-	if t.overlap == overlapAllow {
-		t.calls.Go(func() { t.call(ctx, tick) })
+	if t.plan.Overlap == ticks.OverlapAllow {
+		t.calls.Go(func() { t.call(ctx, due) })
 		return true
 	}
 	select {
-	case t.queue <- tick:
+	case t.queue <- due:
 	default:
-		t.row.Logger().LogAttrs(ctx, slog.LevelError, "tick dropped: too many wait for the calls before them", slog.Time("tick", tick.Nominal), slog.Int("waiting", len(t.queue)))
+		t.row.Logger().LogAttrs(ctx, slog.LevelError, "tick dropped: too many wait for the calls before them", slog.Time("tick", due.Nominal), slog.Int("waiting", len(t.queue)))
 	}
 	return true
 }
 
-// work is a goroutine that makes the calls of overlapQueue.
+// work is a goroutine that makes the calls of ticks.OverlapQueue.
 func (t *ticker) work(ctx context.Context) {
 	for tick := range t.queue {
 		t.call(ctx, tick)
@@ -187,8 +186,8 @@ func (t *ticker) entrypoint() (service.Entrypoint, error) {
 	if !ok || join == nil {
 		return nil, errors.New("ticks once in the fleet, but no fleet is configured: add service.Configure(fleet.Timers()) to the services")
 	}
-	info := Info{Schedule: t.schedule.String()}
-	if s, ok := t.schedule.(interface{ Zone() *time.Location }); ok {
+	info := Info{Schedule: t.plan.Schedule.String()}
+	if s, ok := t.plan.Schedule.(interface{ Zone() *time.Location }); ok {
 		info.Zone = s.Zone()
 	}
 	member, err := join(t.row, info, t.lead)
