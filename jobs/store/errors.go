@@ -9,6 +9,10 @@ import (
 // ended and was pruned. The error itself names the id.
 var ErrNotFound = errors.New("no such job")
 
+// ErrNotPeriodic is returned for a row that no process has registered with [Store.Register]. The error
+// itself names the row.
+var ErrNotPeriodic = errors.New("no such periodic job")
+
 // ErrLost is returned to a worker that no longer holds the job, or its hook: its lease has ended
 // and another worker has it, or it has ended. The worker must stop.
 var ErrLost = errors.New("the lease was lost: another worker has the job, or it has ended")

@@ -1,0 +1,106 @@
+package periodic
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gomeko/gomeko/internal/ticks"
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/timer/cron"
+)
+
+// The headers of a job that was enqueued at a tick. See docs/wire/jobs.md.
+const (
+	TickHeader   = "gomeko.tick"        // when the tick was due, a text as in 2006-01-02T15:04:05Z
+	MissedHeader = "gomeko.tick_missed" // how many ticks before it were skipped; missing if none were
+)
+
+// Body is the body of a job that was enqueued at a tick, in JSON.
+const Body = `{"args": [], "kwargs": {}}`
+
+// ContentType is that of [Body].
+const ContentType = "application/json"
+
+// ID returns the id of the job at a tick: whoever computes the tick computes the same id.
+func ID(service, name string, nominal time.Time) string {
+	text := fmt.Sprintf("gomeko.jobs:%s.%s@%s", service, name, nominal.UTC().Format(time.RFC3339Nano))
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(text)).String()
+}
+
+// Headers returns the headers of the job at a tick.
+func Headers(nominal time.Time, missed int) map[string]any {
+	headers := map[string]any{TickHeader: nominal.UTC().Format(time.RFC3339Nano)}
+	if missed > 0 {
+		headers[MissedHeader] = int64(missed)
+	}
+	return headers
+}
+
+// Read removes the headers of a tick, and returns what they say. It returns the zero time if there
+// are none.
+func Read(headers map[string]any) (nominal time.Time, missed int) {
+	if text, ok := headers[TickHeader].(string); ok {
+		if t, err := time.Parse(time.RFC3339, text); err == nil {
+			nominal = t.UTC()
+		}
+	}
+	switch n := headers[MissedHeader].(type) {
+	case int64:
+		missed = int(n)
+	case int32:
+		missed = int(n)
+	case float64:
+		missed = int(n)
+	}
+	delete(headers, TickHeader)
+	delete(headers, MissedHeader)
+	return nominal, missed
+}
+
+// Job returns the job of a row at a tick.
+func Job(p store.Periodic, nominal time.Time, missed int) store.New {
+	headers, err := json.Marshal(Headers(nominal, missed))
+	if err != nil {
+		panic(err) // texts and numbers can be encoded
+	}
+	return store.New{
+		ID: ID(p.Service, p.Name, nominal), Service: p.Service, Name: p.Name, Queue: p.Queue,
+		Payload: []byte(Body), ContentType: ContentType, Headers: string(headers),
+	}
+}
+
+// PlanOf reads the schedule of a row.
+func PlanOf(p store.Periodic) (ticks.Plan, error) {
+	plan := ticks.Plan{Missed: ticks.Missed(p.Missed), Overlap: ticks.Overlap(p.Overlap)}
+	zone, err := ticks.Zone(p.Zone)
+	if err == nil {
+		plan.Schedule, err = cron.Parse(p.Schedule, zone)
+	}
+	return plan, err
+}
+
+// atOnce limits how many jobs one transaction inserts.
+const atOnce = 100
+
+// Decide returns what is due of a row.
+func Decide(plan ticks.Plan, p store.Periodic) (t store.Tick) {
+	if p.Paused || plan.Overlap == ticks.OverlapSkip && p.Waiting() {
+		return t
+	}
+	for last := p.Last; len(t.Jobs) < atOnce; last = t.Last {
+		at, missed := plan.Due(last, p.Now)
+		if at.After(p.Now) {
+			break
+		}
+		t.Jobs = append(t.Jobs, Job(p, at, missed))
+		t.Last = at
+		t.Missed += missed
+		if plan.Overlap == ticks.OverlapSkip {
+			break
+		}
+	}
+	return t
+}
