@@ -159,7 +159,7 @@ func runWorker(t *testing.T, uri, file string, svc any) {
 	}
 	defer s.Close()
 	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, svc, service.Configure(jobs.Config{Store: s, Lease: lease}))
-	time.Sleep(hosttest.Timeout)
+	hosttest.Receive(t, "the process ends", make(chan struct{}))
 }
 
 // Hooked is a service whose hook may kill its process.

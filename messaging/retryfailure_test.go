@@ -244,7 +244,7 @@ func TestDelayQueueLost(t *testing.T) {
 		return nil
 	}
 	start(t, node.URI(), w)
-	time.Sleep(2 * time.Second) // so that the queues that the service declares at its start are kept
+	node.Control("eval", "mnesia:sync_log().") // keeps the queues that the service declares at its start
 	kept := transport.Publishing{Key: "short", Body: []byte(`"kept"`), Properties: transport.Properties{ContentType: "application/json", Persistent: true}}
 	if err := hosttest.Dial(t, transport.Config{URI: node.URI()}).Publish(t.Context(), kept); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package soak_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"math"
@@ -257,13 +256,13 @@ func (l *labors) send(t *testing.T, at *site, millis int, began chan<- struct{})
 		_, err := client.Enqueue(ctx, "work", id, rand.IntN(millis), jobs.ID(strconv.Itoa(id)))
 		return err
 	}
-	l.each(ctx, 0, l.many/4, enqueue)
+	l.each(t, 0, l.many/4, enqueue)
 	if l.purged, err = brokertest.Channel(t, at.uri).QueuePurge("gomeko.jobs.labor", false); err != nil {
 		t.Error(err)
 	}
 	start()
-	l.each(ctx, l.many/4, l.many/2, enqueue)
-	l.each(ctx, l.many/2, l.many, func(id int) error {
+	l.each(t, l.many/4, l.many/2, enqueue)
+	l.each(t, l.many/2, l.many, func(id int) error {
 		if !at.durable {
 			return enqueue(id)
 		}
@@ -275,16 +274,22 @@ func (l *labors) send(t *testing.T, at *site, millis int, began chan<- struct{})
 }
 
 // each calls f for each id of a range until it returns no error, several at a time.
-func (l *labors) each(ctx context.Context, from, to int, f func(id int) error) {
+func (l *labors) each(t *testing.T, from, to int, f func(id int) error) {
 	var next atomic.Int64
 	next.Store(int64(from))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			for id := int(next.Add(1)) - 1; id < to; id = int(next.Add(1)) - 1 {
-				for f(id) != nil && ctx.Err() == nil {
-					l.again.Add(1)
-					time.Sleep(10 * time.Millisecond)
+				err := hosttest.Poll(func() (error, bool) {
+					err := f(id)
+					if err != nil {
+						l.again.Add(1)
+					}
+					return err, err == nil
+				})
+				if err != nil {
+					t.Errorf("job %d is not enqueued: %v", id, err)
 				}
 			}
 		})
