@@ -14,28 +14,60 @@ type Renewed struct {
 	Cancel  bool // somebody wants the job cancelled
 }
 
-const renewing = `UPDATE gomeko_job SET sweep_at = {in CAST($2 AS bigint)}
-WHERE owner = $1 AND (state = 'running' OR hook = 'running') AND id {items $3} RETURNING id, attempt, cancel`
+const (
+	holding = `owner = $1 AND (state = 'running' OR hook = 'running')`
 
-// Renew extends the leases of jobs that owner runs, or whose hook it runs, in one statement: they
-// end lease from now. An id that is missing from the result is lost: the lease has ended and was
-// swept, or the job has ended. Its worker must stop.
+	renewing = `UPDATE gomeko_job SET sweep_at = {in CAST($2 AS bigint)} WHERE ` + holding + ` AND %s RETURNING id, attempt, cancel`
+
+	// free selects the rows of $3 that nobody else changes at this moment.
+	free = `seq {among SELECT seq FROM gomeko_job WHERE ` + holding + ` AND id {items $3}{skip}}`
+
+	held = `SELECT id FROM gomeko_job WHERE ` + holding + ` AND id {items $2}`
+)
+
+// Renew extends the leases of jobs that owner runs, or whose hook it runs: they end lease from now.
+// One statement does so for all but those that are being changed at this moment, as by
+// [Store.Finish]: for these it waits one at a time, since two statements that lock several rows each
+// could wait for each other. An id that is missing from the result is lost: the lease has ended and
+// was swept, or the job has ended. Its worker must stop.
 func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration, ids []string) (map[string]Renewed, error) {
-	held := make(map[string]Renewed, len(ids))
-	if len(ids) == 0 {
-		return held, nil
+	renewed := make(map[string]Renewed, len(ids))
+	for len(ids) > 0 {
+		if err := s.renew(ctx, fmt.Sprintf(renewing, free), renewed, owner, micros(lease), object(ids)); err != nil {
+			return nil, err
+		}
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := renewed[id]; return ok })
+		if len(ids) == 0 {
+			break
+		}
+		err := s.read(func(c conn) (err error) {
+			ids, err = texts(ctx, c, s.text(held), owner, object(ids))
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(ids) > 0 { // otherwise the rest is lost
+			if err := s.renew(ctx, fmt.Sprintf(renewing, `id = $3`), renewed, owner, micros(lease), ids[0]); err != nil {
+				return nil, err
+			}
+			ids = ids[1:]
+		}
 	}
-	sorted := slices.Sorted(slices.Values(ids)) // Finish locks its rows in the same order
-	err := s.write(ctx, func(c conn) error {
+	return renewed, nil
+}
+
+// renew runs a statement that renews leases, and adds them to renewed.
+func (s *Store) renew(ctx context.Context, statement string, renewed map[string]Renewed, args ...any) error {
+	return s.write(ctx, func(c conn) error {
 		return each(ctx, c, func(rows *sql.Rows) error {
 			var id string
 			var r Renewed
 			err := rows.Scan(&id, &r.Attempt, &r.Cancel)
-			held[id] = r
+			renewed[id] = r
 			return err
-		}, s.text(renewing), owner, micros(lease), object(sorted))
+		}, s.text(statement), args...)
 	})
-	return held, err
 }
 
 const cancelled = `SELECT id FROM gomeko_job WHERE owner = $1 AND state = 'running' AND cancel`
