@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -84,6 +85,24 @@ func (p *process) lease() time.Duration { return cmp.Or(p.cfg.Lease, defaultLeas
 // claim returns what is the same in all claims.
 func (p *process) claim(queue string, limit int) store.Claim {
 	return store.Claim{Owner: p.host.Instance(), Host: p.machine, Queue: queue, Limit: limit, Lease: p.lease(), Deaths: p.danger.deaths}
+}
+
+// Check returns a mistake for each queue of which this process would run only some rows. A message
+// for one of the others would come to it as well, and wake nobody.
+func (p *process) Check(bool) error {
+	var mistakes []error
+	for _, r := range p.host.Rows() {
+		if r.Kind() != "jobs" || !r.LeftOut() {
+			continue
+		}
+		for _, q := range p.queues {
+			if q.rows[r.CallName()] == nil && queueName(r.Service, r.Tag.Get("queue")) == q.name {
+				mistakes = append(mistakes, fmt.Errorf("service %s: %s: is left out, but other rows of its queue %s are run: run it too, or give it a queue of its own, as in queue:%q",
+					r.Service, r.Name, q.name, r.CallName()))
+			}
+		}
+	}
+	return errors.Join(mistakes...)
 }
 
 // Setup checks the store.

@@ -74,7 +74,7 @@ func (p *process) lookAtUnrouted(ctx context.Context) error {
 
 // queueOf returns the queue of this process for the jobs of a name, and whether a row has that
 // name. Jobs of unknown names are those of the service's first queue. It is nil if the process does
-// not have the service.
+// not have the service, or does not run this row of it.
 func (p *process) queueOf(service, name string) (first *queue, known bool) {
 	for _, q := range p.queues {
 		switch {
@@ -83,6 +83,11 @@ func (p *process) queueOf(service, name string) (first *queue, known bool) {
 			return q, true
 		case first == nil:
 			first = q
+		}
+	}
+	for _, r := range p.host.Rows() {
+		if r.Service == service && r.Kind() == "jobs" && r.CallName() == name {
+			return nil, false
 		}
 	}
 	return first, false

@@ -24,10 +24,11 @@ type command struct {
 	in       *os.File
 	out, err io.Writer
 
-	brokerFlag string // --broker
-	broker     string // its value, or that of GOMEKO_BROKER
-	config     string // --config
-	http       string // --http
+	brokerFlag string   // --broker
+	broker     string   // its value, or that of GOMEKO_BROKER
+	config     string   // --config
+	http       string   // --http
+	only       []string // --only
 	logLevel   slog.Level
 	logFormat  string
 
@@ -55,8 +56,10 @@ func (c *command) program(opts []fx.Option) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  run,
 	}
-	c.addHTTP(root)
-	c.addHTTP(explicit)
+	for _, cmd := range []*cobra.Command{root, explicit} {
+		c.addHTTP(cmd)
+		c.addOnly(cmd)
+	}
 	root.AddCommand(explicit, c.shellCommand(), c.callCommand(), c.describeOwnCommand(opts), c.cronCommand(), c.deadCommand(), c.jobsCommand(), c.topologyCommand(), c.showConfigCommand())
 	addExamples(root, "program")
 	return root
@@ -92,7 +95,7 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	s.cfg.WebAddress = cmp.Or(c.http, s.cfg.WebAddress)
 	ctx, kill, release := untilSignals(ctx)
 	defer release()
-	p := &process{settings: s, notices: c.notices(), broker: c.broker, instance: c.self(), level: &c.loggedLevel}
+	p := &process{settings: s, notices: c.notices(), broker: c.broker, only: c.only, instance: c.self(), level: &c.loggedLevel}
 	return p.run(ctx, kill, opts)
 }
 

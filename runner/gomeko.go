@@ -70,6 +70,7 @@ func (c *command) runCommand() *cobra.Command {
 		},
 	}
 	c.addHTTP(run)
+	c.addOnly(run)
 	return run
 }
 

@@ -28,6 +28,7 @@ type process struct {
 	notices
 
 	broker   string         // a URI, embeddedBroker, or "" for the configuration's
+	only     []string       // the rows to run; nil is all
 	instance string         // the name of this process; "" for a new one
 	level    *slog.LevelVar // of the log; nil if it cannot be changed
 
@@ -101,10 +102,14 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		HealthTimeout:      p.cfg.HealthTimeout,
 		PauseUnhealthy:     p.cfg.PauseUnhealthy,
 		Instance:           p.instance,
+		Only:               p.only,
 		Logger:             p.log,
 	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.messaging(), jobs, fleet.Timers()),
 		service.Configure[service.Extension](web.ServeReady, admin.Serve, fleet.Control(p.control())))
 	p.warn(p.cfg.Warnings[loaded:]) // of keys that the services read
+	if err == nil {
+		err = checkOnly(p.container.Rows())
+	}
 	if err == nil && len(p.container.Names()) == 0 {
 		err = errors.New("application: no services: pass a module with service.Provide(new(Orders)) in it")
 	}

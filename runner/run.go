@@ -25,6 +25,10 @@ type Config struct {
 	// gomeko.log_format of File have no effect.
 	Logger *slog.Logger
 
+	// Only are the rows to run, as in "images.Resize": nil means all. The others are checked at start,
+	// as all mistakes are. Rows that share a queue are run all or not at all.
+	Only []string
+
 	// Level is the level of Logger, which gomeko level changes for a while. Without it, that command
 	// is refused.
 	Level *slog.LevelVar
@@ -50,6 +54,6 @@ func Run(ctx context.Context, cfg Config, opts ...fx.Option) error {
 		return err
 	}
 	n.warn(s.cfg.Warnings)
-	p := &process{settings: s, notices: n, broker: cfg.Broker, level: cfg.Level}
+	p := &process{settings: s, notices: n, broker: cfg.Broker, only: cfg.Only, level: cfg.Level}
 	return p.run(ctx, nil, opts)
 }

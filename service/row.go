@@ -192,6 +192,9 @@ func (r *Row) Fail(err error) { r.Host.Fail(fmt.Errorf("%s: %w", r.where(), err)
 // Logger returns the container's logger with the service and the row.
 func (r *Row) Logger() *slog.Logger { return r.logger }
 
+// LeftOut reports whether [Config].Only leaves the row out: it is bound, but never started.
+func (r *Row) LeftOut() bool { return r.Host != r.container.host }
+
 // where is how errors name the row.
 func (r *Row) where() string { return "service " + r.Service + ": " + r.Name }
 

@@ -106,8 +106,8 @@ func (s *Store) Finish(ctx context.Context, ends ...End) ([]bool, error) {
 		}
 		rows[i] = e.row()
 	}
-	// Of the statements that lock several rows, only this one waits for locks: the others skip rows that
-	// are locked. So it cannot wait for one that waits for it.
+	// Of the statements that lock several rows, only this one waits for locks: the others skip rows
+	// that are locked. So it cannot wait for one that waits for it.
 	slices.SortStableFunc(rows, func(a, b endRow) int { return cmp.Compare(a.ID, b.ID) })
 	parts := split(rows)
 	counted := make(map[endKey]bool, len(rows))

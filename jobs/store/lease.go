@@ -27,9 +27,9 @@ const (
 
 // Renew extends the leases of jobs that owner runs, or whose hook it runs: they end lease from now.
 // One statement does so for all but those that are being changed at this moment, as by
-// [Store.Finish]: for these it waits one at a time, since two statements that lock several rows each
-// could wait for each other. An id that is missing from the result is lost: the lease has ended and
-// was swept, or the job has ended. Its worker must stop.
+// [Store.Finish]: for these it waits one at a time, since two statements that lock several rows
+// each could wait for each other. An id that is missing from the result is lost: the lease has
+// ended and was swept, or the job has ended. Its worker must stop.
 func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration, ids []string) (map[string]Renewed, error) {
 	renewed := make(map[string]Renewed, len(ids))
 	for len(ids) > 0 {
