@@ -161,9 +161,15 @@ with kombu.Connection(uri, transport_options={"confirm_publish": True}) as conne
 
 const phpCode = `<?php
 require 'vendor/autoload.php';
-$connection = new PhpAmqpLib\Connection\AMQPStreamConnection('localhost', 5672, 'guest', 'guest', '/');
+$uri = parse_url(getenv('AMQP_URI') ?: 'amqp://guest:guest@localhost:5672//');
+$connection = new PhpAmqpLib\Connection\AMQPStreamConnection(
+    $uri['host'], $uri['port'] ?? 5672, rawurldecode($uri['user'] ?? 'guest'), rawurldecode($uri['pass'] ?? 'guest'),
+    rawurldecode(substr($uri['path'] ?? '', 1)) ?: '/',
+);
 $channel = $connection->channel();
 $channel->confirm_select();
+$channel->set_nack_handler(fn () => throw new RuntimeException('not enqueued: the broker has refused the message'));
+$channel->set_return_listener(fn ($code, $text) => throw new RuntimeException("not enqueued: no queue has the message: $text"));
 $channel->basic_publish(new PhpAmqpLib\Message\AMQPMessage({{php .Body}}, [
     'message_id' => {{php .ID}}, 'delivery_mode' => 2,
     'content_type' => 'application/json', 'content_encoding' => 'utf-8',

@@ -160,12 +160,11 @@ func TestJobsWithoutStore(t *testing.T) {
 
 // TestJobsPayload runs the code that payload prints, and reads what it has published.
 func TestJobsPayload(t *testing.T) {
-	run := func(t *testing.T, uri string, argv []string, code string) {
+	run := func(argv []string, code string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
 		cmd.Stdin = strings.NewReader(code)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v: %s\n%s", err, out, code)
-		}
+		out, err := cmd.CombinedOutput()
+		return string(out), err
 	}
 	brokertest.Managed(t, func(t *testing.T, uri, api string) {
 		t.Setenv(storeVariable, "none")
@@ -184,13 +183,31 @@ func TestJobsPayload(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		programs := map[string][]string{"curl": {"sh"}, "python": {hosttest.Python(t, ".venv"), "-"}}
+		programs := map[string][]string{"curl": {"sh"}, "python": {hosttest.Python(t, ".venv"), "-"}, "php": hosttest.PHP(t)}
 		for language, argv := range programs {
 			code, _ := s.run(0, `jobs payload images.resize it's_"ä"<\ width=300 --for `+language)
-			run(t, uri, argv, code)
+			if out, err := run(argv, code); err != nil {
+				t.Fatalf("%s: %v: %s\n%s", language, err, out, code)
+			}
 			d := hosttest.Next(t, received)
 			if want := `{"args":["it's \"ä\"<\\"],"kwargs":{"width":300}}`; string(d.Body) != want || len(d.MessageID) != 36 || d.ContentType != "application/json" || !d.Persistent {
 				t.Errorf("%s: got %s, %+v, want %s", language, d.Body, d.Properties, want)
+			}
+		}
+		ch := brokertest.Channel(t, uri)
+		for _, absence := range []string{"of a queue", "of the exchange"} {
+			err := ch.ExchangeDelete("gomeko.jobs", false, false)
+			if err == nil && absence == "of a queue" {
+				err = ch.ExchangeDeclare("gomeko.jobs", "topic", true, false, false, false, nil)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for language, argv := range programs {
+				code, _ := s.run(0, "jobs payload images.resize --for "+language)
+				if out, err := run(argv, code); err == nil {
+					t.Errorf("%s, in the absence %s: no error: %s", language, absence, out)
+				}
 			}
 		}
 		s.matches("jobs payload images.resize a", `(?s)routing key +images.resize\nmandatory +yes.*body +\{"args":\["a"\],"kwargs":\{\}\}\n.*curl -sS.*import kombu.*<\?php`)

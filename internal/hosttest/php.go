@@ -1,0 +1,33 @@
+package hosttest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// phpLibrary is php-amqplib as Debian has it.
+const phpLibrary = "/usr/share/php/PhpAmqpLib/autoload.php"
+
+// PHP returns the command of a PHP that reads a program from its input, which finds php-amqplib in
+// vendor/autoload.php as one that Composer has installed. Without PHP or the library the test is
+// skipped, or fails if CI=true.
+func PHP(t testing.TB) []string {
+	t.Helper()
+	php, err := exec.LookPath("php")
+	if err == nil {
+		_, err = os.Stat(phpLibrary)
+	}
+	if err != nil {
+		Missing(t, "no PHP with php-amqplib: run scripts/setup, or install Debian's php-cli and php-amqplib")
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "vendor"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "vendor", "autoload.php"), []byte("<?php require '"+phpLibrary+"';\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return []string{php, "-d", "include_path=.:" + dir + ":/usr/share/php"}
+}
