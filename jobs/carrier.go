@@ -15,6 +15,7 @@ import (
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/timer"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -48,23 +49,64 @@ func levelOf(d time.Duration) time.Duration {
 // [messaging.Server].
 type carrier struct {
 	*queue
-	row        *service.Row // the first one
-	entrypoint service.Entrypoint
+	row      *service.Row       // the first one
+	messages service.Entrypoint // of the queue
+	beats    []timer.Member     // of the periodic rows
 }
 
 // newCarrier returns the carrier of a queue whose first row is w.
 func newCarrier(q *queue, w *work) (c *carrier, err error) {
 	c = &carrier{queue: q, row: w.Row}
-	c.entrypoint, err = messaging.Serve(w.Row, q.name, c)
+	c.messages, err = messaging.Serve(w.Row, q.name, c)
 	return c, err
 }
 
-// checkAlone returns what of a row needs a store.
-func (w *work) checkAlone() error {
+// add adds a row. The error says what of it needs a store.
+func (c *carrier) add(w *work) error {
+	var mistakes []error
 	if w.Timeout() > aloneLimit {
-		return fmt.Errorf("timeout: more than %s %w", aloneLimit, ErrNoStore)
+		mistakes = append(mistakes, fmt.Errorf("timeout: more than %s %w", aloneLimit, ErrNoStore))
+	}
+	if w.plan != nil {
+		beat, err := c.beatAlone(w)
+		mistakes = append(mistakes, err, w.checkCronAlone())
+		c.beats = append(c.beats, beat)
+	}
+	return errors.Join(mistakes...)
+}
+
+// Setup declares the queue, and those of the periodic rows.
+func (c *carrier) Setup(ctx context.Context) error {
+	var errs []error
+	if m, ok := c.messages.(interface{ Setup(context.Context) error }); ok {
+		errs = append(errs, m.Setup(ctx))
+	}
+	for _, b := range c.beats {
+		errs = append(errs, b.Setup(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Start begins to consume, and to publish the jobs of the periodic rows.
+func (c *carrier) Start(ctx context.Context) error {
+	if err := c.messages.Start(ctx); err != nil {
+		return err
+	}
+	for _, b := range c.beats {
+		if err := b.Start(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// Stop stops both. Jobs that run go on.
+func (c *carrier) Stop(ctx context.Context) error {
+	var errs []error
+	for _, b := range c.beats {
+		errs = append(errs, b.Stop(ctx))
+	}
+	return errors.Join(append(errs, c.messages.Stop(ctx))...)
 }
 
 // Topology returns the queue, with its bindings.

@@ -47,6 +47,7 @@ type times struct {
 	sweep        time.Duration // between two regular sweeps
 	unknownFor   time.Duration // how long a job waits for a worker that knows its name
 	unknownAgain time.Duration // how long it waits between two workers
+	look         time.Duration // between two looks whether periodic rows have changed
 }
 
 // hasStore reports whether there is a store, or will be when the services start.

@@ -36,6 +36,32 @@
 // fails as a suspect ([ErrSuspect]). A process runs jobs whose next death would be the last one at
 // a time, so that a job that kills its workers does not make suspects of those beside it.
 //
+// # Periodic jobs
+//
+// With the key cron, a job of the row is enqueued at the times of a cron expression, once in the
+// fleet:
+//
+//	Nightly jobs.Job `jobs:"nightly" cron:"30 2 * * *" tz:"Europe/Madrid" retry:"1m 10m"`
+//
+//	func (r *Reports) Nightly(ctx context.Context, tick timer.Tick) error
+//
+// Every process of the service computes the ticks, and the store decides which one enqueues: there is
+// no leader. Package timer/cron describes the expressions, and what happens when clocks change. The key
+// tz is their time zone; the default is UTC. A tick passes no arguments, so each parameter has a
+// default. The method may take a timer.Tick after ctx, with the time at which the tick was due: it is
+// the same in each attempt.
+//
+//   - missed says what happens to ticks that come late, because no process was running or the job of
+//     the tick before had not ended: "once", the default, enqueues one job for all of them, "all" one
+//     for each, for up to 1000, and "skip" none for those that are later than half the time to the
+//     following one, or than three minutes.
+//   - overlap says what happens if the job of the tick before has not ended: with "skip", the default,
+//     the tick is late; with "allow", its job is enqueued nevertheless.
+//
+// If processes have different schedules for a row, that of the process which was started last counts
+// in all of them. The ticks of a new schedule are due from then on. gomeko cron shows the rows, and
+// pauses, resumes and runs them.
+//
 // # Without a store
 //
 // Without a store the message is the job. It is acknowledged when the job has ended, its outcome

@@ -20,3 +20,9 @@ func Impatient(cfg Config) Config {
 	cfg.times.unknownFor, cfg.times.unknownAgain = time.Millisecond, 10*time.Millisecond
 	return cfg
 }
+
+// Attentive returns cfg with processes that notice soon what others have changed of periodic rows.
+func Attentive(cfg Config) Config {
+	cfg.times.look = 10 * time.Millisecond
+	return cfg
+}

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/ticks"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -33,22 +35,26 @@ import (
 //	             has succeeded, failed or was cancelled. If it returns an error, it is called again
 //	timeout      limits one attempt; without a store to 25 minutes, which is then the default too
 //	max_workers  limits how many jobs of the row run in this process at once
+//	cron         "30 2 * * *": a job is enqueued at these times, without arguments. See Periodic jobs
+//	             in the package comment, also for the keys tz, missed and overlap
 type Job struct{}
 
 // A work is what a queue knows of a row.
 type work struct {
 	*service.Row
-	name   string
-	takes  int            // how many arguments by position
-	ladder service.Ladder // between the attempts
-	done   *service.Row   // of the done hook; nil if there is none
+	name      string
+	takes     int            // how many arguments by position
+	ladder    service.Ladder // between the attempts
+	done      *service.Row   // of the done hook; nil if there is none
+	plan      *ticks.Plan    // when jobs are enqueued; nil if they are not periodic
+	takesTick bool           // the method takes a timer.Tick after ctx
 }
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (Job) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	w := &work{Row: r}
 	queue := r.Tag.Get("queue")
-	mistakes := errors.Join(r.Tag.Keys("jobs", "retry", "queue", "done"), w.bind(), w.readRetry(), w.readDone(), checkQueue(r.Service, queue))
+	mistakes := errors.Join(r.Tag.Keys("jobs", "retry", "queue", "done", "cron", "tz", "missed", "overlap"), w.bind(), w.readRetry(), w.readDone(), checkQueue(r.Service, queue))
 	if e, err := eagerOf(r.Host); err != nil || e != nil {
 		if err = errors.Join(mistakes, err); err != nil {
 			return nil, err
@@ -65,10 +71,13 @@ func (Job) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 // Describe implements [service.RowDescriber].
 func (Job) Describe(r *service.Row) service.Description {
 	details := map[string]any{"queue": queueName(r.Service, r.Tag.Get("queue")), "key": routingKey(r.Service, r.CallName())}
-	for _, key := range []string{"retry", "done"} {
+	for _, key := range []string{"retry", "done", "cron", "missed", "overlap"} {
 		if value := r.Tag.Get(key); value != "" {
 			details[key] = value
 		}
+	}
+	if r.Tag.Get("cron") != "" {
+		details["zone"] = cmp.Or(r.Tag.Get("tz"), "UTC")
 	}
 	return service.Description{Details: details}
 }
@@ -83,8 +92,12 @@ func (w *work) bind() error {
 	case strings.Contains(name, "."):
 		return fmt.Errorf("job %q contains a dot: write %q; the service's name is put before it", name, strings.ReplaceAll(name, ".", "_"))
 	}
-	sig, err := w.Bind(spec)
-	if err != nil {
+	var leading []reflect.Type
+	if w.takesTick = takesTick(w.Row); w.takesTick {
+		leading = append(leading, tickType)
+	}
+	sig, err := w.Bind(spec, leading...)
+	if err = errors.Join(err, w.readCron(sig)); err != nil {
 		return err
 	}
 	w.name, w.takes = sig.Name, sig.Takes()

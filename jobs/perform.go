@@ -53,10 +53,11 @@ func (w *work) request(p *process, j *store.Job) (service.Request, error) {
 		return service.Request{}, err
 	}
 	conn := p.consuming.Conn()
+	leading := w.tickOf(table, j.Created)
 	r := headers.Request(&transport.Delivery{
 		Exchange: exchangeName, Key: routingKey(j.Service, j.Name), Redelivered: j.Deaths > 0, Properties: transport.Properties{Headers: table},
 	})
-	r.ID, r.Attempt, r.Cancelled = j.ID, j.Attempt-j.Earlier, errCancel
+	r.ID, r.Attempt, r.Cancelled, r.Leading = j.ID, j.Attempt-j.Earlier, errCancel, leading
 	r.Input = &input{
 		body: codec.Body{ContentType: j.ContentType, Data: j.Payload}, accepts: conn.Accepts(),
 		message: conn.MaxMessage(), decoded: conn.MaxDecoded(), takes: w.takes,

@@ -129,6 +129,9 @@ func (p *process) Start(context.Context) error {
 		p.goroutines.Go(func() { p.leases.run(p.life) })
 		p.goroutines.Go(func() { p.ends.run(p.life) })
 		p.goroutines.Go(func() { p.sweep(p.life) })
+		if beat := p.beat(); beat != nil {
+			p.goroutines.Go(func() { beat.Run(p.life) })
+		}
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 	q.topology.Queues = declared.Queues
 	q.topology.Bindings = append(q.topology.Bindings, declared.Bindings...)
 	if q.carrier != nil {
-		return q.carrier.entrypoint, errors.Join(err, w.checkAlone())
+		return q.carrier, errors.Join(err, q.carrier.add(w))
 	}
 	return q, err
 }

@@ -21,6 +21,9 @@ type ticker struct {
 	inFleet   bool // the row ticks once in the fleet
 	takesTick bool // the method takes a Tick
 
+	// serve is called at each tick in place of the method: see Serve.
+	serve func(ctx context.Context, t Tick) error
+
 	stopped chan struct{}
 	delayed time.Time     // the tick that delay was chosen for
 	delay   time.Duration // below jitter
@@ -95,6 +98,13 @@ func (t *ticker) called(tick time.Time) func(*State) {
 func (t *ticker) tick(ctx context.Context, token Token, due Tick, change func(*State)) bool {
 	if t.isStopped(ctx) {
 		return false
+	}
+	if t.serve != nil {
+		due.Nominal, due.Actual = due.Nominal.Round(0), time.Now()
+		if t.serve(ctx, due) != nil {
+			return !t.isStopped(ctx)
+		}
+		return token.Update(ctx, change) == nil
 	}
 	if t.plan.Overlap == ticks.OverlapSkip {
 		t.call(ctx, due)
@@ -178,10 +188,16 @@ func (o *ownToken) Update(ctx context.Context, change func(*State)) error {
 // entrypoint returns the entrypoint of the row: the ticker, or what makes it lead when this process
 // holds the token.
 func (t *ticker) entrypoint() (service.Entrypoint, error) {
-	t.stopped = make(chan struct{})
 	if !t.inFleet {
+		t.stopped = make(chan struct{})
 		return t, nil
 	}
+	return t.member()
+}
+
+// member returns what makes the ticker lead when this process holds the token of its row.
+func (t *ticker) member() (Member, error) {
+	t.stopped = make(chan struct{})
 	join, ok := service.Lookup[Fleet](t.row.Host)
 	if !ok || join == nil {
 		return nil, errors.New("ticks once in the fleet, but no fleet is configured: add service.Configure(fleet.Timers()) to the services")

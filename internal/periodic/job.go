@@ -3,6 +3,7 @@ package periodic
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,14 +48,7 @@ func Read(headers map[string]any) (nominal time.Time, missed int) {
 			nominal = t.UTC()
 		}
 	}
-	switch n := headers[MissedHeader].(type) {
-	case int64:
-		missed = int(n)
-	case int32:
-		missed = int(n)
-	case float64:
-		missed = int(n)
-	}
+	missed, _ = strconv.Atoi(fmt.Sprint(headers[MissedHeader])) // JSON and AMQP have several types
 	delete(headers, TickHeader)
 	delete(headers, MissedHeader)
 	return nominal, missed
