@@ -248,17 +248,17 @@ func (e *Enqueuer) send(ctx context.Context, h *handle, r request, o options, m 
 		return err
 	}
 	away := e.conn == nil || !e.conn.Away().IsZero()
-	added, err := e.store.Insert(ctx, store.New{
+	inserted, err := e.store.Insert(ctx, store.New{
 		ID: h.id, Service: r.service, Name: r.name, Queue: e.queueOf(r), Priority: o.priority,
 		Payload: m.Body, ContentType: m.ContentType, Headers: text, In: o.in, At: o.at, Nudged: !away,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.store.Name(), err)
 	}
-	if o.delayed() && added[0] && e.alarm != nil {
+	if o.delayed() && inserted[0].Added && e.alarm != nil {
 		e.alarm.in(o.delay())
 	}
-	if away || o.delayed() || !added[0] {
+	if away || o.delayed() || !inserted[0].Added {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, nudgeTime)

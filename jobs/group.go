@@ -261,8 +261,8 @@ func (g *group) insert(ctx context.Context, messages []message) error {
 	if len(jobs) == 0 {
 		return nil
 	}
-	added, err := g.queue.process.store.InsertMissing(ctx, jobs...)
-	if err == nil && slices.Contains(added, false) {
+	inserted, err := g.queue.process.store.InsertMissing(ctx, jobs...)
+	if err == nil && slices.ContainsFunc(inserted, func(x store.Inserted) bool { return !x.Added }) {
 		_, err = g.queue.adopt(ctx) // it may have been enqueued for the queue of the service
 	}
 	for i := range jobs {

@@ -117,7 +117,7 @@ func insert(t testing.TB, s *store.Store, id, name, args string, change ...func(
 	for _, c := range change {
 		c(&j)
 	}
-	if added, err := s.Insert(t.Context(), j); err != nil || !added[0] {
+	if added, err := s.Insert(t.Context(), j); err != nil || !added[0].Added {
 		t.Fatalf("insert %s: %v, %v", id, added, err)
 	}
 }

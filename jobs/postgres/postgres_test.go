@@ -85,7 +85,7 @@ func all(t *testing.T, s *store.Store, queue string) {
 	must(err)
 	claimed, err := s.Claim(ctx, store.Claim{Owner: queue, Host: "here", Queue: queue, Names: []string{"resize", "crop"}, Limit: 10, Lease: time.Minute})
 	must(err)
-	if !added[0] || !added[1] || len(claimed) != 1 || string(claimed[0].Payload) != "\x00\xff'" || claimed[0].Headers != `{"a":"\\ü"}` {
+	if !added[0].Added || !added[1].Added || len(claimed) != 1 || string(claimed[0].Payload) != "\x00\xff'" || claimed[0].Headers != `{"a":"\\ü"}` {
 		t.Fatalf("added %v, claimed %+v", added, claimed)
 	}
 	must(s.SetProgress(ctx, first, queue, 1, 0.5, "half"))

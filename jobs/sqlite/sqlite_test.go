@@ -38,7 +38,7 @@ func TestOpen(t *testing.T) {
 			}
 			ids = append(ids, id)
 			added, err := s.Insert(t.Context(), store.New{ID: "1", Service: "images", Name: "resize", Queue: "queue"})
-			if err != nil || added[0] != (len(ids) == 1) {
+			if err != nil || added[0].Added != (len(ids) == 1) {
 				t.Errorf("%s: added %v, %v", path, added, err)
 			}
 			if err := s.Close(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -26,24 +27,65 @@ func (s *Store) Cancel(ctx context.Context, id string) (Job, error) {
 	return j, &StateError{Job: j, Verb: "cancel", Why: fmt.Sprintf("it has %s already", j.State)}
 }
 
-const retrying = `UPDATE gomeko_job SET state = 'queued', run_at = {now}, sweep_at = {now}, nudges = 0, started_at = NULL, finished_at = NULL,
+// retrying does not queue a job whose key another one holds. With a payload of its own the terms of
+// the job are not known any more: whoever claims it computes them.
+const (
+	edited   = `CAST($2 AS {bytes}) IS NOT NULL`
+	retrying = `UPDATE gomeko_job SET state = 'queued', run_at = {now}, sweep_at = {now}, nudges = 0, started_at = NULL, finished_at = NULL,
 	owner = '', host = '', earlier = attempt, deaths = 0, cancel = false, progress = NULL, progress_text = '', result = NULL,
-	error_type = '', error = '', hook = 'none', payload = coalesce(CAST($2 AS {bytes}), payload)
-WHERE id = $1 AND state IN ('succeeded', 'failed', 'cancelled') AND hook <> 'running' RETURNING {columns}`
+	error_type = '', error = '', hook = 'none', payload = coalesce(CAST($2 AS {bytes}), payload),
+	version = CASE WHEN ` + edited + ` THEN NULL ELSE version END, resource = CASE WHEN ` + edited + ` THEN NULL ELSE resource END,
+	unique_key = CASE WHEN ` + edited + ` THEN NULL ELSE unique_key END, unique_until = CASE WHEN ` + edited + ` THEN NULL ELSE unique_until END
+WHERE id = $1 AND state IN ('succeeded', 'failed', 'cancelled') AND hook <> 'running'
+	AND (` + edited + ` OR NOT EXISTS (` + rival + `)) RETURNING {columns}`
+
+	// rival selects the other job that holds the key of a job, unless its time is over.
+	rival = `SELECT o.id FROM gomeko_job AS o, gomeko_job AS k WHERE k.id = $1 AND o.seq <> k.seq
+	AND o.service = k.service AND o.name = k.name AND o.unique_key = k.unique_key
+	AND o.unique_key IS NOT NULL AND (o.finished_at IS NULL OR o.unique_until IS NOT NULL)
+	AND (o.finished_at IS NULL OR o.unique_until > {now})`
+
+	// yielding takes the key of a job from another one that has ended, if its time is over.
+	yielding = `UPDATE gomeko_job SET unique_until = NULL
+WHERE ` + mayHold + ` AND finished_at IS NOT NULL AND unique_until <= {now} AND id <> $1
+	AND service = (SELECT service FROM gomeko_job WHERE id = $1) AND name = (SELECT name FROM gomeko_job WHERE id = $1)
+	AND unique_key = (SELECT unique_key FROM gomeko_job WHERE id = $1)`
+)
 
 // Retry queues a job that has ended once more, with payload if that is not nil. Its result, its
-// error and its deaths are cleared. Its attempts keep their numbers: see [Job.Earlier]. A job that
-// has not ended, or whose hook runs now, is returned with a [StateError].
+// error and its deaths are cleared. Its attempts keep their numbers: see [Job.Earlier]. It keeps
+// its place in the line of its resource. A job that has not ended, whose hook runs now, or whose
+// unique key another job holds, is returned with a [StateError]. With payload, the worker that
+// claims the job computes its terms, and its key is that of the job only if no other one holds it.
 func (s *Store) Retry(ctx context.Context, id string, payload []byte) (Job, error) {
+	if _, err := s.exec(ctx, yielding, id); err != nil {
+		return Job{}, err
+	}
 	j, changed, err := s.change(ctx, id, retrying, id, payload)
 	switch {
 	case err != nil || changed:
 		return j, err
-	case j.State.Final():
+	case j.State.Final() && j.Hook == HookRunning:
 		return j, &StateError{Job: j, Verb: "retry", Why: "its done hook runs at this moment: try again later"}
+	case j.State.Final():
+		other, err := s.rival(ctx, id)
+		if err != nil {
+			return j, err
+		}
+		return j, &StateError{Job: j, Verb: "retry", Why: fmt.Sprintf("job %s has its unique key %s: wait until that one has ended", other, j.UniqueKey)}
 	default:
 		return j, &StateError{Job: j, Verb: "retry", Why: fmt.Sprintf("it is %s: only a job that has ended can be retried", j.State)}
 	}
+}
+
+// rival returns the job that holds the key of another one.
+func (s *Store) rival(ctx context.Context, id string) (other string, err error) {
+	err = s.read(func(c conn) error {
+		found, err := texts(ctx, c, s.text(rival), id)
+		other = strings.Join(found, ", ")
+		return err
+	})
+	return other, err
 }
 
 // change runs a statement that changes one row, and reports whether it did. If not, it returns the
@@ -62,8 +104,10 @@ func (s *Store) change(ctx context.Context, id, statement string, args ...any) (
 		case len(rows) == 0:
 			return fmt.Errorf("job %s: %w", id, ErrNotFound)
 		}
-		j = rows[0]
-		return nil
+		if j = rows[0]; changed && j.State.Final() { // the next sweep wakes a worker
+			_, err = s.wake(ctx, c, []string{j.Resource}, 0)
+		}
+		return err
 	})
 	return j, changed, err
 }
@@ -106,9 +150,10 @@ func (s *Store) Attempts(ctx context.Context, id string) (all []Attempt, err err
 	return all, err
 }
 
-// Two statements, because each has an index of its own.
+// Three statements, because each has an index of its own.
 const (
-	moving     = `UPDATE gomeko_job SET queue = $2 WHERE state = 'queued' AND queue = $1 AND name {items $3}`
+	moving     = `UPDATE gomeko_job SET queue = $2 WHERE state = 'queued' AND resource IS NULL AND queue = $1 AND name {items $3}`
+	movingLine = `UPDATE gomeko_job SET queue = $2 WHERE state = 'queued' AND resource IS NOT NULL AND queue = $1 AND name {items $3}`
 	movingDone = `UPDATE gomeko_job SET queue = $2 WHERE hook = 'due' AND queue = $1 AND name {items $3}`
 )
 
@@ -116,33 +161,25 @@ const (
 // and whose hook is due. It returns how many. A client that does not know in which queue a job's
 // worker looks for it inserts it with the one that the service's rows have by default.
 func (s *Store) Move(ctx context.Context, from, to string, names ...string) (n int, err error) {
-	err = s.write(ctx, func(c conn) error {
-		n = 0
-		for _, statement := range []string{moving, movingDone} {
-			result, err := c.ExecContext(ctx, s.text(statement), from, to, object(names))
-			if err != nil {
-				return err
-			}
-			moved, err := result.RowsAffected()
-			if err != nil {
-				return err
-			}
-			n += int(moved)
+	for _, statement := range []string{moving, movingLine, movingDone} {
+		moved, err := s.exec(ctx, statement, from, to, object(names))
+		if n += moved; err != nil {
+			return n, err
 		}
-		return nil
-	})
-	return n, err
+	}
+	return n, nil
 }
 
 const (
-	pruned = `SELECT seq FROM gomeko_job WHERE finished_at < {in CAST($1 AS bigint)} AND hook IN ('none', 'ran') ORDER BY finished_at LIMIT $2{skip}`
+	pruned = `SELECT seq FROM gomeko_job WHERE finished_at < {in CAST($1 AS bigint)} AND hook IN ('none', 'ran')
+	AND (unique_until IS NULL OR unique_until <= {now}) ORDER BY finished_at LIMIT $2{skip}`
 
 	forgetting = `DELETE FROM gomeko_attempt WHERE job {numbers $1}`
 	pruning    = `DELETE FROM gomeko_job WHERE seq {numbers $1}`
 )
 
 // Prune deletes jobs that ended more than keep ago, at most limit of them, and returns how many.
-// Those whose hook has not run yet are kept.
+// Those whose hook has not run yet, and those that still hold their unique key, are kept.
 func (s *Store) Prune(ctx context.Context, keep time.Duration, limit int) (n int, err error) {
 	err = s.transact(ctx, func(c conn) error {
 		all, err := seqs(ctx, c, s.text(pruned), -micros(keep), limit)

@@ -15,13 +15,15 @@ type Claim struct {
 	Owner string // the process; random for each start of it
 	Host  string // the name of its machine
 	Queue string
-	// Names are the jobs' names to take. The default is all, which is also the fastest: the best job
-	// of the whole queue is taken.
+	// Names are the jobs' names to take. The default is all, which is also the fastest: the best
+	// job of the whole queue is taken.
 	Names []string
 	// Except are names not to take. It is ignored if there are Names.
 	Except []string
 	Limit  int           // at most so many jobs, from 1 to 500
 	Lease  time.Duration // how long no other worker takes them, unless it is renewed
+	// Resources says that the queue may have jobs with a resource. Without it, these are not taken.
+	Resources bool
 	// Deaths, if it is not 0, divides jobs by how many workers have died with them: [Store.Claim]
 	// takes those with fewer, [Store.ClaimSuspects] the others.
 	Deaths int
@@ -45,23 +47,21 @@ func (c Claim) check() error {
 // The parts of a claim. The first parameters of all are the queue and the limit.
 const (
 	// best selects the best jobs of a queue. %s limits it to a name, and to deaths.
-	best = `SELECT seq, priority, run_at FROM gomeko_job WHERE queue = $1 AND state = 'queued'%s ORDER BY priority DESC, run_at, seq LIMIT $2{skip}`
+	best = `SELECT seq, priority, run_at FROM gomeko_job WHERE queue = $1 AND state = 'queued' AND resource IS NULL%s ORDER BY priority DESC, run_at, seq LIMIT $2{skip}`
 
-	claiming = `WITH best AS MATERIALIZED (%s)
+	// claiming takes jobs that are selected by the second %s, perhaps from the tables of the first.
+	claiming = `WITH %sbest AS MATERIALIZED (%s)
 UPDATE gomeko_job SET state = 'running', attempt = attempt + 1, started_at = {now}, sweep_at = {in CAST($3 AS bigint)}, owner = $4, host = $5,
 	progress = NULL, progress_text = ''
 WHERE seq {among SELECT seq FROM best} RETURNING {columns}`
 
 	// waiting selects the names of queued jobs: it steps through an index from name to name.
 	waiting = `WITH RECURSIVE step(name) AS (
-	SELECT (SELECT name FROM gomeko_job WHERE queue = $1 AND state = 'queued' ORDER BY name LIMIT 1)
+	SELECT (SELECT name FROM gomeko_job WHERE queue = $1 AND state = 'queued' AND resource IS NULL ORDER BY name LIMIT 1)
 	UNION ALL
-	SELECT (SELECT j.name FROM gomeko_job AS j WHERE j.queue = $1 AND j.state = 'queued' AND j.name > step.name ORDER BY j.name LIMIT 1)
+	SELECT (SELECT j.name FROM gomeko_job AS j WHERE j.queue = $1 AND j.state = 'queued' AND j.resource IS NULL AND j.name > step.name ORDER BY j.name LIMIT 1)
 	FROM step WHERE step.name IS NOT NULL)
 SELECT name FROM step WHERE name IS NOT NULL`
-
-	// first is the number of the parameter with the first name.
-	first = 6
 )
 
 // widest is how many parts a statement has at most, for one name or kind of jobs each.
@@ -71,31 +71,46 @@ const widest = 100
 // oldest RunAt, then those with the lowest Seq. It sets their state to running, counts an attempt,
 // and returns them in this order. No two claims take the same job. No job and no error says that
 // none is queued.
+//
+// A job with a resource is taken only if none of this resource runs, and none of a lower Seq is
+// queued or waits for its next attempt, unless that one lets others pass. Jobs that are scheduled
+// for their first attempt do not wait in this line.
 func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	if len(c.Names) == 0 && len(c.Except) == 0 {
-		return s.claim(ctx, c, nil)
+		claimed, err := s.claim(ctx, c, selection{all: true})
+		if err != nil || len(claimed) == c.Limit || !c.Resources || s.dialect.single {
+			return claimed, err
+		}
+		return s.claimRest(ctx, c, claimed, selection{all: true})
 	}
 	names := c.Names
 	if len(names) != 1 {
 		var err error
-		if names, err = s.waiting(ctx, c); err != nil || len(names) == 0 {
+		if names, err = s.waiting(ctx, c); err != nil || len(names) == 0 && !c.Resources {
 			return nil, err
 		}
 	}
-	claimed, err := s.claim(ctx, c, names)
-	if err != nil || len(claimed) == c.Limit || len(names) == 1 || s.dialect.single {
+	claimed, err := s.claim(ctx, c, selection{names: names})
+	if err != nil || len(claimed) == c.Limit || len(names) == 1 && !c.Resources || s.dialect.single {
 		return claimed, err
 	}
-	// Another worker may have locked more than it took: it looks for its limit of each name.
-	rest := c
-	rest.Limit -= len(claimed)
-	if names, err = s.waiting(ctx, c); err != nil || len(names) == 0 {
+	if names, err = s.waiting(ctx, c); err != nil {
 		return claimed, err
 	}
-	more, err := s.claim(ctx, rest, names)
+	return s.claimRest(ctx, c, claimed, selection{names: names})
+}
+
+// claimRest claims up to the limit, once more: another worker may have locked more than it took,
+// because it looks for its limit in each part of a selection.
+func (s *Store) claimRest(ctx context.Context, c Claim, claimed []Job, from selection) ([]Job, error) {
+	if !from.all && len(from.names) == 0 && !c.Resources {
+		return claimed, nil
+	}
+	c.Limit -= len(claimed)
+	more, err := s.claim(ctx, c, from)
 	return append(claimed, more...), err
 }
 
@@ -114,15 +129,11 @@ func (s *Store) waiting(ctx context.Context, c Claim) (names []string, err error
 	return names[:min(len(names), widest)], err
 }
 
-// claim takes jobs of names, or of all names if there are none.
-func (s *Store) claim(ctx context.Context, c Claim, names []string) (claimed []Job, err error) {
-	args := []any{c.Queue, c.Limit, micros(c.Lease), c.Owner, c.Host}
-	for _, name := range names {
-		args = append(args, name)
-	}
-	statement := s.text(fmt.Sprintf(claiming, selection(len(names), c.Deaths)))
+// claim takes jobs of a selection.
+func (s *Store) claim(ctx context.Context, c Claim, from selection) (claimed []Job, err error) {
+	statement, args := c.statement(from)
 	err = s.write(ctx, func(conn conn) (err error) {
-		claimed, err = jobs(ctx, conn, statement, args...)
+		claimed, err = jobs(ctx, conn, s.text(statement), args...)
 		return err
 	})
 	slices.SortFunc(claimed, func(a, b Job) int {
@@ -131,30 +142,49 @@ func (s *Store) claim(ctx context.Context, c Claim, names []string) (claimed []J
 	return claimed, err
 }
 
-// selection selects the best jobs of so many names; of all if there are none. Of several names it
-// selects the best of each, and the best of these. If deaths is not 0, they have fewer.
-func selection(names, deaths int) string {
+// A selection says which jobs without a resource a claim takes.
+type selection struct {
+	all   bool     // of every name
+	names []string // of these, if not of every name
+}
+
+// statement returns the statement of a claim, and its parameters. Of several parts, it selects the
+// best of each, and the best of these.
+func (c Claim) statement(from selection) (text string, args []any) {
 	fewer := ""
-	if deaths > 0 {
-		fewer = fmt.Sprintf(" AND deaths < %d", deaths)
+	if c.Deaths > 0 {
+		fewer = fmt.Sprintf(" AND deaths < %d", c.Deaths)
 	}
-	if names == 0 {
-		return fmt.Sprintf(best, fewer)
+	args = []any{c.Queue, c.Limit, micros(c.Lease), c.Owner, c.Host}
+	var parts []string
+	tables := ""
+	if from.all {
+		parts = append(parts, fmt.Sprintf(best, fewer))
 	}
-	parts := make([]string, names)
-	for i := range parts {
-		parts[i] = fmt.Sprintf("SELECT * FROM ("+best+") AS n%d", fmt.Sprintf(" AND name = $%d", first+i)+fewer, i)
+	for _, name := range from.names {
+		args = append(args, name)
+		parts = append(parts, fmt.Sprintf(best, fmt.Sprintf(" AND name = $%d", len(args))+fewer))
 	}
-	all := strings.Join(parts, " UNION ALL ")
-	if names == 1 {
-		return all
+	if c.Resources {
+		tables = "RECURSIVE " + heads + ", "
+		only := ""
+		only, args = c.only(args)
+		parts = append(parts, fmt.Sprintf(bestHead, only+fewer))
 	}
-	return `SELECT seq FROM (` + all + `) AS n ORDER BY priority DESC, run_at, seq LIMIT $2`
+	if len(parts) == 1 {
+		return fmt.Sprintf(claiming, tables, parts[0]), args
+	}
+	for i, part := range parts {
+		parts[i] = fmt.Sprintf("SELECT * FROM (%s) AS n%d", part, i)
+	}
+	all := `SELECT seq FROM (` + strings.Join(parts, " UNION ALL ") + `) AS n ORDER BY priority DESC, run_at, seq LIMIT $2`
+	return fmt.Sprintf(claiming, tables, all), args
 }
 
 // suspects selects queued jobs with at least so many deaths. The first condition is that of the
 // index.
 const suspects = `SELECT seq FROM gomeko_job{by gomeko_job_suspect} WHERE queue = $1 AND state = 'queued' AND deaths > 0 AND deaths >= %d%s
+	AND (resource IS NULL OR seq = ` + headOf + `gomeko_job.resource` + headEnd + ` AND NOT ` + heldBy + `gomeko_job.resource` + heldEnd + `)
 	ORDER BY priority DESC, run_at, seq LIMIT $2{skip}`
 
 // ClaimSuspects is [Store.Claim] for the jobs with at least Deaths deaths. To find out that there
@@ -163,24 +193,26 @@ func (s *Store) ClaimSuspects(ctx context.Context, c Claim) (claimed []Job, err 
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	only, args := c.only()
+	only, args := c.only([]any{c.Queue, c.Limit, micros(c.Lease), c.Owner, c.Host})
 	err = s.write(ctx, func(conn conn) (err error) {
-		claimed, err = jobs(ctx, conn, s.text(fmt.Sprintf(claiming, fmt.Sprintf(suspects, c.Deaths, only))), args...)
+		claimed, err = jobs(ctx, conn, s.text(fmt.Sprintf(claiming, "", fmt.Sprintf(suspects, c.Deaths, only))), args...)
 		return err
 	})
 	return claimed, err
 }
 
-// only returns the condition for the names of a claim, and the parameters of the statement.
-func (c Claim) only() (condition string, args []any) {
-	args = []any{c.Queue, c.Limit, micros(c.Lease), c.Owner, c.Host}
+// only returns the condition for the names of a claim, and the parameters of the statement with it.
+func (c Claim) only(args []any) (condition string, all []any) {
+	names, not := c.Names, ""
 	switch {
 	case len(c.Names) > 0:
-		return ` AND name {items $6}`, append(args, object(c.Names))
 	case len(c.Except) > 0:
-		return ` AND NOT name {items $6}`, append(args, object(c.Except))
+		names, not = c.Except, "NOT "
+	default:
+		return "", args
 	}
-	return "", args
+	args = append(args, object(names))
+	return fmt.Sprintf(" AND %sname {items $%d}", not, len(args)), args
 }
 
 const claimingHooks = `WITH best AS MATERIALIZED (
@@ -194,7 +226,7 @@ func (s *Store) ClaimHooks(ctx context.Context, c Claim) (claimed []Job, err err
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	only, args := c.only()
+	only, args := c.only([]any{c.Queue, c.Limit, micros(c.Lease), c.Owner, c.Host})
 	err = s.write(ctx, func(conn conn) (err error) {
 		claimed, err = jobs(ctx, conn, s.text(fmt.Sprintf(claimingHooks, only)), args...)
 		return err

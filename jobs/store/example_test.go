@@ -29,12 +29,12 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	added, err := s.Insert(ctx,
+	inserted, err := s.Insert(ctx,
 		store.New{ID: "1", Service: "images", Name: "resize", Queue: "gomeko.jobs.images"},
 		store.New{ID: "2", Service: "images", Name: "resize", Queue: "gomeko.jobs.images", Priority: 5},
 		store.New{ID: "1", Service: "images", Name: "resize", Queue: "gomeko.jobs.images"}, // its message came twice
 	)
-	fmt.Println(added, err)
+	fmt.Println(inserted, err)
 
 	claimed, err := s.Claim(ctx, store.Claim{Owner: "worker-1", Host: "a.example.org", Queue: "gomeko.jobs.images", Limit: 1, Lease: time.Minute})
 	if err != nil {
@@ -57,7 +57,7 @@ func Example() {
 		fmt.Println(j.ID, j.State, string(j.Result))
 	}
 	// Output:
-	// [true true false] <nil>
+	// [{1 true false} {2 true false} {1 false false}] <nil>
 	// 2 running 1
 	// [true false] <nil>
 	// 2 succeeded "done"

@@ -8,6 +8,7 @@ import (
 // The errors of those whose workers died.
 const (
 	KilledError  = killedError
+	WakeAfter    = wakeAfter
 	SuspectError = suspectError
 )
 
@@ -34,12 +35,26 @@ func Statements() map[string]Statement {
 	list, listArgs := selectKinds(Filter{Before: 1 << 40, Limit: 100}, kinds)
 	id, number := `["succeeded-1"]`, `[1]`
 	claim := []any{"gomeko.jobs.images", 10, 1_000_000, "ann", "here"}
+	statement := func(c Claim, from selection) string {
+		c.Queue, c.Limit = "gomeko.jobs.images", 10
+		text, _ := c.statement(from)
+		return text
+	}
+	resource := `[{"eresource":"r1"}]`
 	return map[string]Statement{
-		"claim":       {fmt.Sprintf(claiming, selection(0, 0)), claim, "gomeko_job_claim", true},
-		"claim name":  {fmt.Sprintf(claiming, selection(1, 0)), append(claim, "job1"), "gomeko_job_claim_name", true},
-		"claim names": {fmt.Sprintf(claiming, selection(2, 0)), append(claim, "job1", "job2"), "gomeko_job_claim_name", false},
-		"claim few":   {fmt.Sprintf(claiming, selection(0, 2)), claim, "gomeko_job_claim", true},
-		"suspects":    {fmt.Sprintf(claiming, fmt.Sprintf(suspects, 2, "")), claim, "gomeko_job_suspect", true},
+		"claim":       {statement(Claim{}, selection{all: true}), claim, "gomeko_job_claim", true},
+		"claim name":  {statement(Claim{}, selection{names: []string{"job1"}}), append(claim, "job1"), "gomeko_job_claim_name", true},
+		"claim names": {statement(Claim{}, selection{names: []string{"job1", "job2"}}), append(claim, "job1", "job2"), "gomeko_job_claim_name", false},
+		"claim few":   {statement(Claim{Deaths: 2}, selection{all: true}), claim, "gomeko_job_claim", true},
+		"suspects":    {fmt.Sprintf(claiming, "", fmt.Sprintf(suspects, 2, "")), claim, "gomeko_job_suspect", true},
+		"claim lines": {statement(Claim{Resources: true}, selection{}), claim, "gomeko_job_line", false},
+		"claim all":   {statement(Claim{Resources: true}, selection{all: true}), claim, "gomeko_job_claim_line", false},
+		"firsts":      {firsts, []any{resource, 1}, "gomeko_job_line", true},
+		"waking":      {waking, []any{resource, 1, 1_000_000}, "gomeko_job_line", false},
+		"nudged line": {nudgedLine, []any{500}, "gomeko_job_nudge_line", true},
+		"expiring":    {expiring, []any{"images", "job1", "k"}, "gomeko_job_unique", false},
+		"obstacles":   {`SELECT ` + obstacles, []any{`[{"eid":"1"}]`, 1}, "gomeko_job_unique", false},
+		"yielding":    {yielding, []any{"1"}, "gomeko_job_unique", false},
 		"waiting":     {waiting, []any{"gomeko.jobs.images"}, "gomeko_job_claim_name", true},
 		"claim hooks": {fmt.Sprintf(claimingHooks, ""), claim, "gomeko_job_hook", true},
 		"renew":       {fmt.Sprintf(renewing, free), []any{"ann", 1_000_000, id}, "", false},

@@ -16,10 +16,9 @@ type End struct {
 	Owner   string
 	Attempt int
 	// State is the state that the job gets: a final one; Scheduled, to be tried again after In; or
-	// Queued, to give it back as if it had never been claimed: the attempt is not counted. Nor is it
-	// for Scheduled without Kind.
-	// If somebody has cancelled the job meanwhile, it gets Cancelled in place of Scheduled or
-	// Queued, with a hook that is due.
+	// Queued, to give it back as if it had never been claimed: the attempt is not counted. Nor is
+	// it for Scheduled without Kind. If somebody has cancelled the job meanwhile, it gets Cancelled
+	// in place of Scheduled or Queued, with a hook that is due.
 	State State
 	In    time.Duration
 
@@ -30,6 +29,9 @@ type End struct {
 	// attempt that succeeded, or was given back.
 	Kind  string
 	Stack string // clipped to 64 KiB
+
+	// Resource is that of the claimed job.
+	Resource string
 
 	// Hook says that the job has ended and that something follows it. The owner keeps the job for
 	// HookLease, to run the hook and to call [Store.HookRan].
@@ -99,12 +101,24 @@ ON CONFLICT (job, number) DO NOTHING`
 // the owner had lost the job, so that nothing was changed. To repeat an End after an error is safe,
 // if it was recorded already.
 func (s *Store) Finish(ctx context.Context, ends ...End) ([]bool, error) {
+	counts, _, err := s.FinishNext(ctx, ends...)
+	return counts, err
+}
+
+// FinishNext is [Store.Finish]. It also returns the jobs that are next of the resources of those
+// that have ended, without Payload, Headers and Result: the caller wakes workers for them. If it
+// does not, the sweeper does within a second or two.
+func (s *Store) FinishNext(ctx context.Context, ends ...End) (counts []bool, next []Job, err error) {
 	rows := make([]endRow, len(ends))
+	var resources []string
 	for i, e := range ends {
 		if err := e.check(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		rows[i] = e.row()
+		if e.Resource != "" {
+			resources = append(resources, e.Resource)
+		}
 	}
 	// Of the statements that lock several rows, only this one waits for locks: the others skip rows
 	// that are locked. So it cannot wait for one that waits for it.
@@ -118,25 +132,25 @@ func (s *Store) Finish(ctx context.Context, ends ...End) ([]bool, error) {
 				return err
 			}
 		}
-		return nil
+		next, err = s.wake(ctx, c, resources, wakeAfter)
+		return err
 	}
-	var err error
 	switch kept := slices.ContainsFunc(rows, func(r endRow) bool { return r.Kind != "" }); {
 	case len(parts) == 0:
-		return nil, nil
-	case len(parts) == 1 && !kept: // one statement
+		return nil, nil, nil
+	case len(parts) == 1 && !kept && len(resources) == 0: // one statement
 		err = s.write(ctx, finish)
 	default:
 		err = s.transact(ctx, finish)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	all := make([]bool, len(ends))
+	counts = make([]bool, len(ends))
 	for i, e := range ends {
-		all[i] = counted[endKey{e.ID, e.Owner, e.Attempt}]
+		counts[i] = counted[endKey{e.ID, e.Owner, e.Attempt}]
 	}
-	return all, nil
+	return counts, next, nil
 }
 
 // An endKey names the attempt that an [End] is about.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -18,11 +19,11 @@ type gathering struct {
 
 // A single is one job that a caller inserts.
 type single struct {
-	ctx   context.Context
-	row   newRow
-	added bool
-	err   error
-	done  chan struct{} // closed when added and err are set
+	ctx      context.Context
+	row      newRow
+	inserted Inserted
+	err      error
+	done     chan struct{} // closed when inserted and err are set
 }
 
 // gatherers is how many statements insert single jobs at the same time, if the database has several
@@ -30,7 +31,7 @@ type single struct {
 const gatherers = 2
 
 // insertSingle inserts a job, together with those of other callers.
-func (s *Store) insertSingle(ctx context.Context, row newRow) ([]bool, error) {
+func (s *Store) insertSingle(ctx context.Context, row newRow) ([]Inserted, error) {
 	x := &single{ctx: ctx, row: row, done: make(chan struct{})}
 	g := &s.gathering
 	g.mu.Lock()
@@ -45,7 +46,7 @@ func (s *Store) insertSingle(ctx context.Context, row newRow) ([]bool, error) {
 		if x.err != nil {
 			return nil, x.err
 		}
-		return []bool{x.added}, nil
+		return []Inserted{x.inserted}, nil
 	case <-ctx.Done():
 		return nil, s.wrap(context.Cause(ctx))
 	}
@@ -74,12 +75,15 @@ func (s *Store) insertGathered() {
 // insertTogether inserts jobs with one statement. If that fails, each job is inserted alone: the
 // database may have refused one of them.
 func (s *Store) insertTogether(part []*single) {
+	// Jobs of unique keys are inserted in the same order everywhere, so that statements do not
+	// deadlock.
+	slices.SortStableFunc(part, func(a, b *single) int { return cmp.Compare(a.row.Key, b.row.Key) })
 	rows := make([]newRow, len(part))
 	for i, x := range part {
 		rows[i] = x.row
 	}
 	ctx, stop := union(part)
-	added, err := s.insert(ctx, rows)
+	inserted, err := s.insert(ctx, rows)
 	stop()
 	if err != nil && len(part) > 1 {
 		var each sync.WaitGroup
@@ -91,7 +95,7 @@ func (s *Store) insertTogether(part []*single) {
 	}
 	for i, x := range part {
 		if x.err = err; err == nil {
-			x.added = added[i]
+			x.inserted = inserted[i]
 		}
 		close(x.done)
 	}

@@ -34,7 +34,7 @@ func TestInsertAtOnce(t *testing.T) {
 				switch got, err := s.Insert(ctx, n); {
 				case err != nil:
 					refused.Add(1)
-				case got[0]:
+				case got[0].Added:
 					added.Add(1)
 				}
 			})
@@ -68,8 +68,8 @@ func TestInsertMissing(t *testing.T) {
 			for _, id := range step.ids {
 				jobs = append(jobs, store.New{ID: id, Service: "images", Name: "resize", Queue: "queue"})
 			}
-			if added, err := s.InsertMissing(t.Context(), jobs...); err != nil || !slices.Equal(added, step.want) {
-				t.Fatalf("%v: got %v, %v", step.ids, added, err)
+			if inserted, err := s.InsertMissing(t.Context(), jobs...); err != nil || !slices.Equal(added(inserted), step.want) {
+				t.Fatalf("%v: got %v, %v", step.ids, inserted, err)
 			}
 		}
 		found, err := s.Get(t.Context(), "1", "2", "3")

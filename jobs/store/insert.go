@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,15 +13,27 @@ import (
 // batch is how many rows one statement inserts, claims or finishes at most.
 const batch = 500
 
-// insertion inserts rows. $3 is how long the sweeper waits for a nudge that was sent.
-const insertion = `INSERT INTO gomeko_job (id, service, name, queue, state, priority, payload, content_type, headers, reply_to,
-	correlation_id, created_at, run_at, sweep_at)
+// insertion inserts rows whose version is that of what their row of a service says, unless their id
+// is there or their key is held. insertingAny does not compare the versions. $3 is how long the
+// sweeper waits for a nudge that was sent.
+const (
+	insertion = inserting + `
+WHERE coalesce((SELECT version FROM gomeko_row WHERE service = eservice AND name = ename), '') = coalesce(eversion, '')` + unlessThere
+
+	insertingAny = inserting + ` WHERE true` + unlessThere
+
+	unlessThere = `
+ON CONFLICT DO NOTHING RETURNING id`
+
+	inserting = `INSERT INTO gomeko_job (id, service, name, queue, state, priority, payload, content_type, headers, reply_to,
+	correlation_id, created_at, run_at, sweep_at, version, unique_key, unique_until, resource, pass)
 SELECT eid, eservice, ename, equeue, CASE WHEN erun > {now} THEN 'scheduled' ELSE 'queued' END, epriority, {blob epayload}, etype,
-	eheaders, ereply, ecorrelation, {now}, erun, CASE WHEN erun > {now} THEN erun WHEN enudged THEN {in CAST($3 AS bigint)} ELSE {now} END
+	eheaders, ereply, ecorrelation, {now}, erun, CASE WHEN erun > {now} THEN erun WHEN enudged THEN {in CAST($3 AS bigint)} ELSE {now} END,
+	eversion, ekey, CASE WHEN efor > 0 THEN {in efor} END, eresource, coalesce(epass, false)
 FROM (SELECT *, CASE WHEN eat IS NOT NULL THEN {moment eat} ELSE {in ein} END AS erun FROM {rows ` +
-	`eid text, eservice text, ename text, equeue text, epriority smallint, epayload text, etype text, eheaders text, ereply text, ` +
-	`ecorrelation text, eat bigint, ein bigint, enudged boolean}) AS n WHERE true
-ON CONFLICT (id) DO NOTHING RETURNING id`
+		`eid text, eservice text, ename text, equeue text, epriority smallint, epayload text, etype text, eheaders text, ereply text, ` +
+		`ecorrelation text, eat bigint, ein bigint, enudged boolean, eversion text, ekey text, efor bigint, eresource text, epass boolean}) AS n`
+)
 
 // A newRow is a [New] for the insertion.
 type newRow struct {
@@ -37,6 +50,22 @@ type newRow struct {
 	At          *int64 `json:"eat"`
 	In          int64  `json:"ein"`
 	Nudged      bool   `json:"enudged"`
+	Index       int    `json:"eindex,omitempty"` // set for obstacles
+	terms
+}
+
+// terms are [Terms] for statements.
+type terms struct {
+	Version  string `json:"eversion,omitempty"`
+	Key      string `json:"ekey,omitempty"`
+	For      int64  `json:"efor,omitempty"`
+	Resource string `json:"eresource,omitempty"`
+	Pass     bool   `json:"epass,omitempty"`
+}
+
+// row returns them for statements.
+func (t Terms) row() terms {
+	return terms{Version: t.Version, Key: t.UniqueKey, For: max(0, micros(t.UniqueFor)), Resource: t.Resource, Pass: t.Pass}
 }
 
 // row returns what is inserted for a job, or what is wrong with it.
@@ -53,6 +82,9 @@ func (s *Store) row(n New) (newRow, error) {
 		{"ContentType", n.ContentType, false},
 		{"ReplyTo", n.ReplyTo, false},
 		{"CorrelationID", n.CorrelationID, false},
+		{"Version", n.Version, false},
+		{"UniqueKey", n.UniqueKey, false},
+		{"Resource", n.Resource, false},
 	} {
 		switch {
 		case field.required && field.value == "":
@@ -78,7 +110,7 @@ func (s *Store) row(n New) (newRow, error) {
 	r := newRow{
 		ID: n.ID, Service: n.Service, Name: n.Name, Queue: n.Queue, Priority: n.Priority, Payload: s.dialect.encode(n.Payload),
 		ContentType: n.ContentType, Headers: n.Headers, ReplyTo: n.ReplyTo, Correlation: n.CorrelationID,
-		In: max(0, micros(n.In)), Nudged: n.Nudged,
+		In: max(0, micros(n.In)), Nudged: n.Nudged, terms: n.Terms.row(),
 	}
 	if !n.At.IsZero() {
 		at := n.At.UnixMicro()
@@ -100,11 +132,25 @@ func (s *Store) rows(jobs []New) ([]newRow, error) {
 	return rows, errors.Join(wrong...)
 }
 
-// Insert adds jobs, all or none of them. For each it reports whether it was added: false says that
-// the store has a job of this id already, which is left as it is. Jobs get their Seq in this order.
-// Single jobs that callers insert at the same time share a statement and its commit. After an error
-// a job may have been added: to insert it again is safe.
-func (s *Store) Insert(ctx context.Context, jobs ...New) ([]bool, error) {
+// Inserted says what has become of a [New].
+type Inserted struct {
+	// ID is that of the job that the store has: the one of New, or that of the job that holds its
+	// UniqueKey.
+	ID string
+	// Added says that the job was inserted. Otherwise the store had a job of this ID already, which
+	// is left as it is, or it has none because of Stale.
+	Added bool
+	// Stale says that the job was not inserted because New.Version is not the current one: read
+	// [Store.Specs], compute the Terms again, and insert again.
+	Stale bool
+}
+
+// Insert adds jobs, all or none of them, except for those that are there already or Stale. For each
+// it returns what has become of it. Jobs get their Seq in this order, but later ones may come
+// before one whose key a job has held that has ended. Single jobs that callers insert at the same
+// time share a statement and its commit. After an error a job may have been added: to insert it
+// again is safe.
+func (s *Store) Insert(ctx context.Context, jobs ...New) ([]Inserted, error) {
 	rows, err := s.rows(jobs)
 	switch {
 	case err != nil || len(rows) == 0:
@@ -115,83 +161,100 @@ func (s *Store) Insert(ctx context.Context, jobs ...New) ([]bool, error) {
 	return s.insert(ctx, rows)
 }
 
-// insert inserts rows, and reports for each whether it was added.
-func (s *Store) insert(ctx context.Context, rows []newRow) (_ []bool, err error) {
-	var added []string
-	insert := func(c conn) error {
-		added = added[:0]
+// insert inserts rows.
+func (s *Store) insert(ctx context.Context, rows []newRow) (all []Inserted, err error) {
+	if len(rows) <= batch { // each statement for itself
+		return s.insertBatch(ctx, rows, func(f func(conn) error) error { return s.write(ctx, f) })
+	}
+	err = s.transact(ctx, func(c conn) error {
+		all = all[:0]
 		for part := range slices.Chunk(rows, batch) {
-			ids, err := texts(ctx, c, s.text(insertion), object(part), len(part), micros(Again))
+			inserted, err := s.insertBatch(ctx, part, func(f func(conn) error) error { return f(c) })
 			if err != nil {
 				return err
 			}
-			added = append(added, ids...)
+			all = append(all, inserted...)
 		}
 		return nil
-	}
-	if len(rows) <= batch {
-		err = s.write(ctx, insert)
-	} else {
-		err = s.transact(ctx, insert)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return among(rows, added), nil
+	})
+	return all, err
 }
 
-// among reports for each row whether its id is among those that were added. The first row with an
-// id was added.
-func among(rows []newRow, added []string) []bool {
-	set := make(map[string]bool, len(added))
-	for _, id := range added {
-		set[id] = true
-	}
-	all := make([]bool, len(rows))
-	for i, r := range rows {
-		all[i] = set[r.ID]
-		delete(set, r.ID)
-	}
-	return all
+// insertBatch inserts rows by statements that run makes.
+func (s *Store) insertBatch(ctx context.Context, rows []newRow, run func(func(conn) error) error) ([]Inserted, error) {
+	return place(rows, func(rows []newRow) (added []string, err error) {
+		err = run(func(c conn) (err error) {
+			added, err = texts(ctx, c, s.text(insertion), object(rows), len(rows), micros(Again))
+			return err
+		})
+		return added, err
+	}, func(rows []newRow) (found []obstacle, err error) {
+		err = run(func(c conn) error {
+			found = found[:0]
+			return each(ctx, c, func(rows *sql.Rows) error {
+				var o obstacle
+				err := rows.Scan(&o.Row, &o.Same, &o.Stale, &o.Holder, &o.Over)
+				found = append(found, o)
+				return err
+			}, s.text(`SELECT `+obstacles), object(rows), len(rows))
+		})
+		return found, err
+	}, func(r newRow) error {
+		return run(func(c conn) error {
+			_, err := c.ExecContext(ctx, s.text(expiring), r.Service, r.Name, r.Key)
+			return err
+		})
+	})
 }
 
 // InsertTx is [Store.Insert] in a transaction of the caller, on the store's database. If the
 // transaction is rolled back, the jobs were never there.
-func (s *Store) InsertTx(ctx context.Context, tx Executor, jobs ...New) ([]bool, error) {
+func (s *Store) InsertTx(ctx context.Context, tx Executor, jobs ...New) ([]Inserted, error) {
 	rows, err := s.rows(jobs)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
+	var all []Inserted
+	for part := range slices.Chunk(rows, batch) {
+		inserted, err := place(part, func(rows []newRow) ([]string, error) { return s.insertTx(ctx, tx, rows) },
+			func(rows []newRow) ([]obstacle, error) { return s.obstaclesTx(ctx, tx, rows) },
+			func(r newRow) error {
+				_, err := tx.ExecContext(ctx, s.text(expiring), r.Service, r.Name, r.Key)
+				return err
+			})
+		if err != nil {
+			return nil, s.wrap(err)
+		}
+		all = append(all, inserted...)
+	}
+	return all, nil
+}
+
+// insertTx inserts rows, and returns the ids of those that were added.
+func (s *Store) insertTx(ctx context.Context, tx Executor, rows []newRow) (added []string, err error) {
 	if s.dialect.single { // a statement costs little, and one that returns many rows needs QueryContext
-		added := make([]bool, len(rows))
 		statement := strings.TrimSuffix(s.text(insertion), " RETURNING id")
-		for i, r := range rows {
+		for _, r := range rows {
 			result, err := tx.ExecContext(ctx, statement, object([]newRow{r}), 1, micros(Again))
 			if err != nil {
-				return nil, s.wrap(err)
+				return nil, err
 			}
 			n, err := result.RowsAffected()
 			if err != nil {
-				return nil, s.wrap(err)
+				return nil, err
 			}
-			added[i] = n > 0
+			if n > 0 {
+				added = append(added, r.ID)
+			}
 		}
 		return added, nil
 	}
-	var added []string
-	for part := range slices.Chunk(rows, batch) {
-		var text string
-		query := `WITH added AS (` + s.text(insertion) + `) SELECT CAST(coalesce(json_agg(id), '[]') AS text) FROM added`
-		if err := tx.QueryRowContext(ctx, query, object(part), len(part), micros(Again)).Scan(&text); err != nil {
-			return nil, s.wrap(err)
-		}
-		var ids []string
-		if err := json.Unmarshal([]byte(text), &ids); err != nil {
-			return nil, s.wrap(err)
-		}
-		added = append(added, ids...)
+	var text string
+	query := `WITH added AS (` + s.text(insertion) + `) SELECT CAST(coalesce(json_agg(id), '[]') AS text) FROM added`
+	if err := tx.QueryRowContext(ctx, query, object(rows), len(rows), micros(Again)).Scan(&text); err != nil {
+		return nil, err
 	}
-	return among(rows, added), nil
+	return added, json.Unmarshal([]byte(text), &added)
 }
 
 // object returns a value of ours in JSON, as a parameter of a statement.
@@ -208,7 +271,7 @@ const present = `SELECT id FROM gomeko_job WHERE id {items $1}`
 
 // InsertMissing is [Store.Insert] for jobs that are most likely there already: it looks for them
 // first, which locks nothing and costs no commit. It inserts only those that are missing.
-func (s *Store) InsertMissing(ctx context.Context, jobs ...New) ([]bool, error) {
+func (s *Store) InsertMissing(ctx context.Context, jobs ...New) ([]Inserted, error) {
 	ids := make([]string, len(jobs))
 	for i, n := range jobs {
 		ids[i] = n.ID
@@ -230,11 +293,11 @@ func (s *Store) InsertMissing(ctx context.Context, jobs ...New) ([]bool, error) 
 	if err != nil {
 		return nil, err
 	}
-	added := make([]bool, len(jobs))
+	all := make([]Inserted, len(jobs))
 	for i, n := range jobs {
-		if !there[n.ID] {
-			added[i], inserted = inserted[0], inserted[1:]
+		if all[i].ID = n.ID; !there[n.ID] {
+			all[i], inserted = inserted[0], inserted[1:]
 		}
 	}
-	return added, nil
+	return all, nil
 }

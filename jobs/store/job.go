@@ -72,6 +72,12 @@ type Job struct {
 	ErrorType    string // the type of the error, as on the wire
 	Error        string // of the latest attempt that failed; at most 64 KiB
 	Hook         Hook
+
+	Version     string    // of the [Spec] by which the next fields were computed; "" if there was none
+	UniqueKey   string    // "" if the job is not unique
+	UniqueUntil time.Time // until when the job holds UniqueKey even if it has ended; zero: until it ends
+	Resource    string    // "" if it has none
+	Pass        bool      // others of Resource go first while the job waits for its next attempt
 }
 
 // An Attempt is one run of a job that did not end in success.
@@ -118,4 +124,25 @@ type New struct {
 	// Nudged says that a message has woken a worker, or will: the sweeper then waits for [Again]
 	// before it asks for another one. Without it, the next sweep asks for one.
 	Nudged bool
+
+	Terms
+}
+
+// Terms are what the row of a service says about one of its jobs: see [Spec]. The zero Terms say
+// nothing.
+type Terms struct {
+	// Version is that of the [Spec] that the other fields were computed by, "" if there is none. A
+	// job with another version than the current one is not inserted.
+	Version string
+	// UniqueKey is held by one job of a service and name at a time, until it has ended: while one
+	// does, no other one is inserted. "" is not unique.
+	UniqueKey string
+	// UniqueFor, if it is positive, is how long the job holds UniqueKey at least, from now.
+	UniqueFor time.Duration
+	// Resource, if it is not "", is what jobs of all services have in common that run one after the
+	// other, in the order of their Seq.
+	Resource string
+	// Pass says that other jobs of Resource go first while this one waits for its next attempt.
+	// Otherwise they wait for it.
+	Pass bool
 }

@@ -21,10 +21,10 @@ func TestStoreIsLikeItsModel(t *testing.T) {
 		s := migrated(t, open)
 		c := setClock(t, s)
 		rapid.Check(t, func(rt *rapid.T) {
-			exec(context.Background(), t, s.Pool(), `DELETE FROM gomeko_job`, `DELETE FROM gomeko_attempt`)
+			exec(context.Background(), t, s.Pool(), `DELETE FROM gomeko_job`, `DELETE FROM gomeko_attempt`, `DELETE FROM gomeko_row`)
 			c.now = epoch
 			c.advance(rt, 0)
-			m := &machine{store: s, clock: c, model: model{now: epoch, attempts: map[string][]store.Attempt{}}}
+			m := &machine{store: s, clock: c, model: model{now: epoch, attempts: map[string][]store.Attempt{}, versions: map[string]string{}}}
 			rt.Repeat(map[string]func(*rapid.T){
 				"":           m.check,
 				"insert":     m.insert,
@@ -42,6 +42,8 @@ func TestStoreIsLikeItsModel(t *testing.T) {
 				"prune":      m.prune,
 				"list":       m.list,
 				"wait":       m.wait,
+				"say":        m.say,
+				"prepare":    m.prepare,
 			})
 		})
 	})
@@ -109,12 +111,11 @@ func (m *machine) insert(rt *rapid.T) {
 		case "past":
 			n.At = m.model.now.Add(-20 * time.Second)
 		}
+		n.Terms = m.terms(rt, n.Name)
+		n.Version = pick(rt, "version", n.Version, n.Version, n.Version, "other")
 		news = append(news, n)
 	}
-	var want []bool
-	for _, n := range news {
-		want = append(want, m.model.insert(n))
-	}
+	want := m.model.insert(news...)
 	got, err := m.store.Insert(rt.Context(), news...)
 	done(rt, err)
 	same(rt, "inserted", got, want)
@@ -132,9 +133,56 @@ func (m *machine) insert(rt *rapid.T) {
 	}
 }
 
+// terms draws what the row of a name says about a job.
+func (m *machine) terms(rt *rapid.T, name string) store.Terms {
+	t := store.Terms{
+		Version: m.model.versions[name], UniqueKey: pick(rt, "key", "", "", "k", "l"), Resource: pick(rt, "resource", "", "", "r", "s"),
+		Pass: rapid.Bool().Draw(rt, "pass"),
+	}
+	if t.UniqueKey != "" {
+		t.UniqueFor = pick(rt, "for", 0, 0, time.Microsecond, time.Minute)
+	}
+	return t
+}
+
+// say changes what a row says.
+func (m *machine) say(rt *rapid.T) {
+	name := pick(rt, "name", names...)
+	x, err := m.store.SetSpec(rt.Context(), store.Spec{Service: "images", Name: name, Text: pick(rt, "text", "", "{}", "[]")})
+	done(rt, err)
+	m.model.versions[name] = x.Version
+	said, err := m.store.Specs(rt.Context(), "images")
+	done(rt, err)
+	versions := map[string]string{}
+	for _, x := range said {
+		versions[x.Name] = x.Version
+	}
+	for name, version := range m.model.versions {
+		if versions[name] != version {
+			rt.Fatalf("got %v, want %v", versions, m.model.versions)
+		}
+	}
+}
+
+// prepare prepares a job, of those that wait or that were claimed once.
+func (m *machine) prepare(rt *rapid.T) {
+	name := pick(rt, "name", names...)
+	found, err := m.store.Unprepared(rt.Context(), store.Spec{Service: "images", Name: name, Version: m.model.versions[name]}, 0, 100)
+	done(rt, err)
+	same(rt, "unprepared", found, jobs(m.model.unprepared(name)))
+	if found = append(found, m.held...); len(found) == 0 {
+		rt.Skip()
+	}
+	j := found[rapid.IntRange(0, len(found)-1).Draw(rt, "job")]
+	terms := m.terms(rt, j.Name)
+	m.model.prepare(j, terms)
+	done(rt, m.store.Prepare(rt.Context(), store.Prepared{Job: j, Terms: terms}))
+}
+
 func (m *machine) drawClaim(rt *rapid.T) store.Claim {
 	c := store.Claim{
 		Owner: pick(rt, "owner", owners...), Host: "here", Queue: pick(rt, "queue", queues...), Limit: rapid.IntRange(1, 4).Draw(rt, "limit"), Lease: lease,
+		Resources: pick(rt, "resources", true, true, false),
 	}
 	switch pick(rt, "which", "all", "names", "except") {
 	case "names":
@@ -185,7 +233,7 @@ func (m *machine) finish(rt *rapid.T) {
 		if slices.ContainsFunc(ends, func(e store.End) bool { return e.ID == j.ID }) {
 			continue // the order of two ends of a job is not defined
 		}
-		e := store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, State: pick(rt, "state",
+		e := store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, Resource: j.Resource, State: pick(rt, "state",
 			store.Succeeded, store.Failed, store.Cancelled, store.Scheduled, store.Scheduled, store.Queued)}
 		switch e.State {
 		case store.Succeeded:
@@ -205,9 +253,19 @@ func (m *machine) finish(rt *rapid.T) {
 	for _, e := range ends {
 		want = append(want, m.model.finish(e))
 	}
-	got, err := m.store.Finish(rt.Context(), ends...)
+	var resources []string
+	for _, e := range ends {
+		resources = append(resources, e.Resource)
+	}
+	woken := m.model.wake(store.WakeAfter, resources...)
+	got, next, err := m.store.FinishNext(rt.Context(), ends...)
 	done(rt, err)
 	same(rt, fmt.Sprintf("finished %+v", ends), got, want)
+	var nexts []string
+	for _, r := range woken {
+		nexts = append(nexts, r.ID)
+	}
+	same(rt, "next", idsOf(next), sorted(nexts))
 }
 
 func (m *machine) hooks(rt *rapid.T) {

@@ -31,6 +31,14 @@ FROM (SELECT i, CASE WHEN '%[1]s' <> '' THEN '%[1]s' WHEN i %% 1000 = 0 THEN 'fa
 		state, now, hour, n), `ANALYZE`)
 }
 
+// queueUp gives the queued jobs that crowd has inserted resources: every second one the same, and
+// the others one of n.
+func queueUp(t testing.TB, s *store.Store, n int) {
+	t.Helper()
+	exec(context.Background(), t, s.Pool(), fmt.Sprintf(
+		`UPDATE gomeko_job SET id = 'line-' || id, resource = CASE WHEN seq %% 2 = 0 THEN 'all' ELSE 'r' || (seq / 2 %% %d) END WHERE state = 'queued'`, n), `ANALYZE`)
+}
+
 // TestPlans checks that no operation that runs all the time reads a table from end to end, or sorts
 // what an index has in order.
 func TestPlans(t *testing.T) {
@@ -39,12 +47,14 @@ func TestPlans(t *testing.T) {
 		for _, state := range []string{"", "scheduled", "queued"} {
 			crowd(t, s, 1000, state)
 		}
+		queueUp(t, s, 10)
+		crowd(t, s, 1000, "queued")
 		exec(t.Context(), t, s.Pool(), `INSERT INTO gomeko_attempt SELECT seq, 1, '', '', NULL, created_at, 'fault', '', '' FROM gomeko_job`, `ANALYZE`)
 		explain := "EXPLAIN "
 		if strings.HasPrefix(s.Name(), "sqlite:") {
 			explain = "EXPLAIN QUERY PLAN "
 		}
-		whole := regexp.MustCompile(`Seq Scan on gomeko|SCAN (gomeko_|j$|j )`)
+		whole := regexp.MustCompile(`Seq Scan on gomeko_[^r]|SCAN (gomeko_|j$|j )`)
 		for name, q := range store.Statements() {
 			plan := plan(t, s, explain+s.Text(q.Text), q.Args...)
 			if whole.MatchString(plan) && !strings.Contains(plan, "SCAN gomeko_job USING") {
@@ -122,6 +132,7 @@ func BenchmarkMillion(b *testing.B) {
 			measure(b, name+"/"+state+"/sweep", func() error { _, err := s.Sweep(b.Context(), store.Sweep{}); return err })
 			measure(b, name+"/"+state+"/prune", func() error { _, err := s.Prune(b.Context(), time.Hour, 500); return err })
 			measure(b, name+"/"+state+"/work", func() error { work(b, s, "ann", 10); return nil })
+			lines(b, s, name+"/"+state)
 			measure(b, name+"/"+state+"/claim names", func() error {
 				_, err := s.Claim(b.Context(), store.Claim{
 					Owner: "ann", Queue: "gomeko.jobs.images", Names: []string{"job1", "job3"}, Limit: 10, Lease: time.Minute,
@@ -130,6 +141,46 @@ func BenchmarkMillion(b *testing.B) {
 			})
 		}
 	}
+}
+
+// lines measures what must not slow down with jobs that wait for a resource: 10,000 of one, whose
+// first job runs, and ten of each of 1,000.
+func lines(b *testing.B, s *store.Store, name string) {
+	var news []store.New
+	for i := range 20_000 {
+		n := store.New{ID: fmt.Sprint("line-", i), Service: "images", Name: "sync", Queue: "gomeko.jobs.images", Nudged: true}
+		if n.Resource = "all"; i >= 10_000 {
+			n.Resource = fmt.Sprint("r", i%1000)
+		}
+		news = append(news, n)
+	}
+	if _, err := s.Insert(b.Context(), news...); err != nil {
+		b.Fatal(err)
+	}
+	exec(b.Context(), b, s.Pool(), `ANALYZE`)
+	c := store.Claim{Owner: "ann", Host: "here", Queue: "gomeko.jobs.images", Names: []string{"sync"}, Limit: 1, Lease: time.Hour, Resources: true}
+	measure(b, name+"/claim of a line", func() error {
+		claimed, err := s.Claim(b.Context(), c)
+		if err != nil || len(claimed) != 1 {
+			return fmt.Errorf("claimed %v, %v", claimed, err)
+		}
+		j := claimed[0]
+		_, _, err = s.FinishNext(b.Context(), store.End{ID: j.ID, Owner: "ann", Attempt: j.Attempt, State: store.Queued, Resource: j.Resource})
+		return err
+	})
+	c.Limit = 500
+	for { // all resources are held
+		if claimed, err := s.Claim(b.Context(), c); err != nil || len(claimed) == 0 {
+			break
+		}
+	}
+	measure(b, name+"/claim of none", func() error {
+		claimed, err := s.Claim(b.Context(), c)
+		if len(claimed) > 0 {
+			b.Fatal(claimed)
+		}
+		return err
+	})
 }
 
 func measure(b *testing.B, name string, f func() error) {

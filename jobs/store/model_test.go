@@ -13,6 +13,7 @@ type model struct {
 	now      time.Time
 	jobs     []*row // in the order of Seq
 	attempts map[string][]store.Attempt
+	versions map[string]string // of the specs, by name
 }
 
 // A row is a job and the time at which the sweeper acts on it.
@@ -38,15 +39,76 @@ func (m *model) find(id string) *row {
 	return m.jobs[i]
 }
 
-func (m *model) insert(n store.New) bool {
-	if m.find(n.ID) != nil {
-		return false
+// insert inserts jobs as the store does: all that can be, and then those whose obstacle was a job
+// that has ended.
+func (m *model) insert(news ...store.New) []store.Inserted {
+	all := make([]store.Inserted, len(news))
+	var pending []int
+	for i := range news {
+		pending = append(pending, i)
 	}
+	for len(pending) > 0 {
+		added := map[string]bool{}
+		for _, i := range pending {
+			if n := news[i]; m.find(n.ID) == nil && n.Version == m.versions[n.Name] && m.holder(n.Name, n.UniqueKey, "") == nil {
+				m.add(n)
+				added[n.ID] = true
+			}
+		}
+		var again []int
+		for _, i := range pending {
+			n := news[i]
+			all[i].ID = n.ID
+			switch h := m.holder(n.Name, n.UniqueKey, ""); {
+			case added[n.ID]:
+				all[i].Added = true
+				delete(added, n.ID)
+			case m.find(n.ID) != nil:
+			case n.Version != m.versions[n.Name]:
+				all[i].Stale = true
+			case m.holds(h):
+				all[i].ID = h.ID
+			default:
+				h.UniqueUntil = time.Time{}
+				again = append(again, i)
+			}
+		}
+		pending = again
+	}
+	return all
+}
+
+// holder returns the job that has the key in the store's index, even if its time is over, and is
+// not the one of an id.
+func (m *model) holder(name, key, not string) *row {
+	for _, r := range m.jobs {
+		if key != "" && r.Name == name && r.UniqueKey == key && (!r.State.Final() || !r.UniqueUntil.IsZero()) && r.ID != not {
+			return r
+		}
+	}
+	return nil
+}
+
+// holds reports whether a job holds its key now.
+func (m *model) holds(r *row) bool {
+	return r != nil && (!r.State.Final() || r.UniqueUntil.After(m.now))
+}
+
+// set gives a job its terms.
+func (m *model) set(r *row, t store.Terms) {
+	r.Version, r.UniqueKey, r.Resource, r.Pass, r.UniqueUntil = t.Version, t.UniqueKey, t.Resource, t.Pass, time.Time{}
+	if t.UniqueFor > 0 {
+		r.UniqueUntil = m.now.Add(t.UniqueFor)
+	}
+}
+
+func (m *model) add(n store.New) {
 	r := &row{Job: store.Job{
 		ID: n.ID, Service: n.Service, Name: n.Name, Queue: n.Queue, Priority: n.Priority, Payload: n.Payload, ContentType: n.ContentType,
 		Headers: n.Headers, ReplyTo: n.ReplyTo, CorrelationID: n.CorrelationID, Created: m.now, RunAt: m.now.Add(n.In),
 		State: store.Queued, Hook: store.HookNone,
 	}}
+	m.set(r, n.Terms)
 	if len(n.Payload) == 0 {
 		r.Payload = nil
 	}
@@ -62,7 +124,40 @@ func (m *model) insert(n store.New) bool {
 		r.sweep = m.now
 	}
 	m.jobs = append(m.jobs, r)
-	return true
+}
+
+// head returns the job that may be claimed of a resource, or nil.
+func (m *model) head(resource string) (head *row) {
+	for _, r := range m.jobs {
+		if r.Resource != resource {
+			continue
+		}
+		if r.State == store.Running {
+			return nil
+		}
+		if head == nil && (r.State == store.Queued || r.State == store.Scheduled && r.Attempt > r.Earlier && !r.Pass) {
+			head = r
+		}
+	}
+	if head != nil && head.State != store.Queued {
+		return nil
+	}
+	return head
+}
+
+// blocked reports whether others of its resource go before a job.
+func (m *model) blocked(r *row) bool { return r.Resource != "" && m.head(r.Resource) != r }
+
+// wake returns the jobs that are next of resources.
+func (m *model) wake(after time.Duration, resources ...string) (next []*row) {
+	slices.Sort(resources)
+	for _, resource := range slices.Compact(resources) {
+		if r := m.head(resource); resource != "" && r != nil {
+			r.Nudges, r.sweep = 0, m.now.Add(after)
+			next = append(next, r)
+		}
+	}
+	return next
 }
 
 // matches reports whether a claim is about a job.
@@ -75,7 +170,7 @@ func matches(c store.Claim, r *row) bool {
 
 func (m *model) claim(c store.Claim) (claimed []*row) {
 	for _, r := range m.jobs {
-		if r.State == store.Queued && matches(c, r) {
+		if r.State == store.Queued && matches(c, r) && (r.Resource == "" || c.Resources && m.head(r.Resource) == r) {
 			claimed = append(claimed, r)
 		}
 	}
@@ -211,13 +306,21 @@ func (m *model) cancel(id string) bool {
 	if r.State != store.Running {
 		m.end(r, store.Cancelled)
 		r.Hook, r.sweep = store.HookDue, m.now
+		m.wake(0, r.Resource)
 	}
 	return true
 }
 
 func (m *model) retry(id string, payload []byte) bool {
 	r := m.find(id)
-	if r == nil || !r.State.Final() || r.Hook == store.HookRunning {
+	if r == nil {
+		return false
+	}
+	rival := m.holder(r.Name, r.UniqueKey, id)
+	if rival != nil && !m.holds(rival) {
+		rival.UniqueUntil, rival = time.Time{}, nil
+	}
+	if !r.State.Final() || r.Hook == store.HookRunning || rival != nil && payload == nil {
 		return false
 	}
 	j := store.Job{
@@ -225,8 +328,10 @@ func (m *model) retry(id string, payload []byte) bool {
 		ContentType: r.ContentType, Headers: r.Headers, ReplyTo: r.ReplyTo, CorrelationID: r.CorrelationID, Created: r.Created,
 		State: store.Queued, RunAt: m.now, Attempt: r.Attempt, Earlier: r.Attempt, Hook: store.HookNone,
 	}
-	if payload != nil {
+	if j.Pass = r.Pass; payload != nil {
 		j.Payload = payload
+	} else {
+		j.Version, j.UniqueKey, j.UniqueUntil, j.Resource = r.Version, r.UniqueKey, r.UniqueUntil, r.Resource
 	}
 	r.Job, r.sweep = j, m.now
 	return true
@@ -234,17 +339,22 @@ func (m *model) retry(id string, payload []byte) bool {
 
 // sweep returns the ids of the jobs to nudge, and of the suspects.
 func (m *model) sweepAll(w store.Sweep) (nudge, suspects []string) {
+	var woken []*row
+	var ended []string
 	for _, r := range m.jobs {
 		if r.sweep.IsZero() || r.sweep.After(m.now) {
 			continue
 		}
-		nudge = append(nudge, r.ID)
+		woken = append(woken, r)
 		switch {
 		case r.State == store.Scheduled:
 			r.State, r.Nudges, r.sweep = store.Queued, 1, m.now.Add(w.Again)
 		case r.State == store.Running:
 			if m.bury(r, w.Deaths) {
 				suspects = append(suspects, r.ID)
+			}
+			if r.State.Final() {
+				ended = append(ended, r.Resource)
 			}
 			r.Nudges, r.sweep = 1, m.now.Add(w.Again)
 		default:
@@ -253,6 +363,16 @@ func (m *model) sweepAll(w store.Sweep) (nudge, suspects []string) {
 			}
 			r.sweep = m.now.Add(w.Again << min(r.Nudges, 7))
 			r.Nudges++
+		}
+	}
+	for _, r := range woken {
+		if r.State != store.Queued || !m.blocked(r) {
+			nudge = append(nudge, r.ID)
+		}
+	}
+	for _, r := range m.wake(w.Again, ended...) {
+		if !slices.Contains(nudge, r.ID) {
+			nudge = append(nudge, r.ID)
 		}
 	}
 	return nudge, suspects
@@ -283,13 +403,45 @@ func (m *model) bury(r *row, limit int) (suspect bool) {
 func (m *model) prune(keep time.Duration) (n int) {
 	before := len(m.jobs)
 	m.jobs = slices.DeleteFunc(m.jobs, func(r *row) bool {
-		old := r.State.Final() && r.Finished.Before(m.now.Add(-keep)) && (r.Hook == store.HookNone || r.Hook == store.HookRan)
+		old := r.State.Final() && r.Finished.Before(m.now.Add(-keep)) && (r.Hook == store.HookNone || r.Hook == store.HookRan) &&
+			!r.UniqueUntil.After(m.now)
 		if old {
 			delete(m.attempts, r.ID)
 		}
 		return old
 	})
 	return before - len(m.jobs)
+}
+
+// unprepared returns jobs that wait whose terms are not those of the current spec.
+func (m *model) unprepared(name string) (found []*row) {
+	for _, r := range m.jobs {
+		if r.Name == name && (r.State == store.Queued || r.State == store.Scheduled) && r.Version != m.versions[name] {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// prepare gives a job new terms. One that was claimed is given back.
+func (m *model) prepare(j store.Job, t store.Terms) {
+	r := m.find(j.ID)
+	switch {
+	case r == nil || r.Seq != j.Seq:
+		return
+	case j.State == store.Running:
+		if r.State != store.Running || r.Owner != j.Owner || r.Attempt != j.Attempt {
+			return
+		}
+		r.State, r.Started, r.sweep, r.Nudges = store.Queued, time.Time{}, m.now, 0
+		r.Attempt--
+	case r.State != store.Queued && r.State != store.Scheduled:
+		return
+	}
+	if m.holder(r.Name, t.UniqueKey, r.ID) != nil {
+		t.UniqueKey = ""
+	}
+	m.set(r, t)
 }
 
 // list returns a page in the order of the store.

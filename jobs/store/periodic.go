@@ -151,7 +151,7 @@ func (s *Store) tick(ctx context.Context, c conn, p *Periodic, t Tick) error {
 		return err
 	}
 	if len(rows) > 0 {
-		if _, err := texts(ctx, c, s.text(insertion), object(rows), len(rows), micros(Again)); err != nil {
+		if _, err := texts(ctx, c, s.text(insertingAny), object(rows), len(rows), micros(Again)); err != nil {
 			return err
 		}
 		p.Job = rows[len(rows)-1].ID

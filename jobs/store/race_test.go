@@ -104,10 +104,10 @@ func TestInsertsOfTheSameJobs(t *testing.T) {
 				}
 				n := 0
 				for part := range slices.Chunk(news, 50) {
-					added, err := stores[p%2].Insert(t.Context(), part...)
+					got, err := stores[p%2].Insert(t.Context(), part...)
 					report(t, err)
-					for _, yes := range added {
-						if yes {
+					for _, x := range got {
+						if x.Added {
 							n++
 						}
 					}

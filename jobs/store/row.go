@@ -15,10 +15,11 @@ import (
 const (
 	columns = `seq, id, service, name, queue, state, priority, content_type, reply_to, correlation_id, created_at, run_at, ` +
 		`started_at, finished_at, sweep_at, nudges, owner, host, attempt, earlier, deaths, cancel, progress, progress_text, ` +
-		`error_type, error, hook, payload, headers, result`
+		`error_type, error, hook, ` + termColumns + `, payload, headers, result`
 	light = `seq, id, service, name, queue, state, priority, content_type, reply_to, correlation_id, created_at, run_at, ` +
 		`started_at, finished_at, sweep_at, nudges, owner, host, attempt, earlier, deaths, cancel, progress, progress_text, ` +
-		`error_type, error, hook, NULL, '', NULL`
+		`error_type, error, hook, ` + termColumns + `, NULL, '', NULL`
+	termColumns = `coalesce(version, ''), coalesce(unique_key, ''), unique_until, coalesce(resource, ''), pass`
 )
 
 // jobs runs a statement that returns the columns of jobs.
@@ -29,7 +30,7 @@ func jobs(ctx context.Context, c conn, query string, args ...any) (all []Job, er
 		err := rows.Scan(&j.Seq, &j.ID, &j.Service, &j.Name, &j.Queue, &j.State, &j.Priority, &j.ContentType, &j.ReplyTo, &j.CorrelationID,
 			(*moment)(&j.Created), (*moment)(&j.RunAt), (*moment)(&j.Started), (*moment)(&j.Finished), &sweep, &j.Nudges, &j.Owner, &j.Host,
 			&j.Attempt, &j.Earlier, &j.Deaths, &j.Cancel, &j.Progress, &j.ProgressText, &j.ErrorType, &j.Error, &j.Hook,
-			&j.Payload, &j.Headers, &j.Result)
+			&j.Version, &j.UniqueKey, (*moment)(&j.UniqueUntil), &j.Resource, &j.Pass, &j.Payload, &j.Headers, &j.Result)
 		if j.State == Running || j.Hook == HookRunning {
 			j.Lease = time.Time(sweep)
 		}

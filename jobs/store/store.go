@@ -81,6 +81,20 @@ func (s *Store) write(ctx context.Context, f func(conn) error) error {
 	return s.exclusive(ctx, func() error { return f(s.conn(nil)) })
 }
 
+// exec runs one statement, and returns how many rows it has changed.
+func (s *Store) exec(ctx context.Context, statement string, args ...any) (n int, err error) {
+	err = s.write(ctx, func(c conn) error {
+		result, err := c.ExecContext(ctx, s.text(statement), args...)
+		if err != nil {
+			return err
+		}
+		changed, err := result.RowsAffected()
+		n = int(changed)
+		return err
+	})
+	return n, err
+}
+
 // transact runs f in a transaction.
 func (s *Store) transact(ctx context.Context, f func(conn) error) error {
 	return s.exclusive(ctx, func() error {
@@ -104,7 +118,8 @@ func rolledBack(tx *sql.Tx) error {
 }
 
 // exclusive runs f, which writes, alone in this process if the database has one writer at a time:
-// waiting here is fairer and quicker than polling for its lock. It repeats f after a deadlock.
+// waiting here is fairer and quicker than polling for its lock. It repeats f after a deadlock, and
+// after a job has got what only one may have at the same moment.
 func (s *Store) exclusive(ctx context.Context, f func() error) error {
 	if s.writing != nil {
 		select {
@@ -122,6 +137,10 @@ func (s *Store) exclusive(ctx context.Context, f func() error) error {
 	}
 }
 
+// uniqueViolation is the state of an error of PostgreSQL: another job runs of the same resource, or
+// holds the same key. SQLite, which has one writer, returns no such errors.
+const uniqueViolation = "23505"
+
 // deadlock reports whether the database has ended a transaction because of others, so that it may
 // be repeated.
 func deadlock(err error) bool {
@@ -130,7 +149,7 @@ func deadlock(err error) bool {
 		return false
 	}
 	code := state.SQLState()
-	return code == "40P01" || code == "40001"
+	return code == "40P01" || code == "40001" || code == uniqueViolation
 }
 
 // wrap adds the store's name to an error of the database.

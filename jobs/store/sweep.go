@@ -56,7 +56,9 @@ WHERE seq {numbers $1} RETURNING {light}`
 	hooking = `UPDATE gomeko_job SET hook = 'due', nudges = nudges + 1, sweep_at = {in CAST($2 AS bigint) * {power}}
 WHERE seq {numbers $1} RETURNING {light}`
 
-	nudged = `SELECT seq FROM gomeko_job WHERE sweep_at <= {now} AND state = 'queued' ORDER BY sweep_at LIMIT $1{skip}`
+	nudged     = `SELECT seq FROM gomeko_job WHERE sweep_at <= {now} AND state = 'queued' AND resource IS NULL ORDER BY sweep_at LIMIT $1{skip}`
+	nudgedLine = `SELECT seq FROM gomeko_job WHERE sweep_at <= {now} AND sweep_at IS NOT NULL AND state = 'queued' AND resource IS NOT NULL
+	ORDER BY sweep_at LIMIT $1{skip}`
 
 	nudging = `UPDATE gomeko_job SET nudges = nudges + 1, sweep_at = {in CAST($2 AS bigint) * {power}} WHERE seq {numbers $1} RETURNING {light}`
 
@@ -114,12 +116,17 @@ func (s *Store) sweep(ctx context.Context, c conn, w Sweep, swept *Swept) error 
 	if err != nil {
 		return err
 	}
+	line, err := seqs(ctx, c, s.text(nudgedLine), w.Batch)
+	if err != nil {
+		return err
+	}
 	if len(running) > 0 {
 		if _, err := c.ExecContext(ctx, s.text(killed), object(running), killedError); err != nil {
 			return err
 		}
 	}
 	swept.Killed = len(running)
+	var ended []string // resources
 	for _, step := range []struct {
 		statement string
 		seqs      []int64
@@ -128,7 +135,7 @@ func (s *Store) sweep(ctx context.Context, c conn, w Sweep, swept *Swept) error 
 		{burying, running, []any{w.Deaths, suspectError}},
 		{queueing, scheduled, nil},
 		{hooking, hooks, nil},
-		{nudging, again, nil},
+		{nudging, append(again, line...), nil},
 	} {
 		if len(step.seqs) == 0 {
 			continue
@@ -140,10 +147,33 @@ func (s *Store) sweep(ctx context.Context, c conn, w Sweep, swept *Swept) error 
 		slices.SortFunc(changed, func(a, b Job) int { return cmp.Compare(a.Seq, b.Seq) })
 		swept.Nudge = append(swept.Nudge, changed...)
 		if step.statement == burying {
+			for _, j := range changed {
+				if j.State.Final() {
+					ended = append(ended, j.Resource)
+				}
+			}
 			swept.Suspects = slices.DeleteFunc(slices.Clone(changed), func(j Job) bool { return j.State != Failed })
 		}
 	}
+	if err := s.sweepLines(ctx, c, w, ended, swept); err != nil {
+		return err
+	}
 	return s.next(ctx, c, len(all) == w.Batch, swept)
+}
+
+// sweepLines has no workers woken for jobs that others of their resource go before, and has them
+// woken for those that are next of the resources whose jobs the sweep has ended.
+func (s *Store) sweepLines(ctx context.Context, c conn, w Sweep, ended []string, swept *Swept) (err error) {
+	if swept.Nudge, err = s.unblocked(ctx, c, swept.Nudge); err != nil {
+		return err
+	}
+	next, err := s.wake(ctx, c, ended, w.Again)
+	for _, j := range next {
+		if !slices.ContainsFunc(swept.Nudge, func(k Job) bool { return k.Seq == j.Seq }) {
+			swept.Nudge = append(swept.Nudge, j)
+		}
+	}
+	return err
 }
 
 // next sets when the next sweep has something to do.

@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+)
+
+// The line of a resource are its jobs that are queued, that run, or that wait for another attempt
+// without letting others pass, in the order of Seq. Its first job runs, and the next one does when
+// that one has ended.
+const (
+	// inLine is the condition for a job j in a line, as the index has it.
+	inLine = `j.resource IS NOT NULL AND j.seq > 0 AND (j.state IN ('queued', 'running') OR (j.state = 'scheduled' AND j.attempt > j.earlier AND NOT j.pass))`
+
+	// headOf and headEnd select the first job of the line of the resource that stands between them.
+	headOf  = `(SELECT j.seq FROM gomeko_job AS j WHERE ` + inLine + ` AND j.resource = `
+	headEnd = ` ORDER BY j.seq LIMIT 1)`
+
+	// heldBy and heldEnd are the condition that a job runs of the resource between them. It need
+	// not be the first of the line, if that one has let others pass.
+	heldBy  = `EXISTS (SELECT 1 FROM gomeko_job AS j WHERE j.state = 'running' AND j.resource IS NOT NULL AND j.resource = `
+	heldEnd = `)`
+
+	// heads has the first jobs of the lines in a queue that no job is running of. It steps through
+	// an index from one name and resource to the next, so that its time does not grow with those
+	// that wait.
+	heads = `step(seq) AS (
+	SELECT (SELECT seq FROM gomeko_job WHERE queue = $1 AND state = 'queued' AND resource IS NOT NULL ORDER BY name, resource LIMIT 1)
+	UNION ALL
+	SELECT (SELECT j.seq FROM gomeko_job AS j WHERE j.queue = $1 AND j.state = 'queued' AND j.resource IS NOT NULL
+		AND (j.name, j.resource) > (k.name, k.resource) ORDER BY j.name, j.resource LIMIT 1)
+	FROM step {row step.seq}),
+lines AS (SELECT DISTINCT k.resource AS resource FROM step {row step.seq}),
+heads AS MATERIALIZED (SELECT ` + headOf + `lines.resource` + headEnd + ` AS seq FROM lines WHERE NOT ` + heldBy + `lines.resource` + heldEnd + `)`
+
+	// bestHead selects the best of these jobs. %s limits them to names and deaths.
+	bestHead = `SELECT seq, priority, run_at FROM gomeko_job WHERE seq {among SELECT seq FROM heads} AND queue = $1 AND state = 'queued'%s
+	ORDER BY priority DESC, run_at, seq LIMIT $2{skip}`
+
+	// firsts selects the first jobs of the lines of $1, a list of resources, that no job is running
+	// of.
+	firsts = `SELECT ` + headOf + `eresource` + headEnd + ` FROM {rows eresource text} WHERE NOT ` + heldBy + `eresource` + heldEnd
+
+	// waking has the sweeper ask for a worker for them soon, if none has taken them by then.
+	waking = `WITH next AS MATERIALIZED (SELECT seq FROM gomeko_job WHERE seq {among ` + firsts + `} AND state = 'queued'{skip})
+UPDATE gomeko_job SET nudges = 0, sweep_at = {in CAST($3 AS bigint)} WHERE seq {among SELECT seq FROM next} RETURNING {light}`
+)
+
+// wakeAfter is how long the sweeper waits before it asks for a worker for a job that is next of a
+// resource. Whoever has ended the one before wakes a worker at once.
+const wakeAfter = 500 * time.Millisecond
+
+// A resourceRow is a resource for statements.
+type resourceRow struct {
+	Resource string `json:"eresource"`
+}
+
+// resourceRows returns the resources, each once.
+func resourceRows(resources []string) []resourceRow {
+	slices.Sort(resources)
+	var rows []resourceRow
+	for _, r := range slices.Compact(resources) {
+		if r != "" {
+			rows = append(rows, resourceRow{r})
+		}
+	}
+	return rows
+}
+
+// wake returns the jobs that are next of resources, for which a worker must be woken.
+func (s *Store) wake(ctx context.Context, c conn, resources []string, after time.Duration) ([]Job, error) {
+	rows := resourceRows(resources)
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	return jobs(ctx, c, s.text(waking), object(rows), len(rows), micros(after))
+}
+
+// unblocked returns those of the jobs that a worker may claim: all without a resource, or that have
+// ended, and the first of each line.
+func (s *Store) unblocked(ctx context.Context, c conn, all []Job) ([]Job, error) {
+	var resources []string
+	for _, j := range all {
+		if j.State == Queued {
+			resources = append(resources, j.Resource)
+		}
+	}
+	rows := resourceRows(resources)
+	if len(rows) == 0 {
+		return all, nil
+	}
+	next := map[int64]bool{}
+	err := each(ctx, c, func(rows *sql.Rows) error {
+		var seq *int64
+		err := rows.Scan(&seq)
+		if seq != nil {
+			next[*seq] = true
+		}
+		return err
+	}, s.text(firsts), object(rows), len(rows))
+	return slices.DeleteFunc(all, func(j Job) bool { return j.State == Queued && j.Resource != "" && !next[j.Seq] }), err
+}
