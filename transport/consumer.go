@@ -37,6 +37,11 @@ type Consume struct {
 	// stands for one.
 	Resume bool
 
+	// Opened, if set, is called each time the consumer begins on a channel, at first and after each
+	// loss, before its deliveries. lost is closed when that channel is. Bindings of [Conn.Bind] may be
+	// missing by then. Opened must not block.
+	Opened func(lost <-chan struct{})
+
 	// Handle is called for each delivery in order, by one goroutine of the consumer. It must see to
 	// it that the delivery is settled (Ack, AckNow, Reject), in any goroutine. While it blocks, no
 	// further delivery reaches this consumer.
@@ -146,6 +151,9 @@ func (c *Consumer) run(ctx context.Context) {
 			c.decided.Store(true)
 			c.setChannel(ch)
 			c.report(nil)
+			if c.cfg.Opened != nil {
+				c.cfg.Opened(ch.closed)
+			}
 			err = c.deliver(ctx, ch, one)
 			confirmReplies = confirmReplies || isRefusal(err)
 			if errors.Is(err, errCancelled) {
