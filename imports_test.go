@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	"timer":               {"internal/ticks"},
 	"internal/ticks":      {"service", "timer/cron"},
 	"internal/periodic":   {"internal/ticks", "jobs/store"},
-	"fleet":               {"contract", "timer", "internal/control"},
+	"fleet":               {"contract", "timer", "web", "internal/control"},
 	"timer/cron":          {},
 	"messaging":           {"internal/publish", "internal/methodname", "internal/deadletter", "rpc/rpcerror"},
 	"internal/publish":    {"internal/connection", "internal/headers", "internal/topology"},

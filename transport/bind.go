@@ -8,8 +8,8 @@ import (
 )
 
 // Bind binds a queue, by its Queue.Name, to an exchange with each of the keys. It writes all of the
-// requests before it waits for the broker, so many keys take one round trip. Unlike [Conn.Declare] it
-// binds on the current connection only: [Consume].Opened says when to bind again. If the broker
+// requests before it waits for the broker, so many keys take one round trip. Unlike [Conn.Declare]
+// it binds on the current connection only: [Consume].Opened says when to bind again. If the broker
 // refuses, the error is an [*Error], and some of the keys may be bound. While the connection is
 // lost, Bind waits for it as long as ctx allows.
 func (c *Conn) Bind(ctx context.Context, queue, exchange string, keys ...string) error {

@@ -30,16 +30,16 @@ type Consume struct {
 	// 32.
 	AckLater bool
 
-	// Resume keeps a message from being handled twice at the same time: if the channel is lost while
-	// a delivery is handled, and the broker delivers the message to this Conn again, Handle is not
-	// called for it; the first delivery settles it. A message that was acknowledged after the loss
-	// is acknowledged again. Messages are recognised by what is in them, and each lost delivery
-	// stands for one.
+	// Resume keeps a message from being handled twice at the same time: if the channel is lost
+	// while a delivery is handled, and the broker delivers the message to this Conn again, Handle
+	// is not called for it; the first delivery settles it. A message that was acknowledged after
+	// the loss is acknowledged again. Messages are recognised by what is in them, and each lost
+	// delivery stands for one.
 	Resume bool
 
 	// Opened, if set, is called each time the consumer begins on a channel, at first and after each
-	// loss, before its deliveries. lost is closed when that channel is. Bindings of [Conn.Bind] may be
-	// missing by then. Opened must not block.
+	// loss, before its deliveries. lost is closed when that channel is. Bindings of [Conn.Bind] may
+	// be missing by then. Opened must not block.
 	Opened func(lost <-chan struct{})
 
 	// Handle is called for each delivery in order, by one goroutine of the consumer. It must see to
@@ -47,9 +47,10 @@ type Consume struct {
 	// further delivery reaches this consumer.
 	Handle func(*Delivery)
 
-	// Unhandled is called in place of Handle, by the same goroutine, for each delivery that the broker
-	// has already sent when Pause or Cancel stops them. It must see to it that the delivery is
-	// settled. Without it, these return to the queue, which marks and counts them as redelivered.
+	// Unhandled is called in place of Handle, by the same goroutine, for each delivery that the
+	// broker has already sent when Pause or Cancel stops them. It must see to it that the delivery
+	// is settled. Without it, these return to the queue, which marks and counts them as
+	// redelivered.
 	Unhandled func(*Delivery)
 }
 

@@ -63,14 +63,14 @@ type Config struct {
 	MaxBody int64 `yaml:"max_body" config:"positive"`
 
 	// MaxDecoded limits the memory that the body of one request, or one frame, takes when it is
-	// decoded, in bytes: a small body can take gigabytes. A request over it is answered with 413. The
-	// default is 8 times MaxBody, and at least 1 MiB.
+	// decoded, in bytes: a small body can take gigabytes. A request over it is answered with 413.
+	// The default is 8 times MaxBody, and at least 1 MiB.
 	MaxDecoded int64 `yaml:"max_decoded" config:"positive"`
 
-	// MaxInFlight limits the bytes of requests and responses in memory, of all clients together: the
-	// bodies and frames that are being read or whose calls run, and the responses that clients have
-	// not received yet. When it is reached, clients that take longer than 5 s are cut off, and a
-	// further request is answered with 503 and Retry-After. The first 4 KiB of each are not
+	// MaxInFlight limits the bytes of requests and responses in memory, of all clients together:
+	// the bodies and frames that are being read or whose calls run, and the responses that clients
+	// have not received yet. When it is reached, clients that take longer than 5 s are cut off, and
+	// a further request is answered with 503 and Retry-After. The first 4 KiB of each are not
 	// counted, nor is what a method reads or writes itself. The default is four times MaxBody, and
 	// at least 64 MiB.
 	MaxInFlight int64 `yaml:"max_in_flight" config:"positive"`
@@ -83,8 +83,8 @@ type Config struct {
 	// load balancers notice it. Each such connection serves one request. The default is 0.
 	DrainDelay time.Duration `yaml:"drain_delay"`
 
-	// LivePath is a path such as /live, which is answered with 200 while the process answers at all.
-	// Nothing outside of the process is asked. The default is none.
+	// LivePath is a path such as /live, which is answered with 200 while the process answers at
+	// all. Nothing outside of the process is asked. The default is none.
 	LivePath string `yaml:"live_path" config:"nonempty"`
 
 	// ReadyPath is a path for health checks, such as /ready. It is answered with 200, and with 503
@@ -113,8 +113,52 @@ type Config struct {
 	// access_log: false.
 	NoAccessLog bool `yaml:"access_log" config:"inverted"`
 
+	// Hub is "fleet" if [Hub] and [Feed] reach the clients of all processes of the fleet, by the
+	// broker. The default is "process": those of this process.
+	Hub string `yaml:"hub" config:"nonempty"`
+
 	// Sockets configures websockets.
 	Sockets Sockets `yaml:",inline"`
+
+	// Feeds configures feeds.
+	Feeds Feeds `yaml:",inline"`
+}
+
+// The values of [Config].Hub.
+const (
+	hubProcess = "process"
+	hubFleet   = "fleet"
+)
+
+// Feeds configures the rows [Feed] of a process, and what a hub keeps for clients that return. Its
+// zero value works. Channels share what is kept: they are spread over 4,096 buckets by a hash.
+type Feeds struct {
+	// Max limits the clients that listen at once. A further one is answered with 503 and
+	// Retry-After. The default is 10,000. [Config].MaxConnections does not count them.
+	Max int `yaml:"max_feeds" config:"positive"`
+
+	// MaxChannels limits the channels of one client: one with more is answered with 403. The
+	// default is 100.
+	MaxChannels int `yaml:"feed_max_channels" config:"positive"`
+
+	// Queue limits the bytes that wait to be sent to one client. If an event does not fit, the
+	// client is disconnected; it returns, and gets the event then, or a reset. The default is 1
+	// MiB. [Sockets].MaxQueued limits those of all clients.
+	Queue int `yaml:"feed_queue" config:"positive"`
+
+	// Window is how many of the latest events of a bucket are kept, for clients that return. The
+	// default is 1,000.
+	Window int `yaml:"feed_window" config:"positive"`
+
+	// WindowBytes limits the bytes of all events that are kept. The default is 64 MiB.
+	WindowBytes int `yaml:"feed_window_bytes" config:"positive"`
+
+	// Wait is how long a poll waits for an event. The default is 25 s, which proxies allow.
+	Wait time.Duration `yaml:"feed_wait"`
+
+	// Ping is the time between the comments that keep a stream open. The default is 15 s; a
+	// negative value disables them.
+	Ping time.Duration `yaml:"feed_ping" config:"none"`
 }
 
 // Sockets configures the websockets of a process. Its zero value works.
@@ -132,11 +176,11 @@ type Sockets struct {
 	// The default is 1,000.
 	MaxChannels int `yaml:"socket_max_channels" config:"positive"`
 
-	// MaxQueued limits the bytes that wait to be sent to all sockets together. An event on a channel
-	// counts once. When it is reached, clients that have not read a frame for 5 s are disconnected,
-	// and an event on a channel closes the sockets that have not read the one before, as with
-	// Queue. If there is no room for a result, it is answered with an error, and for an event to one
-	// socket, the socket is closed with 1013. The default is 64 MiB.
+	// MaxQueued limits the bytes that wait to be sent to all sockets together. An event on a
+	// channel counts once. When it is reached, clients that have not read a frame for 5 s are
+	// disconnected, and an event on a channel closes the sockets that have not read the one before,
+	// as with Queue. If there is no room for a result, it is answered with an error, and for an
+	// event to one socket, the socket is closed with 1013. The default is 64 MiB.
 	MaxQueued int `yaml:"socket_max_queued" config:"positive"`
 
 	// MaxFrame limits the size of a client's frame in bytes. A larger frame closes the socket with
@@ -180,12 +224,20 @@ func (c Config) withDefaults() Config {
 	c.MaxDecoded = cmp.Or(c.MaxDecoded, max(1<<20, 8*c.MaxBody))
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, max(64<<20, 4*c.MaxBody))
 	c.MaxConnections = cmp.Or(c.MaxConnections, 4096)
+	c.Hub = cmp.Or(c.Hub, hubProcess)
 	c.Sockets.Max = cmp.Or(c.Sockets.Max, 10_000)
 	c.Sockets.MaxChannels = cmp.Or(c.Sockets.MaxChannels, 1000)
 	c.Sockets.MaxQueued = cmp.Or(c.Sockets.MaxQueued, 64<<20)
 	c.Sockets.MaxFrame = cmp.Or(c.Sockets.MaxFrame, 1<<20)
 	c.Sockets.Queue = cmp.Or(c.Sockets.Queue, 1<<20)
 	c.Sockets.Ping = cmp.Or(c.Sockets.Ping, 30*time.Second)
+	c.Feeds.Max = cmp.Or(c.Feeds.Max, 10_000)
+	c.Feeds.MaxChannels = cmp.Or(c.Feeds.MaxChannels, 100)
+	c.Feeds.Queue = cmp.Or(c.Feeds.Queue, 1<<20)
+	c.Feeds.Window = cmp.Or(c.Feeds.Window, 1000)
+	c.Feeds.WindowBytes = cmp.Or(c.Feeds.WindowBytes, 64<<20)
+	c.Feeds.Wait = cmp.Or(c.Feeds.Wait, 25*time.Second)
+	c.Feeds.Ping = cmp.Or(c.Feeds.Ping, 15*time.Second)
 	return c
 }
 
@@ -210,10 +262,16 @@ func (c Config) mistakes(prefix string) (mistakes []error) {
 		{"Sockets.MaxQueued", int64(c.Sockets.MaxQueued)},
 		{"DrainDelay", int64(c.DrainDelay)}, {"Sockets.MaxFrame", int64(c.Sockets.MaxFrame)},
 		{"Sockets.Queue", int64(c.Sockets.Queue)}, {"Sockets.Idle", int64(c.Sockets.Idle)},
+		{"Feeds.Max", int64(c.Feeds.Max)}, {"Feeds.MaxChannels", int64(c.Feeds.MaxChannels)},
+		{"Feeds.Queue", int64(c.Feeds.Queue)}, {"Feeds.Window", int64(c.Feeds.Window)},
+		{"Feeds.WindowBytes", int64(c.Feeds.WindowBytes)}, {"Feeds.Wait", int64(c.Feeds.Wait)},
 	} {
 		if field.value < 0 {
 			add("%s must not be negative: leave it 0 for the default", field.name)
 		}
+	}
+	if c.Hub != "" && c.Hub != hubProcess && c.Hub != hubFleet {
+		add("Hub %q is not known: write %s for the clients of all processes, or %s for those of this one", c.Hub, hubFleet, hubProcess)
 	}
 	if c.ReadyPath != "" && !strings.HasPrefix(c.ReadyPath, "/") {
 		add("ReadyPath %q must begin with a slash, such as /ready", c.ReadyPath)

@@ -64,7 +64,8 @@ func TestConfig(t *testing.T) {
 gomeko:
   web: {header_timeout: 1s, read_timeout: 2, write_timeout: 3s, idle_timeout: 4s, max_header: 5, max_body: 6, timeout: none, max_waiting: 8, drain_delay: 7s, live_path: /live, ready_path: /ready,
     h2c: yes, tls_cert: c.pem, tls_key: k.pem, access_log: false,
-    socket_origins: ["https://a.example", "*"], socket_max_frame: 9, socket_queue: 10, socket_drop_events: true, socket_ping: none, socket_idle: 11s}
+    socket_origins: ["https://a.example", "*"], socket_max_frame: 9, socket_queue: 10, socket_drop_events: true, socket_ping: none, socket_idle: 11s,
+    hub: fleet, max_feeds: 12, feed_max_channels: 13, feed_queue: 14, feed_window: 15, feed_window_bytes: 16, feed_wait: 17s, feed_ping: none}
 `)
 	want := Config{
 		HeaderTimeout: time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 3 * time.Second, IdleTimeout: 4 * time.Second,
@@ -72,6 +73,7 @@ gomeko:
 		Timeout: -1, MaxWaiting: 8, Sockets: Sockets{
 			Origins: []string{"https://a.example", "*"}, MaxFrame: 9, Queue: 10, DropEvents: true, Ping: -1, Idle: 11 * time.Second,
 		},
+		Hub: "fleet", Feeds: Feeds{Max: 12, MaxChannels: 13, Queue: 14, Window: 15, WindowBytes: 16, Wait: 17 * time.Second, Ping: -1},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -92,6 +94,7 @@ gomeko:
     live_path: live
     ready_path: ready
     socket_max_frame: -1
+    hub: flet
 `), os.LookupEnv, config.Section{Key: "web", Into: new(Config)})
 	want := strings.TrimSpace(`
 line 4: gomeko.web.read_timeuot: unknown key: did you mean read_timeout?
@@ -99,6 +102,7 @@ line 5: gomeko.web.max_body: must be an integer of at least 1, not 0
 line 7: gomeko.web.timeout: must be more than 0, or none for no limit
 line 8: gomeko.web.socket_origins: must be a list, not "https://a.example"
 line 11: gomeko.web.socket_max_frame: must be an integer of at least 1, not -1
+line 3: gomeko.web: Hub "flet" is not known: write fleet for the clients of all processes, or process for those of this one
 line 3: gomeko.web: ReadyPath "ready" must begin with a slash, such as /ready
 line 3: gomeko.web: LivePath "live" must begin with a slash, such as /live
 line 3: gomeko.web: only one of tls_cert and tls_key is set: set both for HTTPS, or neither for HTTP

@@ -5,13 +5,15 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// connections limits the open connections of a server, besides those that became websockets or were
-// hijacked otherwise.
+// connections limits the open connections of a server, besides those of clients of feeds, and those
+// that became websockets or were hijacked otherwise.
 type connections struct {
 	limit int
+	feeds *atomic.Int64 // clients of feeds
 	log   *slog.Logger
 
 	mu sync.Mutex
@@ -28,7 +30,7 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		c.open++
-		if c.open > c.limit {
+		if c.open > c.limit+int(c.feeds.Load()) {
 			c.closeOne(conn)
 		}
 	case http.StateIdle:

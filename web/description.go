@@ -47,6 +47,14 @@ func (Route) Describe(r *service.Row) service.Description {
 	return d
 }
 
+// Describe implements [service.RowDescriber]. The result of the method is not sent.
+func (Feed) Describe(r *service.Row) service.Description {
+	d := Route{}.Describe(r)
+	d.Details["feed"], d.Details["response"] = true, "text/event-stream"
+	d.Result = reflect.TypeFor[any]()
+	return d
+}
+
 // describeResult returns the type of a route's result, and adds the content type of responses to
 // the details.
 func describeResult(r *service.Row, details map[string]any) reflect.Type {

@@ -198,7 +198,7 @@ func writeError(w http.ResponseWriter, r *http.Request, e *Error, line bool, wri
 	if !failure(e.Status) {
 		sent.Status = http.StatusInternalServerError
 	}
-	if e == errBusy || e == errFull || e == errSockets || errors.As(e.Err, new(*service.UnavailableError)) {
+	if e == errBusy || e == errFull || e == errSockets || e == errFeeds || e == errStopping || errors.As(e.Err, new(*service.UnavailableError)) {
 		w.Header().Set("Retry-After", "1")
 	}
 	if e == errFull || sent.Status == http.StatusRequestTimeout || sent.Status == http.StatusRequestEntityTooLarge {
@@ -241,19 +241,7 @@ func isFetch(r *http.Request) bool {
 
 // prefersJSON reports whether the client prefers JSON to text, or neutral if it has no preference.
 func prefersJSON(r *http.Request, neutral bool) bool {
-	quality := map[string]float64{} // of what is accepted by name
-	for _, line := range r.Header["Accept"] {
-		for part := range strings.SplitSeq(line, ",") {
-			kind, parameters, err := mime.ParseMediaType(part)
-			if err != nil {
-				continue
-			}
-			quality[kind] = 1
-			if q, err := strconv.ParseFloat(parameters["q"], 64); err == nil {
-				quality[kind] = q
-			}
-		}
-	}
+	quality := accepted(r)
 	asJSON, named := quality["application/json"]
 	if q, ok := quality["application/problem+json"]; ok {
 		asJSON, named = max(asJSON, q), true
@@ -267,4 +255,22 @@ func prefersJSON(r *http.Request, neutral bool) bool {
 		}
 	}
 	return neutral
+}
+
+// accepted returns the quality of each content type that the client accepts by name.
+func accepted(r *http.Request) map[string]float64 {
+	quality := map[string]float64{}
+	for _, line := range r.Header["Accept"] {
+		for part := range strings.SplitSeq(line, ",") {
+			kind, parameters, err := mime.ParseMediaType(part)
+			if err != nil {
+				continue
+			}
+			quality[kind] = 1
+			if q, err := strconv.ParseFloat(parameters["q"], 64); err == nil {
+				quality[kind] = q
+			}
+		}
+	}
+	return quality
 }

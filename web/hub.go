@@ -2,43 +2,55 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/rpc/rpcerror"
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Hub sends events to the websockets of its process. It is a field of a service, and its
-// functions may be called from any method: an RPC, an event handler, a route. In a test it is a
-// literal with the functions that the method calls.
+// A Hub sends events to websockets, and to the clients of feeds ([Feed]). It is a field of a
+// service, and its functions may be called from any method: an RPC, an event handler, a route. In a
+// test it is a literal with the functions that the method calls.
+//
+// A hub has the clients of its process. If [Config].Hub is "fleet", Broadcast, Unicast and
+// Subscriptions reach those of every process of the fleet, by the broker; the process that calls
+// them needs no clients and no HTTP. A client whose process has lost its connection to the broker
+// gets a reset when it is back: the event "reset", with the delay in milliseconds after which to
+// load again what it shows, {"delay_ms": 1234}.
 //
 // A socket is known by [Socket].ID. A channel is a name that sockets subscribe to; it needs no
 // declaration. The functions may be called concurrently, and none waits for a client:
 // [Sockets].Queue says what happens if one reads slowly.
 type Hub struct {
-	// Subscribe subscribes a socket to a channel, whose name may have up to 1,024 bytes. It returns
-	// [ErrConnectionNotFound] if the socket is not open, and [ErrTooManyChannels] if it is on
-	// [Sockets].MaxChannels channels already.
+	// Subscribe subscribes a socket of this process to a channel, whose name may have up to 1,024
+	// bytes. In a fleet it returns when the process receives the events of the channel, or after 5
+	// s. It returns [ErrConnectionNotFound] if the socket is not open, and [ErrTooManyChannels] if
+	// it is on [Sockets].MaxChannels channels already.
 	Subscribe func(socketID, channel string) error
 
-	// Unsubscribe ends a subscription, if there is one.
+	// Unsubscribe ends a subscription of a socket of this process, if there is one.
 	Unsubscribe func(socketID, channel string)
 
 	// Subscriptions returns the channels of a socket, sorted. A socket that is not open has none.
 	Subscriptions func(socketID string) []string
 
-	// Broadcast sends an event to every socket on a channel. It returns an error if data cannot be
-	// encoded as JSON.
+	// Broadcast sends an event to every client on a channel: first to those of this process, then,
+	// in a fleet, to the others, in the order of the calls. It waits for no client, and for the
+	// broker only if much waits to be sent. The error is that data cannot be encoded as JSON, or
+	// matches [ErrBackplane].
 	Broadcast func(ctx context.Context, channel, event string, data any) error
 
 	// Unicast sends an event to one socket. It returns false if the socket is not open, and an
-	// error if data cannot be encoded as JSON.
+	// error if data cannot be encoded as JSON, or if the process of the socket does not answer.
 	Unicast func(ctx context.Context, socketID, event string, data any) (bool, error)
 }
 
@@ -79,6 +91,7 @@ type hub struct {
 	cfg    Sockets
 	codec  codec.Codec
 	memory memory // of the frames that wait to be sent
+	relay  *relay // nil unless there are feeds, or other processes
 
 	mu       sync.RWMutex
 	sockets  map[string]*Socket
@@ -145,14 +158,26 @@ func (h *hub) subscribe(id, channel string) error {
 	if len(channel) > maxChannelName {
 		return errChannelName
 	}
+	b, err := h.enter(id, channel)
+	if b != nil && h.relay.backplane != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), bindTimeout)
+		defer cancel()
+		h.relay.await(ctx, b)
+	}
+	return err
+}
+
+// enter adds a subscription. It returns the bucket of the channel, nil if there is no relay.
+func (h *hub) enter(id, channel string) (*bucket, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.sockets[id]
 	if s == nil {
-		return ErrConnectionNotFound.WithText(id)
+		return nil, ErrConnectionNotFound.WithText(id)
 	}
-	if _, on := s.channels[channel]; !on && len(s.channels) >= h.cfg.MaxChannels {
-		return ErrTooManyChannels.WithText(fmt.Sprintf("the socket is on %d channels already: gomeko.web.socket_max_channels", len(s.channels)))
+	_, on := s.channels[channel]
+	if !on && len(s.channels) >= h.cfg.MaxChannels {
+		return nil, ErrTooManyChannels.WithText(fmt.Sprintf("the socket is on %d channels already: gomeko.web.socket_max_channels", len(s.channels)))
 	}
 	if h.channels[channel] == nil {
 		h.channels[channel] = make(map[*Socket]struct{})
@@ -162,7 +187,10 @@ func (h *hub) subscribe(id, channel string) error {
 		s.channels = make(map[string]struct{})
 	}
 	s.channels[channel] = struct{}{}
-	return nil
+	if h.relay == nil || on {
+		return nil, nil
+	}
+	return h.relay.join(channel), nil
 }
 
 func (h *hub) unsubscribe(id, channel string) {
@@ -175,6 +203,9 @@ func (h *hub) unsubscribe(id, channel string) {
 
 // leave ends a subscription, and removes a channel without sockets. It is called with mu held.
 func (h *hub) leave(s *Socket, channel string) {
+	if _, on := s.channels[channel]; on && h.relay != nil {
+		h.relay.leave(channel)
+	}
 	delete(s.channels, channel)
 	delete(h.channels[channel], s)
 	if len(h.channels[channel]) == 0 {
@@ -183,6 +214,19 @@ func (h *hub) leave(s *Socket, channel string) {
 }
 
 func (h *hub) subscriptions(id string) []string {
+	if topic := h.relay.elsewhere(id); topic != "" {
+		var channels []string
+		_, err := h.relay.ask(context.Background(), Message{Topic: topic, Event: askSubscriptions, Socket: id}, &channels)
+		if err != nil {
+			h.relay.log.Warn("subscriptions of a socket are not known", "socket_id", id, "err", clip.Error(err))
+		}
+		return append([]string{}, channels...)
+	}
+	return h.subscriptionsHere(id)
+}
+
+// subscriptionsHere returns the channels of a socket of this process.
+func (h *hub) subscriptionsHere(id string) []string {
 	channels := []string{}
 	h.mu.RLock()
 	if s := h.sockets[id]; s != nil {
@@ -193,23 +237,84 @@ func (h *hub) subscriptions(id string) []string {
 	return channels
 }
 
-func (h *hub) broadcast(_ context.Context, channel, event string, data any) error {
+func (h *hub) broadcast(ctx context.Context, channel, event string, data any) error {
+	if h.relay != nil {
+		return h.relay.broadcast(ctx, channel, event, data)
+	}
 	frame, err := eventFrame(h.codec, event, data)
 	if err != nil {
 		return fmt.Errorf("event %s on channel %s: %w", event, channel, err)
 	}
+	h.sendFrame(channel, frame)
+	return nil
+}
+
+// sendFrame sends a frame to the sockets on a channel.
+func (h *hub) sendFrame(channel string, text []byte) {
 	h.mu.RLock()
 	sockets := slices.Collect(maps.Keys(h.channels[channel]))
 	h.mu.RUnlock()
-	f := h.newFrame(frame)
+	f := h.newFrame(text)
 	defer f.release()
 	for _, s := range sockets {
 		s.sendEvent(f)
 	}
-	return nil
 }
 
-func (h *hub) unicast(_ context.Context, id, event string, data any) (bool, error) {
+// send sends an event, whose data is encoded, to the sockets on its channel.
+func (h *hub) send(e *event) {
+	h.mu.RLock()
+	on := len(h.channels[e.channel])
+	h.mu.RUnlock()
+	if on == 0 {
+		return
+	}
+	if frame, err := eventFrame(h.codec, e.name, json.RawMessage(e.data)); err == nil { // it is valid JSON
+		h.sendFrame(e.channel, frame)
+	}
+}
+
+// resetSockets tells the sockets on channels of these buckets that they may have missed something.
+func (h *hub) resetSockets(buckets map[uint16]bool) {
+	if len(buckets) == 0 {
+		return
+	}
+	missed := map[*Socket]bool{}
+	h.mu.RLock()
+	for channel, sockets := range h.channels {
+		if buckets[bucketOf(channel)] {
+			for s := range sockets {
+				missed[s] = true
+			}
+		}
+	}
+	h.mu.RUnlock()
+	for s := range missed {
+		if frame, err := eventFrame(h.codec, "reset", resetDelay{rand.N(maxReturn).Milliseconds()}); err == nil {
+			s.sendOwn(frame)
+		}
+	}
+}
+
+func (h *hub) unicast(ctx context.Context, id, event string, data any) (bool, error) {
+	topic := h.relay.elsewhere(id)
+	if topic == "" {
+		return h.unicastRaw(id, event, data)
+	}
+	what := func(err error) error { return fmt.Errorf("event %s to socket %s: %w", event, id, err) }
+	text, err := encodeData(h.codec, data)
+	if err != nil {
+		return false, what(err)
+	}
+	sent := false
+	if _, err = h.relay.ask(ctx, Message{Topic: topic, Event: askUnicast, Socket: id, Channel: event, Body: text}, &sent); err != nil {
+		return false, what(err)
+	}
+	return sent, nil
+}
+
+// unicastRaw sends an event to a socket of this process.
+func (h *hub) unicastRaw(id, event string, data any) (bool, error) {
 	frame, err := eventFrame(h.codec, event, data)
 	if err != nil {
 		return false, fmt.Errorf("event %s to socket %s: %w", event, id, err)

@@ -18,8 +18,8 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// News sends events to its sockets.
-type News struct {
+// Newsroom sends events to its sockets.
+type Newsroom struct {
 	_ service.Name `service:"news"`
 
 	Entrypoints struct {
@@ -32,14 +32,14 @@ type News struct {
 	hubs chan web.Hub // receives the Hub; may be nil
 }
 
-func (n *News) Watch(_ context.Context, s *web.Socket, channel string) error {
+func (n *Newsroom) Watch(_ context.Context, s *web.Socket, channel string) error {
 	if n.hubs != nil {
 		n.hubs <- n.Hub
 	}
 	return n.Hub.Subscribe(s.ID, channel)
 }
 
-func (n *News) Tell(ctx context.Context, text string, times int) (int, error) {
+func (n *Newsroom) Tell(ctx context.Context, text string, times int) (int, error) {
 	for range times {
 		if err := n.Hub.Broadcast(ctx, "all", "told", text); err != nil {
 			return 0, err
@@ -52,7 +52,7 @@ func (n *News) Tell(ctx context.Context, text string, times int) (int, error) {
 func TestHubLiteral(t *testing.T) {
 	t.Parallel()
 	var told []string
-	n := &News{Hub: web.Hub{
+	n := &Newsroom{Hub: web.Hub{
 		Broadcast: func(_ context.Context, channel, event string, data any) error {
 			told = append(told, fmt.Sprint(channel, event, data))
 			return nil
@@ -71,7 +71,7 @@ func TestHubLiteral(t *testing.T) {
 func TestHubKept(t *testing.T) {
 	t.Parallel()
 	told := make(chan any, 1)
-	p := start(t, web.Config{}, &News{Hub: web.Hub{Broadcast: func(_ context.Context, _, _ string, data any) error {
+	p := start(t, web.Config{}, &Newsroom{Hub: web.Hub{Broadcast: func(_ context.Context, _, _ string, data any) error {
 		told <- data
 		return nil
 	}}})
@@ -85,7 +85,7 @@ func TestHubKept(t *testing.T) {
 func TestHub(t *testing.T) {
 	t.Parallel()
 	hubs := make(chan web.Hub, 1)
-	p := start(t, web.Config{}, &News{hubs: hubs})
+	p := start(t, web.Config{}, &Newsroom{hubs: hubs})
 	ask(t, p.socket(t), asking("watch", "", "w"))
 	hub, ctx := <-hubs, t.Context()
 	if err := hub.Subscribe("gone", "all"); !errors.Is(err, web.ErrConnectionNotFound) || err.Error() != "ConnectionNotFound: gone" {
@@ -130,7 +130,7 @@ func TestSubscriptionsEnd(t *testing.T) {
 func TestSlow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := inMemory(t, web.Sockets{Queue: 2000}, new(News))
+		p := inMemory(t, web.Sockets{Queue: 2000}, new(Newsroom))
 		slow, fast := p.dial(t), p.dial(t)
 		for _, conn := range []*websocket.Conn{slow, fast} {
 			readFrame(t, conn)
@@ -157,7 +157,7 @@ func TestSlow(t *testing.T) {
 func TestStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := inMemory(t, web.Sockets{Ping: -1}, new(News))
+		p := inMemory(t, web.Sockets{Ping: -1}, new(Newsroom))
 		stuck, fast := p.dial(t), p.dial(t)
 		readFrame(t, stuck)
 		ask(t, stuck, asking("watch", "", "w"))
@@ -174,7 +174,7 @@ func TestStuck(t *testing.T) {
 func TestDropEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := inMemory(t, web.Sockets{Queue: 1000, DropEvents: true}, new(News))
+		p := inMemory(t, web.Sockets{Queue: 1000, DropEvents: true}, new(Newsroom))
 		slow, fast := p.dial(t), p.dial(t)
 		readFrame(t, slow)
 		ask(t, slow, asking("watch", "", "w"))

@@ -51,13 +51,29 @@ type route struct {
 // ServeHTTP answers one request: it reads the arguments and the context data, waits for a worker,
 // runs the method and writes the response.
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c, result, ok := rt.call(w, r)
+	if !ok {
+		return
+	}
+	defer c.hold.release()
+	c.respond(w, result.value, result.err)
+}
+
+// A callResult is what a call has returned.
+type callResult struct {
+	value any
+	err   error
+}
+
+// call makes the call for a request. If there is none it answers the request, and ok is false.
+func (rt *route) call(w http.ResponseWriter, r *http.Request) (c *routeCall, result callResult, ok bool) {
 	if why := rt.row.Unavailable(); why != nil {
 		rt.refuse(w, r, unavailable(why))
 		return
 	}
-	c := &routeCall{route: rt, r: r, id: w.Header().Get("X-Request-Id"), writer: guardedWriter{w: w}}
+	c = &routeCall{route: rt, r: r, id: w.Header().Get("X-Request-Id"), writer: guardedWriter{w: w}}
 	c.hold.memory = &rt.server.memory
-	defer c.hold.release()
+	defer c.hold.release() // of the arguments
 	if rt.binding.fromBody > 0 {
 		c.hold.cut = func() { _ = http.NewResponseController(w).SetReadDeadline(past) }
 	}
@@ -78,7 +94,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rt.refuse(w, r, errBusy)
 		return
 	}
-	result, err := rt.row.Run(r.Context(), service.Request{
+	result.value, result.err = rt.row.Run(r.Context(), service.Request{
 		ID:        c.id,
 		Data:      data,
 		Header:    r.Header,
@@ -89,8 +105,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Cancelled: errDisconnected,
 	})
 	rt.admission.leave()
-	c.hold.release() // of the arguments
-	c.respond(w, result, err)
+	return c, result, true
 }
 
 // refuse answers a request that is not a call of the row.

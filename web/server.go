@@ -36,7 +36,9 @@ type server struct {
 	errors     map[errorsOf]errorWriter
 	memory     memory
 
-	drain func() // closes websockets; nil if there are none
+	drain    func()       // closes websockets; nil if there are none
+	endFeeds func()       // answers the clients of feeds; nil if there are none
+	feeds    atomic.Int64 // clients of feeds
 
 	listener net.Listener
 	serving  atomic.Bool
@@ -78,7 +80,7 @@ func newServer(h *service.Host) (*server, error) {
 		s.root = m(s.root)
 	}
 	s.http.Handler = s
-	conns := &connections{limit: cfg.MaxConnections, log: s.log, idle: make(map[net.Conn]struct{})}
+	conns := &connections{limit: cfg.MaxConnections, feeds: &s.feeds, log: s.log, idle: make(map[net.Conn]struct{})}
 	s.http.ConnState = conns.changed
 	s.http.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
 	return s, nil
@@ -290,6 +292,9 @@ func (s *server) Stop(ctx context.Context) error {
 	}
 	if s.drain != nil {
 		s.drain()
+	}
+	if s.endFeeds != nil {
+		s.endFeeds()
 	}
 	err := s.http.Shutdown(ctx)
 	s.close()

@@ -18,7 +18,7 @@ import (
 func TestManySockets(t *testing.T) {
 	const sockets, most = 2000, 32 << 10
 	hubs := make(chan web.Hub, sockets)
-	p := startConfigured(t, service.Config{Logger: slog.New(slog.DiscardHandler)}, web.Config{}, &News{hubs: hubs})
+	p := startConfigured(t, service.Config{Logger: slog.New(slog.DiscardHandler)}, web.Config{}, &Newsroom{hubs: hubs})
 	before := heap()
 	conns := make([]net.Conn, sockets)
 	for i := range conns {

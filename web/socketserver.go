@@ -3,6 +3,7 @@ package web
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
 	"github.com/gomeko/gomeko/internal/clip"
@@ -45,7 +45,7 @@ func newSocketServer(h *service.Host) (*socketServer, error) {
 	all, _ := service.Lookup[Config](h)
 	all = all.withDefaults()
 	cfg := all.Sockets
-	return &socketServer{
+	ss := &socketServer{
 		cfg:  cfg,
 		log:  h.Logger(),
 		host: h,
@@ -64,7 +64,29 @@ func newSocketServer(h *service.Host) (*socketServer, error) {
 			sockets:  map[string]*Socket{},
 			channels: map[string]map[*Socket]struct{}{},
 		},
-	}, nil
+	}
+	if all.Hub != hubFleet {
+		return ss, nil
+	}
+	join, ok := service.Lookup[Fleet](h)
+	if !ok {
+		return nil, errors.New(`web.Config: Hub is "fleet", but nothing connects the processes: add service.Configure(fleet.Hub()) to the services`)
+	}
+	var err error
+	ss.hub.relay, err = newRelay(h, &ss.hub, all.Feeds, join)
+	return ss, err
+}
+
+// serveFeeds returns the relay of the hub, which feeds need.
+func (ss *socketServer) serveFeeds(s *server) (_ *relay, err error) {
+	if ss.hub.relay == nil {
+		if ss.hub.relay, err = newRelay(ss.host, &ss.hub, s.cfg.Feeds, nil); err != nil {
+			return nil, err
+		}
+	}
+	ss.hub.relay.serves = true
+	s.endFeeds = ss.hub.relay.end
+	return ss.hub.relay, nil
 }
 
 // addMethod adds a row under the name of its method. With the first one the server answers GET /ws.
@@ -87,6 +109,9 @@ func (ss *socketServer) addMethod(name string, row *socketRow) (service.Entrypoi
 		s.fail(w, r, &Error{Status: status, Message: why.Error()})
 	}
 	s.drain = ss.drain
+	if r := ss.hub.relay; r != nil {
+		r.serves = true
+	}
 	return s, s.handle(place{row.Service, row.Name, row.Row}, "GET /ws", ss)
 }
 
@@ -153,7 +178,7 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // open starts a socket, whose first frame is the event connected.
 func (ss *socketServer) open(conn *websocket.Conn, data map[string]any) {
-	s := &Socket{ID: uuid.NewString(), server: ss, conn: conn, data: data, out: outbox{server: ss, conn: conn}}
+	s := &Socket{ID: ss.hub.socketID(), server: ss, conn: conn, data: data, out: outbox{server: ss, conn: conn}}
 	text, _ := eventFrame(ss.hub.codec, "connected", map[string]string{"socket_id": s.ID})
 	connected := ss.hub.newFrame(text)
 	opened := ss.hub.add(s, func() {

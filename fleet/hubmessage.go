@@ -1,0 +1,83 @@
+package fleet
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"strings"
+
+	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/web"
+)
+
+// hubType begins the property type of the messages.
+const hubType = "gomeko.hub."
+
+// hubPublishing returns a message as it is published. docs/wire/hub.md describes it.
+func hubPublishing(m web.Message) transport.Publishing {
+	p := transport.Publishing{
+		Exchange: HubExchange,
+		Key:      m.Topic,
+		Body:     m.Body,
+		Properties: transport.Properties{
+			ContentType: "application/json", ContentEncoding: "utf-8",
+			Type: hubType + m.Kind, CorrelationID: m.ID, ReplyTo: m.ReplyTo,
+			Headers: transport.Table{},
+		},
+	}
+	h := p.Headers
+	if m.Origin != "" {
+		h["origin"], h["seq"] = hex.EncodeToString([]byte(m.Origin)), int64(m.Seq)
+	}
+	for name, text := range map[string]string{"channel": m.Channel, "event": m.Event, "socket": m.Socket} {
+		if text != "" {
+			h[name] = text
+		}
+	}
+	if m.Gap {
+		h["gap"] = true
+	}
+	return p
+}
+
+// hubMessage returns a delivery as a message.
+func hubMessage(d *transport.Delivery) web.Message {
+	text := func(name string) string { s, _ := d.Headers[name].(string); return s }
+	kind, _ := strings.CutPrefix(d.Type, hubType)
+	m := web.Message{
+		Topic: d.Key, Kind: kind, ID: d.CorrelationID, ReplyTo: d.ReplyTo,
+		Channel: text("channel"), Event: text("event"), Socket: text("socket"), Body: d.Body,
+	}
+	if origin, err := hex.DecodeString(text("origin")); err == nil {
+		m.Origin = string(origin)
+	}
+	switch seq := d.Headers["seq"].(type) {
+	case int64:
+		m.Seq = uint64(max(0, seq))
+	case int32:
+		m.Seq = uint64(max(0, seq))
+	}
+	m.Gap, _ = d.Headers["gap"].(bool)
+	return m
+}
+
+// Broadcast sends an event to the clients on a channel of all processes whose hub is of the fleet,
+// as [web.Hub].Broadcast does in a service. data is JSON. It returns false if no process has
+// clients on the channel. It is for programs that are not services.
+func Broadcast(ctx context.Context, conn *transport.Conn, channel, event string, data []byte) (heard bool, err error) {
+	if err := conn.Declare(ctx, hubTopology()); err != nil {
+		return false, err
+	}
+	origin := make([]byte, 8)
+	_, _ = rand.Read(origin) // it never fails
+	p := hubPublishing(web.Message{
+		Topic: web.TopicOf(channel), Kind: "event", Origin: string(origin), Seq: 1, Channel: channel, Event: event, Body: data,
+	})
+	p.Mandatory = true
+	err = conn.Publish(ctx, p)
+	if returned := (*transport.Returned)(nil); errors.As(err, &returned) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,180 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/web"
+)
+
+const (
+	// Over these, a Broadcast waits for room. Over twice as much, its message is not sent.
+	waitingMessages = 10_000
+	waitingBytes    = 16 << 20
+
+	// awayPoll is how often a Broadcast that waits checks whether the connection is lost.
+	awayPoll = 50 * time.Millisecond
+)
+
+// An outbound publishes the messages of a hub, in order.
+type outbound struct {
+	backplane *backplane
+	wake      chan struct{} // has a token if there is something to do
+	refused   sync.Once     // the broker refuses the messages
+	channel   func() *transport.Publisher
+
+	mu sync.Mutex
+
+	messages []web.Message   // that are not sent
+	sent     int             // messages that are not confirmed
+	bytes    int             // of both
+	gaps     map[string]bool // topics of messages that may be lost
+	room     chan struct{}   // closed when there may be room; nil if nobody waits
+}
+
+func newOutbound(b *backplane) *outbound {
+	return &outbound{
+		backplane: b, wake: make(chan struct{}, 1), gaps: map[string]bool{},
+		channel: sync.OnceValue(func() *transport.Publisher { return b.connection.Conn().Publisher() }),
+	}
+}
+
+// publisher returns the channel of the messages. The connection is open.
+func (o *outbound) publisher() *transport.Publisher { return o.channel() }
+
+// sizeOf returns what a message counts.
+func sizeOf(m web.Message) int { return 200 + len(m.Channel) + len(m.Event) + len(m.Body) }
+
+// add adds a message, unless there are far too many. Marks are few.
+func (o *outbound) add(m web.Message) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if m.Kind == "event" && (len(o.messages)+o.sent >= 2*waitingMessages || o.bytes >= 2*waitingBytes) {
+		o.gaps[m.Topic] = true
+		return web.ErrBackplane
+	}
+	o.messages = append(o.messages, m)
+	o.bytes += sizeOf(m)
+	signal(o.wake)
+	return nil
+}
+
+// wait waits for room, unless the connection is lost.
+func (o *outbound) wait(ctx context.Context) {
+	for {
+		o.mu.Lock()
+		if len(o.messages)+o.sent < waitingMessages && o.bytes < waitingBytes {
+			o.mu.Unlock()
+			return
+		}
+		if o.room == nil {
+			o.room = make(chan struct{})
+		}
+		room := o.room
+		o.mu.Unlock()
+		if conn := o.backplane.connection.Conn(); conn == nil || !conn.Away().IsZero() {
+			return
+		}
+		select {
+		case <-room:
+		case <-time.After(awayPoll):
+		case <-ctx.Done():
+			return
+		case <-o.backplane.life.Done():
+			return
+		}
+	}
+}
+
+// run is the goroutine that publishes.
+func (o *outbound) run() {
+	for {
+		select {
+		case <-o.wake:
+		case <-o.backplane.life.Done():
+			return
+		}
+		for o.next() {
+		}
+	}
+}
+
+// next publishes a message, or has the peer send marks for those that may be lost. It returns false
+// if there is nothing to do.
+func (o *outbound) next() bool {
+	o.mu.Lock()
+	if len(o.messages) == 0 {
+		gaps := slices.Collect(maps.Keys(o.gaps))
+		clear(o.gaps)
+		o.mu.Unlock()
+		for _, topic := range gaps {
+			o.backplane.peer.Unsent(topic)
+		}
+		return len(gaps) > 0
+	}
+	m := o.messages[0]
+	o.messages[0] = web.Message{}
+	o.messages = o.messages[1:]
+	o.sent++
+	o.mu.Unlock()
+	err := o.publisher().Send(o.backplane.life, hubPublishing(m), func(err error) { o.settled(m, err) })
+	if err != nil {
+		o.settled(m, err)
+	}
+	return o.backplane.life.Err() == nil
+}
+
+// settled is called when a message is confirmed, or may be lost.
+func (o *outbound) settled(m web.Message, err error) {
+	refusal := (*transport.Error)(nil)
+	refused := errors.As(err, &refusal) && !errors.Is(err, transport.ErrConnectionLost)
+	if refused {
+		o.refused.Do(func() {
+			o.backplane.host.Logger().LogAttrs(o.backplane.life, slog.LevelError, "the broker refuses events for other processes", slog.Any("err", err))
+		})
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sent--
+	o.bytes -= sizeOf(m)
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+	if err != nil && !refused && (m.Kind == "event" || m.Kind == "mark") {
+		o.gaps[m.Topic] = true
+		signal(o.wake)
+	}
+}
+
+// flush waits until all messages are confirmed, ctx ends or the connection is lost.
+func (o *outbound) flush(ctx context.Context) {
+	tick := time.NewTicker(awayPoll)
+	defer tick.Stop()
+	for {
+		o.mu.Lock()
+		done := len(o.messages)+o.sent == 0
+		if !done && o.room == nil {
+			o.room = make(chan struct{})
+		}
+		room := o.room
+		o.mu.Unlock()
+		if conn := o.backplane.connection.Conn(); done || conn == nil || !conn.Away().IsZero() || conn.Blocked() != nil {
+			return
+		}
+		select {
+		case <-room:
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		case <-o.backplane.life.Done():
+			return
+		}
+	}
+}

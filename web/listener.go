@@ -1,0 +1,276 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxReturn is the longest delay that a reset asks for, so that clients do not return as one.
+const maxReturn = 5 * time.Second
+
+// A listener is a client of a feed, while its request runs.
+type listener struct {
+	relay    *relay
+	channels map[string]struct{}
+	buckets  []*bucket
+	ahead    position      // what the client has already, and this process has not received yet
+	wake     chan struct{} // has a token when there is something to take
+	cut      func()        // makes a write that waits for the client fail
+
+	mu sync.Mutex
+
+	events []outgoingEvent
+	size   int
+	missed bool // a reset is due, after the events
+	slow   bool // the client reads too slowly: nothing is added
+	ended  bool // the process is stopping
+}
+
+// An outgoingEvent is an event that waits to be sent to a client. frame has it as a stream, and is
+// shared.
+type outgoingEvent struct {
+	*event
+	frame *frame
+}
+
+var (
+	errFeeds       = &Error{Status: http.StatusServiceUnavailable, Message: "too many clients listen: try again"}
+	errStopping    = &Error{Status: http.StatusServiceUnavailable, Message: "the service is stopping"}
+	errNoChannels  = &Error{Status: http.StatusForbidden, Message: "there is no channel that you may listen to"}
+	errFeedChannel = "a client must not listen to more than %d channels: gomeko.web.feed_max_channels"
+)
+
+// listen adds a listener to channels, which must be closed. A client that returns has an id, and
+// gets what it has missed first, or a reset.
+func (r *relay) listen(ctx context.Context, channels []string, id string, cut func()) (*listener, *Error) {
+	l := &listener{relay: r, channels: map[string]struct{}{}, wake: make(chan struct{}, 1), cut: cut}
+	for _, channel := range channels {
+		if len(channel) > maxChannelName {
+			return nil, errChannelName
+		}
+		l.channels[channel] = struct{}{}
+	}
+	switch {
+	case len(l.channels) == 0:
+		return nil, errNoChannels
+	case len(l.channels) > r.cfg.MaxChannels:
+		return nil, &Error{Status: http.StatusForbidden, Message: fmt.Sprintf(errFeedChannel, r.cfg.MaxChannels)}
+	}
+	if why := r.enter(); why != nil {
+		return nil, why
+	}
+	for channel := range l.channels {
+		if b := r.join(channel); !slices.Contains(l.buckets, b) {
+			l.buckets = append(l.buckets, b)
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, bindTimeout)
+	defer cancel()
+	for _, b := range l.buckets {
+		r.await(limited, b)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for channel := range l.channels {
+		if r.feeds[channel] == nil {
+			r.feeds[channel] = map[*listener]struct{}{}
+		}
+		r.feeds[channel][l] = struct{}{}
+	}
+	l.ended = r.closed
+	if id != "" && !l.resume(id) {
+		l.reset()
+	}
+	return l, nil
+}
+
+// enter counts a listener, unless there are too many.
+func (r *relay) enter() *Error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+		return errStopping
+	case r.open >= r.cfg.Max:
+		return errFeeds
+	}
+	r.open++
+	return nil
+}
+
+// close removes the listener.
+func (l *listener) close() {
+	r := l.relay
+	r.mu.Lock()
+	for channel := range l.channels {
+		delete(r.feeds[channel], l)
+		if len(r.feeds[channel]) == 0 {
+			delete(r.feeds, channel)
+		}
+	}
+	r.open--
+	r.mu.Unlock()
+	for channel := range l.channels {
+		r.leave(channel)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slow = true
+	l.discard()
+}
+
+// resume adds what a client that returns with an id has missed, of the channels that it may listen
+// to now. It returns false if that is not known. It is called with the relay's mu held.
+func (l *listener) resume(id string) bool {
+	p, err := parsePosition(id)
+	if err != nil {
+		return false
+	}
+	var missed []*kept
+	known := false
+	for _, b := range l.buckets {
+		v, had := p[b.bucket]
+		if !had { // of a channel that the client may not have listened to before
+			continue
+		}
+		if known = true; !b.bound || !b.covers(v) {
+			return false
+		}
+		for _, k := range b.kept {
+			if k.event != nil && k.seq > v[k.origin] {
+				if _, on := l.channels[k.event.channel]; on {
+					missed = append(missed, k)
+				}
+			}
+		}
+		l.ahead = p
+	}
+	slices.SortFunc(missed, func(a, b *kept) int { return int(a.at) - int(b.at) })
+	for _, k := range missed {
+		f := l.relay.hub.newFrame(k.event.stream())
+		l.add(outgoingEvent{k.event, f}, true)
+		f.release()
+	}
+	return known
+}
+
+// position is how far the client will have heard when it has got all that waits. It is called with
+// the relay's mu held.
+func (l *listener) position() string {
+	if len(l.buckets) == 1 {
+		return l.buckets[0].position()
+	}
+	parts := make([][]byte, len(l.buckets))
+	for i, b := range l.buckets {
+		parts[i] = b.vector()
+	}
+	return encodePosition(parts...)
+}
+
+// add adds an event. If it does not fit, the client is disconnected, unless it is forced.
+func (l *listener) add(e outgoingEvent, force bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	size := len(e.frame.data) + frameOverhead
+	switch {
+	case l.slow:
+		return
+	case !force && len(l.events) > 0 && (l.size+size > l.relay.cfg.Queue || l.relay.hub.memory.full()):
+		l.slow = true
+		l.discard()
+		if l.cut != nil {
+			l.cut()
+		}
+	default:
+		e.frame.users.Add(1)
+		l.events = append(l.events, e)
+		l.size += size
+	}
+	l.signal()
+}
+
+// discard drops the events that wait. It is called with mu held.
+func (l *listener) discard() {
+	for _, e := range l.events {
+		e.frame.release()
+	}
+	l.events, l.size = nil, 0
+}
+
+// reset has the client told that it may have missed something.
+func (l *listener) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.missed = true
+	l.signal()
+}
+
+// end has the client told that the process is stopping.
+func (l *listener) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	l.signal()
+}
+
+func (l *listener) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// A batch is what waits for a client.
+type batch struct {
+	events []outgoingEvent // with a user each
+	reset  time.Duration   // after which the client should load the state again; negative if it need not
+	id     string          // its position after the batch
+	slow   bool            // it was disconnected: there is nothing else
+	ended  bool            // it is the last batch
+}
+
+// take returns what waits for the client.
+func (l *listener) take() batch {
+	l.relay.mu.Lock() // nothing is added meanwhile
+	defer l.relay.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := batch{events: l.events, reset: -1, id: l.position(), slow: l.slow, ended: l.ended}
+	if l.missed {
+		b.reset = rand.N(maxReturn)
+	}
+	l.events, l.size, l.missed = nil, 0, false
+	return b
+}
+
+// empty reports whether the client learns nothing from the batch but its position.
+func (b *batch) empty() bool { return len(b.events) == 0 && b.reset < 0 && !b.slow && !b.ended }
+
+// release releases the events.
+func (b *batch) release() {
+	for _, e := range b.events {
+		e.frame.release()
+	}
+}
+
+// end ends the requests of all listeners, and refuses further ones.
+func (r *relay) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	for _, feeds := range r.feeds {
+		for l := range feeds {
+			l.end()
+		}
+	}
+	for _, b := range r.buckets {
+		if b.idle != nil {
+			b.idle.Stop()
+		}
+	}
+}

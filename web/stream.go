@@ -1,0 +1,98 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+const (
+	// retryMin and retryMax bound the time after which a client of a stream returns, which is
+	// random for each.
+	retryMin = 500 * time.Millisecond
+	retryMax = 3 * time.Second
+)
+
+// stream sends Server-Sent Events until the client has left or the process stops.
+func (f *feed) stream(w http.ResponseWriter, r *http.Request, l *listener) {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold the events back
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
+	var text bytes.Buffer
+	text.WriteString("retry: " + strconv.FormatInt((retryMin+rand.N(retryMax-retryMin)).Milliseconds(), 10) + "\n")
+	sent := ""
+	var ping <-chan time.Time
+	if f.relay.cfg.Ping > 0 {
+		ticker := time.NewTicker(f.relay.cfg.Ping)
+		defer ticker.Stop()
+		ping = ticker.C
+	}
+	for {
+		b := l.take()
+		if b.slow {
+			return // the client returns, with its last id
+		}
+		writeBatch(&text, &b, &sent)
+		ended := b.ended
+		if text.Len() > 0 {
+			_, err := w.Write(text.Bytes())
+			if err == nil {
+				err = http.NewResponseController(w).Flush()
+			}
+			b.release()
+			if err != nil {
+				return
+			}
+			if text.Reset(); text.Cap() > frameOverhead<<6 {
+				text = bytes.Buffer{} // idle listeners need little memory
+			}
+		}
+		if ended {
+			return
+		}
+		select {
+		case <-l.wake:
+		case <-ping:
+			text.WriteString(":\n\n")
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// writeBatch writes a batch, with the client's position in the last event. Without an event, it
+// writes the position if it is not the one that was sent last.
+func writeBatch(text *bytes.Buffer, b *batch, sent *string) {
+	idLine := func() {
+		if b.id != *sent {
+			text.WriteString("id: " + b.id + "\n")
+			*sent = b.id
+		}
+	}
+	for i, e := range b.events {
+		text.Write(e.frame.data)
+		if i == len(b.events)-1 && b.reset < 0 {
+			idLine()
+		}
+		text.WriteByte('\n')
+	}
+	switch {
+	case b.reset >= 0:
+		data, _ := json.Marshal(resetDelay{b.reset.Milliseconds()})
+		text.WriteString("event: reset\ndata: ")
+		text.Write(data)
+		text.WriteByte('\n')
+		idLine()
+		text.WriteByte('\n')
+	case len(b.events) == 0 && (b.id != *sent):
+		idLine()
+		text.WriteByte('\n')
+	}
+}
