@@ -40,6 +40,8 @@ import (
 //	          first time, then after 0.1 s and more, up to 10 s
 //	ack       "early": events are acknowledged before their calls, so each is handled at most once;
 //	          without it, one whose process dies is handled again
+//	inbox     "true": an event that comes again with the same message_id is handled once: the id is
+//	          noted in the transaction of the call, which jobs.UseTx has named. One without is handled
 //	name      the method's name in call ids and in the name of the queue; the default is the row's
 //	          name in snake case, forget_user
 //

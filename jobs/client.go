@@ -21,19 +21,26 @@ import (
 //
 // As the blank field of a struct it makes the struct a typed client: every other field is a func
 // that enqueues the job in its tag. See Typed clients in the package comment.
+//
+// With outbox:"database" beside the service in its tag, a Client of a service enqueues jobs in the
+// transaction of the call, which [UseTx] has named. Such a job runs if the transaction is
+// committed, and begins soon after that: [Ref.Wait] in the same call waits in vain.
 type Client struct {
 	service  string
 	enqueuer *Enqueuer
+	outbox   bool // jobs are enqueued in the transaction of the call
 }
 
 // Dependency binds the field: it implements [service.DependencyType].
 func (Client) Dependency(f *service.Field) (any, error) {
-	name, err := clientKind.Service(f.Tag)
-	sh, shareErr := clientsOf(f.Host)
-	if shareErr != nil {
-		return nil, errors.Join(err, shareErr)
+	name, err := clientKind.Service(f.Tag, "outbox")
+	sh, outboxErr := clientsOf(f.Host)
+	if outboxErr != nil {
+		return nil, errors.Join(err, outboxErr)
 	}
 	c := sh.Client(name)
+	c.outbox, outboxErr = sh.outbox(f)
+	err = errors.Join(err, outboxErr)
 	if !clientKind.Typed(f.Type) {
 		return c, err
 	}
@@ -85,6 +92,7 @@ func (c Client) enqueue(ctx context.Context, r request) (*handle, error) {
 	if c.enqueuer == nil {
 		return nil, errUnbound
 	}
+	r.outbox = c.outbox
 	if r.name == "" || strings.ContainsAny(r.name, "(.") {
 		return nil, fmt.Errorf("job %q of service %s: the name must be that in the row's tag, without its parameters", r.name, r.service)
 	}

@@ -41,6 +41,7 @@ type Enqueuer struct {
 	poller    *poller
 	replies   *replies
 	alarm     *alarm // of the sweeper of the same container; nil without one
+	commits   commits
 	eager     *eager // nil unless jobs run in the call that enqueues them
 
 	// These are nil before Setup.
@@ -81,6 +82,7 @@ func (e *Enqueuer) prepare() {
 
 // Close ends what waits for outcomes. The connection and the store stay open.
 func (e *Enqueuer) Close(ctx context.Context) error {
+	e.commits.close()
 	if e.poller != nil {
 		e.poller.close()
 	}
@@ -149,6 +151,7 @@ type request struct {
 	args          []any
 	kwargs        any // encoded as an object; nil is none
 	options       []Option
+	outbox        bool // in the transaction of the call
 }
 
 // An Enqueued is a job that a client enqueues, as [Config].Enqueued is told. Args and Kwargs are
@@ -173,6 +176,11 @@ func (e *Enqueuer) enqueue(ctx context.Context, r request) (*handle, error) {
 	}
 	if o.priority != 0 && !e.cfg.hasStore() && e.eager == nil {
 		return fail(fmt.Errorf("jobs.Priority %w", ErrNoStore))
+	}
+	if r.outbox && o.tx == nil && e.eager == nil {
+		if o.tx, err = txOf(ctx); err != nil {
+			return fail(fmt.Errorf(`outbox:"database": %w`, err))
+		}
 	}
 	h := &handle{enqueuer: e, id: cmp.Or(o.id, id.New("")), service: r.service, name: r.name}
 	data, err := encodeBody(e.codec, r.args, r.kwargs)
@@ -240,7 +248,10 @@ func (e *Enqueuer) send(ctx context.Context, h *handle, r request, o options, m 
 	if e.eager != nil {
 		return e.eager.run(ctx, h, m)
 	}
-	if e.store == nil {
+	switch {
+	case e.store == nil && o.tx != nil:
+		return fmt.Errorf("jobs.Tx %w", ErrNoStore)
+	case e.store == nil:
 		return e.publishAlone(ctx, h, o, m)
 	}
 	text, err := encodeHeaders(m.Headers)
@@ -248,26 +259,34 @@ func (e *Enqueuer) send(ctx context.Context, h *handle, r request, o options, m 
 		return err
 	}
 	away := e.conn == nil || !e.conn.Away().IsZero()
-	inserted, err := e.store.Insert(ctx, store.New{
+	n := store.New{
 		ID: h.id, Service: r.service, Name: r.name, Queue: e.queueOf(r), Priority: o.priority,
-		Payload: m.Body, ContentType: m.ContentType, Headers: text, In: o.in, At: o.at, Nudged: !away,
-	})
+		Payload: m.Body, ContentType: m.ContentType, Headers: text, In: o.in, At: o.at, Nudged: !away && o.tx == nil,
+	}
+	if o.tx != nil {
+		return e.insertTx(ctx, o, n, m)
+	}
+	inserted, err := e.store.Insert(ctx, n)
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.store.Name(), err)
 	}
 	if o.delayed() && inserted[0].Added && e.alarm != nil {
 		e.alarm.in(o.delay())
 	}
-	if away || o.delayed() || !inserted[0].Added {
-		return nil
+	if !away && !o.delayed() && inserted[0].Added {
+		e.announce(ctx, m)
 	}
+	return nil
+}
+
+// announce publishes the message of a job that the store has.
+func (e *Enqueuer) announce(ctx context.Context, m transport.Publishing) {
 	limited, cancel := context.WithTimeout(ctx, nudgeTime)
 	defer cancel()
 	if err := e.publish(limited, m); err != nil { // the sweeper publishes it again
 		e.log.WarnContext(ctx, "the store has the job, but its message was not published: it may begin late",
-			"job", r.service+"."+r.name, "job_id", h.id, "err", err)
+			"job", m.Key, "job_id", m.MessageID, "err", err)
 	}
-	return nil
 }
 
 // queueOf returns the queue in which workers take the job.

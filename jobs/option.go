@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/gomeko/gomeko/jobs/store"
 )
 
 // An Option changes how one job is enqueued.
@@ -16,6 +18,7 @@ type options struct {
 	in       time.Duration
 	at       time.Time
 	priority int
+	tx       store.Executor // nil: none
 	errs     []error
 }
 
@@ -54,6 +57,17 @@ func ID(id string) Option {
 			o.errs = append(o.errs, fmt.Errorf("jobs.ID(%.40q): must have 1 to %d bytes", id, maxID))
 		}
 		o.id = id
+	}
+}
+
+// Tx enqueues the job in a transaction of the caller, on the database of the store: the job runs if tx
+// is committed, and begins soon after that. A *sql.Tx is one, and so is what wraps it. In a service,
+// outbox:"database" in the tag of the [Client] does the same for all of its jobs. It needs a store.
+func Tx(tx store.Executor) Option {
+	return func(o *options) {
+		if o.tx = tx; tx == nil {
+			o.errs = append(o.errs, errors.New("jobs.Tx(nil): pass the transaction"))
+		}
 	}
 }
 

@@ -41,9 +41,19 @@ func openSQLite(t testing.TB) *store.Store {
 	return s
 }
 
-// openPostgres returns a store in a new schema, with its tables, of the database that
-// GOMEKO_POSTGRES names.
+// openPostgres returns a store in a new schema, with its tables.
 func openPostgres(t testing.TB) *store.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), postgresSchema(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	migrate(t, s)
+	return s
+}
+
+// postgresSchema returns the URL of a new schema of the database that GOMEKO_POSTGRES names.
+func postgresSchema(t testing.TB) string {
 	t.Helper()
 	url := os.Getenv("GOMEKO_POSTGRES")
 	if url == "" {
@@ -63,12 +73,7 @@ func openPostgres(t testing.TB) *store.Store {
 	if strings.Contains(url, "?") {
 		separator = "&"
 	}
-	s, err := postgres.Open(t.Context(), url+separator+"search_path="+schema)
-	if err != nil {
-		t.Fatal(err)
-	}
-	migrate(t, s)
-	return s
+	return url + separator + "search_path=" + schema
 }
 
 func execute(t testing.TB, db *sql.DB, statement string) {

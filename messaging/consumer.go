@@ -47,6 +47,8 @@ import (
 //	             the first time, then after 0.1 s and more, up to 10 s; not for streams
 //	ack          "early": messages are acknowledged before their calls, so each is handled at most
 //	             once; without it, one whose process dies is handled again
+//	inbox        "true": a message that comes again with the same message_id is handled once: the id is
+//	             noted in the transaction of the call, which jobs.UseTx has named. One without is handled
 //	name         the method's name in call ids; the default is the row's name in snake case
 type Consumer struct{}
 

@@ -123,15 +123,27 @@ func TestOutbox(t *testing.T) {
 	})
 }
 
-func TestOutboxMistake(t *testing.T) {
-	type wrong struct {
-		_           service.Name `service:"wrong"`
-		Entrypoints struct{}
-		Publish     messaging.Publisher `queue:"q" outbox:"database"`
-		Dispatch    events.Dispatcher   `outbox:"disk"`
+// Storeless has no database.
+type Storeless struct {
+	_ service.Name `service:"storeless"`
+
+	Entrypoints struct {
+		Heard messaging.Consumer `messaging:"q" inbox:"true"`
 	}
-	_, err := service.New(service.Config{}, new(wrong), service.Defaults(transport.Config{URI: "amqp://localhost"}))
-	for _, want := range []string{`Publish: outbox "database" is not known: write outbox:"memory", or remove it`, `Dispatch: outbox "disk" is not known`} {
+
+	Publish  messaging.Publisher `queue:"q" outbox:"database"`
+	Dispatch events.Dispatcher   `outbox:"disk"`
+}
+
+func (*Storeless) Heard(context.Context, int) error { return nil }
+
+func TestOutboxMistake(t *testing.T) {
+	_, err := service.New(service.Config{}, new(Storeless), service.Defaults(transport.Config{URI: "amqp://localhost"}))
+	for _, want := range []string{
+		`Publish: outbox:"database" needs a store in the database of your transactions: set gomeko.jobs.store in the configuration`,
+		`Dispatch: outbox "disk" is not known: write outbox:"database" or outbox:"memory", or remove it`,
+		`Heard: inbox:"true" needs a store in the database of your transactions: set gomeko.jobs.store in the configuration`,
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}

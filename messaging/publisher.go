@@ -40,9 +40,11 @@ import (
 //	serializer   "json" or "msgpack"; the default is [transport.Config].Codec
 //	compression  "zlib"
 //	outbox       "memory": the messages of a call are published when its method has succeeded and its
-//	             per-call values were closed, so after the commit. A failed call publishes nothing;
-//	             an error of the publishing is then the call's, and what was committed stays
-//	             committed
+//	             per-call values were closed, so after the commit. A failed call publishes nothing; an
+//	             error of the publishing is then the call's, and what was committed stays committed
+//	             "database": a message is written into the transaction of the call, which jobs.UseTx has
+//	             named, and published after the commit, also if the process dies: at least once, with a
+//	             message_id, in order among those with the same exchange and routing key
 //
 // An option finds these in the message, the serializer as ContentType and the compression as the
 // header compression. The Headers are never nil. The call ids and the context data of ctx are added

@@ -36,6 +36,10 @@ type Subscription struct {
 	// AckEarly acknowledges a message before its call, so that it is handled at most once.
 	AckEarly bool
 
+	// Inbox has a message that comes again with the same message_id handled once, in the transaction of
+	// its call: see [Inbox].
+	Inbox bool
+
 	args transport.Table // of the consumer
 }
 
@@ -78,6 +82,7 @@ type subscriber struct {
 	server   Server                        // which has the messages in place of row; nil if row has them
 	conn     *transport.Conn               // nil before Setup
 	consumer *transport.Consumer           // nil before Start
+	inbox    *inbox                        // nil without Inbox
 	returns  returns
 	pauses   pauses
 	streak   streak
@@ -106,6 +111,11 @@ func (s *subscriber) share() (err error) {
 	s.streak.init(s)
 	if len(s.Retry) > 0 {
 		if _, err = connection.Publishing(s.row.Host); err != nil {
+			return err
+		}
+	}
+	if s.Inbox {
+		if s.inbox, err = inboxOf(s.row, s.Queue); err != nil {
 			return err
 		}
 	}
@@ -214,6 +224,9 @@ func (s *subscriber) handle(ctx context.Context, m received) error {
 	}
 	if s.AckEarly {
 		r.Watcher = early{m.Delivery}
+	}
+	if s.inbox != nil {
+		r.Once = s.inbox.once(m.first.MessageID)
 	}
 	_, err := s.row.Run(ctx, r)
 	if errors.Is(err, service.ErrExited) && in.reading.Load() {

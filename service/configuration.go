@@ -106,6 +106,21 @@ func LookupAll[T any](h *Host) []T {
 	return all
 }
 
+// LookupImplementing returns the configuration value whose type implements the interface T, and
+// whether there is one. It is for extensions that must not import the package of that type.
+func LookupImplementing[T any](h *Host) (T, bool) {
+	c := &h.container.configuration
+	for _, t := range c.implementing(reflect.TypeFor[T]()) {
+		for _, v := range c.lookup(t, false) {
+			if found, ok := v.(T); ok {
+				return found, true
+			}
+		}
+	}
+	var none T
+	return none, false
+}
+
 // A configuration has the values that extensions look up. The options above find it in the graph of
 // the fx application.
 type configuration struct {
@@ -148,6 +163,18 @@ func (c *configuration) change(t reflect.Type, change func(*setting)) {
 		c.types, c.settings[t] = append(c.types, t), s
 	}
 	change(s)
+}
+
+// implementing returns the types of the settings that implement an interface.
+func (c *configuration) implementing(t reflect.Type) (types []reflect.Type) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, each := range c.types {
+		if each.Implements(t) {
+			types = append(types, each)
+		}
+	}
+	return types
 }
 
 // lookup returns the values of a type: all that are configured, or else the first default.

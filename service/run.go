@@ -342,13 +342,22 @@ func (c *run) callMethod(ctx context.Context) (result any, err error) {
 	if err != nil {
 		return nil, err
 	}
+	again := false
 	err = m.plan.Run(ctx, self, func() (err error) {
+		if c.request.Once != nil {
+			if again, err = c.once(ctx); err != nil {
+				return c.settleValues(ctx, err)
+			}
+		}
 		result, err = call(m.fn, in)
 		if err == nil && c.request.Result != nil {
 			result, err = c.request.Result(ctx, result)
 		}
 		return c.settleValues(ctx, err)
 	})
+	if again { // whatever the values say that were closed
+		return nil, errDuplicate
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -86,6 +86,13 @@ func (p *Publisher) Send(ctx context.Context, m Publishing, settled func(error))
 	return err
 }
 
+// Check returns the error with which Publish would refuse m before it sends anything: m cannot be
+// encoded, or is too large. It is for messages that are kept, and published later.
+func (c *Conn) Check(m Publishing) error {
+	_, err := m.encode(c)
+	return err
+}
+
 func (p *Publisher) send(ctx context.Context, m *Publishing, settled func(error)) (*unconfirmed, error) {
 	message, err := m.encode(p.conn)
 	if err != nil {

@@ -29,7 +29,8 @@ type Publisher struct {
 	service  string // the service of the field; "" outside of services
 	field    string // service orders: Dispatch; "" outside of services
 	topology transport.Topology
-	outbox   bool                           // calls publish after their values were closed
+	outbox   service.Outbox                 // when messages leave
+	database Outbox                         // has them until then; nil unless outbox is OutboxDatabase
 	conn     atomic.Pointer[transport.Conn] // nil until the container is set up
 
 	observers *service.Observers // nil outside of services
@@ -56,6 +57,9 @@ func New(f *service.Field, kind, exchange string, t transport.Topology) (*Publis
 		topology:  t,
 		outbox:    outbox,
 		observers: f.Host.Observers(),
+	}
+	if outbox == service.OutboxDatabase {
+		p.database, outboxErr = outboxOf(f.Host)
 	}
 	s.publishers = append(s.publishers, p)
 	return p, errors.Join(err, outboxErr)
@@ -106,7 +110,8 @@ func (p *Publisher) declare(ctx context.Context, conn *transport.Conn) error {
 // compression with the value zlib compresses the body. Publish adds the context data and the call
 // id stack of ctx to the headers. Its errors are those of [transport.Conn.Publish], and that the
 // payload cannot be encoded. With outbox:"memory" in the tag of the field, the message is published
-// after the call ([service.AfterCall]).
+// after the call ([service.AfterCall]); with outbox:"database", it is written into the transaction of
+// the call, and published after the commit.
 func (p *Publisher) Publish(ctx context.Context, payload any, m transport.Publishing) error {
 	conn := p.conn.Load()
 	if conn == nil {
@@ -123,13 +128,14 @@ func (p *Publisher) Publish(ctx context.Context, payload any, m transport.Publis
 		}
 	}
 	m.Headers = all
-	if p.outbox {
+	if p.outbox == service.OutboxMemory {
 		return service.AfterCall(ctx, func(ctx context.Context) error { return p.send(ctx, conn, m) })
 	}
 	return p.send(ctx, conn, m)
 }
 
-// send publishes m, which has its body and its headers, and tells the observers.
+// send publishes m, which has its body and its headers, or writes it into the database. It tells the
+// observers.
 func (p *Publisher) send(ctx context.Context, conn *transport.Conn, m transport.Publishing) error {
 	if !p.observers.On() {
 		return p.deliver(ctx, conn, m)
@@ -145,8 +151,11 @@ func (p *Publisher) send(ctx context.Context, conn *transport.Conn, m transport.
 	return err
 }
 
-// deliver publishes m, and waits until the broker has confirmed it.
+// deliver publishes m, and waits until the broker has confirmed it, or until the database has it.
 func (p *Publisher) deliver(ctx context.Context, conn *transport.Conn, m transport.Publishing) error {
+	if p.database != nil {
+		return p.keep(ctx, conn, m)
+	}
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not in %s: %w", timeout, context.DeadlineExceeded))

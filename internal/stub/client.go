@@ -24,9 +24,10 @@ type Kind struct {
 	Purpose string       // of the service in the tag: "to call"
 }
 
-// Service returns the name of the service in the tag of a client.
-func (k Kind) Service(tag service.Tag) (string, error) {
-	name, err := tag.Get(k.Key), tag.Keys(k.Key)
+// Service returns the name of the service in the tag of a client. The tag may also have the keys
+// more.
+func (k Kind) Service(tag service.Tag, more ...string) (string, error) {
+	name, err := tag.Get(k.Key), tag.Keys(append(more, k.Key)...)
 	if name == "" {
 		return "", errors.Join(err, fmt.Errorf("the tag must name the service %s, as in %s", k.Purpose, k.Example))
 	}

@@ -1,0 +1,60 @@
+package messaging
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/gomeko/gomeko/internal/publish"
+	"github.com/gomeko/gomeko/service"
+)
+
+// An Outbox keeps messages in the database of a call's transaction, and publishes them when the
+// transaction is committed: what fields with outbox:"database" need. Package jobs has one.
+type Outbox = publish.Outbox
+
+// An Inbox notes which messages a consumer has handled: what rows with inbox:"true" need. Package jobs
+// has one.
+type Inbox = publish.Inbox
+
+// Transactions has the [Outbox] and the [Inbox] of a container. Fields and rows find it as the
+// configuration value that implements it: jobs.Config does. Its methods are called when fields and
+// rows are bound, and their errors are mistakes in the services.
+type Transactions = publish.Transactions
+
+// An inbox sees to it that the messages of a row are handled once.
+type inbox struct {
+	row      *service.Row
+	consumer string // the queue: its messages may come to another row next time
+	inbox    Inbox
+	warned   sync.Once
+}
+
+// inboxOf returns the inbox of a row.
+func inboxOf(r *service.Row, queue string) (*inbox, error) {
+	i, err := publish.InboxOf(r.Host)
+	if err != nil {
+		return nil, err
+	}
+	r.UseTransaction()
+	return &inbox{row: r, consumer: queue, inbox: i}, nil
+}
+
+// once returns what is asked before the call of a message. A message without an id is handled each time
+// that it comes.
+func (i *inbox) once(messageID string) func(ctx context.Context) error {
+	if messageID == "" {
+		i.warned.Do(func() {
+			i.row.Logger().Warn("a message has no message_id: one that comes twice is handled twice", "queue", i.consumer,
+				"remedy", `dispatch it with outbox:"database", or set message_id`)
+		})
+		return nil
+	}
+	return func(ctx context.Context) error {
+		err := i.inbox.Handle(ctx, i.consumer, messageID)
+		if errors.Is(err, service.ErrDuplicate) {
+			i.row.Logger().Info("message acknowledged without a call: it was handled before", "queue", i.consumer, "message_id", messageID)
+		}
+		return err
+	}
+}
