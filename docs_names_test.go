@@ -141,6 +141,7 @@ func quotations(page string) (all []string) {
 var foreignWords = map[string]string{
 	"Python":                "RuntimeError regex",
 	"HTTP":                  "Basic Bearer",
+	"systemd":               "WatchdogSec",
 	"made up as an example": "forget_user apiKey connection_string session_id",
 	"Nameko": `AnyInstanceOf BROADCAST ClusterRpcProxy DependencyProvider DummyProvider EventDispatcher Extension
 		IncorrectSignature MalformedRequest MockDependencyProvider RemoteError ResourcePipeline RpcProxy SINGLETON

@@ -26,6 +26,9 @@ type Config struct {
 	// is 1 minute; a negative value ignores the broker.
 	ReadyGrace time.Duration
 
+	// Open opens the address. The default is the function [Open].
+	Open func(ctx context.Context, address string) (net.Listener, error)
+
 	// Logger logs requests that fail, and a warning if the address is reachable from other
 	// machines. The default is the host's.
 	Logger *slog.Logger
@@ -67,12 +70,11 @@ func Listen(ctx context.Context, cfg Config, h *service.Host) (*Server, error) {
 	p.grace = cmp.Or(cfg.ReadyGrace, defaultGrace)
 	logger := cmp.Or(cfg.Logger, h.Logger())
 	s := &Server{served: make(chan struct{})}
-	if path, ok := strings.CutPrefix(cfg.Address, "unix:"); ok {
-		s.listener, err = listenUnix(ctx, path)
-	} else {
-		s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Address)
+	open := cfg.Open
+	if open == nil {
+		open = Open
 	}
-	if err != nil {
+	if s.listener, err = open(ctx, cfg.Address); err != nil {
 		return nil, fmt.Errorf("admin address: %w", err)
 	}
 	if at, ok := s.listener.Addr().(*net.TCPAddr); ok {
@@ -97,6 +99,18 @@ func Listen(ctx context.Context, cfg Config, h *service.Host) (*Server, error) {
 		}
 	}()
 	return s, nil
+}
+
+// Open opens the socket of an admin address, for [Config].Open of a process that gets it from another:
+// host:port, or unix: and a path.
+func Open(ctx context.Context, address string) (net.Listener, error) {
+	if err := check(address); err != nil {
+		return nil, err
+	}
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return listenUnix(ctx, path)
+	}
+	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
 
 // Addr returns the address that is open.

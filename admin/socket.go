@@ -76,3 +76,6 @@ func (s *socket) Close() error {
 	}
 	return s.Listener.Close()
 }
+
+// File returns a copy of the listener's file, for processes that are handed the socket.
+func (s *socket) File() (*os.File, error) { return s.Listener.(*net.UnixListener).File() }

@@ -3,6 +3,9 @@ package runner
 import (
 	"context"
 	"fmt"
+	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gomeko/gomeko/admin"
@@ -17,7 +20,14 @@ func (p *process) openAdmin(ctx context.Context) (closeAdmin func(), err error) 
 	if p.cfg.Admin == "" {
 		return func() {}, nil
 	}
-	s, err := admin.Listen(ctx, admin.Config{Address: p.cfg.Admin, ReadyGrace: p.web.ReadyGrace, Logger: p.log}, p.container.Host())
+	cfg := admin.Config{Address: p.cfg.Admin, ReadyGrace: p.web.ReadyGrace, Logger: p.log}
+	if p.parent != nil {
+		cfg.Address = adminOf(cfg.Address, p.parent.Process, p.parent.Of)
+		cfg.Open = func(ctx context.Context, address string) (net.Listener, error) {
+			return p.parent.Listen(ctx, adminNetwork, address)
+		}
+	}
+	s, err := admin.Listen(ctx, cfg, p.container.Host())
 	if err != nil {
 		return nil, fmt.Errorf("%w: set gomeko.admin to another address in the configuration file%s", err, stopOther(err))
 	}
@@ -29,4 +39,21 @@ func (p *process) openAdmin(ctx context.Context) (closeAdmin func(), err error) 
 			p.log.Warn("admin address not closed in order", "err", err)
 		}
 	}, nil
+}
+
+// adminOf returns the admin address of one of several processes: the second has the next port, and a
+// socket with .2 after its name.
+func adminOf(address string, process, of int) string {
+	if of == 1 {
+		return address
+	}
+	if strings.HasPrefix(address, "unix:") {
+		return fmt.Sprintf("%s.%d", address, process)
+	}
+	host, text, err := net.SplitHostPort(address)
+	port, portErr := strconv.Atoi(text)
+	if err != nil || portErr != nil || port == 0 {
+		return address
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port+process-1))
 }

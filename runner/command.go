@@ -16,6 +16,7 @@ import (
 
 	"github.com/gomeko/gomeko/internal/id"
 	"github.com/gomeko/gomeko/internal/secret"
+	"github.com/gomeko/gomeko/internal/supervisor"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -36,10 +37,14 @@ type command struct {
 
 	flags    *pflag.FlagSet // of the command that runs
 	instance string         // of this process; self returns it
+	args     []string       // of the command line
 	json     bool           // the log is JSON
 	begun    bool           // the command line is correct and its command runs
 
 	loggedLevel slog.LevelVar // of the log
+
+	processes processFlags
+	parent    *supervisor.Parent // of this process; nil if it has none that keeps it running
 }
 
 // program returns the commands of a user's program.
@@ -59,6 +64,7 @@ func (c *command) program(opts []fx.Option) *cobra.Command {
 	for _, cmd := range []*cobra.Command{root, explicit} {
 		c.addHTTP(cmd)
 		c.addOnly(cmd)
+		c.addProcesses(cmd)
 	}
 	root.AddCommand(explicit, c.shellCommand(), c.callCommand(), c.describeOwnCommand(opts), c.cronCommand(), c.deadCommand(), c.jobsCommand(), c.topologyCommand(), c.showConfigCommand())
 	addExamples(root, "program")
@@ -92,9 +98,21 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkProcesses(); err != nil {
+		return err
+	}
+	if c.wantsParent() {
+		program, err := c.ownProgram()
+		if err != nil {
+			return err
+		}
+		return c.supervise(ctx, s, program, false, nil)
+	}
 	s.cfg.WebAddress = cmp.Or(c.http, s.cfg.WebAddress)
-	ctx, kill, release := untilSignals(ctx)
+	ctx, kill, release := untilSignals(ctx, stopSignals()...)
 	defer release()
+	ctx, leave := untilGone(ctx, c.parent)
+	defer leave()
 	p := &process{settings: s, notices: c.notices(), broker: c.broker, only: c.only, instance: c.self(), level: &c.loggedLevel}
 	return p.run(ctx, kill, opts)
 }
@@ -107,6 +125,10 @@ func (c *command) begin(cmd *cobra.Command, _ []string) error {
 	if c.logFormat != "text" && c.logFormat != "json" {
 		return fmt.Errorf("--log-format %s: must be text or json", c.logFormat)
 	}
+	var err error
+	if c.parent, err = supervisor.Join(); err != nil {
+		return err
+	}
 	c.logTo(c.logLevel, c.logFormat)
 	c.flags, c.begun = cmd.Flags(), true
 	return nil
@@ -114,6 +136,10 @@ func (c *command) begin(cmd *cobra.Command, _ []string) error {
 
 // nameBroker sets the broker that the command line or the environment names.
 func (c *command) nameBroker() (err error) {
+	if c.parent != nil && c.parent.Broker != "" {
+		c.broker = c.parent.Broker
+		return nil
+	}
 	if c.broker, err = secretValue("--broker", brokerVariable, c.brokerFlag); err != nil {
 		return usageError{err}
 	}
@@ -143,7 +169,7 @@ func (c *command) configuration() (*settings, error) {
 func (c *command) logTo(level slog.Level, format string) {
 	c.json = format == "json"
 	c.loggedLevel.Set(level)
-	logTo(c.err, &c.loggedLevel, format, c.self())
+	logTo(c.err, &c.loggedLevel, format, c.self(), c.parent)
 }
 
 // self returns the name of this process, which is the same in its log and in what it tells others.
@@ -157,11 +183,19 @@ func (c *command) self() string {
 // notices returns the notices of the command. If the log is JSON, they are lines of the log, so
 // that a program can read standard error.
 func (c *command) notices() notices {
-	n := notices{lines: c.err, log: slog.Default(), systemd: true}
+	n := notices{lines: c.people(), log: slog.Default(), systemd: true, parent: c.parent}
 	if c.json {
 		n.lines = nil
 	}
 	return n
+}
+
+// people returns the writer of lines for people.
+func (c *command) people() io.Writer {
+	if c.parent == nil || c.parent.Of == 1 {
+		return c.err
+	}
+	return prefixed{c.err, fmt.Sprintf("process %d: ", c.parent.Process)}
 }
 
 func (c *command) showConfigCommand() *cobra.Command {

@@ -49,6 +49,9 @@
 //
 // # Stopping
 //
+// With --procs N, a parent process keeps N processes running; docs/command.md has what it does. The
+// rest of this comment is about a single process, or each of them.
+//
 // SIGINT, SIGTERM and SIGHUP stop the services in order. They accept no more calls; running calls
 // get gomeko.grace (25 s) to finish and to send their replies, and fx's stop hooks get the rest of
 // that time. A second signal ends the process at once, without hooks, and the broker redelivers

@@ -20,6 +20,7 @@ PROGRAM new shop/orders --with http,events,jobs,postgres --module example.com/sh
 GOOS=linux GOARCH=arm64 PROGRAM build ./orders -o bin/orders --version v1.4.2`,
 	"run": `PROGRAM run .
 PROGRAM run ./orders ./users:Users --config config.yaml
+PROGRAM run ./orders --procs 4 --respawn 10/5s
 PROGRAM run example.org/shop/orders --broker amqp://guest:guest@localhost:5672/
 PROGRAM run ./examples/jobs --only talk.Timed,talk.Logger`,
 	"shell": `PROGRAM shell
@@ -101,6 +102,7 @@ source <(PROGRAM completion zsh)`,
 	"completion powershell": `PROGRAM completion powershell | Out-String | Invoke-Expression`,
 	"help":                  `PROGRAM help call`,
 	"program": `PROGRAM
+PROGRAM --procs 4 --user orders:www
 PROGRAM --config config.yaml --log-level debug
 PROGRAM --broker amqp://guest:guest@localhost:5672/`,
 	"program run": `PROGRAM run --config config.yaml

@@ -71,6 +71,7 @@ func (c *command) runCommand() *cobra.Command {
 	}
 	c.addHTTP(run)
 	c.addOnly(run)
+	c.addProcesses(run)
 	return run
 }
 

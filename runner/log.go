@@ -6,19 +6,25 @@ import (
 
 	"github.com/gomeko/gomeko/internal/printable"
 	"github.com/gomeko/gomeko/internal/secret"
+	"github.com/gomeko/gomeko/internal/supervisor"
 	"github.com/gomeko/gomeko/service"
 )
 
 // logTo replaces slog's default logger: it writes to w in the format text or json, with the
-// instance, the name of the process, in every line.
-func logTo(w io.Writer, level slog.Leveler, format, instance string) {
+// instance, the name of the process, in every line, and its number if it is one of several of a
+// parent.
+func logTo(w io.Writer, level slog.Leveler, format, instance string, parent *supervisor.Parent) {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: maskAttr}
 	var h slog.Handler = slog.NewTextHandler(w, opts)
 	if format == "json" {
 		opts.ReplaceAttr = jsonAttr
 		h = slog.NewJSONHandler(printable.NewWriter(w, printable.JSON), opts)
 	}
-	slog.SetDefault(slog.New(service.NewLogHandler(h)).With("instance", instance))
+	log := slog.New(service.NewLogHandler(h)).With("instance", instance)
+	if parent != nil && parent.Of > 1 {
+		log = log.With("process", parent.Process)
+	}
+	slog.SetDefault(log)
 }
 
 // maskAttr masks what looks like a secret in texts and errors of the log.

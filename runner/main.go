@@ -41,6 +41,7 @@ const (
 // a terminal.
 func (c *command) execute(root *cobra.Command, args []string) int {
 	c.err = printable.NewWriter(c.err, printable.Lines)
+	c.args = args
 	root.SetArgs(args)
 	root.SetIn(c.in)
 	root.SetOut(c.out)
@@ -56,6 +57,9 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	case !c.begun, errors.As(err, &usage): // only the command line can fail before a command begins
 		c.complain(err, "see "+ran.CommandPath()+" --help")
 		return exitUsage
+	}
+	if c.parent != nil {
+		c.parent.Fail(errors.New(secret.Mask(err.Error())))
 	}
 	if !errors.Is(err, errShown) {
 		c.complain(err, "")
@@ -81,7 +85,7 @@ func (c *command) complain(err error, remedy string) {
 		}
 		slog.Error("command failed", attrs...)
 	default:
-		fmt.Fprintln(c.err, strings.TrimSuffix(text+"\n"+remedy, "\n"))
+		fmt.Fprintln(c.people(), strings.TrimSuffix(text+"\n"+remedy, "\n"))
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/gomeko/gomeko/internal/supervisor"
 )
 
 // notices tell what a process does: in lines for people, or, without lines, in the log.
@@ -11,6 +13,8 @@ type notices struct {
 	lines   io.Writer
 	log     *slog.Logger
 	systemd bool // is told, too
+
+	parent *supervisor.Parent // is told in place of systemd
 }
 
 // tell writes line, or logs msg and attrs.

@@ -87,7 +87,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	}
 	p.shown = broker.String()
 	broker.Dial = p.dial(broker.Dial)
-	jobs, err := p.jobs(p.host != nil)
+	jobs, err := p.jobs(p.embedded())
 	if err != nil {
 		return err
 	}
@@ -116,11 +116,16 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	return err
 }
 
+// embedded reports whether this process or its parent hosts the broker.
+func (p *process) embedded() bool {
+	return p.broker == embeddedBroker || p.parent != nil && p.parent.Broker != ""
+}
+
 // control returns what the process answers over the broker. An embedded broker is for development,
 // and everybody who reaches it may do everything there anyway.
 func (p *process) control() fleet.ControlConfig {
 	access := fleet.Access(p.cfg.Control)
-	if access == "" && p.broker == embeddedBroker {
+	if access == "" && p.embedded() {
 		access = fleet.AccessFull
 	}
 	return fleet.ControlConfig{

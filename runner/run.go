@@ -3,9 +3,13 @@ package runner
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 
 	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/internal/secret"
+	"github.com/gomeko/gomeko/internal/supervisor"
 )
 
 // Config configures [Run]. The zero value works.
@@ -48,12 +52,26 @@ type Config struct {
 // Run handles no signals, reads no flags, prints nothing, and leaves slog.Default() alone. It may
 // be called several times, also concurrently.
 func Run(ctx context.Context, cfg Config, opts ...fx.Option) error {
-	n := notices{log: cmp.Or(cfg.Logger, slog.Default())}
+	parent, err := supervisor.Join()
+	if err != nil {
+		return err
+	}
+	n := notices{log: cmp.Or(cfg.Logger, slog.Default()), parent: parent}
 	s, err := load(cfg.File)
 	if err != nil {
 		return err
 	}
 	n.warn(s.cfg.Warnings)
-	p := &process{settings: s, notices: n, broker: cfg.Broker, only: cfg.Only, level: cfg.Level}
-	return p.run(ctx, nil, opts)
+	broker := cfg.Broker
+	if parent != nil {
+		broker = cmp.Or(parent.Broker, broker)
+	}
+	ctx, leave := untilGone(ctx, parent)
+	defer leave()
+	p := &process{settings: s, notices: n, broker: broker, only: cfg.Only, level: cfg.Level}
+	err = p.run(ctx, nil, opts)
+	if err != nil && parent != nil {
+		parent.Fail(errors.New(secret.Mask(err.Error())))
+	}
+	return err
 }

@@ -28,12 +28,12 @@ func stopSignals() []os.Signal {
 	return signals
 }
 
-// untilSignals returns a ctx that ends at the first of stopSignals, and a channel that is closed at
+// untilSignals returns a ctx that ends at the first of some signals, and a channel that is closed at
 // the second. Release stops listening.
-func untilSignals(parent context.Context) (ctx context.Context, kill <-chan struct{}, release func()) {
+func untilSignals(parent context.Context, stop ...os.Signal) (ctx context.Context, kill <-chan struct{}, release func()) {
 	signals, second, released := make(chan os.Signal, 2), make(chan struct{}), make(chan struct{})
 	ctx, cancel := context.WithCancelCause(parent)
-	signal.Notify(signals, stopSignals()...)
+	signal.Notify(signals, stop...)
 	var listener sync.WaitGroup
 	listener.Go(func() {
 		var first time.Time

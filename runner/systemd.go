@@ -10,8 +10,12 @@ import (
 )
 
 // notify tells systemd the state of the process, in the lines of sd_notify(3), if systemd started
-// it with Type=notify.
+// it with Type=notify, or the parent of this process, which tells systemd.
 func (n notices) notify(state ...string) {
+	if n.parent != nil {
+		n.parent.Notify(state...)
+		return
+	}
 	socket := os.Getenv("NOTIFY_SOCKET")
 	if socket == "" || !n.systemd {
 		return
@@ -30,7 +34,7 @@ func (n notices) notify(state ...string) {
 // stop is called. Without a WatchdogSec it does nothing.
 func (n notices) watchdog() (stop func()) {
 	interval := watchdogInterval()
-	if interval == 0 || !n.systemd {
+	if interval == 0 || !n.systemd && n.parent == nil {
 		return func() {}
 	}
 	ended := make(chan struct{})

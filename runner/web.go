@@ -49,7 +49,11 @@ func (p *process) webConfig() web.Config {
 
 // listen is a web.Config's Listen that notes the URL, which the start prints.
 func (p *process) listen(ctx context.Context, address string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	open := new(net.ListenConfig).Listen
+	if p.parent != nil {
+		open = p.parent.Listen
+	}
+	l, err := open(ctx, "tcp", address)
 	if err != nil {
 		elsewhere := "set WEB_SERVER_ADDRESS to another address in the configuration file"
 		if p.lines != nil {

@@ -1,0 +1,34 @@
+// Package page is a service that says which process answers, by RPC and over HTTP.
+package page
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
+)
+
+// Page says which process answers.
+type Page struct {
+	_ service.Name `service:"page"`
+
+	Entrypoints struct {
+		Who  rpc.Method `rpc:"who"`
+		Show web.Route  `web:"GET /who" method:"Who"`
+	}
+}
+
+// Answer is an answer.
+type Answer struct {
+	PID int `json:"pid"`
+	UID int `json:"uid"`
+}
+
+// Who takes a moment, so that calls run when a process is told to stop.
+func (*Page) Who(context.Context) (Answer, error) {
+	<-time.After(5 * time.Millisecond)
+	return Answer{os.Getpid(), os.Getuid()}, nil
+}

@@ -1,0 +1,7 @@
+package supervisor
+
+// A Program is what a process runs.
+type Program struct {
+	Path          string
+	Args, Environ []string
+}
