@@ -245,6 +245,8 @@ func (e *encoder) known(v reflect.Value, f form) error {
 			return valueErrorf("%q is not a decimal number", string(d))
 		}
 		return e.textOr("decimal", string(d))
+	case formFrozen:
+		return e.embed(v)
 	}
 	return valueErrorf("%s is not data", v.Type())
 }

@@ -52,6 +52,7 @@ const (
 	formDate
 	formTimeOfDay
 	formDecimal
+	formFrozen
 	formObject
 
 	// These types marshal themselves, or pointers to them do (Ptr).
@@ -70,6 +71,7 @@ var known = map[reflect.Type]form{
 	reflect.TypeFor[Date]():            formDate,
 	reflect.TypeFor[TimeOfDay]():       formTimeOfDay,
 	reflect.TypeFor[Decimal]():         formDecimal,
+	frozenType:                         formFrozen,
 }
 
 // plans holds the plans of types. It is safe for concurrent use.

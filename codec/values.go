@@ -29,6 +29,8 @@ type values struct {
 	plans    plans
 	encoders sync.Pool // of *encoder
 	decoders sync.Pool // of *decoder
+
+	embedding embedding
 }
 
 func (c *values) ContentType() string     { return c.format.ContentType }

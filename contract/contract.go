@@ -78,6 +78,7 @@ func (b *builder) row(r *service.Row) Row {
 		Timeout:    r.Timeout().Seconds(),
 		Retry:      r.Tag.Get("retry"),
 		Sensitive:  r.Sensitive(),
+		Stream:     r.Item() != nil,
 	}
 	row.MaxWorkers, _ = strconv.Atoi(r.Tag.Get("max_workers")) // service.New has checked it
 	sig.Params = nil

@@ -40,6 +40,7 @@ type Row struct {
 
 	Parameters []Parameter   `json:"parameters"`
 	Result     *codec.Schema `json:"result,omitempty"`
+	Stream     bool          `json:"stream,omitempty"` // the elements of the result come one by one to those who ask for a stream
 	Errors     []Error       `json:"errors,omitempty"` // that callers are meant to handle
 
 	Timeout    float64 `json:"timeout_seconds,omitempty"` // 0 is none in its tag

@@ -131,7 +131,11 @@ func (p *printer) row(r *Row) {
 		p.cells("    "+param.Name, spelled(param.Schema), presence(param), param.In, param.Doc)
 	}
 	if r.Result != nil {
-		p.cells("    returns", spelled(r.Result))
+		streamed := ""
+		if r.Stream {
+			streamed = ", or a stream of its elements"
+		}
+		p.cells("    returns", spelled(r.Result)+streamed)
 	}
 	for _, e := range r.Errors {
 		status := ""

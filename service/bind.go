@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gomeko/gomeko/internal/sequence"
 	"github.com/gomeko/gomeko/signature"
 )
 
@@ -79,6 +80,11 @@ func (m *method) parameters() ([]reflect.Type, error) {
 	}
 	if n := t.NumOut(); n == 0 || n > 2 || t.Out(n-1) != errorType {
 		return nil, fmt.Errorf("%s must return error or (T, error)", m.name)
+	}
+	if t.NumOut() == 2 {
+		if m.item = sequence.Item(t.Out(0)); m.item == nil && sequence.Looks(t.Out(0)) {
+			return nil, fmt.Errorf("%s returns %s, which cannot say that an item failed: return (iter.Seq2[T, error], error)", m.name, t.Out(0))
+		}
 	}
 	ins = ins[1:]
 	for i, want := range m.leading {

@@ -22,6 +22,7 @@ type method struct {
 	args    reflect.Type   // the struct whose fields are the parameters; nil if each is a Go parameter
 	ptr     bool           // the method takes a pointer to the struct
 	slots   []slot         // one for each of sig.Params
+	item    reflect.Type   // of the iterator that the method returns; nil if it returns none
 	bare    bool           // the method takes the leading parameters only, and returns nothing
 	lenient bool           // members of objects in arguments may be missing
 }

@@ -54,7 +54,7 @@ type Request struct {
 
 	// Result makes the result of the call from what the method returns, while the values that were
 	// injected for the call are still open: a stream that reads from them is read there. Nil if the
-	// result is what the method returns.
+	// result is what the method returns, or, if that is an iterator, the list of its items.
 	Result func(ctx context.Context, result any) (any, error)
 
 	// Once is called before the method, when the values that are injected for the call were made: in

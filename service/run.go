@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/sequence"
 	"github.com/gomeko/gomeko/signature"
 )
 
@@ -72,6 +73,7 @@ type run struct {
 	lifted   atomic.Bool             // the limit was
 
 	attempt atomic.Pointer[attempt] // the latest one
+	clock   atomic.Pointer[clock]   // of the latest one; nil without one
 	place   place                   // guarded by the mutex of its roll
 
 	tenure
@@ -277,7 +279,7 @@ func (r *Row) limited(ctx context.Context) (any, error) {
 	}
 	if r.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.timeout)
+		ctx, cancel = c.timed(ctx)
 		defer cancel()
 	}
 	a := &attempt{run: c, ctx: r.hosted.withOutbox(ctx), done: make(chan struct{}, 1)}
@@ -349,9 +351,12 @@ func (c *run) callMethod(ctx context.Context) (result any, err error) {
 				return c.settleValues(ctx, err)
 			}
 		}
-		result, err = call(m.fn, in)
-		if err == nil && c.request.Result != nil {
+		switch result, err = call(m.fn, in); {
+		case err != nil:
+		case c.request.Result != nil:
 			result, err = c.request.Result(ctx, result)
+		case m.item != nil:
+			result, err = sequence.List(ctx, result)
 		}
 		return c.settleValues(ctx, err)
 	})

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"sync/atomic"
 	"time"
 
 	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/sequence"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -144,6 +146,9 @@ type streamed struct{}
 // sendStream sends a result that is a stream, while the call's dependencies are open. It returns
 // other results unchanged.
 func (c *routeCall) sendStream(ctx context.Context, result any) (any, error) {
+	if sequence.Item(reflect.TypeOf(result)) != nil {
+		return sequence.List(ctx, result)
+	}
 	if !isStream(result) {
 		return result, nil
 	}

@@ -45,6 +45,9 @@ func (w *writer) Int(i int64)    { w.keep(w.enc.EncodeInt(i)) }
 func (w *writer) Uint(u uint64)  { w.keep(w.enc.EncodeUint(u)) }
 func (w *writer) Bytes(b []byte) { w.keep(w.enc.EncodeBytes(b)) }
 
+// Embed writes data, one whole value that a writer has written before.
+func (w *writer) Embed(data []byte) { w.buf.Write(data) }
+
 // Float writes eight bytes, as Python does. A float32 keeps its decimal digits: 0.1 is written as
 // Python's 0.1.
 func (w *writer) Float(f float64, bits int) {
