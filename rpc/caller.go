@@ -38,6 +38,7 @@ type Caller struct {
 	conn      *transport.Conn
 	publisher *transport.Publisher // refused events and messages must not fail calls
 	canceller *transport.Publisher // refused cancellations must not fail calls
+	credits   *transport.Publisher // and returned credits must not either
 	consumer  *transport.Consumer
 	cancels   atomic.Bool // the broker lets us send cancellations
 
@@ -91,7 +92,8 @@ func newCaller(requests codec.Codec, cfg Config, log *slog.Logger) *Caller {
 // binding are Nameko's (see docs/wire/nameko.md, Names), since services reply by the binding. The
 // queue expires five minutes after its consumer, so that it survives a lost connection.
 func (c *Caller) open(ctx context.Context, conn *transport.Conn, name string) (err error) {
-	c.publisher, c.canceller, c.queue = conn.Publisher(), conn.Publisher(), "rpc.reply-"+name+"-"+c.replyTo
+	c.publisher, c.canceller, c.credits = conn.Publisher(), conn.Publisher(), conn.Publisher()
+	c.queue = "rpc.reply-" + name + "-" + c.replyTo
 	err = conn.Declare(ctx, transport.Topology{
 		Exchanges: []transport.Exchange{{Name: c.cfg.exchange(), Kind: "topic", Durable: true}},
 		Queues:    []transport.Queue{{Name: c.queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}, OnMissing: c.repliesLost}},
@@ -177,6 +179,7 @@ func (c *Caller) publishing(ctx context.Context, r *Reply, body []byte) transpor
 			Persistent:      true,
 			CorrelationID:   r.id,
 			ReplyTo:         c.replyTo,
+			Type:            r.kind,
 		},
 		Body: body,
 	}
@@ -230,6 +233,13 @@ func (c *Caller) receive(d *transport.Delivery) {
 func (c *Caller) settle(id string, d *transport.Delivery, err error) bool {
 	c.mu.Lock()
 	r, ok := c.pending[id]
+	if ok && d != nil && r.in != nil {
+		if r.in.receive(d) {
+			delete(c.pending, id)
+		}
+		c.mu.Unlock()
+		return true
+	}
 	ok = ok && (d == nil || r.deadline.IsZero() || time.Now().Before(r.deadline))
 	if ok {
 		delete(c.pending, id)
@@ -451,5 +461,5 @@ func (c *Caller) Close(ctx context.Context) error {
 	if err := c.conn.Delete(ctx, c.queue); err != nil { // the broker drops later replies: none is mandatory
 		c.log.Debug("reply queue not deleted: it expires after five minutes", "err", err)
 	}
-	return errors.Join(c.canceller.Close(ctx), c.publisher.Close(ctx))
+	return errors.Join(c.credits.Close(ctx), c.canceller.Close(ctx), c.publisher.Close(ctx))
 }

@@ -115,7 +115,10 @@ func (c *consumer) take(d *transport.Delivery) {
 
 // done is called when r has been answered or requeued.
 func (c *consumer) done(r *request) {
-	if !r.acked {
+	r.mu.Lock()
+	acked := r.acked
+	r.mu.Unlock()
+	if !acked {
 		c.all.adjust(-1, 0)
 	}
 	c.all.mu.Lock()

@@ -41,7 +41,7 @@ func (Method) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	if err := checkTypes(sh.connection.Accepts(), sig, r.Result()); err != nil {
 		return nil, err
 	}
-	return sh.serve(sig.Name, &row{Row: r, takes: sig.Takes(), ackFirst: ack == "before", delays: delays})
+	return sh.serve(sig.Name, &row{Row: r, takes: sig.Takes(), ackFirst: ack == "before", streams: r.Item() != nil, delays: delays})
 }
 
 // Describe implements [service.RowDescriber].

@@ -28,6 +28,8 @@ type Reply struct {
 	detached        bool            // made by Go: its work may outlive the caller's method and the default timeout
 	observed        context.Context // what the observers have made of the call's ctx; nil without one
 	size            int             // of the request, for them
+	kind            string          // the type of the request
+	in              *receiver       // of a stream; nil without one
 	spelling        string          // how the arguments are written as keywords, if the last one is a map
 
 	confirmed atomic.Bool   // the broker has taken the request
@@ -97,6 +99,10 @@ func (r *Reply) fail(err error) *Reply {
 
 // settle ends a call that was pending. The caller holds caller.mu.
 func (r *Reply) settle(d *transport.Delivery, err error) {
+	if r.in != nil {
+		r.in.fail(err)
+		return
+	}
 	r.delivery, r.err = d, err
 	close(r.done)
 	if r.release != nil {

@@ -47,6 +47,9 @@ func (s *server) retry(ctx context.Context, r *request, call service.Request, er
 	ctx, running := s.shared.cancels.begin(ctx, r.Delivery)
 	defer running.end()
 	call.Cancel = nil // it would end ctx with the first of the runs
+	if r.row.streams {
+		r.cancel = running.cancel
+	}
 	result, err := r.row.RunAgain(ctx, call, err, next)
 	if errors.Is(err, service.ErrStopped) { // given back earlier, it would come back to this process
 		select {

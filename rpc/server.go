@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
@@ -36,6 +37,7 @@ type row struct {
 	*service.Row
 	takes    int            // how many positional arguments
 	ackFirst bool           // ack:"before"
+	streams  bool           // the method returns an iterator
 	delays   service.Ladder // between the attempts of a call
 }
 
@@ -99,8 +101,15 @@ type request struct {
 	*transport.Delivery
 	consumer *consumer
 	row      *row
-	acked    bool               // before the method ran
 	attempt  deadletter.Attempt // of a suspect
+	cancel   func(error)        // ends the ctx of the call
+	lift     func()             // ends the limit until the first part of a stream
+
+	mu sync.Mutex
+
+	acked bool    // before its call has ended
+	idle  bool    // its call is
+	out   *sender // of a stream
 }
 
 // answer runs the call that d asks for, replies, and acknowledges d, in this order. It runs in a
@@ -108,7 +117,7 @@ type request struct {
 func (s *server) answer(ctx context.Context, d *transport.Delivery, from *consumer) {
 	r := &request{Delivery: d, consumer: from}
 	defer from.done(r)
-	if from.suspect && s.admit(r) || !from.suspect && d.Redelivered && s.isolate(ctx, r) {
+	if from.suspect && s.admit(r) || !from.suspect && d.Redelivered && d.Type != streamType && s.isolate(ctx, r) {
 		return
 	}
 	settled := false
@@ -127,6 +136,10 @@ func (s *server) answer(ctx context.Context, d *transport.Delivery, from *consum
 func (s *server) settle(ctx context.Context, r *request, result any, err error) {
 	if errors.Is(err, service.ErrStopped) || errors.Is(err, errNotAcked) {
 		s.giveBack(ctx, r)
+		return
+	}
+	if out := r.stream(); out != nil && (err == nil || out.started()) {
+		s.endStream(ctx, r, out, err)
 		return
 	}
 	if r.ReplyTo != "" { // otherwise nobody expects a reply
@@ -164,24 +177,44 @@ func (s *server) run(ctx context.Context, r *request) (any, error) {
 	if err := s.killed(r); err != nil {
 		return nil, err
 	}
+	if r.Redelivered && s.wantsStream(r) {
+		return nil, redelivered()
+	}
 	if r.Expiration > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.Expiration)
+		ctx, cancel = s.limit(ctx, r)
 		defer cancel()
 	}
 	attempt, running := s.shared.cancels.begin(ctx, r.Delivery)
 	defer running.end()
 	call := headers.Request(r.Delivery)
 	call.Input, call.Cancel, call.Watcher, call.Attempt = r, running.cancel, r, r.attempt.Number
+	if r.row.streams {
+		r.cancel, call.Result = running.cancel, s.result(r)
+	}
 	if len(r.row.delays) > 0 { // all attempts have one id
 		call.ID = id.New("")
 	}
 	result, err := r.row.Run(attempt, call)
-	if err != nil {
+	if err != nil && !r.stream().started() {
 		running.end()
 		return s.retry(ctx, r, call, err)
 	}
-	return result, nil
+	return result, err
+}
+
+// limit returns ctx with the expiration of r. For a stream it is the time until its first part.
+func (s *server) limit(ctx context.Context, r *request) (context.Context, context.CancelFunc) {
+	if !s.wantsStream(r) {
+		return context.WithTimeout(ctx, r.Expiration)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(r.Expiration, func() { cancel(context.DeadlineExceeded) })
+	r.lift = func() { timer.Stop() }
+	return ctx, func() {
+		timer.Stop()
+		cancel(nil)
+	}
 }
 
 // find returns the row that a routing key names, or nil.
@@ -222,13 +255,30 @@ func (r *request) Began(ctx context.Context) error {
 	if err := r.AckNow(ctx); err != nil {
 		return fmt.Errorf("%w: %w", errNotAcked, err)
 	}
-	r.acked = true
-	r.consumer.all.adjust(-1, 0)
+	r.release()
 	return nil
+}
+
+// release acknowledges the request before its call has ended: it takes up no prefetch any more.
+func (r *request) release() {
+	r.Ack()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.acked {
+		return
+	}
+	r.acked = true
+	if r.idle {
+		r.consumer.all.adjust(0, -1)
+	}
+	r.consumer.all.adjust(-1, 0)
 }
 
 // Idle counts the request among the idle ones, or no longer. It implements [service.Watcher].
 func (r *request) Idle(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idle = on
 	switch {
 	case r.acked: // it takes up no prefetch
 	case on:

@@ -26,6 +26,7 @@ type shared struct {
 	servers    map[string]*server
 	control    *control.Queue
 	cancels    *cancels
+	streams    *streams      // nil if no row streams
 	caller     *Caller       // nil if the container has no clients
 	expected   []expectation // what typed clients call
 }
@@ -66,6 +67,9 @@ func (sh *shared) serve(method string, r *row) (*server, error) {
 		return nil, fmt.Errorf("method %q is taken by the row %s: give one of them another name", method, other.Name)
 	}
 	s.methods[method] = r
+	if r.streams && sh.streams == nil {
+		sh.streams = &streams{shared: sh, senders: map[requestID]*sender{}}
+	}
 	return s, nil
 }
 
@@ -122,6 +126,11 @@ func (sh *shared) Setup(context.Context) error {
 
 // Start opens the reply queue, so that clients can call.
 func (sh *shared) Start(ctx context.Context) error {
+	if sh.streams != nil {
+		if err := sh.streams.open(ctx); err != nil {
+			return err
+		}
+	}
 	if sh.caller == nil {
 		return nil
 	}
@@ -134,6 +143,9 @@ func (sh *shared) Stop(ctx context.Context) error {
 	var errs []error
 	for _, s := range sh.servers {
 		errs = append(errs, s.consumers.close(ctx))
+	}
+	if sh.streams != nil {
+		errs = append(errs, sh.streams.close(ctx))
 	}
 	if sh.caller != nil {
 		errs = append(errs, sh.caller.Close(ctx))

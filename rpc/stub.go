@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/sequence"
 	"github.com/gomeko/gomeko/internal/stub"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
@@ -48,7 +49,8 @@ type boundFunc struct {
 	field  string
 	client Client
 	method string
-	result reflect.Type // nil: the func returns error alone
+	result reflect.Type // nil: the func returns error alone, or a stream
+	stream reflect.Type // the iterator that the func returns; nil if it returns none
 	params stub.Params  // after ctx
 }
 
@@ -59,8 +61,11 @@ func newFunc(c Client, f reflect.StructField, tag service.Tag) (*boundFunc, erro
 		return nil, err
 	}
 	s := &boundFunc{field: f.Name, client: c, method: sig.Name}
-	if f.Type.NumOut() == 2 {
+	switch {
+	case f.Type.NumOut() == 2:
 		s.result = f.Type.Out(0)
+	case sequence.Item(f.Type.Out(0)) != nil:
+		s.stream = f.Type.Out(0)
 	}
 	types := make([]reflect.Type, 0, f.Type.NumIn()-1)
 	for i := 1; i < f.Type.NumIn(); i++ {
@@ -80,6 +85,9 @@ func (s *boundFunc) checkTypes() error {
 	err := s.params.Check(codecs)
 	if s.result != nil {
 		err = errors.Join(err, codecs.CheckDecode("result", "", s.result))
+	}
+	if s.stream != nil {
+		err = errors.Join(err, codecs.CheckDecode("result", "", sequence.Item(s.stream)))
 	}
 	return err
 }
@@ -112,7 +120,11 @@ func shape(t reflect.Type) error {
 		in = append([]string{"context.Context"}, slices.DeleteFunc(in, func(p string) bool { return p == "context.Context" })...)
 		why = "its first parameter is not context.Context"
 	}
-	if !stub.ReturnsError(t) {
+	if len(out) > 0 && sequence.Looks(t.Out(0)) {
+		if sequence.Item(t.Out(0)) == nil || len(out) > 1 {
+			why, out = "a stream is an iterator that yields errors, and nothing else", []string{"iter.Seq2[T, error]"}
+		}
+	} else if !stub.ReturnsError(t) {
 		out = slices.DeleteFunc(out, func(r string) bool { return r == "error" })
 		out = append(out[:min(len(out), 1)], "error")
 		why = "it does not return (T, error) or error"
@@ -130,6 +142,9 @@ func shape(t reflect.Type) error {
 // Call makes the call. It is the implementation of the func.
 func (s *boundFunc) Call(in []reflect.Value) []reflect.Value {
 	ctx, body := stub.Context(in), s.request(in[1:])
+	if s.stream != nil {
+		return []reflect.Value{sequence.Make(s.stream, s.client.streamOf(ctx, s.method, sequence.Item(s.stream), body))}
+	}
 	if s.result == nil {
 		return []reflect.Value{stub.Error(s.client.call(ctx, s.method, nil, body, ""))}
 	}

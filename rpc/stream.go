@@ -1,0 +1,298 @@
+package rpc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
+	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// The protocol is in docs/wire/streams.md.
+const (
+	streamType = "gomeko.stream" // of a request that asks for a stream
+	partType   = "gomeko.part"
+	creditType = "gomeko.credit"
+
+	seqHeader   = "gomeko.seq"   // of a part: its number, from 0
+	runHeader   = "gomeko.run"   // of a part and a credit: which run of the producer it belongs to
+	askHeader   = "gomeko.ask"   // of a part: the producer asks for a credit
+	countHeader = "gomeko.count" // of the last part: how many items there were
+	takenHeader = "gomeko.taken" // of a credit: how many parts the reader has taken
+)
+
+const (
+	defaultStreamParts = 16
+	defaultStreamBytes = 1 << 20
+	defaultStreamIdle  = time.Minute
+
+	beat   = 5 * time.Second // the longest time between two credits of a reader
+	missed = 3               // after so many beats without a credit the reader is gone
+
+	// A part has as many items as wait while the one before is sent, up to these bounds. A larger
+	// item has a part of its own.
+	partItems = 256
+	partBytes = 64 << 10
+)
+
+func (c Config) streamParts() int { return cmp.Or(max(0, c.StreamParts), defaultStreamParts) }
+func (c Config) streamBytes() int { return cmp.Or(max(0, c.StreamBytes), defaultStreamBytes) }
+
+// streamIdle returns how long a producer waits for its reader, 0 for no limit.
+func (c Config) streamIdle() time.Duration { return max(0, cmp.Or(c.StreamIdle, defaultStreamIdle)) }
+
+func (c Config) beat() time.Duration { return cmp.Or(c.pulse, beat) }
+
+// These end streams. Their paths are ours.
+var (
+	// ErrResultTooLarge means that a method which yields its result does not fit one reply, and that
+	// its caller did not ask for a stream.
+	ErrResultTooLarge = NewError("gomeko.ResultTooLarge", "result too large")
+
+	// ErrReaderGone means that the reader of a stream has not been heard of, or that its queue does
+	// not exist any more. It is the cause with which the ctx of the method ends.
+	ErrReaderGone = NewError("gomeko.ReaderGone", "the reader of the stream is gone")
+
+	// ErrStreamIdle means that the reader of a stream has not taken a part for as long as the producer
+	// allows: see [Config].StreamIdle.
+	ErrStreamIdle = NewError("gomeko.StreamIdle", "the reader of the stream took no part in time")
+
+	// errInterrupted is how a producer tells its reader that parts may be missing. The reader makes an
+	// ErrConnectionLost of it.
+	errInterrupted = NewError("gomeko.StreamInterrupted", "the stream was interrupted")
+)
+
+// Stream calls method and yields the items of its result one by one, while the method still makes
+// further ones:
+//
+//	for order, err := range rpc.Stream[Order](ctx, s.Orders, "export", 2026) {
+//		if err != nil {
+//			return err
+//		}
+//
+// The call begins with the loop, and a second loop makes another call. A stream is whole if no error
+// came: the last one yielded, with the zero T, is that of the method, as from [Client.Call], or
+// [ErrConnectionLost] if parts may be missing. If the loop ends early, or ctx ends, the method's ctx
+// ends too.
+//
+// The method makes no more items than the reader can hold: up to [Config].StreamParts messages are on
+// their way. The limit of a stream is the longest time until the first part and between two parts:
+// the option [Timeout], else [Config].Timeout. The deadline of ctx limits all of it.
+//
+// A method that does not stream, such as one of a Nameko service, must return a list, whose elements
+// are yielded. args are those of [Client.Call].
+func Stream[T any](ctx context.Context, c Client, method string, args ...any) iter.Seq2[T, error] {
+	body, spelling := requestOf(args), spellingOf(args)
+	return func(yield func(T, error) bool) {
+		var zero T
+		err := c.stream(ctx, method, body, spelling, func() any { return new([]T) }, func(list any) bool {
+			for _, item := range *list.(*[]T) {
+				if !yield(item, nil) {
+					return false
+				}
+			}
+			return true
+		})
+		if err != nil {
+			yield(zero, err)
+		}
+	}
+}
+
+// streamOf is Stream for an iterator whose type is known at run time. all yields the items.
+func (c Client) streamOf(ctx context.Context, method string, item reflect.Type, body requestBody) func(yield func(reflect.Value, error) bool) {
+	return func(yield func(reflect.Value, error) bool) {
+		list := reflect.SliceOf(item)
+		err := c.stream(ctx, method, body, "", func() any { return reflect.New(list).Interface() }, func(items any) bool {
+			all := reflect.ValueOf(items).Elem()
+			for i := range all.Len() {
+				if !yield(all.Index(i), nil) {
+					return false
+				}
+			}
+			return true
+		})
+		if err != nil {
+			yield(reflect.Value{}, err)
+		}
+	}
+}
+
+// stream makes a call whose result is a stream. The items of each part are decoded into a list that
+// list returns, a pointer to a slice, and given to yield, until it returns false: then the error is
+// nil.
+func (c Client) stream(ctx context.Context, method string, body requestBody, spelling string, list func() any, yield func(list any) bool) (err error) {
+	if c.caller == nil {
+		return errUnbound
+	}
+	o := optionsOf(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	limit := max(0, cmp.Or(o.timeout, c.caller.cfg.Timeout, defaultTimeout))
+	r := c.caller.newReply(c.service, method, o.id)
+	r.spelling, r.cancel, r.kind = spelling, cancel, streamType
+	r.in = newReceiver(c.caller.cfg, r.credit)
+	if !c.caller.begin(ctx, r, body, o, limit) {
+		err = r.read(ctx, nil)
+		r.tell(err)
+		return err
+	}
+	defer c.caller.leave(r)
+	err = r.parts(ctx, limit, list, yield)
+	r.tell(err)
+	return err
+}
+
+// begin sends the request of a stream, which expires after limit.
+func (c *Caller) begin(ctx context.Context, r *Reply, body requestBody, o options, limit time.Duration) bool {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	return c.send(ctx, r, body, o, true)
+}
+
+// leave ends a stream for its reader. Unless its last part has come, it is cancelled.
+func (c *Caller) leave(r *Reply) {
+	waiting := c.forget(r.id)
+	if r.in.close(); waiting {
+		c.sendCancel(r)
+	}
+}
+
+// parts reads the parts of a stream until the last one.
+func (r *Reply) parts(ctx context.Context, limit time.Duration, list func() any, yield func(list any) bool) error {
+	items := 0
+	for {
+		d, err := r.next(ctx, limit, items)
+		if err != nil {
+			return err
+		}
+		r.delivery = d
+		into := list()
+		if err := r.read(ctx, into); err != nil {
+			return r.interrupted(err, items)
+		}
+		if !yield(into) {
+			return nil
+		}
+		items += reflect.ValueOf(into).Elem().Len()
+		switch count, last := whole(d.Headers[countHeader]); {
+		case d.Type != partType:
+			return nil
+		case last && count != items:
+			return r.interrupted(fmt.Errorf("its last part counts %d: %w", count, ErrConnectionLost), items)
+		case last:
+			return nil
+		}
+	}
+}
+
+// next returns the next part. The limit is how long it may take; 0 is none.
+func (r *Reply) next(ctx context.Context, limit time.Duration, items int) (*transport.Delivery, error) {
+	if d, err := r.in.take(); d != nil || err != nil {
+		return d, r.interrupted(err, items)
+	}
+	defer service.Lend(ctx)()
+	r.waiters.Add(1)
+	defer r.waiters.Add(-1)
+	r.caller.notifyWaiting(ctx, r.service)
+	var late <-chan time.Time
+	if limit > 0 {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		late = timer.C
+	}
+	for {
+		select {
+		case <-r.in.wake:
+			if d, err := r.in.take(); d != nil || err != nil {
+				return d, r.interrupted(err, items)
+			}
+		case <-ctx.Done():
+			return nil, r.failed(r.after(ended(ctx), items))
+		case <-late:
+			return nil, r.overdue(limit, items)
+		}
+	}
+}
+
+// overdue returns the error of a stream whose next part did not come in time.
+func (r *Reply) overdue(limit time.Duration, items int) error {
+	if r.in.begun() {
+		return rpcerror.NewTimeout(fmt.Sprintf("%s: no part within %s, after %d items", r.name(), limit, items), nil)
+	}
+	return r.caller.overdue(r, fmt.Errorf("no reply: %w", context.DeadlineExceeded))
+}
+
+// interrupted returns the error of a stream that breaks off because of err, nil if err is nil.
+func (r *Reply) interrupted(err error, items int) error {
+	var remote *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &remote) && errors.Is(remote, errInterrupted):
+		return fmt.Errorf("%s: %w: %s", r.name(), r.after(ErrConnectionLost, items), remote.Value)
+	case strings.HasPrefix(err.Error(), r.name()+": "):
+	case errors.Is(err, ErrConnectionLost), errors.Is(err, transport.ErrClosed):
+		return fmt.Errorf("%s: %w", r.name(), r.after(err, items))
+	}
+	return err
+}
+
+// after adds to err how many items of the stream came before it.
+func (r *Reply) after(err error, items int) error {
+	if items == 0 {
+		return err
+	}
+	return fmt.Errorf("after %d items: %w", items, err)
+}
+
+// credit tells the producer of a stream how many of its parts are taken. If that is not sent, the
+// next beat says it.
+func (r *Reply) credit(to, run string, taken int, settled func(error)) {
+	c := r.caller
+	if !c.enter() {
+		return
+	}
+	defer c.late.Done()
+	ctx, cancel := context.WithTimeout(c.life, cancelLimit)
+	defer cancel()
+	_ = c.credits.Send(ctx, creditOf(c.cfg, to, requestID{c.replyTo, r.id}, run, taken), settled)
+}
+
+// creditOf returns the message that gives credit to the producer of a stream.
+func creditOf(cfg Config, to string, id requestID, run string, taken int) transport.Publishing {
+	return transport.Publishing{
+		Exchange:  cfg.exchange(),
+		Key:       to,
+		Mandatory: true,
+		Properties: transport.Properties{
+			Type:            creditType,
+			ContentType:     codec.JSON.ContentType(),
+			ContentEncoding: codec.JSON.ContentEncoding(),
+			CorrelationID:   id.CorrelationID,
+			ReplyTo:         id.ReplyTo,
+			Expiration:      cancelValid,
+			Headers:         transport.Table{takenHeader: int64(taken), runHeader: run},
+		},
+	}
+}
+
+// whole returns the value of a header that is an integer.
+func whole(header any) (n int, ok bool) {
+	v := reflect.ValueOf(header)
+	if !v.IsValid() || !v.CanInt() {
+		return 0, false
+	}
+	return int(v.Int()), true
+}
