@@ -20,7 +20,7 @@ const (
 // and what these may import. Every package must have a row.
 var arrows = map[string][]string{
 	"cmd/gomeko":          {"runner"},
-	"runner":              {"contract", "jobs", "jobs/sqlite", "jobs/postgres", "internal/parked", "internal/scaffold", "internal/supervisor", "shell", "broker", "web", "admin", "rpc", "events", "fleet", "config"},
+	"runner":              {"contract", "internal/periodic", "jobs", "jobs/sqlite", "jobs/postgres", "internal/parked", "internal/scaffold", "internal/supervisor", "shell", "broker", "web", "admin", "rpc", "events", "fleet", "config"},
 	"shell":               {"rpc", "events", "config", "internal/printable"},
 	"web":                 {"service", "codec", "rpc/rpcerror", "internal/certificate", "internal/methodname", "internal/mux", "internal/secret", "internal/sequence"},
 	"admin":               {"service", "internal/mux", "internal/clip", "internal/secret"},

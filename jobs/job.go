@@ -71,13 +71,14 @@ func (Job) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 // Describe implements [service.RowDescriber].
 func (Job) Describe(r *service.Row) service.Description {
 	details := map[string]any{"queue": queueName(r.Service, r.Tag.Get("queue")), "key": routingKey(r.Service, r.CallName())}
-	for _, key := range []string{"retry", "done", "cron", "missed", "overlap"} {
+	for _, key := range []string{"retry", "done", "cron"} {
 		if value := r.Tag.Get(key); value != "" {
 			details[key] = value
 		}
 	}
 	if r.Tag.Get("cron") != "" {
-		details["zone"] = cmp.Or(r.Tag.Get("tz"), "UTC")
+		details["zone"], details["missed"], details["overlap"] = cmp.Or(r.Tag.Get("tz"), "UTC"), cmp.Or(r.Tag.Get("missed"), string(ticks.MissedOnce)),
+			cmp.Or(r.Tag.Get("overlap"), string(ticks.OverlapSkip))
 	}
 	return service.Description{Details: details}
 }

@@ -8,57 +8,76 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 	_ "time/tzdata" // cron expressions work on machines without time zones
 
 	"github.com/spf13/cobra"
 
 	"github.com/gomeko/gomeko/fleet"
-	"github.com/gomeko/gomeko/internal/printable"
 	"github.com/gomeko/gomeko/timer/cron"
 	"github.com/gomeko/gomeko/transport"
 )
 
-// cronCommand groups the commands about timers.
+// A cronCommand has what the commands about timers and periodic jobs share.
+type cronCommand struct {
+	jobsCommand
+}
+
+// cronCommand groups the commands about timers and periodic jobs.
 func (c *command) cronCommand() *cobra.Command {
+	k := &cronCommand{jobsCommand{command: c}}
 	cmd := &cobra.Command{
 		Use:   "cron",
-		Short: "List, pause and run the timers of a fleet, and try cron expressions",
-		Long: "List, pause and run the timers of a fleet, and try cron expressions.\n\n" +
-			"The timers are those that tick once in the fleet: rows of timer.Cron, and of timer.Interval with once:\"fleet\".",
+		Short: "List, pause and run the timers and periodic jobs of a fleet, and try cron expressions",
+		Long: "List, pause and run the timers and periodic jobs of a fleet, and try cron expressions.\n\n" +
+			"The timers are those that tick once in the fleet: rows of timer.Cron, and of timer.Interval with once:\"fleet\". The\n" +
+			"periodic jobs are rows of jobs.Job with the key cron. They are in the store of jobs: that of --store, else\n" +
+			storeVariable + " of the environment, else gomeko.jobs.store of the configuration, else the file\n" +
+			storeFile + " beside the configuration. Without a store, they are listed with the timers.",
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return usagef("cron: name a command, as in gomeko cron ls")
 		},
 	}
-	cmd.AddCommand(c.cronListCommand(), c.cronNextCommand(),
-		c.cronVerbCommand(fleet.Run, "Call a timer's method once, now, in one process"),
-		c.cronVerbCommand(fleet.Pause, "Pause a timer in all processes, until it is resumed"),
-		c.cronVerbCommand(fleet.Resume, "Resume a paused timer"))
+	cmd.PersistentFlags().StringVar(&k.store, "store", "", storeUsage)
+	cmd.AddCommand(k.listCommand(), c.cronNextCommand(),
+		k.verbCommand(fleet.Run, "Call a timer's method once, now, in one process, or enqueue a job of a periodic row"),
+		k.verbCommand(fleet.Pause, "Pause a timer or periodic row in all processes, until it is resumed"),
+		k.verbCommand(fleet.Resume, "Resume a paused timer or periodic row"))
 	return cmd
 }
 
-func (c *command) cronListCommand() *cobra.Command {
+func (k *cronCommand) listCommand() *cobra.Command {
 	var within time.Duration
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "ls",
-		Short: "List the timers that tick once in the fleet",
-		Long: "List the timers that tick once in the fleet.\n\n" +
-			"The process that holds a timer's token answers for it. Timers without a running process are not listed.",
+		Short: "List the timers that tick once in the fleet, and the periodic jobs",
+		Long: "List the timers that tick once in the fleet, and the periodic jobs.\n\n" +
+			"The process that holds a timer's token answers for it. Timers without a running process are not listed, but\n" +
+			"periodic jobs are, which the store has.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withBroker(cmd.Context(), "gomeko cron", func(ctx context.Context, conn *transport.Conn) error {
-				all, err := fleet.List(ctx, conn, within)
-				if err != nil {
-					return err
+			rows, err := k.periodics(cmd.Context())
+			if err != nil {
+				return err
+			}
+			err = k.withBroker(cmd.Context(), "gomeko cron", func(ctx context.Context, conn *transport.Conn) error {
+				timers, err := fleet.List(ctx, conn, within)
+				for _, t := range timers {
+					rows = append(rows, cronRow{Timer: t})
 				}
-				slices.SortFunc(all, func(a, b fleet.Timer) int {
-					return cmp.Or(strings.Compare(a.Service, b.Service), strings.Compare(a.Row, b.Row))
-				})
-				return c.printTimers(all, asJSON)
+				return err
 			})
+			if err != nil && len(rows) > 0 {
+				say(k.err, "warning: timers are not listed: %v", err)
+			} else if err != nil {
+				return err
+			}
+			slices.SortFunc(rows, func(a, b cronRow) int {
+				return cmp.Or(strings.Compare(a.Service, b.Service), strings.Compare(a.Row, b.Row))
+			})
+			return k.print(rows, asJSON)
 		},
 	}
 	cmd.Flags().DurationVar(&within, "wait", time.Second, "`DURATION` to wait for answers")
@@ -66,37 +85,24 @@ func (c *command) cronListCommand() *cobra.Command {
 	return cmd
 }
 
-// printTimers prints a table, or a JSON object on each line.
-func (c *command) printTimers(all []fleet.Timer, asJSON bool) error {
+// print prints a table, or a JSON object on each line.
+func (k *cronCommand) print(rows []cronRow, asJSON bool) error {
 	if asJSON {
-		lines := json.NewEncoder(c.out)
-		for _, t := range all {
-			if err := lines.Encode(t); err != nil {
-				return err
-			}
-		}
+		return printLines(k.out, rows)
+	}
+	if len(rows) == 0 {
+		say(k.err, "no process with timers has answered, and there are no periodic jobs")
 		return nil
 	}
-	if len(all) == 0 {
-		say(c.err, "no process with timers has answered")
-		return nil
-	}
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) {
-		for i, cell := range cells {
-			cells[i] = printable.Text(cell) // other processes have sent it
-		}
-		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) // Flush returns the error
-	}
-	row("TIMER", "SCHEDULE", "ZONE", "LAST", "NEXT", "HOLDER")
-	for _, t := range all {
-		next := local(t.Next, t.Zone)
-		if t.Paused {
+	t := newTable(k.out, "TIMER", "SCHEDULE", "ZONE", "LAST", "NEXT", "HOLDER", "JOB")
+	for _, r := range rows {
+		next := local(r.Next, r.Zone)
+		if r.Paused {
 			next = "paused"
 		}
-		row(t.Service+"."+t.Row, t.Schedule, cmp.Or(t.Zone, "-"), local(t.Last, t.Zone), next, t.Holder)
+		t.row(r.Service+"."+r.Row, r.Schedule, r.Zone, local(r.Last, r.Zone), next, r.Holder, r.Job.String())
 	}
-	return w.Flush()
+	return t.flush()
 }
 
 // local returns a time in a zone, if this machine knows it.
@@ -111,7 +117,7 @@ func local(t time.Time, zone string) string {
 	return t.In(location).Format("2006-01-02 15:04:05 MST")
 }
 
-func (c *command) cronVerbCommand(verb fleet.Verb, short string) *cobra.Command {
+func (k *cronCommand) verbCommand(verb fleet.Verb, short string) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   string(verb) + " SERVICE.ROW",
@@ -122,21 +128,28 @@ func (c *command) cronVerbCommand(verb fleet.Verb, short string) *cobra.Command 
 			if dot <= 0 || dot == len(args[0])-1 {
 				return usagef("%q: must be SERVICE.ROW, as in reports.Nightly", args[0])
 			}
-			return c.withBroker(cmd.Context(), "gomeko cron", func(ctx context.Context, conn *transport.Conn) error {
+			service, name := args[0][:dot], args[0][dot+1:]
+			if row, found, err := k.change(cmd.Context(), service, name, verb); err != nil || found {
+				if err == nil {
+					err = k.print([]cronRow{row}, false)
+				}
+				return err
+			}
+			return k.withBroker(cmd.Context(), "gomeko cron", func(ctx context.Context, conn *transport.Conn) error {
 				ctx, cancel := context.WithTimeout(ctx, timeout)
 				defer cancel()
-				t, err := fleet.Ask(ctx, conn, args[0][:dot], args[0][dot+1:], verb)
+				t, err := fleet.Ask(ctx, conn, service, name, verb)
 				if errors.Is(err, fleet.ErrUnknownTimer) {
 					return fmt.Errorf("%w: gomeko cron ls lists them", err)
 				}
 				if err != nil {
 					return err
 				}
-				return c.printTimers([]fleet.Timer{t}, false)
+				return k.print([]cronRow{{Timer: t}}, false)
 			})
 		},
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Second, "`DURATION` to wait for the answer")
+	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Second, "`DURATION` to wait for the answer of a timer's process")
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/gomeko/gomeko/fleet"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/timer"
 	"github.com/gomeko/gomeko/transport"
@@ -77,7 +79,7 @@ func TestCron(t *testing.T) {
 		status int
 		want   string // a pattern, of stdout or of stderr
 	}{
-		{"ls", 0, `^TIMER +SCHEDULE +ZONE +LAST +NEXT +HOLDER\nsweeper\.Sweep +0 3 \* \* \* +Europe/Madrid +\S+ \S+ CES?T +\S+ 03:00:00 CES?T +\S+/\d+-\w+\n$`},
+		{"ls", 0, `^TIMER +SCHEDULE +ZONE +LAST +NEXT +HOLDER +JOB\nsweeper\.Sweep +0 3 \* \* \* +Europe/Madrid +\S+ \S+ CES?T +\S+ 03:00:00 CES?T +\S+/\d+-\w+ +-\n$`},
 		{"ls --json", 0, `^\{"service":"sweeper","row":"Sweep","schedule":"0 3 \* \* \*","zone":"Europe/Madrid".*\}\n$`},
 		{"pause sweeper.Sweep", 0, `sweeper\.Sweep .* paused `},
 		{"run sweeper.Sweep", 0, `sweeper\.Sweep `},
@@ -98,4 +100,71 @@ func TestCron(t *testing.T) {
 		}
 	}
 	hosttest.Receive(t, "the call", sweeper.swept)
+}
+
+// Reports has a periodic job, which runs each year.
+type Reports struct {
+	_ service.Name `service:"reports"`
+
+	Entrypoints struct {
+		Nightly jobs.Job `jobs:"nightly_report" cron:"0 3 1 1 *" tz:"Europe/Madrid"`
+	}
+
+	calls chan timer.Tick
+	end   chan struct{}
+}
+
+func (r *Reports) Nightly(_ context.Context, tick timer.Tick) error {
+	r.calls <- tick
+	<-r.end
+	return nil
+}
+
+// TestCronJobs lists a periodic job beside a timer, and pauses, resumes and runs it.
+func TestCronJobs(t *testing.T) {
+	uri := brokertest.Embedded(t)
+	db := "sqlite:" + filepath.Join(t.TempDir(), "jobs.db")
+	s, err := openStore(t.Context(), db, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	sweeper := &Sweeper{swept: make(chan timer.Tick, 1)}
+	reports := &Reports{calls: make(chan timer.Tick, 1), end: make(chan struct{})}
+	defer close(reports.end) // before the services stop
+	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, sweeper, reports, service.Configure(fleet.Timers()),
+		service.Configure(jobs.Config{Store: s}))
+	hosttest.Eventually(t, "both have a next tick", func() bool {
+		_, got, _ := executeGomeko("cron", "ls", "--json", "--broker="+uri, "--store="+db)
+		return strings.Count(got, `"next"`) == 2
+	})
+	const name = `reports\.Nightly +0 3 1 1 \* +Europe/Madrid +`
+	for _, c := range []struct {
+		args   string // separated by spaces
+		status int
+		want   string // a pattern, of stdout or of stderr
+	}{
+		{"ls", 0, `^TIMER .*\n` + name + `\S+ \S+ CES?T +\d+-01-01 03:00:00 CET +- +-\nsweeper\.Sweep .*\n$`},
+		{"ls --json", 0, `^\{"service":"reports","row":"Nightly","schedule":"0 3 1 1 \*","zone":"Europe/Madrid",.*"paused":false,"holder":"","missed":"once","overlap":"skip","job":\{"name":"nightly_report"\}\}\n`},
+		{"pause reports.Nightly", 0, name + `\S+ \S+ CES?T +paused +- +-\n$`},
+		{"pause reports.nightly_report", 0, ` paused `},
+		{"run reports.Nightly", 0, name + `.* paused +- +[0-9a-f-]{36} queued\n$`},
+		{"run reports.Nightly", 1, `reports\.nightly_report: its job [0-9a-f-]{36} is \w+, and the row says overlap:"skip": wait until it has ended, or cancel it`},
+		{"resume reports.Nightly", 0, ` 03:00:00 CET `},
+		{"pause reports.Weekly", 1, `^timer reports\.Weekly: no such timer: gomeko cron ls lists them`},
+		{"run sweeper.Sweep", 0, `sweeper\.Sweep `},
+		{"ls --broker=amqp://127.0.0.1:1", 0, `^TIMER .*\n` + name + `.*\n$`},
+	} {
+		args := append([]string{"cron", "--broker=" + uri, "--store=" + db}, strings.Fields(c.args)...)
+		status, got, diagnostics := executeGomeko(args...)
+		if c.status != 0 {
+			got = diagnostics
+		}
+		if status != c.status || !regexp.MustCompile(c.want).MatchString(got) {
+			t.Errorf("%s: status %d and\n%s\nwant %d and %s", c.args, status, got, c.status, c.want)
+		}
+	}
+	if tick := hosttest.Next(t, reports.calls); tick.Nominal.IsZero() || tick.Missed != 0 {
+		t.Errorf("called with %+v", tick)
+	}
 }

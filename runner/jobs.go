@@ -21,6 +21,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
+const storeUsage = "`URI` of the store: sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE, or @FILE to read it from a file"
+
 // A jobsCommand has what the commands about jobs share.
 type jobsCommand struct {
 	*command
@@ -40,7 +42,7 @@ func (c *command) jobsCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return usagef("jobs: name a command, as in gomeko jobs ls") },
 	}
-	cmd.PersistentFlags().StringVar(&j.store, "store", "", "`URI` of the store: sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE, or @FILE to read it from a file")
+	cmd.PersistentFlags().StringVar(&j.store, "store", "", storeUsage)
 	cmd.AddCommand(j.listCommand(), j.showCommand(), j.waitCommand(), j.cancelCommand(), j.retryCommand(),
 		j.enqueueCommand(), j.payloadCommand(), j.migrateCommand(), j.pruneCommand())
 	return cmd

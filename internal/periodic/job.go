@@ -1,6 +1,7 @@
 package periodic
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -74,6 +75,31 @@ func PlanOf(p store.Periodic) (ticks.Plan, error) {
 		plan.Schedule, err = cron.Parse(p.Schedule, zone)
 	}
 	return plan, err
+}
+
+// Next returns when the next tick of a row is due, in the past if it is late. It returns the zero time
+// if its schedule cannot be read here.
+func Next(p store.Periodic) time.Time {
+	plan, err := PlanOf(p)
+	if err != nil {
+		return time.Time{}
+	}
+	at, _ := plan.Due(p.Last, p.Now)
+	return at
+}
+
+// RunNow inserts a job of a row that is due now, also if the row is paused. Its ticks do not change.
+func RunNow(ctx context.Context, s *store.Store, service, name string) (store.Periodic, error) {
+	p, done, err := s.Tick(ctx, service, name, func(p store.Periodic) store.Tick {
+		if ticks.Overlap(p.Overlap) == ticks.OverlapSkip && p.Waiting() {
+			return store.Tick{}
+		}
+		return store.Tick{Jobs: []store.New{Job(p, p.Now, 0)}}
+	})
+	if err == nil && len(done.Jobs) == 0 {
+		err = fmt.Errorf(`%s.%s: its job %s is %s, and the row says overlap:"skip": wait until it has ended, or cancel it`, service, name, p.Job, p.State)
+	}
+	return p, err
 }
 
 // atOnce limits how many jobs one transaction inserts.

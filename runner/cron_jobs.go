@@ -1,0 +1,93 @@
+package runner
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gomeko/gomeko/fleet"
+	"github.com/gomeko/gomeko/internal/periodic"
+	"github.com/gomeko/gomeko/jobs/store"
+)
+
+// A cronRow is a timer or a periodic row in a list.
+type cronRow struct {
+	fleet.Timer
+	Missed  string   `json:"missed,omitempty"`  // of a periodic row
+	Overlap string   `json:"overlap,omitempty"` // of a periodic row
+	Job     *cronJob `json:"job,omitempty"`     // nil for a timer
+}
+
+// A cronJob is the job of a periodic row.
+type cronJob struct {
+	Name  string      `json:"name"`
+	ID    string      `json:"id,omitempty"`    // of the last one that was enqueued
+	State store.State `json:"state,omitempty"` // of the last one; "" if the store does not have it
+}
+
+// String returns the id and the state of the last job.
+func (j *cronJob) String() string {
+	switch {
+	case j == nil || j.ID == "":
+		return ""
+	case j.State == "":
+		return j.ID
+	}
+	return j.ID + " " + string(j.State)
+}
+
+// rowOf returns a periodic row for a list.
+func rowOf(p store.Periodic) cronRow {
+	return cronRow{
+		Timer: fleet.Timer{
+			Service: p.Service, Row: p.Field, Schedule: p.Schedule, Zone: p.Zone, Last: p.Last, Next: periodic.Next(p), Paused: p.Paused,
+		},
+		Missed: p.Missed, Overlap: p.Overlap, Job: &cronJob{Name: p.Name, ID: p.Job, State: p.State},
+	}
+}
+
+// ifStored opens the store and calls do, if there is a store.
+func (k *cronCommand) ifStored(ctx context.Context, do func(context.Context, *store.Store) error) error {
+	err := k.with(ctx, checked, func(ctx context.Context, _ *settings, s *store.Store) error { return do(ctx, s) })
+	if errors.Is(err, errNoJobs) {
+		return nil
+	}
+	return err
+}
+
+// periodics lists the periodic rows in the store.
+func (k *cronCommand) periodics(ctx context.Context) (rows []cronRow, err error) {
+	err = k.ifStored(ctx, func(ctx context.Context, s *store.Store) error {
+		all, err := s.Periodics(ctx)
+		for _, p := range all {
+			rows = append(rows, rowOf(p))
+		}
+		return err
+	})
+	return rows, err
+}
+
+// change does with a periodic row what the verb says, and reports whether there is such a row. It is
+// called as its field in the service's table is, or as its job.
+func (k *cronCommand) change(ctx context.Context, service, name string, verb fleet.Verb) (row cronRow, found bool, err error) {
+	err = k.ifStored(ctx, func(ctx context.Context, s *store.Store) error {
+		all, err := s.Periodics(ctx, service)
+		if err != nil {
+			return err
+		}
+		for _, p := range all {
+			if p.Field != name && p.Name != name {
+				continue
+			}
+			found = true
+			if verb == fleet.Run {
+				p, err = periodic.RunNow(ctx, s, service, p.Name)
+			} else {
+				p, err = s.Pause(ctx, service, p.Name, verb == fleet.Pause)
+			}
+			row = rowOf(p)
+			return err
+		}
+		return nil
+	})
+	return row, found, err
+}
