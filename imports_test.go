@@ -68,7 +68,7 @@ var arrows = map[string][]string{
 	"observe/statsd":      {"service", "config"},
 	"servicetest":         {"service", "admin", "jobs", "rpc", "events", "web", "broker", "fleet"},
 
-	"jobs":          {"internal/periodic", "messaging", "timer", "internal/stub", "internal/connection", "internal/headers", "internal/topology", "internal/id", "rpc/rpcerror"},
+	"jobs":          {"internal/periodic", "messaging", "timer", "internal/stub", "internal/connection", "internal/control", "internal/headers", "internal/topology", "internal/id", "rpc/rpcerror"},
 	"jobs/store":    {"internal/clip"},
 	"jobs/sqlite":   {"jobs/store"},
 	"jobs/postgres": {"jobs/store"},

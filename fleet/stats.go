@@ -16,6 +16,10 @@ type Stats struct {
 	Started  time.Time      `json:"started"`
 	URL      string         `json:"url,omitempty"` // of its HTTP routes
 	Services []ServiceStats `json:"services"`
+
+	// Jobs is the store of jobs, an object with the members store and id, as in the answer to info;
+	// nil without one.
+	Jobs any `json:"jobs,omitempty"`
 }
 
 // ServiceStats are the calls of a service in one process.
@@ -174,6 +178,6 @@ func (t *rowTally) read(r *service.Row, at time.Duration) RowStats {
 func (p *plane) stats(_ context.Context, r control.Request) (any, error) {
 	return Stats{
 		Host: p.machine, PID: p.pid, Started: p.tally.began, URL: p.url(),
-		Services: p.tally.read(p.host, r.Service),
+		Services: p.tally.read(p.host, r.Service), Jobs: control.Of(p.host).Part("jobs"),
 	}, nil
 }

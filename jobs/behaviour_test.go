@@ -3,7 +3,6 @@ package jobs_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -245,27 +244,6 @@ func TestUnknownFails(t *testing.T) {
 			t.Errorf("the job is %+v, its error %v", j, o.Err)
 		}
 		h.Log.Wait(t, 1, "job failed: no row has its name", "enlarge")
-	})
-}
-
-// TestOtherStore reports that another worker of the queue has another store.
-func TestOtherStore(t *testing.T) {
-	t.Parallel()
-	brokertest.Each(t, func(t *testing.T, uri string) {
-		s, other := openSQLite(t), openSQLite(t)
-		startWorker(t, uri, jobs.Config{Store: s}, 1, &Images{Script: newScript()})
-		h := startWorker(t, uri, jobs.Config{Store: other}, 1, &Images{Script: newScript()})
-		id, err := s.ID(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		hosttest.Eventually(t, "a message reaches the other worker", func() bool {
-			n++
-			insert(t, s, fmt.Sprint(n), "wait", `["a"]`)
-			return len(h.Log.Lines("another worker of this queue has another store")) > 0
-		})
-		h.Log.Wait(t, 1, "another worker of this queue has another store", "use PostgreSQL", id)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/internal/control"
 	"github.com/gomeko/gomeko/internal/topology"
 	"github.com/gomeko/gomeko/jobs/store"
 	"github.com/gomeko/gomeko/service"
@@ -68,6 +69,9 @@ func processOf(host *service.Host) (*process, error) {
 		p.publishing, publishing = connection.Publishing(host)
 		p.topology, known = topology.Of(host)
 		host.WatchPauses(p.pauseFor)
+		if s.cfg.hasStore() {
+			control.Of(host).Info("jobs", func() any { return map[string]string{"store": p.store.Name(), "id": p.storeID} })
+		}
 		return p, cmp.Or(consuming, publishing, known, s.cfg.check())
 	})
 }

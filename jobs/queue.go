@@ -36,6 +36,7 @@ type queue struct {
 	groups   []*group         // all: shared, and one for each row with max_workers
 	carrier  *carrier         // of the jobs without a store; nil with one
 
+	mark     *mark               // nil before Setup
 	consumer *transport.Consumer // nil before Start
 	stopping chan struct{}
 	hooks    chan struct{} // has a token if hooks may be due
@@ -104,12 +105,16 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 	return q, err
 }
 
-// Setup declares the queue.
+// Setup declares the queue, and marks it with the store.
 func (q *queue) Setup(ctx context.Context) error {
 	for _, g := range q.groups {
 		g.choose()
 	}
-	return q.process.consuming.Conn().Declare(ctx, q.topology)
+	if err := q.process.consuming.Conn().Declare(ctx, q.topology); err != nil {
+		return err
+	}
+	q.mark = markOf(q)
+	return q.mark.set(ctx)
 }
 
 // Start begins to consume, and to look for jobs in the store.
@@ -161,9 +166,9 @@ func (q *queue) isStopping() bool {
 // close writes the last acknowledgements.
 func (q *queue) close(ctx context.Context) error {
 	if q.consumer == nil {
-		return nil
+		return q.mark.remove(ctx)
 	}
-	return q.consumer.Close(ctx)
+	return errors.Join(q.consumer.Close(ctx), q.mark.remove(ctx))
 }
 
 // pause stops consuming, for a reason.

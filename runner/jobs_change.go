@@ -129,10 +129,14 @@ func (j *jobsCommand) migrateCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				id, err := s.ID(ctx)
+				if err != nil {
+					return err
+				}
 				if from == to {
-					_, err = fmt.Fprintf(j.out, "%s: has version %d already\n", s.Name(), to)
+					_, err = fmt.Fprintf(j.out, "%s: has version %d already, id %s\n", s.Name(), to, id)
 				} else {
-					_, err = fmt.Fprintf(j.out, "%s: migrated from version %d to %d\n", s.Name(), from, to)
+					_, err = fmt.Fprintf(j.out, "%s: migrated from version %d to %d, id %s\n", s.Name(), from, to, id)
 				}
 				return err
 			})

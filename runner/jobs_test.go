@@ -68,8 +68,8 @@ func TestJobs(t *testing.T) {
 				t.Errorf("got %q", diagnostics)
 			}
 		}
-		s.matches("jobs migrate", `: migrated from version 0 to \d+\n$`)
-		s.matches("jobs migrate", `: has version \d+ already\n$`)
+		s.matches("jobs migrate", `: migrated from version 0 to \d+, id \S+\n$`)
+		s.matches("jobs migrate", `: has version \d+ already, id \S+\n$`)
 		s.matches("jobs ls", `^$`)
 		id, _ := s.run(0, "jobs enqueue images.resize a.png token=planted width=300")
 		id = strings.TrimSpace(id)

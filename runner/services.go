@@ -135,6 +135,7 @@ type instance struct {
 	Calls    uint64    `json:"calls"`
 	Errors   uint64    `json:"errors"`
 	P99      float64   `json:"p99"`              // seconds
+	Jobs     any       `json:"jobs,omitempty"`   // the store of the process: its name and its id
 	Others   int       `json:"others,omitempty"` // consumers that belong to nobody who has answered
 }
 
@@ -164,7 +165,7 @@ func instances(answers fleet.Answers, only string) (rows []instance, err error) 
 			}
 			row := instance{
 				Service: s.Service, Instance: a.Instance, Version: versionOf(a, s.Service),
-				Started: stats.Started, Host: stats.Host, URL: stats.URL, Workers: s.Workers,
+				Started: stats.Started, Host: stats.Host, URL: stats.URL, Workers: s.Workers, Jobs: stats.Jobs,
 			}
 			var all fleet.RowStats
 			for i := range s.Rows {

@@ -87,6 +87,17 @@ func (r *Registry) Info(name string, tell func() any) {
 	r.parts[name] = tell
 }
 
+// Part returns a part of the answer to the verb info, nil if there is none of this name.
+func (r *Registry) Part(name string) any {
+	r.mu.Lock()
+	tell := r.parts[name]
+	r.mu.Unlock()
+	if tell == nil {
+		return nil
+	}
+	return tell()
+}
+
 // Consumers adds the function that tells how many consumers this process has on the request queue
 // of a service, rpc-<service>.
 func (r *Registry) Consumers(service string, count func() int) {
