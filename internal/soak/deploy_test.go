@@ -1,6 +1,7 @@
 package soak_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -26,12 +27,18 @@ func TestSoakLongJob(t *testing.T) {
 	p := laborer(t, node.URI(), "5s 3 "+url, l.tell)
 	p.wait()
 	began := time.Now()
-	if _, err := newEnqueuer(t, node.URI(), s).Client("labor").Enqueue(t.Context(), "work", 1, long.Milliseconds(), jobs.ID("1")); err != nil {
+	ref, err := newEnqueuer(t, node.URI(), s).Client("labor").Enqueue(t.Context(), "work", 1, long.Milliseconds(), jobs.ID("1"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	refused := hold(t, node.URI())
 	if got := hosttest.Receive(t, "the broker closes a consumer that waits", refused); got == nil || got.Code != amqp.PreconditionFailed {
 		t.Errorf("got %v, want that RabbitMQ ends a consumer after %s", got, limit)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), long+hosttest.Timeout)
+	defer cancel()
+	if _, err := ref.Wait(ctx); err != nil {
+		t.Fatal(err)
 	}
 	j := final(t, s, "1")
 	if took := time.Since(began); j.State != store.Succeeded || j.Attempt != 1 || j.Deaths != 0 || l.attempts(1) != 1 || took < long {
