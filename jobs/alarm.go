@@ -19,8 +19,8 @@ func newAlarm() *alarm { return &alarm{set: make(chan struct{}, 1)} }
 // in asks for a sweep when d has passed. The store has the job already, so that a later time than
 // the one asked for need not be kept: each sweep finds out when the next job is due.
 func (a *alarm) in(d time.Duration) {
-	// SQLite's clock has milliseconds.
-	at := time.Now().Add(max(0, d) + time.Millisecond)
+	// SQLite's clock has milliseconds. A later job is found by a regular sweep long before.
+	at := time.Now().Add(min(max(0, d), time.Hour) + time.Millisecond)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.at.IsZero() && !at.Before(a.at) {

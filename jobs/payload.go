@@ -78,7 +78,7 @@ func (in *input) read(b *codec.Budget) (args signature.Arguments, err error) {
 	if positional != nil {
 		list, n, err := b.List(splitter, positional, in.takes)
 		if err != nil {
-			return args, fmt.Errorf("args: must be a list, not %s", splitter.Kind(positional))
+			return args, misfit("args", splitter.Kind(positional), codec.KindList, err)
 		}
 		args.More = n - len(list)
 		for _, data := range list {
@@ -88,7 +88,7 @@ func (in *input) read(b *codec.Budget) (args signature.Arguments, err error) {
 	if keyword != nil {
 		named, err := b.Map(splitter, keyword)
 		if err != nil {
-			return args, fmt.Errorf("kwargs: must be an object, not %s", splitter.Kind(keyword))
+			return args, misfit("kwargs", splitter.Kind(keyword), codec.KindObject, err)
 		}
 		for _, m := range named {
 			args.Keyword = append(args.Keyword, signature.Named{Name: m.Name, Value: encoded(m.Value)})
@@ -100,15 +100,29 @@ func (in *input) read(b *codec.Budget) (args signature.Arguments, err error) {
 // openBody returns the members of a body, and their codec.
 func openBody(body codec.Body, accepts codec.Set, limit int, b *codec.Budget) (codec.Codec, []codec.Member, error) {
 	c, data, err := accepts.Open(body, limit, b)
+	if large := (*codec.TooLarge)(nil); errors.As(err, &large) {
+		return nil, nil, err
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("body %w", err)
 	}
 	splitter := codec.Split(c)
 	members, err := b.Map(splitter, data)
 	if err != nil {
-		return nil, nil, fmt.Errorf(`body is %s: send an object, {"args": [], "kwargs": {}}`, splitter.Kind(data))
+		if kind := splitter.Kind(data); kind != codec.KindObject {
+			err = fmt.Errorf(`is %s: send an object, {"args": [], "kwargs": {}}`, kind)
+		}
+		return nil, nil, fmt.Errorf("body %w", err)
 	}
 	return c, members, nil
+}
+
+// misfit returns the error of a part of a body that is not as it must be, or cannot be read: err.
+func misfit(part string, is, must codec.Kind, err error) error {
+	if is != must {
+		return fmt.Errorf("%s: must be %s, not %s", part, must, is)
+	}
+	return fmt.Errorf("%s: %w", part, err)
 }
 
 // member returns the value of the member called name, or nil.
@@ -125,13 +139,13 @@ func member(members []codec.Member, name string) []byte {
 // The id is the message_id, and the name is in the routing key. SQJobs has both in the body, and is
 // read if one is missing. A message without any id gets a new one: if it is delivered again, the
 // job runs again.
-func identify(d *transport.Delivery, service string, accepts codec.Set, limit int) (jobID, name string, err error) {
+func identify(d *transport.Delivery, service string, accepts codec.Set, limit int, b *codec.Budget) (jobID, name string, err error) {
 	jobID = d.MessageID
 	if of, n, ok := splitKey(d.Key); ok && of == service && d.Exchange != "" {
 		name = n
 	}
 	if jobID == "" || name == "" {
-		inner, n := namesIn(d.Encoded(), accepts, limit)
+		inner, n := namesIn(d.Encoded(), accepts, limit, b)
 		if jobID == "" {
 			jobID = inner
 		}
@@ -139,6 +153,7 @@ func identify(d *transport.Delivery, service string, accepts codec.Set, limit in
 			name = n
 		}
 	}
+	name = strings.TrimPrefix(name, service+".")
 	switch {
 	case name == "":
 		return "", "", fmt.Errorf("the message has no job's name: publish it to the exchange %s with the key %s, or add a name to the body",
@@ -148,15 +163,15 @@ func identify(d *transport.Delivery, service string, accepts codec.Set, limit in
 	case jobID == "":
 		jobID = id.New("")
 	}
-	return jobID, strings.TrimPrefix(name, service+"."), nil
+	return jobID, name, nil
 }
 
 // maxID is the longest id of a job, in bytes: that of a property of AMQP.
 const maxID = 255
 
 // namesIn returns the id and the name in a body, "" if it has none.
-func namesIn(body codec.Body, accepts codec.Set, limit int) (jobID, name string) {
-	c, members, err := openBody(body, accepts, limit, nil)
+func namesIn(body codec.Body, accepts codec.Set, limit int, b *codec.Budget) (jobID, name string) {
+	c, members, err := openBody(body, accepts, limit, b)
 	if err != nil {
 		return "", ""
 	}
@@ -169,27 +184,33 @@ func namesIn(body codec.Body, accepts codec.Set, limit int) (jobID, name string)
 }
 
 // runAt returns the time before which a job must not run, zero if its headers name none: a text as
-// in 2006-01-02T15:04:05Z, or a number of seconds since 1970.
-func runAt(headers transport.Table) (time.Time, error) {
+// in 2006-01-02T15:04:05Z, or a number of seconds since 1970. All are of the years 1 to 9999.
+func runAt(headers transport.Table) (at time.Time, err error) {
 	switch v := headers[runAtHeader].(type) {
 	case nil:
-		return time.Time{}, nil
+		return at, nil
 	case string:
-		if at, err := time.Parse(time.RFC3339, v); err == nil {
-			return at, nil
-		}
+		at, err = time.Parse(time.RFC3339, v)
 	case time.Time:
-		return v, nil
+		at = v
 	case int64:
-		return time.Unix(v, 0), nil
+		at = time.Unix(v, 0)
 	case int32:
-		return time.Unix(int64(v), 0), nil
+		at = time.Unix(int64(v), 0)
 	case float64:
-		if whole, part := math.Modf(v); math.Abs(whole) < 1<<40 {
-			return time.Unix(int64(whole), int64(part*1e9)), nil
+		whole, part := math.Modf(v)
+		if math.Abs(whole) < 1<<40 { // not NaN
+			at = time.Unix(int64(whole), int64(part*1e9))
+		} else {
+			err = errors.New("too large")
 		}
+	default:
+		err = errors.New("of another type")
 	}
-	return time.Time{}, fmt.Errorf("header %s: must be a time such as 2006-01-02T15:04:05Z, or a number of seconds since 1970", runAtHeader)
+	if year := at.UTC().Year(); err != nil || year < 1 || year > 9999 {
+		return time.Time{}, fmt.Errorf("header %s: must be a time such as 2006-01-02T15:04:05Z, or a number of seconds since 1970", runAtHeader)
+	}
+	return at, nil
 }
 
 // encodeHeaders returns headers as JSON, for a row of the store.

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -77,11 +78,12 @@ func TestIdentify(t *testing.T) {
 		{"", "gomeko.jobs.images", "", `{"id":"8","name":"crop"}`, "8 crop"},
 		{"", "gomeko.jobs.images", "7", `{"id":"8","name":"images.crop"}`, "7 crop"},
 		{"", "gomeko.jobs.images", "7", `{"args":[]}`, "the message has no job's name"},
+		{"", "gomeko.jobs.images", "7", `{"name":"images."}`, "the message has no job's name"},
 		{exchangeName, "images.resize", "", `{"id":"` + strings.Repeat("x", 256) + `"}`, "the job's id has 256 bytes"},
 	} {
 		d := &transport.Delivery{Exchange: test.exchange, Key: test.key, Body: []byte(test.body)}
 		d.MessageID = test.id
-		id, name, err := identify(d, "images", accepts, 1000)
+		id, name, err := identify(d, "images", accepts, 1000, nil)
 		if len(id) == 36 {
 			id = "new"
 		}
@@ -107,7 +109,7 @@ func TestRunAt(t *testing.T) {
 	if at, err := runAt(nil); err != nil || !at.IsZero() {
 		t.Errorf("got %s, %v", at, err)
 	}
-	for _, v := range []any{"tomorrow", true, 1e30} {
+	for _, v := range []any{"tomorrow", true, 1e30, math.NaN(), math.Inf(-1), int64(math.MaxInt64), int64(math.MinInt64), float64(1 << 39), transport.Table{}} {
 		if _, err := runAt(transport.Table{runAtHeader: v}); err == nil {
 			t.Errorf("%v was read", v)
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/jobs/store"
@@ -302,7 +303,9 @@ func (q *queue) wakeHooks() {
 // jobOf returns the row of a message's job.
 func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
 	conn := q.process.consuming.Conn()
-	id, name, err := identify(d, q.service, conn.Accepts(), conn.MaxMessage())
+	b := codec.NewBudget(q.process.host.Context(), conn.MaxDecoded())
+	defer b.Close()
+	id, name, err := identify(d, q.service, conn.Accepts(), conn.MaxMessage(), b)
 	if err != nil {
 		return nil, err
 	}
@@ -312,7 +315,7 @@ func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
 	}
 	carried := make(transport.Table, len(d.Headers))
 	for key, value := range d.Headers {
-		if key != runAtHeader && key != unknownHeader {
+		if key != runAtHeader && key != unknownHeader && key != compressionHeader {
 			carried[key] = value
 		}
 	}
@@ -320,7 +323,7 @@ func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := plain(d, conn)
+	body, err := plain(d, conn, b)
 	if err != nil {
 		return nil, err
 	}
@@ -328,7 +331,7 @@ func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
 		ID: id, Service: q.service, Name: name, Queue: q.name, Priority: int(d.Priority), Payload: body, ContentType: d.ContentType,
 		Headers: text, ReplyTo: d.ReplyTo, CorrelationID: d.CorrelationID, At: at, Nudged: true,
 	}
-	return job, storable(job)
+	return job, job.Check() // the store would refuse all others of the same statement too
 }
 
 // drop acknowledges a message that is not a job.

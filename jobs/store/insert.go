@@ -68,8 +68,9 @@ func (t Terms) row() terms {
 	return terms{Version: t.Version, Key: t.UniqueKey, For: max(0, micros(t.UniqueFor)), Resource: t.Resource, Pass: t.Pass}
 }
 
-// row returns what is inserted for a job, or what is wrong with it.
-func (s *Store) row(n New) (newRow, error) {
+// Check returns what is wrong with a job. [Store.Insert] refuses it, with all jobs that are inserted
+// together with it.
+func (n New) Check() error {
 	var wrong []error
 	for _, field := range []struct {
 		name, value string
@@ -98,6 +99,9 @@ func (s *Store) row(n New) (newRow, error) {
 	if n.In != 0 && !n.At.IsZero() {
 		wrong = append(wrong, errors.New("has both In and At: remove one"))
 	}
+	if year := n.At.UTC().Year(); year < 1 || year > 9999 {
+		wrong = append(wrong, fmt.Errorf("at: is in the year %d, and must be from 1 to 9999", year))
+	}
 	if n.Priority != int(int16(n.Priority)) {
 		wrong = append(wrong, fmt.Errorf("priority: %d is not from -32768 to 32767", n.Priority))
 	}
@@ -105,7 +109,15 @@ func (s *Store) row(n New) (newRow, error) {
 		wrong = append(wrong, errors.New("headers: are not JSON"))
 	}
 	if len(wrong) > 0 {
-		return newRow{}, fmt.Errorf("job %s: %w", clean(n.ID, 255), errors.Join(wrong...))
+		return fmt.Errorf("job %s: %w", clean(n.ID, 255), errors.Join(wrong...))
+	}
+	return nil
+}
+
+// row returns what is inserted for a job.
+func (s *Store) row(n New) (newRow, error) {
+	if err := n.Check(); err != nil {
+		return newRow{}, err
 	}
 	r := newRow{
 		ID: n.ID, Service: n.Service, Name: n.Name, Queue: n.Queue, Priority: n.Priority, Payload: s.dialect.encode(n.Payload),

@@ -91,7 +91,13 @@ func (m *moment) Scan(value any) error {
 }
 
 // micros returns a duration in microseconds, rounded up.
-func micros(d time.Duration) int64 { return int64((d + time.Microsecond - 1) / time.Microsecond) }
+func micros(d time.Duration) int64 {
+	n := d.Microseconds()
+	if d%time.Microsecond > 0 {
+		n++
+	}
+	return n
+}
 
 // clean returns text as both databases can store it, at most limit bytes of it.
 func clean(text string, limit int) string {
