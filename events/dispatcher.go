@@ -18,6 +18,9 @@ import (
 // The event carries the call ids and the context data of ctx. It is not an error if nobody listens,
 // unless the tag of the field has mandatory:"true": then the error is a [*transport.Returned].
 //
+// With message_id:"true" in the tag, each event has an id, a UUID in the property message_id, by which
+// a [Handler] with inbox:"true" recognises one that comes again. Nameko ignores it.
+//
 // With outbox:"memory" in the tag, the events of a call are dispatched when its method has succeeded
 // and its per-call values were closed: nobody hears of what was not committed. A failed call
 // dispatches nothing. An error of the dispatching is then the call's; what was committed stays
@@ -25,8 +28,7 @@ import (
 //
 // With outbox:"database", an event is written into the transaction of the call, which jobs.UseTx has
 // named. A relay dispatches it after the commit, also if the process dies: at least once, and in
-// order among those of the same type. The event has a message_id, by which a [Handler] with
-// inbox:"true" handles it once. The Dispatcher returns when the database has the event. If a
+// order among those of the same type. The event has a message_id in any case. The Dispatcher returns when the database has the event. If a
 // mandatory event has no listener, it waits, and so do later ones of its type.
 //
 //	Dispatch events.Dispatcher `outbox:"database"`
@@ -39,14 +41,20 @@ type Dispatcher func(ctx context.Context, event string, payload any) error
 func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	cfg, _ := service.Lookup[Config](f.Host)
 	mandatory, err := f.Tag.Flag("mandatory", false)
+	named, namedErr := f.Tag.Flag("message_id", false)
 	p, publishErr := publish.New(f, "events", exchangeOf(f.Service), transport.Topology{Exchanges: cfg.exchanges(f.Service)})
-	if err := errors.Join(f.Tag.Keys("mandatory", "outbox"), err, publishErr); err != nil {
+	if err := errors.Join(f.Tag.Keys("mandatory", "message_id", "outbox"), err, namedErr, publishErr); err != nil {
 		return nil, err
 	}
 	if d, ok := f.Value().(Dispatcher); ok && d != nil { // a test's
 		return d, nil
 	}
-	return dispatcher(p, f.Service, func(m *transport.Publishing) { m.Mandatory = mandatory }), nil
+	return dispatcher(p, f.Service, func(m *transport.Publishing) {
+		m.Mandatory = mandatory
+		if named {
+			m.MessageID = publish.NewID()
+		}
+	}), nil
 }
 
 // Describe implements [service.FieldDescriber].

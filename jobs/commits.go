@@ -22,6 +22,7 @@ func (c *clients) outbox(f *service.Field) (bool, error) {
 	case mode == service.OutboxDatabase && c.eager == nil && !c.cfg.hasStore():
 		return false, fmt.Errorf(`outbox:"database" %w`, errNeedsStore)
 	}
+	c.outboxed = c.outboxed || mode == service.OutboxDatabase
 	return mode == service.OutboxDatabase, err
 }
 

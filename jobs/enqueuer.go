@@ -101,6 +101,7 @@ type clients struct {
 	host       *service.Host
 	storage    *storage
 	connection *connection.Shared // nil if jobs are eager
+	outboxed   bool               // a field enqueues in transactions
 }
 
 // clientsOf returns the clients of a container.
@@ -132,6 +133,11 @@ func (c *clients) Setup(ctx context.Context) error {
 	for _, r := range c.host.Rows() {
 		if name := r.CallName(); r.Tag.Get("jobs") != "" {
 			c.queues.Store(routingKey(r.Service, name), queueName(r.Service, r.Tag.Get("queue")))
+		}
+	}
+	if c.outboxed {
+		if _, err := c.storage.ready(ctx); err != nil {
+			return err
 		}
 	}
 	c.prepare()

@@ -76,7 +76,11 @@ func (s *storage) ready(ctx context.Context) (*store.Store, error) {
 	if s.store == nil {
 		return nil, errNoStore
 	}
-	return s.store, s.store.Check(ctx)
+	if err := s.store.Check(ctx); err != nil {
+		return nil, err
+	}
+	_, err := s.store.ID(ctx) // from here on the store knows it
+	return s.store, err
 }
 
 // rememberFor is how long the inbox knows a message that was handled.

@@ -46,7 +46,7 @@ func (i *inbox) once(messageID string) func(ctx context.Context) error {
 	if messageID == "" {
 		i.warned.Do(func() {
 			i.row.Logger().Warn("a message has no message_id: one that comes twice is handled twice", "queue", i.consumer,
-				"remedy", `dispatch it with outbox:"database", or set message_id`)
+				"remedy", `write message_id:"true" in the tag of the field that sends it, or set the property`)
 		})
 		return nil
 	}

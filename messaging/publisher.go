@@ -39,6 +39,8 @@ import (
 //	expiration   "10s": the broker drops the message if it waits longer
 //	serializer   "json" or "msgpack"; the default is [transport.Config].Codec
 //	compression  "zlib"
+//	message_id   "true": each message has an id, a UUID, by which a Consumer with inbox:"true" recognises
+//	             one that comes again
 //	outbox       "memory": the messages of a call are published when its method has succeeded and its
 //	             per-call values were closed, so after the commit. A failed call publishes nothing; an
 //	             error of the publishing is then the call's, and what was committed stays committed
@@ -62,11 +64,12 @@ func (Publisher) Dependency(f *service.Field) (any, error) {
 	}
 	exchange, key, queue := f.Tag.Get("messaging"), f.Tag.Get("key"), f.Tag.Get("queue")
 	message, err := messageOf(f.Tag, exchange, key, queue)
+	named, namedErr := f.Tag.Flag("message_id", false)
 	t, topologyErr := topologyOf(f.Tag, known, exchange, queue, key)
 	p, publishErr := publish.New(f, "messaging", exchange, t)
 	keys := append(topologyKeys(), "messaging", "key", "queue", "mandatory", "persistent", "priority", "expiration",
-		"serializer", "compression", "outbox")
-	if err = errors.Join(f.Tag.Keys(keys...), err, topologyErr, publishErr); err != nil {
+		"serializer", "compression", "message_id", "outbox")
+	if err = errors.Join(f.Tag.Keys(keys...), err, namedErr, topologyErr, publishErr); err != nil {
 		return nil, err
 	}
 	if own, ok := f.Value().(Publisher); ok && own != nil { // a test's
@@ -75,6 +78,9 @@ func (Publisher) Dependency(f *service.Field) (any, error) {
 	return Publisher(func(ctx context.Context, payload any, options ...func(*transport.Publishing)) error {
 		m := message
 		m.Headers = maps.Clone(message.Headers)
+		if named {
+			m.MessageID = publish.NewID()
+		}
 		for _, option := range options {
 			option(&m)
 		}

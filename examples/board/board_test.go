@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"go.uber.org/fx"
 	"go.uber.org/goleak"
 
 	"github.com/gomeko/gomeko/config"
@@ -15,6 +17,7 @@ import (
 	"github.com/gomeko/gomeko/examples/orders"
 	"github.com/gomeko/gomeko/examples/orders/users"
 	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
 	"github.com/gomeko/gomeko/web"
@@ -69,6 +72,32 @@ func TestOrderCreated(t *testing.T) {
 	latest, err := b.Watch(t.Context(), &web.Socket{ID: "s"})
 	if err != nil || len(latest) != 1 || latest[0].ID != "a1" {
 		t.Errorf("got %v, %v, want the order", latest, err)
+	}
+}
+
+// TestFailedCommit orders something that does not exist, which only the commit finds out: the board
+// shows the other orders, and not that one.
+func TestFailedCommit(t *testing.T) {
+	h := servicetest.New(t, board.New(), orders.Module, users.Module, fx.Replace(orders.Settings{Database: filepath.Join(t.TempDir(), "orders.db")}))
+	shown := h.Watch("board.OrderCreated")
+	for _, order := range []struct {
+		id, product string
+		works       bool
+	}{{"a1", "tea", true}, {"a2", "gold", false}, {"a3", "coffee", true}} {
+		_, err := h.Run(t.Context(), "board.Buy", rpc.Kwargs{"id", order.id, "user_id", 7, "product", order.product})
+		if (err == nil) != order.works {
+			t.Errorf("%s: got %v", order.product, err)
+		}
+	}
+	for range 2 {
+		if got := shown(); got.Err != nil {
+			t.Error(got.Err)
+		}
+	}
+	var latest []board.Order
+	err := h.Socket().Call(t.Context(), "watch", &latest)
+	if err != nil || len(latest) != 2 || latest[0].Product == "gold" || latest[1].Product == "gold" {
+		t.Errorf("got %+v, %v, want the orders of tea and coffee", latest, err)
 	}
 }
 

@@ -9,6 +9,9 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 	"go.uber.org/fx"
 	_ "modernc.org/sqlite" // the driver sqlite
+
+	"github.com/gomeko/gomeko/jobs"
+	"github.com/gomeko/gomeko/jobs/store"
 )
 
 // Settings are the key orders of the configuration.
@@ -18,32 +21,37 @@ type Settings struct {
 	Database string `yaml:"database"`
 }
 
-// OpenDB opens the database. The application creates its tables when it starts, and closes the
-// database when it stops.
-func OpenDB(life fx.Lifecycle, settings Settings) (*sql.DB, error) {
-	driver, source := "pgx", settings.Database
+// OpenDB opens the database, with the store of gomeko's outbox and inbox in it. The application
+// creates the tables when it starts, and closes the database when it stops.
+func OpenDB(life fx.Lifecycle, settings Settings) (*sql.DB, *store.Store, error) {
+	driver, source, dialect := "sqlite", settings.Database, store.SQLite()
 	switch {
 	case source == "memory":
-		driver, source = "sqlite", "file::memory:?_pragma=foreign_keys(1)&_txlock=immediate"
-	case !strings.HasPrefix(source, "postgres://"):
+		source = "file::memory:?_pragma=foreign_keys(1)&_txlock=immediate"
+	case strings.HasPrefix(source, "postgres://"):
+		driver, dialect = "pgx", store.PostgreSQL()
+	default:
 		// A transaction takes the write lock when it begins (_txlock): if two had read, only one of
 		// them could write.
-		driver = "sqlite"
 		source = "file:" + source + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_txlock=immediate"
 	}
 	db, err := sql.Open(driver, source)
 	if err != nil {
-		return nil, fmt.Errorf("database: %w", err)
+		return nil, nil, fmt.Errorf("database: %w", err)
 	}
 	if settings.Database == "memory" {
 		db.SetMaxOpenConns(1) // each connection has a database of its own
 	}
+	kept := store.Open(db, dialect, "the database of orders")
 	life.Append(fx.Hook{
-		OnStart: func(ctx context.Context) error { return create(ctx, db) },
-		OnStop:  func(context.Context) error { return db.Close() },
+		OnStart: func(ctx context.Context) error { return create(ctx, db, kept) },
+		OnStop:  func(context.Context) error { return kept.Close() },
 	})
-	return db, nil
+	return db, kept, nil
 }
+
+// Jobs puts the outbox and the inbox into the database of the orders.
+func Jobs(kept *store.Store) jobs.Config { return jobs.Config{Store: kept} }
 
 // tables create the tables. The commit checks that the product of an order exists.
 var tables = []string{
@@ -58,7 +66,10 @@ var tables = []string{
 	`INSERT INTO products (name) VALUES ('tea'), ('coffee') ON CONFLICT (name) DO NOTHING`,
 }
 
-func create(ctx context.Context, db *sql.DB) error {
+func create(ctx context.Context, db *sql.DB, kept *store.Store) error {
+	if _, _, err := kept.Migrate(ctx); err != nil {
+		return err
+	}
 	for _, statement := range tables {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("database: %w", err)

@@ -34,11 +34,15 @@
 //
 // # Events
 //
-// orders dispatches order_created with outbox:"memory": the event leaves after the commit, so it
-// announces no order that was rolled back. orders also handles users.user_deleted, and deletes the
-// orders of that user:
+// orders dispatches order_created with outbox:"database": the event is written into the transaction
+// of the order, and leaves if that is committed. So it announces no order that was rolled back, and
+// every order that was not, also if the process dies in between. orders also handles
+// users.user_deleted, and deletes the orders of that user:
 //
 //	$ gomeko call users.delete_user 7
+//
+// With inbox:"true" an event that is delivered again is acknowledged, and not handled: its id is noted
+// in the transaction that deletes the orders.
 //
 // If the database is unavailable, the event is handled again after the delays that the row's tag
 // has: 1s, three times 10s, 10m and six times 1h. Then it is parked in a dead queue, as is at once

@@ -28,7 +28,8 @@ import (
 
 // The program is killed after it has committed an order, and before the broker has received the
 // reply and the acknowledgement. The broker delivers the request to the next process. The method
-// runs again, and the caller receives the only order.
+// runs again, and the caller receives the only order. Its event was committed with it, and leaves
+// if the first process has not sent it.
 func TestKilledBeforeAck(t *testing.T) {
 	shop := hosttest.Build(t, "./shop")
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -39,6 +40,8 @@ func TestKilledBeforeAck(t *testing.T) {
 			// The program is connected through a wire that is cut at the order, which is in the
 			// reply.
 			wire := newWire(t, uri, `"result":{"id":"a1"`)
+			heard := &Listener{heard: make(chan orders.Order, 10)}
+			hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, heard)
 			program := start(t, shop, wire.uri, settings)
 			created := create(t, ctx, uri, Request{ID: "a1", UserID: 7, Product: "tea"})
 			select {
@@ -59,6 +62,9 @@ func TestKilledBeforeAck(t *testing.T) {
 			}
 			if !<-redelivered {
 				t.Error("got a first delivery, want one with Redelivered")
+			}
+			if order := hosttest.Receive(t, "the event of the order", heard.heard); order.ID != "a1" {
+				t.Errorf("heard of %+v", order)
 			}
 		})
 	})
@@ -106,7 +112,7 @@ func serve(t *testing.T, uri string, settings orders.Settings) <-chan bool {
 // stored returns an order from the database.
 func stored(t *testing.T, settings orders.Settings, id string) (*orders.Order, error) {
 	life := fxtest.NewLifecycle(t)
-	db, err := orders.OpenDB(life, settings)
+	db, _, err := orders.OpenDB(life, settings)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/di"
 	"github.com/gomeko/gomeko/events"
+	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
@@ -21,8 +22,9 @@ import (
 var Module = fx.Module("orders",
 	service.Provide(new(Orders)),
 	config.Provide("orders", Settings{Database: "orders.db"}),
-	fx.Provide(OpenDB), // lives as long as the process
-	di.PerCall(InTx),   // lives as long as a call
+	fx.Provide(OpenDB, Jobs), // live as long as the process
+	di.PerCall(InTx),         // lives as long as a call
+	service.Configure[jobs.Config](),
 	service.CheckHealth[*sql.DB]("orders"),
 )
 
@@ -37,12 +39,12 @@ type Orders struct {
 		PostOrder web.Route `web:"POST /orders" method:"CreateOrder" timeout:"10s"`
 		ShowOrder web.Route `web:"GET /orders/{id}" method:"GetOrder"`
 
-		ForgetUser events.Handler `events:"users.user_deleted" retry:"1s 10s*3 10m 1h*6"`
+		ForgetUser events.Handler `events:"users.user_deleted" inbox:"true" retry:"1s 10s*3 10m 1h*6"`
 	}
 
 	Store    Store `inject:""`
 	Users    Users
-	Dispatch events.Dispatcher `outbox:"memory"` // after the commit
+	Dispatch events.Dispatcher `outbox:"database"` // with the commit
 }
 
 // Users is a client of the users service.
@@ -120,7 +122,7 @@ func (o *Orders) GetOrder(ctx context.Context, id string) (*Order, error) {
 	return order, err
 }
 
-// ForgetUser deletes the orders of a deleted user. It may run twice. An error of the database is
+// ForgetUser deletes the orders of a deleted user, once for each event. An error of the database is
 // retried. An event without a user's id is parked: a further attempt would not find one either.
 func (o *Orders) ForgetUser(ctx context.Context, user struct{ ID int }) error {
 	if user.ID < 1 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/gomeko/gomeko/di"
+	"github.com/gomeko/gomeko/jobs"
 )
 
 // A Store keeps orders.
@@ -33,6 +34,7 @@ func InTx(db *sql.DB) di.Provider[Store] {
 		if err != nil {
 			return nil, nil, err
 		}
+		jobs.UseTx(ctx, tx) // for the outbox and the inbox
 		end := func(err error) error {
 			if err != nil {
 				return rolledBack(err, tx.Rollback())

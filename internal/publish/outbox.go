@@ -62,10 +62,13 @@ func InboxOf(host *service.Host) (Inbox, error) {
 	return i, nil
 }
 
+// NewID returns an id for a message.
+func NewID() string { return id.New("") }
+
 // keep writes m into the transaction of the call. It may be published twice, so it gets an id.
 func (p *Publisher) keep(ctx context.Context, conn *transport.Conn, m transport.Publishing) error {
 	if m.MessageID == "" {
-		m.MessageID = id.New("")
+		m.MessageID = NewID()
 	}
 	if err := conn.Check(m); err != nil {
 		return err

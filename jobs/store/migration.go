@@ -124,5 +124,8 @@ func (s *Store) migrate(ctx context.Context, c conn, version int, m migration) e
 // have the same ID work on the same rows.
 func (s *Store) ID(ctx context.Context) (id string, err error) {
 	err = s.read(func(c conn) error { return c.QueryRowContext(ctx, `SELECT id FROM gomeko_store`).Scan(&id) })
+	if err == nil {
+		s.known.Store(&id)
+	}
 	return id, err
 }

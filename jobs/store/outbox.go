@@ -57,10 +57,9 @@ func (s *Store) added(result sql.Result, err error) error {
 
 // A Relay says how [Store.Relay] works.
 type Relay struct {
-	Owner  string        // who publishes: the instance of a process
-	Limit  int           // at most so many messages; the default is 500
-	Except []string      // the lines that are left where they are
-	Lease  time.Duration // after so long, another process may publish what this one has; the default is a minute
+	Owner  string   // who publishes; each process needs its own
+	Limit  int      // at most so many messages; the default is 500
+	Except []string // the lines that are left where they are
 }
 
 // Relayed is what [Store.Relay] has done.
@@ -109,21 +108,31 @@ const (
 // linesAtOnce is how many lines a relay takes at once: others take further ones.
 const linesAtOnce = 16
 
-// relayLease is the default of [Relay].Lease.
-const relayLease = time.Minute
+const (
+	// relayLimit limits the publishing of what a relay has taken.
+	relayLimit = 15 * time.Second
 
-// ending is how long a relay may take to delete what was published, when its ctx has ended.
-const ending = 5 * time.Second
+	// relayPatience is when PostgreSQL takes away what a process has that hangs.
+	relayPatience = 2 * relayLimit
+
+	// relayLease is for how long one process publishes on SQLite, unless it renews its lease, which it
+	// does three times as often.
+	relayLease = 3 * time.Second
+
+	// relayEnding is how long a relay may take to delete what was published, when its ctx has ended.
+	relayEnding = 5 * time.Second
+)
 
 // Relay passes the oldest messages to publish, and deletes those whose Seq it returns: the ones that
 // the broker has confirmed. What it does not return stays, and so does everything if the process dies:
 // a message may be published twice, and none is lost. publish must not publish a message before an
-// earlier one of its line that it has not published. The ctx of publish ends at half of Lease.
+// earlier one of its line that it has not published. The ctx of publish ends after 15 s, or when
+// another process may publish the same messages.
 //
 // Several processes may call Relay. On PostgreSQL each takes lines that the others do not have; on
 // SQLite one of them takes everything, and keeps it until nothing is left.
 func (s *Store) Relay(ctx context.Context, r Relay, publish func(ctx context.Context, messages []Message) (done []int64)) (Relayed, error) {
-	r.Limit, r.Lease = cmp.Or(r.Limit, batch), cmp.Or(r.Lease, relayLease)
+	r.Limit = cmp.Or(r.Limit, batch)
 	if r.Except == nil {
 		r.Except = []string{}
 	}
@@ -132,19 +141,14 @@ func (s *Store) Relay(ctx context.Context, r Relay, publish func(ctx context.Con
 	if err != nil || n == 0 {
 		return Relayed{}, err
 	}
-	limited := func(messages []Message) []int64 {
-		ctx, cancel := context.WithTimeout(ctx, r.Lease/2)
-		defer cancel()
-		return publish(ctx, messages)
-	}
 	if s.dialect.single {
-		return s.relayAlone(ctx, r, limited)
+		return s.relayAlone(ctx, r, publish)
 	}
-	return s.relayLines(ctx, r, limited)
+	return s.relayLines(ctx, r, publish)
 }
 
 // relayLines relays lines that it locks. The lock ends with the transaction.
-func (s *Store) relayLines(ctx context.Context, r Relay, publish func([]Message) []int64) (d Relayed, err error) {
+func (s *Store) relayLines(ctx context.Context, r Relay, publish publish) (d Relayed, err error) {
 	tx, err := s.db.BeginTx(context.WithoutCancel(ctx), nil) // what was published is deleted even if ctx has ended
 	if err != nil {
 		return d, s.wrap(err)
@@ -156,7 +160,7 @@ func (s *Store) relayLines(ctx context.Context, r Relay, publish func([]Message)
 		}
 	}()
 	c := s.conn(tx)
-	if _, err := c.ExecContext(ctx, patience, fmt.Sprint(r.Lease.Milliseconds())); err != nil {
+	if _, err := c.ExecContext(ctx, patience, fmt.Sprint(relayPatience.Milliseconds())); err != nil {
 		return d, err
 	}
 	var lines string
@@ -173,7 +177,8 @@ func (s *Store) relayLines(ctx context.Context, r Relay, publish func([]Message)
 		return d, err
 	}
 	d.Taken = len(all)
-	ctx, done, cancel := s.published(ctx, publish, all)
+	done := publish.limited(ctx, all)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayEnding)
 	defer cancel()
 	if d.Done = len(done); len(done) > 0 {
 		if _, err := c.ExecContext(ctx, s.text(deleting), object(done)); err != nil {
@@ -186,27 +191,24 @@ func (s *Store) relayLines(ctx context.Context, r Relay, publish func([]Message)
 	return d, tx.Commit()
 }
 
-// published publishes messages. It returns a context for deleting those that were published.
-func (s *Store) published(ctx context.Context, publish func([]Message) []int64, all []Message) (_ context.Context, done []int64, _ context.CancelFunc) {
-	if len(all) > 0 {
-		done = publish(all)
+// publish publishes messages, and returns the Seq of those that the broker has.
+type publish func(ctx context.Context, messages []Message) (done []int64)
+
+// limited publishes messages, if there are any.
+func (p publish) limited(ctx context.Context, all []Message) []int64 {
+	if len(all) == 0 {
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ending)
-	return ctx, done, cancel
+	ctx, cancel := context.WithTimeout(ctx, relayLimit)
+	defer cancel()
+	return p(ctx, all)
 }
 
 // relayAlone relays messages of all lines, while no other process does.
-func (s *Store) relayAlone(ctx context.Context, r Relay, publish func([]Message) []int64) (d Relayed, err error) {
-	err = s.write(ctx, func(c conn) error {
-		result, err := c.ExecContext(ctx, s.text(leasing), r.Owner, micros(r.Lease))
-		if err != nil {
-			return err
-		}
-		n, err := result.RowsAffected()
-		d.Busy = n == 0
-		return err
-	})
-	if err != nil || d.Busy {
+func (s *Store) relayAlone(ctx context.Context, r Relay, publish publish) (d Relayed, err error) {
+	leased, err := s.leaseRelay(ctx, r)
+	if err != nil || !leased {
+		d.Busy = err == nil
 		return d, err
 	}
 	var all []Message
@@ -218,7 +220,10 @@ func (s *Store) relayAlone(ctx context.Context, r Relay, publish func([]Message)
 		return d, err
 	}
 	d.Taken = len(all)
-	ctx, done, cancel := s.published(ctx, publish, all)
+	limited, release := s.keepRelay(ctx, r)
+	done := publish.limited(limited, all)
+	release()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayEnding)
 	defer cancel()
 	d.Done = len(done)
 	return d, s.transact(ctx, func(c conn) error {
@@ -234,6 +239,52 @@ func (s *Store) relayAlone(ctx context.Context, r Relay, publish func([]Message)
 		_, err = c.ExecContext(ctx, s.text(releasing), r.Owner)
 		return err
 	})
+}
+
+// leaseRelay makes r's owner the process that publishes, or lets it go on. It returns false if another
+// one does.
+func (s *Store) leaseRelay(ctx context.Context, r Relay) (leased bool, err error) {
+	err = s.write(ctx, func(c conn) error {
+		result, err := c.ExecContext(ctx, s.text(leasing), r.Owner, micros(relayLease))
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		leased = n > 0
+		return err
+	})
+	return leased, err
+}
+
+// keepRelay renews the lease until release is called. The context that it returns ends when another
+// process may publish.
+func (s *Store) keepRelay(ctx context.Context, r Relay) (_ context.Context, release func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer cancel()
+		for until := time.Now().Add(relayLease / 3 * 2); ; {
+			timer := time.NewTimer(relayLease / 3)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+				return
+			}
+			began := time.Now()
+			limited, cancel := context.WithDeadline(ctx, until)
+			leased, err := s.leaseRelay(limited, r)
+			cancel()
+			switch {
+			case err == nil && leased:
+				until = began.Add(relayLease / 3 * 2)
+			case err == nil, time.Now().After(until):
+				return
+			}
+		}
+	}()
+	return ctx, func() { cancel(); <-ended }
 }
 
 // messages runs a statement that returns messages.

@@ -26,16 +26,13 @@ func (e *ElsewhereError) Error() string {
 // Unwrap returns the error of the transaction's database.
 func (e *ElsewhereError) Unwrap() error { return e.Err }
 
-// id returns the id of the store, and reads it once.
+// id returns the id of the store. It is read once: the only connection may have the transaction of the
+// caller.
 func (s *Store) id(ctx context.Context) (string, error) {
 	if id := s.known.Load(); id != nil {
 		return *id, nil
 	}
-	id, err := s.ID(ctx)
-	if err == nil {
-		s.known.Store(&id)
-	}
-	return id, err
+	return s.ID(ctx)
 }
 
 // CheckTx returns an [ElsewhereError] if the transaction of a caller is not in the store's database, or

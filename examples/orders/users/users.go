@@ -24,7 +24,7 @@ type Users struct {
 		DeleteUser rpc.Method `rpc:"delete_user(user_id)"`
 	}
 
-	Dispatch events.Dispatcher
+	Dispatch events.Dispatcher `message_id:"true"`
 }
 
 // A User is a user with a name.
