@@ -44,7 +44,7 @@ func (c *command) jobsCommand() *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&j.store, "store", "", storeUsage)
 	cmd.AddCommand(j.listCommand(), j.showCommand(), j.waitCommand(), j.cancelCommand(), j.retryCommand(),
-		j.enqueueCommand(), j.payloadCommand(), j.migrateCommand(), j.pruneCommand())
+		j.enqueueCommand(), j.payloadCommand(), j.resourcesCommand(), j.migrateCommand(), j.pruneCommand())
 	return cmd
 }
 

@@ -38,6 +38,10 @@ type jobView struct {
 	Owner    string        `json:"owner,omitempty"`
 	Host     string        `json:"host,omitempty"`
 	Hook     store.Hook    `json:"hook,omitempty"`
+	Unique   string        `json:"unique_key,omitempty"`
+	Until    time.Time     `json:"unique_until,omitzero"`
+	Resource string        `json:"resource,omitempty"`
+	OnRetry  string        `json:"on_retry,omitempty"`
 	Type     string        `json:"error_type,omitempty"`
 	Error    string        `json:"error,omitempty"`
 	Payload  any           `json:"payload,omitempty"` // JSON, or text
@@ -59,7 +63,12 @@ type attemptView struct {
 
 // viewOf returns a job without its payload and its attempts.
 func viewOf(j *store.Job) jobView {
+	onRetry := ""
+	if j.Pass {
+		onRetry = "pass"
+	}
 	return jobView{
+		Unique: secret.Mask(j.UniqueKey), Until: utc(j.UniqueUntil), Resource: secret.Mask(j.Resource), OnRetry: onRetry,
 		ID: j.ID, Seq: j.Seq, Service: j.Service, Name: j.Name, Queue: j.Queue, State: j.State, Priority: j.Priority,
 		Attempt: j.Attempt, Deaths: j.Deaths, Cancel: j.Cancel, Progress: j.Progress, Text: j.ProgressText,
 		Created: j.Created.UTC(), RunAt: j.RunAt.UTC(), Started: utc(j.Started), Finished: utc(j.Finished), Lease: utc(j.Lease),
@@ -137,6 +146,15 @@ func printJob(w io.Writer, v *jobView) error {
 	}
 	if v.Progress != nil {
 		line("progress", "%.0f%% %s", *v.Progress*100, v.Text)
+	}
+	if v.Unique != "" {
+		line("unique", "%s", v.Unique)
+	}
+	if !v.Until.IsZero() {
+		line("until", "%s, even if it has ended", local(v.Until, ""))
+	}
+	if v.Resource != "" {
+		line("resource", "%s", v.Resource)
 	}
 	line("enqueued", "%s", local(v.Created, ""))
 	for _, t := range []struct {
