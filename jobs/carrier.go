@@ -67,6 +67,9 @@ func (c *carrier) add(w *work) error {
 	if w.Timeout() > aloneLimit {
 		mistakes = append(mistakes, fmt.Errorf("timeout: more than %s %w", aloneLimit, ErrNoStore))
 	}
+	if w.rule != nil {
+		mistakes = append(mistakes, w.rule.checkAlone())
+	}
 	if w.plan != nil {
 		beat, err := c.beatAlone(w)
 		mistakes = append(mistakes, err, w.checkCronAlone())
@@ -112,8 +115,13 @@ func (c *carrier) Stop(ctx context.Context) error {
 // Topology returns the queue, with its bindings.
 func (c *carrier) Topology() transport.Topology { return c.topology }
 
-// Workers returns how many jobs run at once.
-func (c *carrier) Workers() int { return c.workers() }
+// Workers returns how many jobs run at once: one of a resource.
+func (c *carrier) Workers() int {
+	if c.alone {
+		return 1
+	}
+	return c.workers()
+}
 
 // Serve runs a job, or has it wait.
 func (c *carrier) Serve(ctx context.Context, t *messaging.Task) messaging.End {

@@ -344,9 +344,12 @@ type Films struct {
 	_ service.Name `service:"films"`
 
 	Entrypoints struct {
-		Cut jobs.Job `jobs:"cut()" timeout:"26m"`
+		Cut   jobs.Job `jobs:"cut()" timeout:"26m"`
+		Scale jobs.Job `jobs:"scale(size)" unique:"size" resource:"size:{size}"`
 	}
 }
+
+func (*Films) Scale(context.Context, int) error { return nil }
 
 func (*Films) Cut(context.Context) error { return nil }
 
@@ -354,7 +357,13 @@ func (*Films) Cut(context.Context) error { return nil }
 func TestMistakesWithoutStore(t *testing.T) {
 	t.Parallel()
 	_, err := hosttest.New(t, hosttest.Config{Broker: transport.Config{URI: brokertest.Embedded(t)}}, &Films{}, service.Configure(jobs.Config{}))
-	if want := "service films: Cut: timeout: more than 25m0s needs a store: set gomeko.jobs.store"; err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("got %v, want %s", err, want)
+	for _, want := range []string{
+		"service films: Cut: timeout: more than 25m0s needs a store: set gomeko.jobs.store",
+		"service films: Scale: unique needs a store: set gomeko.jobs.store",
+		"service films: Scale: resource: one with {parameters} needs a store: set gomeko.jobs.store",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }

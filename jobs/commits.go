@@ -28,14 +28,20 @@ func (c *clients) outbox(f *service.Field) (bool, error) {
 
 // insertTx puts a job into the store in a transaction of the caller. When that is committed, the
 // message of the job is published.
-func (e *Enqueuer) insertTx(ctx context.Context, o options, n store.New, m transport.Publishing) error {
+func (e *Enqueuer) insertTx(ctx context.Context, h *handle, o options, n store.New, m transport.Publishing) error {
 	err := e.store.CheckTx(ctx, o.tx)
 	if err != nil {
 		return err
 	}
-	inserted, err := e.store.InsertTx(ctx, o.tx, n)
-	if err != nil || !inserted[0].Added || o.delayed() && e.alarm == nil {
+	inserted, err := e.place(ctx, n, func(ctx context.Context, jobs ...store.New) ([]store.Inserted, error) {
+		return e.store.InsertTx(ctx, o.tx, jobs...)
+	})
+	if err != nil {
 		return err
+	}
+	h.id = inserted.ID // that of the job that has its key
+	if !inserted.Added || o.delayed() && e.alarm == nil {
+		return nil
 	}
 	told := func(ctx context.Context) {
 		switch {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
@@ -22,7 +23,9 @@ import (
 //
 // Options that delay a job have no effect, and neither have the delays of its row's key retry: a
 // job that fails is tried again at once, as often as the row says. Then its done hook runs.
-// [Ref.Wait] has the outcome. The service that has the job must be one of the services.
+// [Ref.Wait] has the outcome. A job whose unique key another one has does not run: its Ref is that
+// of the other one. Resources have no effect. The service that has the job must be one of the
+// services.
 var Eager = service.Configure(eagerMode{})
 
 // eagerMode is the configuration value of Eager.
@@ -39,6 +42,57 @@ const eagerAttempts = 100
 type eager struct {
 	host *service.Host
 	rows map[string]*work // by their routing keys
+
+	mu   sync.Mutex
+	keys map[[3]string]*claimed // by service, name and unique key
+}
+
+// A claimed is an eager job that has a unique key.
+type claimed struct {
+	id      string
+	until   time.Time     // when it gives the key back, if it has ended
+	ended   chan struct{} // closed when outcome is set
+	outcome Outcome
+}
+
+// holds reports whether the job has its key.
+func (c *claimed) holds() bool {
+	select {
+	case <-c.ended:
+		return time.Now().Before(c.until)
+	default:
+		return true
+	}
+}
+
+// wait waits until the job has ended.
+func (c *claimed) wait(ctx context.Context) (Outcome, error) {
+	select {
+	case <-c.ended:
+		return c.outcome, nil
+	case <-ctx.Done():
+		return Outcome{}, fmt.Errorf("waiting for the outcome of job %s: %w", c.id, context.Cause(ctx))
+	}
+}
+
+// claim takes the unique key of a job, or makes h that of the job that has it. It returns nil if
+// the job is not unique.
+func (e *eager) claim(ctx context.Context, w *work, h *handle, m transport.Publishing) (own *claimed) {
+	from := reader{accepts: codec.Set{codec.JSON}, message: len(m.Body), decoded: eagerMemory}
+	t := w.rule.terms(ctx, from, codec.Body{ContentType: m.ContentType, Data: m.Body})
+	if t.UniqueKey == "" {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key := [3]string{h.service, h.name, t.UniqueKey}
+	if other := e.keys[key]; other != nil && other.holds() {
+		h.id, h.other = other.id, other
+		return nil
+	}
+	own = &claimed{id: h.id, until: time.Now().Add(t.UniqueFor), ended: make(chan struct{})}
+	e.keys[key] = own
+	return own
 }
 
 // eagerOf returns the eager of a container, nil if its jobs are not eager.
@@ -47,7 +101,7 @@ func eagerOf(host *service.Host) (*eager, error) {
 		return nil, nil
 	}
 	return service.Shared(host, func(host *service.Host) (*eager, error) {
-		return &eager{host: host, rows: map[string]*work{}}, nil
+		return &eager{host: host, rows: map[string]*work{}, keys: map[[3]string]*claimed{}}, nil
 	})
 }
 
@@ -81,6 +135,10 @@ func (e *eager) run(ctx context.Context, h *handle, m transport.Publishing) erro
 		slices.Sort(known)
 		return fmt.Errorf("jobs are eager, and no service of this process has it (there are: %s): add the service", strings.Join(known, ", "))
 	}
+	own := e.claim(ctx, w, h, m)
+	if h.other != nil {
+		return nil
+	}
 	defer service.Lend(ctx)()
 	run, cancel := context.WithCancelCause(e.host.Context())
 	defer cancel(nil)
@@ -101,6 +159,10 @@ func (e *eager) run(ctx context.Context, h *handle, m transport.Publishing) erro
 	}
 	o := OutcomeOf(&j)
 	h.outcome = &o
+	if own != nil {
+		own.outcome = o
+		close(own.ended)
+	}
 	if w.done == nil {
 		return nil
 	}

@@ -56,7 +56,8 @@ func (e *ends) record(ctx context.Context, end store.End) bool {
 func (e *ends) last(ctx context.Context, end store.End) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	counts, err := e.process.store.Finish(ctx, end)
+	counts, next, err := e.process.store.FinishNext(ctx, end)
+	e.process.wakeNext(next)
 	return err == nil && counts[0]
 }
 
@@ -104,9 +105,10 @@ func (e *ends) gather(ctx context.Context) (batch []*ending) {
 func (e *ends) finish(ctx context.Context, list []store.End) ([]bool, bool) {
 	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
 		limited, cancel := context.WithTimeout(ctx, e.process.lease())
-		counts, err := e.process.store.Finish(limited, list...)
+		counts, next, err := e.process.store.FinishNext(limited, list...)
 		cancel()
 		if err == nil {
+			e.process.wakeNext(next)
 			return counts, true
 		}
 		if ctx.Err() != nil {

@@ -42,6 +42,7 @@ type Enqueuer struct {
 	replies   *replies
 	alarm     *alarm // of the sweeper of the same container; nil without one
 	commits   commits
+	rules     *rules
 	eager     *eager // nil unless jobs run in the call that enqueues them
 
 	// These are nil before Setup.
@@ -60,7 +61,7 @@ func NewEnqueuer(ctx context.Context, conn *transport.Conn, cfg Config) (*Enqueu
 	if conn == nil && cfg.Store == nil {
 		return nil, errors.New("jobs.NewEnqueuer: neither a connection nor a store: pass one of them")
 	}
-	e := &Enqueuer{cfg: cfg, codec: codec.JSON, log: slog.Default(), store: cfg.Store, conn: conn}
+	e := &Enqueuer{cfg: cfg, rules: new(rules), codec: codec.JSON, log: slog.Default(), store: cfg.Store, conn: conn}
 	if conn != nil {
 		e.codec, e.log = conn.Codec(), conn.Logger()
 		if err := conn.Declare(ctx, exchange()); err != nil {
@@ -112,7 +113,7 @@ func clientsOf(host *service.Host) (*clients, error) {
 			return nil, err
 		}
 		c := &clients{host: host, storage: s}
-		c.cfg, c.codec, c.log, c.observers, c.alarm = s.cfg, codec.JSON, host.Logger(), host.Observers(), s.alarm
+		c.cfg, c.codec, c.log, c.observers, c.alarm, c.rules = s.cfg, codec.JSON, host.Logger(), host.Observers(), s.alarm, &s.rules
 		if c.eager, err = eagerOf(host); err != nil || c.eager != nil {
 			return c, err
 		}
@@ -270,16 +271,17 @@ func (e *Enqueuer) send(ctx context.Context, h *handle, r request, o options, m 
 		Payload: m.Body, ContentType: m.ContentType, Headers: text, In: o.in, At: o.at, Nudged: !away && o.tx == nil,
 	}
 	if o.tx != nil {
-		return e.insertTx(ctx, o, n, m)
+		return e.insertTx(ctx, h, o, n, m)
 	}
-	inserted, err := e.store.Insert(ctx, n)
+	inserted, err := e.place(ctx, n, e.store.Insert)
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.store.Name(), err)
 	}
-	if o.delayed() && inserted[0].Added && e.alarm != nil {
+	h.id = inserted.ID // that of the job that has its key
+	if o.delayed() && inserted.Added && e.alarm != nil {
 		e.alarm.in(o.delay())
 	}
-	if !away && !o.delayed() && inserted[0].Added {
+	if !away && !o.delayed() && inserted.Added {
 		e.announce(ctx, m)
 	}
 	return nil
@@ -294,6 +296,19 @@ func (e *Enqueuer) announce(ctx context.Context, m transport.Publishing) {
 			"job", m.Key, "job_id", m.MessageID, "err", err)
 	}
 }
+
+// place inserts a job with insert, with the terms of its row.
+func (e *Enqueuer) place(ctx context.Context, n store.New, insert func(context.Context, ...store.New) ([]store.Inserted, error)) (store.Inserted, error) {
+	from := reader{accepts: codec.Set{e.codec}, message: len(n.Payload), decoded: termsMemory}
+	all, err := e.rules.place(ctx, e.store, from, []store.New{n}, insert)
+	if err != nil {
+		return store.Inserted{}, err
+	}
+	return all[0], nil
+}
+
+// termsMemory is what the arguments of a job may take when its terms are computed, in bytes.
+const termsMemory = 128 << 20
 
 // queueOf returns the queue in which workers take the job.
 func (e *Enqueuer) queueOf(r request) string {

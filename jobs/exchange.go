@@ -9,13 +9,14 @@ import (
 
 // The names on the broker: see docs/wire/jobs.md.
 const (
-	exchangeName  = deadletter.Prefix + "jobs"          // messages with the routing key service.name
-	unroutedName  = exchangeName + ".unrouted"          // exchange and queue of those that no queue is bound for
-	queuePrefix   = exchangeName + "."                  // of the queues, followed by the service
-	runAtHeader   = deadletter.Prefix + "run_at"        // when a delayed job may run
-	unknownHeader = deadletter.Prefix + "unknown_since" // since when no worker knows its name, without a store
-	storeHeader   = exchangeName + ".store"             // the id of the store of whoever wakes a worker
-	replyPrefix   = exchangeName + ".reply."            // of the queues of outcomes
+	exchangeName   = deadletter.Prefix + "jobs"          // messages with the routing key service.name
+	unroutedName   = exchangeName + ".unrouted"          // exchange and queue of those that no queue is bound for
+	queuePrefix    = exchangeName + "."                  // of the queues, followed by the service
+	runAtHeader    = deadletter.Prefix + "run_at"        // when a delayed job may run
+	unknownHeader  = deadletter.Prefix + "unknown_since" // since when no worker knows its name, without a store
+	storeHeader    = exchangeName + ".store"             // the id of the store of whoever wakes a worker
+	resourcePrefix = deadletter.Prefix + "resource."     // of the queues of resources, without a store
+	replyPrefix    = exchangeName + ".reply."            // of the queues of outcomes
 )
 
 // exchange returns the exchange that jobs are published to, and what keeps a message for which no
@@ -41,6 +42,9 @@ func queueName(service, queue string) string {
 	}
 	return queuePrefix + service + "." + queue
 }
+
+// resourceQueue returns the queue of a resource without a store.
+func resourceQueue(service, resource string) string { return resourcePrefix + service + "." + resource }
 
 // routingKey returns the key that a job is published with.
 func routingKey(service, name string) string { return service + "." + name }

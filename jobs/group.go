@@ -246,7 +246,7 @@ func (g *group) claim(ctx context.Context, messages []message, limit int) ([]sto
 		return nil, err
 	}
 	c := g.queue.process.claim(g.queue.name, limit)
-	c.Names, c.Except = g.names, g.except
+	c.Names, c.Except, c.Resources = g.names, g.except, g.queue.resources
 	return g.queue.process.store.Claim(ctx, c)
 }
 
@@ -261,7 +261,7 @@ func (g *group) insert(ctx context.Context, messages []message) error {
 	if len(jobs) == 0 {
 		return nil
 	}
-	inserted, err := g.queue.process.store.InsertMissing(ctx, jobs...)
+	inserted, err := g.queue.process.insert(ctx, jobs)
 	if err == nil && slices.ContainsFunc(inserted, func(x store.Inserted) bool { return !x.Added }) {
 		_, err = g.queue.adopt(ctx) // it may have been enqueued for the queue of the service
 	}
@@ -335,11 +335,16 @@ func (g *group) start(j *store.Job, v *service.Reservation, since time.Time) {
 		defer l.drop()
 		switch {
 		case g.queue.isStopping() || g.queue.isFailing(): // since it was claimed
-			p.ends.record(ctx, store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, State: store.Queued})
+			p.ends.record(ctx, store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, Resource: j.Resource, State: store.Queued})
 		case w == nil:
 			p.conclude(ctx, nil, l, j, g.unknown(j))
 		default:
-			w.perform(ctx, p, l, j, v)
+			switch current, err := p.isCurrent(l.ctx, j); {
+			case current:
+				w.perform(ctx, p, l, j, v)
+			case err != nil:
+				p.ends.record(ctx, store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, Resource: j.Resource, State: store.Queued})
+			}
 		}
 	})
 }
@@ -348,7 +353,7 @@ func (g *group) start(j *store.Job, v *service.Reservation, since time.Time) {
 func (g *group) unknown(j *store.Job) store.End {
 	times := g.queue.process.cfg.times
 	again := cmp.Or(times.unknownAgain, unknownAgain)
-	end := store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, State: store.Scheduled, In: again}
+	end := store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, Resource: j.Resource, State: store.Scheduled, In: again}
 	known := make([]string, 0, len(g.queue.rows))
 	for name := range g.queue.rows {
 		known = append(known, name)

@@ -3,6 +3,7 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"encoding"
 	"errors"
 	"fmt"
 	"reflect"
@@ -35,6 +36,15 @@ import (
 //	             has succeeded, failed or was cancelled. If it returns an error, it is called again
 //	timeout      limits one attempt; without a store to 25 minutes, which is then the default too
 //	max_workers  limits how many jobs of the row run in this process at once
+//	unique       "true", or some of the parameters: "url, width". While a job with the same arguments
+//	             has not ended, no other one is enqueued: its Ref is returned. See Unique jobs in the
+//	             package comment
+//	unique_for   "1h": the arguments are taken for this time at least, even if the job has ended
+//	resource     "products", or with arguments, "tenant:{tenant_id}": what jobs of all services have
+//	             in common that run one after the other, in the order in which they were enqueued. See
+//	             Resources in the package comment
+//	on_retry     what others of the resource do while a job waits for its next attempt: "wait", the
+//	             default, or "pass"
 //	cron         "30 2 * * *": a job is enqueued at these times, without arguments. See Periodic jobs
 //	             in the package comment, also for the keys tz, missed and overlap
 type Job struct{}
@@ -48,13 +58,16 @@ type work struct {
 	done      *service.Row   // of the done hook; nil if there is none
 	plan      *ticks.Plan    // when jobs are enqueued; nil if they are not periodic
 	takesTick bool           // the method takes a timer.Tick after ctx
+	rule      *rule          // of its keys and resources; nil if there are none
+	spec      string         // the rule for the store; "" if there is none
 }
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (Job) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	w := &work{Row: r}
 	queue := r.Tag.Get("queue")
-	mistakes := errors.Join(r.Tag.Keys("jobs", "retry", "queue", "done", "cron", "tz", "missed", "overlap"), w.bind(), w.readRetry(), w.readDone(), checkQueue(r.Service, queue))
+	mistakes := errors.Join(r.Tag.Keys("jobs", "retry", "queue", "done", "cron", "tz", "missed", "overlap", "unique", "unique_for", "resource", "on_retry"),
+		w.bind(), w.readRetry(), w.readDone(), w.readSpec(), checkQueue(r.Service, queue))
 	if e, err := eagerOf(r.Host); err != nil || e != nil {
 		if err = errors.Join(mistakes, err); err != nil {
 			return nil, err
@@ -71,7 +84,7 @@ func (Job) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 // Describe implements [service.RowDescriber].
 func (Job) Describe(r *service.Row) service.Description {
 	details := map[string]any{"queue": queueName(r.Service, r.Tag.Get("queue")), "key": routingKey(r.Service, r.CallName())}
-	for _, key := range []string{"retry", "done", "cron"} {
+	for _, key := range []string{"retry", "done", "cron", "unique", "unique_for", "resource", "on_retry"} {
 		if value := r.Tag.Get(key); value != "" {
 			details[key] = value
 		}
@@ -126,6 +139,53 @@ func (w *work) readDone() (err error) {
 	}
 	return nil
 }
+
+// readSpec reads the keys unique and resource.
+func (w *work) readSpec() error {
+	s := spec{Unique: w.Tag.Get("unique"), UniqueFor: w.Tag.Get("unique_for"), Resource: w.Tag.Get("resource"), OnRetry: w.Tag.Get("on_retry")}
+	sig := w.Signature()
+	if sig == nil || !s.says() && s.UniqueFor == "" && s.OnRetry == "" {
+		return nil
+	}
+	s.Signature = sig.String()
+	r, err := s.rule(sig, "")
+	if err != nil {
+		return err
+	}
+	params := w.Parameters()
+	for _, i := range r.unique {
+		s.Hidden = s.Hidden || params[i].Sensitive
+	}
+	r.hidden = s.Hidden
+	for _, p := range r.resource {
+		if p.param < 0 {
+			continue
+		}
+		switch param := params[p.param]; {
+		case param.Sensitive:
+			err = errors.Join(err, fmt.Errorf("resource: the parameter %s is sensitive, but names of resources are printed: name another one", param.Name))
+		case !scalar(param.Type):
+			err = errors.Join(err, fmt.Errorf("resource: the parameter %s is %s: its type must be a text, a number or a boolean", param.Name, param.Type))
+		}
+	}
+	if w.spec = s.text(); w.spec != "" {
+		w.rule = r
+	}
+	return err
+}
+
+// scalar reports whether values of a type are texts, numbers or booleans.
+func scalar(t reflect.Type) bool {
+	switch k := t.Kind(); {
+	case t.Implements(unmarshaler) || reflect.PointerTo(t).Implements(unmarshaler):
+		return true
+	case k == reflect.String, k >= reflect.Bool && k <= reflect.Float64 && k != reflect.Uintptr:
+		return true
+	}
+	return false
+}
+
+var unmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 
 var queueForm = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
 

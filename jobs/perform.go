@@ -67,7 +67,7 @@ func (w *work) request(p *process, j *store.Job) (service.Request, error) {
 
 // judge returns the end of an attempt that has returned err.
 func (w *work) judge(l *lease, j *store.Job, result []byte, err error) store.End {
-	end := store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, State: store.Succeeded, Result: result}
+	end := store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, Resource: j.Resource, State: store.Succeeded, Result: result}
 	switch {
 	case err == nil:
 	case errors.Is(context.Cause(l.ctx), errCancel):

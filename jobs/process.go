@@ -121,8 +121,10 @@ func (p *process) Setup(ctx context.Context) (err error) {
 	if err := p.store.Check(ctx); err != nil {
 		return err
 	}
-	p.storeID, err = p.store.ID(ctx)
-	return err
+	if p.storeID, err = p.store.ID(ctx); err != nil {
+		return err
+	}
+	return p.say(ctx)
 }
 
 // Start starts the goroutines.

@@ -28,14 +28,16 @@ const (
 // A queue is the entrypoint of the rows of a service that share a queue. Its jobs are in the store:
 // a message that arrives puts its job there if it is missing, and wakes a group of rows.
 type queue struct {
-	process  *process
-	service  string
-	name     string
-	topology transport.Topology
-	rows     map[string]*work // by the jobs' names
-	shared   *group           // of the rows without max_workers, and of unknown names
-	groups   []*group         // all: shared, and one for each row with max_workers
-	carrier  *carrier         // of the jobs without a store; nil with one
+	process   *process
+	service   string
+	name      string
+	topology  transport.Topology
+	rows      map[string]*work // by the jobs' names
+	resources bool             // a row has one; set by process.say
+	alone     bool             // one job runs at a time in the fleet: that of a resource without a store
+	shared    *group           // of the rows without max_workers, and of unknown names
+	groups    []*group         // all: shared, and one for each row with max_workers
+	carrier   *carrier         // of the jobs without a store; nil with one
 
 	mark     *mark               // nil before Setup
 	consumer *transport.Consumer // nil before Start
@@ -60,7 +62,7 @@ type pause struct {
 
 // add adds a row to its queue, and returns the queue.
 func (p *process) add(w *work, key string) (service.Entrypoint, error) {
-	name := queueName(w.Service, key)
+	name, alone := p.queueFor(w, key)
 	for _, q := range p.queues {
 		if other := q.rows[w.name]; q.service == w.Service && other != nil {
 			return nil, fmt.Errorf("is called %s, as the row %s is: give one of them another name", w.name, other.Name)
@@ -69,7 +71,7 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 	i := slices.IndexFunc(p.queues, func(q *queue) bool { return q.name == name })
 	if i < 0 {
 		i = len(p.queues)
-		q := &queue{process: p, service: w.Service, name: name, rows: map[string]*work{}, stopping: make(chan struct{}), hooks: make(chan struct{}, 1), reasons: map[pause]bool{}}
+		q := &queue{process: p, service: w.Service, name: name, alone: alone, rows: map[string]*work{}, stopping: make(chan struct{}), hooks: make(chan struct{}, 1), reasons: map[pause]bool{}}
 		q.shared = newGroup(q, nil)
 		q.groups = []*group{q.shared}
 		if !p.cfg.hasStore() {
@@ -92,9 +94,11 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 		q.shared.row = w.Row
 	}
 	t := exchange()
-	t.Queues = append(t.Queues, transport.Queue{
-		Name: name, Durable: true, Kept: true, Unlimited: true, Args: transport.Table{"x-queue-type": "quorum"},
-	})
+	args := transport.Table{"x-queue-type": "quorum"}
+	if alone {
+		args["x-single-active-consumer"] = true
+	}
+	t.Queues = append(t.Queues, transport.Queue{Name: name, Durable: true, Kept: true, Unlimited: true, Args: args})
 	t.Bindings = append(t.Bindings, transport.Binding{Queue: name, Exchange: exchangeName, Key: routingKey(w.Service, w.name)})
 	declared, err := p.topology.Add(w.Service, w.Name, t, name, "")
 	q.topology.Exchanges = declared.Exchanges

@@ -23,6 +23,7 @@ type handle struct {
 	name     string
 	pending  *pending // of the reply queue; nil with a store
 	outcome  *Outcome // of a job that has ended when it was enqueued; else nil
+	other    *claimed // the eager job that has its unique key; else nil
 	result   any      // of [Resolved]
 }
 
@@ -85,6 +86,14 @@ type Status struct {
 // Status returns what the job does now. It needs a store.
 func (r Ref[T]) Status(ctx context.Context) (Status, error) {
 	h := r.handle
+	if h != nil && h.other != nil {
+		select {
+		case <-h.other.ended:
+			h = &handle{outcome: &h.other.outcome}
+		default:
+			return Status{State: store.Running, Attempt: 1}, nil
+		}
+	}
 	if h != nil && h.outcome != nil {
 		s := Status{State: h.outcome.State, Attempt: h.outcome.Attempts, Progress: 1}
 		if h.outcome.Err != nil {
@@ -175,8 +184,11 @@ func (h *handle) wait(ctx context.Context) (Outcome, error) {
 	if h == nil {
 		return Outcome{}, errors.New("jobs: the Ref is empty: it must come from a client or from jobs.Find")
 	}
-	if h.outcome != nil {
+	switch {
+	case h.outcome != nil:
 		return *h.outcome, nil
+	case h.other != nil:
+		return h.other.wait(ctx)
 	}
 	e := h.enqueuer
 	if limit := cmp.Or(e.cfg.Wait, waitTime); limit > 0 {

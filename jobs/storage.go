@@ -14,7 +14,8 @@ type storage struct {
 	cfg    Config
 	store  *store.Store // nil before Setup, and without a store
 	opened bool         // by Config.Open
-	alarm  *alarm       // of the sweeper, for jobs that the container schedules
+	rules  rules
+	alarm  *alarm // of the sweeper, for jobs that the container schedules
 }
 
 // storageOf returns the storage of a container.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/wait"
+	"github.com/gomeko/gomeko/jobs/store"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -124,6 +125,6 @@ func (q *queue) keep(ctx context.Context, d *transport.Delivery) error {
 		return nil
 	}
 	job.Nudged = false
-	_, err = q.process.store.Insert(ctx, *job)
+	_, err = q.process.insert(ctx, []store.New{*job})
 	return err
 }

@@ -102,3 +102,65 @@ func (s *Store) unblocked(ctx context.Context, c conn, all []Job) ([]Job, error)
 	}, s.text(firsts), object(rows), len(rows))
 	return slices.DeleteFunc(all, func(j Job) bool { return j.State == Queued && j.Resource != "" && !next[j.Seq] }), err
 }
+
+// A Line says who has a resource, and how many wait for it.
+type Line struct {
+	Resource string
+	// First is the job that runs, or the one that is next: it waits for a worker, or for its next
+	// attempt. It is without Payload, Headers and Result.
+	First   Job
+	Waiting int64 // further jobs
+}
+
+const (
+	lined = `SELECT j.resource, count(*) FROM gomeko_job AS j WHERE ` + inLine + ` GROUP BY j.resource ORDER BY j.resource`
+
+	holders = `SELECT {light} FROM gomeko_job WHERE seq {among SELECT coalesce(
+	(SELECT j.seq FROM gomeko_job AS j WHERE j.state = 'running' AND j.resource IS NOT NULL AND j.resource = eresource), ` +
+		headOf + `eresource` + headEnd + `) FROM {rows eresource text}}`
+
+	inOrder = `SELECT {light} FROM gomeko_job AS j WHERE j.resource = $1 AND ` + inLine + ` ORDER BY CASE j.state WHEN 'running' THEN 0 ELSE 1 END, j.seq LIMIT $2`
+)
+
+// Lines returns the lines of all resources for which jobs run or wait, ordered by Resource.
+func (s *Store) Lines(ctx context.Context) (all []Line, err error) {
+	err = s.read(func(c conn) error {
+		err := each(ctx, c, func(rows *sql.Rows) error {
+			var l Line
+			err := rows.Scan(&l.Resource, &l.Waiting)
+			l.Waiting--
+			all = append(all, l)
+			return err
+		}, s.text(lined))
+		if err != nil {
+			return err
+		}
+		for part := range slices.Chunk(all, batch) {
+			rows := make([]resourceRow, len(part))
+			for i, l := range part {
+				rows[i].Resource = l.Resource
+			}
+			first, err := jobs(ctx, c, s.text(holders), object(rows), len(rows))
+			if err != nil {
+				return err
+			}
+			for _, j := range first {
+				i := slices.IndexFunc(part, func(l Line) bool { return l.Resource == j.Resource })
+				part[i].First = j
+			}
+		}
+		return nil
+	})
+	// What has ended since the lines were read has no first job.
+	return slices.DeleteFunc(all, func(l Line) bool { return l.First.ID == "" }), err
+}
+
+// Line returns the jobs of a resource's line: the one that runs, and then those that wait, in
+// order. At most limit are returned, without Payload, Headers and Result.
+func (s *Store) Line(ctx context.Context, resource string, limit int) (found []Job, err error) {
+	err = s.read(func(c conn) (err error) {
+		found, err = jobs(ctx, c, s.text(inOrder), resource, limit)
+		return err
+	})
+	return found, err
+}

@@ -324,6 +324,16 @@ func (*Posters) Printed(_ context.Context, id string, err error) error { return 
 
 func (*Posters) Print(_ context.Context, url string) error { return nil }
 
+type Tallies struct {
+	_ service.Name `service:"tallies"`
+
+	Entrypoints struct {
+		Count jobs.Job `jobs:"count(product, days=1)" unique:"products" resource:"{day}"`
+	}
+}
+
+func (*Tallies) Count(_ context.Context, product string, days int) error { return nil }
+
 type Films struct {
 	_ service.Name `service:"films"`
 
