@@ -3,6 +3,7 @@ package rpc
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -93,13 +94,13 @@ func Stream[T any](ctx context.Context, c Client, method string, args ...any) it
 	body, spelling := requestOf(args), spellingOf(args)
 	return func(yield func(T, error) bool) {
 		var zero T
-		err := c.stream(ctx, method, body, spelling, func() any { return new([]T) }, func(list any) bool {
+		err := c.stream(ctx, method, body, spelling, func(bool) any { return new([]T) }, func(list any) (n int, more bool) {
 			for _, item := range *list.(*[]T) {
-				if !yield(item, nil) {
-					return false
+				if n++; !yield(item, nil) {
+					return n, false
 				}
 			}
-			return true
+			return n, true
 		})
 		if err != nil {
 			yield(zero, err)
@@ -111,14 +112,14 @@ func Stream[T any](ctx context.Context, c Client, method string, args ...any) it
 func (c Client) streamOf(ctx context.Context, method string, item reflect.Type, body requestBody) func(yield func(reflect.Value, error) bool) {
 	return func(yield func(reflect.Value, error) bool) {
 		list := reflect.SliceOf(item)
-		err := c.stream(ctx, method, body, "", func() any { return reflect.New(list).Interface() }, func(items any) bool {
+		err := c.stream(ctx, method, body, "", func(bool) any { return reflect.New(list).Interface() }, func(items any) (int, bool) {
 			all := reflect.ValueOf(items).Elem()
 			for i := range all.Len() {
 				if !yield(all.Index(i), nil) {
-					return false
+					return i, false
 				}
 			}
-			return true
+			return all.Len(), true
 		})
 		if err != nil {
 			yield(reflect.Value{}, err)
@@ -126,10 +127,41 @@ func (c Client) streamOf(ctx context.Context, method string, item reflect.Type, 
 	}
 }
 
-// stream makes a call whose result is a stream. The items of each part are decoded into a list that
-// list returns, a pointer to a slice, and given to yield, until it returns false: then the error is
-// nil.
-func (c Client) stream(ctx context.Context, method string, body requestBody, spelling string, list func() any, yield func(list any) bool) (err error) {
+// Each calls method, and calls item for each item of its result as it comes, as JSON, if the method
+// streams. Otherwise it returns the result. An error of item ends the stream and is returned. It is for
+// programs that do not know what a method returns; others use [Stream] or [Client.Call].
+func (c Client) Each(ctx context.Context, method string, item func(json.RawMessage) error, args ...any) (result json.RawMessage, err error) {
+	var failed error
+	into := func(whole bool) any {
+		if whole {
+			return &result
+		}
+		return new([]json.RawMessage)
+	}
+	err = c.stream(ctx, method, requestOf(args), spellingOf(args), into, func(list any) (n int, more bool) {
+		items, _ := list.(*[]json.RawMessage)
+		if items == nil {
+			return 0, true
+		}
+		for _, one := range *items {
+			if failed = item(one); failed != nil {
+				return n, false
+			}
+			n++
+		}
+		return n, true
+	})
+	return result, cmp.Or(err, failed)
+}
+
+// An intoFunc returns a pointer that the items of a part are decoded into, or a whole result.
+type intoFunc func(whole bool) any
+
+// A listFunc takes what was decoded. It returns how many items that were, and whether it wants more.
+type listFunc func(list any) (n int, more bool)
+
+// stream makes a call whose result is a stream, until yield wants no more: then the error is nil.
+func (c Client) stream(ctx context.Context, method string, body requestBody, spelling string, into intoFunc, yield listFunc) (err error) {
 	if c.caller == nil {
 		return errUnbound
 	}
@@ -146,7 +178,7 @@ func (c Client) stream(ctx context.Context, method string, body requestBody, spe
 		return err
 	}
 	defer c.caller.leave(r)
-	err = r.parts(ctx, limit, list, yield)
+	err = r.parts(ctx, limit, into, yield)
 	r.tell(err)
 	return err
 }
@@ -170,7 +202,7 @@ func (c *Caller) leave(r *Reply) {
 }
 
 // parts reads the parts of a stream until the last one.
-func (r *Reply) parts(ctx context.Context, limit time.Duration, list func() any, yield func(list any) bool) error {
+func (r *Reply) parts(ctx context.Context, limit time.Duration, into intoFunc, yield listFunc) error {
 	items := 0
 	for {
 		d, err := r.next(ctx, limit, items)
@@ -178,14 +210,14 @@ func (r *Reply) parts(ctx context.Context, limit time.Duration, list func() any,
 			return err
 		}
 		r.delivery = d
-		into := list()
-		if err := r.read(ctx, into); err != nil {
+		list := into(d.Type != partType)
+		if err := r.read(ctx, list); err != nil {
 			return r.interrupted(err, items)
 		}
-		if !yield(into) {
+		n, more := yield(list)
+		if items += n; !more {
 			return nil
 		}
-		items += reflect.ValueOf(into).Elem().Len()
 		switch count, last := whole(d.Headers[countHeader]); {
 		case d.Type != partType:
 			return nil

@@ -24,7 +24,7 @@ func (c *command) callCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "call SERVICE.METHOD [ARG…] [KEY=VALUE…]",
 		Short: "Call a method and print its result as JSON",
-		Long: "Call a method and print its result as JSON.\n\n" +
+		Long: "Call a method and print its result as JSON. If the method streams, each item is printed as a line when it comes.\n\n" +
 			"An argument that is valid JSON is sent as JSON, any other as a string: 7, true, null, '[1, 2]', Julio, '\"7\"'. " +
 			"A string in the quotes of JSON is always positional, also one with =: '\"url=http://x\"'.",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -59,15 +59,26 @@ func (c *command) call(ctx context.Context, service, method string, args []any) 
 	}
 	defer l.hangUp()
 	defer c.sayIfUnconsumed(ctx, l.conn, service, unconsumedAfter)()
-	var result any
-	err = l.caller.Client(service).Call(ctx, method, &result, args...)
+	result, err := l.caller.Client(service).Each(ctx, method, c.printResult, args...)
 	if errors.Is(err, rpc.ErrUnknownService) && strings.Contains(err.Error(), "`"+service+"`") {
 		return remoteError{fmt.Errorf("%w: it was never started on %s", err, l.broker)}
 	}
 	if err != nil {
 		return remoteError{err}
 	}
-	text, err := codec.JSON.Encode(result) // with Python's NaN and Infinity, if the result has them
+	if result == nil { // its items are printed
+		return nil
+	}
+	return c.printResult(result)
+}
+
+// printResult prints a result, or an item of one, as a line.
+func (c *command) printResult(result json.RawMessage) error {
+	var value any
+	if err := codec.JSON.Decode(result, &value); err != nil {
+		return err
+	}
+	text, err := codec.JSON.Encode(value) // with Python's NaN and Infinity, if the result has them
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func (m method) CallInternal(thread *starlark.Thread, args starlark.Tuple, kwarg
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", string(m.opaque), err)
 	}
-	result, err := m.call(thread.Local(lineKey).(context.Context), sent)
+	result, err := m.call(thread, sent)
 	m.learn(err)
 	return result, err
 }
@@ -126,14 +126,6 @@ func (m method) callAsync(thread *starlark.Thread, _ *starlark.Builtin, args sta
 	}
 	session := thread.Local(sessionKey).(context.Context)
 	return &reply{"reply of " + m.opaque, m, m.s.Caller.Client(m.service).Go(session, m.name, sent...)}, nil
-}
-
-func (m method) call(ctx context.Context, args []any) (starlark.Value, error) {
-	var result json.RawMessage
-	if err := m.s.Caller.Client(m.service).Call(ctx, m.name, &result, args...); err != nil {
-		return nil, err
-	}
-	return decode(result)
 }
 
 // learn adds the service and the method to the completions, unless err says that they do not exist.

@@ -91,6 +91,9 @@ func (s *Shell) run(session context.Context, file *syntax.File) error {
 	if err != nil {
 		return interrupted(line, err)
 	}
+	if st, ok := v.(*stream); ok {
+		return interrupted(line, s.printStream(st))
+	}
 	if v != starlark.None {
 		fmt.Fprintln(s.Stdout, repr(v))
 	}

@@ -10,7 +10,7 @@ import (
 
 func TestScript(t *testing.T) {
 	t.Parallel()
-	caller := host(t, new(Greeter), &Desk{Waiting: make(chan struct{}, 1)})
+	caller := host(t, new(Greeter), &Desk{Waiting: make(chan struct{}, 1)}, new(Counting))
 	config := map[string]any{"AMQP_URI": "amqp://", "max_workers": 5, "list": []any{1.5, nil, true}}
 	for name, test := range map[string]struct{ script, out, err string }{
 		"keyword":      {script: `print(n.rpc.greeting_service.hello(name="Julio"))`, out: "Hello, Julio!\n"},
@@ -37,6 +37,11 @@ func TestScript(t *testing.T) {
 		"tuple key":    {script: `n.rpc.a.b({(1,): 2})`, err: "job:1: n.rpc.a.b: argument 1: a dict with the key (1,) cannot be sent: keys are strings or numbers"},
 		"n":            {script: `n.dispatch("x")`, err: "job:1: n has no dispatch; it has rpc, dispatch_event and config"},
 		"dotted":       {script: `n.rpc.help.desk.echo(1)`, err: `job:1: n.rpc.help.desk is a method and has no echo; write a service with a dot in its name as n.rpc["help.desk"]`},
+		"a stream":     {script: "for n in n.rpc.counting.count(3):\n  print(n)", out: "0\n1\n2\n"},
+		"a list of it": {script: "print(list(n.rpc.counting.count(2)), list(n.rpc.counting.count(0)))", out: "[0, 1] []\n"},
+		"not to end":   {script: "for i in n.rpc.counting.count(100000):\n  if i == 5:\n    break\nprint(i)", out: "5\n"},
+		"its error":    {script: "for i in n.rpc.counting.count(-2):\n  pass", err: "job:1: Starlark computation cancelled: ValueError: negative"},
+		"of the call":  {script: "n.rpc.counting.count(-1)", err: "job:1: ValueError: negative"},
 		"empty":        {},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -70,6 +70,8 @@ func describeResult(r *service.Row, details map[string]any) reflect.Type {
 	case t == reflect.TypeFor[[]byte](), t.Implements(reflect.TypeFor[io.Reader]()):
 		details["response"] = "application/octet-stream"
 		return unknown
+	case r.Item() != nil:
+		details["response"] = "application/json, " + linesType + ", " + eventsType
 	default:
 		details["response"] = "application/json"
 	}

@@ -147,7 +147,7 @@ type streamed struct{}
 // other results unchanged.
 func (c *routeCall) sendStream(ctx context.Context, result any) (any, error) {
 	if sequence.Item(reflect.TypeOf(result)) != nil {
-		return sequence.List(ctx, result)
+		return c.sendItems(ctx, result)
 	}
 	if !isStream(result) {
 		return result, nil
