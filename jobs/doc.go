@@ -45,11 +45,11 @@
 //
 //	func (r *Reports) Nightly(ctx context.Context, tick timer.Tick) error
 //
-// Every process of the service computes the ticks, and the store decides which one enqueues: there is
-// no leader. Package timer/cron describes the expressions, and what happens when clocks change. The key
-// tz is their time zone; the default is UTC. A tick passes no arguments, so each parameter has a
-// default. The method may take a timer.Tick after ctx, with the time at which the tick was due: it is
-// the same in each attempt.
+// Every process of the service computes the ticks, and the store decides which one enqueues: there
+// is no leader. Package timer/cron describes the expressions, and what happens when clocks change.
+// The key tz is their time zone; the default is UTC. A tick passes no arguments, so each parameter
+// has a default. The method may take a timer.Tick after ctx, with the time at which the tick was
+// due: it is the same in each attempt.
 //
 //   - missed says what happens to ticks that come late, because no process was running or the job of
 //     the tick before had not ended: "once", the default, enqueues one job for all of them, "all" one
@@ -58,9 +58,42 @@
 //   - overlap says what happens if the job of the tick before has not ended: with "skip", the default,
 //     the tick is late; with "allow", its job is enqueued nevertheless.
 //
-// If processes have different schedules for a row, that of the process which was started last counts
-// in all of them. The ticks of a new schedule are due from then on. gomeko cron shows the rows, and
-// pauses, resumes and runs them.
+// If processes have different schedules for a row, that of the process which was started last
+// counts in all of them. The ticks of a new schedule are due from then on. gomeko cron shows the
+// rows, and pauses, resumes and runs them.
+//
+// # Unique jobs
+//
+// With the key unique, a job is enqueued only if no other one with the same arguments waits or
+// runs:
+//
+//	Sync jobs.Job `jobs:"sync(tenant_id, full=False)" unique:"tenant_id" unique_for:"1h"`
+//
+// The value names the parameters that count; "true" are all. Arguments are the same whether they
+// come by position, by name, or as the default of a parameter. Whoever enqueues a second job gets
+// the Ref of the first one. An index of the database decides, so that this holds for any number of
+// processes. With unique_for, a job keeps its key for this time after it was enqueued, even if it
+// has ended.
+//
+// # Resources
+//
+// Jobs of rows with the same resource run one at a time, in the whole fleet and whatever their
+// service and queue, in the order of their rows in the store:
+//
+//	Update jobs.Job `jobs:"update(test_only=False)" resource:"products"`
+//	Sync   jobs.Job `jobs:"sync(tenant_id, full=False)" resource:"tenant:{tenant_id}"`
+//
+// Jobs of a resource get their places when they are inserted, and Priority does not change them. On
+// SQLite that is the order of the commits. On PostgreSQL it is too, unless two transactions
+// overlap: these two jobs are in either order. A job that is delayed does not wait in the line
+// until its time has come; then it is before all that were enqueued after it. One that waits for
+// its next attempt holds up the others, unless its row has on_retry:"pass". The done hook does not
+// hold the resource. If a worker dies, its job holds the resource until the lease ends, and then
+// runs again first. All services that name a resource must have the same store.
+//
+// A process writes what its rows say of unique and resource into the store when it starts, and
+// clients read it there. If it is something else than before, the jobs that wait are changed. Of
+// several jobs that then have the same key, the oldest one gets it, and the others run without.
 //
 // # Without a store
 //
@@ -69,9 +102,12 @@
 // happens again. A job that waits for its time or for its next attempt is in a delay queue of the
 // broker, and one that has failed is in the dead queue, as the messages of package messaging are.
 //
-// Nothing is recorded, so status, progress, cancelling and priorities need a store, and an id that
-// is enqueued twice runs twice. A job may run for 25 minutes, because RabbitMQ takes messages away
-// that are not acknowledged in 30.
+// Nothing is recorded, so status, progress, cancelling, priorities and unique jobs need a store,
+// and an id that is enqueued twice runs twice. A resource must be one of constant name, and counts
+// within its service: its jobs have a queue with one consumer, which takes one message at a time. A
+// job that waits for its next attempt does not hold up the others, and when a connection is lost
+// during a job, another process begins the next one while that job may still run. A job may run for
+// 25 minutes, because RabbitMQ takes messages away that are not acknowledged in 30.
 //
 // # What is guaranteed
 //
