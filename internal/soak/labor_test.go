@@ -103,7 +103,10 @@ func (u *Unemployed) Explode(context.Context) error { return nil }
 const jobsVariable = "GOMEKO_SOAK_JOBS"
 
 // newLabor returns a module with a Labor.
-func newLabor() any {
+func newLabor() any { return hostOfJobs(new(Labor)) }
+
+// hostOfJobs returns a module with services of jobs, which run as jobsVariable says.
+func hostOfJobs(services ...any) any {
 	words := strings.Fields(os.Getenv(jobsVariable))
 	lease, err := time.ParseDuration(words[0])
 	if err != nil {
@@ -114,7 +117,11 @@ func newLabor() any {
 		panic(err)
 	}
 	open := func(ctx context.Context) (*store.Store, error) { return openStore(ctx, words[2]) }
-	return fx.Options(service.Provide(new(Labor)), service.Configure(jobs.Config{Open: open, Lease: lease, Deaths: deaths}))
+	all := []fx.Option{service.Configure(jobs.Config{Open: open, Lease: lease, Deaths: deaths})}
+	for _, s := range services {
+		all = append(all, service.Provide(s))
+	}
+	return fx.Options(all...)
 }
 
 // openStore opens a store of either kind.

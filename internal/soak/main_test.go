@@ -18,6 +18,8 @@ var roles = map[string]func() any{
 	"mine":   func() any { return new(Mine) },
 	"debtor": newDebtor,
 	"labor":  newLabor,
+	"mirror": newMirror,
+	"shop":   newShop,
 
 	"unemployed": func() any { return new(Unemployed) },
 }
@@ -25,6 +27,9 @@ var roles = map[string]func() any{
 func TestMain(m *testing.M) {
 	if service, ok := roles[os.Getenv("GOMEKO_SOAK_ROLE")]; ok {
 		os.Exit(serve(service))
+	}
+	if os.Getenv("GOMEKO_SOAK_ROLE") == "customer" { // a program without services
+		os.Exit(customer())
 	}
 	goleak.VerifyTestMain(m)
 }
