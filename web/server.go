@@ -264,7 +264,7 @@ func (s *server) Start(context.Context) error {
 	// stopped only after the goroutines of Go have ended.
 	go func() {
 		defer close(s.served)
-		if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.serve(); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.host.Fail(fmt.Errorf("web: %w", err))
 		}
 	}()
@@ -290,15 +290,14 @@ func (s *server) Stop(ctx context.Context) error {
 		case <-s.killed:
 		}
 	}
+	s.close() // Shutdown does not wait for a connection that is being accepted
 	if s.drain != nil {
 		s.drain()
 	}
 	if s.endFeeds != nil {
 		s.endFeeds()
 	}
-	err := s.http.Shutdown(ctx)
-	s.close()
-	return err
+	return s.http.Shutdown(ctx)
 }
 
 // Kill closes all connections.
