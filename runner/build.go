@@ -48,7 +48,7 @@ func (c *command) buildCommand() *cobra.Command {
 					return err
 				}
 			}
-			_, err = c.buildTo(cmd.Context(), args, file, func(dir string) []string {
+			_, err = c.buildTo(cmd.Context(), c.notices(), args, file, func(dir string) []string {
 				version := cmp.Or(version, gitVersion(cmd.Context(), dir))
 				return []string{"-trimpath", "-ldflags=-s -w -X " + gomekoModule + "/runner.stamp=" + version}
 			})

@@ -29,15 +29,15 @@ type builder struct {
 // build builds the program of words, each PKG or PKG:Service, and returns its path. The user's
 // cache keeps one program for each such list, which is only linked again if something has changed.
 func (c *command) build(ctx context.Context, words []string) (string, error) {
-	return c.buildTo(ctx, words, "", nil)
+	return c.buildTo(ctx, c.notices(), words, "", nil)
 }
 
 // buildTo is build into a file, which "" means the cache, with further flags of go build, which it
 // asks for with the folder of the first package.
-func (c *command) buildTo(ctx context.Context, words []string, program string, flags func(dir string) []string) (string, error) {
+func (c *command) buildTo(ctx context.Context, n notices, words []string, program string, flags func(dir string) []string) (string, error) {
 	ctx, stop := signal.NotifyContext(ctx, stopSignals()...)
 	defer stop()
-	b := &builder{notices: c.notices()}
+	b := &builder{notices: n}
 	packages, err := b.find(ctx, words)
 	if err != nil {
 		return "", err

@@ -20,6 +20,7 @@ PROGRAM new shop/orders --with http,events,jobs,postgres --module example.com/sh
 GOOS=linux GOARCH=arm64 PROGRAM build ./orders -o bin/orders --version v1.4.2`,
 	"run": `PROGRAM run .
 PROGRAM run ./orders ./users:Users --config config.yaml
+PROGRAM run ./orders --reload
 PROGRAM run ./orders --procs 4 --respawn 10/5s
 PROGRAM run example.org/shop/orders --broker amqp://guest:guest@localhost:5672/
 PROGRAM run ./examples/jobs --only talk.Timed,talk.Logger`,

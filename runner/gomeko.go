@@ -30,7 +30,11 @@ func version() string {
 	return info.Main.Version + " " + info.GoVersion
 }
 
+// noBroker says why the embedded broker is started.
+const noBroker = "no broker is named and none listens on " + brokerAddress + ": starting the embedded one"
+
 func (c *command) runCommand() *cobra.Command {
+	var reload bool
 	run := &cobra.Command{
 		Use:   "run PKG[:Service]…",
 		Short: "Build packages of services and run them",
@@ -56,14 +60,19 @@ func (c *command) runCommand() *cobra.Command {
 			if !c.flags.Changed("log-format") {
 				c.logTo(c.logLevel, s.cfg.LogFormat)
 			}
+			if err := c.checkProcesses(); err != nil {
+				return err
+			}
+			if reload {
+				return c.reload(cmd.Context(), args, changed(cmd.Flags(), append(processFlagNames, "reload", "broker")...))
+			}
 			argv := changed(cmd.Flags())
 			program, err := c.build(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
 			if c.broker == "" && s.brokerURI(c.broker) == "" && !listening() {
-				c.notices().tell("no broker is named and none listens on "+brokerAddress+": starting the embedded one",
-					"no broker is named: starting the embedded one", "address", brokerAddress)
+				c.notices().tell(noBroker, "no broker is named: starting the embedded one", "address", brokerAddress)
 				argv = append(argv, "--broker="+embeddedBroker)
 			}
 			return become(program, append([]string{program}, argv...))
@@ -72,6 +81,7 @@ func (c *command) runCommand() *cobra.Command {
 	c.addHTTP(run)
 	c.addOnly(run)
 	c.addProcesses(run)
+	run.Flags().BoolVar(&reload, "reload", false, "build again when files change, and replace the process without a failed call; for development")
 	return run
 }
 
