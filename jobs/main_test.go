@@ -1,9 +1,17 @@
 package jobs_test
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if settings := os.Getenv(stallVariable); settings != "" { // the process of a test
+		fmt.Fprintln(os.Stderr, runStall(settings))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}

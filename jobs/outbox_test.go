@@ -40,12 +40,22 @@ func eachDatabase(t *testing.T, f func(t *testing.T, uri string, db database)) {
 }
 
 func sqliteDatabase(t testing.TB) database {
-	file := filepath.Join(t.TempDir(), "app.db")
-	return databaseOf(t, "sqlite", "file:"+file+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_txlock=immediate", store.SQLite())
+	driver, source, dialect := sqliteSource(t)
+	return databaseOf(t, driver, source, dialect)
 }
 
 func postgresDatabase(t testing.TB) database {
-	return databaseOf(t, "pgx", postgresSchema(t), store.PostgreSQL())
+	driver, source, dialect := postgresSource(t)
+	return databaseOf(t, driver, source, dialect)
+}
+
+func sqliteSource(t testing.TB) (driver, source string, dialect store.Dialect) {
+	file := filepath.Join(t.TempDir(), "app.db")
+	return "sqlite", "file:" + file + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_txlock=immediate", store.SQLite()
+}
+
+func postgresSource(t testing.TB) (driver, source string, dialect store.Dialect) {
+	return "pgx", postgresSchema(t), store.PostgreSQL()
 }
 
 func databaseOf(t testing.TB, driver, source string, dialect store.Dialect) database {

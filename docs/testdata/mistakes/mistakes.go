@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"sync"
 
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/messaging"
 	"github.com/gomeko/gomeko/rpc"
@@ -323,6 +324,14 @@ type Posters struct {
 func (*Posters) Printed(_ context.Context, id string, err error) error { return nil }
 
 func (*Posters) Print(_ context.Context, url string) error { return nil }
+
+type Receipts struct {
+	_ service.Name `service:"receipts"`
+
+	Entrypoints struct{}
+
+	Dispatch events.Dispatcher `outbox:"database"`
+}
 
 type Tallies struct {
 	_ service.Name `service:"tallies"`
