@@ -73,6 +73,8 @@ func roles() map[string]func(ctx context.Context, r *role, args []string) error 
 		"gomeko jobs":            runJobs,
 		"gomeko enqueuer":        enqueueJobs,
 		"gomeko jobs start":      startJobs,
+		"outbox":                 runOutbox,
+		"outbox listener":        listenOutbox,
 		"River jobs":             runRiver,
 		"River enqueuer":         enqueueRiver,
 		"River jobs start":       startRiver,

@@ -73,3 +73,20 @@ func work(b testing.TB, s *store.Store, owner string, size int) int {
 	}
 	return len(jobs)
 }
+
+// BenchmarkIdleRelay looks at an outbox that is empty, as each process with an outbox does each second.
+func BenchmarkIdleRelay(b *testing.B) {
+	for name, open := range map[string]open{"sqlite": openSQLite, "postgres": openPostgres} {
+		if name == "postgres" && os.Getenv("GOMEKO_POSTGRES") == "" {
+			continue
+		}
+		b.Run(name, func(b *testing.B) {
+			s := migrated(b, open)
+			for b.Loop() {
+				if d, err := s.Relay(b.Context(), store.Relay{Owner: "ann"}, nil); err != nil || d.Taken > 0 {
+					b.Fatal(d, err)
+				}
+			}
+		})
+	}
+}
