@@ -2,12 +2,45 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
+
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/transport"
 )
 
-// adopt takes over the jobs that clients have enqueued without knowing that their rows have the key
-// queue: they are in the store with the queue of the service.
+// tell writes into the store what this process knows of its rows, and reads which queues they had
+// before.
+func (p *process) tell(ctx context.Context) error {
+	var rows []store.Row
+	for _, q := range p.queues {
+		for _, w := range q.rows {
+			rows = append(rows, store.Row{Service: q.service, Name: w.name, Queue: q.name, Sensitive: w.Sensitive()})
+		}
+	}
+	if err := p.store.Host(ctx, rows...); err != nil {
+		return err
+	}
+	hosted, err := p.store.Hosted(ctx)
+	if err != nil {
+		return err
+	}
+	for _, q := range p.queues {
+		q.elsewhere = map[string][]string{}
+		if common := queueName(q.service, ""); q.name != common {
+			q.elsewhere[common] = slices.Sorted(maps.Keys(q.rows))
+		}
+		for _, r := range hosted {
+			if q.service == r.Service && q.rows[r.Name] != nil && r.Former != "" && r.Former != q.name && !slices.Contains(q.elsewhere[r.Former], r.Name) {
+				q.elsewhere[r.Former] = append(q.elsewhere[r.Former], r.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// adopt takes over the jobs that are in the store with another queue than that of their rows.
 func (p *process) adopt(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, p.lease())
 	defer cancel()
@@ -23,13 +56,64 @@ func (p *process) adopt(ctx context.Context) {
 	}
 }
 
-// adopt takes over such jobs of the queue, and returns how many.
-func (q *queue) adopt(ctx context.Context) (int, error) {
-	common := queueName(q.service, "")
-	if q.name == common {
-		return 0, nil
+// adopt takes over such jobs of the queue, and returns how many: those that clients have enqueued
+// without knowing that their rows have the key queue, which have the queue of the service, and
+// those from before the rows got this queue.
+func (q *queue) adopt(ctx context.Context) (n int, err error) {
+	for former, names := range q.elsewhere {
+		moved, err := q.process.store.Move(ctx, q.service, former, q.name, names...)
+		if n += moved; err != nil {
+			return n, err
+		}
 	}
-	return q.process.store.Move(ctx, common, q.name, slices.Sorted(maps.Keys(q.rows))...)
+	return n, nil
+}
+
+// leave unbinds the other queues that rows had, and publishes the messages that nobody consumes
+// there once more. It is called each minute: workers of an older version bind the queues again.
+func (p *process) leave(ctx context.Context) {
+	for _, q := range p.queues {
+		for former, names := range q.elsewhere {
+			keys := make([]string, len(names))
+			for i, name := range names {
+				keys[i] = routingKey(q.service, name)
+			}
+			err := p.conn().Unbind(ctx, former, exchangeName, keys...)
+			if err == nil {
+				err = q.empty(ctx, former, names)
+			}
+			if err != nil && ctx.Err() == nil {
+				q.log().Warn("jobs: messages for rows may still be in another queue", "queue", q.name, "former", former, "err", err)
+			}
+		}
+	}
+}
+
+// empty takes the messages for rows out of a queue that they had before, if no worker consumes it.
+func (q *queue) empty(ctx context.Context, former string, names []string) error {
+	n, consumers, err := q.process.conn().Inspect(ctx, former)
+	var refused *transport.Error
+	switch {
+	case errors.As(err, &refused) && refused.Code == markGone:
+		return nil
+	case err != nil || n == 0 || consumers > 0:
+		return err
+	}
+	return q.process.look(ctx, former, func(d *transport.Delivery) mover {
+		if d.Type == nudgeType || d.Type == hookType {
+			if slices.Contains(names, string(d.Body)) {
+				return func(context.Context, *transport.Delivery) error { return nil } // adopt has moved its job
+			}
+			return nil
+		}
+		job, err := q.jobOf(d)
+		if err != nil || !slices.Contains(names, job.Name) {
+			return nil
+		}
+		return func(ctx context.Context, d *transport.Delivery) error {
+			return q.process.publishAgain(ctx, d, routingKey(q.service, job.Name))
+		}
+	})
 }
 
 // strangers returns the names of the service's jobs that other queues take over, or other

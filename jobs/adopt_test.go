@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/jobs/store"
@@ -92,6 +93,92 @@ func TestClientsDoNotKnowQueues(t *testing.T) {
 			if img, err := found.Wait(t.Context()); err != nil || img.Width != 3 {
 				t.Errorf("%s: got %v, %v", name, img, err)
 			}
+		}
+	})
+}
+
+// A resizer has the methods of three versions of a service, whose row has another queue in each.
+type resizer struct{ ended chan jobs.Outcome }
+
+func (*resizer) Resize(_ context.Context, url string) (Image, error) { return Image{len(url)}, nil }
+
+func (r *resizer) Resized(_ context.Context, o jobs.Outcome) error {
+	r.ended <- o
+	return nil
+}
+
+type inSlow struct {
+	_ service.Name `service:"images"`
+
+	Entrypoints struct {
+		Resize jobs.Job `jobs:"resize(url)" queue:"slow" done:"Resized"`
+	}
+	resizer
+}
+
+type inFast struct {
+	_ service.Name `service:"images"`
+
+	Entrypoints struct {
+		Resize jobs.Job `jobs:"resize(url)" queue:"fast" done:"Resized"`
+	}
+	resizer
+}
+
+type inCommon struct {
+	_ service.Name `service:"images"`
+
+	Entrypoints struct {
+		Resize jobs.Job `jobs:"resize(url)" done:"Resized"`
+	}
+	resizer
+}
+
+// TestQueueChanges deploys these versions: what waits in the old queue, in the store and on the
+// broker, runs, and the old queue gets no more messages.
+func TestQueueChanges(t *testing.T) {
+	t.Parallel()
+	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
+		r := resizer{make(chan jobs.Outcome, 10)}
+		former, older := "", ""
+		for _, version := range []struct {
+			queue   string
+			service any
+		}{
+			{"gomeko.jobs.images.slow", &inSlow{resizer: r}},
+			{"gomeko.jobs.images.fast", &inFast{resizer: r}},
+			{"gomeko.jobs.images", &inCommon{resizer: r}},
+		} {
+			want := map[string]bool{}
+			if former != "" {
+				for state, in := range map[string]time.Duration{"queued": 0, "scheduled": 10 * time.Millisecond, "cancelled": time.Hour} {
+					id := state + " in " + former
+					want[id] = true
+					insert(t, s, id, "resize", `["a"]`, func(n *store.New) { n.Queue, n.In = former, in })
+				}
+				if _, err := s.Cancel(t.Context(), "cancelled in "+former); err != nil {
+					t.Fatal(err)
+				}
+				publish(t, uri, "images.resize", "waits in "+former, `{"args":["a"],"kwargs":{}}`)
+				want["waits in "+former] = true
+			}
+			if older != "" {
+				if n := brokertest.Depth(t, uri, older); n > 0 {
+					t.Errorf("%s has %d messages, though no row has it", older, n)
+				}
+			}
+			h := hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, version.service, service.Configure(jobs.Config{Store: s}))
+			publish(t, uri, "images.resize", "published to "+version.queue, `{"args":["a"],"kwargs":{}}`)
+			want["published to "+version.queue] = true
+			for len(want) > 0 {
+				o := hosttest.Next(t, r.ended)
+				if !want[o.ID] {
+					t.Errorf("%s has ended, want one of %v", o.ID, want)
+				}
+				delete(want, o.ID)
+			}
+			hosttest.Close(t, h.Stop)
+			former, older = version.queue, former
 		}
 	})
 }

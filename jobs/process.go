@@ -124,6 +124,9 @@ func (p *process) Setup(ctx context.Context) (err error) {
 	if p.storeID, err = p.store.ID(ctx); err != nil {
 		return err
 	}
+	if err := p.tell(ctx); err != nil {
+		return err
+	}
 	return p.say(ctx)
 }
 

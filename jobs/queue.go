@@ -32,12 +32,13 @@ type queue struct {
 	service   string
 	name      string
 	topology  transport.Topology
-	rows      map[string]*work // by the jobs' names
-	resources bool             // a row has one; set by process.say
-	alone     bool             // one job runs at a time in the fleet: that of a resource without a store
-	shared    *group           // of the rows without max_workers, and of unknown names
-	groups    []*group         // all: shared, and one for each row with max_workers
-	carrier   *carrier         // of the jobs without a store; nil with one
+	rows      map[string]*work    // by the jobs' names
+	elsewhere map[string][]string // other queues that may have jobs of rows, and the jobs' names; set by process.tell
+	resources bool                // a row has one; set by process.say
+	alone     bool                // one job runs at a time in the fleet: that of a resource without a store
+	shared    *group              // of the rows without max_workers, and of unknown names
+	groups    []*group            // all: shared, and one for each row with max_workers
+	carrier   *carrier            // of the jobs without a store; nil with one
 
 	mark     *mark               // nil before Setup
 	consumer *transport.Consumer // nil before Start

@@ -22,33 +22,50 @@ func (p *process) findUnrouted(ctx context.Context) {
 	for {
 		n, _, err := p.conn().Inspect(ctx, unroutedName)
 		if err == nil && n > 0 {
-			err = p.lookAtUnrouted(ctx)
+			err = p.look(ctx, unroutedName, p.unroutedMover)
 		}
 		if err != nil && ctx.Err() == nil {
 			p.host.Logger().Warn("jobs: messages for no queue cannot be looked at yet", "queue", unroutedName, "err", err)
 		}
+		p.leave(ctx)
 		if !wait.For(ctx, unroutedEvery) {
 			return
 		}
 	}
 }
 
-// lookAtUnrouted reads the queue, publishes the messages that this process has a queue for once
-// more, and leaves the others where they are, in their order.
-func (p *process) lookAtUnrouted(ctx context.Context) error {
+// A mover puts a message elsewhere, before it is acknowledged.
+type mover func(context.Context, *transport.Delivery) error
+
+// unroutedMover returns what becomes of a message that no queue was bound for: it is published once
+// more if this process has a queue for it.
+func (p *process) unroutedMover(d *transport.Delivery) mover {
+	service, name, ok := splitKey(d.Key)
+	switch q, known := p.queueOf(service, name); {
+	case !ok, q == nil, !known && p.store == nil:
+		return nil
+	case known:
+		return func(ctx context.Context, d *transport.Delivery) error { return p.publishAgain(ctx, d, d.Key) }
+	default: // the store waits for a row of its name
+		return q.keep
+	}
+}
+
+// look reads a queue, moves messages, and leaves those without a mover where they are, in their
+// order.
+func (p *process) look(ctx context.Context, queue string, moverOf func(*transport.Delivery) mover) error {
 	var moving sync.WaitGroup
 	arrived := make(chan struct{}, 1)
 	c, err := p.consuming.Conn().Consume(ctx, transport.Consume{
-		Queue:    unroutedName,
+		Queue:    queue,
 		Prefetch: unroutedMost,
 		Handle: func(d *transport.Delivery) {
 			select {
 			case arrived <- struct{}{}:
 			default:
 			}
-			service, name, ok := splitKey(d.Key)
-			if q, known := p.queueOf(service, name); ok && q != nil {
-				moving.Go(func() { p.reroute(ctx, d, q, known) })
+			if move := moverOf(d); move != nil {
+				moving.Go(func() { p.move(ctx, d, move) })
 			}
 		},
 	})
@@ -94,26 +111,20 @@ func (p *process) queueOf(service, name string) (first *queue, known bool) {
 	return first, false
 }
 
-// reroute publishes a message once more, or puts its job into the store if no row has its name, and
-// acknowledges it then.
-func (p *process) reroute(ctx context.Context, d *transport.Delivery, q *queue, known bool) {
+// move moves a message, and acknowledges it then.
+func (p *process) move(ctx context.Context, d *transport.Delivery, move mover) {
 	ctx, cancel := context.WithTimeout(ctx, replyLimit)
 	defer cancel()
-	again := p.publishAgain
-	if !known {
-		again = q.keep
-	}
-	err := again(ctx, d)
-	if err == nil {
+	if err := move(ctx, d); err == nil {
 		d.Ack()
 	} else if ctx.Err() == nil {
-		p.host.Logger().Warn("jobs: a message for a queue that did not exist stays where it is", "key", d.Key, "err", err)
+		p.host.Logger().Warn("jobs: a message for another queue stays where it is", "key", d.Key, "err", err)
 	}
 }
 
-func (p *process) publishAgain(ctx context.Context, d *transport.Delivery) error {
+func (p *process) publishAgain(ctx context.Context, d *transport.Delivery, key string) error {
 	return p.conn().Publish(ctx, transport.Publishing{
-		Exchange: exchangeName, Key: d.Key, Mandatory: true, Forwarded: true, Properties: d.Properties, Body: d.Body,
+		Exchange: exchangeName, Key: key, Mandatory: true, Forwarded: true, Properties: d.Properties, Body: d.Body,
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -150,24 +151,53 @@ func (s *Store) Attempts(ctx context.Context, id string) (all []Attempt, err err
 	return all, err
 }
 
-// Three statements, because each has an index of its own.
 const (
-	moving     = `UPDATE gomeko_job SET queue = $2 WHERE state = 'queued' AND resource IS NULL AND queue = $1 AND name {items $3}`
-	movingLine = `UPDATE gomeko_job SET queue = $2 WHERE state = 'queued' AND resource IS NOT NULL AND queue = $1 AND name {items $3}`
-	movingDone = `UPDATE gomeko_job SET queue = $2 WHERE hook = 'due' AND queue = $1 AND name {items $3}`
+	moving = `UPDATE gomeko_job SET queue = $2 WHERE seq {among %s}`
+
+	// waits selects the jobs of a name in a state, which an index has in this order. Rows that are
+	// locked are left for the next call.
+	waits = `SELECT * FROM (SELECT seq FROM gomeko_job WHERE service = $3 AND queue = $1 AND name = $%d AND state = '%s'
+	ORDER BY seq LIMIT $4{skip}) AS %s%d`
+
+	waitsForHook = `SELECT seq FROM gomeko_job{by gomeko_job_hook} WHERE hook = 'due' AND queue = $1 AND service = $3 AND name {items $5}
+	ORDER BY seq LIMIT $4{skip}`
 )
 
-// Move moves jobs of these names to another queue: those that are queued, and those that have ended
-// and whose hook is due. It returns how many. A client that does not know in which queue a job's
-// worker looks for it inserts it with the one that the service's rows have by default.
-func (s *Store) Move(ctx context.Context, from, to string, names ...string) (n int, err error) {
-	for _, statement := range []string{moving, movingLine, movingDone} {
-		moved, err := s.exec(ctx, statement, from, to, object(names))
-		if n += moved; err != nil {
+// selectWaiting selects jobs of so many names that wait.
+func selectWaiting(names int) string {
+	var parts []string
+	for i := range names {
+		for _, state := range []State{Scheduled, Queued} {
+			parts = append(parts, fmt.Sprintf(waits, i+5, state, state, i))
+		}
+	}
+	return `SELECT seq FROM (` + strings.Join(parts, " UNION ALL ") + `) AS n`
+}
+
+// Move moves jobs of a service and of these names to another queue: those that are scheduled or
+// queued, and those that have ended and whose hook is due. It returns how many. Jobs are in another
+// queue than that of their row if the row has got another one, or if a client that does not know it
+// has inserted them with the one that the service's rows have by default.
+func (s *Store) Move(ctx context.Context, service, from, to string, names ...string) (n int, err error) {
+	args := []any{from, to, service, batch}
+	move := func(selection string, args []any) error {
+		for {
+			moved, err := s.exec(ctx, fmt.Sprintf(moving, selection), args...)
+			if n += moved; err != nil || moved < batch {
+				return err
+			}
+		}
+	}
+	for part := range slices.Chunk(names, widest/2) {
+		all := slices.Clone(args)
+		for _, name := range part {
+			all = append(all, name)
+		}
+		if err := move(selectWaiting(len(part)), all); err != nil {
 			return n, err
 		}
 	}
-	return n, nil
+	return n, move(waitsForHook, append(args, object(names)))
 }
 
 const (

@@ -67,6 +67,8 @@ func Statements() map[string]Statement {
 		"nudged":      {nudged, []any{500}, "gomeko_job_nudge", true},
 		"nudging":     {nudging, []any{number, 1}, "", false},
 		"upcoming":    {upcoming, nil, "gomeko_job_due", true},
+		"moving":      {fmt.Sprintf(moving, selectWaiting(2)), []any{"gomeko.jobs.images", "q", "images", 500, "job1", "job2"}, "gomeko_job_list", false},
+		"moving done": {fmt.Sprintf(moving, waitsForHook), []any{"gomeko.jobs.images", "q", "images", 500, `["job1"]`}, "gomeko_job_hook", true},
 		"pruned":      {pruned, []any{-1_000_000, 500}, "gomeko_job_finished", true},
 		"forgetting":  {forgetting, []any{number}, "", false},
 		"pruning":     {pruning, []any{number}, "", false},
