@@ -82,6 +82,8 @@ PROGRAM jobs retry 3f2a9c1e-52a0-4a0e-9d0e-0d7f6a1f8e11 --edit`,
 	"jobs ls": `PROGRAM jobs ls
 PROGRAM jobs ls images.resize --state failed,cancelled --json | jq -r .id
 PROGRAM jobs ls --counts`,
+	"jobs resources": `PROGRAM jobs resources
+PROGRAM jobs resources printer-1 --json`,
 	"jobs show":   `PROGRAM jobs show 3f2a9c1e-52a0-4a0e-9d0e-0d7f6a1f8e11 --json | jq .payload`,
 	"jobs wait":   `PROGRAM jobs wait 3f2a9c1e-52a0-4a0e-9d0e-0d7f6a1f8e11 --timeout 5m`,
 	"jobs cancel": `PROGRAM jobs cancel 3f2a9c1e-52a0-4a0e-9d0e-0d7f6a1f8e11`,

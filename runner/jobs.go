@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gomeko/gomeko/internal/printable"
-	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/jobs/store"
 )
@@ -88,7 +87,7 @@ func jobIDs(single bool) cobra.PositionalArgs {
 func (j *jobsCommand) listCommand() *cobra.Command {
 	var states []string
 	var filter store.Filter
-	var asJSON, counts bool
+	var asJSON, counts, all bool
 	cmd := &cobra.Command{
 		Use:   "ls [SERVICE|SERVICE.NAME]",
 		Short: "List jobs, the newest first",
@@ -114,7 +113,11 @@ func (j *jobsCommand) listCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return j.printJobs(found, filter.Limit, asJSON)
+				hidden, err := secretsOf(ctx, s, all)
+				if err != nil {
+					return err
+				}
+				return j.printJobs(found, hidden, filter.Limit, asJSON)
 			})
 		},
 	}
@@ -123,6 +126,7 @@ func (j *jobsCommand) listCommand() *cobra.Command {
 	cmd.Flags().Int64Var(&filter.Before, "before", 0, "only jobs before this `NUMBER`, which the list before ends with")
 	cmd.Flags().BoolVar(&counts, "counts", false, "count the jobs of each name in each state")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object for each job")
+	cmd.Flags().BoolVar(&all, "show-arguments", false, "show the errors of jobs with sensitive arguments, which may quote them")
 	return cmd
 }
 
@@ -138,10 +142,15 @@ func listJobs(ctx context.Context, s *store.Store, filter store.Filter) ([]store
 }
 
 // printJobs prints a table, or a JSON object on each line.
-func (j *jobsCommand) printJobs(found []store.Job, limit int, asJSON bool) error {
+func (j *jobsCommand) printJobs(found []store.Job, hidden secrets, limit int, asJSON bool) error {
+	views := make([]jobView, len(found))
+	for i := range found {
+		views[i] = viewOf(&found[i])
+		views[i].hide(hidden.hide(&found[i]))
+	}
 	if asJSON {
-		for i := range found {
-			if err := printRow(j.out, viewOf(&found[i])); err != nil {
+		for i := range views {
+			if err := printRow(j.out, views[i]); err != nil {
 				return err
 			}
 		}
@@ -152,10 +161,9 @@ func (j *jobsCommand) printJobs(found []store.Job, limit int, asJSON bool) error
 		return nil
 	}
 	t := newTable(j.out, "ID", "JOB", "STATE", "ATTEMPT", "ENQUEUED", "PROGRESS", "ERROR")
-	for i := range found {
-		job := &found[i]
-		line, _, _ := strings.Cut(secret.Mask(job.Error), "\n")
-		t.row(job.ID, job.Service+"."+job.Name, string(job.State), strconv.Itoa(job.Attempt), local(job.Created, ""), progressOf(job), shortened(line))
+	for _, v := range views {
+		line, _, _ := strings.Cut(v.Error, "\n")
+		t.row(v.ID, v.Service+"."+v.Name, string(v.State), strconv.Itoa(v.Attempt), local(v.Created, ""), v.progress(), shortened(line))
 	}
 	if len(found) == limit {
 		defer say(j.err, "there may be more: gomeko jobs ls --before %d", found[len(found)-1].Seq)
@@ -163,12 +171,12 @@ func (j *jobsCommand) printJobs(found []store.Job, limit int, asJSON bool) error
 	return t.flush()
 }
 
-// progressOf returns how far a job has come.
-func progressOf(job *store.Job) string {
-	if job.Progress == nil {
+// progress returns how far a job has come.
+func (v *jobView) progress() string {
+	if v.Progress == nil {
 		return ""
 	}
-	return strings.TrimSpace(fmt.Sprintf("%.0f%% %s", *job.Progress*100, job.ProgressText))
+	return strings.TrimSpace(fmt.Sprintf("%.0f%% %s", *v.Progress*100, v.Text))
 }
 
 func (j *jobsCommand) printCounts(ctx context.Context, s *store.Store, asJSON bool) error {

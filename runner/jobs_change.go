@@ -53,7 +53,7 @@ func (j *jobsCommand) each(ctx context.Context, ids []string, do func(context.Co
 }
 
 func (j *jobsCommand) retryCommand() *cobra.Command {
-	var edited bool
+	var edited, all bool
 	cmd := &cobra.Command{
 		Use:   "retry ID…",
 		Short: "Run jobs again that have ended",
@@ -71,6 +71,13 @@ func (j *jobsCommand) retryCommand() *cobra.Command {
 					if err != nil {
 						return "", err
 					}
+					hidden, err := secretsOf(ctx, s, all)
+					if err != nil {
+						return "", err
+					}
+					if why := hidden.hide(&job); why != "" {
+						return "", fmt.Errorf("job %s: %s: retry it without --edit, or with --show-arguments", id, why)
+					}
 					if payload, err = j.editPayload(ctx, &job); err != nil || payload == nil {
 						return "skipped", err
 					}
@@ -80,6 +87,7 @@ func (j *jobsCommand) retryCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&all, "show-arguments", false, "with --edit: show sensitive arguments in the editor, too")
 	cmd.Flags().BoolVar(&edited, "edit", false, "edit each job's payload first, in $VISUAL or $EDITOR: an empty file leaves the job as it is")
 	return cmd
 }

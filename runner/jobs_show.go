@@ -14,6 +14,7 @@ import (
 	"github.com/gomeko/gomeko/internal/printable"
 	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/service"
 )
 
 // A jobView is a job as the commands print it. What looks like a secret is masked.
@@ -47,6 +48,9 @@ type jobView struct {
 	Payload  any           `json:"payload,omitempty"` // JSON, or text
 	Result   any           `json:"result,omitempty"`
 	Attempts []attemptView `json:"attempts,omitempty"`
+
+	// Hidden says why what the job came with, and what its methods said of it, is not shown.
+	Hidden string `json:"hidden,omitempty"`
 }
 
 // An attemptView is an attempt of a job that did not end in success.
@@ -59,6 +63,56 @@ type attemptView struct {
 	Ended   time.Time `json:"ended"`
 	Error   string    `json:"error"`
 	Stack   string    `json:"stack,omitempty"`
+}
+
+// secrets says of jobs whether what they came with may be shown.
+type secrets map[[2]string]bool // by service and name: whether it is sensitive
+
+// secretsOf reads what workers have said about their rows. Everything is shown if all is set.
+func secretsOf(ctx context.Context, s *store.Store, all bool) (secrets, error) {
+	if all {
+		return nil, nil
+	}
+	rows, err := s.Hosted(ctx)
+	found := secrets{}
+	for _, r := range rows {
+		found[[2]string{r.Service, r.Name}] = r.Sensitive
+	}
+	return found, err
+}
+
+// hide returns why the contents of a job must not be shown, "" if they may be.
+func (s secrets) hide(j *store.Job) string {
+	sensitive, known := s[[2]string{j.Service, j.Name}]
+	switch {
+	case s == nil, known && !sensitive:
+		return ""
+	case known:
+		return "its arguments are sensitive"
+	default:
+		return "no worker has told yet whether its arguments are sensitive"
+	}
+}
+
+// hide removes what a job came with, and what may quote it.
+func (v *jobView) hide(why string) {
+	if why == "" || v.Payload == nil && v.Text == "" && v.Error == "" && len(v.Attempts) == 0 {
+		return
+	}
+	v.Hidden = why
+	if v.Payload != nil {
+		v.Payload = service.Redacted
+	}
+	for _, text := range []*string{&v.Text, &v.Error} {
+		if *text != "" {
+			*text = service.Redacted
+		}
+	}
+	for i := range v.Attempts {
+		if v.Attempts[i].Error = service.Redacted; v.Attempts[i].Stack != "" {
+			v.Attempts[i].Stack = service.Redacted
+		}
+	}
 }
 
 // viewOf returns a job without its payload and its attempts.
@@ -98,12 +152,14 @@ func content(data []byte) any {
 }
 
 func (j *jobsCommand) showCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, all bool
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a job with its arguments, its result and its failed attempts",
-		Long:  "Show a job with its arguments, its result and its failed attempts. What looks like a secret is masked.",
-		Args:  jobIDs(true),
+		Long: "Show a job with its arguments, its result and its failed attempts. What looks like a secret is masked.\n\n" +
+			"The arguments and errors of a row with sensitive arguments are hidden, and those of a row that no worker of this\n" +
+			"store has had.",
+		Args: jobIDs(true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return j.with(cmd.Context(), checked, func(ctx context.Context, _ *settings, s *store.Store) error {
 				job, err := jobOf(ctx, s, args[0])
@@ -121,6 +177,11 @@ func (j *jobsCommand) showCommand() *cobra.Command {
 						a.Number, a.Kind, a.Host, a.Owner, a.Started.UTC(), a.Ended.UTC(), secret.Mask(a.Error), secret.Mask(a.Stack),
 					})
 				}
+				hidden, err := secretsOf(ctx, s, all)
+				if err != nil {
+					return err
+				}
+				v.hide(hidden.hide(&job))
 				if asJSON {
 					return printRow(j.out, v)
 				}
@@ -129,6 +190,7 @@ func (j *jobsCommand) showCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
+	cmd.Flags().BoolVar(&all, "show-arguments", false, "show sensitive arguments, too")
 	return cmd
 }
 
@@ -140,7 +202,11 @@ func printJob(w io.Writer, v *jobView) error {
 	}
 	line("id", "%s", v.ID)
 	line("job", "%s.%s, in queue %s", v.Service, v.Name, v.Queue)
-	line("state", "%s, after %d attempts", v.State, v.Attempt)
+	attempts := "attempts"
+	if v.Attempt == 1 {
+		attempts = "attempt"
+	}
+	line("state", "%s, after %d %s", v.State, v.Attempt, attempts)
 	if v.Cancel && !v.State.Final() {
 		line("cancelled", "its context ends within a second")
 	}
@@ -170,6 +236,9 @@ func printJob(w io.Writer, v *jobView) error {
 	}
 	if v.Error != "" {
 		line("error", "%s", strings.TrimPrefix(v.Type+": "+v.Error, ": "))
+	}
+	if v.Hidden != "" {
+		line("hidden", "%s: gomeko jobs show %s --show-arguments shows them", v.Hidden, v.ID)
 	}
 	for _, part := range []struct {
 		name  string

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,16 +81,35 @@ func TestJobs(t *testing.T) {
 		s.matches("jobs ls images --state queued", id)
 		s.matches("jobs ls --counts", `^JOB +STATE +JOBS\nimages.crop +scheduled +1\nimages.resize +queued +1\n$`)
 		s.matches("jobs ls --limit 1 --json", `^[^\n]+\n$`)
-		s.matches("jobs show "+id, `(?s)^id +`+id+`\njob +images.resize, in queue gomeko.jobs.images\nstate +queued, after 0 attempts\n.*"token": "\*\*",\n    "width": 300`)
+		const first = `(?s)^id +%s\njob +images.resize, in queue gomeko.jobs.images\nstate +queued, after 0 attempts\n`
+		s.matches("jobs show "+id, fmt.Sprintf(first, id)+`.*\nhidden +no worker has told yet whether its arguments are sensitive: .* --show-arguments.*\npayload\n"[^\n]*"\n$`)
+		s.matches("jobs show --show-arguments "+id, fmt.Sprintf(first, id)+`.*"token": "\*\*",\n    "width": 300`)
 
 		db, err := openStore(t.Context(), uri, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer db.Close()
+		sensitive := func(yes bool) {
+			if err := db.Host(t.Context(), store.Row{Service: "images", Name: "resize", Queue: "gomeko.jobs.images", Sensitive: yes}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sensitive(false)
 		workOff(t, db, store.End{State: store.Failed, ErrorType: "a.NotFound", Error: "no image\nid forged", Kind: store.KindFault, Stack: "at\nresize"})
 		s.matches("jobs ls --state failed,cancelled", id+` +images.resize +failed +1 .* no image\n$`)
 		s.matches("jobs show "+id, `(?s)\nerror +a.NotFound: no image\\nid forged\n.*\nattempt 1: fault on here, .*\n  no image\n  id forged\n  at\n  resize\n$`)
+		s.matches("jobs show "+id, `\nstate +failed, after 1 attempt\n`)
+		sensitive(true)
+		for _, args := range []string{"jobs show " + id, "jobs show --json " + id, "jobs ls", "jobs ls --json"} {
+			if out, _ := s.run(0, args); strings.Contains(out, "no image") || strings.Contains(out, "a.png") {
+				t.Errorf("%s prints sensitive arguments, or an error that may quote them:\n%s", args, out)
+			}
+		}
+		if _, diagnostics := s.run(1, "jobs retry --edit "+id); !strings.Contains(diagnostics, "its arguments are sensitive: retry it without --edit") {
+			t.Errorf("got %q", diagnostics)
+		}
+		sensitive(false)
 		if _, diagnostics := s.run(1, "jobs wait "+id); !strings.Contains(diagnostics, "NotFound: no image") {
 			t.Errorf("got %q", diagnostics)
 		}
