@@ -35,6 +35,8 @@ PROGRAM describe ./orders:Orders --json | jq .rows
 PROGRAM describe orders.get_order --broker amqp://guest:guest@localhost:5672/`,
 	"program describe": `PROGRAM describe
 PROGRAM describe orders.get_order --json`,
+	"broadcast": `PROGRAM broadcast orders order_created '{"id": "a1"}'
+PROGRAM broadcast news told rain --broker amqp://guest:guest@localhost:5672/`,
 	"services": `PROGRAM services
 PROGRAM services orders --json | jq .instance`,
 	"stats": `PROGRAM stats

@@ -19,7 +19,7 @@ import (
 
 // fleetCommands are the commands that ask the processes of a fleet.
 func (c *command) fleetCommands() []*cobra.Command {
-	return []*cobra.Command{c.servicesCommand(), c.statsCommand(), c.healthCommand(), c.dumpCommand(), c.levelCommand()}
+	return []*cobra.Command{c.servicesCommand(), c.statsCommand(), c.healthCommand(), c.dumpCommand(), c.levelCommand(), c.broadcastCommand()}
 }
 
 func (c *command) servicesCommand() *cobra.Command {
