@@ -35,8 +35,8 @@ func hubPublishing(m web.Message) transport.Publishing {
 			h[name] = text
 		}
 	}
-	if m.Gap {
-		h["gap"] = true
+	if m.Gap > 0 {
+		h["gap"] = int64(m.Gap)
 	}
 	return p
 }
@@ -52,14 +52,19 @@ func hubMessage(d *transport.Delivery) web.Message {
 	if origin, err := hex.DecodeString(text("origin")); err == nil {
 		m.Origin = string(origin)
 	}
-	switch seq := d.Headers["seq"].(type) {
-	case int64:
-		m.Seq = uint64(max(0, seq))
-	case int32:
-		m.Seq = uint64(max(0, seq))
-	}
-	m.Gap, _ = d.Headers["gap"].(bool)
+	m.Seq, m.Gap = count(d.Headers["seq"]), count(d.Headers["gap"])
 	return m
+}
+
+// count returns a header as a number, 0 if it is none.
+func count(header any) uint64 {
+	switch n := header.(type) {
+	case int64:
+		return uint64(max(0, n))
+	case int32:
+		return uint64(max(0, n))
+	}
+	return 0
 }
 
 // Broadcast sends an event to the clients on a channel of all processes whose hub is of the fleet,

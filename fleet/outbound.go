@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -31,16 +29,16 @@ type outbound struct {
 
 	mu sync.Mutex
 
-	messages []web.Message   // that are not sent
-	sent     int             // messages that are not confirmed
-	bytes    int             // of both
-	gaps     map[string]bool // topics of messages that may be lost
-	room     chan struct{}   // closed when there may be room; nil if nobody waits
+	messages []web.Message     // that are not sent
+	sent     int               // messages that are not confirmed
+	bytes    int               // of both
+	gaps     map[string]uint64 // the first of the messages that may be lost, by topic
+	room     chan struct{}     // closed when there may be room; nil if nobody waits
 }
 
 func newOutbound(b *backplane) *outbound {
 	return &outbound{
-		backplane: b, wake: make(chan struct{}, 1), gaps: map[string]bool{},
+		backplane: b, wake: make(chan struct{}, 1), gaps: map[string]uint64{},
 		channel: sync.OnceValue(func() *transport.Publisher { return b.connection.Conn().Publisher() }),
 	}
 }
@@ -56,7 +54,7 @@ func (o *outbound) add(m web.Message) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if m.Kind == "event" && (len(o.messages)+o.sent >= 2*waitingMessages || o.bytes >= 2*waitingBytes) {
-		o.gaps[m.Topic] = true
+		o.lost(m)
 		return web.ErrBackplane
 	}
 	o.messages = append(o.messages, m)
@@ -110,11 +108,11 @@ func (o *outbound) run() {
 func (o *outbound) next() bool {
 	o.mu.Lock()
 	if len(o.messages) == 0 {
-		gaps := slices.Collect(maps.Keys(o.gaps))
-		clear(o.gaps)
+		gaps := o.gaps
+		o.gaps = map[string]uint64{}
 		o.mu.Unlock()
-		for _, topic := range gaps {
-			o.backplane.peer.Unsent(topic)
+		for topic, since := range gaps {
+			o.backplane.peer.Unsent(topic, since)
 		}
 		return len(gaps) > 0
 	}
@@ -122,6 +120,10 @@ func (o *outbound) next() bool {
 	o.messages[0] = web.Message{}
 	o.messages = o.messages[1:]
 	o.sent++
+	if since, ok := o.gaps[m.Topic]; ok && m.Seq > 0 { // the next message says it already
+		m.Gap = since
+		delete(o.gaps, m.Topic)
+	}
 	o.mu.Unlock()
 	err := o.publisher().Send(o.backplane.life, hubPublishing(m), func(err error) { o.settled(m, err) })
 	if err != nil {
@@ -148,8 +150,19 @@ func (o *outbound) settled(m web.Message, err error) {
 		o.room = nil
 	}
 	if err != nil && !refused && (m.Kind == "event" || m.Kind == "mark") {
-		o.gaps[m.Topic] = true
+		o.lost(m)
 		signal(o.wake)
+	}
+}
+
+// lost notes a message that may be lost. A mark stands for those that it is about, too.
+func (o *outbound) lost(m web.Message) {
+	since := m.Seq
+	if m.Gap > 0 {
+		since = m.Gap
+	}
+	if known, ok := o.gaps[m.Topic]; !ok || since < known {
+		o.gaps[m.Topic] = since
 	}
 }
 

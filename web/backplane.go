@@ -55,8 +55,9 @@ type Peer interface {
 	// called.
 	Lost()
 
-	// Unsent is called when a message of the topic may have been lost on its way to others.
-	Unsent(topic string)
+	// Unsent is called when messages of the hub on a topic, from a sequence on, may have been lost
+	// on their way to others.
+	Unsent(topic string, since uint64)
 }
 
 // ErrBackplane is the error of a Broadcast that has reached the clients of its own process only,
@@ -74,7 +75,7 @@ type Message struct {
 	Seq     uint64 // counts the origin's messages on the topic, from 1 on
 	Channel string
 	Event   string
-	Gap     bool // earlier messages of the origin on the topic may be lost
+	Gap     uint64 // the first of the origin's messages on the topic that may be lost; 0 if none is
 
 	// These are for questions and answers.
 	ID      string // an answer has that of its question

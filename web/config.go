@@ -231,14 +231,20 @@ func (c Config) withDefaults() Config {
 	c.Sockets.MaxFrame = cmp.Or(c.Sockets.MaxFrame, 1<<20)
 	c.Sockets.Queue = cmp.Or(c.Sockets.Queue, 1<<20)
 	c.Sockets.Ping = cmp.Or(c.Sockets.Ping, 30*time.Second)
-	c.Feeds.Max = cmp.Or(c.Feeds.Max, 10_000)
-	c.Feeds.MaxChannels = cmp.Or(c.Feeds.MaxChannels, 100)
-	c.Feeds.Queue = cmp.Or(c.Feeds.Queue, 1<<20)
-	c.Feeds.Window = cmp.Or(c.Feeds.Window, 1000)
-	c.Feeds.WindowBytes = cmp.Or(c.Feeds.WindowBytes, 64<<20)
-	c.Feeds.Wait = cmp.Or(c.Feeds.Wait, 25*time.Second)
-	c.Feeds.Ping = cmp.Or(c.Feeds.Ping, 15*time.Second)
+	c.Feeds = c.Feeds.withDefaults()
 	return c
+}
+
+// withDefaults returns f with its defaults filled in.
+func (f Feeds) withDefaults() Feeds {
+	f.Max = cmp.Or(f.Max, 10_000)
+	f.MaxChannels = cmp.Or(f.MaxChannels, 100)
+	f.Queue = cmp.Or(f.Queue, 1<<20)
+	f.Window = cmp.Or(f.Window, 1000)
+	f.WindowBytes = cmp.Or(f.WindowBytes, 64<<20)
+	f.Wait = cmp.Or(f.Wait, 25*time.Second)
+	f.Ping = cmp.Or(f.Ping, 15*time.Second)
+	return f
 }
 
 // Validate returns all mistakes in the configuration, joined. Package config calls it for

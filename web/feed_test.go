@@ -105,8 +105,8 @@ func (r *radio) request(query string, header ...string) *http.Response {
 	return response
 }
 
-// A heard is the response to a poll.
-type heard struct {
+// A told is the response to a poll.
+type told struct {
 	Events []struct {
 		Channel, Event string
 		Data           any
@@ -118,7 +118,7 @@ type heard struct {
 }
 
 // String returns "channel event data" for each event, and "reset".
-func (h heard) String() string {
+func (h told) String() string {
 	var all []string
 	for _, e := range h.Events {
 		all = append(all, fmt.Sprint(e.Channel, " ", e.Event, " ", e.Data))
@@ -130,7 +130,7 @@ func (h heard) String() string {
 }
 
 // poll returns the response to a poll.
-func (r *radio) poll(query string) (h heard) {
+func (r *radio) poll(query string) (h told) {
 	r.t.Helper()
 	response := r.request(query)
 	if err := json.NewDecoder(response.Body).Decode(&h); err != nil || response.StatusCode != http.StatusOK || h.Next == "" || h.Events == nil {
@@ -305,7 +305,7 @@ func TestFeedDrain(t *testing.T) {
 	t.Parallel()
 	r := startRadio(t, web.Config{})
 	s := r.stream("channel=a")
-	polled := make(chan heard)
+	polled := make(chan told)
 	go func() { polled <- r.poll("channel=a") }()
 	hosttest.Eventually(t, "two have listened", func() bool { return len(r.Log.Lines("method=feed")) == 2 })
 	began := time.Now()

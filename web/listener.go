@@ -134,15 +134,15 @@ func (l *listener) resume(id string) bool {
 	var missed []*kept
 	known := false
 	for _, b := range l.buckets {
-		v, had := p[b.bucket]
+		h, had := p[b.bucket]
 		if !had { // of a channel that the client may not have listened to before
 			continue
 		}
-		if known = true; !b.bound || !b.covers(v) {
+		if known = true; !b.bound || !b.covers(h) {
 			return false
 		}
 		for _, k := range b.kept {
-			if k.event != nil && k.seq > v[k.origin] {
+			if k.event != nil && k.seq > h.vector[k.origin] {
 				if _, on := l.channels[k.event.channel]; on {
 					missed = append(missed, k)
 				}

@@ -108,7 +108,7 @@ func (r *relay) join(channel string) *bucket {
 	n := bucketOf(channel)
 	b := r.buckets[n]
 	if b == nil {
-		b = &bucket{topic: TopicOf(channel), ready: make(chan struct{}), window: window{all: &r.windows, bucket: n}}
+		b = &bucket{topic: TopicOf(channel), ready: make(chan struct{}), window: window{all: &r.windows, bucket: n, self: r.self}}
 		r.buckets[n] = b
 		if r.backplane == nil {
 			r.bind(b)
@@ -174,14 +174,21 @@ func (r *relay) bind(b *bucket) {
 		b.bound = true
 		close(b.ready)
 	}
-	r.mark(b.bucket, false)
+	// What the hub has sent before may still wait for the connection, so that clients elsewhere
+	// lack it.
+	b.progress(r.self, r.seqs[b.bucket]+1).lost = r.seqs[b.bucket]
+	r.mark(b.bucket, 0)
 }
 
-// mark sends a mark to the other hubs. It is called with mu held.
-func (r *relay) mark(n uint16, gap bool) {
+// mark sends a mark to the other hubs, which says from which sequence on messages may be lost; 0 is
+// none. It is called with mu held.
+func (r *relay) mark(n uint16, gap uint64) {
 	r.seqs[n]++
 	if b := r.buckets[n]; b != nil && b.bound {
 		b.add(r.self, r.seqs[n], nil)
+		if r.backplane == nil {
+			b.echo(r.seqs[n])
+		}
 	}
 	if r.backplane != nil {
 		_ = r.backplane.Publish(Message{ // what is not sent is told to Unsent
@@ -240,6 +247,9 @@ func (r *relay) deliver(n uint16, from origin, seq uint64, e *event) {
 	}
 	if b.bound {
 		b.add(from, seq, e)
+		if r.backplane == nil {
+			b.echo(seq)
+		}
 		if b.full() {
 			r.bind(b)
 		}
@@ -250,7 +260,7 @@ func (r *relay) deliver(n uint16, from origin, seq uint64, e *event) {
 	f := r.hub.newFrame(e.stream())
 	defer f.release()
 	for l := range r.feeds[e.channel] {
-		if seq > l.ahead[n][from] {
+		if seq > l.ahead[n].vector[from] {
 			l.add(outgoingEvent{e, f}, false)
 		}
 	}
@@ -259,6 +269,7 @@ func (r *relay) deliver(n uint16, from origin, seq uint64, e *event) {
 // Received implements [Peer].
 func (r *relay) Received(m Message) {
 	if m.Origin == string(r.self[:]) {
+		r.echo(m)
 		return
 	}
 	switch m.Kind {
@@ -272,6 +283,16 @@ func (r *relay) Received(m Message) {
 			return
 		}
 		r.receive(m)
+	}
+}
+
+// echo takes a message of the hub itself, which its clients have already.
+func (r *relay) echo(m Message) {
+	n, err := strconv.ParseUint(m.Topic, 10, 12)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if b := r.buckets[uint16(n)]; b != nil && err == nil {
+		b.echo(m.Seq)
 	}
 }
 
@@ -308,13 +329,11 @@ func (r *relay) receive(m Message) {
 	missed := false
 	if b.bound {
 		p := b.origins[from]
-		switch {
-		case p != nil && m.Seq <= p.last: // sent again
+		if p != nil && m.Seq <= p.last { // sent again
 			r.mu.Unlock()
 			return
-		case p != nil && m.Seq > p.last+1, p == nil && m.Gap:
-			missed = true
-			b.jump(from, m.Seq)
+		}
+		if missed = b.jumps(from, &m); missed {
 			r.reset(b)
 		}
 	}
@@ -374,12 +393,12 @@ func (r *relay) Lost() {
 
 // Unsent implements [Peer]: a mark tells the others of the gap, unless it turns out that there is
 // none.
-func (r *relay) Unsent(topic string) {
+func (r *relay) Unsent(topic string, since uint64) {
 	n, err := strconv.ParseUint(topic, 10, 12)
 	if err != nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.mark(uint16(n), true)
+	r.mark(uint16(n), since)
 }

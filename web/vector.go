@@ -18,7 +18,19 @@ type vector map[origin]uint64
 
 // A position is how far a client has heard each of the buckets of its channels. Encoded, it is the
 // id of an event.
-type position map[uint16]vector
+type position map[uint16]heard
+
+// A heard is how far a client has heard a bucket.
+type heard struct {
+	vector
+
+	// ahead is the hub that has sent the client its own messages before others that were published
+	// earlier, so that its latest one proves nothing of those. Zero if there is none.
+	ahead origin
+}
+
+// isAhead marks the number of a bucket in a position that has heard.ahead.
+const isAhead = 1 << 15
 
 const (
 	// maxPosition is the largest encoded position. Browsers return it in a header, and proxies
@@ -34,9 +46,15 @@ const (
 
 var errPosition = errors.New("not an id of an event")
 
-// encode returns the vector of a bucket, as a part of a position.
-func (v vector) encode(bucket uint16) []byte {
-	text := binary.BigEndian.AppendUint16(nil, bucket)
+// encode returns how far a bucket was heard, as a part of a position.
+func (h heard) encode(bucket uint16) []byte {
+	v := h.vector
+	var text []byte
+	if h.ahead == (origin{}) {
+		text = binary.BigEndian.AppendUint16(text, bucket)
+	} else {
+		text = append(binary.BigEndian.AppendUint16(text, bucket|isAhead), h.ahead[:]...)
+	}
 	text = binary.AppendUvarint(text, uint64(len(v)))
 	for _, o := range slices.SortedFunc(maps.Keys(v), func(a, b origin) int { return slices.Compare(a[:], b[:]) }) {
 		text = append(text, o[:]...)
@@ -78,11 +96,20 @@ func parsePosition(id string) (position, error) {
 			return nil, errPosition
 		}
 		bucket := binary.BigEndian.Uint16(text)
-		n, size := binary.Uvarint(text[2:])
-		if size <= 0 || n > uint64(len(text)) || p[bucket] != nil {
+		text = text[2:]
+		var ahead origin
+		if bucket&isAhead != 0 {
+			if len(text) < len(ahead) {
+				return nil, errPosition
+			}
+			bucket, ahead = bucket&^isAhead, origin(text[:len(ahead)])
+			text = text[len(ahead):]
+		}
+		n, size := binary.Uvarint(text)
+		if size <= 0 || n > uint64(len(text)) || p[bucket].vector != nil {
 			return nil, errPosition
 		}
-		text = text[2+size:]
+		text = text[size:]
 		v := make(vector, n)
 		for range n {
 			if len(text) < len(origin{}) {
@@ -96,7 +123,7 @@ func parsePosition(id string) (position, error) {
 			v[o] = seq
 			text = text[len(o)+size:]
 		}
-		p[bucket] = v
+		p[bucket] = heard{v, ahead}
 	}
 	return p, nil
 }

@@ -84,6 +84,9 @@ type window struct {
 	origins map[origin]*progress
 	held    int // origins with a message in kept
 
+	self   origin // of the hub
+	echoed uint64 // the hub's latest message that has come back from the broker
+
 	encoded []byte // the vector; nil if it has changed
 	id      string // the position of a client of this bucket alone; "" if it has changed
 }
@@ -95,7 +98,7 @@ type progress struct {
 	kept        int
 }
 
-// add adds a message. The caller knows that it is the origin's next one, or has called jump.
+// add adds a message, which is the origin's next one as far as jumps knows.
 func (w *window) add(o origin, seq uint64, e *event) {
 	p := w.progress(o, seq)
 	p.last = seq
@@ -135,9 +138,19 @@ func (w *window) progress(o origin, seq uint64) *progress {
 // full reports whether the window knows so many origins that it has to begin again.
 func (w *window) full() bool { return len(w.origins) > maxProgress }
 
-// jump notes that the messages of an origin before seq may be missing.
-func (w *window) jump(o origin, seq uint64) {
-	w.progress(o, seq).lost = seq - 1
+// jumps reports whether the window may lack messages of an origin that were sent before m while the
+// process was listening, and notes that.
+func (w *window) jumps(o origin, m *Message) bool {
+	p := w.progress(o, m.Seq)
+	switch {
+	case p.last > 0 && m.Seq > p.last+1: // p.last is 0 if m is the first one
+		p.lost = m.Seq - 1
+	case m.Gap > 0 && m.Gap < p.first:
+		p.lost = max(p.lost, p.first-1)
+	default:
+		return false
+	}
+	return true
 }
 
 // evict drops the oldest message.
@@ -174,7 +187,11 @@ func (w *window) vector() []byte {
 				v[o] = p.last
 			}
 		}
-		w.encoded = v.encode(w.bucket)
+		h := heard{vector: v}
+		if v[w.self] > w.echoed {
+			h.ahead = w.self
+		}
+		w.encoded = h.encode(w.bucket)
 	}
 	return w.encoded
 }
@@ -187,16 +204,22 @@ func (w *window) position() string {
 	return w.id
 }
 
-// covers reports whether the window has everything that a client at v has missed.
+// echo notes that a message of the hub itself has come back, behind all that was published before.
+func (w *window) echo(seq uint64) {
+	w.echoed = max(w.echoed, seq)
+	w.encoded, w.id = nil, ""
+}
+
+// covers reports whether the window has everything that a client has missed.
 //
 // One message that both the client and this window have received proves that the process listened
 // already when the client's id was made: what the window has not got, because it was sent before,
 // had reached the client by then. The mark that a hub sends when it begins to listen is such a
 // message, too. Otherwise nothing is known of what was sent in between.
-func (w *window) covers(v vector) bool {
-	proven := false
+func (w *window) covers(h heard) bool {
+	v, proven := h.vector, false
 	for o, seq := range v {
-		if p := w.origins[o]; p != nil && p.first <= seq && seq <= p.last {
+		if p := w.origins[o]; (o != h.ahead || o == w.self) && p != nil && p.first <= seq && seq <= p.last {
 			proven = true
 		}
 	}
