@@ -150,8 +150,8 @@ func TestUniqueJobs(t *testing.T) {
 	})
 }
 
-// TestResources runs jobs of one resource by two workers and in two queues: one at a time, in order.
-// One that waits for its next attempt holds up the others, unless its row lets them pass.
+// TestResources runs jobs of one resource by two workers and in two queues: one at a time, in
+// order. One that waits for its next attempt holds up the others, unless its row lets them pass.
 func TestResources(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -216,6 +216,49 @@ func TestResourcesOfArguments(t *testing.T) {
 				t.Errorf("got %+v", j)
 			}
 		}
+	})
+}
+
+// TestEditedArguments runs a job again with other arguments: the worker that claims it gives it the
+// resource and the key of these.
+func TestEditedArguments(t *testing.T) {
+	t.Parallel()
+	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
+		d := new(diary)
+		startWorker(t, uri, jobs.Config{Store: s}, 4, &Feeds{diary: d})
+		publish(t, uri, "feeds.sync", "edited", `{"args":[1],"kwargs":{}}`)
+		reach(t, s, "edited", store.Succeeded)
+		if j, err := s.Retry(t.Context(), "edited", []byte(`{"args":[2]}`)); err != nil || j.Resource != "" || j.UniqueKey != "" {
+			t.Fatalf("got %+v, %v", j, err)
+		}
+		hosttest.Eventually(t, "it has run again", func() bool { return len(d.history()) == 2 })
+		j := reach(t, s, "edited", store.Succeeded)
+		if got := d.history(); got[1] != "tenant 2" || j.Resource != "tenant:2" || j.UniqueKey != "[2]" || j.Attempt != 2 {
+			t.Errorf("ran %q as %+v", got, j)
+		}
+	})
+}
+
+// TestRefusedMessage checks what is answered to a message whose key another job has.
+func TestRefusedMessage(t *testing.T) {
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		s := openSQLite(t)
+		release := make(chan struct{})
+		d := &diary{work: func(context.Context, string) error { <-release; return nil }}
+		startWorker(t, uri, jobs.Config{Store: s}, 4, &Feeds{diary: d})
+		publish(t, uri, "feeds.sync", "first", `{"args":[1],"kwargs":{}}`)
+		reach(t, s, "first", store.Running)
+		// A client without the workers' store waits for the outcome by reply_to.
+		ref, err := newEnqueuer(t, uri, jobs.Config{}).Client("feeds").Enqueue(t.Context(), "sync", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = ref.Wait(t.Context())
+		if !errors.Is(err, jobs.ErrCancelled) || !strings.Contains(err.Error(), "job first has its unique key") {
+			t.Errorf("got %v", err)
+		}
+		close(release)
 	})
 }
 

@@ -29,10 +29,13 @@ const (
 	heads = `step(seq) AS (
 	SELECT (SELECT seq FROM gomeko_job WHERE queue = $1 AND state = 'queued' AND resource IS NOT NULL ORDER BY name, resource LIMIT 1)
 	UNION ALL
-	SELECT (SELECT j.seq FROM gomeko_job AS j WHERE j.queue = $1 AND j.state = 'queued' AND j.resource IS NOT NULL
-		AND (j.name, j.resource) > (k.name, k.resource) ORDER BY j.name, j.resource LIMIT 1)
+	SELECT coalesce(
+		(SELECT j.seq FROM gomeko_job AS j WHERE j.queue = $1 AND j.state = 'queued' AND j.resource IS NOT NULL
+			AND j.name = k.name AND j.resource > k.resource ORDER BY j.resource LIMIT 1),
+		(SELECT j.seq FROM gomeko_job AS j WHERE j.queue = $1 AND j.state = 'queued' AND j.resource IS NOT NULL
+			AND j.name > k.name ORDER BY j.name, j.resource LIMIT 1))
 	FROM step {row step.seq}),
-lines AS (SELECT DISTINCT k.resource AS resource FROM step {row step.seq}),
+lines AS (SELECT DISTINCT (SELECT k.resource FROM gomeko_job AS k WHERE k.seq = step.seq) AS resource FROM step WHERE seq IS NOT NULL),
 heads AS MATERIALIZED (SELECT ` + headOf + `lines.resource` + headEnd + ` AS seq FROM lines WHERE NOT ` + heldBy + `lines.resource` + heldEnd + `)`
 
 	// bestHead selects the best of these jobs. %s limits them to names and deaths.

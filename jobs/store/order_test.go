@@ -280,3 +280,31 @@ func TestBlockedJobsWakeNobody(t *testing.T) {
 		sweep("1", "2") // a hook may be due
 	})
 }
+
+// TestSuspectsOfResources checks that jobs in danger wait for their resource too.
+func TestSuspectsOfResources(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, open open) {
+		s := migrated(t, open)
+		for _, id := range []string{"1", "2"} {
+			if _, err := s.Insert(t.Context(), store.New{ID: id, Service: "images", Name: "resize", Queue: "queue", Terms: store.Terms{Resource: "r"}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		exec(t.Context(), t, s.Pool(), `UPDATE gomeko_job SET deaths = 2`)
+		c := store.Claim{Owner: "ann", Queue: "queue", Limit: 2, Lease: time.Minute, Deaths: 2, Resources: true}
+		for _, want := range [][]string{{"1"}, nil} {
+			if got, err := s.Claim(t.Context(), c); err != nil || len(got) > 0 {
+				t.Fatalf("claimed %v, %v", idsOf(got), err)
+			}
+			if got, err := s.ClaimSuspects(t.Context(), c); err != nil || !slices.Equal(idsOf(got), want) {
+				t.Fatalf("got %v, %v, want %v", idsOf(got), err, want)
+			}
+		}
+		if _, err := s.Finish(t.Context(), store.End{ID: "1", Owner: "ann", Attempt: 1, State: store.Succeeded, Resource: "r"}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.ClaimSuspects(t.Context(), c); err != nil || !slices.Equal(idsOf(got), []string{"2"}) {
+			t.Fatalf("got %v, %v", idsOf(got), err)
+		}
+	})
+}
