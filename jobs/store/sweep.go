@@ -147,11 +147,7 @@ func (s *Store) sweep(ctx context.Context, c conn, w Sweep, swept *Swept) error 
 		slices.SortFunc(changed, func(a, b Job) int { return cmp.Compare(a.Seq, b.Seq) })
 		swept.Nudge = append(swept.Nudge, changed...)
 		if step.statement == burying {
-			for _, j := range changed {
-				if j.State.Final() {
-					ended = append(ended, j.Resource)
-				}
-			}
+			ended = endedResources(changed)
 			swept.Suspects = slices.DeleteFunc(slices.Clone(changed), func(j Job) bool { return j.State != Failed })
 		}
 	}
@@ -159,6 +155,16 @@ func (s *Store) sweep(ctx context.Context, c conn, w Sweep, swept *Swept) error 
 		return err
 	}
 	return s.next(ctx, c, len(all) == w.Batch, swept)
+}
+
+// endedResources returns the resources of the jobs that have ended.
+func endedResources(all []Job) (resources []string) {
+	for _, j := range all {
+		if j.State.Final() {
+			resources = append(resources, j.Resource)
+		}
+	}
+	return resources
 }
 
 // sweepLines has no workers woken for jobs that others of their resource go before, and has them
