@@ -21,6 +21,7 @@ import (
 
 func (c *command) callCommand() *cobra.Command {
 	var timeout time.Duration
+	var data dataFlag
 	cmd := &cobra.Command{
 		Use:   "call SERVICE.METHOD [ARG…] [KEY=VALUE…]",
 		Short: "Call a method and print its result as JSON",
@@ -38,7 +39,11 @@ func (c *command) callCommand() *cobra.Command {
 			if dot <= 0 || dot == len(args[0])-1 {
 				return usagef("%q: must be SERVICE.METHOD, as in greeting_service.hello", args[0])
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), stopSignals()...)
+			ctx, err := data.context(cmd.Context())
+			if err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(ctx, stopSignals()...)
 			defer stop()
 			if timeout > 0 {
 				var cancel context.CancelFunc
@@ -48,6 +53,8 @@ func (c *command) callCommand() *cobra.Command {
 			return c.call(ctx, args[0][:dot], args[0][dot+1:], arguments(args[1:]))
 		},
 	}
+	cmd.ValidArgsFunction = c.completeMethods
+	data.add(cmd)
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "`DURATION` after which the call fails, such as 5s (default: gomeko.rpc_timeout of the configuration, else 30s)")
 	return cmd
 }

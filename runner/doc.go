@@ -28,6 +28,8 @@
 //	orders [run]                                     run the services: the default
 //	orders shell [FILE]                              call services from Starlark
 //	orders call SERVICE.METHOD [ARG…] [KEY=VALUE…]   call one method
+//	orders dispatch SOURCE TYPE JSON                 dispatch an event
+//	orders publish EXCHANGE KEY JSON                 publish a message
 //	orders services                                  list the services of the fleet
 //	orders stats [SERVICE]                           print how many calls they have, and how fast
 //	orders health [SERVICE]                          print whether they are well

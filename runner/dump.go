@@ -29,6 +29,7 @@ func (c *command) dumpCommand() *cobra.Command {
 		},
 	}
 	s.addFlags(cmd)
+	cmd.ValidArgsFunction = c.completeServices
 	return cmd
 }
 

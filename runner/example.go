@@ -29,7 +29,11 @@ PROGRAM shell script.star --broker @/run/secrets/broker
 echo 'print(n.rpc.greeting_service.hello("Julio"))' | PROGRAM shell`,
 	"call": `PROGRAM call greeting_service.hello Julio
 PROGRAM call orders.create_order items='[{"id": 7}]' note='"7"' --timeout 5s
-PROGRAM call orders.get_order 7 --broker amqp://guest:guest@localhost:5672/`,
+PROGRAM call orders.get_order 7 --data user_id=7 --broker amqp://guest:guest@localhost:5672/`,
+	"dispatch": `PROGRAM dispatch users user_deleted '{"id": 7}'
+echo '{"id": 7}' | PROGRAM dispatch users user_deleted - --data user_id=7`,
+	"publish": `PROGRAM publish shop order.created '{"id": 7}'
+PROGRAM publish '' bills '"a message for the queue bills"'`,
 	"describe": `PROGRAM describe .
 PROGRAM describe ./orders:Orders --json | jq .rows
 PROGRAM describe orders.get_order --broker amqp://guest:guest@localhost:5672/`,

@@ -38,6 +38,7 @@ func (c *command) healthCommand() *cobra.Command {
 		},
 	}
 	s.addFlags(cmd)
+	cmd.ValidArgsFunction = c.completeServices
 	return cmd
 }
 

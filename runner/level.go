@@ -54,6 +54,7 @@ func (c *command) levelCommand() *cobra.Command {
 		},
 	}
 	s.addFlags(cmd)
+	cmd.ValidArgsFunction = c.completeServices
 	cmd.Flags().DurationVar(&span, "for", 5*time.Minute, "`DURATION` after which the level falls back, at most 24h")
 	return cmd
 }

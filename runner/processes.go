@@ -5,11 +5,15 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gomeko/gomeko/internal/supervisor"
 )
+
+// killTime is how much longer than the grace a process may take to stop.
+const killTime = 10 * time.Second
 
 // processFlags are the flags for processes that a parent keeps running.
 type processFlags struct {

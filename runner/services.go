@@ -50,6 +50,7 @@ func (c *command) servicesCommand() *cobra.Command {
 		},
 	}
 	s.addFlags(cmd)
+	cmd.ValidArgsFunction = c.completeServices
 	return cmd
 }
 

@@ -16,16 +16,21 @@ import (
 )
 
 func (c *command) shellCommand() *cobra.Command {
-	return &cobra.Command{
+	var data dataFlag
+	cmd := &cobra.Command{
 		Use:   "shell [FILE]",
 		Short: "Call services from Starlark: in a terminal, or with a script in FILE or on standard input",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			given, err := data.values()
+			if err != nil {
+				return err
+			}
 			if len(args) == 0 && shell.Terminal() {
 				// The shell handles Ctrl-C.
 				ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
 				defer stop()
-				return c.shell(ctx, (*shell.Shell).Interact)
+				return c.shell(ctx, given, (*shell.Shell).Interact)
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), stopSignals()...)
 			defer stop()
@@ -38,19 +43,21 @@ func (c *command) shellCommand() *cobra.Command {
 				defer file.Close()
 				name, src = args[0], file
 			}
-			return c.shell(ctx, func(s *shell.Shell, ctx context.Context) error { return s.Script(ctx, name, src) })
+			return c.shell(ctx, given, func(s *shell.Shell, ctx context.Context) error { return s.Script(ctx, name, src) })
 		},
 	}
+	data.add(cmd)
+	return cmd
 }
 
-// shell connects to the broker and runs a shell.
-func (c *command) shell(ctx context.Context, run func(*shell.Shell, context.Context) error) error {
+// shell connects to the broker and runs a shell, with context data.
+func (c *command) shell(ctx context.Context, data map[string]any, run func(*shell.Shell, context.Context) error) error {
 	l, err := c.dial(ctx, "gomeko shell")
 	if err != nil {
 		return err
 	}
 	defer l.hangUp()
-	sh := &shell.Shell{Caller: l.caller, Conn: l.conn, Config: l.masked, Broker: l.broker.String(), Stdout: c.out, Stderr: c.err}
+	sh := &shell.Shell{Caller: l.caller, Conn: l.conn, Config: l.masked, Data: data, Broker: l.broker.String(), Stdout: c.out, Stderr: c.err}
 	return run(sh, ctx)
 }
 

@@ -38,6 +38,7 @@ func (c *command) statsCommand() *cobra.Command {
 		},
 	}
 	s.addFlags(cmd)
+	cmd.ValidArgsFunction = c.completeServices
 	cmd.Flags().BoolVar(&watch, "watch", false, "print the table each second, until Ctrl-C")
 	return cmd
 }

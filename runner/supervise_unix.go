@@ -10,14 +10,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/gomeko/gomeko/admin"
 	"github.com/gomeko/gomeko/internal/supervisor"
 )
-
-// killTime is how much longer than the grace a process may take to stop.
-const killTime = 10 * time.Second
 
 // adminNetwork is the network of the sockets of admin addresses, which are opened differently.
 const adminNetwork = "admin"

@@ -12,6 +12,8 @@
 //
 // [Shell.Script] runs a program, and [Shell.Interact] reads lines from a terminal.
 //
+// n.data is a dict of context data, which each call and event passes on: n.data["user_id"] = "7".
+//
 // # Values
 //
 // Results are shown as Python's repr shows them, and print writes what Python's print writes. Dicts

@@ -28,7 +28,7 @@ type nameko struct {
 	s *Shell
 }
 
-func (n nameko) AttrNames() []string { return []string{"config", "dispatch_event", "rpc"} }
+func (n nameko) AttrNames() []string { return []string{"config", "data", "dispatch_event", "rpc"} }
 
 func (n nameko) Attr(name string) (starlark.Value, error) {
 	switch name {
@@ -38,8 +38,10 @@ func (n nameko) Attr(name string) (starlark.Value, error) {
 		return starlark.NewBuiltin("dispatch_event", n.dispatchEvent), nil
 	case "config":
 		return configured(n.s.Config), nil
+	case "data":
+		return n.s.data, nil
 	}
-	return nil, starlark.NoSuchAttrError(fmt.Sprintf("n has no %s; it has rpc, dispatch_event and config", name))
+	return nil, starlark.NoSuchAttrError(fmt.Sprintf("n has no %s; it has rpc, dispatch_event, data and config", name))
 }
 
 // dispatchEvent is n.dispatch_event("users", "user_deleted", {"id": 7}), as in Nameko. It succeeds
@@ -54,7 +56,11 @@ func (n nameko) dispatchEvent(thread *starlark.Thread, b *starlark.Builtin, args
 	if err != nil {
 		return nil, fmt.Errorf("event_data: %w", err)
 	}
-	return starlark.None, events.NewDispatcher(n.s.Conn, service)(thread.Local(lineKey).(context.Context), event, payload)
+	ctx, err := n.s.withData(thread.Local(lineKey).(context.Context))
+	if err != nil {
+		return nil, err
+	}
+	return starlark.None, events.NewDispatcher(n.s.Conn, service)(ctx, event, payload)
 }
 
 // services is n.rpc: it has a service for every name, as n.rpc.orders or n.rpc["a.b"].
@@ -124,7 +130,10 @@ func (m method) callAsync(thread *starlark.Thread, _ *starlark.Builtin, args sta
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", string(m.opaque), err)
 	}
-	session := thread.Local(sessionKey).(context.Context)
+	session, err := m.s.withData(thread.Local(sessionKey).(context.Context))
+	if err != nil {
+		return nil, err
+	}
 	return &reply{"reply of " + m.opaque, m, m.s.Caller.Client(m.service).Go(session, m.name, sent...)}, nil
 }
 

@@ -125,7 +125,7 @@ func TestComplete(t *testing.T) {
 	s.known.add("orders", "get_all")
 	s.known.add("a.b", "m")
 	for line, want := range map[string][]string{
-		"n.":                    {"config", "dispatch_event", "rpc"},
+		"n.":                    {"config", "data", "dispatch_event", "rpc"},
 		"print(n.r":             {"rpc"},
 		"n.rpc.":                {"a.b", "orders"},
 		"n.rpc.orders.get":      {"get_all", "get_order"},

@@ -20,6 +20,7 @@ type Shell struct {
 	Caller *rpc.Caller     // makes the calls; the shell does not close it
 	Conn   *transport.Conn // dispatches the events; the shell does not close it
 	Config map[string]any  // n.config, without secrets: it can be printed
+	Data   map[string]any  // n.data at first: context data of each call, bools, numbers and strings
 	Broker string          // the broker in the banner, without its password
 
 	Stdout io.Writer // results and the output of print
@@ -27,6 +28,7 @@ type Shell struct {
 
 	globals starlark.StringDict
 	known   known
+	data    *starlark.Dict // n.data
 }
 
 // Script runs the program in src until its end or its first error. Errors begin with name and the
@@ -57,7 +59,7 @@ func (s *Shell) begin(ctx context.Context) (session context.Context, end func())
 	exit := starlark.NewBuiltin("exit", func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error) {
 		return nil, errExit
 	})
-	s.known = known{}
+	s.known, s.data = known{}, newData(s.Data)
 	s.globals = starlark.StringDict{
 		"n":     nameko{"n", s},
 		"print": starlark.NewBuiltin("print", s.print),

@@ -35,7 +35,7 @@ func TestScript(t *testing.T) {
 		"function":     {script: `n.rpc.a.b(1, print)`, err: "job:1: n.rpc.a.b: argument 2: a builtin_function_or_method cannot be sent; strings, numbers, bools, None, lists and dicts can"},
 		"cycle":        {script: "l = []\nl.append(l)\nprint(l)\nn.rpc.a.b(l)", out: "[[...]]\n", err: "job:4: n.rpc.a.b: argument 1: a value that contains itself cannot be sent"},
 		"tuple key":    {script: `n.rpc.a.b({(1,): 2})`, err: "job:1: n.rpc.a.b: argument 1: a dict with the key (1,) cannot be sent: keys are strings or numbers"},
-		"n":            {script: `n.dispatch("x")`, err: "job:1: n has no dispatch; it has rpc, dispatch_event and config"},
+		"n":            {script: `n.dispatch("x")`, err: "job:1: n has no dispatch; it has rpc, dispatch_event, data and config"},
 		"dotted":       {script: `n.rpc.help.desk.echo(1)`, err: `job:1: n.rpc.help.desk is a method and has no echo; write a service with a dot in its name as n.rpc["help.desk"]`},
 		"a stream":     {script: "for n in n.rpc.counting.count(3):\n  print(n)", out: "0\n1\n2\n"},
 		"a list of it": {script: "print(list(n.rpc.counting.count(2)), list(n.rpc.counting.count(0)))", out: "[0, 1] []\n"},

@@ -30,8 +30,12 @@ type piece struct {
 
 // call makes a call, and waits until the first item, the result or an error has come.
 func (m method) call(thread *starlark.Thread, args []any) (starlark.Value, error) {
+	ctx, err := m.s.withData(thread.Local(lineKey).(context.Context))
+	if err != nil {
+		return nil, err
+	}
 	s := &stream{
-		opaque: "stream of " + m.opaque, ctx: thread.Local(lineKey).(context.Context), thread: thread, pieces: make(chan piece),
+		opaque: "stream of " + m.opaque, ctx: ctx, thread: thread, pieces: make(chan piece),
 	}
 	go s.read(m.s.Caller.Client(m.service), m.name, args)
 	first, ok := s.next()
