@@ -18,6 +18,8 @@ PROGRAM new pdf-maker --with http,jobs
 PROGRAM new shop/orders --with http,events,jobs,postgres --module example.com/shop/orders`,
 	"build": `PROGRAM build . -o bin/orders
 GOOS=linux GOARCH=arm64 PROGRAM build ./orders -o bin/orders --version v1.4.2`,
+	"systemd": `PROGRAM systemd ./orders --config config.yaml > orders.service
+PROGRAM systemd ./orders --procs 4 --user orders --exec /opt/orders/orders`,
 	"run": `PROGRAM run .
 PROGRAM run ./orders ./users:Users --config config.yaml
 PROGRAM run ./orders --reload

@@ -1,0 +1,71 @@
+package runner
+
+import (
+	_ "embed"
+	"errors"
+	"path"
+	"path/filepath"
+	"text/template"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+//go:embed units/systemd.service.tmpl
+var systemdUnit string
+
+// A unit is what the template of a unit is filled with.
+type unit struct {
+	Package string // as the user has named it
+	Name    string // of the program
+	Exec    string // the path of the program
+	Config  string // the path of the configuration where the program runs; "" is none
+	User    string // "" is one that systemd makes
+	Procs   int
+	Grace   int // seconds until a process that stops is killed
+}
+
+func (c *command) systemdCommand() *cobra.Command {
+	var u unit
+	cmd := &cobra.Command{
+		Use:   "systemd PKG",
+		Short: "Print a unit of systemd that runs a package of services",
+		Long: "Print a unit of systemd that runs a package of services.\n\n" +
+			"The unit waits until the services are ready, restarts a process that has frozen or died, stays down after more than\n" +
+			"ten deaths in five seconds, gives running calls time to end, and lets the program do little else than use the\n" +
+			"network. With --config, the program reads that file in the folder /etc/NAME, and the grace in it counts.",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("systemd: which package? Name its folder, as in gomeko systemd ./orders")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if u.Procs < 1 {
+				return usagef("--procs %d: must be at least 1", u.Procs)
+			}
+			s, err := c.configuration()
+			if err != nil {
+				return err
+			}
+			packages, err := new(builder).find(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			u.Package, u.Name = args[0], path.Base(packages[0].ImportPath)
+			if u.Exec == "" {
+				u.Exec = "/usr/local/bin/" + u.Name
+			}
+			if s.file != "" {
+				u.Config = "/etc/" + u.Name + "/" + filepath.Base(s.file)
+			}
+			u.Grace = int((s.cfg.Grace + s.web.DrainDelay + killTime).Round(time.Second).Seconds())
+			return template.Must(template.New("unit").Parse(systemdUnit)).Execute(c.out, u)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&u.Exec, "exec", "", "`FILE` of the program (default: /usr/local/bin/NAME)")
+	flags.StringVar(&u.User, "user", "", "`NAME` of the user that the program runs as (default: one that systemd makes)")
+	flags.IntVar(&u.Procs, "procs", 1, "`NUMBER` of processes; systemctl reload replaces them one after the other")
+	return cmd
+}
