@@ -31,6 +31,9 @@ type Config struct {
 	LogLevel           slog.Level    // LOGGING: the level of root, or otherwise of the logger nameko; INFO
 
 	RPCTimeout        time.Duration // gomeko.rpc_timeout: limit of a call whose context has no deadline; negative is none; 30 s
+	StreamParts       int           // gomeko.stream_parts: parts of a stream on their way; 0 is 16
+	StreamBytes       int           // gomeko.stream_bytes: the bytes of these; 0 is 1 MiB
+	StreamIdle        time.Duration // gomeko.stream_idle: how long a stream waits for its reader; negative is none; 1 minute
 	Grace             time.Duration // gomeko.grace: how long a stop waits for running calls; 25 s
 	MaxLent           int           // gomeko.max_lent: calls beyond MaxWorkers while others wait; negative is none; 0 is 10 * MaxWorkers
 	MaxMessage        int           // gomeko.max_message: the largest body that is sent, in bytes; 16 MiB
@@ -118,6 +121,7 @@ func defaults() *Config {
 		Heartbeat:          60 * time.Second,
 		DeclareEvents:      true,
 		RPCTimeout:         30 * time.Second,
+		StreamIdle:         time.Minute,
 		Grace:              25 * time.Second,
 		MaxMessage:         16 << 20,
 		TopologyCheck:      time.Minute,

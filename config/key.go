@@ -57,6 +57,9 @@ func namekoKeys() []key {
 func ownKeys() []key {
 	return []key{
 		{"rpc_timeout", honoured, "30s", "Limit of a call whose context has no deadline. `none` lets such a call wait forever, as in Nameko.", func(r *reader, v any) error { return limit(&r.cfg.RPCTimeout, v) }},
+		{"stream_parts", honoured, "16", "How many messages of a stream are on their way to its reader at most, before the method waits. See [Streams](streams.md#what-if-the-reader-is-slow).", func(r *reader, v any) error { return whole(&r.cfg.StreamParts, v, 1) }},
+		{"stream_bytes", honoured, "1048576", "How many bytes of a stream are on their way to its reader, before the method waits.", func(r *reader, v any) error { return whole(&r.cfg.StreamBytes, v, 1) }},
+		{"stream_idle", honoured, "1m", "How long a stream waits for a reader that takes nothing, before it ends with an error and its worker is free. `none` is no limit.", func(r *reader, v any) error { return limit(&r.cfg.StreamIdle, v) }},
 		{"grace", honoured, "25s", "How long a stopping process waits for running calls.", func(r *reader, v any) error { return duration(&r.cfg.Grace, v) }},
 		{"max_lent", honoured, "10 × max_workers", "How many calls a service takes on beyond `max_workers` while running calls wait for calls that they made. With 0, a service that calls itself deeper than it has workers waits until its calls time out.", readMaxLent},
 		{"max_message", honoured, "16777216", "Largest body that is sent, in bytes. Larger requests, events and messages are not accepted either, even if only their decompressed body is larger.", func(r *reader, v any) error { return whole(&r.cfg.MaxMessage, v, 1) }},

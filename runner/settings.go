@@ -109,7 +109,10 @@ func (s *settings) nils(c codec.Codec) codec.Codec {
 }
 
 func (s *settings) rpc() rpc.Config {
-	return rpc.Config{Exchange: s.cfg.Exchange, Timeout: s.cfg.RPCTimeout}
+	return rpc.Config{
+		Exchange: s.cfg.Exchange, Timeout: s.cfg.RPCTimeout,
+		StreamParts: s.cfg.StreamParts, StreamBytes: s.cfg.StreamBytes, StreamIdle: s.cfg.StreamIdle,
+	}
 }
 
 func (s *settings) messaging() messaging.Config {
