@@ -140,7 +140,7 @@ func quotations(page string) (all []string) {
 // are from.
 var foreignWords = map[string]string{
 	"Python":                "RuntimeError regex",
-	"HTTP":                  "Basic Bearer",
+	"HTTP":                  "Basic Bearer EventSource",
 	"systemd":               "WatchdogSec",
 	"made up as an example": "forget_user apiKey connection_string session_id",
 	"Nameko": `AnyInstanceOf BROADCAST ClusterRpcProxy DependencyProvider DummyProvider EventDispatcher Extension

@@ -20,6 +20,9 @@ func (r *request) Read(ctx context.Context) (signature.Arguments, service.Body, 
 	conn, a := s.shared.conn, new(arguments)
 	a.Reset(ctx, conn.MaxDecoded())
 	args, err := a.read(r.Delivery, conn.Accepts(), conn.MaxMessage(), r.row.takes)
+	if err == nil && r.row.uploads {
+		args = r.withStreams(args)
+	}
 	if err == nil {
 		return args, a, nil
 	}

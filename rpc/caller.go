@@ -233,14 +233,14 @@ func (c *Caller) receive(d *transport.Delivery) {
 func (c *Caller) settle(id string, d *transport.Delivery, err error) bool {
 	c.mu.Lock()
 	r, ok := c.pending[id]
-	if ok && d != nil && r.in != nil {
-		if r.in.receive(d) {
+	if ok && d != nil && r.streams(d) {
+		if r.in != nil && r.in.receive(d) {
 			delete(c.pending, id)
 		}
 		c.mu.Unlock()
 		return true
 	}
-	ok = ok && (d == nil || r.deadline.IsZero() || time.Now().Before(r.deadline))
+	ok = ok && (d == nil || r.out != nil || r.deadline.IsZero() || time.Now().Before(r.deadline))
 	if ok {
 		delete(c.pending, id)
 		r.settle(d, err)

@@ -122,6 +122,19 @@
 //
 //	for order, err := range rpc.Parallel(ctx, 10, ids, orders.Get) {
 //
+// # Streams
+//
+// A method that returns (iter.Seq2[T, error], error) streams its result, item by item, to callers
+// that ask for it: with a func of a typed client that returns an iter.Seq2[T, error], or with
+// [Stream]. Other callers, such as Nameko, get a list. A method may also take one iter.Seq2[T, error].
+//
+//	Export func(ctx context.Context, year int) iter.Seq2[Order, error] `rpc:"export"`
+//
+//	for order, err := range s.Orders.Export(ctx, 2026) {
+//
+// The method waits for its reader, and a loop that ends early ends the method. A stream without an
+// error is whole. docs/streams.md has more.
+//
 // # Options
 //
 // [With] sets options for the calls that are made with a ctx, by any client:

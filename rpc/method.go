@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/sequence"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
 )
@@ -41,7 +43,12 @@ func (Method) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	if err := checkTypes(sh.connection.Accepts(), sig, r.Result()); err != nil {
 		return nil, err
 	}
-	return sh.serve(sig.Name, &row{Row: r, takes: sig.Takes(), ackFirst: ack == "before", streams: r.Item() != nil, delays: delays})
+	return sh.serve(sig.Name, &row{Row: r, takes: sig.Takes(), ackFirst: ack == "before", streams: r.Item() != nil, uploads: uploads(r), delays: delays})
+}
+
+// uploads reports whether the row's method takes an iterator.
+func uploads(r *service.Row) bool {
+	return slices.ContainsFunc(r.Params(), func(t reflect.Type) bool { return sequence.Item(t) != nil })
 }
 
 // Describe implements [service.RowDescriber].

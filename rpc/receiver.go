@@ -55,9 +55,10 @@ func (r *receiver) receive(d *transport.Delivery) (last bool) {
 		return true
 	case d.Type != partType:
 		return r.lose("another process has answered the request")
-	case r.next == 0 && seq == 0 && run != "":
+	case r.next == 0 && seq == 0 && run != "" && r.run == "":
 		r.from, r.run = d.ReplyTo, run
 		r.timer = time.AfterFunc(r.cfg.beat(), r.beat)
+	case r.next == 0 && seq == 0 && run == r.run: // of an argument, whose reader names the run
 	case run != r.run || r.next == 0:
 		return r.lose("a part of another run has come")
 	case seq < r.next:

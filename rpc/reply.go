@@ -30,6 +30,7 @@ type Reply struct {
 	size            int             // of the request, for them
 	kind            string          // the type of the request
 	in              *receiver       // of a stream; nil without one
+	out             *sender         // of a streamed argument; nil without one
 	spelling        string          // how the arguments are written as keywords, if the last one is a map
 
 	confirmed atomic.Bool   // the broker has taken the request
@@ -102,6 +103,9 @@ func (r *Reply) settle(d *transport.Delivery, err error) {
 	if r.in != nil {
 		r.in.fail(err)
 		return
+	}
+	if r.out != nil {
+		r.out.abort(errEnded)
 	}
 	r.delivery, r.err = d, err
 	close(r.done)

@@ -27,6 +27,7 @@ type sender struct {
 	fail    func(error)   // ends the ctx of the producer; it must not block
 	work    chan struct{} // has a token when there may be something to send
 	room    chan struct{} // has a token when there may be room for an item
+	opened  chan struct{} // of an argument: closed when its reader is known; nil for a result
 	done    chan struct{} // closed when the goroutine has ended
 
 	mu sync.Mutex

@@ -38,6 +38,7 @@ type row struct {
 	takes    int            // how many positional arguments
 	ackFirst bool           // ack:"before"
 	streams  bool           // the method returns an iterator
+	uploads  bool           // the method takes an iterator
 	delays   service.Ladder // between the attempts of a call
 }
 
@@ -107,9 +108,10 @@ type request struct {
 
 	mu sync.Mutex
 
-	acked bool    // before its call has ended
-	idle  bool    // its call is
-	out   *sender // of a stream
+	acked bool      // before its call has ended
+	idle  bool      // its call is
+	out   *sender   // of a stream
+	in    *receiver // of a streamed argument
 }
 
 // answer runs the call that d asks for, replies, and acknowledges d, in this order. It runs in a
@@ -196,6 +198,9 @@ func (s *server) run(ctx context.Context, r *request) (any, error) {
 		call.ID = id.New("")
 	}
 	result, err := r.row.Run(attempt, call)
+	if r.row.uploads {
+		s.shared.streams.endArgument(r)
+	}
 	if err != nil && !r.stream().started() {
 		running.end()
 		return s.retry(ctx, r, call, err)
@@ -205,7 +210,7 @@ func (s *server) run(ctx context.Context, r *request) (any, error) {
 
 // limit returns ctx with the expiration of r. For a stream it is the time until its first part.
 func (s *server) limit(ctx context.Context, r *request) (context.Context, context.CancelFunc) {
-	if !s.wantsStream(r) {
+	if !s.wantsStream(r) && !r.row.uploads {
 		return context.WithTimeout(ctx, r.Expiration)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -67,8 +67,8 @@ func (sh *shared) serve(method string, r *row) (*server, error) {
 		return nil, fmt.Errorf("method %q is taken by the row %s: give one of them another name", method, other.Name)
 	}
 	s.methods[method] = r
-	if r.streams && sh.streams == nil {
-		sh.streams = &streams{shared: sh, senders: map[requestID]*sender{}}
+	if (r.streams || r.uploads) && sh.streams == nil {
+		sh.streams = &streams{shared: sh, senders: map[requestID]*sender{}, receivers: map[requestID]*receiver{}}
 	}
 	return s, nil
 }

@@ -289,6 +289,15 @@ func (r *Reply) after(err error, items int) error {
 	return fmt.Errorf("after %d items: %w", items, err)
 }
 
+// streams reports whether d belongs to a stream of the call. A credit for an argument is taken.
+func (r *Reply) streams(d *transport.Delivery) bool {
+	if r.out != nil && d.Type == creditType {
+		r.out.pulled(d)
+		return true
+	}
+	return r.in != nil
+}
+
 // credit tells the producer of a stream how many of its parts are taken. If that is not sent, the
 // next beat says it.
 func (r *Reply) credit(to, run string, taken int, settled func(error)) {

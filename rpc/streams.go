@@ -25,8 +25,9 @@ type streams struct {
 	publisher *transport.Publisher
 	consumer  *transport.Consumer
 
-	mu      sync.Mutex
-	senders map[requestID]*sender
+	mu        sync.Mutex
+	senders   map[requestID]*sender
+	receivers map[requestID]*receiver // of arguments
 }
 
 const streamQueueExpires = time.Minute // of a queue whose process is away
@@ -63,17 +64,20 @@ func (st *streams) close(ctx context.Context) error {
 	return errors.Join(st.consumer.Close(ctx), st.publisher.Close(ctx))
 }
 
-// receive takes a credit.
+// receive takes a credit, or a part of an argument.
 func (st *streams) receive(d *transport.Delivery) {
 	defer d.Ack()
-	if d.Type != creditType {
-		return
-	}
 	id := requestID{d.ReplyTo, d.CorrelationID}
 	st.mu.Lock()
-	s := st.senders[id]
+	s, in := st.senders[id], st.receivers[id]
 	st.mu.Unlock()
-	if s != nil {
+	switch {
+	case d.Type == partType && in != nil:
+		in.receive(d)
+		return
+	case d.Type != creditType:
+		return
+	case s != nil:
 		s.credited(d)
 		return
 	}

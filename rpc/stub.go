@@ -52,7 +52,12 @@ type boundFunc struct {
 	result reflect.Type // nil: the func returns error alone, or a stream
 	stream reflect.Type // the iterator that the func returns; nil if it returns none
 	params stub.Params  // after ctx
+	upload int          // the index of a parameter that is an iterator; 0 if there is none
+	items  reflect.Type // of that
 }
+
+// placeholder stands in the request for an argument whose items are sent one by one.
+var placeholder = reflect.ValueOf(map[string]any{argumentMember: true})
 
 func newFunc(c Client, f reflect.StructField, tag service.Tag) (*boundFunc, error) {
 	spec := tag.Get("rpc")
@@ -69,7 +74,14 @@ func newFunc(c Client, f reflect.StructField, tag service.Tag) (*boundFunc, erro
 	}
 	types := make([]reflect.Type, 0, f.Type.NumIn()-1)
 	for i := 1; i < f.Type.NumIn(); i++ {
-		types = append(types, f.Type.In(i))
+		t := f.Type.In(i)
+		if item := sequence.Item(t); item != nil {
+			if s.upload > 0 || s.stream != nil {
+				return nil, errors.New("takes an iterator, and another one, or returns one: a func has at most one: use a slice for the other")
+			}
+			s.upload, s.items, t = i, item, placeholder.Type()
+		}
+		types = append(types, t)
 	}
 	s.params, err = stub.NewParams(sig, spec, f.Type, types)
 	return s, errors.Join(err, s.checkTypes())
@@ -85,6 +97,9 @@ func (s *boundFunc) checkTypes() error {
 	err := s.params.Check(codecs)
 	if s.result != nil {
 		err = errors.Join(err, codecs.CheckDecode("result", "", s.result))
+	}
+	if s.items != nil {
+		err = errors.Join(err, codecs.CheckEncode("parameter", "", s.items))
 	}
 	if s.stream != nil {
 		err = errors.Join(err, codecs.CheckDecode("result", "", sequence.Item(s.stream)))
@@ -141,15 +156,27 @@ func shape(t reflect.Type) error {
 
 // Call makes the call. It is the implementation of the func.
 func (s *boundFunc) Call(in []reflect.Value) []reflect.Value {
+	var items any
+	if s.upload > 0 {
+		items = in[s.upload].Interface()
+		in = slices.Clone(in)
+		in[s.upload] = placeholder
+	}
 	ctx, body := stub.Context(in), s.request(in[1:])
 	if s.stream != nil {
 		return []reflect.Value{sequence.Make(s.stream, s.client.streamOf(ctx, s.method, sequence.Item(s.stream), body))}
 	}
+	call := func(result any) error {
+		if items != nil {
+			return s.client.upload(ctx, s.method, result, body, items)
+		}
+		return s.client.call(ctx, s.method, result, body, "")
+	}
 	if s.result == nil {
-		return []reflect.Value{stub.Error(s.client.call(ctx, s.method, nil, body, ""))}
+		return []reflect.Value{stub.Error(call(nil))}
 	}
 	result := reflect.New(s.result)
-	err := s.client.call(ctx, s.method, result.Interface(), body, "")
+	err := call(result.Interface())
 	if err != nil {
 		result.Elem().SetZero()
 	}

@@ -126,8 +126,19 @@ func (m *method) bindList(params []reflect.Type) error {
 	for i := range m.sig.Params {
 		p, t := &m.sig.Params[i], params[i]
 		p.Type = t
-		s := slot{typ: t, expected: expected(t)}
+		s := slot{typ: t, item: sequence.Item(t), expected: expected(t)}
+		if s.item != nil { // a list is taken, too
+			p.Type = reflect.SliceOf(s.item)
+			s.expected = expected(p.Type)
+		}
 		switch {
+		case s.item != nil && slices.ContainsFunc(m.slots, func(o slot) bool { return o.item != nil }):
+			mistakes = append(mistakes, fmt.Errorf("parameter %s is a second iterator: a method takes at most one", p.Name))
+		case s.item == nil && sequence.Looks(t):
+			mistakes = append(mistakes, fmt.Errorf("parameter %s is %s, which cannot say that an item failed: make it iter.Seq2[T, error]", p.Name, t))
+		case s.item != nil && (p.Kind == signature.Rest || p.Kind == signature.Options):
+			mistakes = append(mistakes, fmt.Errorf("parameter %s is an iterator: remove the * in the tag", p.Name))
+		case s.item != nil:
 		case p.Kind == signature.Rest && t.Kind() != reflect.Slice:
 			mistakes = append(mistakes, fmt.Errorf("parameter *%s must be a slice, not %s: write []%[2]s", p.Name, t))
 		case p.Kind == signature.Options && (t.Kind() != reflect.Map || t.Key().Kind() != reflect.String):

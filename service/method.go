@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/gomeko/gomeko/internal/inject"
+	"github.com/gomeko/gomeko/internal/sequence"
 	"github.com/gomeko/gomeko/signature"
 )
 
@@ -30,6 +31,7 @@ type method struct {
 // A slot says where the argument of a parameter goes.
 type slot struct {
 	typ      reflect.Type
+	item     reflect.Type            // of a parameter that is an iterator; nil if it is none
 	index    []int                   // of the field, if parameters are fields
 	expected string                  // the Python type of arguments, for errors
 	fallback func(dst reflect.Value) // sets the default; nil if that is the zero value
@@ -81,6 +83,13 @@ func (m *method) decode(in []reflect.Value, frame reflect.Value, args *signature
 			dst = frame.Field(2 + i)
 			in = append(in, dst)
 		}
+		if s.item != nil {
+			ctx, _ := frame.Field(1).Interface().(context.Context)
+			if err := m.iterate(ctx, dst, i, args); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err := m.fill(dst, i, args); err != nil {
 			return nil, err
 		}
@@ -119,6 +128,31 @@ func (m *method) fill(dst reflect.Value, i int, args *signature.Matched) error {
 	case s.fallback != nil:
 		s.fallback(dst)
 	}
+	return nil
+}
+
+// iterate sets dst to an iterator over the argument of parameter i: a stream, or a list.
+func (m *method) iterate(ctx context.Context, dst reflect.Value, i int, args *signature.Matched) error {
+	s, v := &m.slots[i], args.Given[i]
+	if stream, ok := v.(signature.StreamValue); ok {
+		if seq, ok := stream.Stream(ctx, s.typ); ok {
+			dst.Set(seq)
+			return nil
+		}
+	}
+	list := reflect.New(reflect.SliceOf(s.item)).Elem()
+	if v != nil {
+		if err := m.store(list, m.sig.Params[i].Name, s, v); err != nil {
+			return err
+		}
+	}
+	dst.Set(sequence.Make(s.typ, func(yield func(reflect.Value, error) bool) {
+		for j := range list.Len() {
+			if !yield(list.Index(j), nil) {
+				return
+			}
+		}
+	}))
 	return nil
 }
 

@@ -76,6 +76,12 @@ func (a argument) DecodeStrict(to any) error {
 	return a.decode(to, func(data []byte, v any) error { return codec.DecodeStrict(codec.JSON, data, v) })
 }
 
+// Stream implements [signature.StreamValue]: an iterator is passed on.
+func (a argument) Stream(_ context.Context, t reflect.Type) (seq reflect.Value, ok bool) {
+	v := reflect.ValueOf(a.value)
+	return v, v.IsValid() && v.Type().AssignableTo(t)
+}
+
 func (a argument) decode(to any, decode func(data []byte, v any) error) error {
 	v, dst := reflect.ValueOf(a.value), reflect.ValueOf(to).Elem()
 	if v.IsValid() && v.Type().AssignableTo(dst.Type()) {

@@ -1,7 +1,9 @@
 package signature
 
 import (
+	"context"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -40,6 +42,16 @@ type StrictValue interface {
 	// DecodeStrict is Decode, but a member that the type of v requires must be present. An error
 	// with the method In(name string) string says which part of the argument does not fit.
 	DecodeStrict(v any) error
+}
+
+// A StreamValue is a Value that may be a stream of items, for a parameter that is an
+// iter.Seq2[T, error].
+type StreamValue interface {
+	Value
+
+	// Stream returns an iterator of type t over the items, and false if the value is not a stream.
+	// ctx is that of the call.
+	Stream(ctx context.Context, t reflect.Type) (seq reflect.Value, ok bool)
 }
 
 // An Error says, in the words of Python, why the arguments of a call do not fit a signature:
