@@ -51,6 +51,7 @@ func TestNameko(t *testing.T) {
 				t.Run("replies", f.replies)
 				t.Run("values", f.values)
 				t.Run("chain", f.chain)
+				t.Run("streams", f.streams)
 				t.Run("event behind a call", f.event)
 				t.Run("queue", f.queue)
 			})

@@ -33,6 +33,8 @@ type GoPeer struct {
 		Announce rpc.Method `rpc:"announce(value)"`
 		Mark     rpc.Method `rpc:"mark(text)"`
 		Marked   rpc.Method `rpc:"marked()"`
+		CountUp  rpc.Method `rpc:"count_up(n)"`
+		AddUp    rpc.Method `rpc:"add_up(numbers)"`
 	}
 
 	Python   rpc.Client `rpc:"python_peer"`
