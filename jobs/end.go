@@ -21,19 +21,26 @@ type ends struct {
 // An ending is an end that waits to be recorded.
 type ending struct {
 	store.End
-	counts chan bool // whether it counts: the job was not lost
+	recorded chan recorded
+}
+
+// A recorded is what was recorded in place of an end: the end itself, as a rule. It counts, unless the
+// job was lost.
+type recorded struct {
+	store.End
+	counts bool
 }
 
 func (e *ends) init(p *process) { e.process, e.queue = p, make(chan *ending, endsAtOnce) }
 
-// record records an end, and reports whether it counts. While the store is away, it waits: until
+// record records an end, and returns what was recorded. While the store is away, it waits: until
 // ctx ends, or, if the job is given back, until the process stops.
-func (e *ends) record(ctx context.Context, end store.End) bool {
+func (e *ends) record(ctx context.Context, end store.End) recorded {
 	var stopping <-chan struct{}
 	if end.State == store.Queued {
 		stopping = e.process.host.Stopping()
 	}
-	x := &ending{end, make(chan bool, 1)}
+	x := &ending{end, make(chan recorded, 1)}
 	select {
 	case e.queue <- x:
 	case <-stopping:
@@ -42,8 +49,8 @@ func (e *ends) record(ctx context.Context, end store.End) bool {
 		return e.last(ctx, end)
 	}
 	select {
-	case counts := <-x.counts:
-		return counts
+	case r := <-x.recorded:
+		return r
 	case <-stopping:
 		return e.last(ctx, end)
 	case <-ctx.Done():
@@ -53,12 +60,12 @@ func (e *ends) record(ctx context.Context, end store.End) bool {
 
 // last tries once more to record an end when the process stops or is killed: a job that is given
 // back runs elsewhere without waiting for the end of its lease.
-func (e *ends) last(ctx context.Context, end store.End) bool {
+func (e *ends) last(ctx context.Context, end store.End) recorded {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	counts, next, err := e.process.store.FinishNext(ctx, end)
 	e.process.wakeNext(next)
-	return err == nil && counts[0]
+	return recorded{end, err == nil && counts[0]}
 }
 
 // run records ends.
@@ -72,12 +79,12 @@ func (e *ends) run(ctx context.Context) {
 		for i, x := range batch {
 			list[i] = x.End
 		}
-		counts, ok := e.finish(ctx, list)
+		all, ok := e.finish(ctx, list)
 		if !ok {
 			return
 		}
 		for i, x := range batch {
-			x.counts <- counts[i]
+			x.recorded <- all[i]
 		}
 	}
 }
@@ -102,17 +109,23 @@ func (e *ends) gather(ctx context.Context) (batch []*ending) {
 }
 
 // finish records ends, and tries again until the store answers. It returns false if ctx ends.
-func (e *ends) finish(ctx context.Context, list []store.End) ([]bool, bool) {
+func (e *ends) finish(ctx context.Context, list []store.End) ([]recorded, bool) {
 	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
 		limited, cancel := context.WithTimeout(ctx, e.process.lease())
 		counts, next, err := e.process.store.FinishNext(limited, list...)
 		cancel()
-		if err == nil {
+		switch {
+		case err == nil:
 			e.process.wakeNext(next)
-			return counts, true
-		}
-		if ctx.Err() != nil {
+			all := make([]recorded, len(list))
+			for i, end := range list {
+				all[i] = recorded{end, counts[i]}
+			}
+			return all, true
+		case ctx.Err() != nil:
 			return nil, false
+		case store.Refused(err):
+			return e.finishEach(ctx, list, err)
 		}
 		e.process.host.Logger().Warn("jobs: outcomes cannot be recorded yet", "jobs", len(list), "err", err)
 		if !wait.For(ctx, delay) {
@@ -120,3 +133,29 @@ func (e *ends) finish(ctx context.Context, list []store.End) ([]bool, bool) {
 		}
 	}
 }
+
+// finishEach records each end alone, because the database has refused one of them. In place of that
+// one, it records that the job has failed.
+func (e *ends) finishEach(ctx context.Context, list []store.End, refusal error) (all []recorded, ok bool) {
+	for _, end := range list {
+		if len(list) == 1 {
+			log := e.process.host.Logger().With("job", end.ID, "state", end.State, "err", refusal)
+			if end.ErrorType == refused { // that one too
+				log.Error("the outcome of a job is not recorded: its database refuses it")
+				return []recorded{{end, false}}, true
+			}
+			log.Error("job failed: its database refuses its outcome")
+			end.Error, end.ErrorType = "its outcome was refused: "+refusal.Error(), refused
+			end.State, end.Kind, end.Result, end.Stack = store.Failed, store.KindFault, nil, ""
+		}
+		one, ok := e.finish(ctx, []store.End{end})
+		if !ok {
+			return nil, false
+		}
+		all = append(all, one...)
+	}
+	return all, true
+}
+
+// refused is the type of the error of a job whose outcome the database has refused.
+const refused = "refused"

@@ -22,8 +22,8 @@ import (
 var ErrNoStore = errors.New("needs a store: set gomeko.jobs.store, or the Store of jobs.Config")
 
 const (
-	// publishTime limits a publishing without a store if its ctx has no deadline.
-	publishTime = 30 * time.Second
+	// sendTime limits the enqueueing of a job, and what is asked of the store, if their ctx has no deadline.
+	sendTime = 30 * time.Second
 
 	// nudgeTime limits the publishing of a message whose row the store has: the sweeper publishes it
 	// again.
@@ -222,6 +222,14 @@ func (e *Enqueuer) enqueue(ctx context.Context, r request) (*handle, error) {
 	return h, nil
 }
 
+// limit returns ctx with a deadline after d, unless it has one.
+func limit(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, d, fmt.Errorf("not in %s: %w", d, context.DeadlineExceeded))
+}
+
 // maxMessage returns the size of the largest body, in bytes.
 func (e *Enqueuer) maxMessage() int {
 	if e.conn == nil {
@@ -255,6 +263,8 @@ func (e *Enqueuer) send(ctx context.Context, h *handle, r request, o options, m 
 	if e.eager != nil {
 		return e.eager.run(ctx, h, m)
 	}
+	ctx, cancel := limit(ctx, sendTime)
+	defer cancel()
 	switch {
 	case e.store == nil && o.tx != nil:
 		return fmt.Errorf("jobs.Tx %w", ErrNoStore)
@@ -325,11 +335,6 @@ func (e *Enqueuer) publishAlone(ctx context.Context, h *handle, o options, m tra
 	}
 	if !o.at.IsZero() {
 		m.Headers[runAtHeader] = o.at.UTC().Format(time.RFC3339Nano)
-	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, publishTime, fmt.Errorf("not in %s: %w", publishTime, context.DeadlineExceeded))
-		defer cancel()
 	}
 	if m.ReplyTo, err = e.replies.expect(ctx, h); err != nil {
 		return err

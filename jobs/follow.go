@@ -17,7 +17,8 @@ const (
 	hookTries        = 10
 )
 
-// hooksAtOnce is how many hooks one statement claims.
+// hooksAtOnce is how many hooks of a queue run at once that other workers have left, or for which no
+// worker was needed. A process claims no more: many jobs may be cancelled at once.
 const hooksAtOnce = 20
 
 // runHooks runs hooks when the sweeper says that some are due, until the queue stops.
@@ -38,13 +39,20 @@ func (q *queue) runHooks(ctx context.Context) {
 // or the jobs were cancelled before they began.
 func (q *queue) claimHooks(ctx context.Context) {
 	p := q.process
-	for !q.isStopping() {
+	for {
+		places := q.holdPlaces(ctx)
+		if places == 0 {
+			return
+		}
 		since := time.Now()
 		limited, cancel := context.WithTimeout(ctx, p.lease()/3)
-		c := p.claim(q.name, hooksAtOnce)
+		c := p.claim(q.name, places)
 		c.Except = q.strangers()
 		claimed, err := p.store.ClaimHooks(limited, c)
 		cancel()
+		for range places - len(claimed) {
+			<-q.places
+		}
 		if err != nil {
 			q.log().Warn("jobs: hooks wait until the store answers", "queue", q.name, "err", err)
 			return
@@ -52,13 +60,37 @@ func (q *queue) claimHooks(ctx context.Context) {
 		for i := range claimed {
 			j := &claimed[i]
 			p.host.Go(func(ctx context.Context) {
+				defer func() { <-q.places }()
 				l := p.leases.hold(ctx, j, since)
 				defer l.drop()
 				p.follow(l, q.rows[j.Name], j)
 			})
 		}
-		if len(claimed) < hooksAtOnce {
+		if len(claimed) < places {
 			return
+		}
+	}
+}
+
+// holdPlaces waits for a place for a hook, and holds it and all others that are free. It returns how
+// many, 0 if the queue stops.
+func (q *queue) holdPlaces(ctx context.Context) (n int) {
+	select {
+	case q.places <- struct{}{}:
+	case <-q.stopping:
+		return 0
+	case <-ctx.Done():
+		return 0
+	}
+	if q.isStopping() {
+		<-q.places
+		return 0
+	}
+	for n = 1; ; n++ {
+		select {
+		case q.places <- struct{}{}:
+		default:
+			return n
 		}
 	}
 }

@@ -262,6 +262,9 @@ func (g *group) insert(ctx context.Context, messages []message) error {
 		return nil
 	}
 	inserted, err := g.queue.process.insert(ctx, jobs)
+	if store.Refused(err) {
+		inserted, err = g.insertEach(ctx, messages)
+	}
 	if err == nil && slices.ContainsFunc(inserted, func(x store.Inserted) bool { return !x.Added }) {
 		_, err = g.queue.adopt(ctx) // it may have been enqueued for the queue of the service
 	}
@@ -271,6 +274,25 @@ func (g *group) insert(ctx context.Context, messages []message) error {
 		}
 	}
 	return err
+}
+
+// insertEach inserts each job alone, because the database has refused one of them. That one's message
+// is dropped, or no job would run any more.
+func (g *group) insertEach(ctx context.Context, messages []message) (all []store.Inserted, err error) {
+	for _, m := range messages {
+		if m.job == nil {
+			continue
+		}
+		inserted, err := g.queue.process.insert(ctx, []store.New{*m.job})
+		switch {
+		case store.Refused(err):
+			g.queue.report(m.Delivery, err)
+		case err != nil:
+			return nil, err
+		}
+		all = append(all, inserted...)
+	}
+	return all, nil
 }
 
 // busy is called when messages have waited for a worker in vain. Their jobs are put into the store.

@@ -210,7 +210,10 @@ type runKey struct{}
 // job, and without a store, it does nothing.
 func Progress(ctx context.Context, fraction float64, text string) {
 	if l, ok := ctx.Value(runKey{}).(*lease); ok {
-		l.progress.Store(&progress{min(max(fraction, 0), 1), text})
+		if !(fraction > 0) { // or NaN
+			fraction = 0
+		}
+		l.progress.Store(&progress{min(fraction, 1), text})
 	}
 }
 

@@ -43,6 +43,9 @@ func (w *work) call(p *process, l *lease, j *store.Job, v *service.Reservation) 
 		w.log(j).Error("job failed", "err", clip.Error(err))
 		return nil, service.Park(err)
 	}
+	if limit := p.consuming.Conn().MaxMessage(); len(result) > limit {
+		return nil, service.Park(fmt.Errorf("result cannot be recorded: its %d bytes are over max_message, %d", len(result), limit))
+	}
 	return result, nil
 }
 
@@ -135,12 +138,14 @@ func (p *process) conclude(ctx context.Context, w *work, l *lease, j *store.Job,
 	if end.State.Final() && (j.ReplyTo != "" || w != nil && w.done != nil) {
 		end.Hook, end.HookLease = true, p.lease()
 	}
-	if !p.ends.record(ctx, end) {
+	recorded := p.ends.record(ctx, end)
+	if !recorded.counts {
 		if ctx.Err() == nil {
 			p.host.Logger().Warn("the outcome of a job is not recorded: another worker has it", "job", j.ID, "service", j.Service, "name", j.Name)
 		}
 		return
 	}
+	end = recorded.End
 	if end.State == store.Scheduled {
 		p.storage.alarm.in(end.In)
 	}

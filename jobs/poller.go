@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ const (
 // A poller looks at the rows of all jobs that goroutines of the process wait for. It runs only
 // while there are any.
 type poller struct {
+	look func(ctx context.Context, ids ...string) ([]store.Job, error) // without payloads and results
 	get  func(ctx context.Context, ids ...string) ([]store.Job, error)
 	life context.Context
 	end  context.CancelFunc
@@ -47,7 +49,7 @@ type waiter struct {
 
 func newPoller(s *store.Store) *poller {
 	life, end := context.WithCancel(context.Background())
-	return &poller{get: s.Get, life: life, end: end, wake: make(chan struct{}, 1), waiting: map[string]map[*waiter]struct{}{}}
+	return &poller{look: s.Look, get: s.Get, life: life, end: end, wake: make(chan struct{}, 1), waiting: map[string]map[*waiter]struct{}{}}
 }
 
 // close ends the waits and the looks.
@@ -134,7 +136,7 @@ func (p *poller) run() {
 		}
 		for len(ids) > 0 {
 			n := min(len(ids), pollBatch)
-			p.look(ids[:n])
+			p.visit(ids[:n])
 			ids = ids[n:]
 		}
 		timer := time.NewTimer(next)
@@ -165,11 +167,22 @@ func (p *poller) ids() (ids []string) {
 	return ids
 }
 
-// look looks at the rows of jobs, and ends the waits for those that have ended.
-func (p *poller) look(ids []string) {
+// visit looks at the rows of jobs, and ends the waits for those that have ended.
+func (p *poller) visit(ids []string) {
 	ctx, cancel := context.WithTimeout(p.life, pollTime)
 	defer cancel()
-	found, err := p.get(ctx, ids...)
+	found, err := p.look(ctx, ids...)
+	var ended []string
+	for _, j := range found {
+		if j.State.Final() {
+			ended = append(ended, j.ID)
+		}
+	}
+	if err == nil && len(ended) > 0 {
+		var whole []store.Job
+		whole, err = p.get(ctx, ended...)
+		found = append(slices.DeleteFunc(found, func(j store.Job) bool { return j.State.Final() }), whole...)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.err = err

@@ -44,6 +44,7 @@ type queue struct {
 	consumer *transport.Consumer // nil before Start
 	stopping chan struct{}
 	hooks    chan struct{} // has a token if hooks may be due
+	places   chan struct{} // has a token for each hook that runs
 
 	gate    sync.Mutex // held while the consumer is paused or resumed
 	reasons map[pause]bool
@@ -72,7 +73,7 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 	i := slices.IndexFunc(p.queues, func(q *queue) bool { return q.name == name })
 	if i < 0 {
 		i = len(p.queues)
-		q := &queue{process: p, service: w.Service, name: name, alone: alone, rows: map[string]*work{}, stopping: make(chan struct{}), hooks: make(chan struct{}, 1), reasons: map[pause]bool{}}
+		q := &queue{process: p, service: w.Service, name: name, alone: alone, rows: map[string]*work{}, stopping: make(chan struct{}), hooks: make(chan struct{}, 1), places: make(chan struct{}, hooksAtOnce), reasons: map[pause]bool{}}
 		q.shared = newGroup(q, nil)
 		q.groups = []*group{q.shared}
 		if !p.cfg.hasStore() {
@@ -341,12 +342,17 @@ func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
 
 // drop acknowledges a message that is not a job.
 func (q *queue) drop(d *transport.Delivery, err error) {
+	q.report(d, err)
+	d.Ack()
+}
+
+// report logs that a message is dropped.
+func (q *queue) report(d *transport.Delivery, err error) {
 	body := strconv.Quote(string(d.Body[:min(len(d.Body), 200)]))
 	for _, w := range q.rows {
 		if w.Sensitive() {
 			body = service.Redacted
 		}
 	}
-	q.log().With(headers.LogAttrs(d)...).Error("message dropped: it is not a job", "queue", q.name, "key", d.Key, "err", clip.Error(err), "body", body)
-	d.Ack()
+	q.log().With(headers.LogAttrs(d)...).Error("message dropped: it is not a job", "queue", q.name, "key", d.Key, "message_id", d.MessageID, "err", clip.Error(err), "body", body)
 }

@@ -127,6 +127,8 @@ func (r Ref[T]) Cancel(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := limit(ctx, sendTime)
+	defer cancel()
 	_, err = s.Cancel(ctx, r.handle.id)
 	return err
 }
@@ -166,6 +168,8 @@ func (h *handle) store(what string) (*store.Store, error) {
 
 // get returns the job's row.
 func (h *handle) get(ctx context.Context, s *store.Store) (store.Job, error) {
+	ctx, cancel := limit(ctx, sendTime)
+	defer cancel()
 	found, err := s.Get(ctx, h.id)
 	if err == nil && len(found) == 0 {
 		err = store.ErrNotFound
@@ -191,12 +195,10 @@ func (h *handle) wait(ctx context.Context) (Outcome, error) {
 		return h.other.wait(ctx)
 	}
 	e := h.enqueuer
-	if limit := cmp.Or(e.cfg.Wait, waitTime); limit > 0 {
-		if _, ok := ctx.Deadline(); !ok {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("not in %s: %w", limit, context.DeadlineExceeded))
-			defer cancel()
-		}
+	if d := cmp.Or(e.cfg.Wait, waitTime); d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = limit(ctx, d)
+		defer cancel()
 	}
 	defer service.Lend(ctx)()
 	var o Outcome

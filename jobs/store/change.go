@@ -59,6 +59,9 @@ WHERE ` + mayHold + ` AND finished_at IS NOT NULL AND unique_until <= {now} AND 
 // unique key another job holds, is returned with a [StateError]. With payload, the worker that
 // claims the job computes its terms, and its key is that of the job only if no other one holds it.
 func (s *Store) Retry(ctx context.Context, id string, payload []byte) (Job, error) {
+	if !possible(id) {
+		return Job{}, noSuch(id)
+	}
 	if _, err := s.exec(ctx, yielding, id); err != nil {
 		return Job{}, err
 	}
@@ -92,6 +95,9 @@ func (s *Store) rival(ctx context.Context, id string) (other string, err error) 
 // change runs a statement that changes one row, and reports whether it did. If not, it returns the
 // row as it is.
 func (s *Store) change(ctx context.Context, id, statement string, args ...any) (j Job, changed bool, err error) {
+	if !possible(id) {
+		return j, false, noSuch(id)
+	}
 	err = s.transact(ctx, func(c conn) error {
 		changed = true
 		rows, err := jobs(ctx, c, s.text(statement), args...)
@@ -113,16 +119,30 @@ func (s *Store) change(ctx context.Context, id, statement string, args ...any) (
 	return j, changed, err
 }
 
-const getting = `SELECT {columns} FROM gomeko_job WHERE id {items $1}`
+const (
+	getting = `SELECT {columns} FROM gomeko_job WHERE id {items $1}`
+	looking = `SELECT {light} FROM gomeko_job WHERE id {items $1}`
+)
 
 // Get returns the jobs of these ids, in this order. Ids that the store does not have are left out.
 func (s *Store) Get(ctx context.Context, ids ...string) (found []Job, err error) {
+	return s.find(ctx, getting, ids)
+}
+
+// Look is [Store.Get] without Payload, Headers and Result.
+func (s *Store) Look(ctx context.Context, ids ...string) (found []Job, err error) {
+	return s.find(ctx, looking, ids)
+}
+
+// find returns the jobs of these ids by a statement.
+func (s *Store) find(ctx context.Context, statement string, ids []string) (found []Job, err error) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !possible(id) })
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	var rows []Job
 	err = s.read(func(c conn) (err error) {
-		rows, err = jobs(ctx, c, s.text(getting), object(ids))
+		rows, err = jobs(ctx, c, s.text(statement), object(ids))
 		return err
 	})
 	byID := make(map[string]Job, len(rows))
@@ -139,6 +159,9 @@ func (s *Store) Get(ctx context.Context, ids ...string) (found []Job, err error)
 
 // Attempts returns the attempts of a job that did not end in success, oldest first.
 func (s *Store) Attempts(ctx context.Context, id string) (all []Attempt, err error) {
+	if !possible(id) {
+		return nil, nil
+	}
 	err = s.read(func(c conn) error {
 		return each(ctx, c, func(rows *sql.Rows) error {
 			var a Attempt

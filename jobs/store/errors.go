@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrNotFound is returned for an id that the store does not have: it never had it, or the job has
@@ -53,4 +54,16 @@ func (e *SchemaError) Error() string {
 		return fmt.Sprintf("the tables of jobs have version %d, this program knows only %d: a newer gomeko jobs migrate was run. "+
 			"Build this program with that version of gomeko", e.Have, e.Want)
 	}
+}
+
+// Refused reports whether the database has refused what a statement contains: a value that it cannot
+// store, or a constraint of somebody's. To repeat the statement is useless; it may do without one of
+// its rows.
+func Refused(err error) bool {
+	var postgres interface{ SQLState() string }
+	if errors.As(err, &postgres) && len(postgres.SQLState()) == 5 {
+		return slices.Contains([]string{"22", "23", "54", "P0"}, postgres.SQLState()[:2])
+	}
+	var sqlite interface{ Code() int }
+	return errors.As(err, &sqlite) && slices.Contains([]int{18, 19, 20}, sqlite.Code()&0xff) // too big, constraint, mismatch
 }

@@ -163,16 +163,26 @@ type endKey struct {
 func split(rows []endRow) (parts [][]endRow) {
 	for len(rows) > 0 {
 		var part, rest []endRow
+		bytes := 0
 		for _, r := range rows {
-			if len(part) == batch || len(part) > 0 && part[len(part)-1].ID == r.ID {
+			if len(part) == batch || len(part) > 0 && (part[len(part)-1].ID == r.ID || bytes+r.size() > volume) {
 				rest = append(rest, r)
 			} else {
-				part = append(part, r)
+				part, bytes = append(part, r), bytes+r.size()
 			}
 		}
 		parts, rows = append(parts, part), rest
 	}
 	return parts
+}
+
+// size returns the bytes of what a row records.
+func (r endRow) size() int {
+	n := len(r.Error) + len(r.Stack)
+	if r.Result != nil {
+		n += len(*r.Result)
+	}
+	return n
 }
 
 // row returns the row of an end.

@@ -10,8 +10,30 @@ import (
 	"strings"
 )
 
-// batch is how many rows one statement inserts, claims or finishes at most.
-const batch = 500
+const (
+	// batch is how many rows one statement inserts, claims or finishes at most.
+	batch = 500
+
+	// volume is how many bytes of payloads or results one statement has, unless a single one has more:
+	// both databases refuse a statement with a gigabyte, in which they may count twice.
+	volume = 16 << 20
+)
+
+// divide divides rows into those of one statement each. size returns the bytes of a row.
+func divide[T any](rows []T, size func(T) int) (parts [][]T) {
+	for len(rows) > 0 {
+		n, bytes := 1, size(rows[0])
+		for n < min(len(rows), batch) && bytes+size(rows[n]) <= volume {
+			bytes += size(rows[n])
+			n++
+		}
+		parts, rows = append(parts, rows[:n]), rows[n:]
+	}
+	return parts
+}
+
+// size returns the bytes of a row's payload, as it is inserted.
+func (r newRow) size() int { return len(r.Payload) }
 
 // insertion inserts rows whose version is that of what their row of a service says, unless their id
 // is there or their key is held. insertingAny does not compare the versions. $3 is how long the
@@ -175,12 +197,13 @@ func (s *Store) Insert(ctx context.Context, jobs ...New) ([]Inserted, error) {
 
 // insert inserts rows.
 func (s *Store) insert(ctx context.Context, rows []newRow) (all []Inserted, err error) {
-	if len(rows) <= batch { // each statement for itself
+	parts := divide(rows, newRow.size)
+	if len(parts) == 1 { // each statement for itself
 		return s.insertBatch(ctx, rows, func(f func(conn) error) error { return s.write(ctx, f) })
 	}
 	err = s.transact(ctx, func(c conn) error {
 		all = all[:0]
-		for part := range slices.Chunk(rows, batch) {
+		for _, part := range parts {
 			inserted, err := s.insertBatch(ctx, part, func(f func(conn) error) error { return f(c) })
 			if err != nil {
 				return err
@@ -227,7 +250,7 @@ func (s *Store) InsertTx(ctx context.Context, tx Executor, jobs ...New) ([]Inser
 		return nil, err
 	}
 	var all []Inserted
-	for part := range slices.Chunk(rows, batch) {
+	for _, part := range divide(rows, newRow.size) {
 		inserted, err := place(part, func(rows []newRow) ([]string, error) { return s.insertTx(ctx, tx, rows) },
 			func(rows []newRow) ([]obstacle, error) { return s.obstaclesTx(ctx, tx, rows) },
 			func(r newRow) error {
@@ -286,6 +309,9 @@ const present = `SELECT id FROM gomeko_job WHERE id {items $1}`
 func (s *Store) InsertMissing(ctx context.Context, jobs ...New) ([]Inserted, error) {
 	ids := make([]string, len(jobs))
 	for i, n := range jobs {
+		if err := n.Check(); err != nil {
+			return nil, err
+		}
 		ids[i] = n.ID
 	}
 	var found []string

@@ -106,3 +106,9 @@ func clean(text string, limit int) string {
 	}
 	return clip.Text(strings.ToValidUTF8(text, string(utf8.RuneError)), limit)
 }
+
+// possible reports whether a job may have this id. PostgreSQL refuses a statement with another one.
+func possible(id string) bool { return id != "" && clean(id, 255) == id }
+
+// noSuch returns the error of an id that is not possible.
+func noSuch(id string) error { return fmt.Errorf("job %q: %w", clean(id, 255), ErrNotFound) }
