@@ -38,7 +38,7 @@ func TestPayload(t *testing.T) {
 		{codec.Body{Data: []byte(`{"args":{}}`)}, "MalformedRequest: args: must be a list, not an object"},
 		{codec.Body{Data: []byte(`{"kwargs":[]}`)}, "MalformedRequest: kwargs: must be an object, not a list"},
 		{codec.Body{Data: []byte(`{}`), ContentType: "application/x-python-serialize"}, "MalformedRequest: body content_type"},
-		{codec.Body{Data: []byte(strings.Repeat(" ", 2000))}, "MalformedRequest: body body of 2000 bytes is over max_message"},
+		{codec.Body{Data: []byte(strings.Repeat(" ", 2000))}, "MalformedRequest: body of 2000 bytes is over max_message"},
 	} {
 		in := &input{body: test.body, accepts: accepts, message: 1000, decoded: 100_000, takes: 3}
 		args, body, err := in.Read(t.Context())

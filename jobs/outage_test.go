@@ -1,0 +1,83 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/jobs"
+	"github.com/gomeko/gomeko/jobs/postgres"
+	"github.com/gomeko/gomeko/jobs/store"
+)
+
+// signal sends a signal to all processes of a PostgreSQL.
+func signal(t *testing.T, p *hosttest.Postgres, name string) {
+	t.Helper()
+	all, err := exec.CommandContext(context.WithoutCancel(t.Context()), "ps", "-eo", "pid,ppid,args").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var server string
+	for line := range strings.Lines(string(all)) {
+		if f := strings.Fields(line); len(f) > 2 && strings.HasSuffix(f[2], "/postgres") && strings.Contains(line, p.Dir()) {
+			server = f[0]
+		}
+	}
+	pids := []string{server}
+	for line := range strings.Lines(string(all)) {
+		if f := strings.Fields(line); f[1] == server {
+			pids = append(pids, f[0])
+		}
+	}
+	if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "kill", append([]string{"-" + name}, pids...)...).CombinedOutput(); err != nil && name == "STOP" {
+		t.Fatalf("kill: %v: %s", err, out)
+	}
+}
+
+// TestHungDatabase stops the processes of PostgreSQL for some time, under a worker: it ends the jobs
+// that run, runs them again, and can be stopped meanwhile.
+func TestHungDatabase(t *testing.T) {
+	t.Parallel()
+	database := hosttest.StartPostgres(t)
+	open := func() *store.Store {
+		s, err := postgres.Open(t.Context(), database.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	migrate(t, s)
+	uri, script := brokertest.Embedded(t), newScript()
+	ended := make(chan error, 10)
+	script.wait = func(ctx context.Context, url string) error {
+		if url == "runs" {
+			<-ctx.Done()
+			ended <- context.Cause(ctx)
+			return ctx.Err()
+		}
+		return nil
+	}
+	w := startWorker(t, uri, jobs.Config{Open: func(context.Context) (*store.Store, error) { return open(), nil }, Lease: 3 * time.Second}, 3, &Images{Script: script})
+	publish(t, uri, "images.wait", "runs", `{"args":["runs"],"kwargs":{}}`)
+	hosttest.Next(t, script.calls)
+	signal(t, database, "STOP")
+	t.Cleanup(func() { signal(t, database, "CONT") })
+	publish(t, uri, "images.wait", "later", `{"args":["later"],"kwargs":{}}`)
+	if err := hosttest.Next(t, ended); !errors.Is(err, jobs.ErrLeaseLost) {
+		t.Errorf("ended because of %v", err)
+	}
+	w.Log.Wait(t, 1, "the store does not answer: messages wait")
+	hosttest.Close(t, w.Stop)
+	signal(t, database, "CONT")
+	script.wait = nil
+	startWorker(t, uri, jobs.Config{Store: s, Lease: 3 * time.Second}, 3, &Images{Script: script})
+	for _, id := range []string{"runs", "later"} {
+		reach(t, s, id, store.Succeeded)
+	}
+}
