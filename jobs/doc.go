@@ -56,7 +56,8 @@
 //     for each, for up to 1000, and "skip" none for those that are later than half the time to the
 //     following one, or than three minutes.
 //   - overlap says what happens if the job of the tick before has not ended: with "skip", the default,
-//     the tick is late; with "allow", its job is enqueued nevertheless.
+//     the tick is late; with "allow", its job is enqueued nevertheless; with "queue" too, but the jobs
+//     of the ticks run one after the other.
 //
 // If processes have different schedules for a row, that of the process which was started last
 // counts in all of them. The ticks of a new schedule are due from then on. gomeko cron shows the

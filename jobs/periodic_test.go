@@ -27,6 +27,7 @@ type Reports struct {
 		All   jobs.Job `jobs:"all(days=1)" cron:"0 0 1 1 *" missed:"all" overlap:"allow" method:"Report"`
 		One   jobs.Job `jobs:"one(days=1)" cron:"0 0 1 1 *" method:"Report"`
 		Each  jobs.Job `jobs:"each(days=1)" cron:"0 0 1 1 *" missed:"all" method:"Report"`
+		Line  jobs.Job `jobs:"line(days=1)" cron:"0 0 1 1 *" missed:"all" overlap:"queue" method:"Report"`
 		Plain jobs.Job `jobs:"plain" cron:"0 0 1 1 *" tz:"Europe/Madrid" missed:"skip"`
 	}
 
@@ -87,7 +88,7 @@ func resume(t *testing.T, s *store.Store, name string) {
 	t.Helper()
 	hosttest.Eventually(t, "the row is registered as the service says", func() bool {
 		all, err := s.Periodics(t.Context(), "reports")
-		return err == nil && len(all) == 4 && all[0].Field == "All"
+		return err == nil && len(all) == 5 && all[0].Field == "All"
 	})
 	if _, err := s.Pause(t.Context(), "reports", name, false); err != nil {
 		t.Fatal(err)

@@ -61,9 +61,13 @@ func Job(p store.Periodic, nominal time.Time, missed int) store.New {
 	if err != nil {
 		panic(err) // texts and numbers can be encoded
 	}
+	terms := p.Terms
+	if ticks.Overlap(p.Overlap) == ticks.OverlapQueue && terms.Resource == "" {
+		terms.Resource = "cron:" + p.Service + "." + p.Name // they run one after the other
+	}
 	return store.New{
 		ID: ID(p.Service, p.Name, nominal), Service: p.Service, Name: p.Name, Queue: p.Queue,
-		Payload: []byte(Body), ContentType: ContentType, Headers: string(headers),
+		Payload: []byte(Body), ContentType: ContentType, Headers: string(headers), Terms: terms,
 	}
 }
 

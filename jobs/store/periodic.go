@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -20,6 +21,7 @@ type Periodic struct {
 	Zone     string // its time zone, as in the IANA database
 	Missed   string // what happens to late ticks: once, all or skip
 	Overlap  string // what happens while the job of the last tick has not ended: skip, allow or queue
+	Terms    Terms  // of the jobs
 
 	Paused bool      // nothing is due
 	Last   time.Time // the last tick that was decided; before the first one, when it was registered
@@ -32,13 +34,13 @@ type Periodic struct {
 func (p Periodic) Waiting() bool { return p.State != "" && !p.State.Final() }
 
 // A change of a schedule begins to count now: the ticks that it would have had before are not due.
-const registering = `INSERT INTO gomeko_periodic AS p (service, name, field, queue, schedule, zone, missed, overlap, last_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now})
+const registering = `INSERT INTO gomeko_periodic AS p (service, name, field, queue, schedule, zone, missed, overlap, terms, last_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now})
 ON CONFLICT (service, name) DO UPDATE SET field = excluded.field, queue = excluded.queue, schedule = excluded.schedule, zone = excluded.zone,
-	missed = excluded.missed, overlap = excluded.overlap,
+	missed = excluded.missed, overlap = excluded.overlap, terms = excluded.terms,
 	last_at = CASE WHEN (p.schedule = excluded.schedule AND p.zone = excluded.zone) OR p.last_at > {now} THEN p.last_at ELSE {now} END
 WHERE NOT (p.field = excluded.field AND p.queue = excluded.queue AND p.schedule = excluded.schedule AND p.zone = excluded.zone
-	AND p.missed = excluded.missed AND p.overlap = excluded.overlap)`
+	AND p.missed = excluded.missed AND p.overlap = excluded.overlap AND p.terms = excluded.terms)`
 
 // Register adds a row, or replaces what another process has said of it: the schedule of the process
 // that registers last counts, in all processes. The time and the last job of a row are kept, and so
@@ -46,14 +48,14 @@ WHERE NOT (p.field = excluded.field AND p.queue = excluded.queue AND p.schedule 
 // due.
 func (s *Store) Register(ctx context.Context, p Periodic) error {
 	return s.write(ctx, func(c conn) error {
-		_, err := c.ExecContext(ctx, s.text(registering), p.Service, p.Name, p.Field, p.Queue, p.Schedule, p.Zone, p.Missed, p.Overlap)
+		_, err := c.ExecContext(ctx, s.text(registering), p.Service, p.Name, p.Field, p.Queue, p.Schedule, p.Zone, p.Missed, p.Overlap, object(p.Terms))
 		return err
 	})
 }
 
 const (
 	// periodic has the columns of a [Periodic].
-	periodic = `SELECT service, name, field, queue, schedule, zone, missed, overlap, paused, last_at, job,
+	periodic = `SELECT service, name, field, queue, schedule, zone, missed, overlap, terms, paused, last_at, job,
 	coalesce((SELECT state FROM gomeko_job WHERE id = p.job), ''), {now} FROM gomeko_periodic AS p`
 
 	ofRow = ` WHERE service = $1 AND name = $2`
@@ -80,8 +82,12 @@ func (s *Store) Periodics(ctx context.Context, services ...string) (all []Period
 func periodics(ctx context.Context, c conn, query string, args ...any) (all []Periodic, err error) {
 	err = each(ctx, c, func(rows *sql.Rows) error {
 		var p Periodic
-		err := rows.Scan(&p.Service, &p.Name, &p.Field, &p.Queue, &p.Schedule, &p.Zone, &p.Missed, &p.Overlap, &p.Paused,
+		var terms []byte
+		err := rows.Scan(&p.Service, &p.Name, &p.Field, &p.Queue, &p.Schedule, &p.Zone, &p.Missed, &p.Overlap, &terms, &p.Paused,
 			(*moment)(&p.Last), &p.Job, &p.State, (*moment)(&p.Now))
+		if err == nil {
+			err = json.Unmarshal(terms, &p.Terms)
+		}
 		all = append(all, p)
 		return err
 	}, query, args...)

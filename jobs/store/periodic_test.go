@@ -151,8 +151,8 @@ func TestRegister(t *testing.T) {
 			t.Errorf("got %+v, registered again", p)
 		}
 		other := nightly
-		other.Missed, other.Field, other.Queue = "all", "Night", "gomeko.jobs.reports.slow"
-		if p := register(t, s, other); !p.Last.Equal(epoch) || p.Missed != "all" || p.Field != "Night" || p.Queue != other.Queue {
+		other.Missed, other.Field, other.Queue, other.Terms.Resource = "all", "Night", "gomeko.jobs.reports.slow", "products"
+		if p := register(t, s, other); !p.Last.Equal(epoch) || p.Missed != "all" || p.Field != "Night" || p.Queue != other.Queue || p.Terms != other.Terms {
 			t.Errorf("got %+v, with another policy", p)
 		}
 		if p, err := s.Pause(t.Context(), "reports", "nightly", true); err != nil || !p.Paused {

@@ -8,6 +8,7 @@ CREATE TABLE gomeko_periodic (
 	zone       text NOT NULL,
 	missed     text NOT NULL,        -- once, all, skip
 	overlap    text NOT NULL,        -- skip, allow, queue
+	terms      text NOT NULL,        -- JSON: version, key and resource of the jobs
 	paused     integer NOT NULL DEFAULT 0,
 	last_at    integer NOT NULL,     -- the last tick that was decided; before the first one, when it was registered
 	job        text NOT NULL DEFAULT '', -- the id of the last job
