@@ -20,6 +20,7 @@ var roles = map[string]func() any{
 	"labor":  newLabor,
 	"mirror": newMirror,
 	"shop":   newShop,
+	"pulse":  newPulse,
 
 	"unemployed": func() any { return new(Unemployed) },
 }

@@ -50,13 +50,18 @@ func (w *tower) tell(line string) {
 	}
 }
 
+// count returns how many ticks there are.
+func (w *tower) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.ticks)
+}
+
 // reach waits until there are this many ticks.
 func (w *tower) reach(t *testing.T, many int) {
 	t.Helper()
 	for after := time.After(hosttest.Timeout); ; {
-		w.mu.Lock()
-		n := len(w.ticks)
-		w.mu.Unlock()
+		n := w.count()
 		if n >= many {
 			return
 		}
