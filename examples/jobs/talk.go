@@ -17,6 +17,7 @@ import (
 // Module is the application.
 var Module = fx.Module("talk",
 	service.Provide(new(Talk)),
+	service.Provide(new(Night)),
 	service.Provide(new(Page)),
 	di.PerCall(InScratch),
 	service.Configure(LogJobs),

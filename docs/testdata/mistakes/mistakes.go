@@ -352,3 +352,23 @@ type Films struct {
 }
 
 func (*Films) Cut(_ context.Context, url string) error { return nil }
+
+type Nights struct {
+	_ service.Name `service:"nights"`
+
+	Entrypoints struct {
+		Report jobs.Job `jobs:"report(day)" cron:"30 2 * * *"`
+	}
+}
+
+func (*Nights) Report(_ context.Context, day string) error { return nil }
+
+type Mornings struct {
+	_ service.Name `service:"mornings"`
+
+	Entrypoints struct {
+		Import jobs.Job `jobs:"import_all" cron:"0 6 * * *" tz:"Europe/Madrid"`
+	}
+}
+
+func (*Mornings) Import(_ context.Context) error { return nil }
