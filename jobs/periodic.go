@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/periodic"
 	"github.com/gomeko/gomeko/internal/ticks"
 	"github.com/gomeko/gomeko/jobs/store"
@@ -67,21 +68,22 @@ func (w *work) tickOf(headers transport.Table, enqueued time.Time) []any {
 }
 
 // row returns what this process says of a periodic row.
-func (q *queue) row(w *work) store.Periodic {
+func (q *queue) row(ctx context.Context, w *work) store.Periodic {
+	body := codec.Body{ContentType: periodic.ContentType, Data: []byte(periodic.Body)}
 	return store.Periodic{
 		Service: w.Service, Name: w.name, Field: w.Name, Queue: q.name, Schedule: w.plan.Schedule.String(), Zone: cmp.Or(w.Tag.Get("tz"), "UTC"),
-		Missed: string(w.plan.Missed), Overlap: string(w.plan.Overlap),
+		Missed: string(w.plan.Missed), Overlap: string(w.plan.Overlap), Terms: w.rule.terms(ctx, q.process.reader(), body),
 	}
 }
 
 // beat returns what enqueues the jobs of the periodic rows, nil if there are none.
-func (p *process) beat() *periodic.Beat {
+func (p *process) beat(ctx context.Context) *periodic.Beat {
 	beat := &periodic.Beat{Store: p.store, Log: p.host.Logger(), Look: p.cfg.times.look}
 	rows := map[string]*work{}
 	for _, q := range p.queues {
 		for _, w := range q.rows {
 			if w.plan != nil {
-				beat.Rows = append(beat.Rows, q.row(w))
+				beat.Rows = append(beat.Rows, q.row(ctx, w))
 				rows[routingKey(w.Service, w.name)] = w
 			}
 		}

@@ -28,6 +28,7 @@ type Reports struct {
 		One   jobs.Job `jobs:"one(days=1)" cron:"0 0 1 1 *" method:"Report"`
 		Each  jobs.Job `jobs:"each(days=1)" cron:"0 0 1 1 *" missed:"all" method:"Report"`
 		Line  jobs.Job `jobs:"line(days=1)" cron:"0 0 1 1 *" missed:"all" overlap:"queue" method:"Report"`
+		Share jobs.Job `jobs:"share(days=1)" cron:"0 0 1 1 *" missed:"all" overlap:"allow" resource:"days-{days}" method:"Report"`
 		Plain jobs.Job `jobs:"plain" cron:"0 0 1 1 *" tz:"Europe/Madrid" missed:"skip"`
 	}
 
@@ -88,7 +89,7 @@ func resume(t *testing.T, s *store.Store, name string) {
 	t.Helper()
 	hosttest.Eventually(t, "the row is registered as the service says", func() bool {
 		all, err := s.Periodics(t.Context(), "reports")
-		return err == nil && len(all) == 5 && all[0].Field == "All"
+		return err == nil && len(all) == 6 && all[0].Field == "All"
 	})
 	if _, err := s.Pause(t.Context(), "reports", name, false); err != nil {
 		t.Fatal(err)
@@ -143,6 +144,34 @@ func TestPeriodicOverlap(t *testing.T) {
 				t.Errorf("got %+v, %v", all[1], err)
 			}
 			log.wait <- struct{}{}
+		}
+	})
+}
+
+// TestPeriodicQueue has the jobs of ticks wait in line.
+func TestPeriodicQueue(t *testing.T) {
+	t.Parallel()
+	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
+		last := lag(t, s, "line", 3)
+		lag(t, s, "share", 3)
+		log := newReportLog()
+		log.wait = make(chan struct{}, 10)
+		startWorker(t, uri, jobs.Attentive(jobs.Config{Store: s}), 10, &Reports{Log: log})
+		for n := range 6 {
+			i, name := n%3, map[bool]string{true: "line", false: "share"}[n < 3]
+			if i == 0 {
+				resume(t, s, name)
+			}
+			if r := hosttest.Next(t, log.calls); !r.tick.Nominal.Equal(last.AddDate(i+1, 0, 0)) {
+				t.Errorf("called with %+v", r)
+			}
+			running, err := s.List(t.Context(), store.Filter{States: []store.State{store.Running}})
+			waiting, failed := s.List(t.Context(), store.Filter{States: []store.State{store.Queued}})
+			if err = errors.Join(err, failed); err != nil || len(running) != 1 || len(waiting) != 2-i || running[0].Resource != map[string]string{"line": "cron:reports.line", "share": "days-1"}[name] {
+				t.Errorf("%s: %d run and %d wait, %v", name, len(running), len(waiting), err)
+			}
+			log.wait <- struct{}{}
+			reach(t, s, running[0].ID, store.Succeeded)
 		}
 	})
 }

@@ -138,7 +138,7 @@ func (p *process) Start(context.Context) error {
 		p.goroutines.Go(func() { p.leases.run(p.life) })
 		p.goroutines.Go(func() { p.ends.run(p.life) })
 		p.goroutines.Go(func() { p.sweep(p.life) })
-		if beat := p.beat(); beat != nil {
+		if beat := p.beat(p.life); beat != nil {
 			p.goroutines.Go(func() { beat.Run(p.life) })
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/headers"
+	"github.com/gomeko/gomeko/internal/ticks"
 	"github.com/gomeko/gomeko/jobs/store"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -34,7 +35,7 @@ type queue struct {
 	topology  transport.Topology
 	rows      map[string]*work    // by the jobs' names
 	elsewhere map[string][]string // other queues that may have jobs of rows, and the jobs' names; set by process.tell
-	resources bool                // a row has one; set by process.say
+	resources bool                // a row has one
 	alone     bool                // one job runs at a time in the fleet: that of a resource without a store
 	shared    *group              // of the rows without max_workers, and of unknown names
 	groups    []*group            // all: shared, and one for each row with max_workers
@@ -89,6 +90,9 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 		return nil, fmt.Errorf("queue %s is that of service %s: write another queue", name, q.service)
 	}
 	q.rows[w.name] = w
+	if w.plan != nil && w.plan.Overlap == ticks.OverlapQueue {
+		q.resources = true // the jobs of its ticks share one
+	}
 	switch {
 	case w.Tag.Get("max_workers") != "":
 		q.groups = append(q.groups, newGroup(q, w))
