@@ -1,0 +1,63 @@
+package shop
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A Journal stands for the databases and buckets of the shop: it notes what was done with them.
+type Journal struct {
+	Step time.Duration // how long each work takes
+
+	mu    sync.Mutex
+	inUse map[string]string // by resource: what uses it
+	lines []string
+}
+
+// NewJournal returns a Journal without lines.
+func NewJournal() *Journal { return &Journal{Step: 100 * time.Millisecond, inUse: map[string]string{}} }
+
+// Work does something with a resource. It fails if something else uses it.
+func (j *Journal) Work(ctx context.Context, resource, what string, testOnly bool) error {
+	j.mu.Lock()
+	other := j.inUse[resource]
+	if other == "" {
+		j.inUse[resource] = what
+	}
+	j.mu.Unlock()
+	if other != "" {
+		return fmt.Errorf("%s is in use by %s", resource, other)
+	}
+	defer func() {
+		j.mu.Lock()
+		delete(j.inUse, resource)
+		j.mu.Unlock()
+	}()
+	select {
+	case <-time.After(j.Step):
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if testOnly {
+		what += " (test only)"
+	}
+	j.Note(resource + ": " + what)
+	return nil
+}
+
+// Note adds a line.
+func (j *Journal) Note(line string) {
+	j.mu.Lock()
+	j.lines = append(j.lines, line)
+	j.mu.Unlock()
+}
+
+// Lines returns the lines.
+func (j *Journal) Lines() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.lines)
+}
