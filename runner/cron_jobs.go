@@ -66,8 +66,8 @@ func (k *cronCommand) periodics(ctx context.Context) (rows []cronRow, err error)
 	return rows, err
 }
 
-// change does with a periodic row what the verb says, and reports whether there is such a row. It is
-// called as its field in the service's table is, or as its job.
+// change does with a periodic row what the verb says, and reports whether there is such a row. It
+// is called as its field in the service's table is, or as its job.
 func (k *cronCommand) change(ctx context.Context, service, name string, verb fleet.Verb) (row cronRow, found bool, err error) {
 	err = k.ifStored(ctx, func(ctx context.Context, s *store.Store) error {
 		all, err := s.Periodics(ctx, service)

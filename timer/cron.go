@@ -27,14 +27,15 @@ func (Cron) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return t.entrypoint()
 }
 
-// Serve returns a member that calls call at the times of the cron expression in the key of r's tag, in
-// one process of the fleet each time, like the method of a [Cron] row. It is for extensions whose rows
-// do something else than to call the method, such as jobs. The tag's keys tz and missed are those of a
-// Cron row; whoever calls Serve checks which further keys there are.
+// Serve returns a member that calls call at the times of the cron expression in the key of r's tag,
+// in one process of the fleet each time, like the method of a [Cron] row. It is for extensions
+// whose rows do something else than to call the method, such as jobs. The tag's keys tz and missed
+// are those of a Cron row; whoever calls Serve checks which further keys there are.
 //
-// The tick counts when call returns nil: after an error, or if the process dies, call is called again
-// for the same tick, here or in another process. So it tries again itself for as long as it makes
-// sense, and returns at the latest when ctx ends or the container stops. Calls do not overlap.
+// The tick counts when call returns nil: after an error, or if the process dies, call is called
+// again for the same tick, here or in another process. So it tries again itself for as long as it
+// makes sense, and returns at the latest when ctx ends or the container stops. Calls do not
+// overlap.
 func Serve(r *service.Row, key string, call func(ctx context.Context, t Tick) error) (Member, error) {
 	t := &ticker{row: r, inFleet: true, serve: call}
 	if err := errors.Join(t.plan.ReadCron(r.Tag, key), t.plan.ReadPolicies(r.Tag)); err != nil {

@@ -1,6 +1,6 @@
 // Package talk has the jobs of a talk about SQJobs, a library for Python: AdderJob, DummyResultJob,
-// TimedJob, LoggerJob and DummyPeriodicJob, as they read in Go, and a web application that enqueues one
-// of them.
+// TimedJob, LoggerJob and DummyPeriodicJob, as they read in Go, and a web application that enqueues
+// one of them.
 //
 //	gomeko run ./examples/jobs
 //

@@ -8,8 +8,9 @@
 //	{"id":"0d458ce8-3c28-4edd-b720-7ffd49097031"}
 //	$ gomeko jobs resources
 //
-// The talk has a queue for each common resource, not for each service, and a loop that reads it. Here
-// a row says which resource its jobs use, and that is all: jobs of [Products] and of [Indexer] share
-// the products, so they run one at a time, in the order in which they were enqueued, however many
-// processes run. The store of jobs does it, so all services that name a resource share one store.
+// The talk has a queue for each common resource, not for each service, and a loop that reads it.
+// Here a row says which resource its jobs use, and that is all: jobs of [Products] and of [Indexer]
+// share the products, so they run one at a time, in the order in which they were enqueued, however
+// many processes run. The store of jobs does it, so all services that name a resource share one
+// store.
 package shop

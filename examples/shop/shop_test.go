@@ -18,8 +18,8 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// TestShop starts processes from the control panel, all at once. Those that share a resource run one
-// after the other, in the order of the requests.
+// TestShop starts processes from the control panel, all at once. Those that share a resource run
+// one after the other, in the order of the requests.
 func TestShop(t *testing.T) {
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "jobs.db"))
 	if err != nil {

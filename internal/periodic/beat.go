@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// lookEvery is how often a process looks whether somebody has resumed a row or changed its schedule.
+	// lookEvery is how often a process looks whether somebody has resumed a row or changed its
+	// schedule.
 	lookEvery = 5 * time.Second
 
 	// waitEvery is how often it looks whether the job has ended that the next tick waits for.
@@ -76,8 +77,8 @@ func (b *Beat) Run(ctx context.Context) {
 	}
 }
 
-// register tells the store what this process says of its rows. What is due by an earlier schedule is
-// done before: a change must not make it disappear.
+// register tells the store what this process says of its rows. What is due by an earlier schedule
+// is done before: a change must not make it disappear.
 func (b *Beat) register(ctx context.Context) error {
 	known, err := b.known(ctx)
 	if err != nil {
@@ -146,8 +147,8 @@ func (b *Beat) beat(ctx context.Context) (pause time.Duration, err error) {
 	return max(time.Until(wake), 0), nil
 }
 
-// tick inserts what is due of a row, and returns after which time something may be, and whether that
-// counts from now, because the store was asked again.
+// tick inserts what is due of a row, and returns after which time something may be, and whether
+// that counts from now, because the store was asked again.
 func (b *Beat) tick(ctx context.Context, p store.Periodic) (after time.Duration, asked bool, err error) {
 	plan, unknown := b.plan(p)
 	if unknown != nil { // it is logged

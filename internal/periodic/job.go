@@ -81,8 +81,8 @@ func PlanOf(p store.Periodic) (ticks.Plan, error) {
 	return plan, err
 }
 
-// Next returns when the next tick of a row is due, in the past if it is late. It returns the zero time
-// if its schedule cannot be read here.
+// Next returns when the next tick of a row is due, in the past if it is late. It returns the zero
+// time if its schedule cannot be read here.
 func Next(p store.Periodic) time.Time {
 	plan, err := PlanOf(p)
 	if err != nil {
@@ -92,7 +92,8 @@ func Next(p store.Periodic) time.Time {
 	return at
 }
 
-// RunNow inserts a job of a row that is due now, also if the row is paused. Its ticks do not change.
+// RunNow inserts a job of a row that is due now, also if the row is paused. Its ticks do not
+// change.
 func RunNow(ctx context.Context, s *store.Store, service, name string) (store.Periodic, error) {
 	p, done, err := s.Tick(ctx, service, name, func(p store.Periodic) store.Tick {
 		if ticks.Overlap(p.Overlap) == ticks.OverlapSkip && p.Waiting() {

@@ -14,15 +14,15 @@ const (
 )
 
 const (
-	// punctual is how late a tick may be and still not be missed: another process takes over from one
-	// that died without a word after two heartbeats.
+	// punctual is how late a tick may be and still not be missed: another process takes over from
+	// one that died without a word after two heartbeats.
 	punctual = 3 * time.Minute
 
 	// Most is how many missed ticks are called with MissedAll. Earlier ones are skipped.
 	Most = 1000
 
-	// maxCounted is how many skipped ticks of a cron expression are counted before its ticks are not
-	// gone through one by one any more.
+	// maxCounted is how many skipped ticks of a cron expression are counted before its ticks are
+	// not gone through one by one any more.
 	maxCounted = 100_000
 )
 

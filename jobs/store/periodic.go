@@ -44,8 +44,8 @@ WHERE NOT (p.field = excluded.field AND p.queue = excluded.queue AND p.schedule 
 
 // Register adds a row, or replaces what another process has said of it: the schedule of the process
 // that registers last counts, in all processes. The time and the last job of a row are kept, and so
-// is whether it is paused. If the schedule or its zone is another one, the ticks after this moment are
-// due.
+// is whether it is paused. If the schedule or its zone is another one, the ticks after this moment
+// are due.
 func (s *Store) Register(ctx context.Context, p Periodic) error {
 	return s.write(ctx, func(c conn) error {
 		_, err := c.ExecContext(ctx, s.text(registering), p.Service, p.Name, p.Field, p.Queue, p.Schedule, p.Zone, p.Missed, p.Overlap, object(p.Terms))
@@ -65,7 +65,8 @@ const (
 	ticking = `UPDATE gomeko_periodic SET last_at = {moment $3}, job = $4` + ofRow
 )
 
-// Periodics returns the rows of services, or all rows if none are named, ordered by service and name.
+// Periodics returns the rows of services, or all rows if none are named, ordered by service and
+// name.
 func (s *Store) Periodics(ctx context.Context, services ...string) (all []Periodic, err error) {
 	where, args := "", []any(nil)
 	if len(services) > 0 {
@@ -119,8 +120,8 @@ func (t Tick) idle() bool { return t.Last.IsZero() && len(t.Jobs) == 0 }
 
 // Tick inserts the jobs of a row for which decide says that they are due, and notes that, in one
 // transaction. Of several processes that call it at the same time, one inserts them, and the others
-// see that they are no longer due. It returns the row as it is then, and what was done: the zero Tick
-// if nothing was due.
+// see that they are no longer due. It returns the row as it is then, and what was done: the zero
+// Tick if nothing was due.
 //
 // decide is called with the row as it is in the database. It may be called again, and must not use
 // the store.
@@ -134,7 +135,8 @@ func (s *Store) Tick(ctx context.Context, service, name string, decide func(Peri
 	}
 	err = s.transact(ctx, func(c conn) (err error) {
 		if !s.dialect.single {
-			// The statements that follow see what the transaction has done that held the lock before.
+			// The statements that follow see what the transaction has done that held the lock
+			// before.
 			if _, err := texts(ctx, c, locking, service, name); err != nil {
 				return err
 			}

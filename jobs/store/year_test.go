@@ -21,10 +21,12 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// The zones whose clocks change: by an hour, by half an hour (Lord Howe), and at midnight (Santiago).
+// The zones whose clocks change: by an hour, by half an hour (Lord Howe), and at midnight
+// (Santiago).
 var zones = []string{"Europe/Madrid", "America/New_York", "Australia/Lord_Howe", "America/Santiago"}
 
-// A rule is a schedule with the ticks that it must have between two times, found without package cron.
+// A rule is a schedule with the ticks that it must have between two times, found without package
+// cron.
 type rule struct {
 	expression string
 	ticks      func(zone *time.Location, from, to time.Time) []time.Time
@@ -43,8 +45,8 @@ var rules = []rule{
 	}},
 }
 
-// onceADay returns the ticks of a fixed time: for each local date, the first minute at which the clock
-// shows it, or more.
+// onceADay returns the ticks of a fixed time: for each local date, the first minute at which the
+// clock shows it, or more.
 func onceADay(hour, minute int) func(zone *time.Location, from, to time.Time) []time.Time {
 	return func(zone *time.Location, from, to time.Time) (all []time.Time) {
 		shown := func(t time.Time) time.Time { // as a time in UTC
@@ -78,8 +80,8 @@ func yearly() (rows []store.Periodic) {
 	return rows
 }
 
-// checkTicks compares the jobs of all rows with the ticks that they must have. late is how late a job
-// was inserted at most.
+// checkTicks compares the jobs of all rows with the ticks that they must have. late is how late a
+// job was inserted at most.
 func checkTicks(t *testing.T, s *store.Store, from, to time.Time) (late time.Duration, jobs int) {
 	t.Helper()
 	for _, zone := range zones {
@@ -161,10 +163,10 @@ func (b *beater) kill() {
 	b.ended.Wait()
 }
 
-// TestSoakYear runs five processes around the nights on which the clocks of four zones are set forward
-// or back, in virtual time; with GOMEKO_SOAK for a year. One of them dies all the time, often at the
-// moment of a tick, and at the end all of them are away for two days. No tick has no job, and none has
-// two.
+// TestSoakYear runs five processes around the nights on which the clocks of four zones are set
+// forward or back, in virtual time; with GOMEKO_SOAK for a year. One of them dies all the time,
+// often at the moment of a tick, and at the end all of them are away for two days. No tick has no
+// job, and none has two.
 func TestSoakYear(t *testing.T) {
 	if err := registerNow(); err != nil {
 		t.Fatal(err)
