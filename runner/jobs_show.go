@@ -202,11 +202,7 @@ func printJob(w io.Writer, v *jobView) error {
 	}
 	line("id", "%s", v.ID)
 	line("job", "%s.%s, in queue %s", v.Service, v.Name, v.Queue)
-	attempts := "attempts"
-	if v.Attempt == 1 {
-		attempts = "attempt"
-	}
-	line("state", "%s, after %d %s", v.State, v.Attempt, attempts)
+	line("state", "%s, after %s", v.State, attempts(v.Attempt))
 	if v.Cancel && !v.State.Final() {
 		line("cancelled", "its context ends within a second")
 	}
@@ -254,13 +250,27 @@ func printJob(w io.Writer, v *jobView) error {
 		fmt.Fprintf(&b, "\n%s\n%s\n", part.name, text)
 	}
 	for _, a := range v.Attempts {
-		fmt.Fprintf(&b, "\nattempt %d: %s on %s, %s to %s\n%s\n", a.Number, a.Kind, printable.Text(a.Host), local(a.Started, ""), local(a.Ended, ""), indent(a.Error))
-		if a.Stack != "" {
-			fmt.Fprintln(&b, indent(a.Stack))
-		}
+		b.WriteString(a.text())
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// text returns an attempt for people.
+func (a *attemptView) text() string {
+	text := fmt.Sprintf("\nattempt %d: %s on %s, %s to %s\n%s\n", a.Number, a.Kind, printable.Text(a.Host), local(a.Started, ""), local(a.Ended, ""), indent(a.Error))
+	if a.Stack != "" {
+		text += indent(a.Stack) + "\n"
+	}
+	return text
+}
+
+// attempts returns how many attempts there were, as text.
+func attempts(n int) string {
+	if n == 1 {
+		return "1 attempt"
+	}
+	return fmt.Sprintf("%d attempts", n)
 }
 
 // indent indents a text from elsewhere, so that it cannot begin a line of ours.
