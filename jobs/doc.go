@@ -116,6 +116,14 @@
 // twice at the same time only if a method ignores that its ctx has ended: ctx ends before a lease
 // that cannot be renewed does.
 //
+// # Transactions
+//
+// [UseTx] says which transaction a call has. Fields with outbox:"database", of type events.Dispatcher,
+// messaging.Publisher or [Client], write into it what they send, and it leaves with the commit. Rows of
+// events and messages with inbox:"true" note in it which message they handle, so that one that comes
+// again is acknowledged without a call. [Tx] enqueues one job in a transaction of a program. The store
+// must be in the database of the transaction.
+//
 // # Where the rest is
 //
 // [Progress] records how far a job has come. Set-up and tear-down are defer, di.PerCall and
