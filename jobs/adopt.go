@@ -45,34 +45,42 @@ func (p *process) adopt(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, p.lease())
 	defer cancel()
 	for _, q := range p.queues {
-		n, err := q.adopt(limited)
-		if n == 0 || err != nil { // the sweep of the store reports that it is away
-			continue
+		_ = q.adopt(limited) // the sweep of the store reports that it is away
+	}
+}
+
+// adopt takes over such jobs of the queue: those that clients have enqueued without knowing that
+// their rows have the key queue, which have the queue of the service, and those from before the rows
+// got this queue.
+func (q *queue) adopt(ctx context.Context) error {
+	for former, names := range q.elsewhere {
+		if err := q.moveHere(ctx, former, names...); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// moveHere moves the jobs of names from another queue of the service to this one.
+func (q *queue) moveHere(ctx context.Context, from string, names ...string) error {
+	if from == q.name {
+		return nil
+	}
+	n, err := q.process.store.Move(ctx, q.service, from, q.name, names...)
+	if n > 0 {
 		for _, g := range q.groups {
 			g.setMore()
 		}
 		q.wakeHooks()
 	}
-}
-
-// adopt takes over such jobs of the queue, and returns how many: those that clients have enqueued
-// without knowing that their rows have the key queue, which have the queue of the service, and
-// those from before the rows got this queue.
-func (q *queue) adopt(ctx context.Context) (n int, err error) {
-	for former, names := range q.elsewhere {
-		moved, err := q.process.store.Move(ctx, q.service, former, q.name, names...)
-		if n += moved; err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+	return err
 }
 
 // leave unbinds the other queues that rows had, and publishes the messages that nobody consumes
 // there once more. It is called each minute: workers of an older version bind the queues again.
 func (p *process) leave(ctx context.Context) {
 	for _, q := range p.queues {
+		q.takeKept(ctx)
 		for former, names := range q.elsewhere {
 			keys := make([]string, len(names))
 			for i, name := range names {
@@ -85,6 +93,19 @@ func (p *process) leave(ctx context.Context) {
 			if err != nil && ctx.Err() == nil {
 				q.log().Warn("jobs: messages for rows may still be in another queue", "queue", q.name, "former", former, "err", err)
 			}
+		}
+	}
+}
+
+// takeKept takes over the jobs that processes of an older version, which do not know their names,
+// have kept in other queues of the service.
+func (q *queue) takeKept(ctx context.Context) {
+	for _, other := range q.process.queues {
+		if other.service != q.service || q.process.store == nil {
+			continue
+		}
+		if err := q.moveHere(ctx, other.name, slices.Collect(maps.Keys(q.rows))...); err != nil && ctx.Err() == nil {
+			q.log().Warn("jobs: jobs may still be in another queue", "queue", q.name, "other", other.name, "err", err)
 		}
 	}
 }

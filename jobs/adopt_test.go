@@ -182,3 +182,62 @@ func TestQueueChanges(t *testing.T) {
 		}
 	})
 }
+
+// Apart is a service whose rows all have queues of their own.
+type Apart struct {
+	_ service.Name `service:"apart"`
+
+	Entrypoints struct {
+		Left  jobs.Job `jobs:"left" queue:"left" method:"Run"`
+		Right jobs.Job `jobs:"right" queue:"right" method:"Run"`
+	}
+}
+
+func (*Apart) Run(context.Context) error { return nil }
+
+// ApartLater is a later version of Apart.
+type ApartLater struct {
+	_ service.Name `service:"apart"`
+
+	Entrypoints struct {
+		Left  jobs.Job `jobs:"left" queue:"left" method:"Run"`
+		Right jobs.Job `jobs:"right" queue:"right" method:"Run"`
+		Third jobs.Job `jobs:"third" queue:"third" method:"Run"`
+	}
+}
+
+func (*ApartLater) Run(context.Context) error { return nil }
+
+// TestUnknownApart enqueues a job with a name that no row has, for a service without a queue in
+// common: it fails after a while, or runs in a later version that knows its name.
+func TestUnknownApart(t *testing.T) {
+	t.Parallel()
+	ran := map[string]bool{} // the later version, by broker
+	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
+		later := ran[uri]
+		ran[uri] = true
+		client := newEnqueuer(t, uri, jobs.Config{Store: s}).Client("apart")
+		for _, name := range []string{"lift", "third"} {
+			if _, err := client.Enqueue(t.Context(), name, jobs.ID(name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := startWorker(t, uri, jobs.Config{Store: s}, 1, new(Apart))
+		reach(t, s, "lift", store.Scheduled)
+		if !later { // otherwise the later version's queue has its message
+			reach(t, s, "third", store.Scheduled)
+		}
+		hosttest.Close(t, first.Stop)
+		for _, id := range []string{"lift", "third"} { // so that they are due now
+			if _, err := s.Cancel(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Retry(t.Context(), id, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		startWorker(t, uri, jobs.Impatient(jobs.Config{Store: s}), 1, new(ApartLater))
+		reach(t, s, "third", store.Succeeded)
+		reach(t, s, "lift", store.Failed)
+	})
+}

@@ -266,7 +266,7 @@ func (g *group) insert(ctx context.Context, messages []message) error {
 		inserted, err = g.insertEach(ctx, messages)
 	}
 	if err == nil && slices.ContainsFunc(inserted, func(x store.Inserted) bool { return !x.Added }) {
-		_, err = g.queue.adopt(ctx) // it may have been enqueued for the queue of the service
+		err = g.queue.adopt(ctx) // it may have been enqueued for the queue of the service
 	}
 	for i := range jobs {
 		if d := time.Until(jobs[i].At); d > 0 && err == nil { // the zero time is long ago

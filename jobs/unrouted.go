@@ -136,6 +136,8 @@ func (q *queue) keep(ctx context.Context, d *transport.Delivery) error {
 		return nil
 	}
 	job.Nudged = false
-	_, err = q.process.insert(ctx, []store.New{*job})
+	if _, err = q.process.insert(ctx, []store.New{*job}); err == nil {
+		err = q.moveHere(ctx, queueName(q.service, ""), job.Name) // where a client has put it
+	}
 	return err
 }
