@@ -1,12 +1,15 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gomeko/gomeko/internal/wait"
 )
 
 // connections limits the open connections of a server, besides those of clients of feeds, and those
@@ -19,6 +22,7 @@ type connections struct {
 	mu sync.Mutex
 
 	open   int
+	fresh  map[net.Conn]struct{} // nothing was read from them yet
 	idle   map[net.Conn]struct{} // they wait for a further request
 	warned time.Time
 }
@@ -27,9 +31,11 @@ type connections struct {
 func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.fresh, conn)
 	switch state {
 	case http.StateNew:
 		c.open++
+		c.fresh[conn] = struct{}{}
 		if c.open > c.limit+int(c.feeds.Load()) {
 			c.closeOne(conn)
 		}
@@ -40,6 +46,28 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	case http.StateHijacked, http.StateClosed:
 		delete(c.idle, conn)
 		c.open--
+	}
+}
+
+// freshLimit is how long a server that stops waits for the first request of connections. That of an
+// honest client comes at once.
+const freshLimit = time.Second
+
+// drained waits until no connection is open but those that are idle, that became websockets, or that
+// have sent nothing for freshLimit. It returns early if ctx ends.
+func (c *connections) drained(ctx context.Context) {
+	began, pause := time.Now(), time.Millisecond
+	for {
+		c.mu.Lock()
+		busy := c.open - len(c.idle)
+		if time.Since(began) > freshLimit {
+			busy -= len(c.fresh)
+		}
+		c.mu.Unlock()
+		if busy <= 0 || !wait.For(ctx, pause) {
+			return
+		}
+		pause = min(2*pause, 100*time.Millisecond)
 	}
 }
 

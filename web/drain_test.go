@@ -3,6 +3,7 @@
 package web_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -136,6 +137,56 @@ func TestDrain(t *testing.T) {
 	// The headers of this response are sent after the stop began, and tell the client to close.
 	if got, want := <-held, "held <nil> true"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+// A stopping server answers the first request of a connection that it has accepted before, and does
+// not wait for one that sends nothing.
+func TestDrainFirstRequest(t *testing.T) {
+	t.Parallel()
+	p := start(t, web.Config{}, &Held{})
+	address := strings.TrimPrefix(p.url, "http://")
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	late, half, _ := dial(), dial(), dial()
+	if _, err := io.WriteString(half, "GET /pass HTTP/1.1\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, _ := request(t, p, "GET", "/pass", "", ""); status != http.StatusOK { // all are accepted by now
+		t.Errorf("got %d, want 200", status)
+	}
+	stopped := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(context.Background(), hosttest.Timeout)
+	defer cancel()
+	go func() { stopped <- p.Stop(ctx) }()
+	hosttest.Eventually(t, "the server accepts no connection", func() bool {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
+	for conn, rest := range map[net.Conn]string{late: "GET /pass HTTP/1.1\r\nHost: held\r\n\r\n", half: "Host: held\r\n\r\n"} {
+		if _, err := io.WriteString(conn, rest); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("no response to %q: %v", rest, err)
+		}
+		if answer.StatusCode != http.StatusOK || !answer.Close {
+			t.Errorf("got %s, closed %t, want 200 and a closed connection", answer.Status, answer.Close)
+		}
+		answer.Body.Close()
 	}
 	if err := <-stopped; err != nil {
 		t.Error(err)

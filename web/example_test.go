@@ -72,12 +72,10 @@ func ExampleRoute_struct() {
 	post("/users/7/orders?gift=true", `{"product": "tea"}`)
 	post("/users/7/orders", `{"count": 1.5}`)
 	post("/users/8/orders", `{"product": "tea"}`)
-	// Output: 201 Created: {"product":"tea","count":1,"gift":true} 400 Bad Request:
-	// {"type":"about:blank","title":"Bad Request","status":400,"detail":"body product: is missing;
-	// body count: number 1.5 does not fit
-	// int","error":"BadRequest","errors":[{"in":"body","name":"product","detail":"is
-	// missing"},{"in":"body","name":"count","detail":"number 1.5 does not fit int"}]} 404 Not
-	// Found: Error: NoUser: there is no such user
+	// Output:
+	// 201 Created: {"product":"tea","count":1,"gift":true}
+	// 400 Bad Request: {"type":"about:blank","title":"Bad Request","status":400,"detail":"body product: is missing; body count: number 1.5 does not fit int","error":"BadRequest","errors":[{"in":"body","name":"product","detail":"is missing"},{"in":"body","name":"count","detail":"number 1.5 does not fit int"}]}
+	// 404 Not Found: Error: NoUser: there is no such user
 }
 
 // Shopfront serves files.

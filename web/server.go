@@ -40,12 +40,13 @@ type server struct {
 	endFeeds func()       // answers the clients of feeds; nil if there are none
 	feeds    atomic.Int64 // clients of feeds
 
-	listener net.Listener
-	serving  atomic.Bool
-	served   chan struct{} // closed when Serve has returned
-	draining atomic.Bool
-	killed   chan struct{} // closed by kill
-	kill     func()
+	listener    net.Listener
+	connections *connections
+	serving     atomic.Bool
+	served      chan struct{} // closed when Serve has returned
+	draining    atomic.Bool
+	killed      chan struct{} // closed by kill
+	kill        func()
 }
 
 func newServer(h *service.Host) (*server, error) {
@@ -80,8 +81,8 @@ func newServer(h *service.Host) (*server, error) {
 		s.root = m(s.root)
 	}
 	s.http.Handler = s
-	conns := &connections{limit: cfg.MaxConnections, feeds: &s.feeds, log: s.log, idle: make(map[net.Conn]struct{})}
-	s.http.ConnState = conns.changed
+	s.connections = &connections{limit: cfg.MaxConnections, feeds: &s.feeds, log: s.log, fresh: make(map[net.Conn]struct{}), idle: make(map[net.Conn]struct{})}
+	s.http.ConnState = s.connections.changed
 	s.http.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
 	return s, nil
 }
@@ -290,13 +291,17 @@ func (s *server) Stop(ctx context.Context) error {
 		case <-s.killed:
 		}
 	}
-	s.close() // Shutdown does not wait for a connection that is being accepted
+	// Shutdown drops connections whose first request it has not handled yet: those that are being
+	// accepted, and those from which it reads.
+	s.close()
 	if s.drain != nil {
 		s.drain()
 	}
 	if s.endFeeds != nil {
 		s.endFeeds()
 	}
+	s.http.SetKeepAlivesEnabled(false)
+	s.connections.drained(ctx)
 	return s.http.Shutdown(ctx)
 }
 
