@@ -60,7 +60,7 @@ func (s *session) preface() string {
 	}
 	return fmt.Sprintf("Measured %s, on %d cores%s of %s/%s, %s, in %s: medians of %d rounds of %s each, ratios as median [lowest..highest].",
 		s.began.UTC().Format("2006-01-02 15:04"), runtime.NumCPU(), cpu, runtime.GOOS, runtime.GOARCH, runtime.Version(),
-		time.Since(s.began).Round(time.Minute), s.rounds, s.duration)
+		time.Since(s.began).Round(time.Second), s.rounds, s.duration)
 }
 
 // table writes what was measured in a scenario.
