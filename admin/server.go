@@ -101,8 +101,8 @@ func Listen(ctx context.Context, cfg Config, h *service.Host) (*Server, error) {
 	return s, nil
 }
 
-// Open opens the socket of an admin address, for [Config].Open of a process that gets it from another:
-// host:port, or unix: and a path.
+// Open opens the socket of an admin address, for [Config].Open of a process that gets it from
+// another: host:port, or unix: and a path.
 func Open(ctx context.Context, address string) (net.Listener, error) {
 	if err := check(address); err != nil {
 		return nil, err

@@ -20,8 +20,8 @@ const (
 
 func heading(title string) string { return "## " + title + "\n" }
 
-// update puts what was measured into a page: all, or only the groups of this session in the place of
-// what the page has of them.
+// update puts what was measured into a page: all, or only the groups of this session in the place
+// of what the page has of them.
 func (s *session) update(page string, all bool) error {
 	old, err := os.ReadFile(page)
 	if err != nil {
@@ -78,8 +78,8 @@ func replaced(page, title, text string) string {
 	return page[:from] + text + page[to:]
 }
 
-// merged returns the lines of a table of claims, of which the new ones take the place of the old ones
-// for the same load and contestants.
+// merged returns the lines of a table of claims, of which the new ones take the place of the old
+// ones for the same load and contestants.
 func merged(old, lines string) string {
 	subject := func(line string) string { return strings.Join(strings.SplitN(line, "|", 5)[:4], "|") }
 	isNew := make(map[string]bool)

@@ -19,7 +19,7 @@ func Freeze(c Codec, v any) (is any, size int, err error) {
 	return is, len(data), err
 }
 
-// A frozen is a value that is encoded already, by the codec that is to write it.
+// A frozen holds a value that the codec of its message has already encoded.
 type frozen []byte
 
 var frozenType = reflect.TypeFor[frozen]()

@@ -18,18 +18,19 @@ import (
 // The event carries the call ids and the context data of ctx. It is not an error if nobody listens,
 // unless the tag of the field has mandatory:"true": then the error is a [*transport.Returned].
 //
-// With message_id:"true" in the tag, each event has an id, a UUID in the property message_id, by which
-// a [Handler] with inbox:"true" recognises one that comes again. Nameko ignores it.
+// With message_id:"true" in the tag, each event has an id, a UUID in the property message_id, by
+// which a [Handler] with inbox:"true" recognises one that comes again. Nameko ignores it.
 //
-// With outbox:"memory" in the tag, the events of a call are dispatched when its method has succeeded
-// and its per-call values were closed: nobody hears of what was not committed. A failed call
-// dispatches nothing. An error of the dispatching is then the call's; what was committed stays
+// With outbox:"memory" in the tag, the events of a call are dispatched when its method has
+// succeeded and its per-call values were closed: nobody hears of what was not committed. A failed
+// call dispatches nothing. An error of the dispatching is then the call's; what was committed stays
 // committed, and the events are lost if the process dies between the two.
 //
-// With outbox:"database", an event is written into the transaction of the call, which jobs.UseTx has
-// named. A relay dispatches it after the commit, also if the process dies: at least once, and in
-// order among those of the same type. The event has a message_id in any case. The Dispatcher returns when the database has the event. If a
-// mandatory event has no listener, it waits, and so do later ones of its type.
+// With outbox:"database", an event is written into the transaction of the call, which jobs.UseTx
+// has named. A relay dispatches it after the commit, also if the process dies: at least once, and
+// in order among those of the same type. The event has a message_id in any case. The Dispatcher
+// returns when the database has the event. If a mandatory event has no listener, it waits, and so
+// do later ones of its type.
 //
 //	Dispatch events.Dispatcher `outbox:"database"`
 //

@@ -158,7 +158,7 @@ func TestHubLateProcess(t *testing.T) {
 	})
 }
 
-// TestBroadcast sends an event as a program that is no service.
+// TestBroadcast sends an event from a program that hosts no services.
 func TestBroadcast(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

@@ -50,8 +50,8 @@ func (p *process) adopt(ctx context.Context) {
 }
 
 // adopt takes over such jobs of the queue: those that clients have enqueued without knowing that
-// their rows have the key queue, which have the queue of the service, and those from before the rows
-// got this queue.
+// their rows have the key queue, which have the queue of the service, and those from before the
+// rows got this queue.
 func (q *queue) adopt(ctx context.Context) error {
 	for former, names := range q.elsewhere {
 		if err := q.moveHere(ctx, former, names...); err != nil {

@@ -59,8 +59,8 @@ func (e *Enqueuer) insertTx(ctx context.Context, h *handle, o options, n store.N
 }
 
 const (
-	// commitMin and commitMax bound the time between two looks for jobs whose transaction may have been
-	// committed. It doubles from one look to the next.
+	// commitMin and commitMax bound the time between two looks for jobs whose transaction may have
+	// been committed. It doubles from one look to the next.
 	commitMin = 5 * time.Millisecond
 	commitMax = 320 * time.Millisecond
 

@@ -118,11 +118,11 @@
 //
 // # Transactions
 //
-// [UseTx] says which transaction a call has. Fields with outbox:"database", of type events.Dispatcher,
-// messaging.Publisher or [Client], write into it what they send, and it leaves with the commit. Rows of
-// events and messages with inbox:"true" note in it which message they handle, so that one that comes
-// again is acknowledged without a call. [Tx] enqueues one job in a transaction of a program. The store
-// must be in the database of the transaction.
+// [UseTx] says which transaction a call has. Fields with outbox:"database", of type
+// events.Dispatcher, messaging.Publisher or [Client], write into it what they send, and it leaves
+// with the commit. Rows of events and messages with inbox:"true" note in it which message they
+// handle, so that one that comes again is acknowledged without a call. [Tx] enqueues one job in a
+// transaction of a program. The store must be in the database of the transaction.
 //
 // # Where the rest is
 //

@@ -24,8 +24,8 @@ type ending struct {
 	recorded chan recorded
 }
 
-// A recorded is what was recorded in place of an end: the end itself, as a rule. It counts, unless the
-// job was lost.
+// A recorded is what was recorded in place of an end: the end itself, as a rule. It counts, unless
+// the job was lost.
 type recorded struct {
 	store.End
 	counts bool

@@ -22,7 +22,8 @@ import (
 var ErrNoStore = errors.New("needs a store: set gomeko.jobs.store, or the Store of jobs.Config")
 
 const (
-	// sendTime limits the enqueueing of a job, and what is asked of the store, if their ctx has no deadline.
+	// sendTime limits the enqueueing of a job, and what is asked of the store, if their ctx has no
+	// deadline.
 	sendTime = 30 * time.Second
 
 	// nudgeTime limits the publishing of a message whose row the store has: the sweeper publishes it

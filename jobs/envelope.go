@@ -13,8 +13,8 @@ import (
 )
 
 // An envelope is what the outbox keeps of a message, besides its exchange, its routing key and its
-// body, as JSON. The types of headers survive it: what leaves is what a publishing without the outbox
-// would have sent.
+// body, as JSON. The types of headers survive it: what leaves is what a publishing without the
+// outbox would have sent.
 type envelope struct {
 	Mandatory       bool            `json:"mandatory,omitempty"`
 	Signed          bool            `json:"signed,omitempty"`
@@ -97,8 +97,8 @@ func sealTable(table transport.Table) (map[string]any, error) {
 	return sealed, nil
 }
 
-// sealValue returns the value of a header for JSON: null, true and false, texts, numbers of the type
-// int and arrays as what they are, and others as an object with their type and a text.
+// sealValue returns the value of a header for JSON: null, true and false, texts, numbers of the
+// type int and arrays as what they are, and others as an object with their type and a text.
 func sealValue(v any) (any, error) {
 	typed := func(name, text string) (any, error) { return map[string]string{name: text}, nil }
 	switch v := v.(type) {

@@ -17,8 +17,8 @@ const (
 	hookTries        = 10
 )
 
-// hooksAtOnce is how many hooks of a queue run at once that other workers have left, or for which no
-// worker was needed. A process claims no more: many jobs may be cancelled at once.
+// hooksAtOnce is how many hooks of a queue run at once that other workers have left, or for which
+// no worker was needed. A process claims no more: many jobs may be cancelled at once.
 const hooksAtOnce = 20
 
 // runHooks runs hooks when the sweeper says that some are due, until the queue stops.
@@ -72,8 +72,8 @@ func (q *queue) claimHooks(ctx context.Context) {
 	}
 }
 
-// holdPlaces waits for a place for a hook, and holds it and all others that are free. It returns how
-// many, 0 if the queue stops.
+// holdPlaces waits for a place for a hook, and holds it and all others that are free. It returns
+// how many, 0 if the queue stops.
 func (q *queue) holdPlaces(ctx context.Context) (n int) {
 	select {
 	case q.places <- struct{}{}:

@@ -55,8 +55,8 @@ func (s *Twin) Send(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// TestOutboxGolden checks that what leaves by the outbox is what leaves without it, bytes, properties
-// and types of headers, except for the message_id.
+// TestOutboxGolden checks that what leaves by the outbox is what leaves without it, bytes,
+// properties and types of headers, except for the message_id.
 func TestOutboxGolden(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, uri string, db database) {
 		var tap brokertest.Tap

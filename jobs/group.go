@@ -276,8 +276,8 @@ func (g *group) insert(ctx context.Context, messages []message) error {
 	return err
 }
 
-// insertEach inserts each job alone, because the database has refused one of them. That one's message
-// is dropped, or no job would run any more.
+// insertEach inserts each job alone, because the database has refused one of them. That one's
+// message is dropped, or no job would run any more.
 func (g *group) insertEach(ctx context.Context, messages []message) (all []store.Inserted, err error) {
 	for _, m := range messages {
 		if m.job == nil {

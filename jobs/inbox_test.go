@@ -56,8 +56,8 @@ func startLedger(t *testing.T, uri string, db database, use bool) (*Ledger, *hos
 	return l, log
 }
 
-// TestInbox delivers every message three times. Each is handled once, also if its first attempt fails.
-// A message without an id is handled each time.
+// TestInbox delivers every message three times. Each is handled once, also if its first attempt
+// fails. A message without an id is handled each time.
 func TestInbox(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, uri string, db database) {
 		l, log := startLedger(t, uri, db, true)

@@ -60,9 +60,10 @@ func ID(id string) Option {
 	}
 }
 
-// Tx enqueues the job in a transaction of the caller, on the database of the store: the job runs if tx
-// is committed, and begins soon after that. A *sql.Tx is one, and so is what wraps it. In a service,
-// outbox:"database" in the tag of the [Client] does the same for all of its jobs. It needs a store.
+// Tx enqueues the job in a transaction of the caller, on the database of the store: the job runs if
+// tx is committed, and begins soon after that. A *sql.Tx is one, and so is what wraps it. In a
+// service, outbox:"database" in the tag of the [Client] does the same for all of its jobs. It needs
+// a store.
 func Tx(tx store.Executor) Option {
 	return func(o *options) {
 		if o.tx = tx; tx == nil {

@@ -39,8 +39,8 @@ func signal(t *testing.T, p *hosttest.Postgres, name string) {
 	}
 }
 
-// TestHungDatabase stops the processes of PostgreSQL for some time, under a worker: it ends the jobs
-// that run, runs them again, and can be stopped meanwhile.
+// TestHungDatabase stops the processes of PostgreSQL for some time, under a worker: it ends the
+// jobs that run, runs them again, and can be stopped meanwhile.
 func TestHungDatabase(t *testing.T) {
 	t.Parallel()
 	database := hosttest.StartPostgres(t)

@@ -26,8 +26,8 @@ const (
 	heldMost   = time.Minute
 )
 
-// An outbox writes messages into the transactions of calls. Its goroutine is the relay: it publishes
-// those whose transaction is committed, of all processes.
+// An outbox writes messages into the transactions of calls. Its goroutine is the relay: it
+// publishes those whose transaction is committed, of all processes.
 type outbox struct {
 	host       *service.Host
 	storage    *storage
@@ -93,8 +93,8 @@ func (o *outbox) Start(context.Context) error {
 	return nil
 }
 
-// Stop publishes what the last calls have written, if that is possible at once. Everything else stays in
-// the store: another process publishes it, or this one when it starts again.
+// Stop publishes what the last calls have written, if that is possible at once. Everything else
+// stays in the store: another process publishes it, or this one when it starts again.
 func (o *outbox) Stop(ctx context.Context) error {
 	err := o.background.Stop(ctx)
 	if o.store == nil || o.publisher == nil {
@@ -222,9 +222,9 @@ func (o *outbox) publish(ctx context.Context, messages []store.Message) (done []
 	return done, failed
 }
 
-// send publishes the messages of a line, up to the first that cannot be sent. It does not wait for the
-// confirm of one before it sends the next, except if they are mandatory: the broker may return one, and
-// have a queue for the next.
+// send publishes the messages of a line, up to the first that cannot be sent. It does not wait for
+// the confirm of one before it sends the next, except if they are mandatory: the broker may return
+// one, and have a queue for the next.
 func (o *outbox) send(ctx context.Context, s *sending) {
 	s.errs = make([]error, len(s.messages))
 	var confirmed sync.WaitGroup
@@ -256,8 +256,8 @@ func (o *outbox) send(ctx context.Context, s *sending) {
 // errBehind is the error of a message that waits for an earlier one of its line.
 var errBehind = errors.New("an earlier message was not published")
 
-// judge holds the line of a message that the broker refuses, so that others can go on. It returns err if
-// nothing can be published at the moment.
+// judge holds the line of a message that the broker refuses, so that others can go on. It returns
+// err if nothing can be published at the moment.
 func (o *outbox) judge(line string, m store.Message, err error) error {
 	if errors.Is(err, transport.ErrConnectionLost) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err

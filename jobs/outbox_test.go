@@ -215,7 +215,8 @@ func count(t testing.TB, db database, table string) (n int) {
 	return n
 }
 
-// TestOutboxWithoutTransaction checks what a call is told that has no transaction, or one elsewhere.
+// TestOutboxWithoutTransaction checks what a call is told that has no transaction, or one
+// elsewhere.
 func TestOutboxWithoutTransaction(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	for name, tc := range map[string]struct {

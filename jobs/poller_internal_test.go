@@ -16,8 +16,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestManyWaiters has a thousand goroutines wait for jobs: their rows are looked at without payloads
-// and results until they have ended.
+// TestManyWaiters has a thousand goroutines wait for jobs: their rows are looked at without
+// payloads and results until they have ended.
 func TestManyWaiters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -19,8 +19,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestRefused has a database that refuses one job and one outcome. Those that were to be stored with
-// the same statement are not affected.
+// TestRefused has a database that refuses one job and one outcome. Those that were to be stored
+// with the same statement are not affected.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -86,7 +86,8 @@ func (*Studio) Render(ctx context.Context, size int) (string, error) {
 	return strings.Repeat("x", size), nil
 }
 
-// TestLargeResult returns a result that is larger than a message, and reports no number as progress.
+// TestLargeResult returns a result that is larger than a message, and reports no number as
+// progress.
 func TestLargeResult(t *testing.T) {
 	t.Parallel()
 	uri, s := brokertest.Embedded(t), openSQLite(t)

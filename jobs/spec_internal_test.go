@@ -23,7 +23,8 @@ func ruleFor(t *testing.T, s spec) *rule {
 
 var limits = reader{accepts: codec.Set{codec.JSON, msgpack.Codec}, message: 1 << 20, decoded: 1 << 24}
 
-// TestTerms checks that the same arguments make the same key and resource, however they are written.
+// TestTerms checks that the same arguments make the same key and resource, however they are
+// written.
 func TestTerms(t *testing.T) {
 	r := ruleFor(t, spec{Signature: `sync(tenant, day="mon", *rest, deep=False, **more)`, Unique: "true", UniqueFor: "1h", Resource: "t:{tenant}/{deep}", OnRetry: "pass"})
 	want := store.Terms{Version: "v", UniqueKey: `[7,"mon",[],false,{}]`, UniqueFor: time.Hour, Resource: "t:7/false", Pass: true}

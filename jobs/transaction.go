@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// UseTx says that tx is the transaction in which the call of ctx works. Call it in the di.Provider that
-// begins the transaction:
+// UseTx says that tx is the transaction in which the call of ctx works. Call it in the di.Provider
+// that begins the transaction:
 //
 //	tx, err := db.BeginTx(ctx, nil)
 //	if err != nil {
@@ -21,9 +21,9 @@ import (
 //	}
 //	jobs.UseTx(ctx, tx)
 //
-// Fields with outbox:"database" then write into tx what they send: it leaves if tx is committed, and
-// only then. Rows with inbox:"true" note in tx which message they handle. The store must be in the
-// database of tx. In a service without such fields and rows, UseTx does nothing.
+// Fields with outbox:"database" then write into tx what they send: it leaves if tx is committed,
+// and only then. Rows with inbox:"true" note in tx which message they handle. The store must be in
+// the database of tx. In a service without such fields and rows, UseTx does nothing.
 func UseTx(ctx context.Context, tx store.Executor) { service.SetTransaction(ctx, tx) }
 
 // errNoTx is the error of a call that has not said which transaction it has.

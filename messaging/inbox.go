@@ -13,8 +13,8 @@ import (
 // transaction is committed: what fields with outbox:"database" need. Package jobs has one.
 type Outbox = publish.Outbox
 
-// An Inbox notes which messages a consumer has handled: what rows with inbox:"true" need. Package jobs
-// has one.
+// An Inbox notes which messages a consumer has handled: what rows with inbox:"true" need. Package
+// jobs has one.
 type Inbox = publish.Inbox
 
 // Transactions has the [Outbox] and the [Inbox] of a container. Fields and rows find it as the
@@ -40,8 +40,8 @@ func inboxOf(r *service.Row, queue string) (*inbox, error) {
 	return &inbox{row: r, consumer: queue, inbox: i}, nil
 }
 
-// once returns what is asked before the call of a message. A message without an id is handled each time
-// that it comes.
+// once returns what is asked before the call of a message. A message without an id is handled each
+// time that it comes.
 func (i *inbox) once(messageID string) func(ctx context.Context) error {
 	if messageID == "" {
 		i.warned.Do(func() {

@@ -10,8 +10,8 @@ import (
 // FailureKeys returns the keys of a row's tag that [Subscription.ReadFailures] reads.
 func FailureKeys() []string { return []string{"retry", "requeue", "ack", "inbox"} }
 
-// ReadFailures reads what the row's tag says about messages whose call fails, or that come again, into
-// Retry, Requeue, AckEarly and Inbox. Queue, Topology and the offset of a stream must be set.
+// ReadFailures reads what the row's tag says about messages whose call fails, or that come again,
+// into Retry, Requeue, AckEarly and Inbox. Queue, Topology and the offset of a stream must be set.
 func (s *Subscription) ReadFailures(r *service.Row) error {
 	requeue, requeueErr := r.Tag.Flag("requeue", false)
 	early, earlyErr := earlyOf(r.Tag)

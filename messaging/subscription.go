@@ -36,8 +36,8 @@ type Subscription struct {
 	// AckEarly acknowledges a message before its call, so that it is handled at most once.
 	AckEarly bool
 
-	// Inbox has a message that comes again with the same message_id handled once, in the transaction of
-	// its call: see [Inbox].
+	// Inbox has a message that comes again with the same message_id handled once, in the
+	// transaction of its call: see [Inbox].
 	Inbox bool
 
 	args transport.Table // of the consumer

@@ -38,8 +38,8 @@ func (r *receiver) begun() bool {
 	return r.next > 0
 }
 
-// receive takes a message with the correlation id of the stream, and reports whether it was the last
-// one. A reply that is not a part is the whole result, or an error.
+// receive takes a message with the correlation id of the stream, and reports whether it was the
+// last one. A reply that is not a part is the whole result, or an error.
 func (r *receiver) receive(d *transport.Delivery) (last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

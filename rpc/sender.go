@@ -168,8 +168,8 @@ func (s *sender) loop(ctx context.Context) {
 	}
 }
 
-// part returns the next part if there are items and the reader has room for it. Otherwise it returns
-// how long to wait for a credit, and whether to wait at all.
+// part returns the next part if there are items and the reader has room for it. Otherwise it
+// returns how long to wait for a credit, and whether to wait at all.
 func (s *sender) part() (p *transport.Publishing, wait time.Duration, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -79,17 +79,17 @@ var (
 //			return err
 //		}
 //
-// The call begins with the loop, and a second loop makes another call. A stream is whole if no error
-// came: the last one yielded, with the zero T, is that of the method, as from [Client.Call], or
-// [ErrConnectionLost] if parts may be missing. If the loop ends early, or ctx ends, the method's ctx
-// ends too.
+// The call begins with the loop, and a second loop makes another call. A stream is whole if no
+// error came: the last one yielded, with the zero T, is that of the method, as from [Client.Call],
+// or [ErrConnectionLost] if parts may be missing. If the loop ends early, or ctx ends, the method's
+// ctx ends too.
 //
-// The method makes no more items than the reader can hold: up to [Config].StreamParts messages are on
-// their way. The limit of a stream is the longest time until the first part and between two parts:
-// the option [Timeout], else [Config].Timeout. The deadline of ctx limits all of it.
+// The method makes no more items than the reader can hold: up to [Config].StreamParts messages are
+// on their way. The limit of a stream is the longest time until the first part and between two
+// parts: the option [Timeout], else [Config].Timeout. The deadline of ctx limits all of it.
 //
-// A method that does not stream, such as one of a Nameko service, must return a list, whose elements
-// are yielded. args are those of [Client.Call].
+// A method that does not stream, such as one of a Nameko service, must return a list, whose
+// elements are yielded. args are those of [Client.Call].
 func Stream[T any](ctx context.Context, c Client, method string, args ...any) iter.Seq2[T, error] {
 	body, spelling := requestOf(args), spellingOf(args)
 	return func(yield func(T, error) bool) {
@@ -128,8 +128,8 @@ func (c Client) streamOf(ctx context.Context, method string, item reflect.Type, 
 }
 
 // Each calls method, and calls item for each item of its result as it comes, as JSON, if the method
-// streams. Otherwise it returns the result. An error of item ends the stream and is returned. It is for
-// programs that do not know what a method returns; others use [Stream] or [Client.Call].
+// streams. Otherwise it returns the result. An error of item ends the stream and is returned. It is
+// for programs that do not know what a method returns; others use [Stream] or [Client.Call].
 func (c Client) Each(ctx context.Context, method string, item func(json.RawMessage) error, args ...any) (result json.RawMessage, err error) {
 	var failed error
 	into := func(whole bool) any {
@@ -157,7 +157,8 @@ func (c Client) Each(ctx context.Context, method string, item func(json.RawMessa
 // An intoFunc returns a pointer that the items of a part are decoded into, or a whole result.
 type intoFunc func(whole bool) any
 
-// A listFunc takes what was decoded. It returns how many items that were, and whether it wants more.
+// A listFunc takes what was decoded. It returns how many items that were, and whether it wants
+// more.
 type listFunc func(list any) (n int, more bool)
 
 // stream makes a call whose result is a stream, until yield wants no more: then the error is nil.

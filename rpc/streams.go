@@ -32,8 +32,8 @@ type streams struct {
 
 const streamQueueExpires = time.Minute // of a queue whose process is away
 
-// open declares the queue and consumes it. The broker deletes it when the connection is lost, so that
-// a credit which it returns tells a reader that its producer is gone.
+// open declares the queue and consumes it. The broker deletes it when the connection is lost, so
+// that a credit which it returns tells a reader that its producer is gone.
 func (st *streams) open(ctx context.Context) error {
 	conn, exchange := st.shared.conn, st.shared.cfg.exchange()
 	key := "stream-" + uuid.NewString()
@@ -122,8 +122,8 @@ func (s *server) wantsStream(r *request) bool {
 	return r.Type == streamType && r.row.streams && r.ReplyTo != "" && r.CorrelationID != "" && s.shared.streams.key != ""
 }
 
-// result returns the function that reads the iterator that a method returns: it sends the items of a
-// stream, or collects them in a list.
+// result returns the function that reads the iterator that a method returns: it sends the items of
+// a stream, or collects them in a list.
 func (s *server) result(r *request) func(ctx context.Context, result any) (any, error) {
 	c := replyCodec(r.Delivery, s.shared.conn.Accepts())
 	if !s.wantsStream(r) {

@@ -17,8 +17,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A streamed argument is an object with this member in the request. Its items come in parts, as those
-// of a result do, when the service asks for them with a credit.
+// A streamed argument is an object with this member in the request. Its items come in parts, as
+// those of a result do, when the service asks for them with a credit.
 const argumentMember = "gomeko.stream"
 
 // stopHeader is a header of a credit: the reader wants no more parts.
@@ -236,7 +236,8 @@ func (st *streams) endArgument(r *request) {
 	in.close()
 }
 
-// items yields the items of an argument until the last part. A loop that ends early tells the caller.
+// items yields the items of an argument until the last part. A loop that ends early tells the
+// caller.
 func (r *request) items(ctx context.Context, in *receiver, item reflect.Type, c codec.Codec, yield func(reflect.Value, error) bool) error {
 	s := r.consumer.all.server
 	reader := &Reply{codec: c, limit: s.shared.conn.MaxMessage(), decoded: s.shared.conn.MaxDecoded()}

@@ -41,8 +41,8 @@ func (p *process) openAdmin(ctx context.Context) (closeAdmin func(), err error) 
 	}, nil
 }
 
-// adminOf returns the admin address of one of several processes: the second has the next port, and a
-// socket with .2 after its name.
+// adminOf returns the admin address of one of several processes: the second has the next port, and
+// a socket with .2 after its name.
 func adminOf(address string, process, of int) string {
 	if of == 1 {
 		return address

@@ -53,8 +53,8 @@ func (c *command) completeServices(cmd *cobra.Command, args []string, word strin
 	return beginningWith(names, word), cobra.ShellCompDirectiveNoFileComp
 }
 
-// beginningWith returns the names that begin with a word. They are from elsewhere, and go to a shell:
-// those that are not plain names are left out.
+// beginningWith returns the names that begin with a word. They are from elsewhere, and go to a
+// shell: those that are not plain names are left out.
 func beginningWith(names []string, word string) (fitting []string) {
 	for _, name := range names {
 		if strings.HasPrefix(name, word) && printable.Text(name) == name && !strings.ContainsAny(name, " \t\"'`$\\;&|<>(){}*?!#~") {
@@ -64,8 +64,8 @@ func beginningWith(names []string, word string) (fitting []string) {
 	return fitting
 }
 
-// askFleet connects to the broker and calls ask, for completionTime in all. Errors mean that there are
-// no completions.
+// askFleet connects to the broker and calls ask, for completionTime in all. Errors mean that there
+// are no completions.
 func (c *command) askFleet(cmd *cobra.Command, ask func(context.Context, *transport.Conn)) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 	defer cancel()

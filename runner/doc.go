@@ -94,8 +94,8 @@
 //
 // # The command gomeko
 //
-// [Gomeko] is the main function of cmd/gomeko. It has the commands above and more: "new NAME" makes a
-// module with a service, "run PKG" builds a package of services and runs it, "build PKG -o FILE" only
-// builds it, "broker" hosts a broker in memory, and "broker status" prints the queues, consumers and
-// connections of any broker with RabbitMQ's management API.
+// [Gomeko] is the main function of cmd/gomeko. It has the commands above and more: "new NAME" makes
+// a module with a service, "run PKG" builds a package of services and runs it, "build PKG -o FILE"
+// only builds it, "broker" hosts a broker in memory, and "broker status" prints the queues,
+// consumers and connections of any broker with RabbitMQ's management API.
 package runner

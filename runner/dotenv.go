@@ -40,8 +40,8 @@ func (d *dotenv) load() error {
 
 var dotenvLine = regexp.MustCompile(`^(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*)$`)
 
-// parseDotenv returns the variables of a text with lines NAME=VALUE. A value may be in quotes; without
-// them it ends before a space and #.
+// parseDotenv returns the variables of a text with lines NAME=VALUE. A value may be in quotes;
+// without them it ends before a space and #.
 func parseDotenv(text string) (variables [][2]string, err error) {
 	number := 0
 	for line := range strings.Lines(text) {

@@ -8,8 +8,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestJobsResources shows who has a resource and who waits for it, and enqueues a job of a unique key
-// twice.
+// TestJobsResources shows who has a resource and who waits for it, and enqueues a job of a unique
+// key twice.
 func TestJobsResources(t *testing.T) {
 	eachStore(t, func(t *testing.T, uri string) {
 		t.Setenv(storeVariable, uri)

@@ -51,8 +51,8 @@ func (c *command) checkProcesses() error {
 	return nil
 }
 
-// ownProgram returns this program, with the arguments that it was called with. If another program has
-// replaced its file, processes that are started from then on run that.
+// ownProgram returns this program, with the arguments that it was called with. If another program
+// has replaced its file, processes that are started from then on run that.
 func (c *command) ownProgram() (func() supervisor.Program, error) {
 	path, err := os.Executable()
 	return func() supervisor.Program { return supervisor.Program{Path: path, Args: c.args, Environ: os.Environ()} }, err

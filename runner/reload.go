@@ -25,8 +25,8 @@ type reload struct {
 	shown   string      // the last build's errors
 }
 
-// reload runs packages with the flags argv until a signal stops it. It replaces the process when what
-// it is built from changes.
+// reload runs packages with the flags argv until a signal stops it. It replaces the process when
+// what it is built from changes.
 func (c *command) reload(ctx context.Context, words, argv []string) error {
 	if !supervisor.Supported {
 		return usagef("--reload needs a Unix system")

@@ -28,8 +28,8 @@ func stopSignals() []os.Signal {
 	return signals
 }
 
-// untilSignals returns a ctx that ends at the first of some signals, and a channel that is closed at
-// the second. Release stops listening.
+// untilSignals returns a ctx that ends at the first of some signals, and a channel that is closed
+// at the second. Release stops listening.
 func untilSignals(parent context.Context, stop ...os.Signal) (ctx context.Context, kill <-chan struct{}, release func()) {
 	signals, second, released := make(chan os.Signal, 2), make(chan struct{}), make(chan struct{})
 	ctx, cancel := context.WithCancelCause(parent)

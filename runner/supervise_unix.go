@@ -18,9 +18,9 @@ import (
 // adminNetwork is the network of the sockets of admin addresses, which are opened differently.
 const adminNetwork = "admin"
 
-// supervise keeps processes of a program running until a signal stops them. If lasting is set, it goes
-// on when they cannot be started. with is called with a function that replaces the processes, in a
-// goroutine; it returns when its ctx ends.
+// supervise keeps processes of a program running until a signal stops them. If lasting is set, it
+// goes on when they cannot be started. with is called with a function that replaces the processes,
+// in a goroutine; it returns when its ctx ends.
 func (c *command) supervise(ctx context.Context, s *settings, program func() supervisor.Program, lasting bool, with func(ctx context.Context, roll func())) error {
 	n := c.notices()
 	cfg := supervisor.Config{

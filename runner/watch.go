@@ -12,8 +12,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// quiet is how long nothing must have changed until a change is reported: editors and version control
-// write several files at once.
+// quiet is how long nothing must have changed until a change is reported: editors and version
+// control write several files at once.
 const quiet = 100 * time.Millisecond
 
 // A change is what has changed since the last one.
@@ -93,7 +93,8 @@ func (w *watcher) add(folder string) error {
 	})
 }
 
-// hiddenName reports whether the go command ignores a name. Names of editors' own files are among them.
+// hiddenName reports whether the go command ignores a name. Names of editors' own files are among
+// them.
 func hiddenName(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
 }

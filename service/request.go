@@ -58,9 +58,9 @@ type Request struct {
 	Result func(ctx context.Context, result any) (any, error)
 
 	// Once is called before the method, when the values that are injected for the call were made: in
-	// the [Transaction] of the call it notes that the call runs. If its error is an [ErrDuplicate], the
-	// method is not called, the values are closed with the error, and the call succeeds without a
-	// result. Nil if the method is called in any case. The row must have [Row.UseTransaction].
+	// the [Transaction] of the call it notes that the call runs. If its error is an [ErrDuplicate],
+	// the method is not called, the values are closed with the error, and the call succeeds without
+	// a result. Nil if the method is called in any case. The row must have [Row.UseTransaction].
 	Once func(ctx context.Context) error
 
 	// Watcher follows the call; nil if nobody does.

@@ -109,7 +109,8 @@ func (r *Row) Params() []reflect.Type {
 }
 
 // Result returns the type of the result that the row's method has besides its error, nil if there
-// is none or no such method. It is []T if the method returns an iter.Seq2[T, error]: see [Row.Item].
+// is none or no such method. It is []T if the method returns an iter.Seq2[T, error]: see
+// [Row.Item].
 func (r *Row) Result() reflect.Type {
 	result := r.result()
 	if item := sequence.Item(result); item != nil {
@@ -118,10 +119,10 @@ func (r *Row) Result() reflect.Type {
 	return result
 }
 
-// Item returns T if the row's method returns (iter.Seq2[T, error], error), nil otherwise. The call of
-// such a method ends when its iterator has: by default [Row.Run] reads the items into a []T, while the
-// values of the call are open. An entrypoint that can send them one by one reads the iterator in
-// [Request].Result.
+// Item returns T if the row's method returns (iter.Seq2[T, error], error), nil otherwise. The call
+// of such a method ends when its iterator has: by default [Row.Run] reads the items into a []T,
+// while the values of the call are open. An entrypoint that can send them one by one reads the
+// iterator in [Request].Result.
 func (r *Row) Item() reflect.Type { return sequence.Item(r.result()) }
 
 // result returns the type of the first of two results of the row's method, nil if it has not two.

@@ -53,8 +53,8 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 // honest client comes at once.
 const freshLimit = time.Second
 
-// drained waits until no connection is open but those that are idle, that became websockets, or that
-// have sent nothing for freshLimit. It returns early if ctx ends.
+// drained waits until no connection is open but those that are idle, that became websockets, or
+// that have sent nothing for freshLimit. It returns early if ctx ends.
 func (c *connections) drained(ctx context.Context) {
 	began, pause := time.Now(), time.Millisecond
 	for {

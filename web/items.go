@@ -18,8 +18,8 @@ const (
 	eventsType = "text/event-stream"
 )
 
-// itemsFormat returns the format in which a client wants the items of a result: the first one in its
-// header Accept that there is, "" for a list.
+// itemsFormat returns the format in which a client wants the items of a result: the first one in
+// its header Accept that there is, "" for a list.
 func itemsFormat(accept []string) string {
 	for _, line := range accept {
 		for part := range strings.SplitSeq(line, ",") {
@@ -37,8 +37,8 @@ func itemsFormat(accept []string) string {
 	return ""
 }
 
-// sendItems sends the items that a method yields, each when it comes, as fast as the client reads. A
-// client that does not ask for that gets a list.
+// sendItems sends the items that a method yields, each when it comes, as fast as the client reads.
+// A client that does not ask for that gets a list.
 func (c *routeCall) sendItems(ctx context.Context, result any) (any, error) {
 	format := itemsFormat(c.r.Header.Values("Accept"))
 	c.writer.Header().Add("Vary", "Accept")

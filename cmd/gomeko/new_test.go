@@ -48,8 +48,8 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// With all features, the tests of the module succeed, its requirements are complete, and its store works
-// in PostgreSQL.
+// With all features, the tests of the module succeed, its requirements are complete, and its store
+// works in PostgreSQL.
 func TestNewStore(t *testing.T) {
 	t.Parallel()
 	database := hosttest.StartPostgres(t)

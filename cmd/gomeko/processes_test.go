@@ -240,8 +240,8 @@ func TestProcessesLoseParent(t *testing.T) {
 	}
 }
 
-// The parent hosts the embedded broker, tells systemd when all processes are ready, and replaces one
-// that does not respond.
+// The parent hosts the embedded broker, tells systemd when all processes are ready, and replaces
+// one that does not respond.
 func TestProcessesWatchdog(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "notify")

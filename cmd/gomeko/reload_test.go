@@ -63,8 +63,8 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// A change of the configuration or of .env restarts the process. A file of another kind does not, and
-// what cannot be built waits for a change.
+// A change of the configuration or of .env restarts the process. A file of another kind does not,
+// and what cannot be built waits for a change.
 func TestReloadSettings(t *testing.T) {
 	t.Parallel()
 	_, uri := startBroker(t, "127.0.0.1:0")

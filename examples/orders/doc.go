@@ -41,8 +41,8 @@
 //
 //	$ gomeko call users.delete_user 7
 //
-// With inbox:"true" an event that is delivered again is acknowledged, and not handled: its id is noted
-// in the transaction that deletes the orders.
+// With inbox:"true" an event that is delivered again is acknowledged, and not handled: its id is
+// noted in the transaction that deletes the orders.
 //
 // If the database is unavailable, the event is handled again after the delays that the row's tag
 // has: 1s, three times 10s, 10m and six times 1h. Then it is parked in a dead queue, as is at once

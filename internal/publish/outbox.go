@@ -14,20 +14,21 @@ import (
 // An Outbox keeps messages in the database of a call's transaction, and publishes them when the
 // transaction is committed.
 type Outbox interface {
-	// Add writes m, which is complete, into the transaction of the call of ctx. The messages of one line
-	// are published in the order of the calls of Add. The error says so if the call has no transaction.
+	// Add writes m, which is complete, into the transaction of the call of ctx. The messages of one
+	// line are published in the order of the calls of Add. The error says so if the call has no
+	// transaction.
 	Add(ctx context.Context, line string, m transport.Publishing) error
 }
 
 // An Inbox notes which messages a consumer has handled.
 type Inbox interface {
-	// Handle notes, in the transaction of the call of ctx, that the consumer handles a message. The error
-	// is a [service.ErrDuplicate] if a transaction that was committed has noted it before.
+	// Handle notes, in the transaction of the call of ctx, that the consumer handles a message. The
+	// error is a [service.ErrDuplicate] if a transaction that was committed has noted it before.
 	Handle(ctx context.Context, consumer, messageID string) error
 }
 
-// Transactions has the outbox and the inbox of a container. A configuration value that implements it
-// is found by its type: jobs.Config does.
+// Transactions has the outbox and the inbox of a container. A configuration value that implements
+// it is found by its type: jobs.Config does.
 type Transactions interface {
 	Outbox(host *service.Host) (Outbox, error)
 	Inbox(host *service.Host) (Inbox, error)

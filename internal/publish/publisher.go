@@ -110,8 +110,8 @@ func (p *Publisher) declare(ctx context.Context, conn *transport.Conn) error {
 // compression with the value zlib compresses the body. Publish adds the context data and the call
 // id stack of ctx to the headers. Its errors are those of [transport.Conn.Publish], and that the
 // payload cannot be encoded. With outbox:"memory" in the tag of the field, the message is published
-// after the call ([service.AfterCall]); with outbox:"database", it is written into the transaction of
-// the call, and published after the commit.
+// after the call ([service.AfterCall]); with outbox:"database", it is written into the transaction
+// of the call, and published after the commit.
 func (p *Publisher) Publish(ctx context.Context, payload any, m transport.Publishing) error {
 	conn := p.conn.Load()
 	if conn == nil {
@@ -134,8 +134,8 @@ func (p *Publisher) Publish(ctx context.Context, payload any, m transport.Publis
 	return p.send(ctx, conn, m)
 }
 
-// send publishes m, which has its body and its headers, or writes it into the database. It tells the
-// observers.
+// send publishes m, which has its body and its headers, or writes it into the database. It tells
+// the observers.
 func (p *Publisher) send(ctx context.Context, conn *transport.Conn, m transport.Publishing) error {
 	if !p.observers.On() {
 		return p.deliver(ctx, conn, m)

@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/internal/scaffold"
 )
 
-// The code of every combination of features is correct for go vet. The tests of each feature alone, of
-// none and of all succeed.
+// The code of every combination of features is correct for go vet. The tests of each feature alone,
+// of none and of all succeed.
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -38,8 +38,8 @@ func yielded(t reflect.Type) []reflect.Type {
 	return types
 }
 
-// Each calls fn for each item of seq, an iterator for which [Item] is not nil. It ends with the first
-// error that seq yields or fn returns, and returns it. A nil iterator has no items.
+// Each calls fn for each item of seq, an iterator for which [Item] is not nil. It ends with the
+// first error that seq yields or fn returns, and returns it. A nil iterator has no items.
 func Each(seq any, fn func(item reflect.Value) error) error {
 	v := reflect.ValueOf(seq)
 	if v.IsNil() {
@@ -72,8 +72,8 @@ func List(ctx context.Context, seq any) (any, error) {
 	return list.Interface(), nil
 }
 
-// Make returns an iterator of type t whose items come from all. all is called for each loop over the
-// iterator; it stops when yield returns false. With an error, item may be the zero Value.
+// Make returns an iterator of type t whose items come from all. all is called for each loop over
+// the iterator; it stops when yield returns false. With an error, item may be the zero Value.
 func Make(t reflect.Type, all func(yield func(item reflect.Value, err error) bool)) reflect.Value {
 	zero, none := reflect.Zero(Item(t)), reflect.Zero(errorType)
 	return reflect.MakeFunc(t, func(in []reflect.Value) []reflect.Value {

@@ -187,8 +187,8 @@ func (w *watch) kill(p *process) {
 	p.kill()
 }
 
-// all returns the spells for each what, in their order. One without an end has ended when its process
-// was killed.
+// all returns the spells for each what, in their order. One without an end has ended when its
+// process was killed.
 func (w *watch) all() map[string][]*spell {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -194,8 +194,8 @@ func (k kwargs) Members() (names []string, values []any, err error) {
 	return names, values, nil
 }
 
-// checkRefs checks that each job that was returned to whoever enqueued it has its key. It returns how
-// many times one was, and how many jobs there are.
+// checkRefs checks that each job that was returned to whoever enqueued it has its key. It returns
+// how many times one was, and how many jobs there are.
 func (w *watch) checkRefs(t *testing.T, s *store.Store) (enqueued, distinct int) {
 	t.Helper()
 	w.mu.Lock()

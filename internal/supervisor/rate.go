@@ -67,8 +67,8 @@ const (
 )
 
 // delay returns how long to wait before a process is started again that has died for the nth time
-// in a row, the last time after it has lived for lived. Processes that die at once are not delayed so
-// long that their deaths are borne.
+// in a row, the last time after it has lived for lived. Processes that die at once are not delayed
+// so long that their deaths are borne.
 func (r Rate) delay(n int, lived time.Duration) time.Duration {
 	longest := maxDelay
 	if r.Deaths > 0 && lived < r.Within/time.Duration(r.Deaths) {

@@ -128,9 +128,9 @@ func (s *Supervisor) Roll() {
 	}
 }
 
-// Run starts the processes, and keeps them running until ctx ends, which stops them in order. Closing
-// kill ends them at once. If the first process fails before it is ready, or processes die more often
-// than Config.Respawn, Run stops the others and returns the last error.
+// Run starts the processes, and keeps them running until ctx ends, which stops them in order.
+// Closing kill ends them at once. If the first process fails before it is ready, or processes die
+// more often than Config.Respawn, Run stops the others and returns the last error.
 func (s *Supervisor) Run(ctx context.Context, kill <-chan struct{}) error {
 	runtime.LockOSThread() // the system takes the end of the thread that has started a process for that of its parent
 	defer runtime.UnlockOSThread()

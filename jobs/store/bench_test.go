@@ -74,7 +74,8 @@ func work(b testing.TB, s *store.Store, owner string, size int) int {
 	return len(jobs)
 }
 
-// BenchmarkIdleRelay looks at an outbox that is empty, as each process with an outbox does each second.
+// BenchmarkIdleRelay looks at an outbox that is empty, as each process with an outbox does each
+// second.
 func BenchmarkIdleRelay(b *testing.B) {
 	for name, open := range map[string]open{"sqlite": openSQLite, "postgres": openPostgres} {
 		if name == "postgres" && os.Getenv("GOMEKO_POSTGRES") == "" {

@@ -10,8 +10,8 @@ import (
 // ended and was pruned. The error itself names the id.
 var ErrNotFound = errors.New("no such job")
 
-// ErrNotPeriodic is returned for a row that no process has registered with [Store.Register]. The error
-// itself names the row.
+// ErrNotPeriodic is returned for a row that no process has registered with [Store.Register]. The
+// error itself names the row.
 var ErrNotPeriodic = errors.New("no such periodic job")
 
 // ErrLost is returned to a worker that no longer holds the job, or its hook: its lease has ended
@@ -56,9 +56,9 @@ func (e *SchemaError) Error() string {
 	}
 }
 
-// Refused reports whether the database has refused what a statement contains: a value that it cannot
-// store, or a constraint of somebody's. To repeat the statement is useless; it may do without one of
-// its rows.
+// Refused reports whether the database has refused what a statement contains: a value that it
+// cannot store, or a constraint of somebody's. To repeat the statement is useless; it may do
+// without one of its rows.
 func Refused(err error) bool {
 	var postgres interface{ SQLState() string }
 	if errors.As(err, &postgres) && len(postgres.SQLState()) == 5 {

@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// handling notes a message, if the transaction is in the database of the store with the id $3. It notes
-// nothing if that was done before.
+// handling notes a message, if the transaction is in the database of the store with the id $3. It
+// notes nothing if that was done before.
 const handling = `INSERT INTO gomeko_inbox (consumer, message_id, handled_at)
 SELECT CAST($1 AS text), CAST($2 AS text), {now} FROM gomeko_store WHERE id = $3 ON CONFLICT (consumer, message_id) DO NOTHING`
 
-// Handle notes that a consumer handles a message, in the transaction of its work, which must be on the
-// store's database: see [ElsewhereError]. It returns false if the message was handled before, in a
-// transaction that was committed. If one that handles it is still open, Handle waits for its end.
+// Handle notes that a consumer handles a message, in the transaction of its work, which must be on
+// the store's database: see [ElsewhereError]. It returns false if the message was handled before,
+// in a transaction that was committed. If one that handles it is still open, Handle waits for its
+// end.
 func (s *Store) Handle(ctx context.Context, tx Executor, consumer, messageID string) (first bool, err error) {
 	if messageID == "" || consumer == "" {
 		return false, errors.New("inbox: the consumer and the message need a name")
@@ -36,8 +37,8 @@ func (s *Store) Handle(ctx context.Context, tx Executor, consumer, messageID str
 	return false, s.CheckTx(ctx, tx) // not because of another database
 }
 
-// forgotten are the oldest messages that were handled before $1 microseconds from now. SQLite has no
-// LIMIT for DELETE.
+// forgotten are the oldest messages that were handled before $1 microseconds from now. SQLite has
+// no LIMIT for DELETE.
 const forgetMessages = `DELETE FROM gomeko_inbox WHERE handled_at < {in CAST($1 AS bigint)} AND (consumer, message_id) IN (
 	SELECT consumer, message_id FROM gomeko_inbox WHERE handled_at < {in CAST($1 AS bigint)} ORDER BY handled_at LIMIT $2
 )`

@@ -90,8 +90,8 @@ func (t Terms) row() terms {
 	return terms{Version: t.Version, Key: t.UniqueKey, For: max(0, micros(t.UniqueFor)), Resource: t.Resource, Pass: t.Pass}
 }
 
-// Check returns what is wrong with a job. [Store.Insert] refuses it, with all jobs that are inserted
-// together with it.
+// Check returns what is wrong with a job. [Store.Insert] refuses it, with all jobs that are
+// inserted together with it.
 func (n New) Check() error {
 	var wrong []error
 	for _, field := range []struct {

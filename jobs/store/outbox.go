@@ -24,9 +24,9 @@ type Message struct {
 const adding = `INSERT INTO gomeko_outbox (line, exchange, routing_key, properties, body, created_at)
 SELECT CAST($1 AS text), CAST($2 AS text), CAST($3 AS text), CAST($4 AS text), CAST($5 AS {bytes}), {now} FROM gomeko_store WHERE id = $6`
 
-// AddMessage adds a message to the outbox, in a transaction of the caller on the store's database: see
-// [ElsewhereError]. Seq and Created of m are not used. Messages of one line that several transactions
-// write at the same time leave in the order of the commits, or in that of Seq.
+// AddMessage adds a message to the outbox, in a transaction of the caller on the store's database:
+// see [ElsewhereError]. Seq and Created of m are not used. Messages of one line that several
+// transactions write at the same time leave in the order of the commits, or in that of Seq.
 func (s *Store) AddMessage(ctx context.Context, tx Executor, m Message) error {
 	id, err := s.id(ctx)
 	if err != nil {
@@ -43,7 +43,8 @@ func (s *Store) AddMessage(ctx context.Context, tx Executor, m Message) error {
 	return s.added(tx.ExecContext(ctx, s.text(adding), m.Line, m.Exchange, m.Key, m.Properties, m.Body, id))
 }
 
-// added returns the error of a statement that adds a row if the transaction is in the store's database.
+// added returns the error of a statement that adds a row if the transaction is in the store's
+// database.
 func (s *Store) added(result sql.Result, err error) error {
 	if err != nil {
 		return s.inTx(err)
@@ -75,8 +76,8 @@ const (
 	// anything selects whether there are messages. An idle relay runs only this.
 	anything = `SELECT count(*) FROM (SELECT 1 FROM gomeko_outbox LIMIT 1) AS e`
 
-	// Locked lines are those of PostgreSQL that no other relay has, $1 at most, of the oldest messages.
-	// A lock counts until the end of the transaction.
+	// Locked lines are those of PostgreSQL that no other relay has, $1 at most, of the oldest
+	// messages. A lock counts until the end of the transaction.
 	lockedLines = `SELECT CAST(coalesce(json_agg(line), '[]') AS text) FROM (
 	SELECT line FROM (
 		SELECT DISTINCT line FROM (SELECT line FROM gomeko_outbox WHERE NOT line {items $2} ORDER BY seq LIMIT $3) AS head
@@ -123,11 +124,11 @@ const (
 	relayEnding = 5 * time.Second
 )
 
-// Relay passes the oldest messages to publish, and deletes those whose Seq it returns: the ones that
-// the broker has confirmed. What it does not return stays, and so does everything if the process dies:
-// a message may be published twice, and none is lost. publish must not publish a message before an
-// earlier one of its line that it has not published. The ctx of publish ends after 15 s, or when
-// another process may publish the same messages.
+// Relay passes the oldest messages to publish, and deletes those whose Seq it returns: the ones
+// that the broker has confirmed. What it does not return stays, and so does everything if the
+// process dies: a message may be published twice, and none is lost. publish must not publish a
+// message before an earlier one of its line that it has not published. The ctx of publish ends
+// after 15 s, or when another process may publish the same messages.
 //
 // Several processes may call Relay. On PostgreSQL each takes lines that the others do not have; on
 // SQLite one of them takes everything, and keeps it until nothing is left.
@@ -171,7 +172,8 @@ func (s *Store) relayLines(ctx context.Context, r Relay, publish publish) (d Rel
 		d.Busy = true
 		return d, tx.Commit()
 	}
-	// A statement of its own: what another relay has deleted before it gave up the lock must not be seen.
+	// A statement of its own: what another relay has deleted before it gave up the lock must not be
+	// seen.
 	all, err := messages(ctx, c, s.text(ofLines), lines, r.Limit)
 	if err != nil {
 		return d, err
@@ -241,8 +243,8 @@ func (s *Store) relayAlone(ctx context.Context, r Relay, publish publish) (d Rel
 	})
 }
 
-// leaseRelay makes r's owner the process that publishes, or lets it go on. It returns false if another
-// one does.
+// leaseRelay makes r's owner the process that publishes, or lets it go on. It returns false if
+// another one does.
 func (s *Store) leaseRelay(ctx context.Context, r Relay) (leased bool, err error) {
 	err = s.write(ctx, func(c conn) error {
 		result, err := c.ExecContext(ctx, s.text(leasing), r.Owner, micros(relayLease))

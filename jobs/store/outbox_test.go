@@ -47,7 +47,8 @@ func everything(t *testing.T, s *store.Store, r store.Relay, done bool) (all []s
 	return all
 }
 
-// TestOutbox checks that a message is kept from the commit of its transaction until it was published.
+// TestOutbox checks that a message is kept from the commit of its transaction until it was
+// published.
 func TestOutbox(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
@@ -117,9 +118,9 @@ func TestTransactionElsewhere(t *testing.T) {
 	})
 }
 
-// TestRelaysKeepOrder has relays of several processes publish what transactions write, while some are
-// rolled back, some publishings fail, and some relays die before they delete what they have published.
-// Nothing is lost, and no message overtakes an earlier one of its line.
+// TestRelaysKeepOrder has relays of several processes publish what transactions write, while some
+// are rolled back, some publishings fail, and some relays die before they delete what they have
+// published. Nothing is lost, and no message overtakes an earlier one of its line.
 func TestRelaysKeepOrder(t *testing.T) {
 	const lines, each, relays = 5, 60, 3
 	eachDatabase(t, func(t *testing.T, open open) {
@@ -149,8 +150,8 @@ func TestRelaysKeepOrder(t *testing.T) {
 	})
 }
 
-// writeLine writes the messages of a line, one or two in a transaction. Each transaction is rolled back
-// once.
+// writeLine writes the messages of a line, one or two in a transaction. Each transaction is rolled
+// back once.
 func writeLine(t *testing.T, s *store.Store, line string, n int) error {
 	for i := 1; i <= n; {
 		count := min(1+rand.N(2), n-i+1)

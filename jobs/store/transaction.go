@@ -26,8 +26,8 @@ func (e *ElsewhereError) Error() string {
 // Unwrap returns the error of the transaction's database.
 func (e *ElsewhereError) Unwrap() error { return e.Err }
 
-// id returns the id of the store. It is read once: the only connection may have the transaction of the
-// caller.
+// id returns the id of the store. It is read once: the only connection may have the transaction of
+// the caller.
 func (s *Store) id(ctx context.Context) (string, error) {
 	if id := s.known.Load(); id != nil {
 		return *id, nil
@@ -35,8 +35,8 @@ func (s *Store) id(ctx context.Context) (string, error) {
 	return s.ID(ctx)
 }
 
-// CheckTx returns an [ElsewhereError] if the transaction of a caller is not in the store's database, or
-// does not see the store's tables.
+// CheckTx returns an [ElsewhereError] if the transaction of a caller is not in the store's
+// database, or does not see the store's tables.
 func (s *Store) CheckTx(ctx context.Context, tx Executor) error {
 	id, err := s.id(ctx)
 	if err != nil {
