@@ -27,7 +27,7 @@ PROGRAM run ./orders --procs 4 --respawn 10/5s
 PROGRAM run example.org/shop/orders --broker amqp://guest:guest@localhost:5672/
 PROGRAM run ./examples/jobs --only talk.Timed,talk.Logger`,
 	"shell": `PROGRAM shell
-PROGRAM shell script.star --broker @/run/secrets/broker
+PROGRAM shell orders.star 2026 --broker @/run/secrets/broker
 echo 'print(n.rpc.greeting_service.hello("Julio"))' | PROGRAM shell`,
 	"call": `PROGRAM call greeting_service.hello Julio
 PROGRAM call orders.create_order items='[{"id": 7}]' note='"7"' --timeout 5s

@@ -18,9 +18,12 @@ import (
 func (c *command) shellCommand() *cobra.Command {
 	var data dataFlag
 	cmd := &cobra.Command{
-		Use:   "shell [FILE]",
+		Use:   "shell [FILE [ARG…]]",
 		Short: "Call services from Starlark: in a terminal, or with a script in FILE or on standard input",
-		Args:  cobra.MaximumNArgs(1),
+		Long: "Call services from Starlark: in a terminal, or with a script in FILE or on standard input.\n\n" +
+			"The script has the ARGs as the list argv; write -- before those that begin with a dash. FILE may be - for standard input.\n" +
+			"load(\"lib.star\", \"f\") takes f from a file beside it. help() in the shell says what else there is.",
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			given, err := data.values()
 			if err != nil {
@@ -30,12 +33,12 @@ func (c *command) shellCommand() *cobra.Command {
 				// The shell handles Ctrl-C.
 				ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
 				defer stop()
-				return c.shell(ctx, given, (*shell.Shell).Interact)
+				return c.shell(ctx, given, nil, (*shell.Shell).Interact)
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), stopSignals()...)
 			defer stop()
 			name, src := "stdin", io.Reader(c.in)
-			if len(args) == 1 {
+			if len(args) > 0 && args[0] != "-" {
 				file, err := os.Open(args[0])
 				if err != nil {
 					return err
@@ -43,21 +46,22 @@ func (c *command) shellCommand() *cobra.Command {
 				defer file.Close()
 				name, src = args[0], file
 			}
-			return c.shell(ctx, given, func(s *shell.Shell, ctx context.Context) error { return s.Script(ctx, name, src) })
+			argv := args[min(1, len(args)):]
+			return c.shell(ctx, given, argv, func(s *shell.Shell, ctx context.Context) error { return s.Script(ctx, name, src) })
 		},
 	}
 	data.add(cmd)
 	return cmd
 }
 
-// shell connects to the broker and runs a shell, with context data.
-func (c *command) shell(ctx context.Context, data map[string]any, run func(*shell.Shell, context.Context) error) error {
+// shell connects to the broker and runs a shell, with context data and the arguments of a script.
+func (c *command) shell(ctx context.Context, data map[string]any, argv []string, run func(*shell.Shell, context.Context) error) error {
 	l, err := c.dial(ctx, "gomeko shell")
 	if err != nil {
 		return err
 	}
 	defer l.hangUp()
-	sh := &shell.Shell{Caller: l.caller, Conn: l.conn, Config: l.masked, Data: data, Broker: l.broker.String(), Stdout: c.out, Stderr: c.err}
+	sh := &shell.Shell{Caller: l.caller, Conn: l.conn, Config: l.masked, Data: data, Args: argv, Broker: l.broker.String(), Stdout: c.out, Stderr: c.err}
 	return run(sh, ctx)
 }
 

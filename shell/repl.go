@@ -85,7 +85,7 @@ func (s *Shell) run(session context.Context, file *syntax.File) error {
 	defer stop()
 	expr, ok := soleExpr(file)
 	if !ok {
-		return interrupted(line, s.exec(session, line, file))
+		return interrupted(line, s.exec(session, line, "", file))
 	}
 	v, err := s.eval(session, line, expr)
 	if err != nil {

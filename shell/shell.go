@@ -21,12 +21,14 @@ type Shell struct {
 	Conn   *transport.Conn // dispatches the events; the shell does not close it
 	Config map[string]any  // n.config, without secrets: it can be printed
 	Data   map[string]any  // n.data at first: context data of each call, bools, numbers and strings
+	Args   []string        // argv
 	Broker string          // the broker in the banner, without its password
 
 	Stdout io.Writer // results and the output of print
 	Stderr io.Writer // errors and the banner of the interactive shell
 
 	globals starlark.StringDict
+	modules modules
 	known   known
 	data    *starlark.Dict // n.data
 }
@@ -46,7 +48,7 @@ func (s *Shell) Script(ctx context.Context, name string, src io.Reader) error {
 	if err != nil {
 		return explain(err, text, true)
 	}
-	err = s.exec(ctx, ctx, file)
+	err = s.exec(ctx, ctx, name, file)
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: interrupted", name)
 	}
@@ -56,20 +58,30 @@ func (s *Shell) Script(ctx context.Context, name string, src io.Reader) error {
 // begin sets the shell's globals. session is the context of calls by call_async: after end, the
 // shell does not wait for their replies, but the services still run them.
 func (s *Shell) begin(ctx context.Context) (session context.Context, end func()) {
+	s.known, s.data, s.modules = known{}, newData(s.Data), modules{}
+	s.globals = s.builtins()
+	session, cancel := context.WithCancelCause(ctx)
+	return session, func() { cancel(gomeko.ErrReturned) }
+}
+
+// builtins returns what every program has: n, argv and the functions.
+func (s *Shell) builtins() starlark.StringDict {
 	exit := starlark.NewBuiltin("exit", func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error) {
 		return nil, errExit
 	})
-	s.known, s.data = known{}, newData(s.Data)
-	s.globals = starlark.StringDict{
+	argv := make([]starlark.Value, len(s.Args))
+	for i, arg := range s.Args {
+		argv[i] = starlark.String(arg)
+	}
+	return starlark.StringDict{
 		"n":     nameko{"n", s},
+		"argv":  starlark.NewList(argv),
 		"print": starlark.NewBuiltin("print", s.print),
 		"str":   starlark.NewBuiltin("str", toStr),
 		"repr":  starlark.NewBuiltin("repr", toRepr),
 		"exit":  exit,
 		"quit":  exit,
 	}
-	session, cancel := context.WithCancelCause(ctx)
-	return session, func() { cancel(gomeko.ErrReturned) }
 }
 
 // errExit ends the shell or the script; it is not a failure.
@@ -77,19 +89,21 @@ var errExit = errors.New("exit")
 
 // options enables Starlark's optional features.
 func options() *syntax.FileOptions {
-	return &syntax.FileOptions{Set: true, While: true, TopLevelControl: true, GlobalReassign: true, Recursion: true}
+	return &syntax.FileOptions{
+		Set: true, While: true, TopLevelControl: true, GlobalReassign: true, Recursion: true, LoadBindsGlobally: true,
+	}
 }
 
-// exec runs statements.
-func (s *Shell) exec(session, line context.Context, file *syntax.File) error {
-	thread, release := newThread(session, line)
+// exec runs the statements of a file, or of a line if name is "".
+func (s *Shell) exec(session, line context.Context, name string, file *syntax.File) error {
+	thread, release := s.newThread(session, line, name)
 	defer release()
 	return starlark.ExecREPLChunk(file, thread, s.globals)
 }
 
 // eval returns an expression's value and assigns it to _.
 func (s *Shell) eval(session, line context.Context, expr syntax.Expr) (starlark.Value, error) {
-	thread, release := newThread(session, line)
+	thread, release := s.newThread(session, line, "")
 	defer release()
 	v, err := starlark.EvalExprOptions(options(), thread, expr, s.globals)
 	if err != nil {
@@ -100,17 +114,19 @@ func (s *Shell) eval(session, line context.Context, expr syntax.Expr) (starlark.
 }
 
 // A thread has two contexts: that of the line or script that it runs, and that of call_async, which
-// lasts as long as the session.
+// lasts as long as the session; and the path of the file that it runs, "" without one.
 const (
 	lineKey    = "line"
 	sessionKey = "session"
+	fileKey    = "file"
 )
 
 // newThread returns a thread that stops when line ends, and a function that releases it.
-func newThread(session, line context.Context) (thread *starlark.Thread, release func() bool) {
-	thread = &starlark.Thread{Name: "shell"}
+func (s *Shell) newThread(session, line context.Context, file string) (thread *starlark.Thread, release func() bool) {
+	thread = &starlark.Thread{Name: "shell", Load: s.load}
 	thread.SetLocal(sessionKey, session)
 	thread.SetLocal(lineKey, line)
+	thread.SetLocal(fileKey, file)
 	return thread, context.AfterFunc(line, func() { thread.Cancel("interrupted") })
 }
 
