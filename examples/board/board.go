@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
-	"sync"
 
 	"github.com/google/uuid"
 	"go.uber.org/fx"
@@ -24,10 +23,10 @@ var Module = fx.Module("board", service.Provide(New()))
 //go:embed page
 var files embed.FS
 
-// New returns an empty board.
+// New returns the board.
 func New() *Board {
 	page, _ := fs.Sub(files, "page") // it is embedded
-	return &Board{Page: web.Mount{Handler: http.FileServerFS(page)}, recent: new(recent)}
+	return &Board{Page: web.Mount{Handler: http.FileServerFS(page)}}
 }
 
 // Board shows new orders.
@@ -35,23 +34,23 @@ type Board struct {
 	_ service.Name `service:"board"`
 
 	Entrypoints struct {
-		OrderCreated events.Handler   `events:"orders.order_created" delivery:"broadcast" reliable:"false"`
+		OrderCreated events.Handler   `events:"orders.order_created"`
 		Watch        web.SocketMethod `web:"watch"`
+		Listen       web.Feed         `web:"GET /feed"`
 		Buy          web.Route        `web:"POST /buy"`
 	}
 
 	Page   web.Mount `web:"GET /"`
 	Hub    web.Hub
 	Orders Orders
-
-	recent *recent
 }
 
 // Orders is a client of the orders service.
 type Orders struct {
 	_ rpc.Client `rpc:"orders"`
 
-	Create func(context.Context, Purchase) (Order, error) `rpc:"create_order"`
+	Create func(context.Context, Purchase) (Order, error)        `rpc:"create_order"`
+	Latest func(ctx context.Context, count int) ([]Order, error) `rpc:"latest_orders"`
 }
 
 // An Order is an order as the board shows it.
@@ -63,23 +62,28 @@ type Order struct {
 	Count    int    `json:"count"`
 }
 
-// orders is the channel of the browsers that watch.
+// orders is the channel of the clients that watch.
 const orders = "orders"
 
-// OrderCreated sends an order to the browsers that watch.
+// OrderCreated sends an order to the clients that watch, of every process of the board.
 func (b *Board) OrderCreated(ctx context.Context, order Order) error {
-	b.recent.add(order)
 	return b.Hub.Broadcast(ctx, orders, "order_created", order)
 }
 
-// Watch subscribes a browser to new orders, and returns the latest ones, oldest first. An order
-// that arrives in between is sent twice.
-func (b *Board) Watch(_ context.Context, s *web.Socket) ([]Order, error) {
+// shown is how many orders a new page shows.
+const shown = 20
+
+// Watch subscribes a browser to new orders, and returns the latest ones, newest first. An order
+// that is created in between is sent twice.
+func (b *Board) Watch(ctx context.Context, s *web.Socket) ([]Order, error) {
 	if err := b.Hub.Subscribe(s.ID, orders); err != nil {
 		return nil, err
 	}
-	return b.recent.all(), nil
+	return b.Orders.Latest(ctx, shown)
 }
+
+// Listen lets everybody listen to new orders without a websocket.
+func (*Board) Listen(context.Context) ([]string, error) { return []string{orders}, nil }
 
 // errTooMany is an error of the orders service. errors.Is compares its name.
 var errTooMany = rpc.NewError("orders.exceptions.TooMany", "too many orders")
@@ -103,27 +107,4 @@ func (b *Board) Buy(ctx context.Context, p Purchase) (web.Response, error) {
 		return web.Response{}, err
 	}
 	return web.Response{Status: http.StatusSeeOther, Header: http.Header{"Location": {"/"}}}, nil
-}
-
-// kept is how many orders a new page shows.
-const kept = 20
-
-// recent holds the latest orders, oldest first.
-type recent struct {
-	mu sync.Mutex
-
-	orders []Order
-}
-
-func (r *recent) add(order Order) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.orders = append(r.orders, order)
-	r.orders = r.orders[max(0, len(r.orders)-kept):]
-}
-
-func (r *recent) all() []Order {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]Order{}, r.orders...)
 }

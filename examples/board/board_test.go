@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,35 +13,39 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/goleak"
 
-	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/examples/board"
 	"github.com/gomeko/gomeko/examples/orders"
 	"github.com/gomeko/gomeko/examples/orders/users"
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/runner"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
 	"github.com/gomeko/gomeko/web"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asBoard is the variable of a child process that is the program of the board.
+const asBoard = "GOMEKO_TEST_BOARD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asBoard) != "" {
+		runner.Main(board.Module)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // serve hosts the board and the services that it calls on a free port, and returns its URL.
-func serve(t *testing.T) (url string) {
+func serve(t *testing.T, database string) (url string) {
 	t.Helper()
 	var port hosttest.Port
-	cfg, err := config.Load("config.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	servicetest.New(t, board.New(), orders.Module, users.Module, cfg.Module(),
+	servicetest.New(t, board.New(), orders.Module, users.Module, fx.Replace(orders.Settings{Database: database}),
 		service.Configure(web.Config{Listen: port.Listen}))
 	return "http://" + port.Address()
 }
 
 // TestForm sends the form without the script: the response redirects to the page.
 func TestForm(t *testing.T) {
-	url := serve(t)
+	url := serve(t, "memory")
 	defer http.DefaultClient.CloseIdleConnections()
 	response, err := http.Post(url+"/buy", "application/x-www-form-urlencoded", strings.NewReader("id=&user_id=7&product=tea&count=1"))
 	if err != nil {
@@ -63,6 +68,7 @@ func TestOrderCreated(t *testing.T) {
 		return nil
 	}
 	b.Hub.Subscribe = func(string, string) error { return nil }
+	b.Orders.Latest = func(context.Context, int) ([]board.Order, error) { return []board.Order{{ID: "a1"}}, nil }
 	if err := b.OrderCreated(t.Context(), board.Order{ID: "a1", Product: "tea"}); err != nil {
 		t.Fatal(err)
 	}
@@ -101,24 +107,28 @@ func TestFailedCommit(t *testing.T) {
 	}
 }
 
-// TestRestart fills the board and starts it again: neither it nor the orders service has old
-// orders.
+// TestRestart fills the board and starts it again: a new page shows the orders, newest first.
 func TestRestart(t *testing.T) {
-	for range 2 {
-		t.Run("run", func(t *testing.T) {
-			url := serve(t)
-			defer http.DefaultClient.CloseIdleConnections()
-			for i, want := range []int{http.StatusOK, http.StatusOK, http.StatusOK, http.StatusConflict} {
-				form := fmt.Sprintf("id=%d&user_id=7&product=tea&count=1", i)
-				response, err := http.Post(url+"/buy", "application/x-www-form-urlencoded", strings.NewReader(form))
-				if err != nil {
-					t.Fatal(err)
-				}
-				response.Body.Close()
-				if response.StatusCode != want {
-					t.Errorf("order %d: got %s, want %d", i, response.Status, want)
-				}
+	database := filepath.Join(t.TempDir(), "orders.db")
+	t.Run("run", func(t *testing.T) {
+		url := serve(t, database)
+		defer http.DefaultClient.CloseIdleConnections()
+		for i, want := range []int{http.StatusOK, http.StatusOK, http.StatusOK, http.StatusConflict} {
+			form := fmt.Sprintf("id=%d&user_id=7&product=tea&count=1", i)
+			response, err := http.Post(url+"/buy", "application/x-www-form-urlencoded", strings.NewReader(form))
+			if err != nil {
+				t.Fatal(err)
 			}
-		})
+			response.Body.Close()
+			if response.StatusCode != want {
+				t.Errorf("order %d: got %s, want %d", i, response.Status, want)
+			}
+		}
+	})
+	h := servicetest.New(t, board.New(), orders.Module, users.Module, fx.Replace(orders.Settings{Database: database}))
+	var latest []board.Order
+	err := h.Socket().Call(t.Context(), "watch", &latest)
+	if err != nil || len(latest) != 3 || latest[0].ID != "2" || latest[2].ID != "0" {
+		t.Errorf("got %+v, %v, want the three orders", latest, err)
 	}
 }

@@ -61,7 +61,8 @@ var tables = []string{
 		user_id  INTEGER NOT NULL,
 		customer TEXT NOT NULL,
 		product  TEXT NOT NULL REFERENCES products (name) DEFERRABLE INITIALLY DEFERRED,
-		count    INTEGER NOT NULL
+		count    INTEGER NOT NULL,
+		created  BIGINT NOT NULL
 	)`,
 	`INSERT INTO products (name) VALUES ('tea'), ('coffee') ON CONFLICT (name) DO NOTHING`,
 }

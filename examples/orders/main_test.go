@@ -58,8 +58,9 @@ func postgres(t *testing.T) string {
 type Shop struct {
 	_ rpc.Client `rpc:"orders"`
 
-	Create func(context.Context, Request) (orders.Order, error)       `rpc:"create_order"`
-	Get    func(ctx context.Context, id string) (orders.Order, error) `rpc:"get_order"`
+	Create func(context.Context, Request) (orders.Order, error)         `rpc:"create_order"`
+	Get    func(ctx context.Context, id string) (orders.Order, error)   `rpc:"get_order"`
+	Latest func(ctx context.Context, count int) ([]orders.Order, error) `rpc:"latest_orders"`
 }
 
 // Request has the arguments of create_order, except for the count.

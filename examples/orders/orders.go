@@ -39,6 +39,8 @@ type Orders struct {
 		PostOrder web.Route `web:"POST /orders" method:"CreateOrder" timeout:"10s"`
 		ShowOrder web.Route `web:"GET /orders/{id}" method:"GetOrder"`
 
+		LatestOrders rpc.Method `rpc:"latest_orders(count=20)"`
+
 		ForgetUser events.Handler `events:"users.user_deleted" inbox:"true" retry:"1s 10s*3 10m 1h*6"`
 	}
 
@@ -120,6 +122,11 @@ func (o *Orders) GetOrder(ctx context.Context, id string) (*Order, error) {
 		err = web.Status(http.StatusNotFound, err)
 	}
 	return order, err
+}
+
+// LatestOrders returns the latest orders, newest first.
+func (o *Orders) LatestOrders(ctx context.Context, count int) ([]Order, error) {
+	return o.Store.Latest(ctx, count)
 }
 
 // ForgetUser deletes the orders of a deleted user, once for each event. An error of the database is

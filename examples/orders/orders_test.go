@@ -91,6 +91,11 @@ func TestOrders(t *testing.T) {
 			t.Errorf("got %v, want %v: it was rolled back", err, orders.ErrNotFound)
 		}
 
+		// The latest ones come first.
+		if latest, err := shop.Latest(ctx, 2); err != nil || len(latest) != 2 || latest[0].ID != "a4" || latest[1].ID != "a3" {
+			t.Errorf("got %+v, %v, want a4 and a3", latest, err)
+		}
+
 		// When he is deleted, so are his orders.
 		forgotten := host.Watch("orders.ForgetUser")
 		if err := host.Client("users").Call(ctx, "delete_user", nil, 7); err != nil {
@@ -197,6 +202,8 @@ func (s shelf) Add(_ context.Context, o *orders.Order) (bool, error) {
 func (s shelf) Get(_ context.Context, id string) (*orders.Order, error) { return s[id], nil }
 func (s shelf) Count(context.Context, int) (int, error)                 { return len(s), nil }
 func (s shelf) Forget(context.Context, int) error                       { clear(s); return nil }
+
+func (s shelf) Latest(context.Context, int) ([]orders.Order, error) { return []orders.Order{}, nil }
 
 // A method is tested on a struct literal, without container, broker and database.
 func TestCreateOrder(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gomeko/gomeko/di"
 	"github.com/gomeko/gomeko/jobs"
@@ -20,6 +21,9 @@ type Store interface {
 
 	// Count returns the number of orders of a user.
 	Count(ctx context.Context, userID int) (int, error)
+
+	// Latest returns the latest orders, newest first, and at most count.
+	Latest(ctx context.Context, count int) ([]Order, error)
 
 	// Forget deletes the orders of a user.
 	Forget(ctx context.Context, userID int) error
@@ -61,8 +65,8 @@ type inTx struct{ tx *sql.Tx }
 
 func (s inTx) Add(ctx context.Context, o *Order) (bool, error) {
 	result, err := s.tx.ExecContext(ctx, `
-		INSERT INTO orders (id, user_id, customer, product, count) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (id) DO NOTHING`, o.ID, o.UserID, o.Customer, o.Product, o.Count)
+		INSERT INTO orders (id, user_id, customer, product, count, created) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (id) DO NOTHING`, o.ID, o.UserID, o.Customer, o.Product, o.Count, time.Now().UnixNano())
 	if err != nil {
 		return false, err
 	}
@@ -83,6 +87,23 @@ func (s inTx) Get(ctx context.Context, id string) (*Order, error) {
 func (s inTx) Count(ctx context.Context, userID int) (n int, err error) {
 	err = s.tx.QueryRowContext(ctx, `SELECT count(*) FROM orders WHERE user_id = $1`, userID).Scan(&n)
 	return n, err
+}
+
+func (s inTx) Latest(ctx context.Context, count int) ([]Order, error) {
+	rows, err := s.tx.QueryContext(ctx, `SELECT id, user_id, customer, product, count FROM orders ORDER BY created DESC LIMIT $1`, count)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	latest := []Order{}
+	for rows.Next() {
+		var o Order
+		if err := rows.Scan(&o.ID, &o.UserID, &o.Customer, &o.Product, &o.Count); err != nil {
+			return nil, err
+		}
+		latest = append(latest, o)
+	}
+	return latest, rows.Err()
 }
 
 func (s inTx) Forget(ctx context.Context, userID int) error {

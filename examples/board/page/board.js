@@ -18,12 +18,15 @@ function show(order, arrives) {
 let wait = 500; // ms until the next try
 function connect() {
   const socket = new WebSocket(new URL("/ws", location.href.replace(/^http/, "ws")));
-  socket.onopen = () => socket.send(JSON.stringify({ method: "watch", correlation_id: 1 }));
+  const watch = () => socket.send(JSON.stringify({ method: "watch", correlation_id: 1 }));
+  socket.onopen = watch;
   socket.onmessage = (message) => {
     const frame = JSON.parse(message.data);
     if (frame.event === "order_created") show(frame.data, true);
+    if (frame.event === "reset") setTimeout(watch, frame.data.delay_ms); // some may be missing
+    if (frame.type === "result" && !frame.success) socket.close(); // to try again
     if (frame.type === "result" && frame.success) {
-      frame.data.forEach((order) => show(order, false));
+      frame.data.reverse().forEach((order) => show(order, false));
       state.textContent = "live";
       state.className = "live";
       wait = 500;
