@@ -184,26 +184,23 @@ func (r *jsonReader) digits() error {
 func (r *jsonReader) Text() ([]byte, error) {
 	r.i++
 	start := r.i
-	high := byte(0)
-	for r.i < len(r.data) {
+	n, high := plain(r.data[start:])
+	for r.i += n; r.i < len(r.data); r.i++ {
 		switch c := r.data[r.i]; {
-		case c == '"':
+		case c == '"', c == '\\':
 			text := r.data[start:r.i]
-			if high >= utf8.RuneSelf && !utf8.Valid(text) {
+			if high != 0 && !utf8.Valid(text) {
 				return nil, r.notUTF8(start)
+			}
+			if c == '\\' {
+				return r.unescape(append(r.scratch[:0], text...))
 			}
 			r.i++
 			return text, nil
-		case c == '\\':
-			if high >= utf8.RuneSelf && !utf8.Valid(r.data[start:r.i]) {
-				return nil, r.notUTF8(start)
-			}
-			return r.unescape(append(r.scratch[:0], r.data[start:r.i]...))
 		case c < ' ':
 			return nil, r.unexpected()
-		default:
-			high |= c
-			r.i++
+		default: // one of the last bytes
+			high |= uint64(c) & utf8.RuneSelf
 		}
 	}
 	return nil, errEnds
@@ -224,7 +221,8 @@ func (r *jsonReader) notUTF8(start int) error {
 func (r *jsonReader) unescape(text []byte) ([]byte, error) {
 	for r.i < len(r.data) {
 		start := r.i
-		for r.i < len(r.data) && r.data[r.i] != '"' && r.data[r.i] != '\\' && r.data[r.i] >= ' ' {
+		n, _ := plain(r.data[start:])
+		for r.i += n; r.i < len(r.data) && r.data[r.i] != '"' && r.data[r.i] != '\\' && r.data[r.i] >= ' '; {
 			r.i++
 		}
 		if !utf8.Valid(r.data[start:r.i]) {

@@ -318,3 +318,37 @@ func TestJSONSplit(t *testing.T) {
 		}
 	}
 }
+
+// Characters that need an escape, or are not ASCII, are found at every place in a text.
+func TestTextAtEachPlace(t *testing.T) {
+	for _, special := range []string{"\"", `\`, "\n", "\x00", "\x1f", " ", "\x7f", "é", "“", "𝄞", "!", "#", "[", "]"} {
+		for before := range 20 {
+			for after := range 20 {
+				text := strings.Repeat("a", before) + special + strings.Repeat("b", after) + special
+				data, err := codec.JSON.Encode(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got, std string
+				if err := codec.JSON.Decode(data, &got); err != nil || got != text {
+					t.Fatalf("%s: got %q, %v, want %q", data, got, err, text)
+				}
+				if err := json.Unmarshal(data, &std); err != nil || std != text {
+					t.Fatalf("%s: encoding/json has %q, %v, want %q", data, std, err, text)
+				}
+				if special < " " {
+					raw := []byte(`"` + text + `"`)
+					if err := codec.JSON.Decode(raw, &got); err == nil {
+						t.Fatalf("%q: got %q, want an error", raw, got)
+					}
+				}
+			}
+		}
+	}
+	for n := range 20 {
+		raw := append([]byte(`"`+strings.Repeat("a", n)), 0xff, '"')
+		if err := codec.JSON.Decode(raw, new(string)); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("not valid UTF-8 at byte %d", n+2)) {
+			t.Errorf("%q: got %v, want where the text is not UTF-8", raw, err)
+		}
+	}
+}

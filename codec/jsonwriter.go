@@ -63,7 +63,7 @@ const hexDigits = "0123456789abcdef"
 func (w *jsonWriter) Text(s string) error {
 	data := append(w.data, '"')
 	start := 0
-	for i := 0; i < len(s); {
+	for i := plainASCII(s); i < len(s); {
 		c := s[i]
 		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
 			i++
@@ -72,7 +72,7 @@ func (w *jsonWriter) Text(s string) error {
 		if c >= utf8.RuneSelf {
 			r, n := utf8.DecodeRuneInString(s[i:])
 			if r != utf8.RuneError || n > 1 {
-				i += n
+				i += n + plainASCII(s[i+n:])
 				continue
 			}
 			if !surrogateAt(s, i) {
@@ -93,6 +93,7 @@ func (w *jsonWriter) Text(s string) error {
 		}
 		i++
 		start = i
+		i += plainASCII(s[start:])
 	}
 	w.data = append(append(data, s[start:]...), '"')
 	return nil
