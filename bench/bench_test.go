@@ -44,7 +44,7 @@ func TestBench(t *testing.T) {
 		}
 	}
 	tables := s.tables()
-	for _, want := range []string{"### rpc/64/64KiB", "| floor, embedded broker |", "| gRPC |", "| flat/waiting |", "### jobs/throughput"} {
+	for _, want := range []string{"### rpc/64/64KiB", "| floor, embedded broker |", "| gRPC |", "| flat/waiting |", "### jobs/throughput", "### streams/MB/16", "| streams/items/1 | gomeko, embedded broker | – | rate ≥ 15000 |"} {
 		if !strings.Contains(tables, want) {
 			t.Errorf("no %s in:\n%s", want, tables)
 		}

@@ -92,6 +92,10 @@ func roles() map[string]func(ctx context.Context, r *role, args []string) error 
 		"nats server":            serveNATS,
 		"nats micro service":     serveNATSMicro,
 		"nats micro client":      callNATSMicro,
+		"gomeko feed":            serveFeed,
+		"gomeko reader":          readFeed,
+		"grpc feed":              serveGRPCFeed,
+		"grpc reader":            readGRPC,
 		"grpc service":           serveGRPC,
 		"grpc client":            callGRPC,
 	}

@@ -228,7 +228,7 @@ func median(values []float64) float64 {
 	return sorted[middle]
 }
 
-// A ratio is that of two contestants inside the same rounds.
+// A ratio is that of two contestants inside the same rounds, or a figure of one of them.
 type ratio struct{ median, min, max float64 }
 
 // over returns e's ratio to base, of a figure.
@@ -237,6 +237,19 @@ func (e *entry) over(base *entry, f figure) ratio {
 	for i := range min(len(e.samples), len(base.samples)) {
 		all = append(all, f.of(e.samples[i])/f.of(base.samples[i]))
 	}
+	return ratioOf(all)
+}
+
+// spread returns a figure of e itself.
+func (e *entry) spread(f figure) ratio {
+	all := make([]float64, len(e.samples))
+	for i, s := range e.samples {
+		all[i] = f.of(s)
+	}
+	return ratioOf(all)
+}
+
+func ratioOf(all []float64) ratio {
 	if len(all) == 0 {
 		return ratio{}
 	}
@@ -244,3 +257,4 @@ func (e *entry) over(base *entry, f figure) ratio {
 }
 
 func (r ratio) String() string { return fmt.Sprintf("%.2f [%.2f..%.2f]", r.median, r.min, r.max) }
+func (r ratio) whole() string  { return fmt.Sprintf("%.0f [%.0f..%.0f]", r.median, r.min, r.max) }

@@ -42,11 +42,11 @@ type scenario struct {
 	order
 }
 
-// A claim is what is expected of a contestant beside another one.
+// A claim is what is expected of a contestant beside another one, or by itself if base is "".
 type claim struct {
 	scenario, contestant, base string
 	figure                     figure
-	ratio                      float64 // at least, or at most where less is better
+	ratio                      float64 // or the figure; at least, or at most where less is better
 }
 
 // key names the entry of a contestant in a scenario.
@@ -97,7 +97,7 @@ func (g *group) checkNameko() {
 
 // groups returns all that is measured.
 func groups() []*group {
-	return slices.Concat([]*group{rpcGroup()}, eventGroups(), ladderGroups(), jobsGroups(), outboxGroups(), []*group{webGroup()}, brokerGroups(), []*group{memoryGroup()}, flatGroups(), []*group{observerGroup()})
+	return slices.Concat([]*group{rpcGroup()}, eventGroups(), ladderGroups(), jobsGroups(), outboxGroups(), []*group{webGroup()}, streamGroups(), brokerGroups(), []*group{memoryGroup()}, flatGroups(), []*group{observerGroup()})
 }
 
 const (

@@ -104,10 +104,20 @@ func (g *group) table(b *strings.Builder, at scenario) {
 // claim writes what was expected and what was measured, if both sides were.
 func (g *group) claim(b *strings.Builder, c claim) {
 	e, base := g.entries[key(c.scenario, c.contestant)], g.entries[key(c.scenario, c.base)]
-	if e == nil || base == nil || len(e.samples) == 0 || len(base.samples) == 0 {
+	if e == nil || len(e.samples) == 0 {
 		return
 	}
-	got, sign, verdict := e.over(base, c.figure), "≥", "met"
+	var got ratio
+	beside, wanted, format := c.base, fmt.Sprintf("%.2g", c.ratio), ratio.String
+	switch {
+	case c.base == "":
+		got, beside, wanted, format = e.spread(c.figure), "–", fmt.Sprintf("%.0f", c.ratio), ratio.whole
+	case base == nil || len(base.samples) == 0:
+		return
+	default:
+		got = e.over(base, c.figure)
+	}
+	sign, verdict := "≥", "met"
 	median := math.Round(got.median*100) / 100 // as the table prints it
 	missed := median < c.ratio
 	if c.figure.less {
@@ -116,5 +126,5 @@ func (g *group) claim(b *strings.Builder, c claim) {
 	if missed {
 		verdict = "**missed**"
 	}
-	fmt.Fprintf(b, "| %s | %s | %s | %s %s %.2g | %s | %s |\n", c.scenario, c.contestant, c.base, c.figure.name, sign, c.ratio, got, verdict)
+	fmt.Fprintf(b, "| %s | %s | %s | %s %s %s | %s | %s |\n", c.scenario, c.contestant, beside, c.figure.name, sign, wanted, format(got), verdict)
 }
