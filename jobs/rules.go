@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/gomeko/gomeko/codec"
@@ -63,45 +64,57 @@ func versionOf(r *rule) string {
 	return r.version
 }
 
-// place inserts jobs with insert, with their terms: they are computed again if a row says something
-// else than this process has read.
+// place sets the terms of jobs, and inserts them with insert. It repeats that for the jobs whose row
+// says something else than this process has read.
 func (r *rules) place(ctx context.Context, s *store.Store, from reader, jobs []store.New,
 	insert func(context.Context, ...store.New) ([]store.Inserted, error),
 ) ([]store.Inserted, error) {
-	all := make([]store.Inserted, len(jobs))
-	pending := make([]int, len(jobs))
-	for i := range jobs {
-		pending[i] = i
+	if err := r.setTerms(ctx, s, from, jobs, r.of); err != nil {
+		return nil, err
 	}
-	look := r.of
-	for range rulesTries {
-		some := make([]store.New, len(pending))
-		fresh := map[string]map[string]*rule{}
-		for at, i := range pending {
-			n := jobs[i]
-			if fresh[n.Service] == nil {
-				known, err := look(ctx, s, n.Service)
-				if err != nil {
-					return nil, err
-				}
-				fresh[n.Service] = known
-			}
-			n.Terms = fresh[n.Service][n.Name].terms(ctx, from, codec.Body{ContentType: n.ContentType, Data: n.Payload})
-			some[at] = n
+	all, err := insert(ctx, jobs...)
+	for tries := 1; err == nil && slices.ContainsFunc(all, isStale); tries++ {
+		if tries == rulesTries {
+			return nil, errChanging
 		}
-		inserted, err := insert(ctx, some...)
-		if err != nil {
+		var again []store.New
+		for i, x := range all {
+			if x.Stale {
+				again = append(again, jobs[i])
+			}
+		}
+		if err = r.setTerms(ctx, s, from, again, r.read); err != nil {
 			return nil, err
 		}
-		var stale []int
-		for at, i := range pending {
-			if all[i] = inserted[at]; all[i].Stale {
-				stale = append(stale, i)
+		var inserted []store.Inserted
+		if inserted, err = insert(ctx, again...); err != nil {
+			return nil, err
+		}
+		for i, x := range all {
+			if x.Stale {
+				all[i], inserted = inserted[0], inserted[1:]
 			}
 		}
-		if pending, look = stale, r.read; len(pending) == 0 {
-			return all, nil
-		}
 	}
-	return nil, errChanging
+	return all, err
+}
+
+func isStale(x store.Inserted) bool { return x.Stale }
+
+// setTerms sets the terms of jobs by the rules of their service, which look finds. Jobs of one
+// service that follow each other share them.
+func (r *rules) setTerms(ctx context.Context, s *store.Store, from reader, jobs []store.New,
+	look func(context.Context, *store.Store, string) (map[string]*rule, error),
+) (err error) {
+	var found map[string]*rule
+	for i := range jobs {
+		n := &jobs[i]
+		if i == 0 || n.Service != jobs[i-1].Service {
+			if found, err = look(ctx, s, n.Service); err != nil {
+				return err
+			}
+		}
+		n.Terms = found[n.Name].terms(ctx, from, codec.Body{ContentType: n.ContentType, Data: n.Payload})
+	}
+	return nil
 }
