@@ -89,8 +89,15 @@ func (d Dialect) sql(text string) string {
 			return d.expand(m[1], m[2])
 		})
 	}
+	if d.single {
+		text = limited.ReplaceAllString(text, "$0 + 0")
+	}
 	return text
 }
+
+// limited is a LIMIT that is a parameter. SQLite plans by its value, so that it would compile a
+// prepared statement again for each execution. It does not look into an expression.
+var limited = regexp.MustCompile(`LIMIT \$\d+`)
 
 // expand returns what a mark stands for.
 func (d Dialect) expand(name, argument string) string {
