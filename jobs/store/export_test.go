@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 )
@@ -14,6 +15,25 @@ const (
 
 // SetClock replaces the database's time by the value of a table, which the test sets.
 func (s *Store) SetClock(now string) { s.dialect.now = now }
+
+// Occupy keeps all changes of the process waiting, until free is called.
+func (s *Store) Occupy() (free func()) {
+	s.writers.turn <- struct{}{}
+	return func() { <-s.writers.turn }
+}
+
+// Waiting returns how many changes wait for their turn.
+func (s *Store) Waiting() int {
+	s.writers.mu.Lock()
+	defer s.writers.mu.Unlock()
+	return len(s.writers.waiting)
+}
+
+// Exec runs one statement.
+func (s *Store) Exec(ctx context.Context, statement string) error {
+	_, err := s.exec(ctx, statement)
+	return err
+}
 
 // Pool returns the store's connections.
 func (s *Store) Pool() *sql.DB { return s.db }

@@ -23,7 +23,7 @@ type Store struct {
 	texts   sync.Map // from statements with marks to statements of the dialect
 	ready   prepared
 	known   atomic.Pointer[string] // the store's id; nil: not read yet
-	writing chan struct{}          // held while a connection writes, if the database has one writer at a time
+	writers writers
 
 	gathering gathering
 }
@@ -41,7 +41,7 @@ type Executor interface {
 func Open(db *sql.DB, d Dialect, name string) *Store {
 	s := &Store{db: db, dialect: d, name: name}
 	if d.single {
-		s.writing = make(chan struct{}, 1)
+		s.writers.turn = make(chan struct{}, 1)
 		s.ready.statements = map[string]*sql.Stmt{}
 	}
 	return s
@@ -72,70 +72,6 @@ type conn interface {
 
 // read runs f, which only reads.
 func (s *Store) read(f func(conn) error) error { return s.wrap(f(s.conn(nil))) }
-
-// tries limits how often a transaction is repeated that the database has ended because of others.
-const tries = 5
-
-// write runs f, which makes one statement.
-func (s *Store) write(ctx context.Context, f func(conn) error) error {
-	return s.exclusive(ctx, func() error { return f(s.conn(nil)) })
-}
-
-// exec runs one statement, and returns how many rows it has changed.
-func (s *Store) exec(ctx context.Context, statement string, args ...any) (n int, err error) {
-	err = s.write(ctx, func(c conn) error {
-		result, err := c.ExecContext(ctx, s.text(statement), args...)
-		if err != nil {
-			return err
-		}
-		changed, err := result.RowsAffected()
-		n = int(changed)
-		return err
-	})
-	return n, err
-}
-
-// transact runs f in a transaction.
-func (s *Store) transact(ctx context.Context, f func(conn) error) error {
-	return s.exclusive(ctx, func() error {
-		tx, err := s.db.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		if err := f(s.conn(tx)); err != nil {
-			return errors.Join(err, rolledBack(tx))
-		}
-		return tx.Commit()
-	})
-}
-
-// rolledBack ends a transaction that has failed. If ctx has ended, database/sql did it.
-func rolledBack(tx *sql.Tx) error {
-	if err := tx.Rollback(); !errors.Is(err, sql.ErrTxDone) {
-		return err
-	}
-	return nil
-}
-
-// exclusive runs f, which writes, alone in this process if the database has one writer at a time:
-// waiting here is fairer and quicker than polling for its lock. It repeats f after a deadlock, and
-// after a job has got what only one may have at the same moment.
-func (s *Store) exclusive(ctx context.Context, f func() error) error {
-	if s.writing != nil {
-		select {
-		case s.writing <- struct{}{}:
-			defer func() { <-s.writing }()
-		case <-ctx.Done():
-			return s.wrap(context.Cause(ctx))
-		}
-	}
-	for attempt := 1; ; attempt++ {
-		err := f()
-		if err == nil || attempt == tries || !deadlock(err) {
-			return s.wrap(err)
-		}
-	}
-}
 
 // uniqueViolation is the state of an error of PostgreSQL: another job runs of the same resource, or
 // holds the same key. SQLite, which has one writer, returns no such errors.

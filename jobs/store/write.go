@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// tries limits how often a transaction is repeated that the database has ended because of others.
+const tries = 5
+
+// write runs f, which makes one statement.
+func (s *Store) write(ctx context.Context, f func(conn) error) error {
+	return s.commit(&change{ctx: ctx, run: f})
+}
+
+// exec runs one statement, and returns how many rows it has changed.
+func (s *Store) exec(ctx context.Context, statement string, args ...any) (n int, err error) {
+	err = s.write(ctx, func(c conn) error {
+		result, err := c.ExecContext(ctx, s.text(statement), args...)
+		if err != nil {
+			return err
+		}
+		changed, err := result.RowsAffected()
+		n = int(changed)
+		return err
+	})
+	return n, err
+}
+
+// transact runs f in a transaction.
+func (s *Store) transact(ctx context.Context, f func(conn) error) error {
+	return s.commit(&change{ctx: ctx, run: f, several: true})
+}
+
+// A change is what one caller writes.
+type change struct {
+	ctx     context.Context
+	run     func(conn) error // may be repeated after an error
+	several bool             // it makes several statements
+	done    chan error
+}
+
+// commit makes a change. If the database has one writer at a time, it waits for its turn in this
+// process: that is fairer and quicker than to poll for the database's lock.
+func (s *Store) commit(x *change) error {
+	if s.writers.turn == nil {
+		return s.wrap(s.alone(x))
+	}
+	return s.wrap(s.inTurn(x))
+}
+
+// alone makes a change by itself. It repeats it after a deadlock, and after a job has got what only
+// one may have at the same moment.
+func (s *Store) alone(x *change) error {
+	for attempt := 1; ; attempt++ {
+		err := s.once(x)
+		if err == nil || attempt == tries || !deadlock(err) {
+			return err
+		}
+	}
+}
+
+// once makes a change, once.
+func (s *Store) once(x *change) error {
+	if x.several {
+		return s.transaction(x.ctx, x.run)
+	}
+	return x.run(s.conn(nil))
+}
+
+// transaction runs f in a transaction, once.
+func (s *Store) transaction(ctx context.Context, f func(conn) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(s.conn(tx)); err != nil {
+		return errors.Join(err, rolledBack(tx))
+	}
+	return tx.Commit()
+}
+
+// rolledBack ends a transaction that has failed. If ctx has ended, database/sql did it.
+func rolledBack(tx *sql.Tx) error {
+	if err := tx.Rollback(); !errors.Is(err, sql.ErrTxDone) {
+		return err
+	}
+	return nil
+}
+
+// writers are the callers that write into a database with one writer at a time. While one of them
+// writes, the changes of the others gather, and are then made in one transaction: a commit that is
+// synced to the disk costs as much for several changes as for one.
+type writers struct {
+	turn    chan struct{} // held by the one that writes; nil if the database has several writers
+	mu      sync.Mutex
+	waiting []*change
+}
+
+// inTurn makes a change in this goroutine, together with those that wait, or has it made by
+// another.
+func (s *Store) inTurn(x *change) error {
+	w := &s.writers
+	x.done = make(chan error, 1)
+	w.mu.Lock()
+	w.waiting = append(w.waiting, x)
+	w.mu.Unlock()
+	select {
+	case w.turn <- struct{}{}:
+		w.mu.Lock()
+		all := w.waiting
+		w.waiting = nil
+		w.mu.Unlock()
+		s.makeAll(all)
+		<-w.turn
+	case err := <-x.done:
+		return err
+	case <-x.ctx.Done():
+		if w.leave(x) {
+			return context.Cause(x.ctx)
+		}
+	}
+	return <-x.done
+}
+
+// leave removes a change that waits, and reports false if another goroutine makes it already.
+func (w *writers) leave(x *change) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.waiting, x)
+	if i >= 0 {
+		w.waiting = slices.Delete(w.waiting, i, i+1)
+	}
+	return i >= 0
+}
+
+// makeAll makes changes together. If that fails, it makes each alone.
+func (s *Store) makeAll(all []*change) {
+	if len(all) > 1 {
+		failed := make([]error, len(all))
+		err := s.transaction(context.Background(), func(c conn) error { return makeEach(c, all, failed) })
+		if err == nil {
+			for i, x := range all {
+				x.done <- failed[i]
+			}
+			return
+		}
+	}
+	for _, x := range all {
+		x.done <- s.alone(x)
+	}
+}
+
+// makeEach makes changes in a transaction, from which those that fail are undone. A savepoint is
+// missing if SQLite has undone the whole transaction, as it does when the ctx of a statement ends.
+func makeEach(c conn, all []*change, failed []error) error {
+	ctx := context.Background()
+	for i, x := range all {
+		if _, err := c.ExecContext(ctx, "SAVEPOINT change"); err != nil {
+			return err
+		}
+		if failed[i] = x.run(c); failed[i] != nil {
+			if _, err := c.ExecContext(ctx, "ROLLBACK TO change"); err != nil {
+				return err
+			}
+		}
+		if _, err := c.ExecContext(ctx, "RELEASE change"); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/jobs/store"
+)
+
+// TestChangesTogether has changes wait for one another in SQLite. One that fails, and one whose
+// caller goes, are undone without the others, which share a commit.
+func TestChangesTogether(t *testing.T) {
+	for name, undo := range map[string]func(ctx context.Context, s *store.Store) error{
+		"all succeed": nil,
+		"one fails": func(_ context.Context, s *store.Store) error {
+			return s.Exec(context.Background(), "INSERT INTO gomeko_store (id) VALUES ('another'), (NULL)")
+		},
+		"the caller of one goes": func(ctx context.Context, s *store.Store) error {
+			return s.Exec(ctx, `WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n)
+				INSERT INTO gomeko_store (id) SELECT i FROM n`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := migrated(t, openSQLite)
+			free := s.Occupy()
+			ctx, leave := context.WithCancel(t.Context())
+			const changes = 10
+			var callers sync.WaitGroup
+			failed := make([]error, changes)
+			for i := range changes {
+				callers.Go(func() {
+					if i == changes/2 && undo != nil {
+						failed[i] = undo(ctx, s)
+						return
+					}
+					jobs := make([]store.New, 2)
+					for k := range jobs {
+						jobs[k] = store.New{ID: fmt.Sprint(i, " ", k), Service: "images", Name: "resize", Queue: "queue"}
+					}
+					_, failed[i] = s.Insert(t.Context(), jobs...)
+				})
+				for s.Waiting() <= i {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			free()
+			time.AfterFunc(50*time.Millisecond, leave) // its statement has no end
+			callers.Wait()
+			want, stores := 2*changes, 0
+			if undo != nil {
+				want -= 2
+				if failed[changes/2] == nil {
+					t.Error("the change that cannot be made has succeeded")
+				}
+				failed[changes/2] = nil
+			}
+			all, err := s.List(t.Context(), store.Filter{Limit: 100})
+			if err = errors.Join(append(failed, err)...); err != nil || len(all) != want {
+				t.Errorf("%d jobs are there instead of %d: %v", len(all), want, err)
+			}
+			if err := s.Pool().QueryRow("SELECT count(*) FROM gomeko_store").Scan(&stores); err != nil || stores != 1 {
+				t.Errorf("%d rows of the failed change are there: %v", stores-1, err)
+			}
+		})
+	}
+}
