@@ -69,7 +69,7 @@ type services struct {
 	s *Shell
 }
 
-func (v services) AttrNames() []string { return v.s.known.services() }
+func (v services) AttrNames() []string { return v.s.directory.services(completionTime) }
 
 func (v services) Attr(name string) (starlark.Value, error) {
 	return service{opaque("n.rpc." + name), v.s, name}, nil
@@ -90,7 +90,7 @@ type service struct {
 	name string
 }
 
-func (v service) AttrNames() []string { return v.s.known.methods(v.name) }
+func (v service) AttrNames() []string { return v.s.directory.methods(v.name, completionTime) }
 
 func (v service) Attr(name string) (starlark.Value, error) {
 	return method{opaque(string(v.opaque) + "." + name), v.s, v.name, name}, nil
@@ -108,7 +108,7 @@ func (m method) AttrNames() []string { return []string{"call_async"} }
 
 func (m method) Attr(name string) (starlark.Value, error) {
 	if name == "call_async" {
-		return starlark.NewBuiltin("call_async", m.callAsync), nil
+		return starlark.NewBuiltin("call_async", m.callAsync).BindReceiver(m), nil
 	}
 	return nil, starlark.NoSuchAttrError(fmt.Sprintf(
 		"%s is a method and has no %s; write a service with a dot in its name as n.rpc[%q]", string(m.opaque), name, m.service+"."+m.name))
@@ -142,9 +142,9 @@ func (m method) learn(err error) {
 	switch {
 	case errors.Is(err, rpc.ErrUnknownService):
 	case errors.Is(err, rpc.ErrMethodNotFound):
-		m.s.known.add(m.service, "")
+		m.s.directory.add(m.service, "")
 	default:
-		m.s.known.add(m.service, m.name)
+		m.s.directory.add(m.service, m.name)
 	}
 }
 

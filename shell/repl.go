@@ -50,6 +50,7 @@ func (s *Shell) turn(session context.Context, lines prompter) error {
 		prompt = firstPrompt
 	)
 	file, err := options().ParseCompoundStmt("shell", func() ([]byte, error) {
+		s.above = text.String()
 		line, err := lines.Prompt(prompt)
 		if err != nil {
 			ending = err

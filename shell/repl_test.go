@@ -121,13 +121,14 @@ func TestComplete(t *testing.T) {
 	s := new(Shell)
 	_, end := s.begin(t.Context())
 	defer end()
-	s.known.add("orders", "get_order")
-	s.known.add("orders", "get_all")
-	s.known.add("a.b", "m")
+	s.directory.add("orders", "get_order")
+	s.directory.add("orders", "get_all")
+	s.directory.add("a.b", "m")
 	for line, want := range map[string][]string{
 		"n.":                    {"config", "data", "dispatch_event", "rpc"},
 		"print(n.r":             {"rpc"},
-		"n.rpc.":                {"a.b", "orders"},
+		"n.rpc.":                {"orders", `["a.b"]`},
+		`n.rpc["`:               {`a.b"]`, `orders"]`},
 		"n.rpc.orders.get":      {"get_all", "get_order"},
 		`n.rpc["a.b"].`:         {"m"},
 		"n.rpc.orders.get_all.": {"call_async"},

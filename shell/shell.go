@@ -27,10 +27,12 @@ type Shell struct {
 	Stdout io.Writer // results and the output of print
 	Stderr io.Writer // errors and the banner of the interactive shell
 
-	globals starlark.StringDict
-	modules modules
-	known   known
-	data    *starlark.Dict // n.data
+	globals    starlark.StringDict
+	modules    modules
+	directory  *directory
+	data       *starlark.Dict // n.data
+	completing bool           // attributes must not ask the fleet
+	above      string         // the lines of the statement before the one that is typed
 }
 
 // Script runs the program in src until its end or its first error. Errors begin with name and the
@@ -58,10 +60,13 @@ func (s *Shell) Script(ctx context.Context, name string, src io.Reader) error {
 // begin sets the shell's globals. session is the context of calls by call_async: after end, the
 // shell does not wait for their replies, but the services still run them.
 func (s *Shell) begin(ctx context.Context) (session context.Context, end func()) {
-	s.known, s.data, s.modules = known{}, newData(s.Data), modules{}
-	s.globals = s.builtins()
 	session, cancel := context.WithCancelCause(ctx)
-	return session, func() { cancel(gomeko.ErrReturned) }
+	s.directory, s.data, s.modules = newDirectory(session, s.Conn), newData(s.Data), modules{}
+	s.globals = s.builtins()
+	return session, func() {
+		cancel(gomeko.ErrReturned)
+		s.directory.close()
+	}
 }
 
 // builtins returns what every program has: n, argv and the functions.

@@ -49,6 +49,7 @@ func (s *Shell) Interact(ctx context.Context) error {
 		_, _ = terminal.ReadHistory(file) // lines before an error are kept
 		_ = file.Close()
 	}
+	s.directory.services(0) // asks
 	fmt.Fprintf(s.Stderr, "gomeko shell on %s: call n.rpc.service.method(…), or press Ctrl-D to exit\n", s.Broker)
 	err := s.loop(session, terminal)
 	if errors.Is(err, io.EOF) {
