@@ -153,6 +153,7 @@ var foreignWords = map[string]string{
 		reset_rabbit_connections response_from_exception restrict_entrypoints retry retry_policy run_services
 		runner_factory sensitive_arguments use_confirms wait_for_call web_config web_config_port web_session
 		worker_ctx worker_factory worker_result worker_setup worker_teardown --blocking-detection`,
+	"crew": "ExpirationError LongPoolingHandler TimeoutError",
 	"Celery, Sidekiq and SQJobs": `PeriodicJob ResultJob acks_late after_return autoretry_for before_start countdown create_eager_broker eta on_failure on_success
 		perform_async perform_at perform_in retry_backoff set_up sidekiq_retries_exhausted super_fetch task_always_eager
 		task_routes tear_down update_state visibility_timeout`,

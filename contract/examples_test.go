@@ -14,6 +14,7 @@ import (
 	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/contract"
 	"github.com/gomeko/gomeko/examples/board"
+	"github.com/gomeko/gomeko/examples/crew"
 	"github.com/gomeko/gomeko/examples/helloworld"
 	examplehttp "github.com/gomeko/gomeko/examples/http"
 	"github.com/gomeko/gomeko/examples/invoices"
@@ -54,7 +55,7 @@ func TestExamples(t *testing.T) {
 	}
 	described := 0
 	for name, example := range map[string]any{
-		"board": board.Module, "helloworld": new(helloworld.Greeting), "http": examplehttp.Module, "invoices": invoices.Module,
+		"board": board.Module, "crew": crew.Module, "helloworld": new(helloworld.Greeting), "http": examplehttp.Module, "invoices": invoices.Module,
 		"nameko": nameko.Module, "orders": orders.Module, "users": users.Module, "prices": prices.Module, "timers": timers.Module,
 		"jobs": talk.Module,
 		"shop": new(Shop),

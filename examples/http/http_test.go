@@ -32,7 +32,7 @@ func serve(t *testing.T, services ...any) (address string) {
 func curl(t *testing.T, address, line string) string {
 	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil {
-		hosttest.Missing(t, "curl is not installed")
+		hosttest.Missing(t, "curl is not installed: run scripts/setup")
 	}
 	// A shell parses the line, as in a terminal.
 	out, err := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(line, "curl", "curl -sS", 1)).CombinedOutput()

@@ -1,0 +1,13 @@
+// Package crew is the application of an article about crew, a Python module that has Tornado hand
+// its tasks to workers over AMQP: a web process that blocks on nothing, and workers behind a queue.
+//
+//	gomeko run ./examples/crew
+//
+//	$ curl localhost:8000/stat
+//	string: I'm worker "vm1/4711-9f3c". And I serve 1 tasks
+//
+// [Web] is the article's master.py, and [Worker] its worker.py. Each is a service, so they can
+// run apart. The page http://localhost:8000/page/ subscribes and publishes.
+//
+// docs/crew.md runs every request of the article, and says what differs from crew.
+package crew
