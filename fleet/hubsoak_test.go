@@ -3,7 +3,6 @@ package fleet_test
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,138 +25,84 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// boardURI is the variable of a child process that serves feeds.
-const boardURI = "GOMEKO_TEST_BOARD_URI"
+// soakURI and soakRole are variables of the child processes of TestSoakFeeds: a broker, and what
+// the process does.
+const (
+	soakURI  = "GOMEKO_TEST_SOAK_URI"
+	soakRole = "GOMEKO_TEST_SOAK_ROLE"
+)
 
-// A reader is a client of a feed that returns until it has heard the last event.
-type reader struct {
-	client *http.Client
-	url    string
-	stream bool
-	id     string
-	last   int // the latest event; -1 if it may have missed some
-
-	gaps, doubles, resets, returns int
-	late                           time.Duration // of the latest event
-}
-
-// A numbered is the data of an event.
-type numbered struct {
-	N    int
-	Sent time.Time
-}
-
-// hear notes an event.
-func (r *reader) hear(data []byte) {
-	var e numbered
-	if json.Unmarshal(data, &e) != nil {
-		return
+// serveSoak is a child process: a board, or a publisher of the numbers that it reads.
+func serveSoak(t *testing.T, uri string) {
+	if os.Getenv(soakRole) == "board" {
+		n := startNode(t, uri, web.Config{MaxWaiting: 10_000, NoAccessLog: true}, new(Board))
+		fmt.Fprintln(os.Stderr, "ready at "+n.url)
+		select {}
 	}
-	switch {
-	case r.last >= 0 && e.N <= r.last:
-		r.doubles++
-		return
-	case r.last >= 0 && e.N > r.last+1:
-		r.gaps++
-	}
-	r.last, r.late = e.N, max(r.late, time.Since(e.Sent))
-}
-
-func (r *reader) reset() { r.resets, r.last = r.resets+1, -1 }
-
-// run listens until the event number until.
-func (r *reader) run(ctx context.Context, until int, listening func()) {
-	for r.last < until && ctx.Err() == nil {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/feed?channel=news&next="+url.QueryEscape(r.id), nil)
-		if err != nil {
-			return
-		}
-		if r.id == "" && !r.stream {
-			request.URL.RawQuery += "&wait=0"
-		}
-		if r.stream {
-			request.Header.Set("Accept", "text/event-stream")
-		}
-		response, err := r.client.Do(request)
-		if err == nil && response.StatusCode == http.StatusOK {
-			if r.stream {
-				r.readStream(response.Body, until, listening)
-			} else {
-				r.readAnswer(response.Body, listening)
-			}
-		}
-		if err == nil {
-			response.Body.Close()
-		}
-		r.returns++
-		if err != nil || response.StatusCode != http.StatusOK {
-			select {
-			case <-time.After(50 * time.Millisecond): // as a client does whose server has gone
-			case <-ctx.Done():
-			}
+	n := startNode(t, uri, web.Config{})
+	fmt.Fprintln(os.Stderr, "ready at "+n.url)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		number, _ := strconv.Atoi(lines.Text())
+		if err := n.hub.Broadcast(context.Background(), "news", "told", numbered{number, time.Now()}); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
 
-func (r *reader) readAnswer(body io.Reader, listening func()) {
-	var a answer
-	if json.NewDecoder(body).Decode(&a) != nil {
-		return
-	}
-	if a.Reset != nil {
-		r.reset()
-	}
-	for _, e := range a.Events {
-		r.hear(e.Data)
-	}
-	r.id = a.Next
-	listening()
+// A soaked is a child process.
+type soaked struct {
+	*hosttest.Process
+	url   string
+	input io.Writer
 }
 
-func (r *reader) readStream(body io.Reader, until int, listening func()) {
-	name, id := "", ""
-	lines := bufio.NewScanner(body)
-	var data string
-	for r.last < until && lines.Scan() {
-		field, value, _ := strings.Cut(lines.Text(), ": ")
-		switch field {
-		case "event":
-			name = value
-		case "data":
-			data = value
-		case "id":
-			id = value
-		case "":
-			if id != "" {
-				r.id, id = id, ""
-			}
-			switch {
-			case name == "reset":
-				r.reset()
-			case data != "":
-				r.hear([]byte(data))
-			}
-			name, data = "", ""
-			listening()
+func startSoaked(t *testing.T, uri, role string) *soaked {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSoakFeeds$")
+	cmd.Env = append(os.Environ(), soakURI+"="+uri, soakRole+"="+role)
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := hosttest.StartProcess(t, cmd)
+	_, at, _ := strings.Cut(p.Line("ready at "), "ready at ")
+	return &soaked{p, strings.TrimSpace(at), input}
+}
+
+// A balancer sends requests to one process after the other. One that fails is sent to the next, as
+// proxies do it.
+type balancer struct {
+	http.Transport
+	hosts []string
+	turn  atomic.Int64
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (b *balancer) RoundTrip(r *http.Request) (response *http.Response, err error) {
+	for range b.hosts {
+		r.URL.Host = b.hosts[int(b.turn.Add(1))%len(b.hosts)]
+		response, err = b.Transport.RoundTrip(r)
+		if err == nil || r.Context().Err() != nil {
+			break
 		}
 	}
+	return response, err
 }
 
-// proxy returns the URL of a proxy that asks one process after the other.
-func proxy(t *testing.T, urls []string) string {
+// startProxy serves mux, and has feeds answered by the processes. It returns its URL.
+func startProxy(t *testing.T, mux *http.ServeMux, processes []*soaked) string {
 	t.Helper()
-	var turn atomic.Int64
+	b := &balancer{Transport: http.Transport{MaxIdleConnsPerHost: 100}}
+	for _, p := range processes {
+		b.hosts = append(b.hosts, strings.TrimPrefix(p.url, "http://"))
+	}
 	p := &httputil.ReverseProxy{
 		FlushInterval: -1,
 		ErrorLog:      log.New(io.Discard, "", 0), // the killed process
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 100},
+		Transport:     b,
 		ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
-		Rewrite: func(r *httputil.ProxyRequest) {
-			to, _ := url.Parse(urls[int(turn.Add(1))%len(urls)])
-			r.SetURL(to)
-		},
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: b.hosts[0]}) },
 	}
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /feed", func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if e := recover(); e != nil && e != http.ErrAbortHandler {
 				panic(e)
@@ -164,106 +110,161 @@ func proxy(t *testing.T, urls []string) string {
 			// A stream that breaks ends: the client returns.
 		}()
 		p.ServeHTTP(w, r)
-	}))
+	})
+	s := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		s.CloseClientConnections()
 		s.Close()
-		p.Transport.(*http.Transport).CloseIdleConnections()
+		b.CloseIdleConnections()
 	})
 	return s.URL
 }
 
-// memoryOf returns the resident memory of a process.
-func memoryOf(pid int) string {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+// memoryOf returns the resident memory of a process in MB.
+func memoryOf(p *hosttest.Process) int {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	for line := range strings.Lines(string(status)) {
 		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			return strings.TrimSpace(rest)
+			kb, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(rest), " kB"))
+			return kb >> 10
 		}
 	}
-	return "unknown"
+	return 0
 }
 
-// TestSoakFeeds has polls and streams, 1,000 of each with GOMEKO_SOAK, listen behind a proxy to
-// three processes, one of which is killed among 200 events of a fourth: no client misses an event
-// without a reset.
+// TestSoakFeeds has polls and streams, 1,000 of each with GOMEKO_SOAK, and three browsers, each of
+// which does both, listen behind a proxy to three processes, one of which is killed among 200
+// events of a fourth: no client misses an event without a reset.
 func TestSoakFeeds(t *testing.T) {
-	if uri := os.Getenv(boardURI); uri != "" {
-		n := startNode(t, uri, web.Config{MaxWaiting: 10_000, NoAccessLog: true}, new(Board))
-		fmt.Fprintln(os.Stderr, "the board is at "+n.url)
-		select {}
+	if uri := os.Getenv(soakURI); uri != "" {
+		serveSoak(t, uri)
+		return
 	}
-	each := 20
+	s := soak{each: 20, browsers: 1, pause: 5 * time.Millisecond, chromium: hosttest.Chromium(t)}
 	if os.Getenv("GOMEKO_SOAK") != "" {
-		each = 1000
+		s = soak{each: 1000, browsers: 3, pause: 200 * time.Millisecond, chromium: s.chromium}
 	}
-	brokertest.Each(t, func(t *testing.T, uri string) {
-		var boards []*hosttest.Process
-		var pids []*exec.Cmd
-		var urls []string
-		for range 3 {
-			cmd := exec.Command(os.Args[0], "-test.run=^TestSoakFeeds$")
-			cmd.Env = append(os.Environ(), boardURI+"="+uri)
-			p := hosttest.StartProcess(t, cmd)
-			line := p.Line("the board is at ")
-			_, at, _ := strings.Cut(line, "the board is at ")
-			boards, pids, urls = append(boards, p), append(pids, cmd), append(urls, strings.TrimSpace(at))
+	brokertest.Each(t, s.run)
+}
+
+// soakEvents is how many events TestSoakFeeds sends, and a few more for those that had a reset at
+// the end.
+const soakEvents = 200
+
+// A soak is the size of TestSoakFeeds.
+type soak struct {
+	each, browsers int
+	pause          time.Duration // between two events
+	chromium       string
+}
+
+func (s soak) run(t *testing.T, uri string) {
+	publisher := startSoaked(t, uri, "publisher")
+	var boards []*soaked
+	for range 3 {
+		boards = append(boards, startSoaked(t, uri, "board"))
+	}
+	mux := http.NewServeMux()
+	reports := browse(mux, strconv.Itoa(soakEvents))
+	front := startProxy(t, mux, boards)
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: s.each}}
+	defer client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*hosttest.Timeout)
+	defer cancel()
+
+	times := &times{last: make([]time.Duration, soakEvents+1)}
+	readers := make([]*reader, 2*s.each)
+	var running, begun sync.WaitGroup
+	for i := range readers {
+		r := &reader{client: client, url: front, stream: i%2 == 0, listener: listener{times: times}}
+		readers[i] = r
+		begun.Add(1)
+		once := sync.OnceFunc(begun.Done)
+		running.Go(func() { r.run(ctx, soakEvents, once) })
+	}
+	begun.Wait()
+	for range s.browsers {
+		startBrowser(t, s.chromium, front)
+	}
+	for range 2 * s.browsers {
+		if told := hosttest.Receive(t, "that a browser listens", reports); told.What != "begun" {
+			t.Fatalf("got %+v", told)
 		}
-		publisher := startNode(t, uri, web.Config{})
-		front := proxy(t, urls)
-		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: each}}
-		defer client.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(t.Context(), hosttest.Timeout)
-		defer cancel()
-		readers := make([]*reader, 2*each)
-		var running, begun sync.WaitGroup
-		const events = 200
-		for i := range readers {
-			r := &reader{client: client, url: front, stream: i%2 == 0, last: -1}
-			readers[i] = r
-			begun.Add(1)
-			once := sync.OnceFunc(begun.Done)
-			running.Go(func() { r.run(ctx, events, once) })
+	}
+	var browsers []listener
+	running.Go(func() { browsers = s.browsed(ctx, t, reports, times) })
+	ended := make(chan struct{})
+	go func() {
+		running.Wait()
+		close(ended)
+	}()
+	s.publish(t, publisher, boards, ended)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		t.Error("some clients have not heard the last event")
+	}
+	sums := [2]listener{}
+	for _, r := range readers {
+		sums[0].add(r.listener)
+	}
+	for _, l := range browsers {
+		sums[1].add(l)
+	}
+	for i, what := range []string{"clients", "listeners in browsers"} {
+		l, n := sums[i], []int{len(readers), len(browsers)}[i]
+		t.Logf("%d %s: %d gaps without a reset, %d doubles, %d resets", n, what, l.Gaps, l.Doubles, l.Resets)
+		if l.Gaps > 0 {
+			t.Errorf("got %d gaps without a reset", l.Gaps)
 		}
-		begun.Wait()
-		ended := make(chan struct{})
-		go func() {
-			running.Wait()
-			close(ended)
-		}()
-		for n, over := 1, false; !over; n++ {
-			if n == events/2 {
-				t.Logf("memory of the processes: %s, %s, %s", memoryOf(pids[0].Process.Pid), memoryOf(pids[1].Process.Pid), memoryOf(pids[2].Process.Pid))
-				boards[0].Kill()
+	}
+	median, most := times.summary()
+	t.Logf("time to the last listener: median of the events %s, longest %s", median.Round(time.Millisecond), most.Round(time.Millisecond))
+}
+
+// publish has events sent until all clients have heard the last one, and kills a board in between.
+func (s soak) publish(t *testing.T, publisher *soaked, boards []*soaked, ended <-chan struct{}) {
+	for n := 1; ; n++ {
+		if n == soakEvents/2 {
+			t.Logf("memory: boards %d, %d and %d MB, publisher %d MB",
+				memoryOf(boards[0].Process), memoryOf(boards[1].Process), memoryOf(boards[2].Process), memoryOf(publisher.Process))
+			boards[0].Kill()
+		}
+		if _, err := fmt.Fprintln(publisher.input, n); err != nil {
+			t.Fatalf("the publisher has ended: %v", err)
+		}
+		pause := s.pause
+		if n > soakEvents { // for those that had a reset at the end
+			pause = 100 * time.Millisecond
+		}
+		select {
+		case <-ended:
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// browsed waits until the pages have heard the last event.
+func (s soak) browsed(ctx context.Context, t *testing.T, reports <-chan report, times *times) (all []listener) {
+	for len(all) < 2*s.browsers {
+		select {
+		case told := <-reports:
+			switch told.What {
+			case "ended":
+				times.add(told.Times)
+				all = append(all, told.listener)
+			case "closed":
+				t.Errorf("the browser has given up: %+v", told)
 			}
-			if err := publisher.hub.Broadcast(ctx, "news", "told", numbered{n, time.Now()}); err != nil {
-				t.Fatal(err)
-			}
-			pause := 5 * time.Millisecond
-			if n > events { // for those that had a reset at the end
-				pause = 100 * time.Millisecond
-			}
-			select {
-			case <-ended:
-				over = true
-			case <-time.After(pause):
-			}
+		case <-ctx.Done():
+			return all
 		}
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			t.Error("some clients have not heard the last event")
-		}
-		var sum reader
-		for _, r := range readers {
-			sum.gaps += r.gaps
-			sum.doubles += r.doubles
-			sum.resets += r.resets
-			sum.returns += r.returns
-			sum.late = max(sum.late, r.late)
-		}
-		t.Logf("%d clients: %d gaps without reset, %d doubles, %d resets, %d returns; %s until the last listener had an event",
-			len(readers), sum.gaps, sum.doubles, sum.resets, sum.returns, sum.late)
-		if sum.gaps > 0 {
-			t.Errorf("got %d gaps without a reset", sum.gaps)
-		}
-	})
+	}
+	return all
+}
+
+// add adds the counts of another listener.
+func (l *listener) add(other listener) {
+	l.Gaps += other.Gaps
+	l.Doubles += other.Doubles
+	l.Resets += other.Resets
 }

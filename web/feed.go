@@ -99,14 +99,14 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		id = last
 	}
+	f.server.feeds.Add(1) // also while it waits for its channels
+	defer f.server.feeds.Add(-1)
 	l, err := f.relay.listen(r.Context(), channels, id, func() { _ = http.NewResponseController(w).SetWriteDeadline(past) })
 	if err != nil {
 		f.fail(w, r, err)
 		return
 	}
 	defer l.close()
-	f.server.feeds.Add(1)
-	defer f.server.feeds.Add(-1)
 	w.Header().Set("Cache-Control", "no-store")
 	if accepted(r)["text/event-stream"] > 0 {
 		f.stream(w, r, l)

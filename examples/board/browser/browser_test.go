@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -33,7 +32,7 @@ type css = chromedp.CSS
 
 // TestBoard has two people open the page, each in a tab.
 func TestBoard(t *testing.T) {
-	chromium := findChromium(t)
+	chromium := hosttest.Chromium(t)
 	var port hosttest.Port
 	h := servicetest.New(t, board.New(), orders.Module, users.Module,
 		fx.Replace(orders.Settings{Database: filepath.Join(t.TempDir(), "orders.db")}),
@@ -78,18 +77,6 @@ func TestBoard(t *testing.T) {
 	run(t, julio, chromedp.SetValue(css("[name=user_id]"), "7"), chromedp.Click(css("button")))
 	equal(t, julio, "#problem:not(:empty)", "You have too many orders already.")
 	equal(t, julio, "#orders li:first-child", "1× coffee Julio")
-}
-
-// findChromium returns the path of Chromium. Without one the test is skipped, or fails if CI=true.
-func findChromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	hosttest.Missing(t, "no Chromium is installed: run scripts/setup")
-	return ""
 }
 
 // browser starts Chromium without a window; it is closed when the test ends.
