@@ -59,7 +59,7 @@ func Hub() web.Fleet {
 			b.prefix, b.queue = b.queue, b.queue+strings.ReplaceAll(uuid.NewString(), "-", "")
 			b.life, b.end = context.WithCancel(h.Context())
 			b.out = newOutbound(b)
-			return b, nil
+			return b, connection.Planned(h, b.plan)
 		})
 	}
 }
@@ -105,6 +105,11 @@ func (b *backplane) topology() transport.Topology {
 	}}
 	t.Bindings = []transport.Binding{{Queue: b.queue, Exchange: HubExchange, Key: topic}}
 	return t
+}
+
+// plan returns what the hub asks the broker for.
+func (b *backplane) plan() connection.Plan {
+	return connection.Plan{By: "the hub", Topology: b.topology(), Consumes: []string{b.queue}, Writes: []string{HubExchange}}
 }
 
 func hubTopology() transport.Topology {

@@ -31,11 +31,14 @@ func join(hold time.Duration) timer.Fleet {
 		if err != nil {
 			return nil, err
 		}
-		return &member{
+		m := &member{
 			row: r, queue: queueName(r.Service, r.Name), info: info, lead: lead, hold: hold, holder: r.Host.Instance(),
 			consuming: consuming, publishing: publishing, stopped: make(chan struct{}),
 			missing: make(chan struct{}, 1), arrived: make(chan struct{}, 1), changed: make(chan struct{}, 1), ordered: make(chan struct{}, 1),
-		}, nil
+		}
+		return m, connection.Planned(r.Host, func() connection.Plan {
+			return connection.Plan{By: r.Name + " of " + r.Service, Topology: topology(m.queue, nil), Consumes: []string{m.queue}, Writes: []string{""}}
+		})
 	}
 }
 

@@ -122,7 +122,9 @@ func clientsOf(host *service.Host) (*clients, error) {
 			return nil, err
 		}
 		c.codec = c.connection.Codec()
-		return c, nil
+		return c, connection.Planned(host, func() connection.Plan {
+			return connection.Plan{By: "clients of jobs", Topology: exchange(), Writes: []string{exchangeName}}
+		})
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/connection"
 	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/internal/ticks"
 	"github.com/gomeko/gomeko/jobs/store"
@@ -82,6 +83,8 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 			if q.carrier, err = newCarrier(q, w); err != nil {
 				return nil, err
 			}
+		} else if err := connection.Planned(p.host, q.plan); err != nil {
+			return nil, err
 		}
 		p.queues = append(p.queues, q)
 	}
@@ -114,6 +117,11 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 		return q.carrier, errors.Join(err, q.carrier.add(w))
 	}
 	return q, err
+}
+
+// plan returns what the queue asks the broker for.
+func (q *queue) plan() connection.Plan {
+	return connection.Plan{By: "jobs of " + q.service, Topology: q.topology, Consumes: []string{q.name}, Writes: []string{exchangeName}}
 }
 
 // Setup declares the queue, and marks it with the store.

@@ -122,7 +122,21 @@ func (s *subscriber) share() (err error) {
 	s.retries.init(s)
 	s.suspects.sub = s
 	s.shared.subscribers = append(s.shared.subscribers, s)
-	return nil
+	return connection.Planned(s.row.Host, s.plan)
+}
+
+// plan returns what the row asks the broker for. A failed message is moved by the default exchange.
+func (s *subscriber) plan() connection.Plan {
+	p := connection.Plan{By: s.row.Name + " of " + s.row.Service, Topology: s.Topology, Consumes: []string{s.Queue}}
+	if s.server != nil {
+		p.Topology = s.server.Topology()
+	}
+	if len(s.Retry) > 0 {
+		more := connection.Merge(transport.Topology{Queues: []transport.Queue{s.retries.queues.Retry(s.Queue)}}, s.suspects.topology())
+		p.Topology = connection.Merge(p.Topology, more)
+		p.Consumes, p.Writes = append(p.Consumes, more.Queues[0].Name, more.Queues[1].Name), append(p.Writes, "")
+	}
+	return p
 }
 
 // Setup declares the queue with what belongs to it.

@@ -93,13 +93,8 @@ func newCaller(requests codec.Codec, cfg Config, log *slog.Logger) *Caller {
 // queue expires five minutes after its consumer, so that it survives a lost connection.
 func (c *Caller) open(ctx context.Context, conn *transport.Conn, name string) (err error) {
 	c.publisher, c.canceller, c.credits = conn.Publisher(), conn.Publisher(), conn.Publisher()
-	c.queue = "rpc.reply-" + name + "-" + c.replyTo
-	err = conn.Declare(ctx, transport.Topology{
-		Exchanges: []transport.Exchange{{Name: c.cfg.exchange(), Kind: "topic", Durable: true}},
-		Queues:    []transport.Queue{{Name: c.queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}, OnMissing: c.repliesLost}},
-		Bindings:  []transport.Binding{{Queue: c.queue, Exchange: c.cfg.exchange(), Key: c.replyTo}},
-	})
-	if err != nil {
+	c.queue = replyQueue(name, c.replyTo)
+	if err = conn.Declare(ctx, c.topology(c.queue)); err != nil {
 		return err
 	}
 	if err = c.declareControl(ctx, conn); err != nil {
@@ -110,6 +105,17 @@ func (c *Caller) open(ctx context.Context, conn *transport.Conn, name string) (e
 	c.mu.Unlock()
 	c.consumer, err = conn.Consume(ctx, transport.Consume{Queue: c.queue, AckLater: true, Handle: c.receive})
 	return err
+}
+
+// replyQueue returns the name of the reply queue of a service.
+func replyQueue(service, replyTo string) string { return "rpc.reply-" + service + "-" + replyTo }
+
+func (c *Caller) topology(queue string) transport.Topology {
+	return transport.Topology{
+		Exchanges: []transport.Exchange{{Name: c.cfg.exchange(), Kind: "topic", Durable: true}},
+		Queues:    []transport.Queue{{Name: queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)}, OnMissing: c.repliesLost}},
+		Bindings:  []transport.Binding{{Queue: queue, Exchange: c.cfg.exchange(), Key: c.replyTo}},
+	}
 }
 
 // Client returns a client of a service.

@@ -14,6 +14,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/codec/msgpack"
 	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/connection"
 	"github.com/gomeko/gomeko/internal/control"
 	"github.com/gomeko/gomeko/internal/deadletter"
 	"github.com/gomeko/gomeko/internal/headers"
@@ -46,16 +47,31 @@ type row struct {
 // broker refuses a declaration with other arguments.
 func (s *server) Setup(ctx context.Context) error {
 	control.Of(s.shared.host).Consumers(s.service, s.consumers.count)
-	exchange := s.shared.cfg.exchange()
-	err := s.shared.conn.Declare(ctx, transport.Topology{
-		Exchanges: []transport.Exchange{{Name: exchange, Kind: "topic", Durable: true}},
-		Queues:    []transport.Queue{{Name: queueOf(s.service), Durable: true}},
-		Bindings:  []transport.Binding{{Queue: queueOf(s.service), Exchange: exchange, Key: s.service + ".*"}},
-	})
-	if err != nil {
+	if err := s.shared.conn.Declare(ctx, s.topology()); err != nil {
 		return err
 	}
 	return s.declareSuspects(ctx)
+}
+
+func (s *server) topology() transport.Topology {
+	exchange, queue := s.shared.cfg.exchange(), queueOf(s.service)
+	return transport.Topology{
+		Exchanges: []transport.Exchange{{Name: exchange, Kind: "topic", Durable: true}},
+		Queues:    []transport.Queue{{Name: queue, Durable: true}},
+		Bindings:  []transport.Binding{{Queue: queue, Exchange: exchange, Key: s.service + ".*"}},
+	}
+}
+
+// plan returns what the server asks the broker for. Replies are published to the exchange of the
+// requests.
+func (s *server) plan() connection.Plan {
+	p := connection.Plan{By: "service " + s.service, Topology: s.topology(), Consumes: []string{queueOf(s.service)}, Writes: []string{s.shared.cfg.exchange()}}
+	if s.retries() {
+		q := s.suspectQueue()
+		p.Topology.Queues = append(p.Topology.Queues, q)
+		p.Consumes, p.Writes = append(p.Consumes, q.Name), append(p.Writes, "")
+	}
+	return p
 }
 
 // Start begins to consume requests.

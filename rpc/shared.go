@@ -44,7 +44,7 @@ func newShared(host *service.Host) (*shared, error) {
 		return nil, err
 	}
 	cfg, _ := service.Lookup[Config](host)
-	return &shared{
+	sh := &shared{
 		host:       host,
 		connection: c,
 		cfg:        cfg,
@@ -52,7 +52,25 @@ func newShared(host *service.Host) (*shared, error) {
 		servers:    map[string]*server{},
 		control:    queue,
 		cancels:    newCancels(host.Logger()),
-	}, nil
+	}
+	return sh, connection.Planned(host, sh.plan)
+}
+
+// plan returns what the clients and the streams of the container ask the broker for.
+func (sh *shared) plan() connection.Plan {
+	p := connection.Plan{By: "rpc"}
+	add := func(t transport.Topology) {
+		p.Topology = connection.Merge(p.Topology, t)
+		p.Consumes, p.Writes = append(p.Consumes, t.Queues[0].Name), append(p.Writes, sh.cfg.exchange())
+	}
+	if sh.streams != nil {
+		add(sh.streams.topology(streamKey()))
+	}
+	if c := sh.caller; c != nil {
+		add(c.topology(replyQueue(sh.host.Names()[0], c.replyTo)))
+		p.Topology = connection.Merge(p.Topology, control.Topology())
+	}
+	return p
 }
 
 // serve adds a method to the server of the row's service.
@@ -62,6 +80,9 @@ func (sh *shared) serve(method string, r *row) (*server, error) {
 		s = &server{shared: sh, service: r.Service, methods: map[string]*row{}}
 		sh.servers[r.Service] = s
 		sh.control.Receive(cancelKey(r.Service), sh.cancels.receive)
+		if err := connection.Planned(sh.host, s.plan); err != nil {
+			return nil, err
+		}
 	}
 	if other := s.methods[method]; other != nil {
 		return nil, fmt.Errorf("method %q is taken by the row %s: give one of them another name", method, other.Name)

@@ -30,20 +30,28 @@ type streams struct {
 	receivers map[requestID]*receiver // of arguments
 }
 
+// streamKey returns a new routing key of a queue of streams.
+func streamKey() string { return "stream-" + uuid.NewString() }
+
+func (st *streams) topology(key string) transport.Topology {
+	queue, exchange := "gomeko."+key, st.shared.cfg.exchange()
+	return transport.Topology{
+		Exchanges: []transport.Exchange{{Name: exchange, Kind: "topic", Durable: true}},
+		Queues:    []transport.Queue{{Name: queue, Durable: true, AutoDelete: true, Args: transport.Table{"x-expires": int32(streamQueueExpires.Milliseconds())}}},
+		Bindings:  []transport.Binding{{Queue: queue, Exchange: exchange, Key: key}},
+	}
+}
+
 const streamQueueExpires = time.Minute // of a queue whose process is away
 
 // open declares the queue and consumes it. The broker deletes it when the connection is lost, so
 // that a credit which it returns tells a reader that its producer is gone.
 func (st *streams) open(ctx context.Context) error {
-	conn, exchange := st.shared.conn, st.shared.cfg.exchange()
-	key := "stream-" + uuid.NewString()
-	queue := "gomeko." + key
+	conn, key := st.shared.conn, streamKey()
+	t := st.topology(key)
+	queue := t.Queues[0].Name
 	st.publisher = conn.Publisher()
-	err := conn.Declare(ctx, transport.Topology{
-		Exchanges: []transport.Exchange{{Name: exchange, Kind: "topic", Durable: true}},
-		Queues:    []transport.Queue{{Name: queue, Durable: true, AutoDelete: true, Args: transport.Table{"x-expires": int32(streamQueueExpires.Milliseconds())}}},
-		Bindings:  []transport.Binding{{Queue: queue, Exchange: exchange, Key: key}},
-	})
+	err := conn.Declare(ctx, t)
 	if err == nil {
 		st.consumer, err = conn.Consume(ctx, transport.Consume{Queue: queue, AckLater: true, Handle: st.receive})
 	}

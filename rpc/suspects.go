@@ -35,13 +35,9 @@ const maxDeaths = 3
 // declareSuspects declares the queue of suspects if a row needs it, or if an earlier version of the
 // service has left requests there.
 func (s *server) declareSuspects(ctx context.Context) error {
-	retries := false
-	for _, r := range s.methods {
-		retries = retries || len(r.delays) > 0
-	}
-	q := deadletter.Queues{}.Suspect(queueOf(s.service))
+	q := s.suspectQueue()
 	var refusal *transport.Error
-	if !retries {
+	if !s.retries() {
 		if _, _, err := s.shared.conn.Inspect(ctx, q.Name); errors.As(err, &refusal) {
 			return nil // mostly it does not exist
 		} else if err != nil {
@@ -56,6 +52,20 @@ func (s *server) declareSuspects(ctx context.Context) error {
 	}
 	s.suspects.queue = q.Name
 	return err
+}
+
+// retries reports whether a method of the server retries its calls.
+func (s *server) retries() bool {
+	for _, r := range s.methods {
+		if len(r.delays) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *server) suspectQueue() transport.Queue {
+	return deadletter.Queues{}.Suspect(queueOf(s.service))
 }
 
 // startSuspects begins to consume the suspects.

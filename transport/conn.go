@@ -103,7 +103,7 @@ func (c *Conn) connect(ctx context.Context, start int) (*session, error) {
 			c.latest = at
 			return s, nil
 		}
-		errs = append(errs, &dialFailure{a.redacted, err})
+		errs = append(errs, err)
 		if ctx.Err() != nil {
 			break
 		}

@@ -19,6 +19,82 @@ const tlsAlert = 0x15
 
 var errSpeaksTLS = errors.New("an alert of TLS")
 
+// A DialKind is why no connection to a broker was possible.
+type DialKind string
+
+// The kinds of a [DialError].
+const (
+	DialName     DialKind = "name"     // the host name is not known
+	DialRefused  DialKind = "refused"  // nobody is listening there
+	DialSilent   DialKind = "silent"   // nobody answers in time
+	DialTLS      DialKind = "tls"      // one side speaks TLS and the other does not, or they do not trust each other
+	DialProtocol DialKind = "protocol" // the server does not speak AMQP 0-9-1
+	DialLogin    DialKind = "login"    // the broker refuses the user or the password
+	DialVHost    DialKind = "vhost"    // the virtual host does not exist
+	DialAccess   DialKind = "access"   // the user may not use the virtual host
+	DialLimit    DialKind = "limit"    // the broker has too many connections
+	DialOther    DialKind = "other"
+)
+
+// A DialError is why no connection to one broker was possible. The error of [Dial] wraps one for
+// each broker of the URI.
+type DialError struct {
+	Broker string // its URI, without the password
+	Kind   DialKind
+	Err    error // says what to do
+}
+
+func (e *DialError) Error() string { return e.Broker + ": " + e.Err.Error() }
+func (e *DialError) Unwrap() error { return e.Err }
+
+func newDialError(ctx context.Context, a *address, err error) *DialError {
+	return &DialError{a.redacted, dialKind(ctx, a, err), dialError(ctx, a, err)}
+}
+
+// dialKind returns the kind of err, why no connection to a was possible.
+func dialKind(ctx context.Context, a *address, err error) DialKind {
+	var refused *amqp.Error
+	var name *net.DNSError
+	var timeout net.Error
+	switch {
+	case ctx.Err() != nil:
+		return DialSilent
+	case errors.As(err, &refused):
+		return refusalKind(refused)
+	case errors.As(err, &name):
+		return DialName
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return DialRefused
+	case errors.Is(err, errSpeaksTLS):
+		return DialTLS
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+		return DialProtocol
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return DialSilent
+	case tlsError(a, err) != err:
+		return DialTLS
+	}
+	return DialOther
+}
+
+// refusalKind returns the kind of a refusal of the broker, or of amqp091-go's error about its
+// answer.
+func refusalKind(err *amqp.Error) DialKind {
+	switch {
+	case err == amqp.ErrSASL, err.Code == amqp.AccessRefused:
+		return DialLogin
+	case !err.Server:
+		return DialProtocol
+	case err.Code == amqp.NotAllowed && strings.Contains(err.Reason, "limit"):
+		return DialLimit
+	case err.Code == amqp.NotAllowed && strings.Contains(err.Reason, "refused for user"):
+		return DialAccess
+	case err.Code == amqp.NotAllowed:
+		return DialVHost
+	}
+	return DialOther
+}
+
 // dialError returns err, why no connection to a was possible, with what to do about it.
 func dialError(ctx context.Context, a *address, err error) error {
 	if ctx.Err() != nil {

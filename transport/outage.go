@@ -31,15 +31,6 @@ func (o *outage) failed(message string, err error, args ...any) {
 	o.logger.Log(context.Background(), level, message, append([]any{"err", text}, args...)...) //nolint:sloglint // a constant of each caller
 }
 
-// A dialFailure is why no connection to a broker was possible.
-type dialFailure struct {
-	broker string // its URI without the password
-	err    error
-}
-
-func (f *dialFailure) Error() string { return f.broker + ": " + f.err.Error() }
-func (f *dialFailure) Unwrap() error { return f.err }
-
 // An advised error says what to do about it, which does not need to be said twice.
 type advised struct {
 	err    error
@@ -56,29 +47,29 @@ var given sync.Map
 // adviseOnce returns the text of the errors of connect, with the advice if the log does not have
 // it.
 func adviseOnce(err error) string {
-	return texts(err, func(f *dialFailure, a *advised) bool {
-		_, already := given.LoadOrStore(f.broker, true)
+	return texts(err, func(f *DialError, a *advised) bool {
+		_, already := given.LoadOrStore(f.Broker, true)
 		return !already
 	})
 }
 
 func withoutAdvice(err error) string {
-	return texts(err, func(*dialFailure, *advised) bool { return false })
+	return texts(err, func(*DialError, *advised) bool { return false })
 }
 
 // texts returns the text of the errors that connect has joined, with their advice where with says
 // so.
-func texts(err error, with func(*dialFailure, *advised) bool) string {
+func texts(err error, with func(*DialError, *advised) bool) string {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return err.Error()
 	}
 	var all []string
 	for _, err := range joined.Unwrap() {
-		var failure *dialFailure
+		var failure *DialError
 		var a *advised
 		if errors.As(err, &failure) && errors.As(err, &a) && !with(failure, a) {
-			all = append(all, failure.broker+": "+a.err.Error())
+			all = append(all, failure.Broker+": "+a.err.Error())
 		} else {
 			all = append(all, err.Error())
 		}

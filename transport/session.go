@@ -50,7 +50,7 @@ func openSession(ctx context.Context, cfg *Config, a *address, log *slog.Logger)
 	defer cancel()
 	conn, err := dial(ctx, cfg, a)
 	if err != nil {
-		return nil, dialError(ctx, a, err)
+		return nil, newDialError(ctx, a, err)
 	}
 	sock := newSocket(conn)
 	release := context.AfterFunc(ctx, sock.abort)
@@ -61,7 +61,7 @@ func openSession(ctx context.Context, cfg *Config, a *address, log *slog.Logger)
 	if err != nil {
 		sock.abort()
 		<-sock.done
-		return nil, dialError(ctx, a, sock.cause(err))
+		return nil, newDialError(ctx, a, sock.cause(err))
 	}
 	s := &session{addr: a, amqp: connection, sock: sock, log: log, lost: make(chan struct{})}
 	closes := connection.NotifyClose(make(chan *amqp.Error, 1))

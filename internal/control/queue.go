@@ -77,7 +77,7 @@ func Open(h *service.Host) (*Queue, error) {
 			receivers: map[string]func(*transport.Delivery){}, busy: make(chan struct{}, maxBusy),
 		}
 		q.life, q.end = context.WithCancel(h.Context())
-		return q, nil
+		return q, connection.Planned(h, q.plan)
 	})
 }
 
@@ -95,7 +95,32 @@ func (q *Queue) Start(ctx context.Context) error {
 	if len(q.receivers) == 0 {
 		return nil
 	}
-	conn := q.connection.Conn()
+	conn, t := q.connection.Conn(), q.topology()
+	q.publisher = conn.Publisher()
+	var refusal *transport.Error
+	err := conn.Declare(ctx, t)
+	if err == nil {
+		q.consumer, err = conn.Consume(ctx, transport.Consume{Queue: t.Queues[0].Name, Prefetch: prefetch, Handle: q.receive})
+	}
+	if errors.As(err, &refusal) {
+		q.host.Logger().Warn("the broker refuses the control queue: calls that their callers cancel run on, and gomeko services does not list this process", "err", err)
+		return nil
+	}
+	return err
+}
+
+// plan returns what the queue asks the broker for. Answers are published to the default exchange.
+func (q *Queue) plan() connection.Plan {
+	q.bindVerbs()
+	if len(q.receivers) == 0 {
+		return connection.Plan{}
+	}
+	t := q.topology()
+	return connection.Plan{By: "the control queue", Topology: t, Consumes: []string{t.Queues[0].Name}, Writes: []string{""}}
+}
+
+// topology returns what is declared: a queue with a new name, bound to the keys of the receivers.
+func (q *Queue) topology() transport.Topology {
 	name := Exchange + "-" + q.host.Names()[0] + "-" + uuid.NewString()
 	t := Topology()
 	// Not exclusive: after a reconnect the broker may not know yet that the old connection is dead.
@@ -105,17 +130,7 @@ func (q *Queue) Start(ctx context.Context) error {
 	for _, key := range slices.Sorted(maps.Keys(q.receivers)) {
 		t.Bindings = append(t.Bindings, transport.Binding{Queue: name, Exchange: Exchange, Key: key})
 	}
-	q.publisher = conn.Publisher()
-	var refusal *transport.Error
-	err := conn.Declare(ctx, t)
-	if err == nil {
-		q.consumer, err = conn.Consume(ctx, transport.Consume{Queue: name, Prefetch: prefetch, Handle: q.receive})
-	}
-	if errors.As(err, &refusal) {
-		q.host.Logger().Warn("the broker refuses the control queue: calls that their callers cancel run on, and gomeko services does not list this process", "err", err)
-		return nil
-	}
-	return err
+	return t
 }
 
 // bindVerbs receives the verbs that this process answers.

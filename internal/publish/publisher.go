@@ -29,6 +29,7 @@ type Publisher struct {
 	service  string // the service of the field; "" outside of services
 	field    string // service orders: Dispatch; "" outside of services
 	topology transport.Topology
+	exchange string                         // it is published to; "" is the default one, or none is fixed
 	outbox   service.Outbox                 // when messages leave
 	database Outbox                         // has them until then; nil unless outbox is OutboxDatabase
 	conn     atomic.Pointer[transport.Conn] // nil until the container is set up
@@ -55,6 +56,7 @@ func New(f *service.Field, kind, exchange string, t transport.Topology) (*Publis
 		service:   f.Service,
 		field:     "service " + f.Service + ": " + f.Name,
 		topology:  t,
+		exchange:  exchange,
 		outbox:    outbox,
 		observers: f.Host.Observers(),
 	}
@@ -81,7 +83,18 @@ type shared struct {
 
 func newShared(host *service.Host) (*shared, error) {
 	c, err := connection.Publishing(host)
-	return &shared{connection: c}, err
+	s := &shared{connection: c}
+	return s, errors.Join(err, connection.Planned(host, s.plan))
+}
+
+// plan returns what the publishers ask the broker for.
+func (s *shared) plan() connection.Plan {
+	p := connection.Plan{By: "publishers and dispatchers"}
+	for _, publisher := range s.publishers {
+		p.Topology = connection.Merge(p.Topology, publisher.topology)
+		p.Writes = append(p.Writes, publisher.exchange)
+	}
+	return p
 }
 
 // Setup declares what is published to.

@@ -1,0 +1,227 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// A Use is what a program asks of a broker, for [Conn.Rehearse].
+type Use struct {
+	Topology
+	Consumes []string // queues
+	Writes   []string // exchanges that are published to; "" is the default exchange
+}
+
+// Rehearse asks the broker for u without doing it, and returns the refusals, each of which wraps an
+// [*Error]: what exists with other flags or arguments, and what the user may not declare, bind,
+// consume or publish to. Nothing is created, bound or consumed, and no message moves. The requests
+// cannot succeed but for the permissions, as one to declare a queue with a negative x-max-length.
+// Only an exchange or a queue that exists is declared as u has it, which changes nothing.
+//
+// The permissions for topics are not asked for. err is why the broker could not be asked. A refusal
+// of more than a channel ends the connection; the Conn reconnects as usual.
+func (c *Conn) Rehearse(ctx context.Context, u Use) (refusals []error, err error) {
+	for _, ask := range u.questions() {
+		refusal, err := c.ask(ctx, ask)
+		if err != nil {
+			return refusals, err
+		}
+		if refusal != nil {
+			refusals = append(refusals, refusal)
+		}
+	}
+	return refusals, nil
+}
+
+// A question is one request of a rehearsal. It returns the broker's refusal, nil if there is none.
+type question func(s *session, ch *amqp.Channel) error
+
+// questions returns the requests for u.
+func (u Use) questions() (all []question) {
+	for _, e := range u.Exchanges {
+		all = append(all, e.rehearse)
+	}
+	for _, q := range u.Queues {
+		all = append(all, q.rehearse)
+	}
+	for _, b := range u.Bindings {
+		all = append(all, b.rehearse)
+	}
+	for _, name := range u.Consumes {
+		all = append(all, func(_ *session, ch *amqp.Channel) error { return rehearseConsume(ch, name) })
+	}
+	for _, name := range u.Writes {
+		all = append(all, func(_ *session, ch *amqp.Channel) error { return rehearseWrite(ch, name) })
+	}
+	return all
+}
+
+// ask asks a question on a channel of its own, on the next connection if this one was lost before.
+func (c *Conn) ask(ctx context.Context, q question) (refusal, err error) {
+	for {
+		s, err := c.session(ctx)
+		if err != nil {
+			return nil, err
+		}
+		err = s.do(ctx, func() error {
+			ch, err := s.amqp.Channel()
+			if err != nil {
+				return brokerError(err, connecting)
+			}
+			defer ch.Close()
+			return q(s, ch)
+		})
+		if errors.Is(err, errChannelClosed) && s.isLost() {
+			err = s.err // a refusal that has closed the connection, or its loss
+		}
+		var refused *Error
+		switch {
+		case errors.As(err, &refused):
+			return err, nil
+		case errors.Is(err, errChannelClosed):
+			continue
+		}
+		return nil, err
+	}
+}
+
+// rehearse asks for the declaration of an exchange.
+func (e Exchange) rehearse(s *session, ch *amqp.Channel) error {
+	args, _, err := encodeTable(e.Args)
+	if err != nil {
+		return err
+	}
+	exists, err := isThere(s, func(ch *amqp.Channel) error {
+		return ch.ExchangeDeclarePassive(e.Name, e.Kind, e.Durable, e.AutoDelete, false, false, nil)
+	})
+	if err != nil {
+		return fmt.Errorf("exchange %q: %w", e.Name, err)
+	}
+	if !exists {
+		args = with(args, "alternate-exchange", int32(0)) // must be a name
+	}
+	err = brokerError(ch.ExchangeDeclare(e.Name, e.Kind, e.Durable, e.AutoDelete, false, false, args), declaring)
+	if err = unless(err, amqp.PreconditionFailed, "arg 'alternate-exchange'", !exists); err != nil {
+		return fmt.Errorf("exchange %q: %w", e.Name, err)
+	}
+	return nil
+}
+
+// rehearse asks for the declaration of a queue.
+func (q Queue) rehearse(s *session, ch *amqp.Channel) error {
+	exists, err := isThere(s, func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclarePassive(q.Name, q.Durable, q.AutoDelete, q.Exclusive, false, nil)
+		return err
+	})
+	if err == nil && !(exists && q.Kept) {
+		if !exists {
+			q.Args = with(q.Args, "x-max-length", int32(-1)) // a negative one is refused
+		}
+		err = unless(q.declare(s, ch), amqp.PreconditionFailed, "arg 'x-max-length'", !exists)
+	}
+	if err != nil {
+		return fmt.Errorf("queue %q: %w", q.Name, err)
+	}
+	return nil
+}
+
+// rehearse asks for the end of a binding that nobody has made, which takes the same permissions.
+func (b Binding) rehearse(_ *session, ch *amqp.Channel) error {
+	err := brokerError(ch.QueueUnbind(b.Queue, "gomeko.doctor."+rand.Text(), b.Exchange, nil), binding)
+	if err = unless(err, amqp.NotFound, "", true); err != nil {
+		return fmt.Errorf("binding of queue %q to exchange %q: %w", b.Queue, b.Exchange, err)
+	}
+	return nil
+}
+
+// rehearseConsume asks for a consumer with a priority that is not a number.
+func rehearseConsume(ch *amqp.Channel, queue string) error {
+	_, err := ch.Consume(queue, "", false, false, false, false, amqp.Table{"x-priority": "none"})
+	err = brokerError(err, consuming)
+	err = unless(err, amqp.NotFound, "", true)
+	if err = unless(err, amqp.PreconditionFailed, "", true); err != nil {
+		return fmt.Errorf("consuming queue %q: %w", queue, err)
+	}
+	return nil
+}
+
+// rehearseWrite asks for the end of a binding of the exchange to another one, which nobody has made.
+// It takes the permission to publish to the exchange, which is checked first.
+func rehearseWrite(ch *amqp.Channel, exchange string) error {
+	nowhere := "gomeko.doctor." + rand.Text()
+	err := brokerError(ch.ExchangeUnbind(exchange, nowhere, nowhere, false, nil), publishing)
+	var refused *Error
+	if errors.As(err, &refused) && refused.Code == amqp.AccessRefused &&
+		strings.Contains(refused.Text, "access to exchange '"+cmp.Or(exchange, "amq.default")+"' in ") {
+		return fmt.Errorf("publishing to exchange %q: %w", exchange, err)
+	}
+	if errors.As(err, &refused) && (refused.Code == amqp.AccessRefused || refused.Code == amqp.NotFound) {
+		return nil // of the source, or because the default exchange has no bindings
+	}
+	return err
+}
+
+// isThere reports whether a passive declaration finds what it asks for.
+func isThere(s *session, passive func(*amqp.Channel) error) (bool, error) {
+	ch, err := s.amqp.Channel()
+	if err != nil {
+		return false, brokerError(err, connecting)
+	}
+	defer ch.Close()
+	err = brokerError(passive(ch), declaring)
+	return err == nil, unless(err, amqp.NotFound, "", true)
+}
+
+// unless returns err unless it is the refusal that is expected: with this code, and with text.
+func unless(err error, code int, text string, expected bool) error {
+	var refused *Error
+	if expected && errors.As(err, &refused) && refused.Code == code && strings.Contains(refused.Text, text) {
+		return nil
+	}
+	return err
+}
+
+// with returns args with another value.
+func with[T ~map[string]any](args T, name string, value any) T {
+	args = maps.Clone(args)
+	if args == nil {
+		args = T{}
+	}
+	args[name] = value
+	return args
+}
+
+// A Server is what a broker says of itself when a connection is opened.
+type Server struct {
+	Product   string        // "RabbitMQ"
+	Version   string        // "3.10.8"
+	Platform  string        // "Erlang/OTP 25.2.3"
+	Cluster   string        // the name of the cluster
+	Heartbeat time.Duration // as agreed; 0 is none
+	InMemory  bool          // it is gomeko's embedded broker
+}
+
+// Server returns what the broker of the current connection says of itself. While the connection is
+// lost, it waits for it as long as ctx allows.
+func (c *Conn) Server(ctx context.Context) (Server, error) {
+	s, err := c.session(ctx)
+	if err != nil {
+		return Server{}, err
+	}
+	text := func(name string) string {
+		v, _ := s.amqp.Properties[name].(string)
+		return v
+	}
+	return Server{
+		Product: text("product"), Version: text("version"), Platform: text("platform"), Cluster: text("cluster_name"),
+		Heartbeat: s.amqp.Config.Heartbeat, InMemory: s.inMemory(),
+	}, nil
+}
