@@ -20,7 +20,7 @@ const (
 // and what these may import. Every package must have a row.
 var arrows = map[string][]string{
 	"cmd/gomeko":          {"runner"},
-	"runner":              {"contract", "internal/periodic", "jobs", "jobs/sqlite", "jobs/postgres", "internal/parked", "internal/scaffold", "internal/supervisor", "shell", "broker", "web", "admin", "rpc", "events", "fleet", "config"},
+	"runner":              {"contract", "internal/periodic", "jobs", "jobs/sqlite", "jobs/postgres", "internal/doctor", "internal/parked", "internal/scaffold", "internal/supervisor", "shell", "broker", "web", "admin", "rpc", "events", "fleet", "config"},
 	"shell":               {"rpc", "events", "fleet", "contract", "config", "internal/printable"},
 	"web":                 {"service", "codec", "rpc/rpcerror", "internal/certificate", "internal/methodname", "internal/mux", "internal/secret", "internal/sequence", "internal/wait"},
 	"admin":               {"service", "internal/mux", "internal/clip", "internal/secret"},
@@ -36,6 +36,7 @@ var arrows = map[string][]string{
 	"internal/publish":    {"internal/connection", "internal/headers", "internal/topology"},
 	"internal/connection": {"service", "transport"},
 	"internal/control":    {"internal/connection", "internal/secret"},
+	"internal/doctor":     {"fleet", "jobs/store", "internal/connection", "internal/deadletter", "internal/topology"},
 	"internal/headers":    {"service", "transport", "internal/deadletter"},
 	"internal/deadletter": {"transport", "internal/clip", "internal/id"},
 	"internal/parked":     {"service", "internal/deadletter", "internal/secret"},

@@ -20,6 +20,12 @@ var endpoints = map[string]map[string]handler{
 	"/api/health/checks/local-alarms":  {get: (*request).alarms},
 	"/api/health/checks/virtual-hosts": {get: (*request).healthy},
 
+	"/api/feature-flags":             {get: (*request).featureFlags},
+	"/api/policies":                  {get: (*request).policies},
+	"/api/policies/{vhost}":          {get: (*request).policies},
+	"/api/operator-policies":         {get: (*request).policies},
+	"/api/operator-policies/{vhost}": {get: (*request).policies},
+
 	"/api/vhosts":                     {get: (*request).vhosts},
 	"/api/vhosts/{vhost}":             {get: (*request).getVHost, put: (*request).putVHost, del: (*request).deleteVHost},
 	"/api/vhosts/{vhost}/permissions": {get: (*request).permissions},

@@ -137,3 +137,25 @@ func (r *request) alarms() (any, error) {
 	}
 	return r.healthy()
 }
+
+type featureJSON struct {
+	Name        string `json:"name"`
+	State       string `json:"state"`
+	Stability   string `json:"stability"`
+	Description string `json:"desc"`
+	DocURL      string `json:"doc_url"`
+	ProvidedBy  string `json:"provided_by"`
+}
+
+// featureFlags tells which of the types of queues that RabbitMQ has flags for the broker has.
+func (r *request) featureFlags() (any, error) {
+	return []featureJSON{
+		{"quorum_queue", "enabled", "stable", "Support queues of type `quorum`", "", "rabbit"},
+		{"stream_queue", "unavailable", "stable", "Support queues of type `stream`", "", "rabbit"},
+	}, nil
+}
+
+// policies returns no policies, because the broker has none.
+func (r *request) policies() (any, error) {
+	return collect(r, func(*vhost) []struct{} { return nil })
+}

@@ -128,22 +128,27 @@ func (c *command) printDocuments(documents []*contract.Document, asJSON bool) er
 // describePackage builds the program of a package as gomeko run does, and has it describe its
 // services.
 func (c *command) describePackage(ctx context.Context, word string, flags []string) error {
-	b := &builder{notices: c.notices()}
-	packages, err := b.find(ctx, []string{word})
-	if err != nil {
-		return err
-	}
-	for _, p := range packages {
-		if p.Name == "main" && !p.callsMain() { // it may do anything if it is run
-			return fmt.Errorf("%s: its main function does not call runner.Main, which describes services: name the package of the services, "+
-				"or run the program and name the service", p.ImportPath)
-		}
-	}
-	program, err := c.build(ctx, []string{word})
+	program, err := c.buildWithMain(ctx, []string{word}, "which describes services: name the package of the services, or run the program and name the service")
 	if err != nil {
 		return err
 	}
 	return become(program, append([]string{program, "describe"}, flags...))
+}
+
+// buildWithMain builds the program of packages, which has the commands of [Main]. why is what it is
+// needed for, and what to do without it.
+func (c *command) buildWithMain(ctx context.Context, words []string, why string) (program string, err error) {
+	b := &builder{notices: c.notices()}
+	packages, err := b.find(ctx, words)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range packages {
+		if p.Name == "main" && !p.callsMain() { // it may do anything if it is run
+			return "", fmt.Errorf("%s: its main function does not call runner.Main, %s", p.ImportPath, why)
+		}
+	}
+	return c.build(ctx, words)
 }
 
 // runnerPackage is the import path of Main.

@@ -41,6 +41,11 @@ PROGRAM describe ./orders:Orders --json | jq .rows
 PROGRAM describe orders.get_order --broker amqp://guest:guest@localhost:5672/`,
 	"program describe": `PROGRAM describe
 PROGRAM describe orders.get_order --json`,
+	"doctor": `PROGRAM doctor
+PROGRAM doctor ./orders --config config.yaml --management @/run/secrets/management
+PROGRAM doctor ./orders --json | jq -r 'select(.level == "problem") | .remedy'`,
+	"program doctor": `PROGRAM doctor --config config.yaml
+PROGRAM doctor --management http://guest:guest@rabbitmq:15672 --strict`,
 	"broadcast": `PROGRAM broadcast orders order_created '{"id": "a1"}'
 PROGRAM broadcast news told rain --broker amqp://guest:guest@localhost:5672/`,
 	"services": `PROGRAM services

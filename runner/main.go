@@ -35,6 +35,7 @@ func Gomeko() {
 const (
 	exitFailed = 1
 	exitUsage  = 2
+	exitUnable = 3 // of gomeko doctor: it could not look
 )
 
 // execute runs a command line and returns the exit status. What it prints on stderr cannot control
@@ -51,6 +52,7 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	ran, err := root.ExecuteContextC(context.Background())
 	var usage usageError
 	var asked *service.ShutdownError
+	var unable unableError
 	switch {
 	case err == nil:
 		return 0
@@ -64,8 +66,11 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	if !errors.Is(err, errShown) {
 		c.complain(err, "")
 	}
-	if errors.As(err, &asked) && asked.ExitCode != 0 {
+	switch {
+	case errors.As(err, &asked) && asked.ExitCode != 0:
 		return asked.ExitCode
+	case errors.As(err, &unable):
+		return exitUnable
 	}
 	return exitFailed
 }

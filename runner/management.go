@@ -24,28 +24,35 @@ func newManagement(uri string) (management, error) {
 
 // get decodes the response of the API at a path.
 func (m management) get(ctx context.Context, path string, into any) error {
+	_, err := m.Get(ctx, path, into)
+	return err
+}
+
+// Get decodes the response of the API at a path, and returns its header. It implements
+// [doctor.API].
+func (m management) Get(ctx context.Context, path string, into any) (http.Header, error) {
 	uri := m.base.JoinPath("api", path)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, uri.String(), http.NoBody)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	request.Close = true // there are few
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("%w: start a broker with its management API: `gomeko broker --management %s` or, for RabbitMQ, "+
+		return nil, fmt.Errorf("%w: start a broker with its management API: `gomeko broker --management %s` or, for RabbitMQ, "+
 			"`rabbitmq-plugins enable rabbitmq_management`", err, managementAddress)
 	}
 	defer response.Body.Close()
 	switch {
 	case response.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("%s: wrong user or password", uri.Redacted())
+		return nil, fmt.Errorf("%s: wrong user or password", uri.Redacted())
 	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("%s: %s", uri.Redacted(), response.Status)
+		return nil, fmt.Errorf("%s: %s", uri.Redacted(), response.Status)
 	}
 	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		return fmt.Errorf("%s: %w", uri.Redacted(), err)
+		return nil, fmt.Errorf("%s: %w", uri.Redacted(), err)
 	}
-	return nil
+	return response.Header, nil
 }
 
 // A managedQueue is a queue as the management API describes it. RabbitMQ counts every 5 s.

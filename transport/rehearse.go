@@ -26,7 +26,8 @@ type Use struct {
 // cannot succeed but for the permissions, as one to declare a queue with a negative x-max-length.
 // Only an exchange or a queue that exists is declared as u has it, which changes nothing.
 //
-// The permissions for topics are not asked for. err is why the broker could not be asked. A refusal
+// The permissions for topics are not asked for, and not all values of the arguments of a queue that
+// does not exist yet are checked. The broker logs the requests that it refuses. err is why the broker could not be asked. A refusal
 // of more than a channel ends the connection; the Conn reconnects as usual.
 func (c *Conn) Rehearse(ctx context.Context, u Use) (refusals []error, err error) {
 	for _, ask := range u.questions() {

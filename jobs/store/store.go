@@ -95,3 +95,11 @@ func (s *Store) wrap(err error) error {
 	}
 	return fmt.Errorf("%s: %w", s.name, err)
 }
+
+// Clock returns the time of the database, by which jobs are due and leases end.
+func (s *Store) Clock(ctx context.Context) (now time.Time, err error) {
+	err = s.read(func(c conn) error {
+		return c.QueryRowContext(ctx, "SELECT "+s.dialect.now).Scan((*moment)(&now))
+	})
+	return now, err
+}

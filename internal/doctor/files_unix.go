@@ -1,0 +1,17 @@
+//go:build unix
+
+package doctor
+
+import "syscall"
+
+// openFiles looks at how many files a process may open. Go has raised its limit to the highest one.
+func (x *examination) openFiles() {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return
+	}
+	if n := uint64(limit.Cur); n < enoughFiles {
+		x.add(Warning, "files", "this process", "it may open %d files: each connection, websocket and request takes one", n).
+			remedy("ulimit -n %d, or LimitNOFILE=%[1]d in the unit of systemd", enoughFiles)
+	}
+}
