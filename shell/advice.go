@@ -54,8 +54,13 @@ type remoteError struct {
 	error
 }
 
-func (e remoteError) Error() string { return e.at + printable.Text(e.error.Error()) }
+func (e remoteError) Error() string {
+	return e.at + printable.Text(strings.TrimPrefix(e.error.Error(), cancelled))
+}
 func (e remoteError) Unwrap() error { return e.error }
+
+// cancelled is what Starlark writes before the error of a stream, which cancels the thread.
+const cancelled = "Starlark computation cancelled: "
 
 // explain returns err as text for the user, with the name of the program and the line if position
 // is true, and nil for exit(). text is the source.
