@@ -8,10 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -161,68 +158,4 @@ func check(seq iter.Seq2[int, error], got func(n int)) error {
 		got(n)
 	}
 	return nil
-}
-
-// streamsVariable is the variable with how many streams TestStreamsAmongKills reads.
-const streamsVariable = "GOMEKO_TEST_STREAMS"
-
-// Producers are killed again and again while many streams are read: each is whole or ends with an
-// error, and none is short.
-func TestStreamsAmongKills(t *testing.T) {
-	total := 40
-	if text := os.Getenv(streamsVariable); text != "" {
-		total, _ = strconv.Atoi(text)
-	}
-	brokertest.Each(t, func(t *testing.T, uri string) {
-		done := make(chan struct{})
-		var killers sync.WaitGroup
-		defer killers.Wait()
-		defer close(done)
-		ready := make(chan struct{}, 1)
-		for range 2 {
-			killers.Go(func() { killAgain(t, uri, ready, done) })
-		}
-		hosttest.Receive(t, "a producer", ready)
-		client := dial(t, uri, quick, nil).Client("counter")
-		const readers = 8
-		var left, complete, broken atomic.Int64
-		left.Store(int64(total))
-		var all sync.WaitGroup
-		for range readers {
-			all.Go(func() {
-				for left.Add(-1) >= 0 {
-					seen, count := 0, rand.IntN(20_000)
-					switch err := check(rpc.Stream[int](t.Context(), client, "count", count), func(int) { seen++ }); {
-					case err == nil && seen == count:
-						complete.Add(1)
-					case errors.Is(err, rpc.ErrConnectionLost), errors.Is(err, rpc.ErrReaderGone):
-						broken.Add(1)
-					default:
-						t.Errorf("got %d of %d items and %v, want all or ErrConnectionLost", seen, count, err)
-					}
-				}
-			})
-		}
-		all.Wait()
-		t.Logf("%d streams: %d whole, %d ended with an error", total, complete.Load(), broken.Load())
-	})
-}
-
-// killAgain starts a producer and kills it, until done is closed.
-func killAgain(t *testing.T, uri string, ready chan<- struct{}, done <-chan struct{}) {
-	for {
-		p := victim(t, uri, "produce")
-		p.Line("the victim is ready")
-		select {
-		case ready <- struct{}{}:
-		default:
-		}
-		select {
-		case <-time.After(time.Duration(rand.IntN(200)) * time.Millisecond):
-			p.Kill()
-		case <-done:
-			p.Kill()
-			return
-		}
-	}
 }

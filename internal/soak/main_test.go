@@ -22,15 +22,24 @@ var roles = map[string]func() any{
 	"shop":   newShop,
 	"pulse":  newPulse,
 
+	"numbers": func() any { return new(Numbers) },
+
 	"unemployed": func() any { return new(Unemployed) },
+}
+
+// programs are those without services, by role. They return an exit status.
+var programs = map[string]func() int{
+	"customer": customer,
+	"reader":   readStreams,
+	"broker":   serveBroker,
 }
 
 func TestMain(m *testing.M) {
 	if service, ok := roles[os.Getenv("GOMEKO_SOAK_ROLE")]; ok {
 		os.Exit(serve(service))
 	}
-	if os.Getenv("GOMEKO_SOAK_ROLE") == "customer" { // a program without services
-		os.Exit(customer())
+	if program, ok := programs[os.Getenv("GOMEKO_SOAK_ROLE")]; ok {
+		os.Exit(program())
 	}
 	goleak.VerifyTestMain(m)
 }
