@@ -1,4 +1,4 @@
-// Package browser tests the page of examples/board in a real browser.
+// Package browser tests the pages of examples in a real browser.
 //
 // It is a separate module, so that chromedp does not become a dependency of gomeko.
 package browser
@@ -126,10 +126,26 @@ func run(t *testing.T, page context.Context, actions ...chromedp.Action[chromedp
 // equal waits until the element that the selector finds has the text wanted.
 func equal(t *testing.T, page context.Context, selector, want string) {
 	t.Helper()
-	text := fmt.Sprintf(`(document.querySelector(%q)?.innerText ?? "").split(/\s+/).join(" ")`, selector)
-	same := chromedp.Poll[bool](fmt.Sprintf("%s === %q", text, want), chromedp.WithPollingTimeout(hosttest.Timeout/4))
+	is(t, page, text(selector), fmt.Sprintf("=== %q", want))
+}
+
+// begins waits until the text of the element begins with the one wanted.
+func begins(t *testing.T, page context.Context, selector, want string) {
+	t.Helper()
+	is(t, page, text(selector), fmt.Sprintf(".startsWith(%q)", want))
+}
+
+// text is an expression in JavaScript: the text of an element.
+func text(selector string) string {
+	return fmt.Sprintf(`(document.querySelector(%q)?.innerText ?? "").split(/\s+/).join(" ")`, selector)
+}
+
+// is waits until an expression in JavaScript, with a condition after it, is true.
+func is(t *testing.T, page context.Context, expression, condition string) {
+	t.Helper()
+	same := chromedp.Poll[bool](expression+condition, chromedp.WithPollingTimeout(hosttest.Timeout/4))
 	if _, err := chromedp.Run(page, same); err != nil {
-		got, _ := chromedp.Run(page, chromedp.Evaluate[string](text))
-		t.Fatalf("%s: got %q, want %q: %v", selector, got, want, err)
+		got, _ := chromedp.Run(page, chromedp.Evaluate[any](expression))
+		t.Fatalf("%s: got %v, want %s: %v", expression, got, condition, err)
 	}
 }
