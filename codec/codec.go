@@ -51,6 +51,16 @@ func DecodeStrict(c Codec, data []byte, v any) error {
 	return c.Decode(data, v)
 }
 
+// DecodeChecked decodes as [DecodeStrict] does, or as c.Decode if lenient is true, and also checks
+// the constraints that the tags of fields have: enum, min, max, minLength, maxLength, pattern and
+// format. If values break them, v is stored all the same, and the error is a
+// *[signature.ValidationError] with all of them. The constraints of a member that is absent, or
+// null for a pointer, are not checked. If [New] has not made c, no constraints are.
+func DecodeChecked(c Codec, data []byte, v any, lenient bool) error {
+	var unlimited *Budget
+	return unlimited.DecodeChecked(c, data, v, lenient)
+}
+
 // CheckPointer returns an error unless v is a pointer that Decode can store a value in. It is for
 // callers that want to know before they have data.
 func CheckPointer(v any) error {

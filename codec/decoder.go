@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"math/big"
 	"reflect"
+	"strconv"
+
+	"github.com/gomeko/gomeko/internal/constraint"
 )
 
 // A decoder reads Go values from an input.
@@ -12,6 +15,9 @@ type decoder struct {
 	input
 	plans  *plans
 	strict bool // members must be present: see DecodeStrict
+
+	checks bool              // members must meet their constraints: see DecodeChecked
+	faults constraint.Faults // those that do not
 }
 
 // value reads the next value into v, whose type has the plan p.
@@ -207,7 +213,12 @@ func (d *decoder) items(v reflect.Value, p *plan) error {
 		}
 		item := v.Index(i)
 		item.SetZero()
-		return inElement(d.value(item, p.elem), i)
+		known := d.faults.Len()
+		err := d.value(item, p.elem)
+		if d.faults.Len() > known {
+			d.faults.Below(known, strconv.Itoa(i))
+		}
+		return inElement(err, i)
 	})
 	switch {
 	case err != nil:
@@ -230,6 +241,7 @@ func (d *decoder) mapping(v reflect.Value, p *plan) error {
 	}
 	v.Set(reflect.MakeMap(p.typ))
 	item := reflect.New(p.typ.Elem()).Elem()
+	began := d.faults.Len()
 	return d.members(func(name []byte) error {
 		if err := d.charge(size + memberOf + 2*len(name)); err != nil {
 			return err
@@ -240,8 +252,15 @@ func (d *decoder) mapping(v reflect.Value, p *plan) error {
 		}
 		text := string(name)
 		item.SetZero()
+		if d.faults.Len() > began { // the last of equal names replaces the first
+			d.faults.Replace(began, text)
+		}
+		known := d.faults.Len()
 		if err := d.value(item, p.elem); err != nil {
 			return inMember(err, text)
+		}
+		if d.faults.Len() > known {
+			d.faults.Below(known, text)
 		}
 		v.SetMapIndex(key, item)
 		return nil

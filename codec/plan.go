@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/constraint"
 	"github.com/gomeko/gomeko/signature"
 )
 
@@ -268,6 +269,9 @@ type field struct {
 
 	optional bool   // [DecodeStrict] does not require it
 	fallback []byte // its default, in JSON; nil if that is the zero value
+
+	rule   *constraint.Rule // its constraints; nil if it has none
+	secret bool             // it is sensitive
 }
 
 // newField returns sf as a member, or the type of an embedded struct whose fields are members. If
@@ -313,6 +317,8 @@ func newField(sf reflect.StructField, index []int) (f field, embedded reflect.Ty
 	if literal, ok := sf.Tag.Lookup("default"); ok {
 		f.optional, f.fallback = true, fallback(literal)
 	}
+	f.rule, _ = constraint.Of(sf.Tag, sf.Type) // package service reports mistakes
+	f.secret = sf.Tag.Get("sensitive") == "true"
 	return f, nil
 }
 

@@ -4,7 +4,7 @@ import "reflect"
 
 // fields reads an object into v, a struct.
 func (d *decoder) fields(v reflect.Value, p *plan) error {
-	seen := memberSet{}
+	seen, began := memberSet{}, d.faults.Len()
 	err := d.members(func(name []byte) error {
 		at := p.member(name)
 		if at < 0 {
@@ -17,7 +17,9 @@ func (d *decoder) fields(v reflect.Value, p *plan) error {
 		}
 		if !seen.add(at) { // the last of equal names replaces the first
 			member.SetZero()
+			d.faults.Replace(began, f.name)
 		}
+		known := d.faults.Len()
 		if f.quoted {
 			err = d.unquote(member, f.plan)
 		} else {
@@ -26,12 +28,32 @@ func (d *decoder) fields(v reflect.Value, p *plan) error {
 		if err != nil {
 			return inMember(err, f.name)
 		}
+		if d.checks {
+			d.check(f, member, known)
+		}
 		return nil
 	})
+	if d.faults.Len() > began {
+		d.faults.Sort(began, func(name string) int { return p.byName[name] })
+	}
 	if err != nil || !d.strict || seen.n == len(p.fields) {
 		return err
 	}
 	return d.absent(v, p, &seen)
+}
+
+// check checks member, a field that was present. The faults from the one at known on are within it.
+func (d *decoder) check(f *field, member reflect.Value, known int) {
+	if f.rule != nil {
+		f.rule.Check(member, &d.faults)
+	}
+	if d.faults.Len() == known {
+		return
+	}
+	if f.secret {
+		d.faults.Hide(known)
+	}
+	d.faults.Below(known, f.name)
 }
 
 // absent sets the fields of v without a member to their defaults. It returns an error if one of

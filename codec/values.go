@@ -6,6 +6,8 @@ import (
 	"math"
 	"reflect"
 	"sync"
+
+	"github.com/gomeko/gomeko/internal/constraint"
 )
 
 // New returns the codec of f. It supports the values that the package comment lists.
@@ -74,10 +76,15 @@ func (e *Encoded) Decode(v any) error { return e.Budget.Decode(e.Codec, e.Data, 
 // DecodeStrict decodes the value into the pointer v by [DecodeStrict].
 func (e *Encoded) DecodeStrict(v any) error { return e.Budget.DecodeStrict(e.Codec, e.Data, v) }
 
+// DecodeChecked decodes the value into the pointer v by [DecodeChecked].
+func (e *Encoded) DecodeChecked(v any, lenient bool) error {
+	return e.Budget.DecodeChecked(e.Codec, e.Data, v, lenient)
+}
+
 // Decode is c.Decode within the budget.
 func (b *Budget) Decode(c Codec, data []byte, v any) error {
 	if own, ok := c.(*values); ok {
-		return own.decode(data, v, false, b)
+		return own.decode(data, v, mode{}, b)
 	}
 	if err := b.Charge(len(data)); err != nil {
 		return err
@@ -88,7 +95,7 @@ func (b *Budget) Decode(c Codec, data []byte, v any) error {
 // DecodeStrict is [DecodeStrict] within the budget.
 func (b *Budget) DecodeStrict(c Codec, data []byte, v any) error {
 	if own, ok := c.(*values); ok {
-		return own.decode(data, v, true, b)
+		return own.decode(data, v, mode{strict: true}, b)
 	}
 	if err := b.Charge(len(data)); err != nil {
 		return err
@@ -96,18 +103,37 @@ func (b *Budget) DecodeStrict(c Codec, data []byte, v any) error {
 	return DecodeStrict(c, data, v)
 }
 
-func (c *values) Decode(data []byte, v any) error { return c.decode(data, v, false, nil) }
+// DecodeChecked is [DecodeChecked] within the budget.
+func (b *Budget) DecodeChecked(c Codec, data []byte, v any, lenient bool) error {
+	if own, ok := c.(*values); ok {
+		return own.decode(data, v, mode{strict: !lenient, checks: true}, b)
+	}
+	if lenient {
+		return b.Decode(c, data, v)
+	}
+	return b.DecodeStrict(c, data, v)
+}
+
+func (c *values) Decode(data []byte, v any) error { return c.decode(data, v, mode{}, nil) }
 
 // DecodeStrict implements [StrictCodec].
-func (c *values) DecodeStrict(data []byte, v any) error { return c.decode(data, v, true, nil) }
+func (c *values) DecodeStrict(data []byte, v any) error {
+	return c.decode(data, v, mode{strict: true}, nil)
+}
 
-func (c *values) decode(data []byte, v any, strict bool, b *Budget) error {
+// A mode says what decoding requires besides that the data fit the type.
+type mode struct {
+	strict bool // see DecodeStrict
+	checks bool // see DecodeChecked
+}
+
+func (c *values) decode(data []byte, v any, m mode, b *Budget) error {
 	if err := CheckPointer(v); err != nil {
 		return err
 	}
 	p := reflect.ValueOf(v)
 	d := c.decoder(data, b)
-	d.strict = strict
+	d.strict, d.checks = m.strict, m.checks
 	defer c.release(d)
 	plan := c.plans.of(p.Type().Elem())
 	if plan.read == formAny && b != nil && len(data) > largeBody {
@@ -121,7 +147,13 @@ func (c *values) decode(data []byte, v any, strict bool, b *Budget) error {
 	if err := d.value(p.Elem(), plan); err != nil {
 		return err
 	}
-	return d.r.End()
+	if err := d.r.End(); err != nil {
+		return err
+	}
+	if d.faults.Len() > 0 {
+		return d.faults.Err()
+	}
+	return nil
 }
 
 func (c *values) List(data []byte) ([][]byte, error) {
@@ -189,7 +221,7 @@ func (c *values) decoder(data []byte, b *Budget) *decoder {
 func (c *values) release(d *decoder) {
 	d.returnRest()
 	d.reset(nil, nil)
-	d.strict = false
+	d.strict, d.checks, d.faults = false, false, constraint.Faults{}
 	c.decoders.Put(d)
 }
 

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gomeko/gomeko/internal/constraint"
 	"github.com/gomeko/gomeko/internal/sequence"
 	"github.com/gomeko/gomeko/signature"
 )
@@ -52,8 +53,17 @@ func (r *Row) bind(sig *signature.Signature, leading []reflect.Type) (*method, e
 	}
 	var mistakes []error
 	checked := map[reflect.Type]bool{}
+	known := map[string]bool{}
 	for i := range m.slots {
 		s := &m.slots[i]
+		constrained, wrong := constraint.Within(s.typ, map[reflect.Type]bool{})
+		s.checked = constrained
+		for _, mistake := range wrong { // several parameters may have the type
+			if !known[mistake.Error()] {
+				known[mistake.Error()] = true
+				mistakes = append(mistakes, mistake)
+			}
+		}
 		if !s.hidden && holdsSensitive(s.typ, map[reflect.Type]bool{}) {
 			s.hidden, s.nested = true, true
 		}
@@ -223,9 +233,9 @@ func (m *method) addFields(t reflect.Type, index []int) (mistakes []error) {
 		if name == "" {
 			p.Name = f.Name
 		}
-		s := slot{typ: f.Type, index: at, expected: expected(f.Type)}
-		if err := m.option(&p, &s, tag, strings.Split(options, ",")); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("%s.%s: %w", t, f.Name, err))
+		s := slot{typ: f.Type, index: at, expected: expected(f.Type), tag: f.Tag}
+		for _, mistake := range constraint.Split(m.option(&p, &s, tag, strings.Split(options, ","))) {
+			mistakes = append(mistakes, fmt.Errorf("%s.%s: %w", t, f.Name, mistake))
 		}
 		m.sig.Params = append(m.sig.Params, p)
 		m.slots = append(m.slots, s)
@@ -236,6 +246,11 @@ func (m *method) addFields(t reflect.Type, index []int) (mistakes []error) {
 // option reads from the field's tag and type whether p is optional, and its default.
 func (m *method) option(p *signature.Param, s *slot, tag Tag, options []string) error {
 	literal, hasDefault := tag.lookup("default")
+	var wrong error
+	s.rule, wrong = constraint.Of(s.tag, p.Type)
+	if wrong != nil {
+		return wrong
+	}
 	sensitive, isSensitive := tag.lookup("sensitive")
 	s.hidden, s.doc = sensitive == "true", tag.Get("doc")
 	switch {
@@ -249,6 +264,9 @@ func (m *method) option(p *signature.Param, s *slot, tag Tag, options []string) 
 			return fmt.Errorf("default: %w", err)
 		}
 		if s.fallback, err = fallback(p.Type, v); err != nil {
+			return err
+		}
+		if err := s.rule.Default(p.Type, s.fallback); err != nil {
 			return err
 		}
 		p.Default, p.Optional = v, true
@@ -292,7 +310,7 @@ func memberDefaults(t reflect.Type, seen map[reflect.Type]bool) (mistakes []erro
 			if err != nil {
 				err = fmt.Errorf("default: %w", err)
 			} else {
-				_, err = fallback(f.Type, v)
+				err = defaultOf(f, v)
 			}
 			if err != nil {
 				mistakes = append(mistakes, fmt.Errorf("%s.%s: %w", t, f.Name, err))
@@ -301,6 +319,19 @@ func memberDefaults(t reflect.Type, seen map[reflect.Type]bool) (mistakes []erro
 		mistakes = append(mistakes, memberDefaults(f.Type, seen)...)
 	}
 	return mistakes
+}
+
+// defaultOf returns the mistake of a member whose default is v, nil if there is none.
+func defaultOf(f reflect.StructField, v any) error {
+	set, err := fallback(f.Type, v)
+	if err != nil {
+		return err
+	}
+	rule, err := constraint.Of(f.Tag, f.Type)
+	if err != nil {
+		return nil // it is reported with the constraints
+	}
+	return rule.Default(f.Type, set)
 }
 
 // zero returns the zero value of t as a literal.

@@ -65,7 +65,17 @@
 // [Config].Lenient, or lenient:"true" in a row, leaves it the zero value.
 //
 // If the arguments of a call do not fit, its error is a [signature.Error] in the words of Python,
-// and the method does not run.
+// and the method does not run. If values in them break the constraints of their fields, it is a
+// [ValidationError] with all of them:
+//
+//	type Account struct {
+//		Email string `json:"email" format:"email"`
+//		Age   int    `json:"age" min:"18"`
+//		Plan  string `json:"plan" enum:"free,pro" default:"'free'"`
+//	}
+//
+// The keys are enum, min, max, minLength, maxLength, pattern and format (email, uri, date-time,
+// uuid, decimal). Those of a list or a map are about its elements. docs/values.md has their rules.
 //
 // # Calls
 //

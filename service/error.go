@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/gomeko/gomeko/signature"
 )
 
 var (
@@ -34,6 +36,21 @@ type withdrawnError struct{}
 
 func (withdrawnError) Error() string        { return "call withdrawn before it began" }
 func (withdrawnError) Is(target error) bool { return target == ErrStopped }
+
+// A ValidationError says which values in the arguments of a call break the constraints that the
+// tags of their fields have, such as min:"1": see the package's documentation. The method was not
+// run. A method may return one for checks of its own.
+//
+//	var invalid *service.ValidationError
+//	if errors.As(err, &invalid) {
+//		for _, fault := range invalid.Faults { … }
+//	}
+//
+// A caller by RPC in Go receives it, too.
+type ValidationError = signature.ValidationError
+
+// A Fault is one value in the arguments of a call that breaks a constraint.
+type Fault = signature.Fault
 
 // A PanicError is the error of a call whose method, or a [Middleware], panicked.
 type PanicError struct {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strconv"
 
+	"github.com/gomeko/gomeko/internal/constraint"
 	"github.com/gomeko/gomeko/internal/inject"
 	"github.com/gomeko/gomeko/internal/sequence"
 	"github.com/gomeko/gomeko/signature"
@@ -38,6 +40,9 @@ type slot struct {
 	hidden   bool                    // sensitive: errors do not show the argument
 	nested   bool                    // hidden, but only because of members
 	doc      string                  // of the field
+	tag      reflect.StructTag       // of the field
+	rule     *constraint.Rule        // its constraints; nil if it has none
+	checked  bool                    // values of its type have fields with constraints
 }
 
 // prepare returns a copy of the service, and the parameters of its method appended to in: the copy,
@@ -74,6 +79,7 @@ func (m *method) decode(in []reflect.Value, frame reflect.Value, args *signature
 	if m.args != nil {
 		fields = frame.Field(2)
 	}
+	var broken constraint.Faults
 	for i := range m.slots {
 		s := &m.slots[i]
 		var dst reflect.Value
@@ -85,14 +91,17 @@ func (m *method) decode(in []reflect.Value, frame reflect.Value, args *signature
 		}
 		if s.item != nil {
 			ctx, _ := frame.Field(1).Interface().(context.Context)
-			if err := m.iterate(ctx, dst, i, args); err != nil {
+			if err := m.iterate(ctx, dst, i, args, &broken); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		if err := m.fill(dst, i, args); err != nil {
+		if err := m.fill(dst, i, args, &broken); err != nil {
 			return nil, err
 		}
+	}
+	if broken.Len() > 0 {
+		return nil, invalidArguments{broken.Err()}
 	}
 	switch {
 	case m.ptr:
@@ -104,27 +113,37 @@ func (m *method) decode(in []reflect.Value, frame reflect.Value, args *signature
 }
 
 // fill sets dst to the argument of parameter i.
-func (m *method) fill(dst reflect.Value, i int, args *signature.Matched) error {
+func (m *method) fill(dst reflect.Value, i int, args *signature.Matched, broken *constraint.Faults) error {
 	s, p := &m.slots[i], &m.sig.Params[i]
 	switch {
 	case p.Kind == signature.Rest:
 		dst.Set(reflect.MakeSlice(s.typ, len(args.Rest), len(args.Rest)))
 		for j, v := range args.Rest {
-			if err := m.store(dst.Index(j), p.Name, s, v); err != nil {
+			known := broken.Len()
+			if err := m.store(dst.Index(j), p.Name, s, v, broken); err != nil {
 				return err
+			}
+			if broken.Len() > known {
+				broken.Below(known, strconv.Itoa(j))
+				broken.Below(known, p.Name)
 			}
 		}
 	case p.Kind == signature.Options:
 		dst.Set(reflect.MakeMapWithSize(s.typ, len(args.Options)))
 		for _, kw := range args.Options {
-			v := reflect.New(s.typ.Elem()).Elem()
-			if err := m.store(v, kw.Name, s, kw.Value); err != nil {
+			v, known := reflect.New(s.typ.Elem()).Elem(), broken.Len()
+			if err := m.store(v, kw.Name, s, kw.Value, broken); err != nil {
 				return err
 			}
+			broken.Below(known, kw.Name)
 			dst.SetMapIndex(reflect.ValueOf(kw.Name).Convert(s.typ.Key()), v)
 		}
 	case args.Given[i] != nil:
-		return m.store(dst, p.Name, s, args.Given[i])
+		known := broken.Len()
+		if err := m.store(dst, p.Name, s, args.Given[i], broken); err != nil {
+			return err
+		}
+		broken.Below(known, p.Name)
 	case s.fallback != nil:
 		s.fallback(dst)
 	}
@@ -132,7 +151,7 @@ func (m *method) fill(dst reflect.Value, i int, args *signature.Matched) error {
 }
 
 // iterate sets dst to an iterator over the argument of parameter i: a stream, or a list.
-func (m *method) iterate(ctx context.Context, dst reflect.Value, i int, args *signature.Matched) error {
+func (m *method) iterate(ctx context.Context, dst reflect.Value, i int, args *signature.Matched, broken *constraint.Faults) error {
 	s, v := &m.slots[i], args.Given[i]
 	if stream, ok := v.(signature.StreamValue); ok {
 		if seq, ok := stream.Stream(ctx, s.typ); ok {
@@ -142,9 +161,11 @@ func (m *method) iterate(ctx context.Context, dst reflect.Value, i int, args *si
 	}
 	list := reflect.New(reflect.SliceOf(s.item)).Elem()
 	if v != nil {
-		if err := m.store(list, m.sig.Params[i].Name, s, v); err != nil {
+		name, known := m.sig.Params[i].Name, broken.Len()
+		if err := m.store(list, name, s, v, broken); err != nil {
 			return err
 		}
+		broken.Below(known, name)
 	}
 	dst.Set(sequence.Make(s.typ, func(yield func(reflect.Value, error) bool) {
 		for j := range list.Len() {
@@ -156,15 +177,46 @@ func (m *method) iterate(ctx context.Context, dst reflect.Value, i int, args *si
 	return nil
 }
 
-func (m *method) store(dst reflect.Value, name string, s *slot, v signature.Value) error {
-	decode := v.Decode
-	if strict, ok := v.(signature.StrictValue); ok && !m.lenient {
-		decode = strict.DecodeStrict
+// store decodes an argument into dst. It adds to broken the faults of values in it that break their
+// constraints.
+func (m *method) store(dst reflect.Value, name string, s *slot, v signature.Value, broken *constraint.Faults) error {
+	known := broken.Len()
+	err := m.decodeValue(dst, s, v)
+	if s.checked && err != nil {
+		var invalid *signature.ValidationError
+		if errors.As(err, &invalid) {
+			broken.Add(invalid)
+			err = nil
+		}
 	}
-	err := decode(dst.Addr().Interface())
-	if err == nil {
-		return nil
+	if err != nil {
+		return m.misfit(name, s, err)
 	}
+	if s.rule != nil {
+		s.rule.Check(dst, broken)
+	}
+	if s.hidden && !s.nested && broken.Len() > known {
+		broken.Hide(known)
+	}
+	return nil
+}
+
+// decodeValue decodes an argument into dst.
+func (m *method) decodeValue(dst reflect.Value, s *slot, v signature.Value) error {
+	to := dst.Addr().Interface()
+	if s.checked {
+		if v, ok := v.(signature.CheckedValue); ok {
+			return v.DecodeChecked(to, m.lenient)
+		}
+	}
+	if v, ok := v.(signature.StrictValue); ok && !m.lenient {
+		return v.DecodeStrict(to)
+	}
+	return v.Decode(to)
+}
+
+// misfit returns the error of an argument that cannot be decoded because of err.
+func (m *method) misfit(name string, s *slot, err error) error {
 	why := err.Error()
 	var part interface{ In(name string) string }
 	switch {
@@ -177,3 +229,8 @@ func (m *method) store(dst reflect.Value, name string, s *slot, v signature.Valu
 	}
 	return m.sig.Mismatch(name, s.expected, why)
 }
+
+// An invalidArguments is the [ValidationError] of arguments that break their constraints.
+type invalidArguments struct{ error }
+
+func (e invalidArguments) Unwrap() error { return e.error }

@@ -46,6 +46,7 @@ func (o Outcome) String() string {
 // the error.
 func (c *run) outcome(err error) Outcome {
 	var misfit *signature.Error
+	var invalid invalidArguments
 	switch {
 	case errors.Is(err, ErrStopped):
 		return OutcomeStopped
@@ -53,7 +54,7 @@ func (c *run) outcome(err error) Outcome {
 		return OutcomeCancelled
 	case errors.Is(err, ErrTimeout):
 		return OutcomeTimeout
-	case errors.As(err, &misfit):
+	case errors.As(err, &misfit), errors.As(err, &invalid):
 		return OutcomeRejected
 	case Expected(err):
 		return OutcomeExpected

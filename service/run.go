@@ -32,7 +32,7 @@ var middlewareType = reflect.TypeFor[Middleware]()
 //
 // The error is
 //
-//   - a *[signature.Error] if the arguments do not fit; the method was not run
+//   - a *[signature.Error] or a *[ValidationError] if the arguments do not fit; the method was not run
 //   - a *[PanicError] if the method panicked
 //   - [ErrExited] if the method or a middleware ended its goroutine; it runs in another one than
 //     Run

@@ -156,7 +156,8 @@ func (e *Error) Unwrap() error { return e.cause }
 // Expected reports whether callers are meant to handle e: see service.Expected. The status decides,
 // if there is one: client errors are. Otherwise they are not if
 // another service did not answer or does not exist, if it refused the request of this one
-// ([ErrMethodNotFound], [ErrIncorrectSignature], [ErrMalformedRequest]), or if it failed in a way
+// ([ErrMethodNotFound], [ErrIncorrectSignature], [ErrMalformedRequest], a service.ValidationError),
+// or if it failed in a way
 // that it did not declare: its error is of package builtins, or one that it received itself.
 func (e *Error) Expected() bool {
 	if e.status != 0 {
@@ -165,7 +166,7 @@ func (e *Error) Expected() bool {
 	if e.Is(ErrTimeout) || e.Is(ErrUnknownService) {
 		return false
 	}
-	return !e.remote || !e.registered() && e.Path != remotePath && !strings.HasPrefix(e.Path, "builtins.")
+	return !e.remote || !e.registered() && e.Path != invalidPath && e.Path != remotePath && !strings.HasPrefix(e.Path, "builtins.")
 }
 
 // remotePath is the path of an error that a service received from another one and returned.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/gomeko/gomeko/codec"
@@ -35,6 +36,7 @@ func From(err error) *Error {
 //
 //   - the [Error] that err is or wraps, with the text of err
 //   - [ErrIncorrectSignature] for a signature.Error
+//   - gomeko.ValidationError for a service.ValidationError, with its faults in Args
 //   - [ErrTimeout] for service.ErrTimeout
 //   - builtins.RuntimeError for a panic
 //   - builtins.Exception, with the text of err, for any other error
@@ -45,6 +47,7 @@ func Original(err error) *Error {
 	var (
 		mismatch *signature.Error
 		panicked *service.PanicError
+		invalid  *service.ValidationError
 		typed    *Error
 		own      *Error
 	)
@@ -57,8 +60,10 @@ func Original(err error) *Error {
 		own = &Error{Type: wireName(typed.Type), Path: wireName(typed.Path), Args: stringify(typed.Args), remote: typed.remote}
 		own.Value = typed.replace(err, typed.Value)
 		if err.Error() != typed.Error() {
-			own.Args = []any{own.Value}
+			own.Args = slices.Concat([]any{own.Value}, own.faults())
 		}
+	case errors.As(err, &invalid):
+		own = newInvalid(err.Error(), invalid)
 	case errors.Is(err, service.ErrTimeout):
 		return ErrTimeout.WithText(clip.Text(err.Error(), clip.Wire))
 	default:

@@ -372,3 +372,20 @@ type Mornings struct {
 }
 
 func (*Mornings) Import(_ context.Context) error { return nil }
+
+type Signups struct {
+	_ service.Name `service:"signups"`
+
+	Entrypoints struct {
+		SignUp rpc.Method `rpc:"sign_up"`
+	}
+}
+
+type Applicant struct {
+	Email string `json:"email" format:"e-mail"`
+	Age   int    `json:"age" min:"18" max:"17"`
+	Code  string `json:"code" min:"6"`
+	Plan  string `json:"plan" enum:"free,pro" default:"'basic'"`
+}
+
+func (*Signups) SignUp(_ context.Context, a Applicant) error { return nil }
