@@ -60,6 +60,10 @@ type Config struct {
 	// Values has all keys of the file after substitution, including the user's.
 	Values map[string]any
 
+	// Variables are the variables of the environment that the file names, with their defaults.
+	// ${NAME}, without a default, has "".
+	Variables map[string]string
+
 	// Warnings describe keys that probably do not do what their author meant, one a line.
 	Warnings []string
 
@@ -93,7 +97,7 @@ func parse(at string, data []byte, lookupenv func(string) (string, bool), sectio
 	if len(doc.Content) == 0 {
 		doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
 	}
-	e := environment{lookup: lookupenv, at: at, empty: map[*yaml.Node]string{}}
+	e := environment{lookup: lookupenv, at: at, empty: map[*yaml.Node]string{}, named: map[string]string{}}
 	e.resolve(doc.Content[0], "", 0)
 	if err := errors.Join(e.mistakes...); err != nil {
 		return nil, err
@@ -103,7 +107,7 @@ func parse(at string, data []byte, lookupenv func(string) (string, bool), sectio
 		return nil, fmt.Errorf("%s%d: the top level must have keys, such as AMQP_URI: …", at, root.Line)
 	}
 	cfg := defaults()
-	cfg.Warnings = e.warnings
+	cfg.Warnings, cfg.Variables = e.warnings, e.named
 	cfg.root, cfg.at = root, at
 	if err := root.Decode(&cfg.Values); err != nil {
 		return nil, syntaxError(at, err)

@@ -17,6 +17,7 @@ type environment struct {
 	mistakes []error
 	warnings []string
 	empty    map[*yaml.Node]string // what was written where the result is null
+	named    map[string]string     // the variables in the file with their defaults
 }
 
 // maxDepth limits how deep variables may refer to other variables.
@@ -41,6 +42,9 @@ func (e *environment) resolve(n *yaml.Node, key string, depth int) {
 func (e *environment) scalar(n *yaml.Node, key string, depth int) {
 	plain := n.Style == 0
 	text, changed := e.expand(n.Value)
+	if depth == 0 && (plain || n.Tag == "!env_var" || n.Tag == "!raw_env_var") {
+		e.note(n.Value)
+	}
 	switch {
 	case n.Tag == "!raw_env_var":
 		*n = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Line: n.Line, Anchor: n.Anchor}
@@ -129,6 +133,24 @@ func variables(text string) string {
 		}
 		all = append(all, "${"+name+"}")
 		text = text[size:]
+	}
+}
+
+// note adds the variables in text, and in their defaults, to those that the file names.
+func (e *environment) note(text string) {
+	for {
+		i := strings.Index(text, "${")
+		if i < 0 {
+			return
+		}
+		name, fallback, size := reference(text[i:])
+		if size == 0 {
+			text = text[i+2:]
+			continue
+		}
+		e.named[name] = fallback
+		e.note(fallback)
+		text = text[i+size:]
 	}
 }
 

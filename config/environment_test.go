@@ -61,3 +61,17 @@ func TestEnvironmentWarnings(t *testing.T) {
 		})
 	}
 }
+
+// The variables of a file are those that are substituted, and those in their defaults.
+func TestVariables(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Parse([]byte("# ${COMMENT}\na: ${A}\nb: postgres://${B:me}@${C:${D:host}}/ \nq: \"${QUOTED}\"\nr: !raw_env_var \"${R:x}\"\n"),
+		func(name string) (string, bool) { return "${OTHER}", name == "A" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"A": "", "B": "me", "C": "${D:host}", "D": "host", "R": "x"}
+	if !reflect.DeepEqual(cfg.Variables, want) {
+		t.Errorf("got %v, want %v", cfg.Variables, want)
+	}
+}

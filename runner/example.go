@@ -20,6 +20,9 @@ PROGRAM new shop/orders --with http,events,jobs,postgres --module example.com/sh
 GOOS=linux GOARCH=arm64 PROGRAM build ./orders -o bin/orders --version v1.4.2`,
 	"systemd": `PROGRAM systemd ./orders --config config.yaml > orders.service
 PROGRAM systemd ./orders --procs 4 --user orders --exec /opt/orders/orders`,
+	"k8s": `PROGRAM k8s ./orders --config config.yaml --image registry.example.org/orders:v1.4.2 > orders.yaml
+PROGRAM k8s ./orders --config config.yaml --replicas 4 | kubectl apply -f -`,
+	"compose": `PROGRAM compose ./orders --config config.yaml > compose.yaml`,
 	"run": `PROGRAM run .
 PROGRAM run ./orders ./users:Users --config config.yaml
 PROGRAM run ./orders --reload

@@ -2,10 +2,8 @@ package runner
 
 import (
 	_ "embed"
-	"errors"
 	"path"
 	"path/filepath"
-	"text/template"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,12 +32,7 @@ func (c *command) systemdCommand() *cobra.Command {
 			"The unit waits until the services are ready, restarts a process that has frozen or died, stays down after more than\n" +
 			"ten deaths in five seconds, gives running calls time to end, and lets the program do little else than use the\n" +
 			"network. With --config, the program reads that file in the folder /etc/NAME, and the grace in it counts.",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return errors.New("systemd: which package? Name its folder, as in gomeko systemd ./orders")
-			}
-			return nil
-		},
+		Args: onePackage("systemd"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if u.Procs < 1 {
 				return usagef("--procs %d: must be at least 1", u.Procs)
@@ -59,8 +52,8 @@ func (c *command) systemdCommand() *cobra.Command {
 			if s.file != "" {
 				u.Config = "/etc/" + u.Name + "/" + filepath.Base(s.file)
 			}
-			u.Grace = int((s.cfg.Grace + s.web.DrainDelay + killTime).Round(time.Second).Seconds())
-			return template.Must(template.New("unit").Parse(systemdUnit)).Execute(c.out, u)
+			u.Grace = s.stopSeconds()
+			return printUnit(c.out, systemdUnit, u)
 		},
 	}
 	flags := cmd.Flags()
@@ -68,4 +61,9 @@ func (c *command) systemdCommand() *cobra.Command {
 	flags.StringVar(&u.User, "user", "", "`NAME` of the user that the program runs as (default: one that systemd makes)")
 	flags.IntVar(&u.Procs, "procs", 1, "`NUMBER` of processes; systemctl reload replaces them one after the other")
 	return cmd
+}
+
+// stopSeconds returns how long a process may take to stop before it is killed.
+func (s *settings) stopSeconds() int {
+	return int((s.cfg.Grace + s.web.DrainDelay + killTime).Round(time.Second).Seconds())
 }
