@@ -72,8 +72,13 @@ var arrows = map[string][]string{
 
 	"jobs":          {"internal/periodic", "messaging", "timer", "internal/stub", "internal/connection", "internal/control", "internal/headers", "internal/topology", "internal/id", "rpc/rpcerror"},
 	"jobs/store":    {"internal/clip"},
-	"jobs/sqlite":   {"jobs/store"},
-	"jobs/postgres": {"jobs/store"},
+	"jobs/sqlite":   {"jobs/store", "internal/sqlite"},
+	"jobs/postgres": {"jobs/store", "internal/postgres"},
+
+	"panel/account": {},
+
+	"internal/sqlite":   {},
+	"internal/postgres": {},
 
 	"internal/certificate": {},
 
@@ -89,22 +94,25 @@ var arrows = map[string][]string{
 
 // others are the packages outside of the standard library that these packages may import.
 var others = map[string][]string{
-	"codec":            {"github.com/google/uuid", "github.com/klauspost/compress/zlib"},
-	"broker":           {},
-	"internal/frame":   {},
-	"internal/mux":     {},
-	"internal/id":      {},
-	"internal/nearest": {},
-	"signature":        {},
-	"internal/inject":  {"go.uber.org/fx", "go.uber.org/fx/fxevent"},
-	"di":               {"go.uber.org/fx"},
-	"service":          {"go.uber.org/fx"},
-	"rpc":              {"github.com/google/uuid"},
-	"timer":            {},
-	"timer/cron":       {},
-	"jobs/store":       {},
-	"jobs/sqlite":      {"modernc.org/sqlite"},
-	"jobs/postgres":    {"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/stdlib"},
+	"codec":             {"github.com/google/uuid", "github.com/klauspost/compress/zlib"},
+	"broker":            {},
+	"internal/frame":    {},
+	"internal/mux":      {},
+	"internal/id":       {},
+	"internal/nearest":  {},
+	"signature":         {},
+	"internal/inject":   {"go.uber.org/fx", "go.uber.org/fx/fxevent"},
+	"di":                {"go.uber.org/fx"},
+	"service":           {"go.uber.org/fx"},
+	"rpc":               {"github.com/google/uuid"},
+	"timer":             {},
+	"timer/cron":        {},
+	"jobs/store":        {},
+	"internal/sqlite":   {"modernc.org/sqlite"},
+	"internal/postgres": {"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/stdlib"},
+	"jobs/sqlite":       {},
+	"jobs/postgres":     {},
+	"panel/account":     {"golang.org/x/crypto/argon2"},
 }
 
 // A listed is a package in the output of go list.

@@ -1,0 +1,42 @@
+// Package sqlite connects to SQLite databases, with the settings that everything of ours needs.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver sqlite
+)
+
+// pragmas set up each connection. With a write-ahead log, readers do not wait for writers. Every
+// commit is synced, so that a job whose message was acknowledged survives a power failure. A
+// transaction takes the write lock when it begins, because one that has read before could not wait
+// for it.
+const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16000)&_txlock=immediate"
+
+// Connect opens the database in a file, which it creates if it does not exist. name is that of the
+// database for messages.
+func Connect(ctx context.Context, file string) (db *sql.DB, name string, err error) {
+	name = "sqlite:" + file
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return nil, name, fmt.Errorf("%s: %w", name, err)
+	}
+	source := url.URL{Scheme: "file", Path: filepath.ToSlash(path)}
+	if db, err = sql.Open("sqlite", source.String()+pragmas); err != nil {
+		return nil, name, fmt.Errorf("%s: %w", name, err)
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	if err := db.PingContext(ctx); err != nil {
+		db.Close()
+		return nil, name, fmt.Errorf("%s: %w", name, err)
+	}
+	return db, name, nil
+}
+
+// connections is how many connections a database has at most: one writes, the others read.
+const connections = 4

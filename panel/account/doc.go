@@ -1,0 +1,31 @@
+// Package account keeps the accounts of a control panel in a database: users, nested groups, failed
+// logins, and an audit trail of everything that people do.
+//
+//	accounts, err := account.Open(ctx, db, account.SQLite)
+//	admin := accounts.As(account.Actor{Name: "root", Address: "203.0.113.7"})
+//	err = admin.AddUser(ctx, account.NewUser{Name: "ann", Password: "correct horse battery"})
+//	err = admin.Join(ctx, "ann", "control_panel/dashboard")
+//	…
+//	user, err := accounts.Login(ctx, "ann", "correct horse battery", "203.0.113.7")
+//	if missing := user.Missing("control_panel/dashboard/reports"); missing != "" {
+//		// 403: ann is not in the group control_panel/dashboard/reports
+//	}
+//
+// # Groups
+//
+// A group is a path, such as control_panel/dashboard. Who may do something with the path of a group
+// must be in this group and in all groups above it. So a group that is taken from a user locks
+// everything below it, and what the user has there is back when the group is. A superuser may do
+// everything.
+//
+// # Audit
+//
+// Changes are methods of an [Editor], which knows who makes them. The change and its entry in the
+// audit trail are one transaction.
+//
+// # Passwords
+//
+// Passwords are hashed with argon2id, with the parameters that OWASP recommends
+// (https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html). [Accounts.Login]
+// limits guesses for each user and for each address, over all processes that use the database.
+package account

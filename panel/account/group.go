@@ -1,0 +1,155 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Group is a path that users can be in.
+type Group struct {
+	Path    string // as in control_panel/dashboard
+	Members []string
+	Created time.Time
+}
+
+// longestPath is how many bytes the path of a group has at most.
+const longestPath = 255
+
+var groupName = regexp.MustCompile(`^[\pL\pN_.-]+$`)
+
+// CheckPath returns what is wrong with the path of a group: each of its names, separated by /, must
+// have only letters, digits and . _ -, and the path at most 255 bytes.
+func CheckPath(path string) error {
+	var wrong error
+	for name := range strings.SplitSeq(path, "/") {
+		if !groupName.MatchString(name) {
+			wrong = fmt.Errorf("group %q: %q must have only letters, digits and . _ -, as in control_panel/dashboard", path, name)
+		}
+	}
+	if len(path) > longestPath {
+		wrong = errors.Join(wrong, fmt.Errorf("group %q: has %d bytes, the limit is %d", path, len(path), longestPath))
+	}
+	return wrong
+}
+
+// ancestors are the groups above a path, from the top, and the path itself.
+func ancestors(path string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range len(path) {
+			if path[i] == '/' && !yield(path[:i]) {
+				return
+			}
+		}
+		yield(path)
+	}
+}
+
+// AddGroup adds a group, and the groups above it that do not exist. To add one that exists changes
+// nothing.
+func (e *Editor) AddGroup(ctx context.Context, path string) error {
+	if err := CheckPath(path); err != nil {
+		return err
+	}
+	return e.change(ctx, "group.add", path, nil, func(tx *sql.Tx) error {
+		for group := range ancestors(path) {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO gomeko_panel_group (path, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+				group, e.accounts.now().UnixMicro()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// RemoveGroup removes a group and those below it, with their members.
+func (e *Editor) RemoveGroup(ctx context.Context, path string) error {
+	return e.change(ctx, "group.remove", path, nil, func(tx *sql.Tx) error {
+		const these = ` WHERE path = $1 OR substr(path, 1, $2) = $3`
+		args := []any{path, len([]rune(path)) + 1, path + "/"}
+		found, err := changed(tx.ExecContext(ctx, `DELETE FROM gomeko_panel_group`+these, args...))
+		if err == nil && !found {
+			err = unknownGroup(path)
+		}
+		if err == nil {
+			_, err = tx.ExecContext(ctx, `DELETE FROM gomeko_panel_member`+these, args...)
+		}
+		return err
+	})
+}
+
+func unknownGroup(path string) error { return fmt.Errorf("group %s %w", path, ErrUnknown) }
+
+// Join puts a user into a group and those above it. The group must exist.
+func (e *Editor) Join(ctx context.Context, user, path string) error {
+	user, err := normal(user)
+	if err != nil {
+		return err
+	}
+	return e.change(ctx, "user.join", user, map[string]any{"group": path}, func(tx *sql.Tx) error {
+		for _, look := range []struct{ query, arg string }{
+			{`SELECT name FROM gomeko_panel_user WHERE name = $1`, user},
+			{`SELECT path FROM gomeko_panel_group WHERE path = $1`, path},
+		} {
+			err := tx.QueryRowContext(ctx, look.query, look.arg).Scan(new(string))
+			switch {
+			case errors.Is(err, sql.ErrNoRows) && look.arg == user:
+				return unknownUser(user)
+			case errors.Is(err, sql.ErrNoRows):
+				return unknownGroup(path)
+			case err != nil:
+				return err
+			}
+		}
+		for group := range ancestors(path) {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO gomeko_panel_member (path, name) VALUES ($1, $2) ON CONFLICT DO NOTHING`, group, user); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Leave takes a user out of a group. What the user has below it is locked, and not removed.
+func (e *Editor) Leave(ctx context.Context, user, path string) error {
+	user, err := normal(user)
+	if err != nil {
+		return err
+	}
+	return e.change(ctx, "user.leave", user, map[string]any{"group": path}, func(tx *sql.Tx) error {
+		found, err := changed(tx.ExecContext(ctx, `DELETE FROM gomeko_panel_member WHERE path = $1 AND name = $2`, path, user))
+		if err == nil && !found {
+			err = fmt.Errorf("user %s is not in the group %s", user, path)
+		}
+		return err
+	})
+}
+
+// Groups returns all groups with their members. Each follows the group that it is in.
+func (a *Accounts) Groups(ctx context.Context) (all []Group, err error) {
+	err = a.each(ctx, func(rows *sql.Rows) error {
+		var g Group
+		var created int64
+		var member sql.NullString
+		if err := rows.Scan(&g.Path, &created, &member); err != nil {
+			return err
+		}
+		if last := len(all) - 1; last < 0 || all[last].Path != g.Path {
+			g.Created = moment(created)
+			all = append(all, g)
+		}
+		if member.Valid {
+			last := &all[len(all)-1]
+			last.Members = append(last.Members, member.String)
+		}
+		return nil
+	}, `SELECT g.path, g.created_at, m.name FROM gomeko_panel_group AS g LEFT JOIN gomeko_panel_member AS m ON m.path = g.path ORDER BY g.path, m.name`)
+	slices.SortFunc(all, func(a, b Group) int { return slices.Compare(strings.Split(a.Path, "/"), strings.Split(b.Path, "/")) })
+	return all, err
+}

@@ -1,0 +1,197 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A User is someone who logs in.
+type User struct {
+	Name      string
+	Superuser bool // may do everything
+	Groups    []string
+	Created   time.Time
+	Disabled  time.Time // zero: may log in
+	LastLogin time.Time // zero: never
+}
+
+// Missing returns the first group that the user needs for a path and is not in, "" if there is
+// none: the user may do what the path allows. Groups are compared as they are written.
+func (u *User) Missing(path string) string {
+	if !u.Disabled.IsZero() {
+		return path
+	}
+	if u.Superuser {
+		return ""
+	}
+	for group := range ancestors(path) {
+		if !slices.Contains(u.Groups, group) {
+			return group
+		}
+	}
+	return ""
+}
+
+// A NewUser is a user to add.
+type NewUser struct {
+	Name string // up to 64 of a-z, 0-9 and . _ - + @; upper case is lowered
+	// Password has 12 to 128 characters. "" is none: the user cannot log in with a password.
+	Password  string
+	Superuser bool
+}
+
+var userName = regexp.MustCompile(`^[a-z0-9._+@-]{1,64}$`)
+
+// normal returns the name of a user as the tables have it.
+func normal(name string) (string, error) {
+	lower := strings.ToLower(name)
+	if !userName.MatchString(lower) {
+		return "", fmt.Errorf("user %q: the name must have 1 to 64 of the characters a-z, 0-9 and . _ - + @", name)
+	}
+	return lower, nil
+}
+
+// AddUser adds a user.
+func (e *Editor) AddUser(ctx context.Context, n NewUser) error {
+	name, err := normal(n.Name)
+	hash := ""
+	if err == nil && n.Password != "" {
+		hash, err = e.accounts.newHash(ctx, name, n.Password)
+	}
+	if err != nil {
+		return err
+	}
+	return e.change(ctx, "user.add", name, map[string]any{"superuser": n.Superuser}, func(tx *sql.Tx) error {
+		added, err := changed(tx.ExecContext(ctx, `INSERT INTO gomeko_panel_user (name, password, superuser, created_at, disabled_at, login_at)
+			VALUES ($1, $2, $3, $4, 0, 0) ON CONFLICT DO NOTHING`, name, hash, number(n.Superuser), e.accounts.now().UnixMicro()))
+		if err == nil && !added {
+			err = fmt.Errorf("user %s exists already", name)
+		}
+		return err
+	})
+}
+
+// SetPassword sets the password of a user, and forgets failed logins.
+func (e *Editor) SetPassword(ctx context.Context, name, password string) error {
+	name, err := normal(name)
+	if err != nil {
+		return err
+	}
+	hash, err := e.accounts.newHash(ctx, name, password)
+	if err != nil {
+		return err
+	}
+	return e.change(ctx, "user.passwd", name, nil, func(tx *sql.Tx) error {
+		if err := update(ctx, tx, name, `password = $2`, hash); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM gomeko_panel_failure WHERE subject = $1`, userSubject(name))
+		return err
+	})
+}
+
+// SetSuperuser lets a user do everything, or no longer.
+func (e *Editor) SetSuperuser(ctx context.Context, name string, super bool) error {
+	return e.set(ctx, "user.superuser", name, map[string]any{"superuser": super}, `superuser = $2`, number(super))
+}
+
+// Disable forbids a user to log in and to do anything. The user's groups and entries in the audit
+// trail stay.
+func (e *Editor) Disable(ctx context.Context, name string) error {
+	return e.set(ctx, "user.disable", name, nil, `disabled_at = $2`, e.accounts.now().UnixMicro())
+}
+
+// Enable undoes [Editor.Disable].
+func (e *Editor) Enable(ctx context.Context, name string) error {
+	return e.set(ctx, "user.enable", name, nil, `disabled_at = $2`, 0)
+}
+
+// set changes a column of a user.
+func (e *Editor) set(ctx context.Context, action, name string, details map[string]any, set string, value any) error {
+	name, err := normal(name)
+	if err != nil {
+		return err
+	}
+	return e.change(ctx, action, name, details, func(tx *sql.Tx) error { return update(ctx, tx, name, set, value) })
+}
+
+// update changes a column of a user.
+func update(ctx context.Context, tx *sql.Tx, name, set string, value any) error {
+	found, err := changed(tx.ExecContext(ctx, `UPDATE gomeko_panel_user SET `+set+` WHERE name = $1`, name, value))
+	if err == nil && !found {
+		err = unknownUser(name)
+	}
+	return err
+}
+
+// ErrUnknown is returned for a user or a group that does not exist.
+var ErrUnknown = errors.New("does not exist")
+
+func unknownUser(name string) error { return fmt.Errorf("user %s %w", name, ErrUnknown) }
+
+// User returns a user. The error is [ErrUnknown] if there is none.
+func (a *Accounts) User(ctx context.Context, name string) (*User, error) {
+	name, err := normal(name)
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.users(ctx, `WHERE name = $1`, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) == 0:
+		return nil, unknownUser(name)
+	}
+	return all[0], nil
+}
+
+// Users returns all users, sorted by name.
+func (a *Accounts) Users(ctx context.Context) ([]*User, error) { return a.users(ctx, ``) }
+
+// users returns the users that a condition selects.
+func (a *Accounts) users(ctx context.Context, where string, args ...any) (all []*User, err error) {
+	byName := map[string]*User{}
+	err = a.each(ctx, func(rows *sql.Rows) error {
+		u := &User{}
+		var created, disabled, login int64
+		err := rows.Scan(&u.Name, &u.Superuser, &created, &disabled, &login)
+		u.Created, u.Disabled, u.LastLogin = moment(created), moment(disabled), moment(login)
+		all, byName[u.Name] = append(all, u), u
+		return err
+	}, `SELECT name, superuser = 1, created_at, disabled_at, login_at FROM gomeko_panel_user `+where+` ORDER BY name`, args...)
+	if err != nil {
+		return nil, err
+	}
+	err = a.each(ctx, func(rows *sql.Rows) error {
+		var name, path string
+		err := rows.Scan(&name, &path)
+		if u := byName[name]; u != nil {
+			u.Groups = append(u.Groups, path)
+		}
+		return err
+	}, `SELECT name, path FROM gomeko_panel_member `+where+` ORDER BY path`, args...)
+	return all, err
+}
+
+// changed reports whether a statement has changed a row.
+func changed(result sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+// number is a truth value in the tables.
+func number(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
