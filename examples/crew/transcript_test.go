@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/golden"
@@ -131,33 +130,65 @@ type session struct {
 	address string
 	next    string // the position in the latest response to a poll
 
-	listening *listening
+	listens string // the line of a command that listens while the next one runs
+	index   int    // of that command
 }
 
-// run runs a line, and adds its output to outputs. One that listens goes on while the next line
-// runs.
+// run runs a line, and adds its output to outputs. One that listens runs together with the next
+// line.
 func (s *session) run(i int, line string, outputs map[int]string) {
 	s.t.Helper()
-	isListener := strings.Contains(line, "/subscribe") && !strings.Contains(line, "next=")
 	line = strings.Replace(line, "curl", "curl -sS", 1)
 	line = strings.Replace(line, "localhost:8000", s.address, 1)
 	line = strings.Replace(line, "AQ…", s.next, 1)
-	if isListener {
-		s.listening = listen(s.t, i, line)
+	if strings.Contains(line, "/subscribe") && !strings.Contains(line, "next=") {
+		s.listens, s.index = line, i
 		return
 	}
-	publish := func() string {
+	publish := func() {
 		out, err := exec.CommandContext(s.t.Context(), "sh", "-c", line).CombinedOutput()
 		if err != nil {
 			s.t.Fatalf("%s: %v\n%s", line, err, out)
 		}
-		return string(out)
+		outputs[i] = s.masked(string(out))
 	}
-	out := publish()
-	outputs[i] = s.masked(out)
-	if l := s.listening; l != nil {
-		s.listening = nil
-		outputs[l.index] = s.masked(l.hear(func() { publish() }))
+	switch {
+	case s.listens == "":
+		publish()
+	case strings.Contains(s.listens, "event-stream"):
+		outputs[s.index] = s.masked(s.stream(publish))
+	default:
+		outputs[s.index] = s.masked(s.poll(publish))
+	}
+	s.listens = ""
+}
+
+// stream returns what a stream has printed when it has heard a message.
+func (s *session) stream(publish func()) string {
+	p := hosttest.StartProcess(s.t, exec.Command("sh", "-c", "exec "+s.listens))
+	heard := func(text string) bool {
+		return strings.Contains(p.Stdout(), text) && strings.HasSuffix(p.Stdout(), "\n\n")
+	}
+	hosttest.Eventually(s.t, "the stream begins", func() bool { return heard("retry: ") })
+	publish()
+	hosttest.Eventually(s.t, "the stream has the message", func() bool { return heard("data: ") })
+	p.Kill()
+	return p.Stdout()
+}
+
+// poll returns the response to a poll that waits for a message. The message is published when the
+// poll is sent. If it has overtaken the poll nevertheless, both are sent again.
+func (s *session) poll(publish func()) string {
+	for {
+		p := hosttest.StartProcess(s.t, exec.Command("sh", "-c", "exec "+s.listens+" -v"))
+		p.Line("> GET /subscribe")
+		publish()
+		if status := p.Wait(); status != 0 {
+			s.t.Fatalf("%s: curl ended with status %d", s.listens, status)
+		}
+		if !strings.Contains(p.Stdout(), `"events":[]`) {
+			return p.Stdout()
+		}
 	}
 }
 
@@ -171,6 +202,7 @@ var masks = []struct {
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "…"},
 	{regexp.MustCompile(`("next":"|(?m:^id: ))[\w-]+`), "${1}AQ…"},
 	{regexp.MustCompile(`(?m)^retry: \d+$`), "retry: …"},
+	{regexp.MustCompile(`(?m)^:\n\n`), ""}, // keeps a stream open
 	{regexp.MustCompile(`(Stat result: .* I serve )\d+`), "$1…"},
 }
 
@@ -187,43 +219,4 @@ func (s *session) masked(out string) string {
 		return ""
 	}
 	return strings.TrimRight(out, "\n") + "\n"
-}
-
-// A listening command is one that waits for messages.
-type listening struct {
-	t      *testing.T
-	index  int // of the command
-	stream bool
-	p      *hosttest.Process
-}
-
-// listen starts a command that listens.
-func listen(t *testing.T, index int, line string) *listening {
-	t.Helper()
-	l := &listening{t: t, index: index, stream: strings.Contains(line, "event-stream")}
-	l.p = hosttest.StartProcess(t, exec.Command("sh", "-c", "exec "+line))
-	if l.stream { // it hears everything from its first line on
-		hosttest.Eventually(t, "the stream begins", func() bool { return strings.Contains(l.p.Stdout(), "\n\n") })
-	}
-	return l
-}
-
-// hear returns what the command has printed when it has heard a message. A poll that came to the
-// process after the message hears another one, which again sends.
-func (l *listening) hear(again func()) string {
-	if l.stream {
-		hosttest.Eventually(l.t, "the stream has the message", func() bool {
-			return strings.Contains(l.p.Stdout(), "data: ") && strings.HasSuffix(l.p.Stdout(), "\n\n")
-		})
-		l.p.Kill()
-		return l.p.Stdout()
-	}
-	for {
-		select {
-		case <-l.p.Ended():
-			return l.p.Stdout()
-		case <-time.After(2 * time.Second):
-			again()
-		}
-	}
 }
