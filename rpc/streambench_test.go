@@ -43,11 +43,12 @@ func BenchmarkStream(b *testing.B) {
 	}
 }
 
-// streamMegabytes is the variable with how much TestStreamMemory sends.
+// streamMegabytes is the variable with how much the reader of TestSoakStreamMemory reads.
 const streamMegabytes = "GOMEKO_TEST_STREAM_MB"
 
-// A stream of any size takes little memory on both sides, also if its reader is slow.
-func TestStreamMemory(t *testing.T) {
+// A stream of any size takes little memory on both sides, also if its reader is slow: of 60 MB, and
+// of 1 GB with GOMEKO_SOAK.
+func TestSoakStreamMemory(t *testing.T) {
 	if role := os.Getenv(victimRole); role == "slow" {
 		count, _ := strconv.Atoi(os.Getenv(streamMegabytes))
 		client := dial(t, os.Getenv(victimURI), rpc.Config{}, nil).Client("counter")
@@ -63,15 +64,15 @@ func TestStreamMemory(t *testing.T) {
 		fmt.Fprintf(os.Stderr, "read %d items\n", n)
 		select {}
 	}
-	megabytes := os.Getenv(streamMegabytes)
-	if megabytes == "" {
-		megabytes = "60"
+	megabytes := "60"
+	if os.Getenv("GOMEKO_SOAK") != "" {
+		megabytes = "1000"
 	}
 	const most = 64 << 10 // kB
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		producer := victim(t, uri, "produce")
 		producer.Line("the victim is ready")
-		cmd := exec.Command(os.Args[0], "-test.run=^TestStreamMemory$")
+		cmd := exec.Command(os.Args[0], "-test.run=^TestSoakStreamMemory$")
 		cmd.Env = append(os.Environ(), victimURI+"="+uri, victimRole+"=slow", streamMegabytes+"="+megabytes)
 		reader := hosttest.StartProcess(t, cmd)
 		began := time.Now()
