@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"cmd/gomeko":          {"runner"},
 	"runner":              {"contract", "internal/periodic", "jobs", "jobs/sqlite", "jobs/postgres", "internal/doctor", "internal/parked", "internal/scaffold", "internal/supervisor", "shell", "broker", "web", "admin", "rpc", "events", "fleet", "config"},
 	"shell":               {"rpc", "events", "fleet", "contract", "config", "internal/printable"},
-	"web":                 {"service", "codec", "rpc/rpcerror", "internal/certificate", "internal/methodname", "internal/mux", "internal/secret", "internal/sequence", "internal/wait"},
+	"web":                 {"service", "internal/constraint", "codec", "rpc/rpcerror", "internal/certificate", "internal/methodname", "internal/mux", "internal/secret", "internal/sequence", "internal/wait"},
 	"admin":               {"service", "internal/mux", "internal/clip", "internal/secret"},
 	"rpc":                 {"internal/sequence", "internal/stub", "internal/control", "internal/deadletter", "internal/headers", "rpc/rpcerror"},
 	"rpc/rpcerror":        {"codec", "service"},

@@ -2,6 +2,7 @@ package servicetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -74,6 +75,20 @@ func (a argument) Decode(to any) error { return a.decode(to, codec.JSON.Decode) 
 // DecodeStrict implements [signature.StrictValue].
 func (a argument) DecodeStrict(to any) error {
 	return a.decode(to, func(data []byte, v any) error { return codec.DecodeStrict(codec.JSON, data, v) })
+}
+
+// DecodeChecked implements [signature.CheckedValue]. A value that is passed unchanged is checked in
+// the form that it has in JSON, if it can be encoded: without what omitempty leaves out.
+func (a argument) DecodeChecked(to any, lenient bool) error {
+	if err := a.decode(to, func(data []byte, v any) error { return codec.DecodeChecked(codec.JSON, data, v, lenient) }); err != nil {
+		return err
+	}
+	var invalid *service.ValidationError
+	data, err := codec.JSON.Encode(a.value)
+	if err == nil && errors.As(codec.DecodeChecked(codec.JSON, data, reflect.New(reflect.TypeOf(to).Elem()).Interface(), true), &invalid) {
+		return invalid
+	}
+	return nil
 }
 
 // Stream implements [signature.StreamValue]: an iterator is passed on.

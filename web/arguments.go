@@ -16,6 +16,7 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
 )
 
@@ -72,7 +73,7 @@ func (rd *argumentReader) readWildcards() *Error {
 		if rd.wildcardsLead {
 			rd.leading = append(rd.leading, v.Interface())
 		} else {
-			rd.args.Positional = append(rd.args.Positional, rd.value(v))
+			rd.args.Positional = append(rd.args.Positional, rd.value(v, nil))
 		}
 	}
 	return nil
@@ -108,7 +109,7 @@ func (rd *argumentReader) readFields() *Error {
 		default:
 			source = body.source
 			if body.members != nil && body.members[i] != nil {
-				err := rd.decode(body.members[i], v.Addr().Interface())
+				err := rd.decode(f, body.members[i], v.Addr().Interface())
 				if codec.Unread(err) {
 					return unread(err)
 				}
@@ -152,8 +153,11 @@ func (f *argsField) decode(texts []string, v reflect.Value) error {
 	return nil
 }
 
-// decode decodes a member of the body into the pointer v.
-func (rd *argumentReader) decode(data []byte, v any) error {
+// decode decodes a member of the body, the value of f, into the pointer v.
+func (rd *argumentReader) decode(f *argsField, data []byte, v any) error {
+	if f.checked {
+		return rd.budget.DecodeChecked(codec.JSON, data, v, rd.row.Lenient())
+	}
 	if rd.row.Lenient() {
 		return rd.budget.Decode(codec.JSON, data, v)
 	}
@@ -162,6 +166,10 @@ func (rd *argumentReader) decode(data []byte, v any) error {
 
 // add adds the value of a field to the arguments, or the error of its decoding to the faults.
 func (rd *argumentReader) add(f *argsField, source string, v reflect.Value, err error) {
+	var invalid *service.ValidationError
+	if f.checked && errors.As(err, &invalid) { // the container reports it, with the faults of others
+		err = nil
+	}
 	if part := (*codec.ValueError)(nil); errors.As(err, &part) {
 		rd.addFault(source, part.Below(f.key), errors.New(part.Reason))
 		return
@@ -170,22 +178,33 @@ func (rd *argumentReader) add(f *argsField, source string, v reflect.Value, err 
 		rd.addFault(source, f.key, err)
 		return
 	}
-	rd.args.Keyword = append(rd.args.Keyword, signature.Named{Name: f.param.Name, Value: rd.value(v)})
+	rd.args.Keyword = append(rd.args.Keyword, signature.Named{Name: f.param.Name, Value: rd.value(v, invalid)})
 }
 
-// value returns v as an argument.
-func (rd *argumentReader) value(v reflect.Value) signature.Value {
-	rd.values = append(rd.values, decoded{v})
+// value returns v as an argument, which breaks constraints unless invalid is nil.
+func (rd *argumentReader) value(v reflect.Value, invalid *service.ValidationError) signature.Value {
+	rd.values = append(rd.values, decoded{v, invalid})
 	return &rd.values[len(rd.values)-1]
 }
 
 // A decoded is an argument that is decoded already.
-type decoded struct{ reflect.Value }
+type decoded struct {
+	reflect.Value
+	invalid *service.ValidationError
+}
 
 // Decode implements [signature.Value].
 func (d *decoded) Decode(v any) error {
 	reflect.ValueOf(v).Elem().Set(d.Value)
 	return nil
+}
+
+// DecodeChecked implements [signature.CheckedValue].
+func (d *decoded) DecodeChecked(v any, _ bool) error {
+	if err := d.Decode(v); err != nil || d.invalid == nil {
+		return err
+	}
+	return d.invalid
 }
 
 // The response to a request with faults is limited, however many it has.
@@ -220,11 +239,10 @@ type bodyValues struct {
 // readBody reads the body. GET, HEAD and DELETE usually have none, and their query in its place; if
 // there is a body, it goes before the query.
 func (rd *argumentReader) readBody(query url.Values) (bodyValues, *Error) {
-	usual := rd.r.Method != http.MethodGet && rd.r.Method != http.MethodHead && rd.r.Method != http.MethodDelete
 	switch {
 	case rd.fromBody == 0:
 		return bodyValues{}, nil
-	case usual:
+	case !usuallyBodiless(rd.r):
 		return rd.parseBody()
 	case rd.r.ContentLength == 0:
 		return bodyValues{source: "query", texts: query}, nil
@@ -232,6 +250,11 @@ func (rd *argumentReader) readBody(query url.Values) (bodyValues, *Error) {
 	b, failed := rd.parseBody()
 	b.query = query
 	return b, failed
+}
+
+// usuallyBodiless reports whether requests with this method usually have no body.
+func usuallyBodiless(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodDelete
 }
 
 // parseBody reads a body that is JSON or a form.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/constraint"
 	"github.com/gomeko/gomeko/internal/methodname"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
@@ -51,6 +52,8 @@ type argsField struct {
 	key    string // its name there
 	parse  parser // of each text; nil if the field can only be decoded from JSON
 	list   bool   // a slice, which takes all texts
+
+	checked bool // fields in its values have constraints
 }
 
 // newBinding binds the parameters of a row's method to a request that matches the pattern. A method
@@ -184,6 +187,7 @@ func newArgsField(p signature.Param, f reflect.StructField, names []string) (arg
 	if a.parse == nil && p.Type.Kind() == reflect.Slice {
 		a.parse, a.list = parserOf(p.Type.Elem()), true
 	}
+	a.checked, _ = constraint.Within(p.Type, map[reflect.Type]bool{})
 	var tagged []string
 	for _, source := range []string{"path", "query", "header"} {
 		if key, ok := f.Tag.Lookup(source); ok {

@@ -28,17 +28,10 @@ type Error struct {
 	Status  int     // from 400 to 599; any other value is sent as 500
 	Type    string  // the name by which callers recognise the error; "" is the status text
 	Message string  // a description for people
-	Faults  []Fault // what is wrong with the request, for a 400
+	Faults  []Fault // what is wrong with the request, for a 400 or 422
 	Err     error   // the error of the call, nil if there was no call or it returned this Error; it is not sent
 
 	line bool // a client without a preference receives a line
-}
-
-// A Fault is one mistake in a request.
-type Fault struct {
-	In     string `json:"in"`     // path, query, header or body
-	Name   string `json:"name"`   // of the value; "" is the whole of In
-	Detail string `json:"detail"` // what is wrong
 }
 
 // Error returns the type and the message: "Taken: the name is taken".
@@ -83,6 +76,7 @@ func newError(err error, id string) *Error {
 	var own *Error
 	var status interface{ HTTPStatus() int }
 	var large *http.MaxBytesError
+	var invalid *service.ValidationError
 	code := http.StatusInternalServerError
 	switch {
 	case errors.As(err, &own) && failure(own.Status):
@@ -98,6 +92,8 @@ func newError(err error, id string) *Error {
 		code = http.StatusServiceUnavailable
 	case errors.Is(err, rpcerror.ErrTimeout):
 		code = http.StatusGatewayTimeout
+	case service.Expected(err) && errors.As(err, &invalid):
+		return exposed(http.StatusUnprocessableEntity, err)
 	case service.Expected(err):
 		return exposed(http.StatusBadRequest, err)
 	}

@@ -106,6 +106,13 @@ func (v *jsonValue) DecodeStrict(to any) error {
 	return b.DecodeStrict(codec.JSON, v.data, to)
 }
 
+// DecodeChecked implements [signature.CheckedValue].
+func (v *jsonValue) DecodeChecked(to any, lenient bool) error {
+	b := codec.NewBudget(v.ctx, v.memory)
+	defer b.Close()
+	return b.DecodeChecked(codec.JSON, v.data, to, lenient)
+}
+
 // salvageID returns the correlation_id of a frame that is not valid JSON to its end.
 func salvageID(frame []byte) json.RawMessage {
 	id := json.RawMessage("null")

@@ -176,7 +176,7 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 		c.fail(w, c.r, errLate) // only a client whose body was too slow still reads it
 		return
 	case err != nil:
-		c.failLine(w, c.r, newError(err, c.row.CallID(c.id)))
+		c.failCall(w, newError(err, c.row.CallID(c.id)))
 		return
 	case sent, c.binding.takesWriter:
 		c.writer.finish()
@@ -199,6 +199,22 @@ func (c *routeCall) respond(w http.ResponseWriter, result any, err error) {
 		}
 	}
 	e.send(w, c.r)
+}
+
+// failCall answers the request with the error of its call.
+func (c *routeCall) failCall(w http.ResponseWriter, e *Error) {
+	if e.Status >= http.StatusInternalServerError || e.Faults != nil {
+		c.failLine(w, c.r, e)
+		return
+	}
+	faults := c.binding.faultsOf(c.r, e.Err)
+	if faults == nil {
+		c.failLine(w, c.r, e)
+		return
+	}
+	invalid := *e // which may be the method's
+	invalid.Faults = faults
+	c.fail(w, c.r, &invalid)
 }
 
 // An admission limits the requests of a service that run or wait for a worker: each holds its

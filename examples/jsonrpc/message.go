@@ -71,6 +71,11 @@ func (v value) Decode(dst any) error { return codec.JSON.Decode(v, dst) }
 // DecodeStrict also requires the members of objects: it implements [signature.StrictValue].
 func (v value) DecodeStrict(dst any) error { return codec.DecodeStrict(codec.JSON, v, dst) }
 
+// DecodeChecked also checks the constraints in tags: it implements [signature.CheckedValue].
+func (v value) DecodeChecked(dst any, lenient bool) error {
+	return codec.DecodeChecked(codec.JSON, v, dst, lenient)
+}
+
 // arguments returns the arguments: an array has positional ones, an object named ones.
 func (r *request) arguments() (args signature.Arguments, err error) {
 	var (
