@@ -9,12 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
-	"github.com/gomeko/gomeko/servicetest"
 	"github.com/gomeko/gomeko/web"
 )
 
@@ -139,24 +136,6 @@ func TestFeedStorm(t *testing.T) {
 	if count["503 "] != all-most || count["200 a told 1"] != most {
 		t.Errorf("got %v, want %d that hear the event and %d refused", count, most, all-most)
 	}
-}
-
-// TestFeedTimers has a poll wait for 25 s, and a stream that is silent get a comment every 15 s.
-func TestFeedTimers(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		h := servicetest.New(t, new(Radio))
-		began := time.Now()
-		response, err := h.HTTP().Get("http://radio/feed?channel=a")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		var got told
-		if err := json.NewDecoder(response.Body).Decode(&got); err != nil || got.String() != "" || time.Since(began) != 25*time.Second {
-			t.Errorf("got %s after %s, %v, want nothing after 25s", got, time.Since(began), err)
-		}
-	})
 }
 
 func escape(name string) string { return url.QueryEscape(name) }
