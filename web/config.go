@@ -142,8 +142,8 @@ type Feeds struct {
 	MaxChannels int `yaml:"feed_max_channels" config:"positive"`
 
 	// Queue limits the bytes that wait to be sent to one client. If an event does not fit, the
-	// client is disconnected; it returns, and gets the event then, or a reset. The default is 1
-	// MiB. [Sockets].MaxQueued limits those of all clients.
+	// client is disconnected; it returns, and gets the event then. One that has missed more than
+	// this gets a reset. The default is 1 MiB. [Sockets].MaxQueued limits those of all clients.
 	Queue int `yaml:"feed_queue" config:"positive"`
 
 	// Window is how many of the latest events of a bucket are kept, for clients that return. The

@@ -169,5 +169,11 @@ func (f *feed) poll(w http.ResponseWriter, r *http.Request, l *listener, wait ti
 		f.fail(w, r, newError(err, ""))
 		return
 	}
+	h := hold{memory: &f.server.memory, cut: l.cut}
+	defer h.release()
+	if full := h.take(min(int64(len(e.body)), h.memory.limit/2)); full != nil {
+		f.fail(w, r, full) // the client asks again for the same events
+		return
+	}
 	e.send(w, r)
 }

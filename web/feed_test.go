@@ -146,13 +146,19 @@ type stream struct {
 	id   string // the last one
 }
 
+func newStream(t testing.TB, from io.Reader) *stream {
+	s := &stream{t: t, text: bufio.NewScanner(from)}
+	s.text.Buffer(nil, 1<<20)
+	return s
+}
+
 func (r *radio) stream(query string, header ...string) *stream {
 	r.t.Helper()
 	response := r.request(query, append(header, "Accept", "text/event-stream")...)
 	if got := response.Header.Get("Content-Type"); got != "text/event-stream" || response.StatusCode != http.StatusOK {
 		r.t.Fatalf("got %s %s", response.Status, got)
 	}
-	s := &stream{t: r.t, text: bufio.NewScanner(response.Body)}
+	s := newStream(r.t, response.Body)
 	s.block() // the first one has the id
 	return s
 }
@@ -224,7 +230,7 @@ func TestFeed(t *testing.T) {
 func (r *radio) stream2(query, id string) *stream {
 	r.t.Helper()
 	response := r.request(query, "Last-Event-ID", id, "Accept", "text/event-stream")
-	return &stream{t: r.t, text: bufio.NewScanner(response.Body)}
+	return newStream(r.t, response.Body)
 }
 
 // TestFeedRefused has clients that may not listen.
@@ -347,7 +353,7 @@ func TestFeedCurl(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := &stream{t: t, text: bufio.NewScanner(out)}
+	s := newStream(t, out)
 	s.block()
 	r.send("a", "told", "rain")
 	s.expect(`event: told|data: "rain"`)

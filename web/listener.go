@@ -21,12 +21,13 @@ type listener struct {
 	ahead    position      // what the client has already, and this process has not received yet
 	wake     chan struct{} // has a token when there is something to take
 	cut      func()        // makes a write that waits for the client fail
+	missed   hold          // the bytes of the events that it gets because it has returned
 
 	mu sync.Mutex
 
 	events []outgoingEvent
 	size   int
-	missed bool // a reset is due, after the events
+	gap    bool // a reset is due, after the events
 	slow   bool // the client reads too slowly: nothing is added
 	ended  bool // the process is stopping
 }
@@ -49,6 +50,7 @@ var (
 // gets what it has missed first, or a reset.
 func (r *relay) listen(ctx context.Context, channels []string, id string, cut func()) (*listener, *Error) {
 	l := &listener{relay: r, channels: map[string]struct{}{}, wake: make(chan struct{}, 1), cut: cut}
+	l.missed = hold{memory: &r.hub.memory, cut: cut}
 	for _, channel := range channels {
 		if len(channel) > maxChannelName {
 			return nil, errChannelName
@@ -122,10 +124,12 @@ func (l *listener) close() {
 	defer l.mu.Unlock()
 	l.slow = true
 	l.discard()
+	l.missed.release()
 }
 
 // resume adds what a client that returns with an id has missed, of the channels that it may listen
-// to now. It returns false if that is not known. It is called with the relay's mu held.
+// to now. It returns false if that is not known, or too much. It is called with the relay's mu
+// held.
 func (l *listener) resume(id string) bool {
 	p, err := parsePosition(id)
 	if err != nil {
@@ -151,12 +155,24 @@ func (l *listener) resume(id string) bool {
 		l.ahead = p
 	}
 	slices.SortFunc(missed, func(a, b *kept) int { return int(a.at) - int(b.at) })
+	return l.addMissed(missed) && known
+}
+
+// addMissed adds events that are kept, unless they are more than a client may leave unread, or
+// there is no memory for them.
+func (l *listener) addMissed(missed []*kept) bool {
+	size := 0
 	for _, k := range missed {
-		f := l.relay.hub.newFrame(k.event.stream())
-		l.add(outgoingEvent{k.event, f}, true)
-		f.release()
+		size += len(k.event.data) + frameOverhead
 	}
-	return known
+	if len(missed) > 1 && size > l.relay.cfg.Queue || l.missed.take(int64(size)) != nil {
+		l.missed.release()
+		return false
+	}
+	for _, k := range missed {
+		l.add(outgoingEvent{k.event, &frame{data: k.event.stream()}}, true)
+	}
+	return true
 }
 
 // position is how far the client will have heard when it has got all that waits. It is called with
@@ -206,7 +222,7 @@ func (l *listener) discard() {
 func (l *listener) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.missed = true
+	l.gap = true
 	l.signal()
 }
 
@@ -241,10 +257,10 @@ func (l *listener) take() batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := batch{events: l.events, reset: -1, id: l.position(), slow: l.slow, ended: l.ended}
-	if l.missed {
+	if l.gap {
 		b.reset = rand.N(maxReturn)
 	}
-	l.events, l.size, l.missed = nil, 0, false
+	l.events, l.size, l.gap = nil, 0, false
 	return b
 }
 

@@ -25,7 +25,7 @@ func (f *feed) stream(w http.ResponseWriter, r *http.Request, l *listener) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	var text bytes.Buffer
+	text := &partWriter{w: w}
 	text.WriteString("retry: " + strconv.FormatInt((retryMin+rand.N(retryMax-retryMin)).Milliseconds(), 10) + "\n")
 	sent := ""
 	var ping <-chan time.Time
@@ -39,22 +39,14 @@ func (f *feed) stream(w http.ResponseWriter, r *http.Request, l *listener) {
 		if b.slow {
 			return // the client returns, with its last id
 		}
-		writeBatch(&text, &b, &sent)
-		ended := b.ended
-		if text.Len() > 0 {
-			_, err := w.Write(text.Bytes())
-			if err == nil {
-				err = http.NewResponseController(w).Flush()
-			}
-			b.release()
-			if err != nil {
-				return
-			}
-			if text.Reset(); text.Cap() > frameOverhead<<6 {
-				text = bytes.Buffer{} // idle listeners need little memory
-			}
+		writeBatch(text, &b, &sent)
+		err := text.flush()
+		b.release()
+		l.missed.release()
+		if err != nil {
+			return
 		}
-		if ended {
+		if b.ended {
 			return
 		}
 		select {
@@ -69,7 +61,7 @@ func (f *feed) stream(w http.ResponseWriter, r *http.Request, l *listener) {
 
 // writeBatch writes a batch, with the client's position in the last event. Without an event, it
 // writes the position if it is not the one that was sent last.
-func writeBatch(text *bytes.Buffer, b *batch, sent *string) {
+func writeBatch(text *partWriter, b *batch, sent *string) {
 	idLine := func() {
 		if b.id != *sent {
 			text.WriteString("id: " + b.id + "\n")
@@ -95,4 +87,45 @@ func writeBatch(text *bytes.Buffer, b *batch, sent *string) {
 		idLine()
 		text.WriteByte('\n')
 	}
+}
+
+// A partWriter writes a response in parts of about 4 KiB, so that a client that does not read takes
+// no further memory. Larger pieces are not copied. After an error nothing is written.
+type partWriter struct {
+	bytes.Buffer // what is not written yet
+
+	w     http.ResponseWriter
+	wrote bool // since the last flush
+	err   error
+}
+
+// partSize is the size of a part.
+const partSize = 4 << 10
+
+// Write adds a piece.
+func (p *partWriter) Write(piece []byte) (int, error) {
+	if p.Len()+len(piece) <= partSize {
+		return p.Buffer.Write(piece)
+	}
+	p.send(p.Bytes())
+	p.Reset()
+	p.send(piece)
+	return len(piece), p.err
+}
+
+func (p *partWriter) send(part []byte) {
+	if p.err == nil && len(part) > 0 {
+		p.wrote = true
+		_, p.err = p.w.Write(part)
+	}
+}
+
+// flush sends what was written since the last flush.
+func (p *partWriter) flush() error {
+	p.send(p.Bytes())
+	if p.Buffer = (bytes.Buffer{}); p.wrote && p.err == nil { // idle listeners need little memory
+		p.wrote = false
+		p.err = http.NewResponseController(p.w).Flush()
+	}
+	return p.err
 }
