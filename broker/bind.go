@@ -1,6 +1,10 @@
 package broker
 
-import "github.com/gomeko/gomeko/internal/frame"
+import (
+	"cmp"
+
+	"github.com/gomeko/gomeko/internal/frame"
+)
 
 func (ch *channel) bind(m *frame.QueueBind) error {
 	q, b, err := ch.queueBinding(m.Queue, m.Exchange, m.RoutingKey, m.Arguments)
@@ -51,8 +55,16 @@ func (ch *channel) unbindExchange(m *frame.ExchangeUnbind) error {
 }
 
 func (ch *channel) queueBinding(queue, source, key string, arguments frame.Table) (*queue, binding, error) {
+	if name := cmp.Or(queue, ch.lastQueue); name != "" {
+		if err := ch.onQueue(name, mayWrite); err != nil {
+			return nil, binding{}, err
+		}
+	}
 	if source == "" {
 		return nil, binding{}, errDefaultExchange()
+	}
+	if err := ch.onExchange(source, mayRead); err != nil {
+		return nil, binding{}, err
 	}
 	q, err := ch.queue(queue)
 	if err != nil {
@@ -69,8 +81,14 @@ func (ch *channel) queueBinding(queue, source, key string, arguments frame.Table
 }
 
 func (ch *channel) exchangeBinding(destination, source, key string, arguments frame.Table) (*exchange, binding, error) {
+	if err := ch.onExchange(destination, mayWrite); err != nil {
+		return nil, binding{}, err
+	}
 	if destination == "" || source == "" {
 		return nil, binding{}, errDefaultExchange()
+	}
+	if err := ch.onExchange(source, mayRead); err != nil {
+		return nil, binding{}, err
 	}
 	for _, name := range []string{source, destination} {
 		if ch.vhost.exchanges[name] == nil {

@@ -35,6 +35,10 @@ type Config struct {
 	// certificate; see LoginFrom.
 	Users map[string]string
 
+	// Access maps names of Users to what they may do. A user without an entry may do everything. An
+	// expression that is wrong permits nothing and is logged; see [Permission.Err].
+	Access map[string]Access
+
 	// VHosts are virtual hosts in addition to "/".
 	VHosts []string
 
@@ -61,6 +65,10 @@ type Config struct {
 	// 530. The default is no limit.
 	MaxConnections int
 
+	// MaxChannels limits the channels of each connection. It is proposed to clients, and one that opens
+	// more is closed with 530. The default, and the most, is 2047.
+	MaxChannels int
+
 	// ManagementHosts are the host names with which clients may address the management API, in
 	// addition to localhost and addresses such as 127.0.0.1. They are needed behind a proxy or a
 	// tunnel that keeps the name. "*" accepts every name, also that of a web page that has its own
@@ -85,6 +93,7 @@ type Broker struct {
 	began      time.Time
 	heartbeat  time.Duration
 	maxMessage uint64
+	channelMax int
 	alarm      *alarm
 	tls        *tls.Config
 	log        *slog.Logger
@@ -98,7 +107,7 @@ type Broker struct {
 	listeners []io.Closer
 	conns     map[*conn]struct{}
 	count     int // connections since the broker was created
-	users     map[string]secret
+	users     map[string]*account
 	vhosts    map[string]*vhost
 }
 
@@ -108,13 +117,14 @@ func New(cfg Config) *Broker {
 		began:      time.Now(),
 		heartbeat:  max(cmp.Or(cfg.Heartbeat, defaultHeartbeat), 0),
 		maxMessage: uint64(cmp.Or(cfg.MaxMessage, defaultMaxMessage)),
+		channelMax: min(cmp.Or(cfg.MaxChannels, channelMax), channelMax),
 		tls:        cfg.TLS,
 		loginFrom:  cmp.Or(cfg.LoginFrom, LoginFromCommonName),
 		allowed:    cfg.ManagementHosts,
 		log:        cmp.Or(cfg.Logger, slog.Default()),
 		limits:     limits{conns: cfg.MaxConnections, queues: cfg.MaxQueues},
 		conns:      make(map[*conn]struct{}),
-		users:      make(map[string]secret),
+		users:      make(map[string]*account),
 		vhosts:     make(map[string]*vhost),
 	}
 	b.alarm = newAlarm(cmp.Or(cfg.MaxMemory, defaultMaxMemory), int64(b.maxMessage))
@@ -123,7 +133,10 @@ func New(cfg Config) *Broker {
 		users = map[string]string{"guest": "guest"}
 	}
 	for name, password := range users {
-		b.users[name] = newSecret(password)
+		var err error
+		if b.users[name], err = newAccount(password, cfg.Access[name]); err != nil {
+			b.log.Error("a permission is wrong and permits nothing", "user", name, "err", err)
+		}
 	}
 	for _, name := range append([]string{"/"}, cfg.VHosts...) {
 		b.vhosts[name] = newVHost(name, b.log, b.alarm, b.limits)
@@ -227,20 +240,26 @@ func (b *Broker) Messages() int {
 	return n
 }
 
-// knows reports whether the user exists and has the password.
-func (b *Broker) knows(user, password string) bool {
+// knows returns the user who has the password, nil if there is none.
+func (b *Broker) knows(user, password string) *account {
 	b.mu.Lock()
-	want, known := b.users[user]
+	a := b.users[user]
+	var want secret
+	if a != nil {
+		want = a.secret
+	}
 	b.mu.Unlock()
-	return want.is(password) && known && password != "" // the same work for an unknown user
+	if !want.is(password) || password == "" { // the same work for an unknown user
+		return nil
+	}
+	return a
 }
 
-// has reports whether the user exists.
-func (b *Broker) has(user string) bool {
+// user returns the user with the name, or nil.
+func (b *Broker) user(name string) *account {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	_, known := b.users[user]
-	return known
+	return b.users[name]
 }
 
 // vhost returns the virtual host with the name, or nil.
@@ -260,11 +279,13 @@ func (b *Broker) hosts() []*vhost {
 // sorted returns the values of m in the order of their keys.
 func sorted[V any](m map[string]V) []V {
 	values := make([]V, 0, len(m))
-	for _, name := range slices.Sorted(maps.Keys(m)) {
+	for _, name := range sortedKeys(m) {
 		values = append(values, m[name])
 	}
 	return values
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func (b *Broker) snapshot() []*conn {
 	conns := make([]*conn, 0, len(b.conns))
@@ -306,6 +327,9 @@ func (b *Broker) serve(nc net.Conn) bool {
 		c.serve()
 		b.mu.Lock()
 		delete(b.conns, c)
+		if c.counted {
+			c.account.conns--
+		}
 		b.mu.Unlock()
 	})
 	return true

@@ -171,6 +171,7 @@ func (ch *channel) end() {
 // remove removes the channel from its connection.
 func (ch *channel) remove() {
 	delete(ch.conn.channels, ch.id)
+	ch.conn.account.channels.Add(-1)
 	ch.vhost.alarm.addObject(-channelMemory)
 }
 

@@ -46,6 +46,8 @@ type conn struct {
 	number       int       // counts the broker's connections
 	opened       time.Time // when the vhost admitted it
 	user         string
+	account      *account      // of user; nil until the login
+	counted      bool          // among the connections of account; under broker.mu
 	mechanism    string        // of the login
 	client       frame.Table   // the client's properties
 	capabilities frame.Table   // of the client
@@ -317,9 +319,13 @@ func (c *conn) openChannel(id uint16) error {
 		return exceptionf(codeNotAllowed, "number of channels opened (%d) has reached the negotiated channel_max (%d)",
 			len(c.channels), c.channelMax)
 	}
+	if most := c.account.maxChannels; most > 0 && c.account.channels.Load() >= int64(most) {
+		return exceptionf(codeNotAllowed, "number of channels opened for user '%s' has reached the maximum allowed user limit of (%d)", c.user, most)
+	}
 	if err := c.broker.alarm.checkObjects(); err != nil {
 		return err
 	}
+	c.account.channels.Add(1)
 	c.vhost.lock()
 	c.channels[id] = newChannel(c, id)
 	c.vhost.alarm.addObject(channelMemory)

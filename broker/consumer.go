@@ -86,7 +86,7 @@ func (ch *channel) consume(m *frame.BasicConsume) error {
 	if m.Queue == replyTo {
 		return ch.consumeReplies(m)
 	}
-	q, err := ch.queue(m.Queue)
+	q, err := ch.permitted(m.Queue, mayRead)
 	if err == nil {
 		err = ch.vhost.alarm.checkObjects()
 	}
@@ -174,7 +174,7 @@ func (ch *channel) get(m *frame.BasicGet) error {
 
 // polled returns a queue for basic.get.
 func (ch *channel) polled(name string) (*queue, error) {
-	q, err := ch.queue(name)
+	q, err := ch.permitted(name, mayRead)
 	if err != nil {
 		return nil, err
 	}

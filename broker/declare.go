@@ -30,6 +30,19 @@ func (ch *channel) queue(name string) (*queue, error) {
 	return q, ch.checkOwner(q)
 }
 
+// permitted returns a queue on which the user has a right, which is checked first.
+func (ch *channel) permitted(name string, need right) (*queue, error) {
+	if name == "" {
+		name = ch.lastQueue
+	}
+	if name != "" {
+		if err := ch.onQueue(name, need); err != nil {
+			return nil, err
+		}
+	}
+	return ch.queue(name)
+}
+
 // checkOwner returns an error for the exclusive queue of another connection.
 func (ch *channel) checkOwner(q *queue) error {
 	if q.owner == nil || q.owner == ch.conn {
@@ -50,6 +63,14 @@ func (ch *channel) declareQueue(m *frame.QueueDeclare) error {
 		return ch.declareReplies(m)
 	}
 	q := ch.vhost.queues[name]
+	if !m.Passive && !(q == nil && strings.HasPrefix(name, "amq.")) {
+		if name == "" {
+			name = randomName("amq.gen-")
+		}
+		if err := ch.onQueue(name, mayConfigure); err != nil {
+			return err
+		}
+	}
 	switch {
 	case q == nil && m.Passive:
 		return ch.vhost.notFound("queue", name)
@@ -61,12 +82,9 @@ func (ch *channel) declareQueue(m *frame.QueueDeclare) error {
 		if err := ch.checkSame(q, m); err != nil {
 			return err
 		}
-	case strings.HasPrefix(name, "amq."):
+	case strings.HasPrefix(m.Queue, "amq."):
 		return exceptionf(codeAccessRefused, "queue name '%s' contains reserved prefix 'amq.*'", name)
 	default:
-		if name == "" {
-			name = randomName("amq.gen-")
-		}
 		var err error
 		if q, err = ch.newQueue(name, m); err != nil {
 			return err
@@ -87,10 +105,14 @@ func (ch *channel) newQueue(name string, m *frame.QueueDeclare) (*queue, error) 
 	if err != nil {
 		return nil, err
 	}
-	if s.quorum {
-		if err := checkQuorum(of, m); err != nil {
-			return nil, err
-		}
+	if s.hasDeadExchange {
+		err = firstError(ch.onQueue(name, mayRead), ch.onExchange(s.deadExchange, mayWrite))
+	}
+	if err == nil && s.quorum {
+		err = checkQuorum(of, m)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if v.limits.queues > 0 && len(v.queues) >= v.limits.queues {
 		return nil, exceptionf(codePreconditionFailed, "cannot declare queue '%s': queue limit in vhost '%s' (%d) is reached",
@@ -133,7 +155,7 @@ func (ch *channel) checkSame(q *queue, m *frame.QueueDeclare) error {
 }
 
 func (ch *channel) purge(m *frame.QueuePurge) error {
-	q, err := ch.queue(m.Queue)
+	q, err := ch.permitted(m.Queue, mayRead)
 	if err != nil {
 		return err
 	}
@@ -141,7 +163,7 @@ func (ch *channel) purge(m *frame.QueuePurge) error {
 }
 
 func (ch *channel) deleteQueue(m *frame.QueueDelete) error {
-	q, err := ch.queue(m.Queue)
+	q, err := ch.permitted(m.Queue, mayConfigure)
 	if isNotFound(err) && m.Queue != "" {
 		return ch.answer(m.NoWait, &frame.QueueDeleteOk{}) // RabbitMQ accepts this
 	}

@@ -10,6 +10,11 @@ import (
 func (ch *channel) declareExchange(m *frame.ExchangeDeclare) error {
 	name := m.Exchange
 	ex := ch.vhost.exchanges[name]
+	if name != "" && !m.Passive {
+		if err := ch.onExchange(name, mayConfigure); err != nil {
+			return err
+		}
+	}
 	switch {
 	case name == "":
 		return errDefaultExchange()
@@ -51,6 +56,9 @@ func (ch *channel) newExchange(m *frame.ExchangeDeclare) error {
 			return exceptionf(codePreconditionFailed, "invalid type '%s' for arg 'alternate-exchange' in exchange '%s' in vhost '%s'",
 				typeName(value), m.Exchange, ch.vhost.name)
 		}
+		if err := firstError(ch.onExchange(m.Exchange, mayRead), ch.onExchange(ex.alternate, mayWrite)); err != nil {
+			return err
+		}
 	}
 	ex.durable, ex.autoDelete, ex.internal, ex.arguments = m.Durable, m.AutoDelete, m.Internal, m.Arguments
 	ex.user = ch.conn.user
@@ -62,9 +70,12 @@ func (ch *channel) newExchange(m *frame.ExchangeDeclare) error {
 func (ch *channel) deleteExchange(m *frame.ExchangeDelete) error {
 	name := m.Exchange
 	ex := ch.vhost.exchanges[name]
+	denied := ch.onExchange(name, mayConfigure)
 	switch {
 	case name == "":
 		return errDefaultExchange()
+	case denied != nil && !strings.HasPrefix(name, "amq."):
+		return denied
 	case strings.HasPrefix(name, "amq."):
 		return exceptionf(codeAccessRefused, "deletion of system exchange '%s' in vhost '%s' not allowed", name, ch.vhost.name)
 	case ex == nil: // RabbitMQ accepts this

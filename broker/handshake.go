@@ -51,6 +51,9 @@ func (c *conn) handshake() error {
 	}
 	c.client, c.mechanism = start.ClientProperties, start.Mechanism
 	c.broker.alarm.addObject(memoryOf(c.client))
+	if name := c.givenName(); name != "" {
+		c.log = c.log.With("connection", clip.Text(name, clip.Name))
+	}
 	if capabilities, ok := start.ClientProperties.Get("capabilities"); ok {
 		c.capabilities, _ = capabilities.(frame.Table)
 	}
@@ -64,13 +67,13 @@ func (c *conn) handshake() error {
 	if err != nil {
 		return err
 	}
+	c.log = c.log.With("user", c.user, "vhost", clip.Text(open.VirtualHost, clip.Name))
 	if e := c.enter(open.VirtualHost); e != nil {
 		e.method = open.ID()
 		return e
 	}
 	c.nc.SetDeadline(time.Time{})
 	c.out.method(0, &frame.ConnectionOpenOk{})
-	c.log = c.log.With("user", c.user, "vhost", c.vhost.name)
 	c.log.Debug("connection opened")
 	return nil
 }
@@ -78,8 +81,14 @@ func (c *conn) handshake() error {
 // enter opens the connection to a virtual host.
 func (c *conn) enter(name string) *exception {
 	v := c.broker.vhost(name)
-	if v == nil {
+	switch {
+	case v == nil:
 		return exceptionf(codeNotAllowed, "vhost %s not found", name)
+	case c.account.in(name) == nil:
+		return exceptionf(codeNotAllowed, "access to vhost '%s' refused for user '%s'", name, c.user)
+	}
+	if e := c.admitUser(); e != nil {
+		return e
 	}
 	v.lock()
 	defer v.unlock()
@@ -92,6 +101,18 @@ func (c *conn) enter(name string) *exception {
 	}
 	c.vhost, c.opened = v, time.Now()
 	v.conns[c] = struct{}{}
+	return nil
+}
+
+// admitUser counts the connection of its user, unless there are too many.
+func (c *conn) admitUser() *exception {
+	c.broker.mu.Lock()
+	defer c.broker.mu.Unlock()
+	if most := c.account.maxConns; most > 0 && c.account.conns >= most {
+		return exceptionf(codeNotAllowed, "connection refused for user '%s': user connection limit (%d) is reached", c.user, most)
+	}
+	c.account.conns++
+	c.counted = true
 	return nil
 }
 
@@ -148,12 +169,17 @@ func (c *conn) login(m *frame.ConnectionStartOk) error {
 			"For details see the broker logfile.", m.Mechanism)
 	}
 	c.user = user
+	if external {
+		c.account = c.broker.user(user)
+	} else {
+		c.account = c.broker.knows(user, password)
+	}
 	switch {
-	case external && !c.broker.has(user):
+	case external && c.account == nil:
 		c.log.Warn("login refused: the client's certificate names no user", "user", clip.Text(user, clip.Name))
 	case m.Mechanism == "EXTERNAL" && !external:
 		c.log.Warn("login refused: the client has no certificate that the broker verifies")
-	case !external && !c.broker.knows(user, password):
+	case c.account == nil:
 		c.log.Warn("login refused: unknown user or wrong password", "user", clip.Text(user, clip.Name))
 	case user == "guest" && !isLocal(c.nc.RemoteAddr()):
 		c.log.Warn("login refused: guest may connect from this machine only", "user", clip.Text(user, clip.Name))
@@ -218,12 +244,12 @@ func isLocal(addr net.Addr) bool {
 // tune negotiates channels, frame size and heartbeat.
 func (c *conn) tune() error {
 	suggested := uint16(min(c.broker.heartbeat/time.Second, 1<<16-1))
-	c.out.method(0, &frame.ConnectionTune{ChannelMax: channelMax, FrameMax: frameMax, Heartbeat: suggested})
+	c.out.method(0, &frame.ConnectionTune{ChannelMax: uint16(c.broker.channelMax), FrameMax: frameMax, Heartbeat: suggested})
 	m, err := expect[*frame.ConnectionTuneOk](c, "tuning")
 	if err != nil {
 		return err
 	}
-	if err := negotiate("channel_max", uint32(m.ChannelMax), 1, channelMax); err != nil {
+	if err := negotiate("channel_max", uint32(m.ChannelMax), 1, uint32(c.broker.channelMax)); err != nil {
 		return err
 	}
 	if err := negotiate("frame_max", m.FrameMax, frame.MinSize, frameMax); err != nil {

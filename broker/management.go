@@ -18,7 +18,7 @@ import (
 // ListenManagement serves the management API over HTTP on addr, "host:port", where port 0 selects a
 // free port. It returns the address that it listens on. The API is the part of RabbitMQ's that
 // clients, their tests and monitoring use, with the same JSON. addr must be on this machine:
-// 127.0.0.1 or ::1. Requests log in as a user of the broker; every user has all permissions. A
+// 127.0.0.1 or ::1. Requests log in as an administrator: see [Access]. A
 // request must address this machine by a name of loopback or of Config.ManagementHosts, and changes
 // that a page of another site requests are refused.
 func (b *Broker) ListenManagement(addr string) (net.Addr, error) {
@@ -58,8 +58,9 @@ const maxRequest = 20_000_000
 // A request is a request to the management API by a logged-in user.
 type request struct {
 	*http.Request
-	broker *Broker
-	user   string
+	broker  *Broker
+	user    string
+	account *account
 }
 
 // A handler handles a request. Its result is the response: nil for 204, a created for 201, any
@@ -145,9 +146,15 @@ func (b *Broker) endpoint(methods map[string]handler) http.Handler {
 		}
 		defer b.serving.Done()
 		user, password, ok := r.BasicAuth()
-		if !ok || !b.knows(user, password) {
+		account := b.knows(user, password)
+		switch {
+		case !ok || account == nil:
 			w.Header().Set("WWW-Authenticate", `Basic realm="RabbitMQ Management"`)
 			answer(w, http.StatusUnauthorized, &refusal{Kind: "not_authorized", Reason: "Login failed"})
+			return
+		case !b.administers(account):
+			w.Header().Set("WWW-Authenticate", `Basic realm="RabbitMQ Management"`)
+			answer(w, http.StatusUnauthorized, &refusal{Kind: "not_authorised", Reason: "Not management user"})
 			return
 		}
 		handle := methods[r.Method]
@@ -160,7 +167,7 @@ func (b *Broker) endpoint(methods map[string]handler) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
-		result, err := handle(&request{r, b, user})
+		result, err := handle(&request{r, b, user, account})
 		reply(w, result, err)
 	})
 }
@@ -288,6 +295,6 @@ func (r *request) flag(name string) bool { return r.URL.Query().Get(name) == "tr
 func (r *request) session(v *vhost) *channel {
 	_, nc := memoryPipe()
 	c := newConn(r.broker, nc)
-	c.user, c.vhost = r.user, v
+	c.user, c.account, c.vhost = r.user, r.account, v
 	return newChannel(c, 1)
 }

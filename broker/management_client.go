@@ -64,6 +64,13 @@ func (c *conn) name() string {
 	return c.nc.RemoteAddr().String() + " -> " + c.nc.LocalAddr().String()
 }
 
+// givenName returns the name that the client has given its connection, "" if it has not.
+func (c *conn) givenName() string {
+	given, _ := c.client.Get("connection_name")
+	name, _ := given.(string)
+	return name
+}
+
 func hostPort(addr net.Addr) (host string, port int) {
 	if tcp, ok := addr.(*net.TCPAddr); ok {
 		return tcp.IP.String(), tcp.Port
@@ -74,15 +81,13 @@ func hostPort(addr net.Addr) (host string, port int) {
 // json describes the connection. Its virtual host must be locked.
 func (c *conn) json() connectionJSON {
 	_, isTLS := c.nc.(*tls.Conn)
-	given, _ := c.client.Get("connection_name")
-	name, _ := given.(string)
 	host, port := hostPort(c.nc.LocalAddr())
 	state := "running"
 	if c.blocked.Load() {
 		state = "blocked"
 	}
 	return connectionJSON{
-		Name: c.name(), UserName: name, Node: nodeName, VHost: c.vhost.name, User: c.user,
+		Name: c.name(), UserName: c.givenName(), Node: nodeName, VHost: c.vhost.name, User: c.user,
 		Mechanism: c.mechanism, Protocol: "AMQP 0-9-1", Type: "network", State: state,
 		Channels: len(c.channels), ChannelMax: c.channelMax, FrameMax: c.frameMax,
 		Timeout: int(c.heartbeat / time.Second), ConnectedAt: c.opened.UnixMilli(),

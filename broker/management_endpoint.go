@@ -35,7 +35,7 @@ var endpoints = map[string]map[string]handler{
 	"/api/users/{user}":               {get: (*request).getUser, put: (*request).putUser, del: (*request).deleteUser},
 	"/api/users/{user}/permissions":   {get: (*request).permissions},
 	"/api/permissions":                {get: (*request).permissions},
-	"/api/permissions/{vhost}/{user}": {get: (*request).getPermission, put: (*request).putPermission},
+	"/api/permissions/{vhost}/{user}": {get: (*request).getPermission, put: (*request).putPermission, del: (*request).deletePermission},
 
 	"/api/connections":                 {get: (*request).connections},
 	"/api/connections/{name}":          {get: (*request).getConnection, del: (*request).deleteConnection},

@@ -124,6 +124,9 @@ func (ch *channel) finish(p publishing) error {
 	properties := m.properties()
 	v.lock()
 	defer v.unlock()
+	if err := ch.onExchange(m.exchange, mayWrite); err != nil {
+		return err
+	}
 	ex := v.exchanges[m.exchange]
 	switch {
 	case ex == nil:

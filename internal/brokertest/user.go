@@ -1,13 +1,14 @@
 package brokertest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"net/http"
 	"net/url"
 	"testing"
 )
 
-// A User is a user of the RabbitMQ that [RabbitMQ] names, for one test.
+// A User is a user of a broker, for one test.
 type User struct {
 	Name string
 
@@ -22,11 +23,17 @@ type User struct {
 func NewUser(t testing.TB, uri string) *User {
 	t.Helper()
 	_, api := shared(t)
+	return ManagedUser(t, uri, api)
+}
+
+// ManagedUser is [NewUser] for a broker with the management API api, from [Managed].
+func ManagedUser(t testing.TB, uri, api string) *User {
+	t.Helper()
 	parsed, err := url.Parse(uri)
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &User{Name: "user-" + rand.Text()[:8], t: t, uri: parsed, api: api, vhost: url.PathEscape(parsed.Path[1:])}
+	u := &User{Name: "user-" + rand.Text()[:8], t: t, uri: parsed, api: api, vhost: url.PathEscape(cmp.Or(parsed.Path[1:], "/"))}
 	u.Password("secret")
 	t.Cleanup(func() { manage(t, http.MethodDelete, u.address(), nil) })
 	return u
