@@ -36,6 +36,12 @@
 // An error of a client closes its channel or its connection with RabbitMQ's code and text. What
 // RabbitMQ 3 accepts and 4 refuses is accepted and logged as a warning.
 //
+// # Users
+//
+// Without Config.Users there is the user guest. Config.Access gives a user virtual hosts with
+// permissions to configure, write and read, and limits of connections and channels. Its connections
+// are in the log with their user, virtual host, address and the name that the client gave them.
+//
 // # Limits
 //
 // A client that does not read does not delay other clients: its deliveries stay in their queues,
@@ -61,5 +67,5 @@
 //
 // Nothing is written to disk: durable queues and persistent messages outlive their clients, but not
 // the broker. The broker is one process, so quorum queues are not replicated. There are no streams,
-// policies or permissions. A dead letter is dropped once its headers no longer fit into a frame.
+// policies or topic permissions. A dead letter is dropped once its headers no longer fit into a frame.
 package broker

@@ -40,12 +40,27 @@ type brokerSettings struct {
 	MaxMemory       int64                 `yaml:"max_memory" config:"positive"`
 	MaxQueues       int                   `yaml:"max_queues" config:"positive"`
 	MaxConnections  int                   `yaml:"max_connections" config:"positive"`
+	MaxChannels     int                   `yaml:"max_channels" config:"positive"`
 }
 
 // A brokerUser is a user in brokerSettings.
 type brokerUser struct {
-	Password string `yaml:"password"`
+	Password       string                      `yaml:"password"`
+	Permissions    map[string]brokerPermission `yaml:"permissions"` // by virtual host; none is all
+	Administrator  bool                        `yaml:"administrator"`
+	MaxConnections int                         `yaml:"max_connections" config:"positive"`
+	MaxChannels    int                         `yaml:"max_channels" config:"positive"`
 }
+
+// A brokerPermission is what a user may do in a virtual host.
+type brokerPermission struct {
+	Configure string `yaml:"configure"`
+	Write     string `yaml:"write"`
+	Read      string `yaml:"read"`
+}
+
+// mostChannels is how many channels a connection of a broker can have.
+const mostChannels = 2047
 
 // noListener is the value of brokerSettings.Listen for a broker with TLS only.
 const noListener = "none"
@@ -53,10 +68,14 @@ const noListener = "none"
 // named returns the names of a key in messages: in the file, and its flag.
 func named(key string) string {
 	name := "gomeko.broker." + key
-	if key == "users" || key == "tls_login_from" {
+	flag := strings.ReplaceAll(key, "_", "-")
+	switch key {
+	case "tls_login_from":
 		return name
+	case "users", "vhosts", "management_hosts": // each flag adds one
+		flag = strings.TrimSuffix(flag, "s")
 	}
-	return name + " (--" + strings.TrimSuffix(strings.ReplaceAll(key, "_", "-"), "s") + ")"
+	return name + " (--" + flag + ")"
 }
 
 // mistakes returns the mistakes in the settings, which the flags have overridden.
@@ -77,6 +96,18 @@ func (s *brokerSettings) mistakes() []error {
 		case s.Users[name].Password == "" && (s.TLSCA == "" || s.TLSListen == ""):
 			add("users", "%s must have a password", name)
 		}
+		for _, vhost := range slices.Sorted(maps.Keys(s.Users[name].Permissions)) {
+			if vhost != "/" && !slices.Contains(s.VHosts, vhost) {
+				add("users", "%s has permissions in the virtual host %s, which is not in %s", name, vhost, named("vhosts"))
+			}
+			if err := broker.Permission(s.Users[name].Permissions[vhost]).Err(); err != nil {
+				add("users", "%s: virtual host %s: %v", name, vhost, err)
+			}
+		}
+	}
+	all = append(all, s.negative()...)
+	if s.MaxChannels > mostChannels {
+		add("max_channels", "must be at most %d, not %d", mostChannels, s.MaxChannels)
 	}
 	if slices.Contains(s.VHosts, "") {
 		add("vhosts", "a virtual host must have a name")
@@ -112,12 +143,12 @@ func (s *brokerSettings) mistakes() []error {
 func (s *brokerSettings) config() (broker.Config, error) {
 	cfg := broker.Config{
 		VHosts: s.VHosts, Heartbeat: s.Heartbeat, MaxMessage: s.MaxMessage, MaxMemory: s.MaxMemory,
-		MaxQueues: s.MaxQueues, MaxConnections: s.MaxConnections, ManagementHosts: s.ManagementHosts, LoginFrom: s.TLSLoginFrom,
+		MaxQueues: s.MaxQueues, MaxConnections: s.MaxConnections, MaxChannels: s.MaxChannels, ManagementHosts: s.ManagementHosts, LoginFrom: s.TLSLoginFrom,
 	}
 	if len(s.Users) > 0 {
-		cfg.Users = make(map[string]string, len(s.Users))
+		cfg.Users, cfg.Access = make(map[string]string, len(s.Users)), make(map[string]broker.Access, len(s.Users))
 		for name, user := range s.Users {
-			cfg.Users[name] = user.Password
+			cfg.Users[name], cfg.Access[name] = user.Password, user.access()
 		}
 	}
 	if s.TLSListen == "" {
@@ -142,14 +173,28 @@ func (s *brokerSettings) config() (broker.Config, error) {
 	return cfg, nil
 }
 
+// access returns what the user may do.
+func (u *brokerUser) access() broker.Access {
+	a := broker.Access{Administrator: u.Administrator, MaxConnections: u.MaxConnections, MaxChannels: u.MaxChannels}
+	if u.Permissions != nil {
+		a.VHosts = make(map[string]broker.Permission, len(u.Permissions))
+		for vhost, p := range u.Permissions {
+			a.VHosts[vhost] = broker.Permission(p)
+		}
+	}
+	return a
+}
+
 func (c *command) brokerCommand() *cobra.Command {
 	var given brokerSettings
+	var users, permissions []string
 	cmd := &cobra.Command{
 		Use:   "broker",
 		Short: "Run a broker in memory, for development and tests",
 		Long: "Run a broker in memory, for development and tests.\n\n" +
 			"Users, virtual hosts, TLS and limits are the keys of gomeko.broker in the file of --config; flags override\n" +
-			"them. Without users in the file, the user is guest, with the password guest, from this machine only.",
+			"them, and --user and --permissions add to them. Without users, the user is guest, with the password guest, from\n" +
+			"this machine only.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			surviveReaders()
@@ -157,6 +202,7 @@ func (c *command) brokerCommand() *cobra.Command {
 			defer stop()
 			s, err := c.configuration()
 			given.override(&s.brokerKeys, cmd.Flags())
+			err = errors.Join(err, s.brokerKeys.addUsers(users, permissions))
 			if err := errors.Join(append([]error{err}, s.brokerKeys.mistakes()...)...); err != nil {
 				return err
 			}
@@ -172,8 +218,21 @@ func (c *command) brokerCommand() *cobra.Command {
 	flags.StringVar(&given.TLSCert, "tls-cert", "", "PEM `FILE` of the certificate chain for --tls-listen")
 	flags.StringVar(&given.TLSKey, "tls-key", "", "PEM `FILE` of the certificate's private key")
 	flags.StringVar(&given.TLSCA, "tls-ca", "", "PEM `FILE` of the authorities of clients' certificates, which are then required")
+	flags.StringArrayVar(&users, "user", nil, "`NAME:@FILE` of a user and a file with the password; may be repeated")
+	flags.StringArrayVar(&permissions, "permissions", nil, "`'USER VHOST CONFIGURE WRITE READ'` of a user: regular expressions of names, as in 'ana / ^orders .* .*'; may be repeated. A user without any may do everything")
+	given.addLimits(flags)
 	cmd.AddCommand(c.statusCommand())
 	return cmd
+}
+
+// addLimits adds the flags of limits.
+func (given *brokerSettings) addLimits(flags *pflag.FlagSet) {
+	flags.DurationVar(&given.Heartbeat, "heartbeat", time.Minute, "`INTERVAL` of heartbeats that is proposed to clients; 0 disables them")
+	flags.Int64Var(&given.MaxMessage, "max-message", 128<<20, "largest message, in `BYTES`")
+	flags.Int64Var(&given.MaxMemory, "max-memory", 1<<30, "memory that clients may take, in `BYTES`; over it, publishers wait")
+	flags.IntVar(&given.MaxQueues, "max-queues", 0, "most queues of each virtual host, a `NUMBER` (default: no limit)")
+	flags.IntVar(&given.MaxConnections, "max-connections", 0, "most connections to each virtual host, a `NUMBER` (default: no limit)")
+	flags.IntVar(&given.MaxChannels, "max-channels", mostChannels, "most channels of each connection, a `NUMBER`")
 }
 
 // override stores the values of the flags that are given in s.
@@ -187,6 +246,12 @@ func (given *brokerSettings) override(s *brokerSettings, flags *pflag.FlagSet) {
 		"tls-cert":        func() { s.TLSCert = given.TLSCert },
 		"tls-key":         func() { s.TLSKey = given.TLSKey },
 		"tls-ca":          func() { s.TLSCA = given.TLSCA },
+		"heartbeat":       func() { s.Heartbeat = cmp.Or(given.Heartbeat, -1) },
+		"max-message":     func() { s.MaxMessage = given.MaxMessage },
+		"max-memory":      func() { s.MaxMemory = given.MaxMemory },
+		"max-queues":      func() { s.MaxQueues = given.MaxQueues },
+		"max-connections": func() { s.MaxConnections = given.MaxConnections },
+		"max-channels":    func() { s.MaxChannels = given.MaxChannels },
 	} {
 		if flags.Changed(flag) {
 			set()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -48,6 +49,7 @@ func TestBrokerConfig(t *testing.T) {
 		"amqp://ana:secret@" + plain + "/orders":       "",
 		"amqp://ana:wrong@" + plain + "/":              "403",
 		"amqp://guest:guest@" + plain + "/":            "403",
+		"amqp://ben:also%20secret@" + plain + "/":      "access to vhost '/' refused for user 'ben'",
 		"amqp://ana:secret@" + plain + "/none":         "vhost none not found",
 	} {
 		conn, err := amqp.Dial(uri)
@@ -126,7 +128,8 @@ func TestBrokerConfigMistakes(t *testing.T) {
   broker:
     listen: none
     user: {ana: {password: x}}
-    users: {ana: {}, ben: {password: secret, pasword: x}}
+    users: {ana: {}, ben: {password: secret, pasword: x}, eve: {password: x, permissions: {shop: {read: "("}}}}
+    max_channels: 4000
     management_hosts: [a]
     max_queues: 0
     tls_cert: cert.pem
@@ -135,15 +138,58 @@ func TestBrokerConfigMistakes(t *testing.T) {
 	check(t, "", []string{"broker", "--config", file, "--tls-ca", "ca.pem"}, 1, "",
 		file+":4: gomeko.broker.user: unknown key: did you mean users?\n",
 		file+":5: gomeko.broker.users.ben.pasword: unknown key: did you mean password?\n",
-		file+":7: gomeko.broker.max_queues: must be an integer of at least 1, not 0\n",
+		file+":8: gomeko.broker.max_queues: must be an integer of at least 1, not 0\n",
 		"gomeko.broker.listen (--listen): none needs gomeko.broker.tls_listen (--tls-listen): the broker would listen nowhere\n",
 		"gomeko.broker.management_hosts (--management-host): has no effect without gomeko.broker.management (--management)\n",
 		"gomeko.broker.tls_ca (--tls-ca): has no effect without gomeko.broker.tls_listen (--tls-listen)\n",
 		"gomeko.broker.tls_cert (--tls-cert): must be given together with gomeko.broker.tls_key (--tls-key)\n",
 		"gomeko.broker.tls_cert (--tls-cert): must be given together with gomeko.broker.tls_listen (--tls-listen)\n",
-		"gomeko.broker.users: ana must have a password\n",
+		"gomeko.broker.max_channels (--max-channels): must be at most 2047, not 4000\n",
+		"gomeko.broker.users (--user): ana must have a password\n",
+		"gomeko.broker.users (--user): eve has permissions in the virtual host shop, which is not in gomeko.broker.vhosts (--vhost)\n",
+		"gomeko.broker.users (--user): eve: virtual host shop: read: \"(\" is not a regular expression: ",
 		"gomeko.broker.vhosts (--vhost): a virtual host must have a name\n")
 	check(t, "", []string{"broker", "--listen", "5672"}, 1, "", `gomeko.broker.listen (--listen): must be host:port, as in 127.0.0.1:5672, not "5672"`)
 	check(t, "", []string{"broker", "--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0", "--tls-cert", "/nowhere", "--tls-key", "/nowhere"}, 1, "",
 		"gomeko.broker.tls_cert (--tls-cert) and gomeko.broker.tls_key (--tls-key): must name PEM files of a certificate and its private key: open /nowhere: ")
+}
+
+// Users, permissions and limits can be given as flags.
+func TestBrokerUsers(t *testing.T) {
+	password := filepath.Join(t.TempDir(), "ana")
+	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := hosttest.FreeAddress(t)
+	p := start(t, "", "", "broker", "--listen", address, "--user", "ana:@"+password, "--vhost", "shop",
+		"--permissions", `ana shop ^orders "" .*`, "--max-connections", "1", "--max-channels", "5", "--heartbeat", "10s")
+	p.Line("embedded broker on " + address)
+	conn, err := amqp.Dial("amqp://ana:secret@" + address + "/shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if conn.Config.ChannelMax != 5 || conn.Config.Heartbeat != 10*time.Second {
+		t.Errorf("got %d channels and a heartbeat of %s, want 5 and 10s", conn.Config.ChannelMax, conn.Config.Heartbeat)
+	}
+	for queue, want := range map[string]string{"orders.new": "", "other": "access to queue 'other' in vhost 'shop' refused for user 'ana'"} {
+		ch, err := conn.Channel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = ch.QueueDeclare(queue, true, false, false, false, nil)
+		if got := fmt.Sprint(err); (err == nil) != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: got %v, want %q", queue, err, want)
+		}
+	}
+	if _, err := amqp.Dial("amqp://ana:secret@" + address + "/shop"); err == nil || !strings.Contains(err.Error(), "connection limit (1) is reached") {
+		t.Errorf("got %v for a second connection, want its refusal", err)
+	}
+	p.Signal(syscall.SIGTERM)
+	p.Wait()
+	check(t, "", []string{"broker", "--user", "ana:secret"}, 2, "", "--user ana:…: must be NAME:@FILE, with the password in the file")
+	check(t, "", []string{"broker", "--user", "ana:@/nowhere"}, 2, "", "--user ana: open /nowhere: ")
+	check(t, "", []string{"broker", "--permissions", "ana / .*"}, 2, "", "must be 'USER VHOST CONFIGURE WRITE READ'")
+	check(t, "", []string{"broker", "--permissions", "ana / .* .* .*"}, 2, "", "there is no user ana: add --user ana:@FILE")
+	check(t, "", []string{"broker", "--max-queues", "-1"}, 1, "", "gomeko.broker.max_queues (--max-queues): must be positive, not -1")
 }
