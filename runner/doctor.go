@@ -191,6 +191,6 @@ func (c *command) printReport(r *doctor.Report, asJSON bool) error {
 	if len(r.Unchecked) > 0 {
 		say(c.err, "not checked, because it needs --management URI: %s", strings.Join(r.Unchecked, ", "))
 	}
-	say(c.err, "%d problems, %d warnings", r.Count(doctor.Problem), r.Count(doctor.Warning))
+	say(c.err, "problems: %d, warnings: %d", r.Count(doctor.Problem), r.Count(doctor.Warning))
 	return nil
 }

@@ -80,7 +80,7 @@ func (q *queue) leftover() bool {
 func (x *examination) leftover(q *queue) {
 	what := "no running service uses this queue"
 	if q.Messages != nil && *q.Messages > 0 {
-		what = fmt.Sprintf("no running service uses this queue, and %d messages wait in it", *q.Messages)
+		what = fmt.Sprintf("no running service uses this queue; messages in it: %d", *q.Messages)
 	}
 	e := x.add(Warning, "leftover", "queue "+q.Name, "%s", what)
 	switch dead, isDead := deadletter.OfDead(q.Name); {
