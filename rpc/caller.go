@@ -151,6 +151,9 @@ func (c *Caller) send(ctx context.Context, r *Reply, body requestBody, o options
 		return false
 	}
 	p := c.publishing(ctx, r, data)
+	if o.instance != "" {
+		r.instance, p.Key = o.instance, directKey(r.service, o.instance)+r.method
+	}
 	if cmp.Or(o.compress, c.cfg.Compress) {
 		p.Body, p.Headers["compression"] = codec.Deflate(data), codec.Zlib
 	}
@@ -337,6 +340,9 @@ func (c *Caller) overdue(r *Reply, why error) error {
 	text := fmt.Sprintf("%s: %v after %s", r.name(), why, r.age())
 	if err := c.conn.Blocked(); err != nil { // it would not answer a probe either
 		return rpcerror.NewTimeout(fmt.Sprintf("%s; %v", text, err), nil)
+	}
+	if r.instance != "" {
+		return rpcerror.NewTimeout(text+"; it went to the instance "+r.instance, nil)
 	}
 	queue := queueOf(r.service)
 	p := c.probe(queue)

@@ -89,6 +89,7 @@ type options struct {
 	id         string
 	codec      codec.Codec // nil is Config's
 	compress   bool
+	instance   string // that the request goes to; "" is any
 }
 
 type optionsKey struct{}

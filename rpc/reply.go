@@ -29,6 +29,7 @@ type Reply struct {
 	observed        context.Context // what the observers have made of the call's ctx; nil without one
 	size            int             // of the request, for them
 	kind            string          // the type of the request
+	instance        string          // that the request goes to; "" is any
 	in              *receiver       // of a stream; nil without one
 	out             *sender         // of a streamed argument; nil without one
 	spelling        string          // how the arguments are written as keywords, if the last one is a map
@@ -148,7 +149,11 @@ func (r *Reply) failed(err error) error {
 	var returned *transport.Returned
 	switch {
 	case errors.As(err, &returned):
-		unknown := ErrUnknownService.WithText("Unknown service `" + r.service + "`")
+		text := "Unknown service `" + r.service + "`"
+		if r.instance != "" {
+			text += ": it has no instance " + r.instance
+		}
+		unknown := ErrUnknownService.WithText(text)
 		unknown.Args = []any{r.service}
 		return unknown
 	case errors.Is(err, context.DeadlineExceeded):

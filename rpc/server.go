@@ -31,6 +31,7 @@ type server struct {
 	methods   map[string]*row
 	consumers consumers
 	suspects  suspects
+	direct    directs
 }
 
 // A row is one method of a server.
@@ -80,11 +81,18 @@ func (s *server) Start(ctx context.Context) error {
 	if err := s.consumers.start(ctx, s); err != nil {
 		return err
 	}
-	return s.startSuspects(ctx)
+	if err := s.startSuspects(ctx); err != nil {
+		return err
+	}
+	s.direct.open.Store(true)
+	return nil
 }
 
 // Stop stops consuming. Calls that are running are still answered.
-func (s *server) Stop(ctx context.Context) error { return s.consumers.stop(ctx) }
+func (s *server) Stop(ctx context.Context) error {
+	s.direct.open.Store(false)
+	return s.consumers.stop(ctx)
+}
 
 // consumerTimeout is RabbitMQ's default consumer_timeout: how long it waits for an acknowledgement.
 const consumerTimeout = 30 * time.Minute

@@ -83,6 +83,7 @@ func (sh *shared) serve(method string, r *row) (*server, error) {
 		if err := connection.Planned(sh.host, s.plan); err != nil {
 			return nil, err
 		}
+		sh.receiveDirect(s)
 	}
 	if other := s.methods[method]; other != nil {
 		return nil, fmt.Errorf("method %q is taken by the row %s: give one of them another name", method, other.Name)

@@ -164,6 +164,10 @@ func (s *server) killed(r *request) error {
 // giveBack returns a request to where it came from. For a suspect that is another copy: the queue
 // would count a return as a death.
 func (s *server) giveBack(ctx context.Context, r *request) {
+	if r.consumer.direct {
+		s.refuseDirect(ctx, r)
+		return
+	}
 	if r.consumer.suspect && ctx.Err() == nil && s.suspect(ctx, r.Delivery, r.attempt) == nil {
 		return
 	}

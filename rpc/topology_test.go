@@ -32,10 +32,11 @@ func replyQueue(m frame.Method) string {
 }
 
 // TestTopology checks that a process declares what Nameko declares (see docs/wire/nameko.md,
-// Names), and beside it only the exchange and the queues for cancelling calls.
+// Names), and beside it only the exchange and the queues for cancelling calls and for calls to one instance.
 func TestTopology(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server := start(t, uri, new(Front), new(Echo))
+		self := server.Host.Host().Instance()
 		var tap tap
 		dial(t, uri, rpc.Config{}, &tap)
 		expires := frame.Table{{Name: "x-expires", Value: int32(300_000)}}
@@ -45,6 +46,8 @@ func TestTopology(t *testing.T) {
 			frame.QueueDeclare{Queue: "gomeko.control-front-<id>", Durable: true, AutoDelete: true, Arguments: cancels},
 			frame.QueueBind{Queue: "gomeko.control-front-<id>", Exchange: "gomeko.control", RoutingKey: "cancel.front"},
 			frame.QueueBind{Queue: "gomeko.control-front-<id>", Exchange: "gomeko.control", RoutingKey: "cancel.vec_echo"},
+			frame.QueueBind{Queue: "gomeko.control-front-<id>", Exchange: "nameko-rpc", RoutingKey: "gomeko.at.front." + self + ".*"},
+			frame.QueueBind{Queue: "gomeko.control-front-<id>", Exchange: "nameko-rpc", RoutingKey: "gomeko.at.vec_echo." + self + ".*"},
 			frame.BasicConsume{Queue: "gomeko.control-front-<id>"},
 			frame.ExchangeDeclare{Exchange: "nameko-rpc", Type: "topic", Durable: true},
 			frame.QueueDeclare{Queue: "rpc-vec_echo", Durable: true},

@@ -52,6 +52,7 @@ type Queue struct {
 	connection *connection.Shared
 	registry   *Registry
 	receivers  map[string]func(*transport.Delivery) // by routing key
+	others     []other
 	access     Access
 
 	consumer  *transport.Consumer // nil if there is no queue
@@ -84,6 +85,18 @@ func Open(h *service.Host) (*Queue, error) {
 // Receive has fn called for each message with a routing key. fn must settle the message and must
 // not block.
 func (q *Queue) Receive(key string, fn func(*transport.Delivery)) { q.receivers[key] = fn }
+
+// ReceiveFrom has fn called, as Receive does, for each message that another topic exchange has with
+// the routing key prefix followed by one word. It declares the exchange.
+func (q *Queue) ReceiveFrom(exchange, prefix string, fn func(*transport.Delivery)) {
+	q.others = append(q.others, other{exchange, prefix, fn})
+}
+
+// An other receives messages of another exchange.
+type other struct {
+	exchange, prefix string
+	receive          func(*transport.Delivery)
+}
 
 // Answer has the process answer verbs.
 func (q *Queue) Answer(access Access) { q.access = access }
@@ -130,6 +143,10 @@ func (q *Queue) topology() transport.Topology {
 	for _, key := range slices.Sorted(maps.Keys(q.receivers)) {
 		t.Bindings = append(t.Bindings, transport.Binding{Queue: name, Exchange: Exchange, Key: key})
 	}
+	for _, o := range q.others {
+		t.Exchanges = append(t.Exchanges, transport.Exchange{Name: o.exchange, Kind: "topic", Durable: true})
+		t.Bindings = append(t.Bindings, transport.Binding{Queue: name, Exchange: o.exchange, Key: o.prefix + "*"})
+	}
 	return t
 }
 
@@ -161,6 +178,14 @@ func Key(v Verb, service, instance string) string {
 
 // receive takes a message. One with a key that a user has bound the queue to is dropped.
 func (q *Queue) receive(d *transport.Delivery) {
+	if d.Exchange != Exchange {
+		for _, o := range q.others {
+			if o.exchange == d.Exchange && strings.HasPrefix(d.Key, o.prefix) {
+				o.receive(d)
+				return
+			}
+		}
+	}
 	if receiver := q.receivers[d.Key]; receiver != nil {
 		receiver(d)
 		return
