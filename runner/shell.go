@@ -33,7 +33,7 @@ func (c *command) shellCommand() *cobra.Command {
 				// The shell handles Ctrl-C.
 				ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
 				defer stop()
-				return c.shell(ctx, given, nil, (*shell.Shell).Interact)
+				return c.interact(ctx, given)
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), stopSignals()...)
 			defer stop()
@@ -61,8 +61,20 @@ func (c *command) shell(ctx context.Context, data map[string]any, argv []string,
 		return err
 	}
 	defer l.hangUp()
-	sh := &shell.Shell{Caller: l.caller, Conn: l.conn, Config: l.masked, Data: data, Args: argv, Broker: l.broker.String(), Stdout: c.out, Stderr: c.err}
-	return run(sh, ctx)
+	return run(&shell.Shell{
+		Caller: l.caller, Conn: l.conn, Config: l.masked, Data: data, Args: argv, Broker: l.broker.String(), Stdout: c.out, Stderr: c.err,
+	}, ctx)
+}
+
+// interact runs a shell in the terminal. What the process logs waits while a line is typed.
+func (c *command) interact(ctx context.Context, data map[string]any) error {
+	errs, notes := c.err, &shell.Notes{W: c.err}
+	c.err = notes // the log is set up when the configuration is read
+	defer func() { c.err = errs }()
+	return c.shell(ctx, data, nil, func(s *shell.Shell, ctx context.Context) error {
+		s.Stderr, s.Notes = errs, notes
+		return s.Interact(ctx)
+	})
 }
 
 // A line is a connection to the broker on which services can be called.

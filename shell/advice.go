@@ -37,7 +37,6 @@ var instead = map[string]string{
 	"map":        "there is no map; write [f(x) for x in …]",
 	"filter":     "there is no filter; write [x for x in … if …]",
 	"round":      "there is no round; write int(x + 0.5)",
-	"help":       "call a method with n.rpc.SERVICE.METHOD(…), dispatch an event with n.dispatch_event(SERVICE, EVENT, DATA); dir(n) lists the rest",
 	"object":     "there is no object; write a dict",
 }
 

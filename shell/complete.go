@@ -244,7 +244,7 @@ func (s *Shell) parametersOf(path string) (names []string) {
 }
 
 // keywordsOf has what the builtins take by keyword, beside what a method takes.
-var keywordsOf = map[string][]string{}
+var keywordsOf = map[string][]string{"bench": {"callers", "seconds"}}
 
 func parameterNames(all []contract.Parameter) (names []string) {
 	for _, p := range all {

@@ -120,7 +120,7 @@ func TestParameters(t *testing.T) {
 		"n.rpc.o.get('n.rpc.":           nil,
 		"# n.rpc.o.get(n.":              nil,
 		"f(":                            {"one=", "two="},
-		"f(1, t":                        {"two=", "tuple", "type"},
+		"f(1, t":                        {"two=", "table", "time", "tuple", "type"},
 		"n.rpc.p.get(rep":               {"repr"},
 		"n.rpc.o.get({'a': [rep":        {"repr"},
 		"]) n.rpc.o.get(1, 2, ":         {"limit="},

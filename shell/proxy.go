@@ -28,7 +28,9 @@ type nameko struct {
 	s *Shell
 }
 
-func (n nameko) AttrNames() []string { return []string{"config", "data", "dispatch_event", "rpc"} }
+func (n nameko) AttrNames() []string {
+	return []string{"config", "data", "dispatch_event", "rpc", "services"}
+}
 
 func (n nameko) Attr(name string) (starlark.Value, error) {
 	switch name {
@@ -40,8 +42,13 @@ func (n nameko) Attr(name string) (starlark.Value, error) {
 		return configured(n.s.Config), nil
 	case "data":
 		return n.s.data, nil
+	case "services":
+		if n.s.completing {
+			return newTable(nil), nil
+		}
+		return n.s.listServices(n.s.line)
 	}
-	return nil, starlark.NoSuchAttrError(fmt.Sprintf("n has no %s; it has rpc, dispatch_event, data and config", name))
+	return nil, starlark.NoSuchAttrError(fmt.Sprintf("n has no %s; it has rpc, services, dispatch_event, data and config", name))
 }
 
 // dispatchEvent is n.dispatch_event("users", "user_deleted", {"id": 7}), as in Nameko. It succeeds
@@ -93,7 +100,7 @@ type service struct {
 func (v service) AttrNames() []string { return v.s.directory.methods(v.name, completionTime) }
 
 func (v service) Attr(name string) (starlark.Value, error) {
-	return method{opaque(string(v.opaque) + "." + name), v.s, v.name, name}, nil
+	return method{opaque: opaque(string(v.opaque) + "." + name), s: v.s, service: v.name, name: name}, nil
 }
 
 // method is n.rpc.orders.get_order.
@@ -101,14 +108,20 @@ type method struct {
 	opaque
 	s             *Shell
 	service, name string
+	instance      string // that is called; "" is any
 }
 
 func (m method) Name() string        { return string(m.opaque) }
-func (m method) AttrNames() []string { return []string{"call_async"} }
+func (m method) AttrNames() []string { return []string{"at", "bench", "call_async"} }
 
 func (m method) Attr(name string) (starlark.Value, error) {
-	if name == "call_async" {
-		return starlark.NewBuiltin("call_async", m.callAsync).BindReceiver(m), nil
+	switch name {
+	case "at":
+		return starlark.NewBuiltin(name, m.at).BindReceiver(m), nil
+	case "bench":
+		return starlark.NewBuiltin(name, m.bench).BindReceiver(m), nil
+	case "call_async":
+		return starlark.NewBuiltin(name, m.callAsync).BindReceiver(m), nil
 	}
 	return nil, starlark.NoSuchAttrError(fmt.Sprintf(
 		"%s is a method and has no %s; write a service with a dot in its name as n.rpc[%q]", string(m.opaque), name, m.service+"."+m.name))
@@ -134,7 +147,7 @@ func (m method) callAsync(thread *starlark.Thread, _ *starlark.Builtin, args sta
 	if err != nil {
 		return nil, err
 	}
-	return &reply{"reply of " + m.opaque, m, m.s.Caller.Client(m.service).Go(session, m.name, sent...)}, nil
+	return &reply{"reply of " + m.opaque, m, m.s.Caller.Client(m.service).Go(m.to(session), m.name, sent...)}, nil
 }
 
 // learn adds the service and the method to the completions, unless err says that they do not exist.

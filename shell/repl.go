@@ -51,7 +51,9 @@ func (s *Shell) turn(session context.Context, lines prompter) error {
 	)
 	file, err := options().ParseCompoundStmt("shell", func() ([]byte, error) {
 		s.above = text.String()
+		s.Notes.hold(true)
 		line, err := lines.Prompt(prompt)
+		s.Notes.hold(false)
 		if err != nil {
 			ending = err
 			return nil, err
@@ -95,10 +97,14 @@ func (s *Shell) run(session context.Context, file *syntax.File) error {
 	if st, ok := v.(*stream); ok {
 		return interrupted(line, s.printStream(st))
 	}
-	if v != starlark.None {
-		fmt.Fprintln(s.Stdout, repr(v))
+	if v == starlark.None {
+		return nil
 	}
-	return nil
+	width := 0
+	if s.terminal != nil {
+		width, _ = s.terminal.size()
+	}
+	return s.show(line, pretty(v, width))
 }
 
 // interrupted returns err, or "interrupted" if line has ended.

@@ -125,13 +125,13 @@ func TestComplete(t *testing.T) {
 	s.directory.add("orders", "get_all")
 	s.directory.add("a.b", "m")
 	for line, want := range map[string][]string{
-		"n.":                    {"config", "data", "dispatch_event", "rpc"},
+		"n.":                    {"config", "data", "dispatch_event", "rpc", "services"},
 		"print(n.r":             {"rpc"},
 		"n.rpc.":                {"orders", `["a.b"]`},
 		`n.rpc["`:               {`a.b"]`, `orders"]`},
 		"n.rpc.orders.get":      {"get_all", "get_order"},
 		`n.rpc["a.b"].`:         {"m"},
-		"n.rpc.orders.get_all.": {"call_async"},
+		"n.rpc.orders.get_all.": {"at", "bench", "call_async"},
 		"n.rpc.nobody.":         nil,
 		"pri":                   {"print"},
 		"f().":                  nil,

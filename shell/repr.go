@@ -41,8 +41,12 @@ func toRepr(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs
 // A printer writes values as Python does.
 type printer struct {
 	strings.Builder
-	within []starlark.Value // the lists and dicts around the value
+	within map[starlark.Value]bool // the lists and dicts around the value
+	limit  int                     // of the text, in bytes: what is longer is not finished; 0 is none
 }
+
+// full reports whether the text is over its limit.
+func (p *printer) full() bool { return p.limit > 0 && p.Len() > p.limit }
 
 func (p *printer) value(v starlark.Value) {
 	switch v := v.(type) {
@@ -69,15 +73,16 @@ func (p *printer) value(v starlark.Value) {
 
 // nested writes a container, or cycle if it contains itself.
 func (p *printer) nested(v starlark.Value, cycle string, write func()) {
-	for _, outer := range p.within {
-		if outer == v {
-			p.WriteString(cycle)
-			return
-		}
+	if p.within[v] {
+		p.WriteString(cycle)
+		return
 	}
-	p.within = append(p.within, v)
+	if p.within == nil {
+		p.within = map[starlark.Value]bool{}
+	}
+	p.within[v] = true
 	write()
-	p.within = p.within[:len(p.within)-1]
+	delete(p.within, v)
 }
 
 func (p *printer) sequence(left string, v starlark.Iterable, right string) {
@@ -86,6 +91,9 @@ func (p *printer) sequence(left string, v starlark.Iterable, right string) {
 	for item := range starlark.Elements(v) {
 		if n > 0 {
 			p.WriteString(", ")
+		}
+		if p.full() {
+			return
 		}
 		p.value(item)
 		n++
@@ -102,6 +110,9 @@ func (p *printer) dict(v *starlark.Dict) {
 		if i > 0 {
 			p.WriteString(", ")
 		}
+		if p.full() {
+			return
+		}
 		p.value(item[0])
 		p.WriteString(": ")
 		p.value(item[1])
@@ -116,7 +127,10 @@ func (p *printer) quote(s string) {
 		quote = '"'
 	}
 	p.WriteRune(quote)
-	for _, r := range s {
+	for i, r := range s {
+		if p.limit > 0 && i > p.limit {
+			return
+		}
 		switch {
 		case r == quote || r == '\\':
 			p.WriteByte('\\')

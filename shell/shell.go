@@ -26,13 +26,16 @@ type Shell struct {
 
 	Stdout io.Writer // results and the output of print
 	Stderr io.Writer // errors and the banner of the interactive shell
+	Notes  *Notes    // what the process logs to, held while a line is typed; nil without one
 
 	globals    starlark.StringDict
 	modules    modules
 	directory  *directory
-	data       *starlark.Dict // n.data
-	completing bool           // attributes must not ask the fleet
-	above      string         // the lines of the statement before the one that is typed
+	data       *starlark.Dict  // n.data
+	completing bool            // attributes must not ask the fleet
+	terminal   *terminal       // nil outside of one
+	line       context.Context // of the program or line that runs: attributes get no thread
+	above      string          // the lines of the statement before the one that is typed
 }
 
 // Script runs the program in src until its end or its first error. Errors begin with name and the
@@ -82,6 +85,10 @@ func (s *Shell) builtins() starlark.StringDict {
 		"n":     nameko{"n", s},
 		"argv":  starlark.NewList(argv),
 		"print": starlark.NewBuiltin("print", s.print),
+		"help":  starlark.NewBuiltin("help", s.help),
+		"table": starlark.NewBuiltin("table", toTable),
+		"time":  starlark.NewBuiltin("time", s.time),
+		"watch": starlark.NewBuiltin("watch", s.watch),
 		"str":   starlark.NewBuiltin("str", toStr),
 		"repr":  starlark.NewBuiltin("repr", toRepr),
 		"exit":  exit,
@@ -103,6 +110,7 @@ func options() *syntax.FileOptions {
 func (s *Shell) exec(session, line context.Context, name string, file *syntax.File) error {
 	thread, release := s.newThread(session, line, name)
 	defer release()
+	postpone(file)
 	return starlark.ExecREPLChunk(file, thread, s.globals)
 }
 
@@ -110,6 +118,7 @@ func (s *Shell) exec(session, line context.Context, name string, file *syntax.Fi
 func (s *Shell) eval(session, line context.Context, expr syntax.Expr) (starlark.Value, error) {
 	thread, release := s.newThread(session, line, "")
 	defer release()
+	postpone(expr)
 	v, err := starlark.EvalExprOptions(options(), thread, expr, s.globals)
 	if err != nil {
 		return nil, err
@@ -132,6 +141,7 @@ func (s *Shell) newThread(session, line context.Context, file string) (thread *s
 	thread.SetLocal(sessionKey, session)
 	thread.SetLocal(lineKey, line)
 	thread.SetLocal(fileKey, file)
+	s.line = line
 	return thread, context.AfterFunc(line, func() { thread.Cancel("interrupted") })
 }
 

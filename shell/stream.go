@@ -19,12 +19,19 @@ type stream struct {
 	thread *starlark.Thread // of the line: an error ends it
 	pieces chan piece       // closed after the last one
 	taken  []piece          // from pieces, and not yet by a loop
+
+	endless bool // it ends with Ctrl-C, which is not an error
+}
+
+func newStream(name opaque, ctx context.Context, thread *starlark.Thread) *stream {
+	return &stream{opaque: name, ctx: ctx, thread: thread, pieces: make(chan piece)}
 }
 
 // A piece is an item of a result, a whole result, or an error.
 type piece struct {
 	json  json.RawMessage
 	whole bool
+	event string // its type, if it is an event
 	err   error
 }
 
@@ -34,9 +41,8 @@ func (m method) call(thread *starlark.Thread, args []any) (starlark.Value, error
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{
-		opaque: "stream of " + m.opaque, ctx: ctx, thread: thread, pieces: make(chan piece),
-	}
+	ctx = m.to(ctx)
+	s := newStream("stream of "+m.opaque, ctx, thread)
 	go s.read(m.s.Caller.Client(m.service), m.name, args)
 	first, ok := s.next()
 	switch {
@@ -101,6 +107,9 @@ func (i *items) Next(v *starlark.Value) bool {
 	if err == nil {
 		value, err = decode(p.json)
 	}
+	if p.event != "" {
+		value = happened(p.event, value)
+	}
 	if err != nil {
 		s.thread.Cancel(err.Error())
 		return false
@@ -112,10 +121,13 @@ func (i *items) Next(v *starlark.Value) bool {
 // Done implements [starlark.Iterator].
 func (i *items) Done() {}
 
-// print prints each item as a line, when it comes.
+// printStream prints each item as a line, when it comes.
 func (s *Shell) printStream(st *stream) error {
 	for {
 		p, ok := st.next()
+		if st.endless && st.ctx.Err() != nil {
+			return nil
+		}
 		if !ok || p.err != nil {
 			return p.err
 		}
@@ -123,7 +135,7 @@ func (s *Shell) printStream(st *stream) error {
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintln(s.Stdout, repr(value)); err != nil {
+		if _, err := fmt.Fprintln(s.Stdout, p.line(value)); err != nil {
 			return err
 		}
 	}

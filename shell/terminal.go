@@ -39,24 +39,29 @@ func (s *Shell) Interact(ctx context.Context) error {
 	s.Stdout, s.Stderr = guarded(s.Stdout), guarded(s.Stderr)
 	session, end := s.begin(ctx)
 	defer end()
-	terminal := liner.NewLiner()
-	defer terminal.Close()
-	terminal.SetCtrlCAborts(true)
-	terminal.SetTabCompletionStyle(liner.TabPrints)
-	terminal.SetWordCompleter(s.complete)
+	before, err := liner.TerminalMode()
+	if err != nil {
+		return fmt.Errorf("standard input is not a terminal: %w", err)
+	}
+	s.terminal = &terminal{session, before, os.Stdout}
+	lines := liner.NewLiner()
+	defer lines.Close()
+	lines.SetCtrlCAborts(true)
+	lines.SetTabCompletionStyle(liner.TabPrints)
+	lines.SetWordCompleter(s.complete)
 	path := historyPath()
 	if file, err := os.Open(path); err == nil {
-		_, _ = terminal.ReadHistory(file) // lines before an error are kept
+		_, _ = lines.ReadHistory(file) // lines before an error are kept
 		_ = file.Close()
 	}
 	s.directory.services(0) // asks
-	fmt.Fprintf(s.Stderr, "gomeko shell on %s: call n.rpc.service.method(…), or press Ctrl-D to exit\n", s.Broker)
-	err := s.loop(session, terminal)
+	fmt.Fprintf(s.Stderr, "gomeko shell on %s: help() says what there is, Ctrl-D ends it\n", s.Broker)
+	err = s.loop(session, lines)
 	if errors.Is(err, io.EOF) {
 		fmt.Fprintln(s.Stdout) // after the prompt
 		err = nil
 	}
-	if saveErr := saveHistory(terminal, path); saveErr != nil {
+	if saveErr := saveHistory(lines, path); saveErr != nil {
 		fmt.Fprintln(s.Stderr, "cannot save the history:", saveErr)
 	}
 	return err
@@ -72,7 +77,7 @@ func historyPath() string {
 }
 
 // saveHistory replaces the file by a new one, so that a crash leaves one of the two.
-func saveHistory(terminal *liner.State, path string) error {
+func saveHistory(lines *liner.State, path string) error {
 	if path == "" {
 		return nil
 	}
@@ -84,7 +89,7 @@ func saveHistory(terminal *liner.State, path string) error {
 		return err
 	}
 	defer os.Remove(file.Name()) // if it was not renamed
-	_, err = terminal.WriteHistory(file)
+	_, err = lines.WriteHistory(file)
 	if closeErr := file.Close(); err == nil {
 		err = closeErr
 	}

@@ -46,6 +46,8 @@ func appendJSON(out []byte, v starlark.Value, depth int) ([]byte, error) {
 		return appendObject(out, v, depth)
 	case *starlark.List:
 		return appendArray(out, v, depth)
+	case table:
+		return appendArray(out, v, depth)
 	case starlark.Tuple:
 		return appendArray(out, v, depth)
 	case *starlark.Set:

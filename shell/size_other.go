@@ -1,0 +1,6 @@
+//go:build !unix
+
+package shell
+
+// size returns the columns and rows that most terminals have at least.
+func (t *terminal) size() (columns, rows int) { return 80, 24 }

@@ -1,0 +1,14 @@
+//go:build unix
+
+package shell
+
+import "golang.org/x/sys/unix"
+
+// size returns the columns and rows of the terminal, 80 and 24 if they are not known.
+func (t *terminal) size() (columns, rows int) {
+	size, err := unix.IoctlGetWinsize(int(t.stdout.Fd()), unix.TIOCGWINSZ)
+	if err != nil || size.Col == 0 || size.Row == 0 {
+		return 80, 24
+	}
+	return int(size.Col), int(size.Row)
+}

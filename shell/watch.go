@@ -1,0 +1,51 @@
+package shell
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"go.starlark.net/starlark"
+
+	"github.com/gomeko/gomeko/events"
+	"github.com/gomeko/gomeko/internal/printable"
+)
+
+// watch is watch("orders", "order_created"): the events of a service as they come, until Ctrl-C or
+// until the loop over it ends. Without a type it has all of them.
+func (s *Shell) watch(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	var service string
+	pattern := "#"
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "service_name", &service, "event_type?", &pattern); err != nil {
+		return nil, err
+	}
+	ctx := thread.Local(lineKey).(context.Context)
+	st := newStream(opaque(fmt.Sprintf("watch(%s, %s)", repr(starlark.String(service)), repr(starlark.String(pattern)))), ctx, thread)
+	st.endless = true
+	go func() {
+		defer close(st.pieces)
+		err := events.Listen(ctx, s.Conn, service, pattern, func(e events.Event, payload json.RawMessage) {
+			_ = st.put(piece{json: payload, event: e.Type}) // it fails when the line has ended
+		})
+		if err != nil {
+			_ = st.put(piece{err: err})
+		}
+	}()
+	return st, nil
+}
+
+// happened is an event, as a loop over watch gets it.
+func happened(event string, payload starlark.Value) starlark.Value {
+	d := starlark.NewDict(2)
+	_ = d.SetKey(starlark.String("event"), starlark.String(event)) // it is not frozen
+	_ = d.SetKey(starlark.String("data"), payload)
+	return d
+}
+
+// line returns what is printed of a piece of a stream.
+func (p piece) line(value starlark.Value) string {
+	if p.event == "" {
+		return repr(value)
+	}
+	return printable.Text(p.event) + " " + repr(value)
+}
