@@ -32,6 +32,9 @@ const (
 	// again.
 	retryBindMin = time.Second
 	retryBindMax = 30 * time.Second
+
+	// probeEvery is how often a process checks that its queue is still bound.
+	probeEvery = 5 * time.Second
 )
 
 // Hub returns the fleet of package web's hubs: [web.Hub] and [web.Feed] reach the clients of all
@@ -56,7 +59,8 @@ func Hub() web.Fleet {
 				changed: make(chan struct{}, 1),
 				opened:  make(chan struct{}),
 			}
-			b.prefix, b.queue = b.queue, b.queue+strings.ReplaceAll(uuid.NewString(), "-", "")
+			unique := strings.ReplaceAll(uuid.NewString(), "-", "")
+			b.prefix, b.queue, b.probe = b.queue, b.queue+unique, "b."+unique
 			b.life, b.end = context.WithCancel(h.Context())
 			b.out = newOutbound(b)
 			return b, connection.Planned(h, b.plan)
@@ -72,6 +76,7 @@ type backplane struct {
 	connection *connection.Shared
 	prefix     string // of the queue's name
 	queue      string
+	probe      string              // a topic that the queue is bound to if it is bound to any
 	consumer   *transport.Consumer // set by run, or by Start before it
 	out        *outbound
 	life       context.Context
@@ -224,9 +229,11 @@ func (b *backplane) Unlisten(topic string) {
 	signal(b.changed)
 }
 
-// run is the goroutine that binds the queue to the topics that are wanted.
+// run is the goroutine that binds the queue to the topics that are wanted, and checks that it is.
 func (b *backplane) run() {
 	wait, failed := time.Duration(0), retryBindMin
+	probe := time.NewTicker(probeEvery)
+	defer probe.Stop()
 	for {
 		var again <-chan time.Time
 		if wait > 0 {
@@ -235,11 +242,16 @@ func (b *backplane) run() {
 		select {
 		case <-b.changed:
 		case <-again:
+		case <-probe.C:
+			b.check()
 		case <-b.life.Done():
 			return
 		}
 		wait = 0
-		if err := b.update(); err != nil && b.life.Err() == nil {
+		switch err := b.update(); {
+		case err == nil:
+			failed = retryBindMin
+		case b.life.Err() == nil:
 			wait = failed
 			failed = min(2*failed, retryBindMax)
 			b.host.Logger().LogAttrs(b.life, slog.LevelWarn, "events of other processes cannot be received, trying again", slog.Any("err", err))
@@ -306,7 +318,8 @@ func (b *backplane) change(epoch int, add, remove []string) error {
 	if len(add) == 0 {
 		return nil
 	}
-	if err := conn.Bind(ctx, b.queue, HubExchange, add...); err != nil {
+	own, _ := b.peer.Topic() // which may have been deleted, too
+	if err := conn.Bind(ctx, b.queue, HubExchange, append([]string{own, b.probe}, add...)...); err != nil {
 		return err
 	}
 	b.telling.Lock()
@@ -322,6 +335,52 @@ func (b *backplane) change(epoch int, add, remove []string) error {
 	b.mu.Unlock()
 	b.peer.Listening(slices.Clip(add))
 	return nil
+}
+
+// check sends a message to the queue itself. If it does not arrive, somebody has deleted the
+// exchange, or the bindings: transport does not know those, and nothing else would show it.
+func (b *backplane) check() {
+	b.mu.Lock()
+	bound := len(b.bound) > 0
+	b.mu.Unlock()
+	if !bound {
+		return
+	}
+	ctx, cancel := context.WithTimeout(b.life, probeEvery)
+	defer cancel()
+	p := hubPublishing(web.Message{Topic: b.probe, Kind: "probe"})
+	p.Mandatory = true
+	err := b.out.publisher().Publish(ctx, p)
+	returned := (*transport.Returned)(nil)
+	if errors.As(err, &returned) || isMissing(err) {
+		b.unbound(err)
+	}
+}
+
+// isMissing reports whether the broker has refused a message because the exchange does not exist.
+func isMissing(err error) bool {
+	refusal := (*transport.Error)(nil)
+	return errors.As(err, &refusal) && refusal.Code == 404
+}
+
+// unbound is called when the bindings of the queue were deleted: all are made again. What others
+// have sent since is lost.
+func (b *backplane) unbound(why error) {
+	b.host.Logger().LogAttrs(b.life, slog.LevelWarn, "the exchange "+HubExchange+" or its bindings were deleted at the broker: declaring them again", slog.Any("err", why))
+	if err := b.connection.Conn().Declare(b.life, hubTopology()); err != nil {
+		return // the next check, or message, tries again
+	}
+	b.telling.Lock()
+	defer b.telling.Unlock()
+	if !b.open {
+		return
+	}
+	b.peer.Lost()
+	b.mu.Lock()
+	clear(b.bound)
+	b.fresh = maps.Clone(b.wanted)
+	b.mu.Unlock()
+	signal(b.changed)
 }
 
 // Publish implements [web.Backplane].

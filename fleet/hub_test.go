@@ -108,6 +108,49 @@ func TestHubLoss(t *testing.T) {
 	})
 }
 
+// TestHubExchangeDeleted deletes the exchange under running processes: it is declared and bound
+// again, and clients get a reset, since what was sent meanwhile is lost.
+func TestHubExchangeDeleted(t *testing.T) {
+	t.Parallel()
+	for name, sent := range map[string]bool{"noticed by a publisher": true, "noticed by listeners": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			brokertest.Each(t, func(t *testing.T, uri string) {
+				a, b := startNode(t, uri, web.Config{}, new(Board)), startNode(t, uri, web.Config{}, new(Board))
+				publisher := startNode(t, uri, web.Config{})
+				sockets := []*socket{a.watch(t, "news"), b.watch(t, "news")}
+				next := together(t, "news", a, b)
+				if err := brokertest.Channel(t, uri).ExchangeDelete(fleet.HubExchange, false, false); err != nil {
+					t.Fatal(err)
+				}
+				if sent {
+					if err := publisher.hub.Broadcast(t.Context(), "news", "told", 1); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, s := range sockets {
+					if f := s.read(t); f.Event != "reset" {
+						t.Errorf("got %+v, want a reset", f)
+					}
+				}
+				if err := publisher.hub.Broadcast(t.Context(), "news", "told", 2); err != nil {
+					t.Fatal(err)
+				}
+				for _, s := range sockets {
+					s.expect(t, "told 2")
+				}
+				if got := b.poll(t, "news", next, "0"); got.Reset == nil {
+					t.Errorf("got %s, want a reset", got.told())
+				}
+				if ok, err := publisher.hub.Unicast(t.Context(), sockets[0].id, "told", 3); !ok || err != nil {
+					t.Errorf("got %t, %v", ok, err)
+				}
+				sockets[0].expect(t, "told 3")
+			})
+		})
+	}
+}
+
 // TestHubPoll has a client poll two processes in turn: it hears everything once.
 func TestHubPoll(t *testing.T) {
 	t.Parallel()

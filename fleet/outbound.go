@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/wait"
 	"github.com/gomeko/gomeko/transport"
 	"github.com/gomeko/gomeko/web"
 )
@@ -31,6 +32,7 @@ type outbound struct {
 
 	messages []web.Message     // that are not sent
 	sent     int               // messages that are not confirmed
+	missing  error             // the exchange was deleted; nil if it is not known to be
 	bytes    int               // of both
 	gaps     map[string]uint64 // the first of the messages that may be lost, by topic
 	room     chan struct{}     // closed when there may be room; nil if nobody waits
@@ -107,6 +109,12 @@ func (o *outbound) run() {
 // if there is nothing to do.
 func (o *outbound) next() bool {
 	o.mu.Lock()
+	if why := o.missing; why != nil {
+		o.missing = nil
+		o.mu.Unlock()
+		o.backplane.unbound(why)
+		return wait.For(o.backplane.life, awayPoll) // it may be deleted again, or not be allowed
+	}
 	if len(o.messages) == 0 {
 		gaps := o.gaps
 		o.gaps = map[string]uint64{}
@@ -135,7 +143,8 @@ func (o *outbound) next() bool {
 // settled is called when a message is confirmed, or may be lost.
 func (o *outbound) settled(m web.Message, err error) {
 	refusal := (*transport.Error)(nil)
-	refused := errors.As(err, &refusal) && !errors.Is(err, transport.ErrConnectionLost)
+	missing := isMissing(err)
+	refused := errors.As(err, &refusal) && !errors.Is(err, transport.ErrConnectionLost) && !missing
 	if refused {
 		o.refused.Do(func() {
 			o.backplane.host.Logger().LogAttrs(o.backplane.life, slog.LevelError, "the broker refuses events for other processes", slog.Any("err", err))
@@ -143,6 +152,10 @@ func (o *outbound) settled(m web.Message, err error) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if missing {
+		o.missing = err
+		signal(o.wake)
+	}
 	o.sent--
 	o.bytes -= sizeOf(m)
 	if o.room != nil {

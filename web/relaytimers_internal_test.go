@@ -31,7 +31,7 @@ func TestRelayLinger(t *testing.T) {
 			time.Sleep(linger - 1)
 			check(true)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		check(false)
 	})
 }

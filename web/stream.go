@@ -69,7 +69,7 @@ func writeBatch(text *partWriter, b *batch, sent *string) {
 		}
 	}
 	for i, e := range b.events {
-		text.Write(e.frame.data)
+		text.add(e.frame.data)
 		if i == len(b.events)-1 && b.reset < 0 {
 			idLine()
 		}
@@ -79,7 +79,7 @@ func writeBatch(text *partWriter, b *batch, sent *string) {
 	case b.reset >= 0:
 		data, _ := json.Marshal(resetDelay{b.reset.Milliseconds()})
 		text.WriteString("event: reset\ndata: ")
-		text.Write(data)
+		text.add(data)
 		text.WriteByte('\n')
 		idLine()
 		text.WriteByte('\n')
@@ -102,15 +102,15 @@ type partWriter struct {
 // partSize is the size of a part.
 const partSize = 4 << 10
 
-// Write adds a piece.
-func (p *partWriter) Write(piece []byte) (int, error) {
+// add adds a piece.
+func (p *partWriter) add(piece []byte) {
 	if p.Len()+len(piece) <= partSize {
-		return p.Buffer.Write(piece)
+		p.Write(piece)
+		return
 	}
 	p.send(p.Bytes())
 	p.Reset()
 	p.send(piece)
-	return len(piece), p.err
 }
 
 func (p *partWriter) send(part []byte) {
