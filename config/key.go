@@ -71,6 +71,7 @@ func ownKeys() []key {
 		{"web", honoured, "", "The keys of the third table.", (*reader).readSection},
 		{"broker", honoured, "", "The keys of the fourth table, for `gomeko broker`.", (*reader).readSection},
 		{"jobs", honoured, "", "The keys of the fifth table.", (*reader).readSection},
+		{"panel", honoured, "", "The keys of the sixth table, for `gomeko panel`.", (*reader).readSection},
 		{"wait_for_broker", honoured, "0s", "How long services that start wait for a broker that cannot be reached yet, as in containers that start in any order. With 0s, the start fails at once.", func(r *reader, v any) error { return duration(&r.cfg.WaitForBroker, v) }},
 		{"topology_check", honoured, "1m", "How often exchanges, queues and bindings are declared again, in case somebody has deleted them at the broker. `none` is never. A publishing that shows that one of them is missing has them declared at once.", func(r *reader, v any) error { return limit(&r.cfg.TopologyCheck, v) }},
 		{"retry", honoured, "", "After which delays a failed event or message is handled again, as in `1s 10s*3 10m`, before it is parked: the default of the key `retry` of rows; see [failures](failures.md). Without it, a failed message is acknowledged, as in Nameko.", func(r *reader, v any) error { return text(&r.cfg.Retry, v) }},

@@ -49,6 +49,21 @@ PROGRAM doctor ./orders --config config.yaml --management @/run/secrets/manageme
 PROGRAM doctor ./orders --json | jq -r 'select(.level == "problem") | .remedy'`,
 	"program doctor": `PROGRAM doctor --config config.yaml
 PROGRAM doctor --management http://guest:guest@rabbitmq:15672 --strict`,
+	"panel":       `PROGRAM panel audit`,
+	"panel user":  `PROGRAM panel user ls`,
+	"panel group": `PROGRAM panel group tree`,
+	"panel user add": `PROGRAM panel user add root --superuser
+echo 'correct horse battery' | PROGRAM panel user add ann --group control_panel/dashboard --group reports`,
+	"panel user ls":      `PROGRAM panel user ls --json | jq -r 'select(.superuser) | .name'`,
+	"panel user groups":  `PROGRAM panel user groups ann --add control_panel/dashboard --remove reports`,
+	"panel user passwd":  `PROGRAM panel user passwd ann`,
+	"panel user disable": `PROGRAM panel user disable ann`,
+	"panel user enable":  `PROGRAM panel user enable ann`,
+	"panel group add":    `PROGRAM panel group add control_panel/dashboard`,
+	"panel group rm":     `PROGRAM panel group rm control_panel/dashboard`,
+	"panel group tree":   `PROGRAM panel group tree`,
+	"panel audit": `PROGRAM panel audit --since 24h
+PROGRAM panel audit --action login --json | jq 'select(.failed)'`,
 	"broadcast": `PROGRAM broadcast orders order_created '{"id": "a1"}'
 PROGRAM broadcast news told rain --broker amqp://guest:guest@localhost:5672/`,
 	"services": `PROGRAM services

@@ -28,6 +28,7 @@ type settings struct {
 	web        web.Config     // the key gomeko.web
 	brokerKeys brokerSettings // the key gomeko.broker
 	jobsKeys   jobsSettings   // the key gomeko.jobs
+	panelKeys  panelSettings  // the key gomeko.panel
 	file       string         // "" is none
 }
 
@@ -39,7 +40,7 @@ func load(file string) (*settings, error) {
 		s.cfg, err = config.Parse(nil, os.LookupEnv)
 	} else {
 		s.cfg, err = config.Load(file, config.Section{Key: "web", Into: &s.web}, config.Section{Key: "broker", Into: &s.brokerKeys},
-			config.Section{Key: "jobs", Into: &s.jobsKeys})
+			config.Section{Key: "jobs", Into: &s.jobsKeys}, config.Section{Key: "panel", Into: &s.panelKeys})
 	}
 	if err != nil || s.cfg.Retry == "" {
 		return s, err
