@@ -76,8 +76,11 @@ func newFunc(c Client, f reflect.StructField, tag service.Tag) (*boundFunc, erro
 	for i := 1; i < f.Type.NumIn(); i++ {
 		t := f.Type.In(i)
 		if item := sequence.Item(t); item != nil {
-			if s.upload > 0 || s.stream != nil {
-				return nil, errors.New("takes an iterator, and another one, or returns one: a func has at most one: use a slice for the other")
+			switch {
+			case s.stream != nil:
+				return nil, errors.New("takes an iterator and returns one: a func has at most one: use a slice for the other")
+			case s.upload > 0:
+				return nil, errors.New("takes two iterators: a func has at most one: use a slice for the other")
 			}
 			s.upload, s.items, t = i, item, placeholder.Type()
 		}

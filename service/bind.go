@@ -88,12 +88,16 @@ func (m *method) parameters() ([]reflect.Type, error) {
 	if len(ins) == 0 || ins[0] != contextType {
 		return nil, fmt.Errorf("the first parameter of %s must be context.Context", m.name)
 	}
-	if n := t.NumOut(); n == 0 || n > 2 || t.Out(n-1) != errorType {
+	n := t.NumOut()
+	if n == 1 && sequence.Looks(t.Out(0)) {
+		return nil, fmt.Errorf("%s must return an error beside its iterator", m.name)
+	}
+	if n == 0 || n > 2 || t.Out(n-1) != errorType {
 		return nil, fmt.Errorf("%s must return error or (T, error)", m.name)
 	}
-	if t.NumOut() == 2 {
+	if n == 2 {
 		if m.item = sequence.Item(t.Out(0)); m.item == nil && sequence.Looks(t.Out(0)) {
-			return nil, fmt.Errorf("%s returns %s, which cannot say that an item failed: return (iter.Seq2[T, error], error)", m.name, t.Out(0))
+			return nil, fmt.Errorf("%s returns %s, which cannot say that an item failed", m.name, t.Out(0))
 		}
 	}
 	ins = ins[1:]

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomeko/gomeko/internal/nearest"
+	"github.com/gomeko/gomeko/internal/sequence"
 	"github.com/gomeko/gomeko/signature"
 )
 
@@ -51,7 +52,12 @@ func (r *Row) declaration(sig *signature.Signature, leading []reflect.Type, like
 		}
 	}
 	service := r.hosted.proto.Type()
-	spell := func(t reflect.Type) string { return spellType(t, service) }
+	spell := func(t reflect.Type) string {
+		if sequence.Looks(t) {
+			return "iter.Seq2[" + spellType(t.In(0).In(0), service) + ", error]"
+		}
+		return spellType(t, service)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "func (%s *%s) %s(ctx context.Context", initial(service), service.Name(), r.Method)
 	for _, t := range leading {

@@ -4,6 +4,7 @@ package mistakes
 import (
 	"context"
 	"database/sql"
+	"iter"
 	"sync"
 
 	"github.com/gomeko/gomeko/events"
@@ -62,6 +63,32 @@ type Prices struct {
 }
 
 func (*Prices) Price(_ context.Context, product string) int { return 0 }
+
+type Readings struct {
+	_ service.Name `service:"readings"`
+
+	Entrypoints struct {
+		All    rpc.Method `rpc:"all"`
+		Values rpc.Method `rpc:"values"`
+		Store  rpc.Method `rpc:"store(values)"`
+		Merge  rpc.Method `rpc:"merge(a, b)"`
+	}
+
+	Archive ArchiveClient
+}
+
+func (*Readings) All(context.Context) iter.Seq2[int, error]                 { return nil }
+func (*Readings) Values(context.Context) (iter.Seq[int], error)             { return nil, nil }
+func (*Readings) Store(_ context.Context, values iter.Seq[int]) error       { return nil }
+func (*Readings) Merge(_ context.Context, a, b iter.Seq2[int, error]) error { return nil }
+
+// ArchiveClient is a client of the archive service.
+type ArchiveClient struct {
+	_ rpc.Client `rpc:"archive"`
+
+	Load func(ctx context.Context) (iter.Seq2[int, error], error)                      `rpc:"load"`
+	Copy func(ctx context.Context, values iter.Seq2[int, error]) iter.Seq2[int, error] `rpc:"copy"`
+}
 
 type Invoices struct {
 	_ service.Name `service:"invoices"`
