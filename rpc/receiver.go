@@ -47,7 +47,7 @@ func (r *receiver) receive(d *transport.Delivery) (last bool) {
 	if r.over {
 		return true
 	}
-	seq, _ := whole(d.Headers[seqHeader])
+	seq, numbered := whole(d.Headers[seqHeader])
 	run, _ := d.Headers[runHeader].(string)
 	switch {
 	case d.Type != partType && r.next == 0:
@@ -55,10 +55,12 @@ func (r *receiver) receive(d *transport.Delivery) (last bool) {
 		return true
 	case d.Type != partType:
 		return r.lose("another process has answered the request")
+	case !numbered:
+		return r.lose("a part without a number has come")
 	case r.next == 0 && seq == 0 && run != "" && r.run == "":
 		r.from, r.run = d.ReplyTo, run
 		r.timer = time.AfterFunc(r.cfg.beat(), r.beat)
-	case r.next == 0 && seq == 0 && run == r.run: // of an argument, whose reader names the run
+	case r.next == 0 && seq == 0 && run != "" && run == r.run: // of an argument, whose reader names the run
 	case run != r.run || r.next == 0:
 		return r.lose("a part of another run has come")
 	case seq < r.next:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"reflect"
 	"strings"
 	"time"
@@ -223,11 +224,16 @@ func (r *Reply) parts(ctx context.Context, limit time.Duration, into intoFunc, y
 		case d.Type != partType:
 			return nil
 		case last && count != items:
-			return r.interrupted(fmt.Errorf("its last part counts %d: %w", count, ErrConnectionLost), items)
+			return r.interrupted(miscounted(count), items)
 		case last:
 			return nil
 		}
 	}
+}
+
+// miscounted returns the error of a stream whose last part counts other items than have come.
+func miscounted(count int) error {
+	return fmt.Errorf("its last part counts %d: %w", count, ErrConnectionLost)
 }
 
 // next returns the next part. The limit is how long it may take; 0 is none.
@@ -330,11 +336,15 @@ func creditOf(cfg Config, to string, id requestID, run string, taken int) transp
 	}
 }
 
-// whole returns the value of a header that is an integer.
+// whole returns the value of a header that is an integer of any size that AMQP has.
 func whole(header any) (n int, ok bool) {
-	v := reflect.ValueOf(header)
-	if !v.IsValid() || !v.CanInt() {
+	switch v := reflect.ValueOf(header); {
+	case !v.IsValid():
 		return 0, false
+	case v.CanInt():
+		return int(v.Int()), true
+	case v.CanUint() && v.Uint() <= math.MaxInt:
+		return int(v.Uint()), true
 	}
-	return int(v.Int()), true
+	return 0, false
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +29,7 @@ type streams struct {
 	mu        sync.Mutex
 	senders   map[requestID]*sender
 	receivers map[requestID]*receiver // of arguments
+	denials   atomic.Int32            // that are being sent
 }
 
 // streamKey returns a new routing key of a queue of streams.
@@ -42,7 +44,10 @@ func (st *streams) topology(key string) transport.Topology {
 	}
 }
 
-const streamQueueExpires = time.Minute // of a queue whose process is away
+const (
+	streamQueueExpires = time.Minute // of a queue whose process is away
+	maxDenials         = 100         // at once; a reader that gets none asks again with its next beat
+)
 
 // open declares the queue and consumes it. The broker deletes it when the connection is lost, so
 // that a credit which it returns tells a reader that its producer is gone.
@@ -89,7 +94,14 @@ func (st *streams) receive(d *transport.Delivery) {
 		s.credited(d)
 		return
 	}
-	st.shared.host.Go(func(ctx context.Context) { st.deny(ctx, id) })
+	if st.denials.Add(1) > maxDenials {
+		st.denials.Add(-1)
+		return
+	}
+	st.shared.host.Go(func(ctx context.Context) {
+		defer st.denials.Add(-1)
+		st.deny(ctx, id)
+	})
 }
 
 // deny tells a reader that its stream does not exist: a part of no run ends it. It has no effect if

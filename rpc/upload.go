@@ -241,7 +241,7 @@ func (st *streams) endArgument(r *request) {
 func (r *request) items(ctx context.Context, in *receiver, item reflect.Type, c codec.Codec, yield func(reflect.Value, error) bool) error {
 	s := r.consumer.all.server
 	reader := &Reply{codec: c, limit: s.shared.conn.MaxMessage(), decoded: s.shared.conn.MaxDecoded()}
-	for {
+	for items := 0; ; {
 		d, err := in.await(ctx, max(0, cmp.Or(s.shared.cfg.Timeout, defaultTimeout)))
 		if err != nil {
 			return err
@@ -258,7 +258,11 @@ func (r *request) items(ctx context.Context, in *receiver, item reflect.Type, c 
 				return nil
 			}
 		}
-		if _, last := whole(d.Headers[countHeader]); last {
+		items += list.Elem().Len()
+		switch count, last := whole(d.Headers[countHeader]); {
+		case last && count != items:
+			return miscounted(count)
+		case last:
 			return nil
 		}
 	}
