@@ -64,12 +64,20 @@ var (
 
 	// ErrWorkerTimeout means that the method took longer than its service allows. It is an
 	// ErrTimeout that came as a reply.
-	ErrWorkerTimeout = errors.New("method timed out")
+	ErrWorkerTimeout error = timeout("method timed out")
 
 	// ErrNoConsumers means that nothing consumed the service's queue when the call's deadline
 	// passed: the service has run on this broker, but is not running now. It is an ErrTimeout too.
-	ErrNoConsumers = errors.New("no consumers")
+	ErrNoConsumers error = timeout("no consumers")
 )
+
+// A timeout is a kind of [ErrTimeout].
+type timeout string
+
+func (t timeout) Error() string { return string(t) }
+
+// Is reports whether target is [ErrTimeout].
+func (timeout) Is(target error) bool { return target == error(ErrTimeout) }
 
 // New returns an error of the class path with this text. The last word of path is its Type.
 func New(path, text string) *Error {
