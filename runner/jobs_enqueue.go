@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomeko/gomeko/internal/nearest"
 	"github.com/gomeko/gomeko/jobs"
+	"github.com/gomeko/gomeko/jobs/store"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -81,6 +84,9 @@ func (j *jobsCommand) enqueue(ctx context.Context, service, name string, args []
 	}
 	if db != nil {
 		defer db.Close()
+		if err := j.warnUnknown(ctx, db, service, name); err != nil {
+			return err
+		}
 	}
 	broker, err := j.reach(s, "gomeko jobs")
 	if err != nil {
@@ -106,4 +112,34 @@ func (j *jobsCommand) enqueue(ctx context.Context, service, name string, args []
 	}
 	_, err = fmt.Fprintln(j.out, ref.ID())
 	return err
+}
+
+// warnUnknown warns of a job that no worker of the store has, or has had.
+func (j *jobsCommand) warnUnknown(ctx context.Context, db *store.Store, service, name string) error {
+	rows, err := db.Hosted(ctx)
+	if err != nil {
+		return err
+	}
+	var services, names []string
+	for _, r := range rows {
+		if services = append(services, r.Service); r.Service == service {
+			names = append(names, r.Name)
+		}
+	}
+	switch {
+	case slices.Contains(names, name):
+	case len(names) > 0:
+		say(j.err, "warning: no worker has had a job %s of service %s yet%s", name, service, meant(name, names))
+	default:
+		say(j.err, "warning: no worker of service %s has used this store yet%s", service, meant(service, services))
+	}
+	return nil
+}
+
+// meant asks for the name that was probably meant, "" if none is near.
+func meant(name string, known []string) string {
+	if near := nearest.Likely(name, known); near != "" {
+		return ": did you mean " + near + "?"
+	}
+	return ""
 }

@@ -49,3 +49,30 @@ func TestJobsResources(t *testing.T) {
 		s.matches("jobs show third --json", `"on_retry":"pass"`)
 	})
 }
+
+// TestJobsUnknown warns of jobs that no worker has had.
+func TestJobsUnknown(t *testing.T) {
+	eachStore(t, func(t *testing.T, uri string) {
+		t.Setenv(storeVariable, uri)
+		s := deadStage{t, brokertest.Embedded(t), nil}
+		s.matches("jobs migrate", `migrated`)
+		db, err := openStore(t.Context(), uri, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if err := db.Host(t.Context(), store.Row{Service: "images", Name: "resize", Queue: "gomeko.jobs.images"}); err != nil {
+			t.Fatal(err)
+		}
+		for args, want := range map[string]string{
+			"images.resize": "",
+			"images.resiez": "warning: no worker has had a job resiez of service images yet: did you mean resize?\n",
+			"images.forget": "warning: no worker has had a job forget of service images yet\n",
+			"imges.resize":  "warning: no worker of service imges has used this store yet: did you mean images?\n",
+		} {
+			if _, got := s.run(0, "jobs enqueue "+args); got != want {
+				t.Errorf("gomeko jobs enqueue %s: %s", args, got)
+			}
+		}
+	})
+}
