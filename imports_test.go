@@ -32,7 +32,7 @@ var arrows = map[string][]string{
 	"internal/periodic":   {"internal/ticks", "jobs/store"},
 	"fleet":               {"contract", "timer", "web", "internal/control"},
 	"timer/cron":          {},
-	"messaging":           {"internal/publish", "internal/methodname", "internal/deadletter", "rpc/rpcerror"},
+	"messaging":           {"internal/publish", "internal/constraint", "internal/methodname", "internal/deadletter", "rpc/rpcerror"},
 	"internal/publish":    {"internal/connection", "internal/headers", "internal/topology"},
 	"internal/connection": {"service", "transport"},
 	"internal/control":    {"internal/connection", "internal/secret"},

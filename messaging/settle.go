@@ -200,6 +200,8 @@ func kindOf(err error) string {
 		return "service.ErrTimeout"
 	case errors.As(err, &named):
 		return named.Type
+	case errors.As(err, new(*service.ValidationError)):
+		return "ValidationError"
 	}
 	for {
 		inner := errors.Unwrap(err)

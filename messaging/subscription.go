@@ -10,6 +10,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/internal/constraint"
 	"github.com/gomeko/gomeko/internal/deadletter"
 	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/internal/topology"
@@ -57,13 +58,15 @@ func Subscribe[T any](r *service.Row, s Subscription, about func(*transport.Deli
 	if err != nil {
 		return nil, err
 	}
+	checked := false
 	if payload != nil {
+		checked, _ = constraint.Within(payload, map[reflect.Type]bool{}) // Bind reports mistakes
 		cfg, _ := service.Lookup[transport.Config](r.Host)
 		if err := cfg.Accepts().CheckDecode("parameter", "payload", payload); err != nil {
 			return nil, err
 		}
 	}
-	sub := &subscriber{Subscription: s, row: r, payload: payload}
+	sub := &subscriber{Subscription: s, row: r, payload: payload, checked: checked}
 	if takesAbout {
 		sub.about = func(d *transport.Delivery) any { return about(d) }
 	}
@@ -79,6 +82,7 @@ type subscriber struct {
 	shared   *shared
 	about    func(*transport.Delivery) any // nil if the method does not take it
 	payload  reflect.Type                  // nil if the method takes any body
+	checked  bool                          // fields in payloads have constraints
 	server   Server                        // which has the messages in place of row; nil if row has them
 	conn     *transport.Conn               // nil before Setup
 	consumer *transport.Consumer           // nil before Start
@@ -311,14 +315,14 @@ func (s *subscriber) decode(d *transport.Delivery, b *codec.Budget, c codec.Code
 		}
 	}()
 	if s.row.Lenient() {
-		return b.Decode(c, body, v.Interface())
+		return s.decodeInto(b, c, body, v, true)
 	}
-	err = b.DecodeStrict(c, body, v.Interface())
+	err = s.decodeInto(b, c, body, v, false)
 	if part := (*codec.ValueError)(nil); !errors.As(err, &part) || !part.Missing || s.retries.climbs() {
 		return err
 	}
 	v.Elem().SetZero()
-	if decodeErr := b.Decode(c, body, v.Interface()); decodeErr != nil {
+	if decodeErr := s.decodeInto(b, c, body, v, true); decodeErr != nil {
 		return decodeErr
 	}
 	reason := err.Error()
@@ -328,6 +332,17 @@ func (s *subscriber) decode(d *transport.Delivery, b *codec.Budget, c codec.Code
 	s.row.Logger().Error("payload is incomplete: the method runs with zero values", "queue", s.Queue, "exchange", d.Exchange, "key", d.Key,
 		"err", clip.Text(reason, clip.Log), "remedy", `give the field a default or omitempty, make it a pointer, or write lenient:"true"`)
 	return nil
+}
+
+// decodeInto decodes a body into what v points to, and checks the constraints of its fields.
+func (s *subscriber) decodeInto(b *codec.Budget, c codec.Codec, body []byte, v reflect.Value, lenient bool) error {
+	switch {
+	case s.checked:
+		return b.DecodeChecked(c, body, v.Interface(), lenient)
+	case lenient:
+		return b.Decode(c, body, v.Interface())
+	}
+	return b.DecodeStrict(c, body, v.Interface())
 }
 
 // A decoded is a payload that read has decoded.
