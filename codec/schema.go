@@ -20,6 +20,10 @@ type Schema struct {
 	Format           string      `json:"format,omitempty"`
 	Minimum          json.Number `json:"minimum,omitempty"`
 	Maximum          json.Number `json:"maximum,omitempty"`
+	FormatMinimum    string      `json:"formatMinimum,omitempty"` // of the number in a string: a keyword of ajv-formats
+	FormatMaximum    string      `json:"formatMaximum,omitempty"`
+	MinLength        *int        `json:"minLength,omitempty"`
+	MaxLength        *int        `json:"maxLength,omitempty"`
 	Pattern          string      `json:"pattern,omitempty"`
 	ContentEncoding  string      `json:"contentEncoding,omitempty"`
 	ContentMediaType string      `json:"contentMediaType,omitempty"`

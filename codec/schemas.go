@@ -15,8 +15,10 @@ import (
 // Schemas makes JSON Schemas of Go types. They say what is decoded into a value of the type, by the
 // plans that the decoder uses:
 //
-//   - Each value of the type is encoded as JSON that its schema takes.
-//   - Each JSON that the schema takes is decoded into the type, by [DecodeStrict].
+//   - Each value of the type is encoded as JSON that its schema for encoded data takes.
+//   - Each JSON that the schema takes is decoded into the type, by [DecodeStrict], and meets the
+//     constraints in the tags of fields, which [DecodeChecked] checks. Schemas of encoded data have
+//     no constraints.
 //
 // A schema has no limits of size (of the data, its depth, the digits of a big.Int, and floats in
 // strings and keys), and does not know what the methods of types that unmarshal themselves refuse.
@@ -130,7 +132,8 @@ func (s *Schemas) name(d definition) string {
 	return unused
 }
 
-// differs reports whether a value of p's type is encoded in another way than it is decoded.
+// differs reports whether a value of p's type is encoded in another way than it is decoded, or is
+// not checked when it is encoded.
 func (s *Schemas) differs(p *plan) bool {
 	known, ok := s.mixed[p]
 	if !ok {
@@ -150,7 +153,7 @@ func mixed(p *plan, seen map[*plan]bool) bool {
 	}
 	for i := range p.fields {
 		f := &p.fields[i]
-		if p.write == formStruct && (!reachable(p.typ, f) || mixed(f.plan, seen)) {
+		if p.write == formStruct && (f.rule != nil || !reachable(p.typ, f) || mixed(f.plan, seen)) {
 			return true
 		}
 	}
@@ -246,6 +249,9 @@ func (s *Schemas) object(p *plan, use Use) *Schema {
 			m = s.quoted(f.plan, within)
 		default:
 			m = s.of(f.plan, within)
+			if f.rule != nil && !use.Encode {
+				constrain(m, f.plan, f.rule)
+			}
 		}
 		m.Description, m.Sensitive = sf.Tag.Get("doc"), sf.Tag.Get("sensitive") == "true"
 		if !use.Lenient && !within.Sensitive {

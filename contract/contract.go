@@ -111,7 +111,7 @@ func (b *builder) parameter(p service.Parameter, lenient bool) Parameter {
 	if p.Optional {
 		described.Default, _ = codec.BrowserJSON.Encode(p.Default) // a literal
 	}
-	described.Schema = b.schemas.Of(t, codec.Use{Lenient: lenient, Sensitive: p.Sensitive && !p.Members})
+	described.Schema = b.schemas.OfField(t, p.Tag, codec.Use{Lenient: lenient, Sensitive: p.Sensitive && !p.Members})
 	return described
 }
 

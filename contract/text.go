@@ -340,7 +340,7 @@ func spell(s *codec.Schema, defined bool) string {
 	case s.ContentEncoding != "":
 		return s.ContentEncoding
 	case len(types) == 0:
-		return "any"
+		return "any" + demands(s)
 	}
-	return strings.Join(types, " or ")
+	return strings.Join(types, " or ") + demands(s)
 }

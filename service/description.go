@@ -43,10 +43,11 @@ type Description struct {
 type Parameter struct {
 	signature.Param // the Default of a sensitive one is Redacted
 
-	Doc       string // the key doc in the tag of its field
-	Sensitive bool   // arguments must not be printed
-	Members   bool   // it is sensitive only because of members that are marked themselves
-	In        string // where it is read from, if the row does not take arguments: path, query, header, body
+	Tag       reflect.StructTag // of its field, with its constraints; "" if it is not a field
+	Doc       string            // the key doc in the tag
+	Sensitive bool              // arguments must not be printed
+	Members   bool              // it is sensitive only because of members that are marked themselves
+	In        string            // where it is read from, if the row does not take arguments: path, query, header, body
 }
 
 // Docs are texts about a service for people, and what its methods do not say about themselves: the
@@ -96,7 +97,7 @@ func (r *Row) Parameters() []Parameter {
 	params := make([]Parameter, len(r.method.sig.Params))
 	for i, p := range r.method.sig.Params {
 		s := &r.method.slots[i]
-		params[i] = Parameter{Param: p, Doc: s.doc, Sensitive: s.hidden, Members: s.nested}
+		params[i] = Parameter{Param: p, Tag: s.tag, Doc: s.doc, Sensitive: s.hidden, Members: s.nested}
 		if s.hidden && p.Optional && p.Default != nil {
 			params[i].Default = Redacted
 		}
