@@ -46,8 +46,9 @@ func TestPage(t *testing.T) {
 	head := fmt.Sprintf("# The embedded broker and RabbitMQ\n\n"+
 		"%d rows. Each is a test that has the same outcome on the embedded broker and on RabbitMQ 3.10. The\n"+
 		"outcome is what the test observed; its source in `broker` explains the notation. The last column is\n"+
-		"what RabbitMQ 4 does differently. TLS, logins by certificate, and the limits of memory,\n"+
-		"queues and connections have separate tests, on both brokers too. The tests write this page.\n", rows)
+		"what RabbitMQ 4 does differently. TLS, logins by certificate, permissions, and the\n"+
+		"limits of memory, queues, connections and users have separate tests, on both brokers too. The tests\n"+
+		"write this page.\n", rows)
 	golden.File(t, "../docs/wire/broker.md", []byte(head+b.String()))
 }
 

@@ -71,6 +71,16 @@ func StartPrometheusNode(t testing.TB) *Node {
 	return n
 }
 
+// StartManagedNode is [StartNode] for a node that serves its management API too.
+func StartManagedNode(t testing.TB, settings ...string) *Node {
+	t.Helper()
+	n := newNode(t)
+	n.write("plugins", "[rabbitmq_management].\n")
+	n.write("advanced.config", "[{rabbit, ["+strings.Join(settings, ", ")+"]}].\n")
+	n.Start()
+	return n
+}
+
 func newNode(t testing.TB) *Node {
 	t.Helper()
 	if _, err := os.Stat("/usr/lib/rabbitmq/bin/rabbitmq-server"); err != nil {
@@ -99,6 +109,12 @@ func (n *Node) TLSURI() string {
 func (n *Node) MetricsURL() string {
 	n.t.Helper()
 	return fmt.Sprintf("http://127.0.0.1:%d/metrics/detailed", n.port()+4)
+}
+
+// ManagementURL returns the address of the management API, for nodes of [StartManagedNode].
+func (n *Node) ManagementURL() string {
+	n.t.Helper()
+	return fmt.Sprintf("http://guest:guest@127.0.0.1:%d", n.port()+1)
 }
 
 // Control runs rabbitmqctl on the node and returns its output. It takes seconds.

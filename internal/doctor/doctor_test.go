@@ -1,3 +1,5 @@
+//go:build unix
+
 package doctor_test
 
 import (
@@ -10,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,7 +34,7 @@ type fault struct {
 }
 
 // faults can be planted on a broker that is healthy otherwise.
-var faults = slices.Concat(unreachable, declared, leftover, policies, told, stores)
+var faults = slices.Concat(unreachable, refused, declared, leftover, policies, told, stores)
 
 // TestExamine plants each fault in a healthy fleet: the doctor finds it and nothing else, and
 // nothing when it is gone.
@@ -134,6 +137,35 @@ var unreachable = []fault{
 		return nil
 	}},
 }
+
+// as logs in as another user, with these permissions.
+func as(configure, write, read string) func(*stage) func() {
+	return func(s *stage) func() {
+		u := brokertest.ManagedUser(s.T, s.uri, s.api.base)
+		u.Grant(configure, write, read)
+		s.patient.Broker.URI = u.URI("secret")
+		return nil
+	}
+}
+
+// refused are what the broker's user may not do. Of the names that the service uses, only bills does
+// not match others.
+var refused = []fault{
+	{name: "broker-access", plant: func(s *stage) func() {
+		s.patient.Broker.URI = brokertest.ManagedUser(s.T, s.uri, s.api.base).URI("secret")
+		return nil
+	}},
+	{name: "broker-limit", only: "rabbitmq", plant: func(s *stage) func() {
+		limit := "vhost-limits/" + s.vhost() + "/max-connections"
+		s.api.put(limit, map[string]int{"value": 0})
+		return func() { s.api.delete(limit) }
+	}},
+	{name: "no permission to configure", want: "permission", plant: as(others, ".*", ".*")},
+	{name: "no permission to write", want: "permission", plant: as(".*", others, ".*")},
+	{name: "no permission to read", want: "permission", plant: as(".*", ".*", others)},
+}
+
+const others = "^([^b]|b[^i])"
 
 // planned adds a queue to what the services declare.
 func (s *stage) planned(q transport.Queue) {
@@ -263,6 +295,23 @@ var told = []fault{
 	}},
 	{name: "files of the broker", want: "files", plant: tell("nodes", `"running":true`, `"running":true,"fd_used":60000,"fd_total":65536`)},
 	{name: "sockets of the broker", want: "files", plant: tell("nodes", `"running":true`, `"running":true,"sockets_used":900,"sockets_total":1000`)},
+	{name: "files of this process", want: "files", plant: func(s *stage) func() {
+		var limit syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			s.Fatal(err)
+		}
+		usual := limit.Cur
+		limit.Cur = 1024
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			s.Fatal(err)
+		}
+		return func() {
+			limit.Cur = usual
+			if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+				s.Error(err)
+			}
+		}
+	}},
 	{name: "alarm-disk", plant: tell("nodes", `"disk_free_alarm":false`, `"disk_free_alarm":true`)},
 	{name: "node", plant: tell("nodes", `"running":true`, `"running":false`)},
 	{name: "partition", plant: tell("nodes", `"partitions":[]`, `"partitions":["rabbit@other"]`)},

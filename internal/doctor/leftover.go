@@ -35,10 +35,14 @@ func (x *examination) delayQueues(all []queue) {
 
 // leftovers looks for queues of gomeko that nobody uses.
 func (x *examination) leftovers(ctx context.Context, all []queue, consumers map[string]int) {
-	used, instances, err := fleet.Queues(ctx, x.conn, cmp.Or(x.Wait, time.Second))
+	wait := cmp.Or(x.Wait, time.Second)
+	limited, cancel := context.WithTimeout(ctx, wait+requestTime)
+	defer cancel()
+	used, instances, err := fleet.Queues(limited, x.conn, wait)
 	if err != nil {
 		if ctx.Err() == nil {
-			x.add(Warning, "leftover", "virtual host "+x.vhost, "running services cannot be asked which queues they use: %v", err)
+			x.add(Warning, "leftover", "virtual host "+x.vhost, "running services cannot be asked which queues they use: %v", err).
+				remedy("grant the user of the broker what gomeko services needs: docs/wire/control.md")
 		}
 		return
 	}

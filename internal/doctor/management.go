@@ -39,7 +39,11 @@ func (x *examination) manage(ctx context.Context) {
 	if all, consumers, ok := x.queues(ctx); ok {
 		x.delayQueues(all)
 		x.policies(ctx, all)
-		if x.conn != nil {
+		switch {
+		case x.conn == nil:
+		case x.has("alarm-memory") || x.has("alarm-disk"):
+			x.add(Info, "services", "virtual host "+x.vhost, "running services are not asked for the queues that they use: publishers wait")
+		default:
 			x.leftovers(ctx, all, consumers)
 		}
 	}
