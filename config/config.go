@@ -39,6 +39,7 @@ type Config struct {
 	MaxMessage        int           // gomeko.max_message: the largest body that is sent, in bytes; 16 MiB
 	NilAsNull         bool          // gomeko.nil_as_null: nil slices and maps are sent as null
 	Lenient           bool          // gomeko.lenient: members of objects in arguments and payloads may be missing
+	CompressOver      int           // gomeko.compress_over: larger bodies are compressed, where the receiver reads it; 0 is never
 	MaxDecoded        int           // gomeko.max_decoded: the memory that one body takes when it is decoded; 0 is 8 * MaxMessage
 	TypedJSON         bool          // gomeko.typed_json: values without a JSON type are written as kombu 5.3 does
 	BroadcastIdentity string        // gomeko.broadcast_identity: names this instance in broadcast queues

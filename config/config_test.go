@@ -133,17 +133,17 @@ AMQP_SSL: {ca_certs: ca.pem}
 serializer: msgpack
 ACCEPT: [msgpack, json]
 FOO: {bar: yes}
-gomeko: {rpc_timeout: 1.5, grace: 1m30s, max_message: 1024, log_format: json, typed_json: true, lenient: true, nil_as_null: true}
+gomeko: {rpc_timeout: 1.5, grace: 1m30s, max_message: 1024, compress_over: 32KiB, log_format: json, typed_json: true, lenient: true, nil_as_null: true}
 `)
 	want := config.Config{
 		AMQPURI: "pyamqp://u:p@h:5672/v", Exchange: "other", MaxWorkers: 7, ParentCallsTracked: 3, Heartbeat: 5 * time.Second,
-		RPCTimeout: 1500 * time.Millisecond, Grace: 90 * time.Second, MaxMessage: 1024,
+		RPCTimeout: 1500 * time.Millisecond, Grace: 90 * time.Second, MaxMessage: 1024, CompressOver: 32 << 10,
 		LoginMethod: "AMQPLAIN", AMQPSSL: map[string]any{"ca_certs": "ca.pem"}, LogFormat: "json",
 		Serializer: "msgpack", Accept: []string{"msgpack", "json"}, TypedJSON: true, Lenient: true, NilAsNull: true,
 	}
 	got := config.Config{
 		AMQPURI: cfg.AMQPURI, Exchange: cfg.Exchange, MaxWorkers: cfg.MaxWorkers, ParentCallsTracked: cfg.ParentCallsTracked,
-		Heartbeat: cfg.Heartbeat, RPCTimeout: cfg.RPCTimeout, Grace: cfg.Grace, MaxMessage: cfg.MaxMessage, Warnings: cfg.Warnings,
+		Heartbeat: cfg.Heartbeat, RPCTimeout: cfg.RPCTimeout, Grace: cfg.Grace, MaxMessage: cfg.MaxMessage, CompressOver: cfg.CompressOver, Warnings: cfg.Warnings,
 		LoginMethod: cfg.LoginMethod, AMQPSSL: cfg.AMQPSSL, LogFormat: cfg.LogFormat,
 		Serializer: cfg.Serializer, Accept: cfg.Accept, TypedJSON: cfg.TypedJSON, Lenient: cfg.Lenient, NilAsNull: cfg.NilAsNull,
 	}
@@ -237,6 +237,22 @@ line 15: LOGGING: level: must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not "L
 `)
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
+	}
+}
+
+// TestCompressOver reads sizes.
+func TestCompressOver(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]int{"none": 0, "100": 100, "32KiB": 32 << 10, "2 MiB": 2 << 20} {
+		if cfg, err := config.Parse([]byte("gomeko: {compress_over: "+value+"}"), lookup(nil)); err != nil || cfg.CompressOver != want {
+			t.Errorf("%s: got %v, %v, want %d", value, cfg, err, want)
+		}
+	}
+	for _, value := range []string{"0", "-1", "32KB", "1.5MiB", "KiB", "-1KiB", "9999999999999MiB", "[]"} {
+		_, err := config.Parse([]byte("gomeko: {compress_over: "+value+"}"), lookup(nil))
+		if err == nil || !strings.Contains(err.Error(), "gomeko.compress_over: must be a number of bytes, a size such as 32KiB or 1MiB, or \"none\", not ") {
+			t.Errorf("%s: got %v", value, err)
+		}
 	}
 }
 

@@ -147,6 +147,30 @@ func whole(dst *int, v any, least int) error {
 	return nil
 }
 
+// size reads a number of bytes: an integer, or "32KiB", "1MiB". "none" is 0.
+func size(dst *int, v any) error {
+	switch v := v.(type) {
+	case int:
+		if v > 0 {
+			*dst = v
+			return nil
+		}
+	case string:
+		if v == "none" {
+			*dst = 0
+			return nil
+		}
+		for unit, bytes := range map[string]int{"KiB": 1 << 10, "MiB": 1 << 20} {
+			digits, ok := strings.CutSuffix(v, unit)
+			if n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 20); ok && err == nil && n > 0 {
+				*dst = int(n) * bytes
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf(`must be a number of bytes, a size such as 32KiB or 1MiB, or "none", not %s`, show(v))
+}
+
 // duration reads "30s", "30d" or a number of seconds.
 func duration(dst *time.Duration, v any) error {
 	d, ok := time.Duration(-1), true

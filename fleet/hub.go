@@ -205,7 +205,12 @@ func (b *backplane) begin(lost <-chan struct{}) {
 // receive hands a message to the hub.
 func (b *backplane) receive(d *transport.Delivery) {
 	defer d.Ack()
-	b.peer.Received(hubMessage(d))
+	m, err := hubMessage(d, b.connection.Conn().MaxMessage())
+	if err != nil { // the next message of the origin shows the gap
+		b.host.Logger().LogAttrs(b.life, slog.LevelWarn, "event of another process dropped", slog.String("topic", d.Key), slog.Any("err", err))
+		return
+	}
+	b.peer.Received(m)
 }
 
 // Listen implements [web.Backplane].

@@ -3,9 +3,11 @@ package fleet_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/fleet"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
@@ -214,6 +216,40 @@ func TestBroadcast(t *testing.T) {
 			t.Errorf("got %t, %v", heard, err)
 		}
 		s.expect(t, `told {"a": 1}`)
+	})
+}
+
+// TestHubCompressed sends large events from a program that compresses them: the clients do not
+// notice, and a body that is not zlib, or too large, is dropped.
+func TestHubCompressed(t *testing.T) {
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		tap := new(brokertest.Tap)
+		conn := hosttest.Dial(t, transport.Config{URI: uri, CompressOver: 1000, Dial: tap.Dial})
+		n := startNode(t, uri, web.Config{}, new(Board))
+		s := n.watch(t, "news")
+		large := strconv.Quote(strings.Repeat("x", 2000))
+		for _, body := range []string{`"small"`, large} {
+			if heard, err := fleet.Broadcast(t.Context(), conn, "news", "told", []byte(body)); !heard || err != nil {
+				t.Errorf("got %t, %v", heard, err)
+			}
+			s.expect(t, "told "+body)
+		}
+		sent := tap.Published(t)
+		if len(sent) != 2 || string(sent[0].Body) != `"small"` || len(sent[1].Body) > 100 {
+			t.Errorf("got %d messages, want a plain and a compressed one", len(sent))
+		}
+		bomb := codec.Deflate(make([]byte, 17<<20))
+		for _, body := range [][]byte{[]byte("not zlib"), bomb} {
+			err := conn.Publish(t.Context(), transport.Publishing{Exchange: fleet.HubExchange, Key: web.TopicOf("news"), Body: body, Properties: transport.Properties{
+				Type:    "gomeko.hub.event",
+				Headers: transport.Table{"compression": codec.Zlib, "channel": "news", "event": "told", "origin": "0102030405060708", "seq": int64(1)},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		n.Log.Wait(t, 2, "event of another process dropped")
 	})
 }
 

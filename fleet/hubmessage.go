@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/transport"
 	"github.com/gomeko/gomeko/web"
 )
@@ -17,9 +18,10 @@ const hubType = "gomeko.hub."
 // hubPublishing returns a message as it is published. docs/wire/hub.md describes it.
 func hubPublishing(m web.Message) transport.Publishing {
 	p := transport.Publishing{
-		Exchange: HubExchange,
-		Key:      m.Topic,
-		Body:     m.Body,
+		Exchange:     HubExchange,
+		Key:          m.Topic,
+		Body:         m.Body,
+		Compressible: true,
 		Properties: transport.Properties{
 			ContentType: "application/json", ContentEncoding: "utf-8",
 			Type: hubType + m.Kind, CorrelationID: m.ID, ReplyTo: m.ReplyTo,
@@ -41,8 +43,9 @@ func hubPublishing(m web.Message) transport.Publishing {
 	return p
 }
 
-// hubMessage returns a delivery as a message.
-func hubMessage(d *transport.Delivery) web.Message {
+// hubMessage returns a delivery as a message. It returns an error if its body cannot be
+// decompressed, to at most limit bytes.
+func hubMessage(d *transport.Delivery, limit int) (web.Message, error) {
 	text := func(name string) string { s, _ := d.Headers[name].(string); return s }
 	kind, _ := strings.CutPrefix(d.Type, hubType)
 	m := web.Message{
@@ -53,7 +56,9 @@ func hubMessage(d *transport.Delivery) web.Message {
 		m.Origin = string(origin)
 	}
 	m.Seq, m.Gap = count(d.Headers["seq"]), count(d.Headers["gap"])
-	return m
+	var err error
+	m.Body, err = codec.Inflate(text("compression"), d.Body, limit)
+	return m, err
 }
 
 // count returns a header as a number, 0 if it is none.

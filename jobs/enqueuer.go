@@ -204,7 +204,7 @@ func (e *Enqueuer) enqueue(ctx context.Context, r request) (*handle, error) {
 		return fail(err)
 	}
 	m := transport.Publishing{
-		Exchange: exchangeName, Key: routingKey(r.service, r.name), Mandatory: true, Body: data,
+		Exchange: exchangeName, Key: routingKey(r.service, r.name), Mandatory: true, Compressible: true, Body: data,
 		Properties: transport.Properties{
 			ContentType: e.codec.ContentType(), ContentEncoding: e.codec.ContentEncoding(), Persistent: true,
 			MessageID: h.id, Priority: uint8(min(max(o.priority, 0), 255)), Headers: headers.Of(ctx, ""),

@@ -64,7 +64,7 @@ func unseal(text string) (m transport.Publishing, err error) {
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
 		return m, err
 	}
-	m = transport.Publishing{Mandatory: e.Mandatory, Signed: e.Signed, Properties: transport.Properties{
+	m = transport.Publishing{Mandatory: e.Mandatory, Signed: e.Signed, Compressible: true, Properties: transport.Properties{
 		ContentType: e.ContentType, ContentEncoding: e.ContentEncoding, Persistent: e.Persistent, Priority: e.Priority,
 		CorrelationID: e.CorrelationID, ReplyTo: e.ReplyTo, Expiration: e.Expiration, MessageID: e.MessageID, Type: e.Type, AppID: e.AppID,
 	}}

@@ -172,15 +172,20 @@ func (c *Caller) send(ctx context.Context, r *Reply, body requestBody, o options
 	return true
 }
 
+// readsZlib is the app_id of requests whose caller reads compressed replies. It is a property, since
+// Nameko passes headers on.
+const readsZlib = "gomeko.zlib"
+
 // maxExpiration is the longest expiration of a request: AMQP has milliseconds in 32 bits.
 const maxExpiration = math.MaxUint32 * time.Millisecond
 
 // publishing returns the message of the request r.
 func (c *Caller) publishing(ctx context.Context, r *Reply, body []byte) transport.Publishing {
 	return transport.Publishing{
-		Exchange:  c.cfg.exchange(),
-		Key:       r.name(),
-		Mandatory: true,
+		Exchange:     c.cfg.exchange(),
+		Key:          r.name(),
+		Mandatory:    true,
+		Compressible: true,
 		Properties: transport.Properties{
 			ContentType:     r.codec.ContentType(),
 			ContentEncoding: r.codec.ContentEncoding(),
@@ -212,6 +217,9 @@ func (c *Caller) publish(ctx context.Context, r *Reply, p transport.Publishing) 
 		return errors.New("the container has not started")
 	case taken:
 		return fmt.Errorf("correlation id %q is used by another pending call: use a different one for each call", r.id)
+	}
+	if conn.CompressOver() > 0 {
+		p.AppID = cmp.Or(p.AppID, readsZlib)
 	}
 	err := c.publisher.Send(ctx, p, func(err error) {
 		if err != nil { // after a confirm the call goes on waiting for its reply

@@ -209,9 +209,10 @@ func (s *sender) part() (p *transport.Publishing, wait time.Duration, more bool)
 // message returns a part.
 func (s *sender) message(body []byte, headers transport.Table) transport.Publishing {
 	return transport.Publishing{
-		Exchange:  s.cfg.exchange(),
-		Key:       s.to.ReplyTo,
-		Mandatory: true,
+		Exchange:     s.cfg.exchange(),
+		Key:          s.to.ReplyTo,
+		Mandatory:    true,
+		Compressible: true, // only gomeko reads parts
 		Properties: transport.Properties{
 			Type:            partType,
 			ContentType:     s.codec.ContentType(),

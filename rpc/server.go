@@ -325,8 +325,9 @@ func (s *server) reply(ctx context.Context, r *request, result any, err error) e
 		s.log(r.Delivery).Error("result cannot be sent", "err", clip.Error(cannot))
 	}
 	p := transport.Publishing{
-		Exchange: s.shared.cfg.exchange(),
-		Key:      r.ReplyTo,
+		Exchange:     s.shared.cfg.exchange(),
+		Key:          r.ReplyTo,
+		Compressible: r.AppID == readsZlib,
 		Properties: transport.Properties{
 			ContentType:     c.ContentType(),
 			ContentEncoding: c.ContentEncoding(),

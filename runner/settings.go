@@ -68,6 +68,7 @@ func (s *settings) transport(uri string) transport.Config {
 		TopologyCheck: s.cfg.TopologyCheck,
 		MaxMessage:    s.cfg.MaxMessage,
 		MaxDecoded:    s.cfg.MaxDecoded,
+		CompressOver:  s.cfg.CompressOver,
 		Codec:         s.serializer(s.cfg.Serializer),
 	}
 	accept := s.cfg.Accept

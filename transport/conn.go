@@ -320,6 +320,9 @@ func (c *Conn) VHost() string { return c.addresses[0].vhost }
 // MaxMessage returns the largest body that may be sent, in bytes: Config.MaxMessage or its default.
 func (c *Conn) MaxMessage() int { return cmp.Or(c.cfg.MaxMessage, 16<<20) }
 
+// CompressOver returns Config.CompressOver.
+func (c *Conn) CompressOver() int { return c.cfg.CompressOver }
+
 // MaxDecoded returns the limit of a [codec.Budget] for a received body, in bytes: Config.MaxDecoded
 // or its default.
 func (c *Conn) MaxDecoded() int { return cmp.Or(c.cfg.MaxDecoded, 8*c.MaxMessage()) }

@@ -22,6 +22,11 @@ type Publishing struct {
 	Mandatory bool   // return it if it reaches no queue
 	Signed    bool   // send the user of the connection as user_id, which the broker checks; not with EXTERNAL
 	Forwarded bool   // it was received: Config.MaxMessage does not limit its body
+
+	// Compressible says that whoever receives the message reads a compressed body: it is compressed
+	// if it is over Config.CompressOver, with the header compression.
+	Compressible bool
+
 	Properties
 	Body []byte
 }
@@ -88,7 +93,11 @@ func (p *Publishing) encode(c *Conn) (amqp.Publishing, error) {
 	if p.Expiration < 0 || p.Expiration > maxExpiration {
 		return amqp.Publishing{}, fmt.Errorf("expiration: must be between 0 and %s, not %s", maxExpiration, p.Expiration)
 	}
-	headers, n, err := encodeTable(p.Headers)
+	body, table := p.Body, p.Headers
+	if p.Compressible {
+		body, table = c.compress(p)
+	}
+	headers, n, err := encodeTable(table)
 	if err == nil {
 		err = checkCopies(p.Headers)
 	}
@@ -111,7 +120,7 @@ func (p *Publishing) encode(c *Conn) (amqp.Publishing, error) {
 		AppId:           p.AppID,
 		Timestamp:       p.Timestamp,
 		UserId:          user,
-		Body:            p.Body,
+		Body:            body,
 	}
 	if p.Persistent {
 		m.DeliveryMode = amqp.Persistent
@@ -120,6 +129,25 @@ func (p *Publishing) encode(c *Conn) (amqp.Publishing, error) {
 		m.Expiration = strconv.FormatInt(int64((p.Expiration+time.Millisecond-1)/time.Millisecond), 10)
 	}
 	return m, nil
+}
+
+// compressionHeader is kombu's header of a compressed body.
+const compressionHeader = "compression"
+
+// compress returns the body and the headers of a message that may be compressed. A body that would
+// not become smaller is not.
+func (c *Conn) compress(p *Publishing) (body []byte, headers Table) {
+	over := c.cfg.CompressOver
+	if over <= 0 || len(p.Body) <= over || p.Headers[compressionHeader] != nil {
+		return p.Body, p.Headers
+	}
+	if body = codec.Deflate(p.Body); len(body) >= len(p.Body) {
+		return p.Body, p.Headers
+	}
+	headers = make(Table, len(p.Headers)+1)
+	maps.Copy(headers, p.Headers)
+	headers[compressionHeader] = codec.Zlib
+	return body, headers
 }
 
 // checkCopies checks the headers by which RabbitMQ routes copies. It refuses one that is not a

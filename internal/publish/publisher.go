@@ -140,7 +140,7 @@ func (p *Publisher) Publish(ctx context.Context, payload any, m transport.Publis
 			all[name] = value
 		}
 	}
-	m.Headers = all
+	m.Headers, m.Compressible = all, true
 	if p.outbox == service.OutboxMemory {
 		return service.AfterCall(ctx, func(ctx context.Context) error { return p.send(ctx, conn, m) })
 	}
