@@ -219,6 +219,18 @@ func TestProcessesMistakes(t *testing.T) {
 	}
 }
 
+// SIGTERM while processes start stops them all, also those that do not handle signals yet.
+func TestProcessesStopEarly(t *testing.T) {
+	t.Parallel()
+	_, uri := startBroker(t, "127.0.0.1:0")
+	p := start(t, "", "", "run", "./testdata/work", "--broker", uri, "--procs", "4")
+	hosttest.Eventually(t, "all processes were started", func() bool { return len(children(t, p)) == 4 })
+	p.Signal(syscall.SIGTERM)
+	if status := p.Wait(); status != 0 {
+		t.Errorf("got exit status %d, want 0", status)
+	}
+}
+
 // Processes stop in order when their parent is killed.
 func TestProcessesLoseParent(t *testing.T) {
 	t.Parallel()

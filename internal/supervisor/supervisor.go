@@ -210,10 +210,13 @@ func (s *Supervisor) start(at *slot) {
 }
 
 func (s *Supervisor) isReady(c *child) {
-	if c.ready || s.stopping {
+	if c.ready {
 		return
 	}
 	c.ready = true
+	if s.stopping {
+		return
+	}
 	at := c.slot
 	if c == at.joining {
 		old := at.serving
@@ -261,13 +264,22 @@ func (s *Supervisor) after(d time.Duration, e event) *time.Timer {
 	})
 }
 
+// inOrder reports whether a process that was told to stop has done so. One that was not ready yet
+// says that it was stopped while starting, or the signal has ended it: that harms nothing once the
+// program has been ready.
+func (s *Supervisor) inOrder(c *child) bool {
+	status, _ := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	killed := status.Signaled() && status.Signal() != syscall.SIGTERM
+	return c.cmd.ProcessState.Success() || s.once && !c.ready && !killed
+}
+
 func (s *Supervisor) hasEnded(c *child) {
 	told := s.running[c]
 	delete(s.running, c)
 	at := c.slot
 	switch {
 	case told:
-		if !c.cmd.ProcessState.Success() {
+		if !s.inOrder(c) {
 			s.tell(at, "has not stopped in order: "+c.end(), "process not stopped in order", "err", c.end())
 			if s.stopping && s.failure == nil {
 				s.failure = fmt.Errorf("process %d has not stopped in order: %s", at.number, c.end())
