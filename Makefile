@@ -12,7 +12,7 @@ RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race)
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
-setup: ## install what the tests run on: RabbitMQ, PostgreSQL, Chromium, Prometheus, PHP, StatsD, tmux, a C compiler, Python's Nameko (as root on Debian)
+setup: ## install what the tests run on: RabbitMQ, PostgreSQL, Chromium, Prometheus, PHP, StatsD, tmux, zsh, fish, a C compiler, Python's Nameko (as root on Debian)
 	@scripts/setup
 
 test: setup ## run all tests, beside a RabbitMQ and a PostgreSQL of their own (ARGS="-run TestX -v" to choose)

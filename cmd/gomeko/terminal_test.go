@@ -21,6 +21,12 @@ type terminal struct {
 // env. It skips the test if there is no tmux.
 func openTerminal(t testing.TB, rows int, env []string, args ...string) *terminal {
 	t.Helper()
+	return openProgram(t, rows, env, append([]string{gomeko}, args...)...)
+}
+
+// openProgram is openTerminal with any program, the first of args.
+func openProgram(t testing.TB, rows int, env []string, args ...string) *terminal {
+	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		hosttest.Missing(t, "tmux is not installed: run scripts/setup")
 	}
@@ -39,7 +45,7 @@ func openTerminal(t testing.TB, rows int, env []string, args ...string) *termina
 	}
 	env = append([]string{"HOME=" + dir, "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"), "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}, env...)
 	run := append([]string{"-f", config, "-u", "new-session", "-d", "-x", "100", "-y", fmt.Sprint(rows), "env", "-u", "PAGER"}, env...)
-	term.tmux(append(append(run, gomeko), args...)...)
+	term.tmux(append(run, args...)...)
 	return term
 }
 
