@@ -75,7 +75,9 @@ var arrows = map[string][]string{
 	"jobs/sqlite":   {"jobs/store", "internal/sqlite"},
 	"jobs/postgres": {"jobs/store", "internal/postgres"},
 
-	"panel/account": {},
+	"internal/grouppath": {},
+	"panel/account":      {"internal/grouppath"},
+	"panel/grant":        {"internal/grouppath"},
 
 	"internal/sqlite":   {},
 	"internal/postgres": {},
@@ -113,6 +115,7 @@ var others = map[string][]string{
 	"jobs/sqlite":       {},
 	"jobs/postgres":     {},
 	"panel/account":     {"golang.org/x/crypto/argon2"},
+	"panel/grant":       {},
 }
 
 // A listed is a package in the output of go list.

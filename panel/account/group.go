@@ -5,11 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gomeko/gomeko/internal/grouppath"
 )
 
 // A Group is a path that users can be in.
@@ -39,18 +40,6 @@ func CheckPath(path string) error {
 	return wrong
 }
 
-// ancestors are the groups above a path, from the top, and the path itself.
-func ancestors(path string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for i := range len(path) {
-			if path[i] == '/' && !yield(path[:i]) {
-				return
-			}
-		}
-		yield(path)
-	}
-}
-
 // AddGroup adds a group, and the groups above it that do not exist. To add one that exists changes
 // nothing.
 func (e *Editor) AddGroup(ctx context.Context, path string) error {
@@ -58,7 +47,7 @@ func (e *Editor) AddGroup(ctx context.Context, path string) error {
 		return err
 	}
 	return e.change(ctx, "group.add", path, nil, func(tx *sql.Tx) error {
-		for group := range ancestors(path) {
+		for group := range grouppath.Needed(path) {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO gomeko_panel_group (path, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
 				group, e.accounts.now().UnixMicro()); err != nil {
 				return err
@@ -107,7 +96,7 @@ func (e *Editor) Join(ctx context.Context, user, path string) error {
 				return err
 			}
 		}
-		for group := range ancestors(path) {
+		for group := range grouppath.Needed(path) {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO gomeko_panel_member (path, name) VALUES ($1, $2) ON CONFLICT DO NOTHING`, group, user); err != nil {
 				return err
 			}

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/gomeko/gomeko/internal/grouppath"
 )
 
 // A User is someone who logs in.
@@ -30,12 +31,7 @@ func (u *User) Missing(path string) string {
 	if u.Superuser {
 		return ""
 	}
-	for group := range ancestors(path) {
-		if !slices.Contains(u.Groups, group) {
-			return group
-		}
-	}
-	return ""
+	return grouppath.Missing(u.Groups, path)
 }
 
 // A NewUser is a user to add.
