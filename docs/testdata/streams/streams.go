@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/web"
 )
 
 // An Order is an item.
@@ -23,6 +24,7 @@ type Orders struct {
 	Entrypoints struct {
 		Export rpc.Method `rpc:"export(year)"`
 		Import rpc.Method `rpc:"import(orders)"`
+		Show   web.Route  `web:"GET /years/{year}/orders" method:"Export"`
 	}
 
 	Count int // of the orders of each year
@@ -57,6 +59,29 @@ type OrdersClient struct {
 
 	Export func(ctx context.Context, year int) iter.Seq2[Order, error]            `rpc:"export"`
 	Import func(ctx context.Context, orders iter.Seq2[Order, error]) (int, error) `rpc:"import"`
+}
+
+// Shop reads the orders of another service.
+type Shop struct {
+	_ service.Name `service:"shop"`
+
+	Entrypoints struct {
+		Total rpc.Method `rpc:"total(year)"`
+	}
+
+	Orders OrdersClient
+}
+
+// Total counts the orders of a year.
+func (s *Shop) Total(ctx context.Context, year int) (int, error) {
+	total := 0
+	for _, err := range s.Orders.Export(ctx, year) {
+		if err != nil {
+			return 0, err
+		}
+		total++
+	}
+	return total, nil
 }
 
 func printAll(ctx context.Context, orders OrdersClient) error {
