@@ -70,10 +70,11 @@ type mortal interface {
 	queues() string // the names of the queues, and what else the broker knows of them
 }
 
+// killStreams kills the broker as often as brokers says, and once in a short test.
 func killStreams(t *testing.T, b mortal, brokers int) {
-	total, kills := 60, 2
-	if brokers = 1; whole() {
-		total, kills = 1000, 20
+	total, kills := 1000, 20
+	if !whole() {
+		total, kills, brokers = 60, 2, 1
 	}
 	chance := chance(t)
 	nobody := func(line string) { t.Errorf("a process reported %q", line) }
