@@ -241,13 +241,13 @@ func TestStreamThatIsTooLargeForAList(t *testing.T) {
 	})
 }
 
-// The loop may end at any part: the method ends, and nothing is left.
+// The loop may end at any part: the method ends, and nothing is left, no goroutine and no queue.
 func TestStreamBreak(t *testing.T) {
-	brokertest.Each(t, func(t *testing.T, uri string) {
+	brokertest.Managed(t, func(t *testing.T, uri, api string) {
 		counter := newCounter()
 		server := start(t, uri, counter)
 		caller := dial(t, uri, rpc.Config{StreamParts: 4}, nil)
-		client := caller.Client("counter")
+		client, queues := caller.Client("counter"), brokertest.Queues(t, uri, api)
 		const parts = 40
 		for n := range parts {
 			seen := 0
@@ -264,6 +264,9 @@ func TestStreamBreak(t *testing.T) {
 			}
 		}
 		hosttest.Eventually(t, "nothing is left", func() bool { return client.Waiting() == 0 && len(server.Host.Host().Running(false)) == 0 })
+		if left := brokertest.Queues(t, uri, api); !slices.Equal(left, queues) {
+			t.Errorf("got the queues %q, want %q as before", left, queues)
+		}
 	})
 }
 

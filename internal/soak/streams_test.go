@@ -34,7 +34,25 @@ type Numbers struct {
 
 	Entrypoints struct {
 		Count rpc.Method `rpc:"count(n)"`
+		Drip  rpc.Method `rpc:"drip(n, milliseconds)"`
 	}
+}
+
+// Drip yields numbers slowly.
+func (*Numbers) Drip(ctx context.Context, n, milliseconds int) (iter.Seq2[int, error], error) {
+	return func(yield func(int, error) bool) {
+		for i := range n {
+			select {
+			case <-time.After(time.Duration(milliseconds) * time.Millisecond):
+			case <-ctx.Done():
+				yield(0, ctx.Err())
+				return
+			}
+			if !yield(i, nil) {
+				return
+			}
+		}
+	}, nil
 }
 
 func (*Numbers) Count(_ context.Context, n int) (iter.Seq2[int, error], error) {
@@ -45,6 +63,31 @@ func (*Numbers) Count(_ context.Context, n int) (iter.Seq2[int, error], error) {
 			}
 		}
 	}, nil
+}
+
+// A stream takes longer than RabbitMQ waits for an acknowledgement: it is whole.
+func TestSoakLongStream(t *testing.T) {
+	limit, items := time.Second, 30
+	if whole() {
+		limit, items = time.Minute, 1500
+	}
+	node := brokertest.StartNode(t, fmt.Sprintf("{consumer_timeout, %d}", limit.Milliseconds()), "{channel_tick_interval, 500}")
+	hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: node.URI()}}, new(Numbers))
+	client := hosttest.Caller(t, transport.Config{URI: node.URI()}, rpc.Config{}).Client("numbers")
+	refused := hold(t, node.URI())
+	seen := 0
+	for n, err := range rpc.Stream[int](t.Context(), client, "drip", items, 100) {
+		if err != nil || n != seen {
+			t.Fatalf("got %d, %v, want item %d", n, err, seen)
+		}
+		seen++
+	}
+	if seen != items {
+		t.Errorf("got %d items, want %d", seen, items)
+	}
+	if got := hosttest.Receive(t, "the broker closes a consumer that waits", refused); got == nil || got.Code != 406 {
+		t.Errorf("got %v, want that RabbitMQ ends a consumer after %s", got, limit)
+	}
 }
 
 const killReader = "a reader is killed"
