@@ -15,6 +15,7 @@ import (
 type terminal struct {
 	t      testing.TB
 	socket string
+	broker string // that the program uses
 }
 
 // openTerminal runs gomeko in a terminal of 100 columns, with a home of its own and the variables
@@ -34,7 +35,7 @@ func openProgram(t testing.TB, rows int, env []string, args ...string) *terminal
 	if err != nil {
 		t.Fatal(err)
 	}
-	term := &terminal{t, filepath.Join(dir, "s")}
+	term := &terminal{t: t, socket: filepath.Join(dir, "s")}
 	t.Cleanup(func() {
 		_ = exec.Command("tmux", "-S", term.socket, "kill-server").Run() // it may have ended
 		_ = os.RemoveAll(dir)
