@@ -58,3 +58,35 @@ func ExampleBroker_Listen() {
 	fmt.Println(conn.Properties["cluster_name"])
 	// Output: gomeko
 }
+
+// A user may do in a virtual host what its permissions say.
+func ExampleAccess() {
+	b := broker.New(broker.Config{
+		Users:  map[string]string{"ana": "secret", "ben": "secret"},
+		VHosts: []string{"shop"},
+		Access: map[string]broker.Access{"ben": {
+			VHosts:         map[string]broker.Permission{"shop": {Configure: "^ben\\.", Write: ".*", Read: "^ben\\."}},
+			MaxConnections: 10,
+		}},
+	})
+	defer b.Close(context.Background())
+	address, err := b.Listen("127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	conn, err := amqp.Dial("amqp://ben:secret@" + address.String() + "/shop")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = ch.QueueDeclare("orders", true, false, false, false, nil)
+	fmt.Println(err)
+	// Output: Exception (403) Reason: "ACCESS_REFUSED - access to queue 'orders' in vhost 'shop' refused for user 'ben'"
+}

@@ -10,7 +10,7 @@ func (x *examination) openFiles() {
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return
 	}
-	if n := uint64(limit.Cur); n < enoughFiles {
+	if n := uint64(limit.Cur); n < enoughFiles { //nolint:unconvert // FreeBSD has a signed number
 		x.add(Warning, "files", "this process", "it may open %d files: each connection, websocket and request takes one", n).
 			remedy("ulimit -n %d, or LimitNOFILE=%[1]d in the unit of systemd", enoughFiles)
 	}
