@@ -72,12 +72,15 @@ func (b *builder) row(r *service.Row) Row {
 		Type:       r.Type.String(),
 		Call:       r.CallName(),
 		Doc:        r.Doc(),
+		Title:      docs.Title,
 		Text:       docs.Text,
 		Listens:    about.Details,
 		Parameters: []Parameter{},
 		Timeout:    r.Timeout().Seconds(),
 		Retry:      r.Tag.Get("retry"),
 		Sensitive:  r.Sensitive(),
+		Allow:      r.Permission(),
+		Confirm:    r.Confirm(),
 		Stream:     r.Item() != nil,
 	}
 	row.MaxWorkers, _ = strconv.Atoi(r.Tag.Get("max_workers")) // service.New has checked it

@@ -35,6 +35,7 @@ type Row struct {
 
 	Signature string         `json:"signature"` // as Python writes it
 	Doc       string         `json:"doc,omitempty"`
+	Title     string         `json:"title,omitempty"`   // in a control panel
 	Text      string         `json:"text,omitempty"`    // longer than Doc
 	Listens   map[string]any `json:"listens,omitempty"` // what the type of the row says
 
@@ -47,6 +48,8 @@ type Row struct {
 	MaxWorkers int     `json:"max_workers,omitempty"`     // 0 is the service's
 	Retry      string  `json:"retry,omitempty"`           // the key retry of the tag
 	Sensitive  bool    `json:"sensitive,omitempty"`       // an argument is
+	Allow      string  `json:"allow,omitempty"`           // the groups that people need who run it from a control panel
+	Confirm    bool    `json:"confirm,omitempty"`         // a control panel asks people to confirm
 }
 
 // A Parameter describes a parameter of a row's method.

@@ -124,6 +124,7 @@ func (d *Document) Print(out io.Writer) error {
 // row prints a row: its signature, and below it texts, parameters, result, errors and limits.
 func (p *printer) row(r *Row) {
 	p.line("\n%s %s", r.Kind, r.Signature)
+	p.text("    ", r.Title)
 	p.text("    ", r.Doc)
 	p.text("    ", r.Text)
 	for i := range r.Parameters {
@@ -156,6 +157,13 @@ func (p *printer) row(r *Row) {
 	}
 	if r.Retry != "" {
 		limits = append(limits, "retried after "+r.Retry)
+	}
+	if r.Allow != "" {
+		confirmed := ""
+		if r.Confirm {
+			confirmed = ", who confirm it"
+		}
+		p.cells("    allowed to", r.Allow+confirmed)
 	}
 	if len(limits) > 0 {
 		p.cells("    limits", strings.Join(limits, ", "))

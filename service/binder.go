@@ -129,13 +129,13 @@ func (b *binder) service(target *inject.Target) {
 	}
 	t := v.Type().Elem()
 	h := &hosted{
-		name:    b.name(t),
 		proto:   reflect.New(t).Elem(),
 		workers: newSemaphore(b.container.workers()),
 		target:  target,
 		plan:    inject.Plan{Panic: panicked},
 	}
 	h.proto.Set(v.Elem())
+	h.name, h.allow = b.name(t)
 	for _, other := range b.container.hosted {
 		if h.name != "" && other.name == h.name {
 			b.addf(h.label(), "two services have this name, %s and %s: rename one", other.proto.Type(), t)
@@ -146,10 +146,10 @@ func (b *binder) service(target *inject.Target) {
 	b.docs(h, target.Ptr)
 }
 
-// name returns the name of a service, "" if it has none.
-func (b *binder) name(t reflect.Type) string {
+// name returns the name of a service, and the permission of its rows; each is "" if it has none.
+func (b *binder) name(t reflect.Type) (name, allow string) {
 	where := fmt.Sprintf("service %s", t)
-	found, name := 0, ""
+	found := 0
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if f.Type != nameType {
@@ -166,7 +166,11 @@ func (b *binder) name(t reflect.Type) string {
 		case strings.TrimSpace(name) == "":
 			b.addf(where, "the name is empty: write _ service.Name `service:\"%s\"`", strings.ToLower(t.Name()))
 		default:
-			b.add(where, errors.Join(CheckName(name), tag.Keys("service")))
+			b.add(where, errors.Join(CheckName(name), tag.Keys("service", "allow")))
+		}
+		if path, ok := tag.lookup("allow"); ok {
+			b.add(where, checkPermission(path))
+			allow = strings.TrimPrefix(path, "/")
 		}
 	}
 	switch {
@@ -175,7 +179,7 @@ func (b *binder) name(t reflect.Type) string {
 	case found > 1:
 		b.addf(where, "has %d fields of type service.Name: keep one", found)
 	}
-	return name
+	return name, allow
 }
 
 // label is how mistakes name the service.

@@ -126,6 +126,7 @@ type hosted struct {
 
 	unavailable atomic.Pointer[UnavailableError] // nil unless Config.PauseUnhealthy and a dependency fails
 	docs        Docs
+	allow       string // the key allow of its name
 }
 
 // Names returns the names of the services in the order given to [New]. Those of fx modules come

@@ -72,9 +72,10 @@ type Docs struct {
 	Events map[string]any
 }
 
-// RowDocs are a text about a row, besides the one line of the key doc in its tag, and the errors
+// RowDocs are a title and a text about a row, besides the one line of the key doc in its tag, and the errors
 // that callers are meant to handle.
 type RowDocs struct {
+	Title  string // of the row in a control panel: "Update availability"
 	Text   string
 	Errors []error
 }

@@ -31,6 +31,8 @@ type Row struct {
 	logger    *slog.Logger
 	timeout   time.Duration // 0 is none
 	lenient   bool          // members of objects in arguments may be missing
+	allow     string        // the groups that people need who run it; "" if it is not for them
+	confirm   bool          // they confirm that
 	workers   []*semaphore  // what a call needs: the row's, if it has max_workers, and the service's
 	method    *method       // set by Bind
 	prefix    string        // of the ids of its calls
@@ -236,5 +238,5 @@ func (r *Row) readOptions() error {
 		}
 		r.workers = []*semaphore{newSemaphore(n), r.hosted.workers}
 	}
-	return errors.Join(timeout, workers, lenient)
+	return errors.Join(timeout, workers, lenient, r.readPermission())
 }

@@ -416,3 +416,16 @@ type Applicant struct {
 }
 
 func (*Signups) SignUp(_ context.Context, a Applicant) error { return nil }
+
+type Parkings struct {
+	_ service.Name `service:"parkings"`
+
+	Entrypoints struct {
+		Open  rpc.Method `rpc:"open()" allow:"staff, guards"`
+		Close rpc.Method `rpc:"close()" confirm:"true"`
+	}
+}
+
+func (*Parkings) Open(_ context.Context) error { return nil }
+
+func (*Parkings) Close(_ context.Context) error { return nil }

@@ -1,0 +1,50 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// permissionPath is a path of groups: control_panel/services/orders.
+var permissionPath = regexp.MustCompile(`^/?[\pL\pN_-][\pL\pN_.-]*(/[\pL\pN_-][\pL\pN_.-]*)*$`)
+
+// checkPermission returns the mistake in a value of the key allow, nil if there is none.
+func checkPermission(path string) error {
+	if permissionPath.MatchString(path) {
+		return nil
+	}
+	return fmt.Errorf("allow: %q is not a path of groups: write names of letters, digits, _, - and . with one / between them, as in control_panel/orders", path)
+}
+
+// readPermission reads the keys of a row's tag that say who may run it from a control panel, and
+// how.
+func (r *Row) readPermission() error {
+	var mistakes []error
+	if path, ok := r.Tag.lookup("allow"); ok {
+		err := checkPermission(path)
+		mistakes = append(mistakes, err)
+		if alone := strings.HasPrefix(path, "/"); !alone && r.hosted.allow != "" {
+			path = r.hosted.allow + "/" + path
+		}
+		if err == nil {
+			r.allow = strings.TrimPrefix(path, "/")
+		}
+	}
+	confirm, err := r.Tag.Flag("confirm", false)
+	if r.confirm = confirm; err == nil && confirm && r.Tag.Get("allow") == "" {
+		err = errors.New("confirm: has no effect without allow: add it, or remove confirm")
+	}
+	return errors.Join(append(mistakes, err)...)
+}
+
+// Permission returns the path of groups that people need who run the row from a control panel, by
+// the key allow of its tag: control_panel/services/orders. It continues that of the service unless
+// it begins with /. "" means that the row is not for control panels. Calls are not refused because
+// of it.
+func (r *Row) Permission() string { return r.allow }
+
+// Confirm reports whether a control panel asks people to confirm that they run the row, by the key
+// confirm of its tag.
+func (r *Row) Confirm() bool { return r.confirm }
