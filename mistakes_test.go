@@ -13,6 +13,7 @@ import (
 	"github.com/gomeko/gomeko/config"
 	"github.com/gomeko/gomeko/docs/testdata/camera"
 	"github.com/gomeko/gomeko/docs/testdata/mistakes"
+	"github.com/gomeko/gomeko/examples/board"
 	"github.com/gomeko/gomeko/examples/helloworld"
 	"github.com/gomeko/gomeko/fleet"
 	"github.com/gomeko/gomeko/internal/brokertest"
@@ -77,6 +78,7 @@ var programs = map[string][]any{
 	"Two answers to what a process is asked": {new(helloworld.Greeting), broker,
 		service.Configure(fleet.Control(fleet.ControlConfig{})),
 		service.Configure(fleet.Control(fleet.ControlConfig{Access: fleet.AccessFull}))},
+	"A hub of a fleet without the fleet": {board.New(), broker, service.Configure(web.Config{Hub: "fleet"})},
 	"A declared queue that no row names": {new(mistakes.Ledger), broker,
 		messaging.Declare(messaging.Queue{Name: "bookings", Type: messaging.Quorum})},
 }

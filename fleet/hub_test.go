@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -151,6 +152,32 @@ func TestHubExchangeDeleted(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestHubPublisherRestarts kills a process that sends events, and starts another one in its place:
+// clients hear all events in order, each once and without a reset.
+func TestHubPublisherRestarts(t *testing.T) {
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		n := startNode(t, uri, web.Config{}, new(Board))
+		s, next := n.watch(t, "news"), n.poll(t, "news", "", "0").Next
+		for first := 1; first <= 5; first += 2 {
+			p := startSoaked(t, uri, "publisher")
+			for i := first; i < first+2; i++ {
+				fmt.Fprintln(p.input, i)
+				var e numbered
+				if f := s.read(t); f.Event != "told" || json.Unmarshal(f.Data, &e) != nil || e.N != i {
+					t.Fatalf("got %+v, want the event %d", f, i)
+				}
+			}
+			got := n.poll(t, "news", next, "")
+			if len(got.Events) != 2 || got.Reset != nil {
+				t.Errorf("got %s, want two events", got.told())
+			}
+			next = got.Next
+			p.Kill()
+		}
+	})
 }
 
 // TestHubPoll has a client poll two processes in turn: it hears everything once.

@@ -37,7 +37,13 @@ func (s *Talker) Say(ctx context.Context, text string) (string, error) {
 
 // Items returns its argument twice.
 func (*Talker) Items(_ context.Context, text string) (iter.Seq2[string, error], error) {
-	return func(yield func(string, error) bool) { _ = yield(text, nil) && yield(text, nil) }, nil
+	return func(yield func(string, error) bool) {
+		for range 2 {
+			if !yield(text, nil) {
+				return
+			}
+		}
+	}, nil
 }
 
 // Heard takes the event.

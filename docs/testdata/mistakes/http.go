@@ -75,3 +75,15 @@ type Ticker struct {
 }
 
 func (*Ticker) Watch(_ context.Context, stock string, s *web.Socket) error { return nil }
+
+type News struct {
+	_ service.Name `service:"news"`
+
+	Entrypoints struct {
+		Listen  web.Feed `web:"GET /news/{town}"`
+		Publish web.Feed `web:"POST /news/{town}"`
+	}
+}
+
+func (*News) Listen(_ context.Context, town string) (string, error)    { return "news." + town, nil }
+func (*News) Publish(_ context.Context, town string) ([]string, error) { return nil, nil }
