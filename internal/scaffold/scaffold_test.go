@@ -11,8 +11,7 @@ import (
 	"github.com/gomeko/gomeko/internal/scaffold"
 )
 
-// The code of every combination of features is correct for go vet. The tests of each feature alone,
-// of none and of all succeed.
+// The code of every combination of features is correct for go vet, and its tests succeed.
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -67,7 +66,7 @@ func TestWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, line := range []string{"vet ./...", "test ./service-0 ./service-1 ./service-2 ./service-4 ./service-8 ./service-15"} {
+	for _, line := range []string{"vet ./...", "test -vet=off ./..."} {
 		cmd := exec.CommandContext(t.Context(), "go", strings.Fields(line)...)
 		cmd.Dir = root
 		if out, err := cmd.CombinedOutput(); err != nil {
