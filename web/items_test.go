@@ -8,7 +8,9 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
@@ -26,6 +28,7 @@ type Journal struct {
 	}
 
 	Ended chan error
+	Made  *atomic.Int64 // items of Endless
 }
 
 type entry struct {
@@ -58,6 +61,7 @@ func (*Journal) Broken(_ context.Context, n int) (iter.Seq2[entry, error], error
 func (l *Journal) Endless(ctx context.Context) (iter.Seq2[string, error], error) {
 	return func(yield func(string, error) bool) {
 		for yield(strings.Repeat("x", 10_000), nil) {
+			l.Made.Add(1)
 		}
 		l.Ended <- context.Cause(ctx)
 	}, nil
@@ -65,7 +69,7 @@ func (l *Journal) Endless(ctx context.Context) (iter.Seq2[string, error], error)
 
 // A route sends the items of its method in the format that the client accepts.
 func TestItems(t *testing.T) {
-	p := start(t, web.Config{}, &Journal{Ended: make(chan error, 1)})
+	p := start(t, web.Config{}, &Journal{Ended: make(chan error, 1), Made: new(atomic.Int64)})
 	const list = `[{"n":0,"text":"line\nbreak"},{"n":1,"text":"line\nbreak"}]`
 	const lines = `{"n":0,"text":"line\nbreak"}` + "\n" + `{"n":1,"text":"line\nbreak"}` + "\n"
 	const events = `data: {"n":0,"text":"line\nbreak"}` + "\n\n" + `data: {"n":1,"text":"line\nbreak"}` + "\n\n"
@@ -114,7 +118,7 @@ func TestItems(t *testing.T) {
 
 // A client that goes away ends the method, and one that does not read holds it.
 func TestItemsEndWithTheClient(t *testing.T) {
-	journal := &Journal{Ended: make(chan error, 1)}
+	journal := &Journal{Ended: make(chan error, 1), Made: new(atomic.Int64)}
 	p := start(t, web.Config{}, journal)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -130,6 +134,13 @@ func TestItemsEndWithTheClient(t *testing.T) {
 	defer response.Body.Close()
 	if line, err := bufio.NewReader(response.Body).ReadString('\n'); err != nil || len(line) != 10_003 {
 		t.Fatalf("got %d bytes, %v, want a line", len(line), err)
+	}
+	const most = 10_000 // 100 MB, far more than the sockets hold
+	for before := int64(-1); before != journal.Made.Load() && before <= most; time.Sleep(50 * time.Millisecond) {
+		before = journal.Made.Load()
+	}
+	if made := journal.Made.Load(); made > most {
+		t.Errorf("the method has made %d items for a client that does not read, want that it waits", made)
 	}
 	cancel()
 	if cause := hosttest.Receive(t, "the end of the method", journal.Ended); cause == nil {
