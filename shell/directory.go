@@ -187,9 +187,8 @@ func (d *directory) ask(q *question, ask func(context.Context, time.Duration) bo
 		defer cancel()
 		return ask(ctx, limit)
 	}
-	answered := once(quickAsk)
-	if !answered && d.life.Err() == nil {
-		answered = once(slowAsk)
+	if !once(quickAsk) && d.life.Err() == nil {
+		once(slowAsk)
 	}
 	close(q.answered)
 	d.mu.Lock()

@@ -10,7 +10,17 @@
 //	['pen', 'ink']
 //	>>> n.dispatch_event("users", "user_deleted", {"id": 7})
 //
-// [Shell.Script] runs a program, and [Shell.Interact] reads lines from a terminal.
+// [Shell.Script] runs a program, and [Shell.Interact] reads lines from a terminal, completes them
+// from the fleet, and shows what is longer than the terminal by a pager.
+//
+//	>>> help(n.rpc.orders.get_order)                    # signature, types and texts
+//	>>> n.services                                      # who runs
+//	>>> n.rpc.orders.get_order.at("vm1/4711")(7)        # calls one instance
+//	>>> n.rpc.orders.get_order.bench(7, callers=64)     # rate, p50, p95, p99, errors
+//	>>> time(n.rpc.orders.get_order(7))
+//	>>> watch("orders", "order_created")                # until Ctrl-C
+//	>>> table(n.rpc.orders.list(2026))
+//	>>> load("lib.star", "total")
 //
 // n.data is a dict of context data, which each call and event passes on: n.data["user_id"] = "7".
 //

@@ -31,7 +31,7 @@ func openProgram(t testing.TB, rows int, env []string, args ...string) *terminal
 	if _, err := exec.LookPath("tmux"); err != nil {
 		hosttest.Missing(t, "tmux is not installed: run scripts/setup")
 	}
-	dir, err := os.MkdirTemp("", "tmux-") // t.TempDir is too long for a socket
+	dir, err := os.MkdirTemp("", "tmux-") //nolint:usetesting // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
