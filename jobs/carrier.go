@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/connection"
 	"github.com/gomeko/gomeko/internal/deadletter"
 	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/internal/wait"
@@ -57,8 +58,19 @@ type carrier struct {
 // newCarrier returns the carrier of a queue whose first row is w.
 func newCarrier(q *queue, w *work) (c *carrier, err error) {
 	c = &carrier{queue: q, row: w.Row}
-	c.messages, err = messaging.Serve(w.Row, q.name, c)
-	return c, err
+	if c.messages, err = messaging.Serve(w.Row, q.name, c); err != nil {
+		return nil, err
+	}
+	return c, connection.Planned(q.process.host, c.plan)
+}
+
+// plan returns what the carrier asks the broker for, besides what its messages need: it publishes
+// jobs that no queue was bound for once more, those of ticks, and outcomes.
+func (c *carrier) plan() connection.Plan {
+	return connection.Plan{
+		By: "jobs of " + c.service, Writes: []string{exchangeName},
+		Later: transport.Use{Consumes: []string{unroutedName}, Writes: []string{""}},
+	}
 }
 
 // add adds a row. The error says what of it needs a store.

@@ -123,7 +123,12 @@ func clientsOf(host *service.Host) (*clients, error) {
 		}
 		c.codec = c.connection.Codec()
 		return c, connection.Planned(host, func() connection.Plan {
-			return connection.Plan{By: "clients of jobs", Topology: exchange(), Writes: []string{exchangeName}}
+			p := connection.Plan{By: "clients of jobs", Topology: exchange(), Writes: []string{exchangeName}}
+			if !c.cfg.hasStore() { // outcomes come as messages
+				r := newReplies(&c.Enqueuer)
+				p.Later = transport.Use{Topology: r.topology(), Consumes: []string{r.queue}}
+			}
+			return p
 		})
 	})
 }

@@ -119,9 +119,14 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 	return q, err
 }
 
-// plan returns what the queue asks the broker for.
+// plan returns what the queue asks the broker for. Wake-ups and outcomes are published to the default
+// exchange.
 func (q *queue) plan() connection.Plan {
-	return connection.Plan{By: "jobs of " + q.service, Topology: q.topology, Consumes: []string{q.name}, Writes: []string{exchangeName}}
+	mark := markOf(q)
+	return connection.Plan{
+		By: "jobs of " + q.service, Topology: q.topology, Consumes: []string{q.name}, Writes: []string{exchangeName},
+		Later: transport.Use{Topology: mark.topology, Consumes: []string{mark.name(), unroutedName}, Writes: []string{""}},
+	}
 }
 
 // Setup declares the queue, and marks it with the store.

@@ -50,14 +50,18 @@ func (r *replies) open(ctx context.Context) error {
 		return nil
 	}
 	conn := r.enqueuer.conn
-	err := conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{{
-		Name: r.queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)},
-	}}})
-	if err != nil {
+	if err := conn.Declare(ctx, r.topology()); err != nil {
 		return err
 	}
-	r.consumer, err = conn.Consume(ctx, transport.Consume{Queue: r.queue, AckLater: true, Handle: r.receive})
+	c, err := conn.Consume(ctx, transport.Consume{Queue: r.queue, AckLater: true, Handle: r.receive})
+	r.consumer = c
 	return err
+}
+
+func (r *replies) topology() transport.Topology {
+	return transport.Topology{Queues: []transport.Queue{{
+		Name: r.queue, Durable: true, Args: transport.Table{"x-expires": int32(300_000)},
+	}}}
 }
 
 // close deletes the queue: nobody waits any more.

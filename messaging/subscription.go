@@ -129,7 +129,8 @@ func (s *subscriber) share() (err error) {
 	return connection.Planned(s.row.Host, s.plan)
 }
 
-// plan returns what the row asks the broker for. A failed message is moved by the default exchange.
+// plan returns what the row asks the broker for. A failed message is moved by the default exchange,
+// also without retry, if its method asks for that.
 func (s *subscriber) plan() connection.Plan {
 	p := connection.Plan{By: s.row.Name + " of " + s.row.Service, Topology: s.Topology, Consumes: []string{s.Queue}}
 	if s.server != nil {
@@ -139,6 +140,12 @@ func (s *subscriber) plan() connection.Plan {
 		more := connection.Merge(transport.Topology{Queues: []transport.Queue{s.retries.queues.Retry(s.Queue)}}, s.suspects.topology())
 		p.Topology = connection.Merge(p.Topology, more)
 		p.Consumes, p.Writes = append(p.Consumes, more.Queues[0].Name, more.Queues[1].Name), append(p.Writes, "")
+	}
+	if !s.isStream() && !s.isTransient() {
+		q := s.retries.queues
+		p.Later = transport.Use{Topology: connection.Merge(q.Delay(s.Queue, 0), s.suspects.topology()), Writes: []string{""}}
+		p.Later.Queues = append(p.Later.Queues, q.Dead(s.Queue))
+		p.Later.Consumes = []string{deadletter.RetryQueue(s.Queue), deadletter.SuspectQueue(s.Queue)}
 	}
 	return p
 }

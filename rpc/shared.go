@@ -69,6 +69,7 @@ func (sh *shared) plan() connection.Plan {
 	if c := sh.caller; c != nil {
 		add(c.topology(replyQueue(sh.host.Names()[0], c.replyTo)))
 		p.Topology = connection.Merge(p.Topology, control.Topology())
+		p.Later.Writes = []string{control.Exchange} // cancellations
 	}
 	return p
 }

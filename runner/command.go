@@ -66,7 +66,7 @@ func (c *command) program(opts []fx.Option) *cobra.Command {
 		c.addOnly(cmd)
 		c.addProcesses(cmd)
 	}
-	root.AddCommand(explicit, c.shellCommand(), c.callCommand(), c.dispatchCommand(), c.publishCommand(), c.describeOwnCommand(opts), c.doctorOwnCommand(opts), c.cronCommand(), c.deadCommand(), c.jobsCommand(), c.topologyCommand(), c.showConfigCommand())
+	root.AddCommand(explicit, c.shellCommand(), c.callCommand(), c.dispatchCommand(), c.publishCommand(), c.describeOwnCommand(opts), c.doctorOwnCommand(opts), c.cronCommand(), c.deadCommand(), c.jobsCommand(), c.topologyCommand(c.permissionsOwnCommand(opts)), c.showConfigCommand())
 	addExamples(root, "program")
 	return root
 }

@@ -127,6 +127,10 @@ PROGRAM jobs payload images.resize http://example.org/a.png --for curl | sh`,
 	"jobs prune":   `PROGRAM jobs prune --keep 30d`,
 	"topology": `PROGRAM topology --management http://guest:guest@rabbitmq:15672
 PROGRAM topology --all --json | jq .name`,
+	"topology permissions": `PROGRAM topology permissions ./orders --broker amqp://rabbitmq/shop
+PROGRAM topology permissions ./orders:Orders ./users --user orders --json`,
+	"program topology permissions": `PROGRAM topology permissions --config config.yaml
+PROGRAM topology permissions --user orders --json`,
 	"topology prune": `PROGRAM topology prune --management @/run/secrets/management`,
 	"completion": `PROGRAM completion bash > /etc/bash_completion.d/PROGRAM
 source <(PROGRAM completion zsh)`,

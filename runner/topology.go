@@ -27,8 +27,9 @@ type topologyFlags struct {
 	yes        bool
 }
 
-// topologyCommand lists the queues of gomeko at the broker.
-func (c *command) topologyCommand() *cobra.Command {
+// topologyCommand lists the queues of gomeko at the broker. permissions is the command below it, which
+// differs between gomeko and programs.
+func (c *command) topologyCommand(permissions *cobra.Command) *cobra.Command {
 	var f topologyFlags
 	cmd := &cobra.Command{
 		Use:   "topology",
@@ -47,7 +48,7 @@ func (c *command) topologyCommand() *cobra.Command {
 	f.add(cmd)
 	cmd.Flags().BoolVar(&f.json, "json", false, "print a JSON object for each queue")
 	cmd.Flags().BoolVar(&f.all, "all", false, "list the queues that services use, too")
-	cmd.AddCommand(c.pruneCommand())
+	cmd.AddCommand(c.pruneCommand(), permissions)
 	return cmd
 }
 

@@ -52,6 +52,7 @@ var needs = []need{
 	{words: "fleet describe"},
 	{words: "fleet completion"},
 	{words: "fleet doctor"},
+	{words: "fleet topology"},
 	{words: "fleet", ready: "msg=ready"},
 }
 

@@ -13,6 +13,9 @@ type Plan struct {
 	Topology transport.Topology
 	Consumes []string // queues
 	Writes   []string // exchanges that are published to; "" is the default exchange
+
+	// Later is what it may ask for while the container runs, such as queues for messages that fail.
+	Later transport.Use
 }
 
 // A planner has the plans of a container.

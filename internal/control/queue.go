@@ -129,7 +129,11 @@ func (q *Queue) plan() connection.Plan {
 		return connection.Plan{}
 	}
 	t := q.topology()
-	return connection.Plan{By: "the control queue", Topology: t, Consumes: []string{t.Queues[0].Name}, Writes: []string{""}}
+	p := connection.Plan{By: "the control queue", Topology: t, Consumes: []string{t.Queues[0].Name}}
+	if q.access != Off {
+		p.Writes = []string{""}
+	}
+	return p
 }
 
 // topology returns what is declared: a queue with a new name, bound to the keys of the receivers.
