@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 const (
 	listenPrefetch = 100
 	listenKept     = 10_000          // events that wait in the queue of Listen; the oldest is dropped first
+	notFound       = 404             // the broker's reply code for an exchange that does not exist
 	listenClose    = 2 * time.Second // how long Listen waits for its queue to be deleted
 )
 
@@ -30,6 +32,9 @@ func Listen(ctx context.Context, conn *transport.Conn, service, eventType string
 	wrap := func(err error) error {
 		if err == nil || ctx.Err() != nil {
 			return nil
+		}
+		if refused := (*transport.Error)(nil); errors.As(err, &refused) && refused.Code == notFound {
+			err = fmt.Errorf("neither the service nor a listener of its events has run at this broker: %w", err)
 		}
 		return fmt.Errorf("events %s of %s: %w", eventType, service, err)
 	}
