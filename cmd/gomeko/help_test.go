@@ -44,6 +44,11 @@ var needs = []need{
 	{words: "gomeko jobs cancel", with: job("scheduled", "http://example.org/a.png", "--in", "2h")},
 	{words: "gomeko jobs retry", with: job("failed", "http://example.org/a.png", "width=0")},
 	{words: "gomeko jobs payload", with: swap("| sh", "| sh -n")}, // TestJobsPayload sends it
+	{words: "gomeko panel user add root", with: accounts("echo 'correct horse battery' | ")},
+	{words: "echo 'correct horse battery' | gomeko panel user add", with: accounts("")},
+	{words: "gomeko panel group add", with: accounts("")},
+	{words: "gomeko panel user passwd", with: accounts(addAnn + "echo 'another good password' | ")},
+	{words: "gomeko panel", with: accounts(addAnn)},
 	{words: "gomeko topology prune", with: swap("gomeko", "yes | gomeko")},
 	{words: "source <(gomeko completion zsh)", shell: "zsh", with: swap("source", "autoload -Uz compinit; compinit -u; source")},
 	{words: "gomeko completion fish", shell: "fish"},
@@ -54,6 +59,16 @@ var needs = []need{
 	{words: "fleet doctor"},
 	{words: "fleet topology"},
 	{words: "fleet", ready: "msg=ready"},
+}
+
+const addAnn = "echo 'correct horse battery' | gomeko panel user add ann --group control_panel/dashboard --group reports; "
+
+// accounts runs the line on a new database of accounts, with commands before it.
+func accounts(before string) func(*testing.T, *exampleFleet, string) string {
+	return func(_ *testing.T, f *exampleFleet, line string) string {
+		f.folders++
+		return fmt.Sprintf("export GOMEKO_PANEL_DATABASE=sqlite:panel-%d.db; %s%s", f.folders, before, line)
+	}
 }
 
 // swap replaces a part of the line.
