@@ -13,7 +13,7 @@ import (
 // TestEnvelope checks that a message comes out of its envelope as it went in, with the types of its
 // headers.
 func TestEnvelope(t *testing.T) {
-	want := transport.Publishing{Mandatory: true, Signed: true, Properties: transport.Properties{
+	want := transport.Publishing{Mandatory: true, Signed: true, Compressible: true, Properties: transport.Properties{
 		ContentType: "application/json", ContentEncoding: "utf-8", Persistent: true, Priority: 7, CorrelationID: "c", ReplyTo: "r",
 		Expiration: time.Minute, MessageID: "m", Type: "t", AppID: "a", Timestamp: time.Unix(1_700_000_000, 0).UTC(),
 		Headers: transport.Table{
@@ -33,7 +33,7 @@ func TestEnvelope(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v: got  %#v\nwant %#v", err, got, want)
 	}
-	empty := transport.Publishing{Properties: transport.Properties{Headers: transport.Table{}}}
+	empty := transport.Publishing{Compressible: true, Properties: transport.Properties{Headers: transport.Table{}}}
 	if text, err = seal(&empty); err != nil || text != `{"headers":{}}` {
 		t.Errorf("got %s, %v", text, err)
 	}
