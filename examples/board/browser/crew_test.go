@@ -18,7 +18,7 @@ import (
 // TestCrew has two people open the page of examples/crew. One listens by Server-Sent Events, the
 // other by long polling, and both see every message, also after the server was away.
 func TestCrew(t *testing.T) {
-	ctx := browser(t, findChromium(t))
+	ctx := browser(t, hosttest.Chromium(t))
 	neo, trinity := tab(t, ctx), tab(t, ctx)
 	both := []context.Context{neo, trinity}
 	address := hosttest.FreeAddress(t)
