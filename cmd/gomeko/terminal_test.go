@@ -113,6 +113,6 @@ func (term *terminal) ended() string {
 	return hosttest.Poll(func() (string, bool) {
 		text := strings.TrimSpace(term.tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}"))
 		dead, status, _ := strings.Cut(text, " ")
-		return status, dead == "1"
+		return status, dead == "1" && status != "" // which comes a moment later
 	})
 }

@@ -97,9 +97,9 @@ func TestShellTranscripts(t *testing.T) {
 			term.wait("interrupted\n>>>")
 		}},
 	} {
-		term.tmux("send-keys", "C-l")
+		term.press("C-l")
+		hosttest.Eventually(t, "an empty screen", func() bool { return term.screen() == ">>>" })
 		term.tmux("clear-history")
-		term.wait(">>>")
 		session.run()
 		shown := strings.TrimSuffix(term.all(), "\n>>>")
 		for _, m := range masks {
