@@ -107,8 +107,7 @@ func TestShellCompletion(t *testing.T) {
 		{"2026, ", ">>> n.rpc.orders.list(year=2026, limit="},
 	} {
 		term.typed(step.text)
-		term.press("Tab", "Tab")
-		term.wait(step.want)
+		term.complete(step.want)
 	}
 	term.enter("1)", "[{'id': 1, 'product': 'pen', 'year': 2026}]\n>>>")
 	term.press("C-d")

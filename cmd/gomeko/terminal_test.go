@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
@@ -74,6 +75,22 @@ func (term *terminal) enter(line, text string) {
 	term.typed(line)
 	term.press("Enter")
 	term.wait(text)
+}
+
+// complete presses Tab until text is on the screen: the fleet may not have answered in time for the
+// first.
+func (term *terminal) complete(text string) {
+	term.t.Helper()
+	hosttest.Poll(func() (_, ok bool) {
+		term.press("Tab")
+		for since := time.Now(); time.Since(since) < time.Second && !ok; time.Sleep(10 * time.Millisecond) {
+			ok = strings.Contains(term.screen(), text)
+		}
+		return ok, ok
+	})
+	if screen := term.screen(); !strings.Contains(screen, text) {
+		term.t.Fatalf("got on the screen:\n%s\nwant %q", screen, text)
+	}
 }
 
 // screen returns what the terminal shows, without empty lines at the end.

@@ -46,11 +46,9 @@ func TestShellTranscripts(t *testing.T) {
 	}{
 		{"completion", func() {
 			term.typed("n.rpc.orders.")
-			term.press("Tab", "Tab")
-			term.wait("create get list wait\n>>> n.rpc.orders.")
+			term.complete("create get list wait\n>>> n.rpc.orders.")
 			term.typed("list(")
-			term.press("Tab", "Tab")
-			term.wait("year= limit=\n>>> n.rpc.orders.list(")
+			term.complete("year= limit=\n>>> n.rpc.orders.list(")
 			term.enter("year=2026, limit=1)", "2026}]\n>>>")
 		}},
 		{"help", func() {
