@@ -171,7 +171,7 @@ func TestShellHistory(t *testing.T) {
 	if status := term.ended(); status != "0" {
 		t.Errorf("got exit status %s, want 0", status)
 	}
-	term.tmux("respawn-pane")
+	term.tmux("respawn-pane", "-k")
 	term.wait("\n>>>")
 	term.press("C-r")
 	term.typed("1 +")

@@ -47,6 +47,8 @@ func openProgram(t testing.TB, rows int, env []string, args ...string) *terminal
 	}
 	env = append([]string{"HOME=" + dir, "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"), "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}, env...)
 	run := append([]string{"-f", config, "-u", "new-session", "-d", "-x", "100", "-y", fmt.Sprint(rows), "env", "-u", "PAGER"}, env...)
+	// tmux may never tell the exit status of a program, so that a shell prints it.
+	run = append(run, "sh", "-c", `trap : INT; "$@"; printf '\nexit status %s.\n' $?`, "sh")
 	term.tmux(append(run, args...)...)
 	return term
 }
@@ -128,8 +130,8 @@ func (term *terminal) wait(text string) {
 func (term *terminal) ended() string {
 	term.t.Helper()
 	return hosttest.Poll(func() (string, bool) {
-		text := strings.TrimSpace(term.tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}"))
-		dead, status, _ := strings.Cut(text, " ")
-		return status, dead == "1" && status != "" // which comes a moment later
+		_, after, _ := strings.Cut(term.screen(), "\nexit status ")
+		status, _, ok := strings.Cut(after, ".")
+		return status, ok
 	})
 }
