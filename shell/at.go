@@ -15,8 +15,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// at is n.rpc.orders.get.at("vm1/4711"): the same method, in one instance. What identifies the
-// instance among those of the service is enough.
+// at is n.rpc.orders.get.at("vm1/4711"): the same method, in one instance. The beginning of the
+// instance's name, up to a - or /, is enough, if no other instance of the service has it.
 func (m method) at(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var given string
 	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "instance", &given); err != nil {

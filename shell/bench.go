@@ -23,7 +23,7 @@ const (
 	benchSeconds = 5
 	maxCallers   = 10_000
 	benchGrace   = time.Second // how long calls under way at the end may take
-	maxKinds     = 20          // of errors that are told apart
+	maxKinds     = 20          // of errors that are counted separately
 )
 
 // bench is n.rpc.orders.get.bench(7, callers=64, seconds=5): it makes the call again and again, from

@@ -243,7 +243,7 @@ func (s *Shell) parametersOf(path string) (names []string) {
 	return append(names, more...)
 }
 
-// keywordsOf has what the builtins take by keyword, beside what a method takes.
+// keywordsOf are the keyword parameters of builtins, in addition to those of a method.
 var keywordsOf = map[string][]string{"bench": {"callers", "seconds"}}
 
 func parameterNames(all []contract.Parameter) (names []string) {

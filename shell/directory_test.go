@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A fleet that does not answer holds Tab up for 300 ms, once. What comes later is there for the
-// next one.
+// A fleet that does not answer delays Tab by 300 ms, once. The next Tab has answers that came
+// later.
 func TestLook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -62,8 +62,7 @@ func books(t *testing.T, uri string) *shell.Shell {
 // figures are replaced in what the tests compare.
 var figures = regexp.MustCompile(`\d[\d.]*( [mµ]?s\b)?`)
 
-// What asks the fleet, on both brokers: who runs, what they take, one of them, how fast, and what
-// happens.
+// TestFleet tries n.services, help, at, bench, time and watch on both brokers.
 func TestFleet(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		s := books(t, uri)

@@ -34,7 +34,7 @@ func guarded(w io.Writer) io.Writer {
 // Interact reads lines from the terminal, runs them and prints their values as Python does, until
 // Ctrl-D or exit(). It prints errors and continues. Ctrl-C cancels the line or the call. The
 // history is in the file gomeko/history in the user's configuration folder, which only the user can
-// read. What would control the terminal is printed escaped.
+// read. Control characters of the terminal are printed escaped.
 func (s *Shell) Interact(ctx context.Context) error {
 	s.Stdout, s.Stderr = guarded(s.Stdout), guarded(s.Stderr)
 	session, end := s.begin(ctx)

@@ -44,8 +44,8 @@ func isUUID(s string) bool {
 	return true
 }
 
-// isEmail reports whether s is an address as people have it, in ASCII: words with dots between
-// them, @ and the name of a host. Addresses with quotes, or with an IP address, are not.
+// isEmail reports whether s is an ordinary address in ASCII: words with dots between them, @ and
+// the name of a host. Addresses with quotes, or with an IP address, are not.
 func isEmail(s string) bool {
 	at := strings.LastIndexByte(s, '@')
 	if len(s) > 254 || at < 1 || at > 64 {

@@ -194,7 +194,7 @@ func setText(v reflect.Value, text string) bool {
 	return true
 }
 
-// jsonNumberOf returns a number as JSON has it.
+// jsonNumberOf returns a number in the notation of JSON.
 func jsonNumberOf(v reflect.Value) json.Number {
 	if kindOf(v.Type()) == float {
 		return json.Number(strconv.FormatFloat(v.Float(), 'g', -1, v.Type().Bits()))

@@ -167,7 +167,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// The faults of a call are limited, and so are their texts.
+// The faults of a call are limited in number, and their texts in length.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	rule, err := constraint.Of(`min:"1"`, reflect.TypeFor[map[string][]int]())

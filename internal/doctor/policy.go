@@ -130,7 +130,7 @@ func (x *examination) harmful(p *policy, key string, queues []string) {
 		remedy(`rabbitmqctl clear_%s -p %s %s, or set it again with a pattern that leaves gomeko's queues out: "^(?!gomeko\.)"`, command, x.vhost, p.Name)
 }
 
-// number formats a number without an exponent, and anything else as it is.
+// number formats a number without an exponent, and anything else as fmt.Sprint does.
 func number(v any) string {
 	if n, ok := v.(float64); ok {
 		return strconv.FormatFloat(n, 'f', -1, 64)

@@ -125,7 +125,7 @@ func (a *Accounts) each(ctx context.Context, scan func(*sql.Rows) error, query s
 	return rows.Err()
 }
 
-// moment returns the time of microseconds since 1970, as the tables have it; the zero time for 0.
+// moment returns the time of a column, in microseconds since 1970; the zero time for 0.
 func moment(micros int64) time.Time {
 	if micros == 0 {
 		return time.Time{}

@@ -13,10 +13,9 @@
 //
 // # Groups
 //
-// A group is a path, such as control_panel/dashboard. Who may do something with the path of a group
-// must be in this group and in all groups above it. So a group that is taken from a user locks
-// everything below it, and what the user has there is back when the group is. A superuser may do
-// everything.
+// A group is a path, such as control_panel/dashboard. To do something that a path allows, a user
+// must be in this group and in all groups above it. If a user loses a group, everything below it is
+// locked, until the user is in the group again. A superuser may do everything.
 //
 // # Audit
 //

@@ -105,7 +105,8 @@ func (e *Editor) Join(ctx context.Context, user, path string) error {
 	})
 }
 
-// Leave takes a user out of a group. What the user has below it is locked, and not removed.
+// Leave takes a user out of a group. The user stays in the groups below it, which are locked
+// until the user joins this one again.
 func (e *Editor) Leave(ctx context.Context, user, path string) error {
 	user, err := normal(user)
 	if err != nil {

@@ -23,7 +23,7 @@ type User struct {
 }
 
 // Missing returns the first group that the user needs for a path and is not in, "" if there is
-// none: the user may do what the path allows. Groups are compared as they are written.
+// none: the user may do what the path allows. Case counts.
 func (u *User) Missing(path string) string {
 	if !u.Disabled.IsZero() {
 		return path
@@ -44,7 +44,7 @@ type NewUser struct {
 
 var userName = regexp.MustCompile(`^[a-z0-9._+@-]{1,64}$`)
 
-// normal returns the name of a user as the tables have it.
+// normal returns the name of a user in the form that the tables use.
 func normal(name string) (string, error) {
 	lower := strings.ToLower(name)
 	if !userName.MatchString(lower) {

@@ -70,7 +70,7 @@ func Hash(body []byte) string {
 }
 
 // Missing returns the first group that the user needs for a path and is not in, "" if there is
-// none: the user may do what the path allows. Groups are compared as they are written.
+// none: the user may do what the path allows. Case counts.
 func (g *Grant) Missing(path string) string {
 	if g.Superuser {
 		return ""
@@ -78,7 +78,7 @@ func (g *Grant) Missing(path string) string {
 	return grouppath.Missing(g.Groups, path)
 }
 
-// What can be wrong with a grant. The errors of [Keys.Verify] wrap one of them, and say more.
+// The errors of [Keys.Verify] wrap one of these, and say more.
 var (
 	ErrMalformed  = errors.New("not a grant")
 	ErrUnknownKey = errors.New("unknown key")
