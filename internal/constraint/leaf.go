@@ -27,15 +27,16 @@ const (
 
 var jsonNumber = reflect.TypeFor[json.Number]()
 
-// leafOf returns the leaf of a field's type.
+// leafOf returns the leaf of a field's type. A list of itself has none.
 func leafOf(t reflect.Type) leaf {
-	for t != jsonNumber && !DecodesItself(t) && !isBytes(t) {
-		switch t.Kind() {
-		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-			t = t.Elem()
-			continue
+	for seen := map[reflect.Type]bool{}; !seen[t]; t = t.Elem() {
+		if t == jsonNumber || DecodesItself(t) || isBytes(t) {
+			break
 		}
-		break
+		if k := t.Kind(); k != reflect.Pointer && k != reflect.Slice && k != reflect.Array && k != reflect.Map {
+			break
+		}
+		seen[t] = true
 	}
 	return leaf{t, kindOf(t)}
 }

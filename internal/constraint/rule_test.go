@@ -259,3 +259,25 @@ func BenchmarkFlat(b *testing.B) {
 		check()
 	}
 }
+
+// forest is a list of itself, and ring a map of pointers to itself.
+type (
+	forest []forest
+	ring   map[string]*ring
+)
+
+// A type that contains itself has no values that a rule could be about.
+func TestRecursiveTypes(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []reflect.Type{reflect.TypeFor[forest](), reflect.TypeFor[ring](), reflect.TypeFor[[]*ring]()} {
+		if rule, err := constraint.Of("", typ); rule != nil || err != nil {
+			t.Errorf("%s: got %v, %v", typ, rule, err)
+		}
+		if _, err := constraint.Of(`min:"1"`, typ); err == nil {
+			t.Errorf("%s has a minimum", typ)
+		}
+		if constrained, mistakes := constraint.Within(typ, map[reflect.Type]bool{}); constrained || mistakes != nil {
+			t.Errorf("%s: got %t, %v", typ, constrained, mistakes)
+		}
+	}
+}
