@@ -153,10 +153,14 @@ func killStreams(t *testing.T, b mortal, brokers int) {
 	hosttest.Eventually(t, "a stream is whole again", func() bool {
 		return readers[0].read(total, 1000) == "whole" && readers[1].read(total+1, 1000) == "whole"
 	})
+	all := []*process{readers[0].process, readers[1].process, producers[0], producers[1]}
 	if !whole() { // a producer notices after 15 seconds that its reader was killed
+		for _, p := range all {
+			p.kill()
+		}
 		return
 	}
-	for _, p := range []*process{readers[0].process, readers[1].process, producers[0], producers[1]} {
+	for _, p := range all {
 		p.wait()
 		p.stop()
 	}
