@@ -334,18 +334,25 @@ func TestCutWhileRetried(t *testing.T) {
 		}
 		p := start(t, uri, w)
 		send(t, uri, "short", "one")
-		for attempt := range 2 {
-			if got := hosttest.Receive(t, "an attempt", begun); got != attempt+1 {
-				t.Errorf("got attempt %d, want %d", got, attempt+1)
+		next := func(want int) {
+			t.Helper()
+			got := hosttest.Receive(t, "an attempt", begun)
+			if got == 1 && want > 1 { // the acknowledgement of the first was lost with its connection
+				end <- nil
+				got = hosttest.Receive(t, "an attempt", begun)
 			}
+			if got != want {
+				t.Errorf("got attempt %d, want %d", got, want)
+			}
+		}
+		for attempt := range 2 {
+			next(attempt + 1)
 			p.Log.Wait(t, attempt, "message is handled again later")
 			p.tap.Cut()
 			p.Log.Wait(t, attempt+1, again)
 			end <- errors.New("fault")
 		}
-		if got := hosttest.Receive(t, "the third attempt", begun); got != 3 {
-			t.Errorf("got attempt %d, want 3", got)
-		}
+		next(3)
 		end <- nil
 		hosttest.Close(t, p.Stop)
 		for _, queue := range []string{"short", deadletter.RetryQueue("short")} {
