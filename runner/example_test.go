@@ -39,7 +39,7 @@ type Reminder struct {
 	_ service.Name `service:"reminder"`
 
 	Entrypoints struct {
-		Remind timer.Interval `timer:"1h" eager:"true"`
+		Remind timer.Interval `timer:"100ms"`
 	}
 
 	Stop context.CancelFunc
