@@ -52,7 +52,7 @@ type Access struct {
 	Administrator bool
 
 	// MaxConnections and MaxChannels limit the connections and the channels of the user. A further one
-	// closes its connection with 530. 0 is no limit.
+	// closes its connection with 530. 0 means unlimited.
 	MaxConnections, MaxChannels int
 }
 

@@ -71,7 +71,7 @@ func TestEndOfConnection(t *testing.T) {
 		"lost":   func(_ *amqp.Connection, w *wireConn) { w.Close() },
 		"failed": func(c *amqp.Connection, _ *wireConn) {
 			ch, _ := c.Channel()
-			ch.Flow(false) // not implemented
+			ch.Flow(false) // refused with 540, as by RabbitMQ
 		},
 	}
 	for name, end := range ends {

@@ -47,7 +47,7 @@ type consumer struct {
 	opened              chan struct{} // closed by add
 	helper              bool
 	suspect             bool // it consumes the suspects
-	direct              bool // it has the requests to this instance: there is no consumer of the broker
+	direct              bool // it receives the requests to this instance, which do not come by a consumer of the broker
 	requests            int  // deliveries that are not answered; guarded by consumers.mu
 }
 

@@ -20,7 +20,7 @@ type terminal struct {
 }
 
 // openTerminal runs gomeko in a terminal of 100 columns, with a home of its own and the variables
-// env. It skips the test if there is no tmux.
+// env. It skips the test if tmux is not installed.
 func openTerminal(t testing.TB, rows int, env []string, args ...string) *terminal {
 	t.Helper()
 	return openProgram(t, rows, env, append([]string{gomeko}, args...)...)
