@@ -9,10 +9,10 @@ import (
 )
 
 // A Permission is what a user may do in a virtual host, as in RabbitMQ: regular expressions of the
-// names of queues and exchanges that the user may configure (declare and delete), write to (publish,
-// bind a queue) and read from (consume, bind to an exchange). The default exchange has the name
-// amq.default. "" permits nothing, ".*" permits everything. The syntax is Go's, which is RabbitMQ's
-// without lookarounds and back references.
+// names of queues and exchanges that the user may configure (declare and delete), write to
+// (publish, bind a queue) and read from (consume, bind to an exchange). The default exchange has
+// the name amq.default. "" permits nothing, ".*" permits everything. The syntax is Go's, which is
+// RabbitMQ's without lookarounds and back references.
 type Permission struct {
 	Configure, Write, Read string
 }
@@ -76,8 +76,8 @@ type account struct {
 	rights      atomic.Pointer[map[string]*rights] // by virtual host; nil is everything everywhere
 }
 
-// newAccount returns an account. An expression that is wrong permits nothing, and is returned as the
-// error.
+// newAccount returns an account. An expression that is wrong permits nothing, and is returned as
+// the error.
 func newAccount(password string, a Access) (*account, error) {
 	acc := &account{secret: newSecret(password), tagged: a.Administrator, maxConns: a.MaxConnections, maxChannels: a.MaxChannels}
 	if a.VHosts == nil {
@@ -105,8 +105,8 @@ func (a *account) in(vhost string) *rights {
 	return everything
 }
 
-// grant sets the rights in a virtual host; nil takes them away. hosts are all virtual hosts, in which
-// an account that may do everything keeps its rights.
+// grant sets the rights in a virtual host; nil takes them away. hosts are all virtual hosts, in
+// which an account that may do everything keeps its rights.
 func (a *account) grant(vhost string, r *rights, hosts []string) {
 	all := map[string]*rights{}
 	if old := a.rights.Load(); old != nil {

@@ -65,8 +65,8 @@ type Config struct {
 	// 530. The default is no limit.
 	MaxConnections int
 
-	// MaxChannels limits the channels of each connection. It is proposed to clients, and one that opens
-	// more is closed with 530. The default, and the most, is 2047.
+	// MaxChannels limits the channels of each connection. It is proposed to clients, and one that
+	// opens more is closed with 530. The default, and the most, is 2047.
 	MaxChannels int
 
 	// ManagementHosts are the host names with which clients may address the management API, in

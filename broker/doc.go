@@ -67,5 +67,6 @@
 //
 // Nothing is written to disk: durable queues and persistent messages outlive their clients, but not
 // the broker. The broker is one process, so quorum queues are not replicated. There are no streams,
-// policies or topic permissions. A dead letter is dropped once its headers no longer fit into a frame.
+// policies or topic permissions. A dead letter is dropped once its headers no longer fit into a
+// frame.
 package broker

@@ -127,8 +127,8 @@ func (r *rights) json(user, vhost string) permissionJSON {
 	return permissionJSON{user, vhost, r.Configure, r.Write, r.Read}
 }
 
-// permissions returns the permissions in the chosen virtual hosts, of all users or of the one in the
-// path.
+// permissions returns the permissions in the chosen virtual hosts, of all users or of the one in
+// the path.
 func (r *request) permissions() (any, error) {
 	users := r.broker.names()
 	if name := r.PathValue("user"); name != "" {
@@ -192,7 +192,8 @@ func (r *request) putPermission() (any, error) {
 	return nil, nil
 }
 
-// deletePermission takes a virtual host away from a user. Open connections stay, and may do nothing.
+// deletePermission takes a virtual host away from a user. Open connections stay, and may do
+// nothing.
 func (r *request) deletePermission() (any, error) {
 	b, name, vhost := r.broker, r.PathValue("user"), r.PathValue("vhost")
 	b.mu.Lock()

@@ -119,8 +119,8 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 	return q, err
 }
 
-// plan returns what the queue asks the broker for. Wake-ups and outcomes are published to the default
-// exchange.
+// plan returns what the queue asks the broker for. Wake-ups and outcomes are published to the
+// default exchange.
 func (q *queue) plan() connection.Plan {
 	mark := markOf(q)
 	return connection.Plan{

@@ -64,8 +64,8 @@ func versionOf(r *rule) string {
 	return r.version
 }
 
-// place sets the terms of jobs, and inserts them with insert. It repeats that for the jobs whose row
-// says something else than this process has read.
+// place sets the terms of jobs, and inserts them with insert. It repeats that for the jobs whose
+// row says something else than this process has read.
 func (r *rules) place(ctx context.Context, s *store.Store, from reader, jobs []store.New,
 	insert func(context.Context, ...store.New) ([]store.Inserted, error),
 ) ([]store.Inserted, error) {

@@ -172,8 +172,8 @@ func (c *Caller) send(ctx context.Context, r *Reply, body requestBody, o options
 	return true
 }
 
-// readsZlib is the app_id of requests whose caller reads compressed replies. It is a property, since
-// Nameko passes headers on.
+// readsZlib is the app_id of requests whose caller reads compressed replies. It is a property,
+// since Nameko passes headers on.
 const readsZlib = "gomeko.zlib"
 
 // maxExpiration is the longest expiration of a request: AMQP has milliseconds in 32 bits.

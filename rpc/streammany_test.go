@@ -14,9 +14,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestSoakManyStreams reads 50 streams at once, 1,000 with GOMEKO_SOAK. All of them are whole. While
-// nobody reads, they take no more memory than their windows, and in the end no goroutine and no
-// queue is left.
+// TestSoakManyStreams reads 50 streams at once, 1,000 with GOMEKO_SOAK. All of them are whole.
+// While nobody reads, they take no more memory than their windows, and in the end no goroutine and
+// no queue is left.
 func TestSoakManyStreams(t *testing.T) {
 	streams := 50
 	if os.Getenv("GOMEKO_SOAK") != "" {

@@ -32,7 +32,8 @@ func replyQueue(m frame.Method) string {
 }
 
 // TestTopology checks that a process declares what Nameko declares (see docs/wire/nameko.md,
-// Names), and beside it only the exchange and the queues for cancelling calls and for calls to one instance.
+// Names), and beside it only the exchange and the queues for cancelling calls and for calls to one
+// instance.
 func TestTopology(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server := start(t, uri, new(Front), new(Echo))

@@ -266,8 +266,8 @@ func (s *settings) webPort() (int, error) {
 	return port, nil
 }
 
-// dockerfile returns the folder of the package or of its module that has a Dockerfile, "" if neither
-// has.
+// dockerfile returns the folder of the package or of its module that has a Dockerfile, "" if
+// neither has.
 func (p *found) dockerfile() string {
 	folders := []string{p.Dir}
 	if p.Module != nil && p.Module.GoMod != "" {

@@ -145,7 +145,8 @@ func (c *command) patient(f doctorFlags, opts []fx.Option) (doctor.Patient, erro
 }
 
 // examined returns what opens the store of jobs for gomeko doctor, nil if there is none to look at,
-// and whether services bring its tables to their version. A file that does not exist is not created.
+// and whether services bring its tables to their version. A file that does not exist is not
+// created.
 func (s *settings) examined() (open func(context.Context) (*store.Store, error), migrated bool, err error) {
 	uri, err := s.storeURI("")
 	if uri == "" && err == nil {

@@ -130,8 +130,8 @@ func quoted(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// permissionsOf returns the permissions for plans. The names of queues and exchanges are written out;
-// only what is new in each process, and the delays of messages, are patterns.
+// permissionsOf returns the permissions for plans. The names of queues and exchanges are written
+// out; only what is new in each process, and the delays of messages, are patterns.
 func permissionsOf(plans []connection.Plan) permission {
 	var g grants
 	for _, p := range plans {

@@ -27,8 +27,8 @@ type topologyFlags struct {
 	yes        bool
 }
 
-// topologyCommand lists the queues of gomeko at the broker. permissions is the command below it, which
-// differs between gomeko and programs.
+// topologyCommand lists the queues of gomeko at the broker. permissions is the command below it,
+// which differs between gomeko and programs.
 func (c *command) topologyCommand(permissions *cobra.Command) *cobra.Command {
 	var f topologyFlags
 	cmd := &cobra.Command{

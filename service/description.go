@@ -72,8 +72,8 @@ type Docs struct {
 	Events map[string]any
 }
 
-// RowDocs are a title and a text about a row, besides the one line of the key doc in its tag, and the errors
-// that callers are meant to handle.
+// RowDocs are a title and a text about a row, besides the one line of the key doc in its tag, and
+// the errors that callers are meant to handle.
 type RowDocs struct {
 	Title  string // of the row in a control panel: "Update availability"
 	Text   string

@@ -26,8 +26,9 @@ const (
 	maxKinds     = 20          // of errors that are counted separately
 )
 
-// bench is n.rpc.orders.get.bench(7, callers=64, seconds=5): it makes the call again and again, from
-// so many callers at once, and returns how fast that was. The other arguments are the method's.
+// bench is n.rpc.orders.get.bench(7, callers=64, seconds=5): it makes the call again and again,
+// from so many callers at once, and returns how fast that was. The other arguments are the
+// method's.
 func (m method) bench(thread *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	callers, seconds := 1, float64(benchSeconds)
 	var theirs []starlark.Tuple
@@ -225,7 +226,8 @@ func (r *benchmark) Attr(name string) (starlark.Value, error) {
 	return nil, starlark.NoSuchAttrError(fmt.Sprintf("bench has no %s; it has %s", name, strings.Join(r.AttrNames(), ", ")))
 }
 
-// latencies count calls by their duration, in buckets of which each is 1% wider than the one before.
+// latencies count calls by their duration, in buckets of which each is 1% wider than the one
+// before.
 type latencies struct {
 	n       int64
 	longest time.Duration

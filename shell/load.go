@@ -47,7 +47,8 @@ func (s *Shell) load(thread *starlark.Thread, name string) (starlark.StringDict,
 	return m.globals, m.err
 }
 
-// runModule runs a file with n and the builtins, but without the variables of the file that loads it.
+// runModule runs a file with n and the builtins, but without the variables of the file that loads
+// it.
 func (s *Shell) runModule(loader *starlark.Thread, path string) (starlark.StringDict, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

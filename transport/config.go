@@ -73,9 +73,9 @@ type Config struct {
 	// MaxMessage is the largest body that may be sent, in bytes. The default is 16 MiB.
 	MaxMessage int
 
-	// CompressOver has bodies over so many bytes compressed, if the sender knows that the receiver reads
-	// it ([Publishing].Compressible). The default, 0, is never: not every client of Nameko's wire reads
-	// compressed messages.
+	// CompressOver has bodies over so many bytes compressed, if the sender knows that the receiver
+	// reads it ([Publishing].Compressible). The default, 0, is never: not every client of Nameko's
+	// wire reads compressed messages.
 	CompressOver int
 
 	// MaxDecoded limits the memory that the body of one received message takes when it is

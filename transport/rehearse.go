@@ -27,8 +27,9 @@ type Use struct {
 // Only an exchange or a queue that exists is declared as u has it, which changes nothing.
 //
 // The permissions for topics are not asked for, and not all values of the arguments of a queue that
-// does not exist yet are checked. The broker logs the requests that it refuses. err is why the broker could not be asked. A refusal
-// of more than a channel ends the connection; the Conn reconnects as usual.
+// does not exist yet are checked. The broker logs the requests that it refuses. err is why the
+// broker could not be asked. A refusal of more than a channel ends the connection; the Conn
+// reconnects as usual.
 func (c *Conn) Rehearse(ctx context.Context, u Use) (refusals []error, err error) {
 	for _, ask := range u.questions() {
 		refusal, err := c.ask(ctx, ask)
@@ -154,8 +155,8 @@ func rehearseConsume(ch *amqp.Channel, queue string) error {
 	return nil
 }
 
-// rehearseWrite asks for the end of a binding of the exchange to another one, which nobody has made.
-// It takes the permission to publish to the exchange, which is checked first.
+// rehearseWrite asks for the end of a binding of the exchange to another one, which nobody has
+// made. It takes the permission to publish to the exchange, which is checked first.
 func rehearseWrite(ch *amqp.Channel, exchange string) error {
 	nowhere := "gomeko.doctor." + rand.Text()
 	err := brokerError(ch.ExchangeUnbind(exchange, nowhere, nowhere, false, nil), publishing)

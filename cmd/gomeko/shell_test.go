@@ -124,8 +124,8 @@ func TestShellCompletion(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends the call, and its method in the service; at the prompt it clears the line. Ctrl-D ends
-// the shell.
+// Ctrl-C ends the call, and its method in the service; at the prompt it clears the line. Ctrl-D
+// ends the shell.
 func TestShellInterrupt(t *testing.T) {
 	t.Parallel()
 	s := newStationer()

@@ -95,8 +95,8 @@ func (f *Faults) Err() error {
 	return e
 }
 
-// Pointer returns the JSON Pointer (RFC 6901) of a place, whose steps are innermost first. It is cut
-// where it is too long.
+// Pointer returns the JSON Pointer (RFC 6901) of a place, whose steps are innermost first. It is
+// cut where it is too long.
 func Pointer(steps []string) string {
 	var b strings.Builder
 	for _, step := range slices.Backward(steps) {

@@ -7,6 +7,6 @@
 //	}
 //
 // Doctor asks the broker for everything that services declare, but in a form that it cannot carry
-// out, see [transport.Conn.Rehearse]: so it changes nothing. Policies, leftover queues, alarms, limits and
-// feature flags are read from the broker's management API, if there is one.
+// out, see [transport.Conn.Rehearse]: so it changes nothing. Policies, leftover queues, alarms,
+// limits and feature flags are read from the broker's management API, if there is one.
 package doctor

@@ -50,8 +50,8 @@ type examination struct {
 	reason error    // why not
 }
 
-// Examine looks at everything, and returns what it has found. It changes nothing. When ctx ends, the
-// rest is left out, and the error is the cause of that.
+// Examine looks at everything, and returns what it has found. It changes nothing. When ctx ends,
+// the rest is left out, and the error is the cause of that.
 func Examine(ctx context.Context, p Patient) (*Report, error) {
 	x := &examination{Patient: p}
 	x.add(Info, "version", "this program", "gomeko %s", p.Version)

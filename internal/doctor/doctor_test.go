@@ -148,8 +148,8 @@ func as(configure, write, read string) func(*stage) func() {
 	}
 }
 
-// refused are what the broker's user may not do. Of the names that the service uses, only bills does
-// not match others.
+// refused are what the broker's user may not do. Of the names that the service uses, only bills
+// does not match others.
 var refused = []fault{
 	{name: "broker-access", plant: func(s *stage) func() {
 		s.patient.Broker.URI = brokertest.ManagedUser(s.T, s.uri, s.api.base).URI("secret")

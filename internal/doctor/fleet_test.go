@@ -138,7 +138,8 @@ func (a *api) Get(ctx context.Context, path string, into any) (http.Header, erro
 	return header, json.Unmarshal(body, into)
 }
 
-// filesTotal matches how many files a node may open, which depends on the machine that tests run on.
+// filesTotal matches how many files a node may open, which depends on the machine that tests run
+// on.
 var filesTotal = regexp.MustCompile(`"fd_total":\d+`)
 
 // put puts a JSON object.

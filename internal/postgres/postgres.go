@@ -1,4 +1,5 @@
-// Package postgres connects to PostgreSQL databases, with the settings that everything of ours needs.
+// Package postgres connects to PostgreSQL databases, with the settings that everything of ours
+// needs.
 package postgres
 
 import (

@@ -25,6 +25,7 @@
 // # Passwords
 //
 // Passwords are hashed with argon2id, with the parameters that OWASP recommends
-// (https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html). [Accounts.Login]
-// limits guesses for each user and for each address, over all processes that use the database.
+// (https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html).
+// [Accounts.Login] limits guesses for each user and for each address, over all processes that use
+// the database.
 package account

@@ -84,7 +84,8 @@ func (a *Accounts) key(ctx context.Context, password string, salt []byte, c cost
 	}
 }
 
-// matches reports whether a password has this hash, and whether its cost is another one than that of new hashes.
+// matches reports whether a password has this hash, and whether its cost is another one than that
+// of new hashes.
 func (a *Accounts) matches(ctx context.Context, password, hash string) (ok, old bool, err error) {
 	c, salt, key, err := parseHash(hash)
 	if err != nil {

@@ -62,8 +62,8 @@ func Needed(groups []string, path string) (needed []string) {
 	return needed
 }
 
-// Hash returns what a grant has of a job's arguments: a hash of the body of the job's message, before
-// it is compressed.
+// Hash returns what a grant has of a job's arguments: a hash of the body of the job's message,
+// before it is compressed.
 func Hash(body []byte) string {
 	sum := sha256.Sum256(body)
 	return encoding.EncodeToString(sum[:])
