@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
@@ -29,10 +28,11 @@ func TestLogReaderLeaves(t *testing.T) {
 				dial(t, test.uri)
 			} else {
 				var got int
-				err, client := error(rpc.ErrUnknownService), dial(t, test.uri).Client("worker")
-				for ; errors.Is(err, rpc.ErrUnknownService); time.Sleep(10 * time.Millisecond) { // until it has started
-					err = client.Call(context.Background(), "double", &got, 2)
-				}
+				client := dial(t, test.uri).Client("worker")
+				err := hosttest.Poll(func() (error, bool) { // until it has started
+					err := client.Call(context.Background(), "double", &got, 2)
+					return err, !errors.Is(err, rpc.ErrUnknownService)
+				})
 				if err != nil || got != 4 {
 					t.Errorf("got %d, %v, want 4", got, err)
 				}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
@@ -43,9 +44,7 @@ func TestChangesTogether(t *testing.T) {
 					}
 					_, failed[i] = s.Insert(t.Context(), jobs...)
 				})
-				for s.Waiting() <= i {
-					time.Sleep(time.Millisecond)
-				}
+				hosttest.Eventually(t, "the change waits", func() bool { return s.Waiting() > i })
 			}
 			free()
 			time.AfterFunc(50*time.Millisecond, leave) // its statement has no end
