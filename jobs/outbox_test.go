@@ -55,7 +55,7 @@ func sqliteSource(t testing.TB) (driver, source string, dialect store.Dialect) {
 }
 
 func postgresSource(t testing.TB) (driver, source string, dialect store.Dialect) {
-	return "pgx", postgresSchema(t), store.PostgreSQL()
+	return "pgx", hosttest.Schema(t), store.PostgreSQL()
 }
 
 func databaseOf(t testing.TB, driver, source string, dialect store.Dialect) database {

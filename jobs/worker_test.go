@@ -3,13 +3,9 @@ package jobs_test
 import (
 	"context"
 	"database/sql"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
@@ -44,36 +40,12 @@ func openSQLite(t testing.TB) *store.Store {
 // openPostgres returns a store in a new schema, with its tables.
 func openPostgres(t testing.TB) *store.Store {
 	t.Helper()
-	s, err := postgres.Open(t.Context(), postgresSchema(t))
+	s, err := postgres.Open(t.Context(), hosttest.Schema(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	migrate(t, s)
 	return s
-}
-
-// postgresSchema returns the URL of a new schema of the database that GOMEKO_POSTGRES names.
-func postgresSchema(t testing.TB) string {
-	t.Helper()
-	url := os.Getenv("GOMEKO_POSTGRES")
-	if url == "" {
-		hosttest.Missing(t, "GOMEKO_POSTGRES is not set: run make test, or scripts/postgres run go test")
-	}
-	db, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema := "jobs_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	execute(t, db, "CREATE SCHEMA "+schema)
-	t.Cleanup(func() {
-		execute(t, db, "DROP SCHEMA "+schema+" CASCADE")
-		db.Close()
-	})
-	separator := "?"
-	if strings.Contains(url, "?") {
-		separator = "&"
-	}
-	return url + separator + "search_path=" + schema
 }
 
 func execute(t testing.TB, db *sql.DB, statement string) {

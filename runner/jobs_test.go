@@ -1,8 +1,6 @@
 package runner
 
 import (
-	"context"
-	"database/sql"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,10 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/jobs/store"
@@ -26,23 +20,7 @@ import (
 // eachStore runs f with the URI of an empty database of each kind.
 func eachStore(t *testing.T, f func(t *testing.T, uri string)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, "sqlite:"+filepath.Join(t.TempDir(), "jobs.db")) })
-	t.Run("postgres", func(t *testing.T) {
-		url := os.Getenv("GOMEKO_POSTGRES")
-		if url == "" {
-			hosttest.Missing(t, "GOMEKO_POSTGRES is not set: run make test, or scripts/postgres run go test")
-		}
-		schema := "jobs_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-		admin := pool(t, url)
-		if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+schema); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _, _ = admin.ExecContext(context.Background(), "DROP SCHEMA "+schema+" CASCADE") })
-		separator := "?"
-		if strings.Contains(url, "?") {
-			separator = "&"
-		}
-		f(t, url+separator+"search_path="+schema)
-	})
+	t.Run("postgres", func(t *testing.T) { f(t, hosttest.Schema(t)) })
 }
 
 // workOff ends the job that a worker would claim next.
@@ -303,16 +281,4 @@ func TestJobsSettings(t *testing.T) {
 	if err := db.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-}
-
-// pool opens a PostgreSQL database.
-func pool(t *testing.T, url string) *sql.DB {
-	t.Helper()
-	config, err := pgx.ParseConfig(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := stdlib.OpenDB(*config)
-	t.Cleanup(func() { db.Close() })
-	return db
 }

@@ -2,8 +2,6 @@ package postgres_test
 
 import (
 	"context"
-	"database/sql"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -21,13 +19,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // TestModes does each operation without prepared statements too, as behind a PgBouncer that does
 // not know them.
 func TestModes(t *testing.T) {
-	if os.Getenv("GOMEKO_POSTGRES") == "" {
-		hosttest.Missing(t, "GOMEKO_POSTGRES is not set: run make test, or scripts/postgres run go test")
-	}
-	url := withParameter(os.Getenv("GOMEKO_POSTGRES"), "search_path="+schema(t, os.Getenv("GOMEKO_POSTGRES")))
+	url := hosttest.Schema(t)
 	for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {
-			s, err := postgres.Open(t.Context(), withParameter(url, "default_query_exec_mode="+mode))
+			s, err := postgres.Open(t.Context(), hosttest.WithParameter(url, "default_query_exec_mode="+mode))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -39,33 +34,6 @@ func TestModes(t *testing.T) {
 			all(t, s, uuid.NewString())
 		})
 	}
-}
-
-// schema creates a schema, which is dropped when the test ends.
-func schema(t *testing.T, url string) string {
-	t.Helper()
-	db, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := "jobs_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	if _, err := db.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := db.ExecContext(context.Background(), "DROP SCHEMA "+name+" CASCADE"); err != nil {
-			t.Error(err)
-		}
-		db.Close()
-	})
-	return name
-}
-
-func withParameter(url, parameter string) string {
-	if strings.Contains(url, "?") {
-		return url + "&" + parameter
-	}
-	return url + "?" + parameter
 }
 
 // all does each operation once, in a queue of its own.

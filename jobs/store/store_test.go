@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
 	"github.com/gomeko/gomeko/internal/hosttest"
@@ -35,12 +34,7 @@ type open func(t testing.TB) *store.Store
 // eachDatabase runs f as the subtests sqlite and postgres.
 func eachDatabase(t *testing.T, f func(t *testing.T, open open)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, openSQLite) })
-	t.Run("postgres", func(t *testing.T) {
-		if os.Getenv("GOMEKO_POSTGRES") == "" {
-			hosttest.Missing(t, "GOMEKO_POSTGRES is not set: run make test, or scripts/postgres run go test")
-		}
-		f(t, openPostgres)
-	})
+	t.Run("postgres", func(t *testing.T) { f(t, openPostgres) })
 }
 
 func openSQLite(t testing.TB) *store.Store {
@@ -56,16 +50,11 @@ func openSQLite(t testing.TB) *store.Store {
 // openPostgres opens a new schema of the database that GOMEKO_POSTGRES names.
 func openPostgres(t testing.TB) *store.Store {
 	t.Helper()
-	schema := "jobs_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	s, err := postgres.Open(t.Context(), inSchema(schema))
+	s, err := postgres.Open(t.Context(), hosttest.Schema(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		exec(context.Background(), t, s.Pool(), "DROP SCHEMA "+schema+" CASCADE")
-		closed(t, s)
-	})
-	exec(t.Context(), t, s.Pool(), "CREATE SCHEMA "+schema)
+	t.Cleanup(func() { closed(t, s) })
 	return s
 }
 
@@ -81,23 +70,13 @@ func again(t testing.TB, s *store.Store) *store.Store {
 		if err := s.Pool().QueryRowContext(t.Context(), `SELECT current_schema()`).Scan(&schema); err != nil {
 			t.Fatal(err)
 		}
-		second, err = postgres.Open(t.Context(), inSchema(schema))
+		second, err = postgres.Open(t.Context(), hosttest.WithParameter(os.Getenv("GOMEKO_POSTGRES"), "search_path="+schema))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closed(t, second) })
 	return second
-}
-
-// inSchema returns the URL of a schema in the database that GOMEKO_POSTGRES names.
-func inSchema(schema string) string {
-	url := os.Getenv("GOMEKO_POSTGRES")
-	separator := "?"
-	if strings.Contains(url, "?") {
-		separator = "&"
-	}
-	return url + separator + "search_path=" + schema
 }
 
 func closed(t testing.TB, s *store.Store) {

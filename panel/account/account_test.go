@@ -1,11 +1,9 @@
 package account_test
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,32 +28,9 @@ func onEach(t *testing.T, test func(t *testing.T, a *account.Accounts)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		url := os.Getenv("GOMEKO_POSTGRES")
-		if url == "" {
-			hosttest.Missing(t, "GOMEKO_POSTGRES is not set: run make test, or scripts/postgres run go test")
-		}
-		schema := fmt.Sprintf("account_%d", time.Now().UnixNano())
-		server, _, err := postgres.Connect(t.Context(), url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { server.Close() })
-		run(t.Context(), t, server, "CREATE SCHEMA "+schema)
-		t.Cleanup(func() { run(context.Background(), t, server, "DROP SCHEMA "+schema+" CASCADE") })
-		separator := "?"
-		if strings.Contains(url, "?") {
-			separator = "&"
-		}
-		db, _, err := postgres.Connect(t.Context(), url+separator+"search_path="+schema)
+		db, _, err := postgres.Connect(t.Context(), hosttest.Schema(t))
 		test(t, opened(t, db, account.PostgreSQL, err))
 	})
-}
-
-func run(ctx context.Context, t *testing.T, db *sql.DB, statement string) {
-	t.Helper()
-	if _, err := db.ExecContext(ctx, statement); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func opened(t *testing.T, db *sql.DB, dialect account.Dialect, err error) *account.Accounts {
