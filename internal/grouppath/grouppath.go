@@ -23,7 +23,7 @@ func Needed(path string) iter.Seq[string] {
 }
 
 // Missing returns the first group that a path needs and that is not among groups, "" if there is
-// none. Groups are compared as they are written.
+// none. Case counts.
 func Missing(groups []string, path string) string {
 	for group := range Needed(path) {
 		if !slices.Contains(groups, group) {
