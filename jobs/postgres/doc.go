@@ -6,6 +6,9 @@
 // the schema of the tables. PostgreSQL must be of version 13 or later. The user needs rights on
 // this schema only.
 //
+// A process that hangs in the middle of a change keeps its locks for 10 s, then PostgreSQL ends its
+// transaction. The parameter idle_in_transaction_session_timeout of the URL changes that.
+//
 // # PgBouncer
 //
 // The store keeps nothing in a session, and takes advisory locks only for a transaction. So it
