@@ -19,7 +19,7 @@ const (
 	PostgreSQL Dialect = "postgres"
 )
 
-// Accounts are users, groups and what they have done, in a database. Several goroutines may use
+// Accounts are users, groups, sessions and what people have done, in a database. Several goroutines may use
 // them, and several processes the same database.
 type Accounts struct {
 	db      *sql.DB
@@ -35,8 +35,8 @@ var migrations embed.FS
 
 // types replaces the types that the databases name differently.
 var types = map[Dialect]*strings.Replacer{
-	SQLite:     strings.NewReplacer("{serial}", "integer PRIMARY KEY AUTOINCREMENT"),
-	PostgreSQL: strings.NewReplacer("{serial}", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
+	SQLite:     strings.NewReplacer("{serial}", "integer PRIMARY KEY AUTOINCREMENT", "{bytes}", "blob"),
+	PostgreSQL: strings.NewReplacer("{serial}", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "{bytes}", "bytea"),
 }
 
 // Open returns the accounts in a database, and makes their tables or brings them to the version of

@@ -73,7 +73,7 @@ func (e *Editor) AddUser(ctx context.Context, n NewUser) error {
 	})
 }
 
-// SetPassword sets the password of a user, and forgets failed logins.
+// SetPassword sets the password of a user, forgets failed logins, and ends the user's sessions.
 func (e *Editor) SetPassword(ctx context.Context, name, password string) error {
 	name, err := normal(name)
 	if err != nil {
@@ -87,8 +87,10 @@ func (e *Editor) SetPassword(ctx context.Context, name, password string) error {
 		if err := update(ctx, tx, name, `password = $2`, hash); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM gomeko_panel_failure WHERE subject = $1`, userSubject(name))
-		return err
+		if _, err := tx.ExecContext(ctx, `DELETE FROM gomeko_panel_failure WHERE subject = $1`, userSubject(name)); err != nil {
+			return err
+		}
+		return endSessions(ctx, tx, name)
 	})
 }
 
@@ -97,10 +99,19 @@ func (e *Editor) SetSuperuser(ctx context.Context, name string, super bool) erro
 	return e.set(ctx, "user.superuser", name, map[string]any{"superuser": super}, `superuser = $2`, number(super))
 }
 
-// Disable forbids a user to log in and to do anything. The user's groups and entries in the audit
-// trail stay.
+// Disable forbids a user to log in and to do anything, and ends the user's sessions. The user's
+// groups and entries in the audit trail stay.
 func (e *Editor) Disable(ctx context.Context, name string) error {
-	return e.set(ctx, "user.disable", name, nil, `disabled_at = $2`, e.accounts.now().UnixMicro())
+	name, err := normal(name)
+	if err != nil {
+		return err
+	}
+	return e.change(ctx, "user.disable", name, nil, func(tx *sql.Tx) error {
+		if err := update(ctx, tx, name, `disabled_at = $2`, e.accounts.now().UnixMicro()); err != nil {
+			return err
+		}
+		return endSessions(ctx, tx, name)
+	})
 }
 
 // Enable undoes [Editor.Disable].

@@ -1,0 +1,59 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// A Session is what a control panel keeps for a browser. It ends when it expires, and with the
+// password of its user, or when the user is disabled.
+type Session struct {
+	Token   string // a hash of what the browser's cookie has: whoever reads the database cannot use it
+	User    string // "" if nobody has logged in
+	Data    []byte
+	Expires time.Time
+}
+
+// Session returns the session of a token, nil if there is none or it has expired.
+func (a *Accounts) Session(ctx context.Context, token string) (*Session, error) {
+	s := &Session{Token: token}
+	var expires int64
+	err := a.db.QueryRowContext(ctx, `SELECT name, data, expires_at FROM gomeko_panel_session WHERE token = $1 AND expires_at > $2`,
+		text(token), a.now().UnixMicro()).Scan(&s.User, &s.Data, &expires)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	s.Expires = moment(expires)
+	return s, nil
+}
+
+// SaveSession adds a session, or replaces the one with its token.
+func (a *Accounts) SaveSession(ctx context.Context, s Session) error {
+	_, err := a.db.ExecContext(ctx, `INSERT INTO gomeko_panel_session (token, name, data, expires_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (token) DO UPDATE SET name = excluded.name, data = excluded.data, expires_at = excluded.expires_at`,
+		s.Token, s.User, s.Data, s.Expires.UnixMicro())
+	return err
+}
+
+// EndSession deletes the session of a token. It is not an error if there is none.
+func (a *Accounts) EndSession(ctx context.Context, token string) error {
+	_, err := a.db.ExecContext(ctx, `DELETE FROM gomeko_panel_session WHERE token = $1`, text(token))
+	return err
+}
+
+// SweepSessions deletes the sessions that have expired.
+func (a *Accounts) SweepSessions(ctx context.Context) error {
+	_, err := a.db.ExecContext(ctx, `DELETE FROM gomeko_panel_session WHERE expires_at <= $1`, a.now().UnixMicro())
+	return err
+}
+
+// endSessions deletes the sessions of a user.
+func endSessions(ctx context.Context, tx *sql.Tx, name string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM gomeko_panel_session WHERE name = $1`, name)
+	return err
+}
