@@ -60,6 +60,13 @@ func (e *Editor) Record(ctx context.Context, entry Entry) error {
 	return e.accounts.record(ctx, e.accounts.db, entry)
 }
 
+// RecordIn is [Editor.Record] in a transaction on the database of the accounts: the entry is there
+// if tx is committed.
+func (e *Editor) RecordIn(ctx context.Context, tx *sql.Tx, entry Entry) error {
+	entry.Actor = e.actor
+	return e.accounts.record(ctx, tx, entry)
+}
+
 // An executor is a database or a transaction.
 type executor interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
