@@ -134,6 +134,35 @@ func TestMessages(t *testing.T) {
 	})
 }
 
+// TestAttach has data of a job depend on its id and its body.
+func TestAttach(t *testing.T) {
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		p := newPeer(t, uri, "gomeko.jobs.images", "images.*")
+		client, err := jobs.Bind[ImageJobs](newEnqueuer(t, uri, jobs.Config{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sign := func(id string, body []byte) (map[string]string, error) {
+			if id == "wrong" {
+				return nil, errors.New("no key")
+			}
+			return map[string]string{"language": "es", "sum": id + " " + string(body)}, nil
+		}
+		ctx := service.Language.With(t.Context(), "en")
+		if _, err := client.Resize(ctx, "a", jobs.ID("wrong"), jobs.Attach(sign)); err == nil || !strings.Contains(err.Error(), "no key") {
+			t.Errorf("got %v, want the error of the func", err)
+		}
+		if _, err := client.Resize(ctx, "a", jobs.ID("7"), jobs.Attach(sign)); err != nil {
+			t.Fatal(err)
+		}
+		d := hosttest.Next(t, p.jobs)
+		if d.MessageID != "7" || d.Headers["nameko.language"] != "es" || d.Headers["nameko.sum"] != "7 "+string(d.Body) {
+			t.Errorf("got the job %s with %v", d.MessageID, d.Headers)
+		}
+	})
+}
+
 // TestOutcomesByReply waits for jobs without a store.
 func TestOutcomesByReply(t *testing.T) {
 	t.Parallel()

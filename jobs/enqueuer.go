@@ -205,6 +205,9 @@ func (e *Enqueuer) enqueue(ctx context.Context, r request) (*handle, error) {
 	if limit := e.maxMessage(); len(data) > limit {
 		return fail(&codec.TooLarge{Size: len(data), Limit: limit})
 	}
+	if ctx, err = o.attached(ctx, h.id, data); err != nil {
+		return fail(err)
+	}
 	if err := e.tell(h, r, o); err != nil {
 		return fail(err)
 	}

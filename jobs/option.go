@@ -1,12 +1,14 @@
 package jobs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/service"
 )
 
 // An Option changes how one job is enqueued.
@@ -19,6 +21,7 @@ type options struct {
 	at       time.Time
 	priority int
 	tx       store.Executor // nil: none
+	attach   []func(id string, body []byte) (map[string]string, error)
 	errs     []error
 }
 
@@ -58,6 +61,27 @@ func ID(id string) Option {
 		}
 		o.id = id
 	}
+}
+
+// Attach adds context data to the job that depends on what is sent: f gets the id of the job and the
+// body of its message, before it is compressed, and returns the values by their names. They replace
+// what ctx carries. An error of f is the error of the enqueueing, and nothing is sent.
+func Attach(f func(id string, body []byte) (data map[string]string, err error)) Option {
+	return func(o *options) { o.attach = append(o.attach, f) }
+}
+
+// attached returns ctx with the context data of [Attach].
+func (o *options) attached(ctx context.Context, id string, body []byte) (context.Context, error) {
+	for _, f := range o.attach {
+		data, err := f(id, body)
+		if err != nil {
+			return nil, err
+		}
+		for name, value := range data {
+			ctx = service.Key[string](name).With(ctx, value)
+		}
+	}
+	return ctx, nil
 }
 
 // Tx enqueues the job in a transaction of the caller, on the database of the store: the job runs if
