@@ -66,6 +66,12 @@ func CorrelationID(id string) Option {
 	return func(o *options) { o.id = id }
 }
 
+// Parent sets the call id that the callee logs as its parent_call_id and its root_call_id, for calls
+// that are made outside of a service's call. The default is the same for all calls of a [Caller].
+func Parent(callID string) Option {
+	return func(o *options) { o.parent = callID }
+}
+
 // Codec sets the codec of the request, and so of the reply; the default is
 // [transport.Config].Codec.
 func Codec(c codec.Codec) Option {
@@ -87,6 +93,7 @@ type options struct {
 	transient  bool
 	headers    transport.Table
 	id         string
+	parent     string
 	codec      codec.Codec // nil is Config's
 	compress   bool
 	instance   string // that the request goes to; "" is any
@@ -116,12 +123,18 @@ func (o options) bound(ctx context.Context, cfg Config) (_ context.Context, canc
 	return ctx, cancel, false
 }
 
+// stackHeader has the call id stack: see docs/wire/nameko.md, Context data.
+const stackHeader = "nameko.call_id_stack"
+
 // apply applies the options to a request that expires after left; 0 is no limit.
 func (o options) apply(p *transport.Publishing, left time.Duration) {
 	p.Priority, p.Persistent = o.priority, !o.transient
 	p.Expiration = left
 	if o.expires {
 		p.Expiration = o.expiration
+	}
+	if o.parent != "" && o.call == nil {
+		p.Headers[stackHeader] = []any{o.parent}
 	}
 	headers := maps.Clone(o.headers)
 	if headers == nil {

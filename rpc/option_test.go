@@ -150,3 +150,26 @@ func TestOptionsStay(t *testing.T) {
 		t.Errorf("got %v, want no call", got)
 	}
 }
+
+// TestParent makes calls in place of a page of a control panel, which has its own call ids.
+func TestParent(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		start(t, uri, new(Echo))
+		var tap tap
+		conn := dial(t, uri, rpc.Config{Timeout: -1}, &tap)
+		ctx := rpc.With(t.Context(), rpc.Parent("panel.run.7"))
+		if err := conn.Client("vec_echo").Call(ctx, "noargs", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Client("vec_echo").Call(t.Context(), "noargs", nil); err != nil {
+			t.Fatal(err)
+		}
+		var stacks []any
+		for _, p := range tap.published(t) {
+			stacks = append(stacks, p.Properties["headers"].(map[string]any)["nameko.call_id_stack"])
+		}
+		if len(stacks) != 2 || !reflect.DeepEqual(stacks[0], []any{"panel.run.7"}) || reflect.DeepEqual(stacks[1], stacks[0]) {
+			t.Errorf("the requests have the stacks %v", stacks)
+		}
+	})
+}
