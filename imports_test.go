@@ -75,6 +75,7 @@ var arrows = map[string][]string{
 	"jobs/sqlite":   {"jobs/store", "internal/sqlite"},
 	"jobs/postgres": {"jobs/store", "internal/postgres"},
 
+	"panel":              {"panel/account", "fleet", "internal/mux"},
 	"internal/grouppath": {},
 	"internal/migration": {},
 	"panel/account":      {"internal/grouppath", "internal/migration"},

@@ -1,0 +1,18 @@
+package panel
+
+import (
+	"context"
+	"time"
+)
+
+// Refresh asks the fleet who is there.
+func (p *Panel) Refresh(ctx context.Context) { p.catalog.refresh(ctx) }
+
+// Forget has the services that do not answer any more count as ones that do not run.
+func (p *Panel) Forget() { p.catalog.forgetInstances(nil, time.Now().Add(unseenTime)) }
+
+// Local is what becomes of the page after a login.
+var Local = local
+
+// Words splits the name of a row.
+var Words = words

@@ -1,0 +1,106 @@
+package panel
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gomeko/gomeko/panel/account"
+)
+
+const loginPath = "/login"
+
+// expired is the expiry of a cookie that browsers delete.
+var expired time.Time
+
+// loginPages let people in and out.
+func loginPages() []page {
+	return []page{
+		{pattern: "GET " + loginPath, public: true, serve: showLogin},
+		{pattern: "POST " + loginPath, public: true, serve: logIn},
+		{pattern: "POST /logout", public: true, serve: logOut},
+	}
+}
+
+// A loginForm is what the page of the login shows.
+type loginForm struct {
+	Name  string // as it was typed
+	Next  string // the page after the login
+	Fault string
+}
+
+func showLogin(v *visit) error {
+	next := local(v.r.URL.Query().Get("next"))
+	if v.user != nil {
+		return v.redirect(next)
+	}
+	return v.render(http.StatusOK, "login.html", "Log in", loginForm{Next: next})
+}
+
+func logIn(v *visit) error {
+	if err := v.r.ParseForm(); err != nil {
+		return badForm(err)
+	}
+	form := loginForm{Name: v.r.PostForm.Get("name"), Next: local(v.r.PostForm.Get("next"))}
+	user, err := v.cfg.Accounts.Login(v.ctx(), form.Name, v.r.PostForm.Get("password"), v.cfg.address(v.r))
+	var tooMany *account.TooManyError
+	switch {
+	case errors.Is(err, account.ErrDenied):
+		form.Fault = "The name or the password is wrong."
+		return v.render(http.StatusUnauthorized, "login.html", "Log in", form)
+	case errors.As(err, &tooMany):
+		wait := max(1, int(time.Until(tooMany.Until).Seconds()+1))
+		v.w.Header().Set("Retry-After", strconv.Itoa(wait))
+		form.Fault = fmt.Sprintf("Too many logins have failed. Try again in %s.", (time.Duration(wait) * time.Second).String())
+		return v.render(http.StatusTooManyRequests, "login.html", "Log in", form)
+	case err != nil:
+		return away(v.ctx(), err)
+	}
+	return v.begin(user, form.Next)
+}
+
+// begin begins the session of a user who has logged in, and opens the page next. The session gets a
+// new token, so that one that somebody has given the browser before is of no use.
+func (v *visit) begin(user *account.User, next string) error {
+	if err := v.sessions.Destroy(v.ctx()); err != nil {
+		return away(v.ctx(), err)
+	}
+	v.sessions.Put(v.ctx(), userKey, user.Name)
+	v.user = user
+	return v.redirect(next)
+}
+
+func logOut(v *visit) error {
+	if v.user != nil {
+		if err := v.editor().Record(v.ctx(), account.Entry{Action: "logout", Object: v.user.Name}); err != nil {
+			return away(v.ctx(), err)
+		}
+	}
+	if err := v.sessions.Destroy(v.ctx()); err != nil {
+		return away(v.ctx(), err)
+	}
+	return v.redirect(loginPath)
+}
+
+// badForm is the error of a form that cannot be read.
+func badForm(err error) error {
+	if errors.As(err, new(*http.MaxBytesError)) {
+		return err
+	}
+	return &pageError{http.StatusBadRequest, "The form cannot be read", "What the browser has sent is not a form of this panel. Open the page again, and try once more."}
+}
+
+// local returns target if it is a path of this host, and "/" otherwise: a link to the login must not
+// lead to another site.
+func local(target string) string {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" ||
+		!strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || strings.Contains(target, `\`) {
+		return "/"
+	}
+	return target
+}

@@ -1,0 +1,279 @@
+package panel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/gomeko/gomeko/panel/account"
+)
+
+// A page answers the requests of a pattern.
+type page struct {
+	pattern string // of an [http.ServeMux], without a host
+	name    string // in the navigation; "" is not in it
+
+	// public pages need no login. The others need the groups of permission; "" needs none.
+	public     bool
+	permission string
+
+	// serve answers the request. Its error becomes a page: a [pageError] as it says, and any other one
+	// a page about a fault, which is logged.
+	serve func(v *visit) error
+}
+
+// allPages returns the pages, in the order of the navigation. Each file of pages adds its own.
+func (p *Panel) allPages() []page {
+	return slices.Concat(homePages(), rowPages(), loginPages(), fallbackPages())
+}
+
+// fallbackPages answer what no other page does.
+func fallbackPages() []page {
+	return []page{{pattern: "/", serve: func(*visit) error { return errNotFound }}}
+}
+
+// A visit is a request for a page, and the user who makes it.
+type visit struct {
+	*Panel
+	w    http.ResponseWriter
+	r    *http.Request
+	page *page
+	user *account.User // nil: has not logged in
+}
+
+// ctx is the context of the request, with its session.
+func (v *visit) ctx() context.Context { return v.r.Context() }
+
+// serve returns the handler of a page.
+func (p *Panel) serve(pg *page) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{Panel: p, w: w, r: r, page: pg}
+		if err := v.answer(); err != nil {
+			v.fail(err)
+		}
+	})
+}
+
+// answer loads the session, checks what the user may do, and calls the page.
+func (v *visit) answer() error {
+	v.w.Header().Add("Vary", "Cookie")
+	token := ""
+	if c, err := v.r.Cookie(v.sessions.Cookie.Name); err == nil {
+		token = c.Value
+	}
+	ctx, err := v.sessions.Load(withLoaded(v.ctx()), token)
+	if err != nil {
+		return away(v.ctx(), err)
+	}
+	v.r = v.r.WithContext(ctx)
+	if err := v.identify(); err != nil {
+		return err
+	}
+	switch {
+	case v.page.public:
+	case v.user == nil:
+		return v.askToLogIn()
+	case v.page.permission != "":
+		if missing := v.user.Missing(v.page.permission); missing != "" {
+			return forbidden(missing)
+		}
+	}
+	return v.page.serve(v)
+}
+
+// identify finds the user of the session. A session whose user is gone ends.
+func (v *visit) identify() error {
+	name := v.sessions.GetString(v.ctx(), userKey)
+	if name == "" {
+		return nil
+	}
+	user, err := v.cfg.Accounts.User(v.ctx(), name)
+	switch {
+	case errors.Is(err, account.ErrUnknown) || err == nil && !user.Disabled.IsZero():
+		return away(v.ctx(), v.sessions.Destroy(v.ctx()))
+	case err != nil:
+		return away(v.ctx(), err)
+	}
+	v.user = user
+	return nil
+}
+
+// askToLogIn sends the browser to the login, and from there back to the page.
+func (v *visit) askToLogIn() error {
+	target := loginPath
+	if next := v.r.URL.RequestURI(); v.r.Method == http.MethodGet && next != "/" {
+		target += "?" + url.Values{"next": {next}}.Encode()
+	}
+	return v.redirect(target)
+}
+
+// editor returns what changes accounts and the audit trail for the user.
+func (v *visit) editor() *account.Editor {
+	return v.cfg.Accounts.As(account.Actor{Name: v.user.Name, Address: v.cfg.address(v.r)})
+}
+
+// redirect sends the browser to a page of the panel.
+func (v *visit) redirect(target string) error {
+	if err := v.commit(); err != nil {
+		return err
+	}
+	if v.r.Header.Get("HX-Request") != "" { // htmx would put the other page into this one
+		v.w.Header().Set("HX-Redirect", target)
+		v.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	http.Redirect(v.w, v.r, target, http.StatusSeeOther)
+	return nil
+}
+
+// flash keeps a message for the next page.
+func (v *visit) flash(text string) { v.sessions.Put(v.ctx(), flashKey, text) }
+
+// commit writes the session and its cookie. It is called before the first byte of an answer.
+func (v *visit) commit() error {
+	switch v.sessions.Status(v.ctx()) {
+	case scs.Modified:
+		token, expiry, err := v.sessions.Commit(v.ctx())
+		if err != nil {
+			return away(v.ctx(), err)
+		}
+		v.sessions.WriteSessionCookie(v.ctx(), v.w, token, expiry)
+	case scs.Destroyed:
+		v.sessions.WriteSessionCookie(v.ctx(), v.w, "", expired)
+	}
+	v.w.Header().Set("Cache-Control", "no-store")
+	return nil
+}
+
+// A pageError is an error that is shown as a page.
+type pageError struct {
+	status      int
+	title, text string
+}
+
+// Error returns the text of the page.
+func (e *pageError) Error() string { return e.text }
+
+var errNotFound = &pageError{http.StatusNotFound, "There is no such page", "The address may be mistyped, or the service has been removed."}
+
+// forbidden is the error of a user who is not in a group.
+func forbidden(group string) error {
+	return &pageError{http.StatusForbidden, "You may not do this", fmt.Sprintf("It needs the group %s, and you are not in it. Ask whoever manages the accounts to add you.", group)}
+}
+
+// An awayError is an error of the database.
+type awayError struct{ err error }
+
+// Error returns the text of the database's error.
+func (e *awayError) Error() string { return "database of the panel: " + e.err.Error() }
+
+// Unwrap returns the database's error.
+func (e *awayError) Unwrap() error { return e.err }
+
+// away returns an error of the database, nil if err is nil. If the request has ended, that is the
+// error.
+func away(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return &awayError{err}
+}
+
+// fail answers with the page of an error.
+func (v *visit) fail(err error) {
+	var shown *pageError
+	var database *awayError
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &shown):
+	case v.ctx().Err() != nil: // nobody reads the answer
+		return
+	case errors.As(err, &tooLarge):
+		shown = &pageError{http.StatusRequestEntityTooLarge, "This is too much", "What was sent is larger than a form of this panel may be."}
+	case errors.As(err, &database):
+		v.log.Error("the panel's database failed", "path", v.r.URL.Path, "err", err)
+		shown = &pageError{http.StatusServiceUnavailable, "The database is away", "The panel cannot reach its database, so it does not know who you are. Jobs go on. Try again in a moment."}
+	default:
+		v.log.Error("a page of the panel failed", "path", v.r.URL.Path, "err", err)
+		shown = &pageError{http.StatusInternalServerError, "Something went wrong", "The panel has a fault. Its log has more about it."}
+	}
+	if shown.status == http.StatusServiceUnavailable {
+		v.w.Header().Set("Retry-After", "5")
+	}
+	content := struct {
+		Status      int
+		Title, Text string
+	}{shown.status, shown.title, shown.text}
+	if err := v.write(shown.status, "error.html", shown.title, content, ""); err != nil {
+		v.log.Error("a page of the panel failed", "path", v.r.URL.Path, "err", err)
+		http.Error(v.w, shown.text, shown.status)
+	}
+}
+
+// render answers with a template. data is what it calls Page.
+func (v *visit) render(status int, template, title string, data any) error {
+	flash := v.sessions.PopString(v.ctx(), flashKey)
+	if err := v.commit(); err != nil {
+		return err
+	}
+	return v.write(status, template, title, data, flash)
+}
+
+// A frame is what templates get.
+type frame struct {
+	Panel string // the title of the panel
+	Title string // of this page
+	User  *account.User
+	Menu  []menuItem
+	Flash string // a message about what was done
+	Trial string // what is wrong with the fleet, for all pages
+	Page  any    // of the template
+}
+
+// A menuItem is a link of the navigation.
+type menuItem struct {
+	Name, Path string
+	Current    bool // it is this page, or one below it
+}
+
+// write executes a template, and answers with it.
+func (v *visit) write(status int, template, title string, data any, flash string) error {
+	f := frame{Panel: v.cfg.Title, Title: title, User: v.user, Menu: v.menu(), Flash: flash, Page: data}
+	if v.user != nil {
+		f.Trial = v.catalog.trouble()
+	}
+	text, err := v.templates.execute(template, f)
+	if err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.WriteHeader(status)
+	_, _ = v.w.Write(text) // fails if the browser is gone
+	return nil
+}
+
+// menu returns the navigation of the user.
+func (v *visit) menu() (items []menuItem) {
+	if v.user == nil {
+		return nil
+	}
+	for _, p := range v.pages {
+		_, path, _ := strings.Cut(p.pattern, " ")
+		path = strings.TrimSuffix(path, "{$}")
+		if p.name == "" || p.permission != "" && v.user.Missing(p.permission) != "" {
+			continue
+		}
+		here := v.r.URL.Path
+		items = append(items, menuItem{p.name, path, here == path || path != "/" && strings.HasPrefix(here, path+"/") || path == "/" && strings.HasPrefix(here, servicesPath)})
+	}
+	return items
+}

@@ -1,0 +1,177 @@
+package panel
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/gomeko/gomeko/internal/mux"
+	"github.com/gomeko/gomeko/panel/account"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// Config configures a [Panel]. Accounts and DB are needed.
+type Config struct {
+	// Accounts are the users, and DB the database that has them. Whoever has opened it closes it.
+	Accounts *account.Accounts
+	DB       *sql.DB
+
+	// Broker is the connection to the fleet. Whoever has dialled it closes it. Without one, the panel
+	// has the services that the database knows.
+	Broker *transport.Conn
+
+	// URL is where people reach the panel, as in https://panel.example.org. With https, cookies are
+	// sent on encrypted connections only. Requests that change something are accepted from pages of
+	// this origin and of the one that the request names as its host.
+	URL string
+
+	// Proxies are the proxies in front of the panel. The address of a person is then the last one in
+	// the header X-Forwarded-For that is not a proxy's.
+	Proxies []netip.Prefix
+
+	// Title is the name of the panel on its pages. "" is Control panel.
+	Title string
+
+	// Templates has templates in place of those of this package with the same name, as in
+	// layout.html. Nil is none.
+	Templates fs.FS
+
+	// Idle is how long a session lasts after the latest request, and Lifetime after the login. 0 is
+	// half an hour, and twelve hours.
+	Idle, Lifetime time.Duration
+
+	// Logger is nil for [slog.Default].
+	Logger *slog.Logger
+}
+
+// The defaults of Config.
+const (
+	defaultTitle    = "Control panel"
+	defaultIdle     = 30 * time.Minute
+	defaultLifetime = 12 * time.Hour
+)
+
+// A Panel is the handler of a control panel. Its paths begin at the root of the host.
+type Panel struct {
+	cfg       Config
+	log       *slog.Logger
+	sessions  *scs.SessionManager
+	templates templates
+	catalog   *catalog
+	pages     []page
+	mux       mux.ServeMux
+	handler   http.Handler
+
+	stop func() // what runs beside the requests
+	done chan struct{}
+}
+
+// New returns the panel of cfg. It reads the database; ctx limits only that. The error has all
+// mistakes in cfg.
+func New(ctx context.Context, cfg Config) (*Panel, error) {
+	cfg.Title = cmp.Or(cfg.Title, defaultTitle)
+	cfg.Idle, cfg.Lifetime = cmp.Or(cfg.Idle, defaultIdle), cmp.Or(cfg.Lifetime, defaultLifetime)
+	p := &Panel{cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), done: make(chan struct{})}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.templates, err = parse(cfg.Templates); err != nil {
+		return nil, err
+	}
+	if p.catalog, err = openCatalog(ctx, cfg.DB, cfg.Broker, p.log); err != nil {
+		return nil, err
+	}
+	p.sessions = p.newSessions()
+	p.pages = p.allPages()
+	for i := range p.pages {
+		p.mux.Handle(p.pages[i].pattern, p.serve(&p.pages[i]))
+	}
+	p.mux.Handle("GET "+assetsPath, http.HandlerFunc(serveAsset))
+	p.handler = p.guard(&p.mux)
+
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p.stop = stop
+	go p.run(background)
+	return p, nil
+}
+
+// check returns all mistakes in the configuration.
+func (c *Config) check() error {
+	var mistakes []error
+	if c.Accounts == nil {
+		mistakes = append(mistakes, errors.New("panel.Config: Accounts: must be set: open them with account.Open"))
+	}
+	if c.DB == nil {
+		mistakes = append(mistakes, errors.New("panel.Config: DB: must be set: the database of the accounts"))
+	}
+	if _, err := c.origin(); err != nil {
+		mistakes = append(mistakes, err)
+	}
+	if c.Idle < 0 || c.Lifetime < 0 {
+		mistakes = append(mistakes, errors.New("panel.Config: Idle and Lifetime: must not be negative"))
+	}
+	return errors.Join(mistakes...)
+}
+
+// origin returns the origin of the URL, nil if there is none.
+func (c *Config) origin() (*url.URL, error) {
+	if c.URL == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("panel.Config: URL: must be the address of a host without a path, as in https://panel.example.org")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}
+
+// secure reports whether people reach the panel by https.
+func (c *Config) secure() bool {
+	u, err := c.origin()
+	return err == nil && u != nil && u.Scheme == "https"
+}
+
+// ServeHTTP answers a request.
+func (p *Panel) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
+
+// Close ends what the panel does beside its requests. The database and the connection stay open.
+func (p *Panel) Close() error {
+	p.stop()
+	<-p.done
+	return nil
+}
+
+// sweepTime is how often sessions are deleted that have expired.
+const sweepTime = 10 * time.Minute
+
+// run does what the panel does beside its requests, until ctx ends.
+func (p *Panel) run(ctx context.Context) {
+	defer close(p.done)
+	sweep := time.NewTicker(sweepTime)
+	defer sweep.Stop()
+	look := time.NewTicker(lookTime)
+	defer look.Stop()
+	p.catalog.refresh(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-sweep.C:
+			if err := p.cfg.Accounts.SweepSessions(ctx); err != nil && ctx.Err() == nil {
+				p.log.Warn("expired sessions of the panel could not be deleted", "err", err)
+			}
+		case <-look.C:
+			p.catalog.tick(ctx)
+		}
+	}
+}
