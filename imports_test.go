@@ -80,6 +80,7 @@ var arrows = map[string][]string{
 	"internal/migration": {},
 	"panel/account":      {"internal/grouppath", "internal/migration"},
 	"panel/grant":        {"internal/grouppath"},
+	"panel/run":          {"contract", "fleet", "jobs", "rpc", "panel/account", "panel/grant", "internal/migration"},
 
 	"internal/sqlite":   {},
 	"internal/postgres": {},
@@ -119,6 +120,7 @@ var others = map[string][]string{
 	"internal/migration": {},
 	"panel/account":      {"golang.org/x/crypto/argon2"},
 	"panel/grant":        {},
+	"panel/run":          {},
 }
 
 // A listed is a package in the output of go list.

@@ -1,0 +1,203 @@
+package run
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/contract"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/service"
+)
+
+const (
+	// maxArguments is the size of the arguments of a run, in bytes.
+	maxArguments = 1 << 20
+
+	// maxDepth is how deep a schema is followed to find what is sensitive. What is deeper is hidden.
+	maxDepth = 64
+)
+
+// arguments are those of a run.
+type arguments struct {
+	list   []any  // positional and, at the end, the keywords
+	text   string // a JSON object, without what is sensitive
+	hidden []string
+}
+
+// read returns the arguments in a JSON object, by the names of the row's parameters. Those of *args
+// are a list by its name, and those of **kwargs an object.
+func read(d *contract.Document, row *contract.Row, text json.RawMessage) (*arguments, error) {
+	fail := func(format string, args ...any) (*arguments, error) {
+		return nil, fmt.Errorf("%w of %s.%s: %w", ErrArguments, d.Service, row.Name, fmt.Errorf(format, args...))
+	}
+	if len(text) > maxArguments {
+		return fail("have %d bytes, the limit is %d", len(text), maxArguments)
+	}
+	given, err := object(text)
+	if err != nil {
+		return fail("%w", err)
+	}
+	a := &arguments{}
+	shown := map[string]any{}
+	var keywords rpc.Kwargs
+	rest := restOf(row, given)
+	for i := range row.Parameters {
+		p := &row.Parameters[i]
+		value, ok := given[p.Name]
+		delete(given, p.Name)
+		if !ok {
+			if rest > i {
+				if p.Default == nil || p.Sensitive {
+					return fail("%s is missing, and there are further arguments after it", p.Name)
+				}
+				if value, err = decode(p.Default); err != nil {
+					return fail("default of %s: %w", p.Name, err)
+				}
+				a.list = append(a.list, value)
+			} else if p.Required {
+				return fail("%s is missing", p.Name)
+			}
+			continue
+		}
+		m := &masker{definitions: d.Definitions}
+		if shown[p.Name] = m.parameter(p, value); m.masked {
+			a.hidden = append(a.hidden, p.Name)
+		}
+		if keywords, err = a.add(p, value, rest > i, keywords); err != nil {
+			return fail("%w", err)
+		}
+	}
+	for name := range given {
+		return fail("there is no parameter %.60q", name)
+	}
+	if len(keywords) > 0 {
+		a.list = append(a.list, keywords)
+	}
+	shownText, err := json.Marshal(shown)
+	a.text = clean(string(shownText))
+	return a, err
+}
+
+// restOf returns the index of the parameter *args if it has values: those before it are positional.
+func restOf(row *contract.Row, given map[string]any) int {
+	for i, p := range row.Parameters {
+		if list, ok := given[p.Name].([]any); p.Kind == "rest" && ok && len(list) > 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// add adds the value of a parameter, and returns keywords with it if it is one.
+func (a *arguments) add(p *contract.Parameter, value any, positional bool, keywords rpc.Kwargs) (rpc.Kwargs, error) {
+	switch {
+	case p.Kind == "rest":
+		list, ok := value.([]any)
+		if !ok {
+			return nil, fmt.Errorf("%s: must be a list", p.Name)
+		}
+		a.list = append(a.list, list...)
+	case p.Kind == "options":
+		more, ok := value.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("%s: must be an object", p.Name)
+		}
+		for _, name := range sorted(more) {
+			keywords = append(keywords, name, more[name])
+		}
+	case positional:
+		a.list = append(a.list, value)
+	default:
+		keywords = append(keywords, p.Name, value)
+	}
+	return keywords, nil
+}
+
+// object reads a JSON object.
+func object(text json.RawMessage) (map[string]any, error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return map[string]any{}, nil
+	}
+	value, err := decode(text)
+	if err != nil {
+		return nil, err
+	}
+	given, ok := value.(map[string]any)
+	if !ok {
+		return nil, errors.New("must be a JSON object")
+	}
+	return given, nil
+}
+
+// decode reads JSON. Numbers stay as they are written.
+func decode(text json.RawMessage) (value any, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&value); err != nil {
+		return nil, fmt.Errorf("must be JSON: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("must be one JSON value, there is more after it")
+	}
+	return value, nil
+}
+
+// A masker replaces what is sensitive.
+type masker struct {
+	definitions map[string]*codec.Schema
+	masked      bool
+}
+
+// parameter returns the value of a parameter without what is sensitive.
+func (m *masker) parameter(p *contract.Parameter, value any) any {
+	if !p.Sensitive {
+		return m.value(p.Schema, value, 0)
+	}
+	shown := m.value(p.Schema, value, 0)
+	if !m.masked { // all of it is, and not one of its members
+		m.masked, shown = true, service.Redacted
+	}
+	return shown
+}
+
+// value returns a value of a schema without what is sensitive.
+func (m *masker) value(s *codec.Schema, value any, depth int) any {
+	switch {
+	case s == nil || value == nil:
+		return value
+	case s.Sensitive || depth > maxDepth:
+		m.masked = true
+		return service.Redacted
+	}
+	for _, other := range append([]*codec.Schema{m.definitions[strings.TrimPrefix(s.Ref, "#/$defs/")]}, s.AnyOf...) {
+		if other != nil {
+			value = m.value(other, value, depth+1)
+		}
+	}
+	switch v := value.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = m.value(s.Items, v[i], depth+1)
+		}
+		return list
+	case map[string]any:
+		members := make(map[string]any, len(v))
+		for name, one := range v {
+			of := s.AdditionalProperties
+			for _, p := range s.Properties {
+				if p.Name == name {
+					of = p.Schema
+				}
+			}
+			members[name] = m.value(of, one, depth+1)
+		}
+		return members
+	}
+	return value
+}

@@ -1,0 +1,27 @@
+package run
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// SetTimes sets how often a process looks, and how long it has a run.
+func (c *Config) SetTimes(tick, poll, lease time.Duration) {
+	c.times = times{tick: tick, poll: poll, lease: lease, prune: tick}
+}
+
+// SetStep has f called at each step of a run.
+func (r *Runs) SetStep(f func(step, id string)) { r.step = f }
+
+// Statement returns the statement of a page in the dialect of the database.
+func (r *Runs) Statement(f Filter) (query string, args []any) {
+	query, args = f.statement()
+	return r.text(query), args
+}
+
+// DB returns the database.
+func (r *Runs) DB() *sql.DB { return r.cfg.DB }
+
+// Prune deletes old runs.
+func (r *Runs) Prune(ctx context.Context) error { return r.prune(ctx) }

@@ -1,0 +1,277 @@
+package run
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gomeko/gomeko/jobs"
+	"github.com/gomeko/gomeko/jobs/store"
+)
+
+const (
+	// atOnce is how many runs one statement is about.
+	atOnce = 500
+
+	// lookTime limits a look at a database beside the requests.
+	lookTime = 10 * time.Second
+
+	// missingTime is how long after its start a job may be missing in the store.
+	missingTime = time.Minute
+)
+
+// keep renews the leases of the runs of this process, settles those of processes that have died,
+// records what has become of jobs, and deletes old runs. It runs until the panel is closed.
+func (r *Runs) keep() {
+	tick, prune := time.NewTicker(r.cfg.times.tick), time.NewTicker(r.cfg.times.prune)
+	defer tick.Stop()
+	defer prune.Stop()
+	for {
+		select {
+		case <-tick.C:
+			r.doing("the leases of runs are not renewed", r.renew)
+			r.doing("runs of other processes are not settled", r.settle)
+			r.doing("the history does not have what has become of jobs", r.follow)
+		case <-prune.C:
+			r.doing("old runs are not deleted", r.prune)
+		case <-r.life.Done():
+			return
+		}
+	}
+}
+
+// doing does one of these, and logs why it could not.
+func (r *Runs) doing(what string, do func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(r.life, lookTime)
+	defer cancel()
+	if err := do(ctx); err != nil && r.life.Err() == nil {
+		r.log.Warn("panel: "+what, "err", err)
+	}
+}
+
+const (
+	renewing = `UPDATE gomeko_panel_run SET lease_at = {now} + $2 WHERE owner = $1 AND open = 1 AND lease_at > 0`
+
+	cancelling = `SELECT id FROM gomeko_panel_run WHERE owner = $1 AND open = 1 AND lease_at > 0 AND cancel <> ''`
+)
+
+// renew renews the leases of the runs that this process waits for, and cancels those that somebody
+// has cancelled in another one.
+func (r *Runs) renew(ctx context.Context) error {
+	r.mu.Lock()
+	own := len(r.own)
+	r.mu.Unlock()
+	if own == 0 {
+		return nil
+	}
+	if _, err := r.exec(ctx, r.cfg.DB, renewing, r.owner, r.cfg.times.lease.Microseconds()); err != nil {
+		return err
+	}
+	rows, err := r.cfg.DB.QueryContext(ctx, cancelling, r.owner)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		r.cancelHere(id)
+	}
+	return rows.Err()
+}
+
+// cancelHere ends the wait for a run, if it is one of this process.
+func (r *Runs) cancelHere(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if cancel := r.own[id]; cancel != nil {
+		cancel(errCancelled)
+	}
+}
+
+const expired = `SELECT ` + light + ` FROM gomeko_panel_run WHERE open = 1 AND lease_at > 0 AND lease_at < {now} ORDER BY lease_at LIMIT 100`
+
+// The errors of runs whose process of the panel has died.
+const (
+	lostCall = "the panel was killed before it was known whether the call was sent: the method may have run. Look for its call id in the logs of the service"
+
+	lostAnswer = "the panel was killed while it waited for the answer: the method may have run to its end. Look for its call id in the logs of the service"
+
+	lostJob = "the panel was killed before it had enqueued the job: it does not run. Start it again"
+
+	lostMessage = "the panel was killed before it was known whether the job was enqueued, and it has no store of jobs: the job may run"
+
+	lostOutcome = "the panel was killed while it waited for the job, and it has no store of jobs: the job runs or has run, its outcome is not known"
+)
+
+// settle records what is known of runs whose process has died.
+func (r *Runs) settle(ctx context.Context) error {
+	found, err := r.runs(ctx, r.cfg.DB, expired)
+	if err != nil {
+		return err
+	}
+	for _, x := range found {
+		if err := r.settleOne(ctx, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Runs) settleOne(ctx context.Context, x *Run) error {
+	o := outcome{state: Lost}
+	switch {
+	case x.Kind == RPC && x.State == Starting:
+		o.err = lostCall
+	case x.Kind == RPC:
+		o.err = lostAnswer
+	case x.State != Starting:
+		o.err = lostOutcome
+	case r.cfg.Jobs == nil:
+		o.err = lostMessage
+	default:
+		enqueued, err := r.cfg.Jobs.Look(ctx, x.ID)
+		if err != nil {
+			return err
+		}
+		if len(enqueued) > 0 {
+			r.confirm(ctx, x, Queued, x.ID)
+			return nil
+		}
+		if o.err = lostJob; x.Error != "" { // the process has seen that it was not enqueued
+			o.state, o.err = Failed, x.Error
+		}
+	}
+	return r.conclude(ctx, x, o)
+}
+
+const followed = `SELECT ` + light + ` FROM gomeko_panel_run WHERE open = 1 AND lease_at = 0 AND seq > $1 ORDER BY seq LIMIT $2`
+
+// follow compares some of the jobs that have not ended with the store.
+func (r *Runs) follow(ctx context.Context) error {
+	if r.cfg.Jobs == nil {
+		return nil
+	}
+	found, err := r.runs(ctx, r.cfg.DB, followed, r.cursor, atOnce)
+	if err != nil {
+		return err
+	}
+	if r.cursor = 0; len(found) == atOnce {
+		r.cursor = found[atOnce-1].Seq
+	}
+	return r.refresh(ctx, found)
+}
+
+const moving = `UPDATE gomeko_panel_run SET state = $2, began_at = $3, attempts = $4 WHERE id = $1 AND open = 1 AND lease_at = 0 AND (state <> $2 OR attempts <> $4)`
+
+// refresh gives runs what the store has of their jobs, and records what is new.
+func (r *Runs) refresh(ctx context.Context, all []*Run) error {
+	open := slices.DeleteFunc(slices.Clone(all), func(x *Run) bool { return x.Kind != Job || x.State.Final() || x.owned })
+	if r.cfg.Jobs == nil {
+		return nil
+	}
+	for part := range slices.Chunk(open, atOnce) {
+		if err := r.compare(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare refreshes at most atOnce jobs.
+func (r *Runs) compare(ctx context.Context, part []*Run) error {
+	ids := make([]string, len(part))
+	for i, x := range part {
+		ids[i] = x.Job
+	}
+	found, err := r.cfg.Jobs.Look(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	byID := make(map[string]*store.Job, len(found))
+	for i := range found {
+		byID[found[i].ID] = &found[i]
+	}
+	for _, x := range part {
+		j := byID[x.Job]
+		switch {
+		case j == nil && time.Since(x.Started) < missingTime: // the clocks may differ
+		case j == nil:
+			err = r.conclude(ctx, x, outcome{state: Lost, attempts: x.Attempts, began: x.Began,
+				err: "the store of jobs does not have the job any more: it was deleted there before the panel has seen its end"})
+		case j.State.Final():
+			err = r.endJob(ctx, x, j.ID)
+		default:
+			changed := x.State != State(j.State) || x.Attempts != j.Attempt
+			if x.show(j); changed {
+				_, err = r.exec(ctx, r.cfg.DB, moving, x.ID, string(x.State), micros(x.Began), x.Attempts)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// show gives a run what the store says of its job.
+func (x *Run) show(j *store.Job) {
+	x.State, x.Began, x.Attempts, x.Deaths, x.Text = State(j.State), j.Started, j.Attempt, j.Deaths, j.ProgressText
+	x.ErrorType, x.Error = j.ErrorType, j.Error
+	if j.Progress != nil {
+		x.Progress = *j.Progress
+	}
+}
+
+// endJob records the end of a job.
+func (r *Runs) endJob(ctx context.Context, x *Run, id string) error {
+	found, err := r.cfg.Jobs.Get(ctx, id)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	j := &found[0]
+	o := outcome{state: State(j.State), errorType: j.ErrorType, err: j.Error, attempts: j.Attempt, began: j.Started, ended: j.Finished}
+	if j.State == store.Succeeded {
+		o.result, o.errorType, o.err = jobs.OutcomeOf(j).Result(), "", ""
+	}
+	if err := r.conclude(ctx, x, o); err != nil {
+		return err
+	}
+	x.show(j)
+	x.Ended, x.Error, x.ErrorType = j.Finished, o.err, o.errorType
+	if x.Size = int64(len(o.result)); len(o.result) <= r.cfg.MaxResult {
+		x.Result = o.result
+	}
+	if x.State == Succeeded {
+		x.Progress = 1
+	}
+	return nil
+}
+
+const (
+	outdated = `DELETE FROM gomeko_panel_run WHERE seq IN (SELECT seq FROM gomeko_panel_run WHERE started_at < {now} - $1 AND open = 0 ORDER BY started_at LIMIT $2)`
+
+	surplus = `DELETE FROM gomeko_panel_run WHERE seq IN (SELECT seq FROM gomeko_panel_run
+	WHERE seq <= (SELECT coalesce(max(seq), 0) FROM gomeko_panel_run) - $1 AND open = 0 ORDER BY seq LIMIT $2)`
+)
+
+// prune deletes runs that are too old or too many.
+func (r *Runs) prune(ctx context.Context) error {
+	for _, limit := range []struct {
+		statement string
+		most      int64
+	}{{outdated, r.cfg.Keep.Microseconds()}, {surplus, int64(r.cfg.Most)}} {
+		for limit.most > 0 {
+			deleted, err := r.exec(ctx, r.cfg.DB, limit.statement, limit.most, atOnce)
+			if err != nil {
+				return err
+			}
+			if !deleted {
+				break
+			}
+		}
+	}
+	return nil
+}

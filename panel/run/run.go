@@ -1,0 +1,183 @@
+package run
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A Kind says what a run is: the kind of its row.
+type Kind string
+
+// The kinds of runs.
+const (
+	RPC Kind = "rpc"  // a call; the panel waits for the result
+	Job Kind = "jobs" // a job; it runs whether the panel does or not
+)
+
+// A State says what a run does, or what has become of it.
+type State string
+
+// The states of a run.
+const (
+	Starting  State = "starting"  // is recorded, and not known to be sent
+	Scheduled State = "scheduled" // a job that waits for its next attempt
+	Queued    State = "queued"    // a job that waits for a worker
+	Running   State = "running"   // a job that a worker has, or a call that was sent
+	Succeeded State = "succeeded" // final
+	Failed    State = "failed"    // final; also what was never sent
+	Cancelled State = "cancelled" // final
+	Lost      State = "lost"      // final: what has become of it is not known, as Error says
+)
+
+// States returns all states, in the order in which a run may have them.
+func States() []State {
+	return []State{Starting, Scheduled, Queued, Running, Succeeded, Failed, Cancelled, Lost}
+}
+
+// Final reports whether a run in this state has ended.
+func (s State) Final() bool {
+	return s == Succeeded || s == Failed || s == Cancelled || s == Lost
+}
+
+// A Run is something that a user has started.
+type Run struct {
+	Seq     int64 // numbers runs in the order in which they were started
+	ID      string
+	Kind    Kind
+	Service string
+	Row     string // its name in the table of the service
+	Call    string // its name for callers
+	Allow   string // the groups that it needs
+
+	User    string
+	Address string // from where
+
+	// Arguments is a JSON object, by the names of the row's parameters. What is sensitive in it is
+	// service.Redacted: it is not kept.
+	Arguments json.RawMessage
+	Hidden    []string // the parameters of which something is not kept
+
+	State   State
+	Started time.Time // by the clock of the database
+	Began   time.Time // when the latest attempt of a job began; zero if none has, and for calls
+	Ended   time.Time // zero if it has not
+
+	Job      string // the id of the job; that of another one if that has the same unique key
+	CallID   string // by which log lines are found: their root_call_id, or call_id for a job
+	Attempts int    // of a job, that have begun
+	Deaths   int    // how many of them ended because a worker died
+	Progress float64
+	Text     string // of the progress
+
+	// Result is JSON, nil if there is none. Lists of runs do not have it.
+	Result json.RawMessage
+	Size   int64 // of the result in bytes; Result is nil if it is larger than [Config].MaxResult
+
+	ErrorType string // as on the wire: the path of the error that the method returned
+	Error     string // of a run that has failed, or of the latest attempt
+
+	// Unserved is since when no worker serves the row, for a job that waits: it runs when one does.
+	// Zero if one does.
+	Unserved time.Time
+	// CancelledBy is who has asked to cancel it; "" is nobody.
+	CancelledBy string
+
+	timeout   time.Duration // of a call
+	nonce     string
+	owned     bool // by a process of the panel
+	confirmed bool // it was sent
+}
+
+// Duration returns how long the run took, or how long it has taken until now.
+func (r *Run) Duration(now time.Time) time.Duration {
+	if r.Ended.IsZero() {
+		return now.Sub(r.Started)
+	}
+	return r.Ended.Sub(r.Started)
+}
+
+// callID returns the id of the calls that a run makes.
+func (r *Run) callID() string {
+	if r.Kind == RPC {
+		return "panel.run." + r.ID
+	}
+	return r.Service + "." + r.Call + "." + r.Job
+}
+
+// The columns of a Run, as scan reads them: all, and without those that may be large.
+const (
+	columns = light + `, result`
+	light   = `seq, id, kind, service, name, call, allow, actor, address, coalesce(nonce, ''), arguments, hidden, state, started_at, sent_at, ` +
+		`began_at, ended_at, lease_at, cancel, job, attempts, size, error_type, error`
+)
+
+// runs returns the runs that a statement selects.
+func (r *Runs) runs(ctx context.Context, in executor, query string, args ...any) (all []*Run, err error) {
+	rows, err := in.QueryContext(ctx, r.text(query), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		x, err := scan(rows, len(names))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, x)
+	}
+	return all, rows.Err()
+}
+
+func scan(rows *sql.Rows, columns int) (*Run, error) {
+	x := new(Run)
+	var arguments, hidden string
+	var started, sent, began, ended, lease int64
+	var result sql.NullString
+	into := []any{&x.Seq, &x.ID, &x.Kind, &x.Service, &x.Row, &x.Call, &x.Allow, &x.User, &x.Address, &x.nonce, &arguments, &hidden,
+		&x.State, &started, &sent, &began, &ended, &lease, &x.CancelledBy, &x.Job, &x.Attempts, &x.Size, &x.ErrorType, &x.Error, &result}
+	if err := rows.Scan(into[:columns]...); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(hidden), &x.Hidden); err != nil {
+		return nil, fmt.Errorf("run %s: hidden: %w", x.ID, err)
+	}
+	x.Arguments, x.owned, x.confirmed = json.RawMessage(arguments), lease != 0, sent != 0
+	if result.Valid {
+		x.Result = json.RawMessage(result.String)
+	}
+	x.Started, x.Began, x.Ended = moment(started), moment(began), moment(ended)
+	if x.State == Succeeded {
+		x.Progress = 1
+	}
+	x.CallID = x.callID()
+	return x, nil
+}
+
+// moment returns the time of a column; the zero time for 0.
+func moment(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}
+
+// micros returns a time for a column.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// clean returns what both databases take as a text.
+func clean(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}

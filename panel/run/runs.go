@@ -1,0 +1,242 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/id"
+	"github.com/gomeko/gomeko/internal/migration"
+	"github.com/gomeko/gomeko/jobs"
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/panel/account"
+	"github.com/gomeko/gomeko/panel/grant"
+	"github.com/gomeko/gomeko/rpc"
+	"github.com/gomeko/gomeko/transport"
+)
+
+// View is the group whose members see the runs of others.
+const View = "view"
+
+// A Config says where runs are kept, and how they are sent. DB, Dialect, Accounts and Conn are
+// needed.
+type Config struct {
+	// DB is the database of the accounts, and Dialect its kind. Whoever has opened it closes it.
+	DB      *sql.DB
+	Dialect account.Dialect
+
+	// Accounts have the audit trail. They are in DB.
+	Accounts *account.Accounts
+
+	// Conn is the connection to the broker, on which calls and jobs are sent.
+	Conn *transport.Conn
+
+	// RPC says how calls are made. The zero value works.
+	RPC rpc.Config
+
+	// Jobs is the store of the jobs. Without it jobs are published to the broker, and only the process
+	// that has started a job learns its outcome: there is no progress, and after a restart of the
+	// panel its jobs are lost to the history.
+	Jobs *store.Store
+
+	// Key signs the grants. Without it none are sent, and workers with keys refuse the runs.
+	Key *grant.Key
+
+	// Find returns what is known of a service. Nil asks the fleet, which takes up to a second. The
+	// error wraps [ErrUnknownRow] if there is no such service.
+	Find func(ctx context.Context, service string) (Service, error)
+
+	// Timeout limits a call whose row has no timeout in its tag. 0 is a minute.
+	Timeout time.Duration
+
+	// Keep is how long a run is kept after its start, and Most how many are. 0 is 90 days and
+	// 1,000,000; negative is without end. Those that have not ended are kept.
+	Keep time.Duration
+	Most int
+
+	// MaxResult is the size up to which a result is kept, in bytes. 0 is 1 MiB.
+	MaxResult int
+
+	// Logger is nil for [slog.Default].
+	Logger *slog.Logger
+
+	times times
+}
+
+// The defaults of Config.
+const (
+	defaultTimeout   = time.Minute
+	defaultKeep      = 90 * 24 * time.Hour
+	defaultMost      = 1_000_000
+	defaultMaxResult = 1 << 20
+)
+
+// These times are others in tests; 0 is the default.
+type times struct {
+	tick  time.Duration // between two looks at what is open
+	poll  time.Duration // between two looks at what is watched
+	lease time.Duration // how long a process has a run without renewing it
+	prune time.Duration
+}
+
+// Runs are what people have started. Several goroutines may use them, and several processes the
+// same database.
+type Runs struct {
+	cfg      Config
+	log      *slog.Logger
+	owner    string // this process
+	now      string // the time of the database
+	caller   *rpc.Caller
+	enqueuer *jobs.Enqueuer
+	step     func(name, id string) // a test ends the process here; nil is nothing
+
+	life    context.Context // of what runs beside the requests
+	end     context.CancelFunc
+	keeping sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	tasks  sync.WaitGroup // those that wait for an end; added to with mu held, before closed
+	own    map[string]context.CancelCauseFunc
+
+	watch  watched
+	cursor int64 // the last job that was looked at; of keep
+}
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+var tables = migration.Set{Name: "gomeko_panel_run_migration", Files: files}
+
+// Open returns the runs in a database, and makes their table or brings it to the version of this
+// program. It opens a queue for replies at the broker. The error has all mistakes in cfg.
+func Open(ctx context.Context, cfg Config) (*Runs, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
+	cfg.Keep, cfg.Most, cfg.MaxResult = cmp.Or(cfg.Keep, defaultKeep), cmp.Or(cfg.Most, defaultMost), cmp.Or(cfg.MaxResult, defaultMaxResult)
+	t := &cfg.times
+	t.tick, t.poll = cmp.Or(t.tick, 2*time.Second), cmp.Or(t.poll, 500*time.Millisecond)
+	t.lease, t.prune = cmp.Or(t.lease, 30*time.Second), cmp.Or(t.prune, time.Minute)
+	r := &Runs{cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), owner: id.New(""), own: map[string]context.CancelCauseFunc{}}
+	r.now = `CAST(unixepoch('subsec') * 1000 AS integer) * 1000`
+	if cfg.Dialect == account.PostgreSQL {
+		r.now = `CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS bigint)`
+	}
+	if cfg.Find == nil {
+		r.cfg.Find = newSurvey(cfg.Conn).find
+	}
+	err := r.transact(ctx, func(tx *sql.Tx) error { return tables.Apply(ctx, tx, string(cfg.Dialect)) })
+	if err != nil {
+		return nil, fmt.Errorf("tables of runs: %w", err)
+	}
+	if r.caller, err = rpc.NewCaller(ctx, cfg.Conn, cfg.RPC); err != nil {
+		return nil, err
+	}
+	if r.enqueuer, err = jobs.NewEnqueuer(ctx, cfg.Conn, jobs.Config{Store: cfg.Jobs}); err != nil {
+		return nil, errors.Join(err, r.caller.Close(context.WithoutCancel(ctx)))
+	}
+	r.life, r.end = context.WithCancel(context.WithoutCancel(ctx))
+	r.watch.init()
+	r.keeping.Go(r.keep)
+	return r, nil
+}
+
+// check returns all mistakes in the configuration.
+func (c *Config) check() error {
+	var mistakes []error
+	for _, x := range []struct {
+		missing    bool
+		name, what string
+	}{
+		{c.DB == nil, "DB", "the database of the accounts"},
+		{c.Accounts == nil, "Accounts", "open them with account.Open"},
+		{c.Conn == nil, "Conn", "dial it with transport.Dial"},
+	} {
+		if x.missing {
+			mistakes = append(mistakes, fmt.Errorf("run.Config: %s: must be set: %s", x.name, x.what))
+		}
+	}
+	if c.Dialect != account.SQLite && c.Dialect != account.PostgreSQL {
+		mistakes = append(mistakes, fmt.Errorf("run.Config: Dialect %q: must be %s or %s", c.Dialect, account.SQLite, account.PostgreSQL))
+	}
+	if c.Timeout < 0 || c.MaxResult < 0 {
+		mistakes = append(mistakes, errors.New("run.Config: Timeout and MaxResult: must not be negative"))
+	}
+	return errors.Join(mistakes...)
+}
+
+// Close waits for calls that run, and for outcomes that only this process learns. When ctx ends
+// before, they are recorded as lost. The database, the store and the connection stay open.
+func (r *Runs) Close(ctx context.Context) error {
+	r.mu.Lock()
+	was := r.closed
+	r.closed = true
+	r.mu.Unlock()
+	if was {
+		return nil
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.tasks.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		r.mu.Lock()
+		for _, cancel := range r.own {
+			cancel(ErrClosed)
+		}
+		r.mu.Unlock()
+		<-ended
+	}
+	r.watch.close()
+	r.end()
+	r.keeping.Wait()
+	r.watch.looks.Wait()
+	ctx = context.WithoutCancel(ctx)
+	return errors.Join(r.enqueuer.Close(ctx), r.caller.Close(ctx))
+}
+
+// An executor is a database or a transaction.
+type executor interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// text returns a statement with the time of the database in place of {now}.
+func (r *Runs) text(statement string) string { return strings.ReplaceAll(statement, "{now}", r.now) }
+
+// exec runs a statement, and reports whether it has changed a row.
+func (r *Runs) exec(ctx context.Context, in executor, statement string, args ...any) (bool, error) {
+	result, err := in.ExecContext(ctx, r.text(statement), args...)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+// transact runs f in a transaction.
+func (r *Runs) transact(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := r.cfg.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		if undone := tx.Rollback(); !errors.Is(undone, sql.ErrTxDone) {
+			err = errors.Join(err, undone)
+		}
+		return err
+	}
+	return tx.Commit()
+}
