@@ -35,6 +35,11 @@ func (s *Store) Exec(ctx context.Context, statement string) error {
 	return err
 }
 
+// Panic makes a change that panics.
+func (s *Store) Panic() {
+	_ = s.transact(context.Background(), func(conn) error { panic("a change that panics") })
+}
+
 // Pool returns the store's connections.
 func (s *Store) Pool() *sql.DB { return s.db }
 

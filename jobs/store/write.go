@@ -77,6 +77,7 @@ func (s *Store) transaction(ctx context.Context, f func(conn) error) error {
 	if err != nil {
 		return err
 	}
+	defer tx.Rollback() // of a change that panics
 	if err := f(s.conn(tx)); err != nil {
 		return errors.Join(err, rolledBack(tx))
 	}
@@ -100,6 +101,9 @@ type writers struct {
 	waiting []*change
 }
 
+// errBroken is returned to callers whose change was not made, because another one has panicked.
+var errBroken = errors.New("a change that was made together with this one has panicked")
+
 // inTurn makes a change in this goroutine, together with those that wait, or has it made by
 // another.
 func (s *Store) inTurn(x *change) error {
@@ -110,12 +114,7 @@ func (s *Store) inTurn(x *change) error {
 	w.mu.Unlock()
 	select {
 	case w.turn <- struct{}{}:
-		w.mu.Lock()
-		all := w.waiting
-		w.waiting = nil
-		w.mu.Unlock()
-		s.makeAll(all)
-		<-w.turn
+		s.takeTurn()
 	case err := <-x.done:
 		return err
 	case <-x.ctx.Done():
@@ -124,6 +123,27 @@ func (s *Store) inTurn(x *change) error {
 		}
 	}
 	return <-x.done
+}
+
+// takeTurn makes the changes that wait, gives the turn to the next, and tells the callers, even if
+// a change panics.
+func (s *Store) takeTurn() {
+	w := &s.writers
+	w.mu.Lock()
+	all := w.waiting
+	w.waiting = nil
+	w.mu.Unlock()
+	failed := make([]error, len(all))
+	for i := range failed {
+		failed[i] = errBroken
+	}
+	defer func() {
+		<-w.turn
+		for i, x := range all {
+			x.done <- failed[i]
+		}
+	}()
+	s.makeAll(all, failed)
 }
 
 // leave removes a change that waits, and reports false if another goroutine makes it already.
@@ -138,31 +158,29 @@ func (w *writers) leave(x *change) bool {
 }
 
 // makeAll makes changes together. If that fails, it makes each alone.
-func (s *Store) makeAll(all []*change) {
+func (s *Store) makeAll(all []*change, failed []error) {
 	if len(all) > 1 {
-		failed := make([]error, len(all))
-		err := s.transaction(context.Background(), func(c conn) error { return makeEach(c, all, failed) })
+		undone := make([]error, len(all))
+		err := s.transaction(context.Background(), func(c conn) error { return makeEach(c, all, undone) })
 		if err == nil {
-			for i, x := range all {
-				x.done <- failed[i]
-			}
+			copy(failed, undone)
 			return
 		}
 	}
-	for _, x := range all {
-		x.done <- s.alone(x)
+	for i, x := range all {
+		failed[i] = s.alone(x)
 	}
 }
 
 // makeEach makes changes in a transaction, from which those that fail are undone. A savepoint is
 // missing if SQLite has undone the whole transaction, as it does when the ctx of a statement ends.
-func makeEach(c conn, all []*change, failed []error) error {
+func makeEach(c conn, all []*change, undone []error) error {
 	ctx := context.Background()
 	for i, x := range all {
 		if _, err := c.ExecContext(ctx, "SAVEPOINT change"); err != nil {
 			return err
 		}
-		if failed[i] = x.run(c); failed[i] != nil {
+		if undone[i] = x.run(c); undone[i] != nil {
 			if _, err := c.ExecContext(ctx, "ROLLBACK TO change"); err != nil {
 				return err
 			}

@@ -67,3 +67,40 @@ func TestChangesTogether(t *testing.T) {
 		})
 	}
 }
+
+// TestChangePanics has a change panic with others that wait. Each caller gets an outcome that is
+// true, and later changes are made.
+func TestChangePanics(t *testing.T) {
+	s := migrated(t, openSQLite)
+	free := s.Occupy()
+	insert := func(id string) error {
+		_, err := s.Insert(t.Context(), []store.New{
+			{ID: id + " 1", Service: "images", Name: "resize", Queue: "queue"}, {ID: id + " 2", Service: "images", Name: "resize", Queue: "queue"},
+		}...)
+		return err
+	}
+	var callers sync.WaitGroup
+	failed := make([]error, 5)
+	for i := range failed {
+		callers.Go(func() {
+			defer func() { _ = recover() }() // the panic comes out of one of them
+			if failed[i] = errors.New("has panicked"); i == 2 {
+				s.Panic()
+				return
+			}
+			failed[i] = insert(fmt.Sprint(i))
+		})
+		hosttest.Eventually(t, "the change waits", func() bool { return s.Waiting() > i })
+	}
+	free()
+	callers.Wait()
+	if err := insert("later"); err != nil {
+		t.Fatal(err)
+	}
+	for i, err := range failed {
+		there, lost := s.Get(t.Context(), fmt.Sprint(i, " 1"))
+		if lost != nil || (err == nil) != (len(there) == 1) {
+			t.Errorf("change %d: got %v, and the store has %+v, %v", i, err, there, lost)
+		}
+	}
+}
