@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 	"log/slog"
@@ -110,6 +111,34 @@ func ExampleNewDispatcher() {
 	err = dispatch(ctx, "user_deleted", map[string]int{"id": 7})
 	fmt.Println(err, <-orders.forgotten)
 	// Output: <nil> users user_deleted 7
+}
+
+func ExampleListen() {
+	at, end := memory()
+	defer end()
+	defer serve(at, new(Users))() // whoever dispatches the events declares their exchange
+
+	ctx, stop := context.WithCancel(context.Background())
+	conn, err := transport.Dial(ctx, at)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	go func() { // until Listen hears one
+		for ctx.Err() == nil {
+			_ = dispatchFrom(at, "users", "user_deleted", User{7})
+		}
+	}()
+	err = events.Listen(ctx, conn, "users", "user_deleted", func(e events.Event, payload json.RawMessage) {
+		if ctx.Err() == nil {
+			fmt.Println(e.Service, e.Type, string(payload))
+		}
+		stop()
+	})
+	fmt.Println(err)
+	// Output:
+	// users user_deleted {"ID":7}
+	// <nil>
 }
 
 // dispatchFrom dispatches an event in the name of a service.

@@ -208,6 +208,44 @@ func ExampleWith() {
 	// Output: true true
 }
 
+// Clerk tells which process has answered.
+type Clerk struct {
+	_ service.Name `service:"clerk"`
+
+	Entrypoints struct {
+		Who rpc.Method `rpc:"who()"`
+	}
+}
+
+func (*Clerk) Who(ctx context.Context) (string, error) { return service.FromContext(ctx).Instance, nil }
+
+func ExampleAt() {
+	b, end := exampleBroker()
+	defer end()
+	for _, instance := range []string{"north/1-a", "south/2-b"} { // the default is host/pid-xxxx
+		c, err := service.New(service.Config{Instance: instance, Logger: b.Logger}, new(Clerk), service.Configure(b))
+		if err == nil {
+			err = c.Start(context.Background())
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer c.Stop(context.Background())
+	}
+	caller, hangUp := connect(b)
+	defer hangUp()
+
+	for _, instance := range []string{"south/2-b", "north/1-a", "east/3-c"} {
+		var who string
+		err := caller.Client("clerk").Call(rpc.With(context.Background(), rpc.At(instance)), "who", &who)
+		fmt.Println(who, errors.Is(err, rpc.ErrUnknownService))
+	}
+	// Output:
+	// south/2-b false
+	// north/1-a false
+	//  true
+}
+
 func ExampleNewError() {
 	b, end := exampleBroker()
 	defer end()
