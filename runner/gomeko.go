@@ -16,7 +16,7 @@ func (c *command) gomeko() *cobra.Command {
 	root := c.root("gomeko", "Build, run and call services in Go that speak Nameko's wire protocol")
 	root.Version = version()
 	root.SetVersionTemplate("gomeko {{.Version}}\n")
-	root.AddCommand(c.newCommand(), c.runCommand(), c.buildCommand(), c.systemdCommand(), c.k8sCommand(), c.composeCommand(), c.shellCommand(), c.callCommand(), c.dispatchCommand(), c.publishCommand(), c.describeCommand(), c.doctorCommand(), c.brokerCommand(), c.cronCommand(), c.deadCommand(), c.jobsCommand(), c.panelCommand(), c.topologyCommand(c.permissionsCommand()), c.showConfigCommand())
+	root.AddCommand(c.newCommand(), c.runCommand(), c.buildCommand(), c.systemdCommand(), c.k8sCommand(), c.composeCommand(), c.shellCommand(), c.callCommand(), c.dispatchCommand(), c.publishCommand(), c.describeCommand(), c.doctorCommand(), c.brokerCommand(), c.frontCommand(), c.cronCommand(), c.deadCommand(), c.jobsCommand(), c.panelCommand(), c.topologyCommand(c.permissionsCommand()), c.showConfigCommand())
 	addExamples(root, "")
 	return root
 }

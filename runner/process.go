@@ -104,7 +104,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		Instance:           p.instance,
 		Only:               p.only,
 		Logger:             p.log,
-	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.messaging(), jobs, fleet.Timers(), fleet.Hub()),
+	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.messaging(), jobs, fleet.Timers(), fleet.Hub(), fleet.HTTP()),
 		service.Configure[service.Extension](web.ServeReady, admin.Serve, fleet.Control(p.control())))
 	p.warn(p.cfg.Warnings[loaded:]) // of keys that the services read
 	if err == nil {

@@ -137,7 +137,7 @@ func bind(t testing.TB, w *wire, services []any, outermost ...service.Middleware
 		service.Complete(func(c transport.Config) transport.Config { return inMemory(c, b, cfg.Logger) }),
 		service.Complete(func(c rpc.Config) rpc.Config { return c }), // the test's clients read it
 		service.Complete(w.serve),
-		service.Defaults(fleet.Timers(), fleet.Hub()),
+		service.Defaults(fleet.Timers(), fleet.Hub(), fleet.HTTP()),
 		service.Configure[service.Extension](admin.Serve)) // modules may have handlers for it
 	container, err := service.New(cfg, rest...)
 	return b, container, err

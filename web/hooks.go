@@ -115,11 +115,11 @@ func (s *server) Check(complete bool) error {
 }
 
 // data returns the context data of the call that r makes.
-func (s *server) data(r *http.Request) (map[string]any, error) {
-	if s.hooks.Context == nil {
+func (h *Hooks) data(r *http.Request) (map[string]any, error) {
+	if h.Context == nil {
 		return nil, nil
 	}
-	ctx, err := s.hooks.Context(r)
+	ctx, err := h.Context(r)
 	if err != nil {
 		return nil, err
 	}

@@ -84,7 +84,7 @@ func (rt *route) call(w http.ResponseWriter, r *http.Request) (c *routeCall, res
 		rt.refuse(w, r, fault)
 		return
 	}
-	data, err := rt.server.data(r)
+	data, err := rt.server.hooks.data(r)
 	if err != nil {
 		rt.refuse(w, r, newError(err, c.id))
 		return

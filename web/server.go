@@ -33,6 +33,7 @@ type server struct {
 	host       *service.Host
 	places     map[string]place      // by pattern
 	admissions map[string]*admission // by service
+	forward    *front                // has all requests in place of the mux; nil if there is none
 	errors     map[errorsOf]errorWriter
 	memory     memory
 
@@ -222,6 +223,10 @@ func (s *server) dispatch(w http.ResponseWriter, r *http.Request) {
 	x, ok := w.(*responseWriter)
 	if !ok { // a middleware has wrapped it
 		x = &responseWriter{ResponseWriter: w}
+	}
+	if s.forward != nil {
+		s.forward.ServeHTTP(x, r)
+		return
 	}
 	x.inMux = true
 	s.mux.ServeHTTP(x, r)

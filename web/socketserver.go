@@ -145,7 +145,7 @@ func (ss *socketServer) admit(r *http.Request) (map[string]any, error) {
 	if ss.hub.full() {
 		return nil, errSockets
 	}
-	return ss.http.data(r)
+	return ss.http.hooks.data(r)
 }
 
 var errSockets = &Error{Status: http.StatusServiceUnavailable, Message: "too many websockets are open: try again"}

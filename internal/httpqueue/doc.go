@@ -1,0 +1,10 @@
+// Package httpqueue carries HTTP requests over a broker, for [web.Backend] and [web.Front].
+//
+// A front publishes each request to the queue of a backend, gomeko.http.<name>. A process with the
+// backend runs it, and sends the answer to the queue of the front. Small bodies are in the message;
+// a larger one comes in parts, and its reader gives credit for them: see [outflow] and [inflow].
+// docs/wire/backend.md describes the messages.
+//
+// The files in the order of a request: front.go, exchange.go, request.go, backend.go, writer.go,
+// answer.go.
+package httpqueue

@@ -1,0 +1,356 @@
+package httpqueue
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/control"
+	"github.com/gomeko/gomeko/transport"
+	"github.com/gomeko/gomeko/web"
+)
+
+// An exchange is one request at its front, from its publishing to the end of its answer.
+type exchange struct {
+	front          *front
+	backend, queue string
+	limit          time.Duration // 0 is none
+	id             string
+	began          time.Time
+	wake           chan struct{} // has a token when the head of the answer may have come
+	failed         chan struct{} // closed when why is set
+
+	mu sync.Mutex
+
+	run, peer string              // of the process that runs the request, once it is known
+	head      *transport.Delivery // the message with the head of the answer
+	in        *inflow             // of the answer
+	out       *outflow            // of the body; nil unless it is sent in parts
+	opened    chan struct{}       // closed when the backend asks for the body; nil unless it is sent in parts
+	why       *web.Error          // there is no answer
+	over      bool                // the answer has ended
+}
+
+// publish sends the request. It is returned if its queue does not exist.
+func (x *exchange) publish(ctx context.Context, m *request) *web.Error {
+	p := message(requestType, x.queue, x.front.queue, x.id, m.headers(), m.body)
+	p.Expiration = x.limit
+	if m.streamed {
+		x.opened = make(chan struct{})
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeLimit) // it waits only if the connection is lost
+	defer cancel()
+	err := x.front.requests.Send(ctx, p, func(err error) {
+		var returned *transport.Returned
+		switch {
+		case err == nil:
+		case errors.As(err, &returned):
+			x.fail(noBackend(x.backend))
+		default:
+			x.fail(errBroker)
+		}
+	})
+	switch {
+	case err == nil:
+		return nil
+	case strings.HasPrefix(err.Error(), "headers: "):
+		return errHeader
+	}
+	failed := unavailable("the request cannot be sent to the broker")
+	failed.Err = err
+	return failed
+}
+
+// receive takes a message about the request. It does not block.
+func (x *exchange) receive(d *transport.Delivery) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	run := text(d, runHeader)
+	switch {
+	case d.Type == claimType:
+		x.claimed(d, run)
+	case d.Type == failureType:
+		x.refused(d)
+	case run == "" || x.run != "" && run != x.run: // of a process that has lost the request
+	case d.Type == creditType && x.opened != nil:
+		x.ran(d, run)
+		x.pull(d)
+	case d.Type == answerType && x.head == nil:
+		x.ran(d, run)
+		x.head, x.over = d, true
+		signal(x.wake)
+	case d.Type == partType:
+		x.ran(d, run)
+		if x.head == nil {
+			x.head = d
+			x.in.begin(d.ReplyTo, run, x.front.cfg.beat())
+			signal(x.wake)
+		}
+		x.in.receive(d)
+	}
+}
+
+// ran notes which process runs the request. The caller holds mu.
+func (x *exchange) ran(d *transport.Delivery, run string) { x.run, x.peer = run, d.ReplyTo }
+
+// claimed replies to a process that has got the request after another one. It may run it if nothing
+// of an answer has come, and nothing of a streamed body has left. The caller holds mu.
+func (x *exchange) claimed(d *transport.Delivery, run string) {
+	again := x.head == nil && x.out == nil && x.why == nil
+	if again {
+		x.ran(d, run)
+	} else { // the process that ran it is lost
+		x.failWith(errLost)
+		x.in.fail(errCut)
+	}
+	x.front.grant(d, again)
+}
+
+// refused takes the reply of a process that there is no answer. The caller holds mu.
+func (x *exchange) refused(d *transport.Delivery) {
+	status, _ := whole(d.Headers[statusHeader])
+	if run := text(d, runHeader); run != "" && x.run != "" && run != x.run {
+		return
+	}
+	failed := *errLost
+	failed.Message = text(d, reasonHeader)
+	if status >= 400 && status < 600 {
+		failed.Status = int(status)
+	}
+	if text(d, runHeader) != "" {
+		failed.Type = "BackendAborted"
+	}
+	x.failWith(&failed)
+	x.in.fail(errCut)
+}
+
+// pull takes a credit for the body. The first one says who reads it. The caller holds mu.
+func (x *exchange) pull(d *transport.Delivery) {
+	if x.out == nil {
+		x.out = newOutflow(x.front.cfg, x.front.publisher.Send, x.peer, x.front.queue, x.id, x.run, func(error) {
+			go x.fail(errLost) // the caller may hold mu
+		})
+		close(x.opened)
+	}
+	x.out.credited(d)
+}
+
+// fail notes that there is no answer.
+func (x *exchange) fail(why *web.Error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.failWith(why)
+}
+
+// failWith is fail for a caller that holds mu.
+func (x *exchange) failWith(why *web.Error) {
+	if x.why == nil && !x.over {
+		x.why = why
+		close(x.failed)
+	}
+}
+
+// credit tells the backend how many parts of the answer are taken. If that is not sent, the next
+// one says it.
+func (x *exchange) credit(to, run string, taken int64, settled func(error)) {
+	m := message(creditType, to, x.front.queue, x.id, transport.Table{takenHeader: taken, runHeader: run}, nil)
+	m.Expiration = shortValid
+	ctx, cancel := context.WithTimeout(x.front.life, shortLimit)
+	defer cancel()
+	_ = x.front.publisher.Send(ctx, m, settled)
+}
+
+// leave ends the exchange. Unless the answer has ended, the backend is told.
+func (x *exchange) leave() {
+	x.mu.Lock()
+	peer, over, out := x.peer, x.over, x.out
+	x.over = true
+	x.mu.Unlock()
+	x.in.close()
+	if out != nil {
+		out.watch.Stop()
+	}
+	if over {
+		return
+	}
+	m := message(cancelType, peer, x.front.queue, x.id, nil, nil)
+	if peer == "" { // one of the processes with the backend has it, or will have
+		m.Exchange, m.Key = control.Exchange, cancelKey(x.backend)
+	}
+	x.front.tell(m)
+}
+
+// serve waits for the answer, and writes it.
+func (x *exchange) serve(w http.ResponseWriter, r *http.Request, b web.Body) *web.Error {
+	pumped := x.pump(w, r, b)
+	defer pumped.stop()
+	head, err := x.await(r.Context(), pumped)
+	if err != nil {
+		return err
+	}
+	a, bad := readAnswer(head)
+	if bad != nil {
+		x.front.host.Logger().Warn("answer of a backend dropped", "backend", x.backend, "err", bad)
+		return errAnswer
+	}
+	a.write(w)
+	if head.Type == answerType {
+		if _, err := w.Write(head.Body); err == nil || errors.Is(err, http.ErrBodyNotAllowed) {
+			a.writeTrailers(w, head)
+		}
+		return nil
+	}
+	if err := x.copy(w, r, a); err != nil {
+		x.front.host.Logger().Debug("answer cut off", "backend", x.backend, "err", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// await waits for the head of the answer.
+func (x *exchange) await(ctx context.Context, pumped *pump) (*transport.Delivery, *web.Error) {
+	var late <-chan time.Time
+	var timer *time.Timer
+	if x.limit > 0 {
+		timer = time.NewTimer(x.limit - time.Since(x.began))
+		defer timer.Stop()
+		late = timer.C
+	}
+	for {
+		x.mu.Lock()
+		head, why := x.head, x.why
+		x.mu.Unlock()
+		switch {
+		case head != nil:
+			return head, nil
+		case why != nil:
+			return nil, why
+		}
+		select {
+		case <-x.wake:
+		case <-x.failed:
+		case <-pumped.moved: // the client still sends the body
+			if timer != nil {
+				timer.Reset(x.limit)
+			}
+		case err := <-pumped.failed:
+			return nil, err
+		case <-ctx.Done():
+			return nil, errGone
+		case <-late:
+			return nil, overTime(x.limit)
+		}
+	}
+}
+
+// copy writes the body of an answer in parts.
+func (x *exchange) copy(w http.ResponseWriter, r *http.Request, a *answer) error {
+	control := http.NewResponseController(w)
+	for {
+		d, err := x.in.await(r.Context())
+		if err != nil {
+			return err
+		}
+		if len(d.Body) > 0 {
+			if _, err := w.Write(d.Body); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
+				return err
+			}
+		}
+		if _, last := whole(d.Headers[countHeader]); last {
+			x.mu.Lock()
+			x.over = true
+			x.mu.Unlock()
+			a.writeTrailers(w, d)
+			return nil
+		}
+		if err := control.Flush(); err != nil {
+			return err
+		}
+	}
+}
+
+// A pump sends the body of a request in parts.
+type pump struct {
+	moved  chan struct{}   // has a token when a part was sent
+	failed chan *web.Error // why the body cannot be read
+	stop   func()          // ends the pump, and waits for it
+}
+
+// pump begins to send the body of a request, when the backend asks for it.
+func (x *exchange) pump(w http.ResponseWriter, r *http.Request, b web.Body) *pump {
+	p := &pump{moved: make(chan struct{}, 1), failed: make(chan *web.Error, 1), stop: func() {}}
+	if b.Parts == nil {
+		return p
+	}
+	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 always is
+	ctx, cancel := context.WithCancel(r.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := x.send(ctx, r, b.Parts, p); err != nil && ctx.Err() == nil {
+			p.failed <- err
+		}
+	}()
+	p.stop = func() {
+		cancel()
+		select {
+		case <-ended:
+			return
+		default:
+		}
+		b.Cut()
+		<-ended
+	}
+	return p
+}
+
+// send sends a body.
+func (x *exchange) send(ctx context.Context, r *http.Request, body io.Reader, p *pump) *web.Error {
+	select {
+	case <-x.opened:
+	case <-ctx.Done():
+		return nil
+	}
+	x.mu.Lock()
+	out := x.out
+	x.mu.Unlock()
+	for {
+		part := make([]byte, partBytes)
+		n, err := body.Read(part)
+		if n > 0 {
+			if out.part(ctx, part[:n], nil) != nil {
+				return nil // the exchange knows
+			}
+			signal(p.moved)
+		}
+		switch {
+		case err == io.EOF: //nolint:errorlint // as io.Reader has it
+			var more transport.Table
+			if trailers := encodeFields(r.Trailer, mayTrail); len(trailers) > 0 {
+				more = transport.Table{trailersHeader: trailers}
+			}
+			if out.last(ctx, more) != nil {
+				x.fail(errLost)
+			}
+			return nil
+		case err != nil:
+			fault := errGone
+			errors.As(err, &fault)
+			return fault
+		}
+	}
+}
+
+// isUpgrade reports whether a request asks for another protocol. HTTP/2 is only offered: the answer
+// may be in HTTP/1.1.
+func isUpgrade(r *http.Request) bool {
+	if r.Method == http.MethodConnect {
+		return true
+	}
+	to := strings.ToLower(strings.Join(r.Header["Upgrade"], ","))
+	return to != "" && to != "h2c" && named(r.Header)["Upgrade"]
+}

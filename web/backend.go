@@ -1,0 +1,110 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/gomeko/gomeko/internal/methodname"
+	"github.com/gomeko/gomeko/service"
+)
+
+// Backend is an entrypoint row that serves HTTP requests from a queue of the broker. Its tag names
+// the backend:
+//
+//	Site web.Backend `web:"shop"`
+//
+// The method is an [http.HandlerFunc], and so any application that is written for net/http can be
+// behind it:
+//
+//	func (s *Shop) Site(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+//
+// A [Front], or the command gomeko front, receives the requests from clients and puts them into the
+// queue gomeko.http.shop. All processes with the row take from it, each as many as it has workers.
+// None of them listens on a port.
+//
+// The handler sees the request that the client has sent: RemoteAddr is the client's, and the field
+// Forwarded names it too. Its ctx ends when the client disconnects, when the limit of the front is
+// over, and when the front is gone. Writing blocks while the client is slow, and Flush sends what
+// is written. Upgrades, such as websockets, do not come here, and 1xx answers are not sent.
+//
+// Each request is a call. An error with which it fails before the handler has written something is
+// answered as that of a [Route], but a timeout with 504. Later, the answer is cut off, so that the
+// client notices. The tag key name is the method's name in call ids.
+type Backend struct{}
+
+// Entrypoint binds the row: it implements [service.EntrypointType].
+func (Backend) Entrypoint(r *service.Row) (service.Entrypoint, error) {
+	_, err := r.Bind(methodname.Of(r)+"()", writerType, requestType)
+	if err := errors.Join(r.Tag.Keys("web", "name"), err); err != nil {
+		return nil, err
+	}
+	queues, err := queuesOf(r.Host)
+	if err != nil {
+		return nil, err
+	}
+	cfg, _ := service.Lookup[Hooks](r.Host)
+	b := &backend{row: r, hooks: cfg}
+	return queues.Backend(r, r.Tag.Get("web"), b.serve)
+}
+
+// Describe implements [service.RowDescriber].
+func (Backend) Describe(r *service.Row) service.Description {
+	return service.Description{Details: map[string]any{"backend": r.Tag.Get("web")}, Params: []service.Parameter{}}
+}
+
+// Kind implements what [service.Row.Kind] asks for: the row needs no port.
+func (Backend) Kind() string { return "backend" }
+
+// queuesOf returns what carries requests through queues.
+func queuesOf(h *service.Host) (Queues, error) {
+	queues, ok := service.Lookup[Queues](h)
+	if !ok {
+		return queues, errors.New("nothing carries requests through queues: add service.Configure(fleet.HTTP()) to the services")
+	}
+	return queues, nil
+}
+
+// A backend answers the requests of a row.
+type backend struct {
+	row   *service.Row
+	hooks Hooks
+}
+
+// serve is the [ServeFunc] of the row.
+func (b *backend) serve(w http.ResponseWriter, r *http.Request, call service.Request) error {
+	call.ID = requestID(r)
+	fail := func(e *Error) error {
+		writeError(w, r, e, false, b.hooks.Errors)
+		return nil
+	}
+	if why := b.row.Unavailable(); why != nil {
+		return fail(unavailable(why))
+	}
+	data, err := b.hooks.data(r)
+	if err != nil {
+		return fail(newError(err, call.ID))
+	}
+	call.Data = data
+	writer := &guardedWriter{w: w}
+	call.Leading = []any{writer, func(ctx context.Context) any { return r.WithContext(ctx) }}
+	_, err = b.row.Run(r.Context(), call)
+	begun := writer.end()
+	var panicked *service.PanicError
+	switch {
+	case err == nil:
+		writer.finish()
+		return nil
+	case errors.Is(err, service.ErrStopped), begun:
+		return err
+	case errors.As(err, &panicked) && panicked.Value == any(http.ErrAbortHandler):
+		return http.ErrAbortHandler
+	}
+	e := newError(err, b.row.CallID(call.ID))
+	if errors.Is(err, service.ErrTimeout) {
+		late := *e
+		late.Status, late.Type = http.StatusGatewayTimeout, nameOf(http.StatusGatewayTimeout)
+		e = &late
+	}
+	return fail(e)
+}
