@@ -82,6 +82,7 @@ var arrows = map[string][]string{
 	"panel/account":      {"internal/grouppath", "internal/migration"},
 	"panel/grant":        {"internal/grouppath"},
 	"panel/run":          {"contract", "fleet", "jobs", "rpc", "panel/account", "panel/grant", "internal/migration"},
+	"panel/form":         {"contract", "internal/constraint"},
 
 	"internal/sqlite":   {},
 	"internal/postgres": {},
@@ -121,6 +122,7 @@ var others = map[string][]string{
 	"internal/migration": {},
 	"panel/account":      {"golang.org/x/crypto/argon2"},
 	"panel/grant":        {},
+	"panel/form":         {},
 	"panel/run":          {},
 }
 

@@ -61,6 +61,41 @@ func Of(tag reflect.StructTag, t reflect.Type) (*Rule, error) {
 	return r, errors.Join(mistakes...)
 }
 
+// New returns the rule with the keywords of a schema, for values of type t. Numeric and Textual do
+// not matter. The error has the keywords that t cannot have, joined, and the rule has the others.
+func New(k Keywords, t reflect.Type) (*Rule, error) {
+	r := &Rule{leaf: leafOf(t)}
+	var mistakes []error
+	set := func(key, value string) {
+		if value == "" {
+			return
+		}
+		if err := r.set(key, value, k.Format); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s: %w", key, err))
+		}
+	}
+	if k.Enum != nil {
+		values := make([]string, len(k.Enum))
+		for i, one := range k.Enum {
+			values[i] = fmt.Sprint(one)
+		}
+		if err := r.setValues(values); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("enum: %w", err))
+		}
+	}
+	set("min", string(k.Minimum))
+	set("max", string(k.Maximum))
+	if k.MinLength != nil {
+		set("minLength", strconv.Itoa(*k.MinLength))
+	}
+	if k.MaxLength != nil {
+		set("maxLength", strconv.Itoa(*k.MaxLength))
+	}
+	set("pattern", k.Pattern)
+	set("format", k.Format)
+	return r, errors.Join(mistakes...)
+}
+
 // set adds the constraint of a key.
 func (r *Rule) set(key, value, format string) error {
 	kind := r.leaf.kind
@@ -91,14 +126,21 @@ func (r *Rule) misplaced(whose string) error {
 }
 
 func (r *Rule) setEnum(list string) error {
+	values := strings.Split(list, ",")
+	for i, one := range values {
+		values[i] = strings.TrimSpace(one)
+	}
+	return r.setValues(values)
+}
+
+func (r *Rule) setValues(values []string) error {
 	if k := r.leaf.kind; k != text && k != signed && k != unsigned && k != float {
 		return r.misplaced("strings and numbers")
 	}
 	var mistakes []error
 	allowed := map[any]bool{}
 	var shown []string
-	for one := range strings.SplitSeq(list, ",") {
-		one = strings.TrimSpace(one)
+	for _, one := range values {
 		v := reflect.New(r.leaf.typ).Elem()
 		switch {
 		case one == "":

@@ -281,3 +281,41 @@ func TestRecursiveTypes(t *testing.T) {
 		}
 	}
 }
+
+// TestNew checks that the rule of the keywords of a schema finds what the rule of a tag finds.
+func TestNew(t *testing.T) {
+	t.Parallel()
+	three := 3
+	for _, test := range []struct {
+		keywords constraint.Keywords
+		value    any
+		want     string
+	}{
+		{constraint.Keywords{Enum: []any{"a,b", "c"}}, "a", `must be one of "a,b", "c"`},
+		{constraint.Keywords{Enum: []any{"a,b", "c"}}, "a,b", ""},
+		{constraint.Keywords{Enum: []any{json.Number("1"), 2}}, int64(3), "must be one of 1, 2"},
+		{constraint.Keywords{Minimum: "1", Maximum: "2"}, json.Number("2.5"), "must be at most 2"},
+		{constraint.Keywords{MinLength: &three, MaxLength: &three, Pattern: "^a"}, "b", "must have at least 3 characters; must match ^a"},
+		{constraint.Keywords{Format: "decimal", Maximum: "2"}, "3", "must be at most 2"},
+		{constraint.Keywords{}, "", ""},
+	} {
+		rule, err := constraint.New(test.keywords, reflect.TypeOf(test.value))
+		if err != nil {
+			t.Errorf("%v: %v", test.keywords, err)
+			continue
+		}
+		var faults constraint.Faults
+		rule.Check(reflect.ValueOf(test.value), &faults)
+		got := ""
+		if err := faults.Err(); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%v: %v: got %q, want %q", test.keywords, test.value, got, test.want)
+		}
+	}
+	rule, err := constraint.New(constraint.Keywords{Pattern: "(", Format: "colour", MinLength: &three}, reflect.TypeFor[string]())
+	if rule == nil || err == nil || len(constraint.Split(err)) != 2 {
+		t.Errorf("got %v, %v", rule, err)
+	}
+}

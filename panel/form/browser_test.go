@@ -1,0 +1,111 @@
+package form_test
+
+import (
+	"encoding/xml"
+	"errors"
+	"html/template"
+	"io"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gomeko/gomeko/panel/form"
+)
+
+// An element is a part of a form that a browser shows.
+type element struct {
+	tag        string
+	attributes map[string]string
+	text       string
+}
+
+// elements returns the inputs, buttons and the like in a form. It fails t if the HTML is not well
+// formed.
+func elements(t testing.TB, html template.HTML) (all []*element) {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader("<form>" + string(html) + "</form>"))
+	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+	var open []*element
+	templates := 0
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, html)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			e := &element{tag: token.Name.Local, attributes: map[string]string{}}
+			for _, a := range token.Attr {
+				e.attributes[a.Name.Local] = a.Value
+				if a.Name.Space != "" {
+					e.attributes[a.Name.Space+":"+a.Name.Local] = a.Value
+				}
+			}
+			if e.tag == "template" {
+				templates++
+			}
+			open = append(open, e)
+			if templates == 0 {
+				all = append(all, e)
+			}
+		case xml.CharData:
+			for _, e := range open[max(len(open)-2, 0):] { // a text, or the list that it is in
+				e.text += string(token)
+			}
+		case xml.EndElement:
+			if open[len(open)-1].tag == "template" {
+				templates--
+			}
+			open = open[:len(open)-1]
+		}
+	}
+}
+
+// submit returns what a browser sends for a form that nobody has changed.
+func submit(t testing.TB, in *form.Input) url.Values {
+	t.Helper()
+	html, err := in.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := url.Values{}
+	selected, first := "", true
+	for _, e := range elements(t, html) {
+		name, value := e.attributes["name"], e.attributes["value"]
+		switch e.tag {
+		case "input":
+			if _, checked := e.attributes["checked"]; e.attributes["type"] == "checkbox" && !checked {
+				continue
+			}
+			values.Add(name, value)
+		case "textarea":
+			values.Add(name, strings.ReplaceAll(strings.TrimPrefix(e.text, "\n"), "\n", "\r\n"))
+		case "select":
+			selected, first = name, true
+		case "option":
+			if _, chosen := e.attributes["selected"]; chosen || first {
+				values.Set(selected, value)
+			}
+			first = false
+		}
+	}
+	return values
+}
+
+// find returns the element with this name, nil if there is none.
+func find(t testing.TB, in *form.Input, name string) *element {
+	t.Helper()
+	html, err := in.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range elements(t, html) {
+		if e.attributes["name"] == name {
+			return e
+		}
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+// Package form makes HTML forms that ask people for the arguments of a row, and reads what they
+// fill in. A control panel shows them: see docs/describe.md for the rows that it may run.
+//
+// A [Form] is made of the description of a service, as fleet.Describe returns it. The fields are in
+// the order of the parameters, with their defaults and the help in their docs:
+//
+//	f, err := form.New(document, "Update")
+//	…
+//	html, err := f.Blank().HTML() // for a page that has <form method="post"> and the button
+//
+// What the browser sends is parsed and checked, by what decodes and checks it in the worker:
+//
+//	in := f.Parse(r.PostForm)
+//	if in.Edited() { // a row more, or one less: show the form again
+//		return page(in.HTML())
+//	}
+//	args, faults := in.Arguments()
+//	if len(faults) > 0 { // they are marked at their fields
+//		return page(in.HTML())
+//	}
+//	err := call(args)
+//	var invalid *service.ValidationError
+//	if errors.As(err, &invalid) { // the row has changed, or its method checks more
+//		in.Mark(invalid.Faults)
+//		return page(in.HTML())
+//	}
+//
+// [Form.Fill] returns the form with the arguments of an earlier call, and [Diff] tells how a row
+// has changed.
+//
+// # Which field does a value have?
+//
+//	bool                        a checkbox; a list of yes and no if it can be left out
+//	enum                        a list
+//	integer, number             an input for numbers, with its limits
+//	string                      an input for text, email addresses or URLs; a textarea if it is long
+//	time.Time, date-time        a picker, with a list of offsets from UTC
+//	codec.Date, codec.TimeOfDay a picker
+//	sensitive                   a password, which is never sent back to the browser
+//	struct                      a group; a button adds one that can be left out
+//	list, map                   rows, which buttons add and remove
+//	anything else               a textarea with JSON
+//
+// A value that its field cannot have is JSON, too: a text with control characters, a list of more
+// than 200 elements, groups that are nested too deep. So an earlier call can always be shown.
+//
+// # What does an empty field stand for?
+//
+// An optional value is left out, so that its default holds. A text that may be empty is sent as it
+// is, or where there are more possibilities (a text that can be left out, or null) people choose
+// what is sent if it is empty. A required value is a fault.
+//
+// # What does a page need?
+//
+// The HTML has neither scripts nor styles. Everything works without a script; the one that [Script]
+// returns adds and removes rows without a request. A page may style these classes:
+//
+//	form             the whole form
+//	faults, changes  lists at its top, with an h2: what is wrong, how the row has changed
+//	field            a label, its help and its input; also check (a checkbox), key (of an entry)
+//	group            a fieldset; also rows (with rows that can be added)
+//	slots, row       the rows of a group, and one of them
+//	faulty           a field or a group with faults
+//	fault            the list of its faults, below the input
+//	help, hint       the text above the input; the limits in it
+//	required         the word in a label
+//	json             a textarea with JSON
+//	moment, empty    the inputs of a date and time; the choice of what an empty text is
+//	add, remove      the buttons of rows
+//	visually-hidden  text for screen readers only: the page must hide it
+//
+// Names of inputs begin with / or with a word and :, so they differ from those that the page adds.
+// The name and the id of a field are the same each time.
+//
+// # Hostile input
+//
+// Descriptions come from processes, and values from browsers, so neither is trusted. All texts are
+// escaped. Types that contain themselves, huge types, and huge or malformed values are bounded, and
+// become faults with a clear text.
+package form

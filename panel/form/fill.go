@@ -1,0 +1,255 @@
+package form
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/gomeko/gomeko/codec"
+)
+
+// Fill returns the form with the arguments of an earlier call, to run it again with the same
+// arguments or with others. What no longer fits is marked, and [Input.Changes] has the arguments
+// that the row no longer takes. Sensitive values are left out: people have to write them again.
+func (f *Form) Fill(args Arguments) *Input {
+	in := f.input()
+	left := maps.Clone(args.Kwargs)
+	positional := args.Args
+	for _, n := range in.root.children {
+		switch {
+		case n.name == f.rest:
+			in.fill(n, join(positional))
+			positional = nil
+		case n.more:
+			in.fill(n, object(left))
+			left = nil
+		case len(positional) > 0 && f.rest != "" || len(positional) > 0 && left[n.name] == nil:
+			in.fill(n, positional[0])
+			positional = positional[1:]
+		default:
+			in.fill(n, left[n.name])
+			delete(left, n.name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(left)) {
+		in.gone(name)
+	}
+	if len(positional) > 0 {
+		in.gone("*")
+	}
+	in.Arguments() // marks what no longer fits
+	return in
+}
+
+// gone notes an argument without a field.
+func (in *Input) gone(pointer string) {
+	if len(in.changes) < maxFaults {
+		in.changes = append(in.changes, Change{Pointer: "/" + text(pointer, maxLabel), Was: "an argument of the earlier run"})
+	}
+}
+
+// join returns a list of elements.
+func join(elements []json.RawMessage) json.RawMessage {
+	if len(elements) == 0 {
+		return nil
+	}
+	return slices.Concat([]byte("["), bytes.Join(asBytes(elements), []byte(",")), []byte("]"))
+}
+
+func asBytes(all []json.RawMessage) [][]byte {
+	plain := make([][]byte, len(all))
+	for i, one := range all {
+		plain[i] = one
+	}
+	return plain
+}
+
+// object returns an object of members.
+func object(members map[string]json.RawMessage) json.RawMessage {
+	if len(members) == 0 {
+		return nil
+	}
+	var b bytes.Buffer
+	for i, name := range slices.Sorted(maps.Keys(members)) {
+		key, _ := codec.JSON.Encode(codec.ValidText(name)) //nolint:errcheck // a string is always encoded
+		b.WriteByte("{,"[min(i, 1)])
+		b.Write(key)
+		b.WriteByte(':')
+		b.Write(members[name])
+	}
+	return append(b.Bytes(), '}')
+}
+
+// blank makes n a group that was added, with the defaults of its members.
+func (in *Input) blank(n *node) {
+	in.members(n)
+	for _, child := range n.children {
+		in.fill(child, nil)
+	}
+}
+
+// fill fills n with a value in JSON, or if that is nil with its default.
+func (in *Input) fill(n *node, value []byte) {
+	if value == nil {
+		if value = n.fallback; value == nil {
+			if n.shape.kind == kindObject && !n.raw && !n.optional {
+				in.blank(n)
+			}
+			return
+		}
+	}
+	s := n.shape
+	found := codec.JSON.Kind(value)
+	switch {
+	case found == codec.KindNull && slices.Contains(n.empties(), emptyNull):
+		n.empty = emptyNull
+		return
+	case s.secret && (found != codec.KindObject || s.kind != kindObject):
+		if s.kind == kindObject && !n.raw && !n.optional {
+			in.blank(n)
+		}
+		return
+	}
+	before := in.fields
+	if !n.raw && in.fits(n, value, found) && (n.isLeaf() || in.fields <= maxFields) {
+		return
+	}
+	if !n.isLeaf() {
+		in.fields = before // of a group that is too large for fields of its own
+	}
+	n.raw, n.optional, n.present, n.children = true, false, false, nil
+	if n.text = indent(value); s.secret {
+		n.text = ""
+	}
+}
+
+// maxIndent is how deep JSON is that is shown in several lines: spaces must not outgrow it.
+const maxIndent = 20
+
+// indent returns JSON as people read it.
+func indent(value []byte) string {
+	depth := 0
+	for _, c := range value {
+		switch c {
+		case '[', '{':
+			if depth++; depth > maxIndent {
+				return string(value)
+			}
+		case ']', '}':
+			depth--
+		}
+	}
+	var b bytes.Buffer
+	if json.Indent(&b, value, "", "  ") != nil {
+		return string(value)
+	}
+	return b.String()
+}
+
+// fits fills n with a value, and reports whether its inputs can have it.
+func (in *Input) fits(n *node, value []byte, found codec.Kind) bool {
+	switch n.shape.kind {
+	case kindObject:
+		return found == codec.KindObject && in.fillMembers(n, value)
+	case kindList:
+		return found == codec.KindList && in.fillList(n, value)
+	case kindMap:
+		return found == codec.KindObject && in.fillMap(n, value)
+	case kindBool:
+		n.text = string(bytes.TrimSpace(value))
+		return found == codec.KindBool
+	case kindNumber:
+		n.text = string(bytes.TrimSpace(value))
+		return found == codec.KindNumber && json.Valid(value)
+	case kindChoice:
+		raw := string(bytes.TrimSpace(value))
+		i := slices.IndexFunc(n.shape.leaf.options, func(o option) bool { return o.raw == raw })
+		if i < 0 {
+			return false
+		}
+		n.text = n.shape.leaf.options[i].text
+		return true
+	}
+	if found == codec.KindNumber && n.shape.leaf.format == "decimal" && json.Valid(value) {
+		n.text = string(bytes.TrimSpace(value))
+		return true
+	}
+	var s string
+	if found != codec.KindString || codec.JSON.Decode(value, &s) != nil || !writable(s) {
+		return false
+	}
+	switch n.shape.kind {
+	case kindDateTime:
+		n.pick(s)
+	case kindDate:
+		n.text = strings.TrimSuffix(s, "T00:00:00")
+	default:
+		n.text = s
+	}
+	if s == "" && slices.Contains(n.empties(), emptyText) {
+		n.empty = emptyText
+		return true
+	}
+	return s != ""
+}
+
+// writable reports whether a browser sends a text back as it is.
+func writable(s string) bool {
+	return isValid(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' })
+}
+
+func (in *Input) fillMembers(n *node, value []byte) bool {
+	members, err := codec.JSON.Map(value)
+	if err != nil {
+		return false
+	}
+	in.members(n)
+	found := map[string][]byte{}
+	for _, m := range members {
+		found[m.Name] = m.Value
+	}
+	for _, child := range n.children {
+		in.fill(child, found[child.name])
+		delete(found, child.name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		in.gone(strings.TrimPrefix(pointer(append(n.place(), name)), "/"))
+	}
+	return true
+}
+
+func (in *Input) fillList(n *node, value []byte) bool {
+	elements, err := codec.JSON.List(value)
+	if err != nil || len(elements) > n.limit() {
+		return false
+	}
+	for _, one := range elements {
+		in.fill(in.row(n, ""), one)
+	}
+	if len(elements) == 0 {
+		n.empty = emptyList
+	}
+	return true
+}
+
+func (in *Input) fillMap(n *node, value []byte) bool {
+	members, err := codec.JSON.Map(value)
+	if err != nil || len(members) > n.limit() {
+		return false
+	}
+	seen := map[string]bool{}
+	for _, m := range members {
+		if seen[m.Name] || !writable(m.Name) || strings.Contains(m.Name, "\n") {
+			return false
+		}
+		seen[m.Name] = true
+		in.fill(in.row(n, m.Name), m.Value)
+	}
+	if len(members) == 0 {
+		n.empty = emptyList
+	}
+	return true
+}

@@ -1,0 +1,259 @@
+package form
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gomeko/gomeko/codec"
+)
+
+// An Input is a form with what was filled in. [Form.Blank], [Form.Fill] and [Form.Parse] return
+// one. It must not be used by several goroutines at once.
+type Input struct {
+	form    *Form
+	root    *node
+	fields  int // of the nodes
+	edited  bool
+	changes []Change
+	faults  []string // of the form as a whole
+}
+
+// What an input that is left empty stands for.
+const (
+	emptyAbsent = "absent" // the value is left out
+	emptyNull   = "null"
+	emptyText   = "text" // the text without characters
+	emptyList   = "list" // the list or the map without elements
+)
+
+// A node is a field of an Input, a group of them, or a row of a list or a map.
+type node struct {
+	parent *node
+	*member
+	step  string // in the names of inputs: a member, or the number of a row
+	depth int
+
+	raw      bool   // it is written as JSON in text
+	optional bool   // a group that a button adds
+	present  bool   // a group that was added
+	text     string // of a leaf
+	zone     string // of a date and time with a picker, "" without one
+	empty    string // what it is if nothing was filled in
+	key      string // of a row of a map
+	children []*node
+	focus    bool // the browser goes there
+
+	broken, brokenKey []string // what is wrong with what the browser sent
+	faults            []string // all that is marked at the field
+}
+
+func (f *Form) input() *Input {
+	in := &Input{form: f, root: &node{member: &member{shape: f.root}, present: true}}
+	in.members(in.root)
+	return in
+}
+
+// member adds a node below another.
+func (in *Input) add(parent *node, m *member, step string) *node {
+	n := &node{parent: parent, member: m, step: step, depth: parent.depth + 1}
+	in.fields++
+	s := m.shape
+	group := s.kind == kindObject || s.kind == kindList || s.kind == kindMap
+	n.raw = s.kind == kindJSON || in.fields > maxFields || group && n.depth > maxDepth
+	n.optional = !n.raw && s.kind == kindObject && (!m.required || s.nullable)
+	n.empty = n.empties()[0]
+	if s.kind == kindDateTime {
+		n.zone = "Z"
+	}
+	parent.children = append(parent.children, n)
+	return n
+}
+
+// members adds the nodes of the members of an object.
+func (in *Input) members(n *node) {
+	n.present, n.children = true, nil
+	for _, m := range n.shape.members {
+		in.add(n, m, m.name)
+	}
+}
+
+// row adds a row to a list or a map.
+func (in *Input) row(n *node, key string) *node {
+	step := strconv.Itoa(len(n.children))
+	m := &member{label: n.label + " " + strconv.Itoa(len(n.children)+1), required: true, shape: n.shape.elem}
+	child := in.add(n, m, step)
+	child.key = key
+	return child
+}
+
+// empties returns what a node may stand for when nothing was filled in, the usual one first.
+func (n *node) empties() (all []string) {
+	s := n.shape
+	blank := n.blank()
+	switch {
+	case string(n.fallback) == "null" && s.nullable:
+		all = []string{emptyNull, blank}
+	case string(n.fallback) == "null":
+		all = []string{emptyAbsent, blank}
+	case n.fallback != nil && blank != "":
+		all = []string{blank}
+	case !n.required:
+		all = []string{emptyAbsent, "", blank}
+	default:
+		all = []string{blank}
+	}
+	if s.nullable && !slices.Contains(all, emptyNull) {
+		all = append(all, emptyNull)
+	}
+	if !n.required && !slices.Contains(all, emptyAbsent) {
+		all = append(all, emptyAbsent)
+	}
+	all = slices.DeleteFunc(all, func(one string) bool { return one == "" })
+	if len(all) == 0 {
+		all = []string{emptyAbsent} // which the check refuses
+	}
+	return all
+}
+
+// blank returns what of its own an empty input may be, "" if that is nothing.
+func (n *node) blank() string {
+	switch s := n.shape; {
+	case n.raw:
+	case s.kind == kindList, s.kind == kindMap:
+		return emptyList
+	case s.kind == kindText && !s.secret && len(s.leaf.faults([]byte(`""`))) == 0:
+		return emptyText
+	}
+	return ""
+}
+
+// Edited reports whether the browser has only asked for a row more, or for one less: show the form
+// again. The arguments are not complete then, and must not be used.
+func (in *Input) Edited() bool { return in.edited }
+
+// Changes returns how the row has changed since the browser got the form, or since the arguments
+// were used that the form was filled with. It is empty if nothing has.
+func (in *Input) Changes() []Change { return in.changes }
+
+// Arguments returns the arguments, and what is wrong with them: a worker refuses the same. The
+// faults are marked at their fields; with faults, the arguments must not be used.
+func (in *Input) Arguments() (Arguments, []Fault) {
+	args := Arguments{Args: []json.RawMessage{}, Kwargs: map[string]json.RawMessage{}}
+	found := new(check)
+	values := make([]json.RawMessage, len(in.root.children)) // nil is absent
+	for i, n := range in.root.children {
+		value, ok := in.encode(n, found)
+		switch {
+		case ok:
+			values[i] = value
+			c := new(check)
+			c.value(n.shape, value, n.place())
+			found.merge(c.faults)
+		case n.required:
+			found.merge([]Fault{{Pointer: pointer(n.place()), Message: "is required"}})
+		}
+	}
+	for _, message := range in.faults {
+		found.faults = append(found.faults, Fault{Message: message})
+	}
+	in.arrange(values, &args, found)
+	if found.faults != nil {
+		in.Mark(found.faults)
+	}
+	return args, found.faults
+}
+
+// merge adds faults, except those of places that have one already.
+func (c *check) merge(faults []Fault) {
+	known := slices.Clone(c.faults)
+	for _, f := range faults {
+		if !slices.ContainsFunc(known, func(k Fault) bool { return k.Pointer == f.Pointer }) && len(c.faults) < maxFaults {
+			c.faults = append(c.faults, f)
+		}
+	}
+}
+
+// arrange puts the values of the parameters where a call has them.
+func (in *Input) arrange(values []json.RawMessage, args *Arguments, found *check) {
+	byPosition := false
+	for i, n := range in.root.children {
+		value := values[i]
+		switch {
+		case value == nil:
+		case n.name == in.form.rest:
+			elements, _ := codec.JSON.List(value) //nolint:errcheck // encode made it, or its fault was found
+			byPosition = len(elements) > 0
+			for _, one := range elements {
+				args.Args = append(args.Args, one)
+			}
+		case n.more:
+			members, _ := codec.JSON.Map(value) //nolint:errcheck // encode made it, or its fault was found
+			for _, m := range members {
+				if in.root.child(m.Name) != nil {
+					found.add([]string{m.Name}, "is the name of a parameter: choose another")
+				}
+				args.Kwargs[m.Name] = m.Value
+			}
+		default:
+			args.Kwargs[n.name] = value
+		}
+	}
+	if !byPosition {
+		return
+	}
+	var before []json.RawMessage
+	for i, n := range in.root.children {
+		if n.name == in.form.rest {
+			break
+		}
+		if values[i] == nil && n.fallback == nil {
+			found.merge([]Fault{{Pointer: pointer(n.place()), Message: "is required, because further values follow it"}})
+		}
+		value := values[i]
+		if value == nil {
+			value = n.fallback
+		}
+		before = append(before, value)
+		delete(args.Kwargs, n.name)
+	}
+	args.Args = append(before, args.Args...)
+}
+
+// encode returns what was filled in as JSON, and whether there is a value.
+func (in *Input) encode(n *node, found *check) (json.RawMessage, bool) {
+	for _, message := range slices.Concat(n.broken, n.brokenKey) {
+		found.add(n.place(), message)
+	}
+	if n.raw || n.isLeaf() {
+		return n.encodeText(found)
+	}
+	if n.shape.kind == kindObject && !n.present || n.shape.kind != kindObject && len(n.children) == 0 {
+		return n.nothing()
+	}
+	var b strings.Builder
+	for _, child := range n.children {
+		value, ok := in.encode(child, found)
+		if !ok {
+			if n.shape.kind == kindObject {
+				continue // the check says whether it is required
+			}
+			found.merge([]Fault{{Pointer: pointer(child.place()), Message: "is required"}})
+			value = json.RawMessage("null") // a list has no gaps
+		}
+		if b.Len() > 0 {
+			b.WriteByte(',')
+		}
+		if n.shape.kind != kindList {
+			name, _ := codec.JSON.Encode(child.title()) //nolint:errcheck // a string is always encoded
+			b.Write(name)
+			b.WriteByte(':')
+		}
+		b.Write(value)
+	}
+	if n.shape.kind == kindList {
+		return json.RawMessage("[" + b.String() + "]"), true
+	}
+	return json.RawMessage("{" + b.String() + "}"), true
+}

@@ -1,0 +1,231 @@
+package form_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/contract"
+	"github.com/gomeko/gomeko/panel/form"
+	"github.com/gomeko/gomeko/service"
+)
+
+// arguments returns arguments by name, in JSON.
+func arguments(t testing.TB, kwargs string) form.Arguments {
+	t.Helper()
+	var args form.Arguments
+	if err := json.Unmarshal([]byte(kwargs), &args.Kwargs); err != nil {
+		t.Fatal(err)
+	}
+	return args
+}
+
+// A round is a type of everything that a form has a field for.
+type round struct {
+	Text   string            `json:"text"`
+	Email  string            `json:"email" format:"email"`
+	Plan   string            `json:"plan" enum:"free,pro"`
+	Level  int               `json:"level" enum:"1,2" default:"1"`
+	Count  int64             `json:"count"`
+	Rate   float64           `json:"rate"`
+	On     bool              `json:"on"`
+	At     string            `json:"at" format:"date-time"`
+	Day    codec.Date        `json:"day"`
+	Clock  codec.TimeOfDay   `json:"clock"`
+	Price  codec.Decimal     `json:"price"`
+	Bytes  []byte            `json:"bytes"`
+	Lines  []line            `json:"lines"`
+	Grid   [][]int           `json:"grid"`
+	Labels map[string]string `json:"labels"`
+	Tree   tree              `json:"tree"`
+	Extra  any               `json:"extra"`
+	Opt    optionals         `json:"opt"`
+}
+
+const full = `{"text":"a\nb ","email":"a@example.org","plan":"pro","level":2,"count":9007199254740993,"rate":1e-7,"on":true,` +
+	`"at":"2026-01-02T03:04:05.123+05:30","day":"2026-01-02","clock":"03:04:05","price":"1.20","bytes":"AP8=",` +
+	`"lines":[{"product":"tea","count":2}],"grid":[[1,2],[],[3]],"labels":{"a/b":"~1","":"x"},` +
+	`"tree":{"name":"t","children":[{"name":"c","children":[],"next":{"name":"n","children":[],"next":null}}],"next":null,"named":{"k":{"name":"","children":[],"next":null}}},` +
+	`"extra":{"a":[1,"\u0000",null]},` +
+	`"opt":{"text":"t","ptr":"","number":5,"flag":false,"unit":"box","on":false,"tags":["a"],"line":{"product":"tea","count":1},"counts":{"x":1},"any":[]}}`
+
+// TestFill fills a form with arguments, and has a browser send it back: the arguments are the same.
+func TestFill(t *testing.T) {
+	t.Parallel()
+	f := formOf(t, reflect.TypeFor[round](), "")
+	for _, change := range [][2]string{
+		{"", ""},
+		{`"a\nb "`, `"\u0001\r\n\t\u0000"`}, // not in a text of a browser
+		{`"a\nb "`, `"\n\n"`},               // a browser drops the first one
+		{`"a\nb "`, `"<script>alert(1)</script>\"'&amp;"`}, //
+		{`"a\nb "`, `""`}, //
+		{`2026-01-02T03:04:05.123+05:30`, `2026-01-02T03:04:05.123456789Z`},          // not of a picker
+		{`2026-01-02T03:04:05.123+05:30`, `2026-01-02t03:04:05z`},                    //
+		{`2026-01-02T03:04:05.123+05:30`, `2026-01-02T03:04:05-11:11`},               // an odd offset
+		{`"clock":"03:04:05"`, `"clock":"03:04:05.123456"`},                          //
+		{`9007199254740993`, `-9223372036854775808`},                                 //
+		{`"rate":1e-7`, `"rate":1e300`},                                              // not in an input for numbers
+		{`"lines":[{"product":"tea","count":2}]`, `"lines":null`},                    //
+		{`"lines":[{"product":"tea","count":2}]`, `"lines":[]`},                      //
+		{`"labels":{"a/b":"~1","":"x"}`, `"labels":null`},                            //
+		{`"labels":{"a/b":"~1","":"x"}`, `"labels":{"\r":"x"}`},                      // not in an input
+		{`"bytes":"AP8="`, `"bytes":null`},                                           //
+		{`"grid":[[1,2],[],[3]]`, `"grid":[` + strings.Repeat("[],", 300) + `null]`}, // too many rows
+		{`"extra":{"a":[1,"\u0000",null]}`, `"extra":null`},                          //
+		{`"ptr":"",`, `"ptr":null,`}, {`"ptr":"",`, ``}, {`"text":"t",`, `"text":"",`}, {`"text":"t",`, ``},
+		{`"number":5,`, `"number":null,`}, {`"number":5,`, ``}, {`"flag":false,`, `"flag":null,`}, {`"flag":false,`, `"flag":true,`},
+		{`"tags":["a"],`, `"tags":[],`}, {`"tags":["a"],`, `"tags":null,`}, {`"tags":["a"],`, ``},
+		{`"line":{"product":"tea","count":1},`, `"line":null,`}, {`"line":{"product":"tea","count":1},`, ``},
+		{`"counts":{"x":1},`, ``}, {`,"any":[]`, `,"any":null`}, {`,"any":[]`, ``},
+	} {
+		want := full
+		if change[0] != "" {
+			if want = strings.Replace(full, change[0], change[1], 1); want == full {
+				t.Fatal(change)
+			}
+		}
+		in := f.Fill(arguments(t, `{"v":`+want+`}`))
+		if len(in.Changes()) > 0 {
+			t.Errorf("%q: changes %v", change, in.Changes())
+		}
+		args, faults := f.Parse(submit(t, in)).Arguments()
+		if faults != nil {
+			t.Errorf("%q: %v", change, faults)
+			continue
+		}
+		if !same(t, args.Kwargs["v"], []byte(want)) {
+			t.Errorf("%q:\n got %s\nwant %s", change, args.Kwargs["v"], want)
+		}
+	}
+}
+
+// same reports whether two values in JSON are the same, with the same digits.
+func same(t testing.TB, a, b []byte) bool {
+	t.Helper()
+	var x, y any
+	if err := codec.JSON.Decode(a, &x); err != nil {
+		t.Fatal(err, string(a))
+	}
+	if err := codec.JSON.Decode(b, &y); err != nil {
+		t.Fatal(err, string(b))
+	}
+	return reflect.DeepEqual(x, y)
+}
+
+// TestFillChanged fills a form with arguments of an earlier version of its row.
+func TestFillChanged(t *testing.T) {
+	t.Parallel()
+	f := formOf(t, reflect.TypeFor[line](), "")
+	in := f.Fill(arguments(t, `{"v":{"product":5,"count":99,"color":"red"},"old":1}`))
+	if got, want := submit(t, in).Get("json:/v/product"), "5"; got != want {
+		t.Errorf("product: got %q, want %q", got, want)
+	}
+	if got, want := len(in.Changes()), 2; got != want {
+		t.Fatalf("got %v", in.Changes())
+	}
+	if got, want := in.Changes()[0].String()+"; "+in.Changes()[1].String(), "/v/color is gone: it was an argument of the earlier run; /old is gone: it was an argument of the earlier run"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := result(in), "/v/product must be a text; /v/count must be at most 9"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if e := find(t, in, "/v/count"); e.attributes["aria-invalid"] != "true" {
+		t.Errorf("the count is not marked: %v", e)
+	}
+}
+
+// TestPosition has values for *args, which need those before them by position, and for **kwargs.
+func TestPosition(t *testing.T) {
+	t.Parallel()
+	number, text := &codec.Schema{Type: codec.TypeNames{"integer"}}, &codec.Schema{Type: codec.TypeNames{"string"}}
+	f := newForm(t, &contract.Document{Rows: []contract.Row{{Name: "Row", Parameters: []contract.Parameter{
+		{Name: "a", Kind: "positional", Required: true, Schema: number},
+		{Name: "b", Kind: "positional", Default: json.RawMessage("2"), Schema: number},
+		{Name: "more", Kind: "rest", Schema: text},
+		{Name: "key", Kind: "keyword", Default: json.RawMessage("null"), Schema: text},
+		{Name: "others", Kind: "options", Schema: number},
+	}}}})
+	for sent, want := range map[string]string{
+		"/a=1":     "a=1",
+		"/a=1&/b=": "a=1",
+		"/a=1&row:/more=0&/more/0=x&/key=k&row:/others=0&key:/others/0=o&/others/0=7": `{"args":[1,2,"x"],"kwargs":{"key":"k","o":7}}`,
+		"/a=1&row:/others=0&key:/others/0=a&/others/0=7":                              "/a is the name of a parameter: choose another",
+		"/a=1&row:/others=0&key:/others/0=o&/others/0=x":                              "/o must be a whole number",
+		"row:/more=0": "/a is required",
+	} {
+		values, err := url.ParseQuery(sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := f.Parse(values)
+		got := result(in)
+		if got != want {
+			t.Errorf("%s: got %s, want %s", sent, got, want)
+			continue
+		}
+		args, faults := in.Arguments()
+		if faults != nil {
+			continue
+		}
+		again, _ := f.Parse(submit(t, f.Fill(args))).Arguments()
+		again.Kwargs["b"] = args.Kwargs["b"] // its default
+		if !reflect.DeepEqual(again.Args, args.Args) || len(again.Kwargs) != max(len(args.Kwargs), len(again.Kwargs)) {
+			t.Errorf("%s: got %s, want %s", sent, again, args)
+		}
+	}
+}
+
+// TestMark shows the faults that a worker has found, also in another form than the one it knows.
+func TestMark(t *testing.T) {
+	t.Parallel()
+	f := formOf(t, reflect.TypeFor[round](), "")
+	in := f.Fill(arguments(t, `{"v":`+full+`}`))
+	in.Mark([]service.Fault{
+		{Pointer: "/v/lines/0/product", Message: "is sold out"},
+		{Pointer: "/v/labels/a~1b", Message: "is <b>reserved</b>"},
+		{Pointer: "/v/extra/a/0", Message: "is too small"},
+		{Pointer: "/v/lines/7/product", Message: "is wrong"},
+		{Pointer: "/new", Message: "is required"},
+		{Pointer: "", Message: "is closed today"},
+		{Pointer: "v", Message: "has a pointer that is not one"},
+	})
+	html, err := in.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"/v/lines/0/product": "is sold out", "/v/labels/0": "is <b>reserved</b>", "json:/v/extra": "/a/0 is too small",
+	} {
+		e := find(t, in, name)
+		if e == nil || e.attributes["aria-invalid"] != "true" {
+			t.Errorf("%s is not marked", name)
+			continue
+		}
+		if i := strings.Index(e.attributes["aria-describedby"], ":fault"); i < 0 || !strings.Contains(textOf(t, in, "id", e.attributes["id"]+":fault"), want) {
+			t.Errorf("%s: got %v, want %s", name, e, want)
+		}
+	}
+	for _, want := range []string{"7 values are wrong", "The form /new is required", "The form is closed today", `<a href="#f-v-lines">V, Lines: /7/product is wrong</a>`, "The form v has a pointer"} {
+		if !strings.Contains(string(html), want) {
+			t.Errorf("no %q in\n%s", want, html)
+		}
+	}
+}
+
+// textOf returns the text of the element with an attribute.
+func textOf(t testing.TB, in *form.Input, attribute, value string) string {
+	t.Helper()
+	html, err := in.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range elements(t, html) {
+		if e.attributes[attribute] == value {
+			return e.text
+		}
+	}
+	return ""
+}
