@@ -120,6 +120,13 @@ func onEach(t *testing.T, test func(t *testing.T, s *site)) {
 	})
 }
 
+// onPairs runs a test on each broker and on each database, for one that takes long.
+func onPairs(t *testing.T, test func(t *testing.T, s *site)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, newSite(t, brokertest.Embedded(t), account.SQLite)) })
+	t.Run("postgres", func(t *testing.T) { test(t, newSite(t, brokertest.RabbitMQ(t), account.PostgreSQL)) })
+}
+
 func newSite(t testing.TB, uri string, kind account.Dialect) *site {
 	t.Helper()
 	s := &site{t: t, broker: uri, kind: kind}
