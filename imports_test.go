@@ -20,7 +20,7 @@ const (
 // and what these may import. Every package must have a row.
 var arrows = map[string][]string{
 	"cmd/gomeko":          {"runner"},
-	"runner":              {"panel/account", "internal/sqlite", "internal/postgres", "contract", "internal/periodic", "jobs", "jobs/sqlite", "jobs/postgres", "internal/doctor", "internal/parked", "internal/scaffold", "internal/supervisor", "shell", "broker", "web", "admin", "rpc", "events", "fleet", "config"},
+	"runner":              {"panel", "internal/sqlite", "internal/postgres", "contract", "internal/periodic", "jobs", "jobs/sqlite", "jobs/postgres", "internal/doctor", "internal/parked", "internal/scaffold", "internal/supervisor", "shell", "broker", "web", "admin", "rpc", "events", "fleet", "config"},
 	"shell":               {"rpc", "events", "fleet", "contract", "config", "internal/printable"},
 	"web":                 {"service", "internal/constraint", "codec", "rpc/rpcerror", "internal/certificate", "internal/methodname", "internal/mux", "internal/secret", "internal/sequence", "internal/wait"},
 	"admin":               {"service", "internal/mux", "internal/clip", "internal/secret"},
@@ -76,7 +76,7 @@ var arrows = map[string][]string{
 	"jobs/sqlite":   {"jobs/store", "internal/sqlite"},
 	"jobs/postgres": {"jobs/store", "internal/postgres"},
 
-	"panel":              {"panel/account", "fleet", "internal/mux"},
+	"panel":              {"panel/account", "panel/grant", "fleet", "internal/mux"},
 	"internal/grouppath": {},
 	"internal/migration": {},
 	"panel/account":      {"internal/grouppath", "internal/migration"},

@@ -3,7 +3,7 @@
 // the rows' tags.
 //
 //	p, err := panel.New(ctx, panel.Config{Accounts: accounts, DB: db, Broker: conn})
-//	defer p.Close()
+//	defer p.Close(ctx)
 //	err = http.ListenAndServe("127.0.0.1:8080", p)
 //
 // The command gomeko panel serves it, so that most people need no program for it. Users and groups

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/gomeko/gomeko/internal/mux"
 	"github.com/gomeko/gomeko/panel/account"
+	"github.com/gomeko/gomeko/panel/grant"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -33,6 +35,13 @@ type Config struct {
 	// sent on encrypted connections only. Requests that change something are accepted from pages of
 	// this origin and of the one that the request names as its host.
 	URL string
+
+	// Secure sends cookies on encrypted connections only, also without URL.
+	Secure bool
+
+	// Key signs what users start, so that workers can check it. Nil is a key in the database, which the
+	// first process of the panel generates: see [GrantKey].
+	Key *grant.Key
 
 	// Proxies are the proxies in front of the panel. The address of a person is then the last one in
 	// the header X-Forwarded-For that is not a proxy's.
@@ -71,8 +80,10 @@ type Panel struct {
 	mux       mux.ServeMux
 	handler   http.Handler
 
-	stop func() // what runs beside the requests
-	done chan struct{}
+	live  context.Context // of pages that show live progress
+	drain func()          // ends live
+	stop  func()          // ends what runs beside the requests
+	done  chan struct{}
 }
 
 // New returns the panel of cfg. It reads the database; ctx limits only that. The error has all
@@ -99,6 +110,7 @@ func New(ctx context.Context, cfg Config) (*Panel, error) {
 	p.mux.Handle("GET "+assetsPath, http.HandlerFunc(serveAsset))
 	p.handler = p.guard(&p.mux)
 
+	p.live, p.drain = context.WithCancel(context.WithoutCancel(ctx))
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop = stop
 	go p.run(background)
@@ -138,17 +150,43 @@ func (c *Config) origin() (*url.URL, error) {
 // secure reports whether people reach the panel by https.
 func (c *Config) secure() bool {
 	u, err := c.origin()
-	return err == nil && u != nil && u.Scheme == "https"
+	return c.Secure || err == nil && u != nil && u.Scheme == "https"
 }
 
 // ServeHTTP answers a request.
 func (p *Panel) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
 
-// Close ends what the panel does beside its requests. The database and the connection stay open.
-func (p *Panel) Close() error {
+// GrantKey returns the key of a panel without [Config].Key: that in the database of the accounts.
+// Workers need its public part.
+func GrantKey(ctx context.Context, accounts *account.Accounts) (*grant.Key, error) {
+	text, err := accounts.Secret(ctx, "grant_key", func() (string, error) {
+		key, err := grant.NewKey()
+		if err != nil {
+			return "", err
+		}
+		return key.PEM(), nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("key of grants: %w", err)
+	}
+	return grant.ParseKey(text)
+}
+
+// Drain ends the pages that show live progress, so that a server can shut down. Browsers open them
+// again.
+func (p *Panel) Drain() { p.drain() }
+
+// Close ends what the panel does beside its requests. It waits for calls that run, until ctx ends.
+// The database and the connection stay open.
+func (p *Panel) Close(ctx context.Context) error {
+	p.Drain()
 	p.stop()
-	<-p.done
-	return nil
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // sweepTime is how often sessions are deleted that have expired.

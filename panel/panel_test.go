@@ -65,9 +65,7 @@ func (s *stage) serve(cfg panel.Config) (*panel.Panel, string) {
 	server := httptest.NewServer(p)
 	s.Cleanup(func() {
 		server.Close()
-		if err := p.Close(); err != nil {
-			s.Error(err)
-		}
+		hosttest.Close(s, p.Close)
 	})
 	return p, server.URL
 }

@@ -49,7 +49,9 @@ PROGRAM doctor ./orders --config config.yaml --management @/run/secrets/manageme
 PROGRAM doctor ./orders --json | jq -r 'select(.level == "problem") | .remedy'`,
 	"program doctor": `PROGRAM doctor --config config.yaml
 PROGRAM doctor --management http://guest:guest@rabbitmq:15672 --strict`,
-	"panel":       `PROGRAM panel audit`,
+	"panel": `PROGRAM panel user add root --superuser
+PROGRAM panel --listen 127.0.0.1:8080`,
+	"panel key":   `PROGRAM panel key > panel.pub`,
 	"panel user":  `PROGRAM panel user ls`,
 	"panel group": `PROGRAM panel group tree`,
 	"panel user add": `PROGRAM panel user add root --superuser

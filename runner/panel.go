@@ -11,6 +11,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/peterh/liner"
 	"github.com/spf13/cobra"
@@ -23,7 +24,17 @@ import (
 
 // panelSettings are the keys under gomeko.panel.
 type panelSettings struct {
-	Database string `yaml:"database"` // sqlite:FILE or a URL of PostgreSQL; "" is the default
+	Database  string        `yaml:"database"` // sqlite:FILE or a URL of PostgreSQL; "" is the default
+	Listen    string        `yaml:"listen"`
+	URL       string        `yaml:"url"`
+	TLSCert   string        `yaml:"tls_cert"`
+	TLSKey    string        `yaml:"tls_key"`
+	Proxies   []string      `yaml:"proxies"`
+	Title     string        `yaml:"title"`
+	Templates string        `yaml:"templates"` // a folder
+	GrantKey  string        `yaml:"grant_key"` // a file
+	Idle      time.Duration `yaml:"idle"`
+	Lifetime  time.Duration `yaml:"lifetime"`
 }
 
 // Validate checks the keys. It is called when they are read.
@@ -56,21 +67,22 @@ type panelCommand struct {
 // panelCommand groups the commands about the accounts of the control panel.
 func (c *command) panelCommand() *cobra.Command {
 	p := &panelCommand{command: c}
+	var listen string
 	cmd := &cobra.Command{
 		Use:   "panel",
-		Short: "Manage who may do what: users, groups, and the audit trail",
-		Long: "Manage who may do what: users, groups, and the audit trail.\n\n" +
+		Short: "Serve the control panel; manage its users, groups, and audit trail",
+		Long: "Serve the control panel: a web page from which people run rows of services with the key allow. The commands below\n" +
+			"manage who may do what.\n\n" +
 			"A group is a path, as control_panel/dashboard. To do something with the path of a group, a user must be in this\n" +
 			"group and in all groups above it. A superuser may do everything.\n\n" +
 			"The accounts are in the database of --database, else " + panelVariable + " of the environment, else\n" +
 			"gomeko.panel.database of the configuration, else the file " + panelFile + " beside the configuration.",
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return usagef("panel: name a command, as in gomeko panel user ls")
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.servePanel(cmd.Context(), listen) },
 	}
+	cmd.Flags().StringVar(&listen, "listen", "", "`ADDRESS` to serve the panel on (default: gomeko.panel.listen of the configuration, else "+panelAddress+")")
 	cmd.PersistentFlags().StringVar(&p.database, "database", "", "`URI` of the database: sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE, or @FILE to read it from a file")
-	cmd.AddCommand(p.userCommand(), p.groupCommand(), p.auditCommand())
+	cmd.AddCommand(p.userCommand(), p.groupCommand(), p.auditCommand(), p.keyCommand())
 	return cmd
 }
 
@@ -80,6 +92,11 @@ func (p *panelCommand) with(ctx context.Context, do func(context.Context, *accou
 	if err != nil {
 		return err
 	}
+	return p.withDatabase(ctx, s, func(ctx context.Context, a *account.Accounts, _ *sql.DB, _ account.Dialect) error { return do(ctx, a) })
+}
+
+// withDatabase opens the accounts and calls do, also with their database.
+func (p *panelCommand) withDatabase(ctx context.Context, s *settings, do func(context.Context, *account.Accounts, *sql.DB, account.Dialect) error) error {
 	uri, err := secretValue("--database", panelVariable, p.database)
 	if err == nil {
 		uri = cmp.Or(uri, s.panelKeys.Database, sqliteScheme+filepath.Join(filepath.Dir(s.file), panelFile))
@@ -104,7 +121,7 @@ func (p *panelCommand) with(ctx context.Context, do func(context.Context, *accou
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	return do(ctx, accounts)
+	return do(ctx, accounts, db, dialect)
 }
 
 // edit opens the accounts and calls do with an editor for the user of this host.

@@ -53,7 +53,7 @@ func TestPanel(t *testing.T) {
 		s.matches("panel audit --action group.remove --json", `"action":"group.remove","object":"control","details":\{\}\}\n$`)
 
 		for args, want := range map[string]string{
-			"panel":                            "name a command",
+			"panel --listen 8080":              `gomeko.panel.listen: must be host:port, as in 127.0.0.1:8080, not "8080"`,
 			"panel user add":                   "panel user add: name a user, as in gomeko panel user add NAME",
 			"panel user groups ann reports":    "panel user groups: name a user, as in gomeko panel user groups NAME",
 			"panel user passwd ann":            "stdin has no password",

@@ -20,8 +20,8 @@ const (
 	PostgreSQL Dialect = "postgres"
 )
 
-// Accounts are users, groups, sessions and what people have done, in a database. Several goroutines may use
-// them, and several processes the same database.
+// Accounts are users, groups, sessions and what people have done, in a database. Several goroutines
+// may use them, and several processes the same database.
 type Accounts struct {
 	db      *sql.DB
 	now     func() time.Time

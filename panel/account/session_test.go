@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 	"time"
 
@@ -66,5 +67,21 @@ func TestSession(t *testing.T) {
 			t.Fatal(err)
 		}
 		want("1", "")
+	})
+}
+
+// TestSecret checks that a secret is generated once.
+func TestSecret(t *testing.T) {
+	onEach(t, func(t *testing.T, a *account.Accounts) {
+		for _, mine := range []string{"first", "second"} {
+			got, err := a.Secret(t.Context(), "key", func() (string, error) { return mine, nil })
+			if err != nil || got != "first" {
+				t.Errorf("got %q, %v, want that of the first", got, err)
+			}
+		}
+		wrong := errors.New("no randomness")
+		if _, err := a.Secret(t.Context(), "other", func() (string, error) { return "", wrong }); !errors.Is(err, wrong) {
+			t.Errorf("got %v, want %v", err, wrong)
+		}
 	})
 }
