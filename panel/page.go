@@ -18,6 +18,8 @@ import (
 type page struct {
 	pattern string // of an [http.ServeMux], without a host
 	name    string // in the navigation; "" is not in it
+	tab     string // among the pages about operations; "" is not among them
+	action  string // in the audit trail, of a page that changes something
 
 	// public pages need no login. The others need the groups of permission; "" needs none.
 	public     bool
@@ -30,7 +32,7 @@ type page struct {
 
 // allPages returns the pages, in the order of the navigation. Each file of pages adds its own.
 func (p *Panel) allPages() []page {
-	return slices.Concat(homePages(), rowPages(), loginPages(), fallbackPages())
+	return slices.Concat(homePages(), rowPages(), operationsPages(), loginPages(), fallbackPages())
 }
 
 // fallbackPages answer what no other page does.
@@ -81,10 +83,23 @@ func (v *visit) answer() error {
 		return v.askToLogIn()
 	case v.page.permission != "":
 		if missing := v.user.Missing(v.page.permission); missing != "" {
-			return forbidden(missing)
+			return v.refuse(missing)
 		}
 	}
 	return v.page.serve(v)
+}
+
+// refuse returns the error of a user who is not in a group, and writes into the audit trail what was
+// refused.
+func (v *visit) refuse(group string) error {
+	err := forbidden(group)
+	if v.page.action == "" {
+		return err
+	}
+	if recordErr := v.record("", nil, err); recordErr != nil {
+		return recordErr
+	}
+	return err
 }
 
 // identify finds the user of the session. A session whose user is gone ends.
@@ -234,9 +249,10 @@ type frame struct {
 	Title string // of this page
 	User  *account.User
 	Menu  []menuItem
-	Flash string // a message about what was done
-	Trial string // what is wrong with the fleet, for all pages
-	Page  any    // of the template
+	Tabs  []menuItem // of a page about operations
+	Flash string     // a message about what was done
+	Trial string     // what is wrong with the fleet, for all pages
+	Page  any        // of the template
 }
 
 // A menuItem is a link of the navigation.
@@ -250,6 +266,9 @@ func (v *visit) write(status int, template, title string, data any, flash string
 	f := frame{Panel: v.cfg.Title, Title: title, User: v.user, Menu: v.menu(), Flash: flash, Page: data}
 	if v.user != nil {
 		f.Trial = v.catalog.trouble()
+	}
+	if path := v.r.URL.Path; path == operationsPath || strings.HasPrefix(path, operationsPath+"/") {
+		f.Tabs = v.tabs()
 	}
 	text, err := v.templates.execute(template, f)
 	if err != nil {
@@ -269,7 +288,7 @@ func (v *visit) menu() (items []menuItem) {
 	for _, p := range v.pages {
 		_, path, _ := strings.Cut(p.pattern, " ")
 		path = strings.TrimSuffix(path, "{$}")
-		if p.name == "" || p.permission != "" && v.user.Missing(p.permission) != "" {
+		if p.name == "" || p.permission != "" && v.user.Missing(p.permission) != "" || path == operationsPath && len(v.tabs()) == 0 {
 			continue
 		}
 		here := v.r.URL.Path

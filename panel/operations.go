@@ -1,0 +1,183 @@
+package panel
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/secret"
+	"github.com/gomeko/gomeko/panel/account"
+	"github.com/gomeko/gomeko/transport"
+)
+
+const operationsPath = "/operations"
+
+// operationsPages are for whoever runs the fleet. Each is a tab, or belongs to one.
+func operationsPages() []page {
+	return slices.Concat(
+		[]page{{pattern: "GET " + operationsPath, name: "Operations", serve: showOperations}},
+		fleetPages(),
+	)
+}
+
+// showOperations opens the first tab that the user may see.
+func showOperations(v *visit) error {
+	tabs := v.tabs()
+	if len(tabs) == 0 {
+		return forbidden(SeeServices)
+	}
+	return v.redirect(tabs[0].Path)
+}
+
+// tabs are the pages about operations that the user may see.
+func (v *visit) tabs() (items []menuItem) {
+	if v.user == nil {
+		return nil
+	}
+	for _, p := range v.pages {
+		if p.tab != "" && v.user.Missing(p.permission) == "" {
+			_, path, _ := strings.Cut(p.pattern, " ")
+			items = append(items, menuItem{p.tab, path, v.r.URL.Path == path || strings.HasPrefix(v.r.URL.Path, path+"/")})
+		}
+	}
+	return items
+}
+
+// may reports whether the user is in the groups of a permission, for templates that leave out what
+// would be refused.
+func (v *visit) may(permission string) bool { return v.user.Missing(permission) == "" }
+
+// broker returns the connection to the broker, or the page that says that it is away.
+func (v *visit) broker() (*transport.Conn, error) {
+	switch conn := v.cfg.Broker; {
+	case conn == nil:
+		return nil, &pageError{http.StatusServiceUnavailable, "No broker", "The panel was started without a connection to a broker."}
+	case !conn.Away().IsZero():
+		return nil, brokerAway
+	default:
+		return conn, nil
+	}
+}
+
+var brokerAway = &pageError{http.StatusServiceUnavailable, "The broker is away", "The panel cannot reach the broker, so it cannot tell what happens there. Nothing is lost. Try again in a moment."}
+
+// ofBroker returns an error of the broker as a page. ctx is that of the request for it.
+func ofBroker(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil, errors.Is(err, transport.ErrConnectionLost), errors.Is(err, transport.ErrClosed):
+		return brokerAway
+	}
+	return &pageError{http.StatusBadGateway, "The broker has refused this", clip.Text(secret.Mask(err.Error()), clip.Log)}
+}
+
+// withBroker calls do with the connection and a context that limits what the broker is asked.
+func (v *visit) withBroker(limit time.Duration, do func(ctx context.Context, conn *transport.Conn) error) error {
+	conn, err := v.broker()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(v.ctx(), limit)
+	defer cancel()
+	return do(ctx, conn)
+}
+
+// act does something for the user, and writes it into the audit trail with its result.
+func (v *visit) act(object string, details map[string]any, do func() error) error {
+	err := do()
+	return errors.Join(err, v.record(object, details, err))
+}
+
+// record writes an action of the page into the audit trail.
+func (v *visit) record(object string, details map[string]any, failed error) error {
+	entry := account.Entry{Action: v.page.action, Object: object, Details: details}
+	if failed != nil {
+		entry.Failed = secret.Mask(failed.Error())
+	}
+	return away(v.ctx(), v.editor().Record(context.WithoutCancel(v.ctx()), entry))
+}
+
+// A question is what a page asks before something is destroyed.
+type question struct {
+	Title, Text string
+	Button      string // what it does
+	Back        string // the page to go back to
+	Action      string // the path that the form is sent to
+	Fields      []field
+}
+
+// A field is a hidden field of a form.
+type field struct{ Name, Value string }
+
+// confirmed reports whether the user has confirmed what the form asks for. Otherwise it shows the
+// question, with the same form.
+func (v *visit) confirmed(q question) (bool, error) {
+	if v.r.PostForm.Get("confirm") == "yes" {
+		return true, nil
+	}
+	q.Action = v.r.URL.Path
+	for name, values := range v.r.PostForm {
+		for _, value := range values {
+			q.Fields = append(q.Fields, field{name, value})
+		}
+	}
+	q.Fields = append(q.Fields, field{"confirm", "yes"})
+	slices.SortStableFunc(q.Fields, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
+	return false, v.render(http.StatusOK, "confirm.html", q.Title, q)
+}
+
+// form reads the form of a request.
+func (v *visit) form() (url.Values, error) {
+	if err := v.r.ParseForm(); err != nil {
+		return nil, badForm(err)
+	}
+	return v.r.PostForm, nil
+}
+
+// link returns a path with a query, without the values that are empty.
+func link(path string, pairs ...string) string {
+	query := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			query.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}
+
+// pageSize is how many entries a page of a list has at most.
+const pageSize = 100
+
+// A list is a page of a sorted list that is cut to what people can read.
+type list struct {
+	Path  string // of the page, without what was searched for
+	Query string // what was searched for
+	Total int    // how many entries were found
+	Next  string // the path of the next part; "" in the last one
+}
+
+// cut returns the entries of a page: those after a name, in their order. The names of all are
+// sorted.
+func cut[T any](all []T, after string, name func(T) string) (shown []T, last string) {
+	from, found := slices.BinarySearchFunc(all, after, func(x T, after string) int { return strings.Compare(name(x), after) })
+	if found {
+		from++
+	}
+	if after == "" {
+		from = 0
+	}
+	if shown = all[from:]; len(shown) > pageSize {
+		shown = shown[:pageSize]
+		last = name(shown[pageSize-1])
+	}
+	return shown, last
+}
