@@ -60,7 +60,7 @@ func TestDiff(t *testing.T) {
 func TestHTML(t *testing.T) {
 	t.Parallel()
 	f := formOf(t, reflect.TypeFor[[]line](), "")
-	in := f.Fill(arguments(t, `{"v":[{"product":"tea","count":99}]}`))
+	in := f.Fill([]byte(`{"v":[{"product":"tea","count":99}]}`))
 	html, err := in.HTML()
 	if err != nil {
 		t.Fatal(err)

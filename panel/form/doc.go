@@ -18,7 +18,7 @@
 //	if len(faults) > 0 { // they are marked at their fields
 //		return page(in.HTML())
 //	}
-//	err := call(args)
+//	err := start(args) // such as Start of panel/run
 //	var invalid *service.ValidationError
 //	if errors.As(err, &invalid) { // the row has changed, or its method checks more
 //		in.Mark(invalid.Faults)
@@ -65,9 +65,9 @@
 //	help, hint       the text above the input; the limits in it
 //	required         the word in a label
 //	json             a textarea with JSON
-//	moment, empty    the inputs of a date and time; the choice of what an empty text is
+//	moment, if-empty the inputs of a date and time; the choice of what an empty text is
 //	add, remove      the buttons of rows
-//	visually-hidden  text for screen readers only: the page must hide it
+//	hidden           text for screen readers only: the page must hide it from others
 //
 // Names of inputs begin with / or with a word and :, so they differ from those that the page adds.
 // The name and the id of a field are the same each time.

@@ -54,9 +54,9 @@ func Example() {
 	_ = html
 
 	args, faults := f.Parse(url.Values{"/change/product": {"tea"}, "/change/price": {"2.50"}}).Arguments()
-	fmt.Printf("%s %s %v\n", args.Kwargs["change"], args.Kwargs["test_only"], faults)
+	fmt.Printf("%s %v\n", args, faults)
 	// Output:
 	// Change: Changes the price of a product.
 	// [{/change/price must be at least 0.01}]
-	// {"product":"tea","price":"2.50"} false []
+	// {"change":{"product":"tea","price":"2.50"},"test_only":false} []
 }

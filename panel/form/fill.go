@@ -12,75 +12,35 @@ import (
 )
 
 // Fill returns the form with the arguments of an earlier call, to run it again with the same
-// arguments or with others. What no longer fits is marked, and [Input.Changes] has the arguments
+// arguments or with others. They are a JSON object by the names of the parameters, as
+// [Input.Arguments] returns it. What no longer fits is marked, and [Input.Changes] has the arguments
 // that the row no longer takes. Sensitive values are left out: people have to write them again.
-func (f *Form) Fill(args Arguments) *Input {
+func (f *Form) Fill(arguments json.RawMessage) *Input {
 	in := f.input()
-	left := maps.Clone(args.Kwargs)
-	positional := args.Args
+	members, err := codec.JSON.Map(arguments)
+	if err != nil || len(arguments) > maxBytes {
+		in.mark("cannot show the arguments of the earlier run")
+	}
+	found := map[string][]byte{}
+	for _, m := range members {
+		found[m.Name] = m.Value
+	}
 	for _, n := range in.root.children {
-		switch {
-		case n.name == f.rest:
-			in.fill(n, join(positional))
-			positional = nil
-		case n.more:
-			in.fill(n, object(left))
-			left = nil
-		case len(positional) > 0 && f.rest != "" || len(positional) > 0 && left[n.name] == nil:
-			in.fill(n, positional[0])
-			positional = positional[1:]
-		default:
-			in.fill(n, left[n.name])
-			delete(left, n.name)
-		}
+		in.fill(n, found[n.name])
+		delete(found, n.name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(left)) {
-		in.gone(name)
-	}
-	if len(positional) > 0 {
-		in.gone("*")
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		in.gone([]string{name})
 	}
 	in.Arguments() // marks what no longer fits
 	return in
 }
 
 // gone notes an argument without a field.
-func (in *Input) gone(pointer string) {
+func (in *Input) gone(place []string) {
 	if len(in.changes) < maxFaults {
-		in.changes = append(in.changes, Change{Pointer: "/" + text(pointer, maxLabel), Was: "an argument of the earlier run"})
+		in.changes = append(in.changes, Change{Pointer: pointer(place), Was: "an argument of the earlier run"})
 	}
-}
-
-// join returns a list of elements.
-func join(elements []json.RawMessage) json.RawMessage {
-	if len(elements) == 0 {
-		return nil
-	}
-	return slices.Concat([]byte("["), bytes.Join(asBytes(elements), []byte(",")), []byte("]"))
-}
-
-func asBytes(all []json.RawMessage) [][]byte {
-	plain := make([][]byte, len(all))
-	for i, one := range all {
-		plain[i] = one
-	}
-	return plain
-}
-
-// object returns an object of members.
-func object(members map[string]json.RawMessage) json.RawMessage {
-	if len(members) == 0 {
-		return nil
-	}
-	var b bytes.Buffer
-	for i, name := range slices.Sorted(maps.Keys(members)) {
-		key, _ := codec.JSON.Encode(codec.ValidText(name)) //nolint:errcheck // a string is always encoded
-		b.WriteByte("{,"[min(i, 1)])
-		b.Write(key)
-		b.WriteByte(':')
-		b.Write(members[name])
-	}
-	return append(b.Bytes(), '}')
 }
 
 // blank makes n a group that was added, with the defaults of its members.
@@ -94,7 +54,7 @@ func (in *Input) blank(n *node) {
 // fill fills n with a value in JSON, or if that is nil with its default.
 func (in *Input) fill(n *node, value []byte) {
 	if value == nil {
-		if value = n.fallback; value == nil {
+		if value = n.fallback; value == nil || string(value) == "null" && !slices.Contains(n.empties(), emptyNull) {
 			if n.shape.kind == kindObject && !n.raw && !n.optional {
 				in.blank(n)
 			}
@@ -216,7 +176,7 @@ func (in *Input) fillMembers(n *node, value []byte) bool {
 		delete(found, child.name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
-		in.gone(strings.TrimPrefix(pointer(append(n.place(), name)), "/"))
+		in.gone(append(n.place(), name))
 	}
 	return true
 }

@@ -1,7 +1,6 @@
 package form
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,13 +94,6 @@ func (f *Form) Blank() *Input {
 		in.fill(n, nil)
 	}
 	return in
-}
-
-// Arguments are those of a call, in JSON: the body of a request of RPC and of a job. Arguments are
-// by position only if they must be, because values for *args follow them.
-type Arguments struct {
-	Args   []json.RawMessage          `json:"args"`
-	Kwargs map[string]json.RawMessage `json:"kwargs"`
 }
 
 // A Fault is one value that is wrong. See [service.Fault].

@@ -53,19 +53,30 @@ func result(in *form.Input) string {
 	if faults != nil {
 		return (&service.ValidationError{Faults: faults}).Error()
 	}
-	if len(args.Args) > 0 {
-		data, err := json.Marshal(args)
-		if err != nil {
-			return err.Error()
-		}
-		return string(data)
+	members, err := codec.JSON.Map(args)
+	if err != nil {
+		return err.Error()
 	}
 	var all []string
-	for name, value := range args.Kwargs {
-		all = append(all, name+"="+string(value))
+	for _, m := range members {
+		all = append(all, m.Name+"="+string(m.Value))
 	}
-	slices.Sort(all)
 	return strings.Join(all, " ")
+}
+
+// valueOf returns an argument.
+func valueOf(t testing.TB, arguments []byte, name string) []byte {
+	t.Helper()
+	members, err := codec.JSON.Map(arguments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range members {
+		if m.Name == name {
+			return m.Value
+		}
+	}
+	return nil
 }
 
 type (

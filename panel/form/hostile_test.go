@@ -78,7 +78,7 @@ func TestHostileDocument(t *testing.T) {
 			}
 			form.Diff(f, f)
 			for _, value := range []string{`null`, `1`, `"a"`, `[[[[]]]]`, `{"a":{"a":{"a":{"a":{}}}}}`, `NaN`, strings.Repeat("[", 9000) + strings.Repeat("]", 9000)} {
-				in := f.Fill(form.Arguments{Kwargs: map[string]json.RawMessage{"v": json.RawMessage(value)}})
+				in := f.Fill([]byte(`{"v":` + value + `}`))
 				f.Parse(submit(t, in)).Arguments()
 			}
 		})
@@ -201,7 +201,7 @@ func TestSensitive(t *testing.T) {
 	}
 	f := formOf(t, reflect.TypeFor[card](), "")
 	const secret = "s3cr3t"
-	filled := f.Fill(arguments(t, `{"v":{"number":"s3cr3t","pin":1234567,"notes":["s3cr3t"],"more":{"s3cr3t":"s3cr3t"},"any":"s3cr3t","inner":{"product":"s3cr3t","count":1},"plan":"s3cr3t"}}`))
+	filled := f.Fill([]byte(`{"v":{"number":"s3cr3t","pin":1234567,"notes":["s3cr3t"],"more":{"s3cr3t":"s3cr3t"},"any":"s3cr3t","inner":{"product":"s3cr3t","count":1},"plan":"s3cr3t"}}`))
 	sent := f.Parse(url.Values{
 		"/v/number": {secret}, "/v/pin": {"1234567x"}, "row:/v/notes": {"0"}, "/v/notes/0": {secret}, "row:/v/more": {"0"},
 		"key:/v/more/0": {"a"}, "/v/more/0": {secret}, "json:/v/any": {secret}, "set:/v/inner": {"1"}, "/v/inner/product": {secret}, "/v/plan": {secret},
@@ -232,7 +232,7 @@ func FuzzParse(f *testing.F) {
 	typ := reflect.TypeFor[round]()
 	shown := formOf(f, typ, "")
 	for _, seed := range []url.Values{
-		submit(f, shown.Blank()), submit(f, shown.Fill(arguments(f, `{"v":`+full+`}`))),
+		submit(f, shown.Blank()), submit(f, shown.Fill([]byte(`{"v":`+full+`}`))),
 		{"add:/v/lines": {"1"}}, {"json:/v": {full}}, {"/v/at": {"2026-01-02T03:04"}, "zone:/v/at": {"none"}, "remove:/v/tree/next": {"1"}},
 	} {
 		f.Add(seed.Encode())
@@ -249,12 +249,12 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		v := reflect.New(typ)
-		if err := codec.DecodeChecked(codec.JSON, args.Kwargs["v"], v.Interface(), false); err != nil {
-			t.Fatalf("%s is refused: %v", args.Kwargs["v"], err)
+		if err := codec.DecodeChecked(codec.JSON, valueOf(t, args, "v"), v.Interface(), false); err != nil {
+			t.Fatalf("%s is refused: %v", valueOf(t, args, "v"), err)
 		}
 		args2, faults := shown.Parse(again).Arguments()
-		if faults != nil || !same(t, args.Kwargs["v"], args2.Kwargs["v"]) {
-			t.Fatalf("sent again: %v\n got %s\nwant %s", faults, args2.Kwargs["v"], args.Kwargs["v"])
+		if faults != nil || !same(t, valueOf(t, args, "v"), valueOf(t, args2, "v")) {
+			t.Fatalf("sent again: %v\n got %s\nwant %s", faults, valueOf(t, args2, "v"), valueOf(t, args, "v"))
 		}
 	})
 }

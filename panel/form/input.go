@@ -1,6 +1,7 @@
 package form
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -137,32 +138,65 @@ func (in *Input) Edited() bool { return in.edited }
 // were used that the form was filled with. It is empty if nothing has.
 func (in *Input) Changes() []Change { return in.changes }
 
-// Arguments returns the arguments, and what is wrong with them: a worker refuses the same. The
-// faults are marked at their fields; with faults, the arguments must not be used.
-func (in *Input) Arguments() (Arguments, []Fault) {
-	args := Arguments{Args: []json.RawMessage{}, Kwargs: map[string]json.RawMessage{}}
+// Arguments returns the arguments as a JSON object, by the names of the row's parameters, and what
+// is wrong with them: a worker refuses the same. *args is a list in it, and **kwargs an object; both
+// are left out if they are empty. The faults are marked at their fields. With faults, the arguments
+// must not be used.
+func (in *Input) Arguments() (json.RawMessage, []Fault) {
 	found := new(check)
-	values := make([]json.RawMessage, len(in.root.children)) // nil is absent
-	for i, n := range in.root.children {
-		value, ok := in.encode(n, found)
-		switch {
-		case ok:
-			values[i] = value
-			c := new(check)
-			c.value(n.shape, value, n.place())
-			found.merge(c.faults)
-		case n.required:
-			found.merge([]Fault{{Pointer: pointer(n.place()), Message: "is required"}})
-		}
-	}
 	for _, message := range in.faults {
 		found.faults = append(found.faults, Fault{Message: message})
 	}
-	in.arrange(values, &args, found)
-	if found.faults != nil {
-		in.Mark(found.faults)
+	var b bytes.Buffer
+	needed := in.hasRest()
+	for _, n := range in.root.children {
+		value, ok := in.encode(n, found)
+		needed = needed && n.name != in.form.rest
+		switch {
+		case !ok && n.required:
+			found.merge([]Fault{{Pointer: pointer(n.place()), Message: "is required"}})
+		case !ok && needed && n.fallback == nil:
+			found.merge([]Fault{{Pointer: pointer(n.place()), Message: "is required, because further values follow it"}})
+		}
+		if !ok || (n.more || n.name == in.form.rest) && !n.raw && len(n.children) == 0 {
+			continue
+		}
+		c := new(check)
+		if c.value(n.shape, value, n.place()); n.more {
+			in.others(value, c)
+		}
+		found.merge(c.faults)
+		name, _ := codec.JSON.Encode(n.name) //nolint:errcheck // a string is always encoded
+		b.WriteByte("{,"[min(b.Len(), 1)])
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(value)
 	}
-	return args, found.faults
+	if in.Mark(found.faults); b.Len() == 0 {
+		b.WriteByte('{')
+	}
+	b.WriteByte('}')
+	return b.Bytes(), found.faults
+}
+
+// hasRest reports whether there are values for *args. Parameters before it must have values then.
+func (in *Input) hasRest() bool {
+	for _, n := range in.root.children {
+		if n.name == in.form.rest {
+			return len(n.children) > 0 || n.raw && n.text != ""
+		}
+	}
+	return false
+}
+
+// others finds names in **kwargs that parameters have.
+func (in *Input) others(value []byte, found *check) {
+	members, _ := codec.JSON.Map(value) //nolint:errcheck // the check has found it
+	for _, m := range members {
+		if in.root.child(m.Name) != nil {
+			found.add([]string{m.Name}, "is the name of a parameter: choose another")
+		}
+	}
 }
 
 // merge adds faults, except those of places that have one already.
@@ -173,52 +207,6 @@ func (c *check) merge(faults []Fault) {
 			c.faults = append(c.faults, f)
 		}
 	}
-}
-
-// arrange puts the values of the parameters where a call has them.
-func (in *Input) arrange(values []json.RawMessage, args *Arguments, found *check) {
-	byPosition := false
-	for i, n := range in.root.children {
-		value := values[i]
-		switch {
-		case value == nil:
-		case n.name == in.form.rest:
-			elements, _ := codec.JSON.List(value) //nolint:errcheck // encode made it, or its fault was found
-			byPosition = len(elements) > 0
-			for _, one := range elements {
-				args.Args = append(args.Args, one)
-			}
-		case n.more:
-			members, _ := codec.JSON.Map(value) //nolint:errcheck // encode made it, or its fault was found
-			for _, m := range members {
-				if in.root.child(m.Name) != nil {
-					found.add([]string{m.Name}, "is the name of a parameter: choose another")
-				}
-				args.Kwargs[m.Name] = m.Value
-			}
-		default:
-			args.Kwargs[n.name] = value
-		}
-	}
-	if !byPosition {
-		return
-	}
-	var before []json.RawMessage
-	for i, n := range in.root.children {
-		if n.name == in.form.rest {
-			break
-		}
-		if values[i] == nil && n.fallback == nil {
-			found.merge([]Fault{{Pointer: pointer(n.place()), Message: "is required, because further values follow it"}})
-		}
-		value := values[i]
-		if value == nil {
-			value = n.fallback
-		}
-		before = append(before, value)
-		delete(args.Kwargs, n.name)
-	}
-	args.Args = append(before, args.Args...)
 }
 
 // encode returns what was filled in as JSON, and whether there is a value.
