@@ -183,7 +183,7 @@ func (e *eager) run(ctx context.Context, h *handle, m transport.Publishing) erro
 // callEager makes one attempt. Its result is JSON.
 func (w *work) callEager(ctx context.Context, j *store.Job, m transport.Publishing) (result []byte, err error) {
 	r := eagerRequest(j, m)
-	r.Leading = w.tickOf(m.Headers, time.Time{})
+	r.Job, r.Payload, r.Leading = j.ID, m.Body, w.tickOf(m.Headers, time.Time{})
 	r.Input = &input{
 		body:    codec.Body{ContentType: m.ContentType, Data: m.Body},
 		accepts: codec.Set{codec.JSON}, message: len(m.Body), decoded: eagerMemory, takes: w.takes,

@@ -65,6 +65,7 @@ type work struct {
 // Entrypoint binds the row: it implements [service.EntrypointType].
 func (Job) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	w := &work{Row: r}
+	r.UseGrants()
 	queue := r.Tag.Get("queue")
 	mistakes := errors.Join(r.Tag.Keys("jobs", "retry", "queue", "done", "cron", "tz", "missed", "overlap", "unique", "unique_for", "resource", "on_retry"),
 		w.bind(), w.readRetry(), w.readDone(), w.readSpec(), checkQueue(r.Service, queue))

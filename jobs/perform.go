@@ -61,6 +61,7 @@ func (w *work) request(p *process, j *store.Job) (service.Request, error) {
 		Exchange: exchangeName, Key: routingKey(j.Service, j.Name), Redelivered: j.Deaths > 0, Properties: transport.Properties{Headers: table},
 	})
 	r.ID, r.Attempt, r.Cancelled, r.Leading = j.ID, j.Attempt-j.Earlier, errCancel, leading
+	r.Job, r.Payload = j.ID, j.Payload
 	r.Input = &input{
 		body: codec.Body{ContentType: j.ContentType, Data: j.Payload}, accepts: conn.Accepts(),
 		message: conn.MaxMessage(), decoded: conn.MaxDecoded(), takes: w.takes,

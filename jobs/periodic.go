@@ -41,6 +41,9 @@ func (w *work) readCron(sig *signature.Signature) error {
 			mistakes = append(mistakes, fmt.Errorf(`cron: a tick passes no arguments, but %w: give every parameter a default, as in jobs:"%s(days=1)"`, err, sig.Name))
 		}
 	}
+	if _, guarded := service.Lookup[service.Guard](w.Host); guarded && w.Permission() != "" {
+		mistakes = append(mistakes, fmt.Errorf("cron: jobs of ticks have no grant, so the workers would refuse them: remove allow, and add a row of another name for people, with method:%q and allow", w.Method))
+	}
 	return errors.Join(append(mistakes, w.plan.ReadCron(w.Tag, "cron"), w.plan.ReadPolicies(w.Tag))...)
 }
 

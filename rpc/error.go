@@ -43,6 +43,16 @@ var (
 	// route that returns it answers with 503.
 	ErrUnavailable = rpcerror.ErrUnavailable
 
+	// ErrUnauthorized means that the service runs the method for people at a control panel only, and
+	// the call has no valid grant of one: see package panel/grant. The method did not run. A route
+	// that returns it answers with 401.
+	ErrUnauthorized = rpcerror.ErrUnauthorized
+
+	// ErrForbidden means that the user of a control panel lacks a group which the method asks for.
+	// The text and the second of the Args name the group. The method did not run. A route that returns
+	// it answers with 403.
+	ErrForbidden = rpcerror.ErrForbidden
+
 	// ErrTimeout means that the call took too long. If the caller's own deadline has passed, the
 	// error is also context.DeadlineExceeded, and reports how many consumers and ready messages the
 	// service's queue has.

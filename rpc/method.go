@@ -86,6 +86,7 @@ func bind(r *service.Row) (*signature.Signature, error) {
 	if err := oneWord(r.Service, spec); err != nil {
 		return nil, err
 	}
+	r.UseGrants()
 	return r.Bind(spec)
 }
 

@@ -34,6 +34,7 @@ type binder struct {
 func (b *binder) bind(app *application) error {
 	b.app = app
 	b.config()
+	b.guards()
 	b.container.host.shared = append(b.container.host.shared, &managed{value: app, owner: "application", use: new(use)})
 	b.add("application", app.Err())
 	for _, target := range app.Targets {
@@ -369,6 +370,7 @@ func (b *binder) entrypoint(r *Row, where string) {
 		b.addf(where, "the method Entrypoint did not call Row.Bind: this is a mistake in %s", r.Type)
 		return
 	}
+	b.add(where, r.checkGrants())
 	if list, ok := r.Tag.lookup("sensitive"); ok {
 		b.add(where, r.method.hide(list))
 	}

@@ -80,6 +80,7 @@ type Container struct {
 	stacks     stacks
 
 	observers Observers
+	guard     Guard // nil if there is none
 
 	hosted        []*hosted
 	host          *Host

@@ -23,8 +23,8 @@ const (
 	OutcomeTimeout
 	// OutcomeCancelled is a call that its caller gave up.
 	OutcomeCancelled
-	// OutcomeRejected is a call that was not run: its message could not be read, or its arguments
-	// did not fit.
+	// OutcomeRejected is a call that was not run: a [Guard] refused it, its message could not be
+	// read, or its arguments did not fit.
 	OutcomeRejected
 	// OutcomeStopped is a call that did not run, or not to its end, because the container was
 	// stopped.

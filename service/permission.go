@@ -41,8 +41,8 @@ func (r *Row) readPermission() error {
 
 // Permission returns the path of groups that people need who run the row from a control panel, by
 // the key allow of its tag: control_panel/services/orders. It continues that of the service unless
-// it begins with /. "" means that the row is not for control panels. Calls are not refused because
-// of it.
+// it begins with /. "" means that the row is not for control panels. A [Guard] refuses the calls of
+// others.
 func (r *Row) Permission() string { return r.allow }
 
 // Confirm reports whether a control panel asks people to confirm that they run the row, by the key

@@ -22,6 +22,13 @@ type Request struct {
 	// Header has the headers that the call came with, for observers. Nil if there are none.
 	Header Header
 
+	// Grant is what came with the call for a [Guard]: who may run it. It is a secret, and not part of
+	// Data, so that the call does not pass it on. "" if there is none. Job is the id of the job that
+	// the call runs, "" if it is not one, and Payload is the job's body, before compression.
+	Grant   string
+	Job     string
+	Payload []byte
+
 	Arguments signature.Arguments
 
 	// Input reads the arguments when the call has a worker. Nil if they are Arguments.

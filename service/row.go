@@ -33,6 +33,7 @@ type Row struct {
 	lenient   bool          // members of objects in arguments may be missing
 	allow     string        // the groups that people need who run it; "" if it is not for them
 	confirm   bool          // they confirm that
+	grants    bool          // its requests have grants, by UseGrants
 	workers   []*semaphore  // what a call needs: the row's, if it has max_workers, and the service's
 	method    *method       // set by Bind
 	prefix    string        // of the ids of its calls

@@ -62,6 +62,7 @@ type run struct {
 	request Request
 	began   time.Time
 
+	denied  error         // by the guard; nil if it may run
 	started bool          // it has got a worker
 	waited  time.Duration // for it
 
@@ -133,6 +134,9 @@ func (r *Row) begin(ctx context.Context, req *Request) *run {
 		c.deadline = c.began.Add(req.Limit)
 		c.timer = time.AfterFunc(req.Limit, func() { c.cancel(context.DeadlineExceeded) })
 	}
+	if guard := r.container.guard; guard != nil && r.allow != "" {
+		c.Context, c.denied = c.admit(ctx, guard)
+	}
 	if all := &r.container.observers; all.On() {
 		c.Context = all.callBegan(c.Context, c.observed())
 	}
@@ -157,6 +161,9 @@ func (c *run) end() {
 // work waits for a worker and runs the method in its middleware.
 func (c *run) work() (result any, err error) {
 	defer recovered(&result, &err)
+	if c.denied != nil {
+		return nil, c.denied
+	}
 	if c.Err() != nil || !c.acquire() {
 		return nil, c.notBegun()
 	}
@@ -449,7 +456,7 @@ func (c *run) report(err error) {
 		c.observeEnd(OutcomeStopped, err)
 		return
 	}
-	if _, unread := err.(unreadError); unread { //nolint:errorlint // the methods of others are not called here
+	if _, unread := err.(unreadError); unread || c.refused(err) { //nolint:errorlint // the methods of others are not called here
 		c.observeEnd(OutcomeRejected, err)
 		return
 	}

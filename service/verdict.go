@@ -61,8 +61,8 @@ const (
 //   - panics, timeouts and errors that are not expected (see [Expected]) are retried;
 //   - errors that come from another service are retried, although they may be expected: those that
 //     have, anywhere in their tree, a method Remote() bool that returns true;
-//   - all others would fail again, and are parked: the method's own expected errors, and arguments
-//     that do not fit or cannot be read.
+//   - all others would fail again, and are parked: the method's own expected errors, arguments that
+//     do not fit or cannot be read, and calls that a [Guard] refuses.
 //
 // It is for entrypoints. err must not be nil.
 func VerdictOf(err error) Verdict {
@@ -70,12 +70,13 @@ func VerdictOf(err error) Verdict {
 	var asked *instruction
 	var unread unreadError
 	var mismatch *signature.Error
+	var refused refusal
 	switch {
 	case errors.As(err, &panicked), errors.Is(err, ErrTimeout), errors.Is(err, ErrExited), errors.Is(err, ErrStopped):
 		return Verdict{Action: Retry}
 	case errors.As(err, &asked):
 		return asked.verdict
-	case errors.As(err, &unread), errors.As(err, &mismatch):
+	case errors.As(err, &unread), errors.As(err, &mismatch), errors.As(err, &refused):
 		return Verdict{Action: Parked}
 	case Expected(err) && !remote(err):
 		return Verdict{Action: Parked}

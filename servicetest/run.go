@@ -8,6 +8,7 @@ import (
 	"reflect"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/headers"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/signature"
@@ -40,8 +41,12 @@ func (h *Host) Run(ctx context.Context, row string, args ...any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	data := maps.Collect(service.Data(ctx))
+	permit, _ := data[headers.GrantData].(string)
+	delete(data, headers.GrantData)
 	return r.Run(ctx, service.Request{
-		Data:      maps.Collect(service.Data(ctx)),
+		Data:      data,
+		Grant:     permit,
 		Leading:   args[:leading],
 		Arguments: given,
 	})

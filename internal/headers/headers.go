@@ -17,16 +17,28 @@ const (
 	stackID = "call_id_stack" // the one with the prefix that is not data
 )
 
+// GrantData is the name of a grant of a control panel, which says who may make a call. It looks like
+// context data, but is not passed on: see docs/wire/grant.md.
+const GrantData = "gomeko_grant"
+
 // Request returns the call that a message asks for, without its arguments. Headers without Nameko's
 // prefix are context data too, under their own name, except for what the broker and this module
-// have added on the way of a message that failed.
+// have added on the way of a message that failed. A grant is not context data: it counts for this
+// call only.
 func Request(d *transport.Delivery) service.Request {
 	data := map[string]any{} // mostly it stays empty
+	var permit string
 	for name, value := range d.Headers {
 		if name == prefix+stackID || ofFailure(name) {
 			continue
 		}
 		key, ours := strings.CutPrefix(name, prefix)
+		if key == GrantData {
+			if text, ok := value.(string); ok && (ours || permit == "") {
+				permit = text
+			}
+			continue
+		}
 		if _, taken := data[key]; ours || !taken {
 			data[key] = value
 		}
@@ -36,7 +48,7 @@ func Request(d *transport.Delivery) service.Request {
 		stack = data[stackID]
 	}
 	delete(data, stackID)
-	return service.Request{Parents: ids(stack), Data: data, Redelivered: d.Redelivered, Header: (*header)(d)}
+	return service.Request{Parents: ids(stack), Data: data, Grant: permit, Redelivered: d.Redelivered, Header: (*header)(d)}
 }
 
 // A header has the headers of a delivery. It implements [service.Header].

@@ -59,6 +59,14 @@ var (
 	// is failing: see service.Config.PauseUnhealthy. The method did not run.
 	ErrUnavailable = New("gomeko.Unavailable", "unavailable").WithStatus(503)
 
+	// ErrUnauthorized means that the service runs the method for people at a control panel only, and
+	// the call has no valid grant of one. The method did not run.
+	ErrUnauthorized = New("gomeko.Unauthorized", "unauthorized").WithStatus(401)
+
+	// ErrForbidden means that the user of a control panel lacks a group which the method asks for.
+	// The method did not run.
+	ErrForbidden = New("gomeko.Forbidden", "forbidden").WithStatus(403)
+
 	// ErrTimeout means that the call took too long.
 	ErrTimeout = New("builtins.TimeoutError", "call timed out")
 
