@@ -80,7 +80,7 @@ var arrows = map[string][]string{
 	"internal/grouppath": {},
 	"internal/migration": {},
 	"panel/account":      {"internal/grouppath", "internal/migration"},
-	"panel/grant":        {"internal/grouppath"},
+	"panel/grant":        {"internal/grouppath", "rpc/rpcerror", "service"},
 	"panel/run":          {"contract", "fleet", "jobs", "rpc", "panel/account", "panel/grant", "internal/migration"},
 	"panel/form":         {"contract", "internal/constraint"},
 
@@ -121,7 +121,7 @@ var others = map[string][]string{
 	"jobs/postgres":      {},
 	"internal/migration": {},
 	"panel/account":      {"golang.org/x/crypto/argon2"},
-	"panel/grant":        {},
+	"panel/grant":        {"go.uber.org/fx"},
 	"panel/form":         {},
 	"panel/run":          {},
 }

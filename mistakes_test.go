@@ -20,6 +20,7 @@ import (
 	"github.com/gomeko/gomeko/internal/golden"
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/messaging"
+	"github.com/gomeko/gomeko/panel/grant"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -78,7 +79,8 @@ var programs = map[string][]any{
 	"Two answers to what a process is asked": {new(helloworld.Greeting), broker,
 		service.Configure(fleet.Control(fleet.ControlConfig{})),
 		service.Configure(fleet.Control(fleet.ControlConfig{Access: fleet.AccessFull}))},
-	"A hub of a fleet without the fleet": {board.New(), broker, service.Configure(web.Config{Hub: "fleet"})},
+	"A hub of a fleet without the fleet":      {board.New(), broker, service.Configure(web.Config{Hub: "fleet"})},
+	"Ticks of a row that only people may run": {new(mistakes.Lamps), broker, service.Configure(new(grant.Keys).Guard())},
 	"A declared queue that no row names": {new(mistakes.Ledger), broker,
 		messaging.Declare(messaging.Queue{Name: "bookings", Type: messaging.Quorum})},
 }

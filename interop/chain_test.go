@@ -11,6 +11,7 @@ import (
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/panel/grant"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 )
@@ -42,12 +43,14 @@ func (f *fixture) chain(t *testing.T) {
 		}
 		return told
 	}
-	golang := func(path []string) (told []stop) {
-		if err := f.caller.Client(path[0]).Call(withContext(t.Context(), contextData), "hop", &told, path[1:]); err != nil {
+	goFrom := func(ctx context.Context, path []string) (told []stop) {
+		if err := f.caller.Client(path[0]).Call(withContext(ctx, contextData), "hop", &told, path[1:]); err != nil {
 			t.Fatal(err)
 		}
 		return told
 	}
+	golang := func(path []string) []stop { return goFrom(t.Context(), path) }
+	granted := func(path []string) []stop { return goFrom(grant.With(t.Context(), "eyJ.of.ann"), path) } // only the first one has it
 	path := through("python_peer")
 	want := places(t, path, python(path))
 	for _, test := range []struct {
@@ -60,6 +63,7 @@ func (f *fixture) chain(t *testing.T) {
 		{"from Go, by Python and Go", through("python_peer", "go_peer"), golang},
 		{"from Go, by Go and Python", through("go_peer", "python_peer"), golang},
 		{"from Go, by Go", through("go_peer"), golang},
+		{"from Go with a grant, by Go and Python", through("go_peer", "python_peer"), granted},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := places(t, test.path, test.call(test.path))

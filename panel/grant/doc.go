@@ -19,6 +19,19 @@
 //
 // The text is sent as the context data [Data]. Its format is in docs/wire/grant.md.
 //
+// # How does a worker verify it?
+//
+// [Enforce], or the key gomeko.grant_key of the configuration, has the rows of services with the key
+// allow refuse what comes without a valid grant. A method finds out with [From] who has started it:
+//
+//	c, err := service.New(service.Config{}, new(Shop), grant.Enforce(keys))
+//	…
+//	if g := grant.From(ctx); g != nil {
+//		log.Info("report", "user", g.User)
+//	}
+//
+// The grant is not passed on: the calls, events and jobs of the method do not carry it.
+//
 // # How long is a grant valid?
 //
 // That of an RPC is valid for a minute at most, for any call of its row: for arguments, believe the

@@ -87,3 +87,13 @@ type News struct {
 
 func (*News) Listen(_ context.Context, town string) (string, error)    { return "news." + town, nil }
 func (*News) Publish(_ context.Context, town string) ([]string, error) { return nil, nil }
+
+type Barriers struct {
+	_ service.Name `service:"barriers"`
+
+	Entrypoints struct {
+		Raise web.Route `web:"POST /raise" allow:"staff"`
+	}
+}
+
+func (*Barriers) Raise(_ context.Context) error { return nil }

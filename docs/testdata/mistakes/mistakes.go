@@ -429,3 +429,13 @@ type Parkings struct {
 func (*Parkings) Open(_ context.Context) error { return nil }
 
 func (*Parkings) Close(_ context.Context) error { return nil }
+
+type Lamps struct {
+	_ service.Name `service:"lamps"`
+
+	Entrypoints struct {
+		Light jobs.Job `jobs:"light()" allow:"staff" cron:"0 20 * * *" overlap:"allow"`
+	}
+}
+
+func (*Lamps) Light(_ context.Context) error { return nil }
