@@ -55,6 +55,7 @@ type Config struct {
 	PauseUnhealthy    bool          // gomeko.pause_unhealthy: services pause while a dependency of theirs is failing
 	Admin             string        // gomeko.admin: the admin address, host:port or unix:/path; no default
 	Control           string        // gomeko.control: "off", "read" or "full"; no default
+	GrantKey          string        // gomeko.grant_key: public keys of control panels, in PEM, or @FILE; no default
 	Version           string        // gomeko.version: the version of the services; no default
 	LogFormat         string        // gomeko.log_format: "text" or "json"; text
 

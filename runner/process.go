@@ -91,6 +91,10 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	if err != nil {
 		return err
 	}
+	guard, err := p.guard()
+	if err != nil {
+		return err
+	}
 	loaded := len(p.cfg.Warnings)
 	p.container, err = service.New(service.Config{
 		MaxWorkers:         p.cfg.MaxWorkers,
@@ -104,7 +108,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		Instance:           p.instance,
 		Only:               p.only,
 		Logger:             p.log,
-	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.messaging(), jobs, fleet.Timers(), fleet.Hub(), fleet.HTTP()),
+	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.messaging(), jobs, fleet.Timers(), fleet.Hub(), fleet.HTTP()), guard,
 		service.Configure[service.Extension](web.ServeReady, admin.Serve, fleet.Control(p.control())))
 	p.warn(p.cfg.Warnings[loaded:]) // of keys that the services read
 	if err == nil {
