@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -14,18 +13,6 @@ import (
 	"github.com/gomeko/gomeko/internal/sequence"
 	"github.com/gomeko/gomeko/signature"
 )
-
-// A Runner runs one call, the one that [FromContext] returns for ctx. It returns a panic of the
-// method as a *[PanicError].
-type Runner func(ctx context.Context) (any, error)
-
-// A Middleware wraps every call of a container: it may act before and after the call, change its
-// result, or not run next at all. [Configure] adds it to the container. [New] calls it once for
-// each row. The [Runner] that it returns is called by many goroutines at once, and must call next
-// with a context derived from its own.
-type Middleware func(next Runner) Runner
-
-var middlewareType = reflect.TypeFor[Middleware]()
 
 // Run runs one call of the row's method: it waits for a worker, copies the service, and calls the
 // method through the middleware. It returns when the call has ended, and has logged how.
@@ -259,16 +246,6 @@ func (c *run) release() {
 		}
 	}
 	c.stage = without
-}
-
-// chain returns the method in the middleware.
-func (r *Row) chain(middleware []Middleware) Runner {
-	next := Runner(r.limited)
-	r.wrapped = len(middleware) > 0
-	for _, m := range slices.Backward(middleware) {
-		next = m(next)
-	}
-	return next
 }
 
 // errDetached is the error of a middleware that did not derive its context from the call's.
