@@ -44,6 +44,10 @@ func requestOf(r *http.Request, body []byte, streamed bool, id string) *request 
 	if m.fields == nil {
 		m.fields = http.Header{}
 	}
+	for name := range named(m.fields) { // ahead of the fields of the front, which Connection may name
+		delete(m.fields, name)
+	}
+	delete(m.fields, "Connection")
 	m.fields.Set("X-Request-Id", id)
 	before := strings.Join(m.fields["Forwarded"], ", ")
 	if before != "" {
