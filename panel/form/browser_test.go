@@ -19,11 +19,21 @@ type element struct {
 	text       string
 }
 
+// hide replaces the characters that HTML may have and XML may not, and show brings them back.
+var hide, show = func() (*strings.Replacer, *strings.Replacer) {
+	var there, back []string
+	for _, c := range "\x01\x02\x03\x04\x05\x06\a\b\v\f\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\ufffe\uffff" {
+		hidden := string(0xF0000 + c)
+		there, back = append(there, string(c), hidden), append(back, hidden, string(c))
+	}
+	return strings.NewReplacer(there...), strings.NewReplacer(back...)
+}()
+
 // elements returns the inputs, buttons and the like in a form. It fails t if the HTML is not well
 // formed.
 func elements(t testing.TB, html template.HTML) (all []*element) {
 	t.Helper()
-	d := xml.NewDecoder(strings.NewReader("<form>" + string(html) + "</form>"))
+	d := xml.NewDecoder(strings.NewReader("<form>" + hide.Replace(string(html)) + "</form>"))
 	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
 	var open []*element
 	templates := 0
@@ -39,10 +49,7 @@ func elements(t testing.TB, html template.HTML) (all []*element) {
 		case xml.StartElement:
 			e := &element{tag: token.Name.Local, attributes: map[string]string{}}
 			for _, a := range token.Attr {
-				e.attributes[a.Name.Local] = a.Value
-				if a.Name.Space != "" {
-					e.attributes[a.Name.Space+":"+a.Name.Local] = a.Value
-				}
+				e.attributes[a.Name.Local] = show.Replace(a.Value)
 			}
 			if e.tag == "template" {
 				templates++
@@ -53,7 +60,7 @@ func elements(t testing.TB, html template.HTML) (all []*element) {
 			}
 		case xml.CharData:
 			for _, e := range open[max(len(open)-2, 0):] { // a text, or the list that it is in
-				e.text += string(token)
+				e.text += show.Replace(string(token))
 			}
 		case xml.EndElement:
 			if open[len(open)-1].tag == "template" {

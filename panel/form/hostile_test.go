@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/contract"
@@ -229,11 +230,18 @@ func TestSensitive(t *testing.T) {
 // FuzzParse parses what a browser may send. It does not panic; what has no faults is decoded by the
 // worker; and the form, sent again, has the same arguments.
 func FuzzParse(f *testing.F) {
-	typ := reflect.TypeFor[round]()
+	typ := reflect.TypeFor[struct {
+		Lines []line         `json:"lines"`
+		At    time.Time      `json:"at"`
+		Named map[string]any `json:"named,omitempty"`
+		Opt   *optionals     `json:"opt"`
+	}]()
 	shown := formOf(f, typ, "")
 	for _, seed := range []url.Values{
-		submit(f, shown.Blank()), submit(f, shown.Fill([]byte(`{"v":`+full+`}`))),
-		{"add:/v/lines": {"1"}}, {"json:/v": {full}}, {"/v/at": {"2026-01-02T03:04"}, "zone:/v/at": {"none"}, "remove:/v/tree/next": {"1"}},
+		submit(f, shown.Blank()), {"add:/v/lines": {"1"}}, {"json:/v": {`{"lines":[],"at":"2026-01-02T03:04:05Z"}`}},
+		{"/v/at": {"2026-01-02T03:04"}, "zone:/v/at": {"none"}, "remove:/v/opt": {"1"}},
+		{"/v/at": {"2026-01-02T03:04"}, "zone:/v/at": {"+01:00"}, "set:/v/opt": {"1"}, "empty:/v/opt/ptr": {"null"}, "row:/v/named": {"3"}, "key:/v/named/3": {"k"}, "json:/v/named/3": {"1"}},
+		{"row:/v/lines": {"0", "1"}, "/v/lines/0/product": {"tea"}, "/v/lines/1/count": {"2"}, "remove:/v/lines/1": {"1"}},
 	} {
 		f.Add(seed.Encode())
 	}
