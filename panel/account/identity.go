@@ -1,0 +1,204 @@
+package account
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// An Identity is somebody who has logged in elsewhere, at an OpenID provider.
+type Identity struct {
+	// Issuer and Subject say who it is. They never belong to somebody else.
+	Issuer, Subject string
+
+	// Name is the name of the user whom the first login adds. Later ones do not change it.
+	Name string
+
+	// Groups are the groups that the issuer gives the user, nil if it does not say. They replace those
+	// that it gave before. Groups that were given here stay.
+	Groups []string
+}
+
+var (
+	// ErrNameTaken is the error of a first login whose name another account has: nobody gets an
+	// account because of a name.
+	ErrNameTaken = errors.New("another account has this name")
+
+	// ErrDisabled is the error of a login of a user who is disabled.
+	ErrDisabled = errors.New("the user is disabled")
+)
+
+// longestSubject is how many bytes an issuer and a subject have at most.
+const longestSubject = 255
+
+// maxIssued is how many groups an issuer may give a user.
+const maxIssued = 1000
+
+// LoginAs returns the user of an identity that a provider vouches for, and adds the user at the
+// first login, without a password. address is where the login comes from. The error is
+// [ErrNameTaken], [ErrDisabled], one of a name or a group that cannot be used, or the database's.
+// Each login has an entry in the audit trail, and so have changes of the user's groups.
+func (a *Accounts) LoginAs(ctx context.Context, id Identity, address string) (*User, error) {
+	name := text(id.Name)
+	err := id.check()
+	for range 2 { // another process may add the user at the same moment
+		if err == nil || errors.Is(err, ErrNameTaken) {
+			err = a.transact(ctx, func(tx *sql.Tx) (err error) {
+				name, err = a.enter(ctx, tx, id, address)
+				return err
+			})
+		}
+	}
+	entry := Entry{Action: "login", Object: name, Details: id.details()}
+	if err != nil {
+		entry.Failed = err.Error()
+	}
+	if recordErr := a.As(Actor{name, address}).Record(context.WithoutCancel(ctx), entry); recordErr != nil {
+		return nil, errors.Join(err, recordErr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.User(ctx, name)
+}
+
+// details are what the audit trail has of an identity.
+func (id *Identity) details() map[string]any {
+	return map[string]any{"issuer": text(id.Issuer), "subject": text(id.Subject)}
+}
+
+// check returns what cannot be stored of an identity.
+func (id *Identity) check() error {
+	for what, value := range map[string]string{"issuer": id.Issuer, "subject": id.Subject} {
+		if value == "" || len(value) > longestSubject || value != text(value) {
+			return fmt.Errorf("%s %.60q: must be a text of 1 to %d bytes", what, value, longestSubject)
+		}
+	}
+	if len(id.Groups) > maxIssued {
+		return fmt.Errorf("the issuer gives %d groups, at most %d are taken: have it give only those of the panel", len(id.Groups), maxIssued)
+	}
+	for _, group := range id.Groups {
+		if err := CheckPath(group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enter returns the name of the user of an identity, in a transaction that notes the login.
+func (a *Accounts) enter(ctx context.Context, tx *sql.Tx, id Identity, address string) (name string, err error) {
+	var had string
+	var disabled int64
+	err = tx.QueryRowContext(ctx, `SELECT i.name, i.groups, u.disabled_at FROM gomeko_panel_identity AS i JOIN gomeko_panel_user AS u ON u.name = i.name
+		WHERE i.issuer = $1 AND i.subject = $2`, id.Issuer, id.Subject).Scan(&name, &had, &disabled)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		had = "[]"
+		name, err = a.enrol(ctx, tx, id, address)
+	case err == nil && disabled != 0:
+		err = ErrDisabled
+	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `UPDATE gomeko_panel_user SET login_at = $2 WHERE name = $1`, name, a.now().UnixMicro())
+	}
+	if err != nil || id.Groups == nil {
+		return cmp.Or(name, text(id.Name)), err
+	}
+	var before []string
+	if err := json.Unmarshal([]byte(had), &before); err != nil {
+		return name, fmt.Errorf("user %s: groups of the issuer: %w", name, err)
+	}
+	return name, a.regroup(ctx, tx, name, id, before, address)
+}
+
+// enrol adds the user of a new identity.
+func (a *Accounts) enrol(ctx context.Context, tx *sql.Tx, id Identity, address string) (string, error) {
+	name, err := normal(id.Name)
+	if err != nil {
+		return "", err
+	}
+	now := a.now().UnixMicro()
+	added, err := changed(tx.ExecContext(ctx, `INSERT INTO gomeko_panel_user (name, password, superuser, created_at, disabled_at, login_at)
+		VALUES ($1, '', 0, $2, 0, 0) ON CONFLICT DO NOTHING`, name, now))
+	if err == nil && !added {
+		err = fmt.Errorf("user %s: %w", name, ErrNameTaken)
+	}
+	if err != nil {
+		return name, err
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO gomeko_panel_identity (issuer, subject, name, groups, created_at) VALUES ($1, $2, $3, '[]', $4)`,
+		id.Issuer, id.Subject, name, now); err != nil {
+		return name, err
+	}
+	return name, a.record(ctx, tx, Entry{Actor: Actor{name, address}, Action: "user.add", Object: name, Details: id.details()})
+}
+
+// regroup gives a user the groups of the issuer, and takes away those that it gave before.
+func (a *Accounts) regroup(ctx context.Context, tx *sql.Tx, name string, id Identity, before []string, address string) error {
+	var has []string
+	rows, err := tx.QueryContext(ctx, `SELECT path FROM gomeko_panel_member WHERE name = $1`, name)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var path string
+		if err := rows.Scan(&path); err != nil {
+			return err
+		}
+		has = append(has, path)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	var joined, left []string
+	given := []string{} // by the issuer, and not here
+	for _, group := range slices.Compact(slices.Sorted(slices.Values(id.Groups))) {
+		switch {
+		case !slices.Contains(has, group):
+			joined, given = append(joined, group), append(given, group)
+		case slices.Contains(before, group):
+			given = append(given, group)
+		}
+	}
+	for _, group := range before {
+		if slices.Contains(has, group) && !slices.Contains(given, group) {
+			left = append(left, group)
+		}
+	}
+	return a.applyGroups(ctx, tx, name, id, given, joined, left, address)
+}
+
+// applyGroups writes what regroup has found, if it differs.
+func (a *Accounts) applyGroups(ctx context.Context, tx *sql.Tx, name string, id Identity, given, joined, left []string, address string) error {
+	for _, group := range joined {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO gomeko_panel_group (path, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, group, a.now().UnixMicro()); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO gomeko_panel_member (path, name) VALUES ($1, $2) ON CONFLICT DO NOTHING`, group, name); err != nil {
+			return err
+		}
+	}
+	for _, group := range left {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM gomeko_panel_member WHERE path = $1 AND name = $2`, group, name); err != nil {
+			return err
+		}
+	}
+	list, err := json.Marshal(given)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE gomeko_panel_identity SET groups = $3 WHERE issuer = $1 AND subject = $2`, id.Issuer, id.Subject, string(list)); err != nil {
+		return err
+	}
+	if len(joined)+len(left) == 0 {
+		return nil
+	}
+	return a.record(ctx, tx, Entry{
+		Actor: Actor{name, address}, Action: "user.groups", Object: name, Details: map[string]any{"issuer": id.Issuer, "joined": joined, "left": left},
+	})
+}

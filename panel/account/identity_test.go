@@ -1,0 +1,125 @@
+package account_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gomeko/gomeko/panel/account"
+)
+
+const issuer = "https://id.example.org"
+
+// enter logs somebody in, and returns the name and the groups of the user, or the error.
+func enter(t *testing.T, a *account.Accounts, id account.Identity) string {
+	t.Helper()
+	if id.Issuer == "" {
+		id.Issuer = issuer
+	}
+	u, err := a.LoginAs(t.Context(), id, "203.0.113.9")
+	if err != nil {
+		return err.Error()
+	}
+	if u.LastLogin.IsZero() || u.Superuser {
+		t.Errorf("got %+v", u)
+	}
+	return fmt.Sprint(u.Name, u.Groups)
+}
+
+// TestLoginAs logs people in whom an OpenID provider vouches for, and some whom it should not give
+// the accounts of others.
+func TestLoginAs(t *testing.T) {
+	onEach(t, func(t *testing.T, a *account.Accounts) {
+		user(t, a, "bob", "shop")
+		login := func(subject, name string, groups []string, want string) {
+			t.Helper()
+			if got := enter(t, a, account.Identity{Subject: subject, Name: name, Groups: groups}); got != want {
+				t.Errorf("%s as %s in %q: got %s, want %s", subject, name, groups, got, want)
+			}
+		}
+		login("1", "Ann", []string{"shop/sales", "shop"}, "ann[shop shop/sales]")
+		login("1", "ann", []string{"shop", "shop"}, "ann[shop]")
+		login("1", "ann", nil, "ann[shop]")
+		login("1", "renamed", []string{}, "ann[]")
+
+		// Others who use a name of somebody do not get the account.
+		login("2", "ann", nil, "user ann: another account has this name")
+		login("2", "bob", []string{"staff"}, "user bob: another account has this name")
+		login("2", "BOB", nil, "user bob: another account has this name")
+		if got := enter(t, a, account.Identity{Issuer: "https://evil.example", Subject: "1", Name: "ann"}); got != "user ann: another account has this name" {
+			t.Errorf("the same subject of another issuer: got %s", got)
+		}
+		if _, err := a.LoginAs(t.Context(), account.Identity{Issuer: issuer, Subject: "2", Name: "bob"}, ""); !errors.Is(err, account.ErrNameTaken) {
+			t.Errorf("got %v, want %v", err, account.ErrNameTaken)
+		}
+		if _, err := a.Login(t.Context(), "ann", "", "203.0.113.9"); !errors.Is(err, account.ErrDenied) {
+			t.Errorf("a login with an empty password: got %v", err)
+		}
+
+		// Groups that were given here stay, also if the issuer gives them too, and takes them away.
+		if err := admin(a).Join(t.Context(), "ann", "shop/sales"); err != nil {
+			t.Fatal(err)
+		}
+		login("1", "ann", []string{"shop", "new"}, "ann[new shop shop/sales]")
+		login("1", "ann", []string{}, "ann[shop shop/sales]")
+
+		login("3", "a b", nil, `user "a b": the name must have 1 to 64 of the characters a-z, 0-9 and . _ - + @`)
+		login("3", "", nil, `user "": the name must have 1 to 64 of the characters a-z, 0-9 and . _ - + @`)
+		login("3", "zoe", []string{"a b"}, `group "a b": "a b" must have only letters, digits and . _ -, as in control_panel/dashboard`)
+		login("", "zoe", nil, `subject "": must be a text of 1 to 255 bytes`)
+		login(strings.Repeat("x", 256), "zoe", nil, `subject "`+strings.Repeat("x", 60)+`": must be a text of 1 to 255 bytes`)
+		if _, err := a.User(t.Context(), "zoe"); !errors.Is(err, account.ErrUnknown) {
+			t.Errorf("a login that failed has added zoe: %v", err)
+		}
+
+		if err := admin(a).Disable(t.Context(), "ann"); err != nil {
+			t.Fatal(err)
+		}
+		login("1", "ann", []string{"staff"}, "the user is disabled")
+		if u, err := a.User(t.Context(), "ann"); err != nil || slices.Contains(u.Groups, "staff") {
+			t.Errorf("got %+v, %v", u, err)
+		}
+		wantTrail(t, a)
+	})
+}
+
+// wantTrail checks what the audit trail has of the logins.
+func wantTrail(t *testing.T, a *account.Accounts) {
+	t.Helper()
+	entries, err := a.Entries(t.Context(), account.Filter{Object: "ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, x := range entries {
+		if x.Failed != "" {
+			x.Action += " failed"
+		}
+		if x.Action == "login" && (x.Details["issuer"] != issuer || x.Details["subject"] != "1" || x.Actor.Name != "ann") {
+			t.Errorf("got %+v", x)
+		}
+		counts[x.Action]++
+	}
+	want := map[string]int{"user.add": 1, "login": 6, "login failed": 4, "user.groups": 5, "user.join": 1, "user.disable": 1}
+	if fmt.Sprint(counts) != fmt.Sprint(want) {
+		t.Errorf("the trail has %v, want %v", counts, want)
+	}
+}
+
+// TestFirstLogins has somebody log in for the first time in several windows at once.
+func TestFirstLogins(t *testing.T) {
+	onEach(t, func(t *testing.T, a *account.Accounts) {
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if got := enter(t, a, account.Identity{Subject: "1", Name: "ann", Groups: []string{"shop"}}); got != "ann[shop]" {
+					t.Errorf("got %s", got)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
