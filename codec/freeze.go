@@ -54,3 +54,13 @@ func (e *encoder) embed(v reflect.Value) error {
 
 // Embed implements embedder.
 func (w *jsonWriter) Embed(data []byte) { w.data = append(w.data, data...) }
+
+// Frozen returns a value that c encodes as data, which is one value that c has encoded before,
+// maybe in another process.
+func Frozen(c Codec, data []byte) (is any, err error) {
+	if own, ok := c.(*values); ok && own.embeds() {
+		return frozen(data), nil
+	}
+	err = c.Decode(data, &is)
+	return is, err
+}

@@ -71,6 +71,9 @@ func (Handler) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return handler, nil
 }
 
+// Isolatable says that rows may have isolate:"process".
+func (Handler) Isolatable() bool { return true }
+
 // Describe implements [service.RowDescriber].
 func (Handler) Describe(r *service.Row) service.Description {
 	from, _ := parseSource(r.Tag.Get("events"))

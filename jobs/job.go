@@ -82,6 +82,9 @@ func (Job) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return p.add(w, queue)
 }
 
+// Isolatable says that rows may have isolate:"process".
+func (Job) Isolatable() bool { return true }
+
 // Describe implements [service.RowDescriber].
 func (Job) Describe(r *service.Row) service.Description {
 	details := map[string]any{"queue": queueName(r.Service, r.Tag.Get("queue")), "key": routingKey(r.Service, r.CallName())}

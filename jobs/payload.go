@@ -64,6 +64,9 @@ func (in *input) Read(ctx context.Context) (args signature.Arguments, _ service.
 	return args, b, nil
 }
 
+// ResultCodec returns the codec of recorded results, for a method that runs in another process.
+func (*input) ResultCodec() codec.Codec { return codec.JSON }
+
 func (in *input) read(b *codec.Budget) (args signature.Arguments, err error) {
 	c, members, err := openBody(in.body, in.accepts, in.message, b)
 	if err != nil {

@@ -77,6 +77,9 @@ func (Consumer) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return consumer, nil
 }
 
+// Isolatable says that rows may have isolate:"process".
+func (Consumer) Isolatable() bool { return true }
+
 // Describe implements [service.RowDescriber].
 func (Consumer) Describe(r *service.Row) service.Description {
 	return service.Description{Details: detailsOf(r.Tag, map[string]string{"messaging": "queue", "exchange": "exchange", "key": "key"})}

@@ -361,6 +361,9 @@ func (p decoded) Decode(to any) error {
 	return nil
 }
 
+// Decoded returns the payload, for a method that runs in another process.
+func (p decoded) Decoded() reflect.Value { return reflect.Value(p) }
+
 // An unreadableError says why a message is not a call: it cannot be decoded into the payload's
 // type.
 type unreadableError struct {

@@ -53,6 +53,11 @@ var (
 	// it answers with 403.
 	ErrForbidden = rpcerror.ErrForbidden
 
+	// ErrProcessEnded means that the method ran in a process of its own, by the key isolate of its
+	// row, and that this process has crashed, or was killed, maybe for its memory. The method may
+	// have done a part of its work.
+	ErrProcessEnded = rpcerror.ErrProcessEnded
+
 	// ErrTimeout means that the call took too long. If the caller's own deadline has passed, the
 	// error is also context.DeadlineExceeded, and reports how many consumers and ready messages the
 	// service's queue has.

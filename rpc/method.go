@@ -51,6 +51,9 @@ func uploads(r *service.Row) bool {
 	return slices.ContainsFunc(r.Params(), func(t reflect.Type) bool { return sequence.Item(t) != nil })
 }
 
+// Isolatable says that rows may have isolate:"process".
+func (Method) Isolatable() bool { return true }
+
 // Describe implements [service.RowDescriber].
 func (Method) Describe(r *service.Row) service.Description {
 	name := r.Signature().Name

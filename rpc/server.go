@@ -404,6 +404,11 @@ func encode(c codec.Codec, result any, err error) (body []byte, cannot error) {
 	return c.Encode(replyBody{Result: result})
 }
 
+// ResultCodec returns the codec of the reply, for a method that runs in another process.
+func (r *request) ResultCodec() codec.Codec {
+	return replyCodec(r.Delivery, r.consumer.all.server.shared.conn.Accepts())
+}
+
 // replyCodec returns the codec of the reply to d. It is the request's own; a client that sends
 // another format probably reads only that, so an error is written in it if we can. Otherwise it is
 // the first accepted codec.

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/internal/id"
+	"github.com/gomeko/gomeko/internal/isolate"
 	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/internal/supervisor"
 	"github.com/gomeko/gomeko/transport"
@@ -45,6 +46,7 @@ type command struct {
 
 	processes processFlags
 	parent    *supervisor.Parent // of this process; nil if it has none that keeps it running
+	child     *isolate.Child     // this process, if it runs methods for another one
 }
 
 // program returns the commands of a user's program.
@@ -98,6 +100,10 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	if err != nil {
 		return err
 	}
+	if c.child != nil {
+		p := &process{settings: s, broker: c.broker, child: c.child}
+		return p.runChild(ctx, opts)
+	}
 	if err := c.checkProcesses(); err != nil {
 		return err
 	}
@@ -113,7 +119,7 @@ func (c *command) run(ctx context.Context, opts []fx.Option) error {
 	defer release()
 	ctx, leave := untilGone(ctx, c.parent)
 	defer leave()
-	p := &process{settings: s, notices: c.notices(), broker: c.broker, only: c.only, instance: c.self(), level: &c.loggedLevel}
+	p := &process{settings: s, notices: c.notices(), broker: c.broker, only: c.only, instance: c.self(), level: &c.loggedLevel, args: c.args}
 	return p.run(ctx, kill, opts)
 }
 
@@ -127,6 +133,9 @@ func (c *command) begin(cmd *cobra.Command, _ []string) error {
 	}
 	var err error
 	if c.parent, err = supervisor.Join(); err != nil {
+		return err
+	}
+	if c.child, err = isolate.Join(); err != nil {
 		return err
 	}
 	c.logTo(c.logLevel, c.logFormat)
@@ -161,7 +170,9 @@ func (c *command) configuration() (*settings, error) {
 		format = c.logFormat
 	}
 	c.logTo(level, format)
-	c.notices().warn(s.cfg.Warnings)
+	if c.child == nil { // else its parent has warned
+		c.notices().warn(s.cfg.Warnings)
+	}
 	return s, nil
 }
 
@@ -169,6 +180,10 @@ func (c *command) configuration() (*settings, error) {
 func (c *command) logTo(level slog.Level, format string) {
 	c.json = format == "json"
 	c.loggedLevel.Set(level)
+	if c.child != nil {
+		slog.SetDefault(c.child.Logger())
+		return
+	}
 	logTo(c.err, &c.loggedLevel, format, c.self(), c.parent)
 }
 

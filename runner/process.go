@@ -15,6 +15,7 @@ import (
 
 	"github.com/gomeko/gomeko/admin"
 	"github.com/gomeko/gomeko/fleet"
+	"github.com/gomeko/gomeko/internal/isolate"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
 )
@@ -31,6 +32,8 @@ type process struct {
 	only     []string       // the rows to run; nil is all
 	instance string         // the name of this process; "" for a new one
 	level    *slog.LevelVar // of the log; nil if it cannot be changed
+	args     []string       // of the command line
+	child    *isolate.Child // nil unless this process runs methods for another one
 
 	container *service.Container
 	host      *embedded   // nil unless the process hosts its broker
@@ -109,8 +112,10 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		Only:               p.only,
 		Logger:             p.log,
 	}, p.cfg.Module(), fx.Options(opts...), service.Defaults(broker, p.rpc(), p.events(), p.webConfig(), p.messaging(), jobs, fleet.Timers(), fleet.Hub(), fleet.HTTP()), guard,
-		service.Configure[service.Extension](web.ServeReady, admin.Serve, fleet.Control(p.control())))
-	p.warn(p.cfg.Warnings[loaded:]) // of keys that the services read
+		service.Configure(p.extensions()...))
+	if p.child == nil {
+		p.warn(p.cfg.Warnings[loaded:]) // of keys that the services read
+	}
 	if err == nil {
 		err = checkOnly(p.container.Rows())
 	}
@@ -120,9 +125,17 @@ func (p *process) bind(opts []fx.Option) (err error) {
 	return err
 }
 
+// extensions returns the extensions without a row or a field.
+func (p *process) extensions() []service.Extension {
+	if p.child != nil {
+		return []service.Extension{func(*service.Host) error { return nil }}
+	}
+	return []service.Extension{web.ServeReady, admin.Serve, fleet.Control(p.control()), p.isolation()}
+}
+
 // embedded reports whether this process or its parent hosts the broker.
 func (p *process) embedded() bool {
-	return p.broker == embeddedBroker || p.parent != nil && p.parent.Broker != ""
+	return p.broker == embeddedBroker || p.parent != nil && p.parent.Broker != "" || p.child != nil && p.child.Broker != ""
 }
 
 // control returns what the process answers over the broker. An embedded broker is for development,

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/internal/isolate"
 	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/internal/supervisor"
 )
@@ -52,6 +53,10 @@ type Config struct {
 // Run handles no signals, reads no flags, prints nothing, and leaves slog.Default() alone. It may
 // be called several times, also concurrently.
 func Run(ctx context.Context, cfg Config, opts ...fx.Option) error {
+	child, err := isolate.Join()
+	if err != nil {
+		return err
+	}
 	parent, err := supervisor.Join()
 	if err != nil {
 		return err
@@ -61,6 +66,10 @@ func Run(ctx context.Context, cfg Config, opts ...fx.Option) error {
 	if err != nil {
 		return err
 	}
+	if child != nil {
+		p := &process{settings: s, broker: cfg.Broker, child: child}
+		return p.runChild(ctx, opts)
+	}
 	n.warn(s.cfg.Warnings)
 	broker := cfg.Broker
 	if parent != nil {
@@ -68,7 +77,7 @@ func Run(ctx context.Context, cfg Config, opts ...fx.Option) error {
 	}
 	ctx, leave := untilGone(ctx, parent)
 	defer leave()
-	p := &process{settings: s, notices: n, broker: broker, only: cfg.Only, level: cfg.Level}
+	p := &process{settings: s, notices: n, broker: broker, only: cfg.Only, level: cfg.Level, args: childArguments()}
 	err = p.run(ctx, nil, opts)
 	if err != nil && parent != nil {
 		parent.Fail(errors.New(secret.Mask(err.Error())))

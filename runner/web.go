@@ -43,6 +43,9 @@ func (p *process) webConfig() web.Config {
 	c := p.web
 	c.Address = p.cfg.WebAddress
 	c.Listen = p.listen
+	if p.child != nil {
+		c.Listen = listenDeaf
+	}
 	c.Codec = p.nils(codec.BrowserJSON)
 	return c
 }

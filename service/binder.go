@@ -374,6 +374,7 @@ func (b *binder) entrypoint(r *Row, where string) {
 	if list, ok := r.Tag.lookup("sensitive"); ok {
 		b.add(where, r.method.hide(list))
 	}
+	b.add(where, r.checkIsolation())
 	if started {
 		b.container.addEntrypoint(&managed{value: e, owner: where})
 	}

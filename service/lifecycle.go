@@ -41,6 +41,7 @@ func (c *Container) Start(ctx context.Context) error {
 	defer context.AfterFunc(c.life, func() { halt(ErrStopped) })()
 
 	c.warnUnguarded()
+	c.noteIsolation()
 	err := c.startAll(ctx)
 	c.mu.Lock()
 	killed := c.killed

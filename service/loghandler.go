@@ -2,8 +2,12 @@ package service
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/clip"
 )
 
 // Logger returns the logger of the container that runs the call of ctx, or slog.Default() outside
@@ -77,4 +81,21 @@ func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup begins a group, which has no keys yet.
 func (h logHandler) WithGroup(name string) slog.Handler {
 	return logHandler{Handler: h.Handler.WithGroup(name)}
+}
+
+// log logs how the call has ended.
+func (c *run) log(level slog.Level, message string, err error) {
+	logger := c.row.container.logger
+	if !logger.Enabled(c, level) {
+		return
+	}
+	attrs := append(c.call.attrs(), slog.Duration("duration", time.Since(c.began)))
+	if err != nil {
+		attrs = append(attrs, slog.Any("err", clip.Error(err)))
+		var p *PanicError
+		if errors.As(err, &p) {
+			attrs = append(attrs, slog.String("stack", string(p.Stack)))
+		}
+	}
+	logger.LogAttrs(c, level, message, attrs...) //nolint:sloglint // a constant of each caller
 }

@@ -53,7 +53,7 @@ func (f *Field) Outbox() (Outbox, error) {
 
 // UseTransaction says that the calls of the row may use a [Transaction]. Entrypoint calls it, if it
 // sets [Request].Once.
-func (r *Row) UseTransaction() { r.hosted.outbox = true }
+func (r *Row) UseTransaction() { r.hosted.outbox, r.once = true, true }
 
 // AfterCall has send called when the method of the call has succeeded and the call's own values,
 // such as a transaction, were closed without an error. Its error is then the call's, and what comes

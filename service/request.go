@@ -72,6 +72,8 @@ type Request struct {
 
 	// Watcher follows the call; nil if nobody does.
 	Watcher Watcher
+
+	performed bool // by Perform
 }
 
 // An Input is the message with the arguments of a call, while it is encoded. What decoding takes is

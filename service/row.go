@@ -30,6 +30,10 @@ type Row struct {
 	kind      string
 	logger    *slog.Logger
 	timeout   time.Duration // 0 is none
+	isolated  bool          // isolate:"process"
+	memory    int64         // of its process, in bytes; 0 is no limit
+	isolator  Isolator      // nil if the method runs in this process
+	once      bool          // by UseTransaction
 	lenient   bool          // members of objects in arguments may be missing
 	allow     string        // the groups that people need who run it; "" if it is not for them
 	confirm   bool          // they confirm that
@@ -239,5 +243,5 @@ func (r *Row) readOptions() error {
 		}
 		r.workers = []*semaphore{newSemaphore(n), r.hosted.workers}
 	}
-	return errors.Join(timeout, workers, lenient, r.readPermission())
+	return errors.Join(timeout, workers, lenient, r.readIsolation(), r.readPermission())
 }

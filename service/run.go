@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/sequence"
 	"github.com/gomeko/gomeko/signature"
 )
@@ -121,10 +120,10 @@ func (r *Row) begin(ctx context.Context, req *Request) *run {
 		c.deadline = c.began.Add(req.Limit)
 		c.timer = time.AfterFunc(req.Limit, func() { c.cancel(context.DeadlineExceeded) })
 	}
-	if guard := r.container.guard; guard != nil && r.allow != "" {
+	if guard := r.container.guard; guard != nil && !req.performed && r.allow != "" {
 		c.Context, c.denied = c.admit(ctx, guard)
 	}
-	if all := &r.container.observers; all.On() {
+	if all := &r.container.observers; all.On() && !req.performed {
 		c.Context = all.callBegan(c.Context, c.observed())
 	}
 	r.calls.add(c)
@@ -313,6 +312,10 @@ func (a *attempt) work(goroutine *string) {
 
 // invoke calls the method.
 func (c *run) invoke(ctx context.Context) (any, error) {
+	if c.row.isolator != nil {
+		result, err := c.isolate(ctx)
+		return result, c.settle(ctx, err)
+	}
 	result, err := c.callMethod(ctx)
 	result, err = c.sendOutbox(ctx, result, err)
 	return result, c.settle(ctx, err) // a di.Done may give up like a method
@@ -356,16 +359,11 @@ func (c *run) callMethod(ctx context.Context) (result any, err error) {
 // prepare reads the arguments, matches them to the parameters and decodes them. It returns a copy
 // of the service, and the parameters appended to in.
 func (c *run) prepare(ctx context.Context, in []reflect.Value) (self reflect.Value, _ []reflect.Value, err error) {
-	args := c.request.Arguments
-	if input := c.request.Input; input != nil {
-		var body Body
-		args, body, err = input.Read(ctx)
-		switch {
-		case err != nil && ctx.Err() != nil:
-			return self, nil, ctx.Err()
-		case err != nil:
-			return self, nil, unreadError{err}
-		}
+	args, body, err := c.read(ctx)
+	if err != nil {
+		return self, nil, err
+	}
+	if body != nil {
 		defer body.Close()
 	}
 	m := c.row.method
@@ -375,6 +373,22 @@ func (c *run) prepare(ctx context.Context, in []reflect.Value) (self reflect.Val
 		return self, nil, err
 	}
 	return m.prepare(ctx, c.request.Leading, &matched, in)
+}
+
+// read reads the arguments. The body is nil if they are those of the request.
+func (c *run) read(ctx context.Context) (args signature.Arguments, body Body, err error) {
+	input := c.request.Input
+	if input == nil {
+		return c.request.Arguments, nil, nil
+	}
+	args, body, err = input.Read(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return args, nil, ctx.Err()
+	case err != nil:
+		return args, nil, unreadError{err}
+	}
+	return args, body, nil
 }
 
 // call calls fn, and returns its result and its error.
@@ -449,22 +463,6 @@ func (c *run) report(err error) {
 		c.log(slog.LevelError, "call failed", told)
 	}
 	c.observeEnd(outcome, told)
-}
-
-func (c *run) log(level slog.Level, message string, err error) {
-	logger := c.row.container.logger
-	if !logger.Enabled(c, level) {
-		return
-	}
-	attrs := append(c.call.attrs(), slog.Duration("duration", time.Since(c.began)))
-	if err != nil {
-		attrs = append(attrs, slog.Any("err", clip.Error(err)))
-		var p *PanicError
-		if errors.As(err, &p) {
-			attrs = append(attrs, slog.String("stack", string(p.Stack)))
-		}
-	}
-	logger.LogAttrs(c, level, message, attrs...) //nolint:sloglint // a constant of each caller
 }
 
 type runKey struct{}

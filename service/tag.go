@@ -20,7 +20,7 @@ type pair struct{ key, value string }
 
 // rowKeys are the keys that every row may have, and fieldKeys those of every dependency. The
 // container reads them.
-var rowKeys = []string{"method", "timeout", "max_workers", "sensitive", "lenient", "doc", "allow", "confirm"}
+var rowKeys = []string{"method", "timeout", "max_workers", "sensitive", "lenient", "isolate", "memory", "doc", "allow", "confirm"}
 
 var fieldKeys = []string{"doc"}
 
@@ -79,9 +79,8 @@ func (t Tag) Flag(key string, fallback bool) (bool, error) {
 }
 
 // Keys returns an error for each key of the tag that is not known, with the nearest known one. The
-// keys that every row may have, method, timeout, max_workers, sensitive, lenient, doc, allow and
-// confirm, are known
-// for the tag of a row, and doc for that of a dependency.
+// keys that every row may have, method, timeout, max_workers, sensitive, lenient, isolate, memory,
+// doc, allow and confirm, are known for the tag of a row, and doc for that of a dependency.
 func (t Tag) Keys(known ...string) error {
 	known = slices.Concat(known, t.common)
 	var mistakes []error

@@ -44,6 +44,9 @@ func Serve(r *service.Row, key string, call func(ctx context.Context, t Tick) er
 	return t.member()
 }
 
+// Isolatable says that rows may have isolate:"process".
+func (Cron) Isolatable() bool { return true }
+
 // Describe implements [service.RowDescriber].
 func (Cron) Describe(r *service.Row) service.Description {
 	return service.Description{Details: map[string]any{

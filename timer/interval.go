@@ -61,6 +61,9 @@ func (Interval) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return t.entrypoint()
 }
 
+// Isolatable says that rows may have isolate:"process".
+func (Interval) Isolatable() bool { return true }
+
 // Describe implements [service.RowDescriber].
 func (Interval) Describe(r *service.Row) service.Description {
 	details := map[string]any{"every": r.Tag.Get("timer")}

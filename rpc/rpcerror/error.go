@@ -67,6 +67,10 @@ var (
 	// The method did not run.
 	ErrForbidden = New("gomeko.Forbidden", "forbidden").WithStatus(403)
 
+	// ErrProcessEnded means that the method ran in a process of its own, by the key isolate of its
+	// row, and that this process has crashed, or was killed: see service.ProcessError.
+	ErrProcessEnded = New("gomeko.ProcessEnded", "process ended").WithStatus(502)
+
 	// ErrTimeout means that the call took too long.
 	ErrTimeout = New("builtins.TimeoutError", "call timed out")
 

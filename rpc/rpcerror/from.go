@@ -48,6 +48,7 @@ func Original(err error) *Error {
 		mismatch *signature.Error
 		panicked *service.PanicError
 		invalid  *service.ValidationError
+		ended    *service.ProcessError
 		typed    *Error
 		own      *Error
 	)
@@ -64,6 +65,8 @@ func Original(err error) *Error {
 		}
 	case errors.As(err, &invalid):
 		own = newInvalid(err.Error(), invalid)
+	case errors.As(err, &ended):
+		own = ErrProcessEnded.WithText(wireText(err.Error()))
 	case errors.Is(err, service.ErrTimeout):
 		return ErrTimeout.WithText(clip.Text(err.Error(), clip.Wire))
 	default:

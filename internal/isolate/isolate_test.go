@@ -1,0 +1,189 @@
+//go:build unix
+
+package isolate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/rpc/rpcerror"
+	"github.com/gomeko/gomeko/service"
+)
+
+// soon is within what time a call is answered whose method hangs: its row has 300 ms.
+const soon = 10 * time.Second
+
+// A method that hangs is ended, its caller has a timeout, and other calls go on. The log has the
+// stack of the method.
+func TestHungMethod(t *testing.T) {
+	t.Parallel()
+	l := start(t)
+	others := l.echo(t)
+	for _, row := range []string{"Loop", "Deadlock"} {
+		began := time.Now()
+		_, err := press[any](t.Context(), l, row)
+		if !errors.Is(err, service.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: got %v, want a timeout", row, err)
+		}
+		if took := time.Since(began); took > soon {
+			t.Errorf("%s: the caller waited %s", row, took)
+		}
+		line := l.log.Wait(t, 1, "isolated process killed", "field="+row)[0]
+		if stack := line[strings.Index(line, "stack="):]; !strings.Contains(stack, "Lab)."+row+"(") {
+			t.Errorf("%s: got no stack of the method: %s", row, stack)
+		}
+		ended(t, number(line, `pid=(\d+)`))
+	}
+	if n := others(); n == 0 {
+		t.Error("no other call has run")
+	}
+	if _, err := press[any](t.Context(), l, "Polite"); !errors.Is(err, service.ErrTimeout) {
+		t.Errorf("got %v, want a timeout", err)
+	}
+	if lines := l.log.Lines("isolated process", "Polite"); len(lines) > 0 {
+		t.Errorf("a process was ended whose method obeys its context: %s", lines)
+	}
+	for _, row := range []string{"Loop", "Deadlock"} { // the pools have refilled
+		if _, err := press[any](t.Context(), l, row); !errors.Is(err, service.ErrTimeout) {
+			t.Errorf("%s, again: got %v, want a timeout", row, err)
+		}
+	}
+}
+
+// echo calls a method in a process of its own until the function that it returns is called, which
+// returns how many calls there were.
+func (l *lab) echo(t *testing.T) (stop func() int) {
+	t.Helper()
+	done, n := make(chan struct{}), 0
+	var loop sync.WaitGroup
+	loop.Go(func() {
+		for ; ; n++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if got, err := press[string](t.Context(), l, "Echo", strconv.Itoa(n)); got != strconv.Itoa(n) || err != nil {
+				t.Errorf("another call: got %q, %v", got, err)
+				return
+			}
+		}
+	})
+	return sync.OnceValue(func() int {
+		close(done)
+		loop.Wait()
+		return n
+	})
+}
+
+// ended waits until a process is gone.
+func ended(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(hosttest.Timeout); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if gone(pid) {
+			return
+		}
+	}
+	t.Errorf("process %d still runs", pid)
+}
+
+// gone reports whether a process has ended. An orphan may still be a zombie, if the first process
+// of the system does not wait for it.
+func gone(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return syscall.Kill(pid, 0) != nil
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	return fields[0] == "Z" || fields[0] == "X"
+}
+
+// number returns the number that a pattern finds.
+func number(text, pattern string) int {
+	found := regexp.MustCompile(pattern).FindStringSubmatch(text)
+	if found == nil {
+		return -1
+	}
+	n, _ := strconv.Atoi(found[1])
+	return n
+}
+
+// A process that crashes, exits or is killed fails its call, with an error that says why. The next
+// call has another process.
+func TestProcessEnds(t *testing.T) {
+	t.Parallel()
+	l := start(t)
+	others := l.echo(t)
+	defer others()
+	for _, test := range []struct {
+		how    string
+		reason service.ProcessEnd
+		detail string
+	}{
+		{"exit", service.ProcessExited, "exit status 3"},
+		{"panic", service.ProcessCrashed, "panic: elsewhere"},
+		{"map", service.ProcessCrashed, "fatal error: concurrent map"},
+		{"stack", service.ProcessCrashed, "fatal error: stack overflow"},
+		{"address", service.ProcessCrashed, "fatal error: fault"},
+		{"frames", service.ProcessBroken, ""},
+		{"huge", service.ProcessBroken, "4294967"},
+	} {
+		_, err := press[int](t.Context(), l, "Break", test.how)
+		var end *service.ProcessError
+		if !errors.As(err, &end) || end.Reason != test.reason || !strings.Contains(end.Detail, test.detail) || end.Service != "lab" || end.Row != "Break" {
+			t.Errorf("%s: got %v, want %q with %q", test.how, err, test.reason, test.detail)
+		}
+		if sent := rpcerror.From(err); !errors.Is(sent, rpcerror.ErrProcessEnded) || !strings.HasPrefix(sent.Value, "service lab: Break: the process of the call ") {
+			t.Errorf("%s: a caller by RPC receives %v", test.how, sent)
+		}
+		if service.Expected(err) || service.VerdictOf(err).Action != service.Retry {
+			t.Errorf("%s: the call is not tried again", test.how)
+		}
+		if pid, err := press[int](t.Context(), l, "Break", "no"); err != nil || pid == os.Getpid() {
+			t.Errorf("after %s: got %d, %v", test.how, pid, err)
+		}
+	}
+	l.log.Wait(t, 1, "isolated process ended", "concurrent map", "stack=")
+}
+
+// A process that is killed from outside fails its call.
+func TestKilledFromOutside(t *testing.T) {
+	t.Parallel()
+	l := start(t)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := press[any](t.Context(), l, "Spawn")
+		failed <- err
+	}()
+	line := l.log.Wait(t, 1, "sleeper")[0]
+	if err := syscall.Kill(number(line, `pid=(\d+)`), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	var end *service.ProcessError
+	if err := hosttest.Receive(t, "the outcome", failed); !errors.As(err, &end) || end.Reason != service.ProcessKilled {
+		t.Errorf("got %v, want killed", err)
+	}
+	ended(t, number(line, `sleeper (\d+)`))
+}
+
+// What a method has started is killed with its process.
+func TestGroupEnds(t *testing.T) {
+	t.Parallel()
+	l := start(t)
+	if _, err := press[any](t.Context(), l, "Spawn"); !errors.Is(err, service.ErrTimeout) {
+		t.Errorf("got %v, want a timeout", err)
+	}
+	line := l.log.Wait(t, 1, "sleeper")[0]
+	ended(t, number(line, `sleeper (\d+)`))
+	ended(t, number(line, `pid=(\d+)`))
+}
