@@ -8,7 +8,7 @@ import (
 
 // SetTimes sets how often a process looks, and how long it has a run.
 func (c *Config) SetTimes(tick, poll, lease time.Duration) {
-	c.times = times{tick: tick, poll: poll, lease: lease, prune: tick}
+	c.times = times{tick: tick, poll: poll, lease: lease, prune: time.Hour}
 }
 
 // SetStep has f called at each step of a run.
@@ -25,3 +25,6 @@ func (r *Runs) DB() *sql.DB { return r.cfg.DB }
 
 // Prune deletes old runs.
 func (r *Runs) Prune(ctx context.Context) error { return r.prune(ctx) }
+
+// Find returns what finds services.
+func (r *Runs) Find() func(context.Context, string) (Service, error) { return r.cfg.Find }

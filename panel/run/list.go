@@ -105,7 +105,7 @@ func (f *Filter) statement() (query string, args []any) {
 		}
 		query = `SELECT seq FROM (` + strings.Join(parts, " UNION ALL ") + `) AS n ORDER BY seq DESC LIMIT ` + limit
 	}
-	return `SELECT ` + light + ` FROM gomeko_panel_run WHERE seq IN (` + query + `) ORDER BY seq DESC`, args
+	return `SELECT ` + light + ` FROM gomeko_panel_run WHERE seq {among} (` + query + `)) ORDER BY seq DESC`, args
 }
 
 // Get returns a run as it is now. The error wraps [ErrNotFound], or is a [DeniedError] for the run

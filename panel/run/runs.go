@@ -92,7 +92,6 @@ type Runs struct {
 	cfg      Config
 	log      *slog.Logger
 	owner    string // this process
-	now      string // the time of the database
 	caller   *rpc.Caller
 	enqueuer *jobs.Enqueuer
 	step     func(name, id string) // a test ends the process here; nil is nothing
@@ -127,10 +126,6 @@ func Open(ctx context.Context, cfg Config) (*Runs, error) {
 	t.tick, t.poll = cmp.Or(t.tick, 2*time.Second), cmp.Or(t.poll, 500*time.Millisecond)
 	t.lease, t.prune = cmp.Or(t.lease, 30*time.Second), cmp.Or(t.prune, time.Minute)
 	r := &Runs{cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), owner: id.New(""), own: map[string]context.CancelCauseFunc{}}
-	r.now = `CAST(unixepoch('subsec') * 1000 AS integer) * 1000`
-	if cfg.Dialect == account.PostgreSQL {
-		r.now = `CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS bigint)`
-	}
 	if cfg.Find == nil {
 		r.cfg.Find = newSurvey(cfg.Conn).find
 	}
@@ -165,7 +160,7 @@ func (c *Config) check() error {
 			mistakes = append(mistakes, fmt.Errorf("run.Config: %s: must be set: %s", x.name, x.what))
 		}
 	}
-	if c.Dialect != account.SQLite && c.Dialect != account.PostgreSQL {
+	if dialects[c.Dialect] == nil {
 		mistakes = append(mistakes, fmt.Errorf("run.Config: Dialect %q: must be %s or %s", c.Dialect, account.SQLite, account.PostgreSQL))
 	}
 	if c.Timeout < 0 || c.MaxResult < 0 {
@@ -213,8 +208,15 @@ type executor interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// text returns a statement with the time of the database in place of {now}.
-func (r *Runs) text(statement string) string { return strings.ReplaceAll(statement, "{now}", r.now) }
+// dialects replace what the databases write differently: the time, and that a column is among what
+// a query returns. PostgreSQL expects few rows in an array, so that it uses an index for each.
+var dialects = map[account.Dialect]*strings.Replacer{
+	account.SQLite:     strings.NewReplacer("{now}", `CAST(unixepoch('subsec') * 1000 AS integer) * 1000`, "{among}", `IN (SELECT * FROM`),
+	account.PostgreSQL: strings.NewReplacer("{now}", `CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS bigint)`, "{among}", `= ANY (ARRAY`),
+}
+
+// text returns a statement in the dialect of the database.
+func (r *Runs) text(statement string) string { return dialects[r.cfg.Dialect].Replace(statement) }
 
 // exec runs a statement, and reports whether it has changed a row.
 func (r *Runs) exec(ctx context.Context, in executor, statement string, args ...any) (bool, error) {
