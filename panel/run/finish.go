@@ -31,9 +31,10 @@ type outcome struct {
 	ended     time.Time // zero: now
 }
 
-const confirming = `UPDATE gomeko_panel_run SET state = $2, sent_at = {now}, error = '', job = CASE WHEN $3 = '' THEN job ELSE $3 END,
-	lease_at = CASE WHEN $4 = 1 THEN 0 ELSE lease_at END
-WHERE id = $1 AND state = 'starting'`
+// confirming takes back that the run is lost, if another process has taken this one for dead.
+const confirming = `UPDATE gomeko_panel_run SET state = $2, open = 1, sent_at = {now}, ended_at = 0, error = '',
+	job = CASE WHEN $3 = '' THEN job ELSE $3 END, lease_at = CASE WHEN $4 = 1 THEN 0 ELSE {now} + $5 END
+WHERE id = $1 AND (state = 'starting' OR state = 'lost' AND sent_at = 0)`
 
 // confirm records that a run was sent. If that fails, the run is settled when its lease has ended.
 func (r *Runs) confirm(ctx context.Context, x *Run, state State, job string) {
@@ -48,7 +49,7 @@ func (r *Runs) confirm(ctx context.Context, x *Run, state State, job string) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTime)
 	defer cancel()
-	if _, err := r.exec(ctx, r.cfg.DB, confirming, x.ID, string(state), job, stored); err != nil {
+	if _, err := r.exec(ctx, r.cfg.DB, confirming, x.ID, string(state), job, stored, r.cfg.times.lease.Microseconds()); err != nil {
 		r.log.Warn("panel: a run was sent, which is not recorded yet", "run", x.ID, "err", err)
 	}
 	r.watch.look()

@@ -116,7 +116,8 @@ func TestKilled(t *testing.T) {
 		ran := filepath.Join(t.TempDir(), "ran")
 		w := &work{do: func(_ context.Context, what string) (any, error) { return what, os.WriteFile(ran, nil, 0o600) }}
 		s.host(w)
-		r, ann := s.panel(), who("ann", append(update, report...)...)
+		r := s.panel(func(c *run.Config) { c.SetTimes(20*time.Millisecond, 20*time.Millisecond, time.Second) })
+		ann := who("ann", append(update, report...)...)
 		lost, doubled, hung := 0, 0, 0
 		for round := range rounds {
 			for i, test := range []struct {

@@ -3,7 +3,9 @@ package run
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -39,7 +41,11 @@ func (r *Runs) List(ctx context.Context, who Who, f Filter) ([]*Run, error) {
 	if f.Row != "" && f.Service == "" {
 		return nil, fmt.Errorf("run.Filter: Row %q without Service: set both", f.Row)
 	}
-	query, args := f.statement()
+	first, end, err := r.bounds(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	query, args := f.statement(first, end)
 	all, err := r.runs(ctx, r.cfg.DB, query, args...)
 	if err != nil {
 		return nil, err
@@ -63,25 +69,44 @@ func (r *Runs) renewed(ctx context.Context, all []*Run) error {
 // around is how much the order of the runs and the order of their times may differ.
 const around = time.Minute
 
-// statement returns the statement that selects a page. Whatever the filter, it reads an index from
-// the place where the page begins: one for each state, if f names none.
-func (f *Filter) statement() (query string, args []any) {
+// bounds returns between which numbers the runs are that a filter selects: the first one, and the
+// end, which is not one of them.
+func (r *Runs) bounds(ctx context.Context, f Filter) (first, end int64, err error) {
+	first, end = 0, cmp.Or(max(f.Before, 0), math.MaxInt64)
+	bound := func(query string, at time.Time, none int64) (seq int64) {
+		if err != nil {
+			return 0
+		}
+		err = r.cfg.DB.QueryRowContext(ctx, `SELECT seq FROM gomeko_panel_run WHERE started_at `+query+` LIMIT 1`, at.UnixMicro()).Scan(&seq)
+		if errors.Is(err, sql.ErrNoRows) {
+			seq, err = none, nil
+		}
+		return seq
+	}
+	if !f.From.IsZero() {
+		first = bound(`>= $1 ORDER BY started_at`, f.From.Add(-around), math.MaxInt64)
+	}
+	if !f.To.IsZero() {
+		end = min(end, bound(`< $1 ORDER BY started_at DESC`, f.To.Add(around), -1)+1)
+	}
+	return first, end, err
+}
+
+// statement returns the statement that selects a page among the runs from first to end. Whatever
+// the filter, it reads an index from the place where the page begins: one for each state, if f
+// names none.
+func (f *Filter) statement(first, end int64) (query string, args []any) {
 	add := func(value any) string {
 		args = append(args, value)
 		return fmt.Sprintf("$%d", len(args))
 	}
-	before := cmp.Or(max(f.Before, 0), math.MaxInt64)
-	where := []string{"seq < " + add(before)}
+	where := []string{"seq < " + add(end), "seq >= " + add(first)}
 	limit := add(cmp.Or(max(f.Limit, 0), page))
 	if !f.From.IsZero() {
-		from := add(f.From.UnixMicro())
-		where = append(where, "started_at >= "+from,
-			"seq >= coalesce((SELECT seq FROM gomeko_panel_run WHERE started_at >= "+add(f.From.Add(-around).UnixMicro())+" ORDER BY started_at LIMIT 1), 0)")
+		where = append(where, "started_at >= "+add(f.From.UnixMicro()))
 	}
 	if !f.To.IsZero() {
-		to := add(f.To.UnixMicro())
-		where = append(where, "started_at < "+to,
-			"seq <= coalesce((SELECT seq FROM gomeko_panel_run WHERE started_at < "+add(f.To.Add(around).UnixMicro())+" ORDER BY started_at DESC LIMIT 1), 0)")
+		where = append(where, "started_at < "+add(f.To.UnixMicro()))
 	}
 	equal := 0
 	for _, x := range []struct{ column, value string }{{"actor", f.User}, {"service", f.Service}, {"name", f.Row}} {

@@ -91,7 +91,10 @@ func TestPages(t *testing.T) {
 			if want := selected(all, f); err != nil || !slices.Equal(seqs(got), want) {
 				t.Errorf("%s: got %d runs, want %d, %v", name, len(got), len(want), err)
 			}
-			query, args := r.Statement(f)
+			query, args, err := r.Statement(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if plan := plan(t, r, explain+query, args...); whole.MatchString(plan) {
 				t.Errorf("%s reads the whole table:\n%s", name, plan)
 			}

@@ -189,7 +189,7 @@ func (s *site) config() run.Config {
 		DB: db, Dialect: s.kind, Accounts: accounts, Jobs: s.jobs, Key: s.key,
 		Conn: hosttest.Dial(s.t, transport.Config{URI: s.broker}),
 	}
-	cfg.SetTimes(20*time.Millisecond, 20*time.Millisecond, time.Second)
+	cfg.SetTimes(20*time.Millisecond, 20*time.Millisecond, 0)
 	return cfg
 }
 

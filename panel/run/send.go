@@ -10,7 +10,6 @@ import (
 	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/panel/grant"
 	"github.com/gomeko/gomeko/rpc"
-	"github.com/gomeko/gomeko/service"
 )
 
 // answerTime is how much longer than the timeout of its row the panel waits for a call: the answer
@@ -53,7 +52,7 @@ func (r *Runs) call(x *Run, who Who, a *arguments) {
 	}
 	sent := rpc.With(ctx, rpc.Parent(x.CallID))
 	if text != "" {
-		sent = service.Key[string](grant.Data).With(sent, text)
+		sent = grant.With(sent, text)
 	}
 	reply := r.caller.Client(x.Service).Go(sent, x.Call, a.list...)
 	select {
@@ -108,6 +107,12 @@ func (r *Runs) drop(id string) {
 func (r *Runs) enqueue(x *Run, who Who, a *arguments) (waits bool, err error) {
 	ctx, cancel := context.WithTimeout(r.life, sendTime)
 	defer cancel()
+	r.hold(x.ID, func(error) {}) // what is sent is cancelled later
+	defer func() {
+		if !waits {
+			r.drop(x.ID)
+		}
+	}()
 	options := []any{jobs.ID(x.ID)}
 	if r.cfg.Key != nil {
 		options = append(options, jobs.Attach(func(id string, body []byte) (map[string]string, error) {
