@@ -82,6 +82,7 @@ var arrows = map[string][]string{
 	"internal/migration": {},
 	"panel/account":      {"internal/grouppath", "internal/migration"},
 	"panel/grant":        {"internal/grouppath", "rpc/rpcerror", "service"},
+	"panel/oidc":         {"internal/clip", "panel/account"},
 	"panel/run":          {"contract", "fleet", "jobs", "rpc", "panel/account", "panel/grant", "internal/migration"},
 	"panel/form":         {"contract", "internal/constraint"},
 
@@ -123,6 +124,7 @@ var others = map[string][]string{
 	"internal/migration": {},
 	"panel/account":      {"golang.org/x/crypto/argon2"},
 	"panel/grant":        {"go.uber.org/fx"},
+	"panel/oidc":         {"github.com/coreos/go-oidc/v3/oidc", "golang.org/x/oauth2"},
 	"panel/form":         {},
 	"panel/run":          {},
 }

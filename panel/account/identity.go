@@ -24,12 +24,15 @@ type Identity struct {
 }
 
 var (
-	// ErrNameTaken is the error of a first login whose name another account has: nobody gets an
-	// account because of a name.
-	ErrNameTaken = errors.New("another account has this name")
+	// ErrRefused is the error of a login elsewhere that does not lead to an account.
+	ErrRefused = errors.New("the login is refused")
 
-	// ErrDisabled is the error of a login of a user who is disabled.
-	ErrDisabled = errors.New("the user is disabled")
+	// ErrNameTaken is an ErrRefused of a first login whose name another account has: nobody gets an
+	// account because of a name.
+	ErrNameTaken = fmt.Errorf("%w: another account has this name", ErrRefused)
+
+	// ErrDisabled is an ErrRefused of a user who is disabled.
+	ErrDisabled = fmt.Errorf("%w: the user is disabled", ErrRefused)
 )
 
 // longestSubject is how many bytes an issuer and a subject have at most.
@@ -40,11 +43,12 @@ const maxIssued = 1000
 
 // LoginAs returns the user of an identity that a provider vouches for, and adds the user at the
 // first login, without a password. address is where the login comes from. The error is
-// [ErrNameTaken], [ErrDisabled], one of a name or a group that cannot be used, or the database's.
+// [ErrNameTaken], [ErrDisabled], another [ErrRefused] of a name or a group that cannot be used, or
+// the database's.
 // Each login has an entry in the audit trail, and so have changes of the user's groups.
 func (a *Accounts) LoginAs(ctx context.Context, id Identity, address string) (*User, error) {
 	name := text(id.Name)
-	err := id.check()
+	err := refuse(id.check())
 	for range 2 { // another process may add the user at the same moment
 		if err == nil || errors.Is(err, ErrNameTaken) {
 			err = a.transact(ctx, func(tx *sql.Tx) (err error) {
@@ -64,6 +68,14 @@ func (a *Accounts) LoginAs(ctx context.Context, id Identity, address string) (*U
 		return nil, err
 	}
 	return a.User(ctx, name)
+}
+
+// refuse returns an [ErrRefused] because of err, nil if err is nil.
+func refuse(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrRefused, err)
 }
 
 // details are what the audit trail has of an identity.
@@ -119,13 +131,13 @@ func (a *Accounts) enter(ctx context.Context, tx *sql.Tx, id Identity, address s
 func (a *Accounts) enrol(ctx context.Context, tx *sql.Tx, id Identity, address string) (string, error) {
 	name, err := normal(id.Name)
 	if err != nil {
-		return "", err
+		return "", refuse(err)
 	}
 	now := a.now().UnixMicro()
 	added, err := changed(tx.ExecContext(ctx, `INSERT INTO gomeko_panel_user (name, password, superuser, created_at, disabled_at, login_at)
 		VALUES ($1, '', 0, $2, 0, 0) ON CONFLICT DO NOTHING`, name, now))
 	if err == nil && !added {
-		err = fmt.Errorf("user %s: %w", name, ErrNameTaken)
+		err = ErrNameTaken
 	}
 	if err != nil {
 		return name, err

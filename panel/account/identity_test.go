@@ -46,10 +46,10 @@ func TestLoginAs(t *testing.T) {
 		login("1", "renamed", []string{}, "ann[]")
 
 		// Others who use a name of somebody do not get the account.
-		login("2", "ann", nil, "user ann: another account has this name")
-		login("2", "bob", []string{"staff"}, "user bob: another account has this name")
-		login("2", "BOB", nil, "user bob: another account has this name")
-		if got := enter(t, a, account.Identity{Issuer: "https://evil.example", Subject: "1", Name: "ann"}); got != "user ann: another account has this name" {
+		login("2", "ann", nil, "the login is refused: another account has this name")
+		login("2", "bob", []string{"staff"}, "the login is refused: another account has this name")
+		login("2", "BOB", nil, "the login is refused: another account has this name")
+		if got := enter(t, a, account.Identity{Issuer: "https://evil.example", Subject: "1", Name: "ann"}); got != "the login is refused: another account has this name" {
 			t.Errorf("the same subject of another issuer: got %s", got)
 		}
 		if _, err := a.LoginAs(t.Context(), account.Identity{Issuer: issuer, Subject: "2", Name: "bob"}, ""); !errors.Is(err, account.ErrNameTaken) {
@@ -66,11 +66,11 @@ func TestLoginAs(t *testing.T) {
 		login("1", "ann", []string{"shop", "new"}, "ann[new shop shop/sales]")
 		login("1", "ann", []string{}, "ann[shop shop/sales]")
 
-		login("3", "a b", nil, `user "a b": the name must have 1 to 64 of the characters a-z, 0-9 and . _ - + @`)
-		login("3", "", nil, `user "": the name must have 1 to 64 of the characters a-z, 0-9 and . _ - + @`)
-		login("3", "zoe", []string{"a b"}, `group "a b": "a b" must have only letters, digits and . _ -, as in control_panel/dashboard`)
-		login("", "zoe", nil, `subject "": must be a text of 1 to 255 bytes`)
-		login(strings.Repeat("x", 256), "zoe", nil, `subject "`+strings.Repeat("x", 60)+`": must be a text of 1 to 255 bytes`)
+		login("3", "a b", nil, `the login is refused: user "a b": the name must have 1 to 64 of the characters a-z, 0-9 and . _ - + @`)
+		login("3", "", nil, `the login is refused: user "": the name must have 1 to 64 of the characters a-z, 0-9 and . _ - + @`)
+		login("3", "zoe", []string{"a b"}, `the login is refused: group "a b": "a b" must have only letters, digits and . _ -, as in control_panel/dashboard`)
+		login("", "zoe", nil, `the login is refused: subject "": must be a text of 1 to 255 bytes`)
+		login(strings.Repeat("x", 256), "zoe", nil, `the login is refused: subject "`+strings.Repeat("x", 60)+`": must be a text of 1 to 255 bytes`)
 		if _, err := a.User(t.Context(), "zoe"); !errors.Is(err, account.ErrUnknown) {
 			t.Errorf("a login that failed has added zoe: %v", err)
 		}
@@ -78,7 +78,7 @@ func TestLoginAs(t *testing.T) {
 		if err := admin(a).Disable(t.Context(), "ann"); err != nil {
 			t.Fatal(err)
 		}
-		login("1", "ann", []string{"staff"}, "the user is disabled")
+		login("1", "ann", []string{"staff"}, "the login is refused: the user is disabled")
 		if u, err := a.User(t.Context(), "ann"); err != nil || slices.Contains(u.Groups, "staff") {
 			t.Errorf("got %+v, %v", u, err)
 		}
