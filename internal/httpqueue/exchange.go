@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomeko/gomeko/internal/control"
@@ -197,6 +198,9 @@ func (x *exchange) serve(w http.ResponseWriter, r *http.Request, b web.Body) *we
 		x.front.host.Logger().Warn("answer of a backend dropped", "backend", x.backend, "err", bad)
 		return errAnswer
 	}
+	if !pumped.read.Load() && r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close") // the rest of the body must not be taken for a request
+	}
 	a.write(w)
 	if head.Type == answerType {
 		if _, err := w.Write(head.Body); err == nil || errors.Is(err, http.ErrBodyNotAllowed) {
@@ -275,6 +279,7 @@ func (x *exchange) copy(w http.ResponseWriter, r *http.Request, a *answer) error
 
 // A pump sends the body of a request in parts.
 type pump struct {
+	read   atomic.Bool     // the client has sent the body to its end
 	moved  chan struct{}   // has a token when a part was sent
 	failed chan *web.Error // why the body cannot be read
 	stop   func()          // ends the pump, and waits for it
@@ -284,6 +289,7 @@ type pump struct {
 func (x *exchange) pump(w http.ResponseWriter, r *http.Request, b web.Body) *pump {
 	p := &pump{moved: make(chan struct{}, 1), failed: make(chan *web.Error, 1), stop: func() {}}
 	if b.Parts == nil {
+		p.read.Store(true)
 		return p
 	}
 	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 always is
@@ -297,12 +303,13 @@ func (x *exchange) pump(w http.ResponseWriter, r *http.Request, b web.Body) *pum
 	}()
 	p.stop = func() {
 		cancel()
-		select {
-		case <-ended:
-			return
-		default:
+		if !p.read.Load() {
+			select {
+			case <-ended:
+			default:
+				b.Cut()
+			}
 		}
-		b.Cut()
 		<-ended
 	}
 	return p
@@ -321,6 +328,9 @@ func (x *exchange) send(ctx context.Context, r *http.Request, body io.Reader, p 
 	for {
 		part := make([]byte, partBytes)
 		n, err := body.Read(part)
+		if err == io.EOF { //nolint:errorlint // as io.Reader has it
+			p.read.Store(true)
+		}
 		if n > 0 {
 			if out.part(ctx, part[:n], nil) != nil {
 				return nil // the exchange knows
