@@ -29,11 +29,11 @@ func (r *Runs) keep() {
 	for {
 		select {
 		case <-tick.C:
-			r.doing("the leases of runs are not renewed", r.renew)
-			r.doing("runs of other processes are not settled", r.settle)
-			r.doing("the history does not have what has become of jobs", r.follow)
+			r.doing("renew leases", r.renew)
+			r.doing("settle runs of processes that have died", r.settle)
+			r.doing("read what has become of jobs", r.follow)
 		case <-prune.C:
-			r.doing("old runs are not deleted", r.prune)
+			r.doing("delete old runs", r.prune)
 		case <-r.life.Done():
 			return
 		}
@@ -45,7 +45,7 @@ func (r *Runs) doing(what string, do func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(r.life, lookTime)
 	defer cancel()
 	if err := do(ctx); err != nil && r.life.Err() == nil {
-		r.log.Warn("panel: "+what, "err", err)
+		r.log.Warn("panel: the history is behind", "task", what, "err", err)
 	}
 }
 

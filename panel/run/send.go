@@ -56,7 +56,7 @@ func (r *Runs) call(x *Run, who Who, a *arguments) {
 	}
 	reply := r.caller.Client(x.Service).Go(sent, x.Call, a.list...)
 	select {
-	case <-reply.Done():
+	case <-reply.Done(): // it could not be sent, or the answer was fast
 	default:
 		r.at("sent", x.ID)
 		r.confirm(ctx, x, Running, "")
@@ -78,7 +78,7 @@ func (r *Runs) outcomeOf(ctx context.Context, x *Run, result json.RawMessage, er
 		return outcome{state: Cancelled, err: "it was cancelled; the method may have done a part of its work"}
 	case errors.Is(cause, ErrClosed):
 		return outcome{state: Lost, err: "the panel was stopped while it waited for the answer: the method may have run to its end"}
-	case errors.Is(err, rpc.ErrTimeout) || errors.Is(err, context.DeadlineExceeded):
+	case (errors.Is(err, rpc.ErrTimeout) || errors.Is(err, context.DeadlineExceeded)) && x.confirmed:
 		return outcome{state: Failed, errorType: rpc.ErrTimeout.Path, err: fmt.Sprintf("no answer in %s, and it may still run: %s", x.timeout, err)}
 	case errors.As(err, &remote):
 		return outcome{state: Failed, errorType: remote.Path, err: remote.Value}

@@ -126,7 +126,7 @@ func (r *Runs) lookAtWatched() {
 		if ids == nil {
 			return
 		}
-		r.doing("runs that people watch are not read", func(ctx context.Context) error { return r.tell(ctx, ids) })
+		r.doing("read runs that people watch", func(ctx context.Context) error { return r.tell(ctx, ids) })
 		timer.Reset(r.cfg.times.poll)
 	}
 }
