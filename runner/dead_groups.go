@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gomeko/gomeko/fleet"
@@ -107,13 +105,5 @@ func (c *command) askedQueues(ctx context.Context, conn *transport.Conn, wait ti
 	if len(instances) == 0 {
 		return nil, fmt.Errorf("no running service has answered: name the broker's management API, as in --management %s, or a queue, as in gomeko dead ls QUEUE", exampleManagement)
 	}
-	queues := map[string]bool{}
-	for _, name := range all {
-		if queue, ok := deadletter.OfDead(name); ok {
-			queues[queue] = true
-		} else if !strings.HasPrefix(name, deadletter.Prefix) {
-			queues[name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(queues)), nil
+	return parked.Queues(all), nil
 }

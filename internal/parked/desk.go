@@ -62,6 +62,16 @@ func Open(ctx context.Context, conn *transport.Conn, queue string) (*Desk, error
 	return d, err
 }
 
+// Depth returns how many messages are parked for a queue, without those that somebody holds. It is 0
+// if nothing was ever parked.
+func Depth(ctx context.Context, conn *transport.Conn, queue string) (int, error) {
+	n, _, err := conn.Inspect(ctx, deadletter.DeadQueue(queue))
+	if refused := (*transport.Error)(nil); errors.As(err, &refused) && refused.Code == notFound {
+		return 0, nil
+	}
+	return n, err
+}
+
 // Close lets other processes open the queue.
 func (d *Desk) Close(ctx context.Context) error { return d.conn.Delete(ctx, d.lock) }
 

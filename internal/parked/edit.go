@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/internal/secret"
 )
 
 // ErrSensitive is the error of Text for a message whose content must not be shown.
@@ -44,6 +46,23 @@ func (d *Desk) Text(ctx context.Context, m *Message) (string, error) {
 		return string(body), nil // Python's NaN, or a body that is not valid: it may be what has to be mended
 	}
 	return indented.String() + "\n", nil
+}
+
+// Masks reports whether View does not show all of the body of a message, because it looks like a
+// secret.
+func (d *Desk) Masks(ctx context.Context, m *Message) bool {
+	value, _, err := d.decode(ctx, m)
+	if err != nil {
+		body := text(m.delivery.Body)
+		return secret.Mask(body) != body
+	}
+	masked := secret.Value("", value, func(leaf any) any {
+		if b, ok := leaf.([]byte); ok {
+			return []byte(secret.Mask(string(b)))
+		}
+		return leaf
+	})
+	return !reflect.DeepEqual(value, masked)
 }
 
 // SetText changes the body of a message to a text as Text returns it. It is an error if the text is

@@ -2,9 +2,12 @@ package parked
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gomeko/gomeko/internal/deadletter"
 )
 
 // A Group is the messages of a queue that failed alike.
@@ -40,4 +43,17 @@ func Groups(messages []*Message) []Group {
 	}
 	slices.SortFunc(groups, func(a, b Group) int { return cmp.Or(b.Count-a.Count, strings.Compare(a.Error, b.Error)) })
 	return groups
+}
+
+// Queues returns the queues that may have parked messages, in order, of the names of all queues.
+func Queues(names []string) []string {
+	queues := map[string]bool{}
+	for _, name := range names {
+		if queue, ok := deadletter.OfDead(name); ok {
+			queues[queue] = true
+		} else if !strings.HasPrefix(name, deadletter.Prefix) {
+			queues[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(queues))
 }

@@ -79,11 +79,15 @@ func (m *Message) Kind() string {
 type Selection struct {
 	IDs   []string  // one of these, or beginnings of them
 	Error string    // a part of Failure or of Kind, in upper or lower case
+	Kind  string    // its Kind
 	Since time.Time // it failed last at this time or later
 }
 
 // has reports whether the message is meant, but for the IDs.
 func (s Selection) has(m *Message) bool {
+	if s.Kind != "" && m.Kind() != s.Kind {
+		return false
+	}
 	text := strings.ToLower(s.Error)
 	if !strings.Contains(strings.ToLower(m.Failure()), text) && !strings.Contains(strings.ToLower(m.Kind()), text) {
 		return false
