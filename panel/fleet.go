@@ -75,7 +75,7 @@ func showFleet(v *visit) error {
 	all = slices.DeleteFunc(all, func(s runningService) bool { return !strings.Contains(strings.ToLower(s.Name), strings.ToLower(query)) })
 	var last string
 	p.List.Total = len(all)
-	p.Services, last = cut(all, after, func(s runningService) string { return s.Name })
+	p.Services, last = cut(all, after, pageSize, func(s runningService) string { return s.Name })
 	p.Silent = silent[:min(len(silent), pageSize)]
 	if last != "" {
 		p.List.Next = link(fleetPath, "q", query, "after", last)

@@ -21,7 +21,7 @@ const operationsPath = "/operations"
 func operationsPages() []page {
 	return slices.Concat(
 		[]page{{pattern: "GET " + operationsPath, name: "Operations", serve: showOperations}},
-		fleetPages(),
+		fleetPages(), deadPages(),
 	)
 }
 
@@ -165,9 +165,9 @@ type list struct {
 	Next  string // the path of the next part; "" in the last one
 }
 
-// cut returns the entries of a page: those after a name, in their order. The names of all are
-// sorted.
-func cut[T any](all []T, after string, name func(T) string) (shown []T, last string) {
+// cut returns the entries of a page, at most size: those after a name. They are in the order of
+// their names.
+func cut[T any](all []T, after string, size int, name func(T) string) (shown []T, last string) {
 	from, found := slices.BinarySearchFunc(all, after, func(x T, after string) int { return strings.Compare(name(x), after) })
 	if found {
 		from++
@@ -175,9 +175,17 @@ func cut[T any](all []T, after string, name func(T) string) (shown []T, last str
 	if after == "" {
 		from = 0
 	}
-	if shown = all[from:]; len(shown) > pageSize {
-		shown = shown[:pageSize]
-		last = name(shown[pageSize-1])
+	if shown = all[from:]; len(shown) > size {
+		shown = shown[:size]
+		last = name(shown[size-1])
 	}
 	return shown, last
 }
+
+// matching returns the names that have a text in them, in upper or lower case.
+func matching(names []string, text string) []string {
+	text = strings.ToLower(text)
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.Contains(strings.ToLower(name), text) })
+}
+
+func same(name string) string { return name }

@@ -76,6 +76,7 @@ type Panel struct {
 	sessions  *scs.SessionManager
 	templates templates
 	catalog   *catalog
+	desks     *desks
 	pages     []page
 	mux       mux.ServeMux
 	handler   http.Handler
@@ -110,6 +111,7 @@ func New(ctx context.Context, cfg Config) (*Panel, error) {
 	p.mux.Handle("GET "+assetsPath, http.HandlerFunc(serveAsset))
 	p.handler = p.guard(&p.mux)
 
+	p.desks = newDesks(ctx)
 	p.live, p.drain = context.WithCancel(context.WithoutCancel(ctx))
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop = stop
@@ -203,6 +205,7 @@ func (p *Panel) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			p.desks.close()
 			return
 		case <-sweep.C:
 			if err := p.cfg.Accounts.SweepSessions(ctx); err != nil && ctx.Err() == nil {
