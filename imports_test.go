@@ -85,6 +85,7 @@ var arrows = map[string][]string{
 	"panel/oidc":         {"internal/clip", "panel/account"},
 	"panel/run":          {"contract", "fleet", "jobs", "rpc", "panel/account", "panel/grant", "internal/migration"},
 	"panel/form":         {"contract", "internal/constraint"},
+	"panel/result":       {"codec", "internal/clip", "service"},
 
 	"internal/sqlite":   {},
 	"internal/postgres": {},
@@ -126,6 +127,7 @@ var others = map[string][]string{
 	"panel/grant":        {"go.uber.org/fx"},
 	"panel/oidc":         {"github.com/coreos/go-oidc/v3/oidc", "golang.org/x/oauth2"},
 	"panel/form":         {},
+	"panel/result":       {},
 	"panel/run":          {},
 }
 

@@ -1,0 +1,24 @@
+// Package result shows what runs return, and what they were given: JSON that comes from a service
+// becomes a text, the members of an object, or a table, and a file for a spreadsheet.
+//
+//	v := result.Of(run.Result)
+//	… {{if .Table}}<table>…
+//	err := result.CSV(w, run.Result)
+//
+// # What becomes of a value?
+//
+//	a list of objects             a table with a column for each name
+//	a list of lists, or of texts  a table without names
+//	an object                     its members; a list in it becomes a table
+//	a text                        itself
+//	anything else                 JSON
+//
+// What does not fit a page is cut, and [Value.Cut] says so: the whole can be downloaded. Templates
+// escape the texts, as html/template does.
+//
+// # Hostile results
+//
+// A result may be huge, nested a million levels deep, or made to attack whoever opens it. [Of] and
+// [CSV] take time and memory in proportion to its size. Spreadsheets take a text that begins with =
+// for a formula, so [CSV] writes an apostrophe before it.
+package result
