@@ -49,6 +49,7 @@ type Config struct {
 	DeadKeep          time.Duration // gomeko.dead_keep: how long a parked message is kept; negative is without end; 30 days
 	DeadSize          int           // gomeko.dead_size: bytes of the messages that a dead queue takes; 1 GiB
 	DelayLength       int           // gomeko.delay_length: how many messages a delay queue takes; 100,000
+	MaxStuck          int           // gomeko.max_stuck: the process ends when so many methods are stuck; 0 is never
 	PauseAfter        int           // gomeko.pause_after: how many calls in a row may fail before a row with retry pauses; negative is no limit; 20
 	HealthInterval    time.Duration // gomeko.health_interval: the mean time between two checks of a dependency; 5 s
 	HealthTimeout     time.Duration // gomeko.health_timeout: the limit of a check; 3 s

@@ -77,6 +77,7 @@ func ownKeys() []key {
 		{"topology_check", honoured, "1m", "How often exchanges, queues and bindings are declared again, in case somebody has deleted them at the broker. `none` is never. A publishing that shows that one of them is missing has them declared at once.", func(r *reader, v any) error { return limit(&r.cfg.TopologyCheck, v) }},
 		{"retry", honoured, "", "After which delays a failed event or message is handled again, as in `1s 10s*3 10m`, before it is parked: the default of the key `retry` of rows; see [failures](failures.md). Without it, a failed message is acknowledged, as in Nameko.", func(r *reader, v any) error { return text(&r.cfg.Retry, v) }},
 		{"pause_after", honoured, "20", "How many calls in a row may fail before a row with `retry` pauses. It then tries one message after a while, and resumes when one succeeds. `none` is never. See [Operating](operating.md#why-is-a-row-paused).", readPauseAfter},
+		{"max_stuck", honoured, "none", "The process drains and ends with exit status 4, for its supervisor to start it again, when so many methods have not returned 5 s after their time. See [What if a method hangs?](failures.md#what-if-a-method-hangs)", readMaxStuck},
 		{"dead_keep", honoured, "30d", "How long a parked message is kept in its dead queue, at most `49d`. `none` keeps it until it is replayed or dropped. It counts for the messages that are parked from then on.", readDeadKeep},
 		{"dead_size", honoured, "1073741824", "Bytes of messages that a dead queue takes. When it is full, no message is lost: those that fail stay where they are. It counts for queues that are created from then on; a policy can lower it.", func(r *reader, v any) error { return whole(&r.cfg.DeadSize, v, 1) }},
 		{"delay_length", honoured, "100000", "How many messages a delay queue takes; one of them waits for each delay of each queue. When it is full, those that fail stay where they are. It counts for queues that are created from then on; a policy can lower it.", func(r *reader, v any) error { return whole(&r.cfg.DelayLength, v, 1) }},
@@ -228,6 +229,18 @@ func positive(dst *time.Duration, v any) error {
 		return errors.New("must be more than 0")
 	}
 	*dst = d
+	return nil
+}
+
+// readMaxStuck stores none as 0.
+func readMaxStuck(r *reader, v any) error {
+	if v == "none" {
+		r.cfg.MaxStuck = 0
+		return nil
+	}
+	if err := whole(&r.cfg.MaxStuck, v, 0); err != nil {
+		return fmt.Errorf("%w, or none", err)
+	}
 	return nil
 }
 

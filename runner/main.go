@@ -36,6 +36,7 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 	exitUnable = 3 // of gomeko doctor: it could not look
+	exitStuck  = 4 // methods have not returned: see gomeko.max_stuck
 )
 
 // execute runs a command line and returns the exit status. What it prints on stderr cannot control
@@ -53,6 +54,7 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 	var usage usageError
 	var asked *service.ShutdownError
 	var unable unableError
+	var stuck *service.StuckError
 	switch {
 	case err == nil:
 		return 0
@@ -71,6 +73,8 @@ func (c *command) execute(root *cobra.Command, args []string) int {
 		return asked.ExitCode
 	case errors.As(err, &unable):
 		return exitUnable
+	case errors.As(err, &stuck):
+		return exitStuck
 	}
 	return exitFailed
 }

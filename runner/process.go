@@ -105,6 +105,7 @@ func (p *process) bind(opts []fx.Option) (err error) {
 		Lenient:            p.cfg.Lenient,
 		ParentCallsTracked: cmp.Or(p.cfg.ParentCallsTracked, -1), // 0 means none in Nameko
 		Grace:              p.cfg.Grace,
+		MaxStuck:           p.cfg.MaxStuck,
 		HealthInterval:     p.cfg.HealthInterval,
 		HealthTimeout:      p.cfg.HealthTimeout,
 		PauseUnhealthy:     p.cfg.PauseUnhealthy,

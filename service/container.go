@@ -42,6 +42,11 @@ type Config struct {
 	// others are bound, so that their mistakes are found, and [Row.Run] runs them.
 	Only []string
 
+	// MaxStuck ends the container when so many methods are stuck: they still run 5 s after their
+	// call has ended, for instance by its time limit. It then stops in order, waits for the calls
+	// that are not stuck, and [Container.Wait] returns a [*StuckError]. 0 is never.
+	MaxStuck int
+
 	// Grace limits the time of a stop for which there is no ctx: after a Start that failed, after
 	// [Row.Fail], and after Shutdown of the application's fx.Shutdowner. 0 is 25 s.
 	Grace time.Duration
@@ -78,6 +83,7 @@ type Container struct {
 	logger     *slog.Logger
 	stuckAfter time.Duration // how long a method may run after its call has ended, before it is logged
 	stacks     stacks
+	stuck      atomic.Int64 // methods
 
 	observers Observers
 	guard     Guard // nil if there is none

@@ -76,6 +76,16 @@ func (e *ShutdownError) Error() string {
 	return fmt.Sprintf("the application shut down with exit code %d", e.ExitCode)
 }
 
+// A StuckError is what [Container.Wait] returns if the container ended because as many methods were
+// stuck as [Config].MaxStuck says. Their goroutines cannot be ended: the process must be.
+type StuckError struct {
+	Methods int // how many
+}
+
+func (e *StuckError) Error() string {
+	return plural(e.Methods, "method") + " did not return after their time: the log has their stacks"
+}
+
 // Expected reports whether callers are meant to handle err. The first error in its tree that has a
 // method Expected() bool decides; without one, err is not expected. Expected errors are logged at
 // WARN, others at ERROR.

@@ -255,6 +255,9 @@ func (c *Container) leave(reason error) {
 	c.leaving.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), c.grace())
 		defer cancel()
+		if _, stuck := reason.(*StuckError); stuck { //nolint:errorlint // it is not wrapped
+			go c.untilStuck(ctx, cancel)
+		}
 		err := c.stop(ctx)
 		if requested && err != nil {
 			c.mu.Lock()

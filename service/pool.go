@@ -146,6 +146,13 @@ func (a *activity) done() {
 	}
 }
 
+// none reports whether all are done.
+func (a *activity) none() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.n == 0
+}
+
 // wait returns nil when all are done, or the cause of ctx's end.
 func (a *activity) wait(ctx context.Context) error {
 	a.mu.Lock()

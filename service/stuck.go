@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -19,7 +20,47 @@ func (a *attempt) watch() {
 		attrs := append(c.call.attrs(), slog.String("stack", host.stacks.of(*goroutine)))
 		host.logger.LogAttrs(c, slog.LevelWarn, "call stuck", attrs...)
 		host.observers.callStuck(c, *c.observed())
+		if host.cfg.MaxStuck > 0 {
+			host.countStuck(a)
+		}
 	})
+}
+
+// countStuck counts a stuck method until it returns, and ends the container if there are too many.
+func (c *Container) countStuck(a *attempt) {
+	if n := int(c.stuck.Add(1)); n >= c.cfg.MaxStuck {
+		c.fail(&StuckError{n})
+	}
+	select {
+	case <-a.done: // nobody else waits for it any more
+		c.stuck.Add(-1)
+	case <-c.ended:
+	}
+}
+
+// stuckInterval is how often a container that stops because of stuck methods looks whether others
+// run.
+const stuckInterval = 100 * time.Millisecond
+
+// untilStuck cancels the stop of a container when only stuck methods have not returned.
+func (c *Container) untilStuck(ctx context.Context, cancel func()) {
+	tick := time.NewTicker(stuckInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		calls := 0
+		for _, h := range c.hosted {
+			calls += h.workers.calls()
+		}
+		if calls > 0 && calls <= int(c.stuck.Load()) && c.goroutines.none() {
+			cancel()
+			return
+		}
+	}
 }
 
 // stacks are the stacks of all goroutines. To take them stops the program, so they serve all calls
