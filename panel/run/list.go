@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gomeko/gomeko/panel/account"
 )
 
 // A Filter selects runs. Empty fields select all.
@@ -45,7 +47,7 @@ func (r *Runs) List(ctx context.Context, who Who, f Filter) ([]*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	query, args := f.statement(first, end)
+	query, args := f.statement(r.cfg.Dialect, first, end)
 	all, err := r.runs(ctx, r.cfg.DB, query, args...)
 	if err != nil {
 		return nil, err
@@ -95,42 +97,59 @@ func (r *Runs) bounds(ctx context.Context, f Filter) (first, end int64, err erro
 // statement returns the statement that selects a page among the runs from first to end. Whatever
 // the filter, it reads an index from the place where the page begins: one for each state, if f
 // names none.
-func (f *Filter) statement(first, end int64) (query string, args []any) {
+func (f *Filter) statement(dialect account.Dialect, first, end int64) (query string, args []any) {
 	add := func(value any) string {
 		args = append(args, value)
 		return fmt.Sprintf("$%d", len(args))
 	}
-	where := []string{"seq < " + add(end), "seq >= " + add(first)}
-	limit := add(cmp.Or(max(f.Limit, 0), page))
+	from, before, limit := add(first), add(end), add(cmp.Or(max(f.Limit, 0), page))
+	further := ""
 	if !f.From.IsZero() {
-		where = append(where, "started_at >= "+add(f.From.UnixMicro()))
+		further += " AND started_at >= " + add(f.From.UnixMicro())
 	}
 	if !f.To.IsZero() {
-		where = append(where, "started_at < "+add(f.To.UnixMicro()))
+		further += " AND started_at < " + add(f.To.UnixMicro())
 	}
-	equal := 0
+	var columns, values []string
 	for _, x := range []struct{ column, value string }{{"actor", f.User}, {"service", f.Service}, {"name", f.Row}} {
 		if x.value != "" {
-			where = append(where, x.column+" = "+add(x.value))
-			equal++
+			columns, values = append(columns, x.column), append(values, add(x.value))
 		}
 	}
-	one := func(further ...string) string {
-		return `SELECT seq FROM gomeko_panel_run WHERE ` + strings.Join(append(further, where...), " AND ") + ` ORDER BY seq DESC LIMIT ` + limit
+	one := func(columns, values []string) string {
+		where := where(dialect, columns, values, from, before)
+		order := strings.Join(append(columns[:len(columns):len(columns)], "seq"), " DESC, ")
+		return `SELECT seq FROM gomeko_panel_run WHERE ` + where + further + ` ORDER BY ` + order + ` DESC LIMIT ` + limit
 	}
 	switch {
 	case f.State != "":
-		query = one("state = " + add(string(f.State)))
-	case equal == 0:
-		query = one()
+		query = one(append(columns, "state"), append(values, add(string(f.State))))
+	case len(columns) == 0:
+		query = one(nil, nil)
 	default:
 		parts := make([]string, len(States()))
+		columns = append(columns, "state")
 		for i, s := range States() {
-			parts[i] = fmt.Sprintf(`SELECT * FROM (%s) AS n%d`, one("state = '"+string(s)+"'"), i)
+			parts[i] = fmt.Sprintf(`SELECT * FROM (%s) AS n%d`, one(columns, append(values[:len(values):len(values)], "'"+string(s)+"'")), i)
 		}
 		query = `SELECT seq FROM (` + strings.Join(parts, " UNION ALL ") + `) AS n ORDER BY seq DESC LIMIT ` + limit
 	}
 	return `SELECT ` + light + ` FROM gomeko_panel_run WHERE seq {among} (` + query + `)) ORDER BY seq DESC`, args
+}
+
+// where returns the condition for rows of these columns and values whose seq is between from and
+// before. PostgreSQL gets a range of rows, which only the index of these columns has: for columns
+// that are equal to something it may read the other ones, if it takes a value for frequent.
+func where(dialect account.Dialect, columns, values []string, from, before string) string {
+	if dialect == account.PostgreSQL && len(columns) > 0 {
+		row, and := "("+strings.Join(columns, ", ")+", seq)", strings.Join(values, ", ")
+		return fmt.Sprintf("%s < (%s, %s) AND %s >= (%s, %s)", row, and, before, row, and, from)
+	}
+	conditions := []string{"seq < " + before, "seq >= " + from}
+	for i, column := range columns {
+		conditions = append(conditions, column+" = "+values[i])
+	}
+	return strings.Join(conditions, " AND ")
 }
 
 // Get returns a run as it is now. The error wraps [ErrNotFound], or is a [DeniedError] for the run
