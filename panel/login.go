@@ -31,6 +31,9 @@ type loginForm struct {
 	Name  string // as it was typed
 	Next  string // the page after the login
 	Fault string
+
+	SignOn     string // the text of the button of another login; "" if there is none
+	SignOnPath string // which begins it
 }
 
 func showLogin(v *visit) error {
@@ -38,14 +41,14 @@ func showLogin(v *visit) error {
 	if v.user != nil {
 		return v.redirect(next)
 	}
-	return v.render(http.StatusOK, "login.html", "Log in", loginForm{Next: next})
+	return v.render(http.StatusOK, "login.html", "Log in", v.loginForm(loginForm{Next: next}))
 }
 
 func logIn(v *visit) error {
 	if err := v.r.ParseForm(); err != nil {
 		return badForm(err)
 	}
-	form := loginForm{Name: v.r.PostForm.Get("name"), Next: local(v.r.PostForm.Get("next"))}
+	form := v.loginForm(loginForm{Name: v.r.PostForm.Get("name"), Next: local(v.r.PostForm.Get("next"))})
 	user, err := v.cfg.Accounts.Login(v.ctx(), form.Name, v.r.PostForm.Get("password"), v.cfg.address(v.r))
 	var tooMany *account.TooManyError
 	switch {

@@ -43,6 +43,10 @@ type Config struct {
 	// first process of the panel generates: see [GrantKey].
 	Key *grant.Key
 
+	// SignOn lets people log in who have an account elsewhere, besides those with a password. Nil is
+	// none.
+	SignOn SignOn
+
 	// Proxies are the proxies in front of the panel. The address of a person is then the last one in
 	// the header X-Forwarded-For that is not a proxy's.
 	Proxies []netip.Prefix

@@ -17,6 +17,9 @@ import (
 const (
 	userKey  = "user"  // the name of the user who has logged in
 	flashKey = "flash" // a message for the next page
+
+	signOnKey = "sign_on" // what a login elsewhere needs that this browser has begun
+	nextKey   = "next"    // the page after it
 )
 
 // newSessions returns the sessions of browsers. scs.New is not used because it starts a store in

@@ -12,13 +12,13 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// maxKeys is the size of a file of keys, in bytes, over which it is refused.
-const maxKeys = 64 << 10
+// maxFile is the size of the file of a value, in bytes, over which it is refused.
+const maxFile = 64 << 10
 
 // guard returns the option that has rows with allow refuse calls without a grant, if there are keys
 // of control panels. A program may have its own keys instead.
 func (s *settings) guard() (fx.Option, error) {
-	text, err := grantKeys(s.cfg.GrantKey)
+	text, err := fileValue(s.cfg.GrantKey)
 	if err != nil || text == "" {
 		return fx.Options(), s.keyError(err)
 	}
@@ -37,8 +37,8 @@ func (s *settings) keyError(err error) error {
 	return fmt.Errorf("%s: gomeko.grant_key: %w", s.file, err)
 }
 
-// grantKeys returns the keys that are configured: the text, or what the file has.
-func grantKeys(configured string) (string, error) {
+// fileValue returns a value of the configuration: the text, or what the file has that @FILE names.
+func fileValue(configured string) (string, error) {
 	file, isFile := strings.CutPrefix(strings.TrimSpace(configured), "@")
 	if !isFile {
 		return configured, nil
@@ -48,12 +48,14 @@ func grantKeys(configured string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxKeys+1))
-	if err == nil && len(text) > maxKeys {
-		err = fmt.Errorf("%s has more than %d bytes: write the public keys of control panels there, in PEM", file, maxKeys)
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	switch {
+	case err != nil:
+		return "", err
+	case len(text) > maxFile:
+		return "", fmt.Errorf("%s has more than %d bytes: name the file with the value", file, maxFile)
+	case strings.TrimSpace(string(text)) == "":
+		return "", fmt.Errorf("%s is empty: write the value there", file)
 	}
-	if err == nil && strings.TrimSpace(string(text)) == "" {
-		err = fmt.Errorf("%s is empty: write the public keys of control panels there, in PEM", file)
-	}
-	return string(text), err
+	return string(text), nil
 }

@@ -104,13 +104,13 @@ func TestGrantKeyMistakes(t *testing.T) {
 	key, _, file := newKeys(t)
 	empty := filepath.Join(filepath.Dir(file), "empty")
 	large := filepath.Join(filepath.Dir(file), "large")
-	if err := errors.Join(os.WriteFile(empty, []byte("\n"), 0o600), os.WriteFile(large, make([]byte, maxKeys+1), 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(empty, []byte("\n"), 0o600), os.WriteFile(large, make([]byte, maxFile+1), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for value, want := range map[string]string{
 		"secret":           "gomeko.grant_key: grant keys: block 1 is not PEM: ",
 		"'@" + "none'":     "gomeko.grant_key: open none: ",
-		"'@" + empty + "'": "empty is empty: write the public keys of control panels there, in PEM",
+		"'@" + empty + "'": "empty is empty: write the value there",
 		"'@" + large + "'": "large has more than 65536 bytes",
 		"|\n    " + strings.ReplaceAll(strings.TrimSpace(key.PEM()), "\n", "\n    "): "is a private key, which only the panel may have",
 	} {
@@ -147,7 +147,7 @@ func TestGrantIsHidden(t *testing.T) {
 		return err == nil && n == 1
 	})
 	s := deadStage{t, uri, conn}
-	shown, _ := s.run(0, "dead show gomeko.jobs.gates 1")
+	shown, _ := s.run(0, "dead show gomeko.jobs.gates")
 	if !strings.Contains(shown, `it is for job "another", and is used for job "7"`) || !strings.Contains(shown, `"nameko.gomeko_grant":`) {
 		t.Errorf("got\n%s", shown)
 	}

@@ -35,6 +35,7 @@ type panelSettings struct {
 	GrantKey  string        `yaml:"grant_key"` // a file
 	Idle      time.Duration `yaml:"idle"`
 	Lifetime  time.Duration `yaml:"lifetime"`
+	OIDC      *oidcSettings `yaml:"oidc"` // nil is none
 }
 
 // Validate checks the keys. It is called when they are read.

@@ -70,8 +70,9 @@ func (p *panelSettings) config(accounts *account.Accounts, db *sql.DB) (panel.Co
 		}
 		cfg.Templates = os.DirFS(p.Templates)
 	}
-	if p.GrantKey == "" {
-		return cfg, nil
+	var err error
+	if cfg.SignOn, err = p.signOn(); err != nil || p.GrantKey == "" {
+		return cfg, err
 	}
 	text, err := os.ReadFile(p.GrantKey)
 	if err == nil {
