@@ -84,6 +84,8 @@ func roles() map[string]func(ctx context.Context, r *role, args []string) error 
 		"queue drainer":          drainQueue,
 		"gomeko web":             serveWeb,
 		"http server":            serveHTTP,
+		"gomeko backend":         serveBackend,
+		"gomeko front":           getFront,
 		"http client":            getHTTP,
 		"gomeko holding service": serveHold,
 		"gomeko waiting client":  callHold,

@@ -97,7 +97,7 @@ func (g *group) checkNameko() {
 
 // groups returns all that is measured.
 func groups() []*group {
-	return slices.Concat([]*group{rpcGroup()}, eventGroups(), ladderGroups(), jobsGroups(), outboxGroups(), []*group{webGroup()}, streamGroups(), brokerGroups(), []*group{memoryGroup()}, flatGroups(), []*group{observerGroup()})
+	return slices.Concat([]*group{rpcGroup()}, eventGroups(), ladderGroups(), jobsGroups(), outboxGroups(), []*group{webGroup(), frontGroup()}, streamGroups(), brokerGroups(), []*group{memoryGroup()}, flatGroups(), []*group{observerGroup()})
 }
 
 const (

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -39,16 +38,11 @@ func serveWeb(ctx context.Context, r *role, _ []string) error {
 
 // serveHTTP answers by net/http alone.
 func serveHTTP(_ context.Context, r *role, _ []string) error {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /pages/{text}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		must(json.NewEncoder(w).Encode(map[string]string{"text": r.PathValue("text")}))
-	})
 	l, err := r.listen()
 	if err != nil {
 		return err
 	}
-	go func() { must(http.Serve(l, mux)) }()
+	go func() { must(http.Serve(l, pages())) }()
 	return nil
 }
 
