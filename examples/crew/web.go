@@ -41,6 +41,7 @@ type Web struct {
 	}
 
 	Page  web.Mount `web:"GET /page/"`
+	Site  web.Front `web:"/site/" to:"crew"`
 	Hub   web.Hub
 	Tasks Tasks
 }

@@ -3,6 +3,7 @@ package crew
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 
 	"github.com/gomeko/gomeko/rpc"
@@ -22,15 +23,18 @@ type Worker struct {
 		Stat    rpc.Method `rpc:"stat"`
 		Dead    rpc.Method `rpc:"dead"`
 		Publish rpc.Method `rpc:"publish(message)"`
+
+		Site web.Backend `web:"crew"`
 	}
 
 	Hub web.Hub
 
 	served *atomic.Int64 // calls run on copies of the struct, so what they share is behind a pointer
+	site   http.Handler
 }
 
 // NewWorker returns a worker that has served no tasks.
-func NewWorker() *Worker { return &Worker{served: new(atomic.Int64)} }
+func NewWorker() *Worker { return &Worker{served: new(atomic.Int64), site: newSite()} }
 
 // An Answer is the result of a task, with what crew's workers put into headers of their response.
 type Answer struct {
