@@ -2,6 +2,7 @@ package mistakes
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/web"
@@ -97,3 +98,16 @@ type Barriers struct {
 }
 
 func (*Barriers) Raise(_ context.Context) error { return nil }
+
+type Portal struct {
+	_ service.Name `service:"portal"`
+
+	Entrypoints struct {
+		Site web.Backend `web:"por*tal"`
+	}
+
+	Legacy web.Front `web:"/legacy/"`
+	Orders web.Front `web:"/orders/" to:"orders" timeout:"soon"`
+}
+
+func (*Portal) Site(http.ResponseWriter, *http.Request) {}
