@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/internal/constraint"
 )
 
-// maxCheckDepth is how deep values are checked. What is deeper is left to the worker.
+// maxCheckDepth is how deep values are checked. The worker checks the rest.
 const maxCheckDepth = 100
 
 // maxFaults is how many faults a check finds, as that of a worker.
@@ -110,7 +110,7 @@ func (c *check) entries(s *shape, raw []byte, place []string) {
 		}
 		inner := append(slices.Clip(place), m.Name)
 		if s.keys != nil {
-			name, _ := codec.JSON.Encode(m.Name) //nolint:errcheck // a string is always encoded
+			name, _ := codec.JSON.Encode(m.Name) // a string is always encoded
 			for _, message := range s.keys.faults(name) {
 				c.add(inner, "its name "+message)
 			}

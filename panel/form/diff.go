@@ -53,7 +53,7 @@ func (f *Form) changes(signature string) []Change {
 
 // signature returns what a form has of its row in the browser.
 func (f *Form) signature() string {
-	data, _ := json.Marshal(f.outline()) //nolint:errcheck // strings are always encoded
+	data, _ := json.Marshal(f.outline()) // strings are always encoded
 	return string(data)
 }
 

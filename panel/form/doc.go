@@ -8,7 +8,8 @@
 //	…
 //	html, err := f.Blank().HTML() // for a page that has <form method="post"> and the button
 //
-// What the browser sends is parsed and checked, by what decodes and checks it in the worker:
+// Parse reads the values that the browser sends. Arguments checks them with the code that decodes
+// and checks them in the worker:
 //
 //	in := f.Parse(r.PostForm)
 //	if in.Edited() { // a row more, or one less: show the form again
@@ -46,9 +47,9 @@
 //
 // # What does an empty field stand for?
 //
-// An optional value is left out, so that its default holds. A text that may be empty is sent as it
-// is, or where there are more possibilities (a text that can be left out, or null) people choose
-// what is sent if it is empty. A required value is a fault.
+// An optional value is left out, so that its default holds. A text that may be empty is sent empty;
+// if it could also be left out, or null, people choose what an empty field stands for. A required
+// value is a fault.
 //
 // # What does a page need?
 //

@@ -13,8 +13,9 @@ import (
 
 // Fill returns the form with the arguments of an earlier call, to run it again with the same
 // arguments or with others. They are a JSON object by the names of the parameters, as
-// [Input.Arguments] returns it. What no longer fits is marked, and [Input.Changes] has the arguments
-// that the row no longer takes. Sensitive values are left out: people have to write them again.
+// [Input.Arguments] returns it. Values that no longer fit are marked, and [Input.Changes] has the
+// arguments that the row no longer takes. Sensitive values are left out: people have to write them
+// again.
 func (f *Form) Fill(arguments json.RawMessage) *Input {
 	in := f.input()
 	members, err := codec.JSON.Map(arguments)
@@ -78,7 +79,7 @@ func (in *Input) fill(n *node, value []byte) {
 		return
 	}
 	if !n.isLeaf() {
-		in.fields = before // of a group that is too large for fields of its own
+		in.fields = before // the group is too large for fields
 	}
 	n.raw, n.optional, n.present, n.children = true, false, false, nil
 	if n.text = indent(value); s.secret {
@@ -156,7 +157,7 @@ func (in *Input) fits(n *node, value []byte, found codec.Kind) bool {
 	return s != ""
 }
 
-// writable reports whether a browser sends a text back as it is.
+// writable reports whether a browser sends a text back without changes.
 func writable(s string) bool {
 	return isValid(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' })
 }

@@ -43,8 +43,7 @@ type Form struct {
 }
 
 // New returns the form for a row of a service, by the name of the row in the service's table. It
-// fails only if the document has no such row: what the form cannot show with a field of its own is
-// written as JSON.
+// fails only if the document has no such row: a value that has no field is written as JSON.
 func New(d *contract.Document, row string) (*Form, error) {
 	i := slices.IndexFunc(d.Rows, func(r contract.Row) bool { return r.Name == row })
 	if i < 0 {

@@ -104,7 +104,7 @@ type (
 	}
 )
 
-// TestFields has for types what their fields are, and what becomes of what a browser sends.
+// TestFields lists types with their fields, and the arguments that a browser's values become.
 func TestFields(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -21,7 +21,7 @@ type Input struct {
 	faults  []string // of the form as a whole
 }
 
-// What an input that is left empty stands for.
+// These are what an input stands for that is left empty.
 const (
 	emptyAbsent = "absent" // the value is left out
 	emptyNull   = "null"
@@ -139,9 +139,9 @@ func (in *Input) Edited() bool { return in.edited }
 func (in *Input) Changes() []Change { return in.changes }
 
 // Arguments returns the arguments as a JSON object, by the names of the row's parameters, and what
-// is wrong with them: a worker refuses the same. *args is a list in it, and **kwargs an object; both
-// are left out if they are empty. The faults are marked at their fields. With faults, the arguments
-// must not be used.
+// is wrong with them: a worker refuses the same. *args is a list in it, and **kwargs an object;
+// both are left out if they are empty. The faults are marked at their fields. With faults, the
+// arguments must not be used.
 func (in *Input) Arguments() (json.RawMessage, []Fault) {
 	found := new(check)
 	for _, message := range in.faults {
@@ -166,7 +166,7 @@ func (in *Input) Arguments() (json.RawMessage, []Fault) {
 			in.others(value, c)
 		}
 		found.merge(c.faults)
-		name, _ := codec.JSON.Encode(n.name) //nolint:errcheck // a string is always encoded
+		name, _ := codec.JSON.Encode(n.name) // a string is always encoded
 		b.WriteByte("{,"[min(b.Len(), 1)])
 		b.Write(name)
 		b.WriteByte(':')
@@ -191,7 +191,7 @@ func (in *Input) hasRest() bool {
 
 // others finds names in **kwargs that parameters have.
 func (in *Input) others(value []byte, found *check) {
-	members, _ := codec.JSON.Map(value) //nolint:errcheck // the check has found it
+	members, _ := codec.JSON.Map(value) // the check has found it
 	for _, m := range members {
 		if in.root.child(m.Name) != nil {
 			found.add([]string{m.Name}, "is the name of a parameter: choose another")
@@ -234,7 +234,7 @@ func (in *Input) encode(n *node, found *check) (json.RawMessage, bool) {
 			b.WriteByte(',')
 		}
 		if n.shape.kind != kindList {
-			name, _ := codec.JSON.Encode(child.title()) //nolint:errcheck // a string is always encoded
+			name, _ := codec.JSON.Encode(child.title()) // a string is always encoded
 			b.Write(name)
 			b.WriteByte(':')
 		}

@@ -89,9 +89,9 @@ func (c *compiler) number(s *codec.Schema, whole bool) (kind, leaf) {
 	return kindChoice, l
 }
 
-// test adds a test of keywords. What cannot be checked is left to the worker.
+// test adds a test of keywords. The worker checks the keywords that a rule cannot.
 func (l *leaf) test(t reflect.Type, k constraint.Keywords, misfit string) {
-	rule, _ := constraint.New(k, t) //nolint:errcheck // the rule has what can be checked
+	rule, _ := constraint.New(k, t) // the rule has what can be checked
 	l.tests = append(l.tests, test{t, rule, misfit})
 }
 
@@ -201,7 +201,7 @@ var knownTexts = sync.OnceValue(func() *texts {
 		known.named[s.Pattern] = &namedText{one.format, test{one.typ, nil, one.misfit}}
 	}
 	for _, tag := range []reflect.StructTag{`format:"decimal"`} {
-		rule, _ := constraint.Of(tag, reflect.TypeFor[string]()) //nolint:errcheck // it has no mistakes
+		rule, _ := constraint.Of(tag, reflect.TypeFor[string]()) // it has no mistakes
 		s := schemas.OfField(reflect.TypeFor[string](), tag, codec.Use{})
 		known.named[s.Pattern] = &namedText{"decimal", test{reflect.TypeFor[string](), rule, "must be a text"}}
 	}

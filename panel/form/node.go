@@ -155,8 +155,8 @@ func (n *node) nothing() (json.RawMessage, bool) {
 	return nil, false
 }
 
-// encodeText returns what is written in the input of n as JSON, and whether there is a value. What
-// does not fit becomes a string, which the check refuses.
+// encodeText returns what is written in the input of n as JSON, and whether there is a value. Text
+// that does not fit becomes a string, which the check refuses.
 func (n *node) encodeText(found *check) (json.RawMessage, bool) {
 	if n.raw {
 		return n.encodeRaw(found)

@@ -62,7 +62,7 @@ type parser struct {
 	used   map[string]bool
 }
 
-// take returns the value of a name. What is wrong with it is noted at n.
+// take returns the value of a name. Its faults are noted at n.
 func (p *parser) take(n *node, name string) (string, bool) {
 	all, ok := p.values[name]
 	if !ok || len(all) == 0 {

@@ -15,11 +15,11 @@ var files embed.FS
 
 var templates = template.Must(template.ParseFS(files, "templates/*.html"))
 
-// Script returns a script in JavaScript that adds and removes rows without a request. It is served
-// as a file of its own, with the type text/javascript, so that a Content-Security-Policy needs no
+// Script returns a script in JavaScript that adds and removes rows without a request. Serve it as a
+// separate file, with the type text/javascript, so that a Content-Security-Policy needs no
 // 'unsafe-inline'. Without it the buttons of rows send the form, and get it back.
 func Script() string {
-	script, _ := files.ReadFile("templates/form.js") //nolint:errcheck // it is embedded
+	script, _ := files.ReadFile("templates/form.js") // it is embedded
 	return string(script)
 }
 

@@ -2,6 +2,7 @@ package form_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/url"
 	"reflect"
 	"strings"
@@ -103,6 +104,57 @@ func same(t testing.TB, a, b []byte) bool {
 		t.Fatal(err, string(b))
 	}
 	return reflect.DeepEqual(x, y)
+}
+
+// TestSameFaults compares the faults of a form with those of the worker, which decodes and checks the
+// same arguments.
+func TestSameFaults(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		Min    int               `json:"min" min:"1"`
+		Float  float32           `json:"float" max:"0.1"`
+		Text   string            `json:"text" minLength:"2" maxLength:"3" pattern:"^[a-z]*$"`
+		Plan   string            `json:"plan" enum:"free,pro"`
+		Level  uint8             `json:"level" enum:"1,2"`
+		Mail   string            `json:"mail" format:"email"`
+		At     string            `json:"at" format:"date-time"`
+		Price  string            `json:"price" format:"decimal" min:"0.01"`
+		Dec    codec.Decimal     `json:"dec" max:"10"`
+		ID     *string           `json:"id" format:"uuid"`
+		List   []string          `json:"list" minLength:"1"`
+		Matrix [][]int           `json:"matrix" min:"0"`
+		Map    map[string]string `json:"map" format:"uri"`
+	}
+	type outer struct {
+		In    inner            `json:"in"`
+		All   []inner          `json:"all"`
+		Named map[string]inner `json:"named"`
+	}
+	const good = `{"min":1,"float":0.1,"text":"ab","plan":"pro","level":2,"mail":"a@b","at":"2026-01-02T03:04:05Z","price":"1","dec":"1","id":null,"list":["a"],"matrix":[[0]],"map":{}}`
+	const bad = `{"min":0,"float":0.2,"text":"ABCD","plan":"x","level":3,"mail":"a","at":"2026","price":"0","dec":"11","id":"x","list":["a",""],"matrix":[[0],[1,-1]],"map":{"a/b":"x"}}`
+	f := formOf(t, reflect.TypeFor[outer](), "")
+	for _, arguments := range []string{
+		`{"in":` + good + `,"all":[` + good + `],"named":{}}`,
+		`{"in":` + bad + `,"all":[],"named":{}}`,
+		`{"in":` + good + `,"all":[` + good + `,` + bad + `],"named":{"n~":` + bad + `}}`,
+		`{"in":` + good + `,"all":[` + strings.Repeat(bad+",", 12) + bad + `],"named":{}}`, // more faults than are kept
+	} {
+		err := codec.DecodeChecked(codec.JSON, []byte(arguments), new(outer), false)
+		var want []service.Fault
+		var invalid *service.ValidationError
+		if errors.As(err, &invalid) {
+			want = invalid.Faults
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			want[i].Pointer = "/v" + want[i].Pointer
+		}
+		_, faults := f.Parse(submit(t, f.Fill([]byte(`{"v":`+arguments+`}`)))).Arguments()
+		if len(want) > 100 || !reflect.DeepEqual(faults, want) {
+			t.Errorf("%s:\n got %v\nwant %v", arguments, faults, want)
+		}
+	}
 }
 
 // TestFillChanged fills a form with arguments of an earlier version of its row.

@@ -5,7 +5,7 @@
 //	… {{if .Table}}<table>…
 //	err := result.CSV(w, run.Result)
 //
-// # What becomes of a value?
+// # How is a value shown?
 //
 //	a list of objects             a table with a column for each name
 //	a list of lists, or of texts  a table without names
@@ -13,8 +13,8 @@
 //	a text                        itself
 //	anything else                 JSON
 //
-// What does not fit a page is cut, and [Value.Cut] says so: the whole can be downloaded. Templates
-// escape the texts, as html/template does.
+// Values that are too large for a page are cut, and [Value.Cut] says so: offer the whole as a file.
+// Use html/template, which escapes the texts.
 //
 // # Hostile results
 //

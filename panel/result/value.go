@@ -45,7 +45,7 @@ type Pair struct {
 // Empty reports whether there is nothing to show.
 func (v Value) Empty() bool { return v.Text == "" && v.Pairs == nil && v.Table == nil }
 
-// Of returns JSON for a page. What is not JSON is shown as it is.
+// Of returns JSON for a page. Data that is not JSON is shown as a text.
 func Of(data json.RawMessage) Value {
 	data = bytes.TrimSpace(data)
 	switch {
@@ -65,7 +65,7 @@ func Of(data json.RawMessage) Value {
 	return block(data)
 }
 
-// block returns JSON as it is written, in several lines.
+// block returns JSON in several lines.
 func block(data json.RawMessage) Value {
 	v := Value{Text: string(data), Block: true}
 	if len(data) <= maxText && depth(data) <= maxIndent {
