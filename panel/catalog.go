@@ -16,6 +16,7 @@ import (
 
 	"github.com/gomeko/gomeko/contract"
 	"github.com/gomeko/gomeko/fleet"
+	"github.com/gomeko/gomeko/panel/run"
 	"github.com/gomeko/gomeko/transport"
 )
 
@@ -26,6 +27,9 @@ const (
 
 	// answerTime limits the wait for the fleet's answers, and for the broker.
 	answerTime, brokerTime = time.Second, 3 * time.Second
+
+	// describedAtOnce is how many services are asked at once to describe themselves.
+	describedAtOnce = 8
 
 	// unseenTime is how long after its last answer a service counts as one that does not run. It is
 	// longer than what separates two looks.
@@ -55,7 +59,7 @@ func (h *hosted) row(name string) *contract.Row {
 // them for a panel that starts while they do not run.
 type catalog struct {
 	db   *sql.DB
-	conn *transport.Conn // nil: none
+	conn *transport.Conn
 	log  *slog.Logger
 
 	looking sync.Mutex // held while the fleet is asked
@@ -110,11 +114,17 @@ func (c *catalog) find(service string) *hosted {
 	return c.services[service]
 }
 
+// service returns a service for package run.
+func (c *catalog) service(_ context.Context, name string) (run.Service, error) {
+	s := c.find(name)
+	if s == nil {
+		return run.Service{}, fmt.Errorf("service %s %w: no process of it has ever answered", name, run.ErrUnknownRow)
+	}
+	return run.Service{Document: s.Document, Running: s.Running(), Seen: s.Seen}, nil
+}
+
 // trouble returns what keeps the panel from asking the fleet, for people; "" if nothing does.
 func (c *catalog) trouble() string {
-	if c.conn == nil {
-		return ""
-	}
 	if since := c.conn.Away(); !since.IsZero() {
 		return "The broker has been away since " + since.Format(time.TimeOnly) + ". Nothing can be started until it is back."
 	}
@@ -142,9 +152,6 @@ func (c *catalog) tick(ctx context.Context) {
 
 // refresh asks the fleet who is there, and those to describe themselves that were not there before.
 func (c *catalog) refresh(ctx context.Context) {
-	if c.conn == nil {
-		return
-	}
 	c.looking.Lock()
 	defer c.looking.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, brokerTime)
@@ -166,10 +173,17 @@ func (c *catalog) refresh(ctx context.Context) {
 			instances[s.Name] = append(instances[s.Name], a.Instance)
 		}
 	}
+	var asked sync.WaitGroup
+	places := make(chan struct{}, describedAtOnce)
 	for name, there := range instances {
 		slices.Sort(there)
-		c.note(ctx, name, there, now)
+		places <- struct{}{}
+		asked.Go(func() {
+			defer func() { <-places }()
+			c.note(ctx, name, there, now)
+		})
 	}
+	asked.Wait()
 	c.forgetInstances(instances, now)
 }
 

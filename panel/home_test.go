@@ -138,7 +138,7 @@ func TestTemplates(t *testing.T) {
 		"panel.Config: Templates: the panel has no template nothing.html to replace": {"nothing.html": {}},
 		"panel.Config: Templates: template: home.html:1: unclosed action":            {"home.html": {Data: []byte("{{")}},
 	} {
-		_, err := panel.New(t.Context(), panel.Config{Accounts: s.accounts, DB: s.db, Templates: templates})
+		_, err := panel.New(t.Context(), panel.Config{Accounts: s.accounts, DB: s.db, Broker: s.broker, Templates: templates})
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -151,6 +151,7 @@ func TestMistakes(t *testing.T) {
 	_, err := panel.New(t.Context(), panel.Config{URL: "panel.example.org", Idle: -1})
 	const want = "panel.Config: Accounts: must be set: open them with account.Open\n" +
 		"panel.Config: DB: must be set: the database of the accounts\n" +
+		"panel.Config: Broker: must be set: dial it with transport.Dial\n" +
 		"panel.Config: URL: must be the address of a host without a path, as in https://panel.example.org\n" +
 		"panel.Config: Idle and Lifetime: must not be negative"
 	if err == nil || err.Error() != want {

@@ -55,8 +55,6 @@ func (v *visit) may(permission string) bool { return v.user.Missing(permission) 
 // broker returns the connection to the broker, or the page that says that it is away.
 func (v *visit) broker() (*transport.Conn, error) {
 	switch conn := v.cfg.Broker; {
-	case conn == nil:
-		return nil, &pageError{http.StatusServiceUnavailable, "No broker", "The panel was started without a connection to a broker."}
 	case !conn.Away().IsZero():
 		return nil, brokerAway
 	default:

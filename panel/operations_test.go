@@ -118,17 +118,6 @@ func TestOperations(t *testing.T) {
 	s.browser().get("/operations").leadsTo("/login?next=%2Foperations")
 }
 
-// TestNoBroker checks what the pages say without a broker, and while it is away.
-func TestNoBroker(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, panel.Config{}, nil, "")
-	s.user("root")
-	root := s.as("root")
-	for _, path := range tabs {
-		root.get(path).want(http.StatusServiceUnavailable, "No broker")
-	}
-}
-
 // TestFleet shows services and their instances, on both brokers.
 func TestFleet(t *testing.T) {
 	t.Parallel()

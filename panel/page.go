@@ -32,7 +32,7 @@ type page struct {
 
 // allPages returns the pages, in the order of the navigation. Each file of pages adds its own.
 func (p *Panel) allPages() []page {
-	return slices.Concat(homePages(), rowPages(), operationsPages(), loginPages(), p.signOnPages(), fallbackPages())
+	return slices.Concat(homePages(), rowPages(), historyPages(), runPages(), operationsPages(), loginPages(), p.signOnPages(), fallbackPages())
 }
 
 // fallbackPages answer what no other page does.

@@ -16,20 +16,25 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/gomeko/gomeko/internal/mux"
+	"github.com/gomeko/gomeko/jobs/store"
 	"github.com/gomeko/gomeko/panel/account"
 	"github.com/gomeko/gomeko/panel/grant"
+	"github.com/gomeko/gomeko/panel/run"
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Config configures a [Panel]. Accounts and DB are needed.
+// Config configures a [Panel]. Accounts, DB and Broker are needed.
 type Config struct {
 	// Accounts are the users, and DB the database that has them. Whoever has opened it closes it.
 	Accounts *account.Accounts
 	DB       *sql.DB
 
-	// Broker is the connection to the fleet. Whoever has dialled it closes it. Without one, the panel
-	// has the services that the database knows.
+	// Broker is the connection to the fleet. Whoever has dialled it closes it.
 	Broker *transport.Conn
+
+	// Jobs is the store of the fleet's jobs. Without it, jobs have no progress and cannot be cancelled,
+	// and those that run when the panel stops are lost to the history.
+	Jobs *store.Store
 
 	// URL is where people reach the panel, as in https://panel.example.org. With https, cookies are
 	// sent on encrypted connections only. Requests that change something are accepted from pages of
@@ -81,6 +86,8 @@ type Panel struct {
 	templates templates
 	catalog   *catalog
 	desks     *desks
+	runs      *run.Runs
+	seal      *seal
 	pages     []page
 	mux       mux.ServeMux
 	handler   http.Handler
@@ -107,6 +114,9 @@ func New(ctx context.Context, cfg Config) (*Panel, error) {
 	if p.catalog, err = openCatalog(ctx, cfg.DB, cfg.Broker, p.log); err != nil {
 		return nil, err
 	}
+	if err := p.openRuns(ctx); err != nil {
+		return nil, err
+	}
 	p.sessions = p.newSessions()
 	p.pages = p.allPages()
 	for i := range p.pages {
@@ -123,6 +133,23 @@ func New(ctx context.Context, cfg Config) (*Panel, error) {
 	return p, nil
 }
 
+// openRuns opens what starts the runs of people and keeps them.
+func (p *Panel) openRuns(ctx context.Context) (err error) {
+	if p.cfg.Key == nil {
+		if p.cfg.Key, err = GrantKey(ctx, p.cfg.Accounts); err != nil {
+			return err
+		}
+	}
+	if p.seal, err = newSeal(ctx, p.cfg.Accounts); err != nil {
+		return err
+	}
+	p.runs, err = run.Open(ctx, run.Config{
+		DB: p.cfg.DB, Dialect: p.cfg.Accounts.Dialect(), Accounts: p.cfg.Accounts,
+		Conn: p.cfg.Broker, Jobs: p.cfg.Jobs, Key: p.cfg.Key, Find: p.catalog.service, Logger: p.log,
+	})
+	return err
+}
+
 // check returns all mistakes in the configuration.
 func (c *Config) check() error {
 	var mistakes []error
@@ -131,6 +158,9 @@ func (c *Config) check() error {
 	}
 	if c.DB == nil {
 		mistakes = append(mistakes, errors.New("panel.Config: DB: must be set: the database of the accounts"))
+	}
+	if c.Broker == nil {
+		mistakes = append(mistakes, errors.New("panel.Config: Broker: must be set: dial it with transport.Dial"))
 	}
 	if _, err := c.origin(); err != nil {
 		mistakes = append(mistakes, err)
@@ -187,12 +217,8 @@ func (p *Panel) Drain() { p.drain() }
 func (p *Panel) Close(ctx context.Context) error {
 	p.Drain()
 	p.stop()
-	select {
-	case <-p.done:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	<-p.done
+	return p.runs.Close(ctx)
 }
 
 // sweepTime is how often sessions are deleted that have expired.

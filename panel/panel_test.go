@@ -17,11 +17,13 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/internal/postgres"
 	"github.com/gomeko/gomeko/internal/sqlite"
 	"github.com/gomeko/gomeko/panel"
 	"github.com/gomeko/gomeko/panel/account"
+	"github.com/gomeko/gomeko/transport"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,6 +35,7 @@ type stage struct {
 	*testing.T
 
 	panel    *panel.Panel
+	broker   *transport.Conn
 	accounts *account.Accounts
 	db       *sql.DB
 	url      string
@@ -58,6 +61,13 @@ func newStage(t *testing.T, cfg panel.Config, db *sql.DB, dialect account.Dialec
 // serve serves a panel until the test ends.
 func (s *stage) serve(cfg panel.Config) (*panel.Panel, string) {
 	s.Helper()
+	if s.broker == nil {
+		s.broker = cfg.Broker
+	}
+	if s.broker == nil {
+		s.broker = hosttest.Dial(s, transport.Config{URI: brokertest.Embedded(s)})
+	}
+	cfg.Broker = s.broker
 	p, err := panel.New(s.Context(), cfg)
 	if err != nil {
 		s.Fatal(err)

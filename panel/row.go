@@ -1,17 +1,38 @@
 package panel
 
 import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"html/template"
 	"net/http"
 	"net/url"
+	"time"
+
+	"github.com/gomeko/gomeko/panel/form"
+	"github.com/gomeko/gomeko/panel/run"
 )
 
 const servicesPath = "/services/"
 
-// rowPages are about one row of a service.
+// rowPages are about one row of a service: its form, and what it starts.
 func rowPages() []page {
 	return []page{
 		{pattern: "GET " + servicesPath + "{service}/{row}", serve: showRow},
+		{pattern: "POST " + servicesPath + "{service}/{row}", serve: startRow},
+		{pattern: "GET " + scriptPath, public: true, serve: serveFormScript},
 	}
+}
+
+// scriptPath is where the script of forms is.
+const scriptPath = "/form.js"
+
+// serveFormScript answers with the script that adds and removes rows of a form.
+func serveFormScript(v *visit) error {
+	v.w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	v.w.Header().Set("Cache-Control", "public, max-age=3600")
+	_, err := v.w.Write([]byte(form.Script()))
+	return err
 }
 
 // rowPath returns the path of a row's page.
@@ -23,8 +44,19 @@ func rowPath(service, row string) string {
 type rowPage struct {
 	shownRow
 
-	Host *hosted
+	Host   *hosted
+	Form   template.HTML
+	Nonce  string
+	Recent []shownRun
+	Script string
+
+	// Sealed and Arguments are of the page that asks to confirm.
+	Sealed    string
+	Arguments value
 }
+
+// recentRuns is how many runs of a row its page has.
+const recentRuns = 5
 
 // row returns the row that the path names, if the user may run it.
 func (v *visit) row() (*rowPage, error) {
@@ -39,13 +71,147 @@ func (v *visit) row() (*rowPage, error) {
 	if missing := v.user.Missing(row.Allow); missing != "" {
 		return nil, forbidden(missing)
 	}
-	return &rowPage{shownRow{row, s.Service, rowPath(s.Service, row.Name), ""}, s}, nil
+	return &rowPage{shownRow: shownRow{row, s.Service, rowPath(s.Service, row.Name), ""}, Host: s, Script: scriptPath}, nil
 }
 
+// showRow shows the form of a row: empty, or with the arguments of the run that again names.
 func showRow(v *visit) error {
 	row, err := v.row()
 	if err != nil {
 		return err
 	}
-	return v.render(http.StatusOK, "row.html", row.Heading(), row)
+	f, err := form.New(row.Host.Document, row.Name)
+	if err != nil {
+		return err
+	}
+	in := f.Blank()
+	if id := v.r.URL.Query().Get("again"); id != "" {
+		if in, err = v.again(row, f, id); err != nil {
+			return err
+		}
+	}
+	return v.showForm(http.StatusOK, row, in, rand.Text())
+}
+
+// again returns a form with the arguments of a run.
+func (v *visit) again(row *rowPage, f *form.Form, id string) (*form.Input, error) {
+	q, _, err := v.runs.Again(v.ctx(), v.who(), id)
+	switch {
+	case err != nil:
+		return nil, v.explain(err)
+	case q.Service != row.Service || q.Row != row.Name:
+		return nil, errNotFound
+	}
+	return f.Fill(q.Arguments), nil
+}
+
+// showForm answers with the page of a row.
+func (v *visit) showForm(status int, row *rowPage, in *form.Input, nonce string) (err error) {
+	if row.Form, err = in.HTML(); err != nil {
+		return err
+	}
+	recent, err := v.runs.List(v.ctx(), v.who(), run.Filter{Service: row.Service, Row: row.Name, Limit: recentRuns})
+	if err != nil {
+		return v.explain(err)
+	}
+	row.Nonce, row.Recent = nonce, v.shown(recent)
+	return v.render(status, "row.html", row.Heading(), row)
+}
+
+// startRow starts what a form asks for. Before that, it shows the form again if a value is wrong,
+// and a page that asks if the row says so.
+func startRow(v *visit) error {
+	row, err := v.row()
+	if err != nil {
+		return err
+	}
+	if err := v.r.ParseForm(); err != nil {
+		return badForm(err)
+	}
+	f, err := form.New(row.Host.Document, row.Name)
+	if err != nil {
+		return err
+	}
+	values := v.r.PostForm
+	if values.Has("sealed") {
+		return v.startConfirmed(row, f)
+	}
+	in := f.Parse(values)
+	nonce := values.Get("nonce")
+	if nonce == "" {
+		nonce = rand.Text()
+	}
+	if in.Edited() {
+		return v.showForm(http.StatusOK, row, in, nonce)
+	}
+	arguments, faults := in.Arguments()
+	if len(faults) > 0 {
+		return v.showForm(http.StatusUnprocessableEntity, row, in, nonce)
+	}
+	if row.Confirm {
+		return v.askToConfirm(row, arguments, nonce)
+	}
+	return v.start(run.Request{Service: row.Service, Row: row.Name, Arguments: arguments, Nonce: nonce})
+}
+
+// askToConfirm answers with a page that asks whether a row shall run with these arguments.
+func (v *visit) askToConfirm(row *rowPage, arguments json.RawMessage, nonce string) error {
+	shown, _, err := run.Show(row.Host.Document, row.Row, arguments)
+	if err != nil {
+		return v.explain(err)
+	}
+	row.Arguments = show(shown)
+	row.Sealed, err = v.seal.close(pending{v.user.Name, row.Service, row.Name, arguments, nonce, time.Now().Add(pendingTime)})
+	if err != nil {
+		return err
+	}
+	return v.render(http.StatusOK, "start.html", row.Heading()+"?", row)
+}
+
+// startConfirmed starts what a user has confirmed, or shows the form with it again.
+func (v *visit) startConfirmed(row *rowPage, f *form.Form) error {
+	p := v.seal.open(v.r.PostForm.Get("sealed"))
+	if p == nil || p.User != v.user.Name || p.Service != row.Service || p.Row != row.Name {
+		return &pageError{http.StatusConflict, "This page is too old", "Nothing was started, because too much time has passed since the form was sent. Open the form again."}
+	}
+	if v.r.PostForm.Has("edit") {
+		return v.showForm(http.StatusOK, row, f.Fill(p.Arguments), rand.Text())
+	}
+	return v.start(run.Request{Service: p.Service, Row: p.Row, Arguments: p.Arguments, Nonce: p.Nonce})
+}
+
+// start starts a run, and opens its page.
+func (v *visit) start(q run.Request) error {
+	x, err := v.runs.Start(v.ctx(), v.who(), q)
+	if err != nil {
+		return v.explain(err)
+	}
+	v.flash(v.heading(x) + " was started.")
+	return v.redirect(runPath(x.ID))
+}
+
+// who is the user, for package run.
+func (v *visit) who() run.Who { return run.Who{User: v.user, Address: v.cfg.address(v.r)} }
+
+// explain returns an error of package run as one for people.
+func (v *visit) explain(err error) error {
+	var denied *run.DeniedError
+	var nonce *run.NonceError
+	switch {
+	case errors.As(err, &denied):
+		return forbidden(denied.Group)
+	case errors.As(err, &nonce):
+		return &pageError{http.StatusConflict, "This form was used before", "It has started something else already. Open it again to start another run."}
+	case errors.Is(err, run.ErrNotFound):
+		return &pageError{http.StatusNotFound, "There is no such run", "The address may be mistyped, or the run is older than what the history keeps."}
+	case errors.Is(err, run.ErrUnknownRow):
+		return errNotFound
+	case errors.Is(err, run.ErrArguments):
+		return &pageError{http.StatusUnprocessableEntity, "The arguments do not fit", err.Error()}
+	case errors.Is(err, run.ErrEnded):
+		return &pageError{http.StatusConflict, "It has ended already", "There was nothing left to cancel."}
+	case errors.Is(err, run.ErrClosed):
+		return &pageError{http.StatusServiceUnavailable, "The panel stops", "Nothing was started. Try again in a moment."}
+	}
+	return away(v.ctx(), err)
 }

@@ -83,12 +83,22 @@ func (t templates) execute(name string, data any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// part returns the text of a part of a page: a template that its file defines.
+func (t templates) part(name, part string, data any) ([]byte, error) {
+	var b bytes.Buffer
+	if err := t[name].ExecuteTemplate(&b, part, data); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
 // functions are those of the templates.
 var functions = template.FuncMap{
-	"asset": func(name string) (string, error) { return assetURL(name) },
-	"ago":   func(t time.Time) string { return ago(time.Since(t)) },
-	"stamp": func(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") },
-	"iso":   func(t time.Time) string { return t.Format(time.RFC3339) },
+	"asset":   func(name string) (string, error) { return assetURL(name) },
+	"ago":     func(t time.Time) string { return ago(time.Since(t)) },
+	"stamp":   func(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") },
+	"history": historyOf,
+	"iso":     func(t time.Time) string { return t.Format(time.RFC3339) },
 }
 
 // ago returns a duration for people, as in 5 minutes ago.

@@ -103,6 +103,12 @@ func (p *panelCommand) servePanel(ctx context.Context, listen string) error {
 				return err
 			}
 			cfg.Broker = conn
+			if cfg.Jobs, err = s.storeOfJobs(ctx, "", checked); err != nil {
+				return err
+			}
+			if cfg.Jobs != nil {
+				defer cfg.Jobs.Close()
+			}
 			return p.serve(ctx, keys, cfg)
 		}, stopSignals()...)
 	})
@@ -156,7 +162,9 @@ func (p *panelCommand) serve(ctx context.Context, keys *panelSettings, cfg panel
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), panelStopTime)
 	defer cancel()
 	err = server.Shutdown(limited)
-	<-failed
+	if ended := <-failed; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	return err
 }
 

@@ -24,6 +24,7 @@ const (
 // may use them, and several processes the same database.
 type Accounts struct {
 	db      *sql.DB
+	dialect Dialect
 	now     func() time.Time
 	cost    cost          // of new hashes
 	hashing chan struct{} // held while a password is hashed, which takes memory
@@ -41,7 +42,7 @@ var tables = migration.Set{Name: "gomeko_panel_migration", Files: files}
 // jobs. db stays the caller's, who closes it. An error says that the tables are newer than this
 // program, or is the database's.
 func Open(ctx context.Context, db *sql.DB, dialect Dialect) (*Accounts, error) {
-	a := &Accounts{db: db, now: time.Now, cost: today, hashing: make(chan struct{}, hashesAtOnce)}
+	a := &Accounts{db: db, dialect: dialect, now: time.Now, cost: today, hashing: make(chan struct{}, hashesAtOnce)}
 	if dialect != SQLite && dialect != PostgreSQL {
 		return nil, fmt.Errorf("account: dialect %q: must be %s or %s", dialect, SQLite, PostgreSQL)
 	}
@@ -50,6 +51,9 @@ func Open(ctx context.Context, db *sql.DB, dialect Dialect) (*Accounts, error) {
 	}
 	return a, nil
 }
+
+// Dialect returns the kind of the database.
+func (a *Accounts) Dialect() Dialect { return a.dialect }
 
 // transact runs f in a transaction.
 func (a *Accounts) transact(ctx context.Context, f func(*sql.Tx) error) error {

@@ -20,3 +20,16 @@ window.addEventListener("pageshow", () => {
 		for (const button of form.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
 	}
 });
+
+// Times are shown in the time zone of the browser.
+const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const showTimes = (root) => {
+	for (const time of root.querySelectorAll("time[datetime]")) {
+		const text = local.format(new Date(time.dateTime));
+		if (time.classList.contains("at")) time.textContent = text;
+		else time.title = text;
+	}
+};
+showTimes(document);
+document.addEventListener("htmx:afterSettle", (event) => showTimes(event.target));
+document.addEventListener("htmx:sseMessage", (event) => showTimes(event.target));

@@ -83,6 +83,16 @@ func read(d *contract.Document, row *contract.Row, text json.RawMessage) (*argum
 	return a, err
 }
 
+// Show returns arguments as the history shows them, without what is sensitive, and the parameters of
+// which something is missing. The error wraps [ErrArguments].
+func Show(d *contract.Document, row *contract.Row, arguments json.RawMessage) (shown json.RawMessage, hidden []string, err error) {
+	a, err := read(d, row, arguments)
+	if err != nil {
+		return nil, nil, err
+	}
+	return json.RawMessage(a.text), a.hidden, nil
+}
+
 // restOf returns the index of the parameter *args if it has values: those before it are positional.
 func restOf(row *contract.Row, given map[string]any) int {
 	for i, p := range row.Parameters {

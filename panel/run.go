@@ -1,0 +1,288 @@
+package panel
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gomeko/gomeko/panel/run"
+)
+
+const runsPath = "/runs"
+
+// runPages are about one run.
+func runPages() []page {
+	return []page{
+		{pattern: "GET " + runsPath + "/{id}", serve: showRun},
+		{pattern: "GET " + runsPath + "/{id}/live", serve: watchRun},
+		{pattern: "GET " + runsPath + "/{id}/result", serve: downloadResult},
+		{pattern: "POST " + runsPath + "/{id}/cancel", serve: cancelRun},
+		{pattern: "POST " + runsPath + "/{id}/again", serve: runAgain},
+	}
+}
+
+// runPath returns the path of a run's page.
+func runPath(id string) string { return runsPath + "/" + url.PathEscape(id) }
+
+// A shownRun is a run as pages show it.
+type shownRun struct {
+	*run.Run
+	Heading string // of its row
+	Path    string
+	RowPath string
+}
+
+// heading returns the name of a run's row for people.
+func (v *visit) heading(x *run.Run) string {
+	if s := v.catalog.find(x.Service); s != nil {
+		if row := s.row(x.Row); row != nil {
+			return (&shownRow{Row: row}).Heading()
+		}
+	}
+	return words(x.Row)
+}
+
+// shown returns runs as pages show them.
+func (v *visit) shown(all []*run.Run) []shownRun {
+	list := make([]shownRun, len(all))
+	for i, x := range all {
+		list[i] = shownRun{x, v.heading(x), runPath(x.ID), rowPath(x.Service, x.Row)}
+	}
+	return list
+}
+
+// Word is what people call the state.
+func (x shownRun) Word() string {
+	switch x.State {
+	case run.Queued:
+		return "Waiting"
+	case run.Scheduled:
+		return "Waits for the next attempt"
+	case run.Lost:
+		return "Unknown"
+	}
+	state := string(x.State)
+	return strings.ToUpper(state[:1]) + state[1:]
+}
+
+// Colour is the class of the state.
+func (x shownRun) Colour() string {
+	switch x.State {
+	case run.Succeeded:
+		return "good"
+	case run.Failed:
+		return "bad"
+	case run.Lost, run.Cancelled:
+		return "warn"
+	}
+	return "busy"
+}
+
+// Took is how long the run took, or has taken until now.
+func (x shownRun) Took() string {
+	d := x.Duration(time.Now())
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", max(0, d.Milliseconds()))
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// Percent is the progress, from 0 to 100.
+func (x shownRun) Percent() int { return int(min(max(x.Progress, 0), 1) * 100) }
+
+// Job reports whether the run is a job.
+func (x shownRun) IsJob() bool { return x.Kind == run.Job }
+
+// A runPage is what the page of a run shows.
+type runPage struct {
+	shownRun
+
+	Arguments value
+	Result    value
+	MayCancel bool
+	MayRun    bool   // the row exists, and the user may run it
+	Nonce     string // for running it again
+}
+
+// runPage returns what the page of a run shows to the user.
+func (v *visit) runPage(x *run.Run) *runPage {
+	p := &runPage{shownRun: v.shown([]*run.Run{x})[0], Arguments: show(x.Arguments), Result: show(x.Result), Nonce: rand.Text()}
+	if s := v.catalog.find(x.Service); s != nil {
+		row := s.row(x.Row)
+		p.MayRun = row != nil && v.user.Missing(row.Allow) == ""
+	}
+	p.MayCancel = !x.State.Final() && v.user.Missing(x.Allow) == "" && (x.Kind == run.RPC || v.cfg.Jobs != nil) && x.CancelledBy == ""
+	p.Result.Cut = p.Result.Cut || x.Result == nil && x.Size > 0
+	return p
+}
+
+// found returns the run that the path names.
+func (v *visit) found() (*run.Run, error) {
+	x, err := v.runs.Get(v.ctx(), v.who(), v.r.PathValue("id"))
+	if err != nil {
+		return nil, v.explain(err)
+	}
+	return x, nil
+}
+
+func showRun(v *visit) error {
+	x, err := v.found()
+	if err != nil {
+		return err
+	}
+	p := v.runPage(x)
+	return v.render(http.StatusOK, "run.html", p.Heading, p)
+}
+
+func cancelRun(v *visit) error {
+	id := v.r.PathValue("id")
+	if err := v.runs.Cancel(v.ctx(), v.who(), id); err != nil && !errors.Is(err, run.ErrEnded) {
+		return v.explain(err)
+	}
+	return v.redirect(runPath(id))
+}
+
+// runAgain starts a run with the same arguments. If some were not kept, or the row asks to confirm,
+// it opens the form.
+func runAgain(v *visit) error {
+	if err := v.r.ParseForm(); err != nil {
+		return badForm(err)
+	}
+	id := v.r.PathValue("id")
+	q, hidden, err := v.runs.Again(v.ctx(), v.who(), id)
+	if err != nil {
+		return v.explain(err)
+	}
+	s := v.catalog.find(q.Service)
+	if s == nil || s.row(q.Row) == nil {
+		return errNotFound
+	}
+	if len(hidden) > 0 || s.row(q.Row).Confirm {
+		return v.redirect(rowPath(q.Service, q.Row) + "?" + url.Values{"again": {id}}.Encode())
+	}
+	q.Nonce = cmp.Or(v.r.PostForm.Get("nonce"), rand.Text())
+	return v.start(q)
+}
+
+// downloadResult answers with the result of a run as a file.
+func downloadResult(v *visit) error {
+	id := v.r.PathValue("id")
+	result, err := v.runs.Result(v.ctx(), v.who(), id)
+	if err != nil {
+		return v.explain(err)
+	}
+	if result == nil {
+		return &pageError{http.StatusNotFound, "There is no result", "The run has none, or it was too large to be kept."}
+	}
+	if err := v.commit(); err != nil {
+		return err
+	}
+	name, kind := "result.json", "application/json"
+	var text string
+	if json.Unmarshal(result, &text) == nil {
+		result, name, kind = json.RawMessage(text), "result.txt", "text/plain; charset=utf-8"
+	}
+	v.w.Header().Set("Content-Type", kind)
+	v.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	_, _ = v.w.Write(result) // fails if the browser is gone
+	return nil
+}
+
+// Times of the connection of a page that shows live progress.
+const (
+	pingTime  = 15 * time.Second // between two signs of life, and looks whether the user may still see it
+	writeTime = 30 * time.Second // for what a slow browser takes
+)
+
+// watchRun sends a run whenever it has changed, as events of Server-Sent Events: run is the whole of
+// the page's live part, progress only that of a run which goes on, and end has nothing to follow.
+func watchRun(v *visit) error {
+	ctx, cancel := context.WithCancel(v.ctx())
+	defer cancel()
+	defer context.AfterFunc(v.live, cancel)()
+	states, err := v.runs.Watch(ctx, v.who(), v.r.PathValue("id"))
+	if err != nil {
+		return v.explain(err)
+	}
+	if err := v.commit(); err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "text/event-stream")
+	v.w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it back
+	s := &stream{visit: v, control: http.NewResponseController(v.w)}
+	_ = s.control.SetReadDeadline(time.Time{}) // that of the request; not all writers have one
+	ping := time.NewTicker(pingTime)
+	defer ping.Stop()
+	for {
+		select {
+		case x, ok := <-states:
+			if !ok {
+				if ctx.Err() == nil {
+					s.send("end", nil)
+				}
+				return nil
+			}
+			err = s.run(x)
+		case <-ping.C:
+			if err = v.identify(); err == nil && v.user == nil {
+				s.send("end", nil)
+				return nil
+			}
+			s.write(": ping\n\n")
+		}
+		if err != nil || s.failed {
+			return nil //nolint:nilerr // the answer has begun, and the browser asks again
+		}
+	}
+}
+
+// A stream is the answer of watchRun.
+type stream struct {
+	*visit
+	control *http.ResponseController
+	last    *run.Run
+	failed  bool
+}
+
+// run sends a run, or only its progress.
+func (s *stream) run(x *run.Run) error {
+	event, part := "run", "live"
+	if s.last != nil && s.last.State == x.State && s.last.Attempts == x.Attempts && s.last.CancelledBy == x.CancelledBy && s.last.Unserved.Equal(x.Unserved) {
+		event, part = "progress", "progress"
+	}
+	s.last = x
+	text, err := s.templates.part("run.html", part, s.runPage(x))
+	if err != nil {
+		s.log.Error("a page of the panel failed", "path", s.r.URL.Path, "err", err)
+		return err
+	}
+	s.send(event, text)
+	return nil
+}
+
+var eventLines = strings.NewReplacer("\r\n", "\ndata: ", "\r", "\ndata: ", "\n", "\ndata: ")
+
+// send sends an event.
+func (s *stream) send(event string, data []byte) {
+	s.write("event: " + event + "\ndata: " + eventLines.Replace(string(data)) + "\n\n")
+}
+
+func (s *stream) write(text string) {
+	_ = s.control.SetWriteDeadline(time.Now().Add(writeTime)) // not all writers have one
+	_, err := s.w.Write([]byte(text))
+	s.failed = errors.Join(err, s.control.Flush()) != nil
+}

@@ -1,0 +1,74 @@
+package panel
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/gomeko/gomeko/panel/account"
+)
+
+// A pending is what a user has asked for and still has to confirm. The page that asks has it sealed:
+// it may contain what is sensitive, which belongs neither in a page nor in the database.
+type pending struct {
+	User      string          `json:"user"`
+	Service   string          `json:"service"`
+	Row       string          `json:"row"`
+	Arguments json.RawMessage `json:"arguments"`
+	Nonce     string          `json:"nonce"`
+	Until     time.Time       `json:"until"`
+}
+
+// pendingTime is how long a user has to confirm.
+const pendingTime = time.Hour
+
+// A seal encrypts what a page carries from one request to the next.
+type seal struct{ aead cipher.AEAD }
+
+// newSeal returns the seal that all processes of the panel share.
+func newSeal(ctx context.Context, accounts *account.Accounts) (*seal, error) {
+	text, err := accounts.Secret(ctx, "seal", func() (string, error) { return rand.Text(), nil })
+	if err != nil {
+		return nil, fmt.Errorf("key of pages: %w", err)
+	}
+	key, err := hkdf.Key(sha256.New, []byte(text), nil, "gomeko.panel.seal", 32)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return &seal{aead}, err
+}
+
+// close returns the text of a pending.
+func (s *seal) close(p pending) (string, error) {
+	text, err := json.Marshal(p)
+	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nil, nil, text, nil)), err
+}
+
+// open returns the pending of a text, nil if it is not one that is still valid.
+func (s *seal) open(text string) *pending {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil
+	}
+	plain, err := s.aead.Open(nil, nil, sealed, nil)
+	if err != nil {
+		return nil
+	}
+	p := new(pending)
+	if json.Unmarshal(plain, p) != nil || time.Now().After(p.Until) {
+		return nil
+	}
+	return p
+}
