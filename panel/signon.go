@@ -99,7 +99,7 @@ func (v *visit) signOnFailed(err error) error {
 	if v.ctx().Err() != nil {
 		return context.Cause(v.ctx())
 	}
-	v.log.Warn("a login elsewhere failed", "err", err)
+	v.log.Warn("nobody can log in elsewhere", "sign_on", v.cfg.SignOn.Title(), "err", err)
 	v.w.Header().Set("Retry-After", "5")
 	return v.loginFault(http.StatusServiceUnavailable, errors.New("the other login does not answer: try again in a moment"))
 }

@@ -176,7 +176,7 @@ func (p *panelCommand) announce(ctx context.Context, address string, keys *panel
 	}
 	n := p.notices()
 	n.tell("control panel on "+cmp.Or(keys.URL, address), "control panel started", "url", cmp.Or(keys.URL, address), "address", address)
-	if len(users) == 0 {
+	if len(users) == 0 && keys.OIDC == nil {
 		const none = "nobody can log in: add a user with gomeko panel user add NAME --superuser"
 		n.tell(none, none)
 	}

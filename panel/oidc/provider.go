@@ -86,7 +86,6 @@ func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 	p.tried, p.found, p.failed = p.now(), found, nil
 	if err != nil {
 		p.found, p.failed = nil, fmt.Errorf("%w: %s", ErrAway, short(err))
-		p.log.Warn("nobody can log in with OpenID: the provider's configuration cannot be read", "issuer", p.cfg.Issuer, "err", clip.Error(err))
 	}
 	return p.found, p.failed
 }
