@@ -77,7 +77,7 @@ var arrows = map[string][]string{
 	"jobs/sqlite":   {"jobs/store", "internal/sqlite"},
 	"jobs/postgres": {"jobs/store", "internal/postgres"},
 
-	"panel":              {"panel/form", "panel/run", "internal/mux", "internal/parked", "internal/secret"},
+	"panel":              {"panel/form", "panel/result", "panel/run", "internal/mux", "internal/parked", "internal/secret"},
 	"internal/grouppath": {},
 	"internal/migration": {},
 	"panel/account":      {"internal/grouppath", "internal/migration"},
