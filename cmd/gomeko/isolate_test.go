@@ -1,0 +1,68 @@
+package main_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/rpc"
+)
+
+// The methods of a program that gomeko run has built run in children of their own, which call other
+// services. They end with the program.
+func TestIsolatedMethods(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("this system has no isolated methods")
+	}
+	uri := "amqp://guest:guest@" + hosttest.FreeAddress(t) + "/"
+	t.Setenv("AMQP_URI", uri)
+	p := start(t, "", "", "run", "./testdata/hung", "--broker", "embedded")
+	p.Line("msg=ready")
+	hung := dial(t, uri).Client("hung")
+	var answer string
+	if err := hung.Call(t.Context(), "call", &answer, "hello"); err != nil || answer != "hello!" {
+		t.Errorf("a call from a child: got %q, %v", answer, err)
+	}
+	if err := hung.Call(t.Context(), "loop", nil); !errors.Is(err, rpc.ErrTimeout) {
+		t.Errorf("an endless loop: got %v, want a timeout", err)
+	}
+	if line := p.Line("isolated process killed"); !strings.Contains(line, "(*Hung).Loop(") {
+		t.Errorf("got no stack of the method: %.1000s", line)
+	}
+	var remote *rpc.Error
+	err := hung.Call(t.Context(), "call", nil, "exit")
+	if !errors.Is(err, rpc.ErrProcessEnded) || !errors.As(err, &remote) || remote.Value != "service hung: Call: the process of the call exited: exit status 7" {
+		t.Errorf("an exit: got %v, want that the process has ended", err)
+	}
+	if err := hung.Call(t.Context(), "call", &answer, "again"); err != nil || answer != "again!" {
+		t.Errorf("after it: got %q, %v", answer, err)
+	}
+	p.Signal(os.Interrupt)
+	if status := p.Wait(); status != 0 {
+		t.Errorf("got exit status %d\n%s", status, p.Stderr())
+	}
+}
+
+// A process with a method that does not return ends with a status of its own, after it has
+// answered.
+func TestMaxStuck(t *testing.T) {
+	uri := "amqp://guest:guest@" + hosttest.FreeAddress(t) + "/"
+	t.Setenv("AMQP_URI", uri)
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte("gomeko:\n  max_stuck: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "", "", "run", "./testdata/hung", "--broker", "embedded", "--config", file)
+	p.Line("msg=ready")
+	if err := dial(t, uri).Client("hung").Call(t.Context(), "stick", nil); !errors.Is(err, rpc.ErrTimeout) {
+		t.Errorf("got %v, want a timeout", err)
+	}
+	if status := p.Wait(); status != 4 {
+		t.Errorf("got exit status %d, want 4\n%s", status, p.Stderr())
+	}
+	p.Line("1 method did not return after their time: the log has their stacks")
+}
