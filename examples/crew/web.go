@@ -34,6 +34,7 @@ type Web struct {
 		Test      web.Route `web:"GET /{$}"`
 		Stat      web.Route `web:"GET /stat"`
 		Fast      web.Route `web:"GET /fast"`
+		Loop      web.Route `web:"GET /loop"`
 		Parallel  web.Route `web:"GET /parallel"`
 		Subscribe web.Feed  `web:"GET /subscribe"`
 		Publish   web.Route `web:"POST /publish"`
@@ -53,6 +54,7 @@ type Tasks struct {
 	Test    func(context.Context) (Answer, error)           `rpc:"test"`
 	Stat    func(context.Context) (string, error)           `rpc:"stat"`
 	Dead    func(context.Context) (string, error)           `rpc:"dead"`
+	Loop    func(context.Context) error                     `rpc:"loop"`
 	Publish func(ctx context.Context, message string) error `rpc:"publish"`
 }
 
@@ -81,6 +83,15 @@ func (w *Web) Fast(ctx context.Context) (web.Response, error) {
 		return web.Response{Status: http.StatusGatewayTimeout, Body: "Timeout\n"}, nil
 	}
 	return web.Response{Body: show(text)}, err
+}
+
+// Loop runs a task that never returns. Its worker kills it after 2 s.
+func (w *Web) Loop(ctx context.Context) (web.Response, error) {
+	err := w.Tasks.Loop(ctx)
+	if errors.Is(err, rpc.ErrTimeout) {
+		return web.Response{Status: http.StatusGatewayTimeout, Body: "Killed\n"}, nil
+	}
+	return web.Response{}, err
 }
 
 // Parallel runs two tasks at once. The error of one cancels the other.

@@ -22,6 +22,7 @@ type Worker struct {
 		Test    rpc.Method `rpc:"test"`
 		Stat    rpc.Method `rpc:"stat"`
 		Dead    rpc.Method `rpc:"dead"`
+		Loop    rpc.Method `rpc:"loop" timeout:"2s" isolate:"process" memory:"512MiB"`
 		Publish rpc.Method `rpc:"publish(message)"`
 
 		Site web.Backend `web:"crew"`
@@ -58,6 +59,12 @@ func (w *Worker) Stat(ctx context.Context) (string, error) {
 func (*Worker) Dead(ctx context.Context) (string, error) {
 	<-ctx.Done()
 	return "", context.Cause(ctx)
+}
+
+// Loop never returns, and does not look at its ctx. Its process is killed.
+func (*Worker) Loop(context.Context) error {
+	for { //nolint:staticcheck // it is about a loop that nothing ends
+	}
 }
 
 // Publish sends a message to everybody who listens.
