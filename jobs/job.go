@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -213,18 +214,29 @@ type runKey struct{}
 // written each second, so that Progress may be called as often as the method likes. Outside of a
 // job, and without a store, it does nothing.
 func Progress(ctx context.Context, fraction float64, text string) {
+	if !(fraction > 0) { // or NaN
+		fraction = 0
+	}
+	is := &progress{min(fraction, 1), text}
 	if l, ok := ctx.Value(runKey{}).(*lease); ok {
-		if !(fraction > 0) { // or NaN
-			fraction = 0
-		}
-		l.progress.Store(&progress{min(fraction, 1), text})
+		l.progress.Store(is)
+	} else if data, err := json.Marshal(is); err == nil { // the method may run in a process of its own
+		service.Note(ctx, data)
 	}
 }
 
 // A progress is how far a job has come.
 type progress struct {
-	fraction float64
-	text     string
+	Fraction float64
+	Text     string
+}
+
+// noted takes the progress of a method that runs in another process.
+func (l *lease) noted(data []byte) {
+	is := new(progress)
+	if json.Unmarshal(data, is) == nil {
+		l.progress.Store(is)
+	}
 }
 
 // unknownFor is how long a job waits for a worker that knows its name, and unknownAgain how long it

@@ -191,7 +191,7 @@ func (l *leases) look(ctx context.Context, all map[string][]*lease) error {
 
 // write records a progress. That of a job that was lost is of no use.
 func (h *lease) write(ctx context.Context, owner string, p *progress) error {
-	err := h.process.store.SetProgress(ctx, h.id, owner, h.attempt, p.fraction, p.text)
+	err := h.process.store.SetProgress(ctx, h.id, owner, h.attempt, p.Fraction, p.Text)
 	if errors.Is(err, store.ErrLost) {
 		return nil
 	}

@@ -32,7 +32,7 @@ func (w *work) call(p *process, l *lease, j *store.Job, v *service.Reservation) 
 	if err != nil {
 		return nil, service.Park(err)
 	}
-	r.Reserved, r.Cancel = v, l.cancel
+	r.Reserved, r.Cancel, r.Noted = v, l.cancel, l.noted
 	value, err := w.Run(l.ctx, r)
 	if err != nil || w.Result() == nil {
 		return nil, err

@@ -31,11 +31,27 @@ type IsolatedCall struct {
 	Input     Input // that of the [Request]; nil if there is none
 
 	release func()
+	noted   func(data []byte)
 }
 
 // Release frees the body that the arguments are in. The Isolator calls it once, when it does not
 // need them any more.
 func (c *IsolatedCall) Release() { c.release() }
+
+// Note passes on what the method has said by [Note] in its process.
+func (c *IsolatedCall) Note(data []byte) {
+	if c.noted != nil {
+		c.noted(data)
+	}
+}
+
+// Note says something of the call that ctx belongs to to its entrypoint: see [Request].Noted. It
+// does nothing outside of a call. Extensions call it.
+func Note(ctx context.Context, data []byte) {
+	if c, ok := ctx.Value(runKey{}).(*run); ok && c.request.Noted != nil {
+		c.request.Noted(data)
+	}
+}
 
 // A ProcessError is the error of a call whose row has isolate:"process", and whose process ended
 // before the method had returned. Other calls are not affected. Callers by RPC receive it as
@@ -191,7 +207,7 @@ func (c *run) isolate(ctx context.Context) (result any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	call := &IsolatedCall{Call: &c.call, Entry: c.row, Arguments: args, Leading: c.leading(ctx), Input: c.request.Input, release: func() {}}
+	call := &IsolatedCall{Call: &c.call, Entry: c.row, Arguments: args, Leading: c.leading(ctx), Input: c.request.Input, release: func() {}, noted: c.request.Noted}
 	if body != nil {
 		call.release = body.Close
 	}

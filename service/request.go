@@ -70,6 +70,11 @@ type Request struct {
 	// a result. Nil if the method is called in any case. The row must have [Row.UseTransaction].
 	Once func(ctx context.Context) error
 
+	// Noted is called with what the method says by [Note], for instance how far it has come. It is
+	// for entrypoints whose methods may run in another process: there, values of ctx do not reach
+	// them. Nil if nobody listens.
+	Noted func(data []byte)
+
 	// Watcher follows the call; nil if nobody does.
 	Watcher Watcher
 

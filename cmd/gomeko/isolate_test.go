@@ -7,19 +7,21 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/rpc"
 )
 
 // The methods of a program that gomeko run has built run in children of their own, which call other
-// services. They end with the program.
+// services, and run jobs. They end with the program.
 func TestIsolatedMethods(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("this system has no isolated methods")
 	}
 	uri := "amqp://guest:guest@" + hosttest.FreeAddress(t) + "/"
 	t.Setenv("AMQP_URI", uri)
+	t.Setenv("GOMEKO_JOBS_STORE", "sqlite:"+filepath.Join(t.TempDir(), "jobs.db"))
 	p := start(t, "", "", "run", "./testdata/hung", "--broker", "embedded")
 	p.Line("msg=ready")
 	hung := dial(t, uri).Client("hung")
@@ -41,10 +43,33 @@ func TestIsolatedMethods(t *testing.T) {
 	if err := hung.Call(t.Context(), "call", &answer, "again"); err != nil || answer != "again!" {
 		t.Errorf("after it: got %q, %v", answer, err)
 	}
+	file := filepath.Join(t.TempDir(), "built")
+	id := strings.TrimSpace(output(t, "jobs", "enqueue", "hung.build", file))
+	for end := time.Now().Add(hosttest.Timeout); !strings.Contains(output(t, "jobs", "show", id), "half of it"); {
+		if time.Now().After(end) {
+			t.Fatal("the job has no progress")
+		}
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := output(t, "jobs", "wait", id); !strings.Contains(got, "attempt 2") {
+		t.Errorf("a job whose first attempt has ended its process: got %s, want attempt 2", got)
+	}
 	p.Signal(os.Interrupt)
 	if status := p.Wait(); status != 0 {
 		t.Errorf("got exit status %d\n%s", status, p.Stderr())
 	}
+}
+
+// output returns what a command prints.
+func output(t *testing.T, args ...string) string {
+	t.Helper()
+	p := start(t, "", "", args...)
+	if status := p.Wait(); status != 0 {
+		t.Fatalf("%s: got exit status %d\n%s", p, status, p.Stderr())
+	}
+	return p.Stdout()
 }
 
 // A process with a method that does not return ends with a status of its own, after it has

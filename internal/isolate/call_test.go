@@ -142,6 +142,19 @@ func TestOutput(t *testing.T) {
 	l.log.Wait(t, 1, "output of an isolated process", "line=\"panic: not really\"")
 }
 
+// What a method says of its call reaches the entrypoint.
+func TestNote(t *testing.T) {
+	t.Parallel()
+	l := start(t)
+	var noted string
+	if _, err := l.rows["Tell"].Run(t.Context(), service.Request{Noted: func(data []byte) { noted = string(data) }}); err != nil {
+		t.Fatal(err)
+	}
+	if noted != "half of it" {
+		t.Errorf("got %q", noted)
+	}
+}
+
 // Many calls at once each get their own result.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()

@@ -213,6 +213,7 @@ func (s *serving) perform(ctx context.Context, h *callHead, body []byte) (result
 		budget.Close()
 		return nil, false, err
 	}
+	req.Noted = func(data []byte) { _ = s.write(frame{kind: noteKind, body: data}) } // it may be lost, as its process may
 	value, err := s.row.Perform(ctx, req)
 	budget.Close()
 	if err != nil || s.row.Result() == nil {

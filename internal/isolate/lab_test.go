@@ -34,6 +34,7 @@ type Lab struct {
 		Fail     Button `button:"fail(how)" isolate:"process"`
 		Spawn    Button `button:"spawn" isolate:"process" timeout:"1s"`
 		Ask      Button `button:"ask" isolate:"process"`
+		Tell     Button `button:"tell" isolate:"process"`
 		Sum      Button `button:"sum(a, b=2, *rest, **more)" isolate:"process"`
 	}
 }
@@ -108,7 +109,12 @@ func (l *Lab) Break(_ context.Context, how string) (int, error) {
 	return os.Getpid(), nil
 }
 
-func overflow(n int) int { return overflow(n+1) + n }
+func overflow(n int) int {
+	if n < 0 {
+		return n
+	}
+	return overflow(n+1) + n
+}
 
 func (*Lab) Print(ctx context.Context) (string, error) {
 	fmt.Println("to stdout")
@@ -164,6 +170,11 @@ func (*Lab) Ask(ctx context.Context) (Answer, error) {
 	tenant, _ := service.Key[string]("tenant").Get(ctx)
 	number, _ := service.Key[int]("number").Get(ctx)
 	return Answer{c.ID, c.Instance, tenant, number, c.Parents, c.Attempt, bounded, os.Getpid()}, nil
+}
+
+func (*Lab) Tell(ctx context.Context) error {
+	service.Note(ctx, []byte("half of it"))
+	return nil
 }
 
 func (*Lab) Sum(_ context.Context, a, b int, rest []int, more map[string]int) (int, error) {

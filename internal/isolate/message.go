@@ -11,6 +11,7 @@ import (
 	"maps"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gomeko/gomeko/codec"
@@ -48,11 +49,12 @@ type argument struct {
 // An encoding is an [service.Input] that says how its call's result will be encoded.
 type encoding interface{ ResultCodec() codec.Codec }
 
-func init() {
+// registerData says to gob which types context data has, besides basic ones.
+var registerData = sync.OnceFunc(func() {
 	for _, v := range []any{time.Time{}, []any{}, map[string]any{}} {
 		gob.Register(v)
 	}
-}
+})
 
 // encodeCall returns the frame of a call, and the codec of its result.
 func encodeCall(ctx context.Context, call *service.IsolatedCall, level slog.Level, codecs codec.Set) (f frame, result codec.Codec, err error) {
@@ -132,6 +134,7 @@ func encodeData(all func(yield func(string, any) bool)) (texts map[string]string
 	for key, v := range values {
 		text, ok := v.(string)
 		if !ok {
+			registerData()
 			var b bytes.Buffer
 			err := gob.NewEncoder(&b).Encode(values)
 			return nil, b.Bytes(), err
@@ -151,6 +154,7 @@ func decodeData(texts map[string]string, data []byte) (map[string]any, error) {
 		values[key] = text
 	}
 	if len(data) > 0 {
+		registerData()
 		if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&values); err != nil {
 			return nil, fmt.Errorf("context data: %w", err)
 		}

@@ -45,12 +45,12 @@ func beParent() {
 	}
 	switch step {
 	case "call":
-		go l.rows["Break"].Run(context.Background(), service.Request{}) //nolint:errcheck // it is killed
+		go l.rows["Break"].Run(context.Background(), service.Request{})
 		go func() { _, _ = press[any](context.Background(), l, "Loop") }()
 	case "grace":
 		_, _ = press[any](context.Background(), l, "Loop")
 	case "drain":
-		go l.Stop(context.Background()) //nolint:errcheck // it is killed
+		go l.Stop(context.Background())
 	}
 	fmt.Fprintln(os.Stderr, "arrived")
 	select {}

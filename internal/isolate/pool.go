@@ -184,7 +184,7 @@ func (p *pool) grow() {
 // add starts a child after a delay.
 func (p *pool) add(delay time.Duration) {
 	var c *process
-	err := error(service.ErrStopped)
+	err := service.ErrStopped
 	select {
 	case <-p.quit:
 	case <-time.After(delay):
@@ -294,9 +294,4 @@ func (p *pool) Isolate(ctx context.Context, call *service.IsolatedCall) (any, er
 	}
 	o := &occupation{process: c, pool: p, call: call, ctx: ctx, codec: codec, outcome: make(chan frame, 1), stacks: make(chan string, 1)}
 	return o.run(f)
-}
-
-// attrs returns attributes of a log line about a call.
-func attrs(call *service.IsolatedCall, more ...any) []any {
-	return append([]any{"service", call.Service, "row", call.Entry.Name, "call_id", call.ID}, more...)
 }

@@ -206,6 +206,10 @@ func (c *process) take(f frame) error {
 			ctx = at.ctx
 		}
 		line.log(ctx, c.pool.host.Logger().Handler())
+	case noteKind:
+		if at != nil {
+			at.call.Note(f.body)
+		}
 	case stacksKind:
 		if at != nil {
 			select {

@@ -4,11 +4,13 @@ package hung
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 )
@@ -22,6 +24,7 @@ type Hung struct {
 		Call   rpc.Method `rpc:"call(text)" isolate:"process" max_workers:"2"`
 		Stick  rpc.Method `rpc:"stick" timeout:"100ms"`
 		Answer rpc.Method `rpc:"answer(text)"`
+		Build  jobs.Job   `jobs:"build(file)" isolate:"process" retry:"50ms" max_workers:"1"`
 	}
 
 	Self rpc.Client `rpc:"hung"`
@@ -52,6 +55,21 @@ func (h *Hung) Call(ctx context.Context, text string) (answer string, err error)
 	}
 	err = h.Self.Call(ctx, "answer", &answer, text)
 	return answer, err
+}
+
+// Build ends its process at the first attempt, and then waits until the file exists.
+func (*Hung) Build(ctx context.Context, file string) (string, error) {
+	attempt := service.FromContext(ctx).Attempt
+	if attempt == 1 {
+		os.Exit(9)
+	}
+	jobs.Progress(ctx, 0.5, "half of it")
+	for {
+		if _, err := os.Stat(file); err == nil {
+			return fmt.Sprintf("attempt %d", attempt), nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // Answer answers.
