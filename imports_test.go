@@ -20,7 +20,7 @@ const (
 // and what these may import. Every package must have a row.
 var arrows = map[string][]string{
 	"cmd/gomeko":          {"runner"},
-	"runner":              {"panel", "panel/oidc", "internal/sqlite", "internal/postgres", "contract", "internal/periodic", "jobs", "jobs/sqlite", "jobs/postgres", "internal/doctor", "internal/parked", "internal/scaffold", "internal/isolate", "internal/supervisor", "shell", "broker", "web", "admin", "rpc", "events", "fleet", "config"},
+	"runner":              {"panel", "panel/oidc", "internal/sqlite", "internal/postgres", "contract", "internal/periodic", "jobs", "jobs/sqlite", "jobs/postgres", "internal/doctor", "internal/parked", "internal/jobview", "internal/scaffold", "internal/isolate", "internal/supervisor", "shell", "broker", "web", "admin", "rpc", "events", "fleet", "config"},
 	"shell":               {"rpc", "events", "fleet", "contract", "config", "internal/printable"},
 	"web":                 {"service", "internal/constraint", "codec", "rpc/rpcerror", "internal/certificate", "internal/methodname", "internal/mux", "internal/secret", "internal/sequence", "internal/wait"},
 	"admin":               {"service", "internal/mux", "internal/clip", "internal/secret"},
@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"internal/doctor":     {"fleet", "jobs/store", "internal/connection", "internal/deadletter", "internal/topology"},
 	"internal/headers":    {"service", "transport", "internal/deadletter"},
 	"internal/deadletter": {"transport", "internal/clip", "internal/id"},
+	"internal/jobview":    {"jobs/store", "internal/secret"},
 	"internal/parked":     {"service", "internal/deadletter", "internal/secret"},
 	"internal/stub":       {"codec", "service"},
 	"internal/topology":   {"service", "transport"},
@@ -77,7 +78,7 @@ var arrows = map[string][]string{
 	"jobs/sqlite":   {"jobs/store", "internal/sqlite"},
 	"jobs/postgres": {"jobs/store", "internal/postgres"},
 
-	"panel":              {"panel/form", "panel/result", "panel/run", "internal/mux", "internal/parked", "internal/secret"},
+	"panel":              {"panel/form", "panel/run", "internal/mux", "internal/parked", "internal/jobview"},
 	"internal/grouppath": {},
 	"internal/migration": {},
 	"panel/account":      {"internal/grouppath", "internal/migration"},

@@ -1,9 +1,12 @@
 package panel_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -21,6 +24,13 @@ import (
 var tabs = map[string]string{
 	panel.SeeServices: "/operations/services",
 	panel.SeeDead:     "/operations/dead",
+
+	panel.SeeHealth:        "/operations/health",
+	panel.SeeQueues:        "/operations/queues",
+	panel.SeeTimers:        "/operations/timers",
+	panel.SeeJobs:          "/operations/jobs",
+	panel.SeeAudit:         "/operations/audit",
+	panel.SeeConfiguration: "/operations/configuration",
 }
 
 // forge answers the fleet's questions as processes that say anything. answers are by their verbs.
@@ -166,4 +176,124 @@ func TestForgedFleet(t *testing.T) {
 	for _, x := range payloads {
 		root.get("/operations/services?q=" + urlEscape(x) + "&after=" + urlEscape(x)).harmless()
 	}
+}
+
+var following = regexp.MustCompile(`<a class="button" href="([^"]*)">Show more`)
+
+// next returns the path of the following page of a list, "" if there is none.
+func (p *page) next() string {
+	m := following.FindStringSubmatch(p.body)
+	if m == nil {
+		return ""
+	}
+	return html.UnescapeString(m[1])
+}
+
+// TestQueues shows queues with messages and consumers, on both brokers.
+func TestQueues(t *testing.T) {
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		ch := brokertest.Channel(t, uri)
+		var names []string
+		for i := range 105 {
+			names = append(names, fmt.Sprintf("queue-%03d", i))
+		}
+		forge(t, uri, map[string][]map[string]any{"info": {{"instance": "one", "services": []any{}, "answer": map[string]any{"queues": append(names, payloads[0], "missing")}}}})
+		for _, name := range append(names[:3:3], payloads[0]) {
+			if _, err := ch.QueueDeclare(name, false, true, false, false, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := ch.PublishWithContext(t.Context(), "", "queue-001", true, false, amqp.Publishing{}); err != nil {
+			t.Fatal(err)
+		}
+		s := newStage(t, panel.Config{Broker: hosttest.Dial(t, transport.Config{URI: uri})}, nil, "")
+		s.user("viewer", "operations/queues")
+		viewer := s.as("viewer")
+		p := viewer.finally("/operations/queues", "queue-001 1 none").harmless()
+		p.want(http.StatusOK, "queue-000 0 0").want(http.StatusOK, "queue-050 the broker does not have it").lacks("queue-104")
+		viewer.finally(p.next(), "queue-104").lacks("Show more")
+		viewer.finally("/operations/queues?q=script", payloads[0]+" 0 0").harmless()
+		viewer.finally("/operations/queues?q=nonsense", "Nothing is called “nonsense”")
+	})
+}
+
+// TestHealth shows what processes say about themselves.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		startStock(t, uri)
+		s := newStage(t, panel.Config{Broker: hosttest.Dial(t, transport.Config{URI: uri})}, nil, "")
+		s.user("root")
+		s.as("root").finally("/operations/health", "All processes are well. Search Process Services State What is wrong").want(http.StatusOK, "stock well")
+	})
+}
+
+// TestForgedHealth shows processes that are not well, with texts that try to get scripts into the
+// page, and far too many of them.
+func TestForgedHealth(t *testing.T) {
+	t.Parallel()
+	uri := brokertest.Embedded(t)
+	var checks []map[string]any
+	for i := range 5000 {
+		checks = append(checks, map[string]any{"name": payloads[i%len(payloads)], "failing": true, "error": strings.Repeat("<b>", 50)})
+	}
+	x := payloads[0]
+	paused := []map[string]any{{"service": x, "row": x, "reasons": []string{x}}}
+	forge(t, uri, map[string][]map[string]any{"health": {
+		{"instance": "well", "services": []map[string]any{{"name": "fine"}}, "answer": map[string]any{"ready": true}},
+		{"instance": x, "services": []map[string]any{{"name": x}}, "answer": map[string]any{"reason": x, "checks": checks[:10], "paused": paused}},
+		{"instance": "many", "services": []any{}, "answer": map[string]any{"ready": true, "checks": checks}},
+		{"instance": "silent", "services": []any{}, "error": x},
+		{"instance": "odd", "services": []any{}, "answer": []int{1}},
+	}})
+	s := newStage(t, panel.Config{Broker: hosttest.Dial(t, transport.Config{URI: uri})}, nil, "")
+	s.user("root")
+	p := s.as("root").finally("/operations/health", "4 of 5 processes are not well.").harmless().atMost(500_000)
+	p.want(http.StatusOK, "Its answer cannot be read.").want(http.StatusOK, "is paused: <script>").want(http.StatusOK, "well fine well")
+}
+
+// A secretText is a configuration with a secret that somebody has forgotten to mask.
+type secretText struct{}
+
+func (secretText) String() string { return "AMQP_URI: amqp://shop:hunter2@rabbit/\n" + payloads[0] }
+
+// TestConfiguration shows the configuration without secrets.
+func TestConfiguration(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, panel.Config{Configuration: secretText{}}, nil, "")
+	s.user("root")
+	s.as("root").get("/operations/configuration").harmless().want(http.StatusOK, "amqp://shop:**@rabbit/").lacks("hunter2")
+	s = newStage(t, panel.Config{}, nil, "")
+	s.user("root")
+	s.as("root").get("/operations/configuration").want(http.StatusOK, "No configuration")
+}
+
+// TestAudit searches the audit trail, on both databases.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, db *sql.DB, dialect account.Dialect) {
+		s := newStage(t, panel.Config{}, db, dialect)
+		s.user("viewer", "operations/audit")
+		for i := range 250 {
+			x := payloads[i%len(payloads)]
+			e := account.Entry{Action: "run.start", Object: fmt.Sprint(x, i), Details: map[string]any{x: x}, Failed: x + strings.Repeat("x", 5000)}
+			if err := s.accounts.As(account.Actor{Name: x, Address: x}).Record(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		viewer := s.as("viewer")
+		pages := 0
+		for path := "/operations/audit?action=run.start"; path != ""; pages++ {
+			path = viewer.get(path).harmless().atMost(700_000).next()
+		}
+		if pages != 3 {
+			t.Errorf("%d pages, want 3", pages)
+		}
+		viewer.get("/operations/audit?action=login&actor=viewer").want(http.StatusOK, "viewer 127.0.0.1 login viewer done")
+		viewer.get("/operations/audit?object="+urlEscape(payloads[0]+"0")).harmless().want(http.StatusOK, "refused or failed")
+		viewer.get("/operations/audit?actor=nobody").want(http.StatusOK, "Nothing was found")
+		viewer.get("/operations/audit?since=2999-01-01").want(http.StatusOK, "Nothing was found")
+		viewer.get("/operations/audit?since="+urlEscape(payloads[1])).harmless().want(http.StatusOK, "Since must be a date")
+	})
 }

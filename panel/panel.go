@@ -67,6 +67,10 @@ type Config struct {
 	// half an hour, and twelve hours.
 	Idle, Lifetime time.Duration
 
+	// Configuration is what the page about the configuration shows, with secrets masked, as a
+	// [github.com/gomeko/gomeko/config.Config] does. Nil is none.
+	Configuration fmt.Stringer
+
 	// Logger is nil for [slog.Default].
 	Logger *slog.Logger
 }

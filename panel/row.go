@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/panel/form"
-	"github.com/gomeko/gomeko/panel/result"
 	"github.com/gomeko/gomeko/panel/run"
 )
 
@@ -53,7 +52,7 @@ type rowPage struct {
 
 	// Sealed and Arguments are of the page that asks to confirm.
 	Sealed    string
-	Arguments result.Value
+	Arguments value
 }
 
 // recentRuns is how many runs of a row its page has.
@@ -161,7 +160,7 @@ func (v *visit) askToConfirm(row *rowPage, arguments json.RawMessage, nonce stri
 	if err != nil {
 		return v.explain(err)
 	}
-	row.Arguments = result.Of(shown)
+	row.Arguments = show(shown)
 	row.Sealed, err = v.seal.close(pending{v.user.Name, row.Service, row.Name, arguments, nonce, time.Now().Add(pendingTime)})
 	if err != nil {
 		return err

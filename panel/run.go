@@ -1,7 +1,6 @@
 package panel
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gomeko/gomeko/panel/result"
 	"github.com/gomeko/gomeko/panel/run"
 )
 
@@ -113,9 +111,8 @@ func (x shownRun) IsJob() bool { return x.Kind == run.Job }
 type runPage struct {
 	shownRun
 
-	Arguments result.Value
-	Result    result.Value
-	IsTable   bool // the result can be a file for spreadsheets
+	Arguments value
+	Result    value
 	MayCancel bool
 	MayRun    bool   // the row exists, and the user may run it
 	Nonce     string // for running it again
@@ -123,7 +120,7 @@ type runPage struct {
 
 // runPage returns what the page of a run shows to the user.
 func (v *visit) runPage(x *run.Run) *runPage {
-	p := &runPage{shownRun: v.shown([]*run.Run{x})[0], Arguments: result.Of(x.Arguments), Result: result.Of(x.Result), IsTable: result.IsTable(x.Result), Nonce: rand.Text()}
+	p := &runPage{shownRun: v.shown([]*run.Run{x})[0], Arguments: show(x.Arguments), Result: show(x.Result), Nonce: rand.Text()}
 	if s := v.catalog.find(x.Service); s != nil {
 		row := s.row(x.Row)
 		p.MayRun = row != nil && v.user.Missing(row.Allow) == ""
@@ -181,33 +178,27 @@ func runAgain(v *visit) error {
 	return v.start(q)
 }
 
-// downloadResult answers with the result of a run as a file: for spreadsheets with as=csv.
+// downloadResult answers with the result of a run as a file.
 func downloadResult(v *visit) error {
-	data, err := v.runs.Result(v.ctx(), v.who(), v.r.PathValue("id"))
+	id := v.r.PathValue("id")
+	result, err := v.runs.Result(v.ctx(), v.who(), id)
 	if err != nil {
 		return v.explain(err)
 	}
-	if data == nil {
+	if result == nil {
 		return &pageError{http.StatusNotFound, "There is no result", "The run has none, or it was too large to be kept."}
-	}
-	name, kind, body := "result.json", "application/json", []byte(data)
-	var text string
-	switch {
-	case v.r.URL.Query().Get("as") == "csv":
-		var b bytes.Buffer
-		if err := result.CSV(&b, data); err != nil {
-			return &pageError{http.StatusNotFound, "It is not a table", "The result of this run cannot be a file for spreadsheets. Download it as it is."}
-		}
-		name, kind, body = "result.csv", "text/csv; charset=utf-8", b.Bytes()
-	case json.Unmarshal(data, &text) == nil:
-		name, kind, body = "result.txt", "text/plain; charset=utf-8", []byte(text)
 	}
 	if err := v.commit(); err != nil {
 		return err
 	}
+	name, kind := "result.json", "application/json"
+	var text string
+	if json.Unmarshal(result, &text) == nil {
+		result, name, kind = json.RawMessage(text), "result.txt", "text/plain; charset=utf-8"
+	}
 	v.w.Header().Set("Content-Type", kind)
 	v.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	_, _ = v.w.Write(body) // fails if the browser is gone
+	_, _ = v.w.Write(result) // fails if the browser is gone
 	return nil
 }
 

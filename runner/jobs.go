@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomeko/gomeko/internal/jobview"
 	"github.com/gomeko/gomeko/internal/printable"
 	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/jobs/store"
@@ -142,11 +143,11 @@ func listJobs(ctx context.Context, s *store.Store, filter store.Filter) ([]store
 }
 
 // printJobs prints a table, or a JSON object on each line.
-func (j *jobsCommand) printJobs(found []store.Job, hidden secrets, limit int, asJSON bool) error {
+func (j *jobsCommand) printJobs(found []store.Job, hidden jobview.Secrets, limit int, asJSON bool) error {
 	views := make([]jobView, len(found))
 	for i := range found {
 		views[i] = viewOf(&found[i])
-		views[i].hide(hidden.hide(&found[i]))
+		views[i].hide(hidden.Hide(&found[i]))
 	}
 	if asJSON {
 		for i := range views {

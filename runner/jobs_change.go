@@ -75,7 +75,7 @@ func (j *jobsCommand) retryCommand() *cobra.Command {
 					if err != nil {
 						return "", err
 					}
-					if why := hidden.hide(&job); why != "" {
+					if why := hidden.Hide(&job); why != "" {
 						return "", fmt.Errorf("job %s: %s: retry it without --edit, or with --show-arguments", id, why)
 					}
 					if payload, err = j.editPayload(ctx, &job); err != nil || payload == nil {

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gomeko/gomeko/internal/jobview"
 	"github.com/gomeko/gomeko/internal/printable"
 	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/jobs/store"
@@ -65,33 +65,12 @@ type attemptView struct {
 	Stack   string    `json:"stack,omitempty"`
 }
 
-// secrets says of jobs whether what they came with may be shown.
-type secrets map[[2]string]bool // by service and name: whether it is sensitive
-
 // secretsOf reads what workers have said about their rows. Everything is shown if all is set.
-func secretsOf(ctx context.Context, s *store.Store, all bool) (secrets, error) {
+func secretsOf(ctx context.Context, s *store.Store, all bool) (jobview.Secrets, error) {
 	if all {
 		return nil, nil
 	}
-	rows, err := s.Hosted(ctx)
-	found := secrets{}
-	for _, r := range rows {
-		found[[2]string{r.Service, r.Name}] = r.Sensitive
-	}
-	return found, err
-}
-
-// hide returns why the contents of a job must not be shown, "" if they may be.
-func (s secrets) hide(j *store.Job) string {
-	sensitive, known := s[[2]string{j.Service, j.Name}]
-	switch {
-	case s == nil, known && !sensitive:
-		return ""
-	case known:
-		return "its arguments are sensitive"
-	default:
-		return "no worker has told yet whether its arguments are sensitive"
-	}
+	return jobview.Of(ctx, s)
 }
 
 // hide removes what a job came with, and what may quote it.
@@ -137,20 +116,6 @@ func utc(t time.Time) time.Time {
 	return t.UTC()
 }
 
-// content returns the value of a payload or a result, masked.
-func content(data []byte) any {
-	if len(data) == 0 {
-		return nil
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	var v any
-	if err := decoder.Decode(&v); err != nil {
-		return secret.Mask(fmt.Sprintf("%q", data))
-	}
-	return secret.Value("", v, nil)
-}
-
 func (j *jobsCommand) showCommand() *cobra.Command {
 	var asJSON, all bool
 	cmd := &cobra.Command{
@@ -171,7 +136,7 @@ func (j *jobsCommand) showCommand() *cobra.Command {
 					return err
 				}
 				v := viewOf(&job)
-				v.Payload, v.Result = content(job.Payload), content(job.Result)
+				v.Payload, v.Result = jobview.Content(job.Payload), jobview.Content(job.Result)
 				for _, a := range attempts {
 					v.Attempts = append(v.Attempts, attemptView{
 						a.Number, a.Kind, a.Host, a.Owner, a.Started.UTC(), a.Ended.UTC(), secret.Mask(a.Error), secret.Mask(a.Stack),
@@ -181,7 +146,7 @@ func (j *jobsCommand) showCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				v.hide(hidden.hide(&job))
+				v.hide(hidden.Hide(&job))
 				if asJSON {
 					return printRow(j.out, v)
 				}

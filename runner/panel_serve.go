@@ -102,7 +102,7 @@ func (p *panelCommand) servePanel(ctx context.Context, listen string) error {
 			if err != nil {
 				return err
 			}
-			cfg.Broker = conn
+			cfg.Broker, cfg.Configuration = conn, s.cfg
 			if cfg.Jobs, err = s.storeOfJobs(ctx, "", checked); err != nil {
 				return err
 			}

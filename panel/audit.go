@@ -1,0 +1,60 @@
+package panel
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/panel/account"
+)
+
+const auditPath = operationsPath + "/audit"
+
+// auditPages show who has done what.
+func auditPages() []page {
+	return []page{{pattern: "GET " + auditPath, tab: "Audit trail", permission: SeeAudit, serve: showAudit}}
+}
+
+// An auditPage is what the page of the audit trail shows.
+type auditPage struct {
+	Actor, Action, Object string // what is searched for
+	Since                 string // a date
+	Entries               []auditEntry
+	Next                  string
+	Fault                 string // what is wrong with the search
+}
+
+// An auditEntry is an entry of the audit trail.
+type auditEntry struct {
+	account.Entry
+
+	Details string
+}
+
+func showAudit(v *visit) error {
+	query := v.r.URL.Query()
+	p := auditPage{Actor: query.Get("actor"), Action: query.Get("action"), Object: query.Get("object"), Since: query.Get("since")}
+	f := account.Filter{Actor: p.Actor, Action: p.Action, Object: p.Object, Limit: pageSize + 1}
+	f.Before, _ = strconv.ParseInt(query.Get("before"), 10, 64)
+	if p.Since != "" {
+		var err error
+		if f.Since, err = time.ParseInLocation(time.DateOnly, p.Since, time.Local); err != nil {
+			p.Fault = "Since must be a date, as in 2026-01-31."
+		}
+	}
+	entries, err := v.cfg.Accounts.Entries(v.ctx(), f)
+	if err != nil {
+		return away(v.ctx(), err)
+	}
+	if len(entries) > pageSize {
+		entries = entries[:pageSize]
+		p.Next = link(auditPath, "actor", p.Actor, "action", p.Action, "object", p.Object, "since", p.Since,
+			"before", strconv.FormatInt(entries[pageSize-1].Seq, 10))
+	}
+	for _, e := range entries {
+		e.Failed, e.Object = clip.Text(e.Failed, clip.Log), clip.Text(e.Object, clip.Log)
+		p.Entries = append(p.Entries, auditEntry{e, clip.Text(indented(e.Details), clip.Log)})
+	}
+	return v.render(http.StatusOK, "audit.html", "Audit trail", p)
+}

@@ -1,0 +1,24 @@
+package panel
+
+import (
+	"net/http"
+
+	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/secret"
+)
+
+// configurationPages show how the panel is configured.
+func configurationPages() []page {
+	return []page{{pattern: "GET " + operationsPath + "/configuration", tab: "Configuration", permission: SeeConfiguration, serve: showConfiguration}}
+}
+
+// maxConfiguration is how many bytes of the configuration are shown.
+const maxConfiguration = 256 << 10
+
+func showConfiguration(v *visit) error {
+	text := ""
+	if v.cfg.Configuration != nil {
+		text = clip.Text(secret.Mask(v.cfg.Configuration.String()), maxConfiguration)
+	}
+	return v.render(http.StatusOK, "configuration.html", "Configuration", text)
+}
