@@ -197,7 +197,7 @@ func (b *backend) deliver(ctx context.Context, d *transport.Delivery) {
 
 // run calls the handler, and sends its answer. It returns false if the container is killed.
 func (b *backend) run(ctx context.Context, r *run, d *transport.Delivery, m *request) bool {
-	request := m.http().WithContext(ctx)
+	request, requestID := m.http().WithContext(ctx), m.fields.Get("X-Request-Id") // the handler may change the fields
 	if m.streamed {
 		r.body = newUpload(ctx, r, request)
 		request.Body = r.body
@@ -206,7 +206,7 @@ func (b *backend) run(ctx context.Context, r *run, d *transport.Delivery, m *req
 	}
 	w := newWriter(ctx, r, d, m.method == http.MethodHead)
 	err := b.call(w, request, service.Request{
-		ID: m.fields.Get("X-Request-Id"), Header: m.fields, Redelivered: d.Redelivered, Cancelled: errCancelled,
+		ID: requestID, Header: m.fields, Redelivered: d.Redelivered, Cancelled: errCancelled,
 	})
 	if r.body != nil {
 		r.body.in.close()
@@ -219,7 +219,7 @@ func (b *backend) run(ctx context.Context, r *run, d *transport.Delivery, m *req
 		if ctx.Err() != nil {
 			level = slog.LevelDebug // nobody waits for it
 		}
-		b.row.Logger().Log(ctx, level, "answer not sent", "request_id", m.fields.Get("X-Request-Id"), "err", clip.Error(err))
+		b.row.Logger().Log(ctx, level, "answer not sent", "request_id", requestID, "err", clip.Error(err))
 	}
 	return true
 }

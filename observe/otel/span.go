@@ -27,7 +27,7 @@ func spanOf(r *service.Row) (string, trace.SpanKind) {
 		return methodOf(r), trace.SpanKindServer
 	case "web":
 		return r.Tag.Get("web"), trace.SpanKindServer
-	case "socket":
+	case "socket", "backend":
 		return methodOf(r), trace.SpanKindServer
 	case "events", "messaging":
 		return "process " + destinationOf(r), trace.SpanKindConsumer
