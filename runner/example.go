@@ -49,8 +49,7 @@ PROGRAM doctor ./orders --config config.yaml --management @/run/secrets/manageme
 PROGRAM doctor ./orders --json | jq -r 'select(.level == "problem") | .remedy'`,
 	"program doctor": `PROGRAM doctor --config config.yaml
 PROGRAM doctor --management http://guest:guest@rabbitmq:15672 --strict`,
-	"panel": `PROGRAM panel user add root --superuser
-PROGRAM panel --listen 127.0.0.1:8080`,
+	"panel":       `PROGRAM panel --listen 127.0.0.1:8080`,
 	"panel key":   `PROGRAM panel key > panel.pub`,
 	"panel user":  `PROGRAM panel user ls`,
 	"panel group": `PROGRAM panel group tree`,
@@ -61,6 +60,8 @@ echo 'correct horse battery' | PROGRAM panel user add ann --group control_panel/
 	"panel user passwd":  `PROGRAM panel user passwd ann`,
 	"panel user disable": `PROGRAM panel user disable ann`,
 	"panel user enable":  `PROGRAM panel user enable ann`,
+	"panel user link":    `PROGRAM panel user link ann --issuer https://id.example.org --subject 248289761001`,
+	"panel user unlink":  `PROGRAM panel user unlink ann`,
 	"panel group add":    `PROGRAM panel group add control_panel/dashboard`,
 	"panel group rm":     `PROGRAM panel group rm control_panel/dashboard`,
 	"panel group tree":   `PROGRAM panel group tree`,

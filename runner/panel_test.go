@@ -69,11 +69,19 @@ func TestPanel(t *testing.T) {
 			"panel user groups ann --add reprots": "group reprots does not exist",
 			"panel user disable zoe":              "user zoe does not exist",
 			"panel group rm sales":                "group sales does not exist",
+			"panel user unlink ann":               "user ann does not log in elsewhere",
 		} {
 			if got := typing("correct horse battery\n", 1, args); !strings.Contains(got, want) {
 				t.Errorf("gomeko %s: %s", args, got)
 			}
 		}
+		if got := typing("", 2, "panel user link ann --subject 7"); !strings.Contains(got, "name the account: --subject SUB, and --issuer URL") {
+			t.Errorf("gomeko panel user link: %s", got)
+		}
+		s.run(0, "panel user link ann --issuer https://id.example.org --subject 7")
+		s.matches("panel user ls --json", `(?m)^\{"name":"ann",.*"issuer":"https://id.example.org","subject":"7"\}$`)
+		s.run(0, "panel user unlink ann")
+		s.matches("panel audit --action user.link --json", `"object":"ann","details":\{"issuer":"https://id.example.org","subject":"7"\}\}\n$`)
 		s.matches("panel audit --limit 1000", `(?m)user.disable +zoe +- +user zoe does not exist$`)
 	})
 }

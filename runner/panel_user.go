@@ -23,7 +23,10 @@ func (p *panelCommand) userCommand() *cobra.Command {
 			return usagef("panel user: name a command, as in gomeko panel user ls")
 		},
 	}
-	cmd.AddCommand(p.addUserCommand(), p.listUsersCommand(), p.groupsCommand(),
+	cmd.AddCommand(p.addUserCommand(), p.listUsersCommand(), p.groupsCommand(), p.linkCommand(),
+		p.userVerb("unlink", "Undo gomeko panel user link, also for users of a provider", func(ctx context.Context, e *account.Editor, name string) error {
+			return e.Unlink(ctx, name)
+		}),
 		p.userVerb("passwd", "Set the password of a user", func(ctx context.Context, e *account.Editor, name string) error {
 			password, err := p.password(name)
 			if err != nil {
@@ -50,6 +53,35 @@ func (p *panelCommand) userVerb(verb, short string, do func(ctx context.Context,
 			return p.edit(cmd.Context(), func(ctx context.Context, e *account.Editor) error { return do(ctx, e, args[0]) })
 		},
 	}
+}
+
+// linkCommand has a user log in at an OpenID provider.
+func (p *panelCommand) linkCommand() *cobra.Command {
+	var issuer, subject string
+	cmd := &cobra.Command{
+		Use:   "link NAME --subject SUB",
+		Short: "Have a user log in at the OpenID provider",
+		Long: "Have a user log in at the OpenID provider, who was added here or comes from another provider.\n\n" +
+			"SUB is what the provider calls the user: the claim sub of its tokens. After a login that was refused because the\n" +
+			"name is taken, gomeko panel audit --action login --json has it. The user's sessions end.",
+		Args: exactly("a user", "NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := p.configuration()
+			if err != nil {
+				return err
+			}
+			if issuer == "" && s.panelKeys.OIDC != nil {
+				issuer = s.panelKeys.OIDC.Issuer
+			}
+			if issuer == "" || subject == "" {
+				return usagef("panel user link: name the account: --subject SUB, and --issuer URL unless gomeko.panel.oidc.issuer is configured")
+			}
+			return p.edit(cmd.Context(), func(ctx context.Context, e *account.Editor) error { return e.Link(ctx, args[0], issuer, subject) })
+		},
+	}
+	cmd.Flags().StringVar(&subject, "subject", "", "`SUB`, the claim sub of the user's tokens")
+	cmd.Flags().StringVar(&issuer, "issuer", "", "`URL` of the provider (default: gomeko.panel.oidc.issuer)")
+	return cmd
 }
 
 // exactly checks that a command has the arguments that words name.
@@ -106,6 +138,8 @@ type shownUser struct {
 	Created   time.Time  `json:"created"`
 	Disabled  *time.Time `json:"disabled,omitempty"`
 	LastLogin *time.Time `json:"last_login,omitempty"`
+	Issuer    string     `json:"issuer,omitempty"`
+	Subject   string     `json:"subject,omitempty"`
 }
 
 func (p *panelCommand) listUsersCommand() *cobra.Command {
@@ -153,7 +187,7 @@ func state(u *account.User) string {
 func shown(users []*account.User) []shownUser {
 	all := make([]shownUser, len(users))
 	for i, u := range users {
-		all[i] = shownUser{u.Name, u.Superuser, append([]string{}, u.Groups...), u.Created, optional(u.Disabled), optional(u.LastLogin)}
+		all[i] = shownUser{u.Name, u.Superuser, append([]string{}, u.Groups...), u.Created, optional(u.Disabled), optional(u.LastLogin), u.Issuer, u.Subject}
 	}
 	return all
 }

@@ -48,6 +48,8 @@ var needs = []need{
 	{words: "echo 'correct horse battery' | gomeko panel user add", with: accounts("")},
 	{words: "gomeko panel group add", with: accounts("")},
 	{words: "gomeko panel user passwd", with: accounts(addAnn + "echo 'another good password' | ")},
+	{words: "gomeko panel user unlink", with: accounts(addAnn + "gomeko panel user link ann --issuer https://id.example.org --subject 7; ")},
+	{words: "gomeko panel --listen", ready: "control panel", with: swap(":8080", ":0")},
 	{words: "gomeko panel", with: accounts(addAnn)},
 	{words: "gomeko topology prune", with: swap("gomeko", "yes | gomeko")},
 	{words: "source <(gomeko completion zsh)", shell: "zsh", with: swap("source", "autoload -Uz compinit; compinit -u; source")},

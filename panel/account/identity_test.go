@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gomeko/gomeko/panel/account"
 )
@@ -121,5 +122,71 @@ func TestFirstLogins(t *testing.T) {
 			})
 		}
 		all.Wait()
+	})
+}
+
+// TestLink has users of the panel log in elsewhere, and not any more.
+func TestLink(t *testing.T) {
+	onEach(t, func(t *testing.T, a *account.Accounts) {
+		user(t, a, "bob", "shop")
+		user(t, a, "eve")
+		session := func(name string) (exists bool) {
+			t.Helper()
+			if s, err := a.Session(t.Context(), name); err != nil {
+				t.Fatal(err)
+			} else {
+				exists = s != nil
+			}
+			if err := a.SaveSession(t.Context(), account.Session{Token: name, User: name, Data: []byte{}, Expires: time.Now().Add(time.Hour)}); err != nil {
+				t.Fatal(err)
+			}
+			return exists
+		}
+		session("bob")
+		link := func(name, issuer, subject, want string) {
+			t.Helper()
+			got := "<nil>"
+			if err := admin(a).Link(t.Context(), name, issuer, subject); err != nil {
+				got = err.Error()
+			}
+			if got != want {
+				t.Errorf("link %s to %s: got %s, want %s", name, subject, got, want)
+			}
+		}
+		link("Bob", issuer, "1", "<nil>")
+		if session("bob") {
+			t.Error("the sessions did not end")
+		}
+		if u, err := a.User(t.Context(), "bob"); err != nil || u.Issuer != issuer || u.Subject != "1" {
+			t.Errorf("got %+v, %v", u, err)
+		}
+		const other = "https://new.example.org"
+		enters := func(issuer, subject, want string, groups ...string) {
+			t.Helper()
+			if got := enter(t, a, account.Identity{Issuer: issuer, Subject: subject, Name: "bob", Groups: groups}); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+		enters(issuer, "1", "bob[reports shop]", "shop", "reports")
+		link("eve", issuer, "1", `subject "1" of `+issuer+` is user bob: unlink that one first`)
+		link("zoe", issuer, "2", "user zoe does not exist")
+		link("eve", issuer, "", `subject "": must be a text of 1 to 255 bytes`)
+
+		// The provider has changed: what the former one has given does not count any more.
+		link("bob", other, "x", "<nil>")
+		enters(issuer, "1", "the login is refused: another account has this name")
+		enters(other, "x", "bob[shop]")
+		enters(other, "x", "bob[sales shop]", "sales")
+		session("bob")
+		if err := admin(a).Unlink(t.Context(), "bob"); err != nil || session("bob") {
+			t.Errorf("unlink: %v, or the sessions did not end", err)
+		}
+		enters(other, "x", "the login is refused: another account has this name", "sales")
+		if u, err := a.User(t.Context(), "bob"); err != nil || fmt.Sprint(u.Groups) != "[shop]" || u.Issuer != "" {
+			t.Errorf("got %+v, %v", u, err)
+		}
+		if err := admin(a).Unlink(t.Context(), "bob"); err == nil || err.Error() != "user bob does not log in elsewhere" {
+			t.Errorf("got %v", err)
+		}
 	})
 }

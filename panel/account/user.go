@@ -20,6 +20,9 @@ type User struct {
 	Created   time.Time
 	Disabled  time.Time // zero: may log in
 	LastLogin time.Time // zero: never
+
+	// Issuer and Subject are the [Identity] with which the user logs in elsewhere, "" if there is none.
+	Issuer, Subject string
 }
 
 // Missing returns the first group that the user needs for a path and is not in, "" if there is
@@ -167,11 +170,14 @@ func (a *Accounts) users(ctx context.Context, where string, args ...any) (all []
 	err = a.each(ctx, func(rows *sql.Rows) error {
 		u := &User{}
 		var created, disabled, login int64
-		err := rows.Scan(&u.Name, &u.Superuser, &created, &disabled, &login)
+		err := rows.Scan(&u.Name, &u.Superuser, &created, &disabled, &login, &u.Issuer, &u.Subject)
 		u.Created, u.Disabled, u.LastLogin = moment(created), moment(disabled), moment(login)
 		all, byName[u.Name] = append(all, u), u
 		return err
-	}, `SELECT name, superuser = 1, created_at, disabled_at, login_at FROM gomeko_panel_user `+where+` ORDER BY name`, args...)
+	}, `SELECT name, superuser = 1, created_at, disabled_at, login_at,
+			coalesce((SELECT i.issuer FROM gomeko_panel_identity AS i WHERE i.name = u.name), ''),
+			coalesce((SELECT i.subject FROM gomeko_panel_identity AS i WHERE i.name = u.name), '')
+		FROM gomeko_panel_user AS u `+where+` ORDER BY name`, args...)
 	if err != nil {
 		return nil, err
 	}
