@@ -109,8 +109,13 @@ func find(t testing.TB, in *form.Input, name string) *element {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range elements(t, html) {
-		if e.attributes["name"] == name {
+	return named(elements(t, html), "name", name)
+}
+
+// named returns the element with an attribute, nil if there is none.
+func named(all []*element, attribute, value string) *element {
+	for _, e := range all {
+		if e.attributes[attribute] == value {
 			return e
 		}
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gomeko/gomeko/codec"
 	"github.com/gomeko/gomeko/contract"
-	"github.com/gomeko/gomeko/panel/form"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -44,15 +43,15 @@ const full = `{"text":"a\nb ","email":"a@example.org","plan":"pro","level":2,"co
 	`"opt":{"text":"t","ptr":"","number":5,"flag":false,"unit":"box","on":false,"tags":["a"],"line":{"product":"tea","count":1},"counts":{"x":1},"any":[]}}`
 
 // TestFill fills a form with arguments, and has a browser send it back: the arguments are the same.
+// The values of one place are tried one after the other, together with those of the other places.
 func TestFill(t *testing.T) {
 	t.Parallel()
 	f := formOf(t, reflect.TypeFor[round](), "")
-	for _, change := range [][2]string{
-		{"", ""},
-		{`"a\nb "`, `"\u0001\r\n\t\u0000"`}, // not in a text of a browser
-		{`"a\nb "`, `"\n\n"`},               // a browser drops the first one
-		{`"a\nb "`, `"<script>alert(1)</script>\"'&amp;"`}, //
-		{`"a\nb "`, `""`}, //
+	changes := [][2]string{
+		{`"a\nb "`, `"\u0001\r\n\t\u0000"`},                                          // not in a text of a browser
+		{`"a\nb "`, `"\n\n"`},                                                        // a browser drops the first one
+		{`"a\nb "`, `"<script>alert(1)</script>\"'&amp;"`},                           //
+		{`"a\nb "`, `""`},                                                            //
 		{`2026-01-02T03:04:05.123+05:30`, `2026-01-02T03:04:05.123456789Z`},          // not of a picker
 		{`2026-01-02T03:04:05.123+05:30`, `2026-01-02t03:04:05z`},                    //
 		{`2026-01-02T03:04:05.123+05:30`, `2026-01-02T03:04:05-11:11`},               // an odd offset
@@ -71,24 +70,31 @@ func TestFill(t *testing.T) {
 		{`"tags":["a"],`, `"tags":[],`}, {`"tags":["a"],`, `"tags":null,`}, {`"tags":["a"],`, ``},
 		{`"line":{"product":"tea","count":1},`, `"line":null,`}, {`"line":{"product":"tea","count":1},`, ``},
 		{`"counts":{"x":1},`, ``}, {`,"any":[]`, `,"any":null`}, {`,"any":[]`, ``},
-	} {
-		want := full
-		if change[0] != "" {
-			if want = strings.Replace(full, change[0], change[1], 1); want == full {
-				t.Fatal(change)
-			}
+	}
+	rounds := []string{full}
+	for n := map[string]int{}; len(changes) > 0; changes = changes[1:] {
+		place, value := changes[0][0], changes[0][1]
+		if n[place]++; n[place] == len(rounds) {
+			rounds = append(rounds, full)
 		}
+		changed := strings.Replace(rounds[n[place]], place, value, 1)
+		if changed == rounds[n[place]] {
+			t.Fatalf("%s is not in %s", place, full)
+		}
+		rounds[n[place]] = changed
+	}
+	for _, want := range rounds {
 		in := f.Fill([]byte(`{"v":` + want + `}`))
 		if len(in.Changes()) > 0 {
-			t.Errorf("%q: changes %v", change, in.Changes())
+			t.Errorf("%s: changes %v", want, in.Changes())
 		}
 		args, faults := f.Parse(submit(t, in)).Arguments()
 		if faults != nil {
-			t.Errorf("%q: %v", change, faults)
+			t.Errorf("%s: %v", want, faults)
 			continue
 		}
-		if !same(t, valueOf(t, args, "v"), []byte(want)) {
-			t.Errorf("%q:\n got %s\nwant %s", change, valueOf(t, args, "v"), want)
+		if got := valueOf(t, args, "v"); !same(t, got, []byte(want)) {
+			t.Errorf("\n got %s\nwant %s", got, want)
 		}
 	}
 }
@@ -240,15 +246,16 @@ func TestMark(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	all := elements(t, html)
 	for name, want := range map[string]string{
 		"/v/lines/0/product": "is sold out", "/v/labels/0": "is <b>reserved</b>", "json:/v/extra": "/a/0 is too small",
 	} {
-		e := find(t, in, name)
+		e := named(all, "name", name)
 		if e == nil || e.attributes["aria-invalid"] != "true" {
 			t.Errorf("%s is not marked", name)
 			continue
 		}
-		if i := strings.Index(e.attributes["aria-describedby"], ":fault"); i < 0 || !strings.Contains(textOf(t, in, "id", e.attributes["id"]+":fault"), want) {
+		if i := strings.Index(e.attributes["aria-describedby"], ":fault"); i < 0 || !strings.Contains(named(all, "id", e.attributes["id"]+":fault").text, want) {
 			t.Errorf("%s: got %v, want %s", name, e, want)
 		}
 	}
@@ -257,19 +264,4 @@ func TestMark(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, html)
 		}
 	}
-}
-
-// textOf returns the text of the element with an attribute.
-func textOf(t testing.TB, in *form.Input, attribute, value string) string {
-	t.Helper()
-	html, err := in.HTML()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range elements(t, html) {
-		if e.attributes[attribute] == value {
-			return e.text
-		}
-	}
-	return ""
 }

@@ -92,18 +92,15 @@ func TestWorkerFaults(t *testing.T) {
 		}
 		all := elements(t, html)
 		for name, want := range test.marked {
-			i := 0
-			for i < len(all) && all[i].attributes["name"] != name {
-				i++
-			}
-			if i == len(all) {
+			e := named(all, "name", name)
+			if e == nil {
 				t.Fatalf("no input %s", name)
 			}
-			id := all[i].attributes["id"]
+			id := e.attributes["id"]
 			if rest, ok := strings.CutPrefix(name, "add:"); ok {
 				id = "f" + strings.ReplaceAll(rest, "/", "-")
 			}
-			if got := strings.TrimSpace(textOf(t, in, "id", id+":fault")); got != want {
+			if got := strings.TrimSpace(named(all, "id", id+":fault").text); got != want {
 				t.Errorf("%s: got %q, want %q", name, got, want)
 			}
 		}
