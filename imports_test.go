@@ -78,7 +78,7 @@ var arrows = map[string][]string{
 	"jobs/sqlite":   {"jobs/store", "internal/sqlite"},
 	"jobs/postgres": {"jobs/store", "internal/postgres"},
 
-	"panel":              {"panel/form", "panel/run", "internal/mux", "internal/parked", "internal/jobview"},
+	"panel":              {"panel/form", "panel/result", "panel/run", "internal/mux", "internal/parked", "internal/jobview"},
 	"internal/grouppath": {},
 	"internal/migration": {},
 	"panel/account":      {"internal/grouppath", "internal/migration"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/panel/form"
+	"github.com/gomeko/gomeko/panel/result"
 	"github.com/gomeko/gomeko/panel/run"
 )
 
@@ -52,7 +53,7 @@ type rowPage struct {
 
 	// Sealed and Arguments are of the page that asks to confirm.
 	Sealed    string
-	Arguments value
+	Arguments result.Value
 }
 
 // recentRuns is how many runs of a row its page has.
@@ -160,7 +161,7 @@ func (v *visit) askToConfirm(row *rowPage, arguments json.RawMessage, nonce stri
 	if err != nil {
 		return v.explain(err)
 	}
-	row.Arguments = show(shown)
+	row.Arguments = given(shown)
 	row.Sealed, err = v.seal.close(pending{v.user.Name, row.Service, row.Name, arguments, nonce, time.Now().Add(pendingTime)})
 	if err != nil {
 		return err

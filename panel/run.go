@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomeko/gomeko/panel/result"
 	"github.com/gomeko/gomeko/panel/run"
 )
 
@@ -111,16 +112,25 @@ func (x shownRun) IsJob() bool { return x.Kind == run.Job }
 type runPage struct {
 	shownRun
 
-	Arguments value
-	Result    value
+	Arguments result.Value
+	Result    result.Value
+	Sheet     bool // the result can be downloaded for a spreadsheet
 	MayCancel bool
 	MayRun    bool   // the row exists, and the user may run it
 	Nonce     string // for running it again
 }
 
+// given returns arguments for a page: nothing if there are none.
+func given(arguments json.RawMessage) result.Value {
+	if string(arguments) == "{}" {
+		return result.Value{}
+	}
+	return result.Of(arguments)
+}
+
 // runPage returns what the page of a run shows to the user.
 func (v *visit) runPage(x *run.Run) *runPage {
-	p := &runPage{shownRun: v.shown([]*run.Run{x})[0], Arguments: show(x.Arguments), Result: show(x.Result), Nonce: rand.Text()}
+	p := &runPage{shownRun: v.shown([]*run.Run{x})[0], Arguments: given(x.Arguments), Result: result.Of(x.Result), Sheet: result.IsTable(x.Result), Nonce: rand.Text()}
 	if s := v.catalog.find(x.Service); s != nil {
 		row := s.row(x.Row)
 		p.MayRun = row != nil && v.user.Missing(row.Allow) == ""
@@ -178,14 +188,14 @@ func runAgain(v *visit) error {
 	return v.start(q)
 }
 
-// downloadResult answers with the result of a run as a file.
+// downloadResult answers with the result of a run as a file, for a spreadsheet with as=csv.
 func downloadResult(v *visit) error {
 	id := v.r.PathValue("id")
-	result, err := v.runs.Result(v.ctx(), v.who(), id)
+	data, err := v.runs.Result(v.ctx(), v.who(), id)
 	if err != nil {
 		return v.explain(err)
 	}
-	if result == nil {
+	if data == nil {
 		return &pageError{http.StatusNotFound, "There is no result", "The run has none, or it was too large to be kept."}
 	}
 	if err := v.commit(); err != nil {
@@ -193,12 +203,19 @@ func downloadResult(v *visit) error {
 	}
 	name, kind := "result.json", "application/json"
 	var text string
-	if json.Unmarshal(result, &text) == nil {
-		result, name, kind = json.RawMessage(text), "result.txt", "text/plain; charset=utf-8"
+	switch {
+	case v.r.URL.Query().Get("as") == "csv" && result.IsTable(data):
+		name, kind = "result.csv", "text/csv; charset=utf-8"
+	case json.Unmarshal(data, &text) == nil:
+		data, name, kind = json.RawMessage(text), "result.txt", "text/plain; charset=utf-8"
 	}
 	v.w.Header().Set("Content-Type", kind)
 	v.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	_, _ = v.w.Write(result) // fails if the browser is gone
+	if name == "result.csv" {
+		_ = result.CSV(v.w, data) // fails if the browser is gone
+		return nil
+	}
+	_, _ = v.w.Write(data) // fails if the browser is gone
 	return nil
 }
 

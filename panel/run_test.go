@@ -170,6 +170,11 @@ func TestRun(t *testing.T) {
 		}
 		failed := ann.post("/services/shop/Report", "/month=never&/lines=1").started()
 		ann.until(failed, "Failed It took ").want(http.StatusOK, "no such month")
+		sheet := ann.get(report+"/result?as=csv").want(http.StatusOK, "product,sold May,7 May,7")
+		if got := sheet.Header.Get("Content-Disposition"); got != `attachment; filename="result.csv"` {
+			t.Errorf("got %q", got)
+		}
+		ann.get(report).want(http.StatusOK, "Download as CSV")
 		ann.get(failed+"/result").want(http.StatusNotFound, "There is no result")
 
 		// A job, with its progress.
