@@ -61,7 +61,7 @@ func TestExamples(t *testing.T) {
 		"shop": new(Shop),
 	} {
 		c, err := service.New(service.Config{}, example, cfg.Module(),
-			service.Defaults(transport.Config{URI: "amqp://127.0.0.1:1/"}, fleet.Timers()))
+			service.Defaults(transport.Config{URI: "amqp://127.0.0.1:1/"}, fleet.Timers(), fleet.HTTP()))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -303,7 +303,7 @@ func TestThousandFrontsKilled(t *testing.T) {
 			defer mu.Unlock()
 			return url
 		}, func(done int) {
-			if done%300 == 0 {
+			if done%400 == 0 {
 				mu.Lock()
 				defer mu.Unlock()
 				p.Kill()
