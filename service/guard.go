@@ -16,6 +16,14 @@ import (
 // Without a Guard all calls run, and [Container.Start] logs a warning if there are rows with allow.
 type Guard func(ctx context.Context, r *Row, req *Request) (context.Context, error)
 
+// guarded reports whether a guard decides about the calls of the row.
+func (r *Row) guarded() bool { return r.container.guard != nil && r.allow != "" }
+
+// Admitted reports whether another process has asked its [Guard] about the call already, whose
+// method runs in this one ([Row.Perform]). The Guard of this process is asked only for the context
+// of the call: the grant may have expired meanwhile, and Job and Payload are not known here.
+func (req *Request) Admitted() bool { return req.performed }
+
 // UseGrants says that the requests of the row have the Grant that came with them, and those of jobs
 // also Job and Payload. Without it, the key allow is a mistake of the row. Entrypoint calls it.
 func (r *Row) UseGrants() { r.grants = true }

@@ -27,8 +27,9 @@ type IsolatedCall struct {
 	*Call
 	Entry     *Row
 	Arguments signature.Arguments
-	Leading   []any // values of the types that [Row.Bind] was given
-	Input     Input // that of the [Request]; nil if there is none
+	Leading   []any  // values of the types that [Row.Bind] was given
+	Input     Input  // that of the [Request]; nil if there is none
+	Grant     string // that of the [Request], if a [Guard] has admitted the call; "" otherwise
 
 	release func()
 	noted   func(data []byte)
@@ -211,6 +212,9 @@ func (c *run) isolate(ctx context.Context) (result any, err error) {
 	if body != nil {
 		call.release = body.Close
 	}
+	if c.row.guarded() {
+		call.Grant = c.request.Grant
+	}
 	return c.row.isolator.Isolate(ctx, call)
 }
 
@@ -238,6 +242,9 @@ func (r *Row) Perform(ctx context.Context, req Request) (result any, err error) 
 	req.performed = true
 	c := r.begin(ctx, &req)
 	defer c.end()
+	if c.denied != nil {
+		return nil, c.denied
+	}
 	if !c.acquire() {
 		return nil, c.notBegun()
 	}

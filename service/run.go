@@ -120,8 +120,8 @@ func (r *Row) begin(ctx context.Context, req *Request) *run {
 		c.deadline = c.began.Add(req.Limit)
 		c.timer = time.AfterFunc(req.Limit, func() { c.cancel(context.DeadlineExceeded) })
 	}
-	if guard := r.container.guard; guard != nil && !req.performed && r.allow != "" {
-		c.Context, c.denied = c.admit(ctx, guard)
+	if r.guarded() && (!req.performed || req.Grant != "") {
+		c.Context, c.denied = c.admit(ctx, r.container.guard)
 	}
 	if all := &r.container.observers; all.On() && !req.performed {
 		c.Context = all.callBegan(c.Context, c.observed())

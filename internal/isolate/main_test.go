@@ -41,7 +41,7 @@ func beChild(child *isolate.Child) int {
 		child.Fail(errors.New(text))
 		return 1
 	}
-	c, err := service.New(service.Config{Logger: child.Logger(), Only: []string{}, Instance: child.Instance}, newLab(), service.Defaults(rows{}))
+	c, err := service.New(service.Config{Logger: child.Logger(), Only: []string{}, Instance: child.Instance}, newLab(), new(Gate), guard, service.Defaults(rows{}))
 	if err == nil {
 		err = c.Start(context.Background())
 	}
@@ -70,6 +70,7 @@ func (Button) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	if all, ok := service.Lookup[rows](r.Host); ok {
 		all[r.Name] = r
 	}
+	r.UseGrants()
 	_, err := r.Bind(r.Tag.Get("button"))
 	return new(idle), errors.Join(r.Tag.Keys("button"), err)
 }
@@ -92,7 +93,7 @@ func start(t testing.TB) *lab {
 	l := &lab{rows: rows{}, log: new(hosttest.Log)}
 	var err error
 	l.Container, err = service.New(service.Config{Logger: slog.New(service.NewLogHandler(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelInfo})))},
-		newLab(), service.Defaults(l.rows), service.Configure(isolate.Serve(isolate.Config{Path: os.Args[0], Broker: func() string { return "" }, Grace: 200 * time.Millisecond})))
+		newLab(), new(Gate), guard, service.Defaults(l.rows), service.Configure(isolate.Serve(isolate.Config{Path: os.Args[0], Broker: func() string { return "" }, Grace: 200 * time.Millisecond})))
 	if err != nil {
 		t.Fatal(err)
 	}

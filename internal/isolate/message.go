@@ -28,6 +28,7 @@ type callHead struct {
 	Texts       map[string]string `json:"texts,omitempty"` // the context data, if all of it is text
 	Redelivered bool              `json:"redelivered,omitempty"`
 	Attempt     int               `json:"attempt"`
+	Grant       string            `json:"grant,omitempty"`
 	Left        time.Duration     `json:"left,omitempty"` // until the deadline; 0 is none
 	Level       slog.Level        `json:"level"`          // the lowest that is logged
 	Result      string            `json:"result"`         // the content type of the result
@@ -63,6 +64,7 @@ func encodeCall(ctx context.Context, call *service.IsolatedCall, level slog.Leve
 		Parents:     call.Parents,
 		Redelivered: call.Redelivered,
 		Attempt:     call.Attempt,
+		Grant:       call.Grant,
 		Level:       level,
 		More:        call.Arguments.More,
 	}
@@ -173,7 +175,7 @@ func (h *callHead) request(r *service.Row, body []byte, codecs codec.Set, budget
 	if err != nil {
 		return req, err
 	}
-	req = service.Request{ID: h.ID, Parents: h.Parents, Redelivered: h.Redelivered, Attempt: h.Attempt}
+	req = service.Request{ID: h.ID, Parents: h.Parents, Redelivered: h.Redelivered, Attempt: h.Attempt, Grant: h.Grant}
 	if req.Data, err = decodeData(h.Texts, pieces[len(arguments)]); err != nil {
 		return req, err
 	}

@@ -39,6 +39,13 @@ func (k *Keys) admit(r *service.Row, req *service.Request) (*Grant, error) {
 	if req.Grant == "" {
 		return nil, rpcerror.ErrUnauthorized.WithText(name + " is run from a control panel only: there is no grant")
 	}
+	if req.Admitted() {
+		c, err := k.open(req.Grant)
+		if err != nil {
+			return nil, rpcerror.ErrUnauthorized.WithText(name + ": " + err.Error())
+		}
+		return c.grant(), nil
+	}
 	want := Want{Service: r.Service, Row: r.Name}
 	if req.Job != "" {
 		want.Job, want.Arguments = req.Job, Hash(req.Payload)

@@ -23,7 +23,6 @@ import (
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/servicetest"
 	"github.com/gomeko/gomeko/transport"
-	"github.com/gomeko/gomeko/web"
 )
 
 // Vaults has rows that people run from a control panel.
@@ -453,39 +452,3 @@ func (s *Cashiers) Ask(ctx context.Context, o jobs.Option) error {
 	_, err := s.Vaults.Enqueue(ctx, "move", 1, o)
 	return err
 }
-
-// TestAllowWithoutKeys warns of rows that workers do not protect, once.
-func TestAllowWithoutKeys(t *testing.T) {
-	t.Parallel()
-	host := hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: brokertest.Embedded(t)}, Service: service.Config{Only: []string{"vaults.Open", "vaults.Count"}}}, new(Vaults))
-	warned := host.Log.Lines("level=WARN", "only the control panel checks")
-	if len(warned) != 1 || !strings.Contains(warned[0], "rows=[vaults.Open]") {
-		t.Errorf("got %q, want one warning of vaults.Open", warned)
-	}
-}
-
-// TestMistakesOfAllow has rows that cannot be run from a control panel.
-func TestMistakesOfAllow(t *testing.T) {
-	t.Parallel()
-	_, err := hosttest.New(t, hosttest.Config{}, new(Doors), service.Configure(transport.Config{URI: "amqp://"}), grant.Enforce(keys(t, newKey(t))))
-	want := `service doors: Knock: allow: people cannot run a web.Route from a control panel, only RPC methods and jobs: remove it
-service doors: Ring: allow: people cannot run a events.Handler from a control panel, only RPC methods and jobs: remove it
-service doors: Lock: cron: jobs of ticks have no grant, so the workers would refuse them: remove allow, and add a row of another name for people, with method:"Lock" and allow`
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v\nwant %s", err, want)
-	}
-}
-
-type Doors struct {
-	_ service.Name `service:"doors"`
-
-	Entrypoints struct {
-		Knock web.Route      `web:"GET /knock" allow:"staff"`
-		Ring  events.Handler `events:"bells.rung" allow:"staff"`
-		Lock  jobs.Job       `jobs:"lock()" allow:"staff" cron:"0 22 * * *" overlap:"allow"`
-	}
-}
-
-func (*Doors) Knock(context.Context) error     { return nil }
-func (*Doors) Ring(context.Context, any) error { return nil }
-func (*Doors) Lock(context.Context) error      { return nil }

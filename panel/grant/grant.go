@@ -160,11 +160,16 @@ func (k *Keys) Verify(text string, want Want) (*Grant, error) {
 	if err := c.serves(want); err != nil {
 		return nil, fmt.Errorf("grant of %q: %w", c.User, err)
 	}
+	return c.grant(), nil
+}
+
+// grant returns the grant of claims.
+func (c *claims) grant() *Grant {
 	g := &Grant{c.User, c.Superuser, c.Groups, c.Service, c.Row, c.Job, c.Arguments, time.Unix(c.Issued, 0), time.Time{}}
 	if c.Expires != 0 {
 		g.Expires = time.Unix(c.Expires, 0)
 	}
-	return g, nil
+	return g
 }
 
 // open returns the claims of a text, if the signature is right.

@@ -1,0 +1,52 @@
+//go:build unix
+
+package isolate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/gomeko/gomeko/service"
+)
+
+// Gate has a method that only some may run, in a process of its own.
+type Gate struct {
+	_ service.Name `service:"gate"`
+
+	Entrypoints struct {
+		Enter Button `button:"enter" isolate:"process" allow:"staff"`
+	}
+}
+
+type visitor struct{}
+
+func (*Gate) Enter(ctx context.Context) (string, error) {
+	who, _ := ctx.Value(visitor{}).(string)
+	return who, nil
+}
+
+var errStranger = errors.New("who are you?")
+
+// guard lets in who says the name, and knows in a child that its parent has asked already.
+var guard = service.Configure(service.Guard(func(ctx context.Context, _ *service.Row, req *service.Request) (context.Context, error) {
+	if req.Admitted() {
+		return context.WithValue(ctx, visitor{}, req.Grant+", admitted"), nil
+	}
+	if req.Grant != "ann" {
+		return nil, errStranger
+	}
+	return ctx, nil
+}))
+
+// TestGuardOfChild has a method in another process know what its guard knows.
+func TestGuardOfChild(t *testing.T) {
+	l := start(t)
+	if got, err := l.rows["Enter"].Run(t.Context(), service.Request{Grant: "ann"}); err != nil || fmt.Sprintf("%s", got) != `"ann, admitted"` {
+		t.Errorf("got %s, %v", got, err)
+	}
+	if _, err := l.rows["Enter"].Run(t.Context(), service.Request{Grant: "eve"}); !errors.Is(err, errStranger) {
+		t.Errorf("got %v, want %v", err, errStranger)
+	}
+}
