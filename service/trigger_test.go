@@ -26,6 +26,8 @@ type triggers map[string]*service.Row
 // signatures are those of the rows of type Trigger, by method.
 type signatures map[string]string
 
+func (Trigger) Isolatable() bool { return true }
+
 func (Trigger) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	if err := r.Tag.Keys("trigger"); err != nil {
 		return nil, err

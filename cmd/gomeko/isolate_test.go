@@ -43,6 +43,9 @@ func TestIsolatedMethods(t *testing.T) {
 	if err := hung.Call(t.Context(), "call", &answer, "again"); err != nil || answer != "again!" {
 		t.Errorf("after it: got %q, %v", answer, err)
 	}
+	p.Line("tick of this year: true, missed 0")
+	output(t, "dispatch", "radio", "said", `{"text": "news", "at": "2026-01-02T03:04:05Z", "raw": "AP8="}`)
+	p.Line("heard news at 2026-01-02T03:04:05Z: 00ff")
 	file := filepath.Join(t.TempDir(), "built")
 	id := strings.TrimSpace(output(t, "jobs", "enqueue", "hung.build", file))
 	for end := time.Now().Add(hosttest.Timeout); !strings.Contains(output(t, "jobs", "show", id), "half of it"); {

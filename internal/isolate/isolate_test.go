@@ -60,6 +60,16 @@ func TestHungMethod(t *testing.T) {
 	}
 }
 
+// A process that is stopped by a signal does not answer, and is killed all the same.
+func TestFrozenProcess(t *testing.T) {
+	t.Parallel()
+	l := start(t)
+	if _, err := press[any](t.Context(), l, "Freeze"); !errors.Is(err, service.ErrTimeout) {
+		t.Errorf("got %v, want a timeout", err)
+	}
+	ended(t, number(l.log.Wait(t, 1, "isolated process killed")[0], `pid=(\d+)`))
+}
+
 // echo calls a method in a process of its own until the function that it returns is called, which
 // returns how many calls there were.
 func (l *lab) echo(t *testing.T) (stop func() int) {

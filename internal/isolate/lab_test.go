@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -27,6 +29,7 @@ type Lab struct {
 		Direct   Button `button:"direct(text)"`
 		Loop     Button `button:"loop" isolate:"process" timeout:"300ms"`
 		Deadlock Button `button:"deadlock" isolate:"process" timeout:"300ms"`
+		Freeze   Button `button:"freeze" isolate:"process" timeout:"300ms"`
 		Polite   Button `button:"polite" isolate:"process" timeout:"300ms"`
 		Allocate Button `button:"allocate" isolate:"process" memory:"128MiB" timeout:"1m"`
 		Break    Button `button:"break_(how)" isolate:"process" timeout:"20s" max_workers:"1"`
@@ -55,6 +58,11 @@ func (*Lab) Deadlock(context.Context) error {
 	mu.Lock()
 	mu.Lock()
 	return nil
+}
+
+func (*Lab) Freeze(context.Context) error {
+	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	select {}
 }
 
 func (*Lab) Polite(ctx context.Context) error {
@@ -95,6 +103,7 @@ func (l *Lab) Break(_ context.Context, how string) (int, error) {
 		}
 		select {}
 	case "stack":
+		debug.SetMaxStack(16 << 20) // so that it does not take long
 		return overflow(1), nil
 	case "address":
 		p := (*int)(unsafe.Add(nil, 0xdead0000))

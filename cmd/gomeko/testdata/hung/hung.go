@@ -10,9 +10,11 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/gomeko/gomeko/events"
 	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
+	"github.com/gomeko/gomeko/timer"
 )
 
 // Hung hangs.
@@ -20,11 +22,13 @@ type Hung struct {
 	_ service.Name `service:"hung"`
 
 	Entrypoints struct {
-		Loop   rpc.Method `rpc:"loop" isolate:"process" timeout:"500ms" max_workers:"2"`
-		Call   rpc.Method `rpc:"call(text)" isolate:"process" max_workers:"2"`
-		Stick  rpc.Method `rpc:"stick" timeout:"100ms"`
-		Answer rpc.Method `rpc:"answer(text)"`
-		Build  jobs.Job   `jobs:"build(file)" isolate:"process" retry:"50ms" max_workers:"1"`
+		Loop   rpc.Method     `rpc:"loop" isolate:"process" timeout:"500ms" max_workers:"2"`
+		Call   rpc.Method     `rpc:"call(text)" isolate:"process" max_workers:"2"`
+		Stick  rpc.Method     `rpc:"stick" timeout:"100ms"`
+		Answer rpc.Method     `rpc:"answer(text)"`
+		Hear   events.Handler `events:"radio.said" isolate:"process" max_workers:"1"`
+		Tick   timer.Interval `timer:"1h" eager:"true" isolate:"process" max_workers:"1"`
+		Build  jobs.Job       `jobs:"build(file)" isolate:"process" retry:"50ms" max_workers:"1"`
 	}
 
 	Self rpc.Client `rpc:"hung"`
@@ -55,6 +59,25 @@ func (h *Hung) Call(ctx context.Context, text string) (answer string, err error)
 	}
 	err = h.Self.Call(ctx, "answer", &answer, text)
 	return answer, err
+}
+
+// News is an event.
+type News struct {
+	Text string    `json:"text"`
+	At   time.Time `json:"at"`
+	Raw  []byte    `json:"raw"`
+}
+
+// Hear prints an event.
+func (*Hung) Hear(_ context.Context, n News) error {
+	fmt.Printf("heard %s at %s: %x\n", n.Text, n.At.Format(time.RFC3339), n.Raw)
+	return nil
+}
+
+// Tick prints a tick.
+func (*Hung) Tick(_ context.Context, t timer.Tick) error {
+	fmt.Printf("tick of this year: %t, missed %d\n", t.Nominal.Year() == time.Now().Year(), t.Missed)
+	return nil
 }
 
 // Build ends its process at the first attempt, and then waits until the file exists.
