@@ -166,19 +166,19 @@ func (v *view) leaf(n *node) {
 	v.Value, v.Must = n.text, v.Required
 	l := &s.leaf
 	if s.kind != kindJSON || n.raw {
-		v.Hint = l.describe()
+		v.Hint = sentence(l.describe(), v.Required)
 	}
 	switch {
 	case s.secret:
 		v.Control, v.Type, v.Value = "input", "password", ""
 		v.Limits.Autocomplete = "new-password"
-		v.Hint = strings.TrimPrefix(v.Hint+". It is not shown again.", ". ")
+		v.Hint = strings.TrimSpace(v.Hint + " It is not shown again.")
 		if n.raw {
 			v.Name, v.Hint = prefixJSON+v.Name, "Written as JSON. It is not shown again."
 		}
 	case n.raw:
 		v.Control, v.Raw, v.Name = "textarea", true, prefixJSON+v.Name
-		v.Hint = strings.TrimPrefix(v.Hint+". Written as JSON.", ". ")
+		v.Hint = strings.TrimSpace(v.Hint + " Written as JSON.")
 	case s.kind == kindBool && n.isCheckbox():
 		v.Control, v.Must = "checkbox", false
 	case s.kind == kindBool:
@@ -195,6 +195,20 @@ func (v *view) leaf(n *node) {
 	if v.Control == "textarea" {
 		v.Lines = min(max(strings.Count(v.Value, "\n")+1, 3), 20)
 	}
+}
+
+// sentence returns limits as a sentence. That a required text has a character need not be said.
+func sentence(limits string, required bool) string {
+	if required {
+		limits = strings.TrimPrefix(strings.TrimPrefix(limits, "at least 1 character"), ", ")
+	}
+	switch {
+	case limits == "":
+		return ""
+	case !strings.Contains(limits, "matches "): // a stop would seem to belong to the pattern
+		limits += "."
+	}
+	return strings.ToUpper(limits[:1]) + limits[1:]
 }
 
 // choices returns the options of a list, with one for nothing if that may be.
@@ -286,7 +300,7 @@ func (v *view) time(n *node) {
 		return
 	}
 	if n.zone == "" {
-		v.Hint = "such as 2024-01-02T03:04:05+01:00"
+		v.Hint = "Such as 2024-01-02T03:04:05+01:00."
 		return
 	}
 	v.Control, v.Type = "moment", "datetime-local"
