@@ -6,8 +6,9 @@
 //	defer p.Close(ctx)
 //	err = http.ListenAndServe("127.0.0.1:8080", p)
 //
-// The command gomeko panel serves it, so that most people need no program for it. Users and groups
-// are those of package [github.com/gomeko/gomeko/panel/account].
+// The command gomeko panel serves it, so that most people need no program for it, and [Beside]
+// serves it beside the services of a program. Users and groups are those of package
+// [github.com/gomeko/gomeko/panel/account].
 //
 // # What does it ask the broker?
 //

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gomeko/gomeko/jobs"
 )
 
 // A Journal stands for the databases and buckets of the shop: it notes what was done with them.
@@ -36,10 +38,13 @@ func (j *Journal) Work(ctx context.Context, resource, what string, testOnly bool
 		delete(j.inUse, resource)
 		j.mu.Unlock()
 	}()
-	select {
-	case <-time.After(j.Step):
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	for part := range parts {
+		select {
+		case <-time.After(j.Step / parts):
+			jobs.Progress(ctx, float64(part+1)/parts, what)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 	if testOnly {
 		what += " (test only)"
@@ -47,6 +52,9 @@ func (j *Journal) Work(ctx context.Context, resource, what string, testOnly bool
 	j.Note(resource + ": " + what)
 	return nil
 }
+
+// parts is how many parts a work has. It reports its progress after each.
+const parts = 10
 
 // Note adds a line.
 func (j *Journal) Note(line string) {

@@ -22,11 +22,11 @@ var Module = fx.Module("shop",
 
 // Products keeps the database of products.
 type Products struct {
-	_ service.Name `service:"products"`
+	_ service.Name `service:"products" allow:"shop/products"`
 
 	Entrypoints struct {
-		Import jobs.Job `jobs:"import_products(test_only=False)" resource:"products"`
-		Prices jobs.Job `jobs:"update_prices(test_only=False)" resource:"products"`
+		Import jobs.Job `jobs:"import_products(test_only=False)" resource:"products" allow:"import" confirm:"true"`
+		Prices jobs.Job `jobs:"update_prices(test_only=False)" resource:"products" allow:"prices"`
 	}
 
 	Journal *Journal `inject:""`
@@ -44,10 +44,10 @@ func (p *Products) Prices(ctx context.Context, testOnly bool) error {
 
 // Indexer keeps the search index, which it makes of the products: nobody changes them meanwhile.
 type Indexer struct {
-	_ service.Name `service:"indexer"`
+	_ service.Name `service:"indexer" allow:"shop/products"`
 
 	Entrypoints struct {
-		Index jobs.Job `jobs:"index(test_only=False)" resource:"products" cron:"0 3 * * *" tz:"Europe/Madrid" overlap:"allow"`
+		Index jobs.Job `jobs:"index(test_only=False)" resource:"products" cron:"0 3 * * *" tz:"Europe/Madrid" overlap:"allow" allow:"index"`
 	}
 
 	Journal *Journal `inject:""`
@@ -60,10 +60,10 @@ func (i *Indexer) Index(ctx context.Context, testOnly bool) error {
 
 // Availability keeps what is in stock.
 type Availability struct {
-	_ service.Name `service:"availability"`
+	_ service.Name `service:"availability" allow:"shop/availability"`
 
 	Entrypoints struct {
-		Update jobs.Job `jobs:"update(test_only=False, send_email=False)" resource:"availability" done:"Tell"`
+		Update jobs.Job `jobs:"update(test_only=False, send_email=False)" resource:"availability" done:"Tell" allow:"update"`
 	}
 
 	Journal *Journal `inject:""`
@@ -92,10 +92,10 @@ func (a *Availability) Tell(_ context.Context, o jobs.Outcome) error {
 
 // Images keeps the bucket of product images.
 type Images struct {
-	_ service.Name `service:"images"`
+	_ service.Name `service:"images" allow:"shop/images"`
 
 	Entrypoints struct {
-		Upload jobs.Job `jobs:"upload(test_only=False)" resource:"S3_images"`
+		Upload jobs.Job `jobs:"upload(test_only=False)" resource:"S3_images" allow:"upload"`
 	}
 
 	Journal *Journal `inject:""`
@@ -108,10 +108,10 @@ func (i *Images) Upload(ctx context.Context, testOnly bool) error {
 
 // Feeds keeps the bucket of marketing feeds.
 type Feeds struct {
-	_ service.Name `service:"feeds"`
+	_ service.Name `service:"feeds" allow:"shop/feeds"`
 
 	Entrypoints struct {
-		Generate jobs.Job `jobs:"generate(test_only=False)" resource:"S3_feeds"`
+		Generate jobs.Job `jobs:"generate(test_only=False)" resource:"S3_feeds" allow:"generate"`
 	}
 
 	Journal *Journal `inject:""`

@@ -1,0 +1,161 @@
+package panel
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/jobs"
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/panel/account"
+	"github.com/gomeko/gomeko/service"
+)
+
+// Serving configures [Beside]. Open is needed.
+type Serving struct {
+	// Config is that of the panel. Accounts and DB are those of Open; Broker, Jobs and Logger are those
+	// of the services unless they are set.
+	Config
+
+	// Listen is the address that the panel is served on. "" is 127.0.0.1:8080. It is not encrypted:
+	// for other hosts put a proxy with TLS in front of it, and set Config.URL.
+	Listen string
+
+	// Open opens the database of the accounts when the services start. It is closed when they have
+	// stopped.
+	Open func(ctx context.Context) (*sql.DB, account.Dialect, error)
+
+	// Ready, if set, is called with the URL of the panel when it is served. An error ends the start.
+	Ready func(ctx context.Context, url string, accounts *account.Accounts) error
+}
+
+// defaultListen is where a panel is served beside services.
+const defaultListen = "127.0.0.1:8080"
+
+// Beside serves a panel in a program that has services, on their connection to the broker and with
+// their store of jobs. [Module] serves one with what the program provides. One process of a program
+// can have it: the address is taken then.
+func Beside(s Serving) fx.Option {
+	return service.Configure[service.Extension](func(h *service.Host) error {
+		if s.Open == nil {
+			return errors.New("panel.Serving: Open: must be set: it opens the database of the accounts")
+		}
+		_, err := service.Shared(h, func(h *service.Host) (*serving, error) {
+			c, err := connection.Publishing(h)
+			if err != nil {
+				return nil, err
+			}
+			stored, _ := service.Lookup[jobs.Config](h)
+			return &serving{Serving: s, host: h, connection: c, stored: stored}, nil
+		})
+		return err
+	})
+}
+
+// A serving is a panel beside services.
+type serving struct {
+	Serving
+
+	host       *service.Host
+	connection *connection.Shared
+	stored     jobs.Config
+
+	server  *http.Server
+	ended   chan struct{} // closed when the server has ended
+	closers []func(context.Context) error
+}
+
+// Start serves the panel.
+func (s *serving) Start(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	cfg := s.Config
+	cfg.Broker, cfg.Logger = cmp.Or(cfg.Broker, s.connection.Conn()), cmp.Or(cfg.Logger, s.host.Logger())
+	if cfg.Jobs == nil {
+		if cfg.Jobs, err = s.openStore(ctx); err != nil {
+			return err
+		}
+	}
+	db, dialect, err := s.Open(ctx)
+	if err != nil {
+		return fmt.Errorf("database of the panel: %w", err)
+	}
+	s.closers = append(s.closers, func(context.Context) error { return db.Close() })
+	if cfg.Accounts, err = account.Open(ctx, db, dialect); err != nil {
+		return err
+	}
+	cfg.DB = db
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cmp.Or(s.Listen, defaultListen))
+	if err != nil {
+		return fmt.Errorf("%w: give the panel another address with panel.Serving.Listen", err)
+	}
+	pages, err := New(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	s.closers = append(s.closers, pages.Close)
+	s.serve(listener, pages)
+	if s.Ready != nil {
+		return s.Ready(ctx, "http://"+listener.Addr().String(), cfg.Accounts)
+	}
+	return nil
+}
+
+// openStore returns the store of the services' jobs, nil without one.
+func (s *serving) openStore(ctx context.Context) (*store.Store, error) {
+	if s.stored.Store != nil || s.stored.Open == nil {
+		return s.stored.Store, nil
+	}
+	jobs, err := s.stored.Open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("store of jobs of the panel: %w", err)
+	}
+	s.closers = append(s.closers, func(context.Context) error { return jobs.Close() })
+	return jobs, nil
+}
+
+// serve serves the pages until close.
+func (s *serving) serve(listener net.Listener, pages *Panel) {
+	s.server = &http.Server{Handler: pages, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, IdleTimeout: idleTime}
+	s.server.RegisterOnShutdown(pages.Drain)
+	s.closers = append(s.closers, s.server.Shutdown)
+	s.ended = make(chan struct{})
+	go func() {
+		defer close(s.ended)
+		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.host.Fail(fmt.Errorf("panel: %w", err))
+		}
+	}()
+}
+
+// Stop ends the panel: first the server, then what it needs.
+func (s *serving) Stop(ctx context.Context) error { return s.close(ctx) }
+
+// Kill cuts the connections of browsers.
+func (s *serving) Kill() {
+	if s.server != nil {
+		_ = s.server.Close()
+	}
+}
+
+func (s *serving) close(ctx context.Context) (err error) {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, s.closers[i](ctx))
+	}
+	s.closers = nil
+	if s.ended != nil {
+		s.server.Close()
+		<-s.ended
+	}
+	return err
+}
