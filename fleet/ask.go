@@ -132,15 +132,18 @@ func ask(ctx context.Context, conn *transport.Conn, p transport.Publishing, verb
 		case <-stopped.Done():
 		}
 	}})
-	if err != nil {
-		end()
-		return nil, nil, err
-	}
 	stop := func() {
 		end()
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		_ = consumer.Close(ctx) // deletes the queue
+		if consumer != nil {
+			_ = consumer.Close(ctx)
+		}
+		_ = conn.Delete(ctx, p.ReplyTo) // or it would be declared again after a reconnect
+	}
+	if err != nil {
+		stop()
+		return nil, nil, err
 	}
 	if err := conn.Publish(ctx, p); err != nil {
 		stop()

@@ -3,10 +3,12 @@ package fleet
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/frame"
 	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/timer"
@@ -114,6 +116,36 @@ func TestOddMessages(t *testing.T) {
 		}
 		if n := brokertest.Depth(t, uri, queueName("sweeper", "Sweep")); n != 0 {
 			t.Errorf("got %d messages left in the queue, want none", n)
+		}
+	})
+}
+
+// TestAskAgain asks on a connection that is lost then: the queues of the answers are not declared
+// again.
+func TestAskAgain(t *testing.T) {
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, &Sweeper{swept: make(chan timer.Tick, 1)}, service.Configure(Timers()))
+		var tap brokertest.Tap
+		conn := hosttest.Dial(t, transport.Config{URI: uri, Dial: tap.Dial})
+		if _, err := Ask(t.Context(), conn, "sweeper", "Sweep", Show); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := List(t.Context(), conn, 10*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		tap.Cut()
+		hosttest.Eventually(t, "the connection is back", func() bool {
+			err := conn.Declare(t.Context(), transport.Topology{Queues: []transport.Queue{{Name: "last", Exclusive: true}}})
+			return err == nil
+		})
+		declared := 0
+		for _, m := range tap.Declared(t) {
+			if q, ok := m.(*frame.QueueDeclare); ok && strings.HasPrefix(q.Queue, "gomeko.timer.answers.") {
+				declared++
+			}
+		}
+		if declared != 2 {
+			t.Errorf("%d queues for answers were declared, want 2", declared)
 		}
 	})
 }
