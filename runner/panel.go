@@ -83,7 +83,7 @@ func (c *command) panelCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", "`ADDRESS` to serve the panel on (default: gomeko.panel.listen of the configuration, else "+panelAddress+")")
 	cmd.PersistentFlags().StringVar(&p.database, "database", "", "`URI` of the database: sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE, or @FILE to read it from a file")
-	cmd.AddCommand(p.userCommand(), p.groupCommand(), p.auditCommand(), p.keyCommand())
+	cmd.AddCommand(p.userCommand(), p.groupCommand(), p.auditCommand(), p.keyCommand(), p.runCommand())
 	return cmd
 }
 

@@ -39,6 +39,10 @@ func (p *panelCommand) userCommand() *cobra.Command {
 		}),
 		p.userVerb("enable", "Undo gomeko panel user disable", func(ctx context.Context, e *account.Editor, name string) error {
 			return e.Enable(ctx, name)
+		}),
+		p.addTokenCommand(), p.listTokensCommand(),
+		p.userVerb("revoke", "Revoke a token, which is named by its ID", func(ctx context.Context, e *account.Editor, id string) error {
+			return e.RevokeToken(ctx, id)
 		}))
 	return cmd
 }

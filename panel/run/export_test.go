@@ -17,7 +17,7 @@ func (r *Runs) SetStep(f func(step, id string)) { r.step = f }
 // Statement returns the statement of a page in the dialect of the database.
 func (r *Runs) Statement(ctx context.Context, f Filter) (query string, args []any, err error) {
 	first, end, err := r.bounds(ctx, f)
-	query, args = f.statement(r.cfg.Dialect, first, end)
+	query, args = f.statement(first, end)
 	return r.text(query), args, err
 }
 

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/gomeko/gomeko/panel/account"
 )
 
 // A Filter selects runs. Empty fields select all.
@@ -43,11 +41,14 @@ func (r *Runs) List(ctx context.Context, who Who, f Filter) ([]*Run, error) {
 	if f.Row != "" && f.Service == "" {
 		return nil, fmt.Errorf("run.Filter: Row %q without Service: set both", f.Row)
 	}
+	if f.State != "" && !slices.Contains(States(), f.State) {
+		return nil, fmt.Errorf("run.Filter: State %.60q: must be one of %v", f.State, States())
+	}
 	first, end, err := r.bounds(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	query, args := f.statement(r.cfg.Dialect, first, end)
+	query, args := f.statement(first, end)
 	all, err := r.runs(ctx, r.cfg.DB, query, args...)
 	if err != nil {
 		return nil, err
@@ -96,60 +97,37 @@ func (r *Runs) bounds(ctx context.Context, f Filter) (first, end int64, err erro
 
 // statement returns the statement that selects a page among the runs from first to end. Whatever
 // the filter, it reads an index from the place where the page begins: one for each state, if f
-// names none.
-func (f *Filter) statement(dialect account.Dialect, first, end int64) (query string, args []any) {
-	add := func(value any) string {
-		args = append(args, value)
-		return fmt.Sprintf("$%d", len(args))
-	}
-	from, before, limit := add(first), add(end), add(cmp.Or(max(f.Limit, 0), page))
+// names none. Numbers and states are not parameters: PostgreSQL must plan with them, since it would
+// otherwise take a state without runs for a frequent one.
+func (f *Filter) statement(first, end int64) (query string, args []any) {
 	further := ""
 	if !f.From.IsZero() {
-		further += " AND started_at >= " + add(f.From.UnixMicro())
+		further += fmt.Sprintf(" AND started_at >= %d", f.From.UnixMicro())
 	}
 	if !f.To.IsZero() {
-		further += " AND started_at < " + add(f.To.UnixMicro())
+		further += fmt.Sprintf(" AND started_at < %d", f.To.UnixMicro())
 	}
-	var columns, values []string
 	for _, x := range []struct{ column, value string }{{"actor", f.User}, {"service", f.Service}, {"name", f.Row}} {
 		if x.value != "" {
-			columns, values = append(columns, x.column), append(values, add(x.value))
+			args = append(args, x.value)
+			further += fmt.Sprintf(" AND %s = $%d", x.column, len(args))
 		}
 	}
-	one := func(columns, values []string) string {
-		where := where(dialect, columns, values, from, before)
-		order := strings.Join(append(columns[:len(columns):len(columns)], "seq"), " DESC, ")
-		return `SELECT seq FROM gomeko_panel_run WHERE ` + where + further + ` ORDER BY ` + order + ` DESC LIMIT ` + limit
-	}
+	order := fmt.Sprintf(" ORDER BY seq DESC LIMIT %d", cmp.Or(max(f.Limit, 0), page))
+	one := fmt.Sprintf("SELECT seq FROM gomeko_panel_run WHERE seq < %d AND seq >= %d", end, first) + further
 	switch {
 	case f.State != "":
-		query = one(append(columns, "state"), append(values, add(string(f.State))))
-	case len(columns) == 0:
-		query = one(nil, nil)
+		query = one + " AND state = '" + string(f.State) + "'" + order
+	case len(args) == 0:
+		query = one + order
 	default:
 		parts := make([]string, len(States()))
-		columns = append(columns, "state")
 		for i, s := range States() {
-			parts[i] = fmt.Sprintf(`SELECT * FROM (%s) AS n%d`, one(columns, append(values[:len(values):len(values)], "'"+string(s)+"'")), i)
+			parts[i] = fmt.Sprintf("SELECT * FROM (%s AND state = '%s'%s) AS n%d", one, s, order, i)
 		}
-		query = `SELECT seq FROM (` + strings.Join(parts, " UNION ALL ") + `) AS n ORDER BY seq DESC LIMIT ` + limit
+		query = "SELECT seq FROM (" + strings.Join(parts, " UNION ALL ") + ") AS n" + order
 	}
 	return `SELECT ` + light + ` FROM gomeko_panel_run WHERE seq {among} (` + query + `)) ORDER BY seq DESC`, args
-}
-
-// where returns the condition for rows of these columns and values whose seq is between from and
-// before. PostgreSQL gets a range of rows, which only the index of these columns has: for columns
-// that are equal to something it may read the other ones, if it takes a value for frequent.
-func where(dialect account.Dialect, columns, values []string, from, before string) string {
-	if dialect == account.PostgreSQL && len(columns) > 0 {
-		row, and := "("+strings.Join(columns, ", ")+", seq)", strings.Join(values, ", ")
-		return fmt.Sprintf("%s < (%s, %s) AND %s >= (%s, %s)", row, and, before, row, and, from)
-	}
-	conditions := []string{"seq < " + before, "seq >= " + from}
-	for i, column := range columns {
-		conditions = append(conditions, column+" = "+values[i])
-	}
-	return strings.Join(conditions, " AND ")
 }
 
 // Get returns a run as it is now. The error wraps [ErrNotFound], or is a [DeniedError] for the run

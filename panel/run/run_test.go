@@ -286,7 +286,7 @@ func TestStart(t *testing.T) {
 			{"Report", `{"month": 7, "lines": ["a", "b"], "more": {"z": 1, "y": "2"}}`, "report 7 [a b] text map[y:2 z:1]", "", `{"lines":["a","b"],"month":7,"more":{"y":"2","z":1}}`},
 			{"Login", `{"name": "bob", "password": "hunter2"}`, "login bob", "", `{"name":"bob","password":"********"}`},
 			{"Update", `{"test_only": true}`, "update true", "", `{"test_only":true}`},
-			{"Prices", `{"factor": 1.50}`, "prices 1.5", "", `{"factor":1.50}`},
+			{"prices", `{"factor": 1.50}`, "prices 1.5", "", `{"factor":1.50}`},
 		} {
 			x := start(t, r, ann, test.row, test.arguments)
 			x = end(t, r, ann, x.ID)

@@ -20,13 +20,18 @@ type Service struct {
 	Seen     time.Time // when one did last
 }
 
-// row returns a row by its name, nil if there is none.
+// row returns a row by its name in the table of the service, or else by that for callers. It returns
+// nil if there is none.
 func (s *Service) row(name string) *contract.Row {
-	i := slices.IndexFunc(s.Document.Rows, func(r contract.Row) bool { return r.Name == name })
-	if i < 0 {
-		return nil
+	for _, is := range []func(r contract.Row) bool{
+		func(r contract.Row) bool { return r.Name == name },
+		func(r contract.Row) bool { return r.Call == name && (Kind(r.Kind) == RPC || Kind(r.Kind) == Job) },
+	} {
+		if i := slices.IndexFunc(s.Document.Rows, is); i >= 0 {
+			return &s.Document.Rows[i]
+		}
 	}
-	return &s.Document.Rows[i]
+	return nil
 }
 
 // Unserved returns since when no worker serves a row of a service, the zero time if one does, or
@@ -76,4 +81,11 @@ func (v *survey) find(ctx context.Context, service string) (Service, error) {
 	}
 	v.known[service], v.asked[service] = s, time.Now()
 	return s, nil
+}
+
+// Row returns the description of a row that a control panel may run, whoever may. The error wraps
+// [ErrUnknownRow].
+func (r *Runs) Row(ctx context.Context, service, name string) (*contract.Row, error) {
+	_, row, err := r.find(ctx, service, name)
+	return row, err
 }

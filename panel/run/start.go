@@ -35,7 +35,7 @@ func (w Who) require(path, what string) error {
 // A Request is what to start.
 type Request struct {
 	Service string
-	Row     string // its name in the table of the service
+	Row     string // its name in the table of the service, or that for callers
 
 	// Arguments is a JSON object, by the names of the row's parameters: *args is a list by its name,
 	// and **kwargs an object. Nil has none.
