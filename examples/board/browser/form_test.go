@@ -2,14 +2,12 @@ package browser
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -303,17 +301,8 @@ func TestFormAxe(t *testing.T) {
 	check := func(what string) {
 		t.Helper()
 		run(t, page, chromedp.Evaluate[chromedp.Void](axe))
-		found, err := chromedp.Run(page, chromedp.Evaluate[string](`axe.run().then((found) => JSON.stringify(found.violations.flatMap(
-			(one) => one.nodes.map((node) => one.impact + " " + one.id + ": " + node.html + ": " + node.failureSummary))))`, chromedp.EvalAwaitPromise))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var faults []string
-		if err := json.Unmarshal([]byte(found), &faults); err != nil {
-			t.Fatal(err)
-		}
-		for _, fault := range faults {
-			t.Errorf("%s: %s", what, strings.ReplaceAll(fault, "\n", " "))
+		for _, fault := range faults(t, page) {
+			t.Errorf("%s: %s", what, fault)
 		}
 	}
 	address := startForm(t)
