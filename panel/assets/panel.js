@@ -21,6 +21,9 @@ window.addEventListener("pageshow", () => {
 	}
 });
 
+// On a narrow screen, the tab of this page may be beyond the edge.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Times are shown in the time zone of the browser.
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const showTimes = (root) => {
