@@ -6,7 +6,7 @@
 //	defer p.Close(ctx)
 //	err = http.ListenAndServe("127.0.0.1:8080", p)
 //
-// The command gomeko panel serves it, so that most people need no program for it, and [Beside]
+// The command gomeko panel serves it, so that most people need no program for it, and [Module]
 // serves it beside the services of a program. Users and groups are those of package
 // [github.com/gomeko/gomeko/panel/account].
 //

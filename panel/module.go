@@ -1,7 +1,9 @@
 package panel
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -9,65 +11,163 @@ import (
 	"time"
 
 	"go.uber.org/fx"
+
+	"github.com/gomeko/gomeko/internal/connection"
+	"github.com/gomeko/gomeko/jobs"
+	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/panel/account"
+	"github.com/gomeko/gomeko/service"
 )
 
-// Module serves a panel on an address as long as the process runs, for programs that have services,
-// too. The program provides the [Config]:
-//
-//	runner.Main(service.Provide(new(Shop)), fx.Provide(openPanel), panel.Module("127.0.0.1:8080"))
-//
-//	func openPanel() (panel.Config, error)
-//
-// The panel stops before what the Config was made of does. It is served without TLS: put a proxy in
-// front of it, and name that in [Config].URL and Proxies.
-func Module(address string) fx.Option {
-	return fx.Module("panel", fx.Invoke(func(life fx.Lifecycle, cfg Config) {
-		s := &server{cfg: cfg, address: address}
-		life.Append(fx.StartStopHook(s.start, s.stop))
-	}))
+// Serving configures [Module]. Open is needed.
+type Serving struct {
+	// Config is that of the panel. Accounts and DB are those of Open; Broker, Jobs and Logger are those
+	// of the services unless they are set.
+	Config
+
+	// Listen is the address that the panel is served on. "" is 127.0.0.1:8080. It is not encrypted:
+	// for other hosts put a proxy with TLS in front of it, and set Config.URL.
+	Listen string
+
+	// Open opens the database of the accounts when the services start. It is closed when they have
+	// stopped.
+	Open func(ctx context.Context) (*sql.DB, account.Dialect, error)
+
+	// Ready, if set, is called with the URL of the panel when it is served. An error ends the start.
+	Ready func(ctx context.Context, url string, accounts *account.Accounts) error
 }
 
-// Limits of the server of [Module]. Answers have no limit of time, since live progress goes on as
-// long as its page is open.
+// defaultListen is where a panel is served in a program with services.
+const defaultListen = "127.0.0.1:8080"
+
+// Limits of the server. Answers have no limit of time, since live progress goes on as long as its
+// page is open.
 const (
 	headerTime = 10 * time.Second
 	readTime   = 30 * time.Second
 	idleTime   = 2 * time.Minute
 )
 
-// A server serves the panel of a process.
-type server struct {
-	cfg     Config
-	address string
-
-	panel *Panel
-	http  *http.Server
-	ended chan error
+// Module serves a panel in a program that has services, on their connection to the broker and with
+// their store of jobs:
+//
+//	runner.Main(service.Provide(new(Shop)), panel.Module(panel.Serving{Open: openAccounts}))
+//
+// The panel has an address of its own, so only one process of the program can serve it on a host.
+func Module(s Serving) fx.Option {
+	return service.Configure[service.Extension](func(h *service.Host) error {
+		if s.Open == nil {
+			return errors.New("panel.Serving: Open: must be set: it opens the database of the accounts")
+		}
+		_, err := service.Shared(h, func(h *service.Host) (*serving, error) {
+			c, err := connection.Publishing(h)
+			if err != nil {
+				return nil, err
+			}
+			stored, _ := service.Lookup[jobs.Config](h)
+			return &serving{Serving: s, host: h, connection: c, stored: stored}, nil
+		})
+		return err
+	})
 }
 
-// start makes the panel and listens.
-func (s *server) start(ctx context.Context) error {
-	p, err := New(ctx, s.cfg)
+// A serving is a panel beside services.
+type serving struct {
+	Serving
+
+	host       *service.Host
+	connection *connection.Shared
+	stored     jobs.Config
+
+	server  *http.Server
+	ended   chan struct{} // closed when the server has ended
+	closers []func(context.Context) error
+}
+
+// Start serves the panel.
+func (s *serving) Start(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	cfg := s.Config
+	cfg.Broker, cfg.Logger = cmp.Or(cfg.Broker, s.connection.Conn()), cmp.Or(cfg.Logger, s.host.Logger())
+	if cfg.Jobs == nil {
+		if cfg.Jobs, err = s.openStore(ctx); err != nil {
+			return err
+		}
+	}
+	db, dialect, err := s.Open(ctx)
 	if err != nil {
+		return fmt.Errorf("database of the panel: %w", err)
+	}
+	s.closers = append(s.closers, func(context.Context) error { return db.Close() })
+	if cfg.Accounts, err = account.Open(ctx, db, dialect); err != nil {
 		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.address)
+	cfg.DB = db
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cmp.Or(s.Listen, defaultListen))
 	if err != nil {
-		return errors.Join(fmt.Errorf("panel.Module: %w", err), p.Close(ctx))
+		return fmt.Errorf("%w: give the panel another address with panel.Serving.Listen", err)
 	}
-	s.panel, s.ended = p, make(chan error, 1)
-	s.http = &http.Server{Handler: p, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, IdleTimeout: idleTime}
-	s.http.RegisterOnShutdown(p.Drain)
-	p.log.Info("control panel started", "address", listener.Addr().String())
-	go func() { s.ended <- s.http.Serve(listener) }()
+	pages, err := New(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	s.closers = append(s.closers, pages.Close)
+	s.serve(listener, pages)
+	if s.Ready != nil {
+		return s.Ready(ctx, "http://"+listener.Addr().String(), cfg.Accounts)
+	}
 	return nil
 }
 
-// stop waits for the requests and calls that run, until ctx ends.
-func (s *server) stop(ctx context.Context) error {
-	err := s.http.Shutdown(ctx)
-	if ended := <-s.ended; !errors.Is(ended, http.ErrServerClosed) {
-		err = errors.Join(err, ended)
+// openStore returns the store of the services' jobs, nil without one.
+func (s *serving) openStore(ctx context.Context) (*store.Store, error) {
+	if s.stored.Store != nil || s.stored.Open == nil {
+		return s.stored.Store, nil
 	}
-	return errors.Join(err, s.panel.Close(ctx))
+	jobs, err := s.stored.Open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("store of jobs of the panel: %w", err)
+	}
+	s.closers = append(s.closers, func(context.Context) error { return jobs.Close() })
+	return jobs, nil
+}
+
+// serve serves the pages until close.
+func (s *serving) serve(listener net.Listener, pages *Panel) {
+	s.server = &http.Server{Handler: pages, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, IdleTimeout: idleTime}
+	s.server.RegisterOnShutdown(pages.Drain)
+	s.closers = append(s.closers, s.server.Shutdown)
+	s.ended = make(chan struct{})
+	go func() {
+		defer close(s.ended)
+		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.host.Fail(fmt.Errorf("panel: %w", err))
+		}
+	}()
+}
+
+// Stop ends the panel: first the server, then what it needs.
+func (s *serving) Stop(ctx context.Context) error { return s.close(ctx) }
+
+// Kill cuts the connections of browsers.
+func (s *serving) Kill() {
+	if s.server != nil {
+		_ = s.server.Close()
+	}
+}
+
+func (s *serving) close(ctx context.Context) (err error) {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, s.closers[i](ctx))
+	}
+	s.closers = nil
+	if s.ended != nil {
+		s.server.Close()
+		<-s.ended
+	}
+	return err
 }

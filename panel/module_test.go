@@ -1,38 +1,83 @@
 package panel_test
 
 import (
+	"context"
+	"database/sql"
+	"errors"
 	"net"
 	"net/http"
+	"path/filepath"
+	"strings"
 	"testing"
 
-	"go.uber.org/fx"
-	"go.uber.org/fx/fxtest"
-
+	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
+	"github.com/gomeko/gomeko/internal/sqlite"
 	"github.com/gomeko/gomeko/panel"
+	"github.com/gomeko/gomeko/panel/account"
+	"github.com/gomeko/gomeko/transport"
 )
 
-// TestModule serves a panel in an fx application.
+// openIn opens the database of accounts in a folder.
+func openIn(folder string) func(context.Context) (*sql.DB, account.Dialect, error) {
+	return func(ctx context.Context) (*sql.DB, account.Dialect, error) {
+		db, _, err := sqlite.Connect(ctx, filepath.Join(folder, "panel.db"))
+		return db, account.SQLite, err
+	}
+}
+
+// TestModule serves a panel in a program with a service, until the service is stopped.
 func TestModule(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, panel.Config{}, nil, "")
-	address := hosttest.FreeAddress(t)
-	configure := func() panel.Config {
-		return panel.Config{Accounts: s.accounts, DB: s.db, Broker: s.broker, Title: "Warehouse"}
-	}
-	app := fxtest.New(t, fx.NopLogger, fx.Provide(configure), panel.Module(address))
-	app.RequireStart()
-	b := s.browser()
-	b.Transport = &http.Transport{DisableKeepAlives: true}
-	s.url = "http://" + address
-	b.get("/login").want(http.StatusOK, "Warehouse Log in")
-	app.RequireStop()
-	if conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address); err == nil {
-		conn.Close()
-		t.Error("it is served after the stop")
-	}
+	brokertest.Each(t, func(t *testing.T, uri string) {
+		var address string
+		ready := func(_ context.Context, url string, accounts *account.Accounts) error {
+			address = url
+			return accounts.As(account.Actor{Name: "test"}).AddUser(t.Context(), account.NewUser{Name: "ann", Password: password})
+		}
+		host := hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, new(Stock),
+			panel.Module(panel.Serving{Config: panel.Config{Title: "Warehouse"}, Listen: "127.0.0.1:0", Open: openIn(t.TempDir()), Ready: ready}))
+		r, err := http.Get(address + "/login")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Body.Close(); r.StatusCode != http.StatusOK {
+			t.Errorf("got %s", r.Status)
+		}
+		http.DefaultClient.CloseIdleConnections()
+		hosttest.Close(t, host.Stop)
+		if _, err := http.Get(address + "/login"); err == nil {
+			t.Error("the panel is there after the stop")
+		}
+	})
+}
 
-	if err := fx.New(fx.NopLogger, fx.Provide(configure), panel.Module("nonsense")).Start(t.Context()); err == nil {
-		t.Error("it starts on an address that is none")
+// TestServingMistakes checks what is said of a panel that cannot be served.
+func TestServingMistakes(t *testing.T) {
+	t.Parallel()
+	cfg := hosttest.Config{Broker: transport.Config{URI: brokertest.Embedded(t)}}
+	if _, err := hosttest.New(t, cfg, new(Stock), panel.Module(panel.Serving{})); err == nil || !strings.Contains(err.Error(), "panel.Serving: Open: must be set") {
+		t.Errorf("without Open: %v", err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	broken := func(context.Context) (*sql.DB, account.Dialect, error) { return nil, "", errors.New("no such disk") }
+	refuse := func(context.Context, string, *account.Accounts) error { return errors.New("not today") }
+	for want, s := range map[string]panel.Serving{
+		"address already in use: give the panel another address with panel.Serving.Listen": {Listen: taken.Addr().String(), Open: openIn(t.TempDir())},
+		"database of the panel: no such disk":                                              {Listen: "127.0.0.1:0", Open: broken},
+		"not today":                                                                        {Listen: "127.0.0.1:0", Open: openIn(t.TempDir()), Ready: refuse},
+		"panel.Config: URL: must be":                                                       {Config: panel.Config{URL: "nonsense"}, Listen: "127.0.0.1:0", Open: openIn(t.TempDir())},
+	} {
+		host, err := hosttest.New(t, cfg, new(Stock), panel.Module(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := host.Start(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }

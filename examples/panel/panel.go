@@ -29,7 +29,7 @@ func New(listen, file string, out io.Writer) fx.Option {
 		shop.Module,
 		service.Provide(new(Books)),
 		fx.Invoke(func(j *shop.Journal) { j.Step = 10 * time.Second }), // so that there is something to watch
-		panel.Beside(panel.Serving{
+		panel.Module(panel.Serving{
 			Config: panel.Config{Title: "Shop"},
 			Listen: listen,
 			Open: func(ctx context.Context) (*sql.DB, account.Dialect, error) {
