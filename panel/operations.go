@@ -21,7 +21,7 @@ const operationsPath = "/operations"
 func operationsPages() []page {
 	return slices.Concat(
 		[]page{{pattern: "GET " + operationsPath, name: "Operations", serve: showOperations}},
-		fleetPages(), healthPages(), queuesPages(), deadPages(), timersPages(), jobsPages(), auditPages(), configurationPages(),
+		fleetPages(), healthPages(), queuesPages(), deadPages(), timersPages(), jobsPages(), resourcesPages(), auditPages(), configurationPages(),
 	)
 }
 

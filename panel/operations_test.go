@@ -29,6 +29,7 @@ var tabs = map[string]string{
 	panel.SeeQueues:        "/operations/queues",
 	panel.SeeTimers:        "/operations/timers",
 	panel.SeeJobs:          "/operations/jobs",
+	panel.SeeResources:     "/operations/resources",
 	panel.SeeAudit:         "/operations/audit",
 	panel.SeeConfiguration: "/operations/configuration",
 }

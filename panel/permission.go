@@ -22,6 +22,9 @@ const (
 	SeeJobs    = "operations/jobs"
 	ChangeJobs = "operations/jobs/change"
 
+	// SeeResources shows which jobs run of a resource, and which wait for it.
+	SeeResources = "operations/resources"
+
 	// SeeHealth shows what processes say about themselves and what they depend on.
 	SeeHealth = "operations/health"
 

@@ -211,6 +211,8 @@ func (v *visit) explain(err error) error {
 		return &pageError{http.StatusUnprocessableEntity, "The arguments do not fit", err.Error()}
 	case errors.Is(err, run.ErrEnded):
 		return &pageError{http.StatusConflict, "It has ended already", "There was nothing left to cancel."}
+	case errors.Is(err, run.ErrStore):
+		return v.ofStore(err)
 	case errors.Is(err, run.ErrClosed):
 		return &pageError{http.StatusServiceUnavailable, "The panel stops", "Nothing was started. Try again in a moment."}
 	}

@@ -114,7 +114,8 @@ type runPage struct {
 
 	Arguments result.Value
 	Result    result.Value
-	Sheet     bool // the result can be downloaded for a spreadsheet
+	Sheet     bool        // the result can be downloaded for a spreadsheet
+	Waiting   *waitingRun // for another job that has its resource
 	MayCancel bool
 	MayRun    bool   // the row exists, and the user may run it
 	Nonce     string // for running it again
@@ -129,7 +130,7 @@ func given(arguments json.RawMessage) result.Value {
 }
 
 // runPage returns what the page of a run shows to the user.
-func (v *visit) runPage(x *run.Run) *runPage {
+func (v *visit) runPage(x *run.Run) (_ *runPage, err error) {
 	p := &runPage{shownRun: v.shown([]*run.Run{x})[0], Arguments: given(x.Arguments), Result: result.Of(x.Result), Sheet: result.IsTable(x.Result), Nonce: rand.Text()}
 	if s := v.catalog.find(x.Service); s != nil {
 		row := s.row(x.Row)
@@ -137,7 +138,8 @@ func (v *visit) runPage(x *run.Run) *runPage {
 	}
 	p.MayCancel = !x.State.Final() && v.user.Missing(x.Allow) == "" && (x.Kind == run.RPC || v.cfg.Jobs != nil) && x.CancelledBy == ""
 	p.Result.Cut = p.Result.Cut || x.Result == nil && x.Size > 0
-	return p
+	p.Waiting, err = v.waiting(v.ctx(), x)
+	return p, err
 }
 
 // found returns the run that the path names.
@@ -154,7 +156,10 @@ func showRun(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := v.runPage(x)
+	p, err := v.runPage(x)
+	if err != nil {
+		return v.explain(err)
+	}
 	return v.render(http.StatusOK, "run.html", p.Heading, p)
 }
 
@@ -260,6 +265,9 @@ func watchRun(v *visit) error {
 				return nil
 			}
 			s.write(": ping\n\n")
+			if err == nil && s.last != nil && s.last.State == run.Queued { // its place in a line may be another one
+				err = s.run(s.last)
+			}
 		}
 		if err != nil || s.failed {
 			return nil //nolint:nilerr // the answer has begun, and the browser asks again
@@ -282,7 +290,11 @@ func (s *stream) run(x *run.Run) error {
 		event, part = "progress", "progress"
 	}
 	s.last = x
-	text, err := s.templates.part("run.html", part, s.runPage(x))
+	shown, err := s.runPage(x)
+	if err != nil {
+		return err
+	}
+	text, err := s.templates.part("run.html", part, shown)
 	if err != nil {
 		s.log.Error("a page of the panel failed", "path", s.r.URL.Path, "err", err)
 		return err

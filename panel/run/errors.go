@@ -20,8 +20,19 @@ var ErrArguments = errors.New("arguments")
 // ErrEnded is wrapped by the error of [Runs.Cancel] for a run that has ended.
 var ErrEnded = errors.New("has ended")
 
+// ErrStore is wrapped by the error of a store of jobs that cannot be read.
+var ErrStore = errors.New("store of jobs")
+
 // ErrClosed is returned by what needs a [Runs] that is not closed.
 var ErrClosed = errors.New("the panel stops")
+
+// ofStore returns an error of the store of jobs, nil if err is nil.
+func ofStore(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrStore, err)
+}
 
 // A DeniedError is returned to a user who lacks a group. A web page answers it with 403.
 type DeniedError struct {

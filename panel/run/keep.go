@@ -188,7 +188,7 @@ func (r *Runs) compare(ctx context.Context, part []*Run) error {
 	}
 	found, err := r.cfg.Jobs.Look(ctx, ids...)
 	if err != nil {
-		return err
+		return ofStore(err)
 	}
 	byID := make(map[string]*store.Job, len(found))
 	for i := range found {

@@ -13,7 +13,7 @@ import (
 // A Resource is what jobs have in common that run one after the other.
 type Resource struct {
 	Name string
-	// Line has the jobs in their order, at most 50: the one that runs, or the one that is next, and
+	// Line has the jobs in their order, at most [MaxLine]: the one that runs, or the one that is next, and
 	// then those that wait.
 	Line []InLine
 	Jobs int64 // of the whole line
@@ -25,26 +25,26 @@ type InLine struct {
 	Run *Run      // which started it; nil if it was not started from a control panel
 }
 
-// maxLine is how many jobs of a resource are shown, and maxLines of how many resources.
-const maxLine, maxLines = 50, 200
+// MaxLine is how many jobs of a resource are looked at, and MaxResources at how many resources.
+const MaxLine, MaxResources = 50, 200
 
-// Resources returns for which resources jobs run or wait, and in which order. It needs a store of
-// jobs: without one there are none.
+// Resources returns for which resources jobs run or wait, and in which order: at most
+// [MaxResources], in the order of their names. It needs a store of jobs: without one there are none.
 func (r *Runs) Resources(ctx context.Context) ([]Resource, error) {
 	if r.cfg.Jobs == nil {
 		return nil, nil
 	}
 	lines, err := r.cfg.Jobs.Lines(ctx)
 	if err != nil {
-		return nil, err
+		return nil, ofStore(err)
 	}
 	var all []Resource
 	var ids []string
-	for _, l := range lines[:min(len(lines), maxLines)] {
+	for _, l := range lines[:min(len(lines), MaxResources)] {
 		line := []store.Job{l.First}
 		if l.Waiting > 0 {
-			if line, err = r.cfg.Jobs.Line(ctx, l.Resource, maxLine); err != nil {
-				return nil, err
+			if line, err = r.cfg.Jobs.Line(ctx, l.Resource, MaxLine); err != nil {
+				return nil, ofStore(err)
 			}
 		}
 		one := Resource{Name: secret.Mask(l.Resource), Jobs: l.Waiting + 1}
@@ -66,6 +66,45 @@ func (r *Runs) Resources(ctx context.Context) ([]Resource, error) {
 		}
 	}
 	return all, nil
+}
+
+// A Place is where a job waits for its resource.
+type Place struct {
+	Resource string
+	First    InLine // the job that runs, or the one that is next
+	Ahead    int    // how many jobs are before it, First among them; [MaxLine] stands for more, too
+}
+
+// Place returns where the job of a run waits for its resource. It is nil if the run does not wait, or
+// only for a worker.
+func (r *Runs) Place(ctx context.Context, x *Run) (*Place, error) {
+	if r.cfg.Jobs == nil || x.Kind != Job || x.State != Queued && x.State != Scheduled {
+		return nil, nil
+	}
+	found, err := r.cfg.Jobs.Look(ctx, x.Job)
+	if err != nil || len(found) == 0 || found[0].Resource == "" {
+		return nil, ofStore(err)
+	}
+	line, err := r.cfg.Jobs.Line(ctx, found[0].Resource, MaxLine)
+	if err != nil {
+		return nil, ofStore(err)
+	}
+	ahead := slices.IndexFunc(line, func(j store.Job) bool { return j.ID == x.Job })
+	switch {
+	case ahead < 0 && len(line) == MaxLine:
+		ahead = MaxLine
+	case ahead <= 0: // it is next, or no longer in the line
+		return nil, nil
+	}
+	p := &Place{Resource: secret.Mask(found[0].Resource), First: InLine{Job: line[0]}, Ahead: ahead}
+	started, err := r.started(ctx, []string{line[0].ID})
+	if err != nil {
+		return nil, err
+	}
+	if p.First.Run = started[line[0].ID]; p.First.Run != nil {
+		p.First.Run.show(&line[0])
+	}
+	return p, nil
 }
 
 // started returns the runs that have started jobs, by the ids of these.
