@@ -61,12 +61,12 @@ func New(d *contract.Document, row string) (*Form, error) {
 	if f.Title == "" {
 		f.Title = labelOf(r.Name)
 	}
-	c := newCompiler(d.Definitions)
+	c := newCompiler(d)
 	for _, p := range r.Parameters {
 		if p.Schema == nil {
 			p.Schema = &codec.Schema{}
 		}
-		one := c.member(p.Name, p.Schema, p.Sensitive && !c.marked(p.Schema))
+		one := c.member(p.Name, p.Schema, p.Sensitive && !d.OnlyMembers(&p))
 		one.required = p.Required
 		if p.Doc != "" {
 			one.help = text(p.Doc, maxHelp)

@@ -3,7 +3,6 @@ package form
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomeko/gomeko/codec"
+	"github.com/gomeko/gomeko/contract"
 	"github.com/gomeko/gomeko/internal/clip"
 )
 
@@ -56,10 +56,10 @@ type member struct {
 
 // A compiler makes shapes of schemas.
 type compiler struct {
-	definitions map[string]*codec.Schema
-	shapes      map[compiled]*shape
-	members     int // in all shapes
-	texts       *texts
+	document *contract.Document
+	shapes   map[compiled]*shape
+	members  int // in all shapes
+	texts    *texts
 }
 
 // A compiled is a schema that was compiled already.
@@ -68,26 +68,14 @@ type compiled struct {
 	secret bool
 }
 
-func newCompiler(definitions map[string]*codec.Schema) *compiler {
-	return &compiler{definitions: definitions, shapes: map[compiled]*shape{}, texts: knownTexts()}
+func newCompiler(d *contract.Document) *compiler {
+	return &compiler{document: d, shapes: map[compiled]*shape{}, texts: knownTexts()}
 }
 
 func (c *compiler) member(name string, s *codec.Schema, secret bool) *member {
 	m := &member{name: name, label: labelOf(name), help: text(s.Description, maxHelp), fallback: s.Default}
 	m.shape = c.shape(s, secret || s.Sensitive)
 	return m
-}
-
-// definition returns what a reference refers to, nil if that is nothing.
-func (c *compiler) definition(ref string) *codec.Schema {
-	name, ok := strings.CutPrefix(ref, "#/$defs/")
-	if !ok {
-		return nil
-	}
-	if plain, err := url.PathUnescape(name); err == nil {
-		name = plain
-	}
-	return c.definitions[name]
 }
 
 // shape returns the shape of a schema.
@@ -117,7 +105,7 @@ func (c *compiler) resolve(s *codec.Schema) (_ *codec.Schema, nullable bool) {
 		case s == nil:
 			return nil, nullable
 		case s.Ref != "":
-			definition := c.definition(s.Ref)
+			definition := c.document.Definition(s)
 			if definition == nil {
 				return nil, nullable
 			}
@@ -249,29 +237,6 @@ func orAny(s *codec.Schema) *codec.Schema {
 }
 
 func isNever(s *codec.Schema) bool { return s.Not != nil }
-
-// marked reports whether members in the values of a schema are marked as sensitive themselves, and
-// not all of the value.
-func (c *compiler) marked(s *codec.Schema) bool {
-	seen := map[*codec.Schema]bool{}
-	var within func(s *codec.Schema) bool
-	within = func(s *codec.Schema) bool {
-		if s == nil || seen[s] || len(seen) > maxShapes {
-			return false
-		}
-		seen[s] = true
-		if strings.HasSuffix(s.Ref, ".sensitive") {
-			return false
-		}
-		for _, p := range s.Properties {
-			if p.Schema != nil && (p.Schema.Sensitive || within(p.Schema)) {
-				return true
-			}
-		}
-		return s.Ref != "" && within(c.definition(s.Ref)) || within(s.Items) || within(s.AdditionalProperties) || slices.ContainsFunc(s.AnyOf, within)
-	}
-	return within(s)
-}
 
 // labelOf returns a name for people: "Send email" for send_email, "Update stock" for UpdateStock.
 func labelOf(name string) string {

@@ -64,7 +64,7 @@ func read(d *contract.Document, row *contract.Row, text json.RawMessage) (*argum
 			}
 			continue
 		}
-		m := &masker{definitions: d.Definitions}
+		m := &masker{document: d}
 		if shown[p.Name] = m.parameter(p, value); m.masked {
 			a.hidden = append(a.hidden, p.Name)
 		}
@@ -157,22 +157,41 @@ func decode(text json.RawMessage) (value any, err error) {
 	return value, nil
 }
 
-// A masker replaces what is sensitive.
+// A masker replaces what is sensitive in the value of a parameter.
 type masker struct {
-	definitions map[string]*codec.Schema
-	masked      bool
+	document *contract.Document
+	masked   bool // something was replaced
+	strict   bool // the parameter is sensitive: what the document does not describe is hidden
 }
 
 // parameter returns the value of a parameter without what is sensitive.
 func (m *masker) parameter(p *contract.Parameter, value any) any {
-	if !p.Sensitive {
-		return m.value(p.Schema, value, 0)
+	shown := any(service.Redacted)
+	if m.strict = p.Sensitive; !m.strict || m.document.OnlyMembers(p) {
+		shown = m.value(schemaOf(p), value, 0)
 	}
-	shown := m.value(p.Schema, value, 0)
-	if !m.masked { // all of it is, and not one of its members
+	if m.strict && !m.masked { // all of it is, or it is not what its schema describes
 		m.masked, shown = true, service.Redacted
 	}
 	return shown
+}
+
+// schemaOf returns the schema of a parameter's value, which for *args and **kwargs is the one of
+// their elements.
+func schemaOf(p *contract.Parameter) *codec.Schema {
+	switch p.Kind {
+	case "rest":
+		return &codec.Schema{Items: p.Schema}
+	case "options":
+		return &codec.Schema{AdditionalProperties: p.Schema}
+	}
+	return p.Schema
+}
+
+// hide returns what is shown in place of a value that is sensitive.
+func (m *masker) hide() any {
+	m.masked = true
+	return service.Redacted
 }
 
 // value returns a value of a schema without what is sensitive.
@@ -181,13 +200,17 @@ func (m *masker) value(s *codec.Schema, value any, depth int) any {
 	case s == nil || value == nil:
 		return value
 	case s.Sensitive || depth > maxDepth:
-		m.masked = true
-		return service.Redacted
+		return m.hide()
 	}
-	for _, other := range append([]*codec.Schema{m.definitions[strings.TrimPrefix(s.Ref, "#/$defs/")]}, s.AnyOf...) {
-		if other != nil {
-			value = m.value(other, value, depth+1)
+	if s.Ref != "" {
+		definition := m.document.Definition(s)
+		if definition == nil && m.strict {
+			return m.hide()
 		}
+		value = m.value(definition, value, depth+1)
+	}
+	for _, other := range s.AnyOf {
+		value = m.value(other, value, depth+1)
 	}
 	switch v := value.(type) {
 	case []any:
@@ -199,15 +222,28 @@ func (m *masker) value(s *codec.Schema, value any, depth int) any {
 	case map[string]any:
 		members := make(map[string]any, len(v))
 		for name, one := range v {
-			of := s.AdditionalProperties
-			for _, p := range s.Properties {
-				if p.Name == name {
-					of = p.Schema
-				}
-			}
-			members[name] = m.value(of, one, depth+1)
+			members[name] = m.member(s, name, one, depth+1)
 		}
 		return members
 	}
 	return value
+}
+
+// member returns a member of an object without what is sensitive. Like a worker, it takes a member
+// whose name differs only in case for that of the schema.
+func (m *masker) member(s *codec.Schema, name string, value any, depth int) any {
+	known := false
+	for _, p := range s.Properties {
+		if strings.EqualFold(p.Name, name) {
+			known = true
+			value = m.value(p.Schema, value, depth)
+		}
+	}
+	switch {
+	case known:
+		return value
+	case m.strict && len(s.Properties) > 0 && s.AdditionalProperties == nil: // a name that is mistyped
+		return m.hide()
+	}
+	return m.value(s.AdditionalProperties, value, depth)
 }
