@@ -81,7 +81,7 @@ var arrows = map[string][]string{
 	"panel":              {"panel/form", "panel/result", "panel/run", "internal/mux", "internal/parked", "internal/jobview"},
 	"internal/grouppath": {},
 	"internal/migration": {},
-	"panel/account":      {"internal/grouppath", "internal/migration"},
+	"panel/account":      {"internal/clip", "internal/grouppath", "internal/migration"},
 	"panel/grant":        {"internal/grouppath", "rpc/rpcerror", "service"},
 	"panel/oidc":         {"internal/clip", "panel/account"},
 	"panel/run":          {"contract", "fleet", "jobs", "rpc", "panel/account", "panel/grant", "internal/migration"},

@@ -54,6 +54,7 @@ func showAudit(v *visit) error {
 	}
 	for _, e := range entries {
 		e.Failed, e.Object = clip.Text(e.Failed, clip.Log), clip.Text(e.Object, clip.Log)
+		e.Actor.Name, e.Actor.Address = clip.Text(e.Actor.Name, clip.Name), clip.Text(e.Actor.Address, clip.Name)
 		p.Entries = append(p.Entries, auditEntry{e, clip.Text(indented(e.Details), clip.Log)})
 	}
 	return v.render(http.StatusOK, "audit.html", "Audit trail", p)

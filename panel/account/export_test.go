@@ -27,3 +27,27 @@ func (a *Accounts) SetHash(t *testing.T, name, hash string) {
 		t.Fatal(err)
 	}
 }
+
+// Hashing has each hash of a password wait until one is received from start, and end when one is
+// sent to it.
+func (a *Accounts) Hashing() (start chan struct{}) {
+	a.hashing = make(chan struct{})
+	return a.hashing
+}
+
+// Failures returns how many users and addresses have logins that failed.
+func (a *Accounts) Failures(t *testing.T) (n int) {
+	t.Helper()
+	if err := a.db.QueryRowContext(t.Context(), `SELECT count(*) FROM gomeko_panel_failure`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// DropAudit removes the audit trail.
+func (a *Accounts) DropAudit(t *testing.T) {
+	t.Helper()
+	if _, err := a.db.ExecContext(t.Context(), `DROP TABLE gomeko_panel_audit`); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/gomeko/gomeko/internal/clip"
 )
 
 // An Identity is somebody who has logged in elsewhere, at an OpenID provider.
@@ -47,7 +49,7 @@ const maxIssued = 1000
 // the database's.
 // Each login has an entry in the audit trail, and so have changes of the user's groups.
 func (a *Accounts) LoginAs(ctx context.Context, id Identity, address string) (*User, error) {
-	name := text(id.Name)
+	name := clip.Text(text(id.Name), longestName)
 	err := refuse(id.check())
 	for range 2 { // another process may add the user at the same moment
 		if err == nil || errors.Is(err, ErrNameTaken) {
@@ -57,14 +59,7 @@ func (a *Accounts) LoginAs(ctx context.Context, id Identity, address string) (*U
 			})
 		}
 	}
-	entry := Entry{Action: "login", Object: name, Details: id.details()}
-	if err != nil {
-		entry.Failed = err.Error()
-	}
-	if recordErr := a.As(Actor{name, address}).Record(context.WithoutCancel(ctx), entry); recordErr != nil {
-		return nil, errors.Join(err, recordErr)
-	}
-	if err != nil {
+	if err := a.note(ctx, Actor{name, address}, Entry{Action: "login", Object: name, Details: id.details()}, err); err != nil {
 		return nil, err
 	}
 	return a.User(ctx, name)
@@ -118,7 +113,7 @@ func (a *Accounts) enter(ctx context.Context, tx *sql.Tx, id Identity, address s
 		_, err = tx.ExecContext(ctx, `UPDATE gomeko_panel_user SET login_at = $2 WHERE name = $1`, name, a.now().UnixMicro())
 	}
 	if err != nil || id.Groups == nil {
-		return cmp.Or(name, text(id.Name)), err
+		return cmp.Or(name, clip.Text(text(id.Name), longestName)), err
 	}
 	var before []string
 	if err := json.Unmarshal([]byte(had), &before); err != nil {

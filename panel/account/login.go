@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
+
+	"github.com/gomeko/gomeko/internal/clip"
 )
 
 // ErrDenied is the error of a login whose name or password is wrong, or whose user is disabled or
@@ -33,62 +36,98 @@ const (
 	forgotten = 24 * time.Hour
 )
 
-func userSubject(name string) string       { return "user " + name }
-func addressSubject(address string) string { return "address " + text(address) }
+// longestName is how many bytes of a name the audit trail has of a login: enough for each valid name.
+const longestName = 100
+
+func userSubject(name string) string { return "user " + name }
+
+// addressSubject is whose logins count together: an address, or the network of an IPv6 address,
+// because a single host has all addresses of its /64.
+func addressSubject(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if ip = ip.Unmap(); err == nil && ip.Is6() {
+		if network, err := ip.Prefix(64); err == nil {
+			address = network.String()
+		}
+	}
+	return "address " + clip.Text(text(address), longestName)
+}
 
 // Login returns the user of a name and a password. address is where the login comes from. The error
 // is [ErrDenied], a [TooManyError], or the database's. Each login has an entry in the audit trail.
 func (a *Accounts) Login(ctx context.Context, name, password, address string) (*User, error) {
-	editor := a.As(Actor{text(name), address})
 	user, err := a.login(ctx, name, password, address)
-	entry := Entry{Action: "login", Object: text(name)}
+	name = clip.Text(text(name), longestName)
+	if err := a.note(ctx, Actor{name, address}, Entry{Action: "login", Object: name}, err); err != nil {
+		return nil, err
+	}
+	return user, nil
+}
+
+// note records an action that may have failed, and returns err, or why the audit trail has no entry
+// of it. That is not an err too: a caller that expects err must not take it for one.
+func (a *Accounts) note(ctx context.Context, actor Actor, entry Entry, err error) error {
 	if err != nil {
 		entry.Failed = err.Error()
 	}
-	if recordErr := editor.Record(context.WithoutCancel(ctx), entry); recordErr != nil {
-		return nil, errors.Join(err, recordErr)
+	if recordErr := a.As(actor).Record(context.WithoutCancel(ctx), entry); recordErr != nil {
+		return fmt.Errorf("%s: the audit trail has no entry of it: %w", entry.Action, recordErr)
 	}
-	return user, err
+	return err
 }
 
 func (a *Accounts) login(ctx context.Context, name, password, address string) (*User, error) {
+	// The tries count before the password is compared, so that guesses at the same moment count too.
+	if err := a.try(ctx, addressSubject(address), freeOfAddress); err != nil {
+		return nil, err
+	}
 	name, err := normal(name)
 	if err != nil {
 		return nil, ErrDenied
 	}
-	// The try counts before the password is compared, so that guesses at the same moment count too.
-	if err := a.try(ctx, addressSubject(address), freeOfAddress); err != nil {
-		return nil, err
-	}
 	if err := a.try(ctx, userSubject(name), freeOfUser); err != nil {
 		return nil, err
 	}
+	for range 2 { // another login of the user may hash the password again at the same moment
+		var found bool
+		if found, err = a.enterWith(ctx, name, password, address); err != nil {
+			return nil, err
+		} else if found {
+			return a.User(ctx, name)
+		}
+	}
+	return nil, ErrDenied
+}
+
+// enterWith compares a password and notes the login. It returns false if the user was changed
+// meanwhile, which takes a password long enough to happen.
+func (a *Accounts) enterWith(ctx context.Context, name, password, address string) (bool, error) {
 	var hash string
 	var disabled int64
-	err = a.db.QueryRowContext(ctx, `SELECT password, disabled_at FROM gomeko_panel_user WHERE name = $1`, name).Scan(&hash, &disabled)
+	err := a.db.QueryRowContext(ctx, `SELECT password, disabled_at FROM gomeko_panel_user WHERE name = $1`, name).Scan(&hash, &disabled)
 	switch {
 	case errors.Is(err, sql.ErrNoRows) || err == nil && hash == "":
-		_, err = a.hash(ctx, password) // takes as long as for a user who exists
-		return nil, errors.Join(err, ErrDenied)
+		if _, err = a.hash(ctx, password); err != nil { // takes as long as for a user who exists
+			return false, err
+		}
+		return false, ErrDenied
 	case err != nil:
-		return nil, err
+		return false, err
 	}
 	ok, old, err := a.matches(ctx, password, hash)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("user %s: %w", name, err)
+		return false, fmt.Errorf("user %s: %w", name, err)
 	case !ok || disabled != 0:
-		return nil, ErrDenied
+		return false, ErrDenied
 	}
+	newHash := hash
 	if old {
-		if hash, err = a.hash(ctx, password); err != nil {
-			return nil, err
+		if newHash, err = a.hash(ctx, password); err != nil {
+			return false, err
 		}
 	}
-	if err := a.loggedIn(ctx, name, hash, address); err != nil {
-		return nil, err
-	}
-	return a.User(ctx, name)
+	return a.loggedIn(ctx, name, hash, newHash, address)
 }
 
 // try counts a login of a subject, and returns a [TooManyError] if it must wait.
@@ -109,17 +148,22 @@ func (a *Accounts) try(ctx context.Context, subject string, free int) error {
 	return &TooManyError{moment(next)}
 }
 
-// loggedIn notes a login that has succeeded. The tries of the address are not forgotten: whoever
-// has an account could otherwise guess the passwords of others.
-func (a *Accounts) loggedIn(ctx context.Context, name, hash, address string) error {
-	return a.transact(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE gomeko_panel_user SET password = $2, login_at = $3 WHERE name = $1`, name, hash, a.now().UnixMicro()); err != nil {
+// loggedIn notes a login that has succeeded, if the password still has the hash with which it was
+// compared and the user is not disabled. The tries of the address are not forgotten: whoever has an
+// account could otherwise guess the passwords of others.
+func (a *Accounts) loggedIn(ctx context.Context, name, hash, newHash, address string) (bool, error) {
+	found := false
+	err := a.transact(ctx, func(tx *sql.Tx) (err error) {
+		found, err = changed(tx.ExecContext(ctx, `UPDATE gomeko_panel_user SET password = $3, login_at = $4 WHERE name = $1 AND password = $2 AND disabled_at = 0`,
+			name, hash, newHash, a.now().UnixMicro()))
+		if err != nil || !found {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM gomeko_panel_failure WHERE subject = $1`, userSubject(name)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE gomeko_panel_failure SET tries = tries - 1, next_at = last_at WHERE subject = $1 AND tries > 0`, addressSubject(address))
+		_, err = tx.ExecContext(ctx, `UPDATE gomeko_panel_failure SET tries = tries - 1, next_at = last_at WHERE subject = $1 AND tries > 0`, addressSubject(address))
 		return err
 	})
+	return found && err == nil, err
 }

@@ -46,9 +46,13 @@ func (a *Accounts) EndSession(ctx context.Context, token string) error {
 	return err
 }
 
-// SweepSessions deletes the sessions that have expired.
+// SweepSessions deletes the sessions that have expired, and failed logins that do not count any more.
 func (a *Accounts) SweepSessions(ctx context.Context) error {
-	_, err := a.db.ExecContext(ctx, `DELETE FROM gomeko_panel_session WHERE expires_at <= $1`, a.now().UnixMicro())
+	now := a.now()
+	_, err := a.db.ExecContext(ctx, `DELETE FROM gomeko_panel_session WHERE expires_at <= $1`, now.UnixMicro())
+	if err == nil {
+		_, err = a.db.ExecContext(ctx, `DELETE FROM gomeko_panel_failure WHERE last_at < $1`, now.Add(-forgotten).UnixMicro())
+	}
 	return err
 }
 

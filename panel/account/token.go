@@ -128,8 +128,7 @@ func (a *Accounts) Tokens(ctx context.Context, user string) (all []Token, err er
 func (a *Accounts) UserOf(ctx context.Context, token, address string) (*User, error) {
 	u, err := a.userOf(ctx, token, address)
 	if errors.Is(err, ErrToken) {
-		entry := Entry{Action: "token", Object: tokenID(token), Failed: err.Error()}
-		err = errors.Join(err, a.As(Actor{"", address}).Record(context.WithoutCancel(ctx), entry))
+		err = a.note(ctx, Actor{"", address}, Entry{Action: "token", Object: tokenID(token)}, err)
 	}
 	return u, err
 }

@@ -51,7 +51,7 @@ var userName = regexp.MustCompile(`^[a-z0-9._+@-]{1,64}$`)
 func normal(name string) (string, error) {
 	lower := strings.ToLower(name)
 	if !userName.MatchString(lower) {
-		return "", fmt.Errorf("user %q: the name must have 1 to 64 of the characters a-z, 0-9 and . _ - + @", name)
+		return "", fmt.Errorf("user %.80q: the name must have 1 to 64 of the characters a-z, 0-9 and . _ - + @", name)
 	}
 	return lower, nil
 }
