@@ -14,6 +14,7 @@ import (
 	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/jobs/store"
 	"github.com/gomeko/gomeko/panel"
+	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
 )
@@ -23,8 +24,9 @@ type Depot struct {
 	_ service.Name `service:"depot" allow:"depot"`
 
 	Entrypoints struct {
-		Count  jobs.Job `jobs:"count()" resource:"products" allow:"count"`
-		Prices jobs.Job `jobs:"prices(factor=1)" resource:"products" allow:"prices"`
+		Count  jobs.Job   `jobs:"count()" resource:"products" allow:"count"`
+		Prices jobs.Job   `jobs:"prices(factor=1)" resource:"products" allow:"prices"`
+		Stock  rpc.Method `rpc:"stock()" allow:"count"`
 	}
 
 	begun, release chan struct{}
@@ -43,10 +45,11 @@ func (d *Depot) work(ctx context.Context) error {
 func (d *Depot) Count(ctx context.Context) error             { return d.work(ctx) }
 func (d *Depot) Prices(ctx context.Context, _ float64) error { return d.work(ctx) }
 
+func (*Depot) Stock(context.Context) (int, error) { return 7, nil }
+
 // newDepot starts a worker of the depot, and a panel with users. It returns the worker, too.
-func newDepot(t *testing.T, dialect string) (*stage, *Depot, *hosttest.Host) {
+func newDepot(t *testing.T, uri string, jobsStore *store.Store) (*stage, *Depot, *hosttest.Host) {
 	t.Helper()
-	uri, jobsStore := brokertest.Embedded(t), newStore(t, dialect)
 	d := &Depot{begun: make(chan struct{}, 10), release: make(chan struct{})}
 	host := startDepot(t, uri, jobsStore, d)
 	s := newStage(t, panel.Config{Broker: hosttest.Dial(t, transport.Config{URI: uri}), Jobs: jobsStore}, nil, "")
@@ -70,7 +73,7 @@ func TestResources(t *testing.T) {
 	for _, dialect := range []string{"sqlite", "postgres"} {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
-			s, d, _ := newDepot(t, dialect)
+			s, d, _ := newDepot(t, brokertest.Embedded(t), newStore(t, dialect))
 			ann, bob, root := s.as("ann"), s.as("bob"), s.as("root")
 			const path = "/operations/resources"
 			root.get(path).want(http.StatusOK, "No resource is in use")

@@ -94,8 +94,13 @@ func showRow(v *visit) error {
 	return v.showForm(http.StatusOK, row, in, rand.Text())
 }
 
-// again returns a form with the arguments of a run.
+// again returns a form with the arguments of a run, and with the faults that a worker has found in
+// them.
 func (v *visit) again(row *rowPage, f *form.Form, id string) (*form.Input, error) {
+	x, err := v.runs.Get(v.ctx(), v.who(), id)
+	if err != nil {
+		return nil, v.explain(err)
+	}
 	q, _, err := v.runs.Again(v.ctx(), v.who(), id)
 	switch {
 	case err != nil:
@@ -103,7 +108,9 @@ func (v *visit) again(row *rowPage, f *form.Form, id string) (*form.Input, error
 	case q.Service != row.Service || q.Row != row.Name:
 		return nil, errNotFound
 	}
-	return f.Fill(q.Arguments), nil
+	in := f.Fill(q.Arguments)
+	in.Mark(x.Faults())
+	return in, nil
 }
 
 // showForm answers with the page of a row.
@@ -120,7 +127,7 @@ func (v *visit) showForm(status int, row *rowPage, in *form.Input, nonce string)
 }
 
 // startRow starts what a form asks for. Before that, it shows the form again if a value is wrong,
-// and a page that asks if the row says so.
+// or if the row has changed since the browser got it, and a page that asks if the row says so.
 func startRow(v *visit) error {
 	row, err := v.row()
 	if err != nil {
@@ -149,6 +156,9 @@ func startRow(v *visit) error {
 	if len(faults) > 0 {
 		return v.showForm(http.StatusUnprocessableEntity, row, in, nonce)
 	}
+	if len(in.Changes()) > 0 { // the arguments may mean something else now
+		return v.showForm(http.StatusConflict, row, in, nonce)
+	}
 	if row.Confirm {
 		return v.askToConfirm(row, arguments, nonce)
 	}
@@ -162,7 +172,7 @@ func (v *visit) askToConfirm(row *rowPage, arguments json.RawMessage, nonce stri
 		return v.explain(err)
 	}
 	row.Arguments = given(shown)
-	row.Sealed, err = v.seal.close(pending{v.user.Name, row.Service, row.Name, arguments, nonce, time.Now().Add(pendingTime)})
+	row.Sealed, err = v.seal.close(pending{v.user.Name, row.Service, row.Name, arguments, nonce, v.r.PostForm.Get("signature:"), time.Now().Add(pendingTime)})
 	if err != nil {
 		return err
 	}
@@ -175,8 +185,12 @@ func (v *visit) startConfirmed(row *rowPage, f *form.Form) error {
 	if p == nil || p.User != v.user.Name || p.Service != row.Service || p.Row != row.Name {
 		return &pageError{http.StatusConflict, "This page is too old", "Nothing was started, because too much time has passed since the form was sent. Open the form again."}
 	}
-	if v.r.PostForm.Has("edit") {
-		return v.showForm(http.StatusOK, row, f.Fill(p.Arguments), rand.Text())
+	in := f.Fill(p.Arguments)
+	switch {
+	case v.r.PostForm.Has("edit"):
+		return v.showForm(http.StatusOK, row, in, rand.Text())
+	case in.Compare(p.Signature):
+		return v.showForm(http.StatusConflict, row, in, p.Nonce)
 	}
 	return v.start(run.Request{Service: p.Service, Row: p.Row, Arguments: p.Arguments, Nonce: p.Nonce})
 }

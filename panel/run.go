@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/gomeko/gomeko/panel/result"
 	"github.com/gomeko/gomeko/panel/run"
+	"github.com/gomeko/gomeko/service"
 )
 
 const runsPath = "/runs"
@@ -119,6 +121,12 @@ type runPage struct {
 	MayCancel bool
 	MayRun    bool   // the row exists, and the user may run it
 	Nonce     string // for running it again
+}
+
+// FaultsAt returns the faults of a parameter, or of values in it.
+func (p *runPage) FaultsAt(name string) []service.Fault {
+	at := "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	return slices.DeleteFunc(p.Faults(), func(f service.Fault) bool { return f.Pointer != at && !strings.HasPrefix(f.Pointer, at+"/") })
 }
 
 // given returns arguments for a page: nothing if there are none.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"html"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -376,13 +377,37 @@ func TestChangedRow(t *testing.T) {
 	t.Parallel()
 	f := newFair(t, brokertest.Embedded(t), nil, "")
 	ann := f.as("ann")
-	signature := url.QueryEscape(strings.ReplaceAll(ann.get("/services/shop/Report").hidden("signature:"), "&#34;", `"`))
+	signature := ann.signature("/services/shop/Report")
 	const changed = `{"document":"gomeko.describe/v1","service":"shop","rows":[{"name":"Report","method":"Report","kind":"rpc","call":"report","signature":"report(year)","allow":"panel/shop/report",` +
 		`"parameters":[{"name":"year","kind":"positional","required":true,"schema":{"type":"integer"}}]}],"$defs":{}}`
 	if _, err := f.db.ExecContext(t.Context(), `UPDATE gomeko_panel_service SET description = $1`, changed); err != nil {
 		t.Fatal(err)
 	}
 	ann.at(newStageLike(f.stage)).post("/services/shop/Report", "signature:="+signature+"&/month=May").want(http.StatusUnprocessableEntity, "The row has changed")
+
+	// The arguments are valid after this change: people see it before they send them again.
+	asked := ann.post("/services/shop/Purge", "signature:="+ann.signature("/services/shop/Purge")+"&/reason=old")
+	const grown = `{"document":"gomeko.describe/v1","service":"shop","rows":[{"name":"Report","method":"Report","kind":"rpc","call":"report","signature":"report(month, lines=2, year=None)","allow":"panel/shop/report",` +
+		`"parameters":[{"name":"month","kind":"positional","required":true,"schema":{"type":"string"}},{"name":"lines","kind":"positional","default":2,"schema":{"type":"integer"}},` +
+		`{"name":"year","kind":"positional","default":null,"schema":{"type":["integer","null"]}}]},` +
+		`{"name":"Purge","method":"Purge","kind":"jobs","call":"purge","signature":"purge(reason)","allow":"panel/shop/update","confirm":true,` +
+		`"parameters":[{"name":"reason","kind":"positional","required":true,"schema":{"type":"string","maxLength":5}}]}],"$defs":{}}`
+	if _, err := f.db.ExecContext(t.Context(), `UPDATE gomeko_panel_service SET description = $1`, grown); err != nil {
+		t.Fatal(err)
+	}
+	there := ann.at(newStageLike(f.stage))
+	there.post("/services/shop/Report", "signature:="+signature+"&/month=May&/lines=3").want(http.StatusConflict, "The row has changed /year is new: optional").has(`value="May"`).has(`value="3"`)
+	there.get("/runs").want(http.StatusOK, "Nothing has been started yet")
+	there.post("/services/shop/Report", "signature:="+there.signature("/services/shop/Report")+"&/month=May&/lines=3").started()
+	late := there.post("/services/shop/Purge", "sealed="+asked.hidden("sealed"))
+	late.want(http.StatusConflict, "The row has changed /reason has changed: it was required text").has(`value="old"`)
+	there.post("/services/shop/Purge", "signature:="+there.signature("/services/shop/Purge")+"&/reason=old").want(http.StatusOK, "Run “Purge”? reason old")
+}
+
+// signature returns what the form of a row has of its signature, for the form of a request.
+func (b *browser) signature(path string) string {
+	b.Helper()
+	return url.QueryEscape(html.UnescapeString(b.get(path).hidden("signature:")))
 }
 
 // newStageLike serves another process of the panel, without the fleet, and returns its address.

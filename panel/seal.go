@@ -23,6 +23,7 @@ type pending struct {
 	Row       string          `json:"row"`
 	Arguments json.RawMessage `json:"arguments"`
 	Nonce     string          `json:"nonce"`
+	Signature string          `json:"signature"` // of the form
 	Until     time.Time       `json:"until"`
 }
 

@@ -39,6 +39,16 @@ const (
 // then what is gone.
 func Diff(before, after *Form) []Change { return compare(before.outline(), after.outline()) }
 
+// Compare sets [Input.Changes] to how the row has changed since a browser got a form with this
+// signature, which is the value of its input signature:. It reports whether the row has changed.
+func (in *Input) Compare(signature string) bool {
+	changes := in.form.changes(signature)
+	if len(changes) > 0 {
+		in.changes = changes
+	}
+	return len(changes) > 0
+}
+
 // changes returns how the row has changed since the browser got a form with this signature.
 func (f *Form) changes(signature string) []Change {
 	var before [][2]string
