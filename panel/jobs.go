@@ -207,8 +207,13 @@ func cancelJob(v *visit) error {
 
 func retryJob(v *visit) error {
 	return v.changeJob("The job is queued again.", func(id string) error {
-		_, err := v.cfg.Jobs.Retry(v.ctx(), id, nil)
-		return err
+		if _, err := v.cfg.Jobs.Retry(v.ctx(), id, nil); err != nil {
+			return err
+		}
+		if err := v.runs.Retried(v.ctx(), id); err != nil { // the history notices it when somebody looks
+			v.log.Warn("a job was retried, which its run does not show yet", "job", id, "err", err)
+		}
+		return nil
 	}, nil)
 }
 

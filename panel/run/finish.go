@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/internal/wait"
 	"github.com/gomeko/gomeko/panel/account"
 )
@@ -84,6 +85,7 @@ WHERE id = $1 AND (open = 1 OR state = 'lost' AND $2 <> 'lost')`
 // conclude records the end of a run, unless somebody else has, together with its entry in the audit
 // trail.
 func (r *Runs) conclude(ctx context.Context, x *Run, o outcome) error {
+	o.err = secret.Mask(o.err)
 	result, size := sql.NullString{}, len(o.result)
 	if size > 0 && size <= r.cfg.MaxResult {
 		result = sql.NullString{String: clean(string(o.result)), Valid: true}

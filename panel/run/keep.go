@@ -5,8 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/jobs/store"
+	"github.com/gomeko/gomeko/service"
 )
 
 const (
@@ -166,13 +168,14 @@ func (r *Runs) follow(ctx context.Context) error {
 
 const moving = `UPDATE gomeko_panel_run SET state = $2, began_at = $3, attempts = $4 WHERE id = $1 AND open = 1 AND lease_at = 0 AND (state <> $2 OR attempts <> $4)`
 
-// refresh gives runs what the store has of their jobs, and records what is new.
+// refresh gives runs what the store has of their jobs, and records what is new. Of those that have
+// ended, that is whether somebody has retried the job.
 func (r *Runs) refresh(ctx context.Context, all []*Run) error {
-	open := slices.DeleteFunc(slices.Clone(all), func(x *Run) bool { return x.Kind != Job || x.State.Final() || x.owned })
+	stored := slices.DeleteFunc(slices.Clone(all), func(x *Run) bool { return x.Kind != Job || x.owned || x.Job == "" })
 	if r.cfg.Jobs == nil {
 		return nil
 	}
-	for part := range slices.Chunk(open, atOnce) {
+	for part := range slices.Chunk(stored, atOnce) {
 		if err := r.compare(ctx, part); err != nil {
 			return err
 		}
@@ -196,6 +199,15 @@ func (r *Runs) compare(ctx context.Context, part []*Run) error {
 	}
 	for _, x := range part {
 		j := byID[x.Job]
+		if x.State.Final() {
+			if j == nil || j.State.Final() && micros(j.Finished) <= micros(x.Ended) {
+				continue
+			}
+			if err := r.Retried(ctx, x.Job); err != nil {
+				return err
+			}
+			x.reopen()
+		}
 		switch {
 		case j == nil && time.Since(x.Started) < missingTime: // the clocks may differ
 		case j == nil:
@@ -216,10 +228,35 @@ func (r *Runs) compare(ctx context.Context, part []*Run) error {
 	return nil
 }
 
+const reopening = `UPDATE gomeko_panel_run SET state = 'queued', open = 1, ended_at = 0, owner = '', lease_at = 0, cancel = '', result = NULL, size = 0,
+	error_type = '', error = '', sent_at = CASE WHEN sent_at = 0 THEN {now} ELSE sent_at END
+WHERE job = $1 AND job <> '' AND kind = 'jobs' AND open = 0`
+
+// Retried records that a job which had ended was retried: the runs that have started it go on.
+// Without it, that is noticed when somebody looks at the run, or at a page of the history that has
+// it.
+func (r *Runs) Retried(ctx context.Context, job string) error {
+	if r.cfg.Jobs == nil {
+		return nil // nothing would tell the end
+	}
+	_, err := r.exec(ctx, r.cfg.DB, reopening, clean(job))
+	r.watch.look()
+	return err
+}
+
+// reopen is Retried, for a run that was read already.
+func (x *Run) reopen() {
+	x.State, x.Ended, x.Result, x.Size, x.ErrorType, x.Error = Queued, time.Time{}, nil, 0, "", ""
+	x.CancelledBy, x.Progress, x.confirmed = "", 0, true
+}
+
 // show gives a run what the store says of its job.
 func (x *Run) show(j *store.Job) {
-	x.State, x.Began, x.Attempts, x.Deaths, x.Text = State(j.State), j.Started, j.Attempt, j.Deaths, j.ProgressText
-	x.ErrorType, x.Error = j.ErrorType, j.Error
+	x.State, x.Began, x.Attempts, x.Deaths = State(j.State), j.Started, j.Attempt, j.Deaths
+	x.ErrorType, x.Error = j.ErrorType, x.quote(j.Error)
+	if x.Text = secret.Mask(j.ProgressText); x.Text != "" && len(x.Hidden) > 0 {
+		x.Text = service.Redacted
+	}
 	if j.Progress != nil {
 		x.Progress = *j.Progress
 	}
@@ -232,7 +269,7 @@ func (r *Runs) endJob(ctx context.Context, x *Run, id string) error {
 		return err
 	}
 	j := &found[0]
-	o := outcome{state: State(j.State), errorType: j.ErrorType, err: j.Error, attempts: j.Attempt, began: j.Started, ended: j.Finished}
+	o := outcome{state: State(j.State), errorType: j.ErrorType, err: x.quote(j.Error), attempts: j.Attempt, began: j.Started, ended: j.Finished}
 	if j.State == store.Succeeded {
 		o.result, o.errorType, o.err = jobs.OutcomeOf(j).Result(), "", ""
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/gomeko/gomeko/internal/secret"
 )
 
 // A Kind says what a run is: the kind of its row.
@@ -71,14 +73,16 @@ type Run struct {
 	Attempts int    // of a job, that have begun
 	Deaths   int    // how many of them ended because a worker died
 	Progress float64
-	Text     string // of the progress
+	Text     string // of the progress; service.Redacted if an argument is hidden
 
 	// Result is JSON, nil if there is none. Lists of runs do not have it.
 	Result json.RawMessage
 	Size   int64 // of the result in bytes; Result is nil if it is larger than [Config].MaxResult
 
 	ErrorType string // as on the wire: the path of the error that the method returned
-	Error     string // of a run that has failed, or of the latest attempt
+	// Error is that of a run that has failed, or of the latest attempt. Secrets in it are masked. If an
+	// argument is hidden, it does not have the text of the method, which may quote it.
+	Error string
 
 	// Unserved is since when no worker serves the row, for a job that waits: it runs when one does.
 	// Zero if one does.
@@ -159,6 +163,17 @@ func scan(rows *sql.Rows, columns int) (*Run, error) {
 	}
 	x.CallID = x.callID()
 	return x, nil
+}
+
+// withheld stands for a text of the method of a run that has hidden arguments.
+const withheld = "the text of the error is not kept, since it may quote an argument that is hidden: look for the call id in the log of the service"
+
+// quote returns what may be kept of a text that comes from the method of the run.
+func (r *Run) quote(text string) string {
+	if text == "" || len(r.Hidden) == 0 {
+		return secret.Mask(text)
+	}
+	return withheld
 }
 
 // moment returns the time of a column; the zero time for 0.

@@ -52,6 +52,7 @@ type Shop struct {
 		Update jobs.Job   `jobs:"update(test_only=False)" allow:"update" resource:"products"`
 		Prices jobs.Job   `jobs:"prices(factor)" allow:"update" resource:"products" queue:"prices"`
 		Once   jobs.Job   `jobs:"once(name)" allow:"update" unique:"name"`
+		Charge jobs.Job   `jobs:"charge(card)" allow:"update" sensitive:"card"`
 	}
 
 	*work
@@ -98,6 +99,7 @@ func (s *Shop) Prices(ctx context.Context, factor float64) (any, error) {
 }
 
 func (s *Shop) Once(ctx context.Context, name string) (any, error) { return s.run(ctx, "once "+name) }
+func (s *Shop) Charge(ctx context.Context, _ string) (any, error)  { return s.run(ctx, "charge") }
 
 // A site is a broker, the databases, and the key of a panel.
 type site struct {

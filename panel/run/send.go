@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/jobs"
 	"github.com/gomeko/gomeko/panel/grant"
 	"github.com/gomeko/gomeko/rpc"
@@ -79,9 +80,13 @@ func (r *Runs) outcomeOf(ctx context.Context, x *Run, result json.RawMessage, er
 	case errors.Is(cause, ErrClosed):
 		return outcome{state: Lost, err: "the panel was stopped while it waited for the answer: the method may have run to its end"}
 	case (errors.Is(err, rpc.ErrTimeout) || errors.Is(err, context.DeadlineExceeded)) && x.confirmed:
-		return outcome{state: Failed, errorType: rpc.ErrTimeout.Path, err: fmt.Sprintf("no answer in %s, and it may still run: %s", x.timeout, err)}
+		text := fmt.Sprintf("no answer in %s, and it may still run", x.timeout)
+		if len(x.Hidden) == 0 { // it may be the answer of the method
+			text += ": " + err.Error()
+		}
+		return outcome{state: Failed, errorType: rpc.ErrTimeout.Path, err: text}
 	case errors.As(err, &remote):
-		return outcome{state: Failed, errorType: remote.Path, err: remote.Value}
+		return outcome{state: Failed, errorType: remote.Path, err: x.quote(remote.Value)}
 	case errors.Is(err, rpc.ErrConnectionLost):
 		return outcome{state: Lost, err: "the connection to the broker was lost, and the method may have run: " + err.Error()}
 	}
@@ -139,7 +144,7 @@ const unsent = `UPDATE gomeko_panel_run SET error = $2 WHERE id = $1 AND state =
 // notSent notes that a job was perhaps not enqueued. With a store, that is known when the lease of
 // the run has ended.
 func (r *Runs) notSent(ctx context.Context, x *Run, err error) error {
-	x.Error = "it was not enqueued: " + err.Error()
+	x.Error = "it was not enqueued: " + secret.Mask(err.Error())
 	if r.cfg.Jobs == nil {
 		r.finish(x, outcome{state: Lost, err: "it is not known whether the job was enqueued: " + err.Error()})
 		return nil
@@ -161,7 +166,7 @@ func (r *Runs) await(x *Run, ref jobs.Ref[json.RawMessage]) {
 	case err == nil:
 		r.finish(x, outcome{state: Succeeded, result: result})
 	case errors.As(err, &failed):
-		r.finish(x, outcome{state: State(failed.State), errorType: failed.Type, err: failed.Text, attempts: failed.Attempts})
+		r.finish(x, outcome{state: State(failed.State), errorType: failed.Type, err: x.quote(failed.Text), attempts: failed.Attempts})
 	default:
 		r.finish(x, outcome{state: Lost, err: "what has become of the job is not known without a store of jobs: " + err.Error()})
 	}

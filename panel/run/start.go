@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/contract"
+	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/internal/id"
+	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/panel/account"
 )
 
@@ -171,7 +173,7 @@ func (r *Runs) find(ctx context.Context, service, name string) (Service, *contra
 
 // refuse adds a request that was refused to the audit trail, and returns the error.
 func (r *Runs) refuse(ctx context.Context, who Who, q Request, err error) error {
-	entry := account.Entry{Action: "run", Object: q.Service + "." + q.Row, Failed: err.Error()}
+	entry := account.Entry{Action: "run", Object: q.Service + "." + q.Row, Failed: clean(clip.Text(secret.Mask(err.Error()), 1000))}
 	if recordErr := r.cfg.Accounts.As(who.actor()).Record(context.WithoutCancel(ctx), entry); recordErr != nil {
 		return errors.Join(err, fmt.Errorf("the audit trail has no entry of it: %w", recordErr))
 	}
