@@ -18,7 +18,8 @@ func (p *panelCommand) addTokenCommand() *cobra.Command {
 		Short: "Print a new token of a user, for gomeko panel run",
 		Long: "Print a new token of a user, for gomeko panel run: with it a terminal or a program may do what the user may.\n\n" +
 			"The token is printed once, and the database has a hash of it only. gomeko panel user tokens lists the tokens, and\n" +
-			"gomeko panel user revoke ID revokes one. The tokens of a user who is disabled are refused.",
+			"gomeko panel user revoke ID revokes one. The tokens of a user who is disabled are refused, and a new password\n" +
+			"deletes those of its user.",
 		Args: exactly("a user", "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if days < 1 {

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -31,6 +32,7 @@ const (
 )
 
 // A Token is what a program has in place of a user's password. The database has a hash of it only.
+// It ends when it expires or is revoked, and with the password of its user.
 type Token struct {
 	ID      string // the part of the token that is not secret
 	User    string
@@ -85,21 +87,36 @@ func hashOf(token string) string {
 }
 
 // RevokeToken deletes a token by its id, or by the token itself.
-func (e *Editor) RevokeToken(ctx context.Context, id string) error {
-	id = tokenID(id)
+func (e *Editor) RevokeToken(ctx context.Context, token string) error {
+	id := tokenID(token)
 	return e.change(ctx, "user.revoke", id, nil, func(tx *sql.Tx) error {
+		if id == "" {
+			return fmt.Errorf("the token %w: an ID has 10 of the characters a-z and 2-7", ErrUnknown)
+		}
 		found, err := changed(tx.ExecContext(ctx, `DELETE FROM gomeko_panel_token WHERE id = $1`, id))
 		if err == nil && !found {
-			err = fmt.Errorf("token %.20q %w", id, ErrUnknown)
+			err = fmt.Errorf("token %s %w", id, ErrUnknown)
 		}
 		return err
 	})
 }
 
-// tokenID returns the part of a token that is not secret.
+var idOfToken = regexp.MustCompile(`^[a-z2-7]{10}$`)
+
+// tokenID returns the part of a token that is not secret. It returns "" for what cannot be a token,
+// and may be another secret.
 func tokenID(token string) string {
 	id, _, _ := strings.Cut(strings.TrimPrefix(token, tokenPrefix), "_")
-	return text(id)
+	if !idOfToken.MatchString(id) {
+		return ""
+	}
+	return id
+}
+
+// endTokens deletes the tokens of a user.
+func endTokens(ctx context.Context, tx *sql.Tx, name string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM gomeko_panel_token WHERE name = $1`, name)
+	return err
 }
 
 // Tokens returns the tokens of a user, those of all users for "", also those that have expired.

@@ -81,3 +81,53 @@ func TestTokens(t *testing.T) {
 		}
 	})
 }
+
+// TestTokensEnd ends the tokens of a user with the password.
+func TestTokensEnd(t *testing.T) {
+	onEach(t, func(t *testing.T, a *account.Accounts) {
+		tokens := map[string]string{}
+		for _, name := range []string{"ann", "bob"} {
+			user(t, a, name)
+			var err error
+			if tokens[name], err = admin(a).AddToken(t.Context(), name, "", 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := admin(a).SetPassword(t.Context(), "ann", "another "+password); err != nil {
+			t.Fatal(err)
+		}
+		if u, err := a.UserOf(t.Context(), tokens["ann"], ""); !errors.Is(err, account.ErrToken) {
+			t.Errorf("with a new password, the token is that of %v, %v", u, err)
+		}
+		if u, err := a.UserOf(t.Context(), tokens["bob"], ""); err != nil || u.Name != "bob" {
+			t.Errorf("the token of another user: %v, %v", u, err)
+		}
+	})
+}
+
+// TestWrongTokens checks that the audit trail has nothing of what is not a token.
+func TestWrongTokens(t *testing.T) {
+	onEach(t, func(t *testing.T, a *account.Accounts) {
+		for _, x := range []struct{ token, object string }{
+			{"hunter2-the-password", ""}, {"hunter2_x", ""}, {"gomeko_token_abcdefghi_x", ""}, {"ABCDEFGHIJ_x", ""}, {"abcdefghi1", ""}, {"abcdefghij\n", ""},
+			{"gomeko_token_abcdefgh27_" + strings.Repeat("A", 26), "abcdefgh27"}, {"abcdefgh27", "abcdefgh27"},
+		} {
+			if _, err := a.UserOf(t.Context(), x.token, ""); !errors.Is(err, account.ErrToken) {
+				t.Errorf("%s: %v", x.token, err)
+			}
+			err := admin(a).RevokeToken(t.Context(), x.token)
+			if !errors.Is(err, account.ErrUnknown) || x.object == "" && strings.Contains(err.Error(), x.token) {
+				t.Errorf("%s: %v", x.token, err)
+			}
+			entries, err := a.Entries(t.Context(), account.Filter{Limit: 2})
+			if err != nil || len(entries) != 2 {
+				t.Fatal(entries, err)
+			}
+			for _, e := range entries {
+				if e.Object != x.object || x.object == "" && strings.Contains(e.Failed, x.token) {
+					t.Errorf("%s: %+v", x.token, e)
+				}
+			}
+		}
+	})
+}

@@ -76,7 +76,8 @@ func (e *Editor) AddUser(ctx context.Context, n NewUser) error {
 	})
 }
 
-// SetPassword sets the password of a user, forgets failed logins, and ends the user's sessions.
+// SetPassword sets the password of a user, forgets failed logins, and ends the user's sessions and
+// tokens: whoever knew the former password may have them.
 func (e *Editor) SetPassword(ctx context.Context, name, password string) error {
 	name, err := normal(name)
 	if err != nil {
@@ -91,6 +92,9 @@ func (e *Editor) SetPassword(ctx context.Context, name, password string) error {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM gomeko_panel_failure WHERE subject = $1`, userSubject(name)); err != nil {
+			return err
+		}
+		if err := endTokens(ctx, tx, name); err != nil {
 			return err
 		}
 		return endSessions(ctx, tx, name)
