@@ -56,13 +56,22 @@ func (c *Config) address(r *http.Request) string {
 		if !c.isProxy(host) {
 			break
 		}
-		ip, err := netip.ParseAddr(strings.TrimSpace(before))
+		ip, err := forwardedFor(strings.TrimSpace(before))
 		if err != nil {
 			break
 		}
-		host = ip.Unmap().String()
+		host = ip.Unmap().WithZone("").String() // a zone has any text
 	}
 	return host
+}
+
+// forwardedFor returns an address of X-Forwarded-For, to which some proxies add a port, and
+// brackets with IPv6.
+func forwardedFor(text string) (netip.Addr, error) {
+	if ip, err := netip.ParseAddrPort(text); err == nil {
+		return ip.Addr(), nil
+	}
+	return netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
 }
 
 // isProxy reports whether an address is that of a proxy in front of the panel.
