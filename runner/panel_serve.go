@@ -50,7 +50,7 @@ func (p *panelSettings) mistakes() error {
 	}
 	for _, proxy := range p.Proxies {
 		if _, err := netip.ParsePrefix(proxy); err != nil {
-			add("proxies", fmt.Sprintf("must be networks, as in 10.0.0.0/8, not %q", proxy))
+			add("proxies", fmt.Sprintf("must be networks, as in 10.0.0.1/32, not %q", proxy))
 		}
 	}
 	return errors.Join(all...)
