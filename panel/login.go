@@ -45,11 +45,12 @@ func showLogin(v *visit) error {
 }
 
 func logIn(v *visit) error {
-	if err := v.r.ParseForm(); err != nil {
-		return badForm(err)
+	values, err := v.form()
+	if err != nil {
+		return err
 	}
-	form := v.loginForm(loginForm{Name: v.r.PostForm.Get("name"), Next: local(v.r.PostForm.Get("next"))})
-	user, err := v.cfg.Accounts.Login(v.ctx(), form.Name, v.r.PostForm.Get("password"), v.cfg.address(v.r))
+	form := v.loginForm(loginForm{Name: values.Get("name"), Next: local(values.Get("next"))})
+	user, err := v.cfg.Accounts.Login(v.ctx(), form.Name, values.Get("password"), v.cfg.address(v.r))
 	var tooMany *account.TooManyError
 	switch {
 	case errors.Is(err, account.ErrDenied):

@@ -130,10 +130,10 @@ func (v *visit) confirmed(q question) (bool, error) {
 	return false, v.render(http.StatusOK, "confirm.html", q.Title, q)
 }
 
-// form reads the form of a request.
+// form returns the form of a request.
 func (v *visit) form() (url.Values, error) {
-	if err := v.r.ParseForm(); err != nil {
-		return nil, badForm(err)
+	if v.formErr != nil {
+		return nil, badForm(v.formErr)
 	}
 	return v.r.PostForm, nil
 }

@@ -47,6 +47,8 @@ type visit struct {
 	r    *http.Request
 	page *page
 	user *account.User // nil: has not logged in
+
+	formErr error // of reading the form
 }
 
 // ctx is the context of the request, with its session.
@@ -56,15 +58,24 @@ func (v *visit) ctx() context.Context { return v.r.Context() }
 func (p *Panel) serve(pg *page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{Panel: p, w: w, r: r, page: pg}
-		if err := v.answer(); err != nil {
+		err := v.answer()
+		if errors.Is(err, account.ErrEnded) {
+			v.user = nil
+			err = v.askToLogIn()
+		}
+		if err != nil {
 			v.fail(err)
 		}
 	})
 }
 
-// answer loads the session, checks what the user may do, and calls the page.
+// answer reads the form, loads the session, checks what the user may do, and calls the page. A slow
+// browser may take long for the form, so that the session must be that after it.
 func (v *visit) answer() error {
 	v.w.Header().Add("Vary", "Cookie")
+	if v.r.Method == http.MethodPost {
+		v.formErr = v.r.ParseForm()
+	}
 	token := ""
 	if c, err := v.r.Cookie(v.sessions.Cookie.Name); err == nil {
 		token = c.Value
@@ -150,12 +161,16 @@ func (v *visit) redirect(target string) error {
 // flash keeps a message for the next page.
 func (v *visit) flash(text string) { v.sessions.Put(v.ctx(), flashKey, text) }
 
-// commit writes the session and its cookie. It is called before the first byte of an answer.
+// commit writes the session and its cookie. It is called before the first byte of an answer. The
+// error wraps [account.ErrEnded] if the session has ended since it was loaded.
 func (v *visit) commit() error {
 	switch v.sessions.Status(v.ctx()) {
 	case scs.Modified:
 		token, expiry, err := v.sessions.Commit(v.ctx())
-		if err != nil {
+		switch {
+		case errors.Is(err, account.ErrEnded):
+			return errors.Join(err, away(v.ctx(), v.sessions.Destroy(v.ctx())))
+		case err != nil:
 			return away(v.ctx(), err)
 		}
 		v.sessions.WriteSessionCookie(v.ctx(), v.w, token, expiry)

@@ -133,14 +133,14 @@ func startRow(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := v.r.ParseForm(); err != nil {
-		return badForm(err)
+	values, err := v.form()
+	if err != nil {
+		return err
 	}
 	f, err := form.New(row.Host.Document, row.Name)
 	if err != nil {
 		return err
 	}
-	values := v.r.PostForm
 	if values.Has("sealed") {
 		return v.startConfirmed(row, f)
 	}

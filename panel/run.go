@@ -182,8 +182,9 @@ func cancelRun(v *visit) error {
 // runAgain starts a run with the same arguments. If some were not kept, or the row asks to confirm,
 // it opens the form.
 func runAgain(v *visit) error {
-	if err := v.r.ParseForm(); err != nil {
-		return badForm(err)
+	values, err := v.form()
+	if err != nil {
+		return err
 	}
 	id := v.r.PathValue("id")
 	q, hidden, err := v.runs.Again(v.ctx(), v.who(), id)
@@ -197,7 +198,7 @@ func runAgain(v *visit) error {
 	if len(hidden) > 0 || s.row(q.Row).Confirm {
 		return v.redirect(rowPath(q.Service, q.Row) + "?" + url.Values{"again": {id}}.Encode())
 	}
-	q.Nonce = cmp.Or(v.r.PostForm.Get("nonce"), rand.Text())
+	q.Nonce = cmp.Or(values.Get("nonce"), rand.Text())
 	return v.start(q)
 }
 

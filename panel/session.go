@@ -72,10 +72,12 @@ func (s sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, erro
 	return session.Data, true, nil
 }
 
-// CommitCtx writes a session.
+// CommitCtx writes a session. One that the request has loaded may have ended since then: the error
+// wraps [account.ErrEnded].
 func (s sessions) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
-	if l, ok := ctx.Value(loadedKey{}).(*loaded); ok && l.session != nil &&
-		l.session.Token == token && bytes.Equal(l.session.Data, data) && expiry.Sub(l.session.Expires) < renewal {
+	l, _ := ctx.Value(loadedKey{}).(*loaded)
+	known := l != nil && l.session != nil && l.session.Token == token
+	if known && bytes.Equal(l.session.Data, data) && expiry.Sub(l.session.Expires) < renewal {
 		return nil
 	}
 	_, values, err := s.codec.Decode(data)
@@ -83,7 +85,11 @@ func (s sessions) CommitCtx(ctx context.Context, token string, data []byte, expi
 		return fmt.Errorf("session: %w", err)
 	}
 	user, _ := values[userKey].(string)
-	return s.accounts.SaveSession(ctx, account.Session{Token: token, User: user, Data: data, Expires: expiry})
+	session := account.Session{Token: token, User: user, Data: data, Expires: expiry}
+	if known {
+		return s.accounts.UpdateSession(ctx, session)
+	}
+	return s.accounts.SaveSession(ctx, session)
 }
 
 // DeleteCtx ends a session.

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -32,12 +33,28 @@ func (a *Accounts) Session(ctx context.Context, token string) (*Session, error) 
 	return s, nil
 }
 
-// SaveSession adds a session, or replaces the one with its token.
+// SaveSession adds a session. Its token must be a new one.
 func (a *Accounts) SaveSession(ctx context.Context, s Session) error {
-	_, err := a.db.ExecContext(ctx, `INSERT INTO gomeko_panel_session (token, name, data, expires_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (token) DO UPDATE SET name = excluded.name, data = excluded.data, expires_at = excluded.expires_at`,
+	_, err := a.db.ExecContext(ctx, `INSERT INTO gomeko_panel_session (token, name, data, expires_at) VALUES ($1, $2, $3, $4)`,
 		s.Token, s.User, s.Data, s.Expires.UnixMicro())
 	return err
+}
+
+// ErrEnded is returned for a session that has ended.
+var ErrEnded = errors.New("the session has ended")
+
+// UpdateSession replaces the user, the data and the expiry of the session with the token of s. The
+// error is [ErrEnded] if it has ended: it is not begun again.
+func (a *Accounts) UpdateSession(ctx context.Context, s Session) error {
+	result, err := a.db.ExecContext(ctx, `UPDATE gomeko_panel_session SET name = $2, data = $3, expires_at = $4 WHERE token = $1 AND expires_at > $5`,
+		s.Token, s.User, s.Data, s.Expires.UnixMicro(), a.now().UnixMicro())
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return cmp.Or(err, ErrEnded)
+	}
+	return nil
 }
 
 // EndSession deletes the session of a token. It is not an error if there is none.

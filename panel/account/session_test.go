@@ -41,11 +41,19 @@ func TestSession(t *testing.T) {
 		want("2", "\x00\xff")
 		want("nobody's", "")
 		want("\x00\xff", "")
-		save("2", "ann", "replaced", time.Hour)
+		update := func(token, data string) error {
+			return a.UpdateSession(t.Context(), account.Session{Token: token, User: "ann", Data: []byte(data), Expires: now.Add(time.Hour)})
+		}
+		if err := update("2", "replaced"); err != nil {
+			t.Fatal(err)
+		}
 		want("2", "replaced")
 
 		now = now.Add(time.Minute)
 		want("3", "")
+		if err := update("3", "expired"); !errors.Is(err, account.ErrEnded) {
+			t.Errorf("a session that has expired: %v", err)
+		}
 		if err := a.SweepSessions(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -55,6 +63,10 @@ func TestSession(t *testing.T) {
 
 		if err := admin(a).SetPassword(t.Context(), "ann", "another "+password); err != nil {
 			t.Fatal(err)
+		}
+		want("2", "")
+		if err := update("2", "late"); !errors.Is(err, account.ErrEnded) {
+			t.Errorf("a session that has ended with its password: %v", err)
 		}
 		want("2", "")
 		want("4", "bob's")

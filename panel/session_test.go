@@ -1,0 +1,126 @@
+package panel_test
+
+import (
+	"bufio"
+	"database/sql"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/panel"
+	"github.com/gomeko/gomeko/panel/account"
+)
+
+// slowly sends the head of a form, calls meanwhile when the panel waits for the rest, and sends that.
+func (b *browser) slowly(path, form string, meanwhile func()) *page {
+	b.Helper()
+	address, err := url.Parse(b.url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", address.Host)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	cookies := []string{}
+	for _, c := range b.Jar.Cookies(address) {
+		cookies = append(cookies, c.String())
+	}
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		path, address.Host, strings.Join(cookies, "; "), len(form))
+	answer := bufio.NewReader(conn)
+	request := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: path}}
+	if first, err := http.ReadResponse(answer, request); err != nil || first.StatusCode != http.StatusContinue {
+		b.Fatalf("the panel does not wait for the form: %v, %v", first, err)
+	}
+	meanwhile()
+	fmt.Fprint(conn, form)
+	response, err := http.ReadResponse(answer, request)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &page{b.stage, response, string(body)}
+}
+
+// TestSlowForm ends the session of a user while a form of hers is on its way.
+func TestSlowForm(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, db *sql.DB, dialect account.Dialect) {
+		f := newFair(t, brokertest.Embedded(t), db, dialect)
+		admin := f.accounts.As(account.Actor{Name: "root"})
+		for _, x := range []struct {
+			what string
+			end  func() error
+		}{
+			{"her password changes", func() error { return admin.SetPassword(t.Context(), "ann", password) }},
+			{"she leaves the group", func() error { return admin.Leave(t.Context(), "ann", "panel/shop/report") }},
+			{"she is disabled", func() error { return admin.Disable(t.Context(), "ann") }},
+		} {
+			p := f.as("ann").slowly("/services/shop/Report", "/month=May&/lines=2", func() {
+				if err := x.end(); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if p.StatusCode != http.StatusForbidden {
+				p.leadsTo("/login")
+			}
+			var runs int
+			if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM gomeko_panel_run`).Scan(&runs); err != nil || runs != 0 {
+				t.Errorf("%s: %d runs were started, %v", x.what, runs, err)
+			}
+		}
+		f.wantSessions(0)
+	})
+}
+
+// wantSessions checks how many sessions ann has.
+func (s *stage) wantSessions(want int) {
+	s.Helper()
+	var n int
+	if err := s.db.QueryRowContext(s.Context(), `SELECT count(*) FROM gomeko_panel_session WHERE name = 'ann'`).Scan(&n); err != nil || n != want {
+		s.Errorf("ann has %d sessions instead of %d: %v", n, want, err)
+	}
+}
+
+// A during calls a function while a page is made.
+type during func()
+
+func (d during) String() string { d(); return "" }
+
+// TestEndedMeanwhile ends a session while a page is made, which does not begin it again.
+func TestEndedMeanwhile(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, db *sql.DB, dialect account.Dialect) {
+		var s *stage
+		s = newStage(t, panel.Config{Configuration: during(func() {
+			if err := s.accounts.As(account.Actor{Name: "root"}).SetPassword(t.Context(), "ann", "another "+password); err != nil {
+				t.Error(err)
+			}
+		})}, db, dialect)
+		s.user("ann", panel.SeeConfiguration)
+		ann := s.as("ann")
+		s.wantSessions(1)
+		if _, err := db.ExecContext(t.Context(), `UPDATE gomeko_panel_session SET expires_at = $1`, time.Now().Add(10*time.Minute).UnixMicro()); err != nil {
+			t.Fatal(err)
+		}
+		ended := ann.get("/operations/configuration")
+		ended.leadsTo("/login?next=%2Foperations%2Fconfiguration")
+		s.wantSessions(0)
+		if got := ended.Header.Values("Set-Cookie"); len(got) != 1 || !strings.HasPrefix(got[0], "gomeko_panel=;") {
+			t.Errorf("the cookie stays: %q", got)
+		}
+		ann.get("/").leadsTo("/login")
+	})
+}
