@@ -201,7 +201,11 @@ func (v *visit) start(q run.Request) error {
 	if err != nil {
 		return v.explain(err)
 	}
-	v.flash(v.heading(x) + " was started.")
+	if x.Repeated {
+		v.flash(v.heading(x) + " was started before, by the same form. Nothing else was started.")
+	} else {
+		v.flash(v.heading(x) + " was started.")
+	}
 	return v.redirect(runPath(x.ID))
 }
 
@@ -217,6 +221,8 @@ func (v *visit) explain(err error) error {
 		return forbidden(denied.Group)
 	case errors.As(err, &nonce):
 		return &pageError{http.StatusConflict, "This form was used before", "It has started something else already. Open it again to start another run."}
+	case errors.Is(err, run.ErrTooMany):
+		return &pageError{http.StatusTooManyRequests, "Too many runs", "Nothing was started, because too many of your runs have not ended. Wait for some of them, or cancel them."}
 	case errors.Is(err, run.ErrNotFound):
 		return &pageError{http.StatusNotFound, "There is no such run", "The address may be mistyped, or the run is older than what the history keeps."}
 	case errors.Is(err, run.ErrUnknownRow):

@@ -53,6 +53,8 @@ func (r *Runs) cancel(ctx context.Context, who Who, x *Run) error {
 	switch {
 	case x.State.Final():
 		return ended
+	case r.elsewhere(x):
+		return fmt.Errorf("run %s cannot be cancelled: its job is in another store of jobs than that of this panel", x.ID)
 	case x.Kind == Job && r.cfg.Jobs == nil:
 		return fmt.Errorf("run %s cannot be cancelled: that needs a store of jobs", x.ID)
 	}

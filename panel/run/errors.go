@@ -17,6 +17,10 @@ var ErrUnknownRow = errors.New("cannot be run from a control panel")
 // values are valid is the worker's question, and that of the form.
 var ErrArguments = errors.New("arguments")
 
+// ErrTooMany is wrapped by the error of [Runs.Start] for a user of whom [Config].MaxOpen runs are
+// open.
+var ErrTooMany = errors.New("too many runs")
+
 // ErrEnded is wrapped by the error of [Runs.Cancel] for a run that has ended.
 var ErrEnded = errors.New("has ended")
 

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -29,3 +30,6 @@ func (r *Runs) Prune(ctx context.Context) error { return r.prune(ctx) }
 
 // Find returns what finds services.
 func (r *Runs) Find() func(context.Context, string) (Service, error) { return r.cfg.Find }
+
+// Follow settles runs of processes that have died, and looks what has become of jobs.
+func (r *Runs) Follow(ctx context.Context) error { return errors.Join(r.settle(ctx), r.follow(ctx)) }

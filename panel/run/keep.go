@@ -93,7 +93,7 @@ func (r *Runs) cancelHere(id string) {
 	}
 }
 
-const expired = `SELECT ` + light + ` FROM gomeko_panel_run WHERE open = 1 AND lease_at > 0 AND lease_at < {now} ORDER BY lease_at LIMIT 100`
+const expired = `SELECT ` + light + ` FROM gomeko_panel_run WHERE open = 1 AND lease_at > 0 AND lease_at < {now} AND store IN ('', $1) ORDER BY lease_at LIMIT 100`
 
 // The errors of runs whose process of the panel has died.
 const (
@@ -110,7 +110,7 @@ const (
 
 // settle records what is known of runs whose process has died.
 func (r *Runs) settle(ctx context.Context) error {
-	found, err := r.runs(ctx, r.cfg.DB, expired)
+	found, err := r.runs(ctx, r.cfg.DB, expired, r.store)
 	if err != nil {
 		return err
 	}
@@ -149,14 +149,14 @@ func (r *Runs) settleOne(ctx context.Context, x *Run) error {
 	return r.conclude(ctx, x, o)
 }
 
-const followed = `SELECT ` + light + ` FROM gomeko_panel_run WHERE open = 1 AND lease_at = 0 AND seq > $1 ORDER BY seq LIMIT $2`
+const followed = `SELECT ` + light + ` FROM gomeko_panel_run WHERE open = 1 AND lease_at = 0 AND seq > $1 AND store IN ('', $3) ORDER BY seq LIMIT $2`
 
 // follow compares some of the jobs that have not ended with the store.
 func (r *Runs) follow(ctx context.Context) error {
 	if r.cfg.Jobs == nil {
 		return nil
 	}
-	found, err := r.runs(ctx, r.cfg.DB, followed, r.cursor, atOnce)
+	found, err := r.runs(ctx, r.cfg.DB, followed, r.cursor, atOnce, r.store)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ const moving = `UPDATE gomeko_panel_run SET state = $2, began_at = $3, attempts 
 // refresh gives runs what the store has of their jobs, and records what is new. Of those that have
 // ended, that is whether somebody has retried the job.
 func (r *Runs) refresh(ctx context.Context, all []*Run) error {
-	stored := slices.DeleteFunc(slices.Clone(all), func(x *Run) bool { return x.Kind != Job || x.owned || x.Job == "" })
+	stored := slices.DeleteFunc(slices.Clone(all), func(x *Run) bool { return x.Kind != Job || x.owned || x.Job == "" || r.elsewhere(x) })
 	if r.cfg.Jobs == nil {
 		return nil
 	}
@@ -283,32 +283,6 @@ func (r *Runs) endJob(ctx context.Context, x *Run, id string) error {
 	}
 	if x.State == Succeeded {
 		x.Progress = 1
-	}
-	return nil
-}
-
-const (
-	outdated = `DELETE FROM gomeko_panel_run WHERE seq IN (SELECT seq FROM gomeko_panel_run WHERE started_at < {now} - $1 AND open = 0 ORDER BY started_at LIMIT $2)`
-
-	surplus = `DELETE FROM gomeko_panel_run WHERE seq IN (SELECT seq FROM gomeko_panel_run
-	WHERE seq <= (SELECT coalesce(max(seq), 0) FROM gomeko_panel_run) - $1 AND open = 0 ORDER BY seq LIMIT $2)`
-)
-
-// prune deletes runs that are too old or too many.
-func (r *Runs) prune(ctx context.Context) error {
-	for _, limit := range []struct {
-		statement string
-		most      int64
-	}{{outdated, r.cfg.Keep.Microseconds()}, {surplus, int64(r.cfg.Most)}} {
-		for limit.most > 0 {
-			deleted, err := r.exec(ctx, r.cfg.DB, limit.statement, limit.most, atOnce)
-			if err != nil {
-				return err
-			}
-			if !deleted {
-				break
-			}
-		}
 	}
 	return nil
 }

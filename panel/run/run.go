@@ -89,11 +89,15 @@ type Run struct {
 	Unserved time.Time
 	// CancelledBy is who has asked to cancel it; "" is nobody.
 	CancelledBy string
+	// Repeated is set by [Runs.Start], for a run that was started before with the same nonce.
+	Repeated bool
 
 	timeout   time.Duration // of a call
 	nonce     string
-	owned     bool // by a process of the panel
-	confirmed bool // it was sent
+	digest    string // of all arguments, if some are hidden; "" without a nonce
+	store     string // the id of the store that has the job; "" is none
+	owned     bool   // by a process of the panel
+	confirmed bool   // it was sent
 }
 
 // Duration returns how long the run took, or how long it has taken until now.
@@ -116,7 +120,7 @@ func (r *Run) callID() string {
 const (
 	columns = light + `, result`
 	light   = `seq, id, kind, service, name, call, allow, actor, address, coalesce(nonce, ''), arguments, hidden, state, started_at, sent_at, ` +
-		`began_at, ended_at, lease_at, cancel, job, attempts, size, error_type, error`
+		`began_at, ended_at, lease_at, cancel, job, attempts, size, error_type, error, store, digest`
 )
 
 // runs returns the runs that a statement selects.
@@ -146,7 +150,7 @@ func scan(rows *sql.Rows, columns int) (*Run, error) {
 	var started, sent, began, ended, lease int64
 	var result sql.NullString
 	into := []any{&x.Seq, &x.ID, &x.Kind, &x.Service, &x.Row, &x.Call, &x.Allow, &x.User, &x.Address, &x.nonce, &arguments, &hidden,
-		&x.State, &started, &sent, &began, &ended, &lease, &x.CancelledBy, &x.Job, &x.Attempts, &x.Size, &x.ErrorType, &x.Error, &result}
+		&x.State, &started, &sent, &began, &ended, &lease, &x.CancelledBy, &x.Job, &x.Attempts, &x.Size, &x.ErrorType, &x.Error, &x.store, &x.digest, &result}
 	if err := rows.Scan(into[:columns]...); err != nil {
 		return nil, err
 	}

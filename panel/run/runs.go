@@ -43,7 +43,8 @@ type Config struct {
 
 	// Jobs is the store of the jobs. Without it jobs are published to the broker, and only the process
 	// that has started a job learns its outcome: there is no progress, and after a restart of the
-	// panel its jobs are lost to the history.
+	// panel its jobs are lost to the history. A panel follows only the jobs in its store: those of
+	// another one, which a process on the same database may have, are left to that process.
 	Jobs *store.Store
 
 	// Key signs the grants. Without it none are sent, and workers with keys refuse the runs.
@@ -56,10 +57,14 @@ type Config struct {
 	// Timeout limits a call whose row has no timeout in its tag. 0 is a minute.
 	Timeout time.Duration
 
-	// Keep is how long a run is kept after its start, and Most how many are. 0 is 90 days and
-	// 1,000,000; negative is without end. Those that have not ended are kept.
+	// Keep is how long a run is kept after its start, and Most how many of each user are. 0 is 90 days
+	// and 100,000; negative is without end. Those that have not ended are kept, too.
 	Keep time.Duration
 	Most int
+
+	// MaxOpen limits how many runs of a user have not ended: further ones are refused. 0 is 100;
+	// negative is no limit.
+	MaxOpen int
 
 	// MaxResult is the size up to which a result is kept, in bytes. 0 is 1 MiB.
 	MaxResult int
@@ -74,7 +79,8 @@ type Config struct {
 const (
 	defaultTimeout   = time.Minute
 	defaultKeep      = 90 * 24 * time.Hour
-	defaultMost      = 1_000_000
+	defaultMost      = 100_000
+	defaultMaxOpen   = 100
 	defaultMaxResult = 1 << 20
 )
 
@@ -92,6 +98,8 @@ type Runs struct {
 	cfg      Config
 	log      *slog.Logger
 	owner    string // this process
+	store    string // the id of the store of jobs; "" without one
+	secret   []byte // the key of digests
 	caller   *rpc.Caller
 	enqueuer *jobs.Enqueuer
 	step     func(name, id string) // a test ends the process here; nil is nothing
@@ -122,6 +130,7 @@ func Open(ctx context.Context, cfg Config) (*Runs, error) {
 	}
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
 	cfg.Keep, cfg.Most, cfg.MaxResult = cmp.Or(cfg.Keep, defaultKeep), cmp.Or(cfg.Most, defaultMost), cmp.Or(cfg.MaxResult, defaultMaxResult)
+	cfg.MaxOpen = cmp.Or(cfg.MaxOpen, defaultMaxOpen)
 	t := &cfg.times
 	t.tick, t.poll = cmp.Or(t.tick, 2*time.Second), cmp.Or(t.poll, 500*time.Millisecond)
 	t.lease, t.prune = cmp.Or(t.lease, 30*time.Second), cmp.Or(t.prune, time.Minute)
@@ -132,6 +141,9 @@ func Open(ctx context.Context, cfg Config) (*Runs, error) {
 	err := r.transact(ctx, func(tx *sql.Tx) error { return tables.Apply(ctx, tx, string(cfg.Dialect)) })
 	if err != nil {
 		return nil, fmt.Errorf("tables of runs: %w", err)
+	}
+	if err := r.identify(ctx); err != nil {
+		return nil, err
 	}
 	if r.caller, err = rpc.NewCaller(ctx, cfg.Conn, cfg.RPC); err != nil {
 		return nil, err
@@ -144,6 +156,27 @@ func Open(ctx context.Context, cfg Config) (*Runs, error) {
 	r.keeping.Go(r.keep)
 	return r, nil
 }
+
+// identify reads which store has the jobs, and the key of digests.
+func (r *Runs) identify(ctx context.Context) (err error) {
+	if r.cfg.Jobs != nil {
+		if r.store, err = r.cfg.Jobs.ID(ctx); err != nil {
+			return ofStore(err)
+		}
+	}
+	var others int
+	if err := r.cfg.DB.QueryRowContext(ctx, `SELECT count(*) FROM gomeko_panel_run WHERE open = 1 AND store <> '' AND store <> $1`, r.store).Scan(&others); err != nil {
+		return err
+	}
+	if others > 0 {
+		r.log.Warn("panel: runs have their jobs in another store of jobs, and this process does not follow them: does gomeko.jobs.store have the right value?", "runs", others)
+	}
+	r.secret, err = digestKey(ctx, &r.cfg)
+	return err
+}
+
+// elsewhere reports whether the job of a run is in a store that this process does not have.
+func (r *Runs) elsewhere(x *Run) bool { return x.store != "" && x.store != r.store }
 
 // check returns all mistakes in the configuration.
 func (c *Config) check() error {

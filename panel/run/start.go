@@ -60,8 +60,9 @@ const (
 // job is enqueued. It goes on if ctx ends.
 //
 // The error is a [DeniedError], wraps [ErrUnknownRow] or [ErrArguments], is a [NonceError], or says
-// why the run could not be recorded: then nothing was sent. What happens later is in the run: one
-// that could not be sent is returned as failed.
+// why the run could not be recorded: then nothing was sent. It wraps [ErrTooMany] if too many runs of
+// the user are open. What happens later is in the run: one that could not be sent is returned as
+// failed.
 //
 // For a nonce that was used, Start returns the run that was started with it. If the panel was
 // killed before it has enqueued that job, Start enqueues it now, by the same id.
@@ -80,7 +81,10 @@ func (r *Runs) Start(ctx context.Context, who Who, q Request) (*Run, error) {
 		}
 	}()
 	added, err := r.record(ctx, who, x)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrTooMany):
+		return nil, r.refuse(ctx, who, q, err)
+	case err != nil:
 		return nil, err
 	}
 	if !added {
@@ -89,6 +93,7 @@ func (r *Runs) Start(ctx context.Context, who Who, q Request) (*Run, error) {
 			return nil, err
 		}
 		if resumed, err := r.resume(ctx, before); err != nil || !resumed {
+			before.Repeated = true
 			return before, err
 		}
 		x = before
@@ -144,7 +149,10 @@ func (r *Runs) prepare(ctx context.Context, who Who, q Request) (*Run, *argument
 		State: Starting, nonce: q.Nonce, owned: true,
 	}
 	if x.Kind == Job {
-		x.Job = x.ID
+		x.Job, x.store = x.ID, r.store
+	}
+	if x.digest, err = r.digest(x, q.Arguments); err != nil {
+		return nil, nil, err
 	}
 	x.CallID = x.callID()
 	if x.timeout = r.cfg.Timeout; row.Timeout > 0 {
@@ -181,8 +189,8 @@ func (r *Runs) refuse(ctx context.Context, who Who, q Request, err error) error 
 }
 
 const recording = `INSERT INTO gomeko_panel_run (id, kind, service, name, call, allow, actor, address, nonce, arguments, hidden, state, open,
-	started_at, sent_at, began_at, ended_at, owner, lease_at, cancel, job, attempts, result, size, error_type, error)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'starting', 1, {now}, 0, 0, 0, $12, {now} + $13, '', $14, 0, NULL, 0, '', '')
+	started_at, sent_at, began_at, ended_at, owner, lease_at, cancel, job, attempts, result, size, error_type, error, store, digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'starting', 1, {now}, 0, 0, 0, $12, {now} + $13, '', $14, 0, NULL, 0, '', '', $15, $16)
 ON CONFLICT DO NOTHING RETURNING seq, started_at`
 
 // record records a run before it is sent, together with its entry in the audit trail. It returns
@@ -194,22 +202,54 @@ func (r *Runs) record(ctx context.Context, who Who, x *Run) (added bool, err err
 	}
 	nonce := sql.NullString{String: clean(x.nonce), Valid: x.nonce != ""}
 	err = r.transact(ctx, func(tx *sql.Tx) error {
+		if err := r.inTurn(ctx, tx, x.User); err != nil {
+			return err
+		}
 		var started int64
 		err := tx.QueryRowContext(ctx, r.text(recording), x.ID, string(x.Kind), x.Service, x.Row, x.Call, x.Allow, x.User, x.Address, nonce,
-			string(x.Arguments), string(hidden), r.owner, r.cfg.times.lease.Microseconds(), x.Job).Scan(&x.Seq, &started)
+			string(x.Arguments), string(hidden), r.owner, r.cfg.times.lease.Microseconds(), x.Job, x.store, x.digest).Scan(&x.Seq, &started)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		if err := r.limit(ctx, tx, x.User); err != nil {
+			return err
+		}
 		added, x.Started = true, moment(started)
 		return r.audit(ctx, tx, who.actor(), x, "run", map[string]any{"arguments": x.Arguments}, "")
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrTooMany):
+		return false, fmt.Errorf("%s.%s is not started: %w", x.Service, x.Row, err)
+	case err != nil:
 		return false, fmt.Errorf("%s.%s is not started: the run cannot be recorded: %w", x.Service, x.Row, err)
 	}
 	return added, nil
+}
+
+// inTurn has other processes wait that record a run of the same user, so that they count this one.
+// SQLite has one writer.
+func (r *Runs) inTurn(ctx context.Context, tx *sql.Tx, user string) error {
+	if r.cfg.Dialect != account.PostgreSQL || r.cfg.MaxOpen < 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext('gomeko_panel_run ' || current_schema()), hashtext($1))`, user)
+	return err
+}
+
+// limit returns an error if too many runs of a user are open.
+func (r *Runs) limit(ctx context.Context, tx *sql.Tx, user string) error {
+	if r.cfg.MaxOpen < 0 {
+		return nil
+	}
+	var open int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM gomeko_panel_run WHERE actor = $1 AND open = 1`, user).Scan(&open)
+	if err == nil && open > r.cfg.MaxOpen {
+		err = fmt.Errorf("%w: %d of user %s have not ended, which is the limit: wait for some of them, or cancel them", ErrTooMany, r.cfg.MaxOpen, user)
+	}
+	return err
 }
 
 // audit adds an entry about a run to the audit trail.
@@ -230,7 +270,7 @@ func (r *Runs) before(ctx context.Context, x *Run) (*Run, error) {
 		return nil, err
 	}
 	was := found[0]
-	if was.Service != x.Service || was.Row != x.Row || string(was.Arguments) != string(x.Arguments) {
+	if was.Service != x.Service || was.Row != x.Row || string(was.Arguments) != string(x.Arguments) || was.digest != "" && was.digest != x.digest {
 		return nil, &NonceError{was.ID}
 	}
 	return was, nil
@@ -242,7 +282,7 @@ WHERE id = $1 AND kind = 'jobs' AND sent_at = 0 AND (state = 'lost' OR state = '
 // resume takes a job over that the process which has recorded it did not send. It is safe if the
 // store of the jobs has the job nevertheless, since the id is the same.
 func (r *Runs) resume(ctx context.Context, x *Run) (resumed bool, err error) {
-	if x.Kind != Job || x.confirmed || r.cfg.Jobs == nil {
+	if x.Kind != Job || x.confirmed || r.cfg.Jobs == nil || r.elsewhere(x) {
 		return false, nil
 	}
 	if resumed, err = r.exec(ctx, r.cfg.DB, resuming, x.ID, r.owner, r.cfg.times.lease.Microseconds()); resumed {
