@@ -3,7 +3,6 @@ package panel
 import (
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/gomeko/gomeko/internal/clip"
 	"github.com/gomeko/gomeko/panel/account"
@@ -34,12 +33,12 @@ type auditEntry struct {
 
 func showAudit(v *visit) error {
 	query := v.r.URL.Query()
-	p := auditPage{Actor: query.Get("actor"), Action: query.Get("action"), Object: query.Get("object"), Since: query.Get("since")}
+	p := auditPage{Actor: clean(query.Get("actor")), Action: clean(query.Get("action")), Object: clean(query.Get("object")), Since: query.Get("since")}
 	f := account.Filter{Actor: p.Actor, Action: p.Action, Object: p.Object, Limit: pageSize + 1}
 	f.Before, _ = strconv.ParseInt(query.Get("before"), 10, 64)
 	if p.Since != "" {
 		var err error
-		if f.Since, err = time.ParseInLocation(time.DateOnly, p.Since, time.Local); err != nil {
+		if f.Since, err = day(p.Since); err != nil {
 			p.Fault = "Since must be a date, as in 2026-01-31."
 		}
 	}

@@ -41,7 +41,7 @@ type choice struct{ Value, Text string }
 func showHistory(v *visit) error {
 	values := v.r.URL.Query()
 	p := historyPage{
-		Filter: historyFilter{values.Get("state"), values.Get("row"), values.Get("user"), values.Get("from"), values.Get("to")},
+		Filter: historyFilter{values.Get("state"), clean(values.Get("row")), clean(values.Get("user")), values.Get("from"), values.Get("to")},
 		Others: v.user.Missing(run.View) == "",
 	}
 	for _, s := range run.States() {

@@ -186,4 +186,9 @@ func matching(names []string, text string) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return !strings.Contains(strings.ToLower(name), text) })
 }
 
+// clean returns a text that was typed as both databases take it.
+func clean(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
 func same(name string) string { return name }

@@ -176,6 +176,9 @@ func (v *visit) askToConfirm(row *rowPage, arguments json.RawMessage, nonce stri
 	if err != nil {
 		return err
 	}
+	if len(row.Sealed) > maxBody-1<<10 { // the answer has it, too
+		return &http.MaxBytesError{Limit: maxBody}
+	}
 	return v.render(http.StatusOK, "start.html", row.Heading()+"?", row)
 }
 
