@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/gomeko/gomeko/internal/clip"
+	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/panel/account"
 )
 
@@ -52,7 +53,7 @@ func showAudit(v *visit) error {
 			"before", strconv.FormatInt(entries[pageSize-1].Seq, 10))
 	}
 	for _, e := range entries {
-		e.Failed, e.Object = clip.Text(e.Failed, clip.Log), clip.Text(e.Object, clip.Log)
+		e.Failed, e.Object = clip.Text(secret.Mask(e.Failed), clip.Log), clip.Text(e.Object, clip.Log)
 		e.Actor.Name, e.Actor.Address = clip.Text(e.Actor.Name, clip.Name), clip.Text(e.Actor.Address, clip.Name)
 		p.Entries = append(p.Entries, auditEntry{e, clip.Text(indented(e.Details), clip.Log)})
 	}

@@ -16,3 +16,6 @@ var Local = local
 
 // Words splits the name of a row.
 var Words = words
+
+// SetPing sets the time between two pings of a stream. It is called before the first one.
+func (p *Panel) SetPing(d time.Duration) { p.ping = d }

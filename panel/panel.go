@@ -96,6 +96,9 @@ type Panel struct {
 	mux       mux.ServeMux
 	handler   http.Handler
 
+	streams streams
+	ping    time.Duration // between two pings of a stream
+
 	live  context.Context // of pages that show live progress
 	drain func()          // ends live
 	stop  func()          // ends what runs beside the requests
@@ -107,7 +110,7 @@ type Panel struct {
 func New(ctx context.Context, cfg Config) (*Panel, error) {
 	cfg.Title = cmp.Or(cfg.Title, defaultTitle)
 	cfg.Idle, cfg.Lifetime = cmp.Or(cfg.Idle, defaultIdle), cmp.Or(cfg.Lifetime, defaultLifetime)
-	p := &Panel{cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), done: make(chan struct{})}
+	p := &Panel{cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), done: make(chan struct{}), ping: pingTime}
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}

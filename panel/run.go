@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomeko/gomeko/internal/secret"
 	"github.com/gomeko/gomeko/panel/result"
 	"github.com/gomeko/gomeko/panel/run"
 	"github.com/gomeko/gomeko/service"
@@ -52,10 +53,19 @@ func (v *visit) heading(x *run.Run) string {
 	return words(x.Row)
 }
 
-// shown returns runs as pages show them.
+// unshown stands for the error of a method that had sensitive arguments, which may quote them.
+const unshown = "The text is not shown, because it may contain sensitive arguments."
+
+// shown returns runs as pages show them, with secrets in texts masked.
 func (v *visit) shown(all []*run.Run) []shownRun {
 	list := make([]shownRun, len(all))
 	for i, x := range all {
+		masked := *x // others have x, too
+		x = &masked
+		x.Error, x.Text = secret.Mask(x.Error), secret.Mask(x.Text)
+		if len(x.Hidden) > 0 && x.ErrorType != "" && x.Error != "" {
+			x.Error = unshown
+		}
 		list[i] = shownRun{x, v.heading(x), runPath(x.ID), rowPath(x.Service, x.Row)}
 	}
 	return list
@@ -242,6 +252,10 @@ const (
 // watchRun sends a run whenever it has changed, as events of Server-Sent Events: run is the whole of
 // the page's live part, progress only that of a run which goes on, and end has nothing to follow.
 func watchRun(v *visit) error {
+	if !v.streams.begin(v.user.Name) {
+		return &pageError{http.StatusTooManyRequests, "Too many pages are open", "You watch as many runs as one user can. Close the pages of some."}
+	}
+	defer v.streams.end(v.user.Name)
 	ctx, cancel := context.WithCancel(v.ctx())
 	defer cancel()
 	defer context.AfterFunc(v.live, cancel)()
@@ -256,7 +270,7 @@ func watchRun(v *visit) error {
 	v.w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it back
 	s := &stream{visit: v, control: http.NewResponseController(v.w)}
 	_ = s.control.SetReadDeadline(time.Time{}) // that of the request; not all writers have one
-	ping := time.NewTicker(pingTime)
+	ping := time.NewTicker(v.ping)
 	defer ping.Stop()
 	for {
 		select {
@@ -269,11 +283,14 @@ func watchRun(v *visit) error {
 			}
 			err = s.run(x)
 		case <-ping.C:
-			if err = v.identify(); err == nil && v.user == nil {
+			var may bool
+			if may, err = v.mayWatch(); err == nil && !may {
 				s.send("end", nil)
 				return nil
 			}
-			s.write(": ping\n\n")
+			if err == nil {
+				s.write(": ping\n\n")
+			}
 			if err == nil && s.last != nil && s.last.State == run.Queued { // its place in a line may be another one
 				err = s.run(s.last)
 			}

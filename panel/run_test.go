@@ -418,3 +418,22 @@ func newStageLike(s *stage) string {
 	_, address := other.serve(panel.Config{Accounts: s.accounts, DB: s.db})
 	return address
 }
+
+// TestShownErrors masks secrets in the errors of methods.
+func TestShownErrors(t *testing.T) {
+	t.Parallel()
+	f := newFair(t, brokertest.Embedded(t), nil, "")
+	ann := f.as("ann")
+	failed := ann.post("/services/shop/Report", "/month=never&/lines=1").started()
+	ann.until(failed, "Failed It took ")
+	set := func(hidden string) {
+		t.Helper()
+		if _, err := f.db.ExecContext(t.Context(), `UPDATE gomeko_panel_run SET error = 'dial postgres://ann:hush-4711@db/x', hidden = $1`, hidden); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(`[]`)
+	ann.get(failed).want(http.StatusOK, "dial postgres://ann:").lacks("hush-4711")
+	set(`["card"]`)
+	ann.get(failed).want(http.StatusOK, "The text is not shown").lacks("dial")
+}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gomeko/gomeko/internal/brokertest"
+	"github.com/gomeko/gomeko/internal/hosttest"
 	"github.com/gomeko/gomeko/panel"
 	"github.com/gomeko/gomeko/panel/account"
 )
@@ -29,6 +30,7 @@ func (b *browser) slowly(path, form string, meanwhile func()) *page {
 		b.Fatal(err)
 	}
 	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(time.Minute)) // for a panel that answers before the form
 	cookies := []string{}
 	for _, c := range b.Jar.Cookies(address) {
 		cookies = append(cookies, c.String())
@@ -123,4 +125,43 @@ func TestEndedMeanwhile(t *testing.T) {
 		}
 		ann.get("/").leadsTo("/login")
 	})
+}
+
+// TestEndOfLive ends the streams of users who may not see their run any longer.
+func TestEndOfLive(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, db *sql.DB, dialect account.Dialect) {
+		f := newFair(t, brokertest.Embedded(t), db, dialect)
+		f.panel.SetPing(10 * time.Millisecond)
+		ann, bob := f.as("ann"), f.as("bob")
+		update := ann.post("/services/shop/Update", "").started()
+		hosttest.Next(t, f.shop.begun)
+		hers, his := ann.events(update+"/live"), bob.events(update+"/live")
+		admin := f.accounts.As(account.Actor{Name: "root"})
+		if err := admin.Leave(t.Context(), "bob", "view"); err != nil {
+			t.Fatal(err)
+		}
+		for range his { //nolint:revive // until it is closed
+		}
+		ann.post("/logout", "").leadsTo("/login")
+		for range hers { //nolint:revive // until it is closed
+		}
+		f.shop.updates <- "end"
+	})
+}
+
+// TestManyStreams limits how many streams a user has open.
+func TestManyStreams(t *testing.T) {
+	t.Parallel()
+	f := newFair(t, brokertest.Embedded(t), nil, "")
+	ann := f.as("ann")
+	update := ann.post("/services/shop/Update", "").started()
+	hosttest.Next(t, f.shop.begun)
+	for range 20 {
+		ann.events(update + "/live")
+	}
+	ann.get(update+"/live").want(http.StatusTooManyRequests, "Too many pages are open")
+	f.as("bob").events(update + "/live")
+	f.shop.updates <- "end"
+	hosttest.Eventually(t, "the streams end", func() bool { return ann.get(update+"/live").StatusCode == http.StatusOK })
 }
