@@ -41,4 +41,12 @@
 //
 // Of arguments that the service marks as sensitive, the database has only that they were given. Who
 // starts such a run again is asked for them again: [Runs.Again] says for which.
+// Neither are the texts of errors of such a run, which may quote them: their types are. In other
+// errors, secrets are masked.
+//
+// # Limits
+//
+// At most [Config].MaxOpen runs of a user are open, and the history has at most [Config].Most of
+// each. Processes with different stores of jobs may have the same database: each follows the jobs
+// in its own store.
 package run
