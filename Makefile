@@ -16,7 +16,7 @@ setup: ## install what the tests run on: RabbitMQ, PostgreSQL, Chromium, Prometh
 	@scripts/setup
 
 test: setup ## run all tests, beside a RabbitMQ and a PostgreSQL of their own (ARGS="-run TestX -v" to choose)
-	@scripts/rabbitmq run scripts/postgres run go test -timeout 20m $(RACE) $(ARGS) ./...
+	@scripts/rabbitmq run scripts/postgres run go test -timeout 30m $(RACE) $(ARGS) ./...
 	@$(foreach m,$(MODULES),scripts/rabbitmq run go -C $(m) test $(RACE) $(ARGS) ./... &&) true
 
 interop: setup ## run the tests against the real Nameko only

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -127,7 +126,8 @@ func TestHalfOpen(t *testing.T) {
 	})
 }
 
-// TestManyAnswers has 500 processes answer at once, with 4 kB each.
+// TestManyAnswers has 500 processes answer at once, with 4 kB each. The last one has the consumer
+// that the survey waits for.
 func TestManyAnswers(t *testing.T) {
 	const processes, connections = 500, 5
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -136,10 +136,19 @@ func TestManyAnswers(t *testing.T) {
 		if err := ch.ExchangeDeclare("gomeko.control", "topic", true, false, false, false, nil); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := ch.QueueDeclare("rpc-a", true, true, false, false, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ch.Consume("rpc-a", "", true, true, false, false, nil); err != nil {
+			t.Fatal(err)
+		}
 		questions := brokertest.Bind(t, ch, "gomeko.control", "stats")
 		channels := make([]*amqp.Channel, connections)
 		for i := range channels {
 			channels[i] = brokertest.Channel(t, uri)
+			if err := channels[i].Confirm(false); err != nil {
+				t.Fatal(err)
+			}
 		}
 		done := make(chan fleet.Answers, 1)
 		go func() {
@@ -150,16 +159,29 @@ func TestManyAnswers(t *testing.T) {
 			done <- answers
 		}()
 		q := hosttest.Next(t, questions)
+		answer := func(ch *amqp.Channel, instance string, consumers int) *amqp.DeferredConfirmation {
+			body := fmt.Sprintf(`{"schema": "gomeko.stats/v1", "instance": %q, "services": [{"name": "a", "consumers": %d}], "answer": {"pad": %q}}`,
+				instance, consumers, strings.Repeat("x", 4000))
+			sent, err := ch.PublishWithDeferredConfirm("", q.ReplyTo, false, false, amqp.Publishing{CorrelationId: q.CorrelationId, Body: []byte(body)})
+			if err != nil {
+				t.Error(err)
+			}
+			return sent
+		}
+		var answering sync.WaitGroup
 		for i, ch := range channels {
-			go func() {
+			answering.Go(func() {
+				var sent *amqp.DeferredConfirmation
 				for n := range processes / connections {
-					body := `{"schema": "gomeko.stats/v1", "instance": "` + strconv.Itoa(i) + "/" + strconv.Itoa(n) + `", "services": [{"name": "a"}], "answer": {"pad": "` + strings.Repeat("x", 4000) + `"}}`
-					if err := ch.Publish("", q.ReplyTo, false, false, amqp.Publishing{CorrelationId: q.CorrelationId, Expiration: "5000", Body: []byte(body)}); err != nil {
-						t.Error(err)
+					if i > 0 || n > 0 {
+						sent = answer(ch, fmt.Sprint(i, "/", n), 0)
 					}
 				}
-			}()
+				sent.Wait()
+			})
 		}
+		answering.Wait()
+		answer(channels[0], "0/0", 1)
 		got := hosttest.Receive(t, "the answers", done)
 		if len(got.Answers) != processes || len(got.Counts) != 1 || got.Counts[0].Answered != processes {
 			t.Errorf("got %d answers and %+v, want %d", len(got.Answers), got.Counts, processes)
