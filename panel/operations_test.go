@@ -236,7 +236,7 @@ func TestForgedHealth(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)
 	var checks []map[string]any
-	for i := range 5000 {
+	for i := range 500 {
 		checks = append(checks, map[string]any{"name": payloads[i%len(payloads)], "failing": true, "error": strings.Repeat("<b>", 50)})
 	}
 	x := payloads[0]
