@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,28 +16,29 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// signal sends a signal to all processes of a PostgreSQL.
+// signal sends a signal to all processes of a PostgreSQL: first to the one that starts the others.
 func signal(t *testing.T, p *hosttest.Postgres, name string) {
 	t.Helper()
-	all, err := exec.CommandContext(context.WithoutCancel(t.Context()), "ps", "-eo", "pid,ppid,args").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var server string
-	for line := range strings.Lines(string(all)) {
-		if f := strings.Fields(line); len(f) > 2 && strings.HasSuffix(f[2], "/postgres") && strings.Contains(line, p.Dir()) {
-			server = f[0]
+	run := func(command ...string) string {
+		out, err := exec.CommandContext(context.WithoutCancel(t.Context()), command[0], command[1:]...).CombinedOutput()
+		if err != nil && name == "STOP" {
+			t.Fatalf("%v: %v: %s", command, err, out)
 		}
+		return string(out)
 	}
-	pids := []string{server}
-	for line := range strings.Lines(string(all)) {
-		if f := strings.Fields(line); f[1] == server {
-			pids = append(pids, f[0])
+	processes := func(is func(pid, parent, line string) bool) (found []string) {
+		for line := range strings.Lines(run("ps", "-eo", "pid,ppid,args")) {
+			if f := strings.Fields(line); is(f[0], f[1], line) {
+				found = append(found, f[0])
+			}
 		}
+		return found
 	}
-	if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "kill", append([]string{"-" + name}, pids...)...).CombinedOutput(); err != nil && name == "STOP" {
-		t.Fatalf("kill: %v: %s", err, out)
-	}
+	server := processes(func(_, _, line string) bool {
+		return strings.HasSuffix(strings.Fields(line)[2], "/postgres") && strings.Contains(line, p.Dir())
+	})
+	run(append([]string{"kill", "-" + name}, server...)...)
+	run(append([]string{"kill", "-" + name}, processes(func(_, parent, _ string) bool { return slices.Contains(server, parent) })...)...)
 }
 
 // TestHungDatabase stops the processes of PostgreSQL for some time, under a worker: it ends the

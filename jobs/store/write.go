@@ -77,7 +77,7 @@ func (s *Store) transaction(ctx context.Context, f func(conn) error) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // of a change that panics
+	defer func() { _ = tx.Rollback() }() // of a change that panics
 	if err := f(s.conn(tx)); err != nil {
 		return errors.Join(err, rolledBack(tx))
 	}
