@@ -62,9 +62,14 @@ echo 'correct horse battery' | PROGRAM panel user add ann --group control_panel/
 	"panel user enable":  `PROGRAM panel user enable ann`,
 	"panel user link":    `PROGRAM panel user link ann --issuer https://id.example.org --subject 248289761001`,
 	"panel user unlink":  `PROGRAM panel user unlink ann`,
-	"panel group add":    `PROGRAM panel group add control_panel/dashboard`,
-	"panel group rm":     `PROGRAM panel group rm control_panel/dashboard`,
-	"panel group tree":   `PROGRAM panel group tree`,
+	"panel user token":   `PROGRAM panel user token ann --note "nightly report" --days 30`,
+	"panel user tokens":  `PROGRAM panel user tokens ann --json | jq -r .id`,
+	"panel user revoke":  `PROGRAM panel user revoke ab3de5gh7j`,
+	"panel run": `PROGRAM panel run reports.month month=2026-11
+PROGRAM panel run reports.month month=2026-11 --detach --token @/run/secrets/token`,
+	"panel group add":  `PROGRAM panel group add control_panel/dashboard`,
+	"panel group rm":   `PROGRAM panel group rm control_panel/dashboard`,
+	"panel group tree": `PROGRAM panel group tree`,
 	"panel audit": `PROGRAM panel audit --since 24h
 PROGRAM panel audit --action login --json | jq 'select(.failed)'`,
 	"broadcast": `PROGRAM broadcast orders order_created '{"id": "a1"}'

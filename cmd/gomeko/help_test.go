@@ -49,6 +49,8 @@ var needs = []need{
 	{words: "gomeko panel group add", with: accounts("")},
 	{words: "gomeko panel user passwd", with: accounts(addAnn + "echo 'another good password' | ")},
 	{words: "gomeko panel user unlink", with: accounts(addAnn + "gomeko panel user link ann --issuer https://id.example.org --subject 7; ")},
+	{words: "gomeko panel user revoke", with: revoked},
+	{words: "gomeko panel run", with: accounts(addAnn + "gomeko panel user token ann > secrets/token; export GOMEKO_PANEL_TOKEN=@secrets/token; ")},
 	{words: "gomeko panel --listen", ready: "control panel", with: swap(":8080", ":0")},
 	{words: "gomeko panel", with: accounts(addAnn)},
 	{words: "gomeko topology prune", with: swap("gomeko", "yes | gomeko")},
@@ -71,6 +73,12 @@ func accounts(before string) func(*testing.T, *exampleFleet, string) string {
 		f.folders++
 		return fmt.Sprintf("export GOMEKO_PANEL_DATABASE=sqlite:panel-%d.db; %s%s", f.folders, before, line)
 	}
+}
+
+// revoked revokes a token that there is: its ID is in the token.
+func revoked(t *testing.T, f *exampleFleet, line string) string {
+	t.Helper()
+	return accounts(addAnn+"token=$(gomeko panel user token ann); id=${token%_*}; ")(t, f, strings.Replace(line, "ab3de5gh7j", "${id##*_}", 1))
 }
 
 // swap replaces a part of the line.

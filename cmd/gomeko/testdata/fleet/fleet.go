@@ -62,7 +62,7 @@ type Reports struct {
 
 	Entrypoints struct {
 		Nightly timer.Cron `timer:"30 2 * * *"`
-		Month   jobs.Job   `jobs:"month(month)"`
+		Month   jobs.Job   `jobs:"month(month)" allow:"/reports"`
 	}
 }
 
