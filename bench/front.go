@@ -12,7 +12,8 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// This file measures HTTP requests that go through a queue, beside the handler alone and beside RPC.
+// This file measures HTTP requests that go through a queue, beside the handler alone and beside
+// RPC.
 
 // Behind has the handler of serveHTTP behind a queue.
 type Behind struct {

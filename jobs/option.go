@@ -63,9 +63,9 @@ func ID(id string) Option {
 	}
 }
 
-// Attach adds context data to the job that depends on what is sent: f gets the id of the job and the
-// body of its message, before it is compressed, and returns the values by their names. They replace
-// what ctx carries. An error of f is the error of the enqueueing, and nothing is sent.
+// Attach adds context data to the job that depends on what is sent: f gets the id of the job and
+// the body of its message, before it is compressed, and returns the values by their names. They
+// replace what ctx carries. An error of f is the error of the enqueueing, and nothing is sent.
 func Attach(f func(id string, body []byte) (data map[string]string, err error)) Option {
 	return func(o *options) { o.attach = append(o.attach, f) }
 }

@@ -100,7 +100,8 @@ func (d *desks) leave(queue string) {
 	d.mu.Unlock()
 }
 
-// A task is work on the messages that are parked for a queue. It goes on when its request has ended.
+// A task is work on the messages that are parked for a queue. It goes on when its request has
+// ended.
 type task struct {
 	Queue string
 	Doing string // what it does, as in Retrying

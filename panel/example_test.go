@@ -15,8 +15,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A program with a panel of its own. It opens its database with a driver, such as modernc.org/sqlite,
-// and serves the panel as any other handler.
+// A program with a panel of its own. It opens its database with a driver, such as
+// modernc.org/sqlite, and serves the panel as any other handler.
 func ExampleNew() {
 	if err := servePanel(context.Background()); err != nil {
 		fmt.Println(err)

@@ -217,8 +217,8 @@ func retryJob(v *visit) error {
 	}, nil)
 }
 
-// changeJob does something with the job that the form names, and says what. With a question, that is
-// asked first.
+// changeJob does something with the job that the form names, and says what. With a question, that
+// is asked first.
 func (v *visit) changeJob(done string, do func(id string) error, q *question) error {
 	form, err := v.form()
 	if err != nil {

@@ -98,8 +98,8 @@ func badForm(err error) error {
 	return &pageError{http.StatusBadRequest, "The form cannot be read", "What the browser has sent is not a form of this panel. Open the page again, and try once more."}
 }
 
-// local returns target if it is a path of this host, and "/" otherwise: a link to the login must not
-// lead to another site.
+// local returns target if it is a path of this host, and "/" otherwise: a link to the login must
+// not lead to another site.
 func local(target string) string {
 	u, err := url.Parse(target)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" ||

@@ -21,8 +21,8 @@ import (
 
 // Serving configures [Module]. Open is needed.
 type Serving struct {
-	// Config is that of the panel. Accounts and DB are those of Open; Broker, Jobs and Logger are those
-	// of the services unless they are set.
+	// Config is that of the panel. Accounts and DB are those of Open; Broker, Jobs and Logger are
+	// those of the services unless they are set.
 	Config
 
 	// Listen is the address that the panel is served on. "" is 127.0.0.1:8080. It is not encrypted:

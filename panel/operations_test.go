@@ -144,8 +144,8 @@ func TestFleet(t *testing.T) {
 	})
 }
 
-// TestForgedFleet shows answers of processes that try to get scripts into the page, and far too many
-// services.
+// TestForgedFleet shows answers of processes that try to get scripts into the page, and far too
+// many services.
 func TestForgedFleet(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)

@@ -100,8 +100,8 @@ func (v *visit) answer() error {
 	return v.page.serve(v)
 }
 
-// refuse returns the error of a user who is not in a group, and writes into the audit trail what was
-// refused.
+// refuse returns the error of a user who is not in a group, and writes into the audit trail what
+// was refused.
 func (v *visit) refuse(group string) error {
 	err := forbidden(group)
 	if v.page.action == "" {

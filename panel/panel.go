@@ -32,8 +32,8 @@ type Config struct {
 	// Broker is the connection to the fleet. Whoever has dialled it closes it.
 	Broker *transport.Conn
 
-	// Jobs is the store of the fleet's jobs. Without it, jobs have no progress and cannot be cancelled,
-	// and those that run when the panel stops are lost to the history.
+	// Jobs is the store of the fleet's jobs. Without it, jobs have no progress and cannot be
+	// cancelled, and those that run when the panel stops are lost to the history.
 	Jobs *store.Store
 
 	// URL is where people reach the panel, as in https://panel.example.org. With https, cookies are
@@ -44,8 +44,8 @@ type Config struct {
 	// Secure sends cookies on encrypted connections only, also without URL.
 	Secure bool
 
-	// Key signs what users start, so that workers can check it. Nil is a key in the database, which the
-	// first process of the panel generates: see [GrantKey].
+	// Key signs what users start, so that workers can check it. Nil is a key in the database, which
+	// the first process of the panel generates: see [GrantKey].
 	Key *grant.Key
 
 	// SignOn lets people log in who have an account elsewhere, besides those with a password. Nil is

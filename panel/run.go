@@ -249,8 +249,9 @@ const (
 	writeTime = 30 * time.Second // for what a slow browser takes
 )
 
-// watchRun sends a run whenever it has changed, as events of Server-Sent Events: run is the whole of
-// the page's live part, progress only that of a run which goes on, and end has nothing to follow.
+// watchRun sends a run whenever it has changed, as events of Server-Sent Events: run is the whole
+// of the page's live part, progress only that of a run which goes on, and end has nothing to
+// follow.
 func watchRun(v *visit) error {
 	if !v.streams.begin(v.user.Name) {
 		return &pageError{http.StatusTooManyRequests, "Too many pages are open", "You watch as many runs as one user can. Close the pages of some."}

@@ -15,8 +15,8 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// A pending is what a user has asked for and still has to confirm. The page that asks has it sealed:
-// it may contain what is sensitive, which belongs neither in a page nor in the database.
+// A pending is what a user has asked for and still has to confirm. The page that asks has it
+// sealed: it may contain what is sensitive, which belongs neither in a page nor in the database.
 type pending struct {
 	User      string          `json:"user"`
 	Service   string          `json:"service"`

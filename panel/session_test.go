@@ -18,7 +18,8 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// slowly sends the head of a form, calls meanwhile when the panel waits for the rest, and sends that.
+// slowly sends the head of a form, calls meanwhile when the panel waits for the rest, and sends
+// that.
 func (b *browser) slowly(path, form string, meanwhile func()) *page {
 	b.Helper()
 	address, err := url.Parse(b.url)

@@ -66,8 +66,9 @@ func CorrelationID(id string) Option {
 	return func(o *options) { o.id = id }
 }
 
-// Parent sets the call id that the callee logs as its parent_call_id and its root_call_id, for calls
-// that are made outside of a service's call. The default is the same for all calls of a [Caller].
+// Parent sets the call id that the callee logs as its parent_call_id and its root_call_id, for
+// calls that are made outside of a service's call. The default is the same for all calls of a
+// [Caller].
 func Parent(callID string) Option {
 	return func(o *options) { o.parent = callID }
 }

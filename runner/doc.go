@@ -46,8 +46,8 @@
 // file.
 //
 // Results go to stdout, everything else to stderr. The exit status is 0 if a signal stopped the
-// program, 1 if it failed, 2 if the command line was wrong, 4 if it ended because of gomeko.max_stuck,
-// and the exit code that the application passes to its fx.Shutdowner.
+// program, 1 if it failed, 2 if the command line was wrong, 4 if it ended because of
+// gomeko.max_stuck, and the exit code that the application passes to its fx.Shutdowner.
 //
 // # Stopping
 //

@@ -29,8 +29,8 @@ import (
 // is not encrypted there.
 const panelAddress = "127.0.0.1:8080"
 
-// Limits of the server of the control panel. Answers have no limit of time, since live progress goes
-// on as long as the page is open.
+// Limits of the server of the control panel. Answers have no limit of time, since live progress
+// goes on as long as the page is open.
 const (
 	panelHeaderTime = 10 * time.Second
 	panelReadTime   = 30 * time.Second

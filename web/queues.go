@@ -8,9 +8,9 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Queues carries HTTP requests through queues of the broker, from [Front] to [Backend]. Package fleet
-// has one; package runner and package servicetest configure it. Other programs add it to their
-// services:
+// Queues carries HTTP requests through queues of the broker, from [Front] to [Backend]. Package
+// fleet has one; package runner and package servicetest configure it. Other programs add it to
+// their services:
 //
 //	service.Configure(fleet.HTTP())
 //

@@ -6,8 +6,8 @@
 //	$ curl localhost:8000/stat
 //	string: I'm worker "vm1/4711-9f3c". And I serve 1 tasks
 //
-// [Web] is the article's master.py, and [Worker] its worker.py. Each is a service, so they can
-// run apart. The page http://localhost:8000/page/ subscribes and publishes. The workers also serve a
+// [Web] is the article's master.py, and [Worker] its worker.py. Each is a service, so they can run
+// apart. The page http://localhost:8000/page/ subscribes and publishes. The workers also serve a
 // web application behind a queue, which the article wishes for: site.go.
 //
 // docs/crew.md runs every request of the article, and says what differs from crew.

@@ -17,8 +17,8 @@ const (
 	stackID = "call_id_stack" // the one with the prefix that is not data
 )
 
-// GrantData is the name of a grant of a control panel, which says who may make a call. It looks like
-// context data, but is not passed on: see docs/wire/grant.md.
+// GrantData is the name of a grant of a control panel, which says who may make a call. It looks
+// like context data, but is not passed on: see docs/wire/grant.md.
 const GrantData = "gomeko_grant"
 
 // Request returns the call that a message asks for, without its arguments. Headers without Nameko's

@@ -36,8 +36,8 @@ func StatsD(t testing.TB) []string {
 	return []string{node, filepath.Join(dir, "node_modules", "statsd", "stats.js")}
 }
 
-// Axe returns the script of axe-core, which looks in a page for what people with disabilities cannot
-// use. Without it the test is skipped, or fails if CI=true.
+// Axe returns the script of axe-core, which looks in a page for what people with disabilities
+// cannot use. Without it the test is skipped, or fails if CI=true.
 func Axe(t testing.TB) string {
 	t.Helper()
 	script, err := os.ReadFile(filepath.Join(Root(t), ".axe", "node_modules", "axe-core", "axe.min.js"))

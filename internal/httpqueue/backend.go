@@ -71,8 +71,8 @@ func (b *backend) Setup(ctx context.Context) error {
 	return b.worker.connection.Conn().Declare(ctx, queueOf(b.name))
 }
 
-// Start begins to consume. The prefetch is that of the row's workers, so no request waits here while
-// another process is free.
+// Start begins to consume. The prefetch is that of the row's workers, so no request waits here
+// while another process is free.
 func (b *backend) Start(ctx context.Context) (err error) {
 	take := func(d *transport.Delivery) {
 		b.row.Go(func(ctx context.Context) { b.deliver(ctx, d) })

@@ -60,8 +60,8 @@ func (v *vector) message(t testing.TB) (*request, *transport.Delivery) {
 	return m, &transport.Delivery{Properties: p.Properties, Body: p.Body}
 }
 
-// The headers of the messages are those of testdata/requests.json, and a backend reads from them what
-// the front has written.
+// The headers of the messages are those of testdata/requests.json, and a backend reads from them
+// what the front has written.
 func TestRequestVectors(t *testing.T) {
 	all := vectors()
 	for i := range all {

@@ -33,8 +33,8 @@ func Front(h *service.Host, name string) (web.ForwardFunc, error) {
 	}, nil
 }
 
-// A front is what the fronts of a process share: a queue for answers, and the requests that wait for
-// them.
+// A front is what the fronts of a process share: a queue for answers, and the requests that wait
+// for them.
 type front struct {
 	host       *service.Host
 	cfg        Config

@@ -10,7 +10,8 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// Over HTTP/2, a front gives the same answers, and a body that is cut off is a stream that is reset.
+// Over HTTP/2, a front gives the same answers, and a body that is cut off is a stream that is
+// reset.
 func TestHTTP2(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	serve(t, uri, application())

@@ -152,8 +152,8 @@ func TestOnlyBackendKilled(t *testing.T) {
 	})
 }
 
-// When a front is killed, the ctx of the handler ends: at the limit, or as soon as nobody gives credit
-// for an answer.
+// When a front is killed, the ctx of the handler ends: at the limit, or as soon as nobody gives
+// credit for an answer.
 func TestFrontKilled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		began, ended := make(chan bool, 1), make(chan error, 1)
@@ -206,8 +206,8 @@ func (o *outcomes) note(what string) int {
 	return o.done
 }
 
-// thousand makes 1,000 requests, and calls at with the number of those that have ended. Each must end
-// with the whole answer, with the right code, or cut off.
+// thousand makes 1,000 requests, and calls at with the number of those that have ended. Each must
+// end with the whole answer, with the right code, or cut off.
 func thousand(t *testing.T, url func() string, at func(done int)) map[string]int {
 	t.Helper()
 	o := &outcomes{counts: map[string]int{}}

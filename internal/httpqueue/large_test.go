@@ -46,8 +46,8 @@ func (z *zeros) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// 100 MB go up and down at the same time, and little of them is in memory: front, broker and backend
-// together take less than half of it.
+// 100 MB go up and down at the same time, and little of them is in memory: front, broker and
+// backend together take less than half of it.
 func TestLarge(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		var heap atomic.Uint64
@@ -127,8 +127,8 @@ func TestFlushAndLeave(t *testing.T) {
 	})
 }
 
-// A client that leaves before there is an answer ends the ctx of the handler too, although the front
-// does not know which process runs it.
+// A client that leaves before there is an answer ends the ctx of the handler too, although the
+// front does not know which process runs it.
 func TestLeaveEarly(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		began, ended := make(chan bool, 1), make(chan error, 1)
@@ -228,8 +228,8 @@ func TestSlowClient(t *testing.T) {
 	})
 }
 
-// A client that sends its body slowly takes no worker until 256 KiB are there, and one that stops in
-// the middle of a large body has the handler fail.
+// A client that sends its body slowly takes no worker until 256 KiB are there, and one that stops
+// in the middle of a large body has the handler fail.
 func TestSlowUpload(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		began, failed := make(chan bool, 1), make(chan error, 1)

@@ -72,8 +72,8 @@ func raw(t *testing.T, address, text string) (responses []*http.Response, bodies
 	}
 }
 
-// What could be read as another request than the client has sent is refused by the front, or comes to
-// the handler as one request, without what belongs to the connection.
+// What could be read as another request than the client has sent is refused by the front, or comes
+// to the handler as one request, without what belongs to the connection.
 func TestSmuggling(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	serve(t, uri, http.HandlerFunc(look))

@@ -15,8 +15,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A worker is what the backends of a process share: a queue for what fronts send about requests that
-// run, and these requests.
+// A worker is what the backends of a process share: a queue for what fronts send about requests
+// that run, and these requests.
 type worker struct {
 	host       *service.Host
 	cfg        Config

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// attributes returns the attributes of a child: a group of its own, and SIGKILL when the thread that
-// has started it ends, which is when the parent does.
+// attributes returns the attributes of a child: a group of its own, and SIGKILL when the thread
+// that has started it ends, which is when the parent does.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

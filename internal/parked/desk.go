@@ -62,8 +62,8 @@ func Open(ctx context.Context, conn *transport.Conn, queue string) (*Desk, error
 	return d, err
 }
 
-// Depth returns how many messages are parked for a queue, without those that somebody holds. It is 0
-// if nothing was ever parked.
+// Depth returns how many messages are parked for a queue, without those that somebody holds. It is
+// 0 if nothing was ever parked.
 func Depth(ctx context.Context, conn *transport.Conn, queue string) (int, error) {
 	n, _, err := conn.Inspect(ctx, deadletter.DeadQueue(queue))
 	if refused := (*transport.Error)(nil); errors.As(err, &refused) && refused.Code == notFound {

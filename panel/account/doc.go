@@ -27,6 +27,6 @@
 // Passwords are hashed with argon2id, with the parameters that OWASP recommends
 // (https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html).
 // [Accounts.Login] limits guesses for each user and for each address, over all processes that use
-// the database. IPv6 addresses count by their /64. A new password ends the sessions and the tokens of
-// its user.
+// the database. IPv6 addresses count by their /64. A new password ends the sessions and the tokens
+// of its user.
 package account

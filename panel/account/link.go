@@ -8,9 +8,9 @@ import (
 	"fmt"
 )
 
-// Link has a user log in elsewhere, as the subject of an issuer, in place of another one: a user who
-// was added here, or whose provider has changed. It ends the user's sessions, and takes away the
-// groups that the former issuer has given.
+// Link has a user log in elsewhere, as the subject of an issuer, in place of another one: a user
+// who was added here, or whose provider has changed. It ends the user's sessions, and takes away
+// the groups that the former issuer has given.
 func (e *Editor) Link(ctx context.Context, name, issuer, subject string) error {
 	name, err := normal(name)
 	id := Identity{Issuer: issuer, Subject: subject}

@@ -36,7 +36,8 @@ const (
 	forgotten = 24 * time.Hour
 )
 
-// longestName is how many bytes of a name the audit trail has of a login: enough for each valid name.
+// longestName is how many bytes of a name the audit trail has of a login: enough for each valid
+// name.
 const longestName = 100
 
 func userSubject(name string) string { return "user " + name }

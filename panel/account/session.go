@@ -63,7 +63,8 @@ func (a *Accounts) EndSession(ctx context.Context, token string) error {
 	return err
 }
 
-// SweepSessions deletes the sessions that have expired, and failed logins that do not count any more.
+// SweepSessions deletes the sessions that have expired, and failed logins that do not count any
+// more.
 func (a *Accounts) SweepSessions(ctx context.Context) error {
 	now := a.now()
 	_, err := a.db.ExecContext(ctx, `DELETE FROM gomeko_panel_session WHERE expires_at <= $1`, now.UnixMicro())

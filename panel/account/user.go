@@ -21,7 +21,8 @@ type User struct {
 	Disabled  time.Time // zero: may log in
 	LastLogin time.Time // zero: never
 
-	// Issuer and Subject are the [Identity] with which the user logs in elsewhere, "" if there is none.
+	// Issuer and Subject are the [Identity] with which the user logs in elsewhere, "" if there is
+	// none.
 	Issuer, Subject string
 }
 

@@ -112,8 +112,8 @@ func same(t testing.TB, a, b []byte) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-// TestSameFaults compares the faults of a form with those of the worker, which decodes and checks the
-// same arguments.
+// TestSameFaults compares the faults of a form with those of the worker, which decodes and checks
+// the same arguments.
 func TestSameFaults(t *testing.T) {
 	t.Parallel()
 	type inner struct {

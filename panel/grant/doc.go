@@ -21,8 +21,9 @@
 //
 // # How does a worker verify it?
 //
-// [Enforce], or the key gomeko.grant_key of the configuration, has the rows of services with the key
-// allow refuse what comes without a valid grant. A method finds out with [From] who has started it:
+// [Enforce], or the key gomeko.grant_key of the configuration, has the rows of services with the
+// key allow refuse what comes without a valid grant. A method finds out with [From] who has started
+// it:
 //
 //	c, err := service.New(service.Config{}, new(Shop), grant.Enforce(keys))
 //	…

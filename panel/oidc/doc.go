@@ -12,11 +12,11 @@
 //
 // # Who gets which account?
 //
-// The issuer and the claim sub of the ID token say who somebody is. The first login adds a user; its
-// name is that of the claim [Config.NameClaim] then, and stays. If another account has the name, the
-// login is refused: nobody gets an account because the provider lets people choose their names.
-// Somebody who may log in at the provider may log in at the panel, and has no groups there unless
-// they are given.
+// The issuer and the claim sub of the ID token say who somebody is. The first login adds a user;
+// its name is that of the claim [Config.NameClaim] then, and stays. If another account has the
+// name, the login is refused: nobody gets an account because the provider lets people choose their
+// names. Somebody who may log in at the provider may log in at the panel, and has no groups there
+// unless they are given.
 //
 // # Groups
 //
@@ -29,7 +29,7 @@
 // # Security
 //
 // The login is the authorization code flow with PKCE. State, nonce and code verifier are new for
-// each login, and are in the session of the browser that has begun it: a callback in another browser
-// is refused. ID tokens are verified with the keys that the issuer publishes. Only asymmetric
-// signatures count.
+// each login, and are in the session of the browser that has begun it: a callback in another
+// browser is refused. ID tokens are verified with the keys that the issuer publishes. Only
+// asymmetric signatures count.
 package oidc

@@ -255,7 +255,8 @@ type scripted func(*http.Request) (*http.Response, error)
 
 func (s scripted) RoundTrip(r *http.Request) (*http.Response, error) { return s(r) }
 
-// TestDiscoveryAgain counts how often a provider is asked that is away: each second, not each click.
+// TestDiscoveryAgain counts how often a provider is asked that is away: each second, not each
+// click.
 func TestDiscoveryAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -83,8 +83,8 @@ func read(d *contract.Document, row *contract.Row, text json.RawMessage) (*argum
 	return a, err
 }
 
-// Show returns arguments as the history shows them, without what is sensitive, and the parameters of
-// which something is missing. The error wraps [ErrArguments].
+// Show returns arguments as the history shows them, without what is sensitive, and the parameters
+// of which something is missing. The error wraps [ErrArguments].
 func Show(d *contract.Document, row *contract.Row, arguments json.RawMessage) (shown json.RawMessage, hidden []string, err error) {
 	a, err := read(d, row, arguments)
 	if err != nil {

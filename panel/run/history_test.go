@@ -194,7 +194,8 @@ func TestUnserved(t *testing.T) {
 	})
 }
 
-// TestWatch has many people watch the progress of jobs. All of them see it, and one goroutine looks.
+// TestWatch has many people watch the progress of jobs. All of them see it, and one goroutine
+// looks.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *site) {

@@ -18,8 +18,8 @@ import (
 	"github.com/gomeko/gomeko/panel/run"
 )
 
-// TestOtherStore has two processes of a panel with different stores of jobs on one database. Neither
-// says what has become of the jobs of the other one.
+// TestOtherStore has two processes of a panel with different stores of jobs on one database.
+// Neither says what has become of the jobs of the other one.
 func TestOtherStore(t *testing.T) {
 	t.Parallel()
 	onPairs(t, func(t *testing.T, s *site) {
@@ -167,8 +167,8 @@ func TestPruneOfUser(t *testing.T) {
 	})
 }
 
-// TestNonceHidden sends a form twice, and once more with another password, which the history does not
-// keep.
+// TestNonceHidden sends a form twice, and once more with another password, which the history does
+// not keep.
 func TestNonceHidden(t *testing.T) {
 	t.Parallel()
 	onPairs(t, func(t *testing.T, s *site) {

@@ -13,8 +13,8 @@ import (
 // A Resource is what jobs have in common that run one after the other.
 type Resource struct {
 	Name string
-	// Line has the jobs in their order, at most [MaxLine]: the one that runs, or the one that is next, and
-	// then those that wait.
+	// Line has the jobs in their order, at most [MaxLine]: the one that runs, or the one that is next,
+	// and then those that wait.
 	Line []InLine
 	Jobs int64 // of the whole line
 }
@@ -29,7 +29,8 @@ type InLine struct {
 const MaxLine, MaxResources = 50, 200
 
 // Resources returns for which resources jobs run or wait, and in which order: at most
-// [MaxResources], in the order of their names. It needs a store of jobs: without one there are none.
+// [MaxResources], in the order of their names. It needs a store of jobs: without one there are
+// none.
 func (r *Runs) Resources(ctx context.Context) ([]Resource, error) {
 	if r.cfg.Jobs == nil {
 		return nil, nil
@@ -75,8 +76,8 @@ type Place struct {
 	Ahead    int    // how many jobs are before it, First among them; [MaxLine] stands for more, too
 }
 
-// Place returns where the job of a run waits for its resource. It is nil if the run does not wait, or
-// only for a worker.
+// Place returns where the job of a run waits for its resource. It is nil if the run does not wait,
+// or only for a worker.
 func (r *Runs) Place(ctx context.Context, x *Run) (*Place, error) {
 	if r.cfg.Jobs == nil || x.Kind != Job || x.State != Queued && x.State != Scheduled {
 		return nil, nil

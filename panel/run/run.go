@@ -80,8 +80,8 @@ type Run struct {
 	Size   int64 // of the result in bytes; Result is nil if it is larger than [Config].MaxResult
 
 	ErrorType string // as on the wire: the path of the error that the method returned
-	// Error is that of a run that has failed, or of the latest attempt. Secrets in it are masked. If an
-	// argument is hidden, it does not have the text of the method, which may quote it.
+	// Error is that of a run that has failed, or of the latest attempt. Secrets in it are masked. If
+	// an argument is hidden, it does not have the text of the method, which may quote it.
 	Error string
 
 	// Unserved is since when no worker serves the row, for a job that waits: it runs when one does.

@@ -20,8 +20,8 @@ type Service struct {
 	Seen     time.Time // when one did last
 }
 
-// row returns a row by its name in the table of the service, or else by that for callers. It returns
-// nil if there is none.
+// row returns a row by its name in the table of the service, or else by that for callers. It
+// returns nil if there is none.
 func (s *Service) row(name string) *contract.Row {
 	for _, is := range []func(r contract.Row) bool{
 		func(r contract.Row) bool { return r.Name == name },

@@ -60,8 +60,8 @@ const (
 // job is enqueued. It goes on if ctx ends.
 //
 // The error is a [DeniedError], wraps [ErrUnknownRow] or [ErrArguments], is a [NonceError], or says
-// why the run could not be recorded: then nothing was sent. It wraps [ErrTooMany] if too many runs of
-// the user are open. What happens later is in the run: one that could not be sent is returned as
+// why the run could not be recorded: then nothing was sent. It wraps [ErrTooMany] if too many runs
+// of the user are open. What happens later is in the run: one that could not be sent is returned as
 // failed.
 //
 // For a nonce that was used, Start returns the run that was started with it. If the panel was

@@ -293,8 +293,8 @@ func TestFormKeyboard(t *testing.T) {
 	done(t, page, `{"order":{"product":"tea","count":1,"plan":"pro","at":"2026-01-02T15:04:05+02:00","lines":[{"name":"one","sizes":[]}],"labels":{},"pin":"1"},"test_only":true,"tags":["new"]}`)
 }
 
-// TestFormAxe has axe-core look at the form: blank, with rows, and with faults, in the dark and on a
-// phone.
+// TestFormAxe has axe-core look at the form: blank, with rows, and with faults, in the dark and on
+// a phone.
 func TestFormAxe(t *testing.T) {
 	axe := hosttest.Axe(t)
 	page := tab(t, browser(t, hosttest.Chromium(t)))

@@ -21,8 +21,8 @@ var (
 	pictures = flag.String("pictures", "", "make a picture of each page of the panel in this `folder`")
 )
 
-// faults returns what axe-core finds on the page. rules limit what it looks for, as in color-contrast;
-// none of them are all.
+// faults returns what axe-core finds on the page. rules limit what it looks for, as in
+// color-contrast; none of them are all.
 func faults(t *testing.T, page context.Context, rules ...string) (faults []string) {
 	t.Helper()
 	limits := map[string]any{}
@@ -55,8 +55,8 @@ type gallery struct {
 	axe  string
 }
 
-// inspect has axe-core look at the page as it is on a screen and on a phone, light and dark. It logs
-// faults that are not serious. The page may not be wider than the screen.
+// inspect has axe-core look at the page as it is on a screen and on a phone, light and dark. It
+// logs faults that are not serious. The page may not be wider than the screen.
 func (g *gallery) inspect(name string) {
 	t := g.t
 	t.Helper()
