@@ -221,7 +221,7 @@ func newcomer(before, now []string) bool {
 	return slices.ContainsFunc(now, func(i string) bool { return !slices.Contains(before, i) })
 }
 
-// keep writes a service into the database, if that differs from what is there or is older.
+// keep writes a service into the database, if the description there differs or is older.
 func (c *catalog) keep(ctx context.Context, next, before *hosted) error {
 	if before != nil && before.Document == next.Document && next.Seen.Sub(before.Seen) < lookTime/2 {
 		return nil

@@ -18,10 +18,10 @@
 //
 // # Sessions
 //
-// Sessions are in the database of the accounts. The cookie has a random token, of which the
-// database has a hash only, and which is replaced at the login. A session ends [Config.Idle] after
-// the last request, at the latest [Config.Lifetime] after the login, and when the user's password
-// is changed or the user is disabled.
+// Sessions are in the database of the accounts. The cookie has a random token, and the database
+// only its hash. The token is replaced at the login. A session ends [Config.Idle] after the last
+// request, at the latest [Config.Lifetime] after the login, and when the user's password is changed
+// or the user is disabled.
 //
 // # Looks
 //

@@ -11,7 +11,7 @@ func (p *Panel) Refresh(ctx context.Context) { p.catalog.refresh(ctx) }
 // Forget has the services that do not answer any more count as ones that do not run.
 func (p *Panel) Forget() { p.catalog.forgetInstances(nil, time.Now().Add(unseenTime)) }
 
-// Local is what becomes of the page after a login.
+// Local returns the page that a login opens.
 var Local = local
 
 // Words splits the name of a row.

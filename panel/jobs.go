@@ -202,7 +202,7 @@ func cancelJob(v *visit) error {
 	return v.changeJob("The job is cancelled. One that runs ends within some seconds.", func(id string) error {
 		_, err := v.cfg.Jobs.Cancel(v.ctx(), id)
 		return err
-	}, &question{Title: "Cancel the job?", Text: "A job that waits never runs then. What one that runs has done already stays done.", Button: "Cancel the job"})
+	}, &question{Title: "Cancel the job?", Text: "A job that waits never runs then. Steps that a running job has already done are not undone.", Button: "Cancel the job"})
 }
 
 func retryJob(v *visit) error {

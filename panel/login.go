@@ -95,7 +95,7 @@ func badForm(err error) error {
 	if errors.As(err, new(*http.MaxBytesError)) {
 		return err
 	}
-	return &pageError{http.StatusBadRequest, "The form cannot be read", "What the browser has sent is not a form of this panel. Open the page again, and try once more."}
+	return &pageError{http.StatusBadRequest, "The form cannot be read", "The browser did not send a form of this panel. Open the page again, and try once more."}
 }
 
 // local returns target if it is a path of this host, and "/" otherwise: a link to the login must

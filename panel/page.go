@@ -228,7 +228,7 @@ func (v *visit) fail(err error) {
 	case v.ctx().Err() != nil: // nobody reads the answer
 		return
 	case errors.As(err, &tooLarge):
-		shown = &pageError{http.StatusRequestEntityTooLarge, "This is too much", "What was sent is larger than a form of this panel may be."}
+		shown = &pageError{http.StatusRequestEntityTooLarge, "This is too much", "The form is larger than this panel accepts."}
 	case errors.As(err, &database):
 		v.log.Error("the panel's database failed", "path", v.r.URL.Path, "err", err)
 		shown = &pageError{http.StatusServiceUnavailable, "The database is away", "The panel cannot reach its database, so it does not know who you are. Jobs go on. Try again in a moment."}

@@ -1,8 +1,8 @@
 package panel
 
 // The groups that the pages about operations need. As everywhere, whoever uses a page is in its
-// group and in all groups above it: [SeeDead] needs operations and operations/dead. What changes
-// something needs the group of its page, too. A superuser needs none.
+// group and in all groups above it: [SeeDead] needs operations and operations/dead. To change
+// something on a page, a user needs another group, below that of the page. A superuser needs none.
 const (
 	// SeeServices shows services and their instances.
 	SeeServices = "operations/services"

@@ -42,8 +42,8 @@ func (p *panelCommand) runCommand() *cobra.Command {
 		Short: "Run a row as its page in the control panel does, and print the result as JSON",
 		Long: "Run a row as its page in the control panel does, and print the result as JSON: with the same permissions, in the same\n" +
 			"history and audit trail. NAME is that of the row, or that for callers.\n\n" +
-			"Who runs it is the user of a token, which gomeko panel user token NAME prints: that of " + tokenVariable + ", or of\n" +
-			"--token @FILE. Values are written as for gomeko call. An interrupt cancels a call; a job goes on.",
+			"It runs as the user of a token, which gomeko panel user token NAME prints. It is read from " + tokenVariable + ",\n" +
+			"or from --token @FILE. Values are written as for gomeko call. An interrupt cancels a call; a job goes on.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			_, _, err := jobArgument(cmd, args)
 			return err

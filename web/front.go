@@ -20,7 +20,7 @@ import (
 //		Legacy web.Front `web:"/legacy/" to:"legacy"`
 //	}
 //
-// The path is forwarded as it is. The requests pass the middleware of [Hooks]; they are not calls
+// The path is forwarded unchanged. The requests pass the middleware of [Hooks]; they are not calls
 // of the service, and take no worker. The limit until the answer begins is [Config].Timeout, unless
 // the tag has timeout:"5s". The limits of bodies are those of [Config]: MaxBody, ReadTimeout and
 // WriteTimeout.

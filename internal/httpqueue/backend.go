@@ -82,8 +82,8 @@ func (b *backend) Start(ctx context.Context) (err error) {
 		Prefetch: b.row.Workers(),
 		Resume:   true,
 		Handle:   take,
-		// What the broker has sent is run: returned to the queue, a POST would be taken for one that
-		// has run.
+		// Requests that the broker has already delivered are run: returned to the queue, a POST would be
+		// taken for one that has run.
 		Unhandled: take,
 	})
 	return err
@@ -238,7 +238,7 @@ func (b *backend) call(w http.ResponseWriter, r *http.Request, call service.Requ
 	return b.serve(w, r, call)
 }
 
-// refuse tells a front that there is no answer.
+// refuse tells a front that the request gets no answer.
 func (b *backend) refuse(ctx context.Context, d *transport.Delivery, status int, reason string) {
 	if d.ReplyTo == "" || d.CorrelationID == "" {
 		return

@@ -32,7 +32,7 @@ type exchange struct {
 	in        *inflow             // of the answer
 	out       *outflow            // of the body; nil unless it is sent in parts
 	opened    chan struct{}       // closed when the backend asks for the body; nil unless it is sent in parts
-	why       *web.Error          // there is no answer
+	why       *web.Error          // the error that the client gets in place of an answer
 	over      bool                // the answer has ended
 }
 
@@ -111,7 +111,7 @@ func (x *exchange) claimed(d *transport.Delivery, run string) {
 	x.front.grant(d, again)
 }
 
-// refused takes the reply of a process that there is no answer. The caller holds mu.
+// refused takes the reply of a process that does not answer the request. The caller holds mu.
 func (x *exchange) refused(d *transport.Delivery) {
 	status, _ := whole(d.Headers[statusHeader])
 	if run := text(d, runHeader); run != "" && x.run != "" && run != x.run {
@@ -140,7 +140,7 @@ func (x *exchange) pull(d *transport.Delivery) {
 	x.out.credited(d)
 }
 
-// fail notes that there is no answer.
+// fail ends the exchange without an answer.
 func (x *exchange) fail(why *web.Error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -59,8 +59,8 @@ func encodeFields(h http.Header, crosses func(name string) bool) []any {
 	return list
 }
 
-// decodeFields returns the fields of a message. What must not cross is left out; a field that HTTP
-// cannot have is an error.
+// decodeFields returns the fields of a message. Fields of the connection are left out; a field that
+// HTTP cannot have is an error.
 func decodeFields(header any, crosses func(name string) bool) (http.Header, error) {
 	list, ok := header.([]any)
 	if !ok && header != nil || len(list)%2 != 0 {

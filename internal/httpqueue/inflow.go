@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// errCut is the error of a body of which a part is missing.
+// errCut is the error of a body that is incomplete.
 var errCut = errors.New("the body is cut off")
 
 // An inflow is the reading end of a body in parts: of an answer at the front, of an upload at the
@@ -156,7 +156,7 @@ func (i *inflow) beat() {
 	}
 }
 
-// credited is told what became of a credit. The broker returns one whose sender is gone.
+// credited gets the outcome of publishing a credit. The broker returns one whose sender is gone.
 func (i *inflow) credited(err error) {
 	var returned *transport.Returned
 	if errors.As(err, &returned) {

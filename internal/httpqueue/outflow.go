@@ -17,7 +17,7 @@ var (
 	errInterrupted = errors.New("a part of the body may be lost")
 )
 
-// A sendFunc sends a message, and tells what became of it: [transport.Publisher.Send].
+// A sendFunc sends a message, and reports the outcome: [transport.Publisher.Send].
 type sendFunc func(ctx context.Context, m transport.Publishing, settled func(error)) error
 
 // An outflow is the sending end of a body in parts: of an upload at the front, of an answer at the
@@ -132,7 +132,7 @@ func (o *outflow) publish(ctx context.Context, m transport.Publishing, settled f
 	return err
 }
 
-// settled is told what became of a part. It does not block.
+// settled gets the outcome of publishing a part. It does not block.
 func (o *outflow) settled(err error) {
 	var returned *transport.Returned
 	switch {

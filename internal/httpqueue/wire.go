@@ -13,7 +13,7 @@ import (
 const (
 	requestType = "gomeko.http"
 	answerType  = "gomeko.http.answer"  // a whole answer
-	failureType = "gomeko.http.failure" // there is no answer
+	failureType = "gomeko.http.failure" // sent in place of an answer
 	claimType   = "gomeko.http.claim"   // may a request that was delivered before be run?
 	grantType   = "gomeko.http.grant"   // the reply to a claim
 	cancelType  = "gomeko.http.cancel"  // nobody waits for the answer any more

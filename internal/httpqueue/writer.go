@@ -28,7 +28,7 @@ type writer struct {
 	head    *answer // nil until the header is written
 	buffer  []byte
 	written int64
-	length  int64 // that the handler has declared; -1 if it has not
+	length  int64 // declared by the handler; -1 is unknown
 	out     *outflow
 	err     error
 }

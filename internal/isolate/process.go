@@ -161,7 +161,7 @@ func (c *process) follow(frames, stdout, stderr *os.File) {
 	c.pool.gone(c)
 }
 
-// receive reads the frames of a child. What it sends is not trusted: the method may write to any
+// receive reads the frames of a child. It does not trust them: the method may write to any
 // file.
 func (c *process) receive(from *os.File) {
 	r := bufio.NewReaderSize(from, 64<<10)

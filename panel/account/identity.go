@@ -12,12 +12,12 @@ import (
 	"github.com/gomeko/gomeko/internal/clip"
 )
 
-// An Identity is somebody who has logged in elsewhere, at an OpenID provider.
+// An Identity is a person who has logged in at an OpenID provider.
 type Identity struct {
 	// Issuer and Subject say who it is. They never belong to somebody else.
 	Issuer, Subject string
 
-	// Name is the name of the user whom the first login adds. Later ones do not change it.
+	// Name is the name of the user that the first login adds. Later ones do not change it.
 	Name string
 
 	// Groups are the groups that the issuer gives the user, nil if it does not say. They replace those

@@ -91,7 +91,7 @@ var hostile = map[string]string{
 	"a number":          strings.Repeat("9", 200_000),
 }
 
-// columns returns objects of which each has another name.
+// columns returns objects that each have another name.
 func columns(n int) string {
 	var b strings.Builder
 	for i := range n {

@@ -1,5 +1,5 @@
 // Package run starts what people ask for in a control panel, calls and jobs, and keeps a history of
-// it: who has started what, from where, with which arguments, and what has become of it.
+// them: the user, the address, the arguments and the outcome.
 //
 //	runs, err := run.Open(ctx, run.Config{DB: db, Dialect: account.SQLite, Accounts: accounts, Conn: conn, Jobs: jobs, Key: key})
 //	defer runs.Close(ctx)
@@ -26,10 +26,10 @@
 //
 // # What happens if the panel dies?
 //
-// A job goes on: when the panel is back, the history gets what has become of it from the store of
-// the jobs. What was recorded and perhaps not sent, and a call whose answer nobody has received,
-// end as [Lost] or [Failed] with a text that says what is known, at the latest half a minute later.
-// They never end as [Succeeded]. If the user sends the same form again, a job that was not enqueued
+// A job goes on: when the panel is back, the history gets its outcome from the store of the jobs. A
+// run that was recorded and perhaps not sent, and a call whose answer nobody has received, end as
+// [Lost] or [Failed] at the latest half a minute later, with a text that says what is known. They
+// never end as [Succeeded]. If the user sends the same form again, a job that was not enqueued
 // is enqueued under the same id.
 //
 // # Who sees what?

@@ -21,7 +21,7 @@ const (
 	awayMin, awayMax = 100 * time.Millisecond, 10 * time.Second
 )
 
-// An outcome is what has become of a run.
+// An outcome is how a run has ended.
 type outcome struct {
 	state     State
 	result    json.RawMessage

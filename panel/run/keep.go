@@ -23,7 +23,7 @@ const (
 )
 
 // keep renews the leases of the runs of this process, settles those of processes that have died,
-// records what has become of jobs, and deletes old runs. It runs until the panel is closed.
+// records the outcomes of jobs, and deletes old runs. It runs until the panel is closed.
 func (r *Runs) keep() {
 	tick, prune := time.NewTicker(r.cfg.times.tick), time.NewTicker(r.cfg.times.prune)
 	defer tick.Stop()
@@ -33,7 +33,7 @@ func (r *Runs) keep() {
 		case <-tick.C:
 			r.doing("renew leases", r.renew)
 			r.doing("settle runs of processes that have died", r.settle)
-			r.doing("read what has become of jobs", r.follow)
+			r.doing("read the outcomes of jobs", r.follow)
 		case <-prune.C:
 			r.doing("delete old runs", r.prune)
 		case <-r.life.Done():

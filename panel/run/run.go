@@ -20,7 +20,7 @@ const (
 	Job Kind = "jobs" // a job; it runs whether the panel does or not
 )
 
-// A State says what a run does, or what has become of it.
+// A State says what a run does, or how it has ended.
 type State string
 
 // The states of a run.
@@ -32,7 +32,7 @@ const (
 	Succeeded State = "succeeded" // final
 	Failed    State = "failed"    // final; also what was never sent
 	Cancelled State = "cancelled" // final
-	Lost      State = "lost"      // final: what has become of it is not known, as Error says
+	Lost      State = "lost"      // final: its outcome is not known, as Error says
 )
 
 // States returns all states, in the order in which a run may have them.
@@ -61,12 +61,12 @@ type Run struct {
 	// Arguments is a JSON object, by the names of the row's parameters. What is sensitive in it is
 	// service.Redacted: it is not kept.
 	Arguments json.RawMessage
-	Hidden    []string // the parameters of which something is not kept
+	Hidden    []string // parameters whose values are not kept, or only in part
 
 	State   State
 	Started time.Time // by the clock of the database
 	Began   time.Time // when the latest attempt of a job began; zero if none has, and for calls
-	Ended   time.Time // zero if it has not
+	Ended   time.Time // zero if it has not ended
 
 	Job      string // the id of the job; that of another one if that has the same unique key
 	CallID   string // by which log lines are found: their root_call_id, or call_id for a job

@@ -68,7 +68,7 @@ func (r *Runs) call(x *Run, who Who, a *arguments) {
 	r.finish(x, r.outcomeOf(ctx, x, result, err))
 }
 
-// outcomeOf returns what has become of a call.
+// outcomeOf returns the outcome of a call.
 func (r *Runs) outcomeOf(ctx context.Context, x *Run, result json.RawMessage, err error) outcome {
 	var remote *rpc.Error
 	cause := context.Cause(ctx)
@@ -108,7 +108,7 @@ func (r *Runs) drop(id string) {
 }
 
 // enqueue enqueues the job of a run. It reports whether a goroutine waits for its outcome, which
-// then ends the task. x is changed to what became of it.
+// then ends the task. x gets the outcome.
 func (r *Runs) enqueue(x *Run, who Who, a *arguments) (waits bool, err error) {
 	ctx, cancel := context.WithTimeout(r.life, sendTime)
 	defer cancel()
@@ -168,6 +168,6 @@ func (r *Runs) await(x *Run, ref jobs.Ref[json.RawMessage]) {
 	case errors.As(err, &failed):
 		r.finish(x, outcome{state: State(failed.State), errorType: failed.Type, err: x.quote(failed.Text), attempts: failed.Attempts})
 	default:
-		r.finish(x, outcome{state: Lost, err: "what has become of the job is not known without a store of jobs: " + err.Error()})
+		r.finish(x, outcome{state: Lost, err: "the outcome of the job is not known without a store of jobs: " + err.Error()})
 	}
 }

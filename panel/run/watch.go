@@ -63,7 +63,7 @@ func (r *Runs) Watch(ctx context.Context, who Who, id string) (<-chan *Run, erro
 	return w.out, nil
 }
 
-// Wait returns a run when it has ended, or as it is when ctx ends, which is no error.
+// Wait returns a run when it has ended, or its current state when ctx ends, without an error.
 func (r *Runs) Wait(ctx context.Context, who Who, id string) (*Run, error) {
 	states, err := r.Watch(ctx, who, id)
 	if err != nil {

@@ -27,7 +27,8 @@ type Answer struct {
 	UID int `json:"uid"`
 }
 
-// Who answers after some milliseconds, so that calls are running when a process is told to stop.
+// Who waits some milliseconds before it answers, so that calls are running when a process is told
+// to stop.
 func (*Page) Who(context.Context) (Answer, error) {
 	<-time.After(5 * time.Millisecond)
 	return Answer{os.Getpid(), os.Getuid()}, nil
