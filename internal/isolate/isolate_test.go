@@ -99,12 +99,7 @@ func (l *lab) echo(t *testing.T) (stop func() int) {
 // ended waits until a process is gone.
 func ended(t *testing.T, pid int) {
 	t.Helper()
-	for end := time.Now().Add(hosttest.Timeout); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if gone(pid) {
-			return
-		}
-	}
-	t.Errorf("process %d still runs", pid)
+	hosttest.Eventually(t, fmt.Sprintf("process %d has ended", pid), func() bool { return gone(pid) })
 }
 
 // gone reports whether a process has ended. An orphan may still be a zombie, if the first process

@@ -70,9 +70,7 @@ func TestParentKilled(t *testing.T) {
 			p := hosttest.StartProcess(t, cmd)
 			p.Line("arrived")
 			if step == "start" {
-				for len(childrenOf(p.PID())) == 0 {
-					time.Sleep(time.Millisecond)
-				}
+				hosttest.Eventually(t, "it has children", func() bool { return len(childrenOf(p.PID())) > 0 })
 			}
 			children := childrenOf(p.PID())
 			if len(children) == 0 && step != "drain" {
