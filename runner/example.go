@@ -88,7 +88,7 @@ PROGRAM dump orders/vm1/4711-9f3c --json | jq .call_id`,
 PROGRAM broker --listen 127.0.0.1:5673 --management 127.0.0.1:15672
 PROGRAM broker --config broker.yaml`,
 	"front": `PROGRAM front shop --listen :8080
-PROGRAM front shop --config config.yaml --broker amqp://guest:guest@rabbitmq:5672/`,
+PROGRAM front shop --config config.yaml --broker amqp://guest:guest@localhost:5672/`,
 	"broker status": `PROGRAM broker status
 PROGRAM broker status --management http://guest:guest@rabbitmq:15672`,
 	"cron": `PROGRAM cron ls

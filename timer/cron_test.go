@@ -42,7 +42,7 @@ func TestCronMistakes(t *testing.T) {
 		`Wide: jitter 10m must be less than the time between ticks, 10m0s, so that they keep their order`,
 		`Long: timeout 30m0s is longer than 25m0s: let the tick publish a message, and do the work where that is consumed`,
 		`Longer: timeout 26m0s is longer than 25m0s: let the tick publish a message, and do the work where that is consumed`,
-		`Once: unknown key once in its tag: known keys: tz, timer, eager, jitter, missed, overlap, method, timeout, max_workers, sensitive, lenient, doc, allow, confirm`,
+		`Once: unknown key once in its tag: known keys: tz, timer, eager, jitter, missed, overlap, method, timeout, max_workers, sensitive, lenient, isolate, memory, doc, allow, confirm`,
 	}
 	if got := strings.ReplaceAll(errText(err), "service untimely: ", ""); got != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))

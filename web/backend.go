@@ -91,7 +91,7 @@ func (b *backend) serve(w http.ResponseWriter, r *http.Request, call service.Req
 	call.Leading = []any{writer, func(ctx context.Context) any { limited = ctx; return r.WithContext(ctx) }}
 	_, err = b.row.Run(r.Context(), call)
 	begun := writer.end()
-	if err == nil && !begun && limited.Err() != nil && r.Context().Err() == nil { // it has returned as the time was over
+	if err == nil && !begun && errors.Is(context.Cause(limited), context.DeadlineExceeded) { // it has returned as the time was over
 		err = service.ErrTimeout
 	}
 	var panicked *service.PanicError

@@ -36,6 +36,7 @@ var needs = []need{
 	{words: "gomeko k8s", with: swap("gomeko", "HTTP=0.0.0.0:8000 gomeko")}, // the others take any free port
 	{words: "gomeko broker status"},
 	{words: "gomeko broker", ready: "embedded broker on"},
+	{words: "gomeko front", ready: "msg=ready", with: swap(":8080", "127.0.0.1:0")},
 	{words: "gomeko stats orders --watch", ready: "SERVICE"},
 	{words: "gomeko dead import", with: exported},
 	{words: "gomeko dead", with: parked},
