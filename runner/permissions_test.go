@@ -116,7 +116,7 @@ func TestPermissionsSuffice(t *testing.T) {
 				return err == nil && n == 1
 			})
 			hosttest.Close(t, h.Stop)
-			if log := h.Log.String(); strings.Contains(log, "403") || strings.Contains(log, "refuses") {
+			if log := h.Log.String(); strings.Contains(log, "ACCESS_REFUSED") || strings.Contains(log, "refuses") {
 				t.Errorf("the broker has refused something:\n%s", log)
 			}
 		})

@@ -88,19 +88,25 @@ type Published struct {
 // Published returns the published messages, in order.
 func (p *Tap) Published(t testing.TB) []Published {
 	t.Helper()
-	var found []Published
-	p.read(t, func(m frame.Method) {
+	var found []*Published
+	current := map[uint16]*Published{} // by channel: their frames are mixed
+	p.read(t, func(channel uint16, m frame.Method) {
 		if m, ok := m.(*frame.BasicPublish); ok {
-			found = append(found, Published{Exchange: m.Exchange, Key: m.RoutingKey, Mandatory: m.Mandatory})
+			current[channel] = &Published{Exchange: m.Exchange, Key: m.RoutingKey, Mandatory: m.Mandatory}
+			found = append(found, current[channel])
 		}
-	}, func(h frame.Header) {
-		last := &found[len(found)-1]
-		last.Properties, last.Types = properties(h.Properties)
-	}, func(body []byte) {
-		last := &found[len(found)-1]
-		last.Body = append(last.Body, body...)
+	}, func(channel uint16, h frame.Header) {
+		m := current[channel]
+		m.Properties, m.Types = properties(h.Properties)
+	}, func(channel uint16, body []byte) {
+		m := current[channel]
+		m.Body = append(m.Body, body...)
 	})
-	return found
+	all := make([]Published, len(found))
+	for i, m := range found {
+		all[i] = *m
+	}
+	return all
 }
 
 // Confirmed waits until the broker has confirmed the publishing with the tag, on the first
@@ -115,7 +121,7 @@ func (p *Tap) Confirmed(t testing.TB, tag uint64) {
 		received := bytes.Clone(c.received.Bytes())
 		c.mu.Unlock()
 		done := false
-		frames(t, frame.NewReader(bytes.NewReader(received)), func(m frame.Method) {
+		frames(t, frame.NewReader(bytes.NewReader(received)), func(_ uint16, m frame.Method) {
 			if ack, ok := m.(*frame.BasicAck); ok {
 				done = done || ack.DeliveryTag == tag || ack.Multiple && ack.DeliveryTag > tag
 			}
@@ -149,7 +155,7 @@ func (p *Tap) Declared(t testing.TB) []frame.Method {
 // Sent returns all methods that were sent, in order, one connection after another.
 func (p *Tap) Sent(t testing.TB) (found []frame.Method) {
 	t.Helper()
-	p.read(t, func(m frame.Method) {
+	p.read(t, func(_ uint16, m frame.Method) {
 		copied := reflect.New(reflect.TypeOf(m).Elem()) // m is valid until the next method
 		copied.Elem().Set(reflect.ValueOf(m).Elem())
 		found = append(found, copied.Interface().(frame.Method))
@@ -158,7 +164,7 @@ func (p *Tap) Sent(t testing.TB) (found []frame.Method) {
 }
 
 // read parses everything that was sent so far.
-func (p *Tap) read(t testing.TB, method func(frame.Method), header func(frame.Header), body func([]byte)) {
+func (p *Tap) read(t testing.TB, method func(uint16, frame.Method), header func(uint16, frame.Header), body func(uint16, []byte)) {
 	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -172,8 +178,8 @@ func (p *Tap) read(t testing.TB, method func(frame.Method), header func(frame.He
 	}
 }
 
-// frames parses the complete frames in r.
-func frames(t testing.TB, r *frame.Reader, method func(frame.Method), header func(frame.Header), body func([]byte)) {
+// frames parses the complete frames in r, and tells their channels.
+func frames(t testing.TB, r *frame.Reader, method func(uint16, frame.Method), header func(uint16, frame.Header), body func(uint16, []byte)) {
 	t.Helper()
 	r.SetMaxSize(1 << 20)
 	for {
@@ -190,15 +196,15 @@ func frames(t testing.TB, r *frame.Reader, method func(frame.Method), header fun
 			if err != nil {
 				t.Fatal(err)
 			}
-			method(m)
+			method(f.Channel, m)
 		case f.Type == frame.TypeHeader && header != nil:
 			h, err := r.Header(f.Payload)
 			if err != nil {
 				t.Fatal(err)
 			}
-			header(h)
+			header(f.Channel, h)
 		case f.Type == frame.TypeBody && body != nil:
-			body(f.Payload)
+			body(f.Channel, f.Payload)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package isolate
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,7 +44,7 @@ type process struct {
 
 	opened  chan struct{} // closed when it is ready, or has failed to start
 	ready   bool          // set before opened is closed, as failure
-	failure string
+	failure string        // why it cannot start, in its words
 	broken  atomic.Pointer[string] // why its frames cannot be read
 	swollen atomic.Int64           // bytes that it had when it was killed for them
 	gone    chan struct{}          // closed when it has ended, and everything was read
@@ -70,25 +71,31 @@ func (s *Server) spawn(p *pool) (*process, error) {
 	}
 	c.in = pipes[0].write
 	go c.follow(pipes[1].read, pipes[2].read, pipes[3].read)
+	if err := c.wait(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// wait waits until a child is ready. One that does not become ready is killed.
+func (c *process) wait() error {
 	limit := time.NewTimer(startTime)
 	defer limit.Stop()
+	failure := ""
 	select {
 	case <-c.opened:
 		if c.ready {
-			return c, nil
+			return nil
 		}
 	case <-c.gone:
-	case <-p.quit:
-		c.failure = service.ErrStopped.Error()
+	case <-c.pool.quit:
+		failure = service.ErrStopped.Error()
 	case <-limit.C:
-		c.failure = fmt.Sprintf("it is not ready after %s", startTime)
+		failure = fmt.Sprintf("it is not ready after %s", startTime)
 	}
 	c.kill()
-	<-c.gone
-	if c.failure == "" {
-		c.failure = c.how()
-	}
-	return nil, errors.New(c.failure)
+	<-c.gone // nothing more is read: c.failure does not change
+	return errors.New(cmp.Or(failure, c.failure, c.how()))
 }
 
 // A pipe has its two ends.
