@@ -42,9 +42,9 @@ type process struct {
 	occupied atomic.Pointer[occupation] // the call that runs
 	crash    crash
 
-	opened  chan struct{} // closed when it is ready, or has failed to start
-	ready   bool          // set before opened is closed, as failure
-	failure string        // why it cannot start, in its words
+	opened  chan struct{}          // closed when it is ready, or has failed to start
+	ready   bool                   // set before opened is closed, as failure
+	failure string                 // why it cannot start, in its words
 	broken  atomic.Pointer[string] // why its frames cannot be read
 	swollen atomic.Int64           // bytes that it had when it was killed for them
 	gone    chan struct{}          // closed when it has ended, and everything was read
