@@ -81,6 +81,8 @@ var arrows = map[string][]string{
 	"panel":              {"panel/form", "panel/result", "panel/run", "internal/mux", "internal/parked", "internal/jobview"},
 	"internal/grouppath": {},
 	"internal/migration": {},
+	"panel/sqlite":       {"panel/account", "internal/sqlite"},
+	"panel/postgres":     {"panel/account", "internal/postgres"},
 	"panel/account":      {"internal/clip", "internal/grouppath", "internal/migration"},
 	"panel/grant":        {"internal/grouppath", "rpc/rpcerror", "service"},
 	"panel/oidc":         {"internal/clip", "panel/account"},
@@ -94,7 +96,7 @@ var arrows = map[string][]string{
 	"internal/certificate": {},
 
 	// Programs, and packages that only tests import.
-	"examples":            {"runner", "servicetest", "di"},
+	"examples":            {"runner", "servicetest", "di", "panel/sqlite"},
 	"internal/hosttest":   {"rpc"},
 	"internal/brokertest": {"broker", "internal/hosttest"},
 	"internal/golden":     {},

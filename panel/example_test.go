@@ -9,14 +9,13 @@ import (
 	"path/filepath"
 
 	"github.com/gomeko/gomeko/broker"
-	"github.com/gomeko/gomeko/internal/sqlite"
 	"github.com/gomeko/gomeko/panel"
 	"github.com/gomeko/gomeko/panel/account"
+	"github.com/gomeko/gomeko/panel/sqlite"
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A program with a panel of its own. It opens its database with a driver, such as
-// modernc.org/sqlite, and serves the panel as any other handler.
+// A program with a panel of its own. The panel is an http.Handler.
 func ExampleNew() {
 	if err := servePanel(context.Background()); err != nil {
 		fmt.Println(err)
@@ -42,12 +41,12 @@ func servePanel(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close(ctx)
-	db, _, err := sqlite.Connect(ctx, filepath.Join(folder, "panel.db"))
+	db, dialect, err := sqlite.Open(filepath.Join(folder, "panel.db"))(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	accounts, err := account.Open(ctx, db, account.SQLite)
+	accounts, err := account.Open(ctx, db, dialect)
 	if err != nil {
 		return err
 	}

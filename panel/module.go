@@ -30,7 +30,7 @@ type Serving struct {
 	Listen string
 
 	// Open opens the database of the accounts when the services start. It is closed when they have
-	// stopped.
+	// stopped. It is that of package panel/sqlite or panel/postgres, or one of your own.
 	Open func(ctx context.Context) (*sql.DB, account.Dialect, error)
 
 	// Ready, if set, is called with the URL of the panel when it is served. An error ends the start.
@@ -51,7 +51,7 @@ const (
 // Module serves a panel in a program that has services, on their connection to the broker and with
 // their store of jobs:
 //
-//	runner.Main(service.Provide(new(Shop)), panel.Module(panel.Serving{Open: openAccounts}))
+//	runner.Main(service.Provide(new(Shop)), panel.Module(panel.Serving{Open: sqlite.Open("panel.db")}))
 //
 // The panel has an address of its own, so only one process of the program can serve it on a host.
 func Module(s Serving) fx.Option {

@@ -12,19 +12,11 @@ import (
 
 	"github.com/gomeko/gomeko/internal/brokertest"
 	"github.com/gomeko/gomeko/internal/hosttest"
-	"github.com/gomeko/gomeko/internal/sqlite"
 	"github.com/gomeko/gomeko/panel"
 	"github.com/gomeko/gomeko/panel/account"
+	"github.com/gomeko/gomeko/panel/sqlite"
 	"github.com/gomeko/gomeko/transport"
 )
-
-// openIn opens the database of accounts in a folder.
-func openIn(folder string) func(context.Context) (*sql.DB, account.Dialect, error) {
-	return func(ctx context.Context) (*sql.DB, account.Dialect, error) {
-		db, _, err := sqlite.Connect(ctx, filepath.Join(folder, "panel.db"))
-		return db, account.SQLite, err
-	}
-}
 
 // TestModule serves a panel in a program with a service, until the service is stopped.
 func TestModule(t *testing.T) {
@@ -36,7 +28,7 @@ func TestModule(t *testing.T) {
 			return accounts.As(account.Actor{Name: "test"}).AddUser(t.Context(), account.NewUser{Name: "ann", Password: password})
 		}
 		host := hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, new(Stock),
-			panel.Module(panel.Serving{Config: panel.Config{Title: "Warehouse"}, Listen: "127.0.0.1:0", Open: openIn(t.TempDir()), Ready: ready}))
+			panel.Module(panel.Serving{Config: panel.Config{Title: "Warehouse"}, Listen: "127.0.0.1:0", Open: sqlite.Open(filepath.Join(t.TempDir(), "panel.db")), Ready: ready}))
 		r, err := http.Get(address + "/login")
 		if err != nil {
 			t.Fatal(err)
@@ -67,10 +59,10 @@ func TestServingMistakes(t *testing.T) {
 	broken := func(context.Context) (*sql.DB, account.Dialect, error) { return nil, "", errors.New("no such disk") }
 	refuse := func(context.Context, string, *account.Accounts) error { return errors.New("not today") }
 	for want, s := range map[string]panel.Serving{
-		"address already in use: give the panel another address with panel.Serving.Listen": {Listen: taken.Addr().String(), Open: openIn(t.TempDir())},
+		"address already in use: give the panel another address with panel.Serving.Listen": {Listen: taken.Addr().String(), Open: sqlite.Open(filepath.Join(t.TempDir(), "panel.db"))},
 		"database of the panel: no such disk":                                              {Listen: "127.0.0.1:0", Open: broken},
-		"not today":                                                                        {Listen: "127.0.0.1:0", Open: openIn(t.TempDir()), Ready: refuse},
-		"panel.Config: URL: must be":                                                       {Config: panel.Config{URL: "nonsense"}, Listen: "127.0.0.1:0", Open: openIn(t.TempDir())},
+		"not today":                                                                        {Listen: "127.0.0.1:0", Open: sqlite.Open(filepath.Join(t.TempDir(), "panel.db")), Ready: refuse},
+		"panel.Config: URL: must be":                                                       {Config: panel.Config{URL: "nonsense"}, Listen: "127.0.0.1:0", Open: sqlite.Open(filepath.Join(t.TempDir(), "panel.db"))},
 	} {
 		host, err := hosttest.New(t, cfg, new(Stock), panel.Module(s))
 		if err != nil {

@@ -3,7 +3,6 @@ package panel
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +12,9 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/gomeko/gomeko/examples/shop"
-	"github.com/gomeko/gomeko/internal/sqlite"
 	"github.com/gomeko/gomeko/panel"
 	"github.com/gomeko/gomeko/panel/account"
+	"github.com/gomeko/gomeko/panel/sqlite"
 	"github.com/gomeko/gomeko/service"
 )
 
@@ -32,10 +31,7 @@ func New(listen, file string, out io.Writer) fx.Option {
 		panel.Module(panel.Serving{
 			Config: panel.Config{Title: "Shop"},
 			Listen: listen,
-			Open: func(ctx context.Context) (*sql.DB, account.Dialect, error) {
-				db, _, err := sqlite.Connect(ctx, file)
-				return db, account.SQLite, err
-			},
+			Open:   sqlite.Open(file),
 			Ready: func(ctx context.Context, url string, accounts *account.Accounts) error {
 				_, _ = fmt.Fprintf(out, "The control panel is on %s\n", url)
 				return addUsers(ctx, accounts, out)

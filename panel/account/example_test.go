@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/gomeko/gomeko/internal/sqlite"
 	"github.com/gomeko/gomeko/panel/account"
+	"github.com/gomeko/gomeko/panel/sqlite"
 )
 
 // A user may do what all groups of a path allow.
@@ -20,12 +20,12 @@ func ExampleUser_Missing() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	db, _, err := sqlite.Connect(ctx, filepath.Join(dir, "panel.db")) // any *sql.DB
+	db, dialect, err := sqlite.Open(filepath.Join(dir, "panel.db"))(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	accounts, err := account.Open(ctx, db, account.SQLite)
+	accounts, err := account.Open(ctx, db, dialect)
 	if err != nil {
 		log.Fatal(err)
 	}

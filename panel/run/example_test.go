@@ -13,9 +13,9 @@ import (
 
 	"github.com/gomeko/gomeko/broker"
 	"github.com/gomeko/gomeko/fleet"
-	"github.com/gomeko/gomeko/internal/sqlite"
 	"github.com/gomeko/gomeko/panel/account"
 	"github.com/gomeko/gomeko/panel/run"
+	"github.com/gomeko/gomeko/panel/sqlite"
 	"github.com/gomeko/gomeko/rpc"
 	"github.com/gomeko/gomeko/service"
 	"github.com/gomeko/gomeko/transport"
@@ -42,12 +42,12 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	db, _, err := sqlite.Connect(ctx, filepath.Join(dir, "panel.db"))
+	db, dialect, err := sqlite.Open(filepath.Join(dir, "panel.db"))(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	accounts, err := account.Open(ctx, db, account.SQLite)
+	accounts, err := account.Open(ctx, db, dialect)
 	if err != nil {
 		log.Fatal(err)
 	}
