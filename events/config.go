@@ -2,11 +2,11 @@ package events
 
 import "github.com/gomeko/gomeko/transport"
 
-// Config configures events, with [service.Configure]. The zero value works.
+// Config configures events; pass it with [service.Configure]. The zero value works.
 type Config struct {
-	// Identity identifies this instance in the names of its reliable broadcast queues, so that it
-	// finds them after a restart, for example the host's name or the number of a replica. Each
-	// instance needs its own. Reliable broadcast handlers require it.
+	// Identity identifies this instance in the names of its reliable broadcast queues, so it finds
+	// them again after a restart. It can be the host's name or the number of a replica; each instance
+	// needs a different one. Reliable broadcast handlers require it.
 	Identity string
 
 	// AutoDelete declares exchanges that are deleted with the last queue bound to them (Nameko's
@@ -14,8 +14,8 @@ type Config struct {
 	// and older, and 3.0.0rc, declare such exchanges.
 	AutoDelete bool
 
-	// Undeclared leaves exchanges to other processes (Nameko's DECLARE_EVENT_EXCHANGES: false). If
-	// an exchange is missing, the service does not start.
+	// Undeclared leaves the declaration of exchanges to other processes (Nameko's
+	// DECLARE_EVENT_EXCHANGES: false). If an exchange is missing, the service does not start.
 	Undeclared bool
 }
 

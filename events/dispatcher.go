@@ -10,32 +10,34 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Dispatcher dispatches an event and returns when the broker has confirmed it. As a field, it
-// dispatches in the name of its service; [NewDispatcher] is for programs that host no services. In
-// a test, any func can be the Dispatcher. Several goroutines may call it; none waits for another's
-// event.
+// A Dispatcher dispatches an event and returns when the broker has confirmed it. A Dispatcher that
+// is a field dispatches in the name of its service; programs that host no services use
+// [NewDispatcher]. In a test, any func can be the Dispatcher. Several goroutines may call it; they
+// do not wait for each other's events.
 //
-// The event carries the call ids and the context data of ctx. It is not an error if nobody listens,
-// unless the tag of the field has mandatory:"true": then the error is a [*transport.Returned].
+// The event carries the call ids and the context data of ctx. An event without a listener is not an
+// error, unless the tag of the field has mandatory:"true": then the error is a
+// [*transport.Returned].
 //
-// With message_id:"true" in the tag, each event has an id, a UUID in the property message_id, by
-// which a [Handler] with inbox:"true" recognises one that comes again. Nameko ignores it.
+// With message_id:"true" in the tag, each event has a UUID in the property message_id, by which a
+// [Handler] with inbox:"true" recognises an event that arrives again. Nameko ignores it.
 //
-// With outbox:"memory" in the tag, the events of a call are dispatched when its method has
-// succeeded and its per-call values were closed: nobody hears of what was not committed. A failed
-// call dispatches nothing. An error of the dispatching is then the call's; what was committed stays
-// committed, and the events are lost if the process dies between the two.
+// With outbox:"memory" in the tag, the events of a call are dispatched after its method has
+// succeeded and its per-call values are closed, so nobody hears of what was not committed. A failed
+// call dispatches nothing. If dispatching fails, the call fails with that error, but what was
+// committed stays committed. If the process dies between the commit and the dispatching, the events
+// are lost.
 //
-// With outbox:"database", an event is written into the transaction of the call, which jobs.UseTx
-// has named. A relay dispatches it after the commit, also if the process dies: at least once, and
-// in order among those of the same type. The event has a message_id in any case. The Dispatcher
-// returns when the database has the event. If a mandatory event has no listener, it waits, and so
-// do later ones of its type.
+// With outbox:"database", an event is written into the call's transaction, which jobs.UseTx has
+// named, and the Dispatcher returns when the database has the event. A relay dispatches it after
+// the commit, even if the process dies: at least once, and in order among events of the same type.
+// The event always has a message_id. If a mandatory event has no listener, it waits, and so do
+// later events of its type.
 //
 //	Dispatch events.Dispatcher `outbox:"database"`
 //
-// A Dispatcher waits for the broker until ctx's deadline, or 30 s if ctx has none. After an error
-// that is [transport.ErrConnectionLost] or ctx's, the event may have been dispatched.
+// A Dispatcher waits for the broker until ctx's deadline, or for 30 s if ctx has none. If the error
+// is [transport.ErrConnectionLost] or ctx's, the event may have been dispatched.
 type Dispatcher func(ctx context.Context, event string, payload any) error
 
 // Dependency returns the Dispatcher of a field: it implements [service.DependencyType].
@@ -47,7 +49,7 @@ func (Dispatcher) Dependency(f *service.Field) (any, error) {
 	if err := errors.Join(f.Tag.Keys("mandatory", "message_id", "outbox"), err, namedErr, publishErr); err != nil {
 		return nil, err
 	}
-	if d, ok := f.Value().(Dispatcher); ok && d != nil { // a test's
+	if d, ok := f.Value().(Dispatcher); ok && d != nil { // set by a test
 		return d, nil
 	}
 	return dispatcher(p, f.Service, func(m *transport.Publishing) {
@@ -63,10 +65,10 @@ func (Dispatcher) Describe(f *service.Field) service.Description {
 	return service.Description{Details: map[string]any{"exchange": exchangeOf(f.Service)}}
 }
 
-// NewDispatcher returns a Dispatcher in the name of a service, for a program that hosts none, as
-// Nameko's event_dispatcher does. It does not declare the service's exchange: if neither the
-// service nor a listener of its events has ever run, dispatching is an error. Events of other
-// services are not affected by it.
+// NewDispatcher returns a Dispatcher in the name of a service, for a program that hosts none, like
+// Nameko's event_dispatcher. It does not declare the service's exchange: if neither the service nor
+// a listener of its events has ever run, dispatching fails. Events of other services are not
+// affected.
 //
 // Options change each event before it is published:
 //

@@ -32,16 +32,17 @@ import (
 //	delivery  "pool", the default: one instance of each service handles the event
 //	          "singleton": one instance of all services handles it
 //	          "broadcast": every instance handles it
-//	reliable  "false": the queue is deleted with its last listener, and events without a listener are
-//	          lost
+//	reliable  "false": the queue is deleted with its last listener, and events that nobody listens to
+//	          are lost
 //	retry     "1s 10s*3 10m": if a call fails, its event is handled again after these delays, and
-//	          then parked. The default is that of messaging.Config.Retry, and "off" is none
+//	          then parked. The default is messaging.Config.Retry; "off" disables retries
 //	requeue   "true": if a call fails, its event is delivered again, without a limit: at once the
 //	          first time, then after 0.1 s and more, up to 10 s
 //	ack       "early": events are acknowledged before their calls, so each is handled at most once;
-//	          without it, one whose process dies is handled again
-//	inbox     "true": an event that comes again with the same message_id is handled once: the id is
-//	          noted in the transaction of the call, which jobs.UseTx has named. One without is handled
+//	          without it, an event whose process dies is handled again
+//	inbox     "true": an event that arrives again with the same message_id is handled once: the id is
+//	          recorded in the call's transaction, which jobs.UseTx has named. An event without an id
+//	          is always handled
 //	name      the method's name in call ids and in the name of the queue; the default is the row's
 //	          name in snake case, forget_user
 //
@@ -60,7 +61,7 @@ func (Handler) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	from, err := parseSource(r.Tag.Get("events"))
 	sub, subErr := subscriptionOf(r, from)
 	if err != nil {
-		subErr = nil // it follows from err
+		subErr = nil // it would only follow from err
 	}
 	handler, bindErr := messaging.Subscribe(r, sub, func(d *transport.Delivery) Event {
 		return Event{Service: strings.TrimSuffix(d.Exchange, suffix), Type: d.Key}
@@ -79,7 +80,7 @@ func (Handler) Describe(r *service.Row) service.Description {
 	from, _ := parseSource(r.Tag.Get("events"))
 	delivery := cmp.Or(r.Tag.Get("delivery"), "pool")
 	details := map[string]any{"service": from.service, "event": from.pattern, "delivery": delivery}
-	if delivery != "broadcast" { // each instance has a queue of its own
+	if delivery != "broadcast" { // each instance has its own queue
 		if sub, err := subscriptionOf(r, from); err == nil {
 			details["queue"] = sub.Queue
 		}
@@ -119,7 +120,7 @@ func parseSource(text string) (source, error) {
 	return s, nil
 }
 
-// ambiguous returns the mistake of a text that can be read in several ways, and lists them.
+// ambiguous returns the error for a text that can be read in several ways, and lists them.
 func ambiguous(text string) error {
 	var readings []string
 	for i, r := range text {
@@ -130,8 +131,8 @@ func ambiguous(text string) error {
 	return fmt.Errorf("%q has several dots, so service and type are unclear: write %s", text, strings.Join(readings, " or "))
 }
 
-// subscriptionOf returns a row's queue and what is declared for it: see docs/wire/nameko.md, Event
-// queues.
+// subscriptionOf returns a row's queue and the topology to declare for it: see docs/wire/nameko.md,
+// Event queues.
 func subscriptionOf(r *service.Row, from source) (sub messaging.Subscription, err error) {
 	cfg, _ := service.Lookup[Config](r.Host)
 	reliable, reliableErr := r.Tag.Flag("reliable", true)
@@ -170,10 +171,10 @@ func subscriptionOf(r *service.Row, from source) (sub messaging.Subscription, er
 	return sub, sub.ReadFailures(r)
 }
 
-// identityOf returns what identifies this instance in the name of a broadcast queue.
+// identityOf returns the part of a broadcast queue's name that identifies this instance.
 func identityOf(r *service.Row, cfg Config, reliable bool) (string, error) {
 	switch {
-	case !reliable: // exclusive: its old name may still be locked by a connection that is lost
+	case !reliable: // exclusive: a lost connection may still lock the old name
 		fresh, err := service.Shared(r.Host, newIdentity)
 		if err != nil {
 			return "", err

@@ -15,19 +15,19 @@ import (
 
 const (
 	listenPrefetch = 100
-	listenKept     = 10_000          // events that wait in the queue of Listen; the oldest is dropped first
+	listenKept     = 10_000          // events that the queue of Listen keeps; it drops the oldest first
 	notFound       = 404             // the broker's reply code for an exchange that does not exist
 	listenClose    = 2 * time.Second // how long Listen waits for its queue to be deleted
 )
 
-// Listen calls handle with each event of a service until ctx ends, and then returns nil. It is for
-// programs that host no services and want to see what goes on; what must not be lost has a
-// [Handler]. The type may be a pattern, as in the tag of a Handler. handle is called for one event
-// after the other; its payload is the event's as JSON, whatever codec it was sent in.
+// Listen calls handle with each event of a service until ctx ends, and then returns nil. Use it in
+// programs that host no services and want to watch events; use a [Handler] for events that must not
+// be lost. The type may be a pattern, as in the tag of a Handler. Listen calls handle for one event
+// at a time, with the payload as JSON, whatever codec it was sent in.
 //
 // The queue is exclusive, and keeps the latest 10,000 events while handle is busy. Listen does not
-// declare the service's exchange: if neither the service nor a listener of its events has ever run,
-// that is an error. After a lost connection it goes on with what is dispatched from then on.
+// declare the service's exchange: it fails if neither the service nor a listener of its events has
+// ever run. After a lost connection, it continues with the events dispatched from then on.
 func Listen(ctx context.Context, conn *transport.Conn, service, eventType string, handle func(e Event, payload json.RawMessage)) error {
 	wrap := func(err error) error {
 		if err == nil || ctx.Err() != nil {
@@ -45,7 +45,7 @@ func Listen(ctx context.Context, conn *transport.Conn, service, eventType string
 		}},
 		Bindings: []transport.Binding{{Queue: queue, Exchange: exchangeOf(service), Key: eventType}},
 	})
-	defer func() { // or it would be declared again after a reconnect
+	defer func() { // otherwise it would be declared again after a reconnect
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listenClose)
 		defer cancel()
 		_ = conn.Delete(ctx, queue)

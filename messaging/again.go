@@ -8,16 +8,16 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// againLimit is how long messages of a queue that ends with its consumer are handled again, from
-// their first failure on.
+// againLimit limits how long a message of a queue that ends with its consumer is handled again,
+// counted from its first failure.
 const againLimit = time.Minute
 
-// endsWithConsumer reports whether messages of the row are handled again in this process: its queue
-// is exclusive, deleted with its consumer or expires. A delay queue would outlive it.
+// endsWithConsumer reports whether messages of the row are handled again in this process, because
+// its queue is exclusive, deleted with its consumer, or expires. A delay queue would outlive it.
 func (s *subscriber) endsWithConsumer() bool { return !s.isStream() && s.isTransient() && !s.AckEarly }
 
-// again handles a message again whose call has failed with err, in this process, as long as the row
-// says so and for a minute at most. It returns nil, or the last error.
+// again handles a message whose call has failed with err again, in this process, as often as the
+// row says and for a minute at most. It returns nil, or the last error.
 func (s *subscriber) again(ctx context.Context, r service.Request, err error) error {
 	began, retried := time.Now(), false
 	next := func(attempt int, err error) (delay time.Duration, again bool) {
@@ -30,7 +30,7 @@ func (s *subscriber) again(ctx context.Context, r service.Request, err error) er
 		return delay, again
 	}
 	_, err = s.row.RunAgain(ctx, r, err, next)
-	if errors.Is(err, service.ErrStopped) { // given back earlier, it would come back to this process
+	if errors.Is(err, service.ErrStopped) { // a message returned before that would come back to this process
 		select {
 		case <-s.retries.life.Done():
 		case <-r.Withdrawn:
@@ -40,8 +40,8 @@ func (s *subscriber) again(ctx context.Context, r service.Request, err error) er
 	return err
 }
 
-// delay returns how long a message waits whose call has failed for the attempt-th time, and false
-// if it is not handled again. The error's methods are the service's code.
+// delay returns how long a message waits after its attempt-th failure, and false if it is not
+// handled again. The error's methods are the service's code.
 func (s *subscriber) delay(attempt int, err error) (time.Duration, bool) {
 	verdict := service.VerdictOf(err)
 	delay, more := s.Retry.Delay(attempt)

@@ -23,32 +23,33 @@ import (
 //	func(ctx context.Context, message messaging.Message, payload T) error
 //	func(ctx context.Context, message messaging.Message) error
 //
-// The payload may have any of the codecs of [transport.Config].Accept, by default JSON and
+// The payload may be in any of the codecs of [transport.Config].Accept, by default JSON and
 // MessagePack, and may be compressed. The last form takes any body.
 //
-// The queue is declared, durable unless the tag says otherwise. [Declare] declares what has no key
-// here: arguments, quorum queues and streams, several bindings. The keys of the tag:
+// The queue is declared, and is durable unless the tag says otherwise. Use [Declare] for what the
+// tag has no key for: arguments, quorum queues and streams, several bindings. The keys of the tag:
 //
 //	exchange     an exchange that the queue is bound to
-//	key          the routing key of the binding; without it ""
+//	key          the routing key of the binding; the default is ""
 //	kind         "direct", "topic", "fanout", "headers" or a plugin's: the exchange is declared with
 //	             this kind, durable; without it, the exchange must exist, or be declared with Declare
 //	declare      "false": the queue and its bindings must exist, and are not declared
 //	durable      "false": the queue is deleted when the broker stops
 //	auto_delete  "true": the queue is deleted with its last consumer
 //	exclusive    "true": only this process may use the queue, which is deleted with its connection
-//	from         where a stream is read from at each start: "first", "last", "next", an offset, or an
-//	             age such as "1h"; the default is "next". After a lost connection, the row continues
+//	from         where to begin reading a stream at each start: "first", "last", "next", an offset, or
+//	             an age such as "1h"; the default is "next". After a lost connection, the row continues
 //	             with the first message whose call has not ended
 //	retry        "1s 10s*3 10m": if a call fails, its message is handled again after these delays,
-//	             and then parked; not for streams. The default is that of [Config].Retry, and "off"
-//	             is none
+//	             and then parked; not for streams. The default is [Config].Retry; "off" disables
+//	             retries
 //	requeue      "true": if a call fails, its message is delivered again, without a limit: at once
 //	             the first time, then after 0.1 s and more, up to 10 s; not for streams
 //	ack          "early": messages are acknowledged before their calls, so each is handled at most
-//	             once; without it, one whose process dies is handled again
-//	inbox        "true": a message that comes again with the same message_id is handled once: the id is
-//	             noted in the transaction of the call, which jobs.UseTx has named. One without is handled
+//	             once; without it, a message whose process dies is handled again
+//	inbox        "true": a message that arrives again with the same message_id is handled once: the id
+//	             is recorded in the call's transaction, which jobs.UseTx has named. A message without
+//	             an id is always handled
 //	name         the method's name in call ids; the default is the row's name in snake case
 type Consumer struct{}
 
@@ -105,7 +106,7 @@ func subscriptionOf(r *service.Row, known *topology.Registry) (s Subscription, e
 	return s, errors.Join(errs[:]...)
 }
 
-// streamOf returns the arguments of a consumer of a stream, nil if the queue is not one.
+// streamOf returns the arguments of a consumer of a stream, or nil if the queue is not a stream.
 func streamOf(tag service.Tag, declared []transport.Queue) (transport.Table, error) {
 	from := tag.Get("from")
 	for _, q := range declared {

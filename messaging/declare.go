@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Declare declares the exchanges and queues that rows and publishers use, if the keys of their tags
+// Declare declares exchanges and queues that rows and publishers use, where the keys of their tags
 // do not suffice. The values are of type [Exchange] and [Queue]:
 //
 //	messaging.Declare(
@@ -23,14 +23,14 @@ import (
 //		}},
 //	)
 //
-// A row names such a queue, as in messaging:"bills", and the process declares it, with all that
-// belongs to it, when it starts and after each reconnect: its bindings with their exchanges, and
-// where its dead letters go.
+// A row names such a queue, as in messaging:"bills". The process declares it when it starts and
+// after each reconnect, together with its bindings, their exchanges, and the destination of its
+// dead letters.
 //
 // It is a mistake to declare a queue that no row and no publisher names, or an exchange that
-// nothing is bound to or publishes to, except where dead letters, and messages that an exchange
-// cannot route, are collected. So is it to declare a name twice with other flags, or otherwise than
-// the tag of a row does.
+// nothing is bound to or publishes to, unless it collects dead letters or messages that an exchange
+// cannot route. It is also a mistake to declare a name twice with different flags, or differently
+// from the tag of a row.
 func Declare(values ...any) fx.Option {
 	var d topology.Declared
 	for i, v := range values {
@@ -54,10 +54,10 @@ func Declare(values ...any) fx.Option {
 	return service.Configure(d)
 }
 
-// A Kind is the kind of an exchange. A plugin's kind, such as "x-delayed-message", is one too.
+// A Kind is the kind of an exchange. It can also be a plugin's kind, such as "x-delayed-message".
 type Kind string
 
-// The kinds that every broker has.
+// These are the kinds that every broker has.
 const (
 	Direct  Kind = "direct"
 	Topic   Kind = "topic"
@@ -65,13 +65,13 @@ const (
 	Headers Kind = "headers"
 )
 
-// An Exchange is declared with [Declare]. Without a Kind, it is not declared: it must exist.
+// An Exchange is declared with [Declare]. Without a Kind, it is not declared and must exist.
 type Exchange struct {
 	Name string
 	Kind Kind
 
-	Transient  bool // it is deleted when the broker stops
-	AutoDelete bool // it is deleted with its last binding
+	Transient  bool // deleted when the broker stops
+	AutoDelete bool // deleted with its last binding
 
 	// Arguments are those of exchange.declare, such as alternate-exchange.
 	Arguments map[string]any
@@ -102,14 +102,14 @@ func (e Exchange) declare(d *topology.Declared) error {
 // A QueueType is the type of a queue.
 type QueueType string
 
-// The types of queues.
+// These are the types of queues.
 const (
 	Classic QueueType = "" // or the default type of the virtual host
 	Quorum  QueueType = "quorum"
 	Stream  QueueType = "stream"
 )
 
-// typeArgument is the argument of queue.declare that has the type.
+// typeArgument is the argument of queue.declare that sets the type.
 const typeArgument = "x-queue-type"
 
 // A Queue is declared with [Declare].
@@ -117,9 +117,9 @@ type Queue struct {
 	Name string
 	Type QueueType
 
-	Transient  bool // it is deleted when the broker stops
-	AutoDelete bool // it is deleted with its last consumer
-	Exclusive  bool // only this process may use it, and it is deleted with the connection
+	Transient  bool // deleted when the broker stops
+	AutoDelete bool // deleted with its last consumer
+	Exclusive  bool // only this process may use it; deleted with the connection
 
 	// Arguments are those of queue.declare, such as x-max-length or x-dead-letter-exchange.
 	Arguments map[string]any
@@ -127,12 +127,12 @@ type Queue struct {
 	Bindings []Binding
 }
 
-// A Binding routes messages from an exchange to the queue that has it. The exchange must be
-// declared with [Declare] too, or be one of the broker's own, such as amq.topic.
+// A Binding routes messages from an exchange to the queue whose Bindings it is in. The exchange
+// must be declared with [Declare] too, or be one of the broker's own, such as amq.topic.
 type Binding struct {
 	Exchange  string
-	Key       string         // the routing key, or a pattern of it
-	Arguments map[string]any // by which an exchange of kind Headers routes
+	Key       string         // the routing key, or a pattern for it
+	Arguments map[string]any // used for routing by an exchange of kind Headers
 }
 
 // declare adds the queue to d.

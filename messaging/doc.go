@@ -17,20 +17,20 @@
 //
 // # Publisher
 //
-// A [Publisher] is a field, and a func that publishes a message:
+// A [Publisher] is a field: a func that publishes a message.
 //
 //	Bills messaging.Publisher `messaging:"shop" kind:"topic" key:"order.created"`
 //
 //	err := o.Bills(ctx, order)
 //
-// It returns when the broker has confirmed the message, and does not wait for the confirms of
-// others. While the broker is away, it waits. So it needs none of Nameko's use_confirms, retry and
-// retry_policy.
+// It returns when the broker has confirmed the message; several calls at once do not wait for each
+// other's confirms. While the broker is away, it waits. It therefore needs none of Nameko's options
+// use_confirms, retry and retry_policy.
 //
 // # Declare
 //
 // The tags declare a durable queue, an exchange and one binding. [Declare] declares everything
-// else. It is an option of the container, beside the services:
+// else. Pass it to the container as an option, beside the services:
 //
 //	messaging.Declare(
 //		messaging.Exchange{Name: "shop", Kind: messaging.Topic},
@@ -55,13 +55,13 @@
 //     retry it is parked.
 //   - The process stops before the call has ended: the message returns to the queue.
 //
-// A method decides itself with [service.RetryAfter], [service.Park] and [service.Drop]. With
-// ack:"early" a message is acknowledged before its call, so it is handled at most once.
+// A method can decide this itself with [service.RetryAfter], [service.Park] and [service.Drop].
+// With ack:"early" a message is acknowledged before its call, so it is handled at most once.
 // docs/failures.md explains how to choose the delays, and what is guaranteed.
 //
-// A row holds as many messages as it runs calls at once: the service's MaxWorkers, or its
-// max_workers. A call that waits for another call lends its worker ([service.Lend]), and still
-// counts as one of them.
+// A row holds as many messages as it runs calls at once: the service's MaxWorkers, or its own
+// max_workers. A call that waits for another call lends its worker ([service.Lend]), but its
+// message still counts.
 //
 // # Streams
 //
@@ -73,23 +73,23 @@
 //
 // After a lost connection, a row continues with the first message whose call has not ended, so
 // messages may be delivered twice; they are not marked as redelivered. After a restart, it begins
-// at from again. To continue where the process stopped, store message.Headers["x-stream-offset"],
-// the message's position.
+// again where the key from says. To continue where the process stopped, store the position of each
+// message, message.Headers["x-stream-offset"].
 //
 // # Codecs
 //
 // A payload is decoded with the codec that its content_type names, if [transport.Config].Accept has
-// it, and encoded with [transport.Config].Codec. Package codec describes how Go's types are
+// that codec, and encoded with [transport.Config].Codec. Package codec describes how Go's types are
 // encoded.
 //
 // # Connections
 //
-// All rows of a process consume on one connection, and its publishers publish on another, together
-// with RPC and events. A broker that is low on memory stops reading from connections that publish;
+// All rows of a process consume on one connection; its publishers publish on another one, which RPC
+// and events also use. A broker that is low on memory stops reading from connections that publish;
 // acknowledgements still reach it.
 //
 // # Extensions
 //
-// [Subscribe] makes the entrypoint of an extension's row that consumes a queue; events.Handler is
-// made with it.
+// [Subscribe] makes the entrypoint of an extension's row that consumes a queue; events.Handler uses
+// it.
 package messaging

@@ -9,23 +9,23 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// An Outbox keeps messages in the database of a call's transaction, and publishes them when the
-// transaction is committed: what fields with outbox:"database" need. Package jobs has one.
+// An Outbox keeps messages in the database, in the transaction of a call, and publishes them once
+// that is committed. Fields with outbox:"database" need one; package jobs provides it.
 type Outbox = publish.Outbox
 
-// An Inbox notes which messages a consumer has handled: what rows with inbox:"true" need. Package
-// jobs has one.
+// An Inbox notes which messages a consumer has handled. Rows with inbox:"true" need one; package
+// jobs provides it.
 type Inbox = publish.Inbox
 
-// Transactions has the [Outbox] and the [Inbox] of a container. Fields and rows find it as the
-// configuration value that implements it: jobs.Config does. Its methods are called when fields and
-// rows are bound, and their errors are mistakes in the services.
+// Transactions provides the [Outbox] and the [Inbox] of a container. Fields and rows use the
+// configuration value that implements it, such as jobs.Config. Its methods are called when fields
+// and rows are bound; their errors are reported as mistakes in the services.
 type Transactions = publish.Transactions
 
-// An inbox sees to it that the messages of a row are handled once.
+// An inbox ensures that each message of a row is handled once.
 type inbox struct {
 	row      *service.Row
-	consumer string // the queue: its messages may come to another row next time
+	consumer string // the queue, not the row: its messages may go to another row next time
 	inbox    Inbox
 	warned   sync.Once
 }
@@ -40,8 +40,8 @@ func inboxOf(r *service.Row, queue string) (*inbox, error) {
 	return &inbox{row: r, consumer: queue, inbox: i}, nil
 }
 
-// once returns what is asked before the call of a message. A message without an id is handled each
-// time that it comes.
+// once returns the check to run before the call of a message. A message without an id is handled
+// each time that it arrives.
 func (i *inbox) once(messageID string) func(ctx context.Context) error {
 	if messageID == "" {
 		i.warned.Do(func() {

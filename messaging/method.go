@@ -12,7 +12,7 @@ import (
 )
 
 // bind binds the row's method in one of the forms of [Subscribe]. It returns whether the method
-// takes about, and the type of its payload, nil if it takes none.
+// takes about, and the type of its payload, or nil if it takes none.
 func bind(r *service.Row, about reflect.Type) (takesAbout bool, payload reflect.Type, err error) {
 	name, params := methodname.Of(r), r.Params()
 	switch {
@@ -29,7 +29,7 @@ func bind(r *service.Row, about reflect.Type) (takesAbout bool, payload reflect.
 	return false, nil, misfit(r, name, params, about)
 }
 
-// misfit returns the mistake of a method that does not exist, or takes no payload or several.
+// misfit returns the error for a method that does not exist, or that takes no payload or several.
 func misfit(r *service.Row, name string, params []reflect.Type, about reflect.Type) error {
 	if params == nil {
 		_, err := r.Bind(name + "(payload)") // whose remedy shows a payload

@@ -12,22 +12,22 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A mover publishes failed messages to other queues. It tries until the broker has confirmed that,
-// because the message is not acknowledged before.
+// A mover publishes failed messages to other queues. It tries until the broker has confirmed a
+// message, which is not acknowledged before that.
 type mover struct {
 	shared *connection.Shared
 	pauses *pauses
 	log    *slog.Logger
-	life   context.Context // ends when the row begins to stop: then nothing is tried again
+	life   context.Context // ends when the row begins to stop; nothing is tried again after that
 
 	mu        sync.Mutex
 	publisher *transport.Publisher // nil until the first message
-	declared  map[string]time.Time // the queues that exist, as far as is known, and from when on each is safe
-	logged    time.Time            // when a failure was logged
-	waiting   int                  // messages that could not be moved yet
+	declared  map[string]time.Time // the queues known to exist, and the time from which each is safe
+	logged    time.Time            // when a failure was last logged
+	waiting   int                  // messages that could not be moved so far
 }
 
-// unmoved is why a row is paused whose failed messages cannot be moved.
+// unmoved is the reason for pausing a row whose failed messages cannot be moved.
 const unmoved = "its failed messages cannot be moved"
 
 const (
@@ -37,23 +37,25 @@ const (
 	moveLog   = time.Minute      // how often failures are logged
 	stopLimit = 5 * time.Second  // of an attempt, when the row has begun to stop
 
-	// infancy is how old a queue has to be to outlive its broker. RabbitMQ (3.10.8) writes to the disk
-	// what quorum queues there are when none was declared for 0.5 s to 1 s. If it is killed before,
-	// the queue remains without a leader, and hides what was confirmed in it.
+	// infancy is the age from which a queue survives a crash of its broker. RabbitMQ (3.10.8) writes
+	// the list of its quorum queues to the disk once none was declared for 0.5 s to 1 s. If it is
+	// killed before that, the queue remains without a leader, and hides what was confirmed in it.
 	infancy = 2 * time.Second
 )
 
-// errUnsendable is the error of a message that cannot be published, however often it is tried.
+// errUnsendable is the error of a message that can never be published.
 var errUnsendable = errors.New("the message cannot be moved")
 
-// errUnsafe is the error of a message whose connection was lost before it was safe where it is now.
+// errUnsafe is the error of a message whose connection was lost before the message was safe in its
+// new queue.
 var errUnsafe = errors.New("the connection was lost just after the queue was declared")
 
-// move declares t, publishes p to a queue of it in place of d, and returns when the broker has
-// confirmed that and the queue is safe: a message waits for a new queue. It tries again if the
+// move declares t, publishes p to one of its queues in place of d, and returns when the broker has
+// confirmed that and the queue is safe; a new queue is not safe at once. It tries again if the
 // queue is missing or full, or the connection is lost; from the second failure on, the row is
-// paused meanwhile. After an error d must be given back; the error is ctx's, that the row stops,
-// errUnsafe or errUnsendable. A stop does not cut short the wait for a new queue.
+// paused meanwhile. If move returns an error, d must be given back: the error is ctx's, errUnsafe,
+// errUnsendable, or says that the row is stopping. A stop does not cut short the wait for a new
+// queue.
 func (m *mover) move(ctx context.Context, d *transport.Delivery, t transport.Topology, p transport.Publishing) error {
 	p.Forwarded = true
 	for attempt := 0; ; attempt++ {
@@ -78,7 +80,8 @@ func (m *mover) move(ctx context.Context, d *transport.Delivery, t transport.Top
 	}
 }
 
-// age waits until a queue is safe. The error is ctx's, or that the connection is lost before.
+// age waits until a queue is safe. It returns errUnsafe if the connection is lost first, or ctx's
+// cause.
 func age(ctx context.Context, safe time.Time, lost <-chan struct{}) error {
 	d := time.Until(safe)
 	if d <= 0 {
@@ -107,8 +110,8 @@ func (m *mover) hold(n int) {
 	}
 }
 
-// try makes one attempt, and returns from when on the queue is safe. It limits itself, so that a
-// stop is not held up.
+// try makes one attempt, and returns the time from which the queue is safe. It has its own time
+// limit, so it does not delay a stop.
 func (m *mover) try(ctx context.Context, t transport.Topology, p transport.Publishing) (safe time.Time, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, moveLimit, fmt.Errorf("not in %s: %w", moveLimit, context.DeadlineExceeded))
 	defer cancel()
@@ -141,8 +144,8 @@ func isOutcome(err error) bool {
 		errors.Is(err, transport.ErrConnectionLost) || errors.Is(err, transport.ErrClosed)
 }
 
-// declare declares t, unless its queue key is known to exist, and returns from when on that is
-// safe.
+// declare declares t, unless its queue key is known to exist, and returns the time from which that
+// is safe.
 func (m *mover) declare(ctx context.Context, conn *transport.Conn, t transport.Topology, key string) (safe time.Time, err error) {
 	m.mu.Lock()
 	safe, known := m.declared[key]
@@ -156,8 +159,8 @@ func (m *mover) declare(ctx context.Context, conn *transport.Conn, t transport.T
 	return m.know(conn, key), nil
 }
 
-// know notes that a queue was declared on conn, and returns from when on it is safe. Another
-// process may just have created it, also if it existed.
+// know notes that a queue was declared on conn, and returns the time from which it is safe. Even if
+// the queue existed, another process may have just created it.
 func (m *mover) know(conn *transport.Conn, key string) (safe time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -171,15 +174,15 @@ func (m *mover) know(conn *transport.Conn, key string) (safe time.Time) {
 	return safe
 }
 
-// forget has a queue declared before the next message, because it is missing.
+// forget notes that a queue is missing, so it is declared before the next message.
 func (m *mover) forget(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.declared, key)
 }
 
-// publisherOn returns the mover's publisher. It is not the connection's: a refusal would disturb
-// others.
+// publisherOn returns the mover's publisher. It is not the connection's own, because a refusal
+// would disturb the others who use that.
 func (m *mover) publisherOn(conn *transport.Conn) *transport.Publisher {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -189,7 +192,7 @@ func (m *mover) publisherOn(conn *transport.Conn) *transport.Publisher {
 	return m.publisher
 }
 
-// logFailure logs that a message could not be moved, once a minute.
+// logFailure logs that a message could not be moved, at most once a minute.
 func (m *mover) logFailure(queue string, err error) {
 	m.mu.Lock()
 	again := time.Since(m.logged) < moveLog
@@ -210,7 +213,7 @@ func (m *mover) logFailure(queue string, err error) {
 	m.log.Error("a failed message cannot be moved, and stays unacknowledged in its queue", "to", queue, "err", err, "remedy", remedy)
 }
 
-// wait waits until the next attempt. The error is that the row stops, or ctx's.
+// wait waits until the next attempt. It fails if the row stops, or with ctx's error.
 func (m *mover) wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -224,7 +227,7 @@ func (m *mover) wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// close closes the publisher, when nothing is moved any more.
+// close closes the publisher. Nothing may be moved after that.
 func (m *mover) close(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

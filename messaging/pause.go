@@ -11,28 +11,28 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// pauseLimit limits the wait for the broker to cancel the consumers of a row. One that blocks does
-// so later.
+// pauseLimit limits the wait for the broker to cancel the consumers of a row. If one of them
+// blocks, it is cancelled later.
 const pauseLimit = 30 * time.Second
 
-// pauses pause a row while there is a reason. A pause cancels the row's consumers, also those that
-// are opened during it, and gives back to the queue what waits for a worker or for its return.
-// Calls that run go on, and are settled.
+// pauses pauses a row while there is a reason to. A pause cancels the row's consumers, including
+// those opened meanwhile, and returns the messages that wait for a worker, or for their return, to
+// the queue. Running calls go on, and their messages are settled.
 type pauses struct {
 	row     *service.Row
 	queue   string
 	returns *returns
 
 	mu        sync.Mutex
-	reasons   []string // in order
+	reasons   []string // in the order in which they were added
 	since     time.Time
 	consumers []*transport.Consumer
 	withdrawn chan struct{} // closed during a pause
-	paused    bool          // the consumers are
-	told      bool          // the pause is in the log
-	probing   bool          // the consumers may take a message each
-	working   bool          // a goroutine pauses and resumes them
-	stopped   bool          // they are cancelled for good
+	paused    bool          // the consumers are paused
+	told      bool          // the pause was logged
+	probing   bool          // the consumers may take one message each
+	working   bool          // a goroutine is pausing or resuming the consumers
+	stopped   bool          // the consumers are cancelled for good
 }
 
 // init prepares the pauses of a row.
@@ -45,12 +45,12 @@ func (p *pauses) manage(c *transport.Consumer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.consumers = append(p.consumers, c)
-	p.paused = p.paused && len(p.reasons) == 0 // it is not paused yet
+	p.paused = p.paused && len(p.reasons) == 0 // the new consumer is not paused yet
 	p.work()
 }
 
-// signal returns a channel that is closed when the row is paused: the messages that it holds and
-// that have no worker are to be given back.
+// signal returns a channel that is closed when the row is paused. Messages that the row holds
+// without a worker must then be given back.
 func (p *pauses) signal() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,8 +90,8 @@ func (p *pauses) resume(reason string) {
 	p.work()
 }
 
-// probe has the row take one message of each of its queues, if reason is the only one why it is
-// paused.
+// probe lets the row take one message from each of its queues, if reason is the only one for its
+// pause.
 func (p *pauses) probe(reason string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,7 +105,7 @@ func (p *pauses) probe(reason string) bool {
 	return true
 }
 
-// now returns the row's pause, and false if it is not paused.
+// now returns the row's current pause, or false if it is not paused.
 func (p *pauses) now() (service.Pause, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,7 +113,7 @@ func (p *pauses) now() (service.Pause, bool) {
 		len(p.reasons) > 0
 }
 
-// work has a goroutine pause or resume the consumers, if they are not as they should be. The caller
+// work starts a goroutine that pauses or resumes the consumers, if that is necessary. The caller
 // holds mu.
 func (p *pauses) work() {
 	if p.working || p.stopped || len(p.consumers) == 0 || p.paused == (len(p.reasons) > 0) {
@@ -126,7 +126,7 @@ func (p *pauses) work() {
 	})
 }
 
-// step pauses or resumes the consumers. It returns false when they are as they should be.
+// step pauses or resumes the consumers. It returns false if nothing is left to do.
 func (p *pauses) step(ctx context.Context) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -169,14 +169,14 @@ func (p *pauses) close(ctx context.Context, consumers []*transport.Consumer) {
 	}
 }
 
-// stop has the consumers neither paused nor resumed any more: the row stops.
+// stop ends pausing and resuming, because the row stops.
 func (p *pauses) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stopped = true
 }
 
-// over reports whether the row stops.
+// over reports whether the row is stopping.
 func (p *pauses) over() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -196,8 +196,8 @@ func (s *shared) pauseFor(service, reason string, on bool) {
 	}
 }
 
-// diesAlone reports whether the broker deletes the queue of the row, with its messages, while
-// nobody consumes it: such a row does not pause.
+// diesAlone reports whether the broker deletes the row's queue, with its messages, while nobody
+// consumes it. Such a row does not pause.
 func (s *subscriber) diesAlone() bool {
 	return slices.ContainsFunc(s.Topology.Queues, func(q transport.Queue) bool {
 		_, expires := q.Args["x-expires"]

@@ -16,9 +16,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Publisher publishes a payload and returns when the broker has confirmed it, as Nameko's
-// Publisher does. Options change one message before it is published. In a test, any func can be the
-// Publisher. Several goroutines may call it; none waits for another's message.
+// A Publisher publishes a payload and returns when the broker has confirmed it, like Nameko's
+// Publisher. Options change a single message before it is published. In a test, any func can be the
+// Publisher. Several goroutines may call it; they do not wait for each other's messages.
 //
 //	Bills   messaging.Publisher `messaging:"shop" kind:"topic" key:"order.created"`
 //	Imports messaging.Publisher `queue:"imports" priority:"5" expiration:"10s"`
@@ -31,8 +31,8 @@ import (
 //	kind         the exchange is declared with this kind, durable; without it, the exchange must
 //	             exist, or be declared with [Declare]
 //	key          the routing key
-//	queue        a queue that is declared, as by a [Consumer] with the keys declare, durable,
-//	             auto_delete and exclusive; if there is an exchange, it is bound to it by key
+//	queue        a queue to declare, with the keys declare, durable, auto_delete and exclusive of a
+//	             [Consumer]; if the tag names an exchange, the queue is bound to it by key
 //	mandatory    "true": a message that reaches no queue is an error, [*transport.Returned]
 //	persistent   "false": the message is lost when the broker stops
 //	priority     0 to 255
@@ -40,20 +40,20 @@ import (
 //	serializer   "json" or "msgpack"; the default is [transport.Config].Codec
 //	compression  "zlib"
 //	message_id   "true": each message has an id, a UUID, by which a Consumer with inbox:"true" recognises
-//	             one that comes again
-//	outbox       "memory": the messages of a call are published when its method has succeeded and its
-//	             per-call values were closed, so after the commit. A failed call publishes nothing; an
-//	             error of the publishing is then the call's, and what was committed stays committed
-//	             "database": a message is written into the transaction of the call, which jobs.UseTx has
-//	             named, and published after the commit, also if the process dies: at least once, with a
+//	             a message that arrives again
+//	outbox       "memory": the messages of a call are published after its method has succeeded and its
+//	             per-call values are closed, so after the commit. A failed call publishes nothing. If
+//	             publishing fails, the call fails with that error; what was committed stays committed
+//	             "database": a message is written into the call's transaction, which jobs.UseTx has
+//	             named, and published after the commit, even if the process dies: at least once, with a
 //	             message_id, in order among those with the same exchange and routing key
 //
-// An option finds these in the message, the serializer as ContentType and the compression as the
-// header compression. The Headers are never nil. The call ids and the context data of ctx are added
-// to them.
+// The values of these keys are set in the message before the options run: the serializer as
+// ContentType, the compression as the header compression. The Headers are never nil. The call ids
+// and the context data of ctx are added to them.
 //
-// A Publisher waits for the broker until ctx's deadline, or 30 s if ctx has none. After an error
-// that is [transport.ErrConnectionLost] or ctx's, the message may have been published.
+// A Publisher waits for the broker until ctx's deadline, or for 30 s if ctx has none. If the error
+// is [transport.ErrConnectionLost] or ctx's, the message may have been published.
 type Publisher func(ctx context.Context, payload any, options ...func(*transport.Publishing)) error
 
 // Dependency returns the Publisher of a field: it implements [service.DependencyType].
@@ -72,7 +72,7 @@ func (Publisher) Dependency(f *service.Field) (any, error) {
 	if err = errors.Join(f.Tag.Keys(keys...), err, namedErr, topologyErr, publishErr); err != nil {
 		return nil, err
 	}
-	if own, ok := f.Value().(Publisher); ok && own != nil { // a test's
+	if own, ok := f.Value().(Publisher); ok && own != nil { // set by a test
 		return own, nil
 	}
 	return Publisher(func(ctx context.Context, payload any, options ...func(*transport.Publishing)) error {
@@ -99,7 +99,7 @@ func (Publisher) Describe(f *service.Field) service.Description {
 	return service.Description{Details: detailsOf(f.Tag, map[string]string{"messaging": "exchange", "key": "key", "queue": "queue"})}
 }
 
-// detailsOf returns the values of a tag's keys, by the names that descriptions have for them.
+// detailsOf returns the values of a tag's keys under the names that descriptions use for them.
 func detailsOf(tag service.Tag, names map[string]string) map[string]any {
 	details := map[string]any{}
 	for key, name := range names {
@@ -110,7 +110,7 @@ func detailsOf(tag service.Tag, names map[string]string) map[string]any {
 	return details
 }
 
-// messageOf returns what all messages of a field have in common.
+// messageOf returns the parts that all messages of a field share.
 func messageOf(tag service.Tag, exchange, key, queue string) (m transport.Publishing, err error) {
 	m.Exchange, m.Key, m.Headers = exchange, key, transport.Table{}
 	var errs [4]error
@@ -138,7 +138,7 @@ func messageOf(tag service.Tag, exchange, key, queue string) (m transport.Publis
 	return m, errors.Join(append(errs[:], err, formatOf(tag, &m))...)
 }
 
-// formatOf reads how a payload becomes the body of a message.
+// formatOf reads the keys that say how a payload is encoded.
 func formatOf(tag service.Tag, m *transport.Publishing) (err error) {
 	switch name := tag.Get("serializer"); name {
 	case "":

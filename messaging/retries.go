@@ -17,11 +17,12 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// retries are the failed messages of a row: those that wait for a delay, come back in the retry
-// queue, and are parked in the dead queue. See docs/wire/failures.md for the queues and headers.
+// retries keeps the failed messages of a row: those that wait for a delay, come back through the
+// retry queue, and are parked in the dead queue. See docs/wire/failures.md for the queues and
+// headers.
 //
-// At every instant such a message is in one of the queues: it is published, and that is confirmed,
-// before the delivery is acknowledged.
+// Such a message is in one of the queues at every moment, because the delivery is acknowledged only
+// after the broker has confirmed the copy.
 type retries struct {
 	sub    *subscriber
 	queues deadletter.Queues
@@ -32,11 +33,11 @@ type retries struct {
 
 	mu       sync.Mutex
 	consumer *transport.Consumer // of the retry queue; nil until it is consumed
-	ended    bool                // it is not consumed any more
-	refusal  error               // why the row cannot retry; nil if it can
+	ended    bool                // no longer consumed
+	refusal  error               // the refusal that prevents retries; nil if there is none
 }
 
-// init prepares the retries of a row, which is bound.
+// init prepares the retries of a bound row.
 func (r *retries) init(s *subscriber) {
 	cfg, _ := service.Lookup[Config](s.row.Host)
 	r.sub, r.queues = s, cfg.queues()
@@ -47,30 +48,30 @@ func (r *retries) init(s *subscriber) {
 	}
 }
 
-// errTransient is why a row cannot move its messages to other queues.
+// errTransient means that a row cannot move its messages to other queues.
 var errTransient = errors.New("its queue is deleted with its consumer, or is a stream")
 
-// climbs reports whether messages of the row are retried although their methods do not ask for it.
+// climbs reports whether messages of the row are retried even if its method does not ask for it.
 func (r *retries) climbs() bool { return len(r.sub.Retry) > 0 && !r.off() }
 
 // off reports whether messages of the row cannot be retried.
 func (r *retries) off() bool { return r.why() != nil }
 
-// why returns why messages of the row cannot be retried, nil if they can.
+// why returns why messages of the row cannot be retried, or nil if they can.
 func (r *retries) why() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.refusal
 }
 
-// setup declares the retry queue of a row that retries. If the broker refuses it to its user, the
-// row does without.
+// setup declares the retry queue of a row that retries. If the user has no permission to declare
+// it, the row works without retries.
 func (r *retries) setup(ctx context.Context) error {
 	if len(r.sub.Retry) == 0 || r.off() {
 		return nil
 	}
 	err := r.declare(ctx)
-	if err == nil { // whether a delay queue may be declared too: this one never exists
+	if err == nil { // checks the permission for delay queues: this one never exists
 		err = r.sub.conn.Delete(ctx, deadletter.DelayQueue(r.sub.Queue, 0))
 	}
 	return r.unlessRefused(err)
@@ -81,8 +82,8 @@ func (r *retries) declare(ctx context.Context) error {
 	return r.sub.conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{r.queues.Retry(r.sub.Queue)}})
 }
 
-// start begins to consume the retry queue: that of a row which retries, and one that exists because
-// a method has asked for retries, or the row has retried before.
+// start begins to consume the retry queue if the row retries, or if the queue exists because a
+// method has asked for retries or the row has retried before.
 func (r *retries) start(ctx context.Context) error {
 	if r.off() {
 		return nil
@@ -95,21 +96,21 @@ func (r *retries) start(ctx context.Context) error {
 	return r.unlessRefused(r.consume(ctx))
 }
 
-// exists reports whether a queue exists that the row has made before.
+// exists reports whether a queue that the row may have made before exists.
 func (r *retries) exists(ctx context.Context, queue string) (bool, error) {
 	var refused *transport.Error
 	_, _, err := r.sub.conn.Inspect(ctx, queue)
 	if errors.As(err, &refused) {
-		return false, nil // mostly it does not exist
+		return false, nil // usually it does not exist
 	}
 	return err == nil, err
 }
 
-// accessRefused is the broker's reply code for what a user has no permission to do.
+// accessRefused is the broker's reply code for an operation that the user has no permission for.
 const accessRefused = 403
 
-// unlessRefused returns err, or nil if it is the broker's refusal of a permission: then the row
-// behaves as without retry.
+// unlessRefused returns err, or nil if the broker refused a permission: then the row works without
+// retries.
 func (r *retries) unlessRefused(err error) error {
 	var refused *transport.Error
 	if !errors.As(err, &refused) || refused.Code != accessRefused {
@@ -125,7 +126,7 @@ func (r *retries) unlessRefused(err error) error {
 	return nil
 }
 
-// consume begins to consume the retry queue, unless the row does already, or stops.
+// consume begins to consume the retry queue, unless it is consumed already or the row is stopping.
 func (r *retries) consume(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -140,15 +141,15 @@ func (r *retries) consume(ctx context.Context) error {
 	return err
 }
 
-// returned returns the message of a delivery of the retry queue. The delivery stays as it is: by
-// its content it is recognised when it is delivered again.
+// returned returns the message in a delivery of the retry queue. It does not change the delivery,
+// which is recognised by its content when it is delivered again.
 func returned(d *transport.Delivery) received {
 	first := &transport.Delivery{Exchange: d.Exchange, Key: d.Key, Redelivered: d.Redelivered, Properties: d.Properties, Body: d.Body}
 	first.Headers = maps.Clone(d.Headers)
 	return received{d, first, deadletter.Open(first), false}
 }
 
-// retry has a message wait for its delay.
+// retry makes a message wait for its delay.
 func (r *retries) retry(ctx context.Context, f *failure) {
 	next := f.attempt
 	if !f.waits {
@@ -177,8 +178,8 @@ func (r *retries) retry(ctx context.Context, f *failure) {
 	}
 }
 
-// listen begins to consume the retry queue of a row whose method asks for a retry for the first
-// time. A failure does not stop the retry: the row consumes the queue after its next retry.
+// listen begins to consume the retry queue when a method asks for a retry for the first time. If
+// that fails, the retry goes on; the next one tries to consume again.
 func (r *retries) listen(ctx context.Context) error {
 	r.mu.Lock()
 	listening := r.consumer != nil
@@ -222,7 +223,7 @@ func (r *retries) park(ctx context.Context, f *failure) {
 	p := r.queues.Publishing(f.first, o)
 	topology := transport.Topology{Queues: []transport.Queue{r.queues.Dead(r.sub.Queue)}}
 	switch err := r.mover.move(ctx, f.Delivery, topology, p); {
-	case errors.Is(err, errUnsendable): // it would be back at once, and fail again
+	case errors.Is(err, errUnsendable): // returned to the queue, it would fail again at once
 		r.logger(f).Error("a failed message cannot be parked: it stays in its queue, and is handled again", "queue", r.sub.Queue, "err", err)
 		r.sub.returns.add(f.Delivery)
 		return
@@ -231,12 +232,12 @@ func (r *retries) park(ctx context.Context, f *failure) {
 		return
 	}
 	f.Ack()
-	_ = r.listen(ctx) // for when it is replayed; an error is logged, or the row stops
+	_ = r.listen(ctx) // for when the message is replayed; an error is logged, or the row is stopping
 	r.logParked(f, p)
 	r.sub.row.Host.Observers().Parked(ctx, f.observed())
 }
 
-// logParked logs that a message was parked, and how to look at it.
+// logParked logs that a message was parked, and how to inspect it.
 func (r *retries) logParked(f *failure, p transport.Publishing) {
 	text := f.text
 	if f.row.Sensitive() {
@@ -247,14 +248,14 @@ func (r *retries) logParked(f *failure, p transport.Publishing) {
 		"err", clip.Text(text, clip.Log), "look", fmt.Sprintf("gomeko dead show %s %s", r.sub.Queue, parked.ID))
 }
 
-// logger returns the logger of the row whose call has failed, with the ids of the calls that have
-// led to its message.
+// logger returns the logger of the row whose call has failed, with the ids of the calls that led to
+// its message.
 func (r *retries) logger(f *failure) *slog.Logger {
 	return f.row.Logger().With(headers.LogAttrs(f.first)...)
 }
 
-// stop stops consuming the retry queue, and has messages go back to their queue that cannot be
-// moved now.
+// stop stops consuming the retry queue. From then on, messages that cannot be moved return to their
+// queue.
 func (r *retries) stop(ctx context.Context) error {
 	r.end()
 	r.mu.Lock()
@@ -267,7 +268,7 @@ func (r *retries) stop(ctx context.Context) error {
 	return c.Cancel(ctx)
 }
 
-// close writes the last acknowledgements, when every call has ended.
+// close writes the last acknowledgements, after every call has ended.
 func (r *retries) close(ctx context.Context) error {
 	r.end()
 	r.mu.Lock()
@@ -283,7 +284,7 @@ func closeConsumer(ctx context.Context, c *transport.Consumer) error {
 	return c.Close(ctx)
 }
 
-// either returns a context that ends with one of two.
+// either returns a context that ends when either of two ends.
 func either(ctx, other context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(other, func() { cancel(context.Cause(other)) })

@@ -10,8 +10,9 @@ import (
 // FailureKeys returns the keys of a row's tag that [Subscription.ReadFailures] reads.
 func FailureKeys() []string { return []string{"retry", "requeue", "ack", "inbox"} }
 
-// ReadFailures reads what the row's tag says about messages whose call fails, or that come again,
-// into Retry, Requeue, AckEarly and Inbox. Queue, Topology and the offset of a stream must be set.
+// ReadFailures sets Retry, Requeue, AckEarly and Inbox from the keys in the row's tag for messages
+// whose call fails, or that arrive again. Queue, Topology and the offset of a stream must be set
+// before.
 func (s *Subscription) ReadFailures(r *service.Row) error {
 	requeue, requeueErr := r.Tag.Flag("requeue", false)
 	early, earlyErr := earlyOf(r.Tag)
@@ -23,7 +24,7 @@ func (s *Subscription) ReadFailures(r *service.Row) error {
 	return errors.Join(requeueErr, earlyErr, ladderErr, inboxErr)
 }
 
-// ladder reads the key retry of a row's tag, or the default of the configuration.
+// ladder reads the key retry of a row's tag, or the default in the configuration.
 func (s *Subscription) ladder(r *service.Row) (service.Ladder, error) {
 	text := r.Tag.Get("retry")
 	if text == "" {
@@ -65,8 +66,8 @@ func earlyOf(tag service.Tag) (bool, error) {
 // isStream reports whether the row reads a stream.
 func (s *Subscription) isStream() bool { return s.args["x-stream-offset"] != nil }
 
-// isTransient reports whether what waits for a retry would outlive the queue that it failed in, or
-// whether other processes read the same messages: those of a stream.
+// isTransient reports whether messages that wait for a retry would outlive the queue that they
+// failed in, or whether other processes read the same messages, as from a stream.
 func (s *Subscription) isTransient() bool {
 	if s.isStream() {
 		return true

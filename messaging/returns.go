@@ -9,24 +9,24 @@ import (
 )
 
 const (
-	returnMin    = 100 * time.Millisecond // the delay of a message's second return; it doubles with each further one
+	returnMin    = 100 * time.Millisecond // before a message's second return; it doubles with each further one
 	returnMax    = 10 * time.Second
-	failuresKept = 1000 // how many messages are remembered
+	failuresKept = 1000 // the number of messages that are remembered
 )
 
-// returns gives failed messages back to their queue: one that has failed before later and later, so
-// that it does not keep the process busy. A message that waits takes up its place in the prefetch
-// count, but no worker. The zero value is ready for use.
+// returns gives failed messages back to their queue. A message that keeps failing is returned later
+// each time, so it does not keep the process busy. While it waits, it counts against the prefetch
+// but needs no worker. The zero value is ready for use.
 type returns struct {
 	mu       sync.Mutex
 	failures map[[sha256.Size]byte]int // of each message in this process
-	order    [][sha256.Size]byte       // the messages in failures, and some that were, oldest first
+	order    [][sha256.Size]byte       // the messages in failures, oldest first, and some that were removed
 	waiting  map[*transport.Delivery]*time.Timer
-	stopped  bool // nothing waits any more
+	stopped  bool // nothing waits any longer
 	emptied  bool // nothing waits for now
 }
 
-// add gives a message back whose call has failed.
+// add gives back a message whose call has failed.
 func (r *returns) add(d *transport.Delivery) {
 	delay := r.delay(d)
 	r.mu.Lock()
@@ -46,7 +46,7 @@ func (r *returns) add(d *transport.Delivery) {
 	})
 }
 
-// delay counts a failure of a message, and returns how long it waits.
+// delay counts a failure of a message, and returns how long it has to wait.
 func (r *returns) delay(d *transport.Delivery) time.Duration {
 	id := d.Fingerprint()
 	r.mu.Lock()
@@ -71,7 +71,7 @@ func (r *returns) delay(d *transport.Delivery) time.Duration {
 	return min(returnMin<<min(n-2, 10), returnMax)
 }
 
-// forget ends the count of a message whose call has succeeded.
+// forget drops the count of a message whose call has succeeded.
 func (r *returns) forget(d *transport.Delivery) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,7 +80,7 @@ func (r *returns) forget(d *transport.Delivery) {
 	}
 }
 
-// stop gives back what waits, and lets nothing wait from now on.
+// stop gives back the messages that wait, and lets no message wait after that.
 func (r *returns) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,7 +88,8 @@ func (r *returns) stop() {
 	r.giveBack()
 }
 
-// hold lets messages wait, or gives back what waits and lets nothing wait until the next hold.
+// hold lets messages wait if on is set. Otherwise it gives back those that wait, and lets none wait
+// until the next hold.
 func (r *returns) hold(on bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,7 +99,7 @@ func (r *returns) hold(on bool) {
 	}
 }
 
-// giveBack gives back what waits. The caller holds mu.
+// giveBack gives back the messages that wait. The caller holds mu.
 func (r *returns) giveBack() {
 	for d, timer := range r.waiting {
 		if timer.Stop() {

@@ -13,32 +13,32 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Server handles the messages of a queue that several rows share, and decides how each is
-// settled. It is for extensions whose rows do not have a queue each, such as jobs. [Serve] makes
+// A Server handles the messages of a queue that several rows share, and decides how each message is
+// settled. It is for extensions whose rows do not each have a queue, such as jobs. [Serve] makes
 // its entrypoint.
 type Server interface {
-	// Topology returns what is declared when the container starts, and after each reconnect.
+	// Topology returns the topology to declare when the container starts, and after each reconnect.
 	Topology() transport.Topology
 
 	// Workers returns how many messages the process may hold.
 	Workers() int
 
-	// Serve handles a message. It is called by many goroutines at the same time.
+	// Serve handles a message. Many goroutines call it at the same time.
 	Serve(ctx context.Context, t *Task) End
 }
 
 // A Task is a message that a [Server] handles.
 type Task struct {
-	// Delivery is a copy of the message as it was published first, which must not be settled. What
-	// Serve changes in its properties stays changed when the message waits or is parked.
+	// Delivery is a copy of the message as it was first published; it must not be settled. Changes
+	// that Serve makes to its properties are kept when the message waits or is parked.
 	*transport.Delivery
 
-	Attempt   int             // the number of the call, from 1 on
-	Deaths    int             // how many processes have ended while they handled it
-	Withdrawn <-chan struct{} // closed when the row pauses: a message without a worker is given back
+	Attempt   int             // the number of the call, counted from 1
+	Deaths    int             // how many processes ended while they handled it
+	Withdrawn <-chan struct{} // closed when the row pauses: give back a message without a worker
 
-	// Killed means that too many processes have ended. The message must not be handled any more: it is
-	// parked, whatever Serve returns.
+	// Killed means that the message has killed too many processes. It must not be handled any more,
+	// and is parked whatever Serve returns.
 	Killed bool
 
 	message received
@@ -47,31 +47,31 @@ type Task struct {
 // An End is how a [Task] is settled. The zero value gives the message back to its queue.
 type End struct {
 	Fate  Fate
-	Row   *service.Row  // whose call has failed; nil is the row of [Serve]
-	Delay time.Duration // of Delayed and Retried: each that is used is a queue of the broker
+	Row   *service.Row  // the row whose call has failed; nil is the row of [Serve]
+	Delay time.Duration // of Delayed and Retried; the broker has a queue for each value in use
 	Err   error         // of Retried, Parked and Dropped
 
 	// Reason says why a message is parked or dropped: "exhausted", "asked", "expected" or
-	// "unreadable", as docs/wire/failures.md has them.
+	// "unreadable", as in docs/wire/failures.md.
 	Reason string
 }
 
 // A Fate is the way in which a message is settled.
 type Fate int
 
-// The fates.
+// These are the fates of a message.
 const (
-	GivenBack Fate = iota // to the queue: the call did not run to its end
-	Handled               // it is acknowledged
-	Dropped               // it is acknowledged although its call has failed
-	Delayed               // it comes back after Delay. That is no attempt
-	Retried               // it comes back after Delay, for the next attempt
-	Parked                // it is moved to the dead queue
+	GivenBack Fate = iota // returned to the queue: the call did not run to its end
+	Handled               // acknowledged
+	Dropped               // acknowledged although its call has failed
+	Delayed               // comes back after Delay; this does not count as an attempt
+	Retried               // comes back after Delay, for the next attempt
+	Parked                // moved to the dead queue
 )
 
-// Serve returns the entrypoint of a queue that several rows share. r is one of them, for what is
-// said of the queue as a whole. Messages that wait come back by the retry queue, as those of
-// [Subscribe] do that are retried, and one that ends three processes is parked.
+// Serve returns the entrypoint of a queue that several rows share. r is one of them; it stands for
+// the queue as a whole, for example in logs. Messages that wait come back through the retry queue,
+// like retried messages of [Subscribe]. A message that kills three processes is parked.
 func Serve(r *service.Row, queue string, s Server) (service.Entrypoint, error) {
 	sub := &subscriber{Subscription: Subscription{Queue: queue, Retry: service.LaterDelays()}, row: r, server: s}
 	if _, err := connection.Publishing(r.Host); err != nil {
@@ -80,15 +80,15 @@ func Serve(r *service.Row, queue string, s Server) (service.Entrypoint, error) {
 	return sub, sub.share()
 }
 
-// serve has the server handle a message, and settles it.
+// serve lets the server handle a message, and settles it.
 func (s *subscriber) serve(ctx context.Context, m received) {
 	t := s.task(m)
 	var end End
-	defer func() { s.end(ctx, t, end) }() // also if the server ends the goroutine
+	defer func() { s.end(ctx, t, end) }() // even if the server ends the goroutine
 	end = s.server.Serve(ctx, t)
 }
 
-// task returns a message for the server.
+// task returns the server's view of a message.
 func (s *subscriber) task(m received) *Task {
 	first := &transport.Delivery{
 		Exchange: m.first.Exchange, Key: m.first.Key, Redelivered: m.first.Redelivered, Properties: m.first.Properties, Body: m.first.Body,
@@ -123,8 +123,8 @@ func (s *subscriber) end(ctx context.Context, t *Task, end End) {
 	}
 }
 
-// tell tells the server of a message that is parked because it has ended processes. If that ends
-// some more, the server is not told again.
+// tell tells the server of a message that is parked because it has killed processes. If telling it
+// kills some more, the server is not told again.
 func (s *subscriber) tell(ctx context.Context, m received) {
 	if s.server != nil && m.attempt.Returns < 2*maxDeaths {
 		t := s.task(m)

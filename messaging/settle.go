@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// settle acknowledges or rejects a message when its call has ended, and sees to it before that the
-// message is kept if it is to be handled again or parked. The call's error is in the log by then.
+// settle acknowledges or rejects a message when its call has ended. If the message is to be handled
+// again or parked, settle first ensures that it is kept. The call's error has been logged by then.
 func (s *subscriber) settle(ctx context.Context, m received, err error) {
 	if err == nil {
 		s.streak.note(good)
@@ -51,39 +51,39 @@ func (s *subscriber) drop(ctx context.Context, f *failure) {
 	s.row.Host.Observers().Dropped(ctx, f.observed())
 }
 
-// A failure is a message whose call has failed, and what becomes of it.
+// A failure is a message whose call has failed, and what happens to it.
 type failure struct {
 	received
 	row        *service.Row
 	err        error
 	unreadable *unreadableError // err, if the message cannot be read
 
-	waits  bool // it has not failed, and its next attempt is the same
-	asked  bool // the method has said what becomes of it
+	waits  bool // it has not failed: its next attempt has the same number
+	asked  bool // the method has said what should happen to it
 	fate   fate
 	reason deadletter.Reason // why it is parked or dropped
-	delay  time.Duration     // until it is retried
+	delay  time.Duration     // until the retry
 
-	// What the error says of itself.
+	// How the error describes itself.
 	kind, text, stack string
 }
 
-// A fate is what becomes of a message whose call has failed.
+// A fate is what happens to a message whose call has failed.
 type fate int
 
 const (
-	givenBack fate = iota // to the queue: the call did not run
-	requeued              // to the queue, as the key requeue says
+	givenBack fate = iota // returned to the queue: the call did not run
+	requeued              // returned to the queue, by the key requeue
 	retried               // after a delay
-	parked                // in the dead queue
-	dropped               // it is acknowledged
+	parked                // moved to the dead queue
+	dropped               // acknowledged
 )
 
-// unretried is the reason of a failure that a row without retry drops.
+// unretried is the reason for dropping a message in a row without retry.
 const unretried deadletter.Reason = "failed"
 
-// judge decides what becomes of a message whose call has failed with err. The methods of err are
-// the service's code: if they panic, they say nothing.
+// judge decides what happens to a message whose call has failed with err. The methods of err are
+// the service's code; if they panic, the decision is made without them.
 func (s *subscriber) judge(m received, err error) *failure {
 	f := &failure{received: m, row: s.row, err: err, reason: unretried}
 	decided := failure{}
@@ -99,7 +99,7 @@ func (s *subscriber) judge(m received, err error) *failure {
 	return f
 }
 
-// decide decides by the error, which it calls.
+// decide makes the decision from the error, whose methods it calls.
 func (s *subscriber) decide(f *failure) {
 	if errors.Is(f.err, service.ErrStopped) || errors.Is(f.err, errNotAcked) {
 		return // givenBack: the call was interrupted, or did not begin
@@ -135,7 +135,7 @@ func (s *subscriber) decide(f *failure) {
 	}
 }
 
-// kept returns fate if the row retries, and otherwise what happens without retry.
+// kept returns fate if the row retries, and otherwise the fate without retry.
 func (s *subscriber) kept(fate fate) fate {
 	switch {
 	case s.retries.climbs():
@@ -146,7 +146,7 @@ func (s *subscriber) kept(fate fate) fate {
 	return dropped // as in Nameko
 }
 
-// byLadder has the message tried again after the next delay of the row, if there is one.
+// byLadder schedules the message for the row's next delay, if there is one.
 func (s *subscriber) byLadder(f *failure) {
 	delay, more := s.Retry.Delay(f.attempt.Number)
 	if !more {
@@ -163,7 +163,7 @@ func (s *subscriber) byLadder(f *failure) {
 	}
 }
 
-// byRequest has the message tried again after a time that the method asked for.
+// byRequest schedules the message for the delay that the method asked for.
 func (s *subscriber) byRequest(f *failure, after time.Duration) {
 	delay, err := s.Retry.After(after)
 	switch {
@@ -178,7 +178,7 @@ func (s *subscriber) byRequest(f *failure, after time.Duration) {
 	}
 }
 
-// describe reads what the error says of itself.
+// describe reads the description from the error.
 func (f *failure) describe() {
 	f.text = clip.Text(f.err.Error(), clip.Log)
 	f.kind = kindOf(f.err)
@@ -188,8 +188,8 @@ func (f *failure) describe() {
 	}
 }
 
-// kindOf returns the name by which errors of this kind are grouped: the class of an error of RPC,
-// or the type of the error below those that only add text.
+// kindOf returns the name by which errors of this kind are grouped: the class of an RPC error, or
+// the type of the innermost error, without those that only add text.
 func kindOf(err error) string {
 	var named *rpcerror.Error
 	var panicked *service.PanicError

@@ -13,24 +13,24 @@ import (
 
 const (
 	defaultPauseAfter = 20
-	probeFirst        = 5 * time.Second // from the pause to its first probe; it doubles with each failed one
+	probeFirst        = 5 * time.Second // from the pause to its first probe; doubles with each failed probe
 	probeMost         = 5 * time.Minute
 )
 
-// A streak counts the failures in a row of a row that retries. Too many pause the row: what its
-// calls need is probably away, and each further message would only climb the ladder. Probes of one
-// message find out when it is back.
+// A streak counts consecutive failures of a row that retries. Too many of them pause the row:
+// something that its calls need is probably down, and each further message would only use up its
+// retries. Probes with one message find out when it is back.
 type streak struct {
 	pauses *pauses
-	limit  int           // 0 is none
-	first  time.Duration // until the first probe
+	limit  int           // 0 is no limit
+	first  time.Duration // the wait until the first probe
 
 	mu sync.Mutex
 
 	failures int
 	paused   bool
-	probing  bool // a message of the pause is wanted, or its call runs
-	probes   int  // that have failed
+	probing  bool // a probe waits for its message, or the call of that runs
+	probes   int  // failed probes
 	timer    *time.Timer
 	stopped  bool
 }
@@ -48,13 +48,13 @@ func (k *streak) init(s *subscriber) {
 type omen int
 
 const (
-	silent omen = iota // nothing
-	good               // it may succeed
-	bad                // it may fail too
+	silent omen = iota // says nothing
+	good               // the next call may succeed
+	bad                // the next call may fail too
 )
 
-// omen returns what the failure says about the next call. Errors that the method expects say that
-// it works, and a body that does not fit, or a verdict of the method, says nothing.
+// omen returns what the failure says about the next call. An expected error says that the method
+// works; a body that does not fit, or a verdict of the method, says nothing.
 func (f *failure) omen() omen {
 	switch {
 	case f.fate == givenBack, f.unreadable != nil, f.asked:
@@ -65,7 +65,7 @@ func (f *failure) omen() omen {
 	return bad
 }
 
-// note counts the end of a call of a row that retries.
+// note records the end of a call of a row that retries.
 func (k *streak) note(o omen) {
 	if k.limit == 0 {
 		return
@@ -101,7 +101,7 @@ func (k *streak) note(o omen) {
 	}
 }
 
-// wait has a probe made after a time. The caller holds mu.
+// wait schedules the next probe. The caller holds mu.
 func (k *streak) wait() {
 	k.probing = false
 	d := min(k.first<<min(k.probes, 10), probeMost)
@@ -111,7 +111,7 @@ func (k *streak) wait() {
 		if !k.paused || k.stopped {
 			return
 		}
-		if k.probing = k.pauses.probe(k.reason()); !k.probing { // there are other reasons
+		if k.probing = k.pauses.probe(k.reason()); !k.probing { // the row is paused for other reasons too
 			k.wait()
 		}
 	})

@@ -19,26 +19,26 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Subscription is the queue that a row consumes. It is for extensions whose rows consume a queue,
-// such as events.
+// A Subscription describes the queue that a row consumes. It is for extensions whose rows consume a
+// queue, such as events.
 type Subscription struct {
 	Queue    string
 	Topology transport.Topology // declared when the container starts, and after each reconnect
 
-	// Retry has the delays after which a message whose call failed is handled again. When there is no
-	// further one, it is parked. Without Retry and Requeue, the message is acknowledged.
-	// [Subscription.ReadFailures] reads these three from the row's tag.
+	// Retry holds the delays after which a message whose call failed is handled again. After the last
+	// one, the message is parked. Without Retry and Requeue, the message is acknowledged.
+	// [Subscription.ReadFailures] reads Retry, Requeue, AckEarly and Inbox from the row's tag.
 	Retry service.Ladder
 
-	// Requeue returns a message to the queue if its call failed: at once the first time, and then
-	// after a delay that grows to 10 s.
+	// Requeue returns a message to the queue if its call failed: at once the first time, then after a
+	// delay that grows to 10 s.
 	Requeue bool
 
 	// AckEarly acknowledges a message before its call, so that it is handled at most once.
 	AckEarly bool
 
-	// Inbox has a message that comes again with the same message_id handled once, in the
-	// transaction of its call: see [Inbox].
+	// Inbox ensures that a message which arrives again with the same message_id is handled once, in
+	// the transaction of its call: see [Inbox].
 	Inbox bool
 
 	args transport.Table // of the consumer
@@ -51,8 +51,8 @@ type Subscription struct {
 //	func(ctx context.Context, about T, payload P) error
 //	func(ctx context.Context, about T) error
 //
-// The function about returns what the method may know about a message besides its payload. The last
-// form takes any body. The row holds as many messages as it has workers.
+// The function about returns what the method may know about a message in addition to its payload.
+// The last form takes any body. The row holds as many messages as it has workers.
 func Subscribe[T any](r *service.Row, s Subscription, about func(*transport.Delivery) T) (service.Entrypoint, error) {
 	takesAbout, payload, err := bind(r, reflect.TypeFor[T]())
 	if err != nil {
@@ -73,7 +73,7 @@ func Subscribe[T any](r *service.Row, s Subscription, about func(*transport.Deli
 	return sub, sub.register()
 }
 
-// A subscriber is the entrypoint of one row. Its methods stand in the order in which the container,
+// A subscriber is the entrypoint of one row. Its methods are in the order in which the container,
 // and then each message, goes through them.
 type subscriber struct {
 	Subscription
@@ -82,8 +82,8 @@ type subscriber struct {
 	shared   *shared
 	about    func(*transport.Delivery) any // nil if the method does not take it
 	payload  reflect.Type                  // nil if the method takes any body
-	checked  bool                          // fields in payloads have constraints
-	server   Server                        // which has the messages in place of row; nil if row has them
+	checked  bool                          // fields of the payload have constraints
+	server   Server                        // handles the messages in place of row; nil if row handles them
 	conn     *transport.Conn               // nil before Setup
 	consumer *transport.Consumer           // nil before Start
 	inbox    *inbox                        // nil without Inbox
@@ -94,7 +94,7 @@ type subscriber struct {
 	suspects suspects
 }
 
-// register adds the row to those of its container, and its queue to what is declared.
+// register adds the row to those of its container, and its queue to the declared topology.
 func (s *subscriber) register() error {
 	if err := s.share(); err != nil {
 		return err
@@ -129,8 +129,8 @@ func (s *subscriber) share() (err error) {
 	return connection.Planned(s.row.Host, s.plan)
 }
 
-// plan returns what the row asks the broker for. A failed message is moved by the default exchange,
-// also without retry, if its method asks for that.
+// plan returns what the row asks of the broker. Failed messages are moved through the default
+// exchange, even without retry, if the method asks for it.
 func (s *subscriber) plan() connection.Plan {
 	p := connection.Plan{By: s.row.Name + " of " + s.row.Service, Topology: s.Topology, Consumes: []string{s.Queue}}
 	if s.server != nil {
@@ -150,7 +150,7 @@ func (s *subscriber) plan() connection.Plan {
 	return p
 }
 
-// Setup declares the queue with what belongs to it.
+// Setup declares the queue and everything that belongs to it.
 func (s *subscriber) Setup(ctx context.Context) error {
 	s.conn = s.shared.connection.Conn()
 	if s.server != nil {
@@ -174,7 +174,7 @@ func (s *subscriber) Start(ctx context.Context) (err error) {
 	return s.suspects.start(ctx)
 }
 
-// consume begins to consume a queue. open returns what a delivery of it is.
+// consume begins to consume a queue. open returns the message in a delivery of it.
 func (s *subscriber) consume(ctx context.Context, queue string, args transport.Table, open func(*transport.Delivery) received) (*transport.Consumer, error) {
 	c, err := s.conn.Consume(ctx, transport.Consume{
 		Queue:    queue,
@@ -202,20 +202,19 @@ func (s *subscriber) workers() int {
 
 // A received is a message to handle.
 type received struct {
-	*transport.Delivery // of the queue, or of the one that a retry comes from: it is settled
+	*transport.Delivery // from the queue, or from the one that brings a retry; this one is settled
 
-	first   *transport.Delivery // the message as it was published first
+	first   *transport.Delivery // the message as it was first published
 	attempt deadletter.Attempt
 	suspect bool // it comes from the suspects
 }
 
-// arrived returns the message of a delivery of the queue.
+// arrived returns the message in a delivery of the queue.
 func arrived(d *transport.Delivery) received {
 	return received{d, d, deadletter.Attempt{Exchange: d.Exchange, Key: d.Key, Number: 1}, false}
 }
 
-// deliver handles a message and settles it, however that ends: code of the service may end the
-// goroutine.
+// deliver handles a message and settles it in any case: code of the service may end the goroutine.
 func (s *subscriber) deliver(ctx context.Context, m received) {
 	if s.suspects.isolate(ctx, m) || s.suspects.bury(ctx, m) {
 		return
@@ -312,9 +311,9 @@ func (in *input) read(ctx context.Context) (args signature.Arguments, _ service.
 	return args, b, nil
 }
 
-// decode decodes a body into what v points to. If a member of an object is missing, it logs that,
-// and decodes the body without it: to drop the message would lose it. A row that retries parks it.
-// The methods of v's type, such as UnmarshalJSON, may panic.
+// decode decodes a body into the value that v points to. If a member of an object is missing, it
+// logs that and decodes the body without it, because dropping the message would lose it; a row that
+// retries parks the message instead. The methods of v's type, such as UnmarshalJSON, may panic.
 func (s *subscriber) decode(d *transport.Delivery, b *codec.Budget, c codec.Codec, body []byte, v reflect.Value) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -341,7 +340,8 @@ func (s *subscriber) decode(d *transport.Delivery, b *codec.Budget, c codec.Code
 	return nil
 }
 
-// decodeInto decodes a body into what v points to, and checks the constraints of its fields.
+// decodeInto decodes a body into the value that v points to, and checks the constraints of its
+// fields.
 func (s *subscriber) decodeInto(b *codec.Budget, c codec.Codec, body []byte, v reflect.Value, lenient bool) error {
 	switch {
 	case s.checked:
@@ -364,8 +364,8 @@ func (p decoded) Decode(to any) error {
 // Decoded returns the payload, for a method that runs in another process.
 func (p decoded) Decoded() reflect.Value { return reflect.Value(p) }
 
-// An unreadableError says why a message is not a call: it cannot be decoded into the payload's
-// type.
+// An unreadableError says why a message cannot be decoded into the payload's type, and so does not
+// become a call.
 type unreadableError struct {
 	reason error
 	body   []byte // decompressed, if that was possible
@@ -374,7 +374,7 @@ type unreadableError struct {
 func (e *unreadableError) Error() string { return e.reason.Error() }
 func (e *unreadableError) Unwrap() error { return e.reason }
 
-// Stop stops consuming. Calls that run are still acknowledged.
+// Stop stops consuming. Messages of running calls are still acknowledged.
 func (s *subscriber) Stop(ctx context.Context) error {
 	if s.consumer == nil {
 		return nil
@@ -386,7 +386,7 @@ func (s *subscriber) Stop(ctx context.Context) error {
 	return err
 }
 
-// close writes the last acknowledgements, when every call has ended.
+// close writes the last acknowledgements, after every call has ended.
 func (s *subscriber) close(ctx context.Context) error {
 	if s.consumer == nil {
 		return nil
@@ -412,7 +412,7 @@ func newShared(host *service.Host) (*shared, error) {
 	return s, err
 }
 
-// Stop closes the consumers. It is called when every call has ended.
+// Stop closes the consumers, after every call has ended.
 func (s *shared) Stop(ctx context.Context) error {
 	var errs []error
 	for _, sub := range s.subscribers {

@@ -10,26 +10,27 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A redelivered message may have ended the process that handled it. That alone proves nothing: a
-// lost connection marks every message that a process holds. So the messages of a row that retries
-// move to a queue of suspects, from which each process handles one at a time. How often that queue
-// has had a message back counts the processes that it has ended.
+// A redelivered message may have killed the process that handled it. The flag alone proves nothing:
+// a lost connection marks every message that a process holds. So the redelivered messages of a row
+// that retries move to a queue of suspects, from which each process handles one at a time. The
+// number of times that a message was returned to that queue is the number of processes that it has
+// killed.
 
 // suspects is the consumer of a row's suspect queue.
 type suspects struct {
 	sub      *subscriber
 	consumer *transport.Consumer // nil if they are not consumed
 
-	// moving is held for reading from a message's publishing among the suspects until the broker has
-	// its acknowledgement. A suspect is handled after that: if it ended the process before, there
-	// would be one copy more after each death.
+	// moving is held for reading while a message moves to the suspects, from its publishing until the
+	// broker has its acknowledgement. A suspect is handled only after that: otherwise each process
+	// that it kills could leave one more copy.
 	moving sync.RWMutex
 }
 
-// maxDeaths is how many processes a message may end before it is parked.
+// maxDeaths is the number of processes that a message may kill before it is parked.
 const maxDeaths = 3
 
-// topology returns what has to be declared.
+// topology returns the topology to declare.
 func (p *suspects) topology() transport.Topology {
 	return transport.Topology{Queues: []transport.Queue{p.sub.retries.queues.Suspect(p.sub.Queue)}}
 }
@@ -37,7 +38,7 @@ func (p *suspects) topology() transport.Topology {
 // queue returns the name of the queue.
 func (p *suspects) queue() string { return deadletter.SuspectQueue(p.sub.Queue) }
 
-// start begins to consume the suspects of a row that retries, and those that an earlier version of
+// start begins to consume the suspects of a row that retries, or those that an earlier version of
 // the row has left.
 func (p *suspects) start(ctx context.Context) error {
 	if p.sub.retries.off() {
@@ -68,7 +69,7 @@ func (p *suspects) start(ctx context.Context) error {
 	return nil
 }
 
-// open returns the message of a delivery of the suspects.
+// open returns the message in a delivery of the suspects.
 func (p *suspects) open(d *transport.Delivery) received {
 	m := returned(d)
 	m.suspect, m.first.Redelivered = true, true // by the queue that it came from
@@ -76,8 +77,8 @@ func (p *suspects) open(d *transport.Delivery) received {
 }
 
 // isolate moves a message to the suspects if it was delivered before, and reports whether it has
-// settled it. Until the broker has confirmed the move, the row is paused and the message stays
-// where it is.
+// settled it. Until the broker has confirmed the move, the row is paused and the message stays in
+// its queue.
 func (p *suspects) isolate(ctx context.Context, m received) (settled bool) {
 	if m.suspect || !m.Redelivered || !p.sub.retries.climbs() {
 		return false
@@ -88,13 +89,13 @@ func (p *suspects) isolate(ctx context.Context, m received) (settled bool) {
 	case errors.Is(err, errUnsendable):
 		p.sub.row.Logger().Warn("message was delivered before and cannot be moved to the suspects: it is handled now", "queue", p.queue(), "err", err)
 		return false
-	default: // the row stops, or the connection is lost
+	default: // the row is stopping, or the connection is lost
 		m.Reject(true)
 	}
 	return true
 }
 
-// move moves a message to the suspects, and acknowledges it when the broker has confirmed that.
+// move moves a message to the suspects, and acknowledges it once the broker has confirmed the copy.
 func (p *suspects) move(ctx context.Context, m received) error {
 	p.moving.RLock()
 	defer p.moving.RUnlock()
@@ -105,9 +106,10 @@ func (p *suspects) move(ctx context.Context, m received) error {
 	return err
 }
 
-// unhandled returns what happens to a delivery that arrives while its consumer stops. A return
-// would make a suspect of it, or count as a death of one. So a row that retries handles it if the
-// row stops, as what it has received before. If the row pauses, only a suspect does not return.
+// unhandled returns the function for deliveries that arrive while their consumer stops, or nil if
+// the row does not retry. Returning such a delivery would make it a suspect, or count as a death if
+// it is one. If the row is stopping, the delivery is handled, like those received before. If the
+// row pauses, it is given back, but a suspect is not returned.
 func (p *suspects) unhandled(open func(*transport.Delivery) received) func(*transport.Delivery) {
 	if len(p.sub.Retry) == 0 {
 		return nil
@@ -123,8 +125,8 @@ func (p *suspects) unhandled(open func(*transport.Delivery) received) func(*tran
 	}
 }
 
-// giveBack gives a message back whose call did not run to its end. For a suspect that is another
-// copy: its queue would count a return as a death.
+// giveBack gives back a message whose call did not run to its end. A suspect is published again
+// instead, because its queue would count a return as a death.
 func (p *suspects) giveBack(ctx context.Context, m received) {
 	if m.suspect && ctx.Err() == nil && p.move(ctx, m) == nil {
 		return
@@ -132,8 +134,8 @@ func (p *suspects) giveBack(ctx context.Context, m received) {
 	m.Reject(true)
 }
 
-// bury parks a suspect that has ended too many processes, and reports whether it did. Otherwise the
-// message is handled now.
+// bury parks a suspect that has killed too many processes, and reports whether it did. Otherwise
+// the message is handled now.
 func (p *suspects) bury(ctx context.Context, m received) bool {
 	if !m.suspect {
 		return false
@@ -159,5 +161,5 @@ func (p *suspects) stop(ctx context.Context) error {
 	return p.consumer.Cancel(ctx)
 }
 
-// close writes the last acknowledgements, when every call has ended.
+// close writes the last acknowledgements, after every call has ended.
 func (p *suspects) close(ctx context.Context) error { return closeConsumer(ctx, p.consumer) }

@@ -12,13 +12,13 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// queueKeys are the keys of a tag that say how a queue is declared.
+// queueKeys are the keys of a tag that set the flags of a queue.
 var queueKeys = []string{"durable", "auto_delete", "exclusive"}
 
-// topologyKeys returns the keys of a tag that say what is declared.
+// topologyKeys returns the keys of a tag that control what is declared.
 func topologyKeys() []string { return slices.Concat([]string{"declare", "kind"}, queueKeys) }
 
-// topologyOf reads what a tag declares: an exchange, if the tag has its kind, a queue, and the
+// topologyOf returns what a tag declares: an exchange, if the tag has its kind, a queue, and the
 // binding between them. The names of both may be "".
 func topologyOf(tag service.Tag, known *topology.Registry, exchange, queue, key string) (t transport.Topology, err error) {
 	declare, err := tag.Flag("declare", true)
@@ -42,8 +42,8 @@ func topologyOf(tag service.Tag, known *topology.Registry, exchange, queue, key 
 	return t, errors.Join(err, queueErr)
 }
 
-// declaredElsewhere returns the mistake of declare:"false" for a queue or an exchange that is
-// declared.
+// declaredElsewhere returns the mistake of writing declare:"false" for a queue or an exchange that
+// is declared.
 func declaredElsewhere(known *topology.Registry, exchange, queue string) error {
 	if _, ok := known.Queue(queue); ok {
 		return fmt.Errorf(`declare:"false" contradicts messaging.Declare, which declares queue %q: remove one of them`, queue)
@@ -77,7 +77,7 @@ func queueOf(tag service.Tag, known *topology.Registry, name string) (transport.
 	return declared, err
 }
 
-// exchangesOf reads the declaration of an exchange; there is none without its kind.
+// exchangesOf reads the declaration of an exchange. Without a kind, the exchange is not declared.
 func exchangesOf(tag service.Tag, known *topology.Registry, name string) ([]transport.Exchange, error) {
 	kind := tag.Get("kind")
 	declared, ok := known.Exchange(name)
@@ -97,8 +97,7 @@ func exchangesOf(tag service.Tag, known *topology.Registry, name string) ([]tran
 	return []transport.Exchange{{Name: name, Kind: kind, Durable: true}}, Kind(kind).check()
 }
 
-// pointless returns a mistake for each of the keys that the tag has although it has no meaning
-// there.
+// pointless returns a mistake for each of the keys that is in the tag but has no effect there.
 func pointless(tag service.Tag, where string, keys ...string) error {
 	var mistakes []error
 	for _, key := range keys {
@@ -109,7 +108,7 @@ func pointless(tag service.Tag, where string, keys ...string) error {
 	return errors.Join(mistakes...)
 }
 
-// offset reads where a stream is read from: a number is an offset.
+// offset returns the position from which a stream is read; a number is an offset.
 func offset(from string) any {
 	if n, err := strconv.ParseInt(from, 10, 64); err == nil {
 		return n
@@ -117,7 +116,7 @@ func offset(from string) any {
 	return from
 }
 
-// check returns an error unless a broker may know the kind.
+// check returns an error unless k is a kind that a broker may know.
 func (k Kind) check() error {
 	kinds := []Kind{Direct, Topic, Fanout, Headers}
 	if slices.Contains(kinds, k) || strings.HasPrefix(string(k), "x-") {

@@ -33,21 +33,21 @@ func (r *request) Read(ctx context.Context) (signature.Arguments, service.Body, 
 	return args, nil, err
 }
 
-// arguments are the arguments of a request while they are encoded, in one allocation if there are
-// few. They are closed when all are decoded.
+// arguments holds the encoded arguments of a request, in one allocation if there are few. It is
+// closed once all of them are decoded.
 type arguments struct {
 	codec.Budget
 	values     [4]codec.Encoded
 	positional [4]signature.Value
 }
 
-// read reads the arguments in d, for a method that takes so many of them by position. Bad input
-// that Nameko answers gets the same answer. Input that Nameko drops, or that ends its process, is
-// answered with MalformedRequest. See docs/wire/nameko.md, Errors and Malformed requests.
+// read reads the arguments in d; takes is the number of arguments that the method takes by
+// position. Bad input that Nameko answers gets the same answer. Input that Nameko drops, or that
+// crashes its process, is answered with MalformedRequest. See docs/wire/nameko.md, Errors and
+// Malformed requests.
 //
-// An argument is decoded when the type of its parameter is known. A codec that is not a
-// [codec.Splitter] decodes the request here and encodes each argument again, which codec.Split
-// does.
+// An argument is decoded when the type of its parameter is known. If the codec is not a
+// [codec.Splitter], codec.Split decodes the whole request here and encodes each argument again.
 func (a *arguments) read(d *transport.Delivery, codecs codec.Set, limit, takes int) (args signature.Arguments, err error) {
 	c, body, err := codecs.Open(d.Encoded(), limit, &a.Budget)
 	if err != nil {
@@ -103,7 +103,7 @@ func member(members []codec.Member, name string) []byte {
 	return nil
 }
 
-// unreadable returns the error of a body that cannot be read.
+// unreadable returns the error for a body that cannot be read.
 func unreadable(err error) error {
 	if codec.Unread(err) {
 		return ErrMalformedRequest.WithText("body " + err.Error())
@@ -111,9 +111,9 @@ func unreadable(err error) error {
 	return ErrMalformedRequest.WithText(err.Error())
 }
 
-// notMapping returns the error of a body that is not an object: the one that Python raises, if the
-// body can be decoded at all. An empty body is an empty string to Nameko. err says why the body
-// cannot be read as an object.
+// notMapping returns the error for a body that is not an object. If the body can be decoded at all,
+// it is the error that Python raises. Nameko reads an empty body as an empty string. err says why
+// the body cannot be read as an object.
 func (a *arguments) notMapping(c codec.Splitter, body []byte, err error) error {
 	var what any
 	if !codec.Unread(err) && len(body) > 0 {
@@ -137,7 +137,7 @@ func (a *arguments) notMapping(c codec.Splitter, body []byte, err error) error {
 	}
 }
 
-// notKeywords returns the error of kwargs that cannot be read as an object because of err.
+// notKeywords returns the error for kwargs that cannot be read as an object because of err.
 func notKeywords(c codec.Splitter, kwargs []byte, err error) error {
 	if codec.Unread(err) {
 		return unreadable(err)
@@ -146,8 +146,8 @@ func notKeywords(c codec.Splitter, kwargs []byte, err error) error {
 }
 
 // iterate returns the elements of args as Python's * does: the characters of a string, the keys of
-// an object. It returns at most limit, and the number of all. err says why args cannot be read as a
-// list.
+// an object. It returns at most limit elements, and how many there are in total. err says why args
+// cannot be read as a list.
 func (a *arguments) iterate(c codec.Splitter, args []byte, limit int, err error) (list [][]byte, n int, _ error) {
 	if codec.Unread(err) {
 		return nil, 0, unreadable(err)

@@ -25,43 +25,43 @@ import (
 // A Caller calls services from a program that hosts none, as Nameko's ClusterRpcProxy does.
 // [Caller.Client] returns the clients, and [Bind] typed ones. Several goroutines may use it.
 //
-// It owns a reply queue, and the calls that wait for a reply. The clients of a container share one
-// too.
+// A Caller owns a reply queue and tracks the calls that wait for a reply. All clients of a
+// container share one Caller.
 type Caller struct {
 	cfg       Config
 	observers *service.Observers // nil outside of containers
 	codec     codec.Codec        // of requests
 	log       *slog.Logger
-	id        string // the call id that calls outside of a service's call are made with
+	id        string // the call id of calls made outside a service's call
 	replyTo   string // the routing key of replies
 	queue     string // the reply queue
 	conn      *transport.Conn
-	publisher *transport.Publisher // refused events and messages must not fail calls
-	canceller *transport.Publisher // refused cancellations must not fail calls
-	credits   *transport.Publisher // and returned credits must not either
+	publisher *transport.Publisher // of its own: refused events and messages must not fail calls
+	canceller *transport.Publisher // of its own: refused cancellations must not fail calls
+	credits   *transport.Publisher // of its own: returned credits must not fail calls
 	consumer  *transport.Consumer
 	cancels   atomic.Bool // the broker lets us send cancellations
 
-	// waiting is called when a goroutine begins to wait for a call of a service; nil if no service
-	// is hosted in this process.
+	// waiting is called when a goroutine begins to wait for a call to a service. It is nil if this
+	// process hosts no service.
 	waiting func(ctx context.Context, service string)
 
-	late sync.WaitGroup  // goroutines of calls that have ended late; added to with mu held, before closed
+	late sync.WaitGroup  // goroutines that outlive their calls; added to with mu held, before closed
 	life context.Context // of these goroutines
 	end  context.CancelFunc
 
 	mu      sync.Mutex
 	closed  bool
 	pending map[string]*Reply      // by correlation id
-	probes  map[string]*queueProbe // by queue, those of the last second
+	probes  map[string]*queueProbe // by queue; only those of the last second
 }
 
-// NewCaller declares a reply queue on conn, and consumes it; ctx limits only that. If ctx has no
-// deadline, the limit is that of a call, [Config].Timeout. Nothing is published, so NewCaller
-// succeeds while the broker blocks publishers.
+// NewCaller declares a reply queue on conn and consumes it. ctx limits only these two steps; if it
+// has no deadline, [Config].Timeout limits them, as it limits a call. Nothing is published, so
+// NewCaller succeeds while the broker blocks publishers.
 //
-// The program closes the Caller before it closes conn. Others may use conn at the same time, such
-// as events.NewDispatcher.
+// Close the Caller before conn. Others, such as events.NewDispatcher, may use conn at the same
+// time.
 func NewCaller(ctx context.Context, conn *transport.Conn, cfg Config) (*Caller, error) {
 	ctx, cancel := cfg.limit(ctx)
 	defer cancel()
@@ -90,7 +90,7 @@ func newCaller(requests codec.Codec, cfg Config, log *slog.Logger) *Caller {
 
 // open declares the reply queue, named after the calling service, and consumes it. Its name and its
 // binding are Nameko's (see docs/wire/nameko.md, Names), since services reply by the binding. The
-// queue expires five minutes after its consumer, so that it survives a lost connection.
+// queue expires five minutes after its last consumer is gone, so it survives a lost connection.
 func (c *Caller) open(ctx context.Context, conn *transport.Conn, name string) (err error) {
 	c.publisher, c.canceller, c.credits = conn.Publisher(), conn.Publisher(), conn.Publisher()
 	c.queue = replyQueue(name, c.replyTo)
@@ -137,8 +137,8 @@ func (c *Caller) newReply(service, method, correlationID string) *Reply {
 	return r
 }
 
-// send sends a request, and reports whether the call now waits for its reply. If it does not, it
-// has ended with an error. A limited request expires with ctx.
+// send sends a request, and reports whether the call now waits for its reply; if not, the call has
+// ended with an error. If limited is set, the request expires with ctx.
 func (c *Caller) send(ctx context.Context, r *Reply, body requestBody, o options, limited bool) bool {
 	if err := service.RefuseInHealth(ctx, r.name()); err != nil {
 		r.fail(err)
@@ -199,8 +199,7 @@ func (c *Caller) publishing(ctx context.Context, r *Reply, body []byte) transpor
 	}
 }
 
-// publish sends the request p of the call r. Unless it returns an error, the call is pending from
-// now on.
+// publish sends the request p of the call r. Unless it returns an error, the call is now pending.
 func (c *Caller) publish(ctx context.Context, r *Reply, p transport.Publishing) error {
 	c.mu.Lock()
 	conn, closed, taken := c.conn, c.closed, c.pending[r.id] != nil
@@ -222,7 +221,7 @@ func (c *Caller) publish(ctx context.Context, r *Reply, p transport.Publishing) 
 		p.AppID = cmp.Or(p.AppID, readsZlib)
 	}
 	err := c.publisher.Send(ctx, p, func(err error) {
-		if err != nil { // after a confirm the call goes on waiting for its reply
+		if err != nil { // once confirmed, the call keeps waiting for its reply
 			c.settle(r.id, nil, r.failed(err))
 		}
 		r.confirmed.Store(err == nil)
@@ -236,7 +235,7 @@ func (c *Caller) publish(ctx context.Context, r *Reply, p transport.Publishing) 
 	return fmt.Errorf("not sent: %w", err)
 }
 
-// receive takes a reply. Nobody waits for it if it is late or arrives a second time.
+// receive takes a reply. No call waits for a reply that is late or arrives a second time.
 func (c *Caller) receive(d *transport.Delivery) {
 	if !c.settle(d.CorrelationID, d, nil) {
 		c.log.Debug("reply dropped: nobody waits for it", "correlation_id", d.CorrelationID)
@@ -269,7 +268,7 @@ func (c *Caller) settle(id string, d *transport.Delivery, err error) bool {
 	return ok
 }
 
-// wait waits until the call r has ended; it ends with ctx at the latest.
+// wait waits until the call r has ended, which happens when ctx ends at the latest.
 func (c *Caller) wait(ctx context.Context, r *Reply) {
 	defer service.Lend(ctx)() // until the end: expire may ask the broker why there is no reply
 	if !r.await(ctx) {
@@ -427,8 +426,8 @@ func (c *Caller) awaited(service string) (n int) {
 	return n
 }
 
-// repliesLost ends the calls whose requests are confirmed when the broker has deleted the reply
-// queue: it may have contained their replies.
+// repliesLost is called when the broker has deleted the reply queue. It ends the calls whose
+// requests were confirmed, since the queue may have contained their replies.
 func (c *Caller) repliesLost() {
 	var lost []*Reply
 	c.mu.Lock()

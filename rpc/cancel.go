@@ -18,8 +18,9 @@ const (
 	cancelLimit = time.Second // how long a caller tries to send a cancellation
 	cancelValid = time.Minute // the expiration of a cancellation
 
-	// Cancellations whose requests have not arrived are kept up to these bounds: 1000 of them, for
-	// a minute, with ids that AMQP can carry. Together that is half a megabyte.
+	// A cancellation that arrives before its request is kept within these bounds: at most 1000 of
+	// them, for a minute, with ids no longer than AMQP allows. Together they take half a megabyte at
+	// most.
 	earlyKept  = 1000
 	earlyValid = cancelValid
 	maxID      = 255  // bytes of a reply_to or correlation_id in AMQP
@@ -38,8 +39,8 @@ type requestID struct {
 var errCancelled = NewError("asyncio.exceptions.CancelledError", "cancelled by the caller")
 
 // declareControl declares the exchange of cancellations. If the broker refuses it, no cancellations
-// are sent. Nothing is published to find out more: a broker that is low on memory stops reading
-// from a connection with its first publishing.
+// are sent. It publishes no message to learn more, because a broker that is low on memory stops
+// reading from a connection that publishes.
 func (c *Caller) declareControl(ctx context.Context, conn *transport.Conn) error {
 	err := conn.Declare(ctx, control.Topology())
 	c.cancels.Store(true)
@@ -79,8 +80,8 @@ func (c *Caller) sendCancel(r *Reply) {
 	}()
 }
 
-// refused stops sending cancellations if err is a refusal by the broker. An exchange that is
-// missing will be declared again.
+// refused stops sending cancellations if err is a refusal by the broker. A missing exchange is not
+// one, since it will be declared again.
 func (c *Caller) refused(err error) {
 	var refusal *transport.Error
 	if errors.As(err, &refusal) && refusal.Code != notFound && c.cancels.Swap(false) {
@@ -88,22 +89,22 @@ func (c *Caller) refused(err error) {
 	}
 }
 
-// cancels has the requests to this process's services that may be cancelled.
+// cancels tracks the requests to this process's services that can be cancelled.
 type cancels struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
 	running map[requestID]*running
 	early   map[requestID]time.Time // when the cancellation came
-	order   []requestID             // the ids in early, and some that were, oldest first
+	order   []requestID             // the ids in early, oldest first, and some that have been removed
 }
 
 func newCancels(log *slog.Logger) *cancels {
 	return &cancels{log: log, running: map[requestID]*running{}, early: map[requestID]time.Time{}}
 }
 
-// receive takes a cancellation. All instances of a service get it, so most are for requests that
-// another instance has.
+// receive takes a cancellation. Every instance of a service gets it, so most are for requests of
+// other instances.
 func (c *cancels) receive(d *transport.Delivery) {
 	if id, err := readCancel(d.Body); err != nil {
 		c.log.Debug("cancellation dropped: it cannot be read", "err", clip.Error(err))
@@ -113,8 +114,8 @@ func (c *cancels) receive(d *transport.Delivery) {
 	d.Ack()
 }
 
-// readCancel returns the id of the request that a cancellation is for. It decodes no body that is
-// larger than one with ids of AMQP.
+// readCancel returns the id of the request that a cancellation is for. It does not decode a body
+// that is larger than two AMQP ids can make it.
 func readCancel(body []byte) (id requestID, err error) {
 	if len(body) > maxIDsBody {
 		return id, fmt.Errorf("body: %d bytes, at most %d are allowed", len(body), maxIDsBody)
@@ -151,14 +152,14 @@ func (c *cancels) cancel(id requestID) {
 	c.order = append(c.order, id)
 }
 
-// A running is a request that can be cancelled until its end.
+// A running is a request that can be cancelled until it ends.
 type running struct {
 	id      requestID
 	cancels *cancels
 	cancel  context.CancelCauseFunc // nil if the request has no id
 }
 
-// begin returns a ctx for the call that d asks for, which ends when its caller cancels it.
+// begin returns a ctx for the call that d asks for. It ends when the caller cancels the call.
 func (c *cancels) begin(ctx context.Context, d *transport.Delivery) (context.Context, *running) {
 	r := &running{id: requestID{d.ReplyTo, d.CorrelationID}, cancels: c}
 	if r.id.ReplyTo == "" || r.id.CorrelationID == "" {
@@ -177,7 +178,7 @@ func (c *cancels) begin(ctx context.Context, d *transport.Delivery) (context.Con
 	return ctx, r
 }
 
-// end ends the ctx. The request cannot be cancelled any more.
+// end ends the ctx. The request can no longer be cancelled.
 func (r *running) end() {
 	if r.cancel == nil {
 		return

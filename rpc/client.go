@@ -14,8 +14,8 @@ import (
 // the service that it calls. A program that hosts no services gets one from [Caller.Client].
 // Several goroutines may use it.
 //
-// As the blank field of a struct it makes the struct a typed client: every other field is a func
-// that calls the method in its tag. See Typed clients in the package comment.
+// As the blank field of a struct, Client makes the struct a typed client: every other field is a
+// func that calls the method in its tag. See Typed clients in the package comment.
 type Client struct {
 	service string
 	caller  *Caller
@@ -46,24 +46,25 @@ func (Client) Describe(f *service.Field) service.Description {
 	return service.Description{Details: clientKind.Details(f, "methods", func(tag string) string { return tag })}
 }
 
-// Call calls method and stores its result in the pointer result; nil drops it. args are positional
-// arguments. A [Kwargs] at the end has keyword arguments; a map[string]any there is one more
-// positional argument, a dict. The call's id and context data are taken from ctx.
+// Call calls method and stores the result in the value that result points to; if result is nil, it
+// drops the result. args are the positional arguments, and may end with a [Kwargs] that has the
+// keyword arguments. A map[string]any at the end is one more positional argument, a dict. The
+// call's id and context data are taken from ctx.
 //
 // The call ends at ctx's deadline, or after [Config].Timeout if ctx has none, and the request
 // carries the time left. [With] sets other options. An error that the method returned is an
-// [*Error]. Other errors are those of this package, such as [ErrUnknownService], ctx's error, or a
-// mistake in args, in which case nothing was sent.
+// [*Error]. Any other error is one of this package, such as [ErrUnknownService], ctx's error, or a
+// mistake in args; after a mistake in args nothing was sent.
 func (c Client) Call(ctx context.Context, method string, result any, args ...any) error {
 	return c.call(ctx, method, result, requestOf(args), spellingOf(args))
 }
 
-// Go makes the same call without waiting for the reply (Nameko's call_async). It returns when the
-// request is written; while the broker is away or blocks publishers, it waits.
+// Go makes the same call but does not wait for the reply (Nameko's call_async). It returns once the
+// request is written, and blocks while the broker is away or blocks publishers.
 //
-// The call ends as with Call, with two differences, since its work may be meant to outlive the
-// caller: the request carries a limit only if ctx has a deadline, and the work goes on when the
-// method that made the call returns.
+// The call ends as with Call, except that its work may outlive the caller: the request carries a
+// limit only if ctx or an option sets one, and the work goes on when the method that made the call
+// returns.
 func (c Client) Go(ctx context.Context, method string, args ...any) *Reply {
 	o := optionsOf(ctx)
 	if c.caller == nil {
@@ -102,8 +103,8 @@ func (c Client) call(ctx context.Context, method string, result any, body reques
 	return err
 }
 
-// checkResult returns an error if the result of a call cannot be stored: before the call, because
-// it would run in vain.
+// checkResult returns an error if result cannot hold the result of a call. It is checked before the
+// call, which would otherwise run in vain.
 func checkResult(service, method string, result any) error {
 	if result == nil {
 		return nil
@@ -117,7 +118,7 @@ func checkResult(service, method string, result any) error {
 // errUnbound is the error of every call by the zero Client.
 var errUnbound = errors.New("rpc: the Client is not bound to a connection: it must be a field of a hosted service, or come from Caller.Client")
 
-// requestOf takes the keywords from the end of args.
+// requestOf returns the body of a request with args, whose last element may be a [Kwargs].
 func requestOf(args []any) requestBody {
 	if last := len(args) - 1; last >= 0 {
 		if _, ok := args[last].(Kwargs); ok {
@@ -143,7 +144,7 @@ func newRequestBody(args []any, kwargs any) requestBody {
 	return requestBody{args, kwargs}
 }
 
-// Kwargs are keyword arguments, alternating names and values, which are sent in this order:
+// Kwargs are keyword arguments: alternating names and values, sent in this order, as in
 // rpc.Kwargs{"name", "Julio", "count", 2}.
 type Kwargs []any
 

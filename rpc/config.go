@@ -15,20 +15,20 @@ type Config struct {
 	// Nameko.
 	Compress bool
 
-	// StreamParts and StreamBytes limit what is on its way to the reader of a stream: the producer
-	// sends no further part while the reader has not taken so many parts, or so many bytes of them. 0
-	// is 16 parts and 1 MiB.
+	// StreamParts and StreamBytes limit what is in flight to the reader of a stream: the producer
+	// sends no further part until the reader has taken enough of the parts sent before. 0 is 16 parts
+	// and 1 MiB.
 	StreamParts, StreamBytes int
 
-	// StreamIdle is how long the producer of a stream waits for a reader that takes no part. The
-	// method's ctx then ends, with the cause [ErrStreamIdle], and its worker is free. 0 is 1 minute,
-	// negative is no limit.
+	// StreamIdle limits how long the producer of a stream waits for a reader that takes no part. After
+	// that, the method's ctx ends with the cause [ErrStreamIdle], and its worker is free. 0 is 1
+	// minute, negative is no limit.
 	StreamIdle time.Duration
 
 	pulse time.Duration // the longest time between two credits; 0 is beat
 
-	// Fakes says that services of the process may stand in for real ones in a test: they need not
-	// have every method that typed clients call. Package servicetest sets it.
+	// Fakes allows services of this process to lack methods that typed clients call, because they
+	// stand in for real services in a test. Package servicetest sets it.
 	Fakes bool
 }
 

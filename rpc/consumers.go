@@ -10,14 +10,14 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// consumers are the consumers of a service's request queue. The first one has a prefetch of as many
-// deliveries as the service has workers. Deliveries that are idle leave workers free, and may wait
-// for calls that are behind them in the queue. So there are further, smaller consumers while
-// deliveries are idle, each on a channel of its own.
+// consumers are the consumers of a service's request queue. The first one's prefetch is the number
+// of the service's workers. A delivery that is idle leaves its worker free, and may wait for a call
+// that is behind it in the queue. So while deliveries are idle, further consumers with a smaller
+// prefetch are opened, each on its own channel.
 //
-// After stop there are none, unless a call that still runs in this process waits for one that is in
-// the queue: it would wait until it is cut off. For these calls there are helpers, consumers that
-// take one request at a time, until nobody waits.
+// stop closes them all. After that, a call that still runs in this process may wait for another one
+// in the queue, and would wait until it is cut off. For such calls, helpers are opened: consumers
+// that take one request at a time, until nobody waits.
 type consumers struct {
 	server     *server
 	workers    int // prefetch of the first consumer
@@ -31,11 +31,11 @@ type consumers struct {
 
 	mu sync.Mutex
 
-	held    int // deliveries that are not acknowledged
+	held    int // deliveries that are not yet acknowledged
 	idle    int // those of them whose calls are idle
 	peak    int // the largest idle since the last shrink
 	open    []*consumer
-	leaving []*consumer // cancelled ones that still have deliveries to answer
+	leaving []*consumer // cancelled, with deliveries still to answer
 	stopped bool        // from now on there are helpers only
 	helpers int
 }
@@ -43,12 +43,12 @@ type consumers struct {
 // A consumer is one of a service's consumers.
 type consumer struct {
 	*transport.Consumer               // nil if it could not be opened; read it after opened is closed
-	all                 *consumers    // that it is one of
+	all                 *consumers    // the set that it belongs to
 	opened              chan struct{} // closed by add
 	helper              bool
 	suspect             bool // it consumes the suspects
-	direct              bool // it receives the requests to this instance, which do not come by a consumer of the broker
-	requests            int  // deliveries that are not answered; guarded by consumers.mu
+	direct              bool // it takes the requests to this instance, which arrive on the control queue
+	requests            int  // deliveries that are not yet answered; guarded by consumers.mu
 }
 
 // idleTime is how long a further consumer is kept when it is not needed.
@@ -85,7 +85,7 @@ func (cs *consumers) add(ctx context.Context, prefetch int, helper bool) (err er
 		Handle:   c.take,
 	}
 	if cs.server.suspects.queue != "" && !helper {
-		cfg.Unhandled = c.take // a return would make a suspect of it
+		cfg.Unhandled = c.take // a return would make it a suspect
 	}
 	c.Consumer, err = cs.server.shared.conn.Consume(ctx, cfg)
 	if err != nil {
@@ -98,7 +98,7 @@ func (cs *consumers) add(ctx context.Context, prefetch int, helper bool) (err er
 	return nil
 }
 
-// take has the server answer a delivery, in a goroutine that the container waits for.
+// take starts a goroutine, which the container waits for, to answer a delivery.
 func (c *consumer) take(d *transport.Delivery) {
 	cs := c.all
 	cs.mu.Lock()
@@ -127,7 +127,7 @@ func (c *consumer) done(r *request) {
 	c.all.mu.Unlock()
 }
 
-// adjust adds to the numbers of deliveries that are held and idle.
+// adjust changes the numbers of deliveries that are held and idle.
 func (cs *consumers) adjust(held, idle int) {
 	cs.mu.Lock()
 	cs.held += held
@@ -159,7 +159,7 @@ func (cs *consumers) tooFew() bool {
 	return further < cs.maxFurther && cs.held >= cs.workers+further*cs.step && free >= cs.step
 }
 
-// adapt opens further consumers when there are too few, and closes those that are not needed.
+// adapt opens further consumers when there are too few, and closes those that are no longer needed.
 func (cs *consumers) adapt(ctx context.Context) {
 	tick := time.NewTicker(idleTime)
 	tick.Stop() // until there is a further consumer
@@ -185,8 +185,8 @@ func (cs *consumers) adapt(ctx context.Context) {
 	}
 }
 
-// shrink cancels the consumers that have not been needed since the last shrink, and closes the
-// cancelled ones that have answered their deliveries.
+// shrink cancels the consumers that were not needed since the last shrink, and closes the cancelled
+// ones that have answered all their deliveries.
 func (cs *consumers) shrink(ctx context.Context) error {
 	cs.mu.Lock()
 	if need := 1 + (cs.peak+cs.step-1)/cs.step; need < len(cs.open) {
@@ -227,7 +227,7 @@ func (cs *consumers) stop(ctx context.Context) error {
 	cs.mu.Lock()
 	cs.stopped = true
 	cs.mu.Unlock()
-	cs.help(ctx) // calls that wait already
+	cs.help(ctx) // for the calls that wait already
 	return err
 }
 
@@ -286,7 +286,7 @@ func (cs *consumers) close(ctx context.Context) error {
 	return each(append(cs.all(), cs.server.suspects.all()...), func(c *consumer) error { return c.Close(ctx) })
 }
 
-// count returns how many consumers the broker counts.
+// count returns how many consumers the service has, as the broker counts them.
 func (cs *consumers) count() int {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()

@@ -5,24 +5,24 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// An Error is an error in the form in which the caller of a method receives it. A method that
-// returns one, or an error that wraps one, has failed in a way that its callers are meant to
-// handle. errors.Is compares the paths:
+// An Error is an error as the caller of a method receives it. A method that returns an Error, or an
+// error that wraps one, reports a failure that its callers are meant to handle. errors.Is compares
+// the paths:
 //
 //	var ErrNotFound = rpc.NewError("orders.exceptions.NotFound", "order not found")
 //
 //	errors.Is(err, ErrNotFound) // in the process of the caller too
 //
 // Callers in Python receive Nameko's RemoteError with Type and Value. The type is declared in
-// package rpcerror, which programs can import that do not use RPC.
+// package rpcerror, which programs that do not use RPC can import.
 type Error = rpcerror.Error
 
 // NewError returns an error of the class path with this text. The last word of path is its Type. A
 // service declares one for each failure that its callers need to recognize.
 func NewError(path, text string) *Error { return rpcerror.New(path, text) }
 
-// These are the errors of a call that did not reach a method, or that was not answered in time.
-// Test for them with errors.Is. The errors that Call returns have more text.
+// These errors mean that a call did not reach a method, or was not answered in time. Test for them
+// with errors.Is, since the errors that Call returns have more text.
 var (
 	// ErrUnknownService means that no queue takes the requests of the service: it was never started
 	// on this broker.
@@ -43,19 +43,19 @@ var (
 	// route that returns it answers with 503.
 	ErrUnavailable = rpcerror.ErrUnavailable
 
-	// ErrUnauthorized means that the service runs the method for people at a control panel only, and
-	// the call has no valid grant of one: see package panel/grant. The method did not run. A route
-	// that returns it answers with 401.
+	// ErrUnauthorized means that only people at a control panel may call the method, and that the call
+	// has no valid grant from one: see package panel/grant. The method did not run. A route that
+	// returns it answers with 401.
 	ErrUnauthorized = rpcerror.ErrUnauthorized
 
-	// ErrForbidden means that the user of a control panel lacks a group which the method asks for.
+	// ErrForbidden means that the user of a control panel is not in a group that the method requires.
 	// The text and the second of the Args name the group. The method did not run. A route that returns
 	// it answers with 403.
 	ErrForbidden = rpcerror.ErrForbidden
 
-	// ErrProcessEnded means that the method ran in a process of its own, by the key isolate of its
-	// row, and that this process has crashed, or was killed, maybe for its memory. The method may
-	// have done a part of its work.
+	// ErrProcessEnded means that the method ran in a separate process, because its row has the key
+	// isolate, and that this process crashed or was killed, perhaps for its use of memory. The method
+	// may have done part of its work.
 	ErrProcessEnded = rpcerror.ErrProcessEnded
 
 	// ErrTimeout means that the call took too long. If the caller's own deadline has passed, the
@@ -63,15 +63,15 @@ var (
 	// service's queue has.
 	ErrTimeout = rpcerror.ErrTimeout
 
-	// ErrWorkerTimeout means that the method took longer than its service allows. It is an
-	// ErrTimeout that came as a reply.
+	// ErrWorkerTimeout means that the method took longer than its service allows. It is an ErrTimeout
+	// that arrived as a reply.
 	ErrWorkerTimeout = rpcerror.ErrWorkerTimeout
 
-	// ErrNoConsumers means that nothing consumed the service's queue when the call's deadline
-	// passed: the service has run on this broker, but is not running now. It is an ErrTimeout too.
+	// ErrNoConsumers means that nothing was consuming the service's queue when the call's deadline
+	// passed: the service has run on this broker, but is not running now. It is also an ErrTimeout.
 	ErrNoConsumers = rpcerror.ErrNoConsumers
 
-	// ErrConnectionLost means that the connection was lost before the broker confirmed the request,
-	// or for so long that the broker deleted the reply queue. Whether the method ran is not known.
+	// ErrConnectionLost means that the connection was lost before the broker confirmed the request, or
+	// for so long that the broker deleted the reply queue. It is unknown whether the method ran.
 	ErrConnectionLost = transport.ErrConnectionLost
 )

@@ -7,13 +7,13 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// yaml writes errors for clients that send YAML: JSON is YAML.
+// yaml writes errors for clients that send YAML. It writes JSON, which is valid YAML.
 type yaml struct{ codec.Codec }
 
 func (yaml) ContentType() string { return "application/x-yaml" }
 
 // pickle writes errors for clients that send Python's pickle. Writing strings as pickle is
-// harmless; it is never read.
+// harmless; pickle is never read.
 type pickle struct{ codec.Codec }
 
 func (pickle) ContentType() string     { return "application/x-python-serialize" }

@@ -32,7 +32,8 @@ func (p *lazyTimeout) Err() error { return p.current().Err() }
 // Deadline implements [context.Context].
 func (p *lazyTimeout) Deadline() (time.Time, bool) { return p.begun().Deadline() }
 
-// Value implements [context.Context]. Contexts ask it who ends them.
+// Value implements [context.Context]. Derived contexts use it to find the context that cancels
+// them.
 func (p *lazyTimeout) Value(key any) any { return p.current().Value(key) }
 
 func (p *lazyTimeout) begun() context.Context {

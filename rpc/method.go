@@ -13,19 +13,19 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// Method is a row of the entrypoint table: a method that is called by RPC, as in
+// Method is a row of the entrypoint table: it serves a method by RPC, as in
 // `rpc:"get_order(order_id)"`. The tag is the method's signature as Python would write it.
 //
-// By default a request is acknowledged after the reply, and runs again if the process dies before.
-// With ack:"before" it is acknowledged before the method runs, and never runs twice: if the process
-// dies, the request is lost and its caller times out.
+// By default a request is acknowledged after the reply is sent, and runs again if the process dies
+// before that. With ack:"before" it is acknowledged before the method runs, and never runs twice:
+// if the process dies, the request is lost and its caller times out.
 //
-// With retry:"200ms 1s" a call that fails runs again in the same process, 200 ms and then 1 s
-// later, and the caller gets the outcome of the last attempt: see the package's documentation,
-// Retries.
+// With retry:"200ms 1s" a call that fails runs again in the same process, after 200 ms and then
+// after 1 s, and the caller gets the outcome of the last attempt: see Retries in the package
+// comment.
 //
-// All methods of a service share the queue rpc-<service>, as all processes do that host the
-// service. Each request goes to one of them.
+// All methods of a service, in all processes that host it, share the queue rpc-<service>. Each
+// request goes to one of the processes.
 type Method struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].
@@ -93,7 +93,7 @@ func bind(r *service.Row) (*signature.Signature, error) {
 	return r.Bind(spec)
 }
 
-// oneWord refuses a method with a dot in its name.
+// oneWord returns an error if the method's name contains a dot.
 func oneWord(service, spec string) error {
 	if name, _, _ := strings.Cut(spec, "("); strings.Contains(name, ".") {
 		return fmt.Errorf("method %q contains a dot, and the binding %s.* matches one word: write %q",

@@ -14,7 +14,7 @@ import (
 // An Option changes how calls are made with a ctx: see [With].
 type Option func(*options)
 
-// With returns a ctx with options for the calls that are made with it, by any client, typed or not:
+// With returns a ctx that sets options for the calls made with it, by any client, typed or not:
 //
 //	report, err := s.Reports.Make(rpc.With(ctx, rpc.Timeout(time.Hour), rpc.Priority(1)), month)
 //
@@ -54,8 +54,8 @@ func Persistent(persistent bool) Option {
 	return func(o *options) { o.transient = !persistent }
 }
 
-// Headers adds headers to the request. Nameko services, and ours, take each header for context data
-// and pass it on with the calls that they make.
+// Headers adds headers to the request. Nameko services and gomeko services treat each header as
+// context data and pass it on with the calls that they make.
 func Headers(headers transport.Table) Option {
 	return func(o *options) { o.headers = headers }
 }
@@ -66,9 +66,9 @@ func CorrelationID(id string) Option {
 	return func(o *options) { o.id = id }
 }
 
-// Parent sets the call id that the callee logs as its parent_call_id and its root_call_id, for
-// calls that are made outside of a service's call. The default is the same for all calls of a
-// [Caller].
+// Parent sets the call id that the callee logs as its parent_call_id and its root_call_id. It
+// applies to calls made outside a service's call. By default, all calls of a [Caller] have the same
+// one.
 func Parent(callID string) Option {
 	return func(o *options) { o.parent = callID }
 }
@@ -86,9 +86,9 @@ func Compress() Option {
 
 // options are the options that With has put into a ctx.
 type options struct {
-	call       *service.Call // whose ctx it was: in another call's they do not count
+	call       *service.Call // in whose ctx the options were set; they do not apply to another call
 	timeout    time.Duration // 0 is Config's
-	expires    bool          // expiration counts
+	expires    bool          // expiration is set
 	expiration time.Duration
 	priority   uint8
 	transient  bool
@@ -97,7 +97,7 @@ type options struct {
 	parent     string
 	codec      codec.Codec // nil is Config's
 	compress   bool
-	instance   string // that the request goes to; "" is any
+	instance   string // the instance that the request goes to; "" is any
 }
 
 type optionsKey struct{}

@@ -14,9 +14,9 @@ import (
 //
 //	for user, err := range rpc.Parallel(ctx, 10, ids, s.Users.Get) {
 //
-// The calls begin when the loop begins. A failed call does not stop the others. When the loop ends
-// early, or ctx ends, the calls that are running are cancelled and waited for, and calls that have
-// not begun have ctx's error.
+// The calls begin when the loop begins. A failed call does not stop the others. If the loop ends
+// early, or ctx ends, the running calls are cancelled and waited for, and calls that have not begun
+// fail with ctx's error.
 func Parallel[A, R any](ctx context.Context, limit int, args []A, call func(context.Context, A) (R, error)) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -52,7 +52,7 @@ func Parallel[A, R any](ctx context.Context, limit int, args []A, call func(cont
 
 // A parallel is one call of Parallel.
 type parallel[R any] struct {
-	done     chan struct{} // closed when the others are there
+	done     chan struct{} // closed when the other fields are set
 	result   R
 	err      error
 	panicked error
@@ -65,7 +65,7 @@ func (p *parallel[R]) run(ctx context.Context, call func(context.Context) (R, er
 		return
 	}
 	defer func() {
-		if v := recover(); v != nil { // it goes on where the loop is, as if there were one goroutine
+		if v := recover(); v != nil { // the loop panics with it in its own goroutine
 			p.panicked = fmt.Errorf("%v\n\n%s", v, debug.Stack())
 		}
 	}()

@@ -9,8 +9,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A receiver is the reading end of a stream: it takes its parts from the connection, in order, and
-// gives the producer credit for those that its reader takes.
+// A receiver is the reading end of a stream: it takes the parts from the connection, in order, and
+// gives the producer credit for those that the reader takes.
 type receiver struct {
 	cfg    Config
 	credit func(to, run string, taken int, settled func(error))
@@ -18,12 +18,12 @@ type receiver struct {
 
 	mu sync.Mutex
 
-	from, run string // the producer, from its first part on
+	from, run string // the producer; known from its first part on
 	next      int    // the number of the next part
 	taken     int
-	parts     []*transport.Delivery // that are not taken
-	over      bool                  // no more will come
-	err       error                 // why not; nil after the last part
+	parts     []*transport.Delivery // received, not yet taken
+	over      bool                  // no more parts will come
+	err       error                 // why no more come; nil after the last part
 	timer     *time.Timer           // of the next beat; nil before the first part
 }
 
@@ -60,7 +60,7 @@ func (r *receiver) receive(d *transport.Delivery) (last bool) {
 	case r.next == 0 && seq == 0 && run != "" && r.run == "":
 		r.from, r.run = d.ReplyTo, run
 		r.timer = time.AfterFunc(r.cfg.beat(), r.beat)
-	case r.next == 0 && seq == 0 && run != "" && run == r.run: // of an argument, whose reader names the run
+	case r.next == 0 && seq == 0 && run != "" && run == r.run: // a streamed argument: its reader chose the run
 	case run != r.run || r.next == 0:
 		return r.lose("a part of another run has come")
 	case seq < r.next:
@@ -116,7 +116,8 @@ func (r *receiver) notify() {
 	}
 }
 
-// take returns the next part. If there is none yet, it returns neither that nor an error.
+// take returns the next part. If none is waiting, it returns nil, and the error of the stream if it
+// has failed.
 func (r *receiver) take() (*transport.Delivery, error) {
 	r.mu.Lock()
 	if len(r.parts) == 0 {
@@ -139,7 +140,7 @@ func (r *receiver) take() (*transport.Delivery, error) {
 	return d, nil
 }
 
-// beat tells the producer that the reader is alive, and finds out whether the producer is.
+// beat tells the producer that the reader is alive, and finds out whether the producer still is.
 func (r *receiver) beat() {
 	r.mu.Lock()
 	from, run, taken, over := r.from, r.run, r.taken, r.over
@@ -155,7 +156,8 @@ func (r *receiver) beat() {
 	}
 }
 
-// credited is told what became of a credit. The broker returns one whose producer is gone.
+// credited receives the outcome of sending a credit. The broker returns a credit whose producer is
+// gone.
 func (r *receiver) credited(err error) {
 	var returned *transport.Returned
 	if errors.As(err, &returned) {

@@ -15,28 +15,28 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Reply is the outcome of a call made with [Client.Go]. It does not have to be read. Several
-// goroutines may use it.
+// A Reply is the outcome of a call made with [Client.Go]. It need not be read. Several goroutines
+// may use it.
 type Reply struct {
 	caller          *Caller
 	service, method string
 	id              string // the correlation id
 	codec           codec.Codec
-	limit           int             // of a reply that is decompressed, in bytes
-	decoded         int             // the limit of the memory that a decoded reply takes
+	limit           int             // of a decompressed reply, in bytes
+	decoded         int             // of the memory that decoding a reply takes, in bytes
 	began, deadline time.Time       // deadline is zero if there is none
 	detached        bool            // made by Go: its work may outlive the caller's method and the default timeout
-	observed        context.Context // what the observers have made of the call's ctx; nil without one
-	size            int             // of the request, for them
+	observed        context.Context // the call's ctx, as the observers returned it; nil without observers
+	size            int             // of the request, for the observers
 	kind            string          // the type of the request
-	instance        string          // that the request goes to; "" is any
+	instance        string          // the instance that the request goes to; "" is any
 	in              *receiver       // of a stream; nil without one
 	out             *sender         // of a streamed argument; nil without one
-	spelling        string          // how the arguments are written as keywords, if the last one is a map
+	spelling        string          // how to write the arguments as keywords, if the last one is a map
 
 	confirmed atomic.Bool   // the broker has taken the request
-	waiters   atomic.Int32  // goroutines that wait for it
-	cancel    func()        // ends the call's ctx, and so a request that waits to be sent
+	waiters   atomic.Int32  // goroutines that wait for the reply
+	cancel    func()        // ends the call's ctx, and with it a request that waits to be sent
 	release   func()        // stops watching the call's ctx; guarded by caller.mu
 	done      chan struct{} // closed when the fields below are set
 	delivery  *transport.Delivery
@@ -46,9 +46,9 @@ type Reply struct {
 // errDefaultTimeout ends a call for which neither ctx nor an option sets a limit.
 var errDefaultTimeout = fmt.Errorf("default limit: %w", context.DeadlineExceeded)
 
-// Result waits for the call to end and stores its result in the pointer result; nil drops it. The
-// error is the one that [Client.Call] would return, or that ctx has ended, which does not end the
-// call. Result may be called again.
+// Result waits for the call to end and stores the result in the value that result points to; if
+// result is nil, it drops the result. It returns the error that [Client.Call] would return. If ctx
+// ends first, it returns ctx's error, and the call goes on. Result may be called again.
 func (r *Reply) Result(ctx context.Context, result any) error {
 	if err := checkResult(r.service, r.method, result); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (r *Reply) wait(ctx context.Context) bool {
 	return r.await(ctx)
 }
 
-// await is wait for a goroutine that has lent its worker.
+// await is wait for a goroutine that has already lent its worker.
 func (r *Reply) await(ctx context.Context) bool {
 	r.waiters.Add(1)
 	defer r.waiters.Add(-1)
@@ -115,7 +115,7 @@ func (r *Reply) settle(d *transport.Delivery, err error) {
 	}
 }
 
-// message returns the request as the observers see it. p is nil when the call has ended.
+// message returns the request as the observers see it. p is nil once the call has ended.
 func (r *Reply) message(p *transport.Publishing) service.Message {
 	m := service.Message{Kind: "rpc", Service: r.service, Method: r.method, Exchange: r.caller.cfg.exchange(), Key: r.name(), ID: r.id, Size: r.size}
 	if p != nil {
@@ -124,8 +124,8 @@ func (r *Reply) message(p *transport.Publishing) service.Message {
 	return m
 }
 
-// observeEnd tells the observers how a call by Go has ended. They are told of a call by Call when
-// its result was read.
+// observeEnd tells the observers how a call made with Go has ended. For a call made with Call, they
+// are told when its result is read.
 func (r *Reply) observeEnd() {
 	if r.observed == nil || !r.detached {
 		return
@@ -144,7 +144,8 @@ func (r *Reply) tell(err error) {
 	}
 }
 
-// failed returns the error of a call that ends with err. It names the service and the method.
+// failed returns the error of a call that ends with err, with the service and the method in its
+// text.
 func (r *Reply) failed(err error) error {
 	var returned *transport.Returned
 	switch {
@@ -163,7 +164,7 @@ func (r *Reply) failed(err error) error {
 }
 
 // read stores the result of a call that has ended, or returns its error. It stops when ctx ends,
-// unless ctx had ended before.
+// unless ctx has ended already.
 func (r *Reply) read(ctx context.Context, result any) error {
 	if r.err != nil {
 		return r.err
@@ -186,8 +187,8 @@ func (r *Reply) read(ctx context.Context, result any) error {
 	return err
 }
 
-// decode stores the result in the pointer result, or returns the error in the reply. A reply is in
-// the codec of the request unless its content type is another.
+// decode stores the result in the value that result points to, or returns the error in the reply. A
+// reply is in the codec of the request unless its content type names another.
 func (r *Reply) decode(ctx context.Context, result any) error {
 	var own struct { // one allocation
 		budget codec.Budget
@@ -240,8 +241,8 @@ func (r *Reply) decode(ctx context.Context, result any) error {
 	return nil
 }
 
-// spellingOf returns how to write args with keywords if the last one is a map by string, such as a
-// Python programmer would take for keywords; else "".
+// spellingOf returns how to write args with keywords if the last one is a map with string keys,
+// which a Python programmer might mean as keywords. Otherwise it returns "".
 func spellingOf(args []any) string {
 	last := len(args) - 1
 	if last < 0 {

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// unlimitedRetries limits how long [service.RetryAfter] is obeyed for a request without an
-	// expiration, in a row without a ladder: nothing else would end it.
+	// unlimitedRetries limits for how long [service.RetryAfter] is honoured if the request has no
+	// expiration and the row has no ladder, since nothing else would end the retries.
 	unlimitedRetries = time.Minute
 
 	minRetry = 100 * time.Millisecond // the shortest delay of service.RetryAfter
@@ -29,8 +29,8 @@ func retryOf(tag service.Tag, ack string) (service.Ladder, error) {
 	return delays, err
 }
 
-// retry runs a call again that has failed, as long as its row says so and its caller waits: ctx has
-// the caller's deadline. The request stays unacknowledged. A cancellation may come at any time.
+// retry runs a failed call again, as long as its row says so and its caller waits: ctx has the
+// caller's deadline. The request stays unacknowledged. A cancellation may arrive at any time.
 func (s *server) retry(ctx context.Context, r *request, call service.Request, err error) (any, error) {
 	began := time.Now()
 	next := func(attempt int, err error) (time.Duration, bool) {
@@ -46,12 +46,12 @@ func (s *server) retry(ctx context.Context, r *request, call service.Request, er
 	}
 	ctx, running := s.shared.cancels.begin(ctx, r.Delivery)
 	defer running.end()
-	call.Cancel = nil // it would end ctx with the first of the runs
+	call.Cancel = nil // it would end ctx with the first run
 	if r.row.streams {
 		r.cancel = running.cancel
 	}
 	result, err := r.row.RunAgain(ctx, call, err, next)
-	if errors.Is(err, service.ErrStopped) { // given back earlier, it would come back to this process
+	if errors.Is(err, service.ErrStopped) { // a request returned before that would come back to this process
 		select {
 		case <-s.consumers.halted:
 		case <-ctx.Done():
@@ -60,9 +60,9 @@ func (s *server) retry(ctx context.Context, r *request, call service.Request, er
 	return result, err
 }
 
-// delay returns how long a call waits that has failed for the attempt-th time, and false if it does
-// not run again. Park and Drop have no meaning here: the caller has the error. The methods of err
-// are the service's code, which may panic: such an error is a fault.
+// delay returns how long a call waits after its attempt-th failure, and false if it does not run
+// again. Park and Drop only end the retries, since the caller has the error. The methods of err are
+// the service's code and may panic; such an error counts as a fault.
 func (r *row) delay(attempt int, err error) (delay time.Duration, again bool) {
 	if r.ackFirst {
 		return 0, false

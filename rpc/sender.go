@@ -12,18 +12,19 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A sender is the producing end of a stream. Its items leave in parts, by a goroutine that sends as
-// many together as have been made meanwhile, and no more parts than the reader can hold.
+// A sender is the producing end of a stream. A goroutine sends the items in parts: each part has
+// the items that were made while the one before was sent. It sends no more parts than the reader
+// can hold.
 type sender struct {
 	cfg     Config
 	conn    *transport.Conn
 	publish func(context.Context, transport.Publishing, func(error)) error
 	to      requestID // the reader's queue, and the correlation id
-	from    string    // where credits are sent to
+	from    string    // where the reader sends credits
 	run     string
 	codec   codec.Codec
-	begun   func()        // is called when the first part leaves
-	first   func()        // is called when the broker has the first part
+	begun   func()        // called when the first part leaves
+	first   func()        // called when the broker has the first part
 	fail    func(error)   // ends the ctx of the producer; it must not block
 	work    chan struct{} // has a token when there may be something to send
 	room    chan struct{} // has a token when there may be room for an item
@@ -41,15 +42,15 @@ type sender struct {
 	bytes    int       // the sum of them
 	seq      int       // the number of the next part
 	unasked  int       // parts since the last one that asks for a credit
-	since    int       // the bytes of these
-	heard    time.Time // when the reader was heard of
-	moved    time.Time // when the reader has last taken a part, or the window has become full
+	since    int       // the bytes of those parts
+	heard    time.Time // when the reader was last heard of
+	moved    time.Time // when the reader last took a part, or the window became full
 	full     bool
 	accepted bool  // the broker has the first part
 	err      error // why the stream has ended early
 }
 
-// newSender returns a sender that publishes by publish. It is used when its callbacks are set.
+// newSender returns a sender that publishes with publish. Set its callbacks before using it.
 func newSender(cfg Config, conn *transport.Conn, to requestID, from string, c codec.Codec, publish func(context.Context, transport.Publishing, func(error)) error) *sender {
 	return &sender{
 		cfg: cfg, conn: conn, to: to, from: from, codec: c, publish: publish, run: id.New(""),
@@ -92,7 +93,7 @@ func (s *sender) add(ctx context.Context, item any) error {
 	}
 }
 
-// partHead is more than the bytes of a part besides its items.
+// partHead is an upper bound for the bytes of a part besides its items.
 const partHead = partItems + 64
 
 // put adds an item if there is room for it.
@@ -225,7 +226,7 @@ func (s *sender) message(body []byte, headers transport.Table) transport.Publish
 	}
 }
 
-// expire ends the stream if its reader is gone, or does not read. The caller holds mu.
+// expire ends the stream if its reader is gone or takes no parts. The caller holds mu.
 func (s *sender) expire(now time.Time) {
 	idle := s.cfg.streamIdle()
 	switch {
@@ -237,7 +238,7 @@ func (s *sender) expire(now time.Time) {
 	}
 }
 
-// wait returns how long it takes until expire may end the stream. The caller holds mu.
+// wait returns the time after which expire may end the stream. The caller holds mu.
 func (s *sender) wait(now time.Time) time.Duration {
 	wait := missed * s.cfg.beat()
 	if s.seq > 0 {
@@ -266,7 +267,7 @@ func (s *sender) abort(err error) {
 	s.endWith(err)
 }
 
-// settled is told what became of a part. It does not block.
+// settled receives the outcome of publishing a part. It does not block.
 func (s *sender) settled(err error) {
 	s.mu.Lock()
 	first := err == nil && !s.accepted
@@ -280,7 +281,7 @@ func (s *sender) settled(err error) {
 	}
 }
 
-// partError returns why a stream ends whose part was not taken by the broker.
+// partError returns the error of a stream one of whose parts the broker did not take.
 func partError(err error) error {
 	var returned *transport.Returned
 	if errors.As(err, &returned) {

@@ -120,20 +120,21 @@ func (s *server) awaited() int {
 	return s.shared.caller.awaited(s.service)
 }
 
-// A request is a delivery until it is answered. It watches its call, so that it can be acknowledged
-// before the method runs, and so that the consumers know how many calls are idle.
+// A request is a delivery until it is answered. It watches its call, because it may have to be
+// acknowledged before the method runs, and because the consumers need to know how many calls are
+// idle.
 type request struct {
 	*transport.Delivery
 	consumer *consumer
 	row      *row
 	attempt  deadletter.Attempt // of a suspect
 	cancel   func(error)        // ends the ctx of the call
-	lift     func()             // ends the limit until the first part of a stream
+	lift     func()             // lifts the limit on the time until the first part of a stream
 
 	mu sync.Mutex
 
-	acked bool      // before its call has ended
-	idle  bool      // its call is
+	acked bool      // before the end of its call
+	idle  bool      // its call is idle
 	out   *sender   // of a stream
 	in    *receiver // of a streamed argument
 }
@@ -148,7 +149,7 @@ func (s *server) answer(ctx context.Context, d *transport.Delivery, from *consum
 	}
 	settled := false
 	defer func() {
-		if !settled { // code of the service has ended the goroutine, such as a MarshalJSON
+		if !settled { // code of the service, such as a MarshalJSON, ended the goroutine
 			s.log(d).Error("result cannot be sent", "err", service.ErrExited)
 			s.settle(ctx, r, nil, service.ErrExited)
 		}
@@ -181,8 +182,8 @@ func (s *server) settle(ctx context.Context, r *request, result any, err error) 
 	r.Ack()
 }
 
-// run runs the call that r asks for, until the request expires or its caller cancels it. If the row
-// says so, it runs a failed call again.
+// run runs the call that r asks for, until the request expires or its caller cancels it. It runs a
+// failed call again if the row says so.
 func (s *server) run(ctx context.Context, r *request) (any, error) {
 	if r.row = s.find(r.Key); r.row == nil {
 		err := ErrMethodNotFound.WithText(r.Key[strings.LastIndex(r.Key, ".")+1:])
@@ -232,7 +233,8 @@ func (s *server) run(ctx context.Context, r *request) (any, error) {
 	return result, err
 }
 
-// limit returns ctx with the expiration of r. For a stream it is the time until its first part.
+// limit returns ctx with the expiration of r. For a stream, it limits only the time until the first
+// part.
 func (s *server) limit(ctx context.Context, r *request) (context.Context, context.CancelFunc) {
 	if !s.wantsStream(r) && !r.row.uploads {
 		return context.WithTimeout(ctx, r.Expiration)
@@ -288,7 +290,8 @@ func (r *request) Began(ctx context.Context) error {
 	return nil
 }
 
-// release acknowledges the request before its call has ended: it takes up no prefetch any more.
+// release acknowledges the request before its call has ended, which frees its place in the
+// prefetch.
 func (r *request) release() {
 	r.Ack()
 	r.mu.Lock()
@@ -303,7 +306,7 @@ func (r *request) release() {
 	r.consumer.all.adjust(-1, 0)
 }
 
-// Idle counts the request among the idle ones, or no longer. It implements [service.Watcher].
+// Idle records whether the call is idle. It implements [service.Watcher].
 func (r *request) Idle(on bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -368,8 +371,8 @@ func encodeReply(c codec.Codec, result any, err error) (body []byte, cannot erro
 	return body, cannot
 }
 
-// originOf returns the header of a reply for callers in Go, nil if err needs none. It runs code of
-// the service, the text of err; encode reports a panic there.
+// originOf returns the header of a reply for callers in Go, or nil if err needs none. The text of
+// err comes from code of the service, which may panic; encode reports that.
 func originOf(err error) (headers transport.Table) {
 	if err == nil {
 		return nil
@@ -409,9 +412,9 @@ func (r *request) ResultCodec() codec.Codec {
 	return replyCodec(r.Delivery, r.consumer.all.server.shared.conn.Accepts())
 }
 
-// replyCodec returns the codec of the reply to d. It is the request's own; a client that sends
-// another format probably reads only that, so an error is written in it if we can. Otherwise it is
-// the first accepted codec.
+// replyCodec returns the codec of the reply to d, which is that of the request. A client that sends
+// a format we do not accept probably reads only that one, so errors are written in it if possible.
+// Otherwise the first accepted codec is used.
 func replyCodec(d *transport.Delivery, codecs codec.Set) codec.Codec {
 	if c := codecs.Of(d.ContentType); c != nil {
 		return c
@@ -420,8 +423,7 @@ func replyCodec(d *transport.Delivery, codecs codec.Set) codec.Codec {
 	return cmp.Or(others.Of(d.ContentType), codecs[0])
 }
 
-// tooLarge returns the error within err that says that a body is over our limit or the broker's,
-// nil if there is none.
+// tooLarge returns the error within err that reports a body over our limit or the broker's, or nil.
 func tooLarge(err error) error {
 	var large *codec.TooLarge
 	var refused *transport.Error
@@ -434,7 +436,7 @@ func tooLarge(err error) error {
 	return nil
 }
 
-// preconditionFailed is the reply code with which a broker refuses a publishing that is too large.
+// preconditionFailed is the reply code with which a broker refuses a message that is too large.
 const preconditionFailed = 406
 
 // log returns the logger for messages about d.

@@ -15,8 +15,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// shared is what the rows and clients of one container have in common: a server for each service,
-// and the caller.
+// shared is what the rows and clients of one container share: a server for each service, and the
+// caller.
 type shared struct {
 	host       *service.Host
 	connection *connection.Shared
@@ -31,7 +31,7 @@ type shared struct {
 	expected   []expectation // what typed clients call
 }
 
-// An expectation is that a service has a method: a typed client calls it.
+// An expectation is a method that a typed client calls, and that the service must have.
 type expectation struct{ where, service, method string }
 
 func newShared(host *service.Host) (*shared, error) {
@@ -111,7 +111,7 @@ func (sh *shared) client() *Caller {
 }
 
 // Check returns a mistake for each method that a typed client calls and that a service of this
-// container does not have. Services elsewhere are not known.
+// container lacks. Services in other processes are not checked.
 func (sh *shared) Check(complete bool) error {
 	if !complete || sh.cfg.Fakes {
 		return nil

@@ -39,8 +39,8 @@ const (
 	beat   = 5 * time.Second // the longest time between two credits of a reader
 	missed = 3               // after so many beats without a credit the reader is gone
 
-	// A part has as many items as wait while the one before is sent, up to these bounds. A larger
-	// item has a part of its own.
+	// A part has the items that were made while the one before was sent, up to these bounds. An item
+	// over the bounds is sent in its own part.
 	partItems = 256
 	partBytes = 64 << 10
 )
@@ -53,44 +53,44 @@ func (c Config) streamIdle() time.Duration { return max(0, cmp.Or(c.StreamIdle, 
 
 func (c Config) beat() time.Duration { return cmp.Or(c.pulse, beat) }
 
-// These end streams. Their paths are ours.
+// These errors end streams. Their paths are gomeko's.
 var (
-	// ErrResultTooLarge means that a method which yields its result does not fit one reply, and that
+	// ErrResultTooLarge means that the items which a method yields do not fit into one reply, and that
 	// its caller did not ask for a stream.
 	ErrResultTooLarge = NewError("gomeko.ResultTooLarge", "result too large")
 
-	// ErrReaderGone means that the reader of a stream has not been heard of, or that its queue does
-	// not exist any more. It is the cause with which the ctx of the method ends.
+	// ErrReaderGone means that the reader of a stream was not heard of for too long, or that its queue
+	// no longer exists. It is the cause with which the method's ctx ends.
 	ErrReaderGone = NewError("gomeko.ReaderGone", "the reader of the stream is gone")
 
 	// ErrStreamIdle means that the reader of a stream has not taken a part for as long as the producer
 	// allows: see [Config].StreamIdle.
 	ErrStreamIdle = NewError("gomeko.StreamIdle", "the reader of the stream took no part in time")
 
-	// errInterrupted is how a producer tells its reader that parts may be missing. The reader makes an
-	// ErrConnectionLost of it.
+	// errInterrupted tells the reader of a stream that parts may be missing. The reader turns it into
+	// an ErrConnectionLost.
 	errInterrupted = NewError("gomeko.StreamInterrupted", "the stream was interrupted")
 )
 
-// Stream calls method and yields the items of its result one by one, while the method still makes
-// further ones:
+// Stream calls method and yields the items of its result one by one, while the method is still
+// making more:
 //
 //	for order, err := range rpc.Stream[Order](ctx, s.Orders, "export", 2026) {
 //		if err != nil {
 //			return err
 //		}
 //
-// The call begins with the loop, and a second loop makes another call. A stream is whole if no
-// error came: the last one yielded, with the zero T, is that of the method, as from [Client.Call],
-// or [ErrConnectionLost] if parts may be missing. If the loop ends early, or ctx ends, the method's
-// ctx ends too.
+// The call begins with the loop, and a second loop makes another call. A stream that ends without
+// an error is complete. An error is yielded last, with the zero T: it is the method's error, as
+// from [Client.Call], or [ErrConnectionLost] if parts may be missing. If the loop ends early, or
+// ctx ends, the method's ctx ends too.
 //
 // The method makes no more items than the reader can hold: up to [Config].StreamParts messages are
-// on their way. The limit of a stream is the longest time until the first part and between two
-// parts: the option [Timeout], else [Config].Timeout. The deadline of ctx limits all of it.
+// in flight. The option [Timeout], or else [Config].Timeout, limits the time until the first part
+// and between two parts. The deadline of ctx limits the whole stream.
 //
-// A method that does not stream, such as one of a Nameko service, must return a list, whose
-// elements are yielded. args are those of [Client.Call].
+// A method that does not stream, such as one of a Nameko service, must return a list; its elements
+// are yielded. args are those of [Client.Call].
 func Stream[T any](ctx context.Context, c Client, method string, args ...any) iter.Seq2[T, error] {
 	body, spelling := requestOf(args), spellingOf(args)
 	return func(yield func(T, error) bool) {
@@ -128,9 +128,10 @@ func (c Client) streamOf(ctx context.Context, method string, item reflect.Type, 
 	}
 }
 
-// Each calls method, and calls item for each item of its result as it comes, as JSON, if the method
-// streams. Otherwise it returns the result. An error of item ends the stream and is returned. It is
-// for programs that do not know what a method returns; others use [Stream] or [Client.Call].
+// Each calls method. If the method streams, Each calls item with each item of the result as it
+// arrives, as JSON; otherwise it returns the result. An error of item ends the stream and is
+// returned. Each is for programs that do not know what a method returns; others use [Stream] or
+// [Client.Call].
 func (c Client) Each(ctx context.Context, method string, item func(json.RawMessage) error, args ...any) (result json.RawMessage, err error) {
 	var failed error
 	into := func(whole bool) any {
@@ -155,14 +156,13 @@ func (c Client) Each(ctx context.Context, method string, item func(json.RawMessa
 	return result, cmp.Or(err, failed)
 }
 
-// An intoFunc returns a pointer that the items of a part are decoded into, or a whole result.
+// An intoFunc returns a pointer to decode into: the items of a part, or a whole result.
 type intoFunc func(whole bool) any
 
-// A listFunc takes what was decoded. It returns how many items that were, and whether it wants
-// more.
+// A listFunc takes what was decoded. It returns how many items it took, and whether it wants more.
 type listFunc func(list any) (n int, more bool)
 
-// stream makes a call whose result is a stream, until yield wants no more: then the error is nil.
+// stream makes a call whose result is a stream. It returns nil as soon as yield wants no more.
 func (c Client) stream(ctx context.Context, method string, body requestBody, spelling string, into intoFunc, yield listFunc) (err error) {
 	if c.caller == nil {
 		return errUnbound
@@ -195,7 +195,7 @@ func (c *Caller) begin(ctx context.Context, r *Reply, body requestBody, o option
 	return c.send(ctx, r, body, o, true)
 }
 
-// leave ends a stream for its reader. Unless its last part has come, it is cancelled.
+// leave ends a stream for its reader, and cancels it unless its last part has arrived.
 func (c *Caller) leave(r *Reply) {
 	waiting := c.forget(r.id)
 	if r.in.close(); waiting {
@@ -231,12 +231,12 @@ func (r *Reply) parts(ctx context.Context, limit time.Duration, into intoFunc, y
 	}
 }
 
-// miscounted returns the error of a stream whose last part counts other items than have come.
+// miscounted returns the error of a stream whose last part counts other items than have arrived.
 func miscounted(count int) error {
 	return fmt.Errorf("its last part counts %d: %w", count, ErrConnectionLost)
 }
 
-// next returns the next part. The limit is how long it may take; 0 is none.
+// next returns the next part. limit is how long it may take to arrive; 0 is no limit.
 func (r *Reply) next(ctx context.Context, limit time.Duration, items int) (*transport.Delivery, error) {
 	if d, err := r.in.take(); d != nil || err != nil {
 		return d, r.interrupted(err, items)
@@ -305,8 +305,8 @@ func (r *Reply) streams(d *transport.Delivery) bool {
 	return r.in != nil
 }
 
-// credit tells the producer of a stream how many of its parts are taken. If that is not sent, the
-// next beat says it.
+// credit tells the producer of a stream how many of its parts are taken. If that cannot be sent,
+// the next beat repeats it.
 func (r *Reply) credit(to, run string, taken int, settled func(error)) {
 	c := r.caller
 	if !c.enter() {
@@ -336,7 +336,7 @@ func creditOf(cfg Config, to string, id requestID, run string, taken int) transp
 	}
 }
 
-// whole returns the value of a header that is an integer of any size that AMQP has.
+// whole returns the value of a header that is an integer of any size in AMQP.
 func whole(header any) (n int, ok bool) {
 	switch v := reflect.ValueOf(header); {
 	case !v.IsValid():

@@ -29,7 +29,7 @@ type streams struct {
 	mu        sync.Mutex
 	senders   map[requestID]*sender
 	receivers map[requestID]*receiver // of arguments
-	denials   atomic.Int32            // that are being sent
+	denials   atomic.Int32            // being sent
 }
 
 // streamKey returns a new routing key of a queue of streams.
@@ -46,11 +46,11 @@ func (st *streams) topology(key string) transport.Topology {
 
 const (
 	streamQueueExpires = time.Minute // of a queue whose process is away
-	maxDenials         = 100         // at once; a reader that gets none asks again with its next beat
+	maxDenials         = 100         // at once; a reader that gets no denial asks again with its next beat
 )
 
-// open declares the queue and consumes it. The broker deletes it when the connection is lost, so
-// that a credit which it returns tells a reader that its producer is gone.
+// open declares the queue and consumes it. The broker deletes the queue when the connection is
+// lost, and returns credits from then on, which tells a reader that its producer is gone.
 func (st *streams) open(ctx context.Context) error {
 	conn, key := st.shared.conn, streamKey()
 	t := st.topology(key)
@@ -104,8 +104,8 @@ func (st *streams) receive(d *transport.Delivery) {
 	})
 }
 
-// deny tells a reader that its stream does not exist: a part of no run ends it. It has no effect if
-// the reader has received the last part.
+// deny tells a reader that its stream does not exist: it sends a part of no run, which ends the
+// stream. It has no effect if the reader has received the last part.
 func (st *streams) deny(ctx context.Context, id requestID) {
 	ctx, cancel := context.WithTimeout(ctx, cancelLimit)
 	defer cancel()
@@ -134,7 +134,7 @@ func (st *streams) remove(s *sender) {
 // A streamed is the result of a call whose items have been sent.
 type streamed struct{}
 
-// errAgain is the error of a middleware that runs a method again whose stream has begun.
+// errAgain is returned to a middleware that runs a method again after its stream has begun.
 var errAgain = errors.New("the stream has begun: it cannot be made again")
 
 // wantsStream reports whether the caller of r asks for a stream, and can get one.
@@ -142,7 +142,7 @@ func (s *server) wantsStream(r *request) bool {
 	return r.Type == streamType && r.row.streams && r.ReplyTo != "" && r.CorrelationID != "" && s.shared.streams.key != ""
 }
 
-// result returns the function that reads the iterator that a method returns: it sends the items of
+// result returns the function that reads the iterator which a method returns: it sends the items as
 // a stream, or collects them in a list.
 func (s *server) result(r *request) func(ctx context.Context, result any) (any, error) {
 	c := replyCodec(r.Delivery, s.shared.conn.Accepts())
@@ -160,7 +160,7 @@ func (s *server) result(r *request) func(ctx context.Context, result any) (any, 
 	}
 }
 
-// send sends the items that a method yields. Those before an error or a panic leave, too.
+// send sends the items that a method yields, also those before an error or a panic.
 func send(ctx context.Context, out *sender, result any) (err error) {
 	defer func() {
 		service.StopClock(ctx)
@@ -199,7 +199,7 @@ func (r *request) stream() *sender {
 	return r.out
 }
 
-// endStream sends the last part of a stream. The request is acknowledged in any case: it is not run
+// endStream sends the last part of a stream. It always acknowledges the request, which must not run
 // again.
 func (s *server) endStream(ctx context.Context, r *request, out *sender, err error) {
 	defer s.shared.streams.remove(out)
@@ -244,8 +244,8 @@ func tooLong(items, limit int) error {
 		"ask for a stream, with a client func that returns an iter.Seq2 or with rpc.Stream, or ask for less", items, limit))
 }
 
-// redelivered returns the error of a request for a stream that was delivered before: its first part
-// may have left, and the items would come twice.
+// redelivered returns the error of a redelivered request for a stream: its first part may have been
+// sent, and the items would arrive twice.
 func redelivered() error {
 	return errInterrupted.WithText("the request was delivered before, and may have been answered: call again")
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// clientKind is the kind of the clients of this package.
+// clientKind describes the clients of this package.
 var clientKind = stub.Kind{Client: reflect.TypeFor[Client](), Key: "rpc", Example: `rpc:"users"`, Purpose: "to call"}
 
-// Bind returns a typed client: a struct of funcs with a blank field _ [Client], which calls through
+// Bind returns a typed client: a struct of funcs with a blank field _ [Client]. It calls through
 // from, such as a [Caller]. The error has a line for each mistake in C, with the field and what to
-// write instead. A service does not need Bind: it has the struct as a field.
+// write instead. A service does not need Bind: the struct is one of its fields.
 func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
 	return stub.Bind[C](clientKind, func(service string, client reflect.Value) error {
 		_, err := from.Client(service).bind(client)
@@ -27,8 +27,8 @@ func Bind[C any](from interface{ Client(service string) Client }) (C, error) {
 	})
 }
 
-// bind fills the funcs of a typed client that are nil, and checks all of them. It returns
-// those that it has filled.
+// bind fills the funcs of a typed client that are nil, and checks all of them. It returns those
+// that it filled.
 func (c Client) bind(client reflect.Value) ([]*boundFunc, error) {
 	taken := map[string]string{}
 	return stub.Fill(clientKind, client, func(f reflect.StructField, tag service.Tag) (*boundFunc, error) {
@@ -53,10 +53,10 @@ type boundFunc struct {
 	stream reflect.Type // the iterator that the func returns; nil if it returns none
 	params stub.Params  // after ctx
 	upload int          // the index of a parameter that is an iterator; 0 if there is none
-	items  reflect.Type // of that
+	items  reflect.Type // the type of its items
 }
 
-// placeholder stands in the request for an argument whose items are sent one by one.
+// placeholder is sent in place of an argument whose items are sent one by one.
 var placeholder = reflect.ValueOf(map[string]any{argumentMember: true})
 
 func newFunc(c Client, f reflect.StructField, tag service.Tag) (*boundFunc, error) {

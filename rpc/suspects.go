@@ -13,33 +13,33 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A redelivered request may have ended the process that ran it. That alone proves nothing: a lost
-// connection marks every request that a process holds. So the requests of rows with retry move to a
-// queue of suspects, from which each process takes one at a time. How often that queue has had a
-// request back counts the processes that it has ended.
+// A redelivered request may have killed the process that ran it. The flag alone proves nothing: a
+// lost connection marks every request that a process holds. So the requests of rows with retry move
+// to a queue of suspects, from which each process takes one at a time. The number of times that a
+// request was returned to that queue is the number of processes that it has killed.
 
 // suspects is the consumer of a service's suspect queue.
 type suspects struct {
 	queue    string // "" if there is none: no row has retry, or the broker refuses it
 	consumer *consumer
 
-	// moving is held for reading from a request's publishing among the suspects until the broker has
-	// its acknowledgement. A suspect is run after that: if it ended the process before, there would
-	// be one copy more after each death.
+	// moving is held for reading while a request moves to the suspects, from its publishing until the
+	// broker has its acknowledgement. A suspect runs only after that: otherwise each process that it
+	// kills could leave one more copy.
 	moving sync.RWMutex
 }
 
-// maxDeaths is how many processes a request may end before it is answered with an error.
+// maxDeaths is the number of processes that a request may kill before it is answered with an error.
 const maxDeaths = 3
 
 // declareSuspects declares the queue of suspects if a row needs it, or if an earlier version of the
-// service has left requests there.
+// service left requests there.
 func (s *server) declareSuspects(ctx context.Context) error {
 	q := s.suspectQueue()
 	var refusal *transport.Error
 	if !s.retries() {
 		if _, _, err := s.shared.conn.Inspect(ctx, q.Name); errors.As(err, &refusal) {
-			return nil // mostly it does not exist
+			return nil // usually it does not exist
 		} else if err != nil {
 			return err
 		}
@@ -96,15 +96,15 @@ func (s *suspects) all() []*consumer {
 	return []*consumer{s.consumer}
 }
 
-// isolate moves a redelivered request to the suspects, and reports whether it has settled it. If
-// that is not possible the request runs as others do.
+// isolate moves a redelivered request to the suspects, and reports whether it has settled it. If it
+// cannot be moved, the request runs like any other.
 func (s *server) isolate(ctx context.Context, r *request) (settled bool) {
 	row := s.find(r.Key)
 	if row == nil || len(row.delays) == 0 || s.suspects.queue == "" {
 		return false
 	}
 	a := deadletter.First(r.Delivery)
-	if r.Expiration > 0 { // the broker would drop it where it waits for its turn
+	if r.Expiration > 0 { // the broker would drop it while it waits for its turn
 		a.Deadline = time.Now().Add(r.Expiration)
 	}
 	err := s.suspect(ctx, r.Delivery, a)
@@ -120,7 +120,8 @@ func (s *server) isolate(ctx context.Context, r *request) (settled bool) {
 	return true
 }
 
-// suspect moves a request to the suspects, and acknowledges it when the broker has confirmed that.
+// suspect moves a request to the suspects, and acknowledges it once the broker has confirmed the
+// copy.
 func (s *server) suspect(ctx context.Context, d *transport.Delivery, a deadletter.Attempt) error {
 	s.suspects.moving.RLock()
 	defer s.suspects.moving.RUnlock()
@@ -133,12 +134,12 @@ func (s *server) suspect(ctx context.Context, d *transport.Delivery, a deadlette
 	return err
 }
 
-// admit restores a request from the suspects, and reports whether nobody waits for it any more.
+// admit restores a request from the suspects, and reports whether its caller has stopped waiting.
 func (s *server) admit(r *request) (late bool) {
 	s.suspects.moving.Lock()
 	s.suspects.moving.Unlock() //nolint:staticcheck // those that hold it are waited for
 	r.attempt = deadletter.Open(r.Delivery)
-	r.Redelivered = true // from the queue of requests
+	r.Redelivered = true // by the request queue
 	if r.attempt.Deadline.IsZero() {
 		return false
 	}
@@ -151,7 +152,7 @@ func (s *server) admit(r *request) (late bool) {
 	return true
 }
 
-// killed returns the error of a request that has ended too many processes.
+// killed returns an error if a request has killed too many processes.
 func (s *server) killed(r *request) error {
 	if r.attempt.Returns < maxDeaths {
 		return nil
@@ -161,8 +162,8 @@ func (s *server) killed(r *request) error {
 	return err
 }
 
-// giveBack returns a request to where it came from. For a suspect that is another copy: the queue
-// would count a return as a death.
+// giveBack returns a request to where it came from. A suspect is published again instead, because
+// its queue would count a return as a death.
 func (s *server) giveBack(ctx context.Context, r *request) {
 	if r.consumer.direct {
 		s.refuseDirect(ctx, r)

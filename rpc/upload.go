@@ -17,8 +17,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A streamed argument is an object with this member in the request. Its items come in parts, as
-// those of a result do, when the service asks for them with a credit.
+// A streamed argument is an object with this member in the request. Its items are sent in parts,
+// like those of a result, once the service asks for them with a credit.
 const argumentMember = "gomeko.stream"
 
 // stopHeader is a header of a credit: the reader wants no more parts.
@@ -90,7 +90,7 @@ func uploadError(r *Reply, why error) error {
 	return r.failed(why)
 }
 
-// ended reports whether the reply has come, or another end of the call.
+// ended reports whether the call has ended, with a reply or otherwise.
 func (r *Reply) ended() bool {
 	select {
 	case <-r.done:
@@ -120,7 +120,7 @@ func (r *Reply) until(ctx context.Context, limit time.Duration, event <-chan str
 	}
 }
 
-// pulled takes a credit for an argument. The first one says who reads it.
+// pulled takes a credit for an argument. The first credit tells who reads it.
 func (s *sender) pulled(d *transport.Delivery) {
 	run, _ := d.Headers[runHeader].(string)
 	stop, _ := d.Headers[stopHeader].(bool)
@@ -139,7 +139,7 @@ func (s *sender) pulled(d *transport.Delivery) {
 	s.credited(d)
 }
 
-// failure returns why the stream has ended early, nil if it has not.
+// failure returns why the stream has ended early, or nil if it has not.
 func (s *sender) failure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +154,7 @@ type streamValue struct {
 
 var _ signature.StreamValue = streamValue{}
 
-// withStreams returns args with values that can be streams.
+// withStreams returns args with values that may be streams.
 func (r *request) withStreams(args signature.Arguments) signature.Arguments {
 	wrap := func(v signature.Value) signature.Value {
 		if e, ok := v.(*codec.Encoded); ok {
@@ -236,7 +236,7 @@ func (st *streams) endArgument(r *request) {
 	in.close()
 }
 
-// items yields the items of an argument until the last part. A loop that ends early tells the
+// items yields the items of an argument until the last part. If the loop ends early, it tells the
 // caller.
 func (r *request) items(ctx context.Context, in *receiver, item reflect.Type, c codec.Codec, yield func(reflect.Value, error) bool) error {
 	s := r.consumer.all.server
@@ -282,11 +282,11 @@ func (st *streams) stopArgument(in *receiver, r *request) {
 	st.shared.host.Go(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, cancelLimit)
 		defer cancel()
-		_ = st.publisher.Send(ctx, m, func(error) {}) // otherwise the caller notices that the reader is gone
+		_ = st.publisher.Send(ctx, m, func(error) {}) // if it is lost, the caller notices that the reader is gone
 	})
 }
 
-// await returns the next part, which may take as long as limit says; 0 is no limit.
+// await returns the next part and waits for it up to limit; 0 is no limit.
 func (r *receiver) await(ctx context.Context, limit time.Duration) (*transport.Delivery, error) {
 	var late <-chan time.Time
 	for {

@@ -7,11 +7,11 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Bind binds a queue, by its Queue.Name, to an exchange with each of the keys. It writes all of the
-// requests before it waits for the broker, so many keys take one round trip. Unlike [Conn.Declare]
+// Bind binds a queue, by its Queue.Name, to an exchange with each of the keys. It writes all
+// requests before it waits for the broker, so many keys take one round trip. Unlike [Conn.Declare],
 // it binds on the current connection only: [Consume].Opened says when to bind again. If the broker
 // refuses, the error is an [*Error], and some of the keys may be bound. While the connection is
-// lost, Bind waits for it as long as ctx allows.
+// lost, Bind waits for it until ctx ends.
 func (c *Conn) Bind(ctx context.Context, queue, exchange string, keys ...string) error {
 	return c.onQueue(ctx, queue, func(ch *amqp.Channel, name string) error {
 		for i, key := range keys {
@@ -23,7 +23,7 @@ func (c *Conn) Bind(ctx context.Context, queue, exchange string, keys ...string)
 	})
 }
 
-// Unbind ends bindings of [Conn.Bind]. One that does not exist is not an error.
+// Unbind removes bindings made with [Conn.Bind]. Removing one that does not exist is not an error.
 func (c *Conn) Unbind(ctx context.Context, queue, exchange string, keys ...string) error {
 	return c.onQueue(ctx, queue, func(ch *amqp.Channel, name string) error {
 		for _, key := range keys {
@@ -35,7 +35,7 @@ func (c *Conn) Unbind(ctx context.Context, queue, exchange string, keys ...strin
 	})
 }
 
-// onQueue calls f with a new channel, and with the name that a queue has on the current connection.
+// onQueue calls f with a new channel and with the queue's name on the current connection.
 func (c *Conn) onQueue(ctx context.Context, queue string, f func(ch *amqp.Channel, name string) error) error {
 	s, err := c.session(ctx)
 	if err != nil {

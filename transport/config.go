@@ -21,8 +21,8 @@ type Config struct {
 	// URI is amqp://user:password@host:port/vhost. The schemes amqps and pyamqp are accepted too.
 	// The defaults are guest, guest, localhost, 5672 (5671 with TLS) and the vhost "/".
 	//
-	// Several URIs, separated by ";" or ",", name several brokers. They are tried in turn,
-	// beginning after the broker whose connection was lost. The package comment lists the
+	// Several URIs, separated by ";" or ",", name several brokers. They are tried in turn, starting
+	// with the one after the broker whose connection was lost. The package comment lists the
 	// parameters of a URI.
 	URI string
 
@@ -32,8 +32,8 @@ type Config struct {
 	TLS *tls.Config
 
 	// RenewTLS, if set, returns the TLS configuration for each reconnect, in place of TLS, so that a
-	// renewed certificate is used. If it fails, that is logged, and the previous one stays in use. The
-	// files that the URI names are read again in any case.
+	// renewed certificate is used. If it fails, the error is logged and the previous configuration
+	// stays in use. Files that the URI names are read again in any case.
 	RenewTLS func() (*tls.Config, error)
 
 	// LoginMethod is the SASL mechanism: PLAIN, AMQPLAIN or EXTERNAL, which logs in with the
@@ -43,43 +43,44 @@ type Config struct {
 	// Name is the name of the connection in the broker's management UI, such as "orders@host/1".
 	Name string
 
-	// Purpose says what the program uses the connection for, such as "events and messages". Log lines
-	// about the connection have it.
+	// Purpose says what the program uses the connection for, such as "events and messages". It is part
+	// of log lines about the connection.
 	Purpose string
 
-	// Notify, if set, is called when the connection is open, was lost, and is closed, by one
+	// Notify, if set, is called when the connection has opened, was lost, or has closed, by one
 	// goroutine at a time. It must not block.
 	Notify func(Change)
 
 	// Dial makes the network connection to addr, the host:port of the URI. The default is TCP. An
-	// embedded broker supplies an in-memory connection here.
+	// embedded broker supplies an in-memory connection with it.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 
-	// Wait is how long Dial tries again while the broker is unreachable, as where a process may start
-	// before its broker does. The default is 0: Dial tries once. A broker that refuses the login is
-	// not waited for.
+	// Wait is how long Dial keeps trying while the broker is unreachable, for a process that may start
+	// before its broker. The default is 0: Dial tries once. A broker that rejects the login ends the
+	// wait.
 	Wait time.Duration
 
 	// Heartbeat is the interval proposed to the broker, in whole seconds. The default is 60 s. The
-	// shorter of this and the broker's interval is used. The connection is given up when the broker
-	// was silent for one and a half intervals.
+	// shorter of this and the broker's interval is used. The connection is considered lost when the
+	// broker has been silent for one and a half intervals.
 	Heartbeat time.Duration
 
-	// TopologyCheck is how often the exchanges, queues and bindings that were declared are declared
+	// TopologyCheck is the interval at which the declared exchanges, queues and bindings are declared
 	// again, in case somebody has deleted them at the broker. The default is one minute; a negative
-	// value is never. A publishing to something of them that is missing has it declared again at once.
+	// value disables the check. A publishing that finds a part of them missing causes an immediate
+	// declaration.
 	TopologyCheck time.Duration
 
 	// MaxMessage is the largest body that may be sent, in bytes. The default is 16 MiB.
 	MaxMessage int
 
-	// CompressOver has bodies over so many bytes compressed, if the sender knows that the receiver
-	// reads it ([Publishing].Compressible). The default, 0, is never: not every client of Nameko's
-	// wire reads compressed messages.
+	// CompressOver compresses bodies larger than this many bytes, if the sender knows that the
+	// receiver reads compressed bodies ([Publishing].Compressible). The default, 0, never compresses,
+	// because not every client of Nameko's wire reads compressed messages.
 	CompressOver int
 
-	// MaxDecoded limits the memory that the body of one received message takes when it is
-	// decompressed and decoded, in bytes. The default is 8 times MaxMessage.
+	// MaxDecoded limits the memory for decompressing and decoding the body of one received message, in
+	// bytes. The default is 8 times MaxMessage.
 	MaxDecoded int
 
 	// Codec encodes what is sent (Nameko's serializer). The default is [codec.JSON].
@@ -93,7 +94,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Accepts returns the codecs that received messages may use: Accept or its default.
+// Accepts returns the codecs that received messages may use: Accept, or its default.
 func (c Config) Accepts() codec.Set {
 	if len(c.Accept) > 0 {
 		return c.Accept
@@ -114,10 +115,10 @@ func (c Config) Accepts() codec.Set {
 // maxHeartbeat is the longest heartbeat: AMQP has 16 bits for its seconds.
 const maxHeartbeat = math.MaxUint16 * time.Second
 
-// String returns the URI for logs and messages, or the list of URIs: with every default, without
-// parameters, with ** for the password, and with a second slash for the vhost "/", as kombu's
-// as_uri returns it: amqp://guest:**@127.0.0.1:5672//. A URI that cannot be read is returned
-// without the part between "://" and "@".
+// String returns the URI, or the list of URIs, for logs and messages: with every default, without
+// parameters, with ** for the password, and with a second slash for the vhost "/", like kombu's
+// as_uri: amqp://guest:**@127.0.0.1:5672//. If a URI cannot be read, the part between "://" and "@"
+// is left out.
 func (c Config) String() string {
 	uris := splitURIs(c.URI)
 	for i, u := range uris {

@@ -20,16 +20,16 @@ const (
 	backoffMin = 100 * time.Millisecond
 	backoffMax = 10 * time.Second
 
-	// dialTimeout is how long connect, TLS and login may take with one broker.
+	// dialTimeout limits connect, TLS and login with one broker.
 	dialTimeout = 10 * time.Second
 )
 
-// A Conn is a connection to a broker. When it is lost, the Conn reconnects, without a limit, with a
-// backoff of 0.1 s to 10 s with jitter. Then it declares its topology again and its consumers
-// resume. Deliveries of the lost connection are not acknowledged on the new one, because the broker
-// delivers them again.
+// A Conn is a connection to a broker. When it is lost, the Conn reconnects, without a limit on
+// attempts, with a backoff of 0.1 s to 10 s and jitter. Then it declares its topology again, and
+// its consumers resume. Deliveries of the lost connection are not acknowledged on the new one,
+// because the broker delivers them again.
 //
-// Its methods may be called by several goroutines.
+// Several goroutines may use a Conn.
 type Conn struct {
 	cfg       Config
 	addresses []*address
@@ -40,18 +40,18 @@ type Conn struct {
 	wg        sync.WaitGroup     // run and the consumers
 	changes   sync.Mutex         // held while Config.Notify is called
 	publisher *Publisher         // of Publish and Send
-	signs     chan error         // that something of the topology is missing, for repair
+	signs     chan error         // reports missing parts of the topology to repair
 	orphans   orphans
 	names     nameLock // of queues, held while they are declared, bound or deleted
 
 	mu        sync.Mutex
 	current   *session        // nil while disconnected
 	lastErr   error           // why there is no current session
-	away      time.Time       // since when; zero while connected
+	away      time.Time       // when the connection was lost; zero while connected
 	epoch     uint64          // counts the sessions
 	closed    bool            // by Close
 	changed   chan struct{}   // closed and replaced when current or closed change
-	refusals  map[string]bool // that are logged since the connection was lost
+	refusals  map[string]bool // logged since the connection was lost
 	topology  Topology
 	deletions int // counts the calls of Delete
 	consumers map[*Consumer]struct{}
@@ -60,8 +60,8 @@ type Conn struct {
 // Dial connects to the broker. It returns an error if the broker is unreachable or rejects the
 // login; the error says what to change, and never contains the password. Once connected, the Conn
 // reconnects until it is closed. While it is disconnected, operations block until the connection is
-// back or their context ends. ctx is for the first connection only. Each broker of the URI has 10 s
-// to connect, or its connection_timeout, also if ctx has no deadline.
+// back or their context ends. ctx limits only the first connection. Each broker of the URI has 10 s
+// to connect, or its connection_timeout, even if ctx has no deadline.
 func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	addresses, err := cfg.addresses()
 	if err != nil {
@@ -111,7 +111,7 @@ func (c *Conn) connect(ctx context.Context, start int) (*session, error) {
 	return nil, errors.Join(errs...)
 }
 
-// run is the goroutine that reconnects: it waits for the end of each session and opens the next.
+// run is the goroutine that reconnects: it waits for a session to end and opens the next.
 func (c *Conn) run(ctx context.Context, s *session) {
 	for s != nil {
 		select {
@@ -178,7 +178,7 @@ func (c *Conn) reconnect(ctx context.Context) *session {
 // backoff waits before an attempt, counted from 0, and reports whether to go on.
 func backoff(ctx context.Context, attempt int) bool {
 	d := min(backoffMin<<min(attempt, 10), backoffMax)
-	return wait.For(ctx, d/2+rand.N(d/2)) // with jitter, or many clients would reconnect at once
+	return wait.For(ctx, d/2+rand.N(d/2)) // with jitter, or many clients would reconnect at the same moment
 }
 
 // setSession makes s the current session, unless the Conn was closed.
@@ -195,7 +195,7 @@ func (c *Conn) setSession(s *session) bool {
 	return true
 }
 
-// broadcast wakes those who wait for a change. The caller holds mu.
+// broadcast wakes the goroutines that wait for a change. The caller holds mu.
 func (c *Conn) broadcast() {
 	close(c.changed)
 	c.changed = make(chan struct{})
@@ -221,13 +221,13 @@ func (c *Conn) session(ctx context.Context) (*session, error) {
 	}
 }
 
-// A Change is what [Config].Notify is told: the connection is open, for the first time or again, or
+// A Change is passed to [Config].Notify: the connection has opened, for the first time or again, or
 // it was lost or closed.
 type Change struct {
 	Connected bool
 	Broker    string        // its URI, without the password
-	Away      time.Duration // if connected: how long the connection was lost, 0 the first time
-	Err       error         // if not: why the connection was lost, nil if it was closed
+	Away      time.Duration // if connected: how long the connection was lost; 0 the first time
+	Err       error         // if not connected: why the connection was lost; nil if it was closed
 }
 
 func (c *Conn) notify(change Change) {
@@ -239,15 +239,15 @@ func (c *Conn) notify(change Change) {
 	c.cfg.Notify(change)
 }
 
-// Away returns since when the connection is lost. It is the zero time while connected.
+// Away returns when the connection was lost, or the zero time while connected.
 func (c *Conn) Away() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.away
 }
 
-// InMemory reports whether the connection is to gomeko's embedded broker, which keeps nothing when
-// it ends. It is false while the connection is lost.
+// InMemory reports whether the broker is gomeko's embedded one, which loses everything when it
+// stops. It returns false while the connection is lost.
 func (c *Conn) InMemory() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -256,8 +256,8 @@ func (c *Conn) InMemory() bool {
 
 // Blocked returns an error with the broker's reason if it blocks publishing on this connection,
 // such as "the broker blocks publishing (low on memory)", and nil otherwise. RabbitMQ then reads
-// nothing from the connection: acknowledgements and requests wait too. It blocks a connection with
-// its first publishing, so one that only consumes is never blocked.
+// nothing from the connection, so acknowledgements and requests wait too. It blocks a connection
+// only once that publishes, so a connection that only consumes is never blocked.
 func (c *Conn) Blocked() error {
 	c.mu.Lock()
 	s := c.current
@@ -269,9 +269,9 @@ func (c *Conn) Blocked() error {
 }
 
 // Close closes the connection and waits for its goroutines. It first writes the acknowledgements
-// given so far. Deliveries that were not settled return to their queues, and publishings without a
-// confirm fail with [ErrConnectionLost]. If the broker does not answer until ctx ends, Close cuts
-// the connection and returns an error. A second Close returns [ErrClosed].
+// given so far. Unsettled deliveries return to their queues, and unconfirmed publishings fail with
+// [ErrConnectionLost]. If the broker does not answer before ctx ends, Close cuts the connection and
+// returns an error. A second Close returns [ErrClosed].
 func (c *Conn) Close(ctx context.Context) error {
 	c.mu.Lock()
 	if c.closed {
@@ -314,7 +314,8 @@ func (c *Conn) Close(ctx context.Context) error {
 	}
 }
 
-// VHost returns the virtual host of the broker, the first one's if the URI names several.
+// VHost returns the virtual host of the broker; if the URI names several brokers, that of the
+// first.
 func (c *Conn) VHost() string { return c.addresses[0].vhost }
 
 // MaxMessage returns the largest body that may be sent, in bytes: Config.MaxMessage or its default.
@@ -327,8 +328,7 @@ func (c *Conn) CompressOver() int { return c.cfg.CompressOver }
 // or its default.
 func (c *Conn) MaxDecoded() int { return cmp.Or(c.cfg.MaxDecoded, 8*c.MaxMessage()) }
 
-// user returns the name that the Conn has logged in with, "" if it has logged in with a
-// certificate.
+// user returns the user name of the login, or "" if the Conn has logged in with a certificate.
 func (c *Conn) user() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

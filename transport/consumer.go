@@ -9,58 +9,57 @@ import (
 	"time"
 )
 
-// maxPrefetch is the largest prefetch: AMQP has 16 bits for it.
+// maxPrefetch is the largest prefetch, which has 16 bits in AMQP.
 const maxPrefetch = math.MaxUint16
 
 // Consume describes a consumer of a queue.
 type Consume struct {
 	Queue string
 
-	// Prefetch is how many deliveries may be unacknowledged at once. Zero means no limit. AMQP's
-	// largest number is 65535, and more is taken for that.
+	// Prefetch limits the number of unacknowledged deliveries. Zero means no limit. A value over
+	// 65535, AMQP's largest, counts as 65535.
 	Prefetch int
 
-	// Args are the arguments of basic.consume, such as x-priority. With x-stream-offset the queue
-	// is read as a stream, from that offset on; the Consumer says where it continues after a lost
+	// Args are the arguments of basic.consume, such as x-priority. With x-stream-offset the queue is
+	// read as a stream, from that offset on; [Consumer] says where it continues after a lost
 	// connection.
 	Args Table
 
-	// AckLater lets acknowledgements wait for others, until there are 32 or 50 ms have passed. It
-	// saves frames where a repeated delivery does no harm. Prefetch should then be 0 or well over
-	// 32.
+	// AckLater collects acknowledgements until there are 32, or until 50 ms have passed. It saves
+	// frames where a repeated delivery does no harm. Prefetch should then be 0 or well over 32.
 	AckLater bool
 
-	// Resume keeps a message from being handled twice at the same time: if the channel is lost
-	// while a delivery is handled, and the broker delivers the message to this Conn again, Handle
-	// is not called for it; the first delivery settles it. A message that was acknowledged after
-	// the loss is acknowledged again. Messages are recognised by what is in them, and each lost
-	// delivery stands for one.
+	// Resume prevents a message from being handled twice at the same time. If the channel is lost
+	// while a delivery is handled, and the broker delivers the message to this Conn again, Handle is
+	// not called for it; the first delivery settles it. A message that was acknowledged after the loss
+	// is acknowledged again. Messages are recognised by their content, and each lost delivery stands
+	// for one message.
 	Resume bool
 
 	// Opened, if set, is called each time the consumer begins on a channel, at first and after each
-	// loss, before its deliveries. lost is closed when that channel is. Bindings of [Conn.Bind] may
-	// be missing by then. Opened must not block.
+	// loss, before its deliveries. lost is closed when that channel is. Bindings made with [Conn.Bind]
+	// may be missing at that point. Opened must not block.
 	Opened func(lost <-chan struct{})
 
-	// Handle is called for each delivery in order, by one goroutine of the consumer. It must see to
-	// it that the delivery is settled (Ack, AckNow, Reject), in any goroutine. While it blocks, no
+	// Handle is called for each delivery in order, by one goroutine of the consumer. It must ensure
+	// that the delivery is settled (Ack, AckNow, Reject), in any goroutine. While it blocks, no
 	// further delivery reaches this consumer.
 	Handle func(*Delivery)
 
-	// Unhandled is called in place of Handle, by the same goroutine, for each delivery that the
-	// broker has already sent when Pause or Cancel stops them. It must see to it that the delivery
-	// is settled. Without it, these return to the queue, which marks and counts them as
-	// redelivered.
+	// Unhandled is called in place of Handle, by the same goroutine, for each delivery that the broker
+	// has already sent when Pause or Cancel stops the deliveries. It must ensure that the delivery is
+	// settled. If Unhandled is nil, these deliveries return to the queue, which marks and counts them
+	// as redelivered.
 	Unhandled func(*Delivery)
 }
 
-// A Consumer receives the deliveries of a queue on a channel that it alone uses. It consumes again,
-// with the topology declared first, after the connection was lost, the broker has cancelled it
-// (because its queue was deleted) or its channel was closed. A stream is then read from the first
-// delivery that was not settled; after a cancellation, it is read from where Consume.Args say,
-// because the stream may be another one.
+// A Consumer receives the deliveries of a queue on its own channel. It declares the topology and
+// consumes again after the connection was lost, the broker cancelled it because its queue was
+// deleted, or its channel was closed. A stream is then read from the first delivery that was not
+// settled; after a cancellation, it is read from the position in Consume.Args, because it may be a
+// different stream.
 //
-// Its methods may be called by several goroutines, but not by Handle.
+// Several goroutines may call its methods, but Handle may not.
 type Consumer struct {
 	conn *Conn
 	cfg  Consume
@@ -72,14 +71,14 @@ type Consumer struct {
 
 	gate gate // closed while the consumer is paused
 
-	closing atomic.Bool // run closes the channel when it returns, because Close may have given up
+	closing atomic.Bool // Close may have given up, so run closes the channel when it returns
 	channel *channel    // the latest; nil until there is one. Conn.mu guards it
 }
 
 // Consume starts a consumer. If the broker refuses it (404, 403, 405) the error is an [*Error].
-// While the connection is lost, Consume waits for it as long as ctx allows. While the broker blocks
-// publishing on this connection, it does not read the request either: Consume returns at once, and
-// the consumer begins when the broker goes on.
+// While the connection is lost, Consume waits for it until ctx ends. A broker that blocks
+// publishing on this connection does not read the request either: Consume then returns at once, and
+// the consumer begins when the block ends.
 func (c *Conn) Consume(ctx context.Context, cfg Consume) (*Consumer, error) {
 	cfg.Prefetch = min(cfg.Prefetch, maxPrefetch)
 	run, stop := context.WithCancelCause(context.Background())
@@ -214,7 +213,7 @@ func (c *Consumer) logStopped(err error) {
 	}
 }
 
-// logTimeout logs that the broker has closed the channel because a delivery was not acknowledged in
+// logTimeout logs that the broker closed the channel because a delivery was not acknowledged in
 // time.
 func (c *Consumer) logTimeout(timeout time.Duration, handled int) {
 	c.conn.log.Warn("a delivery was not acknowledged within the broker's consumer_timeout: consuming again",
@@ -231,9 +230,9 @@ func (c *Consumer) end() {
 }
 
 // Cancel stops the delivery of messages. When it returns nil, Handle is not running and is not
-// called again. Messages that Handle was called for may be settled and replied to until Close;
-// messages that the broker has sent and that Handle was not called for return to the queue, or were
-// passed to Unhandled. Cancel fails with ctx's cause if a Handle blocks or the broker does not
+// called again. Messages that were passed to Handle may be settled and replied to until Close.
+// Messages that the broker has sent, but that were not passed to Handle, return to the queue or
+// were passed to Unhandled. Cancel returns ctx's cause if a Handle blocks or the broker does not
 // answer.
 func (c *Consumer) Cancel(ctx context.Context) error {
 	c.stop(nil)
@@ -246,7 +245,7 @@ func (c *Consumer) Cancel(ctx context.Context) error {
 }
 
 // Close stops the delivery of messages as Cancel does, writes the outstanding acknowledgements, and
-// closes the channel: what was not settled returns to the queue. If ctx ends first, the channel is
+// closes the channel; unsettled messages return to the queue. If ctx ends first, the channel is
 // closed when Handle has returned.
 func (c *Consumer) Close(ctx context.Context) error {
 	c.closing.Store(true)
@@ -261,9 +260,9 @@ func (c *Consumer) Close(ctx context.Context) error {
 	return nil // any other error means that the channel was closed already
 }
 
-// Release closes the channel as Close does, but does not cancel the consumer first: messages that
-// were not settled return to the queue in the order in which they came, also those that Handle was
-// not called for. It is for a consumer that looks at messages and leaves them where they are.
+// Release closes the channel as Close does, but does not cancel the consumer first: all unsettled
+// messages, including those that were not passed to Handle, return to the queue in their original
+// order. It is for a consumer that looks at messages and leaves them in the queue.
 func (c *Consumer) Release(ctx context.Context) error {
 	c.stop(errReleased)
 	return c.Close(ctx)
@@ -276,7 +275,7 @@ func (c *Consumer) flush() {
 	}
 }
 
-// remove takes the consumer from the Conn's, and returns the latest channel.
+// remove removes the consumer from the Conn, and returns the latest channel.
 func (c *Consumer) remove() *channel {
 	c.conn.mu.Lock()
 	defer c.conn.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// A Delivery is a message that a [Consumer] received. Each is settled once, by Ack, AckNow or
-// Reject; later calls of these are ignored. Its methods may be called by several goroutines.
+// A Delivery is a message that a [Consumer] received. It is settled once, by Ack, AckNow or Reject;
+// later calls of these are ignored. Several goroutines may call its methods.
 type Delivery struct {
 	Exchange    string
 	Key         string // routing key
@@ -22,16 +22,16 @@ type Delivery struct {
 	Properties
 	Body []byte
 
-	transient bool      // the message says so: delivery mode 1
-	position  *position // of the stream that it was read from; nil if from a queue
+	transient bool      // delivery mode 1
+	position  *position // of the stream that it was read from; nil if read from a queue
 	offset    int64     // in that stream
 
 	mu             sync.Mutex
-	channel        *channel // that it came from, or its successor
+	channel        *channel // the channel that it came from, or its successor
 	tag            uint64
 	outcome        ackState
-	first, replied bool    // acknowledged before it is handled; Reply was called
-	orphan         *orphan // while its channel is lost and it has no successor
+	first, replied bool    // acknowledged before being handled; Reply was called
+	orphan         *orphan // set while its channel is lost and it has no successor
 	pinned         *fingerprint
 }
 
@@ -49,7 +49,7 @@ type channel struct {
 	amqp           *amqp.Channel
 	cfg            *Consume
 	position       *position // of the stream that it reads; nil if it reads a queue
-	confirmReplies bool      // an earlier channel was closed for a reply: send them on the publishing channel
+	confirmReplies bool      // an earlier channel was closed over a reply: use the publishing channel
 
 	consumers  int    // how many the channel has had, one after the other
 	consumer   string // the tag of the latest
@@ -63,19 +63,19 @@ type channel struct {
 	err     error         // why the channel was closed; valid once closed is
 
 	flushing   sync.Mutex    // held while acknowledgements are written
-	ackCount   int           // so many are written at once
-	ackTimeout time.Duration // after which fewer are written
+	ackCount   int           // the number that is written at once
+	ackTimeout time.Duration // after this time, fewer are written
 	timer      *time.Timer   // of ackTimeout
 
 	mu             sync.Mutex
 	acks           acks
 	flushRequested bool                 // the socket calls flush before it writes next
-	handled        map[uint64]*Delivery // by their tags, until they are settled; nil without Consume.Resume
+	handled        map[uint64]*Delivery // by tag, until they are settled; nil without Consume.Resume
 }
 
-// Acknowledgements wait for others, so that one frame acknowledges many deliveries: for lazyCount
-// or lazyTimeout with Consume.AckLater; otherwise for eagerCount, or a quarter of the prefetch
-// count if that is less, or eagerTimeout.
+// Acknowledgements are collected, so that one frame acknowledges many deliveries. With
+// Consume.AckLater, they wait until there are lazyCount or lazyTimeout has passed; otherwise, until
+// there are eagerCount, or a quarter of the prefetch if that is less, or eagerTimeout has passed.
 const (
 	lazyCount    = 32
 	lazyTimeout  = 50 * time.Millisecond
@@ -129,9 +129,9 @@ func openChannel(conn *Conn, s *session, cfg *Consume, p *position, prefetch int
 	return ch, nil
 }
 
-// consume begins to consume on the channel, which has no consumer. Each has another tag: RabbitMQ
-// 3.10 closes the connection (541) if a consumer of a quorum queue has the tag of an earlier one of
-// the channel whose deliveries are not all settled.
+// consume begins to consume on the channel, which has no consumer. Each consumer has a different
+// tag: RabbitMQ 3.10 closes the connection (541) if a consumer of a quorum queue reuses the tag of
+// an earlier one on the channel whose deliveries are not all settled.
 func (ch *channel) consume(prefetch int) error {
 	args, _, err := encodeTable(ch.position.resume(ch.cfg.Args))
 	if err != nil {
@@ -140,7 +140,7 @@ func (ch *channel) consume(prefetch int) error {
 	ch.consumers++
 	ch.consumer = "gomeko." + strconv.Itoa(ch.consumers)
 	ch.betweenReplies(func() {
-		if prefetch > 0 || ch.consumers > 1 { // an earlier one may have had a limit
+		if prefetch > 0 || ch.consumers > 1 { // an earlier consumer may have had a limit
 			err = ch.amqp.Qos(prefetch, 0, false)
 		}
 		if err == nil {
@@ -150,8 +150,8 @@ func (ch *channel) consume(prefetch int) error {
 	return err
 }
 
-// deliver hands the deliveries to handle until ctx ends, or until the broker cancels the consumer
-// or closes the channel. With one, it hands over one delivery, when the consumer is cancelled.
+// deliver passes deliveries to handle until ctx ends, the broker cancels the consumer, or the
+// channel is closed. If one is set, it passes only one, when the consumer is cancelled.
 func (ch *channel) deliver(ctx context.Context, one bool, handle func(*Delivery)) error {
 	for ctx.Err() == nil {
 		select {
@@ -226,20 +226,20 @@ func decodeProperties(d *amqp.Delivery) Properties {
 	}
 }
 
-// maxUnconfirmed is the size of body, in bytes, up to which a reply is sent without a confirm.
+// maxUnconfirmed is the largest body, in bytes, of a reply that is sent without a confirm.
 const maxUnconfirmed = 1 << 20
 
-// Reply publishes p, never as mandatory, on the channel of the delivery. A reply that was written
+// Reply publishes p on the channel of the delivery, never as mandatory. A reply that is written
 // before the delivery's Ack reaches the broker before it, so it is not lost if the process dies in
 // between. The reply to a transient message (delivery mode 1) is transient too.
 //
-// Reply does not wait for a confirm, with three exceptions: the channel is closed; the body is over
-// 1 MiB; the broker has refused an earlier reply (403, 404). Then it publishes as [Conn.Publish]
-// does, and waits for the connection and for the confirm as long as ctx allows. The last two exist
+// Reply does not wait for a confirm, with three exceptions: the channel is closed, the body is over
+// 1 MiB, or the broker has refused an earlier reply (403, 404). Then it publishes as [Conn.Publish]
+// does, and waits for the connection and the confirm until ctx ends. The last two exceptions exist
 // because a refusal closes the channel, and the broker then delivers the message again: if the
 // second reply closed the channel too, this would never end.
 //
-// A publishing that cannot be sent (see [Conn.Publish]) is an error before anything is written.
+// If p cannot be sent (see [Conn.Publish]), Reply returns an error before it writes anything.
 func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
 	p.Mandatory = false
 	p.Persistent = p.Persistent && !d.transient
@@ -252,8 +252,8 @@ func (d *Delivery) Reply(ctx context.Context, p Publishing) error {
 	return ch.conn.Publish(ctx, p)
 }
 
-// publish writes a publishing, before the acknowledgements to come. errChannelClosed means that
-// nothing was sent.
+// publish writes a publishing, ahead of later acknowledgements. errChannelClosed means that nothing
+// was sent.
 func (ch *channel) publish(ctx context.Context, p *Publishing) error {
 	message, err := p.encode(ch.conn)
 	if err != nil {
@@ -261,7 +261,7 @@ func (ch *channel) publish(ctx context.Context, p *Publishing) error {
 	}
 	select {
 	case ch.writing <- struct{}{}:
-	default: // ctx.Done may allocate: call it only to wait
+	default: // ctx.Done may allocate, so it is called only to wait
 		select {
 		case ch.writing <- struct{}{}:
 		case <-ch.closed:
@@ -284,14 +284,14 @@ func (ch *channel) publish(ctx context.Context, p *Publishing) error {
 }
 
 // Ack acknowledges the delivery. Acknowledgements are written in batches: one for all deliveries up
-// to the first unsettled one, and single ones for those after it. An Ack waits for others for 1 ms
-// at most, and for at most a quarter of the prefetch count, unless Consume.AckLater is set. If the
-// connection is lost first it does nothing, and the broker delivers the message again.
+// to the first unsettled one, and single ones for those after it. Unless Consume.AckLater is set,
+// an Ack waits for others for at most 1 ms, and for no more of them than a quarter of the prefetch.
+// If the connection is lost first, Ack does nothing, and the broker delivers the message again.
 func (d *Delivery) Ack() { d.settle(acked) }
 
-// AckNow acknowledges the delivery and waits until the broker has received that: what is done
-// afterwards is done at most once. After an error, [ErrConnectionLost] or ctx's cause, the broker
-// may deliver the message again.
+// AckNow acknowledges the delivery and waits until the broker has received the acknowledgement, so
+// that what follows is done at most once. After an error, [ErrConnectionLost] or ctx's cause, the
+// broker may deliver the message again.
 func (d *Delivery) AckNow(ctx context.Context) error {
 	d.mu.Lock()
 	ch, lost := d.channel, d.orphan != nil
@@ -305,8 +305,8 @@ func (d *Delivery) AckNow(ctx context.Context) error {
 	return ch.sync(ctx)
 }
 
-// Reject returns the delivery to its queue, or drops it. A message in a stream stays there in any
-// case, and Reject is the same as Ack.
+// Reject returns the delivery to its queue if requeue is set, and otherwise drops it. A message in
+// a stream stays there in either case; for it, Reject is the same as Ack.
 func (d *Delivery) Reject(requeue bool) {
 	if requeue {
 		d.settle(requeued)
@@ -350,9 +350,8 @@ func (ch *channel) settle(tag uint64, s ackState) {
 	}
 }
 
-// requestFlush makes the socket call flush before it writes next. While the socket is busy more
-// acknowledgements come, and one frame acknowledges them all; that is why the socket calls back
-// instead of flush being called here.
+// requestFlush makes the socket call flush before its next write. While the socket is busy, more
+// acknowledgements arrive, and one frame acknowledges them all; calling flush here would lose that.
 func (ch *channel) requestFlush() {
 	ch.mu.Lock()
 	requested := ch.flushRequested
@@ -363,10 +362,10 @@ func (ch *channel) requestFlush() {
 	}
 }
 
-// flush writes the acknowledgements. It ignores errors: they mean that the channel is closed, and
-// so that the acknowledgements are void.
+// flush writes the acknowledgements. It ignores errors: they mean that the channel is closed, which
+// makes the acknowledgements void.
 func (ch *channel) flush() {
-	ch.flushing.Lock() // when a second flush returns, what the first one took is written too
+	ch.flushing.Lock() // when flush returns, what an earlier flush took is written too
 	defer ch.flushing.Unlock()
 	for {
 		ch.mu.Lock()
@@ -391,9 +390,8 @@ func (ch *channel) flush() {
 	}
 }
 
-// sync writes the acknowledgements and returns when the broker has received them. The broker
-// handles the frames of a channel in order, so it waits for the answer to a qos that changes
-// nothing.
+// sync writes the acknowledgements and waits until the broker has received them. The broker handles
+// the frames of a channel in order, so sync waits for the answer to a qos that changes nothing.
 func (ch *channel) sync(ctx context.Context) error {
 	err := ch.session.do(ctx, func() error {
 		ch.flush()
@@ -408,10 +406,10 @@ func (ch *channel) sync(ctx context.Context) error {
 }
 
 // betweenReplies calls f, which sends a method and waits for the broker's answer, while no reply is
-// being written. A reply is three frames, and the broker closes a connection that sends another
-// method's frame between them.
+// being written. A reply is three frames, and the broker closes a connection that sends a frame of
+// another method between them.
 func (ch *channel) betweenReplies(f func()) {
-	ch.writing <- struct{}{} // replies do not hold it for longer than the socket lives
+	ch.writing <- struct{}{} // replies hold it no longer than the socket lives
 	defer func() { <-ch.writing }()
 	f()
 }
@@ -419,12 +417,12 @@ func (ch *channel) betweenReplies(f func()) {
 // acks keeps the state of a channel's deliveries, whose tags count from 1, and acknowledges them in
 // as few frames as possible.
 type acks struct {
-	first  uint64 // the tag of states[0]; all before it are sent
+	first  uint64 // the tag of states[0]; everything before it is sent
 	states []ackState
-	fresh  []uint64 // tags that were settled since the last batch
+	fresh  []uint64 // tags settled since the last batch
 }
 
-// An ackState is what a delivery was settled with.
+// An ackState says how a delivery was settled.
 type ackState uint8
 
 const (
@@ -435,8 +433,8 @@ const (
 	sent // to the broker
 )
 
-// A batch is what to send to the broker, in this order: acknowledging up to prefix would
-// acknowledge rejected ones too.
+// A batch is what to send to the broker, in this order, because acknowledging up to prefix would
+// also acknowledge rejected deliveries.
 type batch struct {
 	requeued, dropped []uint64
 	prefix            uint64 // acknowledge all up to this tag; 0 is none
@@ -451,7 +449,7 @@ func (a *acks) delivered(tag uint64) {
 	a.states = append(a.states, unacknowledged)
 }
 
-// settle notes the first settlement of a delivery, and returns how many there were since the last
+// settle records the first settlement of a delivery, and returns how many there were since the last
 // batch.
 func (a *acks) settle(tag uint64, s ackState) int {
 	i := tag - a.first // wraps to a large number below first
@@ -462,7 +460,7 @@ func (a *acks) settle(tag uint64, s ackState) int {
 	return len(a.fresh)
 }
 
-// take returns what was settled since the last batch, and false if nothing was.
+// take returns the settlements since the last batch, and false if there were none.
 func (a *acks) take() (batch, bool) {
 	if len(a.fresh) == 0 {
 		return batch{}, false
@@ -481,7 +479,7 @@ func (a *acks) take() (batch, bool) {
 	}
 	for len(a.states) > 0 && a.states[0] != unacknowledged {
 		if a.states[0] == acked {
-			b.prefix = a.first // the broker refuses the tag of a delivery that it knows to be settled
+			b.prefix = a.first // the broker refuses a tag that it knows to be settled
 		}
 		a.states = a.states[1:]
 		a.first++

@@ -19,25 +19,25 @@ const tlsAlert = 0x15
 
 var errSpeaksTLS = errors.New("an alert of TLS")
 
-// A DialKind is why no connection to a broker was possible.
+// A DialKind is the kind of a [DialError].
 type DialKind string
 
-// The kinds of a [DialError].
+// These are the kinds of a [DialError].
 const (
 	DialName     DialKind = "name"     // the host name is not known
 	DialRefused  DialKind = "refused"  // nobody is listening there
 	DialSilent   DialKind = "silent"   // nobody answers in time
 	DialTLS      DialKind = "tls"      // one side speaks TLS and the other does not, or they do not trust each other
 	DialProtocol DialKind = "protocol" // the server does not speak AMQP 0-9-1
-	DialLogin    DialKind = "login"    // the broker refuses the user or the password
+	DialLogin    DialKind = "login"    // the broker rejects the user or the password
 	DialVHost    DialKind = "vhost"    // the virtual host does not exist
 	DialAccess   DialKind = "access"   // the user may not use the virtual host
 	DialLimit    DialKind = "limit"    // the broker has too many connections
 	DialOther    DialKind = "other"
 )
 
-// A DialError is why no connection to one broker was possible. The error of [Dial] wraps one for
-// each broker of the URI.
+// A DialError says why a connection to one broker failed. The error of [Dial] wraps one for each
+// broker of the URI.
 type DialError struct {
 	Broker string // its URI, without the password
 	Kind   DialKind
@@ -51,7 +51,7 @@ func newDialError(ctx context.Context, a *address, err error) *DialError {
 	return &DialError{a.redacted, dialKind(ctx, a, err), dialError(ctx, a, err)}
 }
 
-// dialKind returns the kind of err, why no connection to a was possible.
+// dialKind returns the kind of err, with which a connection to a failed.
 func dialKind(ctx context.Context, a *address, err error) DialKind {
 	var refused *amqp.Error
 	var name *net.DNSError
@@ -95,7 +95,7 @@ func refusalKind(err *amqp.Error) DialKind {
 	return DialOther
 }
 
-// dialError returns err, why no connection to a was possible, with what to do about it.
+// dialError adds to err, with which a connection to a failed, what to do about it.
 func dialError(ctx context.Context, a *address, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("no AMQP broker answers there: %w", context.Cause(ctx))

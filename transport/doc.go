@@ -16,15 +16,15 @@
 //	…
 //	err = conn.Declare(ctx, transport.Topology{Queues: []transport.Queue{{Name: "orders", Durable: true}}})
 //
-// After every reconnect, what was declared is declared again, and so it is every
-// [Config].TopologyCheck and when a publishing finds that a part of it was deleted at the broker.
+// After every reconnect, the Conn declares again what was declared before. It also does so every
+// [Config].TopologyCheck, and when a publishing finds that a part was deleted at the broker.
 // [Conn.Delete] ends that for a queue.
 //
 // # URIs
 //
 // [Config].URI is amqp://user:password@host:port/vhost. It is read as kombu reads it: pyamqp is the
 // same as amqp, missing parts have RabbitMQ's defaults, special characters are written as %XX, and
-// no path or "/" means the vhost "/".
+// without a path, or with "/", the vhost is "/".
 //
 // A list of URIs names several brokers. A host without a scheme shares the rest of the URI before
 // it. When the connection to one broker is lost, the next one is tried:
@@ -33,7 +33,7 @@
 //	pyamqp://orders:secret@rabbit1/shop;rabbit2;rabbit3
 //
 // Parameters have the names that RabbitMQ's clients use, and take precedence over Config. An
-// unknown one is an error:
+// unknown parameter is an error:
 //
 //	heartbeat               seconds between heartbeats, unless the broker asks for fewer
 //	connection_timeout      milliseconds for connect, TLS and login; default 10000
@@ -64,20 +64,20 @@
 //
 //	err := conn.Publish(ctx, transport.Publishing{Key: "orders", Mandatory: true, Body: body})
 //
-// Their errors tell a mandatory message that reached no queue ([*Returned]) from one whose outcome
-// is unknown because the connection was lost ([ErrConnectionLost]). A publishing that would make
-// the broker close the channel is an error before anything is written.
+// Their errors distinguish a mandatory message that reached no queue ([*Returned]) from one whose
+// outcome is unknown because the connection was lost ([ErrConnectionLost]). A publishing that would
+// make the broker close the channel fails before anything is written.
 //
-// The broker still closes a channel when a publishing's exchange does not exist, or the user may
-// not write to it. So there is a channel for each exchange, and such a refusal fails nothing that
-// is published elsewhere. All callers of Publish and Send share these channels. [Conn.Publisher]
-// makes a [Publisher] with separate ones, for a part of a program that must not be disturbed by the
-// others.
+// The broker still closes a channel if the exchange of a publishing does not exist, or the user may
+// not write to it. Therefore each exchange has a channel, and such a refusal does not affect
+// publishings to other exchanges. All callers of Publish and Send share these channels.
+// [Conn.Publisher] makes a [Publisher] with separate ones, for a part of a program that others must
+// not disturb.
 //
 // # Consuming
 //
 // A [Consumer] passes deliveries to one function, in order. Each [Delivery] may be settled later,
-// and by any goroutine:
+// by any goroutine:
 //
 //	consumer, err := conn.Consume(ctx, transport.Consume{
 //		Queue:    "orders",
@@ -100,9 +100,9 @@
 //
 // # Refusals of the broker
 //
-// An [Error] has the broker's words and what to do: which permission to grant, which vhost to
+// An [Error] has the broker's text and what to do: which permission to grant, which vhost to
 // create, which queue to declare first. [Dial], [Conn.Declare], [Conn.Consume] and [Conn.Publish]
-// return it. A refusal after a reconnect is logged at level ERROR, once, and the operation is tried
+// return it. A refusal after a reconnect is logged once, at level ERROR, and the operation is tried
 // again, with backoff, until the broker accepts it. When the broker blocks publishers
 // (connection.blocked), that is logged, and it is part of the error of a publisher whose context
 // ends meanwhile.

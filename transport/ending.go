@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// This file handles the end of a channel, and the deliveries that are still handled then.
+// This file handles the end of a channel, and the deliveries that are still being handled at that
+// time.
 
 // watch is the channel's goroutine: it waits for the end of the channel.
 func (ch *channel) watch() {
@@ -28,7 +29,7 @@ func (ch *channel) watch() {
 	ch.timer.Stop()
 }
 
-// ended returns why there are no more deliveries, and closes the channel unless that is the reason.
+// ended closes the channel if it is still open, and returns why there are no more deliveries.
 func (ch *channel) ended() error {
 	if !ch.amqp.IsClosed() {
 		_ = ch.close()
@@ -61,14 +62,14 @@ func (ch *channel) close() (err error) {
 	return err
 }
 
-// cancel cancels the consumer, and gives back what the broker has sent to it, unless that is for
-// Unhandled. If it fails, the channel is closed, and deliveries ends as well.
+// cancel cancels the consumer, and returns the deliveries that the broker has sent to it, unless
+// they are for Unhandled. If it fails, the channel is closed, which ends ch.deliveries as well.
 func (ch *channel) cancel() {
 	ch.betweenReplies(func() { ch.amqp.Cancel(ch.consumer, false) })
 	for d := range ch.deliveries {
 		delivery := ch.receive(&d)
 		switch {
-		case ch.cfg.Unhandled == nil || ch.amqp.IsClosed(): // in the latter case the broker returns it itself
+		case ch.cfg.Unhandled == nil || ch.amqp.IsClosed(): // a closed channel has returned them already
 			delivery.Reject(true)
 		case !ch.conn.resumed(delivery):
 			ch.cfg.Unhandled(delivery)
@@ -76,11 +77,11 @@ func (ch *channel) cancel() {
 	}
 }
 
-// errReleased is the cause of the end of a consumer that closes its channel at once.
+// errReleased is the cause with which a consumer ends that closes its channel at once.
 var errReleased = errors.New("released")
 
-// release closes the channel without cancelling the consumer. The broker returns what was not
-// settled, in its order.
+// release closes the channel without cancelling the consumer. The broker returns unsettled messages
+// in their order.
 func (ch *channel) release() {
 	_ = ch.close() // an error means that it is closed
 	for range ch.deliveries {
@@ -91,7 +92,7 @@ func (ch *channel) release() {
 // connection or channel was closed. The broker then delivers the message again.
 func (d *Delivery) Lost() <-chan struct{} { return d.home().closed }
 
-// reply notes that a delivery was replied to, and returns its channel.
+// reply records that a delivery was replied to, and returns its channel.
 func (d *Delivery) reply() *channel {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -107,13 +108,13 @@ func (d *Delivery) home() *channel {
 }
 
 const (
-	orphansKept = 1000            // how many settled orphans wait for their messages
-	orphanValid = 5 * time.Minute // for so long after the loss of their channel
+	orphansKept = 1000            // the number of settled orphans that wait for their messages
+	orphanValid = 5 * time.Minute // how long they wait after the loss of their channel
 )
 
-// orphans are the deliveries whose channel was lost while they were handled, by the fingerprints of
-// their messages. The broker delivers these again, to this process or another. Each takes up one
-// delivery of the same message.
+// orphans are the deliveries whose channel was lost while they were being handled, by the
+// fingerprints of their messages. The broker delivers these messages again, to this process or
+// another. Each orphan takes up one delivery of the same message.
 type orphans struct {
 	mu      sync.Mutex
 	byPrint map[fingerprint][]*orphan
@@ -127,19 +128,19 @@ type orphan struct {
 	lost  time.Time
 
 	// Guarded by orphans.mu.
-	delivery *Delivery // nil when it is settled, since its body is not needed any more
+	delivery *Delivery // nil once it is settled, when its body is no longer needed
 	outcome  ackState
 }
 
-// A fingerprint identifies a message, as far as the broker's copies of it are alike.
+// A fingerprint identifies a message by what all deliveries of it have in common.
 type fingerprint [sha256.Size]byte
 
-// Fingerprint identifies the message of a delivery, as far as two deliveries of it are alike: by
-// its exchange, key, properties, headers and body.
+// Fingerprint identifies the message of a delivery by what all deliveries of it have in common: its
+// exchange, key, properties, headers and body.
 func (d *Delivery) Fingerprint() [sha256.Size]byte { return fingerprintOf("", d) }
 
-// Pin has the delivery be recognised by what it is now if the broker delivers its message again
-// ([Consume].Resume). Call it before its fields are changed.
+// Pin makes the delivery recognisable by its present content if the broker delivers its message
+// again ([Consume].Resume). Call it before changing the delivery's fields.
 func (d *Delivery) Pin() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -157,7 +158,8 @@ func (d *Delivery) print() fingerprint {
 	return fingerprintOf(d.channel.cfg.Queue, d)
 }
 
-// fingerprintOf returns the fingerprint of a delivery. Brokers count deliveries in a header.
+// fingerprintOf returns the fingerprint of a delivery. It leaves out the headers in which brokers
+// count deliveries.
 func fingerprintOf(queue string, d *Delivery) (sum fingerprint) {
 	h, properties := sha256.New(), d.Properties
 	properties.Headers = nil
@@ -177,8 +179,7 @@ func fingerprintOf(queue string, d *Delivery) (sum fingerprint) {
 	return fingerprint(h.Sum(nil))
 }
 
-// takeAcks returns the acknowledgements to write, and ends the notes of their deliveries. mu is
-// held.
+// takeAcks returns the acknowledgements to write, and forgets their deliveries. mu is held.
 func (ch *channel) takeAcks() (batch, bool) {
 	if !ch.amqp.IsClosed() { // else they are not written
 		for _, tag := range ch.acks.fresh {
@@ -188,13 +189,13 @@ func (ch *channel) takeAcks() (batch, bool) {
 	return ch.acks.take()
 }
 
-// abandon makes orphans of the deliveries of a closed channel that are still handled, or whose
-// acknowledgements were not written. It returns how many are still handled.
+// abandon makes orphans of the deliveries of a closed channel that are still being handled, or
+// whose acknowledgements were not written. It returns how many are still being handled.
 func (o *orphans) abandon(ch *channel) (n int) {
 	ch.mu.Lock()
 	handled := ch.handled
 	if handled != nil {
-		ch.handled = make(map[uint64]*Delivery) // those that are buffered may follow
+		ch.handled = make(map[uint64]*Delivery) // buffered deliveries may follow
 	}
 	ch.mu.Unlock()
 	for _, d := range handled {
@@ -207,8 +208,8 @@ func (o *orphans) abandon(ch *channel) (n int) {
 	return n
 }
 
-// add makes an orphan of a delivery, and reports whether it is still handled. The delivery's mutex
-// is held.
+// add makes an orphan of a delivery, and reports whether it is still being handled. The delivery's
+// mutex is held.
 func (o *orphans) add(d *Delivery) (handled bool) {
 	outcome := d.outcome
 	if outcome == requeued || outcome != unacknowledged && (d.first || d.replied) { // it must be handled again
@@ -228,8 +229,9 @@ func (o *orphans) add(d *Delivery) (handled bool) {
 	return true
 }
 
-// settle notes the outcome of an orphan. If it was returned to its queue, the message is handled
-// again; if it was replied to, too, because the reply may be lost. The delivery's mutex is held.
+// settle records the outcome of an orphan. If it was returned to its queue, the message is handled
+// again, and also if it was replied to, because the reply may be lost. The delivery's mutex is
+// held.
 func (r *orphan) settle(s ackState) {
 	o := r.all
 	o.mu.Lock()
@@ -277,16 +279,16 @@ func (o *orphans) none() bool {
 	return len(o.byPrint) == 0
 }
 
-// resumed reports whether again is the message of a delivery that is still handled in this process,
-// or was when its channel was lost. That one then takes its place, and settles it: the message is
-// not handled twice.
+// resumed reports whether again has the message of a delivery that is still being handled in this
+// process, or was when its channel was lost. The earlier delivery then takes the place of again and
+// settles it, so the message is not handled twice.
 func (c *Conn) resumed(again *Delivery) bool {
 	cfg := again.channel.cfg
-	inStream := again.position != nil // it is read again from the first unsettled one
+	inStream := again.position != nil // a stream is read again from the first unsettled delivery
 	if !cfg.Resume || !again.Redelivered && !inStream {
 		return false
 	}
-	for _, ch := range c.lostChannels(cfg.Queue) { // its consumer may not know yet
+	for _, ch := range c.lostChannels(cfg.Queue) { // their consumers may not know yet
 		c.orphans.abandon(ch)
 	}
 	if c.orphans.none() {
@@ -307,7 +309,7 @@ func (c *Conn) resumed(again *Delivery) bool {
 	if first.replied {
 		return false
 	}
-	if first.outcome != unacknowledged { // meanwhile
+	if first.outcome != unacknowledged { // it was settled meanwhile
 		c.log.Debug(message, "queue", cfg.Queue)
 		again.settle(first.outcome)
 		return true
@@ -340,12 +342,12 @@ func (c *Conn) lostChannels(queue string) (lost []*channel) {
 	return lost
 }
 
-// timedOutText is how RabbitMQ closes a channel whose consumer_timeout has passed. The first group
-// is the timeout.
+// timedOutText matches RabbitMQ's reason for closing a channel whose consumer_timeout has passed.
+// The first group is the timeout.
 var timedOutText = regexp.MustCompile(`delivery acknowledgement on channel \d+ timed out(?:.*Timeout value used: (\d+) ms)?`)
 
-// consumerTimeout returns the timeout of the broker that has closed a channel with err because a
-// delivery was not acknowledged in time. It is 0 if the broker does not say it.
+// consumerTimeout reports whether the broker closed a channel with err because a delivery was not
+// acknowledged in time, and returns the broker's timeout, or 0 if the broker does not say it.
 func consumerTimeout(err error) (timeout time.Duration, ok bool) {
 	refusal := (*Error)(nil)
 	if !errors.As(err, &refusal) {

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	// ErrConnectionLost is the error of an operation whose connection or channel was lost before
-	// the broker answered. The outcome is unknown: a publishing may have reached its queues or not.
+	// ErrConnectionLost is the error of an operation whose connection or channel was lost before the
+	// broker answered. The outcome is unknown: a publishing may or may not have reached its queues.
 	ErrConnectionLost = errors.New("connection to the broker lost, outcome unknown")
 
 	// ErrNacked is the error of a publishing that the broker did not accept (basic.nack).
@@ -34,11 +34,11 @@ func (e *Returned) Error() string {
 	return fmt.Sprintf("exchange %q, key %q: returned by the broker: %d %s", e.Exchange, e.Key, e.Code, e.Text)
 }
 
-// Error is a refusal of the broker.
+// An Error is a refusal by the broker.
 type Error struct {
 	Code   int    // a reply code of AMQP 0-9-1: 403, 404, 405, 406, …
 	Text   string // the broker's words
-	Remedy string // what to do, "" if that is not known
+	Remedy string // what to do; "" if that is not known
 }
 
 func (e *Error) Error() string {
@@ -48,8 +48,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("broker: %d %s; %s", e.Code, strings.TrimSuffix(e.Text, "."), e.Remedy)
 }
 
-// refuses reports whether e refuses publishings to the exchange with this key: the exchange does
-// not exist, or the user may not write to it, or to this topic of it.
+// refuses reports whether e refuses publishings to the exchange with this key, because the exchange
+// does not exist, or the user may not write to it or to this topic of it.
 func (e *Error) refuses(exchange, key string) bool {
 	name := cmp.Or(exchange, "amq.default")
 	if e.Code != amqp.NotFound && e.Code != amqp.AccessRefused || !strings.Contains(e.Text, "exchange '"+name+"' in ") {
@@ -58,15 +58,15 @@ func (e *Error) refuses(exchange, key string) bool {
 	return !strings.Contains(e.Text, "access to topic '") || strings.Contains(e.Text, "access to topic '"+key+"' in ")
 }
 
-// A spoiledError is the error of a publishing without a confirm on a channel that the broker closed
-// over one of the publishings on it. Which one, the broker does not say.
+// A spoiledError is the error of an unconfirmed publishing on a channel that the broker closed
+// because of one of the publishings. The broker does not say which one.
 type spoiledError struct{ refusal *Error }
 
 func (e *spoiledError) Error() string {
 	return fmt.Sprintf("outcome unknown: the broker closed the channel over this publishing or another one to the same exchange: %v", e.refusal)
 }
 
-// Unwrap makes it an ErrConnectionLost and an *Error.
+// Unwrap makes e both an ErrConnectionLost and an *Error.
 func (e *spoiledError) Unwrap() []error { return []error{ErrConnectionLost, e.refusal} }
 
 func isRefusal(err error) bool {
@@ -101,7 +101,7 @@ func closeError(err *amqp.Error, op operation) error {
 	return errors.New(err.Reason)
 }
 
-// newError adds what to do.
+// newError adds what to do about err.
 func newError(err *amqp.Error, op operation) *Error {
 	e := &Error{Code: err.Code, Text: err.Reason}
 	switch err.Code {

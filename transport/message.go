@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// A Publishing is a message to be sent. It must not be changed until it is settled: until Publish
-// has returned, or Send has called settled.
+// A Publishing is a message to be sent. It must not be changed before Publish has returned, or Send
+// has called settled.
 type Publishing struct {
 	Exchange  string // "" is the default exchange
 	Key       string // routing key
@@ -23,8 +23,8 @@ type Publishing struct {
 	Signed    bool   // send the user of the connection as user_id, which the broker checks; not with EXTERNAL
 	Forwarded bool   // it was received: Config.MaxMessage does not limit its body
 
-	// Compressible says that whoever receives the message reads a compressed body: it is compressed
-	// if it is over Config.CompressOver, with the header compression.
+	// Compressible says that every receiver of the message reads compressed bodies. A body over
+	// Config.CompressOver is then compressed, and the header compression is set.
 	Compressible bool
 
 	Properties
@@ -38,7 +38,7 @@ type Properties struct {
 	ContentType     string
 	ContentEncoding string
 	Headers         Table
-	Persistent      bool // delivery mode 2: survives a restart of the broker in a durable queue. Mode 1 otherwise
+	Persistent      bool // delivery mode 2: in a durable queue, it survives a restart of the broker. Otherwise mode 1
 	Priority        uint8
 	CorrelationID   string
 	ReplyTo         string
@@ -47,14 +47,14 @@ type Properties struct {
 	Type            string
 	AppID           string
 	Timestamp       time.Time // whole seconds are sent
-	UserID          string    // of a received message: the user that published it. It is not sent: see Publishing.Signed
+	UserID          string    // of a received message: the user that published it. Not sent: see Publishing.Signed
 }
 
 // A Table holds AMQP field values by name: the headers of a message, the arguments of a queue.
 //
 // Values may be nil, bool, every sized int, int and uint, float32, float64, string, []byte,
 // time.Time (whole seconds are sent), []any and Table of those. An int is sent as an int32 if it
-// fits, as Nameko sends its own. An unsigned one must fit int64. A float must be neither NaN nor
+// fits, as Nameko sends its own. An unsigned value must fit int64. A float must be neither NaN nor
 // infinite.
 //
 // In received tables AMQP's I is an int32, l and L are an int64, d is a float64, S a string, A an
@@ -134,8 +134,8 @@ func (p *Publishing) encode(c *Conn) (amqp.Publishing, error) {
 // compressionHeader is kombu's header of a compressed body.
 const compressionHeader = "compression"
 
-// compress returns the body and the headers of a message that may be compressed. A body that would
-// not become smaller is not.
+// compress returns the body and the headers of a message that may be compressed. It leaves a body
+// as it is if compression would not make it smaller.
 func (c *Conn) compress(p *Publishing) (body []byte, headers Table) {
 	over := c.cfg.CompressOver
 	if over <= 0 || len(p.Body) <= over || p.Headers[compressionHeader] != nil {
@@ -150,8 +150,8 @@ func (c *Conn) compress(p *Publishing) (body []byte, headers Table) {
 	return body, headers
 }
 
-// checkCopies checks the headers by which RabbitMQ routes copies. It refuses one that is not a
-// list.
+// checkCopies checks the headers by which RabbitMQ routes copies of a message; RabbitMQ refuses one
+// that is not a list.
 func checkCopies(headers Table) error {
 	for _, name := range [...]string{"CC", "BCC"} {
 		switch v := headers[name].(type) {
@@ -164,7 +164,7 @@ func checkCopies(headers Table) error {
 }
 
 // TableSize returns how many bytes a table takes on the wire, or the error that sending it would
-// have: a value of a type that AMQP lacks, a name over 255 bytes, tables nested too deep.
+// return: a value of a type that AMQP lacks, a name over 255 bytes, or tables nested too deeply.
 func TableSize(t Table) (int, error) {
 	_, size, err := encodeTable(t)
 	return size, err
@@ -251,8 +251,8 @@ func encodeValue(value any, depth int) (encoded any, size int, changed bool, err
 	}
 }
 
-// checkFinite returns an error for a number over which RabbitMQ closes the connection: Erlang has
-// neither NaN nor infinities.
+// checkFinite returns an error for NaN and infinities, which Erlang lacks: RabbitMQ would close the
+// connection.
 func checkFinite(v float64) error {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return fmt.Errorf("%v %w: send nil or a string in its place", v, errNotFinite)

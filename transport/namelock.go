@@ -8,7 +8,7 @@ type nameLock struct {
 	held map[string]chan struct{} // closed when the name is unlocked
 }
 
-// lock waits until none of the names is locked, and locks all of them. unlock unlocks them.
+// lock waits until none of the names is locked, and locks all of them. Call unlock to unlock them.
 func (l *nameLock) lock(names ...string) (unlock func()) {
 	for {
 		taken := l.take(names)
@@ -19,8 +19,8 @@ func (l *nameLock) lock(names ...string) (unlock func()) {
 	}
 }
 
-// take locks all names. If one of them is locked, it locks none, and returns what is closed when
-// that one is unlocked.
+// take locks all names. If one of them is already locked, it locks none, and returns a channel that
+// is closed when that one is unlocked.
 func (l *nameLock) take(names []string) (taken chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// outageLog is how often the same failure to connect is logged.
+// outageLog is the interval at which a repeated failure to connect is logged.
 const outageLog = time.Minute
 
-// An outage logs the attempts to connect to a broker that is away. A failure that repeats is logged
+// An outage logs the attempts to connect to a broker that is away. A repeated failure is logged
 // once a minute, and at level DEBUG in between.
 type outage struct {
 	logger *slog.Logger
-	latest string // the failure that was logged
+	latest string // the failure that was last logged
 	at     time.Time
 }
 
@@ -31,7 +31,7 @@ func (o *outage) failed(message string, err error, args ...any) {
 	o.logger.Log(context.Background(), level, message, append([]any{"err", text}, args...)...) //nolint:sloglint // a constant of each caller
 }
 
-// An advised error says what to do about it, which does not need to be said twice.
+// An advised error also has advice on what to do, which need not be logged twice.
 type advised struct {
 	err    error
 	advice string
@@ -40,12 +40,11 @@ type advised struct {
 func (a *advised) Error() string { return a.err.Error() + ": " + a.advice }
 func (a *advised) Unwrap() error { return a.err }
 
-// given has the brokers for which the log has the advice, since the latest connection to them.
-// Several connections of a process lose their broker at once.
+// given holds the brokers for which the advice was logged since the latest connection to them,
+// because several connections of a process may lose their broker at once.
 var given sync.Map
 
-// adviseOnce returns the text of the errors of connect, with the advice if the log does not have
-// it.
+// adviseOnce returns the text of the errors of connect, with advice that was not logged yet.
 func adviseOnce(err error) string {
 	return texts(err, func(f *DialError, a *advised) bool {
 		_, already := given.LoadOrStore(f.Broker, true)
@@ -57,8 +56,8 @@ func withoutAdvice(err error) string {
 	return texts(err, func(*DialError, *advised) bool { return false })
 }
 
-// texts returns the text of the errors that connect has joined, with their advice where with says
-// so.
+// texts returns the text of the errors that connect has joined, with the advice where with returns
+// true.
 func texts(err error, with func(*DialError, *advised) bool) string {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -78,12 +77,12 @@ func texts(err error, with func(*DialError, *advised) bool) string {
 }
 
 const (
-	waitLog    = 10 * time.Second // how often the log says that a start waits
-	waitFactor = 4                // the longest wait between attempts at a start is backoffMin << waitFactor
+	waitLog    = 10 * time.Second // how often the log says that a start is waiting
+	waitFactor = 4                // the longest wait between attempts to start is backoffMin << waitFactor
 )
 
 // await makes the first connection. It tries again for Config.Wait while the broker cannot be
-// reached, and not if it answers with a refusal.
+// reached, but not if the broker answers with a refusal.
 func (c *Conn) await(ctx context.Context) (*session, error) {
 	s, err := c.connect(ctx, 0)
 	if err == nil || c.cfg.Wait <= 0 || isRefusal(err) || ctx.Err() != nil {
@@ -118,7 +117,7 @@ func (c *Conn) await(ctx context.Context) (*session, error) {
 	return nil, fmt.Errorf("the broker was not there within %s: %w", c.cfg.Wait, err)
 }
 
-// named returns a logger that says which connection of the process it logs for.
+// named returns a logger that names the connection it logs for.
 func named(log *slog.Logger, name, purpose string) *slog.Logger {
 	if name != "" {
 		log = log.With("connection", name)
@@ -129,8 +128,8 @@ func named(log *slog.Logger, name, purpose string) *slog.Logger {
 	return log
 }
 
-// refused logs a refusal of what the broker has accepted before, once for each session: it is tried
-// again until somebody mends it.
+// refused logs, once for each session, that the broker refuses something that it accepted before.
+// The operation is tried again until somebody fixes the cause.
 func (c *Conn) refused(message, what string, err error, args ...any) {
 	key := what + err.Error()
 	c.mu.Lock()

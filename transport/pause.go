@@ -9,17 +9,17 @@ import (
 
 var (
 	errPaused = errors.New("the consumer is paused")     // ends the deliveries of a consumer
-	errProbed = errors.New("the consumer has its probe") // ends those of a paused one
+	errProbed = errors.New("the consumer has its probe") // ends those of a paused consumer
 )
 
-// Pause stops the delivery of messages until Resume, also over lost connections. When it returns
-// nil, Handle is not running, and is not called until then. Messages that Handle was called for may
-// be settled and replied to; messages that the broker has sent and that Handle was not called for
-// return to the queue, or were passed to Unhandled. If ctx ends before, the error is its cause, and
+// Pause stops the delivery of messages until Resume, even across lost connections. When it returns
+// nil, Handle is not running, and is not called until then. Messages that were passed to Handle may
+// be settled and replied to. Messages that the broker has sent, but that were not passed to Handle,
+// return to the queue or were passed to Unhandled. If ctx ends first, Pause returns its cause, and
 // the consumer pauses as soon as it can.
 //
-// To the broker, a paused consumer does not exist: a queue with auto-delete is deleted with its
-// last one.
+// To the broker, a paused consumer does not exist: an auto-delete queue is deleted when its last
+// consumer pauses.
 func (c *Consumer) Pause(ctx context.Context) error {
 	ended := c.gate.set(closedGate)
 	select {
@@ -33,13 +33,13 @@ func (c *Consumer) Pause(ctx context.Context) error {
 // Resume ends a pause. It returns at once.
 func (c *Consumer) Resume() { c.gate.set(openGate) }
 
-// Probe has a paused consumer take one message, as soon as there is one, and pause again. It
+// Probe lets a paused consumer take one message, as soon as there is one, and pause again. It
 // returns at once.
 func (c *Consumer) Probe() { c.gate.set(openOnce) }
 
-// deliver hands the deliveries of ch to Handle until ctx ends, or until the broker cancels the
-// consumer or closes the channel. While the consumer is paused, the channel stays open for what is
-// being handled. one says that ch consumes for a probe.
+// deliver passes the deliveries of ch to Handle until ctx ends, the broker cancels the consumer, or
+// the channel is closed. While the consumer is paused, the channel stays open for deliveries that
+// are still being handled. one says that ch consumes for a probe.
 func (c *Consumer) deliver(ctx context.Context, ch *channel, one bool) error {
 	for {
 		err := ch.deliver(c.gate.enter(ctx, one), one, c.cfg.Handle)
@@ -61,7 +61,7 @@ func (c *Consumer) deliver(ctx context.Context, ch *channel, one bool) error {
 	}
 }
 
-// prefetch returns the prefetch of a consumer, which may be for a probe.
+// prefetch returns the prefetch of a consumer; one says that it consumes for a probe.
 func (c *Consumer) prefetch(one bool) int {
 	if one {
 		return 1
@@ -69,7 +69,7 @@ func (c *Consumer) prefetch(one bool) int {
 	return c.cfg.Prefetch
 }
 
-// A gateState says which deliveries pass a gate.
+// A gateState says which deliveries may pass a gate.
 type gateState uint8
 
 const (
@@ -78,25 +78,25 @@ const (
 	closedGate
 )
 
-// A gate lets the deliveries of a consumer pass. The zero value is open.
+// A gate controls which deliveries reach a consumer. The zero value is open.
 type gate struct {
 	mu sync.Mutex
 
 	state    gateState
 	released bool          // it stays open
 	changed  chan struct{} // closed at the next change; nil unless wait waits
-	turn     *turn         // of the goroutine that is within; nil if none is
+	turn     *turn         // of the goroutine inside the gate; nil if there is none
 }
 
-// A turn is a stay within a gate.
+// A turn is a goroutine's stay inside a gate.
 type turn struct {
 	one   bool
 	end   context.CancelCauseFunc
 	ended chan struct{}
 }
 
-// set changes the state, and ends the turn that began in another one. It returns a channel that is
-// closed when that has ended.
+// set changes the state, and ends a turn that began in another state. It returns a channel that is
+// closed when that turn has ended.
 func (g *gate) set(state gateState) (ended <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -124,8 +124,8 @@ func (g *gate) release() {
 	g.state, g.released = openGate, true
 }
 
-// enter begins a turn, in which one delivery passes or all do. Its ctx ends at once if the gate has
-// changed since once said which.
+// enter begins a turn, in which one delivery or all of them pass. Its ctx ends at once if the gate
+// has changed since once was called.
 func (g *gate) enter(ctx context.Context, one bool) context.Context {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -9,25 +9,24 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// A Publisher publishes to each exchange on a separate channel, which is opened with the first
-// publishing. The broker closes a channel when it refuses a publishing on it. So a missing
-// exchange, or one that the user may not write to, fails what is published to it and nothing else.
+// A Publisher publishes to each exchange on a separate channel, which it opens with the first
+// publishing. The broker closes a channel when it refuses a publishing on it, so a missing
+// exchange, or one that the user may not write to, affects only what is published to that exchange.
 // After other refusals, which are rare (a topic that the user may not write to, a body over the
-// broker's limit), publishings to the same exchange that are not confirmed yet fail with
-// [ErrConnectionLost]. [Conn.Publisher] makes another Publisher for publishings that these must not
-// disturb.
+// broker's limit), unconfirmed publishings to the same exchange fail with [ErrConnectionLost].
+// [Conn.Publisher] makes another Publisher for publishings that these must not disturb.
 //
-// Its methods may be called by several goroutines.
+// Several goroutines may use a Publisher.
 type Publisher struct {
 	conn *Conn
 
 	mu       sync.Mutex
 	closed   bool                       // by Close
-	channels map[string]*confirmChannel // by exchange, the latest; none until something is published: brokers block only connections that publish
+	channels map[string]*confirmChannel // the latest for each exchange; none before the first publishing: brokers block only connections that publish
 }
 
-// maxChannels is how many channels a Publisher has before it closes those without unconfirmed
-// publishings to open another.
+// maxChannels is the number of channels from which on a Publisher, before it opens another one,
+// closes those without unconfirmed publishings.
 const maxChannels = 64
 
 // Publisher returns a new Publisher on the connection.
@@ -54,8 +53,8 @@ func (c *Conn) Send(ctx context.Context, p Publishing, settled func(error)) erro
 //   - [*Returned]: m is mandatory and reached no queue
 //   - [*Error]: the exchange does not exist, or the user may not write to it
 //   - [ErrNacked]: the broker did not accept m
-//   - [ErrConnectionLost], or ctx's cause: m was sent or not; the outcome is unknown. If the broker
-//     closed the channel over a publishing, the error is an [*Error] too, with its reason
+//   - [ErrConnectionLost], or ctx's cause: it is unknown whether m was sent. If the broker closed the
+//     channel because of a publishing, the error is an [*Error] too, with the broker's reason
 //   - [ErrClosed]
 func (p *Publisher) Publish(ctx context.Context, m Publishing) error {
 	result := make(chan error, 1)
@@ -77,17 +76,17 @@ func (p *Publisher) Publish(ctx context.Context, m Publishing) error {
 	}
 }
 
-// Send sends m without waiting for the broker's confirm. It calls settled exactly once, with what
-// Publish would have returned, from a goroutine of the connection; settled must not block. A return
-// is reported at once, a confirm perhaps only after those of earlier publishings. If Send itself
-// returns an error, m was not sent and settled is not called.
+// Send sends m without waiting for the broker's confirm. It calls settled exactly once, with the
+// error that Publish would have returned, from a goroutine of the connection; settled must not
+// block. A return is reported at once, a confirm perhaps only after those of earlier publishings.
+// If Send itself returns an error, m was not sent and settled is not called.
 func (p *Publisher) Send(ctx context.Context, m Publishing, settled func(error)) error {
 	_, err := p.send(ctx, &m, settled)
 	return err
 }
 
-// Check returns the error with which Publish would refuse m before it sends anything: m cannot be
-// encoded, or is too large. It is for messages that are kept, and published later.
+// Check returns the error with which Publish would refuse m before sending anything, because m
+// cannot be encoded or is too large. Use it for messages that are stored and published later.
 func (c *Conn) Check(m Publishing) error {
 	_, err := m.encode(c)
 	return err
@@ -116,8 +115,8 @@ func (p *Publisher) send(ctx context.Context, m *Publishing, settled func(error)
 	}
 }
 
-// Close closes the Publisher's channels. Later publishings return [ErrClosed], and those that are
-// not confirmed fail with [ErrConnectionLost]. Closing the Conn closes the channels too.
+// Close closes the Publisher's channels. Later publishings return [ErrClosed], and unconfirmed ones
+// fail with [ErrConnectionLost]. Closing the Conn closes the channels too.
 func (p *Publisher) Close(ctx context.Context) error {
 	p.mu.Lock()
 	open := p.channels
@@ -134,7 +133,7 @@ func (p *Publisher) Close(ctx context.Context) error {
 	return nil
 }
 
-// channelOn returns the Publisher's channel on s for an exchange, and opens it if there is none.
+// channelOn returns the Publisher's channel on s for an exchange, opening it if necessary.
 func (p *Publisher) channelOn(ctx context.Context, s *session, exchange string) (*confirmChannel, error) {
 	p.mu.Lock()
 	if p.closed {
@@ -160,7 +159,7 @@ func (p *Publisher) channelOn(ctx context.Context, s *session, exchange string) 
 	}
 }
 
-// retire closes the channels without unconfirmed publishings if there are many channels. The caller
+// retire closes channels without unconfirmed publishings if there are many channels. The caller
 // holds mu.
 func (p *Publisher) retire() {
 	if len(p.channels) < maxChannels {
@@ -204,13 +203,13 @@ func newConfirmChannel(c *Conn, s *session) *confirmChannel {
 	}
 }
 
-// An unconfirmed is a publishing whose confirm has not come.
+// An unconfirmed is a publishing without a confirm so far.
 type unconfirmed struct {
 	channel *confirmChannel
 	confirm *amqp.DeferredConfirmation // nil until it is written
 	settled func(error)                // nil once it was called
 
-	// A basic.return is matched by these.
+	// These match a basic.return to its publishing.
 	exchange, key, correlationID, messageID string
 	mandatory                               bool
 }
@@ -292,7 +291,7 @@ func (c *confirmChannel) send(ctx context.Context, m *Publishing, message amqp.P
 	first := err == nil && c.pending[0] == out
 	c.mu.Unlock()
 	if err != nil {
-		<-c.closed // soon: a write fails only because the channel is closed
+		<-c.closed // soon, since a write fails only because the channel is closed
 		return nil, errChannelClosed
 	}
 	if first { // otherwise run waits for an earlier one
@@ -352,7 +351,7 @@ func (c *confirmChannel) run() {
 			return
 		}
 		if !head.confirm.Acked() && ch.IsClosed() {
-			c.end(<-closes, returns) // not a nack: amqp091-go marks so what was not confirmed
+			c.end(<-closes, returns) // not a nack, although amqp091-go marks unconfirmed publishings as one
 			return
 		}
 		c.confirmed(head, returns)
@@ -373,8 +372,8 @@ func (c *confirmChannel) head() *unconfirmed {
 	return c.pending[0]
 }
 
-// confirmed settles out, which the broker has acked or nacked. Its return, if any, came before
-// that.
+// confirmed settles out, which the broker has acked or nacked. If it was returned, the return came
+// before that.
 func (c *confirmChannel) confirmed(out *unconfirmed, returns <-chan amqp.Return) {
 	for len(returns) > 0 {
 		c.returned(<-returns)
@@ -386,7 +385,7 @@ func (c *confirmChannel) confirmed(out *unconfirmed, returns <-chan amqp.Return)
 	}
 }
 
-// returned settles the oldest publishing that r matches. Those that it cannot tell apart are the
+// returned settles the oldest publishing that r matches. Publishings that match equally are the
 // same to their senders too.
 func (c *confirmChannel) returned(r amqp.Return) {
 	c.mu.Lock()
@@ -404,11 +403,11 @@ func (c *confirmChannel) returned(r amqp.Return) {
 	}
 }
 
-// end settles everything that is pending. The channel was closed because of err, or in order if err
+// end settles everything that is pending. The channel was closed because of err, or normally if err
 // is nil.
 func (c *confirmChannel) end(err *amqp.Error, returns <-chan amqp.Return) {
 	close(c.closed)
-	c.writing <- struct{}{} // kept: nobody writes any more
+	c.writing <- struct{}{} // never released: nobody writes any more
 	if returns != nil {
 		for r := range returns {
 			c.returned(r)
@@ -437,8 +436,8 @@ func (c *confirmChannel) end(err *amqp.Error, returns <-chan amqp.Return) {
 	c.pending = nil
 }
 
-// fail settles a publishing that the broker refused or returned, and has the topology checked if
-// that may be because somebody has deleted a part of it.
+// fail settles a publishing that the broker refused or returned. It also has the topology checked,
+// in case somebody has deleted a part of it.
 func (c *confirmChannel) fail(out *unconfirmed, err error) {
 	out.settle(err)
 	c.conn.suspect(out.exchange, out.key, err)

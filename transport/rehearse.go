@@ -17,18 +17,19 @@ import (
 type Use struct {
 	Topology
 	Consumes []string // queues
-	Writes   []string // exchanges that are published to; "" is the default exchange
+	Writes   []string // exchanges to publish to; "" is the default exchange
 }
 
-// Rehearse asks the broker for u without doing it, and returns the refusals, each of which wraps an
-// [*Error]: what exists with other flags or arguments, and what the user may not declare, bind,
-// consume or publish to. Nothing is created, bound or consumed, and no message moves. The requests
-// cannot succeed but for the permissions, as one to declare a queue with a negative x-max-length.
-// Only an exchange or a queue that exists is declared as u has it, which changes nothing.
+// Rehearse checks whether the broker would accept u, without doing it. It returns the refusals,
+// each of which wraps an [*Error]: what exists with other flags or arguments, and what the user may
+// not declare, bind, consume or publish to. Nothing is created, bound or consumed, and no message
+// moves. Each request is made to fail even with the permissions, such as one to declare a queue
+// with a negative x-max-length. Only an exchange or a queue that exists is declared as in u, which
+// changes nothing.
 //
-// The permissions for topics are not asked for, and not all values of the arguments of a queue that
-// does not exist yet are checked. The broker logs the requests that it refuses. err is why the
-// broker could not be asked. A refusal of more than a channel ends the connection; the Conn
+// Rehearse does not check the permissions for topics, nor all values of the arguments of a queue
+// that does not exist yet. The broker logs the requests that it refuses. err says why the broker
+// could not be asked. A refusal that closes more than a channel ends the connection; the Conn
 // reconnects as usual.
 func (c *Conn) Rehearse(ctx context.Context, u Use) (refusals []error, err error) {
 	for _, ask := range u.questions() {
@@ -43,7 +44,8 @@ func (c *Conn) Rehearse(ctx context.Context, u Use) (refusals []error, err error
 	return refusals, nil
 }
 
-// A question is one request of a rehearsal. It returns the broker's refusal, nil if there is none.
+// A question is one request of a rehearsal. It returns the broker's refusal, or nil if there is
+// none.
 type question func(s *session, ch *amqp.Channel) error
 
 // questions returns the requests for u.
@@ -66,7 +68,8 @@ func (u Use) questions() (all []question) {
 	return all
 }
 
-// ask asks a question on a channel of its own, on the next connection if this one was lost before.
+// ask asks a question on a new channel. If the connection is lost before the question is asked, it
+// uses the next one.
 func (c *Conn) ask(ctx context.Context, q question) (refusal, err error) {
 	for {
 		s, err := c.session(ctx)
@@ -95,7 +98,7 @@ func (c *Conn) ask(ctx context.Context, q question) (refusal, err error) {
 	}
 }
 
-// rehearse asks for the declaration of an exchange.
+// rehearse tests the declaration of an exchange.
 func (e Exchange) rehearse(s *session, ch *amqp.Channel) error {
 	args, _, err := encodeTable(e.Args)
 	if err != nil {
@@ -108,7 +111,7 @@ func (e Exchange) rehearse(s *session, ch *amqp.Channel) error {
 		return fmt.Errorf("exchange %q: %w", e.Name, err)
 	}
 	if !exists {
-		args = with(args, "alternate-exchange", int32(0)) // must be a name
+		args = with(args, "alternate-exchange", int32(0)) // refused: it must be a name
 	}
 	err = brokerError(ch.ExchangeDeclare(e.Name, e.Kind, e.Durable, e.AutoDelete, false, false, args), declaring)
 	if err = unless(err, amqp.PreconditionFailed, "arg 'alternate-exchange'", !exists); err != nil {
@@ -117,7 +120,7 @@ func (e Exchange) rehearse(s *session, ch *amqp.Channel) error {
 	return nil
 }
 
-// rehearse asks for the declaration of a queue.
+// rehearse tests the declaration of a queue.
 func (q Queue) rehearse(s *session, ch *amqp.Channel) error {
 	exists, err := isThere(s, func(ch *amqp.Channel) error {
 		_, err := ch.QueueDeclarePassive(q.Name, q.Durable, q.AutoDelete, q.Exclusive, false, nil)
@@ -125,7 +128,7 @@ func (q Queue) rehearse(s *session, ch *amqp.Channel) error {
 	})
 	if err == nil && !(exists && q.Kept) {
 		if !exists {
-			q.Args = with(q.Args, "x-max-length", int32(-1)) // a negative one is refused
+			q.Args = with(q.Args, "x-max-length", int32(-1)) // refused: it must not be negative
 		}
 		err = unless(q.declare(s, ch), amqp.PreconditionFailed, "arg 'x-max-length'", !exists)
 	}
@@ -135,7 +138,7 @@ func (q Queue) rehearse(s *session, ch *amqp.Channel) error {
 	return nil
 }
 
-// rehearse asks for the end of a binding that nobody has made, which takes the same permissions.
+// rehearse removes a binding that nobody has made, which takes the same permissions as making it.
 func (b Binding) rehearse(_ *session, ch *amqp.Channel) error {
 	err := brokerError(ch.QueueUnbind(b.Queue, "gomeko.doctor."+rand.Text(), b.Exchange, nil), binding)
 	if err = unless(err, amqp.NotFound, "", true); err != nil {
@@ -144,7 +147,7 @@ func (b Binding) rehearse(_ *session, ch *amqp.Channel) error {
 	return nil
 }
 
-// rehearseConsume asks for a consumer with a priority that is not a number.
+// rehearseConsume requests a consumer with a priority that is not a number.
 func rehearseConsume(ch *amqp.Channel, queue string) error {
 	_, err := ch.Consume(queue, "", false, false, false, false, amqp.Table{"x-priority": "none"})
 	err = brokerError(err, consuming)
@@ -155,8 +158,8 @@ func rehearseConsume(ch *amqp.Channel, queue string) error {
 	return nil
 }
 
-// rehearseWrite asks for the end of a binding of the exchange to another one, which nobody has
-// made. It takes the permission to publish to the exchange, which is checked first.
+// rehearseWrite removes a binding of the exchange to another one, which nobody has made. That takes
+// the permission to publish to the exchange, which the broker checks first.
 func rehearseWrite(ch *amqp.Channel, exchange string) error {
 	nowhere := "gomeko.doctor." + rand.Text()
 	err := brokerError(ch.ExchangeUnbind(exchange, nowhere, nowhere, false, nil), publishing)
@@ -182,7 +185,7 @@ func isThere(s *session, passive func(*amqp.Channel) error) (bool, error) {
 	return err == nil, unless(err, amqp.NotFound, "", true)
 }
 
-// unless returns err unless it is the refusal that is expected: with this code, and with text.
+// unless returns err, or nil if it is the expected refusal, with this code and text.
 func unless(err error, code int, text string, expected bool) error {
 	var refused *Error
 	if expected && errors.As(err, &refused) && refused.Code == code && strings.Contains(refused.Text, text) {
@@ -191,7 +194,7 @@ func unless(err error, code int, text string, expected bool) error {
 	return err
 }
 
-// with returns args with another value.
+// with returns a copy of args with another value for name.
 func with[T ~map[string]any](args T, name string, value any) T {
 	args = maps.Clone(args)
 	if args == nil {
@@ -201,7 +204,7 @@ func with[T ~map[string]any](args T, name string, value any) T {
 	return args
 }
 
-// A Server is what a broker says of itself when a connection is opened.
+// A Server is a broker's description of itself, sent when a connection is opened.
 type Server struct {
 	Product   string        // "RabbitMQ"
 	Version   string        // "3.10.8"
@@ -211,8 +214,8 @@ type Server struct {
 	InMemory  bool          // it is gomeko's embedded broker
 }
 
-// Server returns what the broker of the current connection says of itself. While the connection is
-// lost, it waits for it as long as ctx allows.
+// Server returns the description that the broker of the current connection gave of itself. While
+// the connection is lost, Server waits for it until ctx ends.
 func (c *Conn) Server(ctx context.Context) (Server, error) {
 	s, err := c.session(ctx)
 	if err != nil {

@@ -17,12 +17,13 @@ const (
 	// topologyCheck is the default of Config.TopologyCheck.
 	topologyCheck = time.Minute
 
-	// repairEvery is how often the topology is declared again at most because of publishings.
+	// repairEvery is the shortest interval at which publishings can cause the topology to be declared
+	// again.
 	repairEvery = time.Second
 )
 
-// repair is the goroutine that restores what somebody else has deleted at the broker: exchanges,
-// queues and bindings. It declares the topology again at intervals, and when a publishing shows
+// repair is the goroutine that restores exchanges, queues and bindings that somebody else has
+// deleted at the broker. It declares the topology again at intervals, and when a publishing shows
 // that a part of it is missing.
 func (c *Conn) repair(ctx context.Context) {
 	interval := c.cfg.TopologyCheck
@@ -60,7 +61,7 @@ func (c *Conn) repair(ctx context.Context) {
 }
 
 // restore declares the topology again, and logs the exchanges and queues that were missing. The
-// broker does not say whether a binding was.
+// broker does not say whether a binding was missing.
 func (c *Conn) restore(s *session) {
 	c.mu.Lock()
 	t := c.topology.clone()
@@ -74,9 +75,9 @@ func (c *Conn) restore(s *session) {
 	}
 }
 
-// redeclare declares on s everything that was declared before, and reports whether the broker
-// accepted it. A refusal (somebody has declared it differently, or has removed a permission) is
-// logged, and the rest is declared.
+// redeclare declares everything on s that was declared before, and reports whether the broker
+// accepted it. It logs a refusal (somebody has declared a part differently, or removed a
+// permission) and declares the rest.
 func (c *Conn) redeclare(s *session) bool {
 	c.mu.Lock()
 	t, deletions := c.topology.clone(), c.deletions
@@ -106,8 +107,8 @@ func (c *Conn) redeclare(s *session) bool {
 	return accepted
 }
 
-// redeclarePart declares an exchange, a queue or a binding, which the Conn's topology had when
-// deletions were counted. It does nothing if [Conn.Delete] has removed it since.
+// redeclarePart declares an exchange, a queue or a binding that was in the Conn's topology when
+// deletions was read. It does nothing if [Conn.Delete] has removed it since.
 func (c *Conn) redeclarePart(part Topology, deletions int, ch *amqp.Channel, s *session) error {
 	defer c.names.lock(part.names()...)()
 	c.mu.Lock()
@@ -191,8 +192,8 @@ func (t Topology) missing(s *session) (names []string) {
 	return names
 }
 
-// suspect has the topology declared again because a publishing failed with err, if the topology
-// says that it should not have.
+// suspect requests a new declaration of the topology after a publishing failed with err, if
+// according to the topology it should not have failed.
 func (c *Conn) suspect(exchange, key string, err error) {
 	var refused *Error
 	var returned *Returned

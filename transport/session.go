@@ -21,7 +21,7 @@ import (
 // frameSize is the largest frame that is proposed to the broker, in bytes.
 const frameSize = 128 << 10
 
-// errChannelClosed says that a channel or the socket was closed before anything was sent: the
+// errChannelClosed says that a channel or the socket was closed before anything was sent, so the
 // caller may try again on the next one.
 var errChannelClosed = errors.New("channel is closed")
 
@@ -36,11 +36,11 @@ type session struct {
 	lost chan struct{} // closed when the connection has ended
 	err  error         // why; valid once lost is closed
 
-	first bool // of its Conn
+	first bool // the first session of its Conn
 
 	mu     sync.Mutex
 	ended  bool              // start starts no more goroutines
-	queues map[string]string // the names of queues that have another one on this session, by Queue.Name
+	queues map[string]string // by Queue.Name, the names of queues that are declared under another one
 }
 
 // openSession connects to one broker and logs in.
@@ -118,9 +118,9 @@ type login struct {
 // Mechanism returns the name of the SASL mechanism.
 func (l *login) Mechanism() string { return l.mechanism }
 
-// Response returns the credentials. amqp091-go calls it after it has put its capabilities into the
-// properties, and before it sends these. Response adds one: without it, a broker that refuses the
-// login closes the connection and does not say why.
+// Response returns the credentials. amqp091-go calls it after it has added its capabilities to the
+// properties, and before it sends them. Response adds one more: without it, a broker that rejects
+// the login closes the connection without saying why.
 func (l *login) Response() string {
 	if capabilities, ok := l.properties["capabilities"].(amqp.Table); ok {
 		capabilities["authentication_failure_close"] = true
@@ -156,7 +156,7 @@ func (s *session) watch(closes <-chan *amqp.Error) {
 	}
 }
 
-// rename returns the name under which q is declared on this session.
+// rename returns the name under which to declare q on this session.
 func (s *session) rename(q Queue) string {
 	if q.Renewed == "" || s.first {
 		return q.Name
@@ -176,14 +176,14 @@ func (s *session) rename(q Queue) string {
 	return name
 }
 
-// queue returns the name that a queue has on this session.
+// queue returns the name of a queue on this session.
 func (s *session) queue(name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return cmp.Or(s.queues[name], name)
 }
 
-// major returns the first number of the broker's version, 0 if the broker is not RabbitMQ.
+// major returns the major version of the broker, or 0 if it is not RabbitMQ.
 func (s *session) major() int {
 	product, _ := s.amqp.Properties["product"].(string)
 	version, _ := s.amqp.Properties["version"].(string)
@@ -195,8 +195,8 @@ func (s *session) major() int {
 	return major
 }
 
-// inMemory reports whether the broker is gomeko's: it says that it is RabbitMQ, which runs in
-// Erlang.
+// inMemory reports whether the broker is gomeko's: it claims to be RabbitMQ, but its platform is
+// Go, not Erlang.
 func (s *session) inMemory() bool {
 	platform, _ := s.amqp.Properties["platform"].(string)
 	return strings.HasPrefix(platform, "go")
@@ -211,8 +211,8 @@ func (s *session) isLost() bool {
 	}
 }
 
-// do calls f, which talks to the broker, and waits for it until ctx ends. f goes on until the
-// session ends at the latest.
+// do calls f, which talks to the broker, and waits for it until ctx ends. f may go on after that,
+// but not longer than the session.
 func (s *session) do(ctx context.Context, f func() error) error {
 	result := make(chan error, 1)
 	if !s.start(func() { result <- f() }) {
@@ -236,7 +236,7 @@ func (s *session) start(f func()) bool {
 	return !s.ended
 }
 
-// contextError returns ctx's cause, with the reason if the broker blocks publishers.
+// contextError returns ctx's cause, with the broker's reason if it blocks publishers.
 func (s *session) contextError(ctx context.Context) error {
 	if blocked := s.blocked(); blocked != nil {
 		return fmt.Errorf("%w: %w", blocked, context.Cause(ctx))
@@ -244,7 +244,7 @@ func (s *session) contextError(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// blocked returns why the broker blocks publishers, nil if it does not.
+// blocked returns why the broker blocks publishers, or nil if it does not.
 func (s *session) blocked() error {
 	if reason := s.sock.blocked.Load(); reason != nil {
 		return fmt.Errorf("the broker blocks publishing (%s)", *reason)
@@ -252,7 +252,7 @@ func (s *session) blocked() error {
 	return nil
 }
 
-// close closes the connection as AMQP says, or cuts it when ctx ends.
+// close closes the connection with AMQP's handshake, or cuts it when ctx ends.
 func (s *session) close(ctx context.Context) error {
 	closed := make(chan struct{})
 	go func() {

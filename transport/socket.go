@@ -17,18 +17,19 @@ import (
 )
 
 const (
-	// sendBuffer is how many bytes may wait for a slow broker before publishers wait too.
+	// sendBuffer is how many bytes may wait for a slow broker before publishers must wait.
 	sendBuffer = 256 << 10
 
-	// linger is how long a closed socket may take to write what it still holds.
+	// linger limits how long a closed socket writes what it still holds.
 	linger = time.Second
 )
 
-// A socket is the net.Conn that amqp091-go uses. It changes the frames that pass, see frameBuffer.
+// A socket is the net.Conn that amqp091-go uses. It changes the frames that pass through it: see
+// frameBuffer.
 //
-// Writes never block: they join a buffer that one goroutine writes to the network. Publishings and
-// acknowledgements that meet there leave in one system call, no lock is held while the broker does
-// not read, and a publisher can give up waiting when its ctx ends.
+// Writes never block: they are added to a buffer that one goroutine writes to the network.
+// Publishings and acknowledgements that are buffered together leave in one system call, no lock is
+// held while the broker does not read, and a publisher can stop waiting when its ctx ends.
 type socket struct {
 	net.Conn
 
@@ -96,8 +97,8 @@ func (s *socket) method(method []byte) {
 	}
 }
 
-// waitWritable waits until a publishing may be written, and reports whether it may: not if ctx
-// ends, closed is closed, or the socket is.
+// waitWritable waits until a publishing may be written. It returns false if ctx ends, closed is
+// closed, or the socket is.
 func (s *socket) waitWritable(ctx context.Context, closed <-chan struct{}) bool {
 	for {
 		s.mu.Lock()
@@ -128,7 +129,7 @@ func (s *socket) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// beforeWrite makes writeLoop call f, which writes something, before it sends what comes next.
+// beforeWrite makes writeLoop call f, which writes something, before its next write.
 func (s *socket) beforeWrite(f func()) {
 	s.mu.Lock()
 	s.callbacks = append(s.callbacks, f)
@@ -150,7 +151,7 @@ func (s *socket) writeLoop() {
 	var buf []byte
 	var callbacks []func()
 	for {
-		runtime.Gosched() // goroutines that are about to write join this system call
+		runtime.Gosched() // let goroutines that are about to write join this system call
 		s.mu.Lock()
 		callbacks, s.callbacks = s.callbacks, callbacks[:0]
 		s.mu.Unlock()
@@ -179,7 +180,7 @@ func (s *socket) writeLoop() {
 	}
 }
 
-// fail ends the socket because of err, and returns the first error that it ended for.
+// fail ends the socket because of err, and returns the error with which it first ended.
 func (s *socket) fail(err error) error {
 	s.mu.Lock()
 	if s.failure == nil && !s.closed {
@@ -202,8 +203,8 @@ func (s *socket) cause(err error) error {
 	return s.failure
 }
 
-// Close implements net.Conn. It still sends bytes that were written before, if the broker reads it
-// within linger.
+// Close implements net.Conn. Bytes that were written before are still sent, if the broker reads
+// them within linger.
 func (s *socket) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -232,10 +233,10 @@ func (s *socket) abort() {
 //     would be delivered again after every reconnect, so one such message would stop a service
 //     forever.
 type frameBuffer struct {
-	rewrite  func(header []byte) []byte // returns the content header to pass on
-	onMethod func(method []byte)        // is called with the methods of channel 0, unless nil
+	rewrite  func(header []byte) []byte // returns the content header to pass on in place of header
+	onMethod func(method []byte)        // called with the methods of channel 0; may be nil
 	buf      []byte
-	next     int  // the start of the first frame in buf that was not scanned; may be after the end
+	next     int  // the start of the first unscanned frame in buf; may be after the end
 	raw      bool // the stream does not consist of frames: pass everything
 }
 
@@ -310,7 +311,7 @@ func (b *frameBuffer) read(p []byte) int {
 	return n
 }
 
-// take returns the bytes that may pass. The buffer goes on with the memory of spare.
+// take returns the bytes that may pass. The buffer continues with the memory of spare.
 func (b *frameBuffer) take(spare []byte) []byte {
 	if cap(spare) > 4*sendBuffer { // do not keep the memory of a large message
 		spare = nil
@@ -322,7 +323,7 @@ func (b *frameBuffer) take(spare []byte) []byte {
 	return taken
 }
 
-// ready counts the bytes that may pass: not those of a frame that was not scanned.
+// ready counts the bytes that may pass, which excludes unscanned frames.
 func (b *frameBuffer) ready() int {
 	if b.raw {
 		return len(b.buf)
@@ -401,7 +402,7 @@ func headersAt(header []byte, flags uint16) int {
 	return at
 }
 
-// repairTable changes integers of type L to type l, the name that amqp091-go has for them, and
+// repairTable changes integers of type L to type l, which is amqp091-go's name for them, and
 // reports whether amqp091-go can read b: a table, or an array, whose elements have no names.
 func repairTable(b []byte, named bool, depth int) bool {
 	for n := 0; len(b) > 0; n++ {
@@ -450,6 +451,6 @@ func repairTable(b []byte, named bool, depth int) bool {
 	return true
 }
 
-// length reads a length of four bytes. It is at most 1 GiB, which fits an int of 32 bits and is
+// length reads a length of four bytes. It returns at most 1 GiB, which fits a 32-bit int and is
 // longer than anything that can follow.
 func length(b []byte) int { return int(min(binary.BigEndian.Uint32(b), 1<<30)) }

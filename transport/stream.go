@@ -5,20 +5,20 @@ import (
 	"sync"
 )
 
-// streamOffset is the argument of a consumer that says where to begin to read a stream, and the
-// header of a delivery that says where in the stream it stands.
+// streamOffset is the argument of a consumer that says where to begin reading a stream, and the
+// header of a delivery that has its position in the stream.
 const streamOffset = "x-stream-offset"
 
-// A position is how far a stream has been read. The nil position is that of a queue that is not a
-// stream.
+// A position records how far a stream has been read. The nil position is that of a queue that is
+// not a stream.
 type position struct {
 	mu        sync.Mutex
 	next      int64              // the offset after the latest delivery; 0 before the first
-	unsettled map[int64]struct{} // offsets that were delivered
+	unsettled map[int64]struct{} // offsets that were delivered and not settled
 }
 
-// positionOf returns the position of a new consumer, nil unless its arguments say where to begin to
-// read a stream.
+// positionOf returns the position of a new consumer, or nil unless its arguments say where to begin
+// reading a stream.
 func positionOf(args Table) *position {
 	if _, ok := args[streamOffset]; !ok {
 		return nil
@@ -26,7 +26,7 @@ func positionOf(args Table) *position {
 	return &position{unsettled: map[int64]struct{}{}}
 }
 
-// resume returns the arguments of a consumer that continues: it begins at the first unsettled
+// resume returns the arguments with which a consumer continues: it begins at the first unsettled
 // delivery.
 func (p *position) resume(args Table) Table {
 	if p == nil {
@@ -46,7 +46,7 @@ func (p *position) resume(args Table) Table {
 	return args
 }
 
-// delivered notes a delivery.
+// delivered records a delivery.
 func (p *position) delivered(d *Delivery) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,7 +56,7 @@ func (p *position) delivered(d *Delivery) {
 	}
 }
 
-// settled notes that a delivery need not be delivered again.
+// settled records that a delivery need not be delivered again.
 func (p *position) settled(offset int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// ReadTLS returns the [Config].TLS for Nameko's AMQP_SSL, as a configuration file has it: TLS with
-// the system's CAs for true, and nil for false and nil. A map[string]any holds options of Python's
-// ssl, all of them optional:
+// ReadTLS returns the [Config].TLS for Nameko's AMQP_SSL, as read from a configuration file: TLS
+// with the system's CAs for true, and nil for false and nil. A map[string]any holds options of
+// Python's ssl, all of them optional:
 //
 //   - ca_certs: a PEM file of the CAs to trust instead of the system's
 //   - certfile, keyfile: PEM files of the client's certificate, with the intermediate ones up to
@@ -26,7 +26,7 @@ import (
 //   - ssl_version: the version, such as PROTOCOL_TLS_CLIENT or PROTOCOL_TLSv1_2. At least TLS 1.2
 //     is used
 //
-// The files are read at once. An error names the option and the file.
+// The files are read immediately. An error names the option and the file.
 func ReadTLS(ssl any) (*tls.Config, error) {
 	options, ok := ssl.(map[string]any)
 	switch on, isBool := ssl.(bool); {
@@ -106,8 +106,8 @@ func (o *tlsOptions) setCertReqs(v any) error {
 	return nil
 }
 
-// checkVersion refuses versions that Go no longer speaks. The others need no setting: the best
-// version that both sides support is used.
+// checkVersion returns an error for versions that Go no longer speaks. The others need no setting:
+// the best version that both sides support is used.
 func checkVersion(v any) error {
 	switch constant(v, "PROTOCOL_") {
 	case "TLS", "SSLV23", "2", "TLSV1_2", "5", "TLSV1_3", "TLS_CLIENT", "16":
@@ -160,7 +160,7 @@ func (o *tlsOptions) apply(cfg *tls.Config) error {
 	return nil
 }
 
-// renewTLS reads certificates and keys again. Only the goroutine that connects calls it.
+// renewTLS reads certificates and keys again. Only the goroutine that connects may call it.
 func (c *Conn) renewTLS() {
 	base := c.cfg.TLS
 	if c.cfg.RenewTLS != nil {

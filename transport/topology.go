@@ -37,27 +37,26 @@ type Queue struct {
 	Exclusive  bool
 	Args       Table
 
-	// Kept leaves a queue that exists as it is, with whatever flags and arguments: it is declared only
-	// if it is missing. So an argument that depends on the configuration may change without a 406, and
-	// counts for new queues. It is for queues that several versions of a program share.
+	// Kept declares the queue only if it is missing; an existing queue stays as it is, whatever its
+	// flags and arguments. So an argument that depends on the configuration may change without a 406,
+	// and applies to new queues. It is for queues that several versions of a program share.
 	Kept bool
 
-	// Unlimited, for a quorum queue, keeps a message however often it was returned to the queue. From
-	// RabbitMQ 4.0 on, that takes the argument x-delivery-limit -1, without which a message is dropped
-	// at the 21st return. An older broker has no limit by default, and would drop at the first return
-	// with -1. So the argument is sent if the broker is RabbitMQ 4.0 or newer, and Kept should be set
-	// too: a queue that an older broker has created cannot be declared with the argument.
+	// Unlimited makes a quorum queue keep a message however often it was returned to the queue.
+	// RabbitMQ 4.0 and newer drop a message at the 21st return, unless the queue has the argument
+	// x-delivery-limit -1. An older broker has no limit by default, and with -1 would drop a message
+	// at the first return. The argument is therefore sent only to RabbitMQ 4.0 or newer. Set Kept too,
+	// because a queue that an older broker has created cannot be declared with the argument.
 	Unlimited bool
 
-	// Renewed, if set, is the start of the queue's name on every connection after the first one: a
-	// random UUID follows, without dashes. On the first connection it is Name, by which Bindings, a
-	// [Consume] and [Conn.Delete] name the queue on every connection. It is for exclusive queues: the
+	// Renewed, if set, is the prefix of the queue's name on every connection after the first; a random
+	// UUID without dashes follows it. On the first connection, the name is Name. Bindings, a [Consume]
+	// and [Conn.Delete] use Name on every connection. Renewed is for exclusive queues, because the
 	// broker locks the old name until it notices that the lost connection is dead.
 	Renewed string
 
-	// OnMissing, if set, is called after a reconnect, or before a consumer resumes, when the queue
-	// has disappeared with its messages. The queue is declared again after that. OnMissing must not
-	// block.
+	// OnMissing, if set, is called after a reconnect, or before a consumer resumes, if the queue has
+	// disappeared with its messages. Then the queue is declared again. OnMissing must not block.
 	OnMissing func()
 }
 
@@ -69,11 +68,10 @@ type Binding struct {
 	Args     Table
 }
 
-// Declare declares t, and declares it again after every reconnect and when a part of it is deleted
-// (see [Config].TopologyCheck): exchanges first, then queues,
-// then bindings. If the broker refuses a part of it, Declare returns an [*Error] and t is not
-// declared again; the parts before the refused one exist by then. While the connection is lost,
-// Declare waits for it as long as ctx allows.
+// Declare declares t: exchanges first, then queues, then bindings. It declares t again after every
+// reconnect, and when a part of it is deleted (see [Config].TopologyCheck). If the broker refuses a
+// part, Declare returns an [*Error], and t is not declared again; the parts before the refused one
+// exist by then. While the connection is lost, Declare waits for it until ctx ends.
 func (c *Conn) Declare(ctx context.Context, t Topology) error {
 	for {
 		s, err := c.session(ctx)
@@ -100,8 +98,8 @@ func (c *Conn) Declare(ctx context.Context, t Topology) error {
 	}
 }
 
-// learn has t declared again from now on. It returns false if s has been lost since t was declared
-// on it: the next session may lack t.
+// learn adds t to the topology that is declared again. It returns false if s was lost after t was
+// declared on it, because the next session may lack t.
 func (c *Conn) learn(s *session, t Topology) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -182,8 +180,8 @@ func (q Queue) declare(s *session, ch *amqp.Channel) error {
 	return brokerError(err, declaring)
 }
 
-// declareMissing declares the queue if it does not exist. It uses other channels than the one that
-// it is called with: the broker closes a channel with each of the refusals that decide here.
+// declareMissing declares the queue if it does not exist. It does not use the channel that it is
+// called with, because the broker closes a channel with each of the refusals that it may get here.
 func (q Queue) declareMissing(s *session, _ *amqp.Channel) error {
 	var refused *Error
 	if _, err := inspect(s, q.Name); !errors.As(err, &refused) || refused.Code != amqp.NotFound {
@@ -222,8 +220,8 @@ func has[E any](known []E, m E) bool {
 	return slices.ContainsFunc(known, func(k E) bool { return reflect.DeepEqual(k, m) })
 }
 
-// contains reports whether t has what part, one of [Topology.parts], declares. A queue is the same
-// if its name is: an OnMissing cannot be compared.
+// contains reports whether t has part, one of [Topology.parts]. Queues are compared by name only,
+// since functions like OnMissing cannot be compared.
 func (t Topology) contains(part Topology) bool {
 	switch {
 	case len(part.Exchanges) > 0:
@@ -244,10 +242,10 @@ func (t Topology) clone() Topology {
 	return Topology{slices.Clone(t.Exchanges), slices.Clone(t.Queues), slices.Clone(t.Bindings)}
 }
 
-// Inspect returns how many messages are ready in a queue, without those that consumers hold, and
-// how many consumers it has. If the queue does not exist the error is an [*Error] (404). Inspect
-// opens a channel and asks the broker, so it should not be called often. While the connection is
-// lost, it waits for it as long as ctx allows.
+// Inspect returns how many messages are ready in a queue, not counting those that consumers hold,
+// and how many consumers it has. If the queue does not exist, the error is an [*Error] (404).
+// Inspect opens a channel and asks the broker, so do not call it often. While the connection is
+// lost, it waits for it until ctx ends.
 func (c *Conn) Inspect(ctx context.Context, queue string) (messages, consumers int, err error) {
 	for {
 		s, err := c.session(ctx)
@@ -270,8 +268,8 @@ func (c *Conn) Inspect(ctx context.Context, queue string) (messages, consumers i
 	}
 }
 
-// Queues returns the names of the queues that this Conn has declared, without exclusive ones, and
-// of those that its consumers consume, in order.
+// Queues returns the sorted names of the queues that this Conn has declared, except exclusive ones,
+// and of those that its consumers consume.
 func (c *Conn) Queues() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -296,10 +294,10 @@ func inspect(s *session, queue string) (amqp.Queue, error) {
 	return q, brokerError(err, connecting)
 }
 
-// Delete deletes a queue with its messages, and does not declare it again after a reconnect. It is
-// not an error if the queue does not exist. Delete does not wait for a lost connection: it returns
-// [ErrConnectionLost], also if the connection is lost meanwhile, and the queue may still exist. It
-// waits for the broker's answer as long as ctx allows.
+// Delete deletes a queue with its messages, and does not declare it again after a reconnect.
+// Deleting a queue that does not exist is not an error. Delete waits for the broker's answer until
+// ctx ends, but not for a lost connection: if the connection is lost, before or meanwhile, it
+// returns [ErrConnectionLost], and the queue may still exist.
 func (c *Conn) Delete(ctx context.Context, queue string) error {
 	s := c.forget(queue)
 	err := errChannelClosed
@@ -309,7 +307,7 @@ func (c *Conn) Delete(ctx context.Context, queue string) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			c.forget(queue) // what a Declare has added that was under way
+			c.forget(queue) // also what a concurrent Declare has added
 			return deleteQueue(s, queue)
 		})
 	}
@@ -322,7 +320,8 @@ func (c *Conn) Delete(ctx context.Context, queue string) error {
 	return nil
 }
 
-// forget has a queue and its bindings not declared again. It returns the current session.
+// forget removes a queue and its bindings from the topology that is declared again. It returns the
+// current session.
 func (c *Conn) forget(queue string) *session {
 	c.mu.Lock()
 	defer c.mu.Unlock()

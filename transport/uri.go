@@ -29,13 +29,13 @@ type address struct {
 	redacted  string      // the URI for logs and errors
 }
 
-// errInvalidURI quotes nothing: any part of the URI may belong to the password.
+// errInvalidURI quotes nothing, because any part of the URI may belong to the password.
 var errInvalidURI = errors.New("the broker's URI cannot be read: want amqp://user:password@host:port/vhost, " +
 	"with special characters in user, password and vhost as %XX")
 
-// parseURI reads a URI as kombu does. No path, "/" and "//" are the vhost "/", "/a" is the vhost
-// "a", and %2F is a slash. A part that is missing or empty has its default. secure asks for TLS
-// with every scheme.
+// parseURI reads a URI as kombu does. With no path, "/" or "//", the vhost is "/"; with "/a" it is
+// "a"; %2F is a slash. A part that is missing or empty has its default. If secure is set, every
+// scheme uses TLS.
 func parseURI(uri string, secure bool) (address, error) {
 	scheme, rest, ok := strings.Cut(uri, "://")
 	if !ok {
@@ -57,7 +57,7 @@ func parseURI(uri string, secure bool) (address, error) {
 	}
 	authority, path := cutPath(rest)
 	if strings.ContainsAny(path, "@#") {
-		return address{}, errInvalidURI // the password has a slash, which ended the authority
+		return address{}, errInvalidURI // the password contains a slash, which ended the authority
 	}
 	if at := strings.LastIndex(authority, "@"); at >= 0 {
 		user, password, _ := strings.Cut(authority[:at], ":")
@@ -114,7 +114,7 @@ func (a *address) parseHost(authority string) error {
 	return nil
 }
 
-// secure returns the TLS configuration for the broker, base with the parameters of the URI, or nil
+// secure returns the TLS configuration for the broker: base with the parameters of the URI, or nil
 // if TLS is not used.
 func (a *address) secure(base *tls.Config) (*tls.Config, error) {
 	if !a.wantTLS {
@@ -204,7 +204,8 @@ func loginMethod(name string) (string, error) {
 	}
 }
 
-// splitURIs splits a list of URIs at each ";" and "," before a scheme; others belong to a password.
+// splitURIs splits a list of URIs at each ";" and "," that precedes a scheme; the others belong to
+// a password.
 func splitURIs(list string) []string {
 	var uris []string
 	start := 0

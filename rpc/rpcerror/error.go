@@ -10,36 +10,36 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// An Error is an error in the form in which it is sent: Nameko's serialized exception. See
-// docs/wire/nameko.md, Errors.
+// An Error is an error as it is sent: Nameko's serialized exception. See docs/wire/nameko.md,
+// Errors.
 //
-// A method that returns its own Error, or an error that wraps one, has failed in a way that
-// its callers are meant to handle: the failure is logged at WARN, and the caller receives the same
+// A method that returns its own Error, or an error that wraps one, reports a failure that its
+// callers are meant to handle: the failure is logged at WARN, and the caller receives the same
 // type, path and arguments, with the text of the whole error.
 //
-// errors.Is compares the paths of two Errors, so it works in the process of the caller too, over
-// any number of services in Go. To a caller in Python, an Error that came from another service is a
+// errors.Is compares the paths of two Errors, so it also works in the caller's process, across any
+// number of Go services. A caller in Python receives an Error that came from another service as a
 // RemoteError with its type and text, as from Nameko.
 //
-// Args are sent as Nameko sends the arguments of an exception: strings stay, lists and maps are
-// sent with strings in them, and everything else becomes a string. Python makes an exception of
-// them if it knows the class; a caller in Go finds the strings in Args. If the Error is wrapped in
-// an error with more text, the whole text is sent as the only argument.
+// Args are sent as Nameko sends the arguments of an exception: strings unchanged, lists and maps
+// with strings in them, and everything else as a string. Python constructs the exception from them
+// if it knows the class; a caller in Go finds the strings in Args. If the Error is wrapped in an
+// error with more text, the whole text is sent as the only argument.
 type Error struct {
 	Type  string `json:"exc_type"` // the name of the class: ValueError
 	Path  string `json:"exc_path"` // the module and the name of the class: builtins.ValueError
 	Args  []any  `json:"exc_args"` // the arguments of the exception; from another service: strings, and lists and maps of them
 	Value string `json:"value"`    // the text: str(exception)
 
-	status int     // of an HTTP response; 0 is none
+	status int     // HTTP status; 0 is none
 	origin *origin // set by From
 	nested string  // the type and text with which Nameko would pass it on, if Resolve changed them
 	remote bool    // it came from another service
 	cause  error   // what Unwrap returns; not sent
 }
 
-// These are the errors of a call that did not reach a method, or that was not answered in time.
-// Test for them with errors.Is. The errors that a call returns have more text.
+// These errors mean that a call did not reach a method, or was not answered in time. Test for them
+// with errors.Is, since the errors that a call returns have more text.
 var (
 	// ErrUnknownService means that no queue takes the requests of the service: it was never started
 	// on this broker.
@@ -59,27 +59,27 @@ var (
 	// is failing: see service.Config.PauseUnhealthy. The method did not run.
 	ErrUnavailable = New("gomeko.Unavailable", "unavailable").WithStatus(503)
 
-	// ErrUnauthorized means that the service runs the method for people at a control panel only, and
-	// the call has no valid grant of one. The method did not run.
+	// ErrUnauthorized means that only people at a control panel may call the method, and that the call
+	// has no valid grant from one. The method did not run.
 	ErrUnauthorized = New("gomeko.Unauthorized", "unauthorized").WithStatus(401)
 
-	// ErrForbidden means that the user of a control panel lacks a group which the method asks for.
+	// ErrForbidden means that the user of a control panel is not in a group that the method requires.
 	// The method did not run.
 	ErrForbidden = New("gomeko.Forbidden", "forbidden").WithStatus(403)
 
-	// ErrProcessEnded means that the method ran in a process of its own, by the key isolate of its
-	// row, and that this process has crashed, or was killed: see service.ProcessError.
+	// ErrProcessEnded means that the method ran in a separate process, because its row has the key
+	// isolate, and that this process crashed or was killed: see service.ProcessError.
 	ErrProcessEnded = New("gomeko.ProcessEnded", "process ended").WithStatus(502)
 
 	// ErrTimeout means that the call took too long.
 	ErrTimeout = New("builtins.TimeoutError", "call timed out")
 
-	// ErrWorkerTimeout means that the method took longer than its service allows. It is an
-	// ErrTimeout that came as a reply.
+	// ErrWorkerTimeout means that the method took longer than its service allows. It is an ErrTimeout
+	// that arrived as a reply.
 	ErrWorkerTimeout error = timeout("method timed out")
 
-	// ErrNoConsumers means that nothing consumed the service's queue when the call's deadline
-	// passed: the service has run on this broker, but is not running now. It is an ErrTimeout too.
+	// ErrNoConsumers means that nothing was consuming the service's queue when the call's deadline
+	// passed: the service has run on this broker, but is not running now. It is also an ErrTimeout.
 	ErrNoConsumers error = timeout("no consumers")
 )
 
@@ -105,7 +105,7 @@ func NewTimeout(text string, cause error) *Error {
 }
 
 // NewUnserializable returns the error of a call whose outcome, a result or an error, cannot be
-// sent. It reports the type of the outcome, and why, unless that is nil.
+// sent. Its text has the type of the outcome, and why, if why is not nil.
 func NewUnserializable(outcome any, why error) *Error {
 	text := fmt.Sprintf("%T", outcome)
 	if why != nil {
@@ -124,7 +124,7 @@ func (e *Error) WithText(text string) *Error {
 }
 
 // With returns an error of the same class and status as e with these Args. If the text of e has
-// verbs of package fmt, they are formatted with the Args, and otherwise the Args follow the text:
+// verbs of package fmt, it is formatted with the Args; otherwise the Args are appended to it:
 //
 //	var ErrNotFound = rpcerror.New("users.NotFound", "user %d not found")
 //
@@ -139,16 +139,16 @@ func (e *Error) With(args ...any) *Error {
 	return c
 }
 
-// WithStatus returns an error of the same class, text and Args as e with an HTTP status from 400 to
-// 599. A route that returns it, in this service or in one that calls it, answers with this status.
+// WithStatus returns a copy of e with an HTTP status from 400 to 599. A route that returns it, in
+// this service or in one that calls it, answers with this status.
 func (e *Error) WithStatus(status int) *Error {
 	c := *e
 	c.status = status
 	return &c
 }
 
-// HTTPStatus returns the status that [Error.WithStatus] or web.Status has given to the error, also
-// in another service, or 0.
+// HTTPStatus returns the status that was set with [Error.WithStatus] or web.Status, in this service
+// or another, or 0 if there is none.
 func (e *Error) HTTPStatus() int { return e.status }
 
 // Error returns the type and the text: "ValueError: bad value".
@@ -169,16 +169,19 @@ func (e *Error) Is(target error) bool {
 	return errors.As(target, &t) && t.Path != "" && t.Path == e.Path
 }
 
-// Unwrap returns the causes that were given to [NewTimeout], joined. For all other errors it
+// Unwrap returns the causes of an error made by [NewTimeout], joined. For all other errors it
 // returns nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Expected reports whether callers are meant to handle e: see service.Expected. The status decides,
-// if there is one: client errors are. Otherwise they are not if
-// another service did not answer or does not exist, if it refused the request of this one
-// ([ErrMethodNotFound], [ErrIncorrectSignature], [ErrMalformedRequest], a service.ValidationError),
-// or if it failed in a way
-// that it did not declare: its error is of package builtins, or one that it received itself.
+// Expected reports whether callers are meant to handle e: see service.Expected. If e has an HTTP
+// status, e is expected if that is a client error (4xx). Otherwise, e is unexpected if another
+// service
+//
+//   - did not answer or does not exist
+//   - refused the request ([ErrMethodNotFound], [ErrIncorrectSignature], [ErrMalformedRequest], a
+//     service.ValidationError)
+//   - failed in a way that it did not declare: with an error of package builtins, or with one that
+//     it received itself
 func (e *Error) Expected() bool {
 	if e.status != 0 {
 		return e.status < 500

@@ -14,9 +14,9 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// From returns err, the error of a call, in the form in which it is sent: that of [Original], or,
-// for an error of another service, a RemoteError as from Nameko. Its Header has what callers in Go
-// need besides.
+// From returns err, the error of a call, as it is sent: the result of [Original], or a RemoteError,
+// as from Nameko, if err came from another service. Its Header carries what callers in Go need in
+// addition.
 func From(err error) *Error {
 	sent := Original(err)
 	from := origin{Status: sent.status}
@@ -41,7 +41,7 @@ func From(err error) *Error {
 //   - builtins.RuntimeError for a panic
 //   - builtins.Exception, with the text of err, for any other error
 //
-// It has the HTTP status of err, if err has one. Texts are cut after 64 KiB, and the names of types
+// The result has the HTTP status of err, if err has one. Texts are cut after 64 KiB, and type names
 // after 255 bytes.
 func Original(err error) *Error {
 	var (

@@ -19,8 +19,8 @@ func newInvalid(text string, invalid *service.ValidationError) *Error {
 	return e
 }
 
-// faults returns the arguments of e that are the faults of a [service.ValidationError], none if it
-// is another error.
+// faults returns the arguments of e that are the faults of a [service.ValidationError], or none if
+// e is another error.
 func (e *Error) faults() []any {
 	if e.Path != invalidPath || len(e.Args) < 2 {
 		return nil
@@ -28,8 +28,8 @@ func (e *Error) faults() []any {
 	return e.Args[1:2]
 }
 
-// As sets target, if it is a pointer to a *[service.ValidationError], to the faults of an error of
-// that class. So errors.As finds the faults of a call that another process has refused.
+// As lets errors.As find the faults of a call that another process has refused: if e has the class
+// of a [service.ValidationError] and target points to a *ValidationError, As sets it to the faults.
 func (e *Error) As(target any) bool {
 	to, ok := target.(**service.ValidationError)
 	if !ok || e.Path != invalidPath {

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// OriginHeader is the header of a reply for what callers in Go receive of an error besides Nameko's
-// four members, which are sent as Nameko sends them: see [Error.Header].
+// OriginHeader is the header of a reply that carries what callers in Go receive of an error in
+// addition to Nameko's four members, which are sent as Nameko sends them: see [Error.Header].
 const OriginHeader = "gomeko.error"
 
-// An origin is what an error is if it is sent as a RemoteError, and its status.
+// An origin is an error as it was before it became a RemoteError, and its status.
 type origin struct {
 	Type   string `json:"exc_type,omitempty"`
 	Path   string `json:"exc_path,omitempty"` // "" if the error that is sent is the origin
@@ -18,12 +18,12 @@ type origin struct {
 	Status int    `json:"status,omitempty"`
 }
 
-// maxOrigin is how many bytes of an origin are sent at most: the headers of a message must fit into
-// one frame. A longer one is sent without its text, which is in the body too.
+// maxOrigin limits the size of an origin in bytes, since the headers of a message must fit into one
+// frame. A longer origin is sent without its text, which is in the body too.
 const maxOrigin = 8 << 10
 
-// Header returns the value of [OriginHeader] for an error that [From] returned, "" if it needs
-// none. It is a JSON object.
+// Header returns the value of [OriginHeader] for an error that [From] returned, or "" if it needs
+// none. The value is a JSON object.
 func (e *Error) Header() string {
 	if e.origin == nil {
 		return ""
@@ -38,8 +38,8 @@ func (e *Error) Header() string {
 	return string(text)
 }
 
-// Resolve makes an error that [Decode] returned what it is at its origin. header is the
-// [OriginHeader] of its reply. A header that is not one of ours changes nothing.
+// Resolve restores the original form of an error that [Decode] returned. header is the
+// [OriginHeader] of its reply. A header that gomeko did not write changes nothing.
 func (e *Error) Resolve(header any) {
 	text, _ := header.(string)
 	var o origin
@@ -53,7 +53,7 @@ func (e *Error) Resolve(header any) {
 		return
 	}
 	if o.Value == "" {
-		types := o.Type + " " // each service has put a type ahead of the text
+		types := o.Type + " " // each service has prefixed the text with a type
 		for strings.Contains(e.Value, "RemoteError "+types) {
 			types = "RemoteError " + types
 		}
