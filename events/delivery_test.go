@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Cache handles broadcasts: reliable ones, and others.
+// Cache handles reliable broadcasts and others.
 type Cache struct {
 	_ service.Name `service:"cache"`
 
@@ -30,8 +30,8 @@ func newCache() *Cache { return &Cache{kept: make(chan int, 10), lost: make(chan
 func (c *Cache) Keep(_ context.Context, n int) error { c.kept <- n; return nil }
 func (c *Cache) Lose(_ context.Context, n int) error { c.lost <- n; return nil }
 
-// TestBroadcastOverARestart restarts an instance: its reliable handler gets the events of the
-// meantime, and each instance gets every event once.
+// TestBroadcastOverARestart restarts an instance: its reliable handler gets the events that were
+// dispatched meanwhile, and each instance gets every event once.
 func TestBroadcastOverARestart(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, events.Config{}, &Source{})
@@ -50,7 +50,7 @@ func TestBroadcastOverARestart(t *testing.T) {
 			for range want {
 				got = append(got, hosttest.Receive(t, what, from))
 			}
-			slices.Sort(got) // calls run at once
+			slices.Sort(got) // calls run concurrently
 			if !slices.Equal(got, want) {
 				t.Errorf("%s: got %v, want %v", what, got, want)
 			}
@@ -75,7 +75,7 @@ func TestBroadcastOverARestart(t *testing.T) {
 	})
 }
 
-// TestAutoDeletedExchange has an exchange deleted with its last queue: the dispatcher declares it
+// TestAutoDeletedExchange deletes an exchange with its last queue: the dispatcher declares it
 // again.
 func TestAutoDeletedExchange(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {

@@ -57,7 +57,7 @@ func ExampleHandler() {
 	orders := &Orders{forgotten: make(chan string, 1)}
 	defer serve(at, orders)()
 
-	// Elsewhere, a service dispatches the event.
+	// In another process, a service dispatches the event.
 	err := dispatchFrom(at, "users", "user_deleted", User{7})
 	fmt.Println(err, <-orders.forgotten)
 	// Output: <nil> users user_deleted 7
@@ -116,7 +116,7 @@ func ExampleNewDispatcher() {
 func ExampleListen() {
 	at, end := memory()
 	defer end()
-	defer serve(at, new(Users))() // whoever dispatches the events declares their exchange
+	defer serve(at, new(Users))() // the dispatching service declares the exchange
 
 	ctx, stop := context.WithCancel(context.Background())
 	conn, err := transport.Dial(ctx, at)
@@ -160,7 +160,7 @@ func memory() (transport.Config, func()) {
 	return transport.Config{URI: "amqp://", Dial: dial, Logger: quiet}, func() { b.Close(context.Background()) }
 }
 
-// serve hosts services, until the function that it returns is called.
+// serve hosts services until the returned function is called.
 func serve(at transport.Config, services ...any) func() {
 	c, err := service.New(service.Config{Logger: at.Logger}, append(services, service.Configure(at))...)
 	if err == nil {

@@ -200,7 +200,7 @@ func TestUnreadable(t *testing.T) {
 	})
 }
 
-// An event in JSON may say so with parameters, as clients in other languages do.
+// The content type of an event in JSON may have parameters, as sent by clients in other languages.
 func TestContentTypeParameters(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		calls := make(chan got, 1)
@@ -222,7 +222,7 @@ func TestDispatch(t *testing.T) {
 		for _, test := range []struct {
 			method string
 			args   []any
-			want   string // of the error, "" is none
+			want   string // of the error; "" is none
 		}{
 			{"emit", []any{"nobody_evt", user{}}, ""},
 			{"insist", []any{"nobody_evt", user{}}, "Returned: NO_ROUTE"},

@@ -20,8 +20,8 @@ type teller struct {
 	Dispatch events.Dispatcher
 }
 
-// Payloads come as JSON whatever their codec, only of the types that were asked for, until ctx
-// ends. The queue is gone then.
+// TestListen checks that payloads arrive as JSON whatever their codec, only for the requested
+// types, until ctx ends. After that the queue is gone.
 func TestListen(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, new(teller))

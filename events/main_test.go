@@ -20,13 +20,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // little.
 const maxMessage = 1 << 20
 
-// A process hosts services, with the traffic of its connections tapped.
+// A process hosts services, and taps the traffic of its connections.
 type process struct {
 	*hosttest.Host
 	tap brokertest.Tap
 }
 
-// start starts services on the broker at uri; they are stopped when the test ends.
+// start starts services on the broker at uri, and stops them when the test ends.
 func start(t *testing.T, uri string, cfg events.Config, services ...any) *process {
 	t.Helper()
 	p := &process{}
@@ -37,8 +37,8 @@ func start(t *testing.T, uri string, cfg events.Config, services ...any) *proces
 	return p
 }
 
-// run is start with the configuration of the container and of the broker. It returns the mistakes
-// in the services, or why they did not start.
+// run is start with a configuration of the container and of the broker. It returns the mistakes in
+// the services, or why they did not start.
 func (p *process) run(t *testing.T, cfg service.Config, broker transport.Config, services ...any) (err error) {
 	t.Helper()
 	cfg.MaxWorkers = cmp.Or(cfg.MaxWorkers, 10)

@@ -16,8 +16,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A thousand dispatches are written while the confirm of none has come: they do not wait for one
-// another.
+// A thousand dispatches are written before any confirm has arrived, so they do not wait for each
+// other.
 func TestPipelined(t *testing.T) {
 	const total = 1000
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -57,7 +57,7 @@ func TestPipelined(t *testing.T) {
 	})
 }
 
-// A gated connection hears of the broker what comes while the gate is open.
+// A gated connection hears the broker only while the gate is open.
 type gated struct {
 	net.Conn
 	gate *atomic.Pointer[chan struct{}]
@@ -69,9 +69,9 @@ func (g gated) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Ten thousand events are dispatched while the broker is killed, started, stopped and started:
-// those without an error are in the queue, and an error is that of a connection lost, of those that
-// were on their way then.
+// Ten thousand events are dispatched while the broker is killed, started, stopped and started.
+// Every event dispatched without an error is in the queue. Every error is that of a lost
+// connection, for an event that was in flight at that time.
 func TestDispatchThroughOutages(t *testing.T) {
 	const total, atOnce = 10_000, 200
 	node := brokertest.StartNode(t)
@@ -99,7 +99,7 @@ func TestDispatchThroughOutages(t *testing.T) {
 	})
 	for _, end := range []func(){node.Kill, node.Stop} {
 		hosttest.Receive(t, "a part of the events", begun)
-		end() // while some are on their way
+		end() // while some are in flight
 		node.Start()
 	}
 	group.Wait()

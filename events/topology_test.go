@@ -22,7 +22,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// The captured services that are not about events.
+// These are the captured services that have nothing to do with events.
 type (
 	VecMsg struct {
 		_ service.Name `service:"vec_msg"`
@@ -175,7 +175,7 @@ func goodbye(t *testing.T, p *process) string {
 	return strings.Join(got, " ")
 }
 
-// A configured is what a vector of config_effects is replayed with.
+// A configured is the setup with which a vector of config_effects is replayed.
 type configured struct {
 	broker   transport.Config
 	cfg      service.Config
@@ -216,7 +216,7 @@ func configurations() map[string]configured {
 	}
 }
 
-// Teller dispatches, and does nothing else.
+// Teller only dispatches.
 type Teller struct {
 	_ service.Name `service:"vec_source"`
 
@@ -267,7 +267,7 @@ func replayConfigured(t *testing.T, found golden.Outcomes) {
 	}
 }
 
-// compareLogin fails t if p logged in or agreed on heartbeats otherwise.
+// compareLogin fails t if p's login or its heartbeats differ from the vector's.
 func compareLogin(t *testing.T, p *process, v brokertest.Vector) {
 	t.Helper()
 	for _, m := range p.tap.Sent(t) {
@@ -289,7 +289,7 @@ func compareLogin(t *testing.T, p *process, v brokertest.Vector) {
 }
 
 // replayChain makes a call that goes through three services. It fails t unless the requests and the
-// event are those of Nameko, and returns what gomeko's requests have in addition.
+// event are Nameko's, and returns what gomeko's requests have in addition.
 func replayChain(t *testing.T, uri string, p *process, v brokertest.Vector) (extra string) {
 	t.Helper()
 	if err := caller(t, uri).Client("vec_a").Call(t.Context(), "top", nil, 1); err != nil {

@@ -17,7 +17,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// The captured services that listen. Their handlers are named as those were, and do what those did.
+// These are the captured services that listen. Their handlers have the same names and do the same
+// as those in Python.
 type (
 	VecPool struct {
 		_ service.Name `service:"vec_pool"`
@@ -57,13 +58,13 @@ type (
 // fixed is the identity that the captured service had.
 var fixed = events.Config{Identity: "node-1"}
 
-// A listener is what they have in common.
+// A listener is the common part of these services.
 type listener struct {
 	calls chan delivered
 	tries atomic.Int32
 }
 
-// delivered is how a vector tells of a delivery.
+// delivered is a delivery as a vector records it.
 type delivered struct {
 	To          string `json:"to"`
 	Redelivered bool   `json:"redelivered"`
@@ -88,7 +89,7 @@ func (l *listener) FailTwice(ctx context.Context, e events.Event, _ any) error {
 	return nil
 }
 
-// A vector has deliveries too, and how they were settled.
+// A vector also has deliveries, and how they were settled.
 type vector struct {
 	brokertest.Vector
 	Deliveries []delivered `json:"deliveries"`
@@ -99,7 +100,7 @@ type vector struct {
 }
 
 // replayEvents dispatches the captured events: they are equal to Nameko's, reach the same handlers,
-// and are settled the same way.
+// and are settled in the same way.
 func replayEvents(t *testing.T, uri string, found golden.Outcomes) {
 	l := &listener{calls: make(chan delivered, 10)}
 	source := start(t, uri, events.Config{}, &Source{})
@@ -156,7 +157,7 @@ func withData(t *testing.T, request brokertest.Message) context.Context {
 	return ctx
 }
 
-// lastEvent returns the event that was dispatched last.
+// lastEvent returns the most recently dispatched event.
 func lastEvent(t *testing.T, tap *brokertest.Tap) (event brokertest.Published) {
 	t.Helper()
 	for _, m := range tap.Published(t) {
@@ -167,7 +168,7 @@ func lastEvent(t *testing.T, tap *brokertest.Tap) (event brokertest.Published) {
 	return event
 }
 
-// settlement returns the nth acknowledgement or rejection that p has sent, and waits for it.
+// settlement waits for the nth acknowledgement or rejection that p sends, and returns it.
 func settlement(t *testing.T, p *process, n int) string {
 	t.Helper()
 	var all []string

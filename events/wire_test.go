@@ -73,8 +73,8 @@ type listing struct {
 	Bindings  []map[string]any `json:"bindings"`
 }
 
-// lines describes each thing in a line, with its id replaced. It leaves out what RabbitMQ declares
-// itself.
+// lines describes each item in a line, with its id replaced. It leaves out what RabbitMQ itself
+// declares.
 func (l listing) lines() (lines []string, extra string) {
 	add := func(what string, row map[string]any, keys ...string) {
 		text := what
@@ -132,7 +132,7 @@ func plain(v any) any {
 	return table
 }
 
-// replayTopology starts one service after the other, and compares what RabbitMQ then has.
+// replayTopology starts one service after the other, and compares what RabbitMQ has then.
 func replayTopology(t *testing.T, found golden.Outcomes) {
 	t.Run("topology", func(t *testing.T) {
 		uri := brokertest.RabbitMQ(t)

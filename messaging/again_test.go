@@ -47,7 +47,7 @@ func (b *Brief) Do(ctx context.Context, m messaging.Message, how string) error {
 	return errors.New("fault")
 }
 
-// Messages of queues that end with their consumer are handled again in the process: no queue of
+// Messages of queues that end with their consumer are retried in the process: no retry queue of
 // theirs outlives it.
 func TestRetryInProcess(t *testing.T) {
 	t.Parallel()
@@ -65,7 +65,7 @@ func TestRetryInProcess(t *testing.T) {
 			{"auto", "later", "Auto", 3},
 			{"exclusive", "fault", "Exclusive", 3},
 			{"expiring", "fault", "Expiring", 3},
-			{"long", "fault", "Long", 2}, // 61 s are over the limit
+			{"long", "fault", "Long", 2}, // 61 s exceed the limit
 			{"brief", "fault", "Plain", 1},
 		} {
 			post(t, uri, "", test.queue, amqp.Publishing{Body: []byte(`"` + test.how + `"`)})
@@ -111,7 +111,7 @@ func TestStopWhileRetrying(t *testing.T) {
 	})
 }
 
-// Waiter fails.
+// Waiter always fails.
 type Waiter struct {
 	_ service.Name `service:"waiter"`
 

@@ -31,7 +31,7 @@ type Post struct {
 	received chan received
 }
 
-// A letter has what JSON has no type for.
+// A letter has values that JSON has no types for.
 type letter struct {
 	At   time.Time `json:"at"`
 	Seal []byte    `json:"seal"`
@@ -140,7 +140,7 @@ type Secret struct {
 func (s *Secret) Tell(_ context.Context, n int) error { s.told <- n; return nil }
 
 // TestNotAccepted sends messages that cannot be read: they are dropped, the log says what to change
-// and nothing that is sensitive, and the consumer continues.
+// and shows nothing sensitive, and the consumer continues.
 func TestNotAccepted(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		told, got := make(chan int, 1), make(chan received, 1)
@@ -181,7 +181,7 @@ func TestNotAccepted(t *testing.T) {
 			t.Fatal(err)
 		}
 		hosttest.Receive(t, "a good secret", told)
-		if err := p.Stop(t.Context()); err != nil { // everything is logged then
+		if err := p.Stop(t.Context()); err != nil { // after that, everything is logged
 			t.Error(err)
 		}
 		lines := p.Log.Lines("level=ERROR", "message dropped: it cannot be read", "queue=")

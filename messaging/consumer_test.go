@@ -43,7 +43,7 @@ type Bills struct {
 	heard chan heard
 }
 
-// billed declares what does not fit into the tags of Bills.
+// billed declares what the tags of Bills have no keys for.
 func billed() fx.Option {
 	return messaging.Declare(
 		messaging.Exchange{Name: "vec_msg_ex", Kind: messaging.Topic},

@@ -94,7 +94,7 @@ func TestDeclaredOften(t *testing.T) {
 	bills := messaging.Declare(
 		messaging.Exchange{Name: "vec_msg_ex", Kind: messaging.Topic},
 		messaging.Queue{Name: "vec_msg_q"},
-		messaging.Queue{Name: "vec_msg_q"}, // the same once more
+		messaging.Queue{Name: "vec_msg_q"}, // the same again
 	)
 	heard := make(chan heard, 1)
 	if _, err := brokertest.Channel(t, uri).QueueDeclare("taken", true, false, false, false, nil); err != nil {
@@ -220,7 +220,8 @@ type Idle struct {
 	_ service.Name `service:"idle"`
 }
 
-// A queue that only a row names which is not started is not a mistake, and it is not declared.
+// Declaring a queue is not a mistake if the only row that names it is not started; the queue is not
+// declared then.
 func TestDeclaredForOthers(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	p := &process{}

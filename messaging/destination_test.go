@@ -50,8 +50,8 @@ func firstFails(ctx context.Context, attempts chan int) error {
 	return nil
 }
 
-// Each queue has its own delays: when the destination of one is deleted while its messages wait,
-// those of another come back all the same.
+// Each queue has its own delays: if the destination of one is deleted while its messages wait, the
+// messages of another still come back.
 func TestDestinationIsDeleted(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -63,7 +63,7 @@ func TestDestinationIsDeleted(t *testing.T) {
 			for _, queue := range []string{"left", "right"} {
 				post(t, uri, "", queue, amqp.Publishing{Body: fmt.Append(nil, i), DeliveryMode: amqp.Persistent})
 			}
-			if i == 0 { // both delays exist, and the rest is on its way
+			if i == 0 { // both delays exist, and the others are in flight
 				hosttest.Receive(t, "a failure", left.attempts)
 				gone.Log.Wait(t, 1, "message is handled again later")
 				hosttest.Close(t, gone.Stop)
@@ -113,7 +113,7 @@ func (s *Shop) Sell(ctx context.Context, item int) error {
 	return nil
 }
 
-// Stock is the service that is called.
+// Stock is the called service.
 type Stock struct {
 	_ service.Name `service:"stock"`
 
@@ -124,7 +124,7 @@ type Stock struct {
 
 func (*Stock) Take(context.Context, int) error { return nil }
 
-// While a service is away, the messages of its callers are retried: none is parked.
+// While a service is down, the messages of its callers are retried, and none is parked.
 func TestServiceRestarts(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -136,7 +136,7 @@ func TestServiceRestarts(t *testing.T) {
 		for i := range many {
 			post(t, uri, "", "sales", amqp.Publishing{Body: fmt.Append(nil, i)})
 		}
-		for range many { // each has failed once, or one of them more often
+		for range many { // each has failed once, or one of them several times
 			if err := hosttest.Receive(t, "a failure", shop.failed); !errors.Is(err, rpc.ErrTimeout) {
 				t.Errorf("got %v, want a timeout", err)
 			}

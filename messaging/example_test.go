@@ -75,7 +75,7 @@ func (b *Billing) Bill(_ context.Context, message messaging.Message, order struc
 	return nil
 }
 
-// A service consumes messages of a program that does not use Nameko.
+// This service consumes messages of a program that does not use Nameko.
 func ExampleConsumer() {
 	at, end := memory()
 	defer end()
@@ -125,7 +125,7 @@ func ExamplePublisher() {
 	// mailbox: welcome
 }
 
-// Ledger consumes a queue that does not fit into its tag.
+// Ledger consumes a queue that its tag cannot declare.
 type Ledger struct {
 	_ service.Name `service:"ledger"`
 
@@ -176,7 +176,7 @@ func memory() (transport.Config, func()) {
 	return transport.Config{URI: "amqp://", Dial: dial, Logger: quiet}, func() { b.Close(context.Background()) }
 }
 
-// serve hosts services, until the function that it returns is called.
+// serve hosts services until the returned function is called.
 func serve(at transport.Config, services ...any) func() {
 	c, err := service.New(service.Config{Logger: at.Logger}, append(services, service.Configure(at))...)
 	if err == nil {
@@ -192,7 +192,7 @@ func serve(at transport.Config, services ...any) func() {
 	}
 }
 
-// publish publishes a message as another program does.
+// publish publishes a message like another program.
 func publish(at transport.Config, m transport.Publishing) {
 	ctx := context.Background()
 	conn, err := transport.Dial(ctx, at)

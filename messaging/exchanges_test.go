@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Regional consumes orders by a header, and the orders that no queue is bound for.
+// Regional consumes orders by a header, and orders that no queue is bound for.
 type Regional struct {
 	_ service.Name `service:"regional"`
 

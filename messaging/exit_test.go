@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Leaver ends its goroutine where a message says so.
+// Leaver ends its goroutine when a message tells it to.
 type Leaver struct {
 	_ service.Name `service:"leaver"`
 
@@ -47,7 +47,7 @@ func (l *Leaver) Take(_ context.Context, at leave) error {
 	return nil
 }
 
-// A message whose handler ends its goroutine is settled and logged, and leaves its worker free.
+// A message whose handler ends its goroutine is settled and logged, and its worker is freed.
 func TestExit(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		l := &Leaver{taken: make(chan string, 1)}

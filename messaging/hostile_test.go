@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// hostile are headers that anybody may send who may publish.
+// hostile returns headers that anybody with permission to publish may send.
 func hostile() map[string]amqp.Table {
 	var deep any = "x"
 	for range 31 {
@@ -58,8 +58,8 @@ func many() amqp.Table {
 	return t
 }
 
-// TestHostileHeaders publishes them to the queue of a row that fails, and to the queues of its
-// retries: each message is parked, no copy is made, and no connection is lost.
+// TestHostileHeaders publishes these headers to the queue of a row that fails, and to the queues of
+// its retries: each message is parked, no copy is made, and no connection is lost.
 func TestHostileHeaders(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -75,7 +75,7 @@ func TestHostileHeaders(t *testing.T) {
 		for name, headers := range publishings {
 			for _, queue := range []string{"retried", deadletter.RetryQueue("retried"), deadletter.SuspectQueue("retried")} {
 				if headers["CC"] != nil {
-					copies++ // of the publishing itself
+					copies++ // for the publishing itself
 				}
 				m := amqp.Publishing{Body: []byte(`"` + name + " " + queue + `"`), Headers: headers, ContentType: "application/json", Priority: 9}
 				if err := ch.PublishWithContext(t.Context(), "", queue, true, false, m); err != nil {

@@ -49,16 +49,16 @@ func send(t *testing.T, uri, queue, text string) {
 	}
 }
 
-// again is what is logged when a message is not handled twice.
+// again is logged when a redelivered message is not handled twice.
 const again = "delivered again while it is handled"
 
 // A message whose connection is lost while it is handled is not handled a second time: the
-// redelivery is settled with the first one's outcome, also if that is lost too.
+// redelivery is settled with the outcome of the first delivery, even if its connection is lost too.
 func TestCutWhileHandled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		l := newLong()
 		p := startOn(t, transport.Config{URI: uri}, l)
-		for range 2 { // alike
+		for range 2 { // two messages with the same content
 			send(t, uri, "long", "twin")
 			hosttest.Receive(t, "the message", l.begun)
 		}
@@ -71,7 +71,7 @@ func TestCutWhileHandled(t *testing.T) {
 		for range 2 {
 			l.end <- nil
 		}
-		l.end <- errors.New("failed") // given back, so handled again
+		l.end <- errors.New("failed") // returned to the queue, so handled again
 		if got := hosttest.Receive(t, "the message that was given back", l.begun); got != "failing" {
 			t.Errorf("got %s again", got)
 		}
@@ -103,7 +103,7 @@ func TestDoneWhileCut(t *testing.T) {
 	})
 }
 
-// A handler that takes longer than RabbitMQ's consumer_timeout runs once, and is warned of.
+// A handler that takes longer than RabbitMQ's consumer_timeout runs once, and a warning is logged.
 func TestConsumerTimeout(t *testing.T) {
 	node := brokertest.StartNode(t)
 	node.Control("eval", "application:set_env(rabbit, consumer_timeout, 2000), application:set_env(rabbit, channel_tick_interval, 300).")
@@ -124,7 +124,7 @@ func TestConsumerTimeout(t *testing.T) {
 	}
 	p.Log.Wait(t, 2, "level=WARN", "consumer_timeout=2s", "queue=long", "unsettled=1", "remedy=")
 	p.Log.Wait(t, 1, "level=WARN", "consumer_timeout=2s", "queue=rpc-long")
-	p.Log.Wait(t, 4, again) // both twice: there are two seconds until the next time
+	p.Log.Wait(t, 4, again) // both twice: the next time is two seconds away
 	for range 2 {
 		l.end <- nil
 	}

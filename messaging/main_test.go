@@ -18,19 +18,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // little.
 const maxMessage = 1 << 20
 
-// A process hosts services, with the traffic of its connections tapped.
+// A process hosts services, and taps the traffic of its connections.
 type process struct {
 	*hosttest.Host
 	tap brokertest.Tap
 }
 
-// start starts services on the broker at uri; they are stopped when the test ends.
+// start starts services on the broker at uri, and stops them when the test ends.
 func start(t *testing.T, uri string, services ...any) *process {
 	t.Helper()
 	return startOn(t, transport.Config{URI: uri}, services...)
 }
 
-// startOn is start with the configuration of the broker.
+// startOn is start with a configuration of the broker.
 func startOn(t *testing.T, broker transport.Config, services ...any) *process {
 	t.Helper()
 	broker.MaxMessage = maxMessage
@@ -41,7 +41,7 @@ func startOn(t *testing.T, broker transport.Config, services ...any) *process {
 	return p
 }
 
-// host makes the container and does not start it.
+// host makes the container but does not start it.
 func host(t *testing.T, cfg service.Config, broker transport.Config, services ...any) *process {
 	t.Helper()
 	p := &process{}

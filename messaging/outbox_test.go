@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Seller tells of what it has sold when that is committed.
+// Seller announces what it has sold once that is committed.
 type Seller struct {
 	_ service.Name `service:"seller"`
 
@@ -40,7 +40,7 @@ type sale struct{ how string }
 
 func (s *Seller) Sell(ctx context.Context, how string) error {
 	s.Sale.how = how
-	ctx, cancel := context.WithCancel(ctx) // of the method's own
+	ctx, cancel := context.WithCancel(ctx) // the method's own
 	defer cancel()
 	for _, n := range []int{1, 2} {
 		if err := s.Publish(ctx, n); err != nil {
@@ -68,7 +68,7 @@ func (s *Seller) Heard(_ context.Context, n int) error {
 	return nil
 }
 
-// With outbox:"memory" messages and events leave after the commit, in order, and only then.
+// With outbox:"memory", messages and events are sent after the commit, in order, and only then.
 func TestOutbox(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		s := &Seller{heard: make(chan int, 10)}

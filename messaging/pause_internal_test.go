@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Mill is a service whose messages the test lets through.
+// Mill is a service whose calls the test controls.
 type Mill struct {
 	_ service.Name `service:"mill"`
 
@@ -46,8 +46,8 @@ func startMill(t *testing.T, broker transport.Config) (*hosttest.Host, *Mill, *p
 	return h, m, &s.subscribers[0].pauses
 }
 
-// A paused row settles what runs, and gives back what it holds. It goes on when the last reason is
-// gone.
+// A paused row settles running calls, and gives back the messages that it holds. It resumes when
+// the last reason is removed.
 func TestPause(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -76,9 +76,9 @@ func TestPause(t *testing.T) {
 			t.Errorf("got %+v, want the pause with both reasons", all)
 		}
 		m.Outcome <- nil
-		m.Outcome <- errors.New("the stone is broken") // and does not wait for its return
+		m.Outcome <- errors.New("the stone is broken") // its return is not delayed
 		depth("grain", 4)
-		send("dust", "fine") // another row goes on
+		send("dust", "fine") // another row continues
 		if got := hosttest.Next(t, m.Begun); got != "fine" {
 			t.Errorf("got %s during the pause, want fine", got)
 		}
@@ -103,7 +103,7 @@ func TestPause(t *testing.T) {
 	})
 }
 
-// A row that is paused stays so when its connection is lost, and stops in time.
+// A paused row stays paused when its connection is lost, and stops in time.
 func TestPauseReconnect(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -119,7 +119,7 @@ func TestPauseReconnect(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		hosttest.Next(t, m.Begun) // dust
+		hosttest.Next(t, m.Begun) // of dust
 		if got := brokertest.Depth(t, uri, "grain"); got != 1 {
 			t.Errorf("got %d messages, want 1 that waits", got)
 		}
@@ -130,7 +130,7 @@ func TestPauseReconnect(t *testing.T) {
 	})
 }
 
-// What waits for a worker is given back, even if none is free for long.
+// Messages that wait for a worker are given back, even if no worker becomes free for long.
 func TestPauseWhileWorkersAreBusy(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

@@ -31,7 +31,7 @@ type Quorum struct {
 	listener
 }
 
-// Fail notes how often a message was delivered before.
+// Fail records how often a message was delivered before.
 func (q *Quorum) Fail(_ context.Context, m messaging.Message, payload string) error {
 	q.heard <- fmt.Sprint(payload, " ", m.Headers["x-delivery-count"])
 	return errors.New("again")
@@ -103,7 +103,7 @@ func TestStreams(t *testing.T) {
 		for range want {
 			got = append(got, hosttest.Receive(t, what, from))
 		}
-		slices.Sort(got) // calls run at once
+		slices.Sort(got) // calls run concurrently
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: got %v, want %v", what, got, want)
 		}
@@ -141,7 +141,7 @@ func TestStreams(t *testing.T) {
 	for what, from := range map[string]<-chan int{"all": r.all, "new": r.later, "rest": r.rest} {
 		for missing := []int{8, 9}; len(missing) > 0; {
 			n := hosttest.Receive(t, what+", what came without a connection", from)
-			if n < 2 { // those that were read last may come twice
+			if n < 2 { // the most recent ones may be delivered twice
 				t.Fatalf("%s: got %d, want it to go on", what, n)
 			}
 			missing = slices.DeleteFunc(missing, func(m int) bool { return m == n })

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// The broker refuses the row of each of these.
+// The broker refuses the row of each of these services.
 type (
 	OtherFlags struct {
 		_ service.Name `service:"refused"`
@@ -156,7 +156,7 @@ func TestMissingExchange(t *testing.T) {
 			}
 			hosttest.Receive(t, "the other exchange", heard)
 		}
-		// An exchange that the service declares is declared again after somebody deleted it.
+		// An exchange that the service declares is declared again after somebody has deleted it.
 		if err := brokertest.Channel(t, uri).ExchangeDelete("square", false, false); err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +172,7 @@ func TestMadeAnew(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		heard := make(chan string, 10)
 		p := start(t, uri, &Fine{listener: listener{heard}})
-		for won := false; !won; { // it would be declared again as it was
+		for won := false; !won; { // the service may be faster and declare the queue as it was
 			peer := brokertest.Channel(t, uri)
 			if _, err := peer.QueueDelete("one", false, false, false); err != nil {
 				t.Fatal(err)

@@ -83,8 +83,8 @@ func parked(t *testing.T, uri, queue string) (amqp.Delivery, amqp.Table) {
 	return d, original
 }
 
-// A message whose call fails is handled again after the delays of its row, as it was published
-// first, and then parked with what is known about it.
+// A message whose call fails is handled again after the delays of its row, as it was first
+// published, and then parked with what is known about it.
 func TestRetry(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -146,7 +146,7 @@ func (remoteError) Error() string  { return "taken" }
 func (remoteError) Expected() bool { return true }
 func (remoteError) Remote() bool   { return true }
 
-// The kind of an error, and what the method asks for, decide what becomes of a message.
+// The kind of an error, and what the method asks for, decide what happens to a message.
 func TestFates(t *testing.T) {
 	t.Parallel()
 	fault := errors.New("fault")
@@ -214,7 +214,7 @@ func TestFates(t *testing.T) {
 // always returns a function that fails with err.
 func always(err error) func(int) error { return func(int) error { return err } }
 
-// until returns a function that fails before an attempt, with err, and then with what follows.
+// until returns a function that fails with err before an attempt, and with the rest from then on.
 func until(attempt int, err error, then ...error) func(int) error {
 	return func(n int) error {
 		if n < attempt {
@@ -253,7 +253,7 @@ func (d *Default) Do(ctx context.Context, m messaging.Message) error {
 	return errors.New("fault")
 }
 
-// The default of the configuration counts for rows that do not say otherwise.
+// The default of the configuration applies to rows that do not say otherwise.
 func TestRetryByDefault(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -322,7 +322,7 @@ func (e *Early) Do(_ context.Context, text string) error {
 	return <-e.end
 }
 
-// The log lines about a failed message have the ids of the calls that have led to it.
+// The log lines about a failed message have the ids of the calls that led to it.
 func TestRetryTrail(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)

@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Waiting has two queues whose messages are retried after delays of their own.
+// Waiting has two queues whose messages are retried after different delays.
 type Waiting struct {
 	_ service.Name `service:"waiting"`
 
@@ -41,7 +41,7 @@ func (w *Waiting) Do(ctx context.Context, text string) error {
 	return err
 }
 
-// newWaiting returns a service whose calls fail before the attempt.
+// newWaiting returns a service whose calls fail before the attempt until.
 func newWaiting(until int) *Waiting {
 	return &Waiting{done: make(chan string, 1000), fail: func(_ string, attempt int) error {
 		if attempt < until {
@@ -51,7 +51,7 @@ func newWaiting(until int) *Waiting {
 	}}
 }
 
-// handled waits until calls have ended, in any order.
+// handled waits until these calls have ended, in any order.
 func (w *Waiting) handled(t *testing.T, want ...string) {
 	t.Helper()
 	var got []string
@@ -71,7 +71,7 @@ func remove(t *testing.T, uri, queue string) {
 	}
 }
 
-// A delay queue that somebody has deleted is declared again, and takes the message then.
+// A delay queue that somebody has deleted is declared again, and then takes the message.
 func TestDelayQueueMissing(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -88,7 +88,8 @@ func TestDelayQueueMissing(t *testing.T) {
 }
 
 // A message that a full delay queue refuses stays in its queue, and its row pauses. It is moved
-// when there is room, also if its connection was lost meanwhile, and is not handled again before.
+// when there is room, even if its connection was lost meanwhile, and is not handled again before
+// that.
 func TestDelayQueueFull(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -121,8 +122,8 @@ func TestDelayQueueFull(t *testing.T) {
 	})
 }
 
-// fill fails messages until the delay queue refuses one: RabbitMQ accepts some over its length. It
-// returns how many it has sent.
+// fill fails messages until the delay queue refuses one, because RabbitMQ accepts some over its
+// length. It returns how many it has sent.
 func (w *Waiting) fill(t *testing.T, uri string, log *hosttest.Log) (n int) {
 	t.Helper()
 	for ; len(log.Lines("a failed message cannot be moved")) == 0; n++ {
@@ -135,7 +136,7 @@ func (w *Waiting) fill(t *testing.T, uri string, log *hosttest.Log) (n int) {
 	return n
 }
 
-// A stop gives back the messages that cannot be moved.
+// A stopping row gives back the messages that cannot be moved.
 func TestStopWhileDelayQueueFull(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -150,8 +151,8 @@ func TestStopWhileDelayQueueFull(t *testing.T) {
 	})
 }
 
-// keeping runs f on the embedded broker and on a RabbitMQ that does not take three minutes until it
-// dead-letters to a queue that was missing.
+// keeping runs f on the embedded broker, and on a RabbitMQ that does not wait three minutes before
+// it dead-letters again to a queue that was missing.
 func keeping(t *testing.T, f func(t *testing.T, uri string)) {
 	t.Run("embedded", func(t *testing.T) { f(t, brokertest.Embedded(t)) })
 	t.Run("rabbitmq", func(t *testing.T) {
@@ -159,11 +160,12 @@ func keeping(t *testing.T, f func(t *testing.T, uri string)) {
 	})
 }
 
-// impatient is the setting of a RabbitMQ that tries each second to dead-letter to a missing queue.
+// impatient is the setting with which RabbitMQ tries to dead-letter to a missing queue every
+// second.
 const impatient = "{dead_letter_worker_publisher_confirm_timeout, 1000}"
 
 // If the retry queue of one queue is deleted while messages wait, these wait until it is back, and
-// those of other queues come on time.
+// the messages of other queues come back on time.
 func TestRetryQueueDeleted(t *testing.T) {
 	t.Parallel()
 	keeping(t, func(t *testing.T, uri string) {
@@ -191,7 +193,7 @@ func TestRetryQueueDeleted(t *testing.T) {
 	})
 }
 
-// What waits is kept when the broker is killed.
+// Messages that wait survive when the broker is killed.
 func TestRetryOverRestart(t *testing.T) {
 	t.Parallel()
 	node := brokertest.StartNode(t, impatient)
@@ -212,8 +214,7 @@ func TestRetryOverRestart(t *testing.T) {
 	w.handled(t, "kept 2")
 }
 
-// unacknowledged returns how many messages of a queue the broker has delivered that are not
-// settled.
+// unacknowledged returns how many messages of a queue are delivered and not settled.
 func unacknowledged(t *testing.T, node *brokertest.Node, queue string) (n int) {
 	t.Helper()
 	list := node.Control("--silent", "list_queues", "name", "messages_unacknowledged")
@@ -229,8 +230,8 @@ func unacknowledged(t *testing.T, node *brokertest.Node, queue string) (n int) {
 	return 0
 }
 
-// A broker that is killed just after a delay queue was declared may lose it. What was published to
-// it is not acknowledged by then, and so it is delivered again.
+// A broker that is killed just after a delay queue was declared may lose it. A message published to
+// it is not yet acknowledged at that time, so it is delivered again.
 func TestDelayQueueLost(t *testing.T) {
 	t.Parallel()
 	node := brokertest.StartNode(t)
@@ -244,7 +245,7 @@ func TestDelayQueueLost(t *testing.T) {
 		return nil
 	}
 	start(t, node.URI(), w)
-	node.Control("eval", "mnesia:sync_log().") // keeps the queues that the service declares at its start
+	node.Control("eval", "mnesia:sync_log().") // saves the queues that the service declares at its start
 	kept := transport.Publishing{Key: "short", Body: []byte(`"kept"`), Properties: transport.Properties{ContentType: "application/json", Persistent: true}}
 	if err := hosttest.Dial(t, transport.Config{URI: node.URI()}).Publish(t.Context(), kept); err != nil {
 		t.Fatal(err)
@@ -264,8 +265,8 @@ func TestDelayQueueLost(t *testing.T) {
 	w.handled(t, "kept 1")
 }
 
-// The broker may refuse the queues to the user of a service: then the row says so at start, and
-// behaves as without retry.
+// If the broker refuses the queues to the user of a service, the row says so at start, and works
+// without retries.
 func TestRetryForbidden(t *testing.T) {
 	t.Parallel()
 	for name, configure := range map[string]string{
@@ -299,8 +300,8 @@ func TestRetryForbidden(t *testing.T) {
 	}
 }
 
-// A process that dies when the delay queue has the message, and before it has acknowledged it,
-// leaves two of them: both are handled, and neither is lost.
+// A process that dies after the delay queue has the message, but before it has acknowledged it,
+// leaves two copies: both are handled, and neither is lost.
 func TestDeathBetweenPublishAndAck(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -337,7 +338,7 @@ func TestCutWhileRetried(t *testing.T) {
 		next := func(want int) {
 			t.Helper()
 			got := hosttest.Receive(t, "an attempt", begun)
-			if got == 1 && want > 1 { // the acknowledgement of the first was lost with its connection
+			if got == 1 && want > 1 { // the acknowledgement of the first one was lost with its connection
 				end <- nil
 				got = hosttest.Receive(t, "an attempt", begun)
 			}
@@ -364,7 +365,7 @@ func TestCutWhileRetried(t *testing.T) {
 }
 
 // A message without a readable header in the retry queue was published by somebody else. It is
-// handled as if it was new.
+// handled like a new one.
 func TestForgedRetries(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -407,7 +408,7 @@ func (u *Upstream) Do(ctx context.Context, n int) error {
 	return nil
 }
 
-// Downstream declares its errors, and has some of its own.
+// Downstream returns errors that it declares, and others.
 type Downstream struct {
 	_ service.Name `service:"downstream"`
 
@@ -415,7 +416,7 @@ type Downstream struct {
 		Check rpc.Method `rpc:"check(n)"`
 	}
 
-	closed chan struct{} // until it is closed, it refuses
+	closed chan struct{} // it refuses until this is closed
 }
 
 func (d *Downstream) Check(context.Context, int) error {
@@ -427,8 +428,8 @@ func (d *Downstream) Check(context.Context, int) error {
 	}
 }
 
-// Messages whose calls another service fails are retried until it answers: it has never run, is
-// down, or returns an error that it has declared.
+// Messages whose calls to another service fail are retried until that service answers, whether it
+// has never run, is down, or returns an error that it has declared.
 func TestDownstreamRestarts(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

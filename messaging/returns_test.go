@@ -32,7 +32,7 @@ func (p *Poor) Try(_ context.Context, text string) error {
 	return nil
 }
 
-// A message that fails again and again is given back later and later. It holds no worker, and a
+// A message that fails again and again is given back later each time. It holds no worker, and a
 // stop does not wait for it.
 func TestReturns(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {

@@ -189,7 +189,7 @@ func (f *failure) describe() {
 }
 
 // kindOf returns the name by which errors of this kind are grouped: the class of an RPC error, or
-// the type of the innermost error, without those that only add text.
+// the type of the innermost error.
 func kindOf(err error) string {
 	var named *rpcerror.Error
 	var panicked *service.PanicError

@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Ferry is a service whose messages fail as the test says.
+// Ferry is a service whose messages fail as the test tells it to.
 type Ferry struct {
 	_ service.Name `service:"ferry"`
 
@@ -69,8 +69,8 @@ func (f *Ferry) cross(t *testing.T, outcome error) {
 	f.Outcome <- outcome
 }
 
-// A row that retries pauses when its calls fail in a row, tries one message at a time, and resumes
-// with the first one that succeeds. What it did not try stays in the queue.
+// A row that retries pauses when consecutive calls fail, tries one message at a time, and resumes
+// with the first one that succeeds. Messages that it has not tried stay in the queue.
 func TestStreak(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -107,7 +107,7 @@ func TestStreak(t *testing.T) {
 	})
 }
 
-// Expected errors, bodies that do not fit and verdicts are no failures of the row.
+// Expected errors, bodies that do not fit, and verdicts do not count as failures of the row.
 func TestStreakOfExpectedErrors(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -130,7 +130,7 @@ func TestStreakOfExpectedErrors(t *testing.T) {
 	})
 }
 
-// A row that is paused for another reason too is not probed, and stops in time.
+// A row that is also paused for another reason is not probed, and stops in time.
 func TestStreakWithAnotherReason(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -155,7 +155,7 @@ func TestStreakWithAnotherReason(t *testing.T) {
 		select {
 		case car := <-f.Tried:
 			t.Errorf("got a probe with %s", car)
-		case <-time.After(100 * time.Millisecond): // some probes' time: more would only find less
+		case <-time.After(100 * time.Millisecond): // time for some probes; a longer wait would find no more
 		}
 		p.resume("the captain sleeps")
 		f.cross(t, nil)

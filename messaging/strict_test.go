@@ -38,8 +38,8 @@ func (l *Register) Enter(_ context.Context, e entry) error {
 	return nil
 }
 
-// A payload that lacks a member reaches the method, and an ERROR with the member's path the log. A
-// message that does not fit otherwise is dropped, as before.
+// A payload that lacks a member reaches the method, and an ERROR with the member's path is logged.
+// A message that does not fit in another way is dropped, as before.
 func TestMissingMembers(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Ward is a service that retries, and waits until the test lets it go on.
+// Ward is a service that retries, and waits until the test lets it continue.
 type Ward struct {
 	_ service.Name `service:"ward"`
 
@@ -28,7 +28,8 @@ func (w *Ward) Treat(_ context.Context, patient string) error {
 	return nil
 }
 
-// A suspect that pauses give back again and again before it is handled has not ended a process.
+// A suspect that pauses return again and again before it is handled does not count as having killed
+// a process.
 func TestReturnIsNoDeath(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -77,8 +78,8 @@ func TestReturnIsNoDeath(t *testing.T) {
 	})
 }
 
-// A process that stops handles what the broker has sent to it, so that it leaves no suspects to the
-// next one.
+// A stopping process handles what the broker has sent to it, so it leaves no suspects to the next
+// one.
 func TestStopMakesNoSuspects(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

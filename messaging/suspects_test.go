@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Careful tells what it sees.
+// Careful reports what it sees.
 type Careful struct {
 	_ service.Name `service:"careful"`
 
@@ -38,7 +38,7 @@ func (c *Careful) Watch(ctx context.Context, m messaging.Message, text string) e
 	return nil
 }
 
-// redelivered takes messages from a queue and gives them back.
+// redelivered takes messages from a queue and returns them.
 func redelivered(t *testing.T, uri, queue string, messages int) {
 	t.Helper()
 	ch := brokertest.Channel(t, uri)
@@ -59,9 +59,9 @@ func declareCareful(t *testing.T, uri string) {
 	hosttest.Close(t, p.Stop)
 }
 
-// A message that was delivered before is handled from the queue of suspects, and sees nothing of
-// it. So is one that comes back from a retry, with its number of attempts. A row without retry
-// handles it as any other.
+// A message that was delivered before is handled from the queue of suspects, and does not notice.
+// So is one that comes back from a retry, with its number of attempts. A row without retry handles
+// it like any other.
 func TestSuspects(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -112,7 +112,7 @@ func (c *Calm) Watch(ctx context.Context, m messaging.Message, text string) erro
 	return nil
 }
 
-// What a row has left in its queues is handled when it does not retry any more.
+// Messages that a row has left in its queues are handled even if it no longer retries.
 func TestLeftByRetry(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -133,7 +133,7 @@ func TestLeftByRetry(t *testing.T) {
 	})
 }
 
-// What the queue of suspects has had back three times is parked.
+// A message that was returned to the queue of suspects three times is parked.
 func TestThirdDeath(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -163,8 +163,8 @@ func TestThirdDeath(t *testing.T) {
 	})
 }
 
-// A lost connection proves nothing against a message that this process still handles: it is
-// delivered again, is not moved, and is not handled twice.
+// A lost connection does not make a suspect of a message that this process is still handling: the
+// message is delivered again, is not moved, and is not handled twice.
 func TestCutIsNotSuspect(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

@@ -43,8 +43,8 @@ func (c *Cellar) Store(_ context.Context, barrel string) error { c.Got <- barrel
 func (c *Cellar) Watch(_ context.Context, leak string) error   { c.Got <- leak; return nil }
 func (a *Attic) Store(_ context.Context, box string) error     { a.Got <- box; return nil }
 
-// A failing dependency pauses the rows of the services that use it, unless their queues would be
-// deleted. It resumes them.
+// A failing dependency pauses the rows of the services that use it, except rows whose queues would
+// be deleted. The rows resume when it recovers.
 func TestPauseUnhealthy(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

@@ -41,7 +41,7 @@ func (c *Checkout) Take(_ context.Context, p payment) error {
 	return nil
 }
 
-// A message whose payload breaks constraints is parked at once, as one that cannot be read. A row
+// A message whose payload breaks constraints is parked at once, like one that cannot be read. A row
 // without retry drops it.
 func TestValidation(t *testing.T) {
 	t.Parallel()

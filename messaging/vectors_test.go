@@ -32,7 +32,7 @@ type Msg struct {
 	Mandatory messaging.Publisher `messaging:"vec_msg_ex" kind:"direct" key:"nobody" mandatory:"true"`
 }
 
-// Go publishes as the captured service did in the case.
+// Go publishes like the captured service did in the case called name.
 func (m *Msg) Go(ctx context.Context, name string, payload any) error {
 	switch name {
 	case "default_exchange":
@@ -71,7 +71,7 @@ func TestVectors(t *testing.T) {
 		for _, v := range vectors {
 			want := v.Messages[0]
 			body := want.Content()
-			if v.Name == "zlib" { // how well a body is compressed is nothing that a receiver sees
+			if v.Name == "zlib" { // a receiver does not see how well a body is compressed
 				body = inflated(t, body)
 				want.Binary = body
 			}
@@ -95,7 +95,7 @@ func TestVectors(t *testing.T) {
 		found.Rows(t, "messaging", names, nil))
 }
 
-// last returns the last message that went out to the exchange by the key.
+// last returns the last message that was sent to the exchange with the key.
 func last(t *testing.T, p *process, exchange, key string) (found brokertest.Published) {
 	t.Helper()
 	for _, m := range p.tap.Published(t) {

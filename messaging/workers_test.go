@@ -63,7 +63,7 @@ func TestLent(t *testing.T) {
 	})
 }
 
-// Narrow has a row of one call at a time.
+// Narrow has a row that runs one call at a time.
 type Narrow struct {
 	_ service.Name `service:"narrow"`
 

@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Lock answers with what it is sent, once it is open.
+// Lock waits until it is open, and answers with its argument.
 type Lock struct {
 	_ service.Name `service:"lock"`
 
@@ -28,7 +28,7 @@ type Lock struct {
 		Pass rpc.Method `rpc:"pass(value)"`
 	}
 
-	begun chan struct{} // receives when a call begins; nil to ignore
+	begun chan struct{} // receives a value when a call begins; nil to ignore
 	open  chan struct{} // closed when calls may end
 }
 
@@ -53,7 +53,8 @@ func request(i, n int) amqp.Publishing {
 }
 
 // TestRequestsUpToMemoryLimit fills the embedded broker with requests. The service that starts then
-// publishes its answers on the connection that acknowledges the requests, and must get through.
+// publishes its answers on the connection on which it acknowledges the requests, and must not be
+// blocked.
 func TestRequestsUpToMemoryLimit(t *testing.T) {
 	b := broker.New(broker.Config{MaxMemory: 4 << 20, Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() { hosttest.Close(t, b.Close) })
@@ -85,7 +86,7 @@ func TestRequestsUpToMemoryLimit(t *testing.T) {
 		select {
 		case <-blocked:
 			full = true
-		case <-time.After(time.Millisecond): // so that not everything is in the socket
+		case <-time.After(time.Millisecond): // so that some requests are not in the socket yet
 		}
 	}
 	start(t, uri, lock)
@@ -95,9 +96,9 @@ func TestRequestsUpToMemoryLimit(t *testing.T) {
 	}
 }
 
-// TestServiceInMemoryAlarm needs a private RabbitMQ. In a memory alarm RabbitMQ does not read the
-// connection of a service that has answered. The service waits, answers everything when the alarm
-// ends, and can be stopped meanwhile.
+// TestServiceInMemoryAlarm needs a private RabbitMQ. In a memory alarm, RabbitMQ does not read the
+// connection of a service that has answered. The service waits, can be stopped meanwhile, and
+// answers everything when the alarm ends.
 func TestServiceInMemoryAlarm(t *testing.T) {
 	node := brokertest.StartNode(t)
 	p := newPeer(t, node.URI())

@@ -35,8 +35,8 @@ func (g *Gate) Pass(ctx context.Context, n int) (int, error) {
 	}
 }
 
-// Whatever breaks under calls in flight, each ends with its result or with the right error, within
-// its limit.
+// Whatever breaks while calls are in flight, each of them ends within its limit, with its result or
+// with the right error.
 func TestCallsWhileSomethingBreaks(t *testing.T) {
 	breaks := map[string]func(server *process, caller *tap){
 		"the service's connection": func(server *process, _ *tap) { server.tap.Cut() },
@@ -57,7 +57,7 @@ func TestCallsWhileSomethingBreaks(t *testing.T) {
 	})
 }
 
-// breakCalls breaks something when 50 calls have begun, and lets them go on.
+// breakCalls breaks something once 50 calls have begun, and then lets them continue.
 func breakCalls(t *testing.T, uri string, cut func(*process, *tap)) {
 	const calls, limit = 50, 2 * time.Minute
 	g := &Gate{Begun: make(chan int, 10*calls), Opened: make(chan struct{})}

@@ -33,7 +33,7 @@ func TestCancelsKept(t *testing.T) {
 		r.end()
 	}
 
-	// A request that is delivered again while it still runs is its own.
+	// A redelivered request that is still running belongs to the same call.
 	_, first := c.begin(t.Context(), delivery("again"))
 	ctx, second := c.begin(t.Context(), delivery("again"))
 	first.end()
@@ -51,7 +51,7 @@ func TestCancelsKept(t *testing.T) {
 	}
 }
 
-// Cancellations are kept no longer than their requests can be.
+// A cancellation is kept no longer than its request can live.
 func TestCancelsAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCancels(slog.New(slog.DiscardHandler))
@@ -71,7 +71,7 @@ func TestCancelsAge(t *testing.T) {
 	})
 }
 
-// FuzzCancel looks for a cancellation that is kept and that no request could have.
+// FuzzCancel looks for a cancellation that is kept although no request could match it.
 func FuzzCancel(f *testing.F) {
 	long := strings.Repeat("A", maxID+1)
 	for _, body := range []string{

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Patient waits until its call is over, and tells why.
+// Patient waits until its call is over, and reports why.
 type Patient struct {
 	_ service.Name `service:"patient"`
 
@@ -41,8 +41,8 @@ func newPatient() *Patient {
 	return &Patient{Waits: make(chan struct{}, 10), Ended: make(chan error, 10)}
 }
 
-// However a caller gives a call up, the method's ctx ends, in another process; the call is answered
-// and acknowledged.
+// However a caller gives up a call, the method's ctx ends in the other process, and the call is
+// answered and acknowledged.
 func TestCancellation(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		p := newPatient()
@@ -88,8 +88,8 @@ func TestCancellation(t *testing.T) {
 	})
 }
 
-// A request that is cancelled in the queue is answered and not run. The message is what DESIGN
-// says.
+// A request that is cancelled while it is in the queue is answered and not run. The cancellation
+// has its reply_to and its correlation_id.
 func TestCancelledInTheQueue(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		p := newPatient()
@@ -118,7 +118,7 @@ func TestCancelledInTheQueue(t *testing.T) {
 			peer.publishTo("gomeko.control", "cancel.patient", amqp.Publishing{Body: []byte(odd)})
 		}
 		for range 6 {
-			hosttest.Next(t, cancellations) // so all of these are ahead of the next one
+			hosttest.Next(t, cancellations) // so all of these precede the next one
 		}
 		cancelFirst()
 		hosttest.Receive(t, "the call", running.Done())
@@ -135,7 +135,7 @@ func TestCancelledInTheQueue(t *testing.T) {
 	})
 }
 
-// Nobody is cancelled where nobody listens, nor by a limit that nobody has asked for.
+// Nothing is cancelled without a listener, or by a limit that nobody asked for.
 func TestCancellationDropped(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		requests := newPeer(t, uri).bind("mute.*")
@@ -153,15 +153,15 @@ func TestCancellationDropped(t *testing.T) {
 			t.Errorf("got %v, want ErrTimeout", err)
 		}
 		select {
-		case w.Release <- struct{}{}: // only who still holds takes it
+		case w.Release <- struct{}{}: // only a call that still holds takes it
 		case <-time.After(hosttest.Timeout):
 			t.Error("the work of a detached call was cancelled")
 		}
 	})
 }
 
-// Whoever may use Nameko's names only calls and serves as before: nothing is cancelled, and that is
-// said.
+// A user with permissions for Nameko's names only can call and serve as before: nothing is
+// cancelled, and the log says so.
 func TestCancellationRefused(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	w := newWorker()
@@ -174,7 +174,7 @@ func TestCancellationRefused(t *testing.T) {
 	}
 
 	conn := dial(t, user.URI("secret"), rpc.Config{}, nil)
-	user.Grant(names+"|^gomeko.*$", names, names) // may declare, and not publish
+	user.Grant(names+"|^gomeko.*$", names, names) // may declare but not publish
 	declares := dial(t, user.URI("secret"), rpc.Config{}, nil)
 	for _, conn := range []*rpc.Caller{conn, declares, declares} {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Heap tells how much memory its process uses.
+// Heap reports how much memory its process uses.
 type Heap struct {
 	_ service.Name `service:"heap"`
 
@@ -34,7 +34,7 @@ func (*Heap) Wait(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// Bytes returns the size of the heap after a collection, and the largest that it ever was.
+// Bytes returns the size of the heap after a collection, and its largest size so far.
 func (*Heap) Bytes(context.Context) (map[string]uint64, error) {
 	runtime.GC()
 	var m runtime.MemStats
@@ -42,10 +42,11 @@ func (*Heap) Bytes(context.Context) (map[string]uint64, error) {
 	return map[string]uint64{"live": m.HeapAlloc, "peak": m.HeapSys}, nil
 }
 
-// victimURI is the variable with the broker of a child process that only hosts services.
+// victimURI is the environment variable with the broker's URI for a child process that only hosts
+// services.
 const victimURI = "GOMEKO_TEST_VICTIM"
 
-// Cancellations with ids and bodies of any size do not fill the memory of a service.
+// Cancellations with ids and bodies of any size do not exhaust the memory of a service.
 func TestCancellationMemory(t *testing.T) {
 	if uri := os.Getenv(victimURI); uri != "" {
 		hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, &Heap{})
@@ -68,7 +69,7 @@ func TestCancellationMemory(t *testing.T) {
 		}
 		peer.publish("heap.wait", amqp.Publishing{ReplyTo: replyKey, CorrelationId: "last", Body: []byte(`{"args": [], "kwargs": {}}`)})
 		peer.publishTo("gomeko.control", "cancel.heap", amqp.Publishing{Body: []byte(`{"reply_to": "` + replyKey + `", "correlation_id": "last"}`)})
-		hosttest.Next(t, peer.replies) // so the victim has received those before, too
+		hosttest.Next(t, peer.replies) // so the victim has received the earlier ones too
 		var heap map[string]uint64
 		client := dial(t, uri, rpc.Config{}, nil).Client("heap")
 		if err := client.Call(t.Context(), "bytes", &heap); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// causes are the errors of a call of which errors.Is tells one from the other.
+// causes are the errors of a call that errors.Is distinguishes.
 var causes = map[string]error{
 	"unknown service": rpc.ErrUnknownService,
 	"no consumers":    rpc.ErrNoConsumers,
@@ -28,13 +28,13 @@ var causes = map[string]error{
 	"remote":          errWorker,
 }
 
-// Each way in which a call ends without a result, on a broker: what errors.Is finds, and what is
-// said.
+// TestCauses checks, for each way in which a call ends without a result, what errors.Is finds and
+// what the text says.
 func TestCauses(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		w := newWorker()
 		start(t, uri, w)
-		start(t, uri, new(Echo)).stop(t) // leaves its queue
+		start(t, uri, new(Echo)).stop(t) // keeps its queue
 		conn := dial(t, uri, rpc.Config{}, nil)
 		short := rpc.With(t.Context(), rpc.Timeout(50*time.Millisecond))
 		cancelled, cancel := context.WithCancelCause(t.Context())
@@ -46,7 +46,7 @@ func TestCauses(t *testing.T) {
 		var tap tap
 		cut := dial(t, uri, rpc.Config{}, &tap)
 		_ = cut.Client("nobody").Call(t.Context(), "ask", nil) // opens the channel
-		tap.deaf.Store(true)                                   // and so never hears that the broker has the request
+		tap.deaf.Store(true)                                   // so it never hears that the broker has the request
 		requests := newPeer(t, uri).bind("mute.*")
 		go func() {
 			<-requests
@@ -85,7 +85,7 @@ func TestCauses(t *testing.T) {
 	})
 }
 
-// However many calls time out together, their queue is looked at once.
+// However many calls time out together, their queue is probed once.
 func TestOneLook(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	start(t, uri, newWorker()).stop(t)

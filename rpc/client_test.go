@@ -54,7 +54,7 @@ func TestRemoteError(t *testing.T) {
 	})
 }
 
-// A map at the end of the arguments looks like keywords to those who know Nameko.
+// To a user of Nameko, a map at the end of the arguments looks like keywords.
 func TestMapForKeywords(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, new(Echo))
@@ -175,7 +175,7 @@ func TestLarge(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, new(Echo))
 		client := dial(t, uri, rpc.Config{}, nil).Client("vec_echo")
-		for _, size := range []int{100_000, 300_000} { // of one body frame, and of several
+		for _, size := range []int{100_000, 300_000} { // one body frame, and several
 			want, got := strings.Repeat("x", size), ""
 			if err := client.Call(t.Context(), "echo", &got, want); err != nil || got != want {
 				t.Errorf("got %d bytes, %v, want %d", len(got), err, size)
@@ -204,7 +204,7 @@ func TestManyCalls(t *testing.T) {
 	})
 }
 
-// Replies as a foreign service may write them.
+// TestReplies reads replies in forms that a foreign service may write.
 func TestReplies(t *testing.T) {
 	tests := []struct{ contentType, body, want string }{
 		{"application/json", `{"result": 5, "error": null}`, "5 <nil>"},
@@ -290,8 +290,8 @@ func TestClose(t *testing.T) {
 	})
 }
 
-// Close ends all calls also while the broker is away: one that waits for its reply, one that waits
-// to be sent, and one that its caller has given up, of which nobody can be told.
+// Close ends all calls even while the broker is away: one that waits for its reply, one that waits
+// to be sent, and one that its caller has given up, whose service cannot be told.
 func TestCloseWhileAway(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		requests := newPeer(t, uri).bind("mute.*")

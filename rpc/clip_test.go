@@ -35,8 +35,8 @@ func (*Wordy) Fail(_ context.Context, how string) error {
 
 func (*Wordy) Typed(context.Context, map[string]int) error { return nil }
 
-// TestLongTexts checks that texts of any length, from a caller or from a method, end in an error of
-// the right class and in short lines of the log.
+// TestLongTexts checks that texts of any length, from a caller or a method, result in an error of
+// the right class and in short log lines.
 func TestLongTexts(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server := start(t, uri, new(Wordy))

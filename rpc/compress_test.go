@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Talker sends bodies that are as large as its arguments.
+// Talker sends bodies as large as its arguments.
 type Talker struct {
 	_ service.Name `service:"talker"`
 
@@ -46,14 +46,14 @@ func (*Talker) Items(_ context.Context, text string) (iter.Seq2[string, error], 
 	}, nil
 }
 
-// Heard takes the event.
+// Heard receives the event.
 func (s *Talker) Heard(_ context.Context, text string) error {
 	s.heard <- text
 	return nil
 }
 
 // TestCompressOver has callers and services that compress bodies over 1,000 bytes, and others that
-// do not: each reads what the other sends, and a reply is compressed only if both do.
+// do not. Each reads what the other sends, and a reply is compressed only if both compress.
 func TestCompressOver(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -94,7 +94,7 @@ func TestCompressOver(t *testing.T) {
 	})
 }
 
-// compressed returns which kinds of messages a caller and a service have sent compressed.
+// compressed returns the kinds of messages that a caller and a service have sent compressed.
 func compressed(t *testing.T, caller, server *brokertest.Tap) string {
 	t.Helper()
 	found := map[string]bool{}

@@ -19,8 +19,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// The services that the vectors of chains were captured from, in Go: vec_a calls vec_b, which calls
-// vec_c.
+// These are the services, in Go, from which the vectors of chains were captured: vec_a calls vec_b,
+// which calls vec_c.
 type (
 	VecA struct {
 		_ service.Name `service:"vec_a"`
@@ -145,7 +145,7 @@ func TestUnsendableContext(t *testing.T) {
 	}
 }
 
-// pythonRepr is what Python's repr does of context data.
+// pythonRepr formats context data like Python's repr.
 func pythonRepr(v any) string {
 	switch v := v.(type) {
 	case nil:

@@ -12,11 +12,11 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// These tests measure a call without the broker and amqp091-go: on the server from the delivery to
-// the body of the reply, on the client from the arguments to the request and from the reply to the
+// These tests measure a call without the broker and amqp091-go: on the server, from the delivery to
+// the body of the reply; on the client, from the arguments to the request and from the reply to the
 // result.
 
-// Shop is what is called.
+// Shop is the service that is called.
 type Shop struct {
 	_ service.Name `service:"shop"`
 
@@ -51,7 +51,7 @@ func (seized) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 func (seized) Start(context.Context) error { return nil }
 func (seized) Stop(context.Context) error  { return nil }
 
-// a side does its share of one call.
+// A side does its share of one call.
 type side func()
 
 func newServerSide(tb testing.TB) side {
@@ -143,10 +143,10 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// TestAllocations is a guard: what a call allocates tells, on any machine, that it has become
-// dearer.
+// TestAllocations fails when a call becomes more expensive, which its allocations show on any
+// machine.
 func TestAllocations(t *testing.T) {
-	most := map[string]float64{"server": 39, "client": 31} // 32 and 25, and what -race has a sync.Pool forget
+	most := map[string]float64{"server": 39, "client": 31} // 32 and 25, plus what sync.Pool drops with -race
 	for name, make := range sides {
 		if got := testing.AllocsPerRun(100, make(t)); got > most[name] {
 			t.Errorf("%s: got %.0f allocations a call, want at most %.0f", name, got, most[name])

@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Which tells which instance has run a call.
+// Which reports which instance has run a call.
 type Which struct {
 	_ service.Name `service:"which"`
 
@@ -52,7 +52,7 @@ func (w *Which) Wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Calls reach the instance that they are for, and no other one.
+// Calls reach the instance that they name, and no other.
 func TestAt(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		services := map[string]*Which{}
@@ -109,8 +109,8 @@ func TestAt(t *testing.T) {
 	})
 }
 
-// More direct calls than the control queue takes at once do not hold cancellations up, and a
-// stopping process refuses those that come.
+// More direct calls than the control queue takes at once do not delay cancellations, and a stopping
+// process refuses new direct calls.
 func TestAtMany(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)
@@ -155,7 +155,7 @@ func TestAtMany(t *testing.T) {
 	hosttest.Receive(t, "the stop", stopped)
 }
 
-// Only a key with one word after the instance reaches it.
+// Only a key with exactly one word after the instance reaches it.
 func TestAtKeys(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Echo is the service that the vectors were captured from, in Go.
+// Echo is the service, in Go, from which the vectors were captured.
 type Echo struct {
 	_ service.Name `service:"vec_echo"`
 
@@ -33,7 +33,7 @@ type Echo struct {
 		CtxData        rpc.Method `rpc:"ctxdata()"`
 	}
 
-	Ran chan any // gets what echo was called with, if there is one
+	Ran chan any // receives the argument of echo; may be nil
 }
 
 func (*Echo) NoArgs(context.Context) (string, error) { return "noargs", nil }
@@ -129,7 +129,7 @@ type opaque struct{}
 
 func (opaque) String() string { return "<Opaque thing>" }
 
-// CtxData tells what the call knows of itself, in Python's repr where the vectors have it.
+// CtxData returns what the call knows of itself, in Python's repr where the vectors have that.
 func (*Echo) CtxData(ctx context.Context) (any, error) {
 	call := service.FromContext(ctx)
 	data := map[string]string{}

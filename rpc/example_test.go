@@ -135,7 +135,7 @@ func ExampleBind() {
 	caller, hangUp := connect(b)
 	defer hangUp()
 
-	// A field of a service, such as Cart's, is bound without a word.
+	// A field of a service, such as Cart's, needs no Bind.
 	var total int
 	fmt.Println(caller.Client("cart").Call(context.Background(), "total", &total, 2), total)
 
@@ -147,7 +147,7 @@ func ExampleBind() {
 	_, err = prices.Price(context.Background(), "gold", 1)
 	fmt.Println(errors.Is(err, ErrUnknownProduct))
 
-	// In a test a literal is client enough.
+	// In a test, a struct literal is enough as client.
 	cart := &Cart{Prices: PricesClient{
 		Price: func(_ context.Context, _ string, count int) (int, error) { return 100 * count, nil },
 	}}
@@ -197,7 +197,7 @@ func ExampleParallel() {
 func ExampleWith() {
 	b, end := exampleBroker()
 	defer end()
-	serve(b, new(Prices))() // it ran once, and runs no more
+	serve(b, new(Prices))() // it ran once, and has stopped
 
 	caller, hangUp := connect(b)
 	defer hangUp()
@@ -208,7 +208,7 @@ func ExampleWith() {
 	// Output: true true
 }
 
-// Clerk tells which process has answered.
+// Clerk reports which process has answered.
 type Clerk struct {
 	_ service.Name `service:"clerk"`
 
@@ -270,7 +270,7 @@ func exampleBroker() (transport.Config, func()) {
 	return transport.Config{URI: "amqp://", Dial: dial, Logger: quiet}, func() { b.Close(context.Background()) }
 }
 
-// connect connects a program that calls services, until the function that it returns is called.
+// connect connects a program that calls services. The returned function disconnects it.
 func connect(b transport.Config) (*rpc.Caller, func()) {
 	ctx := context.Background()
 	conn, err := transport.Dial(ctx, b)
@@ -288,7 +288,7 @@ func connect(b transport.Config) (*rpc.Caller, func()) {
 	}
 }
 
-// serve hosts services, until the function that it returns is called.
+// serve hosts services until the returned function is called.
 func serve(b transport.Config, services ...any) func() {
 	c, err := service.New(service.Config{Logger: b.Logger}, append(services, service.Configure(b))...)
 	if err == nil {

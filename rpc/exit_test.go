@@ -25,7 +25,7 @@ type Leaver struct {
 	}
 }
 
-// A leave is a result that ends the goroutine that encodes it.
+// A leave is a result whose encoding ends the goroutine.
 type leave struct{}
 
 func (leave) MarshalJSON() ([]byte, error) { runtime.Goexit(); return nil, nil }
@@ -34,7 +34,7 @@ func (*Leaver) Run(context.Context) error             { runtime.Goexit(); return
 func (*Leaver) Encode(context.Context) (leave, error) { return leave{}, nil }
 func (*Leaver) Stay(context.Context) error            { return nil }
 
-// The caller of a method, a middleware or a result that ends its goroutine gets an error.
+// If a method, a middleware or a result ends its goroutine, the caller gets an error.
 func TestExit(t *testing.T) {
 	middleware := func(next service.Runner) service.Runner {
 		return func(ctx context.Context) (any, error) {

@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// The services that the vectors of stops and lost connections were captured from, in Go. They write
-// down what they do as those did, and a call ends when it is let.
+// These are the services, in Go, from which the vectors of stops and lost connections were
+// captured. They write down what they do in the same words, and a call ends when the test lets it.
 type (
 	Slow struct {
 		_ service.Name `service:"vec_slow"`
@@ -51,9 +51,9 @@ func (c *Caller) CallSlow(ctx context.Context) (result string, err error) {
 	return result, err
 }
 
-// A journal is what instances of services do together.
+// A journal records what instances of services do.
 type journal struct {
-	wrote   chan string   // gets each line
+	wrote   chan string   // receives each line
 	release chan struct{} // lets a call end
 
 	mu    sync.Mutex
@@ -90,8 +90,8 @@ func (j *journal) started(t *testing.T, n int) {
 	}
 }
 
-// A history is one vector's record: what the services wrote down, what their callers got, and how
-// the process ended.
+// A history is the record of one vector: what the services wrote down, what their callers got, and
+// how the process ended.
 type history struct {
 	Name    string   `json:"name"`
 	Service []string `json:"service_log"`
@@ -101,7 +101,7 @@ type history struct {
 	Process string   `json:"process"`
 }
 
-// String tells what of h is compared.
+// String returns the parts of h that are compared.
 func (h history) String() string {
 	count := func(lines []string, start string) (n int) {
 		for _, line := range lines {
@@ -148,7 +148,8 @@ func openLifecycle(group *testing.T, uri string) replay {
 	}
 }
 
-// stopInFlight stops the first of some instances when each has a call, or only the first.
+// stopInFlight stops the first of several instances when each has a call, or when only the first
+// has one.
 func stopInFlight(t *testing.T, uri string, instances, calls int) history {
 	first, second := newJournal(), newJournal()
 	server := startWorkers(t, 1, uri, &Slow{journal: first})
@@ -203,7 +204,7 @@ func consumed(t *testing.T, uri, queue string, n int) (most int) {
 	return most
 }
 
-// cutService cuts the connection of a service that has a call.
+// cutService cuts the connection of a service that is running a call.
 func cutService(t *testing.T, uri string) history {
 	j := newJournal()
 	server := start(t, uri, &Slow{journal: j})

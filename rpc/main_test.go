@@ -15,25 +15,25 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A process hosts services, with the traffic of its connections tapped.
+// A process hosts services, and taps the traffic of its connections.
 type process struct {
 	*hosttest.Host
 	tap tap
 }
 
-// start starts services on the broker at uri; they are stopped when the test ends.
+// start starts services on the broker at uri, and stops them when the test ends.
 func start(t *testing.T, uri string, services ...any) *process {
 	t.Helper()
 	return startWorkers(t, 10, uri, services...)
 }
 
-// startWorkers is start with a number of calls that each service runs at once.
+// startWorkers is start with a number of workers for each service.
 func startWorkers(t *testing.T, workers int, uri string, services ...any) *process {
 	t.Helper()
 	return startOn(t, service.Config{MaxWorkers: workers}, transport.Config{URI: uri}, services...)
 }
 
-// startOn is start with the configuration of the container and of the broker.
+// startOn is start with a configuration of the container and of the broker.
 func startOn(t *testing.T, cfg service.Config, broker transport.Config, services ...any) *process {
 	t.Helper()
 	p := &process{}
@@ -67,7 +67,7 @@ func dialBroker(t *testing.T, broker transport.Config, cfg rpc.Config, tap *tap)
 	return hosttest.Caller(t, broker, cfg)
 }
 
-// A peer speaks AMQP itself, so it can send what no client of ours sends.
+// A peer speaks AMQP directly, so it can send what our clients cannot.
 type peer struct {
 	t       *testing.T
 	ch      *amqp.Channel
@@ -88,7 +88,7 @@ func newPeer(t *testing.T, uri string) *peer {
 	return p
 }
 
-// bind returns the messages that the exchange of calls routes by a key from now on.
+// bind returns the messages that the exchange of calls routes by key from now on.
 func (p *peer) bind(key string) <-chan amqp.Delivery {
 	p.t.Helper()
 	return brokertest.Bind(p.t, p.ch, "nameko-rpc", key)

@@ -16,8 +16,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// Requests that Nameko drops, or that end its process, are answered with an error that says what is
-// wrong. The values are the beginnings of the errors.
+// refused has the requests that Nameko drops, or that end its process, by name. Each is answered
+// with an error that says what is wrong. The values are the beginnings of the errors.
 var refused = map[string]string{
 	"invalid_json":           "body is not valid JSON: ",
 	"invalid_utf8":           "body is not valid UTF-8",
@@ -27,8 +27,8 @@ var refused = map[string]string{
 	"unknown_compression":    `compression "application/x-what" is not supported: send zlib, or do not compress`,
 }
 
-// openMalformed starts a service with one worker, which has done with one request before it takes
-// the next. Nothing that comes over the wire harms it, stays in its queue or goes unanswered.
+// openMalformed starts a service with one worker, so it finishes one request before it takes the
+// next. Nothing that arrives over the wire harms it, stays in its queue or goes unanswered.
 func openMalformed(t *testing.T, uri string) replay {
 	server, peer := startWorkers(t, 1, uri, new(Echo)), newPeer(t, uri)
 	t.Cleanup(func() { isEmpty(t, server, uri) })
@@ -91,7 +91,7 @@ func isRefused(t *testing.T, server *process, reply amqp.Delivery, request amqp.
 	}
 }
 
-// isEmpty checks that nothing is left in the server's queue when it has stopped.
+// isEmpty checks that nothing is left in the server's queue after it has stopped.
 func isEmpty(t *testing.T, server *process, uri string) {
 	t.Helper()
 	server.stop(t)
@@ -100,7 +100,7 @@ func isEmpty(t *testing.T, server *process, uri string) {
 	}
 }
 
-// Bodies that Python would iterate over or index, whatever they are.
+// TestOddBodies sends bodies that Python would iterate over or index, whatever their type.
 func TestOddBodies(t *testing.T) {
 	tests := []struct{ body, want string }{
 		{`"text"`, `TypeError: string indices must be integers, not 'str'`},
@@ -176,8 +176,8 @@ func TestContentTypeParameters(t *testing.T) {
 	})
 }
 
-// A broker may have a smaller limit than we have: the caller of such a reply gets an error, and the
-// request is not delivered again and again.
+// A broker may have a smaller limit than ours. The caller of a reply over that limit gets an error,
+// and the request is not delivered again and again.
 func TestReplyTooLargeForTheBroker(t *testing.T) {
 	b := broker.New(broker.Config{MaxMessage: 100_000})
 	addr, err := b.Listen("127.0.0.1:0")
@@ -192,7 +192,7 @@ func TestReplyTooLargeForTheBroker(t *testing.T) {
 	uri := "amqp://guest:guest@" + addr.String() + "/"
 	server := start(t, uri, new(Echo))
 	client := dial(t, uri, rpc.Config{}, nil).Client("vec_echo")
-	ctx := rpc.With(t.Context(), rpc.Compress()) // of the request alone
+	ctx := rpc.With(t.Context(), rpc.Compress()) // compresses the request only
 	for range 2 {
 		err := client.Call(ctx, "echo", nil, strings.Repeat("x", 200_000))
 		const want = "UnserializableValueError: Unserializable value: `string: broker: 406 PRECONDITION_FAILED - message size "

@@ -35,7 +35,7 @@ type Front struct {
 
 func (f *Front) Relay(ctx context.Context, service, method string) (result any, err error) {
 	clients := map[string]rpc.Client{"backend": f.Backend, "vec_echo": f.Echo, "front": f.Self, "nobody": f.Nobody}
-	if to, then, ok := strings.Cut(service, "/"); ok { // by way of another one
+	if to, then, ok := strings.Cut(service, "/"); ok { // through another service
 		return result, clients[to].Call(ctx, "relay", &result, then, method)
 	}
 	var args []any
@@ -51,7 +51,7 @@ func (f *Front) Wrap(ctx context.Context, service, method string) (any, error) {
 	return nil, fmt.Errorf("front: %w", err)
 }
 
-// Worker does what is asked of it, badly.
+// Worker does what it is asked to do, badly.
 type Worker struct {
 	_ service.Name `service:"worker"`
 
@@ -73,7 +73,7 @@ type Worker struct {
 	}
 
 	Held    chan *service.Call // gets each call of hold
-	Release chan struct{}      // lets hold go on
+	Release chan struct{}      // lets hold continue
 }
 
 var errWorker = rpc.NewError("worker.Unwilling", "will not")
@@ -87,7 +87,7 @@ func (*Worker) Slow(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Budget returns the milliseconds that the call may take.
+// Budget returns the time left for the call, in milliseconds.
 func (*Worker) Budget(ctx context.Context) (int64, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -136,7 +136,7 @@ func newWorker() *Worker {
 	return &Worker{Held: make(chan *service.Call, 10), Release: make(chan struct{})}
 }
 
-// The replies to calls, as they are sent.
+// TestOutcomes checks the replies to calls as they are sent.
 func TestOutcomes(t *testing.T) {
 	exception := func(class, path, text string) string {
 		return fmt.Sprintf(`{"result":null,"error":{"exc_type":%q,"exc_path":%q,"exc_args":[%q],"value":%[3]q}}`, class, path, text)

@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Drawer has results that are nil.
+// Drawer returns nil results.
 type Drawer struct {
 	_ service.Name `service:"drawer"`
 
@@ -42,8 +42,8 @@ func (*Drawer) Echo(_ context.Context, value json.RawMessage) (json.RawMessage, 
 	return value, nil
 }
 
-// Nil slices and maps are [] and {} on the wire, in results and in arguments, unless the codec has
-// the rule of encoding/json.
+// Nil slices and maps are [] and {} on the wire, in results and in arguments, unless the codec
+// follows encoding/json.
 func TestNil(t *testing.T) {
 	t.Parallel()
 	const (

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Each option changes its property of the request, and no other.
+// Each option changes its property of the request and no other.
 func TestOptions(t *testing.T) {
 	plain := map[string]any{"priority": 0.0, "delivery_mode": 2.0}
 	with := func(name string, value any) map[string]any {
@@ -65,7 +65,7 @@ func TestOptions(t *testing.T) {
 	})
 }
 
-// changed compares the properties of a request that differ from the default.
+// changed compares the properties of a request that differ from their defaults.
 func changed(t *testing.T, name string, p published, want map[string]any) {
 	t.Helper()
 	got := p.Properties
@@ -113,7 +113,7 @@ func TestTimeoutOption(t *testing.T) {
 	})
 }
 
-// Of two calls with one correlation id the second would take the first one's reply.
+// If two calls had the same correlation id, the second would take the first one's reply.
 func TestCorrelationIDTaken(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	newPeer(t, uri).bind("mute.*")
@@ -151,7 +151,7 @@ func TestOptionsStay(t *testing.T) {
 	}
 }
 
-// TestParent makes calls in place of a page of a control panel, which has its own call ids.
+// TestParent makes calls for a page of a control panel, which has its own call ids.
 func TestParent(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, new(Echo))

@@ -33,7 +33,7 @@ func (s *Sleeper) Sleep(ctx context.Context, n any) error {
 	return nil
 }
 
-// A body over max_message is answered at once: it does not fill the memory while it waits for a
+// A body over max_message is answered at once, so it does not take up memory while it waits for a
 // worker.
 func TestOversizeDoesNotWait(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {

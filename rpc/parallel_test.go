@@ -13,10 +13,10 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// Results come in the order of the arguments, whatever order the calls end in.
+// Results are yielded in the order of the arguments, in whatever order the calls end.
 func TestParallel(t *testing.T) {
 	const calls = 20
-	later := make([]chan struct{}, calls+1) // a call ends when the next one has
+	later := make([]chan struct{}, calls+1) // a call ends after the next one has ended
 	for i := range later {
 		later[i] = make(chan struct{})
 	}
@@ -64,7 +64,7 @@ func TestParallelLimit(t *testing.T) {
 				close(full)
 			}
 		}
-		<-full // nobody goes on before as many run as may
+		<-full // all wait until as many run as allowed
 		return 0, nil
 	}) {
 		if err != nil {
@@ -76,7 +76,7 @@ func TestParallelLimit(t *testing.T) {
 	}
 }
 
-// Leaving the loop cancels what still runs, and waits for it.
+// Leaving the loop cancels the running calls and waits for them.
 func TestParallelLeft(t *testing.T) {
 	var cancelled atomic.Int64
 	for range rpc.Parallel(t.Context(), 4, []int{0, 1, 2, 3}, func(ctx context.Context, i int) (int, error) {
@@ -103,7 +103,7 @@ func TestParallelLeft(t *testing.T) {
 	}
 }
 
-// A panic of a call is one of the loop, where the service's own recovery finds it.
+// A panic in a call becomes a panic of the loop, where the service's own recovery finds it.
 func TestParallelPanic(t *testing.T) {
 	defer func() {
 		if got := fmt.Sprint(recover()); !strings.HasPrefix(got, "at the disco") || !strings.Contains(got, "TestParallelPanic") {

@@ -42,7 +42,7 @@ func TestGo(t *testing.T) {
 	})
 }
 
-// Arguments that cannot be sent are an error of the Reply.
+// Arguments that cannot be sent are reported as an error of the Reply.
 func TestGoUnsendable(t *testing.T) {
 	conn := dial(t, brokertest.Embedded(t), rpc.Config{}, nil)
 	ended, cancel := context.WithCancel(t.Context())
@@ -63,8 +63,8 @@ func TestGoUnsendable(t *testing.T) {
 	}
 }
 
-// A Reply that nobody reads ends with its ctx, its limit or its connection, and waiting for one
-// does not end it.
+// A Reply that nobody reads ends with its ctx, its limit or its connection. Waiting for it does not
+// end it.
 func TestGoEnds(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		requests := newPeer(t, uri).bind("mute.*")
@@ -112,7 +112,7 @@ func TestGoEnds(t *testing.T) {
 	})
 }
 
-// Starter makes calls that it does not wait for.
+// Starter makes calls without waiting for them.
 type Starter struct {
 	_ service.Name `service:"starter"`
 
@@ -127,7 +127,8 @@ func (s *Starter) Begin(ctx context.Context) error {
 	return nil
 }
 
-// The work goes on when the method that asked for it has returned, though its ctx has ended then.
+// The work of a call goes on after the method that made it has returned, although its ctx has
+// ended.
 func TestGoOutlivesItsMethod(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		w := newWorker()
@@ -139,7 +140,7 @@ func TestGoOutlivesItsMethod(t *testing.T) {
 		}
 		hosttest.Receive(t, "the work", w.Held)
 		select {
-		case w.Release <- struct{}{}: // only who still holds takes it
+		case w.Release <- struct{}{}: // only a call that still holds takes it
 		case <-time.After(hosttest.Timeout):
 			t.Error("the work was given up")
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// The broker is killed and started again: the call in flight ends with its reply, and the service
-// answers again.
+// TestBrokerKilled kills and restarts the broker: the call in flight ends with its reply, and the
+// service answers again.
 func TestBrokerKilled(t *testing.T) {
 	node := brokertest.StartNode(t)
 	w := newWorker()
@@ -28,7 +28,7 @@ func TestBrokerKilled(t *testing.T) {
 	go func() { ended <- client.Call(t.Context(), "hold", &got) }()
 	hosttest.Receive(t, "the call", w.Held)
 	tap.Confirmed(t, 2)                        // the request is on the broker's disk now
-	node.Control("eval", "mnesia:sync_log().") // the queues too: otherwise a kill loses queues that were declared seconds ago
+	node.Control("eval", "mnesia:sync_log().") // and so are the queues: otherwise a kill loses queues that were declared seconds ago
 	node.Kill()
 	node.Start()
 	server.Log.Wait(t, 1, "delivered again while it is handled")
@@ -51,7 +51,7 @@ func TestBrokerKilled(t *testing.T) {
 	}
 }
 
-// A call that the broker dies under says so, or waits for it: none hangs.
+// If the broker dies during a call, the call says so or waits for the broker; none hangs.
 func TestCallsWhileBrokerDies(t *testing.T) {
 	node := brokertest.StartNode(t)
 	start(t, node.URI(), newWorker())
@@ -85,11 +85,11 @@ func TestCallsWhileBrokerDies(t *testing.T) {
 	if err := client.Call(t.Context(), "nothing", nil); err != nil {
 		t.Errorf("got %v from a call afterwards, want nil", err)
 	}
-	node.Kill() // and with it dead both still stop, which the end of the test waits for
+	node.Kill() // while it is dead both still stop, which the end of the test waits for
 }
 
-// A reply queue that is gone when the connection is there again, after five minutes or by a broker
-// that died, may have had replies: nobody waits for them.
+// A reply queue may be gone after a reconnect, because five minutes have passed or the broker has
+// died. It may have had replies, so nobody waits for them any longer.
 func TestReplyQueueGone(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		peer := newPeer(t, uri)

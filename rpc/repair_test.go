@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestDeletedTopology deletes what calls need at the broker. Calls are answered again, and
+// TestDeletedTopology deletes from the broker what calls need. Afterwards calls are answered and
 // cancellations arrive again, without a restart and without a reconnect.
 func TestDeletedTopology(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {

@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// FuzzRequest looks for a body that gives neither arguments nor an error for its sender.
+// FuzzRequest looks for a body that results in neither arguments nor an error for its sender.
 func FuzzRequest(f *testing.F) {
 	for _, body := range []string{
 		`{"args": [1, "two"], "kwargs": {"k": 3}}`, `{"args": "ab", "kwargs": {}}`, `{"args": {"k": 1}, "kwargs": []}`, `[]`, ``, `null`,

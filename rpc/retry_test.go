@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Bank fails as the test says.
+// Bank fails as the test tells it to.
 type Bank struct {
 	_ service.Name `service:"bank"`
 
@@ -42,7 +42,7 @@ func newBank() *Bank { return &Bank{runs: new(atomic.Int32), failed: make(chan s
 
 var errPoor = rpc.NewError("bank.Poor", "no money")
 
-// Charge fails in one of many ways, until the third attempt.
+// Charge fails in one of several ways, until the third attempt.
 func (b *Bank) Charge(ctx context.Context, how string) (int, error) {
 	attempt := service.FromContext(ctx).Attempt
 	if int(b.runs.Add(1)) != attempt {
@@ -105,8 +105,8 @@ type Ledger struct {
 
 func (*Ledger) Refuse(context.Context) error { return errPoor }
 
-// Faults, timeouts and the errors of other services are retried, and the caller does not see it.
-// The method's own expected errors, and requests that do not fit, are answered at once.
+// Faults, timeouts and the errors of other services are retried, unnoticed by the caller. The
+// method's own expected errors, and requests that do not match the signature, are answered at once.
 func TestRetry(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		b := newBank()
@@ -148,7 +148,7 @@ func TestRetry(t *testing.T) {
 			t.Errorf("arguments that do not fit: got %v", err)
 		}
 		again := len(server.Log.Lines("call runs again", "field=Charge"))
-		if want := 6 * 2; again != want { // but not for the arguments
+		if want := 6 * 2; again != want { // arguments that do not fit are not retried
 			t.Errorf("got %d attempts logged, want %d", again, want)
 		}
 		server.stop(t)
@@ -158,8 +158,8 @@ func TestRetry(t *testing.T) {
 	})
 }
 
-// A call that waits has no worker, and its request is not acknowledged. The caller may give up; it
-// is answered then. The attempts have one id.
+// A call that waits for its next attempt holds no worker, and its request is not acknowledged. If
+// the caller gives up, the call is answered at that time. All attempts have one id.
 func TestRetryWaits(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		b := newBank()
@@ -190,8 +190,8 @@ func TestRetryWaits(t *testing.T) {
 	})
 }
 
-// A delay that the caller does not wait for is not begun: the caller has the error of the attempt,
-// not a timeout.
+// A delay that would outlast the caller's deadline is not begun: the caller gets the error of the
+// attempt, not a timeout.
 func TestRetryWithinTheDeadline(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		b := newBank()
@@ -203,7 +203,7 @@ func TestRetryWithinTheDeadline(t *testing.T) {
 	})
 }
 
-// A process that stops gives back what waits, when it takes no more requests.
+// A stopping process gives back the requests that wait, once it takes no more.
 func TestRetryWhileStopping(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		b := newBank()

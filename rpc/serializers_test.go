@@ -17,9 +17,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// openSerializers replays the vectors to a service of each one's own. In msgpack both sides send
-// what Nameko sent, byte for byte, and a service answers in what it was asked in. Python's pickle,
-// which runs what the sender wants, and YAML are refused, in what their senders can read.
+// openSerializers replays each vector to its own service. In msgpack, both sides send what Nameko
+// sent, byte for byte, and a service answers in the format of the request. Python's pickle, which
+// runs the sender's code, and YAML are refused, in a format that their senders can read.
 func openSerializers(_ *testing.T, uri string) replay {
 	return func(t *testing.T, v brokertest.Vector) string {
 		broker := transport.Config{URI: uri}
@@ -37,7 +37,7 @@ func openSerializers(_ *testing.T, uri string) replay {
 	}
 }
 
-// refusedIn checks that a request in a codec that we do not read is refused in the same.
+// refusedIn checks that a request in a codec that we do not read is refused in that codec.
 func refusedIn(t *testing.T, server *process, peer *peer, v brokertest.Vector) string {
 	t.Helper()
 	difference := served(t, server, peer, v)
@@ -49,7 +49,7 @@ func refusedIn(t *testing.T, server *process, peer *peer, v brokertest.Vector) s
 	return difference
 }
 
-// Whatever the codec and the compression, what is called with is what arrives and comes back.
+// In every codec, compressed or not, arguments and results arrive unchanged.
 func TestCodecs(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, new(Echo))
@@ -67,7 +67,7 @@ func TestCodecs(t *testing.T) {
 	})
 }
 
-// hidden is a codec with the four methods of codec.Codec and no others.
+// hidden is a codec with only the four methods of codec.Codec.
 type hidden struct{ codec.Codec }
 
 func (hidden) ContentType() string { return "application/x-hidden" }
@@ -90,7 +90,7 @@ func TestCodecIsNotASplitter(t *testing.T) {
 	})
 }
 
-// One call may have another codec than the rest, and be compressed.
+// A single call may use another codec than the rest, and be compressed.
 func TestCodecOption(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, new(Echo))

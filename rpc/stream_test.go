@@ -35,7 +35,7 @@ type Counter struct {
 	}
 
 	Made  *atomic.Int64 // items
-	Ended chan error    // gets the cause of ctx's end, of each Hang
+	Ended chan error    // gets the cause with which ctx ended, for each Hang
 }
 
 func newCounter() *Counter { return &Counter{Made: new(atomic.Int64), Ended: make(chan error, 1000)} }
@@ -91,7 +91,7 @@ func (*Counter) Slow(ctx context.Context, n int) (iter.Seq2[int, error], error) 
 	}, nil
 }
 
-// Hang yields n items, and then waits for the end of its call.
+// Hang yields n items, and then waits until its call ends.
 func (c *Counter) Hang(ctx context.Context, n int) (iter.Seq2[int, error], error) {
 	return func(yield func(int, error) bool) {
 		defer func() { c.Ended <- context.Cause(ctx) }()
@@ -156,7 +156,7 @@ func upTo(n int) (numbers []int) {
 	return numbers
 }
 
-// Whoever asks for a stream gets the items in order, and whoever does not gets a list.
+// A caller that asks for a stream gets the items in order; any other caller gets a list.
 func TestStream(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		counter := newCounter()
@@ -185,7 +185,7 @@ func TestStream(t *testing.T) {
 	})
 }
 
-// An error ends a stream, and is that of the method.
+// The error that ends a stream is that of the method.
 func TestStreamErrors(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, newCounter())
@@ -219,8 +219,8 @@ func TestStreamErrors(t *testing.T) {
 	})
 }
 
-// A caller that did not ask for a stream gets a list up to max_message, and then an error that says
-// why.
+// A caller that did not ask for a stream gets a list up to max_message, and beyond that an error
+// that says why.
 func TestStreamThatIsTooLargeForAList(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		counter := newCounter()
@@ -241,7 +241,7 @@ func TestStreamThatIsTooLargeForAList(t *testing.T) {
 	})
 }
 
-// The loop may end at any part: the method ends, and nothing is left, no goroutine and no queue.
+// Leaving the loop at any part ends the method, and leaves no goroutine and no queue behind.
 func TestStreamBreak(t *testing.T) {
 	brokertest.Managed(t, func(t *testing.T, uri, api string) {
 		counter := newCounter()
@@ -270,7 +270,7 @@ func TestStreamBreak(t *testing.T) {
 	})
 }
 
-// A reader that does not read holds the producer: it makes no more than fits the window.
+// A reader that does not read blocks the producer, which makes no more than fits the window.
 func TestStreamWaitsForItsReader(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		counter := newCounter()
@@ -282,7 +282,8 @@ func TestStreamWaitsForItsReader(t *testing.T) {
 				t.Fatal(err)
 			}
 			if seen++; seen == 10 {
-				// What was taken, a window of 3 parts, one that waits, and one that waits for that.
+				// The items that were taken, a window of 3 parts, a part that waits, and an item that waits
+				// behind it.
 				hosttest.Eventually(t, "the window is full", func() bool { return counter.Made.Load() >= 14 })
 				time.Sleep(50 * time.Millisecond)
 				if made := counter.Made.Load(); made > 16 {
@@ -307,7 +308,7 @@ func TestStreamIdle(t *testing.T) {
 		if _, err, _ := next(); err != nil {
 			t.Fatal(err)
 		}
-		if err := client.Call(t.Context(), "plain", nil, 1); err != nil { // when there is a worker
+		if err := client.Call(t.Context(), "plain", nil, 1); err != nil { // returns once there is a worker
 			t.Fatal(err)
 		}
 		for {
@@ -321,7 +322,7 @@ func TestStreamIdle(t *testing.T) {
 	})
 }
 
-// The limit of a stream is between its parts; ctx's deadline limits all of it.
+// The limit of a stream applies between its parts; ctx's deadline limits the whole stream.
 func TestStreamLimits(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		counter := newCounter()
@@ -342,7 +343,7 @@ func TestStreamLimits(t *testing.T) {
 			}
 			hosttest.Receive(t, "the end of the method's ctx", counter.Ended)
 		}
-		// A loop body that takes longer is not the producer's fault.
+		// A slow loop body does not count against the producer.
 		ctx, _ := between()
 		for _, err := range rpc.Stream[int](ctx, client, "count", 3) {
 			if err != nil {

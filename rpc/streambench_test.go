@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// BenchmarkStream measures what streams of small and of large items make.
+// BenchmarkStream measures the throughput of streams of small and of large items.
 func BenchmarkStream(b *testing.B) {
 	for name, uri := range map[string]func(testing.TB) string{"embedded": brokertest.Embedded, "rabbitmq": brokertest.RabbitMQ} {
 		b.Run(name, func(b *testing.B) {
@@ -43,11 +43,12 @@ func BenchmarkStream(b *testing.B) {
 	}
 }
 
-// streamMegabytes is the variable with how much the reader of TestSoakStreamMemory reads.
+// streamMegabytes is the environment variable that tells the reader of TestSoakStreamMemory how
+// much to read.
 const streamMegabytes = "GOMEKO_TEST_STREAM_MB"
 
-// A stream of any size takes little memory on both sides, also if its reader is slow: of 60 MB, and
-// of 1 GB with GOMEKO_SOAK.
+// TestSoakStreamMemory checks that a stream of any size takes little memory on both sides, even if
+// its reader is slow. The stream has 60 MB, or 1 GB with GOMEKO_SOAK.
 func TestSoakStreamMemory(t *testing.T) {
 	if role := os.Getenv(victimRole); role == "slow" {
 		count, _ := strconv.Atoi(os.Getenv(streamMegabytes))
@@ -88,7 +89,7 @@ func TestSoakStreamMemory(t *testing.T) {
 
 var residentPeak = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 
-// peakMemory returns the most resident memory that a process has ever had, in kB.
+// peakMemory returns the peak resident memory of a process, in kB.
 func peakMemory(t *testing.T, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

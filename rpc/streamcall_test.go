@@ -20,7 +20,7 @@ import (
 // A sale is a transaction: a value of a call.
 type sale struct {
 	open  atomic.Bool
-	ended error // what it was ended with
+	ended error // the error that it was ended with
 }
 
 var (
@@ -75,8 +75,8 @@ func (s *Kiosk) Again(_ context.Context, n int) (iter.Seq2[int, error], error) {
 	}, nil
 }
 
-// What is injected for a call lives until its last item. Its end comes before the end of the
-// stream: a commit that fails is the error of the stream.
+// Values injected for a call live until its last item. They are closed before the stream ends, so a
+// commit that fails is the error of the stream.
 func TestStreamTransaction(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		var commit error
@@ -117,8 +117,8 @@ func TestStreamTransaction(t *testing.T) {
 	})
 }
 
-// A stream that fails before its first item is made again as the row's key retry says, and not
-// after it.
+// A stream that fails before its first item is made again by the row's key retry; after the first
+// item it is not.
 func TestStreamRetry(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		kiosk := &Kiosk{Runs: new(atomic.Int64), Sale: new(sale)}

@@ -18,10 +18,10 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-const streamKey = "vec-raw-stream" // where a peer gets credits
+const streamKey = "vec-raw-stream" // the routing key for credits to a peer
 
-// part is a message of a stream with a result, such as [1, 2]. More headers may take the place of
-// its own.
+// part is a message of a stream with a result, such as [1, 2]. The headers in more replace those of
+// the same name.
 func part(seq any, run, result string, more amqp.Table) amqp.Publishing {
 	m := amqp.Publishing{
 		Type: "gomeko.part", ReplyTo: streamKey, ContentType: "application/json", ContentEncoding: "utf-8",
@@ -36,8 +36,8 @@ func last(seq any, run string, count any) amqp.Publishing {
 	return part(seq, run, "[]", amqp.Table{"gomeko.count": count})
 }
 
-// Whatever a producer sends, a reader takes no stream for whole that may not be, and gets no item
-// twice.
+// Whatever a producer sends, a reader never accepts a stream as complete that may not be, and gets
+// no item twice.
 func TestHostileProducer(t *testing.T) {
 	one, ask := part(0, "a", "[1, 2]", nil), amqp.Table{"gomeko.ask": true}
 	dead, nobody, broken := part(0, "a", "[1, 2]", ask), part(0, "a", "[1, 2]", ask), part(1, "a", "[3]", nil)
@@ -48,7 +48,7 @@ func TestHostileProducer(t *testing.T) {
 	tests := map[string]struct {
 		parts []amqp.Publishing
 		items int
-		want  error  // nil: the stream is whole
+		want  error  // nil: the stream is complete
 		text  string // in its text
 	}{
 		"good":              {[]amqp.Publishing{one, part(1, "a", "[3]", ask), last(2, "a", 3)}, 3, nil, ""},
@@ -103,7 +103,8 @@ func TestHostileProducer(t *testing.T) {
 	})
 }
 
-// Whatever a reader sends, a producer sends no more than a window, and goes on with good credits.
+// Whatever a reader sends, a producer sends no more than a window, and continues when it gets good
+// credits.
 func TestHostileReader(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server := start(t, uri, newCounter(), service.Configure(rpc.Config{StreamParts: 2}))
@@ -129,12 +130,12 @@ func TestHostileReader(t *testing.T) {
 		if denied := hosttest.Next(t, reader.replies); denied.CorrelationId != "unknown" || denied.Headers["gomeko.run"] == run || string(denied.Body) != "{}" {
 			t.Errorf("got %s of %s, want no part but the answer about an unknown stream", denied.Body, denied.CorrelationId)
 		}
-		for range 2000 { // of which at least the first ones are answered
+		for range 2000 { // at least the first ones are answered
 			credit("unknown", nil)
 		}
 		parts, items := 2, int64(-1)
 		for items < 0 {
-			credit("1", amqp.Table{"gomeko.taken": int64(1) << 62, "gomeko.run": run}) // as if it had taken all
+			credit("1", amqp.Table{"gomeko.taken": int64(1) << 62, "gomeko.run": run}) // as if it had taken all parts
 			m := hosttest.Next(t, reader.replies)
 			for m.CorrelationId == "unknown" {
 				m = hosttest.Next(t, reader.replies)
@@ -157,7 +158,8 @@ func TestHostileReader(t *testing.T) {
 	})
 }
 
-// A request for a stream that cannot be answered with one is answered as any, if at all.
+// A request for a stream that cannot be answered with one is answered like any other request, if at
+// all.
 func TestStreamRequests(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		counter := newCounter()
@@ -194,8 +196,8 @@ func TestStreamRequests(t *testing.T) {
 	})
 }
 
-// Without permission for its queue a service starts, and readers get lists. With the permissions of
-// docs/security.md they get streams; readers need no others than for calls.
+// Without permission for its queue, a service still starts, and readers get lists. With the
+// permissions of docs/security.md they get streams. Readers need only the permissions for calls.
 func TestStreamsRefused(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	const names = `nameko-rpc|rpc[.-].*`
@@ -227,13 +229,13 @@ type ForgedClient struct {
 	Sum func(ctx context.Context, numbers iter.Seq2[int, error]) (int, error) `rpc:"sum"`
 }
 
-// Whatever the other side of an argument sends, the method takes no argument for whole that may not
-// be, and the call ends.
+// Whatever the other side of an argument sends, the method never accepts an argument as complete
+// that may not be, and the call ends.
 func TestHostileArguments(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server, peer := start(t, uri, new(Adder), service.Configure(quick)), newPeer(t, uri)
 		for name, test := range map[string]struct {
-			parts []amqp.Publishing // in the run a, which becomes that of the service
+			parts []amqp.Publishing // in the run a, which becomes the service's
 			want  string
 		}{
 			"good":        {[]amqp.Publishing{part(0, "a", "[1, 2]", nil), last(1, "a", 2), part(2, "a", "[3]", nil)}, `{"result":3,"error":null}`},
@@ -262,7 +264,7 @@ func TestHostileArguments(t *testing.T) {
 				t.Errorf("%s: got %s, want %s", name, reply.Body, test.want)
 			}
 		}
-		peer.publish("adder.sum", amqp.Publishing{Body: []byte(`{"args": [{"gomeko.stream": true}], "kwargs": {}}`)}) // nobody to ask
+		peer.publish("adder.sum", amqp.Publishing{Body: []byte(`{"args": [{"gomeko.stream": true}], "kwargs": {}}`)}) // no reader to ask
 		hosttest.Eventually(t, "no call is left", func() bool {
 			return len(server.Host.Host().Running(false)) == 0 && brokertest.Depth(t, uri, "rpc-adder") == 0
 		})
@@ -277,7 +279,7 @@ func TestHostileArguments(t *testing.T) {
 			ended <- err
 		}()
 		request := hosttest.Next(t, requests)
-		for _, run := range []string{"", "a", "b"} { // the first one is of no run, and has no effect
+		for _, run := range []string{"", "a", "b"} { // the first one belongs to no run and has no effect
 			peer.publish(request.ReplyTo, amqp.Publishing{Type: "gomeko.credit", ReplyTo: streamKey, CorrelationId: request.CorrelationId,
 				Headers: amqp.Table{"gomeko.run": run, "gomeko.taken": int64(0)}})
 			if run == "a" {

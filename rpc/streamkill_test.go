@@ -19,10 +19,10 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// victimRole is the variable with what a child process does: produce or read.
+// victimRole is the environment variable that tells a child process what to do: produce or read.
 const victimRole = "GOMEKO_TEST_STREAM"
 
-// quick are streams whose ends notice each other's death soon.
+// quick configures streams whose ends soon notice each other's death.
 var quick = rpc.Config{}.WithBeat(100 * time.Millisecond)
 
 // TestStreamVictim is the program of the processes that the other tests kill.
@@ -45,7 +45,7 @@ func TestStreamVictim(t *testing.T) {
 	}
 }
 
-// victim starts a process that a test kills.
+// victim starts a process for a test to kill.
 func victim(t *testing.T, uri, role string) *hosttest.Process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestStreamVictim$")
@@ -53,7 +53,7 @@ func victim(t *testing.T, uri, role string) *hosttest.Process {
 	return hosttest.StartProcess(t, cmd)
 }
 
-// When the producer is killed in the middle, its reader has an error soon, long before its limit.
+// If the producer is killed in the middle, its reader gets an error soon, long before its limit.
 func TestStreamProducerKilled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		producer := victim(t, uri, "produce")
@@ -75,7 +75,7 @@ func TestStreamProducerKilled(t *testing.T) {
 	})
 }
 
-// When the reader is killed, the ctx of the method ends.
+// If the reader is killed, the method's ctx ends.
 func TestStreamReaderKilled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		counter := newCounter()
@@ -89,8 +89,8 @@ func TestStreamReaderKilled(t *testing.T) {
 	})
 }
 
-// A request that was delivered to a process which was killed is answered with an error and not run:
-// its first part may have left.
+// A request whose process was killed is answered with an error and not run again, because its first
+// part may have been sent.
 func TestStreamRedelivered(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		first := victim(t, uri, "produce")
@@ -117,7 +117,7 @@ func TestStreamRedelivered(t *testing.T) {
 	})
 }
 
-// Whichever connection is lost, a stream is whole or ends with an error, and has no item twice.
+// Whichever connection is lost, a stream is complete or ends with an error, and has no item twice.
 func TestStreamConnectionLost(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server := start(t, uri, newCounter(), service.Configure(quick))

@@ -14,9 +14,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestSoakManyStreams reads 50 streams at once, 1,000 with GOMEKO_SOAK. All of them are whole.
-// While nobody reads, they take no more memory than their windows, and in the end no goroutine and
-// no queue is left.
+// TestSoakManyStreams reads 50 streams at once, or 1,000 with GOMEKO_SOAK. All of them are
+// complete. While nobody reads, they take no more memory than their windows, and in the end no
+// goroutine and no queue is left.
 func TestSoakManyStreams(t *testing.T) {
 	streams := 50
 	if os.Getenv("GOMEKO_SOAK") != "" {
@@ -28,7 +28,7 @@ func TestSoakManyStreams(t *testing.T) {
 			newCounter(), service.Configure(rpc.Config{StreamParts: 1}))
 		caller := hosttest.Caller(t, at, rpc.Config{})
 		client := caller.Client("counter")
-		readAtOnce(t, client, streams) // the goroutines of workers stay for the next calls
+		readAtOnce(t, client, streams) // the goroutines of workers remain for the next calls
 		goroutines, queues := runtime.NumGoroutine(), brokertest.Queues(t, uri, api)
 		readAtOnce(t, client, streams)
 		hosttest.Eventually(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= goroutines })
@@ -43,14 +43,14 @@ func TestSoakManyStreams(t *testing.T) {
 	})
 }
 
-// readAtOnce reads streams whose windows have one part, an item of 100,000 bytes. No reader goes on
-// until all of them have begun.
+// readAtOnce reads streams whose windows hold one part, an item of 100,000 bytes. No reader
+// continues until all streams have begun.
 func readAtOnce(t *testing.T, client rpc.Client, streams int) {
 	t.Helper()
 	const (
 		size, items = 100_000, 20
-		parts       = 10      // that each stream may take: of both sides and the broker, encoded and not
-		besides     = 8 << 20 // what they do not take
+		parts       = 10      // allowed for each stream, on both sides and in the broker, encoded and not
+		besides     = 8 << 20 // for everything else
 	)
 	var begun, all sync.WaitGroup
 	begun.Add(streams)

@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Till takes objects that have objects in them.
+// Till takes objects that contain objects.
 type Till struct {
 	_ service.Name `service:"till"`
 
@@ -48,7 +48,8 @@ func (*Till) Fetched(context.Context) (map[string]any, error) {
 	return map[string]any{"product": "tea"}, nil
 }
 
-// A member that is missing at any depth of an argument is IncorrectSignature, with its path.
+// A member that is missing at any depth of an argument is reported as IncorrectSignature, with its
+// path.
 func TestMissingMembers(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)
@@ -94,7 +95,7 @@ func TestMissingMembers(t *testing.T) {
 	}
 }
 
-// Without the rule of the container a row may still have it.
+// A row may be strict in a lenient container.
 func TestLenientContainer(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)

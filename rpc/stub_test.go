@@ -38,7 +38,7 @@ type VecEcho struct {
 
 type key string
 
-// sent are the bodies that calls of a typed client send.
+// sent has the bodies that calls of a typed client send.
 type sent struct {
 	_ rpc.Client `rpc:"backend"`
 
@@ -156,7 +156,7 @@ func TestStubs(t *testing.T) {
 	})
 }
 
-// Desk calls by a typed client.
+// Desk makes calls with a typed client.
 type Desk struct {
 	_ service.Name `service:"desk"`
 
@@ -176,8 +176,8 @@ func (d *Desk) Ask(ctx context.Context) ([]any, error) {
 	return []any{answer, pair}, err
 }
 
-// A typed client of a service's struct literal is called without a broker, and one that is hosted
-// keeps what the literal had.
+// A typed client in a service's struct literal can be called without a broker. When the service is
+// hosted, the client keeps the funcs of the literal.
 func TestStubsInService(t *testing.T) {
 	fake := VecEcho{
 		NoArgs: func(context.Context) (string, error) { return "fake", nil },
@@ -198,7 +198,7 @@ func TestStubsInService(t *testing.T) {
 	}
 }
 
-// A typed client of a service in the same process calls only methods that this has.
+// A typed client of a service in the same process calls only methods that the service has.
 func TestStubsOfMissingMethods(t *testing.T) {
 	broker := service.Configure(transport.Config{URI: "amqp://127.0.0.1"})
 	for _, tc := range []struct {
@@ -268,7 +268,7 @@ type typedFuncs struct {
 	Sound   func(context.Context, error, ...any) (map[string][]any, error) `rpc:"sound"`
 }
 
-// Typed clients have types that can be encoded and decoded.
+// The types in a typed client must be possible to encode and decode.
 func TestStubTypes(t *testing.T) {
 	caller := dial(t, brokertest.Embedded(t), rpc.Config{}, nil)
 	_, err := rpc.Bind[typedFuncs](caller)

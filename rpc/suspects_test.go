@@ -29,7 +29,7 @@ type Suspect struct {
 	calls chan look
 }
 
-// A look is what a call of Suspect sees.
+// A look is what one call of Suspect sees.
 type look struct {
 	method      string
 	redelivered bool
@@ -59,7 +59,7 @@ func declareSuspect(t *testing.T, uri string) {
 	start(t, uri, &Suspect{}).stop(t)
 }
 
-// redeliver takes messages from a queue, and gives them back.
+// redeliver takes messages from a queue and returns them.
 func redeliver(t *testing.T, peer *peer, queue string, messages int) {
 	t.Helper()
 	taken := make([]amqp.Delivery, messages)
@@ -83,8 +83,8 @@ func lookRequest(expiration string) amqp.Publishing {
 	}
 }
 
-// A redelivered request runs from the queue of suspects, and is answered as any other: its caller
-// sees nothing of it, and its time is still limited. Without retry it runs from its own queue.
+// A redelivered request runs from the queue of suspects, and is answered like any other: its caller
+// does not notice, and its time is still limited. Without retry it runs from its own queue.
 func TestSuspects(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		declareSuspect(t, uri)
@@ -130,7 +130,8 @@ type Unsuspecting struct {
 
 func (*Unsuspecting) Look(context.Context) (string, error) { return "seen", nil }
 
-// What a service has left among the suspects is answered when no row of it retries any more.
+// Requests that a service has left among the suspects are answered even if none of its rows retries
+// any longer.
 func TestLeftByRetry(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		declareSuspect(t, uri)
@@ -145,7 +146,7 @@ func TestLeftByRetry(t *testing.T) {
 	})
 }
 
-// What the queue of suspects has had back three times is answered with an error.
+// A request that was returned to the queue of suspects three times is answered with an error.
 func TestThirdDeath(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		declareSuspect(t, uri)
@@ -174,7 +175,7 @@ func TestThirdDeath(t *testing.T) {
 	})
 }
 
-// The broker may refuse the queue. Then requests run as they do without it.
+// If the broker refuses the queue, requests run as they do without it.
 func TestSuspectsRefused(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	declareSuspect(t, uri)

@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/internal/brokertest"
 )
 
-// A tap is one that leaves out what our processes tell one another, and may find no broker, or not
-// hear it.
+// A tap is one that leaves out the messages between our own processes. It may fail to find a
+// broker, or stop hearing it.
 type tap struct {
 	brokertest.Tap
 	away atomic.Bool
@@ -28,7 +28,7 @@ func (p *tap) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	return &hearing{conn, &p.deaf}, err
 }
 
-// A hearing conn reads on, and hears nothing, when it is deaf.
+// A hearing conn reads on but hears nothing while it is deaf.
 type hearing struct {
 	net.Conn
 	deaf *atomic.Bool

@@ -23,7 +23,7 @@ var anyID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 var replyName = regexp.MustCompile(`^rpc\.reply-(front|standalone_rpc_proxy)-([0-9a-f-]{36})$`)
 
-// replyQueue returns the name of the reply queue that m declares, "" for another method.
+// replyQueue returns the name of the reply queue that m declares, or "" for another method.
 func replyQueue(m frame.Method) string {
 	if m, ok := m.(*frame.QueueDeclare); ok && replyName.MatchString(m.Queue) {
 		return m.Queue
@@ -32,8 +32,8 @@ func replyQueue(m frame.Method) string {
 }
 
 // TestTopology checks that a process declares what Nameko declares (see docs/wire/nameko.md,
-// Names), and beside it only the exchange and the queues for cancelling calls and for calls to one
-// instance.
+// Names), and in addition only the exchange and the queues for cancelling calls and for calls to
+// one instance.
 func TestTopology(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server := start(t, uri, new(Front), new(Echo))
@@ -69,7 +69,7 @@ func TestTopology(t *testing.T) {
 		got := slices.Concat(server.tap.Declared(t), tap.Declared(t))
 		compare(t, got, want)
 
-		// The broker agrees: it takes Nameko's declarations for the same.
+		// The broker agrees: to it, Nameko's declarations are the same.
 		peer := newPeer(t, uri)
 		for _, m := range got {
 			q, ok := m.(*frame.QueueDeclare)
@@ -90,7 +90,7 @@ func TestTopology(t *testing.T) {
 	})
 }
 
-// managed compares what RabbitMQ's management says with what it said of Nameko.
+// managed compares RabbitMQ's management data with what it had for Nameko.
 func managed(t *testing.T, api, vhost string) {
 	t.Helper()
 	type row struct {
@@ -148,7 +148,7 @@ func managed(t *testing.T, api, vhost string) {
 	}
 }
 
-// compare compares what was declared, whatever the order and however often.
+// compare compares what was declared, ignoring order and repetition.
 func compare(t *testing.T, got []frame.Method, want []any) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -169,7 +169,7 @@ func compare(t *testing.T, got []frame.Method, want []any) {
 	}
 }
 
-// describe returns m without what is chosen afresh each time, and with its arguments in order.
+// describe returns m without values that are new each time, and with its arguments in order.
 func describe(m any) string {
 	if v := reflect.ValueOf(m); v.Kind() == reflect.Pointer {
 		m = v.Elem().Interface()

@@ -27,8 +27,8 @@ type Bridge struct {
 
 func (*Bridge) Cross(context.Context) (string, error) { return "over", nil }
 
-// While a dependency fails, calls are answered with a typed error, which callers do not take for
-// one of their own.
+// While a dependency fails, calls are answered with a typed error, which callers do not mistake for
+// their own.
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -70,7 +70,8 @@ type Phone struct{ client rpc.Client }
 
 func (p *Phone) Health(ctx context.Context) error { return p.client.Call(ctx, "cross", nil) }
 
-// A Health must not call another service: two that check each other would never resume.
+// A Health must not call another service, since two services that check each other would never
+// resume.
 func TestHealthThatCalls(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)

@@ -34,8 +34,8 @@ func (*Unsendable) Large(context.Context) (string, error) {
 	return strings.Repeat("x", maxMessage+1), nil
 }
 
-// TestUnsendableResults checks that a result that cannot be sent is an error for the caller, and a
-// line in the log of the service.
+// TestUnsendableResults checks that a result that cannot be sent becomes an error for the caller,
+// and a line in the service's log.
 func TestUnsendableResults(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server := start(t, uri, new(Unsendable))

@@ -56,7 +56,7 @@ type AdderClient struct {
 	Never func(ctx context.Context, numbers iter.Seq2[int, error]) error                    `rpc:"never"`
 }
 
-// A method takes the items of an argument while the caller makes them.
+// A method takes the items of an argument while the caller is still making them.
 func TestStreamedArgument(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server := start(t, uri, new(Adder))

@@ -52,7 +52,7 @@ func (*Inn) Own(context.Context) error {
 }
 
 // Arguments that break constraints are answered with all faults, in the order of the fields, and
-// the method is not run.
+// the method does not run.
 func TestValidation(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

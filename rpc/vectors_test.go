@@ -22,10 +22,10 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A replay plays a vector with ours in the place of Nameko, and returns in what that was different.
+// A replay plays a vector with gomeko in place of Nameko, and returns what was different.
 type replay func(t *testing.T, v brokertest.Vector) string
 
-// replays are the groups of vectors that are about calls, each with what opens it on a broker.
+// replays are the groups of vectors for calls, each with the function that opens it on a broker.
 var replays = []struct {
 	group string
 	open  func(t *testing.T, uri string) replay
@@ -40,7 +40,7 @@ var replays = []struct {
 	{"lifecycle", openLifecycle},
 }
 
-// purposes are why vectors come out different, by group.
+// purposes says, by group, why vectors come out different.
 var purposes = map[string]map[string]string{
 	"rpc_requests": {"bytes_arg": "Nameko's JSON has no bytes and sends nothing; a `[]byte` is sent as base64"},
 	"rpc_results": {
@@ -80,7 +80,7 @@ const (
 	unanswered = "Nameko drops it and its caller waits; we answer what is wrong"
 )
 
-// untried are the vectors that are not replayed, and why.
+// untried are the vectors that are not replayed, and why not.
 var untried = map[string]string{"set_arg": "Go has no sets", "ret_set": "Go has no sets"}
 
 const intro = `What a Go caller sends, and what a Go service replies and sends on, compared with Nameko: exchange,
@@ -90,8 +90,8 @@ For the group lifecycle, the tests compare how often a method ran, how many ran 
 what its callers received. Each vector is replayed on the embedded broker and on RabbitMQ. Declarations,
 and the effects of the configuration, are in [events](events.md).`
 
-// Every vector is replayed on both brokers, and comes out equal, or different on purpose. The page
-// is of what came out.
+// TestVectors replays every vector on both brokers; each comes out equal, or different on purpose.
+// It writes the page of the outcomes.
 func TestVectors(t *testing.T) {
 	found := map[string]golden.Outcomes{}
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -125,8 +125,8 @@ func TestVectors(t *testing.T) {
 	golden.Table(t, "rpc", intro, rows)
 }
 
-// openCalls starts the services that the vectors were captured from, to replay what was sent to
-// them and what they sent.
+// openCalls starts the services from which the vectors were captured, to replay what they received
+// and sent.
 func openCalls(t *testing.T, uri string) replay {
 	unlimited := rpc.Config{Timeout: -1}
 	cfg := service.Config{MaxWorkers: 30}
@@ -140,7 +140,7 @@ func openCalls(t *testing.T, uri string) replay {
 	}
 }
 
-// called makes the call of a vector and compares what was sent, and what came of it.
+// called makes the call of a vector, and compares what was sent and how it ended.
 func called(t *testing.T, conn *rpc.Caller, tap *tap, v brokertest.Vector) string {
 	t.Helper()
 	ctx := service.Key[any]("none").With(t.Context(), nil) // is not sent
@@ -178,7 +178,7 @@ func called(t *testing.T, conn *rpc.Caller, tap *tap, v brokertest.Vector) strin
 	return lines(sent[0].Difference(*want), ending(err, v))
 }
 
-// ending compares how a call ended with how it did for Python.
+// ending compares how a call ended with how it ended for Python.
 func ending(err error, v brokertest.Vector) string {
 	got, want, remote := "no error", "no error", (*rpc.Error)(nil)
 	if err != nil {
@@ -191,7 +191,7 @@ func ending(err error, v brokertest.Vector) string {
 			if v.Exception.Type == "nameko.exceptions.RemoteError" {
 				got = remote.Type + " " + got
 			}
-			if !strings.HasPrefix(got, "RemoteError ") { // in Go it is the error of the first service
+			if !strings.HasPrefix(got, "RemoteError ") { // in Go it is the first service's error
 				want = strings.ReplaceAll(want, "RemoteError ", "")
 			}
 		}
@@ -202,8 +202,8 @@ func ending(err error, v brokertest.Vector) string {
 	return ""
 }
 
-// served sends a captured request to our services and compares all that they send with what
-// Nameko's did.
+// served sends a captured request to our services, and compares everything that they send with what
+// Nameko's sent.
 func served(t *testing.T, services *process, peer *peer, v brokertest.Vector) string {
 	t.Helper()
 	wanted := slices.DeleteFunc(slices.Clone(v.Messages), func(m brokertest.Message) bool {
@@ -226,7 +226,7 @@ func served(t *testing.T, services *process, peer *peer, v brokertest.Vector) st
 	var found []string
 	for i, want := range wanted {
 		whole(&want)
-		if v.Name == "call_async" { // its calls overlap: look for the one that is meant
+		if v.Name == "call_async" { // its calls overlap: look for the intended one
 			same := func(got published) bool { return got.Difference(want) == "" }
 			if j := slices.IndexFunc(sent[i:], same); j > 0 {
 				sent[i], sent[i+j] = sent[i+j], sent[i]
@@ -237,7 +237,7 @@ func served(t *testing.T, services *process, peer *peer, v brokertest.Vector) st
 	return lines(found...)
 }
 
-// whole gives a body that was not kept whole its rest: it is one of the two large ones.
+// whole restores a body that was not stored whole: it is one of the two large ones.
 func whole(m *brokertest.Message) {
 	const cut = "...(truncated)"
 	if m.Length == 0 || !strings.HasSuffix(m.Body, cut) {
@@ -273,7 +273,7 @@ func lines(texts ...string) string {
 	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), "\n")
 }
 
-// unsendable are the context data of the vectors in which nothing was sent.
+// unsendable has the context data of the vectors in which nothing was sent.
 var unsendable = map[string]any{"context_type_bigint": new(big.Int).Lsh(big.NewInt(1), 64), "context_type_object": struct{}{}}
 
 // calls are the arguments of captured calls, in Go.

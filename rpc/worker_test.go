@@ -61,7 +61,7 @@ func (s *Nest) Hold(ctx context.Context) error {
 	}
 }
 
-// Late calls itself when it is let.
+// Late calls itself when the test lets it.
 func (s *Nest) Late(ctx context.Context, n int) (int, error) {
 	if err := s.Hold(ctx); err != nil {
 		return 0, err
@@ -78,7 +78,7 @@ func TestSelfCall(t *testing.T) {
 		client := dial(t, uri, rpc.Config{}, nil).Client("nest")
 		for _, method := range []string{"deep", "narrow"} {
 			var wg sync.WaitGroup
-			for range 2 { // and the two of them do not take each other's workers for good
+			for range 2 { // the two of them do not block each other's workers for good
 				wg.Go(func() {
 					var depth int
 					if err := client.Call(t.Context(), method, &depth, 19); err != nil || depth != 20 {
@@ -96,13 +96,13 @@ func TestSelfCall(t *testing.T) {
 }
 
 // When the only instance stops, the calls in flight finish even if they call the service itself. Of
-// the requests of others, it takes only those that are ahead of these calls in the queue.
+// other requests, the instance takes only those that precede these calls in the queue.
 func TestSelfCallWhileStopping(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		cfg     service.Config
 		method  string
-		waiting int // self-calls in the queue when it stops
+		waiting int // self-calls in the queue at the time of the stop
 	}{
 		{"later", service.Config{MaxWorkers: 4}, "late", 0},
 		{"already", service.Config{MaxWorkers: 1, MaxLent: -1}, "deep", 1},
@@ -136,13 +136,13 @@ func TestSelfCallWhileStopping(t *testing.T) {
 	}
 }
 
-// depth waits until a queue has n messages that are ready.
+// depth waits until a queue has n ready messages.
 func depth(t *testing.T, uri, queue string, n int) {
 	t.Helper()
 	hosttest.Eventually(t, fmt.Sprintf("%s has %d messages", queue, n), func() bool { return brokertest.Depth(t, uri, queue) == n })
 }
 
-// A slow call at the head of the queue, and more of its row than that may run, do not hold back a
+// A slow call at the head of the queue, and more calls of its row than may run, do not delay a
 // thousand fast ones.
 func TestSlowCallHoldsNobodyBack(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -157,7 +157,7 @@ func TestSlowCallHoldsNobodyBack(t *testing.T) {
 			}
 		})
 		hosttest.Receive(t, "the slow call", nest.Held)
-		replies := make([]*rpc.Reply, slow) // more than the prefetch, and all of them sent ahead of the fast ones
+		replies := make([]*rpc.Reply, slow) // more than the prefetch, all sent before the fast ones
 		for i := range replies {
 			replies[i] = client.Go(t.Context(), "hold")
 		}
@@ -185,7 +185,7 @@ func TestSlowCallHoldsNobodyBack(t *testing.T) {
 	})
 }
 
-// Batch is a service whose jobs must not be done twice, and know what they do.
+// Batch is a service whose jobs must not run twice.
 type Batch struct {
 	_ service.Name `service:"batch"`
 
@@ -222,7 +222,7 @@ func TestAckBefore(t *testing.T) {
 			t.Error(err)
 		}
 		start(t, uri, &Batch{Held: batch.Held, Ran: func(int) {}})
-		if err := client.Call(t.Context(), "do", nil, 1); err != nil { // behind what came back, if it did
+		if err := client.Call(t.Context(), "do", nil, 1); err != nil { // behind the first request, in case that came back
 			t.Error(err)
 		}
 		select {
@@ -235,8 +235,7 @@ func TestAckBefore(t *testing.T) {
 	})
 }
 
-// Of two instances under load one stops after the other, each in its turn replaced: every call is
-// run once and answered.
+// Two instances under load are stopped and replaced in turn: every call runs once and is answered.
 func TestStopRunsNothingTwice(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		const calls, callers = 3000, 20
@@ -284,7 +283,7 @@ func TestStopRunsNothingTwice(t *testing.T) {
 	})
 }
 
-// Vault has a row whose argument is not to be printed.
+// Vault has a row whose argument must not be logged.
 type Vault struct {
 	_ service.Name `service:"vault"`
 
@@ -298,7 +297,7 @@ type Vault struct {
 func (*Vault) Open(context.Context, int) error { return nil }
 func (*Vault) Done(context.Context) error      { return nil }
 
-// Whatever is wrong with a request, nothing sensitive gets into the log.
+// Whatever is wrong with a request, no sensitive value gets into the log.
 func TestSensitive(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	server := start(t, uri, new(Vault))
@@ -321,7 +320,7 @@ func TestSensitive(t *testing.T) {
 	}
 }
 
-// A time limit that the broker will not wait for is warned about.
+// A time limit that is longer than the broker's timeout is logged as a warning.
 func TestConsumerTimeout(t *testing.T) {
 	server := start(t, brokertest.Embedded(t), new(Vault))
 	if lines := server.Log.Lines("consumer_timeout", "level=WARN"); len(lines) != 1 || !strings.Contains(lines[0], "field=Open") {
@@ -329,7 +328,7 @@ func TestConsumerTimeout(t *testing.T) {
 	}
 }
 
-// The consumers that were opened for calls which waited are closed when none does.
+// The further consumers, opened while calls waited, are closed when none waits.
 func TestFurtherConsumersAreClosed(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		startWorkers(t, 4, uri, newNest())
@@ -347,8 +346,7 @@ func TestFurtherConsumersAreClosed(t *testing.T) {
 	})
 }
 
-// However many calls wait, no more than max_lent are taken on beside those that the workers are
-// for.
+// However many calls wait, at most max_lent are taken in addition to those for the workers.
 func TestMaxLent(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		for _, test := range []struct{ workers, lent, taken int }{{4, 3, 7}, {10, 4, 13}, {4, -1, 4}} {
@@ -357,7 +355,7 @@ func TestMaxLent(t *testing.T) {
 			client := dial(t, uri, rpc.Config{}, nil).Client("nest")
 			replies := make([]*rpc.Reply, 20)
 			for i := range replies {
-				replies[i] = client.Go(t.Context(), "hold") // of which one runs at once
+				replies[i] = client.Go(t.Context(), "hold") // one of them runs at once
 			}
 			hosttest.Receive(t, "the call", nest.Held)
 			depth(t, uri, "rpc-nest", len(replies)-test.taken)

@@ -32,7 +32,7 @@ func TestBrokerKilled(t *testing.T) {
 	hosttest.Next(t, deliveries).Ack()
 
 	node.Kill()
-	// Publish waits for the broker as long as its ctx allows, and its error says so.
+	// Publish waits for the broker until its ctx ends, and its error says so.
 	cause := errors.New("test deadline")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, cause)
 	defer cancel()
@@ -133,7 +133,7 @@ func TestUnconfirmed(t *testing.T) {
 	})
 }
 
-// TestHalfOpen has a silent broker: heartbeats are missed, and the Conn reconnects.
+// TestHalfOpen has a broker that falls silent: heartbeats are missed, and the Conn reconnects.
 func TestHalfOpen(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	c := dialConfig(t, transport.Config{URI: p.uri, Heartbeat: 3 * time.Second})
@@ -142,7 +142,7 @@ func TestHalfOpen(t *testing.T) {
 	declare(t, c, queue("other"))
 	publish(t, c, "other", "before")
 	settled := make(chan error, 1)
-	body := make([]byte, 16<<20) // more than the socket and the proxy hold: the writer is stuck as well
+	body := make([]byte, 16<<20) // more than the socket and the proxy hold, so the writer is stuck too
 	p.hang()
 	if err := c.Send(limit(t), transport.Publishing{Key: "q", Body: body}, func(err error) { settled <- err }); err != nil {
 		t.Fatal(err)

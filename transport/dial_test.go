@@ -29,7 +29,7 @@ func TestConfigString(t *testing.T) {
 		{"amqp://u:p%40ss@[::1]/%2F", "amqp://u:**@[::1]:5672//"},
 		{"amqp://u:a,b;c@h1/; amqp://u:secret@h2/,amqp://h3", "amqp://u:**@h1:5672//;amqp://u:**@h2:5672//;amqp://guest:**@h3:5672//"},
 		{"amqp://u:sec/ret@h:port/", "amqp://**@h:port/"},
-		{"amqp://u:%zz@h/", "amqp://u:**@h:5672//"}, // as kombu takes it
+		{"amqp://u:%zz@h/", "amqp://u:**@h:5672//"}, // as kombu reads it
 		{"amqp://u:sec/ret@h/", "amqp://**@h/"},
 		{"amqp://u:12/sec@h/", "amqp://**@h/"},
 		{"amqp://u:12?sec@h/", "amqp://**@h/"},
@@ -128,7 +128,7 @@ func TestDialRefused(t *testing.T) {
 	})
 }
 
-// refused dials and expects an error with these parts and without the password.
+// refused dials, and expects an error that has these parts and does not have the password.
 func refused(t *testing.T, ctx context.Context, cfg transport.Config, parts ...string) error {
 	t.Helper()
 	c, err := transport.Dial(ctx, cfg)

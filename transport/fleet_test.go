@@ -72,7 +72,7 @@ func TestReconnectOrder(t *testing.T) {
 // TestVHostsAndUsers uses names and passwords with characters that are special in URIs or in lists
 // of them.
 func TestVHostsAndUsers(t *testing.T) {
-	uri := brokertest.RabbitMQ(t) // its vhost is named after the test
+	uri := brokertest.RabbitMQ(t) // the vhost is named after the test
 	user := brokertest.NewUser(t, uri)
 	user.Grant(".*", ".*", ".*")
 	for _, password := range []string{"a;b,c", "p@ss:w/rd?#%", "100%", "ü \"'<>[]{}|^`\\"} {

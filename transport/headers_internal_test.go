@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/internal/frame"
 )
 
-// FuzzHeaders looks for headers that a peer may send and that we cannot read or send on unchanged.
+// FuzzHeaders looks for headers that a peer may send and that we cannot read or forward unchanged.
 // It is a white-box test, because only amqp091-go is between the frames and a Delivery.
 func FuzzHeaders(f *testing.F) {
 	f.Add([]byte("\x01aI\x00\x00\x00\x05\x01bS\x00\x00\x00\x02hi\x01cV\x01dt\x01"))

@@ -7,7 +7,7 @@ import (
 	"github.com/gomeko/gomeko/internal/brokertest"
 )
 
-// The embedded broker is told from RabbitMQ, which it says that it is.
+// TestInMemory distinguishes the embedded broker from RabbitMQ, which it claims to be.
 func TestInMemory(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

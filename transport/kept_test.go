@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestKept declares a queue with other arguments than it has.
+// TestKept declares a queue with arguments that differ from those it has.
 func TestKept(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -56,7 +56,7 @@ func TestUnlimited(t *testing.T) {
 	})
 }
 
-// TestUnlimitedFrom4 checks the argument that RabbitMQ 4 needs, on a broker that says to be one,
+// TestUnlimitedFrom4 checks the argument that RabbitMQ 4 needs, on a broker that claims to be one,
 // and that an older broker does not receive it.
 func TestUnlimitedFrom4(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -87,7 +87,8 @@ func unlimited() transport.Topology {
 	}}}
 }
 
-// dialNewer makes a connection to the embedded broker on which it says to be RabbitMQ 4.10.8.
+// dialNewer makes a connection to the embedded broker on which the broker claims to be RabbitMQ
+// 4.10.8.
 func dialNewer(ctx context.Context, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	return newer{conn}, err
@@ -116,7 +117,7 @@ func TestReceivedProperties(t *testing.T) {
 		if !d.Timestamp.Equal(at) || d.UserID != "guest" {
 			t.Errorf("got %v of %q, want %v of guest", d.Timestamp, d.UserID, at)
 		}
-		d.UserID = "somebody" // sent, it would close the channel
+		d.UserID = "somebody" // if sent, it would close the channel
 		if err := c.Publish(limit(t), transport.Publishing{Key: "q", Properties: d.Properties}); err != nil {
 			t.Fatal(err)
 		}

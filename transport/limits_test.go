@@ -10,8 +10,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestNarrowNumbers checks numbers that do not fit their field of the protocol: none wraps to a
-// small one.
+// TestNarrowNumbers checks numbers too large for their field of the protocol: none wraps to a small
+// one.
 func TestNarrowNumbers(t *testing.T) {
 	p := newProxy(t, brokertest.Embedded(t))
 	c := dial(t, p.uri)

@@ -36,7 +36,7 @@ func dialConfig(t *testing.T, cfg transport.Config) *transport.Conn {
 	return c
 }
 
-// limit returns a context that ends a test that hangs.
+// limit returns a context that ends before a hanging test would.
 func limit(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("test hangs"))
 	t.Cleanup(cancel)

@@ -19,8 +19,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A halfOpen dials connections of which it can close the client's half alone: the broker goes on
-// believing that the client is there.
+// A halfOpen dials connections of which it can close only the client's half: the broker still
+// believes that the client is connected.
 type halfOpen struct {
 	mu     sync.Mutex
 	client net.Conn
@@ -60,8 +60,8 @@ func (h *halfOpen) close() {
 	h.relays.Wait()
 }
 
-// TestRenewedQueue loses a connection that the broker goes on believing in, so that the exclusive
-// queue is locked: the next connection has a queue of another name, and nothing is logged as a
+// TestRenewedQueue loses a connection that the broker still believes in, so the exclusive queue
+// stays locked: on the next connection, the queue has another name, and nothing is logged as a
 // fault.
 func TestRenewedQueue(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -92,8 +92,8 @@ func TestRenewedQueue(t *testing.T) {
 	})
 }
 
-// TestLockedQueue has a queue without Renewed stay locked: that is logged once, and the queue is
-// consumed when the broker has let the lost connection go.
+// TestLockedQueue keeps a queue without Renewed locked: that is logged once, and the queue is
+// consumed once the broker has noticed that the lost connection is gone.
 func TestLockedQueue(t *testing.T) {
 	log, half := new(hosttest.Log), new(halfOpen)
 	t.Cleanup(half.close)
@@ -113,8 +113,8 @@ func TestLockedQueue(t *testing.T) {
 	hosttest.Next(t, deliveries).Ack()
 }
 
-// TestOutageLog loses two connections of one process to the same broker: each logs its loss by its
-// name, what to do about it is said once, and attempts that fail alike are not repeated in the log.
+// TestOutageLog loses two connections of one process to the same broker: each logs its loss under
+// its name, the advice is logged once, and repeated failures are not logged again.
 func TestOutageLog(t *testing.T) {
 	log := new(hosttest.Log)
 	var away atomic.Bool
@@ -147,7 +147,7 @@ func TestOutageLog(t *testing.T) {
 	log.Wait(t, 2, `msg="reconnected to the broker"`)
 }
 
-// TestWait dials while nobody listens: Dial returns when the broker is there, or when it has waited
+// TestWait dials while nobody listens: Dial returns when the broker is up, or when it has waited
 // long enough.
 func TestWait(t *testing.T) {
 	log := new(hosttest.Log)
@@ -175,8 +175,8 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// TestRenewedCertificates replaces the files of the client's certificate: the next connection shows
-// the new one. Files that cannot be read leave the previous one in use.
+// TestRenewedCertificates replaces the files of the client's certificate: the next connection
+// presents the new one. If the files cannot be read, the previous one stays in use.
 func TestRenewedCertificates(t *testing.T) {
 	ca := brokertest.NewCA(t, "ours")
 	serverCert, serverKey := ca.Issue(t, "broker", "127.0.0.1")

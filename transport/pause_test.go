@@ -13,8 +13,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A paused consumer gives back what the broker has sent it and settles what is being handled. It
-// goes on with the next message.
+// A paused consumer gives back what the broker has sent to it, and settles deliveries that are
+// being handled. It continues with the next message.
 func TestPause(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -57,8 +57,8 @@ func TestPause(t *testing.T) {
 	})
 }
 
-// What the broker has sent to a consumer that pauses or is cancelled does not return to the queue
-// if there is an Unhandled.
+// Deliveries that the broker has sent to a consumer that pauses or is cancelled do not return to
+// the queue if there is an Unhandled.
 func TestUnhandled(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -126,7 +126,7 @@ func TestPauseReconnect(t *testing.T) {
 		if err := consumer.Pause(limit(t)); err != nil {
 			t.Fatal(err)
 		}
-		for range 2 { // with a channel of before the loss, and without one
+		for range 2 { // with a channel from before the loss, and without one
 			p.cut()
 			hosttest.Eventually(t, "it has reconnected", func() bool { return c.Declare(limit(t), queue("q")) == nil })
 			publish(t, other, "q", "later")
@@ -150,8 +150,8 @@ func TestPauseReconnect(t *testing.T) {
 	})
 }
 
-// A probe takes one message, now or later, and the consumer is paused again. Resume ends a probe
-// that waits.
+// A probe takes one message, now or later, and then the consumer is paused again. Resume ends a
+// probe that waits.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -190,13 +190,13 @@ func TestProbe(t *testing.T) {
 			publish(t, c, "q", "many")
 		}
 		for range 10 {
-			hosttest.Next(t, deliveries) // at once, without acknowledgements
+			hosttest.Next(t, deliveries) // at once, although none is acknowledged
 		}
 	})
 }
 
-// A consumer that is paused, probed and resumed under load, with deliveries that are not settled
-// all the time, loses neither its connection nor a message, and handles none twice.
+// A consumer that is paused, probed and resumed under load, always with unsettled deliveries, loses
+// neither its connection nor a message, and handles none twice.
 func TestPauseUnderLoad(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"classic", "quorum"} {
@@ -259,8 +259,8 @@ func TestPauseUnderLoad(t *testing.T) {
 	}
 }
 
-// publishUntil publishes to a queue, four messages at a time, until the function that it returns is
-// called. That returns how many there were.
+// publishUntil publishes to a queue, four messages at a time, until stop is called. stop returns
+// how many there were.
 func publishUntil(t *testing.T, c *transport.Conn, queue string) (stop func() int) {
 	var published atomic.Int64
 	var stopped atomic.Bool
@@ -286,7 +286,7 @@ func publishUntil(t *testing.T, c *transport.Conn, queue string) (stop func() in
 	return stop
 }
 
-// A paused consumer is cancelled and closed as any other, and so is its connection.
+// A paused consumer is cancelled and closed like any other, and so is its connection.
 func TestPauseAndClose(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

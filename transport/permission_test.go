@@ -89,7 +89,7 @@ func TestDeniedLater(t *testing.T) {
 
 	user.Grant("", ".*", "")
 	p.cut()
-	// These come in any order.
+	// These may arrive in any order.
 	consuming, declaring := false, false
 	for !consuming || !declaring {
 		line := log.Next(t, "level=ERROR", "403 ", "grant it, as in rabbitmqctl")
@@ -107,7 +107,7 @@ func TestDeniedLater(t *testing.T) {
 	})
 }
 
-// TestReplyDenied has a service without the permission to reply: of all requests, only one is
+// TestReplyDenied runs a service that has no permission to reply: of all requests, only one is
 // delivered twice.
 func TestReplyDenied(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)

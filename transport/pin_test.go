@@ -28,11 +28,11 @@ func TestPinned(t *testing.T) {
 		first := hosttest.Receive(t, "the request", handled)
 		first.Pin()
 		first.Key, first.Headers = "changed", transport.Table{"changed": true}
-		first.Pin() // the first time counts
+		first.Pin() // only the first call counts
 		tap.Cut()
 		<-first.Lost()
 		publish(t, other, "requests", "next")
-		first.Ack() // at whatever moment
+		first.Ack() // at any time
 		if next := hosttest.Receive(t, "the next request", handled); string(next.Body) != "next" {
 			t.Errorf("got %q again", next.Body)
 		}

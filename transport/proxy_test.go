@@ -127,8 +127,8 @@ func (p *proxy) inject(frames []byte) {
 	p.conns[0].Write(frames)
 }
 
-// A method is a method frame that the client has sent, or the content header that followed it
-// (class, 0).
+// A method is a method frame that the client has sent, or the content header that followed it,
+// which has method 0.
 type method struct {
 	channel       uint16
 	class, method uint16

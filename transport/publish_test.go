@@ -272,7 +272,7 @@ func TestPublishToABrokerThatDoesNotRead(t *testing.T) {
 	if failed == 0 {
 		t.Error("got 40 MiB buffered, want publishers to wait")
 	}
-	// The error of a publisher that waits for its confirm has the reason of the broker.
+	// The error of a publisher that waits for its confirm has the broker's reason.
 	p.inject(append([]byte("\x01\x00\x00\x00\x00\x00\x0f\x00\x0a\x00\x3c\x0alow on mem"), 0xce)) // connection.blocked
 	hosttest.Eventually(t, "publishers get the reason of the alarm", func() bool {
 		ctx, cancel := context.WithTimeoutCause(limit(t), 10*time.Millisecond, cause)
@@ -284,7 +284,7 @@ func TestPublishToABrokerThatDoesNotRead(t *testing.T) {
 	settled.Wait()
 }
 
-// TestPublishers has the broker refuse what one Publisher publishes: no publishing of another
+// TestPublishers makes the broker refuse what one Publisher publishes: no publishing of another
 // fails.
 func TestPublishers(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -325,8 +325,8 @@ func TestPublishers(t *testing.T) {
 	})
 }
 
-// TestSpoiled publishes to exchanges of which one does not exist, all at once and by the same
-// Publisher: what is published to the others is confirmed, and the error of the rest says why.
+// TestSpoiled publishes to several exchanges, one of which does not exist, at once and with the
+// same Publisher: what is published to the others is confirmed, and the error of the rest says why.
 func TestSpoiled(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dial(t, uri)
@@ -378,7 +378,7 @@ func TestManyExchanges(t *testing.T) {
 }
 
 // TestForbiddenTopic publishes to a topic that the user may not write to: publishings with other
-// keys, which share its channel, do not get its refusal for theirs.
+// keys on the same channel do not fail with its refusal.
 func TestForbiddenTopic(t *testing.T) {
 	refusal := transport.Error{Code: 403, Text: "ACCESS_REFUSED - access to topic 'dump.a' in exchange 'x' in vhost '/' refused for user 'u'"}
 	if !refusal.Refuses("x", "dump.a") || refusal.Refuses("x", "ping.a") || refusal.Refuses("y", "dump.a") {

@@ -65,7 +65,7 @@ func TestRehearse(t *testing.T) {
 		u := use()
 		u.Exchanges[1].Kind = "direct"
 		u.Queues[0].Args = nil
-		u.Queues[1].Args = nil // it is kept as it is
+		u.Queues[1].Args = nil // left as it is
 		got := rehearse(t, c, u)
 		if len(got) != 2 || !strings.Contains(got[0], `exchange "other": broker: 406`) || !strings.Contains(got[1], `queue "bills": broker: 406`) {
 			t.Errorf("got %q, want a 406 for the exchange and one for the queue", got)
@@ -73,7 +73,7 @@ func TestRehearse(t *testing.T) {
 	})
 }
 
-// TestRehearsePermissions checks that each permission is asked for, also of what does not exist.
+// TestRehearsePermissions checks that each permission is tested, also for what does not exist.
 func TestRehearsePermissions(t *testing.T) {
 	uri := brokertest.RabbitMQ(t)
 	user := brokertest.NewUser(t, uri)

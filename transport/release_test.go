@@ -10,8 +10,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestRelease looks at a part of a queue three times, and takes some of it the first time. The rest
-// keeps its order, also what the broker had sent and nobody handled.
+// TestRelease looks at a part of a queue three times, and takes some messages the first time. The
+// rest keeps its order, including what the broker had sent and nobody handled.
 func TestRelease(t *testing.T) {
 	const all, held, handled = 500, 300, 50
 	brokertest.Each(t, func(t *testing.T, uri string) {

@@ -79,9 +79,8 @@ func TestTopologyCheck(t *testing.T) {
 	})
 }
 
-// TestCheckedDelete declares and deletes a queue while the topology is checked all the time. A
-// check that has begun before neither restores what was deleted, nor deletes what was declared
-// since.
+// TestCheckedDelete declares and deletes a queue while the topology is constantly checked. A check
+// that began earlier neither restores what was deleted nor deletes what was declared since.
 func TestCheckedDelete(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		c := dialConfig(t, transport.Config{URI: uri, TopologyCheck: 10 * time.Microsecond})

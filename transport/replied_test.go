@@ -9,7 +9,7 @@ import (
 )
 
 // A delivery whose channel is lost before its acknowledgement arrives is handled again if it was
-// replied to: the reply may be lost too, and nobody would send it again.
+// replied to, because the reply may be lost too, and nobody would send it again.
 func TestRepliedIsHandledAgain(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		var tap brokertest.Tap

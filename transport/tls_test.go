@@ -71,7 +71,8 @@ func TestReadTLS(t *testing.T) {
 	}
 }
 
-// TestTLS connects to RabbitMQ with TLS as configurations of fleets do, and with mistakes in them.
+// TestTLS connects to RabbitMQ with TLS, with the configurations that fleets use and with mistakes
+// in them.
 func TestTLS(t *testing.T) {
 	ca, foreign := brokertest.NewCA(t, "ours"), brokertest.NewCA(t, "not ours")
 	node := brokertest.StartTLSNode(t, ca)
@@ -90,7 +91,7 @@ func TestTLS(t *testing.T) {
 		name, uri string
 		ssl       any
 		login     string
-		want      []string // parts of the error; nil means that it works
+		want      []string // parts of the error; nil means no error
 	}{
 		{"CA", secure, ssl(), "", nil},
 		{"CA in the URI", secure + "?cacertfile=" + ca.File, nil, "", nil},

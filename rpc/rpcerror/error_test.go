@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// received returns err as a caller in another process receives it.
+// received returns err as received by a caller in another process.
 func received(t *testing.T, err error) *rpcerror.Error {
 	t.Helper()
 	sent := rpcerror.From(err)
@@ -84,8 +84,8 @@ func TestIs(t *testing.T) {
 	}
 }
 
-// An error that a service declares is expected, by its callers too. The mistake of a calling
-// service is not, and neither is what another service did not declare.
+// An error that a service declares is expected, also by its callers. A mistake of the calling
+// service is not, and neither is an error that another service did not declare.
 func TestExpected(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -147,8 +147,8 @@ func TestNewUnserializable(t *testing.T) {
 	}
 }
 
-// An error keeps its identity, status, arguments and text over any number of hops, and its texts do
-// not pile up. Its form for Nameko is a RemoteError from the second hop on.
+// An error keeps its identity, status, arguments and text over any number of hops, and its text
+// does not grow. From the second hop on, its form for Nameko is a RemoteError.
 func TestHops(t *testing.T) {
 	t.Parallel()
 	declared := rpcerror.New("users.NotFound", "user %d not found").WithStatus(404)
