@@ -116,7 +116,7 @@ func ExampleNewDispatcher() {
 func ExampleListen() {
 	at, end := memory()
 	defer end()
-	defer serve(at, new(Users))() // the dispatching service declares the exchange
+	defer serve(at, new(Users))() // the service that dispatches the events declares their exchange
 
 	ctx, stop := context.WithCancel(context.Background())
 	conn, err := transport.Dial(ctx, at)

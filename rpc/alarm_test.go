@@ -86,7 +86,7 @@ func TestRequestsUpToMemoryLimit(t *testing.T) {
 		select {
 		case <-blocked:
 			full = true
-		case <-time.After(time.Millisecond): // so that some requests are not in the socket yet
+		case <-time.After(time.Millisecond): // or everything would still be in the socket
 		}
 	}
 	start(t, uri, lock)

@@ -36,9 +36,9 @@ type Caller struct {
 	replyTo   string // the routing key of replies
 	queue     string // the reply queue
 	conn      *transport.Conn
-	publisher *transport.Publisher // of its own: refused events and messages must not fail calls
-	canceller *transport.Publisher // of its own: refused cancellations must not fail calls
-	credits   *transport.Publisher // of its own: returned credits must not fail calls
+	publisher *transport.Publisher // separate: refused events and messages must not fail calls
+	canceller *transport.Publisher // separate: refused cancellations must not fail calls
+	credits   *transport.Publisher // separate: returned credits must not fail calls
 	consumer  *transport.Consumer
 	cancels   atomic.Bool // the broker lets us send cancellations
 

@@ -41,7 +41,7 @@ type directs struct {
 	open     atomic.Bool
 }
 
-// receiveDirect has the control queue receive direct requests for s.
+// receiveDirect makes the control queue receive direct requests for s.
 func (sh *shared) receiveDirect(s *server) {
 	key := directKey(s.service, sh.host.Instance())
 	if len(key) >= maxKey || strings.ContainsAny(key, "*#") { // patterns of a topic exchange

@@ -128,8 +128,8 @@
 //
 // A method that returns (iter.Seq2[T, error], error) streams its result, item by item, to callers
 // that ask for a stream: with a func of a typed client that returns an iter.Seq2[T, error], or with
-// [Stream]. Other callers, such as Nameko, get a list. A method may also take one iter.Seq2[T,
-// error].
+// [Stream]. Other callers, such as Nameko, get a list. A method may also take one
+// iter.Seq2[T, error].
 //
 //	Export func(ctx context.Context, year int) iter.Seq2[Order, error] `rpc:"export"`
 //

@@ -43,7 +43,7 @@ var (
 	// route that returns it answers with 503.
 	ErrUnavailable = rpcerror.ErrUnavailable
 
-	// ErrUnauthorized means that only people at a control panel may call the method, and that the call
+	// ErrUnauthorized means that only users of a control panel may call the method, and that the call
 	// has no valid grant from one: see package panel/grant. The method did not run. A route that
 	// returns it answers with 401.
 	ErrUnauthorized = rpcerror.ErrUnauthorized
@@ -54,8 +54,8 @@ var (
 	ErrForbidden = rpcerror.ErrForbidden
 
 	// ErrProcessEnded means that the method ran in a separate process, because its row has the key
-	// isolate, and that this process crashed or was killed, perhaps for its use of memory. The method
-	// may have done part of its work.
+	// isolate, and that this process crashed or was killed, perhaps because it used too much memory.
+	// The method may have done part of its work.
 	ErrProcessEnded = rpcerror.ErrProcessEnded
 
 	// ErrTimeout means that the call took too long. If the caller's own deadline has passed, the

@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// refused has the requests that Nameko drops, or that end its process, by name. Each is answered
+// refused lists, by name, the requests that Nameko drops, or that end its process. Each is answered
 // with an error that says what is wrong. The values are the beginnings of the errors.
 var refused = map[string]string{
 	"invalid_json":           "body is not valid JSON: ",
@@ -215,7 +215,8 @@ func TestRequestTooLarge(t *testing.T) {
 	})
 }
 
-// Headers of any type are data, and a call id stack of any type is none or one.
+// Headers of any type are context data. A call id stack of any type is treated as a stack or as
+// none.
 func TestOddHeaders(t *testing.T) {
 	stacks := []any{nil, int32(5), "abc", []any{"a", int32(1), nil}, amqp.Table{"a": "b"}, []byte{0xff}, true}
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -237,7 +238,8 @@ func TestOddHeaders(t *testing.T) {
 	})
 }
 
-// A header of any type that came goes on as it came; bytes as Nameko's do, in a string.
+// A header of any type is passed on as it was received; bytes are passed on as Nameko does, as a
+// string.
 func TestOddHeadersHandedOn(t *testing.T) {
 	headers := amqp.Table{
 		"bool": true, "byte": uint8(1), "int8": int8(-1), "int16": int16(-2), "int32": int32(-3), "int64": int64(1 << 40),
@@ -267,15 +269,16 @@ func TestOddHeadersHandedOn(t *testing.T) {
 	})
 }
 
-// A reply that nobody waits for: to a caller that has gone, and to one that has had it before.
+// Nobody waits for these replies: one is for a caller that has gone, one for a caller that has had
+// it before.
 func TestReplyToNobody(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server, peer := start(t, uri, new(Echo), new(Front)), newPeer(t, uri)
 		body := []byte(`{"args": [1], "kwargs": {}}`)
 		peer.publish("vec_echo.echo", amqp.Publishing{ContentType: "application/json", ReplyTo: "nobody", Body: body})
 
-		// The front calls a service that answers twice, and then once: by then it has taken both of
-		// the first answers.
+		// The front calls a service that answers twice, and then again; when the second call is answered,
+		// the front has received both answers to the first.
 		requests := peer.bind("backend.*")
 		ask := func(answers int) (id string) {
 			peer.publish("front.relay", amqp.Publishing{

@@ -167,7 +167,7 @@ func TestOutcomes(t *testing.T) {
 				ContentType: "application/json", ReplyTo: replyKey, Body: []byte(`{"args": [], "kwargs": {}}`),
 			})
 			got := string(hosttest.Next(t, peer.replies).Body)
-			if text := `"],"value":"`; method == "slow" { // the words are the container's
+			if text := `"],"value":"`; method == "slow" { // the container's text
 				want, _, _ = strings.Cut(want, text)
 				got = strings.Replace(got, `"exc_args":["`, `"exc_args":["`, 1)[:len(want)]
 			}
@@ -181,7 +181,7 @@ func TestOutcomes(t *testing.T) {
 	})
 }
 
-// An error that another service returned is the same error behind any number of services in Go.
+// An error that another service returned stays the same error across any number of Go services.
 func TestErrorsHandedOn(t *testing.T) {
 	tests := []struct{ method, service, call, want string }{
 		{"relay", "vec_echo", "fail:custom", "CustomError vec_services.CustomError [custom message] custom message"},
@@ -208,7 +208,7 @@ func TestErrorsHandedOn(t *testing.T) {
 	})
 }
 
-// The ids and the data of a call go along with the calls that it makes.
+// The ids and the data of a call are sent with the calls that it makes.
 func TestContext(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		server, peer := start(t, uri, new(Front)), newPeer(t, uri)
@@ -240,7 +240,7 @@ func TestContext(t *testing.T) {
 	})
 }
 
-// A call may take what its request says that is left.
+// A call may take the time that its request has left.
 func TestBudget(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		start(t, uri, newWorker())
@@ -254,7 +254,7 @@ func TestBudget(t *testing.T) {
 	})
 }
 
-// A stop lets the calls that run end, and their replies out.
+// A stop lets running calls end, and sends their replies.
 func TestStop(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		w := newWorker()
@@ -277,7 +277,7 @@ func TestStop(t *testing.T) {
 	})
 }
 
-// A kill gives the broker back what was not done, and somebody else does it.
+// After a kill, the broker gets back the unfinished calls, and another process runs them.
 func TestKill(t *testing.T) {
 	brokertest.Each(t, func(t *testing.T, uri string) {
 		w := newWorker()

@@ -35,9 +35,9 @@ func Timeout(d time.Duration) Option {
 	return func(o *options) { o.timeout = d }
 }
 
-// Expiration sets the request's AMQP expiration: how long it may wait in the queue, and, if the
-// callee is a gomeko service, run. The default is the time left until the call's deadline. It is
-// sent in milliseconds, rounded up; 0 is none.
+// Expiration sets the request's AMQP expiration: how long it may wait in the queue and, in a gomeko
+// service, run. The default is the time left until the call's deadline. It is sent in milliseconds,
+// rounded up; 0 is none.
 func Expiration(d time.Duration) Option {
 	return func(o *options) { o.expires, o.expiration = true, d }
 }

@@ -67,8 +67,8 @@ type Config struct {
 
 	// TopologyCheck is the interval at which the declared exchanges, queues and bindings are declared
 	// again, in case somebody has deleted them at the broker. The default is one minute; a negative
-	// value disables the check. A publishing that finds a part of them missing causes an immediate
-	// declaration.
+	// value disables the check. If a publishing finds a part of them missing, they are declared again
+	// at once.
 	TopologyCheck time.Duration
 
 	// MaxMessage is the largest body that may be sent, in bytes. The default is 16 MiB.

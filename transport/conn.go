@@ -257,7 +257,7 @@ func (c *Conn) InMemory() bool {
 // Blocked returns an error with the broker's reason if it blocks publishing on this connection,
 // such as "the broker blocks publishing (low on memory)", and nil otherwise. RabbitMQ then reads
 // nothing from the connection, so acknowledgements and requests wait too. It blocks a connection
-// only once that publishes, so a connection that only consumes is never blocked.
+// with its first publishing, so a connection that only consumes is never blocked.
 func (c *Conn) Blocked() error {
 	c.mu.Lock()
 	s := c.current

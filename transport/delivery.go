@@ -351,7 +351,8 @@ func (ch *channel) settle(tag uint64, s ackState) {
 }
 
 // requestFlush makes the socket call flush before its next write. While the socket is busy, more
-// acknowledgements arrive, and one frame acknowledges them all; calling flush here would lose that.
+// acknowledgements arrive, and one frame acknowledges them all; that is why flush is not called
+// directly.
 func (ch *channel) requestFlush() {
 	ch.mu.Lock()
 	requested := ch.flushRequested

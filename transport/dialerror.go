@@ -19,7 +19,7 @@ const tlsAlert = 0x15
 
 var errSpeaksTLS = errors.New("an alert of TLS")
 
-// A DialKind is the kind of a [DialError].
+// A DialKind classifies why a connection to a broker failed.
 type DialKind string
 
 // These are the kinds of a [DialError].
@@ -51,7 +51,7 @@ func newDialError(ctx context.Context, a *address, err error) *DialError {
 	return &DialError{a.redacted, dialKind(ctx, a, err), dialError(ctx, a, err)}
 }
 
-// dialKind returns the kind of err, with which a connection to a failed.
+// dialKind classifies err, the error of connecting to a.
 func dialKind(ctx context.Context, a *address, err error) DialKind {
 	var refused *amqp.Error
 	var name *net.DNSError
@@ -95,7 +95,7 @@ func refusalKind(err *amqp.Error) DialKind {
 	return DialOther
 }
 
-// dialError adds to err, with which a connection to a failed, what to do about it.
+// dialError adds to err, the error of connecting to a, what to do about it.
 func dialError(ctx context.Context, a *address, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("no AMQP broker answers there: %w", context.Cause(ctx))

@@ -25,8 +25,8 @@ type Publisher struct {
 	channels map[string]*confirmChannel // the latest for each exchange; none before the first publishing: brokers block only connections that publish
 }
 
-// maxChannels is the number of channels from which on a Publisher, before it opens another one,
-// closes those without unconfirmed publishings.
+// maxChannels limits the channels of a Publisher. At the limit, it closes those without unconfirmed
+// publishings before it opens another one.
 const maxChannels = 64
 
 // Publisher returns a new Publisher on the connection.

@@ -138,7 +138,8 @@ func (q Queue) rehearse(s *session, ch *amqp.Channel) error {
 	return nil
 }
 
-// rehearse removes a binding that nobody has made, which takes the same permissions as making it.
+// rehearse asks to remove a binding that nobody has made, which takes the same permissions as
+// making it.
 func (b Binding) rehearse(_ *session, ch *amqp.Channel) error {
 	err := brokerError(ch.QueueUnbind(b.Queue, "gomeko.doctor."+rand.Text(), b.Exchange, nil), binding)
 	if err = unless(err, amqp.NotFound, "", true); err != nil {
@@ -158,8 +159,8 @@ func rehearseConsume(ch *amqp.Channel, queue string) error {
 	return nil
 }
 
-// rehearseWrite removes a binding of the exchange to another one, which nobody has made. That takes
-// the permission to publish to the exchange, which the broker checks first.
+// rehearseWrite asks to remove a binding of the exchange to another one, which nobody has made.
+// That takes the permission to publish to the exchange, which the broker checks first.
 func rehearseWrite(ch *amqp.Channel, exchange string) error {
 	nowhere := "gomeko.doctor." + rand.Text()
 	err := brokerError(ch.ExchangeUnbind(exchange, nowhere, nowhere, false, nil), publishing)

@@ -2,9 +2,9 @@ package rpcerror
 
 import "github.com/gomeko/gomeko/codec"
 
-// Decode returns the error in a reply, which is encoded in data. It returns nil if there is none:
-// null, or an empty object, as in Nameko. budget limits the memory and may be nil. The second
-// result says why data cannot be decoded.
+// Decode decodes data, the error in a reply. It returns nil if there is none: null, or an empty
+// object, as in Nameko. budget limits the memory and may be nil. The second result says why data
+// cannot be decoded.
 func Decode(c codec.Codec, data []byte, budget *codec.Budget) (*Error, error) {
 	splitter := codec.Split(c)
 	switch splitter.Kind(data) {

@@ -59,7 +59,7 @@ var (
 	// is failing: see service.Config.PauseUnhealthy. The method did not run.
 	ErrUnavailable = New("gomeko.Unavailable", "unavailable").WithStatus(503)
 
-	// ErrUnauthorized means that only people at a control panel may call the method, and that the call
+	// ErrUnauthorized means that only users of a control panel may call the method, and that the call
 	// has no valid grant from one. The method did not run.
 	ErrUnauthorized = New("gomeko.Unauthorized", "unauthorized").WithStatus(401)
 
