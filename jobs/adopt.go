@@ -10,8 +10,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// tell writes into the store what this process knows of its rows, and reads which queues they had
-// before.
+// tell writes the rows of this process into the store, and reads which queues they had before.
 func (p *process) tell(ctx context.Context) error {
 	var rows []store.Row
 	for _, q := range p.queues {
@@ -40,7 +39,7 @@ func (p *process) tell(ctx context.Context) error {
 	return nil
 }
 
-// adopt takes over the jobs that are in the store with another queue than that of their rows.
+// adopt takes over jobs whose queue in the store differs from that of their rows.
 func (p *process) adopt(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, p.lease())
 	defer cancel()
@@ -49,9 +48,9 @@ func (p *process) adopt(ctx context.Context) {
 	}
 }
 
-// adopt takes over such jobs of the queue: those that clients have enqueued without knowing that
-// their rows have the key queue, which have the queue of the service, and those from before the
-// rows got this queue.
+// adopt takes over the jobs of its rows that are in other queues: jobs that clients enqueued in the
+// service's queue because they did not know the rows' key queue, and jobs from before the rows got
+// this queue.
 func (q *queue) adopt(ctx context.Context) error {
 	for former, names := range q.elsewhere {
 		if err := q.moveHere(ctx, former, names...); err != nil {
@@ -76,8 +75,8 @@ func (q *queue) moveHere(ctx context.Context, from string, names ...string) erro
 	return err
 }
 
-// leave unbinds the other queues that rows had, and publishes the messages that nobody consumes
-// there once more. It is called each minute: workers of an older version bind the queues again.
+// leave unbinds the queues that rows had before, and republishes messages that nobody consumes
+// there. It is called each minute, because workers of an older version bind the queues again.
 func (p *process) leave(ctx context.Context) {
 	for _, q := range p.queues {
 		q.takeKept(ctx)
@@ -97,8 +96,8 @@ func (p *process) leave(ctx context.Context) {
 	}
 }
 
-// takeKept takes over the jobs that processes of an older version, which do not know their names,
-// have kept in other queues of the service.
+// takeKept takes over jobs that processes of an older version, which did not know their names, have
+// kept in other queues of the service.
 func (q *queue) takeKept(ctx context.Context) {
 	for _, other := range q.process.queues {
 		if other.service != q.service || q.process.store == nil {
@@ -110,7 +109,7 @@ func (q *queue) takeKept(ctx context.Context) {
 	}
 }
 
-// empty takes the messages for rows out of a queue that they had before, if no worker consumes it.
+// empty moves messages for rows out of a queue that they had before, if no worker consumes it.
 func (q *queue) empty(ctx context.Context, former string, names []string) error {
 	n, consumers, err := q.process.conn().Inspect(ctx, former)
 	var refused *transport.Error
@@ -137,8 +136,7 @@ func (q *queue) empty(ctx context.Context, former string, names []string) error 
 	})
 }
 
-// strangers returns the names of the service's jobs that other queues take over, or other
-// processes.
+// strangers returns the names of the service's jobs that other queues or other processes take over.
 func (q *queue) strangers() (names []string) {
 	for _, r := range q.process.host.Rows() {
 		if r.Service == q.service && r.Kind() == "jobs" && q.rows[r.CallName()] == nil {

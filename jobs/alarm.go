@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// An alarm wakes the sweeper of a process when a job is due that the same process has scheduled:
-// such a job does not wait for the next regular sweep.
+// An alarm wakes the sweeper of a process when a job is due that this process has scheduled. Such a
+// job need not wait for the next regular sweep.
 type alarm struct {
 	mu  sync.Mutex
-	at  time.Time     // of the next sweep that is asked for; zero is none
-	set chan struct{} // has a token if at has changed
+	at  time.Time     // of the next sweep that was asked for; zero means none
+	set chan struct{} // holds a token if at has changed
 }
 
 func newAlarm() *alarm { return &alarm{set: make(chan struct{}, 1)} }
 
-// in asks for a sweep when d has passed. The store has the job already, so that a later time than
-// the one asked for need not be kept: each sweep finds out when the next job is due.
+// in asks for a sweep after d. A later time than the one already set need not be kept: the job is
+// in the store, and each sweep finds out when the next job is due.
 func (a *alarm) in(d time.Duration) {
 	// SQLite's clock has milliseconds. A later job is found by a regular sweep long before.
 	at := time.Now().Add(min(max(0, d), time.Hour) + time.Millisecond)
@@ -33,15 +33,15 @@ func (a *alarm) in(d time.Duration) {
 	}
 }
 
-// left returns how long it takes until the alarm rings, if it is set.
+// left returns the time until the alarm rings, if it is set.
 func (a *alarm) left() (d time.Duration, set bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return time.Until(a.at), !a.at.IsZero()
 }
 
-// wait waits for a pause, or until the alarm rings, and reports which. The alarm is then not set.
-// It returns false if ctx ends.
+// wait waits for a pause, or until the alarm rings, and reports which. Afterwards the alarm is no
+// longer set. wait returns false if ctx ends.
 func (a *alarm) wait(ctx context.Context, pause time.Duration) (rang, ok bool) {
 	regular := time.Now().Add(pause)
 	for {

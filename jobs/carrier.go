@@ -22,21 +22,21 @@ import (
 
 const (
 	// aloneLimit is the longest time that a job may run without a store, and aloneWait how long it
-	// waits for a worker before it is delayed. Meanwhile its message is not acknowledged, and RabbitMQ
-	// takes it away after 30 minutes (consumer_timeout).
+	// waits for a worker before it is delayed. Its message is unacknowledged meanwhile, and
+	// RabbitMQ requeues it after 30 minutes (consumer_timeout).
 	aloneLimit = 25 * time.Minute
 	aloneWait  = 10 * time.Second
 
-	// tellLimit is how long the outcome may take to be sent, and the done hook to succeed.
+	// tellLimit limits the time to send an outcome, and the time for the done hook to succeed.
 	tellLimit = 90 * time.Second
 )
 
-// delays are those after which a message comes back that waits for its time: each is a queue of the
-// broker. A message waits for the longest that is not too long, and then for the rest.
+// delays are the times of the broker's delay queues. A delayed message waits in the queue with the
+// longest one that is not too long, and then for the rest.
 var delays = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute,
 	3 * time.Hour, 12 * time.Hour}
 
-// levelOf returns the longest delay that is not longer than d, or else the shortest.
+// levelOf returns the longest delay that is not longer than d, or the shortest if all are longer.
 func levelOf(d time.Duration) time.Duration {
 	i, found := slices.BinarySearch(delays, d)
 	if found || i == 0 {
@@ -45,12 +45,12 @@ func levelOf(d time.Duration) time.Duration {
 	return delays[i-1]
 }
 
-// A carrier has the jobs of a queue without a store: the message is the job. It is acknowledged
-// when the job has ended, its outcome was sent and its done hook has run. It implements
+// A carrier serves a queue without a store, where the message is the job. It acknowledges a message
+// when the job has ended, its outcome has been sent and its done hook has run. It implements
 // [messaging.Server].
 type carrier struct {
 	*queue
-	row      *service.Row       // the first one
+	row      *service.Row       // the first row
 	messages service.Entrypoint // of the queue
 	beats    []timer.Member     // of the periodic rows
 }
@@ -64,8 +64,8 @@ func newCarrier(q *queue, w *work) (c *carrier, err error) {
 	return c, connection.Planned(q.process.host, c.plan)
 }
 
-// plan returns what the carrier asks the broker for, besides what its messages need: it publishes
-// jobs that no queue was bound for once more, those of ticks, and outcomes.
+// plan returns the connections that the carrier needs besides that of its messages. It publishes
+// jobs that no queue was bound for, jobs of ticks, and outcomes.
 func (c *carrier) plan() connection.Plan {
 	return connection.Plan{
 		By: "jobs of " + c.service, Writes: []string{exchangeName},
@@ -73,7 +73,7 @@ func (c *carrier) plan() connection.Plan {
 	}
 }
 
-// add adds a row. The error says what of it needs a store.
+// add adds a row. It returns an error that names what needs a store.
 func (c *carrier) add(w *work) error {
 	var mistakes []error
 	if w.Timeout() > aloneLimit {
@@ -90,7 +90,7 @@ func (c *carrier) add(w *work) error {
 	return errors.Join(mistakes...)
 }
 
-// Setup declares the queue, and those of the periodic rows.
+// Setup declares the queue, and the queues of the periodic rows.
 func (c *carrier) Setup(ctx context.Context) error {
 	var errs []error
 	if m, ok := c.messages.(interface{ Setup(context.Context) error }); ok {
@@ -102,7 +102,7 @@ func (c *carrier) Setup(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Start begins to consume, and to publish the jobs of the periodic rows.
+// Start begins consuming, and publishing the jobs of the periodic rows.
 func (c *carrier) Start(ctx context.Context) error {
 	if err := c.messages.Start(ctx); err != nil {
 		return err
@@ -115,7 +115,7 @@ func (c *carrier) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop stops both. Jobs that run go on.
+// Stop stops both. Running jobs continue.
 func (c *carrier) Stop(ctx context.Context) error {
 	var errs []error
 	for _, b := range c.beats {
@@ -127,7 +127,7 @@ func (c *carrier) Stop(ctx context.Context) error {
 // Topology returns the queue, with its bindings.
 func (c *carrier) Topology() transport.Topology { return c.topology }
 
-// Workers returns how many jobs run at once: one of a resource.
+// Workers returns how many jobs run at once: one if the queue is that of a resource.
 func (c *carrier) Workers() int {
 	if c.alone {
 		return 1
@@ -135,7 +135,7 @@ func (c *carrier) Workers() int {
 	return c.workers()
 }
 
-// Serve runs a job, or has it wait.
+// Serve runs a job, or delays it.
 func (c *carrier) Serve(ctx context.Context, t *messaging.Task) messaging.End {
 	job, err := c.jobOf(t.Delivery)
 	if err != nil {
@@ -164,8 +164,8 @@ func (c *carrier) Serve(ctx context.Context, t *messaging.Task) messaging.End {
 	return c.perform(ctx, w, t, j)
 }
 
-// await waits for the rest of a time, and reports whether it is over. It is not if the process
-// stops or the queue pauses before.
+// await waits for the rest of a job's delay, and reports whether it is over. It returns false if
+// the process stops or the queue is paused first.
 func (c *carrier) await(ctx context.Context, t *messaging.Task, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -179,7 +179,7 @@ func (c *carrier) await(ctx context.Context, t *messaging.Task, d time.Duration)
 	return false
 }
 
-// unknown has a job wait whose name no row has, and parks it in the end.
+// unknown delays a job whose name no row has, and finally parks it.
 func (c *carrier) unknown(ctx context.Context, t *messaging.Task, j *store.Job) messaging.End {
 	text, _ := t.Headers[unknownHeader].(string)
 	since, err := time.Parse(time.RFC3339, text)
@@ -196,7 +196,7 @@ func (c *carrier) unknown(ctx context.Context, t *messaging.Task, j *store.Job) 
 	return c.conclude(ctx, nil, j, end, rpcerror.New(end.ErrorType, end.Error))
 }
 
-// perform runs a job when it has a worker.
+// perform runs a job as soon as a worker is free.
 func (c *carrier) perform(ctx context.Context, w *work, t *messaging.Task, j *store.Job) messaging.End {
 	v, busy := w.await(ctx, t)
 	switch {
@@ -221,8 +221,8 @@ func (c *carrier) perform(ctx context.Context, w *work, t *messaging.Task, j *st
 	return c.conclude(ctx, w, j, end, err)
 }
 
-// await waits for a worker. It returns nil and true if there is none for long, and nil if the
-// message is to be given back.
+// await waits for a worker. It returns nil and true if none becomes free in time, and nil and false
+// if the message must be requeued.
 func (w *work) await(ctx context.Context, t *messaging.Task) (v *service.Reservation, busy bool) {
 	if v = w.TryReserve(); v != nil {
 		return v, false
@@ -240,15 +240,15 @@ func (w *work) await(ctx context.Context, t *messaging.Task) (v *service.Reserva
 	return v, v == nil && errors.Is(ctx.Err(), context.DeadlineExceeded)
 }
 
-// hold returns a lease that never ends: the broker has it.
+// hold returns a lease that never ends: the broker keeps the job.
 func (c *carrier) hold(ctx context.Context, j *store.Job) *lease {
 	l := &lease{leases: &c.process.leases, id: j.ID, attempt: j.Attempt}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	return l
 }
 
-// again has a job wait for its next attempt: for a delay of its row in a queue of its own, and for
-// another time by its header.
+// again delays a job until its next attempt. A delay of its row has its own queue; any other time
+// is in a header.
 func (w *work) again(t *messaging.Task, in time.Duration, err error) messaging.End {
 	end := messaging.End{Fate: messaging.Retried, Row: w.Row, Delay: in, Err: err}
 	if delete(t.Headers, runAtHeader); !slices.Contains(w.ladder, in) {
@@ -258,12 +258,12 @@ func (w *work) again(t *messaging.Task, in time.Duration, err error) messaging.E
 	return end
 }
 
-// conclude sends the outcome of a job that has ended, calls its done hook, and says how to settle
-// its message. w is nil if no row has the job's name.
+// conclude sends the outcome of a job that has ended, calls its done hook, and returns how to
+// settle its message. w is nil if no row has the job's name.
 func (c *carrier) conclude(ctx context.Context, w *work, j *store.Job, end store.End, err error) messaging.End {
 	j.State, j.Result, j.ErrorType, j.Error = end.State, end.Result, end.ErrorType, end.Error
 	if !c.tell(ctx, w, j) {
-		return messaging.End{} // the job runs again, and tells then
+		return messaging.End{} // the job runs again, and is concluded then
 	}
 	result := messaging.End{Fate: messaging.Handled, Err: err}
 	if w != nil {
@@ -288,7 +288,7 @@ func (c *carrier) conclude(ctx context.Context, w *work, j *store.Job, end store
 }
 
 // tell sends the outcome to the queue that the job named, and calls the done hook of its row. It
-// returns false if that must happen again.
+// returns false if this must be repeated.
 func (c *carrier) tell(ctx context.Context, w *work, j *store.Job) bool {
 	o, l := OutcomeOf(j), c.hold(ctx, j)
 	defer l.cancel(nil)

@@ -15,16 +15,16 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A Client enqueues jobs of one service. As a field of a service, its tag `jobs:"images"` names the
-// service that has the jobs. A program that hosts no services gets one from [Enqueuer.Client].
-// Several goroutines may use it.
+// A Client enqueues the jobs of one service. As a field of a service, it is bound to the service in
+// its tag, such as `jobs:"images"`. A program that hosts no services gets one from
+// [Enqueuer.Client]. Several goroutines may use it.
 //
-// As the blank field of a struct it makes the struct a typed client: every other field is a func
-// that enqueues the job in its tag. See Typed clients in the package comment.
+// As the blank field of a struct, it makes the struct a typed client: every other field is a func
+// that enqueues the job named in its tag. The package comment shows one.
 //
-// With outbox:"database" beside the service in its tag, a Client of a service enqueues jobs in the
-// transaction of the call, which [UseTx] has named. Such a job runs if the transaction is
-// committed, and begins soon after that: [Ref.Wait] in the same call waits in vain.
+// If the tag also has outbox:"database", the Client enqueues jobs in the transaction of the call,
+// which [UseTx] sets. Such a job runs only if the transaction is committed, soon after the commit.
+// Do not call [Ref.Wait] in the same call: the job cannot have begun.
 type Client struct {
 	service  string
 	enqueuer *Enqueuer
@@ -58,18 +58,19 @@ func (Client) Describe(f *service.Field) service.Description {
 	})}
 }
 
-// errUnbound is the error of everything that the zero Client does.
+// errUnbound is the error of all methods of the zero Client.
 var errUnbound = errors.New("jobs: the Client is not bound to a broker: it must be a field of a hosted service, or come from Enqueuer.Client")
 
-// Enqueue enqueues the job called name with positional arguments. At the end of args, a
-// [codec.Object] such as rpc.Kwargs has keyword arguments. Each [Option] among args is one:
+// Enqueue enqueues the job called name with positional arguments. The last argument may be a
+// [codec.Object], such as rpc.Kwargs, with keyword arguments. Each [Option] among args changes how
+// the job is enqueued:
 //
 //	ref, err := s.Images.Enqueue(ctx, "resize", url, rpc.Kwargs{"width", 300}, jobs.In(time.Hour))
 //
 // The job carries the call ids and the context data of ctx. Enqueue returns when the job is safe:
-// with a store, when it has the job's row; without one, when the broker has confirmed the message.
-// It waits for that until ctx's deadline, or 30 s if ctx has none. After an error, the job may have
-// been enqueued.
+// when the store has its row or, without a store, when the broker has confirmed the message.
+// Without a deadline in ctx, the limit is 30 s. After an error, the job may nevertheless have been
+// enqueued.
 func (c Client) Enqueue(ctx context.Context, name string, args ...any) (Ref[json.RawMessage], error) {
 	r := request{service: c.service, name: name}
 	for _, arg := range args {
@@ -102,16 +103,16 @@ func (c Client) enqueue(ctx context.Context, r request) (*handle, error) {
 // clientKind is the kind of the clients of this package.
 var clientKind = stub.Kind{Client: reflect.TypeFor[Client](), Key: "jobs", Example: `jobs:"images"`, Purpose: "that has the jobs"}
 
-// Bind returns a typed client, which enqueues through from: a struct of funcs with a blank field _
-// [Client]. The error has a line for each mistake in C, with the field and what to write instead. A
-// service does not need Bind: it has the struct as a field.
+// Bind returns a typed client that enqueues through from. C is a struct of funcs with a blank field
+// _ [Client]. The error has a line for each mistake in C, with the field and what to write instead.
+// A service does not need Bind: it has the struct as a field.
 func Bind[C any](from *Enqueuer) (C, error) {
 	return stub.Bind[C](clientKind, func(service string, client reflect.Value) error {
 		return from.Client(service).bind(client)
 	})
 }
 
-// bind fills the funcs of a typed client that are nil, and checks all of them.
+// bind fills the nil funcs of a typed client, and checks all of them.
 func (c Client) bind(client reflect.Value) error {
 	_, err := stub.Fill(clientKind, client, func(f reflect.StructField, tag service.Tag) (*boundFunc, error) {
 		return newFunc(c, f, tag)
@@ -119,7 +120,7 @@ func (c Client) bind(client reflect.Value) error {
 	return err
 }
 
-// A boundFunc is a func of a typed client: the job that it enqueues, and how it sends each
+// A boundFunc is a func of a typed client, with the job that it enqueues and how it sends each
 // argument.
 type boundFunc struct {
 	client  Client
@@ -178,7 +179,7 @@ func (fn *boundFunc) shape(t reflect.Type) error {
 	return nil
 }
 
-// Call enqueues the job. It is the implementation of the func.
+// Call enqueues the job. It implements the func.
 func (fn *boundFunc) Call(in []reflect.Value) []reflect.Value {
 	ctx, in := stub.Context(in), in[1:]
 	r := request{service: fn.client.service, name: fn.name, queue: fn.queue}

@@ -26,8 +26,8 @@ func (c *clients) outbox(f *service.Field) (bool, error) {
 	return mode == service.OutboxDatabase, err
 }
 
-// insertTx puts a job into the store in a transaction of the caller. When that is committed, the
-// message of the job is published.
+// insertTx inserts a job in a transaction of the caller. The job's message is published after the
+// commit.
 func (e *Enqueuer) insertTx(ctx context.Context, h *handle, o options, n store.New, m transport.Publishing) error {
 	err := e.store.CheckTx(ctx, o.tx)
 	if err != nil {
@@ -60,16 +60,16 @@ func (e *Enqueuer) insertTx(ctx context.Context, h *handle, o options, n store.N
 
 const (
 	// commitMin and commitMax bound the time between two looks for jobs whose transaction may have
-	// been committed. It doubles from one look to the next.
+	// been committed. It doubles each time.
 	commitMin = 5 * time.Millisecond
 	commitMax = 320 * time.Millisecond
 
-	// commitLooks is how often they are looked for. After that, the sweeper of a worker finds them.
+	// commitLooks limits the number of looks. After that, the sweeper of a worker finds the jobs.
 	commitLooks = 8
 )
 
-// commits looks for jobs that programs have enqueued in transactions: nobody says when these are
-// committed.
+// commits polls for jobs that programs have enqueued in transactions, because nothing reports when
+// these are committed.
 type commits struct {
 	mu      sync.Mutex
 	ended   bool
@@ -79,13 +79,13 @@ type commits struct {
 	runs    sync.WaitGroup
 }
 
-// An expected is a job that the store may have soon.
+// An expected is a job that may be in the store soon.
 type expected struct {
 	told  func(ctx context.Context)
 	looks int
 }
 
-// expect has told called when the store has a job.
+// expect calls told once the store has a job.
 func (c *commits) expect(s *store.Store, id string, told func(ctx context.Context)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,7 +104,7 @@ func (c *commits) expect(s *store.Store, id string, told func(ctx context.Contex
 	}
 }
 
-// run looks until nobody waits.
+// run looks for the jobs until none is expected.
 func (c *commits) run(ctx context.Context, s *store.Store) {
 	for pause := commitMin; wait.For(ctx, pause); pause = min(2*pause, commitMax) {
 		ids := c.ids()
@@ -130,7 +130,7 @@ func (c *commits) run(ctx context.Context, s *store.Store) {
 	}
 }
 
-// ids returns the jobs to look for. If there are none, run must return.
+// ids returns the ids of the jobs to look for. If there are none, run must return.
 func (c *commits) ids() (ids []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,7 +147,7 @@ func (c *commits) ids() (ids []string) {
 	return ids
 }
 
-// close ends the looks.
+// close stops looking.
 func (c *commits) close() {
 	c.mu.Lock()
 	c.ended = true

@@ -7,32 +7,34 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// Config configures jobs. It is given to services with [service.Configure], and to a program that
-// hosts none with [NewEnqueuer]. The zero value works, without a store.
+// Config configures jobs. Pass it to services with [service.Configure]; a program that hosts none
+// passes it to [NewEnqueuer]. The zero value works, without a store.
 type Config struct {
-	// Store keeps a row for each job. Nil is none, unless there is Open: see Without a store in the
-	// package comment. Whoever has opened it closes it.
+	// Store keeps a row for each job. If Store and Open are nil, jobs run without a store: see
+	// Without a store in the package comment. The program that opened it closes it.
 	Store *store.Store
 
-	// Open opens the store when services start that have jobs or clients of jobs. It is closed when
-	// they have stopped. It is not called if there is Store.
+	// Open opens the store when services that have jobs or clients of jobs start. The store is
+	// closed when they have stopped. Open is not called if Store is set.
 	Open func(ctx context.Context) (*store.Store, error)
 
-	// Keep is how long a job is kept after its end. 0 is 7 days; negative is without end.
+	// Keep is how long a job is kept after its end. 0 means 7 days, a negative number forever.
 	Keep time.Duration
 
-	// Lease is how long the job of a worker that has died waits until another one runs it, and how
-	// long a worker without the database may go on. It is renewed three times as often. 0 is a minute;
-	// the shortest is a second.
+	// Lease is how long a worker holds a job without renewing its lease, which it does three times
+	// as often. If a worker dies, another one runs the job when the lease has expired; a worker
+	// that cannot reach the database cancels its job before that. 0 means a minute; the minimum is
+	// a second.
 	Lease time.Duration
 
-	// Deaths is how many workers may die with a job, before it fails as a suspect that kills them. 0
-	// is 3; a negative number means no limit. Of the jobs that have one death left, a process runs one
-	// at a time. With 1, a job fails with the first worker that dies, though another job may have
-	// killed that one.
+	// Deaths is how many workers may die while running a job before it fails as a suspect. 0 means
+	// 3, a negative number no limit. Of the jobs that have one death left, a process runs one at a
+	// time. With 1, a job fails when the first worker dies, though another job may have killed that
+	// worker.
 	Deaths int
 
-	// Wait limits [Ref.Wait] if its ctx has no deadline. 0 means an hour, a negative number no limit.
+	// Wait limits [Ref.Wait] if its ctx has no deadline. 0 means an hour, a negative number no
+	// limit.
 	Wait time.Duration
 
 	// Enqueued is called with each job that a client enqueues, before it is sent. Package servicetest
@@ -42,12 +44,12 @@ type Config struct {
 	times times
 }
 
-// These times are shorter or longer in tests; 0 is the default.
+// times are the intervals that tests change; 0 means the default.
 type times struct {
 	sweep        time.Duration // between two regular sweeps
-	unknownFor   time.Duration // how long a job waits for a worker that knows its name
-	unknownAgain time.Duration // how long it waits between two workers
-	look         time.Duration // between two looks whether periodic rows have changed
+	unknownFor   time.Duration // how long a job waits for a worker that has a row of its name
+	unknownAgain time.Duration // how long it waits between two such workers
+	look         time.Duration // between two checks whether periodic rows have changed
 }
 
 // hasStore reports whether there is a store, or will be when the services start.

@@ -10,15 +10,15 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A danger lets one job at a time run in the process whose next death makes it a suspect. Otherwise
-// a job that kills its workers would make suspects of all that they run: the jobs that a process
-// has lost are claimed together again.
+// A danger makes sure that a process runs only one job at a time whose next death makes it a
+// suspect. Otherwise a job that kills its workers would make suspects of all jobs that run beside
+// it, because the jobs that a process has lost are claimed together again.
 type danger struct {
 	process *process
-	deaths  int // of such a job; 0 if there are none
+	deaths  int // of a job in danger; 0 if no job ever is
 
 	mu   sync.Mutex
-	runs bool // such a job does
+	runs bool // a job in danger runs
 }
 
 func (d *danger) init(p *process) {
@@ -28,7 +28,7 @@ func (d *danger) init(p *process) {
 	}
 }
 
-// enter reports whether no such job runs, and that one does from now on.
+// enter reports whether no job in danger was running, and marks one as running.
 func (d *danger) enter() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -39,14 +39,14 @@ func (d *danger) enter() bool {
 	return true
 }
 
-// free reports whether no such job runs.
+// free reports whether no job in danger runs.
 func (d *danger) free() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return !d.runs
 }
 
-// leave ends what enter began, and wakes the groups, which may have another one.
+// leave undoes enter, and wakes the groups, which may have another job in danger.
 func (d *danger) leave() {
 	d.mu.Lock()
 	d.runs = false
@@ -59,7 +59,7 @@ func (d *danger) leave() {
 }
 
 // claimSuspect claims and starts a job in danger, if there may be one and none runs. It returns the
-// workers that are left.
+// remaining workers.
 func (g *group) claimSuspect(ctx context.Context, held []*service.Reservation) ([]*service.Reservation, error) {
 	p := g.queue.process
 	if !g.mayClaimSuspect() || !p.danger.enter() {
@@ -80,7 +80,7 @@ func (g *group) claimSuspect(ctx context.Context, held []*service.Reservation) (
 	return held[1:], nil
 }
 
-// mayClaimSuspect reports whether the store may have a job in danger, and none runs.
+// mayClaimSuspect reports whether the store may have a job in danger and none runs.
 func (g *group) mayClaimSuspect() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,7 +94,7 @@ func (g *group) setSuspects(may bool) {
 	g.suspects = may && g.queue.process.danger.deaths > 0
 }
 
-// of returns what ends the danger of a job that is started.
+// of returns the func that ends the danger of a started job.
 func (d *danger) of(j *store.Job) (end func()) {
 	if d.deaths == 0 || j.Deaths < d.deaths {
 		return func() {}

@@ -1,8 +1,8 @@
-// Package jobs runs work in the background, with a record of each job: what it is, what has become
-// of it, and every attempt that failed.
+// Package jobs runs work in the background and keeps a record of each job: its state, its result,
+// and every attempt that failed.
 //
-// A [Job] is a row of a service whose method does the work. A [Client] enqueues jobs, in any
-// service or program, now or for later:
+// A [Job] is a row of a service whose method does the work. A [Client], in any service or program,
+// enqueues jobs, to run now or later:
 //
 //	type Images struct {
 //		_ service.Name `service:"images"`
@@ -25,16 +25,17 @@
 //
 // # The row and the message
 //
-// With a store, SQLite or PostgreSQL ([Config]), each job has a row there. The row is the job. A
-// message on the broker wakes a worker for it, and puts the row there if it is missing: so a
-// program in any language enqueues a job by publishing a message, without access to the database.
-// Messages may be lost or come twice. A worker that is free claims the best job of its queue: the
-// one with the highest priority, and of those the oldest.
+// With a store, SQLite or PostgreSQL ([Config]), each job has a row there, and the row is the job.
+// A message on the broker wakes a worker, which inserts the row if it is missing. A program in any
+// language can therefore enqueue a job by publishing a message, without access to the database.
+// Messages may be lost or duplicated. A free worker claims the job of its queue with the highest
+// priority, the oldest first.
 //
-// A worker has a lease on the job that it runs, and renews it until the job ends. If the worker
-// dies, the lease ends, and another worker runs the job. A job with which three workers have died
-// fails as a suspect ([ErrSuspect]). A process runs jobs whose next death would be the last one at
-// a time, so that a job that kills its workers does not make suspects of those beside it.
+// A worker holds a lease on the job that it runs, and renews it until the job ends. If the worker
+// dies, the lease expires, and another worker runs the job. A job fails as a suspect ([ErrSuspect])
+// after three workers have died while running it. A process runs only one job at a time that
+// another death would make a suspect. A job that kills its workers thus does not make suspects of
+// the jobs that run beside it.
 //
 // # Periodic jobs
 //
@@ -45,87 +46,89 @@
 //
 //	func (r *Reports) Nightly(ctx context.Context, tick timer.Tick) error
 //
-// Every process of the service computes the ticks, and the store decides which one enqueues: there
-// is no leader. Package timer/cron describes the expressions, and what happens when clocks change.
-// The key tz is their time zone; the default is UTC. A tick passes no arguments, so each parameter
-// has a default. The method may take a timer.Tick after ctx, with the time at which the tick was
-// due: it is the same in each attempt.
+// Every process of the service computes the ticks, and the store decides which process enqueues the
+// job: there is no leader. Package timer/cron describes the expressions, and what happens when
+// clocks change. The key tz sets their time zone; the default is UTC. A tick passes no arguments,
+// so every parameter needs a default. The method may take a timer.Tick after ctx, with the time at
+// which the tick was due; this time is the same in each attempt.
 //
-//   - missed says what happens to ticks that come late, because no process was running or the job of
-//     the tick before had not ended: "once", the default, enqueues one job for all of them, "all" one
-//     for each, for up to 1000, and "skip" none for those that are later than half the time to the
-//     following one, or than three minutes.
-//   - overlap says what happens if the job of the tick before has not ended: with "skip", the default,
-//     the tick is late; with "allow", its job is enqueued nevertheless; with "queue" too, but the jobs
-//     of the ticks run one after the other.
+//   - missed says what happens to late ticks: those that were due while no process was running,
+//     or while the job of the previous tick had not ended. "once", the default, enqueues one job
+//     for all of them; "all" enqueues one for each, up to 1000; "skip" drops those that are late
+//     by more than three minutes, or by more than half the time to the following tick.
+//   - overlap says what happens if the job of the previous tick has not ended. With "skip", the
+//     default, the tick is late; with "allow", its job is enqueued anyway; with "queue", it is
+//     enqueued too, but the jobs of the ticks run one after the other.
 //
-// If processes have different schedules for a row, that of the process which was started last
-// counts in all of them. The ticks of a new schedule are due from then on. gomeko cron shows the
-// rows, and pauses, resumes and runs them.
+// If processes have different schedules for a row, all of them follow the process that was started
+// last. The ticks of a new schedule are due from then on. gomeko cron lists the rows, and pauses,
+// resumes and runs them.
 //
 // # Unique jobs
 //
-// With the key unique, a job is enqueued only if no other one with the same arguments waits or
+// With the key unique, a job is enqueued only if no other job with the same arguments waits or
 // runs:
 //
 //	Sync jobs.Job `jobs:"sync(tenant_id, full=False)" unique:"tenant_id" unique_for:"1h"`
 //
-// The value names the parameters that count; "true" are all. Arguments are the same whether they
-// come by position, by name, or as the default of a parameter. Whoever enqueues a second job gets
-// the Ref of the first one. An index of the database decides, so that this holds for any number of
-// processes. With unique_for, a job keeps its key for this time after it was enqueued, even if it
-// has ended.
+// The value names the parameters that make the key; "true" means all of them. It makes no
+// difference whether an argument is passed by position, by name, or is the default of its
+// parameter. Enqueueing a duplicate returns the Ref of the existing job. A unique index in the
+// database enforces this for any number of processes. With unique_for, a job keeps its key for at
+// least this time after it was enqueued, even if it ends sooner.
 //
 // # Resources
 //
-// Jobs of rows with the same resource run one at a time, in the whole fleet and whatever their
-// service and queue, in the order of their rows in the store:
+// Jobs of rows with the same resource run one at a time in the whole fleet, whatever their service
+// and queue, in the order in which their rows were inserted:
 //
 //	Update jobs.Job `jobs:"update(test_only=False)" resource:"products"`
 //	Sync   jobs.Job `jobs:"sync(tenant_id, full=False)" resource:"tenant:{tenant_id}"`
 //
-// Jobs of a resource get their places when they are inserted, and Priority does not change them. On
-// SQLite that is the order of the commits. On PostgreSQL it is too, unless two transactions
-// overlap: these two jobs are in either order. A job that is delayed does not wait in the line
-// until its time has come; then it is before all that were enqueued after it. One that waits for
-// its next attempt holds up the others, unless its row has on_retry:"pass". The done hook does not
-// hold the resource. If a worker dies, its job holds the resource until the lease ends, and then
-// runs again first. All services that name a resource must have the same store.
+// A job gets its place in the line of its resource when it is inserted; Priority does not change
+// it. The order is that of the commits, except that on PostgreSQL the jobs of two overlapping
+// transactions may be in either order. A delayed job joins the line when its time has come, ahead
+// of all jobs that were enqueued after it. A job that waits for its next attempt holds up the
+// others, unless its row has on_retry:"pass". The done hook does not hold the resource. If a worker
+// dies, its job holds the resource until the lease expires, and then runs again first. All services
+// that name a resource must use the same store.
 //
-// A process writes what its rows say of unique and resource into the store when it starts, and
-// clients read it there. If it is something else than before, the jobs that wait are changed. Of
-// several jobs that then have the same key, the oldest one gets it, and the others run without.
+// When a process starts, it writes the keys unique and resource of its rows into the store, where
+// clients read them. If they have changed, the waiting jobs are updated. Of several jobs that then
+// have the same key, the oldest gets it, and the others run without one.
 //
 // # Without a store
 //
-// Without a store the message is the job. It is acknowledged when the job has ended, its outcome
-// was sent to whoever waits, and the done hook has run; if the process dies before, all of it
-// happens again. A job that waits for its time or for its next attempt is in a delay queue of the
-// broker, and one that has failed is in the dead queue, as the messages of package messaging are.
+// Without a store, the message is the job. It is acknowledged when the job has ended, its outcome
+// has been sent to the caller that waits for it, and the done hook has run. If the process dies
+// before that, all of this happens again. A delayed job, or one that waits for its next attempt, is
+// in a delay queue of the broker. A failed job goes to the dead queue, like the messages of package
+// messaging.
 //
 // Nothing is recorded, so status, progress, cancelling, priorities and unique jobs need a store,
-// and an id that is enqueued twice runs twice. A resource must be one of constant name, and counts
-// within its service: its jobs have a queue with one consumer, which takes one message at a time. A
-// job that waits for its next attempt does not hold up the others, and when a connection is lost
-// during a job, another process begins the next one while that job may still run. A job may run for
-// 25 minutes, because RabbitMQ takes messages away that are not acknowledged in 30.
+// and an id that is enqueued twice runs twice. The name of a resource must be constant, and it
+// counts within its service only: the jobs have a queue with one consumer, which takes one message
+// at a time. A job that waits for its next attempt does not hold up the others. If the connection
+// is lost during a job, another process begins the next one while the first may still run. A job
+// may run for at most 25 minutes, because RabbitMQ requeues messages that are not acknowledged
+// within 30.
 //
 // # What is guaranteed
 //
-// As long as the database lives, a job runs at least once until its outcome is recorded. It runs
-// twice at the same time only if a method ignores that its ctx has ended: ctx ends before a lease
-// that cannot be renewed does.
+// As long as the database survives, a job runs at least once before its outcome is recorded. It
+// runs twice at the same time only if a method ignores that its ctx has ended: ctx is cancelled
+// before a lease that cannot be renewed expires.
 //
 // # Transactions
 //
-// [UseTx] says which transaction a call has. Fields with outbox:"database", of type
-// events.Dispatcher, messaging.Publisher or [Client], write into it what they send, and it leaves
-// with the commit. Rows of events and messages with inbox:"true" note in it which message they
-// handle, so that one that comes again is acknowledged without a call. [Tx] enqueues one job in a
-// transaction of a program. The store must be in the database of the transaction.
+// [UseTx] sets the transaction of a call. Fields with outbox:"database", of type events.Dispatcher,
+// messaging.Publisher or [Client], write what they send into this transaction; it is sent after the
+// commit. Rows of events and messages with inbox:"true" record in the transaction which message
+// they handle, and a message that is delivered again is acknowledged without a call. [Tx] enqueues
+// one job in a transaction of a program. The store must be in the database of the transaction.
 //
-// # Where the rest is
+// # Progress, set-up and tear-down
 //
-// [Progress] records how far a job has come. Set-up and tear-down are defer, di.PerCall and
+// [Progress] records how far a job has come. For set-up and tear-down, use defer, di.PerCall and
 // middleware.
 package jobs

@@ -16,16 +16,16 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Eager is for tests: a client runs the job before it returns, in the same process, without a
-// broker and a store. Pass it with the services:
+// Eager makes clients run jobs themselves, for tests: a client runs the job in the same process
+// before it returns, without a broker or a store. Pass it with the services:
 //
 //	h := servicetest.New(t, new(Images), new(Shop), jobs.Eager)
 //
-// Options that delay a job have no effect, and neither have the delays of its row's key retry: a
-// job that fails is tried again at once, as often as the row says. Then its done hook runs.
-// [Ref.Wait] has the outcome. A job whose unique key another one has does not run: its Ref is that
-// of the other one. Resources have no effect. The service that has the job must be one of the
-// services.
+// Options that delay a job have no effect, nor have the delays of its row's key retry: a job that
+// fails is tried again at once, as often as the row allows. Then its done hook runs. [Ref.Wait]
+// returns the outcome. If another job has the unique key of a job, the job does not run, and its
+// Ref is that of the other job. Resources have no effect. The service that has the job must be one
+// of the services.
 var Eager = service.Configure(eagerMode{})
 
 // eagerMode is the configuration value of Eager.
@@ -34,8 +34,8 @@ type eagerMode struct{}
 // Option returns the name of the option, for messages.
 func (eagerMode) Option() string { return "jobs.Eager" }
 
-// eagerAttempts is how often an eager job is tried at most: a method may ask for further attempts
-// without end.
+// eagerAttempts limits the attempts of an eager job, because a method may ask for further ones
+// endlessly.
 const eagerAttempts = 100
 
 // An eager runs jobs in the call that enqueues them.
@@ -47,10 +47,10 @@ type eager struct {
 	keys map[[3]string]*claimed // by service, name and unique key
 }
 
-// A claimed is an eager job that has a unique key.
+// A claimed is an eager job with a unique key.
 type claimed struct {
 	id      string
-	until   time.Time     // when it gives the key back, if it has ended
+	until   time.Time     // when it releases the key, if it has ended
 	ended   chan struct{} // closed when outcome is set
 	outcome Outcome
 }
@@ -75,8 +75,8 @@ func (c *claimed) wait(ctx context.Context) (Outcome, error) {
 	}
 }
 
-// claim takes the unique key of a job, or makes h that of the job that has it. It returns nil if
-// the job is not unique.
+// claim takes the unique key of a job, or makes h the handle of the job that has it. It returns nil
+// if the job is not unique.
 func (e *eager) claim(ctx context.Context, w *work, h *handle, m transport.Publishing) (own *claimed) {
 	from := reader{accepts: codec.Set{codec.JSON}, message: len(m.Body), decoded: eagerMemory}
 	t := w.rule.terms(ctx, from, codec.Body{ContentType: m.ContentType, Data: m.Body})
@@ -95,7 +95,7 @@ func (e *eager) claim(ctx context.Context, w *work, h *handle, m transport.Publi
 	return own
 }
 
-// eagerOf returns the eager of a container, nil if its jobs are not eager.
+// eagerOf returns the eager of a container, or nil if its jobs are not eager.
 func eagerOf(host *service.Host) (*eager, error) {
 	if _, ok := service.Lookup[eagerMode](host); !ok {
 		return nil, nil
@@ -115,7 +115,7 @@ func (e *eager) add(w *work) (service.Entrypoint, error) {
 	return passive{}, nil
 }
 
-// A passive is the entrypoint of a row whose jobs come from clients of the same process.
+// A passive is the entrypoint of a row whose jobs all come from clients of the same process.
 type passive struct{}
 
 // Start does nothing.
@@ -124,7 +124,7 @@ func (passive) Start(context.Context) error { return nil }
 // Stop does nothing.
 func (passive) Stop(context.Context) error { return nil }
 
-// run runs a job until it has ended, and its done hook.
+// run runs a job until it has ended, and then its done hook.
 func (e *eager) run(ctx context.Context, h *handle, m transport.Publishing) error {
 	w := e.rows[m.Key]
 	if w == nil {
@@ -199,10 +199,10 @@ func (w *work) callEager(ctx context.Context, j *store.Job, m transport.Publishi
 	return result, nil
 }
 
-// eagerMemory is what the arguments of an eager job may take, in bytes.
+// eagerMemory limits the bytes that the arguments of an eager job may take.
 const eagerMemory = 128 << 20
 
-// eagerRequest returns the call that a job asks for, without its arguments.
+// eagerRequest returns the request of a job, without its arguments.
 func eagerRequest(j *store.Job, m transport.Publishing) service.Request {
 	r := headers.Request(&transport.Delivery{Exchange: m.Exchange, Key: m.Key, Properties: m.Properties})
 	r.ID, r.Attempt = j.ID, j.Attempt

@@ -11,7 +11,7 @@ import (
 // endsAtOnce is how many ends one transaction records.
 const endsAtOnce = 500
 
-// ends record what has become of jobs. While the store is busy with some, further ones gather, and
+// ends records the outcomes of attempts. While the store is busy with some, further ones gather and
 // are recorded together.
 type ends struct {
 	process *process
@@ -24,8 +24,8 @@ type ending struct {
 	recorded chan recorded
 }
 
-// A recorded is what was recorded in place of an end: the end itself, as a rule. It counts, unless
-// the job was lost.
+// A recorded is what was recorded in place of an end: usually the end itself. It counts, unless the
+// job was lost.
 type recorded struct {
 	store.End
 	counts bool
@@ -33,8 +33,8 @@ type recorded struct {
 
 func (e *ends) init(p *process) { e.process, e.queue = p, make(chan *ending, endsAtOnce) }
 
-// record records an end, and returns what was recorded. While the store is away, it waits: until
-// ctx ends, or, if the job is given back, until the process stops.
+// record records an end, and returns what was recorded. While the store is unreachable, it waits
+// until ctx ends or, if the job is given back, until the process stops.
 func (e *ends) record(ctx context.Context, end store.End) recorded {
 	var stopping <-chan struct{}
 	if end.State == store.Queued {
@@ -58,8 +58,8 @@ func (e *ends) record(ctx context.Context, end store.End) recorded {
 	}
 }
 
-// last tries once more to record an end when the process stops or is killed: a job that is given
-// back runs elsewhere without waiting for the end of its lease.
+// last makes a last attempt to record an end when the process stops or is killed. A job that is
+// given back then runs elsewhere without waiting for its lease to expire.
 func (e *ends) last(ctx context.Context, end store.End) recorded {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
@@ -89,7 +89,7 @@ func (e *ends) run(ctx context.Context) {
 	}
 }
 
-// gather waits for an end, and takes the others that wait. It returns nil if ctx ends.
+// gather waits for an end, and takes all others that wait. It returns nil if ctx ends.
 func (e *ends) gather(ctx context.Context) (batch []*ending) {
 	select {
 	case x := <-e.queue:
@@ -108,7 +108,7 @@ func (e *ends) gather(ctx context.Context) (batch []*ending) {
 	return batch
 }
 
-// finish records ends, and tries again until the store answers. It returns false if ctx ends.
+// finish records ends, and retries until the store answers. It returns false if ctx ends.
 func (e *ends) finish(ctx context.Context, list []store.End) ([]recorded, bool) {
 	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
 		limited, cancel := context.WithTimeout(ctx, e.process.lease())
@@ -134,13 +134,13 @@ func (e *ends) finish(ctx context.Context, list []store.End) ([]recorded, bool) 
 	}
 }
 
-// finishEach records each end alone, because the database has refused one of them. In place of that
+// finishEach records each end separately, because the database has rejected one of them. For that
 // one, it records that the job has failed.
 func (e *ends) finishEach(ctx context.Context, list []store.End, refusal error) (all []recorded, ok bool) {
 	for _, end := range list {
 		if len(list) == 1 {
 			log := e.process.host.Logger().With("job", end.ID, "state", end.State, "err", refusal)
-			if end.ErrorType == refused { // that one too
+			if end.ErrorType == refused { // this failure, too
 				log.Error("the outcome of a job is not recorded: its database refuses it")
 				return []recorded{{end, false}}, true
 			}
@@ -157,5 +157,5 @@ func (e *ends) finishEach(ctx context.Context, list []store.End, refusal error) 
 	return all, true
 }
 
-// refused is the type of the error of a job whose outcome the database has refused.
+// refused is the error type of a job whose outcome the database has rejected.
 const refused = "refused"

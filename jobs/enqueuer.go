@@ -18,21 +18,21 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// ErrNoStore is returned for what only a store can do, if none is configured.
+// ErrNoStore is returned by operations that need a store if none is configured.
 var ErrNoStore = errors.New("needs a store: set gomeko.jobs.store, or the Store of jobs.Config")
 
 const (
-	// sendTime limits the enqueueing of a job, and what is asked of the store, if their ctx has no
+	// sendTime limits the time to enqueue a job, and to query the store, if their ctx has no
 	// deadline.
 	sendTime = 30 * time.Second
 
-	// nudgeTime limits the publishing of a message whose row the store has: the sweeper publishes it
-	// again.
+	// nudgeTime limits the publishing of a message whose row is in the store: if it fails, the
+	// sweeper publishes the message again.
 	nudgeTime = 2 * time.Second
 )
 
 // An Enqueuer enqueues jobs of services, and waits for their outcomes. A program that hosts no
-// services makes one with [NewEnqueuer]; the clients of a container share one. Several goroutines
+// services creates one with [NewEnqueuer]; the clients of a container share one. Several goroutines
 // may use it.
 type Enqueuer struct {
 	cfg       Config
@@ -53,9 +53,9 @@ type Enqueuer struct {
 	queues sync.Map // full names by routing key, of the rows of this process
 }
 
-// NewEnqueuer returns an Enqueuer for a program that hosts no services, on its connection to the
-// broker. It declares the exchange of jobs there; ctx limits only that. With a store in cfg, conn
-// may be nil: jobs are then only put into the store, and a worker finds them there within a second.
+// NewEnqueuer returns an Enqueuer for a program that hosts no services. It declares the exchange of
+// jobs through conn; ctx limits only that. With a store in cfg, conn may be nil: jobs are then only
+// inserted into the store, and a worker finds them there within a second.
 //
 // The program closes the Enqueuer before it closes conn and the store.
 func NewEnqueuer(ctx context.Context, conn *transport.Conn, cfg Config) (*Enqueuer, error) {
@@ -73,7 +73,7 @@ func NewEnqueuer(ctx context.Context, conn *transport.Conn, cfg Config) (*Enqueu
 	return e, nil
 }
 
-// prepare makes what waits for outcomes. The store is open.
+// prepare creates what waits for outcomes. The store is open.
 func (e *Enqueuer) prepare() {
 	if e.store != nil {
 		e.poller = newPoller(e.store)
@@ -82,7 +82,7 @@ func (e *Enqueuer) prepare() {
 	}
 }
 
-// Close ends what waits for outcomes. The connection and the store stay open.
+// Close ends all waiting for outcomes. The connection and the store stay open.
 func (e *Enqueuer) Close(ctx context.Context) error {
 	e.commits.close()
 	if e.poller != nil {
@@ -94,10 +94,10 @@ func (e *Enqueuer) Close(ctx context.Context) error {
 	return nil
 }
 
-// Client returns a client of the jobs of a service.
+// Client returns a client for the jobs of a service.
 func (e *Enqueuer) Client(service string) Client { return Client{service: service, enqueuer: e} }
 
-// clients is the Enqueuer that the clients of a container share, with its life.
+// clients is the Enqueuer that the clients of a container share. The container starts and stops it.
 type clients struct {
 	Enqueuer
 	host       *service.Host
@@ -124,7 +124,7 @@ func clientsOf(host *service.Host) (*clients, error) {
 		c.codec = c.connection.Codec()
 		return c, connection.Planned(host, func() connection.Plan {
 			p := connection.Plan{By: "clients of jobs", Topology: exchange(), Writes: []string{exchangeName}}
-			if !c.cfg.hasStore() { // outcomes come as messages
+			if !c.cfg.hasStore() { // outcomes arrive as messages
 				r := newReplies(&c.Enqueuer)
 				p.Later = transport.Use{Topology: r.topology(), Consumes: []string{r.queue}}
 			}
@@ -153,23 +153,23 @@ func (c *clients) Setup(ctx context.Context) error {
 	return c.conn.Declare(ctx, exchange())
 }
 
-// Stop ends what waits for outcomes.
+// Stop ends all waiting for outcomes.
 func (c *clients) Stop(ctx context.Context) error { return c.Close(ctx) }
 
 // Kill does nothing: the connection is cut.
 func (c *clients) Kill() {}
 
-// A request is a job that is about to be enqueued.
+// A request is a job to enqueue.
 type request struct {
 	service, name string
-	queue         string // as the client knows it; "" is the service's
+	queue         string // as far as the client knows; "" is the service's queue
 	args          []any
 	kwargs        any // encoded as an object; nil is none
 	options       []Option
 	outbox        bool // in the transaction of the call
 }
 
-// An Enqueued is a job that a client enqueues, as [Config].Enqueued is told. Args and Kwargs are
+// An Enqueued is a job that a client enqueues, as passed to [Config.Enqueued]. Args and Kwargs are
 // JSON.
 type Enqueued struct {
 	ID       string
@@ -241,7 +241,7 @@ func limit(ctx context.Context, d time.Duration) (context.Context, context.Cance
 	return context.WithTimeoutCause(ctx, d, fmt.Errorf("not in %s: %w", d, context.DeadlineExceeded))
 }
 
-// maxMessage returns the size of the largest body, in bytes.
+// maxMessage returns the maximum size of a body, in bytes.
 func (e *Enqueuer) maxMessage() int {
 	if e.conn == nil {
 		return 16 << 20
@@ -249,7 +249,7 @@ func (e *Enqueuer) maxMessage() int {
 	return e.conn.MaxMessage()
 }
 
-// tell tells a test what is enqueued.
+// tell passes the job to the test that has set [Config.Enqueued].
 func (e *Enqueuer) tell(h *handle, r request, o options) error {
 	if e.cfg.Enqueued == nil {
 		return nil
@@ -269,7 +269,7 @@ func (e *Enqueuer) tell(h *handle, r request, o options) error {
 	return nil
 }
 
-// send puts the job into the store, and publishes its message, or runs it if jobs are eager.
+// send inserts the job into the store and publishes its message, or runs it if jobs are eager.
 func (e *Enqueuer) send(ctx context.Context, h *handle, r request, o options, m transport.Publishing) error {
 	if e.eager != nil {
 		return e.eager.run(ctx, h, m)
@@ -298,7 +298,7 @@ func (e *Enqueuer) send(ctx context.Context, h *handle, r request, o options, m 
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.store.Name(), err)
 	}
-	h.id = inserted.ID // that of the job that has its key
+	h.id = inserted.ID // of the existing job, if that has the key
 	if o.delayed() && inserted.Added && e.alarm != nil {
 		e.alarm.in(o.delay())
 	}
@@ -308,7 +308,7 @@ func (e *Enqueuer) send(ctx context.Context, h *handle, r request, o options, m 
 	return nil
 }
 
-// announce publishes the message of a job that the store has.
+// announce publishes the message of a job that is in the store.
 func (e *Enqueuer) announce(ctx context.Context, m transport.Publishing) {
 	limited, cancel := context.WithTimeout(ctx, nudgeTime)
 	defer cancel()
@@ -318,7 +318,7 @@ func (e *Enqueuer) announce(ctx context.Context, m transport.Publishing) {
 	}
 }
 
-// place inserts a job with insert, with the terms of its row.
+// place calls insert with the job, to which it adds the terms of its row.
 func (e *Enqueuer) place(ctx context.Context, n store.New, insert func(context.Context, ...store.New) ([]store.Inserted, error)) (store.Inserted, error) {
 	from := reader{accepts: codec.Set{e.codec}, message: len(n.Payload), decoded: termsMemory}
 	all, err := e.rules.place(ctx, e.store, from, []store.New{n}, insert)
@@ -328,10 +328,10 @@ func (e *Enqueuer) place(ctx context.Context, n store.New, insert func(context.C
 	return all[0], nil
 }
 
-// termsMemory is what the arguments of a job may take when its terms are computed, in bytes.
+// termsMemory limits the bytes that the arguments of a job may take while its terms are computed.
 const termsMemory = 128 << 20
 
-// queueOf returns the queue in which workers take the job.
+// queueOf returns the queue from which workers take the job.
 func (e *Enqueuer) queueOf(r request) string {
 	if q, ok := e.queues.Load(routingKey(r.service, r.name)); ok && r.queue == "" {
 		return q.(string)
@@ -339,7 +339,7 @@ func (e *Enqueuer) queueOf(r request) string {
 	return queueName(r.service, r.queue)
 }
 
-// publishAlone publishes the message of a job that no store of this process has.
+// publishAlone publishes the message of a job without inserting it into a store.
 func (e *Enqueuer) publishAlone(ctx context.Context, h *handle, o options, m transport.Publishing) (err error) {
 	if o.in > 0 {
 		o.at = time.Now().Add(o.in)

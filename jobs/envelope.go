@@ -12,9 +12,9 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// An envelope is what the outbox keeps of a message, besides its exchange, its routing key and its
-// body, as JSON. The types of headers survive it: what leaves is what a publishing without the
-// outbox would have sent.
+// An envelope is what the outbox keeps of a message besides its exchange, routing key and body, as
+// JSON. It preserves the types of headers: the message is the same as one that is published without
+// the outbox.
 type envelope struct {
 	Mandatory       bool            `json:"mandatory,omitempty"`
 	Signed          bool            `json:"signed,omitempty"`
@@ -97,8 +97,8 @@ func sealTable(table transport.Table) (map[string]any, error) {
 	return sealed, nil
 }
 
-// sealValue returns the value of a header for JSON: null, true and false, texts, numbers of the
-// type int and arrays as what they are, and others as an object with their type and a text.
+// sealValue returns the value of a header for JSON. null, true, false, texts, ints and arrays stay
+// as they are; other values become an object with their type and a text.
 func sealValue(v any) (any, error) {
 	typed := func(name, text string) (any, error) { return map[string]string{name: text}, nil }
 	switch v := v.(type) {
@@ -176,7 +176,7 @@ func unsealValue(v any) (any, error) {
 	return v, nil
 }
 
-// unsealers return the values of the types that [sealValue] names.
+// unsealers decode the types that [sealValue] names.
 var unsealers = map[string]func(text string) (any, error){
 	"text": func(text string) (any, error) {
 		data, err := base64.StdEncoding.DecodeString(text)

@@ -10,17 +10,17 @@ import (
 // The names on the broker: see docs/wire/jobs.md.
 const (
 	exchangeName   = deadletter.Prefix + "jobs"          // messages with the routing key service.name
-	unroutedName   = exchangeName + ".unrouted"          // exchange and queue of those that no queue is bound for
+	unroutedName   = exchangeName + ".unrouted"          // exchange and queue of messages that no queue is bound for
 	queuePrefix    = exchangeName + "."                  // of the queues, followed by the service
 	runAtHeader    = deadletter.Prefix + "run_at"        // when a delayed job may run
 	unknownHeader  = deadletter.Prefix + "unknown_since" // since when no worker knows its name, without a store
-	storeHeader    = exchangeName + ".store"             // the id of the store of whoever wakes a worker
+	storeHeader    = exchangeName + ".store"             // the id of the store of the process that wakes a worker
 	resourcePrefix = deadletter.Prefix + "resource."     // of the queues of resources, without a store
 	replyPrefix    = exchangeName + ".reply."            // of the queues of outcomes
 )
 
-// exchange returns the exchange that jobs are published to, and what keeps a message for which no
-// queue is bound yet. Whoever publishes or consumes jobs declares it first.
+// exchange returns the exchange that jobs are published to, and the queue that keeps messages for
+// which no queue is bound yet. Everything that publishes or consumes jobs declares it first.
 func exchange() transport.Topology {
 	return transport.Topology{
 		Exchanges: []transport.Exchange{
@@ -34,8 +34,7 @@ func exchange() transport.Topology {
 	}
 }
 
-// queueName returns the queue of a service's jobs: of the rows with the key queue, or of those
-// without it.
+// queueName returns the queue of a service's jobs. queue is the rows' key queue, or "".
 func queueName(service, queue string) string {
 	if queue == "" {
 		return queuePrefix + service
@@ -49,8 +48,8 @@ func resourceQueue(service, resource string) string { return resourcePrefix + se
 // routingKey returns the key that a job is published with.
 func routingKey(service, name string) string { return service + "." + name }
 
-// splitKey returns the service and the name of a routing key. A service's name may have dots, a
-// job's has none.
+// splitKey returns the service and the name of a routing key. A service's name may contain dots, a
+// job's may not.
 func splitKey(key string) (service, name string, ok bool) {
 	dot := strings.LastIndexByte(key, '.')
 	if dot <= 0 || dot == len(key)-1 {

@@ -10,18 +10,18 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A done hook that fails is called again after hookMin, which doubles up to hookMax, hookTries
-// times in all.
+// A done hook that fails is called again after hookMin, then after twice as long each time, up to
+// hookMax, and hookTries times in all.
 const (
 	hookMin, hookMax = time.Second, time.Minute
 	hookTries        = 10
 )
 
-// hooksAtOnce is how many hooks of a queue run at once that other workers have left, or for which
-// no worker was needed. A process claims no more: many jobs may be cancelled at once.
+// hooksAtOnce limits how many hooks of a queue run at once that other workers have left, or that
+// needed no worker. A process claims no more, since many jobs may be cancelled at once.
 const hooksAtOnce = 20
 
-// runHooks runs hooks when the sweeper says that some are due, until the queue stops.
+// runHooks runs due hooks when the sweeper reports some, until the queue stops.
 func (q *queue) runHooks(ctx context.Context) {
 	for {
 		select {
@@ -35,8 +35,8 @@ func (q *queue) runHooks(ctx context.Context) {
 	}
 }
 
-// claimHooks runs the hooks of jobs that have ended and that nobody has run: their worker has died,
-// or the jobs were cancelled before they began.
+// claimHooks runs hooks of ended jobs that nobody has run, because their worker died or because the
+// jobs were cancelled before they began.
 func (q *queue) claimHooks(ctx context.Context) {
 	p := q.process
 	for {
@@ -72,8 +72,8 @@ func (q *queue) claimHooks(ctx context.Context) {
 	}
 }
 
-// holdPlaces waits for a place for a hook, and holds it and all others that are free. It returns
-// how many, 0 if the queue stops.
+// holdPlaces waits for a place for a hook, then takes it and all others that are free. It returns
+// their number, or 0 if the queue stops.
 func (q *queue) holdPlaces(ctx context.Context) (n int) {
 	select {
 	case q.places <- struct{}{}:
@@ -95,8 +95,8 @@ func (q *queue) holdPlaces(ctx context.Context) (n int) {
 	}
 }
 
-// follow does what follows the end of a job: it sends the outcome to the queue that the job named,
-// and calls the done hook of its row. w is nil if no row has the job's name.
+// follow acts on the end of a job: it sends the outcome to the queue that the job named, and calls
+// the done hook of its row. w is nil if no row has the job's name.
 func (p *process) follow(l *lease, w *work, j *store.Job) {
 	o := OutcomeOf(j)
 	if j.ReplyTo != "" && !p.reply(l.ctx, j, o) {
@@ -120,7 +120,8 @@ func (p *process) follow(l *lease, w *work, j *store.Job) {
 // replyLimit limits the publishing of an outcome.
 const replyLimit = 30 * time.Second
 
-// reply sends the outcome to whoever asked for it. It returns false if it must be sent again.
+// reply sends the outcome to the queue that the job named. It returns false if it must be sent
+// again.
 func (p *process) reply(ctx context.Context, j *store.Job, o Outcome) bool {
 	m, err := o.reply(j.ReplyTo, j.CorrelationID)
 	if err == nil {
@@ -136,8 +137,8 @@ func (p *process) reply(ctx context.Context, j *store.Job, o Outcome) bool {
 	return !again
 }
 
-// callDone calls the done hook, again after an error. It returns false if another worker must call
-// it.
+// callDone calls the done hook, and retries after an error. It returns false if another worker must
+// call it.
 func (w *work) callDone(l *lease, j *store.Job, o Outcome) bool {
 	r, err := w.request(l.process, j)
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// patience is how long a message waits for a worker in a process that has none.
+	// patience is how long a message waits in a process that has no free worker.
 	patience = 200 * time.Millisecond
 
-	// awayMin and awayMax are the times between two questions to a store that does not answer.
+	// awayMin and awayMax bound the time between two queries to a store that does not answer.
 	awayMin, awayMax = 250 * time.Millisecond, 5 * time.Second
 
 	// claimedAtOnce limits how many jobs one statement claims.
@@ -25,8 +25,8 @@ const (
 )
 
 // A group claims the jobs of rows that share their workers: those of a queue without max_workers,
-// or one row with it. It holds free workers first, so that no job waits in a process that is busy
-// while another one is idle.
+// or of one row with it. It reserves a free worker before it claims, so that no job waits in a busy
+// process while another process is idle.
 type group struct {
 	queue *queue
 	only  *work        // the row that has max_workers; nil in the shared group
@@ -42,7 +42,7 @@ type group struct {
 	wake     chan struct{}
 	hasty    *time.Timer // fires when messages have waited for patience
 
-	claimed int // how many jobs the last claim has returned
+	claimed int // how many jobs the last claim returned
 }
 
 func newGroup(q *queue, only *work) *group {
@@ -53,8 +53,8 @@ func newGroup(q *queue, only *work) *group {
 	return g
 }
 
-// choose sets the names that the shared group does not claim: those of the rows with max_workers,
-// and of rows that this process does not run.
+// choose sets the names that the shared group does not claim: those of rows with max_workers, and
+// of rows that this process does not run.
 func (g *group) choose() {
 	g.hasty = time.AfterFunc(time.Hour, func() { g.queue.process.host.Go(g.busy) })
 	g.hasty.Stop()
@@ -73,7 +73,7 @@ func (g *group) choose() {
 func (g *group) add(m message) {
 	g.mu.Lock()
 	g.messages = append(g.messages, m)
-	if m.job == nil { // a nudge, perhaps for what a worker has died with
+	if m.job == nil { // a nudge, perhaps for a job whose worker died
 		g.suspects = g.queue.process.danger.deaths > 0
 	}
 	if len(g.messages) == 1 {
@@ -99,7 +99,7 @@ func (g *group) run(ctx context.Context) {
 		if held == nil {
 			break
 		}
-		if g.queue.isFailing() { // since the group waits for a worker
+		if g.queue.isFailing() { // while the group waited for a worker
 			release(held)
 			g.setMore()
 			continue
@@ -140,7 +140,7 @@ func (g *group) await() bool {
 	}
 }
 
-// reserve holds a first worker. It returns nil if the queue stops.
+// reserve reserves a first worker. It returns nil if the queue stops.
 func (g *group) reserve() []*service.Reservation {
 	if g.row == nil {
 		return []*service.Reservation{nil} // unknown names need none
@@ -176,7 +176,7 @@ func (g *group) take() (messages []message, more bool) {
 	return messages, more
 }
 
-// setMore says that there may be further jobs in the store.
+// setMore notes that the store may have further jobs.
 func (g *group) setMore() {
 	g.mu.Lock()
 	g.more = true
@@ -184,9 +184,9 @@ func (g *group) setMore() {
 	g.rouse()
 }
 
-// round puts the jobs of the messages into the store, claims the best jobs, acknowledges the
-// messages and runs the jobs. It claims one more than there are messages, if there is a worker for
-// it, and so it knows whether there are more.
+// round inserts the jobs of the messages into the store, claims the best jobs, acknowledges the
+// messages and runs the jobs. If a worker is free, it claims one job more than there are messages,
+// to find out whether the store has more.
 func (g *group) round(ctx context.Context, held []*service.Reservation) error {
 	held, err := g.claimSuspect(ctx, held)
 	if err != nil {
@@ -250,7 +250,7 @@ func (g *group) claim(ctx context.Context, messages []message, limit int) ([]sto
 	return g.queue.process.store.Claim(ctx, c)
 }
 
-// insert puts the jobs of messages into the store, if whoever enqueued them has not done it.
+// insert inserts the jobs of messages into the store, unless they are there already.
 func (g *group) insert(ctx context.Context, messages []message) error {
 	var jobs []store.New
 	for _, m := range messages {
@@ -276,8 +276,8 @@ func (g *group) insert(ctx context.Context, messages []message) error {
 	return err
 }
 
-// insertEach inserts each job alone, because the database has refused one of them. That one's
-// message is dropped, or no job would run any more.
+// insertEach inserts each job separately, because the database has rejected one of them. It drops
+// the message of that job, which would otherwise keep all jobs from running.
 func (g *group) insertEach(ctx context.Context, messages []message) (all []store.Inserted, err error) {
 	for _, m := range messages {
 		if m.job == nil {
@@ -295,10 +295,10 @@ func (g *group) insertEach(ctx context.Context, messages []message) (all []store
 	return all, nil
 }
 
-// busy is called when messages have waited for a worker in vain. Their jobs are put into the store.
-// Without max_workers, the process then consumes no more until it has a worker, and the messages go
-// back, so that another process takes them. With it, they are acknowledged: the other rows of the
-// queue go on, and a worker of the row claims the jobs when it is free.
+// busy is called when messages have waited in vain for a worker. It inserts their jobs into the
+// store. Without max_workers, the process then stops consuming until it has a worker, and requeues
+// the messages for other processes. With max_workers, it acknowledges them: the other rows of the
+// queue continue, and a worker of the row claims the jobs when it is free.
 func (g *group) busy(ctx context.Context) {
 	if !g.isWaiting() {
 		return
@@ -323,7 +323,7 @@ func (g *group) busy(ctx context.Context) {
 	}
 }
 
-// away pauses the queue because the store does not answer, and gives the messages back.
+// away pauses the queue because the store does not answer, and requeues the messages.
 func (g *group) away(ctx context.Context, err error, first bool) {
 	if g.queue.isStopping() {
 		return
@@ -337,7 +337,7 @@ func (g *group) away(ctx context.Context, err error, first bool) {
 	g.setMore()
 }
 
-// giveBack gives the messages back to the queue.
+// giveBack requeues the messages.
 func (g *group) giveBack() {
 	messages, _ := g.take()
 	for _, m := range messages {
@@ -356,7 +356,7 @@ func (g *group) start(j *store.Job, v *service.Reservation, since time.Time) {
 		l := p.leases.hold(ctx, j, since)
 		defer l.drop()
 		switch {
-		case g.queue.isStopping() || g.queue.isFailing(): // since it was claimed
+		case g.queue.isStopping() || g.queue.isFailing(): // since the claim
 			p.ends.record(ctx, store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, Resource: j.Resource, State: store.Queued})
 		case w == nil:
 			p.conclude(ctx, nil, l, j, g.unknown(j))
@@ -371,7 +371,7 @@ func (g *group) start(j *store.Job, v *service.Reservation, since time.Time) {
 	})
 }
 
-// unknown returns the end of a job that no row has the name of.
+// unknown returns the end of a job whose name no row has.
 func (g *group) unknown(j *store.Job) store.End {
 	times := g.queue.process.cfg.times
 	again := cmp.Or(times.unknownAgain, unknownAgain)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A health is what a queue knows of the dependencies of its service. While one fails, the queue
-// takes no messages, and claims neither jobs nor hooks. Jobs that run go on.
+// A health tracks which dependencies of a queue's service fail. While one fails, the queue takes no
+// messages, and claims neither jobs nor hooks. Running jobs continue.
 type health struct {
 	mu      sync.Mutex
 	reasons []string // why the queue is paused, in order
@@ -16,7 +16,7 @@ type health struct {
 	started bool // the queue has its consumer
 
 	heeding sync.Mutex // held while the queue is paused or resumed
-	told    bool       // the pause is in the log
+	told    bool       // the pause was logged
 }
 
 // pauseFor pauses the queues of a service for a reason, or resumes them.
@@ -28,7 +28,7 @@ func (p *process) pauseFor(service, reason string, on bool) {
 	}
 }
 
-// set notes or forgets a reason. It returns false if that was known.
+// set adds or removes a reason. It returns false if nothing changed.
 func (h *health) set(reason string, on bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -47,7 +47,7 @@ func (h *health) set(reason string, on bool) bool {
 	return true
 }
 
-// now returns why the queue is paused, and since when. Without reasons it is not.
+// now returns why the queue is paused and since when. Without reasons, it is not paused.
 func (h *health) now() (reasons []string, since time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -61,7 +61,7 @@ func (q *queue) isFailing() bool {
 	return len(q.health.reasons) > 0
 }
 
-// heed pauses or resumes the queue, whichever is right at this moment.
+// heed pauses or resumes the queue, according to its current state.
 func (q *queue) heed(ctx context.Context) {
 	h := &q.health
 	h.heeding.Lock()
@@ -69,7 +69,7 @@ func (q *queue) heed(ctx context.Context) {
 	h.mu.Lock()
 	started := h.started
 	h.mu.Unlock()
-	if !started { // Start heeds it
+	if !started { // Start calls heed
 		return
 	}
 	reasons, since := h.now()
@@ -94,7 +94,7 @@ func (q *queue) heed(ctx context.Context) {
 	h.told = len(reasons) > 0
 }
 
-// begin says that the queue has its consumer.
+// begin notes that the queue has its consumer.
 func (q *queue) begin(ctx context.Context) {
 	q.health.mu.Lock()
 	q.health.started = true

@@ -17,35 +17,35 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Job is a row of the entrypoint table: its method does work that is enqueued, now or for later, by
-// a [Client], by a program, or in another language.
+// Job is a row of the entrypoint table. Its method runs jobs that are enqueued, for now or later,
+// by a [Client] or by a program in any language.
 //
 //	Resize jobs.Job `jobs:"resize(url, width=200)" retry:"10s 1m 10m" timeout:"2h" done:"Resized" queue:"slow"`
 //
 //	func (i *Images) Resize(ctx context.Context, url string, width int) (Image, error)
 //	func (i *Images) Resized(ctx context.Context, o jobs.Outcome) error
 //
-// The tag has the job's name and its parameters, as that of rpc.Method has. The result is recorded
-// as JSON. The further keys of the tag:
+// The tag has the job's name and its parameters, like that of rpc.Method. The result is recorded as
+// JSON. The other keys of the tag:
 //
 //	retry        "10s 1m 10m": if the method fails, it runs again after these delays. Without it, the
-//	             job fails at once. Expected errors are not retried, and service.RetryAfter, Park and
-//	             Drop say what to do: try again after exactly this time, fail, or cancel
-//	queue        a queue of its own for the rows of the service with this key: long jobs in one queue
-//	             do not hold up those of another
+//	             job fails at once. Expected errors are not retried. service.RetryAfter retries after
+//	             exactly the given time, service.Park fails the job, and service.Drop cancels it
+//	queue        a separate queue for the rows of the service with this key, so that long jobs in one
+//	             queue do not hold up those of another
 //	done         a method func(ctx context.Context, o jobs.Outcome) error that is called when the job
-//	             has succeeded, failed or was cancelled. If it returns an error, it is called again
-//	timeout      limits one attempt; without a store to 25 minutes, which is then the default too
+//	             has succeeded, failed or been cancelled. If it returns an error, it is called again
+//	timeout      limits one attempt. Without a store, the maximum and the default are 25 minutes
 //	max_workers  limits how many jobs of the row run in this process at once
 //	unique       "true", or some of the parameters: "url, width". While a job with the same arguments
-//	             has not ended, no other one is enqueued: its Ref is returned. See Unique jobs in the
+//	             has not ended, enqueueing another one returns its Ref instead. See Unique jobs in the
 //	             package comment
-//	unique_for   "1h": the arguments are taken for this time at least, even if the job has ended
-//	resource     "products", or with arguments, "tenant:{tenant_id}": what jobs of all services have
-//	             in common that run one after the other, in the order in which they were enqueued. See
+//	unique_for   "1h": a job keeps its arguments reserved for at least this time, even if it has ended
+//	resource     "products", or with arguments, "tenant:{tenant_id}". Jobs of all services with the
+//	             same resource run one after the other, in the order in which they were enqueued. See
 //	             Resources in the package comment
-//	on_retry     what others of the resource do while a job waits for its next attempt: "wait", the
-//	             default, or "pass"
+//	on_retry     what the other jobs of the resource do while a job waits for its next attempt: "wait",
+//	             the default, or "pass"
 //	cron         "30 2 * * *": a job is enqueued at these times, without arguments. See Periodic jobs
 //	             in the package comment, also for the keys tz, missed and overlap
 type Job struct{}
@@ -54,12 +54,12 @@ type Job struct{}
 type work struct {
 	*service.Row
 	name      string
-	takes     int            // how many arguments by position
-	ladder    service.Ladder // between the attempts
+	takes     int            // how many arguments it takes by position
+	ladder    service.Ladder // the delays between attempts
 	done      *service.Row   // of the done hook; nil if there is none
 	plan      *ticks.Plan    // when jobs are enqueued; nil if they are not periodic
 	takesTick bool           // the method takes a timer.Tick after ctx
-	rule      *rule          // of its keys and resources; nil if there are none
+	rule      *rule          // of its unique key and resource; nil if it has neither
 	spec      string         // the rule for the store; "" if there is none
 }
 
@@ -83,7 +83,7 @@ func (Job) Entrypoint(r *service.Row) (service.Entrypoint, error) {
 	return p.add(w, queue)
 }
 
-// Isolatable says that rows may have isolate:"process".
+// Isolatable allows rows to have isolate:"process".
 func (Job) Isolatable() bool { return true }
 
 // Describe implements [service.RowDescriber].
@@ -133,7 +133,7 @@ func (w *work) readRetry() (err error) {
 	return err
 }
 
-// readDone binds the done hook. Its call is named after its method.
+// readDone binds the done hook. Calls of the hook are named after its method.
 func (w *work) readDone() (err error) {
 	method := w.Tag.Get("done")
 	if method == "" {
@@ -210,17 +210,17 @@ func checkQueue(service, queue string) error {
 type runKey struct{}
 
 // Progress records how far the job of ctx has come, as a fraction from 0 to 1 and a text of at most
-// 255 bytes: gomeko jobs show it, and [Ref.Status] has it. Only the latest one counts; it is
-// written each second, so that Progress may be called as often as the method likes. Outside of a
-// job, and without a store, it does nothing.
+// 255 bytes. gomeko jobs and [Ref.Status] show it. Only the latest progress is kept, and it is
+// written once a second, so Progress may be called as often as you like. Outside of a job, and
+// without a store, Progress does nothing.
 func Progress(ctx context.Context, fraction float64, text string) {
-	if !(fraction > 0) { // or NaN
+	if !(fraction > 0) { // or it is NaN
 		fraction = 0
 	}
 	is := &progress{min(fraction, 1), text}
 	if l, ok := ctx.Value(runKey{}).(*lease); ok {
 		l.progress.Store(is)
-	} else if data, err := json.Marshal(is); err == nil { // the method may run in a process of its own
+	} else if data, err := json.Marshal(is); err == nil { // the method may run in a separate process
 		service.Note(ctx, data)
 	}
 }
@@ -231,7 +231,7 @@ type progress struct {
 	Text     string
 }
 
-// noted takes the progress of a method that runs in another process.
+// noted takes the progress that a method in another process has reported.
 func (l *lease) noted(data []byte) {
 	is := new(progress)
 	if json.Unmarshal(data, is) == nil {
@@ -239,8 +239,9 @@ func (l *lease) noted(data []byte) {
 	}
 }
 
-// unknownFor is how long a job waits for a worker that knows its name, and unknownAgain how long it
-// waits between two of them: while a new version is deployed, there are workers of the old one.
+// unknownFor is how long a job waits for a worker that has a row of its name, and unknownAgain the
+// pause between two such workers. While a new version is deployed, workers of the old one still
+// run.
 const (
 	unknownFor   = 10 * time.Minute
 	unknownAgain = 30 * time.Second

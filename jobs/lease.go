@@ -10,19 +10,19 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// These are the causes (context.Cause) with which the context of a job's method ends, besides its
-// timeout and the end of the process.
+// These are the causes (context.Cause) with which the context of a job's method is cancelled, apart
+// from its timeout and the end of the process.
 var (
-	// ErrLeaseLost means that the process could not renew its lease on the job, because the database
-	// was away or the process was paused. Another worker runs the job from now on.
+	// ErrLeaseLost means that the process could not renew its lease on the job, because the
+	// database was unreachable or the process was paused. Another worker may run the job now.
 	ErrLeaseLost = errors.New("the lease of the job could not be renewed: another worker may run it now")
 
 	// errCancel means that somebody has cancelled the job.
 	errCancel = errors.New("the job was cancelled")
 )
 
-// A lease is a job that this process holds: while it runs, until its outcome is recorded, and while
-// its hook runs.
+// A lease is this process's hold on a job: while the job runs, until its outcome is recorded, and
+// while its done hook runs.
 type lease struct {
 	*leases
 	id       string
@@ -33,21 +33,21 @@ type lease struct {
 	progress atomic.Pointer[progress]
 }
 
-// leases are those of a process. One goroutine renews them all.
+// leases holds the leases of a process. One goroutine renews them all.
 type leases struct {
 	process *process
 
 	mu   sync.Mutex
 	held map[*lease]struct{}
-	wake chan struct{} // there is a first one
+	wake chan struct{} // holds a token after a lease was added
 }
 
 func (l *leases) init(p *process) {
 	l.process, l.held, l.wake = p, map[*lease]struct{}{}, make(chan struct{}, 1)
 }
 
-// hold notes a job that was claimed by a statement sent at the time since. Its context ends with
-// ctx, and a sixth of the lease before the lease does, unless that is renewed.
+// hold adds the lease of a job that was claimed by a statement sent at the time since. The lease's
+// context is cancelled with ctx, and a sixth of the lease's duration before the lease expires.
 func (l *leases) hold(ctx context.Context, j *store.Job, since time.Time) *lease {
 	h := &lease{leases: l, id: j.ID, attempt: j.Attempt}
 	h.ctx, h.cancel = context.WithCancelCause(ctx)
@@ -63,13 +63,13 @@ func (l *leases) hold(ctx context.Context, j *store.Job, since time.Time) *lease
 	return h
 }
 
-// left returns how long a job may run whose lease was taken or renewed by a statement that was sent
+// left returns how long a job may still run if its lease was taken or renewed by a statement sent
 // at the time since.
 func (l *leases) left(since time.Time) time.Duration {
 	return l.process.lease()*5/6 - time.Since(since)
 }
 
-// drop forgets the job.
+// drop removes the lease.
 func (h *lease) drop() {
 	h.timer.Stop()
 	h.cancel(nil)
@@ -92,8 +92,8 @@ func (l *leases) all() map[string][]*lease {
 	return byID
 }
 
-// run renews leases, looks for those of jobs that are cancelled, and writes progress, while there
-// are leases.
+// run renews the leases, checks whether their jobs were cancelled, and writes progress, as long as
+// there are leases.
 func (l *leases) run(ctx context.Context) {
 	third := l.process.lease() / 3
 	tick := time.NewTicker(min(time.Second, third/2))
@@ -139,7 +139,7 @@ func (l *leases) run(ctx context.Context) {
 	}
 }
 
-// renew renews the leases by a statement that is sent at the time since.
+// renew renews the leases with a statement sent at the time since.
 func (l *leases) renew(ctx context.Context, all map[string][]*lease, since time.Time) error {
 	ids := make([]string, 0, len(all))
 	for id := range all {
@@ -155,7 +155,7 @@ func (l *leases) renew(ctx context.Context, all map[string][]*lease, since time.
 			switch {
 			case !ok || r.Attempt != h.attempt:
 				h.cancel(ErrLeaseLost)
-			case h.timer.Stop(): // otherwise its time is over
+			case h.timer.Stop(): // otherwise its time is up
 				h.timer.Reset(l.left(since))
 			}
 			if ok && r.Cancel {
@@ -166,7 +166,7 @@ func (l *leases) renew(ctx context.Context, all map[string][]*lease, since time.
 	return nil
 }
 
-// look ends the jobs that somebody has cancelled, and writes how far the others have come.
+// look cancels jobs that a user has cancelled, and writes the progress of the others.
 func (l *leases) look(ctx context.Context, all map[string][]*lease) error {
 	owner := l.process.host.Instance()
 	ids, err := l.process.store.Cancelled(ctx, owner)
@@ -189,7 +189,7 @@ func (l *leases) look(ctx context.Context, all map[string][]*lease) error {
 	return err
 }
 
-// write records a progress. That of a job that was lost is of no use.
+// write records a progress, unless the job was lost.
 func (h *lease) write(ctx context.Context, owner string, p *progress) error {
 	err := h.process.store.SetProgress(ctx, h.id, owner, h.attempt, p.Fraction, p.Text)
 	if errors.Is(err, store.ErrLost) {

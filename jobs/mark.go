@@ -14,19 +14,19 @@ import (
 )
 
 const (
-	markPrefix  = exchangeName + "-store."    // of the names of marks, in place of queuePrefix
+	markPrefix  = exchangeName + "-store."    // of the names of marks, instead of queuePrefix
 	markID      = "x-dead-letter-routing-key" // the argument that holds the store's id
 	markAgain   = 100 * time.Millisecond      // between two tries to set a mark
-	markExpires = 60000                       // ms after which a mark is deleted that a restart of the broker has left
-	markTries   = 15                          // until a worker that has just ended is gone
-	markTaken   = 406                         // the mark is that of another store
+	markExpires = 60000                       // ms until a mark left over by a broker restart is deleted
+	markTries   = 15                          // until a worker that has just stopped is gone
+	markTaken   = 406                         // another store has the mark
 	markGone    = 404                         // the mark has just been deleted
 	markRemedy  = "give all workers the same store; on several hosts, use PostgreSQL"
 )
 
-// A mark tells other processes which store the workers of a queue have: it is an empty queue with
-// the store's id among its arguments. A broker refuses to declare it with another id. Each worker
-// consumes it, so that the broker deletes it with the last one.
+// A mark tells other processes which store the workers of a queue use. It is an empty queue with
+// the store's id among its arguments; a broker refuses to declare it again with another id. Each
+// worker consumes it, and the broker deletes it when the last one stops.
 type mark struct {
 	queue    *queue
 	topology transport.Topology
@@ -43,8 +43,8 @@ func markOf(q *queue) *mark {
 
 func (m *mark) name() string { return m.topology.Queues[0].Name }
 
-// set sets the mark. It returns an error if workers of the queue have another store. A mark that no
-// worker consumes is left of one that has ended, and is replaced.
+// set sets the mark. It returns an error if workers of the queue use another store. A mark that no
+// worker consumes is left over, and is replaced.
 func (m *mark) set(ctx context.Context) error {
 	conn := m.queue.process.consuming.Conn()
 	for try := 1; ; try++ {
@@ -67,8 +67,8 @@ func (m *mark) set(ctx context.Context) error {
 	}
 }
 
-// try sets the mark once. Between the declaration and the consumer, another process may have
-// replaced it: the second declaration finds out.
+// try sets the mark once. Another process may replace it between the declaration and the consumer,
+// which a second declaration detects.
 func (m *mark) try(ctx context.Context, conn *transport.Conn) (err error) {
 	if err = conn.Declare(ctx, m.topology); err != nil {
 		return err
@@ -92,7 +92,7 @@ func (m *mark) remove(ctx context.Context) error {
 
 var currentID = regexp.MustCompile(`'` + markID + `'.* current is (?:the value )?'(.*?)'`)
 
-// mistake returns the error of a mark that is refused.
+// mistake returns the error for a mark that was refused.
 func (m *mark) mistake(err error, refusal *transport.Error) error {
 	id := currentID.FindStringSubmatch(refusal.Text)
 	if id == nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// plain returns the body of a message, decompressed: a row has no place for how it is compressed.
+// plain returns the decompressed body of a message. A row does not record how a body is compressed.
 func plain(d *transport.Delivery, conn *transport.Conn, b *codec.Budget) ([]byte, error) {
 	switch strings.ToLower(d.ContentEncoding) {
 	case "", "utf-8", "utf8", "binary", "identity", "us-ascii":

@@ -20,13 +20,14 @@ type options struct {
 	in       time.Duration
 	at       time.Time
 	priority int
-	tx       store.Executor // nil: none
+	tx       store.Executor // nil without one
 	attach   []func(id string, body []byte) (map[string]string, error)
 	errs     []error
 }
 
-// In delays the job: it runs d from now, or later if the workers are busy. With a store, its clock
-// counts, and without one those of this process and of the worker. Not together with [At].
+// In delays the job by d; it starts later if the workers are busy. With a store, the clock of its
+// database counts; without one, the clocks of this process and of the worker. It cannot be combined
+// with [At].
 func In(d time.Duration) Option {
 	return func(o *options) {
 		if d < 0 {
@@ -36,13 +37,13 @@ func In(d time.Duration) Option {
 	}
 }
 
-// At delays the job: it does not run before t. Not together with [In].
+// At delays the job until t. It cannot be combined with [In].
 func At(t time.Time) Option {
 	return func(o *options) { o.at = t }
 }
 
-// Priority sets the priority of the job among those of its queue: a higher one runs first. The
-// default is 0, and a negative one runs last. It needs a store.
+// Priority sets the priority of the job within its queue: higher ones run first. The default is 0;
+// negative ones run last. It needs a store.
 func Priority(p int) Option {
 	return func(o *options) {
 		if p < math.MinInt16 || p > math.MaxInt16 {
@@ -52,8 +53,8 @@ func Priority(p int) Option {
 	}
 }
 
-// ID sets the id of the job, at most 255 bytes; the default is a random UUID. If the store has a
-// job of this id already, no other one is enqueued: the [Ref] is that of the existing job.
+// ID sets the id of the job, at most 255 bytes; the default is a random UUID. If the store already
+// has a job with this id, no other one is enqueued, and the [Ref] is that of the existing job.
 func ID(id string) Option {
 	return func(o *options) {
 		if id == "" || len(id) > maxID {
@@ -63,9 +64,9 @@ func ID(id string) Option {
 	}
 }
 
-// Attach adds context data to the job that depends on what is sent: f gets the id of the job and
-// the body of its message, before it is compressed, and returns the values by their names. They
-// replace what ctx carries. An error of f is the error of the enqueueing, and nothing is sent.
+// Attach adds context data that depends on the message. f gets the id of the job and the body of
+// its message, before it is compressed, and returns the data by name. They override those of ctx.
+// If f returns an error, enqueueing returns it, and nothing is sent.
 func Attach(f func(id string, body []byte) (data map[string]string, err error)) Option {
 	return func(o *options) { o.attach = append(o.attach, f) }
 }
@@ -84,8 +85,8 @@ func (o *options) attached(ctx context.Context, id string, body []byte) (context
 	return ctx, nil
 }
 
-// Tx enqueues the job in a transaction of the caller, on the database of the store: the job runs if
-// tx is committed, and begins soon after that. A *sql.Tx is one, and so is what wraps it. In a
+// Tx enqueues the job in a transaction of the caller, on the database of the store. The job runs
+// only if tx is committed, soon after the commit. tx may be a *sql.Tx, or a wrapper of one. In a
 // service, outbox:"database" in the tag of the [Client] does the same for all of its jobs. It needs
 // a store.
 func Tx(tx store.Executor) Option {
@@ -110,7 +111,7 @@ func optionsOf(opts []Option) (options, error) {
 	return o, errors.Join(o.errs...)
 }
 
-// delayed reports whether the job is to run later.
+// delayed reports whether the job runs later.
 func (o *options) delayed() bool { return o.delay() > 0 }
 
 // delay returns how long the job waits.

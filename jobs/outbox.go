@@ -17,30 +17,30 @@ import (
 
 // The times of a relay.
 const (
-	relayEvery = time.Second            // between two looks at an outbox that nobody here has written to
-	relayAgain = 20 * time.Millisecond  // while another process has what there is
+	relayEvery = time.Second            // between two polls of an outbox to which this process has not written
+	relayAgain = 20 * time.Millisecond  // while another process publishes
 	relayAway  = 100 * time.Millisecond // after an error; it doubles up to relayEvery
 	relayLimit = 10 * time.Second       // for a batch to be published
-	relayLast  = 5 * time.Second        // for what is left when the process stops
+	relayLast  = 5 * time.Second        // for the remaining messages when the process stops
 	heldFirst  = time.Second            // after a line's message was refused; it doubles up to heldMost
 	heldMost   = time.Minute
 )
 
-// An outbox writes messages into the transactions of calls. Its goroutine is the relay: it
-// publishes those whose transaction is committed, of all processes.
+// An outbox writes messages into the transactions of calls. Its goroutine, the relay, publishes the
+// messages of all processes whose transaction is committed.
 type outbox struct {
 	host       *service.Host
 	storage    *storage
 	connection *connection.Shared
-	owner      string               // of a lease of the relay
+	owner      string               // of the relay's lease
 	store      *store.Store         // nil before Setup
-	publisher  *transport.Publisher // nil before Start; its refusals disturb nobody else
-	wake       chan struct{}        // has a token when a call has written something and was committed
-	held       map[string]*hold     // the lines whose oldest message was refused; of the relay's goroutine
+	publisher  *transport.Publisher // separate from others, which its refusals must not disturb
+	wake       chan struct{}        // holds a token when a call that wrote something was committed
+	held       map[string]*hold     // the lines whose oldest message was refused; used by the relay's goroutine only
 	background
 }
 
-// A hold leaves a line alone for a while.
+// A hold keeps the relay from a line for a while.
 type hold struct {
 	until time.Time
 	pause time.Duration
@@ -93,8 +93,8 @@ func (o *outbox) Start(context.Context) error {
 	return nil
 }
 
-// Stop publishes what the last calls have written, if that is possible at once. Everything else
-// stays in the store: another process publishes it, or this one when it starts again.
+// Stop publishes what the last calls have written, if that is possible at once. The rest stays in
+// the store, and another process publishes it, or this one when it starts again.
 func (o *outbox) Stop(ctx context.Context) error {
 	err := o.background.Stop(ctx)
 	if o.store == nil || o.publisher == nil {
@@ -111,7 +111,7 @@ func (o *outbox) Stop(ctx context.Context) error {
 	return errors.Join(err, o.publisher.Close(ctx))
 }
 
-// relay publishes until ctx ends. An outbox that is empty costs a small statement each second.
+// relay publishes until ctx ends. An empty outbox costs a small statement each second.
 func (o *outbox) relay(ctx context.Context) {
 	failures := 0
 	for pause := time.Duration(0); o.wait(ctx, pause); {
@@ -145,7 +145,7 @@ func (o *outbox) relay(ctx context.Context) {
 	}
 }
 
-// wait waits until there may be something to publish. It returns false if ctx ends.
+// wait waits until there may be messages to publish. It returns false if ctx ends.
 func (o *outbox) wait(ctx context.Context, pause time.Duration) bool {
 	if pause == 0 {
 		return ctx.Err() == nil
@@ -160,7 +160,8 @@ func (o *outbox) wait(ctx context.Context, pause time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// pass publishes what there is once. The error says why nothing can be published at the moment.
+// pass publishes the pending messages once. The error says why nothing can be published at the
+// moment.
 func (o *outbox) pass(ctx context.Context) (store.Relayed, error) {
 	var failed error
 	d, err := o.store.Relay(ctx, store.Relay{Owner: o.owner, Except: o.exceptions()}, func(ctx context.Context, messages []store.Message) (done []int64) {
@@ -172,7 +173,7 @@ func (o *outbox) pass(ctx context.Context) (store.Relayed, error) {
 	return d, errors.Join(err, failed)
 }
 
-// exceptions returns the lines that are held.
+// exceptions returns the lines that are on hold.
 func (o *outbox) exceptions() (lines []string) {
 	for line, h := range o.held {
 		if time.Now().Before(h.until) {
@@ -182,13 +183,13 @@ func (o *outbox) exceptions() (lines []string) {
 	return lines
 }
 
-// A sending is the messages of one line, in order, and what has become of them.
+// A sending is the messages of one line, in order, and the results of publishing them.
 type sending struct {
 	messages []store.Message
 	errs     []error
 }
 
-// publish publishes messages, the lines at the same time. It returns those that the broker has
+// publish publishes messages, all lines at the same time, and returns those that the broker has
 // confirmed.
 func (o *outbox) publish(ctx context.Context, messages []store.Message) (done []int64, failed error) {
 	lines := map[string]*sending{}
@@ -222,9 +223,9 @@ func (o *outbox) publish(ctx context.Context, messages []store.Message) (done []
 	return done, failed
 }
 
-// send publishes the messages of a line, up to the first that cannot be sent. It does not wait for
-// the confirm of one before it sends the next, except if they are mandatory: the broker may return
-// one, and have a queue for the next.
+// send publishes the messages of a line up to the first that cannot be sent. It does not wait for a
+// confirm before it sends the next message, except if they are mandatory: the broker may return one
+// message and still have a queue for the next.
 func (o *outbox) send(ctx context.Context, s *sending) {
 	s.errs = make([]error, len(s.messages))
 	var confirmed sync.WaitGroup
@@ -256,8 +257,8 @@ func (o *outbox) send(ctx context.Context, s *sending) {
 // errBehind is the error of a message that waits for an earlier one of its line.
 var errBehind = errors.New("an earlier message was not published")
 
-// judge holds the line of a message that the broker refuses, so that others can go on. It returns
-// err if nothing can be published at the moment.
+// judge puts a line on hold if the broker refuses its message, so that other lines continue. It
+// returns err if nothing can be published at the moment.
 func (o *outbox) judge(line string, m store.Message, err error) error {
 	if errors.Is(err, transport.ErrConnectionLost) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err

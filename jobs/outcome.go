@@ -12,22 +12,22 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// An Outcome is what has become of a job that has ended. The done hook of a row receives it.
+// An Outcome describes a job that has ended. The done hook of a row receives it.
 type Outcome struct {
 	ID       string
 	Service  string
 	Name     string
 	State    store.State // succeeded, failed or cancelled
-	Attempts int         // how many have begun
+	Attempts int         // how many have started
 
-	// Err is nil if the job has succeeded, and an [*Error] otherwise.
+	// Err is nil if the job has succeeded; otherwise it is an [*Error].
 	Err error
 
 	result []byte // JSON
 }
 
-// Decode stores the job's result in the value that the pointer into points to. If the job has not
-// succeeded, it returns Err.
+// Decode stores the job's result in the value that into points to. If the job has not succeeded,
+// Decode returns Err.
 func (o Outcome) Decode(into any) error {
 	if o.Err != nil {
 		return o.Err
@@ -45,11 +45,11 @@ func (o Outcome) Decode(into any) error {
 	return nil
 }
 
-// Result returns the job's result as JSON, nil if it has none.
+// Result returns the job's result as JSON, or nil if it has none.
 func (o Outcome) Result() json.RawMessage { return o.result }
 
 // OutcomeOf returns the outcome of a row whose state is final. It is for programs that read the
-// store.
+// store directly.
 func OutcomeOf(j *store.Job) Outcome {
 	o := Outcome{ID: j.ID, Service: j.Service, Name: j.Name, State: j.State, Attempts: j.Attempt}
 	if j.State == store.Succeeded {
@@ -60,17 +60,18 @@ func OutcomeOf(j *store.Job) Outcome {
 	return o
 }
 
-// These are the kinds of failures that errors.Is finds in an [Error].
+// These are the kinds of failure for which errors.Is reports true with an [Error].
 var (
 	// ErrCancelled means that the job was cancelled, or that its method dropped it (service.Drop).
 	ErrCancelled = errors.New("job cancelled")
 
-	// ErrSuspect means that the job was not tried again because too many workers died with it.
+	// ErrSuspect means that the job was not retried because too many workers have died while
+	// running it.
 	ErrSuspect = errors.New("job killed its workers")
 )
 
-// An Error is the error of a job that has failed or was cancelled. errors.Is finds in it the error
-// that the method returned, if that is an [rpcerror.Error], as in the process of the method.
+// An Error is the error of a job that has failed or was cancelled. If the method returned an
+// [rpcerror.Error], errors.Is and errors.As find it, as they would in the process of the method.
 type Error struct {
 	ID       string
 	Service  string
@@ -92,7 +93,7 @@ func newError(o Outcome, path, text string) *Error {
 	return e
 }
 
-// Error says which job has failed, and why.
+// Error returns a text that names the job and says why it failed.
 func (e *Error) Error() string {
 	text := fmt.Sprintf("job %s.%s %s %s", e.Service, e.Name, e.ID, e.State)
 	if e.Attempts > 1 {
@@ -107,12 +108,12 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Is reports whether target is the kind of the failure: [ErrCancelled] or [ErrSuspect].
+// Is reports whether target is the kind of this failure, [ErrCancelled] or [ErrSuspect].
 func (e *Error) Is(target error) bool {
 	return target == ErrCancelled && e.State == store.Cancelled || target == ErrSuspect && e.Type == store.Suspect
 }
 
-// Unwrap returns the method's error as an [rpcerror.Error], nil if there is none.
+// Unwrap returns the method's error as an [rpcerror.Error], or nil if there is none.
 func (e *Error) Unwrap() error {
 	if e.cause == nil {
 		return nil
@@ -120,8 +121,8 @@ func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// An outcomeBody is the body of the message with an outcome, which is sent to the reply_to of a
-// job. Result and error are those of Nameko's replies.
+// An outcomeBody is the body of the message that carries an outcome to the reply_to of a job.
+// result and error have the form of Nameko's replies.
 type outcomeBody struct {
 	Result   json.RawMessage `json:"result"`
 	Error    *outcomeError   `json:"error"`
@@ -139,7 +140,7 @@ type outcomeError struct {
 	Value string `json:"value"`
 }
 
-// reply returns the message with an outcome, for the queue that replyTo names.
+// reply returns the message that carries an outcome to the queue replyTo.
 func (o Outcome) reply(replyTo, correlationID string) (transport.Publishing, error) {
 	b := outcomeBody{Result: o.result, ID: o.ID, Service: o.Service, Name: o.Name, State: o.State, Attempts: o.Attempts}
 	if b.Result == nil {
@@ -161,7 +162,7 @@ func (o Outcome) reply(replyTo, correlationID string) (transport.Publishing, err
 	}, err
 }
 
-// readOutcome returns the outcome in a message that reply has made.
+// readOutcome returns the outcome in a message made by reply.
 func readOutcome(d *transport.Delivery, accepts codec.Set, limit int) (Outcome, error) {
 	c, data, err := accepts.Open(d.Encoded(), limit, nil)
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A body is the body of a job's message, as this package writes it: that of Nameko's requests.
+// A body is the body of a job's message as this package writes it, in the form of Nameko's
+// requests.
 type body struct {
 	Args   []any `json:"args"`
 	Kwargs any   `json:"kwargs"` // encoded as an object
@@ -42,17 +43,17 @@ func encodeBody(c codec.Codec, args []any, kwargs any) ([]byte, error) {
 	return data, nil
 }
 
-// An input is the payload of a job, with its arguments: it implements [service.Input].
+// An input is the payload of a job with its arguments. It implements [service.Input].
 type input struct {
 	body    codec.Body
 	accepts codec.Set
-	message int // the largest body, in bytes
-	decoded int // what a body may take when it is decoded
+	message int // maximum size of a body, in bytes
+	decoded int // maximum size of a decoded body, in bytes
 	takes   int // how many arguments the method takes by position
 }
 
-// Read reads the arguments. A body without args, or without kwargs, has none of them. Members of
-// other names, such as the id and the name that SQJobs writes, are ignored.
+// Read reads the arguments. args and kwargs may be missing from the body. Other members, such as
+// the id and the name that SQJobs writes, are ignored.
 func (in *input) Read(ctx context.Context) (args signature.Arguments, _ service.Body, err error) {
 	b := new(codec.Budget)
 	b.Reset(ctx, in.decoded)
@@ -120,7 +121,8 @@ func openBody(body codec.Body, accepts codec.Set, limit int, b *codec.Budget) (c
 	return c, members, nil
 }
 
-// misfit returns the error of a part of a body that is not as it must be, or cannot be read: err.
+// misfit returns the error for a part of a body that has the wrong kind, or cannot be read because
+// of err.
 func misfit(part string, is, must codec.Kind, err error) error {
 	if is != must {
 		return fmt.Errorf("%s: must be %s, not %s", part, must, is)
@@ -128,7 +130,7 @@ func misfit(part string, is, must codec.Kind, err error) error {
 	return fmt.Errorf("%s: %w", part, err)
 }
 
-// member returns the value of the member called name, or nil.
+// member returns the value of the member called name, or nil if there is none.
 func member(members []codec.Member, name string) []byte {
 	for _, m := range members {
 		if m.Name == name {
@@ -138,9 +140,9 @@ func member(members []codec.Member, name string) []byte {
 	return nil
 }
 
-// identify returns the id and the name of the job that a message of the service's queue asks for.
-// The id is the message_id, and the name is in the routing key. SQJobs has both in the body, and is
-// read if one is missing. A message without any id gets a new one: if it is delivered again, the
+// identify returns the id and the name of the job in a message of the service's queue. The id is
+// the message_id, and the name is in the routing key. SQJobs writes both into the body, which is
+// read if one is missing. A message without any id gets a new one; if it is delivered again, the
 // job runs again.
 func identify(d *transport.Delivery, service string, accepts codec.Set, limit int, b *codec.Budget) (jobID, name string, err error) {
 	jobID = d.MessageID
@@ -169,10 +171,10 @@ func identify(d *transport.Delivery, service string, accepts codec.Set, limit in
 	return jobID, name, nil
 }
 
-// maxID is the longest id of a job, in bytes: that of a property of AMQP.
+// maxID is the maximum length of a job's id in bytes, the limit of AMQP's properties.
 const maxID = 255
 
-// namesIn returns the id and the name in a body, "" if it has none.
+// namesIn returns the id and the name in a body, or "" if it has none.
 func namesIn(body codec.Body, accepts codec.Set, limit int, b *codec.Budget) (jobID, name string) {
 	c, members, err := openBody(body, accepts, limit, b)
 	if err != nil {
@@ -186,8 +188,9 @@ func namesIn(body codec.Body, accepts codec.Set, limit int, b *codec.Budget) (jo
 	return jobID, name
 }
 
-// runAt returns the time before which a job must not run, zero if its headers name none: a text as
-// in 2006-01-02T15:04:05Z, or a number of seconds since 1970. All are of the years 1 to 9999.
+// runAt returns the time before which a job must not run, or the zero time if its headers name
+// none. The header is a text such as 2006-01-02T15:04:05Z, or a number of seconds since 1970,
+// within the years 1 to 9999.
 func runAt(headers transport.Table) (at time.Time, err error) {
 	switch v := headers[runAtHeader].(type) {
 	case nil:

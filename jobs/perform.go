@@ -16,11 +16,10 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// perform runs a job that was claimed, records what has become of it, and does what follows its
-// end.
+// perform runs a claimed job, records its end, and follows it up.
 func (w *work) perform(ctx context.Context, p *process, l *lease, j *store.Job, v *service.Reservation) {
 	result, err := w.call(p, l, j, v)
-	if l.lost() && err != nil { // given back, it need not wait for a sweep
+	if l.lost() && err != nil { // it was given back, which need not wait for a sweep
 		err = errors.Join(service.ErrStopped, err)
 	}
 	p.conclude(ctx, w, l, j, w.judge(l, j, result, err))
@@ -49,7 +48,7 @@ func (w *work) call(p *process, l *lease, j *store.Job, v *service.Reservation) 
 	return result, nil
 }
 
-// request returns the call that a job asks for.
+// request returns the request of a job.
 func (w *work) request(p *process, j *store.Job) (service.Request, error) {
 	table, err := decodeHeaders(j.Headers)
 	if err != nil {
@@ -69,7 +68,7 @@ func (w *work) request(p *process, j *store.Job) (service.Request, error) {
 	return r, nil
 }
 
-// judge returns the end of an attempt that has returned err.
+// judge returns the end of an attempt that returned err.
 func (w *work) judge(l *lease, j *store.Job, result []byte, err error) store.End {
 	end := store.End{ID: j.ID, Owner: j.Owner, Attempt: j.Attempt, Resource: j.Resource, State: store.Succeeded, Result: result}
 	switch {
@@ -91,7 +90,7 @@ func (w *work) judge(l *lease, j *store.Job, result []byte, err error) store.End
 	return end
 }
 
-// decide decides by the error, which it calls.
+// decide sets the end according to err, whose methods it calls.
 func (w *work) decide(p *process, end *store.End, j *store.Job, err error) {
 	end.State, end.Kind = store.Failed, store.KindFault
 	if errors.Is(err, service.ErrTimeout) {
@@ -114,7 +113,7 @@ func (w *work) decide(p *process, end *store.End, j *store.Job, err error) {
 	case more:
 		end.State, end.In = store.Scheduled, delay
 	}
-	if !p.cfg.hasStore() { // package messaging says what follows
+	if !p.cfg.hasStore() { // package messaging decides
 		return
 	}
 	seen := service.Failure{Entry: w.Row, Attempt: attempt, After: end.In, Reason: end.Kind, Err: err}
@@ -133,8 +132,8 @@ func (w *work) decide(p *process, end *store.End, j *store.Job, err error) {
 // log returns the logger for a job of the row.
 func (w *work) log(j *store.Job) *slog.Logger { return w.Logger().With("job", j.ID) }
 
-// conclude records the end of an attempt, and does what follows if the job has ended. w is nil if
-// no row has the job's name.
+// conclude records the end of an attempt and, if the job has ended, follows it up. w is nil if no
+// row has the job's name.
 func (p *process) conclude(ctx context.Context, w *work, l *lease, j *store.Job, end store.End) {
 	if end.State.Final() && (j.ReplyTo != "" || w != nil && w.done != nil) {
 		end.Hook, end.HookLease = true, p.lease()
@@ -154,7 +153,7 @@ func (p *process) conclude(ctx context.Context, w *work, l *lease, j *store.Job,
 		return
 	}
 	j.State, j.Result, j.ErrorType, j.Error = end.State, end.Result, end.ErrorType, end.Error
-	again := p.leases.hold(ctx, j, time.Now()) // the context of the method has ended
+	again := p.leases.hold(ctx, j, time.Now()) // the context of the method is cancelled by now
 	l.drop()
 	defer again.drop()
 	p.follow(again, w, j)

@@ -21,7 +21,7 @@ import (
 
 var tickType = reflect.TypeFor[timer.Tick]()
 
-// readCron reads the keys of a periodic row. The method is bound.
+// readCron reads the keys of a periodic row, whose method is bound already.
 func (w *work) readCron(sig *signature.Signature) error {
 	var mistakes []error
 	if w.Tag.Get("cron") == "" {
@@ -54,7 +54,8 @@ func takesTick(r *service.Row) bool {
 }
 
 // tickOf removes the headers of a tick from those of a job, and returns the values that the method
-// takes after ctx. A job that was enqueued without a tick has the time at which it was.
+// takes after ctx. For a job that was enqueued without a tick, the tick's time is that of the
+// enqueueing.
 func (w *work) tickOf(headers transport.Table, enqueued time.Time) []any {
 	nominal, missed := periodic.Read(headers)
 	if !w.takesTick {
@@ -70,7 +71,7 @@ func (w *work) tickOf(headers transport.Table, enqueued time.Time) []any {
 	return []any{timer.Tick{Nominal: nominal, Actual: now, Missed: missed}}
 }
 
-// row returns what this process says of a periodic row.
+// row returns a periodic row for the store.
 func (q *queue) row(ctx context.Context, w *work) store.Periodic {
 	body := codec.Body{ContentType: periodic.ContentType, Data: []byte(periodic.Body)}
 	return store.Periodic{
@@ -79,7 +80,7 @@ func (q *queue) row(ctx context.Context, w *work) store.Periodic {
 	}
 }
 
-// beat returns what enqueues the jobs of the periodic rows, nil if there are none.
+// beat returns the value that enqueues the jobs of the periodic rows, or nil if there are none.
 func (p *process) beat(ctx context.Context) *periodic.Beat {
 	beat := &periodic.Beat{Store: p.store, Log: p.host.Logger(), Look: p.cfg.times.look}
 	rows := map[string]*work{}
@@ -104,7 +105,7 @@ func (p *process) beat(ctx context.Context) *periodic.Beat {
 	return beat
 }
 
-// checkCronAlone returns what of a periodic row needs a store.
+// checkCronAlone returns an error that names the keys of a periodic row that need a store.
 func (w *work) checkCronAlone() error {
 	if w.plan != nil && w.plan.Overlap != ticks.OverlapAllow {
 		return fmt.Errorf(`overlap:"%s", %sso that one job ends before the next one begins, %w; or write overlap:"allow"`,
@@ -113,8 +114,8 @@ func (w *work) checkCronAlone() error {
 	return nil
 }
 
-// beatAlone returns what publishes the jobs of a periodic row without a store, in the process that
-// holds the row's token.
+// beatAlone returns the value that publishes the jobs of a periodic row without a store, in the
+// process that holds the row's token.
 func (q *queue) beatAlone(w *work) (timer.Member, error) {
 	return timer.Serve(w.Row, "cron", func(ctx context.Context, tick timer.Tick) error {
 		m := transport.Publishing{

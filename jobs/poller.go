@@ -13,37 +13,37 @@ import (
 )
 
 const (
-	// pollMin and pollMax bound the time between two looks at the store. It doubles from one look to
-	// the next, until somebody else begins to wait.
+	// pollMin and pollMax bound the time between two polls of the store. It doubles each time,
+	// until another goroutine begins to wait.
 	pollMin = 10 * time.Millisecond
 	pollMax = 500 * time.Millisecond
 
-	// pollTime limits a look at the store.
+	// pollTime limits the time of one poll.
 	pollTime = 10 * time.Second
 
-	// pollBatch is how many jobs are looked at in one statement.
+	// pollBatch limits the jobs in one statement.
 	pollBatch = 500
 )
 
-// A poller looks at the rows of all jobs that goroutines of the process wait for. It runs only
-// while there are any.
+// A poller polls the rows of all jobs that goroutines of the process wait for. It runs only while
+// some wait.
 type poller struct {
 	look func(ctx context.Context, ids ...string) ([]store.Job, error) // without payloads and results
 	get  func(ctx context.Context, ids ...string) ([]store.Job, error)
 	life context.Context
 	end  context.CancelFunc
 	runs sync.WaitGroup
-	wake chan struct{} // holds a token when somebody has begun to wait
+	wake chan struct{} // holds a token when a goroutine has begun to wait
 
 	mu      sync.Mutex
 	waiting map[string]map[*waiter]struct{} // by the id of the job
 	running bool
-	err     error // of the last look
+	err     error // of the last poll
 }
 
-// A waiter waits for one job.
+// A waiter is a goroutine that waits for one job.
 type waiter struct {
-	ended chan store.Job // receives its row when it has ended, or one without an ID if there is none
+	ended chan store.Job // receives the job's row when it has ended, or one without an ID if there is none
 	last  store.Job      // guarded by the poller's mu
 }
 
@@ -52,7 +52,7 @@ func newPoller(s *store.Store) *poller {
 	return &poller{look: s.Look, get: s.Get, life: life, end: end, wake: make(chan struct{}, 1), waiting: map[string]map[*waiter]struct{}{}}
 }
 
-// close ends the waits and the looks.
+// close ends all waiting and polling.
 func (p *poller) close() {
 	p.end()
 	p.runs.Wait()
@@ -78,10 +78,10 @@ func (p *poller) wait(ctx context.Context, id string) (Outcome, error) {
 	}
 }
 
-// errClosed is the error of a wait that the end of the process has ended.
+// errClosed is the error of a wait that was interrupted because the process stops.
 var errClosed = errors.New("the process stops, and waits no longer for the job")
 
-// late returns the error of a wait whose ctx has ended.
+// late returns the error of a wait whose ctx ended.
 func (p *poller) late(ctx context.Context, w *waiter) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,7 +126,7 @@ func (p *poller) remove(id string, w *waiter) {
 	}
 }
 
-// run looks until nobody waits any more.
+// run polls while any goroutine waits.
 func (p *poller) run() {
 	next := pollMin
 	for {
@@ -156,7 +156,7 @@ func (p *poller) run() {
 	}
 }
 
-// ids returns the jobs to look at. If there are none, the poller no longer runs.
+// ids returns the ids of the jobs to poll. If there are none, the poller no longer runs.
 func (p *poller) ids() (ids []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -167,7 +167,7 @@ func (p *poller) ids() (ids []string) {
 	return ids
 }
 
-// visit looks at the rows of jobs, and ends the waits for those that have ended.
+// visit polls the rows of jobs, and ends the waits for those that have ended.
 func (p *poller) visit(ids []string) {
 	ctx, cancel := context.WithTimeout(p.life, pollTime)
 	defer cancel()
@@ -209,7 +209,7 @@ func (p *poller) visit(ids []string) {
 	}
 }
 
-// end tells the waiter, once.
+// end passes the job to the waiter, once.
 func (w *waiter) end(j store.Job) {
 	select {
 	case w.ended <- j:

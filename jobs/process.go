@@ -24,12 +24,12 @@ const (
 	defaultKeep   = 7 * 24 * time.Hour
 )
 
-// errNoStore is the error of a configuration that has promised a store.
+// errNoStore is the error of a configuration whose Open returned no store.
 var errNoStore = errors.New("jobs.Config: Open has returned no store: return one, or leave Open out to run jobs without a store")
 
-// A process is what the rows of a container share: the store and the connections, and the
-// goroutines that keep leases, record outcomes and sweep. Without a store, it has only the last of
-// these, for messages that came before the queues: see [carrier].
+// A process is the state that the rows of a container share: the store, the connections, and the
+// goroutines that renew leases, record outcomes and sweep. Without a store, it only looks for
+// messages that arrived before the queues existed: see [carrier].
 type process struct {
 	host       *service.Host
 	cfg        Config
@@ -42,7 +42,7 @@ type process struct {
 
 	store   *store.Store // nil before Setup
 	storeID string
-	others  sync.Map // the ids of other stores that workers of these queues have
+	others  sync.Map // the ids of other stores that workers of these queues use
 	leases  leases
 	danger  danger
 	ends    ends
@@ -52,7 +52,7 @@ type process struct {
 	goroutines sync.WaitGroup
 }
 
-// processOf returns the process of a container.
+// processOf returns the process of a container, which it creates if necessary.
 func processOf(host *service.Host) (*process, error) {
 	return service.Shared(host, func(host *service.Host) (*process, error) {
 		s, err := storageOf(host)
@@ -76,7 +76,7 @@ func processOf(host *service.Host) (*process, error) {
 	})
 }
 
-// check returns what is wrong with the configuration.
+// check returns the mistakes in the configuration.
 func (c Config) check() error {
 	if c.Lease != 0 && c.Lease < time.Second {
 		return errors.New("jobs.Config: Lease must be at least a second: it is renewed three times as often")
@@ -86,13 +86,13 @@ func (c Config) check() error {
 
 func (p *process) lease() time.Duration { return cmp.Or(p.cfg.Lease, defaultLease) }
 
-// claim returns what is the same in all claims.
+// claim returns the part that all claims of a queue have in common.
 func (p *process) claim(queue string, limit int) store.Claim {
 	return store.Claim{Owner: p.host.Instance(), Host: p.machine, Queue: queue, Limit: limit, Lease: p.lease(), Deaths: p.danger.deaths}
 }
 
-// Check returns a mistake for each queue of which this process would run only some rows. A message
-// for one of the others would come to it as well, and wake nobody.
+// Check returns an error for each queue of which this process would run only some rows. It would
+// receive messages for the other rows too, and they would wake nobody.
 func (p *process) Check(bool) error {
 	var mistakes []error
 	for _, r := range p.host.Rows() {
@@ -145,7 +145,7 @@ func (p *process) Start(context.Context) error {
 	return nil
 }
 
-// Stop ends the goroutines, and writes the last acknowledgements. It is called when every job has
+// Stop ends the goroutines, and sends the last acknowledgements. It is called when every job has
 // ended.
 func (p *process) Stop(ctx context.Context) error {
 	if p.end != nil {
@@ -166,5 +166,5 @@ func (p *process) Kill() {
 	}
 }
 
-// conn returns the connection that publishes.
+// conn returns the connection for publishing.
 func (p *process) conn() *transport.Conn { return p.publishing.Conn() }

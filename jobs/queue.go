@@ -20,15 +20,15 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// The types of the messages with which the sweeper wakes a worker, without a job: for a job that is
-// queued, and for the hook of one that has ended. The body is the job's name.
+// These are the types of the messages without a job with which the sweeper wakes a worker: for a
+// queued job, and for the hook of one that has ended. The body is the job's name.
 const (
 	nudgeType = "gomeko.jobs.nudge"
 	hookType  = "gomeko.jobs.hook"
 )
 
-// A queue is the entrypoint of the rows of a service that share a queue. Its jobs are in the store:
-// a message that arrives puts its job there if it is missing, and wakes a group of rows.
+// A queue is the entrypoint of the rows of a service that share a queue. Its jobs are in the store.
+// A message inserts its job there if it is missing, and wakes a group of rows.
 type queue struct {
 	process   *process
 	service   string
@@ -36,23 +36,23 @@ type queue struct {
 	topology  transport.Topology
 	rows      map[string]*work    // by the jobs' names
 	elsewhere map[string][]string // other queues that may have jobs of rows, and the jobs' names; set by process.tell
-	resources bool                // a row has one
-	alone     bool                // one job runs at a time in the fleet: that of a resource without a store
+	resources bool                // some row has a resource
+	alone     bool                // one job runs at a time in the fleet: the queue is that of a resource without a store
 	shared    *group              // of the rows without max_workers, and of unknown names
-	groups    []*group            // all: shared, and one for each row with max_workers
-	carrier   *carrier            // of the jobs without a store; nil with one
+	groups    []*group            // shared, and one for each row with max_workers
+	carrier   *carrier            // serves the queue without a store; nil with one
 
 	mark     *mark               // nil before Setup
 	consumer *transport.Consumer // nil before Start
 	stopping chan struct{}
-	hooks    chan struct{} // has a token if hooks may be due
-	places   chan struct{} // has a token for each hook that runs
+	hooks    chan struct{} // holds a token if hooks may be due
+	places   chan struct{} // holds a token for each running hook
 
-	gate    sync.Mutex // held while the consumer is paused or resumed
+	gate    sync.Mutex // held while the consumer is being paused or resumed
 	reasons map[pause]bool
 
 	outage sync.Mutex
-	away   time.Time // since when the store is; zero if it is not
+	away   time.Time // since when the store has been unreachable; zero if it is reachable
 
 	health health
 }
@@ -60,8 +60,8 @@ type queue struct {
 // A pause is a reason why a queue is not consumed.
 type pause struct {
 	group   *group
-	busy    bool // all workers are; otherwise the store is away
-	failing bool // a dependency is; without a group
+	busy    bool // all workers are busy; if not set, the store is unreachable
+	failing bool // a dependency fails; then there is no group
 }
 
 // add adds a row to its queue, and returns the queue.
@@ -94,7 +94,7 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 	}
 	q.rows[w.name] = w
 	if w.plan != nil && w.plan.Overlap == ticks.OverlapQueue {
-		q.resources = true // the jobs of its ticks share one
+		q.resources = true // the jobs of its ticks share a resource
 	}
 	switch {
 	case w.Tag.Get("max_workers") != "":
@@ -119,7 +119,7 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 	return q, err
 }
 
-// plan returns what the queue asks the broker for. Wake-ups and outcomes are published to the
+// plan returns the connections that the queue needs. Wake-ups and outcomes are published to the
 // default exchange.
 func (q *queue) plan() connection.Plan {
 	mark := markOf(q)
@@ -129,7 +129,7 @@ func (q *queue) plan() connection.Plan {
 	}
 }
 
-// Setup declares the queue, and marks it with the store.
+// Setup declares the queue, and marks it with the id of the store.
 func (q *queue) Setup(ctx context.Context) error {
 	for _, g := range q.groups {
 		g.choose()
@@ -141,7 +141,7 @@ func (q *queue) Setup(ctx context.Context) error {
 	return q.mark.set(ctx)
 }
 
-// Start begins to consume, and to look for jobs in the store.
+// Start begins consuming, and looking for jobs in the store.
 func (q *queue) Start(ctx context.Context) (err error) {
 	q.consumer, err = q.process.consuming.Conn().Consume(ctx, transport.Consume{
 		Queue:    q.name,
@@ -168,7 +168,7 @@ func (q *queue) workers() int {
 	return n
 }
 
-// Stop stops consuming and claiming. Jobs that run go on.
+// Stop stops consuming and claiming. Running jobs continue.
 func (q *queue) Stop(ctx context.Context) error {
 	if q.consumer == nil {
 		return nil
@@ -187,7 +187,7 @@ func (q *queue) isStopping() bool {
 	}
 }
 
-// close writes the last acknowledgements.
+// close sends the last acknowledgements.
 func (q *queue) close(ctx context.Context) error {
 	if q.consumer == nil {
 		return q.mark.remove(ctx)
@@ -195,11 +195,11 @@ func (q *queue) close(ctx context.Context) error {
 	return errors.Join(q.consumer.Close(ctx), q.mark.remove(ctx))
 }
 
-// pause stops consuming, for a reason.
+// pause stops consuming, for the given reason.
 func (q *queue) pause(ctx context.Context, why pause) {
 	q.gate.Lock()
 	defer q.gate.Unlock()
-	if why.busy && !why.group.isWaiting() { // no longer
+	if why.busy && !why.group.isWaiting() { // it has a worker again
 		return
 	}
 	q.reasons[why] = true
@@ -213,7 +213,7 @@ func (q *queue) pause(ctx context.Context, why pause) {
 	}
 }
 
-// setAway notes whether the store is away.
+// setAway notes whether the store is unreachable.
 func (q *queue) setAway(on bool) {
 	q.outage.Lock()
 	defer q.outage.Unlock()
@@ -225,7 +225,7 @@ func (q *queue) setAway(on bool) {
 	}
 }
 
-// Pauses returns the rows that are paused because the store is away or a dependency of their
+// Pauses returns the rows that are paused because the store is unreachable or a dependency of their
 // service fails. It implements [service.Pauser].
 func (p *process) Pauses() (all []service.Pause) {
 	for _, q := range p.queues {
@@ -251,7 +251,7 @@ func (p *process) Pauses() (all []service.Pause) {
 
 const pauseLimit = 10 * time.Second
 
-// resume ends a reason.
+// resume removes a reason, and consumes again if it was the last.
 func (q *queue) resume(why pause) {
 	q.gate.Lock()
 	defer q.gate.Unlock()
@@ -264,7 +264,7 @@ func (q *queue) resume(why pause) {
 	}
 }
 
-// group returns the group of the jobs of a name.
+// group returns the group that runs the jobs of a name.
 func (q *queue) group(name string) *group {
 	for _, g := range q.groups[1:] {
 		if g.only.name == name {
@@ -274,18 +274,18 @@ func (q *queue) group(name string) *group {
 	return q.shared
 }
 
-// A message is a delivery with the row of its job, for the store.
+// A message is a delivery together with the row of its job for the store.
 type message struct {
 	*transport.Delivery
 	job *store.New // nil for a nudge
 }
 
-// deliver takes a delivery of the queue.
+// deliver handles a delivery of the queue.
 func (q *queue) deliver(d *transport.Delivery) {
 	q.compare(d)
 	switch d.Type {
 	case hookType:
-		d.Ack() // the store has it, and the sweeper asks again
+		d.Ack() // the job is in the store, and the sweeper sends another message
 		q.wakeHooks()
 		return
 	case nudgeType:
@@ -300,8 +300,8 @@ func (q *queue) deliver(d *transport.Delivery) {
 	q.group(job.Name).add(message{d, job})
 }
 
-// compare looks whether a message that wakes a worker comes from a process with another store: the
-// jobs of one store are then given to workers that do not have them.
+// compare checks whether a message that wakes a worker comes from a process with another store. If
+// so, jobs of that store are announced to workers that do not have them.
 func (q *queue) compare(d *transport.Delivery) {
 	theirs, _ := d.Headers[storeHeader].(string)
 	ours := q.process.storeID
@@ -315,7 +315,7 @@ func (q *queue) compare(d *transport.Delivery) {
 		"Give all workers the same store; on several hosts, use PostgreSQL", "queue", q.name, "ours", q.process.store.Name(), "id", ours, "their_id", theirs)
 }
 
-// wakeHooks says that hooks may be due.
+// wakeHooks notes that hooks may be due.
 func (q *queue) wakeHooks() {
 	select {
 	case q.hooks <- struct{}{}:
@@ -323,7 +323,7 @@ func (q *queue) wakeHooks() {
 	}
 }
 
-// jobOf returns the row of a message's job.
+// jobOf returns the row for a message's job.
 func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
 	conn := q.process.consuming.Conn()
 	b := codec.NewBudget(q.process.host.Context(), conn.MaxDecoded())
@@ -354,7 +354,7 @@ func (q *queue) jobOf(d *transport.Delivery) (*store.New, error) {
 		ID: id, Service: q.service, Name: name, Queue: q.name, Priority: int(d.Priority), Payload: body, ContentType: d.ContentType,
 		Headers: text, ReplyTo: d.ReplyTo, CorrelationID: d.CorrelationID, At: at, Nudged: true,
 	}
-	return job, job.Check() // the store would refuse all others of the same statement too
+	return job, job.Check() // the store would reject all others of the statement with it
 }
 
 // drop acknowledges a message that is not a job.
@@ -363,7 +363,7 @@ func (q *queue) drop(d *transport.Delivery, err error) {
 	d.Ack()
 }
 
-// report logs that a message is dropped.
+// report logs that a message was dropped.
 func (q *queue) report(d *transport.Delivery, err error) {
 	body := strconv.Quote(string(d.Body[:min(len(d.Body), 200)]))
 	for _, w := range q.rows {

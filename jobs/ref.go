@@ -11,8 +11,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A Ref refers to a job that was enqueued, whose method returns a T. [Find] returns that of a job
-// by its id. Several goroutines may use it. A job goes on if nobody keeps its Ref.
+// A Ref refers to an enqueued job whose method returns a T. [Find] returns the Ref of a job by its
+// id. Several goroutines may use it. The job runs whether or not its Ref is kept.
 type Ref[T any] struct{ handle *handle }
 
 // A handle is the part of a [Ref] that does not depend on its type.
@@ -22,13 +22,13 @@ type handle struct {
 	service  string
 	name     string
 	pending  *pending // of the reply queue; nil with a store
-	outcome  *Outcome // of a job that has ended when it was enqueued; else nil
-	other    *claimed // the eager job that has its unique key; else nil
+	outcome  *Outcome // of a job that had ended when it was enqueued; else nil
+	other    *claimed // the eager job that holds its unique key; else nil
 	result   any      // of [Resolved]
 }
 
-// Resolved returns the Ref of a job that has ended, with this result or this error. A test returns
-// it from a func in place of a typed client's.
+// Resolved returns the Ref of a job that has ended with this result or this error. Use it in tests,
+// to replace a func of a typed client.
 func Resolved[T any](result T, err error) Ref[T] {
 	o := &Outcome{ID: "resolved", State: store.Succeeded, Attempts: 1, Err: err}
 	if err != nil {
@@ -40,7 +40,7 @@ func Resolved[T any](result T, err error) Ref[T] {
 // with returns a Ref of the same type.
 func (Ref[T]) with(h *handle) any { return Ref[T]{h} }
 
-// ID returns the id of the job: what a page can keep, to find the job again with [Find].
+// ID returns the id of the job. A page can keep it and find the job again with [Find].
 func (r Ref[T]) ID() string {
 	if r.handle == nil {
 		return ""
@@ -48,12 +48,13 @@ func (r Ref[T]) ID() string {
 	return r.handle.id
 }
 
-// Wait waits until the job has ended, and returns its result. A job that has failed or was
-// cancelled is an [*Error]. Wait ends at ctx's deadline, or after [Config].Wait if ctx has none;
-// the job goes on.
+// Wait waits until the job has ended, and returns its result. If the job failed or was cancelled,
+// the error is an [*Error]. Wait gives up at ctx's deadline, or after [Config.Wait] if ctx has
+// none; the job continues.
 //
-// Without a store, only the process that has enqueued a job can wait for it, and the outcome is
-// lost if nobody keeps the Ref. In a call, the call's worker is lent meanwhile ([service.Lend]).
+// Without a store, only the process that enqueued a job can wait for it, and the outcome is lost if
+// its Ref is not kept. In a call, Wait lends the call's worker to other calls meanwhile
+// ([service.Lend]).
 func (r Ref[T]) Wait(ctx context.Context) (result T, err error) {
 	o, err := r.handle.wait(ctx)
 	if err != nil {
@@ -69,21 +70,21 @@ func (r Ref[T]) Wait(ctx context.Context) (result T, err error) {
 	return result, nil
 }
 
-// A Status says what a job does.
+// A Status describes the current state of a job.
 type Status struct {
 	State    store.State
-	Attempt  int       // how many attempts have begun
+	Attempt  int       // how many attempts have started
 	Deaths   int       // how many of them ended because a worker died
-	Progress float64   // from 0 to 1, as its method has last reported it
+	Progress float64   // from 0 to 1, as last reported by its method
 	Text     string    // of the progress
 	Created  time.Time // when it was enqueued
-	RunAt    time.Time // it does not run before
-	Started  time.Time // when the latest attempt has begun; zero if none has
+	RunAt    time.Time // the earliest time at which it runs
+	Started  time.Time // when the latest attempt started; zero if none has
 	Finished time.Time // when it ended; zero if it has not
 	Error    string    // of the latest attempt that failed
 }
 
-// Status returns what the job does now. It needs a store.
+// Status returns the current state of the job. It needs a store.
 func (r Ref[T]) Status(ctx context.Context) (Status, error) {
 	h := r.handle
 	if h != nil && h.other != nil {
@@ -119,9 +120,9 @@ func (r Ref[T]) Status(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
-// Cancel cancels the job. One that waits never runs. The ctx of one that runs ends within a second,
-// in whatever process; whether it is cancelled then depends on its method. It is an error if the
-// job has ended otherwise. Cancel needs a store.
+// Cancel cancels the job. A job that waits will never run. If the job runs, in whatever process,
+// its ctx is cancelled within a second; its method then decides whether the job ends as cancelled.
+// Cancel returns an error if the job has already ended otherwise. It needs a store.
 func (r Ref[T]) Cancel(ctx context.Context) error {
 	s, err := r.handle.store("cancelling it")
 	if err != nil {
@@ -134,7 +135,7 @@ func (r Ref[T]) Cancel(ctx context.Context) error {
 }
 
 // Find returns the Ref of a job of the client's service by its id. The error wraps
-// [store.ErrNotFound] if the service has no such job. Find needs a store.
+// [store.ErrNotFound] if the service has no such job. It needs a store.
 func Find[T any](ctx context.Context, c Client, id string) (Ref[T], error) {
 	if c.enqueuer == nil {
 		return Ref[T]{}, errUnbound
@@ -155,7 +156,7 @@ func Find[T any](ctx context.Context, c Client, id string) (Ref[T], error) {
 	return Ref[T]{h}, nil
 }
 
-// store returns the store, which what needs.
+// store returns the store. what names the operation that needs it, for the error.
 func (h *handle) store(what string) (*store.Store, error) {
 	switch {
 	case h == nil || h.enqueuer == nil:

@@ -13,7 +13,7 @@ import (
 )
 
 // replies is the queue in which a process without a store receives the outcomes of the jobs that it
-// has enqueued. It is declared with the first job.
+// enqueued. It is declared with the first job.
 type replies struct {
 	enqueuer *Enqueuer
 	queue    string
@@ -27,7 +27,7 @@ type replies struct {
 	expected map[string]weak.Pointer[pending] // by the id of the job, while somebody has its Ref
 }
 
-// A pending is a job whose outcome has not come.
+// A pending is a job whose outcome has not arrived.
 type pending struct {
 	ended   chan struct{} // closed when outcome is set
 	once    sync.Once
@@ -38,8 +38,8 @@ func newReplies(e *Enqueuer) *replies {
 	return &replies{enqueuer: e, queue: replyPrefix + id.New(""), stopped: make(chan struct{}), expected: map[string]weak.Pointer[pending]{}}
 }
 
-// open declares the queue and consumes it. The queue expires five minutes after its consumer, so
-// that it survives a lost connection.
+// open declares the queue and consumes it. The queue expires five minutes after its consumer is
+// gone, and so survives a lost connection.
 func (r *replies) open(ctx context.Context) error {
 	r.opening.Lock()
 	defer r.opening.Unlock()
@@ -64,7 +64,7 @@ func (r *replies) topology() transport.Topology {
 	}}}
 }
 
-// close deletes the queue: nobody waits any more.
+// close deletes the queue, when nobody waits any more.
 func (r *replies) close(ctx context.Context) error {
 	r.opening.Lock()
 	defer r.opening.Unlock()
@@ -79,8 +79,8 @@ func (r *replies) close(ctx context.Context) error {
 	return errors.Join(r.consumer.Close(ctx), r.enqueuer.conn.Delete(ctx, r.queue))
 }
 
-// expect notes that the outcome of a job will come, and returns the queue for it. It is forgotten
-// when nobody has the handle any more.
+// expect registers a job whose outcome is expected, and returns the queue for it. The job is
+// forgotten when its handle is garbage collected.
 func (r *replies) expect(ctx context.Context, h *handle) (queue string, err error) {
 	if err := r.open(ctx); err != nil {
 		return "", fmt.Errorf("queue of outcomes: %w", err)
@@ -94,7 +94,7 @@ func (r *replies) expect(ctx context.Context, h *handle) (queue string, err erro
 	return r.queue, nil
 }
 
-// forget forgets a job whose handle is gone.
+// forget forgets a job whose handle was garbage collected.
 func (r *replies) forget(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -103,7 +103,7 @@ func (r *replies) forget(id string) {
 	}
 }
 
-// receive takes an outcome.
+// receive handles a message with an outcome.
 func (r *replies) receive(d *transport.Delivery) {
 	defer d.Ack()
 	conn := r.enqueuer.conn

@@ -11,17 +11,17 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// rules are what the rows of services say about their jobs, as the store has it. A service is read
-// when the first of its jobs is enqueued, and again when the store says that it has changed.
+// rules caches what the store says about the rows of services. A service is read when the first of
+// its jobs is enqueued, and again when the store reports that it has changed.
 type rules struct {
 	mu       sync.Mutex
 	services map[string]map[string]*rule // by service and name
 }
 
-// rulesTries limits how often a job is inserted whose row says something else each time.
+// rulesTries limits how often the insertion of a job is retried because its row has changed.
 const rulesTries = 5
 
-// errChanging is the error of a job whose row says something else at each try to enqueue it.
+// errChanging is the error of a job whose row has changed at each try to enqueue it.
 var errChanging = errors.New("its row's unique key or resource is another one at each try: processes with different versions of the service start over and over")
 
 // of returns the rules of a service, by the names of its jobs.
@@ -56,7 +56,7 @@ func (r *rules) read(ctx context.Context, s *store.Store, service string) (map[s
 	return found, nil
 }
 
-// versionOf returns the version of a rule, "" for nil.
+// versionOf returns the version of a rule, or "" for nil.
 func versionOf(r *rule) string {
 	if r == nil {
 		return ""
@@ -64,8 +64,8 @@ func versionOf(r *rule) string {
 	return r.version
 }
 
-// place sets the terms of jobs, and inserts them with insert. It repeats that for the jobs whose
-// row says something else than this process has read.
+// place sets the terms of jobs, and inserts them with insert. It repeats this for jobs whose row
+// has changed since this process read it.
 func (r *rules) place(ctx context.Context, s *store.Store, from reader, jobs []store.New,
 	insert func(context.Context, ...store.New) ([]store.Inserted, error),
 ) ([]store.Inserted, error) {
@@ -101,8 +101,8 @@ func (r *rules) place(ctx context.Context, s *store.Store, from reader, jobs []s
 
 func isStale(x store.Inserted) bool { return x.Stale }
 
-// setTerms sets the terms of jobs by the rules of their service, which look finds. Jobs of one
-// service that follow each other share them.
+// setTerms sets the terms of jobs according to the rules of their service, which look finds.
+// Consecutive jobs of one service share the rules.
 func (r *rules) setTerms(ctx context.Context, s *store.Store, from reader, jobs []store.New,
 	look func(context.Context, *store.Store, string) (map[string]*rule, error),
 ) (err error) {

@@ -9,16 +9,16 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// preparedAtOnce is how many jobs one transaction gives new terms.
+// preparedAtOnce limits how many jobs get new terms in one transaction.
 const preparedAtOnce = 200
 
-// say writes what the rows of this process say about their jobs into the store, and prepares the
-// jobs that wait there if that is something else than before.
+// say writes into the store what the rows of this process say about their jobs. If that has
+// changed, it prepares the jobs that wait there.
 func (p *process) say(ctx context.Context) error {
 	for _, q := range p.queues {
 		said, err := p.storage.rules.read(ctx, p.store, q.service)
 		if err != nil {
-			said = nil // a newer version said it: this one says it anew
+			said = nil // a newer version said it, so this one must say it again
 		}
 		for name, w := range q.rows {
 			if w.spec == "" && said[name] == nil && err == nil {
@@ -45,7 +45,7 @@ func (p *process) say(ctx context.Context) error {
 	return nil
 }
 
-// prepare gives the jobs of a row that wait the terms of its rule.
+// prepare gives the waiting jobs of a row the terms of its rule.
 func (p *process) prepare(ctx context.Context, x store.Spec, r *rule) error {
 	for after := int64(0); ; {
 		found, err := p.store.Unprepared(ctx, x, after, preparedAtOnce)
@@ -63,7 +63,7 @@ func (p *process) prepare(ctx context.Context, x store.Spec, r *rule) error {
 	}
 }
 
-// reader returns the limits within which arguments are read.
+// reader returns the limits for reading arguments.
 func (p *process) reader() reader {
 	conn := p.consuming.Conn()
 	return reader{accepts: conn.Accepts(), message: conn.MaxMessage(), decoded: conn.MaxDecoded()}
@@ -74,9 +74,9 @@ func (p *process) terms(ctx context.Context, r *rule, j *store.Job) store.Terms 
 	return r.terms(ctx, p.reader(), codec.Body{ContentType: j.ContentType, Data: j.Payload})
 }
 
-// isCurrent reports whether a job that was claimed has the terms of what its row says now.
-// Otherwise it gives the job new terms, and back: it was enqueued when the row said something else,
-// or by a tick.
+// isCurrent reports whether a claimed job has the terms of its row's current rule. If not, the job
+// was enqueued under another rule, or by a tick; isCurrent then gives it new terms, and back to the
+// queue.
 func (p *process) isCurrent(ctx context.Context, j *store.Job) (bool, error) {
 	said, err := p.storage.rules.of(ctx, p.store, j.Service)
 	if err != nil || versionOf(said[j.Name]) == j.Version {
@@ -92,7 +92,7 @@ func (p *process) isCurrent(ctx context.Context, j *store.Job) (bool, error) {
 	return false, nil
 }
 
-// insert puts the jobs of messages into the store that it does not have.
+// insert inserts the jobs of messages that are not in the store.
 func (p *process) insert(ctx context.Context, jobs []store.New) ([]store.Inserted, error) {
 	inserted, err := p.storage.rules.place(ctx, p.store, p.reader(), jobs, p.store.InsertMissing)
 	if err != nil {
@@ -106,8 +106,7 @@ func (p *process) insert(ctx context.Context, jobs []store.New) ([]store.Inserte
 	return inserted, nil
 }
 
-// refuse tells whoever waits for the outcome of a message's job that another job has its unique
-// key.
+// refuse sends an outcome for a message's job: another job has its unique key.
 func (p *process) refuse(ctx context.Context, n store.New, other string) {
 	p.host.Logger().Info("job not enqueued: another one has its unique key", "job", n.ID, "service", n.Service, "name", n.Name, "other", other)
 	if n.ReplyTo == "" {
@@ -120,8 +119,8 @@ func (p *process) refuse(ctx context.Context, n store.New, other string) {
 	p.reply(ctx, &j, OutcomeOf(&j))
 }
 
-// wakeNext wakes workers for jobs that are next of their resources: those of this process, and by a
-// message those of others.
+// wakeNext wakes workers for the jobs that are next in the lines of their resources: those of this
+// process directly, and others with a message.
 func (p *process) wakeNext(next []store.Job) {
 	var away []store.Job
 	for _, j := range next {
@@ -136,7 +135,7 @@ func (p *process) wakeNext(next []store.Job) {
 	}
 }
 
-// groupOf returns the group of this process that claims a job, nil if there is none.
+// groupOf returns the group of this process that claims a job, or nil if there is none.
 func (p *process) groupOf(j *store.Job) *group {
 	for _, q := range p.queues {
 		if q.name == j.Queue && q.rows[j.Name] != nil {
@@ -146,8 +145,8 @@ func (p *process) groupOf(j *store.Job) *group {
 	return nil
 }
 
-// queueFor returns the queue of a row. Without a store, that of a row with a resource is the
-// resource's: its one consumer has one message at a time.
+// queueFor returns the queue of a row. Without a store, a row with a resource uses the resource's
+// queue, whose single consumer takes one message at a time.
 func (p *process) queueFor(w *work, key string) (name string, alone bool) {
 	if w.rule != nil && !p.cfg.hasStore() {
 		if resource, ok := w.rule.constant(); ok {
@@ -157,7 +156,7 @@ func (p *process) queueFor(w *work, key string) (name string, alone bool) {
 	return queueName(w.Service, key), false
 }
 
-// checkAlone returns what of a rule needs a store.
+// checkAlone returns an error that names what in a rule needs a store.
 func (r *rule) checkAlone() error {
 	var mistakes []error
 	if r.unique != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// A spec is what a row says about its jobs besides how they run: whoever enqueues them reads it in
-// the store, as JSON. See docs/wire/jobs.md.
+// A spec is the part of a row that clients need to enqueue its jobs. They read it in the store, as
+// JSON. See docs/wire/jobs.md.
 type spec struct {
 	Signature string `json:"signature"`            // resize(url, width=200)
 	Unique    string `json:"unique,omitempty"`     // true, or the parameters that make the key
@@ -21,10 +21,10 @@ type spec struct {
 	OnRetry   string `json:"on_retry,omitempty"`   // wait or pass
 }
 
-// says reports whether the spec says anything.
+// says reports whether the spec is not empty.
 func (s spec) says() bool { return s.Unique != "" || s.Resource != "" }
 
-// text returns the spec as it is in the store, "" if it says nothing.
+// text returns the spec as JSON for the store, or "" if it is empty.
 func (s spec) text() string {
 	if !s.says() {
 		return ""
@@ -53,13 +53,13 @@ type rule struct {
 	pass     bool
 }
 
-// A piece is a part of a resource's name: a text, or the argument of a parameter.
+// A piece is a part of a resource's name: a text, or a parameter whose argument is inserted.
 type piece struct {
 	text  string
-	param int // -1 is the text
+	param int // -1 for a text
 }
 
-// ruleOf returns the rule of a spec in the store.
+// ruleOf returns the rule for a spec in the store.
 func ruleOf(text, version string) (*rule, error) {
 	var s spec
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
@@ -72,7 +72,7 @@ func ruleOf(text, version string) (*rule, error) {
 	return s.rule(sig, version)
 }
 
-// rule returns the rule of a spec with a signature that was parsed.
+// rule returns the rule for a spec whose signature is sig.
 func (s spec) rule(sig *signature.Signature, version string) (*rule, error) {
 	r := &rule{version: version, sig: sig, hidden: s.Hidden, pass: s.OnRetry == passOnRetry}
 	return r, errors.Join(r.readUnique(s), r.readResource(s))
@@ -164,7 +164,7 @@ func (r *rule) readResource(s spec) error {
 	return errors.Join(mistakes...)
 }
 
-// constant returns the resource's name if no argument is in it.
+// constant returns the resource's name if it contains no arguments.
 func (r *rule) constant() (name string, ok bool) {
 	for _, p := range r.resource {
 		if p.param >= 0 {

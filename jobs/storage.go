@@ -8,14 +8,14 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A storage is the store of a container: its rows and clients share it. It is opened before they
+// A storage is the store of a container, which its rows and clients share. It is opened before they
 // are set up, and closed when they have stopped.
 type storage struct {
 	cfg    Config
 	store  *store.Store // nil before Setup, and without a store
 	opened bool         // by Config.Open
 	rules  rules
-	alarm  *alarm // of the sweeper, for jobs that the container schedules
+	alarm  *alarm // of the sweeper, for jobs scheduled by the container
 }
 
 // storageOf returns the storage of a container.
@@ -39,7 +39,7 @@ func (s *storage) Setup(ctx context.Context) (err error) {
 	return nil
 }
 
-// Stop closes the store, if Setup has opened it.
+// Stop closes the store if Setup opened it.
 func (s *storage) Stop(context.Context) error {
 	if !s.opened {
 		return nil
@@ -48,5 +48,5 @@ func (s *storage) Stop(context.Context) error {
 	return s.store.Close()
 }
 
-// Kill leaves the store open: statements may be under way, and the process ends.
+// Kill leaves the store open, since statements may be in progress and the process ends.
 func (s *storage) Kill() {}

@@ -13,14 +13,14 @@ import (
 
 const (
 	sweepEvery = time.Second
-	nudgeLimit = 10 * time.Second // for the messages of a sweep to be confirmed
+	nudgeLimit = 10 * time.Second // for the broker to confirm the messages of a sweep
 	busyAgain  = 20 * time.Millisecond
 	pruneEvery = time.Minute
 	pruneBatch = 1000
 )
 
-// sweep sweeps the store about each second, and when a job is due. In the fleet, one process does
-// so at a time.
+// sweep sweeps the store about once a second, and when a job is due. In the fleet, one process
+// sweeps at a time.
 func (p *process) sweep(ctx context.Context) {
 	away, pruned := false, time.Now()
 	every := cmp.Or(p.cfg.times.sweep, sweepEvery)
@@ -61,10 +61,10 @@ func (p *process) sweep(ctx context.Context) {
 	}
 }
 
-// keep returns how long jobs are kept, at most 0 for without end.
+// keep returns how long jobs are kept; a negative time means forever.
 func (p *process) keep() time.Duration { return cmp.Or(p.cfg.Keep, defaultKeep) }
 
-// prune deletes the jobs that have ended long ago.
+// prune deletes jobs that ended longer ago than they are kept.
 func (p *process) prune(ctx context.Context) {
 	for {
 		n, err := p.store.Prune(ctx, p.keep(), pruneBatch)
@@ -74,8 +74,8 @@ func (p *process) prune(ctx context.Context) {
 	}
 }
 
-// nudge sends a message for each of the jobs to its queue. A message that is lost is sent again by
-// a later sweep, and so is one for a queue that nobody has declared.
+// nudge sends a message for each of the jobs to its queue. If the message is lost, or nobody has
+// declared the queue, a later sweep sends it again.
 func (p *process) nudge(ctx context.Context, jobs []store.Job) {
 	if len(jobs) == 0 {
 		return

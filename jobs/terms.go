@@ -19,19 +19,19 @@ import (
 	"github.com/gomeko/gomeko/signature"
 )
 
-// longest is how many bytes a unique key or the name of a resource has at most: a longer one ends
-// with a hash, or is one.
+// longest is the maximum length in bytes of a unique key or of a resource's name. A longer one is
+// replaced by a hash (a key), or truncated and ends with a hash (a name).
 const longest = 200
 
-// A reader has the limits within which the arguments of jobs are read.
+// A reader holds the limits for reading the arguments of jobs.
 type reader struct {
 	accepts codec.Set
-	message int // the largest body, in bytes
-	decoded int // what a body may take when it is decoded
+	message int // maximum size of a body, in bytes
+	decoded int // maximum size of a decoded body, in bytes
 }
 
-// terms returns the terms of a job. One whose arguments do not fit the signature has no key and no
-// resource: it fails when it runs. A nil rule says nothing.
+// terms returns the terms of a job. A job whose arguments do not fit the signature has no key and
+// no resource: it fails when it runs. With a nil rule, the terms are empty.
 func (r *rule) terms(ctx context.Context, from reader, body codec.Body) store.Terms {
 	if r == nil {
 		return store.Terms{}
@@ -84,13 +84,13 @@ func (r *rule) key(given signature.Matched) (string, error) {
 	return "sha256:" + hash(b.String()), nil
 }
 
-// hash returns the hash of a text in hexadecimal.
+// hash returns the hash of a text, in hexadecimal.
 func hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
-// fill returns the name of the resource of a job.
+// fill returns the name of a job's resource.
 func (r *rule) fill(given signature.Matched) (string, error) {
 	var b strings.Builder
 	for _, p := range r.resource {
@@ -124,12 +124,12 @@ func (r *rule) fill(given signature.Matched) (string, error) {
 		name = clip.Text(name, longest-20) + " " + hash(name)[:16]
 	}
 	if len(r.resource) > 0 {
-		name = cmp.Or(name, `""`) // the jobs without a name run one after the other too
+		name = cmp.Or(name, `""`) // jobs without a name share one, and so run one after the other
 	}
 	return name, nil
 }
 
-// value returns the value of a parameter: its argument, or its default.
+// value returns the argument of a parameter, or its default.
 func (r *rule) value(given signature.Matched, i int) (any, error) {
 	switch p := r.sig.Params[i]; {
 	case p.Kind == signature.Rest:
@@ -161,9 +161,9 @@ func (r *rule) value(given signature.Matched, i int) (any, error) {
 	}
 }
 
-// canonical writes a value as JSON whose objects are sorted, and whose numbers are written in one
-// way: whole ones without a fraction. Values that JSON does not have are written as package codec
-// does.
+// canonical writes a value as canonical JSON: objects are sorted, and each number has one notation,
+// whole numbers without a fraction. Values that JSON does not have are written as package codec
+// writes them.
 func canonical(b *strings.Builder, value any) error {
 	switch v := value.(type) {
 	case json.Number:
@@ -208,7 +208,7 @@ func canonical(b *strings.Builder, value any) error {
 	return nil
 }
 
-// number returns a number in the one way in which it is written.
+// number returns the canonical notation of a number.
 func number(text string) string {
 	if !strings.ContainsAny(text, ".eE") {
 		if text == "-0" {

@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// UseTx says that tx is the transaction in which the call of ctx works. Call it in the di.Provider
-// that begins the transaction:
+// UseTx sets tx as the transaction of the call of ctx. Call it in the di.Provider that begins the
+// transaction:
 //
 //	tx, err := db.BeginTx(ctx, nil)
 //	if err != nil {
@@ -21,12 +21,12 @@ import (
 //	}
 //	jobs.UseTx(ctx, tx)
 //
-// Fields with outbox:"database" then write into tx what they send: it leaves if tx is committed,
-// and only then. Rows with inbox:"true" note in tx which message they handle. The store must be in
+// Fields with outbox:"database" then write into tx what they send, and it is sent only if tx is
+// committed. Rows with inbox:"true" record in tx which message they handle. The store must be in
 // the database of tx. In a service without such fields and rows, UseTx does nothing.
 func UseTx(ctx context.Context, tx store.Executor) { service.SetTransaction(ctx, tx) }
 
-// errNoTx is the error of a call that has not said which transaction it has.
+// errNoTx is the error of a call for which UseTx was not called.
 var errNoTx = errors.New("the call has no transaction: write jobs.UseTx(ctx, tx) in the di.Provider that begins it, after BeginTx")
 
 // txOf returns the transaction of the call of ctx.
@@ -42,11 +42,11 @@ func txOf(ctx context.Context) (store.Executor, error) {
 	return tx, nil
 }
 
-// errNeedsStore is the mistake of a key that needs a store.
+// errNeedsStore is the error for a key that needs a store.
 var errNeedsStore = errors.New("needs a store in the database of your transactions: set gomeko.jobs.store, or the Store of jobs.Config")
 
-// Outbox implements [messaging.Transactions]: it returns what keeps the messages of fields with
-// outbox:"database" in the store, and publishes them.
+// Outbox implements [messaging.Transactions]. It returns the outbox that keeps the messages of
+// fields with outbox:"database" in the store, and publishes them.
 func (c Config) Outbox(host *service.Host) (messaging.Outbox, error) {
 	if !c.hasStore() {
 		return nil, errNeedsStore
@@ -58,8 +58,8 @@ func (c Config) Outbox(host *service.Host) (messaging.Outbox, error) {
 	return o, nil
 }
 
-// Inbox implements [messaging.Transactions]: it returns what notes the messages of rows with
-// inbox:"true" in the store, for 7 days.
+// Inbox implements [messaging.Transactions]. It returns the inbox that records in the store, for 7
+// days, which messages rows with inbox:"true" have handled.
 func (c Config) Inbox(host *service.Host) (messaging.Inbox, error) {
 	if !c.hasStore() {
 		return nil, errNeedsStore
@@ -71,7 +71,7 @@ func (c Config) Inbox(host *service.Host) (messaging.Inbox, error) {
 	return i, nil
 }
 
-// ready returns the store of a container, with the tables of this program.
+// ready returns the store of a container, after checking that it has this program's tables.
 func (s *storage) ready(ctx context.Context) (*store.Store, error) {
 	if s.store == nil {
 		return nil, errNoStore
@@ -79,14 +79,14 @@ func (s *storage) ready(ctx context.Context) (*store.Store, error) {
 	if err := s.store.Check(ctx); err != nil {
 		return nil, err
 	}
-	_, err := s.store.ID(ctx) // from here on the store knows it
+	_, err := s.store.ID(ctx) // it is in the cache of the store from here on
 	return s.store, err
 }
 
-// rememberFor is how long the inbox knows a message that was handled.
+// rememberFor is how long the inbox remembers a handled message.
 const rememberFor = 7 * 24 * time.Hour
 
-// An inbox notes which messages were handled, and forgets them in the end.
+// An inbox records which messages were handled, and forgets them after rememberFor.
 type inbox struct {
 	host    *service.Host
 	storage *storage
@@ -145,7 +145,7 @@ func (i *inbox) prune(ctx context.Context) {
 	}
 }
 
-// A background is a goroutine of a value that a container starts and stops.
+// A background is a goroutine that a container starts and stops.
 type background struct {
 	end   context.CancelFunc // nil before Start
 	ended chan struct{}      // closed when run has returned
@@ -169,7 +169,7 @@ func (b *background) Stop(context.Context) error {
 	return nil
 }
 
-// Kill has the goroutine end.
+// Kill makes the goroutine end, without waiting for it.
 func (b *background) Kill() {
 	if b.end != nil {
 		b.end()

@@ -12,12 +12,12 @@ import (
 
 const (
 	unroutedEvery = time.Minute            // between two looks at the queue
-	unroutedQuiet = 500 * time.Millisecond // after the last message a look ends
-	unroutedMost  = 10000                  // messages of one look
+	unroutedQuiet = 500 * time.Millisecond // a look ends this long after the last message
+	unroutedMost  = 10000                  // maximum number of messages in one look
 )
 
-// findUnrouted looks for messages that were published before the queues of their services existed:
-// at the start, and then each minute.
+// findUnrouted looks for messages that were published before the queues of their services existed,
+// at the start and then once a minute.
 func (p *process) findUnrouted(ctx context.Context) {
 	for {
 		n, _, err := p.conn().Inspect(ctx, unroutedName)
@@ -34,11 +34,11 @@ func (p *process) findUnrouted(ctx context.Context) {
 	}
 }
 
-// A mover puts a message elsewhere, before it is acknowledged.
+// A mover puts a message elsewhere, before the original is acknowledged.
 type mover func(context.Context, *transport.Delivery) error
 
-// unroutedMover returns what becomes of a message that no queue was bound for: it is published once
-// more if this process has a queue for it.
+// unroutedMover returns the mover for a message that no queue was bound for: it republishes the
+// message if this process has a queue for it.
 func (p *process) unroutedMover(d *transport.Delivery) mover {
 	service, name, ok := splitKey(d.Key)
 	switch q, known := p.queueOf(service, name); {
@@ -46,12 +46,12 @@ func (p *process) unroutedMover(d *transport.Delivery) mover {
 		return nil
 	case known:
 		return func(ctx context.Context, d *transport.Delivery) error { return p.publishAgain(ctx, d, d.Key) }
-	default: // the store waits for a row of its name
+	default: // the job waits in the store for a row of its name
 		return q.keep
 	}
 }
 
-// look reads a queue, moves messages, and leaves those without a mover where they are, in their
+// look reads a queue and moves its messages. Messages without a mover stay where they are, in their
 // order.
 func (p *process) look(ctx context.Context, queue string, moverOf func(*transport.Delivery) mover) error {
 	var moving sync.WaitGroup
@@ -91,8 +91,8 @@ func (p *process) look(ctx context.Context, queue string, moverOf func(*transpor
 }
 
 // queueOf returns the queue of this process for the jobs of a name, and whether a row has that
-// name. Jobs of unknown names are those of the service's first queue. It is nil if the process does
-// not have the service, or does not run this row of it.
+// name. Jobs of unknown names belong to the first queue of the service. The queue is nil if the
+// process does not have the service, or does not run this row.
 func (p *process) queueOf(service, name string) (first *queue, known bool) {
 	for _, q := range p.queues {
 		switch {
@@ -111,7 +111,7 @@ func (p *process) queueOf(service, name string) (first *queue, known bool) {
 	return first, false
 }
 
-// move moves a message, and acknowledges it then.
+// move moves a message, and then acknowledges it.
 func (p *process) move(ctx context.Context, d *transport.Delivery, move mover) {
 	ctx, cancel := context.WithTimeout(ctx, replyLimit)
 	defer cancel()
@@ -128,7 +128,7 @@ func (p *process) publishAgain(ctx context.Context, d *transport.Delivery, key s
 	})
 }
 
-// keep puts the job of a message into the store: it waits there for a row of its name.
+// keep inserts the job of a message into the store, where it waits for a row of its name.
 func (q *queue) keep(ctx context.Context, d *transport.Delivery) error {
 	job, err := q.jobOf(d)
 	if err != nil {
