@@ -7,9 +7,10 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// Open opens the store in the database of a URL, "postgres://user:password@host/database". It
-// connects once, so that a wrong URL is an error here. Errors and [store.Store.Name] do not contain
-// the password. The tables are not checked: see [store.Store.Check] and [store.Store.Migrate].
+// Open opens the store in the database at url, such as "postgres://user:password@host/database". It
+// connects once, and returns an error if the URL is wrong. Errors and [store.Store.Name] do not
+// contain the password. Open does not check the tables: see [store.Store.Check] and
+// [store.Store.Migrate].
 func Open(ctx context.Context, url string) (*store.Store, error) {
 	db, name, err := postgres.Connect(ctx, url)
 	if err != nil {

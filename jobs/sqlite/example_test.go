@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// A program that wants its tables created at start calls Migrate; one that must not, Check.
+// A program that may create its tables at start calls Migrate; one that must not calls Check.
 func ExampleOpen() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "jobs")

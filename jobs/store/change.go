@@ -17,9 +17,10 @@ const cancelling = `UPDATE gomeko_job SET cancel = true,
 	nudges = 0
 WHERE id = $1 AND state IN ('scheduled', 'queued', 'running') RETURNING {columns}`
 
-// Cancel cancels a job. One that waits never runs: it is returned as Cancelled, its hook due. For
-// one that runs, [Job.Cancel] is set, which its worker sees within a second. A job that is
-// cancelled already is returned as it is, and one that has ended otherwise with a [StateError].
+// Cancel cancels a job. A job that waits never runs: it is returned as Cancelled, with its hook
+// due. If the job runs, Cancel sets [Job.Cancel], and its worker notices within a second. A job
+// that has been cancelled before is returned unchanged. For one that has ended otherwise, the error
+// is a [StateError].
 func (s *Store) Cancel(ctx context.Context, id string) (Job, error) {
 	j, changed, err := s.change(ctx, id, cancelling, id)
 	if err != nil || changed || j.State == Cancelled {
@@ -28,8 +29,8 @@ func (s *Store) Cancel(ctx context.Context, id string) (Job, error) {
 	return j, &StateError{Job: j, Verb: "cancel", Why: fmt.Sprintf("it has %s already", j.State)}
 }
 
-// retrying does not queue a job whose key another one holds. With a payload of its own the terms of
-// the job are not known any more: whoever claims it computes them.
+// retrying does not queue a job whose key another job holds. If the payload is replaced, the terms
+// of the job are unknown, and the worker that claims it computes them.
 const (
 	edited   = `CAST($2 AS {bytes}) IS NOT NULL`
 	retrying = `UPDATE gomeko_job SET state = 'queued', run_at = {now}, sweep_at = {now}, nudges = 0, started_at = NULL, finished_at = NULL,
@@ -40,24 +41,25 @@ const (
 WHERE id = $1 AND state IN ('succeeded', 'failed', 'cancelled') AND hook <> 'running'
 	AND (` + edited + ` OR NOT EXISTS (` + rival + `)) RETURNING {columns}`
 
-	// rival selects the other job that holds the key of a job, unless its time is over.
+	// rival selects the other job that holds the key of a job, unless its time has expired.
 	rival = `SELECT o.id FROM gomeko_job AS o, gomeko_job AS k WHERE k.id = $1 AND o.seq <> k.seq
 	AND o.service = k.service AND o.name = k.name AND o.unique_key = k.unique_key
 	AND o.unique_key IS NOT NULL AND (o.finished_at IS NULL OR o.unique_until IS NOT NULL)
 	AND (o.finished_at IS NULL OR o.unique_until > {now})`
 
-	// yielding takes the key of a job from another one that has ended, if its time is over.
+	// yielding takes the key of a job from another one that has ended and whose time has expired.
 	yielding = `UPDATE gomeko_job SET unique_until = NULL
 WHERE ` + mayHold + ` AND finished_at IS NOT NULL AND unique_until <= {now} AND id <> $1
 	AND service = (SELECT service FROM gomeko_job WHERE id = $1) AND name = (SELECT name FROM gomeko_job WHERE id = $1)
 	AND unique_key = (SELECT unique_key FROM gomeko_job WHERE id = $1)`
 )
 
-// Retry queues a job that has ended once more, with payload if that is not nil. Its result, its
-// error and its deaths are cleared. Its attempts keep their numbers: see [Job.Earlier]. It keeps
-// its place in the line of its resource. A job that has not ended, whose hook runs now, or whose
-// unique key another job holds, is returned with a [StateError]. With payload, the worker that
-// claims the job computes its terms, and its key is that of the job only if no other one holds it.
+// Retry queues a job that has ended again, with payload as its payload unless that is nil. It
+// clears the job's result, error and deaths. Attempts keep their numbers (see [Job.Earlier]), and
+// the job keeps its place in the line of its resource. If the job has not ended, its hook is
+// running, or another job holds its unique key, Retry returns the job with a [StateError]. With
+// payload, the worker that claims the job computes its terms, and the job gets its unique key only
+// if no other one holds it.
 func (s *Store) Retry(ctx context.Context, id string, payload []byte) (Job, error) {
 	if !possible(id) {
 		return Job{}, noSuch(id)
@@ -93,7 +95,7 @@ func (s *Store) rival(ctx context.Context, id string) (other string, err error) 
 }
 
 // change runs a statement that changes one row, and reports whether it did. If not, it returns the
-// row as it is.
+// current row.
 func (s *Store) change(ctx context.Context, id, statement string, args ...any) (j Job, changed bool, err error) {
 	if !possible(id) {
 		return j, false, noSuch(id)
@@ -124,7 +126,7 @@ const (
 	looking = `SELECT {light} FROM gomeko_job WHERE id {items $1}`
 )
 
-// Get returns the jobs of these ids, in this order. Ids that the store does not have are left out.
+// Get returns the jobs with these ids, in this order. It omits ids that are not in the store.
 func (s *Store) Get(ctx context.Context, ids ...string) (found []Job, err error) {
 	return s.find(ctx, getting, ids)
 }
@@ -134,7 +136,7 @@ func (s *Store) Look(ctx context.Context, ids ...string) (found []Job, err error
 	return s.find(ctx, looking, ids)
 }
 
-// find returns the jobs of these ids by a statement.
+// find returns the jobs with these ids, using the given statement.
 func (s *Store) find(ctx context.Context, statement string, ids []string) (found []Job, err error) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !possible(id) })
 	if len(ids) == 0 {
@@ -157,7 +159,7 @@ func (s *Store) find(ctx context.Context, statement string, ids []string) (found
 	return found, err
 }
 
-// Attempts returns the attempts of a job that did not end in success, oldest first.
+// Attempts returns the attempts of a job that did not succeed, oldest first.
 func (s *Store) Attempts(ctx context.Context, id string) (all []Attempt, err error) {
 	if !possible(id) {
 		return nil, nil
@@ -177,8 +179,8 @@ func (s *Store) Attempts(ctx context.Context, id string) (all []Attempt, err err
 const (
 	moving = `UPDATE gomeko_job SET queue = $2 WHERE seq {among %s}`
 
-	// waits selects the jobs of a name in a state, which an index has in this order. Rows that are
-	// locked are left for the next call.
+	// waits selects the jobs of a name in a state, in the order of an index. Locked rows are left
+	// for the next call.
 	waits = `SELECT * FROM (SELECT seq FROM gomeko_job WHERE service = $3 AND queue = $1 AND name = $%d AND state = '%s'
 	ORDER BY seq LIMIT $4{skip}) AS %s%d`
 
@@ -186,7 +188,7 @@ const (
 	ORDER BY seq LIMIT $4{skip}`
 )
 
-// selectWaiting selects jobs of so many names that wait.
+// selectWaiting returns the statement that selects the waiting jobs of this many names.
 func selectWaiting(names int) string {
 	var parts []string
 	for i := range names {
@@ -197,10 +199,10 @@ func selectWaiting(names int) string {
 	return `SELECT seq FROM (` + strings.Join(parts, " UNION ALL ") + `) AS n`
 }
 
-// Move moves jobs of a service and of these names to another queue: those that are scheduled or
-// queued, and those that have ended and whose hook is due. It returns how many. Jobs are in another
-// queue than that of their row if the row has got another one, or if a client that does not know it
-// has inserted them with the one that the service's rows have by default.
+// Move moves jobs with these names to another queue of the service, and returns how many it moved.
+// It moves jobs that are scheduled or queued, and those that have ended and whose hook is due. Jobs
+// can be in a queue other than that of their row if the row's queue was changed, or if a client
+// that does not know it has used the default queue of the service.
 func (s *Store) Move(ctx context.Context, service, from, to string, names ...string) (n int, err error) {
 	args := []any{from, to, service, batch}
 	move := func(selection string, args []any) error {
@@ -231,8 +233,8 @@ const (
 	pruning    = `DELETE FROM gomeko_job WHERE seq {numbers $1}`
 )
 
-// Prune deletes jobs that ended more than keep ago, at most limit of them, and returns how many.
-// Those whose hook has not run yet, and those that still hold their unique key, are kept.
+// Prune deletes jobs that ended more than keep ago, at most limit of them, and returns how many. It
+// keeps jobs whose hook has not run and jobs that still hold their unique key.
 func (s *Store) Prune(ctx context.Context, keep time.Duration, limit int) (n int, err error) {
 	err = s.transact(ctx, func(c conn) error {
 		all, err := seqs(ctx, c, s.text(pruned), -micros(keep), limit)
@@ -249,7 +251,7 @@ func (s *Store) Prune(ctx context.Context, keep time.Duration, limit int) (n int
 	return n, err
 }
 
-// seqs runs a statement that returns numbers of rows.
+// seqs runs a statement that returns the Seq of rows.
 func seqs(ctx context.Context, c conn, query string, args ...any) (all []int64, err error) {
 	err = each(ctx, c, func(rows *sql.Rows) error {
 		var n int64

@@ -10,26 +10,26 @@ import (
 	"time"
 )
 
-// A Claim says which jobs a worker takes, and for how long.
+// A Claim describes which jobs a worker takes, and for how long.
 type Claim struct {
-	Owner string // the process; random for each start of it
+	Owner string // the process; random for each start
 	Host  string // the name of its machine
 	Queue string
-	// Names are the jobs' names to take. The default is all, which is also the fastest: the best
-	// job of the whole queue is taken.
+	// Names are the names of the jobs to take. The default is all names, which is also the fastest.
 	Names []string
-	// Except are names not to take. It is ignored if there are Names.
+	// Except are names of jobs not to take. It is ignored if Names is set.
 	Except []string
-	Limit  int           // at most so many jobs, from 1 to 500
-	Lease  time.Duration // how long no other worker takes them, unless it is renewed
-	// Resources says that the queue may have jobs with a resource. Without it, these are not taken.
+	Limit  int           // maximum number of jobs, from 1 to 500
+	Lease  time.Duration // how long the worker holds the jobs, unless it renews the lease
+	// Resources must be set if the queue may have jobs with a resource. Otherwise these are not
+	// taken.
 	Resources bool
-	// Deaths, if it is not 0, divides jobs by how many workers have died with them: [Store.Claim]
-	// takes those with fewer, [Store.ClaimSuspects] the others.
+	// Deaths, if not 0, divides jobs by how many workers have died while running them.
+	// [Store.Claim] takes jobs with fewer deaths, [Store.ClaimSuspects] the others.
 	Deaths int
 }
 
-// check returns what is wrong with a claim.
+// check returns the mistake in a claim.
 func (c Claim) check() error {
 	switch {
 	case c.Owner == "" || c.Queue == "":
@@ -46,10 +46,10 @@ func (c Claim) check() error {
 
 // The parts of a claim. The first parameters of all are the queue and the limit.
 const (
-	// best selects the best jobs of a queue. %s limits it to a name, and to deaths.
+	// best selects the best jobs of a queue. %s restricts it to a name, and by deaths.
 	best = `SELECT seq, priority, run_at FROM gomeko_job WHERE queue = $1 AND state = 'queued' AND resource IS NULL%s ORDER BY priority DESC, run_at, seq LIMIT $2{skip}`
 
-	// claiming takes jobs that are selected by the second %s, perhaps from the tables of the first.
+	// claiming takes the jobs selected by the second %s, which may use tables from the first.
 	claiming = `WITH %sbest AS MATERIALIZED (%s)
 UPDATE gomeko_job SET state = 'running', attempt = attempt + 1, started_at = {now}, sweep_at = {in CAST($3 AS bigint)}, owner = $4, host = $5,
 	progress = NULL, progress_text = ''
@@ -64,17 +64,16 @@ WHERE seq {among SELECT seq FROM best} RETURNING {columns}`
 SELECT name FROM step WHERE name IS NOT NULL`
 )
 
-// widest is how many parts a statement has at most, for one name or kind of jobs each.
+// widest limits the parts of a statement, one for each name or kind of job.
 const widest = 100
 
-// Claim takes jobs that are queued: those with the highest Priority first, then those with the
-// oldest RunAt, then those with the lowest Seq. It sets their state to running, counts an attempt,
-// and returns them in this order. No two claims take the same job. No job and no error says that
-// none is queued.
+// Claim takes queued jobs: those with the highest Priority first, then the oldest RunAt, then the
+// lowest Seq. It sets their state to running, counts an attempt, and returns them in this order. No
+// two claims take the same job. If no job is queued, Claim returns neither jobs nor an error.
 //
-// A job with a resource is taken only if none of this resource runs, and none of a lower Seq is
-// queued or waits for its next attempt, unless that one lets others pass. Jobs that are scheduled
-// for their first attempt do not wait in this line.
+// A job with a resource is taken only if no job of the resource is running, and none with a lower
+// Seq is queued or waits for its next attempt. A job that lets others pass while it waits does not
+// count, nor does one that is scheduled for its first attempt.
 func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -103,8 +102,8 @@ func (s *Store) Claim(ctx context.Context, c Claim) ([]Job, error) {
 	return s.claimRest(ctx, c, claimed, selection{names: names})
 }
 
-// claimRest claims up to the limit, once more: another worker may have locked more than it took,
-// because it looks for its limit in each part of a selection.
+// claimRest claims once more, up to the limit. Another worker may have locked more jobs than it
+// took, because it locks up to its limit in each part of a selection.
 func (s *Store) claimRest(ctx context.Context, c Claim, claimed []Job, from selection) ([]Job, error) {
 	if !from.all && len(from.names) == 0 && !c.Resources {
 		return claimed, nil
@@ -114,7 +113,7 @@ func (s *Store) claimRest(ctx context.Context, c Claim, claimed []Job, from sele
 	return append(claimed, more...), err
 }
 
-// waiting returns the names of the claim that jobs in its queue have.
+// waiting returns those names of the claim for which jobs are queued.
 func (s *Store) waiting(ctx context.Context, c Claim) (names []string, err error) {
 	err = s.read(func(conn conn) (err error) {
 		names, err = texts(ctx, conn, s.text(waiting), c.Queue)
@@ -129,7 +128,7 @@ func (s *Store) waiting(ctx context.Context, c Claim) (names []string, err error
 	return names[:min(len(names), widest)], err
 }
 
-// claim takes jobs of a selection.
+// claim takes the jobs of a selection.
 func (s *Store) claim(ctx context.Context, c Claim, from selection) (claimed []Job, err error) {
 	statement, args := c.statement(from)
 	err = s.write(ctx, func(conn conn) (err error) {
@@ -142,14 +141,14 @@ func (s *Store) claim(ctx context.Context, c Claim, from selection) (claimed []J
 	return claimed, err
 }
 
-// A selection says which jobs without a resource a claim takes.
+// A selection describes which jobs without a resource a claim takes.
 type selection struct {
-	all   bool     // of every name
-	names []string // of these, if not of every name
+	all   bool     // jobs of every name
+	names []string // else those with these names
 }
 
-// statement returns the statement of a claim, and its parameters. Of several parts, it selects the
-// best of each, and the best of these.
+// statement returns the statement of a claim and its parameters. If it has several parts, it
+// selects the best jobs of each, and then the best of these.
 func (c Claim) statement(from selection) (text string, args []any) {
 	fewer := ""
 	if c.Deaths > 0 {
@@ -181,14 +180,14 @@ func (c Claim) statement(from selection) (text string, args []any) {
 	return fmt.Sprintf(claiming, tables, all), args
 }
 
-// suspects selects queued jobs with at least so many deaths. The first condition is that of the
+// suspects selects queued jobs with at least this many deaths. The first condition is that of the
 // index.
 const suspects = `SELECT seq FROM gomeko_job{by gomeko_job_suspect} WHERE queue = $1 AND state = 'queued' AND deaths > 0 AND deaths >= %d%s
 	AND (resource IS NULL OR seq = ` + headOf + `gomeko_job.resource` + headEnd + ` AND NOT ` + heldBy + `gomeko_job.resource` + heldEnd + `)
 	ORDER BY priority DESC, run_at, seq LIMIT $2{skip}`
 
-// ClaimSuspects is [Store.Claim] for the jobs with at least Deaths deaths. To find out that there
-// are none costs little.
+// ClaimSuspects is [Store.Claim] for jobs with at least Deaths deaths. It costs little if there are
+// none.
 func (s *Store) ClaimSuspects(ctx context.Context, c Claim) (claimed []Job, err error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -201,7 +200,8 @@ func (s *Store) ClaimSuspects(ctx context.Context, c Claim) (claimed []Job, err 
 	return claimed, err
 }
 
-// only returns the condition for the names of a claim, and the parameters of the statement with it.
+// only returns the condition for the names of a claim, and the statement's parameters including
+// them.
 func (c Claim) only(args []any) (condition string, all []any) {
 	names, not := c.Names, ""
 	switch {
@@ -221,7 +221,7 @@ UPDATE gomeko_job SET hook = 'running', sweep_at = {in CAST($3 AS bigint)}, owne
 WHERE seq {among SELECT seq FROM best} RETURNING {columns}`
 
 // ClaimHooks takes jobs that have ended and whose hook is due, oldest first. Their state does not
-// change. The worker calls [Store.HookRan] when the hook has run, or if the job has none.
+// change. The worker calls [Store.HookRan] when the hook has run, and also if the job has no hook.
 func (s *Store) ClaimHooks(ctx context.Context, c Claim) (claimed []Job, err error) {
 	if err := c.check(); err != nil {
 		return nil, err

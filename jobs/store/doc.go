@@ -6,18 +6,18 @@
 //	    ▲           ▲           │
 //	    └───────────┴───────────┘  after a fault, an orderly stop, or the death of the worker
 //
-// Rows are inserted with [Store.Insert]. A worker takes queued rows with [Store.Claim] and holds
-// each by a lease, which it renews with [Store.Renew] while the job runs. [Store.Finish] records
-// what has become of the job, unless another worker has it by then. [Store.Sweep] queues what is
-// due, and what a worker held when it died. It returns the jobs for which workers should be woken.
+// [Store.Insert] inserts rows. A worker takes queued rows with [Store.Claim] and holds each with a
+// lease, which it renews with [Store.Renew] while the job runs. [Store.Finish] records the end of
+// an attempt, unless another worker has taken the job by then. [Store.Sweep] queues jobs that are
+// due and jobs whose worker has died. It returns the jobs for which workers should be woken.
 //
-// Only the clock of the database is used: processes pass durations. So clocks that differ between
-// machines can neither end a lease early nor start a job early.
+// Only the clock of the database is used: processes pass durations. Differences between the clocks
+// of machines can therefore neither end a lease early nor start a job early.
 //
 // Services do not use this package. They use package jobs, with a store from package jobs/sqlite or
 // jobs/postgres:
 //
 //	s, err := sqlite.Open(ctx, "jobs.db")
 //
-// This package links no driver. It works on the *sql.DB that these two open.
+// This package imports no driver. It works on the *sql.DB that these two open.
 package store

@@ -6,30 +6,30 @@ import (
 	"slices"
 )
 
-// ErrNotFound is returned for an id that the store does not have: it never had it, or the job has
-// ended and was pruned. The error itself names the id.
+// ErrNotFound is returned for an id that is not in the store: it never was, or the job has ended
+// and was pruned. The returned error names the id.
 var ErrNotFound = errors.New("no such job")
 
 // ErrNotPeriodic is returned for a row that no process has registered with [Store.Register]. The
-// error itself names the row.
+// returned error names the row.
 var ErrNotPeriodic = errors.New("no such periodic job")
 
-// ErrLost is returned to a worker that no longer holds the job, or its hook: its lease has ended
-// and another worker has it, or it has ended. The worker must stop.
+// ErrLost is returned to a worker that no longer holds the job or its hook. Either its lease
+// expired and another worker has the job, or the job has ended. The worker must stop.
 var ErrLost = errors.New("the lease was lost: another worker has the job, or it has ended")
 
-// ErrState is what errors.Is finds in a [StateError].
+// ErrState is the kind of all [StateError] values, for errors.Is.
 var ErrState = errors.New("not possible in this state")
 
-// A StateError is returned by [Store.Cancel] and [Store.Retry] if the job's state does not permit
-// it.
+// A StateError is returned by [Store.Cancel] and [Store.Retry] if the job's state does not allow
+// the operation.
 type StateError struct {
-	Job  Job    // as it is in the store
-	Verb string // what was tried: "cancel" or "retry"
-	Why  string // what is in the way, and what to do
+	Job  Job    // its current row
+	Verb string // what was attempted: "cancel" or "retry"
+	Why  string // why that is not possible, and what to do
 }
 
-// Error says what was tried with which job, and why not.
+// Error returns a text that names the operation, the job and the reason.
 func (e *StateError) Error() string {
 	return fmt.Sprintf("cannot %s job %s: %s", e.Verb, e.Job.ID, e.Why)
 }
@@ -37,13 +37,13 @@ func (e *StateError) Error() string {
 // Is reports whether target is [ErrState].
 func (e *StateError) Is(target error) bool { return target == ErrState }
 
-// A SchemaError is returned by [Store.Check] if the tables do not fit the program.
+// A SchemaError is returned by [Store.Check] if the tables do not match the program.
 type SchemaError struct {
-	Have int // the version of the tables; 0: there are none
+	Have int // the version of the tables; 0 if there are none
 	Want int // the version that this program needs
 }
 
-// Error says which version the tables have, which one is needed, and how to get it.
+// Error returns a text with the version of the tables, the version needed, and how to get it.
 func (e *SchemaError) Error() string {
 	switch {
 	case e.Have == 0:
@@ -56,8 +56,8 @@ func (e *SchemaError) Error() string {
 	}
 }
 
-// Refused reports whether the database has refused what a statement contains: a value that it
-// cannot store, or a constraint of somebody's. To repeat the statement is useless; it may do
+// Refused reports whether the database rejected the content of a statement: a value that it cannot
+// store, or one that violates a constraint. Repeating the statement is useless, but it may succeed
 // without one of its rows.
 func Refused(err error) bool {
 	var postgres interface{ SQLState() string }

@@ -7,14 +7,14 @@ import (
 	"slices"
 )
 
-// A Row is what workers say of a row of a service: where its jobs wait, and whether commands that
-// know only the store may show what they come with.
+// A Row describes a row of a service for commands that know only the store: the queue in which its
+// jobs wait, and whether their arguments may be shown.
 type Row struct {
 	Service   string
 	Name      string // of the job
 	Queue     string
-	Former    string // the queue that the row had before; "" if it has always had the same
-	Sensitive bool   // an argument is
+	Former    string // the queue that the row had before; "" if it never changed
+	Sensitive bool   // an argument is sensitive
 }
 
 // A hostedRow is a [Row] for the statement below.
@@ -31,9 +31,8 @@ ON CONFLICT (service, name) DO UPDATE SET queue = excluded.queue, sensitive = ex
 	former = CASE WHEN gomeko_hosted.queue <> excluded.queue THEN gomeko_hosted.queue ELSE gomeko_hosted.former END
 WHERE gomeko_hosted.queue <> excluded.queue OR gomeko_hosted.sensitive <> excluded.sensitive`
 
-// Host writes what a worker says of its rows, in place of what was written before. The Former of a
-// row is set to its Queue before that, if it is another one. Rows that the worker does not have are
-// left as they are.
+// Host writes the rows of a worker, and replaces what was written before. If the queue of a row has
+// changed, Former is set to the previous one. Rows that the worker does not have are not changed.
 func (s *Store) Host(ctx context.Context, rows ...Row) error {
 	if len(rows) == 0 {
 		return nil
@@ -42,7 +41,7 @@ func (s *Store) Host(ctx context.Context, rows ...Row) error {
 	for i, r := range rows {
 		all[i] = hostedRow{r.Service, r.Name, r.Queue, r.Sensitive}
 	}
-	// In one order, so that processes which start together do not wait for each other.
+	// All processes use the same order, so that those that start together do not block each other.
 	slices.SortFunc(all, func(a, b hostedRow) int {
 		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Name, b.Name))
 	})

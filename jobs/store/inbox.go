@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// handling notes a message, if the transaction is in the database of the store with the id $3. It
-// notes nothing if that was done before.
+// handling records a message if the transaction is in the database of the store with the id $3, and
+// the message was not recorded before.
 const handling = `INSERT INTO gomeko_inbox (consumer, message_id, handled_at)
 SELECT CAST($1 AS text), CAST($2 AS text), {now} FROM gomeko_store WHERE id = $3 ON CONFLICT (consumer, message_id) DO NOTHING`
 
-// Handle notes that a consumer handles a message, in the transaction of its work, which must be on
-// the store's database: see [ElsewhereError]. It returns false if the message was handled before,
-// in a transaction that was committed. If one that handles it is still open, Handle waits for its
-// end.
+// Handle records that a consumer handles a message, in tx, the transaction of its work. tx must be
+// on the store's database: see [ElsewhereError]. Handle returns false if a committed transaction
+// has handled the message before. If another transaction that handles it is open, Handle waits for
+// that one to end.
 func (s *Store) Handle(ctx context.Context, tx Executor, consumer, messageID string) (first bool, err error) {
 	if messageID == "" || consumer == "" {
 		return false, errors.New("inbox: the consumer and the message need a name")
@@ -37,14 +37,14 @@ func (s *Store) Handle(ctx context.Context, tx Executor, consumer, messageID str
 	return false, s.CheckTx(ctx, tx) // not because of another database
 }
 
-// forgotten are the oldest messages that were handled before $1 microseconds from now. SQLite has
-// no LIMIT for DELETE.
+// forgetMessages deletes the oldest messages that were handled before $1 microseconds from now.
+// SQLite has no LIMIT for DELETE.
 const forgetMessages = `DELETE FROM gomeko_inbox WHERE handled_at < {in CAST($1 AS bigint)} AND (consumer, message_id) IN (
 	SELECT consumer, message_id FROM gomeko_inbox WHERE handled_at < {in CAST($1 AS bigint)} ORDER BY handled_at LIMIT $2
 )`
 
-// PruneInbox forgets at most limit messages that were handled longer than keep ago, and returns how
-// many it has forgotten.
+// PruneInbox forgets at most limit messages that were handled more than keep ago, and returns how
+// many.
 func (s *Store) PruneInbox(ctx context.Context, keep time.Duration, limit int) (n int, err error) {
 	err = s.write(ctx, func(c conn) error {
 		result, err := c.ExecContext(ctx, s.text(forgetMessages), -micros(keep), limit)

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Renewed is what [Store.Renew] says about a job that the owner still holds.
+// A Renewed describes a job that the owner still holds, as returned by [Store.Renew].
 type Renewed struct {
-	Attempt int  // compare it: a job that the same owner has lost and claimed again has a higher one
-	Cancel  bool // somebody wants the job cancelled
+	Attempt int  // a job that the same owner has lost and claimed again has a higher one
+	Cancel  bool // a user wants the job to be cancelled
 }
 
 const (
@@ -19,17 +19,17 @@ const (
 
 	renewing = `UPDATE gomeko_job SET sweep_at = {in CAST($2 AS bigint)} WHERE ` + holding + ` AND %s RETURNING id, attempt, cancel`
 
-	// free selects the rows of $3 that nobody else changes at this moment.
+	// free selects the rows of $3 that no other transaction is changing.
 	free = `seq {among SELECT seq FROM gomeko_job WHERE ` + holding + ` AND id {items $3}{skip}}`
 
 	held = `SELECT id FROM gomeko_job WHERE ` + holding + ` AND id {items $2}`
 )
 
-// Renew extends the leases of jobs that owner runs, or whose hook it runs: they end lease from now.
-// One statement does so for all but those that are being changed at this moment, as by
-// [Store.Finish]: for these it waits one at a time, since two statements that lock several rows
-// each could wait for each other. An id that is missing from the result is lost: the lease has
-// ended and was swept, or the job has ended. Its worker must stop.
+// Renew extends the leases of jobs that owner runs, or whose hook it runs: they now expire after
+// lease. One statement renews all jobs except those that are being changed, such as by
+// [Store.Finish]. It waits for these one at a time, because two statements that each lock several
+// rows could deadlock. A job whose id is missing from the result is lost: its lease expired and was
+// swept, or it has ended. Its worker must stop.
 func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration, ids []string) (map[string]Renewed, error) {
 	renewed := make(map[string]Renewed, len(ids))
 	for len(ids) > 0 {
@@ -47,7 +47,7 @@ func (s *Store) Renew(ctx context.Context, owner string, lease time.Duration, id
 		if err != nil {
 			return nil, err
 		}
-		if len(ids) > 0 { // otherwise the rest is lost
+		if len(ids) > 0 { // otherwise the remaining ones are lost
 			if err := s.renew(ctx, fmt.Sprintf(renewing, `id = $3`), renewed, owner, micros(lease), ids[0]); err != nil {
 				return nil, err
 			}
@@ -72,7 +72,7 @@ func (s *Store) renew(ctx context.Context, statement string, renewed map[string]
 
 const cancelled = `SELECT id FROM gomeko_job WHERE owner = $1 AND state = 'running' AND cancel`
 
-// Cancelled returns the ids of jobs that owner runs and that somebody wants cancelled.
+// Cancelled returns the ids of jobs that owner runs and that a user wants to be cancelled.
 func (s *Store) Cancelled(ctx context.Context, owner string) (ids []string, err error) {
 	err = s.read(func(c conn) (err error) {
 		ids, err = texts(ctx, c, cancelled, owner)
@@ -85,7 +85,7 @@ const progressing = `UPDATE gomeko_job SET progress = $4, progress_text = $5
 WHERE id = $1 AND owner = $2 AND attempt = $3 AND state = 'running'`
 
 // SetProgress records how far a running job has come: a fraction from 0 to 1, and a text, which is
-// clipped to 255 bytes. It returns [ErrLost] if owner does not run this attempt.
+// truncated to 255 bytes. It returns [ErrLost] if owner does not run this attempt.
 func (s *Store) SetProgress(ctx context.Context, id, owner string, attempt int, fraction float64, text string) error {
 	if !(fraction >= 0 && fraction <= 1) {
 		return fmt.Errorf("job %s: progress %v: must be from 0 to 1", id, fraction)
@@ -94,7 +94,7 @@ func (s *Store) SetProgress(ctx context.Context, id, owner string, attempt int, 
 }
 
 // HookRan records that owner has run the hook of a job. It returns [ErrLost] if owner does not hold
-// it.
+// the job.
 func (s *Store) HookRan(ctx context.Context, id, owner string) error {
 	return s.one(ctx, id, `UPDATE gomeko_job SET hook = 'ran', sweep_at = NULL WHERE id = $1 AND owner = $2 AND hook = 'running'`, id, owner)
 }

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// The line of a resource are its jobs that are queued, that run, or that wait for another attempt
-// without letting others pass, in the order of Seq. Its first job runs, and the next one does when
-// that one has ended.
+// The line of a resource consists of its jobs that are queued, that run, or that wait for another
+// attempt without letting others pass, in the order of Seq. The first one runs; when it has ended,
+// the next one does.
 const (
-	// inLine is the condition for a job j in a line, as the index has it.
+	// inLine is the condition that a job j is in a line. It is also the condition of the index.
 	inLine = `j.resource IS NOT NULL AND j.seq > 0 AND (j.state IN ('queued', 'running') OR (j.state = 'scheduled' AND j.attempt > j.earlier AND NOT j.pass))`
 
 	// headOf and headEnd select the first job of the line of the resource that stands between them.
 	headOf  = `(SELECT j.seq FROM gomeko_job AS j WHERE ` + inLine + ` AND j.resource = `
 	headEnd = ` ORDER BY j.seq LIMIT 1)`
 
-	// heldBy and heldEnd are the condition that a job runs of the resource between them. It need
-	// not be the first of the line, if that one has let others pass.
+	// heldBy and heldEnd enclose a resource; together they are the condition that a job of it runs.
+	// This job is not the first in the line if that one has let others pass.
 	heldBy  = `EXISTS (SELECT 1 FROM gomeko_job AS j WHERE j.state = 'running' AND j.resource IS NOT NULL AND j.resource = `
 	heldEnd = `)`
 
-	// heads has the first jobs of the lines in a queue that no job is running of. It steps through
-	// an index from one name and resource to the next, so that its time does not grow with those
-	// that wait.
+	// heads selects the first jobs of those lines in a queue of which no job runs. It steps through
+	// an index from one name and resource to the next, so its time does not grow with the number of
+	// waiting jobs.
 	heads = `step(seq) AS (
 	SELECT (SELECT seq FROM gomeko_job WHERE queue = $1 AND state = 'queued' AND resource IS NOT NULL ORDER BY name, resource LIMIT 1)
 	UNION ALL
@@ -38,29 +38,30 @@ const (
 lines AS (SELECT DISTINCT (SELECT k.resource FROM gomeko_job AS k WHERE k.seq = step.seq) AS resource FROM step WHERE seq IS NOT NULL),
 heads AS MATERIALIZED (SELECT ` + headOf + `lines.resource` + headEnd + ` AS seq FROM lines WHERE NOT ` + heldBy + `lines.resource` + heldEnd + `)`
 
-	// bestHead selects the best of these jobs. %s limits them to names and deaths.
+	// bestHead selects the best of these jobs. %s restricts it by name and deaths.
 	bestHead = `SELECT seq, priority, run_at FROM gomeko_job WHERE seq {among SELECT seq FROM heads} AND queue = $1 AND state = 'queued'%s
 	ORDER BY priority DESC, run_at, seq LIMIT $2{skip}`
 
-	// firsts selects the first jobs of the lines of $1, a list of resources, that no job is running
-	// of.
+	// firsts selects the first job of each line of $1, a list of resources, unless a job of the
+	// line runs.
 	firsts = `SELECT ` + headOf + `eresource` + headEnd + ` FROM {rows eresource text} WHERE NOT ` + heldBy + `eresource` + heldEnd
 
-	// waking has the sweeper ask for a worker for them soon, if none has taken them by then.
+	// waking makes the sweeper ask for workers for them soon, unless workers have taken them by
+	// then.
 	waking = `WITH next AS MATERIALIZED (SELECT seq FROM gomeko_job WHERE seq {among ` + firsts + `} AND state = 'queued'{skip})
 UPDATE gomeko_job SET nudges = 0, sweep_at = {in CAST($3 AS bigint)} WHERE seq {among SELECT seq FROM next} RETURNING {light}`
 )
 
-// wakeAfter is how long the sweeper waits before it asks for a worker for a job that is next of a
-// resource. Whoever has ended the one before wakes a worker at once.
+// wakeAfter is how long the sweeper waits before it asks for a worker for the next job of a
+// resource. The process in which the previous job has ended wakes a worker at once.
 const wakeAfter = 500 * time.Millisecond
 
-// A resourceRow is a resource for statements.
+// A resourceRow is a resource as the parameter of a statement.
 type resourceRow struct {
 	Resource string `json:"eresource"`
 }
 
-// resourceRows returns the resources, each once.
+// resourceRows returns the rows of the resources, without duplicates.
 func resourceRows(resources []string) []resourceRow {
 	slices.Sort(resources)
 	var rows []resourceRow
@@ -72,7 +73,7 @@ func resourceRows(resources []string) []resourceRow {
 	return rows
 }
 
-// wake returns the jobs that are next of resources, for which a worker must be woken.
+// wake returns the next jobs of the resources, for which workers must be woken.
 func (s *Store) wake(ctx context.Context, c conn, resources []string, after time.Duration) ([]Job, error) {
 	rows := resourceRows(resources)
 	if len(rows) == 0 {
@@ -81,8 +82,8 @@ func (s *Store) wake(ctx context.Context, c conn, resources []string, after time
 	return jobs(ctx, c, s.text(waking), object(rows), len(rows), micros(after))
 }
 
-// unblocked returns those of the jobs that a worker may claim: all without a resource, or that have
-// ended, and the first of each line.
+// unblocked returns the jobs for which a worker has something to do: those without a resource,
+// those that have ended, and the first of each line.
 func (s *Store) unblocked(ctx context.Context, c conn, all []Job) ([]Job, error) {
 	var resources []string
 	for _, j := range all {
@@ -106,13 +107,13 @@ func (s *Store) unblocked(ctx context.Context, c conn, all []Job) ([]Job, error)
 	return slices.DeleteFunc(all, func(j Job) bool { return j.State == Queued && j.Resource != "" && !next[j.Seq] }), err
 }
 
-// A Line says who has a resource, and how many wait for it.
+// A Line describes which job holds a resource, and how many wait for it.
 type Line struct {
 	Resource string
-	// First is the job that runs, or the one that is next: it waits for a worker, or for its next
-	// attempt. It is without Payload, Headers and Result.
+	// First is the job that runs or, if none does, the next one, which waits for a worker or for
+	// its next attempt. It has no Payload, Headers and Result.
 	First   Job
-	Waiting int64 // further jobs
+	Waiting int64 // number of further jobs
 }
 
 const (
@@ -154,12 +155,12 @@ func (s *Store) Lines(ctx context.Context) (all []Line, err error) {
 		}
 		return nil
 	})
-	// What has ended since the lines were read has no first job.
+	// A line has no first job if its jobs have ended since it was read.
 	return slices.DeleteFunc(all, func(l Line) bool { return l.First.ID == "" }), err
 }
 
-// Line returns the jobs of a resource's line: the one that runs, and then those that wait, in
-// order. At most limit are returned, without Payload, Headers and Result.
+// Line returns the jobs in a resource's line, at most limit: the one that runs, then those that
+// wait, in order. They have no Payload, Headers and Result.
 func (s *Store) Line(ctx context.Context, resource string, limit int) (found []Job, err error) {
 	err = s.read(func(c conn) (err error) {
 		found, err = jobs(ctx, c, s.text(inOrder), resource, limit)

@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// A Filter selects jobs. The zero Filter selects all.
+// A Filter selects jobs. The zero Filter selects all jobs.
 type Filter struct {
 	Service string
 	Name    string
 	Queue   string
 	States  []State
-	Before  int64 // only jobs with a lower Seq: the Seq of the last job of the page before
-	Limit   int   // of a page; the default is 100
+	Before  int64 // only jobs with a lower Seq: set it to that of the last job of the previous page
+	Limit   int   // maximum number of jobs on a page; the default is 100
 }
 
-// A Count is how many jobs of a name and queue are in a state.
+// A Count is the number of jobs with a name, a queue and a state.
 type Count struct {
 	Service string
 	Name    string
@@ -44,11 +44,11 @@ func (s *Store) Counts(ctx context.Context) (all []Count, err error) {
 	return all, err
 }
 
-// page is how many jobs a page of a list has by default.
+// page is the default number of jobs on a page of a list.
 const page = 100
 
-// List returns a page of jobs, newest first, without Payload, Headers and Result: [Store.Get] has
-// them.
+// List returns a page of jobs, newest first, without Payload, Headers and Result. [Store.Get]
+// returns these.
 func (s *Store) List(ctx context.Context, f Filter) (found []Job, err error) {
 	f.Limit = cmp.Or(f.Limit, page)
 	if f.Before <= 0 {
@@ -76,8 +76,8 @@ func (s *Store) List(ctx context.Context, f Filter) (found []Job, err error) {
 const (
 	newest = `SELECT {light} FROM gomeko_job WHERE seq < $1 ORDER BY seq DESC LIMIT $2`
 
-	// distinct selects which services, names and queues there are: it steps through an index from one
-	// to the next, so that its time does not grow with the jobs.
+	// distinct selects the existing services, names and queues. It steps through an index from one
+	// to the next, so its time does not grow with the number of jobs.
 	distinct = `WITH RECURSIVE step(seq) AS (
 	SELECT (SELECT seq FROM gomeko_job ORDER BY service, name, queue LIMIT 1)
 	UNION ALL
@@ -88,13 +88,14 @@ const (
 	FROM step {row step.seq})
 SELECT service, name, queue FROM gomeko_job WHERE seq {among SELECT seq FROM step WHERE seq IS NOT NULL} ORDER BY service, name, queue`
 
-	// listed selects the newest jobs of a kind, which the index has in their order. The parameters of
-	// the kind follow those of the page.
+	// listed selects the newest jobs of a kind, in the order of the index. The parameters of the
+	// kind follow those of the page.
 	listed = `SELECT * FROM (SELECT seq FROM gomeko_job WHERE service = $%d AND name = $%d AND queue = $%d AND state = '%s' AND seq < $1 ` +
 		`ORDER BY seq DESC LIMIT $2) AS n%d`
 )
 
-// A kind is what jobs that a filter selects have in common.
+// A kind is a combination of service, name, queue and state. A filter selects the jobs of several
+// kinds.
 type kind struct {
 	service, name, queue string
 	state                State

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// migrations has a folder for each dialect, with the numbered files that make the tables.
+// migrations has a folder for each dialect, with the numbered files that create the tables.
 //
 //go:embed migrations
 var migrations embed.FS
@@ -16,7 +16,7 @@ var migrations embed.FS
 // A migration is a file of statements. Its version is its place among the files, from 1.
 type migration []string
 
-// migrations returns those of the dialect, in order.
+// migrations returns the migrations of the dialect, in order.
 func (d Dialect) migrations() ([]migration, error) {
 	files, err := fs.Glob(migrations, "migrations/"+d.name+"/*.sql")
 	if err != nil {
@@ -39,7 +39,7 @@ func (d Dialect) migrations() ([]migration, error) {
 	return all, nil
 }
 
-// version returns the version of the tables, 0 if there are none.
+// version returns the version of the tables, or 0 if there are none.
 func (s *Store) version(ctx context.Context, c conn) (version int, err error) {
 	var tables int
 	if err := c.QueryRowContext(ctx, s.dialect.exists).Scan(&tables); err != nil || tables == 0 {
@@ -65,9 +65,10 @@ func (s *Store) Check(ctx context.Context) error {
 	})
 }
 
-// Migrate creates the tables, or brings them to the version of this program. It returns the version
-// before and after; both are the same if there was nothing to do. Tables that are newer are left
-// alone, with a [SchemaError]. Processes that call it at the same time wait for each other.
+// Migrate creates the tables, or upgrades them to the version of this program. It returns the
+// versions before and after, which are equal if nothing was done. It does not change tables that
+// are newer than the program, and returns a [SchemaError]. Processes that call it at the same time
+// wait for each other.
 func (s *Store) Migrate(ctx context.Context) (from, to int, err error) {
 	all, err := s.dialect.migrations()
 	if err != nil {
@@ -103,13 +104,13 @@ func (s *Store) Migrate(ctx context.Context) (from, to int, err error) {
 	return from, len(all), nil
 }
 
-// numbers creates the table of the migrations that were made.
+// numbers creates the table that records the migrations.
 func (s *Store) numbers(ctx context.Context, c conn) error {
 	_, err := c.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS gomeko_migration (version integer PRIMARY KEY, applied_at timestamp NOT NULL)`)
 	return err
 }
 
-// migrate makes one migration.
+// migrate runs one migration.
 func (s *Store) migrate(ctx context.Context, c conn, version int, m migration) error {
 	for _, statement := range m {
 		if _, err := c.ExecContext(ctx, statement); err != nil {
@@ -120,8 +121,8 @@ func (s *Store) migrate(ctx context.Context, c conn, version int, m migration) e
 	return err
 }
 
-// ID returns the random id that the store was given with its tables. Two processes whose stores
-// have the same ID work on the same rows.
+// ID returns the random id that the store got when its tables were created. Two stores with the
+// same ID work on the same rows.
 func (s *Store) ID(ctx context.Context) (id string, err error) {
 	err = s.read(func(c conn) error { return c.QueryRowContext(ctx, `SELECT id FROM gomeko_store`).Scan(&id) })
 	if err == nil {

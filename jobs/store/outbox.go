@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// A Message is a message in the outbox: it waits there from the commit of the transaction that has
-// written it until the broker has it.
+// A Message is a message in the outbox. It waits there from the commit of the transaction that
+// wrote it until the broker has confirmed it.
 type Message struct {
-	Seq        int64     // numbers messages in the order in which they were written
-	Line       string    // the messages of a line leave one after another, in the order of Seq
+	Seq        int64     // numbers messages in the order of writing
+	Line       string    // the messages of a line are published one after another, in the order of Seq
 	Exchange   string    // of the broker
 	Key        string    // the routing key
 	Properties string    // a JSON object; the store does not read it
-	Body       []byte    // as it is published
+	Body       []byte    // published unchanged
 	Created    time.Time // when it was written
 }
 
@@ -25,8 +25,8 @@ const adding = `INSERT INTO gomeko_outbox (line, exchange, routing_key, properti
 SELECT CAST($1 AS text), CAST($2 AS text), CAST($3 AS text), CAST($4 AS text), CAST($5 AS {bytes}), {now} FROM gomeko_store WHERE id = $6`
 
 // AddMessage adds a message to the outbox, in a transaction of the caller on the store's database:
-// see [ElsewhereError]. Seq and Created of m are not used. Messages of one line that several
-// transactions write at the same time leave in the order of the commits, or in that of Seq.
+// see [ElsewhereError]. It ignores Seq and Created of m. If several transactions write to one line
+// at the same time, its messages are published in the order of the commits or in the order of Seq.
 func (s *Store) AddMessage(ctx context.Context, tx Executor, m Message) error {
 	id, err := s.id(ctx)
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *Store) AddMessage(ctx context.Context, tx Executor, m Message) error {
 	return s.added(tx.ExecContext(ctx, s.text(adding), m.Line, m.Exchange, m.Key, m.Properties, m.Body, id))
 }
 
-// added returns the error of a statement that adds a row if the transaction is in the store's
+// added returns the error of a statement that adds a row only if the transaction is in the store's
 // database.
 func (s *Store) added(result sql.Result, err error) error {
 	if err != nil {
@@ -56,45 +56,45 @@ func (s *Store) added(result sql.Result, err error) error {
 	return s.wrap(err)
 }
 
-// A Relay says how [Store.Relay] works.
+// A Relay configures [Store.Relay].
 type Relay struct {
-	Owner  string   // who publishes; each process needs its own
-	Limit  int      // at most so many messages; the default is 500
-	Except []string // the lines that are left where they are
+	Owner  string   // the process that publishes; must be different in each process
+	Limit  int      // maximum number of messages; the default is 500
+	Except []string // lines from which no messages are taken
 }
 
-// Relayed is what [Store.Relay] has done.
+// Relayed is the result of [Store.Relay].
 type Relayed struct {
 	Taken  int  // messages that were passed to publish
-	Done   int  // of these, the ones that were published and deleted
-	Behind int  // further messages that may be taken at once; at least so many
-	Busy   bool // other processes have all messages that there are
+	Done   int  // how many of these were published and deleted
+	Behind int  // how many further messages, at least, may be taken at once
+	Busy   bool // other processes are publishing all messages in the outbox
 }
 
 // The statements of a relay.
 const (
-	// anything selects whether there are messages. An idle relay runs only this.
+	// anything selects whether the outbox has messages. An idle relay runs only this.
 	anything = `SELECT count(*) FROM (SELECT 1 FROM gomeko_outbox LIMIT 1) AS e`
 
-	// Locked lines are those of PostgreSQL that no other relay has, $1 at most, of the oldest
-	// messages. A lock counts until the end of the transaction.
+	// lockedLines locks, on PostgreSQL, at most $1 lines with the oldest messages that no other
+	// relay has locked. The locks last until the end of the transaction.
 	lockedLines = `SELECT CAST(coalesce(json_agg(line), '[]') AS text) FROM (
 	SELECT line FROM (
 		SELECT DISTINCT line FROM (SELECT line FROM gomeko_outbox WHERE NOT line {items $2} ORDER BY seq LIMIT $3) AS head
 	) AS lines WHERE pg_try_advisory_xact_lock(hashtext('gomeko_outbox ' || current_schema()), hashtext(line)) LIMIT $1
 ) AS locked`
 
-	// patience ends the transaction of a process that hangs, and with it its locks.
+	// patience makes PostgreSQL end the transaction of a process that hangs, and with it its locks.
 	patience = `SELECT set_config('idle_in_transaction_session_timeout', $1, true)`
 
 	messageColumns = `seq, line, exchange, routing_key, properties, body, created_at`
 
-	// ofLines selects the oldest messages of the lines $1, with an index of each line.
+	// ofLines selects the oldest messages of the lines $1, using an index for each line.
 	ofLines = `SELECT ` + messageColumns + ` FROM json_array_elements_text(CAST($1 AS text)::json) AS lines(l) CROSS JOIN LATERAL (
 	SELECT * FROM gomeko_outbox WHERE line = l ORDER BY seq LIMIT $2
 ) AS m ORDER BY seq LIMIT $2`
 
-	// leasing makes $1 the one process that publishes.
+	// leasing makes $1 the only process that publishes.
 	leasing = `UPDATE gomeko_relay SET owner = $1, lease_until = {in CAST($2 AS bigint)} WHERE owner = $1 OR lease_until <= {now}`
 
 	oldest = `SELECT ` + messageColumns + ` FROM gomeko_outbox WHERE NOT line {items $1} ORDER BY seq LIMIT $2`
@@ -106,32 +106,32 @@ const (
 	releasing = `UPDATE gomeko_relay SET owner = '', lease_until = 0 WHERE owner = $1`
 )
 
-// linesAtOnce is how many lines a relay takes at once: others take further ones.
+// linesAtOnce limits the lines that a relay takes at once. Other relays take further ones.
 const linesAtOnce = 16
 
 const (
-	// relayLimit limits the publishing of what a relay has taken.
+	// relayLimit limits the time to publish the messages that a relay has taken.
 	relayLimit = 15 * time.Second
 
-	// relayPatience is when PostgreSQL takes away what a process has that hangs.
+	// relayPatience is the time after which PostgreSQL releases the lines of a process that hangs.
 	relayPatience = 2 * relayLimit
 
-	// relayLease is for how long one process publishes on SQLite, unless it renews its lease, which it
+	// relayLease is how long one process publishes on SQLite, unless it renews its lease, which it
 	// does three times as often.
 	relayLease = 3 * time.Second
 
-	// relayEnding is how long a relay may take to delete what was published, when its ctx has ended.
+	// relayEnding limits the time to delete what was published after the ctx of a relay has ended.
 	relayEnding = 5 * time.Second
 )
 
-// Relay passes the oldest messages to publish, and deletes those whose Seq it returns: the ones
-// that the broker has confirmed. What it does not return stays, and so does everything if the
-// process dies: a message may be published twice, and none is lost. publish must not publish a
-// message before an earlier one of its line that it has not published. The ctx of publish ends
-// after 15 s, or when another process may publish the same messages.
+// Relay passes the oldest messages to publish, which returns the Seq of those that the broker has
+// confirmed. Relay deletes these, and keeps the others. If the process dies, all are kept: a
+// message may be published twice, but is never lost. publish must not publish a message before it
+// has published all earlier ones of its line. The ctx of publish ends after 15 s, or earlier if
+// another process may publish the same messages.
 //
-// Several processes may call Relay. On PostgreSQL each takes lines that the others do not have; on
-// SQLite one of them takes everything, and keeps it until nothing is left.
+// Several processes may call Relay. On PostgreSQL, each takes lines that no other one has. On
+// SQLite, one process takes all lines, until the outbox is empty.
 func (s *Store) Relay(ctx context.Context, r Relay, publish func(ctx context.Context, messages []Message) (done []int64)) (Relayed, error) {
 	r.Limit = cmp.Or(r.Limit, batch)
 	if r.Except == nil {
@@ -148,9 +148,9 @@ func (s *Store) Relay(ctx context.Context, r Relay, publish func(ctx context.Con
 	return s.relayLines(ctx, r, publish)
 }
 
-// relayLines relays lines that it locks. The lock ends with the transaction.
+// relayLines relays messages of lines that it locks until the end of the transaction.
 func (s *Store) relayLines(ctx context.Context, r Relay, publish publish) (d Relayed, err error) {
-	tx, err := s.db.BeginTx(context.WithoutCancel(ctx), nil) // what was published is deleted even if ctx has ended
+	tx, err := s.db.BeginTx(context.WithoutCancel(ctx), nil) // delete what was published even if ctx has ended
 	if err != nil {
 		return d, s.wrap(err)
 	}
@@ -172,8 +172,8 @@ func (s *Store) relayLines(ctx context.Context, r Relay, publish publish) (d Rel
 		d.Busy = true
 		return d, tx.Commit()
 	}
-	// A statement of its own: what another relay has deleted before it gave up the lock must not be
-	// seen.
+	// This is a separate statement: it must not see messages that another relay deleted before it
+	// gave up the lock.
 	all, err := messages(ctx, c, s.text(ofLines), lines, r.Limit)
 	if err != nil {
 		return d, err
@@ -193,7 +193,7 @@ func (s *Store) relayLines(ctx context.Context, r Relay, publish publish) (d Rel
 	return d, tx.Commit()
 }
 
-// publish publishes messages, and returns the Seq of those that the broker has.
+// A publish func publishes messages, and returns the Seq of those that the broker has confirmed.
 type publish func(ctx context.Context, messages []Message) (done []int64)
 
 // limited publishes messages, if there are any.
@@ -243,8 +243,8 @@ func (s *Store) relayAlone(ctx context.Context, r Relay, publish publish) (d Rel
 	})
 }
 
-// leaseRelay makes r's owner the process that publishes, or lets it go on. It returns false if
-// another one does.
+// leaseRelay makes r's owner the process that publishes, or renews its lease. It returns false if
+// another process has the lease.
 func (s *Store) leaseRelay(ctx context.Context, r Relay) (leased bool, err error) {
 	err = s.write(ctx, func(c conn) error {
 		result, err := c.ExecContext(ctx, s.text(leasing), r.Owner, micros(relayLease))

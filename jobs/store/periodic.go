@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// A Periodic is a row of a service whose jobs are inserted at the ticks of a schedule, by whichever
-// process notices first that one is due. This package keeps what the schedule says, and does not
-// read it.
+// A Periodic is a row of a service whose jobs are inserted at the ticks of a schedule, by the first
+// process that notices a due tick. This package stores the schedule without interpreting it.
 type Periodic struct {
 	Service string
 	Name    string // of the job
@@ -20,20 +19,20 @@ type Periodic struct {
 	Schedule string // a cron expression
 	Zone     string // its time zone, as in the IANA database
 	Missed   string // what happens to late ticks: once, all or skip
-	Overlap  string // what happens while the job of the last tick has not ended: skip, allow or queue
+	Overlap  string // what happens if the job of the last tick has not ended: skip, allow or queue
 	Terms    Terms  // of the jobs
 
-	Paused bool      // nothing is due
-	Last   time.Time // the last tick that was decided; before the first one, when it was registered
-	Job    string    // the id of the last job that was inserted; "" if there was none
-	State  State     // of Job; "" if the store does not have it, or no longer
-	Now    time.Time // when this was read, by the database's clock
+	Paused bool      // no ticks are due
+	Last   time.Time // the last tick that was decided; before the first one, the time of registration
+	Job    string    // the id of the last inserted job; "" if there was none
+	State  State     // of Job; "" if it is not in the store, or no longer
+	Now    time.Time // when the row was read, by the database's clock
 }
 
 // Waiting reports whether the last job has not ended.
 func (p Periodic) Waiting() bool { return p.State != "" && !p.State.Final() }
 
-// A change of a schedule begins to count now: the ticks that it would have had before are not due.
+// A changed schedule counts from now on: ticks that it would have had before are not due.
 const registering = `INSERT INTO gomeko_periodic AS p (service, name, field, queue, schedule, zone, missed, overlap, terms, last_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now})
 ON CONFLICT (service, name) DO UPDATE SET field = excluded.field, queue = excluded.queue, schedule = excluded.schedule, zone = excluded.zone,
@@ -42,10 +41,9 @@ ON CONFLICT (service, name) DO UPDATE SET field = excluded.field, queue = exclud
 WHERE NOT (p.field = excluded.field AND p.queue = excluded.queue AND p.schedule = excluded.schedule AND p.zone = excluded.zone
 	AND p.missed = excluded.missed AND p.overlap = excluded.overlap AND p.terms = excluded.terms)`
 
-// Register adds a row, or replaces what another process has said of it: the schedule of the process
-// that registers last counts, in all processes. The time and the last job of a row are kept, and so
-// is whether it is paused. If the schedule or its zone is another one, the ticks after this moment
-// are due.
+// Register adds a row, or replaces what another process has registered: all processes use the
+// schedule that was registered last. Last, Job and Paused of an existing row are kept. If the
+// schedule or its zone has changed, only ticks after this moment are due.
 func (s *Store) Register(ctx context.Context, p Periodic) error {
 	return s.write(ctx, func(c conn) error {
 		_, err := c.ExecContext(ctx, s.text(registering), p.Service, p.Name, p.Field, p.Queue, p.Schedule, p.Zone, p.Missed, p.Overlap, object(p.Terms))
@@ -79,7 +77,7 @@ func (s *Store) Periodics(ctx context.Context, services ...string) (all []Period
 	return all, err
 }
 
-// periodics runs a statement that returns the columns of rows.
+// periodics runs a statement that returns the columns of periodic rows.
 func periodics(ctx context.Context, c conn, query string, args ...any) (all []Periodic, err error) {
 	err = each(ctx, c, func(rows *sql.Rows) error {
 		var p Periodic
@@ -107,26 +105,25 @@ func (s *Store) periodic(ctx context.Context, c conn, service, name string) (Per
 	return all[0], nil
 }
 
-// A Tick is what is to be done at the ticks of a [Periodic].
+// A Tick is the decision about the due ticks of a [Periodic].
 type Tick struct {
-	Last time.Time // the last tick that is decided; zero if none is due
-	Jobs []New     // to be inserted, at most 500. Those whose ids the store has are not inserted
-	// Missed is how many ticks are skipped, for the caller.
+	Last time.Time // the last tick decided; zero if none is due
+	Jobs []New     // to insert, at most 500; those whose ids are in the store are not inserted again
+	// Missed is how many ticks were skipped. The store does not use it.
 	Missed int
 }
 
-// idle reports whether nothing is to be done.
+// idle reports whether the Tick changes nothing.
 func (t Tick) idle() bool { return t.Last.IsZero() && len(t.Jobs) == 0 }
 
-// Tick inserts the jobs of a row for which decide says that they are due, and notes that, in one
-// transaction. Of several processes that call it at the same time, one inserts them, and the others
-// see that they are no longer due. It returns the row as it is then, and what was done: the zero
-// Tick if nothing was due.
+// Tick calls decide to find out which jobs of a row are due, inserts these jobs and records the
+// decision, in one transaction. If several processes call it at the same time, one inserts the
+// jobs, and for the others they are no longer due. It returns the row as it is afterwards, and the
+// decision; this is the zero Tick if nothing was due.
 //
-// decide is called with the row as it is in the database. It may be called again, and must not use
-// the store.
+// decide is called with the current row. It may be called again, and must not use the store.
 func (s *Store) Tick(ctx context.Context, service, name string, decide func(Periodic) Tick) (p Periodic, done Tick, err error) {
-	err = s.read(func(c conn) (err error) { // mostly nothing is due: that needs no lock
+	err = s.read(func(c conn) (err error) { // usually nothing is due, and no lock is needed
 		p, err = s.periodic(ctx, c, service, name)
 		return err
 	})
@@ -135,7 +132,7 @@ func (s *Store) Tick(ctx context.Context, service, name string, decide func(Peri
 	}
 	err = s.transact(ctx, func(c conn) (err error) {
 		if !s.dialect.single {
-			// The statements that follow see what the transaction has done that held the lock
+			// The following statements see the changes of the transaction that held the lock
 			// before.
 			if _, err := texts(ctx, c, locking, service, name); err != nil {
 				return err
@@ -152,7 +149,7 @@ func (s *Store) Tick(ctx context.Context, service, name string, decide func(Peri
 	return p, done, err
 }
 
-// tick does it in a transaction.
+// tick records a decision in a transaction.
 func (s *Store) tick(ctx context.Context, c conn, p *Periodic, t Tick) error {
 	rows, err := s.rows(t.Jobs)
 	if err != nil {
@@ -176,8 +173,8 @@ func (s *Store) tick(ctx context.Context, c conn, p *Periodic, t Tick) error {
 
 const pausing = `UPDATE gomeko_periodic SET paused = $3` + ofRow
 
-// Pause pauses a row in all processes, or resumes it, and returns it. Ticks of the time when it was
-// paused are late.
+// Pause pauses a row in all processes, or resumes it, and returns it. Ticks that were due while it
+// was paused are late.
 func (s *Store) Pause(ctx context.Context, service, name string, paused bool) (p Periodic, err error) {
 	err = s.transact(ctx, func(c conn) error {
 		if _, err := c.ExecContext(ctx, s.text(pausing), service, name, paused); err != nil {

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// conn returns what runs statements in tx, or without a transaction if tx is nil.
+// conn returns a conn that runs statements in tx, or without a transaction if tx is nil.
 func (s *Store) conn(tx *sql.Tx) conn {
 	var c conn = s.db
 	if tx != nil {
@@ -19,17 +19,17 @@ func (s *Store) conn(tx *sql.Tx) conn {
 	return preparing{c, s, tx}
 }
 
-// prepared are statements that SQLite has compiled: that takes as long as to finish ten jobs. The
-// driver of PostgreSQL keeps its own.
+// prepared caches compiled statements of SQLite, because compiling one takes as long as finishing
+// ten jobs. PostgreSQL's driver has its own cache.
 type prepared struct {
 	mutex      sync.Mutex
-	statements map[string]*sql.Stmt // nil: none are kept
+	statements map[string]*sql.Stmt // nil: nothing is cached
 }
 
-// most is how many statements are kept. The lists of the panel and the command differ all the time.
+// most limits the cached statements. Those for lists in the panel and the command vary endlessly.
 const most = 64
 
-// get returns a prepared statement, or nil if there are too many already.
+// get returns a prepared statement, or nil if the cache is full.
 func (p *prepared) get(ctx context.Context, db *sql.DB, query string) (*sql.Stmt, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -53,7 +53,7 @@ func (p *prepared) close() (err error) {
 	return err
 }
 
-// preparing is a conn that queries with prepared statements.
+// A preparing is a conn that queries with prepared statements.
 type preparing struct {
 	conn
 	store *Store

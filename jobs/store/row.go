@@ -11,7 +11,8 @@ import (
 	"github.com/gomeko/gomeko/internal/clip"
 )
 
-// The columns of a [Job], as [jobs] reads them: all, and without those that may be large.
+// These are the columns of a [Job] that [jobs] reads: all of them, or all but those that may be
+// large.
 const (
 	columns = `seq, id, service, name, queue, state, priority, content_type, reply_to, correlation_id, created_at, run_at, ` +
 		`started_at, finished_at, sweep_at, nudges, owner, host, attempt, earlier, deaths, cancel, progress, progress_text, ` +
@@ -54,7 +55,7 @@ func texts(ctx context.Context, c conn, query string, args ...any) (all []string
 	return all, err
 }
 
-// each runs a statement, and scan for each row that it returns.
+// each runs a statement, and calls scan for each row.
 func each(ctx context.Context, c conn, scan func(*sql.Rows) error, query string, args ...any) error {
 	rows, err := c.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -99,7 +100,7 @@ func micros(d time.Duration) int64 {
 	return n
 }
 
-// clean returns text as both databases can store it, at most limit bytes of it.
+// clean returns text in a form that both databases can store, truncated to limit bytes.
 func clean(text string, limit int) string {
 	if strings.ContainsRune(text, 0) {
 		text = strings.ReplaceAll(text, "\x00", string(utf8.RuneError))
@@ -107,8 +108,8 @@ func clean(text string, limit int) string {
 	return clip.Text(strings.ToValidUTF8(text, string(utf8.RuneError)), limit)
 }
 
-// possible reports whether a job may have this id. PostgreSQL refuses a statement with another one.
+// possible reports whether id is valid for a job. PostgreSQL rejects statements with other ids.
 func possible(id string) bool { return id != "" && clean(id, 255) == id }
 
-// noSuch returns the error of an id that is not possible.
+// noSuch returns the error for an id that no job can have.
 func noSuch(id string) error { return fmt.Errorf("job %q: %w", clean(id, 255), ErrNotFound) }

@@ -7,14 +7,13 @@ import (
 	"encoding/hex"
 )
 
-// A Spec is what a row of a service says about its jobs. The processes that have the row write it,
-// and whoever enqueues jobs reads it, to compute their [Terms]. The store does not know what is in
-// it.
+// A Spec describes the jobs of a row of a service. Processes that have the row write it, and
+// clients read it to compute the [Terms] of jobs. The store does not interpret it.
 type Spec struct {
 	Service string
 	Name    string // of the job
-	Text    string // "" says nothing: there is no such row in the store
-	Version string // names Text; set by the store
+	Text    string // "" if there is nothing to say: then the store has no such row
+	Version string // identifies Text; set by the store
 }
 
 // version returns the version of a text.
@@ -26,7 +25,7 @@ func version(text string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Specs returns what the rows of a service say. Rows that say nothing are left out.
+// Specs returns the specs of the rows of a service, except empty ones.
 func (s *Store) Specs(ctx context.Context, service string) (all []Spec, err error) {
 	err = s.read(func(c conn) error {
 		return each(ctx, c, func(rows *sql.Rows) error {
@@ -47,8 +46,9 @@ WHERE gomeko_row.version <> excluded.version`
 	silencing = `DELETE FROM gomeko_row WHERE service = $1 AND name = $2`
 )
 
-// SetSpec writes what a row says, and returns it with its version. From then on, a job with another
-// version is not inserted. What is there already must be prepared: see [Store.Unprepared].
+// SetSpec writes the spec of a row, and returns it with its version. From then on, a job with
+// another version is not inserted. Jobs that are in the store already must be prepared: see
+// [Store.Unprepared].
 func (s *Store) SetSpec(ctx context.Context, x Spec) (Spec, error) {
 	var err error
 	if x.Version = version(x.Text); x.Text == "" {
@@ -62,8 +62,8 @@ func (s *Store) SetSpec(ctx context.Context, x Spec) (Spec, error) {
 const unprepared = `SELECT {columns} FROM gomeko_job WHERE service = $1 AND name = $2 AND state IN ('scheduled', 'queued')
 	AND coalesce(version, '') <> $3 AND seq > $4 ORDER BY seq LIMIT $5`
 
-// Unprepared returns jobs that wait whose terms were not computed by this version of a row's
-// [Spec]: those with a Seq after a number, in the order of Seq, at most limit. They are for
+// Unprepared returns waiting jobs whose terms were not computed from this version of a row's
+// [Spec]: those with a Seq above after, in the order of Seq, at most limit. Pass them to
 // [Store.Prepare].
 func (s *Store) Unprepared(ctx context.Context, x Spec, after int64, limit int) (found []Job, err error) {
 	err = s.read(func(c conn) (err error) {
@@ -73,14 +73,14 @@ func (s *Store) Unprepared(ctx context.Context, x Spec, after int64, limit int) 
 	return found, err
 }
 
-// A Prepared has new terms of a job.
+// A Prepared is a job with its new terms.
 type Prepared struct {
-	Job Job // as it was claimed, or returned by [Store.Unprepared]
+	Job Job // as claimed, or as returned by [Store.Unprepared]
 	Terms
 }
 
 const (
-	// prepareAny sets the terms of a job. One whose key another one holds gets none.
+	// prepareAny sets the terms of a job. It gets no key if another job holds it.
 	prepareAny = `UPDATE gomeko_job SET version = nullif($2, ''), resource = nullif($5, ''), pass = $6,
 	unique_key = CASE WHEN EXISTS (SELECT 1 FROM gomeko_job AS o WHERE o.seq <> $1
 			AND o.service = gomeko_job.service AND o.name = gomeko_job.name AND o.unique_key = $3
@@ -90,15 +90,14 @@ const (
 
 	prepareWaiting = prepareAny + ` WHERE seq = $1 AND state IN ('scheduled', 'queued')`
 
-	// prepareClaimed also gives a claimed job back.
+	// prepareClaimed also gives back a claimed job.
 	prepareClaimed = prepareAny + `, state = 'queued', attempt = attempt - 1, started_at = NULL, sweep_at = {now}, nudges = 0
 WHERE seq = $1 AND state = 'running' AND owner = $7 AND attempt = $8`
 )
 
-// Prepare sets the terms of jobs that wait, and of jobs that were claimed: these are given back, to
-// be claimed again, and their attempt is not counted. Jobs that have changed meanwhile are left as
-// they are. A job whose key another one holds already gets no key: it was enqueued when that was
-// allowed.
+// Prepare sets the terms of jobs that wait or were claimed. It gives claimed jobs back, without
+// counting the attempt, to be claimed again. It skips jobs that have changed since they were read.
+// A job whose key another one holds gets no key, because it was enqueued when that was allowed.
 func (s *Store) Prepare(ctx context.Context, all ...Prepared) error {
 	return s.transact(ctx, func(c conn) error {
 		for _, p := range all {

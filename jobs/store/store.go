@@ -10,34 +10,33 @@ import (
 	"time"
 )
 
-// Again is after how much time the sweeper asks again to wake a worker for a queued job that no
-// worker has taken. The time doubles with each [Job.Nudges].
+// Again is the time after which the sweeper asks again for a worker for a queued job that no worker
+// has taken. It doubles with each [Job.Nudges].
 const Again = 30 * time.Second
 
-// A Store keeps jobs in a database. Its methods may be called concurrently, and so may those of
-// other stores on the same database, in other processes.
+// A Store keeps jobs in a database. Several goroutines may use it, and several processes may have
+// stores on the same database.
 type Store struct {
 	db      *sql.DB
 	dialect Dialect
 	name    string
-	texts   sync.Map // from statements with marks to statements of the dialect
+	texts   sync.Map // maps statements with placeholders to statements of the dialect
 	ready   prepared
-	known   atomic.Pointer[string] // the store's id; nil: not read yet
+	known   atomic.Pointer[string] // the store's id; nil before it was read
 	writers writers
 
 	gathering gathering
 }
 
-// An Executor runs statements: a *sql.DB, *sql.Conn or *sql.Tx, or what wraps one.
+// An Executor runs statements. It is a *sql.DB, *sql.Conn or *sql.Tx, or a wrapper of one.
 type Executor interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// Open returns a store on db, which it closes with [Store.Close]. name is printed in messages, so
-// it must not contain a password. Users call Open of jobs/sqlite or jobs/postgres, which also set
-// up db as the store needs it. Open does not use the database: see [Store.Check] and
-// [Store.Migrate].
+// Open returns a store on db, which [Store.Close] closes. name appears in messages and must not
+// contain a password. Users call Open of jobs/sqlite or jobs/postgres instead, which also configure
+// db for the store. Open does not access the database: see [Store.Check] and [Store.Migrate].
 func Open(db *sql.DB, d Dialect, name string) *Store {
 	s := &Store{db: db, dialect: d, name: name}
 	if d.single {
@@ -47,11 +46,11 @@ func Open(db *sql.DB, d Dialect, name string) *Store {
 	return s
 }
 
-// Name returns the name of the store for messages, as "sqlite:jobs.db" or
+// Name returns the name of the store for messages, such as "sqlite:jobs.db" or
 // "postgres://db.example.org/jobs". It contains no password.
 func (s *Store) Name() string { return s.name }
 
-// Close closes the database. Statements under way are waited for.
+// Close closes the database, after waiting for running statements.
 func (s *Store) Close() error { return errors.Join(s.ready.close(), s.db.Close()) }
 
 // text returns a statement in the store's dialect.
@@ -73,12 +72,12 @@ type conn interface {
 // read runs f, which only reads.
 func (s *Store) read(f func(conn) error) error { return s.wrap(f(s.conn(nil))) }
 
-// uniqueViolation is the state of an error of PostgreSQL: another job runs of the same resource, or
-// holds the same key. SQLite, which has one writer, returns no such errors.
+// uniqueViolation is PostgreSQL's error code when another job of the same resource runs, or another
+// job holds the same key. SQLite has one writer and returns no such errors.
 const uniqueViolation = "23505"
 
-// deadlock reports whether the database has ended a transaction because of others, so that it may
-// be repeated.
+// deadlock reports whether the database aborted a transaction because of others, which means that
+// it may be repeated.
 func deadlock(err error) bool {
 	var state interface{ SQLState() string }
 	if !errors.As(err, &state) {
@@ -96,7 +95,8 @@ func (s *Store) wrap(err error) error {
 	return fmt.Errorf("%s: %w", s.name, err)
 }
 
-// Clock returns the time of the database, by which jobs are due and leases end.
+// Clock returns the time of the database's clock, which decides when jobs are due and leases
+// expire.
 func (s *Store) Clock(ctx context.Context) (now time.Time, err error) {
 	err = s.read(func(c conn) error {
 		return c.QueryRowContext(ctx, "SELECT "+s.dialect.now).Scan((*moment)(&now))

@@ -7,32 +7,32 @@ import (
 	"time"
 )
 
-// A Sweep says how [Store.Sweep] works.
+// A Sweep configures [Store.Sweep].
 type Sweep struct {
-	Deaths int           // at so many deaths a job fails, as a suspect; 0: never
-	Batch  int           // at most so many jobs of each kind; the default is 500
-	Again  time.Duration // the first time after which a worker is asked for again; the default is [Again]
+	Deaths int           // a job fails as a suspect after this many deaths; 0 means never
+	Batch  int           // maximum number of jobs of each kind; the default is 500
+	Again  time.Duration // the time before a worker is asked for again; the default is [Again]
 }
 
-// Swept is what [Store.Sweep] has done.
+// Swept is the result of [Store.Sweep].
 type Swept struct {
-	// Nudge are the jobs that a worker should be woken for, without Payload, Headers and Result.
-	// They are queued, or have ended with a hook that is due.
+	// Nudge are the jobs for which a worker should be woken: queued jobs, and ended ones whose hook
+	// is due. They have no Payload, Headers and Result.
 	Nudge []Job
-	// Suspects are the jobs that failed because too many workers died with them. Their hooks are
-	// due, so they are also among Nudge.
+	// Suspects are the jobs that failed because too many workers died while running them. Their
+	// hooks are due, so Nudge contains them too.
 	Suspects []Job
-	// Killed is how many leases of running jobs had ended, those of Suspects among them.
+	// Killed is how many leases of running jobs had expired, including those of Suspects.
 	Killed int
-	// Next is how long it takes until the next job is due, 0 if none is known. It is a nanosecond
-	// if more are due already.
+	// Next is the time until the next job is due, or 0 if none is known. It is a nanosecond if more
+	// jobs are due already.
 	Next time.Duration
-	// Busy says that another process sweeps at this moment, so that nothing was done.
+	// Busy is set if another process was sweeping, and nothing was done.
 	Busy bool
 }
 
-// The statements of a sweep. Those that change rows have the time of the next nudge in $2: it
-// doubles with each, up to 128 times the first.
+// The statements of a sweep. In those that change rows, $2 is the time until the next nudge. It
+// doubles each time, up to 128 times the first.
 const (
 	due = `SELECT {light} FROM gomeko_job WHERE sweep_at <= {now} AND state <> 'queued' ORDER BY sweep_at LIMIT $1{skip}`
 
@@ -43,8 +43,8 @@ WHERE seq {numbers $1} RETURNING {light}`
 SELECT seq, attempt, owner, host, started_at, {now}, 'killed', $2, '' FROM gomeko_job WHERE seq {numbers $1}
 ON CONFLICT (job, number) DO NOTHING`
 
-	// burying queues what a worker held when it died, unless it is cancelled, or a suspect: with $3
-	// deaths.
+	// burying queues the jobs that a worker held when it died, except those that are cancelled, and
+	// suspects: those with $3 deaths.
 	burying = `UPDATE gomeko_job SET deaths = deaths + 1, owner = '', host = '', nudges = 1, sweep_at = {in CAST($2 AS bigint)},
 	state = CASE WHEN cancel THEN 'cancelled' WHEN deaths + 1 >= $3 THEN 'failed' ELSE 'queued' END,
 	finished_at = CASE WHEN cancel OR deaths + 1 >= $3 THEN {now} END,
@@ -71,12 +71,12 @@ const (
 	suspectError = "too many workers died with this job: find out why, then retry it"
 )
 
-// never is more deaths than a job can have.
+// never is a number of deaths that no job reaches.
 const never = 1 << 30
 
-// Sweep does what is due: it queues jobs whose time has come, and jobs and hooks whose leases have
-// ended. It also returns queued jobs and due hooks that no worker has taken for some time. It is
-// called about each second, in every process: one sweeps, the others return at once.
+// Sweep queues jobs whose time has come, and jobs and hooks whose leases have expired. It also
+// returns queued jobs and due hooks that no worker has taken for some time. Every process calls it
+// about once a second; one of them sweeps, and the others return at once.
 func (s *Store) Sweep(ctx context.Context, w Sweep) (swept Swept, err error) {
 	w.Batch = cmp.Or(w.Batch, batch)
 	w.Again = cmp.Or(w.Again, Again)
@@ -95,7 +95,7 @@ func (s *Store) Sweep(ctx context.Context, w Sweep) (swept Swept, err error) {
 	return swept, err
 }
 
-// sweep does it in a transaction.
+// sweep sweeps in a transaction.
 func (s *Store) sweep(ctx context.Context, c conn, w Sweep, swept *Swept) error {
 	all, err := jobs(ctx, c, s.text(due), w.Batch)
 	if err != nil {
@@ -167,8 +167,8 @@ func endedResources(all []Job) (resources []string) {
 	return resources
 }
 
-// sweepLines has no workers woken for jobs that others of their resource go before, and has them
-// woken for those that are next of the resources whose jobs the sweep has ended.
+// sweepLines removes from swept.Nudge the jobs that are not next in the line of their resource, and
+// adds the next jobs of the resources in ended.
 func (s *Store) sweepLines(ctx context.Context, c conn, w Sweep, ended []string, swept *Swept) (err error) {
 	if swept.Nudge, err = s.unblocked(ctx, c, swept.Nudge); err != nil {
 		return err
@@ -182,7 +182,7 @@ func (s *Store) sweepLines(ctx context.Context, c conn, w Sweep, ended []string,
 	return err
 }
 
-// next sets when the next sweep has something to do.
+// next sets the time until the next sweep has something to do.
 func (s *Store) next(ctx context.Context, c conn, more bool, swept *Swept) error {
 	if more {
 		swept.Next = 1
@@ -196,7 +196,7 @@ func (s *Store) next(ctx context.Context, c conn, more bool, swept *Swept) error
 	case until == nil:
 	case *until > 0:
 		swept.Next = time.Duration(*until) * time.Microsecond
-	default: // another process changes it at this moment
+	default: // another process is changing it
 		swept.Next = 50 * time.Millisecond
 	}
 	return nil

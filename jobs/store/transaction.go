@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// An ElsewhereError is returned for a transaction that is not in the store's database.
+// An ElsewhereError is returned if a transaction is not in the store's database.
 type ElsewhereError struct {
-	Store string // its name
-	Err   error  // what the transaction's database said; nil if it has a store with another id
+	Store string // the name of the store
+	Err   error  // the error of the transaction's database; nil if it has a store with another id
 }
 
-// Error says where the transaction must be, and what to do.
+// Error returns a text that says where the transaction must be, and what to do.
 func (e *ElsewhereError) Error() string {
 	if e.Err == nil {
 		return fmt.Sprintf("the transaction is not in the database of the store %s: it has a store with another id there. "+
@@ -26,8 +26,8 @@ func (e *ElsewhereError) Error() string {
 // Unwrap returns the error of the transaction's database.
 func (e *ElsewhereError) Unwrap() error { return e.Err }
 
-// id returns the id of the store. It is read once: the only connection may have the transaction of
-// the caller.
+// id returns the id of the store. It is read only once, because the only connection may be in use
+// by the caller's transaction.
 func (s *Store) id(ctx context.Context) (string, error) {
 	if id := s.known.Load(); id != nil {
 		return *id, nil
@@ -35,8 +35,8 @@ func (s *Store) id(ctx context.Context) (string, error) {
 	return s.ID(ctx)
 }
 
-// CheckTx returns an [ElsewhereError] if the transaction of a caller is not in the store's
-// database, or does not see the store's tables.
+// CheckTx returns an [ElsewhereError] if tx is not in the store's database, or does not see the
+// store's tables.
 func (s *Store) CheckTx(ctx context.Context, tx Executor) error {
 	id, err := s.id(ctx)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Store) CheckTx(ctx context.Context, tx Executor) error {
 	return nil
 }
 
-// inTx returns the error of a statement in the transaction of a caller.
+// inTx returns the error of a statement in a transaction of the caller.
 func (s *Store) inTx(err error) error {
 	if err != nil && missingTable(err) {
 		return &ElsewhereError{s.name, err}
@@ -60,7 +60,7 @@ func (s *Store) inTx(err error) error {
 	return s.wrap(err)
 }
 
-// missingTable reports whether err says that a table of the store does not exist.
+// missingTable reports whether err means that a table of the store does not exist.
 func missingTable(err error) bool {
 	var state interface{ SQLState() string }
 	if errors.As(err, &state) {

@@ -7,17 +7,17 @@ import (
 	"slices"
 )
 
-// An obstacle is why a row was not inserted.
+// An obstacle is the reason why a row was not inserted.
 type obstacle struct {
 	Row    int    // its index
-	Same   bool   // the store has a job of its ID
+	Same   bool   // a job with its ID is in the store
 	Stale  bool   // its version is not the current one
 	Holder string // the job that holds its key; "" if none does
-	Over   bool   // a job that has ended holds its key, whose time is over
+	Over   bool   // a job that has ended holds its key, but its time has expired
 }
 
 const (
-	// mayHold is the condition for a job that may hold its key, as the index has it.
+	// mayHold is the condition that a job may hold its key. It is also the condition of the index.
 	mayHold = `unique_key IS NOT NULL AND (finished_at IS NULL OR unique_until IS NOT NULL)`
 
 	// holds selects the jobs that hold the key of a row e….
@@ -30,13 +30,13 @@ const (
 	EXISTS (SELECT 1 ` + holds + ` AND finished_at IS NOT NULL AND unique_until <= {now})
 FROM {rows eindex integer, eid text, eservice text, ename text, eversion text, ekey text}`
 
-	// expiring takes a key from a job that has ended, if its time is over.
+	// expiring takes a key from a job that has ended and whose time has expired.
 	expiring = `UPDATE gomeko_job SET unique_until = NULL
 WHERE service = $1 AND name = $2 AND unique_key = $3 AND ` + mayHold + ` AND finished_at IS NOT NULL AND unique_until <= {now}`
 )
 
-// place inserts rows with insert, which returns the ids of those that were added. For the others it
-// asks look for the obstacles, removes with release those that can be removed, and tries again.
+// place inserts rows with insert, which returns the ids of the rows added. For the other rows, it
+// calls look to get the obstacles, removes the removable ones with release, and tries again.
 func place(rows []newRow, insert func([]newRow) ([]string, error), look func([]newRow) ([]obstacle, error), release func(newRow) error) ([]Inserted, error) {
 	all := make([]Inserted, len(rows))
 	pending := make([]int, len(rows))
@@ -74,7 +74,7 @@ func place(rows []newRow, insert func([]newRow) ([]string, error), look func([]n
 				if err := release(r); err != nil {
 					return nil, err
 				}
-			default: // whoever held the key has ended meanwhile
+			default: // the job that held the key has ended meanwhile
 				again = append(again, i)
 			}
 		}
@@ -85,11 +85,10 @@ func place(rows []newRow, insert func([]newRow) ([]string, error), look func([]n
 	return nil, errHurried
 }
 
-// errHurried is returned when each of several tries has found an obstacle that was gone at the next
-// look.
+// errHurried is returned if each of several tries met an obstacle that was gone when looked at.
 var errHurried = errors.New("jobs of the same unique key began and ended at each try to insert one: enqueue it again")
 
-// pick returns the rows of these indexes.
+// pick returns the rows with these indexes.
 func pick(rows []newRow, indexes []int) []newRow {
 	if len(indexes) == len(rows) {
 		return rows
@@ -101,8 +100,8 @@ func pick(rows []newRow, indexes []int) []newRow {
 	return some
 }
 
-// note notes which pending rows were added, and returns the others. The first row with an id was
-// added.
+// note records which pending rows were added, and returns the others. Of several rows with an id,
+// the first was added.
 func note(rows []newRow, pending []int, added []string, all []Inserted) (rest []int) {
 	set := make(map[string]bool, len(added))
 	for _, id := range added {
@@ -119,8 +118,8 @@ func note(rows []newRow, pending []int, added []string, all []Inserted) (rest []
 	return rest
 }
 
-// obstaclesTx returns the obstacles of rows in a transaction of a caller, which can only query one
-// row at a time.
+// obstaclesTx returns the obstacles of rows in a transaction of the caller, which can query only
+// one row at a time.
 func (s *Store) obstaclesTx(ctx context.Context, tx Executor, rows []newRow) ([]obstacle, error) {
 	all := make([]obstacle, len(rows))
 	for i, r := range rows {
