@@ -11,14 +11,14 @@ import (
 
 const auditPath = operationsPath + "/audit"
 
-// auditPages show who has done what.
+// auditPages are the pages of the audit trail.
 func auditPages() []page {
 	return []page{{pattern: "GET " + auditPath, tab: "Audit trail", permission: SeeAudit, serve: showAudit}}
 }
 
-// An auditPage is what the page of the audit trail shows.
+// An auditPage is the data of the page of the audit trail.
 type auditPage struct {
-	Actor, Action, Object string // what is searched for
+	Actor, Action, Object string // the search
 	Since                 string // a date
 	Entries               []auditEntry
 	Next                  string

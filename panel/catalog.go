@@ -21,32 +21,32 @@ import (
 )
 
 const (
-	// lookTime is how often the fleet is asked who is there while people use the panel, and
+	// lookTime is how often the panel looks for services in the fleet while people use it, and
 	// seldomTime how often otherwise.
 	lookTime, seldomTime = 10 * time.Second, time.Minute
 
-	// answerTime limits the wait for the fleet's answers, and for the broker.
+	// answerTime limits the wait for the fleet's answers, and brokerTime the wait for the broker.
 	answerTime, brokerTime = time.Second, 3 * time.Second
 
-	// describedAtOnce is how many services are asked at once to describe themselves.
+	// describedAtOnce limits how many services are asked at the same time to describe themselves.
 	describedAtOnce = 8
 
-	// unseenTime is how long after its last answer a service counts as one that does not run. It is
-	// longer than what separates two looks.
+	// unseenTime is how long after its last answer a service counts as stopped. It is longer than
+	// the time between two looks.
 	unseenTime = 3 * lookTime
 )
 
-// A hosted is a service of the fleet: its description, and when it has answered.
+// A hosted is a service of the fleet: its description, and when it last answered.
 type hosted struct {
 	*contract.Document
 	Seen      time.Time // the last answer
-	Instances []string  // that have answered then; none since the panel has started
+	Instances []string  // the instances in the last answer; none before the first answer since the panel was started
 }
 
-// Running reports whether a process has answered lately.
+// Running reports whether a process has answered recently.
 func (h *hosted) Running() bool { return len(h.Instances) > 0 }
 
-// row returns a row that people may run, nil if there is none of this name.
+// row returns the row with this name that people may run, or nil if there is none.
 func (h *hosted) row(name string) *contract.Row {
 	i := slices.IndexFunc(h.Rows, func(r contract.Row) bool { return r.Name == name && r.Allow != "" })
 	if i < 0 {
@@ -55,23 +55,23 @@ func (h *hosted) row(name string) *contract.Row {
 	return &h.Rows[i]
 }
 
-// A catalog has the services of the fleet, as they have described themselves. The database keeps
-// them for a panel that starts while they do not run.
+// A catalog holds the services of the fleet as they described themselves. The database keeps them
+// for a panel that starts while they are not running.
 type catalog struct {
 	db   *sql.DB
 	conn *transport.Conn
 	log  *slog.Logger
 
-	looking sync.Mutex // held while the fleet is asked
+	looking sync.Mutex // held while asking the fleet
 
 	mu       sync.Mutex
 	services map[string]*hosted // by name; the values do not change
-	asked    time.Time          // when the fleet was asked last
-	used     time.Time          // when a page needed the services last
-	problem  string             // why the fleet could not be asked; "" if it could
+	asked    time.Time          // when the fleet was last asked
+	used     time.Time          // when a page last needed the services
+	problem  string             // why the fleet could not be asked; "" if it answered
 }
 
-// openCatalog returns a catalog with the services that the database has.
+// openCatalog returns a catalog with the services in the database.
 func openCatalog(ctx context.Context, db *sql.DB, conn *transport.Conn, log *slog.Logger) (*catalog, error) {
 	c := &catalog{db: db, conn: conn, log: log, services: map[string]*hosted{}}
 	rows, err := db.QueryContext(ctx, `SELECT name, description, seen_at FROM gomeko_panel_service`)
@@ -98,7 +98,7 @@ func openCatalog(ctx context.Context, db *sql.DB, conn *transport.Conn, log *slo
 	return c, nil
 }
 
-// all returns the services in the order of their names.
+// all returns the services, ordered by name.
 func (c *catalog) all() []*hosted {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,7 +106,7 @@ func (c *catalog) all() []*hosted {
 	return slices.SortedFunc(maps.Values(c.services), func(a, b *hosted) int { return cmp.Compare(a.Service, b.Service) })
 }
 
-// find returns a service, nil if no process of it has ever answered.
+// find returns a service, or nil if no process of it has ever answered.
 func (c *catalog) find(service string) *hosted {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -123,7 +123,7 @@ func (c *catalog) service(_ context.Context, name string) (run.Service, error) {
 	return run.Service{Document: s.Document, Running: s.Running(), Seen: s.Seen}, nil
 }
 
-// trouble returns what keeps the panel from asking the fleet, for people; "" if nothing does.
+// trouble returns the reason, for users, why the panel cannot ask the fleet, or "".
 func (c *catalog) trouble() string {
 	if since := c.conn.Away(); !since.IsZero() {
 		return "The broker has been away since " + since.Format(time.TimeOnly) + ". Nothing can be started until it is back."
@@ -136,7 +136,7 @@ func (c *catalog) trouble() string {
 	return c.problem
 }
 
-// tick asks the fleet if it is time to.
+// tick asks the fleet if the time has come.
 func (c *catalog) tick(ctx context.Context) {
 	c.mu.Lock()
 	wait := seldomTime
@@ -150,7 +150,7 @@ func (c *catalog) tick(ctx context.Context) {
 	}
 }
 
-// refresh asks the fleet who is there, and those to describe themselves that were not there before.
+// refresh asks the fleet which services run, and asks new ones to describe themselves.
 func (c *catalog) refresh(ctx context.Context) {
 	c.looking.Lock()
 	defer c.looking.Unlock()
@@ -187,7 +187,7 @@ func (c *catalog) refresh(ctx context.Context) {
 	c.forgetInstances(instances, now)
 }
 
-// note notes that instances of a service have answered.
+// note records that instances of a service have answered.
 func (c *catalog) note(ctx context.Context, service string, instances []string, now time.Time) {
 	c.mu.Lock()
 	before := c.services[service]
@@ -216,12 +216,12 @@ func (c *catalog) note(ctx context.Context, service string, instances []string, 
 	}
 }
 
-// newcomer reports whether there is an instance that was not there before.
+// newcomer reports whether there is a new instance.
 func newcomer(before, now []string) bool {
 	return slices.ContainsFunc(now, func(i string) bool { return !slices.Contains(before, i) })
 }
 
-// keep writes a service into the database, if the description there differs or is older.
+// keep writes a service into the database, if the description there is different or too old.
 func (c *catalog) keep(ctx context.Context, next, before *hosted) error {
 	if before != nil && before.Document == next.Document && next.Seen.Sub(before.Seen) < lookTime/2 {
 		return nil
@@ -236,7 +236,7 @@ func (c *catalog) keep(ctx context.Context, next, before *hosted) error {
 	return err
 }
 
-// forgetInstances notes which services have not answered for a while.
+// forgetInstances marks services that have not answered for a while as stopped.
 func (c *catalog) forgetInstances(there map[string][]string, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

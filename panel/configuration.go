@@ -7,12 +7,12 @@ import (
 	"github.com/gomeko/gomeko/internal/secret"
 )
 
-// configurationPages show how the panel is configured.
+// configurationPages are the pages that show the panel's configuration.
 func configurationPages() []page {
 	return []page{{pattern: "GET " + operationsPath + "/configuration", tab: "Configuration", permission: SeeConfiguration, serve: showConfiguration}}
 }
 
-// maxConfiguration is how many bytes of the configuration are shown.
+// maxConfiguration limits how much of the configuration is shown, in bytes.
 const maxConfiguration = 256 << 10
 
 func showConfiguration(v *visit) error {

@@ -16,14 +16,14 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// The paths of pages about messages that have failed for good.
+// The paths of pages about dead letters: messages that have finally failed.
 const (
 	deadPath        = operationsPath + "/dead"
 	deadQueuePath   = deadPath + "/queue"
 	deadMessagePath = deadPath + "/message"
 )
 
-// deadPages show the messages that have failed for good, and what can be done with them.
+// deadPages are the pages that list, retry, edit and drop dead letters.
 func deadPages() []page {
 	return []page{
 		{pattern: "GET " + deadPath, tab: "Dead letters", permission: SeeDead, serve: showDead},
@@ -37,21 +37,21 @@ func deadPages() []page {
 }
 
 const (
-	// deskTime is how long a page waits for the messages that are parked for a queue.
+	// deskTime limits the time that a page waits for the dead letters of a queue.
 	deskTime = 10 * time.Second
 
-	// maxQueues is how many queues are looked at for a page.
+	// maxQueues limits the queues that are checked for a page.
 	maxQueues = 200
 )
 
-// A deadPage is what the page of all dead letters shows.
+// A deadPage is the data of the page of all dead letters.
 type deadPage struct {
 	List   list
 	Queues []deadQueue
-	Looked int // how many queues were looked at
+	Looked int // number of queues checked
 }
 
-// A deadQueue is a queue with messages that have failed for good.
+// A deadQueue is a queue with dead letters.
 type deadQueue struct {
 	Name, Path string
 	Messages   int
@@ -86,7 +86,7 @@ func showDead(v *visit) error {
 	return v.render(http.StatusOK, "dead.html", "Dead letters", p)
 }
 
-// look calls do with the messages that are parked for a queue.
+// look opens the dead letters of a queue and passes them to do.
 func (v *visit) look(queue string, do func(ctx context.Context, desk *parked.Desk, look parked.Look) error) error {
 	return v.withBroker(deskTime, func(ctx context.Context, conn *transport.Conn) error {
 		err := v.desks.at(ctx, conn, queue, func(desk *parked.Desk) error {
@@ -100,7 +100,7 @@ func (v *visit) look(queue string, do func(ctx context.Context, desk *parked.Des
 	})
 }
 
-// ofDesk returns an error of a dead queue as a page.
+// ofDesk converts an error of a dead queue to one for the page.
 func ofDesk(ctx context.Context, err error) error {
 	switch {
 	case err == nil, errors.As(err, new(*pageError)), errors.As(err, new(*awayError)):
@@ -115,20 +115,20 @@ func ofDesk(ctx context.Context, err error) error {
 	return ofBroker(ctx, err)
 }
 
-// A deadQueuePage is what the page of a queue shows.
+// A deadQueuePage is the data of the page of a queue.
 type deadQueuePage struct {
 	Queue    string
-	Kind     string // only messages of this group are shown
+	Kind     string // if set, only messages of this group are shown
 	Groups   []deadGroup
 	Messages []deadMessage
 	Total    int // messages of the group
-	Unseen   int // messages that were not looked at
+	Unseen   int // messages that were not read
 	Next     string
-	Task     *task // what goes on; the messages are not known then
+	Task     *task // running work, during which the messages are unknown
 	Change   bool  // the user may change something
 }
 
-// A deadGroup is the messages that have failed alike.
+// A deadGroup is a group of messages with the same failure.
 type deadGroup struct {
 	parked.Group
 
@@ -143,7 +143,7 @@ type deadMessage struct {
 	Last              time.Time
 }
 
-// maxGroups is how many groups of messages are shown.
+// maxGroups limits the groups of messages that are shown.
 const maxGroups = 50
 
 func showDeadQueue(v *visit) error {
@@ -182,13 +182,13 @@ func showDeadQueue(v *visit) error {
 	return v.render(http.StatusOK, "dead_queue.html", p.Queue, p)
 }
 
-// A deadMessagePage is what the page of a message shows.
+// A deadMessagePage is the data of the page of a message.
 type deadMessagePage struct {
 	parked.View
 
 	Path       string // of the queue
 	Failure    string
-	Properties string // as JSON, as are those that follow
+	Properties string // as JSON, like the following fields
 	Headers    string
 	Body       string
 	Stack      string
@@ -196,7 +196,7 @@ type deadMessagePage struct {
 	Edit       string
 }
 
-// maxText is how many bytes of a text from elsewhere a page shows.
+// maxText limits the bytes of a foreign text that a page shows.
 const maxText = 64 << 10
 
 func showDeadMessage(v *visit) error {
@@ -215,7 +215,7 @@ func showDeadMessage(v *visit) error {
 	return v.render(http.StatusOK, "dead_message.html", "Message", p)
 }
 
-// message calls do with the message that the query or the form of the request names.
+// message calls do with the message that the request's query or form names.
 func (v *visit) message(do func(ctx context.Context, desk *parked.Desk, m *parked.Message) error) error {
 	queue, id := v.r.FormValue("queue"), v.r.FormValue("id")
 	if id == "" {
@@ -230,7 +230,7 @@ func (v *visit) message(do func(ctx context.Context, desk *parked.Desk, m *parke
 	})
 }
 
-// indented returns a value as JSON for people, "" if there is none. A text is as it is.
+// indented returns a value as indented JSON, or "" if there is none. A text is returned unchanged.
 func indented(value any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -13,25 +13,26 @@ import (
 )
 
 const (
-	// taskTime is how long a request waits for the end of work on messages, which goes on in any case.
+	// taskTime is how long a request waits for work on messages to end. The work continues in any
+	// case.
 	taskTime = 2 * time.Second
 
-	// retryRate is how many messages are retried in a second, as gomeko dead retry does.
+	// retryRate is how many messages are retried in a second, the same as in gomeko dead retry.
 	retryRate = 50
 
-	// maxEdited is the size of the largest body that can be edited, in bytes.
+	// maxEdited is the maximum size of a body that can be edited, in bytes.
 	maxEdited = 256 << 10
 )
 
-// A deadWork is what a form asks to be done with messages of a queue.
+// A deadWork is the work on messages of a queue that a form requests.
 type deadWork struct {
 	queue     string
 	selection parked.Selection
-	what      string         // the messages, for people
+	what      string         // describes the messages, for users
 	details   map[string]any // for the audit trail
 }
 
-// deadWork reads the form: it names a message, a group of them, or all.
+// deadWork reads the form, which names a message, a group of messages, or all of them.
 func (v *visit) deadWork() (*deadWork, error) {
 	form, err := v.form()
 	if err != nil {
@@ -51,10 +52,10 @@ func (v *visit) deadWork() (*deadWork, error) {
 	return w, nil
 }
 
-// back is the path of the page of the queue.
+// back returns the path of the queue's page.
 func (w *deadWork) back() string { return link(deadQueuePath, "queue", w.queue) }
 
-// An editedPage is what the page shows on which the body of a message is edited.
+// An editedPage is the data of the page on which the body of a message is edited.
 type editedPage struct {
 	Queue, ID, Text string
 	Path            string // of the message
@@ -66,7 +67,7 @@ func (v *visit) renderEdited(status int, p editedPage) error {
 	return v.render(status, "dead_edit.html", "Edit the message", p)
 }
 
-// editDead shows the body of a message, to be changed.
+// editDead shows the body of a message in a form.
 func editDead(v *visit) error {
 	p := editedPage{}
 	err := v.message(func(ctx context.Context, desk *parked.Desk, m *parked.Message) (err error) {
@@ -94,7 +95,7 @@ func cannotEdit(why string) error {
 	return &pageError{http.StatusUnprocessableEntity, "The message cannot be edited here", why + " The command gomeko dead edits, exports and imports messages."}
 }
 
-// retryDead has messages tried again. With a text, that is the body of the only one.
+// retryDead retries messages. With a text, it retries a single message, with the text as its body.
 func retryDead(v *visit) error {
 	w, err := v.deadWork()
 	if err != nil {
@@ -124,7 +125,7 @@ func retryDead(v *visit) error {
 	switch {
 	case errors.Is(err, errGoesOn):
 		return v.redirect(w.back())
-	case faulty != nil: // the work has ended
+	case faulty != nil: // the work is done
 		return v.renderEdited(http.StatusUnprocessableEntity, editedPage{Queue: w.queue, ID: v.r.PostForm.Get("id"), Text: text, Fault: sentence(faulty)})
 	case errors.Is(err, parked.ErrSensitive):
 		return cannotEdit("It has something that the panel does not show.")
@@ -132,13 +133,13 @@ func retryDead(v *visit) error {
 	return v.ended(w, err)
 }
 
-// edited returns the body of the form. Browsers end lines of a text with CRLF.
+// edited returns the body in the form. Browsers send CRLF at the end of lines.
 func (w *deadWork) edited(form url.Values) (text string, ok bool) {
 	text = strings.ReplaceAll(form.Get("text"), "\r\n", "\n")
 	return text, form.Has("text") && len(w.selection.IDs) == 1
 }
 
-// sentence returns an error as a sentence.
+// sentence formats an error as a sentence.
 func sentence(err error) string {
 	text := err.Error()
 	return strings.ToUpper(text[:1]) + text[1:] + "."
@@ -162,16 +163,16 @@ func dropDead(v *visit) error {
 }
 
 var (
-	// errGoesOn is the error of visit.work if the work has not ended yet.
+	// errGoesOn is the error of visit.work if the work is still running.
 	errGoesOn = errors.New("the work goes on")
 
-	// errStopped is in the audit trail in place of the error of work that was stopped.
+	// errStopped is the error in the audit trail if work was stopped.
 	errStopped = errors.New("stopped before the end: the other messages stay parked")
 )
 
-// work does work on messages, which is in the audit trail when it has ended. It does not wait for
-// long: then the error is errGoesOn, and the work goes on. A message for the next page says how it
-// went.
+// work starts work on messages, which the audit trail records when it has ended. It waits only for
+// a short time; if the work is still running then, it returns errGoesOn. A message for the next
+// page reports the result.
 func (v *visit) work(w *deadWork, doing, done string, what func(*parked.Desk) (parked.Work, error)) error {
 	conn, err := v.broker()
 	if err != nil {
@@ -204,7 +205,7 @@ func (v *visit) work(w *deadWork, doing, done string, what func(*parked.Desk) (p
 	return failed
 }
 
-// ended answers after work on messages.
+// ended answers the request after work on messages.
 func (v *visit) ended(w *deadWork, err error) error {
 	if err == nil || errors.Is(err, errGoesOn) {
 		return v.redirect(w.back())
@@ -212,7 +213,7 @@ func (v *visit) ended(w *deadWork, err error) error {
 	return ofDesk(v.desks.life, err)
 }
 
-// count returns a number with its unit, as in 1 message and 2 messages.
+// count returns a number with its unit, such as 1 message or 2 messages.
 func count(n int, unit string) string {
 	if n == 1 {
 		return "1 " + unit
@@ -220,7 +221,7 @@ func count(n int, unit string) string {
 	return fmt.Sprintf("%d %ss", n, unit)
 }
 
-// stopDead ends work that goes on. The messages that it has not reached stay parked.
+// stopDead stops running work. Messages that were not handled yet stay parked.
 func stopDead(v *visit) error {
 	form, err := v.form()
 	if err != nil {

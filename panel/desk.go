@@ -13,39 +13,42 @@ import (
 )
 
 const (
-	// deskPause is the time between two attempts to open a dead queue that others have open.
+	// deskPause is the time between two attempts to open a dead queue that another process has
+	// open.
 	deskPause = 50 * time.Millisecond
 
-	// maxDesks is how many dead queues are open at once. Each may take [parked.MaxBytes] of memory.
+	// maxDesks limits the dead queues that are open at once. Each may take [parked.MaxBytes] of
+	// memory.
 	maxDesks = 4
 )
 
-// desks are the dead queues that requests have open. The broker keeps other processes out of a dead
+// desks tracks which dead queues are open. The broker keeps other processes from opening a dead
 // queue, but not other requests on the same connection.
 type desks struct {
-	life context.Context // of work that outlives its request
+	life context.Context // for work that outlives its request
 	stop context.CancelFunc
 	work sync.WaitGroup
 
 	mu    sync.Mutex
 	open  map[string]bool  // by queue
-	tasks map[string]*task // by queue: work that goes on, and some that has ended
+	tasks map[string]*task // by queue: running work, and some that has ended
 }
 
-// newDesks returns desks. ctx has the values for work that outlives its request.
+// newDesks returns desks. Work that outlives its request uses the values of ctx.
 func newDesks(ctx context.Context) *desks {
 	d := &desks{open: map[string]bool{}, tasks: map[string]*task{}}
 	d.life, d.stop = context.WithCancel(context.WithoutCancel(ctx))
 	return d
 }
 
-// close ends the work, and waits for that. The messages that it has not reached stay parked.
+// close stops the work, and waits until it has ended. Messages that were not handled yet stay
+// parked.
 func (d *desks) close() {
 	d.stop()
 	d.work.Wait()
 }
 
-// at opens the dead queue of a queue when nobody else has it open, and calls do.
+// at waits until it can open the dead queue of queue, and calls do.
 func (d *desks) at(ctx context.Context, conn *transport.Conn, queue string, do func(*parked.Desk) error) error {
 	if err := d.enter(ctx, queue); err != nil {
 		return err
@@ -61,12 +64,12 @@ func (d *desks) at(ctx context.Context, conn *transport.Conn, queue string, do f
 	defer func() {
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), brokerTime)
 		defer cancel()
-		_ = desk.Close(limited) // it ends with the connection, too
+		_ = desk.Close(limited) // it also closes with the connection
 	}()
 	return do(desk)
 }
 
-// pause waits a moment. It returns false if ctx ends.
+// pause waits for deskPause. It returns false if ctx ends.
 func pause(ctx context.Context) bool {
 	select {
 	case <-time.After(deskPause):
@@ -100,15 +103,14 @@ func (d *desks) leave(queue string) {
 	d.mu.Unlock()
 }
 
-// A task is work on the messages that are parked for a queue. It goes on when its request has
-// ended.
+// A task is work on the dead letters of a queue. It continues when its request has ended.
 type task struct {
 	Queue string
-	Doing string // what it does, as in Retrying
-	User  string // who has begun it
+	Doing string // what it does, such as Retrying
+	User  string // the user who started it
 	Began time.Time
 
-	// work returns what to do with the messages, and finish is called at the end.
+	// work returns what to do with the messages; finish is called at the end.
 	work   func(*parked.Desk) (parked.Work, error)
 	finish func(parked.Result, error)
 
@@ -119,7 +121,7 @@ type task struct {
 	done, of int // messages
 }
 
-// Progress returns how many messages were handled, and of how many.
+// Progress returns how many messages of how many were handled.
 func (t *task) Progress() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -132,7 +134,7 @@ func (t *task) progress(done, of int) {
 	t.mu.Unlock()
 }
 
-// running reports whether the task goes on.
+// running reports whether the task is running.
 func (t *task) running() bool {
 	select {
 	case <-t.ended:
@@ -142,7 +144,7 @@ func (t *task) running() bool {
 	}
 }
 
-// task returns the work on a queue that goes on, nil if there is none.
+// task returns the running task of a queue, or nil if there is none.
 func (d *desks) task(queue string) *task {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -152,7 +154,7 @@ func (d *desks) task(queue string) *task {
 	return nil
 }
 
-// begin begins a task. It returns false if another one goes on with the same queue.
+// begin starts a task. It returns false if another one is running on the same queue.
 func (d *desks) begin(conn *transport.Conn, t *task) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

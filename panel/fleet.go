@@ -15,12 +15,12 @@ import (
 
 const fleetPath = operationsPath + "/services"
 
-// fleetPages show which processes run.
+// fleetPages are the pages that show which processes run.
 func fleetPages() []page {
 	return []page{{pattern: "GET " + fleetPath, tab: "Services", permission: SeeServices, serve: showFleet}}
 }
 
-// A fleetPage is what the page of services and instances shows.
+// A fleetPage is the data of the page of services and instances.
 type fleetPage struct {
 	List     list
 	Services []runningService
@@ -31,8 +31,8 @@ type fleetPage struct {
 type runningService struct {
 	Name      string
 	Instances []runningInstance
-	More      int // instances that are not shown
-	Others    int // consumers that belong to nobody who has answered
+	More      int // number of instances that are not shown
+	Others    int // number of consumers that belong to no instance that answered
 }
 
 // A runningInstance is a service in one process.
@@ -43,7 +43,7 @@ type runningInstance struct {
 	fleet.RowStats           // of all rows
 }
 
-// Busy is the part of the workers that have a call, of 1.
+// Busy returns the fraction of the workers that are in use.
 func (i *runningInstance) Busy() float64 {
 	if i.Workers <= 0 {
 		return 0
@@ -51,13 +51,13 @@ func (i *runningInstance) Busy() float64 {
 	return min(1, float64(i.Running)/float64(i.Workers))
 }
 
-// P99 is how long the slowest hundredth of the recent calls ran.
+// P99 returns the 99th percentile of the durations of recent calls.
 func (i *runningInstance) P99() time.Duration { return i.Quantile(0.99) }
 
-// maxInstances is how many instances of a service are shown.
+// maxInstances limits the instances of a service that are shown.
 const maxInstances = 20
 
-// surveyTime limits a question to the fleet: the wait for the answers, and the broker.
+// surveyTime limits a query to the fleet, including the wait for the broker.
 const surveyTime = answerTime + brokerTime
 
 func showFleet(v *visit) error {
@@ -83,8 +83,8 @@ func showFleet(v *visit) error {
 	return v.render(http.StatusOK, "fleet.html", "Services", p)
 }
 
-// running returns the services of the processes that have answered, by their names, and the
-// instances whose answers cannot be read.
+// running returns the services of the processes that have answered, by name, and the instances
+// whose answers cannot be read.
 func running(answers fleet.Answers) (all []runningService, silent []string) {
 	byName := map[string]*runningService{}
 	service := func(name string) *runningService {

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// policy is the Content-Security-Policy of all answers: nothing inline, nothing from elsewhere, and
-// no frame of another page.
+// policy is the Content-Security-Policy of all answers. It forbids inline content, content from
+// other hosts, and framing.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
 	"manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// guard sets the headers of all answers, and refuses requests that pages of other origins make.
+// guard sets the headers of all answers, and rejects requests made by pages of other origins.
 func (p *Panel) guard(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	if origin, _ := p.cfg.origin(); origin != nil {
@@ -42,10 +42,10 @@ func (p *Panel) guard(next http.Handler) http.Handler {
 	})
 }
 
-// maxBody is how many bytes a request has at most.
+// maxBody limits the size of a request's body, in bytes.
 const maxBody = 1 << 20
 
-// address returns where a request comes from, past the proxies in front of the panel.
+// address returns the address of the client that made a request, behind the proxies of the panel.
 func (c *Config) address(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -60,13 +60,13 @@ func (c *Config) address(r *http.Request) string {
 		if err != nil {
 			break
 		}
-		host = ip.Unmap().WithZone("").String() // a zone has any text
+		host = ip.Unmap().WithZone("").String() // a zone may be any text
 	}
 	return host
 }
 
-// forwardedFor returns an address of X-Forwarded-For, to which some proxies add a port, and
-// brackets with IPv6.
+// forwardedFor parses an address of X-Forwarded-For. Some proxies append a port, and put IPv6
+// addresses in brackets.
 func forwardedFor(text string) (netip.Addr, error) {
 	if ip, err := netip.ParseAddrPort(text); err == nil {
 		return ip.Addr(), nil

@@ -15,34 +15,34 @@ import (
 
 const healthPath = operationsPath + "/health"
 
-// healthPages show what processes say about themselves.
+// healthPages are the pages that show the health of processes.
 func healthPages() []page {
 	return []page{{pattern: "GET " + healthPath, tab: "Health", permission: SeeHealth, serve: showHealth}}
 }
 
-// A healthPage is what the page about health shows: those who are not well first.
+// A healthPage is the data of the page about health. Unhealthy processes come first.
 type healthPage struct {
 	List      list
 	Instances []shownHealth
 	Unwell    int // instances that are not well
 }
 
-// A shownHealth is what a process says about itself.
+// A shownHealth is the health that a process has reported.
 type shownHealth struct {
 	Instance string
 	Services string
-	Error    string // why it has not said how it is
+	Error    string // why its health is unknown
 	fleet.Health
 }
 
-// Well reports whether the process is ready, everything that it depends on is well, and no row is
+// Well reports whether the process is ready, all of its dependencies are healthy, and no row is
 // paused.
 func (h *shownHealth) Well() bool {
 	return h.Error == "" && h.Ready && len(h.Paused) == 0 &&
 		!slices.ContainsFunc(h.Checks, func(c fleet.HealthCheck) bool { return c.Failing })
 }
 
-// maxChecks is how many dependencies and paused rows are shown of a process.
+// maxChecks limits the dependencies and the paused rows of a process that are shown.
 const maxChecks = 20
 
 func showHealth(v *visit) error {
@@ -66,7 +66,7 @@ func showHealth(v *visit) error {
 			p.Unwell++
 		}
 	}
-	order := func(h shownHealth) string { // a key of its own, since the page goes on after it
+	order := func(h shownHealth) string { // must be unique, since the next page starts after it
 		return cmp.Or(map[bool]string{true: "1"}[h.Well()], "0") + h.Instance
 	}
 	slices.SortFunc(all, func(a, b shownHealth) int { return cmp.Compare(order(a), order(b)) })
@@ -78,7 +78,7 @@ func showHealth(v *visit) error {
 	return v.render(http.StatusOK, "health.html", "Health", p)
 }
 
-// healthOf returns what a process has answered, cut to what is shown.
+// healthOf returns the health in an answer, truncated to what is shown.
 func healthOf(a fleet.Answer) shownHealth {
 	h := shownHealth{Instance: a.Instance, Error: clip.Text(a.Error, clip.Log)}
 	var names []string

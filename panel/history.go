@@ -10,19 +10,19 @@ import (
 	"github.com/gomeko/gomeko/panel/run"
 )
 
-// historyPages show what people have started.
+// historyPages are the pages that show what users have started.
 func historyPages() []page {
 	return []page{{pattern: "GET " + runsPath, name: "Runs", serve: showHistory}}
 }
 
-// historyRuns is how many runs a page of the history has.
+// historyRuns is the number of runs on a page of the history.
 const historyRuns = 50
 
-// A historyPage is what the page of the history shows.
+// A historyPage is the data of the page of the history.
 type historyPage struct {
 	Runs    []shownRun
 	Filter  historyFilter
-	Others  bool // the user may see the runs of others
+	Others  bool // the user may see the runs of other users
 	States  []shownRun
 	Choices []choice // the rows that the user may run
 	Next    string   // the address of the next page; "" if there is none
@@ -32,7 +32,7 @@ type historyPage struct {
 // A historyFilter is the filter as it was typed.
 type historyFilter struct{ State, Row, User, From, To string }
 
-// Any reports whether it leaves anything out.
+// Any reports whether the filter excludes anything.
 func (f historyFilter) Any() bool { return f != historyFilter{} }
 
 // A choice is a row in the list of rows.
@@ -58,7 +58,7 @@ func showHistory(v *visit) error {
 	if p.Fault = fault; fault != "" {
 		return v.render(http.StatusUnprocessableEntity, "history.html", "Runs", p)
 	}
-	filter.Before, _ = strconv.ParseInt(values.Get("before"), 10, 64) // what is not a number is the first page
+	filter.Before, _ = strconv.ParseInt(values.Get("before"), 10, 64) // anything that is not a number means the first page
 	filter.Limit = historyRuns + 1
 	all, err := v.runs.List(v.ctx(), v.who(), filter)
 	if err != nil {
@@ -95,7 +95,7 @@ func (f historyFilter) filter() (filter run.Filter, fault string) {
 	return filter, ""
 }
 
-// splitRow splits SERVICE.ROW; the name of a service may have dots, too.
+// splitRow splits SERVICE.ROW. The name of the service may contain dots.
 func splitRow(text string) (service, row string) {
 	for i := len(text) - 1; i > 0; i-- {
 		if text[i] == '.' {
@@ -105,7 +105,7 @@ func splitRow(text string) (service, row string) {
 	return text, ""
 }
 
-// day returns the beginning of a day in UTC, the zero time for "".
+// day returns the beginning of a day in UTC, or the zero time for "".
 func day(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -113,7 +113,7 @@ func day(text string) (time.Time, error) {
 	return time.Parse(time.DateOnly, text)
 }
 
-// query returns the address of the history with the runs of a row.
+// historyOf returns the address of the history with the runs of a row.
 func historyOf(service, row string) string {
 	return runsPath + "?" + url.Values{"row": {service + "." + row}}.Encode()
 }

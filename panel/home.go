@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/contract"
 )
 
-// homePages show what people may run.
+// homePages are the pages that show what users may run.
 func homePages() []page {
 	return []page{{pattern: "GET /{$}", name: "Services", serve: showHome}}
 }
@@ -18,7 +18,7 @@ func homePages() []page {
 type shownService struct {
 	*hosted
 	Rows   []shownRow
-	Locked []shownRow // which the user may not run
+	Locked []shownRow // rows that the user may not run
 }
 
 // A shownRow is a row that people may run.
@@ -26,19 +26,19 @@ type shownRow struct {
 	*contract.Row
 	Service string
 	Path    string // of its page
-	Missing string // the group that the user needs first; "" if the user may run it
+	Missing string // the first group that the user lacks; "" if the user may run the row
 }
 
-// Heading is the row's name for people.
+// Heading returns the name of the row for users.
 func (r *shownRow) Heading() string { return cmp.Or(r.Title, words(r.Name)) }
 
-// Help says what the row does.
+// Help returns a text that says what the row does.
 func (r *shownRow) Help() string { return cmp.Or(r.Text, r.Doc) }
 
-// Job reports whether the row runs as a job, so that nobody waits for it.
+// Job reports whether the row runs as a job, for which nobody waits.
 func (r *shownRow) Job() bool { return r.Kind == "jobs" }
 
-// words splits the name of a row into words: UpdatePrices is Update prices.
+// words splits the name of a row into words: UpdatePrices becomes Update prices.
 func words(name string) string {
 	var b strings.Builder
 	before := 'A'
@@ -56,11 +56,11 @@ func words(name string) string {
 	return b.String()
 }
 
-// A homePage is what the page of services shows.
+// A homePage is the data of the page of services.
 type homePage struct {
-	Query    string // what the names are searched for
+	Query    string // the search
 	Services []shownService
-	Hidden   bool // there are services, but none that the user may run or has searched for
+	Hidden   bool // there are services, but none that the user may run or that the search finds
 }
 
 func showHome(v *visit) error {
@@ -89,7 +89,7 @@ func showHome(v *visit) error {
 	return v.render(http.StatusOK, "home.html", "Services", home)
 }
 
-// matches reports whether the row has all words of a query in its names and texts.
+// matches reports whether the names and texts of the row contain all words of a query.
 func (r *shownRow) matches(query string) bool {
 	text := strings.ToLower(strings.Join([]string{r.Service, r.Name, r.Heading(), r.Help()}, " "))
 	for word := range strings.FieldsSeq(strings.ToLower(query)) {

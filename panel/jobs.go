@@ -20,7 +20,7 @@ const (
 	jobPath  = jobsPath + "/job"
 )
 
-// jobsPages show the jobs of all services, and change them.
+// jobsPages are the pages that show and change the jobs of all services.
 func jobsPages() []page {
 	return []page{
 		{pattern: "GET " + jobsPath, tab: "Jobs", permission: SeeJobs, serve: showJobs},
@@ -32,7 +32,7 @@ func jobsPages() []page {
 
 var noStore = &pageError{http.StatusServiceUnavailable, "No store of jobs", "The panel has no store of jobs: gomeko.jobs.store in its configuration names one."}
 
-// ofStore returns an error of the store of jobs as a page.
+// ofStore converts an error of the store of jobs to one for the page.
 func (v *visit) ofStore(err error) error {
 	var state *store.StateError
 	switch {
@@ -49,22 +49,22 @@ func (v *visit) ofStore(err error) error {
 	return &pageError{http.StatusServiceUnavailable, "The store of jobs is away", "The panel cannot reach the database of the jobs. They go on. Try again in a moment."}
 }
 
-// A jobsPage is what the list of jobs shows.
+// A jobsPage is the data of the list of jobs.
 type jobsPage struct {
-	Service, Name, State string // what is searched for
+	Service, Name, State string // the search
 	States               []store.State
 	Jobs                 []shownJob
 	Next                 string
 }
 
-// A shownJob is a job, with what may be shown of it.
+// A shownJob is a job as pages show it.
 type shownJob struct {
 	store.Job
 
 	Path string
 }
 
-// Tone is the colour of the job's state.
+// Tone returns the colour of the job's state.
 func (j *shownJob) Tone() string {
 	switch j.State {
 	case store.Succeeded:
@@ -77,7 +77,7 @@ func (j *shownJob) Tone() string {
 	return ""
 }
 
-// Percent returns the progress in percent, -1 without one.
+// Percent returns the progress in percent, or -1 if there is none.
 func (j *shownJob) Percent() int {
 	if j.Progress == nil {
 		return -1
@@ -116,8 +116,8 @@ func showJobs(v *visit) error {
 	return v.render(http.StatusOK, "jobs.html", "Jobs", p)
 }
 
-// shown returns a job with its texts cut to a limit. With hide they are not shown, because they may
-// quote what is sensitive.
+// shown returns a job with its texts truncated to limit. If hide is set, it replaces the texts,
+// because they may quote sensitive arguments.
 func shown(j *store.Job, hide string, limit int) shownJob {
 	text := func(s string) string {
 		if s == "" || hide == "" {
@@ -131,21 +131,21 @@ func shown(j *store.Job, hide string, limit int) shownJob {
 	return s
 }
 
-// A jobPage is what the page of a job shows.
+// A jobPage is the data of the page of a job.
 type jobPage struct {
 	shownJob
 
 	Hidden          string // why its contents are not shown
 	Payload, Result string
-	Attempts        []store.Attempt // the latest first
-	Earlier         int             // attempts that are not shown
+	Attempts        []store.Attempt // latest first
+	Earlier         int             // number of attempts that are not shown
 	Change          bool            // the user may change something
 }
 
-// Ended reports whether the job can be tried again.
+// Ended reports whether the job has ended, and so can be retried.
 func (p *jobPage) Ended() bool { return p.State.Final() }
 
-// Took returns how long the job ran, 0 if that is not known.
+// Took returns how long the job ran, or 0 if that is unknown.
 func (p *jobPage) Took() time.Duration {
 	if p.Started.IsZero() || p.Finished.IsZero() {
 		return 0
@@ -153,7 +153,7 @@ func (p *jobPage) Took() time.Duration {
 	return p.Finished.Sub(p.Started).Round(time.Millisecond)
 }
 
-// maxAttempts is how many attempts of a job are shown.
+// maxAttempts limits the attempts of a job that are shown.
 const maxAttempts = 20
 
 func showJob(v *visit) error {
@@ -210,15 +210,15 @@ func retryJob(v *visit) error {
 		if _, err := v.cfg.Jobs.Retry(v.ctx(), id, nil); err != nil {
 			return err
 		}
-		if err := v.runs.Retried(v.ctx(), id); err != nil { // the history notices it when somebody looks
+		if err := v.runs.Retried(v.ctx(), id); err != nil { // the history finds out when the run is next looked at
 			v.log.Warn("a job was retried, which its run does not show yet", "job", id, "err", err)
 		}
 		return nil
 	}, nil)
 }
 
-// changeJob does something with the job that the form names, and says what. With a question, that
-// is asked first.
+// changeJob calls do with the id of the job in the form, and shows done. With a question, it asks
+// for confirmation first.
 func (v *visit) changeJob(done string, do func(id string) error, q *question) error {
 	form, err := v.form()
 	if err != nil {

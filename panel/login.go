@@ -14,10 +14,10 @@ import (
 
 const loginPath = "/login"
 
-// expired is the expiry of a cookie that browsers delete.
+// expired is an expiry that makes browsers delete a cookie.
 var expired time.Time
 
-// loginPages let people in and out.
+// loginPages are the pages on which users log in and out.
 func loginPages() []page {
 	return []page{
 		{pattern: "GET " + loginPath, public: true, serve: showLogin},
@@ -26,14 +26,14 @@ func loginPages() []page {
 	}
 }
 
-// A loginForm is what the page of the login shows.
+// A loginForm is the data of the login page.
 type loginForm struct {
 	Name  string // as it was typed
-	Next  string // the page after the login
+	Next  string // the page after login
 	Fault string
 
-	SignOn     string // the text of the button of another login; "" if there is none
-	SignOnPath string // which begins it
+	SignOn     string // the text of the button of the other login; "" if there is none
+	SignOnPath string // the path at which it begins
 }
 
 func showLogin(v *visit) error {
@@ -67,8 +67,8 @@ func logIn(v *visit) error {
 	return v.begin(user, form.Next)
 }
 
-// begin begins the session of a user who has logged in, and opens the page next. The session gets a
-// new token, so that one that somebody has given the browser before is of no use.
+// begin starts the session of a user who has logged in, and opens the page next. The session gets a
+// new token. A token that an attacker has planted in the browser before is then useless.
 func (v *visit) begin(user *account.User, next string) error {
 	if err := v.sessions.Destroy(v.ctx()); err != nil {
 		return away(v.ctx(), err)
@@ -98,7 +98,7 @@ func badForm(err error) error {
 	return &pageError{http.StatusBadRequest, "The form cannot be read", "The browser did not send a form of this panel. Open the page again, and try once more."}
 }
 
-// local returns target if it is a path of this host, and "/" otherwise: a link to the login must
+// local returns target if it is a path on this host, and "/" otherwise: a link to the login must
 // not lead to another site.
 func local(target string) string {
 	u, err := url.Parse(target)

@@ -19,28 +19,31 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Serving configures [Module]. Open is needed.
+// Serving configures [Module]. Open is required.
 type Serving struct {
-	// Config is that of the panel. Accounts and DB are those of Open; Broker, Jobs and Logger are
-	// those of the services unless they are set.
+	// Config is the configuration of the panel. Accounts and DB are set from Open. Broker, Jobs and
+	// Logger default to those of the services.
 	Config
 
-	// Listen is the address that the panel is served on. "" is 127.0.0.1:8080. It is not encrypted:
-	// for other hosts put a proxy with TLS in front of it, and set Config.URL.
+	// Listen is the address on which the panel is served. The default is 127.0.0.1:8080.
+	// Connections are not encrypted: to make the panel available to other hosts, put a proxy with
+	// TLS in front of it, and set Config.URL.
 	Listen string
 
-	// Open opens the database of the accounts when the services start. It is closed when they have
-	// stopped. It is that of package panel/sqlite or panel/postgres, or one of your own.
+	// Open opens the database of the accounts when the services start. Module closes it after they
+	// have stopped. Packages panel/sqlite and panel/postgres provide such a func; you may also write
+	// one.
 	Open func(ctx context.Context) (*sql.DB, account.Dialect, error)
 
-	// Ready, if set, is called with the URL of the panel when it is served. An error ends the start.
+	// Ready, if set, is called with the URL of the panel once it is served. If it returns an error,
+	// the start fails.
 	Ready func(ctx context.Context, url string, accounts *account.Accounts) error
 }
 
-// defaultListen is where a panel is served in a program with services.
+// defaultListen is the default address of a panel in a program with services.
 const defaultListen = "127.0.0.1:8080"
 
-// Limits of the server. Answers have no limit of time, since live progress goes on as long as its
+// Limits of the server. Answers have no time limit, because live progress continues as long as its
 // page is open.
 const (
 	headerTime = 10 * time.Second
@@ -48,12 +51,12 @@ const (
 	idleTime   = 2 * time.Minute
 )
 
-// Module serves a panel in a program that has services, on their connection to the broker and with
-// their store of jobs:
+// Module serves a panel in a program that has services. The panel uses the services' connection to
+// the broker and their store of jobs:
 //
 //	runner.Main(service.Provide(new(Shop)), panel.Module(panel.Serving{Open: sqlite.Open("panel.db")}))
 //
-// The panel has an address of its own, so only one process of the program can serve it on a host.
+// The panel has a separate address, so only one process of the program can serve it on a host.
 func Module(s Serving) fx.Option {
 	return service.Configure[service.Extension](func(h *service.Host) error {
 		if s.Open == nil {
@@ -71,7 +74,7 @@ func Module(s Serving) fx.Option {
 	})
 }
 
-// A serving is a panel beside services.
+// A serving is a panel that runs beside services.
 type serving struct {
 	Serving
 
@@ -80,7 +83,7 @@ type serving struct {
 	stored     jobs.Config
 
 	server  *http.Server
-	ended   chan struct{} // closed when the server has ended
+	ended   chan struct{} // closed when the server has stopped
 	closers []func(context.Context) error
 }
 
@@ -123,7 +126,7 @@ func (s *serving) Start(ctx context.Context) (err error) {
 	return nil
 }
 
-// openStore returns the store of the services' jobs, nil without one.
+// openStore returns the store of the services' jobs, or nil without one.
 func (s *serving) openStore(ctx context.Context) (*store.Store, error) {
 	if s.stored.Store != nil || s.stored.Open == nil {
 		return s.stored.Store, nil
@@ -136,7 +139,7 @@ func (s *serving) openStore(ctx context.Context) (*store.Store, error) {
 	return jobs, nil
 }
 
-// serve serves the pages until close.
+// serve serves the pages until close is called.
 func (s *serving) serve(listener net.Listener, pages *Panel) {
 	s.server = &http.Server{Handler: pages, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, IdleTimeout: idleTime}
 	s.server.RegisterOnShutdown(pages.Drain)
@@ -150,7 +153,7 @@ func (s *serving) serve(listener net.Listener, pages *Panel) {
 	}()
 }
 
-// Stop ends the panel: first the server, then what it needs.
+// Stop stops the server, and then closes what it uses.
 func (s *serving) Stop(ctx context.Context) error { return s.close(ctx) }
 
 // Kill cuts the connections of browsers.

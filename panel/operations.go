@@ -17,7 +17,7 @@ import (
 
 const operationsPath = "/operations"
 
-// operationsPages are for whoever runs the fleet. Each is a tab, or belongs to one.
+// operationsPages are the pages for operators of the fleet. Each is a tab, or belongs to one.
 func operationsPages() []page {
 	return slices.Concat(
 		[]page{{pattern: "GET " + operationsPath, name: "Operations", serve: showOperations}},
@@ -34,7 +34,7 @@ func showOperations(v *visit) error {
 	return v.redirect(tabs[0].Path)
 }
 
-// tabs are the pages about operations that the user may see.
+// tabs returns the pages about operations that the user may see.
 func (v *visit) tabs() (items []menuItem) {
 	if v.user == nil {
 		return nil
@@ -48,11 +48,10 @@ func (v *visit) tabs() (items []menuItem) {
 	return items
 }
 
-// may reports whether the user is in the groups of a permission, for templates that leave out what
-// would be refused.
+// may reports whether the user has a permission. Templates omit what the user may not do.
 func (v *visit) may(permission string) bool { return v.user.Missing(permission) == "" }
 
-// broker returns the connection to the broker, or the page that says that it is away.
+// broker returns the connection to the broker, or an error for the page if it is disconnected.
 func (v *visit) broker() (*transport.Conn, error) {
 	switch conn := v.cfg.Broker; {
 	case !conn.Away().IsZero():
@@ -64,7 +63,7 @@ func (v *visit) broker() (*transport.Conn, error) {
 
 var brokerAway = &pageError{http.StatusServiceUnavailable, "The broker is away", "The panel cannot reach the broker, so it cannot tell what happens there. Nothing is lost. Try again in a moment."}
 
-// ofBroker returns an error of the broker as a page. ctx is that of the request for it.
+// ofBroker converts an error of the broker to one for the page. ctx is that of the request to it.
 func ofBroker(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
@@ -75,7 +74,8 @@ func ofBroker(ctx context.Context, err error) error {
 	return &pageError{http.StatusBadGateway, "The broker has refused this", clip.Text(secret.Mask(err.Error()), clip.Log)}
 }
 
-// withBroker calls do with the connection and a context that limits what the broker is asked.
+// withBroker calls do with the connection, and with a context that limits the requests to the
+// broker.
 func (v *visit) withBroker(limit time.Duration, do func(ctx context.Context, conn *transport.Conn) error) error {
 	conn, err := v.broker()
 	if err != nil {
@@ -86,13 +86,13 @@ func (v *visit) withBroker(limit time.Duration, do func(ctx context.Context, con
 	return do(ctx, conn)
 }
 
-// act does something for the user, and writes it into the audit trail with its result.
+// act calls do for the user, and records the action with its result in the audit trail.
 func (v *visit) act(object string, details map[string]any, do func() error) error {
 	err := do()
 	return errors.Join(err, v.record(object, details, err))
 }
 
-// record writes an action of the page into the audit trail.
+// record records an action of the page in the audit trail.
 func (v *visit) record(object string, details map[string]any, failed error) error {
 	entry := account.Entry{Action: v.page.action, Object: object, Details: details}
 	if failed != nil {
@@ -101,20 +101,20 @@ func (v *visit) record(object string, details map[string]any, failed error) erro
 	return away(v.ctx(), v.editor().Record(context.WithoutCancel(v.ctx()), entry))
 }
 
-// A question is what a page asks before something is destroyed.
+// A question asks for confirmation before something is destroyed.
 type question struct {
 	Title, Text string
-	Button      string // what it does
-	Back        string // the page to go back to
-	Action      string // the path that the form is sent to
+	Button      string // its text
+	Back        string // the path of the page to return to
+	Action      string // the path to which the form is sent
 	Fields      []field
 }
 
 // A field is a hidden field of a form.
 type field struct{ Name, Value string }
 
-// confirmed reports whether the user has confirmed what the form asks for. Otherwise it shows the
-// question, with the same form.
+// confirmed reports whether the user has confirmed the form's action. If not, it shows the
+// question, with the fields of the form.
 func (v *visit) confirmed(q question) (bool, error) {
 	if v.r.PostForm.Get("confirm") == "yes" {
 		return true, nil
@@ -138,7 +138,7 @@ func (v *visit) form() (url.Values, error) {
 	return v.r.PostForm, nil
 }
 
-// link returns a path with a query, without the values that are empty.
+// link returns a path with a query, which omits empty values.
 func link(path string, pairs ...string) string {
 	query := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -152,19 +152,19 @@ func link(path string, pairs ...string) string {
 	return path + "?" + query.Encode()
 }
 
-// pageSize is how many entries a page of a list has at most.
+// pageSize is the maximum number of entries on a page of a list.
 const pageSize = 100
 
-// A list is a page of a sorted list that is cut to what people can read.
+// A list is one page of a sorted list.
 type list struct {
-	Path  string // of the page, without what was searched for
-	Query string // what was searched for
-	Total int    // how many entries were found
-	Next  string // the path of the next part; "" in the last one
+	Path  string // of the page, without the search
+	Query string // the search
+	Total int    // number of entries found
+	Next  string // the path of the next page; "" on the last
 }
 
-// cut returns the entries of a page, at most size: those after a name. They are in the order of
-// their names.
+// cut returns the entries of a page: at most size entries, ordered by name, whose names come after
+// the given one.
 func cut[T any](all []T, after string, size int, name func(T) string) (shown []T, last string) {
 	from, found := slices.BinarySearchFunc(all, after, func(x T, after string) int { return strings.Compare(name(x), after) })
 	if found {
@@ -180,13 +180,13 @@ func cut[T any](all []T, after string, size int, name func(T) string) (shown []T
 	return shown, last
 }
 
-// matching returns the names that have a text in them, in upper or lower case.
+// matching returns the names that contain a text, ignoring case.
 func matching(names []string, text string) []string {
 	text = strings.ToLower(text)
 	return slices.DeleteFunc(names, func(name string) bool { return !strings.Contains(strings.ToLower(name), text) })
 }
 
-// clean returns a text that was typed as both databases take it.
+// clean returns a typed text in a form that both databases accept.
 func clean(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }

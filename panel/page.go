@@ -14,44 +14,45 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// A page answers the requests of a pattern.
+// A page handles the requests of a pattern.
 type page struct {
 	pattern string // of an [http.ServeMux], without a host
-	name    string // in the navigation; "" is not in it
-	tab     string // among the pages about operations; "" is not among them
-	action  string // in the audit trail, of a page that changes something
+	name    string // in the navigation; "" if the page is not in it
+	tab     string // among the pages about operations; "" if the page is not a tab
+	action  string // in the audit trail, if the page changes something
 
-	// public pages need no login. The others need the groups of permission; "" needs none.
+	// A public page needs no login. For other pages, the user must be in the groups of permission,
+	// if it is set.
 	public     bool
 	permission string
 
-	// serve answers the request. Its error becomes a page: a [pageError] as it says, and any other one
-	// a page about a fault, which is logged.
+	// serve answers the request. An error is shown as a page: a [pageError] with its text, any
+	// other error as an internal fault, which is logged.
 	serve func(v *visit) error
 }
 
-// allPages returns the pages, in the order of the navigation. Each file of pages adds its own.
+// allPages returns all pages, in the order of the navigation. Each file of pages adds its pages.
 func (p *Panel) allPages() []page {
 	return slices.Concat(homePages(), rowPages(), historyPages(), runPages(), operationsPages(), loginPages(), p.signOnPages(), fallbackPages())
 }
 
-// fallbackPages answer what no other page does.
+// fallbackPages handle requests that no other page handles.
 func fallbackPages() []page {
 	return []page{{pattern: "/", serve: func(*visit) error { return errNotFound }}}
 }
 
-// A visit is a request for a page, and the user who makes it.
+// A visit is a request for a page, and the user who made it.
 type visit struct {
 	*Panel
 	w    http.ResponseWriter
 	r    *http.Request
 	page *page
-	user *account.User // nil: has not logged in
+	user *account.User // nil if nobody is logged in
 
-	formErr error // of reading the form
+	formErr error // the error of parsing the form
 }
 
-// ctx is the context of the request, with its session.
+// ctx returns the context of the request, with its session.
 func (v *visit) ctx() context.Context { return v.r.Context() }
 
 // serve returns the handler of a page.
@@ -69,8 +70,9 @@ func (p *Panel) serve(pg *page) http.Handler {
 	})
 }
 
-// answer reads the form, loads the session, checks what the user may do, and calls the page. A slow
-// browser may take long for the form, so that the session must be that after it.
+// answer reads the form, loads the session, checks the user's permission, and calls the page. It
+// reads the form first, because a slow browser may take long, and the session must be current
+// afterwards.
 func (v *visit) answer() error {
 	v.w.Header().Add("Vary", "Cookie")
 	if v.r.Method == http.MethodPost {
@@ -100,8 +102,8 @@ func (v *visit) answer() error {
 	return v.page.serve(v)
 }
 
-// refuse returns the error of a user who is not in a group, and writes into the audit trail what
-// was refused.
+// refuse returns the error for a user who is not in a group, and records the refusal in the audit
+// trail.
 func (v *visit) refuse(group string) error {
 	err := forbidden(group)
 	if v.page.action == "" {
@@ -113,7 +115,7 @@ func (v *visit) refuse(group string) error {
 	return err
 }
 
-// identify finds the user of the session. A session whose user is gone ends.
+// identify loads the user of the session. It ends the session if the user no longer exists.
 func (v *visit) identify() error {
 	name := v.sessions.GetString(v.ctx(), userKey)
 	if name == "" {
@@ -130,7 +132,7 @@ func (v *visit) identify() error {
 	return nil
 }
 
-// askToLogIn sends the browser to the login, and from there back to the page.
+// askToLogIn redirects to the login, which leads back to the page.
 func (v *visit) askToLogIn() error {
 	target := loginPath
 	if next := v.r.URL.RequestURI(); v.r.Method == http.MethodGet && next != "/" {
@@ -139,17 +141,17 @@ func (v *visit) askToLogIn() error {
 	return v.redirect(target)
 }
 
-// editor returns what changes accounts and the audit trail for the user.
+// editor returns the editor with which the user changes accounts and the audit trail.
 func (v *visit) editor() *account.Editor {
 	return v.cfg.Accounts.As(account.Actor{Name: v.user.Name, Address: v.cfg.address(v.r)})
 }
 
-// redirect sends the browser to a page of the panel.
+// redirect redirects the browser to a page of the panel.
 func (v *visit) redirect(target string) error {
 	if err := v.commit(); err != nil {
 		return err
 	}
-	if v.r.Header.Get("HX-Request") != "" { // htmx would put the other page into this one
+	if v.r.Header.Get("HX-Request") != "" { // htmx would insert the other page into this one
 		v.w.Header().Set("HX-Redirect", target)
 		v.w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -161,8 +163,8 @@ func (v *visit) redirect(target string) error {
 // flash keeps a message for the next page.
 func (v *visit) flash(text string) { v.sessions.Put(v.ctx(), flashKey, text) }
 
-// commit writes the session and its cookie. It is called before the first byte of an answer. The
-// error wraps [account.ErrEnded] if the session has ended since it was loaded.
+// commit writes the session and its cookie. It must be called before the first byte of an answer.
+// The error wraps [account.ErrEnded] if the session has ended since it was loaded.
 func (v *visit) commit() error {
 	switch v.sessions.Status(v.ctx()) {
 	case scs.Modified:
@@ -192,12 +194,12 @@ func (e *pageError) Error() string { return e.text }
 
 var errNotFound = &pageError{http.StatusNotFound, "There is no such page", "The address may be mistyped, or the service has been removed."}
 
-// forbidden is the error of a user who is not in a group.
+// forbidden returns the error for a user who is not in a group.
 func forbidden(group string) error {
 	return &pageError{http.StatusForbidden, "You may not do this", fmt.Sprintf("It needs the group %s, and you are not in it. Ask whoever manages the accounts to add you.", group)}
 }
 
-// An awayError is an error of the database.
+// An awayError is an error of the panel's database.
 type awayError struct{ err error }
 
 // Error returns the text of the database's error.
@@ -206,8 +208,8 @@ func (e *awayError) Error() string { return "database of the panel: " + e.err.Er
 // Unwrap returns the database's error.
 func (e *awayError) Unwrap() error { return e.err }
 
-// away returns an error of the database, nil if err is nil. If the request has ended, that is the
-// error.
+// away wraps an error of the database; it returns nil if err is nil. If the request has ended, it
+// returns the error of its context.
 func away(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
@@ -218,7 +220,7 @@ func away(ctx context.Context, err error) error {
 	return &awayError{err}
 }
 
-// fail answers with the page of an error.
+// fail answers with an error page.
 func (v *visit) fail(err error) {
 	var shown *pageError
 	var database *awayError
@@ -249,7 +251,7 @@ func (v *visit) fail(err error) {
 	}
 }
 
-// render answers with a template. data is what it calls Page.
+// render answers with a template, which sees data as Page.
 func (v *visit) render(status int, template, title string, data any) error {
 	flash := v.sessions.PopString(v.ctx(), flashKey)
 	if err := v.commit(); err != nil {
@@ -258,25 +260,25 @@ func (v *visit) render(status int, template, title string, data any) error {
 	return v.write(status, template, title, data, flash)
 }
 
-// A frame is what templates get.
+// A frame is the data of every template.
 type frame struct {
 	Panel string // the title of the panel
 	Title string // of this page
 	User  *account.User
 	Menu  []menuItem
 	Tabs  []menuItem // of a page about operations
-	Flash string     // a message about what was done
-	Trial string     // what is wrong with the fleet, for all pages
-	Page  any        // of the template
+	Flash string     // a message about the last action
+	Trial string     // what is wrong with the fleet, on all pages
+	Page  any        // the data of the page
 }
 
 // A menuItem is a link of the navigation.
 type menuItem struct {
 	Name, Path string
-	Current    bool // it is this page, or one below it
+	Current    bool // the link leads to this page, or to one above it
 }
 
-// write executes a template, and answers with it.
+// write executes a template, and sends the result.
 func (v *visit) write(status int, template, title string, data any, flash string) error {
 	f := frame{Panel: v.cfg.Title, Title: title, User: v.user, Menu: v.menu(), Flash: flash, Page: data}
 	if v.user != nil {
@@ -291,11 +293,11 @@ func (v *visit) write(status int, template, title string, data any, flash string
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.WriteHeader(status)
-	_, _ = v.w.Write(text) // fails if the browser is gone
+	_, _ = v.w.Write(text) // fails if the browser has disconnected
 	return nil
 }
 
-// menu returns the navigation of the user.
+// menu returns the navigation for the user.
 func (v *visit) menu() (items []menuItem) {
 	if v.user == nil {
 		return nil

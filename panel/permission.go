@@ -1,16 +1,18 @@
 package panel
 
-// The groups that the pages about operations need. As everywhere, whoever uses a page is in its
-// group and in all groups above it: [SeeDead] needs operations and operations/dead. To change
-// something on a page, a user needs another group, below that of the page. A superuser needs none.
+// These are the groups that users need for the pages about operations. As everywhere, a user must
+// be in the group and in all groups above it: [SeeDead] needs operations and operations/dead. To
+// change something on a page, a user also needs a group below that of the page. A superuser needs
+// none.
 const (
 	// SeeServices shows services and their instances.
 	SeeServices = "operations/services"
 
-	// SeeQueues shows how much waits in queues.
+	// SeeQueues shows the number of messages in queues.
 	SeeQueues = "operations/queues"
 
-	// SeeDead shows messages that have failed for good, and ChangeDead edits, retries and drops them.
+	// SeeDead shows messages that have finally failed, and ChangeDead edits, retries and drops
+	// them.
 	SeeDead    = "operations/dead"
 	ChangeDead = "operations/dead/change"
 
@@ -22,20 +24,20 @@ const (
 	SeeJobs    = "operations/jobs"
 	ChangeJobs = "operations/jobs/change"
 
-	// SeeResources shows which jobs run of a resource, and which wait for it.
+	// SeeResources shows which jobs hold a resource, and which wait for it.
 	SeeResources = "operations/resources"
 
-	// SeeHealth shows what processes say about themselves and what they depend on.
+	// SeeHealth shows the health of processes and of their dependencies.
 	SeeHealth = "operations/health"
 
 	// SeeConfiguration shows the configuration of the panel, with secrets masked.
 	SeeConfiguration = "operations/configuration"
 
-	// SeeAudit shows who has done what.
+	// SeeAudit shows the audit trail.
 	SeeAudit = "operations/audit"
 
-	// SeeAccounts shows users and groups, and ChangeAccounts changes them. Superusers are changed by
-	// superusers only, and others give only groups that they are in.
+	// SeeAccounts shows users and groups, and ChangeAccounts changes them. Only superusers may
+	// change superusers, and other users may add people only to groups that they are in themselves.
 	SeeAccounts    = "operations/accounts"
 	ChangeAccounts = "operations/accounts/change"
 )

@@ -12,12 +12,12 @@ import (
 
 const queuesPath = operationsPath + "/queues"
 
-// queuesPages show how much waits in queues.
+// queuesPages are the pages that show the number of messages in queues.
 func queuesPages() []page {
 	return []page{{pattern: "GET " + queuesPath, tab: "Queues", permission: SeeQueues, serve: showQueues}}
 }
 
-// A queuesPage is what the page of queues shows.
+// A queuesPage is the data of the page of queues.
 type queuesPage struct {
 	List   list
 	Queues []shownQueue
@@ -27,7 +27,7 @@ type queuesPage struct {
 type shownQueue struct {
 	Name                string
 	Messages, Consumers int
-	Missing             bool // the broker does not have it
+	Missing             bool // the queue does not exist on the broker
 }
 
 func showQueues(v *visit) error {

@@ -14,39 +14,39 @@ import (
 
 const resourcesPath = operationsPath + "/resources"
 
-// resourcesPages show which jobs share a resource.
+// resourcesPages are the pages that show which jobs share a resource.
 func resourcesPages() []page {
 	return []page{{pattern: "GET " + resourcesPath, tab: "Resources", permission: SeeResources, serve: showResources}}
 }
 
-// A resourcesPage is what the page of resources shows.
+// A resourcesPage is the data of the page of resources.
 type resourcesPage struct {
 	List      list
 	Resources []shownResource
-	One       string // the only resource that is shown; "" are all
-	Cut       int    // how many resources are shown, if there are more; else 0
+	One       string // if set, the only resource that is shown
+	Cut       int    // the number of resources shown if there are more; else 0
 }
 
-// A shownResource is a resource, with the jobs in their order.
+// A shownResource is a resource with its jobs, in order.
 type shownResource struct {
 	Name string
 	Path string // of the page with this resource only
 	Line []shownPlace
-	More int64 // jobs that are not shown
+	More int64 // number of jobs that are not shown
 }
 
-// shownLine is how many jobs of a resource are shown beside other resources.
+// shownLine is how many jobs of a resource are shown if other resources are shown too.
 const shownLine = 10
 
-// A shownPlace is a job that runs of a resource, or waits for it.
+// A shownPlace is a job that holds a resource or waits for it.
 type shownPlace struct {
-	Number           int // among those that wait, from 1 on
+	Number           int // place among the jobs that wait, from 1
 	Service, Heading string
 	Path             string // of the run, or of the job; "" if the user may see neither
-	User             string // who has started it; "" if it was not started from a panel
+	User             string // the user who started it; "" if it was not started from a panel
 	State            shownRun
-	Since            time.Time // it runs, or waits
-	Host             string    // of the worker, if it runs
+	Since            time.Time // since when it has been running or waiting
+	Host             string    // of the worker, if the job runs
 }
 
 // Runs reports whether the job runs. Otherwise it waits.
@@ -101,7 +101,7 @@ func showResources(v *visit) error {
 	return v.render(http.StatusOK, "resources.html", "Resources", p)
 }
 
-// resource returns a resource as pages show it, with the whole line or its beginning.
+// resource returns a resource as pages show it, with its whole line or the beginning of it.
 func (v *visit) resource(one *run.Resource, whole bool) shownResource {
 	s := shownResource{Name: clip.Text(one.Name, clip.Name), Path: link(resourcesPath, "name", one.Name)}
 	line := one.Line
@@ -121,15 +121,15 @@ func (v *visit) resource(one *run.Resource, whole bool) shownResource {
 	return s
 }
 
-// A waitingRun says what the job of a run waits for.
+// A waitingRun describes what the job of a run waits for.
 type waitingRun struct {
 	Resource string
-	First    shownPlace // the job that runs, or the one that is next
-	Ahead    int        // jobs before it
-	Many     bool       // there are perhaps more than Ahead
+	First    shownPlace // the job that holds the resource or, if none does, the next one
+	Ahead    int        // number of jobs ahead of it
+	Many     bool       // there may be more jobs ahead than Ahead
 }
 
-// waiting returns what the job of a run waits for: nil if that is not another job.
+// waiting returns what the job of a run waits for, or nil if it does not wait for another job.
 func (v *visit) waiting(ctx context.Context, x *run.Run) (*waitingRun, error) {
 	place, err := v.runs.Place(ctx, x)
 	if err != nil || place == nil {

@@ -16,7 +16,7 @@ import (
 
 const servicesPath = "/services/"
 
-// rowPages are about one row of a service: its form, and what it starts.
+// rowPages are the pages about one row of a service: its form, and starting it.
 func rowPages() []page {
 	return []page{
 		{pattern: "GET " + servicesPath + "{service}/{row}", serve: showRow},
@@ -25,7 +25,7 @@ func rowPages() []page {
 	}
 }
 
-// scriptPath is where the script of forms is.
+// scriptPath is the path of the script for forms.
 const scriptPath = "/form.js"
 
 // serveFormScript answers with the script that adds and removes rows of a form.
@@ -41,7 +41,7 @@ func rowPath(service, row string) string {
 	return servicesPath + url.PathEscape(service) + "/" + url.PathEscape(row)
 }
 
-// A rowPage is what the page of a row shows.
+// A rowPage is the data of the page of a row.
 type rowPage struct {
 	shownRow
 
@@ -51,15 +51,15 @@ type rowPage struct {
 	Recent []shownRun
 	Script string
 
-	// Sealed and Arguments are of the page that asks to confirm.
+	// Sealed and Arguments are set on the page that asks for confirmation.
 	Sealed    string
 	Arguments result.Value
 }
 
-// recentRuns is how many runs of a row its page has.
+// recentRuns is the number of runs that the page of a row shows.
 const recentRuns = 5
 
-// row returns the row that the path names, if the user may run it.
+// row returns the row in the path of the request, if the user may run it.
 func (v *visit) row() (*rowPage, error) {
 	s := v.catalog.find(v.r.PathValue("service"))
 	if s == nil {
@@ -75,7 +75,7 @@ func (v *visit) row() (*rowPage, error) {
 	return &rowPage{shownRow: shownRow{row, s.Service, rowPath(s.Service, row.Name), ""}, Host: s, Script: scriptPath}, nil
 }
 
-// showRow shows the form of a row: empty, or with the arguments of the run that again names.
+// showRow shows the form of a row, which is empty or has the arguments of the run named by again.
 func showRow(v *visit) error {
 	row, err := v.row()
 	if err != nil {
@@ -94,7 +94,7 @@ func showRow(v *visit) error {
 	return v.showForm(http.StatusOK, row, in, rand.Text())
 }
 
-// again returns a form with the arguments of a run, and with the faults that a worker has found in
+// again returns a form with the arguments of a run, and with the faults that a worker found in
 // them.
 func (v *visit) again(row *rowPage, f *form.Form, id string) (*form.Input, error) {
 	x, err := v.runs.Get(v.ctx(), v.who(), id)
@@ -126,8 +126,9 @@ func (v *visit) showForm(status int, row *rowPage, in *form.Input, nonce string)
 	return v.render(status, "row.html", row.Heading(), row)
 }
 
-// startRow starts what a form asks for. Before that, it shows the form again if a value is wrong,
-// or if the row has changed since the browser got it, and a page that asks if the row says so.
+// startRow starts the run that a form describes. It shows the form again if a value is wrong, or if
+// the row has changed since the browser loaded the form. It asks for confirmation if the row
+// requires it.
 func startRow(v *visit) error {
 	row, err := v.row()
 	if err != nil {
@@ -156,7 +157,7 @@ func startRow(v *visit) error {
 	if len(faults) > 0 {
 		return v.showForm(http.StatusUnprocessableEntity, row, in, nonce)
 	}
-	if len(in.Changes()) > 0 { // the arguments may mean something else now
+	if len(in.Changes()) > 0 { // the arguments may have another meaning now
 		return v.showForm(http.StatusConflict, row, in, nonce)
 	}
 	if row.Confirm {
@@ -165,7 +166,7 @@ func startRow(v *visit) error {
 	return v.start(run.Request{Service: row.Service, Row: row.Name, Arguments: arguments, Nonce: nonce})
 }
 
-// askToConfirm answers with a page that asks whether a row shall run with these arguments.
+// askToConfirm answers with a page that asks whether to run a row with these arguments.
 func (v *visit) askToConfirm(row *rowPage, arguments json.RawMessage, nonce string) error {
 	shown, _, err := run.Show(row.Host.Document, row.Row, arguments)
 	if err != nil {
@@ -176,13 +177,13 @@ func (v *visit) askToConfirm(row *rowPage, arguments json.RawMessage, nonce stri
 	if err != nil {
 		return err
 	}
-	if len(row.Sealed) > maxBody-1<<10 { // the answer has it, too
+	if len(row.Sealed) > maxBody-1<<10 { // the answer contains it too
 		return &http.MaxBytesError{Limit: maxBody}
 	}
 	return v.render(http.StatusOK, "start.html", row.Heading()+"?", row)
 }
 
-// startConfirmed starts what a user has confirmed, or shows the form with it again.
+// startConfirmed starts a confirmed run, or shows its form again.
 func (v *visit) startConfirmed(row *rowPage, f *form.Form) error {
 	p := v.seal.open(v.r.PostForm.Get("sealed"))
 	if p == nil || p.User != v.user.Name || p.Service != row.Service || p.Row != row.Name {
@@ -212,10 +213,10 @@ func (v *visit) start(q run.Request) error {
 	return v.redirect(runPath(x.ID))
 }
 
-// who is the user, for package run.
+// who returns the user for package run.
 func (v *visit) who() run.Who { return run.Who{User: v.user, Address: v.cfg.address(v.r)} }
 
-// explain returns an error of package run as one for people.
+// explain converts an error of package run to one for users.
 func (v *visit) explain(err error) error {
 	var denied *run.DeniedError
 	var nonce *run.NonceError

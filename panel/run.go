@@ -21,7 +21,7 @@ import (
 
 const runsPath = "/runs"
 
-// runPages are about one run.
+// runPages are the pages about one run.
 func runPages() []page {
 	return []page{
 		{pattern: "GET " + runsPath + "/{id}", serve: showRun},
@@ -43,7 +43,7 @@ type shownRun struct {
 	RowPath string
 }
 
-// heading returns the name of a run's row for people.
+// heading returns the name of a run's row for users.
 func (v *visit) heading(x *run.Run) string {
 	if s := v.catalog.find(x.Service); s != nil {
 		if row := s.row(x.Row); row != nil {
@@ -53,14 +53,15 @@ func (v *visit) heading(x *run.Run) string {
 	return words(x.Row)
 }
 
-// unshown stands for the error of a method that had sensitive arguments, which may quote them.
+// unshown replaces the error of a method with sensitive arguments, because the error may quote
+// them.
 const unshown = "The text is not shown, because it may contain sensitive arguments."
 
 // shown returns runs as pages show them, with secrets in texts masked.
 func (v *visit) shown(all []*run.Run) []shownRun {
 	list := make([]shownRun, len(all))
 	for i, x := range all {
-		masked := *x // others have x, too
+		masked := *x // x is shared
 		x = &masked
 		x.Error, x.Text = secret.Mask(x.Error), secret.Mask(x.Text)
 		if len(x.Hidden) > 0 && x.ErrorType != "" && x.Error != "" {
@@ -71,7 +72,7 @@ func (v *visit) shown(all []*run.Run) []shownRun {
 	return list
 }
 
-// Word is what people call the state.
+// Word returns the name of the state for users.
 func (x shownRun) Word() string {
 	switch x.State {
 	case run.Queued:
@@ -85,7 +86,7 @@ func (x shownRun) Word() string {
 	return strings.ToUpper(state[:1]) + state[1:]
 }
 
-// Colour is the class of the state.
+// Colour returns the CSS class of the state.
 func (x shownRun) Colour() string {
 	switch x.State {
 	case run.Succeeded:
@@ -98,7 +99,7 @@ func (x shownRun) Colour() string {
 	return "busy"
 }
 
-// Took is how long the run took, or has taken until now.
+// Took returns how long the run took, or how long it has been running.
 func (x shownRun) Took() string {
 	d := x.Duration(time.Now())
 	switch {
@@ -114,32 +115,32 @@ func (x shownRun) Took() string {
 	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
 }
 
-// Percent is the progress, from 0 to 100.
+// Percent returns the progress, from 0 to 100.
 func (x shownRun) Percent() int { return int(min(max(x.Progress, 0), 1) * 100) }
 
-// Job reports whether the run is a job.
+// IsJob reports whether the run is a job.
 func (x shownRun) IsJob() bool { return x.Kind == run.Job }
 
-// A runPage is what the page of a run shows.
+// A runPage is the data of the page of a run.
 type runPage struct {
 	shownRun
 
 	Arguments result.Value
 	Result    result.Value
-	Sheet     bool        // the result can be downloaded for a spreadsheet
-	Waiting   *waitingRun // for another job that has its resource
+	Sheet     bool        // the result can be downloaded as a spreadsheet
+	Waiting   *waitingRun // if it waits for a resource that another job holds
 	MayCancel bool
 	MayRun    bool   // the row exists, and the user may run it
 	Nonce     string // for running it again
 }
 
-// FaultsAt returns the faults of a parameter, or of values in it.
+// FaultsAt returns the faults of a parameter, including those of values inside it.
 func (p *runPage) FaultsAt(name string) []service.Fault {
 	at := "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 	return slices.DeleteFunc(p.Faults(), func(f service.Fault) bool { return f.Pointer != at && !strings.HasPrefix(f.Pointer, at+"/") })
 }
 
-// given returns arguments for a page: nothing if there are none.
+// given returns arguments as pages show them: nothing if there are none.
 func given(arguments json.RawMessage) result.Value {
 	if string(arguments) == "{}" {
 		return result.Value{}
@@ -147,7 +148,7 @@ func given(arguments json.RawMessage) result.Value {
 	return result.Of(arguments)
 }
 
-// runPage returns what the page of a run shows to the user.
+// runPage returns the data of the page of a run for the user.
 func (v *visit) runPage(x *run.Run) (_ *runPage, err error) {
 	p := &runPage{shownRun: v.shown([]*run.Run{x})[0], Arguments: given(x.Arguments), Result: result.Of(x.Result), Sheet: result.IsTable(x.Result), Nonce: rand.Text()}
 	if s := v.catalog.find(x.Service); s != nil {
@@ -160,7 +161,7 @@ func (v *visit) runPage(x *run.Run) (_ *runPage, err error) {
 	return p, err
 }
 
-// found returns the run that the path names.
+// found returns the run in the path of the request.
 func (v *visit) found() (*run.Run, error) {
 	x, err := v.runs.Get(v.ctx(), v.who(), v.r.PathValue("id"))
 	if err != nil {
@@ -189,8 +190,8 @@ func cancelRun(v *visit) error {
 	return v.redirect(runPath(id))
 }
 
-// runAgain starts a run with the same arguments. If some were not kept, or the row asks to confirm,
-// it opens the form.
+// runAgain starts a run with the same arguments. If some of them were not kept, or the row asks for
+// confirmation, it opens the form instead.
 func runAgain(v *visit) error {
 	values, err := v.form()
 	if err != nil {
@@ -212,7 +213,7 @@ func runAgain(v *visit) error {
 	return v.start(q)
 }
 
-// downloadResult answers with the result of a run as a file, for a spreadsheet with as=csv.
+// downloadResult answers with the result of a run as a file. With as=csv, it is a spreadsheet.
 func downloadResult(v *visit) error {
 	id := v.r.PathValue("id")
 	data, err := v.runs.Result(v.ctx(), v.who(), id)
@@ -236,22 +237,22 @@ func downloadResult(v *visit) error {
 	v.w.Header().Set("Content-Type", kind)
 	v.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	if name == "result.csv" {
-		_ = result.CSV(v.w, data) // fails if the browser is gone
+		_ = result.CSV(v.w, data) // fails if the browser has disconnected
 		return nil
 	}
-	_, _ = v.w.Write(data) // fails if the browser is gone
+	_, _ = v.w.Write(data) // fails if the browser has disconnected
 	return nil
 }
 
-// Times of the connection of a page that shows live progress.
+// Times of the connection of a page with live progress.
 const (
-	pingTime  = 15 * time.Second // between two signs of life, and looks whether the user may still see it
-	writeTime = 30 * time.Second // for what a slow browser takes
+	pingTime  = 15 * time.Second // between two pings, each with a check whether the user may still see the run
+	writeTime = 30 * time.Second // for a slow browser to receive an event
 )
 
-// watchRun sends a run whenever it has changed, as events of Server-Sent Events: run is the whole
-// of the page's live part, progress only that of a run which goes on, and end has nothing to
-// follow.
+// watchRun sends the changes of a run as Server-Sent Events. The event run has the whole live part
+// of the page, progress has only the progress of a run that has not ended, and end says that
+// nothing follows.
 func watchRun(v *visit) error {
 	if !v.streams.begin(v.user.Name) {
 		return &pageError{http.StatusTooManyRequests, "Too many pages are open", "You watch as many runs as one user can. Close the pages of some."}
@@ -268,9 +269,9 @@ func watchRun(v *visit) error {
 		return err
 	}
 	v.w.Header().Set("Content-Type", "text/event-stream")
-	v.w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it back
+	v.w.Header().Set("X-Accel-Buffering", "no") // otherwise nginx buffers the response
 	s := &stream{visit: v, control: http.NewResponseController(v.w)}
-	_ = s.control.SetReadDeadline(time.Time{}) // that of the request; not all writers have one
+	_ = s.control.SetReadDeadline(time.Time{}) // removes that of the request; not all writers have one
 	ping := time.NewTicker(v.ping)
 	defer ping.Stop()
 	for {
@@ -292,7 +293,7 @@ func watchRun(v *visit) error {
 			if err == nil {
 				s.write(": ping\n\n")
 			}
-			if err == nil && s.last != nil && s.last.State == run.Queued { // its place in a line may be another one
+			if err == nil && s.last != nil && s.last.State == run.Queued { // its place in a line may have changed
 				err = s.run(s.last)
 			}
 		}
@@ -302,7 +303,7 @@ func watchRun(v *visit) error {
 	}
 }
 
-// A stream is the answer of watchRun.
+// A stream is the response of watchRun.
 type stream struct {
 	*visit
 	control *http.ResponseController
@@ -310,7 +311,7 @@ type stream struct {
 	failed  bool
 }
 
-// run sends a run, or only its progress.
+// run sends the whole run, or only its progress.
 func (s *stream) run(x *run.Run) error {
 	event, part := "run", "live"
 	if s.last != nil && s.last.State == x.State && s.last.Attempts == x.Attempts && s.last.CancelledBy == x.CancelledBy && s.last.Unserved.Equal(x.Unserved) {

@@ -15,8 +15,9 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// A pending is what a user has asked for and still has to confirm. The page that asks has it
-// sealed: it may contain what is sensitive, which belongs neither in a page nor in the database.
+// A pending is a run that its user must still confirm. The page that asks for confirmation contains
+// it sealed, because its arguments may be sensitive and belong neither in a page nor in the
+// database.
 type pending struct {
 	User      string          `json:"user"`
 	Service   string          `json:"service"`
@@ -27,10 +28,10 @@ type pending struct {
 	Until     time.Time       `json:"until"`
 }
 
-// pendingTime is how long a user has to confirm.
+// pendingTime is how long a user may take to confirm.
 const pendingTime = time.Hour
 
-// A seal encrypts what a page carries from one request to the next.
+// A seal encrypts data that a page carries from one request to the next.
 type seal struct{ aead cipher.AEAD }
 
 // newSeal returns the seal that all processes of the panel share.
@@ -51,13 +52,13 @@ func newSeal(ctx context.Context, accounts *account.Accounts) (*seal, error) {
 	return &seal{aead}, err
 }
 
-// close returns the text of a pending.
+// close seals a pending into a text.
 func (s *seal) close(p pending) (string, error) {
 	text, err := json.Marshal(p)
 	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nil, nil, text, nil)), err
 }
 
-// open returns the pending of a text, nil if it is not one that is still valid.
+// open returns the pending in a text, or nil if the text is not valid, or no longer.
 func (s *seal) open(text string) *pending {
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {

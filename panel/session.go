@@ -15,47 +15,47 @@ import (
 
 // Keys of a session.
 const (
-	userKey  = "user"  // the name of the user who has logged in
+	userKey  = "user"  // the name of the logged-in user
 	flashKey = "flash" // a message for the next page
 
-	signOnKey = "sign_on" // what a login elsewhere needs that this browser has begun
-	nextKey   = "next"    // the page after it
+	signOnKey = "sign_on" // state of a login elsewhere that this browser has begun
+	nextKey   = "next"    // the page after that login
 )
 
-// newSessions returns the sessions of browsers. scs.New is not used because it starts a store in
-// memory, whose goroutine cannot be stopped without a race.
+// newSessions returns the sessions of browsers. It does not use scs.New, which starts a store in
+// memory whose goroutine cannot be stopped without a race.
 func (p *Panel) newSessions() *scs.SessionManager {
 	m := &scs.SessionManager{
 		Codec:            scs.GobCodec{},
 		HashTokenInStore: true,
 		IdleTimeout:      p.cfg.Idle,
 		Lifetime:         p.cfg.Lifetime,
-		// Without Persist, the cookie ends with the browser, too.
+		// Without Persist, the cookie also ends with the browser.
 		Cookie: scs.SessionCookie{Name: "gomeko_panel", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode},
 	}
 	if p.cfg.secure() {
 		m.Cookie.Secure = true
-		m.Cookie.Name = "__Host-" + m.Cookie.Name // browsers take it only with Secure, from this host and for all paths
+		m.Cookie.Name = "__Host-" + m.Cookie.Name // browsers accept this prefix only with Secure, from this host and for all paths
 	}
 	m.Store = sessions{p.cfg.Accounts, m.Codec}
 	return m
 }
 
-// sessions is the store of sessions in the database of the accounts.
+// sessions stores sessions in the database of the accounts.
 type sessions struct {
 	accounts *account.Accounts
 	codec    scs.Codec
 }
 
-// loaded is the session of a request as the database has it. A request whose session has not
-// changed and whose expiry is put off by less than renewal is not written.
+// loaded is the session of a request as read from the database. If the request does not change it,
+// and extends its expiry by less than renewal, the session is not written.
 type loaded struct{ session *account.Session }
 
 const renewal = time.Minute
 
 type loadedKey struct{}
 
-// withLoaded returns the context of a request for [scs.SessionManager.Load] and Commit.
+// withLoaded returns the context for [scs.SessionManager.Load] and Commit in a request.
 func withLoaded(ctx context.Context) context.Context {
 	return context.WithValue(ctx, loadedKey{}, &loaded{})
 }
@@ -72,8 +72,8 @@ func (s sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, erro
 	return session.Data, true, nil
 }
 
-// CommitCtx writes a session. One that the request has loaded may have ended since then: the error
-// wraps [account.ErrEnded].
+// CommitCtx writes a session. If a session that the request has loaded has ended since then, the
+// error wraps [account.ErrEnded].
 func (s sessions) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
 	l, _ := ctx.Value(loadedKey{}).(*loaded)
 	known := l != nil && l.session != nil && l.session.Token == token
@@ -97,14 +97,14 @@ func (s sessions) DeleteCtx(ctx context.Context, token string) error {
 	return s.accounts.EndSession(ctx, token)
 }
 
-// errNoContext is the error of the methods that [scs.Store] needs, and which are not called.
+// errNoContext is the error of methods that [scs.Store] requires but that are never called.
 var errNoContext = errors.New("sessions need the context of a request")
 
-// Find is not called: there is FindCtx.
+// Find is never called: FindCtx is used instead.
 func (sessions) Find(string) ([]byte, bool, error) { return nil, false, errNoContext }
 
-// Commit is not called: there is CommitCtx.
+// Commit is never called: CommitCtx is used instead.
 func (sessions) Commit(string, []byte, time.Time) error { return errNoContext }
 
-// Delete is not called: there is DeleteCtx.
+// Delete is never called: DeleteCtx is used instead.
 func (sessions) Delete(string) error { return errNoContext }

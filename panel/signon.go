@@ -9,30 +9,31 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// CallbackPath is the path to which a [SignOn] sends browsers back: its redirect URL is that of the
-// panel with this path.
+// CallbackPath is the path to which a [SignOn] sends browsers back. Its redirect URL is the URL of
+// the panel with this path.
 const CallbackPath = "/login/callback"
 
-// signOnPath begins a login elsewhere.
+// signOnPath is the path at which a login elsewhere begins.
 const signOnPath = "/login/begin"
 
-// A SignOn lets people log in with an account that they have elsewhere. Package panel/oidc has one
-// for OpenID providers. Several goroutines use it.
+// A SignOn lets users log in with an account that they have elsewhere. Package panel/oidc
+// implements it for OpenID providers. Several goroutines use it.
 type SignOn interface {
 	// Title is the text of the button, after "Log in with".
 	Title() string
 
-	// Begin returns where to send the browser, and what to keep in its session until it is back.
+	// Begin returns the URL to which to send the browser, and state to keep in its session until it
+	// returns.
 	Begin(ctx context.Context) (target, kept string, err error)
 
-	// Finish returns who has logged in. kept is what Begin has returned for this browser, "" if its
-	// session has nothing, and answer is the query with which the browser is back. An error that wraps
-	// [account.ErrRefused] is shown to people; any other one means that nobody can log in at the
-	// moment.
+	// Finish returns the identity of the user who has logged in. kept is the state that Begin
+	// returned for this browser, or "" if its session has none, and answer is the query with which
+	// the browser returned. An error that wraps [account.ErrRefused] is shown to the user; any
+	// other one means that nobody can log in this way at the moment.
 	Finish(ctx context.Context, kept string, answer url.Values) (account.Identity, error)
 }
 
-// signOnPages let people in who have an account elsewhere.
+// signOnPages are the pages for users who have an account elsewhere.
 func (p *Panel) signOnPages() []page {
 	if p.cfg.SignOn == nil {
 		return nil
@@ -43,7 +44,7 @@ func (p *Panel) signOnPages() []page {
 	}
 }
 
-// beginSignOn sends the browser to where its user has an account.
+// beginSignOn redirects the browser to the site where the user has an account.
 func beginSignOn(v *visit) error {
 	next := local(v.r.URL.Query().Get("next"))
 	if v.user != nil {
@@ -58,11 +59,11 @@ func beginSignOn(v *visit) error {
 	return v.redirect(target)
 }
 
-// finishSignOn begins the session of a user who is back. What was kept is used once, whatever the
-// outcome.
+// finishSignOn starts the session of a user whose browser has returned. The kept state is used
+// once, whatever the result.
 func finishSignOn(v *visit) error {
 	kept, next := v.sessions.PopString(v.ctx(), signOnKey), local(v.sessions.PopString(v.ctx(), nextKey))
-	if v.user != nil && kept == "" { // a page that was opened again
+	if v.user != nil && kept == "" { // the page was opened again
 		return v.redirect("/")
 	}
 	id, err := v.cfg.SignOn.Finish(v.ctx(), kept, v.r.URL.Query())
@@ -79,8 +80,8 @@ func finishSignOn(v *visit) error {
 	return v.begin(user, next)
 }
 
-// signOnRefused answers a login that has failed elsewhere. It is in the audit trail if this browser
-// has begun one: anybody can open the address of the callback.
+// signOnRefused answers when a login elsewhere was refused. The audit trail records it only if this
+// browser has begun a login, because anybody can open the address of the callback.
 func (v *visit) signOnRefused(err error, begun bool) error {
 	if !errors.Is(err, account.ErrRefused) {
 		return v.signOnFailed(err)
@@ -94,7 +95,7 @@ func (v *visit) signOnRefused(err error, begun bool) error {
 	return v.loginFault(http.StatusForbidden, err)
 }
 
-// signOnFailed answers while nobody can log in elsewhere. People with a password can.
+// signOnFailed answers when no login elsewhere is possible. Users with a password can still log in.
 func (v *visit) signOnFailed(err error) error {
 	if v.ctx().Err() != nil {
 		return context.Cause(v.ctx())
@@ -104,7 +105,7 @@ func (v *visit) signOnFailed(err error) error {
 	return v.loginFault(http.StatusServiceUnavailable, errors.New("the other login does not answer: try again in a moment"))
 }
 
-// loginFault shows the page of the login with a fault.
+// loginFault shows the login page with an error.
 func (v *visit) loginFault(status int, err error) error {
 	text := []rune(err.Error())
 	if len(text) > 0 && text[0] >= 'a' && text[0] <= 'z' {
@@ -113,7 +114,7 @@ func (v *visit) loginFault(status int, err error) error {
 	return v.render(status, "login.html", "Log in", v.loginForm(loginForm{Fault: string(text) + "."}))
 }
 
-// loginForm returns a form of the login, with the button of the other one.
+// loginForm adds the button of the other login to a form.
 func (v *visit) loginForm(form loginForm) loginForm {
 	if v.cfg.SignOn == nil {
 		return form

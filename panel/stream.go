@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/panel/run"
 )
 
-// mayWatch reports whether the session goes on, and its user may still see the run.
+// mayWatch reports whether the session is still valid, and its user may still see the run.
 func (v *visit) mayWatch() (bool, error) {
 	l, _ := v.ctx().Value(loadedKey{}).(*loaded)
 	if l == nil || l.session == nil {
@@ -35,7 +35,7 @@ func (v *visit) mayWatch() (bool, error) {
 	return err == nil, err
 }
 
-// maxStreams is how many streams a user may have open.
+// maxStreams limits the streams that a user may have open.
 const maxStreams = 20
 
 // streams counts the open streams of each user.
@@ -44,7 +44,7 @@ type streams struct {
 	open map[string]int
 }
 
-// begin counts a stream. It returns false if the user has as many as allowed.
+// begin counts a stream. It returns false if the user has too many already.
 func (s *streams) begin(user string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -19,13 +19,13 @@ var ownTemplates embed.FS
 //go:embed assets
 var assets embed.FS
 
-// layout is the template that all pages are in.
+// layout is the template that encloses all pages.
 const layout = "layout.html"
 
-// templates are the pages by the names of their files, each with the layout.
+// templates maps the file names of pages to their templates, each with the layout.
 type templates map[string]*template.Template
 
-// parse reads the templates of this package, or in their place those of other with the same name.
+// parse reads the templates of this package. Templates in other with the same name replace them.
 func parse(other fs.FS) (templates, error) {
 	files, err := fs.Glob(ownTemplates, "templates/*.html")
 	if err != nil {
@@ -83,7 +83,7 @@ func (t templates) execute(name string, data any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// part returns the text of a part of a page: a template that its file defines.
+// part returns the text of a part of a page, which is a template that the page's file defines.
 func (t templates) part(name, part string, data any) ([]byte, error) {
 	var b bytes.Buffer
 	if err := t[name].ExecuteTemplate(&b, part, data); err != nil {
@@ -92,7 +92,7 @@ func (t templates) part(name, part string, data any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// functions are those of the templates.
+// functions are the functions of the templates.
 var functions = template.FuncMap{
 	"asset":   func(name string) (string, error) { return assetURL(name) },
 	"ago":     func(t time.Time) string { return ago(time.Since(t)) },
@@ -101,7 +101,7 @@ var functions = template.FuncMap{
 	"iso":     func(t time.Time) string { return t.Format(time.RFC3339) },
 }
 
-// ago returns a duration for people, as in 5 minutes ago.
+// ago returns a duration for users, such as 5 minutes ago.
 func ago(d time.Duration) string {
 	count := func(n int, unit string) string {
 		if n == 1 {
@@ -122,11 +122,11 @@ func ago(d time.Duration) string {
 	return count(int(d.Hours()/24), "day")
 }
 
-// assetsPath is where the files of assets are. A part of their path is a hash of their text, so
-// that browsers may keep them.
+// assetsPath is the path of the assets. The path of each contains a hash of its content, so
+// browsers may cache it.
 const assetsPath = "/assets/"
 
-// assetURL returns the path of a file of assets.
+// assetURL returns the path of an asset.
 func assetURL(name string) (string, error) {
 	text, err := assets.ReadFile("assets/" + name)
 	if err != nil {
@@ -136,7 +136,7 @@ func assetURL(name string) (string, error) {
 	return assetsPath + hex.EncodeToString(sum[:8]) + "/" + name, nil
 }
 
-// serveAsset answers with a file of assets.
+// serveAsset answers with an asset.
 func serveAsset(w http.ResponseWriter, r *http.Request) {
 	name := path.Base(r.URL.Path)
 	if want, err := assetURL(name); err != nil || r.URL.Path != want {

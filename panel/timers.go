@@ -18,7 +18,7 @@ import (
 
 const timersPath = operationsPath + "/timers"
 
-// timersPages show timers and periodic jobs, and change them.
+// timersPages are the pages that show and change timers and periodic jobs.
 func timersPages() []page {
 	pages := []page{{pattern: "GET " + timersPath, tab: "Timers", permission: SeeTimers, serve: showTimers}}
 	for _, verb := range []fleet.Verb{fleet.Pause, fleet.Resume, fleet.Run} {
@@ -30,21 +30,21 @@ func timersPages() []page {
 	return pages
 }
 
-// A timersPage is what the page of timers shows.
+// A timersPage is the data of the page of timers.
 type timersPage struct {
 	List   list
 	Timers []shownTimer
 	Change bool // the user may change something
 }
 
-// A shownTimer is a timer, or a job that is enqueued by a schedule.
+// A shownTimer is a timer, or a periodic job.
 type shownTimer struct {
 	fleet.Timer
 
 	Job   string // the name of the job; "" for a timer
-	ID    string // of the last job
+	ID    string // of the latest job
 	State store.State
-	Path  string // of the last job
+	Path  string // of the latest job
 }
 
 func (t *shownTimer) key() string { return t.Service + "." + t.Row + "\x00" + t.Job }
@@ -97,7 +97,7 @@ func periodicTimer(p *store.Periodic) shownTimer {
 	return t
 }
 
-// timerTime limits the wait for the process that has a timer.
+// timerTime limits the wait for the process that has the timer.
 const timerTime = 3 * time.Second
 
 // changeTimer pauses, resumes or runs a timer or a periodic job.
@@ -131,7 +131,7 @@ func changeTimer(v *visit, verb fleet.Verb) error {
 	return v.redirect(timersPath)
 }
 
-// changePeriodic pauses, resumes or runs a job that is enqueued by a schedule.
+// changePeriodic pauses, resumes or runs a periodic job.
 func (v *visit) changePeriodic(service, job string, verb fleet.Verb) (err error) {
 	if v.cfg.Jobs == nil {
 		return noStore
