@@ -14,33 +14,33 @@ import (
 // A Dialect is the kind of a database.
 type Dialect string
 
-// The databases that accounts can be in.
+// The kinds of databases that can hold accounts.
 const (
 	SQLite     Dialect = "sqlite"
 	PostgreSQL Dialect = "postgres"
 )
 
-// Accounts are users, groups, sessions and what people have done, in a database. Several goroutines
-// may use them, and several processes the same database.
+// Accounts holds users, groups, sessions and the audit trail in a database. Several goroutines may
+// use it, and several processes may use the same database.
 type Accounts struct {
 	db      *sql.DB
 	dialect Dialect
 	now     func() time.Time
 	cost    cost          // of new hashes
-	hashing chan struct{} // held while a password is hashed, which takes memory
+	hashing chan struct{} // held while hashing a password, which takes memory
 }
 
-// files are the statements that make the tables.
+// files are the statements that create the tables.
 //
 //go:embed migrations/*.sql
 var files embed.FS
 
 var tables = migration.Set{Name: "gomeko_panel_migration", Files: files}
 
-// Open returns the accounts in a database, and makes their tables or brings them to the version of
-// this program. The tables' names begin with gomeko_panel_, so that the database may be that of the
-// jobs. db stays the caller's, who closes it. An error says that the tables are newer than this
-// program, or is the database's.
+// Open returns the accounts in a database. It creates the tables, or upgrades them to the version
+// of this program. Their names begin with gomeko_panel_, so the database may also hold the jobs.
+// The caller closes db. Open returns an error if the database does, or if the tables are newer than
+// this program.
 func Open(ctx context.Context, db *sql.DB, dialect Dialect) (*Accounts, error) {
 	a := &Accounts{db: db, dialect: dialect, now: time.Now, cost: today, hashing: make(chan struct{}, hashesAtOnce)}
 	if dialect != SQLite && dialect != PostgreSQL {
@@ -85,7 +85,7 @@ func (a *Accounts) each(ctx context.Context, scan func(*sql.Rows) error, query s
 	return rows.Err()
 }
 
-// moment returns the time of a column, in microseconds since 1970; the zero time for 0.
+// moment converts the value of a column, in microseconds since 1970, to a time; 0 is the zero time.
 func moment(micros int64) time.Time {
 	if micros == 0 {
 		return time.Time{}

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// An Actor is who does something.
+// An Actor is the user who performs an action.
 type Actor struct {
 	Name    string // of the user
-	Address string // where the user is: an address of the network, or a host
+	Address string // from where the user acts: a network address, or a host
 }
 
 // An Editor changes accounts for an actor.
@@ -22,7 +22,7 @@ type Editor struct {
 	actor    Actor
 }
 
-// As returns an Editor whose changes are those of actor in the audit trail.
+// As returns an Editor that records its changes in the audit trail as those of actor.
 func (a *Accounts) As(actor Actor) *Editor { return &Editor{a, actor} }
 
 // An Entry is an action in the audit trail.
@@ -30,13 +30,13 @@ type Entry struct {
 	Seq     int64
 	At      time.Time
 	Actor   Actor
-	Action  string         // as in user.add, login, run
-	Object  string         // what it was done to: a user, a group, a row of a service
-	Details map[string]any // anything that JSON can have
-	Failed  string         // why the action was refused or has failed; "" if it succeeded
+	Action  string         // such as user.add, login, run
+	Object  string         // what it was applied to: a user, a group, a row of a service
+	Details map[string]any // any JSON object
+	Failed  string         // why the action was refused or failed; "" if it succeeded
 }
 
-// change makes a change together with its entry. A change that fails has an entry too.
+// change makes a change together with its entry. A change that fails also gets an entry.
 func (e *Editor) change(ctx context.Context, action, object string, details map[string]any, change func(*sql.Tx) error) error {
 	entry := Entry{Actor: e.actor, Action: action, Object: object, Details: details}
 	err := e.accounts.transact(ctx, func(tx *sql.Tx) error {
@@ -54,14 +54,14 @@ func (e *Editor) change(ctx context.Context, action, object string, details map[
 	return err
 }
 
-// Record adds an action to the audit trail. Seq and At are set by the database and the clock.
+// Record adds an action to the audit trail. It sets Seq and At.
 func (e *Editor) Record(ctx context.Context, entry Entry) error {
 	entry.Actor = e.actor
 	return e.accounts.record(ctx, e.accounts.db, entry)
 }
 
-// RecordIn is [Editor.Record] in a transaction on the database of the accounts: the entry is there
-// if tx is committed.
+// RecordIn is [Editor.Record] in a transaction on the database of the accounts. The entry is added
+// only if tx is committed.
 func (e *Editor) RecordIn(ctx context.Context, tx *sql.Tx, entry Entry) error {
 	entry.Actor = e.actor
 	return e.accounts.record(ctx, tx, entry)
@@ -85,22 +85,22 @@ func (a *Accounts) record(ctx context.Context, in executor, entry Entry) error {
 	return err
 }
 
-// text returns what both databases take as a text.
+// text returns s in a form that both databases accept.
 func text(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// A Filter selects entries of the audit trail. Empty fields select all.
+// A Filter selects entries of the audit trail. The zero Filter selects all entries.
 type Filter struct {
 	Actor  string
 	Action string
 	Object string
 	Since  time.Time
-	Before int64 // entries with a lower Seq: the Seq of the last entry of the page before
-	Limit  int   // 0 is 100
+	Before int64 // only entries with a lower Seq: set it to that of the last entry of the previous page
+	Limit  int   // maximum number of entries; the default is 100
 }
 
-// Entries returns entries of the audit trail, the latest first.
+// Entries returns entries of the audit trail, latest first.
 func (a *Accounts) Entries(ctx context.Context, f Filter) (all []Entry, err error) {
 	where, args := []string{"at >= $1"}, []any{int64(0)}
 	if !f.Since.IsZero() {

@@ -1,5 +1,5 @@
 // Package account keeps the accounts of a control panel in a database: users, nested groups, failed
-// logins, and an audit trail of everything that people do.
+// logins, and an audit trail of all actions.
 //
 //	accounts, err := account.Open(ctx, db, account.SQLite)
 //	admin := accounts.As(account.Actor{Name: "root", Address: "203.0.113.7"})
@@ -13,20 +13,20 @@
 //
 // # Groups
 //
-// A group is a path, such as control_panel/dashboard. To do something that a path allows, a user
-// must be in this group and in all groups above it. If a user loses a group, everything below it is
-// locked, until the user is in the group again. A superuser may do everything.
+// A group is a path, such as control_panel/dashboard. To do what a path allows, a user must be in
+// this group and in all groups above it. If a user leaves a group, everything below it is locked
+// until the user is in the group again. A superuser may do everything.
 //
 // # Audit
 //
-// Changes are methods of an [Editor], which knows who makes them. The change and its entry in the
-// audit trail are one transaction.
+// Changes are methods of an [Editor], which knows who makes them. A change and its entry in the
+// audit trail are written in one transaction.
 //
 // # Passwords
 //
 // Passwords are hashed with argon2id, with the parameters that OWASP recommends
 // (https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html).
-// [Accounts.Login] limits guesses for each user and for each address, over all processes that use
-// the database. IPv6 addresses count by their /64. A new password ends the sessions and the tokens
-// of its user.
+// [Accounts.Login] limits guesses per user and per address, across all processes that use the
+// database. For IPv6, an address is its /64 network. A new password ends the sessions and the
+// tokens of its user.
 package account

@@ -13,20 +13,20 @@ import (
 	"github.com/gomeko/gomeko/internal/grouppath"
 )
 
-// A Group is a path that users can be in.
+// A Group is a path with its members.
 type Group struct {
-	Path    string // as in control_panel/dashboard
+	Path    string // such as control_panel/dashboard
 	Members []string
 	Created time.Time
 }
 
-// longestPath is how many bytes the path of a group has at most.
+// longestPath is the maximum length of a group's path, in bytes.
 const longestPath = 255
 
 var groupName = regexp.MustCompile(`^[\pL\pN_.-]+$`)
 
-// CheckPath returns what is wrong with the path of a group: each of its names, separated by /, must
-// have only letters, digits and . _ -, and the path at most 255 bytes.
+// CheckPath returns an error if path cannot be that of a group. Its names, separated by /, may
+// contain only letters, digits and . _ -, and the path may have at most 255 bytes.
 func CheckPath(path string) error {
 	var wrong error
 	for name := range strings.SplitSeq(path, "/") {
@@ -40,8 +40,8 @@ func CheckPath(path string) error {
 	return wrong
 }
 
-// AddGroup adds a group, and the groups above it that do not exist. To add one that exists changes
-// nothing.
+// AddGroup adds a group, and the groups above it that do not exist. Adding an existing group
+// changes nothing.
 func (e *Editor) AddGroup(ctx context.Context, path string) error {
 	if err := CheckPath(path); err != nil {
 		return err
@@ -57,7 +57,7 @@ func (e *Editor) AddGroup(ctx context.Context, path string) error {
 	})
 }
 
-// RemoveGroup removes a group and those below it, with their members.
+// RemoveGroup removes a group and the groups below it, with their members.
 func (e *Editor) RemoveGroup(ctx context.Context, path string) error {
 	return e.change(ctx, "group.remove", path, nil, func(tx *sql.Tx) error {
 		const these = ` WHERE path = $1 OR substr(path, 1, $2) = $3`
@@ -75,7 +75,7 @@ func (e *Editor) RemoveGroup(ctx context.Context, path string) error {
 
 func unknownGroup(path string) error { return fmt.Errorf("group %s %w", path, ErrUnknown) }
 
-// Join puts a user into a group and those above it. The group must exist.
+// Join adds a user to a group and to the groups above it. The group must exist.
 func (e *Editor) Join(ctx context.Context, user, path string) error {
 	user, err := normal(user)
 	if err != nil {
@@ -105,8 +105,8 @@ func (e *Editor) Join(ctx context.Context, user, path string) error {
 	})
 }
 
-// Leave takes a user out of a group. The user stays in the groups below it, which are locked
-// until the user joins this one again.
+// Leave removes a user from a group. The user stays in the groups below it, which are locked until
+// the user joins this one again.
 func (e *Editor) Leave(ctx context.Context, user, path string) error {
 	user, err := normal(user)
 	if err != nil {
@@ -121,7 +121,7 @@ func (e *Editor) Leave(ctx context.Context, user, path string) error {
 	})
 }
 
-// Groups returns all groups with their members. Each follows the group that it is in.
+// Groups returns all groups with their members. Each group follows the group above it.
 func (a *Accounts) Groups(ctx context.Context) (all []Group, err error) {
 	err = a.each(ctx, func(rows *sql.Rows) error {
 		var g Group

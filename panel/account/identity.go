@@ -12,46 +12,45 @@ import (
 	"github.com/gomeko/gomeko/internal/clip"
 )
 
-// An Identity is a person who has logged in at an OpenID provider.
+// An Identity is a user as known to an OpenID provider, after a login there.
 type Identity struct {
-	// Issuer and Subject say who it is. They never belong to somebody else.
+	// Issuer and Subject identify the user. They never belong to another person.
 	Issuer, Subject string
 
-	// Name is the name of the user that the first login adds. Later ones do not change it.
+	// Name is the name of the user that the first login adds. Later logins do not change it.
 	Name string
 
-	// Groups are the groups that the issuer gives the user, nil if it does not say. They replace those
-	// that it gave before. Groups that were given here stay.
+	// Groups are the groups that the issuer assigns to the user, or nil if it does not say. They
+	// replace groups that it assigned before. Groups that were assigned in the panel stay.
 	Groups []string
 }
 
 var (
-	// ErrRefused is the error of a login elsewhere that does not lead to an account.
+	// ErrRefused is the error of a login elsewhere that does not give access to an account.
 	ErrRefused = errors.New("the login is refused")
 
-	// ErrNameTaken is an ErrRefused of a first login whose name another account has: nobody gets an
-	// account because of a name.
+	// ErrNameTaken is the ErrRefused of a first login if another account has the name. A name alone
+	// never gives access to an account.
 	ErrNameTaken = fmt.Errorf("%w: another account has this name", ErrRefused)
 
-	// ErrDisabled is an ErrRefused of a user who is disabled.
+	// ErrDisabled is the ErrRefused of a disabled user.
 	ErrDisabled = fmt.Errorf("%w: the user is disabled", ErrRefused)
 )
 
-// longestSubject is how many bytes an issuer and a subject have at most.
+// longestSubject is the maximum length of an issuer and of a subject, in bytes.
 const longestSubject = 255
 
-// maxIssued is how many groups an issuer may give a user.
+// maxIssued is the maximum number of groups that an issuer may assign to a user.
 const maxIssued = 1000
 
-// LoginAs returns the user of an identity that a provider vouches for, and adds the user at the
-// first login, without a password. address is where the login comes from. The error is
-// [ErrNameTaken], [ErrDisabled], another [ErrRefused] of a name or a group that cannot be used, or
-// the database's.
-// Each login has an entry in the audit trail, and so have changes of the user's groups.
+// LoginAs returns the user of an identity that a provider has confirmed. At the first login it adds
+// the user, without a password. address is where the login comes from. The error is [ErrNameTaken],
+// [ErrDisabled], another [ErrRefused] for a name or a group that cannot be used, or that of the
+// database. The audit trail records each login and each change of the user's groups.
 func (a *Accounts) LoginAs(ctx context.Context, id Identity, address string) (*User, error) {
 	name := clip.Text(text(id.Name), longestName)
 	err := refuse(id.check())
-	for range 2 { // another process may add the user at the same moment
+	for range 2 { // another process may be adding the user
 		if err == nil || errors.Is(err, ErrNameTaken) {
 			err = a.transact(ctx, func(tx *sql.Tx) (err error) {
 				name, err = a.enter(ctx, tx, id, address)
@@ -65,7 +64,7 @@ func (a *Accounts) LoginAs(ctx context.Context, id Identity, address string) (*U
 	return a.User(ctx, name)
 }
 
-// refuse returns an [ErrRefused] because of err, nil if err is nil.
+// refuse wraps err in an [ErrRefused]; it returns nil if err is nil.
 func refuse(err error) error {
 	if err == nil {
 		return nil
@@ -73,12 +72,12 @@ func refuse(err error) error {
 	return fmt.Errorf("%w: %w", ErrRefused, err)
 }
 
-// details are what the audit trail has of an identity.
+// details returns what the audit trail records about an identity.
 func (id *Identity) details() map[string]any {
 	return map[string]any{"issuer": text(id.Issuer), "subject": text(id.Subject)}
 }
 
-// check returns what cannot be stored of an identity.
+// check returns an error if the identity cannot be stored.
 func (id *Identity) check() error {
 	for what, value := range map[string]string{"issuer": id.Issuer, "subject": id.Subject} {
 		if value == "" || len(value) > longestSubject || value != text(value) {
@@ -96,7 +95,7 @@ func (id *Identity) check() error {
 	return nil
 }
 
-// enter returns the name of the user of an identity, in a transaction that notes the login.
+// enter returns the name of an identity's user, in a transaction that records the login.
 func (a *Accounts) enter(ctx context.Context, tx *sql.Tx, id Identity, address string) (name string, err error) {
 	var had string
 	var disabled int64
@@ -144,7 +143,7 @@ func (a *Accounts) enrol(ctx context.Context, tx *sql.Tx, id Identity, address s
 	return name, a.record(ctx, tx, Entry{Actor: Actor{name, address}, Action: "user.add", Object: name, Details: id.details()})
 }
 
-// regroup gives a user the groups of the issuer, and takes away those that it gave before.
+// regroup gives a user the groups of the issuer, and removes those that it gave before.
 func (a *Accounts) regroup(ctx context.Context, tx *sql.Tx, name string, id Identity, before []string, address string) error {
 	var has []string
 	rows, err := tx.QueryContext(ctx, `SELECT path FROM gomeko_panel_member WHERE name = $1`, name)
@@ -163,7 +162,7 @@ func (a *Accounts) regroup(ctx context.Context, tx *sql.Tx, name string, id Iden
 		return err
 	}
 	var joined, left []string
-	given := []string{} // by the issuer, and not here
+	given := []string{} // by the issuer, and not in the panel
 	for _, group := range slices.Compact(slices.Sorted(slices.Values(id.Groups))) {
 		switch {
 		case !slices.Contains(has, group):
@@ -180,7 +179,7 @@ func (a *Accounts) regroup(ctx context.Context, tx *sql.Tx, name string, id Iden
 	return a.applyGroups(ctx, tx, name, id, given, joined, left, address)
 }
 
-// applyGroups writes what regroup has found, if it differs.
+// applyGroups writes the result of regroup, if there is a difference.
 func (a *Accounts) applyGroups(ctx context.Context, tx *sql.Tx, name string, id Identity, given, joined, left []string, address string) error {
 	for _, group := range joined {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO gomeko_panel_group (path, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, group, a.now().UnixMicro()); err != nil {

@@ -8,9 +8,9 @@ import (
 	"fmt"
 )
 
-// Link has a user log in elsewhere, as the subject of an issuer, in place of another one: a user
-// who was added here, or whose provider has changed. It ends the user's sessions, and takes away
-// the groups that the former issuer has given.
+// Link lets a user log in elsewhere as the subject of an issuer, instead of any previous one. Use
+// it for a user who was added in the panel, or whose provider has changed. It ends the user's
+// sessions, and removes the groups that the previous issuer assigned.
 func (e *Editor) Link(ctx context.Context, name, issuer, subject string) error {
 	name, err := normal(name)
 	id := Identity{Issuer: issuer, Subject: subject}
@@ -42,8 +42,8 @@ func (e *Editor) Link(ctx context.Context, name, issuer, subject string) error {
 	})
 }
 
-// Unlink has a user not log in elsewhere any more. It ends the user's sessions, and takes away the
-// groups that the issuer has given.
+// Unlink stops a user from logging in elsewhere. It ends the user's sessions, and removes the
+// groups that the issuer assigned.
 func (e *Editor) Unlink(ctx context.Context, name string) error {
 	name, err := normal(name)
 	if err != nil {
@@ -58,7 +58,7 @@ func (e *Editor) Unlink(ctx context.Context, name string) error {
 	})
 }
 
-// unlink removes the identity of a user, and what it has brought. It reports whether there was one.
+// unlink removes a user's identity and its groups. It reports whether there was one.
 func unlink(ctx context.Context, tx *sql.Tx, name string) (bool, error) {
 	var given string
 	err := tx.QueryRowContext(ctx, `SELECT groups FROM gomeko_panel_identity WHERE name = $1`, name).Scan(&given)

@@ -11,39 +11,39 @@ import (
 	"github.com/gomeko/gomeko/internal/clip"
 )
 
-// ErrDenied is the error of a login whose name or password is wrong, or whose user is disabled or
-// has no password. It does not say which.
+// ErrDenied is the error of a login if the name or the password is wrong, or the user is disabled
+// or has no password. It does not say which.
 var ErrDenied = errors.New("name or password is wrong")
 
-// A TooManyError is the error of a login after too many that have failed, for this user or from
-// this address.
+// A TooManyError is the error of a login after too many failed ones for this user or from this
+// address.
 type TooManyError struct {
-	Until time.Time // when the next one is tried
+	Until time.Time // when the next login may be tried
 }
 
-// Error says how long to wait.
+// Error returns a text that says how long to wait.
 func (e *TooManyError) Error() string {
 	return fmt.Sprintf("too many logins have failed: try again at %s", e.Until.UTC().Format(time.TimeOnly+" MST"))
 }
 
 const (
-	// freeOfUser and freeOfAddress are how many logins may fail without a wait. The wait after the
-	// next one is a second, and doubles with each, up to mostWait.
+	// freeOfUser and freeOfAddress are how many logins may fail without a delay. The delay after
+	// the next failure is a second, and doubles with each further one, up to mostWait.
 	freeOfUser, freeOfAddress = 5, 50
 	mostWait                  = 15 * time.Minute
 
-	// forgotten is how long after the last one failed logins do not count any more.
+	// forgotten is the time after the last failed login when failed logins no longer count.
 	forgotten = 24 * time.Hour
 )
 
-// longestName is how many bytes of a name the audit trail has of a login: enough for each valid
-// name.
+// longestName is how many bytes of a login's name the audit trail keeps. Valid names are not
+// longer.
 const longestName = 100
 
 func userSubject(name string) string { return "user " + name }
 
-// addressSubject is whose logins count together: an address, or the network of an IPv6 address,
-// because a single host has all addresses of its /64.
+// addressSubject returns the address, or the network, whose logins count together. For IPv6 that is
+// the /64 network, because a single host has all of its addresses.
 func addressSubject(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if ip = ip.Unmap(); err == nil && ip.Is6() {
@@ -54,8 +54,9 @@ func addressSubject(address string) string {
 	return "address " + clip.Text(text(address), longestName)
 }
 
-// Login returns the user of a name and a password. address is where the login comes from. The error
-// is [ErrDenied], a [TooManyError], or the database's. Each login has an entry in the audit trail.
+// Login returns the user with a name and a password. address is where the login comes from. The
+// error is [ErrDenied], a [TooManyError], or that of the database. The audit trail records each
+// login.
 func (a *Accounts) Login(ctx context.Context, name, password, address string) (*User, error) {
 	user, err := a.login(ctx, name, password, address)
 	name = clip.Text(text(name), longestName)
@@ -65,8 +66,8 @@ func (a *Accounts) Login(ctx context.Context, name, password, address string) (*
 	return user, nil
 }
 
-// note records an action that may have failed, and returns err, or why the audit trail has no entry
-// of it. That is not an err too: a caller that expects err must not take it for one.
+// note records an action that may have failed, and returns err. If recording fails, it returns that
+// error, which does not wrap err: a caller that checks for err must not find it then.
 func (a *Accounts) note(ctx context.Context, actor Actor, entry Entry, err error) error {
 	if err != nil {
 		entry.Failed = err.Error()
@@ -78,7 +79,7 @@ func (a *Accounts) note(ctx context.Context, actor Actor, entry Entry, err error
 }
 
 func (a *Accounts) login(ctx context.Context, name, password, address string) (*User, error) {
-	// The tries count before the password is compared, so that guesses at the same moment count too.
+	// A try counts before its password is compared, so that concurrent guesses count too.
 	if err := a.try(ctx, addressSubject(address), freeOfAddress); err != nil {
 		return nil, err
 	}
@@ -89,7 +90,7 @@ func (a *Accounts) login(ctx context.Context, name, password, address string) (*
 	if err := a.try(ctx, userSubject(name), freeOfUser); err != nil {
 		return nil, err
 	}
-	for range 2 { // another login of the user may hash the password again at the same moment
+	for range 2 { // a concurrent login of the user may hash the password again
 		var found bool
 		if found, err = a.enterWith(ctx, name, password, address); err != nil {
 			return nil, err
@@ -100,15 +101,15 @@ func (a *Accounts) login(ctx context.Context, name, password, address string) (*
 	return nil, ErrDenied
 }
 
-// enterWith compares a password and notes the login. It returns false if the user was changed
-// meanwhile, which takes a password long enough to happen.
+// enterWith compares a password and records the login. It returns false if the user was changed
+// meanwhile, since hashing a password takes long enough for that.
 func (a *Accounts) enterWith(ctx context.Context, name, password, address string) (bool, error) {
 	var hash string
 	var disabled int64
 	err := a.db.QueryRowContext(ctx, `SELECT password, disabled_at FROM gomeko_panel_user WHERE name = $1`, name).Scan(&hash, &disabled)
 	switch {
 	case errors.Is(err, sql.ErrNoRows) || err == nil && hash == "":
-		if _, err = a.hash(ctx, password); err != nil { // takes as long as for a user who exists
+		if _, err = a.hash(ctx, password); err != nil { // takes as long as for an existing user
 			return false, err
 		}
 		return false, ErrDenied
@@ -131,7 +132,7 @@ func (a *Accounts) enterWith(ctx context.Context, name, password, address string
 	return a.loggedIn(ctx, name, hash, newHash, address)
 }
 
-// try counts a login of a subject, and returns a [TooManyError] if it must wait.
+// try counts a login of a subject, and returns a [TooManyError] if it must be delayed.
 func (a *Accounts) try(ctx context.Context, subject string, free int) error {
 	now := a.now()
 	const wait = `CASE WHEN %[1]s <= $4 THEN 0 WHEN %[1]s > $4 + 10 THEN $5 ELSE CAST(1000000 AS bigint) << (%[1]s - $4 - 1) END`
@@ -149,9 +150,9 @@ func (a *Accounts) try(ctx context.Context, subject string, free int) error {
 	return &TooManyError{moment(next)}
 }
 
-// loggedIn notes a login that has succeeded, if the password still has the hash with which it was
-// compared and the user is not disabled. The tries of the address are not forgotten: whoever has an
-// account could otherwise guess the passwords of others.
+// loggedIn records a successful login, unless the password's hash has changed since it was
+// compared, or the user is disabled. It does not reset the tries of the address. Otherwise, a user
+// with an account could guess the passwords of others.
 func (a *Accounts) loggedIn(ctx context.Context, name, hash, newHash, address string) (bool, error) {
 	found := false
 	err := a.transact(ctx, func(tx *sql.Tx) (err error) {

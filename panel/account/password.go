@@ -14,30 +14,31 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// cost is what a hash costs.
+// cost is the cost of a hash.
 type cost struct {
 	memory  uint32 // KiB
 	passes  uint32
 	threads uint8
 }
 
-// today is the cost of new hashes. A password with another cost is hashed again at its next login.
+// today is the cost of new hashes. A password whose hash has another cost is rehashed at its next
+// login.
 var today = cost{memory: 19 << 10, passes: 2, threads: 1}
 
-// mostMemory limits what a hash from the database may cost, in KiB.
+// mostMemory limits the memory for a hash from the database, in KiB.
 const mostMemory = 1 << 20
 
-// hashesAtOnce is how many passwords are hashed at the same time: each takes the memory of its
-// cost.
+// hashesAtOnce limits how many passwords are hashed at the same time, because each takes the memory
+// of its cost.
 var hashesAtOnce = runtime.GOMAXPROCS(0)
 
 const (
 	shortest, longest = 12, 128 // characters of a password
-	different         = 5       // of them
+	different         = 5       // of them must be different
 	saltSize, keySize = 16, 32
 )
 
-// checkPassword returns what is wrong with a new password.
+// checkPassword returns an error if a new password is not acceptable.
 func checkPassword(name, password string) error {
 	runes := map[rune]bool{}
 	for _, r := range password {
@@ -67,13 +68,13 @@ func (a *Accounts) newHash(ctx context.Context, name, password string) (string, 
 // hash returns a hash in PHC's format (https://github.com/P-H-C/phc-string-format).
 func (a *Accounts) hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltSize)
-	_, _ = rand.Read(salt) // it never fails
+	_, _ = rand.Read(salt) // never fails
 	key, err := a.key(ctx, password, salt, a.cost, keySize)
 	encode := base64.RawStdEncoding.EncodeToString
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, a.cost.memory, a.cost.passes, a.cost.threads, encode(salt), encode(key)), err
 }
 
-// key computes the key of a password, when there is memory for it.
+// key computes the key of a password, once there is memory for it.
 func (a *Accounts) key(ctx context.Context, password string, salt []byte, c cost, size int) ([]byte, error) {
 	select {
 	case a.hashing <- struct{}{}:
@@ -84,8 +85,8 @@ func (a *Accounts) key(ctx context.Context, password string, salt []byte, c cost
 	}
 }
 
-// matches reports whether a password has this hash, and whether its cost is another one than that
-// of new hashes.
+// matches reports whether a password has this hash, and whether the cost of the hash differs from
+// that of new ones.
 func (a *Accounts) matches(ctx context.Context, password, hash string) (ok, old bool, err error) {
 	c, salt, key, err := parseHash(hash)
 	if err != nil {

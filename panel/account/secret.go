@@ -2,8 +2,8 @@ package account
 
 import "context"
 
-// Secret returns a secret that all processes of a panel share. The first one that asks for it has
-// it generated.
+// Secret returns a secret that all processes of a panel share. The first call stores the value that
+// generate returns.
 func (a *Accounts) Secret(ctx context.Context, name string, generate func() (string, error)) (value string, err error) {
 	value, err = generate()
 	if err != nil {

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// A Session is what a control panel keeps for a browser. It ends when it expires, and with the
-// password of its user, or when the user is disabled.
+// A Session is the state that a control panel keeps for a browser. It ends when it expires, when
+// the password of its user changes, and when the user is disabled.
 type Session struct {
-	Token   string // a hash of what the browser's cookie has: whoever reads the database cannot use it
-	User    string // "" if nobody has logged in
+	Token   string // a hash of the token in the browser's cookie, which is useless to a reader of the database
+	User    string // "" if nobody is logged in
 	Data    []byte
 	Expires time.Time
 }
 
-// Session returns the session of a token, nil if there is none or it has expired.
+// Session returns the session with a token, or nil if there is none or it has expired.
 func (a *Accounts) Session(ctx context.Context, token string) (*Session, error) {
 	s := &Session{Token: token}
 	var expires int64
@@ -33,7 +33,7 @@ func (a *Accounts) Session(ctx context.Context, token string) (*Session, error) 
 	return s, nil
 }
 
-// SaveSession adds a session. Its token must be a new one.
+// SaveSession adds a session. Its token must be new.
 func (a *Accounts) SaveSession(ctx context.Context, s Session) error {
 	_, err := a.db.ExecContext(ctx, `INSERT INTO gomeko_panel_session (token, name, data, expires_at) VALUES ($1, $2, $3, $4)`,
 		s.Token, s.User, s.Data, s.Expires.UnixMicro())
@@ -43,8 +43,8 @@ func (a *Accounts) SaveSession(ctx context.Context, s Session) error {
 // ErrEnded is returned for a session that has ended.
 var ErrEnded = errors.New("the session has ended")
 
-// UpdateSession replaces the user, the data and the expiry of the session with the token of s. The
-// error is [ErrEnded] if it has ended: it is not begun again.
+// UpdateSession replaces the user, the data and the expiry of the session with the token of s. If
+// the session has ended, the error is [ErrEnded], and the session is not started again.
 func (a *Accounts) UpdateSession(ctx context.Context, s Session) error {
 	result, err := a.db.ExecContext(ctx, `UPDATE gomeko_panel_session SET name = $2, data = $3, expires_at = $4 WHERE token = $1 AND expires_at > $5`,
 		s.Token, s.User, s.Data, s.Expires.UnixMicro(), a.now().UnixMicro())
@@ -57,14 +57,13 @@ func (a *Accounts) UpdateSession(ctx context.Context, s Session) error {
 	return nil
 }
 
-// EndSession deletes the session of a token. It is not an error if there is none.
+// EndSession deletes the session with a token, if it exists.
 func (a *Accounts) EndSession(ctx context.Context, token string) error {
 	_, err := a.db.ExecContext(ctx, `DELETE FROM gomeko_panel_session WHERE token = $1`, text(token))
 	return err
 }
 
-// SweepSessions deletes the sessions that have expired, and failed logins that do not count any
-// more.
+// SweepSessions deletes expired sessions, and failed logins that no longer count.
 func (a *Accounts) SweepSessions(ctx context.Context) error {
 	now := a.now()
 	_, err := a.db.ExecContext(ctx, `DELETE FROM gomeko_panel_session WHERE expires_at <= $1`, now.UnixMicro())

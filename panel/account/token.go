@@ -19,32 +19,32 @@ import (
 var ErrToken = errors.New("the token is wrong, has expired or was revoked, or its user is disabled")
 
 const (
-	// tokenLife is the default life of a token, and maxTokenLife the longest.
+	// tokenLife is the default lifetime of a token, and maxTokenLife the maximum.
 	tokenLife, maxTokenLife = 90 * 24 * time.Hour, 366 * 24 * time.Hour
 
-	// tokenPrefix begins each token, so that programs that look for secrets in texts find it.
+	// tokenPrefix begins each token, so that programs that scan texts for secrets find it.
 	tokenPrefix = "gomeko_token_"
 
-	// usedEvery is how often it is noted that a token is used.
+	// usedEvery is how often the use of a token is recorded.
 	usedEvery = time.Minute
 
 	maxNote = 200
 )
 
-// A Token is what a program has in place of a user's password. The database has a hash of it only.
-// It ends when it expires or is revoked, and with the password of its user.
+// A Token is used by a program instead of a user's password. The database has only its hash. It
+// ends when it expires or is revoked, or when the password of its user changes.
 type Token struct {
-	ID      string // the part of the token that is not secret
+	ID      string // the public part of the token
 	User    string
-	Note    string // what it is for
+	Note    string // its purpose
 	Created time.Time
 	Expires time.Time
-	Used    time.Time // to the minute; zero: never
-	Address string    // from where it was used last
+	Used    time.Time // to the minute; zero if never
+	Address string    // from where it was last used
 }
 
-// AddToken returns a new token of a user, which nobody can read later. note says what it is for. It
-// expires after life, of at most 366 days; 0 is 90 days.
+// AddToken creates a token of a user. The token cannot be read again later. note describes its
+// purpose. It expires after life, at most 366 days; 0 means 90 days.
 func (e *Editor) AddToken(ctx context.Context, user, note string, life time.Duration) (token string, err error) {
 	if life == 0 {
 		life = tokenLife
@@ -80,7 +80,7 @@ func (e *Editor) AddToken(ctx context.Context, user, note string, life time.Dura
 	return token, nil
 }
 
-// hashOf returns the hash of a token. It needs no salt and no time: a token is random.
+// hashOf returns the hash of a token. A token is random, so the hash needs neither salt nor cost.
 func hashOf(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
@@ -103,8 +103,8 @@ func (e *Editor) RevokeToken(ctx context.Context, token string) error {
 
 var idOfToken = regexp.MustCompile(`^[a-z2-7]{10}$`)
 
-// tokenID returns the part of a token that is not secret. It returns "" for what cannot be a token,
-// and may be another secret.
+// tokenID returns the public part of a token. It returns "" for a text that is not a token, because
+// that may be another secret.
 func tokenID(token string) string {
 	id, _, _ := strings.Cut(strings.TrimPrefix(token, tokenPrefix), "_")
 	if !idOfToken.MatchString(id) {
@@ -119,7 +119,7 @@ func endTokens(ctx context.Context, tx *sql.Tx, name string) error {
 	return err
 }
 
-// Tokens returns the tokens of a user, those of all users for "", also those that have expired.
+// Tokens returns the tokens of a user, including expired ones; "" means those of all users.
 func (a *Accounts) Tokens(ctx context.Context, user string) (all []Token, err error) {
 	where, args := "", []any{}
 	if user != "" {
@@ -140,8 +140,8 @@ func (a *Accounts) Tokens(ctx context.Context, user string) (all []Token, err er
 	return all, err
 }
 
-// UserOf returns the user of a token, which is used from an address. The error is [ErrToken] or the
-// database's. A token that is refused has an entry in the audit trail.
+// UserOf returns the user of a token. address is where it is used. The error is [ErrToken] or that
+// of the database. The audit trail records refused tokens.
 func (a *Accounts) UserOf(ctx context.Context, token, address string) (*User, error) {
 	u, err := a.userOf(ctx, token, address)
 	if errors.Is(err, ErrToken) {

@@ -12,22 +12,22 @@ import (
 	"github.com/gomeko/gomeko/internal/grouppath"
 )
 
-// A User is someone who logs in.
+// A User is a user of the panel.
 type User struct {
 	Name      string
 	Superuser bool // may do everything
 	Groups    []string
 	Created   time.Time
-	Disabled  time.Time // zero: may log in
-	LastLogin time.Time // zero: never
+	Disabled  time.Time // zero if the user may log in
+	LastLogin time.Time // zero if never
 
-	// Issuer and Subject are the [Identity] with which the user logs in elsewhere, "" if there is
-	// none.
+	// Issuer and Subject are the [Identity] with which the user logs in elsewhere, or "" if there
+	// is none.
 	Issuer, Subject string
 }
 
-// Missing returns the first group that the user needs for a path and is not in, "" if there is
-// none: the user may do what the path allows. Case counts.
+// Missing returns the first group that path requires and the user is not in. It returns "" if the
+// user may do what the path allows. Groups are case-sensitive.
 func (u *User) Missing(path string) string {
 	if !u.Disabled.IsZero() {
 		return path
@@ -40,15 +40,15 @@ func (u *User) Missing(path string) string {
 
 // A NewUser is a user to add.
 type NewUser struct {
-	Name string // up to 64 of a-z, 0-9 and . _ - + @; upper case is lowered
-	// Password has 12 to 128 characters. "" is none: the user cannot log in with a password.
+	Name string // up to 64 of a-z, 0-9 and . _ - + @; upper case is converted to lower case
+	// Password has 12 to 128 characters. If it is "", the user cannot log in with a password.
 	Password  string
 	Superuser bool
 }
 
 var userName = regexp.MustCompile(`^[a-z0-9._+@-]{1,64}$`)
 
-// normal returns the name of a user in the form that the tables use.
+// normal returns the name of a user as it is in the tables.
 func normal(name string) (string, error) {
 	lower := strings.ToLower(name)
 	if !userName.MatchString(lower) {
@@ -77,8 +77,8 @@ func (e *Editor) AddUser(ctx context.Context, n NewUser) error {
 	})
 }
 
-// SetPassword sets the password of a user, forgets failed logins, and ends the user's sessions and
-// tokens: whoever knew the former password may have them.
+// SetPassword sets the password of a user, and clears failed logins. It ends the user's sessions
+// and tokens, because others who knew the former password may have created them.
 func (e *Editor) SetPassword(ctx context.Context, name, password string) error {
 	name, err := normal(name)
 	if err != nil {
@@ -102,13 +102,13 @@ func (e *Editor) SetPassword(ctx context.Context, name, password string) error {
 	})
 }
 
-// SetSuperuser lets a user do everything, or no longer.
+// SetSuperuser sets whether a user may do everything.
 func (e *Editor) SetSuperuser(ctx context.Context, name string, super bool) error {
 	return e.set(ctx, "user.superuser", name, map[string]any{"superuser": super}, `superuser = $2`, number(super))
 }
 
-// Disable forbids a user to log in and to do anything, and ends the user's sessions. The user's
-// groups and entries in the audit trail stay.
+// Disable stops a user from logging in and from doing anything, and ends the user's sessions. The
+// user's groups and entries in the audit trail stay.
 func (e *Editor) Disable(ctx context.Context, name string) error {
 	name, err := normal(name)
 	if err != nil {
@@ -150,7 +150,7 @@ var ErrUnknown = errors.New("does not exist")
 
 func unknownUser(name string) error { return fmt.Errorf("user %s %w", name, ErrUnknown) }
 
-// User returns a user. The error is [ErrUnknown] if there is none.
+// User returns the user with a name. The error is [ErrUnknown] if there is none.
 func (a *Accounts) User(ctx context.Context, name string) (*User, error) {
 	name, err := normal(name)
 	if err != nil {
@@ -206,7 +206,7 @@ func changed(result sql.Result, err error) (bool, error) {
 	return n > 0, err
 }
 
-// number is a truth value in the tables.
+// number converts a boolean to its value in the tables.
 func number(yes bool) int {
 	if yes {
 		return 1

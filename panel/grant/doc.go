@@ -1,6 +1,6 @@
-// Package grant is what a control panel signs when a user starts something: who it is, in which
-// groups, and what the grant is for. A worker verifies it with a public key, so it need not believe
-// whoever can write to the broker.
+// Package grant signs and verifies grants. A control panel signs a grant when a user starts
+// something: it names the user, the user's groups, and what the user may run. A worker verifies it
+// with a public key, and so need not trust everybody who can write to the broker.
 //
 //	key, err := grant.ParseKey(os.Getenv("PANEL_KEY")) // of the panel
 //	text, err := key.Sign(grant.Grant{
@@ -21,9 +21,9 @@
 //
 // # How does a worker verify it?
 //
-// [Enforce], or the key gomeko.grant_key of the configuration, has the rows of services with the
-// key allow refuse what comes without a valid grant. A method finds out with [From] who has started
-// it:
+// [Enforce], or the key gomeko.grant_key of the configuration, makes the rows of services with the
+// key allow reject calls without a valid grant. In a method, [From] returns the grant, and with it
+// the user:
 //
 //	c, err := service.New(service.Config{}, new(Shop), grant.Enforce(keys))
 //	…
@@ -31,22 +31,22 @@
 //		log.Info("report", "user", g.User)
 //	}
 //
-// The grant is not passed on: the calls, events and jobs of the method do not carry it.
+// The grant is not passed on: calls, events and jobs that the method sends do not carry it.
 //
 // # How long is a grant valid?
 //
-// That of an RPC is valid for a minute at most, for any call of its row: for arguments, believe the
-// caller. That of a job is valid for the job with its id and its arguments only, and does not
-// expire, since a job may wait for days, and run again.
+// The grant of an RPC is valid for at most a minute, for any call of its row. It does not cover the
+// arguments, for which a worker trusts the caller. The grant of a job is valid only for the job
+// with its id and its arguments. It does not expire, because a job may wait for days and run again.
 //
 // # Keys
 //
-// Keys are PEM, as openssl writes them:
+// Keys are in PEM, in the format of openssl:
 //
 //	openssl genpkey -algorithm ed25519 -out panel.pem
 //	openssl pkey -in panel.pem -pubout -out panel.pub
 //
-// [ParseKeys] takes several public keys in one text. To replace a key, first add the new public key
-// at the workers, then give the panel the new key, and remove the old public key when no job waits
-// that the old key has signed.
+// [ParseKeys] accepts several public keys in one text. To replace a key, first add the new public
+// key to the workers, then give the new key to the panel. Remove the old public key when no waiting
+// job has a grant that was signed with the old key.
 package grant

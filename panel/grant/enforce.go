@@ -10,19 +10,19 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Enforce has the services that it is passed with refuse calls and jobs of rows with the key allow
-// that come without a grant: one that is signed with one of the keys, valid, and of a user in all
-// groups of the row's path.
+// Enforce makes the services that it is passed with reject calls and jobs of rows with the key
+// allow, unless they have a grant. The grant must be valid, signed with one of the keys, and of a
+// user in all groups of the row's path.
 //
 //	keys, err := grant.ParseKeys(publicKeys)
 //	…
 //	c, err := service.New(service.Config{}, new(Shop), grant.Enforce(keys))
 //
-// A program with package runner, and gomeko run, do that with the keys of gomeko.grant_key.
+// Programs that use package runner, and gomeko run, do this with the keys in gomeko.grant_key.
 func Enforce(keys *Keys) fx.Option { return service.Configure(keys.Guard()) }
 
-// Guard returns what verifies the grants of calls, for programs that configure services without
-// [Enforce].
+// Guard returns the value that verifies the grants of calls, for programs that configure services
+// without [Enforce].
 func (k *Keys) Guard() service.Guard {
 	return func(ctx context.Context, r *service.Row, req *service.Request) (context.Context, error) {
 		g, err := k.admit(r, req)
@@ -33,7 +33,7 @@ func (k *Keys) Guard() service.Guard {
 	}
 }
 
-// admit returns the grant of a call that may run.
+// admit returns the grant of a call, or an error if the call may not run.
 func (k *Keys) admit(r *service.Row, req *service.Request) (*Grant, error) {
 	name := r.Service + "." + r.Name
 	if req.Grant == "" {
@@ -64,16 +64,16 @@ func (k *Keys) admit(r *service.Row, req *service.Request) (*Grant, error) {
 
 type grantKey struct{}
 
-// From returns the grant that the call of ctx has come with, for the method's own records: who has
-// started it, in which groups. It is nil outside of a call, in rows without allow, and if the
-// service has no keys. It must not be changed.
+// From returns the grant of the call of ctx, with the user who started it and their groups. Methods
+// can record it. It is nil outside of a call, in rows without allow, and if the service has no
+// keys. Do not change it.
 func From(ctx context.Context) *Grant {
 	g, _ := ctx.Value(grantKey{}).(*Grant)
 	return g
 }
 
-// With returns a context whose calls carry the text of a grant. It is for control panels, and for
-// tests. The grant of a job depends on its message: pass jobs.Attach when it is enqueued.
+// With returns a context whose calls carry the text of a grant. It is for control panels and tests.
+// The grant of a job depends on its message: pass jobs.Attach when enqueueing it.
 func With(ctx context.Context, text string) context.Context {
 	return service.Key[string](Data).With(ctx, text)
 }

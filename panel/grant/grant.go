@@ -17,30 +17,30 @@ import (
 	"github.com/gomeko/gomeko/internal/grouppath"
 )
 
-// Data is the name of a grant in the context data of a call or a job. The header of a message is
+// Data is the name of a grant in the context data of a call or a job. The message header is
 // nameko.gomeko_grant.
 const Data = "gomeko_grant"
 
 const (
-	// Lifetime is how long the grant of an RPC is valid, at most.
+	// Lifetime is how long the grant of an RPC may be valid.
 	Lifetime = time.Minute
 
-	// MaxSize is how many bytes the text of a grant has, at most.
+	// MaxSize is the maximum size of a grant's text, in bytes.
 	MaxSize = 4 << 10
 )
 
-// Limits of what a grant has, besides MaxSize.
+// Other limits of a grant.
 const (
 	maxName   = 255              // bytes of a user, a group, a service, a row, an id
 	maxGroups = 64               // of a grant
 	maxEarly  = 30 * time.Second // how far the clock of a panel may be ahead
 )
 
-// A Grant says that a user may start something.
+// A Grant states that a user may start something.
 type Grant struct {
 	User      string
-	Superuser bool     // may do everything; the groups do not matter
-	Groups    []string // those of the user that the row's path needs: see [Needed]
+	Superuser bool     // may do everything, regardless of groups
+	Groups    []string // the user's groups, of those that the row's path requires: see [Needed]
 
 	Service string
 	Row     string // the name of the row in the table of the service
@@ -52,7 +52,7 @@ type Grant struct {
 	Expires time.Time // of an RPC, at most [Lifetime] after Issued; zero for a job
 }
 
-// Needed returns those of groups that the path of a row needs: the others do not belong in a grant.
+// Needed returns those groups that the path of a row requires. Others do not belong in a grant.
 func Needed(groups []string, path string) (needed []string) {
 	for group := range grouppath.Needed(path) {
 		if slices.Contains(groups, group) {
@@ -62,15 +62,15 @@ func Needed(groups []string, path string) (needed []string) {
 	return needed
 }
 
-// Hash returns what a grant has of a job's arguments: a hash of the body of the job's message,
+// Hash returns the value of [Grant.Arguments] for a job: a hash of the body of the job's message,
 // before it is compressed.
 func Hash(body []byte) string {
 	sum := sha256.Sum256(body)
 	return encoding.EncodeToString(sum[:])
 }
 
-// Missing returns the first group that the user needs for a path and is not in, "" if there is
-// none: the user may do what the path allows. Case counts.
+// Missing returns the first group that path requires and the user is not in. It returns "" if the
+// user may do what the path allows. Groups are case-sensitive.
 func (g *Grant) Missing(path string) string {
 	if g.Superuser {
 		return ""
@@ -78,7 +78,7 @@ func (g *Grant) Missing(path string) string {
 	return grouppath.Missing(g.Groups, path)
 }
 
-// The errors of [Keys.Verify] wrap one of these, and say more.
+// The errors of [Keys.Verify] wrap one of these, and add details.
 var (
 	ErrMalformed  = errors.New("not a grant")
 	ErrUnknownKey = errors.New("unknown key")
@@ -88,7 +88,7 @@ var (
 	ErrElsewhere  = errors.New("for something else")
 )
 
-// encoding refuses other spellings of the same bytes.
+// encoding rejects other encodings of the same bytes.
 var encoding = base64.RawURLEncoding.Strict()
 
 // header is the first part of a grant.
@@ -116,8 +116,8 @@ type claims struct {
 	Expires   int64    `json:"exp,omitempty"`
 }
 
-// Sign returns the text of a grant. It fails if g is not complete, contradicts itself, or has more
-// than [MaxSize] bytes as a text.
+// Sign returns the text of a grant. It returns an error if g is incomplete or contradictory, or if
+// the text is longer than [MaxSize].
 func (k *Key) Sign(g Grant) (string, error) {
 	c := claims{g.User, g.Superuser, g.Groups, g.Service, g.Row, g.Job, g.Arguments, g.Issued.Unix(), 0}
 	if !g.Expires.IsZero() {
@@ -142,16 +142,16 @@ func (k *Key) Sign(g Grant) (string, error) {
 	return text, nil
 }
 
-// Want is what a grant must be for.
+// Want describes what a grant must be for.
 type Want struct {
 	Service, Row   string
 	Job, Arguments string    // the id of the job, and the [Hash] of its arguments; "" for an RPC
-	Now            time.Time // zero: the current time
+	Now            time.Time // zero means the current time
 }
 
-// Verify returns the grant in a text, if it is signed with one of the keys, valid now and for what
-// is wanted. Which groups it needs is the caller's question: see [Grant.Missing]. The errors wrap
-// [ErrMalformed], [ErrUnknownKey], [ErrForged], [ErrExpired], [ErrEarly] or [ErrElsewhere].
+// Verify returns the grant in a text if it is signed with one of the keys, valid now, and for what
+// want describes. It does not check groups: call [Grant.Missing]. Errors wrap [ErrMalformed],
+// [ErrUnknownKey], [ErrForged], [ErrExpired], [ErrEarly] or [ErrElsewhere].
 func (k *Keys) Verify(text string, want Want) (*Grant, error) {
 	c, err := k.open(text)
 	if err != nil {
@@ -163,7 +163,7 @@ func (k *Keys) Verify(text string, want Want) (*Grant, error) {
 	return c.grant(), nil
 }
 
-// grant returns the grant of claims.
+// grant returns the grant that the claims describe.
 func (c *claims) grant() *Grant {
 	g := &Grant{c.User, c.Superuser, c.Groups, c.Service, c.Row, c.Job, c.Arguments, time.Unix(c.Issued, 0), time.Time{}}
 	if c.Expires != 0 {
@@ -172,7 +172,7 @@ func (c *claims) grant() *Grant {
 	return g
 }
 
-// open returns the claims of a text, if the signature is right.
+// open returns the claims in a text, if the signature is valid.
 func (k *Keys) open(text string) (*claims, error) {
 	if len(text) > MaxSize {
 		return nil, fmt.Errorf("%w: has %d bytes, the limit is %d", ErrMalformed, len(text), MaxSize)
@@ -214,7 +214,7 @@ func cutLast(text string) (before, after string, found bool) {
 	return text, "", false
 }
 
-// read decodes a part. A member that it does not know is an error: it could be a restriction.
+// read decodes a part. An unknown member is an error, because it could be a restriction.
 func read(part string, into any) error {
 	text, err := encoding.DecodeString(part)
 	if err != nil {
@@ -231,7 +231,7 @@ func read(part string, into any) error {
 	return nil
 }
 
-// check returns what is wrong with claims whomever they are for.
+// check returns an error if the claims are invalid, whatever they are for.
 func (c *claims) check() error {
 	names := []struct {
 		what, name string
@@ -271,7 +271,8 @@ func checkName(what, name string) error {
 	return nil
 }
 
-// checkKind returns what is wrong with claims for an RPC or for a job.
+// checkKind returns an error if the claims are invalid for an RPC or for a job, whichever they are
+// for.
 func (c *claims) checkKind() error {
 	if c.Job != "" {
 		sum, err := encoding.DecodeString(c.Arguments)
@@ -295,7 +296,7 @@ func (c *claims) checkKind() error {
 	return nil
 }
 
-// serves returns why claims are not valid now for what is wanted.
+// serves returns an error if the claims are not valid now, or not for what is wanted.
 func (c *claims) serves(want Want) error {
 	now := want.Now
 	if now.IsZero() {

@@ -16,14 +16,13 @@ const (
 	publicBlock  = "PUBLIC KEY"  // PKIX
 )
 
-// A Key is the private key of a panel. It prints as its id. Its methods may be called by several
-// goroutines.
+// A Key is the private key of a panel. It prints as its id. Several goroutines may use it.
 type Key struct {
 	private ed25519.PrivateKey
 	id      string
 }
 
-// NewKey makes a key.
+// NewKey generates a key.
 func NewKey() (*Key, error) {
 	_, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -36,7 +35,7 @@ func keyOf(private ed25519.PrivateKey) *Key {
 	return &Key{private, idOf(private.Public().(ed25519.PublicKey))}
 }
 
-// ParseKey reads a private key: one PEM block PRIVATE KEY with a key for Ed25519.
+// ParseKey reads a private key: one PEM block PRIVATE KEY with an Ed25519 key.
 func ParseKey(text string) (*Key, error) {
 	block, rest := pem.Decode([]byte(text))
 	switch {
@@ -49,7 +48,7 @@ func ParseKey(text string) (*Key, error) {
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, errors.New("grant key: cannot be read: make one with openssl genpkey -algorithm ed25519") // the cause might quote it
+		return nil, errors.New("grant key: cannot be read: make one with openssl genpkey -algorithm ed25519") // the cause might quote the key
 	}
 	private, ok := parsed.(ed25519.PrivateKey)
 	if !ok {
@@ -58,17 +57,17 @@ func ParseKey(text string) (*Key, error) {
 	return keyOf(private), nil
 }
 
-// ID returns the id of the key, which each grant names: the thumbprint of the public key as in RFC
-// 7638 and RFC 8037.
+// ID returns the id of the key, which each grant contains: the thumbprint of the public key
+// according to RFC 7638 and RFC 8037.
 func (k *Key) ID() string { return k.id }
 
-// PEM returns the private key, for [ParseKey]. It is a secret.
+// PEM returns the private key for [ParseKey]. It is secret.
 func (k *Key) PEM() string {
 	der, _ := x509.MarshalPKCS8PrivateKey(k.private) // fails only for other types
 	return string(pem.EncodeToMemory(&pem.Block{Type: privateBlock, Bytes: der}))
 }
 
-// PublicPEM returns the public key, for [ParseKeys].
+// PublicPEM returns the public key for [ParseKeys].
 func (k *Key) PublicPEM() string {
 	der, _ := x509.MarshalPKIXPublicKey(k.private.Public()) // fails only for other types
 	return string(pem.EncodeToMemory(&pem.Block{Type: publicBlock, Bytes: der}))
@@ -89,10 +88,10 @@ func idOf(public ed25519.PublicKey) string {
 // maxKeys limits the public keys of a worker.
 const maxKeys = 16
 
-// Keys are the public keys of panels. Several goroutines may use them.
+// Keys are the public keys of panels. Several goroutines may use a Keys.
 type Keys struct{ byID map[string]ed25519.PublicKey }
 
-// ParseKeys reads public keys: 1 to 16 PEM blocks PUBLIC KEY with keys for Ed25519.
+// ParseKeys reads public keys: 1 to 16 PEM blocks PUBLIC KEY with Ed25519 keys.
 func ParseKeys(text string) (*Keys, error) {
 	keys := &Keys{map[string]ed25519.PublicKey{}}
 	rest := []byte(text)

@@ -21,46 +21,48 @@ const (
 	requestTime      = 10 * time.Second
 )
 
-// Config configures a Provider. Issuer, ClientID and RedirectURL are needed.
+// Config configures a Provider. Issuer, ClientID and RedirectURL are required.
 type Config struct {
-	// Issuer is the URL of the provider, exactly as it names itself in its tokens. Its configuration
-	// is read from /.well-known/openid-configuration below it. It must be https, except on this
+	// Issuer is the URL of the provider, exactly as in its tokens. The provider's configuration is
+	// read from /.well-known/openid-configuration below it. It must be https, except on this
 	// machine.
 	Issuer string
 
-	// ClientID and ClientSecret are those that the provider has given the panel. Without a secret, the
-	// panel is a public client, which PKCE protects.
+	// ClientID and ClientSecret are assigned by the provider. Without a secret, the panel is a
+	// public client, which PKCE protects.
 	ClientID, ClientSecret string
 
 	// RedirectURL is where the provider sends the browser after the login. It must be registered
-	// there.
+	// with the provider.
 	RedirectURL string
 
-	// Title is the text of the button, after "Log in with". "" is Single sign-on.
+	// Title is the text of the button, after "Log in with". The default is Single sign-on.
 	Title string
 
-	// Scopes are asked for beside openid. Nil is profile and email.
+	// Scopes are requested in addition to openid. The default is profile and email.
 	Scopes []string
 
-	// NameClaim is the claim with the name of a new user. "" is preferred_username. If it is email, it
-	// counts only with email_verified.
+	// NameClaim is the claim with the name of a new user. The default is preferred_username. The
+	// claim email is used only if email_verified is true.
 	NameClaim string
 
-	// GroupsClaim is the claim with the names of groups, a list or one text: groups, or a path such as
-	// realm_access.roles. "" is none: the groups are given at the panel.
+	// GroupsClaim is the claim with the names of groups, a list or a text. It may be a name, such
+	// as groups, or a path, such as realm_access.roles. If it is "", groups are assigned in the
+	// panel.
 	GroupsClaim string
 
-	// Groups maps groups of the provider to groups of the panel. GroupPrefix selects those that begin
-	// with it: the rest of their name is the group of the panel, as control_panel/reports of
-	// gomeko:control_panel/reports. A user is in exactly these: not in those above them. At least one
-	// of both is needed with GroupsClaim; a GroupPrefix of "*" takes all names as they are.
+	// Groups maps groups of the provider to groups of the panel. GroupPrefix selects groups of the
+	// provider that begin with it, and the rest of the name is the group of the panel:
+	// gomeko:control_panel/reports is control_panel/reports. A user is in exactly these groups, not
+	// in those above them. GroupsClaim requires at least one of the two. A GroupPrefix of "*" takes
+	// all names unchanged.
 	Groups      map[string][]string
 	GroupPrefix string
 
-	// Client sends the requests to the provider. Nil is one that gives up after 10 seconds.
+	// Client sends requests to the provider. The default gives up after 10 seconds.
 	Client *http.Client
 
-	// Logger is nil for [slog.Default].
+	// Logger defaults to [slog.Default].
 	Logger *slog.Logger
 }
 
@@ -96,7 +98,7 @@ func (c *Config) check() error {
 	return errors.Join(all...)
 }
 
-// checkURL returns what is wrong with a URL that browsers or tokens rely on.
+// checkURL returns what is wrong with a URL that browsers or tokens depend on.
 func checkURL(text, example string) error {
 	u, err := url.Parse(text)
 	switch {
@@ -114,7 +116,7 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
 }
 
-// client returns the client for requests to the provider. Its responses are limited.
+// client returns the client for requests to the provider. It limits the size of responses.
 func (c *Config) client() *http.Client {
 	client := http.Client{Timeout: requestTime, Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: requestTime}).DialContext,
@@ -131,10 +133,10 @@ func (c *Config) client() *http.Client {
 	return &client
 }
 
-// maxAnswer is how many bytes of a response of the provider are read.
+// maxAnswer limits how many bytes of a provider's response are read.
 const maxAnswer = 1 << 20
 
-// limited cuts responses that are too large.
+// A limited truncates responses that are too large.
 type limited struct{ next http.RoundTripper }
 
 // RoundTrip sends a request.

@@ -6,7 +6,7 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// identity returns who claims are about.
+// identity returns the user whom claims describe.
 func (p *Provider) identity(claims map[string]any) (account.Identity, error) {
 	issuer, _ := claims["iss"].(string)
 	subject, _ := claims["sub"].(string)
@@ -26,7 +26,7 @@ func (p *Provider) identity(claims map[string]any) (account.Identity, error) {
 	return id, nil
 }
 
-// groups returns the groups of the panel that claims give.
+// groups returns the groups of the panel that claims assign.
 func (p *Provider) groups(claims map[string]any) []string {
 	groups := []string{}
 	add := func(group string) {
@@ -50,7 +50,7 @@ func (p *Provider) groups(claims map[string]any) []string {
 	return groups
 }
 
-// claim returns a claim: that of the whole name, or else the one to which a path leads.
+// claim returns the claim with this name or, if there is none, the one to which the path leads.
 func claim(claims map[string]any, path string) any {
 	if value, ok := claims[path]; ok {
 		return value
@@ -63,7 +63,7 @@ func claim(claims map[string]any, path string) any {
 	return claim(inner, rest)
 }
 
-// texts returns the texts in a claim: it may be one, or a list of them.
+// texts returns the texts in a claim, which may be a text or a list of texts.
 func texts(value any) (all []string) {
 	switch value := value.(type) {
 	case string:

@@ -22,18 +22,18 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// ErrAway means that the provider does not answer, or not as one.
+// ErrAway means that the provider does not answer, or not like an OpenID provider.
 var ErrAway = errors.New("the OpenID provider does not answer")
 
 const (
-	// loginTime is how long people may take to log in at the provider.
+	// loginTime is how long a login at the provider may take.
 	loginTime = 15 * time.Minute
 
-	// tryAgain is how long a provider that does not answer is left alone.
+	// tryAgain is how long to wait after a provider has not answered.
 	tryAgain = time.Second
 )
 
-// A Provider lets people log in at an OpenID provider. Several goroutines may use it.
+// A Provider lets users log in at an OpenID provider. Several goroutines may use it.
 type Provider struct {
 	cfg    Config
 	client *http.Client
@@ -42,13 +42,13 @@ type Provider struct {
 
 	mu sync.Mutex
 
-	found  *oidc.Provider // nil: not yet
+	found  *oidc.Provider // nil until it answered
 	tried  time.Time
 	failed error
 }
 
-// New returns the provider of cfg. It does not ask the provider, which may be away when the panel
-// starts: the first login does. The error has all mistakes in cfg.
+// New returns a Provider for cfg. It sends no request, because the provider may be unreachable when
+// the panel starts; the first login does. The error contains all mistakes in cfg.
 func New(cfg Config) (*Provider, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -64,11 +64,11 @@ func New(cfg Config) (*Provider, error) {
 	return p, nil
 }
 
-// Title returns the text of the button of the login.
+// Title returns the text of the login button.
 func (p *Provider) Title() string { return p.cfg.Title }
 
-// discover returns the provider's endpoints and keys. If it was away a moment ago, it is not asked
-// again.
+// discover returns the provider's endpoints and keys. If it has just failed to answer, it is not
+// asked again.
 func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -78,7 +78,7 @@ func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 	if p.failed != nil && p.now().Sub(p.tried) < tryAgain {
 		return nil, p.failed
 	}
-	// The provider keeps the client of this context for its keys, and not its end.
+	// The provider uses the client in this context to fetch keys, but not the context's end.
 	found, err := oidc.NewProvider(oidc.ClientContext(ctx, p.client), p.cfg.Issuer)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -90,7 +90,7 @@ func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 	return p.found, p.failed
 }
 
-// oauth returns the client of the provider's endpoints.
+// oauth returns the configuration of the OAuth client for the provider's endpoints.
 func (p *Provider) oauth(found *oidc.Provider) *oauth2.Config {
 	return &oauth2.Config{
 		ClientID: p.cfg.ClientID, ClientSecret: p.cfg.ClientSecret, Endpoint: found.Endpoint(), RedirectURL: p.cfg.RedirectURL,
@@ -98,7 +98,7 @@ func (p *Provider) oauth(found *oidc.Provider) *oauth2.Config {
 	}
 }
 
-// pending is a login that a browser has begun.
+// A pending is a login that a browser has begun.
 type pending struct {
 	State    string
 	Nonce    string
@@ -106,9 +106,9 @@ type pending struct {
 	Until    time.Time
 }
 
-// Begin begins a login: it returns the page of the provider to which the browser is sent, and what
-// [Provider.Finish] needs, which must be kept in the browser's session and nowhere else. The error
-// is [ErrAway] if the provider is.
+// Begin begins a login. It returns the page of the provider to which to send the browser, and the
+// state for [Provider.Finish], which must be kept only in the browser's session. The error is
+// [ErrAway] if the provider cannot be reached.
 func (p *Provider) Begin(ctx context.Context) (target, kept string, err error) {
 	found, err := p.discover(ctx)
 	if err != nil {
@@ -130,12 +130,13 @@ func refused(format string, args ...any) error {
 // short returns the text of an error that may quote the provider.
 func short(err error) string { return clip.Text(err.Error(), maxText) }
 
-// maxText is how many bytes of an error of the provider are shown.
+// maxText limits the bytes of a provider's error that are shown.
 const maxText = 500
 
-// Finish returns who has logged in: answer is the query of the callback, and kept is what Begin has
-// returned for this browser, "" if its session has nothing. It must be used once only. The error is
-// [account.ErrRefused], or [ErrAway] if the provider is.
+// Finish returns the identity of the user who has logged in. answer is the query of the callback,
+// and kept is the state that Begin returned for this browser, or "" if its session has none. The
+// state must be used only once. The error is [account.ErrRefused], or [ErrAway] if the provider
+// cannot be reached.
 func (p *Provider) Finish(ctx context.Context, kept string, answer url.Values) (account.Identity, error) {
 	var none account.Identity
 	var begun pending
@@ -170,7 +171,7 @@ func (p *Provider) Finish(ctx context.Context, kept string, answer url.Values) (
 	return p.identity(claims)
 }
 
-// exchangeError returns the error of a code that the provider does not exchange for a token.
+// exchangeError returns the error for a code that the provider does not exchange for a token.
 func exchangeError(err error) error {
 	var answered *oauth2.RetrieveError
 	if errors.As(err, &answered) && answered.Response.StatusCode < http.StatusInternalServerError {
@@ -179,7 +180,7 @@ func exchangeError(err error) error {
 	return fmt.Errorf("%w: %s", ErrAway, short(err))
 }
 
-// verify returns the claims of an ID token, if it is valid and of this login.
+// verify returns the claims of an ID token, if it is valid and belongs to this login.
 func (p *Provider) verify(ctx context.Context, found *oidc.Provider, token *oauth2.Token, nonce string) (claims map[string]any, err error) {
 	raw, ok := token.Extra("id_token").(string)
 	if !ok {
@@ -202,7 +203,7 @@ func (p *Provider) verify(ctx context.Context, found *oidc.Provider, token *oaut
 	return p.complete(ctx, found, token, claims)
 }
 
-// complete adds the claims that only the provider's userinfo has.
+// complete adds claims that are only in the provider's userinfo.
 func (p *Provider) complete(ctx context.Context, found *oidc.Provider, token *oauth2.Token, claims map[string]any) (map[string]any, error) {
 	enough := claims[p.cfg.NameClaim] != nil && (p.cfg.GroupsClaim == "" || claim(claims, p.cfg.GroupsClaim) != nil)
 	if enough || found.UserInfoEndpoint() == "" {

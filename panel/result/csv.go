@@ -12,15 +12,15 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// maxCSVColumns is how many columns a file has, so that its cells stay in proportion to the data: a
-// spreadsheet has 16,384 at most.
+// maxCSVColumns limits the columns of a file, so that the number of cells stays in proportion to
+// the data. Spreadsheets have at most 16,384 columns.
 const maxCSVColumns = 256
 
-// maxCSVCells is how many cells a file has that are empty because an object lacks a member.
+// maxCSVCells limits the cells of a file that are empty because an object lacks a member.
 const maxCSVCells = 2_000_000
 
-// ErrNoTable is returned by [CSV] for a result that is not a list whose elements are all objects,
-// all lists, or all neither, or that has too many columns.
+// ErrNoTable is returned by [CSV] if the result is not a list of objects, a list of lists, or a
+// list of other values, or if it has too many columns.
 var ErrNoTable = errors.New("is not a table")
 
 // IsTable reports whether [CSV] can write a result.
@@ -37,9 +37,9 @@ func csvTable(data json.RawMessage) (*table, error) {
 	return t, nil
 }
 
-// CSV writes a result as a file for spreadsheets: in UTF-8 with a byte order mark, with commas, and
-// a row for each element. Values that are lists or objects are JSON in their cells. A text that a
-// spreadsheet would take for a formula gets an apostrophe before it, unless it is a number.
+// CSV writes a result as a file for spreadsheets, in UTF-8 with a byte order mark, with commas, and
+// with a row for each element. Values that are lists or objects become JSON. A text that a
+// spreadsheet would take for a formula is prefixed with an apostrophe, unless it is a number.
 func CSV(w io.Writer, data json.RawMessage) error {
 	t, err := csvTable(data)
 	if err != nil {

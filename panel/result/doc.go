@@ -1,5 +1,5 @@
-// Package result shows what runs return, and what they were given: JSON that comes from a service
-// becomes a text, the members of an object, or a table, and a file for a spreadsheet.
+// Package result shows the results and the arguments of runs. JSON from a service becomes a text,
+// the members of an object, or a table, and a file for a spreadsheet.
 //
 //	v := result.Of(run.Result)
 //	… {{if .Table}}<table>…
@@ -13,12 +13,12 @@
 //	a text                        itself
 //	anything else                 JSON
 //
-// Values that are too large for a page are cut, and [Value.Cut] says so: offer the whole as a file.
-// Use html/template, which escapes the texts.
+// Values that are too large for a page are truncated, and [Value.Cut] is set: offer the whole value
+// as a file. Use html/template, which escapes the texts.
 //
 // # Hostile results
 //
-// A result may be huge, nested a million levels deep, or made to attack whoever opens it. [Of] and
-// [CSV] take time and memory in proportion to its size. Spreadsheets take a text that begins with =
-// for a formula, so [CSV] writes an apostrophe before it.
+// A result may be huge, nested a million levels deep, or crafted to attack the user who opens it.
+// [Of] and [CSV] take time and memory in proportion to its size. Spreadsheets interpret a text that
+// begins with = as a formula, so [CSV] prefixes it with an apostrophe.
 package result

@@ -22,7 +22,7 @@ const (
 	maxIndent  = 20 // levels of JSON in several lines: spaces must not outgrow it
 )
 
-// A Value is JSON as a page shows it. It has a Text, Pairs or a Table; the zero value has nothing.
+// A Value is JSON as a page shows it. It has a Text, Pairs or a Table; the zero Value is empty.
 type Value struct {
 	Text  string
 	Block bool // Text has several lines, or is JSON
@@ -30,10 +30,10 @@ type Value struct {
 	Pairs []Pair
 
 	Head  []string  // the names of the columns of Table; nil if they have none
-	Table [][]Value // cells have only a Text, and the zero value where an object has no member
+	Table [][]Value // cells have only a Text, or are zero if an object lacks the member
 	Rows  int       // of the whole list
 
-	Cut bool // there is more than is shown
+	Cut bool // the data has more than is shown
 }
 
 // A Pair is a member of an object.
@@ -45,7 +45,7 @@ type Pair struct {
 // Empty reports whether there is nothing to show.
 func (v Value) Empty() bool { return v.Text == "" && v.Pairs == nil && v.Table == nil }
 
-// Of returns JSON for a page. Data that is not JSON is shown as a text.
+// Of returns the Value for data. Data that is not JSON is shown as a text.
 func Of(data json.RawMessage) Value {
 	data = bytes.TrimSpace(data)
 	switch {
@@ -65,7 +65,7 @@ func Of(data json.RawMessage) Value {
 	return block(data)
 }
 
-// block returns JSON in several lines.
+// block returns JSON on several lines.
 func block(data json.RawMessage) Value {
 	v := Value{Text: string(data), Block: true}
 	if len(data) <= maxText && depth(data) <= maxIndent {
@@ -77,7 +77,7 @@ func block(data json.RawMessage) Value {
 	return v.clip(maxText)
 }
 
-// clip cuts the text.
+// clip truncates the text.
 func (v Value) clip(limit int) Value {
 	v.Text = strings.ToValidUTF8(v.Text, "\uFFFD")
 	if len(v.Text) > limit {
@@ -86,7 +86,7 @@ func (v Value) clip(limit int) Value {
 	return v
 }
 
-// depth returns how deep lists and objects are nested, roughly: it counts brackets in texts, too.
+// depth returns roughly how deep lists and objects are nested. It counts brackets in texts, too.
 func depth(data []byte) (deepest int) {
 	level := 0
 	for _, c := range data {
@@ -126,7 +126,7 @@ func scalar(data json.RawMessage, limit int) Value {
 	return Value{Text: s, Block: strings.Contains(s, "\n")}.clip(limit)
 }
 
-// cell returns a value for a table.
+// cell returns the value of a table's cell.
 func cell(data json.RawMessage) Value {
 	if isScalar(data) {
 		return scalar(data, maxCell)
@@ -143,7 +143,7 @@ func compact(data []byte) string {
 	return b.String()
 }
 
-// object returns an object as its members. Lists in it are tables, and other values JSON.
+// object returns an object as its members. Lists in it become tables, other values JSON.
 func object(data json.RawMessage) (Value, bool) {
 	members, err := codec.JSON.Map(data)
 	if err != nil || len(members) == 0 {
@@ -168,7 +168,7 @@ func object(data json.RawMessage) (Value, bool) {
 	return v, true
 }
 
-// member returns the value of a member, of about so many bytes.
+// member returns the value of a member, using about limit bytes.
 func member(data json.RawMessage, limit int) Value {
 	limit = max(limit, maxCell)
 	switch {
@@ -185,7 +185,7 @@ func member(data json.RawMessage, limit int) Value {
 	return block(data).clip(limit)
 }
 
-// size returns about how many bytes are shown.
+// size returns roughly how many bytes are shown.
 func (v Value) size() int {
 	n := len(v.Text)
 	for _, row := range v.Table {
@@ -196,7 +196,7 @@ func (v Value) size() int {
 	return n
 }
 
-// maxLine is up to how many elements a list is shown on one line.
+// maxLine is the maximum length of a list that is shown on one line.
 const maxLine = 10
 
 // line returns a short list of texts and numbers on one line.
@@ -219,7 +219,7 @@ func line(data json.RawMessage) (Value, bool) {
 	return Value{Text: strings.Join(texts, ", ")}, true
 }
 
-// list returns a list as a table, false if it has elements of several kinds.
+// list returns a list as a table, or false if its elements are of several kinds.
 func list(data json.RawMessage) (Value, bool) {
 	t, ok := newTable(data, maxColumns)
 	if !ok {
@@ -263,11 +263,11 @@ type table struct {
 	head     []string   // the names of all members, in the order in which they come
 	at       map[string]int
 	width    int
-	narrow   bool // there are more columns than wanted
+	narrow   bool // some columns were omitted
 }
 
-// newTable returns a table with at most so many columns, or false if the elements are of several
-// kinds.
+// newTable returns a table with at most the given number of columns, or false if the elements are
+// of several kinds.
 func newTable(data json.RawMessage, columns int) (*table, bool) {
 	elements, err := codec.JSON.List(data)
 	if err != nil {
@@ -321,7 +321,7 @@ func (t *table) column(name string, most int) {
 	t.head = append(t.head, name)
 }
 
-// cells returns the values of a row. A cell is nil where there is none.
+// cells returns the values of a row. A missing one is nil.
 func (t *table) cells(element []byte) ([][]byte, error) {
 	row := make([][]byte, t.width)
 	switch t.kind {
