@@ -15,22 +15,23 @@ import (
 )
 
 const (
-	// maxArguments is the size of the arguments of a run, in bytes.
+	// maxArguments limits the size of a run's arguments, in bytes.
 	maxArguments = 1 << 20
 
-	// maxDepth is how deep a schema is followed to find what is sensitive. What is deeper is hidden.
+	// maxDepth limits how deep sensitive values are searched for in a schema. Anything deeper is
+	// hidden.
 	maxDepth = 64
 )
 
-// arguments are those of a run.
+// arguments are the arguments of a run.
 type arguments struct {
 	list   []any  // positional and, at the end, the keywords
-	text   string // a JSON object, without what is sensitive
+	text   string // a JSON object, without sensitive values
 	hidden []string
 }
 
-// read returns the arguments in a JSON object, by the names of the row's parameters. Those of *args
-// are a list by its name, and those of **kwargs an object.
+// read reads arguments from a JSON object, by the names of the row's parameters. Those of *args are
+// a list, and those of **kwargs an object.
 func read(d *contract.Document, row *contract.Row, text json.RawMessage) (*arguments, error) {
 	fail := func(format string, args ...any) (*arguments, error) {
 		return nil, fmt.Errorf("%w of %s.%s: %w", ErrArguments, d.Service, row.Name, fmt.Errorf(format, args...))
@@ -83,8 +84,8 @@ func read(d *contract.Document, row *contract.Row, text json.RawMessage) (*argum
 	return a, err
 }
 
-// Show returns arguments as the history shows them, without what is sensitive, and the parameters
-// of which something is missing. The error wraps [ErrArguments].
+// Show returns arguments as the history shows them, without sensitive values, and the parameters
+// from which values were removed. The error wraps [ErrArguments].
 func Show(d *contract.Document, row *contract.Row, arguments json.RawMessage) (shown json.RawMessage, hidden []string, err error) {
 	a, err := read(d, row, arguments)
 	if err != nil {
@@ -93,7 +94,7 @@ func Show(d *contract.Document, row *contract.Row, arguments json.RawMessage) (s
 	return json.RawMessage(a.text), a.hidden, nil
 }
 
-// restOf returns the index of the parameter *args if it has values: those before it are positional.
+// restOf returns the index of *args if it has values: the parameters before it are then positional.
 func restOf(row *contract.Row, given map[string]any) int {
 	for i, p := range row.Parameters {
 		if list, ok := given[p.Name].([]any); p.Kind == "rest" && ok && len(list) > 0 {
@@ -103,7 +104,7 @@ func restOf(row *contract.Row, given map[string]any) int {
 	return -1
 }
 
-// add adds the value of a parameter, and returns keywords with it if it is one.
+// add adds the value of a parameter, and returns keywords, including the value if it is one.
 func (a *arguments) add(p *contract.Parameter, value any, positional bool, keywords rpc.Kwargs) (rpc.Kwargs, error) {
 	switch {
 	case p.Kind == "rest":
@@ -144,7 +145,7 @@ func object(text json.RawMessage) (map[string]any, error) {
 	return given, nil
 }
 
-// decode reads JSON. Numbers stay as they are written.
+// decode decodes JSON. It does not convert numbers.
 func decode(text json.RawMessage) (value any, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -157,26 +158,26 @@ func decode(text json.RawMessage) (value any, err error) {
 	return value, nil
 }
 
-// A masker replaces what is sensitive in the value of a parameter.
+// A masker replaces the sensitive parts of a parameter's value.
 type masker struct {
 	document *contract.Document
 	masked   bool // something was replaced
-	strict   bool // the parameter is sensitive: what the document does not describe is hidden
+	strict   bool // the parameter is sensitive, and values without a schema are hidden
 }
 
-// parameter returns the value of a parameter without what is sensitive.
+// parameter returns the value of a parameter without its sensitive parts.
 func (m *masker) parameter(p *contract.Parameter, value any) any {
 	shown := any(service.Redacted)
 	if m.strict = p.Sensitive; !m.strict || m.document.OnlyMembers(p) {
 		shown = m.value(schemaOf(p), value, 0)
 	}
-	if m.strict && !m.masked { // all of it is, or it is not what its schema describes
+	if m.strict && !m.masked { // all of it is sensitive, or it does not match its schema
 		m.masked, shown = true, service.Redacted
 	}
 	return shown
 }
 
-// schemaOf returns the schema of a parameter's value, which for *args and **kwargs is the one of
+// schemaOf returns the schema of a parameter's value. For *args and **kwargs, that is the schema of
 // their elements.
 func schemaOf(p *contract.Parameter) *codec.Schema {
 	switch p.Kind {
@@ -188,13 +189,13 @@ func schemaOf(p *contract.Parameter) *codec.Schema {
 	return p.Schema
 }
 
-// hide returns what is shown in place of a value that is sensitive.
+// hide returns the replacement for a sensitive value.
 func (m *masker) hide() any {
 	m.masked = true
 	return service.Redacted
 }
 
-// value returns a value of a schema without what is sensitive.
+// value returns a value without its sensitive parts.
 func (m *masker) value(s *codec.Schema, value any, depth int) any {
 	switch {
 	case s == nil || value == nil:
@@ -229,8 +230,8 @@ func (m *masker) value(s *codec.Schema, value any, depth int) any {
 	return value
 }
 
-// member returns a member of an object without what is sensitive. Like a worker, it takes a member
-// whose name differs only in case for that of the schema.
+// member returns a member of an object without its sensitive parts. As in a worker, a name that
+// differs from that in the schema only in case means the same member.
 func (m *masker) member(s *codec.Schema, name string, value any, depth int) any {
 	known := false
 	for _, p := range s.Properties {
@@ -242,7 +243,7 @@ func (m *masker) member(s *codec.Schema, name string, value any, depth int) any 
 	switch {
 	case known:
 		return value
-	case m.strict && len(s.Properties) > 0 && s.AdditionalProperties == nil: // a name that is mistyped
+	case m.strict && len(s.Properties) > 0 && s.AdditionalProperties == nil: // a misspelt name
 		return m.hide()
 	}
 	return m.value(s.AdditionalProperties, value, depth)

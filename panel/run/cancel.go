@@ -11,9 +11,10 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Cancel cancels a run, for whoever sees it and may start its row. A job that waits never runs. The
-// ctx of a method that runs ends within some seconds; whether the run is cancelled then depends on
-// the method. The error wraps [ErrEnded] if the run has ended, or is that of [Runs.Get].
+// Cancel cancels a run. The user must see the run and be allowed to start its row. A job that waits
+// will never run. The ctx of a running method is cancelled within some seconds; whether the run
+// then ends as cancelled depends on the method. The error wraps [ErrEnded] if the run has ended, or
+// is that of [Runs.Get].
 func (r *Runs) Cancel(ctx context.Context, who Who, id string) error {
 	x, err := r.Get(ctx, who, id)
 	if err != nil {
@@ -31,7 +32,7 @@ func (r *Runs) Cancel(ctx context.Context, who Who, id string) error {
 	return errors.Join(err, r.cfg.Accounts.As(who.actor()).Record(context.WithoutCancel(ctx), entry))
 }
 
-// mayCancel returns a [DeniedError] if the user must not cancel a run.
+// mayCancel returns a [DeniedError] if the user may not cancel a run.
 func (r *Runs) mayCancel(ctx context.Context, who Who, x *Run) error {
 	if err := who.require(x.Allow, x.Service+"."+x.Row); err != nil {
 		return err
@@ -39,7 +40,7 @@ func (r *Runs) mayCancel(ctx context.Context, who Who, x *Run) error {
 	if x.Job == "" || x.Job == x.ID {
 		return nil
 	}
-	others, err := r.load(ctx, x.Job) // whose unique key the job of x has met
+	others, err := r.load(ctx, x.Job) // runs that started the same job, because of its unique key
 	for _, other := range others {
 		err = errors.Join(err, who.see(other))
 	}
@@ -62,7 +63,7 @@ func (r *Runs) cancel(ctx context.Context, who Who, x *Run) error {
 		return err
 	}
 	if x.Kind == RPC {
-		r.cancelHere(x.ID) // or in its process, within a tick
+		r.cancelHere(x.ID) // if the run belongs to another process, that one cancels it within a tick
 		return nil
 	}
 	j, err := r.cfg.Jobs.Cancel(ctx, x.Job)
@@ -81,8 +82,9 @@ func (r *Runs) cancel(ctx context.Context, who Who, x *Run) error {
 	return err
 }
 
-// Again returns what starts the same again, with the same arguments but without what is not kept:
-// the parameters that hidden has must be asked for. The error is that of [Runs.Get].
+// Again returns the request that starts a run again with the same arguments, except those that were
+// not kept. hidden lists the parameters whose values the user must enter again. The error is that
+// of [Runs.Get].
 func (r *Runs) Again(ctx context.Context, who Who, id string) (q Request, hidden []string, err error) {
 	x, err := r.Get(ctx, who, id)
 	if err != nil {
@@ -103,7 +105,7 @@ func (r *Runs) Again(ctx context.Context, who Who, id string) (q Request, hidden
 	return Request{Service: x.Service, Row: x.Row, Arguments: text}, x.Hidden, err
 }
 
-// stripped returns a value without what is hidden in it, false if nothing is left.
+// stripped returns a value without its hidden parts, or false if nothing is left.
 func stripped(value any) (any, bool) {
 	switch v := value.(type) {
 	case string:

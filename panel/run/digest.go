@@ -12,12 +12,12 @@ import (
 	"fmt"
 )
 
-// digestRounds makes it slow to guess what is hidden from a digest, for whoever has the database
-// and the key.
+// digestRounds makes it slow to guess hidden values from a digest, even with the database and the
+// key.
 const digestRounds = 100_000
 
-// digestKey returns the key of digests, which all processes of a panel share: it comes from the key
-// of the grants, which may be kept outside of the database.
+// digestKey returns the key of digests, which all processes of a panel share. It is derived from
+// the key of the grants, which may be kept outside of the database.
 func digestKey(ctx context.Context, cfg *Config) (key []byte, err error) {
 	var text string
 	if cfg.Key != nil {
@@ -28,8 +28,8 @@ func digestKey(ctx context.Context, cfg *Config) (key []byte, err error) {
 	return hkdf.Key(sha256.New, []byte(text), nil, "gomeko.panel.run", 32)
 }
 
-// digest returns what tells the arguments of two requests with the same nonce apart, if the history
-// does not keep all of them. It is "" if it does, or without a nonce.
+// digest returns a text that differs for the different arguments of two requests with the same
+// nonce, if the history does not keep all arguments. Otherwise, or without a nonce, it is "".
 func (r *Runs) digest(x *Run, arguments json.RawMessage) (string, error) {
 	if len(x.Hidden) == 0 || x.nonce == "" {
 		return "", nil

@@ -9,12 +9,12 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// further is the end of the text of a ValidationError that does not have all faults.
+// further matches the end of the text of a ValidationError that does not list all faults.
 var further = regexp.MustCompile(`; and (\d+) more$`)
 
-// Faults returns what a worker has found wrong with the arguments, if it has refused them with a
-// [service.ValidationError]; otherwise nil. They are read from Error, which has the first ten. One
-// without a Pointer is about the arguments as a whole.
+// Faults returns the faults in the arguments if a worker has rejected them with a
+// [service.ValidationError], and otherwise nil. They are parsed from Error, which lists the first
+// ten. A fault without a Pointer is about the arguments as a whole.
 func (r *Run) Faults() (all []service.Fault) {
 	var invalid *service.ValidationError
 	if r.Error == "" || !errors.As(&rpc.Error{Path: r.ErrorType}, &invalid) {

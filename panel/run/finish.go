@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// maxError is the size up to which an error is kept, in bytes.
+	// maxError limits how much of an error is kept, in bytes.
 	maxError = 64 << 10
 
-	// The end of a run is recorded again after awayMin, which doubles up to awayMax, while the
-	// database does not answer.
+	// While the database does not answer, recording the end of a run is retried after awayMin, then
+	// after twice as long each time, up to awayMax.
 	awayMin, awayMax = 100 * time.Millisecond, 10 * time.Second
 )
 
-// An outcome is how a run has ended.
+// An outcome is the end of a run.
 type outcome struct {
 	state     State
 	result    json.RawMessage
@@ -29,15 +29,15 @@ type outcome struct {
 	err       string
 	attempts  int
 	began     time.Time
-	ended     time.Time // zero: now
+	ended     time.Time // zero means now
 }
 
-// confirming takes back that the run is lost, if another process has taken this one for dead.
+// confirming marks a run as sent again, if another process has assumed that this one was dead.
 const confirming = `UPDATE gomeko_panel_run SET state = $2, open = 1, sent_at = {now}, ended_at = 0, error = '',
 	job = CASE WHEN $3 = '' THEN job ELSE $3 END, lease_at = CASE WHEN $4 = 1 THEN 0 ELSE {now} + $5 END
 WHERE id = $1 AND (state = 'starting' OR state = 'lost' AND sent_at = 0)`
 
-// confirm records that a run was sent. If that fails, the run is settled when its lease has ended.
+// confirm records that a run was sent. If that fails, the run is settled when its lease expires.
 func (r *Runs) confirm(ctx context.Context, x *Run, state State, job string) {
 	x.State, x.Error, x.confirmed = state, "", true
 	if job != "" {
@@ -56,7 +56,7 @@ func (r *Runs) confirm(ctx context.Context, x *Run, state State, job string) {
 	r.watch.look()
 }
 
-// finish records the end of a run. It tries until the database takes it, or the panel is closed.
+// finish records the end of a run. It retries until the database answers, or the panel is closed.
 func (r *Runs) finish(x *Run, o outcome) {
 	for delay := awayMin; ; delay = min(2*delay, awayMax) {
 		ctx, cancel := context.WithTimeout(r.life, sendTime)
@@ -82,8 +82,8 @@ const ending = `UPDATE gomeko_panel_run SET state = $2, open = 0, ended_at = CAS
 	began_at = $4, attempts = $5, result = $6, size = $7, error_type = $8, error = $9
 WHERE id = $1 AND (open = 1 OR state = 'lost' AND $2 <> 'lost')`
 
-// conclude records the end of a run, unless somebody else has, together with its entry in the audit
-// trail.
+// conclude records the end of a run together with its entry in the audit trail, unless the run has
+// ended already.
 func (r *Runs) conclude(ctx context.Context, x *Run, o outcome) error {
 	o.err = secret.Mask(o.err)
 	result, size := sql.NullString{}, len(o.result)

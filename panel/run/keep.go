@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// atOnce is how many runs one statement is about.
+	// atOnce limits the runs in one statement.
 	atOnce = 500
 
-	// lookTime limits a look at a database beside the requests.
+	// lookTime limits a query of a database in the background.
 	lookTime = 10 * time.Second
 
-	// missingTime is how long after its start a job may be missing in the store.
+	// missingTime is how long after its start a job may be missing from the store.
 	missingTime = time.Minute
 )
 
-// keep renews the leases of the runs of this process, settles those of processes that have died,
-// records the outcomes of jobs, and deletes old runs. It runs until the panel is closed.
+// keep renews the leases of this process's runs, settles those of processes that have died, records
+// the outcomes of jobs, and deletes old runs. It returns when the panel is closed.
 func (r *Runs) keep() {
 	tick, prune := time.NewTicker(r.cfg.times.tick), time.NewTicker(r.cfg.times.prune)
 	defer tick.Stop()
@@ -42,7 +42,7 @@ func (r *Runs) keep() {
 	}
 }
 
-// doing does one of these, and logs why it could not.
+// doing does one of these things, and logs an error.
 func (r *Runs) doing(what string, do func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(r.life, lookTime)
 	defer cancel()
@@ -57,8 +57,8 @@ const (
 	cancelling = `SELECT id FROM gomeko_panel_run WHERE owner = $1 AND open = 1 AND lease_at > 0 AND cancel <> ''`
 )
 
-// renew renews the leases of the runs that this process waits for, and cancels those that somebody
-// has cancelled in another one.
+// renew renews the leases of the runs that this process waits for, and cancels those that a user
+// has cancelled in another process.
 func (r *Runs) renew(ctx context.Context) error {
 	r.mu.Lock()
 	own := len(r.own)
@@ -84,7 +84,7 @@ func (r *Runs) renew(ctx context.Context) error {
 	return rows.Err()
 }
 
-// cancelHere ends the wait for a run, if it is one of this process.
+// cancelHere cancels the wait for a run, if this process waits for it.
 func (r *Runs) cancelHere(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -95,7 +95,7 @@ func (r *Runs) cancelHere(id string) {
 
 const expired = `SELECT ` + light + ` FROM gomeko_panel_run WHERE open = 1 AND lease_at > 0 AND lease_at < {now} AND store IN ('', $1) ORDER BY lease_at LIMIT 100`
 
-// The errors of runs whose process of the panel has died.
+// The errors of runs whose process has died.
 const (
 	lostCall = "the panel was killed before it was known whether the call was sent: the method may have run. Look for its call id in the logs of the service"
 
@@ -108,7 +108,7 @@ const (
 	lostOutcome = "the panel was killed while it waited for the job, and it has no store of jobs: the job runs or has run, its outcome is not known"
 )
 
-// settle records what is known of runs whose process has died.
+// settle records what is known about runs whose process has died.
 func (r *Runs) settle(ctx context.Context) error {
 	found, err := r.runs(ctx, r.cfg.DB, expired, r.store)
 	if err != nil {
@@ -142,7 +142,7 @@ func (r *Runs) settleOne(ctx context.Context, x *Run) error {
 			r.confirm(ctx, x, Queued, x.ID)
 			return nil
 		}
-		if o.err = lostJob; x.Error != "" { // the process has seen that it was not enqueued
+		if o.err = lostJob; x.Error != "" { // the process has found that the job was not enqueued
 			o.state, o.err = Failed, x.Error
 		}
 	}
@@ -168,8 +168,8 @@ func (r *Runs) follow(ctx context.Context) error {
 
 const moving = `UPDATE gomeko_panel_run SET state = $2, began_at = $3, attempts = $4 WHERE id = $1 AND open = 1 AND lease_at = 0 AND (state <> $2 OR attempts <> $4)`
 
-// refresh gives runs what the store has of their jobs, and records what is new. Of those that have
-// ended, that is whether somebody has retried the job.
+// refresh updates runs from their jobs in the store, and records the changes. For runs that have
+// ended, the only change is that the job was retried.
 func (r *Runs) refresh(ctx context.Context, all []*Run) error {
 	stored := slices.DeleteFunc(slices.Clone(all), func(x *Run) bool { return x.Kind != Job || x.owned || x.Job == "" || r.elsewhere(x) })
 	if r.cfg.Jobs == nil {
@@ -183,7 +183,7 @@ func (r *Runs) refresh(ctx context.Context, all []*Run) error {
 	return nil
 }
 
-// compare refreshes at most atOnce jobs.
+// compare refreshes at most atOnce runs.
 func (r *Runs) compare(ctx context.Context, part []*Run) error {
 	ids := make([]string, len(part))
 	for i, x := range part {
@@ -232,25 +232,25 @@ const reopening = `UPDATE gomeko_panel_run SET state = 'queued', open = 1, ended
 	error_type = '', error = '', sent_at = CASE WHEN sent_at = 0 THEN {now} ELSE sent_at END
 WHERE job = $1 AND job <> '' AND kind = 'jobs' AND open = 0`
 
-// Retried records that a job which had ended was retried: the runs that have started it go on.
-// Without it, that is noticed when somebody looks at the run, or at a page of the history that has
-// it.
+// Retried records that an ended job was retried: the runs that started it are open again. Without
+// this call, the change is noticed when a user opens the run, or a page of the history that
+// contains it.
 func (r *Runs) Retried(ctx context.Context, job string) error {
 	if r.cfg.Jobs == nil {
-		return nil // nothing would tell the end
+		return nil // nothing would report the end
 	}
 	_, err := r.exec(ctx, r.cfg.DB, reopening, clean(job))
 	r.watch.look()
 	return err
 }
 
-// reopen is Retried, for a run that was read already.
+// reopen does what Retried does, for a run that was read already.
 func (x *Run) reopen() {
 	x.State, x.Ended, x.Result, x.Size, x.ErrorType, x.Error = Queued, time.Time{}, nil, 0, "", ""
 	x.CancelledBy, x.Progress, x.confirmed = "", 0, true
 }
 
-// show gives a run what the store says of its job.
+// show updates a run from its job.
 func (x *Run) show(j *store.Job) {
 	x.State, x.Began, x.Attempts, x.Deaths = State(j.State), j.Started, j.Attempt, j.Deaths
 	x.ErrorType, x.Error = j.ErrorType, x.quote(j.Error)

@@ -13,24 +13,24 @@ import (
 	"time"
 )
 
-// A Filter selects runs. Empty fields select all.
+// A Filter selects runs. The zero Filter selects all runs.
 type Filter struct {
 	User    string
 	Service string
-	Row     string // of Service
+	Row     string // a row of Service
 	State   State
-	From    time.Time // started then or later
-	To      time.Time // started before
-	Before  int64     // runs with a lower Seq: the Seq of the last run of the page before
-	Limit   int       // 0 is 100
+	From    time.Time // started at this time or later
+	To      time.Time // started before this time
+	Before  int64     // only runs with a lower Seq: set it to that of the last run of the previous page
+	Limit   int       // maximum number of runs; the default is 100
 }
 
-// page is how many runs a page has by default.
+// page is the default number of runs on a page.
 const page = 100
 
-// List returns a page of runs, the latest first, without their results. Of users without the group
-// [View] it has only their own runs; if f names another user, the error is a [DeniedError]. The
-// states of jobs are those that the store has now. The filter may know them a few seconds later.
+// List returns a page of runs, latest first, without their results. Users who are not in the group
+// [View] get only their own runs; if f names another user, the error is a [DeniedError]. The states
+// of jobs are read from the store. The filter may use states that are a few seconds old.
 func (r *Runs) List(ctx context.Context, who Who, f Filter) ([]*Run, error) {
 	if denied := who.require(View, "the runs of others"); denied != nil {
 		if f.User != "" && f.User != who.User.Name {
@@ -56,7 +56,7 @@ func (r *Runs) List(ctx context.Context, who Who, f Filter) ([]*Run, error) {
 	return all, r.renewed(ctx, all)
 }
 
-// renewed gives runs what the store has of their jobs, and since when no worker serves them.
+// renewed updates runs from their jobs in the store, and sets since when no worker serves them.
 func (r *Runs) renewed(ctx context.Context, all []*Run) error {
 	if err := r.refresh(ctx, all); err != nil {
 		return err
@@ -69,11 +69,11 @@ func (r *Runs) renewed(ctx context.Context, all []*Run) error {
 	return nil
 }
 
-// around is how much the order of the runs and the order of their times may differ.
+// around is how much the order of runs may deviate from the order of their times.
 const around = time.Minute
 
-// bounds returns between which numbers the runs are that a filter selects: the first one, and the
-// end, which is not one of them.
+// bounds returns the range of Seq in which the selected runs are, from first up to but not
+// including end.
 func (r *Runs) bounds(ctx context.Context, f Filter) (first, end int64, err error) {
 	first, end = 0, cmp.Or(max(f.Before, 0), math.MaxInt64)
 	bound := func(query string, at time.Time, none int64) (seq int64) {
@@ -96,9 +96,9 @@ func (r *Runs) bounds(ctx context.Context, f Filter) (first, end int64, err erro
 }
 
 // statement returns the statement that selects a page among the runs from first to end. Whatever
-// the filter, it reads an index from the place where the page begins: one for each state, if f
-// names none. Numbers and states are not parameters: PostgreSQL must plan with them, since it would
-// otherwise take a state without runs for a frequent one.
+// the filter, it reads an index from the beginning of the page: one for each state, if f names
+// none. Numbers and states are literals, not parameters, because PostgreSQL must plan with them: it
+// would otherwise take a state without runs for a frequent one.
 func (f *Filter) statement(first, end int64) (query string, args []any) {
 	further := ""
 	if !f.From.IsZero() {
@@ -130,8 +130,8 @@ func (f *Filter) statement(first, end int64) (query string, args []any) {
 	return `SELECT ` + light + ` FROM gomeko_panel_run WHERE seq {among} (` + query + `)) ORDER BY seq DESC`, args
 }
 
-// Get returns a run as it is now. The error wraps [ErrNotFound], or is a [DeniedError] for the run
-// of another user.
+// Get returns the current state of a run. The error wraps [ErrNotFound], or is a [DeniedError] if
+// the run belongs to another user.
 func (r *Runs) Get(ctx context.Context, who Who, id string) (*Run, error) {
 	found, err := r.load(ctx, id)
 	if err != nil {
@@ -146,7 +146,7 @@ func (r *Runs) Get(ctx context.Context, who Who, id string) (*Run, error) {
 	return found[0], r.renewed(ctx, found)
 }
 
-// see returns a [DeniedError] if the run must not be seen.
+// see returns a [DeniedError] if the user may not see the run.
 func (w Who) see(x *Run) error {
 	if w.User.Name == x.User && w.User.Disabled.IsZero() {
 		return nil
@@ -154,7 +154,7 @@ func (w Who) see(x *Run) error {
 	return w.require(View, "the runs of others")
 }
 
-// load returns runs by their ids, in any order.
+// load returns the runs with these ids, in any order.
 func (r *Runs) load(ctx context.Context, ids ...string) (all []*Run, err error) {
 	for part := range slices.Chunk(ids, atOnce) {
 		list := make([]string, len(part))
@@ -171,9 +171,9 @@ func (r *Runs) load(ctx context.Context, ids ...string) (all []*Run, err error) 
 	return all, nil
 }
 
-// Result returns the whole result of a run as JSON, nil if it has none. One that is larger than
-// [Config].MaxResult comes from the store of the jobs, as long as that keeps the job; that of a
-// call is not kept.
+// Result returns the whole result of a run as JSON, or nil if it has none. The result of a job that
+// is larger than [Config.MaxResult] is read from the store of the jobs, as long as the store keeps
+// the job. Such a result of a call is not kept.
 func (r *Runs) Result(ctx context.Context, who Who, id string) (json.RawMessage, error) {
 	x, err := r.Get(ctx, who, id)
 	if err != nil || x.Result != nil || x.Size == 0 || x.Kind != Job || r.cfg.Jobs == nil {

@@ -8,13 +8,14 @@ import (
 const (
 	outdated = `DELETE FROM gomeko_panel_run WHERE seq IN (SELECT seq FROM gomeko_panel_run WHERE started_at < {now} - $1 AND open = 0 ORDER BY started_at LIMIT $2)`
 
-	// endedOf selects by states instead of open, since the index of a user's runs has them.
+	// endedOf selects by state instead of by open, because the index of a user's runs contains
+	// states.
 	endedOf = `FROM gomeko_panel_run WHERE actor = $1 AND state IN ('succeeded', 'failed', 'cancelled', 'lost')`
 
 	surplus = `DELETE FROM gomeko_panel_run WHERE seq IN (SELECT seq ` + endedOf + ` ORDER BY seq LIMIT $2)`
 )
 
-// prune deletes runs that are too old, and those that are too many of a user.
+// prune deletes runs that are too old, and the oldest runs of users who have too many.
 func (r *Runs) prune(ctx context.Context) error {
 	for r.cfg.Keep > 0 {
 		deleted, err := r.exec(ctx, r.cfg.DB, outdated, r.cfg.Keep.Microseconds(), atOnce)
@@ -39,7 +40,7 @@ func (r *Runs) prune(ctx context.Context) error {
 	return nil
 }
 
-// pruneUser deletes the oldest runs of a user that has too many.
+// pruneUser deletes the oldest runs of a user who has too many.
 func (r *Runs) pruneUser(ctx context.Context, user string) error {
 	var have int
 	if err := r.cfg.DB.QueryRowContext(ctx, `SELECT count(*) `+endedOf, user).Scan(&have); err != nil {

@@ -10,27 +10,26 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// A Resource is what jobs have in common that run one after the other.
+// A Resource is shared by jobs that run one after the other.
 type Resource struct {
 	Name string
-	// Line has the jobs in their order, at most [MaxLine]: the one that runs, or the one that is next,
-	// and then those that wait.
+	// Line has the first jobs in their order, at most [MaxLine]: the one that runs or, if none
+	// does, the next one, and then those that wait.
 	Line []InLine
-	Jobs int64 // of the whole line
+	Jobs int64 // number of jobs in the whole line
 }
 
-// An InLine is a job that runs of a resource, or waits for it.
+// An InLine is a job that holds a resource or waits for it.
 type InLine struct {
 	Job store.Job // without Payload, Headers and Result
-	Run *Run      // which started it; nil if it was not started from a control panel
+	Run *Run      // the run that started it; nil if it was not started from a control panel
 }
 
-// MaxLine is how many jobs of a resource are looked at, and MaxResources at how many resources.
+// MaxLine limits the jobs of a resource that are read, and MaxResources the resources.
 const MaxLine, MaxResources = 50, 200
 
-// Resources returns for which resources jobs run or wait, and in which order: at most
-// [MaxResources], in the order of their names. It needs a store of jobs: without one there are
-// none.
+// Resources returns the resources for which jobs run or wait, with their jobs in order. It returns
+// at most [MaxResources], ordered by name. Without a store of jobs, there are none.
 func (r *Runs) Resources(ctx context.Context) ([]Resource, error) {
 	if r.cfg.Jobs == nil {
 		return nil, nil
@@ -69,15 +68,15 @@ func (r *Runs) Resources(ctx context.Context) ([]Resource, error) {
 	return all, nil
 }
 
-// A Place is where a job waits for its resource.
+// A Place is the position of a job that waits for its resource.
 type Place struct {
 	Resource string
-	First    InLine // the job that runs, or the one that is next
-	Ahead    int    // how many jobs are before it, First among them; [MaxLine] stands for more, too
+	First    InLine // the job that holds the resource or, if none does, the next one
+	Ahead    int    // how many jobs are ahead of it, including First; [MaxLine] means that many or more
 }
 
-// Place returns where the job of a run waits for its resource. It is nil if the run does not wait,
-// or only for a worker.
+// Place returns the position of a run's job in the line of its resource. It is nil if the run does
+// not wait, or waits only for a worker.
 func (r *Runs) Place(ctx context.Context, x *Run) (*Place, error) {
 	if r.cfg.Jobs == nil || x.Kind != Job || x.State != Queued && x.State != Scheduled {
 		return nil, nil
@@ -94,7 +93,7 @@ func (r *Runs) Place(ctx context.Context, x *Run) (*Place, error) {
 	switch {
 	case ahead < 0 && len(line) == MaxLine:
 		ahead = MaxLine
-	case ahead <= 0: // it is next, or no longer in the line
+	case ahead <= 0: // the job is next, or no longer in the line
 		return nil, nil
 	}
 	p := &Place{Resource: secret.Mask(found[0].Resource), First: InLine{Job: line[0]}, Ahead: ahead}
@@ -108,7 +107,7 @@ func (r *Runs) Place(ctx context.Context, x *Run) (*Place, error) {
 	return p, nil
 }
 
-// started returns the runs that have started jobs, by the ids of these.
+// started returns the runs that have started jobs, by the ids of the jobs.
 func (r *Runs) started(ctx context.Context, ids []string) (map[string]*Run, error) {
 	byJob := map[string]*Run{}
 	for part := range slices.Chunk(ids, atOnce) {
@@ -121,7 +120,7 @@ func (r *Runs) started(ctx context.Context, ids []string) (map[string]*Run, erro
 			return nil, err
 		}
 		for _, x := range found {
-			byJob[x.Job] = x // the first one of several
+			byJob[x.Job] = x // the first of several
 		}
 	}
 	return byJob, nil

@@ -11,31 +11,31 @@ import (
 	"github.com/gomeko/gomeko/internal/secret"
 )
 
-// A Kind says what a run is: the kind of its row.
+// A Kind is the kind of a run's row.
 type Kind string
 
 // The kinds of runs.
 const (
 	RPC Kind = "rpc"  // a call; the panel waits for the result
-	Job Kind = "jobs" // a job; it runs whether the panel does or not
+	Job Kind = "jobs" // a job; it runs even if the panel does not
 )
 
-// A State says what a run does, or how it has ended.
+// A State is the state of a run.
 type State string
 
 // The states of a run.
 const (
-	Starting  State = "starting"  // is recorded, and not known to be sent
+	Starting  State = "starting"  // recorded, but not known to be sent
 	Scheduled State = "scheduled" // a job that waits for its next attempt
 	Queued    State = "queued"    // a job that waits for a worker
-	Running   State = "running"   // a job that a worker has, or a call that was sent
+	Running   State = "running"   // a job that a worker runs, or a call that was sent
 	Succeeded State = "succeeded" // final
-	Failed    State = "failed"    // final; also what was never sent
+	Failed    State = "failed"    // final; also if it was never sent
 	Cancelled State = "cancelled" // final
-	Lost      State = "lost"      // final: its outcome is not known, as Error says
+	Lost      State = "lost"      // final: its outcome is unknown, and Error says why
 )
 
-// States returns all states, in the order in which a run may have them.
+// States returns all states, in the order in which a run may reach them.
 func States() []State {
 	return []State{Starting, Scheduled, Queued, Running, Succeeded, Failed, Cancelled, Lost}
 }
@@ -45,7 +45,7 @@ func (s State) Final() bool {
 	return s == Succeeded || s == Failed || s == Cancelled || s == Lost
 }
 
-// A Run is something that a user has started.
+// A Run is a call or a job that a user has started.
 type Run struct {
 	Seq     int64 // numbers runs in the order in which they were started
 	ID      string
@@ -53,54 +53,55 @@ type Run struct {
 	Service string
 	Row     string // its name in the table of the service
 	Call    string // its name for callers
-	Allow   string // the groups that it needs
+	Allow   string // the path of groups that it requires
 
 	User    string
-	Address string // from where
+	Address string // from where it was started
 
-	// Arguments is a JSON object, by the names of the row's parameters. What is sensitive in it is
-	// service.Redacted: it is not kept.
+	// Arguments is a JSON object, by the names of the row's parameters. Sensitive values are not
+	// kept: service.Redacted stands for them.
 	Arguments json.RawMessage
-	Hidden    []string // parameters whose values are not kept, or only in part
+	Hidden    []string // parameters whose values were not kept, or only in part
 
 	State   State
 	Started time.Time // by the clock of the database
 	Began   time.Time // when the latest attempt of a job began; zero if none has, and for calls
 	Ended   time.Time // zero if it has not ended
 
-	Job      string // the id of the job; that of another one if that has the same unique key
-	CallID   string // by which log lines are found: their root_call_id, or call_id for a job
-	Attempts int    // of a job, that have begun
+	Job      string // the id of the job, or of an existing job with the same unique key
+	CallID   string // finds log lines: their root_call_id, or call_id for a job
+	Attempts int    // how many attempts of a job have begun
 	Deaths   int    // how many of them ended because a worker died
 	Progress float64
 	Text     string // of the progress; service.Redacted if an argument is hidden
 
-	// Result is JSON, nil if there is none. Lists of runs do not have it.
+	// Result is JSON, or nil if there is none. It is not set in lists of runs.
 	Result json.RawMessage
-	Size   int64 // of the result in bytes; Result is nil if it is larger than [Config].MaxResult
+	Size   int64 // of the result in bytes; Result is nil if it is larger than [Config.MaxResult]
 
-	ErrorType string // as on the wire: the path of the error that the method returned
-	// Error is that of a run that has failed, or of the latest attempt. Secrets in it are masked. If
-	// an argument is hidden, it does not have the text of the method, which may quote it.
+	ErrorType string // as on the wire: the path of the method's error
+	// Error is the error of a run that has failed, or of the latest attempt. Secrets in it are
+	// masked. If an argument is hidden, Error does not contain the text of the method, which may
+	// quote the argument.
 	Error string
 
-	// Unserved is since when no worker serves the row, for a job that waits: it runs when one does.
-	// Zero if one does.
+	// Unserved is the time since when no worker has served the row, for a job that waits. It is
+	// zero if a worker does.
 	Unserved time.Time
-	// CancelledBy is who has asked to cancel it; "" is nobody.
+	// CancelledBy is the user who has cancelled it, or "".
 	CancelledBy string
-	// Repeated is set by [Runs.Start], for a run that was started before with the same nonce.
+	// Repeated is set by [Runs.Start] if the run was started before with the same nonce.
 	Repeated bool
 
 	timeout   time.Duration // of a call
 	nonce     string
 	digest    string // of all arguments, if some are hidden; "" without a nonce
-	store     string // the id of the store that has the job; "" is none
-	owned     bool   // by a process of the panel
+	store     string // the id of the store with the job; "" for none
+	owned     bool   // a process of the panel holds it
 	confirmed bool   // it was sent
 }
 
-// Duration returns how long the run took, or how long it has taken until now.
+// Duration returns how long the run took, or how long it has been running at now.
 func (r *Run) Duration(now time.Time) time.Duration {
 	if r.Ended.IsZero() {
 		return now.Sub(r.Started)
@@ -108,7 +109,7 @@ func (r *Run) Duration(now time.Time) time.Duration {
 	return r.Ended.Sub(r.Started)
 }
 
-// callID returns the id of the calls that a run makes.
+// callID returns the id of the run's call.
 func (r *Run) callID() string {
 	if r.Kind == RPC {
 		return "panel.run." + r.ID
@@ -116,14 +117,14 @@ func (r *Run) callID() string {
 	return r.Service + "." + r.Call + "." + r.Job
 }
 
-// The columns of a Run, as scan reads them: all, and without those that may be large.
+// The columns of a Run that scan reads: all of them, or all but those that may be large.
 const (
 	columns = light + `, result`
 	light   = `seq, id, kind, service, name, call, allow, actor, address, coalesce(nonce, ''), arguments, hidden, state, started_at, sent_at, ` +
 		`began_at, ended_at, lease_at, cancel, job, attempts, size, error_type, error, store, digest`
 )
 
-// runs returns the runs that a statement selects.
+// runs returns the runs selected by a statement.
 func (r *Runs) runs(ctx context.Context, in executor, query string, args ...any) (all []*Run, err error) {
 	rows, err := in.QueryContext(ctx, r.text(query), args...)
 	if err != nil {
@@ -169,10 +170,10 @@ func scan(rows *sql.Rows, columns int) (*Run, error) {
 	return x, nil
 }
 
-// withheld stands for a text of the method of a run that has hidden arguments.
+// withheld replaces a text of the method if the run has hidden arguments.
 const withheld = "the text of the error is not kept, since it may quote an argument that is hidden: look for the call id in the log of the service"
 
-// quote returns what may be kept of a text that comes from the method of the run.
+// quote returns the part of a method's text that may be kept.
 func (r *Run) quote(text string) string {
 	if text == "" || len(r.Hidden) == 0 {
 		return secret.Mask(text)
@@ -180,7 +181,7 @@ func (r *Run) quote(text string) string {
 	return withheld
 }
 
-// moment returns the time of a column; the zero time for 0.
+// moment converts the value of a column to a time; 0 is the zero time.
 func moment(micros int64) time.Time {
 	if micros == 0 {
 		return time.Time{}
@@ -188,7 +189,7 @@ func moment(micros int64) time.Time {
 	return time.UnixMicro(micros).UTC()
 }
 
-// micros returns a time for a column.
+// micros converts a time to the value of a column.
 func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -196,7 +197,7 @@ func micros(t time.Time) int64 {
 	return t.UnixMicro()
 }
 
-// clean returns what both databases take as a text.
+// clean returns s in a form that both databases accept.
 func clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }

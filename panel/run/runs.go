@@ -22,54 +22,55 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// View is the group whose members see the runs of others.
+// View is the group whose members may see the runs of other users.
 const View = "view"
 
-// A Config says where runs are kept, and how they are sent. DB, Dialect, Accounts and Conn are
-// needed.
+// Config configures [Open]: it says where runs are kept, and how they are sent. DB, Dialect,
+// Accounts and Conn are required.
 type Config struct {
-	// DB is the database of the accounts, and Dialect its kind. Whoever has opened it closes it.
+	// DB is the database of the accounts, and Dialect its kind. The caller opens and closes it.
 	DB      *sql.DB
 	Dialect account.Dialect
 
-	// Accounts have the audit trail. They are in DB.
+	// Accounts writes the audit trail. It must be in DB.
 	Accounts *account.Accounts
 
 	// Conn is the connection to the broker, on which calls and jobs are sent.
 	Conn *transport.Conn
 
-	// RPC says how calls are made. The zero value works.
+	// RPC configures calls. The zero value works.
 	RPC rpc.Config
 
-	// Jobs is the store of the jobs. Without it jobs are published to the broker, and only the process
-	// that has started a job learns its outcome: there is no progress, and after a restart of the
-	// panel its jobs are lost to the history. A panel follows only the jobs in its store: those of
-	// another one, which a process on the same database may have, are left to that process.
+	// Jobs is the store of the jobs. Without it, jobs are published to the broker, and only the
+	// process that started a job learns its outcome: there is no progress, and when the panel is
+	// restarted, the history loses track of its jobs. A panel follows only the jobs in its store.
+	// Jobs in the store of another process on the same database are left to that process.
 	Jobs *store.Store
 
-	// Key signs the grants. Without it none are sent, and workers with keys refuse the runs.
+	// Key signs the grants. Without it, no grants are sent, and workers with keys reject the runs.
 	Key *grant.Key
 
-	// Find returns what is known of a service. Nil asks the fleet, which takes up to a second. The
-	// error wraps [ErrUnknownRow] if there is no such service.
+	// Find returns what is known about a service. If nil, the fleet is asked, which takes up to a
+	// second. The error wraps [ErrUnknownRow] if there is no such service.
 	Find func(ctx context.Context, service string) (Service, error)
 
-	// Timeout limits a call whose row has no timeout in its tag. 0 is a minute.
+	// Timeout limits a call whose row has no timeout in its tag. 0 means a minute.
 	Timeout time.Duration
 
-	// Keep is how long a run is kept after its start, and Most how many of each user are. 0 is 90 days
-	// and 100,000; negative is without end. Those that have not ended are kept, too.
+	// Keep is how long a run is kept after its start, and Most how many runs of each user are kept.
+	// 0 means 90 days and 100,000; a negative number means no limit. Runs that have not ended are
+	// always kept.
 	Keep time.Duration
 	Most int
 
-	// MaxOpen limits how many runs of a user have not ended: further ones are refused. 0 is 100;
-	// negative is no limit.
+	// MaxOpen limits the runs of a user that have not ended. Further ones are refused. 0 means 100;
+	// a negative number means no limit.
 	MaxOpen int
 
-	// MaxResult is the size up to which a result is kept, in bytes. 0 is 1 MiB.
+	// MaxResult is the maximum size of a result that is kept, in bytes. 0 means 1 MiB.
 	MaxResult int
 
-	// Logger is nil for [slog.Default].
+	// Logger defaults to [slog.Default].
 	Logger *slog.Logger
 
 	times times
@@ -84,16 +85,16 @@ const (
 	defaultMaxResult = 1 << 20
 )
 
-// These times are others in tests; 0 is the default.
+// times are the intervals that tests change; 0 means the default.
 type times struct {
-	tick  time.Duration // between two looks at what is open
-	poll  time.Duration // between two looks at what is watched
-	lease time.Duration // how long a process has a run without renewing it
+	tick  time.Duration // between two looks at open runs
+	poll  time.Duration // between two looks at watched runs
+	lease time.Duration // how long a process holds a run without renewing its lease
 	prune time.Duration
 }
 
-// Runs are what people have started. Several goroutines may use them, and several processes the
-// same database.
+// Runs starts and keeps the runs of users. Several goroutines may use it, and several processes may
+// use the same database.
 type Runs struct {
 	cfg      Config
 	log      *slog.Logger
@@ -102,19 +103,19 @@ type Runs struct {
 	secret   []byte // the key of digests
 	caller   *rpc.Caller
 	enqueuer *jobs.Enqueuer
-	step     func(name, id string) // a test ends the process here; nil is nothing
+	step     func(name, id string) // a test ends the process here; may be nil
 
-	life    context.Context // of what runs beside the requests
+	life    context.Context // of the background work
 	end     context.CancelFunc
 	keeping sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool
-	tasks  sync.WaitGroup // those that wait for an end; added to with mu held, before closed
+	tasks  sync.WaitGroup // that wait for an end; added to with mu held, before closed
 	own    map[string]context.CancelCauseFunc
 
 	watch  watched
-	cursor int64 // the last job that was looked at; of keep
+	cursor int64 // the last job that keep looked at
 }
 
 //go:embed migrations/*.sql
@@ -122,8 +123,9 @@ var files embed.FS
 
 var tables = migration.Set{Name: "gomeko_panel_run_migration", Files: files}
 
-// Open returns the runs in a database, and makes their table or brings it to the version of this
-// program. It opens a queue for replies at the broker. The error has all mistakes in cfg.
+// Open returns the runs in a database. It creates their table, or upgrades it to the version of
+// this program, and opens a queue for replies on the broker. The error contains all mistakes in
+// cfg.
 func Open(ctx context.Context, cfg Config) (*Runs, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -157,7 +159,7 @@ func Open(ctx context.Context, cfg Config) (*Runs, error) {
 	return r, nil
 }
 
-// identify reads which store has the jobs, and the key of digests.
+// identify reads the id of the store of jobs, and the key of digests.
 func (r *Runs) identify(ctx context.Context) (err error) {
 	if r.cfg.Jobs != nil {
 		if r.store, err = r.cfg.Jobs.ID(ctx); err != nil {
@@ -175,7 +177,7 @@ func (r *Runs) identify(ctx context.Context) (err error) {
 	return err
 }
 
-// elsewhere reports whether the job of a run is in a store that this process does not have.
+// elsewhere reports whether the job of a run is in a store that this process does not use.
 func (r *Runs) elsewhere(x *Run) bool { return x.store != "" && x.store != r.store }
 
 // check returns all mistakes in the configuration.
@@ -202,8 +204,8 @@ func (c *Config) check() error {
 	return errors.Join(mistakes...)
 }
 
-// Close waits for calls that run, and for outcomes that only this process learns. When ctx ends
-// before, they are recorded as lost. The database, the store and the connection stay open.
+// Close waits for running calls, and for outcomes that only this process learns. If ctx ends first,
+// they are recorded as lost. Close does not close the database, the store and the connection.
 func (r *Runs) Close(ctx context.Context) error {
 	r.mu.Lock()
 	was := r.closed
@@ -241,8 +243,9 @@ type executor interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// dialects replace what the databases write differently: the time, and that a column is among what
-// a query returns. PostgreSQL expects few rows in an array, so that it uses an index for each.
+// dialects replace the parts of statements in which the databases differ: the time, and whether a
+// column is among the results of a query. PostgreSQL is told to expect few rows in an array, so
+// that it uses an index for each.
 var dialects = map[account.Dialect]*strings.Replacer{
 	account.SQLite:     strings.NewReplacer("{now}", `CAST(unixepoch('subsec') * 1000 AS integer) * 1000`, "{among}", `IN (SELECT * FROM`),
 	account.PostgreSQL: strings.NewReplacer("{now}", `CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS bigint)`, "{among}", `= ANY (ARRAY`),

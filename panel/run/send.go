@@ -13,14 +13,14 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// answerTime is how much longer than the timeout of its row the panel waits for a call: the answer
-// says why it was ended.
+// answerTime is how much longer than the timeout of its row the panel waits for a call, so that the
+// answer can say why the call was ended.
 const answerTime = 5 * time.Second
 
-// errCancelled is the cause of the end of a call that somebody has cancelled.
+// errCancelled is the cause with which the context of a call is cancelled when a user cancels it.
 var errCancelled = errors.New("cancelled")
 
-// sign returns the grant of a run, "" without a key.
+// sign returns the grant of a run, or "" without a key.
 func (r *Runs) sign(x *Run, who Who, job string, body []byte) (string, error) {
 	if r.cfg.Key == nil {
 		return "", nil
@@ -57,7 +57,7 @@ func (r *Runs) call(x *Run, who Who, a *arguments) {
 	}
 	reply := r.caller.Client(x.Service).Go(sent, x.Call, a.list...)
 	select {
-	case <-reply.Done(): // it could not be sent, or the answer was fast
+	case <-reply.Done(): // it could not be sent, or the answer came quickly
 	default:
 		r.at("sent", x.ID)
 		r.confirm(ctx, x, Running, "")
@@ -93,8 +93,8 @@ func (r *Runs) outcomeOf(ctx context.Context, x *Run, result json.RawMessage, er
 	return outcome{state: Failed, err: err.Error()}
 }
 
-// hold notes a run whose end this process waits for: its lease is renewed, and cancel is called
-// when somebody cancels it.
+// hold registers a run whose end this process waits for. The lease of the run is renewed, and
+// cancel is called when a user cancels it.
 func (r *Runs) hold(id string, cancel context.CancelCauseFunc) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,12 +107,12 @@ func (r *Runs) drop(id string) {
 	delete(r.own, id)
 }
 
-// enqueue enqueues the job of a run. It reports whether a goroutine waits for its outcome, which
-// then ends the task. x gets the outcome.
+// enqueue enqueues the job of a run, and sets its outcome in x. It reports whether a goroutine
+// waits for the outcome; that goroutine then ends the task.
 func (r *Runs) enqueue(x *Run, who Who, a *arguments) (waits bool, err error) {
 	ctx, cancel := context.WithTimeout(r.life, sendTime)
 	defer cancel()
-	r.hold(x.ID, func(error) {}) // what is sent is cancelled later
+	r.hold(x.ID, func(error) {}) // a job that was sent is cancelled later
 	defer func() {
 		if !waits {
 			r.drop(x.ID)
@@ -141,8 +141,8 @@ func (r *Runs) enqueue(x *Run, who Who, a *arguments) (waits bool, err error) {
 
 const unsent = `UPDATE gomeko_panel_run SET error = $2 WHERE id = $1 AND state = 'starting'`
 
-// notSent notes that a job was perhaps not enqueued. With a store, that is known when the lease of
-// the run has ended.
+// notSent records that a job may not have been enqueued. With a store, this is known when the lease
+// of the run has expired.
 func (r *Runs) notSent(ctx context.Context, x *Run, err error) error {
 	x.Error = "it was not enqueued: " + secret.Mask(err.Error())
 	if r.cfg.Jobs == nil {

@@ -13,15 +13,15 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Service is what is known of a service of the fleet.
+// A Service is a service of the fleet, as far as it is known.
 type Service struct {
 	Document *contract.Document
-	Running  bool      // a process of it has answered lately
-	Seen     time.Time // when one did last
+	Running  bool      // a process of it has answered recently
+	Seen     time.Time // when a process last answered
 }
 
-// row returns a row by its name in the table of the service, or else by that for callers. It
-// returns nil if there is none.
+// row returns the row with this name in the table of the service, or else the row that callers call
+// so. It returns nil if there is none.
 func (s *Service) row(name string) *contract.Row {
 	for _, is := range []func(r contract.Row) bool{
 		func(r contract.Row) bool { return r.Name == name },
@@ -34,8 +34,8 @@ func (s *Service) row(name string) *contract.Row {
 	return nil
 }
 
-// Unserved returns since when no worker serves a row of a service, the zero time if one does, or
-// if the service is not known. A job waits until one does.
+// Unserved returns the time since when no worker has served a row of a service. It is zero if a
+// worker does, or if the service is unknown. A job waits until a worker does.
 func (r *Runs) Unserved(ctx context.Context, service, row string) (since time.Time) {
 	s, err := r.cfg.Find(ctx, service)
 	if err != nil || s.Running && s.row(row) != nil {
@@ -44,14 +44,14 @@ func (r *Runs) Unserved(ctx context.Context, service, row string) (since time.Ti
 	return s.Seen
 }
 
-// answerFor is how long the answer of the fleet counts.
+// answerFor is how long an answer of the fleet is used.
 const answerFor = 10 * time.Second
 
-// A survey asks the fleet for services, for a [Config] without Find.
+// A survey asks the fleet about services, for a [Config] without Find.
 type survey struct {
 	conn *transport.Conn
 
-	mu    sync.Mutex // held while the fleet is asked
+	mu    sync.Mutex // held while asking the fleet
 	known map[string]Service
 	asked map[string]time.Time
 }
@@ -60,7 +60,7 @@ func newSurvey(conn *transport.Conn) *survey {
 	return &survey{conn: conn, known: map[string]Service{}, asked: map[string]time.Time{}}
 }
 
-// find returns a service. One that does not answer any more is the one that it was.
+// find returns a service. If it no longer answers, find returns the last answer.
 func (v *survey) find(ctx context.Context, service string) (Service, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -83,8 +83,8 @@ func (v *survey) find(ctx context.Context, service string) (Service, error) {
 	return s, nil
 }
 
-// Row returns the description of a row that a control panel may run, whoever may. The error wraps
-// [ErrUnknownRow].
+// Row returns the description of a row that a control panel may run, regardless of the user. The
+// error wraps [ErrUnknownRow].
 func (r *Runs) Row(ctx context.Context, service, name string) (*contract.Row, error) {
 	_, row, err := r.find(ctx, service, name)
 	return row, err

@@ -17,13 +17,13 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// Who is the user who does something, and from where.
+// A Who is a user and the address from which the user acts.
 type Who struct {
 	User    *account.User
-	Address string // of the network, or a host
+	Address string // a network address, or a host
 }
 
-// actor returns who it is for the audit trail.
+// actor returns the user for the audit trail.
 func (w Who) actor() account.Actor { return account.Actor{Name: w.User.Name, Address: w.Address} }
 
 // require returns a [DeniedError] if the user lacks a group of a path.
@@ -34,38 +34,37 @@ func (w Who) require(path, what string) error {
 	return nil
 }
 
-// A Request is what to start.
+// A Request describes a run to start.
 type Request struct {
 	Service string
-	Row     string // its name in the table of the service, or that for callers
+	Row     string // its name in the table of the service, or its name for callers
 
-	// Arguments is a JSON object, by the names of the row's parameters: *args is a list by its name,
-	// and **kwargs an object. Nil has none.
+	// Arguments is a JSON object, by the names of the row's parameters: *args is a list, and
+	// **kwargs an object. Nil means no arguments.
 	Arguments json.RawMessage
 
-	// Nonce is a random text that the form has, at most 64 bytes. Requests of a user with the same
-	// nonce are one run. "" is none.
+	// Nonce is a random text in the form, at most 64 bytes. Requests of a user with the same nonce
+	// are one run. It may be "".
 	Nonce string
 }
 
 const (
-	// maxNonce is the length of a nonce, in bytes.
+	// maxNonce is the maximum length of a nonce, in bytes.
 	maxNonce = 64
 
-	// sendTime limits the enqueueing of a job, and what is written of a run.
+	// sendTime limits the time to enqueue a job, and to write a run.
 	sendTime = 10 * time.Second
 )
 
-// Start starts what a user asks for, and returns it when it is recorded: a call runs then, and a
-// job is enqueued. It goes on if ctx ends.
+// Start starts a run for a user. It returns the run when it is recorded: a call is then running,
+// and a job has been enqueued. The run continues if ctx ends.
 //
-// The error is a [DeniedError], wraps [ErrUnknownRow] or [ErrArguments], is a [NonceError], or says
-// why the run could not be recorded: then nothing was sent. It wraps [ErrTooMany] if too many runs
-// of the user are open. What happens later is in the run: one that could not be sent is returned as
-// failed.
+// The error is a [DeniedError] or a [NonceError], wraps [ErrUnknownRow], [ErrArguments] or
+// [ErrTooMany], or says why the run could not be recorded. In all these cases nothing was sent.
+// Later errors are in the run: if it cannot be sent, Start returns it as failed.
 //
-// For a nonce that was used, Start returns the run that was started with it. If the panel was
-// killed before it has enqueued that job, Start enqueues it now, by the same id.
+// If the nonce was used before, Start returns the run that was started with it. If the panel was
+// killed before it enqueued that job, Start enqueues it now, with the same id.
 func (r *Runs) Start(ctx context.Context, who Who, q Request) (*Run, error) {
 	x, a, err := r.prepare(ctx, who, q)
 	if err != nil {
@@ -74,7 +73,7 @@ func (r *Runs) Start(ctx context.Context, who Who, q Request) (*Run, error) {
 	if !r.begin() {
 		return nil, ErrClosed
 	}
-	started := false // then the task is another goroutine's
+	started := false // otherwise another goroutine ends the task
 	defer func() {
 		if !started {
 			r.tasks.Done()
@@ -119,7 +118,7 @@ func (r *Runs) begin() bool {
 	return !r.closed
 }
 
-// at tells a test that a run has come to a step.
+// at tells a test that a run has reached a step.
 func (r *Runs) at(step, id string) {
 	if r.step != nil {
 		r.step(step, id)
@@ -179,7 +178,7 @@ func (r *Runs) find(ctx context.Context, service, name string) (Service, *contra
 	return s, row, nil
 }
 
-// refuse adds a request that was refused to the audit trail, and returns the error.
+// refuse records a refused request in the audit trail, and returns the error.
 func (r *Runs) refuse(ctx context.Context, who Who, q Request, err error) error {
 	entry := account.Entry{Action: "run", Object: q.Service + "." + q.Row, Failed: clean(clip.Text(secret.Mask(err.Error()), 1000))}
 	if recordErr := r.cfg.Accounts.As(who.actor()).Record(context.WithoutCancel(ctx), entry); recordErr != nil {
@@ -194,7 +193,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'starting', 1, {now}, 0, 0
 ON CONFLICT DO NOTHING RETURNING seq, started_at`
 
 // record records a run before it is sent, together with its entry in the audit trail. It returns
-// false if the user has a run with its nonce.
+// false if the user already has a run with its nonce.
 func (r *Runs) record(ctx context.Context, who Who, x *Run) (added bool, err error) {
 	hidden, err := json.Marshal(slices.Concat([]string{}, x.Hidden))
 	if err != nil {
@@ -229,8 +228,8 @@ func (r *Runs) record(ctx context.Context, who Who, x *Run) (added bool, err err
 	return added, nil
 }
 
-// inTurn has other processes wait that record a run of the same user, so that they count this one.
-// SQLite has one writer.
+// inTurn makes other processes wait before they record a run of the same user, so that they count
+// this one. SQLite has only one writer.
 func (r *Runs) inTurn(ctx context.Context, tx *sql.Tx, user string) error {
 	if r.cfg.Dialect != account.PostgreSQL || r.cfg.MaxOpen < 0 {
 		return nil
@@ -239,7 +238,7 @@ func (r *Runs) inTurn(ctx context.Context, tx *sql.Tx, user string) error {
 	return err
 }
 
-// limit returns an error if too many runs of a user are open.
+// limit returns an error if the user has too many open runs.
 func (r *Runs) limit(ctx context.Context, tx *sql.Tx, user string) error {
 	if r.cfg.MaxOpen < 0 {
 		return nil
@@ -260,7 +259,7 @@ func (r *Runs) audit(ctx context.Context, tx *sql.Tx, actor account.Actor, x *Ru
 	return r.cfg.Accounts.As(actor).RecordIn(ctx, tx, entry)
 }
 
-// before returns the run that a user has started with the nonce of x.
+// before returns the run that a user started before with the nonce of x.
 func (r *Runs) before(ctx context.Context, x *Run) (*Run, error) {
 	found, err := r.runs(ctx, r.cfg.DB, `SELECT `+columns+` FROM gomeko_panel_run WHERE actor = $1 AND nonce = $2`, x.User, clean(x.nonce))
 	if err == nil && len(found) == 0 {
@@ -279,8 +278,8 @@ func (r *Runs) before(ctx context.Context, x *Run) (*Run, error) {
 const resuming = `UPDATE gomeko_panel_run SET state = 'starting', open = 1, ended_at = 0, error = '', owner = $2, lease_at = {now} + $3
 WHERE id = $1 AND kind = 'jobs' AND sent_at = 0 AND (state = 'lost' OR state = 'starting' AND lease_at < {now})`
 
-// resume takes a job over that the process which has recorded it did not send. It is safe if the
-// store of the jobs has the job nevertheless, since the id is the same.
+// resume takes over a job that another process has recorded but not sent. If the store of the jobs
+// has the job nevertheless, resuming it is harmless, because the id is the same.
 func (r *Runs) resume(ctx context.Context, x *Run) (resumed bool, err error) {
 	if x.Kind != Job || x.confirmed || r.cfg.Jobs == nil || r.elsewhere(x) {
 		return false, nil

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// watched are the runs that goroutines of the process watch. One goroutine looks at all of them,
-// while there are any.
+// watched holds the runs that goroutines of the process watch. One goroutine polls all of them, as
+// long as there are any.
 type watched struct {
-	wake chan struct{} // holds a token when there is something new
+	wake chan struct{} // holds a token when there is something to look at
 
 	mu      sync.Mutex
 	all     map[string]map[*watcher]struct{} // by the id of the run
@@ -21,13 +21,13 @@ type watched struct {
 
 // A watcher watches one run.
 type watcher struct {
-	out  chan *Run // holds the latest state that was not received
+	out  chan *Run // holds the latest state until it is received
 	last *Run
 }
 
 func (w *watched) init() { w.wake, w.all = make(chan struct{}, 1), map[string]map[*watcher]struct{}{} }
 
-// look has the goroutine look now.
+// look makes the goroutine look now.
 func (w *watched) look() {
 	select {
 	case w.wake <- struct{}{}:
@@ -35,16 +35,16 @@ func (w *watched) look() {
 	}
 }
 
-// close refuses further watchers.
+// close rejects further watchers.
 func (w *watched) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
 }
 
-// Watch returns a channel that receives a run now and whenever it has changed, until it has ended
-// or ctx ends: it is closed then. A receiver that is slow gets the latest state. The error is that
-// of [Runs.Get].
+// Watch returns a channel that receives a run, first at once and then whenever it has changed. The
+// channel is closed when the run has ended or ctx ends. A slow receiver gets only the latest state.
+// The error is that of [Runs.Get].
 func (r *Runs) Watch(ctx context.Context, who Who, id string) (<-chan *Run, error) {
 	x, err := r.Get(ctx, who, id)
 	if err != nil {
@@ -63,7 +63,8 @@ func (r *Runs) Watch(ctx context.Context, who Who, id string) (<-chan *Run, erro
 	return w.out, nil
 }
 
-// Wait returns a run when it has ended, or its current state when ctx ends, without an error.
+// Wait returns a run when it has ended. If ctx ends first, it returns the current state, without an
+// error.
 func (r *Runs) Wait(ctx context.Context, who Who, id string) (*Run, error) {
 	states, err := r.Watch(ctx, who, id)
 	if err != nil {
@@ -110,7 +111,7 @@ func (w *watched) remove(id string, one *watcher) {
 	}
 }
 
-// lookAtWatched looks until nobody watches any more.
+// lookAtWatched polls the watched runs as long as there are any.
 func (r *Runs) lookAtWatched() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -131,7 +132,7 @@ func (r *Runs) lookAtWatched() {
 	}
 }
 
-// ids returns the runs that are watched. If there are none, the goroutine no longer runs.
+// ids returns the ids of the watched runs. If there are none, the goroutine no longer runs.
 func (w *watched) ids() (ids []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -152,7 +153,7 @@ func (w *watched) endAll() {
 	}
 }
 
-// tell reads runs, and tells those who watch them what has changed.
+// tell reads runs, and sends changes to their watchers.
 func (r *Runs) tell(ctx context.Context, ids []string) error {
 	found, err := r.load(ctx, ids...)
 	if err != nil {
@@ -168,11 +169,11 @@ func (r *Runs) tell(ctx context.Context, ids []string) error {
 	r.watch.mu.Lock()
 	defer r.watch.mu.Unlock()
 	for _, id := range ids {
-		x := byID[id] // nil: it was deleted
+		x := byID[id] // nil if it was deleted
 		for w := range r.watch.all[id] {
 			if x != nil && !reflect.DeepEqual(x, w.last) {
 				w.last = x
-				select { // the state before, if nobody has received it
+				select { // drop the previous state, if it was not received
 				case <-w.out:
 				default:
 				}
