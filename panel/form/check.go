@@ -9,14 +9,14 @@ import (
 	"github.com/gomeko/gomeko/internal/constraint"
 )
 
-// maxCheckDepth is how deep values are checked. The worker checks the rest.
+// maxCheckDepth limits how deep values are checked. The worker checks the rest.
 const maxCheckDepth = 100
 
-// maxFaults is how many faults a check finds, as that of a worker.
+// maxFaults limits the faults that a check finds, as in a worker.
 const maxFaults = 100
 
-// A check compares values with their shapes, as the worker will: it decodes and checks the numbers
-// and the texts in them with what decodes and checks them there.
+// A check validates values against their shapes. It decodes and validates numbers and texts with
+// the same code as the worker.
 type check struct {
 	faults []Fault
 }
@@ -110,7 +110,7 @@ func (c *check) entries(s *shape, raw []byte, place []string) {
 		}
 		inner := append(slices.Clip(place), m.Name)
 		if s.keys != nil {
-			name, _ := codec.JSON.Encode(m.Name) // a string is always encoded
+			name, _ := codec.JSON.Encode(m.Name) // never fails for a string
 			for _, message := range s.keys.faults(name) {
 				c.add(inner, "its name "+message)
 			}
@@ -119,7 +119,7 @@ func (c *check) entries(s *shape, raw []byte, place []string) {
 	}
 }
 
-// typeNames are the types of JSON Schema with the kinds of values and their names for people.
+// typeNames maps the types of JSON Schema to the kinds of values and to names for users.
 var typeNames = map[string]struct {
 	kind codec.Kind
 	name string

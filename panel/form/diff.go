@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// A Change is a difference between a row and what it was before.
+// A Change is a difference between a row and an earlier version of it.
 type Change struct {
-	// Pointer is the JSON Pointer of the parameter, or of a member in one. * stands for all rows of
+	// Pointer is the JSON Pointer of the parameter, or of a member in it. * stands for all rows of
 	// a list or a map.
 	Pointer string
 
-	// Was and Is say what its values are: "optional whole number, from 1 to 10". Was is empty for
-	// one that is new, Is for one that is gone.
+	// Was and Is describe the values before and after, such as "optional whole number, from 1 to
+	// 10". Was is empty for a new parameter or member, Is for a removed one.
 	Was, Is string
 }
 
-// String returns the change as a sentence without a stop.
+// String returns the change as a sentence without a full stop.
 func (c Change) String() string {
 	switch {
 	case c.Was == "":
@@ -28,19 +28,19 @@ func (c Change) String() string {
 	return c.Pointer + " has changed: it was " + c.Was + ", and is " + c.Is
 }
 
-// Limits of what is compared.
+// Limits of the comparison.
 const (
 	maxOutline      = 200
 	maxOutlineDepth = 5
 	maxOutlineBytes = 32 << 10
 )
 
-// Diff returns how a row has changed, in the order of its parameters: first what is in the new one,
-// then what is gone.
+// Diff returns how a row has changed, in the order of its parameters: first those in the new row,
+// then those that were removed.
 func Diff(before, after *Form) []Change { return compare(before.outline(), after.outline()) }
 
-// Compare sets [Input.Changes] to how the row has changed since a browser got a form with this
-// signature, which is the value of its input signature:. It reports whether the row has changed.
+// Compare sets [Input.Changes] to the changes of the row since a browser received a form with this
+// signature, the value of its input signature:. It reports whether the row has changed.
 func (in *Input) Compare(signature string) bool {
 	changes := in.form.changes(signature)
 	if len(changes) > 0 {
@@ -49,7 +49,7 @@ func (in *Input) Compare(signature string) bool {
 	return len(changes) > 0
 }
 
-// changes returns how the row has changed since the browser got a form with this signature.
+// changes returns how the row has changed since the browser received a form with this signature.
 func (f *Form) changes(signature string) []Change {
 	var before [][2]string
 	if json.Unmarshal([]byte(signature), &before) != nil || len(before) > maxOutline {
@@ -61,9 +61,9 @@ func (f *Form) changes(signature string) []Change {
 	return compare(before, f.outline())
 }
 
-// signature returns what a form has of its row in the browser.
+// signature returns the signature of a form, which describes its row, for the browser.
 func (f *Form) signature() string {
-	data, _ := json.Marshal(f.outline()) // strings are always encoded
+	data, _ := json.Marshal(f.outline()) // never fails for strings
 	return string(data)
 }
 
@@ -87,10 +87,10 @@ func compare(before, after [][2]string) (all []Change) {
 	return all
 }
 
-// outline returns the places in the arguments, with what their values are.
+// outline returns the places in the arguments, each with a description of its values.
 func (f *Form) outline() (all [][2]string) {
 	size := 0
-	within := map[*shape]bool{} // those that the walk is in
+	within := map[*shape]bool{} // shapes that the walk is inside
 	var walk func(s *shape, place []string)
 	walk = func(s *shape, place []string) {
 		if len(place) > maxOutlineDepth || within[s] {
@@ -120,7 +120,7 @@ func (f *Form) outline() (all [][2]string) {
 	return all
 }
 
-// spell returns what the values of a shape are.
+// spell returns a description of a shape's values.
 func (s *shape) spell(depth int) string {
 	if depth > maxOutlineDepth {
 		return "…"

@@ -1,15 +1,15 @@
-// Package form makes HTML forms that ask people for the arguments of a row, and reads what they
-// fill in. A control panel shows them: see docs/describe.md for the rows that it may run.
+// Package form makes HTML forms for the arguments of a row, and reads what users fill in. A control
+// panel shows them: see docs/describe.md for the rows that it may run.
 //
-// A [Form] is made of the description of a service, as fleet.Describe returns it. The fields are in
-// the order of the parameters, with their defaults and the help in their docs:
+// A [Form] is built from the description of a service that fleet.Describe returns. Its fields are
+// in the order of the parameters, with the defaults and the help texts of the parameters:
 //
 //	f, err := form.New(document, "Update")
 //	…
 //	html, err := f.Blank().HTML() // for a page that has <form method="post"> and the button
 //
-// Parse reads the values that the browser sends. Arguments checks them with the code that decodes
-// and checks them in the worker:
+// Parse reads the values that the browser sends. Arguments validates them with the same code that
+// decodes and validates them in the worker:
 //
 //	in := f.Parse(r.PostForm)
 //	if in.Edited() { // a row more, or one less: show the form again
@@ -26,7 +26,7 @@
 //		return page(in.HTML())
 //	}
 //
-// [Form.Fill] returns the form with the arguments of an earlier call, and [Diff] tells how a row
+// [Form.Fill] returns the form with the arguments of an earlier call, and [Diff] returns how a row
 // has changed.
 //
 // # Which field does a value have?
@@ -42,18 +42,19 @@
 //	list, map                   rows, which buttons add and remove
 //	anything else               a textarea with JSON
 //
-// A value that its field cannot have is JSON, too: a text with control characters, a list of more
-// than 200 elements, groups that are nested too deep. So an earlier call can always be shown.
+// A value that its field cannot hold is shown as JSON, too: a text with control characters, a list
+// of more than 200 elements, groups that are nested too deep. So an earlier call can always be
+// shown.
 //
 // # What does an empty field stand for?
 //
-// An optional value is left out, so that its default holds. A text that may be empty is sent empty;
-// if it could also be left out, or null, people choose what an empty field stands for. A required
-// value is a fault.
+// An optional value is omitted, and its default applies. A text that may be empty is sent empty; if
+// it may also be omitted or null, the user chooses what an empty field means. For a required value,
+// it is a fault.
 //
 // # What does a page need?
 //
-// The HTML has neither scripts nor styles. Everything works without a script; the one that [Script]
+// The HTML contains neither scripts nor styles, and works without scripts. The script that [Script]
 // returns adds and removes rows without a request. A page may style these classes:
 //
 //	form             the whole form
@@ -70,12 +71,12 @@
 //	add, remove      the buttons of rows
 //	hidden           text for screen readers only: the page must hide it from others
 //
-// Names of inputs begin with / or with a word and :, so they differ from those that the page adds.
-// The name and the id of a field are the same each time.
+// Names of inputs begin with / or with a word and :, so they do not collide with inputs that the
+// page adds. The name and the id of a field are always the same.
 //
 // # Hostile input
 //
-// Descriptions come from processes, and values from browsers, so neither is trusted. All texts are
-// escaped. Types that contain themselves, huge types, and huge or malformed values are bounded, and
-// become faults with a clear text.
+// Descriptions come from processes, and values from browsers; neither is trusted. All texts are
+// escaped. Recursive types, huge types, and huge or malformed values are bounded, and become faults
+// with a clear text.
 package form

@@ -11,11 +11,10 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// Fill returns the form with the arguments of an earlier call, to run it again with the same
-// arguments or with others. They are a JSON object by the names of the parameters, as
-// [Input.Arguments] returns it. Values that no longer fit are marked, and [Input.Changes] has the
-// arguments that the row no longer takes. Sensitive values are left out: people have to write them
-// again.
+// Fill returns the form with the arguments of an earlier call, to run it again with the same or
+// other arguments. They are a JSON object by the names of the parameters, as returned by
+// [Input.Arguments]. Values that no longer fit are marked, and [Input.Changes] has the arguments
+// that the row no longer takes. Sensitive values are omitted, and must be entered again.
 func (f *Form) Fill(arguments json.RawMessage) *Input {
 	in := f.input()
 	members, err := codec.JSON.Map(arguments)
@@ -37,7 +36,7 @@ func (f *Form) Fill(arguments json.RawMessage) *Input {
 	return in
 }
 
-// gone notes an argument without a field.
+// gone records an argument that has no field.
 func (in *Input) gone(place []string) {
 	if len(in.changes) < maxFaults {
 		in.changes = append(in.changes, Change{Pointer: pointer(place), Was: "an argument of the earlier run"})
@@ -52,7 +51,7 @@ func (in *Input) blank(n *node) {
 	}
 }
 
-// fill fills n with a value in JSON, or if that is nil with its default.
+// fill fills n with a JSON value or, if value is nil, with its default.
 func (in *Input) fill(n *node, value []byte) {
 	if value == nil {
 		if value = n.fallback; value == nil || string(value) == "null" && !slices.Contains(n.empties(), emptyNull) {
@@ -87,10 +86,11 @@ func (in *Input) fill(n *node, value []byte) {
 	}
 }
 
-// maxIndent is how deep JSON is that is shown in several lines: spaces must not outgrow it.
+// maxIndent limits the depth of JSON that is shown on several lines, because indentation must not
+// outgrow the JSON.
 const maxIndent = 20
 
-// indent returns JSON as people read it.
+// indent returns JSON on several lines.
 func indent(value []byte) string {
 	depth := 0
 	for _, c := range value {
@@ -110,7 +110,7 @@ func indent(value []byte) string {
 	return b.String()
 }
 
-// fits fills n with a value, and reports whether its inputs can have it.
+// fits fills n with a value, and reports whether its inputs can hold it.
 func (in *Input) fits(n *node, value []byte, found codec.Kind) bool {
 	switch n.shape.kind {
 	case kindObject:

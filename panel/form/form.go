@@ -10,40 +10,41 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// Limits of forms. A document may come from a process that is not to be trusted, and values from a
-// browser that is not.
+// Limits of forms. Neither the process that sends a document nor the browser that sends values is
+// trusted.
 const (
-	maxDepth   = 8       // of groups within each other; deeper ones are JSON
+	maxDepth   = 8       // of nested groups; deeper ones are JSON
 	maxFields  = 1000    // of a form with all of its rows; further ones are JSON
 	maxRows    = 200     // of a list or a map; longer ones are JSON
 	maxShapes  = 2000    // of the types of a form
-	maxValues  = 5000    // that a browser sends
-	maxBytes   = 1 << 20 // of their names and texts, and of arguments
+	maxValues  = 5000    // from a browser
+	maxBytes   = 1 << 20 // of the names and texts of these values, and of arguments
 	maxPattern = 4 << 10 // bytes of a regular expression; longer ones are left to the worker
-	maxHelp    = 4 << 10 // bytes of a text for people
+	maxHelp    = 4 << 10 // bytes of a text for users
 	maxLabel   = 200
 )
 
-// A Form asks for the arguments of a row. Several goroutines may use it at once.
+// A Form asks for the arguments of a row. Several goroutines may use it.
 type Form struct {
 	// Service and Row are the names of the service, and of the row in its table.
 	Service, Row string
 
-	// Title is what people call the row: its Title in Docs, or else its name.
+	// Title is the name of the row for users: its Title in Docs, or else its name.
 	Title string
 
 	// Text explains the row: its doc, and its Text in Docs, as paragraphs. It may be "".
 	Text string
 
-	// Confirm is whether people are asked before the row runs.
+	// Confirm says whether users must confirm before the row runs.
 	Confirm bool
 
 	root *shape // an object whose members are the parameters
-	rest string // the name of the parameter *args, "" if there is none
+	rest string // the name of the parameter *args; "" if there is none
 }
 
-// New returns the form for a row of a service, by the name of the row in the service's table. It
-// fails only if the document has no such row: a value that has no field is written as JSON.
+// New returns the form for the row of a service with this name in the service's table. It returns
+// an error only if the document has no such row. Values without a suitable field are entered as
+// JSON.
 func New(d *contract.Document, row string) (*Form, error) {
 	i := slices.IndexFunc(d.Rows, func(r contract.Row) bool { return r.Name == row })
 	if i < 0 {
@@ -86,7 +87,7 @@ func New(d *contract.Document, row string) (*Form, error) {
 	return f, nil
 }
 
-// Blank returns the form with the defaults of the parameters, for the first time that it is shown.
+// Blank returns the form with the defaults of the parameters.
 func (f *Form) Blank() *Input {
 	in := f.input()
 	for _, n := range in.root.children {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// group shows an object, a list or a map.
+// group fills in the view of an object, a list or a map.
 func (r *renderer) group(v *view, n *node, level int) {
 	v.Control = "group"
 	path := n.path()
@@ -34,16 +34,16 @@ func (r *renderer) group(v *view, n *node, level int) {
 	}
 }
 
-// added shows the group that a button has added.
+// added returns the view of a group that a button has added.
 func (r *renderer) added(n *node, level int) *view {
 	v := &view{ID: n.id(), RowName: prefixSet + n.path(), Row: "1", Children: r.all(n.children, level), Label: n.label}
-	if !n.isRow() { // the button of the row removes it
+	if !n.isRow() { // else it is removed by the button of the row
 		v.Remove = prefixRemove + n.path()
 	}
 	return v
 }
 
-// row shows a row of a list or a map.
+// row returns the view of a row of a list or a map.
 func (r *renderer) row(n *node, level int) *view {
 	v := &view{
 		ID: n.id(), RowName: prefixRow + n.parent.path(), Row: n.step, Label: n.label,
@@ -60,8 +60,8 @@ func (r *renderer) row(n *node, level int) *view {
 	return v
 }
 
-// prototype shows a row, or a group, for the script to copy. The names have the token in place of
-// the number of the row. It returns nil if there would be too many.
+// prototype returns the view of a row, or of a group, for the script to copy. In its names, token
+// replaces the number of the row. It returns nil if there would be too many fields.
 func (r *renderer) prototype(n *node, level int, token string) *view {
 	in := &Input{}
 	empty := *n
@@ -88,7 +88,7 @@ func (r *renderer) prototype(n *node, level int, token string) *view {
 	return shown
 }
 
-// walk calls visit for all nodes below n, in their order.
+// walk calls visit for all nodes below n, in order.
 func (n *node) walk(visit func(*node)) {
 	for _, child := range n.children {
 		visit(child)
@@ -96,7 +96,7 @@ func (n *node) walk(visit func(*node)) {
 	}
 }
 
-// id returns the id of the input of n. It is that of no other input, and the same each time.
+// id returns the id of the input of n, which is unique and always the same.
 func (n *node) id() string {
 	var b strings.Builder
 	b.WriteByte('f')
@@ -113,12 +113,12 @@ func (n *node) id() string {
 	return b.String()
 }
 
-// full returns the name of n for people, with those of the groups that it is in.
+// full returns the name of n for users, including the names of its groups.
 func (n *node) full() string {
 	if n.parent == nil || n.parent.parent == nil {
 		return n.label
 	}
-	if n.isRow() { // its label has that of the list
+	if n.isRow() { // its label includes that of the list
 		return strings.TrimSuffix(n.parent.full(), n.parent.label) + n.label
 	}
 	return n.parent.full() + ", " + n.label

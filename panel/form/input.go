@@ -10,8 +10,8 @@ import (
 	"github.com/gomeko/gomeko/codec"
 )
 
-// An Input is a form with what was filled in. [Form.Blank], [Form.Fill] and [Form.Parse] return
-// one. It must not be used by several goroutines at once.
+// An Input is a form with values. [Form.Blank], [Form.Fill] and [Form.Parse] return one. Only one
+// goroutine at a time may use it.
 type Input struct {
 	form    *Form
 	root    *node
@@ -21,33 +21,33 @@ type Input struct {
 	faults  []string // of the form as a whole
 }
 
-// These are what an input stands for that is left empty.
+// The meanings of an empty input.
 const (
-	emptyAbsent = "absent" // the value is left out
+	emptyAbsent = "absent" // the value is omitted
 	emptyNull   = "null"
-	emptyText   = "text" // the text without characters
-	emptyList   = "list" // the list or the map without elements
+	emptyText   = "text" // an empty text
+	emptyList   = "list" // an empty list or map
 )
 
 // A node is a field of an Input, a group of them, or a row of a list or a map.
 type node struct {
 	parent *node
 	*member
-	step  string // in the names of inputs: a member, or the number of a row
+	step  string // in the names of inputs: the name of a member, or the number of a row
 	depth int
 
-	raw      bool   // it is written as JSON in text
+	raw      bool   // it is entered as JSON, in text
 	optional bool   // a group that a button adds
 	present  bool   // a group that was added
 	text     string // of a leaf
-	zone     string // of a date and time with a picker, "" without one
-	empty    string // what it is if nothing was filled in
+	zone     string // of a date and time with a picker; "" without a zone
+	empty    string // its meaning if nothing was filled in
 	key      string // of a row of a map
 	children []*node
-	focus    bool // the browser goes there
+	focus    bool // the browser goes to it
 
 	broken, brokenKey []string // what is wrong with what the browser sent
-	faults            []string // all that is marked at the field
+	faults            []string // all faults that are marked at the field
 }
 
 func (f *Form) input() *Input {
@@ -56,7 +56,7 @@ func (f *Form) input() *Input {
 	return in
 }
 
-// member adds a node below another.
+// add adds a node below another.
 func (in *Input) add(parent *node, m *member, step string) *node {
 	n := &node{parent: parent, member: m, step: step, depth: parent.depth + 1}
 	in.fields++
@@ -72,7 +72,7 @@ func (in *Input) add(parent *node, m *member, step string) *node {
 	return n
 }
 
-// members adds the nodes of the members of an object.
+// members adds nodes for the members of an object.
 func (in *Input) members(n *node) {
 	n.present, n.children = true, nil
 	for _, m := range n.shape.members {
@@ -89,7 +89,7 @@ func (in *Input) row(n *node, key string) *node {
 	return child
 }
 
-// empties returns what a node may stand for when nothing was filled in, the usual one first.
+// empties returns the possible meanings of a node without input, the usual one first.
 func (n *node) empties() (all []string) {
 	s := n.shape
 	blank := n.blank()
@@ -113,12 +113,12 @@ func (n *node) empties() (all []string) {
 	}
 	all = slices.DeleteFunc(all, func(one string) bool { return one == "" })
 	if len(all) == 0 {
-		all = []string{emptyAbsent} // which the check refuses
+		all = []string{emptyAbsent} // the check rejects it
 	}
 	return all
 }
 
-// blank returns what of its own an empty input may be, "" if that is nothing.
+// blank returns the meaning of an empty input for its own shape, or "" if there is none.
 func (n *node) blank() string {
 	switch s := n.shape; {
 	case n.raw:
@@ -130,18 +130,18 @@ func (n *node) blank() string {
 	return ""
 }
 
-// Edited reports whether the browser has only asked for a row more, or for one less: show the form
-// again. The arguments are not complete then, and must not be used.
+// Edited reports whether the browser only asked to add or remove a row. If so, show the form again:
+// the arguments are incomplete and must not be used.
 func (in *Input) Edited() bool { return in.edited }
 
-// Changes returns how the row has changed since the browser got the form, or since the arguments
-// were used that the form was filled with. It is empty if nothing has.
+// Changes returns how the row has changed since the browser received the form, or since the call
+// whose arguments fill the form. It is empty if the row has not changed.
 func (in *Input) Changes() []Change { return in.changes }
 
-// Arguments returns the arguments as a JSON object, by the names of the row's parameters, and what
-// is wrong with them: a worker refuses the same. *args is a list in it, and **kwargs an object;
-// both are left out if they are empty. The faults are marked at their fields. With faults, the
-// arguments must not be used.
+// Arguments returns the arguments as a JSON object, by the names of the row's parameters, and the
+// faults in them, which a worker would find too. *args is a list in it, and **kwargs an object;
+// both are omitted if they are empty. The faults are also marked at their fields. If there are any,
+// do not use the arguments.
 func (in *Input) Arguments() (json.RawMessage, []Fault) {
 	found := new(check)
 	for _, message := range in.faults {
@@ -166,7 +166,7 @@ func (in *Input) Arguments() (json.RawMessage, []Fault) {
 			in.others(value, c)
 		}
 		found.merge(c.faults)
-		name, _ := codec.JSON.Encode(n.name) // a string is always encoded
+		name, _ := codec.JSON.Encode(n.name) // never fails for a string
 		b.WriteByte("{,"[min(b.Len(), 1)])
 		b.Write(name)
 		b.WriteByte(':')
@@ -179,7 +179,7 @@ func (in *Input) Arguments() (json.RawMessage, []Fault) {
 	return b.Bytes(), found.faults
 }
 
-// hasRest reports whether there are values for *args. Parameters before it must have values then.
+// hasRest reports whether *args has values. The parameters before it must then have values.
 func (in *Input) hasRest() bool {
 	for _, n := range in.root.children {
 		if n.name == in.form.rest {
@@ -189,9 +189,9 @@ func (in *Input) hasRest() bool {
 	return false
 }
 
-// others finds names in **kwargs that parameters have.
+// others adds a fault for each name in **kwargs that is the name of a parameter.
 func (in *Input) others(value []byte, found *check) {
-	members, _ := codec.JSON.Map(value) // the check has found it
+	members, _ := codec.JSON.Map(value) // the check reports errors
 	for _, m := range members {
 		if in.root.child(m.Name) != nil {
 			found.add([]string{m.Name}, "is the name of a parameter: choose another")
@@ -199,7 +199,7 @@ func (in *Input) others(value []byte, found *check) {
 	}
 }
 
-// merge adds faults, except those of places that have one already.
+// merge adds faults, except at places that have one already.
 func (c *check) merge(faults []Fault) {
 	known := slices.Clone(c.faults)
 	for _, f := range faults {
@@ -209,7 +209,7 @@ func (c *check) merge(faults []Fault) {
 	}
 }
 
-// encode returns what was filled in as JSON, and whether there is a value.
+// encode returns the input of n as JSON, and whether there is a value.
 func (in *Input) encode(n *node, found *check) (json.RawMessage, bool) {
 	for _, message := range slices.Concat(n.broken, n.brokenKey) {
 		found.add(n.place(), message)
@@ -225,16 +225,16 @@ func (in *Input) encode(n *node, found *check) (json.RawMessage, bool) {
 		value, ok := in.encode(child, found)
 		if !ok {
 			if n.shape.kind == kindObject {
-				continue // the check says whether it is required
+				continue // the check reports it if it is required
 			}
 			found.merge([]Fault{{Pointer: pointer(child.place()), Message: "is required"}})
-			value = json.RawMessage("null") // a list has no gaps
+			value = json.RawMessage("null") // a list must have no gaps
 		}
 		if b.Len() > 0 {
 			b.WriteByte(',')
 		}
 		if n.shape.kind != kindList {
-			name, _ := codec.JSON.Encode(child.title()) // a string is always encoded
+			name, _ := codec.JSON.Encode(child.title()) // never fails for a string
 			b.Write(name)
 			b.WriteByte(':')
 		}

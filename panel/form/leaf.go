@@ -18,13 +18,13 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A leaf is what a number or a text must be.
+// A leaf describes the valid values of a number or a text.
 type leaf struct {
-	input   string // the type of its input, for a text: email, url, text
+	input   string // the type of a text's input: email, url, text
 	format  string // of a text: date-time, uuid, decimal, base64
-	number  bool   // a number
-	whole   bool   // a number without a fraction
-	naive   bool   // a date and time that may have no zone
+	number  bool   // it is a number
+	whole   bool   // it is a number without a fraction
+	naive   bool   // it is a date and time that may have no zone
 	options []option
 
 	keywords constraint.Keywords
@@ -33,18 +33,18 @@ type leaf struct {
 
 // An option is one of the values of a choice.
 type option struct {
-	text string // what the browser sends, and people see
+	text string // what the browser sends, and users see
 	raw  string // JSON
 }
 
-// A test decodes a value as the worker does, and checks its constraints.
+// A test decodes a value and checks its constraints, as the worker does.
 type test struct {
 	typ    reflect.Type
 	rule   *constraint.Rule // may be nil
-	misfit string           // the fault of a value that cannot be decoded
+	misfit string           // the fault if the value cannot be decoded
 }
 
-// faults returns what a value in JSON breaks.
+// faults returns the faults of a JSON value.
 func (l *leaf) faults(raw []byte) []string {
 	if l.number && codec.JSON.Kind(raw) != codec.KindNumber {
 		return []string{l.tests[0].misfit}
@@ -89,9 +89,9 @@ func (c *compiler) number(s *codec.Schema, whole bool) (kind, leaf) {
 	return kindChoice, l
 }
 
-// test adds a test of keywords. The worker checks the keywords that a rule cannot.
+// test adds a test of keywords. Keywords that a rule cannot check are left to the worker.
 func (l *leaf) test(t reflect.Type, k constraint.Keywords, misfit string) {
-	rule, _ := constraint.New(k, t) // the rule has what can be checked
+	rule, _ := constraint.New(k, t) // the rule contains what it can check
 	l.tests = append(l.tests, test{t, rule, misfit})
 }
 
@@ -135,7 +135,7 @@ func (c *compiler) text(s *codec.Schema) (kind, leaf) {
 	return kindText, l
 }
 
-// choice returns the kind and the leaf of some strings.
+// choice returns the kind and the leaf of a choice between strings.
 func (l leaf) choice(values []any) (kind, leaf) {
 	for _, one := range values {
 		s, ok := one.(string)
@@ -170,7 +170,7 @@ func messages(err error) (all []string) {
 	return all
 }
 
-// texts are the types whose values are strings of a form that a picker writes.
+// texts are the types whose values are strings in a format that pickers write.
 type texts struct {
 	named map[string]*namedText // by the pattern of their schemas
 }
@@ -180,7 +180,7 @@ type namedText struct {
 	test   test
 }
 
-// knownTexts returns the texts that this version knows. Documents of others may have other
+// knownTexts returns the texts that this version knows. Documents of other versions may have other
 // patterns: their fields are texts with a pattern.
 var knownTexts = sync.OnceValue(func() *texts {
 	known := &texts{named: map[string]*namedText{}}
@@ -201,7 +201,7 @@ var knownTexts = sync.OnceValue(func() *texts {
 		known.named[s.Pattern] = &namedText{one.format, test{one.typ, nil, one.misfit}}
 	}
 	for _, tag := range []reflect.StructTag{`format:"decimal"`} {
-		rule, _ := constraint.Of(tag, reflect.TypeFor[string]()) // it has no mistakes
+		rule, _ := constraint.Of(tag, reflect.TypeFor[string]()) // the tag is valid
 		s := schemas.OfField(reflect.TypeFor[string](), tag, codec.Use{})
 		known.named[s.Pattern] = &namedText{"decimal", test{reflect.TypeFor[string](), rule, "must be a text"}}
 	}
@@ -211,7 +211,7 @@ var knownTexts = sync.OnceValue(func() *texts {
 // zone matches an offset from UTC.
 var zone = regexp.MustCompile(`^(Z|[+-]\d\d:\d\d)$`)
 
-// describe returns what people should know about a value before they write it: its limits.
+// describe returns the limits of a value, as help for users.
 func (l *leaf) describe() string {
 	k, list := &l.keywords, []string(nil)
 	least, most := limit(k.Minimum), limit(k.Maximum)
@@ -245,8 +245,7 @@ func characters(n int) string {
 	return fmt.Sprintf("%d characters", n)
 }
 
-// limit returns a limit that is not that of a type, "" if it is: no person writes a number of 19
-// digits.
+// limit returns a limit, or "" if it is only that of the type, such as a number with 19 digits.
 func limit(n json.Number) string {
 	if f, err := n.Float64(); err != nil || f >= 1<<53 || f <= -1<<53 {
 		return ""

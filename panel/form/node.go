@@ -20,13 +20,13 @@ func (n *node) isLeaf() bool {
 // isRow reports whether n is a row of a list or a map.
 func (n *node) isRow() bool { return n.parent != nil && n.parent.shape.kind != kindObject }
 
-// isCheckbox reports whether n is a bool that cannot be left out.
+// isCheckbox reports whether n is a bool that cannot be omitted.
 func (n *node) isCheckbox() bool {
 	fallback := string(n.fallback)
 	return n.shape.kind == kindBool && !n.shape.nullable && (n.required || fallback == "true" || fallback == "false")
 }
 
-// title returns the name of n in the object or the map that it is in.
+// title returns the name of n in its object, list or map.
 func (n *node) title() string {
 	if n.isRow() && n.parent.shape.kind == kindMap {
 		return n.key
@@ -37,8 +37,8 @@ func (n *node) title() string {
 	return n.name
 }
 
-// place returns the names on the way to n, outermost first, as a worker has them in pointers: the
-// members of **kwargs stand beside the parameters.
+// place returns the names on the path to n, outermost first, as in a worker's pointers. There, the
+// members of **kwargs are on the same level as the parameters.
 func (n *node) place() []string {
 	if n.parent == nil || n.more {
 		return nil
@@ -79,14 +79,15 @@ func (n *node) child(title string) *node {
 	return nil
 }
 
-// Mark shows faults at their fields. It is for those of a worker that has refused the arguments:
+// Mark shows faults at their fields. Use it for the faults of a worker that has rejected the
+// arguments:
 //
 //	var invalid *service.ValidationError
 //	if errors.As(err, &invalid) {
 //		in.Mark(invalid.Faults)
 //	}
 //
-// A fault at a place without a field is shown at the group that it is in, with its place.
+// A fault at a place without a field is shown at the enclosing group, together with its place.
 func (in *Input) Mark(faults []Fault) {
 	for i, f := range faults {
 		if i == maxFaults {
@@ -112,7 +113,8 @@ func (in *Input) mark(message string) {
 	}
 }
 
-// find returns the node at a pointer, or the one that it is in and the rest of the pointer.
+// find returns the node at a pointer, or else the innermost node around it and the rest of the
+// pointer.
 func (in *Input) find(pointer string) (_ *node, rest string) {
 	n := in.root
 	for rest = pointer; rest != ""; {
@@ -139,7 +141,7 @@ func (in *Input) find(pointer string) (_ *node, rest string) {
 	return n, ""
 }
 
-// nothing returns what n stands for when it is left empty.
+// nothing returns the value of n when it is left empty.
 func (n *node) nothing() (json.RawMessage, bool) {
 	switch n.empty {
 	case emptyNull:
@@ -155,8 +157,8 @@ func (n *node) nothing() (json.RawMessage, bool) {
 	return nil, false
 }
 
-// encodeText returns what is written in the input of n as JSON, and whether there is a value. Text
-// that does not fit becomes a string, which the check refuses.
+// encodeText returns the text in the input of n as JSON, and whether there is a value. A text that
+// does not fit becomes a string, which the check rejects.
 func (n *node) encodeText(found *check) (json.RawMessage, bool) {
 	if n.raw {
 		return n.encodeRaw(found)
@@ -215,7 +217,7 @@ func (n *node) encodeRaw(found *check) (json.RawMessage, bool) {
 	return compact.Bytes(), true
 }
 
-// plain returns a number that a person has written in the way of JSON: 5 for +05, 0.5 for .5.
+// plain returns a typed number in JSON's notation: 5 for +05, 0.5 for .5.
 func plain(s string) string {
 	sign := ""
 	if s != "" && (s[0] == '-' || s[0] == '+') {
@@ -260,8 +262,8 @@ func (n *node) dateTime() string {
 	return parts[1] + "T" + hour + offset
 }
 
-// pick divides the text of a date and time into what a picker has, and its offset. The offset is ""
-// if a picker cannot have it.
+// pick splits the text of a date and time into the part for a picker, and its offset. The offset is
+// "" if a picker cannot hold the text.
 func (n *node) pick(s string) {
 	n.text, n.zone = s, ""
 	day, offset := s, noZone
@@ -275,7 +277,7 @@ func (n *node) pick(s string) {
 	n.text, n.zone = parts[1]+"T"+parts[2], offset
 }
 
-// offsets are the offsets from UTC that some place on earth has.
+// offsets are the offsets from UTC that are in use somewhere on earth.
 var offsets = func() []string {
 	all := []string{"Z"}
 	for _, minutes := range []int{

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// prefixes begin the names of inputs that are not values.
+// The prefixes of inputs that are not values.
 const (
 	prefixJSON      = "json:"   // a value, or a group, as JSON
-	prefixEmpty     = "empty:"  // what an input that is empty stands for
-	prefixSet       = "set:"    // that an optional group was added
+	prefixEmpty     = "empty:"  // the meaning of an empty input
+	prefixSet       = "set:"    // says that an optional group was added
 	prefixRow       = "row:"    // the number of each row of a list or a map
 	prefixKey       = "key:"    // the name of an entry of a map
 	prefixZone      = "zone:"   // the offset of a date and time
@@ -24,11 +24,11 @@ const (
 
 var ours = regexp.MustCompile(`^((json|empty|set|row|key|zone|add|remove):)?/|^signature:`)
 
-// Parse returns the form with what a browser has sent. Values whose names are not a form's, such as
-// a token against forged requests, are ignored: names of a form begin with / or with a word and :/.
+// Parse returns the form with the values that a browser has sent. It ignores values whose names are
+// not those of a form, such as a CSRF token: names of a form begin with / or with a word and :/.
 //
-// It never fails: what is wrong with the values, [Input.Arguments] says. Limit the size of the
-// request's body before it is parsed.
+// Parse never fails: [Input.Arguments] returns the faults of the values. Limit the size of the
+// request's body before parsing it.
 func (f *Form) Parse(values url.Values) *Input {
 	in := f.input()
 	size := 0
@@ -55,14 +55,14 @@ func (f *Form) Parse(values url.Values) *Input {
 	return in
 }
 
-// A parser reads the values that a browser has sent.
+// A parser reads the values sent by a browser.
 type parser struct {
 	in     *Input
 	values url.Values
 	used   map[string]bool
 }
 
-// take returns the value of a name. Its faults are noted at n.
+// take returns the value with a name. It records faults at n.
 func (p *parser) take(n *node, name string) (string, bool) {
 	all, ok := p.values[name]
 	if !ok || len(all) == 0 {
@@ -81,7 +81,7 @@ func (p *parser) take(n *node, name string) (string, bool) {
 	return strings.ReplaceAll(value, "\r", "\n"), true
 }
 
-// node reads a node, whose inputs have this path.
+// node reads a node whose inputs have this path.
 func (p *parser) node(n *node, path string) {
 	if empty, ok := p.take(n, prefixEmpty+path); ok && slices.Contains(n.empties(), empty) {
 		n.empty = empty
@@ -110,7 +110,7 @@ func (p *parser) node(n *node, path string) {
 		}
 		switch s := strings.TrimSpace(n.text); {
 		case s != "" && !pickedTime.MatchString(s):
-			n.zone = "" // not of a picker
+			n.zone = "" // it is not from a picker
 		case s == "" && !picked:
 			n.zone = "Z"
 		}
@@ -143,7 +143,7 @@ func (p *parser) object(n *node, path string) {
 	}
 }
 
-// drop marks the values of a group or a row that was removed as known.
+// drop marks the values of a removed group or row as known.
 func (p *parser) drop(path string) {
 	for name := range p.values {
 		if at := strings.IndexByte(name, '/'); at >= 0 && (name[at:] == path || strings.HasPrefix(name[at:], path+"/")) {
@@ -152,8 +152,8 @@ func (p *parser) drop(path string) {
 	}
 }
 
-// rows reads the rows of a list or a map. Their numbers may have gaps, since a script has removed
-// some.
+// rows reads the rows of a list or a map. Their numbers may have gaps, because a script may have
+// removed rows.
 func (p *parser) rows(n *node, path string) {
 	numbers := p.values[prefixRow+path]
 	p.used[prefixRow+path] = true
@@ -193,7 +193,7 @@ func (p *parser) rows(n *node, path string) {
 	}
 }
 
-// keys notes names of entries that are there twice.
+// keys records faults for duplicate names of entries.
 func (p *parser) keys(n *node) {
 	if n.shape.kind != kindMap {
 		return
@@ -207,7 +207,7 @@ func (p *parser) keys(n *node) {
 	}
 }
 
-// limit returns how many rows n may have.
+// limit returns the maximum number of n's rows.
 func (n *node) limit() int {
 	if n.shape.most != nil {
 		return min(*n.shape.most, maxRows)
@@ -215,7 +215,7 @@ func (n *node) limit() int {
 	return maxRows
 }
 
-// goTo has the browser go to the first input in n.
+// goTo makes the browser go to the first input in n.
 func (n *node) goTo() {
 	for !n.isLeaf() && len(n.children) > 0 && n.keyless() {
 		n = n.children[0]
@@ -226,7 +226,7 @@ func (n *node) goTo() {
 // keyless reports whether n has no input for a name before its value.
 func (n *node) keyless() bool { return !n.isRow() || n.parent.shape.kind != kindMap }
 
-// unknown notes values that belong to no field.
+// unknown records faults for values that belong to no field.
 func (p *parser) unknown() {
 	const shown = 5
 	count := 0

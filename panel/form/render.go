@@ -16,10 +16,10 @@ var files embed.FS
 var templates = template.Must(template.ParseFS(files, "templates/*.html"))
 
 // Script returns a script in JavaScript that adds and removes rows without a request. Serve it as a
-// separate file, with the type text/javascript, so that a Content-Security-Policy needs no
-// 'unsafe-inline'. Without it the buttons of rows send the form, and get it back.
+// separate file with the type text/javascript, so that a Content-Security-Policy needs no
+// 'unsafe-inline'. Without the script, the buttons that add and remove rows submit the form.
 func Script() string {
-	script, _ := files.ReadFile("templates/form.js") // it is embedded
+	script, _ := files.ReadFile("templates/form.js") // never fails: the file is embedded
 	return string(script)
 }
 
@@ -29,9 +29,9 @@ const (
 	maxPrototypeFields = 2000 // in all rows
 )
 
-// HTML returns the fields of the form, without the element <form> and without its buttons that send
-// it: the page has these. It is safe in any page: texts from elsewhere are escaped, there are
-// neither scripts nor styles, and sensitive values are left out.
+// HTML returns the fields of the form, without the element <form> and without the buttons that
+// submit it, which the page adds. It is safe in any page: foreign texts are escaped, there are
+// neither scripts nor styles, and sensitive values are omitted.
 func (in *Input) HTML() (template.HTML, error) {
 	r := renderer{spare: maxPrototypeFields}
 	page := view{
@@ -54,7 +54,7 @@ func (in *Input) HTML() (template.HTML, error) {
 	return template.HTML(b.String()), nil //nolint:gosec // the template has escaped it
 }
 
-// A view is what the templates show of a form, or of a node.
+// A view is the data of a form, or of a node, for the templates.
 type view struct {
 	Signature string
 	Changes   []Change
@@ -65,14 +65,14 @@ type view struct {
 	Type              string // of an input
 	Name, ID          string
 	Label, Help, Hint string
-	Required, Must    bool // it is marked as required; the browser refuses it without a value
-	Bare              bool // its label is read out, and not shown
+	Required, Must    bool // marked as required; the browser requires a value
+	Bare              bool // its label is for screen readers only
 	Focus             bool
 	Faults            []string
 	Described         string
 	Value             string
 	Zone              []choice
-	Empty             []choice // what it may be if it is empty
+	Empty             []choice // the possible meanings if it is empty
 	EmptyHidden       string
 	EmptyName         string
 	Options           []choice
@@ -92,7 +92,7 @@ type view struct {
 	Step               string
 }
 
-// limits are attributes of an input. Those that are empty are left out.
+// limits are attributes of an input. Empty ones are omitted.
 type limits struct {
 	Min, Max, Step, MinLength, MaxLength, Pattern, InputMode, Placeholder, Autocomplete string
 }
@@ -104,7 +104,7 @@ type choice struct {
 	Selected    bool
 }
 
-// A renderer makes the views of nodes.
+// A renderer creates the views of nodes.
 type renderer struct{ spare int }
 
 func (r *renderer) all(nodes []*node, level int) (views []*view) {
@@ -114,7 +114,7 @@ func (r *renderer) all(nodes []*node, level int) (views []*view) {
 	return views
 }
 
-// node returns the view of a node, which is in so many rows for the script.
+// node returns the view of a node inside the given number of rows for the script.
 func (r *renderer) node(n *node, level int) *view {
 	v := &view{
 		Name: n.path(), ID: n.id(), Label: n.label, Help: n.help, Faults: n.faults, Focus: n.focus,
@@ -155,12 +155,12 @@ func (v *view) describe() {
 	v.Described = strings.Join(ids, " ")
 }
 
-// nothingIsMissing reports whether a value is missing where nothing was filled in.
+// nothingIsMissing reports whether an empty field is a missing value.
 func (n *node) nothingIsMissing() bool {
 	return n.isLeaf() && !n.isCheckbox() && !slices.ContainsFunc(n.empties(), func(one string) bool { return one != emptyAbsent })
 }
 
-// leaf shows a node that has one input.
+// leaf fills in the view of a node that has one input.
 func (v *view) leaf(n *node) {
 	s := n.shape
 	v.Value, v.Must = n.text, v.Required
@@ -197,7 +197,7 @@ func (v *view) leaf(n *node) {
 	}
 }
 
-// sentence returns limits as a sentence. That a required text has a character need not be said.
+// sentence returns limits as a sentence, except that a required text is not empty.
 func sentence(limits string, required bool) string {
 	if required {
 		limits = strings.TrimPrefix(strings.TrimPrefix(limits, "at least 1 character"), ", ")
@@ -205,13 +205,13 @@ func sentence(limits string, required bool) string {
 	switch {
 	case limits == "":
 		return ""
-	case !strings.Contains(limits, "matches "): // a stop would seem to belong to the pattern
+	case !strings.Contains(limits, "matches "): // a full stop would seem to be part of the pattern
 		limits += "."
 	}
 	return strings.ToUpper(limits[:1]) + limits[1:]
 }
 
-// choices returns the options of a list, with one for nothing if that may be.
+// choices returns the options of a list, including an empty one if that is allowed.
 func choices(n *node, options []option) (all []choice) {
 	if !slices.ContainsFunc(options, func(o option) bool { return o.text == n.text }) || !n.nothingIsMissing() {
 		all = append(all, choice{"", "", n.text == ""})
@@ -239,14 +239,14 @@ func (v *view) number(l *leaf) {
 	v.Limits.Min = limit(l.keywords.Minimum)
 	v.Limits.Max = limit(l.keywords.Maximum)
 	if v.Value != "" && !browserNumber.MatchString(v.Value) {
-		v.Type = "text" // the browser would drop it
+		v.Type = "text" // the browser would discard the value
 	}
 }
 
-// browserNumber matches what <input type="number"> keeps.
+// browserNumber matches the values that <input type="number"> keeps.
 var browserNumber = regexp.MustCompile(`^-?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d{1,2})?$`)
 
-// longText is from how many characters on a text has several lines.
+// longText is the number of characters from which a text gets several lines.
 const longText = 120
 
 func (v *view) text(l *leaf) {
@@ -266,7 +266,7 @@ func (v *view) text(l *leaf) {
 		return
 	}
 	if portable(k.Pattern) {
-		v.Limits.Pattern = ".*(?:" + k.Pattern + ").*" // a browser compares all of a text
+		v.Limits.Pattern = ".*(?:" + k.Pattern + ").*" // a browser matches the whole text
 	}
 	switch l.format {
 	case "decimal":
@@ -277,13 +277,13 @@ func (v *view) text(l *leaf) {
 	}
 }
 
-// different matches parts of regular expressions that browsers read in another way than Go does.
+// different matches parts of regular expressions that browsers interpret differently from Go.
 var different = regexp.MustCompile(`\[\[|\[:|&&|\(\?|\\[^dwDW.^$|?*+()\[\]{}/\\-]`)
 
-// portable reports whether a browser reads a pattern as Go does.
+// portable reports whether browsers interpret a pattern like Go.
 func portable(pattern string) bool { return pattern != "" && !different.MatchString(pattern) }
 
-// time shows a picker, or a text if a picker cannot have the value.
+// time fills in the view of a picker, or of a text if a picker cannot hold the value.
 func (v *view) time(n *node) {
 	v.Control, v.Type = "input", "text"
 	switch n.shape.kind {

@@ -14,12 +14,12 @@ import (
 	"github.com/gomeko/gomeko/internal/clip"
 )
 
-// A kind is how the values of a shape are shown.
+// A kind is the kind of field for the values of a shape.
 type kind int
 
 const (
 	kindJSON   kind = iota // any value, as JSON
-	kindBool               // a checkbox, or a choice if it can be left out
+	kindBool               // a checkbox, or a choice if it can be omitted
 	kindChoice             // one of some values
 	kindNumber
 	kindText
@@ -31,18 +31,18 @@ const (
 	kindMap
 )
 
-// A shape is a schema as a form shows it. Shapes that contain themselves refer to themselves.
+// A shape is a schema as a form shows it. Recursive shapes refer to themselves.
 type shape struct {
 	kind     kind
-	types    []string // of JSON that a value may have, for kindJSON; empty is any
+	types    []string // of JSON that a value may have, for kindJSON; empty means any
 	nullable bool
-	secret   bool // every value in it
+	secret   bool // all values in it are sensitive
 	leaf     leaf
 
 	members []*member // of an object
 	elem    *shape    // of a list or a map
-	most    *int      // elements of a list; nil is any number
-	keys    *leaf     // of a map; nil takes any
+	most    *int      // maximum number of elements of a list; nil means no limit
+	keys    *leaf     // of a map; nil allows any key
 }
 
 // A member is a member of an object, or a parameter.
@@ -54,7 +54,7 @@ type member struct {
 	shape             *shape
 }
 
-// A compiler makes shapes of schemas.
+// A compiler creates shapes from schemas.
 type compiler struct {
 	document *contract.Document
 	shapes   map[compiled]*shape
@@ -62,7 +62,7 @@ type compiler struct {
 	texts    *texts
 }
 
-// A compiled is a schema that was compiled already.
+// A compiled is a schema that has been compiled.
 type compiled struct {
 	schema *codec.Schema
 	secret bool
@@ -86,7 +86,7 @@ func (c *compiler) shape(s *codec.Schema, secret bool) *shape {
 	}
 	made := &shape{secret: secret}
 	if s == nil || len(c.shapes) >= maxShapes {
-		return made // any value: the worker decides
+		return made // any value; the worker checks it
 	}
 	c.shapes[key] = made
 	if s, nullable := c.resolve(s); s != nil {
@@ -97,8 +97,8 @@ func (c *compiler) shape(s *codec.Schema, secret bool) *shape {
 	return made
 }
 
-// resolve follows references, and returns what a schema is besides null. It returns nil if that is
-// one of several things, or cannot be found.
+// resolve follows references, and returns the schema that remains beside null. It returns nil if
+// there are several, or if it cannot be found.
 func (c *compiler) resolve(s *codec.Schema) (_ *codec.Schema, nullable bool) {
 	for range maxDepth * 2 {
 		switch {
@@ -130,8 +130,7 @@ func (c *compiler) resolve(s *codec.Schema) (_ *codec.Schema, nullable bool) {
 	return nil, nullable
 }
 
-// beside returns the schema that inner refers to, with the constraints that stand beside the
-// reference.
+// beside returns the schema that inner refers to, with the constraints beside the reference.
 func beside(outer, inner *codec.Schema) *codec.Schema {
 	if inner == nil {
 		return nil
@@ -168,8 +167,8 @@ func beside(outer, inner *codec.Schema) *codec.Schema {
 	return &both
 }
 
-// isEnvelopes reports whether these are a text and the envelopes that kombu has for it. A form asks
-// for the text.
+// isEnvelopes reports whether these are a text and kombu's envelopes for it. A form asks only for
+// the text.
 func isEnvelopes(all []*codec.Schema) bool {
 	if len(all) < 2 || all[0] == nil || !slices.Contains(all[0].Type, "string") {
 		return false
@@ -179,7 +178,7 @@ func isEnvelopes(all []*codec.Schema) bool {
 	})
 }
 
-// fill completes the shape of a schema that is neither a reference nor one of several.
+// fill completes the shape of a schema that is neither a reference nor a union.
 func (c *compiler) fill(made *shape, s *codec.Schema) {
 	types := slices.DeleteFunc(slices.Clone(s.Type), func(t string) bool { return t == "null" })
 	made.types = s.Type
@@ -238,7 +237,7 @@ func orAny(s *codec.Schema) *codec.Schema {
 
 func isNever(s *codec.Schema) bool { return s.Not != nil }
 
-// labelOf returns a name for people: "Send email" for send_email, "Update stock" for UpdateStock.
+// labelOf returns a name for users: "Send email" for send_email, "Update stock" for UpdateStock.
 func labelOf(name string) string {
 	var b strings.Builder
 	before := ' '
@@ -261,11 +260,10 @@ func labelOf(name string) string {
 	return strconv.Quote(text(name, maxLabel))
 }
 
-// text returns a text from elsewhere for people, cut where it is too long and without what is not a
-// character.
+// text returns a foreign text for users, truncated to limit and without invalid characters.
 func text(s string, limit int) string { return clip.Text(strings.ToValidUTF8(s, "\uFFFD"), limit) }
 
-// plainNumber returns a number of a decoded document as JSON spells it.
+// plainNumber returns a number of a decoded document in JSON's notation.
 func plainNumber(v any) (string, bool) {
 	switch v := v.(type) {
 	case json.Number:
@@ -278,6 +276,5 @@ func plainNumber(v any) (string, bool) {
 	return "", false
 }
 
-// isValid reports whether s has only characters that a form can send: no NUL, no bytes that are not
-// UTF-8.
+// isValid reports whether a form can send s: it must be valid UTF-8 and contain no NUL.
 func isValid(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

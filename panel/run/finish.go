@@ -82,8 +82,8 @@ const ending = `UPDATE gomeko_panel_run SET state = $2, open = 0, ended_at = CAS
 	began_at = $4, attempts = $5, result = $6, size = $7, error_type = $8, error = $9
 WHERE id = $1 AND (open = 1 OR state = 'lost' AND $2 <> 'lost')`
 
-// conclude records the end of a run together with its entry in the audit trail, unless the run has
-// ended already.
+// conclude records the end of a run together with its entry in the audit trail, unless the end is
+// recorded already. A run recorded as lost may still end otherwise.
 func (r *Runs) conclude(ctx context.Context, x *Run, o outcome) error {
 	o.err = secret.Mask(o.err)
 	result, size := sql.NullString{}, len(o.result)

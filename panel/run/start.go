@@ -61,7 +61,7 @@ const (
 //
 // The error is a [DeniedError] or a [NonceError], wraps [ErrUnknownRow], [ErrArguments] or
 // [ErrTooMany], or says why the run could not be recorded. In all these cases nothing was sent.
-// Later errors are in the run: if it cannot be sent, Start returns it as failed.
+// Later errors are in the run: if its job could not be enqueued, Start returns it with Error set.
 //
 // If the nonce was used before, Start returns the run that was started with it. If the panel was
 // killed before it enqueued that job, Start enqueues it now, with the same id.
