@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Slow has a row with a queue of its own.
+// Slow has a row with a separate queue.
 type Slow struct {
 	_ service.Name `service:"images"`
 
@@ -36,8 +36,8 @@ func (s *Slow) Listed(_ context.Context, _ string, width int) (Image, error) {
 	return Image{width}, nil
 }
 
-// TestClientsDoNotKnowQueues enqueues jobs in another process than that of the row, which has a
-// queue of its own: at once, delayed, cancelled, and while the broker is away.
+// TestClientsDoNotKnowQueues enqueues jobs in a process that does not have the row, whose queue is
+// separate: at once, delayed, cancelled, and while the broker is down.
 func TestClientsDoNotKnowQueues(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -97,7 +97,8 @@ func TestClientsDoNotKnowQueues(t *testing.T) {
 	})
 }
 
-// A resizer has the methods of three versions of a service, whose row has another queue in each.
+// A resizer has the methods of three versions of a service. In each version, the row has another
+// queue.
 type resizer struct{ ended chan jobs.Outcome }
 
 func (*resizer) Resize(_ context.Context, url string) (Image, error) { return Image{len(url)}, nil }
@@ -134,8 +135,8 @@ type inCommon struct {
 	resizer
 }
 
-// TestQueueChanges deploys these versions: what waits in the old queue, in the store and on the
-// broker, runs, and the old queue gets no more messages.
+// TestQueueChanges deploys these versions. Jobs that wait in the old queue, in the store and on the
+// broker, run, and the old queue gets no more messages.
 func TestQueueChanges(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -183,7 +184,7 @@ func TestQueueChanges(t *testing.T) {
 	})
 }
 
-// Apart is a service whose rows all have queues of their own.
+// Apart is a service whose rows all have separate queues.
 type Apart struct {
 	_ service.Name `service:"apart"`
 
@@ -208,8 +209,8 @@ type ApartLater struct {
 
 func (*ApartLater) Run(context.Context) error { return nil }
 
-// TestUnknownApart enqueues a job with a name that no row has, for a service without a queue in
-// common: it fails after a while, or runs in a later version that knows its name.
+// TestUnknownApart enqueues a job whose name no row has, for a service without a common queue. It
+// fails after a while, or runs in a later version that knows its name.
 func TestUnknownApart(t *testing.T) {
 	t.Parallel()
 	ran := map[string]bool{} // the later version, by broker

@@ -93,7 +93,7 @@ func TestAttempts(t *testing.T) {
 	})
 }
 
-// TestCancel cancels jobs that wait and one that runs.
+// TestCancel cancels jobs that wait and a running one.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -123,7 +123,7 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// TestSweeper has jobs run that no message announces, and jobs that wait for their time.
+// TestSweeper runs jobs without messages, and delayed jobs.
 func TestSweeper(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -143,7 +143,7 @@ func TestSweeper(t *testing.T) {
 	})
 }
 
-// TestBusy has a process with one worker give back a second job for another process.
+// TestBusy checks that a process with one worker gives back a second job for another process.
 func TestBusy(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -172,7 +172,7 @@ func TestBusy(t *testing.T) {
 	})
 }
 
-// TestMaxWorkers has a row that is busy not hold up the others of its queue.
+// TestMaxWorkers checks that a busy row does not hold up the others of its queue.
 func TestMaxWorkers(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -204,7 +204,7 @@ func TestMaxWorkers(t *testing.T) {
 	})
 }
 
-// TestKilled gives back the job of a process that is killed before its end.
+// TestKilled checks that the job of a process that is killed is given back.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -220,7 +220,7 @@ func TestKilled(t *testing.T) {
 	})
 }
 
-// TestUnknown keeps a job that no row has the name of, for a while.
+// TestUnknown keeps a job whose name no row has, for a while.
 func TestUnknown(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -233,7 +233,7 @@ func TestUnknown(t *testing.T) {
 	})
 }
 
-// TestUnknownFails fails a job that no row has had the name of for too long.
+// TestUnknownFails fails a job whose name no row has had for too long.
 func TestUnknownFails(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -247,7 +247,7 @@ func TestUnknownFails(t *testing.T) {
 	})
 }
 
-// TestPriority runs jobs that wait for a worker by their priority, and then by their age.
+// TestPriority runs waiting jobs by priority, and then by age.
 func TestPriority(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -303,7 +303,7 @@ func TestEarlyMessage(t *testing.T) {
 	})
 }
 
-// TestHookAgain calls a hook again that has failed.
+// TestHookAgain retries a hook that has failed.
 func TestHookAgain(t *testing.T) {
 	t.Parallel()
 	uri, s, script := brokertest.Embedded(t), openSQLite(t), newScript()

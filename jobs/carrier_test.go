@@ -19,7 +19,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// WaitJobs is a typed client of the further jobs of Images.
+// WaitJobs is a typed client for more jobs of Images.
 type WaitJobs struct {
 	_ jobs.Client `jobs:"images"`
 
@@ -59,7 +59,7 @@ func holds(t *testing.T, uri, queue string, n int) {
 	})
 }
 
-// TestJobWithoutStore runs jobs whose messages are all there is of them.
+// TestJobWithoutStore runs jobs that exist only as messages.
 func TestJobWithoutStore(t *testing.T) {
 	eachAlone(t, func(t *testing.T, uri string, s *script, _ *hosttest.Host) {
 		hooks := 0
@@ -89,7 +89,7 @@ func TestJobWithoutStore(t *testing.T) {
 	})
 }
 
-// TestRetriesWithoutStore has methods fail in all ways.
+// TestRetriesWithoutStore runs methods that fail in all ways.
 func TestRetriesWithoutStore(t *testing.T) {
 	eachAlone(t, func(t *testing.T, uri string, s *script, _ *hosttest.Host) {
 		client := bind[WaitJobs](t, uri)
@@ -163,7 +163,7 @@ func TestRetriesWithoutStore(t *testing.T) {
 	})
 }
 
-// TestDelaysWithoutStore enqueues jobs for later.
+// TestDelaysWithoutStore enqueues delayed jobs.
 func TestDelaysWithoutStore(t *testing.T) {
 	eachAlone(t, func(t *testing.T, uri string, s *script, _ *hosttest.Host) {
 		client := bind[ImageJobs](t, uri)
@@ -186,7 +186,7 @@ func TestDelaysWithoutStore(t *testing.T) {
 	})
 }
 
-// TestUnknownWithoutStore enqueues jobs of a name that no row has.
+// TestUnknownWithoutStore enqueues jobs whose name no row has.
 func TestUnknownWithoutStore(t *testing.T) {
 	eachAlone(t, func(t *testing.T, uri string, _ *script, host *hosttest.Host) {
 		conn := hosttest.Dial(t, transport.Config{URI: uri})
@@ -220,7 +220,7 @@ func TestUnknownWithoutStore(t *testing.T) {
 	})
 }
 
-// TestSuspectWithoutStore has a job that three workers have died with.
+// TestSuspectWithoutStore runs a job with which three workers have died.
 func TestSuspectWithoutStore(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -269,7 +269,7 @@ func TestSuspectWithoutStore(t *testing.T) {
 	})
 }
 
-// TestKilledWithoutStore runs a job again whose process was killed: in its method, and in its hook.
+// TestKilledWithoutStore reruns a job whose process was killed, in its method or in its hook.
 func TestKilledWithoutStore(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -314,7 +314,7 @@ func TestKilledWithoutStore(t *testing.T) {
 	})
 }
 
-// TestCutWithoutStore loses the connections of a worker while it runs a job.
+// TestCutWithoutStore cuts the connections of a worker while it runs a job.
 func TestCutWithoutStore(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -353,7 +353,7 @@ func (*Films) Scale(context.Context, int) error { return nil }
 
 func (*Films) Cut(context.Context) error { return nil }
 
-// TestMistakesWithoutStore starts what needs a store.
+// TestMistakesWithoutStore starts services that need a store.
 func TestMistakesWithoutStore(t *testing.T) {
 	t.Parallel()
 	_, err := hosttest.New(t, hosttest.Config{Broker: transport.Config{URI: brokertest.Embedded(t)}}, &Films{}, service.Configure(jobs.Config{}))

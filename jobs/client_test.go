@@ -23,7 +23,7 @@ type Image struct {
 	Width int `json:"width"`
 }
 
-// Edges are the arguments of a job by name.
+// Edges are arguments of a job, by name.
 type Edges struct {
 	Left  int `json:"left"`
 	Right int `json:"right,omitempty"`
@@ -40,7 +40,7 @@ type ImageJobs struct {
 	All    func(ctx context.Context, urls []string, more map[string]int, o ...jobs.Option) error       `jobs:"all(*urls, **more)"`
 }
 
-// A peer is a worker that is not ours, on a raw connection.
+// A peer is a foreign worker, on a raw connection.
 type peer struct {
 	t    *testing.T
 	conn *transport.Conn
@@ -88,7 +88,8 @@ func newEnqueuer(t *testing.T, uri string, cfg jobs.Config) *jobs.Enqueuer {
 	return e
 }
 
-// TestMessages compares the messages of a typed client with what other languages read and write.
+// TestMessages compares the messages of a typed client with those that other languages read and
+// write.
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -134,7 +135,7 @@ func TestMessages(t *testing.T) {
 	})
 }
 
-// TestAttach has data of a job depend on its id and its body.
+// TestAttach attaches data that depends on the id and the body of a job.
 func TestAttach(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -217,7 +218,7 @@ func TestOutcomesByReply(t *testing.T) {
 	})
 }
 
-// TestForgottenRefs enqueues jobs whose Refs nobody keeps.
+// TestForgottenRefs enqueues jobs whose Refs are not kept.
 func TestForgottenRefs(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)
@@ -245,7 +246,7 @@ func TestUnrouted(t *testing.T) {
 	})
 }
 
-// TestEnqueueMistakes enqueues what cannot be enqueued.
+// TestEnqueueMistakes enqueues invalid jobs.
 func TestEnqueueMistakes(t *testing.T) {
 	t.Parallel()
 	e := newEnqueuer(t, brokertest.Embedded(t), jobs.Config{})
@@ -281,7 +282,7 @@ func TestEnqueueMistakes(t *testing.T) {
 	}
 }
 
-// TestTypedClientMistakes binds clients that say nothing useful.
+// TestTypedClientMistakes binds invalid typed clients.
 func TestTypedClientMistakes(t *testing.T) {
 	t.Parallel()
 	type wrong struct {
@@ -318,7 +319,7 @@ func TestTypedClientMistakes(t *testing.T) {
 	}
 }
 
-// TestResolved has a test in place of a service wait for a job.
+// TestResolved waits for a job for which a test stands in.
 func TestResolved(t *testing.T) {
 	t.Parallel()
 	client := ImageJobs{Resize: func(context.Context, string, ...jobs.Option) (jobs.Ref[Image], error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Gallery is a service that enqueues jobs of images.
+// Gallery is a service that enqueues jobs of Images.
 type Gallery struct {
 	_ service.Name `service:"gallery"`
 
@@ -30,7 +30,8 @@ func (g *Gallery) Fill(ctx context.Context) error {
 	return errors.Join(in, at)
 }
 
-// TestDue runs the jobs that a process schedules when they are due, without a regular sweep.
+// TestDue checks that jobs which a process schedules run when they are due, without a regular
+// sweep.
 func TestDue(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {

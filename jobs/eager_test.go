@@ -45,7 +45,7 @@ func (a *Adder) Add(_ context.Context, args ...int) (sum int, _ error) {
 	return sum, nil
 }
 
-// Retry fails until it is called as often as until says.
+// Retry fails until its call number until.
 func (a *Adder) Retry(ctx context.Context, until int) (int, error) {
 	n := service.FromContext(ctx).Attempt
 	if until < 0 {

@@ -97,8 +97,8 @@ func sealTable(table transport.Table) (map[string]any, error) {
 	return sealed, nil
 }
 
-// sealValue returns the value of a header for JSON. null, true, false, texts, ints and arrays stay
-// as they are; other values become an object with their type and a text.
+// sealValue returns the value of a header for JSON. null, true, false, texts, ints and arrays are
+// encoded directly; other values become an object with their type and a text.
 func sealValue(v any) (any, error) {
 	typed := func(name, text string) (any, error) { return map[string]string{name: text}, nil }
 	switch v := v.(type) {

@@ -10,8 +10,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestEnvelope checks that a message comes out of its envelope as it went in, with the types of its
-// headers.
+// TestEnvelope checks that a message is unchanged after sealing and unsealing, including the types
+// of its headers.
 func TestEnvelope(t *testing.T) {
 	want := transport.Publishing{Mandatory: true, Signed: true, Compressible: true, Properties: transport.Properties{
 		ContentType: "application/json", ContentEncoding: "utf-8", Persistent: true, Priority: 7, CorrelationID: "c", ReplyTo: "r",
@@ -42,8 +42,8 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
-// TestEnvelopeMistakes checks what is said of messages that cannot be kept, and of envelopes that
-// cannot be read.
+// TestEnvelopeMistakes checks the errors for messages that cannot be sealed, and for envelopes that
+// cannot be unsealed.
 func TestEnvelopeMistakes(t *testing.T) {
 	for want, m := range map[string]transport.Properties{
 		`property "\xff": is not a text in UTF-8`:               {Type: "\xff"},

@@ -106,7 +106,7 @@ func ExampleClient() {
 	// Output: "3 pages on paper" <nil>
 }
 
-// A Ref is what a typed client returns: it waits for the result, and says what the job does.
+// A Ref is returned by a typed client. It waits for the result, and returns the state of the job.
 func ExampleRef() {
 	ctx := context.Background()
 	e, _, stop := startPrinter(ctx)
@@ -124,7 +124,7 @@ func ExampleRef() {
 	// succeeded 1 <nil>
 }
 
-// A page that holds only the id of a job finds it again, in any process with the store.
+// A page that holds only the id of a job finds the job again, in any process with the store.
 func ExampleFind() {
 	ctx := context.Background()
 	e, _, stop := startPrinter(ctx)

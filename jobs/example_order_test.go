@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Catalog has jobs that change the same things.
+// Catalog has jobs that change the same data.
 type Catalog struct {
 	_ service.Name `service:"catalog"`
 
@@ -44,7 +44,7 @@ type CatalogJobs struct {
 	Full   func(ctx context.Context, tenantID int, full bool, o ...jobs.Option) (jobs.Ref[string], error) `jobs:"sync(tenant_id, full)"`
 }
 
-// While a job of a unique key has not ended, no other one is enqueued.
+// While a job with a unique key has not ended, no other one is enqueued.
 func ExampleJob_unique() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "jobs-")

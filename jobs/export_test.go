@@ -9,19 +9,19 @@ func Expected(e *Enqueuer) int {
 	return len(e.replies.expected)
 }
 
-// Hourly returns cfg with one regular sweep an hour, about.
+// Hourly returns cfg with about one regular sweep an hour.
 func Hourly(cfg Config) Config {
 	cfg.times.sweep = 2 * time.Hour
 	return cfg
 }
 
-// Impatient returns cfg with jobs of unknown names that fail soon.
+// Impatient returns cfg with a short wait before jobs of unknown names fail.
 func Impatient(cfg Config) Config {
 	cfg.times.unknownFor, cfg.times.unknownAgain = time.Millisecond, 10*time.Millisecond
 	return cfg
 }
 
-// Attentive returns cfg with processes that notice soon what others have changed of periodic rows.
+// Attentive returns cfg with frequent checks for changes of periodic rows.
 func Attentive(cfg Config) Config {
 	cfg.times.look = 10 * time.Millisecond
 	return cfg

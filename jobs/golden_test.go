@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Twin sends everything twice: directly, and by the outbox.
+// A Twin sends everything twice: directly, and through the outbox.
 type Twin struct {
 	_ service.Name `service:"twin"`
 
@@ -55,7 +55,7 @@ func (s *Twin) Send(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// TestOutboxGolden checks that what leaves by the outbox is what leaves without it, bytes,
+// TestOutboxGolden checks that messages sent through the outbox equal those sent without it: bytes,
 // properties and types of headers, except for the message_id.
 func TestOutboxGolden(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, uri string, db database) {

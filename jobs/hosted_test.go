@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/servicetest"
 )
 
-// Sums has a job that takes as many arguments as there are.
+// Sums has a job with any number of arguments.
 type Sums struct {
 	_ service.Name `service:"sums"`
 
@@ -56,7 +56,7 @@ func (a *Asker) Ask(ctx context.Context, numbers []int) (int, error) {
 	return ref.Wait(ctx)
 }
 
-// TestHostedClient enqueues from a method, waits there for the result, and passes a list on.
+// TestHostedClient enqueues a job in a method, waits there for the result, and passes a list on.
 func TestHostedClient(t *testing.T) {
 	t.Parallel()
 	h := servicetest.New(t, new(Sums), new(Asker), service.Configure(jobs.Config{Store: openSQLite(t)}))

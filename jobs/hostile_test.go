@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// hostile are messages in which each something is wrong, or odd.
+// hostile returns messages each of which has one fault or oddity.
 func hostile() map[string]amqp.Publishing {
 	deep := strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000)
 	all := map[string]amqp.Publishing{
@@ -68,8 +68,8 @@ func hostile() map[string]amqp.Publishing {
 	return all
 }
 
-// TestHostileMessages publishes what no job is, or only nearly, with and without a job's routing
-// key. All of it is settled, and a job that comes after it runs.
+// TestHostileMessages publishes messages that are not jobs, or almost, with and without a job's
+// routing key. All of them are settled, and a job that follows them runs.
 func TestHostileMessages(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -109,7 +109,7 @@ func TestHostileMessages(t *testing.T) {
 	})
 }
 
-// publishRaw publishes a message, and returns when the broker has taken or refused it.
+// publishRaw publishes a message, and returns when the broker has confirmed or refused it.
 func publishRaw(t *testing.T, uri, name, exchange, key string, m amqp.Publishing) {
 	t.Helper()
 	ch := brokertest.Channel(t, uri)

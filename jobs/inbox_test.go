@@ -19,7 +19,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A Ledger books what it hears of, once.
+// A Ledger books each message that it receives, once.
 type Ledger struct {
 	_ service.Name `service:"ledger"`
 
@@ -56,7 +56,7 @@ func startLedger(t *testing.T, uri string, db database, use bool) (*Ledger, *hos
 	return l, log
 }
 
-// TestInbox delivers every message three times. Each is handled once, also if its first attempt
+// TestInbox delivers every message three times. Each is handled once, even if its first attempt
 // fails. A message without an id is handled each time.
 func TestInbox(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, uri string, db database) {
@@ -101,7 +101,7 @@ func TestInbox(t *testing.T) {
 	})
 }
 
-// TestInboxWithoutTransaction checks what a row is told whose calls have no transaction.
+// TestInboxWithoutTransaction checks the error of a row whose calls have no transaction.
 func TestInboxWithoutTransaction(t *testing.T) {
 	uri, db := brokertest.Embedded(t), sqliteDatabase(t)
 	l, log := startLedger(t, uri, db, false)

@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// lease is that of these tests: the shortest one.
+// lease is the lease in these tests, the shortest possible one.
 const lease = time.Second
 
 // TestRenewal runs a job that takes longer than its lease.
@@ -35,7 +35,7 @@ func TestRenewal(t *testing.T) {
 }
 
 func testRenewal(t *testing.T, uri string, s *store.Store) {
-	const renewed = 4 * lease // a busy machine must renew it within half of it
+	const renewed = 4 * lease // a busy machine must renew the lease within half of this time
 	script := newScript()
 	script.wait = func(ctx context.Context, _ string) error {
 		select {
@@ -52,7 +52,7 @@ func testRenewal(t *testing.T, uri string, s *store.Store) {
 	}
 }
 
-// TestStoreAway takes the tables away while a job runs and another one arrives.
+// TestStoreAway renames the tables while a job runs and another one arrives.
 func TestStoreAway(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -97,7 +97,7 @@ func TestStoreAway(t *testing.T) {
 		if paused := h.Host().Pauses(); len(paused) != 4 || paused[0].Row != "Alone" || paused[0].Queue != "gomeko.jobs.images" {
 			t.Errorf("paused: %+v", paused)
 		}
-		ended <- nil // from now on the method succeeds
+		ended <- nil // the method succeeds from now on
 		execute(t, db, "ALTER TABLE gone RENAME TO gomeko_job")
 		reach(t, s, "second", store.Succeeded)
 		reach(t, s, "first", store.Succeeded)
@@ -123,7 +123,7 @@ func (*Killer) Kill(_ context.Context, how string) error {
 
 const killerEnv = "GOMEKO_TEST_JOBS_KILLER"
 
-// TestThirdKill has a job kill three processes.
+// TestThirdKill runs a job that kills three processes.
 func TestThirdKill(t *testing.T) {
 	if uri := os.Getenv(killerEnv); uri != "" {
 		runWorker(t, uri, os.Getenv(killerEnv+"_FILE"), &Killer{})
@@ -151,7 +151,7 @@ func TestThirdKill(t *testing.T) {
 	})
 }
 
-// runWorker is a process that kills itself.
+// runWorker runs a process that kills itself.
 func runWorker(t *testing.T, uri, file string, svc any) {
 	s, err := sqlite.Open(t.Context(), file)
 	if err != nil {
@@ -217,7 +217,7 @@ func TestKilledHook(t *testing.T) {
 		t.Errorf("called: %s", call)
 	}
 	hosttest.Eventually(t, "the hook has run", func() bool { return reach(t, s, "a", store.Succeeded).Hook == store.HookRan })
-	for len(calls) > 0 { // on a machine that stalls, the hook's lease may end once more
+	for len(calls) > 0 { // on a machine that stalls, the hook's lease may expire once more
 		if call := <-calls; call != "hook of succeeded" {
 			t.Errorf("called: %s", call)
 		}

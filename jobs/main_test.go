@@ -9,7 +9,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if settings := os.Getenv(stallVariable); settings != "" { // the process of a test
+	if settings := os.Getenv(stallVariable); settings != "" { // this is a process started by a test
 		fmt.Fprintln(os.Stderr, runStall(settings))
 		os.Exit(1)
 	}

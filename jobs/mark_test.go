@@ -14,7 +14,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// refuseStart checks that a worker with a store does not start because of one with another store.
+// refuseStart checks that a worker does not start while another one with another store runs.
 func refuseStart(t *testing.T, uri string, s, other *store.Store) {
 	t.Helper()
 	h, err := hosttest.New(t, hosttest.Config{Broker: transport.Config{URI: uri}}, &Images{Script: newScript()},
@@ -39,8 +39,8 @@ func storeID(t *testing.T, s *store.Store) string {
 	return id
 }
 
-// TestOtherStore checks that the workers of a queue have the same store, also after a lost
-// connection, and that another store may follow when the last of them has stopped.
+// TestOtherStore checks that the workers of a queue must have the same store, even after a lost
+// connection, and that another store may be used when the last of them has stopped.
 func TestOtherStore(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -68,7 +68,7 @@ func TestOtherStore(t *testing.T) {
 	})
 }
 
-// TestMarkLeft starts a worker whose queue has a mark of another store that nobody consumes.
+// TestMarkLeft starts a worker whose queue has a mark of another store, which nobody consumes.
 func TestMarkLeft(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -80,13 +80,13 @@ func TestMarkLeft(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		hosttest.Close(t, conn.Close) // so that it is not declared again
+		hosttest.Close(t, conn.Close) // so it is not declared again
 		startWorker(t, uri, jobs.Config{Store: openSQLite(t)}, 1, &Images{Script: newScript()})
 	})
 }
 
-// TestNudgeOfOtherStore reports a message of a worker with another store, which the mark has not
-// kept from starting.
+// TestNudgeOfOtherStore reports a message of a worker with another store that the mark did not
+// stop.
 func TestNudgeOfOtherStore(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -104,7 +104,7 @@ func TestNudgeOfOtherStore(t *testing.T) {
 	})
 }
 
-// TestStoreIsTold asks a worker which store it has.
+// TestStoreIsTold asks a worker for its store.
 func TestStoreIsTold(t *testing.T) {
 	t.Parallel()
 	uri, s := brokertest.Embedded(t), openSQLite(t)

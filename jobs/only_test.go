@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestOnlyPartOfQueue checks that a process cannot run some rows of a queue and leave out others.
+// TestOnlyPartOfQueue checks that a process must run all rows of a queue, or none.
 func TestOnlyPartOfQueue(t *testing.T) {
 	_, err := service.New(service.Config{Only: []string{"images.Resize", "images.Wait", "images.Alone"}}, &Images{Script: newScript()},
 		service.Configure(transport.Config{URI: "amqp://"}), service.Configure(jobs.Config{}))
@@ -23,7 +23,7 @@ func TestOnlyPartOfQueue(t *testing.T) {
 	}
 }
 
-// Halves has two rows with a queue each, and notes who runs them.
+// Halves has two rows, each with a queue, and records who runs them.
 type Halves struct {
 	_ service.Name `service:"halves"`
 
@@ -41,8 +41,8 @@ func (h *Halves) Run(ctx context.Context) error {
 	return nil
 }
 
-// TestOnlyQueue runs two rows with queues of their own in a process each. Each job runs in the
-// process of its row, also one whose client inserts it into the store.
+// TestOnlyQueue runs two rows with separate queues, each in a process. Each job runs in the process
+// of its row, even if its client inserts it into the store.
 func TestOnlyQueue(t *testing.T) {
 	t.Parallel()
 	halves := func(t *testing.T, uri string, s *store.Store) {

@@ -32,7 +32,7 @@ type Feeds struct {
 	*diary
 }
 
-// A diary notes which jobs run.
+// A diary records which jobs run.
 type diary struct {
 	work func(ctx context.Context, what string) error // nil returns at once
 
@@ -85,7 +85,7 @@ type FeedJobs struct {
 	Slow func(ctx context.Context, name string) (jobs.Ref[string], error)                               `jobs:"slow"`
 }
 
-// id returns the id of a job that was enqueued.
+// id returns the id of an enqueued job.
 func id(t *testing.T) func(jobs.Ref[string], error) string {
 	return func(ref jobs.Ref[string], err error) string {
 		t.Helper()
@@ -96,8 +96,8 @@ func id(t *testing.T) func(jobs.Ref[string], error) string {
 	}
 }
 
-// TestUniqueJobs enqueues jobs of the same keys in all ways, while the first one of a key runs, and
-// later.
+// TestUniqueJobs enqueues jobs with the same keys in all ways, while the first job with a key runs
+// and later.
 func TestUniqueJobs(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -112,8 +112,8 @@ func TestUniqueJobs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Before a worker has said what is unique, two jobs of a key are enqueued. The older one has the
-		// key when it has.
+		// Before a worker has written what is unique, two jobs with a key are enqueued. Then the
+		// older one gets the key.
 		first := id(t)(c.Sync(t.Context(), 7))
 		if second := id(t)(c.Sync(t.Context(), 7)); second == first {
 			t.Error("the second job is the first one")
@@ -150,8 +150,8 @@ func TestUniqueJobs(t *testing.T) {
 	})
 }
 
-// TestResources runs jobs of one resource by two workers and in two queues: one at a time, in
-// order. One that waits for its next attempt holds up the others, unless its row lets them pass.
+// TestResources runs jobs of one resource with two workers and in two queues: one at a time, in
+// order. A job that waits for its next attempt holds up the others, unless its row lets them pass.
 func TestResources(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -198,7 +198,7 @@ func TestResources(t *testing.T) {
 	})
 }
 
-// TestResourcesOfArguments runs the jobs of two tenants beside each other.
+// TestResourcesOfArguments runs the jobs of two tenants at the same time.
 func TestResourcesOfArguments(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -219,8 +219,8 @@ func TestResourcesOfArguments(t *testing.T) {
 	})
 }
 
-// TestEditedArguments runs a job again with other arguments: the worker that claims it gives it the
-// resource and the key of these.
+// TestEditedArguments reruns a job with other arguments. The worker that claims it gives it their
+// resource and their key.
 func TestEditedArguments(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -239,7 +239,7 @@ func TestEditedArguments(t *testing.T) {
 	})
 }
 
-// TestRefusedMessage checks what is answered to a message whose key another job has.
+// TestRefusedMessage checks the answer to a message if another job has its key.
 func TestRefusedMessage(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -249,7 +249,7 @@ func TestRefusedMessage(t *testing.T) {
 		startWorker(t, uri, jobs.Config{Store: s}, 4, &Feeds{diary: d})
 		publish(t, uri, "feeds.sync", "first", `{"args":[1],"kwargs":{}}`)
 		reach(t, s, "first", store.Running)
-		// A client without the workers' store waits for the outcome by reply_to.
+		// A client without the workers' store waits for the outcome through reply_to.
 		ref, err := newEnqueuer(t, uri, jobs.Config{}).Client("feeds").Enqueue(t.Context(), "sync", 1)
 		if err != nil {
 			t.Fatal(err)
@@ -325,7 +325,7 @@ func (s *Shop) Buy(ctx context.Context) error {
 	return nil
 }
 
-// TestUniqueEagerJobs checks that an eager job that enqueues itself gets its own Ref.
+// TestUniqueEagerJobs checks that an eager job which enqueues itself gets its own Ref.
 func TestUniqueEagerJobs(t *testing.T) {
 	t.Parallel()
 	d := new(diary)

@@ -16,7 +16,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// signal sends a signal to all processes of a PostgreSQL: first to the one that starts the others.
+// signal sends a signal to all processes of a PostgreSQL server, first to the one that starts the
+// others.
 func signal(t *testing.T, p *hosttest.Postgres, name string) {
 	t.Helper()
 	run := func(command ...string) string {
@@ -41,8 +42,8 @@ func signal(t *testing.T, p *hosttest.Postgres, name string) {
 	run(append([]string{"kill", "-" + name}, processes(func(_, parent, _ string) bool { return slices.Contains(server, parent) })...)...)
 }
 
-// TestHungDatabase stops the processes of PostgreSQL for some time, under a worker: it ends the
-// jobs that run, runs them again, and can be stopped meanwhile.
+// TestHungDatabase stops the processes of PostgreSQL for some time, under a worker. The worker ends
+// its running jobs and reruns them later, and it can be stopped meanwhile.
 func TestHungDatabase(t *testing.T) {
 	t.Parallel()
 	database := hosttest.StartPostgres(t)

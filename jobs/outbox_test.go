@@ -24,7 +24,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A database is what an application has, with the store in it.
+// A database is the database of an application, which contains the store.
 type database struct {
 	*sql.DB
 	store *store.Store
@@ -115,7 +115,7 @@ func (s *Till) Sell(ctx context.Context, n int, works bool) error {
 	return err
 }
 
-// Later uses a field when the call has ended.
+// Later uses a field after the call has ended.
 func (s *Till) Later(ctx context.Context) error {
 	go func() {
 		<-ctx.Done()
@@ -145,7 +145,7 @@ func inSale(use bool) func(*sql.DB) di.Provider[*sale] {
 	}
 }
 
-// A Hearer hears what it is told.
+// A Hearer records the messages that it receives.
 type Hearer struct {
 	_ service.Name `service:"sums"`
 
@@ -179,7 +179,7 @@ func startOutbox(t *testing.T, uri string, db database, services ...any) *hostte
 	return hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, append(services, service.Configure(jobs.Hourly(jobs.Config{Store: db.store})))...)
 }
 
-// TestOutbox checks that events, messages and jobs leave with the commit, and not without it.
+// TestOutbox checks that events, messages and jobs are sent after the commit, and only then.
 func TestOutbox(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, uri string, db database) {
 		sums := &Hearer{heard: make(chan string, 10)}
@@ -215,8 +215,8 @@ func count(t testing.TB, db database, table string) (n int) {
 	return n
 }
 
-// TestOutboxWithoutTransaction checks what a call is told that has no transaction, or one
-// elsewhere.
+// TestOutboxWithoutTransaction checks the error of a call without a transaction, or with one in
+// another database.
 func TestOutboxWithoutTransaction(t *testing.T) {
 	uri := brokertest.Embedded(t)
 	for name, tc := range map[string]struct {
@@ -245,7 +245,7 @@ func TestOutboxWithoutTransaction(t *testing.T) {
 	}
 }
 
-// TestOutboxAfterCall checks what a goroutine is told that outlives its call.
+// TestOutboxAfterCall checks the error of a goroutine that outlives its call.
 func TestOutboxAfterCall(t *testing.T) {
 	till, db := &Till{late: make(chan error, 1)}, sqliteDatabase(t)
 	uri := brokertest.Embedded(t)
@@ -258,7 +258,7 @@ func TestOutboxAfterCall(t *testing.T) {
 	}
 }
 
-// TestTx enqueues jobs in transactions of a program: they begin soon after the commit, although no
+// TestTx enqueues jobs in transactions of a program. They begin soon after the commit, although no
 // sweep is due for an hour, and not at all after a rollback.
 func TestTx(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, uri string, db database) {
@@ -294,7 +294,7 @@ func TestTx(t *testing.T) {
 	})
 }
 
-// TestTxMistakes checks what a program is told whose transaction cannot be used.
+// TestTxMistakes checks the errors for transactions that cannot be used.
 func TestTxMistakes(t *testing.T) {
 	db, other, uri := sqliteDatabase(t), sqliteDatabase(t), brokertest.Embedded(t)
 	for want, tc := range map[string]struct {

@@ -61,7 +61,7 @@ type deal struct {
 	step string
 }
 
-// A Sold is what the stall is told to sell, and its event.
+// A Sold names what the stall sells, and is its event.
 type Sold struct {
 	N    int    `json:"n"`
 	Step string `json:"step"`
@@ -114,7 +114,7 @@ func killSelf() {
 	select {}
 }
 
-// runStall is the process of the stall. It ends when it is killed.
+// runStall runs the process of the stall until it is killed.
 func runStall(settings string) error {
 	part := strings.Split(settings, "\n")
 	driver, source, uri, address := part[0], part[1], part[2], part[3]
@@ -139,8 +139,8 @@ func runStall(settings string) error {
 }
 
 // TestOutboxKilled kills the process of a service at each step between the method and the end of a
-// message, and takes the broker away for a while. Each event of a committed transaction arrives, in
-// their order, and none of another one. A kill doubles what the relay has under way.
+// message, and disconnects the broker for a while. Each event of a committed transaction arrives,
+// in order, and none of any other transaction. A kill duplicates only what the relay has in flight.
 func TestOutboxKilled(t *testing.T) {
 	rounds, away := 1, time.Second
 	if os.Getenv("GOMEKO_SOAK") != "" {
@@ -213,7 +213,7 @@ func killStall(t *testing.T, uri, driver, source string, db database, rounds int
 	t.Logf("%d transactions, %d committed, %d kills, lost 0, doubles %d", s.n, len(want), s.kills, doubles)
 }
 
-// A stallProcess is the process of the stall, which is started again when it was killed.
+// A stallProcess is the process of the stall, which is restarted after it was killed.
 type stallProcess struct {
 	t        *testing.T
 	settings []string
@@ -241,7 +241,7 @@ func (s *stallProcess) start() {
 	})
 }
 
-// sell sells something. If the process is killed, it is started again, and sells it then.
+// sell sells something. If the process is killed, sell restarts it and tries again.
 func (s *stallProcess) sell(step string) {
 	s.t.Helper()
 	s.n++
@@ -279,8 +279,8 @@ func (s *stallProcess) post(step string) error {
 	return nil
 }
 
-// A wire forwards the connections of a process to the broker, and kills the process when it has
-// published, or when the broker has confirmed, a message that says so.
+// A wire forwards the connections of a process to the broker. It kills the process when the process
+// has published, or the broker has confirmed, a message that asks for it.
 type wire struct {
 	uri    string
 	broker string
@@ -288,7 +288,7 @@ type wire struct {
 	mu      sync.Mutex
 	process *hosttest.Process
 	isAway  bool
-	armed   bool // the next message that asks for it has the process killed
+	armed   bool // the next message that asks for it kills the process
 	conns   map[net.Conn]bool
 }
 
@@ -318,21 +318,21 @@ func newWire(t *testing.T, uri string) *wire {
 	return w
 }
 
-// arm has the process killed by the next message that asks for it, or not.
+// arm sets whether the next message that asks for it kills the process.
 func (w *wire) arm(armed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.armed = armed
 }
 
-// program names the process that is killed.
+// program sets the process to kill.
 func (w *wire) program(p *hosttest.Process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.process = p
 }
 
-// away cuts all connections and refuses new ones, or ends that.
+// away cuts all connections and refuses new ones, or accepts them again.
 func (w *wire) away(is bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -344,7 +344,7 @@ func (w *wire) away(is bool) {
 	}
 }
 
-// add notes a connection. It returns false if the broker is away.
+// add registers connections. It returns false if the broker is away.
 func (w *wire) add(conns ...net.Conn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -370,7 +370,7 @@ func (w *wire) carry(listener net.Listener) {
 			}
 			continue
 		}
-		confirms := make(chan struct{}, 1) // has a token if the next confirm kills
+		confirms := make(chan struct{}, 1) // holds a token if the next confirm kills
 		all.Go(func() {
 			defer broker.Close()
 			w.copy(broker, program, func(data []byte) (kill bool) {
@@ -394,7 +394,8 @@ func (w *wire) carry(listener net.Listener) {
 	}
 }
 
-// asks reports whether data asks for a kill at a step. It does so once: the message comes again.
+// asks reports whether data asks for a kill at a step. It does so only once, because the message
+// comes again.
 func (w *wire) asks(data []byte, step string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -403,7 +404,7 @@ func (w *wire) asks(data []byte, step string) bool {
 	return asks
 }
 
-// copy forwards what comes, and kills the process after it if kills says so.
+// copy forwards data, and then kills the process if kills returns true.
 func (w *wire) copy(to, from net.Conn, kills func(data []byte) bool) {
 	buffer := make([]byte, 64<<10)
 	for {

@@ -14,7 +14,7 @@ import (
 
 var accepts = codec.Set{codec.JSON, msgpack.Codec}
 
-// TestPayload reads bodies that others have written.
+// TestPayload reads bodies written by other programs.
 func TestPayload(t *testing.T) {
 	t.Parallel()
 	packed, err := msgpack.Codec.Encode(map[string]any{"args": []any{1}, "kwargs": map[string]any{"b": true}})
@@ -65,7 +65,7 @@ func TestPayload(t *testing.T) {
 	}
 }
 
-// TestIdentify finds out which job a message asks for.
+// TestIdentify reads the id and the name of a message's job.
 func TestIdentify(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

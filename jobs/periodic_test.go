@@ -35,10 +35,10 @@ type Reports struct {
 	Log *reportLog
 }
 
-// A reportLog has the calls of reports.
+// A reportLog records the calls of reports.
 type reportLog struct {
 	calls chan report
-	wait  chan struct{} // nil: no call waits
+	wait  chan struct{} // if nil, no call waits
 }
 
 // A report is a call.
@@ -66,7 +66,7 @@ func (r *Reports) Plain(ctx context.Context) error {
 
 func newReportLog() *reportLog { return &reportLog{calls: make(chan report, 100)} }
 
-// lag has a row of reports think that its last tick was some years ago, before the service starts.
+// lag sets the last tick of a row of reports some years back, before the service starts.
 func lag(t *testing.T, s *store.Store, name string, years int) (last time.Time) {
 	t.Helper()
 	row := store.Periodic{Service: "reports", Name: name, Field: "Any", Queue: "gomeko.jobs.reports", Schedule: "0 0 1 1 *", Zone: "UTC", Missed: "once", Overlap: "skip"}
@@ -126,7 +126,7 @@ func TestPeriodic(t *testing.T) {
 	})
 }
 
-// TestPeriodicOverlap has the job of a tick wait for the one before.
+// TestPeriodicOverlap checks that the job of a tick waits for that of the tick before.
 func TestPeriodicOverlap(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -148,7 +148,7 @@ func TestPeriodicOverlap(t *testing.T) {
 	})
 }
 
-// TestPeriodicQueue has the jobs of ticks wait in line.
+// TestPeriodicQueue queues the jobs of ticks.
 func TestPeriodicQueue(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -176,7 +176,8 @@ func TestPeriodicQueue(t *testing.T) {
 	})
 }
 
-// TestPeriodicByHand enqueues the job of a periodic row: the tick is that of the enqueueing.
+// TestPeriodicByHand enqueues the job of a periodic row by hand: its tick is the time of
+// enqueueing.
 func TestPeriodicByHand(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -210,7 +211,7 @@ func (s *Seconds) Count(ctx context.Context, tick timer.Tick) error {
 	return nil
 }
 
-// TestPeriodicWithoutStore has two processes take turns with the jobs of each second.
+// TestPeriodicWithoutStore runs two processes, which take turns with the job of each second.
 func TestPeriodicWithoutStore(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -229,7 +230,7 @@ func TestPeriodicWithoutStore(t *testing.T) {
 	})
 }
 
-// TestPeriodicEager has a service with periodic jobs in a test: nothing ticks.
+// TestPeriodicEager checks that nothing ticks in a test with Eager.
 func TestPeriodicEager(t *testing.T) {
 	t.Parallel()
 	log := newReportLog()
@@ -243,7 +244,7 @@ func TestPeriodicEager(t *testing.T) {
 	}
 }
 
-// TestPeriodicMistakes reports what is wrong with the tags of periodic rows.
+// TestPeriodicMistakes checks the errors for invalid tags of periodic rows.
 func TestPeriodicMistakes(t *testing.T) {
 	t.Parallel()
 	_, err := service.New(service.Config{}, new(wrongTags), service.Configure(transport.Config{URI: "amqp://127.0.0.1:1"}), service.Configure(fleet.Timers()))

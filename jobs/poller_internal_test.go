@@ -16,8 +16,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestManyWaiters has a thousand goroutines wait for jobs: their rows are looked at without
-// payloads and results until they have ended.
+// TestManyWaiters lets a thousand goroutines wait for jobs. Their rows are read without payloads
+// and results until they have ended.
 func TestManyWaiters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -87,7 +87,7 @@ func (hung) Connect(ctx context.Context) (driver.Conn, error) {
 
 func (hung) Driver() driver.Driver { return nil }
 
-// TestHungStore enqueues a job, and asks for one, when the store does not answer.
+// TestHungStore enqueues a job, and queries one, while the store does not answer.
 func TestHungStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

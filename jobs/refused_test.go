@@ -19,8 +19,8 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestRefused has a database that refuses one job and one outcome. Those that were to be stored
-// with the same statement are not affected.
+// TestRefused lets the database reject one job and one outcome. Others in the same statement are
+// not affected.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -72,7 +72,7 @@ func TestRefused(t *testing.T) {
 	})
 }
 
-// Studio is a service whose jobs report and return what cannot be recorded.
+// Studio is a service whose jobs report and return values that cannot be recorded.
 type Studio struct {
 	_ service.Name `service:"studio"`
 
@@ -86,8 +86,8 @@ func (*Studio) Render(ctx context.Context, size int) (string, error) {
 	return strings.Repeat("x", size), nil
 }
 
-// TestLargeResult returns a result that is larger than a message, and reports no number as
-// progress.
+// TestLargeResult returns a result that is larger than a message, and reports a progress that is
+// not a number.
 func TestLargeResult(t *testing.T) {
 	t.Parallel()
 	uri, s := brokertest.Embedded(t), openSQLite(t)
@@ -104,7 +104,7 @@ func TestLargeResult(t *testing.T) {
 	}
 }
 
-// TestCancelStorm cancels many jobs that wait. Their hooks run a few at a time, in all processes.
+// TestCancelStorm cancels many waiting jobs. Their hooks run a few at a time, in all processes.
 func TestCancelStorm(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {
@@ -122,7 +122,7 @@ func TestCancelStorm(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, j := range all {
-			for range 2 { // the second time, it is cancelled already
+			for range 2 { // the second time, it has been cancelled already
 				if _, err := s.Cancel(t.Context(), j.ID); err != nil {
 					t.Fatal(err)
 				}
@@ -149,7 +149,7 @@ func TestCancelStorm(t *testing.T) {
 	})
 }
 
-// TestHostileIDs asks for jobs by ids that no job can have.
+// TestHostileIDs queries jobs by ids that no job can have.
 func TestHostileIDs(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(testing.TB) *store.Store{"sqlite": openSQLite, "postgres": openPostgres} {

@@ -23,8 +23,7 @@ func ruleFor(t *testing.T, s spec) *rule {
 
 var limits = reader{accepts: codec.Set{codec.JSON, msgpack.Codec}, message: 1 << 20, decoded: 1 << 24}
 
-// TestTerms checks that the same arguments make the same key and resource, however they are
-// written.
+// TestTerms checks that equal arguments make the same key and resource, however they are written.
 func TestTerms(t *testing.T) {
 	r := ruleFor(t, spec{Signature: `sync(tenant, day="mon", *rest, deep=False, **more)`, Unique: "true", UniqueFor: "1h", Resource: "t:{tenant}/{deep}", OnRetry: "pass"})
 	want := store.Terms{Version: "v", UniqueKey: `[7,"mon",[],false,{}]`, UniqueFor: time.Hour, Resource: "t:7/false", Pass: true}
@@ -50,7 +49,7 @@ func TestTerms(t *testing.T) {
 		`{"args":["a/é"],"kwargs":{"z":{"b":[1,2.5],"a":null},"y":1e400}}`: `["a/é","mon",[],false,{"y":1e400,"z":{"a":null,"b":[1,2.5]}}]`,
 		`{"args":["` + strings.Repeat("x", 300) + `"]}`:                    "sha256:" + hash(`["`+strings.Repeat("x", 300)+`","mon",[],false,{}]`),
 		`{"args":[]}`:                     "", // does not fit
-		`{"args":[[1]]}`:                  "", // no resource has a list
+		`{"args":[[1]]}`:                  "", // a resource must not contain a list
 		`{"args":[1],"kwargs":`:           "",
 		`{"args":[-0.0,"",2]}`:            `[0,"",[2],false,{}]`,
 		`{"args":[12345678901234567890]}`: `[12345678901234567890,"mon",[],false,{}]`,
@@ -66,7 +65,7 @@ func TestTerms(t *testing.T) {
 	}
 }
 
-// TestSpecMistakes checks what is said of keys that are not right.
+// TestSpecMistakes checks the errors for invalid keys.
 func TestSpecMistakes(t *testing.T) {
 	sig, err := signature.Parse("sync(tenant, *rest)")
 	if err != nil {

@@ -28,7 +28,8 @@ func (*Printery) Print(_ context.Context, args struct {
 	return errors.New("the method ran")
 }
 
-// A job whose arguments break constraints fails at once, without another attempt.
+// TestValidation checks that a job whose arguments break constraints fails at once, without a
+// retry.
 func TestValidation(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -47,7 +48,7 @@ func TestValidation(t *testing.T) {
 	})
 }
 
-// Without a store, such a job is parked.
+// TestValidationWithoutStore checks that without a store, such a job is parked.
 func TestValidationWithoutStore(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

@@ -55,7 +55,7 @@ func execute(t testing.TB, db *sql.DB, statement string) {
 	}
 }
 
-// migrate makes the tables of a store, and closes it when the test ends.
+// migrate creates the tables of a store, and closes it when the test ends.
 func migrate(t testing.TB, s *store.Store) {
 	t.Helper()
 	t.Cleanup(func() { s.Close() })
@@ -71,7 +71,7 @@ func startWorker(t testing.TB, uri string, cfg jobs.Config, workers int, service
 		append(services, service.Configure(cfg))...)
 }
 
-// publish publishes a message as another language does.
+// publish publishes a message like a program in another language.
 func publish(t testing.TB, uri, key, id, body string) {
 	t.Helper()
 	conn := hosttest.Dial(t, transport.Config{URI: uri})
@@ -84,7 +84,7 @@ func publish(t testing.TB, uri, key, id, body string) {
 	}
 }
 
-// insert puts a job into the store that no message announces.
+// insert inserts a job into the store without a message.
 func insert(t testing.TB, s *store.Store, id, name, args string, change ...func(*store.New)) {
 	t.Helper()
 	j := store.New{
@@ -99,7 +99,7 @@ func insert(t testing.TB, s *store.Store, id, name, args string, change ...func(
 	}
 }
 
-// reach waits until a job has a state.
+// reach waits until a job reaches a state.
 func reach(t testing.TB, s *store.Store, id string, state store.State) store.Job {
 	t.Helper()
 	j := hosttest.Poll(func() (store.Job, bool) {
@@ -129,7 +129,7 @@ type Images struct {
 	Script *script
 }
 
-// A script is what the methods of Images do, and what they have done.
+// A script tells the methods of Images what to do, and records what they have done.
 type script struct {
 	wait  func(ctx context.Context, url string) error // nil returns nil
 	calls chan string
@@ -162,7 +162,7 @@ func (i *Images) Wait(ctx context.Context, url string) error {
 	return i.Script.wait(ctx, url)
 }
 
-// TestJob runs a job that another language has enqueued.
+// TestJob runs a job enqueued by another language.
 func TestJob(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, uri string, s *store.Store) {

@@ -16,8 +16,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestModes does each operation without prepared statements too, as behind a PgBouncer that does
-// not know them.
+// TestModes performs each operation also without prepared statements, as behind a PgBouncer that
+// does not support them.
 func TestModes(t *testing.T) {
 	url := hosttest.Schema(t)
 	for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
@@ -27,7 +27,7 @@ func TestModes(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			// A database that other tests use may have the tables already, with their jobs.
+			// A database that other tests use may already have the tables, with jobs.
 			if _, _, err := s.Migrate(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -36,7 +36,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// all does each operation once, in a queue of its own.
+// all performs each operation once, in a separate queue.
 func all(t *testing.T, s *store.Store, queue string) {
 	t.Helper()
 	ctx := t.Context()
@@ -92,7 +92,7 @@ func all(t *testing.T, s *store.Store, queue string) {
 	must(err)
 }
 
-// TestOpenMistakes checks what is said about a URL that leads nowhere: all but the password.
+// TestOpenMistakes checks the error for an unreachable URL, which must not contain the password.
 func TestOpenMistakes(t *testing.T) {
 	for url, want := range map[string]string{
 		"postgres://ann:tiger@127.0.0.1:1/jobs?connect_timeout=5": "postgres://127.0.0.1/jobs",

@@ -14,8 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestOpen checks that a store is in the file that was asked for, whatever its name, and that it
-// keeps its jobs and its id when it is closed.
+// TestOpen checks that the store is in the given file, whatever its name, and that it keeps its
+// jobs and its id when it is closed.
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -54,7 +54,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestOpenMistakes checks what is said about a file that cannot be a store.
+// TestOpenMistakes checks the errors for files that cannot be a store.
 func TestOpenMistakes(t *testing.T) {
 	text := filepath.Join(t.TempDir(), "notes.txt")
 	if err := os.WriteFile(text, []byte(strings.Repeat("not a database\n", 100)), 0o600); err != nil {

@@ -57,7 +57,7 @@ func fill(b testing.TB, s *store.Store, n int, queue string) {
 	}
 }
 
-// work claims and finishes jobs once, and returns how many.
+// work claims and finishes jobs once, and returns their number.
 func work(b testing.TB, s *store.Store, owner string, size int) int {
 	jobs, err := s.Claim(b.Context(), store.Claim{Owner: owner, Host: "here", Queue: "queue", Limit: size, Lease: time.Minute})
 	if err != nil {
@@ -74,8 +74,7 @@ func work(b testing.TB, s *store.Store, owner string, size int) int {
 	return len(jobs)
 }
 
-// BenchmarkIdleRelay looks at an outbox that is empty, as each process with an outbox does each
-// second.
+// BenchmarkIdleRelay polls an empty outbox, as each process with an outbox does every second.
 func BenchmarkIdleRelay(b *testing.B) {
 	for name, open := range map[string]open{"sqlite": openSQLite, "postgres": openPostgres} {
 		if name == "postgres" && os.Getenv("GOMEKO_POSTGRES") == "" {

@@ -32,7 +32,7 @@ func Example() {
 	inserted, err := s.Insert(ctx,
 		store.New{ID: "1", Service: "images", Name: "resize", Queue: "gomeko.jobs.images"},
 		store.New{ID: "2", Service: "images", Name: "resize", Queue: "gomeko.jobs.images", Priority: 5},
-		store.New{ID: "1", Service: "images", Name: "resize", Queue: "gomeko.jobs.images"}, // its message came twice
+		store.New{ID: "1", Service: "images", Name: "resize", Queue: "gomeko.jobs.images"}, // its message was duplicated
 	)
 	fmt.Println(inserted, err)
 
@@ -45,7 +45,7 @@ func Example() {
 
 	end := store.End{ID: job.ID, Owner: job.Owner, Attempt: job.Attempt, State: store.Succeeded, Result: []byte(`"done"`)}
 	late := end
-	late.Owner = "worker-2" // has not claimed it
+	late.Owner = "worker-2" // this worker has not claimed it
 	counted, err := s.Finish(ctx, end, late)
 	fmt.Println(counted, err)
 

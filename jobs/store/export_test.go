@@ -6,14 +6,14 @@ import (
 	"fmt"
 )
 
-// The errors of those whose workers died.
+// The errors of attempts and jobs whose workers died.
 const (
 	KilledError  = killedError
 	WakeAfter    = wakeAfter
 	SuspectError = suspectError
 )
 
-// SetClock replaces the database's time by the value of a table, which the test sets.
+// SetClock makes the store read the time from a table that the test sets.
 func (s *Store) SetClock(now string) { s.dialect.now = now }
 
 // Occupy keeps all changes of the process waiting, until free is called.
@@ -35,7 +35,7 @@ func (s *Store) Exec(ctx context.Context, statement string) error {
 	return err
 }
 
-// Panic makes a change that panics.
+// Panic makes a change panic.
 func (s *Store) Panic() {
 	_ = s.transact(context.Background(), func(conn) error { panic("a change that panics") })
 }
@@ -54,7 +54,7 @@ type Statement struct {
 	Ordered bool   // has its order from the index
 }
 
-// Statements returns those that run all the time.
+// Statements returns the statements that run all the time.
 func Statements() map[string]Statement {
 	kinds := []kind{{"images", "job1", "q", Failed}, {"images", "job1", "q", Succeeded}}
 	list, listArgs := selectKinds(Filter{Before: 1 << 40, Limit: 100}, kinds)

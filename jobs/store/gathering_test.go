@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestInsertAtOnce inserts single jobs at the same time, each twice. One that the database refuses,
+// TestInsertAtOnce inserts single jobs concurrently, each twice. A job that the database rejects,
 // and one whose caller has gone, do not affect the others.
 func TestInsertAtOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
@@ -27,7 +27,7 @@ func TestInsertAtOnce(t *testing.T) {
 				ctx, n := t.Context(), store.New{ID: fmt.Sprint(i % jobs), Service: "images", Name: "resize", Queue: "queue"}
 				switch i % jobs {
 				case 10:
-					n.At = time.UnixMicro(1<<63 - 1) // no time of PostgreSQL
+					n.At = time.UnixMicro(1<<63 - 1) // not a time that PostgreSQL can store
 				case 20:
 					ctx = gone
 				}
@@ -45,14 +45,14 @@ func TestInsertAtOnce(t *testing.T) {
 		for _, c := range all {
 			found += c.Jobs
 		}
-		// SQLite takes any time.
+		// SQLite stores any time.
 		if n := added.Load(); err != nil || n != jobs-2 && n != jobs-1 || refused.Load() != 2*(jobs-n) || found != n {
 			t.Errorf("%d were added, %d refused, %d are there: %v", added.Load(), refused.Load(), found, err)
 		}
 	})
 }
 
-// TestInsertMissing inserts jobs of which the store has some.
+// TestInsertMissing inserts jobs some of which are in the store.
 func TestInsertMissing(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)

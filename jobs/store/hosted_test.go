@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestHosted writes what workers say of their rows, and reads it.
+// TestHosted writes rows of workers, and reads them.
 func TestHosted(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
@@ -31,7 +31,7 @@ func TestHosted(t *testing.T) {
 	})
 }
 
-// TestMove moves the jobs of a row to another queue: those that wait, and those whose hook waits.
+// TestMove moves the jobs of a row to another queue: those that wait, and those whose hook is due.
 func TestMove(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)

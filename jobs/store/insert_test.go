@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestInsertTx checks that jobs share the fate of the transaction that inserts them.
+// TestInsertTx checks that jobs are inserted if their transaction is committed, and only then.
 func TestInsertTx(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
@@ -28,7 +28,7 @@ func TestInsertTx(t *testing.T) {
 			for _, id := range ids {
 				news = append(news, store.New{ID: id, Service: "images", Name: "resize", Queue: "queue"})
 			}
-			// Only what the interface has, as of a wrapper of the user.
+			// The value has only the methods of the interface, like a wrapper of a user.
 			got, err := s.InsertTx(t.Context(), struct{ store.Executor }{tx}, news...)
 			if err != nil || !reflect.DeepEqual(added(got), want) {
 				t.Fatalf("got %v, %v, want %v", got, err, want)
@@ -50,7 +50,7 @@ func TestInsertTx(t *testing.T) {
 	})
 }
 
-// added returns which jobs were added.
+// added reports for each job whether it was added.
 func added(all []store.Inserted) []bool {
 	yes := make([]bool, len(all))
 	for i, x := range all {
@@ -59,7 +59,7 @@ func added(all []store.Inserted) []bool {
 	return yes
 }
 
-// TestInsertMany inserts more jobs than one statement takes: all or none.
+// TestInsertMany inserts more jobs than fit into one statement: all or none.
 func TestInsertMany(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
@@ -89,7 +89,7 @@ func TestInsertMany(t *testing.T) {
 			}
 			ends = append(ends, store.End{ID: j.ID, Owner: "ann", Attempt: 1, State: store.Succeeded})
 		}
-		// What another worker would report, and one attempt twice, among them.
+		// This includes an end that another worker reports, and a duplicate.
 		ends = append(ends, store.End{ID: "0", Owner: "bob", Attempt: 1, State: store.Failed}, ends[7])
 		counted, err := s.Finish(t.Context(), ends...)
 		if err != nil || slices.Index(counted, false) != 600 || !counted[601] {
@@ -98,7 +98,7 @@ func TestInsertMany(t *testing.T) {
 	})
 }
 
-// TestInsertMistakes checks that a job that cannot be stored is refused with the reason.
+// TestInsertMistakes checks that a job that cannot be stored is rejected with the reason.
 func TestInsertMistakes(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
@@ -128,7 +128,7 @@ func TestInsertMistakes(t *testing.T) {
 	})
 }
 
-// TestTextsOfErrors checks that every text of an error can be stored, clipped.
+// TestTextsOfErrors checks that every text of an error can be stored, truncated.
 func TestTextsOfErrors(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
@@ -161,7 +161,7 @@ func claimOne(t *testing.T, s *store.Store) store.Job {
 	return jobs[0]
 }
 
-// TestMistakesOfCallers checks what a caller is told that passes nonsense.
+// TestMistakesOfCallers checks the errors for invalid arguments.
 func TestMistakesOfCallers(t *testing.T) {
 	s := migrated(t, openSQLite)
 	claim := store.Claim{Owner: "ann", Queue: "queue", Limit: 1, Lease: time.Minute}

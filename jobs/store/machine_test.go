@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestStoreIsLikeItsModel does random operations on a store and on a model of it, in a time that
-// only the test moves, and compares all rows after each.
+// TestStoreIsLikeItsModel applies random operations to a store and to a model of it, with a clock
+// that only the test moves, and compares all rows after each.
 func TestStoreIsLikeItsModel(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
@@ -49,12 +49,12 @@ func TestStoreIsLikeItsModel(t *testing.T) {
 	})
 }
 
-// A machine does operations on a store and its model.
+// A machine applies operations to a store and its model.
 type machine struct {
 	store *store.Store
 	clock *clock
 	model model
-	held  []store.Job // what was claimed, whatever has become of it
+	held  []store.Job // all claimed jobs, whatever has happened to them since
 }
 
 var (
@@ -79,7 +79,7 @@ func some(rt *rapid.T, label string, values []string) []string {
 	return rapid.SliceOfDistinct(rapid.SampledFrom(values), rapid.ID[string]).Draw(rt, label)
 }
 
-// same fails if the store does not say what the model says.
+// same fails if the store differs from the model.
 func same(rt *rapid.T, what string, got, want any) {
 	rt.Helper()
 	if !reflect.DeepEqual(got, want) {
@@ -120,7 +120,7 @@ func (m *machine) insert(rt *rapid.T) {
 	done(rt, err)
 	same(rt, "inserted", got, want)
 	last := int64(0)
-	for _, r := range m.model.jobs { // numbers are given in this order, not without gaps
+	for _, r := range m.model.jobs { // numbers are assigned in this order, with gaps
 		if r.Seq == 0 {
 			found, err := m.store.Get(rt.Context(), r.ID)
 			done(rt, err)
@@ -133,7 +133,7 @@ func (m *machine) insert(rt *rapid.T) {
 	}
 }
 
-// terms draws what the row of a name says about a job.
+// terms draws the terms that the row of a name sets.
 func (m *machine) terms(rt *rapid.T, name string) store.Terms {
 	t := store.Terms{
 		Version: m.model.versions[name], UniqueKey: pick(rt, "key", "", "", "k", "l"), Resource: pick(rt, "resource", "", "", "r", "s"),
@@ -145,7 +145,7 @@ func (m *machine) terms(rt *rapid.T, name string) store.Terms {
 	return t
 }
 
-// say changes what a row says.
+// say changes the spec of a row.
 func (m *machine) say(rt *rapid.T) {
 	name := pick(rt, "name", names...)
 	x, err := m.store.SetSpec(rt.Context(), store.Spec{Service: "images", Name: name, Text: pick(rt, "text", "", "{}", "[]")})
@@ -164,7 +164,7 @@ func (m *machine) say(rt *rapid.T) {
 	}
 }
 
-// prepare prepares a job, of those that wait or that were claimed once.
+// prepare prepares a job that waits or that was claimed before.
 func (m *machine) prepare(rt *rapid.T) {
 	name := pick(rt, "name", names...)
 	found, err := m.store.Unprepared(rt.Context(), store.Spec{Service: "images", Name: name, Version: m.model.versions[name]}, 0, 100)
@@ -201,7 +201,7 @@ func (m *machine) claim(rt *rapid.T) {
 	m.held = append(m.held, got...)
 }
 
-// jobs returns rows as the store returns them.
+// jobs returns rows in the form of the store.
 func jobs(rows []*row) (all []store.Job) {
 	for _, r := range rows {
 		all = append(all, r.job())
@@ -222,7 +222,7 @@ func (m *machine) renew(rt *rapid.T) {
 	same(rt, "cancelled", cancelled, want)
 }
 
-// finish ends attempts, among them some that were lost or have ended.
+// finish ends attempts, including some that were lost or have ended.
 func (m *machine) finish(rt *rapid.T) {
 	if len(m.held) == 0 {
 		rt.Skip()
@@ -290,7 +290,7 @@ func (m *machine) progress(rt *rapid.T) {
 	m.kept(rt, err, m.model.progress(j.ID, j.Owner, j.Attempt, 0.5, "half"))
 }
 
-// kept fails if err is not as it must be for a worker that has kept its job, or lost it.
+// kept fails if err is not the one expected for a worker that has kept its job, or lost it.
 func (m *machine) kept(rt *rapid.T, err error, kept bool) {
 	if kept != (err == nil) || !kept && !errors.Is(err, store.ErrLost) {
 		rt.Fatalf("kept %v, got %v", kept, err)
@@ -309,7 +309,7 @@ func (m *machine) retry(rt *rapid.T) {
 	m.changed(rt, id, j, err, m.model.retry(id, payload))
 }
 
-// changed compares the answer of an operation of a user.
+// changed compares the result of a user's operation.
 func (m *machine) changed(rt *rapid.T, id string, j store.Job, err error, done bool) {
 	r := m.model.find(id)
 	switch {

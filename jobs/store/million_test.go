@@ -13,8 +13,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// crowd inserts n jobs of five names in a state by one statement. All but one in a thousand have
-// ended well if state is "".
+// crowd inserts n jobs with five names in a state, with one statement. If state is "", all but one
+// in a thousand have succeeded.
 func crowd(t testing.TB, s *store.Store, n int, state string) {
 	t.Helper()
 	numbers, now, hour := `generate_series(1, %[4]d) AS n(i)`, `now()`, `interval '1 hour'`
@@ -31,16 +31,16 @@ FROM (SELECT i, CASE WHEN '%[1]s' <> '' THEN '%[1]s' WHEN i %% 1000 = 0 THEN 'fa
 		state, now, hour, n), `ANALYZE`)
 }
 
-// queueUp gives the queued jobs that crowd has inserted resources: every second one the same, and
-// the others one of n.
+// queueUp assigns resources to the queued jobs of crowd: the same one to every second job, and one
+// of n to the others.
 func queueUp(t testing.TB, s *store.Store, n int) {
 	t.Helper()
 	exec(context.Background(), t, s.Pool(), fmt.Sprintf(
 		`UPDATE gomeko_job SET id = 'line-' || id, resource = CASE WHEN seq %% 2 = 0 THEN 'all' ELSE 'r' || (seq / 2 %% %d) END WHERE state = 'queued'`, n), `ANALYZE`)
 }
 
-// TestPlans checks that no operation that runs all the time reads a table from end to end, or sorts
-// what an index has in order.
+// TestPlans checks that no frequent operation reads a whole table, or sorts rows that an index has
+// in order.
 func TestPlans(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
@@ -70,7 +70,7 @@ func TestPlans(t *testing.T) {
 	})
 }
 
-// plan returns how the database would run a statement.
+// plan returns the database's plan for a statement.
 func plan(t testing.TB, s *store.Store, query string, args ...any) string {
 	t.Helper()
 	rows, err := s.Pool().QueryContext(t.Context(), query, args...)
@@ -99,8 +99,8 @@ func plan(t testing.TB, s *store.Store, query string, args ...any) string {
 	return strings.Join(lines, "\n")
 }
 
-// BenchmarkMillion does what must not slow down with a million jobs: of which most have ended, or
-// all are scheduled, or queued.
+// BenchmarkMillion runs operations that must not slow down with a million jobs, when most have
+// ended, all are scheduled, or all are queued.
 func BenchmarkMillion(b *testing.B) {
 	for name, open := range map[string]open{"sqlite": openSQLite, "postgres": openPostgres} {
 		if name == "postgres" && os.Getenv("GOMEKO_POSTGRES") == "" {
@@ -142,8 +142,8 @@ func BenchmarkMillion(b *testing.B) {
 	}
 }
 
-// BenchmarkLines does what must not slow down with jobs that wait for a resource: 10,000 of one,
-// whose first job runs, and ten of each of 1,000.
+// BenchmarkLines runs operations that must not slow down with jobs that wait for resources: 10,000
+// for one whose first job runs, and ten for each of 1,000.
 func BenchmarkLines(b *testing.B) {
 	for name, open := range map[string]open{"sqlite": openSQLite, "postgres": openPostgres} {
 		if name == "postgres" && os.Getenv("GOMEKO_POSTGRES") == "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// A model is what a store must do, in plain Go.
+// A model is the specification of a store, in plain Go.
 type model struct {
 	now      time.Time
 	jobs     []*row // in the order of Seq
@@ -22,7 +22,7 @@ type row struct {
 	sweep time.Time
 }
 
-// job returns a row as the store returns it.
+// job returns a row in the form of the store.
 func (r *row) job() store.Job {
 	j := r.Job
 	if j.State == store.Running || j.Hook == store.HookRunning {
@@ -39,8 +39,8 @@ func (m *model) find(id string) *row {
 	return m.jobs[i]
 }
 
-// insert inserts jobs as the store does: all that can be, and then those whose obstacle was a job
-// that has ended.
+// insert inserts jobs as the store does: first all that can be inserted, then those whose obstacle
+// was a job that has ended.
 func (m *model) insert(news ...store.New) []store.Inserted {
 	all := make([]store.Inserted, len(news))
 	var pending []int
@@ -78,8 +78,8 @@ func (m *model) insert(news ...store.New) []store.Inserted {
 	return all
 }
 
-// holder returns the job that has the key in the store's index, even if its time is over, and is
-// not the one of an id.
+// holder returns the job that holds the key in the store's index, even if its time has expired. It
+// ignores the job with the id not.
 func (m *model) holder(name, key, not string) *row {
 	for _, r := range m.jobs {
 		if key != "" && r.Name == name && r.UniqueKey == key && (!r.State.Final() || !r.UniqueUntil.IsZero()) && r.ID != not {
@@ -126,7 +126,7 @@ func (m *model) add(n store.New) {
 	m.jobs = append(m.jobs, r)
 }
 
-// head returns the job that may be claimed of a resource, or nil.
+// head returns the job of a resource that may be claimed, or nil.
 func (m *model) head(resource string) (head *row) {
 	for _, r := range m.jobs {
 		if r.Resource != resource {
@@ -145,10 +145,10 @@ func (m *model) head(resource string) (head *row) {
 	return head
 }
 
-// blocked reports whether others of its resource go before a job.
+// blocked reports whether other jobs of its resource go before a job.
 func (m *model) blocked(r *row) bool { return r.Resource != "" && m.head(r.Resource) != r }
 
-// wake returns the jobs that are next of resources.
+// wake returns the next jobs of resources.
 func (m *model) wake(after time.Duration, resources ...string) (next []*row) {
 	slices.Sort(resources)
 	for _, resource := range slices.Compact(resources) {
@@ -160,7 +160,7 @@ func (m *model) wake(after time.Duration, resources ...string) (next []*row) {
 	return next
 }
 
-// matches reports whether a claim is about a job.
+// matches reports whether a claim selects a job.
 func matches(c store.Claim, r *row) bool {
 	if len(c.Names) > 0 && !slices.Contains(c.Names, r.Name) {
 		return false
@@ -261,7 +261,7 @@ func back(e store.End) bool {
 	return e.State == store.Queued || e.State == store.Scheduled && e.Kind == ""
 }
 
-// recorded reports whether the row is as the end has left it.
+// recorded reports whether the row has the state that the end has set.
 func recorded(r *row, e store.End) bool {
 	switch {
 	case back(e):
@@ -293,7 +293,7 @@ func (m *model) progress(id, owner string, attempt int, fraction float64, text s
 	return true
 }
 
-// cancel reports whether the job is cancelled, or will be.
+// cancel reports whether the job was cancelled, or will be.
 func (m *model) cancel(id string) bool {
 	r := m.find(id)
 	switch {
@@ -413,7 +413,7 @@ func (m *model) prune(keep time.Duration) (n int) {
 	return before - len(m.jobs)
 }
 
-// unprepared returns jobs that wait whose terms are not those of the current spec.
+// unprepared returns waiting jobs whose terms are not those of the current spec.
 func (m *model) unprepared(name string) (found []*row) {
 	for _, r := range m.jobs {
 		if r.Name == name && (r.State == store.Queued || r.State == store.Scheduled) && r.Version != m.versions[name] {

@@ -12,12 +12,12 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// keyed returns a job of a unique key.
+// keyed returns a job with a unique key.
 func keyed(id, key string, d time.Duration) store.New {
 	return store.New{ID: id, Service: "images", Name: "resize", Queue: "queue", Terms: store.Terms{UniqueKey: key, UniqueFor: d}}
 }
 
-// TestUniqueKeys checks who holds a key until when, and what is said to whoever wants it.
+// TestUniqueKeys checks which job holds a key until when, and the result of inserting another one.
 func TestUniqueKeys(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
@@ -62,8 +62,7 @@ func TestUniqueKeys(t *testing.T) {
 	})
 }
 
-// TestUniqueKeysInTransaction checks that a key is that of a job from the commit of its
-// transaction.
+// TestUniqueKeysInTransaction checks that a job holds its key from the commit of its transaction.
 func TestUniqueKeysInTransaction(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
@@ -93,8 +92,8 @@ func TestUniqueKeysInTransaction(t *testing.T) {
 	})
 }
 
-// TestUniqueKeysAtOnce has goroutines of two stores insert jobs of few keys while workers run them.
-// At no time are there two jobs of a key, and each insertion returns a job of its key.
+// TestUniqueKeysAtOnce inserts jobs with few keys in goroutines of two stores, while workers run
+// them. At no time are there two jobs with a key, and each insertion returns a job with its key.
 func TestUniqueKeysAtOnce(t *testing.T) {
 	const inserters, each, keys = 4, 18, 3
 	eachDatabase(t, func(t *testing.T, open open) {
@@ -160,8 +159,8 @@ func TestUniqueKeysAtOnce(t *testing.T) {
 	})
 }
 
-// TestResourcesAtOnce has workers on two stores run the jobs of four resources in three queues, of
-// which some are tried again and some are lost. No two of a resource run at once, and they begin in
+// TestResourcesAtOnce runs the jobs of four resources in three queues, with workers on two stores.
+// Some jobs are retried and some are lost. No two jobs of a resource run at once, and they begin in
 // the order of their numbers.
 func TestResourcesAtOnce(t *testing.T) {
 	const workers, all, resources = 4, 60, 4
@@ -240,8 +239,8 @@ func TestResourcesAtOnce(t *testing.T) {
 	})
 }
 
-// TestBlockedJobsWakeNobody checks whom the sweeper has woken: the first of the line, not the
-// others.
+// TestBlockedJobsWakeNobody checks for which jobs the sweeper wakes workers: for the first in the
+// line, not for the others.
 func TestBlockedJobsWakeNobody(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)
@@ -271,7 +270,7 @@ func TestBlockedJobsWakeNobody(t *testing.T) {
 		if err != nil || !counted[0] || !slices.Equal(idsOf(next), []string{"1"}) {
 			t.Fatalf("got %v, %v, %v", counted, next, err)
 		}
-		sweep() // whoever has ended it wakes a worker
+		sweep() // the worker that has ended the job wakes one
 		c.advance(t, time.Second)
 		sweep("1")
 		if _, err := s.Cancel(t.Context(), "1"); err != nil {
@@ -281,7 +280,7 @@ func TestBlockedJobsWakeNobody(t *testing.T) {
 	})
 }
 
-// TestSuspectsOfResources checks that jobs in danger wait for their resource too.
+// TestSuspectsOfResources checks that jobs in danger also wait for their resource.
 func TestSuspectsOfResources(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)

@@ -22,13 +22,13 @@ func inTx(t *testing.T, s *store.Store, f func(tx store.Executor) error) error {
 	if err != nil {
 		return err
 	}
-	if err := f(struct{ store.Executor }{tx}); err != nil { // only what the interface has, as of a wrapper of the user
+	if err := f(struct{ store.Executor }{tx}); err != nil { // the value has only the methods of the interface, like a wrapper of a user
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
 }
 
-// everything relays all that there is once.
+// everything relays all messages once.
 func everything(t *testing.T, s *store.Store, r store.Relay, done bool) (all []store.Message) {
 	t.Helper()
 	r.Owner = "ann"
@@ -47,7 +47,7 @@ func everything(t *testing.T, s *store.Store, r store.Relay, done bool) (all []s
 	return all
 }
 
-// TestOutbox checks that a message is kept from the commit of its transaction until it was
+// TestOutbox checks that a message is kept from the commit of its transaction until it has been
 // published.
 func TestOutbox(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
@@ -63,7 +63,7 @@ func TestOutbox(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for range 2 { // what was not published stays
+		for range 2 { // what was not published is kept
 			all := everything(t, s, store.Relay{}, false)
 			if len(all) != 2 || all[0].Seq >= all[1].Seq || all[0].Created.IsZero() {
 				t.Fatalf("got %+v", all)
@@ -91,7 +91,7 @@ func TestOutbox(t *testing.T) {
 	})
 }
 
-// TestTransactionElsewhere checks what a caller is told whose transaction is in another database.
+// TestTransactionElsewhere checks the error for a transaction in another database.
 func TestTransactionElsewhere(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s, other, empty := migrated(t, open), migrated(t, open), open(t)
@@ -118,9 +118,9 @@ func TestTransactionElsewhere(t *testing.T) {
 	})
 }
 
-// TestRelaysKeepOrder has relays of several processes publish what transactions write, while some
-// are rolled back, some publishings fail, and some relays die before they delete what they have
-// published. Nothing is lost, and no message overtakes an earlier one of its line.
+// TestRelaysKeepOrder publishes messages of transactions with relays in several processes. Some
+// transactions are rolled back, some publishings fail, and some relays die before they delete what
+// they have published. No message is lost, and none overtakes an earlier one of its line.
 func TestRelaysKeepOrder(t *testing.T) {
 	const lines, each, relays = 5, 60, 3
 	eachDatabase(t, func(t *testing.T, open open) {
@@ -174,7 +174,7 @@ func writeLine(t *testing.T, s *store.Store, line string, n int) error {
 	return nil
 }
 
-// A lineBroker takes the messages of lines.
+// A lineBroker receives the messages of lines.
 type lineBroker struct {
 	mu    sync.Mutex
 	last  map[string]int // the number of the latest new message
@@ -182,7 +182,7 @@ type lineBroker struct {
 	sum   int
 }
 
-// relay relays messages until nothing is left, once ctx has ended.
+// relay relays messages until ctx has ended and none are left.
 func (b *lineBroker) relay(ctx context.Context, s *store.Store, owner string) error {
 	for {
 		over := ctx.Err() != nil
@@ -202,7 +202,7 @@ func (b *lineBroker) relay(ctx context.Context, s *store.Store, owner string) er
 	}
 }
 
-// publish takes messages up to the first of each line that fails.
+// publish accepts messages, in each line up to the first that fails.
 func (b *lineBroker) publish(messages []store.Message) (done []int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -244,7 +244,7 @@ func TestInbox(t *testing.T) {
 		handle(false, "c", "1", nil)
 		handle(true, "d", "1", nil)
 		var firsts, wait = make(chan bool, 8), sync.WaitGroup{}
-		for range cap(firsts) { // at the same time
+		for range cap(firsts) { // concurrently
 			wait.Go(func() {
 				report(t, inTx(t, s, func(tx store.Executor) error {
 					first, err := s.Handle(t.Context(), tx, "c", "2")

@@ -15,7 +15,7 @@ var nightly = store.Periodic{
 	Service: "reports", Name: "nightly", Field: "Nightly", Queue: "gomeko.jobs.reports", Schedule: "* * * * *", Zone: "UTC", Missed: "once", Overlap: "skip",
 }
 
-// register registers a row and returns it as the store has it.
+// register registers a row and returns it as stored.
 func register(t *testing.T, s *store.Store, p store.Periodic) store.Periodic {
 	t.Helper()
 	if err := s.Register(t.Context(), p); err != nil {
@@ -34,7 +34,7 @@ func listed(t *testing.T, s *store.Store) store.Periodic {
 	return all[0]
 }
 
-// minutely decides that each full minute is a tick, also while the last job runs.
+// minutely decides that each full minute is a tick, even while the last job runs.
 func minutely(p store.Periodic) store.Tick {
 	next := p.Last.Truncate(time.Minute).Add(time.Minute)
 	if p.Paused || next.After(p.Now) {
@@ -44,7 +44,7 @@ func minutely(p store.Periodic) store.Tick {
 	return store.Tick{Last: next, Jobs: []store.New{{ID: id, Service: p.Service, Name: p.Name, Queue: p.Queue, Payload: []byte(`{}`)}}}
 }
 
-// TestTick has five processes notice each tick: one inserts its job.
+// TestTick lets five processes notice each tick: one of them inserts its job.
 func TestTick(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, open open) {
@@ -90,7 +90,7 @@ func TestTick(t *testing.T) {
 	})
 }
 
-// TestTickOnce has a row forget that it has ticked: the id of the job is the second barrier.
+// TestTickOnce makes a row forget that it has ticked: the id of the job is the second barrier.
 func TestTickOnce(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, open open) {
@@ -113,7 +113,7 @@ func TestTickOnce(t *testing.T) {
 	})
 }
 
-// TestTickFails has a job that cannot be inserted: the tick is due again.
+// TestTickFails has a tick whose job cannot be inserted: the tick is due again.
 func TestTickFails(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, open open) {
@@ -136,7 +136,7 @@ func TestTickFails(t *testing.T) {
 	})
 }
 
-// TestRegister has processes say other things of a row.
+// TestRegister registers different versions of a row.
 func TestRegister(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, open open) {

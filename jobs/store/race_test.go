@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestClaimsDoNotOverlap has 16 workers on two stores of the same database claim jobs, by name and
-// without, while others renew, sweep and cancel. Each job runs once, and none is left.
+// TestClaimsDoNotOverlap claims jobs with 16 workers on two stores of the same database, by name
+// and without, while others renew, sweep and cancel. Each job runs once, and none is left.
 func TestClaimsDoNotOverlap(t *testing.T) {
 	const workers, all = 16, 500
 	eachDatabase(t, func(t *testing.T, open open) {
@@ -87,8 +87,8 @@ func report(t *testing.T, err error) {
 	}
 }
 
-// TestInsertsOfTheSameJobs has processes insert the same jobs in different orders, as from messages
-// that came twice: each is inserted once.
+// TestInsertsOfTheSameJobs inserts the same jobs in several processes and in different orders, as
+// from duplicate messages. Each job is inserted once.
 func TestInsertsOfTheSameJobs(t *testing.T) {
 	const processes, all = 4, 200
 	eachDatabase(t, func(t *testing.T, open open) {

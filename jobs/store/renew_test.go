@@ -9,8 +9,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestRenewWaits checks that Renew, which has to wait for a row, has no other one locked meanwhile,
-// and has renewed the others: it could deadlock with Finish otherwise.
+// TestRenewWaits checks that Renew holds no other locks while it waits for a row, and has renewed
+// the other rows before. Otherwise it could deadlock with Finish.
 func TestRenewWaits(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := migrated(t, open)

@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestSchema checks what a program is told about tables that are missing, too old, or too new.
+// TestSchema checks the errors for tables that are missing, too old, or too new.
 func TestSchema(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {
 		s := open(t)
@@ -50,7 +50,7 @@ func TestSchema(t *testing.T) {
 	})
 }
 
-// TestMigrationsAtOnce checks that processes which start together create the tables once, and that
+// TestMigrationsAtOnce checks that processes that start together create the tables once, and that
 // the store has one id.
 func TestMigrationsAtOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, open open) {

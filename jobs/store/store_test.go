@@ -21,14 +21,14 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
-		if err := checks.Value.Set("40"); err != nil { // of two databases, with the race detector
+		if err := checks.Value.Set("40"); err != nil { // on two databases, with the race detector
 			panic(err)
 		}
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// open opens an empty database of a kind, without tables.
+// open opens an empty database, without tables.
 type open func(t testing.TB) *store.Store
 
 // eachDatabase runs f as the subtests sqlite and postgres.
@@ -58,7 +58,7 @@ func openPostgres(t testing.TB) *store.Store {
 	return s
 }
 
-// again opens the database of a store once more, as another process would.
+// again opens the database of a store a second time, like another process.
 func again(t testing.TB, s *store.Store) *store.Store {
 	t.Helper()
 	var second *store.Store
@@ -105,17 +105,17 @@ func migrated(t testing.TB, open open) *store.Store {
 	return s
 }
 
-// A clock is the time of a database, which only the test moves.
+// A clock is the clock of a database, which only the test moves.
 type clock struct {
 	db  *sql.DB
 	now time.Time
 	set string // the statement that sets it, to microseconds
 }
 
-// epoch is the first time of a clock.
+// epoch is the initial time of a clock.
 var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// setClock gives the store a clock of the test.
+// setClock makes the store use a clock of the test.
 func setClock(t testing.TB, s *store.Store) *clock {
 	t.Helper()
 	c := &clock{db: s.Pool(), now: epoch, set: `UPDATE gomeko_clock SET now = $1`}
@@ -132,7 +132,7 @@ func setClock(t testing.TB, s *store.Store) *clock {
 	return c
 }
 
-// A fataler is a test, or rapid's.
+// A fataler is a test, or a test of rapid.
 type fataler interface {
 	Helper()
 	Fatalf(format string, args ...any)

@@ -8,7 +8,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// Claims are divided by how many workers have died with the jobs.
+// TestClaimSuspects checks that claims distinguish jobs by the number of workers that died with
+// them.
 func TestClaimSuspects(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, open open) {

@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/jobs/store"
 )
 
-// TestChangesTogether has changes wait for one another in SQLite. One that fails, and one whose
-// caller goes, are undone without the others, which share a commit.
+// TestChangesTogether makes changes wait for one another in SQLite. A change that fails, or whose
+// caller gives up, is undone without the others, which share a commit.
 func TestChangesTogether(t *testing.T) {
 	for name, undo := range map[string]func(ctx context.Context, s *store.Store) error{
 		"all succeed": nil,
@@ -47,7 +47,7 @@ func TestChangesTogether(t *testing.T) {
 				hosttest.Eventually(t, "the change waits", func() bool { return s.Waiting() > i })
 			}
 			free()
-			time.AfterFunc(50*time.Millisecond, leave) // its statement has no end
+			time.AfterFunc(50*time.Millisecond, leave) // its statement never ends
 			callers.Wait()
 			want, stores := 2*changes, 0
 			if undo != nil {
@@ -68,8 +68,8 @@ func TestChangesTogether(t *testing.T) {
 	}
 }
 
-// TestChangePanics has a change panic with others that wait. Each caller gets an outcome that is
-// true, and later changes are made.
+// TestChangePanics lets a change panic while others wait. Each caller gets a true outcome, and
+// later changes work.
 func TestChangePanics(t *testing.T) {
 	s := migrated(t, openSQLite)
 	free := s.Occupy()
@@ -83,7 +83,7 @@ func TestChangePanics(t *testing.T) {
 	failed := make([]error, 5)
 	for i := range failed {
 		callers.Go(func() {
-			defer func() { _ = recover() }() // the panic comes out of one of them
+			defer func() { _ = recover() }() // one of the calls panics
 			if failed[i] = errors.New("has panicked"); i == 2 {
 				s.Panic()
 				return

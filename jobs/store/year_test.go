@@ -25,7 +25,7 @@ import (
 // (Santiago).
 var zones = []string{"Europe/Madrid", "America/New_York", "Australia/Lord_Howe", "America/Santiago"}
 
-// A rule is a schedule with the ticks that it must have between two times, found without package
+// A rule is a schedule together with the ticks expected between two times, computed without package
 // cron.
 type rule struct {
 	expression string
@@ -46,10 +46,10 @@ var rules = []rule{
 }
 
 // onceADay returns the ticks of a fixed time: for each local date, the first minute at which the
-// clock shows it, or more.
+// clock shows this time or a later one.
 func onceADay(hour, minute int) func(zone *time.Location, from, to time.Time) []time.Time {
 	return func(zone *time.Location, from, to time.Time) (all []time.Time) {
-		shown := func(t time.Time) time.Time { // as a time in UTC
+		shown := func(t time.Time) time.Time { // the local time, as a time in UTC
 			_, offset := t.In(zone).Zone()
 			return t.UTC().Add(time.Duration(offset) * time.Second)
 		}
@@ -68,7 +68,7 @@ func onceADay(hour, minute int) func(zone *time.Location, from, to time.Time) []
 	}
 }
 
-// yearly returns a row for each rule in each zone. They have a job for each tick.
+// yearly returns a row for each rule in each zone, with a job for each tick.
 func yearly() (rows []store.Periodic) {
 	for _, zone := range zones {
 		for i, r := range rules {
@@ -80,8 +80,8 @@ func yearly() (rows []store.Periodic) {
 	return rows
 }
 
-// checkTicks compares the jobs of all rows with the ticks that they must have. late is how late a
-// job was inserted at most.
+// checkTicks compares the jobs of all rows with the expected ticks. late is the longest delay of a
+// job.
 func checkTicks(t *testing.T, s *store.Store, from, to time.Time) (late time.Duration, jobs int) {
 	t.Helper()
 	for _, zone := range zones {
@@ -119,7 +119,7 @@ func checkTicks(t *testing.T, s *store.Store, from, to time.Time) (late time.Dur
 	return late, jobs
 }
 
-// A beater is a process with the rows.
+// A beater is a process that has the rows.
 type beater struct {
 	t     *testing.T
 	file  string
@@ -127,14 +127,14 @@ type beater struct {
 	ended sync.WaitGroup
 }
 
-// registerNow makes the time of a bubble a function of SQLite.
+// registerNow makes SQLite use the time of a bubble.
 var registerNow = sync.OnceValue(func() error {
 	return modernc.RegisterScalarFunction("gomeko_test_now", 0, func(*modernc.FunctionContext, []driver.Value) (driver.Value, error) {
 		return time.Now().UnixMicro(), nil
 	})
 })
 
-// openVirtual opens a file whose clock is that of the bubble.
+// openVirtual opens a file with the bubble's clock.
 func openVirtual(t *testing.T, file string) *store.Store {
 	s, err := sqlite.Open(context.Background(), file)
 	if err != nil {
@@ -164,9 +164,9 @@ func (b *beater) kill() {
 }
 
 // TestSoakYear runs five processes around the nights on which the clocks of four zones are set
-// forward or back, in virtual time; with GOMEKO_SOAK for a year. One of them dies all the time,
-// often at the moment of a tick, and at the end all of them are away for two days. No tick has no
-// job, and none has two.
+// forward or back, in virtual time, or with GOMEKO_SOAK for a year. All the time one of them dies,
+// often at the moment of a tick, and at the end all of them are away for two days. Each tick gets
+// exactly one job.
 func TestSoakYear(t *testing.T) {
 	if err := registerNow(); err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ type NewUser struct {
 
 var userName = regexp.MustCompile(`^[a-z0-9._+@-]{1,64}$`)
 
-// normal returns the name of a user as it is in the tables.
+// normal returns the name of a user in the form that the tables contain.
 func normal(name string) (string, error) {
 	lower := strings.ToLower(name)
 	if !userName.MatchString(lower) {
