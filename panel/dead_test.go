@@ -46,7 +46,7 @@ func park(t *testing.T, conn *transport.Conn, queue string, all ...dead) {
 	}
 }
 
-// audit returns the entries of an action, the latest first: who, what, its details and its result.
+// audit returns the entries of an action, latest first: user, object, details and result.
 func (s *stage) audit(action string) (all []string) {
 	s.Helper()
 	entries, err := s.accounts.Entries(s.Context(), account.Filter{Action: action})
@@ -64,7 +64,7 @@ func (s *stage) audit(action string) (all []string) {
 
 var ids = regexp.MustCompile(`message\?id=([0-9a-f-]+)`)
 
-// ids returns the ids of the messages that are parked for a queue, in order.
+// ids returns the ids of a queue's dead letters, in order.
 func (b *browser) ids(queue string) (all []string) {
 	b.Helper()
 	for _, m := range ids.FindAllStringSubmatch(b.get("/operations/dead/queue?queue="+urlEscape(queue)).body, -1) {
@@ -92,7 +92,7 @@ func startDead(t *testing.T, uri string) (*stage, *transport.Conn) {
 	return s, conn
 }
 
-// TestDead shows, edits, retries and drops messages that have failed for good, on both brokers.
+// TestDead shows, edits, retries and drops dead letters, on both brokers.
 func TestDead(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -180,7 +180,7 @@ func testDeadChanges(t *testing.T, s *stage, uri string, ids []string) {
 	}
 }
 
-// TestHostileDead shows messages that try to get scripts into the pages.
+// TestHostileDead shows messages that try to inject scripts into the pages.
 func TestHostileDead(t *testing.T) {
 	t.Parallel()
 	s, conn := startDead(t, brokertest.Embedded(t))
@@ -242,5 +242,5 @@ func TestLongWork(t *testing.T) {
 	if got, want := s.audit("dead.stop")[0], "root bills map[begun_by:root]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	root.post("/operations/dead/stop", form("queue", "bills")).leadsTo("/operations/dead/queue?queue=bills") // nothing goes on
+	root.post("/operations/dead/stop", form("queue", "bills")).leadsTo("/operations/dead/queue?queue=bills") // nothing is running
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// A program with a panel of its own. The panel is an http.Handler.
+// This program serves a panel, which is an http.Handler.
 func ExampleNew() {
 	if err := servePanel(context.Background()); err != nil {
 		fmt.Println(err)

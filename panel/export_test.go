@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Refresh asks the fleet who is there.
+// Refresh asks the fleet which services run.
 func (p *Panel) Refresh(ctx context.Context) { p.catalog.refresh(ctx) }
 
-// Forget has the services that do not answer any more count as ones that do not run.
+// Forget marks services that no longer answer as stopped.
 func (p *Panel) Forget() { p.catalog.forgetInstances(nil, time.Now().Add(unseenTime)) }
 
 // Local returns the page that a login opens.
@@ -17,5 +17,5 @@ var Local = local
 // Words splits the name of a row.
 var Words = words
 
-// SetPing sets the time between two pings of a stream. It is called before the first one.
+// SetPing sets the time between two pings of a stream. It must be called before the first one.
 func (p *Panel) SetPing(d time.Duration) { p.ping = d }

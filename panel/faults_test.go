@@ -27,7 +27,7 @@ type Till struct {
 	}
 }
 
-// An Order is what the till checks.
+// An Order is an argument that the till checks.
 type Order struct {
 	Lines []int  `json:"lines"`
 	Buyer string `json:"buyer"`
@@ -45,8 +45,8 @@ func (o *Order) check(note string) error {
 	}}
 }
 
-// TestFaults runs a call and a job whose method refuses the arguments: the page of the run marks
-// what is wrong, and the form that it leads to has the faults at their fields.
+// TestFaults runs a call and a job whose method rejects the arguments. The page of the run marks
+// the faults, and the form to which it leads shows them at their fields.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {

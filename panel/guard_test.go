@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// TestHeaders checks the headers that keep a browser from what it should not do with a page.
+// TestHeaders checks the headers that restrict what browsers do with a page.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, panel.Config{}, nil, "")
@@ -96,14 +96,14 @@ func TestForeignPages(t *testing.T) {
 		}
 	}
 
-	// Behind a proxy that changes the host, the configured address is the panel's own.
+	// Behind a proxy that changes the host, the configured address is that of the panel.
 	_, s.url = s.serve(panel.Config{Accounts: s.accounts, DB: s.db, URL: public})
 	b := s.browser()
 	b.header.Set("Origin", public)
 	b.post("/logout", "").leadsTo("/login")
 }
 
-// TestProxies checks whose address a login has behind proxies.
+// TestProxies checks the address of a login behind proxies.
 func TestProxies(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, panel.Config{}, nil, "")
@@ -138,7 +138,7 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-// TestLargeForm checks that a form has a limit.
+// TestLargeForm checks the limit of a form's size.
 func TestLargeForm(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, panel.Config{}, nil, "")

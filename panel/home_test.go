@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Stock has rows for people of different groups.
+// Stock has rows for users of different groups.
 type Stock struct {
 	_ service.Name `service:"stock" allow:"panel/stock"`
 
@@ -40,13 +40,13 @@ func (*Stock) Docs() service.Docs {
 	return service.Docs{Text: "What is on the shelves.", Rows: map[string]service.RowDocs{"Report": {Title: "What was sold"}}}
 }
 
-// startStock starts the service, with what describes it to the panel.
+// startStock starts the service, together with the parts that describe it to the panel.
 func startStock(t *testing.T, uri string) *hosttest.Host {
 	t.Helper()
 	return hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: uri}}, new(Stock), service.Configure(fleet.Control(fleet.ControlConfig{})))
 }
 
-// TestServices shows people of different groups what they may run, on both brokers.
+// TestServices shows users of different groups what they may run, on both brokers.
 func TestServices(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -76,7 +76,8 @@ func TestServices(t *testing.T) {
 		s.as("eve").get("/").want(http.StatusOK, "2 that you may not run")
 		s.as("root").get("/services/stock/Report").want(http.StatusOK, "What was sold")
 
-		// The panel knows the service after its last process has ended, and after its own restart.
+		// The panel knows the service after the end of its last process, and after a restart of the
+		// panel.
 		hosttest.Close(t, host.Stop)
 		s.panel.Refresh(t.Context())
 		s.panel.Forget()
@@ -107,7 +108,7 @@ var payloads = []string{
 	`</textarea><script>alert(1)</script>`, `{{.Panel}}`, "\u202e\u0000<b>",
 }
 
-// TestEscapes shows descriptions that try to get scripts into the pages.
+// TestEscapes shows descriptions that try to inject scripts into the pages.
 func TestEscapes(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, panel.Config{}, nil, "")
@@ -145,7 +146,7 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-// TestMistakes checks what the panel says of a configuration.
+// TestMistakes checks the errors of a configuration.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	_, err := panel.New(t.Context(), panel.Config{URL: "panel.example.org", Idle: -1})
@@ -159,7 +160,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// TestAway shows a page that says that the database or the broker is away.
+// TestAway checks that a page says that the database or the broker is unreachable.
 func TestAway(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, panel.Config{}, nil, "")
@@ -183,7 +184,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestAssets checks that files come with a hash in their path, and no others.
+// TestAssets checks that assets are served only with a hash in their path.
 func TestAssets(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, panel.Config{}, nil, "")

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/panel"
 )
 
-// newStore opens a store of jobs in a database of its own.
+// newStore opens a store of jobs in a separate database.
 func newStore(t *testing.T, dialect string) *store.Store {
 	t.Helper()
 	var jobs *store.Store
@@ -43,7 +43,7 @@ func insert(t *testing.T, jobs *store.Store, all ...store.New) {
 	}
 }
 
-// TestJobs lists jobs, shows one, cancels it and tries it again, on both databases.
+// TestJobs lists jobs, shows one, cancels it and retries it, on both databases.
 func TestJobs(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range []string{"sqlite", "postgres"} {
@@ -100,7 +100,7 @@ func TestJobs(t *testing.T) {
 	}
 }
 
-// failJob claims all jobs and has them fail with these errors.
+// failJob claims all jobs and fails them with these errors.
 func failJob(t *testing.T, jobs *store.Store, texts ...string) {
 	t.Helper()
 	claimed, err := jobs.Claim(t.Context(), store.Claim{Owner: "worker", Host: "here", Queue: "q", Limit: 500, Lease: time.Minute})
@@ -115,7 +115,7 @@ func failJob(t *testing.T, jobs *store.Store, texts ...string) {
 	}
 }
 
-// TestHostileJobs shows jobs that try to get scripts into the pages, and many of them.
+// TestHostileJobs shows many jobs, which try to inject scripts into the pages.
 func TestHostileJobs(t *testing.T) {
 	t.Parallel()
 	jobs := newStore(t, "sqlite")

@@ -51,7 +51,7 @@ func TestLogin(t *testing.T) {
 	})
 }
 
-// TestEndOfSession ends sessions from outside.
+// TestEndOfSession ends sessions by changes of their user.
 func TestEndOfSession(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, panel.Config{}, nil, "")
@@ -70,7 +70,7 @@ func TestEndOfSession(t *testing.T) {
 	bob.get("/").leadsTo("/login")
 }
 
-// TestExpiry checks that a session ends after some time without requests, and some time after the
+// TestExpiry checks that a session ends after some time without requests, and some time after
 // login.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
@@ -103,7 +103,7 @@ func TestExpiry(t *testing.T) {
 	b.get("/").leadsTo("/login")
 }
 
-// TestGuesses checks that the panel stops to compare passwords after some wrong ones.
+// TestGuesses checks that the panel stops comparing passwords after some wrong ones.
 func TestGuesses(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, panel.Config{}, nil, "")
@@ -119,7 +119,8 @@ func TestGuesses(t *testing.T) {
 	}
 }
 
-// TestFixation checks that a session that somebody has given a browser is of no use after a login.
+// TestFixation checks that a session that an attacker has planted in a browser is useless after a
+// login.
 func TestFixation(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, panel.Config{}, nil, "")

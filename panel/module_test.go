@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// TestModule serves a panel in a program with a service, until the service is stopped.
+// TestModule serves a panel in a program with a service, until the service stops.
 func TestModule(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -44,7 +44,7 @@ func TestModule(t *testing.T) {
 	})
 }
 
-// TestServingMistakes checks what is said of a panel that cannot be served.
+// TestServingMistakes checks the errors for panels that cannot be served.
 func TestServingMistakes(t *testing.T) {
 	t.Parallel()
 	cfg := hosttest.Config{Broker: transport.Config{URI: brokertest.Embedded(t)}}

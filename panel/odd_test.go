@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// TestOddFilters searches for texts that databases do not take.
+// TestOddFilters searches for texts that databases reject.
 func TestOddFilters(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, db *sql.DB, dialect account.Dialect) {
@@ -24,7 +24,7 @@ func TestOddFilters(t *testing.T) {
 	})
 }
 
-// TestLargeConfirmation refuses arguments that are too large to be confirmed.
+// TestLargeConfirmation rejects arguments that are too large to be confirmed.
 func TestLargeConfirmation(t *testing.T) {
 	t.Parallel()
 	f := newFair(t, brokertest.Embedded(t), nil, "")

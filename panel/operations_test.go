@@ -20,7 +20,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// tabs are the paths of the pages about operations, by what they need.
+// tabs are the paths of the pages about operations, by the group that they require.
 var tabs = map[string]string{
 	panel.SeeServices: "/operations/services",
 	panel.SeeDead:     "/operations/dead",
@@ -34,7 +34,7 @@ var tabs = map[string]string{
 	panel.SeeConfiguration: "/operations/configuration",
 }
 
-// forge answers the fleet's questions as processes that say anything. answers are by their verbs.
+// forge answers queries to the fleet, in place of processes, with arbitrary answers by verb.
 func forge(t *testing.T, uri string, answers map[string][]map[string]any) {
 	t.Helper()
 	bodies := map[string][][]byte{}
@@ -64,7 +64,7 @@ func forge(t *testing.T, uri string, answers map[string][]map[string]any) {
 	}()
 }
 
-// finally gets a page until it has a text: what processes say comes when they can.
+// finally gets a page until it contains a text, because processes answer when they can.
 func (b *browser) finally(path, text string) (p *page) {
 	b.Helper()
 	hosttest.Eventually(b.T, path+" has "+text, func() bool {
@@ -74,7 +74,7 @@ func (b *browser) finally(path, text string) (p *page) {
 	return p
 }
 
-// harmless checks that a page has no payload that a browser would run.
+// harmless checks that a page contains no payload that a browser would run.
 func (p *page) harmless() *page {
 	p.Helper()
 	for _, raw := range []string{"<script>alert", "<img src=x", "' onmouseover='", `href="javascript:`, "<b>"} {
@@ -94,7 +94,7 @@ func (p *page) atMost(bytes int) *page {
 	return p
 }
 
-// TestOperations checks who sees which pages about operations.
+// TestOperations checks which users see which pages about operations.
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, panel.Config{}, nil, "")
@@ -144,7 +144,7 @@ func TestFleet(t *testing.T) {
 	})
 }
 
-// TestForgedFleet shows answers of processes that try to get scripts into the page, and far too
+// TestForgedFleet shows answers of processes that try to inject scripts into the page, and far too
 // many services.
 func TestForgedFleet(t *testing.T) {
 	t.Parallel()
@@ -181,7 +181,7 @@ func TestForgedFleet(t *testing.T) {
 
 var following = regexp.MustCompile(`<a class="button" href="([^"]*)">Show more`)
 
-// next returns the path of the following page of a list, "" if there is none.
+// next returns the path of the next page of a list, or "" if there is none.
 func (p *page) next() string {
 	m := following.FindStringSubmatch(p.body)
 	if m == nil {
@@ -219,7 +219,7 @@ func TestQueues(t *testing.T) {
 	})
 }
 
-// TestHealth shows what processes say about themselves.
+// TestHealth shows the health of processes.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	brokertest.Each(t, func(t *testing.T, uri string) {
@@ -230,8 +230,8 @@ func TestHealth(t *testing.T) {
 	})
 }
 
-// TestForgedHealth shows processes that are not well, with texts that try to get scripts into the
-// page, and far too many of them.
+// TestForgedHealth shows unhealthy processes, far too many of them, with texts that try to inject
+// scripts into the page.
 func TestForgedHealth(t *testing.T) {
 	t.Parallel()
 	uri := brokertest.Embedded(t)
@@ -254,7 +254,7 @@ func TestForgedHealth(t *testing.T) {
 	p.want(http.StatusOK, "Its answer cannot be read.").want(http.StatusOK, "is paused: <script>").want(http.StatusOK, "well fine well")
 }
 
-// A secretText is a configuration with a secret that somebody has forgotten to mask.
+// A secretText is a configuration with a secret that is not masked.
 type secretText struct{}
 
 func (secretText) String() string { return "AMQP_URI: amqp://shop:hunter2@rabbit/\n" + payloads[0] }

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const password = "correct horse battery"
 
-// A stage is a panel, its users and the database that it is on.
+// A stage is a panel with its users and its database.
 type stage struct {
 	*testing.T
 
@@ -41,7 +41,7 @@ type stage struct {
 	url      string
 }
 
-// newStage serves a panel on a database, SQLite if it is nil.
+// newStage serves a panel on a database, which is SQLite if db is nil.
 func newStage(t *testing.T, cfg panel.Config, db *sql.DB, dialect account.Dialect) *stage {
 	t.Helper()
 	if db == nil {
@@ -104,7 +104,7 @@ func onEach(t *testing.T, test func(t *testing.T, db *sql.DB, dialect account.Di
 	})
 }
 
-// user adds a user in groups, which it adds too.
+// user adds a user in groups, which it also adds.
 func (s *stage) user(name string, groups ...string) {
 	s.Helper()
 	admin := s.accounts.As(account.Actor{Name: "root"})
@@ -133,7 +133,7 @@ func (s *stage) browser() *browser {
 	return &browser{s, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, http.Header{}}
 }
 
-// as returns a browser in which a user has logged in.
+// as returns a browser in which a user is logged in.
 func (s *stage) as(name string) *browser {
 	s.Helper()
 	b := s.browser()
@@ -159,7 +159,7 @@ func (b *browser) at(address string) *browser {
 	return there
 }
 
-// A page is an answer of the panel.
+// A page is a response of the panel.
 type page struct {
 	*stage
 	*http.Response
@@ -198,7 +198,7 @@ func (b *browser) send(method, path, form string) *page {
 	return &page{b.stage, response, string(body)}
 }
 
-// want checks the status of a page and its text, as people read it.
+// want checks the status of a page, and that its visible text contains text.
 func (p *page) want(status int, text string) *page {
 	p.Helper()
 	if p.StatusCode != status || !strings.Contains(p.text(), text) {
@@ -207,7 +207,7 @@ func (p *page) want(status int, text string) *page {
 	return p
 }
 
-// leadsTo checks where a page sends the browser.
+// leadsTo checks the path to which a page redirects.
 func (p *page) leadsTo(path string) {
 	p.Helper()
 	if got := p.Header.Get("Location"); p.StatusCode != http.StatusSeeOther || got != path {
@@ -215,7 +215,7 @@ func (p *page) leadsTo(path string) {
 	}
 }
 
-// lacks checks that a page does not have a text.
+// lacks checks that a page does not contain a text.
 func (p *page) lacks(text string) {
 	p.Helper()
 	if strings.Contains(p.body, text) || strings.Contains(p.text(), text) {

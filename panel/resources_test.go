@@ -47,7 +47,7 @@ func (d *Depot) Prices(ctx context.Context, _ float64) error { return d.work(ctx
 
 func (*Depot) Stock(context.Context) (int, error) { return 7, nil }
 
-// newDepot starts a worker of the depot, and a panel with users. It returns the worker, too.
+// newDepot starts a worker of the depot, and a panel with users. It also returns the worker.
 func newDepot(t *testing.T, uri string, jobsStore *store.Store) (*stage, *Depot, *hosttest.Host) {
 	t.Helper()
 	d := &Depot{begun: make(chan struct{}, 10), release: make(chan struct{})}
@@ -66,8 +66,8 @@ func startDepot(t *testing.T, uri string, jobsStore *store.Store, d *Depot) *hos
 		service.Configure(fleet.Control(fleet.ControlConfig{})), service.Configure(jobs.Config{Store: jobsStore}))
 }
 
-// TestResources has people share a resource: the page shows who has it and who waits, and the page
-// of a run its place, with links to what the viewer may see.
+// TestResources lets users share a resource. The page shows which job holds it and which wait, and
+// the page of a run shows its place, with links to what the viewer may see.
 func TestResources(t *testing.T) {
 	t.Parallel()
 	for _, dialect := range []string{"sqlite", "postgres"} {
@@ -103,8 +103,8 @@ func TestResources(t *testing.T) {
 	}
 }
 
-// TestManyResources shows resources whose names try to get scripts into the page, many of them and
-// long lines, without runs.
+// TestManyResources shows many resources whose names try to inject scripts into the page, and long
+// lines of jobs without runs.
 func TestManyResources(t *testing.T) {
 	t.Parallel()
 	jobsStore := newStore(t, "sqlite")

@@ -25,7 +25,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Shop has rows that people run: calls and jobs.
+// Shop has rows that users run: calls and jobs.
 type Shop struct {
 	_ service.Name `service:"shop" allow:"panel/shop"`
 
@@ -36,12 +36,12 @@ type Shop struct {
 		Purge  jobs.Job   `jobs:"purge(reason)" allow:"update" confirm:"true"`
 	}
 
-	updates chan string   // what the jobs are told to do next
+	updates chan string   // instructions for running jobs
 	purged  chan string   // the reasons
 	begun   chan struct{} // an update has begun
 }
 
-// A line is one of a report.
+// A line is a line of a report.
 type line struct {
 	Product string `json:"product"`
 	Sold    int    `json:"sold"`
@@ -130,7 +130,7 @@ func (p *page) hidden(name string) string {
 	return m[1]
 }
 
-// started returns the path of the run that a form has started.
+// started returns the path of the run that was started from a form.
 func (p *page) started() string {
 	p.Helper()
 	path := p.Header.Get("Location")
@@ -140,7 +140,7 @@ func (p *page) started() string {
 	return path
 }
 
-// until asks for a page until it has a text.
+// until requests a page until it contains a text.
 func (b *browser) until(path, text string) (p *page) {
 	b.Helper()
 	hosttest.Eventually(b, path+" has "+text, func() bool {
@@ -155,7 +155,7 @@ func TestRun(t *testing.T) {
 	onEachFair(t, func(t *testing.T, f *fair) {
 		ann := f.as("ann")
 
-		// A call: a wrong value is shown at its field, then the result comes.
+		// A call: a wrong value is marked at its field, then the result arrives.
 		form := ann.get("/services/shop/Report").want(http.StatusOK, "Month Lines")
 		nonce := "nonce=" + form.hidden("nonce")
 		ann.post("/services/shop/Report", nonce+"&/month=May&/lines=x").want(http.StatusUnprocessableEntity, "One value is wrong")
@@ -196,7 +196,7 @@ func TestRun(t *testing.T) {
 		ann.post(again+"/cancel", "").leadsTo(again)
 		ann.get("/services/shop/Update?again="+strings.TrimPrefix(again, "/runs/")).want(http.StatusOK, "Last runs Cancelled")
 
-		// Others see it with the group view only, and do not run what they may not.
+		// Other users see it only with the group view, and run only what they may.
 		f.user("eve", "panel/shop/report")
 		eve := f.as("eve")
 		for _, path := range []string{update, update + "/result", update + "/live"} {
@@ -220,7 +220,7 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// TestConfirm asks before a row runs that says so.
+// TestConfirm checks that a row asks for confirmation if it requires it.
 func TestConfirm(t *testing.T) {
 	t.Parallel()
 	f := newFair(t, brokertest.Embedded(t), nil, "")
@@ -243,7 +243,7 @@ func TestConfirm(t *testing.T) {
 	again.leadsTo("/services/shop/Purge?again=" + strings.TrimPrefix(first, "/runs/"))
 	ann.get(again.Header.Get("Location")).want(http.StatusOK, "Continue").has(`value="old"`)
 
-	// What was sealed for a user and a row is of no use for others.
+	// What was sealed for one user and one row is useless for others.
 	f.user("root")
 	const old = "This page is too old"
 	f.as("root").post("/services/shop/Purge", sealed).want(http.StatusConflict, old)
@@ -253,7 +253,7 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
-// TestSensitive checks that a sensitive value is in no page and in no row of the database.
+// TestSensitive checks that no page and no row of the database contains a sensitive value.
 func TestSensitive(t *testing.T) {
 	t.Parallel()
 	f := newFair(t, brokertest.Embedded(t), nil, "")
@@ -273,7 +273,8 @@ func TestSensitive(t *testing.T) {
 	}
 }
 
-// TestEscapedRuns shows runs whose arguments, results and errors try to get scripts into the pages.
+// TestEscapedRuns shows runs whose arguments, results and errors try to inject scripts into the
+// pages.
 func TestEscapedRuns(t *testing.T) {
 	t.Parallel()
 	f := newFair(t, brokertest.Embedded(t), nil, "")
@@ -288,7 +289,7 @@ func TestEscapedRuns(t *testing.T) {
 	}
 }
 
-// has checks that a page has a piece of HTML.
+// has checks that a page contains a piece of HTML.
 func (p *page) has(text string) *page {
 	p.Helper()
 	if !strings.Contains(p.body, text) {
@@ -372,7 +373,7 @@ func (b *browser) events(path string) <-chan [2]string {
 	return events
 }
 
-// TestChangedRow sends a form whose row has changed meanwhile.
+// TestChangedRow sends a form whose row has changed.
 func TestChangedRow(t *testing.T) {
 	t.Parallel()
 	f := newFair(t, brokertest.Embedded(t), nil, "")
@@ -385,7 +386,8 @@ func TestChangedRow(t *testing.T) {
 	}
 	ann.at(newStageLike(f.stage)).post("/services/shop/Report", "signature:="+signature+"&/month=May").want(http.StatusUnprocessableEntity, "The row has changed")
 
-	// The arguments are valid after this change: people see it before they send them again.
+	// The arguments are still valid after this change, but users see it before they send them
+	// again.
 	asked := ann.post("/services/shop/Purge", "signature:="+ann.signature("/services/shop/Purge")+"&/reason=old")
 	const grown = `{"document":"gomeko.describe/v1","service":"shop","rows":[{"name":"Report","method":"Report","kind":"rpc","call":"report","signature":"report(month, lines=2, year=None)","allow":"panel/shop/report",` +
 		`"parameters":[{"name":"month","kind":"positional","required":true,"schema":{"type":"string"}},{"name":"lines","kind":"positional","default":2,"schema":{"type":"integer"}},` +
@@ -404,7 +406,7 @@ func TestChangedRow(t *testing.T) {
 	there.post("/services/shop/Purge", "signature:="+there.signature("/services/shop/Purge")+"&/reason=old").want(http.StatusOK, "Run “Purge”? reason old")
 }
 
-// signature returns what the form of a row has of its signature, for the form of a request.
+// signature returns the signature in the form of a row, for use in a request.
 func (b *browser) signature(path string) string {
 	b.Helper()
 	return url.QueryEscape(html.UnescapeString(b.get(path).hidden("signature:")))

@@ -18,8 +18,8 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// slowly sends the head of a form, calls meanwhile when the panel waits for the rest, and sends
-// that.
+// slowly sends the head of a form, calls meanwhile while the panel waits for the rest, and then
+// sends the rest.
 func (b *browser) slowly(path, form string, meanwhile func()) *page {
 	b.Helper()
 	address, err := url.Parse(b.url)
@@ -57,7 +57,7 @@ func (b *browser) slowly(path, form string, meanwhile func()) *page {
 	return &page{b.stage, response, string(body)}
 }
 
-// TestSlowForm ends the session of a user while a form of hers is on its way.
+// TestSlowForm ends the session of a user while her form is being sent.
 func TestSlowForm(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, db *sql.DB, dialect account.Dialect) {
@@ -88,7 +88,7 @@ func TestSlowForm(t *testing.T) {
 	})
 }
 
-// wantSessions checks how many sessions ann has.
+// wantSessions checks the number of ann's sessions.
 func (s *stage) wantSessions(want int) {
 	s.Helper()
 	var n int
@@ -97,12 +97,12 @@ func (s *stage) wantSessions(want int) {
 	}
 }
 
-// A during calls a function while a page is made.
+// A during calls a function while a page is rendered.
 type during func()
 
 func (d during) String() string { d(); return "" }
 
-// TestEndedMeanwhile ends a session while a page is made, which does not begin it again.
+// TestEndedMeanwhile ends a session while a page is rendered. The page must not start it again.
 func TestEndedMeanwhile(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, db *sql.DB, dialect account.Dialect) {
@@ -128,7 +128,7 @@ func TestEndedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestEndOfLive ends the streams of users who may not see their run any longer.
+// TestEndOfLive ends the streams of users who may no longer see their run.
 func TestEndOfLive(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, db *sql.DB, dialect account.Dialect) {
@@ -151,7 +151,7 @@ func TestEndOfLive(t *testing.T) {
 	})
 }
 
-// TestManyStreams limits how many streams a user has open.
+// TestManyStreams limits the open streams of a user.
 func TestManyStreams(t *testing.T) {
 	t.Parallel()
 	f := newFair(t, brokertest.Embedded(t), nil, "")

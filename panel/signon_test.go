@@ -57,7 +57,7 @@ func (b *browser) begin(m *mockoidc.MockOIDC, next string, user *mockoidc.MockUs
 	return "?" + back.RawQuery
 }
 
-// TestSignOn logs people in at an OpenID provider, on both databases.
+// TestSignOn logs users in at an OpenID provider, on both databases.
 func TestSignOn(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, db *sql.DB, dialect account.Dialect) {
@@ -98,7 +98,7 @@ func TestSignOn(t *testing.T) {
 	})
 }
 
-// TestSignOnAttacks tries to get into accounts by a login elsewhere.
+// TestSignOnAttacks tries to get access to accounts through a login elsewhere.
 func TestSignOnAttacks(t *testing.T) {
 	t.Parallel()
 	m, signOn := newMock(t)
@@ -121,7 +121,7 @@ func TestSignOnAttacks(t *testing.T) {
 		}
 	}
 
-	// A callback counts only in the browser that has begun the login, once, and for the latest login.
+	// A callback counts only in the browser that began the login, once, and for the latest login.
 	mine, victim := s.browser(), s.browser()
 	query := mine.begin(m, "", eve)
 	victim.get("/login/callback"+query).want(http.StatusForbidden, "this browser has not begun a login")
@@ -146,7 +146,7 @@ func TestSignOnAttacks(t *testing.T) {
 		b.get("/login/callback" + b.begin(m, next, eve)).leadsTo("/")
 	}
 
-	// A token that somebody has given the browser before is of no use afterwards.
+	// A token that an attacker has planted in the browser before is useless afterwards.
 	at, err := url.Parse(s.url)
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func (awaySignOn) Finish(context.Context, string, url.Values) (account.Identity,
 	return account.Identity{}, errors.New("no route to https://secret.example")
 }
 
-// TestSignOnAway has people with a password log in while nobody can log in elsewhere.
+// TestSignOnAway lets users with a password log in while no login elsewhere is possible.
 func TestSignOnAway(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, panel.Config{SignOn: awaySignOn{}}, nil, "")
@@ -205,7 +205,7 @@ func TestSignOnAway(t *testing.T) {
 	b.post("/login", "name=ann&password="+url.QueryEscape(password)).leadsTo("/")
 }
 
-// TestNoSignOn has no pages of another login unless there is one.
+// TestNoSignOn checks that there are no pages of another login unless one is configured.
 func TestNoSignOn(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, panel.Config{}, nil, "")

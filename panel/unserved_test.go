@@ -12,8 +12,8 @@ import (
 	"github.com/gomeko/gomeko/internal/hosttest"
 )
 
-// TestUnserved has no worker serve a row: its page and the page of a run say since when. The job
-// waits, and runs when a worker comes.
+// TestUnserved runs no worker for a row. Its page and the page of a run say since when. The job
+// waits, and runs when a worker is started.
 func TestUnserved(t *testing.T) {
 	t.Parallel()
 	uri, jobsStore := brokertest.Embedded(t), newStore(t, "sqlite")
@@ -50,8 +50,8 @@ func TestUnserved(t *testing.T) {
 	}
 }
 
-// TestBrokerAway stops the broker: all pages say so, and so does what needs the broker. A job that
-// was started before is not lost.
+// TestBrokerAway stops the broker. All pages and all actions that need the broker say so. A job
+// that was started before is not lost.
 func TestBrokerAway(t *testing.T) {
 	t.Parallel()
 	start := func(address string) (stop func(), bound string) {

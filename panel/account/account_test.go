@@ -56,7 +56,7 @@ func admin(a *account.Accounts) *account.Editor {
 	return a.As(account.Actor{Name: "root", Address: "203.0.113.7"})
 }
 
-// user adds a user in groups, which it adds too.
+// user adds a user in groups, which it also adds.
 func user(t *testing.T, a *account.Accounts, name string, groups ...string) {
 	t.Helper()
 	err := admin(a).AddUser(t.Context(), account.NewUser{Name: name, Password: password})
@@ -68,7 +68,7 @@ func user(t *testing.T, a *account.Accounts, name string, groups ...string) {
 	}
 }
 
-// TestMissing checks that all groups of a path are needed.
+// TestMissing checks that a path requires all of its groups.
 func TestMissing(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		const path = "control_panel/dashboard/services/availability/availability_update"
@@ -125,7 +125,7 @@ func TestMissing(t *testing.T) {
 	})
 }
 
-// TestMistakes checks the errors of wrong changes, which leave an entry and change nothing.
+// TestMistakes checks the errors of invalid changes, which change nothing but leave an entry.
 func TestMistakes(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		user(t, a, "ann", "reports")
@@ -186,7 +186,7 @@ func TestLogin(t *testing.T) {
 	})
 }
 
-// TestGuesses limits logins that fail: of a user from many addresses, and from an address.
+// TestGuesses limits failed logins: of a user from many addresses, and from one address.
 func TestGuesses(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		user(t, a, "ann")
@@ -237,7 +237,7 @@ func TestGuesses(t *testing.T) {
 	})
 }
 
-// TestGuessesAtOnce makes guesses at the same time, which count as if they came one by one.
+// TestGuessesAtOnce makes concurrent guesses, which count as if they came one by one.
 func TestGuessesAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		user(t, a, "ann")

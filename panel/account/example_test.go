@@ -12,7 +12,7 @@ import (
 	"github.com/gomeko/gomeko/panel/sqlite"
 )
 
-// A user may do what all groups of a path allow.
+// A user may do what a path allows if they are in all of its groups.
 func ExampleUser_Missing() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "panel")

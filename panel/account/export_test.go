@@ -8,7 +8,7 @@ import (
 // SetClock replaces the clock.
 func (a *Accounts) SetClock(now func() time.Time) { a.now = now }
 
-// SetCost sets what new hashes cost, in KiB of memory.
+// SetCost sets the cost of new hashes, in KiB of memory.
 func (a *Accounts) SetCost(memory uint32) { a.cost = cost{memory: memory, passes: 1, threads: 1} }
 
 // Hash returns the hash of a password.
@@ -28,14 +28,14 @@ func (a *Accounts) SetHash(t *testing.T, name, hash string) {
 	}
 }
 
-// Hashing has each hash of a password wait until one is received from start, and end when one is
-// sent to it.
+// Hashing makes each hashing of a password wait until a value is received from start, and end when
+// one is sent to it.
 func (a *Accounts) Hashing() (start chan struct{}) {
 	a.hashing = make(chan struct{})
 	return a.hashing
 }
 
-// Failures returns how many users and addresses have logins that failed.
+// Failures returns the number of users and addresses with failed logins.
 func (a *Accounts) Failures(t *testing.T) (n int) {
 	t.Helper()
 	if err := a.db.QueryRowContext(t.Context(), `SELECT count(*) FROM gomeko_panel_failure`).Scan(&n); err != nil {

@@ -7,7 +7,8 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// TestHashes hashes a password again at a login, if its hash costs something else than new ones.
+// TestHashes checks that a login rehashes a password if the cost of its hash is not that of new
+// ones.
 func TestHashes(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		user(t, a, "ann")

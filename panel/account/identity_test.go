@@ -14,7 +14,7 @@ import (
 
 const issuer = "https://id.example.org"
 
-// enter logs somebody in, and returns the name and the groups of the user, or the error.
+// enter logs a user in, and returns the user's name and groups, or the error.
 func enter(t *testing.T, a *account.Accounts, id account.Identity) string {
 	t.Helper()
 	if id.Issuer == "" {
@@ -30,7 +30,7 @@ func enter(t *testing.T, a *account.Accounts, id account.Identity) string {
 	return fmt.Sprint(u.Name, u.Groups)
 }
 
-// TestLoginAs logs people in whom an OpenID provider vouches for, and some whom it should not give
+// TestLoginAs logs in users whom an OpenID provider has confirmed, including some who must not get
 // the accounts of others.
 func TestLoginAs(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
@@ -46,7 +46,7 @@ func TestLoginAs(t *testing.T) {
 		login("1", "ann", nil, "ann[shop]")
 		login("1", "renamed", []string{}, "ann[]")
 
-		// Others who use a name of somebody do not get the account.
+		// Another person with the name of a user does not get the user's account.
 		login("2", "ann", nil, "the login is refused: another account has this name")
 		login("2", "bob", []string{"staff"}, "the login is refused: another account has this name")
 		login("2", "BOB", nil, "the login is refused: another account has this name")
@@ -60,7 +60,8 @@ func TestLoginAs(t *testing.T) {
 			t.Errorf("a login with an empty password: got %v", err)
 		}
 
-		// Groups that were given here stay, also if the issuer gives them too, and takes them away.
+		// Groups assigned in the panel stay, even if the issuer assigns them too and removes them
+		// again.
 		if err := admin(a).Join(t.Context(), "ann", "shop/sales"); err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +88,7 @@ func TestLoginAs(t *testing.T) {
 	})
 }
 
-// wantTrail checks what the audit trail has of the logins.
+// wantTrail checks the entries of the logins in the audit trail.
 func wantTrail(t *testing.T, a *account.Accounts) {
 	t.Helper()
 	entries, err := a.Entries(t.Context(), account.Filter{Object: "ann"})
@@ -110,7 +111,7 @@ func wantTrail(t *testing.T, a *account.Accounts) {
 	}
 }
 
-// TestFirstLogins has somebody log in for the first time in several windows at once.
+// TestFirstLogins logs a user in for the first time in several windows at once.
 func TestFirstLogins(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		var all sync.WaitGroup
@@ -125,7 +126,7 @@ func TestFirstLogins(t *testing.T) {
 	})
 }
 
-// TestLink has users of the panel log in elsewhere, and not any more.
+// TestLink lets users of the panel log in elsewhere, and stops them again.
 func TestLink(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		user(t, a, "bob", "shop")
@@ -172,7 +173,7 @@ func TestLink(t *testing.T) {
 		link("zoe", issuer, "2", "user zoe does not exist")
 		link("eve", issuer, "", `subject "": must be a text of 1 to 255 bytes`)
 
-		// The provider has changed: what the former one has given does not count any more.
+		// The provider has changed: groups assigned by the former one no longer count.
 		link("bob", other, "x", "<nil>")
 		enters(issuer, "1", "the login is refused: another account has this name")
 		enters(other, "x", "bob[shop]")

@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// TestLoginMeanwhile changes a user while the password of a login is compared.
+// TestLoginMeanwhile changes a user while a login's password is being compared.
 func TestLoginMeanwhile(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		for _, name := range []string{"ann", "bob", "eve", "twin", "new"} {
@@ -20,7 +20,7 @@ func TestLoginMeanwhile(t *testing.T) {
 		if err := admin(a).SetPassword(t.Context(), "new", "another "+password); err != nil {
 			t.Fatal(err)
 		}
-		a.SetCost(128) // logins hash their passwords again
+		a.SetCost(128) // logins rehash their passwords
 		if _, err := a.Login(t.Context(), "twin", password, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ func TestLoginMeanwhile(t *testing.T) {
 		if bob, findErr := a.User(t.Context(), "bob"); !errors.Is(err, account.ErrDenied) || findErr != nil || !bob.LastLogin.IsZero() {
 			t.Errorf("a login of a user who is disabled meanwhile: %v, %+v, %v", err, bob, findErr)
 		}
-		// Another process has hashed the same password again.
+		// Another process has rehashed the same password.
 		err = login("eve", func() { a.SetHash(t, "eve", twin) })
 		if got := a.Hash(t, "eve"); err != nil || got != twin {
 			t.Errorf("a login at the same moment as another one: %v", err)
@@ -99,14 +99,14 @@ func TestHostileNames(t *testing.T) {
 	})
 }
 
-// TestNetworks counts logins that have failed by address, and by network with IPv6.
+// TestNetworks counts failed logins by address, or by network for IPv6.
 func TestNetworks(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 		a.SetClock(func() time.Time { return now })
 		for _, x := range []struct {
 			form  string
-			limit bool // they are one subject
+			limit bool // they count as one subject
 		}{
 			{"2001:db8:0:1::%x", true},
 			{"2001:db8:1:%x::1", false},
@@ -128,7 +128,7 @@ func TestNetworks(t *testing.T) {
 	})
 }
 
-// TestForgotten sweeps logins that failed a day ago.
+// TestForgotten sweeps failed logins from a day ago.
 func TestForgotten(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -145,7 +145,7 @@ func TestForgotten(t *testing.T) {
 	})
 }
 
-// TestLostEntries checks that an action is not refused or done as if the audit trail had it.
+// TestLostEntries checks that no action succeeds or is refused without an entry in the audit trail.
 func TestLostEntries(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		user(t, a, "ann")

@@ -9,7 +9,7 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// TestTokens uses tokens that are valid, wrong, expired and revoked, and of a user who is disabled.
+// TestTokens uses tokens that are valid, wrong, expired or revoked, and one of a disabled user.
 func TestTokens(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -82,7 +82,7 @@ func TestTokens(t *testing.T) {
 	})
 }
 
-// TestTokensEnd ends the tokens of a user with the password.
+// TestTokensEnd ends the tokens of a user by changing the password.
 func TestTokensEnd(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		tokens := map[string]string{}
@@ -105,7 +105,7 @@ func TestTokensEnd(t *testing.T) {
 	})
 }
 
-// TestWrongTokens checks that the audit trail has nothing of what is not a token.
+// TestWrongTokens checks that the audit trail does not contain texts that are not tokens.
 func TestWrongTokens(t *testing.T) {
 	onEach(t, func(t *testing.T, a *account.Accounts) {
 		for _, x := range []struct{ token, object string }{

@@ -19,7 +19,7 @@ type element struct {
 	text       string
 }
 
-// hide replaces the characters that HTML may have and XML may not, and show brings them back.
+// hide replaces characters that are valid in HTML but not in XML, and show restores them.
 var hide, show = func() (*strings.Replacer, *strings.Replacer) {
 	var there, back []string
 	for _, c := range "\x01\x02\x03\x04\x05\x06\a\b\v\f\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\ufffe\uffff" {
@@ -29,8 +29,8 @@ var hide, show = func() (*strings.Replacer, *strings.Replacer) {
 	return strings.NewReplacer(there...), strings.NewReplacer(back...)
 }()
 
-// elements returns the inputs, buttons and the like in a form. It fails t if the HTML is not well
-// formed.
+// elements returns the inputs, buttons and similar elements in a form. It fails t if the HTML is
+// not well formed.
 func elements(t testing.TB, html template.HTML) (all []*element) {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader("<form>" + hide.Replace(string(html)) + "</form>"))
@@ -59,7 +59,7 @@ func elements(t testing.TB, html template.HTML) (all []*element) {
 				all = append(all, e)
 			}
 		case xml.CharData:
-			for _, e := range open[max(len(open)-2, 0):] { // a text, or the list that it is in
+			for _, e := range open[max(len(open)-2, 0):] { // a text, or the list that contains it
 				e.text += show.Replace(string(token))
 			}
 		case xml.EndElement:
@@ -71,7 +71,7 @@ func elements(t testing.TB, html template.HTML) (all []*element) {
 	}
 }
 
-// submit returns what a browser sends for a form that nobody has changed.
+// submit returns what a browser sends for an unchanged form.
 func submit(t testing.TB, in *form.Input) url.Values {
 	t.Helper()
 	html, err := in.HTML()
@@ -102,7 +102,7 @@ func submit(t testing.TB, in *form.Input) url.Values {
 	return values
 }
 
-// find returns the element with this name, nil if there is none.
+// find returns the element with this name, or nil if there is none.
 func find(t testing.TB, in *form.Input, name string) *element {
 	t.Helper()
 	html, err := in.HTML()
@@ -112,7 +112,7 @@ func find(t testing.TB, in *form.Input, name string) *element {
 	return named(elements(t, html), "name", name)
 }
 
-// named returns the element with an attribute, nil if there is none.
+// named returns the element with an attribute, or nil if there is none.
 func named(all []*element, attribute, value string) *element {
 	for _, e := range all {
 		if e.attributes[attribute] == value {

@@ -28,7 +28,7 @@ type (
 	}
 )
 
-// TestDiff compares two versions of a row, also through the form that a browser has of the first.
+// TestDiff compares two versions of a row, also through a form of the first one in a browser.
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	old, latest := formOf(t, reflect.TypeFor[before](), ""), formOf(t, reflect.TypeFor[after](), "")

@@ -18,7 +18,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// formOf returns the form of a row with one parameter, v. Its type and tag are those of a field.
+// formOf returns the form of a row with one parameter v, which has the type and the tag of a field.
 func formOf(t testing.TB, typ reflect.Type, tag reflect.StructTag) *form.Form {
 	t.Helper()
 	schemas := codec.NewSchemas(codec.JSON)
@@ -29,7 +29,7 @@ func formOf(t testing.TB, typ reflect.Type, tag reflect.StructTag) *form.Form {
 	})
 }
 
-// newForm returns the form of the row Row, of a document that has been sent as JSON.
+// newForm returns the form of the row Row in a document that was sent as JSON.
 func newForm(t testing.TB, d *contract.Document) *form.Form {
 	t.Helper()
 	data, err := json.Marshal(d)
@@ -47,7 +47,7 @@ func newForm(t testing.TB, d *contract.Document) *form.Form {
 	return f
 }
 
-// result spells arguments or faults.
+// result formats arguments or faults.
 func result(in *form.Input) string {
 	args, faults := in.Arguments()
 	if faults != nil {

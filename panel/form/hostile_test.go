@@ -15,8 +15,8 @@ import (
 	"github.com/gomeko/gomeko/panel/form"
 )
 
-// TestHostileDocument has documents that no service of ours sends. Each form is bounded, can be
-// sent, and can be filled.
+// TestHostileDocument uses documents that none of our services send. Each form is bounded, and can
+// be sent and filled.
 func TestHostileDocument(t *testing.T) {
 	t.Parallel()
 	wide := make([]string, 3000)
@@ -86,7 +86,7 @@ func TestHostileDocument(t *testing.T) {
 	}
 }
 
-// TestHostileValues has values that no browser sends for the form.
+// TestHostileValues uses values that no browser sends for the form.
 func TestHostileValues(t *testing.T) {
 	t.Parallel()
 	f := formOf(t, reflect.TypeFor[round](), "")
@@ -129,7 +129,7 @@ func TestHostileValues(t *testing.T) {
 	}
 }
 
-// TestEscaped has markup wherever a document or a browser can put it.
+// TestEscaped inserts markup wherever a document or a browser can.
 func TestEscaped(t *testing.T) {
 	t.Parallel()
 	const payload = `"'></textarea></script></select></template><img src=x onerror=alert(1)><script>alert(1)</script>{{.}}&amp;javascript:`
@@ -229,8 +229,8 @@ func TestSensitive(t *testing.T) {
 	}
 }
 
-// FuzzParse parses what a browser may send. It does not panic; what has no faults is decoded by the
-// worker; and the form, sent again, has the same arguments.
+// FuzzParse parses what a browser may send. It checks that Parse does not panic, that the worker
+// decodes values without faults, and that the form, sent again, has the same arguments.
 func FuzzParse(f *testing.F) {
 	typ := reflect.TypeFor[struct {
 		Lines []line         `json:"lines"`

@@ -13,7 +13,7 @@ import (
 	"github.com/gomeko/gomeko/service"
 )
 
-// A round is a type of everything that a form has a field for.
+// A round is a type with everything for which a form has a field.
 type round struct {
 	Text   string            `json:"text"`
 	Email  string            `json:"email" format:"email"`
@@ -42,8 +42,8 @@ const full = `{"text":"a\nb ","email":"a@example.org","plan":"pro","level":2,"co
 	`"extra":{"a":[1,"\u0000",null]},` +
 	`"opt":{"text":"t","ptr":"","number":5,"flag":false,"unit":"box","on":false,"tags":["a"],"line":{"product":"tea","count":1},"counts":{"x":1},"any":[]}}`
 
-// TestFill fills a form with arguments, and has a browser send it back: the arguments are the same.
-// The values of one place are tried one after the other, together with those of the other places.
+// TestFill fills a form with arguments, and lets a browser send it back: the arguments are the
+// same. It tries the values of one place after the other, together with those of the other places.
 func TestFill(t *testing.T) {
 	t.Parallel()
 	f := formOf(t, reflect.TypeFor[round](), "")
@@ -99,7 +99,7 @@ func TestFill(t *testing.T) {
 	}
 }
 
-// same reports whether two values in JSON are the same, with the same digits.
+// same reports whether two JSON values are equal, including their digits.
 func same(t testing.TB, a, b []byte) bool {
 	t.Helper()
 	var x, y any
@@ -112,8 +112,8 @@ func same(t testing.TB, a, b []byte) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-// TestSameFaults compares the faults of a form with those of the worker, which decodes and checks
-// the same arguments.
+// TestSameFaults compares the faults of a form with those of a worker that decodes and checks the
+// same arguments.
 func TestSameFaults(t *testing.T) {
 	t.Parallel()
 	type inner struct {
@@ -185,7 +185,7 @@ func TestFillChanged(t *testing.T) {
 	}
 }
 
-// TestPosition has values for *args, which need those before them by position, and for **kwargs.
+// TestPosition passes values to *args, which require values before them, and to **kwargs.
 func TestPosition(t *testing.T) {
 	t.Parallel()
 	number, text := &codec.Schema{Type: codec.TypeNames{"integer"}}, &codec.Schema{Type: codec.TypeNames{"string"}}
@@ -228,7 +228,7 @@ func TestPosition(t *testing.T) {
 	}
 }
 
-// TestMark shows the faults that a worker has found, also in another form than the one it knows.
+// TestMark shows the faults found by a worker, also in a form that the worker does not know.
 func TestMark(t *testing.T) {
 	t.Parallel()
 	f := formOf(t, reflect.TypeFor[round](), "")

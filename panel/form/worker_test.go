@@ -52,8 +52,8 @@ func (*newShop) Place(_ context.Context, order newOrder, _ map[string]line) erro
 	return nil
 }
 
-// TestWorkerFaults has a form of an earlier version of a row. The faults that the worker finds are
-// shown at the fields: the constraints that are new, and what its method has checked.
+// TestWorkerFaults uses a form of an earlier version of a row. The faults found by the worker are
+// shown at the fields: those of new constraints, and those found by its method.
 func TestWorkerFaults(t *testing.T) {
 	t.Parallel()
 	c, err := service.New(service.Config{}, new(oldShop), service.Configure(transport.Config{URI: "amqp://localhost"}))

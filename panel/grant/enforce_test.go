@@ -25,7 +25,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Vaults has rows that people run from a control panel.
+// Vaults has rows that users run from a control panel.
 type Vaults struct {
 	_ service.Name `service:"vaults" allow:"bank"`
 
@@ -40,7 +40,7 @@ type Vaults struct {
 	ended chan jobs.Outcome
 }
 
-// who returns who has started a call.
+// who returns the user who has started a call.
 func who(ctx context.Context) string {
 	g := grant.From(ctx)
 	if g == nil {
@@ -56,7 +56,7 @@ func (*Vaults) Count(ctx context.Context) (string, error) {
 	return fmt.Sprint(who(ctx), len(service.FromContext(ctx).Data)), nil
 }
 
-// Move fails as often as it is told to.
+// Move fails the given number of times.
 func (*Vaults) Move(ctx context.Context, _, fails int) (string, error) {
 	if attempt := service.FromContext(ctx).Attempt; attempt <= fails {
 		return "", fmt.Errorf("attempt %d", attempt)
@@ -69,7 +69,7 @@ func (v *Vaults) Moved(_ context.Context, o jobs.Outcome) error {
 	return nil
 }
 
-// inBank are the groups of somebody who may do everything with the vault.
+// inBank are the groups of a user who may do everything with the vault.
 var inBank = []string{"bank", "bank/vault", "bank/vault/open", "bank/vault/move"}
 
 // signed returns a grant that key signs: ann's for vaults.Open, issued now, and changed.
@@ -172,7 +172,7 @@ func eachStore(t *testing.T, f func(t *testing.T, uri string, db *store.Store)) 
 	})
 }
 
-// enqueuer returns what enqueues jobs as a control panel does.
+// enqueuer returns an Enqueuer that works like that of a control panel.
 func enqueuer(t *testing.T, uri string, db *store.Store) *jobs.Enqueuer {
 	t.Helper()
 	e, err := jobs.NewEnqueuer(t.Context(), hosttest.Dial(t, transport.Config{URI: uri}), jobs.Config{Store: db})
@@ -195,8 +195,8 @@ func signing(key *grant.Key, change func(*grant.Grant)) jobs.Option {
 	})
 }
 
-// TestRefusedJobs enqueues jobs of a row with allow with all kinds of grants. What is refused fails
-// at once: the row has retries.
+// TestRefusedJobs enqueues jobs of a row with allow with all kinds of grants. Refused jobs fail at
+// once, although the row has retries.
 func TestRefusedJobs(t *testing.T) {
 	t.Parallel()
 	own, other := newKey(t), newKey(t)
@@ -252,7 +252,7 @@ func TestRefusedJobs(t *testing.T) {
 	})
 }
 
-// TestReplayedGrant copies the message of a job under another id, and under its own with other
+// TestReplayedGrant copies the message of a job with another id, and with its own id and other
 // arguments.
 func TestReplayedGrant(t *testing.T) {
 	t.Parallel()
@@ -310,7 +310,7 @@ func (s *Tellers) End(ctx context.Context) error {
 	return nil
 }
 
-// told returns who a call knows has started it, and its context data.
+// told returns the user who started a call, as the call knows it, and its context data.
 func told(ctx context.Context) string {
 	return fmt.Sprint(who(ctx), " ", service.FromContext(ctx).Data)
 }
@@ -362,8 +362,8 @@ func (s *Books) Wrote(ctx context.Context, _ jobs.Outcome) error {
 	return nil
 }
 
-// TestGrantIsNotPassedOn follows a grant through services by RPC, event and job: only the row that
-// it is for has it. Other context data arrives everywhere.
+// TestGrantIsNotPassedOn follows a grant through services by RPC, event and job. Only the row that
+// it is for gets it. Other context data arrives everywhere.
 func TestGrantIsNotPassedOn(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
@@ -398,8 +398,8 @@ func TestGrantIsNotPassedOn(t *testing.T) {
 	})
 }
 
-// TestGrantInTests runs rows in tests of services, without a broker: calls by their rows, and jobs
-// at once.
+// TestGrantInTests runs rows in tests of services, without a broker: calls of their rows, and eager
+// jobs.
 func TestGrantInTests(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
@@ -424,7 +424,7 @@ func TestGrantInTests(t *testing.T) {
 	}
 }
 
-// Asker gives its rows a jobs.Option before the arguments.
+// An Asker passes a jobs.Option before the arguments to its rows.
 type Asker struct{}
 
 // Entrypoint binds the row: it implements [service.EntrypointType].

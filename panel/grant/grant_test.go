@@ -65,7 +65,7 @@ func keys(t testing.TB, of ...*grant.Key) *grant.Keys {
 
 var now = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 
-// forRPC returns a grant for an RPC, and what it is for.
+// forRPC returns a grant for an RPC, and the matching Want.
 func forRPC() (grant.Grant, grant.Want) {
 	return grant.Grant{
 		User: "ann", Groups: []string{"control_panel", "control_panel/reports"}, Service: "shop", Row: "Report",
@@ -73,7 +73,7 @@ func forRPC() (grant.Grant, grant.Want) {
 	}, grant.Want{Service: "shop", Row: "Report", Now: now.Add(time.Second)}
 }
 
-// forJob returns a grant for a job, and what it is for.
+// forJob returns a grant for a job, and the matching Want.
 func forJob() (grant.Grant, grant.Want) {
 	hash := grant.Hash([]byte(`{"args": [], "kwargs": {"test_only": true}}`))
 	const id = "0d458ce8-3c28-4edd-b720-7ffd49097031"
@@ -90,8 +90,8 @@ func sign(t testing.TB, key *grant.Key, g grant.Grant) string {
 	return text
 }
 
-// TestVector compares a key and a grant with docs/wire/grant.md, whose signatures
-// Python's cryptography has verified.
+// TestVector compares a key and a grant with docs/wire/grant.md, whose signatures were verified
+// with Python's cryptography.
 func TestVector(t *testing.T) {
 	text, err := os.ReadFile("../../docs/wire/grant.md")
 	if err != nil {
@@ -178,8 +178,8 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// TestRefused verifies grants for something else, at another time, with another key, and changed
-// ones. The errors say why.
+// TestRefused verifies grants that are for something else, at another time, signed with another
+// key, or changed. The errors say why.
 func TestRefused(t *testing.T) {
 	key, other := rfcKey(t), newKey(t)
 	rpc, wantRPC := forRPC()
@@ -236,7 +236,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestSignMistakes signs what is not a grant.
+// TestSignMistakes signs invalid grants.
 func TestSignMistakes(t *testing.T) {
 	key := newKey(t)
 	for name, test := range map[string]struct {
@@ -267,7 +267,7 @@ func TestSignMistakes(t *testing.T) {
 	}
 }
 
-// TestKeyMistakes reads what is not a key. No error quotes a private key.
+// TestKeyMistakes reads invalid keys. No error quotes a private key.
 func TestKeyMistakes(t *testing.T) {
 	key := newKey(t)
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 1024)
@@ -310,7 +310,7 @@ func TestKeyMistakes(t *testing.T) {
 	}
 }
 
-// FuzzVerify changes texts of grants: none but those that were signed is valid.
+// FuzzVerify changes texts of grants. Only texts that were signed are valid.
 func FuzzVerify(f *testing.F) {
 	key := rfcKey(f)
 	rpc, wantRPC := forRPC()
@@ -333,7 +333,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzSign signs any values: what can be signed is verified as the same.
+// FuzzSign signs arbitrary values. What can be signed is equal after verification.
 func FuzzSign(f *testing.F) {
 	f.Add("ann", "control_panel", "shop", "Report", "", int64(1767366245), uint8(60), false)
 	f.Add("<&>\u2028é", "a/b", "s", "R", "id", int64(1), uint8(0), true)

@@ -19,7 +19,7 @@ import (
 	"github.com/gomeko/gomeko/web"
 )
 
-// TestAllowWithoutKeys warns of rows that workers do not protect, once.
+// TestAllowWithoutKeys checks for one warning about rows that workers do not protect.
 func TestAllowWithoutKeys(t *testing.T) {
 	t.Parallel()
 	host := hosttest.Start(t, hosttest.Config{Broker: transport.Config{URI: brokertest.Embedded(t)}, Service: service.Config{Only: []string{"vaults.Open", "vaults.Count"}}}, new(Vaults))
@@ -29,7 +29,7 @@ func TestAllowWithoutKeys(t *testing.T) {
 	}
 }
 
-// TestMistakesOfAllow has rows that cannot be run from a control panel.
+// TestMistakesOfAllow uses rows that cannot be run from a control panel.
 func TestMistakesOfAllow(t *testing.T) {
 	t.Parallel()
 	_, err := hosttest.New(t, hosttest.Config{}, new(Doors), service.Configure(transport.Config{URI: "amqp://"}), grant.Enforce(keys(t, newKey(t))))
@@ -66,15 +66,15 @@ type Presses struct {
 
 func (*Presses) Print(ctx context.Context) (string, error) { return who(ctx), nil }
 
-// elsewhere runs methods in another container, as in another process, a while later.
+// elsewhere runs methods in another container, as if in another process, a while later.
 type elsewhere struct{ row *service.Row }
 
 func (e elsewhere) Isolate(ctx context.Context, call *service.IsolatedCall) (any, error) {
 	return e.row.Perform(ctx, service.Request{Grant: call.Grant})
 }
 
-// TestIsolatedGrant has a method know its user that runs in another process: the grant was verified
-// in the process that has received it.
+// TestIsolatedGrant checks that a method that runs in another process knows its user. The process
+// that received the grant has verified it.
 func TestIsolatedGrant(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)

@@ -25,18 +25,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var encoding = base64.RawURLEncoding
 
-// An issuer is a provider that does what a test says: mockoidc is one that does only what is right.
+// An issuer is a provider controlled by a test. mockoidc is one that always behaves correctly.
 type issuer struct {
 	*httptest.Server
 	key *ecdsa.PrivateKey
 
 	mu        sync.Mutex
 	away      bool
-	challenge string         // of the login that runs
-	change    map[string]any // claims of the ID token that differ; nil removes one
+	challenge string         // of the current login
+	change    map[string]any // claims of the ID token to change; nil removes one
 	userinfo  map[string]any
-	sign      func(header, claims map[string]any) string // the ID token
-	answer    http.HandlerFunc                           // of the token endpoint, if it is another one
+	sign      func(header, claims map[string]any) string // returns the ID token
+	answer    http.HandlerFunc                           // of the token endpoint, to replace its answer
 }
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {
@@ -88,7 +88,7 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// token exchanges the code, which is the nonce.
+// token exchanges the code, which equals the nonce.
 func (i *issuer) token(w http.ResponseWriter, r *http.Request) {
 	sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
 	switch {
@@ -114,14 +114,14 @@ func (i *issuer) token(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// text returns what is signed of a token.
+// text returns the part of a token that is signed.
 func text(header, claims map[string]any) string {
 	h, _ := json.Marshal(header)
 	c, _ := json.Marshal(claims)
 	return encoding.EncodeToString(h) + "." + encoding.EncodeToString(c)
 }
 
-// sealed returns a token that is signed with ES256.
+// sealed returns a token signed with ES256.
 func sealed(header, claims map[string]any, key *ecdsa.PrivateKey) string {
 	signed := text(header, claims)
 	sum := sha256.Sum256([]byte(signed))
@@ -135,7 +135,7 @@ func sealed(header, claims map[string]any, key *ecdsa.PrivateKey) string {
 	return signed + "." + encoding.EncodeToString(signature)
 }
 
-// hashed returns a token that is signed with HS256.
+// hashed returns a token signed with HS256.
 func hashed(header, claims map[string]any, secret []byte) string {
 	signed := text(header, claims)
 	mac := hmac.New(sha256.New, secret)
@@ -143,7 +143,7 @@ func hashed(header, claims map[string]any, secret []byte) string {
 	return signed + "." + encoding.EncodeToString(mac.Sum(nil))
 }
 
-// provider returns a provider of the issuer.
+// provider returns a Provider for the issuer.
 func (i *issuer) provider(t *testing.T, change func(*oidc.Config)) *oidc.Provider {
 	t.Helper()
 	cfg := oidc.Config{Issuer: i.URL, ClientID: "panel", ClientSecret: "secret", RedirectURL: "http://127.0.0.1/login/callback", Client: i.Client()}
@@ -157,7 +157,7 @@ func (i *issuer) provider(t *testing.T, change func(*oidc.Config)) *oidc.Provide
 	return p
 }
 
-// begin begins a login, as a browser does. It returns what is kept of it, and the callback's query.
+// begin begins a login like a browser. It returns the kept state, and the callback's query.
 func (i *issuer) begin(t *testing.T, p *oidc.Provider) (kept string, answer url.Values) {
 	t.Helper()
 	target, kept, err := p.Begin(t.Context())

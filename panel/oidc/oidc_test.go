@@ -17,7 +17,7 @@ import (
 	"github.com/gomeko/gomeko/panel/oidc"
 )
 
-// TestMockOIDC logs in at a provider that is not ours.
+// TestMockOIDC logs in at a foreign provider.
 func TestMockOIDC(t *testing.T) {
 	t.Parallel()
 	m, err := mockoidc.Run()
@@ -63,7 +63,7 @@ func TestMockOIDC(t *testing.T) {
 	}
 }
 
-// TestTokens gets all kinds of ID tokens.
+// TestTokens receives all kinds of ID tokens.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	i, stranger := newIssuer(t), newKey(t)
@@ -126,7 +126,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestAnswers gets callbacks that are not the answer to a login of this browser.
+// TestAnswers receives callbacks that do not belong to a login of this browser.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -164,7 +164,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestClaims reads names and groups in the forms of several providers.
+// TestClaims reads names and groups in the formats of several providers.
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -213,7 +213,7 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestAway has the issuer be away when the panel starts, and while a login runs.
+// TestAway uses an issuer that is unreachable when the panel starts, and during a login.
 func TestAway(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -236,7 +236,7 @@ func TestAway(t *testing.T) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	set(false)
-	kept, answer := i.begin(t, late) // a request that has ended is not a failure
+	kept, answer := i.begin(t, late) // a cancelled request is not a failure
 	set(true)
 	if _, err := late.Finish(t.Context(), kept, answer); !errors.Is(err, oidc.ErrAway) {
 		t.Errorf("got %v, want %v", err, oidc.ErrAway)
@@ -255,8 +255,8 @@ type scripted func(*http.Request) (*http.Response, error)
 
 func (s scripted) RoundTrip(r *http.Request) (*http.Response, error) { return s(r) }
 
-// TestDiscoveryAgain counts how often a provider is asked that is away: each second, not each
-// click.
+// TestDiscoveryAgain counts how often an unreachable provider is asked: once a second, not with
+// each click.
 func TestDiscoveryAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -283,7 +283,7 @@ func TestDiscoveryAgain(t *testing.T) {
 	})
 }
 
-// TestMistakes checks what is said of a configuration.
+// TestMistakes checks the errors of a configuration.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	_, err := oidc.New(oidc.Config{Issuer: "http://id.example.org", RedirectURL: "panel", GroupsClaim: "groups"})

@@ -15,7 +15,7 @@ import (
 	"github.com/gomeko/gomeko/panel/result"
 )
 
-// spell returns a value as a line.
+// spell formats a value on one line.
 func spell(v result.Value) string {
 	var b strings.Builder
 	switch {
@@ -43,7 +43,7 @@ func spell(v result.Value) string {
 	return strings.TrimSpace(b.String())
 }
 
-// TestOf has results, and what a page shows of them.
+// TestOf checks how a page shows results.
 func TestOf(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]string{
@@ -73,7 +73,7 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// hostile are results that are made to harm whoever shows them.
+// hostile are results crafted to attack the reader of a page.
 var hostile = map[string]string{
 	"deep":              strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000),
 	"deep objects":      strings.Repeat(`{"a":`, 50_000) + "1" + strings.Repeat("}", 50_000),
@@ -91,7 +91,7 @@ var hostile = map[string]string{
 	"a number":          strings.Repeat("9", 200_000),
 }
 
-// columns returns objects that each have another name.
+// columns returns objects, each with another member.
 func columns(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -100,7 +100,7 @@ func columns(n int) string {
 	return b.String()
 }
 
-// TestHostile shows hostile results: a page has a few hundred kilobytes of them at most.
+// TestHostile shows hostile results. A page has at most a few hundred kilobytes of them.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	for name, data := range hostile {
@@ -171,7 +171,7 @@ func TestEscaped(t *testing.T) {
 	}
 }
 
-// FuzzOf shows anything, and writes it as a file.
+// FuzzOf shows arbitrary data, and writes it as a file.
 func FuzzOf(f *testing.F) {
 	for _, seed := range []string{`[{"a":1},{"b":[2]}]`, `{"a":[[1]],"b":{"c":"\n"}}`, `"\ud800"`, `[[[[`, `{"a":1,"a":[2,3]}`} {
 		f.Add(seed)
@@ -184,7 +184,7 @@ func FuzzOf(f *testing.F) {
 	})
 }
 
-// A page shows a result as a table, and offers it for a spreadsheet.
+// A page shows a result as a table, and offers it as a spreadsheet.
 func Example() {
 	data := []byte(`[{"product": "tea", "left": 3}, {"product": "=1+1", "left": null}]`)
 	v := result.Of(data)

@@ -21,7 +21,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// Stock is a service that people run from a control panel.
+// Stock is a service that users run from a control panel.
 type Stock struct {
 	_ service.Name `service:"stock" allow:"control_panel"`
 

@@ -16,7 +16,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// blocked returns work that tells what begins, and then waits until it is released or cancelled.
+// blocked returns work that reports when it begins, and then waits until it is released or
+// cancelled.
 func blocked() (w *work, begun chan string, release chan error) {
 	begun, release = make(chan string, 100), make(chan error, 100)
 	return &work{do: func(ctx context.Context, what string) (any, error) {
@@ -88,7 +89,7 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// TestView checks who sees which runs.
+// TestView checks which users see which runs.
 func TestView(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *site) {
@@ -131,7 +132,7 @@ func TestView(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestFailures has calls and jobs fail in every way.
+// TestFailures lets calls and jobs fail in every way.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *site) {
@@ -162,7 +163,8 @@ func TestFailures(t *testing.T) {
 	})
 }
 
-// TestUnserved starts a job that no worker serves: the page says since when, and it runs later.
+// TestUnserved starts a job that no worker serves. The page says since when, and the job runs
+// later.
 func TestUnserved(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *site) {
@@ -194,8 +196,8 @@ func TestUnserved(t *testing.T) {
 	})
 }
 
-// TestWatch has many people watch the progress of jobs. All of them see it, and one goroutine
-// looks.
+// TestWatch lets many users watch the progress of jobs. All of them see it, though only one
+// goroutine polls.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *site) {
@@ -253,7 +255,7 @@ func TestWatch(t *testing.T) {
 	})
 }
 
-// TestAgain starts what was started once more. What is sensitive must be typed again.
+// TestAgain starts a run again. Sensitive arguments must be entered again.
 func TestAgain(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *site) {
@@ -310,7 +312,7 @@ func TestWithoutStore(t *testing.T) {
 	})
 }
 
-// TestUnique starts a job whose unique key another one has: both runs show the same job.
+// TestUnique starts a job whose unique key another job has: both runs show the same job.
 func TestUnique(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *site) {
@@ -335,7 +337,7 @@ func TestUnique(t *testing.T) {
 	})
 }
 
-// TestPrune deletes runs that are old, and those that are too many.
+// TestPrune deletes runs that are too old or too many.
 func TestPrune(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *site) {

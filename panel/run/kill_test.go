@@ -24,19 +24,19 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// processVariable has the settings of a process of a panel, which a test starts.
+// processVariable holds the settings of a panel process that a test starts.
 const processVariable = "GOMEKO_TEST_PANEL"
 
-// A process is a process of a panel that starts a run, and is killed at a step of it.
+// A process is a process of a panel that starts a run and is killed at one of its steps.
 type process struct {
 	Broker, Database, Jobs, Key string
 	Kind                        account.Dialect
 	Step                        string
-	After                       string // a file that exists when the process may be killed; "" is none
+	After                       string // a file whose existence allows the kill; "" for none
 	Request                     run.Request
 }
 
-// panelProcess is that process. It returns only if it cannot do what it is to do.
+// panelProcess runs this process. It returns only if it fails.
 func panelProcess(settings string) error {
 	var p process
 	if err := json.Unmarshal([]byte(settings), &p); err != nil {
@@ -104,8 +104,9 @@ func (s *site) killed(step, after string, q run.Request) {
 	}
 }
 
-// TestKilled kills the process of a panel at each step of a run. Another process of the panel tells
-// the truth of it, and no job runs twice. What the user starts again with the same form runs once.
+// TestKilled kills the process of a panel at each step of a run. Another process of the panel
+// reports the truth about the run, and no job runs twice. If the user sends the same form again, it
+// runs once.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	rounds := 1
@@ -125,7 +126,7 @@ func TestKilled(t *testing.T) {
 				state     run.State
 				text      string
 				ran       int
-				again     run.State // what the same form leads to
+				again     run.State // the state after sending the same form again
 			}{
 				{"Report", "recorded", run.Lost, "before it was known whether the call was sent", 0, run.Lost},
 				{"Report", "sent", run.Lost, "before it was known whether the call was sent", 1, run.Lost},
@@ -177,7 +178,7 @@ func TestKilled(t *testing.T) {
 	})
 }
 
-// settled returns the latest run when it has ended, nil if that takes long.
+// settled returns the latest run when it has ended, or nil if that takes too long.
 func (s *site) settled(r *run.Runs, w run.Who) *run.Run {
 	s.t.Helper()
 	return hosttest.Poll(func() (*run.Run, bool) {

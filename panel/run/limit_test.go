@@ -18,8 +18,8 @@ import (
 	"github.com/gomeko/gomeko/panel/run"
 )
 
-// TestOtherStore has two processes of a panel with different stores of jobs on one database.
-// Neither says what has become of the jobs of the other one.
+// TestOtherStore runs two processes of a panel with different stores of jobs on one database.
+// Neither reports on the jobs of the other.
 func TestOtherStore(t *testing.T) {
 	t.Parallel()
 	onPairs(t, func(t *testing.T, s *site) {
@@ -86,7 +86,7 @@ func (s *site) otherJobs() (jobs *store.Store) {
 	return jobs
 }
 
-// exec changes the database behind the back of the panel.
+// exec changes the database without the panel.
 func (s *site) exec(statement string) {
 	s.t.Helper()
 	if _, err := s.connect().ExecContext(s.t.Context(), statement); err != nil {
@@ -94,8 +94,8 @@ func (s *site) exec(statement string) {
 	}
 }
 
-// TestTooMany starts many runs of a user at once: no more than the limit are open. Others can start
-// theirs.
+// TestTooMany starts many runs of a user at once. No more than the limit are open, and other users
+// can start theirs.
 func TestTooMany(t *testing.T) {
 	t.Parallel()
 	onPairs(t, func(t *testing.T, s *site) {
@@ -143,7 +143,7 @@ func TestTooMany(t *testing.T) {
 	})
 }
 
-// TestPruneOfUser deletes runs of a user who has too many, and none of others.
+// TestPruneOfUser deletes runs of a user who has too many, but none of other users.
 func TestPruneOfUser(t *testing.T) {
 	t.Parallel()
 	onPairs(t, func(t *testing.T, s *site) {

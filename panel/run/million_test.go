@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/panel/run"
 )
 
-// fill gives the history n runs of 50 users and 20 rows of 4 services, one each second. Of a
+// fill adds n runs of 50 users and 20 rows of 4 services to the history, one per second. Of each
 // thousand, one has failed and one was lost.
 func fill(t testing.TB, r *run.Runs, kind account.Dialect, n int) {
 	t.Helper()
@@ -69,7 +69,7 @@ func pages(n int) map[string]run.Filter {
 	}
 }
 
-// TestPages checks what each page has, and that none reads the table from end to end.
+// TestPages checks the runs of each page, and that no query reads the whole table.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	onDatabases(t, func(t *testing.T, s *site) {
@@ -117,7 +117,7 @@ func seqs(all []*run.Run) (seqs []int64) {
 	return seqs
 }
 
-// selected returns what a filter selects, as a loop over all runs finds it.
+// selected returns the runs that a filter selects, computed by a loop over all runs.
 func selected(all []*run.Run, f run.Filter) (seqs []int64) {
 	for _, x := range all {
 		switch {
@@ -130,7 +130,7 @@ func selected(all []*run.Run, f run.Filter) (seqs []int64) {
 	return seqs
 }
 
-// plan returns how the database would run a statement.
+// plan returns the database's plan for a statement.
 func plan(t testing.TB, r *run.Runs, query string, args ...any) string {
 	t.Helper()
 	rows, err := r.DB().QueryContext(t.Context(), query, args...)
@@ -191,8 +191,8 @@ func keys(m map[string]run.Filter) func(yield func(string) bool) {
 	}
 }
 
-// BenchmarkWatch has 100 people watch 100 jobs whose progress changes each second. It reports how
-// much of a core that takes, with the databases of the panel and of the jobs.
+// BenchmarkWatch lets 100 users watch 100 jobs whose progress changes every second. It reports the
+// share of a core that this takes, including the databases of the panel and of the jobs.
 func BenchmarkWatch(b *testing.B) {
 	for _, kind := range []account.Dialect{account.SQLite, account.PostgreSQL} {
 		if kind == account.PostgreSQL && os.Getenv("GOMEKO_POSTGRES") == "" {
@@ -225,14 +225,14 @@ func BenchmarkWatch(b *testing.B) {
 	}
 }
 
-// cpu returns the time that the process has used.
+// cpu returns the CPU time that the process has used.
 func cpu() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// found returns what finds the shop without a worker.
+// found returns a func that finds the shop without a worker.
 func (s *site) found() func(context.Context, string) (run.Service, error) {
 	s.t.Helper()
 	host := s.host(new(work))

@@ -76,8 +76,8 @@ func (s *site) audited(action string) (lines []string) {
 	return lines
 }
 
-// TestSharedResource has two teams start jobs that change the same products, from two panels. They
-// run one after the other, in the order in which they were started, on two workers.
+// TestSharedResource lets two teams start jobs that change the same products, from two panels. The
+// jobs run one after the other on two workers, in the order in which they were started.
 func TestSharedResource(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *site) {

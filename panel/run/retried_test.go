@@ -14,8 +14,8 @@ import (
 	"github.com/gomeko/gomeko/rpc"
 )
 
-// TestRetried retries jobs that have ended, by the page and by the command: their runs go on, and
-// show the last end.
+// TestRetried retries jobs that have ended, from the page and with the command. Their runs are open
+// again, and show the last end.
 func TestRetried(t *testing.T) {
 	t.Parallel()
 	onPairs(t, func(t *testing.T, s *site) {
@@ -39,7 +39,7 @@ func TestRetried(t *testing.T) {
 				}
 			}
 			hosttest.Next(t, begun)
-			if i < 2 { // somebody looks while it runs
+			if i < 2 { // the run is read while the job runs
 				all, err := r.List(t.Context(), ann, run.Filter{})
 				if err != nil || len(all) != 1 || all[0].State != run.Running || !all[0].Ended.IsZero() || all[0].Error != "" {
 					t.Errorf("retried: got %+v, %v", all, err)
@@ -64,7 +64,7 @@ func TestRetried(t *testing.T) {
 		if x = end(t, r, ann, x.ID); x.State != run.Cancelled {
 			t.Errorf("got %s", x.State)
 		}
-		for range 2 { // nobody has retried it
+		for range 2 { // the job was not retried
 			if again, err := r.Get(t.Context(), ann, x.ID); err != nil || again.State != run.Cancelled || !again.Ended.Equal(x.Ended) {
 				t.Errorf("got %+v, %v", again, err)
 			}
@@ -72,7 +72,7 @@ func TestRetried(t *testing.T) {
 	})
 }
 
-// TestQuoted has methods quote what is secret in their errors and in their progress.
+// TestQuoted runs methods that quote secrets in their errors and in their progress.
 func TestQuoted(t *testing.T) {
 	t.Parallel()
 	onPairs(t, func(t *testing.T, s *site) {

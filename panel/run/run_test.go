@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// A Shop is what people run.
+// A Shop is a service that users run.
 type Shop struct {
 	_ service.Name `service:"shop" allow:"control_panel/shop"`
 
@@ -58,7 +58,7 @@ type Shop struct {
 	*work
 }
 
-// work is what the methods of a Shop do.
+// work is the behaviour of a Shop's methods.
 type work struct {
 	do func(ctx context.Context, what string) (any, error)
 
@@ -156,7 +156,7 @@ func newSite(t testing.TB, uri string, kind account.Dialect) *site {
 	return s
 }
 
-// jobsURI is where the store of the jobs is.
+// jobsURI returns the address of the store of the jobs.
 func (s *site) jobsURI() string {
 	if s.kind == account.SQLite {
 		return filepath.Join(filepath.Dir(s.database), "jobs.db")
@@ -164,7 +164,7 @@ func (s *site) jobsURI() string {
 	return s.database
 }
 
-// connect opens the database of the panel, as a process does.
+// connect opens the database of the panel, like a process.
 func (s *site) connect() *sql.DB {
 	s.t.Helper()
 	open := sqlite.Connect
@@ -179,7 +179,7 @@ func (s *site) connect() *sql.DB {
 	return db
 }
 
-// config is that of a panel with short times.
+// config returns the configuration of a panel with short times.
 func (s *site) config() run.Config {
 	db := s.connect()
 	accounts, err := account.Open(s.t.Context(), db, s.kind)
@@ -209,7 +209,7 @@ func (s *site) panel(change ...func(*run.Config)) *run.Runs {
 	return r
 }
 
-// host starts a worker, which runs only what the panel has signed.
+// host starts a worker that runs only what the panel has signed.
 func (s *site) host(w *work) *hosttest.Host {
 	s.t.Helper()
 	keys, err := grant.ParseKeys(s.key.PublicPEM())
@@ -274,7 +274,7 @@ func (s *site) audit() (lines []string) {
 	return lines
 }
 
-// TestStart starts a call and jobs, and reads what the history and the audit trail have of them.
+// TestStart starts a call and jobs, and reads the history and the audit trail.
 func TestStart(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *site) {
@@ -328,7 +328,7 @@ func (s *site) verify(g *grant.Grant, x *run.Run) {
 	}
 }
 
-// TestRefused asks for what nobody may start, or not like this.
+// TestRefused requests runs that nobody may start, or not in this way.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *site) {

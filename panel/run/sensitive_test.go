@@ -17,7 +17,7 @@ import (
 )
 
 type (
-	// A Till takes arguments that are sensitive as a whole, or in part.
+	// A Till takes arguments that are sensitive, or have sensitive members.
 	Till struct {
 		_ service.Name `service:"till" allow:"control_panel/till"`
 
@@ -28,13 +28,13 @@ type (
 		}
 	}
 
-	// A Card has one member that is marked.
+	// A Card has a sensitive member.
 	Card struct {
 		Owner  string `json:"owner"`
 		Number string `json:"number" sensitive:"true"`
 	}
 
-	// A Карта is one whose name is escaped in references.
+	// A Карта has a name that is escaped in references.
 	Карта struct {
 		Owner  string `json:"owner"`
 		Number string `json:"number" sensitive:"true"`
@@ -57,7 +57,7 @@ func (*Till) Inline(context.Context, struct {
 	return nil
 }
 
-// TestSensitive shows arguments that are sensitive as a whole, and those with members that are.
+// TestSensitive shows arguments that are sensitive, or have sensitive members.
 func TestSensitive(t *testing.T) {
 	t.Parallel()
 	c, err := service.New(service.Config{}, new(Till), service.Configure(transport.Config{URI: "amqp://localhost"}))
@@ -69,7 +69,7 @@ func TestSensitive(t *testing.T) {
 	const all = `{"card":` + card + `,"foreign":` + card + `,"list":[` + card + `],"more":{"x":` + card + `},"named":{"a":` + card + `},"rest":[` + card + `]`
 	for _, test := range []struct {
 		row, arguments string
-		shown          string // # is hidden, @ is a card of which the number is hidden
+		shown          string // # is hidden, @ is a card whose number is hidden
 	}{
 		{"Whole", all + `,"plain":"secret"}`, `{"card":#,"foreign":#,"list":#,"more":#,"named":#,"plain":#,"rest":#}`},
 		{"Part", all + `}`, `{"card":@,"foreign":@,"list":[@],"more":{"x":@},"named":{"a":@},"rest":[@]}`},
