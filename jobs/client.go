@@ -23,8 +23,8 @@ import (
 // that enqueues the job named in its tag. The package comment shows one.
 //
 // If the tag also has outbox:"database", the Client enqueues jobs in the transaction of the call,
-// which [UseTx] sets. Such a job runs only if the transaction is committed, soon after the commit.
-// Do not call [Ref.Wait] in the same call: the job cannot have begun.
+// which [UseTx] sets. Such a job runs only if the transaction is committed, soon after the commit,
+// so [Ref.Wait] in the same call waits in vain.
 type Client struct {
 	service  string
 	enqueuer *Enqueuer
@@ -61,9 +61,9 @@ func (Client) Describe(f *service.Field) service.Description {
 // errUnbound is the error of all methods of the zero Client.
 var errUnbound = errors.New("jobs: the Client is not bound to a broker: it must be a field of a hosted service, or come from Enqueuer.Client")
 
-// Enqueue enqueues the job called name with positional arguments. The last argument may be a
-// [codec.Object], such as rpc.Kwargs, with keyword arguments. Each [Option] among args changes how
-// the job is enqueued:
+// Enqueue enqueues the job called name. args are its positional arguments; the last of them may be
+// a [codec.Object] with the keyword arguments, such as rpc.Kwargs. args may also contain any
+// [Option]s:
 //
 //	ref, err := s.Images.Enqueue(ctx, "resize", url, rpc.Kwargs{"width", 300}, jobs.In(time.Hour))
 //

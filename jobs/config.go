@@ -11,7 +11,7 @@ import (
 // passes it to [NewEnqueuer]. The zero value works, without a store.
 type Config struct {
 	// Store keeps a row for each job. If Store and Open are nil, jobs run without a store: see
-	// Without a store in the package comment. The program that opened it closes it.
+	// Without a store in the package comment. The program that opened the store closes it.
 	Store *store.Store
 
 	// Open opens the store when services that have jobs or clients of jobs start. The store is
@@ -21,10 +21,9 @@ type Config struct {
 	// Keep is how long a job is kept after its end. 0 means 7 days, a negative number forever.
 	Keep time.Duration
 
-	// Lease is how long a worker holds a job without renewing its lease, which it does three times
-	// as often. If a worker dies, another one runs the job when the lease has expired; a worker
-	// that cannot reach the database cancels its job before that. 0 means a minute; the minimum is
-	// a second.
+	// Lease is how long a lease on a job lasts; its worker renews it three times in this time. If
+	// the worker dies, another one runs the job when the lease has expired. A worker that cannot
+	// reach the database cancels its job before that. 0 means a minute; the minimum is a second.
 	Lease time.Duration
 
 	// Deaths is how many workers may die while running a job before it fails as a suspect. 0 means

@@ -38,7 +38,7 @@ import (
 //	timeout      limits one attempt. Without a store, the maximum and the default are 25 minutes
 //	max_workers  limits how many jobs of the row run in this process at once
 //	unique       "true", or some of the parameters: "url, width". While a job with the same arguments
-//	             has not ended, enqueueing another one returns its Ref instead. See Unique jobs in the
+//	             has not ended, enqueueing another returns the Ref of the first. See Unique jobs in the
 //	             package comment
 //	unique_for   "1h": a job keeps its arguments reserved for at least this time, even if it has ended
 //	resource     "products", or with arguments, "tenant:{tenant_id}". Jobs of all services with the

@@ -17,7 +17,7 @@ var (
 	// database was unreachable or the process was paused. Another worker may run the job now.
 	ErrLeaseLost = errors.New("the lease of the job could not be renewed: another worker may run it now")
 
-	// errCancel means that somebody has cancelled the job.
+	// errCancel means that the job was cancelled.
 	errCancel = errors.New("the job was cancelled")
 )
 
@@ -166,7 +166,7 @@ func (l *leases) renew(ctx context.Context, all map[string][]*lease, since time.
 	return nil
 }
 
-// look cancels jobs that a user has cancelled, and writes the progress of the others.
+// look stops jobs that were cancelled, and writes the progress of the others.
 func (l *leases) look(ctx context.Context, all map[string][]*lease) error {
 	owner := l.process.host.Instance()
 	ids, err := l.process.store.Cancelled(ctx, owner)

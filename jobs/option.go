@@ -65,8 +65,8 @@ func ID(id string) Option {
 }
 
 // Attach adds context data that depends on the message. f gets the id of the job and the body of
-// its message, before it is compressed, and returns the data by name. They override those of ctx.
-// If f returns an error, enqueueing returns it, and nothing is sent.
+// its message, before it is compressed, and returns values by name, which replace those of ctx. If
+// f returns an error, enqueueing returns it, and nothing is sent.
 func Attach(f func(id string, body []byte) (data map[string]string, err error)) Option {
 	return func(o *options) { o.attach = append(o.attach, f) }
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/gomeko/gomeko/transport"
 )
 
-// The paths of pages about dead letters: messages that have finally failed.
+// The paths of pages about dead letters: messages that were given up.
 const (
 	deadPath        = operationsPath + "/dead"
 	deadQueuePath   = deadPath + "/queue"

@@ -220,7 +220,7 @@ func GrantKey(ctx context.Context, accounts *account.Accounts) (*grant.Key, erro
 func (p *Panel) Drain() { p.drain() }
 
 // Close stops the background work of the panel. It waits for running calls until ctx ends. It does
-// not close the database and the connection.
+// not close the database or the connection.
 func (p *Panel) Close(ctx context.Context) error {
 	p.Drain()
 	p.stop()

@@ -11,8 +11,8 @@ const (
 	// SeeQueues shows the number of messages in queues.
 	SeeQueues = "operations/queues"
 
-	// SeeDead shows messages that have finally failed, and ChangeDead edits, retries and drops
-	// them.
+	// SeeDead shows dead letters, which are messages that were given up, and ChangeDead edits,
+	// retries and drops them.
 	SeeDead    = "operations/dead"
 	ChangeDead = "operations/dead/change"
 

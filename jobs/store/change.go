@@ -54,12 +54,12 @@ WHERE ` + mayHold + ` AND finished_at IS NOT NULL AND unique_until <= {now} AND 
 	AND unique_key = (SELECT unique_key FROM gomeko_job WHERE id = $1)`
 )
 
-// Retry queues a job that has ended again, with payload as its payload unless that is nil. It
-// clears the job's result, error and deaths. Attempts keep their numbers (see [Job.Earlier]), and
-// the job keeps its place in the line of its resource. If the job has not ended, its hook is
-// running, or another job holds its unique key, Retry returns the job with a [StateError]. With
-// payload, the worker that claims the job computes its terms, and the job gets its unique key only
-// if no other one holds it.
+// Retry queues an ended job again, with payload as its payload unless that is nil. It clears the
+// job's result, error and deaths. Attempts keep their numbers (see [Job.Earlier]), and the job
+// keeps its place in the line of its resource. If the job has not ended, its hook is running, or
+// another job holds its unique key, Retry returns the job with a [StateError]. With payload, the
+// worker that claims the job computes its terms, and the job gets its unique key only if no other
+// one holds it.
 func (s *Store) Retry(ctx context.Context, id string, payload []byte) (Job, error) {
 	if !possible(id) {
 		return Job{}, noSuch(id)
@@ -131,7 +131,7 @@ func (s *Store) Get(ctx context.Context, ids ...string) (found []Job, err error)
 	return s.find(ctx, getting, ids)
 }
 
-// Look is [Store.Get] without Payload, Headers and Result.
+// Look is [Store.Get] without Payload, Headers or Result.
 func (s *Store) Look(ctx context.Context, ids ...string) (found []Job, err error) {
 	return s.find(ctx, looking, ids)
 }

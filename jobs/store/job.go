@@ -12,7 +12,7 @@ const (
 	Running   State = "running"   // a worker holds it, until [Job.Lease]
 	Succeeded State = "succeeded" // final: the method returned a result
 	Failed    State = "failed"    // final: the method failed for the last time
-	Cancelled State = "cancelled" // final: a user cancelled it, or its method dropped it
+	Cancelled State = "cancelled" // final: it was cancelled, or its method dropped it
 )
 
 // States returns all states, in the order in which a job may reach them.
@@ -64,7 +64,7 @@ type Job struct {
 	Earlier int    // how many of them had begun when [Store.Retry] last queued the job again
 	Deaths  int    // how many of them ended because a worker died or hung and its lease expired
 	Nudges  int    // how often the sweeper has asked for a worker for it
-	Cancel  bool   // a user wants the running job to be cancelled
+	Cancel  bool   // the running job was asked to stop
 
 	Progress     *float64 // from 0 to 1; nil if the method has not reported any
 	ProgressText string
@@ -96,7 +96,7 @@ type Attempt struct {
 const (
 	KindFault     = "fault"     // the method returned an error, or panicked
 	KindTimeout   = "timeout"   // the method took too long
-	KindCancelled = "cancelled" // a user cancelled the job, or its method dropped it
+	KindCancelled = "cancelled" // the job was cancelled, or its method dropped it
 	KindKilled    = "killed"    // the lease expired: the worker died, hung, or lost the database
 )
 

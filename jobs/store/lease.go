@@ -11,7 +11,7 @@ import (
 // A Renewed describes a job that the owner still holds, as returned by [Store.Renew].
 type Renewed struct {
 	Attempt int  // a job that the same owner has lost and claimed again has a higher one
-	Cancel  bool // a user wants the job to be cancelled
+	Cancel  bool // the job was cancelled, and its worker must stop it
 }
 
 const (
@@ -72,7 +72,7 @@ func (s *Store) renew(ctx context.Context, statement string, renewed map[string]
 
 const cancelled = `SELECT id FROM gomeko_job WHERE owner = $1 AND state = 'running' AND cancel`
 
-// Cancelled returns the ids of jobs that owner runs and that a user wants to be cancelled.
+// Cancelled returns the ids of jobs that owner runs and that were cancelled.
 func (s *Store) Cancelled(ctx context.Context, owner string) (ids []string, err error) {
 	err = s.read(func(c conn) (err error) {
 		ids, err = texts(ctx, c, cancelled, owner)

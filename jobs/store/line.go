@@ -111,7 +111,7 @@ func (s *Store) unblocked(ctx context.Context, c conn, all []Job) ([]Job, error)
 type Line struct {
 	Resource string
 	// First is the job that runs or, if none does, the next one, which waits for a worker or for
-	// its next attempt. It has no Payload, Headers and Result.
+	// its next attempt. It has no Payload, Headers or Result.
 	First   Job
 	Waiting int64 // number of further jobs
 }
@@ -160,7 +160,7 @@ func (s *Store) Lines(ctx context.Context) (all []Line, err error) {
 }
 
 // Line returns the jobs in a resource's line, at most limit: the one that runs, then those that
-// wait, in order. They have no Payload, Headers and Result.
+// wait, in order. They have no Payload, Headers or Result.
 func (s *Store) Line(ctx context.Context, resource string, limit int) (found []Job, err error) {
 	err = s.read(func(c conn) (err error) {
 		found, err = jobs(ctx, c, s.text(inOrder), resource, limit)

@@ -47,7 +47,7 @@ func (s *Store) Counts(ctx context.Context) (all []Count, err error) {
 // page is the default number of jobs on a page of a list.
 const page = 100
 
-// List returns a page of jobs, newest first, without Payload, Headers and Result. [Store.Get]
+// List returns a page of jobs, newest first, without Payload, Headers or Result. [Store.Get]
 // returns these.
 func (s *Store) List(ctx context.Context, f Filter) (found []Job, err error) {
 	f.Limit = cmp.Or(f.Limit, page)

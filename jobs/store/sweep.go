@@ -17,7 +17,7 @@ type Sweep struct {
 // Swept is the result of [Store.Sweep].
 type Swept struct {
 	// Nudge are the jobs for which a worker should be woken: queued jobs, and ended ones whose hook
-	// is due. They have no Payload, Headers and Result.
+	// is due. They have no Payload, Headers or Result.
 	Nudge []Job
 	// Suspects are the jobs that failed because too many workers died while running them. Their
 	// hooks are due, so Nudge contains them too.

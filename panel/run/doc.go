@@ -35,7 +35,7 @@
 // # Who sees what?
 //
 // Users see their own runs; members of the group [View] also see those of others. Users may cancel
-// a run if they see it and may start its row.
+// a run if they can see it and may start its row.
 //
 // # What is not kept
 //

@@ -21,7 +21,7 @@ type Resource struct {
 
 // An InLine is a job that holds a resource or waits for it.
 type InLine struct {
-	Job store.Job // without Payload, Headers and Result
+	Job store.Job // without Payload, Headers or Result
 	Run *Run      // the run that started it; nil if it was not started from a control panel
 }
 

@@ -205,7 +205,7 @@ func (c *Config) check() error {
 }
 
 // Close waits for running calls, and for outcomes that only this process learns. If ctx ends first,
-// they are recorded as lost. Close does not close the database, the store and the connection.
+// they are recorded as lost. Close does not close the database, the store or the connection.
 func (r *Runs) Close(ctx context.Context) error {
 	r.mu.Lock()
 	was := r.closed
