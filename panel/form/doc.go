@@ -49,8 +49,8 @@
 // # What does an empty field stand for?
 //
 // An optional value is omitted, and its default applies. A text that may be empty is sent empty; if
-// it may also be omitted or null, the user chooses what an empty field means. For a required value,
-// it is a fault.
+// it may also be omitted or null, the user chooses what an empty field means. An empty field for a
+// required value is a fault.
 //
 // # What does a page need?
 //

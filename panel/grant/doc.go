@@ -22,8 +22,8 @@
 // # How does a worker verify it?
 //
 // [Enforce], or the key gomeko.grant_key of the configuration, makes the rows of services with the
-// key allow reject calls without a valid grant. In a method, [From] returns the grant, and with it
-// the user:
+// key allow reject calls and jobs without a valid grant. In a method, [From] returns the grant, and
+// with it the user:
 //
 //	c, err := service.New(service.Config{}, new(Shop), grant.Enforce(keys))
 //	…
