@@ -31,8 +31,8 @@ type Serving struct {
 	Listen string
 
 	// Open opens the database of the accounts when the services start. Module closes it after they
-	// have stopped. Packages panel/sqlite and panel/postgres provide such a func; you may also write
-	// one.
+	// have stopped. Packages panel/sqlite and panel/postgres provide such a function; you may also
+	// write one.
 	Open func(ctx context.Context) (*sql.DB, account.Dialect, error)
 
 	// Ready, if set, is called with the URL of the panel once it is served. If it returns an error,

@@ -2,8 +2,8 @@
 //
 //	panel.Module(panel.Serving{Open: postgres.Open("postgres://panel:secret@db.example.org/panel")})
 //
-// It is a package of its own so that only programs that use PostgreSQL link its driver. PostgreSQL
-// must be of version 13 or later.
+// It is a separate package so that only programs that use PostgreSQL link its driver. PostgreSQL
+// must be version 13 or later.
 package postgres
 
 import (
@@ -14,10 +14,10 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// Open returns a function that opens the database of a URL,
-// "postgres://user:password@host/database", and connects to it once. Errors do not contain the
-// password. The function may be the Open of a [github.com/gomeko/gomeko/panel.Serving]. Close the
-// database when you are done with it. [account.Open] creates the tables.
+// Open returns a function for the field Open of a [github.com/gomeko/gomeko/panel.Serving]. The
+// function opens the database at url, such as "postgres://user:password@host/database", and
+// connects to it once. Errors do not contain the password. The caller of the function closes the
+// database. [account.Open] creates the tables.
 func Open(url string) func(context.Context) (*sql.DB, account.Dialect, error) {
 	return func(ctx context.Context) (*sql.DB, account.Dialect, error) {
 		db, _, err := postgres.Connect(ctx, url)

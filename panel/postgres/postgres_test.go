@@ -10,7 +10,7 @@ import (
 	"github.com/gomeko/gomeko/panel/postgres"
 )
 
-// The accounts are in the schema of the URL.
+// TestOpen checks that the accounts are in the schema of the URL.
 func TestOpen(t *testing.T) {
 	url := hosttest.Schema(t)
 	db, dialect, err := postgres.Open(url)(t.Context())
@@ -30,7 +30,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// A server that does not answer is an error, without the password of the URL.
+// TestOpenMistakes checks the error for a server that does not answer, which must not contain the
+// password of the URL.
 func TestOpenMistakes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

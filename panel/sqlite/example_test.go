@@ -11,7 +11,7 @@ import (
 	"github.com/gomeko/gomeko/panel/sqlite"
 )
 
-// The first user is added by a program of its own.
+// A separate program adds the first user.
 func ExampleOpen() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "panel")

@@ -2,8 +2,8 @@
 //
 //	panel.Module(panel.Serving{Open: sqlite.Open("panel.db")})
 //
-// It is a package of its own so that only programs that use SQLite link its driver. Several panels
-// on one host may share a file; panels on several hosts need PostgreSQL: see package
+// It is a separate package so that only programs that use SQLite link its driver. Several panels on
+// one host may share a file. Panels on several hosts need PostgreSQL: see package
 // [github.com/gomeko/gomeko/panel/postgres].
 package sqlite
 
@@ -15,9 +15,9 @@ import (
 	"github.com/gomeko/gomeko/panel/account"
 )
 
-// Open returns a function that opens a SQLite file, and creates it if it does not exist. The
-// function may be the Open of a [github.com/gomeko/gomeko/panel.Serving]. Close the database when
-// you are done with it. [account.Open] creates the tables.
+// Open returns a function for the field Open of a [github.com/gomeko/gomeko/panel.Serving]. The
+// function opens a SQLite file, and creates it if it does not exist. The caller of the function
+// closes the database. [account.Open] creates the tables.
 func Open(file string) func(context.Context) (*sql.DB, account.Dialect, error) {
 	return func(ctx context.Context) (*sql.DB, account.Dialect, error) {
 		db, _, err := sqlite.Connect(ctx, file)
