@@ -64,8 +64,8 @@ func newCarrier(q *queue, w *work) (c *carrier, err error) {
 	return c, connection.Planned(q.process.host, c.plan)
 }
 
-// plan returns the connections that the carrier needs besides that of its messages. It publishes
-// jobs that no queue was bound for, jobs of ticks, and outcomes.
+// plan returns what the carrier uses on the broker, besides its own messages. It publishes jobs
+// that no queue was bound for, jobs of ticks, and outcomes.
 func (c *carrier) plan() connection.Plan {
 	return connection.Plan{
 		By: "jobs of " + c.service, Writes: []string{exchangeName},

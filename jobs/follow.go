@@ -17,8 +17,8 @@ const (
 	hookTries        = 10
 )
 
-// hooksAtOnce limits how many hooks of a queue run at once that other workers have left, or that
-// needed no worker. A process claims no more, since many jobs may be cancelled at once.
+// hooksAtOnce limits how many hooks of a queue run at once that other workers have left, or whose
+// jobs needed no worker. A process claims no more, since many jobs may be cancelled at once.
 const hooksAtOnce = 20
 
 // runHooks runs due hooks when the sweeper reports some, until the queue stops.

@@ -47,7 +47,8 @@ func (l *leases) init(p *process) {
 }
 
 // hold adds the lease of a job that was claimed by a statement sent at the time since. The lease's
-// context is cancelled with ctx, and a sixth of the lease's duration before the lease expires.
+// context is cancelled with ctx or, unless the lease is renewed, a sixth of its duration before it
+// expires.
 func (l *leases) hold(ctx context.Context, j *store.Job, since time.Time) *lease {
 	h := &lease{leases: l, id: j.ID, attempt: j.Attempt}
 	h.ctx, h.cancel = context.WithCancelCause(ctx)

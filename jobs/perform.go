@@ -19,7 +19,7 @@ import (
 // perform runs a claimed job, records its end, and follows it up.
 func (w *work) perform(ctx context.Context, p *process, l *lease, j *store.Job, v *service.Reservation) {
 	result, err := w.call(p, l, j, v)
-	if l.lost() && err != nil { // it was given back, which need not wait for a sweep
+	if l.lost() && err != nil { // give the job back now, without waiting for a sweep
 		err = errors.Join(service.ErrStopped, err)
 	}
 	p.conclude(ctx, w, l, j, w.judge(l, j, result, err))

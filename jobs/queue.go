@@ -119,7 +119,7 @@ func (p *process) add(w *work, key string) (service.Entrypoint, error) {
 	return q, err
 }
 
-// plan returns the connections that the queue needs. Wake-ups and outcomes are published to the
+// plan returns what the queue uses on the broker. Wake-ups and outcomes are published to the
 // default exchange.
 func (q *queue) plan() connection.Plan {
 	mark := markOf(q)

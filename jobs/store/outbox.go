@@ -67,7 +67,7 @@ type Relay struct {
 type Relayed struct {
 	Taken  int  // messages that were passed to publish
 	Done   int  // how many of these were published and deleted
-	Behind int  // how many further messages, at least, may be taken at once
+	Behind int  // how many further messages, at least, may be taken immediately
 	Busy   bool // other processes are publishing all messages in the outbox
 }
 

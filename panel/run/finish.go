@@ -32,7 +32,7 @@ type outcome struct {
 	ended     time.Time // zero means now
 }
 
-// confirming marks a run as sent again, if another process has assumed that this one was dead.
+// confirming marks a run as sent, even if another process assumed this one dead and the run lost.
 const confirming = `UPDATE gomeko_panel_run SET state = $2, open = 1, sent_at = {now}, ended_at = 0, error = '',
 	job = CASE WHEN $3 = '' THEN job ELSE $3 END, lease_at = CASE WHEN $4 = 1 THEN 0 ELSE {now} + $5 END
 WHERE id = $1 AND (state = 'starting' OR state = 'lost' AND sent_at = 0)`

@@ -42,7 +42,7 @@ func (r *Runs) keep() {
 	}
 }
 
-// doing does one of these things, and logs an error.
+// doing calls do, and logs its error.
 func (r *Runs) doing(what string, do func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(r.life, lookTime)
 	defer cancel()
