@@ -78,7 +78,7 @@ func PostgreSQL() Dialect {
 // String returns "sqlite" or "postgres".
 func (d Dialect) String() string { return d.name }
 
-// A mark is what the texts of statements have in place of what dialects write differently.
+// mark matches the placeholders in statements for parts that differ between the dialects.
 var mark = regexp.MustCompile(`\{(\w+)(?: ([^{}]*))?\}`)
 
 // sql returns the text of a statement in this dialect.
@@ -95,11 +95,11 @@ func (d Dialect) sql(text string) string {
 	return text
 }
 
-// limited is a LIMIT that is a parameter. SQLite plans by its value, so that it would compile a
-// prepared statement again for each execution. It does not look into an expression.
+// limited matches a LIMIT that is a parameter. SQLite plans by its value, so it would compile a
+// prepared statement again for each execution; it does not look into an expression.
 var limited = regexp.MustCompile(`LIMIT \$\d+`)
 
-// expand returns what a mark stands for.
+// expand returns the text for a mark.
 func (d Dialect) expand(name, argument string) string {
 	form := ""
 	switch name {
@@ -141,10 +141,11 @@ func (d Dialect) expand(name, argument string) string {
 	return strings.NewReplacer("%", argument, "?", d.now).Replace(form)
 }
 
-// rows returns the first parameter, a JSON array of objects, as a table. The second is how many
-// they are: PostgreSQL, which cannot know, would expect so many rows that it reads a whole table.
-// SQLite would write each object as text once for each field, without a LIMIT between the two
-// queries. fields are the names and types of columns, which are also the keys of the objects.
+// rows returns the first parameter, a JSON array of objects, as a table. The second parameter is the
+// number of objects: without it, PostgreSQL would expect so many rows that it reads a whole table.
+// In SQLite, the LIMIT between the two queries prevents that each object is converted to text once
+// for each field. fields are the names and types of the columns; the names are also the keys of the
+// objects.
 func (d Dialect) rows(fields string) string {
 	if d.name == "postgres" {
 		return `(SELECT * FROM json_to_recordset(CAST($1 AS text)::json) AS e(` + fields + `) LIMIT $2) AS e`

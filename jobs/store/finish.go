@@ -10,36 +10,36 @@ import (
 	"github.com/gomeko/gomeko/internal/clip"
 )
 
-// An End says what has become of an attempt. ID, Owner and Attempt are those of the claimed [Job].
+// An End is the outcome of an attempt. ID, Owner and Attempt are those of the claimed [Job].
 type End struct {
 	ID      string
 	Owner   string
 	Attempt int
-	// State is the state that the job gets: a final one; Scheduled, to be tried again after In; or
-	// Queued, to give it back as if it had never been claimed: the attempt is not counted. Nor is
-	// it for Scheduled without Kind. If somebody has cancelled the job meanwhile, it gets Cancelled
-	// in place of Scheduled or Queued, with a hook that is due.
+	// State is the new state of the job: a final one; Scheduled, to try it again after In; or Queued,
+	// to give it back as if it had never been claimed. With Queued, and with Scheduled without Kind,
+	// the attempt is not counted. If the job was cancelled meanwhile, it becomes Cancelled instead of
+	// Scheduled or Queued, and its hook is due.
 	State State
 	In    time.Duration
 
 	Result    []byte // JSON, for Succeeded
 	ErrorType string
 	Error     string // clipped to 64 KiB
-	// Kind records the attempt in the job's history, with Error and Stack. "" records nothing: an
-	// attempt that succeeded, or was given back.
+	// Kind, if it is not empty, records the attempt in the job's history, with Error and Stack.
+	// Leave it empty for an attempt that succeeded or was given back.
 	Kind  string
 	Stack string // clipped to 64 KiB
 
 	// Resource is that of the claimed job.
 	Resource string
 
-	// Hook says that the job has ended and that something follows it. The owner keeps the job for
-	// HookLease, to run the hook and to call [Store.HookRan].
+	// Hook says that the job has a done hook. The owner then keeps the job for HookLease, to run the
+	// hook and to call [Store.HookRan]. State must be final.
 	Hook      bool
 	HookLease time.Duration
 }
 
-// check returns what is wrong with an end.
+// check returns an error if an end is not valid.
 func (e End) check() error {
 	switch {
 	case !slices.Contains(States(), e.State) || e.State == Running:
@@ -50,7 +50,7 @@ func (e End) check() error {
 	return nil
 }
 
-// An endRow is an [End] for the statements below. The names of its keys are short: there are many.
+// An endRow is an [End] for the statements below. Its keys are short because there are many rows.
 type endRow struct {
 	ID        string  `json:"eid"`
 	Owner     string  `json:"eowner"`
@@ -69,10 +69,10 @@ const (
 	ends = `{rows eid text, eowner text, eattempt integer, estate text, ein bigint, eresult text, etype text, eerror text, ehook boolean, ` +
 		`ekind text, estack text}`
 
-	// back says that an attempt is not counted.
+	// back is the condition for an attempt that is not counted.
 	back = `(estate = 'queued' OR estate = 'scheduled' AND ekind = '')`
 
-	// finishing moves the rows. One that somebody wants cancelled is not tried again.
+	// finishing moves jobs to their new states. A job that is to be cancelled is not tried again.
 	finishing = `UPDATE gomeko_job SET
 	state = CASE WHEN cancel AND estate IN ('scheduled', 'queued') THEN 'cancelled' ELSE estate END,
 	attempt = CASE WHEN ` + back + ` THEN attempt - 1 ELSE attempt END,
@@ -91,23 +91,23 @@ FROM ` + ends + ` WHERE id = eid AND owner = eowner AND attempt = eattempt AND s
 SELECT seq, eattempt, owner, host, started_at, {now}, ekind, eerror, estack FROM ` + ends + ` JOIN gomeko_job ON id = eid WHERE ekind <> ''
 ON CONFLICT (job, number) DO NOTHING`
 
-	// recorded selects the ends that were recorded before: the row is as the end has left it.
+	// recorded selects the ends that were recorded before: their job is as the end has left it.
 	recorded = `SELECT id FROM ` + ends + ` JOIN gomeko_job ON id = eid WHERE owner = eowner
 	AND attempt = CASE WHEN ` + back + ` THEN eattempt - 1 ELSE eattempt END
 	AND (state = estate OR estate IN ('scheduled', 'queued') AND state IN ('scheduled', 'queued', 'cancelled'))`
 )
 
-// Finish records ends, all or none of them. For each it reports whether it counts: false says that
-// the owner had lost the job, so that nothing was changed. To repeat an End after an error is safe,
-// if it was recorded already.
+// Finish records ends, all or none of them. For each it reports whether it was recorded; false means
+// that the owner had lost the job, and nothing was changed. It is safe to pass an End again after an
+// error: one that is recorded already is reported as true.
 func (s *Store) Finish(ctx context.Context, ends ...End) ([]bool, error) {
 	counts, _, err := s.FinishNext(ctx, ends...)
 	return counts, err
 }
 
-// FinishNext is [Store.Finish]. It also returns the jobs that are next of the resources of those
-// that have ended, without Payload, Headers and Result: the caller wakes workers for them. If it
-// does not, the sweeper does within a second or two.
+// FinishNext is [Store.Finish], and also returns the jobs that are next in line for the resources of
+// the finished jobs, without Payload, Headers and Result. The caller should wake workers for them;
+// otherwise the sweeper does so within a second or two.
 func (s *Store) FinishNext(ctx context.Context, ends ...End) (counts []bool, next []Job, err error) {
 	rows := make([]endRow, len(ends))
 	var resources []string
@@ -120,8 +120,8 @@ func (s *Store) FinishNext(ctx context.Context, ends ...End) (counts []bool, nex
 			resources = append(resources, e.Resource)
 		}
 	}
-	// Of the statements that lock several rows, only this one waits for locks: the others skip rows
-	// that are locked. So it cannot wait for one that waits for it.
+	// Of the statements that lock several rows, only this one waits for locks; the others skip locked
+	// rows. So there is no deadlock.
 	slices.SortStableFunc(rows, func(a, b endRow) int { return cmp.Compare(a.ID, b.ID) })
 	parts := split(rows)
 	counted := make(map[endKey]bool, len(rows))
@@ -153,13 +153,13 @@ func (s *Store) FinishNext(ctx context.Context, ends ...End) (counts []bool, nex
 	return counts, next, nil
 }
 
-// An endKey names the attempt that an [End] is about.
+// An endKey identifies the attempt of an [End].
 type endKey struct {
 	ID, Owner string
 	Attempt   int
 }
 
-// split divides rows, which are sorted by id, into batches that have each id once.
+// split divides rows, which are sorted by id, into batches without duplicate ids.
 func split(rows []endRow) (parts [][]endRow) {
 	for len(rows) > 0 {
 		var part, rest []endRow
@@ -176,7 +176,7 @@ func split(rows []endRow) (parts [][]endRow) {
 	return parts
 }
 
-// size returns the bytes of what a row records.
+// size returns the size in bytes of the result and the texts of a row.
 func (r endRow) size() int {
 	n := len(r.Error) + len(r.Stack)
 	if r.Result != nil {
@@ -204,7 +204,7 @@ func (e End) row() endRow {
 	return r
 }
 
-// finish records a part of the ends, and adds to counted those that count.
+// finish records a part of the ends, and adds those that were recorded to counted.
 func (s *Store) finish(ctx context.Context, c conn, part []endRow, counted map[endKey]bool) error {
 	byID := make(map[string]endRow, len(part))
 	for _, r := range part {

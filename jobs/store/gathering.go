@@ -8,16 +8,16 @@ import (
 	"sync/atomic"
 )
 
-// A gathering inserts the jobs of callers that come one by one. While a statement is under way, the
-// next ones gather, and are inserted together: a commit that is synced to the disk costs as much
-// for many jobs as for one.
+// A gathering batches jobs that callers insert one by one. While a statement runs, the jobs of other
+// callers gather; the next statement inserts them together, because a synced commit costs as much
+// for one job as for many.
 type gathering struct {
 	mu      sync.Mutex
 	waiting []*single
-	running int // goroutines that insert
+	running int // goroutines that are inserting
 }
 
-// A single is one job that a caller inserts.
+// A single is a job that one caller inserts.
 type single struct {
 	ctx      context.Context
 	row      newRow
@@ -26,11 +26,11 @@ type single struct {
 	done     chan struct{} // closed when inserted and err are set
 }
 
-// gatherers is how many statements insert single jobs at the same time, if the database has several
-// writers: the job of a second caller need not wait for that of the first one.
+// gatherers is how many statements insert single jobs at the same time in a database with several
+// writers, so that the second caller's job need not wait for the first one's.
 const gatherers = 2
 
-// insertSingle inserts a job, together with those of other callers.
+// insertSingle inserts a job together with those of other callers.
 func (s *Store) insertSingle(ctx context.Context, row newRow) ([]Inserted, error) {
 	x := &single{ctx: ctx, row: row, done: make(chan struct{})}
 	g := &s.gathering
@@ -52,7 +52,7 @@ func (s *Store) insertSingle(ctx context.Context, row newRow) ([]Inserted, error
 	}
 }
 
-// insertGathered inserts jobs until none waits.
+// insertGathered inserts jobs until none is waiting.
 func (s *Store) insertGathered() {
 	g := &s.gathering
 	for {
@@ -65,18 +65,17 @@ func (s *Store) insertGathered() {
 			return
 		}
 		g.mu.Unlock()
-		part = slices.DeleteFunc(part, func(x *single) bool { return x.ctx.Err() != nil }) // its caller has gone
+		part = slices.DeleteFunc(part, func(x *single) bool { return x.ctx.Err() != nil }) // its caller has given up
 		if len(part) > 0 {
 			s.insertTogether(part)
 		}
 	}
 }
 
-// insertTogether inserts jobs with one statement. If that fails, each job is inserted alone: the
-// database may have refused one of them.
+// insertTogether inserts jobs with one statement. If that fails, it inserts each job by itself,
+// because the database may have refused only one of them.
 func (s *Store) insertTogether(part []*single) {
-	// Jobs of unique keys are inserted in the same order everywhere, so that statements do not
-	// deadlock.
+	// All processes insert unique keys in the same order, so that statements do not deadlock.
 	slices.SortStableFunc(part, func(a, b *single) int { return cmp.Compare(a.row.Key, b.row.Key) })
 	rows := make([]newRow, len(part))
 	for i, x := range part {
@@ -101,7 +100,8 @@ func (s *Store) insertTogether(part []*single) {
 	}
 }
 
-// union returns a context that ends when those of all callers have ended, until stop is called.
+// union returns a context that is cancelled when the contexts of all callers are. Call stop to
+// release it.
 func union(part []*single) (_ context.Context, stop func()) {
 	if len(part) == 1 {
 		return part[0].ctx, func() {}

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// batch is how many rows one statement inserts, claims or finishes at most.
+	// batch is the maximum number of rows that one statement inserts, claims or finishes.
 	batch = 500
 
-	// volume is how many bytes of payloads or results one statement has, unless a single one has more:
-	// both databases refuse a statement with a gigabyte, in which they may count twice.
+	// volume is the maximum size of the payloads or results of one statement in bytes, unless a single
+	// one is larger. Both databases refuse a statement of a gigabyte, and may count its bytes twice.
 	volume = 16 << 20
 )
 
-// divide divides rows into those of one statement each. size returns the bytes of a row.
+// divide divides rows into parts for one statement each. size returns the size of a row in bytes.
 func divide[T any](rows []T, size func(T) int) (parts [][]T) {
 	for len(rows) > 0 {
 		n, bytes := 1, size(rows[0])
@@ -32,12 +32,12 @@ func divide[T any](rows []T, size func(T) int) (parts [][]T) {
 	return parts
 }
 
-// size returns the bytes of a row's payload, as it is inserted.
+// size returns the size of a row's payload in bytes, as it is inserted.
 func (r newRow) size() int { return len(r.Payload) }
 
-// insertion inserts rows whose version is that of what their row of a service says, unless their id
-// is there or their key is held. insertingAny does not compare the versions. $3 is how long the
-// sweeper waits for a nudge that was sent.
+// insertion inserts rows whose version is that of their service's row, unless their id exists or
+// their key is held. insertingAny does not compare the versions. $3 is how long the sweeper waits
+// for the effect of a nudge that was sent.
 const (
 	insertion = inserting + `
 WHERE coalesce((SELECT version FROM gomeko_row WHERE service = eservice AND name = ename), '') = coalesce(eversion, '')` + unlessThere
@@ -90,8 +90,8 @@ func (t Terms) row() terms {
 	return terms{Version: t.Version, Key: t.UniqueKey, For: max(0, micros(t.UniqueFor)), Resource: t.Resource, Pass: t.Pass}
 }
 
-// Check returns what is wrong with a job. [Store.Insert] refuses it, with all jobs that are
-// inserted together with it.
+// Check returns an error that says everything that is wrong with n. [Store.Insert] refuses such a
+// job, and all jobs passed to the same call.
 func (n New) Check() error {
 	var wrong []error
 	for _, field := range []struct {
@@ -136,7 +136,7 @@ func (n New) Check() error {
 	return nil
 }
 
-// row returns what is inserted for a job.
+// row returns the row to insert for a job.
 func (s *Store) row(n New) (newRow, error) {
 	if err := n.Check(); err != nil {
 		return newRow{}, err
@@ -153,7 +153,7 @@ func (s *Store) row(n New) (newRow, error) {
 	return r, nil
 }
 
-// rows returns the rows of jobs.
+// rows returns the rows to insert for jobs.
 func (s *Store) rows(jobs []New) ([]newRow, error) {
 	rows := make([]newRow, len(jobs))
 	var wrong []error
@@ -166,24 +166,23 @@ func (s *Store) rows(jobs []New) ([]newRow, error) {
 	return rows, errors.Join(wrong...)
 }
 
-// Inserted says what has become of a [New].
+// Inserted is the result of inserting a [New].
 type Inserted struct {
-	// ID is that of the job that the store has: the one of New, or that of the job that holds its
-	// UniqueKey.
+	// ID is the id of the job in the store: that of New, or that of the job that holds its UniqueKey.
 	ID string
-	// Added says that the job was inserted. Otherwise the store had a job of this ID already, which
-	// is left as it is, or it has none because of Stale.
+	// Added reports whether the job was inserted. If not, the store already has a job with this ID,
+	// which is unchanged, or Stale is true.
 	Added bool
-	// Stale says that the job was not inserted because New.Version is not the current one: read
-	// [Store.Specs], compute the Terms again, and insert again.
+	// Stale reports that the job was not inserted because New.Version is not the current version:
+	// read [Store.Specs], compute the Terms again, and insert the job again.
 	Stale bool
 }
 
-// Insert adds jobs, all or none of them, except for those that are there already or Stale. For each
-// it returns what has become of it. Jobs get their Seq in this order, but later ones may come
-// before one whose key a job has held that has ended. Single jobs that callers insert at the same
-// time share a statement and its commit. After an error a job may have been added: to insert it
-// again is safe.
+// Insert inserts jobs, all or none of them, except those that exist already or are Stale. It returns
+// a result for each job. Seq increases in the order of jobs, except that a job whose key was held by
+// a job that has ended may come after later ones. Single jobs that callers insert at the same time
+// share a statement and its commit. After an error, jobs may have been inserted or not; it is safe
+// to insert them again.
 func (s *Store) Insert(ctx context.Context, jobs ...New) ([]Inserted, error) {
 	rows, err := s.rows(jobs)
 	switch {
@@ -198,7 +197,7 @@ func (s *Store) Insert(ctx context.Context, jobs ...New) ([]Inserted, error) {
 // insert inserts rows.
 func (s *Store) insert(ctx context.Context, rows []newRow) (all []Inserted, err error) {
 	parts := divide(rows, newRow.size)
-	if len(parts) == 1 { // each statement for itself
+	if len(parts) == 1 { // each statement commits by itself
 		return s.insertBatch(ctx, rows, func(f func(conn) error) error { return s.write(ctx, f) })
 	}
 	err = s.transact(ctx, func(c conn) error {
@@ -215,7 +214,7 @@ func (s *Store) insert(ctx context.Context, rows []newRow) (all []Inserted, err 
 	return all, err
 }
 
-// insertBatch inserts rows by statements that run makes.
+// insertBatch inserts rows by statements that run executes.
 func (s *Store) insertBatch(ctx context.Context, rows []newRow, run func(func(conn) error) error) ([]Inserted, error) {
 	return place(rows, func(rows []newRow) (added []string, err error) {
 		err = run(func(c conn) (err error) {
@@ -242,8 +241,8 @@ func (s *Store) insertBatch(ctx context.Context, rows []newRow, run func(func(co
 	})
 }
 
-// InsertTx is [Store.Insert] in a transaction of the caller, on the store's database. If the
-// transaction is rolled back, the jobs were never there.
+// InsertTx is [Store.Insert] in a transaction of the caller, in the store's database. If the
+// transaction is rolled back, the jobs are not inserted.
 func (s *Store) InsertTx(ctx context.Context, tx Executor, jobs ...New) ([]Inserted, error) {
 	rows, err := s.rows(jobs)
 	if err != nil || len(rows) == 0 {
@@ -265,9 +264,9 @@ func (s *Store) InsertTx(ctx context.Context, tx Executor, jobs ...New) ([]Inser
 	return all, nil
 }
 
-// insertTx inserts rows, and returns the ids of those that were added.
+// insertTx inserts rows and returns the ids of those that were added.
 func (s *Store) insertTx(ctx context.Context, tx Executor, rows []newRow) (added []string, err error) {
-	if s.dialect.single { // a statement costs little, and one that returns many rows needs QueryContext
+	if s.dialect.single { // a statement costs little, and an Executor cannot return several rows
 		statement := strings.TrimSuffix(s.text(insertion), " RETURNING id")
 		for _, r := range rows {
 			result, err := tx.ExecContext(ctx, statement, object([]newRow{r}), 1, micros(Again))
@@ -292,20 +291,20 @@ func (s *Store) insertTx(ctx context.Context, tx Executor, rows []newRow) (added
 	return added, json.Unmarshal([]byte(text), &added)
 }
 
-// object returns a value of ours in JSON, as a parameter of a statement.
+// object returns a value in JSON, as a parameter of a statement.
 func object(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // the types of this package can all be encoded
+		panic(err) // all types of this package can be encoded
 	}
 	return string(text)
 }
 
-// present selects those of $1, an array of ids, that jobs have.
+// present selects those ids in $1, an array, that jobs have.
 const present = `SELECT id FROM gomeko_job WHERE id {items $1}`
 
-// InsertMissing is [Store.Insert] for jobs that are most likely there already: it looks for them
-// first, which locks nothing and costs no commit. It inserts only those that are missing.
+// InsertMissing is [Store.Insert] for jobs that most likely exist already. It looks for them first,
+// which takes no locks and needs no commit, and inserts only those that are missing.
 func (s *Store) InsertMissing(ctx context.Context, jobs ...New) ([]Inserted, error) {
 	ids := make([]string, len(jobs))
 	for i, n := range jobs {

@@ -8,15 +8,15 @@ import (
 	"sync"
 )
 
-// tries limits how often a transaction is repeated that the database has ended because of others.
+// tries is how often a transaction is attempted that the database aborts because of concurrent ones.
 const tries = 5
 
-// write runs f, which makes one statement.
+// write runs f, which executes one statement.
 func (s *Store) write(ctx context.Context, f func(conn) error) error {
 	return s.commit(&change{ctx: ctx, run: f})
 }
 
-// exec runs one statement, and returns how many rows it has changed.
+// exec executes one statement and returns the number of changed rows.
 func (s *Store) exec(ctx context.Context, statement string, args ...any) (n int, err error) {
 	err = s.write(ctx, func(c conn) error {
 		result, err := c.ExecContext(ctx, s.text(statement), args...)
@@ -35,16 +35,16 @@ func (s *Store) transact(ctx context.Context, f func(conn) error) error {
 	return s.commit(&change{ctx: ctx, run: f, several: true})
 }
 
-// A change is what one caller writes.
+// A change is one caller's write.
 type change struct {
 	ctx     context.Context
 	run     func(conn) error // may be repeated after an error
-	several bool             // it makes several statements
+	several bool             // run executes several statements
 	done    chan error
 }
 
-// commit makes a change. If the database has one writer at a time, it waits for its turn in this
-// process: that is fairer and quicker than to poll for the database's lock.
+// commit makes a change. If the database allows one writer at a time, the writers of this process
+// take turns, which is fairer and faster than polling for the database's lock.
 func (s *Store) commit(x *change) error {
 	if s.writers.turn == nil {
 		return s.wrap(s.alone(x))
@@ -52,8 +52,8 @@ func (s *Store) commit(x *change) error {
 	return s.wrap(s.inTurn(x))
 }
 
-// alone makes a change by itself. It repeats it after a deadlock, and after a job has got what only
-// one may have at the same moment.
+// alone makes a change by itself. It retries after a deadlock, and after losing a race for a unique
+// key or a resource.
 func (s *Store) alone(x *change) error {
 	for attempt := 1; ; attempt++ {
 		err := s.once(x)
@@ -63,7 +63,7 @@ func (s *Store) alone(x *change) error {
 	}
 }
 
-// once makes a change, once.
+// once makes a change without retrying.
 func (s *Store) once(x *change) error {
 	if x.several {
 		return s.transaction(x.ctx, x.run)
@@ -71,20 +71,20 @@ func (s *Store) once(x *change) error {
 	return x.run(s.conn(nil))
 }
 
-// transaction runs f in a transaction, once.
+// transaction runs f in a transaction, without retrying.
 func (s *Store) transaction(ctx context.Context, f func(conn) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // of a change that panics
+	defer func() { _ = tx.Rollback() }() // if f panics
 	if err := f(s.conn(tx)); err != nil {
 		return errors.Join(err, rolledBack(tx))
 	}
 	return tx.Commit()
 }
 
-// rolledBack ends a transaction that has failed. If ctx has ended, database/sql did it.
+// rolledBack rolls a failed transaction back. If its ctx has ended, database/sql has done so already.
 func rolledBack(tx *sql.Tx) error {
 	if err := tx.Rollback(); !errors.Is(err, sql.ErrTxDone) {
 		return err
@@ -92,20 +92,19 @@ func rolledBack(tx *sql.Tx) error {
 	return nil
 }
 
-// writers are the callers that write into a database with one writer at a time. While one of them
-// writes, the changes of the others gather, and are then made in one transaction: a commit that is
-// synced to the disk costs as much for several changes as for one.
+// writers batches the changes to a database that allows one writer at a time. While one caller
+// writes, the changes of the others gather; they are then made in one transaction, because a synced
+// commit costs as much for one change as for several.
 type writers struct {
-	turn    chan struct{} // held by the one that writes; nil if the database has several writers
+	turn    chan struct{} // holds a token while a caller writes; nil if the database allows several writers
 	mu      sync.Mutex
 	waiting []*change
 }
 
-// errBroken is returned to callers whose change was not made, because another one has panicked.
+// errBroken is returned to callers whose change was not made because another one panicked.
 var errBroken = errors.New("a change that was made together with this one has panicked")
 
-// inTurn makes a change in this goroutine, together with those that wait, or has it made by
-// another.
+// inTurn makes a change together with those that wait, or waits until another goroutine has made it.
 func (s *Store) inTurn(x *change) error {
 	w := &s.writers
 	x.done = make(chan error, 1)
@@ -125,8 +124,8 @@ func (s *Store) inTurn(x *change) error {
 	return <-x.done
 }
 
-// takeTurn makes the changes that wait, gives the turn to the next, and tells the callers, even if
-// a change panics.
+// takeTurn makes the waiting changes, passes the turn on, and reports the results to the callers,
+// even if a change panics.
 func (s *Store) takeTurn() {
 	w := &s.writers
 	w.mu.Lock()
@@ -146,7 +145,7 @@ func (s *Store) takeTurn() {
 	s.makeAll(all, failed)
 }
 
-// leave removes a change that waits, and reports false if another goroutine makes it already.
+// leave removes a waiting change. It returns false if another goroutine is making it already.
 func (w *writers) leave(x *change) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -157,7 +156,7 @@ func (w *writers) leave(x *change) bool {
 	return i >= 0
 }
 
-// makeAll makes changes together. If that fails, it makes each alone.
+// makeAll makes changes in one transaction. If that fails, it makes each by itself.
 func (s *Store) makeAll(all []*change, failed []error) {
 	if len(all) > 1 {
 		undone := make([]error, len(all))
@@ -172,8 +171,8 @@ func (s *Store) makeAll(all []*change, failed []error) {
 	}
 }
 
-// makeEach makes changes in a transaction, from which those that fail are undone. A savepoint is
-// missing if SQLite has undone the whole transaction, as it does when the ctx of a statement ends.
+// makeEach makes changes in a transaction and rolls back those that fail. A savepoint is missing if
+// SQLite has rolled back the whole transaction, which it does when the ctx of a statement ends.
 func makeEach(c conn, all []*change, undone []error) error {
 	ctx := context.Background()
 	for i, x := range all {
